@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_COMMON_BASE_BUF_H
+#define ONIC_COMMON_BASE_BUF_H
+
+/* buf.h - growable bytes with a mandatory maximum.
+ *
+ * data is always followed by a NUL that len does not count, so text can be used as a C string. An append
+ * that would pass max_bytes leaves the contents alone, sets `overflow` and returns ONIC_ELIMIT; callers
+ * that build a document may check `overflow` once at the end. Single-threaded. */
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct buf {
+    char *data; /* owned; "" when empty */
+    size_t len, cap, max;
+    bool overflow;
+};
+
+void buf_init(struct buf *b, size_t max_bytes); /* cannot fail */
+void buf_release(struct buf *b);                /* frees the contents; the struct may be init-ed again */
+void buf_reset(struct buf *b);                  /* len = 0, keeps memory */
+
+int buf_append(struct buf *b, const void *data, size_t bytes);
+int buf_puts(struct buf *b, const char *s);
+int buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int buf_vprintf(struct buf *b, const char *fmt, va_list ap);
+/* JSON string including quotes; bytes >= 0x80 are read as Latin-1 and written as UTF-8. */
+int buf_json_string(struct buf *b, const char *bytes, size_t len);
+/* A JSON number with `digits` significant digits; null when not finite. */
+int buf_json_number(struct buf *b, double value, int digits);
+
+#endif /* ONIC_COMMON_BASE_BUF_H */

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* log.c - the line logger; see log.h. */
+#include "common/base/log.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/base/buf.h"
+#include "common/base/clock.h"
+
+static char role_name[64] = "onic";
+static atomic_int max_level = LOG_INFO;
+static const char *const level_names[] = {"error", "warn", "info", "debug"};
+
+struct log_kv log_kv_int(const char *key, int64_t v)
+{
+    return (struct log_kv){.key = key, .type = 0, .i = v};
+}
+
+struct log_kv log_kv_double(const char *key, double v)
+{
+    return (struct log_kv){.key = key, .type = 1, .d = v};
+}
+
+struct log_kv log_kv_str(const char *key, const char *v)
+{
+    return (struct log_kv){.key = key, .type = 2, .s = v};
+}
+
+void log_set_role(const char *role)
+{
+    snprintf(role_name, sizeof role_name, "%s", role);
+}
+
+void log_set_level(enum log_level level)
+{
+    atomic_store(&max_level, (int)level);
+}
+
+static void put_stamp(struct buf *b)
+{
+    double wall = clock_wall_s();
+    time_t seconds = (time_t)wall;
+    struct tm tm;
+    gmtime_r(&seconds, &tm);
+    char date[32];
+    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &tm);
+    buf_printf(b, "%s.%03dZ", date, (int)((wall - (double)seconds) * 1000.0));
+}
+
+static void put_value(struct buf *b, const struct log_kv *v)
+{
+    if (v->type == 0)
+        buf_printf(b, " %s=%" PRId64, v->key, v->i);
+    else if (v->type == 1)
+        buf_printf(b, " %s=%.6g", v->key, v->d);
+    else {
+        buf_printf(b, " %s=", v->key);
+        const char *s = v->s ? v->s : "";
+        buf_json_string(b, s, strlen(s));
+    }
+}
+
+void log_write(enum log_level level, const char *msg, const struct log_kv *kvs)
+{
+    if ((int)level > atomic_load_explicit(&max_level, memory_order_relaxed))
+        return;
+    struct buf line;
+    buf_init(&line, 8192);
+    put_stamp(&line);
+    buf_printf(&line, " %s %s %s", level_names[level], role_name, msg);
+    for (const struct log_kv *v = kvs; v->key; v++)
+        put_value(&line, v);
+    for (size_t i = 0; i < line.len; i++)
+        if ((unsigned char)line.data[i] < 0x20 || line.data[i] == 0x7f)
+            line.data[i] = ' ';
+    buf_append(&line, "\n", 1);
+    ssize_t ignored = write(STDERR_FILENO, line.data, line.len);
+    (void)ignored; /* nowhere to report a failing stderr */
+    buf_release(&line);
+}
+
+int log_every_ms(int64_t *state, int64_t interval_ms)
+{
+    int64_t now = clock_ms();
+    if (*state != 0 && now - *state < interval_ms)
+        return 0;
+    *state = now ? now : 1;
+    return 1;
+}

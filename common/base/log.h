@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_COMMON_BASE_LOG_H
+#define ONIC_COMMON_BASE_LOG_H
+
+/* log.h - one line per event on stderr: `2026-11-23T19:30:00.123Z info learner batch ready batch=12 lag_max=3`.
+ *
+ * Levels: error = a person must act; warn = degraded but going; info = a handful per minute; debug = off.
+ * Values are typed by kv() (no format string); text is escaped, so captions cannot inject terminal codes.
+ * Thread-safe: a line is one write. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+
+struct log_kv {
+    const char *key; /* NULL ends a list */
+    int type;        /* 0 int, 1 double, 2 string */
+    int64_t i;
+    double d;
+    const char *s;
+};
+
+struct log_kv log_kv_int(const char *key, int64_t v);
+struct log_kv log_kv_double(const char *key, double v);
+struct log_kv log_kv_str(const char *key, const char *v);
+#define kv(key, value)                                                                             \
+    _Generic((value), float: log_kv_double, double: log_kv_double, char *: log_kv_str,             \
+             const char *: log_kv_str, default: log_kv_int)((key), (value))
+
+void log_set_role(const char *role);          /* "learner", "actor 3"; copied */
+void log_set_level(enum log_level level);     /* lines above are dropped; default LOG_INFO */
+void log_write(enum log_level level, const char *msg, const struct log_kv *kvs /* key NULL ends */);
+
+#define LOG_FIRST_(msg, ...) msg
+#define LOG_REST_(msg, ...) __VA_ARGS__
+#define LOG_AT(level, ...)                                                                         \
+    log_write((level), LOG_FIRST_(__VA_ARGS__, 0),                                                 \
+              (const struct log_kv[]){LOG_REST_(__VA_ARGS__, {.key = NULL})})
+#define log_error(...) LOG_AT(LOG_ERROR, __VA_ARGS__)
+#define log_warn(...) LOG_AT(LOG_WARN, __VA_ARGS__)
+#define log_info(...) LOG_AT(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) LOG_AT(LOG_DEBUG, __VA_ARGS__)
+
+/* True at most once per interval_ms for this *state (start it at 0): rate limit for repeated events. */
+int log_every_ms(int64_t *state, int64_t interval_ms);
+
+#endif /* ONIC_COMMON_BASE_LOG_H */
