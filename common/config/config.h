@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_COMMON_CONFIG_CONFIG_H
+#define ONIC_COMMON_CONFIG_CONFIG_H
+
+/* config.h - options.def as a struct: default < YAML files in order < environment < command line.
+ *
+ * Unknown key or bad value is ONIC_ECONFIG with file, line (or flag) and the nearest known name. YAML subset: no
+ * anchors, aliases or tags, at most 1 MiB, depth 2. The struct is plain data: copy it freely. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/buf.h"
+#include "common/base/err.h"
+
+enum { CONFIG_STR_MAX = 512, CONFIG_FILES_MAX = 16 };
+
+enum config_origin { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_ENV, CONFIG_CLI, CONFIG_PEER, CONFIG_AUTO };
+
+enum config_index {
+#define OPT_INT(section, name, def, lo, hi, who, help) CONFIG_I_##section##_##name,
+#define OPT_REAL(section, name, def, lo, hi, who, help) CONFIG_I_##section##_##name,
+#define OPT_BOOL(section, name, def, who, help) CONFIG_I_##section##_##name,
+#define OPT_STR(section, name, def, choices, who, help) CONFIG_I_##section##_##name,
+#include "common/config/options.def"
+#undef OPT_INT
+#undef OPT_REAL
+#undef OPT_BOOL
+#undef OPT_STR
+    CONFIG_COUNT
+};
+
+struct config {
+#define OPT_INT(section, name, def, lo, hi, who, help) int64_t section##_##name;
+#define OPT_REAL(section, name, def, lo, hi, who, help) double section##_##name;
+#define OPT_BOOL(section, name, def, who, help) bool section##_##name;
+#define OPT_STR(section, name, def, choices, who, help) char section##_##name[CONFIG_STR_MAX];
+#include "common/config/options.def"
+#undef OPT_INT
+#undef OPT_REAL
+#undef OPT_BOOL
+#undef OPT_STR
+    uint8_t origin[CONFIG_COUNT]; /* enum config_origin of each option, in options.def order */
+    char origin_file[CONFIG_FILES_MAX][CONFIG_STR_MAX]; /* YAML files read, in order */
+    uint8_t origin_which[CONFIG_COUNT];                 /* index into origin_file for CONFIG_FILE */
+};
+
+void config_defaults(struct config *c);
+
+/* One option by its dotted key ("train.lr"). where: for the sentence, e.g. "--train.lr" or "file.yaml:3". */
+int config_set(struct config *c, const char *key, const char *value, enum config_origin origin,
+               const char *where, struct onic_err *err);
+/* The value as text, as config_set would read it back; ONIC_ENOTFOUND for an unknown key. */
+int config_get(const struct config *c, const char *key, char *out, size_t out_size);
+enum config_origin config_origin_of(const struct config *c, const char *key);
+
+int config_read_file(struct config *c, const char *path, struct onic_err *err);
+/* YAML text from a peer (WELCOME) or a stored run; name is used in sentences. */
+int config_read_text(struct config *c, const char *text, size_t len, const char *name,
+                     enum config_origin origin, struct onic_err *err);
+int config_read_env(struct config *c, struct onic_err *err); /* ONIC_SECTION_NAME */
+
+/* Command line of a program: handles --section.name=value, --section.name value, the short forms of
+ * interface.md (--frames, --seed, --run-dir, --deterministic, --on-exists, --listen, --learner,
+ * --orphan-timeout), YAML files as positional arguments (read first, in order), --help, --version. Whatever it does not
+ * know is an error, unless `extra` lists it (extra flags without value end without '=', with value end with '=';
+ * NULL-terminated; *on_extra is called for each).
+ * who: one of 'A','L','R','F', selects the rows of --help. usage: first lines of --help.
+ * Returns ONIC_OK, or ONIC_ESTOPPED when --help or --version was printed to stdout (exit 0). */
+struct config_cli {
+    char who;
+    const char *program; /* "onic train" */
+    const char *usage;
+    const char *const *extra;
+    int (*on_extra)(void *ctx, const char *name, const char *value, struct onic_err *err);
+    int (*on_positional)(void *ctx, const char *arg, struct onic_err *err); /* NULL: positionals are YAML files */
+    void *ctx;
+};
+int config_load(struct config *c, int argc, char **argv, const struct config_cli *cli,
+                struct onic_err *err);
+
+/* Resolved YAML, each value with its origin as a comment. */
+void config_dump(const struct config *c, struct buf *out);
+void config_help(char who, struct buf *out); /* the option rows of --help */
+void config_version(struct buf *out);        /* version, git, compiler, CPU path */
+
+#endif /* ONIC_COMMON_CONFIG_CONFIG_H */

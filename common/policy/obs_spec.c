@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* obs_spec.c - see obs_spec.h. */
+#include "common/policy/obs_spec.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    size_t bytes;
+} types[] = {
+    [OBS_U8] = {"uint8", 1},  [OBS_I8] = {"int8", 1},   [OBS_I16] = {"int16", 2},
+    [OBS_I32] = {"int32", 4}, [OBS_I64] = {"int64", 8}, [OBS_F32] = {"float32", 4},
+};
+
+size_t obs_type_bytes(enum obs_type t)
+{
+    return types[t].bytes;
+}
+
+const char *obs_type_name(enum obs_type t)
+{
+    return types[t].name;
+}
+
+int obs_field_count(const struct obs_field *f)
+{
+    int n = 1;
+    for (int i = 0; i < f->ndim; i++)
+        n *= f->shape[i];
+    return n;
+}
+
+void obs_spec_add(struct obs_spec *s, const char *name, enum obs_type type, int ndim, const int *shape)
+{
+    ONIC_ASSERT(s->nfields < OBS_FIELDS_MAX && ndim >= 1 && ndim <= OBS_DIMS_MAX);
+    ONIC_ASSERT(strlen(name) < OBS_NAME_MAX && !obs_spec_find(s, name));
+    struct obs_field *f = &s->field[s->nfields];
+    memset(f, 0, sizeof *f);
+    snprintf(f->name, sizeof f->name, "%s", name);
+    f->type = type;
+    f->ndim = ndim;
+    for (int i = 0; i < ndim; i++)
+        f->shape[i] = shape[i];
+    size_t end = 0;
+    if (s->nfields)
+        end = s->field[s->nfields - 1].offset + s->field[s->nfields - 1].bytes;
+    size_t align = types[type].bytes;
+    f->offset = (end + align - 1) / align * align;
+    f->bytes = (size_t)obs_field_count(f) * align;
+    s->nfields++;
+    s->obs_bytes = (f->offset + f->bytes + 7) / 8 * 8;
+}
+
+const struct obs_field *obs_spec_find(const struct obs_spec *s, const char *name)
+{
+    for (int i = 0; i < s->nfields; i++)
+        if (strcmp(s->field[i].name, name) == 0)
+            return &s->field[i];
+    return NULL;
+}
+
+void obs_spec_text(const struct obs_spec *s, struct buf *out)
+{
+    for (int i = 0; i < s->nfields; i++) {
+        const struct obs_field *f = &s->field[i];
+        buf_printf(out, "%s%s %s[", i ? "; " : "", f->name, types[f->type].name);
+        for (int d = 0; d < f->ndim; d++)
+            buf_printf(out, "%s%d", d ? "," : "", f->shape[d]);
+        buf_puts(out, "]");
+    }
+}
+
+#define READ_AS(T)                                                                                 \
+    do {                                                                                           \
+        T v;                                                                                       \
+        memcpy(&v, p + (size_t)i * sizeof v, sizeof v);                                            \
+        return (double)v;                                                                          \
+    } while (0)
+
+double obs_value(const struct obs_field *f, const uint8_t *obs, int i)
+{
+    const uint8_t *p = obs + f->offset;
+    switch (f->type) {
+    case OBS_U8:
+        return (double)p[i];
+    case OBS_I8:
+        READ_AS(int8_t);
+    case OBS_I16:
+        READ_AS(int16_t);
+    case OBS_I32:
+        READ_AS(int32_t);
+    case OBS_I64:
+        READ_AS(int64_t);
+    case OBS_F32:
+        READ_AS(float);
+    }
+    return 0.0;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_COMMON_POLICY_POLICY_H
+#define ONIC_COMMON_POLICY_POLICY_H
+
+/* policy.h - observation -> logits and values: what actor and learner must agree on.
+ *
+ * encoder (by name, encoders.def) -> recurrent core (LSTM or none) -> one policy head and two value heads: extrinsic
+ * return (0) and intrinsic return (1). A policy is the immutable architecture and its parameter table; parameter blocks,
+ * gradients and workspaces are separate, so threads share one policy and each use their own workspace. All functions
+ * after creation cannot fail and allocate nothing. Letters: T time, N environments, A actions, S state floats per
+ * environment, B rows.
+ *
+ * Observations are passed as row pointers (into rollout slots or received messages), so nothing is copied before the
+ * encoder's own expansion. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/nn/params.h"
+#include "common/policy/obs_spec.h"
+
+enum { POLICY_HEADS = 2, POLICY_EXT = 0, POLICY_INT = 1, POLICY_NAME_MAX = 32 };
+
+struct policy_config {
+    char net[POLICY_NAME_MAX];  /* encoder name; "auto" is resolved by the caller */
+    char core[POLICY_NAME_MAX]; /* "lstm" or "none" */
+    int hidden, core_size;      /* 0 = the encoder's own default */
+    int actions;                /* A */
+    struct obs_spec obs;
+};
+
+struct policy;
+
+/* Fails with ONIC_ECONFIG when the net is unknown or reads a field that obs lacks (both are named). */
+int policy_create(struct policy **out, const struct policy_config *c, struct onic_err *err);
+void policy_free(struct policy *p);
+const struct params *policy_params(const struct policy *p);
+const struct policy_config *policy_config(const struct policy *p); /* with defaults resolved */
+int policy_state_size(const struct policy *p);                     /* S; 0 for core none */
+/* Multiply-accumulates of one forward row; for reports. */
+double policy_macs(const struct policy *p);
+/* Text of the architecture: net, core, sizes, parameter names and shapes; hashed into the network specification. */
+void policy_text(const struct policy *p, struct buf *out);
+
+/* --- acting ---------------------------------------------------------------------------------------------- */
+struct policy_actor; /* workspace for up to max_n rows */
+struct policy_actor *policy_actor_create(const struct policy *p, int max_n);
+void policy_actor_free(struct policy_actor *w);
+/* logits [n, A], value [n, 2]; state [n, S] is read and overwritten with the next state. rows[i]: observation i. */
+void policy_act(const struct policy *p, struct policy_actor *w, const float *params, const uint8_t *const *rows,
+                int n, float *state, float *logits, float *value);
+/* Inverse-CDF sample of each row by u [n] in [0,1): action [n], logp [n] natural log of its probability. */
+void policy_sample(const float *logits, const float *u, int n, int actions, int32_t *action, float *logp);
+
+/* --- training -------------------------------------------------------------------------------------------- */
+struct policy_trainer; /* workspace: activations for up to (max_t, max_n) */
+struct policy_trainer *policy_trainer_create(const struct policy *p, int max_t, int max_n);
+void policy_trainer_free(struct policy_trainer *w);
+/* rows [T, N] time-major; state0 [N, S] before step 0; reset [T, N]: 1 = the state is zeroed BEFORE step t (t-1 ended an
+ * episode). logits [T, N, A], value [T, N, 2] are written and the activations kept for policy_backward. */
+void policy_forward(const struct policy *p, struct policy_trainer *w, const float *params,
+                    const uint8_t *const *rows, const float *state0, const uint8_t *reset, int T, int N,
+                    float *logits, float *value);
+/* dlogits [T, N, A], dvalue [T, N, 2] of the last forward; adds to grads [params floats]. Truncated at state0. */
+void policy_backward(const struct policy *p, struct policy_trainer *w, const float *params,
+                     const float *dlogits, const float *dvalue, float *grads);
+
+#endif /* ONIC_COMMON_POLICY_POLICY_H */

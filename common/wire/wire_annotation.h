@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_COMMON_WIRE_WIRE_ANNOTATION_H
+#define ONIC_COMMON_WIRE_WIRE_ANNOTATION_H
+
+/* wire_annotation.h - captions out, labels in: learner (client) and reward server.
+ *
+ * At least once and idempotent: a caption has one key (label identity + caption), the client asks again what was not
+ * answered, the server answers known keys from its durable store. Neither side ever waits for the other. A1-A8 of
+ * reliability.md section 3.5. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+
+enum annot_state { ANNOT_LABEL, ANNOT_ABSTAIN };
+
+struct annot_label {
+    uint64_t id;        /* rising number of the store: the label cursor */
+    enum annot_state state;
+    float label;        /* class label 0 or 1 (class), valid for ANNOT_LABEL */
+    float confidence;   /* [0, 1] */
+    double asked_at, answered_at; /* Unix s */
+    const char *caption; /* borrowed until the next call on the same object */
+    size_t caption_len;
+    char source[32];    /* annotator that answered: "embedding", "rules" */
+};
+
+/* What the server says of itself at connection. */
+struct annot_identity {
+    char identity[192];  /* label identity: kind, annotator, model, goal version, parameters, vote; "" until known */
+    char annotator[32], model[64], goal[64], goal_version[40];
+};
+
+/* --- client: one per learner, used by one thread ---------------------------------------------------------- */
+struct annot_client;
+
+/* address "" is refused. Connects lazily; create never waits. */
+int annot_client_create(struct annot_client **out, const char *address, void *zmq_context, const char *keys_dir,
+                        struct onic_err *err);
+void annot_client_free(struct annot_client *c);
+/* Queues a caption unless it is already asked or answered in this life; newest first, bounded (4096 outstanding, the rest
+ * waits; the oldest waiting one is dropped and counted). Returns true when it was new. */
+bool annot_client_ask(struct annot_client *c, const char *caption, size_t len);
+/* Sends and receives; never waits longer than timeout_ms (0 for the training loop). */
+void annot_client_poll(struct annot_client *c, int timeout_ms);
+/* Next received answer, false when none. */
+bool annot_client_next(struct annot_client *c, struct annot_label *out);
+const struct annot_identity *annot_client_identity(const struct annot_client *c);
+
+struct annot_client_status {
+    bool connected;
+    uint64_t asked_total, labels_total, abstained_total, dropped_total, resent_total;
+    int outstanding, waiting;
+    uint64_t server_backlog; /* as last reported */
+    double server_labels_per_s;
+    uint64_t server_labels_total, server_asked_twice, server_maybe_paid_twice;
+    int64_t last_seen_ms;    /* clock_ms of the last message of the server; 0 = never */
+    char waiting_for[160];   /* "" when healthy */
+};
+void annot_client_status(const struct annot_client *c, struct annot_client_status *out);
+
+/* --- server: socket of the reward server, driven by its libuv loop ---------------------------------------- */
+struct annot_server;
+
+struct annot_ask {
+    uint64_t client;     /* handle to answer to */
+    const char *caption; /* borrowed until the next annot_server_recv */
+    size_t caption_len;
+};
+
+int annot_server_create(struct annot_server **out, const char *listen, void *zmq_context, const char *keys_dir,
+                        bool allow_insecure, const struct annot_identity *self, struct onic_err *err);
+void annot_server_free(struct annot_server *s);
+const char *annot_server_address(const struct annot_server *s);
+int annot_server_fd(const struct annot_server *s); /* edge-triggered ZMQ_FD: drain with recv until it returns false */
+/* The next asked caption; false when there is none now. Handles HELLO, heartbeats and STATUS queries inside. */
+bool annot_server_recv(struct annot_server *s, struct annot_ask *out);
+/* Sends labels (durable ones only) to one client, or to all (client 0). False: that client is gone or full; it asks again. */
+bool annot_server_send(struct annot_server *s, uint64_t client, const struct annot_label *labels, int n);
+/* Numbers reported to clients in heartbeats and to `onic labels count`. */
+struct annot_server_numbers {
+    uint64_t labels_total, abstained_total, backlog, in_flight, asked_twice, maybe_paid_twice, evicted;
+    double labels_per_s;
+};
+void annot_server_numbers(struct annot_server *s, const struct annot_server_numbers *n);
+/* Heartbeats and timeouts; call every 500 ms or so. */
+void annot_server_tick(struct annot_server *s);
+
+#endif /* ONIC_COMMON_WIRE_WIRE_ANNOTATION_H */
