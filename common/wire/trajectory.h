@@ -7,6 +7,7 @@
  * One trajectory = one sequence number = one entry of the ledger. In memory it is the message itself: every array below
  * points into one block, so the actor writes where the socket reads and the learner reads where the socket wrote. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -61,5 +62,16 @@ struct trajectory {
 
     void *storage;         /* owner of all of the above; private to wire */
 };
+
+/* A stand-alone block of the same layout, for in-process training and tests (the links use their own pools).
+ * Freed with trajectory_free. */
+struct trajectory *trajectory_create(const struct trajectory_shape *shape);
+void trajectory_free(struct trajectory *t); /* NULL is allowed */
+/* Forgets captions and episodes so that the block can be filled again. */
+void trajectory_clear(struct trajectory *t);
+/* Writes caption `text` into the table and returns its index (0 for empty); at most 65535 distinct ones, further ones 0. */
+uint16_t trajectory_caption(struct trajectory *t, const char *text, size_t len);
+/* Appends a finished episode [4 + nstats]; false when there is no room (T*E/4+64): the caller counts it. */
+bool trajectory_episode(struct trajectory *t, const float *episode);
 
 #endif /* ONIC_COMMON_WIRE_TRAJECTORY_H */

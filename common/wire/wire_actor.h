@@ -71,10 +71,6 @@ bool wire_actor_may_start(const struct wire_actor *w);
 
 /* A block to fill, from the pool (at most window + 1); never NULL after wire_actor_may_start returned true. */
 struct trajectory *wire_actor_take(struct wire_actor *w);
-/* Writes caption `text` into t's table and returns its index (0 for empty). At most 65535 distinct ones. */
-uint16_t wire_actor_caption(struct wire_actor *w, struct trajectory *t, const char *text, size_t len);
-/* Appends a finished episode: [4 + nstats]. Beyond the room for T*E/4+64 episodes it is counted and left out. */
-void wire_actor_episode(struct wire_actor *w, struct trajectory *t, const float *episode);
 /* Hands a finished block over: assigned the next seq, counted as produced, sent when credit allows. */
 void wire_actor_put(struct wire_actor *w, struct trajectory *t);
 
