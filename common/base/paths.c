@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* paths.c - lookup relative to the running program; see paths.h.
+ *
+ * No path of the build machine is compiled in: a binary that remembers where it was built stops
+ * working when the checkout moves, and silently reads another checkout's files when that one still
+ * exists. */
+#define _XOPEN_SOURCE 700 /* realpath */
+#include "common/base/paths.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int join(char *out, size_t size, const char *a, const char *b, struct onic_err *err)
+{
+    int n = snprintf(out, size, "%s/%s", a, b);
+    if (n < 0 || (size_t)n >= size)
+        return err_set(err, ONIC_ELIMIT, "the path %s/%s is too long", a, b);
+    return ONIC_OK;
+}
+
+int paths_program_dir(char *out, size_t size, struct onic_err *err)
+{
+    char exe[PATHS_MAX];
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    if (n < 0)
+        return err_set(err, ONIC_EIO, "/proc/self/exe cannot be read; is /proc mounted?");
+    exe[n] = '\0';
+    char *slash = strrchr(exe, '/');
+    if (slash)
+        *slash = '\0';
+    if (strlen(exe) >= size)
+        return err_set(err, ONIC_ELIMIT, "the path %s is too long", exe);
+    memcpy(out, exe, strlen(exe) + 1);
+    return ONIC_OK;
+}
+
+/* The first of bases that holds name; -1 when none does. */
+static int first_existing(const char *dir, const char *const *bases, const char *name, char *out,
+                          size_t size, struct onic_err *err)
+{
+    for (int i = 0; bases[i]; i++) {
+        char base[PATHS_MAX], path[PATHS_MAX], real[PATHS_MAX];
+        int rc = join(base, sizeof base, dir, bases[i], err);
+        if (!rc)
+            rc = join(path, sizeof path, base, name, err);
+        if (rc)
+            return rc;
+        if (!realpath(path, real))
+            continue;
+        if (strlen(real) >= size)
+            return err_set(err, ONIC_ELIMIT, "the path %s is too long", real);
+        memcpy(out, real, strlen(real) + 1);
+        return ONIC_OK;
+    }
+    return err_set(err, ONIC_ENOTFOUND,
+                   "%s is neither in the deploy folder of a checkout nor in share/onic around %s",
+                   name, dir);
+}
+
+int paths_beside_program(const char *name, char *out, size_t size, struct onic_err *err)
+{
+    char dir[PATHS_MAX];
+    int rc = paths_program_dir(dir, sizeof dir, err);
+    if (!rc)
+        rc = join(out, size, dir, name, err);
+    if (rc)
+        return rc;
+    if (access(out, X_OK) != 0)
+        return err_set(err, ONIC_ENOTFOUND,
+                       "the program %s is missing beside %s; build or install all of onic", name,
+                       dir);
+    return ONIC_OK;
+}
+
+int paths_cache_dir(char *out, size_t size, struct onic_err *err)
+{
+    static const char *const bases[] = {".", "..", "../build", "../../build", "../share/onic",
+                                        NULL};
+    const char *env = getenv("ONIC_CACHE");
+    if (env && env[0]) {
+        char real[PATHS_MAX];
+        const char *path = realpath(env, real) ? real : env;
+        if (strlen(path) >= size)
+            return err_set(err, ONIC_ELIMIT, "ONIC_CACHE is too long");
+        memcpy(out, path, strlen(path) + 1);
+        return ONIC_OK;
+    }
+    char dir[PATHS_MAX];
+    int rc = paths_program_dir(dir, sizeof dir, err);
+    if (rc)
+        return rc;
+    if (first_existing(dir, bases, "cache", out, size, NULL) == ONIC_OK)
+        return ONIC_OK;
+    return join(out, size, dir, "cache", err);
+}
+
+int paths_share(const char *name, char *out, size_t size, struct onic_err *err)
+{
+    static const char *const bases[] = {"../deploy", "../../deploy", "../share/onic", NULL};
+    char dir[PATHS_MAX];
+    int rc = paths_program_dir(dir, sizeof dir, err);
+    return rc ? rc : first_existing(dir, bases, name, out, size, err);
+}
