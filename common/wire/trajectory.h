@@ -15,6 +15,12 @@
 #include "common/policy/obs_spec.h"
 #include "common/policy/policy.h"
 
+/* Bytes of one environment's exact resume point: environment state, recurrent state [S], action stream position. */
+static inline size_t trajectory_snapshot_bytes(size_t env_state_bytes, int state_size)
+{
+    return (env_state_bytes + (size_t)state_size * sizeof(float) + sizeof(uint64_t) + 7) / 8 * 8;
+}
+
 enum { STEP_TERMINATED = 1, STEP_TRUNCATED = 2, STEP_FAILED = 4, STEP_SUCCESS = 8 };
 enum { STEP_ENDED = STEP_TERMINATED | STEP_TRUNCATED | STEP_FAILED };
 enum { TRAJECTORY_EPISODE_HEAD = 4 }; /* return, length, success, environment number */
