@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_LEARNER_REWARD_MIX_H
+#define ONIC_LEARNER_REWARD_MIX_H
+
+/* mix.h - binds rewards to a trajectory at train time: r = c_ext * r_ext + c_int * r_int (oni-spec:
+ * section 2.1).
+ *
+ *   r_ext = clip(reward.scale * r_env, +-reward.clip)
+ *   r_int = the shaping chain applied to the model's score g; by default clip(g, +-reward.int_clip)
+ * * N^-beta
+ *
+ * The two streams stay apart: each value head learns its own return and the coefficients meet in
+ * the advantage, so they can change during a run. reward_mix_sum gives ONI's single stream. The mix
+ * owns the reward model and the memo of its scores. Called with the newest labels each time a batch
+ * is bound: rewards are never stored with trajectories.
+ *
+ * Threads: training thread only. After warm-up nothing is allocated. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "learner/reward/reward_model.h"
+
+struct reward_mix;
+
+/* Creates the model cfg->reward_model and checks the shaping chain (reward.shaping) against what
+ * the model declares. ONIC_ECONFIG names what to change. obs: the layout of obs_after rows; copied
+ * if the model needs it. */
+int reward_mix_create(struct reward_mix **out, const struct config *cfg, const struct obs_spec *obs,
+                      struct onic_err *err);
+void reward_mix_free(struct reward_mix *x); /* NULL is allowed */
+
+const struct reward_model_type *reward_mix_type(const struct reward_mix *x); /* name, traits */
+struct reward_model *reward_mix_model(struct reward_mix *x);
+float reward_mix_coef_ext(const struct reward_mix *x);
+float reward_mix_coef_int(const struct reward_mix *x);
+/* "clip(10) count(3)": the chain in use, for the log and `onic play`. */
+const char *reward_mix_chain(const struct reward_mix *x);
+
+/* A label arrived (abstentions are ignored here). No-op for models that want none. */
+void reward_mix_observe(struct reward_mix *x, const struct annot_label *label);
+/* Gives the model time to learn; no-op when there is nothing to train. */
+void reward_mix_train(struct reward_mix *x, int64_t budget_us);
+
+/* Indices of the distinct captions of b that have no label yet, in table order, never 0 (the empty
+ * caption): the ones to ask. out [b->ncaptions]; returns how many. 0 for models that want no
+ * labels. */
+int reward_mix_unknown(const struct reward_mix *x, const struct reward_batch *b, int *out);
+
+/* r_env, r_ext, r_int [n = b->n] in the order of the batch; both outputs are unscaled by the
+ * coefficients and finite. A step whose r_env is not finite counts as 0 (and in the statistics).
+ * Call it once per use of a trajectory: models that count observations count here. Steps with the
+ * empty caption get r_int 0 from caption-only models. */
+void reward_mix_bind(struct reward_mix *x, const struct reward_batch *b, const float *r_env,
+                     float *r_ext, float *r_int);
+/* out [n] = c_ext * r_ext + c_int * r_int. out may be r_ext or r_int. */
+void reward_mix_sum(const struct reward_mix *x, const float *r_ext, const float *r_int, int n,
+                    float *out);
+
+/* What one caption earns now, before the chain: for `onic play` and reports. known: it has a label.
+ * 0 and false for models that do not score captions. */
+float reward_mix_caption(struct reward_mix *x, const char *caption, size_t len, bool *known);
+
+struct reward_mix_stats {
+    uint64_t steps, captioned, known; /* all; with a caption; whose caption has a label */
+    double int_sum, int_abs, ext_abs; /* sums over steps of r_int, |c_int r_int|, |c_ext r_ext| */
+    uint64_t paid;                    /* steps with r_int != 0 */
+    uint64_t not_finite;              /* environment rewards replaced by 0 */
+    uint64_t memo_hits, memo_misses;  /* captions looked up */
+};
+/* Sums since the last call, which it resets. intrinsic/share = int_abs / (int_abs + ext_abs). */
+void reward_mix_take_stats(struct reward_mix *x, struct reward_mix_stats *out);
+
+/* The model's state, prefixed by its name: loading the state of another model is ONIC_ECONFIG
+ * naming both. */
+void reward_mix_save(const struct reward_mix *x, struct buf *out);
+int reward_mix_load(struct reward_mix *x, const void *data, size_t len, struct onic_err *err);
+
+#endif /* ONIC_LEARNER_REWARD_MIX_H */
