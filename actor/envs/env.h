@@ -37,6 +37,7 @@ struct env_spec {
     const char *default_goal;        /* goal name for annotator.goal=auto, for example "KeyCorridor" */
     int default_count;               /* environments per actor for env.count=0 */
     size_t state_bytes;              /* size of env_save's snapshot; 0 = cannot be saved */
+    bool recycle;                    /* leaks: replace the process after env.recycle_episodes episodes */
 };
 
 /* Outcome of a reset or step. */
