@@ -5,7 +5,7 @@
 /* config.h - options.def as a struct: default < YAML files in order < environment < command line.
  *
  * Unknown key or bad value is ONIC_ECONFIG with file, line (or flag) and the nearest known name. YAML subset: no
- * anchors, aliases or tags, at most 1 MiB, depth 2. The struct is plain data: copy it freely. */
+ * anchors, aliases or tags, at most 1 MiB, depth 2, no key twice in a file. A failed read changes nothing. The struct is plain data: copy it freely. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -64,8 +64,8 @@ int config_read_env(struct config *c, struct onic_err *err); /* ONIC_SECTION_NAM
 /* Command line of a program: handles --section.name=value, --section.name value, the short forms of
  * interface.md (--frames, --seed, --run-dir, --deterministic, --on-exists, --listen, --learner,
  * --orphan-timeout), YAML files as positional arguments (read first, in order), --help, --version. Whatever it does not
- * know is an error, unless `extra` lists it (extra flags without value end without '=', with value end with '=';
- * NULL-terminated; *on_extra is called for each).
+ * know is an error, unless `extra` lists it: "--greedy" takes no value, "--episodes=" takes one; NULL-terminated;
+ * on_extra is called with the name without dashes and '=' ("episodes") and the value (NULL when it takes none).
  * who: one of 'A','L','R','F', selects the rows of --help. usage: first lines of --help.
  * Returns ONIC_OK, or ONIC_ESTOPPED when --help or --version was printed to stdout (exit 0). */
 struct config_cli {

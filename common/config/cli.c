@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/* cli.c - command line and environment of every program; see config_load in config.h.
+ *
+ * Two passes over argv: the YAML files must be applied before the environment and the environment
+ * before the flags, wherever the files stand on the line. */
+#define _GNU_SOURCE
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/config/options.h"
+
+static const struct {
+    const char *flag, *key;
+} short_forms[] = {
+    {"frames", "run.frames"},       {"seed", "run.seed"},
+    {"run-dir", "run.dir"},         {"deterministic", "run.deterministic"},
+    {"on-exists", "run.on_exists"}, {"listen", "listen.address"},
+    {"learner", "actors.learner"},  {"orphan-timeout", "actors.orphan_timeout_s"},
+};
+enum { SHORT_FORMS = sizeof short_forms / sizeof short_forms[0] };
+
+struct flag {
+    char name[80];     /* without dashes and value */
+    const char *value; /* NULL when none was given with '=' */
+};
+
+/* Position in cli->extra, or -1. *takes_value tells whether the entry ends with '='. */
+static int find_extra(const struct config_cli *cli, const char *name, bool *takes_value)
+{
+    for (int i = 0; cli->extra && cli->extra[i]; i++) {
+        const char *e = cli->extra[i] + strspn(cli->extra[i], "-");
+        size_t n = strcspn(e, "=");
+        if (strlen(name) == n && strncmp(e, name, n) == 0) {
+            *takes_value = e[n] == '=';
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* Key of a flag: a short form, or the name itself when it is an option. */
+static int find_option(const char *name)
+{
+    for (int i = 0; i < SHORT_FORMS; i++)
+        if (strcmp(short_forms[i].flag, name) == 0)
+            return option_find(short_forms[i].key);
+    return option_find(name);
+}
+
+static int unknown_flag(const struct config_cli *cli, const char *name, struct onic_err *err)
+{
+    char near[80] = "", key[64];
+    int best = (int)strlen(name) / 3 + 1;
+    for (int i = 0; i < SHORT_FORMS; i++) {
+        int d = option_distance(name, short_forms[i].flag);
+        if (d < best) {
+            best = d;
+            snprintf(near, sizeof near, "%s", short_forms[i].flag);
+        }
+    }
+    for (int i = 0; cli->extra && cli->extra[i]; i++) {
+        snprintf(key, sizeof key, "%s", cli->extra[i] + strspn(cli->extra[i], "-"));
+        key[strcspn(key, "=")] = '\0';
+        int d = option_distance(name, key);
+        if (d < best) {
+            best = d;
+            snprintf(near, sizeof near, "%s", key);
+        }
+    }
+    option_nearest(name, key);
+    if (key[0] && (!near[0] || option_distance(name, key) < best))
+        snprintf(near, sizeof near, "%s", key);
+    if (near[0])
+        return err_set(err, ONIC_ECONFIG, "unknown option '--%s', did you mean '--%s'?", name,
+                       near);
+    return err_set(err, ONIC_ECONFIG, "unknown option '--%s'; `%s --help` lists the options", name,
+                   cli->program);
+}
+
+static bool is_bool_word(const char *s)
+{
+    return s && (strcmp(s, "true") == 0 || strcmp(s, "false") == 0);
+}
+
+/* Applies, or with apply == false only measures, the flag at argv[*i]; *i moves to its last word.
+ */
+static int one_flag(struct config *c, int argc, char **argv, int *i, const struct config_cli *cli,
+                    bool apply, struct onic_err *err)
+{
+    struct flag f = {.value = NULL};
+    const char *text = argv[*i] + 2, *equals = strchr(text, '=');
+    size_t n = equals ? (size_t)(equals - text) : strlen(text);
+    if (n >= sizeof f.name)
+        return err_set(err, ONIC_ECONFIG, "unknown option '--%.60s...'", text);
+    memcpy(f.name, text, n);
+    f.name[n] = '\0';
+    f.value = equals ? equals + 1 : NULL;
+
+    bool takes_value = true;
+    int extra = find_extra(cli, f.name, &takes_value);
+    int index = extra < 0 ? find_option(f.name) : -1;
+    if (extra < 0 && index < 0)
+        return unknown_flag(cli, f.name, err);
+    if (extra >= 0 && !takes_value && f.value)
+        return err_set(err, ONIC_ECONFIG, "--%s takes no value", f.name);
+    const char *next = *i + 1 < argc ? argv[*i + 1] : NULL;
+    if (index >= 0 && option_rows[index].type == OPTION_BOOL && !f.value) {
+        f.value = "true";
+        if (is_bool_word(next))
+            f.value = argv[++*i];
+    }
+    if (takes_value && !f.value) {
+        if (!next)
+            return err_set(err, ONIC_ECONFIG, "--%s needs a value, for example --%s=VALUE", f.name,
+                           f.name);
+        f.value = argv[++*i];
+    }
+    if (!apply)
+        return ONIC_OK;
+    if (extra >= 0)
+        return cli->on_extra(cli->ctx, f.name, f.value, err);
+    char where[96];
+    snprintf(where, sizeof where, "--%s", f.name);
+    return option_set(c, index, f.value, CONFIG_CLI, 0, where, err);
+}
+
+/* pass 0: positional arguments (YAML files); pass 1: flags. */
+static int walk(struct config *c, int argc, char **argv, const struct config_cli *cli, int pass,
+                struct onic_err *err)
+{
+    bool flags = true;
+    for (int i = 1; i < argc; i++) {
+        int rc = ONIC_OK;
+        if (flags && strcmp(argv[i], "--") == 0)
+            flags = false;
+        else if (flags && strncmp(argv[i], "--", 2) == 0)
+            rc = one_flag(c, argc, argv, &i, cli, pass == 1, err);
+        else if (flags && argv[i][0] == '-' && argv[i][1])
+            rc = err_set(err, ONIC_ECONFIG, "unknown option '%.60s'; options start with two dashes",
+                         argv[i]);
+        else if (pass == 0)
+            rc = cli->on_positional ? cli->on_positional(cli->ctx, argv[i], err)
+                                    : config_read_file(c, argv[i], err);
+        if (rc)
+            return rc;
+    }
+    return ONIC_OK;
+}
+
+int config_read_env(struct config *c, struct onic_err *err)
+{
+    for (char **e = environ; e && *e; e++) {
+        if (strncmp(*e, "ONIC_", 5) != 0)
+            continue;
+        size_t n = strcspn(*e, "=");
+        char name[80], known[64], key[80];
+        if (n >= sizeof name || (*e)[n] != '=')
+            continue;
+        memcpy(name, *e, n);
+        name[n] = '\0';
+        int index = -1;
+        for (int i = 0; i < CONFIG_COUNT && index < 0; i++) {
+            option_env(i, known);
+            if (strcmp(known, name) == 0)
+                index = i;
+        }
+        int rc = ONIC_OK;
+        if (index >= 0) {
+            rc = option_set(c, index, *e + n + 1, CONFIG_ENV, 0, name, err);
+        } else {
+            snprintf(key, sizeof key, "%s", name + 5);
+            for (char *p = key; *p; p++)
+                *p = (char)tolower((unsigned char)*p);
+            key[strcspn(key, "_")] = '\0';
+            /* ONIC_CACHE and the like are not options; ONIC_TRAIN_LRR is a slip. */
+            if (option_is_section(key) && strlen(key) + 6 < n) {
+                key[strlen(key)] = '.';
+                rc = config_set(c, key, "", CONFIG_ENV, name, err);
+            }
+        }
+        if (rc)
+            return rc;
+    }
+    return ONIC_OK;
+}
+
+static bool print_and_stop(const char *arg, const struct config_cli *cli)
+{
+    bool help = strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0;
+    if (!help && strcmp(arg, "--version") != 0)
+        return false;
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    if (help) {
+        if (cli->usage)
+            buf_puts(&out, cli->usage);
+        config_help(cli->who, &out);
+    } else {
+        config_version(&out);
+    }
+    fwrite(out.data, 1, out.len, stdout);
+    fflush(stdout);
+    buf_release(&out);
+    return true;
+}
+
+int config_load(struct config *c, int argc, char **argv, const struct config_cli *cli,
+                struct onic_err *err)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (print_and_stop(argv[i], cli))
+            return ONIC_ESTOPPED;
+    config_defaults(c);
+    int rc = walk(c, argc, argv, cli, 0, err);
+    if (!rc)
+        rc = config_read_env(c, err);
+    if (!rc)
+        rc = walk(c, argc, argv, cli, 1, err);
+    return rc;
+}

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/* config.c - values: defaults, checks, text form, resolved dump; see config.h.
+ *
+ * Every way in (YAML, environment, command line, a peer's WELCOME) ends in option_set, so a value
+ * is checked by one piece of code and a bad one gives the same sentence whatever brought it.
+ * Numbers are read strictly: the whole text must be the number. An integer may be written 2e7,
+ * because frame counts are; it must then be whole and below 2^53, where a double is exact. */
+#include "common/config/config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/config/options.h"
+
+static void *field(struct config *c, int index)
+{
+    return (char *)c + option_rows[index].offset;
+}
+
+static const void *const_field(const struct config *c, int index)
+{
+    return (const char *)c + option_rows[index].offset;
+}
+
+void config_defaults(struct config *c)
+{
+    memset(c, 0, sizeof *c);
+    for (int i = 0; i < CONFIG_COUNT; i++) {
+        const struct option *o = &option_rows[i];
+        switch (o->type) {
+        case OPTION_INT:
+            memcpy(field(c, i), &o->int_def, sizeof o->int_def);
+            break;
+        case OPTION_REAL:
+            memcpy(field(c, i), &o->real_def, sizeof o->real_def);
+            break;
+        case OPTION_BOOL:
+            memcpy(field(c, i), &o->bool_def, sizeof o->bool_def);
+            break;
+        case OPTION_STR:
+            snprintf(field(c, i), CONFIG_STR_MAX, "%s", o->str_def);
+            break;
+        }
+    }
+}
+
+static int bad(struct onic_err *err, const char *where, int index, const char *value,
+               const char *wanted)
+{
+    return err_set(err, ONIC_ECONFIG, "%s: %s.%s is '%.80s', must be %s", where,
+                   option_rows[index].section, option_rows[index].name, value, wanted);
+}
+
+static bool parse_int(const char *text, int64_t *out)
+{
+    char *end;
+    errno = 0;
+    long long v = strtoll(text, &end, 10);
+    if (end != text && *end == '\0' && errno == 0) {
+        *out = v;
+        return true;
+    }
+    double d = strtod(text, &end);
+    if (end == text || *end != '\0' || !(fabs(d) <= 0x1p53) || d != floor(d) ||
+        strpbrk(text, "xXnNiI"))
+        return false;
+    *out = (int64_t)d;
+    return true;
+}
+
+static int set_int(void *at, int index, const char *value, const char *where, struct onic_err *err)
+{
+    const struct option *o = &option_rows[index];
+    char wanted[96];
+    int64_t v;
+    snprintf(wanted, sizeof wanted, "a whole number from %" PRId64 " to %" PRId64, o->int_min,
+             o->int_max);
+    if (!parse_int(value, &v) || v < o->int_min || v > o->int_max)
+        return bad(err, where, index, value, wanted);
+    memcpy(at, &v, sizeof v);
+    return ONIC_OK;
+}
+
+static int set_real(void *at, int index, const char *value, const char *where, struct onic_err *err)
+{
+    const struct option *o = &option_rows[index];
+    char wanted[96], *end;
+    snprintf(wanted, sizeof wanted, "a number from %g to %g", o->real_min, o->real_max);
+    double v = strtod(value, &end);
+    if (end == value || *end != '\0' || !isfinite(v) || v < o->real_min || v > o->real_max ||
+        strpbrk(value, "xX"))
+        return bad(err, where, index, value, wanted);
+    memcpy(at, &v, sizeof v);
+    return ONIC_OK;
+}
+
+static int set_bool(void *at, int index, const char *value, const char *where, struct onic_err *err)
+{
+    static const char *const words[] = {"false", "true", "no", "yes", "off", "on", "0", "1"};
+    for (int i = 0; i < 8; i++)
+        if (strcmp(value, words[i]) == 0) {
+            bool v = i & 1;
+            memcpy(at, &v, sizeof v);
+            return ONIC_OK;
+        }
+    return bad(err, where, index, value, "true or false");
+}
+
+/* True when value is one of the words of "a|b|c". */
+static bool one_of(const char *value, const char *choices)
+{
+    size_t n = strlen(value);
+    for (const char *p = choices; *p;) {
+        size_t len = strcspn(p, "|");
+        if (len == n && strncmp(p, value, n) == 0)
+            return true;
+        p += len + (p[len] == '|');
+    }
+    return false;
+}
+
+static int set_str(void *at, int index, const char *value, const char *where, struct onic_err *err)
+{
+    const struct option *o = &option_rows[index];
+    if (o->choices[0] && !one_of(value, o->choices)) {
+        char wanted[160] = "one of ";
+        size_t n = strlen(wanted);
+        for (const char *p = o->choices; *p && n + 3 < sizeof wanted; p++) {
+            if (*p == '|')
+                wanted[n++] = ',';
+            wanted[n++] = *p == '|' ? ' ' : *p;
+        }
+        wanted[n] = '\0';
+        return bad(err, where, index, value, wanted);
+    }
+    if (strlen(value) >= CONFIG_STR_MAX)
+        return bad(err, where, index, value, "shorter than 512 bytes");
+    for (const char *p = value; *p; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            return bad(err, where, index, "...", "text without control characters");
+    memset(at, 0, CONFIG_STR_MAX); /* equal configurations are equal bytes */
+    memcpy(at, value, strlen(value));
+    return ONIC_OK;
+}
+
+int option_set(struct config *c, int index, const char *value, enum config_origin origin, int file,
+               const char *where, struct onic_err *err)
+{
+    static int (*const setters[])(void *, int, const char *, const char *, struct onic_err *) = {
+        [OPTION_INT] = set_int,
+        [OPTION_REAL] = set_real,
+        [OPTION_BOOL] = set_bool,
+        [OPTION_STR] = set_str,
+    };
+    int rc = setters[option_rows[index].type](field(c, index), index, value, where, err);
+    if (rc)
+        return rc;
+    c->origin[index] = (uint8_t)origin;
+    c->origin_which[index] = (uint8_t)file;
+    return ONIC_OK;
+}
+
+int config_set(struct config *c, const char *key, const char *value, enum config_origin origin,
+               const char *where, struct onic_err *err)
+{
+    int index = option_find(key);
+    if (index >= 0)
+        return option_set(c, index, value, origin, 0, where, err);
+    char near[64];
+    option_nearest(key, near);
+    if (near[0])
+        return err_set(err, ONIC_ECONFIG, "%s: unknown option '%.80s', did you mean '%s'?", where,
+                       key, near);
+    return err_set(err, ONIC_ECONFIG, "%s: unknown option '%.80s'; --help lists the options", where,
+                   key);
+}
+
+/* The fewest digits that read back as the same double. */
+static void real_text(double v, char out[CONFIG_STR_MAX])
+{
+    for (int digits = 6; digits <= 17; digits++) {
+        snprintf(out, CONFIG_STR_MAX, "%.*g", digits, v);
+        if (strtod(out, NULL) == v)
+            return;
+    }
+}
+
+void option_text(const struct config *c, int index, char out[CONFIG_STR_MAX])
+{
+    const void *at = const_field(c, index);
+    int64_t i;
+    double d;
+    bool b;
+    switch (option_rows[index].type) {
+    case OPTION_INT:
+        memcpy(&i, at, sizeof i);
+        snprintf(out, CONFIG_STR_MAX, "%" PRId64, i);
+        break;
+    case OPTION_REAL:
+        memcpy(&d, at, sizeof d);
+        real_text(d, out);
+        break;
+    case OPTION_BOOL:
+        memcpy(&b, at, sizeof b);
+        snprintf(out, CONFIG_STR_MAX, "%s", b ? "true" : "false");
+        break;
+    case OPTION_STR:
+        snprintf(out, CONFIG_STR_MAX, "%s", (const char *)at);
+        break;
+    }
+}
+
+int config_get(const struct config *c, const char *key, char *out, size_t out_size)
+{
+    int index = option_find(key);
+    if (index < 0)
+        return ONIC_ENOTFOUND;
+    char text[CONFIG_STR_MAX];
+    option_text(c, index, text);
+    if (strlen(text) >= out_size)
+        return ONIC_ELIMIT;
+    memcpy(out, text, strlen(text) + 1);
+    return ONIC_OK;
+}
+
+enum config_origin config_origin_of(const struct config *c, const char *key)
+{
+    int index = option_find(key);
+    return index < 0 ? CONFIG_DEFAULT : (enum config_origin)c->origin[index];
+}
+
+static void dump_origin(const struct config *c, int i, struct buf *out)
+{
+    char env[64];
+    switch ((enum config_origin)c->origin[i]) {
+    case CONFIG_DEFAULT:
+        buf_puts(out, "default");
+        break;
+    case CONFIG_FILE:
+        buf_puts(out, c->origin_file[c->origin_which[i]]);
+        break;
+    case CONFIG_ENV:
+        option_env(i, env);
+        buf_printf(out, "environment %s", env);
+        break;
+    case CONFIG_CLI:
+        buf_puts(out, "command line");
+        break;
+    case CONFIG_PEER:
+        buf_puts(out, "peer");
+        break;
+    case CONFIG_AUTO:
+        buf_puts(out, "chosen automatically");
+        break;
+    }
+}
+
+/* Text that YAML would read as something else is quoted; quoting all strings is simplest and always
+ * right. */
+static void dump_value(const struct config *c, int i, struct buf *out)
+{
+    char text[CONFIG_STR_MAX];
+    option_text(c, i, text);
+    if (option_rows[i].type != OPTION_STR) {
+        buf_puts(out, text);
+        return;
+    }
+    buf_puts(out, "'");
+    for (const char *p = text; *p; p++) /* single quotes: only the quote itself is special */
+        buf_append(out, *p == '\'' ? "''" : p, *p == '\'' ? 2 : 1);
+    buf_puts(out, "'");
+}
+
+void config_dump(const struct config *c, struct buf *out)
+{
+    const char *section = "";
+    for (int i = 0; i < CONFIG_COUNT; i++) {
+        if (strcmp(section, option_rows[i].section) != 0) {
+            section = option_rows[i].section;
+            buf_printf(out, "%s:\n", section);
+        }
+        buf_printf(out, "  %s: ", option_rows[i].name);
+        dump_value(c, i, out);
+        buf_puts(out, "  # ");
+        dump_origin(c, i, out);
+        buf_puts(out, "\n");
+    }
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_COMMON_CONFIG_OPTIONS_H
+#define ONIC_COMMON_CONFIG_OPTIONS_H
+
+/* options.h - options.def as a table of rows; private to common/config. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/config/config.h"
+
+enum option_type { OPTION_INT, OPTION_REAL, OPTION_BOOL, OPTION_STR };
+
+struct option {
+    const char *section, *name, *who, *help;
+    enum option_type type;
+    size_t offset; /* of the field in struct config */
+    int64_t int_def, int_min, int_max;
+    double real_def, real_min, real_max;
+    bool bool_def;
+    const char *str_def, *choices; /* choices "a|b|c", "" = free */
+};
+
+extern const struct option option_rows[CONFIG_COUNT];
+
+/* Index of "section.name", or -1. */
+int option_find(const char *key);
+void option_key(int index, char out[64]); /* "section.name" */
+void option_env(int index, char out[64]); /* "ONIC_SECTION_NAME" */
+bool option_is_section(const char *name);
+/* The known key nearest to a misspelt one, or "" when nothing is near. A bare "lr" finds
+ * "train.lr". */
+void option_nearest(const char *key, char out[64]);
+/* Edit distance with neighbour swaps; the length of the longer one when either has more than 63
+ * bytes. */
+int option_distance(const char *a, const char *b);
+
+/* A value as text, as config_set reads it back; reals with the fewest digits that give the same
+ * number. */
+void option_text(const struct config *c, int index, char out[CONFIG_STR_MAX]);
+
+/* config_set for a row already found; records where the value came from. */
+int option_set(struct config *c, int index, const char *value, enum config_origin origin, int file,
+               const char *where, struct onic_err *err);
+
+#endif /* ONIC_COMMON_CONFIG_OPTIONS_H */

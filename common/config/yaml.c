@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/* yaml.c - the YAML subset of configuration files, on libyaml's event parser; see config.h.
+ *
+ * Events and not the document tree: each event carries its line, and anchors, aliases and tags can
+ * be refused where they stand (an alias can make a kilobyte expand to gigabytes). The grammar left
+ * is file = { section: { key: scalar } } A key given twice in one file is an error: of two values
+ * in one file neither is obviously meant. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+#include "common/base/xmalloc.h"
+#include "common/config/options.h"
+
+enum { YAML_BYTES_MAX = 1 << 20 };
+
+enum place { AT_TOP, AT_SECTION_VALUE, IN_SECTION, AT_VALUE };
+
+struct reader {
+    struct config *c;
+    const char *name;
+    enum config_origin origin;
+    int file;
+    enum place place;
+    bool started, ended;
+    char section[64], key[64];
+    int key_line;
+    int seen[CONFIG_COUNT]; /* line of the value, 0 = not yet */
+};
+
+static int fail(const struct reader *r, int line, struct onic_err *err, const char *what,
+                const char *word)
+{
+    return err_set(err, ONIC_ECONFIG, "%s:%d: %s%.80s", r->name, line, what, word);
+}
+
+static int unknown_section(const struct reader *r, int line, struct onic_err *err)
+{
+    char near[64] = "";
+    int best = 3;
+    for (int i = 0; i < CONFIG_COUNT; i++) {
+        int d = option_distance(r->section, option_rows[i].section);
+        if (d < best) {
+            best = d;
+            snprintf(near, sizeof near, "%s", option_rows[i].section);
+        }
+    }
+    if (near[0])
+        return err_set(err, ONIC_ECONFIG, "%s:%d: unknown section '%.80s', did you mean '%s'?",
+                       r->name, line, r->section, near);
+    option_nearest(r->section, near);
+    if (near[0])
+        return err_set(
+            err, ONIC_ECONFIG,
+            "%s:%d: unknown section '%.80s'; the option '%s' is written '%.*s: {%s: ...}'", r->name,
+            line, r->section, near, (int)strcspn(near, "."), near, near + strcspn(near, ".") + 1);
+    return fail(r, line, err, "unknown section ", r->section);
+}
+
+static int on_value(struct reader *r, const char *text, int line, struct onic_err *err)
+{
+    char key[160], where[CONFIG_STR_MAX + 32];
+    snprintf(key, sizeof key, "%s.%s", r->section, r->key);
+    snprintf(where, sizeof where, "%s:%d", r->name, r->key_line);
+    int index = option_find(key);
+    if (index < 0)
+        return config_set(r->c, key, text, r->origin, where, err);
+    if (r->seen[index])
+        return err_set(err, ONIC_ECONFIG, "%s: '%s' is given twice, first in line %d; keep one",
+                       where, key, r->seen[index]);
+    r->seen[index] = line;
+    return option_set(r->c, index, text, r->origin, r->file, where, err);
+}
+
+static int on_scalar(struct reader *r, const yaml_event_t *e, int line, struct onic_err *err)
+{
+    const char *text = (const char *)e->data.scalar.value;
+    size_t len = e->data.scalar.length;
+    bool plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+    if (e->data.scalar.anchor)
+        return fail(r, line, err, "anchors are not supported; write the value out", "");
+    if (e->data.scalar.tag)
+        return fail(r, line, err, "tags are not supported; remove ",
+                    (const char *)e->data.scalar.tag);
+    if (strlen(text) != len)
+        return fail(r, line, err, "a zero byte is not allowed", "");
+    if (plain && (strcmp(text, "~") == 0 || strcmp(text, "null") == 0))
+        text = "";
+    switch (r->place) {
+    case AT_TOP:
+        if (!r->started)
+            return fail(r, line, err,
+                        "the file must hold 'section:' lines with 'key: value' below, not ", text);
+        snprintf(r->section, sizeof r->section, "%s", text);
+        r->place = AT_SECTION_VALUE;
+        return option_is_section(r->section) ? ONIC_OK : unknown_section(r, line, err);
+    case AT_SECTION_VALUE: /* "section:" alone is an empty section */
+        r->place = AT_TOP;
+        return text[0] ? fail(r, line, err, "expected 'key: value' lines inside this section, not ",
+                              text)
+                       : ONIC_OK;
+    case IN_SECTION:
+        snprintf(r->key, sizeof r->key, "%s", text);
+        r->key_line = line;
+        r->place = AT_VALUE;
+        return ONIC_OK;
+    case AT_VALUE:
+        r->place = IN_SECTION;
+        return on_value(r, text, line, err);
+    }
+    return ONIC_OK;
+}
+
+static int on_mapping(struct reader *r, const yaml_event_t *e, int line, struct onic_err *err)
+{
+    if (e->data.mapping_start.anchor)
+        return fail(r, line, err, "anchors are not supported; write the values out", "");
+    if (e->data.mapping_start.tag)
+        return fail(r, line, err, "tags are not supported; remove ",
+                    (const char *)e->data.mapping_start.tag);
+    if (r->place == AT_TOP && !r->started) {
+        r->started = true;
+        return ONIC_OK;
+    }
+    if (r->place == AT_SECTION_VALUE) {
+        r->place = IN_SECTION;
+        return ONIC_OK;
+    }
+    return fail(r, line, err,
+                "nested deeper than section and key: ", r->place == AT_VALUE ? r->key : "");
+}
+
+static int on_event(struct reader *r, const yaml_event_t *e, struct onic_err *err)
+{
+    int line = (int)e->start_mark.line + 1;
+    switch (e->type) {
+    case YAML_SCALAR_EVENT:
+        return on_scalar(r, e, line, err);
+    case YAML_MAPPING_START_EVENT:
+        return on_mapping(r, e, line, err);
+    case YAML_MAPPING_END_EVENT:
+        r->place = AT_TOP;
+        return ONIC_OK;
+    case YAML_SEQUENCE_START_EVENT:
+        return fail(r, line, err, "lists are not supported; write one value after ",
+                    r->place == AT_VALUE ? r->key : "the key");
+    case YAML_ALIAS_EVENT:
+        return fail(r, line, err, "aliases are not supported; write the value out instead of *",
+                    (const char *)e->data.alias.anchor);
+    case YAML_DOCUMENT_START_EVENT:
+        if (r->ended)
+            return fail(r, line, err, "only one document is allowed in a file; remove '---'", "");
+        return ONIC_OK;
+    case YAML_DOCUMENT_END_EVENT:
+        r->ended = true;
+        return ONIC_OK;
+    default:
+        return ONIC_OK;
+    }
+}
+
+static int read_events(struct reader *r, yaml_parser_t *parser, struct onic_err *err)
+{
+    for (bool done = false; !done;) {
+        yaml_event_t e;
+        if (!yaml_parser_parse(parser, &e))
+            return err_set(err, ONIC_ECONFIG, "%s:%d: this is not valid YAML: %s", r->name,
+                           (int)parser->problem_mark.line + 1,
+                           parser->problem ? parser->problem : "unreadable text");
+        int rc = on_event(r, &e, err);
+        done = e.type == YAML_STREAM_END_EVENT;
+        yaml_event_delete(&e);
+        if (rc)
+            return rc;
+    }
+    return ONIC_OK;
+}
+
+/* The slot of name in origin_file; the last slot is shared when there are too many. */
+static int remember_file(struct config *c, const char *name)
+{
+    int i = 0;
+    while (i < CONFIG_FILES_MAX - 1 && c->origin_file[i][0] && strcmp(c->origin_file[i], name) != 0)
+        i++;
+    snprintf(c->origin_file[i], CONFIG_STR_MAX, "%s", name);
+    return i;
+}
+
+int config_read_text(struct config *c, const char *text, size_t len, const char *name,
+                     enum config_origin origin, struct onic_err *err)
+{
+    if (len > YAML_BYTES_MAX)
+        return err_set(err, ONIC_ECONFIG,
+                       "%s has %zu bytes; a configuration may have at most 1 MiB", name, len);
+    /* All or nothing: a bad file must not leave half of its values behind. */
+    struct config *copy = xmalloc(sizeof *copy);
+    *copy = *c;
+    struct reader r = {.c = copy, .name = name, .origin = origin};
+    r.file = origin == CONFIG_FILE ? remember_file(copy, name) : 0;
+    yaml_parser_t parser;
+    int rc = yaml_parser_initialize(&parser)
+                 ? ONIC_OK
+                 : err_set(err, ONIC_EINTERNAL, "libyaml could not start");
+    if (!rc) {
+        yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
+        yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+        rc = read_events(&r, &parser, err);
+        yaml_parser_delete(&parser);
+    }
+    if (!rc)
+        *c = *copy;
+    free(copy);
+    return rc;
+}
+
+int config_read_file(struct config *c, const char *path, struct onic_err *err)
+{
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return err_set(err, ONIC_ECONFIG, "the configuration file %s cannot be opened: %s", path,
+                       strerror(errno));
+    char *text = xmalloc(YAML_BYTES_MAX + 1);
+    size_t n = fread(text, 1, YAML_BYTES_MAX + 1, f);
+    int rc = ferror(f) ? err_set(err, ONIC_ECONFIG, "the configuration file %s cannot be read: %s",
+                                 path, strerror(errno))
+                       : ONIC_OK;
+    fclose(f);
+    if (!rc)
+        rc = config_read_text(c, text, n, path, CONFIG_FILE, err);
+    free(text);
+    return rc;
+}
