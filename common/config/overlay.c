@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* overlay.c - see overlay.h. Values travel as text, which config_set reads back exactly. */
+#include "common/config/overlay.h"
+
+#include <string.h>
+
+#include "common/config/options.h"
+
+void config_key(int i, char out[64])
+{
+    option_key(i, out);
+}
+
+int config_overlay(struct config *onto, const struct config *from, struct onic_err *err)
+{
+    for (int i = 0; i < CONFIG_COUNT; i++) {
+        if (from->origin[i] == CONFIG_DEFAULT || from->origin[i] == CONFIG_AUTO)
+            continue;
+        char key[64], value[CONFIG_STR_MAX];
+        option_key(i, key);
+        option_text(from, i, value);
+        int rc = config_set(onto, key, value, (enum config_origin)from->origin[i], key, err);
+        if (rc)
+            return rc;
+    }
+    return ONIC_OK;
+}
+
+int config_adopt(struct config *mine, const struct config *peer, struct onic_err *err)
+{
+    for (int i = 0; i < CONFIG_COUNT; i++) {
+        if (peer->origin[i] != CONFIG_PEER)
+            continue;
+        char key[64], want[CONFIG_STR_MAX], have[CONFIG_STR_MAX];
+        option_key(i, key);
+        option_text(peer, i, want);
+        option_text(mine, i, have);
+        if (mine->origin[i] != CONFIG_DEFAULT && strcmp(want, have) != 0)
+            return err_set(err, ONIC_EINCOMPATIBLE,
+                           "%s: this actor was given %s, the learner has %s; leave it to the "
+                           "learner or start the learner with the same value",
+                           key, have, want);
+        int rc = config_set(mine, key, want, CONFIG_PEER, "the learner's configuration", err);
+        if (rc)
+            return rc;
+    }
+    return ONIC_OK;
+}
