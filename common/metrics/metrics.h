@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_COMMON_METRICS_METRICS_H
+#define ONIC_COMMON_METRICS_METRICS_H
+
+/* metrics.h - the numbers of a run: one registry, three sinks (metrics.jsonl, a TensorBoard event
+ * file, the terminal).
+ *
+ * A number is named where it is set, with the flat names of interface.md section 6 ("train/lr"); a
+ * first use registers it. All sinks show the same registry, so no sink can drift from another.
+ * metrics itself fills in `time`, `wall_s` (lives added up) and `perf/_fps` (environment steps per
+ * second over the last 10 s).
+ *
+ * Threads: everything may be called from any thread; metrics_flush and metrics_end from one at a
+ * time. Nothing is allocated once all names have been seen. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+
+struct metrics;
+
+struct metrics_params {
+    const char
+        *run_dir;   /* receives metrics.jsonl and events.out.tfevents.*; NULL = terminal only */
+    double every_s; /* metrics.every_s; every 2 s in the first minute when that is shorter */
+    double wall_before_s;  /* wall_s of earlier lives */
+    bool tensorboard;      /* metrics.tensorboard */
+    bool panel;            /* metrics.panel: redrawn panel on a terminal, else a line every 10 s */
+    bool quiet;            /* nothing on stderr at all */
+    const char *title;     /* first words of the panel: environment and reward model */
+    uint64_t frames_total; /* run.frames, for the ETA; 0 = unknown */
+};
+
+/* *out is owned by the caller. A torn last line of metrics.jsonl (crash while writing) is cut off.
+ * ONIC_ECANTCREATE when a file cannot be opened. */
+int metrics_create(struct metrics **out, const struct metrics_params *p, struct onic_err *err);
+void metrics_free(struct metrics *m); /* NULL is allowed; writes nothing */
+
+void metrics_set(struct metrics *m, const char *name, double value); /* latest value */
+void metrics_add(struct metrics *m, const char *name, double delta); /* counter, starts at 0 */
+void metrics_mean(struct metrics *m, const char *name,
+                  double value); /* mean of the last 100 values */
+/* The same with a window of its own, 1..100000, fixed by the first call for this name. */
+void metrics_mean_over(struct metrics *m, const char *name, double value, int window);
+/* A sentence for the terminal: "ledger", "waiting" ("" = nothing is waited for). "waiting" also
+ * goes into metrics.jsonl as waiting_for while it is not empty. At most 191 bytes are kept. */
+void metrics_text(struct metrics *m, const char *name, const char *text);
+
+/* Latest value, sum or mean; NAN when the name has never been used. */
+double metrics_get(struct metrics *m, const char *name);
+int metrics_samples(struct metrics *m, const char *name); /* values now in a mean's window */
+double metrics_wall_s(struct metrics *m);                 /* this life and the earlier ones */
+/* Environment steps per second over the last `seconds` (10 or 60); 0 before two samples. */
+double metrics_fps(struct metrics *m, double seconds);
+
+/* Call often (each update, and while waiting): writes the line and the events when they are due and
+ * redraws the terminal at most 5 times a second. now: Unix seconds (clock_wall_s()). A full disk
+ * gives ONIC_EIO once per line; the registry is unharmed and the next flush tries again. */
+int metrics_flush(struct metrics *m, double now, struct onic_err *err);
+/* Last line of this life: "event":"end","exit":exit_code, fsynced; closes the panel. */
+int metrics_end(struct metrics *m, double now, int exit_code, struct onic_err *err);
+
+#endif /* ONIC_COMMON_METRICS_METRICS_H */
