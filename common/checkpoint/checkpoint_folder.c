@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* checkpoint_folder.c - which file of a folder to resume from, and which to remove; see
+ * checkpoint.h.
+ *
+ * The number in the name decides, not the modification time (copies and restores change it) and not
+ * LATEST (it may be older than the file it should name, because the two renames are two steps). */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/xmalloc.h"
+#include "common/checkpoint/checkpoint.h"
+
+enum { VERSION_DIGITS = 12 };
+static const char PREFIX[] = "ckpt-", SUFFIX[] = ".safetensors", TEMP[] = ".tmp.";
+
+struct versions {
+    uint64_t *v;
+    size_t n, cap;
+};
+
+/* ckpt-<12 digits>.safetensors and nothing behind it; *rest is what follows otherwise. */
+static bool parse(const char *name, uint64_t *version, const char **rest)
+{
+    if (strncmp(name, PREFIX, sizeof PREFIX - 1) != 0)
+        return false;
+    const char *digits = name + sizeof PREFIX - 1;
+    if (strspn(digits, "0123456789") != VERSION_DIGITS ||
+        strncmp(digits + VERSION_DIGITS, SUFFIX, sizeof SUFFIX - 1) != 0)
+        return false;
+    *version = strtoull(digits, NULL, 10);
+    *rest = digits + VERSION_DIGITS + sizeof SUFFIX - 1;
+    return true;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    uint64_t x, y;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* Lists the versions, newest first; removes left-over temporary files when asked. */
+static int list(const char *dir, struct versions *out, int *removed, struct onic_err *err)
+{
+    DIR *d = opendir(dir);
+    if (!d)
+        return err_set(err, errno == ENOENT ? ONIC_ENOTFOUND : ONIC_EIO, "cannot list %s: %s", dir,
+                       strerror(errno));
+    struct dirent *e;
+    while ((e = readdir(d))) {
+        uint64_t version = 0;
+        const char *rest = "";
+        bool ours = parse(e->d_name, &version, &rest);
+        bool temp = (ours && strncmp(rest, TEMP, sizeof TEMP - 1) == 0) ||
+                    strncmp(e->d_name, "LATEST.tmp.", 11) == 0;
+        if (temp && removed) {
+            char path[CHECKPOINT_PATH_MAX];
+            int n = snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
+            if (n < (int)sizeof path && unlink(path) == 0)
+                (*removed)++;
+        }
+        if (!ours || *rest)
+            continue;
+        if (out->n == out->cap) {
+            out->cap = out->cap ? out->cap * 2 : 16;
+            out->v = xrealloc(out->v, out->cap * sizeof *out->v);
+        }
+        out->v[out->n++] = version;
+    }
+    closedir(d);
+    if (out->n)
+        qsort(out->v, out->n, sizeof *out->v, newest_first);
+    return ONIC_OK;
+}
+
+static bool make_path(char path[CHECKPOINT_PATH_MAX], const char *dir, uint64_t version)
+{
+    int n = snprintf(path, CHECKPOINT_PATH_MAX, "%s/%s%012llu%s", dir, PREFIX,
+                     (unsigned long long)version, SUFFIX);
+    return n > 0 && n < CHECKPOINT_PATH_MAX;
+}
+
+int checkpoint_newest_valid(struct checkpoint_file **out, const char *dir, struct buf *report,
+                            struct onic_err *err)
+{
+    struct versions all = {0};
+    struct onic_err first = {0};
+    *out = NULL;
+    int rc = list(dir, &all, NULL, err);
+    if (rc)
+        goto out;
+    if (!all.n) {
+        rc = err_set(err, ONIC_ENOTFOUND, "%s holds no checkpoint", dir);
+        goto out;
+    }
+    for (size_t i = 0; i < all.n && !*out; i++) {
+        char path[CHECKPOINT_PATH_MAX];
+        struct onic_err why = {0};
+        if (!make_path(path, dir, all.v[i]))
+            continue;
+        rc = checkpoint_open(out, path, &why);
+        if (!rc)
+            break;
+        if (!first.code)
+            first = why;
+        if (report)
+            buf_printf(report, "%s%012llu%s: %s\n", PREFIX, (unsigned long long)all.v[i], SUFFIX,
+                       why.msg);
+    }
+    if (!*out)
+        rc = err_set(
+            err, ONIC_EDAMAGED,
+            "none of the %zu checkpoints in %s can be used (the newest: %.500s); restore one from "
+            "a copy, or remove them to start fresh",
+            all.n, dir, first.msg);
+out:
+    free(all.v);
+    return rc;
+}
+
+int checkpoint_prune(const char *dir, int keep)
+{
+    struct versions all = {0};
+    int removed = 0;
+    ONIC_ASSERT(keep >= 1);
+    if (list(dir, &all, &removed, NULL) == ONIC_OK)
+        for (size_t i = (size_t)keep; i < all.n; i++) {
+            char path[CHECKPOINT_PATH_MAX];
+            if (make_path(path, dir, all.v[i]) && unlink(path) == 0)
+                removed++;
+        }
+    free(all.v);
+    return removed;
+}

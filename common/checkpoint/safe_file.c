@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* safe_file.c - temporary file, verify, rename; see safe_file.h.
+ *
+ * The order is the point: the new bytes are complete, durable and read back before the name
+ * changes, and the name changes in one step. Reserving the space first turns a full disk into an
+ * early error instead of a torn write. Reading back catches disks and file systems that accept a
+ * write and keep something else; the cache is dropped first so that the comparison sees the device
+ * where the kernel allows it. A failed fsync is final: the kernel may already have forgotten the
+ * dirty pages, so a second fsync that succeeds would prove nothing; the file is thrown away.
+ *
+ * A temporary name is never reused (pid and random digits): two processes on one shared folder
+ * cannot write into each other's file even if their lock fails. */
+#define _GNU_SOURCE
+#include "common/checkpoint/safe_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "common/base/xmalloc.h"
+
+enum { PATH_SIZE = 4352, READ_BLOCK = 1 << 16, WRITE_BLOCK = 1 << 26, NAME_TRIES = 8 };
+
+static int io_open(const char *path, int flags, mode_t mode)
+{
+    return open(path, flags, mode);
+}
+
+static int io_fallocate(int fd, off_t bytes)
+{
+    return posix_fallocate(fd, 0, bytes);
+}
+
+static int io_rename(const char *from, const char *to)
+{
+    return rename(from, to);
+}
+
+const struct safe_io SAFE_IO_POSIX = {
+    .open = io_open,
+    .fallocate = io_fallocate,
+    .write = write,
+    .read = read,
+    .fsync = fsync,
+    .close = close,
+    .rename = io_rename,
+    .unlink = unlink,
+};
+
+static int open_temp(const struct safe_io *io, const char *path, char temp[PATH_SIZE], int *fd,
+                     struct onic_err *err)
+{
+    for (int i = 0; i < NAME_TRIES; i++) {
+        uint64_t random;
+        if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
+            return err_set(err, ONIC_EIO, "the system gives no random numbers: %s",
+                           strerror(errno));
+        int n = snprintf(temp, PATH_SIZE, "%s.tmp.%ld.%016llx", path, (long)getpid(),
+                         (unsigned long long)random);
+        if (n < 0 || n >= PATH_SIZE)
+            return err_set(err, ONIC_ECANTCREATE, "the path %.80s... is too long", path);
+        *fd = io->open(temp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (*fd >= 0)
+            return ONIC_OK;
+        if (errno != EEXIST && errno != EINTR)
+            break;
+    }
+    return err_set(err, ONIC_ECANTCREATE, "cannot create %s: %s", temp, strerror(errno));
+}
+
+static int write_part(const struct safe_io *io, int fd, const struct safe_part *part,
+                      const char *temp, struct onic_err *err)
+{
+    const char *p = part->data;
+    size_t left = part->bytes;
+    while (left) {
+        ssize_t n = io->write(fd, p, left < WRITE_BLOCK ? left : WRITE_BLOCK);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return err_set(err, ONIC_EIO, "cannot write %s: %s", temp,
+                           n < 0 ? strerror(errno) : "the device takes no more bytes");
+        p += n;
+        left -= (size_t)n;
+    }
+    return ONIC_OK;
+}
+
+static int fill(const struct safe_io *io, int fd, const struct safe_part *parts, int nparts,
+                const char *temp, struct onic_err *err)
+{
+    size_t total = 0;
+    for (int i = 0; i < nparts; i++)
+        total += parts[i].bytes;
+    /* Some file systems cannot reserve; a full disk is then found by the writes. */
+    int rc = total ? io->fallocate(fd, (off_t)total) : 0;
+    if (rc && rc != EINVAL && rc != EOPNOTSUPP && rc != ENOSYS)
+        return err_set(err, ONIC_EIO, "cannot reserve %zu bytes for %s: %s", total, temp,
+                       strerror(rc));
+    for (int i = 0; i < nparts; i++) {
+        rc = write_part(io, fd, &parts[i], temp, err);
+        if (rc)
+            return rc;
+    }
+    if (io->fsync(fd) < 0)
+        return err_set(err, ONIC_EIO, "cannot make %s durable: %s", temp, strerror(errno));
+    return ONIC_OK;
+}
+
+/* Opens the file again and compares its checksum and length with what was meant. */
+static int verify(const struct safe_io *io, const char *temp, const struct safe_part *parts,
+                  int nparts, struct onic_err *err)
+{
+    XXH3_state_t *want = XXH3_createState(), *got = XXH3_createState();
+    char *block = xmalloc(READ_BLOCK);
+    ONIC_ASSERT(want && got);
+    XXH3_128bits_reset(want);
+    XXH3_128bits_reset(got);
+    size_t total = 0, seen = 0;
+    for (int i = 0; i < nparts; i++) {
+        XXH3_128bits_update(want, parts[i].data, parts[i].bytes);
+        total += parts[i].bytes;
+    }
+    int rc = ONIC_OK;
+    int fd = io->open(temp, O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0);
+    if (fd < 0) {
+        rc = err_set(err, ONIC_EIO, "cannot read %s back: %s", temp, strerror(errno));
+        goto out;
+    }
+    posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    for (;;) {
+        ssize_t n = io->read(fd, block, READ_BLOCK);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            rc = err_set(err, ONIC_EIO, "cannot read %s back: %s", temp, strerror(errno));
+        if (n <= 0)
+            break;
+        XXH3_128bits_update(got, block, (size_t)n);
+        seen += (size_t)n;
+    }
+    if (!rc &&
+        (seen != total || !XXH128_isEqual(XXH3_128bits_digest(want), XXH3_128bits_digest(got))))
+        rc = err_set(err, ONIC_EIO,
+                     "%s does not read back as it was written (%zu of %zu bytes): check the disk",
+                     temp, seen, total);
+out:
+    if (fd >= 0 && io->close(fd) < 0 && !rc)
+        rc = err_set(err, ONIC_EIO, "cannot close %s: %s", temp, strerror(errno));
+    free(block);
+    XXH3_freeState(want);
+    XXH3_freeState(got);
+    return rc;
+}
+
+static int sync_folder(const struct safe_io *io, const char *path, struct onic_err *err)
+{
+    char dir[PATH_SIZE];
+    const char *slash = strrchr(path, '/');
+    size_t n = slash ? (size_t)(slash - path) : 0;
+    if (!slash)
+        snprintf(dir, sizeof dir, ".");
+    else
+        snprintf(dir, sizeof dir, "%.*s", n ? (int)n : 1, path);
+    int fd = io->open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    if (fd < 0)
+        return err_set(err, ONIC_EIO, "cannot open the folder %s: %s", dir, strerror(errno));
+    int rc = ONIC_OK;
+    /* EINVAL: the file system has nothing to sync for folders. */
+    if (io->fsync(fd) < 0 && errno != EINVAL)
+        rc = err_set(err, ONIC_EIO, "cannot make the folder %s durable: %s", dir, strerror(errno));
+    if (io->close(fd) < 0 && !rc)
+        rc = err_set(err, ONIC_EIO, "cannot close the folder %s: %s", dir, strerror(errno));
+    return rc;
+}
+
+int safe_replace(const struct safe_io *io, const char *path, const struct safe_part *parts,
+                 int nparts, struct onic_err *err)
+{
+    char temp[PATH_SIZE];
+    int fd = -1;
+    if (!io)
+        io = &SAFE_IO_POSIX;
+    int rc = open_temp(io, path, temp, &fd, err);
+    if (rc)
+        return rc;
+    rc = fill(io, fd, parts, nparts, temp, err);
+    if (io->close(fd) < 0 && !rc)
+        rc = err_set(err, ONIC_EIO, "cannot close %s: %s", temp, strerror(errno));
+    if (!rc)
+        rc = verify(io, temp, parts, nparts, err);
+    if (!rc && io->rename(temp, path) < 0)
+        rc = err_set(err, ONIC_EIO, "cannot rename %s to %s: %s", temp, path, strerror(errno));
+    if (rc) {
+        io->unlink(temp);
+        return rc;
+    }
+    return sync_folder(io, path, err);
+}
+
+int safe_replace_bytes(const char *path, const void *data, size_t bytes, struct onic_err *err)
+{
+    return safe_replace(NULL, path, &(struct safe_part){data, bytes}, 1, err);
+}

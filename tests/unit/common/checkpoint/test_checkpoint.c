@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+/* test_checkpoint.c - round trips, damage of every kind, limits, and the choice among versions. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/xmalloc.h"
+#include "common/checkpoint/checkpoint.h"
+#include "common/checkpoint/format.h"
+#include "tests/onic_test.h"
+
+static char dir[256];
+
+static int setup(void **state)
+{
+    (void)state;
+    temp_dir_create(dir);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    temp_dir_remove(dir);
+    return 0;
+}
+
+static const char *in_dir(const char *name)
+{
+    static char path[4][512];
+    static int i;
+    i = (i + 1) % 4;
+    snprintf(path[i], sizeof path[i], "%s/%s", dir, name);
+    return path[i];
+}
+
+static size_t slurp(const char *path, char **out)
+{
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    fseek(f, 0, SEEK_END);
+    size_t n = (size_t)ftell(f);
+    rewind(f);
+    *out = xmalloc(n + 1);
+    assert_int_equal(fread(*out, 1, n, f), n);
+    fclose(f);
+    return n;
+}
+
+static void spill(const char *path, const char *data, size_t n)
+{
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(data, 1, n, f), n);
+    assert_int_equal(fclose(f), 0);
+}
+
+static const float MATRIX[6] = {1.5f, -2.0f, 3.25f, 0.0f, -0.0f, 1e-30f};
+static const float VECTOR[3] = {7.0f, 8.0f, 9.0f};
+
+static struct checkpoint *small(void)
+{
+    struct checkpoint *c = checkpoint_create();
+    checkpoint_add_bytes(c, "ledger", "odd",
+                         3); /* bytes first: they must not disturb the floats' alignment */
+    checkpoint_add_f32(c, "policy/core.w_h", 2, 3, MATRIX);
+    checkpoint_add_bytes(c, "empty", NULL, 0);
+    checkpoint_add_f32(c, "adam.m", 1, 3, VECTOR);
+    checkpoint_add_meta_u64(c, "weights_version", UINT64_MAX);
+    checkpoint_add_meta(c, "note", "a \"quoted\" \\ value");
+    return c;
+}
+
+static void what_is_written_is_read_back_bit_for_bit(void **state)
+{
+    (void)state;
+    struct checkpoint *c = small();
+    assert_ok(checkpoint_write(c, in_dir("a"), &err));
+    struct checkpoint_file *f;
+    assert_ok(checkpoint_open(&f, in_dir("a"), &err));
+    float m[6], v[3];
+    assert_ok(checkpoint_get_f32(f, "policy/core.w_h", 2, 3, m, &err));
+    assert_ok(checkpoint_get_f32(f, "adam.m", 1, 3, v, &err));
+    assert_memory_equal(m, MATRIX, sizeof m);
+    assert_memory_equal(v, VECTOR, sizeof v);
+    const void *bytes;
+    size_t len;
+    assert_ok(checkpoint_get_bytes(f, "ledger", &bytes, &len, &err));
+    assert_int_equal(len, 3);
+    assert_memory_equal(bytes, "odd", 3);
+    assert_ok(checkpoint_get_bytes(f, "empty", &bytes, &len, &err));
+    assert_int_equal(len, 0);
+    uint64_t version;
+    assert_ok(checkpoint_meta_u64(f, "weights_version", &version, &err));
+    assert_true(version == UINT64_MAX);
+    assert_string_equal(checkpoint_meta(f, "note"), "a \"quoted\" \\ value");
+    assert_int_equal(checkpoint_count(f), 4);
+    assert_int_equal((uintptr_t)checkpoint_find(f, "policy/core.w_h")->data % 64, 0);
+    checkpoint_close(f);
+    checkpoint_free(c);
+}
+
+static void wrong_shape_or_missing_name_is_named(void **state)
+{
+    (void)state;
+    struct checkpoint *c = small();
+    assert_ok(checkpoint_write(c, in_dir("a"), &err));
+    struct checkpoint_file *f;
+    assert_ok(checkpoint_open(&f, in_dir("a"), &err));
+    float m[6];
+    const void *bytes;
+    size_t len;
+    uint64_t n;
+    assert_err(checkpoint_get_f32(f, "policy/core.w_h", 3, 2, m, &err), ONIC_EDAMAGED, "2 x 3");
+    assert_err(checkpoint_get_f32(f, "absent", 1, 1, m, &err), ONIC_EDAMAGED, "absent");
+    assert_err(checkpoint_get_f32(f, "ledger", 1, 3, m, &err), ONIC_EDAMAGED, "ledger");
+    assert_err(checkpoint_get_bytes(f, "adam.m", &bytes, &len, &err), ONIC_EDAMAGED, "adam.m");
+    assert_err(checkpoint_meta_u64(f, "note", &n, &err), ONIC_EDAMAGED, "note");
+    assert_err(checkpoint_open(&f, in_dir("nowhere"), &err), ONIC_EIO, "nowhere");
+    checkpoint_free(c);
+}
+
+static void a_builder_that_is_reset_forgets_what_it_held(void **state)
+{
+    (void)state;
+    struct checkpoint *c = small();
+    assert_ok(checkpoint_write(c, in_dir("a"), &err));
+    checkpoint_reset(c);
+    checkpoint_add_f32(c, "x", 1, 3, VECTOR);
+    assert_ok(checkpoint_write(c, in_dir("b"), &err));
+    struct checkpoint_file *f;
+    assert_ok(checkpoint_open(&f, in_dir("b"), &err));
+    assert_int_equal(checkpoint_count(f), 1);
+    assert_null(checkpoint_meta(f, "note"));
+    checkpoint_close(f);
+    checkpoint_free(c);
+}
+
+static void every_truncation_is_detected(void **state)
+{
+    (void)state;
+    struct checkpoint *c = small();
+    assert_ok(checkpoint_write(c, in_dir("a"), &err));
+    char *data;
+    size_t n = slurp(in_dir("a"), &data);
+    for (size_t keep = 0; keep < n; keep++) {
+        struct checkpoint_file *f;
+        spill(in_dir("b"), data, keep);
+        int rc = checkpoint_open(&f, in_dir("b"), NULL);
+        if (rc != ONIC_EDAMAGED)
+            print_error("kept %zu of %zu bytes: %s\n", keep, n, err_name(rc));
+        assert_int_equal(rc, ONIC_EDAMAGED);
+    }
+    struct checkpoint_file *f;
+    data[n] = 0;
+    spill(in_dir("b"), data, n + 1); /* one byte too many is damage too */
+    assert_err(checkpoint_open(&f, in_dir("b"), &err), ONIC_EDAMAGED, "damaged");
+    free(data);
+    checkpoint_free(c);
+}
+
+static void every_flipped_bit_is_detected(void **state)
+{
+    (void)state;
+    struct checkpoint *c = small();
+    assert_ok(checkpoint_write(c, in_dir("a"), &err));
+    char *data;
+    size_t n = slurp(in_dir("a"), &data);
+    for (size_t bit = 0; bit < n * 8; bit++) {
+        struct checkpoint_file *f;
+        data[bit / 8] = (char)(data[bit / 8] ^ (1 << bit % 8));
+        spill(in_dir("b"), data, n);
+        int rc = checkpoint_open(&f, in_dir("b"), NULL);
+        if (rc != ONIC_EDAMAGED)
+            print_error("bit %zu of %zu: %s\n", bit, n * 8, err_name(rc));
+        assert_int_equal(rc, ONIC_EDAMAGED);
+        data[bit / 8] = (char)(data[bit / 8] ^ (1 << bit % 8));
+    }
+    free(data);
+    checkpoint_free(c);
+}
+
+static void versions(uint64_t from, uint64_t to)
+{
+    struct checkpoint *c = small();
+    for (uint64_t v = from; v <= to; v++)
+        assert_ok(checkpoint_write_version(c, dir, v, NULL, &err));
+    checkpoint_free(c);
+}
+
+static void the_newest_valid_version_is_chosen_and_skipped_ones_are_reported(void **state)
+{
+    (void)state;
+    versions(8, 11);
+    assert_int_equal(truncate(in_dir("ckpt-000000000011.safetensors"), 100), 0);
+    assert_int_equal(truncate(in_dir("ckpt-000000000010.safetensors"), 0), 0);
+    spill(in_dir("ckpt-7.safetensors"), "x", 1); /* not one of our names */
+    spill(in_dir("best.safetensors"), "x", 1);
+    struct checkpoint_file *f;
+    struct buf report;
+    buf_init(&report, 1 << 16);
+    assert_ok(checkpoint_newest_valid(&f, dir, &report, &err));
+    assert_non_null(strstr(checkpoint_path(f), "ckpt-000000000009.safetensors"));
+    assert_non_null(strstr(report.data, "ckpt-000000000011.safetensors: "));
+    assert_non_null(strstr(report.data, "ckpt-000000000010.safetensors: "));
+    assert_null(strstr(report.data, "000009"));
+    checkpoint_close(f);
+    buf_release(&report);
+}
+
+static void no_checkpoint_and_no_valid_checkpoint_are_different(void **state)
+{
+    (void)state;
+    struct checkpoint_file *f;
+    assert_err(checkpoint_newest_valid(&f, dir, NULL, &err), ONIC_ENOTFOUND, "no checkpoint");
+    assert_err(checkpoint_newest_valid(&f, in_dir("absent"), NULL, &err), ONIC_ENOTFOUND, "absent");
+    versions(3, 3);
+    assert_int_equal(truncate(in_dir("ckpt-000000000003.safetensors"), 9), 0);
+    assert_err(checkpoint_newest_valid(&f, dir, NULL, &err), ONIC_EDAMAGED, "none of the 1");
+}
+
+static void pruning_keeps_the_newest_and_removes_what_a_crash_left(void **state)
+{
+    (void)state;
+    versions(1, 6);
+    spill(in_dir("ckpt-000000000007.safetensors.tmp.99.0123456789abcdef"), "x", 1);
+    spill(in_dir("notes.txt"), "x", 1);
+    assert_int_equal(checkpoint_prune(dir, 2), 5);
+    assert_int_equal(access(in_dir("ckpt-000000000006.safetensors"), F_OK), 0);
+    assert_int_equal(access(in_dir("ckpt-000000000005.safetensors"), F_OK), 0);
+    assert_int_equal(access(in_dir("notes.txt"), F_OK), 0);
+    assert_int_not_equal(access(in_dir("ckpt-000000000004.safetensors"), F_OK), 0);
+    char *hint;
+    size_t n = slurp(in_dir("LATEST"), &hint);
+    assert_int_equal(n, strlen("ckpt-000000000006.safetensors\n"));
+    assert_memory_equal(hint, "ckpt-000000000006.safetensors\n", n);
+    free(hint);
+}
+
+/* A file with a correct checksum but a header our writer would not produce: the checks behind the
+ * checksum. */
+static void forge(const char *path, const char *rest_of_header, const char *data, size_t data_bytes)
+{
+    char file[4096], *p = file + 8;
+    int n = snprintf(p, sizeof file - 8 - data_bytes,
+                     "{\"__metadata__\":{\"onic.xxh3\":\"%032d\",\"onic.format\":\"1\"%s", 0,
+                     rest_of_header);
+    uint64_t length = (uint64_t)n;
+    memcpy(file, &length, 8);
+    memcpy(p + n, data, data_bytes);
+    size_t total = 8 + (size_t)n + data_bytes;
+    char digest[33];
+    format_digest(file, total, digest); /* the digits are still zeros */
+    memcpy(p + strlen("{\"__metadata__\":{\"onic.xxh3\":\""), digest, 32);
+    spill(path, file, total);
+}
+
+static void forged_headers_with_correct_checksums_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *header, *data, *part;
+    } cases[] = {
+        {"}", "stray", "belong to nobody"},
+        {"},\"a\":{\"dtype\":\"U8\",\"shape\":[9],\"data_offsets\":[0,9]}}", "four",
+         "pass the end"},
+        {"},\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[2,4]}}", "four", "leave holes"},
+        {"},\"a\":{\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[0,4]}}", "four", "overlap"},
+        {"},\"a\":{\"dtype\":\"F64\",\"shape\":[1],\"data_offsets\":[0,4]}}", "four", "F32 or U8"},
+        {"},\"a\":{\"dtype\":\"U8\",\"shape\":[-1],\"data_offsets\":[0,4]}}", "four", "shape"},
+        {"},\"a\":{\"dtype\":\"U8\",\"shape\":[8589934592,8589934592],\"data_offsets\":[0,0]}}", "",
+         "shape"},
+        {"},\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]}}", "four",
+         "checksum of a tensor"},
+        {"},\"../a b\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]}}", "four",
+         "malformed"},
+        {",\"n\":1}}", "", "not a string"},
+        {"},\"a\":1,\"a\":2}", "", "not JSON"},
+        {"", "", "not JSON"},
+    };
+    struct checkpoint_file *f;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        forge(in_dir("f"), cases[i].header, cases[i].data, strlen(cases[i].data));
+        /* the lone "}" closes the metadata only; give that case its outer brace */
+        if (i == 0)
+            forge(in_dir("f"), "}}", cases[i].data, strlen(cases[i].data));
+        print_message("case %zu\n", i);
+        assert_err(checkpoint_open(&f, in_dir("f"), &err), ONIC_EDAMAGED, cases[i].part);
+    }
+    forge(in_dir("f"),
+          ",\"onic.xxh3/a\":\"99aa06d3014798d86001c324468d497f\"},"
+          "\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}",
+          "", 0); /* XXH3-128 of nothing, from the specification's test vectors */
+    assert_ok(checkpoint_open(&f, in_dir("f"), &err));
+    checkpoint_close(f);
+}
+
+static void too_many_tensors_are_an_error_and_not_a_torn_file(void **state)
+{
+    (void)state;
+    struct checkpoint *c = checkpoint_create();
+    for (int i = 0; i <= CHECKPOINT_TENSORS_MAX; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "t%d", i);
+        checkpoint_add_bytes(c, name, "x", 1);
+    }
+    assert_err(checkpoint_write(c, in_dir("a"), &err), ONIC_ELIMIT, "1024");
+    assert_int_not_equal(access(in_dir("a"), F_OK), 0);
+    checkpoint_free(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_is_written_is_read_back_bit_for_bit, setup, teardown),
+        cmocka_unit_test_setup_teardown(wrong_shape_or_missing_name_is_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_builder_that_is_reset_forgets_what_it_held, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(every_truncation_is_detected, setup, teardown),
+        cmocka_unit_test_setup_teardown(every_flipped_bit_is_detected, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            the_newest_valid_version_is_chosen_and_skipped_ones_are_reported, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_checkpoint_and_no_valid_checkpoint_are_different, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(pruning_keeps_the_newest_and_removes_what_a_crash_left,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(forged_headers_with_correct_checksums_are_refused, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(too_many_tensors_are_an_error_and_not_a_torn_file, setup,
+                                        teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

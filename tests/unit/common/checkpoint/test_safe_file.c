@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/* test_safe_file.c - the old file survives whatever fails: the n-th call of each kind, a lying
+ * disk, a size limit. */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/checkpoint/checkpoint.h"
+#include "tests/onic_test.h"
+
+/* A file layer that fails call number `fail_at` (counted over all kinds), optionally only writes,
+ * and can lie. */
+static int calls, fail_at;
+static bool short_writes, lie;
+
+static bool fails(int error)
+{
+    if (++calls != fail_at)
+        return false;
+    errno = error;
+    return true;
+}
+
+static int f_open(const char *path, int flags, mode_t mode)
+{
+    return fails(EIO) ? -1 : SAFE_IO_POSIX.open(path, flags, mode);
+}
+
+static int f_fallocate(int fd, off_t bytes)
+{
+    return fails(ENOSPC) ? ENOSPC : SAFE_IO_POSIX.fallocate(fd, bytes);
+}
+
+static ssize_t f_write(int fd, const void *data, size_t bytes)
+{
+    if (fails(ENOSPC))
+        return -1;
+    if (lie) { /* claims success, keeps other bytes */
+        char zero = 0;
+        ONIC_ASSERT(write(fd, &zero, 1) == 1);
+        return 1;
+    }
+    return write(fd, data, short_writes && bytes > 7 ? 7 : bytes);
+}
+
+static ssize_t f_read(int fd, void *data, size_t bytes)
+{
+    return fails(EIO) ? -1 : read(fd, data, bytes);
+}
+
+static int f_fsync(int fd)
+{
+    return fails(EIO) ? -1 : fsync(fd);
+}
+
+static int f_close(int fd)
+{
+    int rc = close(fd); /* Linux closes even when it reports an error */
+    return fails(EIO) ? -1 : rc;
+}
+
+static int f_rename(const char *from, const char *to)
+{
+    return fails(EIO) ? -1 : rename(from, to);
+}
+
+static const struct safe_io FAULTY = {f_open,  f_fallocate, f_write,  f_read,
+                                      f_fsync, f_close,     f_rename, unlink};
+
+static char dir[256], path[300];
+
+static int setup(void **state)
+{
+    (void)state;
+    temp_dir_create(dir);
+    snprintf(path, sizeof path, "%s/ckpt", dir);
+    calls = fail_at = 0;
+    short_writes = lie = false;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    temp_dir_remove(dir);
+    return 0;
+}
+
+static struct checkpoint *filled(float value)
+{
+    float v[40];
+    for (int i = 0; i < 40; i++)
+        v[i] = value;
+    struct checkpoint *c = checkpoint_create();
+    checkpoint_add_f32(c, "v", 1, 40, v);
+    return c;
+}
+
+static float stored(void)
+{
+    struct checkpoint_file *f;
+    float v[40];
+    assert_ok(checkpoint_open(&f, path, &err));
+    assert_ok(checkpoint_get_f32(f, "v", 1, 40, v, &err));
+    checkpoint_close(f);
+    return v[39];
+}
+
+static int files_in_dir(void)
+{
+    int n = 0;
+    DIR *d = opendir(dir);
+    assert_non_null(d);
+    struct dirent *e;
+    while ((e = readdir(d)))
+        n += e->d_name[0] != '.';
+    closedir(d);
+    return n;
+}
+
+static void any_single_failing_call_leaves_a_valid_file_and_no_litter(void **state)
+{
+    (void)state;
+    struct checkpoint *old = filled(1.0f), *new = filled(2.0f);
+    int failures = 0;
+    for (fail_at = 1;; fail_at++) {
+        assert_ok(checkpoint_write(old, path, &err));
+        checkpoint_use_io(new, &FAULTY);
+        calls = 0;
+        int rc = checkpoint_write(new, path, NULL);
+        if (calls < fail_at) { /* nothing failed this time: all calls were tried */
+            assert_int_equal(rc, ONIC_OK);
+            assert_close(stored(), 2.0f, 0, 0);
+            break;
+        }
+        failures++;
+        assert_int_not_equal(rc, ONIC_OK);
+        float now = stored();
+        assert_true(now == 1.0f || now == 2.0f); /* 2: only the folder's own sync failed */
+        assert_int_equal(files_in_dir(), 1);
+    }
+    assert_true(failures >= 12);
+    checkpoint_free(old);
+    checkpoint_free(new);
+}
+
+static void failures_before_the_rename_keep_the_old_file(void **state)
+{
+    (void)state;
+    struct checkpoint *old = filled(1.0f), *new = filled(2.0f);
+    assert_ok(checkpoint_write(old, path, &err));
+    checkpoint_use_io(new, &FAULTY);
+    assert_ok(checkpoint_write(new, path, &err));
+    int before_rename = calls - 4; /* rename, then open, fsync, close of the folder */
+    assert_ok(checkpoint_write(old, path, &err));
+    for (fail_at = 1; fail_at <= before_rename + 1; fail_at++) {
+        calls = 0;
+        assert_int_not_equal(checkpoint_write(new, path, NULL), ONIC_OK);
+        assert_close(stored(), 1.0f, 0, 0);
+    }
+    checkpoint_free(old);
+    checkpoint_free(new);
+}
+
+static void short_writes_are_continued(void **state)
+{
+    (void)state;
+    struct checkpoint *c = filled(3.0f);
+    short_writes = true;
+    checkpoint_use_io(c, &FAULTY);
+    assert_ok(checkpoint_write(c, path, &err));
+    assert_close(stored(), 3.0f, 0, 0);
+    assert_true(calls > 50);
+    checkpoint_free(c);
+}
+
+static void a_disk_that_keeps_other_bytes_is_found_out_before_the_rename(void **state)
+{
+    (void)state;
+    struct checkpoint *old = filled(1.0f), *new = filled(2.0f);
+    assert_ok(checkpoint_write(old, path, &err));
+    lie = true;
+    checkpoint_use_io(new, &FAULTY);
+    assert_err(checkpoint_write(new, path, &err), ONIC_EIO, "does not read back");
+    assert_close(stored(), 1.0f, 0, 0);
+    assert_int_equal(files_in_dir(), 1);
+    checkpoint_free(old);
+    checkpoint_free(new);
+}
+
+static void a_file_size_limit_is_an_error_that_keeps_the_old_file(void **state)
+{
+    (void)state;
+    struct checkpoint *old = filled(1.0f), *new = filled(2.0f);
+    assert_ok(checkpoint_write(old, path, &err));
+    fflush(NULL);
+    pid_t child = fork(); /* the limit cannot be raised again: spend a process on it */
+    if (child == 0) {
+        struct rlimit limit = {64, 64};
+        struct onic_err err = {0};
+        signal(SIGXFSZ, SIG_IGN);
+        setrlimit(RLIMIT_FSIZE, &limit);
+        int rc = checkpoint_write(new, path, &err);
+        _exit(rc == ONIC_EIO && strstr(err.msg, strerror(EFBIG)) ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_close(stored(), 1.0f, 0, 0);
+    assert_int_equal(files_in_dir(), 1);
+    checkpoint_free(old);
+    checkpoint_free(new);
+}
+
+static void a_full_device_is_an_error(void **state)
+{
+    (void)state;
+    /* Reserving the space is the first call that meets a full disk. */
+    struct checkpoint *c = filled(1.0f);
+    struct safe_io full = SAFE_IO_POSIX;
+    full.fallocate = f_fallocate;
+    fail_at = 1;
+    checkpoint_use_io(c, &full);
+    assert_err(checkpoint_write(c, path, &err), ONIC_EIO, "No space left");
+    assert_int_equal(files_in_dir(), 0);
+    checkpoint_free(c);
+}
+
+static void a_missing_folder_cannot_be_created_in(void **state)
+{
+    (void)state;
+    assert_err(safe_replace_bytes("/nonexistent/folder/file", "x", 1, &err), ONIC_ECANTCREATE,
+               "/nonexistent/folder/file");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(any_single_failing_call_leaves_a_valid_file_and_no_litter,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(failures_before_the_rename_keep_the_old_file, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(short_writes_are_continued, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_disk_that_keeps_other_bytes_is_found_out_before_the_rename, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_file_size_limit_is_an_error_that_keeps_the_old_file,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_full_device_is_an_error, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_missing_folder_cannot_be_created_in, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
