@@ -14,6 +14,8 @@
 
 static char role_name[64] = "onic";
 static atomic_int max_level = LOG_INFO;
+static void (*_Atomic line_writer)(void *ctx, const char *line, size_t len);
+static void *_Atomic line_writer_ctx;
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
 struct log_kv log_kv_int(const char *key, int64_t v)
@@ -39,6 +41,12 @@ void log_set_role(const char *role)
 void log_set_level(enum log_level level)
 {
     atomic_store(&max_level, (int)level);
+}
+
+void log_set_writer(void (*writer)(void *ctx, const char *line, size_t len), void *ctx)
+{
+    atomic_store(&line_writer_ctx, ctx);
+    atomic_store(&line_writer, writer);
 }
 
 static void put_stamp(struct buf *b)
@@ -79,8 +87,13 @@ void log_write(enum log_level level, const char *msg, const struct log_kv *kvs)
         if ((unsigned char)line.data[i] < 0x20 || line.data[i] == 0x7f)
             line.data[i] = ' ';
     buf_append(&line, "\n", 1);
-    ssize_t ignored = write(STDERR_FILENO, line.data, line.len);
-    (void)ignored; /* nowhere to report a failing stderr */
+    void (*writer)(void *, const char *, size_t) = atomic_load(&line_writer);
+    if (writer) {
+        writer(atomic_load(&line_writer_ctx), line.data, line.len);
+    } else {
+        ssize_t ignored = write(STDERR_FILENO, line.data, line.len);
+        (void)ignored; /* nowhere to report a failing stderr */
+    }
     buf_release(&line);
 }
 

@@ -30,6 +30,9 @@ struct log_kv log_kv_str(const char *key, const char *v);
 
 void log_set_role(const char *role);          /* "learner", "actor 3"; copied */
 void log_set_level(enum log_level level);     /* lines above are dropped; default LOG_INFO */
+/* Lines go to writer(ctx, ...) instead of stderr, whole and with their newline; NULL restores stderr. Set while a
+ * terminal panel is shown; the writer must be thread-safe. */
+void log_set_writer(void (*writer)(void *ctx, const char *line, size_t len), void *ctx);
 void log_write(enum log_level level, const char *msg, const struct log_kv *kvs /* key NULL ends */);
 
 #define LOG_FIRST_(msg, ...) msg

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+/* metrics.c - the registry and the schedule of its sinks; see metrics.h.
+ *
+ * A name is found through a hash table, so setting a number costs about 50 ns and needs no
+ * registration step that could disagree with the use. Means keep their last values in a ring and
+ * are summed anew at each read: a running sum drifts over 10^9 additions.
+ *
+ * Time: the schedule runs on the monotonic clock; only the `time` field is wall time, given by the
+ * caller. */
+#include "common/metrics/metrics.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/xmalloc.h"
+#include "common/metrics/registry.h"
+
+static const double FIRST_MINUTE_EVERY_S = 2.0, DRAW_EVERY_S = 0.2, BRIEF_EVERY_S = 10.0;
+static const double SAMPLE_EVERY_S = 0.5;
+
+double metrics_monotonic_s(void)
+{
+    return (double)clock_ns() * 1e-9;
+}
+
+static void to_panel(void *ctx, const char *line, size_t len)
+{
+    struct metrics *m = ctx;
+    panel_line(m->panel, line, len);
+}
+
+int metrics_create(struct metrics **out, const struct metrics_params *p, struct onic_err *err)
+{
+    struct metrics *m = xcalloc(1, sizeof *m);
+    int rc = ONIC_OK;
+    pthread_mutex_init(&m->lock, NULL);
+    m->index = strmap_create(256);
+    m->items = xcalloc(METRICS_MAX, sizeof *m->items);
+    m->params = *p;
+    m->title = xstrdup(p->title ? p->title : "");
+    m->started = metrics_monotonic_s();
+    m->last_line = m->started;
+    m->last_draw = m->last_sample = -1;
+    m->jsonl = -1;
+    buf_init(&m->line, 1 << 18);
+    buf_init(&m->text, 1 << 13);
+    if (p->run_dir)
+        rc = metrics_jsonl_open(p->run_dir, &m->jsonl, err);
+    if (!rc && p->run_dir && p->tensorboard)
+        rc = tensorboard_create(&m->tb, p->run_dir, clock_wall_s(), err);
+    m->params.run_dir = NULL; /* the strings are the caller's */
+    m->params.title = NULL;
+    if (rc) {
+        metrics_free(m);
+        return rc;
+    }
+    m->mode = p->quiet || !p->panel ? PANEL_OFF : panel_mode_of_stderr();
+    m->panel = panel_create(m->mode, STDERR_FILENO);
+    if (m->mode == PANEL_TERMINAL)
+        log_set_writer(to_panel, m);
+    *out = m;
+    return ONIC_OK;
+}
+
+void metrics_free(struct metrics *m)
+{
+    if (!m)
+        return;
+    if (m->mode == PANEL_TERMINAL)
+        log_set_writer(NULL, NULL);
+    panel_free(m->panel);
+    tensorboard_free(m->tb);
+    if (m->jsonl >= 0)
+        close(m->jsonl);
+    for (int i = 0; i < m->count; i++) {
+        free(m->items[i].name);
+        free(m->items[i].ring);
+    }
+    free(m->items);
+    strmap_free(m->index);
+    free(m->title);
+    buf_release(&m->line);
+    buf_release(&m->text);
+    pthread_mutex_destroy(&m->lock);
+    free(m);
+}
+
+/* The lock is held. Names come from code, so too many of them is a bug. */
+static struct metric *item(struct metrics *m, const char *name)
+{
+    bool inserted;
+    uint64_t *slot = strmap_put(m->index, name, strlen(name), &inserted);
+    if (inserted) {
+        ONIC_ASSERT(m->count < METRICS_MAX);
+        *slot = (uint64_t)m->count++;
+        m->items[*slot].name = xstrdup(name);
+    }
+    return &m->items[*slot];
+}
+
+void metrics_set(struct metrics *m, const char *name, double value)
+{
+    pthread_mutex_lock(&m->lock);
+    item(m, name)->value = value;
+    pthread_mutex_unlock(&m->lock);
+}
+
+void metrics_add(struct metrics *m, const char *name, double delta)
+{
+    pthread_mutex_lock(&m->lock);
+    item(m, name)->value += delta;
+    pthread_mutex_unlock(&m->lock);
+}
+
+void metrics_mean_over(struct metrics *m, const char *name, double value, int window)
+{
+    ONIC_ASSERT(window >= 1 && window <= 100000);
+    pthread_mutex_lock(&m->lock);
+    struct metric *it = item(m, name);
+    if (!it->ring) {
+        it->ring = xcalloc((size_t)window, sizeof *it->ring);
+        it->window = window;
+    }
+    it->ring[it->next] = value;
+    it->next = (it->next + 1) % it->window;
+    if (it->count < it->window)
+        it->count++;
+    pthread_mutex_unlock(&m->lock);
+}
+
+void metrics_mean(struct metrics *m, const char *name, double value)
+{
+    metrics_mean_over(m, name, value, 100);
+}
+
+void metrics_text(struct metrics *m, const char *name, const char *text)
+{
+    pthread_mutex_lock(&m->lock);
+    if (strcmp(name, "ledger") == 0)
+        snprintf(m->ledger, sizeof m->ledger, "%s", text);
+    else if (strcmp(name, "waiting") == 0)
+        snprintf(m->waiting, sizeof m->waiting, "%s", text);
+    else
+        ONIC_ASSERT(!"metrics_text knows ledger and waiting");
+    pthread_mutex_unlock(&m->lock);
+}
+
+static double value_of(const struct metric *it)
+{
+    if (!it->ring)
+        return it->value;
+    double sum = 0;
+    for (int i = 0; i < it->count; i++)
+        sum += it->ring[i];
+    return it->count ? sum / it->count : (double)NAN;
+}
+
+double metrics_value_locked(const struct metrics *m, const char *name)
+{
+    const uint64_t *slot = strmap_get(m->index, name, strlen(name));
+    return slot ? value_of(&m->items[*slot]) : (double)NAN;
+}
+
+double metrics_get(struct metrics *m, const char *name)
+{
+    pthread_mutex_lock(&m->lock);
+    double v = metrics_value_locked(m, name);
+    pthread_mutex_unlock(&m->lock);
+    return v;
+}
+
+int metrics_samples(struct metrics *m, const char *name)
+{
+    pthread_mutex_lock(&m->lock);
+    const uint64_t *slot = strmap_get(m->index, name, strlen(name));
+    int n = slot ? m->items[*slot].count : 0;
+    pthread_mutex_unlock(&m->lock);
+    return n;
+}
+
+double metrics_wall_s(struct metrics *m)
+{
+    return m->params.wall_before_s + metrics_monotonic_s() - m->started;
+}
+
+/* Newest minus oldest sample within the window. The rate falls to 0 when steps stop coming, because
+ * samples go on. */
+double metrics_fps_locked(const struct metrics *m, double seconds)
+{
+    if (m->fps_count < 2)
+        return 0;
+    const struct fps_sample *newest = &m->fps[(m->fps_next + FPS_SAMPLES - 1) % FPS_SAMPLES];
+    const struct fps_sample *oldest = newest;
+    for (int i = 2; i <= m->fps_count; i++) {
+        const struct fps_sample *s = &m->fps[(m->fps_next + FPS_SAMPLES - i) % FPS_SAMPLES];
+        if (newest->at - s->at > seconds + SAMPLE_EVERY_S)
+            break;
+        oldest = s;
+    }
+    double dt = newest->at - oldest->at, steps = newest->steps - oldest->steps;
+    return dt > 0 && steps > 0 ? steps / dt : 0;
+}
+
+double metrics_fps(struct metrics *m, double seconds)
+{
+    pthread_mutex_lock(&m->lock);
+    double v = metrics_fps_locked(m, seconds);
+    pthread_mutex_unlock(&m->lock);
+    return v;
+}
+
+static void sample_steps(struct metrics *m, double t)
+{
+    pthread_mutex_lock(&m->lock);
+    double steps = metrics_value_locked(m, "env_steps");
+    if (isfinite(steps) && (m->last_sample < 0 || t - m->last_sample >= SAMPLE_EVERY_S)) {
+        m->fps[m->fps_next] = (struct fps_sample){.at = t, .steps = steps};
+        m->fps_next = (m->fps_next + 1) % FPS_SAMPLES;
+        if (m->fps_count < FPS_SAMPLES)
+            m->fps_count++;
+        m->last_sample = t;
+    }
+    item(m, "perf/_fps")->value = metrics_fps_locked(m, 10);
+    pthread_mutex_unlock(&m->lock);
+}
+
+static int write_tensorboard(struct metrics *m, double now, struct onic_err *err)
+{
+    if (!m->tb)
+        return ONIC_OK;
+    pthread_mutex_lock(&m->lock);
+    double steps = metrics_value_locked(m, "env_steps");
+    tensorboard_begin(m->tb, now, isfinite(steps) ? (int64_t)steps : 0);
+    for (int i = 0; i < m->count; i++)
+        tensorboard_value(m->tb, m->items[i].name, value_of(&m->items[i]));
+    pthread_mutex_unlock(&m->lock);
+    return tensorboard_commit(m->tb, err);
+}
+
+static int write_files(struct metrics *m, double now, const int *exit_code, struct onic_err *err)
+{
+    int rc = ONIC_OK;
+    if (m->jsonl >= 0) {
+        metrics_jsonl_line(m, now, exit_code);
+        rc = metrics_jsonl_write(m, err);
+    }
+    int rc2 = write_tensorboard(m, now, rc ? NULL : err);
+    return rc ? rc : rc2;
+}
+
+static void draw(struct metrics *m, double t)
+{
+    if (m->params.quiet)
+        return;
+    bool brief = m->mode == PANEL_OFF;
+    if (m->last_draw >= 0 && t - m->last_draw < (brief ? BRIEF_EVERY_S : DRAW_EVERY_S))
+        return;
+    m->last_draw = t;
+    metrics_panel_text(m, brief);
+    if (brief)
+        panel_line(m->panel, m->text.data, m->text.len);
+    else
+        panel_show(m->panel, m->text.data);
+}
+
+int metrics_flush(struct metrics *m, double now, struct onic_err *err)
+{
+    double t = metrics_monotonic_s(), every = m->params.every_s;
+    if (t - m->started < 60 && every > FIRST_MINUTE_EVERY_S)
+        every = FIRST_MINUTE_EVERY_S;
+    sample_steps(m, t);
+    draw(m, t);
+    if (t - m->last_line < every)
+        return ONIC_OK;
+    m->last_line = t;
+    return write_files(m, now, NULL, err);
+}
+
+int metrics_end(struct metrics *m, double now, int exit_code, struct onic_err *err)
+{
+    if (m->ended)
+        return ONIC_OK;
+    m->ended = true;
+    sample_steps(m, metrics_monotonic_s());
+    int rc = write_files(m, now, &exit_code, err);
+    if (m->jsonl >= 0 && fsync(m->jsonl) != 0 && !rc)
+        rc = err_set(err, ONIC_EIO, "metrics.jsonl could not be flushed to disk");
+    if (!m->params.quiet) { /* the last numbers stay on the screen as ordinary text */
+        metrics_panel_text(m, true);
+        panel_clear(m->panel);
+        panel_line(m->panel, m->text.data, m->text.len);
+    }
+    return rc;
+}

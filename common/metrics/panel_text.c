@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* panel_text.c - what a person sees of a run: a block of a few lines, or one line where there is no
+ * terminal.
+ *
+ * A number that the run does not have (no success rate in NetHack, no labels with `counts`) is left
+ * out rather than shown as 0: zeros that stand for "unknown" hide the ones that mean trouble. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/metrics/registry.h"
+
+/* 1234567 -> "1,234,567" */
+static void put_thousands(struct buf *b, double v)
+{
+    char digits[32];
+    int n = snprintf(digits, sizeof digits, "%.0f", v < 0 ? 0 : v);
+    for (int i = 0; i < n; i++) {
+        if (i && (n - i) % 3 == 0)
+            buf_append(b, ",", 1);
+        buf_append(b, &digits[i], 1);
+    }
+}
+
+static void put_duration(struct buf *b, double s)
+{
+    long t = s > 0 && s < 1e9 ? (long)s : 0;
+    if (t >= 3600)
+        buf_printf(b, "%ld:%02ld:%02ld", t / 3600, t / 60 % 60, t % 60);
+    else
+        buf_printf(b, "%ld:%02ld", t / 60, t % 60);
+}
+
+/* " label value unit" when the value is known; decimals < 0 asks for three significant digits. */
+static void put_field(struct metrics *m, const char *label, const char *name, int decimals,
+                      double factor, const char *unit)
+{
+    double v = metrics_value_locked(m, name) * factor;
+    if (!isfinite(v))
+        return;
+    buf_printf(&m->text, "  %s ", label);
+    if (decimals < 0)
+        buf_printf(&m->text, "%.3g%s", v, unit);
+    else
+        buf_printf(&m->text, "%.*f%s", decimals, v, unit);
+}
+
+static void put_progress(struct metrics *m)
+{
+    struct buf *b = &m->text;
+    double steps = metrics_value_locked(m, "env_steps");
+    double fast = metrics_fps_locked(m, 10), slow = metrics_fps_locked(m, 60);
+    put_thousands(b, isfinite(steps) ? steps : 0);
+    if (m->params.frames_total && isfinite(steps))
+        buf_printf(b, " steps (%.1f %%)  ", 100.0 * steps / (double)m->params.frames_total);
+    else
+        buf_puts(b, " steps  ");
+    put_thousands(b, fast);
+    buf_puts(b, "/s (1 min ");
+    put_thousands(b, slow);
+    buf_puts(b, "/s)  time ");
+    put_duration(b, metrics_wall_s(m));
+    if (m->params.frames_total && slow > 0 && isfinite(steps)) {
+        buf_puts(b, "  ETA ");
+        put_duration(b, ((double)m->params.frames_total - steps) / slow);
+    }
+}
+
+static void put_learning(struct metrics *m)
+{
+    put_field(m, "return", "reward/reward", -1, 1, "");
+    put_field(m, "success", "policy_stats/success_rate", 1, 100, " %");
+    put_field(m, "score", "policy_stats/score", 1, 1, "");
+    put_field(m, "length", "len/len", 0, 1, "");
+    put_field(m, "intrinsic share", "intrinsic/share", 1, 100, " %");
+}
+
+static void put_labels(struct metrics *m)
+{
+    put_field(m, "labels", "annot/labels_total", 0, 1, "");
+    put_field(m, "backlog", "annot/backlog", 0, 1, "");
+    put_field(m, "labels/s", "annot/labels_per_s", -1, 1, "");
+    put_field(m, "coverage", "reward_model/coverage", 1, 100, " %");
+}
+
+static void put_system(struct metrics *m)
+{
+    put_field(m, "actors", "actors/connected", 0, 1, "");
+    put_field(m, "weights", "weights_version", 0, 1, "");
+    put_field(m, "lag", "train/version_diff_avg", 1, 1, "");
+    put_field(m, "max", "train/version_diff_max", 0, 1, "");
+    put_field(m, "entropy", "train/entropy", 2, 1, "");
+    put_field(m, "grad", "train/grad_norm", -1, 1, "");
+}
+
+/* Runs put and starts its output, when there is any, with `head` in place of the two leading
+ * blanks. */
+static void put_group(struct metrics *m, const char *head, void (*put)(struct metrics *))
+{
+    size_t before = m->text.len;
+    buf_puts(&m->text, head);
+    size_t empty = m->text.len;
+    put(m);
+    if (m->text.len == empty) {
+        m->text.len = before;
+        m->text.data[before] = '\0';
+        return;
+    }
+    buf_puts(&m->text, "\n");
+}
+
+static void put_block(struct metrics *m)
+{
+    struct buf *b = &m->text;
+    buf_printf(b, "--- %s\n", m->title);
+    put_group(m, "    ", put_progress);
+    put_group(m, "learn ", put_learning);
+    put_group(m, "label ", put_labels);
+    put_group(m, "sys   ", put_system);
+    if (m->ledger[0])
+        buf_printf(b, "ledger  %s\n", m->ledger);
+    if (m->waiting[0])
+        buf_printf(b, "waiting %s\n", m->waiting);
+}
+
+void metrics_panel_text(struct metrics *m, bool brief)
+{
+    buf_reset(&m->text);
+    pthread_mutex_lock(&m->lock);
+    if (brief) {
+        put_progress(m);
+        put_learning(m);
+        put_field(m, "labels", "annot/labels_total", 0, 1, "");
+        put_field(m, "lag", "train/version_diff_avg", 1, 1, "");
+        if (m->waiting[0])
+            buf_printf(&m->text, "  waiting: %s", m->waiting);
+        buf_puts(&m->text, "\n");
+    } else {
+        put_block(m);
+    }
+    pthread_mutex_unlock(&m->lock);
+}

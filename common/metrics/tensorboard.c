@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/* tensorboard.c - event files; see tensorboard.h.
+ *
+ * The four messages needed are encoded by hand: a scalar event has six fields that never change,
+ * and generated code would need an object tree per line. Field numbers are those of TensorFlow's
+ * event.proto and summary.proto: Event   { double wall_time = 1; int64 step = 2; string
+ * file_version = 3; Summary summary = 5; } Summary { repeated Value value = 1; }      Value {
+ * string tag = 1; float simple_value = 2; } Record framing and CRC mask are those of TFRecord. A
+ * record goes out in one write, so a reader that follows the file sees whole records or a tail it
+ * waits for. */
+#define _GNU_SOURCE
+#include "common/metrics/tensorboard.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/buf.h"
+#include "common/base/xmalloc.h"
+
+enum { RECORD_MAX = 1 << 20 };
+
+struct tensorboard {
+    int fd;
+    struct buf summary, event, record;
+    double now;
+    int64_t step;
+    uint32_t table[256];
+};
+
+static void fill_table(uint32_t table[256])
+{
+    for (uint32_t i = 0; i < 256; i++) {
+        uint32_t crc = i;
+        for (int bit = 0; bit < 8; bit++)
+            crc = (crc >> 1) ^ (0x82f63b78u & (0u - (crc & 1u)));
+        table[i] = crc;
+    }
+}
+
+static uint32_t crc_with(const uint32_t table[256], const void *data, size_t len)
+{
+    const unsigned char *p = data;
+    uint32_t crc = 0xffffffffu;
+    for (size_t i = 0; i < len; i++)
+        crc = table[(crc ^ p[i]) & 0xff] ^ (crc >> 8);
+    return ~crc;
+}
+
+uint32_t tensorboard_crc32c(const void *data, size_t len)
+{
+    uint32_t table[256];
+    fill_table(table);
+    return crc_with(table, data, len);
+}
+
+uint32_t tensorboard_mask(uint32_t crc)
+{
+    return ((crc >> 15) | (crc << 17)) + 0xa282ead8u;
+}
+
+static void put_varint(struct buf *b, uint64_t v)
+{
+    unsigned char out[10];
+    size_t n = 0;
+    do {
+        out[n++] = (unsigned char)((v & 0x7f) | (v > 0x7f ? 0x80 : 0));
+        v >>= 7;
+    } while (v);
+    buf_append(b, out, n);
+}
+
+/* Field header: number and wire type (0 varint, 1 64 bits, 2 length-prefixed, 5 32 bits). */
+static void put_tag(struct buf *b, unsigned number, unsigned type)
+{
+    put_varint(b, number << 3 | type);
+}
+
+static void put_bytes(struct buf *b, unsigned number, const void *data, size_t len)
+{
+    put_tag(b, number, 2);
+    put_varint(b, len);
+    buf_append(b, data, len);
+}
+
+static void put_double(struct buf *b, unsigned number, double v)
+{
+    put_tag(b, number, 1);
+    buf_append(b, &v, sizeof v); /* x86-64 is little-endian */
+}
+
+static int write_record(struct tensorboard *t, struct onic_err *err)
+{
+    uint64_t len = t->event.len;
+    uint32_t len_crc = tensorboard_mask(crc_with(t->table, &len, sizeof len));
+    uint32_t crc = tensorboard_mask(crc_with(t->table, t->event.data, t->event.len));
+    buf_reset(&t->record);
+    buf_append(&t->record, &len, sizeof len);
+    buf_append(&t->record, &len_crc, sizeof len_crc);
+    buf_append(&t->record, t->event.data, t->event.len);
+    buf_append(&t->record, &crc, sizeof crc);
+    if (t->summary.overflow || t->event.overflow || t->record.overflow)
+        return err_set(err, ONIC_ELIMIT, "a TensorBoard event is larger than 1 MiB");
+    off_t start = lseek(t->fd, 0, SEEK_END);
+    ssize_t n = write(t->fd, t->record.data, t->record.len);
+    if (n == (ssize_t)t->record.len)
+        return ONIC_OK;
+    int code = n < 0 ? errno : ENOSPC;
+    if (start >= 0 && ftruncate(t->fd, start) != 0) /* half a record would end every reader here */
+        code = errno;
+    return err_set(err, ONIC_EIO, "the TensorBoard event file cannot be written: %s",
+                   strerror(code));
+}
+
+int tensorboard_create(struct tensorboard **out, const char *dir, double now, struct onic_err *err)
+{
+    char host[64] = "host", path[4096];
+    gethostname(host, sizeof host - 1);
+    int n = snprintf(path, sizeof path, "%s/events.out.tfevents.%lld.%s.%d", dir, (long long)now,
+                     host, (int)getpid());
+    if (n < 0 || (size_t)n >= sizeof path)
+        return err_set(err, ONIC_ECANTCREATE, "the run directory's path is too long");
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return err_set(err, ONIC_ECANTCREATE, "%s cannot be created: %s", path, strerror(errno));
+    struct tensorboard *t = xcalloc(1, sizeof *t);
+    t->fd = fd;
+    buf_init(&t->summary, RECORD_MAX);
+    buf_init(&t->event, RECORD_MAX);
+    buf_init(&t->record, RECORD_MAX + 16);
+    fill_table(t->table);
+    put_double(&t->event, 1, now);
+    put_bytes(&t->event, 3, "brain.Event:2", 13);
+    int rc = write_record(t, err);
+    if (rc) {
+        tensorboard_free(t);
+        return rc;
+    }
+    *out = t;
+    return ONIC_OK;
+}
+
+void tensorboard_free(struct tensorboard *t)
+{
+    if (!t)
+        return;
+    close(t->fd);
+    buf_release(&t->summary);
+    buf_release(&t->event);
+    buf_release(&t->record);
+    free(t);
+}
+
+void tensorboard_begin(struct tensorboard *t, double now, int64_t step)
+{
+    t->now = now;
+    t->step = step;
+    buf_reset(&t->summary);
+}
+
+void tensorboard_value(struct tensorboard *t, const char *tag, double value)
+{
+    float v = (float)value;
+    if (!isfinite(v))
+        return;
+    size_t tag_len = strlen(tag);
+    size_t varint = tag_len < 128 ? 1 : 2; /* names are far below 16384 bytes */
+    put_tag(&t->summary, 1, 2);
+    put_varint(&t->summary, 1 + varint + tag_len + 1 + sizeof v);
+    put_bytes(&t->summary, 1, tag, tag_len);
+    put_tag(&t->summary, 2, 5);
+    buf_append(&t->summary, &v, sizeof v);
+}
+
+int tensorboard_commit(struct tensorboard *t, struct onic_err *err)
+{
+    buf_reset(&t->event);
+    put_double(&t->event, 1, t->now);
+    put_tag(&t->event, 2, 0);
+    put_varint(&t->event, (uint64_t)t->step);
+    put_bytes(&t->event, 5, t->summary.data, t->summary.len);
+    return write_record(t, err);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_COMMON_METRICS_TENSORBOARD_H
+#define ONIC_COMMON_METRICS_TENSORBOARD_H
+
+/* tensorboard.h - a writer of TensorBoard event files (scalars).
+ *
+ * A file is a sequence of records: length (u64 LE), masked CRC-32C of the length (u32 LE), payload,
+ * masked CRC-32C of the payload. Payloads are the protobuf message Event. Single-threaded. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+
+struct tensorboard;
+
+/* Creates <dir>/events.out.tfevents.<unix time>.<host>.<pid> and writes the version record.
+ * ONIC_ECANTCREATE. *out is owned by the caller. */
+int tensorboard_create(struct tensorboard **out, const char *dir, double now, struct onic_err *err);
+void tensorboard_free(struct tensorboard *t); /* NULL is allowed */
+/* Starts an event, adds values (non-finite ones are left out), writes it as one record. */
+void tensorboard_begin(struct tensorboard *t, double now, int64_t step);
+void tensorboard_value(struct tensorboard *t, const char *tag, double value);
+int tensorboard_commit(struct tensorboard *t, struct onic_err *err); /* ONIC_EIO */
+
+/* CRC-32C (Castagnoli), and the mask of the record format. */
+uint32_t tensorboard_crc32c(const void *data, size_t len);
+uint32_t tensorboard_mask(uint32_t crc);
+
+#endif /* ONIC_COMMON_METRICS_TENSORBOARD_H */
