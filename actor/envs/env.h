@@ -98,8 +98,14 @@ int env_find(const char *id, const struct env_family **family, const char **name
 int env_create(struct env **out, const char *id, const struct config *cfg, int index,
                struct onic_err *err);
 void env_free(struct env *e);
+/* Loads the shared object cfg->env_plugin (once per path; nothing when empty): it exports
+ * `const struct env_family *onic_env_plugin(void)`. env_create does this itself; call it to list or find its family. */
+int env_plugin_load(const struct config *cfg, struct onic_err *err);
 /* Field selection shared by all families: true when `field` is wanted by cfg->env_obs ("auto" = in auto_fields, a
  * comma-separated list; "all"; or an explicit list). */
 bool env_wants_field(const struct config *cfg, const char *field, const char *auto_fields);
+
+/* ONIC_ECONFIG when an explicit cfg->env_obs names a field that the environment does not have. env_create calls it. */
+int env_check_fields(const struct config *cfg, const struct env_spec *spec, struct onic_err *err);
 
 #endif /* ONIC_ACTOR_ENVS_ENV_H */

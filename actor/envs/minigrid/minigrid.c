@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/* minigrid.c - MiniGrid tasks behind the contract of env.h.
+ *
+ * The same seed gives, bit for bit, the observations, rewards and ends of the published Python
+ * package (minigrid 3.2.0) under the same actions, across resets; tests/golden/minigrid.txt was
+ * recorded from it. What is added is the caption. The step's order is the package's: count, act,
+ * look; then the task decides whether that was it. The reward is computed in double precision like
+ * there, and handed on as the nearest float. */
+#include "actor/envs/minigrid/minigrid.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/xmalloc.h"
+
+extern const struct env_family env_minigrid; /* registered by ENV(minigrid) in envs.def */
+
+static const struct mg_task tasks[] = {
+#define TASK(name, rules, width, height, max_steps, a, b)                                          \
+    {name, &mg_##rules, width, height, max_steps, a, b},
+#include "actor/envs/minigrid/tasks.def"
+#undef TASK
+};
+
+static const char *const names[] = {
+#define TASK(name, rules, width, height, max_steps, a, b) name,
+#include "actor/envs/minigrid/tasks.def"
+#undef TASK
+    NULL};
+
+static const char *const action_names[MG_ACTIONS] = {"left", "right",  "forward", "pickup",
+                                                     "drop", "toggle", "done"};
+
+static const struct mg_task *task_by_name(const char *name)
+{
+    for (size_t i = 0; i < sizeof tasks / sizeof tasks[0]; i++)
+        if (strcmp(tasks[i].name, name) == 0)
+            return &tasks[i];
+    return NULL;
+}
+
+static size_t interior_bytes(const struct mg_task *t)
+{
+    return (size_t)t->width * (size_t)t->height * sizeof(uint32_t);
+}
+
+static void fill_spec(struct minigrid *m, const struct config *cfg)
+{
+    struct env_spec *s = &m->env.spec;
+    const char *auto_fields = "image,direction";
+    snprintf(s->id, sizeof s->id, "minigrid:%s", m->task->name);
+    if (env_wants_field(cfg, "image", auto_fields))
+        obs_spec_add(&s->obs, "image", OBS_U8, 3, (const int[]){MG_VIEW, MG_VIEW, 3});
+    if (env_wants_field(cfg, "direction", auto_fields))
+        obs_spec_add(&s->obs, "direction", OBS_U8, 1, (const int[]){1});
+    m->image = obs_spec_find(&s->obs, "image");
+    m->direction = obs_spec_find(&s->obs, "direction");
+    s->actions = MG_ACTIONS;
+    s->action_names = action_names;
+    s->max_steps = cfg->env_max_steps ? (int)cfg->env_max_steps : m->task->max_steps;
+    s->has_success = true;
+    s->default_net = "grid-small";
+    s->default_goal = m->task->rules->goal;
+    s->default_count = 64;
+    s->state_bytes = sizeof m->s + interior_bytes(m->task);
+}
+
+static int minigrid_create(struct env **out, const char *name, const struct config *cfg, int index,
+                           struct onic_err *err)
+{
+    (void)index;
+    (void)err;
+    struct minigrid *m = xcalloc(1, sizeof *m);
+    m->task = task_by_name(name);
+    ONIC_ASSERT(m->task);
+    m->env.family = &env_minigrid;
+    fill_spec(m, cfg);
+    m->stride = m->task->width + 2 * MG_MARGIN;
+    int count = m->stride * (m->task->height + 2 * MG_MARGIN);
+    m->cells = xmalloc((size_t)count * sizeof *m->cells);
+    for (int i = 0; i < count; i++)
+        m->cells[i] = MG_WALL_CELL;
+    m->origin = m->cells + MG_MARGIN * m->stride + MG_MARGIN;
+    pcg64_seed(&m->s.rng, 0);
+    *out = &m->env;
+    return ONIC_OK;
+}
+
+static void minigrid_free(struct env *e)
+{
+    struct minigrid *m = (struct minigrid *)e;
+    if (!m)
+        return;
+    free(m->cells);
+    free(m);
+}
+
+static void minigrid_seed(struct env *e, uint64_t seed)
+{
+    pcg64_seed(&((struct minigrid *)e)->s.rng, seed);
+}
+
+static uint64_t observe(const struct minigrid *m, uint8_t *obs)
+{
+    uint64_t sights;
+    memset(obs + m->env.spec.obs.obs_bytes - 8, 0,
+           8); /* the padding: equal states give equal bytes */
+    mg_observe(m, m->image ? obs + m->image->offset : NULL, &sights);
+    if (m->direction)
+        obs[m->direction->offset] = (uint8_t)m->s.dir;
+    return sights;
+}
+
+static void clear_result(struct env_result *out)
+{
+    out->reward = 0.0F;
+    out->terminated = out->truncated = out->failed = out->success = false;
+}
+
+static int minigrid_reset(struct env *e, uint8_t *obs, struct env_result *out, struct onic_err *err)
+{
+    (void)err;
+    struct minigrid *m = (struct minigrid *)e;
+    m->s.agent = (struct mg_pos){-1, -1};
+    m->s.carrying = m->s.target = 0;
+    m->s.seen = 0;
+    m->s.steps = m->s.objects = 0;
+    clear_result(out);
+    /* Random placement gives up with a probability below 10^-50 per level; the package raises an
+     * exception there. */
+    out->failed = !m->task->rules->generate(m);
+    if (out->failed) {
+        m->s.agent = (struct mg_pos){1, 1};
+        m->s.dir = 0;
+    }
+    mg_caption(m, (struct mg_event){MG_NOTHING, 0}, observe(m, obs), out);
+    return ONIC_OK;
+}
+
+/* Did the action complete the task? As in the package, which asks after the step and only for the
+ * action that can. */
+static bool succeeded(const struct minigrid *m, enum mg_action action, struct mg_event event)
+{
+    switch (m->task->rules->success) {
+    case MG_REACH_GOAL:
+        return event.kind == MG_REACHED_GOAL;
+    case MG_OPEN_DOOR:
+        return action == MG_TOGGLE &&
+               mg_door_state(*mg_at(m, m->s.target_door.x, m->s.target_door.y)) == MG_OPEN;
+    case MG_PICK_UP:
+        return action == MG_PICKUP && m->s.carrying && m->s.carrying == m->s.target;
+    }
+    return false;
+}
+
+static int minigrid_step(struct env *e, int action, uint8_t *obs, struct env_result *out,
+                         struct onic_err *err)
+{
+    (void)err;
+    struct minigrid *m = (struct minigrid *)e;
+    clear_result(out);
+    m->s.steps++;
+    struct mg_event event = mg_act(m, (enum mg_action)action);
+    if (succeeded(m, (enum mg_action)action, event)) {
+        out->reward = (float)(1.0 - 0.9 * ((double)m->s.steps / m->env.spec.max_steps));
+        out->terminated = out->success = true;
+    }
+    out->terminated |= event.kind == MG_BURNED;
+    out->truncated = m->s.steps >= m->env.spec.max_steps;
+    mg_caption(m, event, observe(m, obs), out);
+    return ONIC_OK;
+}
+
+static void minigrid_render(const struct env *e, struct buf *out)
+{
+    mg_render((const struct minigrid *)e, out);
+}
+
+static void minigrid_save(const struct env *e, uint8_t *state)
+{
+    const struct minigrid *m = (const struct minigrid *)e;
+    memcpy(state, &m->s, sizeof m->s);
+    state += sizeof m->s;
+    size_t row = (size_t)m->task->width * sizeof(uint32_t);
+    for (int y = 0; y < m->task->height; y++)
+        memcpy(state + (size_t)y * row, mg_at(m, 0, y), row);
+}
+
+/* A snapshot comes from a file: nothing in it may lead outside of the grid or of a table. */
+static bool plausible_cell(uint32_t cell)
+{
+    return mg_type(cell) < MG_TYPES && mg_color(cell) < MG_COLORS &&
+           mg_door_state(cell) <= MG_LOCKED && mg_object(cell) < MG_OBJECTS_MAX;
+}
+
+static bool plausible(const struct minigrid *m, const struct mg_state *s, const uint8_t *cells)
+{
+    int w = m->task->width, h = m->task->height;
+    bool ok = s->agent.x >= 0 && s->agent.x < w && s->agent.y >= 0 && s->agent.y < h &&
+              s->target_door.x >= 0 && s->target_door.x < w && s->target_door.y >= 0 &&
+              s->target_door.y < h && s->dir >= 0 && s->dir < 4 && s->objects >= 0 &&
+              s->objects < MG_OBJECTS_MAX && plausible_cell(s->carrying) &&
+              plausible_cell(s->target);
+    for (int i = 0; i < MG_OBJECTS_MAX; i++)
+        ok = ok && plausible_cell(s->content[i]);
+    for (size_t at = 0; at < interior_bytes(m->task); at += sizeof(uint32_t)) {
+        uint32_t cell;
+        memcpy(&cell, cells + at, sizeof cell);
+        ok = ok && plausible_cell(cell);
+    }
+    return ok;
+}
+
+static int minigrid_load(struct env *e, const uint8_t *state, uint8_t *obs, struct onic_err *err)
+{
+    struct minigrid *m = (struct minigrid *)e;
+    struct mg_state s;
+    memcpy(&s, state, sizeof s);
+    state += sizeof s;
+    if (!plausible(m, &s, state))
+        return err_set(err, ONIC_EDAMAGED, "this is not a snapshot of %s", e->spec.id);
+    m->s = s;
+    size_t row = (size_t)m->task->width * sizeof(uint32_t);
+    for (int y = 0; y < m->task->height; y++)
+        memcpy(mg_at(m, 0, y), state + (size_t)y * row, row);
+    observe(m, obs);
+    return ONIC_OK;
+}
+
+const struct env_family env_minigrid = {
+    .family = "minigrid",
+    .domain = "minigrid",
+    .summary = "grid worlds with exactly the levels of the Python package minigrid 3.2.0",
+    .names = names,
+    .create = minigrid_create,
+    .free = minigrid_free,
+    .seed = minigrid_seed,
+    .reset = minigrid_reset,
+    .step = minigrid_step,
+    .render = minigrid_render,
+    .save = minigrid_save,
+    .load = minigrid_load,
+};

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/* registry.c - which environments exist, and how an id becomes one.
+ *
+ * Built-in families come from envs.def, one line each; a family names its environments, so the
+ * registry never knows about a particular task. A shared object named by env.plugin adds one more
+ * family through the same vtable. It is the only state here: a plug-in cannot be unloaded safely
+ * (its vtable may be in use), so it is loaded once per path and kept until the process ends; the
+ * lock is for programs that create environments from several threads.
+ *
+ * An id is "family:name", or "family" for the environment whose name is "". Unknown ids are
+ * answered with the nearest known one, because a typing error is the usual reason. */
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "actor/envs/env.h"
+
+#define ENV(folder) extern const struct env_family env_##folder;
+#include "actor/envs/envs.def"
+#undef ENV
+
+#if !__has_include("actor/envs/nethack/nethack.c") /* until that folder lands */
+extern const struct env_family env_nethack __attribute__((weak));
+#endif
+
+static const struct env_family *const builtin[] = {
+#define ENV(folder) &env_##folder,
+#include "actor/envs/envs.def"
+#undef ENV
+};
+
+enum { PLUGINS_MAX = 8 };
+#define BUILTIN_COUNT                                                                              \
+    ((int)(sizeof builtin / sizeof builtin[0]) -                                                   \
+     (builtin[sizeof builtin / sizeof builtin[0] - 1] == NULL))
+
+static struct {
+    pthread_mutex_t lock;
+    int count;
+    const struct env_family *family[PLUGINS_MAX];
+    char path[PLUGINS_MAX][CONFIG_STR_MAX];
+} plugins = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+int env_family_count(void)
+{
+    pthread_mutex_lock(&plugins.lock);
+    int count = BUILTIN_COUNT + plugins.count;
+    pthread_mutex_unlock(&plugins.lock);
+    return count;
+}
+
+const struct env_family *env_family_at(int i)
+{
+    ONIC_ASSERT(i >= 0 && i < env_family_count());
+    return i < BUILTIN_COUNT ? builtin[i] : plugins.family[i - BUILTIN_COUNT];
+}
+
+static void make_id(char out[2 * ENV_ID_MAX], const struct env_family *f, const char *name)
+{
+    snprintf(out, 2 * ENV_ID_MAX, "%s%s%s", f->family, name[0] ? ":" : "", name);
+}
+
+/* Edit distance (insert, delete, replace), ASCII case ignored; ids are short, so the quadratic
+ * table of one row is enough. */
+static int distance(const char *a, const char *b)
+{
+    int row[2 * ENV_ID_MAX + 1];
+    int na = (int)strnlen(a, 2 * ENV_ID_MAX), nb = (int)strnlen(b, 2 * ENV_ID_MAX);
+    for (int j = 0; j <= nb; j++)
+        row[j] = j;
+    for (int i = 1; i <= na; i++) {
+        int diagonal = row[0];
+        row[0] = i;
+        for (int j = 1; j <= nb; j++) {
+            int above = row[j];
+            int best = diagonal + ((a[i - 1] | 0x20) != (b[j - 1] | 0x20));
+            if (above + 1 < best)
+                best = above + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            row[j] = best;
+            diagonal = above;
+        }
+    }
+    return row[nb];
+}
+
+static int unknown_id(const char *id, struct onic_err *err)
+{
+    char best[2 * ENV_ID_MAX] = "", candidate[2 * ENV_ID_MAX];
+    int best_distance = 1 << 20;
+    for (int f = 0; f < env_family_count(); f++) {
+        const struct env_family *family = env_family_at(f);
+        for (int n = 0; family->names[n]; n++) {
+            make_id(candidate, family, family->names[n]);
+            int d = distance(id, candidate);
+            const char *colon = strchr(candidate, ':');
+            if (colon && distance(id, colon + 1) + 1 < d) /* the family was left out */
+                d = distance(id, colon + 1) + 1;
+            if (d < best_distance) {
+                best_distance = d;
+                memcpy(best, candidate, sizeof best);
+            }
+        }
+    }
+    return err_set(
+        err, ONIC_ECONFIG,
+        "there is no environment '%s'; the nearest name is '%s' (`onic env list` shows all)", id,
+        best);
+}
+
+int env_find(const char *id, const struct env_family **family, const char **name,
+             struct onic_err *err)
+{
+    const char *colon = strchr(id, ':');
+    size_t family_len = colon ? (size_t)(colon - id) : strlen(id);
+    const char *wanted = colon ? colon + 1 : "";
+    for (int f = 0; f < env_family_count(); f++) {
+        const struct env_family *candidate = env_family_at(f);
+        if (strlen(candidate->family) != family_len ||
+            memcmp(candidate->family, id, family_len) != 0)
+            continue;
+        for (int n = 0; candidate->names[n]; n++) {
+            if (strcmp(candidate->names[n], wanted) == 0) {
+                *family = candidate;
+                *name = candidate->names[n];
+                return ONIC_OK;
+            }
+        }
+    }
+    return unknown_id(id, err);
+}
+
+/* The caller holds the lock. */
+static int plugin_open(const char *path, struct onic_err *err)
+{
+    for (int i = 0; i < plugins.count; i++)
+        if (strcmp(plugins.path[i], path) == 0)
+            return ONIC_OK;
+    if (plugins.count == PLUGINS_MAX)
+        return err_set(err, ONIC_ECONFIG, "env.plugin: at most %d plug-ins per process",
+                       PLUGINS_MAX);
+    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!handle)
+        return err_set(err, ONIC_ECONFIG, "env.plugin: %s", dlerror());
+    const struct env_family *(*entry)(void);
+    void *symbol = dlsym(handle, "onic_env_plugin");
+    if (!symbol) {
+        dlclose(handle);
+        return err_set(err, ONIC_ECONFIG, "env.plugin: %s has no function onic_env_plugin", path);
+    }
+    memcpy(&entry, &symbol, sizeof entry); /* ISO C has no cast from void * to a function */
+    const struct env_family *family = entry();
+    if (!family || !family->family || !family->names || !family->create || !family->free ||
+        !family->seed || !family->reset || !family->step)
+        return err_set(err, ONIC_ECONFIG, "env.plugin: %s offers an incomplete environment family",
+                       path);
+    for (int i = 0; i < BUILTIN_COUNT + plugins.count; i++) {
+        const struct env_family *other =
+            i < BUILTIN_COUNT ? builtin[i] : plugins.family[i - BUILTIN_COUNT];
+        if (strcmp(other->family, family->family) == 0)
+            return err_set(err, ONIC_ECONFIG, "env.plugin: the family '%s' of %s exists already",
+                           family->family, path);
+    }
+    plugins.family[plugins.count] = family;
+    snprintf(plugins.path[plugins.count], sizeof plugins.path[0], "%s", path);
+    plugins.count++;
+    return ONIC_OK;
+}
+
+int env_plugin_load(const struct config *cfg, struct onic_err *err)
+{
+    if (!cfg->env_plugin[0])
+        return ONIC_OK;
+    pthread_mutex_lock(&plugins.lock);
+    int rc = plugin_open(cfg->env_plugin, err);
+    pthread_mutex_unlock(&plugins.lock);
+    return rc;
+}
+
+int env_create(struct env **out, const char *id, const struct config *cfg, int index,
+               struct onic_err *err)
+{
+    *out = NULL;
+    const struct env_family *family;
+    const char *name;
+    int rc = env_plugin_load(cfg, err);
+    if (rc == ONIC_OK)
+        rc = env_find(id, &family, &name, err);
+    if (rc == ONIC_OK && family->available)
+        rc = family->available(cfg, err);
+    if (rc == ONIC_OK)
+        rc = family->create(out, name, cfg, index, err);
+    if (rc == ONIC_OK && (rc = env_check_fields(cfg, &(*out)->spec, err)) != ONIC_OK) {
+        env_free(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
+void env_free(struct env *e)
+{
+    if (e)
+        e->family->free(e);
+}
+
+/* Is `word` an element of the comma-separated list (blanks around elements allowed)? */
+static bool listed(const char *list, const char *word)
+{
+    size_t len = strlen(word);
+    for (const char *p = list; *p;) {
+        p += strspn(p, " ,");
+        size_t n = strcspn(p, " ,");
+        if (n == len && memcmp(p, word, len) == 0)
+            return true;
+        p += n;
+    }
+    return false;
+}
+
+bool env_wants_field(const struct config *cfg, const char *field, const char *auto_fields)
+{
+    const char *list = cfg->env_obs;
+    if (strcmp(list, "all") == 0)
+        return true;
+    if (strcmp(list, "auto") == 0 || list[0] == '\0')
+        list = auto_fields;
+    return listed(list, field);
+}
+
+int env_check_fields(const struct config *cfg, const struct env_spec *spec, struct onic_err *err)
+{
+    const char *list = cfg->env_obs;
+    if (spec->obs.nfields == 0)
+        return err_set(err, ONIC_ECONFIG, "env.obs=%s selects no field of %s", list, spec->id);
+    if (strcmp(list, "all") == 0 || strcmp(list, "auto") == 0)
+        return ONIC_OK;
+    for (const char *p = list + strspn(list, " ,"); *p; p += strspn(p, " ,")) {
+        char word[OBS_NAME_MAX];
+        size_t n = strcspn(p, " ,");
+        snprintf(word, sizeof word, "%.*s", (int)n, p);
+        if (n >= sizeof word || !obs_spec_find(&spec->obs, word))
+            return err_set(err, ONIC_ECONFIG, "env.obs: %s has no observation field '%.*s'",
+                           spec->id, (int)n, p);
+        p += n;
+    }
+    return ONIC_OK;
+}
