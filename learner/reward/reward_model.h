@@ -2,11 +2,13 @@
 #ifndef ONIC_LEARNER_REWARD_REWARD_MODEL_H
 #define ONIC_LEARNER_REWARD_REWARD_MODEL_H
 
-/* reward_model.h - the contract of an intrinsic reward model: one folder, one line in reward_models.def.
+/* reward_model.h - the contract of an intrinsic reward model: one folder, one line in
+ * reward_models.def.
  *
- * A model learns from labels and scores batches; the caller applies what the model declares: memoisation of scores per
- * (caption, version) and the episodic count factor N^-beta for caption-only models, then coefficient and clip (mix.h).
- * Single-threaded: everything is called from the training thread. */
+ * A model learns from labels and scores batches; the caller applies what the model declares:
+ * memoisation of scores per (caption, version) and the episodic count factor N^-beta for
+ * caption-only models, then coefficient and clip (mix.h). Single-threaded: everything is called
+ * from the training thread. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,17 +23,18 @@
 /* One batch to score: n steps; the observation is the one AFTER the action. */
 struct reward_batch {
     int n;
-    const uint8_t *const *obs_after;  /* [n] observation rows; NULL unless the model declares reads_observations */
-    const uint32_t *caption;          /* [n] index into the distinct captions below */
-    const uint16_t *episodic_count;   /* [n] N >= 1, 0 for the empty caption */
-    int ncaptions;                    /* distinct captions, entry 0 = "" */
-    const char *const *caption_text;  /* [ncaptions] */
-    const uint16_t *caption_len;      /* [ncaptions] */
+    const uint8_t *const
+        *obs_after; /* [n] observation rows; NULL unless the model declares reads_observations */
+    const uint32_t *caption;         /* [n] index into the distinct captions below */
+    const uint16_t *episodic_count;  /* [n] N >= 1, 0 for the empty caption */
+    int ncaptions;                   /* distinct captions, entry 0 = "" */
+    const char *const *caption_text; /* [ncaptions] */
+    const uint16_t *caption_len;     /* [ncaptions] */
 };
 
 struct reward_model_traits {
-    bool caption_only;       /* score depends on the caption alone: memoised, count factor applied */
-    bool wants_labels;       /* unlabelled captions are sent to the annotator */
+    bool caption_only; /* score depends on the caption alone: memoised, count factor applied */
+    bool wants_labels; /* unlabelled captions are sent to the annotator */
     bool reads_observations; /* obs_after is filled in */
 };
 
@@ -41,19 +44,24 @@ struct reward_model_type {
     const char *name;
     const char *summary; /* one line for --help and the docs */
     struct reward_model_traits traits;
-    int (*create)(struct reward_model **out, const struct config *cfg, const struct obs_spec *obs, struct onic_err *err);
+    int (*create)(struct reward_model **out, const struct config *cfg, const struct obs_spec *obs,
+                  struct onic_err *err);
     void (*free)(struct reward_model *m);
-    /* A label arrived. Idempotent: the same caption again replaces the old label. NULL when !wants_labels. */
+    /* A label arrived. Idempotent: the same caption again replaces the old label. NULL when
+     * !wants_labels. */
     void (*observe)(struct reward_model *m, const struct annot_label *label);
-    /* True when this caption has a label (the caller asks for those that have none). NULL when !wants_labels. */
+    /* True when this caption has a label (the caller asks for those that have none). NULL when
+     * !wants_labels. */
     bool (*knows)(const struct reward_model *m, const char *caption, size_t len);
     /* Learns for at most budget_us; NULL when there is nothing to train. */
     void (*train)(struct reward_model *m, int64_t budget_us);
     /* Rises whenever scores may have changed. */
     uint64_t (*version)(const struct reward_model *m);
-    /* caption_only: scores the distinct captions, out [ncaptions]; the others: scores steps, out [n]. */
+    /* caption_only: scores the distinct captions, out [ncaptions]; the others: scores steps, out
+     * [n]. */
     void (*score)(struct reward_model *m, const struct reward_batch *b, float *out);
-    /* Whole state for the checkpoint, and back; a loaded model scores and trains bit-identically. */
+    /* Whole state for the checkpoint, and back; a loaded model scores and trains bit-identically.
+     */
     void (*save)(const struct reward_model *m, struct buf *out);
     int (*load)(struct reward_model *m, const void *data, size_t len, struct onic_err *err);
 };

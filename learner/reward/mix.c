@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/* mix.c - model, memo, shaping chain and environment reward meet here; see mix.h.
+ *
+ * Rewards are bound when a trajectory is used, not when it is collected: a label that arrived while
+ * it was in flight already counts, and nothing an actor sends depends on the reward model.
+ * Everything that varies between models is read from their declared traits; there is no branch on a
+ * name. */
+#include "learner/reward/mix.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/xmalloc.h"
+#include "learner/reward/score_memo.h"
+#include "learner/reward/shaping.h"
+
+struct reward_mix {
+    const struct reward_model_type *type;
+    struct reward_model *model;
+    struct score_memo *memo; /* NULL unless caption_only */
+    struct shaping shaping;
+    float coef_ext, coef_int, scale, clip;
+    struct reward_mix_stats stats;
+    float *caption_score; /* [caption_cap] of the batch at hand */
+    int caption_cap;
+};
+
+int reward_mix_create(struct reward_mix **out, const struct config *cfg, const struct obs_spec *obs,
+                      struct onic_err *err)
+{
+    *out = NULL;
+    const struct reward_model_type *type;
+    int rc = reward_model_find(cfg->reward_model, &type, err);
+    if (rc)
+        return rc;
+    struct reward_mix *x = xcalloc(1, sizeof *x);
+    x->type = type;
+    x->coef_ext = (float)cfg->reward_coef_ext;
+    x->coef_int = (float)cfg->reward_coef_int;
+    x->scale = (float)cfg->reward_scale;
+    x->clip = (float)cfg->reward_clip;
+    rc = shaping_parse(&x->shaping, cfg->reward_shaping, cfg, type, err);
+    if (!rc)
+        rc = type->create(&x->model, cfg, obs, err);
+    if (rc) {
+        reward_mix_free(x);
+        return rc;
+    }
+    if (type->traits.caption_only)
+        x->memo = score_memo_create(type, x->model);
+    *out = x;
+    return ONIC_OK;
+}
+
+void reward_mix_free(struct reward_mix *x)
+{
+    if (!x)
+        return;
+    score_memo_free(x->memo);
+    if (x->model)
+        x->type->free(x->model);
+    free(x->caption_score);
+    free(x);
+}
+
+const struct reward_model_type *reward_mix_type(const struct reward_mix *x)
+{
+    return x->type;
+}
+
+struct reward_model *reward_mix_model(struct reward_mix *x)
+{
+    return x->model;
+}
+
+float reward_mix_coef_ext(const struct reward_mix *x)
+{
+    return x->coef_ext;
+}
+
+float reward_mix_coef_int(const struct reward_mix *x)
+{
+    return x->coef_int;
+}
+
+const char *reward_mix_chain(const struct reward_mix *x)
+{
+    return x->shaping.text;
+}
+
+void reward_mix_observe(struct reward_mix *x, const struct annot_label *label)
+{
+    if (x->type->observe && label->state == ANNOT_LABEL)
+        x->type->observe(x->model, label);
+}
+
+void reward_mix_train(struct reward_mix *x, int64_t budget_us)
+{
+    if (x->type->train)
+        x->type->train(x->model, budget_us);
+}
+
+int reward_mix_unknown(const struct reward_mix *x, const struct reward_batch *b, int *out)
+{
+    int n = 0;
+    if (!x->type->traits.wants_labels)
+        return 0;
+    for (int i = 1; i < b->ncaptions; i++)
+        if (b->caption_len[i] && !x->type->knows(x->model, b->caption_text[i], b->caption_len[i]))
+            out[n++] = i;
+    return n;
+}
+
+/* r_int [n] = the model's score of each step, 0 where it is not finite. */
+static void score_steps(struct reward_mix *x, const struct reward_batch *b, float *r_int)
+{
+    if (!x->memo) {
+        x->type->score(x->model, b, r_int);
+        for (int i = 0; i < b->n; i++)
+            r_int[i] = isfinite(r_int[i]) ? r_int[i] : 0.0f;
+        return;
+    }
+    score_memo_captions(x->memo, b, x->caption_score, &x->stats.memo_hits, &x->stats.memo_misses);
+    for (int i = 0; i < b->n; i++)
+        r_int[i] = b->caption[i] ? x->caption_score[b->caption[i]] : 0.0f;
+}
+
+static void bind_environment(struct reward_mix *x, const float *r_env, int n, float *r_ext)
+{
+    for (int i = 0; i < n; i++) {
+        float r = r_env[i] * x->scale;
+        if (!isfinite(r)) {
+            r = 0.0f;
+            x->stats.not_finite++;
+        }
+        r_ext[i] = x->clip > 0 ? fminf(fmaxf(r, -x->clip), x->clip) : r;
+    }
+}
+
+/* Coverage is per step, not per distinct caption: it says how much of the experience has feedback.
+ */
+static void add_coverage(struct reward_mix *x, const struct reward_batch *b)
+{
+    for (int i = 0; i < b->n; i++)
+        x->stats.captioned += b->caption[i] != 0;
+    if (!x->type->knows)
+        return;
+    for (int i = 1; i < b->ncaptions; i++)
+        x->caption_score[i] =
+            x->type->knows(x->model, b->caption_text[i], b->caption_len[i]) ? 1.0f : 0.0f;
+    for (int i = 0; i < b->n; i++)
+        x->stats.known += b->caption[i] && x->caption_score[b->caption[i]] > 0;
+}
+
+void reward_mix_bind(struct reward_mix *x, const struct reward_batch *b, const float *r_env,
+                     float *r_ext, float *r_int)
+{
+    bind_environment(x, r_env, b->n, r_ext);
+    score_steps(x, b, r_int);
+    shaping_apply(&x->shaping, r_int, b->episodic_count, b->n);
+    struct reward_mix_stats *s = &x->stats;
+    s->steps += (uint64_t)b->n;
+    for (int i = 0; i < b->n; i++) {
+        s->int_sum += (double)r_int[i];
+        s->int_abs += fabs((double)(x->coef_int * r_int[i]));
+        s->ext_abs += fabs((double)(x->coef_ext * r_ext[i]));
+        s->paid += r_int[i] != 0.0f;
+    }
+    add_coverage(x, b);
+}
+
+void reward_mix_sum(const struct reward_mix *x, const float *r_ext, const float *r_int, int n,
+                    float *out)
+{
+    for (int i = 0; i < n; i++)
+        out[i] = x->coef_ext * r_ext[i] + x->coef_int * r_int[i];
+}
+
+float reward_mix_caption(struct reward_mix *x, const char *caption, size_t len, bool *known)
+{
+    *known = false;
+    if (!x->memo || !len || len > UINT16_MAX)
+        return 0.0f;
+    float score[2];
+    uint64_t hits = 0, misses = 0;
+    const char *text[2] = {"", caption};
+    uint16_t lens[2] = {0, (uint16_t)len};
+    struct reward_batch b = {.ncaptions = 2, .caption_text = text, .caption_len = lens};
+    score_memo_captions(x->memo, &b, score, &hits, &misses);
+    *known = x->type->knows && x->type->knows(x->model, caption, len);
+    return score[1];
+}
+
+void reward_mix_take_stats(struct reward_mix *x, struct reward_mix_stats *out)
+{
+    *out = x->stats;
+    x->stats = (struct reward_mix_stats){0};
+}
+
+void reward_mix_save(const struct reward_mix *x, struct buf *out)
+{
+    buf_append(out, x->type->name, strlen(x->type->name) + 1);
+    x->type->save(x->model, out);
+}
+
+int reward_mix_load(struct reward_mix *x, const void *data, size_t len, struct onic_err *err)
+{
+    const char *name = data;
+    size_t name_len = len ? strnlen(name, len) : 0;
+    if (name_len == len)
+        return err_set(err, ONIC_EDAMAGED, "the reward model's state has no name");
+    if (strcmp(name, x->type->name) != 0)
+        return err_set(
+            err, ONIC_ECONFIG,
+            "the checkpoint holds reward model %.64s, the configuration says reward.model=%s", name,
+            x->type->name);
+    int rc = x->type->load(x->model, name + name_len + 1, len - name_len - 1, err);
+    if (!rc && x->memo)
+        score_memo_clear(x->memo);
+    return rc;
+}
