@@ -42,7 +42,7 @@ struct env_spec {
 
 /* Outcome of a reset or step. */
 struct env_result {
-    float reward;
+    double reward; /* environment units; double so that traces equal the reference implementations to the last bit */
     bool terminated; /* the task ended: do not bootstrap */
     bool truncated;  /* time limit: bootstrap with the value of this observation */
     bool failed;     /* the environment broke; the episode counts as cut off, the caller resets it */

@@ -221,7 +221,7 @@ int vec_env_step(struct vec_env *v, const int32_t *action, uint8_t *obs, struct 
             return rc;
         }
         s->episode.steps++;
-        s->episode.ret += (double)r->reward;
+        s->episode.ret += r->reward;
         s->episode.ended = r->terminated || r->truncated || r->failed;
         s->episode.success = r->success;
         count_caption(v, s, r);

@@ -99,7 +99,7 @@ static void say(struct env_result *out, const char *caption)
 
 static void clear(struct env_result *out)
 {
-    out->reward = 0.0F;
+    out->reward = 0.0;
     out->terminated = out->truncated = out->failed = out->success = false;
     say(out, "");
 }
@@ -141,7 +141,7 @@ static int corridor_step(struct env *e, int action, uint8_t *obs, struct env_res
         move(c, c->s.position + (action == RIGHT ? 1 : -1), out);
     }
     if (c->s.position == c->length - 1) {
-        out->reward = 1.0F;
+        out->reward = 1.0;
         out->terminated = out->success = true;
         say(out, "You reach the end of the corridor.");
     } else if (out->caption_len == 0 && !c->s.seen && c->s.position + 1 == c->s.door) {

@@ -114,7 +114,7 @@ static uint64_t observe(const struct minigrid *m, uint8_t *obs)
 
 static void clear_result(struct env_result *out)
 {
-    out->reward = 0.0F;
+    out->reward = 0.0;
     out->terminated = out->truncated = out->failed = out->success = false;
 }
 
@@ -163,7 +163,7 @@ static int minigrid_step(struct env *e, int action, uint8_t *obs, struct env_res
     m->s.steps++;
     struct mg_event event = mg_act(m, (enum mg_action)action);
     if (succeeded(m, (enum mg_action)action, event)) {
-        out->reward = (float)(1.0 - 0.9 * ((double)m->s.steps / m->env.spec.max_steps));
+        out->reward = 1.0 - 0.9 * ((double)m->s.steps / m->env.spec.max_steps);
         out->terminated = out->success = true;
     }
     out->terminated |= event.kind == MG_BURNED;
