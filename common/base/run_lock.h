@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_COMMON_BASE_RUN_LOCK_H
+#define ONIC_COMMON_BASE_RUN_LOCK_H
+
+/* run_lock.h - one run directory, one run: an flock on <dir>/lock.
+ *
+ * The kernel drops the lock with its last holder, so a crash never leaves a stale one. `onic train`
+ * takes it and passes it on to its learner, which then finds it already held; a learner started
+ * alone takes it itself. */
+
+#include <stddef.h>
+
+#include "common/base/err.h"
+
+/* *fd holds the lock until it is closed. ONIC_ECANTCREATE names the holder when the directory is in
+ * use. The lock is inherited when ONIC_RUN_LOCK names an open descriptor of this very lock file. */
+int run_lock_take(const char *run_dir, int *fd, struct onic_err *err);
+/* In a forked child before exec: keeps fd open across exec and sets ONIC_RUN_LOCK. */
+void run_lock_pass(int fd);
+/* Replaces the text that names the holder (one line, what a refused second run and `onic labels`
+ * read). */
+int run_lock_describe(int fd, const char *text);
+/* Reads that text; *held tells whether somebody holds the lock now. ONIC_ENOTFOUND without a lock
+ * file. */
+int run_lock_peek(const char *run_dir, char *text, size_t size, int *held);
+
+#endif /* ONIC_COMMON_BASE_RUN_LOCK_H */

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_DEPLOY_LAUNCHER_COMMANDS_H
+#define ONIC_DEPLOY_LAUNCHER_COMMANDS_H
+
+/* commands.h - the sub-commands of `onic`, from commands.def. Each prints its results on stdout,
+ * one sentence per failure on stderr, and returns the exit code of interface.md section 3. */
+
+#define COMMAND(name, summary) int cmd_##name(int argc, char **argv);
+#include "deploy/launcher/commands.def"
+#undef COMMAND
+
+#include "common/base/err.h"
+
+/* Prints "onic <command>: <sentence>" and returns the exit code for rc; 0 for ONIC_OK and
+ * ONIC_ESTOPPED. */
+int command_result(const char *command, int rc, const struct onic_err *err);
+
+#endif /* ONIC_DEPLOY_LAUNCHER_COMMANDS_H */

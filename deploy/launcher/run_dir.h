@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_DEPLOY_LAUNCHER_RUN_DIR_H
+#define ONIC_DEPLOY_LAUNCHER_RUN_DIR_H
+
+/* run_dir.h - the directory of a run: name, resume or overwrite, config.yaml, version.txt,
+ * ledger.json. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/base/err.h"
+#include "common/config/config.h"
+#include "common/wire/ledger.h"
+
+/* run.dir, or runs/<last YAML file or env>-s<seed>. */
+int run_dir_name(const struct config *given, char *out, size_t size, struct onic_err *err);
+
+/* Prepares the directory by run.on_exists: creates it, takes its lock (*lock_fd, see run_lock.h),
+ * and on resume puts `given` on top of the stored configuration (differences are logged). cfg
+ * receives the result, with run.dir set. ONIC_ECANTCREATE: in use, not writable, full, exists and
+ * must not, or is no run directory and would be overwritten. */
+int run_dir_open(const char *dir, const struct config *given, struct config *cfg, int *lock_fd,
+                 bool *resumed, struct onic_err *err);
+
+/* Writes config.yaml (atomically) and adds a line to version.txt. */
+int run_dir_write(const char *dir, const struct config *cfg, struct onic_err *err);
+
+/* Whole text of dir/name into out (NUL-terminated, at most max bytes). ONIC_ENOTFOUND, ONIC_EIO. */
+int run_dir_read(const char *dir, const char *name, char *out, size_t max, struct onic_err *err);
+int run_dir_ledger(const char *dir, struct ledger *out, struct onic_err *err);
+
+#endif /* ONIC_DEPLOY_LAUNCHER_RUN_DIR_H */
