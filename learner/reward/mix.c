@@ -156,6 +156,11 @@ static void add_coverage(struct reward_mix *x, const struct reward_batch *b)
 void reward_mix_bind(struct reward_mix *x, const struct reward_batch *b, const float *r_env,
                      float *r_ext, float *r_int)
 {
+    if (b->ncaptions > x->caption_cap) {
+        x->caption_cap = b->ncaptions + b->ncaptions / 2;
+        x->caption_score =
+            xrealloc(x->caption_score, (size_t)x->caption_cap * sizeof *x->caption_score);
+    }
     bind_environment(x, r_env, b->n, r_ext);
     score_steps(x, b, r_int);
     shaping_apply(&x->shaping, r_int, b->episodic_count, b->n);

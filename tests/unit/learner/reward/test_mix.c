@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/* test_mix.c - binding rewards: coefficients, clips, counts, memo, and what is refused at start. */
+#include "learner/reward/mix.h"
+
+#include "common/base/xmalloc.h"
+#include "learner/reward/score_memo.h"
+#include "learner/reward/shaping.h"
+#include "tests/onic_test.h"
+
+enum { OBS = 8 };
+
+static struct obs_spec obs_spec(void)
+{
+    struct obs_spec s = {0};
+    obs_spec_add(&s, "x", OBS_U8, 1, (int[]){OBS});
+    return s;
+}
+
+static struct config config(const char *model)
+{
+    struct config c;
+    config_defaults(&c);
+    snprintf(c.reward_model, sizeof c.reward_model, "%s", model);
+    return c;
+}
+
+static struct reward_mix *create(const struct config *c)
+{
+    struct obs_spec s = obs_spec();
+    struct reward_mix *x;
+    assert_ok(reward_mix_create(&x, c, &s, &err));
+    return x;
+}
+
+static void label(struct reward_mix *x, const char *caption, float value)
+{
+    reward_mix_observe(x, &(struct annot_label){.id = 1,
+                                                .state = ANNOT_LABEL,
+                                                .label = value,
+                                                .confidence = 0.5f,
+                                                .caption = caption,
+                                                .caption_len = strlen(caption)});
+}
+
+static const char *const TEXT[] = {"", "You see a key.", "You hit a wall.", "You open the door."};
+static const uint16_t LEN[] = {0, 14, 15, 18};
+
+static void rewards_follow_the_formula(void **state)
+{
+    (void)state;
+    struct config c = config("hash");
+    c.reward_scale = 0.5;
+    c.reward_clip = 2.0;
+    c.reward_coef_ext = 3.0;
+    c.reward_coef_int = 0.2;
+    c.reward_count_power = 3.0;
+    struct reward_mix *x = create(&c);
+    assert_string_equal(reward_mix_chain(x), "clip(10) count(3)");
+    label(x, TEXT[1], 1.0f);
+    label(x, TEXT[2], 0.0f);
+    const uint32_t caption[] = {0, 1, 1, 2, 3, 1};
+    const uint16_t count[] = {0, 1, 2, 1, 1, 5};
+    const float env[] = {1.0f, -50.0f, 0.0f, 6.0f, NAN, 0.5f};
+    const float want_ext[] = {0.5f, -2.0f, 0.0f, 2.0f, 0.0f, 0.25f};
+    const float want_int[] = {0.0f, 1.0f, 0.125f, 0.0f, 0.0f, 0.008f};
+    float ext[6], in[6], sum[6];
+    struct reward_batch b = {.n = 6,
+                             .caption = caption,
+                             .episodic_count = count,
+                             .ncaptions = 4,
+                             .caption_text = TEXT,
+                             .caption_len = LEN};
+    reward_mix_bind(x, &b, env, ext, in);
+    reward_mix_sum(x, ext, in, 6, sum);
+    for (int i = 0; i < 6; i++) {
+        assert_close(ext[i], want_ext[i], 1e-6, 0);
+        assert_close(in[i], want_int[i], 1e-6, 0);
+        assert_close(sum[i], 3.0f * want_ext[i] + 0.2f * want_int[i], 1e-6, 1e-9);
+    }
+    struct reward_mix_stats s;
+    reward_mix_take_stats(x, &s);
+    assert_int_equal(s.steps, 6);
+    assert_int_equal(s.captioned, 5);
+    assert_int_equal(s.known, 4);
+    assert_int_equal(s.paid, 3);
+    assert_int_equal(s.not_finite, 1);
+    assert_close(s.int_sum, 1.133, 1e-6, 0);
+    assert_close(s.int_abs, 0.2266, 1e-6, 0);
+    assert_close(s.ext_abs, 3 * (0.5 + 2 + 2 + 0.25), 1e-6, 0);
+    reward_mix_free(x);
+}
+
+static void a_label_that_arrives_counts_for_old_trajectories(void **state)
+{
+    (void)state;
+    struct config c = config("hash");
+    struct reward_mix *x = create(&c);
+    struct reward_batch b = {.n = 1,
+                             .caption = (uint32_t[]){1},
+                             .episodic_count = (uint16_t[]){1},
+                             .ncaptions = 2,
+                             .caption_text = TEXT,
+                             .caption_len = LEN};
+    float env = 0, ext, in;
+    int unknown[2];
+    reward_mix_bind(x, &b, &env, &ext, &in);
+    assert_close(in, 0, 0, 0);
+    assert_int_equal(reward_mix_unknown(x, &b, unknown), 1);
+    assert_int_equal(unknown[0], 1);
+    label(x, TEXT[1], 1.0f);
+    reward_mix_bind(x, &b, &env, &ext, &in);
+    assert_close(in, 1, 0, 0);
+    assert_int_equal(reward_mix_unknown(x, &b, unknown), 0);
+    label(x, TEXT[1], 0.0f); /* a corrected label replaces the old one */
+    reward_mix_bind(x, &b, &env, &ext, &in);
+    assert_close(in, 0, 0, 0);
+    reward_mix_free(x);
+}
+
+static void abstentions_and_nonsense_are_not_labels(void **state)
+{
+    (void)state;
+    struct config c = config("hash");
+    struct reward_mix *x = create(&c);
+    struct annot_label l = {
+        .state = ANNOT_ABSTAIN, .label = 1, .caption = TEXT[1], .caption_len = 14};
+    bool known;
+    reward_mix_observe(x, &l);
+    label(x, TEXT[2], NAN);
+    label(x, TEXT[3], 7.0f);
+    label(x, "", 1.0f);
+    for (int i = 1; i < 4; i++) {
+        assert_close(reward_mix_caption(x, TEXT[i], LEN[i], &known), 0, 0, 0);
+        assert_false(known);
+    }
+    reward_mix_free(x);
+}
+
+static void scores_are_computed_once_per_caption_and_version(void **state)
+{
+    (void)state;
+    struct config c = config("hash");
+    struct reward_mix *x = create(&c);
+    struct reward_batch b = {.n = 3,
+                             .caption = (uint32_t[]){1, 2, 1},
+                             .episodic_count = (uint16_t[]){1, 1, 2},
+                             .ncaptions = 3,
+                             .caption_text = TEXT,
+                             .caption_len = LEN};
+    float env[3] = {0}, ext[3], in[3];
+    struct reward_mix_stats s;
+    reward_mix_bind(x, &b, env, ext, in);
+    reward_mix_bind(x, &b, env, ext, in);
+    reward_mix_take_stats(x, &s);
+    assert_int_equal(s.memo_misses, 2);
+    assert_int_equal(s.memo_hits, 2);
+    label(x, TEXT[1], 1.0f);
+    reward_mix_bind(x, &b, env, ext, in);
+    label(x, TEXT[1], 1.0f); /* the same again: nothing may have changed */
+    uint64_t calls = xmalloc_calls();
+    reward_mix_bind(x, &b, env, ext, in);
+    assert_int_equal(xmalloc_calls(), calls);
+    reward_mix_take_stats(x, &s);
+    assert_int_equal(s.memo_misses, 2);
+    assert_int_equal(s.memo_hits, 2);
+    reward_mix_free(x);
+}
+
+static void counts_pays_one_over_root_n_over_the_whole_run(void **state)
+{
+    (void)state;
+    struct config c = config("counts");
+    struct reward_mix *x = create(&c);
+    assert_string_equal(reward_mix_chain(x), "clip(10)");
+    uint8_t a[OBS] = {1}, other[OBS] = {2};
+    const uint8_t *rows[] = {a, a, other, a, a};
+    struct reward_batch b = {.n = 5,
+                             .obs_after = rows,
+                             .caption = (uint32_t[5]){0},
+                             .episodic_count = (uint16_t[5]){0},
+                             .ncaptions = 1,
+                             .caption_text = TEXT,
+                             .caption_len = LEN};
+    float env[5] = {0}, ext[5], in[5];
+    reward_mix_bind(x, &b, env, ext, in);
+    const double want[] = {1, 0.7071067811865475, 1, 0.5773502691896258, 0.5};
+    for (int i = 0; i < 5; i++)
+        assert_close(in[i], want[i], 1e-6, 0);
+    reward_mix_bind(x, &b, env, ext, in);
+    assert_close(in[0], 0.4472135954999579, 1e-6, 0); /* N = 5 */
+    reward_mix_free(x);
+}
+
+static void none_pays_nothing(void **state)
+{
+    (void)state;
+    struct config c = config("none");
+    struct reward_mix *x = create(&c);
+    struct reward_batch b = {.n = 1,
+                             .caption = (uint32_t[]){1},
+                             .episodic_count = (uint16_t[]){1},
+                             .ncaptions = 2,
+                             .caption_text = TEXT,
+                             .caption_len = LEN};
+    float env = 1, ext, in = 9;
+    int unknown[2];
+    reward_mix_bind(x, &b, &env, &ext, &in);
+    assert_close(in, 0, 0, 0);
+    assert_close(ext, 1, 0, 0);
+    assert_int_equal(reward_mix_unknown(x, &b, unknown), 0);
+    reward_mix_free(x);
+}
+
+static void the_shaping_chain_applies_its_stages_in_order(void **state)
+{
+    (void)state;
+    struct config c = config("hash");
+    struct shaping s;
+    const struct reward_model_type *hash;
+    assert_ok(reward_model_find("hash", &hash, &err));
+    assert_ok(shaping_parse(&s, "squash:2,clip:0.25,count", &c, hash, &err));
+    float x[] = {1.0f, -1.0f, 0.1f, 0.0f, 1.0f};
+    shaping_apply(&s, x, (uint16_t[]){1, 2, 1, 1, 2000}, 5);
+    const double want[] = {0.25, -0.25 / 8, 0.04995837495787998, 0, 0.25 / 8e9};
+    for (int i = 0; i < 5; i++)
+        assert_close(x[i], want[i], 1e-5, 0);
+    assert_ok(shaping_parse(&s, "threshold:0.5", &c, hash, &err));
+    float y[] = {0.49f, 0.5f, -3.0f};
+    shaping_apply(&s, y, (uint16_t[]){1, 1, 1}, 3);
+    assert_close(y[0], 0, 0, 0);
+    assert_close(y[1], 1, 0, 0);
+    assert_close(y[2], 0, 0, 0);
+}
+
+static void chains_that_make_no_sense_are_refused_by_name(void **state)
+{
+    (void)state;
+    struct config c = config("hash");
+    struct shaping s;
+    const struct reward_model_type *hash, *counts;
+    assert_ok(reward_model_find("hash", &hash, &err));
+    assert_ok(reward_model_find("counts", &counts, &err));
+    assert_err(shaping_parse(&s, "clip,squish:2", &c, hash, &err), ONIC_ECONFIG, "squish");
+    assert_err(shaping_parse(&s, "count,clip", &c, hash, &err), ONIC_ECONFIG,
+               "nothing may follow count");
+    assert_err(shaping_parse(&s, "count", &c, counts, &err), ONIC_ECONFIG, "counts does not");
+    assert_err(shaping_parse(&s, "threshold", &c, hash, &err), ONIC_ECONFIG,
+               "threshold needs a value");
+    assert_err(shaping_parse(&s, "threshold:0", &c, hash, &err), ONIC_ECONFIG, "above 0");
+    assert_err(shaping_parse(&s, "clip:1x", &c, hash, &err), ONIC_ECONFIG, "clip");
+    assert_err(shaping_parse(&s, "", &c, hash, &err), ONIC_ECONFIG, "must be made of");
+}
+
+static void an_unknown_model_is_refused_with_the_known_ones(void **state)
+{
+    (void)state;
+    struct config c = config("hush");
+    struct obs_spec s = obs_spec();
+    struct reward_mix *x;
+    assert_err(reward_mix_create(&x, &c, &s, &err), ONIC_ECONFIG, "none, hash, counts");
+}
+
+static void the_state_of_another_model_is_refused(void **state)
+{
+    (void)state;
+    struct config c = config("hash"), d = config("none");
+    struct reward_mix *x = create(&c), *y = create(&d);
+    struct buf saved;
+    buf_init(&saved, 1 << 20);
+    label(x, TEXT[1], 1.0f);
+    reward_mix_save(x, &saved);
+    assert_err(reward_mix_load(y, saved.data, saved.len, &err), ONIC_ECONFIG, "reward.model=none");
+    struct reward_mix *z = create(&c);
+    bool known;
+    assert_ok(reward_mix_load(z, saved.data, saved.len, &err));
+    assert_close(reward_mix_caption(z, TEXT[1], 14, &known), 1, 0, 0);
+    assert_true(known);
+    assert_err(reward_mix_load(z, "hash", 4, &err), ONIC_EDAMAGED, "no name");
+    buf_release(&saved);
+    reward_mix_free(x);
+    reward_mix_free(y);
+    reward_mix_free(z);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rewards_follow_the_formula),
+        cmocka_unit_test(a_label_that_arrives_counts_for_old_trajectories),
+        cmocka_unit_test(abstentions_and_nonsense_are_not_labels),
+        cmocka_unit_test(scores_are_computed_once_per_caption_and_version),
+        cmocka_unit_test(counts_pays_one_over_root_n_over_the_whole_run),
+        cmocka_unit_test(none_pays_nothing),
+        cmocka_unit_test(the_shaping_chain_applies_its_stages_in_order),
+        cmocka_unit_test(chains_that_make_no_sense_are_refused_by_name),
+        cmocka_unit_test(an_unknown_model_is_refused_with_the_known_ones),
+        cmocka_unit_test(the_state_of_another_model_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
