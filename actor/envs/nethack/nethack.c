@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: MIT */
+/* nethack.c - NetHack as an environment family: the vtable over game, rules and tasks.
+ *
+ * Seeds. Seed S and episode number e give the three seeds of a game (core, display, level layout)
+ * as draws of the stream (S, "nethack", e); env_seed starts again at episode 0 and each reset
+ * advances e. An environment that was never seeded takes S from (run.seed, index).
+ *
+ * The agent's observation is copied from the game's own buffers once per agent step: the library
+ * rewrites its buffers several times per step and the terminal ones only partly, so they cannot lie
+ * in the caller's slots.
+ *
+ * Game over zeroes the status line; statistics therefore keep the last one of the game proper. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "actor/envs/env.h"
+#include "actor/envs/nethack/nethack_game.h"
+#include "actor/envs/nethack/nethack_rules.h"
+#include "actor/envs/nethack/nethack_tasks.h"
+#include "actor/envs/nethack/nle_load.h"
+#include "actor/envs/nethack/replay_log.h"
+#include "common/base/rng.h"
+#include "common/base/xmalloc.h"
+
+#define AUTO_FIELDS "glyphs,blstats,message"
+enum { DEFAULT_COUNT = 32, DEFAULT_STEPS = 5000, LEVELS_SEEN = 128, REPLAY_ACTIONS_MAX = 1 << 20 };
+
+/* name; value from the running or just-ended episode */
+#define STATS(XX)                                                                                  \
+    XX(score, n->status[NLE_BL_SCORE])                                                             \
+    XX(max_depth, n->max_depth)                                                                    \
+    XX(gold, n->status[NLE_BL_GOLD])                                                               \
+    XX(xlevel, n->status[NLE_BL_XLEVEL])                                                           \
+    XX(turns, n->status[NLE_BL_TURN])                                                              \
+    XX(kills, n->kills)                                                                            \
+    XX(scout, scout(n))                                                                            \
+    XX(died, n->ended &&nethack_game_obs(n->game)->how_done < 13)                                  \
+    XX(ascended, n->ended &&nethack_game_obs(n->game)->how_done == 15)
+
+struct copy { /* one observation field */
+    const void *from;
+    size_t offset, bytes;
+};
+
+struct level { /* cells seen on one level */
+    int16_t dungeon, dlevel;
+    int cells;
+};
+
+struct nethack {
+    struct env head;
+    const struct nethack_task *task;
+    struct nethack_game *game;
+    struct replay_log *replay;
+    int actions;
+    int ncopies;
+    struct copy copy[OBS_FIELDS_MAX];
+    uint64_t seed, episode; /* of the next reset */
+    uint64_t seeds[3];      /* of the running game */
+    int steps;
+    bool playing;                                  /* between reset and the end of the episode */
+    bool ended;                                    /* by the game */
+    long before[NLE_BLSTATS], status[NLE_BLSTATS]; /* status: last one of the game proper */
+    long max_depth;
+    int kills, nlevels;
+    struct level level[LEVELS_SEEN];
+};
+
+static const char *const stat_names[] = {
+#define XX(name, value) #name,
+    STATS(XX)
+#undef XX
+};
+_Static_assert(sizeof stat_names / sizeof stat_names[0] <= ENV_STATS_MAX, "too many statistics");
+
+static int nethack_available(const struct config *cfg, struct onic_err *err)
+{
+    struct nle_files files;
+    return nle_files_find(&files, cfg->env_nle, err);
+}
+
+/* Fills spec.obs from env.obs; returns the set of wanted fields. */
+static uint32_t choose_fields(struct nethack *n, const struct config *cfg)
+{
+    uint32_t want = 0;
+    int shape[OBS_DIMS_MAX];
+#define XX(name, type, ndim, a, b)                                                                 \
+    if (env_wants_field(cfg, #name, AUTO_FIELDS)) {                                                \
+        shape[0] = a, shape[1] = b;                                                                \
+        want |= 1u << NETHACK_FIELD_##name;                                                        \
+        obs_spec_add(&n->head.spec.obs, #name, type, ndim, shape);                                 \
+    }
+    NETHACK_FIELDS(XX)
+#undef XX
+    return want;
+}
+
+static void plan_copies(struct nethack *n, uint32_t want)
+{
+    for (int f = 0; f < NETHACK_FIELD_COUNT; f++)
+        if (want & 1u << f) {
+            const struct obs_field *field = &n->head.spec.obs.field[n->ncopies];
+            n->copy[n->ncopies++] = (struct copy){
+                nethack_game_field(n->game, (enum nethack_field)f), field->offset, field->bytes};
+        }
+}
+
+static void fill_spec(struct nethack *n, const struct config *cfg)
+{
+    struct env_spec *s = &n->head.spec;
+    snprintf(s->id, sizeof s->id, "nethack:%s", n->task->name);
+    s->actions = n->actions;
+    s->action_names = nethack_action_names;
+    s->max_steps = cfg->env_max_steps > 0 ? (int)cfg->env_max_steps : DEFAULT_STEPS;
+    s->has_success = n->task->reached != NULL;
+    s->nstats = (int)(sizeof stat_names / sizeof stat_names[0]);
+    s->stat_names = stat_names;
+    s->default_net = "nethack-compact";
+    s->default_goal = n->task->goal;
+    s->default_count = DEFAULT_COUNT;
+    s->recycle = true;
+}
+
+static void nethack_free(struct env *e)
+{
+    struct nethack *n = (struct nethack *)e;
+    if (!n)
+        return;
+    nethack_game_free(n->game);
+    replay_log_close(n->replay);
+    free(n);
+}
+
+static int open_replay(struct nethack *n, const struct config *cfg, int index, struct onic_err *err)
+{
+    struct replay_head head = {.clock = cfg->env_clock, .actions = (uint32_t)n->actions};
+    snprintf(head.id, sizeof head.id, "%s", n->head.spec.id);
+    head.capacity = (uint64_t)n->head.spec.max_steps;
+    if (head.capacity > REPLAY_ACTIONS_MAX)
+        head.capacity = REPLAY_ACTIONS_MAX;
+    return replay_log_open(&n->replay, cfg->actors_state_dir, index, &head, err);
+}
+
+extern const struct env_family env_nethack;
+
+static int nethack_create(struct env **out, const char *name, const struct config *cfg, int index,
+                          struct onic_err *err)
+{
+    if (cfg->env_actions != NETHACK_ACTIONS_BASE && cfg->env_actions != NETHACK_ACTIONS_EXTENDED)
+        return err_set(err, ONIC_ECONFIG, "env.actions is %lld, must be %d or %d for NetHack",
+                       (long long)cfg->env_actions, NETHACK_ACTIONS_BASE, NETHACK_ACTIONS_EXTENDED);
+    setenv("TZ", "UTC", 1); /* the game reads the hour from localtime */
+    tzset();
+    struct nethack *n = xcalloc(1, sizeof *n);
+    n->head.family = &env_nethack;
+    n->task = nethack_task_find(name);
+    ONIC_ASSERT(n->task);
+    n->actions = (int)cfg->env_actions;
+    struct rng r = rng_stream((uint64_t)cfg->run_seed, "nethack unseeded", (uint64_t)index, 0, 0);
+    n->seed = rng_u64(&r);
+    fill_spec(n, cfg);
+    uint32_t want = choose_fields(n, cfg);
+    struct nethack_settings settings = {
+        .nle = cfg->env_nle, .options = n->task->options, .clock = cfg->env_clock, .want = want};
+    int rc = nethack_game_create(&n->game, &settings, err);
+    if (rc == ONIC_OK)
+        rc = open_replay(n, cfg, index, err);
+    if (rc != ONIC_OK) {
+        nethack_free(&n->head);
+        return rc;
+    }
+    plan_copies(n, want);
+    *out = &n->head;
+    return ONIC_OK;
+}
+
+static void nethack_seed(struct env *e, uint64_t seed)
+{
+    struct nethack *n = (struct nethack *)e;
+    n->seed = seed;
+    n->episode = 0;
+}
+
+static const long *status_line(const struct nethack *n)
+{
+    return nethack_game_obs(n->game)->blstats;
+}
+
+/* Cells of the map that are not blank stone, per level visited: the last count of each. */
+static void note_level(struct nethack *n)
+{
+    const int16_t *glyphs = nethack_game_obs(n->game)->glyphs;
+    int16_t dungeon = (int16_t)n->status[NLE_BL_DUNGEON],
+            dlevel = (int16_t)n->status[NLE_BL_DLEVEL];
+    int cells = 0, i = 0;
+    for (int c = 0; c < NLE_CELLS; c++)
+        cells += glyphs[c] != NLE_GLYPH_STONE;
+    while (i < n->nlevels && (n->level[i].dungeon != dungeon || n->level[i].dlevel != dlevel))
+        i++;
+    if (i == LEVELS_SEEN)
+        return;
+    n->nlevels = i == n->nlevels ? i + 1 : n->nlevels;
+    n->level[i] = (struct level){dungeon, dlevel, cells};
+}
+
+static long scout(const struct nethack *n)
+{
+    long sum = 0;
+    for (int i = 0; i < n->nlevels; i++)
+        sum += n->level[i].cells;
+    return sum;
+}
+
+/* After each reset and step: statistics, observation, caption. */
+static void report(struct nethack *n, uint8_t *obs, struct env_result *out)
+{
+    const struct nethack_pages *pages = nethack_game_pages(n->game);
+    if (nethack_game_obs(n->game)->in_normal_game) {
+        memcpy(n->status, status_line(n), sizeof n->status);
+        if (n->status[NLE_BL_DEPTH] > n->max_depth)
+            n->max_depth = n->status[NLE_BL_DEPTH];
+        note_level(n);
+    }
+    n->kills += pages->kills;
+    for (int i = 0; i < n->ncopies; i++)
+        memcpy(obs + n->copy[i].offset, n->copy[i].from, n->copy[i].bytes);
+    memcpy(out->caption, pages->text, (size_t)pages->len + 1);
+    out->caption_len = pages->len;
+}
+
+static int nethack_reset(struct env *e, uint8_t *obs, struct env_result *out, struct onic_err *err)
+{
+    struct nethack *n = (struct nethack *)e;
+    struct rng r = rng_stream(n->seed, "nethack", n->episode++, 0, 0);
+    for (int i = 0; i < 3; i++)
+        n->seeds[i] = rng_u64(&r) >> 1; /* 63 bits: JSON readers and NLE's own draws are signed */
+    n->steps = n->kills = n->nlevels = 0;
+    n->max_depth = 0;
+    n->ended = false;
+    memset(n->status, 0, sizeof n->status);
+    replay_log_episode(n->replay, n->seeds);
+    int rc = nethack_game_start(n->game, n->seeds, err);
+    if (rc != ONIC_OK)
+        return rc;
+    n->playing = true;
+    memset(out, 0, offsetof(struct env_result, caption));
+    report(n, obs, out);
+    return ONIC_OK;
+}
+
+static int nethack_step(struct env *e, int action, uint8_t *obs, struct env_result *out,
+                        struct onic_err *err)
+{
+    struct nethack *n = (struct nethack *)e;
+    if (action < 0 || action >= n->actions)
+        return err_set(err, ONIC_EINVAL, "action %d is outside 0..%d of %s", action, n->actions - 1,
+                       n->head.spec.id);
+    if (!n->playing)
+        return err_set(err, ONIC_EINVAL,
+                       "%s was stepped after the end of an episode; reset it first",
+                       n->head.spec.id);
+    memset(out, 0, offsetof(struct env_result, caption));
+    memcpy(n->before, status_line(n), sizeof n->before);
+    replay_log_action(n->replay, action);
+    bool sane = nethack_rules_step(n->game, n->actions, action);
+    n->steps++;
+    n->ended = nethack_game_done(n->game);
+    struct nethack_view view = {n->game, n->before, status_line(n)};
+    out->reward = n->task->reward(&view);
+    out->success = !n->ended && n->task->reached && n->task->reached(n->task, &view);
+    if (out->success)
+        out->reward += n->task->success_reward;
+    out->terminated = n->ended || out->success;
+    out->failed = !sane;
+    out->truncated = !out->terminated && sane && n->steps >= n->head.spec.max_steps;
+    n->playing = !(out->terminated || out->truncated || out->failed);
+    if (!n->playing)
+        replay_log_end(n->replay);
+    report(n, obs, out);
+    return ONIC_OK;
+}
+
+static void nethack_stats(const struct env *e, float *out)
+{
+    const struct nethack *n = (const struct nethack *)e;
+    int i = 0;
+#define XX(name, value) out[i++] = (float)(value);
+    STATS(XX)
+#undef XX
+}
+
+static int nethack_seeds(const struct env *e, uint64_t seeds[3])
+{
+    memcpy(seeds, ((const struct nethack *)e)->seeds, 3 * sizeof seeds[0]);
+    return 3;
+}
+
+/* The terminal with its colours; the cursor is shown reversed. */
+static void render_terminal(const struct nle_obs *o, struct buf *out)
+{
+    int last = -1;
+    for (int i = 0; i < NLE_TTY_CELLS; i++) {
+        int row = i / NLE_TTY_COLS, col = i % NLE_TTY_COLS;
+        bool cursor = o->tty_cursor && o->tty_cursor[0] == row && o->tty_cursor[1] == col;
+        int look = (o->tty_colors[i] & 31) | (cursor ? 32 : 0);
+        if (look != last)
+            buf_printf(out, "\x1b[0;%s%s%dm", look & 8 ? "1;" : "", look & 48 ? "7;" : "",
+                       30 + (look & 7));
+        last = look;
+        uint8_t c = o->tty_chars[i];
+        buf_printf(out, "%c", c >= 32 && c < 127 ? c : c == 0 ? ' ' : '?');
+        if (col == NLE_TTY_COLS - 1) {
+            buf_puts(out, "\x1b[0m\n");
+            last = -1;
+        }
+    }
+}
+
+static void nethack_render(const struct env *e, struct buf *out)
+{
+    const struct nethack *n = (const struct nethack *)e;
+    const struct nle_obs *o = nethack_game_obs(n->game);
+    if (o->tty_chars && o->tty_colors) {
+        render_terminal(o, out);
+        return;
+    }
+    const long *b = n->status;
+    buf_printf(out, "%s\n", nethack_game_pages(n->game)->text);
+    buf_printf(out, "Dlvl:%ld $:%ld HP:%ld(%ld) Xp:%ld T:%ld S:%ld\n", b[NLE_BL_DEPTH],
+               b[NLE_BL_GOLD], b[NLE_BL_HP], b[NLE_BL_HPMAX], b[NLE_BL_XLEVEL], b[NLE_BL_TURN],
+               b[NLE_BL_SCORE]);
+    buf_puts(out, "(the map is drawn when env.obs has tty_chars and tty_colors, for example "
+                  "--env.obs=all)\n");
+}
+
+const struct env_family env_nethack = {
+    .family = "nethack",
+    .domain = "nethack",
+    .summary = "NetHack through the library of the nle wheel: score and staircase tasks",
+    .names = nethack_task_names,
+    .available = nethack_available,
+    .create = nethack_create,
+    .free = nethack_free,
+    .seed = nethack_seed,
+    .reset = nethack_reset,
+    .step = nethack_step,
+    .stats = nethack_stats,
+    .render = nethack_render,
+    .seeds = nethack_seeds,
+};

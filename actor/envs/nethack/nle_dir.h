@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_ACTOR_ENVS_NETHACK_NLE_DIR_H
+#define ONIC_ACTOR_ENVS_NETHACK_NLE_DIR_H
+
+/* nle_dir.h - the private folder in which one game of NetHack reads and writes its files.
+ *
+ * In memory where the machine allows (/dev/shm), else in $TMPDIR or /tmp. Removed by nle_dir_free;
+ * what a killed process left is removed by the next nle_dir_create on the machine. */
+
+#include "common/base/err.h"
+#include "common/base/paths.h"
+
+struct nle_dir {
+    char path[PATHS_MAX];
+    int owner_fd; /* holds the lock that says "in use"; -1 = no folder */
+};
+
+/* data: nhdat, linked into the folder. */
+int nle_dir_create(struct nle_dir *d, const char *data, struct onic_err *err);
+void nle_dir_free(struct nle_dir *d); /* a zeroed struct with owner_fd = -1 is allowed */
+/* Before each game: empties the score files and removes the levels of the game before. */
+int nle_dir_clear(struct nle_dir *d, struct onic_err *err);
+
+#endif /* ONIC_ACTOR_ENVS_NETHACK_NLE_DIR_H */
