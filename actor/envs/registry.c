@@ -12,10 +12,10 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "actor/envs/env.h"
+#include "common/config/options.h"
 
 #define ENV(folder) extern const struct env_family env_##folder;
 #include "actor/envs/envs.def"
@@ -62,31 +62,6 @@ static void make_id(char out[2 * ENV_ID_MAX], const struct env_family *f, const 
     snprintf(out, 2 * ENV_ID_MAX, "%s%s%s", f->family, name[0] ? ":" : "", name);
 }
 
-/* Edit distance (insert, delete, replace), ASCII case ignored; ids are short, so the quadratic
- * table of one row is enough. */
-static int distance(const char *a, const char *b)
-{
-    int row[2 * ENV_ID_MAX + 1];
-    int na = (int)strnlen(a, 2 * ENV_ID_MAX), nb = (int)strnlen(b, 2 * ENV_ID_MAX);
-    for (int j = 0; j <= nb; j++)
-        row[j] = j;
-    for (int i = 1; i <= na; i++) {
-        int diagonal = row[0];
-        row[0] = i;
-        for (int j = 1; j <= nb; j++) {
-            int above = row[j];
-            int best = diagonal + ((a[i - 1] | 0x20) != (b[j - 1] | 0x20));
-            if (above + 1 < best)
-                best = above + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            row[j] = best;
-            diagonal = above;
-        }
-    }
-    return row[nb];
-}
-
 static int unknown_id(const char *id, struct onic_err *err)
 {
     char best[2 * ENV_ID_MAX] = "", candidate[2 * ENV_ID_MAX];
@@ -95,10 +70,10 @@ static int unknown_id(const char *id, struct onic_err *err)
         const struct env_family *family = env_family_at(f);
         for (int n = 0; family->names[n]; n++) {
             make_id(candidate, family, family->names[n]);
-            int d = distance(id, candidate);
+            int d = option_distance(id, candidate);
             const char *colon = strchr(candidate, ':');
-            if (colon && distance(id, colon + 1) + 1 < d) /* the family was left out */
-                d = distance(id, colon + 1) + 1;
+            if (colon && option_distance(id, colon + 1) + 1 < d) /* the family was left out */
+                d = option_distance(id, colon + 1) + 1;
             if (d < best_distance) {
                 best_distance = d;
                 memcpy(best, candidate, sizeof best);
