@@ -11,26 +11,35 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/buf.h"
 #include "common/base/xmalloc.h"
 
-static const char block_start[] = "\033Ponic;";
-static const char block_end[] = "\033\\";
-
 struct panel {
     enum panel_mode mode;
-    int fd;
-    int drawn; /* lines of the block on the screen */
+    int fd, relay; /* relay: datagram socket, -1 = none */
+    int drawn;     /* lines of the block on the screen */
     struct buf text, out;
     pthread_mutex_t lock;
 };
 
+/* N of ONIC_PANEL=fd:N when that is an open socket, else -1. */
+static int relay_socket(void)
+{
+    const char *env = getenv("ONIC_PANEL");
+    struct stat st;
+    if (!env || strncmp(env, "fd:", 3) != 0)
+        return -1;
+    int fd = atoi(env + 3);
+    return fd > STDERR_FILENO && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode) ? fd : -1;
+}
+
 enum panel_mode panel_mode_of_stderr(void)
 {
-    const char *relay = getenv("ONIC_PANEL");
-    if (relay && strcmp(relay, "relay") == 0)
+    if (relay_socket() >= 0)
         return PANEL_RELAY;
     const char *term = getenv("TERM");
     if (isatty(STDERR_FILENO) && !(term && strcmp(term, "dumb") == 0))
@@ -43,7 +52,8 @@ struct panel *panel_create(enum panel_mode mode, int fd)
     struct panel *p = xcalloc(1, sizeof *p);
     p->mode = mode;
     p->fd = fd;
-    buf_init(&p->text, PANEL_STREAM_MAX / 2);
+    p->relay = mode == PANEL_RELAY ? relay_socket() : -1;
+    buf_init(&p->text, PANEL_TEXT_MAX);
     buf_init(&p->out, 1 << 17);
     pthread_mutex_init(&p->lock, NULL);
     return p;
@@ -105,9 +115,9 @@ void panel_show(struct panel *p, const char *text)
         put_erase(p);
         put_block(p);
     } else if (p->mode == PANEL_RELAY) {
-        buf_puts(&p->out, block_start);
-        buf_puts(&p->out, p->text.data);
-        buf_puts(&p->out, block_end);
+        /* Never waits and never kills: a panel that nobody reads is only a picture less. */
+        if (send(p->relay, p->text.data, p->text.len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+            p->drawn = 0;
     }
     send_out(p);
     pthread_mutex_unlock(&p->lock);
@@ -141,57 +151,4 @@ void panel_free(struct panel *p)
     buf_release(&p->out);
     pthread_mutex_destroy(&p->lock);
     free(p);
-}
-
-/* Handles what is complete in s->pending and returns the bytes used; 0 = wait for more. */
-static size_t take_one(struct panel *p, struct panel_stream *s,
-                       void (*on_line)(void *, const char *, size_t), void *ctx)
-{
-    enum { START = sizeof block_start - 1, END = sizeof block_end - 1 };
-    size_t n = s->len < START ? s->len : START;
-    if (n && memcmp(s->pending, block_start, n) == 0) {
-        char *end = n == START ? memmem(s->pending + START, s->len - START, block_end, END) : NULL;
-        if (end) {
-            *end = '\0';
-            panel_show(p, s->pending + START);
-            return (size_t)(end - s->pending) + END;
-        }
-        return s->len == PANEL_STREAM_MAX - 1 ? s->len : 0; /* an endless block is dropped */
-    }
-    char *newline = memchr(s->pending, '\n', s->len);
-    char *block = memmem(s->pending, s->len, block_start, START);
-    if (newline && (!block || newline < block)) {
-        size_t used = (size_t)(newline - s->pending) + 1;
-        panel_line(p, s->pending, used);
-        if (on_line)
-            on_line(ctx, s->pending, used);
-        return used;
-    }
-    if (block || s->len == PANEL_STREAM_MAX - 1) { /* an unfinished line: end it ourselves */
-        size_t used = block ? (size_t)(block - s->pending) : s->len;
-        panel_line(p, s->pending, used);
-        panel_line(p, "\n", 1);
-        if (on_line) {
-            on_line(ctx, s->pending, used);
-            on_line(ctx, "\n", 1);
-        }
-        return used;
-    }
-    return 0;
-}
-
-void panel_feed(struct panel *p, struct panel_stream *s, const char *bytes, size_t len,
-                void (*on_line)(void *ctx, const char *line, size_t len), void *ctx)
-{
-    while (len) {
-        size_t room = PANEL_STREAM_MAX - 1 - s->len, n = len < room ? len : room;
-        memcpy(s->pending + s->len, bytes, n);
-        s->len += n;
-        bytes += n;
-        len -= n;
-        for (size_t used; s->len && (used = take_one(p, s, on_line, ctx)) > 0;) {
-            memmove(s->pending, s->pending + used, s->len - used);
-            s->len -= used;
-        }
-    }
 }

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/* run_dir.c - run directories; see run_dir.h.
+ *
+ * A directory that exists is resumed: its stored configuration is the base, what is given now wins
+ * and is said. It is never emptied unless asked, and then only when it is a run directory of ours
+ * and nobody uses it. */
+#define _XOPEN_SOURCE 700
+#include "deploy/launcher/run_dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/base/log.h"
+#include "common/base/run_lock.h"
+#include "common/base/xmalloc.h"
+#include "common/config/overlay.h"
+
+enum { CONFIG_TEXT_MAX = 1 << 20 };
+
+int run_dir_name(const struct config *given, char *out, size_t size, struct onic_err *err)
+{
+    char what[CONFIG_STR_MAX];
+    int n;
+    if (given->run_dir[0]) {
+        n = snprintf(out, size, "%s", given->run_dir);
+    } else {
+        int last = 0;
+        while (last + 1 < CONFIG_FILES_MAX && given->origin_file[last + 1][0])
+            last++;
+        const char *file = given->origin_file[last], *slash = strrchr(file, '/');
+        snprintf(what, sizeof what, "%s", file[0] ? (slash ? slash + 1 : file) : given->env_id);
+        char *dot = file[0] ? strrchr(what, '.') : NULL;
+        if (dot && dot != what)
+            *dot = '\0';
+        for (char *p = what; *p; p++)
+            if (*p == ':' || *p == '/')
+                *p = '-';
+        n = snprintf(out, size, "runs/%s-s%lld", what, (long long)given->run_seed);
+    }
+    if (n < 0 || (size_t)n >= size)
+        return err_set(err, ONIC_ECANTCREATE,
+                       "the run directory's name is too long; give a shorter --run-dir");
+    while (n > 1 && out[n - 1] == '/')
+        out[--n] = '\0';
+    return ONIC_OK;
+}
+
+static int make_dirs(const char *dir, struct onic_err *err)
+{
+    char path[CONFIG_STR_MAX];
+    snprintf(path, sizeof path, "%s", dir);
+    for (char *p = path + 1;; p++) {
+        if (*p != '/' && *p != '\0')
+            continue;
+        char keep = *p;
+        *p = '\0';
+        if (mkdir(path, 0777) != 0 && errno != EEXIST)
+            return err_set(err, ONIC_ECANTCREATE, "the folder %s cannot be created: %s", path,
+                           strerror(errno));
+        *p = keep;
+        if (!keep)
+            return ONIC_OK;
+    }
+}
+
+static int make_sub_dir(const char *dir, const char *name, struct onic_err *err)
+{
+    char path[CONFIG_STR_MAX];
+    int n = snprintf(path, sizeof path, "%s/%s", dir, name);
+    if (n < 0 || (size_t)n >= sizeof path)
+        return err_set(err, ONIC_ECANTCREATE,
+                       "the run directory's name is too long; give a shorter --run-dir");
+    return make_dirs(path, err);
+}
+
+static bool has(const char *dir, const char *name)
+{
+    char path[CONFIG_STR_MAX + 64];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    return access(path, F_OK) == 0;
+}
+
+/* Removes everything below the walk's root but the root and the lock that we hold. */
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)type;
+    if (ftw->level == 0 || (ftw->level == 1 && strcmp(path + ftw->base, "lock") == 0))
+        return 0;
+    return remove(path);
+}
+
+static int clear(const char *dir, struct onic_err *err)
+{
+    if (nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
+        return err_set(err, ONIC_ECANTCREATE, "%s cannot be emptied: %s", dir, strerror(errno));
+    return ONIC_OK;
+}
+
+int run_dir_read(const char *dir, const char *name, char *out, size_t max, struct onic_err *err)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return err_set(err, ONIC_ENOTFOUND, "%s cannot be opened: %s", path, strerror(errno));
+    size_t n = fread(out, 1, max - 1, f);
+    bool bad = ferror(f) != 0 || !feof(f);
+    fclose(f);
+    out[n] = '\0';
+    if (bad)
+        return err_set(err, ONIC_EIO, "%s cannot be read, or is larger than %zu bytes", path,
+                       max - 1);
+    return ONIC_OK;
+}
+
+int run_dir_ledger(const char *dir, struct ledger *out, struct onic_err *err)
+{
+    char text[65536];
+    int rc = run_dir_read(dir, "ledger.json", text, sizeof text, err);
+    if (!rc)
+        rc = ledger_parse(out, text, strlen(text), err);
+    return rc ? err_wrap(err, "the ledger of %s", dir) : ONIC_OK;
+}
+
+/* The stored configuration as a base: values equal to the defaults keep the origin "default". */
+static int read_stored(const char *dir, struct config *base, struct onic_err *err)
+{
+    char path[CONFIG_STR_MAX + 32];
+    snprintf(path, sizeof path, "%s/config.yaml", dir);
+    struct config *defaults = xmalloc(sizeof *defaults);
+    config_defaults(defaults);
+    config_defaults(base);
+    int rc = config_read_file(base, path, err);
+    for (int i = 0; !rc && i < CONFIG_COUNT; i++) {
+        char key[64], a[CONFIG_STR_MAX], b[CONFIG_STR_MAX];
+        config_key(i, key);
+        config_get(base, key, a, sizeof a);
+        config_get(defaults, key, b, sizeof b);
+        if (strcmp(a, b) == 0)
+            base->origin[i] = CONFIG_DEFAULT;
+    }
+    free(defaults);
+    return rc;
+}
+
+static void log_differences(const struct config *stored, const struct config *now)
+{
+    for (int i = 0; i < CONFIG_COUNT; i++) {
+        char key[64], a[CONFIG_STR_MAX], b[CONFIG_STR_MAX];
+        config_key(i, key);
+        config_get(stored, key, a, sizeof a);
+        config_get(now, key, b, sizeof b);
+        if (strcmp(a, b) != 0 && strcmp(key, "run.dir") != 0 && strcmp(key, "run.on_exists") != 0)
+            log_info("resuming with another value", kv("option", (const char *)key),
+                     kv("was", (const char *)a), kv("now", (const char *)b));
+    }
+}
+
+static int resume(const char *dir, const struct config *given, struct config *cfg,
+                  struct onic_err *err)
+{
+    struct config *stored = xmalloc(sizeof *stored);
+    int rc = read_stored(dir, stored, err);
+    if (!rc) {
+        *cfg = *stored;
+        rc = config_overlay(cfg, given, err);
+    }
+    if (!rc)
+        log_differences(stored, cfg);
+    free(stored);
+    return rc;
+}
+
+int run_dir_open(const char *dir, const struct config *given, struct config *cfg, int *lock_fd,
+                 bool *resumed, struct onic_err *err)
+{
+    *lock_fd = -1;
+    bool existed = access(dir, F_OK) == 0, ours = has(dir, "config.yaml");
+    bool only_lock = existed && !ours && !has(dir, "checkpoints") && !has(dir, "labels.sqlite");
+    if (existed && strcmp(given->run_on_exists, "fail") == 0)
+        return err_set(
+            err, ONIC_ECANTCREATE,
+            "the run directory %s exists and --on-exists=fail was given; give another --run-dir",
+            dir);
+    int rc = make_dirs(dir, err);
+    if (!rc)
+        rc = run_lock_take(dir, lock_fd, err);
+    if (!rc && strcmp(given->run_on_exists, "overwrite") == 0 && existed) {
+        if (!ours && !only_lock)
+            rc = err_set(err, ONIC_ECANTCREATE,
+                         "%s holds no config.yaml, so it is not a run and is not overwritten", dir);
+        else if (ours)
+            rc = clear(dir, err);
+        ours = false;
+    }
+    *cfg = *given;
+    if (!rc && ours)
+        rc = resume(dir, given, cfg, err);
+    if (!rc && strcmp(cfg->run_dir, dir) != 0)
+        rc = config_set(cfg, "run.dir", dir, CONFIG_AUTO, "run directory", err);
+    static const char *const folders[] = {"log", "checkpoints", "replays"};
+    for (int i = 0; !rc && i < 3; i++)
+        rc = make_sub_dir(dir, folders[i], err);
+    *resumed = ours;
+    return rc;
+}
+
+static int write_all(int fd, const char *data, size_t n)
+{
+    while (n) {
+        ssize_t done = write(fd, data, n);
+        if (done <= 0)
+            return -1;
+        data += done;
+        n -= (size_t)done;
+    }
+    return fsync(fd);
+}
+
+static int write_config(const char *dir, const struct config *cfg, struct onic_err *err)
+{
+    char path[CONFIG_STR_MAX + 32], temp[CONFIG_STR_MAX + 40];
+    snprintf(path, sizeof path, "%s/config.yaml", dir);
+    snprintf(temp, sizeof temp, "%s.tmp", path);
+    struct buf text;
+    buf_init(&text, CONFIG_TEXT_MAX);
+    config_dump(cfg, &text);
+    int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    bool bad = fd < 0 || write_all(fd, text.data, text.len) != 0;
+    int code = errno;
+    if (fd >= 0)
+        close(fd);
+    if (!bad && rename(temp, path) != 0) {
+        bad = true;
+        code = errno;
+    }
+    buf_release(&text);
+    return bad ? err_set(err, ONIC_ECANTCREATE, "%s cannot be written: %s", path, strerror(code))
+               : ONIC_OK;
+}
+
+int run_dir_write(const char *dir, const struct config *cfg, struct onic_err *err)
+{
+    int rc = write_config(dir, cfg, err);
+    if (rc)
+        return rc;
+    char path[CONFIG_STR_MAX + 32], stamp[32];
+    snprintf(path, sizeof path, "%s/version.txt", dir);
+    time_t now = time(NULL);
+    struct tm tm;
+    gmtime_r(&now, &tm);
+    strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    struct buf line;
+    buf_init(&line, 4096);
+    buf_printf(&line, "%s ", stamp);
+    config_version(&line);
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (fd < 0 || write_all(fd, line.data, line.len) != 0)
+        rc = err_set(err, ONIC_ECANTCREATE, "%s cannot be written: %s", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    buf_release(&line);
+    return rc;
+}

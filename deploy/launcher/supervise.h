@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_DEPLOY_LAUNCHER_SUPERVISE_H
+#define ONIC_DEPLOY_LAUNCHER_SUPERVISE_H
+
+/* supervise.h - keeps the parts of a run on this machine alive: learner, reward server, actors.
+ *
+ * A child that dies of a signal or with 75 is restarted for ever, with 70, 74 or an unknown code 5
+ * times in a row, after a back-off of 0.2 s that doubles to 5 s and is forgotten after 10 s alive.
+ * A child that exits 64, 73, 76, 77 or 78 ends the run with its sentence. The learner's exit 0 is
+ * the end of the run. SIGINT or SIGTERM drains: actors and learner first, then the reward server; a
+ * second one kills.
+ *
+ * stderr of each child is <run_dir>/log/<role>.log, so that no child depends on us to write; the
+ * files are followed and shown here: the learner's lines all, of the others warnings, errors and
+ * last words. */
+
+#include <stdbool.h>
+
+#include "common/base/err.h"
+
+enum child_kind { CHILD_LEARNER, CHILD_ACTOR, CHILD_REWARD };
+enum { SUPERVISE_CHILDREN_MAX = 1040 };
+
+struct child_spec {
+    char role[32]; /* "learner", "actor-3", "reward-server": name of the log file */
+    enum child_kind kind;
+    char *const *argv; /* argv[0] is the path of the program; borrowed, NULL-terminated */
+};
+
+struct supervise_params {
+    const char *run_dir;
+    const struct child_spec *children; /* exactly one CHILD_LEARNER */
+    int count;
+    int lock_fd;         /* passed to the learner (run_lock.h), -1 = none */
+    bool panel;          /* show the learner's panel when stderr is a terminal */
+    double stall_warn_s; /* say so when metrics.jsonl does not grow for so long */
+    double stall_kill_s; /* then kill and restart the learner */
+    double drain_s;      /* after so long a drain becomes a kill */
+};
+
+/* Runs to the end of the run. Returns the exit code of interface.md section 3: 0 for a finished or
+ * drained run, else that of the child that ended it; sentence then says why. */
+int supervise(const struct supervise_params *p, struct onic_err *sentence);
+
+#endif /* ONIC_DEPLOY_LAUNCHER_SUPERVISE_H */
