@@ -1,0 +1,141 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# What a machine can check of the style: format, who may include what, banned functions, sizes, registries, paths in READMEs.
+# Prints the ten longest functions, then each offence as file:line: sentence; exit 1 when there is one.
+# --fix formats the sources first.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 70
+shopt -s extglob
+
+list() {
+  if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
+    git ls-files -- "$@" | while read -r f; do [[ -f $f ]] && echo "$f"; done
+  else
+    find . -path './build*' -prune -o -type f -print | sed 's|^\./||'
+  fi
+}
+mapfile -t files < <(list)
+sources=() readmes=()
+for f in "${files[@]}"; do
+  case $f in
+    *.c | *.h) sources+=("$f") ;;
+    *README.md) readmes+=("$f") ;;
+  esac
+done
+offences=$(mktemp)
+lengths=$(mktemp)
+trap 'rm -f "$offences" "$lengths"' EXIT
+
+# --- format ---
+formatter=$(command -v clang-format-14 || true)
+if [[ -n $formatter ]]; then
+  [[ ${1:-} == --fix ]] && printf '%s\n' "${sources[@]}" | xargs "$formatter" -i
+  printf '%s\n' "${sources[@]}" | xargs -n 20 "$formatter" --dry-run 2>&1 |
+    sed -nE 's/^([^:]+:[0-9]+):[0-9]+: .*/\1: not formatted (clang-format-14 -i)/p' | sort -t: -u -k1,1 >>"$offences"
+else
+  echo "clang-format-14 is not installed: the format is not checked" >&2
+fi
+
+# --- includes, banned functions, first line, lengths: one pass over all sources ---
+awk -v lengths="$lengths" '
+function bad(text) { printf "%s:%d: %s\n", FILENAME, FNR, text }
+function top(path) { sub(/\/.*/, "", path); return path }
+BEGIN {
+  split("actor learner reward_server", process)
+  # inside common: what each folder may include besides itself and base
+  allowed["common/base"] = " "; allowed["common/config"] = " "; allowed["common/checkpoint"] = " "
+  allowed["common/metrics"] = " config "; allowed["common/nn"] = " "; allowed["common/policy"] = " nn config "
+  allowed["common/wire"] = " policy nn config "
+}
+FNR == 1 {
+  split(FILENAME, part, "/"); root = part[1]; folder = part[1] "/" part[2]; open_at = 0; head = ""
+  spdx = 0
+}
+FNR <= 2 && /SPDX-License-Identifier: MIT/ { spdx = 1 }
+FNR == 2 && !spdx { bad("the first line is not /* SPDX-License-Identifier: MIT */") }
+/^#include/ {
+  path = $2; gsub(/["<>]/, "", path)
+  if (path == "zmq.h" && folder != "common/wire" && root != "tests") bad("zmq.h is included outside common/wire")
+  if (path ~ /\.pb-c\.h$/ && folder != "common/wire" && folder != "common/metrics" && root != "tests")
+    bad("generated protobuf is included outside common/wire and common/metrics")
+  if (path == "cblas.h" && FILENAME != "common/nn/blas.c" && root != "tests") bad("cblas.h is included outside common/nn/blas.c")
+  if (path == "cmocka.h" && FILENAME != "tests/onic_test.h") bad("cmocka.h is included outside tests/onic_test.h")
+  if (path == "assert.h") bad("assert.h: use ONIC_ASSERT, it is never compiled out")
+  if ($2 ~ /^"/) {
+    to = top(path)
+    if (root == "common" && to ~ /^(actor|learner|reward_server|deploy|tests)$/) bad("common includes " to)
+    for (i in process)
+      if (root == process[i] && to ~ /^(actor|learner|reward_server|deploy|tests)$/ && to != root)
+        bad(root " includes " to ": processes never include each other")
+    if (root == "common" && to == "common" && folder in allowed) {
+      split(path, inc, "/")
+      if ("common/" inc[2] != folder && inc[2] != "base" && index(allowed[folder], " " inc[2] " ") == 0)
+        bad(folder " includes common/" inc[2])
+    }
+  }
+}
+!/^ *(\*|\/\*|\/\/)/ {
+  code = $0; sub(/\/\*.*/, "", code); gsub(/"([^"\\]|\\.)*"/, "\"\"", code)
+  if (match(code, /(^|[^A-Za-z0-9_.>])(strcpy|strcat|sprintf|vsprintf|strtok|rand|srand|atoi|atof|gmtime|localtime|gets) *\(/))
+    bad("banned function: " substr(code, RSTART, RLENGTH - 1))
+}
+/^[A-Za-z_].*\(/ && !/;$/ && !/^#/ { head = $0 }
+/^{/ { open_at = FNR }
+/^}/ {
+  if (open_at && head != "") {
+    n = FNR - open_at - 1; name = head; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name)
+    printf "%d %s:%d %s\n", n, FILENAME, open_at, name >> lengths
+    if (n > 80) printf "%s:%d: function %s has %d lines, at most 80\n", FILENAME, open_at, name, n
+  }
+  open_at = 0; head = ""
+}' "${sources[@]}" >>"$offences"
+
+# --- sizes ---
+wc -l "${sources[@]}" | awk '$2 ~ /\.c$/ && $1 > 600 { printf "%s:1: %d lines, a .c file has at most 600\n", $2, $1 }' >>"$offences"
+
+# --- registries: every line has its folder, every folder its line ---
+registry() {
+  local def=$1 base=$2 id
+  [[ -f $def ]] || return
+  for id in $(sed -nE 's/^[A-Z_]+\(([a-z0-9_]+).*/\1/p' "$def"); do
+    compgen -G "$base/$id/*.c" >/dev/null || echo "$def:1: $id has no folder $base/$id"
+  done
+  for id in $(printf '%s\n' "${sources[@]}" | sed -nE "s|^$base/([a-z0-9_]+)/.*\.c$|\1|p" | sort -u); do
+    grep -qE "^[A-Z_]+\($id[,)]" "$def" || echo "$base/$id:1: this folder has no line in $def"
+  done
+}
+{
+  registry actor/envs/envs.def actor/envs
+  registry learner/reward/reward_models.def learner/reward
+  registry reward_server/annotators/annotators.def reward_server/annotators
+  registry common/nn/layers/layers.def common/nn/layers
+  registry common/policy/encoders.def common/policy/encoders
+} >>"$offences"
+
+# --- READMEs: a path in backquotes exists, from the root or from the README's folder ---
+for readme in "${readmes[@]}"; do
+  grep -noE '`[A-Za-z0-9_./{},-]+`' "$readme" | while IFS=: read -r line token; do
+    token=${token//\`/}
+    [[ $token == */* ]] || continue
+    case $token in
+      actor/* | common/* | learner/* | reward_server/* | proto/* | deploy/* | tests/* | ./deploy/* | ./tests/*) ;;
+      *) continue ;;
+    esac
+    for path in $(eval "echo $token"); do
+      [[ -e $path || -e $(dirname "$readme")/$path ]] || echo "$readme:$line: $path does not exist"
+    done
+  done
+done >>"$offences"
+
+# --- nothing of the machine it was written on ---
+grep -nE '(^|[^A-Za-z0-9_.])/(work|home|root)/[a-z]' "${files[@]}" 2>/dev/null | grep -v '^deploy/ci/style.sh' |
+  grep -vE '^[^:]*Dockerfile' | sed -E 's/^([^:]+:[0-9]+):.*/\1: a path of one machine/' >>"$offences"
+
+echo "the ten longest functions:"
+sort -rn "$lengths" | head -10 | awk '{ printf "  %3d lines  %s  %s\n", $1, $3, $2 }'
+if [[ -s $offences ]]; then
+  sort -u "$offences"
+  echo "$(sort -u "$offences" | wc -l) offences in ${#sources[@]} sources"
+  exit 1
+fi
+echo "style: ${#sources[@]} sources, no offence"
