@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+/* test_envs.c - what every environment of every family of envs.def must do, whatever it is about.
+ *
+ * Families that cannot run here (a missing wheel) are skipped with their reason, except that
+ * NetHack then runs on the fake library when that has been built. Every test goes over all
+ * environments; a failure names the one at fault. */
+#include <math.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "actor/envs/env.h"
+#include "tests/onic_test.h"
+
+enum { GUARD = 64, GUARD_BYTE = 0xA5, STEPS = 150, ACTION_SEED = 5 };
+
+static struct config cfg;
+
+/* One environment with guard bytes on both sides of its observation. */
+struct probe {
+    struct env *env;
+    uint8_t *block, *obs;
+    struct env_result r;
+    uint64_t hash; /* of everything it returned so far */
+    uint32_t rng;  /* for actions */
+    bool ended;
+};
+
+static bool family_runs_here(const struct env_family *f)
+{
+    struct onic_err err = {0};
+    if (!f->available || f->available(&cfg, &err) == ONIC_OK)
+        return true;
+    static bool told;
+    if (!told)
+        print_message("skipped: %s: %s\n", f->family, err.msg);
+    told = true;
+    return false;
+}
+
+static void check_result(const struct probe *p)
+{
+    const struct env_result *r = &p->r;
+    assert_true(isfinite(r->reward));
+    assert_true(r->caption_len >= 0 && r->caption_len <= ENV_CAPTION_MAX);
+    assert_int_equal(strlen(r->caption), r->caption_len);
+    assert_false(r->success && !(r->terminated || r->truncated));
+    size_t n = p->env->spec.obs.obs_bytes;
+    for (size_t i = 0; i < GUARD; i++) {
+        assert_int_equal(p->block[i], GUARD_BYTE);
+        assert_int_equal(p->obs[n + i], GUARD_BYTE);
+    }
+}
+
+static void note(struct probe *p)
+{
+    check_result(p);
+    uint64_t parts[5] = {
+        p->hash, XXH3_64bits(p->obs, p->env->spec.obs.obs_bytes),
+        XXH3_64bits(p->r.caption, (size_t)p->r.caption_len),
+        (uint64_t)(p->r.terminated | p->r.truncated << 1 | p->r.failed << 2 | p->r.success << 3)};
+    memcpy(&parts[4], &p->r.reward, sizeof p->r.reward);
+    p->hash = XXH3_64bits(parts, sizeof parts);
+    p->ended = p->r.terminated || p->r.truncated || p->r.failed;
+}
+
+static void probe_reset(struct probe *p)
+{
+    memset(&p->r, 0xEE, sizeof p->r); /* an environment fills the result completely */
+    assert_ok(p->env->family->reset(p->env, p->obs, &p->r, &err));
+    note(p);
+}
+
+static void probe_open(struct probe *p, const char *id, int index)
+{
+    memset(p, 0, sizeof *p);
+    assert_ok(env_create(&p->env, id, &cfg, index, &err));
+    size_t n = p->env->spec.obs.obs_bytes;
+    p->block = malloc(n + 2 * GUARD);
+    assert_non_null(p->block);
+    memset(p->block, GUARD_BYTE, n + 2 * GUARD);
+    p->obs = p->block + GUARD;
+    p->rng = ACTION_SEED;
+}
+
+static void probe_close(struct probe *p)
+{
+    env_free(p->env);
+    free(p->block);
+}
+
+static void probe_start(struct probe *p, uint64_t seed)
+{
+    p->env->family->seed(p->env, seed);
+    probe_reset(p);
+}
+
+static void probe_step(struct probe *p)
+{
+    if (p->ended) {
+        probe_reset(p);
+        return;
+    }
+    p->rng = p->rng * 1664525U + 1013904223U;
+    int action = (int)((uint64_t)p->rng * (uint64_t)p->env->spec.actions >> 32);
+    memset(&p->r, 0xEE, sizeof p->r);
+    assert_ok(p->env->family->step(p->env, action, p->obs, &p->r, &err));
+    note(p);
+}
+
+static uint64_t whole_run(const char *id, uint64_t seed)
+{
+    struct probe p;
+    probe_open(&p, id, 0);
+    probe_start(&p, seed);
+    for (int t = 0; t < STEPS; t++)
+        probe_step(&p);
+    probe_close(&p);
+    return p.hash;
+}
+
+/* Calls check for every environment that can be made here. */
+static void for_each(void (*check)(const char *id))
+{
+    for (int i = 0; i < env_family_count(); i++) {
+        const struct env_family *f = env_family_at(i);
+        for (int n = 0; family_runs_here(f) && f->names[n]; n++) {
+            char id[2 * ENV_ID_MAX];
+            snprintf(id, sizeof id, "%s%s%s", f->family, f->names[n][0] ? ":" : "", f->names[n]);
+            check(id);
+        }
+    }
+}
+
+static void spec_is_sane(const char *id)
+{
+    struct probe p;
+    probe_open(&p, id, 0);
+    const struct env_spec *s = &p.env->spec;
+    assert_string_equal(s->id, id);
+    assert_true(s->actions >= 2 && s->actions <= 1024 && s->max_steps >= 1);
+    for (int a = 0; a < s->actions; a++)
+        assert_true(s->action_names[a] && s->action_names[a][0]);
+    assert_true(s->obs.nfields >= 1 && s->obs.obs_bytes % 8 == 0);
+    assert_true(s->nstats >= 0 && s->nstats <= ENV_STATS_MAX);
+    for (int i = 0; i < s->nstats; i++)
+        assert_true(s->stat_names[i] && s->stat_names[i][0]);
+    assert_true(s->default_net && s->default_net[0] && s->default_goal && s->default_goal[0]);
+    assert_true(s->default_count >= 1 && s->default_count <= 4096);
+    const struct env_family *f = p.env->family;
+    assert_true(f->domain && f->summary && (s->nstats == 0 || f->stats) && f->render);
+    if (s->state_bytes)
+        assert_true(f->save && f->load);
+    probe_close(&p);
+}
+
+static void same_seed_is_identical(const char *id)
+{
+    if (whole_run(id, 42) != whole_run(id, 42))
+        fail_msg("%s: two runs with the same seed and actions differ", id);
+}
+
+static void instances_do_not_disturb_each_other(const char *id)
+{
+    struct probe a, b;
+    probe_open(&a, id, 0);
+    probe_open(&b, id, 1);
+    probe_start(&a, 42);
+    probe_start(&b, 7);
+    b.rng = 99;
+    for (int t = 0; t < STEPS; t++) {
+        probe_step(&a);
+        probe_step(&b);
+    }
+    if (a.hash != whole_run(id, 42))
+        fail_msg("%s: another instance changed the run", id);
+    probe_close(&a);
+    probe_close(&b);
+}
+
+static void reseeding_starts_over(const char *id)
+{
+    struct probe p;
+    probe_open(&p, id, 0);
+    probe_start(&p, 1);
+    for (int t = 0; t < 30; t++)
+        probe_step(&p);
+    p.hash = 0;
+    p.rng = ACTION_SEED;
+    probe_start(&p, 42);
+    for (int t = 0; t < STEPS; t++)
+        probe_step(&p);
+    if (p.hash != whole_run(id, 42))
+        fail_msg("%s: a new seed does not forget the old run", id);
+    probe_close(&p);
+}
+
+static void snapshot_continues_exactly(const char *id)
+{
+    struct probe a, b;
+    probe_open(&a, id, 0);
+    size_t n = a.env->spec.state_bytes;
+    if (n == 0) {
+        probe_close(&a);
+        return;
+    }
+    uint8_t *state = malloc(n);
+    assert_non_null(state);
+    probe_start(&a, 42);
+    for (int t = 0; t < 37; t++)
+        probe_step(&a);
+    if (a.ended)
+        probe_reset(&a);
+    a.env->family->save(a.env, state);
+    uint64_t obs_hash = XXH3_64bits(a.obs, a.env->spec.obs.obs_bytes);
+
+    probe_open(&b, id, 1);
+    probe_start(&b, 7);
+    assert_ok(b.env->family->load(b.env, state, b.obs, &err));
+    assert_true(XXH3_64bits(b.obs, b.env->spec.obs.obs_bytes) == obs_hash);
+    a.hash = b.hash = 0;
+    a.ended = b.ended = false;
+    b.rng = a.rng;
+    for (int t = 0; t < 5 * STEPS;
+         t++) { /* several episodes: the generator is part of the snapshot */
+        probe_step(&a);
+        probe_step(&b);
+        if (a.hash != b.hash)
+            fail_msg("%s: the resumed run differs at step %d", id, t);
+    }
+    memset(state, 0xFF, n);
+    assert_err(b.env->family->load(b.env, state, b.obs, &err), ONIC_EDAMAGED, id);
+    free(state);
+    probe_close(&a);
+    probe_close(&b);
+}
+
+static void step_limit_can_be_set(const char *id)
+{
+    cfg.env_max_steps = 5;
+    struct probe p;
+    probe_open(&p, id, 0);
+    assert_int_equal(p.env->spec.max_steps, 5);
+    probe_start(&p, 42);
+    for (int t = 1; t <= 5 && !p.ended; t++) {
+        probe_step(&p);
+        if (p.r.truncated != (t == 5))
+            fail_msg("%s: truncated is %d at step %d of 5", id, p.r.truncated, t);
+    }
+    assert_true(p.ended);
+    probe_close(&p);
+    cfg.env_max_steps = 0;
+}
+
+static void picture_can_be_drawn(const char *id)
+{
+    struct probe p;
+    probe_open(&p, id, 0);
+    probe_start(&p, 42);
+    struct buf text;
+    buf_init(&text, 1 << 20);
+    p.env->family->render(p.env, &text);
+    assert_true(text.len > 0 && !text.overflow && memchr(text.data, '\n', text.len));
+    buf_release(&text);
+    probe_close(&p);
+}
+
+static void field_selection_holds(const char *id)
+{
+    struct probe p;
+    probe_open(&p, id, 0);
+    char first[OBS_NAME_MAX];
+    snprintf(first, sizeof first, "%s", p.env->spec.obs.field[0].name);
+    probe_close(&p);
+    snprintf(cfg.env_obs, sizeof cfg.env_obs, "%s", first);
+    probe_open(&p, id, 0);
+    assert_int_equal(p.env->spec.obs.nfields, 1);
+    assert_string_equal(p.env->spec.obs.field[0].name, first);
+    probe_start(&p, 42);
+    for (int t = 0; t < 20; t++)
+        probe_step(&p); /* the guard bytes would show a field written nevertheless */
+    probe_close(&p);
+    snprintf(cfg.env_obs, sizeof cfg.env_obs, "%s,no_such_field", first);
+    struct env *e;
+    assert_err(env_create(&e, id, &cfg, 0, &err), ONIC_ECONFIG, "no_such_field");
+    snprintf(cfg.env_obs, sizeof cfg.env_obs, "auto");
+}
+
+#define FOR_EACH(check)                                                                            \
+    static void every_##check(void **state)                                                        \
+    {                                                                                              \
+        (void)state;                                                                               \
+        for_each(check);                                                                           \
+    }
+FOR_EACH(spec_is_sane)
+FOR_EACH(same_seed_is_identical)
+FOR_EACH(instances_do_not_disturb_each_other)
+FOR_EACH(reseeding_starts_over)
+FOR_EACH(snapshot_continues_exactly)
+FOR_EACH(step_limit_can_be_set)
+FOR_EACH(picture_can_be_drawn)
+FOR_EACH(field_selection_holds)
+
+/* Not every environment depends on its seed (an empty room does not), but some of every family
+ * must. */
+static void seeds_matter_in_every_family(void **state)
+{
+    (void)state;
+    for (int i = 0; i < env_family_count(); i++) {
+        const struct env_family *f = env_family_at(i);
+        int different = 0;
+        if (!family_runs_here(f))
+            continue;
+        for (int n = 0; f->names[n]; n++) {
+            char id[2 * ENV_ID_MAX];
+            snprintf(id, sizeof id, "%s%s%s", f->family, f->names[n][0] ? ":" : "", f->names[n]);
+            different += whole_run(id, 1) != whole_run(id, 2);
+        }
+        if (different == 0)
+            fail_msg("%s: seeds 1 and 2 give the same run in all environments", f->family);
+    }
+}
+
+int main(void)
+{
+    config_defaults(&cfg);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_spec_is_sane),
+        cmocka_unit_test(every_same_seed_is_identical),
+        cmocka_unit_test(every_instances_do_not_disturb_each_other),
+        cmocka_unit_test(every_reseeding_starts_over),
+        cmocka_unit_test(every_snapshot_continues_exactly),
+        cmocka_unit_test(every_step_limit_can_be_set),
+        cmocka_unit_test(every_picture_can_be_drawn),
+        cmocka_unit_test(every_field_selection_holds),
+        cmocka_unit_test(seeds_matter_in_every_family),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
