@@ -32,6 +32,12 @@ struct policy_config {
 
 struct policy;
 
+/* The i-th network of encoders.def and half a sentence about it (help may be NULL); NULL behind the last. */
+const char *policy_net_name(int i, const char **help);
+/* How network `net` uses observation field `field`: 0 not at all (or there is no such net), 1 when present, 2 it must be
+ * there. Environments with env.obs=auto give what is read. */
+int policy_net_reads(const char *net, const char *field);
+
 /* Fails with ONIC_ECONFIG when the net is unknown or reads a field that obs lacks (both are named). */
 int policy_create(struct policy **out, const struct policy_config *c, struct onic_err *err);
 void policy_free(struct policy *p);
@@ -40,6 +46,8 @@ const struct policy_config *policy_config(const struct policy *p); /* with defau
 int policy_state_size(const struct policy *p);                     /* S; 0 for core none */
 /* Multiply-accumulates of one forward row; for reports. */
 double policy_macs(const struct policy *p);
+/* Environments per call of policy_forward/backward with which the live activations of T steps stay in L2; >= 4. */
+int policy_slice(const struct policy *p, int T);
 /* Text of the architecture: net, core, sizes, parameter names and shapes; hashed into the network specification. */
 void policy_text(const struct policy *p, struct buf *out);
 

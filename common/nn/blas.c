@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* blas.c - the only file that includes cblas.h; see blas.h.
+ *
+ * OpenBLAS exists in three builds. The serial and the pthread build obey openblas_set_num_threads;
+ * the OpenMP build spins its own team in every process and falls to 1 % of its speed when two
+ * processes share the cores, so it is refused unless the environment has already pinned it to one
+ * thread. */
+#include "common/nn/blas.h"
+
+#include <cblas.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BUILD_OPENMP = 2 }; /* openblas_get_parallel(): 0 serial, 1 pthread, 2 OpenMP */
+
+int blas_start(struct onic_err *err)
+{
+    if (openblas_get_parallel() == BUILD_OPENMP) {
+        const char *threads = getenv("OMP_NUM_THREADS");
+        if (!threads || strcmp(threads, "1") != 0)
+            return err_set(err, ONIC_ECONFIG,
+                           "this OpenBLAS is the OpenMP build, which is slow when processes share "
+                           "cores; install libopenblas0-pthread or set OMP_NUM_THREADS=1");
+    }
+    openblas_set_num_threads(1);
+    int n = openblas_get_num_threads();
+    if (n != 1)
+        return err_set(err, ONIC_ECONFIG,
+                       "OpenBLAS keeps using %d threads although one was asked for; set "
+                       "OPENBLAS_NUM_THREADS=1",
+                       n);
+    return ONIC_OK;
+}
+
+const char *blas_core(void)
+{
+    return openblas_get_corename();
+}
+
+void blas_nn(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int M, int N,
+             int K, float beta)
+{
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, M, N, K, 1.0f, a, lda, b, ldb, beta, c,
+                ldc);
+}
+
+void blas_nt(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int M, int N,
+             int K, float beta)
+{
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, M, N, K, 1.0f, a, lda, b, ldb, beta, c,
+                ldc);
+}
+
+void blas_tn(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int M, int N,
+             int K, float beta)
+{
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, M, N, K, 1.0f, a, lda, b, ldb, beta, c,
+                ldc);
+}

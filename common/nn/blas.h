@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_COMMON_NN_BLAS_H
+#define ONIC_COMMON_NN_BLAS_H
+
+/* blas.h - matrix products. The only door to cblas: its threads, its quirks and its names stay
+ * behind it.
+ *
+ * Exactly one BLAS thread, everywhere: parallelism is ours (performance.md 2.1: library threads
+ * collapse when cores are shared). Matrices are row-major; ld is the distance of two rows in
+ * floats. The products are thread-safe. */
+
+#include "common/base/err.h"
+
+/* Sets and checks one thread. ONIC_ECONFIG when the library is the OpenMP build of OpenBLAS and
+ * OMP_NUM_THREADS is not 1, or when it does not obey. Cheap, may be called again; policy_create
+ * calls it. */
+int blas_start(struct onic_err *err);
+const char *blas_core(void); /* kernel set OpenBLAS chose for this CPU: "Cooperlake", "Zen", ... */
+
+/* C [M,N] = beta C + A [M,K] B [K,N] */
+void blas_nn(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int M, int N,
+             int K, float beta);
+/* C [M,N] = beta C + A [M,K] B^T, B [N,K] */
+void blas_nt(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int M, int N,
+             int K, float beta);
+/* C [M,N] = beta C + A^T B, A [K,M], B [K,N] */
+void blas_tn(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int M, int N,
+             int K, float beta);
+
+#endif /* ONIC_COMMON_NN_BLAS_H */

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_COMMON_POLICY_ENCODERS_ENCODER_H
+#define ONIC_COMMON_POLICY_ENCODERS_ENCODER_H
+
+/* encoder.h - what a network's first part must offer: observations in, features out.
+ *
+ * An encoder is immutable after create; everything a call needs besides is in `cache`, one per
+ * thread. Forward and backward cannot fail and allocate nothing. Observations come from peers:
+ * every value read from a row must be brought into range before it is used as an index. A row is
+ * 8-byte aligned at best: read wider types with memcpy. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/nn/params.h"
+#include "common/policy/policy.h"
+
+struct encoder_type {
+    const char *id;   /* "grid-small" */
+    const char *help; /* half a sentence for lists */
+    const char
+        *fields;   /* fields it reads, comma-separated; '?' in front: used when present; "*": all */
+    int hidden;    /* default of policy.hidden */
+    int core_size; /* default of policy.core_size */
+
+    /* Adds its parameters to p. c has hidden resolved and every needed field present. ONIC_ECONFIG
+     * when a field has the wrong type or shape. *self is owned by the policy. */
+    int (*create)(void **self, const struct policy_config *c, struct params *p,
+                  struct onic_err *err);
+    void (*free)(void *self);
+    int (*width)(const void *self); /* E, features per row */
+    double (*macs)(
+        const void *self); /* multiply-accumulates per row, look-ups counted as additions */
+    /* Lays out a cache for max_rows in memory; returns the bytes it needs. memory NULL: only
+     * counts. */
+    size_t (*cache)(const void *self, void *memory, int max_rows);
+
+    /* out [n, E] */
+    void (*forward)(const void *self, void *cache, const float *params, const uint8_t *const *rows,
+                    int n, float *out);
+    /* Of the last forward, for its first n rows (n may be smaller). out: what forward wrote; dout
+     * [n,E] is used up; adds to grads. */
+    void (*backward)(const void *self, void *cache, const float *params, const float *out,
+                     float *dout, int n, float *grads);
+};
+
+/* NULL when there is none. */
+const struct encoder_type *encoder_find(const char *id);
+const struct encoder_type *encoder_at(int i); /* i-th of encoders.def; NULL behind the last */
+/* How encoder e uses field `name`: 0 not, 1 optionally, 2 it must be there. */
+int encoder_reads(const struct encoder_type *e, const char *name);
+/* ONIC_ECONFIG when a field that e must have is missing from obs; names both. */
+int encoder_check(const struct encoder_type *e, const struct obs_spec *obs, struct onic_err *err);
+
+/* For `cache`: the next `bytes` of memory at *at, which moves on by a multiple of 64; NULL while
+ * memory is NULL. */
+void *encoder_cut(void *memory, size_t *at, size_t bytes);
+
+#endif /* ONIC_COMMON_POLICY_ENCODERS_ENCODER_H */

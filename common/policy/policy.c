@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: MIT */
+/* policy.c - encoder -> core -> heads, once for acting and once for training; see policy.h.
+ *
+ * The three heads are separate tensors (they start differently: the policy near uniform, the values
+ * at scale 1) but one product: their columns are copied side by side into [C, A+2] per call,
+ * because a product with 2 columns runs at a tenth of the speed. The copy is C (A+2) floats against
+ * T N C (A+2) multiply-adds.
+ *
+ * Acting and training share every weight and every layer, so their numbers differ only by the order
+ * of summation inside a product. */
+#include "common/policy/policy.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/xmalloc.h"
+#include "common/nn/blas.h"
+#include "common/nn/kernels.h"
+#include "common/nn/layers/lstm/lstm.h"
+#include "common/policy/encoders/encoder.h"
+
+struct policy {
+    struct policy_config config; /* resolved */
+    struct params params;
+    const struct encoder_type *type;
+    void *encoder;
+    int E, H, C, A;     /* encoder features, LSTM cells (0: none), head inputs, actions */
+    size_t w_x, w_h, b; /* core; offsets */
+    size_t pi_w, pi_b, v_w[POLICY_HEADS], v_b[POLICY_HEADS]; /* heads; offsets */
+};
+
+/* --- creation
+ * -------------------------------------------------------------------------------------------- */
+
+const char *policy_net_name(int i, const char **help)
+{
+    const struct encoder_type *t = encoder_at(i);
+    if (t && help)
+        *help = t->help;
+    return t ? t->id : NULL;
+}
+
+int policy_net_reads(const char *net, const char *field)
+{
+    const struct encoder_type *t = encoder_find(net);
+    return t ? encoder_reads(t, field) : 0;
+}
+
+static int resolve(struct policy *p, struct onic_err *err)
+{
+    struct policy_config *c = &p->config;
+    p->type = encoder_find(c->net);
+    if (!p->type) {
+        struct buf names;
+        buf_init(&names, 4096);
+        for (int i = 0; encoder_at(i); i++)
+            buf_printf(&names, "%s%s", i ? ", " : "", encoder_at(i)->id);
+        err_set(err, ONIC_ECONFIG, "policy.net is '%s', which is none of the networks: %s", c->net,
+                names.data);
+        buf_release(&names);
+        return ONIC_ECONFIG;
+    }
+    if (strcmp(c->core, "lstm") != 0 && strcmp(c->core, "none") != 0)
+        return err_set(err, ONIC_ECONFIG, "policy.core is '%s', must be lstm or none", c->core);
+    if (c->actions < 1 || c->hidden < 0 || c->core_size < 0)
+        return err_set(err, ONIC_ECONFIG,
+                       "a policy needs at least one action and sizes that are not negative, not "
+                       "%d actions, policy.hidden=%d and policy.core_size=%d",
+                       c->actions, c->hidden, c->core_size);
+    if (c->hidden == 0)
+        c->hidden = p->type->hidden;
+    if (strcmp(c->core, "none") == 0)
+        c->core_size = 0;
+    else if (c->core_size == 0)
+        c->core_size = p->type->core_size;
+    return encoder_check(p->type, &c->obs, err);
+}
+
+static void add_core_and_heads(struct policy *p)
+{
+    struct params *t = &p->params;
+    p->E = p->type->width(p->encoder);
+    p->H = p->config.core_size;
+    p->C = p->H ? p->H : p->E;
+    p->A = p->config.actions;
+    if (p->H) {
+        p->w_x = params_add(t, "core.w_x", p->E, 4 * p->H, PARAM_ORTHOGONAL, 2.0f);
+        p->w_h = params_add(t, "core.w_h", p->H, 4 * p->H, PARAM_ORTHOGONAL, 1.0f);
+        p->b = params_add(t, "core.b", 1, 4 * p->H, PARAM_ZERO, 0);
+    }
+    p->pi_w = params_add(t, "policy.w", p->C, p->A, PARAM_ORTHOGONAL, 0.01f);
+    p->pi_b = params_add(t, "policy.b", 1, p->A, PARAM_ZERO, 0);
+    p->v_w[POLICY_EXT] = params_add(t, "value_ext.w", p->C, 1, PARAM_ORTHOGONAL, 1.0f);
+    p->v_b[POLICY_EXT] = params_add(t, "value_ext.b", 1, 1, PARAM_ZERO, 0);
+    p->v_w[POLICY_INT] = params_add(t, "value_int.w", p->C, 1, PARAM_ORTHOGONAL, 1.0f);
+    p->v_b[POLICY_INT] = params_add(t, "value_int.b", 1, 1, PARAM_ZERO, 0);
+}
+
+int policy_create(struct policy **out, const struct policy_config *c, struct onic_err *err)
+{
+    *out = NULL;
+    int rc = blas_start(err);
+    if (rc != ONIC_OK)
+        return rc;
+    struct policy *p = xcalloc(1, sizeof *p);
+    p->config = *c;
+    rc = resolve(p, err);
+    if (rc == ONIC_OK)
+        rc = p->type->create(&p->encoder, &p->config, &p->params, err);
+    if (rc != ONIC_OK) {
+        policy_free(p);
+        return rc;
+    }
+    add_core_and_heads(p);
+    *out = p;
+    return ONIC_OK;
+}
+
+void policy_free(struct policy *p)
+{
+    if (!p)
+        return;
+    if (p->encoder)
+        p->type->free(p->encoder);
+    free(p);
+}
+
+const struct params *policy_params(const struct policy *p)
+{
+    return &p->params;
+}
+
+const struct policy_config *policy_config(const struct policy *p)
+{
+    return &p->config;
+}
+
+int policy_state_size(const struct policy *p)
+{
+    return 2 * p->H;
+}
+
+double policy_macs(const struct policy *p)
+{
+    return p->type->macs(p->encoder) + 4.0 * p->H * (p->E + p->H) +
+           (double)p->C * (p->A + POLICY_HEADS);
+}
+
+/* Activations and gradients of one row: features, core (gates, states, tanh), heads; the encoder's
+ * cache. */
+static size_t row_bytes(const struct policy *p)
+{
+    size_t core = (size_t)(2 * p->E + 10 * p->H + 2 * (p->A + POLICY_HEADS));
+    return core * sizeof(float) + p->type->cache(p->encoder, NULL, 64) / 64;
+}
+
+int policy_slice(const struct policy *p, int T)
+{
+    enum { LIVE_BYTES = 768 * 1024, LEAST = 4, MOST = 64 };
+    size_t n = LIVE_BYTES / (row_bytes(p) * (size_t)(T < 1 ? 1 : T)) / LEAST * LEAST;
+    return n < LEAST ? LEAST : n > MOST ? MOST : (int)n;
+}
+
+void policy_text(const struct policy *p, struct buf *out)
+{
+    const struct policy_config *c = &p->config;
+    buf_printf(out, "net %s hidden %d; core %s %d; actions %d; observation ", c->net, c->hidden,
+               c->core, c->core_size, c->actions);
+    obs_spec_text(&c->obs, out);
+    for (int i = 0; i < p->params.count; i++) {
+        const struct param *t = &p->params.param[i];
+        buf_printf(out, "; %s [%d,%d]", t->name, t->rows, t->cols);
+    }
+}
+
+/* --- heads
+ * -----------------------------------------------------------------------------------------------
+ */
+
+static int head_width(const struct policy *p)
+{
+    return p->A + POLICY_HEADS;
+}
+
+/* w [C, A+2], b [A+2] from the three heads' tensors. */
+static void heads_pack(const struct policy *p, const float *params, float *w, float *b)
+{
+    int A = p->A, N = head_width(p);
+    for (int k = 0; k < p->C; k++) {
+        memcpy(w + (size_t)k * (size_t)N, params + p->pi_w + (size_t)k * (size_t)A,
+               (size_t)A * sizeof *w);
+        for (int v = 0; v < POLICY_HEADS; v++)
+            w[(size_t)k * (size_t)N + (size_t)(A + v)] = params[p->v_w[v] + (size_t)k];
+    }
+    memcpy(b, params + p->pi_b, (size_t)A * sizeof *b);
+    for (int v = 0; v < POLICY_HEADS; v++)
+        b[A + v] = params[p->v_b[v]];
+}
+
+/* The reverse, for gradients: adds. */
+static void heads_unpack(const struct policy *p, float *grads, const float *dw, const float *db)
+{
+    int A = p->A, N = head_width(p);
+    for (int k = 0; k < p->C; k++) {
+        const float *row = dw + (size_t)k * (size_t)N;
+        for (int a = 0; a < A; a++)
+            grads[p->pi_w + (size_t)k * (size_t)A + (size_t)a] += row[a];
+        for (int v = 0; v < POLICY_HEADS; v++)
+            grads[p->v_w[v] + (size_t)k] += row[A + v];
+    }
+    for (int a = 0; a < A; a++)
+        grads[p->pi_b + (size_t)a] += db[a];
+    for (int v = 0; v < POLICY_HEADS; v++)
+        grads[p->v_b[v]] += db[A + v];
+}
+
+/* y [M, A+2] = h W + b, split into logits [M,A] and value [M,2]. */
+static void heads_forward(const struct policy *p, const float *w, const float *b, const float *h,
+                          int ldh, int M, float *y, float *logits, float *value)
+{
+    int A = p->A, N = head_width(p);
+    blas_nn(y, N, h, ldh, w, N, M, N, p->C, 0.0f);
+    for (int m = 0; m < M; m++) {
+        const float *row = y + (size_t)m * (size_t)N;
+        for (int a = 0; a < A; a++)
+            logits[(size_t)m * (size_t)A + (size_t)a] = row[a] + b[a];
+        for (int v = 0; v < POLICY_HEADS; v++)
+            value[(size_t)m * POLICY_HEADS + (size_t)v] = row[A + v] + b[A + v];
+    }
+}
+
+static struct lstm_weights core_weights(const struct policy *p, float *block)
+{
+    return (struct lstm_weights){block + p->w_x, block + p->w_h, block + p->b};
+}
+
+/* lstm.h uses one struct for weights and gradients; the weights are only read. */
+static struct lstm_weights core_weights_in(const struct policy *p, const float *block)
+{
+    return core_weights(p, (float *)(uintptr_t)block);
+}
+
+/* --- acting
+ * ---------------------------------------------------------------------------------------------- */
+
+struct policy_actor {
+    int max_n;
+    void *cache;                      /* the encoder's */
+    float *features, *gates, *tanh_c; /* [n,E], [n,4H], [n,H] */
+    float *head_w, *head_b, *head_y;  /* [C,A+2], [A+2], [n,A+2] */
+};
+
+static float *floats(size_t n)
+{
+    return xaligned((n ? n : 1) * sizeof(float));
+}
+
+struct policy_actor *policy_actor_create(const struct policy *p, int max_n)
+{
+    ONIC_ASSERT(max_n >= 1);
+    struct policy_actor *w = xcalloc(1, sizeof *w);
+    size_t n = (size_t)max_n, N = (size_t)head_width(p);
+    w->max_n = max_n;
+    w->cache = xaligned(p->type->cache(p->encoder, NULL, max_n));
+    p->type->cache(p->encoder, w->cache, max_n);
+    w->features = floats(n * (size_t)p->E);
+    w->gates = floats(n * 4 * (size_t)p->H);
+    w->tanh_c = floats(n * (size_t)p->H);
+    w->head_w = floats((size_t)p->C * N);
+    w->head_b = floats(N);
+    w->head_y = floats(n * N);
+    return w;
+}
+
+void policy_actor_free(struct policy_actor *w)
+{
+    if (!w)
+        return;
+    free(w->cache);
+    free(w->features);
+    free(w->gates);
+    free(w->tanh_c);
+    free(w->head_w);
+    free(w->head_b);
+    free(w->head_y);
+    free(w);
+}
+
+void policy_act(const struct policy *p, struct policy_actor *w, const float *params,
+                const uint8_t *const *rows, int n, float *state, float *logits, float *value)
+{
+    ONIC_ASSERT(n >= 1 && n <= w->max_n);
+    p->type->forward(p->encoder, w->cache, params, rows, n, w->features);
+    const float *h = w->features;
+    int ldh = p->E;
+    if (p->H) {
+        struct lstm_weights core = core_weights_in(p, params);
+        lstm_step(state, w->features, &core, n, p->E, p->H, w->gates, w->tanh_c);
+        h = state;
+        ldh = 2 * p->H;
+    }
+    heads_pack(p, params, w->head_w, w->head_b);
+    heads_forward(p, w->head_w, w->head_b, h, ldh, n, w->head_y, logits, value);
+}
+
+void policy_sample(const float *logits, const float *u, int n, int actions, int32_t *action,
+                   float *logp)
+{
+    for (int i = 0; i < n; i++) {
+        const float *x = logits + (size_t)i * (size_t)actions;
+        float top = x[0], sum = 0;
+        for (int a = 1; a < actions; a++)
+            top = x[a] > top ? x[a] : top;
+        for (int a = 0; a < actions; a++)
+            sum += expf(x[a] - top);
+        /* the last action with a probability is the fallback when rounding leaves u * sum above the
+         * total */
+        float left = u[i] * sum;
+        int chosen = 0;
+        for (int a = 0; a < actions; a++) {
+            float e = expf(x[a] - top);
+            if (e > 0.0f)
+                chosen = a;
+            left -= e;
+            if (left < 0.0f)
+                break;
+        }
+        action[i] = chosen;
+        logp[i] = x[chosen] - top - logf(sum);
+    }
+}
+
+/* --- training
+ * -------------------------------------------------------------------------------------------- */
+
+struct policy_trainer {
+    int max_t, max_n;
+    int T, N;                    /* of the last forward */
+    uint8_t *reset_copy;         /* [T,N], of the last forward */
+    void *cache;                 /* the encoder's */
+    float *features, *dfeatures; /* [T,N,E] */
+    float *h, *dh;               /* [T,N,H]; not used without a core */
+    float *core_memory;
+    struct lstm_cache core;
+    float *head_w, *head_b, *head_dw, *head_db; /* [C,A+2], [A+2] */
+    float *head_y;                              /* [T,N,A+2], also its gradient */
+};
+
+struct policy_trainer *policy_trainer_create(const struct policy *p, int max_t, int max_n)
+{
+    ONIC_ASSERT(max_t >= 1 && max_n >= 1);
+    struct policy_trainer *w = xcalloc(1, sizeof *w);
+    size_t rows = (size_t)max_t * (size_t)max_n, N = (size_t)head_width(p), C = (size_t)p->C;
+    w->max_t = max_t;
+    w->max_n = max_n;
+    w->reset_copy = xaligned(rows);
+    w->cache = xaligned(p->type->cache(p->encoder, NULL, (int)rows));
+    p->type->cache(p->encoder, w->cache, (int)rows);
+    w->features = floats(rows * (size_t)p->E);
+    w->dfeatures = floats(rows * (size_t)p->E);
+    w->h = floats(rows * (size_t)p->H);
+    w->dh = floats(rows * (size_t)p->H);
+    w->core_memory = floats(p->H ? lstm_cache_floats(max_t, max_n, p->H) : 0);
+    w->head_w = floats(C * N);
+    w->head_b = floats(N);
+    w->head_dw = floats(C * N);
+    w->head_db = floats(N);
+    w->head_y = floats(rows * N);
+    return w;
+}
+
+void policy_trainer_free(struct policy_trainer *w)
+{
+    if (!w)
+        return;
+    free(w->reset_copy);
+    free(w->cache);
+    free(w->features);
+    free(w->dfeatures);
+    free(w->h);
+    free(w->dh);
+    free(w->core_memory);
+    free(w->head_w);
+    free(w->head_b);
+    free(w->head_dw);
+    free(w->head_db);
+    free(w->head_y);
+    free(w);
+}
+
+void policy_forward(const struct policy *p, struct policy_trainer *w, const float *params,
+                    const uint8_t *const *rows, const float *state0, const uint8_t *reset, int T,
+                    int N, float *logits, float *value)
+{
+    ONIC_ASSERT(T >= 1 && N >= 1 && (size_t)T * (size_t)N <= (size_t)w->max_t * (size_t)w->max_n);
+    ONIC_ASSERT(T <= w->max_t && N <= w->max_n);
+    w->T = T;
+    w->N = N;
+    memcpy(w->reset_copy, reset, (size_t)T * (size_t)N);
+    p->type->forward(p->encoder, w->cache, params, rows, T * N, w->features);
+    const float *h = w->features;
+    if (p->H) {
+        struct lstm_weights core = core_weights_in(p, params);
+        lstm_cache_set(&w->core, w->core_memory, T, N, p->H);
+        lstm_forward(w->h, &w->core, w->features, state0, w->reset_copy, &core, T, N, p->E, p->H);
+        h = w->h;
+    }
+    heads_pack(p, params, w->head_w, w->head_b);
+    heads_forward(p, w->head_w, w->head_b, h, p->C, T * N, w->head_y, logits, value);
+}
+
+/* Steps up to the last one with any gradient: the bootstrap row at the end has none. */
+static int steps_with_gradient(const struct policy *p, int T, int N, const float *dlogits,
+                               const float *dvalue)
+{
+    size_t a = (size_t)N * (size_t)p->A, v = (size_t)N * POLICY_HEADS;
+    for (; T > 0; T--) {
+        const float *dl = dlogits + (size_t)(T - 1) * a, *dv = dvalue + (size_t)(T - 1) * v;
+        for (size_t i = 0; i < a; i++)
+            if (dl[i] != 0.0f)
+                return T;
+        for (size_t i = 0; i < v; i++)
+            if (dv[i] != 0.0f)
+                return T;
+    }
+    return 0;
+}
+
+/* dh [M,C] and the heads' gradients. */
+static void heads_backward(const struct policy *p, struct policy_trainer *w, const float *h,
+                           const float *dlogits, const float *dvalue, int M, float *dh,
+                           float *grads)
+{
+    int A = p->A, N = head_width(p);
+    float *dy = w->head_y;
+    for (int m = 0; m < M; m++) {
+        float *row = dy + (size_t)m * (size_t)N;
+        memcpy(row, dlogits + (size_t)m * (size_t)A, (size_t)A * sizeof *row);
+        memcpy(row + A, dvalue + (size_t)m * POLICY_HEADS, POLICY_HEADS * sizeof *row);
+    }
+    memset(w->head_db, 0, (size_t)N * sizeof *w->head_db);
+    kernels()->add_columns(w->head_db, dy, N, M, N);
+    blas_tn(w->head_dw, N, h, p->C, dy, N, p->C, N, M, 0.0f);
+    blas_nt(dh, p->C, dy, N, w->head_w, N, M, p->C, N, 0.0f);
+    heads_unpack(p, grads, w->head_dw, w->head_db);
+}
+
+void policy_backward(const struct policy *p, struct policy_trainer *w, const float *params,
+                     const float *dlogits, const float *dvalue, float *grads)
+{
+    int N = w->N, T = steps_with_gradient(p, w->T, N, dlogits, dvalue);
+    if (T == 0)
+        return;
+    if (p->H) {
+        struct lstm_weights core = core_weights_in(p, params), dcore = core_weights(p, grads);
+        heads_backward(p, w, w->h, dlogits, dvalue, T * N, w->dh, grads);
+        lstm_backward(w->dfeatures, &dcore, w->dh, &w->core, w->features, w->reset_copy, &core, T,
+                      N, p->E, p->H);
+    } else {
+        heads_backward(p, w, w->features, dlogits, dvalue, T * N, w->dfeatures, grads);
+    }
+    p->type->backward(p->encoder, w->cache, params, w->features, w->dfeatures, T * N, grads);
+}
