@@ -241,7 +241,7 @@ static int nethack_reset(struct env *e, uint8_t *obs, struct env_result *out, st
     n->ended = false;
     memset(n->status, 0, sizeof n->status);
     replay_log_episode(n->replay, n->seeds);
-    int rc = nethack_game_start(n->game, n->seeds, err);
+    int rc = nethack_game_start(n->game, n->seeds, n->episode == 1, err);
     if (rc != ONIC_OK)
         return rc;
     n->playing = true;

@@ -174,11 +174,12 @@ static void blank_buffers(struct nethack_game *g)
     memset(g->internal, 0, sizeof g->internal);
 }
 
-int nethack_game_start(struct nethack_game *g, const uint64_t seeds[3], struct onic_err *err)
+int nethack_game_start(struct nethack_game *g, const uint64_t seeds[3], bool new_record,
+                       struct onic_err *err)
 {
     int rc = game_end(g, err);
     if (rc == ONIC_OK)
-        rc = nle_dir_clear(&g->dir, err);
+        rc = nle_dir_clear(&g->dir, new_record, err);
     if (rc == ONIC_OK)
         rc = nle_lib_load(g->lib, err);
     if (rc != ONIC_OK)

@@ -56,8 +56,9 @@ int nethack_game_create(struct nethack_game **out, const struct nethack_settings
 void nethack_game_free(struct nethack_game *g); /* NULL is allowed */
 
 /* Ends the running game, if any, and starts the one of these seeds, up to its first turn. seeds:
- * core, disp, lgen. */
-int nethack_game_start(struct nethack_game *g, const uint64_t seeds[3], struct onic_err *err);
+ * core, disp, lgen. new_record: forget the list of best games. */
+int nethack_game_start(struct nethack_game *g, const uint64_t seeds[3], bool new_record,
+                       struct onic_err *err);
 /* Sends one key; returns at the next request for a key. Not after done. */
 void nethack_game_key(struct nethack_game *g, int key);
 

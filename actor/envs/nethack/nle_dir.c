@@ -25,7 +25,7 @@
 #define PREFIX "onic-nethack-"
 #define OWNER ".owner"
 
-static const char *const score_files[] = {"record", "logfile", "xlogfile", "perm"};
+static const char *const log_files[] = {"logfile", "xlogfile", "perm", "record"}; /* record: last */
 
 static const char *base_folder(void)
 {
@@ -113,7 +113,7 @@ int nle_dir_create(struct nle_dir *d, const char *data, struct onic_err *err)
             err_set(err, ONIC_ECANTCREATE, "the folder %s for NetHack's files cannot be filled: %s",
                     d->path, strerror(errno));
     if (rc == ONIC_OK)
-        rc = nle_dir_clear(d, err);
+        rc = nle_dir_clear(d, true, err);
 out:
     if (dir_fd >= 0)
         close(dir_fd);
@@ -132,7 +132,7 @@ void nle_dir_free(struct nle_dir *d)
     d->owner_fd = -1;
 }
 
-int nle_dir_clear(struct nle_dir *d, struct onic_err *err)
+int nle_dir_clear(struct nle_dir *d, bool new_record, struct onic_err *err)
 {
     DIR *dir = opendir(d->path);
     if (!dir)
@@ -143,12 +143,13 @@ int nle_dir_clear(struct nle_dir *d, struct onic_err *err)
         if (strstr(e->d_name, "lock") && e->d_name[0] != '.')
             unlinkat(at, e->d_name, 0);
     int rc = ONIC_OK;
-    for (size_t i = 0; i < sizeof score_files / sizeof score_files[0]; i++) {
-        int fd = openat(at, score_files[i], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    size_t files = sizeof log_files / sizeof log_files[0] - (new_record ? 0 : 1);
+    for (size_t i = 0; i < files; i++) {
+        int fd = openat(at, log_files[i], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
         if (fd < 0)
             rc =
                 err_set(err, ONIC_EIO, "%s/%s cannot be written: %s; is the disk or /dev/shm full?",
-                        d->path, score_files[i], strerror(errno));
+                        d->path, log_files[i], strerror(errno));
         else
             close(fd);
     }

@@ -7,6 +7,8 @@
  * In memory where the machine allows (/dev/shm), else in $TMPDIR or /tmp. Removed by nle_dir_free;
  * what a killed process left is removed by the next nle_dir_create on the machine. */
 
+#include <stdbool.h>
+
 #include "common/base/err.h"
 #include "common/base/paths.h"
 
@@ -18,7 +20,8 @@ struct nle_dir {
 /* data: nhdat, linked into the folder. */
 int nle_dir_create(struct nle_dir *d, const char *data, struct onic_err *err);
 void nle_dir_free(struct nle_dir *d); /* a zeroed struct with owner_fd = -1 is allowed */
-/* Before each game: empties the score files and removes the levels of the game before. */
-int nle_dir_clear(struct nle_dir *d, struct onic_err *err);
+/* Before each game: removes the levels of the game before and empties the logs; with new_record
+ * also the list of the best games, which the last screen of a game shows. */
+int nle_dir_clear(struct nle_dir *d, bool new_record, struct onic_err *err);
 
 #endif /* ONIC_ACTOR_ENVS_NETHACK_NLE_DIR_H */
