@@ -6,7 +6,7 @@
 
 #include "common/config/config.h"
 #include "deploy/launcher/commands.h"
-#include "deploy/launcher/run_dir.h"
+#include "common/run/run_dir.h"
 
 struct ledger_args {
     char run[CONFIG_STR_MAX];

@@ -18,14 +18,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "actor/envs/env.h"
 #include "common/base/cpu.h"
 #include "common/base/log.h"
 #include "common/base/paths.h"
 #include "common/base/run_lock.h"
 #include "common/base/xmalloc.h"
 #include "common/config/config.h"
+#include "common/run/run_dir.h"
 #include "deploy/launcher/commands.h"
-#include "deploy/launcher/run_dir.h"
 #include "deploy/launcher/supervise.h"
 #include "learner/reward/reward_model.h"
 
@@ -223,6 +224,19 @@ static void describe_lock(const struct train *t, int lock_fd)
     run_lock_describe(lock_fd, text);
 }
 
+/* A name that no part knows should fail here and at once, not in the first actor. */
+static int check_environment(const struct config *cfg, struct onic_err *err)
+{
+    const struct env_family *family;
+    const char *name;
+    int rc = env_plugin_load(cfg, err);
+    if (!rc)
+        rc = env_find(cfg->env_id, &family, &name, err);
+    if (!rc && family->available)
+        rc = family->available(cfg, err);
+    return rc;
+}
+
 static int prepare(struct train *t, const struct config *given, int *lock_fd, bool *resumed,
                    struct onic_err *err)
 {
@@ -230,6 +244,8 @@ static int prepare(struct train *t, const struct config *given, int *lock_fd, bo
     int rc = run_dir_name(given, t->run_dir, sizeof t->run_dir, err);
     if (!rc)
         rc = reward_model_find(given->reward_model, &model, err);
+    if (!rc)
+        rc = check_environment(given, err);
     if (!rc)
         rc = run_dir_open(t->run_dir, given, t->cfg, lock_fd, resumed, err);
     if (!rc)

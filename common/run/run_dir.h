@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef ONIC_DEPLOY_LAUNCHER_RUN_DIR_H
-#define ONIC_DEPLOY_LAUNCHER_RUN_DIR_H
+#ifndef ONIC_COMMON_RUN_RUN_DIR_H
+#define ONIC_COMMON_RUN_RUN_DIR_H
 
 /* run_dir.h - the directory of a run: name, resume or overwrite, config.yaml, version.txt,
  * ledger.json. */
@@ -29,4 +29,4 @@ int run_dir_write(const char *dir, const struct config *cfg, struct onic_err *er
 int run_dir_read(const char *dir, const char *name, char *out, size_t max, struct onic_err *err);
 int run_dir_ledger(const char *dir, struct ledger *out, struct onic_err *err);
 
-#endif /* ONIC_DEPLOY_LAUNCHER_RUN_DIR_H */
+#endif /* ONIC_COMMON_RUN_RUN_DIR_H */

@@ -5,7 +5,7 @@
  * and is said. It is never emptied unless asked, and then only when it is a run directory of ours
  * and nobody uses it. */
 #define _XOPEN_SOURCE 700
-#include "deploy/launcher/run_dir.h"
+#include "common/run/run_dir.h"
 
 #include <errno.h>
 #include <fcntl.h>
