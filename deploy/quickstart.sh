@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# From a fresh Debian 12 to a trained agent: packages, build, language model, training, evaluation. Run it again at any time.
+#
+#   ./deploy/quickstart.sh [keycorridor|nethack] [--no-install] [--section.key=value ...]
+#
+# keycorridor (default): MiniGrid KeyCorridorS3R3 with language feedback, about a minute of training. nethack: real NetHack, task
+# Score. Options of the form --section.key=value go to `onic train`. Needs root or sudo once, for the packages; with
+# --no-install it stops when one is missing.
+set -uo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root" || exit 70
+. deploy/lib/say.sh
+. deploy/lib/packages.sh
+. deploy/lib/fetch.sh
+
+job=keycorridor install=yes options=()
+for arg in "$@"; do
+  case $arg in
+    keycorridor | nethack) job=$arg ;;
+    --no-install) install=no ;;
+    -h | --help) sed -n '3,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --*.*=*) options+=("$arg") ;;
+    *) die 64 "unknown argument $arg; see --help" ;;
+  esac
+done
+
+grep -qw avx2 /proc/cpuinfo || die 64 "this CPU has no AVX2 (x86-64-v3), which onic is built for"
+packages_install "the build" $install $PACKAGES_BUILD
+# Only for the two wheels: without them onic still trains.
+if [[ $install == yes || -z $(packages_missing $PACKAGES_WHEELS) ]]; then
+  packages_install "fetching wheels" $install $PACKAGES_WHEELS
+fi
+
+say "building (Release, into build/)"
+if [[ ! -f build/build.ninja ]]; then
+  cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release >&2 || die 70 "cmake failed; the reason is above"
+fi
+ninja -C build onic onic-actor onic-learner onic-reward-server >&2 || die 70 "the build failed; the reason is above"
+
+say "packages with NetHack and the language model (into $(fetch_cache_dir .))"
+fetch_wheels "$root" && note "both are there."
+
+case $job in
+  keycorridor) config=deploy/configs/keycorridor.yaml episodes=400 ;;
+  nethack) config=deploy/configs/nethack_score.yaml episodes=100 ;;
+esac
+if [[ $job == nethack ]] && ! fetch_have "$root" nle; then
+  job=keycorridor config=deploy/configs/keycorridor.yaml episodes=400
+fi
+run=runs/$(basename "$config" .yaml)-s1
+
+finish() {
+  cat >&2 <<TEXT
+
+watch the agent:      build/onic play $run
+evaluate it again:    build/onic eval $run --episodes $episodes
+what it was told:     build/onic labels list $run | head
+curves:               $run/metrics.jsonl, or tensorboard --logdir $run
+train it further:     build/onic train $config --run-dir $run --stop.success=0 --frames N
+start over:           rm -r $run
+TEXT
+}
+
+if [[ -s $run/eval.json ]]; then
+  say "$run is trained and evaluated already"
+  cat "$run/eval.json"
+  finish
+  exit 0
+fi
+
+say "training: $config -> $run (Ctrl-C stops; the same command goes on)"
+trap 'printf "\nstopped; ./deploy/quickstart.sh %s goes on from the last checkpoint\n" "$job" >&2; exit 130' INT TERM
+build/onic train "$config" --run-dir "$run" "${options[@]}"
+rc=$?
+[[ $rc == 0 ]] || die $rc "training ended with exit code $rc; the logs are in $run/log"
+
+say "evaluating: $episodes episodes with a seed that was not used in training"
+build/onic eval "$run" --episodes $episodes --seed 1000003 --json "$run/eval.json.part" >&2 ||
+  die $? "the evaluation failed; try build/onic eval $run"
+mv "$run/eval.json.part" "$run/eval.json"
+cat "$run/eval.json"
+finish
