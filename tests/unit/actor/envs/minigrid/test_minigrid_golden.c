@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_minigrid_golden.c - every task replays what the published Python package did; see tests/golden/make_minigrid.py for
- * the format of the recording. */
+/* test_minigrid_golden.c - every task replays what the published Python package did; see
+ * tests/golden/make_minigrid.py for the format of the recording. */
 #include <stdlib.h>
 
 #include "actor/envs/env.h"
@@ -113,7 +113,8 @@ static void replay_task(const char *wanted, FILE *f, int *random, int *solved)
     *random = *solved = 0;
     rewind(f);
     while (fgets(line, sizeof line, f)) {
-        if (sscanf(line, "random %63s %llu %d %d %llx", name, &seed, &steps, &episodes, &hash) == 5 &&
+        if (sscanf(line, "random %63s %llu %d %d %llx", name, &seed, &steps, &episodes, &hash) ==
+                5 &&
             strcmp(name, wanted) == 0) {
             assert_true(steps >= 20000);
             replay_random(name, seed, steps, episodes, hash);
@@ -139,7 +140,8 @@ static void every_task_replays_the_package_bit_for_bit(void **state)
         int random, solved;
         replay_task(family->names[i], f, &random, &solved);
         if (random < MIN_RANDOM || solved < MIN_SOLVED) {
-            print_error("%s: %d random and %d solved recordings\n", family->names[i], random, solved);
+            print_error("%s: %d random and %d solved recordings\n", family->names[i], random,
+                        solved);
             fail();
         }
     }
