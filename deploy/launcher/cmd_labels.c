@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_labels.c - `onic labels count|list|export|import RUN`: the durable label store of a run.
+ *
+ * Reading goes to the file, also while a server writes it: every label is durable there before
+ * anybody hears of it, so the file is never behind. `count` asks the running server first all the
+ * same, because a store may lie on another machine's disk. Captions are bytes of a game; in JSON
+ * each byte is the Latin-1 character of that number, and import turns it back. */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/base/clock.h"
+#include "common/base/run_lock.h"
+#include "common/base/xmalloc.h"
+#include "common/run/run_dir.h"
+#include "common/wire/wire_annotation.h"
+#include "deploy/launcher/commands.h"
+#include "reward_server/label_store.h"
+
+enum { IMPORT_GROUP = 512, JSON_LINE_MAX = 1 << 16, ASK_SERVER_MS = 1500 };
+
+struct labels_args {
+    char verb[16], run[CONFIG_STR_MAX], file[CONFIG_STR_MAX];
+};
+
+static int on_positional(void *ctx, const char *arg, struct onic_err *err)
+{
+    struct labels_args *a = ctx;
+    if (!a->verb[0])
+        snprintf(a->verb, sizeof a->verb, "%s", arg);
+    else if (!a->run[0])
+        snprintf(a->run, sizeof a->run, "%s", arg);
+    else if (!a->file[0])
+        snprintf(a->file, sizeof a->file, "%s", arg);
+    else
+        return err_set(err, ONIC_ECONFIG, "'%s' is one argument too many; see `onic labels --help`",
+                       arg);
+    return ONIC_OK;
+}
+
+/* The store of a run: labels.path as given or stored, else RUN/labels.sqlite; RUN may be the file
+ * itself. */
+static int store_path(const struct labels_args *a, const struct config *given, char *out,
+                      size_t size, struct onic_err *err)
+{
+    struct stat st;
+    if (stat(a->run, &st) != 0)
+        return err_set(err, ONIC_ENOTFOUND, "there is no run %s", a->run);
+    if (!S_ISDIR(st.st_mode)) {
+        snprintf(out, size, "%s", a->run);
+        return ONIC_OK;
+    }
+    struct config *stored = xmalloc(sizeof *stored);
+    char path[CONFIG_STR_MAX + 32];
+    int rc = ONIC_OK;
+    config_defaults(stored);
+    snprintf(path, sizeof path, "%s/config.yaml", a->run);
+    if (stat(path, &st) == 0)
+        rc = config_read_file(stored, path, err);
+    const char *named = given->labels_path[0] ? given->labels_path : stored->labels_path;
+    int n = named[0] ? snprintf(out, size, "%s", named)
+                     : snprintf(out, size, "%s/labels.sqlite", a->run);
+    free(stored);
+    if (!rc && (n < 0 || (size_t)n >= size))
+        rc = err_set(err, ONIC_ECONFIG, "the path of the label store is too long");
+    return rc;
+}
+
+/* Address of the reward server of a run that is going on, "" when there is none. */
+static void server_address(const struct labels_args *a, const struct config *given, char *out,
+                           size_t size)
+{
+    char holder[512];
+    int held;
+    snprintf(out, size, "%s", given->reward_server);
+    if (out[0] || run_lock_peek(a->run, holder, sizeof holder, &held) != ONIC_OK || !held)
+        return;
+    const char *at = strstr(holder, "reward=");
+    snprintf(out, size, "%s", at ? at + 7 : "");
+}
+
+/* False when nobody answers in time. */
+static bool ask_server(const char *address, const struct config *given, unsigned long long *total)
+{
+    struct annot_client *c = NULL;
+    struct annot_client_status st = {0};
+    if (!address[0] ||
+        annot_client_create(&c, address, NULL, given->security_keys, NULL) != ONIC_OK)
+        return false;
+    int64_t end = clock_ms() + ASK_SERVER_MS;
+    do {
+        annot_client_poll(c, 50);
+        annot_client_status(c, &st);
+    } while (st.server_labels_total == 0 && clock_ms() < end);
+    annot_client_free(c);
+    *total = st.server_labels_total;
+    return st.server_labels_total > 0; /* 0 may also mean "not told yet": the file knows */
+}
+
+static int count(const struct labels_args *a, const struct config *given, const char *path,
+                 struct onic_err *err)
+{
+    char address[CONFIG_STR_MAX];
+    unsigned long long total = 0;
+    server_address(a, given, address, sizeof address);
+    if (!ask_server(address, given, &total)) {
+        struct label_store *s = NULL;
+        struct label_counts n = {0};
+        int rc = label_store_open(&s, path, LABEL_STORE_READ, err);
+        if (!rc)
+            rc = label_store_counts(s, &n, err);
+        label_store_close(s);
+        if (rc)
+            return rc;
+        total = n.answered;
+    }
+    printf("%llu\n", total);
+    return ONIC_OK;
+}
+
+struct writer {
+    FILE *to;
+    struct buf line;
+    bool json;
+};
+
+static void put_row_text(const struct label_row *row, struct buf *line)
+{
+    buf_printf(line, "%8llu  ", (unsigned long long)row->id);
+    if (row->state == LABEL_ANSWERED)
+        buf_printf(line, "%4g  %4.2f  ", row->label, row->confidence);
+    else
+        buf_puts(line, "none     -  ");
+    buf_printf(line, "%-10s %-28s ", row->identity.annotator, row->identity.goal);
+    buf_json_string(line, row->caption, row->caption_len);
+    buf_puts(line, "\n");
+}
+
+static int write_row(void *ctx, const struct label_row *row)
+{
+    struct writer *w = ctx;
+    buf_reset(&w->line);
+    if (w->json && row->state != LABEL_ANSWERED)
+        return 0;
+    if (w->json)
+        label_row_json(row, &w->line);
+    else
+        put_row_text(row, &w->line);
+    return fwrite(w->line.data, 1, w->line.len, w->to) == w->line.len ? 0 : ONIC_EIO;
+}
+
+/* list (text, with abstentions) and export (JSON lines, answers only). */
+static int write_rows(const struct labels_args *a, const char *path, struct onic_err *err)
+{
+    struct writer w = {.to = stdout, .json = strcmp(a->verb, "export") == 0};
+    struct label_store *s = NULL;
+    int rc = label_store_open(&s, path, LABEL_STORE_READ, err);
+    if (rc)
+        return rc;
+    bool to_file = a->file[0] && strcmp(a->file, "-") != 0;
+    if (to_file && !(w.to = fopen(a->file, "we"))) {
+        label_store_close(s);
+        return err_set(err, ONIC_ECANTCREATE, "%s cannot be created", a->file);
+    }
+    buf_init(&w.line, JSON_LINE_MAX);
+    if (!w.json)
+        fputs("      id  label conf  annotator  goal                         caption\n", w.to);
+    rc = label_store_each(s, 0, write_row, &w, err);
+    if ((to_file ? fclose(w.to) : fflush(w.to)) != 0 || rc == ONIC_EIO)
+        rc = err_set(err, ONIC_EIO, "the labels could not be written; is the disk full?");
+    buf_release(&w.line);
+    label_store_close(s);
+    return rc;
+}
+
+/* UTF-8 back to the bytes of the game; characters above 255 are kept as UTF-8. In place; returns
+ * the length. */
+static size_t to_bytes(char *s)
+{
+    size_t n = 0;
+    for (size_t i = 0; s[i]; i++) {
+        unsigned char c = (unsigned char)s[i];
+        if ((c == 0xc2 || c == 0xc3) && s[i + 1]) {
+            s[n++] = (char)((c & 3) << 6 | ((unsigned char)s[i + 1] & 0x3f));
+            i++;
+        } else {
+            s[n++] = (char)c;
+        }
+    }
+    s[n] = '\0';
+    return n;
+}
+
+static const char *text_of(json_t *object, const char *key)
+{
+    const char *s = json_string_value(json_object_get(object, key));
+    return s ? s : "";
+}
+
+struct import {
+    struct label_store *store;
+    struct label_row rows[IMPORT_GROUP];
+    json_t *objects[IMPORT_GROUP]; /* own the strings of rows */
+    char *captions[IMPORT_GROUP];
+    int n, lines, added;
+};
+
+static int flush_group(struct import *im, struct onic_err *err)
+{
+    int added = 0,
+        rc = im->n ? label_store_import(im->store, im->rows, im->n, &added, err) : ONIC_OK;
+    im->added += added;
+    for (int i = 0; i < im->n; i++) {
+        json_decref(im->objects[i]);
+        free(im->captions[i]);
+    }
+    im->n = 0;
+    return rc;
+}
+
+/* Abstentions carry no label and are not imported: the question stays open. */
+static int import_line(struct import *im, const char *line, struct onic_err *err)
+{
+    json_error_t why;
+    im->lines++;
+    json_t *o = json_loads(line, 0, &why);
+    json_t *label = json_object_get(o, "label"), *caption = json_object_get(o, "caption");
+    if (!json_is_object(o) || !json_is_string(caption) ||
+        !(json_is_number(label) || json_is_null(label))) {
+        int rc = err_set(err, ONIC_ECONFIG, "line %d is not a label: %s", im->lines,
+                         o ? "it needs \"caption\" and \"label\"" : why.text);
+        json_decref(o);
+        return rc;
+    }
+    if (json_is_null(label) || (json_number_value(label) != 0 && json_number_value(label) != 1)) {
+        json_decref(o);
+        return json_is_null(label)
+                   ? ONIC_OK
+                   : err_set(err, ONIC_ECONFIG, "line %d: label must be 0 or 1", im->lines);
+    }
+    char *bytes = xstrdup(json_string_value(caption));
+    const char *kind = text_of(o, "kind");
+    im->rows[im->n] = (struct label_row){
+        .identity = {.kind = kind[0] ? kind : "class",
+                     .annotator = text_of(o, "annotator"),
+                     .model = text_of(o, "model"),
+                     .goal = text_of(o, "goal"),
+                     .goal_version = text_of(o, "prompt_version"),
+                     .parameters = text_of(o, "parameters"),
+                     .vote = (int)json_integer_value(json_object_get(o, "vote"))},
+        .caption = bytes,
+        .caption_len = to_bytes(bytes),
+        .state = LABEL_ANSWERED,
+        .label = json_number_value(label),
+        .confidence = json_number_value(json_object_get(o, "confidence")),
+        .raw = text_of(o, "raw"),
+        .asked_at = json_number_value(json_object_get(o, "asked_at")),
+        .answered_at = json_number_value(json_object_get(o, "answered_at")),
+    };
+    im->captions[im->n] = bytes;
+    im->objects[im->n++] = o;
+    return im->n == IMPORT_GROUP ? flush_group(im, err) : ONIC_OK;
+}
+
+static int import_file(const struct labels_args *a, const char *path, struct onic_err *err)
+{
+    bool from_stdin = !a->file[0] || strcmp(a->file, "-") == 0;
+    FILE *from = from_stdin ? stdin : fopen(a->file, "re");
+    if (!from)
+        return err_set(err, ONIC_ENOTFOUND, "%s cannot be opened", a->file);
+    struct import *im = xcalloc(1, sizeof *im);
+    char *line = xmalloc(JSON_LINE_MAX);
+    int rc = label_store_open(&im->store, path, LABEL_STORE_IMPORT, err);
+    while (!rc && fgets(line, JSON_LINE_MAX, from)) {
+        if (!strchr(line, '\n') && !feof(from))
+            rc = err_set(err, ONIC_ECONFIG, "line %d is longer than 64 KiB", im->lines + 1);
+        else if (line[strspn(line, " \t\r\n")])
+            rc = import_line(im, line, err);
+    }
+    struct onic_err late = {0};
+    int rc2 = im->store ? flush_group(im, rc ? &late : err)
+                        : ONIC_OK; /* whole groups before a bad line are kept */
+    label_store_close(im->store);
+    if (!from_stdin)
+        fclose(from);
+    if (im->lines)
+        fprintf(stderr, "onic labels: %d lines read, %d labels added, the others were there\n",
+                im->lines, im->added);
+    free(line);
+    free(im);
+    return rc ? rc : rc2;
+}
+
+int cmd_labels(int argc, char **argv)
+{
+    static struct config given;
+    struct onic_err err = {0};
+    struct labels_args a = {0};
+    char path[CONFIG_STR_MAX + 32];
+    const struct config_cli cli = {
+        .who = 'F',
+        .program = "onic labels",
+        .usage = "usage: onic labels count RUN            answered labels\n"
+                 "       onic labels list RUN             one line per label\n"
+                 "       onic labels export RUN [FILE|-]  JSON lines\n"
+                 "       onic labels import RUN [FILE|-]  adds exported labels; those that are "
+                 "there stay\n"
+                 "RUN is a run directory or a label store (labels.sqlite).\n",
+        .on_positional = on_positional,
+        .ctx = &a,
+    };
+    int rc = config_load(&given, argc, argv, &cli, &err);
+    if (rc)
+        return command_result("labels", rc, &err);
+    if (!a.run[0])
+        rc = err_set(
+            &err, ONIC_ECONFIG,
+            "say what to do and where, for example `onic labels count runs/keycorridor-s1`");
+    if (!rc)
+        rc = store_path(&a, &given, path, sizeof path, &err);
+    if (rc)
+        return command_result("labels", rc, &err);
+    if (strcmp(a.verb, "count") == 0)
+        rc = count(&a, &given, path, &err);
+    else if (strcmp(a.verb, "list") == 0 || strcmp(a.verb, "export") == 0)
+        rc = write_rows(&a, path, &err);
+    else if (strcmp(a.verb, "import") == 0)
+        rc = import_file(&a, path, &err);
+    else
+        rc = err_set(&err, ONIC_ECONFIG, "'%s' is not count, list, export or import", a.verb);
+    return command_result("labels", rc, &err);
+}

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: MIT */
+/* test_supervise.c - the supervisor's policy on real processes: shell scripts that die, hang and
+ * drain on demand.
+ *
+ * supervise() runs in a child of the test, so that signals and exit codes are real. Each part
+ * appends words to <dir>/events; the test waits for words, never for time. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "deploy/launcher/supervise.h"
+#include "tests/onic_test.h"
+
+enum { PARTS_MAX = 4 };
+
+struct scene {
+    char dir[256];
+    struct child_spec specs[PARTS_MAX];
+    char scripts[PARTS_MAX][300];
+    char *argv[PARTS_MAX][3];
+    struct supervise_params params;
+    pid_t pid; /* of the supervisor */
+};
+
+static char shell[] = "/bin/sh";
+
+static int setup(void **state)
+{
+    static struct scene scene;
+    memset(&scene, 0, sizeof scene);
+    temp_dir_create(scene.dir);
+    char path[300];
+    snprintf(path, sizeof path, "%s/log", scene.dir);
+    if (mkdir(path, 0700) != 0)
+        return -1;
+    snprintf(path, sizeof path, "%s/events", scene.dir);
+    FILE *f = fopen(path, "w");
+    if (!f)
+        return -1;
+    fclose(f);
+    scene.params = (struct supervise_params){.run_dir = scene.dir,
+                                             .children = scene.specs,
+                                             .lock_fd = -1,
+                                             .stall_warn_s = 100,
+                                             .stall_kill_s = 100,
+                                             .drain_s = 60};
+    *state = &scene;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct scene *s = *state;
+    if (s->pid) {
+        kill(s->pid, SIGKILL);
+        waitpid(s->pid, NULL, 0);
+    }
+    temp_dir_remove(s->dir);
+    return 0;
+}
+
+/* A part that runs `body`; $EV appends a word to the events. */
+static void part(struct scene *s, const char *role, enum child_kind kind, const char *body)
+{
+    int i = s->params.count++;
+    assert_true(i < PARTS_MAX);
+    char path[300];
+    snprintf(path, sizeof path, "%s/%s.sh", s->dir, role);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fprintf(f,
+            "cd '%s'\nev() { echo \"$1\" >> events; }\n"
+            "await() { while ! grep -q \"$1\" \"${2:-events}\"; do sleep 0.05; done; }\n%s\n",
+            s->dir, body);
+    fclose(f);
+    memcpy(s->scripts[i], path, sizeof path);
+    s->argv[i][0] = shell;
+    s->argv[i][1] = s->scripts[i];
+    s->specs[i] = (struct child_spec){.kind = kind, .argv = s->argv[i]};
+    snprintf(s->specs[i].role, sizeof s->specs[i].role, "%s", role);
+}
+
+static void start(struct scene *s)
+{
+    s->pid = fork();
+    assert_true(s->pid >= 0);
+    if (s->pid)
+        return;
+    char path[300];
+    struct onic_err sentence = {0};
+    snprintf(path, sizeof path, "%s/stderr", s->dir);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    dup2(fd, STDERR_FILENO);
+    int code = supervise(&s->params, &sentence);
+    fprintf(stderr, "SENTENCE %s\n", sentence.msg);
+    _exit(code);
+}
+
+static int finish(struct scene *s)
+{
+    int status = 0;
+    assert_int_equal(waitpid(s->pid, &status, 0), s->pid);
+    s->pid = 0;
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static char *slurp(struct scene *s, const char *name)
+{
+    static char text[65536];
+    char path[300];
+    snprintf(path, sizeof path, "%s/%s", s->dir, name);
+    FILE *f = fopen(path, "r");
+    size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+    if (f)
+        fclose(f);
+    text[n] = '\0';
+    return text;
+}
+
+static int count_word(struct scene *s, const char *name, const char *word)
+{
+    int n = 0;
+    for (const char *p = slurp(s, name); (p = strstr(p, word)) != NULL; p++)
+        n++;
+    return n;
+}
+
+struct wish {
+    struct scene *s;
+    const char *word;
+    int times;
+};
+
+static bool wish_came_true(void *ctx)
+{
+    struct wish *w = ctx;
+    return count_word(w->s, "events", w->word) >= w->times;
+}
+
+static void await(struct scene *s, const char *word, int times)
+{
+    struct wish w = {s, word, times};
+    if (!wait_until(wish_came_true, &w, 30000)) {
+        print_error("no '%s' x %d in: %s\n", word, times, slurp(s, "events"));
+        print_error("stderr: %s\n", slurp(s, "stderr"));
+        fail();
+    }
+}
+
+/* A part that waits for SIGTERM without using the CPU, says so and ends. */
+#define UNTIL_TERM(word)                                                                           \
+    "trap 'ev " word "-term; exit 0' TERM; ev " word "-up; while :; do read x < fifo; done"
+
+static void make_fifo(struct scene *s)
+{
+    char path[300];
+    snprintf(path, sizeof path, "%s/fifo", s->dir);
+    assert_int_equal(mkfifo(path, 0600), 0);
+}
+
+static void the_learners_exit_0_ends_the_run(void **state)
+{
+    struct scene *s = *state;
+    make_fifo(s);
+    part(s, "reward-server", CHILD_REWARD, UNTIL_TERM("reward"));
+    part(s, "learner", CHILD_LEARNER, "await actor-up; await reward-up; exit 0");
+    part(s, "actor-0", CHILD_ACTOR, UNTIL_TERM("actor"));
+    start(s);
+    assert_int_equal(finish(s), 0);
+    assert_int_equal(count_word(s, "events", "actor-term"), 1);
+    assert_int_equal(count_word(s, "events", "reward-term"), 1);
+}
+
+static void deaths_by_signal_never_exhaust_the_restarts(void **state)
+{
+    struct scene *s = *state;
+    part(s, "learner", CHILD_LEARNER,
+         "while [ $(grep -c actor events) -lt 6 ]; do sleep 0.05; done; exit 0");
+    part(s, "actor-0", CHILD_ACTOR, "ev actor; kill -9 $$");
+    int64_t begin = clock_ms();
+    start(s);
+    assert_int_equal(finish(s), 0);
+    assert_int_equal(count_word(s, "events", "actor"), 6);
+    /* five back-offs, doubling: 0.2 + 0.4 + 0.8 + 1.6 + 3.2 s at least */
+    assert_true(clock_ms() - begin >= 6200);
+    assert_non_null(strstr(slurp(s, "stderr"), "signal 9"));
+}
+
+static void exit_64_ends_the_run_with_the_childs_sentence(void **state)
+{
+    struct scene *s = *state;
+    make_fifo(s);
+    part(s, "learner", CHILD_LEARNER, UNTIL_TERM("learner"));
+    part(s, "actor-0", CHILD_ACTOR,
+         "await learner-up; echo 'noise' >&2; echo 'onic-actor: the "
+         "wheel is missing' >&2; exit 64");
+    start(s);
+    assert_int_equal(finish(s), 64);
+    assert_non_null(
+        strstr(slurp(s, "stderr"),
+               "SENTENCE actor-0 ended with exit code 64: onic-actor: the wheel is missing"));
+    assert_int_equal(count_word(s, "stderr", "the wheel is missing"), 1); /* said once */
+    assert_int_equal(count_word(s, "events", "learner-term"), 1);         /* drained, not killed */
+}
+
+static void exit_70_is_restarted_five_times_at_most(void **state)
+{
+    struct scene *s = *state;
+    part(s, "learner", CHILD_LEARNER, "ev learner; echo broken >&2; exit 70");
+    start(s);
+    assert_int_equal(finish(s), 70);
+    assert_int_equal(count_word(s, "events", "learner"), 5);
+    assert_non_null(
+        strstr(slurp(s, "stderr"),
+               "SENTENCE learner ended with exit code 70 for the fifth time in a row: broken"));
+}
+
+static void exit_75_is_restarted_without_a_bound(void **state)
+{
+    struct scene *s = *state;
+    part(s, "learner", CHILD_LEARNER,
+         "ev learner; [ $(grep -c learner events) -ge 6 ] && exit 0; exit 75");
+    start(s);
+    assert_int_equal(finish(s), 0);
+    assert_int_equal(count_word(s, "events", "learner"), 6);
+}
+
+static void a_signal_drains_learner_and_actors_before_the_reward_server(void **state)
+{
+    struct scene *s = *state;
+    make_fifo(s);
+    part(s, "reward-server", CHILD_REWARD, UNTIL_TERM("reward"));
+    part(s, "learner", CHILD_LEARNER,
+         "trap 'await actor-term; ev learner-term; exit 0' TERM; ev "
+         "learner-up; while :; do read x < fifo; done");
+    part(s, "actor-0", CHILD_ACTOR, UNTIL_TERM("actor"));
+    start(s);
+    await(s, "-up", 3);
+    kill(s->pid, SIGINT);
+    assert_int_equal(finish(s), 0);
+    const char *events = slurp(s, "events");
+    assert_true(strstr(events, "actor-term") < strstr(events, "learner-term"));
+    assert_true(strstr(events, "learner-term") < strstr(events, "reward-term"));
+}
+
+static void a_second_signal_kills(void **state)
+{
+    struct scene *s = *state;
+    make_fifo(s);
+    part(s, "learner", CHILD_LEARNER,
+         "trap 'ev stubborn' TERM; ev up; while :; do read x < fifo; done");
+    start(s);
+    await(s, "up", 1);
+    kill(s->pid, SIGTERM);
+    await(s, "stubborn", 1);
+    kill(s->pid, SIGTERM);
+    assert_int_equal(finish(s), 75);
+    assert_non_null(strstr(slurp(s, "stderr"), "was killed before its drain was complete"));
+}
+
+static void a_learner_that_cannot_finish_its_drain_says_why(void **state)
+{
+    struct scene *s = *state;
+    make_fifo(s);
+    part(s, "learner", CHILD_LEARNER,
+         "trap 'echo the disk is full >&2; exit 74' TERM; ev up; while :; do read x < fifo; done");
+    start(s);
+    await(s, "up", 1);
+    kill(s->pid, SIGTERM);
+    assert_int_equal(finish(s), 74);
+    assert_non_null(strstr(slurp(s, "stderr"), "exit code 74: the disk is full"));
+}
+
+static void a_learner_without_a_pulse_is_named_and_replaced(void **state)
+{
+    struct scene *s = *state;
+    make_fifo(s);
+    s->params.stall_warn_s = 0.3;
+    s->params.stall_kill_s = 0.8;
+    part(s, "learner", CHILD_LEARNER,
+         "ev life; [ $(grep -c life events) -ge 2 ] && exit 0; trap '' TERM; while :; do read x < "
+         "fifo; done");
+    start(s);
+    assert_int_equal(finish(s), 0);
+    assert_int_equal(count_word(s, "events", "life"), 2);
+    assert_non_null(strstr(slurp(s, "stderr"), "waiting for the learner"));
+    assert_non_null(strstr(slurp(s, "stderr"), "does not report and is replaced"));
+}
+
+static void children_do_not_outlive_a_killed_front_end(void **state)
+{
+    struct scene *s = *state;
+    make_fifo(s);
+    part(s, "learner", CHILD_LEARNER, UNTIL_TERM("learner"));
+    start(s);
+    await(s, "learner-up", 1);
+    kill(s->pid, SIGKILL);
+    waitpid(s->pid, NULL, 0);
+    s->pid = 0;
+    await(s, "learner-term", 1);
+}
+
+static void children_get_the_lock_and_no_option_variables(void **state)
+{
+    struct scene *s = *state;
+    char path[300];
+    snprintf(path, sizeof path, "%s/lock", s->dir);
+    s->params.lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    setenv("ONIC_TRAIN_LR", "0.5", 1);
+    part(s, "learner", CHILD_LEARNER,
+         "env >> events; [ -e /proc/$$/fd/$ONIC_RUN_LOCK ] && ev has-lock; exit 0");
+    start(s);
+    assert_int_equal(finish(s), 0);
+    unsetenv("ONIC_TRAIN_LR");
+    close(s->params.lock_fd);
+    assert_int_equal(count_word(s, "events", "ONIC_TRAIN_LR"), 0);
+    assert_int_equal(count_word(s, "events", "has-lock"), 1);
+    assert_int_equal(count_word(s, "events", "OPENBLAS_NUM_THREADS=1"), 1);
+}
+
+static void other_parts_are_quiet_unless_they_warn(void **state)
+{
+    struct scene *s = *state;
+    make_fifo(s);
+    part(s, "learner", CHILD_LEARNER,
+         "await reward-up; echo 'learner line' >&2; await 'going away' stderr; exit 0");
+    part(s, "reward-server", CHILD_REWARD,
+         "echo '2026-11-23T19:30:00.123Z info reward all is well' >&2\n"
+         "echo '2026-11-23T19:30:00.123Z warn reward the model is going away' >&2\n" UNTIL_TERM(
+             "reward"));
+    start(s);
+    assert_int_equal(finish(s), 0);
+    assert_null(strstr(slurp(s, "stderr"), "all is well"));
+    assert_non_null(strstr(slurp(s, "stderr"), "learner line"));
+    assert_non_null(strstr(slurp(s, "log/reward-server.log"), "all is well"));
+}
+
+#define SCENE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SCENE(the_learners_exit_0_ends_the_run),
+        SCENE(deaths_by_signal_never_exhaust_the_restarts),
+        SCENE(exit_64_ends_the_run_with_the_childs_sentence),
+        SCENE(exit_70_is_restarted_five_times_at_most),
+        SCENE(exit_75_is_restarted_without_a_bound),
+        SCENE(a_signal_drains_learner_and_actors_before_the_reward_server),
+        SCENE(a_second_signal_kills),
+        SCENE(a_learner_that_cannot_finish_its_drain_says_why),
+        SCENE(a_learner_without_a_pulse_is_named_and_replaced),
+        SCENE(children_do_not_outlive_a_killed_front_end),
+        SCENE(children_get_the_lock_and_no_option_variables),
+        SCENE(other_parts_are_quiet_unless_they_warn),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
