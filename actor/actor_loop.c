@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/* actor_loop.c - welcome, build, play, leave; see actor_loop.h.
+ *
+ * Configuration comes from the learner's WELCOME; what the user fixed for this actor by hand must agree with it, else the
+ * actor ends with 78 and names both values. Weights are copied at rollout boundaries only, so a trajectory has one
+ * behaviour policy. */
+#include "actor/actor_loop.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "actor/envs/env.h"
+#include "actor/envs/vec_env.h"
+#include "actor/rollout.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/xmalloc.h"
+#include "common/config/overlay.h"
+#include "common/policy/env_describe.h"
+#include "common/wire/wire_actor.h"
+
+struct actor {
+    struct config *cfg;
+    struct watch *watch;
+    struct wire_actor *wire;
+    struct vec_env *envs;
+    struct policy *policy;
+    struct rollout *rollout;
+    float *weights;
+    uint64_t weights_version;
+    int wire_rc;              /* first final state seen while a rollout was running */
+    struct onic_err wire_err;
+    int64_t last_poll_ns;
+};
+
+enum { POLL_INTERVAL_NS = 20000000, EPISODE_BITS = 20 };
+
+/* --- joining ----------------------------------------------------------------------------------------------- */
+
+static int connect_link(struct actor *a, struct onic_err *err)
+{
+    const struct config *c = a->cfg;
+    if (c->actors_learner[0] == '\0')
+        return err_set(err, ONIC_ECONFIG,
+                       "no learner address: give --learner=tcp://host:port (or ipc://path)");
+    struct wire_actor_params p = {
+        .learner = c->actors_learner,
+        .actor_id = (int)c->actors_id,
+        .state_dir = c->actors_state_dir,
+        .fixed_options = "",
+        .orphan_timeout_s = (int)c->actors_orphan_timeout_s,
+    };
+    return wire_actor_create(&a->wire, &p, err);
+}
+
+/* Options that WELCOME decides: an explicit local value must be equal. */
+static int adopt_config(struct config *mine, const struct wire_welcome *w, struct onic_err *err)
+{
+    struct config *theirs = xmalloc(sizeof *theirs);
+    config_defaults(theirs);
+    int rc = config_read_text(theirs, w->config_text, w->config_len, "the learner's configuration",
+                              CONFIG_PEER, err);
+    if (rc == ONIC_OK)
+        rc = config_adopt(mine, theirs, err);
+    free(theirs);
+    return rc;
+}
+
+static int wait_for_welcome(struct actor *a, struct wire_welcome *w, struct onic_err *err)
+{
+    for (;;) {
+        int rc = wire_actor_welcome(a->wire, 200, w, err);
+        if (rc != ONIC_EAGAIN)
+            return rc;
+        if (watch_drain_asked(a->watch))
+            return err_set(err, ONIC_ESTOPPED, "stopped before a learner answered");
+    }
+}
+
+/* --- building ---------------------------------------------------------------------------------------------- */
+
+static int build_policy(struct actor *a, struct onic_err *err)
+{
+    const struct config *c = a->cfg;
+    const struct env_spec *spec = vec_env_spec(a->envs);
+    struct policy_config pc = {.hidden = (int)c->policy_hidden,
+                               .core_size = (int)c->policy_core_size,
+                               .actions = spec->actions,
+                               .obs = spec->obs};
+    const char *net = strcmp(c->policy_net, "auto") == 0 ? spec->default_net : c->policy_net;
+    snprintf(pc.net, sizeof pc.net, "%.31s", net);
+    snprintf(pc.core, sizeof pc.core, "%.31s", c->policy_core);
+    return policy_create(&a->policy, &pc, err);
+}
+
+static void describe_env(const struct env *e, size_t snapshot_bytes, struct buf *out)
+{
+    const struct env_spec *s = &e->spec;
+    struct env_description d = {.obs = s->obs,
+                                .actions = s->actions,
+                                .nstats = s->nstats,
+                                .default_count = s->default_count,
+                                .has_success = s->has_success,
+                                .snapshot_bytes = snapshot_bytes,
+                                .max_steps = s->max_steps};
+    snprintf(d.id, sizeof d.id, "%s", s->id);
+    snprintf(d.default_net, sizeof d.default_net, "%s", s->default_net);
+    snprintf(d.default_goal, sizeof d.default_goal, "%s", s->default_goal);
+    snprintf(d.domain, sizeof d.domain, "%s", e->family->domain);
+    for (int i = 0; i < s->nstats; i++)
+        snprintf(d.stat_names[i], sizeof d.stat_names[i], "%s", s->stat_names[i]);
+    env_describe_write(&d, out);
+}
+
+static int say_ready(struct actor *a, struct onic_err *err)
+{
+    struct buf env_text, net_text;
+    buf_init(&env_text, 1 << 16);
+    buf_init(&net_text, 1 << 16);
+    describe_env(vec_env_at(a->envs, 0), vec_env_snapshot_bytes(a->envs), &env_text);
+    policy_text(a->policy, &net_text);
+    struct wire_ready ready = {.shape = rollout_shape(a->rollout),
+                               .env_text = env_text.data,
+                               .net_text = net_text.data,
+                               .weights_floats = policy_params(a->policy)->floats};
+    int rc = wire_actor_ready(a->wire, &ready, err);
+    buf_release(&env_text);
+    buf_release(&net_text);
+    return rc;
+}
+
+static int build(struct actor *a, const struct wire_welcome *w, struct onic_err *err)
+{
+    struct config *c = a->cfg;
+    int rc = vec_env_create(&a->envs, c, (int)w->actor_id, (int)c->env_count, err);
+    if (rc == ONIC_OK)
+        rc = build_policy(a, err);
+    if (rc)
+        return rc;
+    if (!w->deterministic) /* a restarted actor must not play its first games again */
+        vec_env_number_episodes_from(a->envs, (w->incarnation & 0xffff) << EPISODE_BITS);
+    a->weights = xaligned(policy_params(a->policy)->floats * sizeof(float));
+    struct rollout_params p = {.policy = a->policy,
+                               .envs = a->envs,
+                               .seed = (uint64_t)c->run_seed,
+                               .actor_id = w->actor_id,
+                               .life = w->deterministic ? 0 : w->incarnation,
+                               .T = (int)c->train_rollout,
+                               .snapshot = w->deterministic};
+    rc = rollout_create(&a->rollout, &p, err);
+    if (rc == ONIC_OK)
+        rc = rollout_start(a->rollout, w->resume, w->resume_len, err);
+    if (rc == ONIC_OK)
+        rc = say_ready(a, err);
+    return rc;
+}
+
+/* --- playing ----------------------------------------------------------------------------------------------- */
+
+static void on_tick(void *ctx, uint64_t env_steps)
+{
+    struct actor *a = ctx;
+    watch_progress(a->watch);
+    wire_actor_progress(a->wire, env_steps);
+    int64_t now = clock_ns();
+    if (a->wire_rc != ONIC_OK || now - a->last_poll_ns < POLL_INTERVAL_NS)
+        return;
+    a->last_poll_ns = now;
+    a->wire_rc = wire_actor_poll(a->wire, 0, &a->wire_err);
+}
+
+static int play_one(struct actor *a, struct onic_err *err)
+{
+    uint64_t version;
+    const float *weights = wire_actor_weights(a->wire, &version);
+    if (version != a->weights_version || a->weights_version == 0) {
+        memcpy(a->weights, weights, policy_params(a->policy)->floats * sizeof(float));
+        a->weights_version = version;
+    }
+    struct trajectory *t = wire_actor_take(a->wire);
+    ONIC_ASSERT(t != NULL);
+    watch_begin(a->watch);
+    int rc = rollout_fill(a->rollout, a->weights, a->weights_version, t, on_tick, a, err);
+    watch_end(a->watch);
+    if (rc == ONIC_OK)
+        wire_actor_put(a->wire, t);
+    return rc;
+}
+
+static int play(struct actor *a, bool *recycle, struct onic_err *err)
+{
+    uint64_t recycle_at = (uint64_t)a->cfg->env_recycle_episodes;
+    while (!watch_drain_asked(a->watch)) {
+        if (a->wire_rc != ONIC_OK) {
+            *err = a->wire_err;
+            return a->wire_rc;
+        }
+        int rc = wire_actor_poll(a->wire, wire_actor_may_start(a->wire) ? 0 : 50, err);
+        if (rc)
+            return rc;
+        a->last_poll_ns = clock_ns();
+        if (!wire_actor_may_start(a->wire))
+            continue;
+        rc = play_one(a, err);
+        if (rc)
+            return rc;
+        if (vec_env_spec(a->envs)->recycle && rollout_episodes(a->rollout) >= recycle_at) {
+            *recycle = true;
+            return ONIC_OK;
+        }
+    }
+    return ONIC_OK;
+}
+
+static void log_summary(const struct actor *a)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    log_info("leaving", kv("episodes", a->rollout ? (int64_t)rollout_episodes(a->rollout) : 0),
+             kv("cpu_s", (double)clock_process_cpu_ns() * 1e-9), kv("rss_max_mb", u.ru_maxrss / 1024));
+}
+
+int actor_run(struct config *cfg, struct watch *watch, bool *recycle, struct onic_err *err)
+{
+    struct actor a = {.cfg = cfg, .watch = watch};
+    struct wire_welcome w = {0};
+    int rc = connect_link(&a, err);
+    if (rc == ONIC_OK)
+        rc = wait_for_welcome(&a, &w, err);
+    if (rc == ONIC_OK)
+        rc = adopt_config(cfg, &w, err);
+    if (rc == ONIC_OK) {
+        char role[32];
+        snprintf(role, sizeof role, "actor-%u", w.actor_id);
+        log_set_role(role);
+        rc = build(&a, &w, err);
+    }
+    if (rc == ONIC_OK) {
+        log_info("playing", kv("env", vec_env_spec(a.envs)->id), kv("envs", vec_env_count(a.envs)),
+                 kv("net", policy_config(a.policy)->net));
+        rc = play(&a, recycle, err);
+    }
+    if ((rc == ONIC_OK || rc == ONIC_ESTOPPED) && a.wire)
+        rc = wire_actor_leave(a.wire, 10000, err);
+    log_summary(&a);
+    rollout_free(a.rollout);
+    policy_free(a.policy);
+    vec_env_free(a.envs);
+    free(a.weights);
+    wire_actor_free(a.wire);
+    return rc;
+}
+
+int actor_describe(const struct config *cfg, struct onic_err *err)
+{
+    struct vec_env *envs = NULL;
+    int rc = vec_env_create(&envs, cfg, 0, 1, err);
+    if (rc)
+        return rc;
+    struct buf out;
+    buf_init(&out, 1 << 16);
+    describe_env(vec_env_at(envs, 0), vec_env_snapshot_bytes(envs), &out);
+    fwrite(out.data, 1, out.len, stdout);
+    buf_release(&out);
+    vec_env_free(envs);
+    return ONIC_OK;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* main.c - onic-actor: environments, policy inference, trajectories to a learner.
+ *
+ * The only place of the actor that exits. An actor is one crash domain: it has no children, its supervisor (onic train, Slurm,
+ * Kubernetes, Compose) restarts it. Recycling replaces the process by itself under the same identity. */
+#define _GNU_SOURCE
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "actor/actor_loop.h"
+#include "actor/watch.h"
+#include "common/base/cpu.h"
+#include "common/base/log.h"
+#include "common/config/config.h"
+
+static int on_extra(void *ctx, const char *name, const char *value, struct onic_err *err)
+{
+    (void)name;
+    (void)value;
+    (void)err;
+    *(bool *)ctx = true;
+    return ONIC_OK;
+}
+
+static int fail(const struct onic_err *err)
+{
+    fprintf(stderr, "onic-actor: %s\n", err->msg);
+    return err_exit_code(err->code);
+}
+
+static void re_execute(char **argv)
+{
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n <= 0)
+        return;
+    self[n] = '\0';
+    log_info("recycling: starting afresh in the same process");
+    execv(self, argv);
+}
+
+int main(int argc, char **argv)
+{
+    struct onic_err err = {0};
+    char sentence[256];
+    if (!cpu_supported(cpu_features(), sentence, sizeof sentence)) {
+        err_set(&err, ONIC_ECONFIG, "%s", sentence);
+        return fail(&err);
+    }
+    static struct config cfg;
+    bool describe = false;
+    const struct config_cli cli = {
+        .who = 'A',
+        .program = "onic-actor",
+        .usage = "usage: onic-actor --learner=ADDR [--section.key=value ...]\n"
+                 "       onic-actor --describe --env.id=ENV        what an environment gives and takes\n"
+                 "Plays environments and sends trajectories to the learner at ADDR (tcp://host:port or\n"
+                 "ipc://path). Environment and network come from the learner; what is set here must agree with it.\n",
+        .extra = (const char *const[]){"--describe", NULL},
+        .on_extra = on_extra,
+        .ctx = &describe,
+    };
+    int rc = config_load(&cfg, argc, argv, &cli, &err);
+    if (rc == ONIC_ESTOPPED)
+        return 0;
+    if (rc != ONIC_OK)
+        return fail(&err);
+    log_set_role("actor");
+    if (describe) {
+        rc = actor_describe(&cfg, &err);
+        return rc == ONIC_OK ? 0 : fail(&err);
+    }
+    struct watch *watch = NULL;
+    bool recycle = false;
+    rc = watch_create(&watch, (int)cfg.actors_step_timeout_s, &err);
+    if (rc == ONIC_OK)
+        rc = actor_run(&cfg, watch, &recycle, &err);
+    watch_free(watch);
+    if (rc == ONIC_OK && recycle)
+        re_execute(argv);
+    return rc == ONIC_OK ? 0 : fail(&err);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* watch.c - signal thread and watchdog; see watch.h.
+ *
+ * `deadline_ms` is the only thing shared with the stepping thread: 0 = not stepping, else the monotonic time by which the next
+ * sign of life must come. */
+#include "actor/watch.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/xmalloc.h"
+
+struct watch {
+    pthread_t thread;
+    atomic_bool drain, stop;
+    atomic_llong deadline_ms;
+    int step_timeout_s;
+    sigset_t signals;
+};
+
+static void check_progress(struct watch *w)
+{
+    long long deadline = atomic_load(&w->deadline_ms);
+    if (deadline == 0 || clock_ms() < deadline)
+        return;
+    log_error("environment step hung; ending this actor so that its supervisor restarts it",
+              kv("limit_s", w->step_timeout_s));
+    _exit(75);
+}
+
+static void *watch_main(void *arg)
+{
+    struct watch *w = arg;
+    while (!atomic_load(&w->stop)) {
+        int sig = sigtimedwait(&w->signals, NULL, &(struct timespec){.tv_nsec = 200000000});
+        if (sig == SIGTERM || sig == SIGINT) {
+            if (atomic_exchange(&w->drain, true)) {
+                log_warn("second signal: stopping at once");
+                _exit(75);
+            }
+            log_info("draining");
+        }
+        check_progress(w);
+    }
+    return NULL;
+}
+
+int watch_create(struct watch **out, int step_timeout_s, struct onic_err *err)
+{
+    struct watch *w = xcalloc(1, sizeof *w);
+    w->step_timeout_s = step_timeout_s;
+    sigemptyset(&w->signals);
+    sigaddset(&w->signals, SIGTERM);
+    sigaddset(&w->signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &w->signals, NULL);
+    if (pthread_create(&w->thread, NULL, watch_main, w) != 0) {
+        free(w);
+        *out = NULL;
+        return err_set(err, ONIC_EAGAIN, "cannot start a thread: the process limit is reached");
+    }
+    *out = w;
+    return ONIC_OK;
+}
+
+void watch_free(struct watch *w)
+{
+    if (!w)
+        return;
+    atomic_store(&w->stop, true);
+    pthread_join(w->thread, NULL);
+    free(w);
+}
+
+bool watch_drain_asked(const struct watch *w)
+{
+    return atomic_load(&w->drain);
+}
+
+void watch_begin(struct watch *w)
+{
+    watch_progress(w);
+}
+
+void watch_progress(struct watch *w)
+{
+    atomic_store(&w->deadline_ms, clock_ms() + 1000LL * w->step_timeout_s);
+}
+
+void watch_end(struct watch *w)
+{
+    atomic_store(&w->deadline_ms, 0);
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/* test_rollout.c - what an actor writes into a trajectory. */
+#include <stdlib.h>
+
+#include "actor/rollout.h"
+#include "common/base/xmalloc.h"
+#include "tests/onic_test.h"
+
+enum { T = 16, E = 6 };
+
+struct fixture {
+    struct config cfg;
+    struct vec_env *envs;
+    struct policy *policy;
+    struct rollout *rollout;
+    struct trajectory *t;
+    float *weights;
+};
+
+static void open_fixture(struct fixture *f, const char *env_id, int max_steps)
+{
+    memset(f, 0, sizeof *f);
+    config_defaults(&f->cfg);
+    snprintf(f->cfg.env_id, sizeof f->cfg.env_id, "%s", env_id);
+    f->cfg.env_max_steps = max_steps;
+    assert_ok(vec_env_create(&f->envs, &f->cfg, 3, E, &err));
+    const struct env_spec *spec = vec_env_spec(f->envs);
+    struct policy_config pc = {.core = "lstm", .actions = spec->actions, .obs = spec->obs};
+    snprintf(pc.net, sizeof pc.net, "%s", spec->default_net);
+    assert_ok(policy_create(&f->policy, &pc, &err));
+    f->weights = xaligned(policy_params(f->policy)->floats * sizeof(float));
+    params_init(policy_params(f->policy), f->weights, 7);
+    struct rollout_params p = {
+        .policy = f->policy, .envs = f->envs, .seed = 11, .actor_id = 3, .T = T, .snapshot = true};
+    assert_ok(rollout_create(&f->rollout, &p, &err));
+    struct trajectory_shape shape = rollout_shape(f->rollout);
+    f->t = trajectory_create(&shape);
+}
+
+static void close_fixture(struct fixture *f)
+{
+    trajectory_free(f->t);
+    rollout_free(f->rollout);
+    policy_free(f->policy);
+    vec_env_free(f->envs);
+    free(f->weights);
+}
+
+static void count_ticks(void *ctx, uint64_t env_steps)
+{
+    *(uint64_t *)ctx += env_steps;
+}
+
+static void last_row_is_the_first_row_of_the_next_trajectory(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, "minigrid:DoorKey-5x5", 0);
+    size_t row = (size_t)E * f.t->shape.obs_bytes;
+    uint8_t *last = xmalloc(row);
+    uint64_t ticks = 0;
+    assert_ok(rollout_start(f.rollout, NULL, 0, &err));
+    assert_ok(rollout_fill(f.rollout, f.weights, 1, f.t, count_ticks, &ticks, &err));
+    assert_int_equal(ticks, T * E);
+    memcpy(last, f.t->obs + T * row, row);
+    assert_ok(rollout_fill(f.rollout, f.weights, 2, f.t, NULL, NULL, &err));
+    assert_memory_equal(last, f.t->obs, row);
+    assert_int_equal(f.t->weights_version, 2);
+    assert_int_equal(f.t->env_steps_before, T * E);
+    free(last);
+    close_fixture(&f);
+}
+
+static void only_cut_off_steps_carry_a_final_value(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, "minigrid:DoorKey-8x8", 5); /* a limit of 5 steps truncates often */
+    assert_ok(rollout_start(f.rollout, NULL, 0, &err));
+    assert_ok(rollout_fill(f.rollout, f.weights, 1, f.t, NULL, NULL, &err));
+    int cut = 0;
+    for (int i = 0; i < T * E; i++) {
+        bool truncated = f.t->flags[i] & STEP_TRUNCATED && !(f.t->flags[i] & STEP_TERMINATED);
+        bool valued = f.t->final_value[2 * i] != 0.0f || f.t->final_value[2 * i + 1] != 0.0f;
+        cut += truncated;
+        if (!truncated)
+            assert_false(valued);
+    }
+    assert_int_equal(cut, 3 * E); /* steps 5, 10 and 15 of every environment */
+    assert_true(f.t->final_value[2 * 4 * E] != 0.0f);
+    assert_int_equal(f.t->nepisodes, 3 * E);
+    close_fixture(&f);
+}
+
+static void log_probability_is_that_of_the_taken_action(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, "minigrid:Empty-5x5", 0);
+    assert_ok(rollout_start(f.rollout, NULL, 0, &err));
+    assert_ok(rollout_fill(f.rollout, f.weights, 1, f.t, NULL, NULL, &err));
+    /* replay the whole trajectory through the training forward pass */
+    const uint8_t *rows[T * E];
+    uint8_t reset[T * E] = {0};
+    for (int i = 0; i < T * E; i++) {
+        rows[i] = f.t->obs + (size_t)i * f.t->shape.obs_bytes;
+        reset[i] = i >= E && (f.t->flags[i - E] & STEP_ENDED) != 0;
+    }
+    int A = f.t->shape.actions;
+    float *logits = xcalloc((size_t)(T * E * A), sizeof *logits), *value = xcalloc(T * E * 2, sizeof *value);
+    struct policy_trainer *w = policy_trainer_create(f.policy, T, E);
+    policy_forward(f.policy, w, f.weights, rows, f.t->state0, reset, T, E, logits, value);
+    for (int i = 0; i < T * E; i++) {
+        double sum = 0;
+        for (int a = 0; a < A; a++)
+            sum += exp((double)logits[i * A + a]);
+        double logp = (double)logits[i * A + f.t->action[i]] - log(sum);
+        assert_close(f.t->logp[i], logp, 1e-4, 1e-4);
+        assert_close(f.t->value[2 * i], value[2 * i], 1e-3, 1e-4);
+    }
+    policy_trainer_free(w);
+    free(logits);
+    free(value);
+    close_fixture(&f);
+}
+
+static void a_snapshot_continues_bit_for_bit(void **state)
+{
+    (void)state;
+    struct fixture a, b;
+    open_fixture(&a, "minigrid:KeyCorridorS3R3", 30);
+    open_fixture(&b, "minigrid:KeyCorridorS3R3", 30);
+    assert_ok(rollout_start(a.rollout, NULL, 0, &err));
+    assert_ok(rollout_fill(a.rollout, a.weights, 1, a.t, NULL, NULL, &err));
+    size_t len = a.t->shape.snapshot_bytes * E;
+    uint8_t *blob = xmalloc(len);
+    memcpy(blob, a.t->snapshot, len);
+    assert_ok(rollout_fill(a.rollout, a.weights, 1, a.t, NULL, NULL, &err));
+    assert_ok(rollout_start(b.rollout, blob, len, &err));
+    assert_ok(rollout_fill(b.rollout, b.weights, 1, b.t, NULL, NULL, &err));
+    assert_memory_equal(a.t->action, b.t->action, T * E * sizeof *a.t->action);
+    assert_memory_equal(a.t->obs, b.t->obs, (T + 1) * E * a.t->shape.obs_bytes);
+    assert_memory_equal(a.t->logp, b.t->logp, T * E * sizeof *a.t->logp);
+    assert_memory_equal(a.t->caption_count, b.t->caption_count, T * E * sizeof *a.t->caption_count);
+    assert_memory_equal(a.t->snapshot, b.t->snapshot, len);
+    free(blob);
+    close_fixture(&a);
+    close_fixture(&b);
+}
+
+static void a_snapshot_of_another_size_is_refused(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, "corridor", 0);
+    uint8_t blob[8] = {0};
+    assert_err(rollout_start(f.rollout, blob, sizeof blob, &err), ONIC_EINCOMPATIBLE, "env.count");
+    close_fixture(&f);
+}
+
+static void steady_state_allocates_nothing(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, "minigrid:KeyCorridorS3R3", 40);
+    assert_ok(rollout_start(f.rollout, NULL, 0, &err));
+    for (int i = 0; i < 20; i++)
+        assert_ok(rollout_fill(f.rollout, f.weights, 1, f.t, NULL, NULL, &err));
+    uint64_t before = xmalloc_calls();
+    for (int i = 0; i < 20; i++)
+        assert_ok(rollout_fill(f.rollout, f.weights, 1, f.t, NULL, NULL, &err));
+    assert_int_equal(xmalloc_calls(), before);
+    close_fixture(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(last_row_is_the_first_row_of_the_next_trajectory),
+        cmocka_unit_test(only_cut_off_steps_carry_a_final_value),
+        cmocka_unit_test(log_probability_is_that_of_the_taken_action),
+        cmocka_unit_test(a_snapshot_continues_bit_for_bit),
+        cmocka_unit_test(a_snapshot_of_another_size_is_refused),
+        cmocka_unit_test(steady_state_allocates_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
