@@ -141,7 +141,60 @@ static double loss_of(struct net *n, struct policy_trainer *w, struct batch *b)
     return sum;
 }
 
-/* For every tensor: the change of the loss along the gradient's own direction within it. */
+/* |measured - claimed| / |gradient| of the loss along `direction` (unit length) within one tensor.
+ */
+static double direction_error(struct net *n, struct policy_trainer *w, struct batch *b, float *p,
+                              const double *direction, size_t len, double claimed, double norm)
+{
+    double best = 1e9;
+    float *kept = xcalloc(len, sizeof *kept);
+    memcpy(kept, p, len * sizeof *p);
+    for (double h = 0.03; h > 1e-4; h /= 3) { /* kinks want a small step, rounding a large one */
+        for (size_t i = 0; i < len; i++)
+            p[i] = kept[i] + (float)(h * direction[i]);
+        double up = loss_of(n, w, b);
+        for (size_t i = 0; i < len; i++)
+            p[i] = kept[i] - (float)(h * direction[i]);
+        double down = loss_of(n, w, b);
+        memcpy(p, kept, len * sizeof *p);
+        best = fmin(best, fabs((up - down) / (2 * h) - claimed) / norm);
+    }
+    free(kept);
+    return best;
+}
+
+/* For every tensor: the change of the loss along the gradient itself (sees small and wrong entries)
+ * and along a random direction (sees missing ones). */
+static void check_tensor(struct net *n, struct policy_trainer *w, struct batch *b,
+                         const struct param *t)
+{
+    size_t len = (size_t)t->rows * (size_t)t->cols;
+    float *p = n->params + t->offset, *g = n->grads + t->offset;
+    double *d = xcalloc(len, sizeof *d), norm = 0, length = 0, claimed = 0;
+    for (size_t i = 0; i < len; i++)
+        norm += (double)g[i] * (double)g[i];
+    norm = sqrt(norm);
+    assert_true(norm > 1e-6);
+    for (size_t i = 0; i < len; i++)
+        d[i] = (double)g[i] / norm;
+    double along = direction_error(n, w, b, p, d, len, norm, norm);
+    for (size_t i = 0; i < len; i++) {
+        d[i] = (double)rng_normal(&n->rng);
+        length += d[i] * d[i];
+    }
+    length = sqrt(length) / fmin(10.0, sqrt((double)len)); /* steps large enough for float */
+    for (size_t i = 0; i < len; i++) {
+        d[i] /= length;
+        claimed += d[i] * (double)g[i];
+    }
+    double across = direction_error(n, w, b, p, d, len, claimed, norm);
+    if (along > 2e-3 || across > 5e-3) {
+        print_error("%s: relative errors %g, %g\n", t->name, along, across);
+        fail();
+    }
+    free(d);
+}
+
 static void check_gradients(const char *id, const char *core, int hidden, int T, int N)
 {
     struct net n = net_create(id, core, hidden);
@@ -150,34 +203,8 @@ static void check_gradients(const char *id, const char *core, int hidden, int T,
     loss_of(&n, w, &b);
     policy_backward(n.p, w, n.params, b.dlogits, b.dvalue, n.grads);
     const struct params *table = policy_params(n.p);
-    for (int k = 0; k < table->count; k++) {
-        const struct param *t = &table->param[k];
-        size_t len = (size_t)t->rows * (size_t)t->cols;
-        float *p = n.params + t->offset, *g = n.grads + t->offset;
-        float *kept = xcalloc(len, sizeof *kept);
-        memcpy(kept, p, len * sizeof *p);
-        double norm = 0, best = 1e9;
-        for (size_t i = 0; i < len; i++)
-            norm += (double)g[i] * (double)g[i];
-        norm = sqrt(norm);
-        assert_true(norm > 1e-6);
-        for (double h = 0.03; h > 1e-4;
-             h /= 3) { /* kinks want a small step, rounding a large one */
-            for (size_t i = 0; i < len; i++)
-                p[i] = kept[i] + (float)(h * (double)g[i] / norm);
-            double up = loss_of(&n, w, &b);
-            for (size_t i = 0; i < len; i++)
-                p[i] = kept[i] - (float)(h * (double)g[i] / norm);
-            double down = loss_of(&n, w, &b);
-            memcpy(p, kept, len * sizeof *p);
-            best = fmin(best, fabs((up - down) / (2 * h) - norm) / norm);
-        }
-        if (best > 2e-3) {
-            print_error("%s %s: relative error %g\n", id, t->name, best);
-            fail();
-        }
-        free(kept);
-    }
+    for (int k = 0; k < table->count; k++)
+        check_tensor(&n, w, &b, &table->param[k]);
     policy_trainer_free(w);
     batch_free(&b);
     net_free(&n);
@@ -196,6 +223,13 @@ static void gradients_of_mlp_match_differences(void **state)
     (void)state;
     check_gradients("mlp", "lstm", 17, 6, 5);
     check_gradients("mlp", "none", 16, 1, 3);
+}
+
+static void gradients_of_nethack_compact_match_differences(void **state)
+{
+    (void)state;
+    check_gradients("nethack-compact", "lstm", 13, 4, 3);
+    check_gradients("nethack-compact", "none", 32, 1, 1);
 }
 
 /* The same trajectory through policy_act step by step and through policy_forward at once. */
@@ -232,6 +266,7 @@ static void acting_step_by_step_equals_the_training_pass(void **state)
     (void)state;
     check_act_equals_forward("grid-small", "lstm");
     check_act_equals_forward("mlp", "lstm");
+    check_act_equals_forward("nethack-compact", "lstm");
     check_act_equals_forward("mlp", "none");
 }
 
@@ -374,6 +409,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_of_grid_small_match_differences),
         cmocka_unit_test(gradients_of_mlp_match_differences),
+        cmocka_unit_test(gradients_of_nethack_compact_match_differences),
         cmocka_unit_test(acting_step_by_step_equals_the_training_pass),
         cmocka_unit_test(slices_add_up_and_the_bootstrap_row_is_free),
         cmocka_unit_test(acting_and_training_allocate_nothing),

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/* map_features.c - see map_features.h.
+ *
+ * One pass over the 1,659 cells. Most are unexplored; eight at a time are compared with the
+ * unexplored pattern and skipped together. For the rest two table look-ups give the class of the
+ * glyph and the region it lies in. Directions are those of a move: the signs of dx and dy, so
+ * "north-west" is any cell above and to the left; that is the first step towards it when nothing is
+ * in the way. Distance is counted in moves (the larger of |dx|, |dy|), in powers of two.
+ *
+ * Glyph numbers are NetHack 3.6's (include/display.h, src/drawing.c), as NLE gives them. */
+#include "common/policy/encoders/nethack_compact/map_features.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { /* first glyph of each group */
+       GLYPH_MONSTER = 0,
+       GLYPH_PET = 381,
+       GLYPH_INVISIBLE = 762, /* and detected */
+       GLYPH_BODY = 1144,
+       GLYPH_RIDDEN = 1525,
+       GLYPH_OBJECT = 1906,
+       GLYPH_GOLD = GLYPH_OBJECT + 410,
+       GLYPH_BOULDER = GLYPH_OBJECT + 447,
+       GLYPH_CMAP = 2359, /* map symbols; the first is "unexplored" */
+       GLYPH_EXPLODE = 2446,
+       GLYPH_WARNING = 5589,
+       GLYPH_STATUE = 5595
+};
+
+enum { /* classes; 0 is none */
+       NONE,
+       MONSTER,
+       PET,
+       UNSEEN_MONSTER,
+       BODY,
+       GOLD,
+       OBJECT,
+       BOULDER,
+       STATUE,
+       STAIRS_UP,
+       STAIRS_DOWN,
+       DOORWAY,
+       DOOR_CLOSED,
+       FURNITURE,
+       TRAP,
+       CORRIDOR,
+       WATER
+};
+
+enum {
+    DIRECTIONS = 8,
+    DISTANCES = 7, /* 1, 2, 3-4, 5-8, 9-16, 17-32, more */
+    COUNTS = 4,    /* 1, 2, 3-4, more */
+    PER_CLASS = DIRECTIONS * DISTANCES + COUNTS,
+    BANDS = 3, /* of distance: 1-4, 5-16, more */
+    REGIONS = DIRECTIONS * BANDS,
+    LEVELS = 3, /* explored cells in a region: 1-3, 4-15, more */
+    DEPTHS = 50,
+    XLEVELS = 30,
+    HUNGERS = 7,
+    BURDENS = 6,
+    CONDITIONS = 16,
+    ROW_REGION = MAP_CLASSES * PER_CLASS,
+    ROW_DEPTH = ROW_REGION + REGIONS * LEVELS,
+    ROW_XLEVEL = ROW_DEPTH + DEPTHS,
+    ROW_HUNGER = ROW_XLEVEL + XLEVELS,
+    ROW_BURDEN = ROW_HUNGER + HUNGERS,
+    ROW_CONDITION = ROW_BURDEN + BURDENS,
+    ROW_COUNT = ROW_CONDITION + CONDITIONS
+};
+_Static_assert(2 * MAP_CLASSES + REGIONS + 4 + CONDITIONS <= MAP_FACTS_MAX, "facts fit the list");
+
+enum { /* blstats */
+       BL_X,
+       BL_Y,
+       BL_STRENGTH = 3,
+       BL_CHARISMA = 8,
+       BL_HP = 10,
+       BL_HP_MAX,
+       BL_DEPTH,
+       BL_GOLD,
+       BL_ENERGY,
+       BL_ENERGY_MAX,
+       BL_AC,
+       BL_XLEVEL = 18,
+       BL_EXPERIENCE,
+       BL_TIME,
+       BL_HUNGER,
+       BL_BURDEN,
+       BL_DUNGEON,
+       BL_LEVEL,
+       BL_CONDITION,
+       BL_ALIGNMENT
+};
+
+/* Class of the map symbols, by number behind GLYPH_CMAP; what is not named is NONE. */
+static int symbol_class(int s)
+{
+    switch (s) {
+    case 12: /* no door, open doors */
+    case 13:
+    case 14:
+        return DOORWAY;
+    case 15:
+    case 16:
+        return DOOR_CLOSED;
+    case 21:
+    case 22:
+        return CORRIDOR;
+    case 23: /* stairs, ladder */
+    case 25:
+        return STAIRS_UP;
+    case 24:
+    case 26:
+        return STAIRS_DOWN;
+    case 27: /* altar, grave, throne, sink, fountain */
+    case 28:
+    case 29:
+    case 30:
+    case 31:
+        return FURNITURE;
+    case 32: /* pool, lava, water */
+    case 34:
+    case 41:
+        return WATER;
+    default:
+        return s >= 42 && s <= 64 ? TRAP : NONE;
+    }
+}
+
+int map_class(int glyph)
+{
+    if (glyph >= GLYPH_STATUE)
+        return glyph < MAP_PAD ? STATUE : NONE;
+    if (glyph >= GLYPH_WARNING)
+        return UNSEEN_MONSTER;
+    if (glyph >= GLYPH_EXPLODE)
+        return NONE;
+    if (glyph >= GLYPH_CMAP)
+        return symbol_class(glyph - GLYPH_CMAP);
+    if (glyph >= GLYPH_OBJECT)
+        return glyph == GLYPH_GOLD ? GOLD : glyph == GLYPH_BOULDER ? BOULDER : OBJECT;
+    if (glyph >= GLYPH_RIDDEN)
+        return UNSEEN_MONSTER;
+    if (glyph >= GLYPH_BODY)
+        return BODY;
+    if (glyph >= GLYPH_INVISIBLE)
+        return UNSEEN_MONSTER;
+    return glyph >= GLYPH_PET ? PET : MONSTER;
+}
+
+void map_view_read(struct map_view *v, const uint8_t *glyphs, const uint8_t *blstats)
+{
+    memcpy(v->glyphs, glyphs, sizeof v->glyphs);
+    memcpy(v->blstats, blstats, sizeof v->blstats);
+    int16_t *g = &v->glyphs[0][0];
+    for (int i = 0; i < MAP_ROWS * MAP_COLS; i++)
+        g[i] = g[i] < 0 || g[i] > MAP_PAD ? MAP_PAD : g[i];
+    int64_t x = v->blstats[BL_X], y = v->blstats[BL_Y];
+    v->x = x < 0 ? 0 : x >= MAP_COLS ? MAP_COLS - 1 : (int)x;
+    v->y = y < 0 ? 0 : y >= MAP_ROWS ? MAP_ROWS - 1 : (int)y;
+}
+
+void map_crop(const struct map_view *v, int size, int16_t *out)
+{
+    int half = size / 2;
+    for (int y = v->y - half; y <= v->y + half; y++)
+        for (int x = v->x - half; x <= v->x + half; x++) {
+            bool in = y >= 0 && y < MAP_ROWS && x >= 0 && x < MAP_COLS;
+            *out++ = in ? v->glyphs[y][x] : MAP_PAD;
+        }
+}
+
+/* 0..7 for (dx, dy) != (0, 0), by their signs. */
+static int direction(int dx, int dy)
+{
+    int k = ((dy > 0) - (dy < 0) + 1) * 3 + (dx > 0) - (dx < 0) + 1; /* 0..8, 4 = here */
+    return k < 4 ? k : k - 1;
+}
+
+static int distance(int dx, int dy)
+{
+    int ax = abs(dx), ay = abs(dy);
+    return ax > ay ? ax : ay;
+}
+
+/* 1 -> 0, 2 -> 1, 3-4 -> 2, 5-8 -> 3, ...; at most last. */
+static int power_bucket(int n, int last)
+{
+    int b = 0;
+    while (b < last && (1 << b) < n)
+        b++;
+    return b;
+}
+
+struct scan {
+    int count[MAP_CLASSES + 1];
+    int nearest[MAP_CLASSES + 1];    /* distance */
+    int8_t towards[MAP_CLASSES + 1]; /* direction of the nearest */
+    int explored[REGIONS];
+};
+
+static void scan_cell(struct scan *s, int glyph, int dx, int dy)
+{
+    int d = distance(dx, dy);
+    if (d == 0)
+        return; /* the hero */
+    int dir = direction(dx, dy), band = d <= 4 ? 0 : d <= 16 ? 1 : 2;
+    s->explored[dir * BANDS + band]++;
+    int c = map_class(glyph);
+    s->count[c]++;
+    if (d < s->nearest[c]) {
+        s->nearest[c] = d;
+        s->towards[c] = (int8_t)dir;
+    }
+}
+
+static void scan_map(const struct map_view *v, struct scan *s)
+{
+    enum { RUN = 8 };
+    static const int16_t unexplored[RUN] = {GLYPH_CMAP, GLYPH_CMAP, GLYPH_CMAP, GLYPH_CMAP,
+                                            GLYPH_CMAP, GLYPH_CMAP, GLYPH_CMAP, GLYPH_CMAP};
+    memset(s, 0, sizeof *s);
+    for (int c = 0; c <= MAP_CLASSES; c++)
+        s->nearest[c] = MAP_COLS + 1;
+    for (int y = 0; y < MAP_ROWS; y++)
+        for (int x = 0; x < MAP_COLS; x++) {
+            const int16_t *g = &v->glyphs[y][x];
+            if (x + RUN <= MAP_COLS && memcmp(g, unexplored, sizeof unexplored) == 0) {
+                x += RUN - 1;
+                continue;
+            }
+            if (*g != GLYPH_CMAP && *g != MAP_PAD)
+                scan_cell(s, *g, x - v->x, y - v->y);
+        }
+}
+
+/* v in [0, n), whatever a peer sent. */
+static int limited(int64_t v, int n)
+{
+    return v < 0 ? 0 : v >= n ? n - 1 : (int)v;
+}
+
+int map_facts(const struct map_view *v, int32_t *rows)
+{
+    struct scan s;
+    int n = 0;
+    scan_map(v, &s);
+    for (int c = 1; c <= MAP_CLASSES; c++) {
+        int base = (c - 1) * PER_CLASS;
+        if (s.count[c] == 0)
+            continue;
+        rows[n++] = base + s.towards[c] * DISTANCES + power_bucket(s.nearest[c], DISTANCES - 1);
+        rows[n++] = base + DIRECTIONS * DISTANCES + power_bucket(s.count[c], COUNTS - 1);
+    }
+    for (int r = 0; r < REGIONS; r++)
+        if (s.explored[r])
+            rows[n++] = ROW_REGION + r * LEVELS + (s.explored[r] >= 4) + (s.explored[r] >= 16);
+    const int64_t *b = v->blstats;
+    rows[n++] = ROW_DEPTH + limited(b[BL_DEPTH], DEPTHS);
+    rows[n++] = ROW_XLEVEL + limited(b[BL_XLEVEL], XLEVELS);
+    rows[n++] = ROW_HUNGER + limited(b[BL_HUNGER], HUNGERS);
+    rows[n++] = ROW_BURDEN + limited(b[BL_BURDEN], BURDENS);
+    for (int i = 0; i < CONDITIONS; i++)
+        if (b[BL_CONDITION] >> i & 1)
+            rows[n++] = ROW_CONDITION + i;
+    return n;
+}
+
+int map_fact_rows(void)
+{
+    return ROW_COUNT;
+}
+
+static float log_scaled(int64_t v, float scale)
+{
+    return log1pf((float)(v < 0 ? 0 : v)) * scale;
+}
+
+static float share(int64_t part, int64_t whole)
+{
+    return whole > 0 ? (float)part / (float)whole : 0.0f;
+}
+
+void map_numbers(const struct map_view *v, float *out)
+{
+    const int64_t *b = v->blstats;
+    float *o = out;
+    *o++ = (float)v->x / 39.0f - 1.0f;
+    *o++ = (float)v->y / 10.0f - 1.0f;
+    for (int i = BL_STRENGTH; i <= BL_CHARISMA; i++)
+        *o++ = ((float)b[i] - 12.0f) / 5.0f;
+    *o++ = 2.0f * share(b[BL_HP], b[BL_HP_MAX]) - 1.0f;
+    *o++ = log_scaled(b[BL_HP], 0.3f);
+    *o++ = log_scaled(b[BL_HP_MAX], 0.3f);
+    *o++ = share(b[BL_ENERGY], b[BL_ENERGY_MAX]);
+    *o++ = log_scaled(b[BL_ENERGY], 0.3f);
+    *o++ = log_scaled(b[BL_ENERGY_MAX], 0.3f);
+    *o++ = log_scaled(b[BL_DEPTH], 0.5f);
+    *o++ = log_scaled(b[BL_GOLD], 0.2f);
+    *o++ = (10.0f - (float)b[BL_AC]) / 10.0f;
+    *o++ = (float)b[BL_XLEVEL] / 10.0f;
+    *o++ = log_scaled(b[BL_EXPERIENCE], 0.15f);
+    *o++ = log_scaled(b[BL_TIME], 0.1f);
+    *o++ = (float)b[BL_HUNGER];
+    *o++ = (float)b[BL_DUNGEON] / 4.0f;
+    *o++ = (float)b[BL_LEVEL] / 10.0f;
+    *o++ = (float)b[BL_ALIGNMENT];
+    for (int i = 0; i < MAP_NUMBERS; i++)
+        out[i] = out[i] < -5.0f ? -5.0f : out[i] > 5.0f ? 5.0f : out[i];
+}
+_Static_assert(2 + (BL_CHARISMA - BL_STRENGTH + 1) + 16 == MAP_NUMBERS,
+               "map_numbers fills its array");
