@@ -21,20 +21,13 @@
 #include "actor/envs/envs.def"
 #undef ENV
 
-#if !__has_include("actor/envs/nethack/nethack.c") /* until that folder lands */
-extern const struct env_family env_nethack __attribute__((weak));
-#endif
-
 static const struct env_family *const builtin[] = {
 #define ENV(folder) &env_##folder,
 #include "actor/envs/envs.def"
 #undef ENV
 };
 
-enum { PLUGINS_MAX = 8 };
-#define BUILTIN_COUNT                                                                              \
-    ((int)(sizeof builtin / sizeof builtin[0]) -                                                   \
-     (builtin[sizeof builtin / sizeof builtin[0] - 1] == NULL))
+enum { BUILTIN_COUNT = sizeof builtin / sizeof builtin[0], PLUGINS_MAX = 8 };
 
 static struct {
     pthread_mutex_t lock;
