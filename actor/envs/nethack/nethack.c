@@ -233,15 +233,16 @@ static void report(struct nethack *n, uint8_t *obs, struct env_result *out)
 static int nethack_reset(struct env *e, uint8_t *obs, struct env_result *out, struct onic_err *err)
 {
     struct nethack *n = (struct nethack *)e;
-    struct rng r = rng_stream(n->seed, "nethack", n->episode++, 0, 0);
+    uint64_t episode = n->episode++;
+    struct rng r = rng_stream(n->seed, "nethack", episode, 0, 0);
     for (int i = 0; i < 3; i++)
         n->seeds[i] = rng_u64(&r) >> 1; /* 63 bits: JSON readers and NLE's own draws are signed */
     n->steps = n->kills = n->nlevels = 0;
     n->max_depth = 0;
     n->ended = false;
     memset(n->status, 0, sizeof n->status);
-    replay_log_episode(n->replay, n->seeds);
-    int rc = nethack_game_start(n->game, n->seeds, n->episode == 1, err);
+    replay_log_episode(n->replay, n->seed, episode, n->seeds);
+    int rc = nethack_game_start(n->game, n->seeds, episode == 0, err);
     if (rc != ONIC_OK)
         return rc;
     n->playing = true;

@@ -135,10 +135,13 @@ void replay_log_close(struct replay_log *r)
     free(r);
 }
 
-void replay_log_episode(struct replay_log *r, const uint64_t seeds[3])
+void replay_log_episode(struct replay_log *r, uint64_t seed, uint64_t episode,
+                        const uint64_t seeds[3])
 {
     if (!r)
         return;
+    r->head->seed = seed;
+    r->head->episode = episode;
     memcpy(r->head->seeds, seeds, sizeof r->head->seeds);
     r->head->count = 0;
     r->head->running = 1;

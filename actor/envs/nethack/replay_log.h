@@ -16,8 +16,9 @@
 
 struct replay_head {
     char magic[8];
-    char id[64];       /* environment */
-    uint64_t seeds[3]; /* core, disp, lgen */
+    char id[64];            /* environment */
+    uint64_t seed, episode; /* what env_seed got, and the number of the reset after it */
+    uint64_t seeds[3];      /* core, disp, lgen: drawn from those two */
     int64_t clock;
     uint32_t actions; /* action set, 23 or 28 */
     uint32_t running; /* 1 = the episode had not ended */
@@ -34,7 +35,8 @@ int replay_log_open(struct replay_log **out, const char *dir, int index,
                     const struct replay_head *head, struct onic_err *err);
 void replay_log_close(
     struct replay_log *r); /* removes the file: an ordinary end leaves nothing to replay */
-void replay_log_episode(struct replay_log *r, const uint64_t seeds[3]);
+void replay_log_episode(struct replay_log *r, uint64_t seed, uint64_t episode,
+                        const uint64_t seeds[3]);
 void replay_log_action(struct replay_log *r, int action);
 void replay_log_end(struct replay_log *r);
 
