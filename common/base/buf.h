@@ -25,7 +25,7 @@ void buf_reset(struct buf *b);                  /* len = 0, keeps memory */
 int buf_append(struct buf *b, const void *data, size_t bytes);
 int buf_puts(struct buf *b, const char *s);
 int buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-int buf_vprintf(struct buf *b, const char *fmt, va_list ap);
+int buf_vprintf(struct buf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 /* JSON string including quotes; bytes >= 0x80 are read as Latin-1 and written as UTF-8. */
 int buf_json_string(struct buf *b, const char *bytes, size_t len);
 /* A JSON number with `digits` significant digits; null when not finite. */
