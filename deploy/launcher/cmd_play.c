@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* cmd_play.c - `onic play`: watch an agent in the terminal, with what it expects and what it is paid for.
+/* cmd_play.c - `onic play`: watch an agent in the terminal, with what it expects and what it is
+ * paid for.
  *
- * One environment, one step per frame: picture, the action taken, both values, the reward by source, and for a paid caption the
- * label that pays it. On a terminal keys control the pace; without one (a pipe, a log) every step is one line and one
- * episode is played. */
+ * One environment, one step per frame: picture, the action taken, both values, the reward by
+ * source, and for a paid caption the label that pays it. On a terminal keys control the pace;
+ * without one (a pipe, a log) every step is one line and one episode is played. */
 #define _GNU_SOURCE
 #include <poll.h>
 #include <stdio.h>
@@ -46,7 +47,8 @@ struct play {
     int episode;
 };
 
-/* --- terminal ---------------------------------------------------------------------------------------------- */
+/* --- terminal
+ * ---------------------------------------------------------------------------------------------- */
 
 static void terminal_open(struct play *p)
 {
@@ -102,7 +104,8 @@ static void pace(struct play *p)
     }
 }
 
-/* --- one step ---------------------------------------------------------------------------------------------- */
+/* --- one step
+ * ---------------------------------------------------------------------------------------------- */
 
 static int choose(struct play *p)
 {
@@ -126,6 +129,7 @@ static void bind_reward(struct play *p, const struct env_result *x, float *r_ext
     uint32_t index = x->caption_len ? 1 : 0;
     uint16_t count = vec_env_episode(p->envs, 0)->caption_count;
     const uint8_t *row = p->obs;
+    float r_env = (float)x->reward;
     struct reward_batch b = {.n = 1,
                              .obs_after = &row,
                              .caption = &index,
@@ -151,10 +155,10 @@ static void put_step(struct play *p, int action, const struct env_result *x, str
     }
     p->ext_sum += (double)r_ext;
     p->int_sum += (double)r_int;
-    buf_printf(out, "episode %d  step %u  action %s  value ext %+.3f int %+.3f\n", p->episode, ep->steps, name,
-               (double)p->value[POLICY_EXT], (double)p->value[POLICY_INT]);
-    buf_printf(out, "reward ext %+.3f int %+.3f   episode ext %+.3f int %+.3f\n", (double)r_ext, (double)r_int,
-               p->ext_sum, p->int_sum);
+    buf_printf(out, "episode %d  step %u  action %s  value ext %+.3f int %+.3f\n", p->episode,
+               ep->steps, name, (double)p->value[POLICY_EXT], (double)p->value[POLICY_INT]);
+    buf_printf(out, "reward ext %+.3f int %+.3f   episode ext %+.3f int %+.3f\n", (double)r_ext,
+               (double)r_int, p->ext_sum, p->int_sum);
     if (x->caption_len) {
         buf_puts(out, "caption ");
         buf_json_string(out, x->caption, (size_t)x->caption_len);
@@ -173,7 +177,8 @@ static void show(struct play *p, int action, const struct env_result *x)
     e->family->render(e, &frame);
     put_step(p, action, x, &out);
     if (p->tty) {
-        printf("\x1b[H\x1b[J%s\n%s\nspace pause, n one step, + faster, - slower, q quit\n", frame.data, out.data);
+        printf("\x1b[H\x1b[J%s\n%s\nspace pause, n one step, + faster, - slower, q quit\n",
+               frame.data, out.data);
     } else {
         for (size_t i = 0; i < out.len; i++) /* one line per step */
             putchar(out.data[i] == '\n' ? ' ' : out.data[i]);
@@ -207,7 +212,9 @@ static int play_episode(struct play *p, struct onic_err *err)
     return rc;
 }
 
-/* --- set-up ------------------------------------------------------------------------------------------------ */
+/* --- set-up
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static int open_play(struct play *p, struct config *given, struct onic_err *err)
 {
@@ -260,7 +267,8 @@ static int on_extra(void *ctx, const char *name, const char *value, struct onic_
     char *end;
     double v = strtod(value, &end);
     if (*end || v < 0 || v > 1e6)
-        return err_set(err, ONIC_ECONFIG, "--%s is '%s', must be a number from 0 to 1000000", name, value);
+        return err_set(err, ONIC_ECONFIG, "--%s is '%s', must be a number from 0 to 1000000", name,
+                       value);
     if (strncmp(name, "speed", 5) == 0)
         a->speed = v;
     else
@@ -272,7 +280,8 @@ static int on_positional(void *ctx, const char *arg, struct onic_err *err)
 {
     struct play_args *a = ctx;
     if (a->path[0])
-        return err_set(err, ONIC_ECONFIG, "two runs were given, '%s' and '%s': watch one at a time", a->path, arg);
+        return err_set(err, ONIC_ECONFIG, "two runs were given, '%s' and '%s': watch one at a time",
+                       a->path, arg);
     snprintf(a->path, sizeof a->path, "%s", arg);
     return ONIC_OK;
 }
@@ -285,8 +294,10 @@ int cmd_play(int argc, char **argv)
     const struct config_cli cli = {
         .who = 'F',
         .program = "onic play",
-        .usage = "usage: onic play RUN|CHECKPOINT [--seed=S] [--speed=STEPS_PER_SECOND] [--episodes=N] [--greedy]\n"
-                 "Shows a trained agent in the terminal: picture, action, values, reward by source, and the label that\n"
+        .usage = "usage: onic play RUN|CHECKPOINT [--seed=S] [--speed=STEPS_PER_SECOND] "
+                 "[--episodes=N] [--greedy]\n"
+                 "Shows a trained agent in the terminal: picture, action, values, reward by "
+                 "source, and the label that\n"
                  "pays a caption. Without a terminal every step is one line.\n",
         .extra = (const char *const[]){"--greedy", "--speed=", "--episodes=", NULL},
         .on_extra = on_extra,

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_eval.c - `onic eval`: how good is a trained policy, or a uniform random one; interface.md
+ * section 7. */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/log.h"
+#include "common/base/xmalloc.h"
+#include "deploy/launcher/commands.h"
+#include "deploy/launcher/evaluate.h"
+#include "deploy/launcher/run_load.h"
+
+enum { EVAL_DEFAULT_EPISODES = 100, EVAL_DEFAULT_SEED = 1000003 };
+
+static volatile int stop_asked;
+
+static void on_signal(int sig)
+{
+    (void)sig;
+    stop_asked = 1;
+}
+
+struct eval_args {
+    char path[CONFIG_STR_MAX], json[CONFIG_STR_MAX], csv[CONFIG_STR_MAX];
+    int episodes;
+    bool random, greedy;
+};
+
+static int on_extra(void *ctx, const char *name, const char *value, struct onic_err *err)
+{
+    struct eval_args *a = ctx;
+    name += strspn(name, "-");
+    if (strncmp(name, "random", 6) == 0)
+        a->random = true;
+    else if (strncmp(name, "greedy", 6) == 0)
+        a->greedy = true;
+    else if (strncmp(name, "json", 4) == 0)
+        snprintf(a->json, sizeof a->json, "%s", value);
+    else if (strncmp(name, "csv", 3) == 0)
+        snprintf(a->csv, sizeof a->csv, "%s", value);
+    else {
+        char *end;
+        long n = strtol(value, &end, 10);
+        if (*end || n < 1 || n > 10000000)
+            return err_set(err, ONIC_ECONFIG,
+                           "--episodes is '%s', must be a number from 1 to 10000000", value);
+        a->episodes = (int)n;
+    }
+    return ONIC_OK;
+}
+
+static int on_positional(void *ctx, const char *arg, struct onic_err *err)
+{
+    struct eval_args *a = ctx;
+    if (a->path[0])
+        return err_set(err, ONIC_ECONFIG,
+                       "two runs were given, '%s' and '%s': evaluate one at a time", a->path, arg);
+    snprintf(a->path, sizeof a->path, "%s", arg);
+    return ONIC_OK;
+}
+
+static int open_out(const char *path, FILE **out, struct onic_err *err)
+{
+    *out = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
+    if (!*out)
+        return err_set(err, ONIC_ECANTCREATE, "cannot write %s", path);
+    return ONIC_OK;
+}
+
+static int write_json(const struct eval_args *a, const struct eval_result *r, uint64_t seed,
+                      const struct loaded_run *run, struct onic_err *err)
+{
+    FILE *f;
+    int rc = open_out(a->json, &f, err);
+    if (rc)
+        return rc;
+    struct buf doc;
+    buf_init(&doc, 1 << 20);
+    eval_json(r,
+              a->random   ? "random"
+              : a->greedy ? "greedy"
+                          : "sampled",
+              seed, run->weights_version, run->env_steps, &doc);
+    bool failed = fwrite(doc.data, 1, doc.len, f) != doc.len;
+    if (f != stdout)
+        failed |= fclose(f) != 0;
+    buf_release(&doc);
+    return failed ? err_set(err, ONIC_ECANTCREATE, "cannot write %s completely", a->json) : ONIC_OK;
+}
+
+static int run_eval(const struct eval_args *a, struct config *given, struct onic_err *err)
+{
+    static struct loaded_run run;
+    static struct eval_result result;
+    int rc = ONIC_OK;
+    if (a->random)
+        run.cfg = *given;
+    else
+        rc = run_load(&run, a->path, given, NULL, err);
+    if (rc)
+        return rc;
+    if (given->origin[CONFIG_I_run_seed] == CONFIG_DEFAULT)
+        run.cfg.run_seed = EVAL_DEFAULT_SEED; /* never the training seed by accident */
+    struct eval_params p = {.cfg = &run.cfg,
+                            .policy = run.policy,
+                            .weights = run.weights,
+                            .greedy = a->greedy,
+                            .episodes = a->episodes,
+                            .progress = true};
+    if (a->csv[0])
+        rc = open_out(a->csv, &p.csv, err);
+    if (rc == ONIC_OK)
+        rc = evaluate(&p, &stop_asked, &result, err);
+    if (p.csv && p.csv != stdout && fclose(p.csv) != 0 && rc == ONIC_OK)
+        rc = err_set(err, ONIC_ECANTCREATE, "cannot write %s completely", a->csv);
+    if (rc == ONIC_OK && strcmp(a->json, "-") != 0 && strcmp(a->csv, "-") != 0) {
+        struct buf text;
+        buf_init(&text, 1 << 16);
+        eval_text(&result, &text);
+        fwrite(text.data, 1, text.len, stdout);
+        buf_release(&text);
+    }
+    if (rc == ONIC_OK && a->json[0])
+        rc = write_json(a, &result, (uint64_t)run.cfg.run_seed, &run, err);
+    run_unload(&run);
+    return rc;
+}
+
+int cmd_eval(int argc, char **argv)
+{
+    struct onic_err err = {0};
+    static struct config given;
+    struct eval_args a = {.episodes = EVAL_DEFAULT_EPISODES};
+    const struct config_cli cli = {
+        .who = 'F',
+        .program = "onic eval",
+        .usage =
+            "usage: onic eval RUN|CHECKPOINT [--episodes=N] [--seed=S] [--greedy] [--json=FILE|-] "
+            "[--csv=FILE|-]\n"
+            "       onic eval --random --env.id=ENV [--episodes=N] [--seed=S] [--json=FILE|-]\n"
+            "Plays whole episodes and prints mean, deviation and 95% interval of return, length, "
+            "success and\n"
+            "the task's statistics. Samples from the policy unless --greedy.\n",
+        .extra =
+            (const char *const[]){"--random", "--greedy", "--json=", "--csv=", "--episodes=", NULL},
+        .on_extra = on_extra,
+        .on_positional = on_positional,
+        .ctx = &a,
+    };
+    int rc = config_load(&given, argc, argv, &cli, &err);
+    if (rc == ONIC_ESTOPPED)
+        return 0;
+    if (rc == ONIC_OK && !a.random && !a.path[0])
+        rc = err_set(
+            &err, ONIC_ECONFIG,
+            "nothing to evaluate: give a run directory or a checkpoint, or --random --env.id=ENV");
+    if (rc == ONIC_OK && a.random && a.path[0])
+        rc = err_set(&err, ONIC_ECONFIG, "--random needs no run: leave out '%s' or --random",
+                     a.path);
+    log_set_role("eval");
+    sigaction(SIGINT, &(struct sigaction){.sa_handler = on_signal, .sa_flags = SA_ONSTACK}, NULL);
+    if (rc == ONIC_OK)
+        rc = run_eval(&a, &given, &err);
+    if (rc == ONIC_OK)
+        return 0;
+    fprintf(stderr, "onic eval: %s\n", err.msg);
+    return err_exit_code(rc);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_DEPLOY_LAUNCHER_RUN_LOAD_H
+#define ONIC_DEPLOY_LAUNCHER_RUN_LOAD_H
+
+/* run_load.h - a trained policy out of a run directory or a checkpoint file. */
+
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/checkpoint/checkpoint.h"
+#include "common/config/config.h"
+#include "common/policy/policy.h"
+
+struct loaded_run {
+    struct config cfg;            /* the run's configuration under what was given now */
+    struct checkpoint_file *file; /* open until run_unload: reward model and more */
+    struct policy *policy;
+    float *weights; /* [params floats] */
+    uint64_t weights_version, env_steps;
+};
+
+/* path: run directory (newest valid checkpoint; skipped ones are named on stderr) or a checkpoint
+ * file. given: the command line; its explicit options win, except those that would change the
+ * network (ONIC_EINCOMPATIBLE). obs: layout that will be played; NULL = make the environment of
+ * cfg->env_id and use its own. */
+int run_load(struct loaded_run *out, const char *path, const struct config *given,
+             const struct obs_spec *obs, struct onic_err *err);
+void run_unload(struct loaded_run *r);
+
+#endif /* ONIC_DEPLOY_LAUNCHER_RUN_LOAD_H */
