@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* actor_loop.c - welcome, build, play, leave; see actor_loop.h.
  *
- * Configuration comes from the learner's WELCOME; what the user fixed for this actor by hand must agree with it, else the
- * actor ends with 78 and names both values. Weights are copied at rollout boundaries only, so a trajectory has one
- * behaviour policy. */
+ * Configuration comes from the learner's WELCOME; what the user fixed for this actor by hand must
+ * agree with it, else the actor ends with 78 and names both values. Weights are copied at rollout
+ * boundaries only, so a trajectory has one behaviour policy. */
 #include "actor/actor_loop.h"
 
 #include <stdio.h>
@@ -30,14 +30,16 @@ struct actor {
     struct rollout *rollout;
     float *weights;
     uint64_t weights_version;
-    int wire_rc;              /* first final state seen while a rollout was running */
+    int wire_rc; /* first final state seen while a rollout was running */
     struct onic_err wire_err;
     int64_t last_poll_ns;
 };
 
 enum { POLL_INTERVAL_NS = 20000000, EPISODE_BITS = 20 };
 
-/* --- joining ----------------------------------------------------------------------------------------------- */
+/* --- joining
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static int connect_link(struct actor *a, struct onic_err *err)
 {
@@ -79,7 +81,8 @@ static int wait_for_welcome(struct actor *a, struct wire_welcome *w, struct onic
     }
 }
 
-/* --- building ---------------------------------------------------------------------------------------------- */
+/* --- building
+ * ---------------------------------------------------------------------------------------------- */
 
 static int build_policy(struct actor *a, struct onic_err *err)
 {
@@ -157,7 +160,9 @@ static int build(struct actor *a, const struct wire_welcome *w, struct onic_err 
     return rc;
 }
 
-/* --- playing ----------------------------------------------------------------------------------------------- */
+/* --- playing
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static void on_tick(void *ctx, uint64_t env_steps)
 {
@@ -219,7 +224,8 @@ static void log_summary(const struct actor *a)
     struct rusage u;
     getrusage(RUSAGE_SELF, &u);
     log_info("leaving", kv("episodes", a->rollout ? (int64_t)rollout_episodes(a->rollout) : 0),
-             kv("cpu_s", (double)clock_process_cpu_ns() * 1e-9), kv("rss_max_mb", u.ru_maxrss / 1024));
+             kv("cpu_s", (double)clock_process_cpu_ns() * 1e-9),
+             kv("rss_max_mb", u.ru_maxrss / 1024));
 }
 
 int actor_run(struct config *cfg, struct watch *watch, bool *recycle, struct onic_err *err)

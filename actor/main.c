@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* main.c - onic-actor: environments, policy inference, trajectories to a learner.
  *
- * The only place of the actor that exits. An actor is one crash domain: it has no children, its supervisor (onic train, Slurm,
- * Kubernetes, Compose) restarts it. Recycling replaces the process by itself under the same identity. */
+ * The only place of the actor that exits. An actor is one crash domain: it has no children, its
+ * supervisor (onic train, Slurm, Kubernetes, Compose) restarts it. Recycling replaces the process
+ * by itself under the same identity. */
 #define _GNU_SOURCE
 #include <limits.h>
 #include <stdio.h>
@@ -55,10 +56,12 @@ int main(int argc, char **argv)
     const struct config_cli cli = {
         .who = 'A',
         .program = "onic-actor",
-        .usage = "usage: onic-actor --learner=ADDR [--section.key=value ...]\n"
-                 "       onic-actor --describe --env.id=ENV        what an environment gives and takes\n"
-                 "Plays environments and sends trajectories to the learner at ADDR (tcp://host:port or\n"
-                 "ipc://path). Environment and network come from the learner; what is set here must agree with it.\n",
+        .usage =
+            "usage: onic-actor --learner=ADDR [--section.key=value ...]\n"
+            "       onic-actor --describe --env.id=ENV        what an environment gives and takes\n"
+            "Plays environments and sends trajectories to the learner at ADDR (tcp://host:port or\n"
+            "ipc://path). Environment and network come from the learner; what is set here must "
+            "agree with it.\n",
         .extra = (const char *const[]){"--describe", NULL},
         .on_extra = on_extra,
         .ctx = &describe,

@@ -4,10 +4,12 @@
  * Order of things within a step, and why:
  *   1. act on the observations in row t (the state of row t is overwritten with the next one);
  *   2. step all environments, which write row t+1 in place;
- *   3. environments that were cut off (truncated, failed) are valued on their final observation, still in row t+1, with
- *      the state after step t: time limits bootstrap, deaths do not (architecture.md section 6);
+ *   3. environments that were cut off (truncated, failed) are valued on their final observation,
+ * still in row t+1, with the state after step t: time limits bootstrap, deaths do not
+ * (architecture.md section 6);
  *   4. ended environments are reset into row t+1 and their recurrent state is zeroed.
- * The last row of a trajectory is the first of the next, copied: one row in T+1 is the price of self-contained messages. */
+ * The last row of a trajectory is the first of the next, copied: one row in T+1 is the price of
+ * self-contained messages. */
 #include "actor/rollout.h"
 
 #include <stdlib.h>
@@ -26,16 +28,16 @@ struct rollout {
     float *state;           /* [E, S] */
     struct rng *action_rng; /* [E] */
     struct env_result *obs_result; /* [E] result that belongs to obs: its caption */
-    uint64_t env_steps, episodes; /* taken and finished by this process */
+    uint64_t env_steps, episodes;  /* taken and finished by this process */
     /* scratch of one step */
-    const uint8_t **rows;      /* [E] */
-    float *logits, *u;         /* [E, A], [E] */
-    int32_t *action;           /* [E] */
-    struct env_result *result; /* [E] */
+    const uint8_t **rows;         /* [E] */
+    float *logits, *u;            /* [E, A], [E] */
+    int32_t *action;              /* [E] */
+    struct env_result *result;    /* [E] */
     float *cut_state, *cut_value; /* [E, S], [E, 2] */
-    const uint8_t **cut_rows;  /* [E] */
-    int *cut;                  /* [E] environments cut off in this step */
-    float *episode;            /* [4 + nstats] */
+    const uint8_t **cut_rows;     /* [E] */
+    int *cut;                     /* [E] environments cut off in this step */
+    float *episode;               /* [4 + nstats] */
 };
 
 int rollout_create(struct rollout **out, const struct rollout_params *p, struct onic_err *err)
@@ -43,10 +45,11 @@ int rollout_create(struct rollout **out, const struct rollout_params *p, struct 
     *out = NULL;
     size_t env_state = vec_env_snapshot_bytes(p->envs);
     if (p->snapshot && env_state == 0)
-        return err_set(err, ONIC_ECONFIG,
-                       "run.deterministic needs an environment that can be saved exactly, and %s cannot: "
-                       "use a minigrid or corridor environment",
-                       vec_env_spec(p->envs)->id);
+        return err_set(
+            err, ONIC_ECONFIG,
+            "run.deterministic needs an environment that can be saved exactly, and %s cannot: "
+            "use a minigrid or corridor environment",
+            vec_env_spec(p->envs)->id);
     struct rollout *r = xcalloc(1, sizeof *r);
     r->p = *p;
     r->spec = vec_env_spec(p->envs);
@@ -108,8 +111,7 @@ struct trajectory_shape rollout_shape(const struct rollout *r)
         .actions = r->A,
         .state_size = r->S,
         .nstats = r->spec->nstats,
-        .snapshot_bytes =
-            r->p.snapshot ? trajectory_snapshot_bytes(r->env_state_bytes, r->S) : 0,
+        .snapshot_bytes = r->p.snapshot ? trajectory_snapshot_bytes(r->env_state_bytes, r->S) : 0,
     };
 }
 
@@ -118,9 +120,11 @@ uint64_t rollout_episodes(const struct rollout *r)
     return r->episodes;
 }
 
-/* --- exact resume ------------------------------------------------------------------------------------------ */
+/* --- exact resume
+ * ------------------------------------------------------------------------------------------ */
 
-/* One environment's part of a snapshot: environment state, recurrent state, position of its action stream, caption. */
+/* One environment's part of a snapshot: environment state, recurrent state, position of its action
+ * stream, caption. */
 static void save_env(const struct rollout *r, int e, uint8_t *at)
 {
     vec_env_save(r->p.envs, e, at);
@@ -150,10 +154,11 @@ int rollout_start(struct rollout *r, const uint8_t *blob, size_t len, struct oni
         return vec_env_reset_all(r->p.envs, r->obs, r->obs_result, err);
     size_t each = trajectory_snapshot_bytes(r->env_state_bytes, r->S);
     if (len != each * (size_t)r->E)
-        return err_set(err, ONIC_EINCOMPATIBLE,
-                       "the resume point holds %zu bytes, %d environments need %zu: env.count must stay "
-                       "what it was when a deterministic run is resumed",
-                       len, r->E, each * (size_t)r->E);
+        return err_set(
+            err, ONIC_EINCOMPATIBLE,
+            "the resume point holds %zu bytes, %d environments need %zu: env.count must stay "
+            "what it was when a deterministic run is resumed",
+            len, r->E, each * (size_t)r->E);
     for (int e = 0; e < r->E; e++) {
         int rc = load_env(r, e, blob + (size_t)e * each, err);
         if (rc)
@@ -162,7 +167,8 @@ int rollout_start(struct rollout *r, const uint8_t *blob, size_t len, struct oni
     return ONIC_OK;
 }
 
-/* --- one trajectory ---------------------------------------------------------------------------------------- */
+/* --- one trajectory
+ * ---------------------------------------------------------------------------------------- */
 
 static void begin(struct rollout *r, struct trajectory *t, uint64_t version)
 {
@@ -216,7 +222,8 @@ static void finish_episode(struct rollout *r, struct trajectory *t, int e)
     r->episodes++;
 }
 
-/* Values of the final observations of environments that were cut off but not ended by their task. */
+/* Values of the final observations of environments that were cut off but not ended by their task.
+ */
 static void value_cut(struct rollout *r, const float *weights, struct trajectory *t, int step)
 {
     size_t S = (size_t)r->S, at = (size_t)step * (size_t)r->E;
@@ -229,7 +236,8 @@ static void value_cut(struct rollout *r, const float *weights, struct trajectory
         if (x->terminated || !ended(x))
             continue;
         if (x->failed) { /* no trustworthy observation: keep the value of the step itself */
-            memcpy(final_value, t->value + (at + (size_t)e) * POLICY_HEADS, POLICY_HEADS * sizeof(float));
+            memcpy(final_value, t->value + (at + (size_t)e) * POLICY_HEADS,
+                   POLICY_HEADS * sizeof(float));
             continue;
         }
         r->cut_rows[n] = next + (size_t)e * r->obs_bytes;
@@ -295,7 +303,8 @@ int rollout_fill(struct rollout *r, const float *weights, uint64_t version, stru
         if (tick)
             tick(ctx, (uint64_t)r->E);
     }
-    memcpy(r->obs, t->obs + (size_t)r->p.T * (size_t)r->E * r->obs_bytes, (size_t)r->E * r->obs_bytes);
+    memcpy(r->obs, t->obs + (size_t)r->p.T * (size_t)r->E * r->obs_bytes,
+           (size_t)r->E * r->obs_bytes);
     memcpy(r->obs_result, r->result, (size_t)r->E * sizeof *r->result);
     r->env_steps += (uint64_t)r->p.T * (uint64_t)r->E;
     size_t each = t->shape.snapshot_bytes;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* watch.c - signal thread and watchdog; see watch.h.
  *
- * `deadline_ms` is the only thing shared with the stepping thread: 0 = not stepping, else the monotonic time by which the next
- * sign of life must come. */
+ * `deadline_ms` is the only thing shared with the stepping thread: 0 = not stepping, else the
+ * monotonic time by which the next sign of life must come. */
 #include "actor/watch.h"
 
 #include <pthread.h>
