@@ -138,7 +138,7 @@ static void bind_reward(struct play *p, const struct env_result *x, float *r_ext
                              .caption_text = texts,
                              .caption_len = lens};
     float reward = (float)x->reward;
-    reward_mix_bind(p->mix, &b, &r_env, r_ext, r_int);
+    reward_mix_bind(p->mix, &b, &reward, r_ext, r_int);
 }
 
 static void put_step(struct play *p, int action, const struct env_result *x, struct buf *out)
