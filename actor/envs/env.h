@@ -4,13 +4,15 @@
 
 /* env.h - the contract between onic and an environment.
  *
- * One folder and one line in envs.def per environment family; see actor/envs/README.md and the template
- * actor/envs/corridor/. The caller owns every observation buffer; an environment writes obs_bytes in place and
- * nothing else. An environment is used by one thread at a time; two environments share no mutable state.
+ * One folder and one line in envs.def per environment family; see actor/envs/README.md and the
+ * template actor/envs/corridor/. The caller owns every observation buffer; an environment writes
+ * obs_bytes in place and nothing else. An environment is used by one thread at a time; two
+ * environments share no mutable state.
  *
- * Life of an episode: env_seed (optional) -> env_reset -> env_step ... until terminated, truncated or failed
- * -> env_reset. The environment never resets itself. After env_seed the next reset starts from that seed;
- * without it a reset continues the environment's own generator. */
+ * Life of an episode: env_seed (optional) -> env_reset -> env_step ... until terminated, truncated
+ * or failed
+ * -> env_reset. The environment never resets itself. After env_seed the next reset starts from that
+ * seed; without it a reset continues the environment's own generator. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,21 +36,23 @@ struct env_spec {
     int nstats;                      /* task statistics of an episode */
     const char *const *stat_names;   /* [nstats], for example "score"; become policy_stats/<name> */
     const char *default_net;         /* encoder for policy.net=auto */
-    const char *default_goal;        /* goal name for annotator.goal=auto, for example "KeyCorridor" */
-    int default_count;               /* environments per actor for env.count=0 */
-    size_t state_bytes;              /* size of env_save's snapshot; 0 = cannot be saved */
-    bool recycle;                    /* leaks: replace the process after env.recycle_episodes episodes */
+    const char *default_goal; /* goal name for annotator.goal=auto, for example "KeyCorridor" */
+    int default_count;        /* environments per actor for env.count=0 */
+    size_t state_bytes;       /* size of env_save's snapshot; 0 = cannot be saved */
+    bool recycle;             /* leaks: replace the process after env.recycle_episodes episodes */
 };
 
 /* Outcome of a reset or step. */
 struct env_result {
-    double reward; /* environment units; double so that traces equal the reference implementations to the last bit */
+    double reward;   /* environment units; double so that traces equal the reference implementations
+                        to the last bit */
     bool terminated; /* the task ended: do not bootstrap */
     bool truncated;  /* time limit: bootstrap with the value of this observation */
-    bool failed;     /* the environment broke; the episode counts as cut off, the caller resets it */
-    bool success;    /* on the last step of an episode of a task with success */
+    bool failed;  /* the environment broke; the episode counts as cut off, the caller resets it */
+    bool success; /* on the last step of an episode of a task with success */
     int caption_len;
-    char caption[ENV_CAPTION_MAX + 1]; /* what happened in this step, NUL-terminated, "" = nothing; bytes as in the game */
+    char caption[ENV_CAPTION_MAX + 1]; /* what happened in this step, NUL-terminated, "" = nothing;
+                                          bytes as in the game */
 };
 
 struct env; /* first member of each family's own struct: see ENV_HEAD */
@@ -57,28 +61,33 @@ struct env_family {
     const char *family;  /* "minigrid" */
     const char *domain;  /* goal and caption-pool folder, "minigrid" */
     const char *summary; /* one line for `onic env list` */
-    /* Names without the family prefix, NULL-terminated; a family with one environment lists "" (id = family). */
+    /* Names without the family prefix, NULL-terminated; a family with one environment lists "" (id
+     * = family). */
     const char *const *names;
-    /* ONIC_OK, or why an environment of this family cannot be made here (missing wheel ...). NULL = always available. */
+    /* ONIC_OK, or why an environment of this family cannot be made here (missing wheel ...). NULL =
+     * always available. */
     int (*available)(const struct config *cfg, struct onic_err *err);
-    /* name: one of names. index: number of the environment in this process (private folders, streams). */
+    /* name: one of names. index: number of the environment in this process (private folders,
+     * streams). */
     int (*create)(struct env **out, const char *name, const struct config *cfg, int index,
                   struct onic_err *err);
     void (*free)(struct env *e); /* NULL is allowed */
     void (*seed)(struct env *e, uint64_t seed);
-    /* Both fill *out completely; obs [obs_bytes] is written. On an error code the environment is unusable and is freed
-     * by the caller; a broken episode is not an error but out->failed. */
+    /* Both fill *out completely; obs [obs_bytes] is written. On an error code the environment is
+     * unusable and is freed by the caller; a broken episode is not an error but out->failed. */
     int (*reset)(struct env *e, uint8_t *obs, struct env_result *out, struct onic_err *err);
-    int (*step)(struct env *e, int action, uint8_t *obs, struct env_result *out, struct onic_err *err);
-    /* Statistics of the running or just-ended episode, [nstats] in stat_names order. NULL when nstats = 0. */
+    int (*step)(struct env *e, int action, uint8_t *obs, struct env_result *out,
+                struct onic_err *err);
+    /* Statistics of the running or just-ended episode, [nstats] in stat_names order. NULL when
+     * nstats = 0. */
     void (*stats)(const struct env *e, float *out);
     /* Text picture for `onic play`: lines separated by \n, ANSI colour allowed. */
     void (*render)(const struct env *e, struct buf *out);
-    /* Seeds of the running episode for traces and replays: number written (0..3) to seeds, names "core","disp","lgen".
-     * NULL = none. */
+    /* Seeds of the running episode for traces and replays: number written (0..3) to seeds, names
+     * "core","disp","lgen". NULL = none. */
     int (*seeds)(const struct env *e, uint64_t seeds[3]);
-    /* Exact snapshot of the whole environment, [state_bytes]; load makes step continue bit for bit. NULL = not offered
-     * (deterministic resume then needs another environment). */
+    /* Exact snapshot of the whole environment, [state_bytes]; load makes step continue bit for bit.
+     * NULL = not offered (deterministic resume then needs another environment). */
     void (*save)(const struct env *e, uint8_t *state);
     int (*load)(struct env *e, const uint8_t *state, uint8_t *obs, struct onic_err *err);
 };
@@ -93,19 +102,22 @@ struct env {
 int env_family_count(void);
 const struct env_family *env_family_at(int i);
 /* The family and the name within it for an id; ONIC_ECONFIG naming the nearest id when unknown. */
-int env_find(const char *id, const struct env_family **family, const char **name, struct onic_err *err);
+int env_find(const char *id, const struct env_family **family, const char **name,
+             struct onic_err *err);
 /* Creates by id; *out is freed with env_free. */
 int env_create(struct env **out, const char *id, const struct config *cfg, int index,
                struct onic_err *err);
 void env_free(struct env *e);
 /* Loads the shared object cfg->env_plugin (once per path; nothing when empty): it exports
- * `const struct env_family *onic_env_plugin(void)`. env_create does this itself; call it to list or find its family. */
+ * `const struct env_family *onic_env_plugin(void)`. env_create does this itself; call it to list or
+ * find its family. */
 int env_plugin_load(const struct config *cfg, struct onic_err *err);
-/* Field selection shared by all families: true when `field` is wanted by cfg->env_obs ("auto" = in auto_fields, a
- * comma-separated list; "all"; or an explicit list). */
+/* Field selection shared by all families: true when `field` is wanted by cfg->env_obs ("auto" = in
+ * auto_fields, a comma-separated list; "all"; or an explicit list). */
 bool env_wants_field(const struct config *cfg, const char *field, const char *auto_fields);
 
-/* ONIC_ECONFIG when an explicit cfg->env_obs names a field that the environment does not have. env_create calls it. */
+/* ONIC_ECONFIG when an explicit cfg->env_obs names a field that the environment does not have.
+ * env_create calls it. */
 int env_check_fields(const struct config *cfg, const struct env_spec *spec, struct onic_err *err);
 
 #endif /* ONIC_ACTOR_ENVS_ENV_H */

@@ -2,16 +2,20 @@
 #ifndef ONIC_ACTOR_ENVS_VEC_ENV_H
 #define ONIC_ACTOR_ENVS_VEC_ENV_H
 
-/* vec_env.h - the E environments of one actor, stepped in place, with the bookkeeping of their episodes.
+/* vec_env.h - the E environments of one actor, stepped in place, with the bookkeeping of their
+ * episodes.
  *
- * The actor loop hands a row of E observations; every environment writes into its own slot of that row, so nothing is
- * copied between an environment and the trajectory. What the loop must know about an episode (seed, id, length, return,
- * how often a caption has occurred) is kept here, so that a snapshot of it resumes the loop exactly.
+ * The actor loop hands a row of E observations; every environment writes into its own slot of that
+ * row, so nothing is copied between an environment and the trajectory. What the loop must know
+ * about an episode (seed, id, length, return, how often a caption has occurred) is kept here, so
+ * that a snapshot of it resumes the loop exactly.
  *
- * Episodes: environment i of actor a plays its k-th episode with the seed taken from the Philox stream
- * (run.seed, "env", a, i, k). Every episode is seeded, so an episode can be replayed from its seed and its actions alone.
+ * Episodes: environment i of actor a plays its k-th episode with the seed taken from the Philox
+ * stream (run.seed, "env", a, i, k). Every episode is seeded, so an episode can be replayed from
+ * its seed and its actions alone.
  *
- * Threads: one thread at a time. Steady state allocates nothing but what an environment itself allocates. */
+ * Threads: one thread at a time. Steady state allocates nothing but what an environment itself
+ * allocates. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -20,9 +24,10 @@
 #include "common/base/err.h"
 #include "common/config/config.h"
 
-/* Distinct captions per episode that a snapshot can hold. Environments that can be saved have fewer (minigrid: 118,
- * corridor: 6); should one have more, every further caption counts as its first occurrence, before and after a resume
- * alike. Environments without snapshots count VEC_CAPTIONS_MAX distinct captions. */
+/* Distinct captions per episode that a snapshot can hold. Environments that can be saved have fewer
+ * (minigrid: 118, corridor: 6); should one have more, every further caption counts as its first
+ * occurrence, before and after a resume alike. Environments without snapshots count
+ * VEC_CAPTIONS_MAX distinct captions. */
 enum { VEC_CAPTIONS_SAVED = 256, VEC_CAPTIONS_MAX = 65536 };
 
 /* Bookkeeping of the running, or just ended, episode of one environment. */
@@ -32,48 +37,56 @@ struct vec_episode {
     uint32_t steps; /* steps taken = index of the next step within the episode */
     bool ended;     /* the environment waits for vec_env_reset_one */
     bool success;
-    double ret;              /* sum of raw rewards */
-    uint16_t caption_count;  /* occurrences of the newest caption in this episode, this one included; 0 when empty */
+    double ret;             /* sum of raw rewards */
+    uint16_t caption_count; /* occurrences of the newest caption in this episode, this one included;
+                               0 when empty */
 };
 
 struct vec_env; /* opaque: see vec_env.c */
 
-/* Makes `count` environments of cfg->env_id (0: env.count, or the family's default when that is 0 too). No episode is
- * started. On failure *out is NULL and err says what to change. Freed with vec_env_free. */
+/* Makes `count` environments of cfg->env_id (0: env.count, or the family's default when that is 0
+ * too). No episode is started. On failure *out is NULL and err says what to change. Freed with
+ * vec_env_free. */
 int vec_env_create(struct vec_env **out, const struct config *cfg, int actor_id, int count,
                    struct onic_err *err);
 void vec_env_free(struct vec_env *v); /* NULL is allowed */
 
 const struct env_spec *vec_env_spec(const struct vec_env *v); /* borrowed, for the life of v */
 int vec_env_count(const struct vec_env *v);                   /* E */
-struct env *vec_env_at(struct vec_env *v, int i);             /* borrowed; for rendering and seeds */
+struct env *vec_env_at(struct vec_env *v, int i); /* borrowed; for rendering and seeds */
 
-/* The next reset of every environment starts episode number `first` instead of 0. An actor that starts again with the same
- * id passes a number it has not used, so that it does not play the same episodes again. */
+/* The next reset of every environment starts episode number `first` instead of 0. An actor that
+ * starts again with the same id passes a number it has not used, so that it does not play the same
+ * episodes again. */
 void vec_env_number_episodes_from(struct vec_env *v, uint64_t first);
 
 /* Starts a new episode in all environments. obs [E, obs_bytes] and results [E] are written. */
 int vec_env_reset_all(struct vec_env *v, uint8_t *obs, struct env_result *results,
                       struct onic_err *err);
-/* One step of all environments: action [E] in, obs [E, obs_bytes] and results [E] out. No environment may be waiting for
- * its reset (asserted). An error code means that an environment is unusable: free the whole vec_env. A broken episode is
- * not an error but results[i].failed. */
+/* One step of all environments: action [E] in, obs [E, obs_bytes] and results [E] out. No
+ * environment may be waiting for its reset (asserted). An error code means that an environment is
+ * unusable: free the whole vec_env. A broken episode is not an error but results[i].failed. */
 int vec_env_step(struct vec_env *v, const int32_t *action, uint8_t *obs, struct env_result *results,
                  struct onic_err *err);
-/* Starts the next episode of environment i; obs [obs_bytes] and *result are written. Call it after each result that is
- * terminated, truncated or failed (read vec_env_episode before: it then describes the new episode). */
+/* Starts the next episode of environment i; obs [obs_bytes] and *result are written. Call it after
+ * each result that is terminated, truncated or failed (read vec_env_episode before: it then
+ * describes the new episode). */
 int vec_env_reset_one(struct vec_env *v, int i, uint8_t *obs, struct env_result *result,
                       struct onic_err *err);
 
-const struct vec_episode *vec_env_episode(const struct vec_env *v, int i); /* borrowed, changes with each call */
-/* The row of a finished episode as trajectory_episode wants it: return, length, success (0/1, -1 = the task has none),
- * environment number, then the task's statistics. row [4 + nstats] */
+const struct vec_episode *vec_env_episode(const struct vec_env *v,
+                                          int i); /* borrowed, changes with each call */
+/* The row of a finished episode as trajectory_episode wants it: return, length, success (0/1, -1 =
+ * the task has none), environment number, then the task's statistics. row [4 + nstats] */
 void vec_env_episode_row(const struct vec_env *v, int i, float *row);
 
-/* Bytes of the snapshot of one environment with its bookkeeping; 0 when the family cannot be saved. Constant. */
+/* Bytes of the snapshot of one environment with its bookkeeping; 0 when the family cannot be saved.
+ * Constant. */
 size_t vec_env_snapshot_bytes(const struct vec_env *v);
 void vec_env_save(const struct vec_env *v, int i, uint8_t *snapshot);
-/* Makes environment i continue bit for bit as the saved one; obs [obs_bytes] is written. ONIC_EDAMAGED: not such a snapshot. */
-int vec_env_load(struct vec_env *v, int i, const uint8_t *snapshot, uint8_t *obs, struct onic_err *err);
+/* Makes environment i continue bit for bit as the saved one; obs [obs_bytes] is written.
+ * ONIC_EDAMAGED: not such a snapshot. */
+int vec_env_load(struct vec_env *v, int i, const uint8_t *snapshot, uint8_t *obs,
+                 struct onic_err *err);
 
 #endif /* ONIC_ACTOR_ENVS_VEC_ENV_H */

@@ -45,7 +45,7 @@ static int corridor_create(struct env **out, const char *name, const struct conf
     (void)index; /* no private folder needed */
     (void)err;   /* and nothing here can fail */
     struct corridor *c = xcalloc(1, sizeof *c);
-    c->length = name[0] ? atoi(name) : 16;
+    c->length = name[0] ? (int)strtol(name, NULL, 10) : 16;
     struct env_spec *s = &c->env.spec;
     snprintf(s->id, sizeof s->id, "corridor%s%s", name[0] ? ":" : "", name);
     const char *auto_fields = "position,door";
