@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* test_err_log.c - error sentences and log lines. */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "tests/onic_test.h"
+
+static void codes_have_names_and_exit_codes(void **state)
+{
+    (void)state;
+    static const struct {
+        int code, exit_code;
+        const char *name;
+    } want[] = {{ONIC_OK, 0, "OK"},
+                {ONIC_ECONFIG, 64, "ECONFIG"},
+                {ONIC_ENOTFOUND, 64, "ENOTFOUND"},
+                {ONIC_EINTERNAL, 70, "EINTERNAL"},
+                {ONIC_EINVAL, 70, "EINVAL"},
+                {ONIC_ECANTCREATE, 73, "ECANTCREATE"},
+                {ONIC_EIO, 74, "EIO"},
+                {ONIC_EDAMAGED, 74, "EDAMAGED"},
+                {ONIC_ETIMEDOUT, 75, "ETIMEDOUT"},
+                {ONIC_EFENCED, 76, "EFENCED"},
+                {ONIC_EAUTH, 77, "EAUTH"},
+                {ONIC_EINCOMPATIBLE, 78, "EINCOMPATIBLE"},
+                {ONIC_EPROTO, 78, "EPROTO"},
+                {ONIC_ESTOPPED, 0, "ESTOPPED"},
+                {-999, 70, "UNKNOWN"}};
+    for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
+        assert_string_equal(err_name(want[i].code), want[i].name);
+        assert_int_equal(err_exit_code(want[i].code), want[i].exit_code);
+    }
+}
+
+static void errors_are_set_wrapped_and_cut(void **state)
+{
+    (void)state;
+    struct onic_err err = {0};
+    assert_int_equal(err_set(&err, ONIC_EIO, "disk %d", 7), ONIC_EIO);
+    assert_int_equal(err_wrap(&err, "saving %s", "x"), ONIC_EIO);
+    assert_string_equal(err.msg, "saving x: disk 7");
+    assert_int_equal(err_set(NULL, ONIC_EIO, "nobody listens"), ONIC_EIO);
+    err_wrap(NULL, "nobody");
+    char big[3000];
+    memset(big, 'a', sizeof big - 1);
+    big[sizeof big - 1] = '\0';
+    err_set(&err, ONIC_EIO, "%s", big);
+    err_wrap(&err, "%s", big);
+    assert_int_equal(strlen(err.msg), ONIC_ERR_MSG_MAX - 1);
+}
+
+static void a_failed_assertion_aborts_and_names_its_place(void **state)
+{
+    (void)state;
+    int fds[2], status;
+    assert_int_equal(pipe(fds), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        signal(SIGABRT, SIG_DFL);
+        dup2(fds[1], STDERR_FILENO);
+        ONIC_ASSERT(1 + 1 == 3);
+        _exit(0);
+    }
+    close(fds[1]);
+    char text[512] = {0};
+    assert_true(read(fds[0], text, sizeof text - 1) > 0);
+    close(fds[0]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    assert_non_null(strstr(text, "test_err_log.c"));
+    assert_non_null(strstr(text, "1 + 1 == 3"));
+}
+
+static char captured[4096];
+
+static void capture(void *ctx, const char *line, size_t len)
+{
+    (void)ctx;
+    assert_true(len < sizeof captured);
+    memcpy(captured, line, len);
+    captured[len] = '\0';
+}
+
+static void a_line_has_stamp_level_role_and_typed_values(void **state)
+{
+    (void)state;
+    captured[0] = '\0';
+    log_set_writer(capture, NULL);
+    log_set_role("tester 3");
+    const char *text = "a\nb\x1b[31m\"q\"";
+    log_warn("odd thing", kv("n", 12), kv("big", (int64_t)1 << 40), kv("x", 0.5), kv("t", text));
+    assert_int_equal(captured[4], '-');
+    assert_int_equal(captured[10], 'T');
+    assert_int_equal(captured[23], 'Z');
+    assert_string_equal(captured + 24, " warn tester 3 odd thing n=12 big=1099511627776 x=0.5 "
+                                       "t=\"a\\u000ab\\u001b[31m\\\"q\\\"\"\n");
+    log_set_writer(NULL, NULL);
+}
+
+static void levels_above_the_limit_are_dropped(void **state)
+{
+    (void)state;
+    log_set_writer(capture, NULL);
+    captured[0] = '\0';
+    log_debug("hidden");
+    assert_string_equal(captured, "");
+    log_set_level(LOG_DEBUG);
+    log_debug("shown");
+    assert_non_null(strstr(captured, " debug tester 3 shown\n"));
+    log_set_level(LOG_ERROR);
+    captured[0] = '\0';
+    log_warn("hidden");
+    assert_string_equal(captured, "");
+    log_set_level(LOG_INFO);
+    log_set_writer(NULL, NULL);
+}
+
+static int64_t fake_now;
+
+static int64_t fake_clock(void)
+{
+    return fake_now;
+}
+
+static void repeated_events_are_limited(void **state)
+{
+    (void)state;
+    clock_replace(fake_clock);
+    int64_t last = 0;
+    fake_now = 5000000000;
+    assert_true(log_every_ms(&last, 100));
+    assert_false(log_every_ms(&last, 100));
+    fake_now += 99 * 1000000;
+    assert_false(log_every_ms(&last, 100));
+    fake_now += 1 * 1000000;
+    assert_true(log_every_ms(&last, 100));
+    clock_replace(NULL);
+    assert_true(clock_ns() != fake_now);
+    assert_true(clock_wall_s() > 1.6e9);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(codes_have_names_and_exit_codes),
+        cmocka_unit_test(errors_are_set_wrapped_and_cut),
+        cmocka_unit_test(a_failed_assertion_aborts_and_names_its_place),
+        cmocka_unit_test(a_line_has_stamp_level_role_and_typed_values),
+        cmocka_unit_test(levels_above_the_limit_are_dropped),
+        cmocka_unit_test(repeated_events_are_limited),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* test_machine.c - CPU features and quota (on a made-up file system), paths, the lock of a run
+ * directory. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/base/cpu.h"
+#include "common/base/paths.h"
+#include "common/base/run_lock.h"
+#include "tests/onic_test.h"
+
+static int setup(void **state)
+{
+    static char dir[256];
+    temp_dir_create(dir);
+    *state = dir;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    temp_dir_remove(*state);
+    return 0;
+}
+
+/* Writes root/path, making its folders. */
+static void put_file(const char *root, const char *path, const char *text)
+{
+    char full[1024];
+    snprintf(full, sizeof full, "%s%s", root, path);
+    for (char *p = full + strlen(root) + 1; *p; p++)
+        if (*p == '/') {
+            *p = '\0';
+            mkdir(full, 0700);
+            *p = '/';
+        }
+    FILE *f = fopen(full, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void a_cpu_that_lacks_something_is_named_and_refused(void **state)
+{
+    (void)state;
+    char text[256] = "";
+    struct cpu_features all = {.avx2 = true, .fma = true, .bmi2 = true, .f16c = true};
+    assert_true(cpu_supported(all, text, sizeof text));
+    struct cpu_features old = {.bmi2 = true};
+    assert_false(cpu_supported(old, text, sizeof text));
+    assert_non_null(strstr(text, "this one lacks AVX2 FMA F16C;"));
+    assert_true(cpu_supported(cpu_features(), text, sizeof text)); /* or this test would not run */
+}
+
+static void no_cgroup_means_no_quota(void **state)
+{
+    assert_close(cpu_quota(*state), 0, 0, 0);
+    put_file(*state, "/proc/self/cgroup", "0::/\n");
+    assert_close(cpu_quota(*state), 0, 0, 0);
+    put_file(*state, "/sys/fs/cgroup/cpu.max", "max 100000\n");
+    assert_close(cpu_quota(*state), 0, 0, 0);
+}
+
+static void the_tightest_cgroup_v2_quota_on_the_way_up_counts(void **state)
+{
+    put_file(*state, "/proc/self/cgroup", "0::/a/b/c\n");
+    put_file(*state, "/sys/fs/cgroup/a/b/c/cpu.max", "400000 100000\n");
+    assert_close(cpu_quota(*state), 4, 1e-9, 0);
+    put_file(*state, "/sys/fs/cgroup/a/cpu.max", "150000 100000\n");
+    assert_close(cpu_quota(*state), 1.5, 1e-9, 0);
+    put_file(*state, "/sys/fs/cgroup/cpu.max", "50000 100000\n");
+    assert_close(cpu_quota(*state), 0.5, 1e-9, 0);
+}
+
+static void cgroup_v1_quotas_are_read(void **state)
+{
+    put_file(*state, "/proc/self/cgroup",
+             "5:cpuset:/x\n4:cpu,cpuacct:/docker/abc\n1:name=systemd:/x\n");
+    put_file(*state, "/sys/fs/cgroup/cpu/cpu.cfs_quota_us",
+             "250000\n"); /* seen from inside a container */
+    put_file(*state, "/sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
+    assert_close(cpu_quota(*state), 2.5, 1e-9, 0);
+    put_file(*state, "/sys/fs/cgroup/cpu/docker/abc/cpu.cfs_quota_us", "-1\n");
+    put_file(*state, "/sys/fs/cgroup/cpu/docker/abc/cpu.cfs_period_us", "100000\n");
+    assert_close(cpu_quota(*state), 2.5, 1e-9, 0);
+}
+
+static void the_affinity_mask_counts(void **state)
+{
+    (void)state;
+    cpu_set_t before, one;
+    assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
+    assert_int_equal(cpu_affinity(), CPU_COUNT(&before));
+    CPU_ZERO(&one);
+    for (int i = 0; i < CPU_SETSIZE; i++)
+        if (CPU_ISSET(i, &before)) {
+            CPU_SET(i, &one);
+            break;
+        }
+    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+    assert_int_equal(cpu_affinity(), 1);
+    assert_int_equal(cpu_usable(), 1);
+    assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
+    assert_true(cpu_usable() >= 1 && cpu_usable() <= CPU_COUNT(&before));
+}
+
+static void paths_are_relative_to_the_program(void **state)
+{
+    char program[PATHS_MAX], out[PATHS_MAX], want[PATHS_MAX + 16];
+    assert_ok(paths_program_dir(program, sizeof program, &err));
+    assert_int_equal(program[0], '/');
+    assert_err(paths_beside_program("no-such-program", out, sizeof out, &err), ONIC_ENOTFOUND,
+               "no-such-program is missing beside");
+    assert_err(paths_share("no/such/file", out, sizeof out, &err), ONIC_ENOTFOUND,
+               "no/such/file is neither");
+    assert_err(paths_program_dir(out, 3, &err), ONIC_ELIMIT, "too long");
+    setenv("ONIC_CACHE", *state, 1);
+    assert_ok(paths_cache_dir(out, sizeof out, &err));
+    assert_string_equal(out, *state);
+    setenv("ONIC_CACHE", "/nonexistent/cache", 1);
+    assert_ok(paths_cache_dir(out, sizeof out, &err));
+    assert_string_equal(out, "/nonexistent/cache");
+    unsetenv("ONIC_CACHE");
+    assert_ok(paths_cache_dir(out, sizeof out, &err));
+    snprintf(want, sizeof want, "%s/cache", program);
+    assert_true(strcmp(out, want) == 0 || access(out, F_OK) == 0);
+}
+
+static void one_directory_one_run(void **state)
+{
+    const char *dir = *state;
+    int fd, other, held;
+    char text[256];
+    assert_int_equal(run_lock_peek(dir, text, sizeof text, &held), ONIC_ENOTFOUND);
+    assert_ok(run_lock_take(dir, &fd, &err));
+    assert_int_equal(run_lock_describe(fd, "the first run"), ONIC_OK);
+    assert_err(run_lock_take(dir, &other, &err), ONIC_ECANTCREATE, "in use by the first run");
+    assert_int_equal(other, -1);
+    assert_int_equal(run_lock_peek(dir, text, sizeof text, &held), ONIC_OK);
+    assert_string_equal(text, "the first run");
+    assert_true(held);
+    close(fd);
+    assert_int_equal(run_lock_peek(dir, text, sizeof text, &held), ONIC_OK);
+    assert_false(held);
+    assert_ok(run_lock_take(dir, &fd, &err));
+    close(fd);
+    assert_err(run_lock_take("/nonexistent", &fd, &err), ONIC_ECANTCREATE,
+               "/nonexistent/lock cannot be created");
+}
+
+static void a_child_inherits_the_lock(void **state)
+{
+    const char *dir = *state;
+    int fd, mine, status;
+    assert_ok(run_lock_take(dir, &fd, &err));
+    pid_t pid = fork();
+    if (pid == 0) {
+        run_lock_pass(fd);
+        struct onic_err err = {0};
+        int flags = fcntl(fd, F_GETFD);
+        bool ok = flags == 0 && run_lock_take(dir, &mine, &err) == ONIC_OK && mine == fd;
+        /* another directory's lock is not covered by it */
+        ok = ok && run_lock_take("/nonexistent", &mine, &err) == ONIC_ECANTCREATE;
+        _exit(ok ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    close(fd);
+}
+
+int main(void)
+{
+    unsetenv("ONIC_RUN_LOCK");
+#define IN_DIR(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_cpu_that_lacks_something_is_named_and_refused),
+        IN_DIR(no_cgroup_means_no_quota),
+        IN_DIR(the_tightest_cgroup_v2_quota_on_the_way_up_counts),
+        IN_DIR(cgroup_v1_quotas_are_read),
+        cmocka_unit_test(the_affinity_mask_counts),
+        IN_DIR(paths_are_relative_to_the_program),
+        IN_DIR(one_directory_one_run),
+        IN_DIR(a_child_inherits_the_lock),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
