@@ -17,18 +17,19 @@
 /* Cuts bytes behind the last newline. */
 static int cut_torn_line(int fd)
 {
-    off_t end = lseek(fd, 0, SEEK_END);
+    off_t size = lseek(fd, 0, SEEK_END), end = size;
     char tail[4096];
     while (end > 0) {
         size_t n = end < (off_t)sizeof tail ? (size_t)end : sizeof tail;
         if (pread(fd, tail, n, end - (off_t)n) != (ssize_t)n)
             return -1;
         char *newline = memrchr(tail, '\n', n);
+        off_t keep = newline ? end - (off_t)n + (newline - tail) + 1 : 0;
         if (newline)
-            return ftruncate(fd, end - (off_t)n + (newline - tail) + 1);
+            return keep == size ? 0 : ftruncate(fd, keep);
         end -= (off_t)n;
     }
-    return end < 0 ? -1 : ftruncate(fd, 0);
+    return size <= 0 ? (int)size : ftruncate(fd, 0);
 }
 
 int metrics_jsonl_open(const char *run_dir, int *fd, struct onic_err *err)
