@@ -24,7 +24,6 @@ struct wire_actor_params {
     int actor_id;              /* -1 = assigned */
     const char *state_dir;     /* ledger page; NULL or "" = none */
     const char *fixed_options; /* YAML text of what the user fixed by hand (flags, environment, file); may be "" */
-    const char *keys_dir;      /* CURVE; NULL or "" = none */
     int orphan_timeout_s;      /* 0 = never */
 };
 

@@ -37,7 +37,7 @@ struct annot_identity {
 struct annot_client;
 
 /* address "" is refused. Connects lazily; create never waits. */
-int annot_client_create(struct annot_client **out, const char *address, void *zmq_context, const char *keys_dir,
+int annot_client_create(struct annot_client **out, const char *address, void *zmq_context,
                         struct onic_err *err);
 void annot_client_free(struct annot_client *c);
 /* Queues a caption unless it is already asked or answered in this life; newest first, bounded (4096 outstanding, the rest
@@ -70,7 +70,7 @@ struct annot_ask {
     size_t caption_len;
 };
 
-int annot_server_create(struct annot_server **out, const char *listen, void *zmq_context, const char *keys_dir,
+int annot_server_create(struct annot_server **out, const char *listen, void *zmq_context,
                         bool allow_insecure, const struct annot_identity *self, struct onic_err *err);
 void annot_server_free(struct annot_server *s);
 const char *annot_server_address(const struct annot_server *s);

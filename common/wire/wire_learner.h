@@ -36,7 +36,6 @@ struct wire_learner_params {
     bool deterministic;
     int deterministic_actors;   /* actors per round when deterministic */
     int deterministic_rounds;   /* R: trajectories of one actor per weights version when deterministic, >= 1 */
-    const char *keys_dir;
     bool allow_insecure;
 };
 
@@ -48,6 +47,8 @@ const char *wire_learner_address(const struct wire_learner *w); /* as bound, por
  * wire_learner_release when its memory is no longer read. ONIC_ETIMEDOUT, ONIC_ESTOPPED. */
 int wire_learner_take(struct wire_learner *w, struct trajectory **out, int timeout_ms);
 void wire_learner_release(struct wire_learner *w, struct trajectory *t);
+/* g of a taken trajectory: 0, 1, 2 ... over all incarnations of its actor, roll-backs undone. */
+uint64_t wire_learner_index(const struct trajectory *t);
 /* Books a taken trajectory in the ledger: trained on, or dropped with a reason. Once each. */
 void wire_learner_consumed(struct wire_learner *w, const struct trajectory *t);
 void wire_learner_dropped(struct wire_learner *w, const struct trajectory *t, enum ledger_drop reason);

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/* trajectory.c - one block of memory per trajectory; see trajectory.h and block.h.
+ *
+ * Captions repeat: a rollout of a thousand steps shows a few dozen different texts. They are stored
+ * once, in a table that grows at the end of the block, and a step carries an index. The table and
+ * the finished episodes are the only parts of a variable size; they are gathered beside the block
+ * and copied behind the arrays when it is sealed. Header and meta part are written into room kept
+ * in front of the arrays, so that a sealed block is a frame without any further copy.
+ *
+ * The memory is not touched before it is used: room for the largest caption table costs address
+ * space only. */
+#include "common/wire/trajectory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/strmap.h"
+#include "common/base/xmalloc.h"
+#include "common/wire/block.h"
+#include "common/wire/crc32c.h"
+#include "trajectory.pb-c.h"
+
+enum { ALIGN = 64, HEADROOM = 512, TEXT_CAP = 4 << 20 };
+
+_Static_assert(HEADROOM >= FRAME_HEADER + BLOCK_META_MAX, "header and meta part fit in front");
+
+static size_t aligned(size_t bytes)
+{
+    return (bytes + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+/* The fixed arrays: field, C type, number of elements. The order is part of the protocol. */
+#define FIELDS(XX)                                                                                 \
+    XX(obs, uint8_t, (T + 1) * E * s->obs_bytes)                                                   \
+    XX(action, int16_t, T *E)                                                                      \
+    XX(logp, float, T *E)                                                                          \
+    XX(value, float, T *E *POLICY_HEADS)                                                           \
+    XX(reward, float, T *E)                                                                        \
+    XX(flags, uint8_t, T *E)                                                                       \
+    XX(final_value, float, T *E *POLICY_HEADS)                                                     \
+    XX(caption, uint16_t, T *E)                                                                    \
+    XX(caption_count, uint16_t, T *E)                                                              \
+    XX(obs_caption, uint16_t, (T + 1) * E)                                                         \
+    XX(state0, float, E *(size_t)s->state_size)                                                    \
+    XX(episode_id, uint64_t, E)                                                                    \
+    XX(episode_seed, uint64_t, E)                                                                  \
+    XX(first_step, uint32_t, E)                                                                    \
+    XX(snapshot, uint8_t, E * s->snapshot_bytes)
+
+bool shape_valid(const struct trajectory_shape *s)
+{
+    if (s->T < 1 || s->T > 4096 || s->E < 1 || s->E > 4096 || s->obs_bytes < 1 ||
+        s->obs_bytes > (1u << 24) || s->actions < 1 || s->actions > 32767 || s->state_size < 0 ||
+        s->state_size > (1 << 20) || s->nstats < 0 || s->nstats > 256 ||
+        s->snapshot_bytes > (1u << 26))
+        return false;
+    double obs = ((double)s->T + 1) * s->E * (double)s->obs_bytes;
+    double rest = (double)s->E * ((double)s->snapshot_bytes + 4.0 * s->state_size);
+    return obs + rest < (double)(1u << 30);
+}
+
+bool shape_equal(const struct trajectory_shape *a, const struct trajectory_shape *b)
+{
+    return a->T == b->T && a->E == b->E && a->obs_bytes == b->obs_bytes &&
+           a->actions == b->actions && a->state_size == b->state_size && a->nstats == b->nstats &&
+           a->snapshot_bytes == b->snapshot_bytes;
+}
+
+size_t shape_fixed_bytes(const struct trajectory_shape *s)
+{
+    size_t T = (size_t)s->T, E = (size_t)s->E, total = 0;
+#define XX(name, type, count) total += aligned((count) * sizeof(type));
+    FIELDS(XX)
+#undef XX
+    return total;
+}
+
+void trajectory_point(struct trajectory *t, uint8_t *bulk)
+{
+    const struct trajectory_shape *s = &t->shape;
+    size_t T = (size_t)s->T, E = (size_t)s->E, at = 0;
+#define XX(name, type, count)                                                                      \
+    t->name = (void *)(bulk + at);                                                                 \
+    at += aligned((count) * sizeof(type));
+    FIELDS(XX)
+#undef XX
+    t->episodes = (void *)(bulk + at);
+    if (s->snapshot_bytes == 0)
+        t->snapshot = NULL;
+}
+
+int shape_episodes_max(const struct trajectory_shape *s)
+{
+    return s->T * s->E / 4 + 64;
+}
+
+static size_t episode_bytes(const struct trajectory_shape *s)
+{
+    return (size_t)(TRAJECTORY_EPISODE_HEAD + s->nstats) * sizeof(float);
+}
+
+static int captions_max(const struct trajectory_shape *s)
+{
+    long n = (2L * s->T + 1) * s->E + 1; /* every step and every observation a different one */
+    return n < TRAJECTORY_CAPTIONS_MAX + 1 ? (int)n : TRAJECTORY_CAPTIONS_MAX + 1;
+}
+
+static size_t text_max(const struct trajectory_shape *s)
+{
+    size_t n = (size_t)captions_max(s) * TRAJECTORY_CAPTION_MAX;
+    return n < TEXT_CAP ? n : TEXT_CAP;
+}
+
+static size_t tail_max(const struct trajectory_shape *s)
+{
+    return (size_t)shape_episodes_max(s) * episode_bytes(s) +
+           (size_t)captions_max(s) * sizeof(uint16_t) + text_max(s);
+}
+
+size_t shape_frame_bytes(const struct trajectory_shape *s)
+{
+    return HEADROOM + shape_fixed_bytes(s) + tail_max(s);
+}
+
+struct block *block_create(const struct trajectory_shape *shape)
+{
+    ONIC_ASSERT(shape_valid(shape));
+    struct block *b = xcalloc(1, sizeof *b);
+    b->t.shape = *shape;
+    size_t fixed = shape_fixed_bytes(shape);
+    b->raw = xmalloc(HEADROOM + ALIGN + fixed + tail_max(shape));
+    b->bulk = b->raw + HEADROOM;
+    b->bulk += (ALIGN - (uintptr_t)b->bulk % ALIGN) % ALIGN;
+    memset(b->bulk, 0, fixed);
+    trajectory_point(&b->t, b->bulk);
+    b->captions_cap = captions_max(shape);
+    b->text_cap = text_max(shape);
+    b->text = xmalloc(b->text_cap);
+    b->captions = strmap_create(64);
+    b->t.caption_text = xmalloc((size_t)b->captions_cap * sizeof *b->t.caption_text);
+    b->t.caption_len = xmalloc((size_t)b->captions_cap * sizeof *b->t.caption_len);
+    b->t.storage = b;
+    trajectory_clear(&b->t);
+    return b;
+}
+
+void block_free(struct block *b)
+{
+    if (!b)
+        return;
+    free(b->raw);
+    free(b->text);
+    strmap_free(b->captions);
+    free(b->t.caption_text);
+    free(b->t.caption_len);
+    free(b);
+}
+
+struct trajectory *trajectory_create(const struct trajectory_shape *shape)
+{
+    return &block_create(shape)->t;
+}
+
+void trajectory_free(struct trajectory *t)
+{
+    if (t)
+        block_free(t->storage);
+}
+
+void trajectory_clear(struct trajectory *t)
+{
+    struct block *b = t->storage;
+    strmap_clear(b->captions);
+    b->text_len = 0;
+    t->nepisodes = 0;
+    t->ncaptions = 1;
+    t->caption_text[0] = b->text;
+    t->caption_len[0] = 0;
+}
+
+uint16_t trajectory_caption(struct trajectory *t, const char *text, size_t len)
+{
+    struct block *b = t->storage;
+    if (len == 0)
+        return 0;
+    if (len > TRAJECTORY_CAPTION_MAX)
+        len = TRAJECTORY_CAPTION_MAX;
+    uint64_t *known = strmap_get(b->captions, text, len);
+    if (known)
+        return (uint16_t)*known;
+    if (t->ncaptions == b->captions_cap || len > b->text_cap - b->text_len)
+        return 0;
+    int i = t->ncaptions++;
+    *strmap_put(b->captions, text, len, NULL) = (uint64_t)i;
+    char *to = b->text + b->text_len;
+    memcpy(to, text, len);
+    b->text_len += len;
+    t->caption_text[i] = to;
+    t->caption_len[i] = (uint16_t)len;
+    return (uint16_t)i;
+}
+
+bool trajectory_episode(struct trajectory *t, const float *episode)
+{
+    if (t->nepisodes == shape_episodes_max(&t->shape))
+        return false;
+    size_t n = (size_t)(TRAJECTORY_EPISODE_HEAD + t->shape.nstats);
+    memcpy(t->episodes + (size_t)t->nepisodes++ * n, episode, n * sizeof(float));
+    return true;
+}
+
+/* Appends the variable part; returns the length of the whole bulk. */
+static size_t write_tail(struct block *b)
+{
+    const struct trajectory *t = &b->t;
+    uint8_t *p = (uint8_t *)t->episodes + (size_t)t->nepisodes * episode_bytes(&t->shape);
+    size_t lens = (size_t)t->ncaptions * sizeof *t->caption_len;
+    memcpy(p, t->caption_len, lens);
+    memcpy(p + lens, b->text, b->text_len);
+    return (size_t)(p - b->bulk) + lens + b->text_len;
+}
+
+void block_seal(struct block *b)
+{
+    static uint8_t zeros[16];
+    const struct trajectory *t = &b->t;
+    Onic__Wire__TrajectoryMeta m = ONIC__WIRE__TRAJECTORY_META__INIT;
+    m.steps = (uint32_t)t->shape.T;
+    m.envs = (uint32_t)t->shape.E;
+    m.obs_bytes = t->shape.obs_bytes;
+    m.actions = (uint32_t)t->shape.actions;
+    m.state_size = (uint32_t)t->shape.state_size;
+    m.nstats = (uint32_t)t->shape.nstats;
+    m.snapshot_bytes = t->shape.snapshot_bytes;
+    m.weights_version = t->weights_version;
+    m.env_steps_before = t->env_steps_before;
+    m.captions = (uint32_t)t->ncaptions;
+    m.caption_bytes = (uint32_t)b->text_len;
+    m.episodes = (uint32_t)t->nepisodes;
+    size_t plain = onic__wire__trajectory_meta__get_packed_size(&m);
+    size_t pad = (8 - (plain + 2) % 8) % 8;
+    m.pad.data = zeros;
+    m.pad.len = pad ? pad : 8; /* an empty field would not be written */
+    size_t meta_len = onic__wire__trajectory_meta__get_packed_size(&m);
+    ONIC_ASSERT(meta_len % 8 == 0 && meta_len <= BLOCK_META_MAX);
+    size_t bulk_len = write_tail(b);
+    b->meta_len = (uint32_t)meta_len;
+    b->bulk_len = (uint32_t)bulk_len;
+    b->frame = b->bulk - meta_len - FRAME_HEADER;
+    b->frame_len = FRAME_HEADER + meta_len + bulk_len;
+    onic__wire__trajectory_meta__pack(&m, b->frame + FRAME_HEADER);
+    b->body_crc = crc32c(0, b->frame + FRAME_HEADER, meta_len + bulk_len);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_COMMON_WIRE_WEIGHTS_PULL_H
+#define ONIC_COMMON_WIRE_WEIGHTS_PULL_H
+
+/* weights_pull.h - fetches weights by version, checks every byte, and swaps them in at once
+ * (W1-W5).
+ *
+ * Private to common/wire; one thread. Two blocks of memory: the one that is used, and the one that
+ * is being filled. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/wire/meta.h"
+
+enum { WEIGHTS_OUTSTANDING = 2, WEIGHTS_PIN_AFTER = 3, WEIGHTS_CHUNKS_MAX = 16384 };
+
+struct weights_pull;
+
+struct weights_pull *weights_pull_create(void *context, struct meta_arena *arena);
+void weights_pull_free(struct weights_pull *p);
+void weights_pull_size(struct weights_pull *p, size_t floats); /* once, before the first poll */
+/* Says where the weights of this learner life are. A new epoch forgets what was known of versions.
+ */
+int weights_pull_connect(struct weights_pull *p, const char *address, const uint8_t run_id[16],
+                         uint32_t epoch, struct onic_err *err);
+void weights_pull_reconnect(struct weights_pull *p);     /* a new socket to the same address */
+void *weights_pull_socket(const struct weights_pull *p); /* for polling; NULL before connect */
+/* version_plus_1: the newest that is known to exist, 0 = none. Never waits. True when new weights
+ * were swapped in. */
+bool weights_pull_poll(struct weights_pull *p, uint64_t version_plus_1);
+const float *weights_pull_get(const struct weights_pull *p,
+                              uint64_t *version); /* NULL: none of this epoch yet */
+
+struct weights_pull_counts {
+    uint64_t complete, corrupt, gone, pinned;
+};
+struct weights_pull_counts weights_pull_counts(const struct weights_pull *p);
+
+#endif /* ONIC_COMMON_WIRE_WEIGHTS_PULL_H */

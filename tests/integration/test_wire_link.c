@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* test_wire_link.c - actor and learner links in one process: the happy path over every transport,
+ * and how they part. */
+#define _DEFAULT_SOURCE
+#include <unistd.h>
+#include <zmq.h>
+
+#include "common/base/xmalloc.h"
+#include "tests/support/wire_pair.h"
+
+static void one_of_each_transport(const char *address, void *context)
+{
+    struct wire_learner *l;
+    struct wire_learner_params p = pair_learner_params(address);
+    p.zmq_context = context;
+    assert_ok(wire_learner_create(&l, &p, &err));
+    pair_publish(l, 5);
+    struct wire_actor *a = pair_join(wire_learner_address(l), context, -1, NULL);
+    for (uint64_t n = 0; n < 40; n++) {
+        pair_play(a, 0, n);
+        struct trajectory *t = pair_take(l, a, 5000);
+        assert_non_null(t);
+        assert_int_equal(t->seq, n + 1);
+        assert_int_equal(t->weights_version, 5);
+        assert_int_equal(wire_learner_index(t), n);
+        assert_int_equal(t->env_steps_before, n * PAIR_T * PAIR_E);
+        struct trajectory *want = trajectory_create(&t->shape);
+        pair_fill(want, 0, n, 5);
+        size_t te = PAIR_T * PAIR_E;
+        assert_memory_equal(t->obs, want->obs, (PAIR_T + 1) * PAIR_E * PAIR_OBS);
+        assert_memory_equal(t->action, want->action, te * 2);
+        assert_memory_equal(t->logp, want->logp, te * 4);
+        assert_memory_equal(t->value, want->value, te * 8);
+        assert_memory_equal(t->reward, want->reward, te * 4);
+        assert_memory_equal(t->caption, want->caption, te * 2);
+        assert_memory_equal(t->caption_count, want->caption_count, te * 2);
+        assert_memory_equal(t->state0, want->state0, PAIR_E * PAIR_STATE * 4);
+        assert_memory_equal(t->episode_id, want->episode_id, PAIR_E * 8);
+        assert_int_equal(t->nepisodes, 1);
+        assert_memory_equal(t->episodes, want->episodes, 5 * 4);
+        assert_int_equal(t->ncaptions, want->ncaptions);
+        for (int i = 0; i < t->ncaptions; i++) {
+            assert_int_equal(t->caption_len[i], want->caption_len[i]);
+            assert_memory_equal(t->caption_text[i], want->caption_text[i], t->caption_len[i]);
+        }
+        assert_null(t->snapshot);
+        trajectory_free(want);
+        wire_learner_consumed(l, t);
+        wire_learner_release(l, t);
+    }
+    uint64_t version;
+    const float *w = wire_actor_weights(a, &version);
+    assert_int_equal(version, 5);
+    assert_true(w[0] == 5000.0f && w[PAIR_WEIGHTS - 1] == 5000.0f + (PAIR_WEIGHTS - 1) % 997);
+    struct onic_err err = {0};
+    assert_int_equal(wire_actor_leave(a, 2000, &err), ONIC_OK);
+    struct ledger led = pair_ledger(l);
+    assert_balanced(&led);
+    assert_int_equal(led.trajectories.produced, 40);
+    assert_int_equal(led.trajectories.consumed, 40);
+    assert_int_equal(led.trajectories.in_flight, 0);
+    assert_int_equal(led.steps.consumed, 40 * PAIR_T * PAIR_E);
+    wire_actor_free(a);
+    wire_learner_free(l);
+}
+
+static void trajectories_arrive_as_they_were_written_over_ipc(void **state)
+{
+    (void)state;
+    char dir[256], address[300];
+    temp_dir_create(dir);
+    snprintf(address, sizeof address, "ipc://%s/t", dir);
+    one_of_each_transport(address, NULL);
+    temp_dir_remove(dir);
+}
+
+static void trajectories_arrive_as_they_were_written_over_tcp(void **state)
+{
+    (void)state;
+    one_of_each_transport("tcp://127.0.0.1:*", NULL);
+}
+
+static void trajectories_arrive_as_they_were_written_over_inproc(void **state)
+{
+    (void)state;
+    void *context = zmq_ctx_new();
+    one_of_each_transport("inproc://link", context);
+    zmq_ctx_term(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(trajectories_arrive_as_they_were_written_over_ipc),
+        cmocka_unit_test(trajectories_arrive_as_they_were_written_over_tcp),
+        cmocka_unit_test(trajectories_arrive_as_they_were_written_over_inproc),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
