@@ -129,7 +129,6 @@ static void bind_reward(struct play *p, const struct env_result *x, float *r_ext
     uint32_t index = x->caption_len ? 1 : 0;
     uint16_t count = vec_env_episode(p->envs, 0)->caption_count;
     const uint8_t *row = p->obs;
-    float r_env = (float)x->reward;
     struct reward_batch b = {.n = 1,
                              .obs_after = &row,
                              .caption = &index,
