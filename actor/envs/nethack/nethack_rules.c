@@ -30,14 +30,16 @@ enum { KEY_ESC = 27, KEY_SPACE = ' ', AUTO_KEYS_MAX = 2000, REFUSALS_MAX = 8 };
     XX('l', "east")                                                                                \
     XX('j', "south")                                                                               \
     XX('h', "west")                                                                                \
-    XX('u', "northeast") XX('n', "southeast") XX('b', "southwest") XX('y', "northwest")            \
-        XX('K', "run north") XX('L', "run east") XX('J', "run south") XX('H', "run west")          \
-            XX('U', "run northeast") XX('N', "run southeast") XX('B', "run southwest")             \
-                XX('Y', "run northwest") XX('<', "up") XX('>', "down") XX('.', "wait")             \
-                    XX(CTRL('d'), "kick") XX('e', "eat") XX('s', "search") XX('Z', "cast")         \
-                        XX('q', "quaff") XX(META('p'), "pray") XX(',', "pick up") XX('p', "pay")
+    XX('u', "northeast")                                                                           \
+    XX('n', "southeast")                                                                           \
+    XX('b', "southwest") XX('y', "northwest") XX('K', "run north") XX('L', "run east")             \
+        XX('J', "run south") XX('H', "run west") XX('U', "run northeast") XX('N', "run southeast") \
+            XX('B', "run southwest") XX('Y', "run northwest") XX('<', "up") XX('>', "down")        \
+                XX('.', "wait") XX(CTRL('d'), "kick") XX('e', "eat") XX('s', "search")             \
+                    XX('Z', "cast") XX('q', "quaff") XX(META('p'), "pray") XX(',', "pick up")      \
+                        XX('p', "pay")
 
-static const int keys[NETHACK_ACTIONS_EXTENDED] = {
+const int nethack_action_keys[NETHACK_ACTIONS_EXTENDED] = {
 #define XX(key, name) key,
     ACTIONS(XX)
 #undef XX
@@ -66,7 +68,7 @@ static bool agents_question(const struct nethack_game *g, bool extended)
 
 static bool base_step(struct nethack_game *g, int action)
 {
-    nethack_game_key(g, keys[action]);
+    nethack_game_key(g, nethack_action_keys[action]);
     for (int sent = 0; !nethack_game_done(g); sent++) {
         if (sent == AUTO_KEYS_MAX)
             return false;
@@ -102,8 +104,8 @@ static int extended_key(const struct nethack_game *g, int action)
 {
     if (!asks(g, NLE_IN_YN) || !(nethack_game_message_has(g, "What do you want to eat") ||
                                  nethack_game_message_has(g, "What do you want to drink")))
-        return keys[action];
-    int item = keys[action] == 'y' ? first_item(nethack_game_obs(g)->message) : 0;
+        return nethack_action_keys[action];
+    int item = nethack_action_keys[action] == 'y' ? first_item(nethack_game_obs(g)->message) : 0;
     return item ? item : KEY_SPACE;
 }
 

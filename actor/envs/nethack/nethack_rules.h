@@ -14,6 +14,7 @@ enum { NETHACK_ACTIONS_BASE = 23, NETHACK_ACTIONS_EXTENDED = 28 };
 
 /* Names of the actions, [NETHACK_ACTIONS_EXTENDED]; the first 23 are the base set. */
 extern const char *const nethack_action_names[NETHACK_ACTIONS_EXTENDED];
+extern const int nethack_action_keys[NETHACK_ACTIONS_EXTENDED]; /* the key of each */
 
 /* One agent step. actions: 23 or 28, which also selects the prompt rules (see nethack_rules.c).
  * False when the game kept asking for more keys than any real game does: the episode is broken. */
