@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_DEPLOY_LAUNCHER_BENCH_H
+#define ONIC_DEPLOY_LAUNCHER_BENCH_H
+
+/* bench.h - ratios measured inside one run, so that neighbours and hardware cancel (performance.md
+ * section 6).
+ *
+ * A benchmark interleaves what it compares (A B A B ...) and reports the median of the ratios with
+ * their spread. Add one: a function in bench_<topic>.c and a line in benches.def. */
+
+#include <stdbool.h>
+
+#include "common/base/err.h"
+#include "common/config/config.h"
+
+enum { BENCH_ROUNDS_MAX = 32 };
+
+struct bench_options {
+    bool quick;               /* fewer rounds, smaller work: a smoke test of the benchmark itself */
+    const struct config *cfg; /* options given on the command line */
+};
+
+/* One result: value in unit, ratio of A to B ("of" says what to what). */
+struct bench_result {
+    const char *name, *unit, *of;
+    double value;           /* median of A's own figure in unit */
+    double value_b;         /* median of B's */
+    double ratio, min, max; /* median and spread of the rounds' ratios */
+    int n;                  /* rounds */
+};
+
+/* Fills r from n rounds of figures a and b; ratio = a / b, or b / a when smaller is better (costs).
+ */
+void bench_ratio(struct bench_result *r, const double *a, const double *b, int n, bool cost);
+
+typedef int bench_function(const struct bench_options *o, struct bench_result *out,
+                           struct onic_err *err);
+
+#define BENCH(id, function, summary) bench_function function;
+#include "deploy/launcher/benches.def"
+#undef BENCH
+
+#endif /* ONIC_DEPLOY_LAUNCHER_BENCH_H */
