@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* test_blas.c - the three products with strides against plain loops. */
+#include "common/base/rng.h"
+#include "common/nn/blas.h"
+#include "tests/onic_test.h"
+
+enum { M = 5, N = 7, K = 9, LD = 13 };
+
+static void products_read_and_write_strided_rows(void **state)
+{
+    (void)state;
+    assert_ok(blas_start(&err));
+    float a[LD * LD], b[LD * LD], start[LD * LD], c[LD * LD];
+    struct rng r = rng_stream(1, "blas", 0, 0, 0);
+    for (int i = 0; i < LD * LD; i++)
+        a[i] = rng_normal(&r), b[i] = rng_normal(&r), start[i] = rng_normal(&r);
+    for (int form = 0; form < 3; form++)
+        for (int beta = 0; beta < 2; beta++) {
+            memcpy(c, start, sizeof c);
+            (form == 0   ? blas_nn
+             : form == 1 ? blas_nt
+                         : blas_tn)(c, LD, a, LD, b, LD, M, N, K, (float)beta);
+            for (int i = 0; i < LD; i++)
+                for (int j = 0; j < LD; j++) {
+                    double want = (double)start[i * LD + j];
+                    if (i < M && j < N) {
+                        want *= beta;
+                        for (int k = 0; k < K; k++)
+                            want += (double)(form == 2 ? a[k * LD + i] : a[i * LD + k]) *
+                                    (double)(form == 1 ? b[j * LD + k] : b[k * LD + j]);
+                    }
+                    assert_close(c[i * LD + j], want, 1e-5, 1e-5);
+                }
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(products_read_and_write_strided_rows),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
