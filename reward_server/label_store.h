@@ -88,8 +88,7 @@ struct label_counts {
 };
 int label_store_counts(struct label_store *s, struct label_counts *out, struct onic_err *err);
 
-/* --- the reward server
- * ------------------------------------------------------------------------------ */
+/* --- the reward server ----------------------------------------------------------------- */
 
 /* The identity of everything asked and answered from now on. */
 int label_store_use(struct label_store *s, const struct label_identity *id, struct onic_err *err);
@@ -133,8 +132,7 @@ int label_store_unanswered(struct label_store *s, int max,
 /* After ONIC_EIO: reopens if it must and commits something small. ONIC_OK = writing works again. */
 int label_store_probe(struct label_store *s, struct onic_err *err);
 
-/* --- `onic labels`
- * ---------------------------------------------------------------------------------- */
+/* --- `onic labels` --------------------------------------------------------------------- */
 
 /* Answered and abstained rows of all identities in id order, after the id `after` (0 = all). each
  * returns 0 to go on, anything else stops and is returned. Damaged rows are skipped and counted in

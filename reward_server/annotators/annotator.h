@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_REWARD_SERVER_ANNOTATORS_ANNOTATOR_H
+#define ONIC_REWARD_SERVER_ANNOTATORS_ANNOTATOR_H
+
+/* annotator.h - the contract of an annotator: one folder, one line in annotators.def.
+ *
+ * An annotator answers captions, each at its own pace, and never makes the server wait: submit
+ * queues, poll hands over what is done. It may use threads of its own; these only ever call `wake`.
+ * Everything else is called from the server's loop thread. Answers depend on the caption, the goal
+ * and the parameters in the identity, on nothing else: a label is kept for ever. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/config/config.h"
+#include "reward_server/annotators/goal.h"
+#include "reward_server/label_store.h"
+
+struct annotator_answer {
+    uint64_t ticket;        /* as given to submit */
+    enum label_state state; /* LABEL_ANSWERED or LABEL_ABSTAINED */
+    double label;           /* 0 or 1 */
+    double confidence;      /* [0, 1] */
+    const char *raw;        /* why, for people; borrowed for the call */
+};
+typedef void (*annotator_done)(void *ctx, const struct annotator_answer *answer);
+
+struct annotator_setup {
+    const struct config *config; /* borrowed for the call of create */
+    const struct goal *goal;     /* borrowed for the annotator's life */
+    uint64_t answered_before;    /* labels in the store: what is left of a first burst */
+    void (*wake)(void *ctx);     /* poll has something to hand over; called from any thread */
+    void *wake_ctx;
+};
+
+struct annotator; /* a plug-in's own struct starts with this one */
+
+struct annotator_vtable {
+    const char *id, *summary;
+    /* ONIC_OK when create can work here, else the reason in one sentence. Cheap. */
+    int (*available)(const struct config *config, struct onic_err *err);
+    int (*create)(struct annotator **out, const struct annotator_setup *setup,
+                  struct onic_err *err);
+    void (*free)(struct annotator *a); /* forgets what was not handed over */
+    /* model and parameters of the labels' identity; pointers live as long as the annotator */
+    void (*identity)(const struct annotator *a, const char **model, const char **parameters);
+    int (*window)(const struct annotator *a); /* captions it wants at once, >= 1 */
+    /* Copies the caption (1..LABEL_CAPTION_MAX bytes). At most `window` are submitted and not
+     * answered. */
+    void (*submit)(struct annotator *a, uint64_t ticket, const char *caption, size_t len);
+    /* Hands over what is done; returns how many. */
+    int (*poll)(struct annotator *a, annotator_done done, void *ctx);
+    /* clock_ms() at which poll should be called next; -1 = wake will say. */
+    int64_t (*due_ms)(const struct annotator *a);
+    /* Takes back what no answer is being made for; each ticket is called once. Returns how many. */
+    int (*cancel)(struct annotator *a, void (*taken)(void *ctx, uint64_t ticket), void *ctx);
+    /* "" when ready, else what it is doing; a broken annotator returns its code and sentence. */
+    int (*status)(const struct annotator *a, char text[160], struct onic_err *err);
+};
+
+struct annotator {
+    const struct annotator_vtable *v;
+};
+
+/* registry.c */
+const struct annotator_vtable *annotator_find(const char *id); /* NULL when unknown */
+const struct annotator_vtable *annotator_at(int index);        /* NULL at the end */
+/* The vtable for annotator.id, "auto" resolved: embedding where its model is present, else rules,
+ * with the reason in note ("" otherwise). */
+int annotator_choose(const struct annotator_vtable **out, const struct config *config,
+                     char note[ONIC_ERR_MSG_MAX], struct onic_err *err);
+
+#endif /* ONIC_REWARD_SERVER_ANNOTATORS_ANNOTATOR_H */

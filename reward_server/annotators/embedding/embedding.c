@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: MIT */
+/* embedding.c - a real sentence-embedding model as annotator.
+ *
+ * One worker thread does all the thinking, so the server's loop never waits for it. It first embeds
+ * the anchors and the caption pool (kept in a file: vectors.h), then the captions handed to it.
+ * Captions that stand in the pool are answered from the pool's vectors without any work.
+ *
+ * The model would take a whole core from the actors. So after a first burst of captions (a run
+ * learns most from its first labels) a token bucket holds the worker to a share of the usable
+ * cores: it earns share * cores nanoseconds of CPU time per nanosecond and pays what its thread
+ * clock says each caption cost. It works while the balance is not negative, so one caption is never
+ * refused for ever.
+ *
+ * Threads: `lock` guards both rings, progress and stop. Everything else is written before the
+ * thread starts or belongs to the worker. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/base/clock.h"
+#include "common/base/cpu.h"
+#include "common/base/paths.h"
+#include "common/base/strmap.h"
+#include "common/base/xmalloc.h"
+#include "reward_server/annotators/annotator.h"
+#include "reward_server/annotators/embedding/engine.h"
+#include "reward_server/annotators/embedding/margin.h"
+#include "reward_server/annotators/embedding/vectors.h"
+
+enum { EMBEDDING_WINDOW = 32 };
+static const double bucket_seconds = 0.5; /* balance never grows beyond so many seconds' earnings */
+
+struct embedding_item {
+    uint64_t ticket;
+    size_t len;
+    char caption[LABEL_CAPTION_MAX + 1];
+};
+
+struct embedding_answer {
+    struct annotator_answer answer;
+    char raw[LABEL_RAW_MAX];
+};
+
+enum embedding_state { WARMING, READY, BROKEN };
+
+struct embedding {
+    struct annotator base;
+    const struct goal *goal;
+    struct engine *engine;
+    int dim;
+    double threshold;
+    char parameters[128], cache[PATHS_MAX + 32];
+    void (*wake)(void *ctx);
+    void *wake_ctx;
+
+    float *pool, *mean;         /* [npool, dim] raw vectors, [dim] */
+    float *positive, *negative; /* [npositive, dim], [nnegative, dim], centred */
+    struct strmap *pool_index;  /* caption -> row of pool */
+    double earn;                /* CPU ns earned per ns */
+    double balance_ns;
+    int64_t earned_at;
+    uint64_t burst_left;
+
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t work;
+    bool stop;
+    enum embedding_state state;
+    int warmed; /* sentences embedded so far */
+    struct embedding_item in[EMBEDDING_WINDOW];
+    struct embedding_answer out[EMBEDDING_WINDOW];
+    int in_head, in_count, out_head, out_count;
+};
+
+static struct embedding *self(struct annotator *a)
+{
+    return (struct embedding *)a;
+}
+
+/* --- the worker ------------------------------------------------------------------------ */
+
+static bool stopping(struct embedding *e)
+{
+    pthread_mutex_lock(&e->lock);
+    bool stop = e->stop;
+    pthread_mutex_unlock(&e->lock);
+    return stop;
+}
+
+static bool embed_all(struct embedding *e, char *const *texts, int n, float *rows)
+{
+    for (int i = 0; i < n; i++) {
+        if (stopping(e) ||
+            engine_embed(e->engine, texts[i], rows + (size_t)i * (size_t)e->dim) != 0)
+            return false;
+        pthread_mutex_lock(&e->lock);
+        e->warmed++;
+        pthread_mutex_unlock(&e->lock);
+    }
+    return true;
+}
+
+static bool warm_up(struct embedding *e)
+{
+    const struct goal *g = e->goal;
+    char name[33];
+    vectors_name(name, engine_model(e->engine), g->pool, g->npool);
+    if (!vectors_read(e->cache, name, e->pool, g->npool, e->dim)) {
+        if (!embed_all(e, g->pool, g->npool, e->pool))
+            return false;
+        vectors_write(e->cache, name, e->pool, g->npool, e->dim);
+    }
+    margin_mean(e->mean, e->pool, g->npool, e->dim);
+    if (!embed_all(e, g->positive, g->npositive, e->positive) ||
+        !embed_all(e, g->negative, g->nnegative, e->negative))
+        return false;
+    for (int i = 0; i < g->npositive; i++)
+        margin_centre(e->positive + (size_t)i * (size_t)e->dim, e->mean, e->dim);
+    for (int i = 0; i < g->nnegative; i++)
+        margin_centre(e->negative + (size_t)i * (size_t)e->dim, e->mean, e->dim);
+    return true;
+}
+
+static void earn(struct embedding *e)
+{
+    int64_t now = clock_ns();
+    e->balance_ns += e->earn * (double)(now - e->earned_at);
+    e->earned_at = now;
+    if (e->balance_ns > e->earn * bucket_seconds * 1e9)
+        e->balance_ns = e->earn * bucket_seconds * 1e9;
+}
+
+/* Waits until the balance is not negative; called with the lock held. */
+static void wait_for_budget(struct embedding *e)
+{
+    for (earn(e); !e->stop && e->burst_left == 0 && e->balance_ns < 0; earn(e)) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        int64_t ns = until.tv_nsec + (int64_t)(-e->balance_ns / e->earn) + 1;
+        until.tv_sec += ns / 1000000000;
+        until.tv_nsec = (long)(ns % 1000000000);
+        pthread_cond_timedwait(&e->work, &e->lock, &until);
+    }
+}
+
+static void judge(struct embedding *e, const struct embedding_item *item,
+                  struct embedding_answer *out)
+{
+    char text[2 * LABEL_CAPTION_MAX + 1];
+    float x[8192];
+    const struct goal *g = e->goal;
+    out->answer = (struct annotator_answer){.ticket = item->ticket, .state = LABEL_ANSWERED};
+    if (g->no_preference) {
+        out->answer.confidence = 1;
+        snprintf(out->raw, sizeof out->raw, "no preference");
+        return;
+    }
+    goal_utf8(item->caption, item->len, text);
+    const uint64_t *row = strmap_get(e->pool_index, text, strlen(text));
+    if (row) {
+        memcpy(x, e->pool + *row * (size_t)e->dim, (size_t)e->dim * sizeof *x);
+    } else {
+        int64_t before = clock_cpu_ns();
+        if (engine_embed(e->engine, text, x) != 0) {
+            out->answer.state = LABEL_ABSTAINED;
+            snprintf(out->raw, sizeof out->raw, "the engine could not embed the caption");
+            return;
+        }
+        if (e->burst_left)
+            e->burst_left--;
+        else
+            e->balance_ns -= (double)(clock_cpu_ns() - before);
+    }
+    margin_centre(x, e->mean, e->dim);
+    struct margin m = margin_of(x, e->positive, g->npositive, e->negative, g->nnegative, e->dim);
+    out->answer.label = m.value > e->threshold;
+    out->answer.confidence = margin_confidence(m.value, e->threshold);
+    snprintf(out->raw, sizeof out->raw, "margin %.4f = %.4f \"%.150s\" - %.4f \"%.150s\" on %s",
+             m.value, m.positive, g->positive[m.positive_index], m.negative,
+             g->negative[m.negative_index], cpu_path());
+}
+
+static void *worker(void *arg)
+{
+    struct embedding *e = arg;
+    bool warm = e->goal->no_preference || warm_up(e);
+    pthread_mutex_lock(&e->lock);
+    e->state = warm ? READY : BROKEN;
+    e->earned_at = clock_ns();
+    while (warm && !e->stop) {
+        if (e->in_count == 0) {
+            pthread_cond_wait(&e->work, &e->lock);
+            continue;
+        }
+        wait_for_budget(e);
+        if (e->stop || e->in_count == 0) /* cancelled meanwhile */
+            continue;
+        struct embedding_item item = e->in[e->in_head];
+        e->in_head = (e->in_head + 1) % EMBEDDING_WINDOW;
+        e->in_count--;
+        pthread_mutex_unlock(&e->lock);
+        struct embedding_answer out;
+        judge(e, &item, &out);
+        pthread_mutex_lock(&e->lock);
+        ONIC_ASSERT(e->out_count < EMBEDDING_WINDOW);
+        e->out[(e->out_head + e->out_count++) % EMBEDDING_WINDOW] = out;
+        e->wake(e->wake_ctx);
+    }
+    pthread_mutex_unlock(&e->lock);
+    e->wake(e->wake_ctx);
+    return NULL;
+}
+
+/* --- the loop's side ------------------------------------------------------------------- */
+
+static int embedding_available(const struct config *config, struct onic_err *err)
+{
+    return engine_available(config->embedding_model_dir, err);
+}
+
+static void set_up(struct embedding *e, const struct annotator_setup *setup)
+{
+    const struct goal *g = setup->goal;
+    const struct config *c = setup->config;
+    e->goal = g;
+    e->wake = setup->wake;
+    e->wake_ctx = setup->wake_ctx;
+    e->dim = engine_dim(e->engine);
+    e->threshold = c->embedding_threshold == -1 ? g->threshold : c->embedding_threshold;
+    e->earn = c->embedding_cpu_share * cpu_usable();
+    uint64_t burst = (uint64_t)c->embedding_burst;
+    e->burst_left = burst > setup->answered_before ? burst - setup->answered_before : 0;
+    snprintf(e->parameters, sizeof e->parameters, "query threshold=%.9g", e->threshold);
+    char cache[PATHS_MAX];
+    if (paths_cache_dir(cache, sizeof cache, NULL) == ONIC_OK)
+        snprintf(e->cache, sizeof e->cache, "%s/vectors", cache);
+    size_t dim = (size_t)e->dim;
+    e->pool = xcalloc((size_t)g->npool * dim + 1, sizeof *e->pool);
+    e->mean = xcalloc(dim, sizeof *e->mean);
+    e->positive = xcalloc((size_t)g->npositive * dim + 1, sizeof *e->positive);
+    e->negative = xcalloc((size_t)g->nnegative * dim + 1, sizeof *e->negative);
+    e->pool_index = strmap_create((size_t)g->npool);
+    for (int i = 0; i < g->npool; i++)
+        *strmap_put(e->pool_index, g->pool[i], strlen(g->pool[i]), NULL) = (uint64_t)i;
+}
+
+static void release(struct embedding *e)
+{
+    strmap_free(e->pool_index);
+    free(e->pool);
+    free(e->mean);
+    free(e->positive);
+    free(e->negative);
+    engine_close(e->engine);
+    free(e);
+}
+
+static int embedding_create(struct annotator **out, const struct annotator_setup *setup,
+                            struct onic_err *err)
+{
+    struct embedding *e = xcalloc(1, sizeof *e);
+    int rc = engine_open(&e->engine, setup->config->embedding_model_dir, err);
+    if (rc != ONIC_OK) {
+        free(e);
+        return rc;
+    }
+    set_up(e, setup);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&e->lock, NULL);
+    pthread_cond_init(&e->work, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    if (pthread_create(&e->thread, NULL, worker, e) != 0) {
+        pthread_cond_destroy(&e->work);
+        pthread_mutex_destroy(&e->lock);
+        release(e);
+        return err_set(err, ONIC_EIO, "cannot start the thread of the sentence model");
+    }
+    *out = &e->base;
+    return ONIC_OK;
+}
+
+static void embedding_free(struct annotator *a)
+{
+    if (!a)
+        return;
+    struct embedding *e = self(a);
+    pthread_mutex_lock(&e->lock);
+    e->stop = true;
+    pthread_cond_signal(&e->work);
+    pthread_mutex_unlock(&e->lock);
+    pthread_join(e->thread, NULL);
+    pthread_cond_destroy(&e->work);
+    pthread_mutex_destroy(&e->lock);
+    release(e);
+}
+
+static void embedding_identity(const struct annotator *a, const char **model,
+                               const char **parameters)
+{
+    const struct embedding *e = (const struct embedding *)a;
+    *model = engine_model(e->engine);
+    *parameters = e->parameters;
+}
+
+static int embedding_window(const struct annotator *a)
+{
+    (void)a;
+    return EMBEDDING_WINDOW;
+}
+
+static void embedding_submit(struct annotator *a, uint64_t ticket, const char *caption, size_t len)
+{
+    struct embedding *e = self(a);
+    ONIC_ASSERT(len <= LABEL_CAPTION_MAX);
+    pthread_mutex_lock(&e->lock);
+    ONIC_ASSERT(e->in_count < EMBEDDING_WINDOW);
+    struct embedding_item *item = &e->in[(e->in_head + e->in_count++) % EMBEDDING_WINDOW];
+    item->ticket = ticket;
+    item->len = len;
+    memcpy(item->caption, caption, len);
+    item->caption[len] = '\0';
+    pthread_cond_signal(&e->work);
+    pthread_mutex_unlock(&e->lock);
+}
+
+static int embedding_poll(struct annotator *a, annotator_done done, void *ctx)
+{
+    struct embedding *e = self(a);
+    int n = 0;
+    for (;; n++) {
+        struct embedding_answer one;
+        pthread_mutex_lock(&e->lock);
+        bool any = e->out_count > 0;
+        if (any) {
+            one = e->out[e->out_head];
+            e->out_head = (e->out_head + 1) % EMBEDDING_WINDOW;
+            e->out_count--;
+        }
+        pthread_mutex_unlock(&e->lock);
+        if (!any)
+            return n;
+        one.answer.raw = one.raw;
+        done(ctx, &one.answer);
+    }
+}
+
+static int64_t embedding_due_ms(const struct annotator *a)
+{
+    (void)a;
+    return -1;
+}
+
+static int embedding_cancel(struct annotator *a, void (*taken)(void *ctx, uint64_t ticket),
+                            void *ctx)
+{
+    struct embedding *e = self(a);
+    uint64_t ticket[EMBEDDING_WINDOW];
+    pthread_mutex_lock(&e->lock);
+    int n = e->in_count;
+    for (int i = 0; i < n; i++)
+        ticket[i] = e->in[(e->in_head + i) % EMBEDDING_WINDOW].ticket;
+    e->in_count = 0;
+    pthread_cond_signal(&e->work);
+    pthread_mutex_unlock(&e->lock);
+    for (int i = 0; i < n; i++)
+        taken(ctx, ticket[i]);
+    return n;
+}
+
+static int embedding_status(const struct annotator *a, char text[160], struct onic_err *err)
+{
+    struct embedding *e = (struct embedding *)(uintptr_t)a; /* the lock is not part of its value */
+    const struct goal *g = e->goal;
+    pthread_mutex_lock(&e->lock);
+    enum embedding_state state = e->state;
+    int warmed = e->warmed;
+    pthread_mutex_unlock(&e->lock);
+    text[0] = '\0';
+    if (state == WARMING)
+        snprintf(text, 160, "warming up: %d of %d sentences embedded", warmed,
+                 g->npool + g->npositive + g->nnegative);
+    if (state == BROKEN)
+        return err_set(err, ONIC_EINTERNAL,
+                       "the sentence model failed on a sentence of goal %s or its "
+                       "pool",
+                       g->path);
+    return ONIC_OK;
+}
+
+extern const struct annotator_vtable annotator_embedding;
+const struct annotator_vtable annotator_embedding = {
+    .id = "embedding",
+    .summary = "sentence-embedding model in this process: nearest anchor of the goal file",
+    .available = embedding_available,
+    .create = embedding_create,
+    .free = embedding_free,
+    .identity = embedding_identity,
+    .window = embedding_window,
+    .submit = embedding_submit,
+    .poll = embedding_poll,
+    .due_ms = embedding_due_ms,
+    .cancel = embedding_cancel,
+    .status = embedding_status,
+};

@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: MIT */
+/* goal.c - reading goal files and caption pools; matching patterns.
+ *
+ * Errors are for the person who edits the file: they name file and line and say what belongs there.
+ * Unknown keys are refused, because a misspelt `postive:` would otherwise silently teach the agent
+ * something else. Patterns are globs (what people expect) with regular expressions as a way out;
+ * glob matching backtracks only to the last star, so hostile captions cost at most len * pattern
+ * steps. */
+#include "reward_server/annotators/goal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <xxhash.h>
+#include <yaml.h>
+
+#include "common/base/buf.h"
+#include "common/base/xmalloc.h"
+
+/* --- matching -------------------------------------------------------------------------- */
+
+bool goal_glob(const char *pattern, const char *text)
+{
+    const char *star = NULL, *retry = NULL;
+    while (*text) {
+        if (*pattern == '*') {
+            star = pattern++;
+            retry = text;
+        } else if (*pattern == '?' || (*pattern && *pattern == *text)) {
+            pattern++;
+            text++;
+        } else if (star) {
+            pattern = star + 1;
+            text = ++retry;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*')
+        pattern++;
+    return *pattern == '\0';
+}
+
+int goal_match(const struct goal *g, const char *caption)
+{
+    for (int i = 0; i < g->nrules; i++) {
+        const struct goal_rule *rule = &g->rules[i];
+        if (rule->is_regex ? regexec(&rule->regex, caption, 0, NULL, 0) == 0
+                           : goal_glob(rule->pattern, caption))
+            return i;
+    }
+    return GOAL_NO_RULE;
+}
+
+/* Length of a valid UTF-8 sequence of at least two bytes at s, else 0. */
+static size_t utf8_sequence(const unsigned char *s, size_t left)
+{
+    size_t n = s[0] >= 0xC2 && s[0] <= 0xDF   ? 2
+               : s[0] >= 0xE0 && s[0] <= 0xEF ? 3
+               : s[0] >= 0xF0 && s[0] <= 0xF4 ? 4
+                                              : 0;
+    if (n == 0 || n > left)
+        return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((s[i] & 0xC0) != 0x80)
+            return 0;
+    return n;
+}
+
+void goal_utf8(const char *bytes, size_t len, char *out)
+{
+    for (size_t i = 0; i < len;) {
+        unsigned char c = (unsigned char)bytes[i];
+        size_t n = c >= 0x80 ? utf8_sequence((const unsigned char *)bytes + i, len - i) : 0;
+        if (n) {
+            memcpy(out, bytes + i, n);
+            out += n;
+            i += n;
+            continue;
+        }
+        if (c >= 0x80) {
+            *out++ = (char)(0xC0 | c >> 6);
+            *out++ = (char)(0x80 | (c & 0x3F));
+        } else {
+            *out++ = c < 0x20 || c == 0x7F ? ' ' : (char)c;
+        }
+        i++;
+    }
+    *out = '\0';
+}
+
+/* --- reading --------------------------------------------------------------------------- */
+
+static int read_whole(const char *path, struct buf *out, struct onic_err *err)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        return err_set(err, ONIC_ECONFIG, "cannot read %s: %s", path, strerror(errno));
+    char chunk[4096];
+    size_t n;
+    int rc = ONIC_OK;
+    while (rc == ONIC_OK && (n = fread(chunk, 1, sizeof chunk, f)) > 0)
+        rc = buf_append(out, chunk, n);
+    if (ferror(f))
+        rc = err_set(err, ONIC_ECONFIG, "cannot read %s: %s", path, strerror(errno));
+    else if (rc != ONIC_OK)
+        err_set(err, rc = ONIC_ECONFIG, "%s is larger than %d bytes", path, GOAL_FILE_MAX_BYTES);
+    fclose(f);
+    return rc;
+}
+
+struct reader {
+    struct goal *goal;
+    yaml_document_t doc;
+    struct onic_err *err;
+};
+
+static int complain(struct reader *r, const yaml_node_t *node, const char *what)
+{
+    return err_set(r->err, ONIC_ECONFIG, "%s:%d: %s", r->goal->path,
+                   (int)(node ? node->start_mark.line + 1 : 1), what);
+}
+
+static const char *scalar(const yaml_node_t *node)
+{
+    return node && node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value : NULL;
+}
+
+static int read_texts(struct reader *r, const yaml_node_t *node, char ***out, int *count)
+{
+    if (node->type != YAML_SEQUENCE_NODE)
+        return complain(r, node, "a list of sentences belongs here, one per line after \"- \"");
+    size_t n = (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
+    if (*out)
+        return complain(r, node, "this key is given twice");
+    if (n > GOAL_TEXTS_MAX)
+        return complain(r, node, "this list is too long");
+    *out = xcalloc(n + 1, sizeof **out);
+    for (size_t i = 0; i < n; i++) {
+        const yaml_node_t *item =
+            yaml_document_get_node(&r->doc, node->data.sequence.items.start[i]);
+        const char *text = scalar(item);
+        if (!text || !*text || strlen(text) > 512)
+            return complain(r, item, "a sentence of 1 to 512 bytes belongs here");
+        (*out)[(*count)++] = xstrdup(text);
+    }
+    return ONIC_OK;
+}
+
+static int read_rule(struct reader *r, const yaml_node_t *item, struct goal_rule *rule)
+{
+    const yaml_node_t *key = NULL, *value = NULL;
+    if (item->type == YAML_MAPPING_NODE &&
+        item->data.mapping.pairs.top - item->data.mapping.pairs.start == 1) {
+        key = yaml_document_get_node(&r->doc, item->data.mapping.pairs.start->key);
+        value = yaml_document_get_node(&r->doc, item->data.mapping.pairs.start->value);
+    }
+    const char *pattern = scalar(key), *label = scalar(value);
+    if (!pattern || !*pattern || !label)
+        return complain(r, item, "a rule is written - \"pattern\": 1 (or 0, or abstain)");
+    if (!strcmp(label, "0") || !strcmp(label, "1"))
+        rule->label = *label - '0';
+    else if (!strcmp(label, "abstain"))
+        rule->label = GOAL_RULE_ABSTAIN;
+    else
+        return complain(r, value, "the label of a rule is 1, 0 or abstain");
+    size_t len = strlen(pattern);
+    rule->pattern = xstrdup(pattern);
+    if (len < 3 || pattern[0] != '/' || pattern[len - 1] != '/')
+        return ONIC_OK;
+    char *inner = xstrdup(pattern + 1);
+    inner[len - 2] = '\0';
+    int bad = regcomp(&rule->regex, inner, REG_EXTENDED | REG_NOSUB);
+    free(inner);
+    if (bad)
+        return complain(r, key, "this regular expression is not valid");
+    rule->is_regex = true;
+    return ONIC_OK;
+}
+
+static int read_rules(struct reader *r, const yaml_node_t *node)
+{
+    struct goal *g = r->goal;
+    if (node->type != YAML_SEQUENCE_NODE)
+        return complain(r, node, "a list of rules belongs here: - \"pattern\": 1");
+    size_t n = (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
+    if (g->rules)
+        return complain(r, node, "this key is given twice");
+    if (n > GOAL_TEXTS_MAX)
+        return complain(r, node, "this list is too long");
+    g->rules = xcalloc(n + 1, sizeof *g->rules);
+    for (size_t i = 0; i < n; i++) {
+        int rc = read_rule(r, yaml_document_get_node(&r->doc, node->data.sequence.items.start[i]),
+                           &g->rules[i]);
+        g->nrules += g->rules[i].pattern != NULL;
+        if (rc != ONIC_OK)
+            return rc;
+    }
+    return ONIC_OK;
+}
+
+static int read_key(struct reader *r, const yaml_node_t *key, const yaml_node_t *value)
+{
+    struct goal *g = r->goal;
+    const char *name = scalar(key), *text = scalar(value);
+    if (!name)
+        return complain(r, key, "a key such as positive: belongs here");
+    if (!strcmp(name, "positive"))
+        return read_texts(r, value, &g->positive, &g->npositive);
+    if (!strcmp(name, "negative"))
+        return read_texts(r, value, &g->negative, &g->nnegative);
+    if (!strcmp(name, "environments"))
+        return read_texts(r, value, &g->environments, &g->nenvironments);
+    if (!strcmp(name, "rules"))
+        return read_rules(r, value);
+    if (!strcmp(name, "description") && text) {
+        free(g->description);
+        g->description = xstrdup(text);
+        return ONIC_OK;
+    }
+    if (!strcmp(name, "preference")) {
+        g->no_preference = text && !strcmp(text, "none");
+        return g->no_preference ? ONIC_OK : complain(r, value, "preference can only be none");
+    }
+    if (!strcmp(name, "threshold")) {
+        char *end = NULL;
+        g->threshold = text ? strtod(text, &end) : 0;
+        if (text && end != text && !*end && g->threshold >= -2 && g->threshold <= 2)
+            return ONIC_OK;
+        return complain(r, value, "threshold is a number from -2 to 2");
+    }
+    return complain(
+        r, key,
+        "unknown key; known: description, environments, positive, negative, threshold, rules, "
+        "preference");
+}
+
+static int check_complete(struct reader *r)
+{
+    struct goal *g = r->goal;
+    if (g->no_preference && !g->npositive && !g->nnegative && !g->nrules)
+        return ONIC_OK;
+    if (g->no_preference)
+        return complain(r, NULL, "preference: none stands alone, without anchors or rules");
+    if (!g->npositive || !g->nnegative)
+        return complain(
+            r, NULL,
+            "the goal has no anchors; add at least one sentence under positive: and one under "
+            "negative:");
+    if (!g->nrules)
+        return complain(r, NULL,
+                        "the goal has no rules; add at least one - \"pattern\": 1 under rules:");
+    return ONIC_OK;
+}
+
+static int parse(struct goal *g, const struct buf *text, struct onic_err *err)
+{
+    struct reader r = {.goal = g, .err = err};
+    yaml_parser_t parser;
+    ONIC_ASSERT(yaml_parser_initialize(&parser));
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text->data, text->len);
+    if (!yaml_parser_load(&parser, &r.doc)) {
+        int rc = err_set(err, ONIC_ECONFIG, "%s:%d: %s", g->path, (int)parser.problem_mark.line + 1,
+                         parser.problem ? parser.problem : "not YAML");
+        yaml_parser_delete(&parser);
+        return rc;
+    }
+    int rc = ONIC_OK;
+    yaml_node_t *root = yaml_document_get_root_node(&r.doc);
+    if (!root || root->type != YAML_MAPPING_NODE)
+        rc = complain(&r, root, "a goal file is a list of keys such as positive: and negative:");
+    for (yaml_node_pair_t *p = rc == ONIC_OK ? root->data.mapping.pairs.start : NULL;
+         rc == ONIC_OK && p < root->data.mapping.pairs.top; p++)
+        rc = read_key(&r, yaml_document_get_node(&r.doc, p->key),
+                      yaml_document_get_node(&r.doc, p->value));
+    if (rc == ONIC_OK)
+        rc = check_complete(&r);
+    yaml_document_delete(&r.doc);
+    yaml_parser_delete(&parser);
+    return rc;
+}
+
+static int read_pool(struct goal *g, struct buf *text, const char *path, struct onic_err *err)
+{
+    int lines = 1;
+    for (size_t i = 0; i < text->len; i++)
+        lines += text->data[i] == '\n';
+    if (lines > GOAL_TEXTS_MAX)
+        return err_set(err, ONIC_ECONFIG, "%s has more than %d lines", path, GOAL_TEXTS_MAX);
+    g->pool = xcalloc((size_t)lines + 1, sizeof *g->pool);
+    char *save = NULL;
+    for (char *line = strtok_r(text->data, "\r\n", &save); line;
+         line = strtok_r(NULL, "\r\n", &save)) {
+        size_t len = strnlen(line, 512);
+        if (line[0] == '#')
+            continue;
+        g->pool[g->npool] = xcalloc(2 * len + 1, 1);
+        goal_utf8(line, len, g->pool[g->npool++]);
+    }
+    if (g->npool < 2)
+        return err_set(err, ONIC_ECONFIG, "%s has %d captions, the sentence model needs at least 2",
+                       path, g->npool);
+    return ONIC_OK;
+}
+
+static void hash_version(struct goal *g, const struct buf *file, const struct buf *pool)
+{
+    uint64_t sizes[2] = {file->len, pool->len};
+    XXH3_state_t *state = XXH3_createState();
+    ONIC_ASSERT(state);
+    XXH3_128bits_reset(state);
+    XXH3_128bits_update(state, sizes, sizeof sizes);
+    XXH3_128bits_update(state, file->data, file->len);
+    XXH3_128bits_update(state, pool->data, pool->len);
+    XXH128_hash_t h = XXH3_128bits_digest(state);
+    XXH3_freeState(state);
+    snprintf(g->version, sizeof g->version, "%016llx%016llx", (unsigned long long)h.high64,
+             (unsigned long long)h.low64);
+}
+
+static int load_files(struct goal *g, const char *folder, struct onic_err *err)
+{
+    char pool_path[4200];
+    struct buf file, pool;
+    buf_init(&file, GOAL_FILE_MAX_BYTES);
+    buf_init(&pool, GOAL_FILE_MAX_BYTES);
+    snprintf(pool_path, sizeof pool_path, "%s/pool.txt", folder);
+    int rc = read_whole(g->path, &file, err);
+    if (rc == ONIC_OK)
+        rc = parse(g, &file, err);
+    if (rc == ONIC_OK)
+        rc = read_whole(pool_path, &pool, err);
+    if (rc == ONIC_OK) {
+        hash_version(g, &file, &pool);
+        rc = read_pool(g, &pool, pool_path, err);
+    }
+    buf_release(&file);
+    buf_release(&pool);
+    return rc;
+}
+
+/* --- finding --------------------------------------------------------------------------- */
+
+/* Calls each with the name of every goal (domain given) or domain (NULL) that is there. */
+static void list(const char *folder, const char *suffix, void (*each)(void *ctx, const char *name),
+                 void *ctx)
+{
+    struct dirent **entry = NULL;
+    int n = scandir(folder, &entry, NULL, alphasort);
+    for (int i = 0; i < n; i++) {
+        size_t len = strlen(entry[i]->d_name), end = strlen(suffix);
+        char name[256];
+        snprintf(name, sizeof name, "%s", entry[i]->d_name);
+        bool fits =
+            name[0] != '.' && len > end && len < sizeof name && !strcmp(name + len - end, suffix);
+        if (fits && !end) { /* a domain is a folder */
+            char path[4400];
+            struct stat st;
+            snprintf(path, sizeof path, "%s/%s", folder, name);
+            fits = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+        }
+        if (fits) {
+            name[len - end] = '\0';
+            each(ctx, name);
+        }
+        free(entry[i]);
+    }
+    free(entry);
+}
+
+static void add_name(void *ctx, const char *name)
+{
+    struct buf *b = ctx;
+    buf_printf(b, "%s%s", b->len ? ", " : "", name);
+}
+
+static int unknown(const char *option, const char *value, const char *folder, const char *suffix,
+                   struct onic_err *err)
+{
+    struct buf names;
+    buf_init(&names, 700);
+    list(folder, suffix, add_name, &names);
+    int rc = err_set(err, ONIC_ECONFIG, "%s is \"%.60s\", known in %.200s: %s", option, value,
+                     folder, names.len ? names.data : "none");
+    buf_release(&names);
+    return rc;
+}
+
+int goal_load(struct goal **out, const char *dir, const char *domain, const char *name,
+              struct onic_err *err)
+{
+    char folder[4096];
+    struct stat st;
+    struct goal *g = xcalloc(1, sizeof *g);
+    int rc = ONIC_OK;
+    *out = NULL;
+    const char *slash = strrchr(name, '/');
+    snprintf(g->domain, sizeof g->domain, "%s", domain);
+    if (slash) {
+        snprintf(g->path, sizeof g->path, "%s", name);
+        snprintf(folder, sizeof folder, "%.*s", (int)(slash - name), name);
+        snprintf(g->name, sizeof g->name, "%s", slash + 1);
+        char *dot = strrchr(g->name, '.');
+        if (dot && dot != g->name)
+            *dot = '\0';
+    } else {
+        snprintf(folder, sizeof folder, "%s/%s", dir, domain);
+        snprintf(g->path, sizeof g->path, "%.3900s/%.100s.yaml", folder, name);
+        snprintf(g->name, sizeof g->name, "%s", name);
+        if (!*domain || stat(folder, &st) != 0)
+            rc = unknown("annotator.domain", domain, dir, "", err);
+        else if (stat(g->path, &st) != 0)
+            rc = unknown("annotator.goal", name, folder, ".yaml", err);
+    }
+    if (rc == ONIC_OK)
+        rc = load_files(g, folder, err);
+    if (rc == ONIC_OK)
+        *out = g;
+    else
+        goal_free(g);
+    return rc;
+}
+
+static void free_texts(char **texts, int n)
+{
+    for (int i = 0; i < n; i++)
+        free(texts[i]);
+    free(texts);
+}
+
+void goal_free(struct goal *g)
+{
+    if (!g)
+        return;
+    for (int i = 0; i < g->nrules; i++) {
+        if (g->rules[i].is_regex)
+            regfree(&g->rules[i].regex);
+        free(g->rules[i].pattern);
+    }
+    free(g->rules);
+    free_texts(g->positive, g->npositive);
+    free_texts(g->negative, g->nnegative);
+    free_texts(g->environments, g->nenvironments);
+    free_texts(g->pool, g->npool);
+    free(g->description);
+    free(g);
+}
+
+struct chooser {
+    const char *dir, *domain, *env_id;
+    char best[GOAL_NAME_MAX];
+    size_t best_len;
+    int rc;
+    struct onic_err *err;
+};
+
+static void consider(void *ctx, const char *name)
+{
+    struct chooser *c = ctx;
+    struct goal *g = NULL;
+    if (c->rc != ONIC_OK)
+        return;
+    c->rc = goal_load(&g, c->dir, c->domain, name, c->err);
+    for (int i = 0; c->rc == ONIC_OK && i < g->nenvironments; i++) {
+        size_t len = strlen(g->environments[i]);
+        if (len > c->best_len && goal_glob(g->environments[i], c->env_id)) {
+            c->best_len = len;
+            snprintf(c->best, sizeof c->best, "%.63s", name);
+        }
+    }
+    goal_free(g);
+}
+
+int goal_choose(const char *dir, const char *env_id, char domain[GOAL_NAME_MAX],
+                char name[GOAL_NAME_MAX], struct onic_err *err)
+{
+    if (!strcmp(domain, "auto"))
+        snprintf(domain, GOAL_NAME_MAX, "%.*s", (int)strcspn(env_id, ":"), env_id);
+    if (strcmp(name, "auto") != 0)
+        return ONIC_OK;
+    char folder[4096];
+    snprintf(folder, sizeof folder, "%.3900s/%s", dir, domain);
+    struct chooser c = {.dir = dir, .domain = domain, .env_id = env_id, .err = err};
+    list(folder, ".yaml", consider, &c);
+    if (c.rc != ONIC_OK)
+        return c.rc;
+    if (!c.best_len)
+        return unknown("annotator.goal", "auto", folder, ".yaml", err);
+    snprintf(name, GOAL_NAME_MAX, "%s", c.best);
+    return ONIC_OK;
+}

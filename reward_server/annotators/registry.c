@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* registry.c - annotators.def as a table. */
+#include <stdio.h>
+#include <string.h>
+
+#include "reward_server/annotators/annotator.h"
+
+#define ANNOTATOR(id) extern const struct annotator_vtable annotator_##id;
+#include "reward_server/annotators/annotators.def"
+#undef ANNOTATOR
+
+static const struct annotator_vtable *const table[] = {
+#define ANNOTATOR(id) &annotator_##id,
+#include "reward_server/annotators/annotators.def"
+#undef ANNOTATOR
+};
+
+enum { TABLE_COUNT = sizeof table / sizeof *table };
+
+const struct annotator_vtable *annotator_at(int index)
+{
+    return index >= 0 && index < TABLE_COUNT ? table[index] : NULL;
+}
+
+const struct annotator_vtable *annotator_find(const char *id)
+{
+    for (int i = 0; i < TABLE_COUNT; i++)
+        if (strcmp(table[i]->id, id) == 0)
+            return table[i];
+    return NULL;
+}
+
+int annotator_choose(const struct annotator_vtable **out, const struct config *config,
+                     char note[ONIC_ERR_MSG_MAX], struct onic_err *err)
+{
+    note[0] = '\0';
+    if (strcmp(config->annotator_id, "auto") == 0) {
+        struct onic_err why = {0};
+        *out = annotator_find("embedding");
+        if ((*out)->available(config, &why) != ONIC_OK) {
+            *out = annotator_find("rules");
+            snprintf(note, ONIC_ERR_MSG_MAX, "annotator rules is used: %.900s", why.msg);
+        }
+        return ONIC_OK;
+    }
+    *out = annotator_find(config->annotator_id);
+    if (*out)
+        return (*out)->available(config, err);
+    struct buf known;
+    buf_init(&known, 4096);
+    for (int i = 0; i < TABLE_COUNT; i++)
+        buf_printf(&known, "%s%s", i ? ", " : "", table[i]->id);
+    int rc = err_set(err, ONIC_ECONFIG, "annotator.id is \"%.60s\", must be auto or one of: %s",
+                     config->annotator_id, known.data);
+    buf_release(&known);
+    return rc;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* rules.c - a deterministic stand-in for a language model: the goal's pattern table.
+ *
+ * It can be made as bad as a real one: rules.noise flips labels (one draw per caption and vote
+ * index, so that asking again gives the same wrong answer and another vote an independent one),
+ * rules.latency_ms delays each answer, rules.rate bounds answers per second. Answers wait in a ring
+ * in order of submission; latency is the same for all, so the head is always due first. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "common/base/clock.h"
+#include "common/base/rng.h"
+#include "common/base/xmalloc.h"
+#include "reward_server/annotators/annotator.h"
+
+enum { RULES_WINDOW = 1024 };
+
+struct rules_item {
+    uint64_t ticket;
+    int64_t due_ns;
+    char caption[LABEL_CAPTION_MAX + 1];
+    size_t len;
+};
+
+struct rules {
+    struct annotator base;
+    const struct goal *goal;
+    double noise;
+    int64_t latency_ns, interval_ns; /* interval between answers, 0 = no rate limit */
+    int64_t next_ns;                 /* earliest time of the next answer */
+    int vote, window;
+    char parameters[128];
+    struct rules_item *ring; /* [RULES_WINDOW] */
+    int head, count;
+    uint64_t decode_version; /* hash of the goal version: noise differs between goals */
+};
+
+static struct rules *self(struct annotator *a)
+{
+    return (struct rules *)a;
+}
+
+static const struct rules *cself(const struct annotator *a)
+{
+    return (const struct rules *)a;
+}
+
+static int rules_available(const struct config *config, struct onic_err *err)
+{
+    (void)config, (void)err;
+    return ONIC_OK;
+}
+
+/* As many as are in the making at once: more would only wait here, in order of arrival, instead of
+ * in the server's newest-first queue. */
+static int window_for(const struct config *c)
+{
+    double n = RULES_WINDOW;
+    if (c->rules_rate > 0)
+        n = 1 + c->rules_rate * (c->rules_latency_ms / 1000 + 0.2);
+    else if (c->rules_latency_ms > 0)
+        n = 64;
+    return n < 1 ? 1 : n > RULES_WINDOW ? RULES_WINDOW : (int)n;
+}
+
+static int rules_create(struct annotator **out, const struct annotator_setup *setup,
+                        struct onic_err *err)
+{
+    (void)err;
+    const struct config *c = setup->config;
+    struct rules *r = xcalloc(1, sizeof *r);
+    r->goal = setup->goal;
+    r->noise = c->rules_noise;
+    r->latency_ns = (int64_t)(c->rules_latency_ms * 1e6);
+    r->interval_ns = c->rules_rate > 0 ? (int64_t)(1e9 / c->rules_rate) : 0;
+    r->vote = (int)c->annotator_vote;
+    r->window = window_for(c);
+    r->ring = xcalloc(RULES_WINDOW, sizeof *r->ring);
+    r->decode_version = XXH3_64bits(setup->goal->version, strlen(setup->goal->version));
+    snprintf(r->parameters, sizeof r->parameters, "noise=%.9g", r->noise);
+    *out = &r->base;
+    return ONIC_OK;
+}
+
+static void rules_free(struct annotator *a)
+{
+    if (!a)
+        return;
+    free(self(a)->ring);
+    free(a);
+}
+
+static void rules_identity(const struct annotator *a, const char **model, const char **parameters)
+{
+    *model = "patterns";
+    *parameters = cself(a)->parameters;
+}
+
+static int rules_window(const struct annotator *a)
+{
+    return cself(a)->window;
+}
+
+static void rules_submit(struct annotator *a, uint64_t ticket, const char *caption, size_t len)
+{
+    struct rules *r = self(a);
+    ONIC_ASSERT(r->count < RULES_WINDOW && len <= LABEL_CAPTION_MAX);
+    struct rules_item *item = &r->ring[(r->head + r->count++) % RULES_WINDOW];
+    int64_t now = clock_ns();
+    int64_t start = r->next_ns > now ? r->next_ns : now;
+    r->next_ns = start + r->interval_ns;
+    item->ticket = ticket;
+    item->due_ns = start + r->latency_ns;
+    memcpy(item->caption, caption, len);
+    item->caption[len] = '\0';
+    item->len = len;
+}
+
+static bool flipped(const struct rules *r, const struct rules_item *item)
+{
+    if (r->noise <= 0)
+        return false;
+    struct rng draw = rng_stream(r->decode_version, "rules.noise",
+                                 XXH3_64bits(item->caption, item->len), (uint64_t)r->vote, 0);
+    return rng_double(&draw) < r->noise;
+}
+
+static void answer(const struct rules *r, const struct rules_item *item, annotator_done done,
+                   void *ctx)
+{
+    char raw[LABEL_RAW_MAX];
+    int rule = goal_match(r->goal, item->caption);
+    int label = rule == GOAL_NO_RULE ? 0 : r->goal->rules[rule].label;
+    struct annotator_answer out = {
+        .ticket = item->ticket, .state = LABEL_ANSWERED, .confidence = 1, .raw = raw};
+    if (r->goal->no_preference)
+        snprintf(raw, sizeof raw, "no preference");
+    else if (rule == GOAL_NO_RULE)
+        snprintf(raw, sizeof raw, "no rule matches");
+    else
+        snprintf(raw, sizeof raw, "rule %d: %.400s", rule + 1, r->goal->rules[rule].pattern);
+    if (label == GOAL_RULE_ABSTAIN) {
+        out.state = LABEL_ABSTAINED;
+        out.confidence = 0;
+    } else if (flipped(r, item)) {
+        label = !label;
+        snprintf(raw + strlen(raw), sizeof raw - strlen(raw), " (flipped by rules.noise)");
+    }
+    out.label = label == 1;
+    done(ctx, &out);
+}
+
+static int rules_poll(struct annotator *a, annotator_done done, void *ctx)
+{
+    struct rules *r = self(a);
+    int64_t now = clock_ns();
+    int n = 0;
+    while (r->count > 0 && r->ring[r->head].due_ns <= now) {
+        const struct rules_item *item = &r->ring[r->head];
+        r->head = (r->head + 1) % RULES_WINDOW;
+        r->count--;
+        n++;
+        answer(r, item, done, ctx);
+    }
+    return n;
+}
+
+static int64_t rules_due_ms(const struct annotator *a)
+{
+    const struct rules *r = cself(a);
+    return r->count ? (r->ring[r->head].due_ns + 999999) / 1000000 : -1;
+}
+
+static int rules_cancel(struct annotator *a, void (*taken)(void *ctx, uint64_t ticket), void *ctx)
+{
+    struct rules *r = self(a);
+    int n = r->count;
+    for (; r->count > 0; r->count--, r->head = (r->head + 1) % RULES_WINDOW)
+        taken(ctx, r->ring[r->head].ticket);
+    return n;
+}
+
+static int rules_status(const struct annotator *a, char text[160], struct onic_err *err)
+{
+    (void)a, (void)err;
+    text[0] = '\0';
+    return ONIC_OK;
+}
+
+extern const struct annotator_vtable annotator_rules;
+const struct annotator_vtable annotator_rules = {
+    .id = "rules",
+    .summary = "pattern table of the goal file, with noise, latency and rate like a real model",
+    .available = rules_available,
+    .create = rules_create,
+    .free = rules_free,
+    .identity = rules_identity,
+    .window = rules_window,
+    .submit = rules_submit,
+    .poll = rules_poll,
+    .due_ms = rules_due_ms,
+    .cancel = rules_cancel,
+    .status = rules_status,
+};

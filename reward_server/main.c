@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* main.c - onic-reward-server: options, server, exit code. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/log.h"
+#include "common/config/config.h"
+#include "reward_server/server.h"
+
+static const char usage[] =
+    "onic-reward-server --listen=ADDR [--run-dir DIR | --labels.path FILE] [CONFIG.yaml ...]\n"
+    "Labels captions with an annotator, keeps every label on disk, answers learners.\n";
+
+static enum log_level level_of(const char *name)
+{
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+    for (int i = 0; i < 4; i++)
+        if (strcmp(name, names[i]) == 0)
+            return (enum log_level)i;
+    return LOG_INFO;
+}
+
+int main(int argc, char **argv)
+{
+    static struct config config;
+    struct onic_err err = {0};
+    struct server *server = NULL;
+    struct config_cli cli = {.who = 'R', .program = "onic-reward-server", .usage = usage};
+    log_set_role("reward-server");
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write, as a full disk is */
+    config_defaults(&config);
+    int rc = config_load(&config, argc, argv, &cli, &err);
+    if (rc == ONIC_ESTOPPED)
+        return 0;
+    if (rc == ONIC_OK) {
+        log_set_level(level_of(config.log_level));
+        rc = server_create(&server, &config, &err);
+    }
+    if (rc == ONIC_OK)
+        rc = server_run(server, &err);
+    server_free(server);
+    if (rc != ONIC_OK)
+        fprintf(stderr, "onic-reward-server: %s\n", err.msg);
+    return rc == ONIC_OK ? 0 : err_exit_code(rc);
+}

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT */
+/* server.c - one libuv loop between socket, queue, annotator and store.
+ *
+ *   ask -> known? -> answer from the store
+ *              no -> queue -> intent durable -> annotator -> label durable -> delivered to every
+ * client
+ *
+ * Order is the promise: an intent is on disk before the annotator sees the caption, a label is on
+ * disk before a client hears of it. Answers are collected for a few milliseconds and committed as
+ * one group. A client that is gone or full is not waited for: it asks again and is answered from
+ * the store.
+ *
+ * When the disk does not take a label: stop asking (never pay for what cannot be kept), keep what
+ * was answered in memory, keep answering known captions, try a small commit every 10 s, give up
+ * after a grace of 15 minutes with exit code 74.
+ *
+ * The ZeroMQ descriptor is edge-triggered: it may stay silent although messages wait, so the socket
+ * is drained after every readable event, after every send and on every tick. */
+#include "reward_server/server_impl.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+
+static void quit(struct server *s, int code)
+{
+    s->exit_code = code;
+    uv_stop(&s->loop);
+}
+
+/* --- the store ------------------------------------------------------------------------- */
+
+/* A failed write: pause, or end when the store itself is damaged. */
+static void store_failed(struct server *s, const struct onic_err *why)
+{
+    if (why->code == ONIC_EDAMAGED) {
+        if (s->err)
+            *s->err = *why;
+        quit(s, why->code);
+        return;
+    }
+    if (!s->full_since) {
+        s->full_since = clock_ms();
+        log_error("labels cannot be kept: asking stops until the store can be written again",
+                  kv("why", (const char *)why->msg));
+    }
+    s->probe_at = clock_ms() + PROBE_MS;
+}
+
+static void fill_label(struct annot_label *out, const struct server *s, const char *caption,
+                       size_t len)
+{
+    *out = (struct annot_label){.caption = caption, .caption_len = len};
+    snprintf(out->source, sizeof out->source, "%s", s->identity.annotator);
+}
+
+static void deliver_row(struct server *s, uint64_t client, const struct label_row *row)
+{
+    struct annot_label label;
+    fill_label(&label, s, row->caption, row->caption_len);
+    label.id = row->id;
+    label.state = row->state == LABEL_ANSWERED ? ANNOT_LABEL : ANNOT_ABSTAIN;
+    label.label = (float)row->label;
+    label.confidence = (float)row->confidence;
+    label.asked_at = row->asked_at;
+    label.answered_at = row->answered_at;
+    if (annot_server_send(s->socket, client, &label, 1) && !row->delivered)
+        label_store_delivered(s->store, row->id);
+}
+
+/* Makes the collected answers durable, then sends them to everybody. */
+static void commit_answers(struct server *s)
+{
+    static struct label_answer batch[GROUP_MAX];
+    static struct annot_label label[GROUP_MAX];
+    struct onic_err err = {0};
+    int n = s->nanswers;
+    if (n == 0 || s->full_since)
+        return;
+    for (int i = 0; i < n; i++) {
+        const struct pending_answer *p = &s->answers[i];
+        batch[i] = (struct label_answer){
+            .state = p->state, .label = p->label, .confidence = p->confidence, .raw = p->raw};
+        batch[i].caption = annotation_queue_caption(s->queue, p->ticket, &batch[i].len);
+    }
+    if (label_store_answer(s->store, batch, n, &err) != ONIC_OK) {
+        store_failed(s, &err);
+        return;
+    }
+    for (int i = 0; i < n; i++) {
+        bool answered = batch[i].state == LABEL_ANSWERED;
+        fill_label(&label[i], s, batch[i].caption, batch[i].len);
+        label[i].id = batch[i].id;
+        label[i].state = answered ? ANNOT_LABEL : ANNOT_ABSTAIN;
+        label[i].label = (float)batch[i].label;
+        label[i].confidence = (float)batch[i].confidence;
+        label[i].asked_at = batch[i].asked_at;
+        label[i].answered_at = batch[i].answered_at;
+        s->counts.answered += answered;
+        s->counts.abstained += !answered;
+    }
+    if (annot_server_send(s->socket, 0, label, n))
+        for (int i = 0; i < n; i++)
+            label_store_delivered(s->store, label[i].id);
+    for (int i = 0; i < n; i++)
+        annotation_queue_done(s->queue, s->answers[i].ticket);
+    s->nanswers = 0;
+}
+
+/* --- asking ---------------------------------------------------------------------------- */
+
+static void take_answer(void *ctx, const struct annotator_answer *a)
+{
+    struct server *s = ctx;
+    if (s->nanswers == GROUP_MAX)
+        commit_answers(s);
+    ONIC_ASSERT(s->nanswers <
+                GROUP_MAX); /* the window bounds what is in flight while the disk is full */
+    struct pending_answer *p = &s->answers[s->nanswers++];
+    p->ticket = a->ticket;
+    p->state = a->state;
+    p->label = a->label;
+    p->confidence = a->confidence;
+    snprintf(p->raw, sizeof p->raw, "%s", a->raw);
+}
+
+static int window(const struct server *s)
+{
+    int n = s->annotator->v->window(s->annotator);
+    return n < GROUP_MAX ? n : GROUP_MAX;
+}
+
+/* Fills the annotator's window: one durable group of intents, then the questions. */
+static void ask(struct server *s)
+{
+    static struct label_question question[GROUP_MAX];
+    static uint64_t ticket[GROUP_MAX];
+    struct onic_err err = {0};
+    struct annotation_queue_numbers now = annotation_queue_numbers(s->queue);
+    int room = window(s) - (int)now.in_flight, n = 0;
+    if (s->draining || s->full_since || room < (window(s) + 1) / 2)
+        return; /* half a window at least: one commit serves many */
+    while (n < room) {
+        const char *caption;
+        size_t len;
+        if (!annotation_queue_take(s->queue, &ticket[n], &caption, &len))
+            break;
+        question[n] = (struct label_question){.caption = caption, .len = len};
+        n++;
+    }
+    if (n == 0)
+        return;
+    if (label_store_ask(s->store, question, n, &err) != ONIC_OK) {
+        for (int i = n - 1; i >= 0; i--)
+            annotation_queue_return(s->queue, ticket[i]);
+        store_failed(s, &err);
+        return;
+    }
+    for (int i = 0; i < n; i++) {
+        if (question[i].known)
+            annotation_queue_done(s->queue,
+                                  ticket[i]); /* counted in asked_twice; the client asks again */
+        else
+            s->annotator->v->submit(s->annotator, ticket[i], question[i].caption, question[i].len);
+    }
+}
+
+static void on_due(uv_timer_t *timer);
+
+static void work(struct server *s)
+{
+    ask(s);
+    int64_t due = s->annotator->v->due_ms(s->annotator);
+    if (due >= 0) {
+        int64_t wait = due - clock_ms();
+        uv_timer_start(&s->due, on_due, wait > 0 ? (uint64_t)wait : 0, 0);
+    }
+}
+
+static void poll_annotator(struct server *s)
+{
+    if (s->full_since && s->nanswers)
+        return; /* answers wait in the annotator while the disk is full */
+    s->annotator->v->poll(s->annotator, take_answer, s);
+    commit_answers(s);
+    work(s);
+}
+
+/* --- receiving ------------------------------------------------------------------------- */
+
+static void receive_one(struct server *s, const struct annot_ask *ask_)
+{
+    struct label_row row;
+    struct onic_err err = {0};
+    if (ask_->caption_len == 0 || ask_->caption_len > LABEL_CAPTION_MAX)
+        return;
+    int state = label_store_find(s->store, ask_->caption, ask_->caption_len, &row, &err);
+    if (state < 0) {
+        store_failed(s, &err);
+    } else if (state == LABEL_ANSWERED || state == LABEL_ABSTAINED) {
+        deliver_row(s, ask_->client, &row);
+    } else if (!s->draining) {
+        annotation_queue_put(s->queue, ask_->caption, ask_->caption_len);
+    }
+}
+
+static void receive(struct server *s)
+{
+    struct annot_ask one;
+    while (annot_server_recv(s->socket, &one))
+        receive_one(s, &one);
+    work(s);
+}
+
+/* --- events ---------------------------------------------------------------------------- */
+
+static void report(struct server *s)
+{
+    struct annotation_queue_numbers q = annotation_queue_numbers(s->queue);
+    struct rusage use;
+    getrusage(RUSAGE_SELF, &use);
+    log_info("reward server", kv("labels", s->counts.answered),
+             kv("abstained", s->counts.abstained), kv("labels_per_s", s->rate),
+             kv("waiting", q.waiting), kv("in_flight", q.in_flight), kv("evicted", q.evicted),
+             kv("asked_twice", s->counts.asked_twice),
+             kv("maybe_paid_twice", s->counts.maybe_paid_twice),
+             kv("rss_mb", (double)use.ru_maxrss / 1024));
+}
+
+static void tell_numbers(struct server *s)
+{
+    struct annotation_queue_numbers q = annotation_queue_numbers(s->queue);
+    struct annot_server_numbers n = {.labels_total = s->counts.answered,
+                                     .abstained_total = s->counts.abstained,
+                                     .backlog = q.waiting,
+                                     .in_flight = q.in_flight,
+                                     .asked_twice = s->counts.asked_twice,
+                                     .maybe_paid_twice = s->counts.maybe_paid_twice,
+                                     .evicted = q.evicted,
+                                     .labels_per_s = s->rate};
+    annot_server_numbers(s->socket, &n);
+}
+
+static void measure(struct server *s)
+{
+    int64_t now = clock_ms();
+    uint64_t answered = s->counts.answered + s->counts.abstained;
+    if (now - s->rate_at >= 2000) {
+        double seconds = (double)(now - s->rate_at) / 1000;
+        s->rate = (double)(answered - s->rate_answered) / seconds;
+        s->rate_answered = answered;
+        s->rate_at = now;
+        struct label_counts counts;
+        if (label_store_counts(s->store, &counts, NULL) == ONIC_OK)
+            s->counts = counts;
+    }
+    if (now - s->reported_at >= REPORT_MS) {
+        s->reported_at = now;
+        report(s);
+    }
+}
+
+static void check_disk(struct server *s)
+{
+    struct onic_err err = {0};
+    int64_t now = clock_ms();
+    if (!s->full_since || now < s->probe_at)
+        return;
+    if (label_store_probe(s->store, &err) == ONIC_OK) {
+        log_info("the label store can be written again",
+                 kv("after_s", (now - s->full_since) / 1000));
+        s->full_since = 0;
+        commit_answers(s);
+        return;
+    }
+    s->probe_at = now + PROBE_MS;
+    if (now - s->full_since < FULL_GRACE_MS)
+        return;
+    err_wrap(&err, "labels could not be kept for %d minutes", FULL_GRACE_MS / 60000);
+    if (s->err)
+        *s->err = err;
+    quit(s, ONIC_EIO);
+}
+
+static void check_annotator(struct server *s)
+{
+    char text[160];
+    struct onic_err err = {0};
+    int rc = s->annotator->v->status(s->annotator, text, &err);
+    if (rc != ONIC_OK) {
+        if (s->err)
+            *s->err = err;
+        quit(s, rc);
+    } else if (strncmp(text, s->said, 8) !=
+               0) { /* the first words tell the phase, numbers follow */
+        log_info("annotator", kv("status", *text ? (const char *)text : "ready"));
+        snprintf(s->said, sizeof s->said, "%s", text);
+    }
+}
+
+static void check_drain(struct server *s)
+{
+    if (!s->draining)
+        return;
+    struct annotation_queue_numbers q = annotation_queue_numbers(s->queue);
+    if (q.in_flight == 0 || clock_ms() >= s->drain_until || s->full_since) {
+        report(s);
+        quit(s, ONIC_OK);
+    }
+}
+
+void server_on_tick(uv_timer_t *timer)
+{
+    struct server *s = timer->data;
+    check_disk(s);
+    check_annotator(s);
+    measure(s);
+    tell_numbers(s);
+    annot_server_tick(s->socket);
+    receive(s);
+    poll_annotator(s);
+    check_drain(s);
+}
+
+static void on_due(uv_timer_t *timer)
+{
+    poll_annotator(timer->data);
+}
+
+static void on_group(uv_timer_t *timer)
+{
+    struct server *s = timer->data;
+    poll_annotator(s);
+    receive(s);
+    check_drain(s);
+}
+
+void server_on_wake(uv_async_t *async)
+{
+    struct server *s = async->data;
+    if (!uv_is_active((uv_handle_t *)&s->group))
+        uv_timer_start(&s->group, on_group, GROUP_WAIT_MS, 0);
+}
+
+void server_on_readable(uv_poll_t *poll, int status, int events)
+{
+    (void)status, (void)events;
+    receive(poll->data);
+}
+
+static void take_back(void *ctx, uint64_t ticket)
+{
+    struct server *s = ctx;
+    struct label_question q = {0};
+    q.caption = annotation_queue_caption(s->queue, ticket, &q.len);
+    if (!s->full_since)
+        label_store_forget(s->store, &q, 1, NULL);
+    annotation_queue_done(s->queue, ticket);
+}
+
+static void drain(struct server *s)
+{
+    if (s->draining) { /* asked a second time: now */
+        quit(s, ONIC_OK);
+        return;
+    }
+    s->draining = true;
+    s->drain_until = clock_ms() + DRAIN_MS;
+    s->annotator->v->cancel(s->annotator, take_back, s);
+    poll_annotator(s);
+    struct annotation_queue_numbers q = annotation_queue_numbers(s->queue);
+    log_info("draining", kv("in_flight", q.in_flight), kv("not_asked", q.waiting));
+    check_drain(s);
+}
+
+void server_on_signal(uv_signal_t *signal, int number)
+{
+    (void)number;
+    drain(signal->data);
+}
+
+void server_on_stop(uv_async_t *async)
+{
+    drain(async->data);
+}

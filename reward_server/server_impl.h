@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_REWARD_SERVER_SERVER_IMPL_H
+#define ONIC_REWARD_SERVER_SERVER_IMPL_H
+
+/* server_impl.h - the server's state, shared by server.c (what happens) and server_life.c (opening
+ * and closing). Private to these two. */
+
+#include <uv.h>
+
+#include "common/wire/wire_annotation.h"
+#include "reward_server/annotation_queue.h"
+#include "reward_server/annotators/annotator.h"
+#include "reward_server/label_store.h"
+#include "reward_server/server.h"
+
+enum {
+    GROUP_MAX = 256,   /* answers in one commit */
+    GROUP_WAIT_MS = 5, /* answers wait so long for company */
+    TICK_MS = 500,
+    PROBE_MS = 10000,
+    FULL_GRACE_MS = 15 * 60 * 1000,
+    DRAIN_MS = 20000,
+    REPORT_MS = 60000,
+};
+
+struct pending_answer {
+    uint64_t ticket;
+    enum label_state state;
+    double label, confidence;
+    char raw[LABEL_RAW_MAX + 1];
+};
+
+struct server {
+    uv_loop_t loop;
+    uv_poll_t readable;
+    uv_timer_t tick, group, due;
+    uv_async_t wake, stop;
+    uv_signal_t term, interrupt;
+    bool loop_ready;
+
+    void *zmq;
+    struct annot_server *socket;
+    struct goal *goal;
+    struct annotator *annotator;
+    struct label_store *store;
+    struct annotation_queue *queue;
+    struct annot_identity identity;
+
+    struct pending_answer answers[GROUP_MAX]; /* answered, not yet durable */
+    int nanswers;
+    struct label_counts counts; /* of the store, kept up to date between re-counts */
+    double rate;                /* labels per second, over the last ticks */
+    uint64_t rate_answered;
+    int64_t rate_at, reported_at;
+    int64_t full_since, probe_at; /* clock_ms; 0 = the disk takes labels */
+    bool draining;
+    int64_t drain_until;
+    char said[160]; /* status last logged */
+    int exit_code;
+    struct onic_err *err;
+};
+
+/* server.c: events of the loop. */
+void server_on_tick(uv_timer_t *timer);
+void server_on_readable(uv_poll_t *poll, int status, int events);
+void server_on_signal(uv_signal_t *signal, int number);
+void server_on_wake(uv_async_t *async);
+void server_on_stop(uv_async_t *async);
+
+#endif /* ONIC_REWARD_SERVER_SERVER_IMPL_H */

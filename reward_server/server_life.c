@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/* server_life.c - opening in the order of what can go wrong for the user, closing in reverse.
+ *
+ * Goal, annotator and store are opened before the socket: a client that connects finds a server
+ * that can answer. The store is opened before the annotator, because what is left of the
+ * annotator's first burst depends on the labels that are there; the label identity is known last.
+ */
+#include "reward_server/server_impl.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <zmq.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/paths.h"
+#include "common/base/xmalloc.h"
+
+void server_stop(struct server *s)
+{
+    uv_async_send(&s->stop);
+}
+
+static void wake_loop(void *ctx)
+{
+    struct server *s = ctx;
+    uv_async_send(&s->wake);
+}
+
+static int open_annotator(struct server *s, const struct config *c, struct onic_err *err)
+{
+    char goals[PATHS_MAX], domain[GOAL_NAME_MAX], note[ONIC_ERR_MSG_MAX];
+    char name[CONFIG_STR_MAX];
+    const struct annotator_vtable *v = NULL;
+    int rc = ONIC_OK;
+    if (*c->annotator_goals_dir)
+        snprintf(goals, sizeof goals, "%s", c->annotator_goals_dir);
+    else
+        rc = paths_share("goals", goals, sizeof goals, err);
+    snprintf(domain, sizeof domain, "%.63s", c->annotator_domain);
+    snprintf(name, sizeof name, "%s", c->annotator_goal);
+    if (rc == ONIC_OK && !strchr(name, '/'))
+        rc = goal_choose(goals, c->env_id, domain, name, err);
+    if (rc == ONIC_OK)
+        rc = goal_load(&s->goal, goals, domain, name, err);
+    if (rc == ONIC_OK)
+        rc = annotator_choose(&v, c, note, err);
+    if (rc != ONIC_OK)
+        return rc;
+    if (*note)
+        log_warn(note);
+    snprintf(s->identity.annotator, sizeof s->identity.annotator, "%s", v->id);
+    snprintf(s->identity.goal, sizeof s->identity.goal, "%.30s/%.30s", s->goal->domain,
+             s->goal->name);
+    snprintf(s->identity.goal_version, sizeof s->identity.goal_version, "%s", s->goal->version);
+    struct annotator_setup setup = {.config = c,
+                                    .goal = s->goal,
+                                    .answered_before = s->counts.answered,
+                                    .wake = wake_loop,
+                                    .wake_ctx = s};
+    return v->create(&s->annotator, &setup, err);
+}
+
+static int store_path(const struct config *c, char *out, size_t size, struct onic_err *err)
+{
+    if (*c->labels_path)
+        snprintf(out, size, "%s", c->labels_path);
+    else if (*c->run_dir)
+        snprintf(out, size, "%s/labels.sqlite", c->run_dir);
+    else
+        snprintf(out, size, "labels.sqlite");
+    if (*c->labels_path || !*c->run_dir || mkdir(c->run_dir, 0777) == 0 || errno == EEXIST)
+        return ONIC_OK;
+    return err_set(err, ONIC_ECANTCREATE, "cannot create the run directory %s: %s", c->run_dir,
+                   strerror(errno));
+}
+
+static void put_back(void *ctx, const char *caption, size_t len)
+{
+    struct server *s = ctx;
+    annotation_queue_put(s->queue, caption, len);
+}
+
+static int use_identity(struct server *s, const struct config *c, struct onic_err *err)
+{
+    const char *model = "", *parameters = "";
+    s->annotator->v->identity(s->annotator, &model, &parameters);
+    snprintf(s->identity.model, sizeof s->identity.model, "%s", model);
+    struct label_identity id = {.kind = "class",
+                                .annotator = s->identity.annotator,
+                                .model = s->identity.model,
+                                .goal = s->identity.goal,
+                                .goal_version = s->identity.goal_version,
+                                .parameters = parameters,
+                                .vote = (int)c->annotator_vote};
+    label_identity_text(&id, s->identity.identity);
+    int rc = label_store_use(s->store, &id, err);
+    if (rc == ONIC_OK)
+        rc = label_store_unanswered(s->store, (int)c->annotator_queue_entries, put_back, s, err);
+    if (rc > 0)
+        log_info("questions of an earlier life are asked again", kv("captions", rc));
+    return rc < 0 ? rc : ONIC_OK;
+}
+
+static void handle(struct server *s, void *uv_handle)
+{
+    ((uv_handle_t *)uv_handle)->data = s;
+}
+
+static int open_loop(struct server *s, struct onic_err *err)
+{
+    if (uv_loop_init(&s->loop) != 0)
+        return err_set(err, ONIC_EIO, "cannot create an event loop: %s", strerror(errno));
+    s->loop_ready = true;
+    uv_timer_init(&s->loop, &s->tick);
+    uv_timer_init(&s->loop, &s->group);
+    uv_timer_init(&s->loop, &s->due);
+    uv_signal_init(&s->loop, &s->term);
+    uv_signal_init(&s->loop, &s->interrupt);
+    uv_async_init(&s->loop, &s->wake, server_on_wake);
+    uv_async_init(&s->loop, &s->stop, server_on_stop);
+    void *all[] = {&s->tick, &s->group, &s->due, &s->term, &s->interrupt, &s->wake, &s->stop};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        handle(s, all[i]);
+    return ONIC_OK;
+}
+
+static int open_socket(struct server *s, const struct config *c, struct onic_err *err)
+{
+    s->zmq = zmq_ctx_new();
+    int rc = annot_server_create(&s->socket, c->listen_address, s->zmq, c->security_allow_insecure,
+                                 &s->identity, err);
+    if (rc != ONIC_OK)
+        return rc;
+    uv_poll_init(&s->loop, &s->readable, annot_server_fd(s->socket));
+    handle(s, &s->readable);
+    return ONIC_OK;
+}
+
+int server_create(struct server **out, const struct config *config, struct onic_err *err)
+{
+    char path[PATHS_MAX];
+    struct server *s = xcalloc(1, sizeof *s);
+    *out = NULL;
+    int rc = *config->listen_address
+                 ? ONIC_OK
+                 : err_set(err, ONIC_ECONFIG,
+                           "the reward server needs an address to bind, for example "
+                           "--listen=tcp://127.0.0.1:5600");
+    s->queue = annotation_queue_create((size_t)config->annotator_queue_entries,
+                                       (size_t)config->annotator_queue_bytes,
+                                       config->annotator_oldest_share);
+    if (rc == ONIC_OK)
+        rc = open_loop(s, err);
+    if (rc == ONIC_OK)
+        rc = store_path(config, path, sizeof path, err);
+    if (rc == ONIC_OK)
+        rc = label_store_open(&s->store, path, LABEL_STORE_SERVER, err);
+    if (rc == ONIC_OK)
+        rc = label_store_counts(s->store, &s->counts, err);
+    if (rc == ONIC_OK)
+        rc = open_annotator(s, config, err);
+    if (rc == ONIC_OK)
+        rc = use_identity(s, config, err);
+    if (rc == ONIC_OK)
+        rc = open_socket(s, config, err);
+    if (rc != ONIC_OK) {
+        server_free(s);
+        return rc;
+    }
+    log_info("reward server is ready", kv("address", annot_server_address(s->socket)),
+             kv("identity", (const char *)s->identity.identity), kv("store", (const char *)path),
+             kv("labels", s->counts.answered),
+             kv("queue_max_mb", (double)config->annotator_queue_bytes / 1048576));
+    *out = s;
+    return ONIC_OK;
+}
+
+int server_run(struct server *s, struct onic_err *err)
+{
+    s->err = err;
+    s->rate_at = s->reported_at = clock_ms();
+    s->rate_answered = s->counts.answered + s->counts.abstained;
+    uv_timer_start(&s->tick, server_on_tick, 0, TICK_MS);
+    uv_signal_start(&s->term, server_on_signal, SIGTERM);
+    uv_signal_start(&s->interrupt, server_on_signal, SIGINT);
+    uv_poll_start(&s->readable, UV_READABLE, server_on_readable);
+    uv_run(&s->loop, UV_RUN_DEFAULT);
+    return s->exit_code;
+}
+
+static void close_handle(uv_handle_t *h, void *arg)
+{
+    (void)arg;
+    if (!uv_is_closing(h))
+        uv_close(h, NULL);
+}
+
+void server_free(struct server *s)
+{
+    if (!s)
+        return;
+    if (s->annotator)
+        s->annotator->v->free(s->annotator); /* its threads may still call wake */
+    if (s->loop_ready) {
+        uv_walk(&s->loop, close_handle, NULL);
+        uv_run(&s->loop, UV_RUN_DEFAULT);
+        uv_loop_close(&s->loop);
+    }
+    annot_server_free(s->socket);
+    if (s->zmq)
+        zmq_ctx_term(s->zmq);
+    label_store_close(s->store);
+    annotation_queue_free(s->queue);
+    goal_free(s->goal);
+    free(s);
+}
+
+const char *server_address(const struct server *s)
+{
+    return annot_server_address(s->socket);
+}
