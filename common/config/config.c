@@ -164,6 +164,15 @@ int option_set(struct config *c, int index, const char *value, enum config_origi
     return ONIC_OK;
 }
 
+int option_remember_file(struct config *c, const char *name)
+{
+    int i = 0;
+    while (i < CONFIG_FILES_MAX - 1 && c->origin_file[i][0] && strcmp(c->origin_file[i], name) != 0)
+        i++;
+    snprintf(c->origin_file[i], CONFIG_STR_MAX, "%s", name);
+    return i;
+}
+
 int config_set(struct config *c, const char *key, const char *value, enum config_origin origin,
                const char *where, struct onic_err *err)
 {

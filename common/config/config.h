@@ -4,8 +4,9 @@
 
 /* config.h - options.def as a struct: default < YAML files in order < environment < command line.
  *
- * Unknown key or bad value is ONIC_ECONFIG with file, line (or flag) and the nearest known name. YAML subset: no
- * anchors, aliases or tags, at most 1 MiB, depth 2, no key twice in a file. A failed read changes nothing. The struct is plain data: copy it freely. */
+ * Unknown key or bad value is ONIC_ECONFIG with file, line (or flag) and the nearest known name.
+ * YAML subset: no anchors, aliases or tags, at most 1 MiB, depth 2, no key twice in a file. A
+ * failed read changes nothing. The struct is plain data: copy it freely. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,7 +17,14 @@
 
 enum { CONFIG_STR_MAX = 512, CONFIG_FILES_MAX = 16 };
 
-enum config_origin { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_ENV, CONFIG_CLI, CONFIG_PEER, CONFIG_AUTO };
+enum config_origin {
+    CONFIG_DEFAULT,
+    CONFIG_FILE,
+    CONFIG_ENV,
+    CONFIG_CLI,
+    CONFIG_PEER,
+    CONFIG_AUTO
+};
 
 enum config_index {
 #define OPT_INT(section, name, def, lo, hi, who, help) CONFIG_I_##section##_##name,
@@ -48,7 +56,8 @@ struct config {
 
 void config_defaults(struct config *c);
 
-/* One option by its dotted key ("train.lr"). where: for the sentence, e.g. "--train.lr" or "file.yaml:3". */
+/* One option by its dotted key ("train.lr"). where: for the sentence, e.g. "--train.lr" or
+ * "file.yaml:3". */
 int config_set(struct config *c, const char *key, const char *value, enum config_origin origin,
                const char *where, struct onic_err *err);
 /* The value as text, as config_set would read it back; ONIC_ENOTFOUND for an unknown key. */
@@ -63,18 +72,20 @@ int config_read_env(struct config *c, struct onic_err *err); /* ONIC_SECTION_NAM
 
 /* Command line of a program: handles --section.name=value, --section.name value, the short forms of
  * interface.md (--frames, --seed, --run-dir, --deterministic, --on-exists, --listen, --learner,
- * --orphan-timeout), YAML files as positional arguments (read first, in order), --help, --version. Whatever it does not
- * know is an error, unless `extra` lists it: "--greedy" takes no value, "--episodes=" takes one; NULL-terminated;
- * on_extra is called with the name without dashes and '=' ("episodes") and the value (NULL when it takes none).
- * who: one of 'A','L','R','F', selects the rows of --help. usage: first lines of --help.
- * Returns ONIC_OK, or ONIC_ESTOPPED when --help or --version was printed to stdout (exit 0). */
+ * --orphan-timeout), YAML files as positional arguments (read first, in order), --help, --version.
+ * Whatever it does not know is an error, unless `extra` lists it: "--greedy" takes no value,
+ * "--episodes=" takes one; NULL-terminated; on_extra is called with the name without dashes and '='
+ * ("episodes") and the value (NULL when it takes none). who: one of 'A','L','R','F', selects the
+ * rows of --help. usage: first lines of --help. Returns ONIC_OK, or ONIC_ESTOPPED when --help or
+ * --version was printed to stdout (exit 0). */
 struct config_cli {
     char who;
     const char *program; /* "onic train" */
     const char *usage;
     const char *const *extra;
     int (*on_extra)(void *ctx, const char *name, const char *value, struct onic_err *err);
-    int (*on_positional)(void *ctx, const char *arg, struct onic_err *err); /* NULL: positionals are YAML files */
+    int (*on_positional)(void *ctx, const char *arg,
+                         struct onic_err *err); /* NULL: positionals are YAML files */
     void *ctx;
 };
 int config_load(struct config *c, int argc, char **argv, const struct config_cli *cli,

@@ -44,4 +44,7 @@ void option_text(const struct config *c, int index, char out[CONFIG_STR_MAX]);
 int option_set(struct config *c, int index, const char *value, enum config_origin origin, int file,
                const char *where, struct onic_err *err);
 
+/* The slot of name in origin_file; the last slot is shared when there are too many. */
+int option_remember_file(struct config *c, const char *name);
+
 #endif /* ONIC_COMMON_CONFIG_OPTIONS_H */

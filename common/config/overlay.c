@@ -19,7 +19,10 @@ int config_overlay(struct config *onto, const struct config *from, struct onic_e
         char key[64], value[CONFIG_STR_MAX];
         option_key(i, key);
         option_text(from, i, value);
-        int rc = config_set(onto, key, value, (enum config_origin)from->origin[i], key, err);
+        int file = 0; /* the same file may have another number there */
+        if (from->origin[i] == CONFIG_FILE)
+            file = option_remember_file(onto, from->origin_file[from->origin_which[i]]);
+        int rc = option_set(onto, i, value, (enum config_origin)from->origin[i], file, key, err);
         if (rc)
             return rc;
     }

@@ -2,19 +2,20 @@
 #ifndef ONIC_COMMON_CONFIG_OVERLAY_H
 #define ONIC_COMMON_CONFIG_OVERLAY_H
 
-/* overlay.h - putting one configuration on top of another: a stored run under this command line, the learner's word
- * under what an actor was given by hand. */
+/* overlay.h - putting one configuration on top of another: a stored run under this command line,
+ * the learner's word under what an actor was given by hand. */
 
 #include "common/config/config.h"
 
 /* Dotted key of option i (0..CONFIG_COUNT-1), in options.def order. */
 void config_key(int i, char out[64]);
 
-/* Copies into `onto` every option of `from` that was really given (origin file, environment, command line or peer). */
+/* Copies into `onto` every option of `from` that was really given (origin file, environment,
+ * command line or peer). */
 int config_overlay(struct config *onto, const struct config *from, struct onic_err *err);
 
-/* Adopts every option that `peer` states (origin CONFIG_PEER). ONIC_EINCOMPATIBLE naming option and both values when
- * `mine` was given another value by file, environment or command line. */
+/* Adopts every option that `peer` states (origin CONFIG_PEER). ONIC_EINCOMPATIBLE naming option and
+ * both values when `mine` was given another value by file, environment or command line. */
 int config_adopt(struct config *mine, const struct config *peer, struct onic_err *err);
 
 #endif /* ONIC_COMMON_CONFIG_OVERLAY_H */

@@ -178,16 +178,6 @@ static int read_events(struct reader *r, yaml_parser_t *parser, struct onic_err 
     return ONIC_OK;
 }
 
-/* The slot of name in origin_file; the last slot is shared when there are too many. */
-static int remember_file(struct config *c, const char *name)
-{
-    int i = 0;
-    while (i < CONFIG_FILES_MAX - 1 && c->origin_file[i][0] && strcmp(c->origin_file[i], name) != 0)
-        i++;
-    snprintf(c->origin_file[i], CONFIG_STR_MAX, "%s", name);
-    return i;
-}
-
 int config_read_text(struct config *c, const char *text, size_t len, const char *name,
                      enum config_origin origin, struct onic_err *err)
 {
@@ -198,7 +188,7 @@ int config_read_text(struct config *c, const char *text, size_t len, const char 
     struct config *copy = xmalloc(sizeof *copy);
     *copy = *c;
     struct reader r = {.c = copy, .name = name, .origin = origin};
-    r.file = origin == CONFIG_FILE ? remember_file(copy, name) : 0;
+    r.file = origin == CONFIG_FILE ? option_remember_file(copy, name) : 0;
     yaml_parser_t parser;
     int rc = yaml_parser_initialize(&parser)
                  ? ONIC_OK

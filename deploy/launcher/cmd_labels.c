@@ -82,12 +82,11 @@ static void server_address(const struct labels_args *a, const struct config *giv
 }
 
 /* False when nobody answers in time. */
-static bool ask_server(const char *address, const struct config *given, unsigned long long *total)
+static bool ask_server(const char *address, unsigned long long *total)
 {
     struct annot_client *c = NULL;
     struct annot_client_status st = {0};
-    if (!address[0] ||
-        annot_client_create(&c, address, NULL, given->security_keys, NULL) != ONIC_OK)
+    if (!address[0] || annot_client_create(&c, address, NULL, NULL) != ONIC_OK)
         return false;
     int64_t end = clock_ms() + ASK_SERVER_MS;
     do {
@@ -105,7 +104,7 @@ static int count(const struct labels_args *a, const struct config *given, const 
     char address[CONFIG_STR_MAX];
     unsigned long long total = 0;
     server_address(a, given, address, sizeof address);
-    if (!ask_server(address, given, &total)) {
+    if (!ask_server(address, &total)) {
         struct label_store *s = NULL;
         struct label_counts n = {0};
         int rc = label_store_open(&s, path, LABEL_STORE_READ, err);
@@ -203,7 +202,7 @@ struct import {
     struct label_store *store;
     struct label_row rows[IMPORT_GROUP];
     json_t *objects[IMPORT_GROUP]; /* own the strings of rows */
-    char *captions[IMPORT_GROUP];
+    char *captions[IMPORT_GROUP], *raws[IMPORT_GROUP];
     int n, lines, added;
 };
 
@@ -215,6 +214,7 @@ static int flush_group(struct import *im, struct onic_err *err)
     for (int i = 0; i < im->n; i++) {
         json_decref(im->objects[i]);
         free(im->captions[i]);
+        free(im->raws[i]);
     }
     im->n = 0;
     return rc;
@@ -240,7 +240,8 @@ static int import_line(struct import *im, const char *line, struct onic_err *err
                    ? ONIC_OK
                    : err_set(err, ONIC_ECONFIG, "line %d: label must be 0 or 1", im->lines);
     }
-    char *bytes = xstrdup(json_string_value(caption));
+    char *bytes = xstrdup(json_string_value(caption)), *raw = xstrdup(text_of(o, "raw"));
+    to_bytes(raw);
     const char *kind = text_of(o, "kind");
     im->rows[im->n] = (struct label_row){
         .identity = {.kind = kind[0] ? kind : "class",
@@ -255,11 +256,12 @@ static int import_line(struct import *im, const char *line, struct onic_err *err
         .state = LABEL_ANSWERED,
         .label = json_number_value(label),
         .confidence = json_number_value(json_object_get(o, "confidence")),
-        .raw = text_of(o, "raw"),
+        .raw = raw,
         .asked_at = json_number_value(json_object_get(o, "asked_at")),
         .answered_at = json_number_value(json_object_get(o, "answered_at")),
     };
     im->captions[im->n] = bytes;
+    im->raws[im->n] = raw;
     im->objects[im->n++] = o;
     return im->n == IMPORT_GROUP ? flush_group(im, err) : ONIC_OK;
 }
