@@ -25,7 +25,7 @@
 #include "common/config/config.h"
 
 /* Distinct captions per episode that a snapshot can hold. Environments that can be saved have fewer
- * (minigrid: 118, corridor: 6); should one have more, every further caption counts as its first
+ * (minigrid: 118, corridor: 5); should one have more, every further caption counts as its first
  * occurrence, before and after a resume alike. Environments without snapshots count
  * VEC_CAPTIONS_MAX distinct captions. */
 enum { VEC_CAPTIONS_SAVED = 256, VEC_CAPTIONS_MAX = 65536 };

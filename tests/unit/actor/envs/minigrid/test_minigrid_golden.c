@@ -4,9 +4,13 @@
 #include <stdlib.h>
 
 #include "actor/envs/env.h"
+#include "common/base/strmap.h"
 #include "tests/onic_test.h"
 
 enum { LINE_MAX_BYTES = 8192, MIN_RANDOM = 3, MIN_SOLVED = 20 };
+
+/* Captions met in all replays, with the number of times. */
+static struct strmap *captions;
 
 struct replay {
     struct env *env;
@@ -24,6 +28,8 @@ static void hash_bytes(struct replay *r, const void *data, size_t n)
 
 static void hash_step(struct replay *r)
 {
+    if (r->result.caption_len)
+        ++*strmap_put(captions, r->result.caption, (size_t)r->result.caption_len, NULL);
     uint8_t flags[2] = {r->result.terminated, r->result.truncated};
     hash_bytes(r, r->obs, 148); /* image and direction are the first fields */
     hash_bytes(r, &r->result.reward, sizeof r->result.reward);
@@ -148,10 +154,39 @@ static void every_task_replays_the_package_bit_for_bit(void **state)
     fclose(f);
 }
 
+/* deploy/goals/minigrid/pool.txt claims to list every sentence; what the replays said must be in
+ * it. */
+static void every_caption_is_in_the_caption_pool(void **state)
+{
+    (void)state;
+    char line[LINE_MAX_BYTES];
+    struct strmap *pool = strmap_create(256);
+    FILE *f = fopen("deploy/goals/minigrid/pool.txt", "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f)) {
+        line[strcspn(line, "\n")] = '\0';
+        if (line[0] && line[0] != '#')
+            strmap_put(pool, line, strlen(line), NULL);
+    }
+    fclose(f);
+    size_t it = 0, len;
+    const char *text;
+    uint64_t count;
+    assert_true(strmap_count(captions) > 60);
+    while (strmap_next(captions, &it, &text, &len, &count))
+        if (!strmap_get(pool, text, len))
+            fail_msg("the pool lacks '%.*s'", (int)len, text);
+    strmap_free(pool);
+}
+
 int main(void)
 {
+    captions = strmap_create(256);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_task_replays_the_package_bit_for_bit),
+        cmocka_unit_test(every_caption_is_in_the_caption_pool),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    strmap_free(captions);
+    return failed;
 }
