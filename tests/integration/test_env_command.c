@@ -90,7 +90,8 @@ static void trace_shows_what_the_environment_does(void **state)
     e->family->seed(e, 9);
     int action = 0, t = 0, resets = 0;
     bool reset_next = true;
-    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"), t++) {
+    for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1, t++) {
+        *end = '\0';
         json_t *json = json_loads(line, 0, NULL);
         assert_true(json_is_object(json));
         assert_int_equal(json_integer_value(json_object_get(json, "t")), t);

@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-enum { ROW = (1 << MG_VIEW) - 1, FIRST = 1, LAST = 1 << (MG_VIEW - 1) };
+enum { ROW = (1 << MG_VIEW) - 1 };
 
 /* Visible and clear cells of a row after spreading towards higher (lower) bits. */
 static unsigned spread_up(unsigned visible, unsigned clear)
@@ -49,11 +49,12 @@ uint64_t mg_visible(const struct minigrid *m)
         unsigned clear = 0;
         for (int i = 0; i < MG_VIEW; i++)
             clear |= (~row_start[i * right] >> 31) << i;
-        /* The last cell of a pass is never a source: a pass ends before it. */
-        unsigned sources = spread_up(visible, clear) & ~(unsigned)LAST;
+        /* The package's passes stop before their last cell; letting it spread, too, marks nothing
+         * new, because the other pass, or the cell before it, has marked the same cells. */
+        unsigned sources = spread_up(visible, clear);
         unsigned next = sources | sources << 1;
         visible |= sources << 1;
-        sources = spread_down(visible, clear) & ~(unsigned)FIRST;
+        sources = spread_down(visible, clear);
         next |= sources | sources >> 1;
         visible |= sources >> 1;
         mask |= (uint64_t)(visible & ROW) << (MG_VIEW * j);
