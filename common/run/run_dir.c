@@ -7,6 +7,7 @@
 #define _XOPEN_SOURCE 700
 #include "common/run/run_dir.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -87,21 +88,38 @@ static bool has(const char *dir, const char *name)
     return access(path, F_OK) == 0;
 }
 
-/* Removes everything below the walk's root but the root and the lock that we hold. */
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
     (void)st;
     (void)type;
-    if (ftw->level == 0 || (ftw->level == 1 && strcmp(path + ftw->base, "lock") == 0))
-        return 0;
+    (void)ftw;
     return remove(path);
 }
 
+/* Removes what a run writes, by name: what a person put beside it stays. */
 static int clear(const char *dir, struct onic_err *err)
 {
-    if (nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
-        return err_set(err, ONIC_ECANTCREATE, "%s cannot be emptied: %s", dir, strerror(errno));
-    return ONIC_OK;
+    static const char *const names[] = {"config.yaml",   "config.yaml.tmp", "version.txt",
+                                        "metrics.jsonl", "checkpoints",     "log",
+                                        "replays",       "ledger.json",     "epoch"};
+    static const char *const prefixes[] = {"events.out.tfevents.", "labels.sqlite"};
+    DIR *d = opendir(dir);
+    int rc =
+        d ? ONIC_OK : err_set(err, ONIC_ECANTCREATE, "%s cannot be read: %s", dir, strerror(errno));
+    for (struct dirent *e = d ? readdir(d) : NULL; e && !rc; e = readdir(d)) {
+        bool mine = false;
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+            mine |= strcmp(e->d_name, names[i]) == 0;
+        for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
+            mine |= strncmp(e->d_name, prefixes[i], strlen(prefixes[i])) == 0;
+        char path[CONFIG_STR_MAX + 300];
+        snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
+        if (mine && nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
+            rc = err_set(err, ONIC_ECANTCREATE, "%s cannot be removed: %s", path, strerror(errno));
+    }
+    if (d)
+        closedir(d);
+    return rc;
 }
 
 int run_dir_read(const char *dir, const char *name, char *out, size_t max, struct onic_err *err)
@@ -183,7 +201,8 @@ int run_dir_open(const char *dir, const struct config *given, struct config *cfg
                  bool *resumed, struct onic_err *err)
 {
     *lock_fd = -1;
-    bool existed = access(dir, F_OK) == 0, ours = has(dir, "config.yaml");
+    bool existed = access(dir, F_OK) == 0,
+         ours = has(dir, "config.yaml") && has(dir, "version.txt");
     bool only_lock = existed && !ours && !has(dir, "checkpoints") && !has(dir, "labels.sqlite");
     if (existed && strcmp(given->run_on_exists, "fail") == 0)
         return err_set(
@@ -196,7 +215,9 @@ int run_dir_open(const char *dir, const struct config *given, struct config *cfg
     if (!rc && strcmp(given->run_on_exists, "overwrite") == 0 && existed) {
         if (!ours && !only_lock)
             rc = err_set(err, ONIC_ECANTCREATE,
-                         "%s holds no config.yaml, so it is not a run and is not overwritten", dir);
+                         "%s holds no config.yaml and version.txt, so it is not a run and is not "
+                         "overwritten",
+                         dir);
         else if (ours)
             rc = clear(dir, err);
         ours = false;

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* test_run_dir.c - names, resuming, refusing, overwriting. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/log.h"
+#include "common/run/run_dir.h"
+#include "tests/onic_test.h"
+
+static char log_text[16384];
+
+static void keep_log(void *ctx, const char *line, size_t len)
+{
+    (void)ctx;
+    size_t have = strlen(log_text);
+    if (have + len < sizeof log_text) {
+        memcpy(log_text + have, line, len);
+        log_text[have + len] = '\0';
+    }
+}
+
+static int setup(void **state)
+{
+    static char dir[300];
+    temp_dir_create(dir);
+    log_text[0] = '\0';
+    log_set_writer(keep_log, NULL);
+    *state = dir;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    log_set_writer(NULL, NULL);
+    temp_dir_remove(*state);
+    return 0;
+}
+
+static void set(struct config *c, const char *key, const char *value)
+{
+    assert_ok(config_set(c, key, value, CONFIG_CLI, key, &err));
+}
+
+/* Opens <dir>/run with what is given, writes it and lets go of the lock. */
+static void one_life(const char *dir, const struct config *given, struct config *cfg,
+                     bool want_resumed)
+{
+    char run[400];
+    int lock = -1;
+    bool resumed;
+    snprintf(run, sizeof run, "%s/run", dir);
+    assert_ok(run_dir_open(run, given, cfg, &lock, &resumed, &err));
+    assert_ok(run_dir_write(run, cfg, &err));
+    assert_int_equal(resumed, want_resumed);
+    assert_string_equal(cfg->run_dir, run);
+    close(lock);
+}
+
+static void the_name_comes_from_file_or_environment_and_seed(void **state)
+{
+    (void)state;
+    struct config c;
+    char out[300];
+    config_defaults(&c);
+    set(&c, "run.seed", "7");
+    assert_ok(run_dir_name(&c, out, sizeof out, &err));
+    assert_string_equal(out, "runs/minigrid-KeyCorridorS3R3-s7");
+    assert_ok(config_read_text(&c, "run: {seed: 3}", 14, "a/b/base.yaml", CONFIG_FILE, &err));
+    assert_ok(config_read_text(&c, "env: {id: x}", 12, "deploy/configs/nethack_score.yaml",
+                               CONFIG_FILE, &err));
+    assert_ok(run_dir_name(&c, out, sizeof out, &err));
+    assert_string_equal(out, "runs/nethack_score-s3");
+    set(&c, "run.dir", "my/run//");
+    assert_ok(run_dir_name(&c, out, sizeof out, &err));
+    assert_string_equal(out, "my/run");
+    assert_err(run_dir_name(&c, out, 4, &err), ONIC_ECANTCREATE, "shorter --run-dir");
+}
+
+static void a_resumed_run_keeps_its_values_and_given_ones_win(void **state)
+{
+    struct config given, cfg;
+    config_defaults(&given);
+    set(&given, "train.lr", "0.25");
+    set(&given, "run.frames", "1000");
+    one_life(*state, &given, &cfg, false);
+    config_defaults(&given);
+    set(&given, "run.frames", "2000");
+    one_life(*state, &given, &cfg, true);
+    assert_close(cfg.train_lr, 0.25, 0, 0);
+    assert_int_equal(cfg.run_frames, 2000);
+    assert_int_equal(config_origin_of(&cfg, "train.gamma"), CONFIG_DEFAULT);
+    assert_non_null(strstr(log_text, "option=\"run.frames\" was=\"1000\" now=\"2000\""));
+    assert_null(strstr(log_text, "train.lr"));
+    config_defaults(&given);
+    one_life(*state, &given, &cfg, true);
+    assert_int_equal(cfg.run_frames, 2000); /* the second life was stored too */
+}
+
+static void every_life_leaves_its_version(void **state)
+{
+    struct config given, cfg;
+    char text[4096], run[400];
+    config_defaults(&given);
+    one_life(*state, &given, &cfg, false);
+    one_life(*state, &given, &cfg, true);
+    snprintf(run, sizeof run, "%s/run", (char *)*state);
+    assert_ok(run_dir_read(run, "version.txt", text, sizeof text, &err));
+    int lines = 0;
+    for (const char *p = text; (p = strstr(p, "Z onic 0.")) != NULL; p++)
+        lines++;
+    assert_true(lines >= 1);
+    assert_err(run_dir_read(run, "nothing", text, sizeof text, &err), ONIC_ENOTFOUND,
+               "nothing cannot be opened");
+    assert_err(run_dir_read(run, "config.yaml", text, 10, &err), ONIC_EIO, "larger than 9 bytes");
+}
+
+static void an_existing_run_may_be_refused(void **state)
+{
+    struct config given, cfg;
+    int lock;
+    bool resumed;
+    config_defaults(&given);
+    set(&given, "run.on_exists", "fail");
+    assert_err(run_dir_open(*state, &given, &cfg, &lock, &resumed, &err), ONIC_ECANTCREATE,
+               "--on-exists=fail");
+}
+
+static void overwriting_empties_a_run_but_nothing_else(void **state)
+{
+    struct config given, cfg;
+    char path[500];
+    int lock;
+    bool resumed;
+    config_defaults(&given);
+    one_life(*state, &given, &cfg, false);
+    snprintf(path, sizeof path, "%s/run/checkpoints/x", (char *)*state);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fclose(f);
+    char notes[500];
+    snprintf(notes, sizeof notes, "%s/run/notes.txt", (char *)*state);
+    f = fopen(notes, "w");
+    assert_non_null(f);
+    fclose(f);
+    set(&given, "run.on_exists", "overwrite");
+    one_life(*state, &given, &cfg, false);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(access(notes, F_OK), 0); /* a person's file stays */
+    /* a folder with somebody's data is not a run */
+    snprintf(path, sizeof path, "%s/data", (char *)*state);
+    assert_int_equal(mkdir(path, 0700), 0);
+    char file[600];
+    snprintf(file, sizeof file, "%s/checkpoints", path);
+    assert_int_equal(mkdir(file, 0700), 0);
+    assert_err(run_dir_open(path, &given, &cfg, &lock, &resumed, &err), ONIC_ECANTCREATE,
+               "is not a run and is not overwritten");
+    assert_int_equal(access(file, F_OK), 0);
+    if (lock >= 0)
+        close(lock);
+}
+
+static void a_run_in_use_is_refused_by_name(void **state)
+{
+    struct config given, cfg;
+    int lock, second;
+    bool resumed;
+    char run[400];
+    config_defaults(&given);
+    snprintf(run, sizeof run, "%s/run", (char *)*state);
+    assert_ok(run_dir_open(run, &given, &cfg, &lock, &resumed, &err));
+    assert_err(run_dir_open(run, &given, &cfg, &second, &resumed, &err), ONIC_ECANTCREATE,
+               "is in use by process");
+    close(lock);
+}
+
+static void a_place_that_cannot_be_written_is_named(void **state)
+{
+    (void)state;
+    struct config given, cfg;
+    int lock;
+    bool resumed;
+    config_defaults(&given);
+    assert_err(run_dir_open("/proc/nothing/run", &given, &cfg, &lock, &resumed, &err),
+               ONIC_ECANTCREATE, "the folder /proc/nothing cannot be created");
+    assert_err(run_dir_open("/dev/null/run", &given, &cfg, &lock, &resumed, &err), ONIC_ECANTCREATE,
+               "/dev/null");
+}
+
+int main(void)
+{
+    unsetenv("ONIC_RUN_LOCK");
+#define IN_DIR(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_name_comes_from_file_or_environment_and_seed),
+        IN_DIR(a_resumed_run_keeps_its_values_and_given_ones_win),
+        IN_DIR(every_life_leaves_its_version),
+        IN_DIR(an_existing_run_may_be_refused),
+        IN_DIR(overwriting_empties_a_run_but_nothing_else),
+        IN_DIR(a_run_in_use_is_refused_by_name),
+        IN_DIR(a_place_that_cannot_be_written_is_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
