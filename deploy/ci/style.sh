@@ -11,7 +11,7 @@ list() {
   if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
     git ls-files -- "$@" | while read -r f; do [[ -f $f ]] && echo "$f"; done
   else
-    find . -path './build*' -prune -o -type f -print | sed 's|^\./||'
+    find . \( -path './build*' -o -path ./.git -o -path ./runs \) -prune -o -type f -print | sed 's|^\./||'
   fi
 }
 mapfile -t files < <(list)
