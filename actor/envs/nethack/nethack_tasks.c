@@ -6,6 +6,9 @@
  * the status line is zero and the score part is not paid: the difference would be minus everything
  * earned.
  *
+ * RewardFree is the same game without any reward: what the agent does is up to the language
+ * feedback, and how well it does shows in the statistics.
+ *
  * StaircaseLvlN pays 50 once for taking stairs down to level N, as in ONI: the game must say "You
  * descend the stairs" in this step and the level number of the branch must be N. Falling through a
  * trap door or being teleported does not count, and level 3 of the Gnomish Mines does. */
@@ -45,6 +48,7 @@ static bool reached_level(const struct nethack_task *t, const struct nethack_vie
 /* name, goal, level, reward, reached, success reward */
 #define TASKS(XX)                                                                                  \
     XX(Score, "score", 0, reward_score, NULL, 0)                                                   \
+    XX(RewardFree, "score", 0, reward_none, NULL, 0)                                               \
     XX(StaircaseLvl2, "stairs", 2, reward_none, reached_level, 50)                                 \
     XX(StaircaseLvl3, "stairs", 3, reward_none, reached_level, 50)                                 \
     XX(StaircaseLvl4, "stairs", 4, reward_none, reached_level, 50)

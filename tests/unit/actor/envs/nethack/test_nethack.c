@@ -398,6 +398,22 @@ static void a_staircase_task_succeeds_on_its_level_only(void **state)
     close_play(&p);
 }
 
+static void the_reward_free_task_pays_nothing(void **state)
+{
+    (void)state;
+    struct config c = base_config(28);
+    struct play p = open_play("nethack:RewardFree", &c, 1);
+    assert_false(p.e->spec.has_success);
+    act(&p, RUN_N);
+    assert_close(p.r.reward, 0, 0, 0);
+    act(&p, MORE);
+    assert_close(p.r.reward, 0, 0, 0);
+    assert_close(statistic(&p, "score"), 10, 0, 0);
+    act(&p, RUN_S);
+    assert_true(p.r.terminated);
+    close_play(&p);
+}
+
 static void seeds_follow_the_published_streams(void **state)
 {
     (void)state;
@@ -683,6 +699,7 @@ int main(void)
         cmocka_unit_test(a_skill_that_can_be_enhanced_is),
         cmocka_unit_test(praying_asks_and_only_yes_is_fatal),
         cmocka_unit_test(a_staircase_task_succeeds_on_its_level_only),
+        cmocka_unit_test(the_reward_free_task_pays_nothing),
         cmocka_unit_test(seeds_follow_the_published_streams),
         cmocka_unit_test(two_environments_do_not_share_state),
         cmocka_unit_test(a_broken_game_fails_and_can_be_reset),
