@@ -17,6 +17,7 @@
 
 #include "common/base/xmalloc.h"
 #include "common/nn/blas.h"
+#include "common/nn/denormals.h"
 #include "common/nn/kernels.h"
 #include "common/nn/layers/lstm/lstm.h"
 #include "common/policy/encoders/encoder.h"
@@ -296,6 +297,7 @@ void policy_act(const struct policy *p, struct policy_actor *w, const float *par
                 const uint8_t *const *rows, int n, float *state, float *logits, float *value)
 {
     ONIC_ASSERT(n >= 1 && n <= w->max_n);
+    unsigned mode = denormals_off();
     p->type->forward(p->encoder, w->cache, params, rows, n, w->features);
     const float *h = w->features;
     int ldh = p->E;
@@ -307,6 +309,7 @@ void policy_act(const struct policy *p, struct policy_actor *w, const float *par
     }
     heads_pack(p, params, w->head_w, w->head_b);
     heads_forward(p, w->head_w, w->head_b, h, ldh, n, w->head_y, logits, value);
+    denormals_restore(mode);
 }
 
 void policy_sample(const float *logits, const float *u, int n, int actions, int32_t *action,
@@ -400,6 +403,7 @@ void policy_forward(const struct policy *p, struct policy_trainer *w, const floa
 {
     ONIC_ASSERT(T >= 1 && N >= 1 && (size_t)T * (size_t)N <= (size_t)w->max_t * (size_t)w->max_n);
     ONIC_ASSERT(T <= w->max_t && N <= w->max_n);
+    unsigned mode = denormals_off();
     w->T = T;
     w->N = N;
     memcpy(w->reset_copy, reset, (size_t)T * (size_t)N);
@@ -413,6 +417,7 @@ void policy_forward(const struct policy *p, struct policy_trainer *w, const floa
     }
     heads_pack(p, params, w->head_w, w->head_b);
     heads_forward(p, w->head_w, w->head_b, h, p->C, T * N, w->head_y, logits, value);
+    denormals_restore(mode);
 }
 
 /* Steps up to the last one with any gradient: the bootstrap row at the end has none. */
@@ -457,6 +462,7 @@ void policy_backward(const struct policy *p, struct policy_trainer *w, const flo
     int N = w->N, T = steps_with_gradient(p, w->T, N, dlogits, dvalue);
     if (T == 0)
         return;
+    unsigned mode = denormals_off();
     if (p->H) {
         struct lstm_weights core = core_weights_in(p, params), dcore = core_weights(p, grads);
         heads_backward(p, w, w->h, dlogits, dvalue, T * N, w->dh, grads);
@@ -466,4 +472,5 @@ void policy_backward(const struct policy *p, struct policy_trainer *w, const flo
         heads_backward(p, w, w->features, dlogits, dvalue, T * N, w->dfeatures, grads);
     }
     p->type->backward(p->encoder, w->cache, params, w->features, w->dfeatures, T * N, grads);
+    denormals_restore(mode);
 }

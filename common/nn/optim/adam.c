@@ -6,6 +6,7 @@
 
 #include <math.h>
 
+#include "common/nn/denormals.h"
 #include "common/nn/kernels.h"
 
 static const double eps_min =
@@ -16,6 +17,8 @@ void adam_step(const struct adam *a, float *p, float *m, float *v, const float *
 {
     double lr_t = lr / (1.0 - pow(a->beta1, (double)step));
     double v_scale = 1.0 / sqrt(1.0 - pow(a->beta2, (double)step));
+    unsigned mode = denormals_off();
     kernels()->adam(p, m, v, grad, n, (float)grad_scale, (float)lr_t, (float)a->beta1,
                     (float)a->beta2, (float)v_scale, (float)(a->eps > eps_min ? a->eps : eps_min));
+    denormals_restore(mode);
 }
