@@ -1,0 +1,585 @@
+/* SPDX-License-Identifier: MIT */
+/* annot_client.c - the learner's side of the annotation plane; see wire_annotation.h and A1-A8.
+ *
+ * A caption goes NEW -> WAITING -> ASKED -> ANSWERED and is remembered for the life of this object,
+ * so each text is asked once. Waiting captions are a stack, because the newest ones are what the
+ * agent does now; asked ones are a queue by time, because the oldest question is the next to be
+ * repeated.
+ *
+ * At most 4096 questions are open. An annotator slower than the stream of new captions would fill
+ * them with old ones for ever; so when newer captions wait, the oldest open question is PARKED: its
+ * answer is still welcome, and it is asked again when the caption is seen again. Nothing here
+ * waits: without a server captions pile up to a bound and the oldest are dropped and counted (they,
+ * too, can be asked again when seen again). */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "annotation.pb-c.h"
+#include "common/base/buf.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/strmap.h"
+#include "common/base/xmalloc.h"
+#include "common/wire/annot_plane.h"
+#include "common/wire/meta.h"
+#include "common/wire/sock.h"
+#include "common/wire/wire_annotation.h"
+
+enum {
+    WAITING_MAX = 65536,
+    RESEND_MS = 15000,
+    PARK_AFTER_MS = 5000,
+    BUSY_PAUSE_MS = 1000,
+    HEARTBEAT_MS = 2000,
+    HELLO_MS = 1000,
+    SILENT_MS = 10000,
+    RECREATE_MS = 30000,
+    RING = 256 /* messages with labels that nobody has fetched yet */
+};
+
+enum entry_state { ENTRY_FORGOTTEN, ENTRY_WAITING, ENTRY_ASKED, ENTRY_PARKED, ENTRY_ANSWERED };
+
+struct entry {
+    size_t at; /* of the text in texts */
+    uint16_t len;
+    uint8_t state;
+    int prev, next; /* in the list of its state, -1 = end */
+    uint64_t ask;   /* number of the ASK message */
+    int64_t asked_ms;
+};
+
+struct list {
+    int first, last, count; /* first = newest waiting, or the question asked longest ago */
+};
+
+struct annot_client {
+    char address[SOCK_ADDRESS_MAX];
+    char host[64];
+    void *context, *socket;
+    bool own_context;
+    struct meta_arena *arena, *label_arena;
+    bool connected;
+    uint32_t server_life; /* header epoch of the server */
+    struct annot_identity identity;
+    int64_t created_ms, heard_ms, hello_ms, heartbeat_ms, recreated_ms, pause_until_ms, log_ms;
+    int credits;
+    uint64_t asks;
+
+    struct strmap *index; /* caption -> entry */
+    struct entry *entries;
+    int nentries, entries_cap;
+    char *texts;
+    size_t texts_len, texts_cap;
+    struct list waiting, asked;
+
+    zmq_msg_t ring[RING]; /* received label messages */
+    unsigned ring_head, ring_count;
+    const Onic__Wire__AnnotLabels *labels; /* of ring[head], NULL = not unpacked */
+    const char *label_text;
+    size_t label_text_left, next_label;
+    struct annot_client_status status;
+};
+
+/* --- lists
+ * ----------------------------------------------------------------------------------------------------------------
+ */
+
+static void unlink_entry(struct annot_client *c, struct list *l, int i)
+{
+    struct entry *e = &c->entries[i];
+    if (e->prev >= 0)
+        c->entries[e->prev].next = e->next;
+    else
+        l->first = e->next;
+    if (e->next >= 0)
+        c->entries[e->next].prev = e->prev;
+    else
+        l->last = e->prev;
+    l->count--;
+}
+
+static void push_first(struct annot_client *c, struct list *l, int i)
+{
+    struct entry *e = &c->entries[i];
+    e->prev = -1;
+    e->next = l->first;
+    if (l->first >= 0)
+        c->entries[l->first].prev = i;
+    else
+        l->last = i;
+    l->first = i;
+    l->count++;
+}
+
+static void push_last(struct annot_client *c, struct list *l, int i)
+{
+    struct entry *e = &c->entries[i];
+    e->next = -1;
+    e->prev = l->last;
+    if (l->last >= 0)
+        c->entries[l->last].next = i;
+    else
+        l->first = i;
+    l->last = i;
+    l->count++;
+}
+
+static void take_out(struct annot_client *c, int i)
+{
+    if (c->entries[i].state == ENTRY_WAITING)
+        unlink_entry(c, &c->waiting, i);
+    else if (c->entries[i].state == ENTRY_ASKED)
+        unlink_entry(c, &c->asked, i);
+}
+
+static void wait_newest(struct annot_client *c, int i)
+{
+    c->entries[i].state = ENTRY_WAITING;
+    push_first(c, &c->waiting, i);
+    if (c->waiting.count <= WAITING_MAX)
+        return;
+    int oldest = c->waiting.last;
+    unlink_entry(c, &c->waiting, oldest);
+    c->entries[oldest].state = ENTRY_FORGOTTEN;
+    c->status.dropped_total++;
+}
+
+/* A question that must be asked again, behind everything newer. */
+static void wait_oldest(struct annot_client *c, int i)
+{
+    take_out(c, i);
+    c->entries[i].state = ENTRY_WAITING;
+    push_last(c, &c->waiting, i);
+}
+
+/* --- captions
+ * ---------------------------------------------------------------------------------------------------------------
+ */
+
+static int add_entry(struct annot_client *c, const char *caption, size_t len)
+{
+    if (c->nentries == c->entries_cap) {
+        c->entries_cap = c->entries_cap ? c->entries_cap * 2 : 1024;
+        c->entries = xrealloc(c->entries, (size_t)c->entries_cap * sizeof *c->entries);
+    }
+    if (c->texts_cap - c->texts_len < len) {
+        c->texts_cap = (c->texts_cap + len) * 2 + 4096;
+        c->texts = xrealloc(c->texts, c->texts_cap);
+    }
+    int i = c->nentries++;
+    c->entries[i] =
+        (struct entry){.at = c->texts_len, .len = (uint16_t)len, .prev = -1, .next = -1};
+    memcpy(c->texts + c->texts_len, caption, len);
+    c->texts_len += len;
+    *strmap_put(c->index, caption, len, NULL) = (uint64_t)i;
+    return i;
+}
+
+bool annot_client_ask(struct annot_client *c, const char *caption, size_t len)
+{
+    if (len == 0)
+        return false;
+    if (len > ANNOT_CAPTION_MAX)
+        len = ANNOT_CAPTION_MAX;
+    uint64_t *known = strmap_get(c->index, caption, len);
+    if (!known) {
+        wait_newest(c, add_entry(c, caption, len));
+        return true;
+    }
+    struct entry *e = &c->entries[*known];
+    if (e->state == ENTRY_FORGOTTEN ||
+        (e->state == ENTRY_PARKED && clock_ms() - e->asked_ms > RESEND_MS))
+        wait_newest(c, (int)*known);
+    return false;
+}
+
+static void forget_everything(struct annot_client *c)
+{
+    strmap_clear(c->index);
+    c->nentries = 0;
+    c->texts_len = 0;
+    c->waiting = c->asked = (struct list){.first = -1, .last = -1};
+}
+
+/* --- life
+ * -------------------------------------------------------------------------------------------------------------------
+ */
+
+static int open_socket(struct annot_client *c, struct onic_err *err)
+{
+    struct sock_options o = {
+        .hwm = ANNOT_HWM, .max_msg_bytes = 1 << 20, .option = "--reward.server"};
+    sock_close(c->socket, 0);
+    c->socket = NULL;
+    c->recreated_ms = clock_ms();
+    return sock_connect(&c->socket, c->context, c->address, &o, err);
+}
+
+int annot_client_create(struct annot_client **out, const char *address, void *zmq_context,
+                        struct onic_err *err)
+{
+    *out = NULL;
+    if (!address || !address[0] || strlen(address) >= SOCK_ADDRESS_MAX)
+        return err_set(err, ONIC_ECONFIG, "--reward.server: the address is missing or too long");
+    struct annot_client *c = xcalloc(1, sizeof *c);
+    snprintf(c->address, sizeof c->address, "%s", address);
+    if (gethostname(c->host, sizeof c->host - 1) != 0)
+        snprintf(c->host, sizeof c->host, "unknown");
+    c->own_context = zmq_context == NULL;
+    c->context = c->own_context ? zmq_ctx_new() : zmq_context;
+    ONIC_ASSERT(c->context != NULL);
+    c->arena = meta_arena_create();
+    c->label_arena = meta_arena_create();
+    c->index = strmap_create(4096);
+    c->waiting = c->asked = (struct list){.first = -1, .last = -1};
+    c->created_ms = clock_ms();
+    int rc = open_socket(c, err);
+    if (rc) {
+        annot_client_free(c);
+        return rc;
+    }
+    *out = c;
+    return ONIC_OK;
+}
+
+void annot_client_free(struct annot_client *c)
+{
+    if (!c)
+        return;
+    sock_close(c->socket, 0);
+    for (; c->ring_count; c->ring_count--)
+        zmq_msg_close(&c->ring[c->ring_head++ % RING]);
+    if (c->own_context)
+        zmq_ctx_term(c->context);
+    strmap_free(c->index);
+    meta_arena_free(c->arena);
+    meta_arena_free(c->label_arena);
+    free(c->entries);
+    free(c->texts);
+    free(c);
+}
+
+/* --- sending
+ * ----------------------------------------------------------------------------------------------------------------
+ */
+
+static bool send_frame(struct annot_client *c, enum frame_type type, uint64_t seq,
+                       const ProtobufCMessage *meta, struct sock_bulk bulk)
+{
+    struct frame_head h = {.type = (uint16_t)type, .seq = seq, .epoch = c->server_life};
+    zmq_msg_t msg;
+    sock_build(&msg, &h, meta, bulk, (struct sock_bulk){0});
+    return sock_send(c->socket, NULL, &msg) == SOCK_SENT;
+}
+
+static void send_hello(struct annot_client *c)
+{
+    Onic__Wire__AnnotHello m = ONIC__WIRE__ANNOT_HELLO__INIT;
+    m.role = WIRE_ROLE_LEARNER;
+    m.host = meta_bytes(c->host);
+    m.pid = (uint32_t)getpid();
+    if (send_frame(c, FRAME_ANNOT_HELLO, 0, &m.base, (struct sock_bulk){0}))
+        c->hello_ms = clock_ms();
+}
+
+/* One message of the newest waiting captions; false when the socket takes no more. */
+static bool send_ask(struct annot_client *c, int64_t now)
+{
+    uint32_t lens[ANNOT_BATCH];
+    int who[ANNOT_BATCH];
+    char text[ANNOT_BATCH * ANNOT_CAPTION_MAX];
+    size_t n = 0, bytes = 0;
+    for (int i = c->waiting.first;
+         i >= 0 && n < ANNOT_BATCH && c->asked.count + (int)n < c->credits;
+         i = c->entries[i].next) {
+        const struct entry *e = &c->entries[i];
+        memcpy(text + bytes, c->texts + e->at, e->len);
+        bytes += e->len;
+        lens[n] = e->len;
+        who[n++] = i;
+    }
+    Onic__Wire__AnnotAsk m = ONIC__WIRE__ANNOT_ASK__INIT;
+    m.n_caption_bytes = n;
+    m.caption_bytes = lens;
+    if (!send_frame(c, FRAME_ANNOT_ASK, c->asks + 1, &m.base, (struct sock_bulk){text, bytes}))
+        return false;
+    c->asks++;
+    for (size_t k = 0; k < n; k++) {
+        struct entry *e = &c->entries[who[k]];
+        if (e->ask)
+            c->status.resent_total++;
+        else
+            c->status.asked_total++;
+        unlink_entry(c, &c->waiting, who[k]);
+        e->state = ENTRY_ASKED;
+        e->ask = c->asks;
+        e->asked_ms = now;
+        push_last(c, &c->asked, who[k]);
+    }
+    return true;
+}
+
+static void repeat_and_park(struct annot_client *c, int64_t now)
+{
+    while (c->asked.first >= 0) {
+        int i = c->asked.first;
+        int64_t age = now - c->entries[i].asked_ms;
+        if (c->asked.count >= c->credits && c->waiting.count > 0 && age > PARK_AFTER_MS) {
+            unlink_entry(c, &c->asked, i);
+            c->entries[i].state = ENTRY_PARKED;
+        } else if (age > RESEND_MS) {
+            wait_oldest(c, i);
+        } else {
+            break;
+        }
+    }
+}
+
+/* --- receiving
+ * -----------------------------------------------------------------------------------------------------------------
+ */
+
+static void copy_name(char *out, size_t size, const ProtobufCBinaryData *b)
+{
+    meta_text(out, size, b);
+}
+
+static void welcome(struct annot_client *c, const struct frame *f)
+{
+    const Onic__Wire__AnnotWelcome *m =
+        meta_unpack(c->arena, &onic__wire__annot_welcome__descriptor, f->meta, f->head.meta_len);
+    if (!m)
+        return;
+    struct annot_identity id;
+    copy_name(id.identity, sizeof id.identity, &m->identity);
+    copy_name(id.annotator, sizeof id.annotator, &m->annotator);
+    copy_name(id.model, sizeof id.model, &m->model);
+    copy_name(id.goal, sizeof id.goal, &m->goal);
+    copy_name(id.goal_version, sizeof id.goal_version, &m->goal_version);
+    if (c->identity.identity[0] && strcmp(id.identity, c->identity.identity) != 0) {
+        log_warn("the reward server gives labels of another identity now",
+                 kv("was", c->identity.identity), kv("is", id.identity));
+        forget_everything(c);
+    }
+    c->identity = id;
+    if (f->head.epoch !=
+        c->server_life) /* a new process: what it was asked before is not in its queue */
+        while (c->asked.last >= 0)
+            wait_oldest(c, c->asked.first);
+    c->server_life = f->head.epoch;
+    c->credits = m->credits < ANNOT_CREDITS ? (int)m->credits : ANNOT_CREDITS;
+    if (!c->connected)
+        log_info("the reward server is there", kv("address", c->address),
+                 kv("annotator", id.annotator), kv("goal", id.goal));
+    c->connected = true;
+}
+
+static void numbers(struct annot_client *c, const struct frame *f)
+{
+    const Onic__Wire__AnnotNumbers *m =
+        meta_unpack(c->arena, &onic__wire__annot_numbers__descriptor, f->meta, f->head.meta_len);
+    if (!m)
+        return;
+    c->status.server_backlog = m->backlog + m->in_flight;
+    c->status.server_labels_per_s = isfinite(m->labels_per_s) ? m->labels_per_s : 0;
+    c->status.server_labels_total = m->labels_total;
+    c->status.server_asked_twice = m->asked_twice;
+    c->status.server_maybe_paid_twice = m->maybe_paid_twice;
+}
+
+static void busy(struct annot_client *c, uint64_t ask, int64_t now)
+{
+    c->pause_until_ms = now + BUSY_PAUSE_MS;
+    for (int i = c->asked.first; i >= 0;) {
+        int next = c->entries[i].next;
+        if (c->entries[i].ask == ask)
+            wait_oldest(c, i);
+        i = next;
+    }
+}
+
+/* Takes msg over when it returns true. */
+static bool handle(struct annot_client *c, const struct frame *f, zmq_msg_t *msg)
+{
+    int64_t now = clock_ms();
+    c->heard_ms = now;
+    switch (f->head.type) {
+    case FRAME_ANNOT_WELCOME:
+        welcome(c, f);
+        return false;
+    case FRAME_ANNOT_HEARTBEAT:
+        numbers(c, f);
+        return false;
+    case FRAME_ANNOT_BUSY:
+        busy(c, f->head.seq, now);
+        return false;
+    case FRAME_HELLO_REQUIRED:
+        if (now - c->hello_ms > HELLO_MS / 2)
+            send_hello(c);
+        return false;
+    case FRAME_ANNOT_LABELS: {
+        zmq_msg_t *slot = &c->ring[(c->ring_head + c->ring_count) % RING];
+        zmq_msg_init(slot);
+        zmq_msg_move(slot, msg);
+        c->ring_count++;
+        return true;
+    }
+    default:
+        return false;
+    }
+}
+
+static void receive(struct annot_client *c)
+{
+    zmq_msg_t msg;
+    enum sock_got got;
+    while (c->ring_count < RING && (got = sock_recv(c->socket, NULL, &msg)) != SOCK_NOTHING) {
+        struct frame f;
+        if (got != SOCK_FRAME)
+            continue;
+        bool kept = frame_parse(&f, zmq_msg_data(&msg), zmq_msg_size(&msg)) == FRAME_FINE &&
+                    handle(c, &f, &msg);
+        if (!kept)
+            zmq_msg_close(&msg);
+    }
+}
+
+static void drop_message(struct annot_client *c)
+{
+    zmq_msg_close(&c->ring[c->ring_head % RING]);
+    c->ring_head = (c->ring_head + 1) % RING;
+    c->ring_count--;
+    c->labels = NULL;
+}
+
+/* Makes the next received message current; false when there is none. */
+static bool open_message(struct annot_client *c)
+{
+    while (!c->labels && c->ring_count) {
+        struct frame f;
+        zmq_msg_t *m = &c->ring[c->ring_head % RING];
+        if (frame_parse(&f, zmq_msg_data(m), zmq_msg_size(m)) == FRAME_FINE) {
+            c->labels = meta_unpack(c->label_arena, &onic__wire__annot_labels__descriptor, f.meta,
+                                    f.head.meta_len);
+            c->label_text = (const char *)f.bulk;
+            c->label_text_left = f.head.bulk_len;
+            c->next_label = 0;
+        }
+        if (!c->labels)
+            drop_message(c);
+    }
+    return c->labels != NULL;
+}
+
+/* True when this is the first answer for its caption. */
+static bool settle(struct annot_client *c, const struct annot_label *l)
+{
+    uint64_t *known = strmap_get(c->index, l->caption, l->caption_len);
+    int i = known ? (int)*known : add_entry(c, l->caption, l->caption_len);
+    if (c->entries[i].state == ENTRY_ANSWERED)
+        return false;
+    take_out(c, i);
+    c->entries[i].state = ENTRY_ANSWERED;
+    if (l->state == ANNOT_LABEL)
+        c->status.labels_total++;
+    else
+        c->status.abstained_total++;
+    return true;
+}
+
+bool annot_client_next(struct annot_client *c, struct annot_label *out)
+{
+    while (open_message(c)) {
+        if (c->next_label == c->labels->n_labels) {
+            drop_message(c);
+            continue;
+        }
+        const Onic__Wire__AnnotLabel *l = c->labels->labels[c->next_label++];
+        if (l->caption_bytes == 0 || l->caption_bytes > ANNOT_CAPTION_MAX ||
+            l->caption_bytes > c->label_text_left || l->state > ANNOT_ABSTAIN ||
+            !isfinite(l->label) || !isfinite(l->confidence)) {
+            drop_message(c); /* the rest of it cannot be trusted either */
+            continue;
+        }
+        *out = (struct annot_label){.id = l->id,
+                                    .state = (enum annot_state)l->state,
+                                    .label = l->label,
+                                    .confidence = l->confidence,
+                                    .asked_at = l->asked_at,
+                                    .answered_at = l->answered_at,
+                                    .caption = c->label_text,
+                                    .caption_len = l->caption_bytes};
+        copy_name(out->source, sizeof out->source, &l->source);
+        c->label_text += l->caption_bytes;
+        c->label_text_left -= l->caption_bytes;
+        if (settle(c, out))
+            return true;
+    }
+    return false;
+}
+
+/* --- the loop
+ * -------------------------------------------------------------------------------------------------------------------
+ */
+
+static void keep_time(struct annot_client *c, int64_t now)
+{
+    if (c->connected && now - c->heard_ms > SILENT_MS) {
+        c->connected = false;
+        log_warn("the reward server is silent; training goes on with the labels there are",
+                 kv("address", c->address));
+    }
+    if (!c->connected && now - c->recreated_ms > RECREATE_MS) {
+        struct onic_err err = {0};
+        if (open_socket(c, &err) != ONIC_OK)
+            log_warn(err.msg);
+    }
+    if (!c->connected && now - c->hello_ms > HELLO_MS)
+        send_hello(c);
+    if (c->connected && now - c->heartbeat_ms > HEARTBEAT_MS) {
+        c->heartbeat_ms = now;
+        send_frame(c, FRAME_ANNOT_HEARTBEAT, 0, NULL, (struct sock_bulk){0});
+    }
+}
+
+void annot_client_poll(struct annot_client *c, int timeout_ms)
+{
+    if (timeout_ms > 0 && c->ring_count == 0 && c->socket) {
+        zmq_pollitem_t item = {.socket = c->socket, .events = ZMQ_POLLIN};
+        zmq_poll(&item, 1, c->connected || timeout_ms < 20 ? timeout_ms : 20);
+    }
+    if (!c->socket)
+        return;
+    receive(c);
+    int64_t now = clock_ms();
+    keep_time(c, now);
+    if (!c->connected)
+        return;
+    repeat_and_park(c, now);
+    while (c->waiting.count > 0 && c->asked.count < c->credits && now >= c->pause_until_ms &&
+           send_ask(c, now))
+        ;
+}
+
+const struct annot_identity *annot_client_identity(const struct annot_client *c)
+{
+    return &c->identity;
+}
+
+void annot_client_status(const struct annot_client *c, struct annot_client_status *out)
+{
+    *out = c->status;
+    out->connected = c->connected;
+    out->outstanding = c->asked.count;
+    out->waiting = c->waiting.count;
+    out->last_seen_ms = c->heard_ms;
+    int64_t now = clock_ms(), silent = now - (c->heard_ms ? c->heard_ms : c->created_ms);
+    out->waiting_for[0] = '\0';
+    if (!c->connected && silent > SILENT_MS / 2)
+        snprintf(out->waiting_for, sizeof out->waiting_for,
+                 "no reward server answers at %.80s for %ld s; no new labels", c->address,
+                 (long)(silent / 1000));
+}
