@@ -22,6 +22,10 @@
 #include "common/nn/layers/lstm/lstm.h"
 #include "common/policy/encoders/encoder.h"
 
+enum { ACTIONS_MAX = 1024 };
+static const float IMPOSSIBLE =
+    1e-37f; /* the exponential of kernels.h ends at e^-87 instead of 0 */
+
 struct policy {
     struct policy_config config; /* resolved */
     struct params params;
@@ -65,11 +69,11 @@ static int resolve(struct policy *p, struct onic_err *err)
     }
     if (strcmp(c->core, "lstm") != 0 && strcmp(c->core, "none") != 0)
         return err_set(err, ONIC_ECONFIG, "policy.core is '%s', must be lstm or none", c->core);
-    if (c->actions < 1 || c->hidden < 0 || c->core_size < 0)
+    if (c->actions < 1 || c->actions > ACTIONS_MAX || c->hidden < 0 || c->core_size < 0)
         return err_set(err, ONIC_ECONFIG,
-                       "a policy needs at least one action and sizes that are not negative, not "
-                       "%d actions, policy.hidden=%d and policy.core_size=%d",
-                       c->actions, c->hidden, c->core_size);
+                       "a policy needs 1 to %d actions and sizes that are not negative, not %d "
+                       "actions, policy.hidden=%d and policy.core_size=%d",
+                       ACTIONS_MAX, c->actions, c->hidden, c->core_size);
     if (c->hidden == 0)
         c->hidden = p->type->hidden;
     if (strcmp(c->core, "none") == 0)
@@ -315,22 +319,27 @@ void policy_act(const struct policy *p, struct policy_actor *w, const float *par
 void policy_sample(const float *logits, const float *u, int n, int actions, int32_t *action,
                    float *logp)
 {
+    const struct kernels *k = kernels();
+    float e[ACTIONS_MAX];
+    ONIC_ASSERT(actions >= 1 && actions <= ACTIONS_MAX);
     for (int i = 0; i < n; i++) {
         const float *x = logits + (size_t)i * (size_t)actions;
         float top = x[0], sum = 0;
         for (int a = 1; a < actions; a++)
             top = x[a] > top ? x[a] : top;
         for (int a = 0; a < actions; a++)
-            sum += expf(x[a] - top);
-        /* the last action with a probability is the fallback when rounding leaves u * sum above the
-         * total */
+            e[a] = x[a] - top;
+        k->exp(e, e, (size_t)actions);
+        for (int a = 0; a < actions; a++)
+            sum += e[a];
+        /* rounding may leave u * sum above the total: then the last action that has a probability
+         * is taken */
         float left = u[i] * sum;
         int chosen = 0;
         for (int a = 0; a < actions; a++) {
-            float e = expf(x[a] - top);
-            if (e > 0.0f)
+            if (e[a] > IMPOSSIBLE)
                 chosen = a;
-            left -= e;
+            left -= e[a];
             if (left < 0.0f)
                 break;
         }

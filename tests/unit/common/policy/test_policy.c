@@ -312,6 +312,29 @@ static void slices_add_up_and_the_bootstrap_row_is_free(void **state)
     net_free(&n);
 }
 
+/* The cut at the last step with a gradient must not lose a step that has only a value's. */
+static void a_single_value_gradient_reaches_its_head(void **state)
+{
+    (void)state;
+    enum { T = 3, N = 2 };
+    struct net n = net_create("grid-small", "lstm", 16);
+    struct batch b = batch_create(&n, T, N);
+    struct policy_trainer *w = policy_trainer_create(n.p, T, N);
+    memset(b.dlogits, 0, (size_t)(T * N * policy_config(n.p)->actions) * sizeof(float));
+    memset(b.dvalue, 0, (size_t)(T * N * 2) * sizeof(float));
+    b.dvalue[(T * N - 1) * 2 + POLICY_INT] = -2.0f;
+    loss_of(&n, w, &b);
+    policy_backward(n.p, w, n.params, b.dlogits, b.dvalue, n.grads);
+    const struct params *p = policy_params(n.p);
+    assert_close(n.grads[params_find(p, "value_int.b")->offset], -2, 0, 0);
+    assert_close(n.grads[params_find(p, "value_ext.b")->offset], 0, 0, 0);
+    assert_true(n.grads[params_find(p, "grid.b1")->offset + 1] != 0.0f ||
+                n.grads[params_find(p, "grid.b1")->offset + 2] != 0.0f);
+    policy_trainer_free(w);
+    batch_free(&b);
+    net_free(&n);
+}
+
 static void acting_and_training_allocate_nothing(void **state)
 {
     (void)state;
@@ -412,6 +435,7 @@ int main(void)
         cmocka_unit_test(gradients_of_nethack_compact_match_differences),
         cmocka_unit_test(acting_step_by_step_equals_the_training_pass),
         cmocka_unit_test(slices_add_up_and_the_bootstrap_row_is_free),
+        cmocka_unit_test(a_single_value_gradient_reaches_its_head),
         cmocka_unit_test(acting_and_training_allocate_nothing),
         cmocka_unit_test(sampling_follows_the_distribution),
         cmocka_unit_test(extreme_logits_and_draws_are_sampled_safely),
