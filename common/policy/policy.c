@@ -337,8 +337,9 @@ void policy_sample(const float *logits, const float *u, int n, int actions, int3
         float left = u[i] * sum;
         int chosen = 0;
         for (int a = 0; a < actions; a++) {
-            if (e[a] > IMPOSSIBLE)
-                chosen = a;
+            if (e[a] <= IMPOSSIBLE)
+                continue;
+            chosen = a;
             left -= e[a];
             if (left < 0.0f)
                 break;
