@@ -4,9 +4,10 @@
 
 /* denormals.h - arithmetic without denormal numbers, for the length of a call.
  *
- * Moments and gradients that decay towards 0 end among the denormals, where some CPUs need a hundred cycles per
- * operation. The mode is per thread and would leak into whatever else the thread runs (a game library keeps its own), so
- * numerical entry points switch it on and back: two instructions each. */
+ * Moments and gradients that decay towards 0 end among the denormals, where some CPUs need a
+ * hundred cycles per operation. The mode is per thread and would leak into whatever else the thread
+ * runs (a game library keeps its own), so numerical entry points switch it on and back: two
+ * instructions each. */
 
 #include <xmmintrin.h>
 

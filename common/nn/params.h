@@ -4,9 +4,10 @@
 
 /* params.h - all parameters of a network in one contiguous block, described by one table.
  *
- * A network adds its tensors in a fixed order when it is built; values, gradients and optimiser moments are
- * then separate blocks of the same layout, so that publishing, saving, clipping and stepping are single loops. Matrices are
- * stored input-major (K x N): Y = X W reads them without a transpose (performance.md finding 2). */
+ * A network adds its tensors in a fixed order when it is built; values, gradients and optimiser
+ * moments are then separate blocks of the same layout, so that publishing, saving, clipping and
+ * stepping are single loops. Matrices are stored input-major (K x N): Y = X W reads them without a
+ * transpose (performance.md finding 2). */
 
 #include <stddef.h>
 
@@ -37,10 +38,12 @@ struct params {
 };
 
 /* Appends a tensor and returns its offset. */
-size_t params_add(struct params *p, const char *name, int rows, int cols, enum param_init init, float scale);
+size_t params_add(struct params *p, const char *name, int rows, int cols, enum param_init init,
+                  float scale);
 const struct param *params_find(const struct params *p, const char *name); /* NULL when absent */
 size_t params_count(const struct params *p); /* parameters without padding */
-/* Fills block [floats] according to the table; each tensor from its own stream, so adding one leaves the others alone. */
+/* Fills block [floats] according to the table; each tensor from its own stream, so adding one
+ * leaves the others alone. */
 void params_init(const struct params *p, float *block, uint64_t seed);
 
 #endif /* ONIC_COMMON_NN_PARAMS_H */

@@ -31,7 +31,8 @@ int obs_field_count(const struct obs_field *f)
     return n;
 }
 
-void obs_spec_add(struct obs_spec *s, const char *name, enum obs_type type, int ndim, const int *shape)
+void obs_spec_add(struct obs_spec *s, const char *name, enum obs_type type, int ndim,
+                  const int *shape)
 {
     ONIC_ASSERT(s->nfields < OBS_FIELDS_MAX && ndim >= 1 && ndim <= OBS_DIMS_MAX);
     ONIC_ASSERT(strlen(name) < OBS_NAME_MAX && !obs_spec_find(s, name));

@@ -2,10 +2,11 @@
 #ifndef ONIC_COMMON_POLICY_OBS_SPEC_H
 #define ONIC_COMMON_POLICY_OBS_SPEC_H
 
-/* obs_spec.h - the layout of one observation: what an environment writes, the wire carries and a network reads.
+/* obs_spec.h - the layout of one observation: what an environment writes, the wire carries and a
+ * network reads.
  *
- * An observation is one block of obs_bytes; a field is an array inside it at `offset` (aligned to its element
- * size), row-major, little-endian, in its smallest natural type. */
+ * An observation is one block of obs_bytes; a field is an array inside it at `offset` (aligned to
+ * its element size), row-major, little-endian, in its smallest natural type. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -33,12 +34,15 @@ struct obs_spec {
 };
 
 size_t obs_type_bytes(enum obs_type t);
-const char *obs_type_name(enum obs_type t); /* "uint8", "int16", ... */
+const char *obs_type_name(enum obs_type t);     /* "uint8", "int16", ... */
 int obs_field_count(const struct obs_field *f); /* elements */
 /* Appends a field behind the last one. Names must be unique (asserted). */
-void obs_spec_add(struct obs_spec *s, const char *name, enum obs_type type, int ndim, const int *shape);
-const struct obs_field *obs_spec_find(const struct obs_spec *s, const char *name); /* NULL when absent */
-/* "image uint8[7,7,3]; direction uint8[1]" - the canonical text that is hashed and compared between peers. */
+void obs_spec_add(struct obs_spec *s, const char *name, enum obs_type type, int ndim,
+                  const int *shape);
+const struct obs_field *obs_spec_find(const struct obs_spec *s,
+                                      const char *name); /* NULL when absent */
+/* "image uint8[7,7,3]; direction uint8[1]" - the canonical text that is hashed and compared between
+ * peers. */
 void obs_spec_text(const struct obs_spec *s, struct buf *out);
 /* Element i of field f of observation obs as a double. */
 double obs_value(const struct obs_field *f, const uint8_t *obs, int i);

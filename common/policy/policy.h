@@ -4,14 +4,15 @@
 
 /* policy.h - observation -> logits and values: what actor and learner must agree on.
  *
- * encoder (by name, encoders.def) -> recurrent core (LSTM or none) -> one policy head and two value heads: extrinsic
- * return (0) and intrinsic return (1). A policy is the immutable architecture and its parameter table; parameter blocks,
- * gradients and workspaces are separate, so threads share one policy and each use their own workspace. All functions
- * after creation cannot fail and allocate nothing. Letters: T time, N environments, A actions, S state floats per
- * environment, B rows.
+ * encoder (by name, encoders.def) -> recurrent core (LSTM or none) -> one policy head and two value
+ * heads: extrinsic return (0) and intrinsic return (1). A policy is the immutable architecture and
+ * its parameter table; parameter blocks, gradients and workspaces are separate, so threads share
+ * one policy and each use their own workspace. All functions after creation cannot fail and
+ * allocate nothing. Letters: T time, N environments, A actions, S state floats per environment, B
+ * rows.
  *
- * Observations are passed as row pointers (into rollout slots or received messages), so nothing is copied before the
- * encoder's own expansion. */
+ * Observations are passed as row pointers (into rollout slots or received messages), so nothing is
+ * copied before the encoder's own expansion. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -32,13 +33,15 @@ struct policy_config {
 
 struct policy;
 
-/* The i-th network of encoders.def and half a sentence about it (help may be NULL); NULL behind the last. */
+/* The i-th network of encoders.def and half a sentence about it (help may be NULL); NULL behind the
+ * last. */
 const char *policy_net_name(int i, const char **help);
-/* How network `net` uses observation field `field`: 0 not at all (or there is no such net), 1 when present, 2 it must be
- * there. Environments with env.obs=auto give what is read. */
+/* How network `net` uses observation field `field`: 0 not at all (or there is no such net), 1 when
+ * present, 2 it must be there. Environments with env.obs=auto give what is read. */
 int policy_net_reads(const char *net, const char *field);
 
-/* Fails with ONIC_ECONFIG when the net is unknown or reads a field that obs lacks (both are named). */
+/* Fails with ONIC_ECONFIG when the net is unknown or reads a field that obs lacks (both are named).
+ */
 int policy_create(struct policy **out, const struct policy_config *c, struct onic_err *err);
 void policy_free(struct policy *p);
 const struct params *policy_params(const struct policy *p);
@@ -46,31 +49,40 @@ const struct policy_config *policy_config(const struct policy *p); /* with defau
 int policy_state_size(const struct policy *p);                     /* S; 0 for core none */
 /* Multiply-accumulates of one forward row; for reports. */
 double policy_macs(const struct policy *p);
-/* Environments per call of policy_forward/backward with which the live activations of T steps stay in L2; a multiple of 8. */
+/* Environments per call of policy_forward/backward with which the live activations of T steps stay
+ * in L2; a multiple of 8. */
 int policy_slice(const struct policy *p, int T);
-/* Text of the architecture: net, core, sizes, parameter names and shapes; hashed into the network specification. */
+/* Text of the architecture: net, core, sizes, parameter names and shapes; hashed into the network
+ * specification. */
 void policy_text(const struct policy *p, struct buf *out);
 
-/* --- acting ---------------------------------------------------------------------------------------------- */
+/* --- acting
+ * ---------------------------------------------------------------------------------------------- */
 struct policy_actor; /* workspace for up to max_n rows */
 struct policy_actor *policy_actor_create(const struct policy *p, int max_n);
 void policy_actor_free(struct policy_actor *w);
-/* logits [n, A], value [n, 2]; state [n, S] is read and overwritten with the next state. rows[i]: observation i. */
-void policy_act(const struct policy *p, struct policy_actor *w, const float *params, const uint8_t *const *rows,
-                int n, float *state, float *logits, float *value);
-/* Inverse-CDF sample of each row by u [n] in [0,1): action [n], logp [n] natural log of its probability. */
-void policy_sample(const float *logits, const float *u, int n, int actions, int32_t *action, float *logp);
+/* logits [n, A], value [n, 2]; state [n, S] is read and overwritten with the next state. rows[i]:
+ * observation i. */
+void policy_act(const struct policy *p, struct policy_actor *w, const float *params,
+                const uint8_t *const *rows, int n, float *state, float *logits, float *value);
+/* Inverse-CDF sample of each row by u [n] in [0,1): action [n], logp [n] natural log of its
+ * probability. */
+void policy_sample(const float *logits, const float *u, int n, int actions, int32_t *action,
+                   float *logp);
 
-/* --- training -------------------------------------------------------------------------------------------- */
+/* --- training
+ * -------------------------------------------------------------------------------------------- */
 struct policy_trainer; /* workspace: activations for up to (max_t, max_n) */
 struct policy_trainer *policy_trainer_create(const struct policy *p, int max_t, int max_n);
 void policy_trainer_free(struct policy_trainer *w);
-/* rows [T, N] time-major; state0 [N, S] before step 0; reset [T, N]: 1 = the state is zeroed BEFORE step t (t-1 ended an
- * episode). logits [T, N, A], value [T, N, 2] are written and the activations kept for policy_backward. */
+/* rows [T, N] time-major; state0 [N, S] before step 0; reset [T, N]: 1 = the state is zeroed BEFORE
+ * step t (t-1 ended an episode). logits [T, N, A], value [T, N, 2] are written and the activations
+ * kept for policy_backward. */
 void policy_forward(const struct policy *p, struct policy_trainer *w, const float *params,
-                    const uint8_t *const *rows, const float *state0, const uint8_t *reset, int T, int N,
-                    float *logits, float *value);
-/* dlogits [T, N, A], dvalue [T, N, 2] of the last forward; adds to grads [params floats]. Truncated at state0. */
+                    const uint8_t *const *rows, const float *state0, const uint8_t *reset, int T,
+                    int N, float *logits, float *value);
+/* dlogits [T, N, A], dvalue [T, N, 2] of the last forward; adds to grads [params floats]. Truncated
+ * at state0. */
 void policy_backward(const struct policy *p, struct policy_trainer *w, const float *params,
                      const float *dlogits, const float *dvalue, float *grads);
 

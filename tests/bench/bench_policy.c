@@ -183,7 +183,7 @@ static void measure(struct bench *b, const char *net, enum what what, int n, dou
 
 int main(int argc, char **argv)
 {
-    double seconds = argc > 1 ? atof(argv[1]) : 0.5;
+    double seconds = argc > 1 ? strtod(argv[1], NULL) : 0.5;
     static const char *const nets[] = {"grid-small", "nethack-compact"};
     for (int k = 0; k < 2; k++) {
         static const int slices[] = {4, 8, 16, 32, 64};
