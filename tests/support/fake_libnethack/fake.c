@@ -88,6 +88,7 @@ enum mode {
     DIRECTION,
     ITEM,
     PRAY,
+    QUIT,
     REFUSE,
     REFUSE_AGAIN,
     NAG,
@@ -253,6 +254,10 @@ static void command(int key)
         game.mode = ITEM;
         say("What do you want to drink? [g or ?*]");
         break;
+    case 'q' | 0x80:
+        game.mode = QUIT;
+        say("Really quit? [yn] (n)");
+        break;
     case 'p' | 0x80:
         game.mode = PRAY;
         say("Are you sure you want to pray? [yn] (n)");
@@ -322,10 +327,11 @@ static void feed(int key)
     case ITEM:
         answer_item(key);
         break;
+    case QUIT:
     case PRAY:
         game.mode = PLAY;
         if (key == 'y')
-            die("You fry to a crisp!");
+            die(mode == QUIT ? "" : "You fry to a crisp!");
         break;
     case REFUSE:
         game.mode = REFUSE_AGAIN;
@@ -392,7 +398,8 @@ static void fill(struct nle_obs *o)
     }
     memset(o->internal, 0, NLE_INTERNAL * sizeof(int));
     o->internal[NLE_IN_YN] = game.mode == DIRECTION || game.mode == ITEM || game.mode == PRAY ||
-                             game.mode == REFUSE || game.mode == REFUSE_AGAIN || game.mode == NAG;
+                             game.mode == QUIT || game.mode == REFUSE ||
+                             game.mode == REFUSE_AGAIN || game.mode == NAG;
     o->internal[NLE_IN_GETLIN] = game.mode == TEXT;
     o->internal[NLE_IN_XWAIT] = game.mode == INTRO || game.mode == PAGES ||
                                 game.mode == MENU_SPELL || game.mode == MENU_SKILL ||
@@ -440,7 +447,8 @@ void *nle_step(void *ctx, struct nle_obs *o)
 EXPORT void nle_end(void *ctx);
 void nle_end(void *ctx)
 {
-    if (ctx != &game)
+    bool stuck = game.mode == ENDLESS || game.mode == NAG || game.mode == INTRO;
+    if (ctx != &game || (!stuck && !(game.mode == DYING && game.page >= 3)))
         abort();
 }
 
