@@ -6,7 +6,6 @@
 #include "common/policy/env_describe.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,7 +181,7 @@ static bool read_value(enum key key, char *value, struct env_description *d)
     case OBS:
         return read_obs(value, &d->obs);
     case ACTIONS:
-        return read_int(value, 1, &d->actions) && d->actions <= SHRT_MAX;
+        return read_int(value, 1, &d->actions) && d->actions <= 4096;
     case MAX_STEPS:
         return read_int(value, 0, &d->max_steps);
     case SUCCESS:

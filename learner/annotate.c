@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/* annotate.c - see annotate.h.
+ *
+ * The client below (wire_annotation.h) deduplicates, resends and bounds; here is only what belongs
+ * to learning: which captions to ask, where labels go, and that labels of two different annotators
+ * never mix in one reward model. */
+#define _DEFAULT_SOURCE /* strsep */
+#include "learner/annotate.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/xmalloc.h"
+#include "common/wire/wire_annotation.h"
+
+enum { SOURCES_MAX = 8, SOURCE_NAME_MAX = 32, CAPTION_MAX = 256, STATE_MAX = 4096 };
+
+struct held_label {
+    struct annot_label label;
+    char caption[CAPTION_MAX];
+};
+
+struct annotate {
+    struct annot_client *client; /* NULL: no server */
+    char identity[192];          /* of the labels in the reward model; "" = none yet */
+    bool identity_checked;
+    /* of all lives */
+    uint64_t cursor, labels, abstained;
+    struct {
+        char name[SOURCE_NAME_MAX];
+        uint64_t labels;
+    } source[SOURCES_MAX];
+    int sources;
+    double staleness_s; /* between question and use, moving average; < 0 = no label yet */
+    int *unknown;       /* [unknown_cap] */
+    int unknown_cap;
+    bool hold;
+    struct held_label *held; /* [held_cap] */
+    int held_count, held_cap;
+    char waiting[192];
+};
+
+int annotate_create(struct annotate **out, const char *address, struct onic_err *err)
+{
+    struct annotate *a = xcalloc(1, sizeof *a);
+    a->staleness_s = -1.0;
+    *out = a;
+    if (!address[0])
+        return ONIC_OK;
+    int rc = annot_client_create(&a->client, address, NULL, err);
+    if (rc) {
+        annotate_free(a);
+        *out = NULL;
+    }
+    return rc;
+}
+
+void annotate_free(struct annotate *a)
+{
+    if (!a)
+        return;
+    annot_client_free(a->client);
+    free(a->unknown);
+    free(a->held);
+    free(a);
+}
+
+/* --- asking -------------------------------------------------------------------------------------
+ */
+
+void annotate_ask(struct annotate *a, const struct reward_mix *mix, const struct batch *b)
+{
+    if (!a->client)
+        return;
+    if (b->reward.ncaptions > a->unknown_cap) {
+        a->unknown_cap = b->reward.ncaptions + b->reward.ncaptions / 2;
+        a->unknown = xrealloc(a->unknown, (size_t)a->unknown_cap * sizeof *a->unknown);
+    }
+    int n = reward_mix_unknown(mix, &b->reward, a->unknown);
+    for (int i = 0; i < n; i++) {
+        int k = a->unknown[i];
+        annot_client_ask(a->client, b->reward.caption_text[k], b->reward.caption_len[k]);
+    }
+}
+
+/* --- labels -------------------------------------------------------------------------------------
+ */
+
+static void count_source(struct annotate *a, const char *name)
+{
+    int i = 0;
+    while (i < a->sources && strcmp(a->source[i].name, name) != 0)
+        i++;
+    if (i == a->sources) {
+        if (i == SOURCES_MAX)
+            return;
+        snprintf(a->source[a->sources++].name, SOURCE_NAME_MAX, "%s", name);
+    }
+    a->source[i].labels++;
+}
+
+static void apply(struct annotate *a, struct reward_mix *mix, const struct annot_label *l)
+{
+    a->cursor = l->id > a->cursor ? l->id : a->cursor;
+    if (l->state != ANNOT_LABEL) {
+        a->abstained++;
+        return;
+    }
+    reward_mix_observe(mix, l);
+    a->labels++;
+    count_source(a, l->source);
+    double age = clock_wall_s() - l->asked_at;
+    if (l->asked_at > 0 && age >= 0)
+        a->staleness_s = a->staleness_s < 0 ? age : a->staleness_s + 0.02 * (age - a->staleness_s);
+}
+
+static void keep(struct annotate *a, const struct annot_label *l)
+{
+    if (l->caption_len > CAPTION_MAX)
+        return;
+    if (a->held_count == a->held_cap) {
+        a->held_cap = a->held_cap ? 2 * a->held_cap : 256;
+        a->held = xrealloc(a->held, (size_t)a->held_cap * sizeof *a->held);
+    }
+    struct held_label *h = &a->held[a->held_count++];
+    h->label = *l;
+    memcpy(h->caption, l->caption, l->caption_len);
+}
+
+static int compare_captions(const void *x, const void *y)
+{
+    const struct held_label *a = x, *b = y;
+    size_t la = a->label.caption_len, lb = b->label.caption_len;
+    int order = memcmp(a->caption, b->caption, la < lb ? la : lb);
+    return order ? order : (la > lb) - (la < lb);
+}
+
+void annotate_hold(struct annotate *a, bool hold)
+{
+    a->hold = hold;
+}
+
+void annotate_apply(struct annotate *a, struct reward_mix *mix)
+{
+    if (a->held_count)
+        qsort(a->held, (size_t)a->held_count, sizeof *a->held, compare_captions);
+    for (int i = 0; i < a->held_count; i++) {
+        a->held[i].label.caption = a->held[i].caption;
+        apply(a, mix, &a->held[i].label);
+    }
+    a->held_count = 0;
+}
+
+static int check_identity(struct annotate *a, struct onic_err *err)
+{
+    const struct annot_identity *now = annot_client_identity(a->client);
+    if (a->identity_checked || !now->identity[0])
+        return ONIC_OK;
+    if (a->identity[0] && strcmp(a->identity, now->identity) != 0)
+        return err_set(
+            err, ONIC_EINCOMPATIBLE,
+            "the labels of this run were given by [%s], the reward server now answers as [%s]; "
+            "give the old annotator options or another --run-dir",
+            a->identity, now->identity);
+    snprintf(a->identity, sizeof a->identity, "%s", now->identity);
+    a->identity_checked = true;
+    log_info("reward server connected", kv("annotator", (const char *)now->annotator),
+             kv("model", (const char *)now->model), kv("goal", (const char *)now->goal));
+    return ONIC_OK;
+}
+
+int annotate_poll(struct annotate *a, struct reward_mix *mix, int timeout_ms, struct onic_err *err)
+{
+    if (!a->client)
+        return ONIC_OK;
+    annot_client_poll(a->client, timeout_ms);
+    int rc = check_identity(a, err);
+    if (rc)
+        return rc;
+    struct annot_label l;
+    while (annot_client_next(a->client, &l)) {
+        if (a->hold)
+            keep(a, &l);
+        else
+            apply(a, mix, &l);
+    }
+    return ONIC_OK;
+}
+
+bool annotate_pending(const struct annotate *a)
+{
+    struct annot_client_status s;
+    if (!a->client)
+        return false;
+    annot_client_status(a->client, &s);
+    return s.outstanding + s.waiting > 0;
+}
+
+/* --- showing ------------------------------------------------------------------------------------
+ */
+
+const char *annotate_waiting_for(struct annotate *a)
+{
+    struct annot_client_status s;
+    a->waiting[0] = '\0';
+    if (!a->client)
+        return a->waiting;
+    annot_client_status(a->client, &s);
+    snprintf(a->waiting, sizeof a->waiting, "%s", s.waiting_for);
+    return a->waiting;
+}
+
+void annotate_report(struct annotate *a, struct metrics *m)
+{
+    struct annot_client_status s = {0};
+    if (a->client)
+        annot_client_status(a->client, &s);
+    metrics_set(m, "annot/labels_total", (double)a->labels);
+    metrics_set(m, "annot/abstained_total", (double)a->abstained);
+    metrics_set(m, "annot/backlog",
+                (double)(s.server_backlog + (uint64_t)(s.waiting > 0 ? s.waiting : 0)));
+    metrics_set(m, "annot/labels_per_s", s.server_labels_per_s);
+    metrics_set(m, "annot/outstanding", s.outstanding);
+    metrics_set(m, "annot/connected", s.connected ? 1 : 0);
+    if (a->staleness_s >= 0)
+        metrics_set(m, "annot/staleness_s", a->staleness_s);
+    for (int i = 0; i < a->sources; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "annot/source/%s", a->source[i].name);
+        metrics_set(m, name, (double)a->source[i].labels);
+    }
+}
+
+/* --- checkpoint ---------------------------------------------------------------------------------
+ */
+
+/* Lines: identity, then numbers, then "source <name> <labels>". */
+void annotate_save(const struct annotate *a, struct checkpoint *to)
+{
+    struct buf b;
+    buf_init(&b, STATE_MAX);
+    buf_printf(&b, "%s\n%llu %llu %llu %.9g\n", a->identity, (unsigned long long)a->cursor,
+               (unsigned long long)a->labels, (unsigned long long)a->abstained, a->staleness_s);
+    for (int i = 0; i < a->sources; i++)
+        buf_printf(&b, "source %s %llu\n", a->source[i].name,
+                   (unsigned long long)a->source[i].labels);
+    checkpoint_add_bytes(to, "annotation", b.data, b.len);
+    buf_release(&b);
+}
+
+int annotate_load(struct annotate *a, const struct checkpoint_file *from, struct onic_err *err)
+{
+    const void *data;
+    size_t len;
+    int rc = checkpoint_get_bytes(from, "annotation", &data, &len, err);
+    if (rc)
+        return rc;
+    char text[STATE_MAX + 1], *rest = text;
+    unsigned long long cursor, labels, abstained, n;
+    if (len > STATE_MAX)
+        return err_set(err, ONIC_EDAMAGED, "%s: the annotation state is too long",
+                       checkpoint_path(from));
+    memcpy(text, data, len);
+    text[len] = '\0';
+    char *line = strsep(&rest, "\n");
+    snprintf(a->identity, sizeof a->identity, "%s", line);
+    line = rest ? strsep(&rest, "\n") : NULL;
+    if (!line ||
+        sscanf(line, "%llu %llu %llu %lf", &cursor, &labels, &abstained, &a->staleness_s) != 4)
+        return err_set(err, ONIC_EDAMAGED, "%s: the annotation state cannot be read",
+                       checkpoint_path(from));
+    a->cursor = cursor;
+    a->labels = labels;
+    a->abstained = abstained;
+    a->sources = 0;
+    while (rest && (line = strsep(&rest, "\n")) && a->sources < SOURCES_MAX)
+        if (sscanf(line, "source %31s %llu", a->source[a->sources].name, &n) == 2)
+            a->source[a->sources++].labels = n;
+    return ONIC_OK;
+}

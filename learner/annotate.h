@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_LEARNER_ANNOTATE_H
+#define ONIC_LEARNER_ANNOTATE_H
+
+/* annotate.h - captions of batches to the reward server, its labels to the reward model.
+ *
+ * Training never waits for a label: asking and looking take microseconds, and without a server the
+ * run goes on with what is known. The exception is a deterministic run, where the labels of a batch
+ * are part of the result: there annotate_wait blocks until every caption that was asked has an
+ * answer. Training thread. */
+
+#include <stdbool.h>
+
+#include "common/checkpoint/checkpoint.h"
+#include "common/metrics/metrics.h"
+#include "learner/batch.h"
+#include "learner/reward/mix.h"
+
+struct annotate;
+
+/* address "" gives an object that does nothing but remember what earlier lives received. */
+int annotate_create(struct annotate **out, const char *address, struct onic_err *err);
+void annotate_free(struct annotate *a); /* NULL is allowed */
+
+/* Asks for the captions of the batch that have no label. */
+void annotate_ask(struct annotate *a, const struct reward_mix *mix, const struct batch *b);
+/* Sends, receives, and hands labels to the model; waits at most timeout_ms. ONIC_EINCOMPATIBLE when
+ * the server labels by another identity (annotator, goal, model ...) than the labels this run
+ * already holds. */
+int annotate_poll(struct annotate *a, struct reward_mix *mix, int timeout_ms, struct onic_err *err);
+/* True while an asked caption has no answer. */
+bool annotate_pending(const struct annotate *a);
+/* Deterministic runs: labels wait inside until annotate_apply hands them over in the order of their
+ * captions. */
+void annotate_hold(struct annotate *a, bool hold);
+void annotate_apply(struct annotate *a, struct reward_mix *mix);
+
+/* One sentence when something is wrong with the server, "" when healthy or without one. */
+const char *annotate_waiting_for(struct annotate *a);
+void annotate_report(struct annotate *a, struct metrics *m); /* annot/... */
+
+void annotate_save(const struct annotate *a, struct checkpoint *to);
+int annotate_load(struct annotate *a, const struct checkpoint_file *from, struct onic_err *err);
+
+#endif /* ONIC_LEARNER_ANNOTATE_H */

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_LEARNER_LINEAGE_H
+#define ONIC_LEARNER_LINEAGE_H
+
+/* lineage.h - what connects the lives of one run: run id, epoch, accumulated time, the files that
+ * carry them.
+ *
+ * A learner that is restarted after a crash is the same run with the next epoch. The epoch file is
+ * durable before any socket is bound, so that no two lives can ever speak with the same epoch.
+ * Training thread. */
+
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/checkpoint/checkpoint.h"
+
+struct lineage {
+    uint8_t run_id[16];
+    uint32_t epoch;       /* of this life, 1 for the first */
+    double wall_before_s; /* of earlier lives, crashed ones included */
+    double cpu_learner_before_s,
+        cpu_actors_before_s; /* of earlier lives up to their last checkpoint */
+};
+
+/* Reads <run_dir>/epoch, adds one and makes it durable; wall_before_s from metrics.jsonl; a new
+ * random run id, which lineage_load replaces. ONIC_EDAMAGED when the epoch file cannot be
+ * understood, ONIC_ECANTCREATE. */
+int lineage_begin(struct lineage *l, const char *run_dir, struct onic_err *err);
+void lineage_save(const struct lineage *l, double cpu_learner_s, double cpu_actors_s,
+                  struct checkpoint *to);
+int lineage_load(struct lineage *l, const struct checkpoint_file *from, struct onic_err *err);
+
+#endif /* ONIC_LEARNER_LINEAGE_H */

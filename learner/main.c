@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* main.c - onic-learner: trajectories in, weights out. The only place of the learner that exits. */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/base/cpu.h"
+#include "common/base/log.h"
+#include "learner/run.h"
+
+enum { SECOND_SIGNAL_S = 2 };
+
+static volatile sig_atomic_t stop_asked;
+static volatile time_t first_signal_s;
+
+/* Ctrl-C reaches us from the terminal and again from `onic train`: only a signal some time later
+ * means "now". */
+static void on_signal(int sig)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (!stop_asked) {
+        stop_asked = 1;
+        first_signal_s = now.tv_sec;
+    } else if (now.tv_sec - first_signal_s >= SECOND_SIGNAL_S) {
+        signal(sig, SIG_DFL);
+        raise(sig);
+    }
+}
+
+static void catch_signals(void)
+{
+    struct sigaction stop = {.sa_handler = on_signal}, ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGINT, &stop, NULL);
+    sigaction(SIGTERM, &stop, NULL);
+    sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL); /* a full disk is an error code, not a death */
+}
+
+static int fail(int rc, const struct onic_err *err)
+{
+    fprintf(stderr, "onic-learner: %s\n", err->msg);
+    return err_exit_code(rc);
+}
+
+static enum log_level level_named(const char *name)
+{
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+    for (int i = LOG_ERROR; i <= LOG_DEBUG; i++)
+        if (strcmp(names[i], name) == 0)
+            return (enum log_level)i;
+    return LOG_INFO;
+}
+
+int main(int argc, char **argv)
+{
+    struct onic_err err = {0};
+    char sentence[256];
+    static struct config given;
+    if (!cpu_supported(cpu_features(), sentence, sizeof sentence)) {
+        err_set(&err, ONIC_ECONFIG, "%s", sentence);
+        return fail(ONIC_ECONFIG, &err);
+    }
+    const struct config_cli cli = {
+        .who = 'L',
+        .program = "onic-learner",
+        .usage =
+            "usage: onic-learner [CONFIG.yaml ...] --listen=ADDR [--reward.server=ADDR] "
+            "[--run-dir=DIR]\n"
+            "                    [--section.key=value ...]\n"
+            "Trains on the trajectories of actors that connect to ADDR (tcp://host:port or "
+            "ipc://path) and\n"
+            "publishes weights to them. An existing run directory is resumed. SIGTERM drains.\n",
+    };
+    int rc = config_load(&given, argc, argv, &cli, &err);
+    if (rc == ONIC_ESTOPPED)
+        return 0;
+    if (rc)
+        return fail(rc, &err);
+    log_set_role("learner");
+    log_set_level(level_named(given.log_level));
+    catch_signals();
+    rc = learner_run(&given, &stop_asked, &err);
+    return rc ? fail(rc, &err) : 0;
+}

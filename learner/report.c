@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* report.c - see report.h. Means run over the last episodes or updates, not since the start, so
+ * that a curve shows what the policy does now. */
+#include "learner/report.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+
+void report_episodes(struct metrics *m, const struct env_description *env,
+                     struct trajectory *const *trajectories, int n)
+{
+    for (int i = 0; i < n; i++) {
+        const struct trajectory *t = trajectories[i];
+        int width = TRAJECTORY_EPISODE_HEAD + t->shape.nstats;
+        for (int k = 0; k < t->nepisodes; k++) {
+            const float *e = t->episodes + (size_t)k * (size_t)width;
+            metrics_mean(m, "reward/reward", (double)e[0]);
+            metrics_mean(m, "len/len", (double)e[1]);
+            if (env->has_success && e[2] >= 0.0f)
+                metrics_mean_over(m, "policy_stats/success_rate", (double)e[2],
+                                  REPORT_SUCCESS_WINDOW);
+            for (int s = 0; s < t->shape.nstats && s < env->nstats; s++) {
+                char name[64];
+                snprintf(name, sizeof name, "policy_stats/%s", env->stat_names[s]);
+                metrics_mean(m, name, (double)e[TRAJECTORY_EPISODE_HEAD + s]);
+            }
+        }
+        metrics_add(m, "train/episodes_total", t->nepisodes);
+    }
+}
+
+static void report_reward(struct metrics *m, const struct reward_mix_stats *r)
+{
+    double steps = r->steps ? (double)r->steps : 1.0, both = r->int_abs + r->ext_abs;
+    metrics_mean(m, "intrinsic/reward_mean", r->int_sum / steps);
+    metrics_mean(m, "intrinsic/share", both > 0 ? r->int_abs / both : 0.0);
+    metrics_mean(m, "intrinsic/paid_fraction", (double)r->paid / steps);
+    if (r->captioned)
+        metrics_set(m, "reward_model/coverage", (double)r->known / (double)r->captioned);
+    if (r->not_finite)
+        metrics_add(m, "train/rewards_not_finite_total", (double)r->not_finite);
+}
+
+void report_update(struct metrics *m, const struct learner_core *core, const struct train_stats *s)
+{
+    const struct learner_counters *c = learner_core_counters(core);
+    metrics_set(m, "env_steps", (double)c->env_steps);
+    metrics_set(m, "updates", (double)c->version);
+    metrics_set(m, "weights_version", (double)c->version);
+    metrics_set(m, "train/policy_loss", s->policy_loss);
+    metrics_set(m, "train/value_loss", s->value_loss);
+    metrics_set(m, "train/value_loss_int", s->value_loss_int);
+    metrics_set(m, "train/entropy", s->entropy);
+    metrics_set(m, "train/kl_divergence", s->kl);
+    metrics_set(m, "train/fraction_clipped", s->clipped);
+    metrics_set(m, "train/ratio", s->ratio);
+    metrics_set(m, "train/grad_norm", s->grad_norm);
+    metrics_set(m, "train/lr", s->lr);
+    metrics_set(m, "train/value", s->value_mean);
+    metrics_set(m, "train/value_target", s->target_mean);
+    metrics_mean(m, "train/version_diff_avg", s->lag_mean);
+    metrics_set(m, "train/version_diff_max", s->lag_max);
+    metrics_set(m, "train/nonfinite_updates", (double)c->nonfinite);
+    report_reward(m, &s->reward);
+}
+
+bool report_success_reached(struct metrics *m, double wanted)
+{
+    const char *name = "policy_stats/success_rate";
+    return wanted > 0 && metrics_samples(m, name) >= REPORT_SUCCESS_WINDOW &&
+           metrics_get(m, name) >= wanted;
+}
+
+static double resident_mb(void)
+{
+    long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (f && fscanf(f, "%*s %ld", &pages) != 1)
+        pages = 0;
+    if (f)
+        fclose(f);
+    return (double)pages * (double)sysconf(_SC_PAGESIZE) / (1024.0 * 1024.0);
+}
+
+void report_process(struct metrics *m, double cpu_before_s)
+{
+    metrics_set(m, "perf/cpu_s_learner", cpu_before_s + (double)clock_process_cpu_ns() * 1e-9);
+    metrics_set(m, "perf/rss_mb", resident_mb());
+}

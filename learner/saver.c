@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* saver.c - one builder that belongs to one thread at a time: to the training thread between
+ * saver_begin and saver_commit, to the writer after. See saver.h. */
+#include "learner/saver.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/base/clock.h"
+#include "common/base/xmalloc.h"
+
+struct saver {
+    char dir[CHECKPOINT_PATH_MAX];
+    int keep;
+    struct checkpoint *builder;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool busy, quit; /* guarded by lock, like all below */
+    uint64_t version;
+    struct saver_result result;
+};
+
+static void write_one(struct saver *s, uint64_t version)
+{
+    struct onic_err err = {0};
+    int rc = checkpoint_write_version(s->builder, s->dir, version, NULL, &err);
+    if (!rc)
+        checkpoint_prune(s->dir, s->keep);
+    pthread_mutex_lock(&s->lock);
+    struct saver_result *r = &s->result;
+    r->version = version;
+    r->fresh = true;
+    r->failures = rc ? r->failures + 1 : 0;
+    if (rc) {
+        r->err = err;
+    } else {
+        r->written++;
+        r->last_good_ms = clock_ms();
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void *saver_main(void *arg)
+{
+    struct saver *s = arg;
+    pthread_mutex_lock(&s->lock);
+    for (;;) {
+        while (!s->busy && !s->quit)
+            pthread_cond_wait(&s->changed, &s->lock);
+        if (!s->busy)
+            break;
+        uint64_t version = s->version;
+        pthread_mutex_unlock(&s->lock);
+        write_one(s, version);
+        pthread_mutex_lock(&s->lock);
+        s->busy = false;
+        pthread_cond_broadcast(&s->changed);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return NULL;
+}
+
+struct saver *saver_create(const char *dir, int keep)
+{
+    struct saver *s = xcalloc(1, sizeof *s);
+    snprintf(s->dir, sizeof s->dir, "%s", dir);
+    s->keep = keep;
+    s->builder = checkpoint_create();
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->changed, NULL);
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    ONIC_ASSERT(pthread_create(&s->thread, NULL, saver_main, s) == 0);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return s;
+}
+
+void saver_free(struct saver *s)
+{
+    if (!s)
+        return;
+    pthread_mutex_lock(&s->lock);
+    s->quit = true;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+    pthread_join(s->thread, NULL);
+    pthread_cond_destroy(&s->changed);
+    pthread_mutex_destroy(&s->lock);
+    checkpoint_free(s->builder);
+    free(s);
+}
+
+struct checkpoint *saver_begin(struct saver *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool busy = s->busy;
+    pthread_mutex_unlock(&s->lock);
+    if (busy)
+        return NULL;
+    checkpoint_reset(s->builder);
+    return s->builder;
+}
+
+void saver_commit(struct saver *s, uint64_t version)
+{
+    pthread_mutex_lock(&s->lock);
+    s->version = version;
+    s->busy = true;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void saver_wait(struct saver *s)
+{
+    pthread_mutex_lock(&s->lock);
+    while (s->busy)
+        pthread_cond_wait(&s->changed, &s->lock);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void saver_look(struct saver *s, struct saver_result *out)
+{
+    pthread_mutex_lock(&s->lock);
+    *out = s->result;
+    s->result.fresh = false;
+    pthread_mutex_unlock(&s->lock);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_LEARNER_SAVER_H
+#define ONIC_LEARNER_SAVER_H
+
+/* saver.h - writes checkpoints on a thread of its own, from a copy.
+ *
+ * The training thread fills the builder (a memcpy) and goes on; disk and fsync are this thread's
+ * problem. A failed write leaves the checkpoints that exist untouched and is reported with the next
+ * look. Everything here is called by the training thread. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/checkpoint/checkpoint.h"
+
+struct saver;
+
+/* dir: .../checkpoints, must exist. keep: newest versions kept. */
+struct saver *saver_create(const char *dir, int keep);
+void saver_free(struct saver *s); /* waits for a write under way; NULL is allowed */
+
+/* The empty builder to fill, or NULL while the last write is under way. */
+struct checkpoint *saver_begin(struct saver *s);
+/* Writes what was filled in as `version`. */
+void saver_commit(struct saver *s, uint64_t version);
+/* Waits until nothing is being written. */
+void saver_wait(struct saver *s);
+
+struct saver_result {
+    uint64_t version;     /* of the last finished write; meaningful when any */
+    int failures;         /* in a row */
+    uint64_t written;     /* successes */
+    int64_t last_good_ms; /* clock_ms of the last success, 0 = none */
+    struct onic_err err;  /* of the last failure */
+    bool fresh;           /* first look since it finished */
+};
+void saver_look(struct saver *s, struct saver_result *out);
+
+#endif /* ONIC_LEARNER_SAVER_H */
