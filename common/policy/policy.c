@@ -158,18 +158,19 @@ double policy_macs(const struct policy *p)
 static size_t row_bytes(const struct policy *p)
 {
     size_t core = (size_t)(2 * p->E + 10 * p->H + 2 * (p->A + POLICY_HEADS));
-    return core * sizeof(float) + p->type->cache(p->encoder, NULL, 64) / 64;
+    return core * sizeof(float) + p->type->cache(p->encoder, NULL, 1024) / 1024;
 }
 
-/* Small networks: few environments, so that a slice stays in L2. Wide ones: at least 32, because
- * the recurrent products have as many rows as there are environments, and below 32 rows they lose a
- * third of their speed, more than L2 gives (measured: bench_policy). */
+/* Small networks: what fits L2. Wide ones can not have that, because the recurrent products have
+ * only as many rows as there are environments and need 16 to run well; they take a share of L3 that
+ * leaves room for other cores (measured with two processes side by side: at 32 environments the
+ * time per frame of nethack-compact doubles). */
 int policy_slice(const struct policy *p, int T)
 {
-    enum { LIVE_BYTES = 1024 * 1024, STEP = 8, MOST = 64, WIDE = 128 };
-    size_t n = LIVE_BYTES / (row_bytes(p) * (size_t)(T < 1 ? 1 : T)) / STEP * STEP;
-    size_t least = p->H >= WIDE ? 32 : STEP;
-    return n < least ? (int)least : n > MOST ? MOST : (int)n;
+    enum { STEP = 8, MOST = 64, WIDE = 128, SMALL_BYTES = 1 << 20, WIDE_BYTES = 9 << 20 };
+    size_t bytes = p->H >= WIDE ? WIDE_BYTES : SMALL_BYTES;
+    size_t n = bytes / (row_bytes(p) * (size_t)(T < 1 ? 1 : T)) / STEP * STEP;
+    return n < STEP ? STEP : n > MOST ? MOST : (int)n;
 }
 
 void policy_text(const struct policy *p, struct buf *out)

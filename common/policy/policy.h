@@ -50,7 +50,7 @@ int policy_state_size(const struct policy *p);                     /* S; 0 for c
 /* Multiply-accumulates of one forward row; for reports. */
 double policy_macs(const struct policy *p);
 /* Environments per call of policy_forward/backward with which the live activations of T steps stay
- * in L2; a multiple of 8. */
+ * in the caches; a multiple of 8. */
 int policy_slice(const struct policy *p, int T);
 /* Text of the architecture: net, core, sizes, parameter names and shapes; hashed into the network
  * specification. */
