@@ -3,7 +3,8 @@
  *
  * One worker thread does all the thinking, so the server's loop never waits for it. It first embeds
  * the anchors and the caption pool (kept in a file: vectors.h), then the captions handed to it.
- * Captions that stand in the pool are answered from the pool's vectors without any work.
+ * Captions that stand in the pool are answered from the pool's vectors without any work, and a
+ * sentence that was judged before is not judged again (sentences.h).
  *
  * The model would take a whole core from the actors. So after a first burst of captions (a run
  * learns most from its first labels) a token bucket holds the worker to a share of the usable
@@ -27,9 +28,10 @@
 #include "reward_server/annotators/annotator.h"
 #include "reward_server/annotators/embedding/engine.h"
 #include "reward_server/annotators/embedding/margin.h"
+#include "reward_server/annotators/embedding/sentences.h"
 #include "reward_server/annotators/embedding/vectors.h"
 
-enum { EMBEDDING_WINDOW = 32 };
+enum { EMBEDDING_WINDOW = 32, MARGINS_MAX = 16384 };
 static const double bucket_seconds = 0.5; /* balance never grows beyond so many seconds' earnings */
 
 struct embedding_item {
@@ -45,6 +47,8 @@ struct embedding_answer {
 
 enum embedding_state { WARMING, READY, BROKEN };
 
+extern const struct annotator_vtable annotator_embedding;
+
 struct embedding {
     struct annotator base;
     const struct goal *goal;
@@ -55,9 +59,16 @@ struct embedding {
     void (*wake)(void *ctx);
     void *wake_ctx;
 
-    float *pool, *mean;         /* [npool, dim] raw vectors, [dim] */
-    float *positive, *negative; /* [npositive, dim], [nnegative, dim], centred */
+    char **texts; /* [ntexts] the pool, then positive, then negative anchors; borrowed */
+    int ntexts;
+    float *pool; /* [ntexts, dim]; the rows of the pool stay as the model gave them */
+    float *positive, *negative; /* rows of the anchors within pool, centred when warm */
+    float *mean;                /* [dim] of the pool */
     struct strmap *pool_index;  /* caption -> row of pool */
+    struct strmap *known;       /* sentence -> index of margins: captions repeat sentences */
+    struct margin *margins;     /* [MARGINS_MAX] */
+    float *x;                   /* [dim] scratch */
+    double cost_ns;             /* CPU time of the caption at hand */
     double earn;                /* CPU ns earned per ns */
     double balance_ns;
     int64_t earned_at;
@@ -89,11 +100,11 @@ static bool stopping(struct embedding *e)
     return stop;
 }
 
-static bool embed_all(struct embedding *e, char *const *texts, int n, float *rows)
+static bool embed_all(struct embedding *e)
 {
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < e->ntexts; i++) {
         if (stopping(e) ||
-            engine_embed(e->engine, texts[i], rows + (size_t)i * (size_t)e->dim) != 0)
+            engine_embed(e->engine, e->texts[i], e->pool + (size_t)i * (size_t)e->dim) != 0)
             return false;
         pthread_mutex_lock(&e->lock);
         e->warmed++;
@@ -106,20 +117,15 @@ static bool warm_up(struct embedding *e)
 {
     const struct goal *g = e->goal;
     char name[33];
-    vectors_name(name, engine_model(e->engine), g->pool, g->npool);
-    if (!vectors_read(e->cache, name, e->pool, g->npool, e->dim)) {
-        if (!embed_all(e, g->pool, g->npool, e->pool))
+    vectors_name(name, engine_model(e->engine), e->texts, e->ntexts);
+    if (!vectors_read(e->cache, name, e->pool, e->ntexts, e->dim)) {
+        if (!embed_all(e))
             return false;
-        vectors_write(e->cache, name, e->pool, g->npool, e->dim);
+        vectors_write(e->cache, name, e->pool, e->ntexts, e->dim);
     }
     margin_mean(e->mean, e->pool, g->npool, e->dim);
-    if (!embed_all(e, g->positive, g->npositive, e->positive) ||
-        !embed_all(e, g->negative, g->nnegative, e->negative))
-        return false;
-    for (int i = 0; i < g->npositive; i++)
-        margin_centre(e->positive + (size_t)i * (size_t)e->dim, e->mean, e->dim);
-    for (int i = 0; i < g->nnegative; i++)
-        margin_centre(e->negative + (size_t)i * (size_t)e->dim, e->mean, e->dim);
+    for (int i = g->npool; i < e->ntexts; i++)
+        margin_centre(e->pool + (size_t)i * (size_t)e->dim, e->mean, e->dim);
     return true;
 }
 
@@ -145,11 +151,50 @@ static void wait_for_budget(struct embedding *e)
     }
 }
 
+/* The margin of one sentence; from memory when it was judged before. False: the engine failed. */
+static bool judge_sentence(struct embedding *e, const char *text, struct margin *out)
+{
+    size_t dim = (size_t)e->dim, len = strlen(text);
+    const uint64_t *row = strmap_get(e->known, text, len);
+    if (row) {
+        *out = e->margins[*row];
+        return true;
+    }
+    row = strmap_get(e->pool_index, text, len);
+    if (row) {
+        memcpy(e->x, e->pool + *row * dim, dim * sizeof *e->x);
+    } else {
+        int64_t before = clock_cpu_ns();
+        if (engine_embed(e->engine, text, e->x) != 0)
+            return false;
+        e->cost_ns += (double)(clock_cpu_ns() - before);
+    }
+    margin_centre(e->x, e->mean, e->dim);
+    *out =
+        margin_of(e->x, e->positive, e->goal->npositive, e->negative, e->goal->nnegative, e->dim);
+    if (strmap_count(e->known) == MARGINS_MAX) /* a cache: starting over costs time, nothing else */
+        strmap_clear(e->known);
+    uint64_t slot = strmap_count(e->known);
+    e->margins[slot] = *out;
+    *strmap_put(e->known, text, len, NULL) = slot;
+    return true;
+}
+
+/* What the caption's work cost is paid from the burst, then from the balance. */
+static void pay(struct embedding *e)
+{
+    if (e->cost_ns > 0 && e->burst_left)
+        e->burst_left--;
+    else
+        e->balance_ns -= e->cost_ns;
+    e->cost_ns = 0;
+}
+
 static void judge(struct embedding *e, const struct embedding_item *item,
                   struct embedding_answer *out)
 {
-    char text[2 * LABEL_CAPTION_MAX + 1];
-    float x[8192];
+    char text[2 * LABEL_CAPTION_MAX + 1], *part[SENTENCES_MAX];
+    struct margin best = {.value = -3}, m;
     const struct goal *g = e->goal;
     out->answer = (struct annotator_answer){.ticket = item->ticket, .state = LABEL_ANSWERED};
     if (g->no_preference) {
@@ -158,28 +203,24 @@ static void judge(struct embedding *e, const struct embedding_item *item,
         return;
     }
     goal_utf8(item->caption, item->len, text);
-    const uint64_t *row = strmap_get(e->pool_index, text, strlen(text));
-    if (row) {
-        memcpy(x, e->pool + *row * (size_t)e->dim, (size_t)e->dim * sizeof *x);
-    } else {
-        int64_t before = clock_cpu_ns();
-        if (engine_embed(e->engine, text, x) != 0) {
-            out->answer.state = LABEL_ABSTAINED;
-            snprintf(out->raw, sizeof out->raw, "the engine could not embed the caption");
-            return;
-        }
-        if (e->burst_left)
-            e->burst_left--;
-        else
-            e->balance_ns -= (double)(clock_cpu_ns() - before);
+    int n = sentences_split(text, part);
+    for (int i = 0; i < n; i++) {
+        if (!judge_sentence(e, part[i], &m))
+            n = 0;
+        else if (m.value > best.value)
+            best = m;
     }
-    margin_centre(x, e->mean, e->dim);
-    struct margin m = margin_of(x, e->positive, g->npositive, e->negative, g->nnegative, e->dim);
-    out->answer.label = m.value > e->threshold;
-    out->answer.confidence = margin_confidence(m.value, e->threshold);
+    pay(e);
+    if (n == 0) {
+        out->answer.state = LABEL_ABSTAINED;
+        snprintf(out->raw, sizeof out->raw, "the caption is blank or could not be embedded");
+        return;
+    }
+    out->answer.label = best.value > e->threshold;
+    out->answer.confidence = margin_confidence(best.value, e->threshold);
     snprintf(out->raw, sizeof out->raw, "margin %.4f = %.4f \"%.150s\" - %.4f \"%.150s\" on %s",
-             m.value, m.positive, g->positive[m.positive_index], m.negative,
-             g->negative[m.negative_index], cpu_path());
+             best.value, best.positive, g->positive[best.positive_index], best.negative,
+             g->negative[best.negative_index], cpu_path());
 }
 
 static void *worker(void *arg)
@@ -224,6 +265,7 @@ static void set_up(struct embedding *e, const struct annotator_setup *setup)
 {
     const struct goal *g = setup->goal;
     const struct config *c = setup->config;
+    e->base.v = &annotator_embedding;
     e->goal = g;
     e->wake = setup->wake;
     e->wake_ctx = setup->wake_ctx;
@@ -237,10 +279,19 @@ static void set_up(struct embedding *e, const struct annotator_setup *setup)
     if (paths_cache_dir(cache, sizeof cache, NULL) == ONIC_OK)
         snprintf(e->cache, sizeof e->cache, "%s/vectors", cache);
     size_t dim = (size_t)e->dim;
-    e->pool = xcalloc((size_t)g->npool * dim + 1, sizeof *e->pool);
+    e->ntexts = g->npool + g->npositive + g->nnegative;
+    e->texts = xcalloc((size_t)e->ntexts, sizeof *e->texts);
+    e->pool = xcalloc((size_t)e->ntexts * dim, sizeof *e->pool);
+    for (int i = 0; i < e->ntexts; i++)
+        e->texts[i] = i < g->npool                  ? g->pool[i]
+                      : i < g->npool + g->npositive ? g->positive[i - g->npool]
+                                                    : g->negative[i - g->npool - g->npositive];
     e->mean = xcalloc(dim, sizeof *e->mean);
-    e->positive = xcalloc((size_t)g->npositive * dim + 1, sizeof *e->positive);
-    e->negative = xcalloc((size_t)g->nnegative * dim + 1, sizeof *e->negative);
+    e->x = xcalloc(dim, sizeof *e->x);
+    e->known = strmap_create(1024);
+    e->margins = xcalloc(MARGINS_MAX, sizeof *e->margins);
+    e->positive = e->pool + (size_t)g->npool * dim;
+    e->negative = e->positive + (size_t)g->npositive * dim;
     e->pool_index = strmap_create((size_t)g->npool);
     for (int i = 0; i < g->npool; i++)
         *strmap_put(e->pool_index, g->pool[i], strlen(g->pool[i]), NULL) = (uint64_t)i;
@@ -249,10 +300,12 @@ static void set_up(struct embedding *e, const struct annotator_setup *setup)
 static void release(struct embedding *e)
 {
     strmap_free(e->pool_index);
+    strmap_free(e->known);
+    free(e->margins);
+    free(e->x);
     free(e->pool);
     free(e->mean);
-    free(e->positive);
-    free(e->negative);
+    free(e->texts);
     engine_close(e->engine);
     free(e);
 }
@@ -381,8 +434,7 @@ static int embedding_status(const struct annotator *a, char text[160], struct on
     pthread_mutex_unlock(&e->lock);
     text[0] = '\0';
     if (state == WARMING)
-        snprintf(text, 160, "warming up: %d of %d sentences embedded", warmed,
-                 g->npool + g->npositive + g->nnegative);
+        snprintf(text, 160, "warming up: %d of %d sentences embedded", warmed, e->ntexts);
     if (state == BROKEN)
         return err_set(err, ONIC_EINTERNAL,
                        "the sentence model failed on a sentence of goal %s or its "
@@ -391,7 +443,6 @@ static int embedding_status(const struct annotator *a, char text[160], struct on
     return ONIC_OK;
 }
 
-extern const struct annotator_vtable annotator_embedding;
 const struct annotator_vtable annotator_embedding = {
     .id = "embedding",
     .summary = "sentence-embedding model in this process: nearest anchor of the goal file",

@@ -24,6 +24,8 @@ struct rules_item {
     size_t len;
 };
 
+extern const struct annotator_vtable annotator_rules;
+
 struct rules {
     struct annotator base;
     const struct goal *goal;
@@ -71,6 +73,7 @@ static int rules_create(struct annotator **out, const struct annotator_setup *se
     (void)err;
     const struct config *c = setup->config;
     struct rules *r = xcalloc(1, sizeof *r);
+    r->base.v = &annotator_rules;
     r->goal = setup->goal;
     r->noise = c->rules_noise;
     r->latency_ns = (int64_t)(c->rules_latency_ms * 1e6);
@@ -189,7 +192,6 @@ static int rules_status(const struct annotator *a, char text[160], struct onic_e
     return ONIC_OK;
 }
 
-extern const struct annotator_vtable annotator_rules;
 const struct annotator_vtable annotator_rules = {
     .id = "rules",
     .summary = "pattern table of the goal file, with noise, latency and rate like a real model",
