@@ -5,9 +5,9 @@
 /* nethack_game.h - one NetHack that can be started, sent keys and looked at. No task, no rewards.
  *
  * Observations lie in buffers of the game that never move (the library writes changed terminal
- * lines only). Threads: one at a time; the thread that plays needs 64 KiB of nothing (the game has
- * its own stack), but signal handlers of the process must run on an alternate stack (SA_ONSTACK). A
- * crash inside the library is a crash of the process: the supervisor's matter. */
+ * lines only). Threads: one at a time, any. The game runs on a small stack of its own, so the
+ * signal handlers of the process must run on an alternate stack (SA_ONSTACK). A crash inside the
+ * library is a crash of the process: the supervisor's matter. */
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -34,11 +34,12 @@ enum { KEY_ESC = 27, KEY_SPACE = ' ', AUTO_KEYS_MAX = 2000, REFUSALS_MAX = 8 };
     XX('n', "southeast")                                                                           \
     XX('b', "southwest")                                                                           \
     XX('y', "northwest")                                                                           \
-    XX('K', "run north") XX('L', "run east") XX('J', "run south") XX('H', "run west")              \
-        XX('U', "run northeast") XX('N', "run southeast") XX('B', "run southwest")                 \
-            XX('Y', "run northwest") XX('<', "up") XX('>', "down") XX('.', "wait")                 \
-                XX(CTRL('d'), "kick") XX('e', "eat") XX('s', "search") XX('Z', "cast")             \
-                    XX('q', "quaff") XX(META('p'), "pray") XX(',', "pick up") XX('p', "pay")
+    XX('K', "run north")                                                                           \
+    XX('L', "run east") XX('J', "run south") XX('H', "run west") XX('U', "run northeast")          \
+        XX('N', "run southeast") XX('B', "run southwest") XX('Y', "run northwest") XX('<', "up")   \
+            XX('>', "down") XX('.', "wait") XX(CTRL('d'), "kick") XX('e', "eat") XX('s', "search") \
+                XX('Z', "cast") XX('q', "quaff") XX(META('p'), "pray") XX(',', "pick up")          \
+                    XX('p', "pay")
 
 const int nethack_action_keys[NETHACK_ACTIONS_EXTENDED] = {
 #define XX(key, name) key,

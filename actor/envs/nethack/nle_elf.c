@@ -2,12 +2,12 @@
 /* nle_elf.c - which NLE is this file? Answered from its symbol table.
  *
  * NLE has no version symbol, and calling nle_start with the wrong argument list corrupts memory far
- * from the cause. What the generations export is a reliable fingerprint, checked against the
- * published wheels: nle_init_lgen_rng came with the three-argument start (1.2); nle_seeds_init
- * together with nle_ttyrecname means 0.9.0 - 1.1; the size of the object `settings` separates 1.2
- * from 1.3; the size of `mons` says that it is NetHack 3.6 with 381 monsters. Reading the file
- * rather than dlopening it means that nothing of an unknown library runs, not even its
- * constructors.
+ * from the cause. What the generations export is a reliable fingerprint, checked on the published
+ * wheels of 1.0.0, 1.1.0, 1.2.0 and 1.3.0: nle_init_lgen_rng came with the three-argument start
+ * (1.2); nle_seeds_init together with nle_ttyrecname means 0.9.0 - 1.1; the size of the object
+ * `settings` separates 1.2 from 1.3; the size of `mons` says that it is NetHack 3.6 with 381
+ * monsters. Reading the file rather than dlopening it means that nothing of an unknown library
+ * runs, not even its constructors.
  *
  * The file comes from the user, so every offset is checked before it is followed. */
 #include "actor/envs/nethack/nle_elf.h"

@@ -8,19 +8,17 @@
  * CMakeLists.txt); those that onic refuses export the right fingerprint and nothing that could be
  * played.
  *
- * The game: a hero in a room. What a key does:
- *   k j h l u n b y .  one turn (moves stop at the walls)
- *   Enter              nothing; the game clock stands still
- *   K                  kills a newt: 10 points, 5 turns
- *   L                  "You feel more confident in ..." ; M-e then opens a menu where `a` enhances
- *   J                  three pages of dying, then the end
- *   H                  misbehaves as $FAKE_NETHACK says: crash, hang (never returns), ask (endless
- * --More--) s                  two pages >                  down one level, in a page of its own;
- * writes a level file <                  asks for a line of text ^D                 asks "In what
- * direction?" e q                "What do you want to eat? [c-f or ?*]", "... drink? [g or ?*]" M-p
- * "Are you sure you want to pray?": y is fatal ,                  "Really step there? [yn]", and
- * when refused a second question p                  a question that comes again for ever Z a menu;
- * `a` asks "In what direction?" */
+ * The game: a hero in a room. Moves and waiting take one turn, Enter none. What other keys do:
+ *
+ * - K kills a newt: 10 points, 5 turns. J dies in three pages.
+ * - s shows two pages. > goes down one level, in a page of its own, and writes a level file.
+ * - L says "You feel more confident in ..."; M-e then opens a menu where `a` enhances.
+ * - H misbehaves as $FAKE_NETHACK says: crash, hang (never returns), ask (endless --More--).
+ * - < asks for a line of text, ^D for a direction, e and q for an item.
+ * - M-p asks whether to pray: y is fatal.
+ * - M-q asks whether to quit; a game that is dropped without having ended aborts the program.
+ * - Y and , ask a question and, when it is refused, a second one; p asks one for ever.
+ * - Z opens a menu where `a` leads to a direction. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
