@@ -460,6 +460,10 @@ void *learner_ingest(void *arg)
 {
     struct wire_learner *w = arg;
     while (!atomic_load(&w->stop)) {
+        if (!atomic_load(&w->open)) {
+            poll(&(struct pollfd){.fd = w->wake_fd, .events = POLLIN}, 1, 100);
+            continue;
+        }
         zmq_pollitem_t items[] = {{.socket = w->socket, .events = ZMQ_POLLIN},
                                   {.fd = w->wake_fd, .events = ZMQ_POLLIN}};
         zmq_poll(items, 2, 100);

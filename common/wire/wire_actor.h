@@ -33,7 +33,8 @@ void wire_actor_free(struct wire_actor *w);
 
 /* Waits for WELCOME. On ONIC_OK: *config_text (YAML, borrowed until free), *deterministic, *seed; actor id and incarnation
  * are known. ONIC_EAGAIN: call again (signals can be looked at in between); after 10 s without an answer it logs one
- * sentence. ONIC_ETIMEDOUT: orphan timeout. ONIC_EINCOMPATIBLE: REJECT with the learner's sentence. */
+ * sentence. ONIC_ETIMEDOUT: orphan timeout, or another run answers. ONIC_EINCOMPATIBLE: REJECT
+ * with the learner's sentence. ONIC_EFENCED: the actor number is in use by a living process (host and pid are named). */
 struct wire_welcome {
     const char *config_text;
     size_t config_len;
@@ -57,7 +58,9 @@ int wire_actor_ready(struct wire_actor *w, const struct wire_ready *r, struct on
 
 /* Reads what has arrived, sends heartbeats, resends, pulls weights. timeout_ms: how long it may wait when there is
  * nothing to do; 0 never waits. ONIC_OK, or a final state: ONIC_ESTOPPED (drained by the learner: finish and leave),
- * ONIC_EFENCED, ONIC_EINCOMPATIBLE, ONIC_ETIMEDOUT (orphan). */
+ * ONIC_EFENCED (another process has this number now), ONIC_EINCOMPATIBLE (REJECT: what differs), ONIC_ETIMEDOUT (orphan
+ * timeout, another run at this address, or, in a deterministic run, a restarted learner: restart the actor). Final states
+ * stay. Call it at least every second while environments step: it is the heartbeat. */
 int wire_actor_poll(struct wire_actor *w, int timeout_ms, struct onic_err *err);
 
 /* The newest complete, checked weights [weights_floats] and their version; NULL until the first pull is complete. The pointer
@@ -76,7 +79,8 @@ void wire_actor_put(struct wire_actor *w, struct trajectory *t);
 /* Steps taken since the last put, for the ledger page (crash accounting) and heartbeats. */
 void wire_actor_progress(struct wire_actor *w, uint64_t env_steps);
 
-/* Drain: flush for at most timeout_ms, BYE(ledger), wait for BYE_ACK. */
+/* Drain: flush for at most timeout_ms, BYE(ledger), wait for BYE_ACK for at most 2 s. Always ONIC_OK: what could not be
+ * settled is logged and stays on the ledger page. */
 int wire_actor_leave(struct wire_actor *w, int timeout_ms, struct onic_err *err);
 
 #endif /* ONIC_COMMON_WIRE_WIRE_ACTOR_H */

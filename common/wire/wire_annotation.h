@@ -41,11 +41,14 @@ int annot_client_create(struct annot_client **out, const char *address, void *zm
                         struct onic_err *err);
 void annot_client_free(struct annot_client *c);
 /* Queues a caption unless it is already asked or answered in this life; newest first, bounded (4096 outstanding, the rest
- * waits; the oldest waiting one is dropped and counted). Returns true when it was new. */
+ * waits; the oldest waiting one is dropped and counted). Returns true when it was new.
+ * Captions are cut at 256 bytes. A question is repeated after 15 s without an answer; when 4096 are open and newer captions
+ * wait, the oldest open one is set aside (its answer is still taken, and it is asked again when it is seen again). */
 bool annot_client_ask(struct annot_client *c, const char *caption, size_t len);
 /* Sends and receives; never waits longer than timeout_ms (0 for the training loop). */
 void annot_client_poll(struct annot_client *c, int timeout_ms);
-/* Next received answer, false when none. */
+/* Next received answer, false when none. Each caption is answered once; further answers are dropped here. When the server's
+ * label identity changes, everything is forgotten and may be asked again: look at annot_client_identity. */
 bool annot_client_next(struct annot_client *c, struct annot_label *out);
 const struct annot_identity *annot_client_identity(const struct annot_client *c);
 
@@ -74,7 +77,9 @@ int annot_server_create(struct annot_server **out, const char *listen, void *zmq
                         bool allow_insecure, const struct annot_identity *self, struct onic_err *err);
 void annot_server_free(struct annot_server *s);
 const char *annot_server_address(const struct annot_server *s);
-int annot_server_fd(const struct annot_server *s); /* edge-triggered ZMQ_FD: drain with recv until it returns false */
+/* ZMQ_FD, edge-triggered: readable means "something may have happened", once. Call annot_server_recv until it returns false
+ * whenever it fires, and also after annot_server_send and on every tick: sending may swallow the edge. */
+int annot_server_fd(const struct annot_server *s);
 /* The next asked caption; false when there is none now. Handles HELLO, heartbeats and STATUS queries inside. */
 bool annot_server_recv(struct annot_server *s, struct annot_ask *out);
 /* Sends labels (durable ones only) to one client, or to all (client 0). False: that client is gone or full; it asks again. */

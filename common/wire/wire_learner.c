@@ -141,6 +141,15 @@ static void wake(struct wire_learner *w)
     ONIC_ASSERT(write(w->wake_fd, &one, sizeof one) == (ssize_t)sizeof one);
 }
 
+/* The books of a checkpoint are loaded after the socket is bound. An actor that is heard in between
+ * would be booked and forgotten, so nobody is heard before the caller shows, by publishing, taking
+ * or looking, that it is past that point. */
+static void open_gate(struct wire_learner *w)
+{
+    if (!atomic_exchange(&w->open, true))
+        wake(w);
+}
+
 /* linger_ms: what has been said to actors last (BYE_ACK) should still reach them. */
 static void stop_threads(struct wire_learner *w, int linger_ms)
 {
@@ -222,6 +231,7 @@ static struct timespec deadline_after(int timeout_ms)
 
 int wire_learner_take(struct wire_learner *w, struct trajectory **out, int timeout_ms)
 {
+    open_gate(w);
     struct timespec deadline = deadline_after(timeout_ms);
     pthread_mutex_lock(&w->lock);
     int rc = 0;
@@ -286,6 +296,7 @@ void wire_learner_publish(struct wire_learner *w, const float *weights, uint64_t
     pthread_mutex_lock(&w->lock);
     w->announce = true;
     pthread_mutex_unlock(&w->lock);
+    open_gate(w);
     wake(w);
 }
 
@@ -330,6 +341,7 @@ static void say_what_is_missing(const struct wire_learner *w, struct wire_learne
 
 void wire_learner_status(struct wire_learner *w, struct wire_learner_status *out)
 {
+    open_gate(w);
     pthread_mutex_lock(&w->lock);
     struct wire_learner_status *s = &w->status;
     s->actors_connected = s->actors_running = 0;
@@ -365,6 +377,7 @@ static bool anybody_there(struct wire_learner *w)
 
 void wire_learner_drain(struct wire_learner *w, int timeout_ms)
 {
+    open_gate(w);
     atomic_store(&w->draining, true);
     wake(w);
     int64_t end = clock_ms() + timeout_ms;

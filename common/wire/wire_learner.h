@@ -39,6 +39,9 @@ struct wire_learner_params {
     bool allow_insecure;
 };
 
+/* Binds both sockets and starts the threads. Actors are heard from the first publish, take, status or drain on, so that
+ * wire_learner_load can come before. ONIC_ECONFIG: address not usable, or beyond loopback without allow_insecure;
+ * ONIC_ECANTCREATE: address in use. */
 int wire_learner_create(struct wire_learner **out, const struct wire_learner_params *p, struct onic_err *err);
 void wire_learner_free(struct wire_learner *w);
 const char *wire_learner_address(const struct wire_learner *w); /* as bound, port filled in */
@@ -56,7 +59,8 @@ void wire_learner_dropped(struct wire_learner *w, const struct trajectory *t, en
 /* Publishes a snapshot (copied) as `version`; current and previous are kept. */
 void wire_learner_publish(struct wire_learner *w, const float *weights, uint64_t version);
 
-/* Ledger and per-actor `hi` for the checkpoint, and back (before the first poll). Consumed-but-not-yet-checkpointed work
+/* Ledger and per-actor accounts for the checkpoint, and back (between create and the first publish, take, status or
+ * drain). ONIC_EDAMAGED, ONIC_EINCOMPATIBLE. Consumed-but-not-yet-checkpointed work
  * becomes lost{rollback} after a crash. The blob is opaque, versioned, checked. */
 void wire_learner_save(struct wire_learner *w, struct buf *out);
 int wire_learner_load(struct wire_learner *w, const void *blob, size_t len, struct onic_err *err);

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/* test_wire_annotation.c - captions out, labels in: bursts, restarts of the server, lost answers,
+ * BUSY. */
+#define _DEFAULT_SOURCE
+#include <time.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/strmap.h"
+#include "common/wire/wire_annotation.h"
+#include "tests/onic_test.h"
+
+static const struct annot_identity self = {.identity = "class/rules/v1/goal:score",
+                                           .annotator = "rules",
+                                           .model = "-",
+                                           .goal = "score",
+                                           .goal_version = "3"};
+
+struct bench {
+    char dir[256], address[300];
+    struct annot_server *s;
+    struct annot_client *c;
+    struct strmap *asked; /* by the server's count */
+    uint64_t next_id, received;
+};
+
+static void open_bench(struct bench *b)
+{
+    memset(b, 0, sizeof *b);
+    temp_dir_create(b->dir);
+    snprintf(b->address, sizeof b->address, "ipc://%s/a", b->dir);
+    assert_ok(annot_server_create(&b->s, b->address, NULL, false, &self, &err));
+    assert_ok(annot_client_create(&b->c, b->address, NULL, &err));
+    b->asked = strmap_create(64);
+}
+
+static void close_bench(struct bench *b)
+{
+    annot_client_free(b->c);
+    annot_server_free(b->s);
+    strmap_free(b->asked);
+    temp_dir_remove(b->dir);
+}
+
+/* Receives what was asked, and answers it unless `deaf`. */
+static void serve(struct bench *b, bool deaf)
+{
+    struct annot_ask q;
+    while (annot_server_recv(b->s, &q)) {
+        (*strmap_put(b->asked, q.caption, q.caption_len, NULL))++;
+        struct annot_label l = {.id = ++b->next_id,
+                                .state = q.caption[0] == '?' ? ANNOT_ABSTAIN : ANNOT_LABEL,
+                                .label = (float)(q.caption_len % 2),
+                                .confidence = 0.5f,
+                                .asked_at = 10,
+                                .answered_at = 11,
+                                .caption = q.caption,
+                                .caption_len = q.caption_len,
+                                .source = "rules"};
+        if (!deaf)
+            assert_true(annot_server_send(b->s, q.client, &l, 1));
+    }
+    annot_server_tick(b->s);
+}
+
+static void exchange(struct bench *b, uint64_t want, int timeout_ms)
+{
+    int64_t end = clock_ms() + timeout_ms;
+    struct annot_label l;
+    while (b->received < want && clock_ms() < end) {
+        annot_client_poll(b->c, 2);
+        serve(b, false);
+        while (annot_client_next(b->c, &l)) {
+            b->received++;
+            assert_close(l.label, l.caption_len % 2, 0, 0);
+            assert_string_equal(l.source, "rules");
+            assert_int_equal(l.state, l.caption[0] == '?' ? ANNOT_ABSTAIN : ANNOT_LABEL);
+        }
+    }
+    assert_int_equal(b->received, want);
+}
+
+static void ask_numbers(struct bench *b, int from, int to)
+{
+    for (int i = from; i < to; i++) {
+        char text[64];
+        int n = snprintf(text, sizeof text, "you hit the newt %d times", i);
+        annot_client_ask(b->c, text, (size_t)n);
+    }
+}
+
+static void labels_come_back_and_identity_is_told(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_bench(&b);
+    assert_true(annot_client_ask(b.c, "you see a door", 14));
+    assert_false(annot_client_ask(b.c, "you see a door", 14));
+    assert_true(annot_client_ask(b.c, "?odd", 4));
+    assert_false(annot_client_ask(b.c, "", 0));
+    exchange(&b, 2, 5000);
+    assert_false(annot_client_ask(b.c, "you see a door", 14));
+    assert_string_equal(annot_client_identity(b.c)->identity, self.identity);
+    assert_string_equal(annot_client_identity(b.c)->goal_version, "3");
+    struct annot_client_status st;
+    annot_client_status(b.c, &st);
+    assert_true(st.connected);
+    assert_int_equal(st.asked_total, 2);
+    assert_int_equal(st.labels_total, 1);
+    assert_int_equal(st.abstained_total, 1);
+    assert_int_equal(st.outstanding + st.waiting, 0);
+    assert_string_equal(st.waiting_for, "");
+    close_bench(&b);
+}
+
+static void a_burst_of_twenty_thousand_captions_is_answered_completely(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_bench(&b);
+    ask_numbers(&b, 0, 20000);
+    exchange(&b, 20000, 20000);
+    size_t it = 0, len;
+    const char *key;
+    uint64_t times;
+    while (strmap_next(b.asked, &it, &key, &len, &times))
+        assert_int_equal(times, 1);
+    close_bench(&b);
+}
+
+static int64_t skew_ns;
+static int64_t skewed(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec + skew_ns;
+}
+
+static void a_lost_answer_is_asked_for_again(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_bench(&b);
+    clock_replace(skewed);
+    ask_numbers(&b, 0, 300);
+    int64_t end = clock_ms() + 5000;
+    while (strmap_count(b.asked) < 300 && clock_ms() < end) {
+        annot_client_poll(b.c, 2);
+        serve(&b, true);
+    }
+    assert_int_equal(strmap_count(b.asked), 300);
+    skew_ns += 16000000000;
+    exchange(&b, 300, 8000);
+    struct annot_client_status st;
+    annot_client_status(b.c, &st);
+    assert_int_equal(st.resent_total, 300);
+    clock_replace(NULL);
+    close_bench(&b);
+}
+
+static void a_restarted_server_is_asked_what_was_open_at_once(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_bench(&b);
+    ask_numbers(&b, 0, 500);
+    int64_t end = clock_ms() + 5000;
+    while (strmap_count(b.asked) < 500 && clock_ms() < end) {
+        annot_client_poll(b.c, 2);
+        serve(&b, true);
+    }
+    annot_server_free(b.s);
+    for (int i = 0; i < 20; i++)
+        annot_client_poll(b.c, 5); /* nothing ever waits for the server */
+    assert_ok(annot_server_create(&b.s, b.address, NULL, false, &self, &err));
+    exchange(&b, 500, 8000);
+    close_bench(&b);
+}
+
+static void open_questions_do_not_keep_newer_captions_out(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_bench(&b);
+    skew_ns = 0;
+    clock_replace(skewed);
+    ask_numbers(&b, 0, 5000);
+    int64_t end = clock_ms() + 5000;
+    while (strmap_count(b.asked) < 4096 && clock_ms() < end) {
+        annot_client_poll(b.c, 2);
+        serve(&b, true);
+    }
+    struct annot_client_status st;
+    annot_client_status(b.c, &st);
+    assert_int_equal(st.outstanding, 4096);
+    skew_ns += 6000000000; /* a slow annotator: nothing is answered for 6 s */
+    assert_true(annot_client_ask(b.c, "a new thing happens", 19));
+    end = clock_ms() + 5000;
+    while (!strmap_get(b.asked, "a new thing happens", 19) && clock_ms() < end) {
+        annot_client_poll(b.c, 2);
+        serve(&b, true);
+    }
+    assert_non_null(strmap_get(b.asked, "a new thing happens", 19));
+    clock_replace(NULL);
+    close_bench(&b);
+}
+
+static void a_flood_is_held_back_and_nothing_is_lost(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_bench(&b);
+    ask_numbers(&b, 0, 65536 + 3000); /* the first 3000 fall out of the waiting list */
+    struct annot_client_status st;
+    annot_client_status(b.c, &st);
+    assert_int_equal(st.dropped_total, 3000);
+    assert_int_equal(st.waiting, 65536);
+    exchange(&b, 65536, 20000);
+    ask_numbers(&b, 0, 3000); /* seen again: asked again */
+    exchange(&b, 65536 + 3000, 20000);
+    close_bench(&b);
+}
+
+static void another_identity_starts_from_nothing(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_bench(&b);
+    annot_client_ask(b.c, "you win", 7);
+    exchange(&b, 1, 5000);
+    annot_server_free(b.s);
+    struct annot_identity other = self;
+    snprintf(other.identity, sizeof other.identity, "class/rules/v2");
+    assert_ok(annot_server_create(&b.s, b.address, NULL, false, &other, &err));
+    int64_t end = clock_ms() + 8000;
+    while (strcmp(annot_client_identity(b.c)->identity, other.identity) != 0 && clock_ms() < end) {
+        annot_client_poll(b.c, 5);
+        serve(&b, false);
+    }
+    assert_true(annot_client_ask(b.c, "you win", 7));
+    exchange(&b, 2, 5000);
+    close_bench(&b);
+}
+
+int main(void)
+{
+    log_set_level(LOG_ERROR);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(labels_come_back_and_identity_is_told),
+        cmocka_unit_test(a_burst_of_twenty_thousand_captions_is_answered_completely),
+        cmocka_unit_test(a_lost_answer_is_asked_for_again),
+        cmocka_unit_test(a_restarted_server_is_asked_what_was_open_at_once),
+        cmocka_unit_test(open_questions_do_not_keep_newer_captions_out),
+        cmocka_unit_test(a_flood_is_held_back_and_nothing_is_lost),
+        cmocka_unit_test(another_identity_starts_from_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
