@@ -22,7 +22,7 @@ static int lock_path(const char *run_dir, char path[4096])
 /* Descriptor given by our parent, when it really is this directory's lock file. */
 static int inherited(const char *path)
 {
-    const char *env = getenv("ONIC_RUN_LOCK");
+    const char *env = getenv("ONIC_HELD_LOCK");
     struct stat a, b;
     if (!env || !env[0])
         return -1;
@@ -74,7 +74,7 @@ void run_lock_pass(int fd)
     char text[16];
     fcntl(fd, F_SETFD, 0);
     snprintf(text, sizeof text, "%d", fd);
-    setenv("ONIC_RUN_LOCK", text, 1);
+    setenv("ONIC_HELD_LOCK", text, 1);
 }
 
 int run_lock_describe(int fd, const char *text)

@@ -314,7 +314,7 @@ static void children_get_the_lock_and_no_option_variables(void **state)
     s->params.lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     setenv("ONIC_TRAIN_LR", "0.5", 1);
     part(s, "learner", CHILD_LEARNER,
-         "env >> events; [ -e /proc/$$/fd/$ONIC_RUN_LOCK ] && ev has-lock; exit 0");
+         "env >> events; [ -e /proc/$$/fd/$ONIC_HELD_LOCK ] && ev has-lock; exit 0");
     start(s);
     assert_int_equal(finish(s), 0);
     unsetenv("ONIC_TRAIN_LR");

@@ -175,7 +175,7 @@ static void a_child_inherits_the_lock(void **state)
 
 int main(void)
 {
-    unsetenv("ONIC_RUN_LOCK");
+    unsetenv("ONIC_HELD_LOCK");
 #define IN_DIR(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_cpu_that_lacks_something_is_named_and_refused),

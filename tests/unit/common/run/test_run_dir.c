@@ -191,7 +191,7 @@ static void a_place_that_cannot_be_written_is_named(void **state)
 
 int main(void)
 {
-    unsetenv("ONIC_RUN_LOCK");
+    unsetenv("ONIC_HELD_LOCK");
 #define IN_DIR(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_name_comes_from_file_or_environment_and_seed),
