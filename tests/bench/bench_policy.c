@@ -3,8 +3,8 @@
  * per line.
  *
  * Usage: bench_policy [seconds per number, default 0.5]. Every number is the median (and best) of
- * windows of a few milliseconds on one thread. GF/s counts 2 operations per multiply-add of
- * policy_macs, twice that for backward. */
+ * windows of a few milliseconds of CPU time on one thread. GF/s counts 2 operations per
+ * multiply-add of policy_macs, twice that for backward. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,10 +165,10 @@ static void measure(struct bench *b, const char *net, enum what what, int n, dou
         once(b, what, n);
     int64_t end = clock_ns() + (int64_t)(seconds * 1e9);
     while (windows < WINDOWS_MAX && (windows < 10 || clock_ns() < end)) {
-        int64_t start = clock_ns();
+        int64_t start = clock_cpu_ns();
         for (int i = 0; i < calls; i++)
             once(b, what, n);
-        us[windows++] = (double)(clock_ns() - start) * 1e-3 / ((double)calls * frames);
+        us[windows++] = (double)(clock_cpu_ns() - start) * 1e-3 / ((double)calls * frames);
     }
     qsort(us, (size_t)windows, sizeof us[0], ascending);
     double passes = what == FORWARD_BACKWARD ? 3 : what == ADAM ? 0 : 1;
