@@ -37,7 +37,7 @@ build() {
   local name=$1 dir=$2
   shift 2
   say "building: $name ($dir)"
-  if { [[ -f $dir/build.ninja ]] || cmake -S . -B "$dir" -G Ninja "$@" >"$dir.log" 2>&1 || { cat "$dir.log"; false; }; } &&
+  if mkdir -p "$dir" && { cmake -S . -B "$dir" -G Ninja "$@" >"$dir/configure.log" 2>&1 || { cat "$dir/configure.log"; false; }; } &&
     ninja -C "$dir"; then
     return 0
   fi
