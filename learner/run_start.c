@@ -111,7 +111,9 @@ static int open_wire(struct run *r, struct onic_err *err)
     env_describe_write(&r->env, &env);
     policy_text(learner_core_policy(r->core), &net);
     int64_t envs = c->env_count ? c->env_count : r->env.default_count;
-    int64_t per_batch = c->train_batch / (envs * c->train_rollout) + 1;
+    /* One batch waits while one is trained on: more would only age (policy lag), less would starve.
+     */
+    int64_t per_batch = (c->train_batch + envs * c->train_rollout - 1) / (envs * c->train_rollout);
     struct wire_learner_params p = {
         .listen = c->listen_address,
         .weights_listen = c->weights_listen,
@@ -123,7 +125,7 @@ static int open_wire(struct run *r, struct onic_err *err)
         .weights_floats = policy_params(learner_core_policy(r->core))->floats,
         .shape = wanted_shape(r),
         .window = (int)c->train_window,
-        .max_queued = (int)(2 * per_batch + 16 < 65536 ? 2 * per_batch + 16 : 65536),
+        .max_queued = (int)(per_batch < 65536 ? per_batch : 65536),
         .inflight_bytes_max = INFLIGHT_BYTES_MAX,
         .max_policy_lag = (uint64_t)c->train_max_policy_lag,
         .deterministic = c->run_deterministic,
@@ -273,7 +275,8 @@ static void say_resumed(const struct run *r, const struct checkpoint_file *f)
 static int open_dir(struct run *r, const struct config *given, struct onic_err *err)
 {
     bool existed;
-    bool below_launcher = getenv("ONIC_RUN_LOCK") != NULL; /* then config.yaml is already written */
+    bool below_launcher =
+        getenv("ONIC_HELD_LOCK") != NULL; /* then config.yaml is already written */
     int rc = run_dir_name(given, r->dir, sizeof r->dir, err);
     if (!rc)
         rc = run_dir_open(r->dir, given, r->cfg, &r->lock_fd, &existed, err);
