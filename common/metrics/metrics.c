@@ -21,6 +21,7 @@
 #include "common/metrics/registry.h"
 
 static const double FIRST_MINUTE_EVERY_S = 2.0, DRAW_EVERY_S = 0.2, BRIEF_EVERY_S = 10.0;
+static const double BRIEF_FIRST_S = 2.0; /* the first brief line has something to say by then */
 static const double SAMPLE_EVERY_S = 0.5;
 
 double metrics_monotonic_s(void)
@@ -258,7 +259,8 @@ static void draw(struct metrics *m, double t)
     if (m->params.quiet)
         return;
     bool brief = m->mode == PANEL_OFF;
-    if (m->last_draw >= 0 && t - m->last_draw < (brief ? BRIEF_EVERY_S : DRAW_EVERY_S))
+    double wait = brief ? BRIEF_EVERY_S : DRAW_EVERY_S;
+    if (m->last_draw >= 0 ? t - m->last_draw < wait : brief && t - m->started < BRIEF_FIRST_S)
         return;
     m->last_draw = t;
     metrics_panel_text(m, brief);

@@ -50,8 +50,13 @@ static void put_progress(struct metrics *m)
     struct buf *b = &m->text;
     double steps = metrics_value_locked(m, "env_steps");
     double fast = metrics_fps_locked(m, 10), slow = metrics_fps_locked(m, 60);
-    put_thousands(b, isfinite(steps) ? steps : 0);
-    if (m->params.frames_total && isfinite(steps))
+    if (!isfinite(steps)) {
+        buf_puts(b, "no update yet  time ");
+        put_duration(b, metrics_wall_s(m));
+        return;
+    }
+    put_thousands(b, steps);
+    if (m->params.frames_total)
         buf_printf(b, " steps (%.1f %%)  ", 100.0 * steps / (double)m->params.frames_total);
     else
         buf_puts(b, " steps  ");
@@ -60,7 +65,7 @@ static void put_progress(struct metrics *m)
     put_thousands(b, slow);
     buf_puts(b, "/s)  time ");
     put_duration(b, metrics_wall_s(m));
-    if (m->params.frames_total && slow > 0 && isfinite(steps)) {
+    if (m->params.frames_total && slow > 0) {
         buf_puts(b, "  ETA ");
         put_duration(b, ((double)m->params.frames_total - steps) / slow);
     }

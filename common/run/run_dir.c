@@ -169,6 +169,17 @@ static int read_stored(const char *dir, struct config *base, struct onic_err *er
     return rc;
 }
 
+/* Differs from life to life by nature: not worth a line. */
+static bool belongs_to_a_life(const char *key)
+{
+    static const char *const keys[] = {"run.dir",        "run.on_exists", "listen.address",
+                                       "weights.listen", "reward.server", "actors.count"};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        if (strcmp(key, keys[i]) == 0)
+            return true;
+    return false;
+}
+
 static void log_differences(const struct config *stored, const struct config *now)
 {
     for (int i = 0; i < CONFIG_COUNT; i++) {
@@ -176,7 +187,7 @@ static void log_differences(const struct config *stored, const struct config *no
         config_key(i, key);
         config_get(stored, key, a, sizeof a);
         config_get(now, key, b, sizeof b);
-        if (strcmp(a, b) != 0 && strcmp(key, "run.dir") != 0 && strcmp(key, "run.on_exists") != 0)
+        if (strcmp(a, b) != 0 && !belongs_to_a_life(key))
             log_info("resuming with another value", kv("option", (const char *)key),
                      kv("was", (const char *)a), kv("now", (const char *)b));
     }

@@ -249,7 +249,7 @@ static void on_panel(struct supervisor *s)
 {
     char text[PANEL_TEXT_MAX + 1];
     ssize_t n;
-    while ((n = recv(s->panel_fds[0], text, PANEL_TEXT_MAX, MSG_DONTWAIT)) > 0) {
+    while ((n = recv(s->panel_fds[0], text, PANEL_TEXT_MAX, MSG_DONTWAIT)) >= 0) {
         text[n] = '\0';
         panel_show(s->panel, text);
     }
