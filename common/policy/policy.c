@@ -161,13 +161,12 @@ static size_t row_bytes(const struct policy *p)
     return core * sizeof(float) + p->type->cache(p->encoder, NULL, 1024) / 1024;
 }
 
-/* Small networks: what fits L2. Wide ones can not have that, because the recurrent products have
- * only as many rows as there are environments and need 16 to run well; they take a share of L3 that
- * leaves room for other cores (measured with two processes side by side: at 32 environments the
- * time per frame of nethack-compact doubles). */
+/* Small networks: what fits L2. Wide ones cannot have that, because the recurrent products have
+ * only as many rows as there are environments; with 32 they run within 2 % of their best
+ * (bench_policy). */
 int policy_slice(const struct policy *p, int T)
 {
-    enum { STEP = 8, MOST = 64, WIDE = 128, SMALL_BYTES = 1 << 20, WIDE_BYTES = 9 << 20 };
+    enum { STEP = 8, MOST = 64, WIDE = 128, SMALL_BYTES = 1 << 20, WIDE_BYTES = 18 << 20 };
     size_t bytes = p->H >= WIDE ? WIDE_BYTES : SMALL_BYTES;
     size_t n = bytes / (row_bytes(p) * (size_t)(T < 1 ? 1 : T)) / STEP * STEP;
     return n < STEP ? STEP : n > MOST ? MOST : (int)n;
