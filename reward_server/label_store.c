@@ -340,20 +340,35 @@ const char *label_store_path(const struct label_store *s)
     return s->path;
 }
 
+static int probe_write(struct label_store *s, struct onic_err *err)
+{
+    int rc = label_begin(s, err);
+    return rc == ONIC_OK ? label_end(s, label_meta_add(s, "probes", 1, NULL, err), err) : rc;
+}
+
+/* The old connection stays open until the new one has committed: closing the last connection
+ * removes the write-ahead index, which a full disk would not take back, and known labels could not
+ * be read. */
 int label_store_probe(struct label_store *s, struct onic_err *err)
 {
-    if (s->reopen) {
-        disconnect(s);
-        s->reopen = false;
-        int rc = connect_file(s, err);
-        if (rc != ONIC_OK) {
-            s->reopen = true;
-            return rc;
-        }
-    }
-    int rc = label_begin(s, err);
+    if (!s->reopen)
+        return probe_write(s, err);
+    struct label_store old = {.db = s->db};
+    memcpy(old.sql, s->sql, sizeof old.sql);
+    s->db = NULL;
+    memset(s->sql, 0, sizeof s->sql);
+    s->reopen = false;
+    int rc = connect_file(s, err);
     if (rc == ONIC_OK)
-        rc = label_end(s, label_meta_add(s, "probes", 1, NULL, err), err);
+        rc = probe_write(s, err);
+    if (rc == ONIC_OK) {
+        disconnect(&old);
+        return rc;
+    }
+    disconnect(s);
+    s->db = old.db;
+    memcpy(s->sql, old.sql, sizeof old.sql);
+    s->reopen = true;
     return rc;
 }
 

@@ -183,6 +183,7 @@ int server_create(struct server **out, const struct config *config, struct onic_
 int server_run(struct server *s, struct onic_err *err)
 {
     s->err = err;
+    s->said[0] = 127; /* no status yet: the first one is told */
     s->rate_at = s->reported_at = clock_ms();
     s->rate_answered = s->counts.answered + s->counts.abstained;
     uv_timer_start(&s->tick, server_on_tick, 0, TICK_MS);
