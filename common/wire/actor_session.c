@@ -81,7 +81,8 @@ static void send_hello(struct wire_actor *w)
     m.pid = (uint32_t)getpid();
     m.fixed_options = meta_bytes(w->fixed_options);
     m.own = &own;
-    if (!w->welcomed_once && w->previous.incarnation) {
+    if (w->previous.incarnation &&
+        (!w->welcomed_once || memcmp(w->previous.run_id, w->run_id, 16) == 0)) {
         previous.incarnation = w->previous.incarnation;
         previous.produced = w->previous.produced;
         previous.acked = w->previous.acked;

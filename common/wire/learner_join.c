@@ -190,7 +190,7 @@ static void come_back(struct wire_learner *w, const struct sock_route *from, con
         p = peer_add(w, h->actor_id);
     if (p->incarnation !=
         h->incarnation) { /* WELCOME came from a life that the checkpoint does not know */
-        peer_close(w, p, LEDGER_LOST_ACTOR_UNKNOWN, 0);
+        settle_previous(w, p, m->previous);
         peer_open(w, p, h->incarnation);
     }
     if (!p->steps_each)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/base/clock.h"
@@ -153,21 +154,14 @@ static void await(struct scene *s, const char *word, int times)
     }
 }
 
-/* A part that waits for SIGTERM without using the CPU, says so and ends. */
+/* A part that says so when it is up and when SIGTERM comes. (A shell runs its trap when the sleep
+ * is over.) */
 #define UNTIL_TERM(word)                                                                           \
-    "trap 'ev " word "-term; exit 0' TERM; ev " word "-up; while :; do read x < fifo; done"
-
-static void make_fifo(struct scene *s)
-{
-    char path[300];
-    snprintf(path, sizeof path, "%s/fifo", s->dir);
-    assert_int_equal(mkfifo(path, 0600), 0);
-}
+    "trap 'ev " word "-term; exit 0' TERM; ev " word "-up; while :; do sleep 0.1; done"
 
 static void the_learners_exit_0_ends_the_run(void **state)
 {
     struct scene *s = *state;
-    make_fifo(s);
     part(s, "reward-server", CHILD_REWARD, UNTIL_TERM("reward"));
     part(s, "learner", CHILD_LEARNER, "await actor-up; await reward-up; exit 0");
     part(s, "actor-0", CHILD_ACTOR, UNTIL_TERM("actor"));
@@ -195,7 +189,6 @@ static void deaths_by_signal_never_exhaust_the_restarts(void **state)
 static void exit_64_ends_the_run_with_the_childs_sentence(void **state)
 {
     struct scene *s = *state;
-    make_fifo(s);
     part(s, "learner", CHILD_LEARNER, UNTIL_TERM("learner"));
     part(s, "actor-0", CHILD_ACTOR,
          "await learner-up; echo 'noise' >&2; echo 'onic-actor: the "
@@ -234,11 +227,10 @@ static void exit_75_is_restarted_without_a_bound(void **state)
 static void a_signal_drains_learner_and_actors_before_the_reward_server(void **state)
 {
     struct scene *s = *state;
-    make_fifo(s);
     part(s, "reward-server", CHILD_REWARD, UNTIL_TERM("reward"));
     part(s, "learner", CHILD_LEARNER,
          "trap 'await actor-term; ev learner-term; exit 0' TERM; ev "
-         "learner-up; while :; do read x < fifo; done");
+         "learner-up; while :; do sleep 0.1; done");
     part(s, "actor-0", CHILD_ACTOR, UNTIL_TERM("actor"));
     start(s);
     await(s, "-up", 3);
@@ -249,27 +241,55 @@ static void a_signal_drains_learner_and_actors_before_the_reward_server(void **s
     assert_true(strstr(events, "learner-term") < strstr(events, "reward-term"));
 }
 
+static bool gone(void *ctx)
+{
+    struct scene *s = ctx;
+    struct timespec pause = {.tv_nsec = 600000000}; /* longer than an echo */
+    nanosleep(&pause, NULL);
+    kill(s->pid, SIGTERM);
+    siginfo_t info = {0};
+    return waitid(P_PID, (id_t)s->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == s->pid;
+}
+
 static void a_second_signal_kills(void **state)
 {
     struct scene *s = *state;
-    make_fifo(s);
     part(s, "learner", CHILD_LEARNER,
-         "trap 'ev stubborn' TERM; ev up; while :; do read x < fifo; done");
+         "trap 'ev stubborn' TERM; ev up; while :; do sleep 0.1; done");
     start(s);
     await(s, "up", 1);
     kill(s->pid, SIGTERM);
     await(s, "stubborn", 1);
-    kill(s->pid, SIGTERM);
+    assert_true(wait_until(gone, s, 30000));
     assert_int_equal(finish(s), 75);
     assert_non_null(strstr(slurp(s, "stderr"), "was killed before its drain was complete"));
+}
+
+static void an_echo_of_the_first_signal_does_not_kill(void **state)
+{
+    struct scene *s = *state;
+    part(s, "learner", CHILD_LEARNER,
+         "trap 'ev asked; await all-sent; exit 0' TERM; ev up; while :; do sleep 0.1; done");
+    start(s);
+    await(s, "up", 1);
+    for (int i = 0; i < 5; i++)
+        kill(s->pid, i % 2 ? SIGINT : SIGTERM);
+    await(s, "asked", 1);
+    char path[300];
+    snprintf(path, sizeof path, "%s/events", s->dir);
+    FILE *f = fopen(path, "a");
+    assert_non_null(f);
+    fputs("all-sent\n", f);
+    fclose(f);
+    assert_int_equal(finish(s), 0);
 }
 
 static void a_learner_that_cannot_finish_its_drain_says_why(void **state)
 {
     struct scene *s = *state;
-    make_fifo(s);
     part(s, "learner", CHILD_LEARNER,
-         "trap 'echo the disk is full >&2; exit 74' TERM; ev up; while :; do read x < fifo; done");
+         "trap 'echo the disk is full >&2; exit 74' TERM; ev up; while :; do sleep 0.1; done");
     start(s);
     await(s, "up", 1);
     kill(s->pid, SIGTERM);
@@ -280,7 +300,6 @@ static void a_learner_that_cannot_finish_its_drain_says_why(void **state)
 static void a_learner_without_a_pulse_is_named_and_replaced(void **state)
 {
     struct scene *s = *state;
-    make_fifo(s);
     s->params.stall_warn_s = 0.3;
     s->params.stall_kill_s = 0.8;
     part(s, "learner", CHILD_LEARNER,
@@ -296,7 +315,6 @@ static void a_learner_without_a_pulse_is_named_and_replaced(void **state)
 static void children_do_not_outlive_a_killed_front_end(void **state)
 {
     struct scene *s = *state;
-    make_fifo(s);
     part(s, "learner", CHILD_LEARNER, UNTIL_TERM("learner"));
     start(s);
     await(s, "learner-up", 1);
@@ -327,7 +345,6 @@ static void children_get_the_lock_and_no_option_variables(void **state)
 static void other_parts_are_quiet_unless_they_warn(void **state)
 {
     struct scene *s = *state;
-    make_fifo(s);
     part(s, "learner", CHILD_LEARNER,
          "await reward-up; echo 'learner line' >&2; await 'going away' stderr; exit 0");
     part(s, "reward-server", CHILD_REWARD,
@@ -353,6 +370,7 @@ int main(void)
         SCENE(exit_75_is_restarted_without_a_bound),
         SCENE(a_signal_drains_learner_and_actors_before_the_reward_server),
         SCENE(a_second_signal_kills),
+        SCENE(an_echo_of_the_first_signal_does_not_kill),
         SCENE(a_learner_that_cannot_finish_its_drain_says_why),
         SCENE(a_learner_without_a_pulse_is_named_and_replaced),
         SCENE(children_do_not_outlive_a_killed_front_end),

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT */
+/* test_wire_hostile.c - a peer that speaks the frame format but not the protocol: every bad frame
+ * is counted, none is used. */
+#define _DEFAULT_SOURCE
+#include <zmq.h>
+
+#include "common/base/rng.h"
+#include "common/wire/block.h"
+#include "common/wire/crc32c.h"
+#include "common/wire/frame.h"
+#include "session.pb-c.h"
+#include "tests/support/wire_pair.h"
+
+struct raw {
+    char dir[256], address[300];
+    struct wire_learner *l;
+    void *context, *socket;
+    uint8_t run_id[16];
+    uint64_t incarnation;
+    uint32_t id;
+};
+
+static void open_raw(struct raw *r)
+{
+    memset(r, 0, sizeof *r);
+    temp_dir_create(r->dir);
+    snprintf(r->address, sizeof r->address, "ipc://%s/t", r->dir);
+    struct wire_learner_params p = pair_learner_params(r->address);
+    assert_ok(wire_learner_create(&r->l, &p, &err));
+    pair_publish(r->l, 1);
+    memcpy(r->run_id, p.run_id, 16);
+    r->context = zmq_ctx_new();
+    r->socket = zmq_socket(r->context, ZMQ_DEALER);
+    int linger = 0, wait_ms = 5000;
+    zmq_setsockopt(r->socket, ZMQ_LINGER, &linger, sizeof linger);
+    zmq_setsockopt(r->socket, ZMQ_RCVTIMEO, &wait_ms, sizeof wait_ms);
+    assert_int_equal(zmq_connect(r->socket, r->address), 0);
+}
+
+static void close_raw(struct raw *r)
+{
+    zmq_close(r->socket);
+    zmq_ctx_term(r->context);
+    wire_learner_free(r->l);
+    temp_dir_remove(r->dir);
+}
+
+static struct frame_head head(const struct raw *r, enum frame_type type)
+{
+    struct frame_head h = {
+        .type = (uint16_t)type, .actor_id = r->id, .epoch = 1, .incarnation = r->incarnation};
+    memcpy(h.run_id, r->run_id, 16);
+    return h;
+}
+
+static size_t build(uint8_t *out, struct frame_head h, const void *meta, size_t meta_len,
+                    const void *bulk, size_t bulk_len)
+{
+    h.meta_len = (uint32_t)meta_len;
+    h.bulk_len = (uint32_t)bulk_len;
+    if (meta_len)
+        memcpy(out + FRAME_HEADER, meta, meta_len);
+    if (bulk_len)
+        memcpy(out + FRAME_HEADER + meta_len, bulk, bulk_len);
+    frame_seal(out, &h, crc32c(0, out + FRAME_HEADER, meta_len + bulk_len));
+    return FRAME_HEADER + meta_len + bulk_len;
+}
+
+/* Next frame of that type, others are skipped. */
+static bool await(struct raw *r, enum frame_type type, struct frame *f, zmq_msg_t *msg)
+{
+    for (;;) {
+        zmq_msg_init(msg);
+        if (zmq_msg_recv(msg, r->socket, 0) < 0)
+            return false;
+        assert_int_equal(frame_parse(f, zmq_msg_data(msg), zmq_msg_size(msg)), FRAME_FINE);
+        if (f->head.type == type)
+            return true;
+        zmq_msg_close(msg);
+    }
+}
+
+static void join(struct raw *r)
+{
+    uint8_t meta[512], out[4096];
+    struct frame f;
+    zmq_msg_t msg;
+    Onic__Wire__Hello h = ONIC__WIRE__HELLO__INIT;
+    h.role = WIRE_ROLE_ACTOR;
+    h.actor_id = -1;
+    size_t n = onic__wire__hello__pack(&h, meta);
+    r->incarnation = 0;
+    n = build(out, head(r, FRAME_HELLO), meta, n, NULL, 0);
+    zmq_send(r->socket, out, n, 0);
+    assert_true(await(r, FRAME_WELCOME, &f, &msg));
+    r->id = f.head.actor_id;
+    r->incarnation = f.head.incarnation;
+    zmq_msg_close(&msg);
+    Onic__Wire__Ready m = ONIC__WIRE__READY__INIT;
+    m.steps = PAIR_T;
+    m.envs = PAIR_E;
+    m.obs_bytes = PAIR_OBS;
+    m.actions = 3;
+    m.state_size = PAIR_STATE;
+    m.nstats = PAIR_STATS;
+    m.weights_floats = PAIR_WEIGHTS;
+    m.env_bytes = strlen(pair_env);
+    m.net_bytes = strlen(pair_net);
+    char text[512];
+    int tn = snprintf(text, sizeof text, "%s%s", pair_env, pair_net);
+    n = onic__wire__ready__pack(&m, meta);
+    n = build(out, head(r, FRAME_READY), meta, n, text, (size_t)tn);
+    zmq_send(r->socket, out, n, 0);
+    assert_true(await(r, FRAME_CREDIT, &f, &msg));
+    zmq_msg_close(&msg);
+}
+
+static uint64_t bad_so_far(struct raw *r)
+{
+    struct wire_learner_status s;
+    wire_learner_status(r->l, &s);
+    return s.rx_bad;
+}
+
+struct goal {
+    struct raw *r;
+    uint64_t bad;
+};
+
+static bool reached(void *ctx)
+{
+    struct goal *g = ctx;
+    return bad_so_far(g->r) >= g->bad;
+}
+
+/* An honest actor still gets through. */
+static void assert_alive(struct raw *r)
+{
+    struct wire_actor *a = pair_join(r->address, NULL, 100, NULL);
+    pair_play(a, 100, 1);
+    struct trajectory *t = NULL;
+    do {
+        t = pair_take(r->l, a, 5000);
+        assert_non_null(t);
+        wire_learner_consumed(r->l, t);
+        uint32_t from = t->actor_id;
+        wire_learner_release(r->l, t);
+        if (from == 100)
+            break;
+    } while (true);
+    struct ledger led = pair_ledger(r->l);
+    assert_balanced(&led);
+    wire_actor_free(a);
+}
+
+static void garbage_truncated_and_multipart_frames_are_counted(void **state)
+{
+    (void)state;
+    struct raw r;
+    open_raw(&r);
+    uint8_t out[4096];
+    uint64_t sent = 0;
+    struct rng rng = rng_stream(5, "garbage", 0, 0, 0);
+    for (int i = 0; i < 200; i++) {
+        uint8_t junk[300];
+        for (size_t k = 0; k < sizeof junk; k++)
+            junk[k] = (uint8_t)rng_u32(&rng);
+        zmq_send(r.socket, junk, rng_below(&rng, sizeof junk), 0);
+        sent++;
+    }
+    size_t n = build(out, head(&r, FRAME_HEARTBEAT), NULL, 0, "payload", 7);
+    for (size_t cut = 0; cut < n; cut++, sent++)
+        zmq_send(r.socket, out, cut, 0);
+    for (size_t bit = 0; bit < n * 8; bit += 3, sent++) {
+        out[bit / 8] ^= (uint8_t)(1 << (bit % 8));
+        zmq_send(r.socket, out, n, 0);
+        out[bit / 8] ^= (uint8_t)(1 << (bit % 8));
+    }
+    for (int i = 0; i < 50; i++, sent++) {
+        zmq_send(r.socket, out, n, ZMQ_SNDMORE);
+        zmq_send(r.socket, out, n, ZMQ_SNDMORE);
+        zmq_send(r.socket, out, n, 0);
+    }
+    struct goal g = {&r, sent};
+    assert_true(wait_until(reached, &g, 5000));
+    assert_int_equal(bad_so_far(&r), sent);
+    assert_alive(&r);
+    close_raw(&r);
+}
+
+static void another_protocol_version_is_told_so(void **state)
+{
+    (void)state;
+    struct raw r;
+    open_raw(&r);
+    uint8_t out[256];
+    size_t n = build(out, head(&r, FRAME_HELLO), NULL, 0, NULL, 0);
+    out[4] = FRAME_MAJOR + 1;
+    uint32_t crc = crc32c(0, out, 60);
+    for (int i = 0; i < 4; i++)
+        out[60 + i] = (uint8_t)(crc >> (8 * i));
+    zmq_send(r.socket, out, n, 0);
+    struct frame f;
+    zmq_msg_t msg;
+    assert_true(await(&r, FRAME_REJECT, &f, &msg));
+    Onic__Wire__Reject *m = onic__wire__reject__unpack(NULL, f.head.meta_len, f.meta);
+    assert_non_null(m);
+    assert_int_equal(m->code, WIRE_REJECT_INCOMPATIBLE);
+    char text[200] = {0};
+    memcpy(text, m->text.data, m->text.len);
+    assert_string_equal(text,
+                        "protocol: actor 2.0, learner 1.0; use the same release on both sides");
+    onic__wire__reject__free_unpacked(m, NULL);
+    zmq_msg_close(&msg);
+    close_raw(&r);
+}
+
+static void hostile_protobuf_in_every_message_changes_nothing(void **state)
+{
+    (void)state;
+    struct raw r;
+    open_raw(&r);
+    static uint8_t meta[60000];
+    static uint8_t out[70000];
+    const uint8_t types[] = {FRAME_HELLO, FRAME_READY, FRAME_HEARTBEAT,
+                             FRAME_SKIP,  FRAME_BYE,   FRAME_TRAJECTORY};
+    struct rng rng = rng_stream(9, "protobuf", 0, 0, 0);
+    for (size_t k = 0; k < sizeof types; k++) {
+        for (int pattern = 0; pattern < 12; pattern++) {
+            size_t len = 20000 + rng_below(&rng, 30000);
+            for (size_t i = 0; i < len; i++)
+                meta[i] =
+                    pattern == 0   ? (uint8_t)(i % 2 ? 0 : 0x3a) /* empty sub-messages, field 7 */
+                    : pattern == 1 ? (uint8_t)(i % 2 ? 0 : 0x0a) /* empty strings, field 1 */
+                    : pattern == 2 ? (uint8_t)(i % 2 ? 0 : 0x78) /* unknown scalars, field 15 */
+                    : pattern == 3 ? 0xff                        /* endless varint */
+                                   : (uint8_t)rng_u32(&rng);
+            size_t n = build(out, head(&r, types[k]), meta, len, NULL, 0);
+            zmq_send(r.socket, out, n, 0);
+        }
+    }
+    assert_alive(&r);
+    close_raw(&r);
+}
+
+/* Sends the sealed block b as `seq`. */
+static void send_block(struct raw *r, struct block *b, uint64_t seq)
+{
+    struct frame_head h = head(r, FRAME_TRAJECTORY);
+    h.seq = seq;
+    h.meta_len = b->meta_len;
+    h.bulk_len = b->bulk_len;
+    frame_seal(b->frame, &h, crc32c(0, b->frame + FRAME_HEADER, b->meta_len + b->bulk_len));
+    zmq_send(r->socket, b->frame, b->frame_len, 0);
+}
+
+static void three_invalid_trajectories_in_a_row_end_the_session(void **state)
+{
+    (void)state;
+    struct raw r;
+    open_raw(&r);
+    join(&r);
+    struct trajectory_shape shape = pair_shape(0);
+    struct trajectory *t = trajectory_create(&shape);
+    pair_fill(t, r.id, 1, 1);
+    t->action[5] = 3;
+    block_seal(t->storage);
+    struct frame f;
+    zmq_msg_t msg;
+    for (uint64_t seq = 1; seq <= 3; seq++)
+        send_block(&r, t->storage, seq);
+    assert_true(await(&r, FRAME_REJECT, &f, &msg));
+    Onic__Wire__Reject *m = onic__wire__reject__unpack(NULL, f.head.meta_len, f.meta);
+    assert_int_equal(m->code, WIRE_REJECT_REVOKED);
+    assert_true(m->text.len > 10 &&
+                strstr((char *)m->text.data, "action[5] is 3, must be 0..2") != NULL);
+    onic__wire__reject__free_unpacked(m, NULL);
+    zmq_msg_close(&msg);
+    struct ledger led = pair_ledger(r.l);
+    assert_balanced(&led);
+    assert_int_equal(led.trajectories.produced, 3);
+    assert_int_equal(led.trajectories.dropped[LEDGER_DROP_INVALID], 3);
+    trajectory_free(t);
+    assert_alive(&r);
+    close_raw(&r);
+}
+
+static void sequence_numbers_are_taken_in_order_and_once(void **state)
+{
+    (void)state;
+    struct raw r;
+    open_raw(&r);
+    join(&r);
+    struct trajectory_shape shape = pair_shape(0);
+    struct trajectory *t = trajectory_create(&shape);
+    pair_fill(t, r.id, 1, 1);
+    block_seal(t->storage);
+    struct frame f;
+    zmq_msg_t msg;
+    const uint64_t order[] = {2, 1, 1, 3, 2};
+    const uint64_t acks[] = {0, 1, 1, 1, 2};
+    const bool back[] = {true, false, false, true, false};
+    for (int i = 0; i < 5; i++) {
+        send_block(&r, t->storage, order[i]);
+        assert_true(await(&r, FRAME_CREDIT, &f, &msg));
+        Onic__Wire__Credit *c = onic__wire__credit__unpack(NULL, f.head.meta_len, f.meta);
+        assert_int_equal(c->ack, acks[i]);
+        assert_int_equal(c->go_back, back[i]);
+        onic__wire__credit__free_unpacked(c, NULL);
+        zmq_msg_close(&msg);
+    }
+    struct wire_learner_status s;
+    wire_learner_status(r.l, &s);
+    assert_int_equal(s.duplicates, 1);
+    assert_int_equal(s.out_of_order, 2);
+    assert_int_equal(s.queued, 2);
+    trajectory_free(t);
+    close_raw(&r);
+}
+
+static void data_of_another_epoch_or_incarnation_is_not_used(void **state)
+{
+    (void)state;
+    struct raw r;
+    open_raw(&r);
+    join(&r);
+    struct trajectory_shape shape = pair_shape(0);
+    struct trajectory *t = trajectory_create(&shape);
+    pair_fill(t, r.id, 1, 1);
+    block_seal(t->storage);
+    struct frame f;
+    zmq_msg_t msg;
+    uint64_t right = r.incarnation;
+    r.incarnation = right + 1;
+    send_block(&r, t->storage, 1);
+    assert_true(await(&r, FRAME_HELLO_REQUIRED, &f, &msg));
+    zmq_msg_close(&msg);
+    r.incarnation = right - 1;
+    send_block(&r, t->storage, 1);
+    assert_true(await(&r, FRAME_REJECT, &f, &msg));
+    zmq_msg_close(&msg);
+    r.incarnation = right;
+    r.run_id[0] ^= 1;
+    send_block(&r, t->storage, 1);
+    assert_true(await(&r, FRAME_HELLO_REQUIRED, &f, &msg));
+    zmq_msg_close(&msg);
+    struct wire_learner_status s;
+    wire_learner_status(r.l, &s);
+    assert_int_equal(s.queued, 0);
+    assert_int_equal(s.old_epoch, 2);
+    assert_int_equal(s.fenced, 1);
+    trajectory_free(t);
+    close_raw(&r);
+}
+
+int main(void)
+{
+    log_set_level(LOG_ERROR);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(garbage_truncated_and_multipart_frames_are_counted),
+        cmocka_unit_test(another_protocol_version_is_told_so),
+        cmocka_unit_test(hostile_protobuf_in_every_message_changes_nothing),
+        cmocka_unit_test(three_invalid_trajectories_in_a_row_end_the_session),
+        cmocka_unit_test(sequence_numbers_are_taken_in_order_and_once),
+        cmocka_unit_test(data_of_another_epoch_or_incarnation_is_not_used),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
