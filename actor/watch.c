@@ -21,8 +21,11 @@ struct watch {
     atomic_bool drain, stop;
     atomic_llong deadline_ms;
     int step_timeout_s;
+    int64_t asked_ms; /* of the first signal; the watching thread's own */
     sigset_t signals;
 };
+
+enum { SECOND_SIGNAL_MS = 2000 };
 
 static void check_progress(struct watch *w)
 {
@@ -40,7 +43,11 @@ static void *watch_main(void *arg)
     while (!atomic_load(&w->stop)) {
         int sig = sigtimedwait(&w->signals, NULL, &(struct timespec){.tv_nsec = 200000000});
         if (sig == SIGTERM || sig == SIGINT) {
-            if (atomic_exchange(&w->drain, true)) {
+            bool again = atomic_exchange(&w->drain, true);
+            if (!again)
+                w->asked_ms = clock_ms();
+            /* Ctrl-C comes from the terminal and again, at once, from `onic train`. */
+            if (again && clock_ms() - w->asked_ms >= SECOND_SIGNAL_MS) {
                 log_warn("second signal: stopping at once");
                 _exit(75);
             }

@@ -41,6 +41,7 @@ enum {
     FAILURES_FORGET_MS =
         600000, /* longer than the grace of a full disk, which fails anew in every life */
     REST_MS = 10000,
+    ONE_PRESS_MS = 500,
 };
 
 enum state { RUN, DRAIN, REST };
@@ -55,7 +56,8 @@ struct supervisor {
     sigset_t child_mask, old_mask;
     enum state state;
     int64_t state_since_ms;
-    int result; /* exit code of the run */
+    int64_t signal_ms; /* of the last SIGINT, SIGTERM or SIGHUP; 0 = none */
+    int result;        /* exit code of the run */
     struct onic_err *sentence;
     off_t pulse_size;
     int64_t pulse_ms, pulse_said_ms;
@@ -233,6 +235,10 @@ static void on_signals(struct supervisor *s)
     struct signalfd_siginfo info;
     while (read(s->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGCHLD)
+            continue;
+        bool echo = s->signal_ms && clock_ms() - s->signal_ms < ONE_PRESS_MS;
+        s->signal_ms = clock_ms();
+        if (echo) /* `timeout` and some shells signal a process and its group: one wish, not two */
             continue;
         if (s->state == RUN) {
             log_info(

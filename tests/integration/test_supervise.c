@@ -301,10 +301,10 @@ static void a_learner_without_a_pulse_is_named_and_replaced(void **state)
 {
     struct scene *s = *state;
     s->params.stall_warn_s = 0.3;
-    s->params.stall_kill_s = 0.8;
+    s->params.stall_kill_s = 3;
     part(s, "learner", CHILD_LEARNER,
-         "ev life; [ $(grep -c life events) -ge 2 ] && exit 0; trap '' TERM; while :; do read x < "
-         "fifo; done");
+         "ev life; [ $(grep -c life events) -ge 2 ] && exit 0; trap '' TERM; while :; do sleep "
+         "0.1; done");
     start(s);
     assert_int_equal(finish(s), 0);
     assert_int_equal(count_word(s, "events", "life"), 2);
