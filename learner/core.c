@@ -65,15 +65,6 @@ static void read_options(struct learner_core *c, const struct config *cfg)
     c->frames = (uint64_t)cfg->run_frames;
 }
 
-/* Columns per slice: about 1024 rows keep the activations of a small network in L2; a wide core
- * wants taller products than 32 rows per time step, and a long rollout gives fewer columns. */
-static int slice_width(const struct policy *p, int T)
-{
-    int per_step = policy_config(p)->core_size >= 256 ? 64 : 32;
-    int bound = 8192 / (T + 1);
-    return per_step < bound ? per_step : bound > 1 ? bound : 1;
-}
-
 static void create_workspace(struct learner_core *c, int threads)
 {
     c->floats = policy_params(c->policy)->floats;
@@ -86,7 +77,7 @@ static void create_workspace(struct learner_core *c, int threads)
     for (int i = 0; i < threads; i++)
         c->grads[i] = xaligned(c->floats * sizeof(float));
     c->scratch = xcalloc((size_t)threads, sizeof *c->scratch);
-    c->slice_columns = slice_width(c->policy, c->T);
+    c->slice_columns = policy_slice(c->policy, c->T + 1);
     c->kept_max = KEPT_ROWS_MAX / ((c->T + 1) * c->slice_columns);
     c->kept_max = c->kept_max > threads ? c->kept_max : threads;
     c->kept = xcalloc((size_t)c->kept_max, sizeof *c->kept);
