@@ -35,7 +35,7 @@ FLAGS = {
     "none": ["--reward.model=none", "--reward.coef_int=0"],
     "counts": ["--reward.model=counts", "--reward.coef_int=0.01"],
 }
-STOP_SUCCESS = 0.98
+STOP_SUCCESS = 0.99
 EVAL_EPISODES = 400
 EVAL_SEED = 900000  # + training seed
 
