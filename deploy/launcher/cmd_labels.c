@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/base/run_lock.h"
 #include "common/base/xmalloc.h"
 #include "common/run/run_dir.h"
@@ -86,6 +87,7 @@ static bool ask_server(const char *address, unsigned long long *total)
 {
     struct annot_client *c = NULL;
     struct annot_client_status st = {0};
+    log_set_level(LOG_WARN); /* stdout and one sentence on failure are enough */
     if (!address[0] || annot_client_create(&c, address, NULL, NULL) != ONIC_OK)
         return false;
     int64_t end = clock_ms() + ASK_SERVER_MS;
