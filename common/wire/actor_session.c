@@ -177,8 +177,9 @@ static void welcome(struct wire_actor *w, const struct frame *f)
     if (w->welcomed_once && w->epoch != f->head.epoch)
         log_info("the learner was restarted", kv("epoch", (int64_t)f->head.epoch),
                  kv("to_send_again", (int64_t)(w->produced - w->acked)));
-    char address[SOCK_ADDRESS_MAX];
-    meta_text(address, sizeof address, &m->weights_address);
+    char announced[SOCK_ADDRESS_MAX], address[SOCK_ADDRESS_MAX];
+    meta_text(announced, sizeof announced, &m->weights_address);
+    sock_reachable(announced, w->learner, address);
     if (!w->welcomed_once)
         first_welcome(w, m, f);
     w->epoch = f->head.epoch;

@@ -162,6 +162,18 @@ void sock_sibling(const char *address, const char *suffix, char out[SOCK_ADDRESS
         snprintf(out, SOCK_ADDRESS_MAX, "%.*s%s", SOCK_ADDRESS_MAX - 32, address, suffix);
 }
 
+void sock_reachable(const char *announced, const char *via, char out[SOCK_ADDRESS_MAX])
+{
+    static const char *const anywhere[] = {"tcp://0.0.0.0:", "tcp://*:", "tcp://[::]:"};
+    const char *colon = strrchr(via, ':');
+    snprintf(out, SOCK_ADDRESS_MAX, "%s", announced);
+    for (size_t i = 0; i < sizeof anywhere / sizeof *anywhere; i++)
+        if (strncmp(announced, anywhere[i], strlen(anywhere[i])) == 0 &&
+            strncmp(via, "tcp://", 6) == 0 && colon > via + 5)
+            snprintf(out, SOCK_ADDRESS_MAX, "%.*s%s", (int)(colon - via), via,
+                     strrchr(announced, ':'));
+}
+
 /* Reads the rest of a message that has more parts than it may have. */
 static void discard_rest(void *socket)
 {

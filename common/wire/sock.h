@@ -48,6 +48,10 @@ bool sock_is_exposed(const char *address); /* tcp beyond loopback */
 /* An address next to `address` for a second socket: a free port of the same host, or path + suffix.
  */
 void sock_sibling(const char *address, const char *suffix, char out[SOCK_ADDRESS_MAX]);
+/* Where to connect to a socket that its owner announced as bound to every interface
+ * (tcp://0.0.0.0:P): the host by which the owner itself was reached (via), and port P. Any other
+ * address is copied. */
+void sock_reachable(const char *announced, const char *via, char out[SOCK_ADDRESS_MAX]);
 
 enum sock_got { SOCK_NOTHING, SOCK_FRAME, SOCK_MULTIPART /* read to its end and thrown away */ };
 /* route NULL for a DEALER. On SOCK_FRAME msg is initialised and owned by the caller. */
