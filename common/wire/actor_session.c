@@ -36,9 +36,7 @@ int actor_open_socket(struct wire_actor *w, struct onic_err *err)
     return sock_connect(&w->socket, w->context, w->learner, &o, err);
 }
 
-/* --- sending
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- sending ----------------------------------------------------------------------------- */
 
 static struct frame_head head_of(const struct wire_actor *w, enum frame_type type)
 {
@@ -132,9 +130,7 @@ static void send_heartbeat(struct wire_actor *w)
     actor_send(w, FRAME_HEARTBEAT, &m.base, no_bulk, no_bulk);
 }
 
-/* --- receiving
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- receiving --------------------------------------------------------------------------- */
 
 static void finish(struct wire_actor *w, int rc, const char *text)
 {
@@ -309,9 +305,7 @@ void actor_read(struct wire_actor *w)
     }
 }
 
-/* --- time
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* --- time -------------------------------------------------------------------------------- */
 
 static void complain(struct wire_actor *w, int64_t now)
 {

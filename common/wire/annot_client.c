@@ -83,9 +83,7 @@ struct annot_client {
     struct annot_client_status status;
 };
 
-/* --- lists
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* --- lists ------------------------------------------------------------------------------- */
 
 static void unlink_entry(struct annot_client *c, struct list *l, int i)
 {
@@ -155,9 +153,14 @@ static void wait_oldest(struct annot_client *c, int i)
     push_last(c, &c->waiting, i);
 }
 
-/* --- captions
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* The server does not have our open questions; the newest stay in front. */
+static void ask_everything_again(struct annot_client *c)
+{
+    while (c->asked.last >= 0)
+        wait_oldest(c, c->asked.last);
+}
+
+/* --- captions ---------------------------------------------------------------------------- */
 
 static int add_entry(struct annot_client *c, const char *caption, size_t len)
 {
@@ -204,9 +207,7 @@ static void forget_everything(struct annot_client *c)
     c->waiting = c->asked = (struct list){.first = -1, .last = -1};
 }
 
-/* --- life
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- life -------------------------------------------------------------------------------- */
 
 static int open_socket(struct annot_client *c, struct onic_err *err)
 {
@@ -262,9 +263,7 @@ void annot_client_free(struct annot_client *c)
     free(c);
 }
 
-/* --- sending
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* --- sending ----------------------------------------------------------------------------- */
 
 static bool send_frame(struct annot_client *c, enum frame_type type, uint64_t seq,
                        const ProtobufCMessage *meta, struct sock_bulk bulk)
@@ -338,9 +337,7 @@ static void repeat_and_park(struct annot_client *c, int64_t now)
     }
 }
 
-/* --- receiving
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* --- receiving --------------------------------------------------------------------------- */
 
 static void copy_name(char *out, size_t size, const ProtobufCBinaryData *b)
 {
@@ -367,8 +364,7 @@ static void welcome(struct annot_client *c, const struct frame *f)
     c->identity = id;
     if (f->head.epoch !=
         c->server_life) /* a new process: what it was asked before is not in its queue */
-        while (c->asked.last >= 0)
-            wait_oldest(c, c->asked.first);
+        ask_everything_again(c);
     c->server_life = f->head.epoch;
     c->credits = m->credits < ANNOT_CREDITS ? (int)m->credits : ANNOT_CREDITS;
     if (!c->connected)
@@ -416,7 +412,9 @@ static bool handle(struct annot_client *c, const struct frame *f, zmq_msg_t *msg
     case FRAME_ANNOT_BUSY:
         busy(c, f->head.seq, now);
         return false;
-    case FRAME_HELLO_REQUIRED:
+    case FRAME_HELLO_REQUIRED: /* what it answers was thrown away */
+        ask_everything_again(c);
+        c->connected = false;
         if (now - c->hello_ms > HELLO_MS / 2)
             send_hello(c);
         return false;
@@ -521,9 +519,7 @@ bool annot_client_next(struct annot_client *c, struct annot_label *out)
     return false;
 }
 
-/* --- the loop
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- the loop ---------------------------------------------------------------------------- */
 
 static void keep_time(struct annot_client *c, int64_t now)
 {

@@ -52,9 +52,7 @@ struct annot_server {
     uint64_t ask_client;
 };
 
-/* --- life
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* --- life -------------------------------------------------------------------------------- */
 
 int annot_server_create(struct annot_server **out, const char *listen, void *zmq_context,
                         bool allow_insecure, const struct annot_identity *self,
@@ -79,7 +77,7 @@ int annot_server_create(struct annot_server **out, const char *listen, void *zmq
     }
     s->self = *self;
     s->exposed = sock_is_exposed(s->address);
-    s->life = (uint32_t)(clock_wall_s() * 1000.0) ^ (uint32_t)getpid() << 16;
+    s->life = (uint32_t)(uint64_t)(clock_wall_s() * 1000.0) ^ (uint32_t)getpid() << 16;
     s->arena = meta_arena_create();
     *out = s;
     return ONIC_OK;
@@ -111,9 +109,7 @@ int annot_server_fd(const struct annot_server *s)
     return fd;
 }
 
-/* --- clients
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* --- clients ----------------------------------------------------------------------------- */
 
 static struct client *by_route(struct annot_server *s, const struct sock_route *r)
 {
@@ -181,9 +177,7 @@ static void hello(struct annot_server *s, const struct sock_route *from, const s
     send_numbers(s, from);
 }
 
-/* --- receiving
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* --- receiving --------------------------------------------------------------------------- */
 
 static bool over_rate(struct client *c, size_t n)
 {
@@ -286,9 +280,7 @@ bool annot_server_recv(struct annot_server *s, struct annot_ask *out)
     }
 }
 
-/* --- sending
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- sending ----------------------------------------------------------------------------- */
 
 static bool send_batch(struct annot_server *s, const struct sock_route *to,
                        const struct annot_label *labels, int n)

@@ -56,9 +56,7 @@ uint64_t peer_outstanding(const struct peer *p)
     return p->hi - p->booked - beyond(p);
 }
 
-/* --- the account
- * -------------------------------------------------------------------------------------------------
- */
+/* --- the account ------------------------------------------------------------------------- */
 
 bool peer_is_booked(const struct peer *p, uint64_t seq)
 {
@@ -225,9 +223,7 @@ void books_unknown_account(struct wire_learner *w, uint64_t produced, uint64_t a
     count_lost(w, LEDGER_LOST_ACTOR, produced - acked, steps_each);
 }
 
-/* --- booking
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- booking ----------------------------------------------------------------------------- */
 
 static void keep_snapshot(struct peer *p, const struct received *r)
 {
@@ -297,9 +293,7 @@ void books_ledger(struct wire_learner *w, struct ledger *out)
     }
 }
 
-/* --- credit
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- credit ------------------------------------------------------------------------------ */
 
 bool peer_grant(struct wire_learner *w, struct peer *p)
 {

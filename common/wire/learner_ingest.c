@@ -22,9 +22,7 @@
 
 enum { FRAMES_PER_TURN = 256, INVALID_RUN_MAX = 3, BAD_PER_MINUTE = 10, WARN_MS = 60000 };
 
-/* --- sending
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- sending ----------------------------------------------------------------------------- */
 
 struct frame_head learner_head(const struct wire_learner *w, enum frame_type type,
                                const struct peer *p)
@@ -85,9 +83,7 @@ bool learner_credit(struct wire_learner *w, struct peer *p, bool go_back)
     return learner_send(w, p, FRAME_CREDIT, &m.base);
 }
 
-/* --- misbehaviour
- * -------------------------------------------------------------------------------------------------
- */
+/* --- misbehaviour ------------------------------------------------------------------------ */
 
 static void revoke(struct wire_learner *w, struct peer *p, const char *why)
 {
@@ -138,9 +134,7 @@ static void bad_frame(struct wire_learner *w, const struct sock_route *from, enu
     pthread_mutex_unlock(&w->lock);
 }
 
-/* --- who is it
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- who is it --------------------------------------------------------------------------- */
 
 /* The peer whose current session this frame belongs to, or NULL after telling the sender what is
  * wrong. */
@@ -183,9 +177,7 @@ static struct peer *session(struct wire_learner *w, const struct sock_route *fro
     return NULL;
 }
 
-/* --- trajectories
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- trajectories ------------------------------------------------------------------------ */
 
 static struct received *from_pool(struct wire_learner *w)
 {
@@ -316,9 +308,7 @@ out:
     return kept;
 }
 
-/* --- the other messages
- * ------------------------------------------------------------------------------------------------
- */
+/* --- the other messages ------------------------------------------------------------------ */
 
 static void heartbeat(struct wire_learner *w, struct peer *p, const struct frame *f)
 {
@@ -406,9 +396,7 @@ static bool receive_one(struct wire_learner *w)
     return true;
 }
 
-/* --- time
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* --- time -------------------------------------------------------------------------------- */
 
 static void check_lease(struct wire_learner *w, struct peer *p, int64_t now)
 {

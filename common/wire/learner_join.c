@@ -50,9 +50,7 @@ static void welcome(struct wire_learner *w, struct peer *p)
         learner_send(w, p, FRAME_DRAIN, NULL);
 }
 
-/* --- a new process
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- a new process ----------------------------------------------------------------------- */
 
 /* A number for somebody who asked for none: the one given to this connection already (its WELCOME
  * was slow), else the lowest whose account is closed or that nobody has. */
@@ -159,8 +157,7 @@ static void new_process(struct wire_learner *w, const struct sock_route *from,
     welcome(w, p);
 }
 
-/* --- a process that comes back
- * ------------------------------------------------------------------------------------------ */
+/* --- a process that comes back ----------------------------------------------------------- */
 
 static void come_back(struct wire_learner *w, const struct sock_route *from, const struct frame *f,
                       const Onic__Wire__Hello *m)
@@ -224,9 +221,7 @@ void learner_hello(struct wire_learner *w, const struct sock_route *from, const 
         new_process(w, from, f, m);
 }
 
-/* --- READY
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* --- READY ------------------------------------------------------------------------------- */
 
 static bool read_claim(const Onic__Wire__Ready *m, const struct frame *f, struct ready_claim *c)
 {
@@ -302,9 +297,7 @@ void learner_ready(struct wire_learner *w, struct peer *p, const struct frame *f
     buf_release(&diff);
 }
 
-/* --- BYE
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- BYE --------------------------------------------------------------------------------- */
 
 void learner_bye(struct wire_learner *w, struct peer *p, const struct frame *f)
 {

@@ -134,9 +134,7 @@ struct weights_pull_counts weights_pull_counts(const struct weights_pull *p)
     return p->counts;
 }
 
-/* --- asking
- * -------------------------------------------------------------------------------------------------------------
- */
+/* --- asking ------------------------------------------------------------------------------ */
 
 static bool ask(struct weights_pull *p, bool manifest, uint64_t version_plus_1, uint32_t chunk)
 {
@@ -171,9 +169,7 @@ static void ask_chunks(struct weights_pull *p)
         p->asked++;
 }
 
-/* --- receiving
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- receiving --------------------------------------------------------------------------- */
 
 static void start_over(struct weights_pull *p, const char *why)
 {

@@ -76,8 +76,7 @@ static struct frame_head head_of(const struct weights_server *s, enum frame_type
     return h;
 }
 
-/* --- publishing: training thread
- * ----------------------------------------------------------------------------- */
+/* --- publishing: training thread --------------------------------------------------------- */
 
 static struct snapshot *unused_snapshot(struct weights_server *s)
 {
@@ -167,8 +166,7 @@ void weights_server_publish(struct weights_server *s, const float *weights, uint
     pthread_mutex_unlock(&s->lock);
 }
 
-/* --- serving: weights thread
- * ----------------------------------------------------------------------------------- */
+/* --- serving: weights thread ------------------------------------------------------------- */
 
 static void sent(void *data, void *hint)
 {
@@ -267,9 +265,7 @@ static void *serve(void *arg)
     return NULL;
 }
 
-/* --- life
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- life -------------------------------------------------------------------------------- */
 
 int weights_server_create(struct weights_server **out, const struct weights_server_params *p,
                           struct onic_err *err)

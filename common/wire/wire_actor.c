@@ -26,9 +26,7 @@
 
 enum { POLL_SLICE_MS = 20, BYE_EVERY_MS = 500, BYE_WAIT_MS = 2000 };
 
-/* --- life
- * -------------------------------------------------------------------------------------------------------------
- */
+/* --- life -------------------------------------------------------------------------------- */
 
 int wire_actor_create(struct wire_actor **out, const struct wire_actor_params *p,
                       struct onic_err *err)
@@ -109,9 +107,7 @@ void wire_actor_free(struct wire_actor *w)
     free(w);
 }
 
-/* --- the conversation
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- the conversation -------------------------------------------------------------------- */
 
 static int final_state(const struct wire_actor *w, struct onic_err *err)
 {
@@ -217,9 +213,7 @@ const float *wire_actor_weights(const struct wire_actor *w, uint64_t *version)
     return weights_pull_get(w->pull, version);
 }
 
-/* --- trajectories
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- trajectories ------------------------------------------------------------------------ */
 
 static struct block *free_block(const struct wire_actor *w)
 {
@@ -344,9 +338,7 @@ void actor_flush(struct wire_actor *w)
     }
 }
 
-/* --- leaving
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* --- leaving ----------------------------------------------------------------------------- */
 
 int wire_actor_leave(struct wire_actor *w, int timeout_ms, struct onic_err *err)
 {

@@ -33,7 +33,7 @@ struct annot_identity {
     char annotator[32], model[64], goal[64], goal_version[40];
 };
 
-/* --- client: one per learner, used by one thread ---------------------------------------------------------- */
+/* --- client: one per learner, used by one thread ----------------------------------------- */
 struct annot_client;
 
 /* address "" is refused. Connects lazily; create never waits. */
@@ -64,7 +64,7 @@ struct annot_client_status {
 };
 void annot_client_status(const struct annot_client *c, struct annot_client_status *out);
 
-/* --- server: socket of the reward server, driven by its libuv loop ---------------------------------------- */
+/* --- server: socket of the reward server, driven by its libuv loop ----------------------- */
 struct annot_server;
 
 struct annot_ask {

@@ -25,9 +25,7 @@
 
 enum { STALL_MS = 5000, TEXT_MAX = 65536, NOFILE_WANTED = 16384 };
 
-/* --- life
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- life -------------------------------------------------------------------------------- */
 
 /* Every actor takes two connections; the usual limit of 1024 files is too low for a few hundred of
  * them. */
@@ -212,9 +210,7 @@ const char *wire_learner_address(const struct wire_learner *w)
     return w->address;
 }
 
-/* --- queue
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- queue ------------------------------------------------------------------------------- */
 
 static struct timespec deadline_after(int timeout_ms)
 {
@@ -308,9 +304,7 @@ void wire_learner_ledger(struct wire_learner *w, struct ledger *out)
     pthread_mutex_unlock(&w->lock);
 }
 
-/* --- status
- * -------------------------------------------------------------------------------------------------------------
- */
+/* --- status ------------------------------------------------------------------------------ */
 
 static void say_what_is_missing(const struct wire_learner *w, struct wire_learner_status *s,
                                 int64_t now)
@@ -361,9 +355,7 @@ void wire_learner_status(struct wire_learner *w, struct wire_learner_status *out
     pthread_mutex_unlock(&w->lock);
 }
 
-/* --- drain
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* --- drain ------------------------------------------------------------------------------- */
 
 static bool anybody_there(struct wire_learner *w)
 {

@@ -153,7 +153,7 @@ static void a_lost_answer_is_asked_for_again(void **state)
     exchange(&b, 300, 8000);
     struct annot_client_status st;
     annot_client_status(b.c, &st);
-    assert_int_equal(st.resent_total, 300);
+    assert_true(st.resent_total >= 300);
     clock_replace(NULL);
     close_bench(&b);
 }

@@ -43,8 +43,7 @@ static void consume_one(struct wire_learner *l, struct wire_actor *a, uint64_t s
     wire_learner_release(l, t);
 }
 
-/* --- R4, R5, R8: the learner dies and comes back from its checkpoint
- * ---------------------------------------------- */
+/* --- R4, R5, R8: the learner dies and comes back from its checkpoint --------------------- */
 
 static void unacknowledged_work_reaches_a_restarted_learner_exactly_once(void **state)
 {
@@ -189,9 +188,7 @@ static void a_damaged_ledger_blob_is_refused(void **state)
     temp_dir_remove(p.dir);
 }
 
-/* --- R9: the actor dies
- * -----------------------------------------------------------------------------------------------
- */
+/* --- R9: the actor dies ------------------------------------------------------------------ */
 
 static void a_killed_actors_page_tells_what_it_had_produced(void **state)
 {
@@ -251,9 +248,7 @@ static void a_killed_actor_that_is_restarted_at_once_gets_its_number_back(void *
     temp_dir_remove(p.dir);
 }
 
-/* --- R10: identity
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- R10: identity ----------------------------------------------------------------------- */
 
 static void a_second_actor_of_a_living_number_is_told_who_has_it(void **state)
 {
@@ -362,9 +357,7 @@ static void a_lost_actor_that_returns_goes_on_where_it_was(void **state)
     temp_dir_remove(p.dir);
 }
 
-/* --- R11
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* --- R11 --------------------------------------------------------------------------------- */
 
 static void every_differing_field_is_named_with_both_values(void **state)
 {
@@ -403,9 +396,7 @@ static void every_differing_field_is_named_with_both_values(void **state)
     temp_dir_remove(p.dir);
 }
 
-/* --- W3
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* --- W3 ---------------------------------------------------------------------------------- */
 
 static void a_slow_actor_reaches_the_current_weights_although_they_keep_moving(void **state)
 {
@@ -435,9 +426,7 @@ static void a_slow_actor_reaches_the_current_weights_although_they_keep_moving(v
     temp_dir_remove(p.dir);
 }
 
-/* --- addresses
- * --------------------------------------------------------------------------------------------------------------
- */
+/* --- addresses --------------------------------------------------------------------------- */
 
 static void addresses_are_refused_with_a_sentence(void **state)
 {
@@ -493,9 +482,7 @@ static void an_actor_without_a_learner_gives_up_after_its_orphan_timeout(void **
     temp_dir_remove(p.dir);
 }
 
-/* --- drain
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* --- drain ------------------------------------------------------------------------------- */
 
 struct leaver {
     struct wire_actor *a;
