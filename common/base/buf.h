@@ -4,9 +4,10 @@
 
 /* buf.h - growable bytes with a mandatory maximum.
  *
- * data is always followed by a NUL that len does not count, so text can be used as a C string. An append
- * that would pass max_bytes leaves the contents alone, sets `overflow` and returns ONIC_ELIMIT; callers
- * that build a document may check `overflow` once at the end. Single-threaded. */
+ * data is always followed by a NUL that len does not count, so text can be used as a C string. An
+ * append that would pass max_bytes leaves the contents alone, sets `overflow` and returns
+ * ONIC_ELIMIT; callers that build a document may check `overflow` once at the end. Single-threaded.
+ */
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -19,8 +20,8 @@ struct buf {
 };
 
 void buf_init(struct buf *b, size_t max_bytes); /* cannot fail */
-void buf_release(struct buf *b);                /* frees the contents; the struct may be init-ed again */
-void buf_reset(struct buf *b);                  /* len = 0, keeps memory */
+void buf_release(struct buf *b); /* frees the contents; the struct may be init-ed again */
+void buf_reset(struct buf *b);   /* len = 0, keeps memory */
 
 int buf_append(struct buf *b, const void *data, size_t bytes);
 int buf_puts(struct buf *b, const char *s);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* clock.c - see clock.h. clock_gettime is called directly: NetHack's `time` is overridden elsewhere. */
+/* clock.c - see clock.h. clock_gettime is called directly: NetHack's `time` is overridden
+ * elsewhere. */
 #include "common/base/clock.h"
 
 #include <stddef.h>

@@ -7,10 +7,10 @@
 
 #include <stdint.h>
 
-int64_t clock_ns(void);      /* monotonic */
-int64_t clock_ms(void);      /* monotonic */
-double clock_wall_s(void);   /* Unix seconds */
-int64_t clock_cpu_ns(void);  /* CPU time of the calling thread */
+int64_t clock_ns(void);     /* monotonic */
+int64_t clock_ms(void);     /* monotonic */
+double clock_wall_s(void);  /* Unix seconds */
+int64_t clock_cpu_ns(void); /* CPU time of the calling thread */
 int64_t clock_process_cpu_ns(void);
 void clock_replace(int64_t (*monotonic_ns)(void)); /* tests; NULL restores the real clock */
 

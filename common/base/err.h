@@ -4,10 +4,10 @@
 
 /* err.h - how functions fail.
  *
- * A function that can fail returns ONIC_OK (0) or a negative code and fills its last parameter with one
- * complete sentence that names what the user can change. The struct is untouched on success and may be
- * NULL. Only main.c prints and exits. Bugs abort through ONIC_ASSERT, which is never compiled out; what a
- * peer or a file says is never a bug. */
+ * A function that can fail returns ONIC_OK (0) or a negative code and fills its last parameter with
+ * one complete sentence that names what the user can change. The struct is untouched on success and
+ * may be NULL. Only main.c prints and exits. Bugs abort through ONIC_ASSERT, which is never
+ * compiled out; what a peer or a file says is never a bug. */
 
 #include <stdarg.h>
 
@@ -50,15 +50,16 @@ struct onic_err {
     char msg[ONIC_ERR_MSG_MAX]; /* one sentence, no newline, terminated */
 };
 
-/* Sets err (may be NULL) and returns code, so that `return err_set(err, ONIC_ECONFIG, "...")` reads well. */
+/* Sets err (may be NULL) and returns code, so that `return err_set(err, ONIC_ECONFIG, "...")` reads
+ * well. */
 int err_set(struct onic_err *err, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Puts "<text>: " in front of the message; keeps and returns err's code. No-op on NULL. */
 int err_wrap(struct onic_err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-const char *err_name(int code);   /* "ECONFIG" */
-int err_exit_code(int code);      /* exit status for main.c */
+const char *err_name(int code); /* "ECONFIG" */
+int err_exit_code(int code);    /* exit status for main.c */
 
 /* A bug of ours: prints expression and place to stderr and aborts. */
 void onic_panic(const char *file, int line, const char *what) __attribute__((noreturn));

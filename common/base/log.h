@@ -2,11 +2,12 @@
 #ifndef ONIC_COMMON_BASE_LOG_H
 #define ONIC_COMMON_BASE_LOG_H
 
-/* log.h - one line per event on stderr: `2026-11-23T19:30:00.123Z info learner batch ready batch=12 lag_max=3`.
+/* log.h - one line per event on stderr: `2026-11-23T19:30:00.123Z info learner batch ready batch=12
+ * lag_max=3`.
  *
- * Levels: error = a person must act; warn = degraded but going; info = a handful per minute; debug = off.
- * Values are typed by kv() (no format string); text is escaped, so captions cannot inject terminal codes.
- * Thread-safe: a line is one write. */
+ * Levels: error = a person must act; warn = degraded but going; info = a handful per minute; debug
+ * = off. Values are typed by kv() (no format string); text is escaped, so captions cannot inject
+ * terminal codes. Thread-safe: a line is one write. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -28,10 +29,10 @@ struct log_kv log_kv_str(const char *key, const char *v);
     _Generic((value), float: log_kv_double, double: log_kv_double, char *: log_kv_str,             \
              const char *: log_kv_str, default: log_kv_int)((key), (value))
 
-void log_set_role(const char *role);          /* "learner", "actor 3"; copied */
-void log_set_level(enum log_level level);     /* lines above are dropped; default LOG_INFO */
-/* Lines go to writer(ctx, ...) instead of stderr, whole and with their newline; NULL restores stderr. Set while a
- * terminal panel is shown; the writer must be thread-safe. */
+void log_set_role(const char *role);      /* "learner", "actor 3"; copied */
+void log_set_level(enum log_level level); /* lines above are dropped; default LOG_INFO */
+/* Lines go to writer(ctx, ...) instead of stderr, whole and with their newline; NULL restores
+ * stderr. Set while a terminal panel is shown; the writer must be thread-safe. */
 void log_set_writer(void (*writer)(void *ctx, const char *line, size_t len), void *ctx);
 void log_write(enum log_level level, const char *msg, const struct log_kv *kvs /* key NULL ends */);
 
@@ -45,7 +46,8 @@ void log_write(enum log_level level, const char *msg, const struct log_kv *kvs /
 #define log_info(...) LOG_AT(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) LOG_AT(LOG_DEBUG, __VA_ARGS__)
 
-/* True at most once per interval_ms for this *state (start it at 0): rate limit for repeated events. */
+/* True at most once per interval_ms for this *state (start it at 0): rate limit for repeated
+ * events. */
 int log_every_ms(int64_t *state, int64_t interval_ms);
 
 #endif /* ONIC_COMMON_BASE_LOG_H */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* queue.c - ring buffer under one mutex with two condition variables on the monotonic clock; see queue.h. */
+/* queue.c - ring buffer under one mutex with two condition variables on the monotonic clock; see
+ * queue.h. */
 #include "common/base/queue.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* rng.c - Philox4x32-10 streams; see rng.h.
  *
- * Stream name -> (64-bit key, 64-bit upper counter) by XXH3-128 of the length-prefixed name, so two names
- * collide with probability 2^-128. The lower 64 bits count blocks of four words. */
+ * Stream name -> (64-bit key, 64-bit upper counter) by XXH3-128 of the length-prefixed name, so two
+ * names collide with probability 2^-128. The lower 64 bits count blocks of four words. */
 #include "common/base/rng.h"
 
 #include <math.h>

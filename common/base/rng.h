@@ -4,9 +4,10 @@
 
 /* rng.h - counter-based random numbers: Philox4x32-10 (Salmon et al., SC'11; Random123).
  *
- * A stream is named, never seeded by hand: (seed, purpose, a, b, c), for example (run seed, "action",
- * actor, env, 0). Its position is a counter, so saving one integer resumes it exactly, and streams of
- * different names are independent whatever the number of threads. The struct is the whole state. */
+ * A stream is named, never seeded by hand: (seed, purpose, a, b, c), for example (run seed,
+ * "action", actor, env, 0). Its position is a counter, so saving one integer resumes it exactly,
+ * and streams of different names are independent whatever the number of threads. The struct is the
+ * whole state. */
 
 #include <stdint.h>
 
@@ -26,6 +27,6 @@ uint64_t rng_u64(struct rng *r);
 float rng_float(struct rng *r);                    /* [0, 1), 24 bits */
 double rng_double(struct rng *r);                  /* [0, 1), 53 bits */
 uint32_t rng_below(struct rng *r, uint32_t bound); /* [0, bound), unbiased; bound >= 1 */
-float rng_normal(struct rng *r);                   /* mean 0, variance 1 (Box-Muller, one of the pair) */
+float rng_normal(struct rng *r); /* mean 0, variance 1 (Box-Muller, one of the pair) */
 
 #endif /* ONIC_COMMON_BASE_RNG_H */

@@ -13,7 +13,8 @@
 #include "common/base/err.h"
 
 /* *fd holds the lock until it is closed. ONIC_ECANTCREATE names the holder when the directory is in
- * use. The lock is inherited when ONIC_HELD_LOCK names an open descriptor of this very lock file. */
+ * use. The lock is inherited when ONIC_HELD_LOCK names an open descriptor of this very lock file.
+ */
 int run_lock_take(const char *run_dir, int *fd, struct onic_err *err);
 /* In a forked child before exec: keeps fd open across exec and sets ONIC_HELD_LOCK. */
 void run_lock_pass(int fd);

@@ -18,7 +18,7 @@ struct entry {
 struct strmap {
     struct entry *entries;
     size_t count, entry_cap;
-    uint32_t *index; /* entry number + 1; 0 = empty */
+    uint32_t *index;   /* entry number + 1; 0 = empty */
     size_t index_size; /* power of two, load factor <= 1/2 */
     char *pool;
     size_t pool_len, pool_cap;
@@ -67,7 +67,8 @@ static size_t find_slot(const struct strmap *m, uint64_t hash, const void *key, 
         if (m->index[i] == 0)
             return i;
         const struct entry *e = &m->entries[m->index[i] - 1];
-        if (e->hash == hash && e->len == len && (len == 0 || memcmp(m->pool + e->key, key, len) == 0))
+        if (e->hash == hash && e->len == len &&
+            (len == 0 || memcmp(m->pool + e->key, key, len) == 0))
             return i;
     }
 }

@@ -4,19 +4,19 @@
 
 /* xmalloc.h - allocation that aborts when memory is exhausted.
  *
- * Small allocations do not fail usefully on Linux. A size chosen by a peer or a file must be checked
- * against a limit before it comes here. Every call is counted, so that a test can assert that the steady
- * state of a loop allocates nothing. Thread-safe. */
+ * Small allocations do not fail usefully on Linux. A size chosen by a peer or a file must be
+ * checked against a limit before it comes here. Every call is counted, so that a test can assert
+ * that the steady state of a loop allocates nothing. Thread-safe. */
 
 #include <stddef.h>
 #include <stdint.h>
 
 void *xmalloc(size_t bytes);
-void *xcalloc(size_t count, size_t size);      /* zeroed; overflow of the product aborts */
+void *xcalloc(size_t count, size_t size); /* zeroed; overflow of the product aborts */
 void *xrealloc(void *p, size_t bytes);
 char *xstrdup(const char *s);
-void *xaligned(size_t bytes);                  /* 64-byte aligned, zeroed; release with free() */
+void *xaligned(size_t bytes); /* 64-byte aligned, zeroed; release with free() */
 
-uint64_t xmalloc_calls(void);                  /* allocations since start, all threads */
+uint64_t xmalloc_calls(void); /* allocations since start, all threads */
 
 #endif /* ONIC_COMMON_BASE_XMALLOC_H */

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "common/config/config.h"
-#include "deploy/launcher/commands.h"
 #include "common/run/run_dir.h"
+#include "deploy/launcher/commands.h"
 
 struct ledger_args {
     char run[CONFIG_STR_MAX];
