@@ -101,7 +101,7 @@ static double quota_v1(const char *root, const char *dir)
     if (!read_line(root, dir, "/cpu.cfs_quota_us", quota, sizeof quota) ||
         !read_line(root, dir, "/cpu.cfs_period_us", period, sizeof period))
         return 0;
-    double q = atof(quota), p = atof(period);
+    double q = strtod(quota, NULL), p = strtod(period, NULL);
     return q > 0 && p > 0 ? q / p : 0;
 }
 

@@ -26,7 +26,7 @@ static int inherited(const char *path)
     struct stat a, b;
     if (!env || !env[0])
         return -1;
-    int fd = atoi(env);
+    int fd = (int)strtol(env, NULL, 10);
     if (fd <= STDERR_FILENO || fstat(fd, &a) != 0 || stat(path, &b) != 0 || a.st_ino != b.st_ino ||
         a.st_dev != b.st_dev)
         return -1;

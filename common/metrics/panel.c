@@ -33,7 +33,7 @@ static int relay_socket(void)
     struct stat st;
     if (!env || strncmp(env, "fd:", 3) != 0)
         return -1;
-    int fd = atoi(env + 3);
+    int fd = (int)strtol(env + 3, NULL, 10);
     return fd > STDERR_FILENO && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode) ? fd : -1;
 }
 

@@ -5,7 +5,6 @@
  * Only what makes every run impossible is `fail`; a missing wheel is `warn`, because MiniGrid with
  * pattern rules runs without any. */
 #define _GNU_SOURCE
-#include <cblas.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -16,6 +15,7 @@
 #include "common/base/cpu.h"
 #include "common/base/paths.h"
 #include "common/config/config.h"
+#include "common/nn/blas.h"
 #include "deploy/launcher/commands.h"
 
 enum verdict { VERDICT_OK, VERDICT_WARN, VERDICT_FAIL };
@@ -66,17 +66,15 @@ static void check_cores(const struct config *cfg, struct finding *f)
 
 static void check_blas(const struct config *cfg, struct finding *f)
 {
-    int parallel = openblas_get_parallel();
+    struct onic_err err = {0};
     (void)cfg;
-    buf_printf(&f->text, "%s, %s", openblas_get_config(),
-               parallel == 0   ? "sequential"
-               : parallel == 1 ? "POSIX threads"
-                               : "OpenMP");
-    if (parallel == 2) {
-        f->verdict = VERDICT_WARN;
-        buf_puts(&f->text,
-                 "; the OpenMP variant starts threads per caller, install libopenblas0-pthread");
+    if (blas_start(&err) != ONIC_OK) {
+        f->verdict = VERDICT_FAIL; /* policies refuse to be created */
+        buf_puts(&f->text, err.msg);
+        return;
     }
+    buf_printf(&f->text, "OpenBLAS with kernels for %s, one thread per caller as it should be",
+               blas_core());
 }
 
 static void check_environments(const struct config *cfg, struct finding *f)
