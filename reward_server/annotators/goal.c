@@ -483,7 +483,10 @@ int goal_choose(const char *dir, const char *env_id, char domain[GOAL_NAME_MAX],
     if (strcmp(name, "auto") != 0)
         return ONIC_OK;
     char folder[4096];
+    struct stat st;
     snprintf(folder, sizeof folder, "%.3900s/%s", dir, domain);
+    if (!*domain || stat(folder, &st) != 0)
+        return unknown("annotator.domain", domain, dir, "", err);
     struct chooser c = {.dir = dir, .domain = domain, .env_id = env_id, .err = err};
     list(folder, ".yaml", consider, &c);
     if (c.rc != ONIC_OK)

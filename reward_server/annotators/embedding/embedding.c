@@ -100,9 +100,15 @@ static bool stopping(struct embedding *e)
     return stop;
 }
 
-static bool embed_all(struct embedding *e)
+/* Rows first..last-1 of the pool, from the file that was kept or from the model. */
+static bool embed_rows(struct embedding *e, int first, int last)
 {
-    for (int i = 0; i < e->ntexts; i++) {
+    char name[33];
+    float *rows = e->pool + (size_t)first * (size_t)e->dim;
+    vectors_name(name, engine_model(e->engine), e->texts + first, last - first);
+    if (vectors_read(e->cache, name, rows, last - first, e->dim))
+        return true;
+    for (int i = first; i < last; i++) {
         if (stopping(e) ||
             engine_embed(e->engine, e->texts[i], e->pool + (size_t)i * (size_t)e->dim) != 0)
             return false;
@@ -110,21 +116,17 @@ static bool embed_all(struct embedding *e)
         e->warmed++;
         pthread_mutex_unlock(&e->lock);
     }
+    vectors_write(e->cache, name, rows, last - first, e->dim);
     return true;
 }
 
 static bool warm_up(struct embedding *e)
 {
-    const struct goal *g = e->goal;
-    char name[33];
-    vectors_name(name, engine_model(e->engine), e->texts, e->ntexts);
-    if (!vectors_read(e->cache, name, e->pool, e->ntexts, e->dim)) {
-        if (!embed_all(e))
-            return false;
-        vectors_write(e->cache, name, e->pool, e->ntexts, e->dim);
-    }
-    margin_mean(e->mean, e->pool, g->npool, e->dim);
-    for (int i = g->npool; i < e->ntexts; i++)
+    int npool = e->goal->npool; /* the pool in a file of its own: goals of a domain share it */
+    if (!embed_rows(e, 0, npool) || !embed_rows(e, npool, e->ntexts))
+        return false;
+    margin_mean(e->mean, e->pool, npool, e->dim);
+    for (int i = npool; i < e->ntexts; i++)
         margin_centre(e->pool + (size_t)i * (size_t)e->dim, e->mean, e->dim);
     return true;
 }

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/* The real onic-reward-server, asked through the real client, killed and restarted. */
+#define _GNU_SOURCE
+#include "tests/onic_test.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "common/base/strmap.h"
+#include "common/wire/wire_annotation.h"
+#include "reward_server/label_store.h"
+
+struct fixture {
+    char dir[256], address[300], store[300], log[300];
+    pid_t server;
+    void *zmq;
+    struct annot_client *client;
+    struct strmap *heard; /* caption -> label heard + 1 */
+    int want;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    temp_dir_create(f->dir);
+    snprintf(f->address, sizeof f->address, "ipc://%s/a", f->dir);
+    snprintf(f->store, sizeof f->store, "%s/labels.sqlite", f->dir);
+    snprintf(f->log, sizeof f->log, "%s/log", f->dir);
+    f->zmq = zmq_ctx_new();
+    f->heard = strmap_create(1024);
+    assert_ok(annot_client_create(&f->client, f->address, f->zmq, &err));
+    *state = f;
+    return 0;
+}
+
+static int stop_server(struct fixture *f, int signal_number)
+{
+    int status = 0;
+    if (f->server <= 0)
+        return -1;
+    kill(f->server, signal_number);
+    waitpid(f->server, &status, 0);
+    f->server = 0;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    stop_server(f, SIGKILL);
+    annot_client_free(f->client);
+    zmq_ctx_term(f->zmq);
+    strmap_free(f->heard);
+    temp_dir_remove(f->dir);
+    free(f);
+    return 0;
+}
+
+static void start_server(struct fixture *f, const char *option)
+{
+    char program[600], listen[400], store[400], goals[700];
+    snprintf(program, sizeof program, "%s/onic-reward-server", getenv("ONIC_BUILD"));
+    snprintf(listen, sizeof listen, "--listen=%s", f->address);
+    snprintf(store, sizeof store, "--labels.path=%s", f->store);
+    snprintf(goals, sizeof goals, "--annotator.goals_dir=%s/deploy/goals", getenv("ONIC_SOURCE"));
+    f->server = fork();
+    if (f->server == 0) {
+        int log = open(f->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+        dup2(log, 1);
+        dup2(log, 2);
+        execl(program, program, listen, store, goals, "--annotator.id=rules",
+              "--env.id=minigrid:KeyCorridorS3R3", option, (char *)NULL);
+        _exit(127);
+    }
+}
+
+/* Every label heard must agree with what was heard of the same caption before. */
+static void listen_once(struct fixture *f)
+{
+    struct annot_label label;
+    annot_client_poll(f->client, 5);
+    while (annot_client_next(f->client, &label)) {
+        bool first;
+        uint64_t *slot = strmap_put(f->heard, label.caption, label.caption_len, &first);
+        assert_int_equal(label.state, ANNOT_LABEL);
+        if (!first)
+            assert_int_equal(*slot, (uint64_t)label.label + 1);
+        *slot = (uint64_t)label.label + 1;
+    }
+}
+
+static bool heard_enough(void *ctx)
+{
+    struct fixture *f = ctx;
+    listen_once(f);
+    return (int)strmap_count(f->heard) >= f->want;
+}
+
+static void wait_for_labels(struct fixture *f, int n)
+{
+    f->want = n;
+    if (!wait_until(heard_enough, f, 60000)) {
+        char line[512];
+        FILE *log = fopen(f->log, "r");
+        while (log && fgets(line, sizeof line, log))
+            print_error("%s", line);
+        fail_msg("only %zu of %d labels", strmap_count(f->heard), n);
+    }
+}
+
+static void ask(struct fixture *f, const char *caption)
+{
+    annot_client_ask(f->client, caption, strlen(caption));
+}
+
+static int check_row(void *ctx, const struct label_row *row)
+{
+    struct fixture *f = ctx;
+    uint64_t *heard = strmap_get(f->heard, row->caption, row->caption_len);
+    if (heard)
+        assert_int_equal(*heard, (uint64_t)row->label + 1);
+    return 0;
+}
+
+/* What was heard stands in the store with the same label. */
+static struct label_counts check_store(struct fixture *f)
+{
+    struct label_store *s = NULL;
+    struct label_counts c;
+    assert_ok(label_store_open(&s, f->store, LABEL_STORE_READ, &err));
+    assert_ok(label_store_counts(s, &c, &err));
+    assert_ok(label_store_each(s, 0, check_row, f, &err));
+    assert_true(c.answered >= strmap_count(f->heard));
+    assert_int_equal(c.asked_twice, 0);
+    assert_int_equal(c.quarantined, 0);
+    label_store_close(s);
+    return c;
+}
+
+static void captions_are_labelled_and_the_server_says_who_it_is(void **state)
+{
+    struct fixture *f = *state;
+    start_server(f, "--rules.latency_ms=1");
+    ask(f, "You see a red key.");
+    ask(f, "You bump into a wall.");
+    wait_for_labels(f, 2);
+    assert_int_equal(*strmap_get(f->heard, "You see a red key.", 18), 2);
+    assert_int_equal(*strmap_get(f->heard, "You bump into a wall.", 21), 1);
+    const struct annot_identity *id = annot_client_identity(f->client);
+    assert_string_equal(id->annotator, "rules");
+    assert_string_equal(id->goal, "minigrid/KeyCorridor");
+    assert_non_null(strstr(id->identity, "noise=0"));
+    assert_int_equal(stop_server(f, SIGTERM), 0);
+    struct label_counts c = check_store(f);
+    assert_int_equal(c.answered, 2);
+    assert_int_equal(c.delivered, 2);
+    assert_int_equal(c.asked, 0);
+}
+
+static void labels_survive_kill_9_and_none_is_asked_twice(void **state)
+{
+    struct fixture *f = *state;
+    enum { ROUNDS = 6, PER_ROUND = 150 };
+    for (int round = 0; round < ROUNDS; round++) {
+        start_server(f, "--rules.latency_ms=2");
+        for (int i = 0; i < PER_ROUND; i++) {
+            char caption[64];
+            snprintf(caption, sizeof caption, "You see a number %d key.", round * PER_ROUND + i);
+            ask(f, caption);
+        }
+        wait_for_labels(f, (int)strmap_count(f->heard) + 20); /* under way */
+        stop_server(f, SIGKILL);
+        check_store(f);
+    }
+    start_server(f, "--rules.latency_ms=2");
+    wait_for_labels(f, ROUNDS * PER_ROUND);
+    assert_int_equal(stop_server(f, SIGTERM), 0);
+    struct label_counts c = check_store(f);
+    assert_int_equal(c.answered, ROUNDS * PER_ROUND);
+    assert_true(c.maybe_paid_twice <= ROUNDS * 64); /* the window of rules with a latency */
+    print_message("%d kills: %d labels, maybe paid twice %d\n", ROUNDS, ROUNDS * PER_ROUND,
+                  (int)c.maybe_paid_twice);
+}
+
+static void a_new_client_gets_known_labels_from_the_store(void **state)
+{
+    struct fixture *f = *state;
+    start_server(f, "--rules.latency_ms=1");
+    ask(f, "You see a red key.");
+    wait_for_labels(f, 1);
+    annot_client_free(f->client);
+    strmap_clear(f->heard);
+    assert_ok(annot_client_create(&f->client, f->address, f->zmq, &err));
+    ask(f, "You see a red key.");
+    wait_for_labels(f, 1);
+    stop_server(f, SIGTERM);
+    assert_int_equal(check_store(f).answered, 1);
+}
+
+static bool dead(void *ctx)
+{
+    struct fixture *f = ctx;
+    int status;
+    return waitpid(f->server, &status, WNOHANG) == f->server &&
+           (f->want = WIFEXITED(status) ? WEXITSTATUS(status) : 128) >= 0;
+}
+
+static void bad_options_end_with_64_and_a_sentence(void **state)
+{
+    struct fixture *f = *state;
+    const struct {
+        const char *option, *part;
+    } bad[] = {{"--annotator.goal=golf", "known in"},
+               {"--annotator.id=oracle", "auto or one of: embedding, rules"},
+               {"--annotator.domain=chess", "corridor, minigrid, nethack"},
+               {"--listen=bogus", "bogus"}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char text[4096] = "";
+        remove(f->log);
+        start_server(f, bad[i].option);
+        assert_true(wait_until(dead, f, 20000));
+        f->server = 0;
+        FILE *log = fopen(f->log, "r");
+        assert_non_null(log);
+        text[fread(text, 1, sizeof text - 1, log)] = '\0';
+        fclose(log);
+        if (f->want != 64 || !strstr(text, bad[i].part)) {
+            print_error("%s: exit %d: %s\n", bad[i].option, f->want, text);
+            fail();
+        }
+    }
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(captions_are_labelled_and_the_server_says_who_it_is),
+        TEST(labels_survive_kill_9_and_none_is_asked_twice),
+        TEST(a_new_client_gets_known_labels_from_the_store),
+        TEST(bad_options_end_with_64_and_a_sentence),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
