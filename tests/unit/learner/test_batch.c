@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* Trajectories side by side: order of steps, one caption table, lag. */
+#include "tests/onic_test.h"
+
+#include "learner/batch.h"
+
+enum { T = 3 };
+
+static struct trajectory *make(int E, uint64_t version)
+{
+    struct trajectory_shape shape = {.T = T, .E = E, .obs_bytes = 8, .actions = 2};
+    struct trajectory *t = trajectory_create(&shape);
+    t->weights_version = version;
+    return t;
+}
+
+static void say(struct trajectory *t, int step, int e, const char *text, int count)
+{
+    int i = step * t->shape.E + e;
+    t->caption[i] = trajectory_caption(t, text, strlen(text));
+    t->caption_count[i] = (uint16_t)count;
+}
+
+static void steps_are_time_major_over_all_environments(void **state)
+{
+    (void)state;
+    struct trajectory *t[2] = {make(2, 5), make(1, 8)};
+    struct batch *b = batch_create();
+    for (int i = 0; i < T * 2; i++)
+        t[0]->reward[i] = (float)i;
+    for (int i = 0; i < T; i++)
+        t[1]->reward[i] = (float)(100 + i);
+    batch_lay_out(b, t, 2, 9, true);
+    const float want[T * 3] = {0, 1, 100, 2, 3, 101, 4, 5, 102};
+    assert_int_equal(b->C, 3);
+    assert_int_equal(b->steps, 9);
+    assert_memory_equal(b->r_env, want, sizeof want);
+    assert_ptr_equal(b->column[2].t, t[1]);
+    assert_int_equal(b->column[1].e, 1);
+    assert_ptr_equal(b->reward.obs_after[0], t[0]->obs + 2 * 8); /* row 1, environment 0 */
+    assert_ptr_equal(b->reward.obs_after[8], t[1]->obs + 3 * 8); /* row T */
+    assert_int_equal(b->lag_max, 4);
+    assert_close(b->lag_mean, 2.5, 1e-12, 0);
+    batch_free(b);
+    trajectory_free(t[0]);
+    trajectory_free(t[1]);
+}
+
+static void equal_captions_of_two_trajectories_are_one(void **state)
+{
+    (void)state;
+    struct trajectory *t[2] = {make(1, 0), make(1, 0)};
+    struct batch *b = batch_create();
+    say(t[0], 0, 0, "a door", 1);
+    say(t[0], 1, 0, "a key", 1);
+    say(t[1], 1, 0, "a key", 1);
+    say(t[1], 2, 0, "a key", 2);
+    for (int round = 0; round < 2; round++) { /* the second must not remember the first */
+        batch_lay_out(b, t, 2, 0, false);
+        assert_int_equal(b->reward.ncaptions, 3);
+        assert_int_equal(b->reward.caption_len[0], 0);
+        const uint32_t *c = b->reward.caption; /* [T, 2] */
+        assert_true(c[0] != 0 && c[1] == 0 && c[2] != 0 && c[2] == c[3] && c[4] == 0 &&
+                    c[5] == c[2]);
+        assert_int_equal(b->reward.caption_len[c[2]], 5);
+        assert_memory_equal(b->reward.caption_text[c[2]], "a key", 5);
+        assert_memory_equal(b->reward.caption_text[c[0]], "a door", 6);
+        assert_int_equal(b->reward.episodic_count[5], 2);
+        assert_null(b->reward.obs_after);
+    }
+    batch_free(b);
+    trajectory_free(t[0]);
+    trajectory_free(t[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(steps_are_time_major_over_all_environments),
+        cmocka_unit_test(equal_captions_of_two_trajectories_are_one),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* Lives of one run, and the background writer of checkpoints. */
+#include "tests/onic_test.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "learner/lineage.h"
+#include "learner/saver.h"
+
+static char dir[256];
+
+static int setup(void **state)
+{
+    (void)state;
+    temp_dir_create(dir);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    temp_dir_remove(dir);
+    return 0;
+}
+
+static void write_file(const char *name, const char *text)
+{
+    char path[300];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void every_life_has_the_next_epoch(void **state)
+{
+    (void)state;
+    struct lineage a, b;
+    assert_ok(lineage_begin(&a, dir, &err));
+    assert_ok(lineage_begin(&b, dir, &err));
+    assert_int_equal(a.epoch, 1);
+    assert_int_equal(b.epoch, 2);
+    assert_true(memcmp(a.run_id, b.run_id, sizeof a.run_id) !=
+                0); /* until a checkpoint is loaded */
+}
+
+static void an_epoch_that_cannot_be_read_stops_the_run(void **state)
+{
+    (void)state;
+    struct lineage l;
+    write_file("epoch", "");
+    assert_err(lineage_begin(&l, dir, &err), ONIC_EDAMAGED, "epoch");
+}
+
+static void time_goes_on_from_the_last_whole_line_of_the_metrics(void **state)
+{
+    (void)state;
+    struct lineage l;
+    write_file("metrics.jsonl",
+               "{\"time\":1,\"wall_s\":4.5}\n{\"time\":2,\"wall_s\":17.25}\n{\"wall_s\":99");
+    assert_ok(lineage_begin(&l, dir, &err));
+    assert_close(l.wall_before_s, 17.25, 1e-12, 0);
+}
+
+static void the_run_id_comes_back_from_a_checkpoint(void **state)
+{
+    (void)state;
+    struct lineage a, b;
+    char path[300];
+    snprintf(path, sizeof path, "%s/c.safetensors", dir);
+    assert_ok(lineage_begin(&a, dir, &err));
+    struct checkpoint *c = checkpoint_create();
+    lineage_save(&a, 12.5, 99.25, c);
+    assert_ok(checkpoint_write(c, path, &err));
+    checkpoint_free(c);
+    struct checkpoint_file *f;
+    assert_ok(checkpoint_open(&f, path, &err));
+    assert_ok(lineage_begin(&b, dir, &err));
+    assert_ok(lineage_load(&b, f, &err));
+    checkpoint_close(f);
+    assert_memory_equal(a.run_id, b.run_id, sizeof a.run_id);
+    assert_close(b.cpu_learner_before_s, 12.5, 1e-9, 0);
+    assert_close(b.cpu_actors_before_s, 99.25, 1e-9, 0);
+    assert_int_equal(b.epoch, 2);
+}
+
+static void save_one(struct saver *s, uint64_t version)
+{
+    struct checkpoint *c = saver_begin(s);
+    assert_non_null(c);
+    checkpoint_add_meta_u64(c, "weights_version", version);
+    checkpoint_add_bytes(c, "x", "abc", 3);
+    saver_commit(s, version);
+    saver_wait(s);
+}
+
+static void the_saver_keeps_the_newest_and_reports_once(void **state)
+{
+    (void)state;
+    struct saver *s = saver_create(dir, 2);
+    struct saver_result r;
+    uint64_t version = 0;
+    for (uint64_t v = 1; v <= 4; v++)
+        save_one(s, v * 10);
+    saver_look(s, &r);
+    assert_true(r.fresh && r.failures == 0 && r.written == 4 && r.version == 40);
+    saver_look(s, &r);
+    assert_false(r.fresh);
+    saver_free(s);
+    struct checkpoint_file *f;
+    assert_ok(checkpoint_newest_valid(&f, dir, NULL, &err));
+    assert_ok(checkpoint_meta_u64(f, "weights_version", &version, &err));
+    assert_int_equal(version, 40);
+    checkpoint_close(f);
+    char path[300];
+    snprintf(path, sizeof path, "%s/ckpt-000000000020.safetensors", dir);
+    assert_int_equal(access(path, F_OK), -1);
+}
+
+static void failures_are_counted_in_a_row_and_forgiven_by_a_success(void **state)
+{
+    (void)state;
+    char folder[300], gone[310];
+    snprintf(folder, sizeof folder, "%s/f", dir);
+    snprintf(gone, sizeof gone, "%s.gone", folder);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    struct saver *s = saver_create(folder, 2);
+    struct saver_result r;
+    assert_int_equal(rename(folder, gone), 0);
+    save_one(s, 1);
+    save_one(s, 2);
+    saver_look(s, &r);
+    assert_int_equal(r.failures, 2);
+    assert_true(strlen(r.err.msg) > 10);
+    assert_int_equal(rename(gone, folder), 0);
+    save_one(s, 3);
+    saver_look(s, &r);
+    assert_int_equal(r.failures, 0);
+    assert_int_equal(r.written, 1);
+    saver_free(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(every_life_has_the_next_epoch, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_epoch_that_cannot_be_read_stops_the_run, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(time_goes_on_from_the_last_whole_line_of_the_metrics, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(the_run_id_comes_back_from_a_checkpoint, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_saver_keeps_the_newest_and_reports_once, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(failures_are_counted_in_a_row_and_forgiven_by_a_success,
+                                        setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
