@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "common/base/clock.h"
-#include "common/base/log.h"
 #include "common/base/xmalloc.h"
 #include "common/wire/wire_annotation.h"
 
@@ -167,8 +166,6 @@ static int check_identity(struct annotate *a, struct onic_err *err)
             a->identity, now->identity);
     snprintf(a->identity, sizeof a->identity, "%s", now->identity);
     a->identity_checked = true;
-    log_info("reward server connected", kv("annotator", (const char *)now->annotator),
-             kv("model", (const char *)now->model), kv("goal", (const char *)now->goal));
     return ONIC_OK;
 }
 

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* Captions out, labels in, against the real server side of the link. */
+#include "tests/onic_test.h"
+
+#include <stdlib.h>
+
+#include "learner/annotate.h"
+
+enum { T = 2, E = 2, PATIENCE_MS = 10000 };
+
+struct fixture {
+    char dir[256], address[300];
+    struct config cfg;
+    struct annot_server *server;
+    struct annotate *annotate;
+    struct reward_mix *mix;
+    struct trajectory *t;
+    struct batch *batch;
+    char asked[8][64];
+    int nasked, want;
+};
+
+static void start_server(struct fixture *f, const char *identity)
+{
+    struct annot_identity self = {0};
+    snprintf(self.identity, sizeof self.identity, "%s", identity);
+    strcpy(self.annotator, "rules");
+    assert_ok(annot_server_create(&f->server, f->address, NULL, false, &self, &err));
+}
+
+static void open_fixture(struct fixture *f, const char *identity)
+{
+    struct obs_spec obs = {0};
+    memset(f, 0, sizeof *f);
+    temp_dir_create(f->dir);
+    snprintf(f->address, sizeof f->address, "ipc://%s/s", f->dir);
+    config_defaults(&f->cfg);
+    obs_spec_add(&obs, "x", OBS_U8, 1, (int[]){1});
+    assert_ok(reward_mix_create(&f->mix, &f->cfg, &obs, &err));
+    start_server(f, identity);
+    assert_ok(annotate_create(&f->annotate, f->address, &err));
+    struct trajectory_shape shape = {.T = T, .E = E, .obs_bytes = 8, .actions = 2};
+    f->t = trajectory_create(&shape);
+    static const char *const captions[T * E] = {"a key", "", "a door", "a key"};
+    for (int i = 0; i < T * E; i++) {
+        f->t->caption[i] = trajectory_caption(f->t, captions[i], strlen(captions[i]));
+        f->t->caption_count[i] = captions[i][0] ? 1 : 0;
+    }
+    f->batch = batch_create();
+    batch_lay_out(f->batch, &f->t, 1, 0, false);
+}
+
+static void close_fixture(struct fixture *f)
+{
+    annotate_free(f->annotate);
+    annot_server_free(f->server);
+    reward_mix_free(f->mix);
+    batch_free(f->batch);
+    trajectory_free(f->t);
+    temp_dir_remove(f->dir);
+}
+
+/* The server labels what it is asked: captions of five letters 1, everything else 0. */
+static bool serve(void *ctx)
+{
+    struct fixture *f = ctx;
+    struct annot_ask ask;
+    annot_server_tick(f->server);
+    while (annot_server_recv(f->server, &ask)) {
+        assert_true(f->nasked < 8 && ask.caption_len < 64);
+        memcpy(f->asked[f->nasked], ask.caption, ask.caption_len);
+        f->asked[f->nasked++][ask.caption_len] = '\0';
+        struct annot_label l = {.id = (uint64_t)f->nasked,
+                                .state = ANNOT_LABEL,
+                                .label = ask.caption_len == 5 ? 1.0f : 0.0f,
+                                .asked_at = 1.0,
+                                .answered_at = 2.0,
+                                .caption = f->asked[f->nasked - 1],
+                                .caption_len = ask.caption_len};
+        strcpy(l.source, "rules");
+        annot_server_send(f->server, 0, &l, 1);
+    }
+    struct onic_err err = {0};
+    if (annotate_poll(f->annotate, f->mix, 1, &err) != ONIC_OK)
+        return true;
+    return f->nasked >= f->want && !annotate_pending(f->annotate);
+}
+
+static bool known(struct fixture *f, const char *caption, float *score)
+{
+    bool is_known;
+    *score = reward_mix_caption(f->mix, caption, strlen(caption), &is_known);
+    return is_known;
+}
+
+static void labels_reach_the_model_and_each_caption_is_asked_once(void **state)
+{
+    (void)state;
+    static struct fixture f;
+    float score;
+    open_fixture(&f, "id-1");
+    f.want = 2;
+    annotate_ask(f.annotate, f.mix, f.batch);
+    annotate_ask(f.annotate, f.mix, f.batch);
+    assert_true(wait_until(serve, &f, PATIENCE_MS));
+    assert_int_equal(f.nasked, 2); /* never the empty caption, never twice */
+    assert_true(known(&f, "a key", &score));
+    assert_close(score, 1, 0, 0);
+    assert_true(known(&f, "a door", &score));
+    assert_close(score, 0, 0, 0);
+    annotate_ask(f.annotate, f.mix, f.batch);
+    assert_false(annotate_pending(f.annotate));
+    close_fixture(&f);
+}
+
+static void held_labels_wait_until_they_are_applied(void **state)
+{
+    (void)state;
+    static struct fixture f;
+    float score;
+    open_fixture(&f, "id-1");
+    f.want = 2;
+    annotate_hold(f.annotate, true);
+    annotate_ask(f.annotate, f.mix, f.batch);
+    assert_true(wait_until(serve, &f, PATIENCE_MS));
+    assert_false(known(&f, "a key", &score));
+    annotate_apply(f.annotate, f.mix);
+    assert_true(known(&f, "a key", &score));
+    close_fixture(&f);
+}
+
+static void labels_of_another_identity_are_refused(void **state)
+{
+    (void)state;
+    static struct fixture f;
+    struct onic_err why = {0};
+    char path[300];
+    open_fixture(&f, "id-1");
+    f.want = 2;
+    annotate_ask(f.annotate, f.mix, f.batch);
+    assert_true(wait_until(serve, &f, PATIENCE_MS));
+    struct checkpoint *c = checkpoint_create();
+    annotate_save(f.annotate, c);
+    snprintf(path, sizeof path, "%s/c.safetensors", f.dir);
+    assert_ok(checkpoint_write(c, path, &err));
+    checkpoint_free(c);
+    struct checkpoint_file *file;
+    assert_ok(checkpoint_open(&file, path, &err));
+
+    annotate_free(f.annotate);
+    annot_server_free(f.server);
+    start_server(&f, "id-2");
+    assert_ok(annotate_create(&f.annotate, f.address, &err));
+    assert_ok(annotate_load(f.annotate, file, &err));
+    checkpoint_close(file);
+    int rc = ONIC_OK;
+    for (int i = 0; i < 1000 && rc == ONIC_OK; i++) {
+        struct annot_ask ask;
+        annot_server_tick(f.server);
+        while (annot_server_recv(f.server, &ask))
+            ;
+        rc = annotate_poll(f.annotate, f.mix, 10, &why);
+    }
+    assert_int_equal(rc, ONIC_EINCOMPATIBLE);
+    assert_non_null(strstr(why.msg, "[id-1]"));
+    assert_non_null(strstr(why.msg, "[id-2]"));
+    close_fixture(&f);
+}
+
+static void without_a_server_nothing_waits(void **state)
+{
+    (void)state;
+    static struct fixture f;
+    open_fixture(&f, "id-1");
+    annotate_free(f.annotate);
+    assert_ok(annotate_create(&f.annotate, "", &err));
+    annotate_ask(f.annotate, f.mix, f.batch);
+    assert_ok(annotate_poll(f.annotate, f.mix, 0, &err));
+    assert_false(annotate_pending(f.annotate));
+    assert_string_equal(annotate_waiting_for(f.annotate), "");
+    close_fixture(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(labels_reach_the_model_and_each_caption_is_asked_once),
+        cmocka_unit_test(held_labels_wait_until_they_are_applied),
+        cmocka_unit_test(labels_of_another_identity_are_refused),
+        cmocka_unit_test(without_a_server_nothing_waits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
