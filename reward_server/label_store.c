@@ -389,6 +389,11 @@ int label_store_counts(struct label_store *s, struct label_counts *out, struct o
         sqlite3_reset(q);
     if (rc != SQLITE_DONE)
         return label_sql_fail(s, "counting", err);
+    return label_store_counters(s, out, err);
+}
+
+int label_store_counters(struct label_store *s, struct label_counts *out, struct onic_err *err)
+{
     struct {
         const char *name;
         uint64_t *to;
@@ -398,7 +403,7 @@ int label_store_counts(struct label_store *s, struct label_counts *out, struct o
                    {"quarantined", &out->quarantined}};
     for (size_t i = 0; i < sizeof counter / sizeof *counter; i++) {
         int64_t value = 0;
-        rc = label_meta_add(s, counter[i].name, 0, &value, err);
+        int rc = label_meta_add(s, counter[i].name, 0, &value, err);
         if (rc != ONIC_OK)
             return rc;
         *counter[i].to = (uint64_t)value;

@@ -87,6 +87,9 @@ struct label_counts {
     uint64_t quarantined;      /* damaged rows found so far */
 };
 int label_store_counts(struct label_store *s, struct label_counts *out, struct onic_err *err);
+/* Only last_id, asked_twice, maybe_paid_twice and quarantined, which are kept counters; the others
+ * are counted row by row and stay as they are in *out. */
+int label_store_counters(struct label_store *s, struct label_counts *out, struct onic_err *err);
 
 /* --- the reward server ----------------------------------------------------------------- */
 

@@ -74,12 +74,13 @@ static void deliver_row(struct server *s, uint64_t client, const struct label_ro
 /* Makes the collected answers durable, then sends them to everybody. */
 static void commit_answers(struct server *s)
 {
-    static struct label_answer batch[GROUP_MAX];
-    static struct annot_label label[GROUP_MAX];
+    struct label_answer *batch = s->commit_row;
+    struct annot_label *label = s->commit_label;
     struct onic_err err = {0};
     int n = s->nanswers;
     if (n == 0 || s->full_since)
         return;
+    s->committed_ms = clock_ms();
     for (int i = 0; i < n; i++) {
         const struct pending_answer *p = &s->answers[i];
         batch[i] = (struct label_answer){
@@ -133,51 +134,70 @@ static int window(const struct server *s)
     return n < GROUP_MAX ? n : GROUP_MAX;
 }
 
-/* Fills the annotator's window: one durable group of intents, then the questions. */
-static void ask(struct server *s)
+static void on_group(uv_timer_t *timer);
+static void on_due(uv_timer_t *timer);
+
+/* Runs the whole round again when the pause between commits is over. */
+static void later(struct server *s, int64_t since_ms)
 {
-    static struct label_question question[GROUP_MAX];
-    static uint64_t ticket[GROUP_MAX];
-    struct onic_err err = {0};
-    struct annotation_queue_numbers now = annotation_queue_numbers(s->queue);
-    int room = window(s) - (int)now.in_flight, n = 0;
-    if (s->draining || s->full_since || room < (window(s) + 1) / 2)
-        return; /* half a window at least: one commit serves many */
-    while (n < room) {
-        const char *caption;
-        size_t len;
-        if (!annotation_queue_take(s->queue, &ticket[n], &caption, &len))
-            break;
-        question[n] = (struct label_question){.caption = caption, .len = len};
-        n++;
-    }
-    if (n == 0)
-        return;
-    if (label_store_ask(s->store, question, n, &err) != ONIC_OK) {
-        for (int i = n - 1; i >= 0; i--)
-            annotation_queue_return(s->queue, ticket[i]);
-        store_failed(s, &err);
-        return;
-    }
+    int64_t wait = since_ms + GROUP_WAIT_MS - clock_ms();
+    if (!uv_is_active((uv_handle_t *)&s->group))
+        uv_timer_start(&s->group, on_group, wait > 0 ? (uint64_t)wait : 0, 0);
+}
+
+/* Hands n questions with durable intents to the annotator. */
+static void submit(struct server *s, int n)
+{
     for (int i = 0; i < n; i++) {
-        if (question[i].known)
-            annotation_queue_done(s->queue,
-                                  ticket[i]); /* counted in asked_twice; the client asks again */
+        const struct label_question *q = &s->question[i];
+        if (q->known) /* counted in asked_twice; the client asks again and hears the stored label */
+            annotation_queue_done(s->queue, s->ticket[i]);
         else
-            s->annotator->v->submit(s->annotator, ticket[i], question[i].caption, question[i].len);
+            s->annotator->v->submit(s->annotator, s->ticket[i], q->caption, q->len);
     }
 }
 
-static void on_due(uv_timer_t *timer);
+/* Fills the annotator's window: one durable group of intents, then the questions. */
+static void ask(struct server *s)
+{
+    struct onic_err err = {0};
+    struct annotation_queue_numbers now = annotation_queue_numbers(s->queue);
+    int room = window(s) - (int)now.in_flight, n = 0;
+    if (s->draining || s->full_since || now.waiting == 0)
+        return;
+    if (room < (window(s) + 1) / 2) /* half a window at least: one commit serves many */
+        return;
+    if ((int)now.waiting < room && clock_ms() - s->asked_ms < GROUP_WAIT_MS) {
+        later(s, s->asked_ms);
+        return;
+    }
+    while (n < room) {
+        struct label_question *q = &s->question[n];
+        *q = (struct label_question){0};
+        if (!annotation_queue_take(s->queue, &s->ticket[n], &q->caption, &q->len))
+            break;
+        n++;
+    }
+    s->asked_ms = clock_ms();
+    if (label_store_ask(s->store, s->question, n, &err) == ONIC_OK) {
+        submit(s, n);
+        return;
+    }
+    for (int i = n - 1; i >= 0; i--)
+        annotation_queue_return(s->queue, s->ticket[i]);
+    store_failed(s, &err);
+}
 
 static void work(struct server *s)
 {
     ask(s);
     int64_t due = s->annotator->v->due_ms(s->annotator);
-    if (due >= 0) {
-        int64_t wait = due - clock_ms();
-        uv_timer_start(&s->due, on_due, wait > 0 ? (uint64_t)wait : 0, 0);
-    }
+    if (due < 0)
+        return;
+    if (due < s->committed_ms + GROUP_WAIT_MS)
+        due = s->committed_ms + GROUP_WAIT_MS;
+    int64_t wait = due - clock_ms();
+    uv_timer_start(&s->due, on_due, wait > 0 ? (uint64_t)wait : 0, 0);
 }
 
 static void poll_annotator(struct server *s)
@@ -253,9 +273,7 @@ static void measure(struct server *s)
         s->rate = (double)(answered - s->rate_answered) / seconds;
         s->rate_answered = answered;
         s->rate_at = now;
-        struct label_counts counts;
-        if (label_store_counts(s->store, &counts, NULL) == ONIC_OK)
-            s->counts = counts;
+        label_store_counters(s->store, &s->counts, NULL);
     }
     if (now - s->reported_at >= REPORT_MS) {
         s->reported_at = now;
@@ -341,8 +359,7 @@ static void on_group(uv_timer_t *timer)
 void server_on_wake(uv_async_t *async)
 {
     struct server *s = async->data;
-    if (!uv_is_active((uv_handle_t *)&s->group))
-        uv_timer_start(&s->group, on_group, GROUP_WAIT_MS, 0);
+    later(s, s->committed_ms);
 }
 
 void server_on_readable(uv_poll_t *poll, int status, int events)

@@ -14,8 +14,8 @@
 #include "reward_server/server.h"
 
 enum {
-    GROUP_MAX = 256,   /* answers in one commit */
-    GROUP_WAIT_MS = 5, /* answers wait so long for company */
+    GROUP_MAX = 256,    /* answers in one commit */
+    GROUP_WAIT_MS = 50, /* commits of one kind are at least so far apart, unless a group is full */
     TICK_MS = 500,
     PROBE_MS = 10000,
     FULL_GRACE_MS = 15 * 60 * 1000,
@@ -48,8 +48,13 @@ struct server {
 
     struct pending_answer answers[GROUP_MAX]; /* answered, not yet durable */
     int nanswers;
-    struct label_counts counts; /* of the store, kept up to date between re-counts */
-    double rate;                /* labels per second, over the last ticks */
+    struct label_answer commit_row[GROUP_MAX]; /* scratch of one commit */
+    struct annot_label commit_label[GROUP_MAX];
+    struct label_question question[GROUP_MAX]; /* scratch of one round of asking */
+    uint64_t ticket[GROUP_MAX];
+    int64_t asked_ms, committed_ms; /* clock_ms of the last commits */
+    struct label_counts counts;     /* of the store, kept up to date between re-counts */
+    double rate;                    /* labels per second, over the last ticks */
     uint64_t rate_answered;
     int64_t rate_at, reported_at;
     int64_t full_since, probe_at; /* clock_ms; 0 = the disk takes labels */
