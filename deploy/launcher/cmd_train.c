@@ -85,7 +85,6 @@ static void add_local_options(const struct config *cfg, struct command_line *l)
                                        "env.plugin",
                                        "actors.orphan_timeout_s",
                                        "actors.step_timeout_s",
-                                       "security.keys",
                                        "security.allow_insecure",
                                        "log.level"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
