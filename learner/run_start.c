@@ -262,11 +262,14 @@ static int first_checkpoint(struct run *r, struct onic_err *err)
     return ONIC_OK;
 }
 
-static void say_resumed(const struct run *r, const struct checkpoint_file *f)
+static void say_resumed(struct run *r, const struct checkpoint_file *f)
 {
     const struct learner_counters *n = learner_core_counters(r->core);
     log_info("resumed", kv("checkpoint", checkpoint_path(f)), kv("update", n->version),
              kv("env_steps", n->env_steps), kv("epoch", r->lineage.epoch));
+    metrics_set(r->metrics, "env_steps", (double)n->env_steps);
+    metrics_set(r->metrics, "updates", (double)n->version);
+    metrics_set(r->metrics, "weights_version", (double)n->version);
 }
 
 /* --- all of it ----------------------------------------------------------------------------------
