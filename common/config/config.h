@@ -68,6 +68,10 @@ int config_read_file(struct config *c, const char *path, struct onic_err *err);
 /* YAML text from a peer (WELCOME) or a stored run; name is used in sentences. */
 int config_read_text(struct config *c, const char *text, size_t len, const char *name,
                      enum config_origin origin, struct onic_err *err);
+/* The same for a configuration that onic itself wrote (run directory, checkpoint), perhaps an older
+ * version: options it no longer knows are named in the log and left out. Origin: CONFIG_FILE. */
+int config_read_stored(struct config *c, const char *text, size_t len, const char *name,
+                       struct onic_err *err);
 int config_read_env(struct config *c, struct onic_err *err); /* ONIC_SECTION_NAME */
 
 /* Command line of a program: handles --section.name=value, --section.name value, the short forms of

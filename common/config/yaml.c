@@ -11,6 +11,7 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "common/base/log.h"
 #include "common/base/xmalloc.h"
 #include "common/config/options.h"
 
@@ -25,6 +26,7 @@ struct reader {
     int file;
     enum place place;
     bool started, ended;
+    bool stored; /* written by onic, perhaps an older one: options that are gone are skipped */
     char section[64], key[64];
     int key_line;
     int seen[CONFIG_COUNT]; /* line of the value, 0 = not yet */
@@ -65,6 +67,11 @@ static int on_value(struct reader *r, const char *text, int line, struct onic_er
     snprintf(key, sizeof key, "%s.%s", r->section, r->key);
     snprintf(where, sizeof where, "%s:%d", r->name, r->key_line);
     int index = option_find(key);
+    if (index < 0 && r->stored) {
+        log_warn("an option of a stored run is no longer known and is left out", kv("option", key),
+                 kv("value", text));
+        return ONIC_OK;
+    }
     if (index < 0)
         return config_set(r->c, key, text, r->origin, where, err);
     if (r->seen[index])
@@ -95,7 +102,7 @@ static int on_scalar(struct reader *r, const yaml_event_t *e, int line, struct o
                         "the file must hold 'section:' lines with 'key: value' below, not ", text);
         snprintf(r->section, sizeof r->section, "%s", text);
         r->place = AT_SECTION_VALUE;
-        return option_is_section(r->section) ? ONIC_OK : unknown_section(r, line, err);
+        return r->stored || option_is_section(r->section) ? ONIC_OK : unknown_section(r, line, err);
     case AT_SECTION_VALUE: /* "section:" alone is an empty section */
         r->place = AT_TOP;
         return text[0] ? fail(r, line, err, "expected 'key: value' lines inside this section, not ",
@@ -178,8 +185,8 @@ static int read_events(struct reader *r, yaml_parser_t *parser, struct onic_err 
     return ONIC_OK;
 }
 
-int config_read_text(struct config *c, const char *text, size_t len, const char *name,
-                     enum config_origin origin, struct onic_err *err)
+static int read_text(struct config *c, const char *text, size_t len, const char *name,
+                     enum config_origin origin, bool stored, struct onic_err *err)
 {
     if (len > YAML_BYTES_MAX)
         return err_set(err, ONIC_ECONFIG,
@@ -187,7 +194,7 @@ int config_read_text(struct config *c, const char *text, size_t len, const char 
     /* All or nothing: a bad file must not leave half of its values behind. */
     struct config *copy = xmalloc(sizeof *copy);
     *copy = *c;
-    struct reader r = {.c = copy, .name = name, .origin = origin};
+    struct reader r = {.c = copy, .name = name, .origin = origin, .stored = stored};
     r.file = origin == CONFIG_FILE ? option_remember_file(copy, name) : 0;
     yaml_parser_t parser;
     int rc = yaml_parser_initialize(&parser)
@@ -203,6 +210,18 @@ int config_read_text(struct config *c, const char *text, size_t len, const char 
         *c = *copy;
     free(copy);
     return rc;
+}
+
+int config_read_text(struct config *c, const char *text, size_t len, const char *name,
+                     enum config_origin origin, struct onic_err *err)
+{
+    return read_text(c, text, len, name, origin, false, err);
+}
+
+int config_read_stored(struct config *c, const char *text, size_t len, const char *name,
+                       struct onic_err *err)
+{
+    return read_text(c, text, len, name, CONFIG_FILE, true, err);
 }
 
 int config_read_file(struct config *c, const char *path, struct onic_err *err)

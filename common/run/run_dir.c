@@ -149,14 +149,18 @@ int run_dir_ledger(const char *dir, struct ledger *out, struct onic_err *err)
 }
 
 /* The stored configuration as a base: values equal to the defaults keep the origin "default". */
-static int read_stored(const char *dir, struct config *base, struct onic_err *err)
+int run_dir_config(const char *dir, struct config *base, struct onic_err *err)
 {
     char path[CONFIG_STR_MAX + 32];
     snprintf(path, sizeof path, "%s/config.yaml", dir);
     struct config *defaults = xmalloc(sizeof *defaults);
+    char *text = xmalloc(CONFIG_TEXT_MAX);
     config_defaults(defaults);
     config_defaults(base);
-    int rc = config_read_file(base, path, err);
+    int rc = run_dir_read(dir, "config.yaml", text, CONFIG_TEXT_MAX, err);
+    if (!rc)
+        rc = config_read_stored(base, text, strlen(text), path, err);
+    free(text);
     for (int i = 0; !rc && i < CONFIG_COUNT; i++) {
         char key[64], a[CONFIG_STR_MAX], b[CONFIG_STR_MAX];
         config_key(i, key);
@@ -197,7 +201,7 @@ static int resume(const char *dir, const struct config *given, struct config *cf
                   struct onic_err *err)
 {
     struct config *stored = xmalloc(sizeof *stored);
-    int rc = read_stored(dir, stored, err);
+    int rc = run_dir_config(dir, stored, err);
     if (!rc) {
         *cfg = *stored;
         rc = config_overlay(cfg, given, err);

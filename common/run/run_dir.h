@@ -22,6 +22,11 @@ int run_dir_name(const struct config *given, char *out, size_t size, struct onic
 int run_dir_open(const char *dir, const struct config *given, struct config *cfg, int *lock_fd,
                  bool *resumed, struct onic_err *err);
 
+/* The stored configuration of a run; values equal to the defaults have the origin "default".
+ * Options of an older onic that are gone are named in the log and left out. ONIC_ENOTFOUND: no
+ * config.yaml. */
+int run_dir_config(const char *dir, struct config *out, struct onic_err *err);
+
 /* Writes config.yaml (atomically) and adds a line to version.txt. */
 int run_dir_write(const char *dir, const struct config *cfg, struct onic_err *err);
 

@@ -59,7 +59,7 @@ static int store_path(const struct labels_args *a, const struct config *given, c
     config_defaults(stored);
     snprintf(path, sizeof path, "%s/config.yaml", a->run);
     if (stat(path, &st) == 0)
-        rc = config_read_file(stored, path, err);
+        rc = run_dir_config(a->run, stored, err);
     const char *named = given->labels_path[0] ? given->labels_path : stored->labels_path;
     int n = named[0] ? snprintf(out, size, "%s", named)
                      : snprintf(out, size, "%s/labels.sqlite", a->run);

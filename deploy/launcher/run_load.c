@@ -39,7 +39,7 @@ static int read_config(struct loaded_run *out, const struct config *given, struc
     int rc = checkpoint_get_bytes(out->file, "config", &text, &len, err);
     config_defaults(&out->cfg);
     if (rc == ONIC_OK)
-        rc = config_read_text(&out->cfg, text, len, checkpoint_path(out->file), CONFIG_FILE, err);
+        rc = config_read_stored(&out->cfg, text, len, checkpoint_path(out->file), err);
     if (rc == ONIC_OK)
         rc = config_overlay(&out->cfg, given, err);
     return rc;

@@ -319,10 +319,27 @@ static void help_lists_the_rows_of_one_program(void **state)
     buf_release(&out);
 }
 
+static void a_stored_run_may_hold_options_that_are_gone(void **state)
+{
+    (void)state;
+    struct config c;
+    config_defaults(&c);
+    const char text[] = "train: {lr: 0.5, gone: 3}\nvanished: {key: 1}\nrun: {seed: 9}\n";
+    assert_ok(config_read_stored(&c, text, strlen(text), "old.yaml", &err));
+    assert_close(c.train_lr, 0.5, 0, 0);
+    assert_int_equal(c.run_seed, 9);
+    assert_err(config_read_text(&c, text, strlen(text), "new.yaml", CONFIG_FILE, &err),
+               ONIC_ECONFIG, "train.gone");
+    const char bad[] = "train: {lr: many}\n"; /* lenient on names, not on values */
+    assert_err(config_read_stored(&c, bad, strlen(bad), "old.yaml", &err), ONIC_ECONFIG,
+               "old.yaml:1");
+}
+
 int main(void)
 {
     unsetenv("ONIC_TRAIN_LR");
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_stored_run_may_hold_options_that_are_gone),
         cmocka_unit_test(defaults_are_those_of_the_table),
         cmocka_unit_test(a_yaml_file_sets_what_it_names),
         cmocka_unit_test(an_empty_file_changes_nothing),
