@@ -212,8 +212,10 @@ static void accept_snapshot(struct peer *p, const struct received *r)
 static bool wrong_version(const struct wire_learner *w, const struct peer *p,
                           const struct trajectory *t, char why[160])
 {
+    if (!w->p.deterministic)
+        return false;
     uint64_t want = p->next_index / (uint64_t)w->p.deterministic_rounds;
-    if (!w->p.deterministic || t->weights_version == want)
+    if (t->weights_version == want)
         return false;
     snprintf(why, 160, "trajectory %llu of this actor was played with weights %llu, must be %llu",
              (unsigned long long)p->next_index, (unsigned long long)t->weights_version,

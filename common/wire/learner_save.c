@@ -137,7 +137,7 @@ static void get_peer(struct wire_learner *w, struct cursor *in)
         return;
     }
     p->hi = p->credit_until = p->booked;
-    strcpy(p->host, "unknown");
+    memcpy(p->host, "unknown", sizeof "unknown");
     p->last_rx_ms = clock_ms();
     if (n) {
         p->snap = memcpy(xmalloc(n), in->p, n);

@@ -94,8 +94,8 @@ struct wire_learner {
     pthread_t thread;
     bool running;
     atomic_bool stop, draining, open; /* open: the books are loaded, actors may be heard */
-    atomic_ullong version_plus_1; /* 0 = nothing published */
-    struct meta_arena *arena;     /* ingest thread */
+    atomic_ullong version_plus_1;     /* 0 = nothing published */
+    struct meta_arena *arena;         /* ingest thread */
     int64_t created_ms, warned_ms, log_ms;
 
     pthread_mutex_t lock;

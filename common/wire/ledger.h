@@ -2,10 +2,11 @@
 #ifndef ONIC_COMMON_WIRE_LEDGER_H
 #define ONIC_COMMON_WIRE_LEDGER_H
 
-/* ledger.h - where every trajectory went: produced = consumed + dropped{reason} + lost{reason} + in flight.
+/* ledger.h - where every trajectory went: produced = consumed + dropped{reason} + lost{reason} + in
+ * flight.
  *
- * The identity is checked every second, shown live, written to ledger.json and asserted by tests. Sums are per
- * learner lineage (kept in the checkpoint). reliability.md 3.3. */
+ * The identity is checked every second, shown live, written to ledger.json and asserted by tests.
+ * Sums are per learner lineage (kept in the checkpoint). reliability.md 3.3. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,20 +15,23 @@
 #include "common/base/err.h"
 
 /* reason, field text in JSON */
-#define LEDGER_DROP_MAP(XX) XX(STALE, "stale") XX(STALE_ACTOR, "stale_actor") XX(INVALID, "invalid") XX(STALL, "stall") XX(DRAIN, "drain")
-#define LEDGER_LOST_MAP(XX) XX(ACTOR, "actor") XX(ACTOR_UNKNOWN, "actor_unknown") XX(ROLLBACK, "rollback")
+#define LEDGER_DROP_MAP(XX)                                                                        \
+    XX(STALE, "stale")                                                                             \
+    XX(STALE_ACTOR, "stale_actor") XX(INVALID, "invalid") XX(STALL, "stall") XX(DRAIN, "drain")
+#define LEDGER_LOST_MAP(XX)                                                                        \
+    XX(ACTOR, "actor") XX(ACTOR_UNKNOWN, "actor_unknown") XX(ROLLBACK, "rollback")
 
 enum ledger_drop {
 #define XX(name, text) LEDGER_DROP_##name,
     LEDGER_DROP_MAP(XX)
 #undef XX
-    LEDGER_DROPS
+        LEDGER_DROPS
 };
 enum ledger_lost {
 #define XX(name, text) LEDGER_LOST_##name,
     LEDGER_LOST_MAP(XX)
 #undef XX
-    LEDGER_LOSTS
+        LEDGER_LOSTS
 };
 
 struct ledger_sums {

@@ -4,9 +4,9 @@
 
 /* wire_annotation.h - captions out, labels in: learner (client) and reward server.
  *
- * At least once and idempotent: a caption has one key (label identity + caption), the client asks again what was not
- * answered, the server answers known keys from its durable store. Neither side ever waits for the other. A1-A8 of
- * reliability.md section 3.5. */
+ * At least once and idempotent: a caption has one key (label identity + caption), the client asks
+ * again what was not answered, the server answers known keys from its durable store. Neither side
+ * ever waits for the other. A1-A8 of reliability.md section 3.5. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,19 +17,20 @@
 enum annot_state { ANNOT_LABEL, ANNOT_ABSTAIN };
 
 struct annot_label {
-    uint64_t id;        /* rising number of the store: the label cursor */
+    uint64_t id; /* rising number of the store: the label cursor */
     enum annot_state state;
-    float label;        /* class label 0 or 1 (class), valid for ANNOT_LABEL */
-    float confidence;   /* [0, 1] */
+    float label;                  /* class label 0 or 1 (class), valid for ANNOT_LABEL */
+    float confidence;             /* [0, 1] */
     double asked_at, answered_at; /* Unix s */
-    const char *caption; /* borrowed until the next call on the same object */
+    const char *caption;          /* borrowed until the next call on the same object */
     size_t caption_len;
-    char source[32];    /* annotator that answered: "embedding", "rules" */
+    char source[32]; /* annotator that answered: "embedding", "rules" */
 };
 
 /* What the server says of itself at connection. */
 struct annot_identity {
-    char identity[192];  /* label identity: kind, annotator, model, goal version, parameters, vote; "" until known */
+    char identity[192]; /* label identity: kind, annotator, model, goal version, parameters, vote;
+                           "" until known */
     char annotator[32], model[64], goal[64], goal_version[40];
 };
 
@@ -40,15 +41,17 @@ struct annot_client;
 int annot_client_create(struct annot_client **out, const char *address, void *zmq_context,
                         struct onic_err *err);
 void annot_client_free(struct annot_client *c);
-/* Queues a caption unless it is already asked or answered in this life; newest first, bounded (4096 outstanding, the rest
- * waits; the oldest waiting one is dropped and counted). Returns true when it was new.
- * Captions are cut at 256 bytes. A question is repeated after 15 s without an answer; when 4096 are open and newer captions
- * wait, the oldest open one is set aside (its answer is still taken, and it is asked again when it is seen again). */
+/* Queues a caption unless it is already asked or answered in this life; newest first, bounded (4096
+ * outstanding, the rest waits; the oldest waiting one is dropped and counted). Returns true when it
+ * was new. Captions are cut at 256 bytes. A question is repeated after 15 s without an answer; when
+ * 4096 are open and newer captions wait, the oldest open one is set aside (its answer is still
+ * taken, and it is asked again when it is seen again). */
 bool annot_client_ask(struct annot_client *c, const char *caption, size_t len);
 /* Sends and receives; never waits longer than timeout_ms (0 for the training loop). */
 void annot_client_poll(struct annot_client *c, int timeout_ms);
-/* Next received answer, false when none. Each caption is answered once; further answers are dropped here. When the server's
- * label identity changes, everything is forgotten and may be asked again: look at annot_client_identity. */
+/* Next received answer, false when none. Each caption is answered once; further answers are dropped
+ * here. When the server's label identity changes, everything is forgotten and may be asked again:
+ * look at annot_client_identity. */
 bool annot_client_next(struct annot_client *c, struct annot_label *out);
 const struct annot_identity *annot_client_identity(const struct annot_client *c);
 
@@ -59,8 +62,8 @@ struct annot_client_status {
     uint64_t server_backlog; /* as last reported */
     double server_labels_per_s;
     uint64_t server_labels_total, server_asked_twice, server_maybe_paid_twice;
-    int64_t last_seen_ms;    /* clock_ms of the last message of the server; 0 = never */
-    char waiting_for[160];   /* "" when healthy */
+    int64_t last_seen_ms;  /* clock_ms of the last message of the server; 0 = never */
+    char waiting_for[160]; /* "" when healthy */
 };
 void annot_client_status(const struct annot_client *c, struct annot_client_status *out);
 
@@ -74,19 +77,25 @@ struct annot_ask {
 };
 
 int annot_server_create(struct annot_server **out, const char *listen, void *zmq_context,
-                        bool allow_insecure, const struct annot_identity *self, struct onic_err *err);
+                        bool allow_insecure, const struct annot_identity *self,
+                        struct onic_err *err);
 void annot_server_free(struct annot_server *s);
 const char *annot_server_address(const struct annot_server *s);
-/* ZMQ_FD, edge-triggered: readable means "something may have happened", once. Call annot_server_recv until it returns false
- * whenever it fires, and also after annot_server_send and on every tick: sending may swallow the edge. */
+/* ZMQ_FD, edge-triggered: readable means "something may have happened", once. Call
+ * annot_server_recv until it returns false whenever it fires, and also after annot_server_send and
+ * on every tick: sending may swallow the edge. */
 int annot_server_fd(const struct annot_server *s);
-/* The next asked caption; false when there is none now. Handles HELLO, heartbeats and STATUS queries inside. */
+/* The next asked caption; false when there is none now. Handles HELLO, heartbeats and STATUS
+ * queries inside. */
 bool annot_server_recv(struct annot_server *s, struct annot_ask *out);
-/* Sends labels (durable ones only) to one client, or to all (client 0). False: that client is gone or full; it asks again. */
-bool annot_server_send(struct annot_server *s, uint64_t client, const struct annot_label *labels, int n);
+/* Sends labels (durable ones only) to one client, or to all (client 0). False: that client is gone
+ * or full; it asks again. */
+bool annot_server_send(struct annot_server *s, uint64_t client, const struct annot_label *labels,
+                       int n);
 /* Numbers reported to clients in heartbeats and to `onic labels count`. */
 struct annot_server_numbers {
-    uint64_t labels_total, abstained_total, backlog, in_flight, asked_twice, maybe_paid_twice, evicted;
+    uint64_t labels_total, abstained_total, backlog, in_flight, asked_twice, maybe_paid_twice,
+        evicted;
     double labels_per_s;
 };
 void annot_server_numbers(struct annot_server *s, const struct annot_server_numbers *n);
