@@ -202,6 +202,50 @@ static void a_new_client_gets_known_labels_from_the_store(void **state)
     assert_int_equal(check_store(f).answered, 1);
 }
 
+static bool log_says(struct fixture *f, const char *part)
+{
+    static char text[1 << 16];
+    FILE *log = fopen(f->log, "r");
+    text[log ? fread(text, 1, sizeof text - 1, log) : 0] = '\0';
+    if (log)
+        fclose(log);
+    return strstr(text, part) != NULL;
+}
+
+static bool asking_stopped(void *ctx)
+{
+    struct fixture *f = ctx;
+    listen_once(f);
+    return log_says(f, "labels cannot be kept");
+}
+
+static void a_full_disk_pauses_asking_and_known_captions_are_answered(void **state)
+{
+    struct fixture *f = *state;
+    start_server(f, "--rules.latency_ms=1");
+    ask(f, "You see a red key.");
+    wait_for_labels(f, 1);
+    struct rlimit tight = {4096, RLIM_INFINITY}, wide = {RLIM_INFINITY, RLIM_INFINITY};
+    assert_int_equal(prlimit(f->server, RLIMIT_FSIZE, &tight, NULL), 0);
+    ask(f, "You see a blue key.");
+    assert_true(wait_until(asking_stopped, f, 30000));
+
+    annot_client_free(f->client); /* a new learner asks for what is known */
+    strmap_clear(f->heard);
+    assert_ok(annot_client_create(&f->client, f->address, f->zmq, &err));
+    ask(f, "You see a red key.");
+    wait_for_labels(f, 1);
+    ask(f, "You see a blue key.");
+    listen_once(f);
+    assert_null(strmap_get(f->heard, "You see a blue key.", 19));
+
+    assert_int_equal(prlimit(f->server, RLIMIT_FSIZE, &wide, NULL), 0);
+    wait_for_labels(f, 2); /* after the next probe, at most 10 s later */
+    assert_int_equal(stop_server(f, SIGTERM), 0);
+    assert_int_equal(check_store(f).answered, 2);
+    assert_true(log_says(f, "can be written again"));
+}
+
 static bool dead(void *ctx)
 {
     struct fixture *f = ctx;
@@ -243,6 +287,7 @@ int main(void)
         TEST(captions_are_labelled_and_the_server_says_who_it_is),
         TEST(labels_survive_kill_9_and_none_is_asked_twice),
         TEST(a_new_client_gets_known_labels_from_the_store),
+        TEST(a_full_disk_pauses_asking_and_known_captions_are_answered),
         TEST(bad_options_end_with_64_and_a_sentence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
