@@ -38,7 +38,6 @@ struct server {
     uv_signal_t term, interrupt;
     bool loop_ready;
 
-    void *zmq;
     struct annot_server *socket;
     struct goal *goal;
     struct annotator *annotator;

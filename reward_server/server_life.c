@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <zmq.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -131,8 +130,7 @@ static int open_loop(struct server *s, struct onic_err *err)
 
 static int open_socket(struct server *s, const struct config *c, struct onic_err *err)
 {
-    s->zmq = zmq_ctx_new();
-    int rc = annot_server_create(&s->socket, c->listen_address, s->zmq, c->security_allow_insecure,
+    int rc = annot_server_create(&s->socket, c->listen_address, NULL, c->security_allow_insecure,
                                  &s->identity, err);
     if (rc != ONIC_OK)
         return rc;
@@ -213,8 +211,6 @@ void server_free(struct server *s)
         uv_loop_close(&s->loop);
     }
     annot_server_free(s->socket);
-    if (s->zmq)
-        zmq_ctx_term(s->zmq);
     label_store_close(s->store);
     annotation_queue_free(s->queue);
     goal_free(s->goal);

@@ -80,11 +80,18 @@ struct frame {
 };
 
 /* Why bytes are not a frame; field, counter text */
-#define FRAME_BAD_MAP(XX)                                                                          \
-    XX(SHORT, "short")                                                                             \
-    XX(MAGIC, "magic")                                                                             \
-    XX(HEADER, "header_crc") XX(VERSION, "version") XX(LENGTH, "length") XX(CRC, "crc")            \
-        XX(META, "meta") XX(MULTIPART, "multipart") XX(TYPE, "type")
+/* clang-format off */
+#define FRAME_BAD_MAP(XX) \
+    XX(SHORT, "short") \
+    XX(MAGIC, "magic") \
+    XX(HEADER, "header_crc") \
+    XX(VERSION, "version") \
+    XX(LENGTH, "length") \
+    XX(CRC, "crc") \
+    XX(META, "meta") \
+    XX(MULTIPART, "multipart") \
+    XX(TYPE, "type")
+/* clang-format on */
 enum frame_bad {
     FRAME_FINE = 0,
 #define XX(name, text) FRAME_BAD_##name,

@@ -76,6 +76,7 @@ FNR == 2 && !spdx { bad("the first line is not /* SPDX-License-Identifier: MIT *
 }
 !/^ *(\*|\/\*|\/\/)/ {
   code = $0; sub(/\/\*.*/, "", code); gsub(/"([^"\\]|\\.)*"/, "\"\"", code)
+  if (root == "tests") gsub(/(strcpy|strcat|atoi|atof) *\(/, "(", code) # literals and own output, not what a peer sent
   if (match(code, /(^|[^A-Za-z0-9_.>])(strcpy|strcat|sprintf|vsprintf|strtok|rand|srand|atoi|atof|gmtime|localtime|gets) *\(/))
     bad("banned function: " substr(code, RSTART, RLENGTH - 1))
 }
@@ -91,7 +92,8 @@ FNR == 2 && !spdx { bad("the first line is not /* SPDX-License-Identifier: MIT *
 }' "${sources[@]}" >>"$offences"
 
 # --- sizes ---
-wc -l "${sources[@]}" | awk '$2 ~ /\.c$/ && $1 > 600 { printf "%s:1: %d lines, a .c file has at most 600\n", $2, $1 }' >>"$offences"
+wc -l "${sources[@]}" | awk '$2 ~ /\.c$/ && $1 > ($2 ~ /^tests\// ? 800 : 600) {
+  printf "%s:1: %d lines, a .c file has at most 600 (a test 800)\n", $2, $1 }' >>"$offences"
 
 # --- registries: every line has its folder, every folder its line ---
 registry() {

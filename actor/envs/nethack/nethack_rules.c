@@ -24,22 +24,37 @@
 enum { KEY_ESC = 27, KEY_SPACE = ' ', AUTO_KEYS_MAX = 2000, REFUSALS_MAX = 8 };
 
 /* key, name */
-#define ACTIONS(XX)                                                                                \
-    XX('\r', "more")                                                                               \
-    XX('k', "north")                                                                               \
-    XX('l', "east")                                                                                \
-    XX('j', "south")                                                                               \
-    XX('h', "west")                                                                                \
-    XX('u', "northeast")                                                                           \
-    XX('n', "southeast")                                                                           \
-    XX('b', "southwest")                                                                           \
-    XX('y', "northwest")                                                                           \
-    XX('K', "run north")                                                                           \
-    XX('L', "run east") XX('J', "run south") XX('H', "run west") XX('U', "run northeast")          \
-        XX('N', "run southeast") XX('B', "run southwest") XX('Y', "run northwest") XX('<', "up")   \
-            XX('>', "down") XX('.', "wait") XX(CTRL('d'), "kick") XX('e', "eat") XX('s', "search") \
-                XX('Z', "cast") XX('q', "quaff") XX(META('p'), "pray") XX(',', "pick up")          \
-                    XX('p', "pay")
+/* clang-format off */
+#define ACTIONS(XX) \
+    XX('\r', "more") \
+    XX('k', "north") \
+    XX('l', "east") \
+    XX('j', "south") \
+    XX('h', "west") \
+    XX('u', "northeast") \
+    XX('n', "southeast") \
+    XX('b', "southwest") \
+    XX('y', "northwest") \
+    XX('K', "run north") \
+    XX('L', "run east") \
+    XX('J', "run south") \
+    XX('H', "run west") \
+    XX('U', "run northeast") \
+    XX('N', "run southeast") \
+    XX('B', "run southwest") \
+    XX('Y', "run northwest") \
+    XX('<', "up") \
+    XX('>', "down") \
+    XX('.', "wait") \
+    XX(CTRL('d'), "kick") \
+    XX('e', "eat") \
+    XX('s', "search") \
+    XX('Z', "cast") \
+    XX('q', "quaff") \
+    XX(META('p'), "pray") \
+    XX(',', "pick up") \
+    XX('p', "pay")
+/* clang-format on */
 
 const int nethack_action_keys[NETHACK_ACTIONS_EXTENDED] = {
 #define XX(key, name) key,

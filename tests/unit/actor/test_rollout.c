@@ -107,7 +107,8 @@ static void log_probability_is_that_of_the_taken_action(void **state)
         reset[i] = i >= E && (f.t->flags[i - E] & STEP_ENDED) != 0;
     }
     int A = f.t->shape.actions;
-    float *logits = xcalloc((size_t)(T * E * A), sizeof *logits), *value = xcalloc(T * E * 2, sizeof *value);
+    float *logits = xcalloc((size_t)(T * E * A), sizeof *logits),
+          *value = xcalloc(T * E * 2, sizeof *value);
     struct policy_trainer *w = policy_trainer_create(f.policy, T, E);
     policy_forward(f.policy, w, f.weights, rows, f.t->state0, reset, T, E, logits, value);
     for (int i = 0; i < T * E; i++) {
