@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/strmap.h"
 #include "common/base/xmalloc.h"
 #include "common/wire/wire_annotation.h"
 
@@ -37,6 +38,7 @@ struct annotate {
     int *unknown;       /* [unknown_cap] */
     int unknown_cap;
     bool hold;
+    struct strmap *asked;    /* captions asked in this life while holding; NULL = not holding */
     struct held_label *held; /* [held_cap] */
     int held_count, held_cap;
     char waiting[192];
@@ -62,6 +64,7 @@ void annotate_free(struct annotate *a)
     if (!a)
         return;
     annot_client_free(a->client);
+    strmap_free(a->asked);
     free(a->unknown);
     free(a->held);
     free(a);
@@ -82,6 +85,8 @@ void annotate_ask(struct annotate *a, const struct reward_mix *mix, const struct
     for (int i = 0; i < n; i++) {
         int k = a->unknown[i];
         annot_client_ask(a->client, b->reward.caption_text[k], b->reward.caption_len[k]);
+        if (a->asked)
+            strmap_put(a->asked, b->reward.caption_text[k], b->reward.caption_len[k], NULL);
     }
 }
 
@@ -116,6 +121,8 @@ static void apply(struct annotate *a, struct reward_mix *mix, const struct annot
         a->staleness_s = a->staleness_s < 0 ? age : a->staleness_s + 0.02 * (age - a->staleness_s);
 }
 
+/* Also labels that nobody here has asked for: questions of a killed life, or of another learner of
+ * the same server. When they come depends on chance, so they wait until this run asks. */
 static void keep(struct annotate *a, const struct annot_label *l)
 {
     if (l->caption_len > CAPTION_MAX)
@@ -140,17 +147,24 @@ static int compare_captions(const void *x, const void *y)
 void annotate_hold(struct annotate *a, bool hold)
 {
     a->hold = hold;
+    if (hold && !a->asked)
+        a->asked = strmap_create(1024);
 }
 
 void annotate_apply(struct annotate *a, struct reward_mix *mix)
 {
     if (a->held_count)
         qsort(a->held, (size_t)a->held_count, sizeof *a->held, compare_captions);
+    int kept = 0;
     for (int i = 0; i < a->held_count; i++) {
-        a->held[i].label.caption = a->held[i].caption;
-        apply(a, mix, &a->held[i].label);
+        struct held_label *h = &a->held[i];
+        h->label.caption = h->caption;
+        if (a->asked && !strmap_get(a->asked, h->caption, h->label.caption_len))
+            a->held[kept++] = *h;
+        else
+            apply(a, mix, &h->label);
     }
-    a->held_count = 0;
+    a->held_count = kept;
 }
 
 static int check_identity(struct annotate *a, struct onic_err *err)

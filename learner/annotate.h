@@ -30,8 +30,8 @@ void annotate_ask(struct annotate *a, const struct reward_mix *mix, const struct
 int annotate_poll(struct annotate *a, struct reward_mix *mix, int timeout_ms, struct onic_err *err);
 /* True while an asked caption has no answer. */
 bool annotate_pending(const struct annotate *a);
-/* Deterministic runs: labels wait inside until annotate_apply hands them over in the order of their
- * captions. */
+/* Deterministic runs: labels wait inside until annotate_apply hands over those that were asked, in
+ * the order of their captions. */
 void annotate_hold(struct annotate *a, bool hold);
 void annotate_apply(struct annotate *a, struct reward_mix *mix);
 
