@@ -106,13 +106,30 @@ int program_wait(struct program *p, int timeout_ms)
     return WIFEXITED(w.status) ? WEXITSTATUS(w.status) : -WTERMSIG(w.status);
 }
 
+struct processes {
+    pid_t pid[64];
+    int n;
+};
+
+static bool all_gone(void *ctx)
+{
+    struct processes *p = ctx;
+    for (int i = 0; i < p->n; i++)
+        if (!process_gone(p->pid[i]))
+            return false;
+    return true;
+}
+
 void program_kill(struct program *p)
 {
+    struct processes children;
     if (p->pid <= 0)
         return;
+    children.n = process_children(p->pid, children.pid, 64);
     kill(-p->pid, SIGKILL);
     waitpid(p->pid, NULL, 0);
     p->pid = 0;
+    assert_true(wait_until(all_gone, &children, 30000)); /* what they hold is free only then */
 }
 
 int program_run(struct program *p, const char *dir, const char *tag, const char *name,
@@ -164,11 +181,26 @@ static bool process_stat(pid_t pid, char *state, pid_t *parent)
     return true;
 }
 
+static int threads_of(pid_t pid)
+{
+    char path[64];
+    int n = 0;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *d = opendir(path);
+    for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d))
+        n += e->d_name[0] != '.';
+    if (d)
+        closedir(d);
+    return n;
+}
+
+/* The first thread may be a zombie while others still hold the files of the process. */
 bool process_gone(pid_t pid)
 {
     char state;
     pid_t parent;
-    return !process_stat(pid, &state, &parent) || state == 'Z' || state == 'X';
+    return !process_stat(pid, &state, &parent) ||
+           ((state == 'Z' || state == 'X') && threads_of(pid) <= 1);
 }
 
 int process_children(pid_t parent, pid_t *out, int max)
@@ -179,7 +211,7 @@ int process_children(pid_t parent, pid_t *out, int max)
     for (struct dirent *e = readdir(d); e && n < max; e = readdir(d)) {
         pid_t pid = atoi(e->d_name), ppid;
         char state;
-        if (pid > 0 && process_stat(pid, &state, &ppid) && ppid == parent && state != 'Z')
+        if (pid > 0 && process_stat(pid, &state, &ppid) && ppid == parent && !process_gone(pid))
             out[n++] = pid;
     }
     closedir(d);

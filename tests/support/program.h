@@ -31,7 +31,8 @@ void program_start(struct program *p, const char *dir, const char *tag, const ch
                    const char *args);
 /* Exit code, -signal, or PROGRAM_STILL_RUNS. */
 int program_wait(struct program *p, int timeout_ms);
-/* Kills the process group of a program that still runs, and reaps it. */
+/* Kills the process group of a program that still runs; returns when it and its children are gone.
+ */
 void program_kill(struct program *p);
 /* start and wait. */
 int program_run(struct program *p, const char *dir, const char *tag, const char *name,
