@@ -35,7 +35,7 @@ FLAGS = {
     "none": ["--reward.model=none", "--reward.coef_int=0"],
     "counts": ["--reward.model=counts", "--reward.coef_int=0.01"],
 }
-STOP_SUCCESS = 0.99
+STOP_SUCCESS = {"S3R3": 0.99, "S4R3": 0.99, "S6R3": 0.97}  # over the last 400 training episodes
 EVAL_EPISODES = 400
 EVAL_SEED = 900000  # + training seed
 
@@ -69,7 +69,7 @@ def run_one(args, size, variant, seed, frames=None):
     run_dir = os.path.join(args.runs, f"{size}-{variant.replace('+', '-')}-s{seed}")
     flags = list(FLAGS[variant])
     if frames is None:
-        flags += [f"--stop.wall_s={seconds}", f"--stop.success={STOP_SUCCESS}", "--frames=1000000000"]
+        flags += [f"--stop.wall_s={seconds}", f"--stop.success={STOP_SUCCESS[size]}", "--frames=1000000000"]
     else:
         flags += [f"--frames={frames}", "--stop.success=0", "--stop.wall_s=0"]
     cmd = [f"{args.build}/onic", "train", config, f"--run-dir={run_dir}", f"--seed={seed}", *flags]
