@@ -2,6 +2,7 @@
 /* overlay.c - see overlay.h. Values travel as text, which config_set reads back exactly. */
 #include "common/config/overlay.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "common/config/options.h"
@@ -31,6 +32,8 @@ int config_overlay(struct config *onto, const struct config *from, struct onic_e
 
 int config_adopt(struct config *mine, const struct config *peer, struct onic_err *err)
 {
+    char differs[ONIC_ERR_MSG_MAX - 128] = ""; /* a longer list is cut: one sentence must hold it */
+    size_t used = 0;
     for (int i = 0; i < CONFIG_COUNT; i++) {
         if (peer->origin[i] != CONFIG_PEER)
             continue;
@@ -38,14 +41,19 @@ int config_adopt(struct config *mine, const struct config *peer, struct onic_err
         option_key(i, key);
         option_text(peer, i, want);
         option_text(mine, i, have);
-        if (mine->origin[i] != CONFIG_DEFAULT && strcmp(want, have) != 0)
-            return err_set(err, ONIC_EINCOMPATIBLE,
-                           "%s: this actor was given %s, the learner has %s; leave it to the "
-                           "learner or start the learner with the same value",
-                           key, have, want);
+        if (mine->origin[i] != CONFIG_DEFAULT && strcmp(want, have) != 0) {
+            if (used < sizeof differs)
+                used += (size_t)snprintf(
+                    differs + used, sizeof differs - used,
+                    "%s: this actor was given %.200s, the learner has %.200s; ", key, have, want);
+            continue;
+        }
         int rc = config_set(mine, key, want, CONFIG_PEER, "the learner's configuration", err);
         if (rc)
             return rc;
     }
+    if (used)
+        return err_set(err, ONIC_EINCOMPATIBLE,
+                       "%sleave this to the learner or start the learner with the same", differs);
     return ONIC_OK;
 }

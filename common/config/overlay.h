@@ -14,8 +14,9 @@ void config_key(int i, char out[64]);
  * command line or peer). */
 int config_overlay(struct config *onto, const struct config *from, struct onic_err *err);
 
-/* Adopts every option that `peer` states (origin CONFIG_PEER). ONIC_EINCOMPATIBLE naming option and
- * both values when `mine` was given another value by file, environment or command line. */
+/* Adopts every option that `peer` states (origin CONFIG_PEER). ONIC_EINCOMPATIBLE naming each
+ * option and both values when `mine` was given other values by file, environment or command line.
+ */
 int config_adopt(struct config *mine, const struct config *peer, struct onic_err *err);
 
 #endif /* ONIC_COMMON_CONFIG_OVERLAY_H */

@@ -58,6 +58,10 @@ static void a_peers_word_is_adopted_unless_it_contradicts(void **state)
     set(&mine, "env.id", "corridor", CONFIG_CLI);
     assert_err(config_adopt(&mine, &peer, &err), ONIC_EINCOMPATIBLE,
                "env.id: this actor was given corridor, the learner has minigrid:Empty-5x5");
+    set(&mine, "train.rollout", "16", CONFIG_CLI);
+    assert_err(config_adopt(&mine, &peer, &err), ONIC_EINCOMPATIBLE,
+               "env.id: this actor was given corridor, the learner has minigrid:Empty-5x5; "
+               "train.rollout: this actor was given 16, the learner has 8; ");
 }
 
 int main(void)
