@@ -3,10 +3,12 @@
  * elsewhere. */
 #include "common/base/clock.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <time.h>
 
-static int64_t (*replaced)(void);
+typedef int64_t (*source)(void);
+static _Atomic source replaced; /* a test may set it while threads of the code under test run */
 
 static int64_t read_clock(clockid_t id)
 {
@@ -17,7 +19,8 @@ static int64_t read_clock(clockid_t id)
 
 int64_t clock_ns(void)
 {
-    return replaced ? replaced() : read_clock(CLOCK_MONOTONIC);
+    source now = atomic_load_explicit(&replaced, memory_order_relaxed);
+    return now ? now() : read_clock(CLOCK_MONOTONIC);
 }
 
 int64_t clock_ms(void)
@@ -42,5 +45,5 @@ int64_t clock_process_cpu_ns(void)
 
 void clock_replace(int64_t (*monotonic_ns)(void))
 {
-    replaced = monotonic_ns;
+    atomic_store_explicit(&replaced, monotonic_ns, memory_order_relaxed);
 }
