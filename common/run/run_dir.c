@@ -23,7 +23,7 @@
 #include "common/base/xmalloc.h"
 #include "common/config/overlay.h"
 
-enum { CONFIG_TEXT_MAX = 1 << 20 };
+enum { CONFIG_TEXT_MAX = 1 << 20, ROOM_NEEDED = 1 << 20 };
 
 int run_dir_name(const struct config *given, char *out, size_t size, struct onic_err *err)
 {
@@ -283,9 +283,29 @@ static int write_config(const char *dir, const struct config *cfg, struct onic_e
                : ONIC_OK;
 }
 
+/* A disk that is full already is said here, in one place: later it would be a log file without
+ * words. */
+static int check_room(const char *dir, struct onic_err *err)
+{
+    char path[CONFIG_STR_MAX + 32];
+    snprintf(path, sizeof path, "%s/.room", dir);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    int code = fd < 0 ? errno : posix_fallocate(fd, 0, ROOM_NEEDED);
+    if (fd >= 0)
+        close(fd);
+    unlink(path);
+    if (code)
+        return err_set(err, ONIC_ECANTCREATE,
+                       "there is no room for a run in %s, not even for %d MiB: %s", dir,
+                       ROOM_NEEDED >> 20, strerror(code));
+    return ONIC_OK;
+}
+
 int run_dir_write(const char *dir, const struct config *cfg, struct onic_err *err)
 {
-    int rc = write_config(dir, cfg, err);
+    int rc = check_room(dir, err);
+    if (!rc)
+        rc = write_config(dir, cfg, err);
     if (rc)
         return rc;
     char path[CONFIG_STR_MAX + 32], stamp[32];

@@ -27,7 +27,8 @@ int run_dir_open(const char *dir, const struct config *given, struct config *cfg
  * config.yaml. */
 int run_dir_config(const char *dir, struct config *out, struct onic_err *err);
 
-/* Writes config.yaml (atomically) and adds a line to version.txt. */
+/* Writes config.yaml (atomically) and adds a line to version.txt. ONIC_ECANTCREATE also when the
+ * disk has no room for 1 MiB. */
 int run_dir_write(const char *dir, const struct config *cfg, struct onic_err *err);
 
 /* Whole text of dir/name into out (NUL-terminated, at most max bytes). ONIC_ENOTFOUND, ONIC_EIO. */

@@ -20,6 +20,7 @@ struct child {
     int64_t started_ms;           /* of the last start */
     int64_t restart_at_ms;        /* 0 = no restart planned */
     int backoff_ms, failures;     /* failures: bounded deaths in a row */
+    bool disk_failed;             /* one of these was exit code 74 */
     int log_fd;                   /* followed log, -1 = not open */
     char partial[CHILD_LINE_MAX]; /* line that has not ended yet */
     size_t partial_len;

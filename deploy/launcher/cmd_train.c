@@ -288,6 +288,10 @@ static void say_end(const struct train *t)
         fflush(stdout);
     }
     buf_release(&line);
+    char path[CONFIG_STR_MAX + 32];
+    snprintf(path, sizeof path, "%s/checkpoints/LATEST", t->run_dir);
+    if (access(path, F_OK) != 0) /* it ended before it began */
+        return;
     fprintf(stderr,
             "onic train: the run is in %s; `onic eval %s` measures it, `onic train --run-dir=%s` "
             "goes on\n",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* main.c - `onic`, the front end: finds the sub-command in commands.def and runs it. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -59,6 +60,7 @@ static int unknown(const char *word)
 int main(int argc, char **argv)
 {
     log_set_role("onic");
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write, as a full disk is */
     if (argc < 2) {
         print_help(stderr);
         return 64;

@@ -137,6 +137,7 @@ static void on_exit_code(struct supervisor *s, struct child *c, int code)
         c->failures = 0;
     if (code != 75)
         c->failures++;
+    c->disk_failed = code == 74;
     if (ends_run(code) || c->failures >= FAILURES_MAX) {
         snprintf(why, sizeof why, "%s ended with %s%s: %.900s", c->spec->role, cause,
                  ends_run(code) ? "" : " for the fifth time in a row",
@@ -147,11 +148,19 @@ static void on_exit_code(struct supervisor *s, struct child *c, int code)
     plan_restart(s, c, cause);
 }
 
-static void on_death(struct supervisor *s, struct child *c, int status)
+/* A disk that filled up while the run went on also keeps the next life from starting: still the
+ * bounded 74, not the 73 of a run that cannot begin. */
+static int exit_code_of(const struct child *c, int status)
 {
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
-    bool last_words_end_run =
-        s->state == RUN && WIFEXITED(status) && (ends_run(code) || c->failures + 1 >= FAILURES_MAX);
+    return code == 73 && c->disk_failed ? 74 : code;
+}
+
+static void on_death(struct supervisor *s, struct child *c, int status)
+{
+    int code = exit_code_of(c, status);
+    bool last_words_end_run = s->state == RUN && WIFEXITED(status) &&
+                              (ends_run(code) || (code && c->failures + 1 >= FAILURES_MAX));
     child_follow(c, s->panel, true, last_words_end_run);
     char cause[64], why[CHILD_LINE_MAX + 128];
     snprintf(cause, sizeof cause, "signal %d (%s)", WIFSIGNALED(status) ? WTERMSIG(status) : 0,
