@@ -19,7 +19,7 @@ enum {
     SILENCE_MS = 3000,   /* then HELLO */
     SUSPEND_MS = 10000,  /* then no new rollout */
     RECREATE_MS = 30000, /* a suspended actor makes new sockets */
-    COMPLAIN_MS = 10000,
+    COMPLAIN_MS = 8000,  /* users are promised 10 s */
     COMPLAIN_AGAIN_MS = 60000,
     WINDOW_MAX = 64
 };
