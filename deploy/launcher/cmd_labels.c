@@ -237,10 +237,10 @@ static int import_line(struct import *im, const char *line, struct onic_err *err
         return rc;
     }
     if (json_is_null(label) || (json_number_value(label) != 0 && json_number_value(label) != 1)) {
+        bool abstained = json_is_null(label); /* label belongs to o */
         json_decref(o);
-        return json_is_null(label)
-                   ? ONIC_OK
-                   : err_set(err, ONIC_ECONFIG, "line %d: label must be 0 or 1", im->lines);
+        return abstained ? ONIC_OK
+                         : err_set(err, ONIC_ECONFIG, "line %d: label must be 0 or 1", im->lines);
     }
     char *bytes = xstrdup(json_string_value(caption)), *raw = xstrdup(text_of(o, "raw"));
     to_bytes(raw);
