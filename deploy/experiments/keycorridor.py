@@ -119,7 +119,7 @@ def plot(rows):
     sizes = [s for s in SIZES if any(r["size"] == s for r in rows)]
     script = [f"set terminal svg size {420 * len(sizes)},380 font 'sans,13' background '#ffffff'",
               f"set output '{OUT}/curves.svg'", f"set multiplot layout 1,{len(sizes)}", "set yrange [-0.02:1.02]",
-              "set grid", "set key bottom right"]
+              "set grid", "set key top left"]
     for size in sizes:
         parts, seen = [], set()
         for r in sorted(rows, key=lambda r: (r["variant"], r["seed"])):
