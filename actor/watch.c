@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* watch.c - signal thread and watchdog; see watch.h.
  *
+ * Signals are blocked here and in every thread made later, so that the watching thread can wait for
+ * them. Threads that libraries made before main (OpenBLAS) do not block them and would die of them
+ * with the whole process: the handler passes a signal that hits such a thread on.
+ *
  * `deadline_ms` is the only thing shared with the stepping thread: 0 = not stepping, else the
  * monotonic time by which the next sign of life must come. */
 #include "actor/watch.h"
@@ -26,6 +30,13 @@ struct watch {
 };
 
 enum { SECOND_SIGNAL_MS = 2000 };
+
+static pthread_t watching_thread; /* a handler has no argument */
+
+static void pass_on(int sig)
+{
+    pthread_kill(watching_thread, sig);
+}
 
 static void check_progress(struct watch *w)
 {
@@ -71,6 +82,10 @@ int watch_create(struct watch **out, int step_timeout_s, struct onic_err *err)
         *out = NULL;
         return err_set(err, ONIC_EAGAIN, "cannot start a thread: the process limit is reached");
     }
+    watching_thread = w->thread;
+    struct sigaction action = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
     *out = w;
     return ONIC_OK;
 }
@@ -79,6 +94,7 @@ void watch_free(struct watch *w)
 {
     if (!w)
         return;
+    watching_thread = pthread_self(); /* what comes now stays pending, also over an exec */
     atomic_store(&w->stop, true);
     pthread_join(w->thread, NULL);
     free(w);
