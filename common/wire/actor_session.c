@@ -326,7 +326,8 @@ static void complain(struct wire_actor *w, int64_t now)
                  "onic learner of this protocol",
                  w->learner, (double)(now - since) * 1e-3);
     else
-        snprintf(text, sizeof text, "nobody answers at %s: is the learner running there? Trying on",
+        snprintf(text, sizeof text,
+                 "nobody answers at %s: is the learner running there, and on that port? Trying on",
                  w->learner);
     log_warn(text);
 }

@@ -35,7 +35,7 @@ enum {
     BUSY_PAUSE_MS = 1000,
     HEARTBEAT_MS = 2000,
     HELLO_MS = 1000,
-    SILENT_MS = 10000,
+    SILENT_MS = 8000, /* users are promised 10 s */
     RECREATE_MS = 30000,
     RING = 256 /* messages with labels that nobody has fetched yet */
 };
