@@ -24,6 +24,7 @@
 #include "common/base/paths.h"
 #include "common/base/run_lock.h"
 #include "common/base/xmalloc.h"
+#include "common/checkpoint/checkpoint.h"
 #include "common/config/config.h"
 #include "common/run/run_dir.h"
 #include "deploy/launcher/commands.h"
@@ -236,6 +237,21 @@ static int check_environment(const struct config *cfg, struct onic_err *err)
     return rc;
 }
 
+/* Checkpoints that are all damaged end the run here with one sentence, and not after five restarts
+ * of a learner that cannot read them either. */
+static int check_checkpoints(const char *run_dir, struct onic_err *err)
+{
+    char path[CONFIG_STR_MAX + 16];
+    struct checkpoint_file *newest = NULL;
+    snprintf(path, sizeof path, "%s/checkpoints", run_dir);
+    int rc = checkpoint_newest_valid(&newest, path, NULL, err);
+    checkpoint_close(newest);
+    if (rc == ONIC_ENOTFOUND)
+        return ONIC_OK;
+    return rc ? err_wrap(err, "the run cannot be resumed (--on-exists=overwrite starts afresh)")
+              : ONIC_OK;
+}
+
 static int prepare(struct train *t, const struct config *given, int *lock_fd, bool *resumed,
                    struct onic_err *err)
 {
@@ -250,6 +266,8 @@ static int prepare(struct train *t, const struct config *given, int *lock_fd, bo
     if (!rc)
         rc =
             reward_model_find(t->cfg->reward_model, &model, err); /* the stored one, when resumed */
+    if (!rc)
+        rc = check_checkpoints(t->run_dir, err);
     if (!rc)
         rc = choose_addresses(t, model->traits.wants_labels, err);
     if (rc)
