@@ -223,7 +223,7 @@ static void log_summary(const struct actor *a)
 {
     struct rusage u;
     getrusage(RUSAGE_SELF, &u);
-    log_info("leaving", kv("episodes", a->rollout ? (int64_t)rollout_episodes(a->rollout) : 0),
+    log_info("leaving", kv("episodes", (int64_t)rollout_episodes(a->rollout)),
              kv("cpu_s", (double)clock_process_cpu_ns() * 1e-9),
              kv("rss_max_mb", u.ru_maxrss / 1024));
 }
@@ -250,7 +250,8 @@ int actor_run(struct config *cfg, struct watch *watch, bool *recycle, struct oni
     }
     if ((rc == ONIC_OK || rc == ONIC_ESTOPPED) && a.wire)
         rc = wire_actor_leave(a.wire, 10000, err);
-    log_summary(&a);
+    if (a.rollout) /* it has played */
+        log_summary(&a);
     rollout_free(a.rollout);
     policy_free(a.policy);
     vec_env_free(a.envs);
