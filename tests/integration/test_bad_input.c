@@ -1,3 +1,4 @@
+/* timeout: 600 */
 /* SPDX-License-Identifier: MIT */
 /* test_bad_input.c - what users and networks do wrong, against the real programs: one clear
  * sentence, the exit code of interface.md section 3, and nothing lost. */

@@ -1,3 +1,4 @@
+/* timeout: 600 */
 /* SPDX-License-Identifier: MIT */
 /* test_deterministic.c - `--deterministic` as a user has it: whole runs of `onic train`, compared
  * by the tensors of their last checkpoints.

@@ -1,3 +1,4 @@
+/* timeout: 600 */
 /* SPDX-License-Identifier: MIT */
 /* test_kill.c - kill -9 of every part of a run under load, again and again.
  *
