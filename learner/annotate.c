@@ -26,7 +26,6 @@ struct held_label {
 struct annotate {
     struct annot_client *client; /* NULL: no server */
     char identity[192];          /* of the labels in the reward model; "" = none yet */
-    bool identity_checked;
     /* of all lives */
     uint64_t cursor, labels, abstained;
     struct {
@@ -38,7 +37,7 @@ struct annotate {
     int *unknown;       /* [unknown_cap] */
     int unknown_cap;
     bool hold;
-    struct strmap *asked;    /* captions asked in this life while holding; NULL = not holding */
+    struct strmap *asked;    /* captions of this round while holding; NULL = not holding */
     struct held_label *held; /* [held_cap] */
     int held_count, held_cap;
     char waiting[192];
@@ -147,6 +146,8 @@ static int compare_captions(const void *x, const void *y)
 void annotate_hold(struct annotate *a, bool hold)
 {
     a->hold = hold;
+    if (a->client)
+        annot_client_wait_for_all(a->client, hold);
     if (hold && !a->asked)
         a->asked = strmap_create(1024);
 }
@@ -165,12 +166,15 @@ void annotate_apply(struct annotate *a, struct reward_mix *mix)
             apply(a, mix, &h->label);
     }
     a->held_count = kept;
+    if (a->asked) /* all have an answer now */
+        strmap_clear(a->asked);
 }
 
+/* At every poll: the server may be restarted with other options in the middle of this life. */
 static int check_identity(struct annotate *a, struct onic_err *err)
 {
     const struct annot_identity *now = annot_client_identity(a->client);
-    if (a->identity_checked || !now->identity[0])
+    if (!now->identity[0])
         return ONIC_OK;
     if (a->identity[0] && strcmp(a->identity, now->identity) != 0)
         return err_set(
@@ -179,7 +183,6 @@ static int check_identity(struct annotate *a, struct onic_err *err)
             "give the old annotator options or another --run-dir",
             a->identity, now->identity);
     snprintf(a->identity, sizeof a->identity, "%s", now->identity);
-    a->identity_checked = true;
     return ONIC_OK;
 }
 

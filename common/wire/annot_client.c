@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* annot_client.c - the learner's side of the annotation plane; see wire_annotation.h and A1-A8.
  *
- * A caption goes NEW -> WAITING -> ASKED -> ANSWERED and is remembered for the life of this object,
- * so each text is asked once. Waiting captions are a stack, because the newest ones are what the
- * agent does now; asked ones are a queue by time, because the oldest question is the next to be
- * repeated.
+ * A caption goes NEW -> WAITING -> ASKED -> ANSWERED and is remembered, so each text is asked once.
+ * When ENTRIES_MAX are remembered, all but the open ones are forgotten: a week of captions that
+ * never repeat must not fill the memory, and one that does come again is answered from the store.
+ * Waiting captions are a stack, because the newest ones are what the agent does now; asked ones are
+ * a queue by time, because the oldest question is the next to be repeated.
  *
  * At most 4096 questions are open. An annotator slower than the stream of new captions would fill
  * them with old ones for ever; so when newer captions wait, the oldest open question is PARKED: its
@@ -23,6 +24,7 @@
 #include "common/base/log.h"
 #include "common/base/strmap.h"
 #include "common/base/xmalloc.h"
+#include "common/wire/annot_list.h"
 #include "common/wire/annot_plane.h"
 #include "common/wire/meta.h"
 #include "common/wire/sock.h"
@@ -30,6 +32,7 @@
 
 enum {
     WAITING_MAX = 65536,
+    ENTRIES_MAX = 1 << 18,
     RESEND_MS = 15000,
     PARK_AFTER_MS = 5000,
     BUSY_PAUSE_MS = 1000,
@@ -40,28 +43,13 @@ enum {
     RING = 256 /* messages with labels that nobody has fetched yet */
 };
 
-enum entry_state { ENTRY_FORGOTTEN, ENTRY_WAITING, ENTRY_ASKED, ENTRY_PARKED, ENTRY_ANSWERED };
-
-struct entry {
-    size_t at; /* of the text in texts */
-    uint16_t len;
-    uint8_t state;
-    int prev, next; /* in the list of its state, -1 = end */
-    uint64_t ask;   /* number of the ASK message */
-    int64_t asked_ms;
-};
-
-struct list {
-    int first, last, count; /* first = newest waiting, or the question asked longest ago */
-};
-
 struct annot_client {
     char address[SOCK_ADDRESS_MAX];
     char host[64];
     void *context, *socket;
     bool own_context;
     struct meta_arena *arena, *label_arena;
-    bool connected;
+    bool connected, wait_for_all;
     uint32_t server_life; /* header epoch of the server */
     struct annot_identity identity;
     int64_t created_ms, heard_ms, hello_ms, heartbeat_ms, recreated_ms, pause_until_ms, log_ms;
@@ -83,64 +71,24 @@ struct annot_client {
     struct annot_client_status status;
 };
 
-/* --- lists ------------------------------------------------------------------------------- */
-
-static void unlink_entry(struct annot_client *c, struct list *l, int i)
-{
-    struct entry *e = &c->entries[i];
-    if (e->prev >= 0)
-        c->entries[e->prev].next = e->next;
-    else
-        l->first = e->next;
-    if (e->next >= 0)
-        c->entries[e->next].prev = e->prev;
-    else
-        l->last = e->prev;
-    l->count--;
-}
-
-static void push_first(struct annot_client *c, struct list *l, int i)
-{
-    struct entry *e = &c->entries[i];
-    e->prev = -1;
-    e->next = l->first;
-    if (l->first >= 0)
-        c->entries[l->first].prev = i;
-    else
-        l->last = i;
-    l->first = i;
-    l->count++;
-}
-
-static void push_last(struct annot_client *c, struct list *l, int i)
-{
-    struct entry *e = &c->entries[i];
-    e->next = -1;
-    e->prev = l->last;
-    if (l->last >= 0)
-        c->entries[l->last].next = i;
-    else
-        l->first = i;
-    l->last = i;
-    l->count++;
-}
+/* --- captions, where they are ---------------------------------------------------------- */
 
 static void take_out(struct annot_client *c, int i)
 {
     if (c->entries[i].state == ENTRY_WAITING)
-        unlink_entry(c, &c->waiting, i);
+        unlink_entry(c->entries, &c->waiting, i);
     else if (c->entries[i].state == ENTRY_ASKED)
-        unlink_entry(c, &c->asked, i);
+        unlink_entry(c->entries, &c->asked, i);
 }
 
 static void wait_newest(struct annot_client *c, int i)
 {
     c->entries[i].state = ENTRY_WAITING;
-    push_first(c, &c->waiting, i);
-    if (c->waiting.count <= WAITING_MAX)
+    push_first(c->entries, &c->waiting, i);
+    if (c->waiting.count <= WAITING_MAX || c->wait_for_all)
         return;
     int oldest = c->waiting.last;
-    unlink_entry(c, &c->waiting, oldest);
+    unlink_entry(c->entries, &c->waiting, oldest);
     c->entries[oldest].state = ENTRY_FORGOTTEN;
     c->status.dropped_total++;
 }
@@ -150,7 +98,7 @@ static void wait_oldest(struct annot_client *c, int i)
 {
     take_out(c, i);
     c->entries[i].state = ENTRY_WAITING;
-    push_last(c, &c->waiting, i);
+    push_last(c->entries, &c->waiting, i);
 }
 
 /* The server does not have our open questions; the newest stay in front. */
@@ -162,8 +110,51 @@ static void ask_everything_again(struct annot_client *c)
 
 /* --- captions ---------------------------------------------------------------------------- */
 
+static int add_entry(struct annot_client *c, const char *caption, size_t len);
+
+/* Moves a list into the new table, order kept. */
+static void move_list(struct annot_client *c, struct list *to, const struct list *from,
+                      const struct entry *entries, const char *texts)
+{
+    for (int k = from->first; k >= 0; k = entries[k].next) {
+        const struct entry *e = &entries[k];
+        int i = add_entry(c, texts + e->at, e->len);
+        c->entries[i].state = e->state;
+        c->entries[i].ask = e->ask;
+        c->entries[i].asked_ms = e->asked_ms;
+        push_last(c->entries, to, i);
+    }
+}
+
+static void forget_everything(struct annot_client *c)
+{
+    strmap_clear(c->index);
+    c->nentries = 0;
+    c->texts_len = 0;
+    c->waiting = c->asked = (struct list){.first = -1, .last = -1};
+}
+
+/* Keeps what waits and what is asked. */
+static void forget_closed(struct annot_client *c)
+{
+    struct entry *entries = c->entries;
+    char *texts = c->texts;
+    struct list waiting = c->waiting, asked = c->asked;
+    c->entries = NULL;
+    c->texts = NULL;
+    c->entries_cap = 0;
+    c->texts_cap = 0;
+    forget_everything(c);
+    move_list(c, &c->waiting, &waiting, entries, texts);
+    move_list(c, &c->asked, &asked, entries, texts);
+    free(entries);
+    free(texts);
+}
+
 static int add_entry(struct annot_client *c, const char *caption, size_t len)
 {
+    if (c->nentries >= ENTRIES_MAX && c->waiting.count + c->asked.count < c->nentries / 2)
+        forget_closed(c);
     if (c->nentries == c->entries_cap) {
         c->entries_cap = c->entries_cap ? c->entries_cap * 2 : 1024;
         c->entries = xrealloc(c->entries, (size_t)c->entries_cap * sizeof *c->entries);
@@ -199,12 +190,9 @@ bool annot_client_ask(struct annot_client *c, const char *caption, size_t len)
     return false;
 }
 
-static void forget_everything(struct annot_client *c)
+void annot_client_wait_for_all(struct annot_client *c, bool all)
 {
-    strmap_clear(c->index);
-    c->nentries = 0;
-    c->texts_len = 0;
-    c->waiting = c->asked = (struct list){.first = -1, .last = -1};
+    c->wait_for_all = all;
 }
 
 /* --- life -------------------------------------------------------------------------------- */
@@ -312,11 +300,11 @@ static bool send_ask(struct annot_client *c, int64_t now)
             c->status.resent_total++;
         else
             c->status.asked_total++;
-        unlink_entry(c, &c->waiting, who[k]);
+        unlink_entry(c->entries, &c->waiting, who[k]);
         e->state = ENTRY_ASKED;
         e->ask = c->asks;
         e->asked_ms = now;
-        push_last(c, &c->asked, who[k]);
+        push_last(c->entries, &c->asked, who[k]);
     }
     return true;
 }
@@ -326,8 +314,9 @@ static void repeat_and_park(struct annot_client *c, int64_t now)
     while (c->asked.first >= 0) {
         int i = c->asked.first;
         int64_t age = now - c->entries[i].asked_ms;
-        if (c->asked.count >= c->credits && c->waiting.count > 0 && age > PARK_AFTER_MS) {
-            unlink_entry(c, &c->asked, i);
+        if (c->asked.count >= c->credits && c->waiting.count > 0 && age > PARK_AFTER_MS &&
+            !c->wait_for_all) {
+            unlink_entry(c->entries, &c->asked, i);
             c->entries[i].state = ENTRY_PARKED;
         } else if (age > RESEND_MS) {
             wait_oldest(c, i);

@@ -41,12 +41,15 @@ struct annot_client;
 int annot_client_create(struct annot_client **out, const char *address, void *zmq_context,
                         struct onic_err *err);
 void annot_client_free(struct annot_client *c);
-/* Queues a caption unless it is already asked or answered in this life; newest first, bounded (4096
+/* Queues a caption unless it is already asked or answered in this life (262144 are remembered, then
+ * all but the open ones are forgotten); newest first, bounded (4096
  * outstanding, the rest waits; the oldest waiting one is dropped and counted). Returns true when it
  * was new. Captions are cut at 256 bytes. A question is repeated after 15 s without an answer; when
  * 4096 are open and newer captions wait, the oldest open one is set aside (its answer is still
  * taken, and it is asked again when it is seen again). */
 bool annot_client_ask(struct annot_client *c, const char *caption, size_t len);
+/* For a caller that waits for every answer: nothing is dropped and no question set aside. */
+void annot_client_wait_for_all(struct annot_client *c, bool all);
 /* Sends and receives; never waits longer than timeout_ms (0 for the training loop). */
 void annot_client_poll(struct annot_client *c, int timeout_ms);
 /* Next received answer, false when none. Each caption is answered once; further answers are dropped

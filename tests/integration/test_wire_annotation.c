@@ -205,6 +205,63 @@ static void open_questions_do_not_keep_newer_captions_out(void **state)
     close_bench(&b);
 }
 
+/* A lock-step run waits for the labels of its batch, however many and however slow they are. */
+static void who_waits_for_all_answers_has_none_set_aside(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_bench(&b);
+    skew_ns = 0;
+    clock_replace(skewed);
+    annot_client_wait_for_all(b.c, true);
+    ask_numbers(&b, 0, 70000);
+    struct annot_client_status st;
+    annot_client_status(b.c, &st);
+    assert_int_equal(st.waiting, 70000);
+    int64_t end = clock_ms() + 5000;
+    while (strmap_count(b.asked) < 4096 && clock_ms() < end) {
+        annot_client_poll(b.c, 2);
+        serve(&b, true);
+    }
+    skew_ns += 6000000000;
+    for (int i = 0; i < 20; i++) {
+        annot_client_poll(b.c, 2);
+        serve(&b, true);
+    }
+    annot_client_status(b.c, &st);
+    assert_int_equal(st.outstanding + st.waiting, 70000);
+    assert_int_equal(st.dropped_total, 0);
+    clock_replace(NULL);
+    close_bench(&b);
+}
+
+/* Memory is bounded: what was answered long ago is forgotten, what is open is not. */
+static void captions_of_a_week_are_forgotten_and_open_ones_kept(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_bench(&b);
+    annot_client_ask(b.c, "you win", 7);
+    exchange(&b, 1, 5000);
+    assert_false(annot_client_ask(b.c, "you win", 7));
+    ask_numbers(&b, 0, (1 << 18) + 100);
+    assert_true(annot_client_ask(b.c, "you win", 7));
+    struct annot_client_status st;
+    annot_client_status(b.c, &st);
+    assert_int_equal(st.waiting, 65536);
+    assert_int_equal(st.dropped_total, (1 << 18) + 101 - 65536);
+    assert_false(annot_client_ask(b.c, "you hit the newt 262200 times", 29)); /* still waits */
+    int64_t end = clock_ms() + 5000;
+    while (strmap_count(b.asked) < 300 && clock_ms() < end) { /* newest first, as before */
+        annot_client_poll(b.c, 2);
+        serve(&b, true);
+    }
+    assert_int_equal(*strmap_get(b.asked, "you win", 7), 2);
+    assert_non_null(strmap_get(b.asked, "you hit the newt 262243 times", 29));
+    assert_null(strmap_get(b.asked, "you hit the newt 200000 times", 29));
+    close_bench(&b);
+}
+
 static void a_flood_is_held_back_and_nothing_is_lost(void **state)
 {
     (void)state;
@@ -251,6 +308,8 @@ int main(void)
         cmocka_unit_test(a_lost_answer_is_asked_for_again),
         cmocka_unit_test(a_restarted_server_is_asked_what_was_open_at_once),
         cmocka_unit_test(open_questions_do_not_keep_newer_captions_out),
+        cmocka_unit_test(who_waits_for_all_answers_has_none_set_aside),
+        cmocka_unit_test(captions_of_a_week_are_forgotten_and_open_ones_kept),
         cmocka_unit_test(a_flood_is_held_back_and_nothing_is_lost),
         cmocka_unit_test(another_identity_starts_from_nothing),
     };

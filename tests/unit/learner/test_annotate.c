@@ -167,6 +167,32 @@ static void labels_of_another_identity_are_refused(void **state)
     close_fixture(&f);
 }
 
+static void a_server_that_changes_its_identity_is_refused(void **state)
+{
+    (void)state;
+    static struct fixture f;
+    struct onic_err why = {0};
+    float score;
+    open_fixture(&f, "id-1");
+    f.want = 2;
+    annotate_ask(f.annotate, f.mix, f.batch);
+    assert_true(wait_until(serve, &f, PATIENCE_MS));
+    annot_server_free(f.server);
+    start_server(&f, "id-2");
+    int rc = ONIC_OK;
+    for (int i = 0; i < 1000 && rc == ONIC_OK; i++) {
+        struct annot_ask ask;
+        annot_server_tick(f.server);
+        while (annot_server_recv(f.server, &ask))
+            ;
+        rc = annotate_poll(f.annotate, f.mix, 10, &why);
+    }
+    assert_int_equal(rc, ONIC_EINCOMPATIBLE);
+    assert_non_null(strstr(why.msg, "[id-1]"));
+    assert_true(known(&f, "a key", &score)); /* what id-1 said stays */
+    close_fixture(&f);
+}
+
 static void without_a_server_nothing_waits(void **state)
 {
     (void)state;
@@ -187,6 +213,7 @@ int main(void)
         cmocka_unit_test(labels_reach_the_model_and_each_caption_is_asked_once),
         cmocka_unit_test(held_labels_wait_until_they_are_applied),
         cmocka_unit_test(labels_of_another_identity_are_refused),
+        cmocka_unit_test(a_server_that_changes_its_identity_is_refused),
         cmocka_unit_test(without_a_server_nothing_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
