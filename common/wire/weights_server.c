@@ -8,8 +8,10 @@
  *
  * Kept are the current and the previous version, and up to PINS versions that a slow actor has
  * pinned for 30 s. A snapshot leaves the table at once when it is evicted; its memory is used again
- * when the last message that points into it is gone. Who asks for an evicted version gets the
- * current manifest with `gone`, and starts over. */
+ * when the last message that points into it is gone. An actor that has stopped reading (SIGSTOP, a
+ * cut cable) keeps it for as long as its connection lives; so when HELD_MAX evicted ones are kept
+ * like this, chunks are sent as copies, and publishing always finds memory. Who asks for an evicted
+ * version gets the current manifest with `gone`, and starts over. */
 #include "common/wire/weights_server.h"
 
 #include <pthread.h>
@@ -27,7 +29,12 @@
 #include "common/wire/sock.h"
 #include "weights.pb-c.h"
 
-enum { PINS = 2, SNAPSHOTS = 8, CHUNK_ROOM = 128 /* header and meta part of a chunk */ };
+enum {
+    PINS = 2,
+    SNAPSHOTS = 16,
+    HELD_MAX = 3,
+    CHUNK_ROOM = 128 /* header and meta part of a chunk */
+};
 
 struct snapshot {
     atomic_int refs; /* messages of libzmq */
@@ -139,7 +146,7 @@ static void evict(struct weights_server *s)
 void weights_server_publish(struct weights_server *s, const float *weights, uint64_t version)
 {
     struct snapshot *n = NULL;
-    while (!n) { /* all eight are still being sent: only with a stuck network */
+    while (!n) { /* HELD_MAX leaves room: a moment at most */
         pthread_mutex_lock(&s->lock);
         evict(s);
         n = unused_snapshot(s);
@@ -202,13 +209,22 @@ static void send_manifest(struct weights_server *s, const struct sock_route *to,
     sock_send(s->socket, to, &msg); /* lost or full: the actor asks again */
 }
 
+/* Evicted snapshots that somebody still has not read. */
+static int held(const struct weights_server *s)
+{
+    int held = 0;
+    for (int i = 0; i < SNAPSHOTS; i++)
+        held += s->table[i] && !s->table[i]->listed && atomic_load(&s->table[i]->refs) > 0;
+    return held;
+}
+
 static void send_chunk(struct weights_server *s, const struct sock_route *to, struct snapshot *n,
                        uint32_t i)
 {
     uint8_t *frame = chunk_room(n, i) + n->start[i];
     size_t len = CHUNK_ROOM - n->start[i] + chunk_len(s, i);
     zmq_msg_t msg;
-    if (s->copy) {
+    if (s->copy || held(s) >= HELD_MAX) {
         ONIC_ASSERT(zmq_msg_init_size(&msg, len) == 0);
         memcpy(zmq_msg_data(&msg), frame, len);
     } else {
