@@ -30,7 +30,8 @@ struct actor {
     struct rollout *rollout;
     float *weights;
     uint64_t weights_version;
-    int wire_rc; /* first final state seen while a rollout was running */
+    uint64_t steps; /* of the trajectory under way */
+    int wire_rc;    /* first final state seen while a rollout was running */
     struct onic_err wire_err;
     int64_t last_poll_ns;
 };
@@ -168,7 +169,8 @@ static void on_tick(void *ctx, uint64_t env_steps)
 {
     struct actor *a = ctx;
     watch_progress(a->watch);
-    wire_actor_progress(a->wire, env_steps);
+    a->steps += env_steps;
+    wire_actor_progress(a->wire, a->steps);
     int64_t now = clock_ns();
     if (a->wire_rc != ONIC_OK || now - a->last_poll_ns < POLL_INTERVAL_NS)
         return;
@@ -186,6 +188,7 @@ static int play_one(struct actor *a, struct onic_err *err)
     }
     struct trajectory *t = wire_actor_take(a->wire);
     ONIC_ASSERT(t != NULL);
+    a->steps = 0;
     watch_begin(a->watch);
     int rc = rollout_fill(a->rollout, a->weights, a->weights_version, t, on_tick, a, err);
     watch_end(a->watch);
