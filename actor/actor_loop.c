@@ -138,6 +138,7 @@ static int say_ready(struct actor *a, struct onic_err *err)
 static int build(struct actor *a, const struct wire_welcome *w, struct onic_err *err)
 {
     struct config *c = a->cfg;
+    c->actors_id = w->actor_id; /* as assigned: it names this actor's files */
     int rc = vec_env_create(&a->envs, c, (int)w->actor_id, (int)c->env_count, err);
     if (rc == ONIC_OK)
         rc = build_policy(a, err);

@@ -140,7 +140,13 @@ static int open_replay(struct nethack *n, const struct config *cfg, int index, s
     head.capacity = (uint64_t)n->head.spec.max_steps;
     if (head.capacity > REPLAY_ACTIONS_MAX)
         head.capacity = REPLAY_ACTIONS_MAX;
-    return replay_log_open(&n->replay, cfg->actors_state_dir, index, &head, err);
+    char who[48]; /* actors of one run share a folder: "<actor>-<environment>", without an actor
+                     "<environment>" */
+    if (cfg->actors_id >= 0)
+        snprintf(who, sizeof who, "%d-%d", (int)cfg->actors_id, index);
+    else
+        snprintf(who, sizeof who, "%d", index);
+    return replay_log_open(&n->replay, cfg->actors_state_dir, who, &head, err);
 }
 
 extern const struct env_family env_nethack;

@@ -34,13 +34,13 @@ struct replay_log {
 };
 
 /* Renames the file of a crashed game to the first free crash name, or over the oldest one. */
-static void keep_crash(const char *dir, const char *path, int index)
+static void keep_crash(const char *dir, const char *path, const char *who)
 {
     char name[PATHS_MAX], target[PATHS_MAX] = "";
     struct timespec oldest = {0};
     for (int k = 0; k < CRASHES_KEPT; k++) {
         struct stat st;
-        int n = snprintf(name, sizeof name, "%s/crash-%d-%d.replay", dir, index, k);
+        int n = snprintf(name, sizeof name, "%s/crash-%s-%d.replay", dir, who, k);
         if (n < 0 || (size_t)n >= sizeof name)
             return;
         bool free_name = stat(name, &st) != 0;
@@ -83,7 +83,7 @@ static int map_file(struct replay_log *r, const struct replay_head *head, struct
     return ONIC_OK;
 }
 
-int replay_log_open(struct replay_log **out, const char *dir, int index,
+int replay_log_open(struct replay_log **out, const char *dir, const char *who,
                     const struct replay_head *head, struct onic_err *err)
 {
     int rc = ONIC_OK;
@@ -91,7 +91,7 @@ int replay_log_open(struct replay_log **out, const char *dir, int index,
     if (dir[0] == '\0')
         return ONIC_OK;
     struct replay_log *r = xcalloc(1, sizeof *r);
-    snprintf(r->path, sizeof r->path, "%s/replay-%d.bin", dir, index);
+    snprintf(r->path, sizeof r->path, "%s/replay-%s.bin", dir, who);
     for (int attempt = 0; attempt < 2; attempt++) {
         r->fd = open(r->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         if (r->fd < 0) {
@@ -110,7 +110,7 @@ int replay_log_open(struct replay_log **out, const char *dir, int index,
         }
         if (!was_running(r->fd))
             break;
-        keep_crash(dir, r->path, index);
+        keep_crash(dir, r->path, who);
         close(r->fd);
     }
     rc = map_file(r, head, err);

@@ -29,9 +29,9 @@ struct replay_head {
 struct replay_log;
 
 /* dir: actors.state_dir; "" gives *out = NULL, which every other call accepts. A file of an earlier
- * process whose episode was still running is kept as crash-<index>-<k>.replay (the newest 16) and
+ * process whose episode was still running is kept as crash-<who>-<k>.replay (the newest 16) and
  * reported in the log. */
-int replay_log_open(struct replay_log **out, const char *dir, int index,
+int replay_log_open(struct replay_log **out, const char *dir, const char *who,
                     const struct replay_head *head, struct onic_err *err);
 void replay_log_close(
     struct replay_log *r); /* removes the file: an ordinary end leaves nothing to replay */
