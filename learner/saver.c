@@ -28,7 +28,7 @@ static void write_one(struct saver *s, uint64_t version)
     struct onic_err err = {0};
     int rc = checkpoint_write_version(s->builder, s->dir, version, NULL, &err);
     if (!rc)
-        checkpoint_prune(s->dir, s->keep);
+        checkpoint_prune(s->dir, s->keep, version);
     pthread_mutex_lock(&s->lock);
     struct saver_result *r = &s->result;
     r->version = version;

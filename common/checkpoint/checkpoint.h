@@ -122,9 +122,11 @@ int checkpoint_meta_u64(const struct checkpoint_file *f, const char *key, uint64
 int checkpoint_newest_valid(struct checkpoint_file **out, const char *dir, struct buf *report,
                             struct onic_err *err);
 
-/* Removes all but the `keep` newest versions, and temporary files that a crash left. Call it after
- * a successful checkpoint_write_version, from the same thread. Other names in dir are left alone.
- * Returns the number removed. */
-int checkpoint_prune(const char *dir, int keep);
+/* Removes all but the `keep` newest versions, and temporary files that a crash left. newest: the
+ * version just written. Larger ones (damaged, skipped when the run was resumed) do not count and
+ * stay: else they would push out the good ones. Call it after a successful
+ * checkpoint_write_version, from the same thread. Other names in dir are left alone. Returns the
+ * number removed. */
+int checkpoint_prune(const char *dir, int keep, uint64_t newest);
 
 #endif /* ONIC_COMMON_CHECKPOINT_CHECKPOINT_H */

@@ -123,14 +123,16 @@ out:
     return rc;
 }
 
-int checkpoint_prune(const char *dir, int keep)
+int checkpoint_prune(const char *dir, int keep, uint64_t newest)
 {
     struct versions all = {0};
     int removed = 0;
     ONIC_ASSERT(keep >= 1);
     if (list(dir, &all, &removed, NULL) == ONIC_OK)
-        for (size_t i = (size_t)keep; i < all.n; i++) {
+        for (size_t i = 0, good = 0; i < all.n; i++) {
             char path[CHECKPOINT_PATH_MAX];
+            if (all.v[i] > newest || good++ < (size_t)keep)
+                continue;
             if (make_path(path, dir, all.v[i]) && unlink(path) == 0)
                 removed++;
         }

@@ -228,7 +228,7 @@ static void pruning_keeps_the_newest_and_removes_what_a_crash_left(void **state)
     versions(1, 6);
     spill(in_dir("ckpt-000000000007.safetensors.tmp.99.0123456789abcdef"), "x", 1);
     spill(in_dir("notes.txt"), "x", 1);
-    assert_int_equal(checkpoint_prune(dir, 2), 5);
+    assert_int_equal(checkpoint_prune(dir, 2, 6), 5);
     assert_int_equal(access(in_dir("ckpt-000000000006.safetensors"), F_OK), 0);
     assert_int_equal(access(in_dir("ckpt-000000000005.safetensors"), F_OK), 0);
     assert_int_equal(access(in_dir("notes.txt"), F_OK), 0);
@@ -238,6 +238,9 @@ static void pruning_keeps_the_newest_and_removes_what_a_crash_left(void **state)
     assert_int_equal(n, strlen("ckpt-000000000006.safetensors\n"));
     assert_memory_equal(hint, "ckpt-000000000006.safetensors\n", n);
     free(hint);
+    /* 6 turned out to be damaged, the run went on from 4: 5 is the newest good one */
+    assert_int_equal(checkpoint_prune(dir, 1, 5), 0);
+    assert_int_equal(access(in_dir("ckpt-000000000005.safetensors"), F_OK), 0);
 }
 
 /* A file with a correct checksum but a header our writer would not produce: the checks behind the
