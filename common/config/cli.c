@@ -27,14 +27,17 @@ struct flag {
     const char *value; /* NULL when none was given with '=' */
 };
 
-/* Position in cli->extra, or -1. *takes_value tells whether the entry ends with '='. */
-static int find_extra(const struct config_cli *cli, const char *name, bool *takes_value)
+/* Position in cli->extra, or -1. *takes_value tells whether the entry ends with '=', *takes_dash
+ * whether it ends with "=-". */
+static int find_extra(const struct config_cli *cli, const char *name, bool *takes_value,
+                      bool *takes_dash)
 {
     for (int i = 0; cli->extra && cli->extra[i]; i++) {
         const char *e = cli->extra[i] + strspn(cli->extra[i], "-");
         size_t n = strcspn(e, "=");
         if (strlen(name) == n && strncmp(e, name, n) == 0) {
-            *takes_value = e[n] == '=';
+            *takes_dash = strcmp(e + n, "=-") == 0;
+            *takes_value = e[n] == '=' && !*takes_dash;
             return i;
         }
     }
@@ -99,14 +102,20 @@ static int one_flag(struct config *c, int argc, char **argv, int *i, const struc
     f.name[n] = '\0';
     f.value = equals ? equals + 1 : NULL;
 
-    bool takes_value = true;
-    int extra = find_extra(cli, f.name, &takes_value);
+    bool takes_value = true, takes_dash = false;
+    int extra = find_extra(cli, f.name, &takes_value, &takes_dash);
     int index = extra < 0 ? find_option(f.name) : -1;
     if (extra < 0 && index < 0)
         return unknown_flag(cli, f.name, err);
-    if (extra >= 0 && !takes_value && f.value)
-        return err_set(err, ONIC_ECONFIG, "--%s takes no value", f.name);
     const char *next = *i + 1 < argc ? argv[*i + 1] : NULL;
+    if (takes_dash && !f.value && next && strcmp(next, "-") == 0)
+        f.value = argv[++*i];
+    if (takes_dash && f.value && strcmp(f.value, "-") != 0)
+        return err_set(err, ONIC_ECONFIG,
+                       "--%s is '%.200s', but it only writes to standard output: --%s, or --%s=-",
+                       f.name, f.value, f.name, f.name);
+    if (extra >= 0 && !takes_value && !takes_dash && f.value)
+        return err_set(err, ONIC_ECONFIG, "--%s takes no value", f.name);
     if (index >= 0 && option_rows[index].type == OPTION_BOOL && !f.value) {
         f.value = "true";
         if (is_bool_word(next))
@@ -197,7 +206,7 @@ static bool print_and_stop(const char *arg, const struct config_cli *cli)
     if (help) {
         if (cli->usage)
             buf_puts(&out, cli->usage);
-        config_help(cli->who, &out);
+        config_help(cli->who, cli->rows, &out);
     } else {
         config_version(&out);
     }

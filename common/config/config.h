@@ -78,14 +78,16 @@ int config_read_env(struct config *c, struct onic_err *err); /* ONIC_SECTION_NAM
  * interface.md (--frames, --seed, --run-dir, --deterministic, --on-exists, --listen, --learner,
  * --orphan-timeout), YAML files as positional arguments (read first, in order), --help, --version.
  * Whatever it does not know is an error, unless `extra` lists it: "--greedy" takes no value,
- * "--episodes=" takes one; NULL-terminated; on_extra is called with the name without dashes and '='
- * ("episodes") and the value (NULL when it takes none). who: one of 'A','L','R','F', selects the
- * rows of --help. usage: first lines of --help. Returns ONIC_OK, or ONIC_ESTOPPED when --help or
- * --version was printed to stdout (exit 0). */
+ * "--episodes=" takes one, "--json=-" takes none or the word "-" (standard output, said or not);
+ * NULL-terminated; on_extra is called with the name without dashes and '=' ("episodes") and the
+ * value (NULL when it takes none). who and rows select what --help lists: see config_help. usage:
+ * first lines of --help. Returns ONIC_OK, or ONIC_ESTOPPED when --help or --version was printed to
+ * stdout (exit 0). */
 struct config_cli {
     char who;
     const char *program; /* "onic train" */
     const char *usage;
+    const char *rows; /* options this command acts on, for --help; NULL: all of who */
     const char *const *extra;
     int (*on_extra)(void *ctx, const char *name, const char *value, struct onic_err *err);
     int (*on_positional)(void *ctx, const char *arg,
@@ -97,7 +99,9 @@ int config_load(struct config *c, int argc, char **argv, const struct config_cli
 
 /* Resolved YAML, each value with its origin as a comment. */
 void config_dump(const struct config *c, struct buf *out);
-void config_help(char who, struct buf *out); /* the option rows of --help */
-void config_version(struct buf *out);        /* version, git, compiler, CPU path */
+/* The option rows of --help: those of a program (who: 'A','L','R','F'); rows, when not NULL,
+ * narrows them to words separated by spaces, each a section ("env") or an option ("run.seed"). */
+void config_help(char who, const char *rows, struct buf *out);
+void config_version(struct buf *out); /* version, git, compiler, CPU path */
 
 #endif /* ONIC_COMMON_CONFIG_CONFIG_H */

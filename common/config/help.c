@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* help.c - --help rows and --version; see config.h. */
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,11 +27,31 @@ static void value_form(const struct option *o, char out[160])
     }
 }
 
-void config_help(char who, struct buf *out)
+static bool has_word(const char *words, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *p = words; (p = strstr(p, word)) != NULL; p += n)
+        if ((p == words || p[-1] == ' ') && (p[n] == ' ' || p[n] == '\0'))
+            return true;
+    return false;
+}
+
+static bool is_listed(const struct option *o, char who, const char *rows)
+{
+    char key[64];
+    snprintf(key, sizeof key, "%s.%s", o->section, o->name);
+    return strchr(o->who, who) && (!rows || has_word(rows, o->section) || has_word(rows, key));
+}
+
+void config_help(char who, const char *rows, struct buf *out)
 {
     struct config defaults;
     config_defaults(&defaults);
     const char *section = "";
+    if (rows && !rows[0]) {
+        buf_puts(out, "\n  --help, --version\n");
+        return;
+    }
     buf_puts(
         out,
         "\nOptions, as --section.key=value, as ONIC_SECTION_KEY in the environment, or in a YAML "
@@ -38,7 +59,7 @@ void config_help(char who, struct buf *out)
         "command line.\n");
     for (int i = 0; i < CONFIG_COUNT; i++) {
         const struct option *o = &option_rows[i];
-        if (!strchr(o->who, who))
+        if (!is_listed(o, who, rows))
             continue;
         if (strcmp(section, o->section) != 0) {
             section = o->section;

@@ -177,6 +177,7 @@ int cmd_bench(int argc, char **argv)
     const struct config_cli cli = {
         .who = 'F',
         .program = "onic bench",
+        .rows = "run.seed env policy train",
         .usage = "usage: onic bench [--quick] [--only=NAME] [--json=FILE|-]\n"
                  "Measures ratios inside one run. Takes some minutes; --quick checks that "
                  "everything runs.\n",

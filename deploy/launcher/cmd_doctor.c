@@ -249,9 +249,10 @@ int cmd_doctor(int argc, char **argv)
     const struct config_cli cli = {
         .who = 'F',
         .program = "onic doctor",
+        .rows = "env.nle env.plugin annotator.goals_dir embedding.model_dir",
         .usage = "usage: onic doctor [--json] [--section.key=value ...]\n"
                  "Checks this machine. Exit code 64 when something makes every run impossible.\n",
-        .extra = (const char *const[]){"--json", NULL},
+        .extra = (const char *const[]){"--json=-", NULL},
         .on_extra = on_extra,
         .ctx = &json,
     };

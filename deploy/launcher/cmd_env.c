@@ -303,6 +303,7 @@ int cmd_env(int argc, char **argv)
     const struct config_cli cli = {
         .who = 'F',
         .program = "onic env",
+        .rows = "run.seed env",
         .usage = "usage: onic env list [--json]\n"
                  "       onic env describe ENV\n"
                  "       onic env trace ENV --seed=S --actions=FILE|- [--env.key=value ...]\n"
@@ -310,7 +311,7 @@ int cmd_env(int argc, char **argv)
                  "line: the reset\n"
                  "with seed S, then one per action; an episode that ends is followed by a reset "
                  "without a seed.\n",
-        .extra = (const char *const[]){"--json", "--actions=", NULL},
+        .extra = (const char *const[]){"--json=-", "--actions=", NULL},
         .on_extra = on_extra,
         .on_positional = on_positional,
         .ctx = &a,

@@ -137,6 +137,7 @@ int cmd_eval(int argc, char **argv)
     const struct config_cli cli = {
         .who = 'F',
         .program = "onic eval",
+        .rows = "run.seed env",
         .usage =
             "usage: onic eval RUN|CHECKPOINT [--episodes=N] [--seed=S] [--greedy] [--json=FILE|-] "
             "[--csv=FILE|-]\n"

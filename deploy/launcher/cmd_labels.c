@@ -306,6 +306,7 @@ int cmd_labels(int argc, char **argv)
     const struct config_cli cli = {
         .who = 'F',
         .program = "onic labels",
+        .rows = "labels reward.server",
         .usage = "usage: onic labels count RUN            answered labels\n"
                  "       onic labels list RUN             one line per label\n"
                  "       onic labels export RUN [FILE|-]  JSON lines\n"

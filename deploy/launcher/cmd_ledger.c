@@ -39,10 +39,11 @@ int cmd_ledger(int argc, char **argv)
     const struct config_cli cli = {
         .who = 'F',
         .program = "onic ledger",
+        .rows = "",
         .usage = "usage: onic ledger RUN [--json]\n"
                  "Prints where every trajectory of a run went. Exit code 70 when the sums do not "
                  "balance.\n",
-        .extra = (const char *const[]){"--json", NULL},
+        .extra = (const char *const[]){"--json=-", NULL},
         .on_extra = on_extra,
         .on_positional = on_positional,
         .ctx = &a,

@@ -293,6 +293,7 @@ int cmd_play(int argc, char **argv)
     const struct config_cli cli = {
         .who = 'F',
         .program = "onic play",
+        .rows = "run.seed env labels",
         .usage = "usage: onic play RUN|CHECKPOINT [--seed=S] [--speed=STEPS_PER_SECOND] "
                  "[--episodes=N] [--greedy]\n"
                  "Shows a trained agent in the terminal: picture, action, values, reward by "

@@ -89,6 +89,30 @@ static void every_listed_command_explains_itself(void **state)
     assert_non_null(strstr(s->out, "CPU path"));
 }
 
+/* Every command writes its document to standard output for --json, --json - and --json=- alike, and
+ * its help lists only options that it acts on. */
+static void json_goes_to_standard_output_however_it_is_asked(void **state)
+{
+    struct scene *s = *state;
+    static const char *const ways[] = {"env list --json", "env list --json -", "env list --json=-"};
+    char first[sizeof s->out];
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(onic(s, ways[i]), 0);
+        if (i)
+            assert_string_equal(s->out, first);
+        memcpy(first, s->out, sizeof first);
+    }
+    assert_fails("env list --json=file", 64, "only writes to standard output");
+    assert_int_equal(onic(s, "eval --random --env.id=corridor --episodes 3 --seed 5 --json -"), 0);
+    json_t *doc = json_loads(s->out, 0, NULL);
+    assert_int_equal(json_integer_value(json_object_get(doc, "episodes")), 3);
+    assert_int_equal(json_integer_value(json_object_get(doc, "seed")), 5);
+    json_decref(doc);
+    assert_int_equal(onic(s, "eval --help"), 0);
+    assert_non_null(strstr(s->out, "--env.max_steps="));
+    assert_null(strstr(s->out, "--train.lr="));
+}
+
 static void slips_get_one_sentence_and_64(void **state)
 {
     struct scene *s = *state;
@@ -291,6 +315,7 @@ int main(void)
 #define IN_DIR(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         IN_DIR(every_listed_command_explains_itself),
+        IN_DIR(json_goes_to_standard_output_however_it_is_asked),
         IN_DIR(slips_get_one_sentence_and_64),
         IN_DIR(config_prints_yaml_that_it_reads_again),
         IN_DIR(doctor_speaks_json),

@@ -177,7 +177,7 @@ static void get_and_set_agree(void **state)
 }
 
 struct extras {
-    int greedy;
+    int greedy, json;
     char episodes[32];
 };
 
@@ -188,6 +188,8 @@ static int on_extra(void *ctx, const char *name, const char *value, struct onic_
         e->greedy++;
     else if (strcmp(name, "episodes") == 0)
         snprintf(e->episodes, sizeof e->episodes, "%s", value);
+    else if (strcmp(name, "json") == 0 && (!value || strcmp(value, "-") == 0))
+        e->json++;
     else
         return err_set(err, ONIC_EINVAL, "unexpected extra %s", name);
     return ONIC_OK;
@@ -196,7 +198,7 @@ static int on_extra(void *ctx, const char *name, const char *value, struct onic_
 /* One string of words separated by spaces -> config_load. */
 static int load(struct config *c, struct extras *ex, const char *line, struct onic_err *err)
 {
-    static const char *const extra[] = {"--greedy", "--episodes=", NULL};
+    static const char *const extra[] = {"--greedy", "--episodes=", "--json=-", NULL};
     struct config_cli cli = {
         .who = 'F', .program = "onic test", .extra = extra, .on_extra = on_extra, .ctx = ex};
     char copy[512], program[] = "onic", *argv[32] = {program};
@@ -259,6 +261,9 @@ static void short_forms_and_extras_are_understood(void **state)
     assert_false(c.metrics_tensorboard);
     assert_true(c.metrics_panel);
     assert_int_equal(ex.greedy, 1);
+    assert_ok(load(&c, &ex, "--json - --json=- --json --greedy", &err));
+    assert_int_equal(ex.json, 3);
+    assert_int_equal(ex.greedy, 2);
     assert_string_equal(ex.episodes, "400");
 }
 
@@ -273,6 +278,8 @@ static void bad_flags_get_one_sentence(void **state)
     assert_err(load(&c, &ex, "--episode=3", &err), ONIC_ECONFIG, "did you mean '--episodes'?");
     assert_err(load(&c, &ex, "--qqqqqqqqqqqqq", &err), ONIC_ECONFIG, "`onic test --help` lists");
     assert_err(load(&c, &ex, "--greedy=1", &err), ONIC_ECONFIG, "--greedy takes no value");
+    assert_err(load(&c, &ex, "--json=out.json", &err), ONIC_ECONFIG,
+               "--json is 'out.json', but it only writes to standard output");
     assert_err(load(&c, &ex, "--train.lr", &err), ONIC_ECONFIG, "--train.lr needs a value");
     assert_err(load(&c, &ex, "--train.lr=7", &err), ONIC_ECONFIG,
                "--train.lr: train.lr is '7', must be a number from 0 to 1");
@@ -304,14 +311,24 @@ static void help_lists_the_rows_of_one_program(void **state)
     (void)state;
     struct buf out;
     buf_init(&out, 1 << 20);
-    config_help('A', &out);
+    config_help('A', NULL, &out);
     assert_non_null(strstr(out.data, "--actors.learner"));
     assert_null(strstr(out.data, "--train.lr="));
     buf_reset(&out);
-    config_help('L', &out);
+    config_help('L', NULL, &out);
     assert_non_null(strstr(out.data, "--train.lr=0..1"));
     assert_non_null(strstr(out.data, "[0.0007]"));
     assert_null(strstr(out.data, "--rules.noise"));
+    buf_reset(&out);
+    config_help('F', "run.seed env", &out);
+    assert_non_null(strstr(out.data, "--run.seed="));
+    assert_non_null(strstr(out.data, "--env.max_steps="));
+    assert_null(strstr(out.data, "--run.frames="));
+    assert_null(strstr(out.data, "--train.lr="));
+    buf_reset(&out);
+    config_help('F', "", &out);
+    assert_null(strstr(out.data, "="));
+    assert_non_null(strstr(out.data, "--help"));
     buf_reset(&out);
     config_version(&out);
     assert_non_null(strstr(out.data, "onic 0."));
