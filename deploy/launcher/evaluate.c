@@ -150,10 +150,11 @@ struct eval_stat eval_summarise(const double *x, int n)
 {
     struct eval_stat s = {.min = x[0], .max = x[0]};
     for (int i = 0; i < n; i++) {
-        s.mean += x[i] / n;
+        s.mean += x[i];
         s.min = x[i] < s.min ? x[i] : s.min;
         s.max = x[i] > s.max ? x[i] : s.max;
     }
+    s.mean /= n;
     double ss = 0;
     for (int i = 0; i < n; i++)
         ss += (x[i] - s.mean) * (x[i] - s.mean);
