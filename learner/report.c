@@ -3,6 +3,7 @@
  * that a curve shows what the policy does now. */
 #include "learner/report.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -39,6 +40,8 @@ static void report_reward(struct metrics *m, const struct reward_mix_stats *r)
     metrics_mean(m, "intrinsic/paid_fraction", (double)r->paid / steps);
     if (r->captioned)
         metrics_set(m, "reward_model/coverage", (double)r->known / (double)r->captioned);
+    /* For models that learn from labels and hold some back; none does yet, and null says so. */
+    metrics_set(m, "reward_model/heldout_accuracy", (double)NAN);
     if (r->not_finite)
         metrics_add(m, "train/rewards_not_finite_total", (double)r->not_finite);
 }
