@@ -32,20 +32,9 @@ static void wake_loop(void *ctx)
 
 static int open_annotator(struct server *s, const struct config *c, struct onic_err *err)
 {
-    char goals[PATHS_MAX], domain[GOAL_NAME_MAX], note[ONIC_ERR_MSG_MAX];
-    char name[CONFIG_STR_MAX];
+    char note[ONIC_ERR_MSG_MAX];
     const struct annotator_vtable *v = NULL;
-    int rc = ONIC_OK;
-    if (*c->annotator_goals_dir)
-        snprintf(goals, sizeof goals, "%s", c->annotator_goals_dir);
-    else
-        rc = paths_share("goals", goals, sizeof goals, err);
-    snprintf(domain, sizeof domain, "%.63s", c->annotator_domain);
-    snprintf(name, sizeof name, "%s", c->annotator_goal);
-    if (rc == ONIC_OK && !strchr(name, '/'))
-        rc = goal_choose(goals, c->env_id, domain, name, err);
-    if (rc == ONIC_OK)
-        rc = goal_load(&s->goal, goals, domain, name, err);
+    int rc = annotator_goal(&s->goal, c, err);
     if (rc == ONIC_OK)
         rc = annotator_choose(&v, c, note, err);
     if (rc != ONIC_OK)

@@ -99,9 +99,10 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 /* Removes what a run writes, by name: what a person put beside it stays. */
 static int clear(const char *dir, struct onic_err *err)
 {
-    static const char *const names[] = {"config.yaml",   "config.yaml.tmp", "version.txt",
-                                        "metrics.jsonl", "checkpoints",     "log",
-                                        "replays",       "ledger.json",     "epoch"};
+    static const char *const names[] = {"config.yaml", "config.yaml.tmp", "config.yaml.before",
+                                        "version.txt", "metrics.jsonl",   "checkpoints",
+                                        "log",         "replays",         "ledger.json",
+                                        "epoch"};
     static const char *const prefixes[] = {"events.out.tfevents.", "labels.sqlite"};
     DIR *d = opendir(dir);
     int rc =

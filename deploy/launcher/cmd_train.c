@@ -26,10 +26,13 @@
 #include "common/base/xmalloc.h"
 #include "common/checkpoint/checkpoint.h"
 #include "common/config/config.h"
+#include "common/policy/policy.h"
 #include "common/run/run_dir.h"
 #include "deploy/launcher/commands.h"
 #include "deploy/launcher/supervise.h"
+#include "learner/describe.h"
 #include "learner/reward/reward_model.h"
+#include "reward_server/annotators/annotator.h"
 
 enum { ARGS_MAX = 40, SOCKET_DIR_MAX = 64 };
 
@@ -47,6 +50,7 @@ struct train {
         reward_address[CONFIG_STR_MAX];
     int actors;
     bool own_reward_server;
+    char latest[256]; /* checkpoints/LATEST when this life began */
     struct child_spec *specs;
     struct command_line *lines;
     int children;
@@ -237,6 +241,41 @@ static int check_environment(const struct config *cfg, struct onic_err *err)
     return rc;
 }
 
+static int check_network(const char *net, struct onic_err *err)
+{
+    struct buf known;
+    bool found = strcmp(net, "auto") == 0;
+    buf_init(&known, 4096);
+    for (int i = 0; policy_net_name(i, NULL); i++) {
+        found |= strcmp(net, policy_net_name(i, NULL)) == 0;
+        buf_printf(&known, ", %s", policy_net_name(i, NULL));
+    }
+    int rc = found ? ONIC_OK
+                   : err_set(err, ONIC_ECONFIG, "policy.net is \"%.60s\", must be auto%s", net,
+                             known.data);
+    buf_release(&known);
+    return rc;
+}
+
+/* What a part would refuse at its start, asked before config.yaml is written: a slip must not
+ * become the stored configuration, from where the next life would take it again. */
+static int check_parts(const struct config *cfg, bool wants_labels, struct onic_err *err)
+{
+    static struct env_description env;
+    struct goal *goal = NULL;
+    const struct annotator_vtable *annotator;
+    char note[ONIC_ERR_MSG_MAX];
+    int rc = describe_env(cfg, &env, err);
+    if (!rc)
+        rc = check_network(cfg->policy_net, err);
+    if (!rc && wants_labels && !cfg->reward_server[0])
+        rc = annotator_choose(&annotator, cfg, note, err);
+    if (!rc && wants_labels && !cfg->reward_server[0])
+        rc = annotator_goal(&goal, cfg, err);
+    goal_free(goal);
+    return rc;
+}
+
 /* Checkpoints that are all damaged end the run here with one sentence, and not after five restarts
  * of a learner that cannot read them either. */
 static int check_checkpoints(const char *run_dir, struct onic_err *err)
@@ -250,6 +289,31 @@ static int check_checkpoints(const char *run_dir, struct onic_err *err)
         return ONIC_OK;
     return rc ? err_wrap(err, "the run cannot be resumed (--on-exists=overwrite starts afresh)")
               : ONIC_OK;
+}
+
+/* A resumed run keeps its old configuration at hand (a second name of the same file, which
+ * run_dir_write replaces) until its parts have accepted the new one. */
+static void keep_config(struct train *t)
+{
+    char kept[sizeof t->config_path + 16];
+    snprintf(kept, sizeof kept, "%s.before", t->config_path);
+    run_dir_read(t->run_dir, "checkpoints/LATEST", t->latest, sizeof t->latest, NULL);
+    unlink(kept);
+    if (link(t->config_path, kept) != 0)
+        log_debug("the old config.yaml cannot be kept", kv("why", (const char *)strerror(errno)));
+}
+
+/* Refused before anything was trained with it: the old configuration comes back, so that the same
+ * command without the slip goes on. */
+static void settle_config(const struct train *t, int code)
+{
+    char kept[sizeof t->config_path + 16], latest[sizeof t->latest] = "";
+    snprintf(kept, sizeof kept, "%s.before", t->config_path);
+    run_dir_read(t->run_dir, "checkpoints/LATEST", latest, sizeof latest, NULL);
+    if ((code == 64 || code == 78) && strcmp(latest, t->latest) == 0 &&
+        rename(kept, t->config_path) == 0)
+        return;
+    unlink(kept);
 }
 
 static int prepare(struct train *t, const struct config *given, int *lock_fd, bool *resumed,
@@ -269,6 +333,8 @@ static int prepare(struct train *t, const struct config *given, int *lock_fd, bo
     if (!rc)
         rc = check_checkpoints(t->run_dir, err);
     if (!rc)
+        rc = check_parts(t->cfg, model->traits.wants_labels, err);
+    if (!rc)
         rc = choose_addresses(t, model->traits.wants_labels, err);
     if (rc)
         return rc;
@@ -276,6 +342,8 @@ static int prepare(struct train *t, const struct config *given, int *lock_fd, bo
     if (t->actors < 0)
         return ONIC_ECONFIG;
     snprintf(t->config_path, sizeof t->config_path, "%s/config.yaml", t->run_dir);
+    if (*resumed)
+        keep_config(t);
     rc = run_dir_write(t->run_dir, t->cfg, err);
     if (rc)
         return rc;
@@ -334,6 +402,7 @@ static int run(struct train *t, const struct config *given, struct onic_err *err
             .drain_s = 120,
         };
         code = supervise(&p, err);
+        settle_config(t, code);
         say_end(t);
         if (code)
             fprintf(stderr, "onic train: %s\n", err->msg);

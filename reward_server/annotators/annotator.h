@@ -71,5 +71,8 @@ const struct annotator_vtable *annotator_at(int index);        /* NULL at the en
  * with the reason in note ("" otherwise). */
 int annotator_choose(const struct annotator_vtable **out, const struct config *config,
                      char note[ONIC_ERR_MSG_MAX], struct onic_err *err);
+/* Loads the goal that the configuration names (annotator.goal, .domain, .goals_dir, env.id for
+ * auto). Errors as goal_load; *out is owned by the caller. */
+int annotator_goal(struct goal **out, const struct config *config, struct onic_err *err);
 
 #endif /* ONIC_REWARD_SERVER_ANNOTATORS_ANNOTATOR_H */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/paths.h"
 #include "reward_server/annotators/annotator.h"
 
 #define ANNOTATOR(id) extern const struct annotator_vtable annotator_##id;
@@ -28,6 +29,21 @@ const struct annotator_vtable *annotator_find(const char *id)
         if (strcmp(table[i]->id, id) == 0)
             return table[i];
     return NULL;
+}
+
+int annotator_goal(struct goal **out, const struct config *config, struct onic_err *err)
+{
+    char goals[PATHS_MAX], domain[GOAL_NAME_MAX], name[CONFIG_STR_MAX];
+    int rc = ONIC_OK;
+    if (*config->annotator_goals_dir)
+        snprintf(goals, sizeof goals, "%s", config->annotator_goals_dir);
+    else
+        rc = paths_share("goals", goals, sizeof goals, err);
+    snprintf(domain, sizeof domain, "%.63s", config->annotator_domain);
+    snprintf(name, sizeof name, "%s", config->annotator_goal);
+    if (rc == ONIC_OK && !strchr(name, '/'))
+        rc = goal_choose(goals, config->env_id, domain, name, err);
+    return rc == ONIC_OK ? goal_load(out, goals, domain, name, err) : rc;
 }
 
 int annotator_choose(const struct annotator_vtable **out, const struct config *config,

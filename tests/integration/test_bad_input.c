@@ -320,6 +320,11 @@ static void a_run_with_another_environment_is_not_resumed(void **state)
                  78, "env", 8);
     assert_non_null(strstr(program_text(s->a.err), "DoorKey-8x8"));
     assert_non_null(strstr(program_text(s->a.err), "KeyCorridorS3R3"));
+    /* What was refused is not stored: the run goes on as it was. */
+    char path[600];
+    snprintf(path, sizeof path, "%s/config.yaml", s->run);
+    assert_null(strstr(program_text(path), "DoorKey"));
+    assert_non_null(strstr(program_text(path), "KeyCorridorS3R3"));
 }
 
 /* --- frames ------------------------------------------------------------------------------------

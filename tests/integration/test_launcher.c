@@ -133,6 +133,19 @@ static void slips_get_one_sentence_and_64(void **state)
     assert_int_equal(access(runs, F_OK), -1); /* nothing was created for a refused run */
 }
 
+/* A refused value is never stored, or the next life of the run would start with it again. */
+static void what_a_part_would_refuse_is_refused_before_it_is_stored(void **state)
+{
+    struct scene *s = *state;
+    char path[400];
+    snprintf(path, sizeof path, "%s/run/config.yaml", s->dir);
+    assert_fails("train --run-dir=run --annotator.goal=socre", 64, "annotator.goal is \"socre\"");
+    assert_fails("train --run-dir=run --annotator.id=rulse", 64, "annotator.id is \"rulse\"");
+    assert_fails("train --run-dir=run --policy.net=nte", 64, "policy.net is \"nte\"");
+    assert_fails("train --run-dir=run --env.obs=nonsense", 64, "nonsense");
+    assert_int_equal(access(path, F_OK), -1);
+}
+
 static void config_prints_yaml_that_it_reads_again(void **state)
 {
     struct scene *s = *state;
@@ -317,6 +330,7 @@ int main(void)
         IN_DIR(every_listed_command_explains_itself),
         IN_DIR(json_goes_to_standard_output_however_it_is_asked),
         IN_DIR(slips_get_one_sentence_and_64),
+        IN_DIR(what_a_part_would_refuse_is_refused_before_it_is_stored),
         IN_DIR(config_prints_yaml_that_it_reads_again),
         IN_DIR(doctor_speaks_json),
         IN_DIR(the_ledger_is_shown_and_an_unbalanced_one_is_70),
