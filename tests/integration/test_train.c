@@ -40,7 +40,8 @@ static int teardown(void **state)
     return 0;
 }
 
-static void start(struct scene *s, const char *frames)
+/* env: flags of the environment, at most three. */
+static void start_env(struct scene *s, const char *frames, const char *const env[3])
 {
     char program[400], run_dir[320], run_frames[64], err_path[320];
     snprintf(program, sizeof program, "%s/onic", getenv("ONIC_BUILD"));
@@ -55,9 +56,14 @@ static void start(struct scene *s, const char *frames)
     int fd = open(err_path, O_WRONLY | O_CREAT | O_APPEND, 0600);
     dup2(fd, STDOUT_FILENO);
     dup2(fd, STDERR_FILENO);
-    execl(program, "onic", "train", "--env.id=corridor", "--annotator.id=rules",
-          "--checkpoint.every_s=0.3", "--actors.count=2", run_dir, run_frames, (char *)NULL);
+    execl(program, "onic", "train", "--annotator.id=rules", "--checkpoint.every_s=0.3",
+          "--actors.count=2", run_dir, run_frames, env[0], env[1], env[2], (char *)NULL);
     _exit(127);
+}
+
+static void start(struct scene *s, const char *frames)
+{
+    start_env(s, frames, (const char *const[3]){"--env.id=corridor", NULL, NULL});
 }
 
 static int finish(struct scene *s)
@@ -190,14 +196,29 @@ static void a_killed_learner_comes_back_and_nothing_is_unaccounted(void **state)
     assert_balanced(s);
 }
 
+/* Two actors share the run's folder for crash replays. */
+static void two_actors_play_nethack(void **state)
+{
+    struct scene *s = *state;
+    char nle[400];
+    snprintf(nle, sizeof nle, "--env.nle=%s/tests/fake_libnethack/1.3", getenv("ONIC_BUILD"));
+    start_env(s, "8000", (const char *const[3]){"--env.id=nethack:Score", nle, "--env.count=4"});
+    assert_int_equal(finish(s), 0);
+    struct ledger ledger;
+    assert_ok(run_dir_ledger(s->run, &ledger, &err));
+    assert_true(ledger_balanced(&ledger));
+    assert_true(ledger.steps.consumed >= 8000);
+}
+
 int main(void)
 {
-    unsetenv("ONIC_RUN_LOCK");
+    unsetenv("ONIC_HELD_LOCK");
 #define IN_DIR(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         IN_DIR(a_run_reaches_its_frames_and_the_ledger_balances),
         IN_DIR(ctrl_c_drains_and_the_run_can_be_resumed),
         IN_DIR(a_killed_learner_comes_back_and_nothing_is_unaccounted),
+        IN_DIR(two_actors_play_nethack),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
