@@ -38,9 +38,7 @@ struct actor {
 
 enum { POLL_INTERVAL_NS = 20000000, EPISODE_BITS = 20 };
 
-/* --- joining
- * -----------------------------------------------------------------------------------------------
- */
+/* --- joining --------------------------------------------------------------------------------- */
 
 static int connect_link(struct actor *a, struct onic_err *err)
 {
@@ -82,8 +80,7 @@ static int wait_for_welcome(struct actor *a, struct wire_welcome *w, struct onic
     }
 }
 
-/* --- building
- * ---------------------------------------------------------------------------------------------- */
+/* --- building -------------------------------------------------------------------------------- */
 
 static int build_policy(struct actor *a, struct onic_err *err)
 {
@@ -162,9 +159,7 @@ static int build(struct actor *a, const struct wire_welcome *w, struct onic_err 
     return rc;
 }
 
-/* --- playing
- * -----------------------------------------------------------------------------------------------
- */
+/* --- playing --------------------------------------------------------------------------------- */
 
 static void on_tick(void *ctx, uint64_t env_steps)
 {

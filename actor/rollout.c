@@ -120,8 +120,7 @@ uint64_t rollout_episodes(const struct rollout *r)
     return r->episodes;
 }
 
-/* --- exact resume
- * ------------------------------------------------------------------------------------------ */
+/* --- exact resume ---------------------------------------------------------------------------- */
 
 /* One environment's part of a snapshot: environment state, recurrent state, position of its action
  * stream, caption. */
@@ -167,8 +166,7 @@ int rollout_start(struct rollout *r, const uint8_t *blob, size_t len, struct oni
     return ONIC_OK;
 }
 
-/* --- one trajectory
- * ---------------------------------------------------------------------------------------- */
+/* --- one trajectory -------------------------------------------------------------------------- */
 
 static void begin(struct rollout *r, struct trajectory *t, uint64_t version)
 {

@@ -69,8 +69,7 @@ void annotate_free(struct annotate *a)
     free(a);
 }
 
-/* --- asking -------------------------------------------------------------------------------------
- */
+/* --- asking ---------------------------------------------------------------------------------- */
 
 void annotate_ask(struct annotate *a, const struct reward_mix *mix, const struct batch *b)
 {
@@ -89,8 +88,7 @@ void annotate_ask(struct annotate *a, const struct reward_mix *mix, const struct
     }
 }
 
-/* --- labels -------------------------------------------------------------------------------------
- */
+/* --- labels ---------------------------------------------------------------------------------- */
 
 static void count_source(struct annotate *a, const char *name)
 {
@@ -213,8 +211,7 @@ bool annotate_pending(const struct annotate *a)
     return s.outstanding + s.waiting > 0;
 }
 
-/* --- showing ------------------------------------------------------------------------------------
- */
+/* --- showing --------------------------------------------------------------------------------- */
 
 const char *annotate_waiting_for(struct annotate *a)
 {
@@ -248,8 +245,7 @@ void annotate_report(struct annotate *a, struct metrics *m)
     }
 }
 
-/* --- checkpoint ---------------------------------------------------------------------------------
- */
+/* --- checkpoint ------------------------------------------------------------------------------ */
 
 /* Lines: identity, then numbers, then "source <name> <labels>". */
 void annotate_save(const struct annotate *a, struct checkpoint *to)

@@ -21,8 +21,7 @@ enum {
     TEXT_MAX = 1 << 16
 };
 
-/* --- creation -----------------------------------------------------------------------------------
- */
+/* --- creation -------------------------------------------------------------------------------- */
 
 static int create_policy(struct learner_core *c, const struct config *cfg, struct onic_err *err)
 {
@@ -131,8 +130,7 @@ void learner_core_free(struct learner_core *c)
     free(c);
 }
 
-/* --- access -------------------------------------------------------------------------------------
- */
+/* --- access ---------------------------------------------------------------------------------- */
 
 const struct policy *learner_core_policy(const struct learner_core *c)
 {
@@ -172,8 +170,7 @@ int learner_core_update(struct learner_core *c, struct train_stats *out, struct 
     return train_step(c, out, err);
 }
 
-/* --- checkpoint ---------------------------------------------------------------------------------
- */
+/* --- checkpoint ------------------------------------------------------------------------------ */
 
 static void tensor_name(char out[CHECKPOINT_NAME_MAX], const char *param)
 {

@@ -28,8 +28,7 @@ enum {
     LEDGER_TEXT_MAX = 65536
 };
 
-/* --- looking around -----------------------------------------------------------------------------
- */
+/* --- looking around -------------------------------------------------------------------------- */
 
 static void write_ledger(struct run *r, struct ledger *out)
 {
@@ -136,8 +135,7 @@ static const char *reason_to_stop(const struct run *r)
     return NULL;
 }
 
-/* --- one round ----------------------------------------------------------------------------------
- */
+/* --- one round ------------------------------------------------------------------------------- */
 
 /* ONIC_ESTOPPED: stop without another update. In lock-step a round that has begun is finished
  * first, so that the run ends on a state that can be resumed exactly. */
@@ -247,8 +245,7 @@ static int train(struct run *r, struct onic_err *err)
     return ONIC_OK;
 }
 
-/* --- the end ------------------------------------------------------------------------------------
- */
+/* --- the end --------------------------------------------------------------------------------- */
 
 /* Books everything that was sent and will not be trained on. */
 static void drop_rest(struct run *r)

@@ -18,8 +18,7 @@
 
 enum { TEXT_MAX = 1 << 20, BLOB_MAX = 1 << 30, INFLIGHT_BYTES_MAX = 512 << 20 };
 
-/* --- what actors are told -----------------------------------------------------------------------
- */
+/* --- what actors are told -------------------------------------------------------------------- */
 
 /* Options an actor takes from WELCOME: everything that decides what it plays and sends, and nothing
  * that is a path or an address on one machine. */
@@ -58,8 +57,7 @@ static void welcome_text(const struct run *r, struct buf *out)
     }
 }
 
-/* --- links --------------------------------------------------------------------------------------
- */
+/* --- links ----------------------------------------------------------------------------------- */
 
 static int actors_per_round(const struct run *r, int *rounds, struct onic_err *err)
 {
@@ -178,8 +176,7 @@ static int open_metrics(struct run *r, struct onic_err *err)
     return metrics_create(&r->metrics, &p, err);
 }
 
-/* --- checkpoints --------------------------------------------------------------------------------
- */
+/* --- checkpoints ----------------------------------------------------------------------------- */
 
 bool run_checkpoint(struct run *r)
 {
@@ -272,8 +269,7 @@ static void say_resumed(struct run *r, const struct checkpoint_file *f)
     metrics_set(r->metrics, "weights_version", (double)n->version);
 }
 
-/* --- all of it ----------------------------------------------------------------------------------
- */
+/* --- all of it ------------------------------------------------------------------------------- */
 
 static int open_dir(struct run *r, const struct config *given, struct onic_err *err)
 {

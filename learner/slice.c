@@ -75,8 +75,7 @@ void slice_free(struct slice *s)
     free(s);
 }
 
-/* --- inputs -------------------------------------------------------------------------------------
- */
+/* --- inputs ---------------------------------------------------------------------------------- */
 
 static void gather_step(struct slice *s, const struct trajectory *t, size_t from, size_t to)
 {
@@ -117,8 +116,7 @@ void slice_gather(struct slice *s, const struct batch *b, const int *order, int 
     }
 }
 
-/* --- forward ------------------------------------------------------------------------------------
- */
+/* --- forward --------------------------------------------------------------------------------- */
 
 /* The kernels are allowed to turn a NaN into anything, so outputs are looked at before they are
  * used. */
@@ -167,8 +165,7 @@ void slice_advantage_sums(const struct slice *s, struct advantage_sums *sums)
     }
 }
 
-/* --- backward -----------------------------------------------------------------------------------
- */
+/* --- backward -------------------------------------------------------------------------------- */
 
 void slice_backward(struct slice *s, const struct policy *p, const float *weights,
                     const struct loss_params *loss, double steps, double mean, double factor,

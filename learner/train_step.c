@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* train_step.c - the algorithm: asynchronous PPO with V-trace, rewards bound at train time.
  *
- *   1  rewards   the environment's, scaled and clipped; the intrinsic one scored with the newest
- * labels 2  per pass  cut the columns of the batch into minibatches, a minibatch into slices,
- * slices over threads 3  forward   network over T+1 rows, importance ratios, V-trace for each value
- * head, A = c_ext A_ext + c_int A_int 4  normalise A to mean 0 and deviation 1 over the whole
- * minibatch: the one number all slices must agree on 5  backward  losses and gradients per slice,
- * each thread into its own block 6  step      sum of the blocks in thread order, global norm clip,
- * Adam
+ * 1. Rewards: the environment's, scaled and clipped; the intrinsic one from the newest labels.
+ *
+ * 2. Per pass: cut the batch's columns into minibatches, these into slices, slices over threads.
+ *
+ * 3. Forward: network over T+1 rows, importance ratios, V-trace for each value head,
+ *    A = c_ext A_ext + c_int A_int.
+ *
+ * 4. Normalise A to mean 0 and deviation 1 over the whole minibatch: the one number all slices
+ *    must agree on.
+ *
+ * 5. Backward: losses and gradients per slice, each thread into its own block.
+ *
+ * 6. Step: sum of the blocks in thread order, clip by the global norm, Adam.
  *
  * Slices keep their activations between 3 and 5, so normalising costs no second forward pass; only
  * slices beyond a memory bound repeat it. All sums run in a fixed order: the same batch gives the
@@ -26,8 +32,7 @@
 enum { NONFINITE_MAX = 3 };
 static const double deviation_min = 1e-3; /* a batch of equal advantages must not be blown up */
 
-/* --- cutting ------------------------------------------------------------------------------------
- */
+/* --- cutting --------------------------------------------------------------------------------- */
 
 /* Columns of the batch in training order: as they came, or shuffled so that every minibatch mixes
  * all actors. */
@@ -77,8 +82,7 @@ static void cut_slices(struct learner_core *c, int first, int count)
             c->scratch[i] = slice_create(c->policy, c->T, c->slice_columns);
 }
 
-/* --- the two phases, run by every thread --------------------------------------------------------
- */
+/* --- the two phases, run by every thread ----------------------------------------------------- */
 
 static struct slice *forward(struct learner_core *c, int i, int member)
 {
@@ -143,8 +147,7 @@ static void adam_phase(void *ctx, int member)
               c->grad_scale, c->lr_now, c->counters.adam_steps);
 }
 
-/* --- one gradient step --------------------------------------------------------------------------
- */
+/* --- one gradient step ----------------------------------------------------------------------- */
 
 static bool measure_advantages(struct learner_core *c)
 {

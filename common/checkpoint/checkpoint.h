@@ -34,9 +34,7 @@ enum {
 
 enum checkpoint_dtype { CHECKPOINT_F32, CHECKPOINT_U8 };
 
-/* --- writing
- * -----------------------------------------------------------------------------------------------
- */
+/* --- writing --------------------------------------------------------------------------------- */
 
 struct checkpoint;
 
@@ -66,9 +64,7 @@ int checkpoint_write(struct checkpoint *c, const char *path, struct onic_err *er
 int checkpoint_write_version(struct checkpoint *c, const char *dir, uint64_t version,
                              char path[CHECKPOINT_PATH_MAX], struct onic_err *err);
 
-/* --- reading
- * -----------------------------------------------------------------------------------------------
- */
+/* --- reading --------------------------------------------------------------------------------- */
 
 struct checkpoint_tensor {
     char name[CHECKPOINT_NAME_MAX];
@@ -111,8 +107,7 @@ const char *checkpoint_meta(const struct checkpoint_file *f,
 int checkpoint_meta_u64(const struct checkpoint_file *f, const char *key, uint64_t *out,
                         struct onic_err *err);
 
-/* --- a folder of versions
- * ---------------------------------------------------------------------------------- */
+/* --- a folder of versions -------------------------------------------------------------------- */
 
 /* Opens the newest checkpoint of dir that is valid, by the number in its name; LATEST is not
  * consulted. Every newer one that was skipped is appended to report (may be NULL) as one line

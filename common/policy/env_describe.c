@@ -68,8 +68,7 @@ void env_describe_write(const struct env_description *d, struct buf *out)
     }
 }
 
-/* --- reading ------------------------------------------------------------------------------------
- */
+/* --- reading --------------------------------------------------------------------------------- */
 
 static bool read_number(const char *text, long long lo, long long hi, long long *out)
 {

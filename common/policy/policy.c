@@ -36,8 +36,7 @@ struct policy {
     size_t pi_w, pi_b, v_w[POLICY_HEADS], v_b[POLICY_HEADS]; /* heads; offsets */
 };
 
-/* --- creation
- * -------------------------------------------------------------------------------------------- */
+/* --- creation -------------------------------------------------------------------------------- */
 
 const char *policy_net_name(int i, const char **help)
 {
@@ -184,9 +183,7 @@ void policy_text(const struct policy *p, struct buf *out)
     }
 }
 
-/* --- heads
- * -----------------------------------------------------------------------------------------------
- */
+/* --- heads ----------------------------------------------------------------------------------- */
 
 static int head_width(const struct policy *p)
 {
@@ -251,8 +248,7 @@ static struct lstm_weights core_weights_in(const struct policy *p, const float *
     return core_weights(p, (float *)(uintptr_t)block);
 }
 
-/* --- acting
- * ---------------------------------------------------------------------------------------------- */
+/* --- acting ---------------------------------------------------------------------------------- */
 
 struct policy_actor {
     int max_n;
@@ -349,8 +345,7 @@ void policy_sample(const float *logits, const float *u, int n, int actions, int3
     }
 }
 
-/* --- training
- * -------------------------------------------------------------------------------------------- */
+/* --- training -------------------------------------------------------------------------------- */
 
 struct policy_trainer {
     int max_t, max_n;

@@ -56,8 +56,7 @@ int policy_slice(const struct policy *p, int T);
  * specification. */
 void policy_text(const struct policy *p, struct buf *out);
 
-/* --- acting
- * ---------------------------------------------------------------------------------------------- */
+/* --- acting ---------------------------------------------------------------------------------- */
 struct policy_actor; /* workspace for up to max_n rows */
 struct policy_actor *policy_actor_create(const struct policy *p, int max_n);
 void policy_actor_free(struct policy_actor *w);
@@ -70,8 +69,7 @@ void policy_act(const struct policy *p, struct policy_actor *w, const float *par
 void policy_sample(const float *logits, const float *u, int n, int actions, int32_t *action,
                    float *logp);
 
-/* --- training
- * -------------------------------------------------------------------------------------------- */
+/* --- training -------------------------------------------------------------------------------- */
 struct policy_trainer; /* workspace: activations for up to (max_t, max_n) */
 struct policy_trainer *policy_trainer_create(const struct policy *p, int max_t, int max_n);
 void policy_trainer_free(struct policy_trainer *w);

@@ -23,8 +23,7 @@
 
 enum { BENCH_ARGS_MAX = 24, BENCH_GROUPS = 2 };
 
-/* --- a real run
- * ------------------------------------------------------------------------------------------- */
+/* --- a real run ------------------------------------------------------------------------------ */
 
 struct run_figures {
     double cpu_s, frames, fps, labels;
@@ -128,8 +127,7 @@ static int run_train(const char *const *flags, double from_wall, struct run_figu
     return rc;
 }
 
-/* --- the same work in one process
- * ------------------------------------------------------------------------- */
+/* --- the same work in one process ------------------------------------------------------------ */
 
 struct inprocess {
     struct config cfg;

@@ -62,8 +62,7 @@ static double act_double(double x, enum act act)
 
 static const enum act acts[4] = {ACT_NONE, ACT_RELU, ACT_ELU, ACT_TANH};
 
-/* --- dense: x [M,K], w, b
- * --------------------------------------------------------------------------------- */
+/* --- dense: x [M,K], w, b -------------------------------------------------------------------- */
 
 static void dense_setup(struct layer_case *c, int variant, struct rng *r)
 {
@@ -102,8 +101,7 @@ static void dense_o(const struct layer_case *c, double *y, double *const in[])
         }
 }
 
-/* --- embedding: table [R,D]
- * ------------------------------------------------------------------------------- */
+/* --- embedding: table [R,D] ------------------------------------------------------------------ */
 
 static void embedding_setup(struct layer_case *c, int variant, struct rng *r)
 {
@@ -147,8 +145,7 @@ static void embedding_o(const struct layer_case *c, double *y, double *const in[
             y[i * D + j] = in[0][c->idx[i] * D + j];
 }
 
-/* --- gather_sum: table [R,N], b
- * --------------------------------------------------------------------------- */
+/* --- gather_sum: table [R,N], b -------------------------------------------------------------- */
 
 static void gather_sum_setup(struct layer_case *c, int variant, struct rng *r)
 {
@@ -191,8 +188,7 @@ static void gather_sum_o(const struct layer_case *c, double *y, double *const in
         }
 }
 
-/* --- conv2d: x [M,H,W,C], w, b
- * ---------------------------------------------------------------------------- */
+/* --- conv2d: x [M,H,W,C], w, b --------------------------------------------------------------- */
 
 static struct conv2d conv2d_of(const struct layer_case *c)
 {
@@ -255,8 +251,7 @@ static void conv2d_o(const struct layer_case *c, double *y, double *const in[])
                     *y++ = act_double(conv2d_patch(&s, in, m, oy, ox, n), s.act);
 }
 
-/* --- lstm: x [T,B,I], w_x, w_h, b, state0 (no gradient)
- * ---------------------------------------------------- */
+/* --- lstm: x [T,B,I], w_x, w_h, b, state0 (no gradient) -------------------------------------- */
 
 static void lstm_setup(struct layer_case *c, int variant, struct rng *r)
 {
@@ -324,8 +319,7 @@ static void lstm_o(const struct layer_case *c, double *y, double *const in[])
     }
 }
 
-/* --- elementwise: x
- * --------------------------------------------------------------------------------------- */
+/* --- elementwise: x -------------------------------------------------------------------------- */
 
 static void elementwise_setup(struct layer_case *c, int variant, struct rng *r)
 {
@@ -354,8 +348,7 @@ static void elementwise_o(const struct layer_case *c, double *y, double *const i
         y[i] = act_double(in[0][i], c->act);
 }
 
-/* --- softmax_ce: logits [M,N] -> loss [M]
- * ------------------------------------------------------------------ */
+/* --- softmax_ce: logits [M,N] -> loss [M] ---------------------------------------------------- */
 
 static void softmax_ce_setup(struct layer_case *c, int variant, struct rng *r)
 {
@@ -391,8 +384,7 @@ static void softmax_ce_o(const struct layer_case *c, double *y, double *const in
     }
 }
 
-/* --- the tests
- * -------------------------------------------------------------------------------------------- */
+/* --- the tests ------------------------------------------------------------------------------- */
 
 #define LAYER(id)                                                                                  \
     static const struct layer_test layer_##id = {#id, id##_setup, id##_f, id##_b, id##_o};

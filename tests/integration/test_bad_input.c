@@ -48,8 +48,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* --- helpers -----------------------------------------------------------------------------------
- */
+/* --- helpers --------------------------------------------------------------------------------- */
 
 /* The program ends with `code` and the last line of its stderr holds `part`; lines: how many lines
  * it may say at most. */
@@ -147,8 +146,7 @@ static void ledger_is_balanced(struct scene *s)
     assert_null(strstr(program_text(p.out), "\"balanced\":false"));
 }
 
-/* --- options and files -------------------------------------------------------------------------
- */
+/* --- options and files ----------------------------------------------------------------------- */
 
 static void an_unknown_or_impossible_option_is_64(void **state)
 {
@@ -226,8 +224,7 @@ static void a_goal_without_anchors_is_64_with_file_and_line(void **state)
     assert_non_null(strstr(program_text(s->a.err), "the goal has no anchors"));
 }
 
-/* --- addresses and peers -----------------------------------------------------------------------
- */
+/* --- addresses and peers --------------------------------------------------------------------- */
 
 static int listening_port(int *fd)
 {
@@ -327,8 +324,7 @@ static void a_run_with_another_environment_is_not_resumed(void **state)
     assert_non_null(strstr(program_text(path), "KeyCorridorS3R3"));
 }
 
-/* --- frames ------------------------------------------------------------------------------------
- */
+/* --- frames ---------------------------------------------------------------------------------- */
 
 static size_t sealed(uint8_t *out, enum frame_type type, int major, const char *body)
 {
@@ -476,8 +472,7 @@ static void a_stalled_actor_is_named_within_ten_seconds(void **state)
     ledger_is_balanced(s);
 }
 
-/* --- disk --------------------------------------------------------------------------------------
- */
+/* --- disk ------------------------------------------------------------------------------------ */
 
 /* A small file system of its own at s->run's parent; skipped where that is not allowed. */
 static void mount_small(struct scene *s, const char *size)
@@ -585,8 +580,7 @@ static void a_disk_that_stays_full_ends_the_run_with_74(void **state)
     drain(s, &s->a);
 }
 
-/* --- checkpoints -------------------------------------------------------------------------------
- */
+/* --- checkpoints ----------------------------------------------------------------------------- */
 
 enum harm { FLIP, CUT };
 

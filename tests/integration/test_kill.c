@@ -70,8 +70,7 @@ static void complain(const struct scene *s, const char *what)
     fail();
 }
 
-/* --- waiting -----------------------------------------------------------------------------------
- */
+/* --- waiting --------------------------------------------------------------------------------- */
 
 struct recovery {
     const struct scene *s;
@@ -125,8 +124,7 @@ static void wait_for_training(struct scene *s, const char *program, pid_t old)
     }
 }
 
-/* --- labels ------------------------------------------------------------------------------------
- */
+/* --- labels ---------------------------------------------------------------------------------- */
 
 static uint64_t digest_of(const struct label_row *row)
 {
@@ -172,8 +170,7 @@ static void no_label_is_lost(struct scene *s)
     assert_int_equal(n.quarantined, 0);
 }
 
-/* --- the end -----------------------------------------------------------------------------------
- */
+/* --- the end --------------------------------------------------------------------------------- */
 
 static json_t *ledger(struct scene *s)
 {
@@ -235,8 +232,7 @@ static void the_curve_continues(struct scene *s, int learner_kills)
     assert_true(falls <= learner_kills);
 }
 
-/* --- tests -------------------------------------------------------------------------------------
- */
+/* --- tests ----------------------------------------------------------------------------------- */
 
 static void every_part_may_be_killed_again_and_again(void **state)
 {

@@ -17,8 +17,7 @@
 
 extern char **environ;
 
-/* --- programs ----------------------------------------------------------------------------------
- */
+/* --- programs -------------------------------------------------------------------------------- */
 
 static void drop_options_from_environment(void)
 {
@@ -160,8 +159,7 @@ int program_lines(const struct program *p)
     return n;
 }
 
-/* --- processes ---------------------------------------------------------------------------------
- */
+/* --- processes ------------------------------------------------------------------------------- */
 
 /* State letter and parent of a process; false when it is gone. */
 static bool process_stat(pid_t pid, char *state, pid_t *parent)
@@ -243,8 +241,7 @@ pid_t process_child(pid_t parent, const char *word)
     return found;
 }
 
-/* --- metrics -----------------------------------------------------------------------------------
- */
+/* --- metrics --------------------------------------------------------------------------------- */
 
 /* Copies line i (from 0), or the last whole one when i < 0; returns how many whole lines there are.
  */

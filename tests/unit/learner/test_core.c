@@ -13,8 +13,7 @@
 
 enum { T = 12, E = 16, CELLS = 6, LIMIT = 10, RIGHT = 1, GROUPS = 2 };
 
-/* --- the corridor, played with the core's own weights
- * --------------------------------------------- */
+/* --- the corridor, played with the core's own weights ---------------------------------------- */
 
 struct world {
     struct config cfg;
@@ -153,8 +152,7 @@ static double share_of_right(struct world *w)
     return (double)w->right / w->moves;
 }
 
-/* --- learning
- * ------------------------------------------------------------------------------------- */
+/* --- learning -------------------------------------------------------------------------------- */
 
 static void it_learns_what_pays(void **state)
 {
@@ -229,8 +227,7 @@ static void it_learns_without_a_recurrent_core_and_in_minibatches(void **state)
     close_world(&w);
 }
 
-/* --- what an update computes
- * ---------------------------------------------------------------------- */
+/* --- what an update computes ----------------------------------------------------------------- */
 
 struct expected {
     double policy, value[2], entropy;
@@ -332,8 +329,7 @@ static void losses_equal_an_independent_computation(void **state)
     close_world(&w);
 }
 
-/* --- repeatability
- * -------------------------------------------------------------------------------- */
+/* --- repeatability --------------------------------------------------------------------------- */
 
 /* Weights after `updates` updates on the same play, which follows the weights. */
 static float *train_from_scratch(void (*adjust)(struct world *), int updates, size_t *floats)
@@ -438,8 +434,7 @@ static void the_steady_state_allocates_nothing(void **state)
     close_world(&w);
 }
 
-/* --- checkpoints
- * ---------------------------------------------------------------------------------- */
+/* --- checkpoints ----------------------------------------------------------------------------- */
 
 static void save(struct world *w, const char *path)
 {
@@ -533,8 +528,7 @@ static void another_network_or_environment_is_refused_by_name(void **state)
     temp_dir_remove(dir);
 }
 
-/* --- bad numbers
- * ---------------------------------------------------------------------------------- */
+/* --- bad numbers ----------------------------------------------------------------------------- */
 
 static int poisoned_update(struct world *w, struct onic_err *err)
 {

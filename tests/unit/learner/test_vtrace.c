@@ -58,8 +58,7 @@ static void golden_numbers_with_the_value_of_the_next_observation(void **state)
            (const double[]){0.873427, 0.9873, 0.34053, 0.447});
 }
 
-/* --- the definition, written as the sum of the paper --------------------------------------------
- */
+/* --- the definition, written as the sum of the paper ----------------------------------------- */
 
 struct column {
     int T;
