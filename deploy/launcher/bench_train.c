@@ -261,15 +261,17 @@ static int annotation(const struct bench_options *o, const char *annotator,
     char wall[48], id[64];
     snprintf(wall, sizeof wall, "--stop.wall_s=%d", o->quick ? 4 : 20);
     snprintf(id, sizeof id, "--annotator.id=%s", annotator);
-    const char *on[] = {"--env.id=minigrid:KeyCorridorS3R3",
-                        "--reward.model=hash",
-                        id,
-                        "--bench.captions_per_s=50",
-                        "--checkpoint.every_s=1000",
-                        "--stop.success=0",
-                        "--frames=1000000000",
-                        wall,
-                        NULL};
+    const char *on[] = {
+        "--env.id=minigrid:KeyCorridorS3R3",
+        "--reward.model=hash",
+        id,
+        "--bench.captions_per_s=50",
+        "--embedding.burst=0", /* the steady state: the burst is over in a run of hours */
+        "--checkpoint.every_s=1000",
+        "--stop.success=0",
+        "--frames=1000000000",
+        wall,
+        NULL};
     const char *off[] = {"--env.id=minigrid:KeyCorridorS3R3",
                          "--reward.model=none",
                          "--reward.coef_int=0",
