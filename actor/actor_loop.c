@@ -96,22 +96,10 @@ static int build_policy(struct actor *a, struct onic_err *err)
     return policy_create(&a->policy, &pc, err);
 }
 
-static void describe_env(const struct env *e, size_t snapshot_bytes, struct buf *out)
+static void describe(const struct vec_env *envs, struct buf *out)
 {
-    const struct env_spec *s = &e->spec;
-    struct env_description d = {.obs = s->obs,
-                                .actions = s->actions,
-                                .nstats = s->nstats,
-                                .default_count = s->default_count,
-                                .has_success = s->has_success,
-                                .snapshot_bytes = snapshot_bytes,
-                                .max_steps = s->max_steps};
-    snprintf(d.id, sizeof d.id, "%s", s->id);
-    snprintf(d.default_net, sizeof d.default_net, "%s", s->default_net);
-    snprintf(d.default_goal, sizeof d.default_goal, "%s", s->default_goal);
-    snprintf(d.domain, sizeof d.domain, "%s", e->family->domain);
-    for (int i = 0; i < s->nstats; i++)
-        snprintf(d.stat_names[i], sizeof d.stat_names[i], "%s", s->stat_names[i]);
+    struct env_description d;
+    vec_env_describe(envs, &d);
     env_describe_write(&d, out);
 }
 
@@ -120,7 +108,7 @@ static int say_ready(struct actor *a, struct onic_err *err)
     struct buf env_text, net_text;
     buf_init(&env_text, 1 << 16);
     buf_init(&net_text, 1 << 16);
-    describe_env(vec_env_at(a->envs, 0), vec_env_snapshot_bytes(a->envs), &env_text);
+    describe(a->envs, &env_text);
     policy_text(a->policy, &net_text);
     struct wire_ready ready = {.shape = rollout_shape(a->rollout),
                                .env_text = env_text.data,
@@ -267,7 +255,7 @@ int actor_describe(const struct config *cfg, struct onic_err *err)
         return rc;
     struct buf out;
     buf_init(&out, 1 << 16);
-    describe_env(vec_env_at(envs, 0), vec_env_snapshot_bytes(envs), &out);
+    describe(envs, &out);
     fwrite(out.data, 1, out.len, stdout);
     buf_release(&out);
     vec_env_free(envs);

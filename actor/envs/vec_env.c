@@ -128,6 +128,24 @@ int vec_env_count(const struct vec_env *v)
     return v->count;
 }
 
+void vec_env_describe(const struct vec_env *v, struct env_description *out)
+{
+    const struct env_spec *s = vec_env_spec(v);
+    *out = (struct env_description){.obs = s->obs,
+                                    .actions = s->actions,
+                                    .nstats = s->nstats,
+                                    .default_count = s->default_count,
+                                    .has_success = s->has_success,
+                                    .snapshot_bytes = vec_env_snapshot_bytes(v),
+                                    .max_steps = s->max_steps};
+    snprintf(out->id, sizeof out->id, "%s", s->id);
+    snprintf(out->default_net, sizeof out->default_net, "%s", s->default_net);
+    snprintf(out->default_goal, sizeof out->default_goal, "%s", s->default_goal);
+    snprintf(out->domain, sizeof out->domain, "%s", v->slots[0].env->family->domain);
+    for (int i = 0; i < s->nstats; i++)
+        snprintf(out->stat_names[i], sizeof out->stat_names[i], "%s", s->stat_names[i]);
+}
+
 struct env *vec_env_at(struct vec_env *v, int i)
 {
     ONIC_ASSERT(i >= 0 && i < v->count);

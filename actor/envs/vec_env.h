@@ -23,6 +23,7 @@
 #include "actor/envs/env.h"
 #include "common/base/err.h"
 #include "common/config/config.h"
+#include "common/policy/env_describe.h"
 
 /* Distinct captions per episode that a snapshot can hold. Environments that can be saved have fewer
  * (minigrid: 118, corridor: 5); should one have more, every further caption counts as its first
@@ -53,6 +54,8 @@ void vec_env_free(struct vec_env *v); /* NULL is allowed */
 
 const struct env_spec *vec_env_spec(const struct vec_env *v); /* borrowed, for the life of v */
 int vec_env_count(const struct vec_env *v);                   /* E */
+/* What the learner must know of these environments, with vec_env_snapshot_bytes. */
+void vec_env_describe(const struct vec_env *v, struct env_description *out);
 struct env *vec_env_at(struct vec_env *v, int i); /* borrowed; for rendering and seeds */
 
 /* The next reset of every environment starts episode number `first` instead of 0. An actor that

@@ -137,21 +137,6 @@ struct inprocess {
     struct learner_core *core;
 };
 
-static void describe(const struct vec_env *envs, struct env_description *d)
-{
-    const struct env_spec *s = vec_env_spec(envs);
-    *d = (struct env_description){.obs = s->obs,
-                                  .actions = s->actions,
-                                  .max_steps = s->max_steps,
-                                  .has_success = s->has_success,
-                                  .nstats = s->nstats,
-                                  .default_count = s->default_count};
-    snprintf(d->id, sizeof d->id, "%s", s->id);
-    snprintf(d->domain, sizeof d->domain, "minigrid");
-    snprintf(d->default_net, sizeof d->default_net, "%.31s", s->default_net);
-    snprintf(d->default_goal, sizeof d->default_goal, "%.63s", s->default_goal);
-}
-
 static void inprocess_close(struct inprocess *x)
 {
     learner_core_free(x->core);
@@ -171,7 +156,7 @@ static int inprocess_open(struct inprocess *x, const struct config *cfg, struct 
         rc = vec_env_create(&x->envs[g], &x->cfg, g, 0, err);
         if (rc == ONIC_OK && g == 0) {
             struct env_description d;
-            describe(x->envs[0], &d);
+            vec_env_describe(x->envs[0], &d);
             rc = learner_core_create(&x->core, &x->cfg, &d, err);
         }
         if (rc)
