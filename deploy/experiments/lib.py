@@ -1,0 +1,125 @@
+"""What the experiment scripts share: resumable runs, evaluation, results line by line, tables and pictures.
+
+A finished run is one line of JSON in the experiment's results.jsonl; a run that was cut goes on at its checkpoint.
+Python's standard library and gnuplot only.
+"""
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+COLOURS = ["#0072b2", "#009e73", "#d55e00", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999"]
+
+
+class Experiment:
+    """name: folder of results beside this file."""
+
+    def __init__(self, name, description):
+        self.out = os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
+        self.results = os.path.join(self.out, "results.jsonl")
+        os.makedirs(self.out, exist_ok=True)
+        self.parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+        self.parser.add_argument("--build", default=os.path.join(ROOT, "build"), help="folder with the programs")
+        self.parser.add_argument("--runs", default=os.path.join(ROOT, "runs", name), help="folder of the run directories")
+        self.parser.add_argument("--plot", action="store_true", help="table and picture from what is there, run nothing")
+        self.rows, self.args = [], None
+
+    def start(self):
+        self.args = self.parser.parse_args()
+        os.makedirs(self.args.runs, exist_ok=True)
+        if os.path.exists(self.results):
+            with open(self.results) as f:
+                self.rows = [json.loads(line) for line in f if line.strip()]
+        return self.args
+
+    def find(self, **what):
+        return next((r for r in self.rows if all(r.get(k) == v for k, v in what.items())), None)
+
+    def onic(self, *words):
+        return [os.path.join(self.args.build, "onic"), *words]
+
+    def train(self, run_name, config, flags):
+        """Trains to the end; returns the run directory."""
+        run_dir = os.path.join(self.args.runs, run_name)
+        cmd = self.onic("train", config, f"--run-dir={run_dir}", *flags)
+        print("+", " ".join(cmd), flush=True)
+        code = subprocess.call(cmd, cwd=ROOT)
+        if code != 0:
+            sys.exit(f"training ended with {code}; its logs are in {run_dir}/log")
+        return run_dir
+
+    def evaluate(self, *words):
+        """The document of `onic eval`."""
+        out = subprocess.run(self.onic("eval", *words, "--json=-"), cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+        return json.loads(out)
+
+    def keep(self, row):
+        row["date"] = time.strftime("%Y-%m-%d", time.gmtime())
+        self.rows.append(row)
+        with open(self.results, "a") as f:
+            f.write(json.dumps(row) + "\n")
+
+    def write_table(self, text):
+        with open(os.path.join(self.out, "table.md"), "w") as f:
+            f.write(text)
+        print(text)
+
+    def plot(self, panels, xlabel, ylabel, columns="($1/1e6):3", yrange=None):
+        """panels: {title: {series: [tsv names]}}; one picture curves.svg. The same series has the same colour everywhere."""
+        names = []
+        for series in panels.values():
+            names += [s for s in series if s not in names]
+        script = [f"set terminal svg size {460 * len(panels)},400 font 'sans,13' background '#ffffff'",
+                  f"set output '{self.out}/curves.svg'", f"set multiplot layout 1,{len(panels)}", "set grid", "set key top left"]
+        if yrange:
+            script.append(f"set yrange [{yrange}]")
+        for title, series in panels.items():
+            parts = []
+            for name, files in series.items():
+                for i, tsv in enumerate(files):
+                    colour = COLOURS[names.index(name) % len(COLOURS)]
+                    label = name if i == 0 else ""
+                    parts.append(f"'{self.out}/{tsv}' using {columns} with lines lw 2 lc rgb '{colour}' title '{label}'")
+            script += [f"set title '{title}'", f"set xlabel '{xlabel}'", f"set ylabel '{ylabel}'", "plot " + ", ".join(parts)]
+        script.append("unset multiplot")
+        if not shutil.which("gnuplot"):
+            print("no picture: gnuplot is not installed (Debian: gnuplot-nox)", file=sys.stderr)
+            return
+        subprocess.run(["gnuplot"], input="\n".join(script), text=True, check=True)
+
+
+def read_metrics(run_dir, names):
+    """Rows of the named metrics, one per line of metrics.jsonl that has env_steps; None where a line lacks one."""
+    rows = []
+    with open(os.path.join(run_dir, "metrics.jsonl")) as f:
+        for line in f:
+            m = json.loads(line)
+            if m.get("env_steps") is not None:
+                rows.append([m.get(n) for n in names])
+    return rows
+
+
+def last_metrics(run_dir):
+    """The newest value of every metric of a run."""
+    last = {}
+    with open(os.path.join(run_dir, "metrics.jsonl")) as f:
+        for line in f:
+            last.update({k: v for k, v in json.loads(line).items() if v is not None})
+    return last
+
+
+def write_curve(path, names, rows):
+    """At most about 300 rows as tab-separated values, the last one always among them."""
+    with open(path, "w") as f:
+        f.write("# " + "\t".join(names) + "\n")
+        for row in rows[:: max(1, len(rows) // 300)] + rows[-1:]:
+            f.write("\t".join("nan" if v is None else f"{v:.6g}" for v in row) + "\n")
+
+
+def markdown(header, rows):
+    return "\n".join(["| " + " | ".join(header) + " |", "|" + "---|" * len(header),
+                      *("| " + " | ".join(str(c) for c in r) + " |" for r in rows)]) + "\n"

@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""Reward models and goals on real NetHack with the compact network and the embedded language model.
+
+  score    task Score with none, hash, classifier, ranking, 10 million frames each
+  stairs   task StaircaseLvl2 with none and the best of them (--best), 20 million frames each
+  free     no reward of the game: goals gold, combat, stairs, 10 million frames each
+
+Each result is 1000 evaluation games (free: of the same reward-free task), sampled actions, a seed training never used.
+Resumable: a run with its line in nethack_models/results.jsonl is not repeated.
+"""
+import os
+
+from lib import Experiment, last_metrics, markdown, read_metrics, write_curve
+
+CONFIG = "deploy/configs/nethack_score.yaml"
+EVAL_EPISODES = 1000
+EVAL_SEED = 1000003
+STATS = ("score", "max_depth", "gold", "kills", "xlevel", "scout")
+CURVE = ("env_steps", "wall_s", *(f"policy_stats/{s}" for s in STATS), "intrinsic/share", "annot/labels_total", "perf/_fps")
+LANGUAGE = ["--annotator.id=embedding"]
+MODELS = {
+    "none": ["--reward.model=none", "--reward.coef_int=0"],
+    "hash": ["--reward.model=hash", *LANGUAGE],
+    "classifier": ["--reward.model=classifier", *LANGUAGE],
+    "ranking": ["--reward.model=ranking", *LANGUAGE],
+}
+
+
+def plan(best):
+    """(part, variant, frames, flags) of every run."""
+    runs = [("score", m, 10_000_000, ["--env.id=nethack:Score", *f]) for m, f in MODELS.items()]
+    stairs = ["--env.id=nethack:StaircaseLvl2", "--reward.scale=0.1", "--annotator.goal=stairs"]
+    runs += [("stairs", m, 20_000_000, [*stairs, *MODELS[m]]) for m in ("none", best)]
+    free = ["--env.id=nethack:RewardFree", "--reward.coef_ext=0", *MODELS[best]]
+    runs += [("free", g, 10_000_000, [*free, f"--annotator.goal={g}"]) for g in ("gold", "combat", "stairs")]
+    return runs
+
+
+def run_one(e, part, variant, frames, flags):
+    name = f"{part}-{variant}-s1"
+    run_dir = e.train(name, CONFIG, ["--seed=1", f"--frames={frames}", *flags])
+    ev = e.evaluate(run_dir, f"--episodes={EVAL_EPISODES}", f"--seed={EVAL_SEED}")
+    write_curve(os.path.join(e.out, f"{name}.tsv"), CURVE, read_metrics(run_dir, CURVE))
+    last = last_metrics(run_dir)
+    row = {"part": part, "variant": variant, "trained_env_steps": ev["trained_env_steps"],
+           "success": (ev["success_rate"] or {}).get("mean"), "stats": {s: ev["stats"][s] for s in STATS},
+           "length": ev["length"]["mean"], "labels": last.get("annot/labels_total"),
+           "intrinsic_share": last.get("intrinsic/share"), "train_wall_s": last.get("wall_s"), "curve": f"{name}.tsv"}
+    e.keep(row)
+    print(f"= {part} {variant}: " + ", ".join(f"{s} {row['stats'][s]['mean']:.3f}" for s in STATS), flush=True)
+
+
+def random_play(e):
+    """Uniform random play of the reward-free task: the floor of every measure."""
+    if not e.find(part="random", variant="uniform"):
+        ev = e.evaluate("--random", "--env.id=nethack:RewardFree", f"--episodes={EVAL_EPISODES}", f"--seed={EVAL_SEED}")
+        e.keep({"part": "random", "variant": "uniform", "trained_env_steps": 0, "success": None,
+                "stats": {s: ev["stats"][s] for s in STATS}, "length": ev["length"]["mean"]})
+
+
+def table(rows):
+    lines = [(r["part"], r["variant"], f"{r['trained_env_steps'] / 1e6:.0f}",
+              "" if r["success"] is None else f"{r['success']:.3f}",
+              *(f"{r['stats'][s]['mean']:.2f}" for s in STATS)) for r in rows]
+    return markdown(("part", "reward or goal", "frames (M)", "success", *STATS), lines)
+
+
+def main():
+    e = Experiment("nethack_models", __doc__)
+    e.parser.add_argument("--best", choices=[m for m in MODELS if m != "none"], default="hash",
+                          help="reward model of the parts stairs and free")
+    e.parser.add_argument("--part", action="append", choices=("score", "stairs", "free"), help="these parts only")
+    args = e.start()
+    if not args.plot:
+        random_play(e)
+        for part, variant, frames, flags in plan(args.best):
+            if (not args.part or part in args.part) and not e.find(part=part, variant=variant):
+                run_one(e, part, variant, frames, flags)
+    e.write_table(table(e.rows))
+    panels = {part: {r["variant"]: [r["curve"]] for r in e.rows if r["part"] == part} for part in ("score", "stairs", "free")
+              if any(r["part"] == part for r in e.rows)}
+    if panels:
+        e.plot(panels, "million frames", "in-game score (training)")
+
+
+if __name__ == "__main__":
+    main()
