@@ -9,7 +9,8 @@
  * rewrites its buffers several times per step and the terminal ones only partly, so they cannot lie
  * in the caller's slots.
  *
- * Game over zeroes the status line; statistics therefore keep the last one of the game proper. */
+ * Game over zeroes the status line; statistics therefore use the last one of the game proper, which
+ * includes what happened in the fatal step before the hero died. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,17 +28,21 @@
 #define AUTO_FIELDS "glyphs,blstats,message"
 enum { DEFAULT_COUNT = 32, DEFAULT_STEPS = 5000, LEVELS_SEEN = 128, REPLAY_ACTIONS_MAX = 1 << 20 };
 
-/* name; value from the running or just-ended episode */
+/* name; value from the running or just-ended episode. How it ended: died, left (quit, or climbed
+ * out of the dungeon), ascended, truncated (step limit); none of them: success or a broken game. */
 #define STATS(XX)                                                                                  \
     XX(score, n->status[NLE_BL_SCORE])                                                             \
+    XX(depth, n->status[NLE_BL_DEPTH])                                                             \
     XX(max_depth, n->max_depth)                                                                    \
     XX(gold, n->status[NLE_BL_GOLD])                                                               \
     XX(xlevel, n->status[NLE_BL_XLEVEL])                                                           \
     XX(turns, n->status[NLE_BL_TURN])                                                              \
     XX(kills, n->kills)                                                                            \
     XX(scout, scout(n))                                                                            \
-    XX(died, n->ended &&nethack_game_obs(n->game)->how_done < 13)                                  \
-    XX(ascended, n->ended &&nethack_game_obs(n->game)->how_done == 15)
+    XX(died, n->ended &&how_done(n) < NLE_HOW_QUIT)                                                \
+    XX(left, n->ended && (how_done(n) == NLE_HOW_QUIT || how_done(n) == NLE_HOW_ESCAPED))          \
+    XX(ascended, n->ended &&how_done(n) == NLE_HOW_ASCENDED)                                       \
+    XX(truncated, n->truncated)
 
 struct copy { /* one observation field */
     const void *from;
@@ -52,6 +57,7 @@ struct level { /* cells seen on one level */
 struct nethack {
     struct env head;
     const struct nethack_task *task;
+    enum nethack_staircase staircase;
     struct nethack_game *game;
     struct replay_log *replay;
     int actions;
@@ -60,9 +66,12 @@ struct nethack {
     uint64_t seed, episode; /* of the next reset */
     uint64_t seeds[3];      /* of the running game */
     int steps;
-    bool playing;                                  /* between reset and the end of the episode */
-    bool ended;                                    /* by the game */
-    long before[NLE_BLSTATS], status[NLE_BLSTATS]; /* status: last one of the game proper */
+    bool playing;   /* between reset and the end of the episode */
+    bool ended;     /* by the game */
+    bool truncated; /* by the step limit */
+    bool succeeded; /* the goal has been reached in this episode */
+    long before[NLE_BLSTATS];
+    const long *status; /* [27] last status line of the game proper */
     long max_depth;
     int kills, nlevels;
     struct level level[LEVELS_SEEN];
@@ -163,6 +172,7 @@ static int nethack_create(struct env **out, const char *name, const struct confi
     n->head.family = &env_nethack;
     n->task = nethack_task_find(name);
     ONIC_ASSERT(n->task);
+    n->staircase = strcmp(cfg->env_staircase, "depth") == 0 ? NETHACK_BY_DEPTH : NETHACK_BY_MESSAGE;
     n->actions = (int)cfg->env_actions;
     struct rng r = rng_stream((uint64_t)cfg->run_seed, "nethack unseeded", (uint64_t)index, 0, 0);
     n->seed = rng_u64(&r);
@@ -178,6 +188,7 @@ static int nethack_create(struct env **out, const char *name, const struct confi
         return rc;
     }
     plan_copies(n, want);
+    n->status = nethack_game_status(n->game);
     *out = &n->head;
     return ONIC_OK;
 }
@@ -219,17 +230,25 @@ static long scout(const struct nethack *n)
     return sum;
 }
 
-/* After each reset and step: statistics, observation, caption. */
+static int how_done(const struct nethack *n)
+{
+    return nethack_game_obs(n->game)->how_done;
+}
+
+/* After each reset and step, before the task judges it. */
+static void note_progress(struct nethack *n)
+{
+    if (n->status[NLE_BL_DEPTH] > n->max_depth)
+        n->max_depth = n->status[NLE_BL_DEPTH];
+    if (nethack_game_obs(n->game)->in_normal_game) /* else there is no map any more */
+        note_level(n);
+    n->kills += nethack_game_pages(n->game)->kills;
+}
+
+/* Observation and caption of a reset or step. */
 static void report(struct nethack *n, uint8_t *obs, struct env_result *out)
 {
     const struct nethack_pages *pages = nethack_game_pages(n->game);
-    if (nethack_game_obs(n->game)->in_normal_game) {
-        memcpy(n->status, status_line(n), sizeof n->status);
-        if (n->status[NLE_BL_DEPTH] > n->max_depth)
-            n->max_depth = n->status[NLE_BL_DEPTH];
-        note_level(n);
-    }
-    n->kills += pages->kills;
     for (int i = 0; i < n->ncopies; i++)
         memcpy(obs + n->copy[i].offset, n->copy[i].from, n->copy[i].bytes);
     memcpy(out->caption, pages->text, (size_t)pages->len + 1);
@@ -245,16 +264,35 @@ static int nethack_reset(struct env *e, uint8_t *obs, struct env_result *out, st
         n->seeds[i] = rng_u64(&r) >> 1; /* 63 bits: JSON readers and NLE's own draws are signed */
     n->steps = n->kills = n->nlevels = 0;
     n->max_depth = 0;
-    n->ended = false;
-    memset(n->status, 0, sizeof n->status);
+    n->ended = n->truncated = n->succeeded = false;
     replay_log_episode(n->replay, n->seed, episode, n->seeds);
     int rc = nethack_game_start(n->game, n->seeds, episode == 0, err);
     if (rc != ONIC_OK)
         return rc;
     n->playing = true;
     memset(out, 0, offsetof(struct env_result, caption));
+    note_progress(n);
     report(n, obs, out);
     return ONIC_OK;
+}
+
+/* Reward and end of the step just made. The goal counts once per episode; a continual task goes on
+ * after it, and its last step says whether it was reached. */
+static void judge(struct nethack *n, bool sane, struct env_result *out)
+{
+    struct nethack_view view = {n->game, n->before, status_line(n), n->max_depth};
+    out->reward = n->task->reward(&view);
+    bool now = !n->ended && !n->succeeded && nethack_task_reached(n->task, n->staircase, &view);
+    if (now) {
+        n->succeeded = true;
+        out->reward += n->task->success_reward;
+    }
+    out->terminated = n->ended || (now && !n->task->continual);
+    out->failed = !sane;
+    out->truncated = !out->terminated && sane && n->steps >= n->head.spec.max_steps;
+    n->truncated = out->truncated;
+    n->playing = !(out->terminated || out->truncated || out->failed);
+    out->success = n->succeeded && !n->playing;
 }
 
 static int nethack_step(struct env *e, int action, uint8_t *obs, struct env_result *out,
@@ -274,15 +312,8 @@ static int nethack_step(struct env *e, int action, uint8_t *obs, struct env_resu
     bool sane = nethack_rules_step(n->game, n->actions, action);
     n->steps++;
     n->ended = nethack_game_done(n->game);
-    struct nethack_view view = {n->game, n->before, status_line(n)};
-    out->reward = n->task->reward(&view);
-    out->success = !n->ended && n->task->reached && n->task->reached(n->task, &view);
-    if (out->success)
-        out->reward += n->task->success_reward;
-    out->terminated = n->ended || out->success;
-    out->failed = !sane;
-    out->truncated = !out->terminated && sane && n->steps >= n->head.spec.max_steps;
-    n->playing = !(out->terminated || out->truncated || out->failed);
+    note_progress(n);
+    judge(n, sane, out);
     if (!n->playing)
         replay_log_end(n->replay);
     report(n, obs, out);
@@ -345,7 +376,8 @@ static void nethack_render(const struct env *e, struct buf *out)
 const struct env_family env_nethack = {
     .family = "nethack",
     .domain = "nethack",
-    .summary = "NetHack through the library of the nle wheel: score and staircase tasks",
+    .summary =
+        "NetHack through the library of the nle wheel: score, gold, staircase and Oracle tasks",
     .names = nethack_task_names,
     .available = nethack_available,
     .create = nethack_create,

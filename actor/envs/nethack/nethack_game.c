@@ -35,7 +35,7 @@ struct nethack_game {
     uint64_t page_hash[PAGES_KNOWN];
     struct sigaction hangup, xcpu;
     struct nle_settings *settings;
-    long blstats[NLE_BLSTATS];
+    long blstats[NLE_BLSTATS], status[NLE_BLSTATS]; /* status: last of the game proper */
     int program_state[NLE_PROGRAM_STATE], internal[NLE_INTERNAL], misc[NLE_MISC];
     int16_t glyphs[NLE_CELLS];
     uint8_t message[NLE_MESSAGE];
@@ -160,6 +160,17 @@ void nethack_game_free(struct nethack_game *g)
     free(g);
 }
 
+static int occurrences(const uint8_t *text, size_t len, const char *word)
+{
+    int count = 0;
+    const uint8_t *end = text + len;
+    for (const uint8_t *at = text; (at = memmem(at, (size_t)(end - at), word, strlen(word)));) {
+        at += strlen(word);
+        count++;
+    }
+    return count;
+}
+
 /* Reads the top line, if it is a page not seen since nethack_pages_begin. */
 static void pages_note(struct nethack_game *g)
 {
@@ -177,7 +188,7 @@ static void pages_note(struct nethack_game *g)
     p->count++;
     p->descended |= memmem(g->message, len, "You descend the stairs", 22) != NULL;
     p->confident |= memmem(g->message, len, "You feel more confident in", 26) != NULL;
-    p->kills += memmem(g->message, len, "ou kill ", 8) != NULL;
+    p->kills += occurrences(g->message, len, "ou kill ");
     size_t space = p->len > 0, room = (size_t)(ENV_CAPTION_MAX - p->len);
     if (room <= space)
         return;
@@ -187,6 +198,13 @@ static void pages_note(struct nethack_game *g)
     memcpy(p->text + p->len, g->message, take);
     p->len += (int)take;
     p->text[p->len] = '\0';
+}
+
+static void after_key(struct nethack_game *g)
+{
+    pages_note(g);
+    if (g->obs.in_normal_game)
+        memcpy(g->status, g->blstats, sizeof g->status);
 }
 
 void nethack_pages_begin(struct nethack_game *g)
@@ -205,6 +223,7 @@ static void blank_buffers(struct nethack_game *g)
 #undef XX
     memset(g->program_state, 0, sizeof g->program_state);
     memset(g->internal, 0, sizeof g->internal);
+    memset(g->status, 0, sizeof g->status);
 }
 
 int nethack_game_start(struct nethack_game *g, const uint64_t seeds[3], bool new_record,
@@ -225,7 +244,7 @@ int nethack_game_start(struct nethack_game *g, const uint64_t seeds[3], bool new
     frozen_time_enter(g->clock);
     g->running = nle_lib_calls(g->lib)->start(&g->obs, NULL, g->settings);
     frozen_time_leave();
-    pages_note(g);
+    after_key(g);
     for (int i = 0; i < START_KEYS_MAX && !g->obs.done; i++) {
         if (g->program_state[NLE_PS_MOVELOOP])
             return ONIC_OK;
@@ -245,7 +264,7 @@ void nethack_game_key(struct nethack_game *g, int key)
     frozen_time_leave();
     if (g->obs.done)
         signals_restore(g);
-    pages_note(g);
+    after_key(g);
 }
 
 const struct nle_obs *nethack_game_obs(const struct nethack_game *g)
@@ -256,6 +275,11 @@ const struct nle_obs *nethack_game_obs(const struct nethack_game *g)
 bool nethack_game_done(const struct nethack_game *g)
 {
     return g->obs.done != 0;
+}
+
+const long *nethack_game_status(const struct nethack_game *g)
+{
+    return g->status;
 }
 
 bool nethack_game_message_has(const struct nethack_game *g, const char *text)

@@ -65,6 +65,8 @@ void nethack_game_key(struct nethack_game *g, int key);
 /* What the library said last. Pointers stay valid for the life of the game. */
 const struct nle_obs *nethack_game_obs(const struct nethack_game *g);
 bool nethack_game_done(const struct nethack_game *g);
+/* The status line [27] as it last was in the game proper: the last death screen zeroes it. */
+const long *nethack_game_status(const struct nethack_game *g);
 bool nethack_game_message_has(const struct nethack_game *g, const char *text);
 const char *nethack_game_version(const struct nethack_game *g);
 void *nethack_game_object(const struct nethack_game *g,
@@ -76,7 +78,7 @@ struct nethack_pages {
     char text[ENV_CAPTION_MAX + 1]; /* terminated */
     int len;
     int count;      /* pages in text, and beyond it */
-    int kills;      /* pages that report a kill */
+    int kills;      /* kills that the pages report, "You kill" */
     bool descended; /* a page said that the hero took stairs down */
     bool confident; /* a page said that a skill can be enhanced */
 };

@@ -36,6 +36,7 @@ enum {
     NLE_MISC = 3,
     NLE_INVENTORY = 55,
     NLE_INVENTORY_TEXT = 80,
+    NLE_GLYPH_ORACLE = 270, /* the monster; equal in every supported version */
     NLE_GLYPH_STONE = 2359, /* a cell nobody has seen */
 };
 
@@ -52,7 +53,13 @@ enum {
     NLE_BL_TURN = 20,
     NLE_BL_DUNGEON = 23,
     NLE_BL_DLEVEL = 24,
+    NLE_BL_CONDITION = 25,
 };
+
+enum { NLE_CONDITION_HALLUCINATION = 0x200 }; /* one bit of many */
+
+/* Values of how_done. */
+enum { NLE_HOW_QUIT = 13, NLE_HOW_ESCAPED = 14, NLE_HOW_ASCENDED = 15 };
 
 /* Indices of internal and program_state. */
 enum { NLE_IN_YN = 1, NLE_IN_GETLIN = 2, NLE_IN_XWAIT = 3, NLE_IN_STAIRS_DOWN = 4 };

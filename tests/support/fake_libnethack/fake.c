@@ -13,9 +13,13 @@
  * - K kills a newt: 10 points, 5 turns. J dies in three pages.
  * - s shows two pages. > goes down one level, in a page of its own, and writes a level file.
  * - L says "You feel more confident in ..."; M-e then opens a menu where `a` enhances.
+ * - U falls through a trap door. B kills two and dies of it, with one page of each.
+ * - N shows the Oracle: first beside a hallucinating, confused hero, then two cells away and the
+ * hero only confused, then beside.
  * - H misbehaves as $FAKE_NETHACK says: crash, hang (never returns), ask (endless --More--).
  * - < asks for a line of text, ^D for a direction, e and q for an item.
  * - M-p asks whether to pray: y is fatal.
+ * - A death is reported as another end when $FAKE_NETHACK says so: quit, escape, ascend.
  * - M-q asks whether to quit; a game that is dropped without having ended aborts the program.
  * - Y and , ask a question and, when it is refused, a second one; p asks one for ever.
  * - Z opens a menu where `a` leads to a direction. */
@@ -99,6 +103,7 @@ enum mode {
 static struct {
     enum mode mode;
     int x, y, dlevel, gold;
+    int oracle; /* times N was pressed */
     long turn, score;
     unsigned long rng;
     int page;             /* of the pages being shown */
@@ -198,44 +203,10 @@ static void move(int dx, int dy)
     }
 }
 
-static void command(int key)
+/* Keys that make the game ask something. */
+static void prompt(int key)
 {
-    static const char compass[] = "kljhunby";
-    static const int dx[] = {0, 1, 0, -1, 1, 1, -1, -1}, dy[] = {-1, 0, 1, 0, -1, 1, 1, -1};
-    const char *c = key > 0 && key < 128 ? strchr(compass, key) : NULL;
-    if (c) {
-        move(dx[c - compass], dy[c - compass]);
-        return;
-    }
     switch (key) {
-    case '.':
-        game.turn++;
-        break;
-    case 'K':
-        game.turn += 5;
-        game.score += 10;
-        say("You kill the newt!");
-        break;
-    case 'L':
-        game.turn++;
-        say("You feel more confident in your fighting skills.");
-        break;
-    case 'J':
-        die("The newt bites!");
-        break;
-    case 'H':
-        misbehave();
-        break;
-    case 's':
-        game.turn++;
-        show_pages("You find a hidden door.", "You hear a guard.", NULL);
-        break;
-    case '>':
-        game.turn++;
-        game.dlevel++;
-        append_file("0lock.1", "level");
-        show_pages("You descend the stairs.", "You see here a gem.", NULL);
-        break;
     case '<':
         game.mode = TEXT;
         say("Call it what?");
@@ -276,6 +247,64 @@ static void command(int key)
         game.mode = MENU_SKILL;
         break;
     default:
+        break;
+    }
+}
+
+static void command(int key)
+{
+    static const char compass[] = "kljhunby";
+    static const int dx[] = {0, 1, 0, -1, 1, 1, -1, -1}, dy[] = {-1, 0, 1, 0, -1, 1, 1, -1};
+    const char *c = key > 0 && key < 128 ? strchr(compass, key) : NULL;
+    if (c) {
+        move(dx[c - compass], dy[c - compass]);
+        return;
+    }
+    switch (key) {
+    case '.':
+        game.turn++;
+        break;
+    case 'K':
+        game.turn += 5;
+        game.score += 10;
+        say("You kill the newt!");
+        break;
+    case 'L':
+        game.turn++;
+        say("You feel more confident in your fighting skills.");
+        break;
+    case 'U':
+        game.turn++;
+        game.dlevel++;
+        say("A trap door opens up under you!");
+        break;
+    case 'N':
+        game.turn++;
+        game.oracle++;
+        break;
+    case 'B':
+        game.turn += 2;
+        game.score += 30;
+        die("You kill the newt!  You kill the rat!");
+        break;
+    case 'J':
+        die("The newt bites!");
+        break;
+    case 'H':
+        misbehave();
+        break;
+    case 's':
+        game.turn++;
+        show_pages("You find a hidden door.", "You hear a guard.", NULL);
+        break;
+    case '>':
+        game.turn++;
+        game.dlevel++;
+        append_file("0lock.1", "level");
+        show_pages("You descend the stairs.", "You see here a gem.", NULL);
+        break;
+    default:
+        prompt(key);
         break;
     }
 }
@@ -375,13 +404,33 @@ static void fill_tty(struct nle_obs *o)
         o->tty_cursor[0] = (uint8_t)(game.y + 1), o->tty_cursor[1] = (uint8_t)game.x;
 }
 
+static int how_it_ended(void)
+{
+    const char *how = getenv("FAKE_NETHACK");
+    if (how && strcmp(how, "quit") == 0)
+        return NLE_HOW_QUIT;
+    if (how && strcmp(how, "escape") == 0)
+        return NLE_HOW_ESCAPED;
+    return how && strcmp(how, "ascend") == 0 ? NLE_HOW_ASCENDED : 0;
+}
+
+static void show_oracle(struct nle_obs *o)
+{
+    enum { CONFUSED = 0x100 };
+    int distance = game.oracle == 2 ? 2 : 1;
+    if (game.oracle == 0)
+        return;
+    o->blstats[NLE_BL_CONDITION] = CONFUSED | (game.oracle == 1 ? NLE_CONDITION_HALLUCINATION : 0);
+    o->glyphs[game.y * NLE_COLS + game.x + (game.x > 40 ? -distance : distance)] = NLE_GLYPH_ORACLE;
+}
+
 static void fill(struct nle_obs *o)
 {
     bool over = game.mode == DYING;
     o->done = over && game.page == 3;
     o->in_normal_game = game.mode != INTRO && !o->done;
     if (o->done)
-        o->how_done = 0;
+        o->how_done = how_it_ended();
     memset(o->message, 0, NLE_MESSAGE);
     memcpy(o->message, game.message, strlen(game.message));
     memset(o->blstats, 0, NLE_BLSTATS * sizeof(long));
@@ -393,6 +442,7 @@ static void fill(struct nle_obs *o)
         o->blstats[NLE_BL_DEPTH] = o->blstats[NLE_BL_DLEVEL] = game.dlevel;
         o->blstats[NLE_BL_GOLD] = game.gold, o->blstats[NLE_BL_XLEVEL] = 1;
         o->glyphs[game.y * NLE_COLS + game.x] = 333;
+        show_oracle(o);
     }
     memset(o->internal, 0, NLE_INTERNAL * sizeof(int));
     o->internal[NLE_IN_YN] = game.mode == DIRECTION || game.mode == ITEM || game.mode == PRAY ||

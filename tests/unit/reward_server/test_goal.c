@@ -139,7 +139,7 @@ static void unknown_names_list_the_known_ones(void **state)
     char dir[1024];
     struct goal *g = NULL;
     assert_err(goal_load(&g, goals_dir(dir), "nethack", "golf", &err), ONIC_ECONFIG,
-               "combat, gold, none, score, stairs");
+               "combat, gold, none, oracle, score, stairs");
     assert_err(goal_load(&g, goals_dir(dir), "chess", "score", &err), ONIC_ECONFIG,
                "corridor, minigrid, nethack");
 }
@@ -166,7 +166,7 @@ static void every_shipped_goal_is_good(void **state)
         }
         closedir(d);
     }
-    assert_int_equal(n, 15);
+    assert_int_equal(n, 16);
 }
 
 static void auto_finds_the_goal_of_an_environment(void **state)
@@ -182,7 +182,8 @@ static void auto_finds_the_goal_of_an_environment(void **state)
                              {"nethack:Score", "nethack", "score"},
                              {"nethack:StaircaseLvl3", "nethack", "stairs"},
                              {"nethack:Gold", "nethack", "gold"},
-                             {"nethack:Oracle", "nethack", "score"},
+                             {"nethack:RewardFree", "nethack", "score"},
+                             {"nethack:OracleSober-Continual", "nethack", "oracle"},
                              {"corridor", "corridor", "corridor"}};
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
         char dir[1024], domain[GOAL_NAME_MAX] = "auto", name[GOAL_NAME_MAX] = "auto";

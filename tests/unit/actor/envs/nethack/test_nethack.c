@@ -10,103 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "actor/envs/env.h"
 #include "actor/envs/nethack/replay_log.h"
 #include "common/base/rng.h"
-
-/* Action numbers, independent of the table under test. */
-enum {
-    MORE,
-    N,
-    E,
-    S,
-    W,
-    NE,
-    SE,
-    SW,
-    NW,
-    RUN_N,
-    RUN_E,
-    RUN_S,
-    RUN_W,
-    RUN_NW = 16,
-    UP = 17,
-    DOWN,
-    WAIT,
-    KICK,
-    EAT,
-    SEARCH
-};
-enum { CAST = 23, QUAFF, PRAY, PICK_UP, PAY };
-
-struct play {
-    struct env *e;
-    uint8_t *obs;
-    struct env_result r;
-};
-
-static void fake_path(char out[CONFIG_STR_MAX], const char *generation)
-{
-    snprintf(out, CONFIG_STR_MAX, "%s/tests/fake_libnethack/%s", getenv("ONIC_BUILD"), generation);
-}
-
-static struct config base_config(int actions)
-{
-    struct config c;
-    config_defaults(&c);
-    c.env_actions = actions;
-    fake_path(c.env_nle, "1.3");
-    return c;
-}
-
-static struct play open_play(const char *id, const struct config *c, uint64_t seed)
-{
-    struct play p = {0};
-    assert_ok(env_create(&p.e, id, c, 0, &err));
-    p.obs = calloc(1, p.e->spec.obs.obs_bytes);
-    p.e->family->seed(p.e, seed);
-    assert_ok(p.e->family->reset(p.e, p.obs, &p.r, &err));
-    return p;
-}
-
-static void close_play(struct play *p)
-{
-    env_free(p->e);
-    free(p->obs);
-}
-
-static void act(struct play *p, int action)
-{
-    assert_ok(p->e->family->step(p->e, action, p->obs, &p->r, &err));
-}
-
-static const void *field(const struct play *p, const char *name)
-{
-    const struct obs_field *f = obs_spec_find(&p->e->spec.obs, name);
-    assert_non_null(f);
-    return p->obs + f->offset;
-}
-
-static const char *message(const struct play *p)
-{
-    return field(p, "message");
-}
-
-static int64_t status(const struct play *p, int i)
-{
-    return ((const int64_t *)field(p, "blstats"))[i];
-}
-
-static double statistic(const struct play *p, const char *name)
-{
-    float values[ENV_STATS_MAX];
-    p->e->family->stats(p->e, values);
-    for (int i = 0; i < p->e->spec.nstats; i++)
-        if (strcmp(p->e->spec.stat_names[i], name) == 0)
-            return (double)values[i];
-    fail_msg("no statistic %s", name);
-    return 0;
-}
+#include "tests/support/nethack_play.h"
 
 static void the_default_observation_is_glyphs_blstats_message(void **state)
 {
@@ -162,23 +68,6 @@ static void the_clock_of_the_rest_of_the_process_runs(void **state)
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     assert_true(labs((long)time(NULL) - (long)now.tv_sec) <= 1);
-    close_play(&p);
-}
-
-static void score_pays_points_and_charges_frozen_steps(void **state)
-{
-    (void)state;
-    struct config c = base_config(23);
-    struct play p = open_play("nethack:Score", &c, 1);
-    act(&p, WAIT);
-    assert_close(p.r.reward, 0, 0, 0);
-    act(&p, MORE);
-    assert_close(p.r.reward, -0.01, 0, 0);
-    act(&p, RUN_N);
-    assert_close(p.r.reward, 10, 0, 0);
-    assert_string_equal(p.r.caption, "You kill the newt!");
-    assert_close(statistic(&p, "score"), 10, 0, 0);
-    assert_close(statistic(&p, "kills"), 1, 0, 0);
     close_play(&p);
 }
 
@@ -368,49 +257,6 @@ static void praying_asks_and_only_yes_is_fatal(void **state)
     act(&p, NW);
     assert_true(p.r.terminated);
     assert_string_equal(p.r.caption, "You fry to a crisp! You die...");
-    close_play(&p);
-}
-
-static void a_staircase_task_succeeds_on_its_level_only(void **state)
-{
-    (void)state;
-    struct config c = base_config(28);
-    struct play p = open_play("nethack:StaircaseLvl3", &c, 1);
-    assert_true(p.e->spec.has_success);
-    act(&p, RUN_N);
-    assert_close(p.r.reward, 0, 0, 0); /* points are not paid here */
-    act(&p, DOWN);
-    assert_close(p.r.reward, 0, 0, 0);
-    assert_false(p.r.terminated);
-    assert_string_equal(message(&p), "You descend the stairs."); /* kept over the next page */
-    assert_string_equal(p.r.caption, "You descend the stairs. You see here a gem.");
-    act(&p, WAIT);
-    assert_false(p.r.terminated);
-    act(&p, DOWN);
-    assert_close(p.r.reward, 50, 0, 0);
-    assert_true(p.r.terminated && p.r.success);
-    assert_close(statistic(&p, "max_depth"), 3, 0, 0);
-    close_play(&p);
-    p = open_play("nethack:StaircaseLvl3", &c, 1);
-    act(&p, RUN_S);
-    assert_true(p.r.terminated);
-    assert_false(p.r.success);
-    close_play(&p);
-}
-
-static void the_reward_free_task_pays_nothing(void **state)
-{
-    (void)state;
-    struct config c = base_config(28);
-    struct play p = open_play("nethack:RewardFree", &c, 1);
-    assert_false(p.e->spec.has_success);
-    act(&p, RUN_N);
-    assert_close(p.r.reward, 0, 0, 0);
-    act(&p, MORE);
-    assert_close(p.r.reward, 0, 0, 0);
-    assert_close(statistic(&p, "score"), 10, 0, 0);
-    act(&p, RUN_S);
-    assert_true(p.r.terminated);
     close_play(&p);
 }
 
@@ -685,7 +531,6 @@ int main(void)
         cmocka_unit_test(reset_goes_to_the_first_turn_and_reports_the_pages_on_the_way),
         cmocka_unit_test(the_clock_is_the_option),
         cmocka_unit_test(the_clock_of_the_rest_of_the_process_runs),
-        cmocka_unit_test(score_pays_points_and_charges_frozen_steps),
         cmocka_unit_test(death_ends_the_episode_after_its_last_page_and_keeps_the_score),
         cmocka_unit_test(the_step_limit_truncates_with_the_observation_before_quitting),
         cmocka_unit_test(pages_are_dismissed_and_all_appear_in_the_caption),
@@ -698,8 +543,6 @@ int main(void)
         cmocka_unit_test(casting_picks_the_first_spell_and_leaves_the_direction),
         cmocka_unit_test(a_skill_that_can_be_enhanced_is),
         cmocka_unit_test(praying_asks_and_only_yes_is_fatal),
-        cmocka_unit_test(a_staircase_task_succeeds_on_its_level_only),
-        cmocka_unit_test(the_reward_free_task_pays_nothing),
         cmocka_unit_test(seeds_follow_the_published_streams),
         cmocka_unit_test(two_environments_do_not_share_state),
         cmocka_unit_test(a_broken_game_fails_and_can_be_reset),

@@ -9,6 +9,7 @@
 
 #include "actor/envs/env.h"
 #include "actor/envs/nethack/bare_loop.h"
+#include "actor/envs/nethack/nethack_game.h"
 #include "actor/envs/nethack/nle_load.h"
 #include "common/base/rng.h"
 #include "common/base/xmalloc.h"
@@ -205,6 +206,35 @@ static void the_first_observation_is_a_standing_monk(void **state)
     games_close(&g);
 }
 
+static void the_oracle_has_the_glyph_that_its_tasks_look_for(void **state)
+{
+    (void)state;
+    require_the_wheel();
+    struct nethack_game *g;
+    struct nethack_settings settings = {.nle = "", .options = "name:Agent-mon-hum-neu-mal"};
+    assert_ok(nethack_game_create(&g, &settings, &err));
+    assert_ok(nethack_game_start(g, (uint64_t[]){1, 2, 3}, true, &err));
+    const char *mons = nethack_game_object(g, "mons"); /* a table; each entry begins with a name */
+    const char *name;
+    memcpy(&name, mons + (size_t)NLE_GLYPH_ORACLE * (NLE_MONS_BYTES / 382), sizeof name);
+    assert_string_equal(name, "Oracle");
+    nethack_game_free(g);
+}
+
+static void every_task_plays(void **state)
+{
+    (void)state;
+    require_the_wheel();
+    static const char *const ids[] = {"nethack:Gold", "nethack:Oracle", "nethack:OracleSober",
+                                      "nethack:StaircaseLvl2-Continual"};
+    for (int i = 0; i < 4; i++) {
+        struct games g;
+        games_open(&g, ids[i], 1, 28, 21);
+        games_play(&g, 300, 9);
+        games_close(&g);
+    }
+}
+
 static void the_bare_loop_plays(void **state)
 {
     (void)state;
@@ -225,6 +255,8 @@ int main(void)
         cmocka_unit_test(the_game_sees_the_frozen_clock),
         cmocka_unit_test(resets_unload_the_library_and_leak_little),
         cmocka_unit_test(the_first_observation_is_a_standing_monk),
+        cmocka_unit_test(the_oracle_has_the_glyph_that_its_tasks_look_for),
+        cmocka_unit_test(every_task_plays),
         cmocka_unit_test(the_bare_loop_plays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
