@@ -46,7 +46,7 @@ static int bare_start(struct bare *b, struct onic_err *err)
     b->settings.seeds.disp = rng_u64(&b->seeds) >> 1;
     b->settings.seeds.lgen = rng_u64(&b->seeds) >> 1;
     b->obs.done = b->obs.how_done = 0;
-    b->running = nle_lib_calls(b->lib)->start(&b->obs, NULL, &b->settings);
+    b->running = nle_lib_start(b->lib, &b->obs, &b->settings);
     while (!b->obs.done && !b->program_state[NLE_PS_MOVELOOP]) {
         b->obs.action = ' ';
         nle_lib_calls(b->lib)->step(b->running, &b->obs);

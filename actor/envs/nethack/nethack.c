@@ -331,8 +331,10 @@ static void nethack_stats(const struct env *e, float *out)
 
 static int nethack_seeds(const struct env *e, uint64_t seeds[3])
 {
-    memcpy(seeds, ((const struct nethack *)e)->seeds, 3 * sizeof seeds[0]);
-    return 3;
+    const struct nethack *n = (const struct nethack *)e;
+    int count = nethack_game_seeds(n->game);
+    memcpy(seeds, n->seeds, (size_t)count * sizeof seeds[0]);
+    return count;
 }
 
 /* The terminal with its colours; the cursor is shown reversed. */

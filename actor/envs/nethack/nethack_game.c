@@ -242,7 +242,7 @@ int nethack_game_start(struct nethack_game *g, const uint64_t seeds[3], bool new
         .core = seeds[0], .disp = seeds[1], .use_seeds = true, .lgen = seeds[2], .use_lgen = true};
     signals_save(g);
     frozen_time_enter(g->clock);
-    g->running = nle_lib_calls(g->lib)->start(&g->obs, NULL, g->settings);
+    g->running = nle_lib_start(g->lib, &g->obs, g->settings);
     frozen_time_leave();
     after_key(g);
     for (int i = 0; i < START_KEYS_MAX && !g->obs.done; i++) {
@@ -285,6 +285,11 @@ const long *nethack_game_status(const struct nethack_game *g)
 bool nethack_game_message_has(const struct nethack_game *g, const char *text)
 {
     return memmem(g->message, NLE_MESSAGE, text, strlen(text)) != NULL;
+}
+
+int nethack_game_seeds(const struct nethack_game *g)
+{
+    return nle_lib_seeds(g->lib);
 }
 
 const char *nethack_game_version(const struct nethack_game *g)

@@ -68,6 +68,7 @@ bool nethack_game_done(const struct nethack_game *g);
 /* The status line [27] as it last was in the game proper: the last death screen zeroes it. */
 const long *nethack_game_status(const struct nethack_game *g);
 bool nethack_game_message_has(const struct nethack_game *g, const char *text);
+int nethack_game_seeds(const struct nethack_game *g); /* seeds that decide a game: 2 without lgen */
 const char *nethack_game_version(const struct nethack_game *g);
 void *nethack_game_object(const struct nethack_game *g,
                           const char *name); /* exported object of the library */

@@ -14,7 +14,8 @@
  *   1.3             the same, three more fields behind the seeds, 49224 bytes
  *
  * A library copies settings by value at start, as many bytes as it knows, so the newest struct
- * serves 1.2 too. A NULL observation pointer switches that observation off and saves its cost.
+ * serves all of them. The oldest has no generator of its own for level layouts: there the core seed
+ * decides them. A NULL observation pointer switches that observation off and saves its cost.
  * Buffers belong to the caller. */
 
 #include <stdbool.h>
@@ -110,13 +111,18 @@ struct nle_settings {
     bool time_seed_is_set;
 };
 
-/* 0.9.0 - 1.1.0: recognised, refused by name. */
+/* 0.9.0 - 1.1.0: an argument of nle_start of its own. */
 struct nle_seeds_0_9 {
     unsigned long seeds[2];
     char reseed;
 };
 
-enum { NLE_SETTINGS_1_2 = 49200, NLE_SETTINGS_1_3 = 49224, NLE_MONS_BYTES = 382 * 72 };
+enum {
+    NLE_SETTINGS_0_9 = 49156,
+    NLE_SETTINGS_1_2 = 49200,
+    NLE_SETTINGS_1_3 = 49224,
+    NLE_MONS_BYTES = 382 * 72
+};
 
 _Static_assert(sizeof(long) == 8, "libnethack.so is a 64-bit library");
 _Static_assert(sizeof(struct nle_obs) == 152, "layout of nle_obs");
@@ -124,12 +130,17 @@ _Static_assert(offsetof(struct nle_obs, blstats) == 48, "layout of nle_obs");
 _Static_assert(offsetof(struct nle_obs, tty_chars) == 120, "layout of nle_obs");
 _Static_assert(offsetof(struct nle_settings, options) == 8192, "layout of nle_settings");
 _Static_assert(offsetof(struct nle_settings, spawn_monsters) == 45056, "layout of nle_settings");
+_Static_assert(offsetof(struct nle_settings, ttyrecname) + 4096 == NLE_SETTINGS_0_9,
+               "0.9 is a prefix");
+_Static_assert(sizeof(struct nle_seeds_0_9) == 24, "layout of nle_seeds_init_t");
 _Static_assert(offsetof(struct nle_settings, seeds) == 49160, "layout of nle_settings");
 _Static_assert(offsetof(struct nle_settings, fix_moon_phase) == NLE_SETTINGS_1_2,
                "1.2 is a prefix");
 _Static_assert(sizeof(struct nle_settings) == NLE_SETTINGS_1_3, "layout of nle_settings");
 
 typedef void *nle_start_fn(struct nle_obs *, FILE *ttyrec, struct nle_settings *);
+typedef void *nle_start_0_9_fn(struct nle_obs *, FILE *ttyrec, struct nle_seeds_0_9 *,
+                               struct nle_settings *);
 typedef void *nle_step_fn(void *game, struct nle_obs *);
 typedef void nle_end_fn(void *game);
 

@@ -5,9 +5,9 @@
  * from the cause. What the generations export is a reliable fingerprint, checked on the published
  * wheels of 1.0.0, 1.1.0, 1.2.0 and 1.3.0: nle_init_lgen_rng came with the three-argument start
  * (1.2); nle_seeds_init together with nle_ttyrecname means 0.9.0 - 1.1; the size of the object
- * `settings` separates 1.2 from 1.3; the size of `mons` says that it is NetHack 3.6 with 381
- * monsters. Reading the file rather than dlopening it means that nothing of an unknown library
- * runs, not even its constructors.
+ * `settings` separates 1.2 from 1.3 and confirms the oldest; the size of `mons` says that it is
+ * NetHack 3.6 with 381 monsters. Reading the file rather than dlopening it means that nothing of an
+ * unknown library runs, not even its constructors.
  *
  * The file comes from the user, so every offset is checked before it is followed. */
 #include "actor/envs/nethack/nle_elf.h"
@@ -71,18 +71,16 @@ static const Elf64_Sym *symbols_get(const struct symbols *s, const char *name)
 static int recognise(struct nle_elf *out, const struct symbols *s, const char *path,
                      struct onic_err *err)
 {
-    static const char advice[] = "onic works with NLE 1.2 and later: pip download nle==1.3.0";
+    static const char advice[] = "onic works with NLE 0.9 to 1.3: pip download nle==1.3.0";
     if (!symbols_get(s, "nle_start") || !symbols_get(s, "nle_step") || !symbols_get(s, "nle_end"))
         return err_set(err, ONIC_EINCOMPATIBLE,
                        "%s does not export nle_start, nle_step and nle_end,"
                        " so it is not NLE's library; %s",
                        path, advice);
-    if (!symbols_get(s, "nle_init_lgen_rng")) {
-        bool middle = symbols_get(s, "nle_seeds_init") && symbols_get(s, "nle_ttyrecname");
-        return err_set(err, ONIC_EINCOMPATIBLE, "%s was recognised as NLE %s; %s", path,
-                       middle ? "0.9.0 - 1.1 (nle_start takes four arguments)" : "0.8 or older",
+    bool lgen = symbols_get(s, "nle_init_lgen_rng");
+    if (!lgen && !(symbols_get(s, "nle_seeds_init") && symbols_get(s, "nle_ttyrecname")))
+        return err_set(err, ONIC_EINCOMPATIBLE, "%s was recognised as NLE 0.8 or older; %s", path,
                        advice);
-    }
     const Elf64_Sym *mons = symbols_get(s, "mons");
     if (!mons || mons->st_size != NLE_MONS_BYTES)
         return err_set(err, ONIC_EINCOMPATIBLE,
@@ -92,15 +90,18 @@ static int recognise(struct nle_elf *out, const struct symbols *s, const char *p
                        advice);
     const Elf64_Sym *settings = symbols_get(s, "settings");
     out->settings_bytes = settings ? settings->st_size : 0;
-    if (out->settings_bytes == NLE_SETTINGS_1_2)
+    out->separate_seeds = !lgen;
+    if (!lgen && out->settings_bytes == NLE_SETTINGS_0_9)
+        out->version = "1.1";
+    else if (lgen && out->settings_bytes == NLE_SETTINGS_1_2)
         out->version = "1.2";
-    else if (out->settings_bytes == NLE_SETTINGS_1_3)
+    else if (lgen && out->settings_bytes == NLE_SETTINGS_1_3)
         out->version = "1.3";
     else
         return err_set(err, ONIC_EINCOMPATIBLE,
-                       "%s was recognised as NLE later than 1.3 (settings of"
-                       " %zu bytes); onic knows 1.2 and 1.3: pip download nle==1.3.0",
-                       path, out->settings_bytes);
+                       "%s was recognised as an unknown NLE %s (settings of %zu bytes); %s", path,
+                       lgen ? "later than 1.3" : "between 0.9 and 1.1", out->settings_bytes,
+                       advice);
     return ONIC_OK;
 }
 

@@ -19,7 +19,8 @@ struct nle_segment {
 };
 
 struct nle_elf {
-    const char *version;   /* "1.2" or "1.3": the generation of the interface */
+    const char *version;   /* "1.1" (0.9 to 1.1), "1.2" or "1.3": the generation of the interface */
+    bool separate_seeds;   /* nle_start takes them as an argument of its own */
     size_t settings_bytes; /* what the library copies at start */
     int nsegments;         /* 0 when pages cannot be shared (text relocations) */
     struct nle_segment segment[NLE_ELF_SEGMENTS];

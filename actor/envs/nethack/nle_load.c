@@ -39,7 +39,10 @@ struct nle_lib {
     int copy_fd;          /* memfd */
     char copy_path[32];   /* /proc/self/fd/N */
     struct nle_elf elf;
-    void *handle; /* NULL = not loaded */
+    void *handle;        /* NULL = not loaded */
+    nle_start_fn *start; /* one of the two, by elf.separate_seeds */
+    nle_start_0_9_fn *start_0_9;
+    struct nle_seeds_0_9 seeds; /* the oldest keep a pointer to it */
     struct nle_calls calls;
 };
 
@@ -228,12 +231,27 @@ int nle_lib_load(struct nle_lib *l, struct onic_err *err)
     l->handle = dlopen(l->copy_path, RTLD_NOW | RTLD_LOCAL);
     if (!l->handle)
         return err_set(err, ONIC_ECONFIG, "%s cannot be loaded: %s", l->path, dlerror());
-    if (!find_call(l->handle, "nle_start", &l->calls.start) ||
-        !find_call(l->handle, "nle_step", &l->calls.step) ||
+    bool start = l->elf.separate_seeds ? find_call(l->handle, "nle_start", &l->start_0_9)
+                                       : find_call(l->handle, "nle_start", &l->start);
+    if (!start || !find_call(l->handle, "nle_step", &l->calls.step) ||
         !find_call(l->handle, "nle_end", &l->calls.end))
         return err_set(err, ONIC_EINCOMPATIBLE, "%s lost a function while loading: %s", l->path,
                        dlerror());
     return share_segments(l, err);
+}
+
+void *nle_lib_start(struct nle_lib *l, struct nle_obs *obs, struct nle_settings *settings)
+{
+    ONIC_ASSERT(l->handle);
+    if (!l->elf.separate_seeds)
+        return l->start(obs, NULL, settings);
+    l->seeds = (struct nle_seeds_0_9){.seeds = {settings->seeds.core, settings->seeds.disp}};
+    return l->start_0_9(obs, NULL, settings->seeds.use_seeds ? &l->seeds : NULL, settings);
+}
+
+int nle_lib_seeds(const struct nle_lib *l)
+{
+    return l->elf.separate_seeds ? 2 : 3;
 }
 
 int nle_lib_unload(struct nle_lib *l, struct onic_err *err)

@@ -30,7 +30,7 @@ struct nle_lib;
  * another generation. */
 int nle_lib_open(struct nle_lib **out, const char *library, struct onic_err *err);
 void nle_lib_close(struct nle_lib *l);                /* NULL is allowed; unloads */
-const char *nle_lib_version(const struct nle_lib *l); /* "1.2", "1.3" */
+const char *nle_lib_version(const struct nle_lib *l); /* "1.1", "1.2", "1.3" */
 
 /* Loads the copy with fresh global state; the calls below are valid until nle_lib_unload. */
 int nle_lib_load(struct nle_lib *l, struct onic_err *err);
@@ -38,8 +38,12 @@ int nle_lib_load(struct nle_lib *l, struct onic_err *err);
 int nle_lib_unload(struct nle_lib *l, struct onic_err *err);
 bool nle_lib_loaded(const struct nle_lib *l);
 
+/* Starts a game of the loaded copy, whichever its generation. Where the library knows no seed of
+ * the level layouts (nle_lib_seeds is 2), settings->seeds.lgen is not used. */
+void *nle_lib_start(struct nle_lib *l, struct nle_obs *obs, struct nle_settings *settings);
+int nle_lib_seeds(const struct nle_lib *l); /* 2: core, disp; 3: and lgen */
+
 struct nle_calls {
-    nle_start_fn *start;
     nle_step_fn *step;
     nle_end_fn *end;
 };

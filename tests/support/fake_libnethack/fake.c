@@ -37,17 +37,10 @@
 
 EXPORT int some_other_library;
 
-#elif defined(FAKE_0_8) || defined(FAKE_0_9)
+#elif defined(FAKE_0_8)
 
 EXPORT struct nle_seeds_0_9 nle_seeds_init;
 EXPORT char mons[NLE_MONS_BYTES];
-#if defined(FAKE_0_9)
-EXPORT char *nle_ttyrecname(void);
-char *nle_ttyrecname(void)
-{
-    return NULL;
-}
-#endif
 EXPORT void *nle_start(struct nle_obs *o, FILE *ttyrec, struct nle_seeds_0_9 *seeds,
                        void *settings);
 void *nle_start(struct nle_obs *o, FILE *ttyrec, struct nle_seeds_0_9 *seeds, void *settings)
@@ -76,7 +69,9 @@ EXPORT char mons[NLE_MONS_BYTES + 72];
 EXPORT char mons[NLE_MONS_BYTES];
 #endif
 
-#if defined(FAKE_1_2)
+#if defined(FAKE_1_1)
+EXPORT char settings[NLE_SETTINGS_0_9];
+#elif defined(FAKE_1_2)
 EXPORT char settings[NLE_SETTINGS_1_2];
 #else
 EXPORT char settings[NLE_SETTINGS_1_3];
@@ -114,6 +109,14 @@ static struct {
     struct nle_seeds seeds;
 } game;
 
+#if defined(FAKE_1_1)
+EXPORT struct nle_seeds_0_9 *nle_seeds_init;
+EXPORT char *nle_ttyrecname(void);
+char *nle_ttyrecname(void)
+{
+    return NULL;
+}
+#else
 EXPORT void nle_init_lgen_rng(void);
 void nle_init_lgen_rng(void)
 {
@@ -135,6 +138,7 @@ void nle_get_seed(void *ctx, unsigned long *core, unsigned long *disp, char *res
     *core = game.seeds.core, *disp = game.seeds.disp, *reseed = 0;
     *lgen = game.seeds.lgen, *lgen_in_use = game.seeds.use_lgen;
 }
+#endif
 
 static unsigned draw(unsigned bound)
 {
@@ -459,20 +463,34 @@ static void fill(struct nle_obs *o)
     fill_tty(o);
 }
 
-EXPORT void *nle_start(struct nle_obs *o, FILE *ttyrec, struct nle_settings *s);
-void *nle_start(struct nle_obs *o, FILE *ttyrec, struct nle_settings *s)
+#if defined(FAKE_1_1)
+#define SEEDS_ARGUMENT struct nle_seeds_0_9 *init,
+#else
+#define SEEDS_ARGUMENT
+#endif
+
+EXPORT void *nle_start(struct nle_obs *o, FILE *ttyrec, SEEDS_ARGUMENT struct nle_settings *s);
+void *nle_start(struct nle_obs *o, FILE *ttyrec, SEEDS_ARGUMENT struct nle_settings *s)
 {
     (void)ttyrec;
     if (game.start_time != 0)
         abort(); /* a second game in the same copy: its state was not fresh */
     memcpy(settings, s, sizeof settings); /* by value, as many bytes as this generation knows */
     memcpy(game.hackdir, s->hackdir, sizeof game.hackdir);
+#if defined(FAKE_1_1)
+    nle_seeds_init = init;
+    if (init)
+        game.seeds =
+            (struct nle_seeds){.core = init->seeds[0], .disp = init->seeds[1], .use_seeds = true};
+#else
     game.seeds = s->seeds;
+#endif
     o->done = 1;
     if (access(s->hackdir, W_OK) != 0)
         return &game;
     game.start_time = (long)time(NULL);
-    game.rng = s->seeds.use_seeds ? s->seeds.core ^ s->seeds.lgen << 1 : (unsigned long)getpid();
+    game.rng =
+        game.seeds.use_seeds ? game.seeds.core ^ game.seeds.lgen << 1 : (unsigned long)getpid();
     game.x = 1 + (int)draw(77), game.y = 1 + (int)draw(19);
     game.dlevel = 1, game.turn = 1;
     game.pages[0] = "You are hungry for adventure.", game.pages[1] = NULL;

@@ -399,8 +399,7 @@ static void other_generations_are_refused_by_name(void **state)
     (void)state;
     static const struct {
         const char *generation, *says;
-    } rows[] = {{"0.9", "recognised as NLE 0.9.0 - 1.1"},
-                {"0.8", "recognised as NLE 0.8 or older"},
+    } rows[] = {{"0.8", "recognised as NLE 0.8 or older"},
                 {"3.7", "monster table"},
                 {"none", "not NLE's library"}};
     struct config c = base_config(28);
@@ -412,15 +411,45 @@ static void other_generations_are_refused_by_name(void **state)
     assert_int_equal(err_exit_code(ONIC_EINCOMPATIBLE), 78);
 }
 
-static void the_older_supported_generation_plays_too(void **state)
+static void older_generations_play_too(void **state)
 {
     (void)state;
-    struct config c = base_config(28);
-    fake_path(c.env_nle, "1.2");
-    struct play p = open_play("nethack:Score", &c, 1);
-    act(&p, RUN_N);
-    assert_close(p.r.reward, 10, 0, 0);
-    close_play(&p);
+    static const char *const generations[] = {"1.2", "1.1"};
+    for (int i = 0; i < 2; i++) {
+        struct config c = base_config(28);
+        fake_path(c.env_nle, generations[i]);
+        struct play p = open_play("nethack:Score", &c, 1), q = open_play("nethack:Score", &c, 1);
+        for (int t = 0; t < 50; t++) { /* seeded: the same game twice */
+            act(&p, 1 + t % 8);
+            act(&q, 1 + t % 8);
+            assert_memory_equal(p.obs, q.obs, p.e->spec.obs.obs_bytes);
+        }
+        act(&p, RUN_N);
+        assert_close(p.r.reward, 10, 0, 0);
+        act(&p, RUN_S);
+        assert_true(p.r.terminated);
+        assert_ok(p.e->family->reset(p.e, p.obs, &p.r, &err));
+        close_play(&p);
+        close_play(&q);
+    }
+}
+
+static void only_the_seeds_that_a_generation_knows_are_reported(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *generation;
+        int seeds;
+    } rows[] = {{"1.3", 3}, {"1.2", 3}, {"1.1", 2}};
+    for (int i = 0; i < 3; i++) {
+        struct config c = base_config(28);
+        uint64_t seeds[3] = {0};
+        fake_path(c.env_nle, rows[i].generation);
+        struct play p = open_play("nethack:Score", &c, 1);
+        assert_int_equal(p.e->family->seeds(p.e, seeds), rows[i].seeds);
+        assert_true(seeds[1] != 0 && (seeds[2] != 0) == (rows[i].seeds == 3));
+        close_play(&p);
+    }
 }
 
 static int folders_left(void)
@@ -552,7 +581,8 @@ int main(void)
         cmocka_unit_test(only_known_action_sets_are_accepted),
         cmocka_unit_test(a_missing_wheel_is_a_configuration_error),
         cmocka_unit_test(other_generations_are_refused_by_name),
-        cmocka_unit_test(the_older_supported_generation_plays_too),
+        cmocka_unit_test(older_generations_play_too),
+        cmocka_unit_test(only_the_seeds_that_a_generation_knows_are_reported),
         cmocka_unit_test(a_crash_leaves_its_seed_and_actions_and_no_folder),
         cmocka_unit_test(the_folder_of_a_crashed_game_is_removed_by_the_next),
         cmocka_unit_test(many_games_leave_nothing_behind),

@@ -24,13 +24,14 @@ static uint8_t *read_library(const char *generation, size_t *bytes)
 static void supported_generations_are_told_apart(void **state)
 {
     (void)state;
-    static const char *const generations[] = {"1.2", "1.3"};
-    for (int i = 0; i < 2; i++) {
+    static const char *const generations[] = {"1.1", "1.2", "1.3"};
+    for (int i = 0; i < 3; i++) {
         size_t bytes;
         struct nle_elf elf;
         uint8_t *data = read_library(generations[i], &bytes);
         assert_ok(nle_elf_read(&elf, data, bytes, "lib", &err));
         assert_string_equal(elf.version, generations[i]);
+        assert_int_equal(elf.separate_seeds, i == 0);
         assert_true(elf.nsegments >= 2);
         free(data);
     }
