@@ -30,7 +30,8 @@ static void wake_loop(void *ctx)
     uv_async_send(&s->wake);
 }
 
-static int open_annotator(struct server *s, const struct config *c, struct onic_err *err)
+static int open_annotator(struct server *s, const struct config *c, const char *store,
+                          struct onic_err *err)
 {
     char note[ONIC_ERR_MSG_MAX];
     const struct annotator_vtable *v = NULL;
@@ -48,6 +49,8 @@ static int open_annotator(struct server *s, const struct config *c, struct onic_
     struct annotator_setup setup = {.config = c,
                                     .goal = s->goal,
                                     .answered_before = s->counts.answered,
+                                    .loop = &s->loop,
+                                    .store_path = store,
                                     .wake = wake_loop,
                                     .wake_ctx = s};
     return v->create(&s->annotator, &setup, err);
@@ -150,7 +153,7 @@ int server_create(struct server **out, const struct config *config, struct onic_
     if (rc == ONIC_OK)
         rc = label_store_counts(s->store, &s->counts, err);
     if (rc == ONIC_OK)
-        rc = open_annotator(s, config, err);
+        rc = open_annotator(s, config, path, err);
     if (rc == ONIC_OK)
         rc = use_identity(s, config, err);
     if (rc == ONIC_OK)

@@ -31,6 +31,10 @@ struct annotator_setup {
     const struct config *config; /* borrowed for the call of create */
     const struct goal *goal;     /* borrowed for the annotator's life */
     uint64_t answered_before;    /* labels in the store: what is left of a first burst */
+    struct uv_loop_s *loop;      /* uv_loop_t of the server: outlives the annotator, is run once
+                                    more after its free so that handles can close */
+    const char *store_path;      /* label store; what an annotator keeps lies beside it; borrowed
+                                    for the call of create */
     void (*wake)(void *ctx);     /* poll has something to hand over; called from any thread */
     void *wake_ctx;
 };
