@@ -14,6 +14,7 @@
 #include "common/base/cpu.h"
 #include "common/base/xmalloc.h"
 #include "learner/batch.h"
+#include "learner/reward/paid.h"
 #include "learner/train_step.h"
 
 enum {
@@ -203,6 +204,9 @@ void learner_core_save(struct learner_core *c, struct checkpoint *to)
     checkpoint_add_bytes(to, "env", env.data, env.len);
     checkpoint_add_bytes(to, "net", net.data, net.len);
     checkpoint_add_bytes(to, "reward", reward.data, reward.len);
+    buf_reset(&reward);
+    paid_save(reward_mix_paid(c->reward), &reward);
+    checkpoint_add_bytes(to, "paid", reward.data, reward.len);
     buf_release(&env);
     buf_release(&net);
     buf_release(&reward);
@@ -306,6 +310,10 @@ int learner_core_load(struct learner_core *c, const struct checkpoint_file *from
         rc = checkpoint_get_bytes(from, "reward", &data, &len, err);
     if (!rc)
         rc = reward_mix_load(c->reward, data, len, err);
+    if (!rc && checkpoint_find(from, "paid")) {
+        rc = checkpoint_get_bytes(from, "paid", &data, &len, err);
+        rc = rc ? rc : reward_mix_load_paid(c->reward, data, len, err);
+    }
     buf_release(&env);
     buf_release(&net);
     return rc ? err_wrap(err, "%s", checkpoint_path(from)) : ONIC_OK;

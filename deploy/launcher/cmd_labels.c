@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cmd_labels.c - `onic labels count|list|export|import RUN`: the durable label store of a run.
+/* cmd_labels.c - `onic labels count|list|export|import|top RUN`: the durable label store of a run,
+ * and which captions earned most (labels_top.c).
  *
  * Reading goes to the file, also while a server writes it: every label is durable there before
  * anybody hears of it, so the file is never behind. `count` asks the running server first all the
@@ -18,12 +19,15 @@
 #include "common/run/run_dir.h"
 #include "common/wire/wire_annotation.h"
 #include "deploy/launcher/commands.h"
+#include "deploy/launcher/labels_top.h"
 #include "reward_server/label_store.h"
 
-enum { IMPORT_GROUP = 512, JSON_LINE_MAX = 1 << 16, ASK_SERVER_MS = 1500 };
+enum { IMPORT_GROUP = 512, JSON_LINE_MAX = 1 << 16, ASK_SERVER_MS = 1500, TOP_DEFAULT = 20 };
 
 struct labels_args {
     char verb[16], run[CONFIG_STR_MAX], file[CONFIG_STR_MAX];
+    int n;     /* top: lines */
+    bool json; /* top */
 };
 
 static int on_positional(void *ctx, const char *arg, struct onic_err *err)
@@ -38,6 +42,22 @@ static int on_positional(void *ctx, const char *arg, struct onic_err *err)
     else
         return err_set(err, ONIC_ECONFIG, "'%s' is one argument too many; see `onic labels --help`",
                        arg);
+    return ONIC_OK;
+}
+
+static int on_extra(void *ctx, const char *name, const char *value, struct onic_err *err)
+{
+    struct labels_args *a = ctx;
+    name += strspn(name, "-");
+    if (strncmp(name, "json", 4) == 0) {
+        a->json = true;
+        return ONIC_OK;
+    }
+    char *end;
+    long n = strtol(value, &end, 10);
+    if (*end || end == value || n < 1 || n > 100000)
+        return err_set(err, ONIC_ECONFIG, "--n is '%s', must be a number from 1 to 100000", value);
+    a->n = (int)n;
     return ONIC_OK;
 }
 
@@ -301,18 +321,23 @@ int cmd_labels(int argc, char **argv)
 {
     static struct config given;
     struct onic_err err = {0};
-    struct labels_args a = {0};
+    struct labels_args a = {.n = TOP_DEFAULT};
     char path[CONFIG_STR_MAX + 32];
     const struct config_cli cli = {
         .who = 'F',
         .program = "onic labels",
         .rows = "labels reward.server",
-        .usage = "usage: onic labels count RUN            answered labels\n"
-                 "       onic labels list RUN             one line per label\n"
-                 "       onic labels export RUN [FILE|-]  JSON lines\n"
-                 "       onic labels import RUN [FILE|-]  adds exported labels; those that are "
-                 "there stay\n"
-                 "RUN is a run directory or a label store (labels.sqlite).\n",
+        .usage =
+            "usage: onic labels count RUN            answered labels\n"
+            "       onic labels list RUN             one line per label\n"
+            "       onic labels export RUN [FILE|-]  JSON lines\n"
+            "       onic labels import RUN [FILE|-]  adds exported labels; those that are "
+            "there stay\n"
+            "       onic labels top RUN [--n=20] [--json]  captions that were paid most, as of "
+            "the newest checkpoint\n"
+            "RUN is a run directory or a label store (labels.sqlite).\n",
+        .extra = (const char *const[]){"--json=-", "--n=", NULL},
+        .on_extra = on_extra,
         .on_positional = on_positional,
         .ctx = &a,
     };
@@ -323,6 +348,8 @@ int cmd_labels(int argc, char **argv)
         rc = err_set(
             &err, ONIC_ECONFIG,
             "say what to do and where, for example `onic labels count runs/keycorridor-s1`");
+    if (!rc && strcmp(a.verb, "top") == 0)
+        return command_result("labels", labels_top(a.run, &given, a.n, a.json, &err), &err);
     if (!rc)
         rc = store_path(&a, &given, path, sizeof path, &err);
     if (rc)
@@ -334,6 +361,6 @@ int cmd_labels(int argc, char **argv)
     else if (strcmp(a.verb, "import") == 0)
         rc = import_file(&a, path, &err);
     else
-        rc = err_set(&err, ONIC_ECONFIG, "'%s' is not count, list, export or import", a.verb);
+        rc = err_set(&err, ONIC_ECONFIG, "'%s' is not count, list, export, import or top", a.verb);
     return command_result("labels", rc, &err);
 }

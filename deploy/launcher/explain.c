@@ -13,16 +13,11 @@
 #include "common/base/xmalloc.h"
 #include "reward_server/label_store.h"
 
-struct known_label {
-    uint64_t id;
-    double label, confidence;
-    bool abstained;
-    char annotator[32], goal[64], raw[96];
-};
+enum { NONE = SIZE_MAX };
 
 struct explain {
-    struct strmap *index; /* caption -> number in labels */
-    struct known_label *labels;
+    struct strmap *index; /* caption -> its newest label in labels */
+    struct explain_label *labels;
     size_t count, cap;
 };
 
@@ -48,15 +43,24 @@ static int keep_row(void *ctx, const struct label_row *row)
         x->cap = x->cap ? x->cap * 2 : 256;
         x->labels = xrealloc(x->labels, x->cap * sizeof *x->labels);
     }
-    struct known_label *k = &x->labels[x->count];
-    *k = (struct known_label){.id = row->id,
-                              .label = row->label,
-                              .confidence = row->confidence,
-                              .abstained = row->state == LABEL_ABSTAINED};
+    struct explain_label *k = &x->labels[x->count];
+    *k = (struct explain_label){.id = row->id,
+                                .label = row->label,
+                                .confidence = row->confidence,
+                                .abstained = row->state == LABEL_ABSTAINED,
+                                .vote = row->identity.vote,
+                                .asked_at = row->asked_at,
+                                .answered_at = row->answered_at,
+                                .raw = xstrdup(row->raw ? row->raw : "")};
     snprintf(k->annotator, sizeof k->annotator, "%.31s", row->identity.annotator);
+    snprintf(k->model, sizeof k->model, "%.63s", row->identity.model);
     snprintf(k->goal, sizeof k->goal, "%.63s", row->identity.goal);
-    snprintf(k->raw, sizeof k->raw, "%.95s", row->raw ? row->raw : "");
-    *strmap_put(x->index, row->caption, row->caption_len, NULL) = x->count++;
+    snprintf(k->goal_version, sizeof k->goal_version, "%.39s", row->identity.goal_version);
+    snprintf(k->parameters, sizeof k->parameters, "%.127s", row->identity.parameters);
+    bool inserted;
+    uint64_t *newest = strmap_put(x->index, row->caption, row->caption_len, &inserted);
+    k->older = inserted ? NONE : (size_t)*newest;
+    *newest = x->count++;
     return 0;
 }
 
@@ -78,8 +82,20 @@ void explain_close(struct explain *x)
     if (!x)
         return;
     strmap_free(x->index);
+    for (size_t i = 0; i < x->count; i++)
+        free(x->labels[i].raw);
     free(x->labels);
     free(x);
+}
+
+const struct explain_label *explain_find(const struct explain *x, const char *caption, size_t len,
+                                         const char *goal_version)
+{
+    const uint64_t *newest = strmap_get(x->index, caption, len);
+    for (size_t i = newest ? (size_t)*newest : NONE; i != NONE; i = x->labels[i].older)
+        if (!goal_version[0] || strcmp(x->labels[i].goal_version, goal_version) == 0)
+            return &x->labels[i];
+    return NULL;
 }
 
 void explain_caption(struct explain *x, struct reward_mix *mix, const char *caption, size_t len,
@@ -87,15 +103,13 @@ void explain_caption(struct explain *x, struct reward_mix *mix, const char *capt
 {
     bool known;
     float score = reward_mix_caption(mix, caption, len, &known);
-    const uint64_t *at = strmap_get(x->index, caption, len);
-    if (at) {
-        const struct known_label *k = &x->labels[*at];
-        if (k->abstained)
-            buf_printf(out, "no label: %s abstained (%s)\n", k->annotator, k->raw);
-        else
-            buf_printf(out, "label %g (confidence %.2f) by %s, goal %s, label id %" PRIu64 ": %s\n",
-                       k->label, k->confidence, k->annotator, k->goal, k->id, k->raw);
-    } else if (known)
+    const struct explain_label *k = explain_find(x, caption, len, "");
+    if (k && k->abstained)
+        buf_printf(out, "no label: %s abstained (%.95s)\n", k->annotator, k->raw);
+    else if (k)
+        buf_printf(out, "label %g (confidence %.2f) by %s, goal %s, label id %" PRIu64 ": %.95s\n",
+                   k->label, k->confidence, k->annotator, k->goal, k->id, k->raw);
+    else if (known)
         buf_printf(out, "label %g (from the checkpoint; not in the label store)\n", (double)score);
     else
         buf_puts(out, "no label yet: pays nothing\n");

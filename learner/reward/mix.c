@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/base/xmalloc.h"
+#include "learner/reward/paid.h"
 #include "learner/reward/score_memo.h"
 #include "learner/reward/shaping.h"
 
@@ -22,8 +23,15 @@ struct reward_mix {
     struct shaping shaping;
     float coef_ext, coef_int, scale, clip;
     struct reward_mix_stats stats;
-    float *caption_score; /* [caption_cap] of the batch at hand */
+    struct paid *paid;
+    float *caption_score;      /* [caption_cap] of the batch at hand */
+    struct caption_paid *sums; /* [caption_cap] of the batch at hand */
     int caption_cap;
+};
+
+struct caption_paid {
+    double sum;
+    uint64_t steps;
 };
 
 int reward_mix_create(struct reward_mix **out, const struct config *cfg, const struct obs_spec *obs,
@@ -40,6 +48,7 @@ int reward_mix_create(struct reward_mix **out, const struct config *cfg, const s
     x->coef_int = (float)cfg->reward_coef_int;
     x->scale = (float)cfg->reward_scale;
     x->clip = (float)cfg->reward_clip;
+    x->paid = paid_create();
     rc = shaping_parse(&x->shaping, cfg->reward_shaping, cfg, type, err);
     if (!rc)
         rc = type->create(&x->model, cfg, obs, err);
@@ -60,7 +69,9 @@ void reward_mix_free(struct reward_mix *x)
     score_memo_free(x->memo);
     if (x->model)
         x->type->free(x->model);
+    paid_free(x->paid);
     free(x->caption_score);
+    free(x->sums);
     free(x);
 }
 
@@ -82,6 +93,16 @@ float reward_mix_coef_ext(const struct reward_mix *x)
 float reward_mix_coef_int(const struct reward_mix *x)
 {
     return x->coef_int;
+}
+
+const struct paid *reward_mix_paid(const struct reward_mix *x)
+{
+    return x->paid;
+}
+
+int reward_mix_load_paid(struct reward_mix *x, const void *data, size_t len, struct onic_err *err)
+{
+    return paid_load(x->paid, data, len, err);
 }
 
 const char *reward_mix_chain(const struct reward_mix *x)
@@ -153,6 +174,19 @@ static void add_coverage(struct reward_mix *x, const struct reward_batch *b)
         x->stats.known += b->caption[i] && x->caption_score[b->caption[i]] > 0;
 }
 
+/* One addition per distinct caption of the batch, however many steps showed it. */
+static void book_paid(struct reward_mix *x, const struct reward_batch *b, const float *r_int)
+{
+    memset(x->sums, 0, (size_t)b->ncaptions * sizeof *x->sums);
+    for (int i = 0; i < b->n; i++) {
+        struct caption_paid *c = &x->sums[b->caption[i]];
+        c->sum += fabs((double)(x->coef_int * r_int[i]));
+        c->steps += r_int[i] != 0.0f;
+    }
+    for (int i = 1; i < b->ncaptions; i++)
+        paid_add(x->paid, b->caption_text[i], b->caption_len[i], x->sums[i].sum, x->sums[i].steps);
+}
+
 void reward_mix_bind(struct reward_mix *x, const struct reward_batch *b, const float *r_env,
                      float *r_ext, float *r_int)
 {
@@ -160,6 +194,7 @@ void reward_mix_bind(struct reward_mix *x, const struct reward_batch *b, const f
         x->caption_cap = b->ncaptions + b->ncaptions / 2;
         x->caption_score =
             xrealloc(x->caption_score, (size_t)x->caption_cap * sizeof *x->caption_score);
+        x->sums = xrealloc(x->sums, (size_t)x->caption_cap * sizeof *x->sums);
     }
     bind_environment(x, r_env, b->n, r_ext);
     score_steps(x, b, r_int);
@@ -173,6 +208,7 @@ void reward_mix_bind(struct reward_mix *x, const struct reward_batch *b, const f
         s->paid += r_int[i] != 0.0f;
     }
     add_coverage(x, b);
+    book_paid(x, b, r_int);
 }
 
 void reward_mix_sum(const struct reward_mix *x, const float *r_ext, const float *r_int, int n,
