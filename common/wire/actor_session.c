@@ -237,7 +237,8 @@ static void reject(struct wire_actor *w, const struct frame *f)
     case WIRE_REJECT_OTHER_RUN:
         finish(w, ONIC_ETIMEDOUT, text);
         break;
-    case WIRE_REJECT_RETRY:
+    case WIRE_REJECT_RETRY: /* not all at the same time */
+        w->hello_ms = clock_ms() + (int64_t)(clock_ns() / 1000 % HELLO_EVERY_MS);
         if (log_every_ms(&w->log_ms, COMPLAIN_MS))
             log_warn(text);
         break;

@@ -246,6 +246,8 @@ static bool settle(struct wire_learner *w, struct peer *p, struct received *r, c
         peer_settle_dropped(w, p, LEDGER_DROP_STALE);
         return false;
     }
+    w->status.captions_dropped += r->t.captions_dropped;
+    w->status.episodes_dropped += r->t.episodes_dropped;
     r->index = p->next_index++;
     accept_snapshot(p, r);
     peer_accept(w, p);

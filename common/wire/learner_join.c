@@ -206,6 +206,38 @@ static void come_back(struct wire_learner *w, const struct sock_route *from, con
     welcome(w, p);
 }
 
+/* A flood of HELLOs, from a restarted learner's thousand actors or from something broken, must not
+ * keep trajectories waiting. Refused before anything is booked. */
+static bool admitted(struct wire_learner *w, const struct sock_route *from, const struct frame *f)
+{
+    int64_t now = clock_ms();
+    char text[200];
+    w->hello_room += (double)(now - w->hello_ms) * HELLO_RATE * 1e-3;
+    w->hello_room = w->hello_room < HELLO_RATE ? w->hello_room : HELLO_RATE;
+    w->hello_ms = now;
+    if (w->hello_room < 1.0) {
+        w->status.hello_limited++;
+        snprintf(text, sizeof text, "the learner admits %d actors a second; asking again",
+                 HELLO_RATE);
+        learner_reject(w, from, &f->head, WIRE_REJECT_RETRY, text);
+        return false;
+    }
+    w->hello_room -= 1.0;
+    int alive = 0;
+    for (int i = 0; i < w->npeers; i++)
+        alive += peer_alive(w->peers[i]) && !sock_route_equal(&w->peers[i]->route, from);
+    if (alive < w->actors_max)
+        return true;
+    snprintf(text, sizeof text,
+             "the learner's limit of open files leaves room for %d actors; raise it there "
+             "(ulimit -n)",
+             w->actors_max);
+    if (log_every_ms(&w->log_ms, 1000))
+        log_warn(text);
+    learner_reject(w, from, &f->head, WIRE_REJECT_RETRY, text);
+    return false;
+}
+
 void learner_hello(struct wire_learner *w, const struct sock_route *from, const struct frame *f)
 {
     const Onic__Wire__Hello *m =
@@ -215,6 +247,8 @@ void learner_hello(struct wire_learner *w, const struct sock_route *from, const 
         w->rx_bad[FRAME_BAD_META]++;
         return;
     }
+    if (!admitted(w, from, f))
+        return;
     if (f->head.incarnation)
         come_back(w, from, f, m);
     else

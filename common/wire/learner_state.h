@@ -27,6 +27,7 @@ enum {
     FORGET_MS = 60000, /* silent for so long: what it holds is booked as lost{actor_unknown} */
     BOOK_BITS = 1024,  /* trajectories of one actor that may be accepted and not yet booked */
     PEERS_MAX = 65536,
+    HELLO_RATE = 500,            /* new sessions a second; the rest are asked to come again */
     LEARNER_FRAME_MAX = 64 << 20 /* MAXMSGSIZE of the trajectory plane */
 };
 
@@ -104,6 +105,9 @@ struct wire_learner {
     int npeers, peers_cap;
     int32_t *peer_of_id; /* [PEERS_MAX] index into peers, -1 = none */
     uint32_t next_incarnation;
+    int actors_max;    /* open files allow so many at once */
+    double hello_room; /* HELLOs that may be admitted now: HELLO_RATE a second, as many in a row */
+    int64_t hello_ms;
     bool has_shape; /* shape of the first READY, others are held to it */
     struct trajectory_shape shape;
     struct received *queue_head, *queue_tail, *pool;

@@ -194,6 +194,8 @@ const char *received_decode(struct received *r, struct meta_arena *arena, const 
     t->seq = f->head.seq;
     t->weights_version = m->weights_version;
     t->env_steps_before = m->env_steps_before;
+    t->captions_dropped = m->captions_dropped;
+    t->episodes_dropped = m->episodes_dropped;
     t->nepisodes = (int)m->episodes;
     t->storage = r;
     trajectory_point(t, bulk);

@@ -173,6 +173,7 @@ void trajectory_clear(struct trajectory *t)
     strmap_clear(b->captions);
     b->text_len = 0;
     t->nepisodes = 0;
+    t->captions_dropped = t->episodes_dropped = 0;
     t->ncaptions = 1;
     t->caption_text[0] = b->text;
     t->caption_len[0] = 0;
@@ -188,8 +189,10 @@ uint16_t trajectory_caption(struct trajectory *t, const char *text, size_t len)
     uint64_t *known = strmap_get(b->captions, text, len);
     if (known)
         return (uint16_t)*known;
-    if (t->ncaptions == b->captions_cap || len > b->text_cap - b->text_len)
+    if (t->ncaptions == b->captions_cap || len > b->text_cap - b->text_len) {
+        t->captions_dropped++;
         return 0;
+    }
     int i = t->ncaptions++;
     *strmap_put(b->captions, text, len, NULL) = (uint64_t)i;
     char *to = b->text + b->text_len;
@@ -202,8 +205,10 @@ uint16_t trajectory_caption(struct trajectory *t, const char *text, size_t len)
 
 bool trajectory_episode(struct trajectory *t, const float *episode)
 {
-    if (t->nepisodes == shape_episodes_max(&t->shape))
+    if (t->nepisodes == shape_episodes_max(&t->shape)) {
+        t->episodes_dropped++;
         return false;
+    }
     size_t n = (size_t)(TRAJECTORY_EPISODE_HEAD + t->shape.nstats);
     memcpy(t->episodes + (size_t)t->nepisodes++ * n, episode, n * sizeof(float));
     return true;
@@ -237,6 +242,8 @@ void block_seal(struct block *b)
     m.captions = (uint32_t)t->ncaptions;
     m.caption_bytes = (uint32_t)b->text_len;
     m.episodes = (uint32_t)t->nepisodes;
+    m.captions_dropped = t->captions_dropped;
+    m.episodes_dropped = t->episodes_dropped;
     size_t plain = onic__wire__trajectory_meta__get_packed_size(&m);
     size_t pad = (8 - (plain + 2) % 8) % 8;
     m.pad.data = zeros;

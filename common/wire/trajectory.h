@@ -74,6 +74,8 @@ struct trajectory {
     float *episodes; /* [nepisodes, 4 + nstats]: return, length, success (0/1, -1 = none),
                         environment, stats */
 
+    uint32_t captions_dropped, episodes_dropped; /* found no room; in the learner's metrics */
+
     void *storage; /* owner of all of the above; private to wire */
 };
 
@@ -84,10 +86,10 @@ void trajectory_free(struct trajectory *t); /* NULL is allowed */
 /* Forgets captions and episodes so that the block can be filled again. */
 void trajectory_clear(struct trajectory *t);
 /* Writes caption `text` into the table and returns its index (0 for empty); at most 65535 distinct
- * ones, further ones 0. */
+ * ones, further ones 0 and counted. */
 uint16_t trajectory_caption(struct trajectory *t, const char *text, size_t len);
-/* Appends a finished episode [4 + nstats]; false when there is no room (T*E/4+64): the caller
- * counts it. */
+/* Appends a finished episode [4 + nstats]; false when there is no room (T*E/4+64), and
+ * counted. */
 bool trajectory_episode(struct trajectory *t, const float *episode);
 
 #endif /* ONIC_COMMON_WIRE_TRAJECTORY_H */

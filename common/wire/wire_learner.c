@@ -23,20 +23,37 @@
 #include "common/base/xmalloc.h"
 #include "common/wire/learner_state.h"
 
-enum { STALL_MS = 5000, TEXT_MAX = 65536, NOFILE_WANTED = 16384 };
+enum {
+    STALL_MS = 5000,
+    TEXT_MAX = 65536,
+    NOFILE_WANTED = 16384,
+    NOFILE_OWN = 64, /* checkpoints, logs, sockets of our own */
+    NOFILE_LEAST = 192
+};
 
 /* --- life -------------------------------------------------------------------------------- */
 
 /* Every actor takes two connections; the usual limit of 1024 files is too low for a few hundred of
- * them. */
-static void raise_file_limit(void)
+ * them. libzmq refuses a connection that finds no free descriptor without telling anybody, so how
+ * many actors fit is known before they come. */
+static int room_for_actors(int *actors, struct onic_err *err)
 {
     struct rlimit r;
-    if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur >= NOFILE_WANTED)
-        return;
-    r.rlim_cur = r.rlim_max < NOFILE_WANTED ? r.rlim_max : NOFILE_WANTED;
-    if (setrlimit(RLIMIT_NOFILE, &r) != 0)
-        log_warn("the limit of open files could not be raised; about 500 actors can connect");
+    if (getrlimit(RLIMIT_NOFILE, &r) != 0)
+        return err_set(err, ONIC_EINTERNAL, "getrlimit: %s", strerror(errno));
+    if (r.rlim_cur < NOFILE_WANTED && r.rlim_cur < r.rlim_max) {
+        r.rlim_cur = r.rlim_max < NOFILE_WANTED ? r.rlim_max : NOFILE_WANTED;
+        if (setrlimit(RLIMIT_NOFILE, &r) != 0)
+            log_warn("the limit of open files could not be raised", kv("why", strerror(errno)));
+        getrlimit(RLIMIT_NOFILE, &r);
+    }
+    if (r.rlim_cur < NOFILE_LEAST)
+        return err_set(err, ONIC_ECONFIG,
+                       "a learner needs %d open files and two for each actor, the limit is %llu; "
+                       "raise it (ulimit -n)",
+                       NOFILE_LEAST, (unsigned long long)r.rlim_cur);
+    *actors = r.rlim_cur < 2 * (rlim_t)PEERS_MAX ? (int)(r.rlim_cur - NOFILE_OWN) / 2 : PEERS_MAX;
+    return ONIC_OK;
 }
 
 static int check(const struct wire_learner_params *p, struct onic_err *err)
@@ -99,12 +116,14 @@ int wire_learner_create(struct wire_learner **out, const struct wire_learner_par
                         struct onic_err *err)
 {
     *out = NULL;
-    int rc = check(p, err);
+    int actors_max = 0, rc = check(p, err);
+    if (!rc)
+        rc = room_for_actors(&actors_max, err);
     if (rc)
         return rc;
-    raise_file_limit();
     struct wire_learner *w = xcalloc(1, sizeof *w);
     w->p = *p;
+    w->actors_max = actors_max;
     w->config = xmalloc(p->config_len + 1);
     memcpy(w->config, p->config_len ? p->config_text : "", p->config_len);
     w->env_text = copy_text(p->env_text);

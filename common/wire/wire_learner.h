@@ -85,6 +85,9 @@ struct wire_learner_status {
     double actors_cpu_s; /* CPU seconds of all actors, all incarnations */
     uint64_t env_steps;  /* steps reported by actors */
     uint64_t rx_bad, duplicates, out_of_order, old_epoch, fenced, rejected, hwm_hit;
+    uint64_t hello_limited; /* HELLOs that were asked to come again: 500 a second are admitted */
+    /* captions and finished episodes that found no room in their trajectory */
+    uint64_t captions_dropped, episodes_dropped;
     int64_t last_rx_ms;    /* clock_ms of the last accepted trajectory; 0 = none yet */
     char waiting_for[160]; /* one sentence: what the plane waits for, "" when data flows */
 };

@@ -570,6 +570,7 @@ static void a_disk_that_stays_full_ends_the_run_with_74(void **state)
     fill_disk(s);
     assert_int_equal(program_wait(&s->a, LONG_MS), 74);
     assert_non_null(strstr(program_text(s->a.err), "3 checkpoints in a row could not be written"));
+    assert_non_null(strstr(program_text(s->a.err), "because=\"training failed\""));
     double steps = metrics_last(s->run, "env_steps");
     free_disk(s);
     start_training(s,

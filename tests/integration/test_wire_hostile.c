@@ -2,6 +2,9 @@
 /* test_wire_hostile.c - a peer that speaks the frame format but not the protocol: every bad frame
  * is counted, none is used. */
 #define _DEFAULT_SOURCE
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #include "common/base/rng.h"
@@ -353,6 +356,58 @@ static void data_of_another_epoch_or_incarnation_is_not_used(void **state)
     close_raw(&r);
 }
 
+static bool held_back(void *ctx)
+{
+    struct raw *r = ctx;
+    struct wire_learner_status s;
+    wire_learner_status(r->l, &s);
+    return s.hello_limited > 0;
+}
+
+static void a_flood_of_hellos_is_held_back_and_told_to_come_again(void **state)
+{
+    (void)state;
+    struct raw r;
+    uint8_t meta[512], out[1024];
+    open_raw(&r);
+    for (int i = 0; i < 5000; i++) {
+        Onic__Wire__Hello h = ONIC__WIRE__HELLO__INIT;
+        h.role = WIRE_ROLE_ACTOR;
+        h.actor_id = 0;
+        size_t n = onic__wire__hello__pack(&h, meta);
+        n = build(out, head(&r, FRAME_HELLO), meta, n, NULL, 0);
+        zmq_send(r.socket, out, n, ZMQ_DONTWAIT);
+    }
+    assert_true(wait_until(held_back, &r, 10000));
+    struct frame f;
+    zmq_msg_t msg;
+    assert_true(await(&r, FRAME_REJECT, &f, &msg));
+    assert_true(f.head.meta_len > 0);
+    zmq_msg_close(&msg);
+    assert_alive(&r); /* is asked to come again, and comes */
+    close_raw(&r);
+}
+
+/* A process of its own, because a limit once lowered stays. */
+static void too_few_open_files_are_refused_with_the_remedy(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct rlimit few = {.rlim_cur = 128, .rlim_max = 128};
+        struct onic_err why = {0};
+        struct wire_learner *l;
+        struct wire_learner_params p = pair_learner_params("tcp://127.0.0.1:*");
+        setrlimit(RLIMIT_NOFILE, &few);
+        int rc = wire_learner_create(&l, &p, &why);
+        _exit(rc == ONIC_ECONFIG && strstr(why.msg, "ulimit -n") ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 int main(void)
 {
     log_set_level(LOG_ERROR);
@@ -363,6 +418,8 @@ int main(void)
         cmocka_unit_test(three_invalid_trajectories_in_a_row_end_the_session),
         cmocka_unit_test(sequence_numbers_are_taken_in_order_and_once),
         cmocka_unit_test(data_of_another_epoch_or_incarnation_is_not_used),
+        cmocka_unit_test(a_flood_of_hellos_is_held_back_and_told_to_come_again),
+        cmocka_unit_test(too_few_open_files_are_refused_with_the_remedy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

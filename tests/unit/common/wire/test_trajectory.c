@@ -193,7 +193,9 @@ static void captions_are_stored_once_and_cut_at_their_limit(void **state)
     }
     assert_int_equal(distinct, (2 * PAIR_T + 1) * PAIR_E + 1);
     assert_int_equal(last, 0);
+    assert_int_equal(t->captions_dropped, 104 - distinct);
     trajectory_clear(t);
+    assert_int_equal(t->captions_dropped, 0);
     assert_int_equal(t->ncaptions, 1);
     assert_int_equal(trajectory_caption(t, "z", 1), 1);
     float episode[5] = {0};
@@ -201,6 +203,7 @@ static void captions_are_stored_once_and_cut_at_their_limit(void **state)
     while (trajectory_episode(t, episode))
         episodes++;
     assert_int_equal(episodes, PAIR_T * PAIR_E / 4 + 64);
+    assert_int_equal(t->episodes_dropped, 1);
     trajectory_free(t);
     trajectory_free(NULL);
 }
