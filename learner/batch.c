@@ -121,7 +121,9 @@ static void copy_columns(struct batch *b, const struct trajectory *t, int first,
             s->count[to + e] = t->caption_count[from + e];
         }
         for (size_t e = 0; rows && e < (size_t)E; e++)
-            s->rows[to + e] = t->obs + (from + (size_t)E + e) * t->shape.obs_bytes;
+            s->rows[to + e] = t->flags[from + e] & STEP_ENDED
+                                  ? NULL /* the next row belongs to another episode */
+                                  : t->obs + (from + (size_t)E + e) * t->shape.obs_bytes;
     }
 }
 

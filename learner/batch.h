@@ -37,9 +37,8 @@ struct batch {
 struct batch *batch_create(void);
 void batch_free(struct batch *b); /* NULL is allowed */
 /* Lays out n >= 1 trajectories of equal T (asserted), which must stay alive as long as the batch is
- * used. now: the current weights version. rows: also fill reward.obs_after; the row after a step
- * that ended an episode is the first observation of the next one, because a trajectory carries no
- * other. */
+ * used. now: the current weights version. rows: also fill reward.obs_after; NULL after a step
+ * that ended an episode, because a trajectory does not carry an episode's last observation. */
 void batch_lay_out(struct batch *b, struct trajectory *const *trajectories, int n, uint64_t now,
                    bool rows);
 

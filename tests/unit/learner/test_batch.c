@@ -30,6 +30,7 @@ static void steps_are_time_major_over_all_environments(void **state)
         t[0]->reward[i] = (float)i;
     for (int i = 0; i < T; i++)
         t[1]->reward[i] = (float)(100 + i);
+    t[0]->flags[1 * 2 + 1] = STEP_TERMINATED; /* step 1 of environment 1 */
     batch_lay_out(b, t, 2, 9, true);
     const float want[T * 3] = {0, 1, 100, 2, 3, 101, 4, 5, 102};
     assert_int_equal(b->C, 3);
@@ -39,6 +40,7 @@ static void steps_are_time_major_over_all_environments(void **state)
     assert_int_equal(b->column[1].e, 1);
     assert_ptr_equal(b->reward.obs_after[0], t[0]->obs + 2 * 8); /* row 1, environment 0 */
     assert_ptr_equal(b->reward.obs_after[8], t[1]->obs + 3 * 8); /* row T */
+    assert_null(b->reward.obs_after[4]); /* the next row belongs to another episode */
     assert_int_equal(b->lag_max, 4);
     assert_close(b->lag_mean, 2.5, 1e-12, 0);
     batch_free(b);
