@@ -64,6 +64,9 @@ static void report_links(struct run *r)
     metrics_set(m, "wire/fenced_total", (double)s.fenced);
     metrics_set(m, "wire/rejected_total", (double)s.rejected);
     metrics_set(m, "wire/hwm_hit_total", (double)s.hwm_hit);
+    metrics_set(m, "wire/hello_limited_total", (double)s.hello_limited);
+    metrics_set(m, "wire/captions_dropped_total", (double)s.captions_dropped);
+    metrics_set(m, "wire/episodes_dropped_total", (double)s.episodes_dropped);
     report_process(m, r->lineage.cpu_learner_before_s);
     annotate_report(r->annotate, m);
     const char *waiting = s.waiting_for[0] ? s.waiting_for : annotate_waiting_for(r->annotate);
@@ -276,15 +279,17 @@ static int last_checkpoint(struct run *r, struct onic_err *err)
     return ONIC_OK;
 }
 
-static int finish(struct run *r, struct onic_err *err)
+/* failed: what ended training. Whatever it was, actors are drained and the books closed; after a
+ * bug (ONIC_EINTERNAL) the last good checkpoint is not replaced. */
+static int finish(struct run *r, int failed, struct onic_err *err)
 {
     struct ledger ledger;
     char text[1024];
     struct buf line;
-    log_info("draining", kv("because", r->stopping),
+    log_info("draining", kv("because", failed ? "training failed" : r->stopping),
              kv("env_steps", learner_core_counters(r->core)->env_steps));
     drop_rest(r);
-    int rc = last_checkpoint(r, err);
+    int rc = failed == ONIC_EINTERNAL ? ONIC_OK : last_checkpoint(r, err);
     report_links(r);
     write_ledger(r, &ledger);
     buf_init(&line, sizeof text);
@@ -312,8 +317,12 @@ int learner_run(const struct config *given, const volatile sig_atomic_t *stop, s
                  kv("reward", reward_mix_type(learner_core_reward(r.core))->name),
                  kv("shaping", reward_mix_chain(learner_core_reward(r.core))));
         rc = train(&r, err);
+        struct onic_err end = {0};
+        int end_rc = finish(&r, rc, rc ? &end : err);
         if (!rc)
-            rc = finish(&r, err);
+            rc = end_rc;
+        else if (end_rc)
+            log_error("after that", kv("why", (const char *)end.msg));
     }
     struct onic_err why = {0};
     if (r.metrics && metrics_end(r.metrics, clock_wall_s(), err_exit_code(rc), &why) != ONIC_OK)
