@@ -39,8 +39,8 @@ enum {
     RETIRED_MS = 1000, /* a part that ended by itself with 0 comes back after this */
     FAILURES_MAX = 5,
     FAILURES_FORGET_MS =
-        600000, /* longer than the grace of a full disk, which fails anew in every life */
-    REST_MS = 10000,
+        600000,      /* longer than the grace of a full disk, which fails anew in every life */
+    REST_MS = 25000, /* longer than the reward server drains: answers that were paid for */
     ONE_PRESS_MS = 500,
 };
 
