@@ -232,7 +232,9 @@ int vec_env_step(struct vec_env *v, const int32_t *action, uint8_t *obs, struct 
     for (int i = 0; i < v->count; i++) {
         struct slot *s = &v->slots[i];
         struct env_result *r = &results[i];
-        ONIC_ASSERT(!s->episode.ended && action[i] >= 0 && action[i] < s->env->spec.actions);
+        if (action[i] < 0)
+            continue;
+        ONIC_ASSERT(!s->episode.ended && action[i] < s->env->spec.actions);
         int rc = s->env->family->step(s->env, action[i], obs + (size_t)i * v->obs_bytes, r, err);
         if (rc != ONIC_OK) {
             err_wrap(err, "environment %d of actor %d", i, v->actor_id);

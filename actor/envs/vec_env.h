@@ -66,8 +66,9 @@ void vec_env_number_episodes_from(struct vec_env *v, uint64_t first);
 /* Starts a new episode in all environments. obs [E, obs_bytes] and results [E] are written. */
 int vec_env_reset_all(struct vec_env *v, uint8_t *obs, struct env_result *results,
                       struct onic_err *err);
-/* One step of all environments: action [E] in, obs [E, obs_bytes] and results [E] out. No
- * environment may be waiting for its reset (asserted). An error code means that an environment is
+/* One step of all environments: action [E] in, obs [E, obs_bytes] and results [E] out. An
+ * environment with a negative action is left alone, and so are its obs and result; no other one
+ * may be waiting for its reset (asserted). An error code means that an environment is
  * unusable: free the whole vec_env. A broken episode is not an error but results[i].failed. */
 int vec_env_step(struct vec_env *v, const int32_t *action, uint8_t *obs, struct env_result *results,
                  struct onic_err *err);

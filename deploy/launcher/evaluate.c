@@ -27,7 +27,8 @@ struct evaluation {
     int32_t *action;
     struct env_result *result;
     struct rng rng;
-    double *table; /* [episodes, row_len] */
+    double *table;  /* [episodes, row_len] */
+    uint64_t steps; /* taken in all environments */
 };
 
 static int open_evaluation(struct evaluation *v, const struct eval_params *p, struct onic_err *err)
@@ -111,8 +112,6 @@ static void choose(struct evaluation *v)
 
 static void keep_episode(struct evaluation *v, int e)
 {
-    if (v->left[e] == 0)
-        return; /* beyond this environment's share */
     v->left[e]--;
     vec_env_episode_row(v->envs, e, v->row);
     double *row = v->table + (size_t)v->done++ * (size_t)v->row_len;
@@ -130,12 +129,19 @@ static void keep_episode(struct evaluation *v, int e)
 static int step_all(struct evaluation *v, struct onic_err *err)
 {
     choose(v);
+    for (int e = 0; e < v->E; e++)
+        if (v->left[e] == 0) /* its share is done */
+            v->action[e] = -1;
+        else
+            v->steps++;
     int rc = vec_env_step(v->envs, v->action, v->obs[1], v->result, err);
     for (int e = 0; rc == ONIC_OK && e < v->E; e++) {
         const struct env_result *x = &v->result[e];
-        if (!x->terminated && !x->truncated && !x->failed)
+        if (v->action[e] < 0 || (!x->terminated && !x->truncated && !x->failed))
             continue;
         keep_episode(v, e);
+        if (v->left[e] == 0)
+            continue;
         rc = vec_env_reset_one(v->envs, e, v->obs[1] + (size_t)e * v->spec->obs.obs_bytes,
                                &v->result[e], err);
         memset(v->state + (size_t)e * (size_t)v->S, 0, (size_t)v->S * sizeof(float));
@@ -212,7 +218,7 @@ int evaluate(const struct eval_params *p, const volatile int *stop, struct eval_
             break;
         }
         rc = step_all(&v, err);
-        out->env_steps += (uint64_t)v.E;
+        out->env_steps = v.steps;
         if (p->progress && clock_ms() - shown > 2000) {
             shown = clock_ms();
             fprintf(stderr, "eval: %d of %d episodes, %" PRIu64 " steps, %.0f s\n", v.done,
