@@ -69,6 +69,7 @@ struct annot_client {
     const char *label_text;
     size_t label_text_left, next_label;
     struct annot_client_status status;
+    bool no_room; /* the server answers, but serves as many learners as it can */
 };
 
 /* --- captions, where they are ---------------------------------------------------------- */
@@ -339,6 +340,7 @@ static void welcome(struct annot_client *c, const struct frame *f)
         meta_unpack(c->arena, &onic__wire__annot_welcome__descriptor, f->meta, f->head.meta_len);
     if (!m)
         return;
+    c->no_room = false;
     struct annot_identity id;
     copy_name(id.identity, sizeof id.identity, &m->identity);
     copy_name(id.annotator, sizeof id.annotator, &m->annotator);
@@ -399,7 +401,9 @@ static bool handle(struct annot_client *c, const struct frame *f, zmq_msg_t *msg
         numbers(c, f);
         return false;
     case FRAME_ANNOT_BUSY:
-        busy(c, f->head.seq, now);
+        c->no_room = !c->connected;
+        if (c->connected)
+            busy(c, f->head.seq, now);
         return false;
     case FRAME_HELLO_REQUIRED: /* what it answers was thrown away */
         ask_everything_again(c);
@@ -563,7 +567,12 @@ void annot_client_status(const struct annot_client *c, struct annot_client_statu
     out->last_seen_ms = c->heard_ms;
     int64_t now = clock_ms(), silent = now - (c->heard_ms ? c->heard_ms : c->created_ms);
     out->waiting_for[0] = '\0';
-    if (!c->connected && silent > SILENT_MS / 2)
+    if (!c->connected && c->no_room)
+        snprintf(out->waiting_for, sizeof out->waiting_for,
+                 "the reward server at %.60s serves %d learners already; no new labels, start "
+                 "another server",
+                 c->address, ANNOT_CLIENTS_MAX);
+    else if (!c->connected && silent > SILENT_MS / 2)
         snprintf(out->waiting_for, sizeof out->waiting_for,
                  "no reward server answers at %.80s for %ld s; no new labels", c->address,
                  (long)(silent / 1000));

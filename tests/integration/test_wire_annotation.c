@@ -299,6 +299,37 @@ static void another_identity_starts_from_nothing(void **state)
     close_bench(&b);
 }
 
+static void one_learner_too_many_is_told_that_there_is_no_room(void **state)
+{
+    (void)state;
+    enum { FULL = 64 };
+    struct bench b;
+    struct annot_client *c[FULL];
+    struct annot_client_status st = {0};
+    open_bench(&b);
+    for (int i = 0; i < FULL; i++)
+        assert_ok(annot_client_create(&c[i], b.address, NULL, &err));
+    int64_t end = clock_ms() + 20000;
+    for (int joined = 0; joined < FULL && clock_ms() < end;) {
+        joined = 0;
+        serve(&b, false);
+        for (int i = 0; i < FULL; i++) {
+            annot_client_poll(c[i], 0);
+            annot_client_status(c[i], &st);
+            joined += st.connected;
+        }
+    }
+    while (!strstr(st.waiting_for, "serves 64 learners already") && clock_ms() < end) {
+        annot_client_poll(b.c, 2);
+        serve(&b, false);
+        annot_client_status(b.c, &st);
+    }
+    assert_non_null(strstr(st.waiting_for, "serves 64 learners already"));
+    for (int i = 0; i < FULL; i++)
+        annot_client_free(c[i]);
+    close_bench(&b);
+}
+
 int main(void)
 {
     log_set_level(LOG_ERROR);
@@ -312,6 +343,7 @@ int main(void)
         cmocka_unit_test(captions_of_a_week_are_forgotten_and_open_ones_kept),
         cmocka_unit_test(a_flood_is_held_back_and_nothing_is_lost),
         cmocka_unit_test(another_identity_starts_from_nothing),
+        cmocka_unit_test(one_learner_too_many_is_told_that_there_is_no_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
