@@ -213,6 +213,11 @@ bool annotate_pending(const struct annotate *a)
 
 /* --- showing --------------------------------------------------------------------------------- */
 
+const struct annot_identity *annotate_identity(const struct annotate *a)
+{
+    return a->client ? annot_client_identity(a->client) : NULL;
+}
+
 const char *annotate_waiting_for(struct annotate *a)
 {
     struct annot_client_status s;

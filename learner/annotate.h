@@ -13,6 +13,7 @@
 
 #include "common/checkpoint/checkpoint.h"
 #include "common/metrics/metrics.h"
+#include "common/wire/wire_annotation.h"
 #include "learner/batch.h"
 #include "learner/reward/mix.h"
 
@@ -35,6 +36,8 @@ bool annotate_pending(const struct annotate *a);
 void annotate_hold(struct annotate *a, bool hold);
 void annotate_apply(struct annotate *a, struct reward_mix *mix);
 
+/* What labels the captions now, "" fields until known; NULL without a server. Borrowed. */
+const struct annot_identity *annotate_identity(const struct annotate *a);
 /* One sentence when something is wrong with the server, "" when healthy or without one. */
 const char *annotate_waiting_for(struct annotate *a);
 void annotate_report(struct annotate *a, struct metrics *m); /* annot/... */

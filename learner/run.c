@@ -68,6 +68,7 @@ static void report_links(struct run *r)
     metrics_set(m, "wire/captions_dropped_total", (double)s.captions_dropped);
     metrics_set(m, "wire/episodes_dropped_total", (double)s.episodes_dropped);
     report_process(m, r->lineage.cpu_learner_before_s);
+    metrics_set(m, "replay/kept_total", (double)replays_kept(r->replays));
     annotate_report(r->annotate, m);
     const char *waiting = s.waiting_for[0] ? s.waiting_for : annotate_waiting_for(r->annotate);
     metrics_text(m, "waiting", waiting);
@@ -220,6 +221,8 @@ static int update(struct run *r, struct onic_err *err)
     if (rc)
         return rc;
     batcher_book_consumed(r->batcher);
+    replays_add(r->replays, batch, mix, annotate_identity(r->annotate),
+                learner_core_counters(r->core)->env_steps);
     report_episodes(r->metrics, &r->env, held, n);
     report_update(r->metrics, r->core, &stats);
     return ONIC_OK;

@@ -19,6 +19,7 @@
 #include "learner/batcher.h"
 #include "learner/core.h"
 #include "learner/lineage.h"
+#include "learner/replays.h"
 #include "learner/saver.h"
 
 struct run {
@@ -34,6 +35,7 @@ struct run {
     struct annotate *annotate;
     struct metrics *metrics;
     struct saver *saver;
+    struct replays *replays;
     /* run.c */
     const char *stopping;                                    /* why, NULL = training */
     int64_t checkpoint_ms, ledger_ms, look_ms, published_ms; /* clock_ms of the last one */

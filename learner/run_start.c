@@ -316,6 +316,7 @@ int run_open(struct run *r, const struct config *given, struct onic_err *err)
         rc = open_annotation(r, err);
     if (rc)
         return rc;
+    replays_create(&r->replays, r->cfg, r->dir, r->env.id);
     snprintf(checkpoints, sizeof checkpoints, "%s/checkpoints", r->dir);
     r->saver = saver_create(checkpoints, (int)r->cfg->checkpoint_keep);
     rc = find_checkpoint(checkpoints, &from, err);
@@ -335,6 +336,7 @@ void run_close(struct run *r)
     saver_free(r->saver); /* finishes a write under way */
     batcher_free(r->batcher);
     wire_learner_free(r->wire);
+    replays_free(r->replays);
     annotate_free(r->annotate);
     learner_core_free(r->core);
     metrics_free(r->metrics);

@@ -21,9 +21,9 @@
 #include <xxhash.h>
 
 #include "common/base/clock.h"
-#include "common/base/rng.h"
 #include "common/base/strmap.h"
 #include "common/base/xmalloc.h"
+#include "common/policy/episode.h"
 
 enum { SNAPSHOT_MAGIC = 0x564e4531 }; /* "1ENV", layout 1 */
 
@@ -198,11 +198,8 @@ int vec_env_reset_one(struct vec_env *v, int i, uint8_t *obs, struct env_result 
     ONIC_ASSERT(i >= 0 && i < v->count);
     struct slot *s = &v->slots[i];
     uint64_t number = s->number++;
-    struct rng stream = rng_stream(v->run_seed, "env", (uint64_t)v->actor_id, (uint64_t)i, number);
-    s->episode = (struct vec_episode){
-        .id = (uint64_t)v->actor_id << 48 | (uint64_t)i << 36 | (number & 0xfffffffffU),
-        .seed = rng_u64(&stream),
-    };
+    uint64_t id = episode_id(v->actor_id, i, number);
+    s->episode = (struct vec_episode){.id = id, .seed = episode_seed(v->run_seed, id)};
     strmap_clear(s->counts);
     s->env->family->seed(s->env, s->episode.seed);
     int rc = s->env->family->reset(s->env, obs, result, err);

@@ -20,6 +20,7 @@
 #include "common/wire/wire_annotation.h"
 #include "deploy/launcher/commands.h"
 #include "deploy/launcher/labels_top.h"
+#include "deploy/launcher/latin1.h"
 #include "reward_server/label_store.h"
 
 enum { IMPORT_GROUP = 512, JSON_LINE_MAX = 1 << 16, ASK_SERVER_MS = 1500, TOP_DEFAULT = 20 };
@@ -196,24 +197,6 @@ static int write_rows(const struct labels_args *a, const char *path, struct onic
     return rc;
 }
 
-/* UTF-8 back to the bytes of the game; characters above 255 are kept as UTF-8. In place; returns
- * the length. */
-static size_t to_bytes(char *s)
-{
-    size_t n = 0;
-    for (size_t i = 0; s[i]; i++) {
-        unsigned char c = (unsigned char)s[i];
-        if ((c == 0xc2 || c == 0xc3) && s[i + 1]) {
-            s[n++] = (char)((c & 3) << 6 | ((unsigned char)s[i + 1] & 0x3f));
-            i++;
-        } else {
-            s[n++] = (char)c;
-        }
-    }
-    s[n] = '\0';
-    return n;
-}
-
 static const char *text_of(json_t *object, const char *key)
 {
     const char *s = json_string_value(json_object_get(object, key));
@@ -263,7 +246,7 @@ static int import_line(struct import *im, const char *line, struct onic_err *err
                          : err_set(err, ONIC_ECONFIG, "line %d: label must be 0 or 1", im->lines);
     }
     char *bytes = xstrdup(json_string_value(caption)), *raw = xstrdup(text_of(o, "raw"));
-    to_bytes(raw);
+    latin1_from_utf8(raw);
     const char *kind = text_of(o, "kind");
     im->rows[im->n] = (struct label_row){
         .identity = {.kind = kind[0] ? kind : "class",
@@ -274,7 +257,7 @@ static int import_line(struct import *im, const char *line, struct onic_err *err
                      .parameters = text_of(o, "parameters"),
                      .vote = (int)json_integer_value(json_object_get(o, "vote"))},
         .caption = bytes,
-        .caption_len = to_bytes(bytes),
+        .caption_len = latin1_from_utf8(bytes),
         .state = LABEL_ANSWERED,
         .label = json_number_value(label),
         .confidence = json_number_value(json_object_get(o, "confidence")),

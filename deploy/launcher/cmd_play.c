@@ -5,28 +5,23 @@
  * One environment, one step per frame: picture, the action taken, both values, the reward by
  * source, and for a paid caption the label that pays it. On a terminal keys control the pace;
  * without one (a pipe, a log) every step is one line and one episode is played. */
-#define _GNU_SOURCE
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
-#include <unistd.h>
 
 #include "actor/envs/vec_env.h"
-#include "common/base/clock.h"
 #include "common/base/rng.h"
 #include "common/base/xmalloc.h"
 #include "deploy/launcher/commands.h"
 #include "deploy/launcher/explain.h"
 #include "deploy/launcher/run_load.h"
+#include "deploy/launcher/terminal.h"
 #include "learner/reward/mix.h"
 
 enum { PLAY_ACTOR_ID = 65534, PLAY_DEFAULT_SEED = 2000003 };
 
 struct play_args {
     char path[CONFIG_STR_MAX];
-    double speed; /* steps per second; 0 = as fast as possible */
     bool greedy;
     int episodes; /* 0 = until stopped */
 };
@@ -41,67 +36,10 @@ struct play {
     uint8_t *obs;
     float *state, *logits, value[POLICY_HEADS];
     struct rng rng;
-    bool tty, paused, quit, single;
-    struct termios saved;
+    struct terminal term;
     double ext_sum, int_sum;
     int episode;
 };
-
-/* --- terminal -------------------------------------------------------------------------------- */
-
-static void terminal_open(struct play *p)
-{
-    p->tty = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-    if (!p->tty)
-        return;
-    tcgetattr(STDIN_FILENO, &p->saved);
-    struct termios raw = p->saved;
-    raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
-    tcsetattr(STDIN_FILENO, TCSANOW, &raw);
-    printf("\x1b[?25l\x1b[2J");
-}
-
-static void terminal_close(const struct play *p)
-{
-    if (!p->tty)
-        return;
-    tcsetattr(STDIN_FILENO, TCSANOW, &p->saved);
-    printf("\x1b[?25h\n");
-}
-
-static void on_key(struct play *p, char key)
-{
-    if (key == 'q' || key == 3)
-        p->quit = true;
-    else if (key == ' ')
-        p->paused = !p->paused;
-    else if (key == 'n')
-        p->single = p->paused = true;
-    else if (key == '+')
-        p->args.speed = p->args.speed > 0 ? p->args.speed * 1.5 : 1;
-    else if (key == '-')
-        p->args.speed = p->args.speed > 0.2 ? p->args.speed / 1.5 : p->args.speed;
-}
-
-/* Waits for the next frame's time and handles keys; returns when a step may be taken or on quit. */
-static void pace(struct play *p)
-{
-    if (!p->tty)
-        return;
-    int64_t due = clock_ms() + (p->args.speed > 0 ? (int64_t)(1000.0 / p->args.speed) : 0);
-    p->single = false;
-    while (!p->quit && !p->single && (p->paused || clock_ms() < due)) {
-        int64_t left = due - clock_ms();
-        struct pollfd fd = {.fd = STDIN_FILENO, .events = POLLIN};
-        if (poll(&fd, 1, p->paused ? 200 : (int)(left > 0 ? left : 0)) > 0) {
-            char key;
-            if (read(STDIN_FILENO, &key, 1) == 1)
-                on_key(p, key);
-            else
-                p->quit = true;
-        }
-    }
-}
 
 /* --- one step -------------------------------------------------------------------------------- */
 
@@ -173,15 +111,7 @@ static void show(struct play *p, int action, const struct env_result *x)
     struct env *e = vec_env_at(p->envs, 0);
     e->family->render(e, &frame);
     put_step(p, action, x, &out);
-    if (p->tty) {
-        printf("\x1b[H\x1b[J%s\n%s\nspace pause, n one step, + faster, - slower, q quit\n",
-               frame.data, out.data);
-    } else {
-        for (size_t i = 0; i < out.len; i++) /* one line per step */
-            putchar(out.data[i] == '\n' ? ' ' : out.data[i]);
-        putchar('\n');
-    }
-    fflush(stdout);
+    terminal_show(&p->term, &frame, &out);
     buf_release(&frame);
     buf_release(&out);
 }
@@ -195,9 +125,9 @@ static int play_episode(struct play *p, struct onic_err *err)
     p->episode++;
     if (rc == ONIC_OK)
         show(p, -1, &x);
-    while (rc == ONIC_OK && !p->quit) {
-        pace(p);
-        if (p->quit)
+    while (rc == ONIC_OK && !p->term.quit) {
+        terminal_pace(&p->term);
+        if (p->term.quit)
             break;
         int32_t action = choose(p);
         rc = vec_env_step(p->envs, &action, p->obs, &x, err);
@@ -253,7 +183,8 @@ static void close_play(struct play *p)
 
 static int on_extra(void *ctx, const char *name, const char *value, struct onic_err *err)
 {
-    struct play_args *a = ctx;
+    struct play *p = ctx;
+    struct play_args *a = &p->args;
     name += strspn(name, "-");
     if (strncmp(name, "greedy", 6) == 0) {
         a->greedy = true;
@@ -265,7 +196,7 @@ static int on_extra(void *ctx, const char *name, const char *value, struct onic_
         return err_set(err, ONIC_ECONFIG, "--%s is '%s', must be a number from 0 to 1000000", name,
                        value);
     if (strncmp(name, "speed", 5) == 0)
-        a->speed = v;
+        p->term.speed = v;
     else
         a->episodes = (int)v;
     return ONIC_OK;
@@ -273,7 +204,7 @@ static int on_extra(void *ctx, const char *name, const char *value, struct onic_
 
 static int on_positional(void *ctx, const char *arg, struct onic_err *err)
 {
-    struct play_args *a = ctx;
+    struct play_args *a = &((struct play *)ctx)->args;
     if (a->path[0])
         return err_set(err, ONIC_ECONFIG, "two runs were given, '%s' and '%s': watch one at a time",
                        a->path, arg);
@@ -285,7 +216,7 @@ int cmd_play(int argc, char **argv)
 {
     struct onic_err err = {0};
     static struct config given;
-    static struct play p = {.args = {.speed = 6, .episodes = -1}};
+    static struct play p = {.args = {.episodes = -1}, .term = {.speed = 6}};
     const struct config_cli cli = {
         .who = 'F',
         .program = "onic play",
@@ -298,7 +229,7 @@ int cmd_play(int argc, char **argv)
         .extra = (const char *const[]){"--greedy", "--speed=", "--episodes=", NULL},
         .on_extra = on_extra,
         .on_positional = on_positional,
-        .ctx = &p.args,
+        .ctx = &p,
     };
     int rc = config_load(&given, argc, argv, &cli, &err);
     if (rc == ONIC_ESTOPPED)
@@ -308,11 +239,11 @@ int cmd_play(int argc, char **argv)
     if (rc == ONIC_OK)
         rc = open_play(&p, &given, &err);
     if (rc == ONIC_OK) {
-        terminal_open(&p);
-        int episodes = p.args.episodes >= 0 ? p.args.episodes : p.tty ? 0 : 1;
-        while (rc == ONIC_OK && !p.quit && (episodes == 0 || p.episode < episodes))
+        terminal_open(&p.term);
+        int episodes = p.args.episodes >= 0 ? p.args.episodes : p.term.tty ? 0 : 1;
+        while (rc == ONIC_OK && !p.term.quit && (episodes == 0 || p.episode < episodes))
             rc = play_episode(&p, &err);
-        terminal_close(&p);
+        terminal_close(&p.term);
     }
     close_play(&p);
     if (rc == ONIC_OK)

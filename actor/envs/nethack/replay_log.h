@@ -5,8 +5,8 @@
 /* replay_log.h - the seeds and actions of the running episode in a file that survives the process.
  *
  * A file mapped into memory costs a store per step, and the kernel keeps it when the process dies.
- * A crash of the library thus leaves what is needed to play the fatal game again: `onic env trace`
- * with the same seeds and actions. File: struct replay_head, then one byte per action. */
+ * A crash of the library thus leaves what is needed to play the fatal game again: `onic replay
+ * FILE` shows it. File: struct replay_head, then one byte per action. */
 
 #include <stdint.h>
 
