@@ -21,9 +21,16 @@
 #include "common/base/xmalloc.h"
 #include "common/wire/crc32c.h"
 #include "common/wire/sock.h"
+#include "common/wire/weights_share.h"
 #include "weights.pb-c.h"
 
-enum { RETRY_MS = 3000, RECONNECT_MS = 15000, PAUSE_MS = 1000, CORRUPT_BEFORE_PAUSE = 3 };
+enum {
+    RETRY_MS = 3000,
+    RECONNECT_MS = 15000,
+    PAUSE_MS = 1000,
+    CORRUPT_BEFORE_PAUSE = 3,
+    SHARE_WAIT_MS = 3000 /* for another actor of this host that pulls, then alone */
+};
 
 enum pull_state { PULL_IDLE, PULL_MANIFEST, PULL_CHUNKS };
 
@@ -38,6 +45,9 @@ struct weights_pull {
     int active;
     bool have; /* block[active] holds `version` of this epoch */
     uint64_t version;
+    struct weights_share *share; /* NULL: pulls alone */
+    bool share_opened;
+    int64_t waiting_ms; /* since when another actor's pull is waited for; 0 = it is not */
 
     enum pull_state state;
     uint64_t coming; /* version of the pull */
@@ -69,6 +79,7 @@ void weights_pull_free(struct weights_pull *p)
     if (!p)
         return;
     sock_close(p->socket, 0);
+    weights_share_close(p->share);
     free(p->block[0]);
     free(p->block[1]);
     free(p->crc);
@@ -100,8 +111,12 @@ int weights_pull_connect(struct weights_pull *p, const char *address, const uint
 {
     if (p->socket && epoch == p->epoch && strcmp(address, p->address) == 0)
         return ONIC_OK;
-    if (epoch != p->epoch)
+    if (epoch != p->epoch || memcmp(run_id, p->run_id, sizeof p->run_id) != 0) {
         p->have = false;
+        weights_share_close(p->share);
+        p->share = NULL;
+        p->share_opened = false;
+    }
     memcpy(p->run_id, run_id, sizeof p->run_id);
     p->epoch = epoch;
     snprintf(p->address, sizeof p->address, "%s", address);
@@ -226,6 +241,16 @@ static bool all_finite(const float *x, size_t n)
     return any == 0;
 }
 
+static void swap_in(struct weights_pull *p, uint64_t version)
+{
+    p->active = !p->active;
+    p->have = true;
+    p->version = version;
+    p->state = PULL_IDLE;
+    p->waiting_ms = 0;
+    p->gone_run = p->corrupt_run = 0;
+}
+
 static bool finish(struct weights_pull *p)
 {
     float *block = p->block[!p->active];
@@ -239,11 +264,9 @@ static bool finish(struct weights_pull *p)
         start_over(p, "a weight is not a finite number");
         return false;
     }
-    p->active = !p->active;
-    p->have = true;
-    p->version = p->coming;
-    p->state = PULL_IDLE;
-    p->gone_run = p->corrupt_run = 0;
+    if (p->share && weights_share_claim(p->share))
+        weights_share_put(p->share, p->coming, block, p->hash);
+    swap_in(p, p->coming);
     p->counts.complete++;
     return true;
 }
@@ -300,10 +323,51 @@ static bool receive(struct weights_pull *p)
     return swapped;
 }
 
+/* --- one pull per host ------------------------------------------------------------------- */
+
+static void open_share(struct weights_pull *p)
+{
+    p->share_opened = true;
+    if (strncmp(p->address, "inproc:", 7) != 0)
+        p->share = weights_share_open(p->run_id, p->epoch, p->total);
+}
+
+/* Anything newer than what is used, also when the learner is already further: the next poll goes on
+ * from there. */
+static bool from_share(struct weights_pull *p)
+{
+    uint64_t newer = p->have ? p->version + 1 : 0, got;
+    if (!p->share || !weights_share_get(p->share, newer, p->block[!p->active], &got))
+        return false;
+    weights_share_release(p->share);
+    swap_in(p, got);
+    p->counts.shared++;
+    return true;
+}
+
+/* Nobody else of this host is on it, or has been for too long. */
+static bool is_mine_to_pull(struct weights_pull *p, int64_t now)
+{
+    if (!p->share || weights_share_claim(p->share)) {
+        p->waiting_ms = 0;
+        return true;
+    }
+    if (p->waiting_ms == 0)
+        p->waiting_ms = now;
+    return now - p->waiting_ms > SHARE_WAIT_MS;
+}
+
+bool weights_pull_waits_for_host(const struct weights_pull *p)
+{
+    return p->waiting_ms != 0;
+}
+
 bool weights_pull_poll(struct weights_pull *p, uint64_t version_plus_1)
 {
     if (!p->socket || !p->total)
         return false;
+    if (!p->share_opened)
+        open_share(p);
     bool swapped = receive(p);
     int64_t now = clock_ms();
     bool wanted = version_plus_1 && !(p->have && p->version + 1 == version_plus_1);
@@ -313,8 +377,15 @@ bool weights_pull_poll(struct weights_pull *p, uint64_t version_plus_1)
         p->state = PULL_IDLE; /* an answer was lost: begin again */
     if (!wanted && p->state == PULL_IDLE)
         p->answered_ms = now;
-    if (p->state == PULL_IDLE && wanted && now >= p->pause_until_ms)
-        ask_manifest(p);
+    if (p->state == PULL_IDLE && wanted && now >= p->pause_until_ms && !swapped) {
+        /* Looked at again with the claim: it may have been put there in between. */
+        if (from_share(p) || (is_mine_to_pull(p, now) && from_share(p)))
+            swapped = true;
+        else if (p->waiting_ms == 0 || now - p->waiting_ms > SHARE_WAIT_MS)
+            ask_manifest(p);
+    }
     ask_chunks(p);
+    if (p->share && p->state == PULL_IDLE)
+        weights_share_release(p->share);
     return swapped;
 }

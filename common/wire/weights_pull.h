@@ -3,7 +3,7 @@
 #define ONIC_COMMON_WIRE_WEIGHTS_PULL_H
 
 /* weights_pull.h - fetches weights by version, checks every byte, and swaps them in at once
- * (W1-W5).
+ * (W1-W6); what another actor of this host has pulled is taken from it (weights_share.h).
  *
  * Private to common/wire; one thread. Two blocks of memory: the one that is used, and the one that
  * is being filled. */
@@ -34,8 +34,13 @@ bool weights_pull_poll(struct weights_pull *p, uint64_t version_plus_1);
 const float *weights_pull_get(const struct weights_pull *p,
                               uint64_t *version); /* NULL: none of this epoch yet */
 
+/* True while another actor of this host pulls for this one: poll again soon, no message will come.
+ */
+bool weights_pull_waits_for_host(const struct weights_pull *p);
+
 struct weights_pull_counts {
-    uint64_t complete, corrupt, gone, pinned;
+    uint64_t complete, corrupt, gone, pinned; /* complete: over the socket */
+    uint64_t shared;                          /* taken from another actor of this host */
 };
 struct weights_pull_counts weights_pull_counts(const struct weights_pull *p);
 

@@ -24,7 +24,7 @@
 #include "common/wire/ledger.h"
 #include "session.pb-c.h"
 
-enum { POLL_SLICE_MS = 20, BYE_EVERY_MS = 500, BYE_WAIT_MS = 2000 };
+enum { POLL_SLICE_MS = 20, HOST_SLICE_MS = 2, BYE_EVERY_MS = 500, BYE_WAIT_MS = 2000 };
 
 /* --- life -------------------------------------------------------------------------------- */
 
@@ -124,6 +124,8 @@ static void wait_for_message(struct wire_actor *w, int timeout_ms)
                               {.socket = weights_pull_socket(w->pull), .events = ZMQ_POLLIN}};
     if (timeout_ms > POLL_SLICE_MS && w->state == LINK_CONNECTING)
         timeout_ms = POLL_SLICE_MS; /* HELLO is tried again: there is no event for "connected" */
+    if (timeout_ms > HOST_SLICE_MS && weights_pull_waits_for_host(w->pull))
+        timeout_ms = HOST_SLICE_MS;
     zmq_poll(items, items[1].socket ? 2 : 1, timeout_ms);
 }
 

@@ -3,11 +3,15 @@
 #include "tests/onic_test.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "common/wire/crc32c.h"
 #include "common/wire/sock.h"
+#include "common/wire/weights_pull.h"
 #include "common/wire/weights_server.h"
+#include "common/wire/weights_share.h"
 #include "weights.pb-c.h"
 
 enum { FLOATS = WEIGHTS_CHUNK_BYTES / 4, STOPPED = 24, GETS = 8 };
@@ -69,10 +73,159 @@ static void actors_that_stop_reading_do_not_stop_training(void **state)
     temp_dir_remove(dir);
 }
 
+/* --- one pull per host ------------------------------------------------------------------- */
+
+struct host {
+    char dir[256], address[300];
+    void *context;
+    struct weights_server *s;
+    struct meta_arena *arena;
+    float *weights;
+    uint64_t want;
+};
+
+static void open_host(struct host *h)
+{
+    memset(h, 0, sizeof *h);
+    temp_dir_create(h->dir);
+    snprintf(h->address, sizeof h->address, "ipc://%s/w", h->dir);
+    h->context = zmq_ctx_new();
+    struct weights_server_params p = {
+        .context = h->context, .address = h->address, .floats = FLOATS, .hwm = 32};
+    memcpy(p.run_id, h->dir + strlen(h->dir) - 6, 6); /* no other test's */
+    assert_ok(weights_server_create(&h->s, &p, &err));
+    h->weights = calloc(FLOATS, sizeof *h->weights);
+    h->arena = meta_arena_create();
+}
+
+static void publish(struct host *h, uint64_t version)
+{
+    h->want = version;
+    for (int i = 0; i < FLOATS; i++)
+        h->weights[i] = (float)version + (float)i;
+    weights_server_publish(h->s, h->weights, version);
+}
+
+static struct weights_pull *actor_of(struct host *h)
+{
+    uint8_t run_id[16] = {0};
+    memcpy(run_id, h->dir + strlen(h->dir) - 6, 6);
+    struct weights_pull *p = weights_pull_create(h->context, h->arena);
+    weights_pull_size(p, FLOATS);
+    assert_ok(weights_pull_connect(p, weights_server_address(h->s), run_id, 0, &err));
+    return p;
+}
+
+static void close_host(struct host *h)
+{
+    weights_server_stop(h->s);
+    zmq_ctx_term(h->context);
+    weights_server_free(h->s);
+    meta_arena_free(h->arena);
+    free(h->weights);
+    temp_dir_remove(h->dir);
+}
+
+struct waiter {
+    struct host *h;
+    struct weights_pull *p;
+};
+
+static bool has_newest(void *ctx)
+{
+    struct waiter *w = ctx;
+    uint64_t version = 0;
+    weights_pull_poll(w->p, w->h->want + 1);
+    const float *x = weights_pull_get(w->p, &version);
+    return x && version == w->h->want && memcmp(x, w->h->weights, FLOATS * sizeof *x) == 0;
+}
+
+static void two_actors_of_a_host_pull_once(void **state)
+{
+    (void)state;
+    struct host h;
+    open_host(&h);
+    struct waiter a = {&h, actor_of(&h)}, b = {&h, actor_of(&h)};
+    for (uint64_t version = 1; version <= 5; version++) {
+        publish(&h, version);
+        assert_true(wait_until(has_newest, version % 2 ? &a : &b, 10000));
+        assert_true(wait_until(has_newest, version % 2 ? &b : &a, 10000));
+    }
+    assert_int_equal(weights_pull_counts(a.p).complete, 3);
+    assert_int_equal(weights_pull_counts(a.p).shared, 2);
+    assert_int_equal(weights_pull_counts(b.p).complete, 2);
+    assert_int_equal(weights_pull_counts(b.p).shared, 3);
+    weights_pull_free(a.p);
+    weights_pull_free(b.p);
+    close_host(&h);
+}
+
+static bool is_pulling(void *ctx)
+{
+    struct waiter *w = ctx;
+    weights_pull_poll(w->p, w->h->want + 1);
+    return zmq_poll(&(zmq_pollitem_t){.socket = weights_pull_socket(w->p), .events = ZMQ_POLLIN}, 1,
+                    10) > 0;
+}
+
+static void an_actor_that_stands_still_in_its_pull_is_not_waited_for_long(void **state)
+{
+    (void)state;
+    struct host h;
+    open_host(&h);
+    struct waiter a = {&h, actor_of(&h)}, b = {&h, actor_of(&h)};
+    publish(&h, 1);
+    assert_true(wait_until(is_pulling, &a, 10000)); /* and is never polled again */
+    assert_false(has_newest(&b));
+    assert_true(weights_pull_waits_for_host(b.p));
+    assert_true(wait_until(has_newest, &b, 20000));
+    assert_int_equal(weights_pull_counts(b.p).complete, 1);
+    weights_pull_free(a.p); /* a dead process loses its claim */
+    publish(&h, 2);
+    assert_true(wait_until(has_newest, &b, 10000));
+    assert_false(weights_pull_waits_for_host(b.p));
+    weights_pull_free(b.p);
+    close_host(&h);
+}
+
+static void a_damaged_copy_is_not_used_and_the_last_user_cleans_up(void **state)
+{
+    (void)state;
+    enum { BYTES = 4096 };
+    static uint8_t data[BYTES], out[BYTES];
+    const uint8_t run_id[16] = "share-test-run-1", wrong[16] = {1};
+    uint64_t version;
+    struct weights_share *a = weights_share_open(run_id, 1, BYTES),
+                         *b = weights_share_open(run_id, 1, BYTES);
+    assert_non_null(a);
+    assert_non_null(b);
+    assert_false(weights_share_get(b, 0, out, &version));
+    assert_true(weights_share_claim(a));
+    assert_false(weights_share_claim(b));
+    weights_share_put(a, 7, data, wrong);
+    weights_share_release(a);
+    assert_false(weights_share_get(b, 0, out, &version));
+    assert_true(weights_share_claim(b));
+    XXH128_canonical_t canon;
+    XXH128_canonicalFromHash(&canon, XXH3_128bits(data, BYTES));
+    weights_share_put(b, 8, data, canon.digest);
+    assert_true(weights_share_get(a, 8, out, &version));
+    assert_int_equal(version, 8);
+    assert_false(weights_share_get(a, 9, out, &version));
+    weights_share_close(a);
+    weights_share_close(b);
+    a = weights_share_open(run_id, 1, BYTES); /* a new file: nothing in it */
+    assert_false(weights_share_get(a, 0, out, &version));
+    weights_share_close(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(actors_that_stop_reading_do_not_stop_training),
+        cmocka_unit_test(two_actors_of_a_host_pull_once),
+        cmocka_unit_test(an_actor_that_stands_still_in_its_pull_is_not_waited_for_long),
+        cmocka_unit_test(a_damaged_copy_is_not_used_and_the_last_user_cleans_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
