@@ -22,6 +22,10 @@ elseif(ONIC_SANITIZE)
   message(FATAL_ERROR "ONIC_SANITIZE is '${ONIC_SANITIZE}', must be empty, address or thread")
 endif()
 
+if(ONIC_FUZZ)
+  target_compile_options(onic_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 # onic_library(NAME DIRS <dir>... LIBS <lib>... [EXCLUDE <file>...]): every .c of the folders (not recursive).
 function(onic_library name)
   cmake_parse_arguments(A "" "" "DIRS;LIBS;EXCLUDE" ${ARGN})
