@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_LEARNER_REWARD_MESSAGE_NET_H
+#define ONIC_LEARNER_REWARD_MESSAGE_NET_H
+
+/* message_net.h - the convolutional network that reads a caption byte by byte: the trunk of ONI's
+ * classification and ranking reward models (oni-spec.md 2.3).
+ *
+ * The caller owns parameters and gradients: the trunk adds its tensors to the caller's table, so
+ * that trunk and head are one block for Adam, clipping and checkpoints. Captions are cut at the
+ * net's number of bytes and padded with byte 0, whose embedding is fixed at zero.
+ *
+ * Threads: one call at a time per workspace. After warm-up nothing is allocated. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/nn/params.h"
+
+enum message_net_size {
+    MESSAGE_NET_LT_CNN,      /* 256 bytes, 64 channels, 6 convolutions -> 128 */
+    MESSAGE_NET_LT_CNN_SMALL /* 128 bytes, 32 channels, 3 convolutions -> 32 */
+};
+
+enum { MESSAGE_STAGES_MAX = 14 };
+
+enum message_stage_kind { STAGE_EMBED, STAGE_CONV, STAGE_POOL, STAGE_FLATTEN, STAGE_DENSE };
+
+/* One layer; positions: of its output when nothing is left out. */
+struct message_stage {
+    enum message_stage_kind kind;
+    int k, in, out, positions;
+    size_t w, b; /* offsets of its tensors */
+};
+
+struct message_net {
+    int bytes, stages;
+    struct message_stage stage[MESSAGE_STAGES_MAX];
+};
+
+/* Adds the tensors "message.*" to p and describes the net. */
+void message_net_create(struct message_net *net, enum message_net_size size, struct params *p);
+/* After params_init (and never undone by backward): the embedding of the padding becomes zero. */
+void message_net_zero_padding(const struct message_net *net, float *weights);
+int message_net_features(const struct message_net *net);
+
+struct message_work;
+struct message_work *message_work_create(const struct message_net *net);
+void message_work_free(struct message_work *w); /* NULL is allowed */
+
+/* Features [n, message_net_features] of n captions, borrowed until the next call with w. The result
+ * of a caption does not depend on the others, except in the last bits: a caller that needs the same
+ * bits every time gives captions one by one. */
+const float *message_net_forward(const struct message_net *net, const float *weights,
+                                 const char *const *caption, const uint16_t *len, int n,
+                                 struct message_work *w);
+/* dout [n, features]: gradient of the features of the last forward call with w; used up. grads [the
+ * caller's block] += */
+void message_net_backward(const struct message_net *net, const float *weights, float *grads,
+                          float *dout, struct message_work *w);
+
+#endif /* ONIC_LEARNER_REWARD_MESSAGE_NET_H */
