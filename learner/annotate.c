@@ -28,6 +28,7 @@ struct annotate {
     char identity[192];          /* of the labels in the reward model; "" = none yet */
     /* of all lives */
     uint64_t cursor, labels, abstained;
+    uint64_t positive, judged; /* of this life: labels of at least 0.5; all labels */
     struct {
         char name[SOURCE_NAME_MAX];
         uint64_t labels;
@@ -112,6 +113,8 @@ static void apply(struct annotate *a, struct reward_mix *mix, const struct annot
     }
     reward_mix_observe(mix, l);
     a->labels++;
+    a->judged++;
+    a->positive += l->label >= 0.5f;
     count_source(a, l->source);
     double age = clock_wall_s() - l->asked_at;
     if (l->asked_at > 0 && age >= 0)
@@ -241,6 +244,8 @@ void annotate_report(struct annotate *a, struct metrics *m)
     metrics_set(m, "annot/labels_per_s", s.server_labels_per_s);
     metrics_set(m, "annot/outstanding", s.outstanding);
     metrics_set(m, "annot/connected", s.connected ? 1 : 0);
+    if (a->judged)
+        metrics_set(m, "annot/label_positive", (double)a->positive / (double)a->judged);
     if (a->staleness_s >= 0)
         metrics_set(m, "annot/staleness_s", a->staleness_s);
     for (int i = 0; i < a->sources; i++) {

@@ -143,6 +143,11 @@ struct reward_mix *learner_core_reward(struct learner_core *c)
     return c->reward;
 }
 
+const struct reward_mix *learner_core_reward_const(const struct learner_core *c)
+{
+    return c->reward;
+}
+
 const float *learner_core_weights(const struct learner_core *c)
 {
     return c->weights;

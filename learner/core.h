@@ -33,6 +33,7 @@ void learner_core_free(struct learner_core *c); /* NULL is allowed */
 
 const struct policy *learner_core_policy(const struct learner_core *c);
 struct reward_mix *learner_core_reward(struct learner_core *c);
+const struct reward_mix *learner_core_reward_const(const struct learner_core *c);
 const float *
 learner_core_weights(const struct learner_core *c); /* [params floats], changes at updates */
 int learner_core_threads(const struct learner_core *c);

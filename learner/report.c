@@ -32,6 +32,11 @@ void report_episodes(struct metrics *m, const struct env_description *env,
     }
 }
 
+static void put_number(void *metrics, const char *name, double value)
+{
+    metrics_set(metrics, name, value);
+}
+
 static void report_reward(struct metrics *m, const struct reward_mix_stats *r)
 {
     double steps = r->steps ? (double)r->steps : 1.0, both = r->int_abs + r->ext_abs;
@@ -40,8 +45,9 @@ static void report_reward(struct metrics *m, const struct reward_mix_stats *r)
     metrics_mean(m, "intrinsic/paid_fraction", (double)r->paid / steps);
     if (r->captioned)
         metrics_set(m, "reward_model/coverage", (double)r->known / (double)r->captioned);
-    /* For models that learn from labels and hold some back; none does yet, and null says so. */
-    metrics_set(m, "reward_model/heldout_accuracy", (double)NAN);
+    if (r->memo_hits + r->memo_misses)
+        metrics_mean(m, "perf/score_memo_hits",
+                     (double)r->memo_hits / (double)(r->memo_hits + r->memo_misses));
     if (r->not_finite)
         metrics_add(m, "train/rewards_not_finite_total", (double)r->not_finite);
 }
@@ -67,6 +73,9 @@ void report_update(struct metrics *m, const struct learner_core *core, const str
     metrics_set(m, "train/version_diff_max", s->lag_max);
     metrics_set(m, "train/nonfinite_updates", (double)c->nonfinite);
     report_reward(m, &s->reward);
+    /* For models that learn from labels and hold some back; null where none does. */
+    metrics_set(m, "reward_model/heldout_accuracy", (double)NAN);
+    reward_mix_report(learner_core_reward_const(core), put_number, m);
 }
 
 bool report_success_reached(struct metrics *m, double wanted)

@@ -239,18 +239,25 @@ int bench_distributed(const struct bench_options *o, struct bench_result *out, s
 
 /* Frames per second with annotation against without, captions made unique so that labels never stop
  * coming. */
-static int annotation(const struct bench_options *o, const char *annotator,
+struct annotated {
+    const char *annotator, *model;
+    int captions_per_s;
+};
+
+static int annotation(const struct bench_options *o, const struct annotated *what,
                       struct bench_result *out, struct onic_err *err)
 {
     int rounds = o->quick ? 1 : 4;
-    char wall[48], id[64];
+    char wall[48], id[64], model[64], captions[64];
     snprintf(wall, sizeof wall, "--stop.wall_s=%d", o->quick ? 4 : 20);
-    snprintf(id, sizeof id, "--annotator.id=%s", annotator);
+    snprintf(id, sizeof id, "--annotator.id=%s", what->annotator);
+    snprintf(model, sizeof model, "--reward.model=%s", what->model);
+    snprintf(captions, sizeof captions, "--bench.captions_per_s=%d", what->captions_per_s);
     const char *on[] = {
         "--env.id=minigrid:KeyCorridorS3R3",
-        "--reward.model=hash",
+        model,
         id,
-        "--bench.captions_per_s=50",
+        captions,
         "--embedding.burst=0", /* the steady state: the burst is over in a run of hours */
         "--checkpoint.every_s=1000",
         "--stop.success=0",
@@ -260,7 +267,7 @@ static int annotation(const struct bench_options *o, const char *annotator,
     const char *off[] = {"--env.id=minigrid:KeyCorridorS3R3",
                          "--reward.model=none",
                          "--reward.coef_int=0",
-                         "--bench.captions_per_s=50",
+                         captions,
                          "--checkpoint.every_s=1000",
                          "--stop.success=0",
                          "--frames=1000000000",
@@ -276,7 +283,8 @@ static int annotation(const struct bench_options *o, const char *annotator,
             return rc;
         if (with.labels < 1)
             return err_set(err, ONIC_ENOTFOUND,
-                           "the annotator %s answered nothing: is its model installed?", annotator);
+                           "the annotator %s answered nothing: is its model installed?",
+                           what->annotator);
         a[i] = with.fps;
         b[i] = without.fps;
     }
@@ -289,7 +297,22 @@ int bench_annotation_rules(const struct bench_options *o, struct bench_result *o
                            struct onic_err *err)
 {
     out->of = "trained frames/s with rules answering 50 unique captions/s / reward model none";
-    return annotation(o, "rules", out, err);
+    return annotation(o, &(struct annotated){"rules", "hash", 50}, out, err);
+}
+
+int bench_annotation_fast(const struct bench_options *o, struct bench_result *out,
+                          struct onic_err *err)
+{
+    out->of = "trained frames/s with rules answering 1000 unique captions/s / reward model none";
+    return annotation(o, &(struct annotated){"rules", "hash", 1000}, out, err);
+}
+
+int bench_annotation_classifier(const struct bench_options *o, struct bench_result *out,
+                                struct onic_err *err)
+{
+    out->of = "trained frames/s with reward model classifier and rules answering 50 unique "
+              "captions/s / reward model none";
+    return annotation(o, &(struct annotated){"rules", "classifier", 50}, out, err);
 }
 
 int bench_annotation_embedding(const struct bench_options *o, struct bench_result *out,
@@ -297,5 +320,5 @@ int bench_annotation_embedding(const struct bench_options *o, struct bench_resul
 {
     out->of =
         "trained frames/s with the embedded model under its default CPU cap / reward model none";
-    return annotation(o, "embedding", out, err);
+    return annotation(o, &(struct annotated){"embedding", "hash", 50}, out, err);
 }

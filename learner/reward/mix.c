@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/xmalloc.h"
 #include "learner/reward/paid.h"
 #include "learner/reward/score_memo.h"
@@ -24,6 +25,8 @@ struct reward_mix {
     float coef_ext, coef_int, scale, clip;
     struct reward_mix_stats stats;
     struct paid *paid;
+    int64_t score_ns; /* not in stats: those are the same in every run */
+    uint64_t scored;
     float *caption_score;      /* [caption_cap] of the batch at hand */
     struct caption_paid *sums; /* [caption_cap] of the batch at hand */
     int caption_cap;
@@ -122,6 +125,15 @@ void reward_mix_train(struct reward_mix *x, int64_t budget_us)
         x->type->train(x->model, budget_us);
 }
 
+void reward_mix_report(const struct reward_mix *x,
+                       void (*put)(void *ctx, const char *name, double value), void *ctx)
+{
+    if (x->scored)
+        put(ctx, "perf/score_us_per_frame", (double)x->score_ns * 1e-3 / (double)x->scored);
+    if (x->type->report)
+        x->type->report(x->model, put, ctx);
+}
+
 int reward_mix_unknown(const struct reward_mix *x, const struct reward_batch *b, int *out)
 {
     int n = 0;
@@ -197,7 +209,10 @@ void reward_mix_bind(struct reward_mix *x, const struct reward_batch *b, const f
         x->sums = xrealloc(x->sums, (size_t)x->caption_cap * sizeof *x->sums);
     }
     bind_environment(x, r_env, b->n, r_ext);
+    int64_t before = clock_ns();
     score_steps(x, b, r_int);
+    x->score_ns += clock_ns() - before;
+    x->scored += (uint64_t)b->n;
     shaping_apply(&x->shaping, r_int, b->episodic_count, b->n);
     struct reward_mix_stats *s = &x->stats;
     s->steps += (uint64_t)b->n;

@@ -48,6 +48,11 @@ void reward_mix_observe(struct reward_mix *x, const struct annot_label *label);
 /* Gives the model time to learn; no-op when there is nothing to train. */
 void reward_mix_train(struct reward_mix *x, int64_t budget_us);
 
+/* The model's own numbers, and perf/score_us_per_frame: what scores cost in this life. NAN = not
+ * known yet. */
+void reward_mix_report(const struct reward_mix *x,
+                       void (*put)(void *ctx, const char *name, double value), void *ctx);
+
 /* Indices of the distinct captions of b that have no label yet, in table order, never 0 (the empty
  * caption): the ones to ask. out [b->ncaptions]; returns how many. 0 for models that want no
  * labels. */

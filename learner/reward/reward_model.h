@@ -54,13 +54,16 @@ struct reward_model_type {
     /* True when this caption has a label (the caller asks for those that have none). NULL when
      * !wants_labels. */
     bool (*knows)(const struct reward_model *m, const char *caption, size_t len);
-    /* Learns for at most budget_us; NULL when there is nothing to train. */
+    /* Learns; begins no gradient step after budget_us. NULL when there is nothing to train. */
     void (*train)(struct reward_model *m, int64_t budget_us);
     /* Rises whenever scores may have changed. */
     uint64_t (*version)(const struct reward_model *m);
     /* caption_only: scores the distinct captions, out [ncaptions]; the others: scores steps, out
      * [n]. */
     void (*score)(struct reward_model *m, const struct reward_batch *b, float *out);
+    /* Numbers for metrics.jsonl ("reward_model/..."); NULL when there are none. */
+    void (*report)(const struct reward_model *m,
+                   void (*put)(void *ctx, const char *name, double value), void *ctx);
     /* Whole state for the checkpoint, and back; a loaded model scores and trains bit-identically.
      */
     void (*save)(const struct reward_model *m, struct buf *out);

@@ -55,6 +55,9 @@ static struct reward_model *create(const struct reward_model_type *t)
     struct config cfg;
     struct obs_spec spec = {0};
     config_defaults(&cfg);
+    cfg.run_deterministic = true; /* train() takes counted steps */
+    cfg.reward_steps_max = 2;
+    cfg.reward_refresh = 1;
     obs_spec_add(&spec, "x", OBS_U8, 1, (int[]){OBS});
     struct reward_model *m = NULL;
     assert_ok(t->create(&m, &cfg, &spec, &err));
@@ -187,8 +190,18 @@ static void a_loaded_model_continues_bit_for_bit(const struct reward_model_type 
             observe(t, m, CAPTIONS - 1 - round, 1.0f);
             observe(t, copy, CAPTIONS - 1 - round, 1.0f);
         }
+        if (t->train) {
+            t->train(m, 20000);
+            t->train(copy, 20000);
+        }
         assert_int_equal(t->version(m), t->version(copy));
     }
+    buf_reset(&one);
+    buf_reset(&two);
+    t->save(m, &one);
+    t->save(copy, &two);
+    assert_int_equal(one.len, two.len);
+    assert_memory_equal(one.data, two.data, one.len);
     buf_release(&one);
     buf_release(&two);
     buf_release(&three);

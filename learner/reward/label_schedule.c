@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* label_schedule.c - see label_schedule.h. A pause of the learner (GAP_S) earns no training time,
+ * so that it is not followed by a burst. */
+#include "learner/reward/label_schedule.h"
+
+#include "common/base/clock.h"
+
+static const double GAP_S = 1.0;
+
+void label_schedule_init(struct label_schedule *s, const struct config *cfg)
+{
+    *s = (struct label_schedule){
+        .dataset_size = cfg->reward_dataset_size,
+        .steps_per_arrival = cfg->reward_steps_per_arrival,
+        .steps_per_update = cfg->reward_steps_per_update,
+        .steps_max = cfg->reward_steps_max,
+        .share = cfg->reward_train_share,
+        .deterministic = cfg->run_deterministic,
+    };
+}
+
+void label_schedule_arrival(struct label_schedule *s)
+{
+    s->arrived = 1;
+}
+
+void label_schedule_begin(struct label_schedule *s, uint64_t labels)
+{
+    if (labels >= (uint64_t)s->dataset_size)
+        s->owed += (uint64_t)s->steps_per_update;
+    else if (s->arrived)
+        s->owed += (uint64_t)s->steps_per_arrival;
+    s->arrived = 0;
+    s->steps_now = 0;
+    s->begin_ns = clock_ns();
+    double gap_s = s->last_ns ? (double)(s->begin_ns - s->last_ns) * 1e-9 : 0.0;
+    s->life_s += gap_s < GAP_S ? gap_s : GAP_S;
+    s->last_ns = s->begin_ns;
+}
+
+bool label_schedule_due(struct label_schedule *s, int64_t budget_us)
+{
+    if (s->owed == 0 || s->steps_now >= s->steps_max)
+        return false;
+    if (!s->deterministic) {
+        int64_t now_ns = clock_ns() - s->begin_ns;
+        if (now_ns >= budget_us * 1000 || s->used_s + (double)now_ns * 1e-9 >= s->share * s->life_s)
+            return false;
+    }
+    s->owed--;
+    s->steps_now++;
+    return true;
+}
+
+void label_schedule_end(struct label_schedule *s)
+{
+    s->used_s += (double)(clock_ns() - s->begin_ns) * 1e-9;
+}
+
+double label_schedule_share(const struct label_schedule *s)
+{
+    return s->life_s > 0 ? s->used_s / s->life_s : 0.0;
+}

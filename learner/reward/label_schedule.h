@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_LEARNER_REWARD_LABEL_SCHEDULE_H
+#define ONIC_LEARNER_REWARD_LABEL_SCHEDULE_H
+
+/* label_schedule.h - when a reward model that learns from labels takes gradient steps.
+ *
+ * ONI's rule (oni-spec.md 2.3): below reward.dataset_size labels every arrival of labels owes
+ * reward.steps_per_arrival steps; from there on every update of the policy owes
+ * reward.steps_per_update. Owed steps are kept until there is time: at most reward.steps_max per
+ * update, and in all no more than reward.train_share of the learner's time. A deterministic run
+ * looks at no clock: the counts alone decide.
+ *
+ * In train(): label_schedule_begin, then a step as long as label_schedule_due, then
+ * label_schedule_end. Training thread. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/config/config.h"
+
+struct label_schedule {
+    int64_t dataset_size, steps_per_arrival, steps_per_update, steps_max;
+    double share;
+    bool deterministic;
+    /* to be saved */
+    uint64_t owed, arrived; /* arrived: labels came since the last begin (0 or 1) */
+    /* of this life */
+    int64_t steps_now, last_ns, begin_ns;
+    double life_s, used_s; /* between the calls of begin; inside begin .. end */
+};
+
+void label_schedule_init(struct label_schedule *s, const struct config *cfg);
+void label_schedule_arrival(struct label_schedule *s); /* a label that was not known came */
+void label_schedule_begin(struct label_schedule *s, uint64_t labels);
+/* True: take one step now. */
+bool label_schedule_due(struct label_schedule *s, int64_t budget_us);
+void label_schedule_end(struct label_schedule *s);
+/* Share of the learner's time used in this life. */
+double label_schedule_share(const struct label_schedule *s);
+
+#endif /* ONIC_LEARNER_REWARD_LABEL_SCHEDULE_H */

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* test_classifier.c - the network's gradient, what it learns, and what it is kept from learning. */
+#include <stdlib.h>
+
+#include "common/base/rng.h"
+#include "common/base/xmalloc.h"
+#include "common/nn/blas.h"
+#include "learner/reward/classifier/classifier_net.h"
+#include "learner/reward/heldout.h"
+#include "learner/reward/reward_model.h"
+#include "tests/onic_test.h"
+
+extern const struct reward_model_type reward_model_classifier;
+static const struct reward_model_type *const t = &reward_model_classifier;
+
+static void the_network_has_the_parameters_of_the_specification(void **state)
+{
+    (void)state;
+    struct classifier_net *c = classifier_net_create();
+    assert_int_equal(params_count(classifier_net_params(c)), 471554);
+    classifier_net_free(c);
+}
+
+/* Along the gradient the loss must rise by its length; per tensor, so that no tensor hides. */
+static void the_gradient_is_the_slope_of_the_loss(void **state)
+{
+    (void)state;
+    const char *text[] = {"You kill the newt!", "The door is locked.", "", "You hear a bell."};
+    const uint16_t len[] = {18, 19, 0, 16};
+    const int32_t target[] = {1, 0, 0, 1};
+    struct classifier_net *c = classifier_net_create();
+    const struct params *p = classifier_net_params(c);
+    float *w = xaligned(p->floats * sizeof *w), *g = xaligned(p->floats * sizeof *g);
+    float *moved = xaligned(p->floats * sizeof *w), *unused = xaligned(p->floats * sizeof *g);
+    classifier_net_init(c, w, 7);
+    classifier_net_loss(c, w, text, len, target, 4, 1, 2, g);
+    for (int i = 0; i < p->count; i++) {
+        const struct param *q = &p->param[i];
+        double norm = 0, loss[2];
+        size_t n = (size_t)q->rows * (size_t)q->cols;
+        for (size_t k = 0; k < n; k++)
+            norm += (double)g[q->offset + k] * (double)g[q->offset + k];
+        norm = sqrt(norm);
+        assert_true(norm > 1e-6);
+        const double h = 1e-3 / norm < 0.004 ? 1e-3 / norm : 0.004;
+        for (int side = 0; side < 2; side++) {
+            memcpy(moved, w, p->floats * sizeof *w);
+            for (size_t k = 0; k < n; k++)
+                moved[q->offset + k] += (float)((side ? h : -h) * (double)g[q->offset + k] / norm);
+            loss[side] = classifier_net_loss(c, moved, text, len, target, 4, 1, 2, unused);
+        }
+        if (norm * h > 1e-5) /* else lost in the rounding of the loss */
+            assert_close((loss[1] - loss[0]) / (2 * h), norm, 0.03, 1e-4);
+    }
+    free(w), free(g), free(moved), free(unused);
+    classifier_net_free(c);
+}
+
+static void dropout_depends_on_seed_and_step_alone(void **state)
+{
+    (void)state;
+    const char *text[] = {"You kill the newt!"};
+    const uint16_t len[] = {18};
+    const int32_t target[] = {1};
+    struct classifier_net *c = classifier_net_create();
+    size_t floats = classifier_net_params(c)->floats;
+    float *w = xaligned(floats * sizeof *w), *g = xaligned(floats * sizeof *g);
+    classifier_net_init(c, w, 7);
+    double a = classifier_net_loss(c, w, text, len, target, 1, 1, 2, g);
+    double other_step = classifier_net_loss(c, w, text, len, target, 1, 1, 3, g);
+    double other_seed = classifier_net_loss(c, w, text, len, target, 1, 2, 2, g);
+    double again = classifier_net_loss(c, w, text, len, target, 1, 1, 2, g);
+    assert_close(again, a, 0, 0);
+    assert_true(other_step != a && other_seed != a);
+    free(w), free(g);
+    classifier_net_free(c);
+}
+
+/* --- the model ------------------------------------------------------------------------------- */
+
+enum { WORDS = 120 };
+
+static struct reward_model *create(double holdout)
+{
+    struct config cfg;
+    struct reward_model *m = NULL;
+    config_defaults(&cfg);
+    cfg.run_deterministic = true;
+    cfg.reward_lr = 1e-3;
+    cfg.reward_refresh = 1;
+    cfg.reward_steps_per_arrival = cfg.reward_steps_max = 80;
+    cfg.reward_holdout = holdout;
+    assert_ok(t->create(&m, &cfg, NULL, &err));
+    return m;
+}
+
+/* Helpful when something is killed; the rest of the words says nothing. */
+static int caption(char out[48], int i)
+{
+    return snprintf(out, 48, i % 2 ? "You kill the %c%c%c!" : "You miss the %c%c%c.", 'a' + i % 26,
+                    'a' + i / 26 % 26, 'a' + i * 7 % 26);
+}
+
+static void teach(struct reward_model *m)
+{
+    char text[48];
+    for (int i = 0; i < WORDS; i++)
+        t->observe(m, &(struct annot_label){.id = (uint64_t)i + 1,
+                                            .state = ANNOT_LABEL,
+                                            .label = (float)(i % 2),
+                                            .confidence = 1,
+                                            .caption = text,
+                                            .caption_len = (uint16_t)caption(text, i),
+                                            .source = "test"});
+    t->train(m, 2000);
+}
+
+static float score(struct reward_model *m, const char *text)
+{
+    const char *texts[2] = {"", text};
+    const uint16_t len[2] = {0, (uint16_t)strlen(text)};
+    float out[2];
+    t->score(m, &(struct reward_batch){.ncaptions = 2, .caption_text = texts, .caption_len = len},
+             out);
+    assert_close(out[0], 0, 0, 0);
+    return out[1];
+}
+
+struct numbers {
+    double accuracy, auc, heldout, steps, dataset;
+};
+
+static void take(void *ctx, const char *name, double value)
+{
+    struct numbers *n = ctx;
+    if (strcmp(name, "reward_model/heldout_accuracy") == 0)
+        n->accuracy = value;
+    if (strcmp(name, "reward_model/heldout_auc") == 0)
+        n->auc = value;
+    if (strcmp(name, "reward_model/heldout") == 0)
+        n->heldout = value;
+    if (strcmp(name, "reward_model/train_steps") == 0)
+        n->steps = value;
+    if (strcmp(name, "reward_model/dataset") == 0)
+        n->dataset = value;
+}
+
+static void it_learns_what_helps_and_predicts_labels_it_never_saw(void **state)
+{
+    (void)state;
+    struct reward_model *m = create(0.2);
+    assert_close(score(m, "You kill the owl!"), 0, 0, 0); /* untrained: nothing to say */
+    teach(m);
+    struct numbers n = {0};
+    t->report(m, take, &n);
+    assert_int_equal((int)n.steps, 80);
+    assert_int_equal((int)n.dataset, WORDS);
+    assert_in_range((int)n.heldout, 12, 40);
+    assert_true(n.accuracy > 0.9);
+    assert_true(n.auc > 0.95);
+    assert_close(score(m, "You kill the owl!"), 1, 0, 0); /* never labelled */
+    assert_close(score(m, "You miss the owl."), 0, 0, 0);
+    assert_false(t->knows(m, "You kill the owl!", 17));
+    char held[48];
+    for (int i = 1; i < WORDS; i += 2)
+        if (heldout_caption(held, (size_t)caption(held, i), 0.2)) {
+            assert_true(t->knows(m, held, strlen(held))); /* not asked again */
+            assert_close(score(m, held), 1, 0, 0);        /* and scored as all others */
+            break;
+        }
+    t->free(m);
+}
+
+static void held_out_labels_are_never_trained_on(void **state)
+{
+    (void)state;
+    struct reward_model *m = create(1.0);
+    teach(m);
+    struct numbers n = {0};
+    t->report(m, take, &n);
+    assert_int_equal((int)n.steps, 0);
+    assert_int_equal((int)n.heldout, WORDS);
+    t->free(m);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    return blas_start(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_network_has_the_parameters_of_the_specification),
+        cmocka_unit_test(the_gradient_is_the_slope_of_the_loss),
+        cmocka_unit_test(dropout_depends_on_seed_and_step_alone),
+        cmocka_unit_test(it_learns_what_helps_and_predicts_labels_it_never_saw),
+        cmocka_unit_test(held_out_labels_are_never_trained_on),
+    };
+    return cmocka_run_group_tests(tests, start, NULL);
+}

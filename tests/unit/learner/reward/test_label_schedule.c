@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* test_label_schedule.c - how many gradient steps are taken when, with a clock of the test's own.
+ */
+#include "learner/reward/label_schedule.h"
+
+#include "common/base/clock.h"
+#include "tests/onic_test.h"
+
+static int64_t now_ns;
+
+static int64_t test_clock(void)
+{
+    return now_ns;
+}
+
+static struct config config(void)
+{
+    struct config c;
+    config_defaults(&c);
+    c.reward_steps_max = 100;
+    return c;
+}
+
+/* One train() whose steps take step_ms each. */
+static int train(struct label_schedule *s, uint64_t labels, int step_ms)
+{
+    int n = 0;
+    label_schedule_begin(s, labels);
+    for (; label_schedule_due(s, 2000); n++)
+        now_ns += (int64_t)step_ms * 1000000;
+    label_schedule_end(s);
+    return n;
+}
+
+static void arrivals_owe_steps_below_the_size_and_updates_from_there(void **state)
+{
+    (void)state;
+    struct config c = config();
+    struct label_schedule s;
+    c.run_deterministic = true;
+    label_schedule_init(&s, &c);
+    assert_int_equal(train(&s, 10, 0), 0);
+    label_schedule_arrival(&s);
+    label_schedule_arrival(&s); /* one delivery of two labels */
+    assert_int_equal(train(&s, 24999, 0), 32);
+    assert_int_equal(train(&s, 24999, 0), 0);
+    label_schedule_arrival(&s);
+    assert_int_equal(train(&s, 25000, 0), 1);
+    assert_int_equal(train(&s, 25000, 0), 1);
+}
+
+static void owed_steps_are_kept_for_later_updates(void **state)
+{
+    (void)state;
+    struct config c = config();
+    struct label_schedule s;
+    c.run_deterministic = true;
+    c.reward_steps_max = 12;
+    label_schedule_init(&s, &c);
+    label_schedule_arrival(&s);
+    assert_int_equal(train(&s, 10, 1000), 12); /* no clock is looked at */
+    assert_int_equal(train(&s, 10, 1000), 12);
+    assert_int_equal(train(&s, 10, 1000), 8);
+    assert_int_equal(train(&s, 10, 1000), 0);
+}
+
+/* 1000 updates of 10 ms each, then steps of 20 ms: one in 40 updates is affordable at 5 %. */
+static void training_keeps_to_its_share_of_the_time(void **state)
+{
+    (void)state;
+    struct config c = config();
+    struct label_schedule s;
+    label_schedule_init(&s, &c);
+    int steps = 0;
+    for (int i = 0; i < 1000; i++) {
+        label_schedule_arrival(&s);
+        steps += train(&s, 10, 20);
+        now_ns += 10000000;
+    }
+    assert_in_range(steps, 24, 28); /* 20 n = 0.05 (10000 + 20 n) */
+    assert_close(label_schedule_share(&s), 0.05, 0.05, 0);
+    assert_int_equal(s.owed + (uint64_t)steps, 32000);
+}
+
+static void a_pause_earns_no_burst(void **state)
+{
+    (void)state;
+    struct config c = config();
+    struct label_schedule s;
+    label_schedule_init(&s, &c);
+    train(&s, 10, 0);
+    now_ns += 3600000000000;
+    label_schedule_arrival(&s);
+    label_schedule_begin(&s, 10);
+    assert_close(s.life_s, 1.0, 0, 1e-9);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    now_ns = 1000000000;
+    clock_replace(test_clock);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    clock_replace(NULL);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(arrivals_owe_steps_below_the_size_and_updates_from_there),
+        cmocka_unit_test(owed_steps_are_kept_for_later_updates),
+        cmocka_unit_test(training_keeps_to_its_share_of_the_time),
+        cmocka_unit_test(a_pause_earns_no_burst),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
