@@ -42,6 +42,17 @@ struct kernels {
     void (*lstm_cell_backward)(float *gates, float *dc, const float *dh, const float *tanh_c,
                                const float *c_in, int B, int H);
 
+    /* One GRU step of B rows. gates, rec [B,3H]: the products with x and with h_in; gates becomes
+     * the activations r, z, n, and u_n [B,H] = rec_n + its bias. h = (1-z) n + z h_in; h may be
+     * h_in.
+     */
+    void (*gru_cell)(float *h, float *gates, float *u_n, const float *rec, const float *b_x,
+                     const float *b_h, const float *h_in, int B, int H);
+    /* gates: in the activations, out the gradient of x W_x; rec [B,3H]: out the gradient of h W_h;
+     * dh_direct [B,H] = dh z. */
+    void (*gru_cell_backward)(float *gates, float *rec, float *dh_direct, const float *dh,
+                              const float *u_n, const float *h_in, int B, int H);
+
     /* y [N] = start [N] (NULL: 0) + the rows idx[0..count) of table [.,N]. */
     void (*gather_sum)(float *y, const float *start, const float *table, const int32_t *idx,
                        int count, int N);

@@ -189,6 +189,49 @@ static void k_lstm_cell_backward(float *gates, float *dc, const float *dh, const
     }
 }
 
+static void k_gru_cell(float *h, float *gates, float *u_n, const float *rec, const float *b_x,
+                       const float *b_h, const float *h_in, int B, int H)
+{
+    for (int r = 0; r < B; r++) {
+        float *restrict g = gates + (size_t)r * 3 * (size_t)H;
+        const float *restrict u = rec + (size_t)r * 3 * (size_t)H;
+        float *restrict un = u_n + (size_t)r * (size_t)H;
+        float *hr = h + (size_t)r * (size_t)H;
+        const float *hi = h_in + (size_t)r * (size_t)H; /* may be hr */
+        for (int j = 0; j < 2 * H; j++)
+            g[j] = sigmoid1(g[j] + b_x[j] + u[j] + b_h[j]);
+        for (int j = 0; j < H; j++) {
+            un[j] = u[2 * H + j] + b_h[2 * H + j];
+            g[2 * H + j] = tanh1(g[2 * H + j] + b_x[2 * H + j] + g[j] * un[j]);
+        }
+        INDEPENDENT
+        for (int j = 0; j < H; j++)
+            hr[j] = g[2 * H + j] + g[H + j] * (hi[j] - g[2 * H + j]);
+    }
+}
+
+static void k_gru_cell_backward(float *gates, float *rec, float *dh_direct, const float *dh,
+                                const float *u_n, const float *h_in, int B, int H)
+{
+    for (int r = 0; r < B; r++) {
+        float *restrict gr = gates + (size_t)r * 3 * (size_t)H, *restrict gz = gr + H;
+        float *restrict gn = gz + H, *restrict ur = rec + (size_t)r * 3 * (size_t)H;
+        float *restrict direct = dh_direct + (size_t)r * (size_t)H;
+        const float *restrict d = dh + (size_t)r * (size_t)H;
+        const float *restrict un = u_n + (size_t)r * (size_t)H;
+        const float *restrict hi = h_in + (size_t)r * (size_t)H;
+        for (int j = 0; j < H; j++) {
+            float reset = gr[j], z = gz[j], n = gn[j];
+            float dn = d[j] * (1.0f - z) * (1.0f - n * n);
+            direct[j] = d[j] * z;
+            ur[j] = gr[j] = dn * un[j] * reset * (1.0f - reset);
+            ur[H + j] = gz[j] = d[j] * (hi[j] - n) * z * (1.0f - z);
+            gn[j] = dn;
+            ur[2 * H + j] = dn * reset;
+        }
+    }
+}
+
 static void k_gather_sum(float *y, const float *start, const float *table, const int32_t *idx,
                          int count, int N)
 {
@@ -306,6 +349,8 @@ const struct kernels KERNELS_SET = {
     .add_columns = k_add_columns,
     .lstm_cell = k_lstm_cell,
     .lstm_cell_backward = k_lstm_cell_backward,
+    .gru_cell = k_gru_cell,
+    .gru_cell_backward = k_gru_cell_backward,
     .gather_sum = k_gather_sum,
     .scatter_add = k_scatter_add,
     .adam = k_adam,

@@ -19,6 +19,7 @@
 #include "common/nn/blas.h"
 #include "common/nn/denormals.h"
 #include "common/nn/kernels.h"
+#include "common/nn/layers/gru/gru.h"
 #include "common/nn/layers/lstm/lstm.h"
 #include "common/policy/encoders/encoder.h"
 
@@ -31,8 +32,11 @@ struct policy {
     struct params params;
     const struct encoder_type *type;
     void *encoder;
-    int E, H, C, A;     /* encoder features, LSTM cells (0: none), head inputs, actions */
-    size_t w_x, w_h, b; /* core; offsets */
+    int E, H, C, A;     /* encoder features, cells of the core (0: none), head inputs, actions */
+    bool gru;           /* the core; else LSTM */
+    int gates, S;       /* of a cell: 4 or 3; state floats: 2H or H */
+    size_t w_x, w_h, b; /* core; offsets; b: the GRU's input bias */
+    size_t b_h;         /* the GRU's recurrent bias */
     size_t pi_w, pi_b, v_w[POLICY_HEADS], v_b[POLICY_HEADS]; /* heads; offsets */
 };
 
@@ -66,8 +70,10 @@ static int resolve(struct policy *p, struct onic_err *err)
         buf_release(&names);
         return ONIC_ECONFIG;
     }
-    if (strcmp(c->core, "lstm") != 0 && strcmp(c->core, "none") != 0)
-        return err_set(err, ONIC_ECONFIG, "policy.core is '%s', must be lstm or none", c->core);
+    p->gru = strcmp(c->core, "gru") == 0;
+    if (!p->gru && strcmp(c->core, "lstm") != 0 && strcmp(c->core, "none") != 0)
+        return err_set(err, ONIC_ECONFIG, "policy.core is '%s', must be lstm, gru or none",
+                       c->core);
     if (c->actions < 1 || c->actions > ACTIONS_MAX || c->hidden < 0 || c->core_size < 0)
         return err_set(err, ONIC_ECONFIG,
                        "a policy needs 1 to %d actions and sizes that are not negative, not %d "
@@ -82,6 +88,28 @@ static int resolve(struct policy *p, struct onic_err *err)
     return encoder_check(p->type, &c->obs, err);
 }
 
+/* The GRU starts as the frameworks start it: everything uniform in +-1/sqrt(H). */
+static void add_core(struct policy *p)
+{
+    struct params *t = &p->params;
+    int H = p->H, G = p->gru ? 3 : 4;
+    p->gates = G;
+    p->S = p->gru ? H : 2 * H;
+    if (H == 0)
+        return;
+    if (p->gru) {
+        float bound = 1.0f / sqrtf((float)H);
+        p->w_x = params_add(t, "core.w_x", p->E, G * H, PARAM_UNIFORM, bound);
+        p->w_h = params_add(t, "core.w_h", H, G * H, PARAM_UNIFORM, bound);
+        p->b = params_add(t, "core.b_x", 1, G * H, PARAM_UNIFORM, bound);
+        p->b_h = params_add(t, "core.b_h", 1, G * H, PARAM_UNIFORM, bound);
+    } else {
+        p->w_x = params_add(t, "core.w_x", p->E, G * H, PARAM_ORTHOGONAL, 2.0f);
+        p->w_h = params_add(t, "core.w_h", H, G * H, PARAM_ORTHOGONAL, 1.0f);
+        p->b = params_add(t, "core.b", 1, G * H, PARAM_ZERO, 0);
+    }
+}
+
 static void add_core_and_heads(struct policy *p)
 {
     struct params *t = &p->params;
@@ -89,11 +117,7 @@ static void add_core_and_heads(struct policy *p)
     p->H = p->config.core_size;
     p->C = p->H ? p->H : p->E;
     p->A = p->config.actions;
-    if (p->H) {
-        p->w_x = params_add(t, "core.w_x", p->E, 4 * p->H, PARAM_ORTHOGONAL, 2.0f);
-        p->w_h = params_add(t, "core.w_h", p->H, 4 * p->H, PARAM_ORTHOGONAL, 1.0f);
-        p->b = params_add(t, "core.b", 1, 4 * p->H, PARAM_ZERO, 0);
-    }
+    add_core(p);
     p->pi_w = params_add(t, "policy.w", p->C, p->A, PARAM_ORTHOGONAL, 0.01f);
     p->pi_b = params_add(t, "policy.b", 1, p->A, PARAM_ZERO, 0);
     p->v_w[POLICY_EXT] = params_add(t, "value_ext.w", p->C, 1, PARAM_ORTHOGONAL, 1.0f);
@@ -143,12 +167,12 @@ const struct policy_config *policy_config(const struct policy *p)
 
 int policy_state_size(const struct policy *p)
 {
-    return 2 * p->H;
+    return p->S;
 }
 
 double policy_macs(const struct policy *p)
 {
-    return p->type->macs(p->encoder) + 4.0 * p->H * (p->E + p->H) +
+    return p->type->macs(p->encoder) + (double)p->gates * p->H * (p->E + p->H) +
            (double)p->C * (p->A + POLICY_HEADS);
 }
 
@@ -248,12 +272,23 @@ static struct lstm_weights core_weights_in(const struct policy *p, const float *
     return core_weights(p, (float *)(uintptr_t)block);
 }
 
+static struct gru_weights gru_weights(const struct policy *p, float *block)
+{
+    return (struct gru_weights){block + p->w_x, block + p->w_h, block + p->b, block + p->b_h};
+}
+
+static struct gru_weights gru_weights_in(const struct policy *p, const float *block)
+{
+    return gru_weights(p, (float *)(uintptr_t)block);
+}
+
 /* --- acting ---------------------------------------------------------------------------------- */
 
 struct policy_actor {
     int max_n;
     void *cache;                      /* the encoder's */
-    float *features, *gates, *tanh_c; /* [n,E], [n,4H], [n,H] */
+    float *features, *gates, *tanh_c; /* [n,E], [n,gates H], [n,H]; the GRU's u_n in tanh_c */
+    float *rec;                       /* [n,3H], GRU */
     float *head_w, *head_b, *head_y;  /* [C,A+2], [A+2], [n,A+2] */
 };
 
@@ -271,7 +306,8 @@ struct policy_actor *policy_actor_create(const struct policy *p, int max_n)
     w->cache = xaligned(p->type->cache(p->encoder, NULL, max_n));
     p->type->cache(p->encoder, w->cache, max_n);
     w->features = floats(n * (size_t)p->E);
-    w->gates = floats(n * 4 * (size_t)p->H);
+    w->gates = floats(n * (size_t)(p->gates * p->H));
+    w->rec = floats(p->gru ? n * 3 * (size_t)p->H : 0);
     w->tanh_c = floats(n * (size_t)p->H);
     w->head_w = floats((size_t)p->C * N);
     w->head_b = floats(N);
@@ -287,10 +323,23 @@ void policy_actor_free(struct policy_actor *w)
     free(w->features);
     free(w->gates);
     free(w->tanh_c);
+    free(w->rec);
     free(w->head_w);
     free(w->head_b);
     free(w->head_y);
     free(w);
+}
+
+static void core_step(const struct policy *p, struct policy_actor *w, const float *params, int n,
+                      float *state)
+{
+    if (p->gru) {
+        struct gru_weights core = gru_weights_in(p, params);
+        gru_step(state, w->features, &core, n, p->E, p->H, w->gates, w->rec, w->tanh_c);
+    } else {
+        struct lstm_weights core = core_weights_in(p, params);
+        lstm_step(state, w->features, &core, n, p->E, p->H, w->gates, w->tanh_c);
+    }
 }
 
 void policy_act(const struct policy *p, struct policy_actor *w, const float *params,
@@ -302,10 +351,9 @@ void policy_act(const struct policy *p, struct policy_actor *w, const float *par
     const float *h = w->features;
     int ldh = p->E;
     if (p->H) {
-        struct lstm_weights core = core_weights_in(p, params);
-        lstm_step(state, w->features, &core, n, p->E, p->H, w->gates, w->tanh_c);
+        core_step(p, w, params, n, state);
         h = state;
-        ldh = 2 * p->H;
+        ldh = p->S;
     }
     heads_pack(p, params, w->head_w, w->head_b);
     heads_forward(p, w->head_w, w->head_b, h, ldh, n, w->head_y, logits, value);
@@ -356,6 +404,7 @@ struct policy_trainer {
     float *h, *dh;               /* [T,N,H]; not used without a core */
     float *core_memory;
     struct lstm_cache core;
+    struct gru_cache gru;
     float *head_w, *head_b, *head_dw, *head_db; /* [C,A+2], [A+2] */
     float *head_y;                              /* [T,N,A+2], also its gradient */
 };
@@ -374,7 +423,9 @@ struct policy_trainer *policy_trainer_create(const struct policy *p, int max_t, 
     w->dfeatures = floats(rows * (size_t)p->E);
     w->h = floats(rows * (size_t)p->H);
     w->dh = floats(rows * (size_t)p->H);
-    w->core_memory = floats(p->H ? lstm_cache_floats(max_t, max_n, p->H) : 0);
+    w->core_memory = floats(p->H == 0 ? 0
+                            : p->gru  ? gru_cache_floats(max_t, max_n, p->H)
+                                      : lstm_cache_floats(max_t, max_n, p->H));
     w->head_w = floats(C * N);
     w->head_b = floats(N);
     w->head_dw = floats(C * N);
@@ -402,6 +453,36 @@ void policy_trainer_free(struct policy_trainer *w)
     free(w);
 }
 
+static void core_forward(const struct policy *p, struct policy_trainer *w, const float *params,
+                         const float *state0)
+{
+    int T = w->T, N = w->N;
+    if (p->gru) {
+        struct gru_weights core = gru_weights_in(p, params);
+        gru_cache_set(&w->gru, w->core_memory, T, N, p->H);
+        gru_forward(w->h, &w->gru, w->features, state0, w->reset_copy, &core, T, N, p->E, p->H);
+    } else {
+        struct lstm_weights core = core_weights_in(p, params);
+        lstm_cache_set(&w->core, w->core_memory, T, N, p->H);
+        lstm_forward(w->h, &w->core, w->features, state0, w->reset_copy, &core, T, N, p->E, p->H);
+    }
+}
+
+/* dfeatures from dh, and the core's gradients. */
+static void core_backward(const struct policy *p, struct policy_trainer *w, const float *params,
+                          int T, float *grads)
+{
+    if (p->gru) {
+        struct gru_weights core = gru_weights_in(p, params), d = gru_weights(p, grads);
+        gru_backward(w->dfeatures, &d, w->dh, &w->gru, w->features, w->reset_copy, &core, T, w->N,
+                     p->E, p->H);
+    } else {
+        struct lstm_weights core = core_weights_in(p, params), d = core_weights(p, grads);
+        lstm_backward(w->dfeatures, &d, w->dh, &w->core, w->features, w->reset_copy, &core, T, w->N,
+                      p->E, p->H);
+    }
+}
+
 void policy_forward(const struct policy *p, struct policy_trainer *w, const float *params,
                     const uint8_t *const *rows, const float *state0, const uint8_t *reset, int T,
                     int N, float *logits, float *value)
@@ -415,9 +496,7 @@ void policy_forward(const struct policy *p, struct policy_trainer *w, const floa
     p->type->forward(p->encoder, w->cache, params, rows, T * N, w->features);
     const float *h = w->features;
     if (p->H) {
-        struct lstm_weights core = core_weights_in(p, params);
-        lstm_cache_set(&w->core, w->core_memory, T, N, p->H);
-        lstm_forward(w->h, &w->core, w->features, state0, w->reset_copy, &core, T, N, p->E, p->H);
+        core_forward(p, w, params, state0);
         h = w->h;
     }
     heads_pack(p, params, w->head_w, w->head_b);
@@ -469,10 +548,8 @@ void policy_backward(const struct policy *p, struct policy_trainer *w, const flo
         return;
     unsigned mode = denormals_off();
     if (p->H) {
-        struct lstm_weights core = core_weights_in(p, params), dcore = core_weights(p, grads);
         heads_backward(p, w, w->h, dlogits, dvalue, T * N, w->dh, grads);
-        lstm_backward(w->dfeatures, &dcore, w->dh, &w->core, w->features, w->reset_copy, &core, T,
-                      N, p->E, p->H);
+        core_backward(p, w, params, T, grads);
     } else {
         heads_backward(p, w, w->features, dlogits, dvalue, T * N, w->dfeatures, grads);
     }

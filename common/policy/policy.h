@@ -4,12 +4,12 @@
 
 /* policy.h - observation -> logits and values: what actor and learner must agree on.
  *
- * encoder (by name, encoders.def) -> recurrent core (LSTM or none) -> one policy head and two value
- * heads: extrinsic return (0) and intrinsic return (1). A policy is the immutable architecture and
- * its parameter table; parameter blocks, gradients and workspaces are separate, so threads share
- * one policy and each use their own workspace. All functions after creation cannot fail and
- * allocate nothing. Letters: T time, N environments, A actions, S state floats per environment, B
- * rows.
+ * encoder (by name, encoders.def) -> recurrent core (LSTM, GRU or none) -> one policy head and two
+ * value heads: extrinsic return (0) and intrinsic return (1). A policy is the immutable
+ * architecture and its parameter table; parameter blocks, gradients and workspaces are separate, so
+ * threads share one policy and each use their own workspace. All functions after creation cannot
+ * fail and allocate nothing. Letters: T time, N environments, A actions, S state floats per
+ * environment, B rows.
  *
  * Observations are passed as row pointers (into rollout slots or received messages), so nothing is
  * copied before the encoder's own expansion. */
@@ -25,7 +25,7 @@ enum { POLICY_HEADS = 2, POLICY_EXT = 0, POLICY_INT = 1, POLICY_NAME_MAX = 32 };
 
 struct policy_config {
     char net[POLICY_NAME_MAX];  /* encoder name; "auto" is resolved by the caller */
-    char core[POLICY_NAME_MAX]; /* "lstm" or "none" */
+    char core[POLICY_NAME_MAX]; /* "lstm", "gru" or "none" */
     int hidden, core_size;      /* 0 = the encoder's own default */
     int actions;                /* A */
     struct obs_spec obs;

@@ -17,12 +17,13 @@
 #include "common/nn/layers/elementwise/elementwise.h"
 #include "common/nn/layers/embedding/embedding.h"
 #include "common/nn/layers/gather_sum/gather_sum.h"
+#include "common/nn/layers/gru/gru.h"
 #include "common/nn/layers/lstm/lstm.h"
 #include "common/nn/layers/maxpool1d/maxpool1d.h"
 #include "common/nn/layers/softmax_ce/softmax_ce.h"
 #include "tests/onic_test.h"
 
-enum { ARRAYS = 5 };
+enum { ARRAYS = 6 };
 
 /* One layer at one size. */
 struct layer_case {
@@ -430,6 +431,78 @@ static void lstm_o(const struct layer_case *c, double *y, double *const in[])
     }
 }
 
+/* --- gru: x [T,B,I], w_x, w_h, b_x, b_h, state0 (no gradient) --------------------------------- */
+
+static void gru_setup(struct layer_case *c, int variant, struct rng *r)
+{
+    static const int sizes[4][4] = {{1, 1, 1, 1}, {1, 5, 3, 7}, {6, 1, 4, 5}, {5, 3, 9, 17}};
+    memcpy(c->size, sizes[variant], sizeof sizes[0]); /* T, B, I, H */
+    int T = c->size[0], B = c->size[1], I = c->size[2], H = c->size[3];
+    for (int i = 0; i < T * B; i++)
+        c->reset[i] = rng_below(r, 3) == 0;
+    c->count[0] = T * B * I, c->count[1] = I * 3 * H, c->count[2] = H * 3 * H;
+    c->count[3] = c->count[4] = 3 * H, c->count[5] = B * H;
+    c->adds[1] = c->adds[2] = c->adds[3] = c->adds[4] = true;
+    c->no_grad[5] = true;
+    c->outputs = T * B * H;
+    c->memory = xaligned(gru_cache_floats(T, B, H) * sizeof(float));
+}
+
+static void gru_f(struct layer_case *c, float *y, float *const in[])
+{
+    struct gru_cache cache;
+    struct gru_weights w = {in[1], in[2], in[3], in[4]};
+    gru_cache_set(&cache, c->memory, c->size[0], c->size[1], c->size[3]);
+    gru_forward(y, &cache, in[0], in[5], c->reset, &w, c->size[0], c->size[1], c->size[2],
+                c->size[3]);
+}
+
+static void gru_b(struct layer_case *c, float *const d[], float *dy, const float *y,
+                  float *const in[])
+{
+    (void)y;
+    struct gru_cache cache;
+    struct gru_weights w = {in[1], in[2], in[3], in[4]}, dw = {d[1], d[2], d[3], d[4]};
+    gru_cache_set(&cache, c->memory, c->size[0], c->size[1], c->size[3]);
+    gru_backward(d[0], &dw, dy, &cache, in[0], c->reset, &w, c->size[0], c->size[1], c->size[2],
+                 c->size[3]);
+}
+
+/* a, u [3H] of one row */
+static void gru_products(const struct layer_case *c, double *const in[], int row, const double *h,
+                         double *a, double *u)
+{
+    int I = c->size[2], H = c->size[3];
+    for (int j = 0; j < 3 * H; j++) {
+        a[j] = in[3][j];
+        u[j] = in[4][j];
+        for (int i = 0; i < I; i++)
+            a[j] += in[0][row * I + i] * in[1][i * 3 * H + j];
+        for (int i = 0; i < H; i++)
+            u[j] += h[i] * in[2][i * 3 * H + j];
+    }
+}
+
+static void gru_o(const struct layer_case *c, double *y, double *const in[])
+{
+    int T = c->size[0], B = c->size[1], H = c->size[3];
+    double h[32], a[3 * 32], u[3 * 32];
+    for (int b = 0; b < B; b++) {
+        memcpy(h, in[5] + b * H, (size_t)H * sizeof *h);
+        for (int t = 0; t < T; t++) {
+            if (c->reset[t * B + b])
+                memset(h, 0, sizeof h);
+            gru_products(c, in, t * B + b, h, a, u);
+            for (int j = 0; j < H; j++) {
+                double z = logistic(a[H + j] + u[H + j]);
+                double n = tanh(a[2 * H + j] + logistic(a[j] + u[j]) * u[2 * H + j]);
+                h[j] = (1 - z) * n + z * h[j];
+                y[(t * B + b) * H + j] = h[j];
+            }
+        }
+    }
+}
+
 /* --- elementwise: x -------------------------------------------------------------------------- */
 
 static void elementwise_setup(struct layer_case *c, int variant, struct rng *r)
@@ -675,6 +748,28 @@ static void lstm_step_equals_one_step_of_a_sequence(void **state)
     run_free(t);
 }
 
+static void gru_backward_may_stop_early(void **state)
+{
+    (void)state;
+    struct run *a = run_create(&layer_gru, 2), *b = run_create(&layer_gru, 2);
+    int T = a->c.size[0], BH = a->c.size[1] * a->c.size[3];
+    memset(a->dy + (T - 2) * BH, 0, (size_t)(2 * BH) * sizeof(float));
+    run_backward(&layer_gru, a);
+    struct gru_cache cache;
+    struct gru_weights w = {b->in[1], b->in[2], b->in[3], b->in[4]};
+    struct gru_weights dw = {b->d[1], b->d[2], b->d[3], b->d[4]};
+    gru_f(&b->c, b->y, b->in);
+    memcpy(b->dy, a->dy, (size_t)(T * BH) * sizeof(float));
+    gru_cache_set(&cache, b->c.memory, T, b->c.size[1], b->c.size[3]);
+    gru_backward(b->d[0], &dw, b->dy, &cache, b->in[0], b->c.reset, &w, T - 2, b->c.size[1],
+                 b->c.size[2], b->c.size[3]);
+    for (int k = 1; k < 5; k++)
+        for (int i = 0; i < a->c.count[k]; i++)
+            assert_close(b->d[k][i], a->d[k][i], 1e-5, 1e-6);
+    run_free(a);
+    run_free(b);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -689,6 +784,7 @@ int main(void)
 #undef LAYER
         cmocka_unit_test(lstm_backward_may_stop_early),
         cmocka_unit_test(lstm_step_equals_one_step_of_a_sequence),
+        cmocka_unit_test(gru_backward_may_stop_early),
     };
     return cmocka_run_group_tests(tests, start, NULL);
 }

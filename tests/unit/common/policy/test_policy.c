@@ -215,6 +215,7 @@ static void gradients_of_grid_small_match_differences(void **state)
     (void)state;
     check_gradients("grid-small", "lstm", 24, 6, 5);
     check_gradients("grid-small", "lstm", 0, 3, 1);
+    check_gradients("grid-small", "gru", 24, 6, 5);
     check_gradients("grid-small", "none", 13, 1, 4);
 }
 
@@ -229,6 +230,7 @@ static void gradients_of_nethack_compact_match_differences(void **state)
 {
     (void)state;
     check_gradients("nethack-compact", "lstm", 13, 4, 3);
+    check_gradients("nethack-compact", "gru", 13, 4, 3);
     check_gradients("nethack-compact", "none", 32, 1, 1);
 }
 
@@ -267,6 +269,9 @@ static void acting_step_by_step_equals_the_training_pass(void **state)
     check_act_equals_forward("grid-small", "lstm");
     check_act_equals_forward("mlp", "lstm");
     check_act_equals_forward("nethack-compact", "lstm");
+    check_act_equals_forward("grid-small", "gru");
+    check_act_equals_forward("mlp", "gru");
+    check_act_equals_forward("nethack-compact", "gru");
     check_act_equals_forward("mlp", "none");
 }
 
@@ -392,6 +397,28 @@ static void extreme_logits_and_draws_are_sampled_safely(void **state)
     assert_close(logp[1], log(0.5), 1e-5, 0);
 }
 
+/* oni-spec: GRU 795 -> 512 has 2,010,624 parameters; here the same formula, 3H (E + H + 2). */
+static void a_gru_has_two_biases_and_starts_uniform(void **state)
+{
+    (void)state;
+    struct net n = net_create("grid-small", "gru", 16);
+    const struct params *p = policy_params(n.p);
+    static const char *const names[] = {"core.w_x", "core.w_h", "core.b_x", "core.b_h"};
+    int floats = 0;
+    for (int k = 0; k < 4; k++) {
+        const struct param *t = params_find(p, names[k]);
+        assert_non_null(t);
+        floats += t->rows * t->cols;
+        float most = 0;
+        for (int i = 0; i < t->rows * t->cols; i++)
+            most = fmaxf(most, fabsf(n.params[t->offset + (size_t)i]));
+        assert_in_range((long)(1000 * most), 200, 250); /* 1/sqrt(16) */
+    }
+    assert_int_equal(floats, 3 * 16 * (16 + 16 + 2));
+    assert_int_equal(policy_state_size(n.p), 16);
+    net_free(&n);
+}
+
 static void a_bad_configuration_is_one_sentence(void **state)
 {
     (void)state;
@@ -403,8 +430,8 @@ static void a_bad_configuration_is_one_sentence(void **state)
     assert_err(policy_create(&p, &c, &err), ONIC_ECONFIG, "'image'");
     obs_spec_add(&c.obs, "image", OBS_U8, 2, (const int[]){7, 7});
     assert_err(policy_create(&p, &c, &err), ONIC_ECONFIG, "uint8[height,width,3]");
-    snprintf(c.core, sizeof c.core, "gru");
-    assert_err(policy_create(&p, &c, &err), ONIC_ECONFIG, "lstm or none");
+    snprintf(c.core, sizeof c.core, "gruu");
+    assert_err(policy_create(&p, &c, &err), ONIC_ECONFIG, "lstm, gru or none");
     assert_null(p);
 }
 
@@ -439,6 +466,7 @@ int main(void)
         cmocka_unit_test(acting_and_training_allocate_nothing),
         cmocka_unit_test(sampling_follows_the_distribution),
         cmocka_unit_test(extreme_logits_and_draws_are_sampled_safely),
+        cmocka_unit_test(a_gru_has_two_biases_and_starts_uniform),
         cmocka_unit_test(a_bad_configuration_is_one_sentence),
         cmocka_unit_test(the_text_names_everything_peers_must_share),
     };
