@@ -9,17 +9,16 @@
 #include "reward_server/annotators/goal.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
 #include <xxhash.h>
-#include <yaml.h>
 
 #include "common/base/buf.h"
 #include "common/base/xmalloc.h"
+#include "reward_server/annotators/yaml_file.h"
 
 /* --- matching -------------------------------------------------------------------------- */
 
@@ -95,39 +94,14 @@ void goal_utf8(const char *bytes, size_t len, char *out)
 
 /* --- reading --------------------------------------------------------------------------- */
 
-static int read_whole(const char *path, struct buf *out, struct onic_err *err)
-{
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        return err_set(err, ONIC_ECONFIG, "cannot read %s: %s", path, strerror(errno));
-    char chunk[4096];
-    size_t n;
-    int rc = ONIC_OK;
-    while (rc == ONIC_OK && (n = fread(chunk, 1, sizeof chunk, f)) > 0)
-        rc = buf_append(out, chunk, n);
-    if (ferror(f))
-        rc = err_set(err, ONIC_ECONFIG, "cannot read %s: %s", path, strerror(errno));
-    else if (rc != ONIC_OK)
-        err_set(err, rc = ONIC_ECONFIG, "%s is larger than %d bytes", path, GOAL_FILE_MAX_BYTES);
-    fclose(f);
-    return rc;
-}
-
 struct reader {
     struct goal *goal;
-    yaml_document_t doc;
-    struct onic_err *err;
+    struct yaml_file file;
 };
 
 static int complain(struct reader *r, const yaml_node_t *node, const char *what)
 {
-    return err_set(r->err, ONIC_ECONFIG, "%s:%d: %s", r->goal->path,
-                   (int)(node ? node->start_mark.line + 1 : 1), what);
-}
-
-static const char *scalar(const yaml_node_t *node)
-{
-    return node && node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value : NULL;
+    return yaml_file_complain(&r->file, node, what);
 }
 
 static int read_texts(struct reader *r, const yaml_node_t *node, char ***out, int *count)
@@ -141,9 +115,8 @@ static int read_texts(struct reader *r, const yaml_node_t *node, char ***out, in
         return complain(r, node, "this list is too long");
     *out = xcalloc(n + 1, sizeof **out);
     for (size_t i = 0; i < n; i++) {
-        const yaml_node_t *item =
-            yaml_document_get_node(&r->doc, node->data.sequence.items.start[i]);
-        const char *text = scalar(item);
+        const yaml_node_t *item = yaml_file_node(&r->file, node->data.sequence.items.start[i]);
+        const char *text = yaml_file_text(item);
         if (!text || !*text || strlen(text) > 512)
             return complain(r, item, "a sentence of 1 to 512 bytes belongs here");
         (*out)[(*count)++] = xstrdup(text);
@@ -156,10 +129,10 @@ static int read_rule(struct reader *r, const yaml_node_t *item, struct goal_rule
     const yaml_node_t *key = NULL, *value = NULL;
     if (item->type == YAML_MAPPING_NODE &&
         item->data.mapping.pairs.top - item->data.mapping.pairs.start == 1) {
-        key = yaml_document_get_node(&r->doc, item->data.mapping.pairs.start->key);
-        value = yaml_document_get_node(&r->doc, item->data.mapping.pairs.start->value);
+        key = yaml_file_node(&r->file, item->data.mapping.pairs.start->key);
+        value = yaml_file_node(&r->file, item->data.mapping.pairs.start->value);
     }
-    const char *pattern = scalar(key), *label = scalar(value);
+    const char *pattern = yaml_file_text(key), *label = yaml_file_text(value);
     if (!pattern || !*pattern || !label)
         return complain(r, item, "a rule is written - \"pattern\": 1 (or 0, or abstain)");
     if (!strcmp(label, "0") || !strcmp(label, "1"))
@@ -194,7 +167,7 @@ static int read_rules(struct reader *r, const yaml_node_t *node)
         return complain(r, node, "this list is too long");
     g->rules = xcalloc(n + 1, sizeof *g->rules);
     for (size_t i = 0; i < n; i++) {
-        int rc = read_rule(r, yaml_document_get_node(&r->doc, node->data.sequence.items.start[i]),
+        int rc = read_rule(r, yaml_file_node(&r->file, node->data.sequence.items.start[i]),
                            &g->rules[i]);
         g->nrules += g->rules[i].pattern != NULL;
         if (rc != ONIC_OK)
@@ -206,7 +179,7 @@ static int read_rules(struct reader *r, const yaml_node_t *node)
 static int read_key(struct reader *r, const yaml_node_t *key, const yaml_node_t *value)
 {
     struct goal *g = r->goal;
-    const char *name = scalar(key), *text = scalar(value);
+    const char *name = yaml_file_text(key), *text = yaml_file_text(value);
     if (!name)
         return complain(r, key, "a key such as positive: belongs here");
     if (!strcmp(name, "positive"))
@@ -259,28 +232,18 @@ static int check_complete(struct reader *r)
 
 static int parse(struct goal *g, const struct buf *text, struct onic_err *err)
 {
-    struct reader r = {.goal = g, .err = err};
-    yaml_parser_t parser;
-    ONIC_ASSERT(yaml_parser_initialize(&parser));
-    yaml_parser_set_input_string(&parser, (const unsigned char *)text->data, text->len);
-    if (!yaml_parser_load(&parser, &r.doc)) {
-        int rc = err_set(err, ONIC_ECONFIG, "%s:%d: %s", g->path, (int)parser.problem_mark.line + 1,
-                         parser.problem ? parser.problem : "not YAML");
-        yaml_parser_delete(&parser);
+    struct reader r = {.goal = g, .file = {.path = g->path, .err = err}};
+    int rc = yaml_file_parse(&r.file, text,
+                             "a goal file is a list of keys such as positive: and negative:");
+    if (rc != ONIC_OK)
         return rc;
-    }
-    int rc = ONIC_OK;
-    yaml_node_t *root = yaml_document_get_root_node(&r.doc);
-    if (!root || root->type != YAML_MAPPING_NODE)
-        rc = complain(&r, root, "a goal file is a list of keys such as positive: and negative:");
-    for (yaml_node_pair_t *p = rc == ONIC_OK ? root->data.mapping.pairs.start : NULL;
+    const yaml_node_t *root = r.file.root;
+    for (yaml_node_pair_t *p = root->data.mapping.pairs.start;
          rc == ONIC_OK && p < root->data.mapping.pairs.top; p++)
-        rc = read_key(&r, yaml_document_get_node(&r.doc, p->key),
-                      yaml_document_get_node(&r.doc, p->value));
+        rc = read_key(&r, yaml_file_node(&r.file, p->key), yaml_file_node(&r.file, p->value));
     if (rc == ONIC_OK)
         rc = check_complete(&r);
-    yaml_document_delete(&r.doc);
-    yaml_parser_delete(&parser);
+    yaml_file_close(&r.file);
     return rc;
 }
 
@@ -329,11 +292,11 @@ static int load_files(struct goal *g, const char *folder, struct onic_err *err)
     buf_init(&file, GOAL_FILE_MAX_BYTES);
     buf_init(&pool, GOAL_FILE_MAX_BYTES);
     snprintf(pool_path, sizeof pool_path, "%s/pool.txt", folder);
-    int rc = read_whole(g->path, &file, err);
+    int rc = yaml_file_read(g->path, &file, err);
     if (rc == ONIC_OK)
         rc = parse(g, &file, err);
     if (rc == ONIC_OK)
-        rc = read_whole(pool_path, &pool, err);
+        rc = yaml_file_read(pool_path, &pool, err);
     if (rc == ONIC_OK) {
         hash_version(g, &file, &pool);
         rc = read_pool(g, &pool, pool_path, err);
