@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT */
+/* http_client.c - libcurl's multi interface driven by libuv; see http_client.h.
+ *
+ * libcurl says which sockets it wants watched and when it wants to be woken; libuv watches and
+ * wakes. A socket's uv_poll_t lives in an object of its own, because libuv closes handles later
+ * than libcurl forgets sockets. Finished transfers are collected after every step, outside of
+ * libcurl's call-backs, so `done` may start and cancel requests. */
+#define _GNU_SOURCE
+#include "reward_server/http/http_client.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/buf.h"
+#include "common/base/xmalloc.h"
+
+struct http_call {
+    struct http_client *client;
+    struct http_call *prev, *next;
+    CURL *easy;
+    struct curl_slist *headers;
+    struct buf body;
+    bool too_large;
+    char error[CURL_ERROR_SIZE];
+    http_done done;
+    void *ctx;
+};
+
+struct watch {
+    struct http_client *client;
+    struct watch *prev, *next;
+    curl_socket_t fd;
+    uv_poll_t poll;
+};
+
+struct http_client {
+    uv_loop_t *loop;
+    uv_timer_t *timer; /* an object of its own: closes after the client is gone */
+    CURLM *multi;
+    struct http_call *calls;
+    struct watch *watches;
+    char *ca_file, *proxy;
+    int connect_ms;
+    size_t max_body;
+};
+
+/* --- sockets and timer ----------------------------------------------------------------------- */
+
+static void collect(struct http_client *c);
+
+static void free_watch(uv_handle_t *h)
+{
+    free(h->data);
+}
+
+static void free_timer(uv_handle_t *h)
+{
+    free(h);
+}
+
+static void drop_watch(struct watch *w)
+{
+    if (w->prev)
+        w->prev->next = w->next;
+    else
+        w->client->watches = w->next;
+    if (w->next)
+        w->next->prev = w->prev;
+    uv_poll_stop(&w->poll);
+    w->poll.data = w;
+    uv_close((uv_handle_t *)&w->poll, free_watch);
+}
+
+static void on_ready(uv_poll_t *poll, int status, int events)
+{
+    struct watch *w = poll->data;
+    struct http_client *c = w->client;
+    int flags = status < 0 ? CURL_CSELECT_ERR : 0, running;
+    if (events & UV_READABLE)
+        flags |= CURL_CSELECT_IN;
+    if (events & UV_WRITABLE)
+        flags |= CURL_CSELECT_OUT;
+    curl_multi_socket_action(c->multi, w->fd, flags, &running);
+    collect(c);
+}
+
+static struct watch *add_watch(struct http_client *c, curl_socket_t fd)
+{
+    struct watch *w = xcalloc(1, sizeof *w);
+    w->client = c;
+    w->fd = fd;
+    if (uv_poll_init_socket(c->loop, &w->poll, fd) != 0) {
+        free(w);
+        return NULL;
+    }
+    w->poll.data = w;
+    w->next = c->watches;
+    if (w->next)
+        w->next->prev = w;
+    c->watches = w;
+    curl_multi_assign(c->multi, fd, w);
+    return w;
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *socket_ctx)
+{
+    struct http_client *c = ctx;
+    struct watch *w = socket_ctx;
+    (void)easy;
+    if (what == CURL_POLL_REMOVE) {
+        if (w)
+            drop_watch(w);
+        curl_multi_assign(c->multi, fd, NULL);
+        return 0;
+    }
+    if (!w)
+        w = add_watch(c, fd);
+    if (!w)
+        return -1;
+    int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
+    return uv_poll_start(&w->poll, events, on_ready) == 0 ? 0 : -1;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct http_client *c = timer->data;
+    int running;
+    curl_multi_socket_action(c->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    collect(c);
+}
+
+static int on_timeout(CURLM *multi, long ms, void *ctx)
+{
+    struct http_client *c = ctx;
+    (void)multi;
+    if (ms < 0)
+        uv_timer_stop(c->timer);
+    else
+        uv_timer_start(c->timer, on_timer, (uint64_t)ms, 0);
+    return 0;
+}
+
+/* --- calls ----------------------------------------------------------------------------------- */
+
+static size_t on_body(char *data, size_t size, size_t n, void *ctx)
+{
+    struct http_call *call = ctx;
+    if (buf_append(&call->body, data, size * n) == ONIC_OK)
+        return size * n;
+    call->too_large = true;
+    return 0;
+}
+
+static void release(struct http_call *call)
+{
+    if (call->prev)
+        call->prev->next = call->next;
+    else
+        call->client->calls = call->next;
+    if (call->next)
+        call->next->prev = call->prev;
+    curl_multi_remove_handle(call->client->multi, call->easy);
+    curl_easy_cleanup(call->easy);
+    for (struct curl_slist *h = call->headers; h; h = h->next)
+        explicit_bzero(h->data, strlen(h->data));
+    curl_slist_free_all(call->headers);
+    buf_release(&call->body);
+    free(call);
+}
+
+static enum http_failure failure_of(const struct http_call *call, CURLcode code, long status)
+{
+    if (call->too_large)
+        return HTTP_TOO_LARGE;
+    switch (code) {
+    case CURLE_OK:
+        return status >= 300 && status < 400 ? HTTP_REDIRECTED : HTTP_FINE;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+        return HTTP_NO_CONNECTION;
+    case CURLE_OPERATION_TIMEDOUT:
+        return HTTP_TIMEOUT;
+    default:
+        return HTTP_BROKEN;
+    }
+}
+
+static const char *sentence_of(const struct http_call *call, enum http_failure failure,
+                               CURLcode code)
+{
+    if (failure == HTTP_FINE)
+        return "";
+    if (failure == HTTP_TOO_LARGE)
+        return "the answer is larger than any answer should be";
+    if (failure == HTTP_REDIRECTED)
+        return "it redirects to another address, which is not followed (a key would go there)";
+    return call->error[0] ? call->error : curl_easy_strerror(code);
+}
+
+static void finish(struct http_call *call, CURLcode code)
+{
+    struct http_reply r = {.body = call->body.data, .len = call->body.len, .retry_after_s = -1};
+    long status = 0;
+    curl_off_t retry = 0, us = 0;
+    char *type = NULL;
+    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &retry);
+    curl_easy_getinfo(call->easy, CURLINFO_TOTAL_TIME_T, &us);
+    curl_easy_getinfo(call->easy, CURLINFO_CONTENT_TYPE, &type);
+    r.failure = failure_of(call, code, status);
+    r.status = (int)status;
+    r.content_type = type ? type : "";
+    r.seconds = (double)us / 1e6;
+    if (retry > 0)
+        r.retry_after_s = (double)retry;
+    r.why = sentence_of(call, r.failure, code);
+    http_done done = call->done;
+    if (done)
+        done(call->ctx, &r);
+    release(call);
+}
+
+/* Hands over what has ended. */
+static void collect(struct http_client *c)
+{
+    CURLMsg *m;
+    int left;
+    while ((m = curl_multi_info_read(c->multi, &left)) != NULL) {
+        char *call = NULL;
+        CURLcode code = m->data.result;
+        if (m->msg != CURLMSG_DONE)
+            continue;
+        curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &call);
+        finish((struct http_call *)(void *)call, code);
+    }
+}
+
+static void set_limits(const struct http_client *c, CURL *e, const struct http_request *q)
+{
+    curl_easy_setopt(e, CURLOPT_URL, q->url);
+    curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(e, CURLOPT_PROXY, c->proxy);
+    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(e, CURLOPT_USERAGENT, "onic");
+    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)c->connect_ms);
+    curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)q->total_ms);
+    curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 1L);
+    if (*c->ca_file)
+        curl_easy_setopt(e, CURLOPT_CAINFO, c->ca_file);
+}
+
+static void set_headers(struct http_call *call, const struct http_request *q)
+{
+    struct curl_slist *h = curl_slist_append(NULL, "Accept: application/json");
+    h = curl_slist_append(h, "Expect:");
+    if (q->body)
+        h = curl_slist_append(h, "Content-Type: application/json");
+    if (q->key && *q->key) {
+        size_t size = strlen(q->key) + 32;
+        char *line = xmalloc(size);
+        snprintf(line, size, "Authorization: Bearer %s", q->key);
+        h = curl_slist_append(h, line);
+        explicit_bzero(line, size);
+        free(line);
+    }
+    call->headers = h;
+    curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, h);
+}
+
+struct http_call *http_start(struct http_client *c, const struct http_request *q)
+{
+    struct http_call *call = xcalloc(1, sizeof *call);
+    call->client = c;
+    call->done = q->done;
+    call->ctx = q->ctx;
+    call->easy = curl_easy_init();
+    ONIC_ASSERT(call->easy != NULL);
+    buf_init(&call->body, c->max_body);
+    call->next = c->calls;
+    if (call->next)
+        call->next->prev = call;
+    c->calls = call;
+    set_limits(c, call->easy, q);
+    set_headers(call, q);
+    if (q->body) {
+        curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->body_len);
+        curl_easy_setopt(call->easy, CURLOPT_COPYPOSTFIELDS, q->body);
+    }
+    curl_easy_setopt(call->easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(call->easy, CURLOPT_WRITEDATA, call);
+    curl_easy_setopt(call->easy, CURLOPT_ERRORBUFFER, call->error);
+    curl_easy_setopt(call->easy, CURLOPT_PRIVATE, (char *)(void *)call);
+    ONIC_ASSERT(curl_multi_add_handle(c->multi, call->easy) == CURLM_OK);
+    return call;
+}
+
+void http_cancel(struct http_call *call)
+{
+    release(call);
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+int http_client_create(struct http_client **out, uv_loop_t *loop, const struct http_options *o,
+                       struct onic_err *err)
+{
+    *out = NULL;
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return err_set(err, ONIC_EINTERNAL, "libcurl cannot be initialised");
+    struct http_client *c = xcalloc(1, sizeof *c);
+    c->loop = loop;
+    c->ca_file = xstrdup(o->ca_file ? o->ca_file : "");
+    c->proxy = xstrdup(o->proxy ? o->proxy : "");
+    c->connect_ms = o->connect_ms;
+    c->max_body = o->max_body;
+    c->timer = xcalloc(1, sizeof *c->timer);
+    uv_timer_init(loop, c->timer);
+    c->timer->data = c;
+    c->multi = curl_multi_init();
+    ONIC_ASSERT(c->multi != NULL);
+    curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
+    curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timeout);
+    curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
+    *out = c;
+    return ONIC_OK;
+}
+
+void http_client_free(struct http_client *c)
+{
+    if (!c)
+        return;
+    while (c->calls)
+        release(c->calls);
+    curl_multi_cleanup(c->multi);
+    while (c->watches)
+        drop_watch(c->watches);
+    uv_close((uv_handle_t *)c->timer, free_timer);
+    free(c->ca_file);
+    free(c->proxy);
+    free(c);
+    curl_global_cleanup();
+}
+
+/* --- addresses ------------------------------------------------------------------------------- */
+
+static char *part_of(CURLU *u, CURLUPart part)
+{
+    char *text = NULL;
+    return curl_url_get(u, part, &text, 0) == CURLUE_OK ? text : NULL;
+}
+
+int http_check_url(const char *url, const char *option, struct onic_err *err)
+{
+    int rc = ONIC_OK;
+    CURLU *u = curl_url();
+    ONIC_ASSERT(u != NULL);
+    bool parsed = curl_url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK;
+    char *scheme = parsed ? part_of(u, CURLUPART_SCHEME) : NULL;
+    char *user = parsed ? part_of(u, CURLUPART_USER) : NULL;
+    if (user)
+        rc = err_set(err, ONIC_ECONFIG,
+                     "%s holds a user name or a password: give a key in a file instead", option);
+    else if (!scheme || (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0))
+        rc = err_set(err, ONIC_ECONFIG,
+                     "%s is \"%.200s\", must be like http://127.0.0.1:8000/v1 or "
+                     "https://api.openai.com/v1",
+                     option, url);
+    curl_free(scheme);
+    curl_free(user);
+    curl_url_cleanup(u);
+    return rc;
+}
+
+bool http_is_loopback(const char *url)
+{
+    bool yes = false;
+    CURLU *u = curl_url();
+    ONIC_ASSERT(u != NULL);
+    if (curl_url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK) {
+        char *host = part_of(u, CURLUPART_HOST);
+        struct in_addr a;
+        if (host && inet_pton(AF_INET, host, &a) == 1)
+            yes = (ntohl(a.s_addr) >> 24) == 127;
+        else
+            yes = host && (strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0);
+        curl_free(host);
+    }
+    curl_url_cleanup(u);
+    return yes;
+}
