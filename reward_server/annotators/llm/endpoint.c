@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* endpoint.c - the health of one server; see llm_impl.h. No clock and no I/O of its own.
+ *
+ * Window: how many requests the server has at once. It grows by one for each window of good answers
+ * (additive increase) and halves when the server says it has too much to do, when it does not
+ * answer in time, or when answers take four times as long as they do without load (multiplicative
+ * decrease), at most once per round trip. vLLM queues without a bound and never says no, so latency
+ * is the only sign it gives.
+ *
+ * Breaker: closed while it works; open, for a time that doubles, when more than half of the last 20
+ * requests failed or five in a row did; then half open: one probe decides. */
+#include <stdio.h>
+
+#include "reward_server/annotators/llm/llm_impl.h"
+
+enum { IN_A_ROW = 5, OPENED_MAX = 4 };
+static const double slow_factor = 4, max_pause_s = 60, max_retry_after_s = 120;
+
+int64_t llm_backoff_ms(double base_s, int n, double retry_after_s, struct rng *jitter)
+{
+    double pause = base_s;
+    for (int i = 0; i < n && pause < max_pause_s; i++)
+        pause *= 2;
+    pause = (pause < max_pause_s ? pause : max_pause_s) * (0.5 + 0.5 * rng_double(jitter));
+    if (retry_after_s > max_retry_after_s)
+        retry_after_s = max_retry_after_s;
+    if (retry_after_s > pause)
+        pause = retry_after_s;
+    return (int64_t)(pause * 1000) + 1;
+}
+
+static void note(struct llm_endpoint *e, bool failed)
+{
+    e->history = (e->history << 1 | failed) & ((1U << LLM_HISTORY) - 1);
+    if (e->nhistory < LLM_HISTORY)
+        e->nhistory++;
+}
+
+static void shrink(struct llm_endpoint *e, int64_t now, double factor)
+{
+    if (now - e->cut_ms < (int64_t)e->best_ms)
+        return; /* requests of the same round say the same thing */
+    e->cut_ms = now;
+    e->window *= factor;
+    if (e->window < 1)
+        e->window = 1;
+}
+
+void llm_endpoint_success(struct llm_endpoint *e, double ms, int64_t now)
+{
+    note(e, false);
+    e->failures = 0;
+    e->opened = 0;
+    e->breaker = LLM_CLOSED;
+    e->why[0] = '\0';
+    if (ms < 1)
+        ms = 1;
+    if (e->best_ms <= 0 || ms < e->best_ms)
+        e->best_ms = ms;
+    else
+        e->best_ms *= 1.001; /* forgets slowly: another model, another machine */
+    if (ms > slow_factor * e->best_ms + 20)
+        shrink(e, now, 0.75);
+    else if (e->window < e->window_max)
+        e->window += 1 / e->window;
+}
+
+static void open_breaker(struct llm_endpoint *e, double pause_s, int64_t now)
+{
+    e->breaker = LLM_OPEN;
+    e->ready = false; /* it may be another server when it is back */
+    e->open_until = now + (int64_t)(pause_s * 1000);
+    e->history = 0;
+    e->nhistory = 0;
+    e->window = 1;
+    if (e->opened < OPENED_MAX)
+        e->opened++;
+}
+
+void llm_endpoint_stop(struct llm_endpoint *e, double pause_s, int64_t now)
+{
+    note(e, true);
+    e->failures++;
+    open_breaker(e, pause_s, now);
+}
+
+void llm_endpoint_failure(struct llm_endpoint *e, const struct llm_health_options *o, bool overload,
+                          double retry_after_s, struct rng *jitter, int64_t now)
+{
+    note(e, true);
+    e->failures++;
+    if (overload)
+        shrink(e, now, 0.5);
+    if (overload || e->failures > 1) {
+        int64_t hold = now + llm_backoff_ms(o->backoff_s, e->failures - 1, retry_after_s, jitter);
+        if (hold > e->hold_until)
+            e->hold_until = hold;
+    }
+    int bad = __builtin_popcount(e->history);
+    bool many = e->nhistory == LLM_HISTORY && bad > LLM_HISTORY / 2;
+    if (e->breaker == LLM_CLOSED && !many && e->failures < IN_A_ROW)
+        return;
+    if (overload && !many && e->breaker == LLM_CLOSED)
+        return; /* "too many requests" is an answer: the window and the pause deal with it */
+    open_breaker(e, o->breaker_s * (double)(1 << e->opened), now);
+}
+
+bool llm_endpoint_may_ask(struct llm_endpoint *e, int64_t now)
+{
+    if (e->breaker == LLM_OPEN && now >= e->open_until)
+        e->breaker = LLM_HALF_OPEN;
+    if (e->breaker == LLM_OPEN || now < e->hold_until)
+        return false;
+    if (e->breaker == LLM_HALF_OPEN || !e->ready)
+        return e->in_flight == 0;
+    return e->in_flight < (int)e->window;
+}
+
+int64_t llm_endpoint_due(const struct llm_endpoint *e, int64_t now)
+{
+    int64_t due = -1;
+    if (e->breaker == LLM_OPEN)
+        due = e->open_until;
+    if (e->hold_until > now && e->hold_until > due)
+        due = e->hold_until;
+    return due;
+}

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_REWARD_SERVER_ANNOTATORS_LLM_LLM_IMPL_H
+#define ONIC_REWARD_SERVER_ANNOTATORS_LLM_LLM_IMPL_H
+
+/* llm_impl.h - the parts of the llm annotator, private to this folder.
+ *
+ *   llm.c        captions in, answers out: the vtable, jobs, who is asked what
+ *   settings.c   options, addresses and the key
+ *   prompt.c     a caption as a question, and the words that answer it
+ *   request.c    a question as JSON in one of the dialects of structured output
+ *   answer.c     JSON of a server as an answer; what is not exactly a label never becomes one
+ *   probe.c      which dialect a server really obeys, found by asking
+ *   endpoint.c   health of one server: window, back-off, circuit breaker
+ *   budget.c     tokens, requests and money, kept across restarts
+ *   samples.c    conversations kept for people
+ *
+ * Everything runs on the server's loop thread. */
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "common/base/rng.h"
+#include "reward_server/annotators/annotator.h"
+#include "reward_server/http/http_client.h"
+
+enum {
+    LLM_ENDPOINTS_MAX = 16,
+    LLM_JOBS_MAX = 512,
+    LLM_BATCH_MAX = 32,
+    LLM_URL_MAX = 512,
+    LLM_WHY_MAX = 200,
+    LLM_TEXT_MAX = 400, /* of an answer, kept for the question that is asked again */
+    LLM_WORDS_MAX = 3,
+    LLM_HISTORY = 20
+};
+
+/* --- questions and answers ------------------------------------------------------------------- */
+
+/* The closed alphabet of answers. */
+struct llm_words {
+    const char *word[LLM_WORDS_MAX];
+    double label[LLM_WORDS_MAX];
+    int n;
+};
+
+struct llm_question {
+    char *system, *user; /* UTF-8, owned */
+};
+
+const struct llm_words *llm_prompt_words(void);
+/* Renders the caption (bytes of a game) into out; release with llm_question_release. */
+void llm_prompt_render(const struct goal *goal, const char *caption, size_t len,
+                       struct llm_question *out);
+void llm_question_release(struct llm_question *q);
+/* What is said when an answer was not one of the words. */
+const char *llm_prompt_reminder(void);
+
+enum llm_api { LLM_CHAT, LLM_COMPLETIONS };
+
+enum llm_dialect {
+    LLM_STRUCTURED_OUTPUTS, /* vLLM 0.12 and newer */
+    LLM_GUIDED_CHOICE,      /* older vLLM */
+    LLM_JSON_SCHEMA,        /* OpenAI */
+    LLM_JSON_OBJECT,        /* json_object with a schema: llama.cpp */
+    LLM_GRAMMAR,            /* GBNF: llama.cpp */
+    LLM_LOGIT_BIAS,         /* words that are one token each */
+    LLM_PLAIN,              /* nothing but the prompt */
+    LLM_DIALECTS
+};
+const char *llm_dialect_name(enum llm_dialect d);
+const char *llm_api_name(enum llm_api a);
+
+struct llm_style {
+    enum llm_api api;
+    enum llm_dialect dialect;
+    bool max_completion_tokens; /* the server wants max_tokens by its newer name */
+    int token[LLM_WORDS_MAX];   /* LLM_LOGIT_BIAS: the token of each word */
+};
+
+struct llm_ask {
+    const struct llm_question *question; /* [n]; n > 1 only for LLM_COMPLETIONS */
+    const char *before;                  /* an answer that was none, asked again; NULL = first */
+    int n;
+};
+
+struct llm_settings;
+/* The body of a request, NUL-terminated; release with free. */
+char *llm_request_body(const struct llm_settings *s, const struct llm_style *style,
+                       const struct llm_ask *ask);
+int llm_request_max_tokens(const struct llm_settings *s, enum llm_dialect d);
+
+enum llm_verdict {
+    LLM_LABEL,
+    LLM_NO_LABEL, /* the model answered, but not with a label: ask once more, then abstain */
+    LLM_REFUSED,  /* content filter: asking again costs and does not help */
+    LLM_NONSENSE  /* not an answer of such a server: a failure of the server */
+};
+
+struct llm_choice {
+    enum llm_verdict verdict;
+    int word;
+    char text[LLM_TEXT_MAX];
+    char why[LLM_WHY_MAX]; /* for all but LLM_LABEL */
+};
+
+struct llm_answer {
+    struct llm_choice choice[LLM_BATCH_MAX];
+    int nchoices;
+    char model[128]; /* "" when the server does not say */
+    bool has_usage;
+    int64_t tokens_in, tokens_out;
+    char why[LLM_WHY_MAX];
+};
+/* Reads the body of a 200. False: nonsense as a whole (why says what), and no choice is valid. A
+ * batch is put in order; an answer without exactly one choice per question is nonsense. */
+bool llm_answer_read(const struct llm_style *style, const char *body, size_t len, int questions,
+                     struct llm_answer *out);
+/* The index of the one word that text is, or -1 and why. */
+int llm_answer_word(const struct llm_words *w, const char *text, char why[LLM_WHY_MAX]);
+/* The sentence inside an error body, or "". One line, printable. */
+void llm_error_text(const char *body, size_t len, char out[LLM_WHY_MAX]);
+
+/* --- one server ------------------------------------------------------------------------------ */
+
+enum llm_breaker { LLM_CLOSED, LLM_OPEN, LLM_HALF_OPEN };
+
+struct llm_endpoint {
+    char url[LLM_URL_MAX];  /* .../v1 */
+    char root[LLM_URL_MAX]; /* without /v1 */
+    struct llm_style style;
+    bool ready;      /* the probe has found a dialect */
+    bool lists;      /* takes several prompts in one request, as far as is known */
+    int unparsed;    /* answers in a row that were no label although a constraint should bind */
+    int in_flight;   /* requests */
+    int64_t answers; /* labels given in this life */
+    /* health */
+    enum llm_breaker breaker;
+    int64_t open_until, hold_until; /* clock_ms */
+    int opened;                     /* times in a row, for a longer pause each time */
+    int failures;                   /* in a row */
+    uint32_t history;               /* outcomes, newest in bit 0, 1 = failed */
+    int nhistory;
+    double window, window_max; /* requests it may have at once */
+    double best_ms;            /* latency without load, rises slowly */
+    int64_t cut_ms;            /* when the window was last made smaller */
+    char why[LLM_WHY_MAX];     /* what is wrong, "" when healthy */
+    struct llm_probe *probe;   /* under way */
+};
+
+struct llm_health_options {
+    double backoff_s, breaker_s, deadline_s;
+};
+
+/* A request that ended well, after ms. */
+void llm_endpoint_success(struct llm_endpoint *e, double ms, int64_t now);
+/* A request that failed for a reason that may pass. overload: the server has too much to do.
+ * retry_after_s < 0: it did not say. */
+void llm_endpoint_failure(struct llm_endpoint *e, const struct llm_health_options *o, bool overload,
+                          double retry_after_s, struct rng *jitter, int64_t now);
+/* A failure that only a person can mend: not asked for pause_s. */
+void llm_endpoint_stop(struct llm_endpoint *e, double pause_s, int64_t now);
+/* True when a request may be sent now. An open breaker whose time is over becomes half open: then
+ * the server is probed anew. */
+bool llm_endpoint_may_ask(struct llm_endpoint *e, int64_t now);
+/* clock_ms of the next change that time alone brings, or -1. */
+int64_t llm_endpoint_due(const struct llm_endpoint *e, int64_t now);
+/* Base * 2^n up to 60 s, times a random number in [0.5, 1), but never less than what the server
+ * asked for (up to 120 s). */
+int64_t llm_backoff_ms(double base_s, int n, double retry_after_s, struct rng *jitter);
+
+/* --- budget ---------------------------------------------------------------------------------- */
+
+struct llm_spent {
+    int64_t requests, tokens_in, tokens_out;
+};
+
+struct llm_budget {
+    int64_t max_tokens, max_requests; /* 0 = no limit */
+    double max_cost, price_in, price_out;
+    struct llm_spent spent;    /* all lives */
+    struct llm_spent reserved; /* requests under way, at their most */
+    struct llm_spent written;  /* in the file: never less than what was spent */
+    char path[4096];
+    bool broken; /* the file cannot be written: nothing more is spent */
+};
+
+/* Reads what earlier lives spent from <store_path>.spent; a damaged file is ONIC_EDAMAGED. */
+int llm_budget_open(struct llm_budget *b, const struct config *c, const char *store_path,
+                    struct onic_err *err);
+/* True and reserved when a request of at most so many tokens fits; it is durable then. */
+bool llm_budget_reserve(struct llm_budget *b, int64_t tokens_in, int64_t tokens_out);
+/* What a reserved request has really cost. */
+void llm_budget_settle(struct llm_budget *b, const struct llm_spent *reserved,
+                       const struct llm_spent *real);
+void llm_budget_close(struct llm_budget *b); /* writes exact numbers */
+/* "" or a sentence: what is used up. */
+void llm_budget_text(const struct llm_budget *b, char out[160]);
+double llm_budget_cost(const struct llm_budget *b, const struct llm_spent *s);
+
+/* --- samples --------------------------------------------------------------------------------- */
+
+struct llm_samples {
+    char path[4096];
+    double interval_ms; /* 0 = none are kept */
+    int64_t next_ms;
+};
+void llm_samples_open(struct llm_samples *s, const struct config *c, const char *store_path);
+bool llm_samples_want(const struct llm_samples *s, int64_t now);
+void llm_samples_keep(struct llm_samples *s, int64_t now, const char *url, const char *request,
+                      int status, const char *reply, size_t len, const char *verdict);
+
+/* --- the annotator --------------------------------------------------------------------------- */
+
+struct llm_settings {
+    char model[CONFIG_STR_MAX];
+    char key[1024]; /* never shown; wiped in the end */
+    double temperature, top_p, deadline_s, fallback_after_s;
+    int max_tokens, batch, vote;
+    bool any_model, first;            /* llm.order=first */
+    int api;                          /* enum llm_api, or -1 = auto */
+    int dialect;                      /* enum llm_dialect, or -1 = auto */
+    struct llm_health_options health; /* */
+};
+
+enum llm_job_state { LLM_FREE, LLM_WAITING, LLM_FLYING, LLM_HANDED };
+
+struct llm_job {
+    enum llm_job_state state;
+    uint64_t ticket, order;
+    size_t len;
+    char caption[LABEL_CAPTION_MAX + 1];
+    int64_t due_ms;              /* not asked before */
+    int alone;                   /* failures while the same server answered others */
+    bool again, single;          /* asked again; never in a batch */
+    char previous[LLM_TEXT_MAX]; /* the answer that was none */
+};
+
+struct llm_ready {
+    uint64_t ticket;
+    enum label_state state;
+    double label;
+    char raw[LABEL_RAW_MAX];
+};
+
+struct llm {
+    struct annotator base;
+    const struct goal *goal;
+    struct llm_settings settings;
+    struct llm_endpoint endpoint[LLM_ENDPOINTS_MAX];
+    int nendpoints;
+    struct llm_budget budget;
+    struct llm_samples samples;
+    struct http_client *http;
+    uv_loop_t *loop;
+    uv_timer_t *timer;
+    void (*wake)(void *ctx);
+    void *wake_ctx;
+    struct rng jitter;
+    char model[64], parameters[128];
+    struct llm_job job[LLM_JOBS_MAX];
+    int njobs;
+    uint64_t orders;
+    struct llm_ready ready[LLM_JOBS_MAX];
+    int ready_head, nready;
+    struct llm_call *calls;
+    double tokens_per_byte;     /* the most seen, for what a request may cost */
+    int64_t failing_since;      /* clock_ms; 0 = some server can be asked */
+    struct annotator *stand_in; /* llm.fallback, NULL = none */
+    int handed;
+    uint64_t labels, abstained, retries, asked_again, stand_in_labels, requests;
+    int64_t said_ms;
+};
+
+/* settings.c: options to settings and endpoints. Used by available and create; l may be NULL. */
+int llm_settings_read(struct llm *l, const struct config *c, struct onic_err *err);
+
+/* One request under way; llm.c and probe.c. */
+struct llm_call {
+    struct llm *l;
+    struct llm_endpoint *e;
+    struct llm_call *prev, *next;
+    struct http_call *http;
+    struct llm_spent reserved;
+    char *body;
+    size_t prompt_bytes;
+    int job[LLM_BATCH_MAX]; /* indices; n = 0 for a probe */
+    int n;
+    void (*done)(struct llm_call *call, const struct http_reply *reply);
+};
+/* Takes body over. False: the budget does not allow it (body is freed). */
+bool llm_send(struct llm *l, struct llm_endpoint *e, const char *path, char *body,
+              size_t prompt_bytes, int max_tokens, const int *jobs, int n,
+              void (*done)(struct llm_call *call, const struct http_reply *reply));
+/* Books what a reply cost. */
+void llm_book(struct llm_call *call, const struct http_reply *reply, const struct llm_answer *a);
+void llm_dispatch(struct llm *l);
+/* What a reply that is not a 200 means; llm.c. */
+enum llm_fault { LLM_FAULT_PASSING, LLM_FAULT_OVERLOAD, LLM_FAULT_PERSON, LLM_FAULT_REQUEST };
+enum llm_fault llm_fault_of(const struct http_reply *reply);
+/* Notes the failure in the endpoint, with a sentence for people. */
+void llm_failed(struct llm *l, struct llm_endpoint *e, const struct http_reply *reply);
+
+/* probe.c */
+void llm_probe_start(struct llm *l, struct llm_endpoint *e);
+void llm_probe_free(struct llm_endpoint *e);
+bool llm_same_model(const char *wanted, const char *served);
+/* Refuses a server that serves another model; true when it does. */
+bool llm_wrong_model(struct llm *l, struct llm_endpoint *e, const char *served);
+
+#endif /* ONIC_REWARD_SERVER_ANNOTATORS_LLM_LLM_IMPL_H */

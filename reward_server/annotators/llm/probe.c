@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/* probe.c - which way of binding answers a server really obeys; see llm_impl.h.
+ *
+ * A server that does not know a constraint mostly ignores it and says 200 (vLLM does so with
+ * parameters it has dropped, llama.cpp with most of OpenAI's), so the status proves nothing. Each
+ * way is tried with questions whose natural answers are not among the labels: "What is 7 times 8?"
+ * answered with a label is a constraint at work. The first way that binds all questions is used.
+ *
+ *   chat:  structured_outputs, guided_choice, json_schema, json_object, grammar, logit_bias, plain
+ *   then the same over completions, for servers without chat
+ *
+ * A refusal (4xx, 500) goes on to the next way; no answer at all is the server's trouble: the probe
+ * waits with everybody else and goes on where it was. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/buf.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/xmalloc.h"
+#include "reward_server/annotators/llm/llm_impl.h"
+
+enum { QUESTIONS = 2 };
+
+static const char *const questions[QUESTIONS] = {
+    "What is 7 times 8? Answer with the number only.",
+    "Which city is the capital of France? Answer with the name only.",
+};
+
+struct llm_probe {
+    struct llm_style style;
+    int question;
+    bool tokens_known, words_are_tokens; /* for logit_bias */
+    int token_word, token_path;          /* which is being asked */
+    bool chat_works;
+    char refused[LLM_WHY_MAX]; /* the last refusal */
+};
+
+static void step(struct llm *l, struct llm_endpoint *e);
+
+static bool tries(const struct llm_settings *s, const struct llm_style *style)
+{
+    return (s->api < 0 || s->api == (int)style->api) &&
+           (s->dialect < 0 || s->dialect == (int)style->dialect);
+}
+
+static void found(struct llm *l, struct llm_endpoint *e)
+{
+    struct llm_probe *p = e->probe;
+    e->style = p->style;
+    e->ready = true;
+    e->unparsed = 0;
+    log_info(
+        "language model is ready", kv("url", (const char *)e->url),
+        kv("model", (const char *)l->settings.model), kv("api", llm_api_name(e->style.api)),
+        kv("structured", llm_dialect_name(e->style.dialect)),
+        kv("binds", e->style.dialect == LLM_PLAIN ? "no: answers are parsed strictly" : "yes"));
+    llm_probe_free(e);
+    llm_dispatch(l);
+}
+
+/* Nothing is left to try. */
+static void give_up(struct llm *l, struct llm_endpoint *e)
+{
+    struct llm_probe *p = e->probe;
+    if (l->settings.dialect >= 0)
+        snprintf(e->why, sizeof e->why,
+                 "llm.structured=%s does not bind there%s%.90s; try llm.structured=auto",
+                 llm_dialect_name((enum llm_dialect)l->settings.dialect), *p->refused ? ": " : "",
+                 p->refused);
+    else
+        snprintf(e->why, sizeof e->why, "it refuses every request: %.150s", p->refused);
+    llm_probe_free(e);
+    llm_endpoint_stop(e, l->settings.health.breaker_s, clock_ms());
+    log_warn("language model cannot be asked", kv("url", (const char *)e->url),
+             kv("why", (const char *)e->why));
+}
+
+/* The next way worth trying; false at the end. */
+static bool next_way(const struct llm *l, struct llm_probe *p)
+{
+    p->question = 0;
+    do {
+        if (p->style.dialect + 1 < LLM_DIALECTS) {
+            p->style.dialect++;
+        } else if (p->style.api == LLM_CHAT && !p->chat_works) {
+            p->style.api = LLM_COMPLETIONS;
+            p->style.dialect = LLM_STRUCTURED_OUTPUTS;
+        } else {
+            return false;
+        }
+    } while (!tries(&l->settings, &p->style) ||
+             (p->style.dialect == LLM_LOGIT_BIAS && p->tokens_known && !p->words_are_tokens));
+    return true;
+}
+
+static void go_on(struct llm *l, struct llm_endpoint *e)
+{
+    if (next_way(l, e->probe))
+        step(l, e);
+    else
+        give_up(l, e);
+}
+
+/* Chat is missing altogether: the other API. */
+static void leave_chat(struct llm *l, struct llm_endpoint *e)
+{
+    e->probe->style.dialect = LLM_PLAIN;
+    go_on(l, e);
+}
+
+/* --- answers of the server ------------------------------------------------------------------- */
+
+static void on_answer(struct llm *l, struct llm_endpoint *e, const struct http_reply *r,
+                      const struct llm_answer *a)
+{
+    struct llm_probe *p = e->probe;
+    const struct llm_choice *c = &a->choice[0];
+    if (a->nchoices == 0) { /* 200 and no answer in it: perhaps the constraint's fault */
+        snprintf(p->refused, sizeof p->refused, "%s", a->why);
+        go_on(l, e);
+        return;
+    }
+    if (llm_wrong_model(l, e, a->model)) {
+        llm_probe_free(e);
+        return;
+    }
+    llm_endpoint_success(e, r->seconds * 1000, clock_ms());
+    p->chat_works |= p->style.api == LLM_CHAT;
+    if (p->style.dialect == LLM_PLAIN)
+        found(l, e);
+    else if (c->verdict != LLM_LABEL)
+        go_on(l, e);
+    else if (++p->question < QUESTIONS)
+        step(l, e);
+    else
+        found(l, e);
+}
+
+static void on_refusal(struct llm *l, struct llm_endpoint *e, const struct http_reply *r)
+{
+    struct llm_probe *p = e->probe;
+    char text[LLM_WHY_MAX];
+    llm_error_text(r->body, r->len, text);
+    snprintf(p->refused, sizeof p->refused, "%d %.150s", r->status, text);
+    if (r->status == 400 && !p->style.max_completion_tokens &&
+        strstr(text, "max_completion_tokens")) {
+        p->style.max_completion_tokens = true;
+        step(l, e);
+    } else if ((r->status == 404 || r->status == 405) && p->style.api == LLM_CHAT &&
+               l->settings.api < 0 && !strstr(text, "model")) {
+        leave_chat(l, e);
+    } else {
+        go_on(l, e);
+    }
+}
+
+/* Refused the request as such, as against being unable to answer anything now. */
+static bool is_refusal(const struct llm *l, const struct http_reply *r)
+{
+    char text[LLM_WHY_MAX];
+    if (r->failure != HTTP_FINE)
+        return false;
+    llm_error_text(r->body, r->len, text);
+    if (r->status == 404 || r->status == 405)
+        return !strstr(text, "model") && l->settings.api < 0;
+    return r->status == 400 || r->status == 422 || r->status == 500 || r->status == 501;
+}
+
+static void on_reply(struct llm_call *call, const struct http_reply *r)
+{
+    struct llm *l = call->l;
+    struct llm_endpoint *e = call->e;
+    struct llm_answer a = {0};
+    bool fine = r->failure == HTTP_FINE && r->status == 200;
+    if (fine)
+        llm_answer_read(&e->probe->style, r->body, r->len, 1, &a);
+    llm_book(call, r, &a);
+    if (fine)
+        on_answer(l, e, r, &a);
+    else if (is_refusal(l, r))
+        on_refusal(l, e, r);
+    else
+        llm_failed(l, e, r);
+}
+
+/* --- logit_bias: the words must be one token each -------------------------------------------- */
+
+static bool one_token(const char *body, int *token)
+{
+    json_t *root = json_loads(body, 0, NULL);
+    const json_t *list = json_object_get(root, "tokens");
+    const json_t *first = json_array_get(list, 0);
+    bool yes = json_array_size(list) == 1 && json_is_integer(first) &&
+               json_integer_value(first) >= 0 && json_integer_value(first) < 1 << 24;
+    if (yes)
+        *token = (int)json_integer_value(first);
+    json_decref(root);
+    return yes;
+}
+
+static void on_tokens(struct llm_call *call, const struct http_reply *r)
+{
+    struct llm *l = call->l;
+    struct llm_endpoint *e = call->e;
+    struct llm_probe *p = e->probe;
+    struct llm_answer none = {.has_usage = true};
+    bool there = r->failure == HTTP_FINE && r->status == 200;
+    llm_book(call, r, &none);
+    if (!there && p->token_path == 0 && p->token_word == 0) {
+        p->token_path = 1;
+        step(l, e);
+        return;
+    }
+    bool one = there && one_token(r->body, &p->style.token[p->token_word]);
+    for (int i = 0; one && i < p->token_word; i++)
+        one = p->style.token[i] != p->style.token[p->token_word];
+    p->tokens_known = !one || ++p->token_word == llm_prompt_words()->n;
+    p->words_are_tokens = one;
+    if (p->tokens_known && !one)
+        go_on(l, e);
+    else
+        step(l, e);
+}
+
+static void ask_tokens(struct llm *l, struct llm_endpoint *e)
+{
+    static const char *const path[] = {"/tokenize", "/extras/tokenize"};
+    struct llm_probe *p = e->probe;
+    const char *word = llm_prompt_words()->word[p->token_word];
+    /* vLLM reads prompt, llama-server content, llama-cpp-python input */
+    json_t *q = json_pack("{s:s, s:s, s:s, s:s, s:b}", "model", l->settings.model, "prompt", word,
+                          "content", word, "input", word, "add_special_tokens", 0);
+    char *body = json_dumps(q, JSON_COMPACT);
+    json_decref(q);
+    llm_send(l, e, path[p->token_path], body, 0, 0, NULL, 0, on_tokens);
+}
+
+/* --- asking ---------------------------------------------------------------------------------- */
+
+static void step(struct llm *l, struct llm_endpoint *e)
+{
+    struct llm_probe *p = e->probe;
+    if (p->style.dialect == LLM_LOGIT_BIAS && !p->tokens_known) {
+        ask_tokens(l, e);
+        return;
+    }
+    struct llm_question q = {.system = xstrdup("You answer questions truthfully."),
+                             .user = xstrdup(questions[p->question])};
+    struct llm_ask ask = {.question = &q, .n = 1};
+    char *body = llm_request_body(&l->settings, &p->style, &ask);
+    llm_send(l, e, p->style.api == LLM_CHAT ? "/chat/completions" : "/completions", body,
+             strlen(body), llm_request_max_tokens(&l->settings, p->style.dialect), NULL, 0,
+             on_reply);
+    llm_question_release(&q);
+}
+
+void llm_probe_start(struct llm *l, struct llm_endpoint *e)
+{
+    if (!e->probe) {
+        e->probe = xcalloc(1, sizeof *e->probe);
+        e->probe->style.max_completion_tokens = e->style.max_completion_tokens;
+        if (!tries(&l->settings, &e->probe->style) && !next_way(l, e->probe)) {
+            give_up(l, e);
+            return;
+        }
+    }
+    step(l, e);
+}
+
+void llm_probe_free(struct llm_endpoint *e)
+{
+    free(e->probe);
+    e->probe = NULL;
+}
+
+/* --- who answers ----------------------------------------------------------------------------- */
+
+/* "gpt-4o-mini" is served as "gpt-4o-mini-2024-07-18", a file by its path. */
+bool llm_same_model(const char *wanted, const char *served)
+{
+    const char *tail = strrchr(served, '/');
+    size_t n = strlen(wanted);
+    if (!*served || strcmp(wanted, served) == 0)
+        return true;
+    if (strncmp(served, wanted, n) == 0 && strchr("-:@.", served[n]))
+        return true;
+    return tail && strcmp(tail + 1, wanted) == 0;
+}
+
+bool llm_wrong_model(struct llm *l, struct llm_endpoint *e, const char *served)
+{
+    if (l->settings.any_model || llm_same_model(l->settings.model, served))
+        return false;
+    snprintf(e->why, sizeof e->why,
+             "it serves the model %.60s, not llm.model=%.60s (llm.any_model=true takes it)", served,
+             l->settings.model);
+    llm_endpoint_stop(e, 10 * l->settings.health.breaker_s, clock_ms());
+    log_warn("language model is not asked", kv("url", (const char *)e->url),
+             kv("why", (const char *)e->why));
+    return true;
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/* settings.c - options of the llm annotator, checked; see llm_impl.h.
+ *
+ * A key comes from llm.api_key_file or the variable OPENAI_API_KEY, never from the command line
+ * (other users of the machine can read that). It travels only over TLS, to the machine itself, or
+ * where security.allow_insecure says so. */
+#define _GNU_SOURCE
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "reward_server/annotators/llm/llm_impl.h"
+
+static int read_key_file(const char *path, char key[1024], struct onic_err *err)
+{
+    struct stat st;
+    FILE *f = fopen(path, "re");
+    if (!f || fstat(fileno(f), &st) != 0) {
+        if (f)
+            fclose(f);
+        return err_set(err, ONIC_ECONFIG, "llm.api_key_file %.300s cannot be read: %s", path,
+                       strerror(errno));
+    }
+    size_t n = fread(key, 1, 1023, f);
+    fclose(f);
+    key[n] = '\0';
+    while (n > 0 && isspace((unsigned char)key[n - 1]))
+        key[--n] = '\0';
+    if (st.st_mode & 07)
+        return err_set(err, ONIC_ECONFIG,
+                       "llm.api_key_file %.300s can be read by every user of this machine: chmod "
+                       "600 it",
+                       path);
+    if (n == 0)
+        return err_set(err, ONIC_ECONFIG, "llm.api_key_file %.300s is empty", path);
+    return ONIC_OK;
+}
+
+static int read_key(char key[1024], const struct config *c, struct onic_err *err)
+{
+    const char *variable = getenv("OPENAI_API_KEY");
+    int rc = ONIC_OK;
+    key[0] = '\0';
+    if (*c->llm_api_key_file)
+        rc = read_key_file(c->llm_api_key_file, key, err);
+    else if (variable)
+        snprintf(key, 1024, "%s", variable);
+    for (const char *p = key; rc == ONIC_OK && *p; p++)
+        if (!isgraph((unsigned char)*p))
+            rc = err_set(err, ONIC_ECONFIG,
+                         "the key in %s holds blanks or control characters: it must be one word",
+                         *c->llm_api_key_file ? "llm.api_key_file" : "OPENAI_API_KEY");
+    return rc;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+static void cut_end(char *text, const char *end)
+{
+    if (ends_with(text, end))
+        text[strlen(text) - strlen(end)] = '\0';
+}
+
+/* "http://host:8000", ".../v1/" and ".../v1/chat/completions" all mean ".../v1". */
+static void set_address(struct llm_endpoint *e, const char *url, size_t len)
+{
+    snprintf(e->url, sizeof e->url - 8, "%.*s", (int)len, url);
+    cut_end(e->url, "/");
+    cut_end(e->url, "/completions");
+    cut_end(e->url, "/chat");
+    const char *authority = strstr(e->url, "://");
+    if (authority && !strchr(authority + 3, '/'))
+        strncat(e->url, "/v1", 4);
+    memcpy(e->root, e->url, sizeof e->root);
+    cut_end(e->root, "/v1");
+}
+
+static int add_endpoint(struct llm *l, const char *url, size_t len, const struct config *c,
+                        const char *key, struct onic_err *err)
+{
+    struct llm_endpoint one = {.lists = true}, *e = &one;
+    if (len >= LLM_URL_MAX - 8)
+        return err_set(err, ONIC_ECONFIG, "llm.url: an address is longer than %d bytes",
+                       LLM_URL_MAX - 8);
+    set_address(e, url, len);
+    int rc = http_check_url(e->url, "llm.url", err);
+    if (rc != ONIC_OK)
+        return rc;
+    if (*key && strncmp(e->url, "https:", 6) != 0 && !http_is_loopback(e->url) &&
+        !c->security_allow_insecure)
+        return err_set(err, ONIC_ECONFIG,
+                       "llm.url %.200s would get the key without encryption: use https, unset "
+                       "the key (llm.api_key_file, OPENAI_API_KEY), or say "
+                       "--security.allow_insecure=true",
+                       e->url);
+    e->window = (double)c->llm_window;
+    e->window_max = (double)c->llm_window_max;
+    if (!l)
+        return ONIC_OK;
+    if (l->nendpoints == LLM_ENDPOINTS_MAX)
+        return err_set(err, ONIC_ECONFIG, "llm.url has more than %d addresses", LLM_ENDPOINTS_MAX);
+    l->endpoint[l->nendpoints++] = one;
+    return ONIC_OK;
+}
+
+static int read_addresses(struct llm *l, const struct config *c, const char *key,
+                          struct onic_err *err)
+{
+    int rc = ONIC_OK, n = 0;
+    for (const char *p = c->llm_url; rc == ONIC_OK && *p;) {
+        p += strspn(p, ", ");
+        size_t len = strcspn(p, ", ");
+        if (len) {
+            rc = add_endpoint(l, p, len, c, key, err);
+            n++;
+        }
+        p += len;
+    }
+    if (rc == ONIC_OK && n == 0)
+        rc =
+            err_set(err, ONIC_ECONFIG,
+                    "annotator llm needs the address of a server: --llm.url=http://127.0.0.1:8000");
+    return rc;
+}
+
+static int index_of(const char *name, const char *(*names)(int), int n)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(names(i), name) == 0)
+            return i;
+    return -1; /* auto */
+}
+
+static const char *dialect_at(int i)
+{
+    return llm_dialect_name((enum llm_dialect)i);
+}
+
+static const char *api_at(int i)
+{
+    return llm_api_name((enum llm_api)i);
+}
+
+static void fill(struct llm_settings *s, const struct config *c)
+{
+    snprintf(s->model, sizeof s->model, "%s", c->llm_model);
+    s->temperature = c->llm_temperature;
+    s->top_p = c->llm_top_p;
+    s->deadline_s = c->llm_deadline_s;
+    s->fallback_after_s = c->llm_fallback_after_s;
+    s->max_tokens = (int)c->llm_max_tokens;
+    s->batch = (int)c->llm_batch;
+    s->vote = (int)c->annotator_vote;
+    s->any_model = c->llm_any_model;
+    s->first = strcmp(c->llm_order, "first") == 0;
+    s->api = index_of(c->llm_api, api_at, 2);
+    s->dialect = index_of(c->llm_structured, dialect_at, LLM_DIALECTS);
+    s->health = (struct llm_health_options){.backoff_s = c->llm_backoff_s,
+                                            .breaker_s = c->llm_breaker_s,
+                                            .deadline_s = c->llm_deadline_s};
+}
+
+int llm_settings_read(struct llm *l, const struct config *c, struct onic_err *err)
+{
+    char key[1024];
+    int rc = read_key(key, c, err);
+    if (rc == ONIC_OK && !*c->llm_model)
+        rc = err_set(err, ONIC_ECONFIG,
+                     "annotator llm needs the name of a model, part of every label's identity: "
+                     "--llm.model=NAME (a server lists its models at /v1/models)");
+    if (rc == ONIC_OK)
+        rc = read_addresses(l, c, key, err);
+    if (rc == ONIC_OK && *c->llm_ca_file && access(c->llm_ca_file, R_OK) != 0)
+        rc = err_set(err, ONIC_ECONFIG, "llm.ca_file %.300s cannot be read: %s", c->llm_ca_file,
+                     strerror(errno));
+    if (rc == ONIC_OK && c->llm_batch > 1 && strcmp(c->llm_api, "completions") != 0)
+        rc = err_set(err, ONIC_ECONFIG,
+                     "llm.batch needs llm.api=completions: a chat request holds one question");
+    if (rc == ONIC_OK && c->llm_max_cost > 0 && c->llm_price_in <= 0 && c->llm_price_out <= 0)
+        rc = err_set(err, ONIC_ECONFIG,
+                     "llm.max_cost needs llm.price_in and llm.price_out (per million tokens)");
+    if (rc == ONIC_OK && l) {
+        fill(&l->settings, c);
+        memcpy(l->settings.key, key, sizeof key);
+    }
+    explicit_bzero(key, sizeof key);
+    return rc;
+}
