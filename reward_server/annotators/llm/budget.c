@@ -72,6 +72,11 @@ static bool write_file(struct llm_budget *b, const struct llm_spent *s)
     return false;
 }
 
+bool llm_budget_full(const struct llm_budget *b)
+{
+    return b->full || b->broken;
+}
+
 double llm_budget_cost(const struct llm_budget *b, const struct llm_spent *s)
 {
     return ((double)s->tokens_in * b->price_in + (double)s->tokens_out * b->price_out) / 1e6;
@@ -101,7 +106,8 @@ bool llm_budget_reserve(struct llm_budget *b, int64_t tokens_in, int64_t tokens_
 {
     struct llm_spent one = {1, tokens_in, tokens_out};
     struct llm_spent now = with(&b->spent, &b->reserved, 1), next = with(&now, &one, 1);
-    if (!fits(b, &next))
+    b->full = !fits(b, &next);
+    if (b->full)
         return false;
     if (!covers(&b->written, &next)) {
         struct llm_spent ahead = with(&next, &one, BLOCK);

@@ -181,6 +181,7 @@ struct llm_budget {
     struct llm_spent reserved; /* requests under way, at their most */
     struct llm_spent written;  /* in the file: never less than what was spent */
     char path[4096];
+    bool full;
     bool broken; /* the file cannot be written: nothing more is spent */
 };
 
@@ -193,7 +194,9 @@ bool llm_budget_reserve(struct llm_budget *b, int64_t tokens_in, int64_t tokens_
 void llm_budget_settle(struct llm_budget *b, const struct llm_spent *reserved,
                        const struct llm_spent *real);
 void llm_budget_close(struct llm_budget *b); /* writes exact numbers */
-/* "" or a sentence: what is used up. */
+/* A request was refused for lack of budget, and nothing has changed that. */
+bool llm_budget_full(const struct llm_budget *b);
+/* A sentence: what is used up. */
 void llm_budget_text(const struct llm_budget *b, char out[160]);
 double llm_budget_cost(const struct llm_budget *b, const struct llm_spent *s);
 
@@ -214,7 +217,7 @@ void llm_samples_keep(struct llm_samples *s, int64_t now, const char *url, const
 struct llm_settings {
     char model[CONFIG_STR_MAX];
     char key[1024]; /* never shown; wiped in the end */
-    double temperature, top_p, deadline_s, fallback_after_s;
+    double temperature, top_p, deadline_s;
     int max_tokens, batch, vote;
     bool any_model, first;            /* llm.order=first */
     int api;                          /* enum llm_api, or -1 = auto */
@@ -222,7 +225,7 @@ struct llm_settings {
     struct llm_health_options health; /* */
 };
 
-enum llm_job_state { LLM_FREE, LLM_WAITING, LLM_FLYING, LLM_HANDED };
+enum llm_job_state { LLM_FREE, LLM_WAITING, LLM_FLYING };
 
 struct llm_job {
     enum llm_job_state state;
@@ -263,12 +266,9 @@ struct llm {
     struct llm_ready ready[LLM_JOBS_MAX];
     int ready_head, nready;
     struct llm_call *calls;
-    double tokens_per_byte;     /* the most seen, for what a request may cost */
-    int64_t failing_since;      /* clock_ms; 0 = some server can be asked */
-    struct annotator *stand_in; /* llm.fallback, NULL = none */
-    int handed;
-    uint64_t labels, abstained, retries, asked_again, stand_in_labels, requests;
-    int64_t said_ms;
+    double tokens_per_byte; /* the most seen, for what a request may cost */
+    bool ratio_known;
+    uint64_t labels, abstained, retries, asked_again, requests;
 };
 
 /* settings.c: options to settings and endpoints. Used by available and create; l may be NULL. */

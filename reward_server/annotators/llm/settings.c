@@ -154,7 +154,6 @@ static void fill(struct llm_settings *s, const struct config *c)
     s->temperature = c->llm_temperature;
     s->top_p = c->llm_top_p;
     s->deadline_s = c->llm_deadline_s;
-    s->fallback_after_s = c->llm_fallback_after_s;
     s->max_tokens = (int)c->llm_max_tokens;
     s->batch = (int)c->llm_batch;
     s->vote = (int)c->annotator_vote;

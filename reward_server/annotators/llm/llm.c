@@ -1,0 +1,623 @@
+/* SPDX-License-Identifier: MIT */
+/* llm.c - a language model over HTTP as annotator: jobs, and who is asked what; see llm_impl.h.
+ *
+ * A caption is a job: WAITING (perhaps until a time) or FLYING with a request. What a server fails
+ * at goes back to WAITING and costs the caption nothing; only a caption that fails five times while
+ * the same server answers others is given up. An answer that is not exactly a label is asked again
+ * once, then abstained from, with the reason.
+ *
+ * Failures reach people at once: each change of a server's state is a warning in the log, which
+ * `onic train` shows, and `status` is one sentence. */
+#define _GNU_SOURCE
+#include "reward_server/annotators/llm/llm_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/xmalloc.h"
+
+enum { ALONE_MAX = 5, BODY_MAX = 1 << 20, UNPARSED_MAX = 8, OVERHEAD_TOKENS = 64 };
+
+extern const struct annotator_vtable annotator_llm;
+
+static struct llm *self(struct annotator *a)
+{
+    return (struct llm *)a;
+}
+
+static const struct llm *cself(const struct annotator *a)
+{
+    return (const struct llm *)a;
+}
+
+/* --- answers to the server ------------------------------------------------------------------- */
+
+static void answer(struct llm *l, struct llm_job *j, enum label_state state, double label,
+                   const char *raw)
+{
+    ONIC_ASSERT(l->nready < LLM_JOBS_MAX);
+    struct llm_ready *r = &l->ready[(l->ready_head + l->nready++) % LLM_JOBS_MAX];
+    r->ticket = j->ticket;
+    r->state = state;
+    r->label = label;
+    snprintf(r->raw, sizeof r->raw, "%s", raw);
+    j->state = LLM_FREE;
+    l->njobs--;
+    if (state == LABEL_ANSWERED)
+        l->labels++;
+    else
+        l->abstained++;
+    l->wake(l->wake_ctx);
+}
+
+static void abstain(struct llm *l, struct llm_job *j, const char *why, const char *text)
+{
+    char raw[LABEL_RAW_MAX];
+    snprintf(raw, sizeof raw, "abstained: %s%s%.300s", why, *text ? ": " : "", text);
+    answer(l, j, LABEL_ABSTAINED, 0, raw);
+}
+
+static void wait_again(struct llm *l, struct llm_job *j, int64_t due)
+{
+    j->state = LLM_WAITING;
+    j->due_ms = due;
+    l->retries++;
+}
+
+/* --- sending --------------------------------------------------------------------------------- */
+
+static void end_call(struct llm_call *call)
+{
+    if (call->prev)
+        call->prev->next = call->next;
+    else
+        call->l->calls = call->next;
+    if (call->next)
+        call->next->prev = call->prev;
+    free(call->body);
+    free(call);
+}
+
+static void on_http(void *ctx, const struct http_reply *reply)
+{
+    struct llm_call *call = ctx;
+    struct llm *l = call->l;
+    call->e->in_flight--;
+    call->done(call, reply);
+    end_call(call);
+    llm_dispatch(l);
+}
+
+bool llm_send(struct llm *l, struct llm_endpoint *e, const char *path, char *body,
+              size_t prompt_bytes, int max_tokens, const int *jobs, int n,
+              void (*done)(struct llm_call *call, const struct http_reply *reply))
+{
+    struct llm_spent most = {1, 0, (int64_t)max_tokens * (n ? n : 1)};
+    if (prompt_bytes)
+        most.tokens_in =
+            (int64_t)((double)prompt_bytes * l->tokens_per_byte) + OVERHEAD_TOKENS * (n ? n : 1);
+    if (!llm_budget_reserve(&l->budget, most.tokens_in, most.tokens_out)) {
+        free(body);
+        return false;
+    }
+    char url[LLM_URL_MAX + 32];
+    bool root = strncmp(path, "/tokenize", 9) == 0 || strncmp(path, "/extras", 7) == 0;
+    snprintf(url, sizeof url, "%s%s", root ? e->root : e->url, path);
+    struct llm_call *call = xcalloc(1, sizeof *call);
+    *call = (struct llm_call){.l = l, .e = e, .reserved = most, .body = body, .done = done};
+    call->prompt_bytes = prompt_bytes;
+    call->n = n;
+    for (int i = 0; i < n; i++)
+        call->job[i] = jobs[i];
+    call->next = l->calls;
+    if (call->next)
+        call->next->prev = call;
+    l->calls = call;
+    struct http_request q = {.url = url,
+                             .body = body,
+                             .body_len = strlen(body),
+                             .key = l->settings.key,
+                             .total_ms = (int)(l->settings.deadline_s * 1000),
+                             .done = on_http,
+                             .ctx = call};
+    e->in_flight++;
+    l->requests++;
+    call->http = http_start(l->http, &q);
+    return true;
+}
+
+/* Without a usage, or when nothing came back after something was sent, the most is assumed. */
+void llm_book(struct llm_call *call, const struct http_reply *r, const struct llm_answer *a)
+{
+    struct llm_spent real = call->reserved;
+    if (a->has_usage) {
+        real = (struct llm_spent){1, a->tokens_in, a->tokens_out};
+        double ratio =
+            call->prompt_bytes ? 1.1 * (double)a->tokens_in / (double)call->prompt_bytes : 0;
+        struct llm *l = call->l;
+        if (ratio > 0 && (!l->ratio_known || ratio > l->tokens_per_byte)) {
+            l->tokens_per_byte = ratio;
+            l->ratio_known = true;
+        }
+    } else if (r->failure == HTTP_NO_CONNECTION || (r->failure == HTTP_FINE && r->status != 200)) {
+        real = (struct llm_spent){.requests = 1};
+    }
+    llm_budget_settle(&call->l->budget, &call->reserved, &real);
+}
+
+/* --- failures -------------------------------------------------------------------------------- */
+
+enum llm_fault llm_fault_of(const struct http_reply *r)
+{
+    if (r->failure == HTTP_REDIRECTED)
+        return LLM_FAULT_PERSON;
+    if (r->failure == HTTP_TIMEOUT)
+        return LLM_FAULT_OVERLOAD;
+    if (r->failure != HTTP_FINE)
+        return LLM_FAULT_PASSING;
+    switch (r->status) {
+    case 429:
+        return strstr(r->body, "insufficient_quota") ? LLM_FAULT_PERSON : LLM_FAULT_OVERLOAD;
+    case 503:
+    case 529:
+        return LLM_FAULT_OVERLOAD;
+    case 200:
+    case 408:
+    case 409:
+    case 425:
+    case 500:
+    case 502:
+    case 504:
+        return LLM_FAULT_PASSING;
+    case 400:
+    case 413:
+    case 422:
+        return LLM_FAULT_REQUEST;
+    default:
+        return LLM_FAULT_PERSON;
+    }
+}
+
+static void say_why(const struct llm *l, struct llm_endpoint *e, const struct http_reply *r,
+                    enum llm_fault fault)
+{
+    char text[LLM_WHY_MAX];
+    llm_error_text(r->body, r->len, text);
+    if (r->failure != HTTP_FINE)
+        snprintf(e->why, sizeof e->why, "%.190s", r->why);
+    else if (r->status == 401 || r->status == 403)
+        snprintf(e->why, sizeof e->why, "it says %d: check %s", r->status,
+                 *l->settings.key ? "the key (llm.api_key_file or OPENAI_API_KEY)"
+                                  : "llm.api_key_file, there is no key");
+    else if (r->status == 404)
+        snprintf(e->why, sizeof e->why, "it says 404: check llm.url and llm.model%s%.100s",
+                 *text ? ": " : "", text);
+    else
+        snprintf(e->why, sizeof e->why, "it says %d%s%s%.150s", r->status,
+                 fault == LLM_FAULT_OVERLOAD ? ", too much to do" : "", *text ? ": " : "", text);
+}
+
+void llm_failed(struct llm *l, struct llm_endpoint *e, const struct http_reply *r)
+{
+    enum llm_fault fault = llm_fault_of(r);
+    enum llm_breaker before = e->breaker;
+    bool first = e->failures == 0;
+    int64_t now = clock_ms();
+    say_why(l, e, r, fault);
+    if (fault == LLM_FAULT_PERSON || fault == LLM_FAULT_REQUEST)
+        llm_endpoint_stop(e, 10 * l->settings.health.breaker_s, now);
+    else
+        llm_endpoint_failure(e, &l->settings.health, fault == LLM_FAULT_OVERLOAD, r->retry_after_s,
+                             &l->jitter, now);
+    if (first || (e->breaker == LLM_OPEN && before != LLM_OPEN))
+        log_warn(
+            e->breaker == LLM_OPEN ? "language model is not asked for a while"
+                                   : "language model failed",
+            kv("url", (const char *)e->url), kv("why", (const char *)e->why),
+            kv("pause_s", e->breaker == LLM_OPEN ? (double)(e->open_until - now) / 1000 : 0.0));
+}
+
+/* The list was the fault, not its questions. */
+static void ask_one_by_one(struct llm_call *call)
+{
+    if (call->e->lists)
+        log_info("this server takes one question per request",
+                 kv("url", (const char *)call->e->url));
+    call->e->lists = false;
+    for (int i = 0; i < call->n; i++)
+        wait_again(call->l, &call->l->job[call->job[i]], 0);
+}
+
+static void fail_jobs(struct llm_call *call, const struct http_reply *r, bool nonsense)
+{
+    struct llm *l = call->l;
+    struct llm_endpoint *e = call->e;
+    bool healthy = e->answers > 0 && e->failures == 0; /* it answered others meanwhile */
+    char why[LLM_WHY_MAX + 32];
+    if (call->n > 1 && (nonsense || (r->failure == HTTP_FINE &&
+                                     (llm_fault_of(r) == LLM_FAULT_REQUEST || r->status == 500)))) {
+        ask_one_by_one(call);
+        return;
+    }
+    bool request = llm_fault_of(r) == LLM_FAULT_REQUEST && e->answers > 0;
+    if (!request)
+        llm_failed(l, e, r);
+    snprintf(why, sizeof why, "%s", e->why);
+    if (request)
+        llm_error_text(r->body, r->len, why);
+    for (int i = 0; i < call->n; i++) {
+        struct llm_job *j = &l->job[call->job[i]];
+        j->single = true;
+        if (healthy)
+            j->alone++;
+        if (request || j->alone >= ALONE_MAX)
+            abstain(l, j, request ? "the server refuses the question" : "the server failed at it",
+                    why);
+        else
+            wait_again(l, j,
+                       clock_ms() +
+                           llm_backoff_ms(l->settings.health.backoff_s, j->alone, -1, &l->jitter));
+    }
+}
+
+/* --- labels ---------------------------------------------------------------------------------- */
+
+static void take_choice(struct llm_call *call, struct llm_job *j, const struct llm_choice *c)
+{
+    struct llm *l = call->l;
+    struct llm_endpoint *e = call->e;
+    if (c->verdict == LLM_LABEL) {
+        e->answers++;
+        e->unparsed = 0;
+        answer(l, j, LABEL_ANSWERED, llm_prompt_words()->label[c->word], c->text);
+        return;
+    }
+    if (e->style.dialect != LLM_PLAIN && ++e->unparsed >= UNPARSED_MAX && e->ready) {
+        e->ready = false;
+        log_warn("answers are no labels any more: the server is probed again",
+                 kv("url", (const char *)e->url),
+                 kv("structured", llm_dialect_name(e->style.dialect)));
+    }
+    if (c->verdict == LLM_REFUSED || j->again) {
+        abstain(l, j, c->why, c->text);
+        return;
+    }
+    j->again = j->single = true;
+    snprintf(j->previous, sizeof j->previous, "%s", c->text);
+    l->asked_again++;
+    wait_again(l, j, 0);
+}
+
+static void keep_sample(struct llm_call *call, const struct http_reply *r,
+                        const struct llm_answer *a)
+{
+    struct llm *l = call->l;
+    int64_t now = clock_ms();
+    if (!llm_samples_want(&l->samples, now))
+        return;
+    const char *verdict = a->nchoices == 0                    ? "no answer"
+                          : a->choice[0].verdict == LLM_LABEL ? "label"
+                                                              : a->choice[0].why;
+    llm_samples_keep(&l->samples, now, call->e->url, call->body, r->status, r->body, r->len,
+                     verdict);
+}
+
+static void on_labels(struct llm_call *call, const struct http_reply *r)
+{
+    struct llm *l = call->l;
+    struct llm_endpoint *e = call->e;
+    struct llm_answer a = {0};
+    bool fine = r->failure == HTTP_FINE && r->status == 200;
+    if (fine && !llm_answer_read(&e->style, r->body, r->len, call->n, &a))
+        a.nchoices = 0;
+    llm_book(call, r, &a);
+    keep_sample(call, r, &a);
+    if (fine && a.nchoices && !llm_wrong_model(l, e, a.model)) {
+        llm_endpoint_success(e, r->seconds * 1000, clock_ms());
+        for (int i = 0; i < call->n; i++)
+            take_choice(call, &l->job[call->job[i]], &a.choice[i]);
+        return;
+    }
+    if (fine && a.nchoices) { /* another model's answers are nobody's */
+        for (int i = 0; i < call->n; i++)
+            wait_again(l, &l->job[call->job[i]], 0);
+        return;
+    }
+    struct http_reply said = *r;
+    if (fine) {
+        said.failure = HTTP_BROKEN;
+        said.why = a.why;
+    }
+    fail_jobs(call, &said, fine);
+}
+
+/* --- who is asked ---------------------------------------------------------------------------- */
+
+static struct llm_endpoint *choose(struct llm *l, int64_t now)
+{
+    struct llm_endpoint *best = NULL;
+    for (int i = 0; i < l->nendpoints; i++) {
+        struct llm_endpoint *e = &l->endpoint[i];
+        if (!e->ready || !llm_endpoint_may_ask(e, now))
+            continue;
+        if (l->settings.first)
+            return e;
+        if (!best || e->in_flight / e->window < best->in_flight / best->window)
+            best = e;
+    }
+    return best;
+}
+
+/* The oldest job that may be asked now; -1 when there is none. */
+static int next_job(const struct llm *l, int64_t now, bool single)
+{
+    int found = -1;
+    for (int i = 0; i < LLM_JOBS_MAX; i++) {
+        const struct llm_job *j = &l->job[i];
+        if (j->state == LLM_WAITING && j->due_ms <= now && (!single || !j->single) &&
+            (found < 0 || j->order < l->job[found].order))
+            found = i;
+    }
+    return found;
+}
+
+static bool ask(struct llm *l, struct llm_endpoint *e, int64_t now)
+{
+    struct llm_question q[LLM_BATCH_MAX];
+    int job[LLM_BATCH_MAX], n = 0;
+    int most = e->style.api == LLM_COMPLETIONS && e->lists ? l->settings.batch : 1;
+    size_t bytes = 0;
+    for (int i; n < most && (i = next_job(l, now, n > 0)) >= 0;) {
+        struct llm_job *j = &l->job[i];
+        llm_prompt_render(l->goal, j->caption, j->len, &q[n]);
+        bytes += strlen(q[n].system) + strlen(q[n].user) + strlen(j->previous) + 256;
+        j->state = LLM_FLYING;
+        job[n++] = i;
+        if (j->single)
+            break;
+    }
+    struct llm_ask what = {.question = q, .n = n};
+    if (n == 1 && l->job[job[0]].again)
+        what.before = l->job[job[0]].previous;
+    bool sent = llm_send(l, e, e->style.api == LLM_CHAT ? "/chat/completions" : "/completions",
+                         llm_request_body(&l->settings, &e->style, &what), bytes,
+                         llm_request_max_tokens(&l->settings, e->style.dialect), job, n, on_labels);
+    for (int i = 0; i < n; i++) {
+        llm_question_release(&q[i]);
+        if (!sent)
+            l->job[job[i]].state = LLM_WAITING;
+    }
+    return sent;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    llm_dispatch(timer->data);
+}
+
+static void set_timer(struct llm *l, int64_t now)
+{
+    int64_t due = -1;
+    for (int i = 0; i < l->nendpoints; i++) {
+        int64_t at = llm_endpoint_due(&l->endpoint[i], now);
+        if (at > now && (due < 0 || at < due))
+            due = at;
+    }
+    for (int i = 0; i < LLM_JOBS_MAX; i++)
+        if (l->job[i].state == LLM_WAITING && l->job[i].due_ms > now &&
+            (due < 0 || l->job[i].due_ms < due))
+            due = l->job[i].due_ms;
+    if (due >= 0)
+        uv_timer_start(l->timer, on_timer, (uint64_t)(due - now) + 1, 0);
+}
+
+void llm_dispatch(struct llm *l)
+{
+    int64_t now = clock_ms();
+    for (int i = 0; i < l->nendpoints; i++) {
+        struct llm_endpoint *e = &l->endpoint[i];
+        if (!e->ready && llm_endpoint_may_ask(e, now))
+            llm_probe_start(l, e);
+    }
+    struct llm_endpoint *e;
+    while (next_job(l, now, false) >= 0 && (e = choose(l, now)) != NULL)
+        if (!ask(l, e, now))
+            break;
+    set_timer(l, now);
+}
+
+/* --- the vtable ------------------------------------------------------------------------------ */
+
+static int llm_available(const struct config *config, struct onic_err *err)
+{
+    return llm_settings_read(NULL, config, err);
+}
+
+/* Everything an answer depends on. The hash comes first: texts of identities are cut. */
+static void set_identity(struct llm *l)
+{
+    const struct llm_settings *s = &l->settings;
+    const struct llm_words *w = llm_prompt_words();
+    char text[96], all[CONFIG_STR_MAX + 128];
+    snprintf(text, sizeof text, "t=%.4g top_p=%.4g max=%d words=%s/%s", s->temperature, s->top_p,
+             s->max_tokens, w->word[0], w->word[1]);
+    snprintf(all, sizeof all, "%s %s", s->model, text);
+    snprintf(l->parameters, sizeof l->parameters, "%08x %s",
+             (unsigned)XXH3_64bits(all, strlen(all)), text);
+    if (strlen(s->model) < sizeof l->model)
+        snprintf(l->model, sizeof l->model, "%.63s", s->model);
+    else
+        snprintf(l->model, sizeof l->model, "%.40s..%016llx", s->model,
+                 (unsigned long long)XXH3_64bits(s->model, strlen(s->model)));
+}
+
+static void close_timer(uv_handle_t *h)
+{
+    free(h);
+}
+
+static void llm_free(struct annotator *a)
+{
+    if (!a)
+        return;
+    struct llm *l = self(a);
+    http_client_free(l->http);
+    while (l->calls)
+        end_call(l->calls);
+    for (int i = 0; i < l->nendpoints; i++)
+        llm_probe_free(&l->endpoint[i]);
+    if (l->timer)
+        uv_close((uv_handle_t *)l->timer, close_timer);
+    if (*l->budget.path)
+        llm_budget_close(&l->budget);
+    explicit_bzero(l->settings.key, sizeof l->settings.key);
+    free(l);
+}
+
+static int llm_create(struct annotator **out, const struct annotator_setup *setup,
+                      struct onic_err *err)
+{
+    const struct config *c = setup->config;
+    struct llm *l = xcalloc(1, sizeof *l);
+    ONIC_ASSERT(setup->loop && setup->store_path);
+    l->base.v = &annotator_llm;
+    l->goal = setup->goal;
+    l->loop = setup->loop;
+    l->wake = setup->wake;
+    l->wake_ctx = setup->wake_ctx;
+    l->tokens_per_byte = 1; /* never more; learned from the first answers */
+    l->jitter = rng_stream((uint64_t)clock_ns(), "llm.jitter", 0, 0, 0);
+    int rc = llm_settings_read(l, c, err);
+    struct http_options o = {.ca_file = c->llm_ca_file,
+                             .proxy = c->llm_proxy,
+                             .connect_ms = (int)(c->llm_connect_s * 1000),
+                             .max_body = BODY_MAX};
+    if (rc == ONIC_OK)
+        rc = http_client_create(&l->http, l->loop, &o, err);
+    if (rc == ONIC_OK)
+        rc = llm_budget_open(&l->budget, c, setup->store_path, err);
+    if (rc != ONIC_OK) {
+        l->budget.path[0] = '\0';
+        llm_free(&l->base);
+        return rc;
+    }
+    llm_samples_open(&l->samples, c, setup->store_path);
+    set_identity(l);
+    l->timer = xcalloc(1, sizeof *l->timer);
+    uv_timer_init(l->loop, l->timer);
+    l->timer->data = l;
+    uv_timer_start(l->timer, on_timer, 0, 0);
+    *out = &l->base;
+    return ONIC_OK;
+}
+
+static void llm_identity(const struct annotator *a, const char **model, const char **parameters)
+{
+    *model = cself(a)->model;
+    *parameters = cself(a)->parameters;
+}
+
+static int llm_window(const struct annotator *a)
+{
+    const struct llm *l = cself(a);
+    double n = 0;
+    for (int i = 0; i < l->nendpoints; i++) {
+        const struct llm_endpoint *e = &l->endpoint[i];
+        if (e->ready && e->breaker == LLM_CLOSED)
+            n += e->window * (e->style.api == LLM_COMPLETIONS && e->lists ? l->settings.batch : 1);
+    }
+    return n < 1 ? 1 : n > LLM_JOBS_MAX / 2 ? LLM_JOBS_MAX / 2 : (int)n;
+}
+
+static void llm_submit(struct annotator *a, uint64_t ticket, const char *caption, size_t len)
+{
+    struct llm *l = self(a);
+    int i = 0;
+    ONIC_ASSERT(l->njobs < LLM_JOBS_MAX && len <= LABEL_CAPTION_MAX);
+    while (l->job[i].state != LLM_FREE)
+        i++;
+    struct llm_job *j = &l->job[i];
+    *j = (struct llm_job){.state = LLM_WAITING, .ticket = ticket, .len = len, .order = l->orders++};
+    memcpy(j->caption, caption, len);
+    l->njobs++;
+    llm_dispatch(l);
+}
+
+static int llm_poll(struct annotator *a, annotator_done done, void *ctx)
+{
+    struct llm *l = self(a);
+    int n = 0;
+    for (; l->nready > 0; n++) {
+        struct llm_ready r = l->ready[l->ready_head];
+        l->ready_head = (l->ready_head + 1) % LLM_JOBS_MAX;
+        l->nready--;
+        struct annotator_answer out = {.ticket = r.ticket,
+                                       .state = r.state,
+                                       .label = r.label,
+                                       .confidence = r.state == LABEL_ANSWERED,
+                                       .raw = r.raw};
+        done(ctx, &out);
+    }
+    return n;
+}
+
+static int64_t llm_due_ms(const struct annotator *a)
+{
+    (void)a;
+    return -1;
+}
+
+static int llm_cancel(struct annotator *a, void (*taken)(void *ctx, uint64_t ticket), void *ctx)
+{
+    struct llm *l = self(a);
+    int n = 0;
+    for (int i = 0; i < LLM_JOBS_MAX; i++)
+        if (l->job[i].state == LLM_WAITING) {
+            l->job[i].state = LLM_FREE;
+            l->njobs--;
+            taken(ctx, l->job[i].ticket);
+            n++;
+        }
+    return n;
+}
+
+static int llm_status(const struct annotator *a, char text[160], struct onic_err *err)
+{
+    const struct llm *l = cself(a);
+    int asked = 0;
+    (void)err;
+    text[0] = '\0';
+    if (llm_budget_full(&l->budget)) {
+        llm_budget_text(&l->budget, text);
+        return ONIC_OK;
+    }
+    for (int i = 0; i < l->nendpoints; i++) {
+        const struct llm_endpoint *e = &l->endpoint[i];
+        asked += e->ready && e->breaker == LLM_CLOSED;
+        if (e->why[0] && !text[0])
+            snprintf(text, 160, "%.60s: %.90s", e->url, e->why);
+        else if (!e->ready && !text[0])
+            snprintf(text, 160, "asking %.60s which constraints it obeys", e->url);
+    }
+    if (asked && text[0] && !strstr(text, ": "))
+        text[0] = '\0';
+    return ONIC_OK;
+}
+
+const struct annotator_vtable annotator_llm = {
+    .id = "llm",
+    .summary = "language model behind an OpenAI-compatible HTTP API (vLLM, llama.cpp, OpenAI)",
+    .available = llm_available,
+    .create = llm_create,
+    .free = llm_free,
+    .identity = llm_identity,
+    .window = llm_window,
+    .submit = llm_submit,
+    .poll = llm_poll,
+    .due_ms = llm_due_ms,
+    .cancel = llm_cancel,
+    .status = llm_status,
+};

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT */
+/* The llm annotator against tests/support/scripted_llm: one behaviour of a server per test. */
+#define _GNU_SOURCE
+#include "tests/onic_test.h"
+
+#include <fcntl.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "common/base/clock.h"
+#include "reward_server/annotators/annotator.h"
+
+enum { MANY = 12, SECONDS = 20 };
+
+static struct {
+    pid_t pid;
+    int in, port;
+    struct goal *goal;
+} server;
+
+struct run {
+    char dir[256], store[300];
+    struct config config;
+    uv_loop_t loop;
+    struct annotator *a;
+    int answered, labels, right, abstained;
+    char raw[LABEL_RAW_MAX];
+};
+
+static int start(void **state)
+{
+    int in[2], out[2];
+    char script[600], goals[600], line[32] = "";
+    (void)state;
+    snprintf(script, sizeof script, "%s/tests/support/scripted_llm/scripted_llm.py",
+             getenv("ONIC_SOURCE"));
+    snprintf(goals, sizeof goals, "%s/deploy/goals", getenv("ONIC_SOURCE"));
+    assert_ok(goal_load(&server.goal, goals, "minigrid", "KeyCorridor", &err));
+    assert_true(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0);
+    signal(SIGPIPE, SIG_IGN);
+    server.pid = fork();
+    if (server.pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+        dup2(in[0], 0);
+        dup2(out[1], 1);
+        execlp("python3", "python3", script, (char *)NULL);
+        _exit(127);
+    }
+    close(in[0]);
+    close(out[1]);
+    server.in = in[1];
+    for (size_t n = 0; n + 1 < sizeof line && read(out[0], line + n, 1) == 1 && line[n] != '\n';)
+        n++;
+    close(out[0]);
+    server.port = atoi(line);
+    return server.port > 0 ? 0 : -1;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    close(server.in);
+    kill(server.pid, SIGTERM);
+    waitpid(server.pid, NULL, 0);
+    goal_free(server.goal);
+    return 0;
+}
+
+static void wake(void *ctx)
+{
+    (void)ctx;
+}
+
+static void set(struct run *r, const char *key, const char *value)
+{
+    assert_ok(config_set(&r->config, key, value, CONFIG_CLI, key, &err));
+}
+
+static void prepare(struct run *r, const char *behaviour)
+{
+    char url[200];
+    memset(r, 0, sizeof *r);
+    temp_dir_create(r->dir);
+    snprintf(r->store, sizeof r->store, "%s/labels.sqlite", r->dir);
+    config_defaults(&r->config);
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/%s/v1", server.port, behaviour);
+    set(r, "llm.url", url);
+    set(r, "llm.model", "m");
+    set(r, "llm.backoff_s", "0.01");
+    set(r, "llm.breaker_s", "0.1");
+    set(r, "llm.deadline_s", "1");
+    assert_int_equal(uv_loop_init(&r->loop), 0);
+}
+
+static void open_annotator(struct run *r)
+{
+    struct annotator_setup setup = {.config = &r->config,
+                                    .goal = server.goal,
+                                    .loop = &r->loop,
+                                    .store_path = r->store,
+                                    .wake = wake};
+    assert_ok(annotator_find("llm")->create(&r->a, &setup, &err));
+}
+
+static void close_annotator(struct run *r)
+{
+    r->a->v->free(r->a);
+    uv_run(&r->loop, UV_RUN_DEFAULT);
+}
+
+static void dispose(struct run *r)
+{
+    close_annotator(r);
+    assert_int_equal(uv_loop_close(&r->loop), 0); /* every handle is closed */
+    temp_dir_remove(r->dir);
+}
+
+/* Even tickets are good captions. */
+static void note(void *ctx, const struct annotator_answer *a)
+{
+    struct run *r = ctx;
+    r->answered++;
+    r->labels += a->state == LABEL_ANSWERED;
+    r->abstained += a->state == LABEL_ABSTAINED;
+    r->right += a->state == LABEL_ANSWERED && (a->label > 0.5) == (a->ticket % 2 == 0);
+    snprintf(r->raw, sizeof r->raw, "%s", a->raw);
+}
+
+static void submit(struct run *r, int i)
+{
+    char caption[80];
+    snprintf(caption, sizeof caption, "A %s thing number %d happens.", i % 2 ? "bad" : "good", i);
+    r->a->v->submit(r->a, (uint64_t)i, caption, strlen(caption));
+}
+
+static bool answered(void *ctx)
+{
+    struct run *r = ctx;
+    uv_run(&r->loop, UV_RUN_NOWAIT);
+    r->a->v->poll(r->a, note, r);
+    return r->answered >= MANY;
+}
+
+static void ask_all(struct run *r)
+{
+    for (int i = 0; i < MANY; i++)
+        submit(r, i);
+    if (!wait_until(answered, r, SECONDS * 1000)) {
+        char text[160];
+        r->a->v->status(r->a, text, NULL);
+        fail_msg("%d of %d answers; status: %s", r->answered, MANY, text);
+    }
+    assert_int_equal(r->answered, MANY);
+    assert_int_equal(r->right, r->labels); /* no label was ever wrong */
+}
+
+/* Every caption gets its right label in the end. */
+static void labels_come(const char *behaviour, const char *key, const char *value)
+{
+    struct run r;
+    prepare(&r, behaviour);
+    if (key)
+        set(&r, key, value);
+    open_annotator(&r);
+    ask_all(&r);
+    assert_int_equal(r.labels, MANY);
+    dispose(&r);
+}
+
+/* No caption gets a label, and the reason is told. */
+static void abstains(const char *behaviour, const char *why)
+{
+    struct run r;
+    prepare(&r, behaviour);
+    open_annotator(&r);
+    ask_all(&r);
+    assert_int_equal(r.abstained, MANY);
+    if (!strstr(r.raw, why))
+        fail_msg("\"%s\" does not say \"%s\"", r.raw, why);
+    dispose(&r);
+}
+
+struct hope {
+    struct run *r;
+    const char *part;
+    char text[160];
+};
+
+static bool says(void *ctx)
+{
+    struct hope *h = ctx;
+    answered(h->r);
+    h->r->a->v->status(h->r->a, h->text, NULL);
+    return strstr(h->text, h->part) != NULL;
+}
+
+/* Nothing is answered and the status says why. */
+static void stops(const char *behaviour, const char *part)
+{
+    struct run r;
+    struct hope h = {.r = &r, .part = part};
+    prepare(&r, behaviour);
+    open_annotator(&r);
+    submit(&r, 0);
+    if (!wait_until(says, &h, SECONDS * 1000))
+        fail_msg("status \"%s\" does not say \"%s\"", h.text, part);
+    assert_int_equal(r.answered, 0);
+    dispose(&r);
+}
+
+#define COMES(name, key, value)                                                                    \
+    static void name##_labels_come(void **state)                                                   \
+    {                                                                                              \
+        (void)state;                                                                               \
+        labels_come(#name, key, value);                                                            \
+    }
+#define ABSTAINS(name, why)                                                                        \
+    static void name##_abstains(void **state)                                                      \
+    {                                                                                              \
+        (void)state;                                                                               \
+        abstains(#name, why);                                                                      \
+    }
+#define STOPS(name, part)                                                                          \
+    static void name##_stops(void **state)                                                         \
+    {                                                                                              \
+        (void)state;                                                                               \
+        stops(#name, part);                                                                        \
+    }
+#define ALL                                                                                        \
+    COMES(vllm, NULL, NULL)                                                                        \
+    COMES(vllm_old, NULL, NULL)                                                                    \
+    COMES(openai, NULL, NULL)                                                                      \
+    COMES(max_completion, NULL, NULL)                                                              \
+    COMES(llamacpp, NULL, NULL)                                                                    \
+    COMES(llamacpp_completions, NULL, NULL)                                                        \
+    COMES(logit_bias, NULL, NULL)                                                                  \
+    COMES(ignored, NULL, NULL)                                                                     \
+    COMES(no_chat, NULL, NULL)                                                                     \
+    COMES(limit, NULL, NULL)                                                                       \
+    COMES(limit_seconds, NULL, NULL)                                                               \
+    COMES(limit_date, NULL, NULL)                                                                  \
+    COMES(e500, NULL, NULL)                                                                        \
+    COMES(e502, NULL, NULL)                                                                        \
+    COMES(e503, NULL, NULL)                                                                        \
+    COMES(hang, "llm.deadline_s", "0.3")                                                           \
+    COMES(slow_headers, "llm.deadline_s", "0.3")                                                   \
+    COMES(reset, NULL, NULL)                                                                       \
+    COMES(half_json, NULL, NULL)                                                                   \
+    COMES(empty_choices, NULL, NULL)                                                               \
+    COMES(nan, NULL, NULL)                                                                         \
+    COMES(wrong_type, NULL, NULL)                                                                  \
+    COMES(huge, NULL, NULL)                                                                        \
+    COMES(quoted, NULL, NULL)                                                                      \
+    COMES(fenced, NULL, NULL)                                                                      \
+    COMES(reask, NULL, NULL)                                                                       \
+    COMES(chunked, NULL, NULL)                                                                     \
+    COMES(close, NULL, NULL)                                                                       \
+    ABSTAINS(length, "max_tokens")                                                                 \
+    ABSTAINS(filter, "content filter")                                                             \
+    ABSTAINS(prose, "not one of the words")                                                        \
+    ABSTAINS(both, "not one of the words")                                                         \
+    ABSTAINS(unicode, "not one of the words")                                                      \
+    ABSTAINS(half_label, "half JSON")                                                              \
+    ABSTAINS(double_key, "half JSON")                                                              \
+    ABSTAINS(null, "without text")                                                                 \
+    STOPS(no_model, "llm.model")                                                                   \
+    STOPS(unauthorised, "401")                                                                     \
+    STOPS(redirect, "redirects")                                                                   \
+    STOPS(other_model, "someone-else")                                                             \
+    STOPS(quota, "429")
+
+ALL
+#undef COMES
+#undef ABSTAINS
+#undef STOPS
+
+    static void
+    batch(const char *behaviour)
+{
+    struct run r;
+    prepare(&r, behaviour);
+    set(&r, "llm.api", "completions");
+    set(&r, "llm.batch", "4");
+    open_annotator(&r);
+    ask_all(&r);
+    assert_int_equal(r.labels, MANY);
+    dispose(&r);
+}
+
+static void answers_of_a_batch_out_of_order_are_sorted(void **state)
+{
+    (void)state;
+    batch("out_of_order");
+}
+
+static void refused_lists_are_asked_one_by_one(void **state)
+{
+    (void)state;
+    batch("lists_refused");
+    batch("lists_cut");
+}
+
+static void a_caption_that_the_server_always_fails_at_is_given_up_alone(void **state)
+{
+    static const char *const behaviour[] = {"poison", "too_long"};
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        struct run r;
+        prepare(&r, behaviour[k]);
+        set(&r, "llm.window", "1");
+        set(&r, "llm.window_max", "1");
+        open_annotator(&r);
+        for (int i = 0; i < MANY - 1; i++)
+            submit(&r, i);
+        r.a->v->submit(r.a, MANY - 1, "the poison", 10);
+        assert_true(wait_until(answered, &r, SECONDS * 1000));
+        assert_int_equal(r.abstained, 1);
+        assert_int_equal(r.labels, MANY - 1);
+        assert_int_equal(r.right, r.labels);
+        dispose(&r);
+    }
+}
+
+static void a_used_up_budget_pauses_and_survives_a_restart(void **state)
+{
+    struct run r;
+    struct hope h = {.r = &r, .part = "used up"};
+    (void)state;
+    prepare(&r, "budget");
+    set(&r, "llm.max_requests", "7"); /* two of the probe, five labels */
+    open_annotator(&r);
+    for (int i = 0; i < MANY; i++)
+        submit(&r, i);
+    assert_true(wait_until(says, &h, SECONDS * 1000));
+    while (r.answered < 5)
+        answered(&r);
+    assert_int_equal(r.labels, 5);
+    close_annotator(&r);
+    open_annotator(&r);
+    submit(&r, 0);
+    assert_true(wait_until(says, &h, SECONDS * 1000));
+    assert_int_equal(r.answered, 5);
+    dispose(&r);
+}
+
+static void a_second_address_takes_over(void **state)
+{
+    struct run r;
+    char url[300];
+    (void)state;
+    prepare(&r, "vllm");
+    snprintf(url, sizeof url, "http://127.0.0.1:1/v1,http://127.0.0.1:%d/spare/v1", server.port);
+    set(&r, "llm.url", url);
+    set(&r, "llm.order", "first");
+    open_annotator(&r);
+    ask_all(&r);
+    assert_int_equal(r.labels, MANY);
+    dispose(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define COMES(name, key, value) cmocka_unit_test(name##_labels_come),
+#define ABSTAINS(name, why) cmocka_unit_test(name##_abstains),
+#define STOPS(name, part) cmocka_unit_test(name##_stops),
+        ALL
+#undef COMES
+#undef ABSTAINS
+#undef STOPS
+            cmocka_unit_test(answers_of_a_batch_out_of_order_are_sorted),
+        cmocka_unit_test(refused_lists_are_asked_one_by_one),
+        cmocka_unit_test(a_used_up_budget_pauses_and_survives_a_restart),
+        cmocka_unit_test(a_second_address_takes_over),
+        cmocka_unit_test(a_caption_that_the_server_always_fails_at_is_given_up_alone),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}

@@ -1,0 +1,272 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""An OpenAI-compatible server that misbehaves as told: http://127.0.0.1:PORT/<behaviour>/v1/...
+
+Prints its port, then serves until its stdin ends. The truth: a caption that holds "good" is 1, else 0. Each behaviour has
+counters of its own; GET /<behaviour>/log gives {"requests": n, "labels": n, "paths": [...], "keys": [...]}.
+"""
+import email.utils
+import json
+import re
+import socket
+import sys
+import threading
+import time
+
+WORDS = ("yes", "no")
+lock = threading.Lock()
+books = {}
+last_words = threading.Event()
+
+
+def natural(text):
+    return "56" if "7 times 8" in text else "Paris" if "France" in text else None
+
+
+class Hang(Exception):
+    pass
+
+
+class Server:
+    def __init__(self, conn):
+        self.conn, self.file = conn, conn.makefile("rb")
+
+    def send(self, status, body, headers=(), ctype="application/json", close=False, raw=None):
+        data = raw if raw is not None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        head = f"HTTP/1.1 {status} X\r\nContent-Type: {ctype}\r\nContent-Length: {len(data)}\r\n"
+        for h in headers:
+            head += h + "\r\n"
+        if close:
+            head += "Connection: close\r\n"
+        self.conn.sendall(head.encode() + b"\r\n" + data)
+        return not close
+
+    def reset(self, data=b""):
+        self.conn.sendall(data)
+        self.conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        return False
+
+    def run(self):
+        while True:
+            line = self.file.readline().decode("latin-1").split()
+            if len(line) < 3:
+                return
+            headers = {}
+            while (h := self.file.readline().decode("latin-1").strip()):
+                k, _, v = h.partition(":")
+                headers[k.lower()] = v.strip()
+            body = self.file.read(int(headers.get("content-length", 0)))
+            _, name, *rest = line[1].split("/")
+            if not self.answer(name, "/" + "/".join(rest), headers, body):
+                return
+
+    # --- what a sane server says ---------------------------------------------------------------
+
+    def choice(self, q, name, text, chat, index=0):
+        """The text of an answer, bound or not as this behaviour does."""
+        rf = q.get("response_format") or {}
+        bound = None
+        if "structured_outputs" in q and name != "vllm_old" and name not in UNBOUND:
+            bound = "word"
+        elif "guided_choice" in q and name == "vllm_old":
+            bound = "word"
+        elif rf.get("type") == "json_schema" and name in ("openai", "max_completion"):
+            bound = "json"
+        elif rf.get("type") == "json_object" and "schema" in rf and name == "llamacpp" and chat:
+            bound = "json"
+        elif "grammar" in q and name in ("llamacpp", "llamacpp_completions"):
+            bound = "word"
+        elif "logit_bias" in q and name == "logit_bias":
+            bound = "word"
+        word = WORDS[0] if "good" in text else WORDS[1]
+        free = natural(text)
+        return word if free is None or bound == "word" else json.dumps({"label": word}) if bound == "json" else free, bound
+
+    def reply(self, q, texts, name, chat, finish="stop", alter=lambda t, q: t):
+        choices = []
+        for i, text in enumerate(texts):
+            answer, bound = self.choice(q, name, text, chat)
+            if bound == "json" and not answer.startswith("{"):
+                answer = json.dumps({"label": answer}, indent=1)
+            answer = alter(answer, text) if natural(text) is None else answer
+            c = {"index": i, "finish_reason": finish if natural(text) is None else "stop"}
+            c.update({"message": {"role": "assistant", "content": answer}} if chat else {"text": answer})
+            choices.append(c)
+        return {"object": "x", "model": q["model"], "choices": choices,
+                "usage": {"prompt_tokens": 100 * len(texts), "completion_tokens": 2 * len(texts)}}
+
+    def answer(self, name, path, headers, body):
+        with lock:
+            b = books.setdefault(name, {"requests": 0, "labels": 0, "paths": [], "keys": [], "told": 0})
+            if path == "/log":
+                return self.send(200, b)
+            b["requests"] += 1
+            b["paths"].append(path)
+            b["keys"].append(headers.get("authorization", ""))
+            n = b["requests"]
+        if path.endswith("/tokenize"):
+            q = json.loads(body)
+            return self.send(200, {"tokens": [7 if q["content"] == "yes" else 8]}) if name == "logit_bias" else \
+                self.send(404, {"detail": "Not Found"})
+        q = json.loads(body)
+        chat = path.endswith("/chat/completions")
+        prompt = q.get("prompt")
+        texts = [q["messages"][-1]["content"]] if chat else prompt if isinstance(prompt, list) else [prompt]
+        whole = [" ".join(m["content"] for m in q["messages"])] if chat else texts
+        again = len(q.get("messages", [])) > 2 or (not chat and "not an answer I can use" in whole[0])
+        # The caption alone decides: what stands between << and >>.
+        texts = [natural(t) and t or (re.findall(r"<<(.*?)>>", w, re.S) or [t])[-1] for t, w in zip(texts, whole)]
+        probe = natural(texts[0]) is not None
+        if not probe:
+            with lock:
+                b["labels"] += 1
+                n = b["labels"]
+        handler = BEHAVIOURS.get(name, sane)
+        return handler(self, dict(q=q, texts=texts, name=name, chat=chat, probe=probe, again=again, n=n, headers=headers))
+
+
+UNBOUND = {"openai", "llamacpp", "llamacpp_completions", "logit_bias", "ignored", "max_completion"}
+
+
+def sane(s, a, **kw):
+    return s.send(200, s.reply(a["q"], a["texts"], a["name"], a["chat"], **kw))
+
+
+def labels_only(f):
+    return lambda s, a: sane(s, a) if a["probe"] else f(s, a)
+
+
+def first(count, f):
+    return labels_only(lambda s, a: f(s, a) if a["n"] <= count else sane(s, a))
+
+
+def status(code, body=None, headers=()):
+    return lambda s, a: s.send(code, body if body is not None else {"error": {"message": f"scripted {code}"}}, headers)
+
+
+def says(f, finish="stop"):
+    return labels_only(lambda s, a: sane(s, a, finish=finish, alter=lambda t, text: f(t)))
+
+
+def refuses(*keys):
+    def run(s, a):
+        rf = (a["q"].get("response_format") or {}).get("type")
+        if rf in keys or any(k in a["q"] for k in keys):
+            return s.send(500, {"error": {"message": "unsupported"}})
+        return sane(s, a)
+    return run
+
+
+def reset_mid_body(s, a):
+    return s.reset(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{\"choices\": [")
+
+
+def hang(s, a):
+    last_words.wait(20)
+    return False
+
+
+def slow_headers(s, a):
+    for c in b"HTTP/1.1 200 OK\r\n":
+        s.conn.sendall(bytes([c]))
+        if last_words.wait(0.3):
+            break
+    return False
+
+
+def chunked(s, a):
+    data = json.dumps(s.reply(a["q"], a["texts"], a["name"], a["chat"])).encode()
+    s.conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+    for i in range(0, len(data), 7):
+        part = data[i:i + 7]
+        s.conn.sendall(f"{len(part):x}\r\n".encode() + part + b"\r\n")
+    s.conn.sendall(b"0\r\n\r\n")
+    return True
+
+
+def out_of_order(s, a):
+    r = s.reply(a["q"], a["texts"], a["name"], a["chat"])
+    r["choices"].reverse()
+    return s.send(200, r)
+
+
+def lists_refused(s, a):
+    return s.send(400, {"error": {"message": "prompt must be a string"}}) if isinstance(a["q"].get("prompt"), list) else sane(s, a)
+
+
+def lists_cut(s, a):
+    r = s.reply(a["q"], a["texts"], a["name"], a["chat"])
+    r["choices"] = r["choices"][:1]
+    return s.send(200, r)
+
+
+def no_chat(s, a):
+    return s.send(404, {"detail": "Not Found"}) if a["chat"] else sane(s, a)
+
+
+def max_completion(s, a):
+    if "max_tokens" in a["q"]:
+        return s.send(400, {"error": {"message": "Unsupported parameter: use 'max_completion_tokens' instead."}})
+    return sane(s, a)
+
+
+def other_model(s, a):
+    r = s.reply(a["q"], a["texts"], a["name"], a["chat"])
+    r["model"] = "someone-else"
+    return s.send(200, r)
+
+
+BEHAVIOURS = {
+    "llamacpp": refuses("json_schema"), "llamacpp_completions": no_chat, "no_chat": no_chat, "max_completion": max_completion,
+    "limit_seconds": first(2, status(429, headers=("Retry-After: 1",))), "limit": first(3, status(429)),
+    "limit_date": first(1, lambda s, a: s.send(429, {}, (
+        "Retry-After: " + email.utils.formatdate(time.time() + 2, usegmt=True),))),
+    "quota": labels_only(status(429, {"error": {"message": "quota", "code": "insufficient_quota"}})),
+    "e500": first(3, status(500)), "e502": first(3, status(502)), "e503": first(3, status(503)),
+    "poison": labels_only(lambda s, a: s.send(500, {}) if "poison" in a["texts"][0] else sane(s, a)),
+    "too_long": labels_only(lambda s, a: s.send(400, {"error": {"message": "context_length_exceeded"}})
+                            if "poison" in a["texts"][0] else sane(s, a)),
+    "hang": first(2, hang), "slow_headers": first(2, slow_headers), "reset": first(3, reset_mid_body),
+    "half_json": first(3, lambda s, a: s.send(200, b'{"choices": [{"index": 0, "mess')),
+    "empty_choices": first(3, lambda s, a: s.send(200, {"model": a["q"]["model"], "choices": []})),
+    "nan": first(3, lambda s, a: s.send(200, b'{"choices": [{"index": NaN}]}')),
+    "wrong_type": first(3, lambda s, a: s.send(200, b"<html>Bad gateway</html>", ctype="text/html")),
+    "huge": first(2, lambda s, a: s.send(200, b" " * (3 << 20))),
+    "length": says(lambda t: t, "length"), "filter": says(lambda t: t, "content_filter"),
+    "prose": says(lambda t: f"I think the answer is {t} here."), "both": says(lambda t: "yes no"),
+    "unicode": says(lambda t: "\u202e" + t), "half_label": says(lambda t: '{"label": "ye'),
+    "double_key": says(lambda t: '{"label": "yes", "label": "no"}'), "null": says(lambda t: None),
+    "quoted": says(lambda t: f' "{t.upper()}". \n'), "fenced": says(lambda t: f'```json\n{{"label": "{t}"}}\n```'),
+    "reask": labels_only(lambda s, a: sane(s, a, alter=lambda t, x: t if a["again"] else f"Surely {t}!")),
+    "no_model": status(404, {"error": {"message": "The model `m` does not exist.", "code": 404}}),
+    "unauthorised": status(401), "redirect": status(302, {}, ("Location: http://127.0.0.1:1/v1",)),
+    "chunked": chunked, "out_of_order": out_of_order, "lists_refused": lists_refused, "lists_cut": lists_cut,
+    "close": lambda s, a: s.send(200, s.reply(a["q"], a["texts"], a["name"], a["chat"]), close=True),
+    "other_model": other_model,
+}
+
+
+def serve(conn):
+    try:
+        conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        Server(conn).run()
+    except (OSError, ValueError):
+        pass
+    finally:
+        conn.close()
+
+
+def main():
+    listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+    print(listener.getsockname()[1], flush=True)
+
+    def accept():
+        while True:
+            conn, _ = listener.accept()
+            threading.Thread(target=serve, args=(conn,), daemon=True).start()
+    threading.Thread(target=accept, daemon=True).start()
+    sys.stdin.buffer.read()
+    last_words.set()
+
+
+main()
