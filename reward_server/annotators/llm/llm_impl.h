@@ -11,6 +11,7 @@
  *   answer.c     JSON of a server as an answer; what is not exactly a label never becomes one
  *   probe.c      which dialect a server really obeys, found by asking
  *   endpoint.c   health of one server: window, back-off, circuit breaker
+ *   faults.c     what a failed request means
  *   budget.c     tokens, requests and money, kept across restarts
  *   samples.c    conversations kept for people
  *
@@ -294,7 +295,7 @@ bool llm_send(struct llm *l, struct llm_endpoint *e, const char *path, char *bod
 /* Books what a reply cost. */
 void llm_book(struct llm_call *call, const struct http_reply *reply, const struct llm_answer *a);
 void llm_dispatch(struct llm *l);
-/* What a reply that is not a 200 means; llm.c. */
+/* What a failed request means; faults.c. */
 enum llm_fault { LLM_FAULT_PASSING, LLM_FAULT_OVERLOAD, LLM_FAULT_PERSON, LLM_FAULT_REQUEST };
 enum llm_fault llm_fault_of(const struct http_reply *reply);
 /* Notes the failure in the endpoint, with a sentence for people. */
