@@ -260,7 +260,8 @@ static void bad_options_end_with_64_and_a_sentence(void **state)
     const struct {
         const char *option, *part;
     } bad[] = {{"--annotator.goal=golf", "known in"},
-               {"--annotator.id=oracle", "auto or one of: embedding, rules"},
+               {"--annotator.id=oracle", "auto or one of: embedding, llm, rules"},
+               {"--annotator.id=llm", "--llm.model=NAME"},
                {"--annotator.domain=chess", "corridor, minigrid, nethack"},
                {"--listen=bogus", "bogus"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
