@@ -111,12 +111,11 @@ int weights_pull_connect(struct weights_pull *p, const char *address, const uint
 {
     if (p->socket && epoch == p->epoch && strcmp(address, p->address) == 0)
         return ONIC_OK;
-    if (epoch != p->epoch || memcmp(run_id, p->run_id, sizeof p->run_id) != 0) {
+    if (epoch != p->epoch || memcmp(run_id, p->run_id, sizeof p->run_id) != 0)
         p->have = false;
-        weights_share_close(p->share);
-        p->share = NULL;
-        p->share_opened = false;
-    }
+    weights_share_close(p->share);
+    p->share = NULL;
+    p->share_opened = false;
     memcpy(p->run_id, run_id, sizeof p->run_id);
     p->epoch = epoch;
     snprintf(p->address, sizeof p->address, "%s", address);
@@ -329,7 +328,7 @@ static void open_share(struct weights_pull *p)
 {
     p->share_opened = true;
     if (strncmp(p->address, "inproc:", 7) != 0)
-        p->share = weights_share_open(p->run_id, p->epoch, p->total);
+        p->share = weights_share_open(p->address, p->run_id, p->epoch, p->total);
 }
 
 /* Anything newer than what is used, also when the learner is already further: the next poll goes on

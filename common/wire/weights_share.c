@@ -101,7 +101,8 @@ static bool map_file(struct weights_share *s)
     return true;
 }
 
-struct weights_share *weights_share_open(const uint8_t run_id[16], uint32_t epoch, size_t bytes)
+struct weights_share *weights_share_open(const char *address, const uint8_t run_id[16],
+                                         uint32_t epoch, size_t bytes)
 {
     char prefix[48];
     struct weights_share *s = xcalloc(1, sizeof *s);
@@ -110,7 +111,8 @@ struct weights_share *weights_share_open(const uint8_t run_id[16], uint32_t epoc
     int n = snprintf(s->path, sizeof s->path, "%s/%s", FOLDER, prefix);
     for (int i = 0; i < 16; i++)
         n += snprintf(s->path + n, sizeof s->path - (size_t)n, "%02x", run_id[i]);
-    snprintf(s->path + n, sizeof s->path - (size_t)n, "-%u-%zu", epoch, bytes);
+    snprintf(s->path + n, sizeof s->path - (size_t)n, "-%u-%zu-%016llx", epoch, bytes,
+             (unsigned long long)XXH3_64bits(address, strlen(address)));
     s->bytes = bytes;
     s->map_bytes = HEAD + SLOTS * bytes;
     s->fd = open_used(s->path);

@@ -5,11 +5,12 @@
 /* weights_share.h - one pull per host: the actors of a run on one machine hand weights on through
  * shared memory (W6 of reliability.md section 3.4).
  *
- * A file in /dev/shm, readable by its user only, named by run and learner epoch, with room for two
- * versions. Whoever wants a version that does not lie there claims the pull; the others wait for
- * it. A claim ends with its process. What is read is checked against the hash of the manifest, so a
- * torn or damaged copy is never used. Private to common/wire; one thread per object, any number of
- * objects and processes per file. */
+ * A file in /dev/shm, readable by its user only, named by learner address, run and learner epoch,
+ * with room for two versions. (The address keeps apart the learners of a run directory that was
+ * copied and is trained twice on one machine.) Whoever wants a version that does not lie there
+ * claims the pull; the others wait for it. A claim ends with its process. What is read is checked
+ * against the hash of the manifest, so a torn or damaged copy is never used. Private to
+ * common/wire; one thread per object, any number of objects and processes per file. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,9 +18,11 @@
 
 struct weights_share;
 
-/* bytes: of the weights. NULL when this host has no usable shared memory (said once in the log):
- * then everybody pulls for himself. Removes files that dead processes left behind. */
-struct weights_share *weights_share_open(const uint8_t run_id[16], uint32_t epoch, size_t bytes);
+/* address: the learner's weights address; bytes: of the weights. NULL when this host has no usable
+ * shared memory (said once in the log): then everybody pulls for himself. Removes files that dead
+ * processes left behind. */
+struct weights_share *weights_share_open(const char *address, const uint8_t run_id[16],
+                                         uint32_t epoch, size_t bytes);
 void weights_share_close(
     struct weights_share *s); /* NULL is allowed; the last one removes the file */
 

@@ -192,11 +192,12 @@ static void a_damaged_copy_is_not_used_and_the_last_user_cleans_up(void **state)
 {
     (void)state;
     enum { BYTES = 4096 };
+    static const char LEARNER[] = "tcp://10.0.0.1:5556";
     static uint8_t data[BYTES], out[BYTES];
     const uint8_t run_id[16] = "share-test-run-1", wrong[16] = {1};
     uint64_t version;
-    struct weights_share *a = weights_share_open(run_id, 1, BYTES),
-                         *b = weights_share_open(run_id, 1, BYTES);
+    struct weights_share *a = weights_share_open(LEARNER, run_id, 1, BYTES),
+                         *b = weights_share_open(LEARNER, run_id, 1, BYTES);
     assert_non_null(a);
     assert_non_null(b);
     assert_false(weights_share_get(b, 0, out, &version));
@@ -212,9 +213,13 @@ static void a_damaged_copy_is_not_used_and_the_last_user_cleans_up(void **state)
     assert_true(weights_share_get(a, 8, out, &version));
     assert_int_equal(version, 8);
     assert_false(weights_share_get(a, 9, out, &version));
+    struct weights_share *other = weights_share_open("tcp://10.0.0.2:5556", run_id, 1, BYTES);
+    assert_false(
+        weights_share_get(other, 0, out, &version)); /* a copy of the run: not its weights */
+    weights_share_close(other);
     weights_share_close(a);
     weights_share_close(b);
-    a = weights_share_open(run_id, 1, BYTES); /* a new file: nothing in it */
+    a = weights_share_open(LEARNER, run_id, 1, BYTES); /* a new file: nothing in it */
     assert_false(weights_share_get(a, 0, out, &version));
     weights_share_close(a);
 }
