@@ -13,7 +13,7 @@
 #include "common/base/xmalloc.h"
 #include "reward_server/label_store.h"
 
-enum { NONE = SIZE_MAX };
+static const size_t NONE = SIZE_MAX;
 
 struct explain {
     struct strmap *index; /* caption -> its newest label in labels */
