@@ -70,11 +70,13 @@ def main():
     e.parser.add_argument("--best", choices=[m for m in MODELS if m != "none"], default="hash",
                           help="reward model of the parts stairs and free")
     e.parser.add_argument("--part", action="append", choices=("score", "stairs", "free"), help="these parts only")
+    e.parser.add_argument("--variant", action="append", help="these reward models or goals only")
     args = e.start()
     if not args.plot:
         random_play(e)
         for part, variant, frames, flags in plan(args.best):
-            if (not args.part or part in args.part) and not e.find(part=part, variant=variant):
+            wanted = (not args.part or part in args.part) and (not args.variant or variant in args.variant)
+            if wanted and not e.find(part=part, variant=variant):
                 run_one(e, part, variant, frames, flags)
     e.write_table(table(e.rows))
     panels = {part: {r["variant"]: [r["curve"]] for r in e.rows if r["part"] == part} for part in ("score", "stairs", "free")
