@@ -68,12 +68,14 @@ def main():
     e = Experiment("minigrid_models", __doc__)
     e.parser.add_argument("--only", choices=WORLDS, help="one environment only")
     e.parser.add_argument("--variant", action="append", choices=FLAGS, help="these reward models only")
+    e.parser.add_argument("--seed", action="append", type=int, help="these seeds only")
     args = e.start()
     for world in [] if args.plot else ([args.only] if args.only else WORLDS):
         _, _, seeds, variants = WORLDS[world]
         for seed in seeds:
             for variant in variants:
-                if (not args.variant or variant in args.variant) and not e.find(world=world, variant=variant, seed=seed):
+                wanted = (not args.variant or variant in args.variant) and (not args.seed or seed in args.seed)
+                if wanted and not e.find(world=world, variant=variant, seed=seed):
                     run_one(e, world, variant, seed)
     e.write_table(table(e.rows))
     panels = {w: {v: [r["curve"] for r in each(e.rows, w, v)] for v in WORLDS[w][3] if each(e.rows, w, v)}
