@@ -16,11 +16,11 @@
 #include "common/base/xmalloc.h"
 #include "common/wire/wire_annotation.h"
 
-enum { SOURCES_MAX = 8, SOURCE_NAME_MAX = 32, CAPTION_MAX = 256, STATE_MAX = 4096 };
+enum { SOURCES_MAX = 8, SOURCE_NAME_MAX = 32, STATE_MAX = 4096 };
 
 struct held_label {
     struct annot_label label;
-    char caption[CAPTION_MAX];
+    char caption[QUESTION_MAX];
 };
 
 struct annotate {
@@ -28,7 +28,9 @@ struct annotate {
     char identity[192];          /* of the labels in the reward model; "" = none yet */
     /* of all lives */
     uint64_t cursor, labels, abstained;
-    uint64_t positive, judged; /* of this life: labels of at least 0.5; all labels */
+    /* of this life */
+    uint64_t judged, high, tie; /* all labels; above 0.5; 0.5 */
+    double sum;
     struct {
         char name[SOURCE_NAME_MAX];
         uint64_t labels;
@@ -37,6 +39,7 @@ struct annotate {
     double staleness_s; /* between question and use, moving average; < 0 = no label yet */
     int *unknown;       /* [unknown_cap] */
     int unknown_cap;
+    int waiting_max; /* reward.pairs_waiting */
     bool hold;
     struct strmap *asked;    /* captions of this round while holding; NULL = not holding */
     struct held_label *held; /* [held_cap] */
@@ -44,10 +47,12 @@ struct annotate {
     char waiting[192];
 };
 
-int annotate_create(struct annotate **out, const char *address, struct onic_err *err)
+int annotate_create(struct annotate **out, const char *address, int waiting_max,
+                    struct onic_err *err)
 {
     struct annotate *a = xcalloc(1, sizeof *a);
     a->staleness_s = -1.0;
+    a->waiting_max = waiting_max;
     *out = a;
     if (!address[0])
         return ONIC_OK;
@@ -72,10 +77,35 @@ void annotate_free(struct annotate *a)
 
 /* --- asking ---------------------------------------------------------------------------------- */
 
-void annotate_ask(struct annotate *a, const struct reward_mix *mix, const struct batch *b)
+static void ask_one(struct annotate *a, const char *question, size_t len)
 {
+    annot_client_ask(a->client, question, len);
+    if (a->asked)
+        strmap_put(a->asked, question, len, NULL);
+}
+
+/* What the model draws, as long as not too many questions wait (oni-spec.md 2.4). */
+static void ask_drawn(struct annotate *a, struct reward_mix *mix)
+{
+    struct annot_client_status s;
+    char question[QUESTION_MAX];
+    size_t len;
+    annot_client_status(a->client, &s);
+    if (s.waiting + s.outstanding >= a->waiting_max)
+        return;
+    while ((len = reward_mix_draw(mix, question)) > 0)
+        ask_one(a, question, len);
+}
+
+void annotate_ask(struct annotate *a, struct reward_mix *mix, const struct batch *b)
+{
+    reward_mix_see(mix, &b->reward);
     if (!a->client)
         return;
+    if (reward_mix_type(mix)->draw) {
+        ask_drawn(a, mix);
+        return;
+    }
     if (b->reward.ncaptions > a->unknown_cap) {
         a->unknown_cap = b->reward.ncaptions + b->reward.ncaptions / 2;
         a->unknown = xrealloc(a->unknown, (size_t)a->unknown_cap * sizeof *a->unknown);
@@ -83,9 +113,10 @@ void annotate_ask(struct annotate *a, const struct reward_mix *mix, const struct
     int n = reward_mix_unknown(mix, &b->reward, a->unknown);
     for (int i = 0; i < n; i++) {
         int k = a->unknown[i];
-        annot_client_ask(a->client, b->reward.caption_text[k], b->reward.caption_len[k]);
-        if (a->asked)
-            strmap_put(a->asked, b->reward.caption_text[k], b->reward.caption_len[k], NULL);
+        char question[QUESTION_MAX];
+        size_t len = question_about(question, reward_mix_type(mix)->traits.asks,
+                                    b->reward.caption_text[k], b->reward.caption_len[k]);
+        ask_one(a, question, len);
     }
 }
 
@@ -104,6 +135,22 @@ static void count_source(struct annotate *a, const char *name)
     a->source[i].labels++;
 }
 
+/* False: another learner of the same server asks another kind of question. */
+static bool hand_over(struct reward_mix *mix, const struct annot_label *l)
+{
+    struct question q;
+    struct annot_label mine = *l;
+    if (!question_split(l->caption, l->caption_len, &q) ||
+        q.kind != reward_mix_type(mix)->traits.asks)
+        return false;
+    if (q.kind != QUESTION_PAIR) {
+        mine.caption = q.caption;
+        mine.caption_len = q.len;
+    }
+    reward_mix_observe(mix, &mine);
+    return true;
+}
+
 static void apply(struct annotate *a, struct reward_mix *mix, const struct annot_label *l)
 {
     a->cursor = l->id > a->cursor ? l->id : a->cursor;
@@ -111,10 +158,13 @@ static void apply(struct annotate *a, struct reward_mix *mix, const struct annot
         a->abstained++;
         return;
     }
-    reward_mix_observe(mix, l);
+    if (!hand_over(mix, l))
+        return;
     a->labels++;
     a->judged++;
-    a->positive += l->label >= 0.5f;
+    a->high += l->label > 0.5f;
+    a->tie += l->label == 0.5f;
+    a->sum += (double)l->label;
     count_source(a, l->source);
     double age = clock_wall_s() - l->asked_at;
     if (l->asked_at > 0 && age >= 0)
@@ -125,7 +175,7 @@ static void apply(struct annotate *a, struct reward_mix *mix, const struct annot
  * the same server. When they come depends on chance, so they wait until this run asks. */
 static void keep(struct annotate *a, const struct annot_label *l)
 {
-    if (l->caption_len > CAPTION_MAX)
+    if (l->caption_len > QUESTION_MAX)
         return;
     if (a->held_count == a->held_cap) {
         a->held_cap = a->held_cap ? 2 * a->held_cap : 256;
@@ -172,11 +222,17 @@ void annotate_apply(struct annotate *a, struct reward_mix *mix)
 }
 
 /* At every poll: the server may be restarted with other options in the middle of this life. */
-static int check_identity(struct annotate *a, struct onic_err *err)
+static int check_identity(struct annotate *a, const struct reward_model_type *type,
+                          struct onic_err *err)
 {
     const struct annot_identity *now = annot_client_identity(a->client);
     if (!now->identity[0])
         return ONIC_OK;
+    if (!(now->kinds & 1u << type->traits.asks))
+        return err_set(err, ONIC_ECONFIG,
+                       "reward.model=%s asks %s questions, which annotator.id=%s does not answer; "
+                       "choose another of the two",
+                       type->name, question_kind_name(type->traits.asks), now->annotator);
     if (a->identity[0] && strcmp(a->identity, now->identity) != 0)
         return err_set(
             err, ONIC_EINCOMPATIBLE,
@@ -192,7 +248,7 @@ int annotate_poll(struct annotate *a, struct reward_mix *mix, int timeout_ms, st
     if (!a->client)
         return ONIC_OK;
     annot_client_poll(a->client, timeout_ms);
-    int rc = check_identity(a, err);
+    int rc = check_identity(a, reward_mix_type(mix), err);
     if (rc)
         return rc;
     struct annot_label l;
@@ -244,8 +300,11 @@ void annotate_report(struct annotate *a, struct metrics *m)
     metrics_set(m, "annot/labels_per_s", s.server_labels_per_s);
     metrics_set(m, "annot/outstanding", s.outstanding);
     metrics_set(m, "annot/connected", s.connected ? 1 : 0);
-    if (a->judged)
-        metrics_set(m, "annot/label_positive", (double)a->positive / (double)a->judged);
+    if (a->judged) {
+        metrics_set(m, "annot/label_positive", (double)a->high / (double)a->judged);
+        metrics_set(m, "annot/label_tie", (double)a->tie / (double)a->judged);
+        metrics_set(m, "annot/label_mean", a->sum / (double)a->judged);
+    }
     if (a->staleness_s >= 0)
         metrics_set(m, "annot/staleness_s", a->staleness_s);
     for (int i = 0; i < a->sources; i++) {
@@ -286,6 +345,8 @@ int annotate_load(struct annotate *a, const struct checkpoint_file *from, struct
     memcpy(text, data, len);
     text[len] = '\0';
     char *line = strsep(&rest, "\n");
+    if (line && strncmp(line, "class ", 6) == 0) /* before questions told their own kind */
+        line += 6;
     snprintf(a->identity, sizeof a->identity, "%s", line);
     line = rest ? strsep(&rest, "\n") : NULL;
     if (!line ||

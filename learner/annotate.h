@@ -2,7 +2,7 @@
 #ifndef ONIC_LEARNER_ANNOTATE_H
 #define ONIC_LEARNER_ANNOTATE_H
 
-/* annotate.h - captions of batches to the reward server, its labels to the reward model.
+/* annotate.h - questions about batches to the reward server, its labels to the reward model.
  *
  * Training never waits for a label: asking and looking take microseconds, and without a server the
  * run goes on with what is known. The exception is a deterministic run, where the labels of a batch
@@ -19,14 +19,17 @@
 
 struct annotate;
 
-/* address "" gives an object that does nothing but remember what earlier lives received. */
-int annotate_create(struct annotate **out, const char *address, struct onic_err *err);
+/* address "" gives an object that does nothing but remember what earlier lives received.
+ * waiting_max: no questions are drawn by the model while so many wait for an answer. */
+int annotate_create(struct annotate **out, const char *address, int waiting_max,
+                    struct onic_err *err);
 void annotate_free(struct annotate *a); /* NULL is allowed */
 
-/* Asks for the captions of the batch that have no label. */
-void annotate_ask(struct annotate *a, const struct reward_mix *mix, const struct batch *b);
-/* Sends, receives, and hands labels to the model; waits at most timeout_ms. ONIC_EINCOMPATIBLE when
- * the server labels by another identity (annotator, goal, model ...) than the labels this run
+/* Asks for the captions of the batch that have no label, or what the model draws. */
+void annotate_ask(struct annotate *a, struct reward_mix *mix, const struct batch *b);
+/* Sends, receives, and hands labels to the model; waits at most timeout_ms. ONIC_ECONFIG when
+ * the annotator does not answer the model's kind of question, ONIC_EINCOMPATIBLE when the server
+ * labels by another identity (annotator, goal, model ...) than the labels this run
  * already holds. */
 int annotate_poll(struct annotate *a, struct reward_mix *mix, int timeout_ms, struct onic_err *err);
 /* True while an asked caption has no answer. */

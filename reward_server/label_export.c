@@ -73,7 +73,14 @@ int label_row_json(const struct label_row *row, struct buf *out)
 {
     const struct label_identity *id = &row->identity;
     buf_printf(out, "{\"id\":%llu,\"caption\":", (unsigned long long)row->id);
-    buf_json_string(out, row->caption, row->caption_len);
+    struct question q;
+    if (!question_split(row->caption, row->caption_len, &q))
+        q = (struct question){.caption = row->caption, .len = row->caption_len};
+    buf_json_string(out, q.caption, q.len);
+    if (q.kind == QUESTION_PAIR) {
+        buf_puts(out, ",\"caption_b\":");
+        buf_json_string(out, q.caption_b, q.len_b);
+    }
     const char *const text[][2] = {{"goal", id->goal},
                                    {"prompt_version", id->goal_version},
                                    {"annotator", id->annotator},
@@ -95,8 +102,7 @@ int label_row_json(const struct label_row *row, struct buf *out)
     buf_json_number(out, row->asked_at, 17);
     buf_puts(out, ",\"answered_at\":");
     buf_json_number(out, row->answered_at, 17);
-    buf_puts(out, ",\"kind\":");
-    buf_json_string(out, id->kind, strlen(id->kind));
+    buf_printf(out, ",\"kind\":\"%s\"", question_kind_name(q.kind));
     buf_puts(out, ",\"parameters\":");
     buf_json_string(out, id->parameters, strlen(id->parameters));
     return buf_printf(out, ",\"vote\":%d,\"state\":\"%s\"}\n", id->vote,
@@ -110,9 +116,10 @@ static int import_one(struct label_store *s, const struct label_row *row, int *a
     struct label_row old, next = *row;
     if (row->state != LABEL_ANSWERED && row->state != LABEL_ABSTAINED)
         return err_set(err, ONIC_ECONFIG, "a row without an answer cannot be imported");
-    if (row->caption_len == 0 || row->caption_len > LABEL_CAPTION_MAX)
-        return err_set(err, ONIC_ECONFIG, "a caption of %zu bytes cannot be imported, 1 to %d can",
-                       row->caption_len, LABEL_CAPTION_MAX);
+    struct question q;
+    if (!question_split(row->caption, row->caption_len, &q))
+        return err_set(err, ONIC_ECONFIG, "a caption has 1 to %d bytes, none of them 0",
+                       QUESTION_CAPTION_MAX);
     int rc = label_identity_get(s, &row->identity, &identity, err);
     if (rc != ONIC_OK)
         return rc;

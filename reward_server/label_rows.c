@@ -16,6 +16,8 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 
+enum { IDENTITY_TEXTS = 5 };
+
 /* --- keys and checks ------------------------------------------------------------------- */
 
 static void put_field(struct buf *b, const void *data, size_t len)
@@ -35,7 +37,7 @@ struct label_key label_key_make(const struct label_identity *id, const char *cap
     struct buf b;
     int32_t vote = id->vote;
     buf_init(&b, 8 * (LABEL_ID_FIELD_MAX + 16) + len + 64);
-    put_text(&b, id->kind);
+    put_text(&b, question_kind_name(question_kind_of(caption, len)));
     put_text(&b, id->annotator);
     put_text(&b, id->model);
     put_text(&b, id->goal_version);
@@ -53,8 +55,8 @@ struct label_key label_key_make(const struct label_identity *id, const char *cap
 
 void label_identity_text(const struct label_identity *id, char out[192])
 {
-    snprintf(out, 192, "%s %s %.40s %.40s@%.32s %.40s%svote=%d", id->kind, id->annotator, id->model,
-             id->goal, id->goal_version, id->parameters, *id->parameters ? " " : "", id->vote);
+    snprintf(out, 192, "%s %.40s %.40s@%.32s %.40s%svote=%d", id->annotator, id->model, id->goal,
+             id->goal_version, id->parameters, *id->parameters ? " " : "", id->vote);
 }
 
 static int64_t row_check(const struct label_row *row)
@@ -81,7 +83,7 @@ static int64_t row_check(const struct label_row *row)
 
 struct label_identity label_identity_view(const struct label_identity_row *row)
 {
-    return (struct label_identity){row->kind,         row->annotator,  row->model, row->goal,
+    return (struct label_identity){row->annotator,    row->model,      row->goal,
                                    row->goal_version, row->parameters, row->vote};
 }
 
@@ -107,13 +109,12 @@ int label_identities_load(struct label_store *s, struct onic_err *err)
     while (q && s->nidentities < LABEL_IDENTITIES_MAX && (rc = sqlite3_step(q)) == SQLITE_ROW) {
         struct label_identity_row *row = &s->identities[s->nidentities++];
         row->number = sqlite3_column_int64(q, 0);
-        copy_column(row->kind, q, 1);
-        copy_column(row->annotator, q, 2);
-        copy_column(row->model, q, 3);
-        copy_column(row->goal, q, 4);
-        copy_column(row->goal_version, q, 5);
-        copy_column(row->parameters, q, 6);
-        row->vote = sqlite3_column_int(q, 7);
+        copy_column(row->annotator, q, 1);
+        copy_column(row->model, q, 2);
+        copy_column(row->goal, q, 3);
+        copy_column(row->goal_version, q, 4);
+        copy_column(row->parameters, q, 5);
+        row->vote = sqlite3_column_int(q, 6);
     }
     if (q)
         sqlite3_reset(q);
@@ -122,31 +123,29 @@ int label_identities_load(struct label_store *s, struct onic_err *err)
 
 static bool same_identity(const struct label_identity_row *a, const struct label_identity *b)
 {
-    return !strcmp(a->kind, b->kind) && !strcmp(a->annotator, b->annotator) &&
-           !strcmp(a->model, b->model) && !strcmp(a->goal, b->goal) &&
-           !strcmp(a->goal_version, b->goal_version) && !strcmp(a->parameters, b->parameters) &&
-           a->vote == b->vote;
+    return !strcmp(a->annotator, b->annotator) && !strcmp(a->model, b->model) &&
+           !strcmp(a->goal, b->goal) && !strcmp(a->goal_version, b->goal_version) &&
+           !strcmp(a->parameters, b->parameters) && a->vote == b->vote;
 }
 
 static int add_identity(struct label_store *s, const struct label_identity *id,
                         struct onic_err *err)
 {
-    const char *field[] = {id->kind, id->annotator,    id->model,
-                           id->goal, id->goal_version, id->parameters};
+    const char *field[] = {id->annotator, id->model, id->goal, id->goal_version, id->parameters};
     sqlite3_stmt *q = label_sql(s, LABEL_SQL_IDENTITY_ADD);
     int rc = ONIC_OK;
-    for (int i = 0; q && i < 6; i++)
+    for (int i = 0; q && i < IDENTITY_TEXTS; i++)
         sqlite3_bind_text(q, i + 1, field[i], -1, SQLITE_STATIC);
     if (q)
-        sqlite3_bind_int(q, 7, id->vote);
+        sqlite3_bind_int(q, IDENTITY_TEXTS + 1, id->vote);
     if (!q || sqlite3_step(q) != SQLITE_ROW) {
         rc = label_sql_fail(s, "writing", err);
     } else {
         struct label_identity_row *row = &s->identities[s->nidentities];
-        char(*to[])[LABEL_ID_FIELD_MAX] = {&row->kind, &row->annotator,    &row->model,
-                                           &row->goal, &row->goal_version, &row->parameters};
+        char(*to[])[LABEL_ID_FIELD_MAX] = {&row->annotator, &row->model, &row->goal,
+                                           &row->goal_version, &row->parameters};
         row->number = sqlite3_column_int64(q, 0);
-        for (int i = 0; i < 6; i++)
+        for (int i = 0; i < IDENTITY_TEXTS; i++)
             snprintf(*to[i], LABEL_ID_FIELD_MAX, "%s", field[i]);
         row->vote = id->vote;
         if (sqlite3_step(q) != SQLITE_DONE)
@@ -160,9 +159,8 @@ static int add_identity(struct label_store *s, const struct label_identity *id,
 int label_identity_get(struct label_store *s, const struct label_identity *id,
                        struct label_identity_row **out, struct onic_err *err)
 {
-    const char *field[] = {id->kind, id->annotator,    id->model,
-                           id->goal, id->goal_version, id->parameters};
-    for (int i = 0; i < 6; i++)
+    const char *field[] = {id->annotator, id->model, id->goal, id->goal_version, id->parameters};
+    for (int i = 0; i < IDENTITY_TEXTS; i++)
         if (strlen(field[i]) >= LABEL_ID_FIELD_MAX)
             return err_set(err, ONIC_EINVAL, "\"%.40s...\" is longer than %d bytes", field[i],
                            LABEL_ID_FIELD_MAX - 1);
@@ -236,7 +234,7 @@ bool label_row_read(struct label_store *s, sqlite3_stmt *q, struct label_row *ro
                               .caption = s->caption,
                               .raw = s->raw};
     memcpy(row->key.byte, sqlite3_column_blob(q, 0), sizeof row->key.byte);
-    row->caption_len = copy_bytes(s->caption, LABEL_CAPTION_MAX, q, 3);
+    row->caption_len = copy_bytes(s->caption, LABEL_QUESTION_MAX, q, 3);
     copy_bytes(s->raw, LABEL_RAW_MAX, q, 7);
     struct label_key want = label_key_make(&row->identity, row->caption, row->caption_len);
     return memcmp(want.byte, row->key.byte, sizeof want.byte) == 0 &&
@@ -364,7 +362,7 @@ int label_store_ask(struct label_store *s, struct label_question *q, int n, stru
     if (rc != ONIC_OK)
         return rc;
     for (int i = 0; i < n && rc == ONIC_OK; i++) {
-        ONIC_ASSERT(q[i].len > 0 && q[i].len <= LABEL_CAPTION_MAX);
+        ONIC_ASSERT(q[i].len > 0 && q[i].len <= LABEL_QUESTION_MAX);
         rc = ask_one(s, &q[i], now, err);
     }
     return label_end(s, rc, err);
@@ -437,7 +435,7 @@ int label_store_answer(struct label_store *s, struct label_answer *a, int n, str
         return rc;
     for (int i = 0; i < n && rc == ONIC_OK; i++) {
         ONIC_ASSERT(a[i].state == LABEL_ANSWERED || a[i].state == LABEL_ABSTAINED);
-        ONIC_ASSERT(a[i].len > 0 && a[i].len <= LABEL_CAPTION_MAX);
+        ONIC_ASSERT(a[i].len > 0 && a[i].len <= LABEL_QUESTION_MAX);
         rc = answer_one(s, &a[i], now, err);
     }
     return label_end(s, rc, err);

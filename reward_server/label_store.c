@@ -39,7 +39,7 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "INSERT OR IGNORE INTO meta VALUES ('schema', 1), ('last_id', 0), ('asked_twice', 0),"
     " ('maybe_paid_twice', 0), ('quarantined', 0), ('probes', 0);"
-    "CREATE TABLE IF NOT EXISTS identities(number INTEGER PRIMARY KEY, kind TEXT, annotator TEXT,"
+    "CREATE TABLE IF NOT EXISTS identities(number INTEGER PRIMARY KEY, annotator TEXT,"
     " model TEXT, goal TEXT, goal_version TEXT, parameters TEXT, vote INTEGER);"
     "CREATE TABLE IF NOT EXISTS labels(key BLOB PRIMARY KEY, id INTEGER UNIQUE, identity INTEGER,"
     " caption BLOB, state INTEGER, label REAL, confidence REAL, raw TEXT, asked_at REAL,"

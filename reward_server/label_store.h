@@ -4,11 +4,11 @@
 
 /* label_store.h - every label that was ever paid for, on disk.
  *
- * A question is (kind, annotator, model, goal version, parameters, vote index, caption); its key is
- * the XXH3-128 of these, each length-prefixed. States: asked (the intent is durable, an answer may
- * be on its way), answered, abstained. Promise: an answer is durable before anybody hears of it,
- * and a durable answer is never asked again (asked_twice stays 0). What was asked and not answered
- * when a process died is asked again and counted: maybe_paid_twice.
+ * A question is (annotator, model, goal version, parameters, vote index, question bytes); its key
+ * is the XXH3-128 of these, each length-prefixed. States: asked (the intent is durable, an answer
+ * may be on its way), answered, abstained. Promise: an answer is durable before anybody hears of
+ * it, and a durable answer is never asked again (asked_twice stays 0). What was asked and not
+ * answered when a process died is asked again and counted: maybe_paid_twice.
  *
  * SQLite with synchronous=FULL; WAL only on file systems known to be local, a rollback journal
  * elsewhere. Every row carries an XXH3-64 of its content: a damaged row is moved to the table
@@ -25,13 +25,13 @@
 
 #include "common/base/buf.h"
 #include "common/base/err.h"
+#include "common/wire/question.h"
 
-enum { LABEL_CAPTION_MAX = 256, LABEL_RAW_MAX = 512 };
+enum { LABEL_QUESTION_MAX = QUESTION_MAX, LABEL_RAW_MAX = 512 };
 
 /* What a label is an answer to, besides the caption. Strings borrowed, "" allowed, at most 127
  * bytes each (longer ones are refused with ONIC_EINVAL). */
 struct label_identity {
-    const char *kind; /* "class" */
     const char *annotator, *model, *goal, *goal_version;
     const char *parameters; /* decoding or noise, for example "noise=0.1" */
     int vote;
@@ -42,7 +42,7 @@ struct label_key {
 };
 
 struct label_key label_key_make(const struct label_identity *id, const char *caption, size_t len);
-/* The identity on one line, "class rules table minigrid/KeyCorridor@1f.. noise=0.1 vote=0". */
+/* The identity on one line, "rules patterns minigrid/KeyCorridor@1f.. noise=0.1 vote=0". */
 void label_identity_text(const struct label_identity *id, char out[192]);
 
 enum label_state { LABEL_UNKNOWN = 0, LABEL_ASKED = 1, LABEL_ANSWERED = 2, LABEL_ABSTAINED = 3 };
@@ -52,10 +52,10 @@ struct label_row {
     uint64_t id; /* rises with every answer: the label cursor; 0 while asked */
     struct label_key key;
     struct label_identity identity;
-    const char *caption; /* bytes as the game gave them, [caption_len], also NUL-terminated */
+    const char *caption; /* the question (question.h), [caption_len], also NUL-terminated */
     size_t caption_len;
     enum label_state state;
-    double label, confidence;     /* label 0 or 1, valid for LABEL_ANSWERED */
+    double label, confidence;     /* label: valid for LABEL_ANSWERED; what it says: question.h */
     const char *raw;              /* the annotator's own words: scores, matched pattern, reason */
     double asked_at, answered_at; /* Unix s; 0 = not yet */
     bool delivered;               /* sent to a learner at least once */

@@ -16,9 +16,9 @@ enum { LABEL_ID_FIELD_MAX = 128, LABEL_IDENTITIES_MAX = 4096, LABEL_PENDING_MAX 
     XX(COMMIT, "COMMIT")                                                                           \
     XX(META_ADD, "UPDATE meta SET value = value + ?2 WHERE name = ?1 RETURNING value")             \
     XX(META_GET, "SELECT value FROM meta WHERE name = ?1")                                         \
-    XX(IDENTITY_ADD, "INSERT INTO identities VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7)"            \
-                     " RETURNING number")                                                          \
-    XX(IDENTITIES, "SELECT number, kind, annotator, model, goal, goal_version, parameters, vote"   \
+    XX(IDENTITY_ADD, "INSERT INTO identities (annotator, model, goal, goal_version, parameters,"   \
+                     " vote) VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING number")                    \
+    XX(IDENTITIES, "SELECT number, annotator, model, goal, goal_version, parameters, vote"         \
                    " FROM identities ORDER BY number")                                             \
     XX(FIND, "SELECT " LABEL_COLUMNS " FROM labels WHERE key = ?1")                                \
     XX(PUT, "INSERT OR REPLACE INTO labels (" LABEL_COLUMNS ") VALUES"                             \
@@ -47,7 +47,7 @@ enum label_sql {
 /* An identity as the table holds it. */
 struct label_identity_row {
     int64_t number;
-    char kind[LABEL_ID_FIELD_MAX], annotator[LABEL_ID_FIELD_MAX], model[LABEL_ID_FIELD_MAX];
+    char annotator[LABEL_ID_FIELD_MAX], model[LABEL_ID_FIELD_MAX];
     char goal[LABEL_ID_FIELD_MAX], goal_version[LABEL_ID_FIELD_MAX], parameters[LABEL_ID_FIELD_MAX];
     int vote;
 };
@@ -66,7 +66,7 @@ struct label_store {
     uint64_t pending[LABEL_PENDING_MAX]; /* delivered, not yet marked */
     int npending;
     uint64_t damaged_read; /* damaged rows met by a reader that may not move them */
-    char caption[LABEL_CAPTION_MAX + 1], raw[LABEL_RAW_MAX + 1]; /* of the row handed out last */
+    char caption[LABEL_QUESTION_MAX + 1], raw[LABEL_RAW_MAX + 1]; /* of the row handed out last */
 };
 
 /* The statement, reset and without bindings; ready to bind. */

@@ -215,7 +215,9 @@ static void receive_one(struct server *s, const struct annot_ask *ask_)
 {
     struct label_row row;
     struct onic_err err = {0};
-    if (ask_->caption_len == 0 || ask_->caption_len > LABEL_CAPTION_MAX)
+    struct question q;
+    if (!question_split(ask_->caption, ask_->caption_len, &q) ||
+        !(s->annotator->v->kinds & 1u << q.kind)) /* WELCOME has said what is answered */
         return;
     int state = label_store_find(s->store, ask_->caption, ask_->caption_len, &row, &err);
     if (state < 0) {

@@ -177,8 +177,8 @@ bool annot_client_ask(struct annot_client *c, const char *caption, size_t len)
 {
     if (len == 0)
         return false;
-    if (len > ANNOT_CAPTION_MAX)
-        len = ANNOT_CAPTION_MAX;
+    if (len > ANNOT_QUESTION_MAX)
+        len = ANNOT_QUESTION_MAX;
     uint64_t *known = strmap_get(c->index, caption, len);
     if (!known) {
         wait_newest(c, add_entry(c, caption, len));
@@ -278,7 +278,7 @@ static bool send_ask(struct annot_client *c, int64_t now)
 {
     uint32_t lens[ANNOT_BATCH];
     int who[ANNOT_BATCH];
-    char text[ANNOT_BATCH * ANNOT_CAPTION_MAX];
+    char text[ANNOT_BATCH * ANNOT_QUESTION_MAX];
     size_t n = 0, bytes = 0;
     for (int i = c->waiting.first;
          i >= 0 && n < ANNOT_BATCH && c->asked.count + (int)n < c->credits;
@@ -347,6 +347,7 @@ static void welcome(struct annot_client *c, const struct frame *f)
     copy_name(id.model, sizeof id.model, &m->model);
     copy_name(id.goal, sizeof id.goal, &m->goal);
     copy_name(id.goal_version, sizeof id.goal_version, &m->goal_version);
+    id.kinds = m->kinds ? m->kinds : 1u << QUESTION_CLASS;
     if (c->identity.identity[0] && strcmp(id.identity, c->identity.identity) != 0) {
         log_warn("the reward server gives labels of another identity now",
                  kv("was", c->identity.identity), kv("is", id.identity));
@@ -489,9 +490,11 @@ bool annot_client_next(struct annot_client *c, struct annot_label *out)
             continue;
         }
         const Onic__Wire__AnnotLabel *l = c->labels->labels[c->next_label++];
-        if (l->caption_bytes == 0 || l->caption_bytes > ANNOT_CAPTION_MAX ||
+        if (l->caption_bytes == 0 || l->caption_bytes > ANNOT_QUESTION_MAX ||
             l->caption_bytes > c->label_text_left || l->state > ANNOT_ABSTAIN ||
-            !isfinite(l->label) || !isfinite(l->confidence)) {
+            !isfinite(l->confidence) ||
+            !question_label_fits(question_kind_of(c->label_text, l->caption_bytes),
+                                 (double)l->label)) {
             drop_message(c); /* the rest of it cannot be trusted either */
             continue;
         }

@@ -4,10 +4,12 @@
 
 /* annot_plane.h - numbers both ends of the annotation plane agree on. Private to common/wire. */
 
+#include "common/wire/question.h"
+
 enum {
     ANNOT_CREDITS = 4096,               /* questions a client may have open */
     ANNOT_BATCH = 256,                  /* captions of one ASK, labels of one LABELS message */
-    ANNOT_CAPTION_MAX = 256,            /* bytes */
+    ANNOT_QUESTION_MAX = QUESTION_MAX,  /* bytes */
     ANNOT_HWM = 4 * ANNOT_CREDITS + 16, /* one message per open question would still fit */
     ANNOT_CLIENTS_MAX = 64,
     ANNOT_RATE_MAX = 65536 /* captions of one client within a second; more is BUSY */

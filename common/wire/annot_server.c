@@ -173,6 +173,7 @@ static void hello(struct annot_server *s, const struct sock_route *from, const s
     m.goal = meta_bytes(s->self.goal);
     m.goal_version = meta_bytes(s->self.goal_version);
     m.credits = ANNOT_CREDITS;
+    m.kinds = s->self.kinds;
     send_frame(s, from, FRAME_ANNOT_WELCOME, 0, &m.base, (struct sock_bulk){0});
     send_numbers(s, from);
 }
@@ -194,7 +195,7 @@ static bool lengths_fill(const Onic__Wire__AnnotAsk *m, size_t bulk)
 {
     size_t sum = 0;
     for (size_t i = 0; i < m->n_caption_bytes; i++) {
-        if (m->caption_bytes[i] < 1 || m->caption_bytes[i] > ANNOT_CAPTION_MAX)
+        if (m->caption_bytes[i] < 1 || m->caption_bytes[i] > ANNOT_QUESTION_MAX)
             return false;
         sum += m->caption_bytes[i];
     }
@@ -286,11 +287,11 @@ static bool send_batch(struct annot_server *s, const struct sock_route *to,
                        const struct annot_label *labels, int n)
 {
     Onic__Wire__AnnotLabel parts[ANNOT_BATCH], *list[ANNOT_BATCH];
-    char text[ANNOT_BATCH * ANNOT_CAPTION_MAX];
+    char text[ANNOT_BATCH * ANNOT_QUESTION_MAX];
     size_t bytes = 0;
     for (int i = 0; i < n; i++) {
         const struct annot_label *l = &labels[i];
-        size_t len = l->caption_len < ANNOT_CAPTION_MAX ? l->caption_len : ANNOT_CAPTION_MAX;
+        size_t len = l->caption_len < ANNOT_QUESTION_MAX ? l->caption_len : ANNOT_QUESTION_MAX;
         onic__wire__annot_label__init(&parts[i]);
         parts[i].id = l->id;
         parts[i].state = l->state;

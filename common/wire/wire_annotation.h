@@ -2,9 +2,10 @@
 #ifndef ONIC_COMMON_WIRE_WIRE_ANNOTATION_H
 #define ONIC_COMMON_WIRE_WIRE_ANNOTATION_H
 
-/* wire_annotation.h - captions out, labels in: learner (client) and reward server.
+/* wire_annotation.h - questions out, labels in: learner (client) and reward server.
  *
- * At least once and idempotent: a caption has one key (label identity + caption), the client asks
+ * A question (question.h) is a caption or a pair of captions; "caption" below means its bytes. At
+ * least once and idempotent: a question has one key (label identity + bytes), the client asks
  * again what was not answered, the server answers known keys from its durable store. Neither side
  * ever waits for the other. A1-A8 of reliability.md section 3.5. */
 
@@ -13,13 +14,14 @@
 #include <stdint.h>
 
 #include "common/base/err.h"
+#include "common/wire/question.h"
 
 enum annot_state { ANNOT_LABEL, ANNOT_ABSTAIN };
 
 struct annot_label {
     uint64_t id; /* rising number of the store: the label cursor */
     enum annot_state state;
-    float label;                  /* class label 0 or 1 (class), valid for ANNOT_LABEL */
+    float label;                  /* valid for ANNOT_LABEL; what it says: question.h */
     float confidence;             /* [0, 1] */
     double asked_at, answered_at; /* Unix s */
     const char *caption;          /* borrowed until the next call on the same object */
@@ -29,8 +31,9 @@ struct annot_label {
 
 /* What the server says of itself at connection. */
 struct annot_identity {
-    char identity[192]; /* label identity: kind, annotator, model, goal version, parameters, vote;
+    char identity[192]; /* label identity: annotator, model, goal version, parameters, vote;
                            "" until known */
+    unsigned kinds;     /* bit set 1 << enum question_kind: what it answers */
     char annotator[32], model[64], goal[64], goal_version[40];
 };
 
@@ -44,9 +47,9 @@ void annot_client_free(struct annot_client *c);
 /* Queues a caption unless it is already asked or answered in this life (262144 are remembered, then
  * all but the open ones are forgotten); newest first, bounded (4096
  * outstanding, the rest waits; the oldest waiting one is dropped and counted). Returns true when it
- * was new. Captions are cut at 256 bytes. A question is repeated after 15 s without an answer; when
- * 4096 are open and newer captions wait, the oldest open one is set aside (its answer is still
- * taken, and it is asked again when it is seen again). */
+ * was new. Longer ones than QUESTION_MAX are cut. A question is repeated after 15 s without an
+ * answer; when 4096 are open and newer captions wait, the oldest open one is set aside (its answer
+ * is still taken, and it is asked again when it is seen again). */
 bool annot_client_ask(struct annot_client *c, const char *caption, size_t len);
 /* For a caller that waits for every answer: nothing is dropped and no question set aside. */
 void annot_client_wait_for_all(struct annot_client *c, bool all);

@@ -156,7 +156,14 @@ static void put_row_text(const struct label_row *row, struct buf *line)
     else
         buf_puts(line, "none     -  ");
     buf_printf(line, "%-10s %-28s ", row->identity.annotator, row->identity.goal);
-    buf_json_string(line, row->caption, row->caption_len);
+    struct question q;
+    if (!question_split(row->caption, row->caption_len, &q))
+        q = (struct question){.caption = row->caption, .len = row->caption_len};
+    buf_json_string(line, q.caption, q.len);
+    if (q.kind == QUESTION_PAIR) {
+        buf_puts(line, " | ");
+        buf_json_string(line, q.caption_b, q.len_b);
+    }
     buf_puts(line, "\n");
 }
 
@@ -197,7 +204,7 @@ static int write_rows(const struct labels_args *a, const char *path, struct onic
     return rc;
 }
 
-static const char *text_of(json_t *object, const char *key)
+static const char *text_of(const json_t *object, const char *key)
 {
     const char *s = json_string_value(json_object_get(object, key));
     return s ? s : "";
@@ -225,6 +232,19 @@ static int flush_group(struct import *im, struct onic_err *err)
     return rc;
 }
 
+/* The question of an exported line. */
+static size_t question_of(const json_t *o, char out[QUESTION_MAX])
+{
+    char *a = xstrdup(text_of(o, "caption")), *b = xstrdup(text_of(o, "caption_b"));
+    size_t alen = latin1_from_utf8(a), blen = latin1_from_utf8(b);
+    bool score = strcmp(text_of(o, "kind"), question_kind_name(QUESTION_SCORE)) == 0;
+    size_t len = blen ? question_pair(out, a, alen, b, blen)
+                      : question_about(out, score ? QUESTION_SCORE : QUESTION_CLASS, a, alen);
+    free(a);
+    free(b);
+    return len;
+}
+
 /* Abstentions carry no label and are not imported: the question stays open. */
 static int import_line(struct import *im, const char *line, struct onic_err *err)
 {
@@ -239,25 +259,30 @@ static int import_line(struct import *im, const char *line, struct onic_err *err
         json_decref(o);
         return rc;
     }
-    if (json_is_null(label) || (json_number_value(label) != 0 && json_number_value(label) != 1)) {
+    char *question = xmalloc(QUESTION_MAX), *raw = xstrdup(text_of(o, "raw"));
+    size_t len = question_of(o, question);
+    bool fits = question_label_fits(question_kind_of(question, len), json_number_value(label));
+    if (json_is_null(label) || !fits) {
         bool abstained = json_is_null(label); /* label belongs to o */
         json_decref(o);
+        free(question);
+        free(raw);
         return abstained ? ONIC_OK
-                         : err_set(err, ONIC_ECONFIG, "line %d: label must be 0 or 1", im->lines);
+                         : err_set(err, ONIC_ECONFIG,
+                                   "line %d: label must be 0 or 1, of a pair also 0.5, of a score "
+                                   "from -1 to 1",
+                                   im->lines);
     }
-    char *bytes = xstrdup(json_string_value(caption)), *raw = xstrdup(text_of(o, "raw"));
     latin1_from_utf8(raw);
-    const char *kind = text_of(o, "kind");
     im->rows[im->n] = (struct label_row){
-        .identity = {.kind = kind[0] ? kind : "class",
-                     .annotator = text_of(o, "annotator"),
+        .identity = {.annotator = text_of(o, "annotator"),
                      .model = text_of(o, "model"),
                      .goal = text_of(o, "goal"),
                      .goal_version = text_of(o, "prompt_version"),
                      .parameters = text_of(o, "parameters"),
                      .vote = (int)json_integer_value(json_object_get(o, "vote"))},
-        .caption = bytes,
-        .caption_len = latin1_from_utf8(bytes),
+        .caption = question,
+        .caption_len = len,
         .state = LABEL_ANSWERED,
         .label = json_number_value(label),
         .confidence = json_number_value(json_object_get(o, "confidence")),
@@ -265,7 +290,7 @@ static int import_line(struct import *im, const char *line, struct onic_err *err
         .asked_at = json_number_value(json_object_get(o, "asked_at")),
         .answered_at = json_number_value(json_object_get(o, "answered_at")),
     };
-    im->captions[im->n] = bytes;
+    im->captions[im->n] = question;
     im->raws[im->n] = raw;
     im->objects[im->n++] = o;
     return im->n == IMPORT_GROUP ? flush_group(im, err) : ONIC_OK;

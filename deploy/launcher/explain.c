@@ -36,9 +36,10 @@ static void store_path(const char *run, const struct config *cfg, char *out, siz
     }
 }
 
-static int keep_row(void *ctx, const struct label_row *row)
+/* A label of a pair is found under both captions. */
+static void keep_label(struct explain *x, const struct label_row *row, const char *caption,
+                       size_t len)
 {
-    struct explain *x = ctx;
     if (x->count == x->cap) {
         x->cap = x->cap ? x->cap * 2 : 256;
         x->labels = xrealloc(x->labels, x->cap * sizeof *x->labels);
@@ -58,9 +59,20 @@ static int keep_row(void *ctx, const struct label_row *row)
     snprintf(k->goal_version, sizeof k->goal_version, "%.39s", row->identity.goal_version);
     snprintf(k->parameters, sizeof k->parameters, "%.127s", row->identity.parameters);
     bool inserted;
-    uint64_t *newest = strmap_put(x->index, row->caption, row->caption_len, &inserted);
+    uint64_t *newest = strmap_put(x->index, caption, len, &inserted);
     k->older = inserted ? NONE : (size_t)*newest;
     *newest = x->count++;
+}
+
+static int keep_row(void *ctx, const struct label_row *row)
+{
+    struct explain *x = ctx;
+    struct question q;
+    if (!question_split(row->caption, row->caption_len, &q))
+        return 0;
+    keep_label(x, row, q.caption, q.len);
+    if (q.kind == QUESTION_PAIR)
+        keep_label(x, row, q.caption_b, q.len_b);
     return 0;
 }
 

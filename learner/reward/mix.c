@@ -113,6 +113,17 @@ const char *reward_mix_chain(const struct reward_mix *x)
     return x->shaping.text;
 }
 
+void reward_mix_see(struct reward_mix *x, const struct reward_batch *b)
+{
+    if (x->type->see)
+        x->type->see(x->model, b);
+}
+
+size_t reward_mix_draw(struct reward_mix *x, char out[QUESTION_MAX])
+{
+    return x->type->draw ? x->type->draw(x->model, out) : 0;
+}
+
 void reward_mix_observe(struct reward_mix *x, const struct annot_label *label)
 {
     if (x->type->observe && label->state == ANNOT_LABEL)
@@ -137,7 +148,7 @@ void reward_mix_report(const struct reward_mix *x,
 int reward_mix_unknown(const struct reward_mix *x, const struct reward_batch *b, int *out)
 {
     int n = 0;
-    if (!x->type->traits.wants_labels)
+    if (!x->type->traits.wants_labels || x->type->draw)
         return 0;
     for (int i = 1; i < b->ncaptions; i++)
         if (b->caption_len[i] && !x->type->knows(x->model, b->caption_text[i], b->caption_len[i]))

@@ -43,6 +43,10 @@ int reward_mix_load_paid(struct reward_mix *x, const void *data, size_t len, str
 /* "clip(10) count(3)": the chain in use, for the log and `onic play`. */
 const char *reward_mix_chain(const struct reward_mix *x);
 
+/* The batch is about to be asked about and bound; call once per batch. */
+void reward_mix_see(struct reward_mix *x, const struct reward_batch *b);
+/* The next question the model draws itself; 0 = none, or the model asks for unknown captions. */
+size_t reward_mix_draw(struct reward_mix *x, char out[QUESTION_MAX]);
 /* A label arrived (abstentions are ignored here). No-op for models that want none. */
 void reward_mix_observe(struct reward_mix *x, const struct annot_label *label);
 /* Gives the model time to learn; no-op when there is nothing to train. */

@@ -18,6 +18,7 @@
 #include "common/base/err.h"
 #include "common/config/config.h"
 #include "common/policy/obs_spec.h"
+#include "common/wire/question.h"
 #include "common/wire/wire_annotation.h"
 
 /* One batch to score: n steps; the observation is the one AFTER the action. */
@@ -35,7 +36,9 @@ struct reward_batch {
 
 struct reward_model_traits {
     bool caption_only; /* score depends on the caption alone: memoised, count factor applied */
-    bool wants_labels; /* unlabelled captions are sent to the annotator */
+    bool wants_labels; /* questions of the kind `asks` are sent to the annotator: captions that
+                          are not known, or what `draw` gives */
+    enum question_kind asks;
     bool reads_observations; /* obs_after is filled in */
 };
 
@@ -48,10 +51,15 @@ struct reward_model_type {
     int (*create)(struct reward_model **out, const struct config *cfg, const struct obs_spec *obs,
                   struct onic_err *err);
     void (*free)(struct reward_model *m);
-    /* A label arrived. Idempotent: the same caption again replaces the old label. NULL when
-     * !wants_labels. */
+    /* Once per batch, before anything is asked about it. NULL when not needed. */
+    void (*see)(struct reward_model *m, const struct reward_batch *b);
+    /* The next question of kind `asks` the model itself wants answered, until it returns 0. NULL:
+     * captions that are not known are asked. */
+    size_t (*draw)(struct reward_model *m, char out[QUESTION_MAX]);
+    /* A label of kind `asks` arrived; its caption is the caption, of a pair the question.
+     * Idempotent: the same caption again replaces the old label. NULL when !wants_labels. */
     void (*observe)(struct reward_model *m, const struct annot_label *label);
-    /* True when this caption has a label (the caller asks for those that have none). NULL when
+    /* True when this caption has a label, or is part of a pair that has one. NULL when
      * !wants_labels. */
     bool (*knows)(const struct reward_model *m, const char *caption, size_t len);
     /* Learns; begins no gradient step after budget_us. NULL when there is nothing to train. */

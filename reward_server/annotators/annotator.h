@@ -4,10 +4,11 @@
 
 /* annotator.h - the contract of an annotator: one folder, one line in annotators.def.
  *
- * An annotator answers captions, each at its own pace, and never makes the server wait: submit
- * queues, poll hands over what is done. It may use threads of its own; these only ever call `wake`.
- * Everything else is called from the server's loop thread. Answers depend on the caption, the goal
- * and the parameters in the identity, on nothing else: a label is kept for ever. */
+ * An annotator answers questions (question.h), each at its own pace, and never makes the server
+ * wait: submit queues, poll hands over what is done. It may use threads of its own; these only ever
+ * call `wake`. Everything else is called from the server's loop thread. Answers depend on the
+ * question, the goal and the parameters in the identity, on nothing else: a label is kept for ever.
+ */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,7 +22,7 @@
 struct annotator_answer {
     uint64_t ticket;        /* as given to submit */
     enum label_state state; /* LABEL_ANSWERED or LABEL_ABSTAINED */
-    double label;           /* 0 or 1 */
+    double label;           /* what it says depends on the kind of question: question.h */
     double confidence;      /* [0, 1] */
     const char *raw;        /* why, for people; borrowed for the call */
 };
@@ -43,6 +44,7 @@ struct annotator; /* a plug-in's own struct starts with this one */
 
 struct annotator_vtable {
     const char *id, *summary;
+    unsigned kinds; /* bit set 1 << enum question_kind: what it answers */
     /* ONIC_OK when create can work here, else the reason in one sentence. Cheap. */
     int (*available)(const struct config *config, struct onic_err *err);
     int (*create)(struct annotator **out, const struct annotator_setup *setup,
@@ -51,9 +53,8 @@ struct annotator_vtable {
     /* model and parameters of the labels' identity; pointers live as long as the annotator */
     void (*identity)(const struct annotator *a, const char **model, const char **parameters);
     int (*window)(const struct annotator *a); /* captions it wants at once, >= 1 */
-    /* Copies the caption (1..LABEL_CAPTION_MAX bytes). At most `window` are submitted and not
-     * answered. */
-    void (*submit)(struct annotator *a, uint64_t ticket, const char *caption, size_t len);
+    /* Copies the question, of one of its kinds. At most `window` are submitted and not answered. */
+    void (*submit)(struct annotator *a, uint64_t ticket, const char *question, size_t len);
     /* Hands over what is done; returns how many. */
     int (*poll)(struct annotator *a, annotator_done done, void *ctx);
     /* clock_ms() at which poll should be called next; -1 = wake will say. */

@@ -199,6 +199,44 @@ static void identity_is_stated_and_stable(const char *id)
     dispose(s);
 }
 
+static double ask_kind(struct annotator *a, enum question_kind kind, const char *x, const char *y)
+{
+    static struct run r;
+    char text[QUESTION_MAX];
+    size_t n = kind == QUESTION_PAIR ? question_pair(text, x, strlen(x), y, strlen(y))
+                                     : question_about(text, kind, x, strlen(x));
+    r = (struct run){.a = a};
+    a->v->submit(a, 0, text, n);
+    assert_true(wait_until(some_done, &r, 60000));
+    assert_int_equal(r.got[0].times, 1);
+    assert_int_equal(r.got[0].state, LABEL_ANSWERED);
+    assert_true(question_label_fits(kind, r.got[0].label));
+    assert_true(r.got[0].confidence >= 0 && r.got[0].confidence <= 1);
+    return r.got[0].label;
+}
+
+static void every_kind_it_declares_is_answered(const char *id)
+{
+    static const char GOOD[] = "You pick up the yellow key.", BAD[] = "You bump into a wall.";
+    struct subject *s = prepare(id, "KeyCorridor");
+    if (!s)
+        skip();
+    struct annotator *a = create(s);
+    assert_true(s->v->kinds != 0 && s->v->kinds < 1u << QUESTION_KINDS);
+    for (int kind = 0; kind < QUESTION_KINDS; kind++) {
+        if (!(s->v->kinds & 1u << kind))
+            continue;
+        double there = ask_kind(a, (enum question_kind)kind, GOOD, BAD);
+        double back = ask_kind(a, (enum question_kind)kind, BAD, GOOD);
+        if (kind == QUESTION_PAIR)
+            assert_close(there + back, 1, 0, 0); /* whichever is named first */
+        else
+            assert_true(there >= back);
+    }
+    a->v->free(a);
+    dispose(s);
+}
+
 static void count_taken(void *ctx, uint64_t ticket)
 {
     struct run *r = ctx;
@@ -249,6 +287,11 @@ static void cancel_takes_back_what_was_not_answered(const char *id)
         (void)state;                                                                               \
         goal_none_labels_everything_0(#id);                                                        \
     }                                                                                              \
+    static void id##_kinds(void **state)                                                           \
+    {                                                                                              \
+        (void)state;                                                                               \
+        every_kind_it_declares_is_answered(#id);                                                   \
+    }                                                                                              \
     static void id##_identity(void **state)                                                        \
     {                                                                                              \
         (void)state;                                                                               \
@@ -267,7 +310,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define ANNOTATOR(id)                                                                              \
     cmocka_unit_test(id##_answers), cmocka_unit_test(id##_repeats), cmocka_unit_test(id##_none),   \
-        cmocka_unit_test(id##_identity), cmocka_unit_test(id##_cancel),
+        cmocka_unit_test(id##_identity), cmocka_unit_test(id##_kinds),                             \
+        cmocka_unit_test(id##_cancel),
 #include "reward_server/annotators/annotators.def"
 #undef ANNOTATOR
     };

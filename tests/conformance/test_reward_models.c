@@ -67,12 +67,17 @@ static struct reward_model *create(const struct reward_model_type *t)
 
 static void observe(const struct reward_model_type *t, struct reward_model *m, int i, float value)
 {
+    char question[QUESTION_MAX];
+    int b = i ^ 64; /* of a pair */
+    size_t len = t->traits.asks == QUESTION_PAIR
+                     ? question_pair(question, w.ptr[i], w.len[i], w.ptr[b], w.len[b])
+                     : question_about(question, QUESTION_CLASS, w.ptr[i], w.len[i]);
     t->observe(m, &(struct annot_label){.id = (uint64_t)i,
                                         .state = ANNOT_LABEL,
                                         .label = value,
                                         .confidence = 0.75f,
-                                        .caption = w.ptr[i],
-                                        .caption_len = w.len[i],
+                                        .caption = question,
+                                        .caption_len = len,
                                         .source = "test"});
 }
 
@@ -91,8 +96,13 @@ static struct reward_model *experienced(const struct reward_model_type *t)
     if (t->observe)
         for (int i = 1; i < CAPTIONS / 2; i++)
             observe(t, m, i, (float)(i % 3 == 0));
-    if (t->train)
-        t->train(m, 20000);
+    for (int round = 0; round < 2; round++) {
+        struct reward_batch b = batch();
+        if (t->see)
+            t->see(m, &b);
+        if (t->train)
+            t->train(m, 20000);
+    }
     scores(t, m, out);
     return m;
 }
@@ -104,6 +114,7 @@ static void declares_what_it_offers(const struct reward_model_type *t)
     assert_true(t->create && t->free && t->version && t->score && t->save && t->load);
     assert_int_equal(t->traits.wants_labels, t->observe != NULL);
     assert_int_equal(t->traits.wants_labels, t->knows != NULL);
+    assert_true(!t->draw || t->traits.wants_labels);
     const struct reward_model_type *found;
     assert_ok(reward_model_find(t->name, &found, &err));
     assert_ptr_equal(found, t);
@@ -162,6 +173,20 @@ static void the_version_rises_when_scores_change(const struct reward_model_type 
     t->free(m);
 }
 
+static void same_questions(const struct reward_model_type *t, struct reward_model *m,
+                           struct reward_model *copy)
+{
+    char a[QUESTION_MAX], b[QUESTION_MAX];
+    size_t n;
+    while (t->draw && (n = t->draw(m, a)) > 0) {
+        struct question q;
+        assert_int_equal(t->draw(copy, b), n);
+        assert_memory_equal(a, b, n);
+        assert_true(question_split(a, n, &q));
+        assert_int_equal(q.kind, t->traits.asks);
+    }
+}
+
 static void a_loaded_model_continues_bit_for_bit(const struct reward_model_type *t)
 {
     struct reward_model *m = experienced(t), *copy = create(t), *used = experienced(t);
@@ -183,6 +208,12 @@ static void a_loaded_model_continues_bit_for_bit(const struct reward_model_type 
     assert_int_equal(t->version(m), t->version(copy));
     float a[STEPS], b[STEPS];
     for (int round = 0; round < 3; round++) {
+        struct reward_batch seen = batch();
+        if (t->see) {
+            t->see(m, &seen);
+            t->see(copy, &seen);
+        }
+        same_questions(t, m, copy);
         int n = scores(t, m, a);
         scores(t, copy, b);
         assert_memory_equal(a, b, (size_t)n * sizeof *a);

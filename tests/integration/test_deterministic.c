@@ -209,11 +209,9 @@ static void two_actors_give_the_same_weights_whatever_is_killed(void **state)
 }
 
 /* A reward model that is trained beside the policy; many steps are owed at every kill. */
-static void a_learned_reward_model_resumes_exactly(void **state)
+static void resumes_exactly(struct scene *s, const char *options)
 {
-    struct scene *s = *state;
-    s->options =
-        "--reward.model=classifier --reward.batch=32 --reward.refresh=4 --reward.steps_max=2";
+    s->options = options;
     start(s, "a", 1, 1);
     finish(s, "a");
     start(s, "killed", 1, 1);
@@ -228,6 +226,18 @@ static void a_learned_reward_model_resumes_exactly(void **state)
     assert_true(metrics_last(path, "reward_model/train_steps") > 20);
     assert_true(metrics_last(path, "intrinsic/paid_fraction") > 0);
     assert_int_equal(differences(s, "a", "killed", true), 0);
+}
+
+static void a_classifier_resumes_exactly(void **state)
+{
+    resumes_exactly(*state, "--reward.model=classifier --reward.batch=32 --reward.refresh=4 "
+                            "--reward.steps_max=2");
+}
+
+static void a_ranking_model_resumes_exactly(void **state)
+{
+    resumes_exactly(*state, "--reward.model=ranking --reward.batch=16 --reward.refresh=4 "
+                            "--reward.steps_max=2 --reward.store_every=1");
 }
 
 /* The comparison can fail. */
@@ -247,7 +257,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SCENE(one_actor_gives_the_same_weights_whatever_is_killed),
         SCENE(two_actors_give_the_same_weights_whatever_is_killed),
-        SCENE(a_learned_reward_model_resumes_exactly),
+        SCENE(a_classifier_resumes_exactly),
+        SCENE(a_ranking_model_resumes_exactly),
         SCENE(another_seed_gives_other_weights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -222,8 +222,7 @@ static void the_ledger_is_shown_and_an_unbalanced_one_is_70(void **state)
 static void fill_store(const char *path)
 {
     struct label_store *store = NULL;
-    struct label_identity id = {.kind = "class",
-                                .annotator = "rules",
+    struct label_identity id = {.annotator = "rules",
                                 .model = "table",
                                 .goal = "g",
                                 .goal_version = "1",

@@ -2,20 +2,17 @@
 /* classifier.c - ONI-classification: a network learns the annotator's labels and rewards all
  * captions, also those that were never labelled (arXiv 2410.23022, section 3; oni-spec.md 2.3).
  *
- * g = 1 where p > reward.eta, else 0; labels only decide what is still to be asked. There are two
- * sets of weights: one is trained, the other scores and is renewed every reward.refresh updates.
- * Scores are thus a function of (caption, version) whenever they are computed, which memoisation
- * and exact resumption need, and captions are not scored again after every gradient step. Before
- * the first renewal the score is 0: an untrained network has nothing to say.
+ * g = 1 where p > reward.eta, else 0; labels only decide what is still to be asked. Before the
+ * scoring weights (trained_net.h) are renewed for the first time the score is 0: an untrained
+ * network has nothing to say.
  *
  * A share of the captions (heldout.h) is labelled like all others and never trained on. Labels are
  * kept in order of arrival and never forgotten; a second label replaces the first. At ENTRIES_MAX
  * captions further ones stay unknown, which the coverage metric shows. A step draws reward.batch
  * labels with replacement, or takes each once where there are no more than that.
  *
- * State in a checkpoint, little-endian: "CLS1", u64 version, u64 labels, u64 of each of STATE_WORDS
- * numbers, u64 floats per block, four blocks of f32 (trained, Adam's m and v, scoring), then per
- * label: u8 class, u16 length, caption. */
+ * State in a checkpoint, little-endian: "CLS1", u64 version, u64 labels, trained_net's state, then
+ * per label: u8 class, u16 length, caption. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,23 +21,20 @@
 #include "common/base/strmap.h"
 #include "common/base/xmalloc.h"
 #include "common/nn/blas.h"
-#include "common/nn/optim/adam.h"
 #include "learner/reward/classifier/classifier_net.h"
 #include "learner/reward/heldout.h"
-#include "learner/reward/label_schedule.h"
 #include "learner/reward/reward_model.h"
+#include "learner/reward/trained_net.h"
 
 enum {
     ENTRIES_MAX = 1 << 20,
     CAPTION_MAX = 4096,
-    STATE_WORDS = 5,
-    HEAD_BYTES = 4 + 8 + 8 + 8 * STATE_WORDS + 8,
+    HEAD_BYTES = 4 + 8 + 8,
     ENTRY_BYTES = 3,
     MEASURE_STEPS = 32,    /* between two looks at the held-out labels */
     MEASURE_CAPTIONS = 256 /* of them at most */
 };
 static const char MAGIC[4] = "CLS1";
-static const struct adam ADAM = {0.9, 0.999, 1e-8};
 
 struct entry {
     size_t text; /* offset in the pool */
@@ -56,24 +50,17 @@ struct dataset {
     size_t count, cap, pool_len, pool_cap, ntrained, nheld;
 };
 
-enum block { TRAINED, ADAM_M, ADAM_V, SCORING, BLOCKS };
-
 struct reward_model {
     struct classifier_net *net;
-    size_t floats;
-    float *block[BLOCKS], *grads;
+    struct trained_net w;
     struct dataset data;
-    struct label_schedule schedule;
-    uint64_t version, step, updates_since, steps_since; /* since: the scoring weights' renewal */
-    double eta, lr, holdout;
+    double eta, holdout;
     int batch;
-    uint64_t refresh, seed;
     /* one step or measurement, [room] */
     const char **text;
     uint16_t *len;
     int32_t *target;
     /* shown */
-    double loss; /* moving average, NAN before the first step */
     uint64_t measured_at;
     struct heldout_measure heldout;
 };
@@ -130,7 +117,7 @@ static void classifier_observe(struct reward_model *m, const struct annot_label 
         l->caption_len > CAPTION_MAX)
         return;
     if (put(&m->data, l->caption, l->caption_len, l->label >= 0.5f, m->holdout))
-        label_schedule_arrival(&m->schedule);
+        label_schedule_arrival(&m->w.schedule);
 }
 
 static bool classifier_knows(const struct reward_model *m, const char *caption, size_t len)
@@ -145,9 +132,7 @@ static void classifier_free(struct reward_model *m)
     if (!m)
         return;
     classifier_net_free(m->net);
-    for (int i = 0; i < BLOCKS; i++)
-        free(m->block[i]);
-    free(m->grads);
+    trained_net_release(&m->w);
     strmap_free(m->data.index);
     free(m->data.entry);
     free(m->data.pool);
@@ -168,25 +153,17 @@ static int classifier_create(struct reward_model **out, const struct config *cfg
         return rc;
     struct reward_model *m = xcalloc(1, sizeof *m);
     m->net = classifier_net_create();
-    m->floats = classifier_net_params(m->net)->floats;
-    for (int i = 0; i < BLOCKS; i++)
-        m->block[i] = xaligned(m->floats * sizeof(float));
-    m->grads = xaligned(m->floats * sizeof(float));
+    trained_net_init(&m->w, classifier_net_params(m->net)->floats, 0, cfg);
     m->data.index = strmap_create(4096);
-    label_schedule_init(&m->schedule, cfg);
     m->eta = cfg->reward_eta;
-    m->lr = cfg->reward_lr;
     m->holdout = cfg->reward_holdout;
     m->batch = (int)cfg->reward_batch;
-    m->refresh = (uint64_t)cfg->reward_refresh;
-    m->seed = (uint64_t)cfg->run_seed;
     size_t room = (size_t)(m->batch > MEASURE_CAPTIONS ? m->batch : MEASURE_CAPTIONS);
     m->text = xcalloc(room, sizeof *m->text);
     m->len = xcalloc(room, sizeof *m->len);
     m->target = xcalloc(room, sizeof *m->target);
-    m->loss = (double)NAN;
     m->heldout = heldout_measure(NULL, NULL, 0);
-    classifier_net_init(m->net, m->block[TRAINED], m->seed);
+    classifier_net_init(m->net, m->w.trained, m->w.seed);
     *out = m;
     return ONIC_OK;
 }
@@ -206,7 +183,7 @@ static int draw_batch(struct reward_model *m)
     const struct dataset *d = &m->data;
     bool all = d->ntrained <= (size_t)m->batch;
     int n = all ? (int)d->ntrained : m->batch;
-    struct rng r = rng_stream(m->seed, "reward batch", m->step, 0, 0);
+    struct rng r = rng_stream(m->w.seed, "reward batch", m->w.step, 0, 0);
     for (int i = 0; i < n; i++)
         choose(m, i, d->trained[all ? (uint32_t)i : rng_below(&r, (uint32_t)d->ntrained)]);
     return n;
@@ -215,15 +192,8 @@ static int draw_batch(struct reward_model *m)
 static void take_step(struct reward_model *m)
 {
     int n = draw_batch(m);
-    m->step++;
-    m->steps_since++;
-    double loss = classifier_net_loss(m->net, m->block[TRAINED], m->text, m->len, m->target, n,
-                                      m->seed, m->step, m->grads);
-    if (!isfinite(loss)) /* leave the weights as they are rather than lose them */
-        return;
-    adam_step(&ADAM, m->block[TRAINED], m->block[ADAM_M], m->block[ADAM_V], m->grads, m->floats,
-              1.0, m->lr, m->step);
-    m->loss = isfinite(m->loss) ? m->loss + 0.05 * (loss - m->loss) : loss;
+    trained_net_step(&m->w, classifier_net_loss(m->net, m->w.trained, m->text, m->len, m->target, n,
+                                                m->w.seed, m->w.step + 1, m->w.grads));
 }
 
 /* Held-out labels, evenly over the time of their arrival. */
@@ -237,47 +207,37 @@ static void measure(struct reward_model *m)
         choose(m, i, d->held[(size_t)i * d->nheld / (size_t)n]);
         label[i] = (unsigned char)m->target[i];
     }
-    classifier_net_score(m->net, m->block[SCORING], m->text, m->len, n, p);
+    classifier_net_score(m->net, m->w.scoring, m->text, m->len, n, p);
     m->heldout = heldout_measure(p, label, n);
-    m->measured_at = m->step;
-}
-
-static void renew_scoring(struct reward_model *m)
-{
-    memcpy(m->block[SCORING], m->block[TRAINED], m->floats * sizeof(float));
-    m->version++;
-    m->updates_since = m->steps_since = 0;
-    if (m->measured_at == 0 || m->step >= m->measured_at + MEASURE_STEPS)
-        measure(m);
+    m->measured_at = m->w.step;
 }
 
 static void classifier_train(struct reward_model *m, int64_t budget_us)
 {
-    label_schedule_begin(&m->schedule, m->data.count);
-    while (m->data.ntrained && label_schedule_due(&m->schedule, budget_us))
+    label_schedule_begin(&m->w.schedule, m->data.count);
+    while (m->data.ntrained && label_schedule_due(&m->w.schedule, budget_us))
         take_step(m);
-    m->updates_since++;
-    if (m->steps_since && m->updates_since >= m->refresh)
-        renew_scoring(m);
-    label_schedule_end(&m->schedule);
+    if (trained_net_refresh(&m->w, false) &&
+        (m->measured_at == 0 || m->w.step >= m->measured_at + MEASURE_STEPS))
+        measure(m);
+    label_schedule_end(&m->w.schedule);
 }
 
 /* --- scores ---------------------------------------------------------------------------------- */
 
 static uint64_t classifier_version(const struct reward_model *m)
 {
-    return m->version;
+    return m->w.version;
 }
 
 static void classifier_score(struct reward_model *m, const struct reward_batch *b, float *out)
 {
     for (int i = 0; i < b->ncaptions; i++) {
         out[i] = 0.0f;
-        if (m->version == 0 || b->caption_len[i] == 0)
+        if (m->w.version == 0 || b->caption_len[i] == 0)
             continue;
         float p;
-        classifier_net_score(m->net, m->block[SCORING], &b->caption_text[i], &b->caption_len[i], 1,
-                             &p);
+        classifier_net_score(m->net, m->w.scoring, &b->caption_text[i], &b->caption_len[i], 1, &p);
         out[i] = (double)p > m->eta ? 1.0f : 0.0f;
     }
 }
@@ -286,13 +246,9 @@ static void classifier_report(const struct reward_model *m,
                               void (*put_number)(void *ctx, const char *name, double value),
                               void *ctx)
 {
-    put_number(ctx, "reward_model/loss", m->loss);
+    trained_net_report(&m->w, put_number, ctx);
     put_number(ctx, "reward_model/dataset", (double)m->data.count);
     put_number(ctx, "reward_model/heldout", (double)m->data.nheld);
-    put_number(ctx, "reward_model/train_steps", (double)m->step);
-    put_number(ctx, "reward_model/owed_steps", (double)m->schedule.owed);
-    put_number(ctx, "reward_model/train_share", label_schedule_share(&m->schedule));
-    put_number(ctx, "reward_model/version", (double)m->version);
     put_number(ctx, "reward_model/heldout_accuracy", m->heldout.accuracy);
     put_number(ctx, "reward_model/heldout_auc", m->heldout.auc);
     put_number(ctx, "reward_model/heldout_ece", m->heldout.ece);
@@ -303,16 +259,11 @@ static void classifier_report(const struct reward_model *m,
 static void classifier_save(const struct reward_model *m, struct buf *out)
 {
     const struct dataset *d = &m->data;
-    uint64_t count = d->count, floats = m->floats;
-    uint64_t word[STATE_WORDS] = {m->step, m->updates_since, m->steps_since, m->schedule.owed,
-                                  m->schedule.arrived};
+    uint64_t count = d->count;
     buf_append(out, MAGIC, sizeof MAGIC);
-    buf_append(out, &m->version, 8);
+    buf_append(out, &m->w.version, 8);
     buf_append(out, &count, 8);
-    buf_append(out, word, sizeof word);
-    buf_append(out, &floats, 8);
-    for (int i = 0; i < BLOCKS; i++)
-        buf_append(out, m->block[i], m->floats * sizeof(float));
+    trained_net_save(&m->w, out);
     for (size_t i = 0; i < d->count; i++) {
         const struct entry *e = &d->entry[i];
         buf_append(out, &e->label, 1);
@@ -339,28 +290,15 @@ static bool walk(struct reward_model *m, const char *p, size_t len, uint64_t cou
     return len == 0;
 }
 
-static bool finite_blocks(const char *p, size_t floats)
-{
-    for (size_t i = 0; i < floats; i++) {
-        float x;
-        memcpy(&x, p + i * sizeof x, sizeof x);
-        if (!isfinite(x))
-            return false;
-    }
-    return true;
-}
-
 static bool well_formed(const struct reward_model *m, const char *p, size_t len)
 {
-    size_t blocks = BLOCKS * m->floats * sizeof(float);
-    uint64_t count, floats;
-    if (len < HEAD_BYTES + blocks || memcmp(p, MAGIC, sizeof MAGIC) != 0)
+    size_t fixed = HEAD_BYTES + trained_net_bytes(&m->w);
+    uint64_t count;
+    if (len < fixed || memcmp(p, MAGIC, sizeof MAGIC) != 0)
         return false;
     memcpy(&count, p + 12, 8);
-    memcpy(&floats, p + HEAD_BYTES - 8, 8);
-    return count <= ENTRIES_MAX && floats == m->floats &&
-           finite_blocks(p + HEAD_BYTES, BLOCKS * m->floats) &&
-           walk(NULL, p + HEAD_BYTES + blocks, len - HEAD_BYTES - blocks, count);
+    return count <= ENTRIES_MAX && trained_net_check(&m->w, p + HEAD_BYTES) &&
+           walk(NULL, p + fixed, len - fixed, count);
 }
 
 static int classifier_load(struct reward_model *m, const void *data, size_t len,
@@ -370,21 +308,13 @@ static int classifier_load(struct reward_model *m, const void *data, size_t len,
     if (!well_formed(m, p, len))
         return err_set(err, ONIC_EDAMAGED,
                        "the state of reward model classifier is malformed (%zu bytes)", len);
-    uint64_t count, word[STATE_WORDS];
-    memcpy(&m->version, p + 4, 8);
+    uint64_t version, count;
+    memcpy(&version, p + 4, 8);
     memcpy(&count, p + 12, 8);
-    memcpy(word, p + 20, sizeof word);
-    m->step = word[0];
-    m->updates_since = word[1];
-    m->steps_since = word[2];
-    m->schedule.owed = word[3];
-    m->schedule.arrived = word[4];
-    p += HEAD_BYTES;
-    for (int i = 0; i < BLOCKS; i++, p += m->floats * sizeof(float))
-        memcpy(m->block[i], p, m->floats * sizeof(float));
+    trained_net_load(&m->w, p + HEAD_BYTES, version);
+    p += HEAD_BYTES + trained_net_bytes(&m->w);
     clear(&m->data);
     walk(m, p, len - (size_t)(p - (const char *)data), count);
-    m->loss = (double)NAN;
     m->measured_at = 0;
     m->heldout = heldout_measure(NULL, NULL, 0);
     return ONIC_OK;

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* embedding.c - a real sentence-embedding model as annotator.
  *
+ * Of a pair the caption with the larger margin is better; closer together than embedding.tie they
+ * tie. The score of a caption is its cosine to the nearest positive anchor, centred like all
+ * others.
+ *
  * One worker thread does all the thinking, so the server's loop never waits for it. It first embeds
  * the anchors and the caption pool (kept in a file: vectors.h), then the captions handed to it.
  * Captions that stand in the pool are answered from the pool's vectors without any work, and a
@@ -14,6 +18,7 @@
  *
  * Threads: `lock` guards both rings, progress and stop. Everything else is written before the
  * thread starts or belongs to the worker. */
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +42,7 @@ static const double bucket_seconds = 0.5; /* balance never grows beyond so many 
 struct embedding_item {
     uint64_t ticket;
     size_t len;
-    char caption[LABEL_CAPTION_MAX + 1];
+    char question[LABEL_QUESTION_MAX];
 };
 
 struct embedding_answer {
@@ -54,7 +59,7 @@ struct embedding {
     const struct goal *goal;
     struct engine *engine;
     int dim;
-    double threshold;
+    double threshold, tie;
     char parameters[128], cache[PATHS_MAX + 32];
     void (*wake)(void *ctx);
     void *wake_ctx;
@@ -192,37 +197,69 @@ static void pay(struct embedding *e)
     e->cost_ns = 0;
 }
 
-static void judge(struct embedding *e, const struct embedding_item *item,
-                  struct embedding_answer *out)
+/* The best of its sentences: by margin, of a score by closeness to the goal. False: none. */
+static bool judge_caption(struct embedding *e, enum question_kind kind, const char *caption,
+                          size_t len, struct margin *best)
 {
-    char text[2 * LABEL_CAPTION_MAX + 1], *part[SENTENCES_MAX];
-    struct margin best = {.value = -3}, m;
-    const struct goal *g = e->goal;
-    out->answer = (struct annotator_answer){.ticket = item->ticket, .state = LABEL_ANSWERED};
-    if (g->no_preference) {
-        out->answer.confidence = 1;
-        snprintf(out->raw, sizeof out->raw, "no preference");
-        return;
-    }
-    goal_utf8(item->caption, item->len, text);
+    char text[2 * QUESTION_CAPTION_MAX + 1], *part[SENTENCES_MAX];
+    struct margin m;
+    goal_utf8(caption, len, text);
     int n = sentences_split(text, part);
     for (int i = 0; i < n; i++) {
         if (!judge_sentence(e, part[i], &m))
-            n = 0;
-        else if (m.value > best.value)
-            best = m;
+            return false;
+        bool better = kind == QUESTION_SCORE ? m.positive > best->positive : m.value > best->value;
+        if (i == 0 || better)
+            *best = m;
     }
-    pay(e);
-    if (n == 0) {
-        out->answer.state = LABEL_ABSTAINED;
-        snprintf(out->raw, sizeof out->raw, "the caption is blank or could not be embedded");
+    return n > 0;
+}
+
+static void answer_pair(const struct embedding *e, const struct margin m[2],
+                        struct embedding_answer *out)
+{
+    double d = m[1].value - m[0].value;
+    out->answer.label = fabs(d) < e->tie ? 0.5 : d > 0;
+    out->answer.confidence = out->answer.label == 0.5 ? 1 : 1 - exp(-fabs(d) / 0.1);
+    snprintf(out->raw, sizeof out->raw, "margins %.4f \"%.150s\" | %.4f \"%.150s\" on %s",
+             m[0].value, e->goal->positive[m[0].positive_index], m[1].value,
+             e->goal->positive[m[1].positive_index], cpu_path());
+}
+
+static void judge(struct embedding *e, const struct embedding_item *item,
+                  struct embedding_answer *out)
+{
+    const struct goal *g = e->goal;
+    struct question q;
+    struct margin m[2];
+    question_split(item->question, item->len, &q);
+    out->answer = (struct annotator_answer){.ticket = item->ticket, .state = LABEL_ANSWERED};
+    if (g->no_preference) {
+        out->answer.confidence = 1;
+        out->answer.label = q.kind == QUESTION_PAIR ? 0.5 : 0;
+        snprintf(out->raw, sizeof out->raw, "no preference");
         return;
     }
-    out->answer.label = best.value > e->threshold;
-    out->answer.confidence = margin_confidence(best.value, e->threshold);
-    snprintf(out->raw, sizeof out->raw, "margin %.4f = %.4f \"%.150s\" - %.4f \"%.150s\" on %s",
-             best.value, best.positive, g->positive[best.positive_index], best.negative,
-             g->negative[best.negative_index], cpu_path());
+    bool fine = judge_caption(e, q.kind, q.caption, q.len, &m[0]) &&
+                (q.kind != QUESTION_PAIR || judge_caption(e, q.kind, q.caption_b, q.len_b, &m[1]));
+    pay(e);
+    if (!fine) {
+        out->answer.state = LABEL_ABSTAINED;
+        snprintf(out->raw, sizeof out->raw, "a caption is blank or could not be embedded");
+    } else if (q.kind == QUESTION_PAIR) {
+        answer_pair(e, m, out);
+    } else if (q.kind == QUESTION_SCORE) {
+        out->answer.label = fmin(fmax(m->positive, -1), 1);
+        out->answer.confidence = 1;
+        snprintf(out->raw, sizeof out->raw, "cosine %.4f \"%.300s\" on %s", m->positive,
+                 g->positive[m->positive_index], cpu_path());
+    } else {
+        out->answer.label = m->value > e->threshold;
+        out->answer.confidence = margin_confidence(m->value, e->threshold);
+        snprintf(out->raw, sizeof out->raw, "margin %.4f = %.4f \"%.150s\" - %.4f \"%.150s\" on %s",
+                 m->value, m->positive, g->positive[m->positive_index], m->negative,
+                 g->negative[m->negative_index], cpu_path());
+    }
 }
 
 static void *worker(void *arg)
@@ -276,7 +313,9 @@ static void set_up(struct embedding *e, const struct annotator_setup *setup)
     e->earn = c->embedding_cpu_share * cpu_usable();
     uint64_t burst = (uint64_t)c->embedding_burst;
     e->burst_left = burst > setup->answered_before ? burst - setup->answered_before : 0;
-    snprintf(e->parameters, sizeof e->parameters, "query threshold=%.9g", e->threshold);
+    e->tie = c->embedding_tie;
+    snprintf(e->parameters, sizeof e->parameters, "query threshold=%.9g tie=%.9g", e->threshold,
+             e->tie);
     char cache[PATHS_MAX];
     if (paths_cache_dir(cache, sizeof cache, NULL) == ONIC_OK)
         snprintf(e->cache, sizeof e->cache, "%s/vectors", cache);
@@ -367,17 +406,16 @@ static int embedding_window(const struct annotator *a)
     return EMBEDDING_WINDOW;
 }
 
-static void embedding_submit(struct annotator *a, uint64_t ticket, const char *caption, size_t len)
+static void embedding_submit(struct annotator *a, uint64_t ticket, const char *question, size_t len)
 {
     struct embedding *e = self(a);
-    ONIC_ASSERT(len <= LABEL_CAPTION_MAX);
+    ONIC_ASSERT(len <= LABEL_QUESTION_MAX);
     pthread_mutex_lock(&e->lock);
     ONIC_ASSERT(e->in_count < EMBEDDING_WINDOW);
     struct embedding_item *item = &e->in[(e->in_head + e->in_count++) % EMBEDDING_WINDOW];
     item->ticket = ticket;
     item->len = len;
-    memcpy(item->caption, caption, len);
-    item->caption[len] = '\0';
+    memcpy(item->question, question, len);
     pthread_cond_signal(&e->work);
     pthread_mutex_unlock(&e->lock);
 }
@@ -448,6 +486,7 @@ static int embedding_status(const struct annotator *a, char text[160], struct on
 const struct annotator_vtable annotator_embedding = {
     .id = "embedding",
     .summary = "sentence-embedding model in this process: nearest anchor of the goal file",
+    .kinds = 1u << QUESTION_CLASS | 1u << QUESTION_PAIR | 1u << QUESTION_SCORE,
     .available = embedding_available,
     .create = embedding_create,
     .free = embedding_free,

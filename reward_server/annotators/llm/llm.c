@@ -466,7 +466,7 @@ static void llm_submit(struct annotator *a, uint64_t ticket, const char *caption
 {
     struct llm *l = self(a);
     int i = 0;
-    ONIC_ASSERT(l->njobs < LLM_JOBS_MAX && len <= LABEL_CAPTION_MAX);
+    ONIC_ASSERT(l->njobs < LLM_JOBS_MAX && len <= LABEL_QUESTION_MAX);
     while (l->job[i].state != LLM_FREE)
         i++;
     struct llm_job *j = &l->job[i];
@@ -540,6 +540,7 @@ static int llm_status(const struct annotator *a, char text[160], struct onic_err
 const struct annotator_vtable annotator_llm = {
     .id = "llm",
     .summary = "language model behind an OpenAI-compatible HTTP API (vLLM, llama.cpp, OpenAI)",
+    .kinds = 1u << QUESTION_CLASS,
     .available = llm_available,
     .create = llm_create,
     .free = llm_free,

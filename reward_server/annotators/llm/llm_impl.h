@@ -232,7 +232,7 @@ struct llm_job {
     enum llm_job_state state;
     uint64_t ticket, order;
     size_t len;
-    char caption[LABEL_CAPTION_MAX + 1];
+    char caption[LABEL_QUESTION_MAX + 1];
     int64_t due_ms;              /* not asked before */
     int alone;                   /* failures while the same server answered others */
     bool again, single;          /* asked again; never in a batch */

@@ -28,7 +28,7 @@ const char *llm_prompt_reminder(void)
 /* UTF-8 without control characters and without the marks of chat templates. */
 static void put_game_text(struct buf *b, const char *bytes, size_t len)
 {
-    char text[2 * LABEL_CAPTION_MAX + 1];
+    char text[2 * LABEL_QUESTION_MAX + 1];
     goal_utf8(bytes, len, text);
     for (const char *p = text; *p; p++) {
         unsigned char c = (unsigned char)*p;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* rules.c - a deterministic stand-in for a language model: the goal's pattern table.
  *
- * It can be made as bad as a real one: rules.noise flips labels (one draw per caption and vote
+ * Of a pair the caption with label 1 is better than the one with label 0, equal labels are a tie.
+ *
+ * It can be made as bad as a real one: rules.noise flips labels (one draw per question and vote
  * index, so that asking again gives the same wrong answer and another vote an independent one),
  * rules.latency_ms delays each answer, rules.rate bounds answers per second. Answers wait in a ring
  * in order of submission; latency is the same for all, so the head is always due first. */
@@ -20,7 +22,7 @@ enum { RULES_WINDOW = 1024 };
 struct rules_item {
     uint64_t ticket;
     int64_t due_ns;
-    char caption[LABEL_CAPTION_MAX + 1];
+    char question[LABEL_QUESTION_MAX + 1];
     size_t len;
 };
 
@@ -106,18 +108,18 @@ static int rules_window(const struct annotator *a)
     return cself(a)->window;
 }
 
-static void rules_submit(struct annotator *a, uint64_t ticket, const char *caption, size_t len)
+static void rules_submit(struct annotator *a, uint64_t ticket, const char *question, size_t len)
 {
     struct rules *r = self(a);
-    ONIC_ASSERT(r->count < RULES_WINDOW && len <= LABEL_CAPTION_MAX);
+    ONIC_ASSERT(r->count < RULES_WINDOW && len <= LABEL_QUESTION_MAX);
     struct rules_item *item = &r->ring[(r->head + r->count++) % RULES_WINDOW];
     int64_t now = clock_ns();
     int64_t start = r->next_ns > now ? r->next_ns : now;
     r->next_ns = start + r->interval_ns;
     item->ticket = ticket;
     item->due_ns = start + r->latency_ns;
-    memcpy(item->caption, caption, len);
-    item->caption[len] = '\0';
+    memcpy(item->question, question, len);
+    item->question[len] = '\0';
     item->len = len;
 }
 
@@ -126,32 +128,45 @@ static bool flipped(const struct rules *r, const struct rules_item *item)
     if (r->noise <= 0)
         return false;
     struct rng draw = rng_stream(r->decode_version, "rules.noise",
-                                 XXH3_64bits(item->caption, item->len), (uint64_t)r->vote, 0);
+                                 XXH3_64bits(item->question, item->len), (uint64_t)r->vote, 0);
     return rng_double(&draw) < r->noise;
+}
+
+/* Label of one caption; why, in at most size bytes. */
+static int label_of(const struct goal *g, const char *caption, char *why, size_t size)
+{
+    int rule = goal_match(g, caption);
+    if (g->no_preference)
+        snprintf(why, size, "no preference");
+    else if (rule == GOAL_NO_RULE)
+        snprintf(why, size, "no rule matches");
+    else
+        snprintf(why, size, "rule %d: %s", rule + 1, g->rules[rule].pattern);
+    return rule == GOAL_NO_RULE ? 0 : g->rules[rule].label;
 }
 
 static void answer(const struct rules *r, const struct rules_item *item, annotator_done done,
                    void *ctx)
 {
     char raw[LABEL_RAW_MAX];
-    int rule = goal_match(r->goal, item->caption);
-    int label = rule == GOAL_NO_RULE ? 0 : r->goal->rules[rule].label;
+    struct question q;
     struct annotator_answer out = {
         .ticket = item->ticket, .state = LABEL_ANSWERED, .confidence = 1, .raw = raw};
-    if (r->goal->no_preference)
-        snprintf(raw, sizeof raw, "no preference");
-    else if (rule == GOAL_NO_RULE)
-        snprintf(raw, sizeof raw, "no rule matches");
-    else
-        snprintf(raw, sizeof raw, "rule %d: %.400s", rule + 1, r->goal->rules[rule].pattern);
-    if (label == GOAL_RULE_ABSTAIN) {
+    question_split(item->question, item->len, &q);
+    int label = label_of(r->goal, q.caption, raw, LABEL_RAW_MAX / 2 - 8), label_b = 0;
+    if (q.kind == QUESTION_PAIR) {
+        size_t at = strlen(raw);
+        at += (size_t)snprintf(raw + at, sizeof raw - at, " | ");
+        label_b = label_of(r->goal, q.caption_b, raw + at, LABEL_RAW_MAX / 2 - 8);
+    }
+    out.label = q.kind == QUESTION_PAIR ? 0.5 + 0.5 * (label_b - label) : label;
+    if (label == GOAL_RULE_ABSTAIN || label_b == GOAL_RULE_ABSTAIN) {
         out.state = LABEL_ABSTAINED;
-        out.confidence = 0;
+        out.confidence = out.label = 0;
     } else if (flipped(r, item)) {
-        label = !label;
+        out.label = 1 - out.label;
         snprintf(raw + strlen(raw), sizeof raw - strlen(raw), " (flipped by rules.noise)");
     }
-    out.label = label == 1;
     done(ctx, &out);
 }
 
@@ -195,6 +210,7 @@ static int rules_status(const struct annotator *a, char text[160], struct onic_e
 const struct annotator_vtable annotator_rules = {
     .id = "rules",
     .summary = "pattern table of the goal file, with noise, latency and rate like a real model",
+    .kinds = 1u << QUESTION_CLASS | 1u << QUESTION_PAIR,
     .available = rules_available,
     .create = rules_create,
     .free = rules_free,

@@ -38,7 +38,7 @@ static void open_fixture(struct fixture *f, const char *identity)
     obs_spec_add(&obs, "x", OBS_U8, 1, (int[]){1});
     assert_ok(reward_mix_create(&f->mix, &f->cfg, &obs, &err));
     start_server(f, identity);
-    assert_ok(annotate_create(&f->annotate, f->address, &err));
+    assert_ok(annotate_create(&f->annotate, f->address, 200, &err));
     struct trajectory_shape shape = {.T = T, .E = E, .obs_bytes = 8, .actions = 2};
     f->t = trajectory_create(&shape);
     static const char *const captions[T * E] = {"a key", "", "a door", "a key"};
@@ -150,7 +150,7 @@ static void labels_of_another_identity_are_refused(void **state)
     annotate_free(f.annotate);
     annot_server_free(f.server);
     start_server(&f, "id-2");
-    assert_ok(annotate_create(&f.annotate, f.address, &err));
+    assert_ok(annotate_create(&f.annotate, f.address, 200, &err));
     assert_ok(annotate_load(f.annotate, file, &err));
     checkpoint_close(file);
     int rc = ONIC_OK;
@@ -199,7 +199,7 @@ static void without_a_server_nothing_waits(void **state)
     static struct fixture f;
     open_fixture(&f, "id-1");
     annotate_free(f.annotate);
-    assert_ok(annotate_create(&f.annotate, "", &err));
+    assert_ok(annotate_create(&f.annotate, "", 200, &err));
     annotate_ask(f.annotate, f.mix, f.batch);
     assert_ok(annotate_poll(f.annotate, f.mix, 0, &err));
     assert_false(annotate_pending(f.annotate));

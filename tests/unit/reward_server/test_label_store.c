@@ -13,8 +13,8 @@
 
 #include "reward_server/label_store.h"
 
-static const struct label_identity identity = {
-    "class", "rules", "patterns", "minigrid/KeyCorridor", "abc", "noise=0", 0};
+static const struct label_identity identity = {"rules", "patterns", "minigrid/KeyCorridor",
+                                               "abc",   "noise=0",  0};
 
 struct fixture {
     char dir[256], path[300];
@@ -82,7 +82,7 @@ static void every_part_of_a_question_changes_its_key(void **state)
     struct label_identity variant[7];
     for (int i = 0; i < 7; i++)
         variant[i] = identity;
-    variant[1].kind = "pair";
+    variant[1].model = "pattern";
     variant[2].annotator = "ruler";
     variant[3].model = "patternsa";
     variant[3].goal_version = "bc"; /* the same bytes one behind the other */

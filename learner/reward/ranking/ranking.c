@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT */
+/* ranking.c - ONI-ranking: a network learns rewards from preferences between two captions (arXiv
+ * 2410.23022, section 3; oni-spec.md 2.4).
+ *
+ * Every reward.store_every-th captioned step offers its caption to a bounded store. Each update
+ * draws reward.pairs pairs from it and asks which of the two is better, unless reward.pairs_waiting
+ * questions wait already. The network learns the answers by the Bradley-Terry loss; a tie is a
+ * label of one half.
+ *
+ * Rewards of preferences have no zero and no scale, so they are normalised by the running mean and
+ * variance over the captioned steps (running_norm.h) and what is not above reward.epsilon pays 0.
+ * The statistics are frozen with the scoring weights: a score is a function of (caption, version).
+ * Before the first of both are there, scores are 0.
+ *
+ * State in a checkpoint, little-endian: "RNK1", u64 version, u64 pairs, trained_net's state, six
+ * f64 (statistics running and frozen), u64 captioned steps, u64 length and state of the store, then
+ * the pairs (pair_data.c). */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/rng.h"
+#include "common/base/strmap.h"
+#include "common/base/xmalloc.h"
+#include "common/nn/blas.h"
+#include "learner/reward/heldout.h"
+#include "learner/reward/observation_store.h"
+#include "learner/reward/ranking/pair_data.h"
+#include "learner/reward/ranking_net.h"
+#include "learner/reward/reward_model.h"
+#include "learner/reward/running_norm.h"
+#include "learner/reward/trained_net.h"
+
+enum {
+    HEAD_BYTES = 4 + 8 + 8,
+    NORM_DOUBLES = 6,
+    TAIL_BYTES = NORM_DOUBLES * 8 + 8 + 8,
+    MEASURE_STEPS = 32, /* between two looks at the held-out pairs */
+    MEASURE_PAIRS = 256,
+    RAW_MAX = 1 << 16 /* captions whose network output is remembered */
+};
+static const char MAGIC[4] = "RNK1";
+static const double MAX_NORM = 10;
+
+struct reward_model {
+    struct ranking_net *net;
+    struct trained_net w;
+    struct pair_data *data;
+    struct observation_store *store;
+    size_t capacity;    /* of the store */
+    uint64_t captioned; /* steps with a caption seen so far */
+    struct running_norm norm, frozen;
+    struct strmap *raw; /* caption -> bits of the scoring network's output */
+    double epsilon;
+    int batch, pairs, drawn; /* drawn: in this update */
+    uint64_t every;
+    /* scratch */
+    const char **text; /* [2 batch] the captions of a step, each once */
+    uint16_t *len;
+    int *a, *b; /* [batch] */
+    float *label;
+    uint32_t *number; /* [2 batch] of each */
+    uint32_t *where;  /* [where_cap] caption number -> index in text + 1, 0 between steps */
+    size_t where_cap;
+    float *steps, *captions; /* grown to the largest batch */
+    int steps_cap, captions_cap;
+    /* shown */
+    uint64_t measured_at;
+    struct heldout_measure heldout;
+};
+
+/* --- creation -------------------------------------------------------------------------------- */
+
+static void ranking_free(struct reward_model *m)
+{
+    if (!m)
+        return;
+    ranking_net_free(m->net);
+    trained_net_release(&m->w);
+    pair_data_free(m->data);
+    observation_store_free(m->store);
+    strmap_free(m->raw);
+    free(m->text);
+    free(m->len);
+    free(m->a);
+    free(m->b);
+    free(m->label);
+    free(m->number);
+    free(m->where);
+    free(m->steps);
+    free(m->captions);
+    free(m);
+}
+
+static int ranking_create(struct reward_model **out, const struct config *cfg,
+                          const struct obs_spec *obs, struct onic_err *err)
+{
+    (void)obs;
+    int rc = blas_start(err);
+    if (rc)
+        return rc;
+    struct reward_model *m = xcalloc(1, sizeof *m);
+    m->net = ranking_net_create();
+    trained_net_init(&m->w, ranking_net_params(m->net)->floats, MAX_NORM, cfg);
+    m->data = pair_data_create(cfg->reward_holdout);
+    m->capacity = (size_t)cfg->reward_store;
+    m->store = observation_store_create(m->capacity, cfg->reward_store_distinct, m->w.seed);
+    m->norm = m->frozen = running_norm_start();
+    m->raw = strmap_create(1024);
+    m->epsilon = cfg->reward_epsilon;
+    m->batch = (int)cfg->reward_batch;
+    m->pairs = (int)cfg->reward_pairs;
+    m->every = (uint64_t)cfg->reward_store_every;
+    m->text = xcalloc(2 * (size_t)m->batch, sizeof *m->text);
+    m->len = xcalloc(2 * (size_t)m->batch, sizeof *m->len);
+    m->a = xcalloc((size_t)m->batch, sizeof *m->a);
+    m->b = xcalloc((size_t)m->batch, sizeof *m->b);
+    m->number = xcalloc(2 * (size_t)m->batch, sizeof *m->number);
+    m->label = xcalloc((size_t)m->batch, sizeof *m->label);
+    m->heldout = heldout_measure(NULL, NULL, 0);
+    ranking_net_init(m->net, m->w.trained, m->w.seed);
+    *out = m;
+    return ONIC_OK;
+}
+
+/* --- scores ---------------------------------------------------------------------------------- */
+
+/* Output of the scoring network, computed once per renewal of its weights. */
+static float raw_of(struct reward_model *m, const char *caption, uint16_t len)
+{
+    float x;
+    uint32_t bits;
+    const uint64_t *known = strmap_get(m->raw, caption, len);
+    if (known) {
+        bits = (uint32_t)*known;
+        memcpy(&x, &bits, sizeof x);
+        return x;
+    }
+    if (strmap_count(m->raw) == RAW_MAX)
+        strmap_clear(m->raw);
+    ranking_net_score(m->net, m->w.scoring, &caption, &len, 1, &x);
+    memcpy(&bits, &x, sizeof bits);
+    *strmap_put(m->raw, caption, len, NULL) = bits;
+    return x;
+}
+
+static void ranking_score(struct reward_model *m, const struct reward_batch *b, float *out)
+{
+    for (int i = 0; i < b->ncaptions; i++) {
+        out[i] = 0.0f;
+        if (m->frozen.count < 1 || b->caption_len[i] == 0)
+            continue;
+        double r = running_norm_apply(&m->frozen,
+                                      (double)raw_of(m, b->caption_text[i], b->caption_len[i]));
+        out[i] = r > m->epsilon ? (float)r : 0.0f;
+    }
+}
+
+static uint64_t ranking_version(const struct reward_model *m)
+{
+    return m->w.version;
+}
+
+/* --- what was seen, and questions about it --------------------------------------------------- */
+
+static void reserve(struct reward_model *m, const struct reward_batch *b)
+{
+    if (b->n > m->steps_cap) {
+        m->steps_cap = b->n + b->n / 2;
+        m->steps = xrealloc(m->steps, (size_t)m->steps_cap * sizeof *m->steps);
+    }
+    if (b->ncaptions > m->captions_cap) {
+        m->captions_cap = b->ncaptions + b->ncaptions / 2;
+        m->captions = xrealloc(m->captions, (size_t)m->captions_cap * sizeof *m->captions);
+    }
+}
+
+static void ranking_see(struct reward_model *m, const struct reward_batch *b)
+{
+    int n = 0;
+    bool rated = m->w.version > 0; /* an untrained network has nothing to say */
+    reserve(m, b);
+    for (int i = 0; rated && i < b->ncaptions; i++)
+        m->captions[i] = b->caption_len[i] ? raw_of(m, b->caption_text[i], b->caption_len[i]) : 0;
+    for (int i = 0; i < b->n; i++) {
+        uint32_t c = b->caption[i];
+        if (b->caption_len[c] == 0)
+            continue;
+        if (m->captioned++ % m->every == 0)
+            observation_store_put(m->store, b->caption_text[c], b->caption_len[c]);
+        if (rated)
+            m->steps[n++] = m->captions[c];
+    }
+    running_norm_update(&m->norm, m->steps, n);
+    m->drawn = 0;
+}
+
+/* Two equal captions are a draw without a question. */
+static size_t ranking_draw(struct reward_model *m, char out[QUESTION_MAX])
+{
+    while (m->drawn < m->pairs && observation_store_count(m->store) >= 2) {
+        m->drawn++;
+        size_t len = observation_store_pair(m->store, out);
+        if (len)
+            return len;
+    }
+    return 0;
+}
+
+static void ranking_observe(struct reward_model *m, const struct annot_label *l)
+{
+    if (l->state == ANNOT_LABEL && pair_data_put(m->data, l->caption, l->caption_len, l->label))
+        label_schedule_arrival(&m->w.schedule);
+}
+
+static bool ranking_knows(const struct reward_model *m, const char *caption, size_t len)
+{
+    return pair_data_knows(m->data, caption, len);
+}
+
+/* --- training -------------------------------------------------------------------------------- */
+
+/* Index of a caption among those of this step. */
+static int place(struct reward_model *m, uint32_t number, int *ncaptions)
+{
+    if (m->where[number] == 0) {
+        int at = (*ncaptions)++;
+        m->text[at] = pair_data_caption(m->data, number, &m->len[at]);
+        m->number[at] = number;
+        m->where[number] = (uint32_t)at + 1;
+    }
+    return (int)m->where[number] - 1;
+}
+
+static void take_step(struct reward_model *m)
+{
+    size_t count = pair_data_trained(m->data), captions = pair_data_captions(m->data);
+    bool all = count <= (size_t)m->batch;
+    int n = all ? (int)count : m->batch, ncaptions = 0;
+    struct rng r = rng_stream(m->w.seed, "reward batch", m->w.step, 0, 0);
+    if (captions > m->where_cap) {
+        m->where = xrealloc(m->where, 2 * captions * sizeof *m->where);
+        memset(m->where + m->where_cap, 0, (2 * captions - m->where_cap) * sizeof *m->where);
+        m->where_cap = 2 * captions;
+    }
+    for (int i = 0; i < n; i++) {
+        size_t at = all ? (size_t)i : rng_below(&r, (uint32_t)count);
+        const struct labelled_pair *p = pair_data_trained_at(m->data, at);
+        m->a[i] = place(m, p->a, &ncaptions);
+        m->b[i] = place(m, p->b, &ncaptions);
+        m->label[i] = p->label;
+    }
+    struct ranking_pairs pairs = {m->text, m->len, ncaptions, n, m->a, m->b, m->label};
+    trained_net_step(&m->w, ranking_net_loss(m->net, m->w.trained, &pairs, m->w.grads));
+    for (int i = 0; i < ncaptions; i++)
+        m->where[m->number[i]] = 0;
+}
+
+/* Held-out pairs that are no ties, evenly over the time of their arrival: is the second better? */
+static void measure(struct reward_model *m)
+{
+    float p[MEASURE_PAIRS];
+    unsigned char label[MEASURE_PAIRS];
+    int n = 0;
+    size_t held = pair_data_held(m->data), step = held / MEASURE_PAIRS + 1;
+    for (size_t i = 0; i < held; i += step) {
+        const struct labelled_pair *q = pair_data_held_at(m->data, i);
+        uint16_t la, lb;
+        const char *a = pair_data_caption(m->data, q->a, &la);
+        const char *b = pair_data_caption(m->data, q->b, &lb);
+        if (q->label == 0.5f)
+            continue;
+        p[n] = (float)(1 / (1 + exp((double)raw_of(m, a, la) - (double)raw_of(m, b, lb))));
+        label[n++] = q->label > 0.5f;
+    }
+    m->heldout = heldout_measure(p, label, n);
+    m->measured_at = m->w.step;
+}
+
+static void ranking_train(struct reward_model *m, int64_t budget_us)
+{
+    label_schedule_begin(&m->w.schedule, pair_data_count(m->data));
+    while (pair_data_trained(m->data) && label_schedule_due(&m->w.schedule, budget_us))
+        take_step(m);
+    bool stale = m->w.steps_since > 0;
+    if (trained_net_refresh(&m->w, m->w.version > 0)) {
+        if (stale)
+            strmap_clear(m->raw);
+        m->frozen = m->norm;
+        if (m->measured_at == 0 || m->w.step >= m->measured_at + MEASURE_STEPS)
+            measure(m);
+    }
+    label_schedule_end(&m->w.schedule);
+}
+
+static void ranking_report(const struct reward_model *m,
+                           void (*put)(void *ctx, const char *name, double value), void *ctx)
+{
+    trained_net_report(&m->w, put, ctx);
+    put(ctx, "reward_model/dataset", (double)pair_data_count(m->data));
+    put(ctx, "reward_model/heldout", (double)pair_data_held(m->data));
+    put(ctx, "reward_model/store", (double)observation_store_count(m->store));
+    put(ctx, "reward_model/mean", m->norm.mean);
+    put(ctx, "reward_model/std", sqrt(m->norm.var));
+    put(ctx, "reward_model/heldout_accuracy", m->heldout.accuracy);
+    put(ctx, "reward_model/heldout_auc", m->heldout.auc);
+    put(ctx, "reward_model/heldout_ece", m->heldout.ece);
+}
+
+/* --- checkpoint ------------------------------------------------------------------------------ */
+
+static void ranking_save(const struct reward_model *m, struct buf *out)
+{
+    uint64_t count = pair_data_count(m->data), store_len = 0;
+    double norm[NORM_DOUBLES] = {m->norm.mean,   m->norm.var,   m->norm.count,
+                                 m->frozen.mean, m->frozen.var, m->frozen.count};
+    buf_append(out, MAGIC, sizeof MAGIC);
+    buf_append(out, &m->w.version, 8);
+    buf_append(out, &count, 8);
+    trained_net_save(&m->w, out);
+    buf_append(out, norm, sizeof norm);
+    buf_append(out, &m->captioned, 8);
+    size_t at = out->len;
+    buf_append(out, &store_len, 8);
+    observation_store_save(m->store, out);
+    store_len = out->len - at - 8;
+    if (!out->overflow)
+        memcpy(out->data + at, &store_len, 8);
+    pair_data_save(m->data, out);
+}
+
+/* Where the parts of a saved state lie; false when malformed. */
+static bool parts(const struct reward_model *m, const char *p, size_t len, size_t *store_len)
+{
+    size_t fixed = HEAD_BYTES + trained_net_bytes(&m->w) + TAIL_BYTES;
+    uint64_t count, store;
+    if (len < fixed || memcmp(p, MAGIC, sizeof MAGIC) != 0)
+        return false;
+    memcpy(&count, p + 12, 8);
+    memcpy(&store, p + fixed - 8, 8);
+    if (count > PAIR_DATA_MAX || store > len - fixed || !trained_net_check(&m->w, p + HEAD_BYTES))
+        return false;
+    for (int i = 0; i < NORM_DOUBLES; i++) {
+        double x;
+        memcpy(&x, p + fixed - TAIL_BYTES + i * 8, 8);
+        if (!isfinite(x) || (i % 3 && x < 0))
+            return false;
+    }
+    *store_len = (size_t)store;
+    struct observation_store *probe = observation_store_create(m->capacity, false, 0);
+    bool fine = observation_store_load(probe, p + fixed, *store_len);
+    observation_store_free(probe);
+    return fine && pair_data_load(NULL, p + fixed + store, len - fixed - (size_t)store, count);
+}
+
+static int ranking_load(struct reward_model *m, const void *data, size_t len, struct onic_err *err)
+{
+    const char *p = data;
+    size_t store_len, net_bytes = trained_net_bytes(&m->w);
+    uint64_t version, count;
+    double norm[NORM_DOUBLES];
+    if (!parts(m, p, len, &store_len))
+        return err_set(
+            err, ONIC_EDAMAGED,
+            "the state of reward model ranking is malformed (%zu bytes), or its store is "
+            "larger than reward.store",
+            len);
+    memcpy(&version, p + 4, 8);
+    memcpy(&count, p + 12, 8);
+    trained_net_load(&m->w, p + HEAD_BYTES, version);
+    p += HEAD_BYTES + net_bytes;
+    memcpy(norm, p, sizeof norm);
+    m->norm = (struct running_norm){norm[0], norm[1], norm[2]};
+    m->frozen = (struct running_norm){norm[3], norm[4], norm[5]};
+    memcpy(&m->captioned, p + sizeof norm, 8);
+    p += TAIL_BYTES;
+    observation_store_load(m->store, p, store_len);
+    pair_data_clear(m->data);
+    pair_data_load(m->data, p + store_len, len - (size_t)(p + store_len - (const char *)data),
+                   count);
+    strmap_clear(m->raw);
+    m->drawn = 0;
+    m->measured_at = 0;
+    m->heldout = heldout_measure(NULL, NULL, 0);
+    return ONIC_OK;
+}
+
+const struct reward_model_type reward_model_ranking = {
+    .name = "ranking",
+    .summary = "a network trained on preferences between captions rewards them (ONI-ranking)",
+    .traits = {.caption_only = true, .wants_labels = true, .asks = QUESTION_PAIR},
+    .create = ranking_create,
+    .free = ranking_free,
+    .see = ranking_see,
+    .draw = ranking_draw,
+    .observe = ranking_observe,
+    .knows = ranking_knows,
+    .train = ranking_train,
+    .version = ranking_version,
+    .score = ranking_score,
+    .report = ranking_report,
+    .save = ranking_save,
+    .load = ranking_load,
+};

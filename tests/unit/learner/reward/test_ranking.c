@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/* test_ranking.c - what the preference model learns, from what, and how it normalises. */
+#include <stdlib.h>
+
+#include "common/nn/blas.h"
+#include "learner/reward/reward_model.h"
+#include "learner/reward/running_norm.h"
+#include "tests/onic_test.h"
+
+extern const struct reward_model_type reward_model_ranking;
+static const struct reward_model_type *const t = &reward_model_ranking;
+
+enum { WORDS = 60, STEPS = 240 };
+
+/* Captions 1..WORDS of a world: those about killing are better than those about missing. */
+static struct {
+    char text[WORDS + 1][48];
+    const char *ptr[WORDS + 1];
+    uint16_t len[WORDS + 1];
+    uint32_t caption[STEPS];
+} w;
+
+static int start(void **state)
+{
+    (void)state;
+    for (int i = 1; i <= WORDS; i++)
+        snprintf(w.text[i], sizeof w.text[i],
+                 i % 2 ? "You kill the %c%c%c!" : "You miss the %c%c%c.", 'a' + i % 26,
+                 'a' + i / 26 % 26, 'a' + i * 7 % 26);
+    for (int i = 0; i <= WORDS; i++) {
+        w.ptr[i] = w.text[i];
+        w.len[i] = (uint16_t)strlen(w.text[i]);
+    }
+    for (int i = 0; i < STEPS; i++)
+        w.caption[i] = (uint32_t)(i % (WORDS + 1));
+    return blas_start(NULL);
+}
+
+static struct reward_batch batch(void)
+{
+    return (struct reward_batch){.n = STEPS,
+                                 .caption = w.caption,
+                                 .ncaptions = WORDS + 1,
+                                 .caption_text = w.ptr,
+                                 .caption_len = w.len};
+}
+
+static struct reward_model *create(double holdout)
+{
+    struct config cfg;
+    struct reward_model *m = NULL;
+    config_defaults(&cfg);
+    cfg.run_deterministic = true;
+    cfg.reward_lr = 1e-3;
+    cfg.reward_batch = 64;
+    cfg.reward_refresh = 1;
+    cfg.reward_steps_per_arrival = cfg.reward_steps_max = 8;
+    cfg.reward_holdout = holdout;
+    cfg.reward_store_every = 1;
+    assert_ok(t->create(&m, &cfg, NULL, &err));
+    return m;
+}
+
+static bool kill(const char *caption)
+{
+    return strncmp(caption, "You kill", 8) == 0;
+}
+
+/* Draws, answers and trains; `right` false: answers that know nothing. Returns questions asked. */
+static int live(struct reward_model *m, int updates, bool right)
+{
+    int asked = 0;
+    for (int u = 0; u < updates; u++) {
+        struct reward_batch b = batch();
+        char text[QUESTION_MAX];
+        size_t len;
+        t->see(m, &b);
+        for (; (len = t->draw(m, text)) > 0; asked++) {
+            struct question q;
+            assert_true(question_split(text, len, &q));
+            assert_int_equal(q.kind, QUESTION_PAIR);
+            int a = kill(q.caption), c = kill(q.caption_b);
+            float label = right ? 0.5f + 0.5f * (float)(c - a) : 0.5f * (float)(asked % 3);
+            t->observe(m, &(struct annot_label){.state = ANNOT_LABEL,
+                                                .label = label,
+                                                .confidence = 1,
+                                                .caption = text,
+                                                .caption_len = len});
+        }
+        t->train(m, 2000);
+    }
+    return asked;
+}
+
+static float mean_score(struct reward_model *m, bool of_kills)
+{
+    float out[WORDS + 1], sum = 0;
+    struct reward_batch b = batch();
+    t->score(m, &b, out);
+    assert_close(out[0], 0, 0, 0);
+    for (int i = 1; i <= WORDS; i++)
+        sum += kill(w.text[i]) == of_kills ? out[i] : 0;
+    return sum / (WORDS / 2);
+}
+
+struct numbers {
+    double accuracy, auc, dataset, heldout, steps, mean, std;
+};
+
+static void take(void *ctx, const char *name, double value)
+{
+    struct numbers *n = ctx;
+    const struct {
+        const char *name;
+        double *to;
+    } known[] = {{"heldout_accuracy", &n->accuracy},
+                 {"heldout_auc", &n->auc},
+                 {"dataset", &n->dataset},
+                 {"heldout", &n->heldout},
+                 {"train_steps", &n->steps},
+                 {"mean", &n->mean},
+                 {"std", &n->std}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(name + strlen("reward_model/"), known[i].name) == 0)
+            *known[i].to = value;
+}
+
+static void it_learns_an_order_from_preferences(void **state)
+{
+    (void)state;
+    struct reward_model *m = create(0.1);
+    assert_close(mean_score(m, true), 0, 0, 0); /* nothing is known yet */
+    int asked = live(m, 40, true);
+    struct numbers n = {0};
+    t->report(m, take, &n);
+    assert_in_range(asked, 350, 400);
+    assert_true(n.dataset > 300 && n.dataset <= asked);
+    assert_true(n.heldout > 20);
+    assert_true(n.accuracy > 0.9);
+    assert_true(n.auc > 0.95);
+    assert_true(mean_score(m, true) > 0.6f);
+    assert_close(mean_score(m, false), 0, 0, 0.1); /* below epsilon */
+    t->free(m);
+}
+
+/* The control: answers that know nothing teach no order. */
+static void random_preferences_teach_nothing(void **state)
+{
+    (void)state;
+    struct reward_model *m = create(0.1);
+    live(m, 40, false);
+    struct numbers n = {0};
+    t->report(m, take, &n);
+    assert_true(n.heldout > 20);
+    assert_in_range((int)(100 * n.auc), 20, 80);
+    assert_true(fabsf(mean_score(m, true) - mean_score(m, false)) < 0.6f);
+    t->free(m);
+}
+
+static void at_most_reward_pairs_are_drawn_per_update(void **state)
+{
+    (void)state;
+    struct reward_model *m = create(0);
+    char text[QUESTION_MAX];
+    assert_int_equal(t->draw(m, text), 0); /* nothing was seen */
+    assert_in_range(live(m, 1, true), 8, 10);
+    assert_int_equal(t->draw(m, text), 0);
+    t->free(m);
+}
+
+static void held_out_pairs_are_never_trained_on(void **state)
+{
+    (void)state;
+    struct reward_model *m = create(1.0);
+    live(m, 3, true);
+    struct numbers n = {0};
+    t->report(m, take, &n);
+    assert_int_equal((int)n.steps, 0);
+    assert_true(n.heldout > 20);
+    t->free(m);
+}
+
+/* Scores are (raw - mean) / deviation over the captioned steps: one standard deviation wide. */
+static void scores_are_normalised(void **state)
+{
+    (void)state;
+    struct reward_model *m = create(0);
+    live(m, 30, true);
+    struct numbers n = {0};
+    t->report(m, take, &n);
+    assert_true(n.std > 0.1);
+    float out[WORDS + 1];
+    struct reward_batch b = batch();
+    t->score(m, &b, out);
+    float high = 0;
+    for (int i = 1; i <= WORDS; i++) {
+        high = out[i] > high ? out[i] : high;
+        assert_true(out[i] == 0 || out[i] > -0.5f);
+    }
+    assert_true(high > 0.5f && high < 5);
+    t->free(m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_learns_an_order_from_preferences),
+        cmocka_unit_test(random_preferences_teach_nothing),
+        cmocka_unit_test(at_most_reward_pairs_are_drawn_per_update),
+        cmocka_unit_test(held_out_pairs_are_never_trained_on),
+        cmocka_unit_test(scores_are_normalised),
+    };
+    return cmocka_run_group_tests(tests, start, NULL);
+}
