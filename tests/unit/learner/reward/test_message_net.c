@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/* timeout: 300 (ThreadSanitizer) */
 /* test_message_net.c - the caption network against plain loops over the full padded length. */
 #include "learner/reward/message_net.h"
 
