@@ -20,24 +20,26 @@ struct fixture {
     int nasked, want;
 };
 
-static void start_server(struct fixture *f, const char *identity)
+static void start_server(struct fixture *f, const char *identity, unsigned kinds)
 {
-    struct annot_identity self = {0};
+    struct annot_identity self = {.kinds = kinds};
     snprintf(self.identity, sizeof self.identity, "%s", identity);
     strcpy(self.annotator, "rules");
     assert_ok(annot_server_create(&f->server, f->address, NULL, false, &self, &err));
 }
 
-static void open_fixture(struct fixture *f, const char *identity)
+static void open_with(struct fixture *f, const char *identity, const char *model, unsigned kinds)
 {
     struct obs_spec obs = {0};
     memset(f, 0, sizeof *f);
     temp_dir_create(f->dir);
     snprintf(f->address, sizeof f->address, "ipc://%s/s", f->dir);
     config_defaults(&f->cfg);
+    snprintf(f->cfg.reward_model, sizeof f->cfg.reward_model, "%s", model);
+    f->cfg.reward_store_every = 1;
     obs_spec_add(&obs, "x", OBS_U8, 1, (int[]){1});
     assert_ok(reward_mix_create(&f->mix, &f->cfg, &obs, &err));
-    start_server(f, identity);
+    start_server(f, identity, kinds);
     assert_ok(annotate_create(&f->annotate, f->address, 200, &err));
     struct trajectory_shape shape = {.T = T, .E = E, .obs_bytes = 8, .actions = 2};
     f->t = trajectory_create(&shape);
@@ -48,6 +50,11 @@ static void open_fixture(struct fixture *f, const char *identity)
     }
     f->batch = batch_create();
     batch_lay_out(f->batch, &f->t, 1, 0, false);
+}
+
+static void open_fixture(struct fixture *f, const char *identity)
+{
+    open_with(f, identity, "hash", 1u << QUESTION_CLASS);
 }
 
 static void close_fixture(struct fixture *f)
@@ -93,6 +100,14 @@ static bool known(struct fixture *f, const char *caption, float *score)
     return is_known;
 }
 
+static bool stray_is_known(void *ctx)
+{
+    struct fixture *f = ctx;
+    float score;
+    serve(f);
+    return known(f, "a wall", &score);
+}
+
 static void labels_reach_the_model_and_each_caption_is_asked_once(void **state)
 {
     (void)state;
@@ -129,6 +144,58 @@ static void held_labels_wait_until_they_are_applied(void **state)
     close_fixture(&f);
 }
 
+/* "\0a key": five letters and what marks a score. */
+static void a_score_reaches_the_model_under_its_caption(void **state)
+{
+    (void)state;
+    static struct fixture f;
+    float score;
+    open_with(&f, "id-1", "similarity", 1u << QUESTION_SCORE);
+    f.want = 2;
+    annotate_ask(f.annotate, f.mix, f.batch);
+    assert_true(wait_until(serve, &f, PATIENCE_MS));
+    assert_int_equal(f.asked[0][0], '\0');
+    assert_true(known(&f, "a key", &score));
+    assert_true(known(&f, "a door", &score));
+    close_fixture(&f);
+}
+
+static void pairs_are_drawn_and_labels_of_another_kind_are_no_answer(void **state)
+{
+    (void)state;
+    static struct fixture f;
+    float score;
+    open_with(&f, "id-1", "ranking", 1u << QUESTION_PAIR);
+    f.want = 1;
+    for (int i = 0; i < 8 && !annotate_pending(f.annotate); i++)
+        annotate_ask(f.annotate, f.mix, f.batch);
+    struct annot_label stray = {
+        .id = 99, .state = ANNOT_LABEL, .caption = "a wall", .caption_len = 6};
+    assert_true(wait_until(serve, &f, PATIENCE_MS));
+    assert_int_equal(question_kind_of(f.asked[0], 12), QUESTION_PAIR); /* a key, a door */
+    assert_true(annot_server_send(f.server, 0, &stray, 1));
+    assert_false(wait_until(stray_is_known, &f, 200));
+    assert_true(known(&f, "a key", &score));
+    close_fixture(&f);
+}
+
+static void an_annotator_that_does_not_answer_such_questions_ends_the_run(void **state)
+{
+    (void)state;
+    static struct fixture f;
+    struct onic_err err = {0};
+    open_with(&f, "id-1", "ranking", 1u << QUESTION_CLASS);
+    while (annotate_poll(f.annotate, f.mix, 10, &err) == ONIC_OK) {
+        struct annot_ask ask;
+        annot_server_tick(f.server);
+        annot_server_recv(f.server, &ask);
+    }
+    assert_int_equal(err.code, ONIC_ECONFIG);
+    assert_non_null(
+        strstr(err.msg, "asks pair questions, which annotator.id=rules does not answer"));
+    close_fixture(&f);
+}
+
 static void labels_of_another_identity_are_refused(void **state)
 {
     (void)state;
@@ -149,7 +216,7 @@ static void labels_of_another_identity_are_refused(void **state)
 
     annotate_free(f.annotate);
     annot_server_free(f.server);
-    start_server(&f, "id-2");
+    start_server(&f, "id-2", 1u << QUESTION_CLASS);
     assert_ok(annotate_create(&f.annotate, f.address, 200, &err));
     assert_ok(annotate_load(f.annotate, file, &err));
     checkpoint_close(file);
@@ -178,7 +245,7 @@ static void a_server_that_changes_its_identity_is_refused(void **state)
     annotate_ask(f.annotate, f.mix, f.batch);
     assert_true(wait_until(serve, &f, PATIENCE_MS));
     annot_server_free(f.server);
-    start_server(&f, "id-2");
+    start_server(&f, "id-2", 1u << QUESTION_CLASS);
     int rc = ONIC_OK;
     for (int i = 0; i < 1000 && rc == ONIC_OK; i++) {
         struct annot_ask ask;
@@ -212,6 +279,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(labels_reach_the_model_and_each_caption_is_asked_once),
         cmocka_unit_test(held_labels_wait_until_they_are_applied),
+        cmocka_unit_test(a_score_reaches_the_model_under_its_caption),
+        cmocka_unit_test(pairs_are_drawn_and_labels_of_another_kind_are_no_answer),
+        cmocka_unit_test(an_annotator_that_does_not_answer_such_questions_ends_the_run),
         cmocka_unit_test(labels_of_another_identity_are_refused),
         cmocka_unit_test(a_server_that_changes_its_identity_is_refused),
         cmocka_unit_test(without_a_server_nothing_waits),
