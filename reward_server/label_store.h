@@ -4,11 +4,11 @@
 
 /* label_store.h - every label that was ever paid for, on disk.
  *
- * A question is (annotator, model, goal version, parameters, vote index, question bytes); its key
- * is the XXH3-128 of these, each length-prefixed. States: asked (the intent is durable, an answer
- * may be on its way), answered, abstained. Promise: an answer is durable before anybody hears of
- * it, and a durable answer is never asked again (asked_twice stays 0). What was asked and not
- * answered when a process died is asked again and counted: maybe_paid_twice.
+ * A question is (annotator, model, goal version, parameters, votes, question bytes); its key is the
+ * XXH3-128 of these, each length-prefixed. States: asked (the intent is durable, an answer may be
+ * on its way), answered, abstained. Promise: an answer is durable before anybody hears of it, and a
+ * durable answer is never asked again (asked_twice stays 0). What was asked and not answered when a
+ * process died is asked again and counted: maybe_paid_twice.
  *
  * SQLite with synchronous=FULL; WAL only on file systems known to be local, a rollback journal
  * elsewhere. Every row carries an XXH3-64 of its content: a damaged row is moved to the table
@@ -34,7 +34,7 @@ enum { LABEL_QUESTION_MAX = QUESTION_MAX, LABEL_RAW_MAX = 512 };
 struct label_identity {
     const char *annotator, *model, *goal, *goal_version;
     const char *parameters; /* decoding or noise, for example "noise=0.1" */
-    int vote;
+    int vote;               /* answers the label is the majority of, 1 = a single answer */
 };
 
 struct label_key {
@@ -42,7 +42,7 @@ struct label_key {
 };
 
 struct label_key label_key_make(const struct label_identity *id, const char *caption, size_t len);
-/* The identity on one line, "rules patterns minigrid/KeyCorridor@1f.. noise=0.1 vote=0". */
+/* The identity on one line, "rules patterns minigrid/KeyCorridor@1f.. noise=0.1 vote=1". */
 void label_identity_text(const struct label_identity *id, char out[192]);
 
 enum label_state { LABEL_UNKNOWN = 0, LABEL_ASKED = 1, LABEL_ANSWERED = 2, LABEL_ABSTAINED = 3 };

@@ -153,7 +153,7 @@ static void submit(struct server *s, int n)
         if (q->known) /* counted in asked_twice; the client asks again and hears the stored label */
             annotation_queue_done(s->queue, s->ticket[i]);
         else
-            s->annotator->v->submit(s->annotator, s->ticket[i], q->caption, q->len);
+            s->annotator->v->submit(s->annotator, s->ticket[i], q->caption, q->len, 0);
     }
 }
 
@@ -217,7 +217,7 @@ static void receive_one(struct server *s, const struct annot_ask *ask_)
     struct onic_err err = {0};
     struct question q;
     if (!question_split(ask_->caption, ask_->caption_len, &q) ||
-        !(s->annotator->v->kinds & 1u << q.kind)) /* WELCOME has said what is answered */
+        !(s->identity.kinds & 1u << q.kind)) /* WELCOME has said what is answered */
         return;
     int state = label_store_find(s->store, ask_->caption, ask_->caption_len, &row, &err);
     if (state < 0) {

@@ -54,7 +54,7 @@ static int open_annotator(struct server *s, const struct config *c, const char *
                                     .store_path = store,
                                     .wake = wake_loop,
                                     .wake_ctx = s};
-    return v->create(&s->annotator, &setup, err);
+    return annotator_open(&s->annotator, v, &setup, err);
 }
 
 static int store_path(const struct config *c, char *out, size_t size, struct onic_err *err)

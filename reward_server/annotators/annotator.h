@@ -47,14 +47,19 @@ struct annotator_vtable {
     unsigned kinds; /* bit set 1 << enum question_kind: what it answers */
     /* ONIC_OK when create can work here, else the reason in one sentence. Cheap. */
     int (*available)(const struct config *config, struct onic_err *err);
+    /* True when another vote may have another answer; NULL = never. */
+    bool (*varies)(const struct config *config);
     int (*create)(struct annotator **out, const struct annotator_setup *setup,
                   struct onic_err *err);
     void (*free)(struct annotator *a); /* forgets what was not handed over */
     /* model and parameters of the labels' identity; pointers live as long as the annotator */
     void (*identity)(const struct annotator *a, const char **model, const char **parameters);
     int (*window)(const struct annotator *a); /* captions it wants at once, >= 1 */
-    /* Copies the question, of one of its kinds. At most `window` are submitted and not answered. */
-    void (*submit)(struct annotator *a, uint64_t ticket, const char *question, size_t len);
+    /* Copies the question, of one of its kinds. At most `window` are submitted and not answered.
+     * vote: which of several independent answers is wanted, from 0; where `varies`, its chance is
+     * drawn anew for each. */
+    void (*submit)(struct annotator *a, uint64_t ticket, const char *question, size_t len,
+                   int vote);
     /* Hands over what is done; returns how many. */
     int (*poll)(struct annotator *a, annotator_done done, void *ctx);
     /* clock_ms() at which poll should be called next; -1 = wake will say. */
@@ -76,6 +81,13 @@ const struct annotator_vtable *annotator_at(int index);        /* NULL at the en
  * with the reason in note ("" otherwise). */
 int annotator_choose(const struct annotator_vtable **out, const struct config *config,
                      char note[ONIC_ERR_MSG_MAX], struct onic_err *err);
+/* ONIC_ECONFIG when annotator.vote or annotator.noise do not fit this annotator; stack.c. */
+int annotator_check_wrappers(const struct annotator_vtable *v, const struct config *config,
+                             struct onic_err *err);
+/* Creates it, inside the wrappers that annotator.noise and annotator.vote ask for. Only what
+ * struct annotator_vtable has from `free` on may be called of a wrapped one. */
+int annotator_open(struct annotator **out, const struct annotator_vtable *v,
+                   const struct annotator_setup *setup, struct onic_err *err);
 /* Loads the goal that the configuration names (annotator.goal, .domain, .goals_dir, env.id for
  * auto). Errors as goal_load; *out is owned by the caller. */
 int annotator_goal(struct goal **out, const struct config *config, struct onic_err *err);

@@ -57,11 +57,13 @@ int annotator_choose(const struct annotator_vtable **out, const struct config *c
             *out = annotator_find("rules");
             snprintf(note, ONIC_ERR_MSG_MAX, "annotator rules is used: %.900s", why.msg);
         }
-        return ONIC_OK;
+        return annotator_check_wrappers(*out, config, err);
     }
     *out = annotator_find(config->annotator_id);
-    if (*out)
-        return (*out)->available(config, err);
+    if (*out) {
+        int rc = (*out)->available(config, err);
+        return rc == ONIC_OK ? annotator_check_wrappers(*out, config, err) : rc;
+    }
     struct buf known;
     buf_init(&known, 4096);
     for (int i = 0; i < TABLE_COUNT; i++)

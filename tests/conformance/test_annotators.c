@@ -43,6 +43,8 @@ struct subject {
     struct goal *goal;
 };
 
+static bool wrapped; /* inside noise and votes */
+
 /* NULL after skip() when this annotator cannot work here. */
 static struct subject *prepare(const char *id, const char *goal)
 {
@@ -54,6 +56,10 @@ static struct subject *prepare(const char *id, const char *goal)
     config_defaults(&s->config);
     snprintf(cache, sizeof cache, "%s/build/cache", getenv("ONIC_SOURCE"));
     setenv("ONIC_CACHE", cache, 0);
+    if (wrapped) {
+        s->config.annotator_noise = 0.3;
+        s->config.annotator_vote = 3;
+    }
     if (s->v->available(&s->config, &err) != ONIC_OK) {
         print_message("skipped: %s\n", err.msg);
         free(s);
@@ -75,8 +81,8 @@ static struct annotator *create(const struct subject *s)
 {
     struct annotator *a = NULL;
     struct annotator_setup setup = {.config = &s->config, .goal = s->goal, .wake = wake};
-    assert_ok(s->v->create(&a, &setup, &err));
-    assert_ptr_equal(a->v, s->v);
+    assert_ok(annotator_open(&a, s->v, &setup, &err));
+    assert_true(wrapped || a->v == s->v);
     return a;
 }
 
@@ -113,7 +119,7 @@ static void answer_all(struct annotator *a, struct run *r)
         while (sent < MANY && sent - r->answered < window) {
             char caption[300];
             make(caption, sent);
-            a->v->submit(a, (uint64_t)sent, caption, strlen(caption));
+            a->v->submit(a, (uint64_t)sent, caption, strlen(caption), 0);
             sent++;
         }
         all_done(r);
@@ -206,7 +212,7 @@ static double ask_kind(struct annotator *a, enum question_kind kind, const char 
     size_t n = kind == QUESTION_PAIR ? question_pair(text, x, strlen(x), y, strlen(y))
                                      : question_about(text, kind, x, strlen(x));
     r = (struct run){.a = a};
-    a->v->submit(a, 0, text, n);
+    a->v->submit(a, 0, text, n, 0);
     assert_true(wait_until(some_done, &r, 60000));
     assert_int_equal(r.got[0].times, 1);
     assert_int_equal(r.got[0].state, LABEL_ANSWERED);
@@ -230,7 +236,7 @@ static void every_kind_it_declares_is_answered(const char *id)
         double back = ask_kind(a, (enum question_kind)kind, BAD, GOOD);
         if (kind == QUESTION_PAIR)
             assert_close(there + back, 1, 0, 0); /* whichever is named first */
-        else
+        else if (strcmp(id, "random") != 0)
             assert_true(there >= back);
     }
     a->v->free(a);
@@ -256,7 +262,7 @@ static void cancel_takes_back_what_was_not_answered(const char *id)
     for (int i = 0; i < n; i++) {
         char caption[64];
         snprintf(caption, sizeof caption, "Strange thing number %d appears here.", i);
-        a->v->submit(a, (uint64_t)i, caption, strlen(caption));
+        a->v->submit(a, (uint64_t)i, caption, strlen(caption), 0);
     }
     int taken = a->v->cancel(a, count_taken, &r);
     assert_int_equal(taken, r.answered);
@@ -266,9 +272,20 @@ static void cancel_takes_back_what_was_not_answered(const char *id)
         assert_int_equal(r.got[i].times, 1);
     a->v->free(a);
     a = create(s);
-    a->v->submit(a, 0, "x", 1);
+    a->v->submit(a, 0, "x", 1, 0);
     a->v->free(a); /* with work in the making */
     dispose(s);
+}
+
+static void wrappers_keep_the_contract(void **state)
+{
+    (void)state;
+    wrapped = true;
+    every_ticket_is_answered_once_with_a_valid_answer("rules");
+    answers_depend_on_the_caption_alone("rules");
+    identity_is_stated_and_stable("rules");
+    cancel_takes_back_what_was_not_answered("rules");
+    wrapped = false;
 }
 
 #define ANNOTATOR(id)                                                                              \
@@ -314,6 +331,7 @@ int main(void)
         cmocka_unit_test(id##_cancel),
 #include "reward_server/annotators/annotators.def"
 #undef ANNOTATOR
+        cmocka_unit_test(wrappers_keep_the_contract),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

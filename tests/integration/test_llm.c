@@ -104,7 +104,7 @@ static void open_annotator(struct run *r)
                                     .loop = &r->loop,
                                     .store_path = r->store,
                                     .wake = wake};
-    assert_ok(annotator_find("llm")->create(&r->a, &setup, &err));
+    assert_ok(annotator_open(&r->a, annotator_find("llm"), &setup, &err));
 }
 
 static void close_annotator(struct run *r)
@@ -135,7 +135,7 @@ static void submit(struct run *r, int i)
 {
     char caption[80];
     snprintf(caption, sizeof caption, "A %s thing number %d happens.", i % 2 ? "bad" : "good", i);
-    r->a->v->submit(r->a, (uint64_t)i, caption, strlen(caption));
+    r->a->v->submit(r->a, (uint64_t)i, caption, strlen(caption), 0);
 }
 
 static bool answered(void *ctx)
@@ -317,7 +317,7 @@ static void a_caption_that_the_server_always_fails_at_is_given_up_alone(void **s
         open_annotator(&r);
         for (int i = 0; i < MANY - 1; i++)
             submit(&r, i);
-        r.a->v->submit(r.a, MANY - 1, "the poison", 10);
+        r.a->v->submit(r.a, MANY - 1, "the poison", 10, 0);
         assert_true(wait_until(answered, &r, SECONDS * 1000));
         assert_int_equal(r.abstained, 1);
         assert_int_equal(r.labels, MANY - 1);
@@ -363,6 +363,25 @@ static void a_second_address_takes_over(void **state)
     dispose(&r);
 }
 
+/* Each vote is another sample: one of three is wrong here, whatever the caption. */
+static void votes_ask_for_samples_with_seeds_of_their_own(void **state)
+{
+    (void)state;
+    for (int batch = 1; batch <= 4; batch += 3) {
+        struct run r;
+        prepare(&r, "fickle");
+        set(&r, "annotator.vote", "3");
+        if (batch > 1)
+            set(&r, "llm.api", "completions");
+        set(&r, "llm.batch", batch > 1 ? "4" : "1");
+        open_annotator(&r);
+        ask_all(&r);
+        assert_int_equal(r.labels, MANY);
+        assert_non_null(strstr(r.raw, "2 of 3 votes"));
+        dispose(&r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -377,6 +396,7 @@ int main(void)
         cmocka_unit_test(refused_lists_are_asked_one_by_one),
         cmocka_unit_test(a_used_up_budget_pauses_and_survives_a_restart),
         cmocka_unit_test(a_second_address_takes_over),
+        cmocka_unit_test(votes_ask_for_samples_with_seeds_of_their_own),
         cmocka_unit_test(a_caption_that_the_server_always_fails_at_is_given_up_alone),
     };
     return cmocka_run_group_tests(tests, start, stop);

@@ -154,7 +154,8 @@ static void captions_are_labelled_and_the_server_says_who_it_is(void **state)
     const struct annot_identity *id = annot_client_identity(f->client);
     assert_string_equal(id->annotator, "rules");
     assert_string_equal(id->goal, "minigrid/KeyCorridor");
-    assert_non_null(strstr(id->identity, "noise=0"));
+    assert_non_null(strstr(id->identity, "patterns"));
+    assert_non_null(strstr(id->identity, "vote=1"));
     assert_int_equal(stop_server(f, SIGTERM), 0);
     struct label_counts c = check_store(f);
     assert_int_equal(c.answered, 2);
@@ -185,6 +186,37 @@ static void labels_survive_kill_9_and_none_is_asked_twice(void **state)
     assert_true(c.maybe_paid_twice <= ROUNDS * 64); /* the window of rules with a latency */
     print_message("%d kills: %d labels, maybe paid twice %d\n", ROUNDS, ROUNDS * PER_ROUND,
                   (int)c.maybe_paid_twice);
+}
+
+static void ask_numbered(struct fixture *f, int n)
+{
+    char caption[64];
+    for (int i = 0; i < n; i++) {
+        snprintf(caption, sizeof caption, "You see a red key for the %dth time.", i);
+        ask(f, caption);
+    }
+}
+
+/* A question that was killed between its votes is asked again as a whole. */
+static void votes_are_named_and_survive_kill_9(void **state)
+{
+    struct fixture *f = *state;
+    setenv("ONIC_RULES_NOISE", "0.2", 1);
+    setenv("ONIC_RULES_RATE", "600", 1);
+    start_server(f, "--annotator.vote=3");
+    ask_numbered(f, 150);
+    wait_for_labels(f, 30);
+    const struct annot_identity *id = annot_client_identity(f->client);
+    assert_non_null(strstr(id->identity, "noise=0.2"));
+    assert_non_null(strstr(id->identity, "vote=3"));
+    stop_server(f, SIGKILL);
+    start_server(f, "--annotator.vote=3");
+    ask_numbered(f, 150);
+    wait_for_labels(f, 150);
+    unsetenv("ONIC_RULES_NOISE");
+    unsetenv("ONIC_RULES_RATE");
+    assert_int_equal(stop_server(f, SIGTERM), 0);
+    assert_int_equal(check_store(f).answered, 150);
 }
 
 static void a_new_client_gets_known_labels_from_the_store(void **state)
@@ -260,9 +292,10 @@ static void bad_options_end_with_64_and_a_sentence(void **state)
     const struct {
         const char *option, *part;
     } bad[] = {{"--annotator.goal=golf", "known in"},
-               {"--annotator.id=oracle", "auto or one of: embedding, llm, rules"},
+               {"--annotator.id=oracle", "auto or one of: embedding, llm, random, rules"},
                {"--annotator.id=llm", "--llm.model=NAME"},
                {"--annotator.domain=chess", "corridor, minigrid, nethack"},
+               {"--annotator.vote=3", "rules would give the same answer every time"},
                {"--listen=bogus", "bogus"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char text[4096] = "";
@@ -287,6 +320,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(captions_are_labelled_and_the_server_says_who_it_is),
         TEST(labels_survive_kill_9_and_none_is_asked_twice),
+        TEST(votes_are_named_and_survive_kill_9),
         TEST(a_new_client_gets_known_labels_from_the_store),
         TEST(a_full_disk_pauses_asking_and_known_captions_are_answered),
         TEST(bad_options_end_with_64_and_a_sentence),

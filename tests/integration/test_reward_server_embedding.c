@@ -63,7 +63,7 @@ static bool answered(void *ctx)
 static struct one ask(struct annotator *a, const char *caption)
 {
     struct waiting w = {.a = a};
-    a->v->submit(a, 1, caption, strlen(caption));
+    a->v->submit(a, 1, caption, strlen(caption), 0);
     if (!wait_until(answered, &w, 60000))
         fail_msg("no answer to %s", caption);
     return w.one;

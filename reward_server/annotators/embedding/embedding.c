@@ -406,8 +406,10 @@ static int embedding_window(const struct annotator *a)
     return EMBEDDING_WINDOW;
 }
 
-static void embedding_submit(struct annotator *a, uint64_t ticket, const char *question, size_t len)
+static void embedding_submit(struct annotator *a, uint64_t ticket, const char *question, size_t len,
+                             int vote)
 {
+    (void)vote;
     struct embedding *e = self(a);
     ONIC_ASSERT(len <= LABEL_QUESTION_MAX);
     pthread_mutex_lock(&e->lock);

@@ -281,13 +281,15 @@ static struct llm_endpoint *choose(struct llm *l, int64_t now)
     return best;
 }
 
-/* The oldest job that may be asked now; -1 when there is none. */
-static int next_job(const struct llm *l, int64_t now, bool single)
+/* The oldest job that may be asked now, beside `first` (a request has one seed) unless that is
+ * NULL; -1 when there is none. */
+static int next_job(const struct llm *l, int64_t now, const struct llm_job *first)
 {
     int found = -1;
     for (int i = 0; i < LLM_JOBS_MAX; i++) {
         const struct llm_job *j = &l->job[i];
-        if (j->state == LLM_WAITING && j->due_ms <= now && (!single || !j->single) &&
+        if (j->state == LLM_WAITING && j->due_ms <= now &&
+            (!first || (!j->single && j->vote == first->vote)) &&
             (found < 0 || j->order < l->job[found].order))
             found = i;
     }
@@ -300,7 +302,7 @@ static bool ask(struct llm *l, struct llm_endpoint *e, int64_t now)
     int job[LLM_BATCH_MAX], n = 0;
     int most = e->style.api == LLM_COMPLETIONS && e->lists ? l->settings.batch : 1;
     size_t bytes = 0;
-    for (int i; n < most && (i = next_job(l, now, n > 0)) >= 0;) {
+    for (int i; n < most && (i = next_job(l, now, n > 0 ? &l->job[job[0]] : NULL)) >= 0;) {
         struct llm_job *j = &l->job[i];
         llm_prompt_render(l->goal, j->caption, j->len, &q[n]);
         bytes += strlen(q[n].system) + strlen(q[n].user) + strlen(j->previous) + 256;
@@ -309,7 +311,7 @@ static bool ask(struct llm *l, struct llm_endpoint *e, int64_t now)
         if (j->single)
             break;
     }
-    struct llm_ask what = {.question = q, .n = n};
+    struct llm_ask what = {.question = q, .n = n, .vote = l->job[job[0]].vote};
     if (n == 1 && l->job[job[0]].again)
         what.before = l->job[job[0]].previous;
     bool sent = llm_send(l, e, e->style.api == LLM_CHAT ? "/chat/completions" : "/completions",
@@ -353,7 +355,7 @@ void llm_dispatch(struct llm *l)
             llm_probe_start(l, e);
     }
     struct llm_endpoint *e;
-    while (next_job(l, now, false) >= 0 && (e = choose(l, now)) != NULL)
+    while (next_job(l, now, NULL) >= 0 && (e = choose(l, now)) != NULL)
         if (!ask(l, e, now))
             break;
     set_timer(l, now);
@@ -366,14 +368,21 @@ static int llm_available(const struct config *config, struct onic_err *err)
     return llm_settings_read(NULL, config, err);
 }
 
+static bool llm_varies(const struct config *config)
+{
+    return config->llm_temperature > 0;
+}
+
 /* Everything an answer depends on. The hash comes first: texts of identities are cut. */
 static void set_identity(struct llm *l)
 {
     const struct llm_settings *s = &l->settings;
     const struct llm_words *w = llm_prompt_words();
     char text[96], all[CONFIG_STR_MAX + 128];
-    snprintf(text, sizeof text, "t=%.4g top_p=%.4g max=%d words=%s/%s", s->temperature, s->top_p,
-             s->max_tokens, w->word[0], w->word[1]);
+    int n = snprintf(text, sizeof text, "t=%.4g top_p=%.4g max=%d words=%s/%s", s->temperature,
+                     s->top_p, s->max_tokens, w->word[0], w->word[1]);
+    if (s->seed)
+        snprintf(text + n, sizeof text - (size_t)n, " seed=%lld", (long long)s->seed);
     snprintf(all, sizeof all, "%s %s", s->model, text);
     snprintf(l->parameters, sizeof l->parameters, "%08x %s",
              (unsigned)XXH3_64bits(all, strlen(all)), text);
@@ -462,7 +471,8 @@ static int llm_window(const struct annotator *a)
     return n < 1 ? 1 : n > LLM_JOBS_MAX / 2 ? LLM_JOBS_MAX / 2 : (int)n;
 }
 
-static void llm_submit(struct annotator *a, uint64_t ticket, const char *caption, size_t len)
+static void llm_submit(struct annotator *a, uint64_t ticket, const char *caption, size_t len,
+                       int vote)
 {
     struct llm *l = self(a);
     int i = 0;
@@ -470,7 +480,8 @@ static void llm_submit(struct annotator *a, uint64_t ticket, const char *caption
     while (l->job[i].state != LLM_FREE)
         i++;
     struct llm_job *j = &l->job[i];
-    *j = (struct llm_job){.state = LLM_WAITING, .ticket = ticket, .len = len, .order = l->orders++};
+    *j = (struct llm_job){
+        .state = LLM_WAITING, .ticket = ticket, .len = len, .vote = vote, .order = l->orders++};
     memcpy(j->caption, caption, len);
     l->njobs++;
     llm_dispatch(l);
@@ -542,6 +553,7 @@ const struct annotator_vtable annotator_llm = {
     .summary = "language model behind an OpenAI-compatible HTTP API (vLLM, llama.cpp, OpenAI)",
     .kinds = 1u << QUESTION_CLASS,
     .available = llm_available,
+    .varies = llm_varies,
     .create = llm_create,
     .free = llm_free,
     .identity = llm_identity,

@@ -82,6 +82,7 @@ struct llm_ask {
     const struct llm_question *question; /* [n]; n > 1 only for LLM_COMPLETIONS */
     const char *before;                  /* an answer that was none, asked again; NULL = first */
     int n;
+    int vote; /* another sample for each: part of the seed */
 };
 
 struct llm_settings;
@@ -219,7 +220,8 @@ struct llm_settings {
     char model[CONFIG_STR_MAX];
     char key[1024]; /* never shown; wiped in the end */
     double temperature, top_p, deadline_s;
-    int max_tokens, batch, vote;
+    int max_tokens, batch;
+    int64_t seed;
     bool any_model, first;            /* llm.order=first */
     int api;                          /* enum llm_api, or -1 = auto */
     int dialect;                      /* enum llm_dialect, or -1 = auto */
@@ -233,6 +235,7 @@ struct llm_job {
     uint64_t ticket, order;
     size_t len;
     char caption[LABEL_QUESTION_MAX + 1];
+    int vote;
     int64_t due_ms;              /* not asked before */
     int alone;                   /* failures while the same server answered others */
     bool again, single;          /* asked again; never in a batch */

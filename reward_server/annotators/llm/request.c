@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* request.c - a question as the JSON of /v1/chat/completions or /v1/completions; see llm_impl.h.
  *
- * Sampling is always stated: servers fill in what is missing from files of the model. */
+ * Sampling is always stated: servers fill in what is missing from files of the model. The seed
+ * belongs to the vote, so that asking again asks for another sample and not for the same one. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/buf.h"
 #include "common/base/xmalloc.h"
 #include "reward_server/annotators/llm/llm_impl.h"
+
+enum { VOTES_OF_A_SEED = 128 };
 
 static const char *const dialect_names[LLM_DIALECTS] = {
     "structured_outputs", "guided_choice", "json_schema", "json_object", "grammar",
@@ -143,8 +146,10 @@ static json_t *prompts(const struct llm_ask *ask)
 char *llm_request_body(const struct llm_settings *s, const struct llm_style *style,
                        const struct llm_ask *ask)
 {
-    json_t *root = json_pack("{s:s, s:f, s:f, s:i, s:b}", "model", s->model, "temperature",
-                             s->temperature, "top_p", s->top_p, "seed", s->vote, "stream", 0);
+    int64_t seed = (s->seed * VOTES_OF_A_SEED + ask->vote) & INT32_MAX;
+    json_t *root =
+        json_pack("{s:s, s:f, s:f, s:I, s:b}", "model", s->model, "temperature", s->temperature,
+                  "top_p", s->top_p, "seed", (json_int_t)seed, "stream", 0);
     ONIC_ASSERT(root != NULL);
     if (style->api == LLM_CHAT)
         json_object_set_new(root, "messages", messages(ask));

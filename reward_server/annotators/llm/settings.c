@@ -156,7 +156,7 @@ static void fill(struct llm_settings *s, const struct config *c)
     s->deadline_s = c->llm_deadline_s;
     s->max_tokens = (int)c->llm_max_tokens;
     s->batch = (int)c->llm_batch;
-    s->vote = (int)c->annotator_vote;
+    s->seed = c->annotator_seed;
     s->any_model = c->llm_any_model;
     s->first = strcmp(c->llm_order, "first") == 0;
     s->api = index_of(c->llm_api, api_at, 2);

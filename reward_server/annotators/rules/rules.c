@@ -3,17 +3,14 @@
  *
  * Of a pair the caption with label 1 is better than the one with label 0, equal labels are a tie.
  *
- * It can be made as bad as a real one: rules.noise flips labels (one draw per question and vote
- * index, so that asking again gives the same wrong answer and another vote an independent one),
- * rules.latency_ms delays each answer, rules.rate bounds answers per second. Answers wait in a ring
- * in order of submission; latency is the same for all, so the head is always due first. */
+ * It can be made as bad as a real model: rules.latency_ms delays each answer, rules.rate bounds
+ * answers per second, rules.noise (noise.c) makes answers wrong. Answers wait in a ring in
+ * order of submission; latency is the same for all, so the head is always due first. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "common/base/clock.h"
-#include "common/base/rng.h"
 #include "common/base/xmalloc.h"
 #include "reward_server/annotators/annotator.h"
 
@@ -31,14 +28,11 @@ extern const struct annotator_vtable annotator_rules;
 struct rules {
     struct annotator base;
     const struct goal *goal;
-    double noise;
     int64_t latency_ns, interval_ns; /* interval between answers, 0 = no rate limit */
     int64_t next_ns;                 /* earliest time of the next answer */
-    int vote, window;
-    char parameters[128];
+    int window;
     struct rules_item *ring; /* [RULES_WINDOW] */
     int head, count;
-    uint64_t decode_version; /* hash of the goal version: noise differs between goals */
 };
 
 static struct rules *self(struct annotator *a)
@@ -77,14 +71,10 @@ static int rules_create(struct annotator **out, const struct annotator_setup *se
     struct rules *r = xcalloc(1, sizeof *r);
     r->base.v = &annotator_rules;
     r->goal = setup->goal;
-    r->noise = c->rules_noise;
     r->latency_ns = (int64_t)(c->rules_latency_ms * 1e6);
     r->interval_ns = c->rules_rate > 0 ? (int64_t)(1e9 / c->rules_rate) : 0;
-    r->vote = (int)c->annotator_vote;
     r->window = window_for(c);
     r->ring = xcalloc(RULES_WINDOW, sizeof *r->ring);
-    r->decode_version = XXH3_64bits(setup->goal->version, strlen(setup->goal->version));
-    snprintf(r->parameters, sizeof r->parameters, "noise=%.9g", r->noise);
     *out = &r->base;
     return ONIC_OK;
 }
@@ -99,8 +89,9 @@ static void rules_free(struct annotator *a)
 
 static void rules_identity(const struct annotator *a, const char **model, const char **parameters)
 {
+    (void)a;
     *model = "patterns";
-    *parameters = cself(a)->parameters;
+    *parameters = "";
 }
 
 static int rules_window(const struct annotator *a)
@@ -108,8 +99,10 @@ static int rules_window(const struct annotator *a)
     return cself(a)->window;
 }
 
-static void rules_submit(struct annotator *a, uint64_t ticket, const char *question, size_t len)
+static void rules_submit(struct annotator *a, uint64_t ticket, const char *question, size_t len,
+                         int vote)
 {
+    (void)vote;
     struct rules *r = self(a);
     ONIC_ASSERT(r->count < RULES_WINDOW && len <= LABEL_QUESTION_MAX);
     struct rules_item *item = &r->ring[(r->head + r->count++) % RULES_WINDOW];
@@ -121,15 +114,6 @@ static void rules_submit(struct annotator *a, uint64_t ticket, const char *quest
     memcpy(item->question, question, len);
     item->question[len] = '\0';
     item->len = len;
-}
-
-static bool flipped(const struct rules *r, const struct rules_item *item)
-{
-    if (r->noise <= 0)
-        return false;
-    struct rng draw = rng_stream(r->decode_version, "rules.noise",
-                                 XXH3_64bits(item->question, item->len), (uint64_t)r->vote, 0);
-    return rng_double(&draw) < r->noise;
 }
 
 /* Label of one caption; why, in at most size bytes. */
@@ -163,9 +147,6 @@ static void answer(const struct rules *r, const struct rules_item *item, annotat
     if (label == GOAL_RULE_ABSTAIN || label_b == GOAL_RULE_ABSTAIN) {
         out.state = LABEL_ABSTAINED;
         out.confidence = out.label = 0;
-    } else if (flipped(r, item)) {
-        out.label = 1 - out.label;
-        snprintf(raw + strlen(raw), sizeof raw - strlen(raw), " (flipped by rules.noise)");
     }
     done(ctx, &out);
 }

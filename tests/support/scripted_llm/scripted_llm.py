@@ -210,6 +210,12 @@ def max_completion(s, a):
     return sane(s, a)
 
 
+def fickle(s, a):
+    """Wrong for every third seed."""
+    wrong = a["q"]["seed"] % 3 == 0
+    return sane(s, a, alter=lambda t, x: WORDS[1 - WORDS.index(t)] if wrong else t)
+
+
 def other_model(s, a):
     r = s.reply(a["q"], a["texts"], a["name"], a["chat"])
     r["model"] = "someone-else"
@@ -242,7 +248,7 @@ BEHAVIOURS = {
     "unauthorised": status(401), "redirect": status(302, {}, ("Location: http://127.0.0.1:1/v1",)),
     "chunked": chunked, "out_of_order": out_of_order, "lists_refused": lists_refused, "lists_cut": lists_cut,
     "close": lambda s, a: s.send(200, s.reply(a["q"], a["texts"], a["name"], a["chat"]), close=True),
-    "other_model": other_model,
+    "other_model": other_model, "fickle": labels_only(fickle),
 }
 
 

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_REWARD_SERVER_ANNOTATORS_WRAP_H
+#define ONIC_REWARD_SERVER_ANNOTATORS_WRAP_H
+
+/* wrap.h - annotators around another one; annotator_open stacks them.
+ *
+ *   vote(noise(llm))    asks noise k times; each of the k answers is distorted by itself
+ *
+ * A wrapper owns what it wraps. */
+
+#include "reward_server/annotators/annotator.h"
+
+/* Turns an answer into its opposite with a probability, drawn per (seed, goal, question, vote). */
+struct annotator *noise_wrap(struct annotator *inner, const struct annotator_setup *setup,
+                             double probability);
+/* Asks up to `votes` times and answers with the majority. */
+struct annotator *vote_wrap(struct annotator *inner, int votes);
+
+#endif /* ONIC_REWARD_SERVER_ANNOTATORS_WRAP_H */
