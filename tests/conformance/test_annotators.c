@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#include <uv.h>
+
 #include "reward_server/annotators/annotator.h"
 
 enum { MANY = 200 };
@@ -44,6 +46,7 @@ struct subject {
 };
 
 static bool wrapped; /* inside noise and votes */
+static uv_loop_t loop;
 
 /* NULL after skip() when this annotator cannot work here. */
 static struct subject *prepare(const char *id, const char *goal)
@@ -56,6 +59,9 @@ static struct subject *prepare(const char *id, const char *goal)
     config_defaults(&s->config);
     snprintf(cache, sizeof cache, "%s/build/cache", getenv("ONIC_SOURCE"));
     setenv("ONIC_CACHE", cache, 0);
+    snprintf(s->config.command_run, sizeof s->config.command_run,
+             "python3 %.200s/tests/support/scripted_annotator/scripted_annotator.py right -",
+             getenv("ONIC_SOURCE"));
     if (wrapped) {
         s->config.annotator_noise = 0.3;
         s->config.annotator_vote = 3;
@@ -80,7 +86,8 @@ static void dispose(struct subject *s)
 static struct annotator *create(const struct subject *s)
 {
     struct annotator *a = NULL;
-    struct annotator_setup setup = {.config = &s->config, .goal = s->goal, .wake = wake};
+    struct annotator_setup setup = {
+        .config = &s->config, .goal = s->goal, .loop = &loop, .wake = wake};
     assert_ok(annotator_open(&a, s->v, &setup, &err));
     assert_true(wrapped || a->v == s->v);
     return a;
@@ -89,6 +96,7 @@ static struct annotator *create(const struct subject *s)
 static bool all_done(void *ctx)
 {
     struct run *r = ctx;
+    uv_run(&loop, UV_RUN_NOWAIT);
     r->a->v->poll(r->a, note, r);
     return r->answered >= MANY;
 }
@@ -96,6 +104,7 @@ static bool all_done(void *ctx)
 static bool some_done(void *ctx)
 {
     struct run *r = ctx;
+    uv_run(&loop, UV_RUN_NOWAIT);
     return r->a->v->poll(r->a, note, r) > 0;
 }
 
@@ -333,5 +342,8 @@ int main(void)
 #undef ANNOTATOR
         cmocka_unit_test(wrappers_keep_the_contract),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    uv_loop_init(&loop);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    return failed || uv_loop_close(&loop) != 0; /* every handle is closed */
 }

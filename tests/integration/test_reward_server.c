@@ -292,8 +292,9 @@ static void bad_options_end_with_64_and_a_sentence(void **state)
     const struct {
         const char *option, *part;
     } bad[] = {{"--annotator.goal=golf", "known in"},
-               {"--annotator.id=oracle", "auto or one of: embedding, llm, random, rules"},
+               {"--annotator.id=oracle", "auto or one of: command, embedding, llm, random, rules"},
                {"--annotator.id=llm", "--llm.model=NAME"},
+               {"--annotator.id=command", "--command.run="},
                {"--annotator.domain=chess", "corridor, minigrid, nethack"},
                {"--annotator.vote=3", "rules would give the same answer every time"},
                {"--listen=bogus", "bogus"}};
