@@ -87,7 +87,7 @@ static int use_identity(struct server *s, const struct config *c, struct onic_er
                                 .goal = s->identity.goal,
                                 .goal_version = s->identity.goal_version,
                                 .parameters = parameters,
-                                .vote = (int)c->annotator_vote};
+                                .vote = c->annotator_vote > 1 ? (int)c->annotator_vote : 1};
     label_identity_text(&id, s->identity.identity);
     int rc = label_store_use(s->store, &id, err);
     if (rc == ONIC_OK)

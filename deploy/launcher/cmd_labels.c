@@ -273,6 +273,7 @@ static int import_line(struct import *im, const char *line, struct onic_err *err
                                    "from -1 to 1",
                                    im->lines);
     }
+    const json_t *vote = json_object_get(o, "vote");
     latin1_from_utf8(raw);
     im->rows[im->n] = (struct label_row){
         .identity = {.annotator = text_of(o, "annotator"),
@@ -280,7 +281,7 @@ static int import_line(struct import *im, const char *line, struct onic_err *err
                      .goal = text_of(o, "goal"),
                      .goal_version = text_of(o, "prompt_version"),
                      .parameters = text_of(o, "parameters"),
-                     .vote = (int)json_integer_value(json_object_get(o, "vote"))},
+                     .vote = vote ? (int)json_integer_value(vote) : 1},
         .caption = question,
         .caption_len = len,
         .state = LABEL_ANSWERED,

@@ -354,6 +354,7 @@ static bool command_varies(const struct config *config)
     return true;
 }
 
+/* The hash comes first: texts of identities are cut. */
 static void set_identity(struct command *c, const struct config *config)
 {
     const char *line = config->command_run;
@@ -362,7 +363,8 @@ static void set_identity(struct command *c, const struct config *config)
     else
         snprintf(c->model, sizeof c->model, "%.40s..%016llx", line,
                  (unsigned long long)XXH3_64bits(line, strlen(line)));
-    snprintf(c->parameters, sizeof c->parameters, "version=%.60s", config->command_version);
+    snprintf(c->parameters, sizeof c->parameters, "%08x version=%.60s",
+             (unsigned)XXH3_64bits(line, strlen(line)), config->command_version);
 }
 
 static int command_create(struct annotator **out, const struct annotator_setup *setup,
