@@ -43,7 +43,7 @@ static void list_is_json_with_every_minigrid_task(void **state)
         assert_int_equal(json_integer_value(json_object_get(e, "actions")), 7);
         assert_true(json_is_true(json_object_get(e, "available")));
     }
-    assert_int_equal(minigrid, 20);
+    assert_int_equal(minigrid, 32);
     assert_true(nethack >= 4);
     json_decref(list);
 }

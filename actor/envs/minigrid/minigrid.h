@@ -219,6 +219,6 @@ void mg_render(const struct minigrid *m, struct buf *out);
 
 /* task_*.c */
 extern const struct mg_rules mg_empty, mg_fourrooms, mg_doorkey, mg_unlock, mg_unlockpickup,
-    mg_blockedunlockpickup, mg_keycorridor;
+    mg_blockedunlockpickup, mg_keycorridor, mg_multiroom, mg_obstructedmaze;
 
 #endif /* ONIC_ACTOR_ENVS_MINIGRID_MINIGRID_H */

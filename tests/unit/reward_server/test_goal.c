@@ -166,7 +166,7 @@ static void every_shipped_goal_is_good(void **state)
         }
         closedir(d);
     }
-    assert_int_equal(n, 16);
+    assert_int_equal(n, 18);
 }
 
 static void auto_finds_the_goal_of_an_environment(void **state)
@@ -179,6 +179,8 @@ static void auto_finds_the_goal_of_an_environment(void **state)
                              {"minigrid:DoorKey-8x8", "minigrid", "DoorKey"},
                              {"minigrid:Empty-Random-6x6", "minigrid", "Empty"},
                              {"minigrid:FourRooms", "minigrid", "FourRooms"},
+                             {"minigrid:MultiRoom-N6", "minigrid", "MultiRoom"},
+                             {"minigrid:ObstructedMaze-2Dlhb", "minigrid", "ObstructedMaze"},
                              {"nethack:Score", "nethack", "score"},
                              {"nethack:StaircaseLvl3", "nethack", "stairs"},
                              {"nethack:Gold", "nethack", "gold"},
