@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd_labels.c - `onic labels count|list|export|import|top RUN`: the durable label store of a run,
- * and which captions earned most (labels_top.c).
+ * which captions earned most (labels_top.c), and pairs for offline rewards (pairs.h).
  *
  * Reading goes to the file, also while a server writes it: every label is durable there before
  * anybody hears of it, so the file is never behind. `count` asks the running server first all the
@@ -21,14 +21,24 @@
 #include "deploy/launcher/commands.h"
 #include "deploy/launcher/labels_top.h"
 #include "deploy/launcher/latin1.h"
+#include "deploy/launcher/pairs.h"
 #include "reward_server/label_store.h"
 
-enum { IMPORT_GROUP = 512, JSON_LINE_MAX = 1 << 16, ASK_SERVER_MS = 1500, TOP_DEFAULT = 20 };
+enum {
+    IMPORT_GROUP = 512,
+    JSON_LINE_MAX = 1 << 16,
+    ASK_SERVER_MS = 1500,
+    TOP_DEFAULT = 20,
+    PAIRS_DEFAULT = 100000,
+    EPISODES_DEFAULT = 1000
+};
 
 struct labels_args {
     char verb[16], run[CONFIG_STR_MAX], file[CONFIG_STR_MAX];
-    int n;     /* top: lines */
-    bool json; /* top */
+    int n;               /* top: lines */
+    bool json;           /* top */
+    int pairs, episodes; /* collect */
+    bool random, distinct;
 };
 
 static int on_positional(void *ctx, const char *arg, struct onic_err *err)
@@ -54,11 +64,20 @@ static int on_extra(void *ctx, const char *name, const char *value, struct onic_
         a->json = true;
         return ONIC_OK;
     }
+    if (strncmp(name, "random", 6) == 0) {
+        a->random = true;
+        return ONIC_OK;
+    }
+    if (strncmp(name, "distinct", 8) == 0) {
+        a->distinct = true;
+        return ONIC_OK;
+    }
     char *end;
     long n = strtol(value, &end, 10);
-    if (*end || end == value || n < 1 || n > 100000)
-        return err_set(err, ONIC_ECONFIG, "--n is '%s', must be a number from 1 to 100000", value);
-    a->n = (int)n;
+    if (*end || end == value || n < 1 || n > 10000000)
+        return err_set(err, ONIC_ECONFIG, "--%.8s is '%s', must be a number from 1 to 10000000",
+                       name, value);
+    *(name[0] == 'n' ? &a->n : name[0] == 'p' ? &a->pairs : &a->episodes) = (int)n;
     return ONIC_OK;
 }
 
@@ -330,12 +349,12 @@ int cmd_labels(int argc, char **argv)
 {
     static struct config given;
     struct onic_err err = {0};
-    struct labels_args a = {.n = TOP_DEFAULT};
+    struct labels_args a = {.n = TOP_DEFAULT, .pairs = PAIRS_DEFAULT, .episodes = EPISODES_DEFAULT};
     char path[CONFIG_STR_MAX + 32];
     const struct config_cli cli = {
         .who = 'F',
         .program = "onic labels",
-        .rows = "labels reward.server",
+        .rows = "labels reward.server run.seed env annotator rules embedding llm",
         .usage =
             "usage: onic labels count RUN            answered labels\n"
             "       onic labels list RUN             one line per label\n"
@@ -344,8 +363,14 @@ int cmd_labels(int argc, char **argv)
             "there stay\n"
             "       onic labels top RUN [--n=20] [--json]  captions that were paid most, as of "
             "the newest checkpoint\n"
+            "       onic labels collect DATA RUN [--pairs=100000] [--episodes=1000] [--distinct]  "
+            "pairs of captions that\n"
+            "                                        an agent sees (or --random --env.id=ENV)\n"
+            "       onic labels annotate DATA        asks about every pair; goes on where it was "
+            "stopped\n"
             "RUN is a run directory or a label store (labels.sqlite).\n",
-        .extra = (const char *const[]){"--json=-", "--n=", NULL},
+        .extra = (const char *const[]){"--json=-", "--n=", "--pairs=", "--episodes=", "--random",
+                                       "--distinct", NULL},
         .on_extra = on_extra,
         .on_positional = on_positional,
         .ctx = &a,
@@ -359,6 +384,16 @@ int cmd_labels(int argc, char **argv)
             "say what to do and where, for example `onic labels count runs/keycorridor-s1`");
     if (!rc && strcmp(a.verb, "top") == 0)
         return command_result("labels", labels_top(a.run, &given, a.n, a.json, &err), &err);
+    if (!rc && strcmp(a.verb, "annotate") == 0)
+        return command_result("labels", labels_annotate(a.run, &given, &err), &err);
+    if (!rc && strcmp(a.verb, "collect") == 0) {
+        struct pairs_collect p = {a.run, a.random ? "" : a.file, a.episodes, a.pairs, a.distinct};
+        rc = a.random || a.file[0]
+                 ? pairs_collect(&p, &given, &err)
+                 : err_set(&err, ONIC_ECONFIG,
+                           "name the run whose agent plays, or --random and an env.id");
+        return command_result("labels", rc, &err);
+    }
     if (!rc)
         rc = store_path(&a, &given, path, sizeof path, &err);
     if (rc)
@@ -370,6 +405,9 @@ int cmd_labels(int argc, char **argv)
     else if (strcmp(a.verb, "import") == 0)
         rc = import_file(&a, path, &err);
     else
-        rc = err_set(&err, ONIC_ECONFIG, "'%s' is not count, list, export, import or top", a.verb);
+        rc = err_set(&err, ONIC_ECONFIG,
+                     "'%s' is not count, list, export, import, top, collect or "
+                     "annotate",
+                     a.verb);
     return command_result("labels", rc, &err);
 }

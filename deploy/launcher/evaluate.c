@@ -137,6 +137,8 @@ static int step_all(struct evaluation *v, struct onic_err *err)
     int rc = vec_env_step(v->envs, v->action, v->obs[1], v->result, err);
     for (int e = 0; rc == ONIC_OK && e < v->E; e++) {
         const struct env_result *x = &v->result[e];
+        if (v->p->caption && v->action[e] >= 0 && x->caption_len)
+            v->p->caption(v->p->ctx, x->caption, (size_t)x->caption_len);
         if (v->action[e] < 0 || (!x->terminated && !x->truncated && !x->failed))
             continue;
         keep_episode(v, e);

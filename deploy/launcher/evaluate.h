@@ -30,6 +30,9 @@ struct eval_params {
     int episodes;
     FILE *csv;     /* one row per episode, or NULL */
     bool progress; /* a line on stderr every few seconds */
+    void (*caption)(void *ctx, const char *text,
+                    size_t len); /* of every step that has one; or NULL */
+    void *ctx;
 };
 
 struct eval_result {

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* test_reward_models.c - every line of reward_models.def against the contract of reward_model.h. */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "common/base/rng.h"
 #include "common/base/xmalloc.h"
+#include "learner/reward/motif/motif_file.h"
+#include "learner/reward/ranking_net.h"
 #include "learner/reward/reward_model.h"
 #include "tests/onic_test.h"
 
@@ -20,9 +23,34 @@ static struct {
     uint16_t count[STEPS];
 } w;
 
+static char motif_file[64]; /* what reward.model=motif reads */
+
+static int write_motif(void)
+{
+    struct ranking_net *net = ranking_net_create();
+    struct motif_reward r = {.floats = ranking_net_params(net)->floats, .var = 1, .labels = "test"};
+    ranking_net_free(net);
+    struct rng g = rng_stream(2, "test", 0, 0, 0);
+    r.weights = xmalloc(r.floats * sizeof *r.weights);
+    for (size_t i = 0; i < r.floats; i++)
+        r.weights[i] = 0.05f * rng_normal(&g);
+    snprintf(motif_file, sizeof motif_file, "/tmp/onic-motif-%d.safetensors", (int)getpid());
+    int rc = motif_file_write(motif_file, &r, NULL);
+    motif_reward_release(&r);
+    return rc;
+}
+
+static int clean(void **state)
+{
+    (void)state;
+    return unlink(motif_file);
+}
+
 static int draw(void **state)
 {
     (void)state;
+    if (write_motif() != ONIC_OK)
+        return -1;
     struct rng r = rng_stream(1, "test", 0, 0, 0);
     for (int i = 0; i < CAPTIONS; i++) {
         if (i)
@@ -58,6 +86,7 @@ static struct reward_model *create(const struct reward_model_type *t)
     cfg.run_deterministic = true; /* train() takes counted steps */
     cfg.reward_steps_max = 2;
     cfg.reward_refresh = 1;
+    snprintf(cfg.reward_file, sizeof cfg.reward_file, "%s", motif_file);
     obs_spec_add(&spec, "x", OBS_U8, 1, (int[]){OBS});
     struct reward_model *m = NULL;
     assert_ok(t->create(&m, &cfg, &spec, &err));
@@ -289,5 +318,5 @@ int main(void)
 #include "learner/reward/reward_models.def"
 #undef REWARD_MODEL
     };
-    return cmocka_run_group_tests(tests, draw, NULL);
+    return cmocka_run_group_tests(tests, draw, clean);
 }

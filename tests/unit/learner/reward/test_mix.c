@@ -258,7 +258,7 @@ static void an_unknown_model_is_refused_with_the_known_ones(void **state)
     struct obs_spec s = obs_spec();
     struct reward_mix *x;
     assert_err(reward_mix_create(&x, &c, &s, &err), ONIC_ECONFIG,
-               "none, hash, classifier, ranking, similarity, counts");
+               "none, hash, classifier, ranking, motif, similarity, counts");
 }
 
 static void the_state_of_another_model_is_refused(void **state)

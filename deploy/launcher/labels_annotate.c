@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* labels_annotate.c - `onic labels annotate DATA`: a reward server in a thread of this process, and
+ * a client that asks it about every pair.
+ *
+ * Nothing is new here but the questions: labels are durable before they are counted, what is
+ * answered is never asked again, so breaking off costs nothing and calling again goes on. Pairs are
+ * asked in groups, each when the one before is answered, so that memory stays bounded and a signal
+ * is obeyed within a group. */
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/base/xmalloc.h"
+#include "common/wire/wire_annotation.h"
+#include "deploy/launcher/pairs.h"
+#include "reward_server/server.h"
+
+enum { GROUP = 1024, PROGRESS_MS = 2000, POLL_MS = 50 };
+
+struct serving {
+    struct server *server;
+    pthread_t thread;
+    atomic_bool ended;
+    int rc;
+    struct onic_err err;
+};
+
+static void *serve(void *arg)
+{
+    struct serving *s = arg;
+    s->rc = server_run(s->server, &s->err);
+    atomic_store(&s->ended, true);
+    return NULL;
+}
+
+struct asking {
+    struct serving *serving;
+    struct annot_client *client;
+    int total, asked, in_group;
+    uint64_t labels, abstained;
+    int64_t start_ms, shown_ms;
+    bool broken_off;
+};
+
+static void show(struct asking *a)
+{
+    double s = (double)(clock_ms() - a->start_ms) * 1e-3;
+    uint64_t done = a->labels + a->abstained;
+    double rate = s > 0 ? (double)done / s : 0, left = (double)a->total - (double)done;
+    fprintf(stderr,
+            "annotate: %" PRIu64 " of %d pairs, %" PRIu64
+            " without an answer, %.1f/s, ETA %.0f s\n",
+            done, a->total, a->abstained, rate, rate > 0 && left > 0 ? left / rate : 0.0);
+}
+
+/* Until every question of the group has an answer, or the server ended. */
+static void finish_group(struct asking *a)
+{
+    struct annot_client_status st;
+    struct annot_label l;
+    do {
+        annot_client_poll(a->client, POLL_MS);
+        while (annot_client_next(a->client, &l))
+            *(l.state == ANNOT_LABEL ? &a->labels : &a->abstained) += 1;
+        annot_client_status(a->client, &st);
+        if (clock_ms() - a->shown_ms > PROGRESS_MS) {
+            a->shown_ms = clock_ms();
+            if (st.waiting_for[0])
+                fprintf(stderr, "annotate: waiting for %s\n", st.waiting_for);
+            show(a);
+        }
+        a->broken_off = atomic_load(&a->serving->ended);
+    } while (!a->broken_off && st.outstanding + st.waiting > 0);
+    a->in_group = 0;
+}
+
+static void ask(void *ctx, const char *question, size_t len)
+{
+    struct asking *a = ctx;
+    if (a->broken_off)
+        return;
+    a->asked++;
+    annot_client_ask(a->client, question, len);
+    if (++a->in_group == GROUP)
+        finish_group(a);
+}
+
+static void count(void *ctx, const char *question, size_t len)
+{
+    (void)question;
+    (void)len;
+    ++*(int *)ctx;
+}
+
+static int ask_all(struct serving *s, const char *data, int total, struct onic_err *err)
+{
+    struct asking a = {.serving = s, .total = total, .start_ms = clock_ms()};
+    a.shown_ms = a.start_ms;
+    int rc = annot_client_create(&a.client, server_address(s->server), NULL, err);
+    if (rc)
+        return rc;
+    annot_client_wait_for_all(a.client, true);
+    rc = pairs_read(data, NULL, ask, &a, err);
+    if (!rc)
+        finish_group(&a);
+    show(&a);
+    annot_client_free(a.client);
+    if (!rc && a.broken_off && s->rc == ONIC_OK)
+        fputs("annotate: stopped; the same command goes on\n", stderr);
+    return rc;
+}
+
+int labels_annotate(const char *data, const struct config *given, struct onic_err *err)
+{
+    struct config *cfg = xmalloc(sizeof *cfg);
+    struct serving s = {0};
+    char env[CONFIG_STR_MAX] = "";
+    int total = 0;
+    *cfg = *given;
+    int rc = pairs_read(data, env, count, &total, err);
+    if (!rc && env[0] && config_origin_of(given, "env.id") == CONFIG_DEFAULT)
+        snprintf(cfg->env_id, sizeof cfg->env_id, "%s", env);
+    snprintf(cfg->run_dir, sizeof cfg->run_dir, "%s", data);
+    snprintf(cfg->listen_address, sizeof cfg->listen_address, "ipc:///tmp/onic-annotate-%d",
+             (int)getpid());
+    if (!rc)
+        rc = server_create(&s.server, cfg, err);
+    free(cfg);
+    if (rc)
+        return rc;
+    if (pthread_create(&s.thread, NULL, serve, &s) != 0) {
+        server_free(s.server);
+        return err_set(err, ONIC_EIO, "cannot start the thread of the reward server");
+    }
+    rc = ask_all(&s, data, total, err);
+    server_stop(s.server);
+    pthread_join(s.thread, NULL);
+    if (s.rc != ONIC_OK && err)
+        *err = s.err;
+    rc = s.rc != ONIC_OK ? s.rc : rc;
+    server_free(s.server);
+    return rc;
+}

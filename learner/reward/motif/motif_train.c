@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/* motif_train.c - see motif_train.h. */
+#include "learner/reward/motif/motif_train.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/rng.h"
+#include "common/base/xmalloc.h"
+#include "common/nn/optim/adam.h"
+#include "learner/reward/ranking_net.h"
+#include "learner/reward/running_norm.h"
+
+static const struct adam ADAM = {0.9, 0.999, 1e-8};
+
+struct trainer {
+    const struct pair_data *data;
+    const struct motif_options *o;
+    struct ranking_net *net;
+    struct motif_reward *out;
+    float *adam_m, *adam_v, *grads;
+    uint32_t *order; /* [ntrain] pairs to train on, shuffled every epoch */
+    int ntrain;
+    uint64_t step;
+    /* one step */
+    const char **text; /* [2 batch] */
+    uint16_t *len;
+    int *a, *b;
+    float *label;
+    uint32_t *where; /* [captions] index in text + 1, 0 between steps */
+    uint32_t *number;
+};
+
+/* The split is a property of the pair's place in the data and the seed alone. */
+static bool held(const struct motif_options *o, size_t i)
+{
+    struct rng r = rng_stream(o->seed, "motif split", i, 0, 0);
+    return rng_double(&r) < o->holdout;
+}
+
+static void shuffle(struct trainer *t, int epoch)
+{
+    struct rng r = rng_stream(t->o->seed, "motif order", (uint64_t)epoch, 0, 0);
+    for (int i = t->ntrain - 1; i > 0; i--) {
+        int k = (int)rng_below(&r, (uint32_t)i + 1);
+        uint32_t swap = t->order[i];
+        t->order[i] = t->order[k];
+        t->order[k] = swap;
+    }
+}
+
+static int place(struct trainer *t, uint32_t number, int *ncaptions)
+{
+    if (t->where[number] == 0) {
+        int at = (*ncaptions)++;
+        t->text[at] = pair_data_caption(t->data, number, &t->len[at]);
+        t->number[at] = number;
+        t->where[number] = (uint32_t)at + 1;
+    }
+    return (int)t->where[number] - 1;
+}
+
+static double take_step(struct trainer *t, int first, int n)
+{
+    int ncaptions = 0;
+    for (int i = 0; i < n; i++) {
+        const struct labelled_pair *p = pair_data_trained_at(t->data, t->order[first + i]);
+        t->a[i] = place(t, p->a, &ncaptions);
+        t->b[i] = place(t, p->b, &ncaptions);
+        t->label[i] = p->label;
+    }
+    struct ranking_pairs pairs = {t->text, t->len, ncaptions, n, t->a, t->b, t->label};
+    double loss = ranking_net_loss(t->net, t->out->weights, &pairs, t->grads);
+    adam_step(&ADAM, t->out->weights, t->adam_m, t->adam_v, t->grads, t->out->floats, 1.0, t->o->lr,
+              ++t->step);
+    for (int i = 0; i < ncaptions; i++)
+        t->where[t->number[i]] = 0;
+    return loss;
+}
+
+/* Raw rewards of all captions. */
+static void raw_scores(struct ranking_net *net, const float *weights, const struct pair_data *data,
+                       float *out)
+{
+    for (uint32_t i = 0; i < pair_data_captions(data); i++) {
+        uint16_t len;
+        const char *text = pair_data_caption(data, i, &len);
+        ranking_net_score(net, weights, &text, &len, 1, &out[i]);
+    }
+}
+
+static struct heldout_measure measure(const struct pair_data *data, const struct motif_options *o,
+                                      const float *score, bool held_only)
+{
+    size_t n = pair_data_trained(data);
+    float *p = xcalloc(n, sizeof *p);
+    unsigned char *label = xcalloc(n, 1);
+    int count = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct labelled_pair *q = pair_data_trained_at(data, i);
+        if (q->label == 0.5f || (held_only && !held(o, i)))
+            continue;
+        p[count] = (float)(1 / (1 + exp((double)score[q->a] - (double)score[q->b])));
+        label[count++] = q->label > 0.5f;
+    }
+    struct heldout_measure m = heldout_measure(p, label, count);
+    free(p);
+    free(label);
+    return m;
+}
+
+static int compare_floats(const void *x, const void *y)
+{
+    float a = *(const float *)x, b = *(const float *)y;
+    return (a > b) - (a < b);
+}
+
+/* Mean and variance over the training pairs, quantiles over their distinct captions. */
+static void summarise(struct trainer *t, const float *score)
+{
+    struct motif_reward *r = t->out;
+    size_t captions = pair_data_captions(t->data);
+    double n = 0, mean = 0, squares = 0;
+    float *seen = xcalloc(captions, sizeof *seen);
+    unsigned char *used = xcalloc(captions, 1);
+    for (int i = 0; i < t->ntrain; i++) {
+        const struct labelled_pair *p = pair_data_trained_at(t->data, t->order[i]);
+        const uint32_t both[2] = {p->a, p->b};
+        for (int k = 0; k < 2; k++) {
+            double d = (double)score[both[k]] - mean;
+            mean += d / ++n;
+            squares += d * ((double)score[both[k]] - mean);
+            used[both[k]] = 1;
+        }
+    }
+    r->mean = mean;
+    r->var = n > 1 ? squares / (n - 1) : 1;
+    struct running_norm norm = {r->mean, r->var, n};
+    size_t distinct = 0;
+    for (size_t i = 0; i < captions; i++)
+        if (used[i])
+            seen[distinct++] = (float)running_norm_apply(&norm, (double)score[i]);
+    qsort(seen, distinct, sizeof *seen, compare_floats);
+    for (int i = 0; i < MOTIF_QUANTILES; i++) { /* linear between the two nearest ranks */
+        double at = 0.05 * (i + 1) * (double)(distinct - 1);
+        size_t low = (size_t)at, high = low + 1 < distinct ? low + 1 : low;
+        r->quantile[i] = (float)((double)seen[low] +
+                                 (at - (double)low) * ((double)seen[high] - (double)seen[low]));
+    }
+    free(seen);
+    free(used);
+}
+
+static void open_trainer(struct trainer *t, struct motif_reward *out, const struct pair_data *data,
+                         const struct motif_options *o)
+{
+    size_t n = pair_data_trained(data), batch = (size_t)o->batch;
+    *t = (struct trainer){.data = data, .o = o, .net = ranking_net_create(), .out = out};
+    out->floats = ranking_net_params(t->net)->floats;
+    float **block[] = {&out->weights, &t->adam_m, &t->adam_v, &t->grads};
+    for (size_t i = 0; i < sizeof block / sizeof *block; i++)
+        *block[i] = xaligned(out->floats * sizeof(float));
+    ranking_net_init(t->net, out->weights, o->seed);
+    t->order = xcalloc(n, sizeof *t->order);
+    for (size_t i = 0; i < n; i++)
+        if (!held(o, i))
+            t->order[t->ntrain++] = (uint32_t)i;
+    t->text = xcalloc(2 * batch, sizeof *t->text);
+    t->len = xcalloc(2 * batch, sizeof *t->len);
+    t->number = xcalloc(2 * batch, sizeof *t->number);
+    t->a = xcalloc(batch, sizeof *t->a);
+    t->b = xcalloc(batch, sizeof *t->b);
+    t->label = xcalloc(batch, sizeof *t->label);
+    t->where = xcalloc(pair_data_captions(data), sizeof *t->where);
+}
+
+static void close_trainer(struct trainer *t)
+{
+    ranking_net_free(t->net);
+    free(t->adam_m);
+    free(t->adam_v);
+    free(t->grads);
+    free(t->order);
+    free(t->text);
+    free(t->len);
+    free(t->number);
+    free(t->a);
+    free(t->b);
+    free(t->label);
+    free(t->where);
+}
+
+int motif_train(struct motif_reward *out, const struct pair_data *data,
+                const struct motif_options *o, int (*each)(void *ctx, const struct motif_epoch *e),
+                void *ctx, struct onic_err *err)
+{
+    if (pair_data_trained(data) < 2)
+        return err_set(
+            err, ONIC_ECONFIG,
+            "there are no labelled pairs to train on; `onic labels annotate` makes them");
+    struct trainer t;
+    open_trainer(&t, out, data, o);
+    float *score = xcalloc(pair_data_captions(data), sizeof *score);
+    int stop = t.ntrain == 0;
+    for (int epoch = 1; epoch <= o->epochs && !stop; epoch++) {
+        double sum = 0;
+        int steps = 0;
+        shuffle(&t, epoch);
+        for (int i = 0; i < t.ntrain; i += o->batch, steps++)
+            sum += take_step(&t, i, t.ntrain - i < o->batch ? t.ntrain - i : o->batch);
+        raw_scores(t.net, out->weights, data, score);
+        summarise(&t, score);
+        struct motif_epoch e = {epoch, o->epochs, sum / steps, measure(data, o, score, true), out};
+        stop = each ? each(ctx, &e) : 0;
+    }
+    free(score);
+    close_trainer(&t);
+    return ONIC_OK;
+}
+
+void motif_scores(const struct motif_reward *r, const struct pair_data *data, float *out)
+{
+    struct ranking_net *net = ranking_net_create();
+    struct running_norm norm = {r->mean, r->var, 2};
+    raw_scores(net, r->weights, data, out);
+    for (size_t i = 0; i < pair_data_captions(data); i++)
+        out[i] = (float)running_norm_apply(&norm, (double)out[i]);
+    ranking_net_free(net);
+}
+
+struct heldout_measure motif_measure(const struct motif_reward *r, const struct pair_data *data,
+                                     const struct motif_options *o, bool held_only)
+{
+    struct ranking_net *net = ranking_net_create();
+    float *score = xcalloc(pair_data_captions(data), sizeof *score);
+    raw_scores(net, r->weights, data, score);
+    struct heldout_measure m = measure(data, o, score, held_only);
+    free(score);
+    ranking_net_free(net);
+    return m;
+}
