@@ -39,6 +39,7 @@ struct labels_args {
     bool json;           /* top */
     int pairs, episodes; /* collect */
     bool random, distinct;
+    char chunk[32]; /* annotate */
 };
 
 static int on_positional(void *ctx, const char *arg, struct onic_err *err)
@@ -70,6 +71,10 @@ static int on_extra(void *ctx, const char *name, const char *value, struct onic_
     }
     if (strncmp(name, "distinct", 8) == 0) {
         a->distinct = true;
+        return ONIC_OK;
+    }
+    if (strncmp(name, "chunk", 5) == 0) {
+        snprintf(a->chunk, sizeof a->chunk, "%s", value);
         return ONIC_OK;
     }
     char *end;
@@ -366,11 +371,12 @@ int cmd_labels(int argc, char **argv)
             "       onic labels collect DATA RUN [--pairs=100000] [--episodes=1000] [--distinct]  "
             "pairs of captions that\n"
             "                                        an agent sees (or --random --env.id=ENV)\n"
-            "       onic labels annotate DATA        asks about every pair; goes on where it was "
-            "stopped\n"
+            "       onic labels annotate DATA [--chunk=i/n]  asks about every pair; goes on where "
+            "it "
+            "was stopped\n"
             "RUN is a run directory or a label store (labels.sqlite).\n",
         .extra = (const char *const[]){"--json=-", "--n=", "--pairs=", "--episodes=", "--random",
-                                       "--distinct", NULL},
+                                       "--distinct", "--chunk=", NULL},
         .on_extra = on_extra,
         .on_positional = on_positional,
         .ctx = &a,
@@ -385,7 +391,7 @@ int cmd_labels(int argc, char **argv)
     if (!rc && strcmp(a.verb, "top") == 0)
         return command_result("labels", labels_top(a.run, &given, a.n, a.json, &err), &err);
     if (!rc && strcmp(a.verb, "annotate") == 0)
-        return command_result("labels", labels_annotate(a.run, &given, &err), &err);
+        return command_result("labels", labels_annotate(a.run, &given, a.chunk, &err), &err);
     if (!rc && strcmp(a.verb, "collect") == 0) {
         struct pairs_collect p = {a.run, a.random ? "" : a.file, a.episodes, a.pairs, a.distinct};
         rc = a.random || a.file[0]

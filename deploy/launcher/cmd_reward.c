@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd_reward.c - `onic reward train|eval DATA`: a reward learned offline from the labelled pairs of
- * a folder (pairs.h), as in Motif. */
+ * a folder (pairs.h), as in Motif.
+ *
+ * The reward is written anew after every epoch, so breaking off keeps what was learned. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,15 +18,23 @@
 #include "learner/reward/motif/motif_train.h"
 #include "learner/reward/ranking_net.h"
 
-enum { EPOCHS_DEFAULT = 10, SHOWN = 10 };
+enum { EPOCHS_DEFAULT = 10, SHOWN = 10, DOCUMENT_MAX = 1 << 28 };
 static const double HOLDOUT = 0.2, LR = 1e-5;
 enum { BATCH = 1024 };
 
 struct reward_args {
     char verb[16], data[CONFIG_STR_MAX], file[CONFIG_STR_MAX];
     int epochs;
-    bool all;
+    bool json;
 };
+
+static volatile int stop_asked;
+
+static void on_signal(int sig)
+{
+    (void)sig;
+    stop_asked = 1;
+}
 
 static int on_positional(void *ctx, const char *arg, struct onic_err *err)
 {
@@ -41,8 +53,8 @@ static int on_extra(void *ctx, const char *name, const char *value, struct onic_
 {
     struct reward_args *a = ctx;
     name += strspn(name, "-");
-    if (strncmp(name, "all", 3) == 0) {
-        a->all = true;
+    if (strncmp(name, "json", 4) == 0) {
+        a->json = true;
         return ONIC_OK;
     }
     char *end;
@@ -72,22 +84,32 @@ static struct motif_options options(const struct reward_args *a, const struct co
 }
 
 struct progress {
-    FILE *csv;
+    FILE *csv, *to; /* to: where people read */
+    char file[CONFIG_STR_MAX + 32];
+    const char *identity;
+    struct motif_epoch last;
+    int rc;
+    struct onic_err *err;
 };
 
 static int show_epoch(void *ctx, const struct motif_epoch *e)
 {
     struct progress *p = ctx;
-    printf("epoch %d of %d: loss %.4f, held-out accuracy %.3f, AUC %.3f, ECE %.3f (%d pairs)\n",
-           e->epoch, e->epochs, e->train_loss, e->heldout.accuracy, e->heldout.auc, e->heldout.ece,
-           e->heldout.n);
-    fflush(stdout);
+    struct motif_reward r = *e->reward;
+    p->last = *e;
+    fprintf(p->to,
+            "epoch %d of %d: loss %.4f, held-out accuracy %.3f, AUC %.3f, ECE %.3f (%d pairs)\n",
+            e->epoch, e->epochs, e->train_loss, e->heldout.accuracy, e->heldout.auc, e->heldout.ece,
+            e->heldout.n);
+    fflush(p->to);
     fprintf(p->csv, "%d,%.9g,%.9g,%.9g,%.9g", e->epoch, e->train_loss, e->heldout.accuracy,
             e->reward->mean, e->reward->var);
     for (int i = 0; i < MOTIF_QUANTILES; i++)
         fprintf(p->csv, ",%.9g", (double)e->reward->quantile[i]);
     fputc('\n', p->csv);
-    return 0;
+    snprintf(r.labels, sizeof r.labels, "%s", p->identity);
+    p->rc = motif_file_write(p->file, &r, p->err);
+    return p->rc || stop_asked;
 }
 
 static void csv_head(FILE *f)
@@ -96,6 +118,48 @@ static void csv_head(FILE *f)
     for (int i = 0; i < MOTIF_QUANTILES; i++)
         fprintf(f, ",q%.2f", 0.05 * (i + 1));
     fputc('\n', f);
+}
+
+static void put_measure(struct buf *out, const char *name, const struct heldout_measure *m)
+{
+    buf_printf(out, "\"%s\":{\"pairs\":%d,\"accuracy\":", name, m->n);
+    buf_json_number(out, m->accuracy, 9);
+    buf_puts(out, ",\"auc\":");
+    buf_json_number(out, m->auc, 9);
+    buf_puts(out, ",\"ece\":");
+    buf_json_number(out, m->ece, 9);
+    buf_puts(out, "}");
+}
+
+static int print_document(struct buf *out, struct onic_err *err)
+{
+    bool fine = fwrite(out->data, 1, out->len, stdout) == out->len && fflush(stdout) == 0;
+    buf_release(out);
+    return fine ? ONIC_OK : err_set(err, ONIC_EIO, "the result could not be written");
+}
+
+static int say_trained(const struct progress *p, const struct pair_data *data, bool json,
+                       struct onic_err *err)
+{
+    struct buf out;
+    buf_init(&out, 1 << 16);
+    if (json) {
+        buf_puts(&out, "{\"file\":");
+        buf_json_string(&out, p->file, strlen(p->file));
+        buf_puts(&out, ",\"labels\":");
+        buf_json_string(&out, p->identity, strlen(p->identity));
+        buf_printf(&out,
+                   ",\"pairs\":%zu,\"captions\":%zu,\"epochs\":%d,\"loss\":", pair_data_count(data),
+                   pair_data_captions(data), p->last.epoch);
+        buf_json_number(&out, p->last.train_loss, 9);
+        buf_puts(&out, ",");
+        put_measure(&out, "heldout", &p->last.heldout);
+        buf_puts(&out, "}\n");
+    } else {
+        buf_printf(&out, "written: %s; use it with --reward.model=motif --reward.file=%s\n",
+                   p->file, p->file);
+    }
+    return print_document(&out, err);
 }
 
 static int train(const struct reward_args *a, const struct config *c, struct onic_err *err)
@@ -108,23 +172,26 @@ static int train(const struct reward_args *a, const struct config *c, struct oni
     if (rc)
         return rc;
     snprintf(path, sizeof path, "%s/quantiles.csv", a->data);
-    struct progress p = {.csv = fopen(path, "we")};
+    struct progress p = {.csv = fopen(path, "we"),
+                         .to = a->json ? stderr : stdout,
+                         .identity = identity,
+                         .err = err};
+    snprintf(p.file, sizeof p.file, "%s/reward.safetensors", a->data);
     if (!p.csv) {
         pair_data_free(data);
         return err_set(err, ONIC_ECANTCREATE, "cannot write %s: %s", path, strerror(errno));
     }
     csv_head(p.csv);
-    printf("%zu labelled pairs of %zu captions, labelled by [%s]\n", pair_data_count(data),
-           pair_data_captions(data), identity);
+    fprintf(p.to, "%zu labelled pairs of %zu captions, labelled by [%s]\n", pair_data_count(data),
+            pair_data_captions(data), identity);
+    sigaction(SIGINT, &(struct sigaction){.sa_handler = on_signal, .sa_flags = SA_ONSTACK}, NULL);
     rc = motif_train(&r, data, &o, show_epoch, &p, err);
+    if (!rc)
+        rc = p.rc;
     if (fclose(p.csv) != 0 && !rc)
         rc = err_set(err, ONIC_EIO, "%s could not be written; is the disk full?", path);
-    snprintf(r.labels, sizeof r.labels, "%s", identity);
-    snprintf(path, sizeof path, "%s/reward.safetensors", a->data);
     if (!rc)
-        rc = motif_file_write(path, &r, err);
-    if (!rc)
-        printf("written: %s; use it with --reward.model=motif --reward.file=%s\n", path, path);
+        rc = say_trained(&p, data, a->json, err);
     motif_reward_release(&r);
     pair_data_free(data);
     return rc;
@@ -138,10 +205,13 @@ struct ranked {
 static int by_score(const void *x, const void *y)
 {
     const struct ranked *a = x, *b = y;
-    return (a->score < b->score) - (a->score > b->score);
+    if (a->score != b->score)
+        return a->score < b->score ? 1 : -1;
+    return (a->number > b->number) - (a->number < b->number);
 }
 
-static void show_captions(const struct motif_reward *r, const struct pair_data *data)
+/* All captions, best first. */
+static struct ranked *rank(const struct motif_reward *r, const struct pair_data *data)
 {
     size_t n = pair_data_captions(data);
     float *score = xcalloc(n, sizeof *score);
@@ -150,25 +220,77 @@ static void show_captions(const struct motif_reward *r, const struct pair_data *
     for (size_t i = 0; i < n; i++)
         order[i] = (struct ranked){score[i], (uint32_t)i};
     qsort(order, n, sizeof *order, by_score);
-    for (size_t i = 0; i < n; i++) {
-        uint16_t len;
-        const char *text = pair_data_caption(data, order[i].number, &len);
-        if (i == SHOWN && n > 2 * SHOWN) {
-            printf("     ...\n");
-            i = n - SHOWN - 1;
-        } else {
-            printf("%8.3f  %.*s\n", (double)order[i].score, (int)len, text);
-        }
-    }
     free(score);
-    free(order);
+    return order;
+}
+
+static void put_caption(const struct pair_data *data, uint32_t number, struct buf *out)
+{
+    uint16_t len;
+    const char *text = pair_data_caption(data, number, &len);
+    buf_json_string(out, text, len);
+}
+
+static void put_json(const struct motif_reward *r, const struct pair_data *data,
+                     const struct ranked *order, struct buf *out)
+{
+    struct heldout_measure held = motif_measure(r, data, true), all = motif_measure(r, data, false);
+    buf_puts(out, "{\"labels\":");
+    buf_json_string(out, r->labels, strlen(r->labels));
+    buf_puts(out, ",");
+    put_measure(out, "heldout", &held);
+    buf_puts(out, ",");
+    put_measure(out, "all", &all);
+    buf_puts(out, ",\"mean\":");
+    buf_json_number(out, r->mean, 9);
+    buf_puts(out, ",\"std\":");
+    buf_json_number(out, sqrt(r->var), 9);
+    buf_puts(out, ",\"quantiles\":[");
+    for (int i = 0; i < MOTIF_QUANTILES; i++) {
+        buf_puts(out, i ? "," : "");
+        buf_json_number(out, (double)r->quantile[i], 9);
+    }
+    buf_puts(out, "],\"captions\":[");
+    for (size_t i = 0; i < pair_data_captions(data); i++) {
+        buf_puts(out, i ? ",{\"caption\":" : "{\"caption\":");
+        put_caption(data, order[i].number, out);
+        buf_puts(out, ",\"reward\":");
+        buf_json_number(out, (double)order[i].score, 9);
+        buf_puts(out, "}");
+    }
+    buf_puts(out, "]}\n");
+}
+
+static void put_line(const char *name, const struct heldout_measure *m, struct buf *out)
+{
+    buf_printf(out, "%-9s %7d pairs that are no ties  accuracy %.4f  AUC %.4f  ECE %.4f\n", name,
+               m->n, m->accuracy, m->auc, m->ece);
+}
+
+/* The best and the worst captions. */
+static void put_text(const struct motif_reward *r, const struct pair_data *data,
+                     const struct ranked *order, struct buf *out)
+{
+    size_t n = pair_data_captions(data);
+    struct heldout_measure held = motif_measure(r, data, true), all = motif_measure(r, data, false);
+    put_line("held-out", &held, out);
+    put_line("all", &all, out);
+    buf_puts(out, "reward of captions, in standard deviations:\n");
+    for (size_t i = 0; i < n; i++) {
+        if (i == SHOWN && n > 2 * SHOWN) {
+            buf_puts(out, "     ...\n");
+            i = n - SHOWN;
+        }
+        buf_printf(out, "%8.3f  ", (double)order[i].score);
+        put_caption(data, order[i].number, out);
+        buf_puts(out, "\n");
+    }
 }
 
 static int eval(const struct reward_args *a, const struct config *c, struct onic_err *err)
 {
     char path[CONFIG_STR_MAX + 32];
     struct pair_data *data = NULL;
-    struct motif_options o = options(a, c);
     struct motif_reward r = {0};
     struct ranking_net *net = ranking_net_create();
     r.floats = ranking_net_params(net)->floats;
@@ -178,11 +300,12 @@ static int eval(const struct reward_args *a, const struct config *c, struct onic
     if (!rc)
         rc = pairs_labelled(a->data, &data, NULL, err);
     if (!rc) {
-        struct heldout_measure m = motif_measure(&r, data, &o, !a->all);
-        printf("%s pairs that are no ties: %d\naccuracy %.4f\nAUC %.4f\nECE %.4f\n",
-               a->all ? "all" : "held-out", m.n, m.accuracy, m.auc, m.ece);
-        printf("reward of captions, in standard deviations:\n");
-        show_captions(&r, data);
+        struct buf out;
+        struct ranked *order = rank(&r, data);
+        buf_init(&out, DOCUMENT_MAX);
+        (a->json ? put_json : put_text)(&r, data, order, &out);
+        rc = print_document(&out, err);
+        free(order);
     }
     pair_data_free(data);
     motif_reward_release(&r);
@@ -199,13 +322,16 @@ int cmd_reward(int argc, char **argv)
         .program = "onic reward",
         .rows = "reward.batch reward.lr reward.holdout reward.file run.seed",
         .usage =
-            "usage: onic reward train DATA [--epochs=10]   learns a reward from labelled pairs\n"
-            "       onic reward eval DATA [--all]          how well it predicts those it was not "
-            "trained on\n"
+            "usage: onic reward train DATA [--epochs=10] [--json]  learns a reward from labelled "
+            "pairs\n"
+            "       onic reward eval DATA [--json]                how well it predicts those it "
+            "was "
+            "not trained on\n"
             "DATA is a folder of `onic labels collect` and `onic labels annotate`. Defaults are "
             "Motif's: batch 1024,\n"
-            "learning rate 1e-5, a fifth of the pairs held out.\n",
-        .extra = (const char *const[]){"--epochs=", "--all", NULL},
+            "learning rate 1e-5, a fifth of the pairs held out; with less than some 10,000 pairs a "
+            "rate of 1e-3 is better.\n",
+        .extra = (const char *const[]){"--epochs=", "--json=-", NULL},
         .on_extra = on_extra,
         .on_positional = on_positional,
         .ctx = &a,

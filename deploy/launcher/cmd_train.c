@@ -257,20 +257,37 @@ static int check_network(const char *net, struct onic_err *err)
     return rc;
 }
 
+static int check_annotator(const struct config *cfg, const struct reward_model_type *model,
+                           struct onic_err *err)
+{
+    const struct annotator_vtable *annotator;
+    char note[ONIC_ERR_MSG_MAX];
+    int rc = annotator_choose(&annotator, cfg, note, err);
+    if (rc || annotator->kinds & 1u << model->traits.asks)
+        return rc;
+    return err_set(err, ONIC_ECONFIG,
+                   "reward.model=%s asks %s questions, which annotator.id=%s does not answer; "
+                   "choose another of the two",
+                   model->name, question_kind_name(model->traits.asks), annotator->id);
+}
+
 /* What a part would refuse at its start, asked before config.yaml is written: a slip must not
  * become the stored configuration, from where the next life would take it again. */
-static int check_parts(const struct config *cfg, bool wants_labels, struct onic_err *err)
+static int check_parts(const struct config *cfg, const struct reward_model_type *model,
+                       struct onic_err *err)
 {
     static struct env_description env;
     struct goal *goal = NULL;
-    const struct annotator_vtable *annotator;
-    char note[ONIC_ERR_MSG_MAX];
+    struct reward_model *probe = NULL;
     int rc = describe_env(cfg, &env, err);
     if (!rc)
         rc = check_network(cfg->policy_net, err);
-    if (!rc && wants_labels && !cfg->reward_server[0])
-        rc = annotator_choose(&annotator, cfg, note, err);
-    if (!rc && wants_labels && !cfg->reward_server[0])
+    if (!rc)
+        rc = model->create(&probe, cfg, &env.obs, err);
+    model->free(probe);
+    if (!rc && model->traits.wants_labels && !cfg->reward_server[0])
+        rc = check_annotator(cfg, model, err);
+    if (!rc && model->traits.wants_labels && !cfg->reward_server[0])
         rc = annotator_goal(&goal, cfg, err);
     goal_free(goal);
     return rc;
@@ -333,7 +350,7 @@ static int prepare(struct train *t, const struct config *given, int *lock_fd, bo
     if (!rc)
         rc = check_checkpoints(t->run_dir, err);
     if (!rc)
-        rc = check_parts(t->cfg, model->traits.wants_labels, err);
+        rc = check_parts(t->cfg, model, err);
     if (!rc)
         rc = choose_addresses(t, model->traits.wants_labels, err);
     if (rc)

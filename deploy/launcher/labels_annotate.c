@@ -6,6 +6,8 @@
  * answered is never asked again, so breaking off costs nothing and calling again goes on. Pairs are
  * asked in groups, each when the one before is answered, so that memory stays bounded and a signal
  * is obeyed within a group. */
+#define _XOPEN_SOURCE 700
+#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -18,6 +20,7 @@
 #include "common/base/xmalloc.h"
 #include "common/wire/wire_annotation.h"
 #include "deploy/launcher/pairs.h"
+#include "reward_server/annotators/annotator.h"
 #include "reward_server/server.h"
 
 enum { GROUP = 1024, PROGRESS_MS = 2000, POLL_MS = 50 };
@@ -38,10 +41,17 @@ static void *serve(void *arg)
     return NULL;
 }
 
+/* Of n chunks the i-th: pairs i - 1, i - 1 + n, ... */
+struct chunk {
+    unsigned i, n;
+};
+
 struct asking {
     struct serving *serving;
+    struct chunk chunk;
+    unsigned at; /* pairs read */
     struct annot_client *client;
-    int total, asked, in_group;
+    int total, in_group;
     uint64_t labels, abstained;
     int64_t start_ms, shown_ms;
     bool broken_off;
@@ -82,9 +92,8 @@ static void finish_group(struct asking *a)
 static void ask(void *ctx, const char *question, size_t len)
 {
     struct asking *a = ctx;
-    if (a->broken_off)
+    if (a->broken_off || a->at++ % a->chunk.n != a->chunk.i - 1)
         return;
-    a->asked++;
     annot_client_ask(a->client, question, len);
     if (++a->in_group == GROUP)
         finish_group(a);
@@ -97,9 +106,11 @@ static void count(void *ctx, const char *question, size_t len)
     ++*(int *)ctx;
 }
 
-static int ask_all(struct serving *s, const char *data, int total, struct onic_err *err)
+static int ask_all(struct serving *s, const char *data, struct chunk chunk, int total,
+                   struct onic_err *err)
 {
-    struct asking a = {.serving = s, .total = total, .start_ms = clock_ms()};
+    struct asking a = {.serving = s, .chunk = chunk, .start_ms = clock_ms()};
+    a.total = (int)(((unsigned)total + chunk.n - chunk.i) / chunk.n);
     a.shown_ms = a.start_ms;
     int rc = annot_client_create(&a.client, server_address(s->server), NULL, err);
     if (rc)
@@ -115,34 +126,92 @@ static int ask_all(struct serving *s, const char *data, int total, struct onic_e
     return rc;
 }
 
-int labels_annotate(const char *data, const struct config *given, struct onic_err *err)
+static int read_chunk(const char *text, struct chunk *out, struct onic_err *err)
+{
+    char end;
+    *out = (struct chunk){1, 1};
+    if (text[0] && (sscanf(text, "%u/%u%c", &out->i, &out->n, &end) != 2 || out->i < 1 ||
+                    out->i > out->n || out->n > 100000))
+        return err_set(err, ONIC_ECONFIG,
+                       "--chunk is '%s', must be i/n with i from 1 to n, for example 1/4", text);
+    return ONIC_OK;
+}
+
+/* The server drops what its annotator does not answer, and the client would wait for ever. */
+static int check_annotator(const struct config *cfg, struct onic_err *err)
+{
+    const struct annotator_vtable *v;
+    char note[ONIC_ERR_MSG_MAX];
+    int rc = annotator_choose(&v, cfg, note, err);
+    if (rc || v->kinds & 1u << QUESTION_PAIR)
+        return rc;
+    return err_set(err, ONIC_ECONFIG, "annotator.id=%s does not answer pair questions", v->id);
+}
+
+/* Options of the server: the store in DATA, the socket in a private folder. */
+static int configure(struct config *cfg, const char *data, const char *env, char folder[32],
+                     struct onic_err *err)
+{
+    if (env[0] && config_origin_of(cfg, "env.id") == CONFIG_DEFAULT)
+        snprintf(cfg->env_id, sizeof cfg->env_id, "%s", env);
+    int rc = check_annotator(cfg, err);
+    if (rc)
+        return rc;
+    snprintf(folder, 32, "/tmp/onic-XXXXXX");
+    if (!mkdtemp(folder)) {
+        folder[0] = '\0';
+        return err_set(err, ONIC_ECANTCREATE, "no folder for a socket can be made in /tmp: %s",
+                       strerror(errno));
+    }
+    snprintf(cfg->run_dir, sizeof cfg->run_dir, "%s", data);
+    snprintf(cfg->listen_address, sizeof cfg->listen_address, "ipc://%s/reward", folder);
+    return ONIC_OK;
+}
+
+static void remove_socket(const char *folder)
+{
+    char path[64];
+    if (!folder[0])
+        return;
+    snprintf(path, sizeof path, "%s/reward", folder);
+    unlink(path);
+    rmdir(folder);
+}
+
+/* Serves and asks until all is answered or the server ends. */
+static int run(struct serving *s, const char *data, struct chunk chunk, int total,
+               struct onic_err *err)
+{
+    if (pthread_create(&s->thread, NULL, serve, s) != 0)
+        return err_set(err, ONIC_EIO, "cannot start the thread of the reward server");
+    int rc = ask_all(s, data, chunk, total, err);
+    server_stop(s->server);
+    pthread_join(s->thread, NULL);
+    if (s->rc != ONIC_OK && err)
+        *err = s->err;
+    return s->rc != ONIC_OK ? s->rc : rc;
+}
+
+int labels_annotate(const char *data, const struct config *given, const char *chunk_text,
+                    struct onic_err *err)
 {
     struct config *cfg = xmalloc(sizeof *cfg);
     struct serving s = {0};
-    char env[CONFIG_STR_MAX] = "";
+    struct chunk chunk;
+    char env[CONFIG_STR_MAX] = "", folder[32] = "";
     int total = 0;
     *cfg = *given;
-    int rc = pairs_read(data, env, count, &total, err);
-    if (!rc && env[0] && config_origin_of(given, "env.id") == CONFIG_DEFAULT)
-        snprintf(cfg->env_id, sizeof cfg->env_id, "%s", env);
-    snprintf(cfg->run_dir, sizeof cfg->run_dir, "%s", data);
-    snprintf(cfg->listen_address, sizeof cfg->listen_address, "ipc:///tmp/onic-annotate-%d",
-             (int)getpid());
+    int rc = read_chunk(chunk_text, &chunk, err);
+    if (!rc)
+        rc = pairs_read(data, env, count, &total, err);
+    if (!rc)
+        rc = configure(cfg, data, env, folder, err);
     if (!rc)
         rc = server_create(&s.server, cfg, err);
-    free(cfg);
-    if (rc)
-        return rc;
-    if (pthread_create(&s.thread, NULL, serve, &s) != 0) {
-        server_free(s.server);
-        return err_set(err, ONIC_EIO, "cannot start the thread of the reward server");
-    }
-    rc = ask_all(&s, data, total, err);
-    server_stop(s.server);
-    pthread_join(s.thread, NULL);
-    if (s.rc != ONIC_OK && err)
-        *err = s.err;
-    rc = s.rc != ONIC_OK ? s.rc : rc;
+    if (!rc)
+        rc = run(&s, data, chunk, total, err);
     server_free(s.server);
+    remove_socket(folder);
+    free(cfg);
     return rc;
 }

@@ -59,10 +59,19 @@ static int play(const struct pairs_collect *p, const struct config *given, struc
     return rc;
 }
 
+/* One name for both orders of two captions. */
+static size_t name_of(const struct question *q, char out[QUESTION_MAX])
+{
+    int order = memcmp(q->caption, q->caption_b, q->len < q->len_b ? q->len : q->len_b);
+    if (order > 0 || (order == 0 && q->len > q->len_b))
+        return question_pair(out, q->caption_b, q->len_b, q->caption, q->len);
+    return question_pair(out, q->caption, q->len, q->caption_b, q->len_b);
+}
+
 static int write_pairs(const struct pairs_collect *p, const struct seen *seen, const char *env,
                        const char *path, struct onic_err *err)
 {
-    char part[CONFIG_STR_MAX + 32], question[QUESTION_MAX];
+    char part[CONFIG_STR_MAX + 32], question[QUESTION_MAX], name[QUESTION_MAX];
     snprintf(part, sizeof part, "%s.part", path);
     FILE *f = fopen(part, "we");
     if (!f)
@@ -84,7 +93,7 @@ static int write_pairs(const struct pairs_collect *p, const struct seen *seen, c
         struct question q;
         size_t len = observation_store_pair(seen->store, question);
         if (!len || !question_split(question, len, &q) ||
-            (strmap_put(once, question, len, &inserted), !inserted))
+            (strmap_put(once, name, name_of(&q, name), &inserted), !inserted))
             continue;
         buf_reset(&line);
         buf_puts(&line, "{\"caption\":");

@@ -5,7 +5,8 @@
 /* pairs.h - data of an offline reward (Motif), a folder DATA.
  *
  * pairs.jsonl: a first line {"env","from","episodes","captions"}, then {"caption","caption_b"},
- * each pair once.
+ * each two
+ * captions once, in one order or the other.
  *
  * labels.sqlite: their labels, as the reward server keeps them.
  *
@@ -31,8 +32,9 @@ int pairs_read(const char *data, char env[CONFIG_STR_MAX],
                struct onic_err *err);
 
 /* Asks the annotator of `given` about every pair that has no label yet; can be broken off and
- * called again. labels_annotate.c */
-int labels_annotate(const char *data, const struct config *given, struct onic_err *err);
+ * called again. chunk "i/n": about every n-th pair only, "" = all. labels_annotate.c */
+int labels_annotate(const char *data, const struct config *given, const char *chunk,
+                    struct onic_err *err);
 
 /* The labelled pairs of DATA/labels.sqlite; identity (may be NULL) gets what labelled them. Labels
  * of two identities are ONIC_ECONFIG. *out is owned by the caller. */

@@ -141,6 +141,8 @@ static void what_a_part_would_refuse_is_refused_before_it_is_stored(void **state
     snprintf(path, sizeof path, "%s/run/config.yaml", s->dir);
     assert_fails("train --run-dir=run --annotator.goal=socre", 64, "annotator.goal is \"socre\"");
     assert_fails("train --run-dir=run --annotator.id=rulse", 64, "annotator.id is \"rulse\"");
+    assert_fails("train --run-dir=run --reward.model=similarity --annotator.id=rules", 64,
+                 "asks score questions, which annotator.id=rules does not answer");
     assert_fails("train --run-dir=run --policy.net=nte", 64, "policy.net is \"nte\"");
     assert_fails("train --run-dir=run --env.obs=nonsense", 64, "nonsense");
     assert_int_equal(access(path, F_OK), -1);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* test_offline_reward.c - Motif from end to end with the real programs: collect, annotate (killed
  * in the middle), train, measure, and an agent that is paid by the result. */
+#include <jansson.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "common/base/strmap.h"
 #include "reward_server/label_store.h"
 #include "tests/onic_test.h"
 #include "tests/support/program.h"
@@ -38,6 +41,48 @@ static bool some_are_labelled(void *ctx)
     return counts().answered > 40;
 }
 
+/* Each two captions are there once, in one order or the other. */
+static int lines_of_pairs(void)
+{
+    char path[300], line[2048];
+    int lines = 0;
+    struct strmap *seen = strmap_create(512);
+    snprintf(path, sizeof path, "%s/data/pairs.jsonl", dir);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    for (; fgets(line, sizeof line, f); lines++) {
+        json_t *o = json_loads(line, 0, NULL);
+        const char *a = json_string_value(json_object_get(o, "caption"));
+        const char *b = json_string_value(json_object_get(o, "caption_b"));
+        bool is_new = true;
+        if (lines) {
+            assert_true(a && b && strcmp(a, b) != 0);
+            bool turned = strcmp(a, b) > 0;
+            snprintf(line, sizeof line, "%s | %s", turned ? b : a, turned ? a : b);
+            strmap_put(seen, line, strlen(line), &is_new);
+        }
+        assert_true(is_new);
+        json_decref(o);
+    }
+    fclose(f);
+    strmap_free(seen);
+    return lines;
+}
+
+static json_t *document(const char *args)
+{
+    json_t *o = json_loads(program_text(onic(args, 0)->out), 0, NULL);
+    assert_non_null(o);
+    return o;
+}
+
+static double number(json_t *o, const char *object, const char *key)
+{
+    json_t *v = json_object_get(object ? json_object_get(o, object) : o, key);
+    assert_true(json_is_number(v));
+    return json_number_value(v);
+}
+
 static void a_reward_is_learned_offline_and_pays_an_agent(void **state)
 {
     (void)state;
@@ -49,16 +94,28 @@ static void a_reward_is_learned_offline_and_pays_an_agent(void **state)
     assert_true(wait_until(some_are_labelled, NULL, PATIENCE_MS));
     program_kill(&p);
     uint64_t before = counts().answered;
+    onic("labels annotate data --annotator.id=rules --chunk=1/3", 0);
+    struct label_counts third = counts();
+    assert_true(before <= third.answered);
     onic("labels annotate data --annotator.id=rules", 0);
     struct label_counts after = counts();
-    assert_true(before < after.answered);
-    assert_in_range(after.answered, 100, 300);
+    assert_true(third.answered < after.answered);
+    assert_int_equal(after.answered, lines_of_pairs() - 1); /* each once, and the head line */
     assert_int_equal(after.asked_twice, 0);
-    onic("reward train data --epochs=3 --reward.batch=32 --reward.lr=0.001", 0);
-    const char *text = program_text(onic("reward eval data", 0)->out);
-    const char *accuracy = strstr(text, "accuracy ");
-    assert_non_null(accuracy);
-    assert_true(strtod(accuracy + 9, NULL) > 0.8);
+    json_t *made = document("reward train data --epochs=8 --reward.batch=16 --reward.lr=0.001 "
+                            "--reward.holdout=0.3 --json");
+    assert_close(number(made, NULL, "pairs"), (double)after.answered, 0, 0);
+    assert_close(number(made, NULL, "epochs"), 8, 0, 0);
+    json_t *e = document("reward eval data --json"); /* the file knows what was held out */
+    assert_close(number(e, "heldout", "pairs"), number(made, "heldout", "pairs"), 0, 0);
+    assert_close(number(e, "heldout", "accuracy"), number(made, "heldout", "accuracy"), 0, 1e-9);
+    assert_true(number(e, "all", "accuracy") > 0.9);
+    json_t *captions = json_object_get(e, "captions");
+    size_t n = json_array_size(captions);
+    assert_true(n > 5 && number(json_array_get(captions, 0), NULL, "reward") > 0.5);
+    assert_true(number(json_array_get(captions, n - 1), NULL, "reward") < 0);
+    json_decref(made);
+    json_decref(e);
     onic("train --run-dir=run --env.id=minigrid:DoorKey-5x5 --actors.count=1 --frames=40000 "
          "--reward.model=motif --reward.file=data/reward.safetensors",
          0);
@@ -78,6 +135,10 @@ static void mistakes_get_a_sentence(void **state)
         {"labels collect other", "name the run whose agent plays", 64},
         {"labels annotate nowhere", "`onic labels collect` writes it", 64},
         {"reward train nowhere", "nowhere/labels.sqlite", 64},
+        {"labels annotate data --chunk=3/2", "--chunk is '3/2'", 64},
+        {"train --run-dir=no --reward.model=motif", "needs reward.file", 64},
+        {"train --run-dir=no --reward.model=motif --reward.file=data/pairs.jsonl",
+         "is no reward of", 74},
         {"reward sell data", "'sell' is not train or eval", 64},
         {"reward train", "say what to do and where", 64},
     };
@@ -86,6 +147,9 @@ static void mistakes_get_a_sentence(void **state)
         if (!strstr(said, bad[i].sentence))
             fail_msg("onic %s: %s", bad[i].args, said);
     }
+    char path[300];
+    snprintf(path, sizeof path, "%s/no/config.yaml", dir);
+    assert_int_equal(access(path, F_OK), -1); /* what was refused is not stored */
 }
 
 int main(void)

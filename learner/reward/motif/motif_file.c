@@ -37,6 +37,8 @@ int motif_file_write(const char *path, const struct motif_reward *r, struct onic
     checkpoint_add_meta(c, "mean", number);
     snprintf(number, sizeof number, "%.17g", r->var);
     checkpoint_add_meta(c, "var", number);
+    snprintf(number, sizeof number, "%.17g", r->holdout);
+    checkpoint_add_meta(c, "holdout", number);
     snprintf(labels, sizeof labels, "%s", r->labels);
     for (char *p = labels; *p; p++)
         if (*p < 32 || *p > 126)
@@ -64,17 +66,21 @@ int motif_file_read(const char *path, struct motif_reward *r, struct onic_err *e
                        path, strerror(errno));
     int rc = checkpoint_open(&f, path, err);
     if (rc)
-        return rc;
+        return err_wrap(err, "%s is no reward of `onic reward train`", path);
     r->weights = xaligned(r->floats * sizeof(float));
     rc = checkpoint_get_f32(f, "weights", 1, (int)r->floats, r->weights, err);
     if (!rc)
         rc = checkpoint_get_f32(f, "quantiles", 1, MOTIF_QUANTILES, r->quantile, err);
-    if (!rc && !(number_of(f, "mean", &r->mean) && number_of(f, "var", &r->var) && r->var >= 0))
-        rc = err_set(err, ONIC_EDAMAGED, "%s has no mean and variance of its rewards", path);
+    if (!rc && !(number_of(f, "mean", &r->mean) && number_of(f, "var", &r->var) && r->var >= 0 &&
+                 number_of(f, "holdout", &r->holdout)))
+        rc = err_set(err, ONIC_EDAMAGED, "it has no mean and variance of its rewards");
+    for (size_t i = 0; !rc && i < r->floats; i++)
+        if (!isfinite(r->weights[i]))
+            rc = err_set(err, ONIC_EDAMAGED, "a weight is not finite");
     const char *labels = checkpoint_meta(f, "labels");
     snprintf(r->labels, sizeof r->labels, "%s", labels ? labels : "");
     checkpoint_close(f);
     if (rc)
         motif_reward_release(r);
-    return rc;
+    return rc ? err_wrap(err, "%s is no reward of `onic reward train`", path) : rc;
 }

@@ -3,7 +3,7 @@
 #define ONIC_LEARNER_REWARD_MOTIF_MOTIF_FILE_H
 
 /* motif_file.h - a reward network that was trained offline, as one file (safetensors: "weights"
- * F32, "quantiles" F32, metadata mean, var and what it was trained on).
+ * F32, "quantiles" F32, metadata mean, var, holdout and the identity of the labels).
  *
  * Quantiles are of the normalised reward over the distinct captions of the training pairs, at 0.05,
  * 0.10 .. 0.95 (oni-spec.md 2.5). */
@@ -20,6 +20,7 @@ struct motif_reward {
     size_t floats;
     double mean, var; /* of the raw reward over both captions of all training pairs */
     float quantile[MOTIF_QUANTILES];
+    double holdout;              /* share of the pairs it was not trained on */
     char labels[MOTIF_TEXT_MAX]; /* label identity of the pairs, for people */
 };
 

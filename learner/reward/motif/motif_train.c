@@ -32,11 +32,16 @@ struct trainer {
     uint32_t *number;
 };
 
-/* The split is a property of the pair's place in the data and the seed alone. */
-static bool held(const struct motif_options *o, size_t i)
+static bool held(const struct pair_data *data, const struct labelled_pair *p, double holdout)
 {
-    struct rng r = rng_stream(o->seed, "motif split", i, 0, 0);
-    return rng_double(&r) < o->holdout;
+    char question[QUESTION_MAX];
+    uint16_t la, lb;
+    const char *a = pair_data_caption(data, p->a, &la), *b = pair_data_caption(data, p->b, &lb);
+    int order = memcmp(a, b, la < lb ? la : lb);
+    bool swap = order > 0 || (order == 0 && la > lb);
+    size_t len =
+        swap ? question_pair(question, b, lb, a, la) : question_pair(question, a, la, b, lb);
+    return heldout_caption(question, len, holdout);
 }
 
 static void shuffle(struct trainer *t, int epoch)
@@ -90,8 +95,8 @@ static void raw_scores(struct ranking_net *net, const float *weights, const stru
     }
 }
 
-static struct heldout_measure measure(const struct pair_data *data, const struct motif_options *o,
-                                      const float *score, bool held_only)
+static struct heldout_measure measure(const struct pair_data *data, const float *score,
+                                      double holdout, bool held_only)
 {
     size_t n = pair_data_trained(data);
     float *p = xcalloc(n, sizeof *p);
@@ -99,7 +104,7 @@ static struct heldout_measure measure(const struct pair_data *data, const struct
     int count = 0;
     for (size_t i = 0; i < n; i++) {
         const struct labelled_pair *q = pair_data_trained_at(data, i);
-        if (q->label == 0.5f || (held_only && !held(o, i)))
+        if (q->label == 0.5f || (held_only && !held(data, q, holdout)))
             continue;
         p[count] = (float)(1 / (1 + exp((double)score[q->a] - (double)score[q->b])));
         label[count++] = q->label > 0.5f;
@@ -157,6 +162,7 @@ static void open_trainer(struct trainer *t, struct motif_reward *out, const stru
 {
     size_t n = pair_data_trained(data), batch = (size_t)o->batch;
     *t = (struct trainer){.data = data, .o = o, .net = ranking_net_create(), .out = out};
+    out->holdout = o->holdout;
     out->floats = ranking_net_params(t->net)->floats;
     float **block[] = {&out->weights, &t->adam_m, &t->adam_v, &t->grads};
     for (size_t i = 0; i < sizeof block / sizeof *block; i++)
@@ -164,7 +170,7 @@ static void open_trainer(struct trainer *t, struct motif_reward *out, const stru
     ranking_net_init(t->net, out->weights, o->seed);
     t->order = xcalloc(n, sizeof *t->order);
     for (size_t i = 0; i < n; i++)
-        if (!held(o, i))
+        if (!held(data, pair_data_trained_at(data, i), o->holdout))
             t->order[t->ntrain++] = (uint32_t)i;
     t->text = xcalloc(2 * batch, sizeof *t->text);
     t->len = xcalloc(2 * batch, sizeof *t->len);
@@ -195,14 +201,17 @@ int motif_train(struct motif_reward *out, const struct pair_data *data,
                 const struct motif_options *o, int (*each)(void *ctx, const struct motif_epoch *e),
                 void *ctx, struct onic_err *err)
 {
-    if (pair_data_trained(data) < 2)
+    struct trainer t;
+    open_trainer(&t, out, data, o);
+    if (t.ntrain == 0) {
+        close_trainer(&t);
+        motif_reward_release(out);
         return err_set(
             err, ONIC_ECONFIG,
             "there are no labelled pairs to train on; `onic labels annotate` makes them");
-    struct trainer t;
-    open_trainer(&t, out, data, o);
+    }
     float *score = xcalloc(pair_data_captions(data), sizeof *score);
-    int stop = t.ntrain == 0;
+    int stop = 0;
     for (int epoch = 1; epoch <= o->epochs && !stop; epoch++) {
         double sum = 0;
         int steps = 0;
@@ -211,7 +220,8 @@ int motif_train(struct motif_reward *out, const struct pair_data *data,
             sum += take_step(&t, i, t.ntrain - i < o->batch ? t.ntrain - i : o->batch);
         raw_scores(t.net, out->weights, data, score);
         summarise(&t, score);
-        struct motif_epoch e = {epoch, o->epochs, sum / steps, measure(data, o, score, true), out};
+        struct motif_epoch e = {epoch, o->epochs, sum / steps,
+                                measure(data, score, o->holdout, true), out};
         stop = each ? each(ctx, &e) : 0;
     }
     free(score);
@@ -230,12 +240,12 @@ void motif_scores(const struct motif_reward *r, const struct pair_data *data, fl
 }
 
 struct heldout_measure motif_measure(const struct motif_reward *r, const struct pair_data *data,
-                                     const struct motif_options *o, bool held_only)
+                                     bool held_only)
 {
     struct ranking_net *net = ranking_net_create();
     float *score = xcalloc(pair_data_captions(data), sizeof *score);
     raw_scores(net, r->weights, data, score);
-    struct heldout_measure m = measure(data, o, score, held_only);
+    struct heldout_measure m = measure(data, score, r->holdout, held_only);
     free(score);
     ranking_net_free(net);
     return m;

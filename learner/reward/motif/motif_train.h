@@ -3,10 +3,11 @@
 #define ONIC_LEARNER_REWARD_MOTIF_MOTIF_TRAIN_H
 
 /* motif_train.h - the reward network of Motif (arXiv 2310.00166), trained offline on labelled pairs
- * (oni-spec.md 2.5): 80/20 split of the pairs by a fixed seed, Bradley-Terry loss, Adam, no
- * clipping.
+ * (oni-spec.md 2.5): 80/20 split of the pairs, Bradley-Terry loss, Adam, no clipping.
  *
- * The network of the last epoch is kept. Deterministic for a seed on one machine. */
+ * Which pairs are held out is a property of the two captions alone (heldout.h), in whatever order
+ * they come: labels may be added, and the split stays. The network of the last epoch is kept.
+ * Deterministic for a seed on one machine. Single-threaded. */
 
 #include "learner/reward/heldout.h"
 #include "learner/reward/motif/motif_file.h"
@@ -25,17 +26,17 @@ struct motif_epoch {
     const struct motif_reward *reward;
 };
 
-/* data: all pairs, none held out by itself. each (may be NULL) is told after every epoch; a value
+/* data: made with a holdout of 0. each (may be NULL) is told after every epoch; a value
  * other than 0 ends training after it. ONIC_ECONFIG when there is nothing to train on. out->weights
  * is owned by the caller. */
 int motif_train(struct motif_reward *out, const struct pair_data *data,
                 const struct motif_options *o, int (*each)(void *ctx, const struct motif_epoch *e),
                 void *ctx, struct onic_err *err);
 
-/* How well a trained reward predicts pairs; held_only: those that motif_train with the same options
- * did not train on. */
+/* How well a trained reward predicts pairs that are no ties; held_only: only those that it was not
+ * trained on. */
 struct heldout_measure motif_measure(const struct motif_reward *r, const struct pair_data *data,
-                                     const struct motif_options *o, bool held_only);
+                                     bool held_only);
 
 /* Normalised reward of each caption of data [pair_data_captions]. */
 void motif_scores(const struct motif_reward *r, const struct pair_data *data, float *out);

@@ -40,7 +40,8 @@ static struct motif_reward trained(const struct pair_data *d, struct heldout_mea
 {
     struct motif_reward r = {0};
     assert_ok(motif_train(&r, d, &FAST, NULL, NULL, &err));
-    *m = motif_measure(&r, d, &FAST, true);
+    *m = motif_measure(&r, d, true);
+    assert_close(r.holdout, FAST.holdout, 0, 0);
     return r;
 }
 
@@ -83,6 +84,86 @@ static void quantiles_rise_and_are_of_normalised_rewards(void **state)
     pair_data_free(d);
 }
 
+/* The mean and the variance are those of captions as often as they are in training pairs. */
+static void mean_and_variance_are_those_of_the_training_pairs(void **state)
+{
+    (void)state;
+    struct pair_data *d = pairs(true);
+    struct motif_options o = FAST;
+    struct motif_reward r = {0};
+    float score[WORDS];
+    double sum = 0, squares = 0, n = (double)pair_data_trained(d);
+    o.epochs = 2;
+    o.holdout = 0;
+    assert_ok(motif_train(&r, d, &o, NULL, NULL, &err));
+    motif_scores(&r, d, score);
+    for (size_t i = 0; i < pair_data_trained(d); i++) {
+        const struct labelled_pair *p = pair_data_trained_at(d, i);
+        double a = (double)score[p->a], b = (double)score[p->b];
+        sum += a + b;
+        squares += a * a + b * b;
+    }
+    assert_close(sum / (2 * n), 0, 0, 1e-5);
+    assert_close(squares / (2 * n - 1), 1, 1e-4, 0);
+    motif_reward_release(&r);
+    pair_data_free(d);
+}
+
+/* Labels come in another order, more of them, or with the captions turned round. */
+static void the_split_is_a_property_of_the_two_captions(void **state)
+{
+    (void)state;
+    struct pair_data *d = pairs(true), *turned = pair_data_create(0);
+    struct heldout_measure m;
+    struct motif_reward r = trained(d, &m);
+    for (size_t i = pair_data_trained(d); i-- > 0;) {
+        const struct labelled_pair *p = pair_data_trained_at(d, i);
+        char question[QUESTION_MAX];
+        uint16_t la, lb;
+        const char *a = pair_data_caption(d, p->a, &la), *b = pair_data_caption(d, p->b, &lb);
+        pair_data_put(turned, question, question_pair(question, b, lb, a, la), 1 - p->label);
+    }
+    struct heldout_measure other = motif_measure(&r, turned, true);
+    assert_int_equal(other.n, m.n);
+    assert_close(other.accuracy, m.accuracy, 0, 1e-9);
+    motif_reward_release(&r);
+    pair_data_free(d);
+    pair_data_free(turned);
+}
+
+static void training_twice_gives_the_same_bits(void **state)
+{
+    (void)state;
+    struct pair_data *d = pairs(true);
+    struct motif_reward a = {0}, b = {0};
+    struct motif_options o = FAST;
+    o.epochs = 2;
+    assert_ok(motif_train(&a, d, &o, NULL, NULL, &err));
+    assert_ok(motif_train(&b, d, &o, NULL, NULL, &err));
+    assert_memory_equal(a.weights, b.weights, a.floats * sizeof(float));
+    motif_reward_release(&a);
+    motif_reward_release(&b);
+    pair_data_free(d);
+}
+
+static int stop_after_two(void *ctx, const struct motif_epoch *e)
+{
+    *(int *)ctx = e->epoch;
+    return e->epoch == 2;
+}
+
+static void training_can_be_broken_off_after_an_epoch(void **state)
+{
+    (void)state;
+    struct pair_data *d = pairs(true);
+    struct motif_reward r = {0};
+    int epoch = 0;
+    assert_ok(motif_train(&r, d, &FAST, stop_after_two, &epoch, &err));
+    assert_int_equal(epoch, 2);
+    motif_reward_release(&r);
+    pair_data_free(d);
+}
+
 static void the_frozen_model_pays_what_is_above_the_quantile(void **state)
 {
     (void)state;
@@ -107,6 +188,10 @@ static void the_frozen_model_pays_what_is_above_the_quantile(void **state)
     assert_true(out[1] > 0.3f && out[1] < 3);
     assert_close(out[2], 0, 0, 0);
     t->free(m);
+    FILE *f = fopen(path, "w");
+    fputs("no safetensors at all", f);
+    fclose(f);
+    assert_err(t->create(&m, &cfg, NULL, &err), ONIC_EDAMAGED, "is no reward of");
     unlink(path);
     m = NULL;
     assert_err(t->create(&m, &cfg, NULL, &err), ONIC_ENOTFOUND, "onic reward train");
@@ -136,6 +221,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(held_out_preferences_are_predicted_and_random_ones_are_not),
         cmocka_unit_test(quantiles_rise_and_are_of_normalised_rewards),
+        cmocka_unit_test(mean_and_variance_are_those_of_the_training_pairs),
+        cmocka_unit_test(the_split_is_a_property_of_the_two_captions),
+        cmocka_unit_test(training_twice_gives_the_same_bits),
+        cmocka_unit_test(training_can_be_broken_off_after_an_epoch),
         cmocka_unit_test(the_frozen_model_pays_what_is_above_the_quantile),
         cmocka_unit_test(nothing_to_train_on_is_said),
     };
