@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <uv.h>
@@ -256,6 +257,7 @@ static void stops(const char *behaviour, const char *part)
     COMES(wrong_type, NULL, NULL)                                                                  \
     COMES(huge, NULL, NULL)                                                                        \
     COMES(quoted, NULL, NULL)                                                                      \
+    COMES(reasons, "llm.structured", "plain")                                                      \
     COMES(fenced, NULL, NULL)                                                                      \
     COMES(reask, NULL, NULL)                                                                       \
     COMES(chunked, NULL, NULL)                                                                     \
@@ -382,6 +384,94 @@ static void votes_ask_for_samples_with_seeds_of_their_own(void **state)
     }
 }
 
+/* Ticket k asks about a pair; first, second or neither is the good one. */
+static void note_pair(void *ctx, const struct annotator_answer *a)
+{
+    static const double want[3] = {0, 1, 0.5};
+    struct run *r = ctx;
+    r->answered++;
+    assert_int_equal(a->state, LABEL_ANSWERED);
+    r->right += a->label == want[a->ticket % 3];
+}
+
+static bool pairs_answered(void *ctx)
+{
+    struct run *r = ctx;
+    uv_run(&r->loop, UV_RUN_NOWAIT);
+    r->a->v->poll(r->a, note_pair, r);
+    return r->answered >= MANY;
+}
+
+static void pairs_are_ranked_in_every_dialect(void **state)
+{
+    static const char *const behaviour[] = {"vllm",     "vllm_old", "openai",
+                                            "llamacpp", "ignored",  "logit_bias"};
+    (void)state;
+    for (size_t k = 0; k < 2 * sizeof behaviour / sizeof *behaviour; k++) {
+        struct run r;
+        prepare(&r, behaviour[k / 2]);
+        set(&r, "annotator.prompt", k % 2 ? "reworded" : "default");
+        open_annotator(&r);
+        for (int i = 0; i < MANY; i++) {
+            char a[60], b[60], question[QUESTION_MAX];
+            int la = snprintf(a, sizeof a, "A %s thing number %d.", i % 3 == 0 ? "good" : "bad", i);
+            int lb = snprintf(b, sizeof b, "A %s hint number %d.", i % 3 == 1 ? "good" : "bad", i);
+            size_t len = question_pair(question, a, (size_t)la, b, (size_t)lb);
+            r.a->v->submit(r.a, (uint64_t)i, question, len, 0);
+        }
+        assert_true(wait_until(pairs_answered, &r, SECONDS * 1000));
+        assert_int_equal(r.right, MANY);
+        dispose(&r);
+    }
+}
+
+/* Another wording is another question: its labels are never taken for the old ones. */
+static void the_prompt_is_part_of_the_identity(void **state)
+{
+    char before[128] = "";
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        struct run r;
+        const char *model, *parameters;
+        prepare(&r, "vllm");
+        set(&r, "annotator.prompt", k ? "reworded" : "default");
+        open_annotator(&r);
+        r.a->v->identity(r.a, &model, &parameters);
+        assert_string_not_equal(parameters, before);
+        snprintf(before, sizeof before, "%s", parameters);
+        dispose(&r);
+    }
+}
+
+static void a_prompt_that_cannot_be_used_gets_a_sentence(void **state)
+{
+    struct run r;
+    char path[400];
+    (void)state;
+    prepare(&r, "vllm");
+    struct annotator_setup setup = {.config = &r.config,
+                                    .goal = server.goal,
+                                    .loop = &r.loop,
+                                    .store_path = r.store,
+                                    .wake = wake};
+    set(&r, "annotator.prompt", "rhymed");
+    assert_err(annotator_open(&r.a, annotator_find("llm"), &setup, &err), ONIC_ECONFIG,
+               "classification.rhymed.yaml");
+    snprintf(path, sizeof path, "%s/minigrid", r.dir);
+    assert_int_equal(mkdir(path, 0777), 0);
+    snprintf(path, sizeof path, "%s/minigrid/classification.default.yaml", r.dir);
+    FILE *f = fopen(path, "w");
+    fputs("system: be fair\nuser: is this good news?\n", f);
+    fclose(f);
+    set(&r, "annotator.prompt", "default");
+    set(&r, "annotator.prompts_dir", r.dir);
+    assert_err(annotator_open(&r.a, annotator_find("llm"), &setup, &err), ONIC_ECONFIG,
+               "classification.default.yaml:");
+    uv_run(&r.loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&r.loop), 0);
+    temp_dir_remove(r.dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -395,6 +485,9 @@ int main(void)
             cmocka_unit_test(answers_of_a_batch_out_of_order_are_sorted),
         cmocka_unit_test(refused_lists_are_asked_one_by_one),
         cmocka_unit_test(a_used_up_budget_pauses_and_survives_a_restart),
+        cmocka_unit_test(pairs_are_ranked_in_every_dialect),
+        cmocka_unit_test(the_prompt_is_part_of_the_identity),
+        cmocka_unit_test(a_prompt_that_cannot_be_used_gets_a_sentence),
         cmocka_unit_test(a_second_address_takes_over),
         cmocka_unit_test(votes_ask_for_samples_with_seeds_of_their_own),
         cmocka_unit_test(a_caption_that_the_server_always_fails_at_is_given_up_alone),

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* answer.c - what a server said, read strictly; see llm_impl.h.
  *
- * Accepted is the word itself (blanks, quotes and a full stop around it do not matter) or a JSON
- * object whose member "label" is the word. A word inside a sentence is not an answer: the sentence
- * may say that the word is wrong, and game text may have put it there. */
+ * Accepted is the word itself (blanks, quotes and a full stop around it do not matter), a JSON
+ * object whose member "label" is the word, or what the prompt asks for: a last line "key: word". A
+ * word inside a sentence is not an answer: the sentence may say that the word is wrong, and game
+ * text may have put it there. */
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
@@ -88,12 +89,15 @@ int llm_answer_word(const struct llm_words *w, const char *text, char why[LLM_WH
     if (len && text[0] == '{')
         return json_word(w, text, len, why);
     int found = word_index(w, text, len);
+    if (found < 0 && w->prompt)
+        found = prompt_answer(w->prompt, text, len);
     if (found < 0)
         snprintf(why, LLM_WHY_MAX, len ? "not one of the words" : "an empty answer");
     return found;
 }
 
-static void read_choice(const struct llm_style *style, const json_t *c, struct llm_choice *out)
+static void read_choice(const struct llm_style *style, const struct llm_words *words,
+                        const json_t *c, struct llm_choice *out)
 {
     const json_t *message = json_object_get(c, "message");
     const char *text = style->api == LLM_CHAT
@@ -117,7 +121,7 @@ static void read_choice(const struct llm_style *style, const json_t *c, struct l
         return;
     }
     cut(out->text, sizeof out->text, text);
-    out->word = llm_answer_word(llm_prompt_words(), text, out->why);
+    out->word = llm_answer_word(words, text, out->why);
     if (finish && strcmp(finish, "length") == 0 && style->dialect != LLM_LOGIT_BIAS) {
         out->word = -1; /* what would have come next may have changed it */
         snprintf(out->why, sizeof out->why, "cut off at max_tokens");
@@ -140,8 +144,8 @@ static int64_t tokens(const json_t *usage, const char *name)
 }
 
 /* Each choice at the place its index names; false unless every question has one. */
-static bool read_choices(const struct llm_style *style, const json_t *choices, int questions,
-                         struct llm_answer *out)
+static bool read_choices(const struct llm_style *style, const struct llm_words *words,
+                         const json_t *choices, int questions, struct llm_answer *out)
 {
     bool seen[LLM_BATCH_MAX] = {false};
     if ((int)json_array_size(choices) != questions)
@@ -152,14 +156,14 @@ static bool read_choices(const struct llm_style *style, const json_t *choices, i
         if (!json_is_object(c) || at < 0 || at >= questions || seen[at])
             return false;
         seen[at] = true;
-        read_choice(style, c, &out->choice[at]);
+        read_choice(style, words, c, &out->choice[at]);
     }
     out->nchoices = questions;
     return true;
 }
 
-bool llm_answer_read(const struct llm_style *style, const char *body, size_t len, int questions,
-                     struct llm_answer *out)
+bool llm_answer_read(const struct llm_style *style, const struct llm_words *words, const char *body,
+                     size_t len, int questions, struct llm_answer *out)
 {
     json_error_t e;
     *out = (struct llm_answer){0};
@@ -184,7 +188,7 @@ bool llm_answer_read(const struct llm_style *style, const char *body, size_t len
     }
     if (!json_is_array(choices) || json_array_size(choices) == 0)
         return nonsense(out, root, "the answer has no choices");
-    if (!read_choices(style, choices, questions, out))
+    if (!read_choices(style, words, choices, questions, out))
         return nonsense(out, root, "the answer has not exactly one choice per question");
     json_decref(root);
     return true;

@@ -202,7 +202,7 @@ static void take_choice(struct llm_call *call, struct llm_job *j, const struct l
     if (c->verdict == LLM_LABEL) {
         e->answers++;
         e->unparsed = 0;
-        answer(l, j, LABEL_ANSWERED, llm_prompt_words()->label[c->word], c->text);
+        answer(l, j, LABEL_ANSWERED, llm_words_of(l, j->question, j->len)->label[c->word], c->text);
         return;
     }
     if (e->style.dialect != LLM_PLAIN && ++e->unparsed >= UNPARSED_MAX && e->ready) {
@@ -240,8 +240,10 @@ static void on_labels(struct llm_call *call, const struct http_reply *r)
     struct llm *l = call->l;
     struct llm_endpoint *e = call->e;
     struct llm_answer a = {0};
+    const struct llm_job *asked = &l->job[call->job[0]]; /* all are of one kind */
+    const struct llm_words *words = llm_words_of(l, asked->question, asked->len);
     bool fine = r->failure == HTTP_FINE && r->status == 200;
-    if (fine && !llm_answer_read(&e->style, r->body, r->len, call->n, &a))
+    if (fine && !llm_answer_read(&e->style, words, r->body, r->len, call->n, &a))
         a.nchoices = 0;
     llm_book(call, r, &a);
     keep_sample(call, r, &a);
@@ -289,7 +291,9 @@ static int next_job(const struct llm *l, int64_t now, const struct llm_job *firs
     for (int i = 0; i < LLM_JOBS_MAX; i++) {
         const struct llm_job *j = &l->job[i];
         if (j->state == LLM_WAITING && j->due_ms <= now &&
-            (!first || (!j->single && j->vote == first->vote)) &&
+            (!first || (!j->single && j->vote == first->vote &&
+                        question_kind_of(j->question, j->len) ==
+                            question_kind_of(first->question, first->len))) &&
             (found < 0 || j->order < l->job[found].order))
             found = i;
     }
@@ -304,14 +308,17 @@ static bool ask(struct llm *l, struct llm_endpoint *e, int64_t now)
     size_t bytes = 0;
     for (int i; n < most && (i = next_job(l, now, n > 0 ? &l->job[job[0]] : NULL)) >= 0;) {
         struct llm_job *j = &l->job[i];
-        llm_prompt_render(l->goal, j->caption, j->len, &q[n]);
+        llm_question_render(l, j->question, j->len, &q[n]);
         bytes += strlen(q[n].system) + strlen(q[n].user) + strlen(j->previous) + 256;
         j->state = LLM_FLYING;
         job[n++] = i;
         if (j->single)
             break;
     }
-    struct llm_ask what = {.question = q, .n = n, .vote = l->job[job[0]].vote};
+    struct llm_ask what = {.question = q,
+                           .words = llm_words_of(l, l->job[job[0]].question, l->job[job[0]].len),
+                           .n = n,
+                           .vote = l->job[job[0]].vote};
     if (n == 1 && l->job[job[0]].again)
         what.before = l->job[job[0]].previous;
     bool sent = llm_send(l, e, e->style.api == LLM_CHAT ? "/chat/completions" : "/completions",
@@ -377,13 +384,13 @@ static bool llm_varies(const struct config *config)
 static void set_identity(struct llm *l)
 {
     const struct llm_settings *s = &l->settings;
-    const struct llm_words *w = llm_prompt_words();
-    char text[96], all[CONFIG_STR_MAX + 128];
-    int n = snprintf(text, sizeof text, "t=%.4g top_p=%.4g max=%d words=%s/%s", s->temperature,
-                     s->top_p, s->max_tokens, w->word[0], w->word[1]);
+    char text[96], all[CONFIG_STR_MAX + 192];
+    int n = snprintf(text, sizeof text, "t=%.4g top_p=%.4g max=%d prompt=%.8s/%.8s", s->temperature,
+                     s->top_p, s->max_tokens, l->prompt[0]->version, l->prompt[1]->version);
     if (s->seed)
         snprintf(text + n, sizeof text - (size_t)n, " seed=%lld", (long long)s->seed);
-    snprintf(all, sizeof all, "%s %s", s->model, text);
+    snprintf(all, sizeof all, "%s %s %s %s", s->model, text, l->prompt[0]->version,
+             l->prompt[1]->version);
     snprintf(l->parameters, sizeof l->parameters, "%08x %s",
              (unsigned)XXH3_64bits(all, strlen(all)), text);
     if (strlen(s->model) < sizeof l->model)
@@ -413,6 +420,7 @@ static void llm_free(struct annotator *a)
     if (*l->budget.path)
         llm_budget_close(&l->budget);
     explicit_bzero(l->settings.key, sizeof l->settings.key);
+    llm_prompts_close(l);
     free(l);
 }
 
@@ -430,6 +438,8 @@ static int llm_create(struct annotator **out, const struct annotator_setup *setu
     l->tokens_per_byte = 1; /* never more; learned from the first answers */
     l->jitter = rng_stream((uint64_t)clock_ns(), "llm.jitter", 0, 0, 0);
     int rc = llm_settings_read(l, c, err);
+    if (rc == ONIC_OK)
+        rc = llm_prompts_open(l, c, err);
     struct http_options o = {.ca_file = c->llm_ca_file,
                              .proxy = c->llm_proxy,
                              .connect_ms = (int)(c->llm_connect_s * 1000),
@@ -471,7 +481,7 @@ static int llm_window(const struct annotator *a)
     return n < 1 ? 1 : n > LLM_JOBS_MAX / 2 ? LLM_JOBS_MAX / 2 : (int)n;
 }
 
-static void llm_submit(struct annotator *a, uint64_t ticket, const char *caption, size_t len,
+static void llm_submit(struct annotator *a, uint64_t ticket, const char *question, size_t len,
                        int vote)
 {
     struct llm *l = self(a);
@@ -482,7 +492,7 @@ static void llm_submit(struct annotator *a, uint64_t ticket, const char *caption
     struct llm_job *j = &l->job[i];
     *j = (struct llm_job){
         .state = LLM_WAITING, .ticket = ticket, .len = len, .vote = vote, .order = l->orders++};
-    memcpy(j->caption, caption, len);
+    memcpy(j->question, question, len);
     l->njobs++;
     llm_dispatch(l);
 }
@@ -551,7 +561,7 @@ static int llm_status(const struct annotator *a, char text[160], struct onic_err
 const struct annotator_vtable annotator_llm = {
     .id = "llm",
     .summary = "language model behind an OpenAI-compatible HTTP API (vLLM, llama.cpp, OpenAI)",
-    .kinds = 1u << QUESTION_CLASS,
+    .kinds = 1u << QUESTION_CLASS | 1u << QUESTION_PAIR,
     .available = llm_available,
     .varies = llm_varies,
     .create = llm_create,

@@ -6,7 +6,7 @@
  *
  *   llm.c        captions in, answers out: the vtable, jobs, who is asked what
  *   settings.c   options, addresses and the key
- *   prompt.c     a caption as a question, and the words that answer it
+ *   question.c   a caption or a pair as the question of a prompt file, and the words that answer it
  *   request.c    a question as JSON in one of the dialects of structured output
  *   answer.c     JSON of a server as an answer; what is not exactly a label never becomes one
  *   probe.c      which dialect a server really obeys, found by asking
@@ -23,6 +23,7 @@
 #include "common/base/rng.h"
 #include "reward_server/annotators/annotator.h"
 #include "reward_server/http/http_client.h"
+#include "reward_server/prompts/prompt.h"
 
 enum {
     LLM_ENDPOINTS_MAX = 16,
@@ -32,29 +33,38 @@ enum {
     LLM_WHY_MAX = 200,
     LLM_TEXT_MAX = 400, /* of an answer, kept for the question that is asked again */
     LLM_WORDS_MAX = 3,
+    LLM_KINDS = 2, /* QUESTION_CLASS, QUESTION_PAIR */
+    LLM_TOKENS_MAX = LLM_KINDS * LLM_WORDS_MAX,
     LLM_HISTORY = 20
 };
 
 /* --- questions and answers ------------------------------------------------------------------- */
 
-/* The closed alphabet of answers. */
+/* The closed alphabet of answers to one kind of question. */
 struct llm_words {
     const char *word[LLM_WORDS_MAX];
     double label[LLM_WORDS_MAX];
-    int n;
+    int n, first;                /* first: place of word[0] among the words of all kinds */
+    const struct prompt *prompt; /* owned by struct llm; NULL: only a bare word or JSON answers */
+    char list[128];              /* "TOV or BEX" */
 };
 
 struct llm_question {
     char *system, *user; /* UTF-8, owned */
 };
 
-const struct llm_words *llm_prompt_words(void);
-/* Renders the caption (bytes of a game) into out; release with llm_question_release. */
-void llm_prompt_render(const struct goal *goal, const char *caption, size_t len,
-                       struct llm_question *out);
+struct llm;
+/* Loads the prompts of both kinds for the goal: annotator.prompt, annotator.prompts_dir.
+ * ONIC_ECONFIG with file and line. */
+int llm_prompts_open(struct llm *l, const struct config *c, struct onic_err *err);
+void llm_prompts_close(struct llm *l);
+/* Renders a question (question.h) of kind class or pair; release with llm_question_release. */
+void llm_question_render(const struct llm *l, const char *question, size_t len,
+                         struct llm_question *out);
 void llm_question_release(struct llm_question *q);
-/* What is said when an answer was not one of the words. */
-const char *llm_prompt_reminder(void);
+const struct llm_words *llm_words_of(const struct llm *l, const char *question, size_t len);
+/* Word number i of all kinds, NULL at the end. */
+const char *llm_word_at(const struct llm *l, int i);
 
 enum llm_api { LLM_CHAT, LLM_COMPLETIONS };
 
@@ -75,11 +85,12 @@ struct llm_style {
     enum llm_api api;
     enum llm_dialect dialect;
     bool max_completion_tokens; /* the server wants max_tokens by its newer name */
-    int token[LLM_WORDS_MAX];   /* LLM_LOGIT_BIAS: the token of each word */
+    int token[LLM_TOKENS_MAX];  /* LLM_LOGIT_BIAS: the token of each word of all kinds */
 };
 
 struct llm_ask {
     const struct llm_question *question; /* [n]; n > 1 only for LLM_COMPLETIONS */
+    const struct llm_words *words;       /* of all of them */
     const char *before;                  /* an answer that was none, asked again; NULL = first */
     int n;
     int vote; /* another sample for each: part of the seed */
@@ -115,8 +126,8 @@ struct llm_answer {
 };
 /* Reads the body of a 200. False: nonsense as a whole (why says what), and no choice is valid. A
  * batch is put in order; an answer without exactly one choice per question is nonsense. */
-bool llm_answer_read(const struct llm_style *style, const char *body, size_t len, int questions,
-                     struct llm_answer *out);
+bool llm_answer_read(const struct llm_style *style, const struct llm_words *words, const char *body,
+                     size_t len, int questions, struct llm_answer *out);
 /* The index of the one word that text is, or -1 and why. */
 int llm_answer_word(const struct llm_words *w, const char *text, char why[LLM_WHY_MAX]);
 /* The sentence inside an error body, or "". One line, printable. */
@@ -234,7 +245,7 @@ struct llm_job {
     enum llm_job_state state;
     uint64_t ticket, order;
     size_t len;
-    char caption[LABEL_QUESTION_MAX + 1];
+    char question[LABEL_QUESTION_MAX];
     int vote;
     int64_t due_ms;              /* not asked before */
     int alone;                   /* failures while the same server answered others */
@@ -252,6 +263,8 @@ struct llm_ready {
 struct llm {
     struct annotator base;
     const struct goal *goal;
+    struct prompt *prompt[LLM_KINDS];
+    struct llm_words words[LLM_KINDS];
     struct llm_settings settings;
     struct llm_endpoint endpoint[LLM_ENDPOINTS_MAX];
     int nendpoints;

@@ -174,7 +174,7 @@ static void on_reply(struct llm_call *call, const struct http_reply *r)
     struct llm_answer a = {0};
     bool fine = r->failure == HTTP_FINE && r->status == 200;
     if (fine)
-        llm_answer_read(&e->probe->style, r->body, r->len, 1, &a);
+        llm_answer_read(&e->probe->style, &l->words[0], r->body, r->len, 1, &a);
     llm_book(call, r, &a);
     if (fine)
         on_answer(l, e, r, &a);
@@ -215,7 +215,7 @@ static void on_tokens(struct llm_call *call, const struct http_reply *r)
     bool one = there && one_token(r->body, &p->style.token[p->token_word]);
     for (int i = 0; one && i < p->token_word; i++)
         one = p->style.token[i] != p->style.token[p->token_word];
-    p->tokens_known = !one || ++p->token_word == llm_prompt_words()->n;
+    p->tokens_known = !one || !llm_word_at(l, ++p->token_word);
     p->words_are_tokens = one;
     if (p->tokens_known && !one)
         go_on(l, e);
@@ -227,7 +227,7 @@ static void ask_tokens(struct llm *l, struct llm_endpoint *e)
 {
     static const char *const path[] = {"/tokenize", "/extras/tokenize"};
     struct llm_probe *p = e->probe;
-    const char *word = llm_prompt_words()->word[p->token_word];
+    const char *word = llm_word_at(l, p->token_word);
     /* vLLM reads prompt, llama-server content, llama-cpp-python input */
     json_t *q = json_pack("{s:s, s:s, s:s, s:s, s:b}", "model", l->settings.model, "prompt", word,
                           "content", word, "input", word, "add_special_tokens", 0);
@@ -247,7 +247,7 @@ static void step(struct llm *l, struct llm_endpoint *e)
     }
     struct llm_question q = {.system = xstrdup("You answer questions truthfully."),
                              .user = xstrdup(questions[p->question])};
-    struct llm_ask ask = {.question = &q, .n = 1};
+    struct llm_ask ask = {.question = &q, .words = &l->words[0], .n = 1};
     char *body = llm_request_body(&l->settings, &p->style, &ask);
     llm_send(l, e, p->style.api == LLM_CHAT ? "/chat/completions" : "/completions", body,
              strlen(body), llm_request_max_tokens(&l->settings, p->style.dialect), NULL, 0,

@@ -10,7 +10,7 @@
 #include "common/base/xmalloc.h"
 #include "reward_server/annotators/llm/llm_impl.h"
 
-enum { VOTES_OF_A_SEED = 128 };
+enum { VOTES_OF_A_SEED = 128, TEXT_MAX = 1 << 18 };
 
 static const char *const dialect_names[LLM_DIALECTS] = {
     "structured_outputs", "guided_choice", "json_schema", "json_object", "grammar",
@@ -26,25 +26,23 @@ const char *llm_api_name(enum llm_api a)
     return a == LLM_CHAT ? "chat" : "completions";
 }
 
-static json_t *word_list(void)
+static json_t *word_list(const struct llm_words *w)
 {
-    const struct llm_words *w = llm_prompt_words();
     json_t *list = json_array();
     for (int i = 0; i < w->n; i++)
         json_array_append_new(list, json_string(w->word[i]));
     return list;
 }
 
-static json_t *schema(void)
+static json_t *schema(const struct llm_words *w)
 {
     return json_pack("{s:s, s:{s:{s:s, s:o}}, s:[s], s:b}", "type", "object", "properties", "label",
-                     "type", "string", "enum", word_list(), "required", "label",
+                     "type", "string", "enum", word_list(w), "required", "label",
                      "additionalProperties", 0);
 }
 
-static json_t *grammar(void)
+static json_t *grammar(const struct llm_words *w)
 {
-    const struct llm_words *w = llm_prompt_words();
     struct buf b;
     buf_init(&b, 1024);
     buf_puts(&b, "root ::= ");
@@ -55,42 +53,41 @@ static json_t *grammar(void)
     return text;
 }
 
-static json_t *bias(const struct llm_style *style)
+static json_t *bias(const struct llm_style *style, const struct llm_words *w)
 {
-    const struct llm_words *w = llm_prompt_words();
     json_t *map = json_object();
     for (int i = 0; i < w->n; i++) {
         char id[16];
-        snprintf(id, sizeof id, "%d", style->token[i]);
+        snprintf(id, sizeof id, "%d", style->token[w->first + i]);
         json_object_set_new(map, id, json_integer(100));
     }
     return map;
 }
 
-static void put_constraint(json_t *root, const struct llm_style *style)
+static void put_constraint(json_t *root, const struct llm_style *style, const struct llm_words *w)
 {
     switch (style->dialect) {
     case LLM_STRUCTURED_OUTPUTS:
-        json_object_set_new(root, "structured_outputs", json_pack("{s:o}", "choice", word_list()));
+        json_object_set_new(root, "structured_outputs", json_pack("{s:o}", "choice", word_list(w)));
         break;
     case LLM_GUIDED_CHOICE:
-        json_object_set_new(root, "guided_choice", word_list());
+        json_object_set_new(root, "guided_choice", word_list(w));
         break;
     case LLM_JSON_SCHEMA:
         json_object_set_new(root, "response_format",
                             json_pack("{s:s, s:{s:s, s:b, s:o}}", "type", "json_schema",
                                       "json_schema", "name", "label", "strict", 1, "schema",
-                                      schema()));
+                                      schema(w)));
         break;
     case LLM_JSON_OBJECT:
         json_object_set_new(root, "response_format",
-                            json_pack("{s:s, s:o}", "type", "json_object", "schema", schema()));
+                            json_pack("{s:s, s:o}", "type", "json_object", "schema", schema(w)));
         break;
     case LLM_GRAMMAR:
-        json_object_set_new(root, "grammar", grammar());
+        json_object_set_new(root, "grammar", grammar(w));
         break;
     case LLM_LOGIT_BIAS:
-        json_object_set_new(root, "logit_bias", bias(style));
+        json_object_set_new(root, "logit_bias", bias(style, w));
         break;
     case LLM_PLAIN:
     case LLM_DIALECTS:
@@ -104,42 +101,73 @@ int llm_request_max_tokens(const struct llm_settings *s, enum llm_dialect d)
         return 1;
     if (s->max_tokens > 0)
         return s->max_tokens;
+    if (d == LLM_PLAIN) /* nothing binds: the prompt lets it say what it thinks first */
+        return 256;
     return d == LLM_JSON_SCHEMA || d == LLM_JSON_OBJECT ? 48 : 16;
 }
 
-static json_t *messages(const struct llm_ask *ask)
+/* The prompt asks for a few lines; where the server binds the answer, they cannot be given. */
+static void put_user(struct buf *b, const struct llm_style *style, const struct llm_question *q,
+                     const struct llm_words *w)
+{
+    buf_puts(b, q->user);
+    if (style->dialect == LLM_JSON_SCHEMA || style->dialect == LLM_JSON_OBJECT)
+        buf_printf(b, "\nGive the label alone, as JSON: {\"label\": %s}", w->list);
+    else if (style->dialect != LLM_PLAIN)
+        buf_printf(b, "\nGive the label alone: %s", w->list);
+}
+
+static void put_reminder(struct buf *b, const struct llm_words *w)
+{
+    buf_printf(
+        b, "That is not an answer I can use. Answer with exactly one word and nothing else: %s.",
+        w->list);
+}
+
+static json_t *messages(const struct llm_style *style, const struct llm_ask *ask)
 {
     const struct llm_question *q = ask->question;
+    struct buf b;
+    buf_init(&b, TEXT_MAX);
+    put_user(&b, style, q, ask->words);
     json_t *list = json_pack("[{s:s, s:s}, {s:s, s:s}]", "role", "system", "content", q->system,
-                             "role", "user", "content", q->user);
+                             "role", "user", "content", b.data);
     if (list && ask->before) {
         json_array_append_new(list,
                               json_pack("{s:s, s:s}", "role", "assistant", "content", ask->before));
-        json_array_append_new(
-            list, json_pack("{s:s, s:s}", "role", "user", "content", llm_prompt_reminder()));
+        buf_reset(&b);
+        put_reminder(&b, ask->words);
+        json_array_append_new(list, json_pack("{s:s, s:s}", "role", "user", "content", b.data));
     }
+    buf_release(&b);
     return list;
 }
 
-static json_t *prompt_text(const struct llm_question *q, const char *before)
+static json_t *prompt_text(const struct llm_style *style, const struct llm_question *q,
+                           const struct llm_words *w, const char *before)
 {
     struct buf b;
-    buf_init(&b, 1 << 18);
-    buf_printf(&b, "%s\n\n%s\n\nAnswer:", q->system, q->user);
-    if (before)
-        buf_printf(&b, " %s\n\n%s\n\nAnswer:", before, llm_prompt_reminder());
+    buf_init(&b, TEXT_MAX);
+    buf_printf(&b, "%s\n\n", q->system);
+    put_user(&b, style, q, w);
+    buf_puts(&b, "\n\nAnswer:");
+    if (before) {
+        buf_printf(&b, " %s\n\n", before);
+        put_reminder(&b, w);
+        buf_puts(&b, "\n\nAnswer:");
+    }
     json_t *text = json_string(b.data);
     buf_release(&b);
     return text;
 }
 
-static json_t *prompts(const struct llm_ask *ask)
+static json_t *prompts(const struct llm_style *style, const struct llm_ask *ask)
 {
     if (ask->n == 1)
-        return prompt_text(ask->question, ask->before);
+        return prompt_text(style, ask->question, ask->words, ask->before);
     json_t *list = json_array();
     for (int i = 0; i < ask->n; i++)
-        json_array_append_new(list, prompt_text(&ask->question[i], NULL));
+        json_array_append_new(list, prompt_text(style, &ask->question[i], ask->words, NULL));
     return list;
 }
 
@@ -152,12 +180,12 @@ char *llm_request_body(const struct llm_settings *s, const struct llm_style *sty
                   "top_p", s->top_p, "seed", (json_int_t)seed, "stream", 0);
     ONIC_ASSERT(root != NULL);
     if (style->api == LLM_CHAT)
-        json_object_set_new(root, "messages", messages(ask));
+        json_object_set_new(root, "messages", messages(style, ask));
     else
-        json_object_set_new(root, "prompt", prompts(ask));
+        json_object_set_new(root, "prompt", prompts(style, ask));
     json_object_set_new(root, style->max_completion_tokens ? "max_completion_tokens" : "max_tokens",
                         json_integer(llm_request_max_tokens(s, style->dialect)));
-    put_constraint(root, style);
+    put_constraint(root, style, ask->words);
     char *text = json_dumps(root, JSON_COMPACT | JSON_ENSURE_ASCII);
     ONIC_ASSERT(text != NULL);
     json_decref(root);

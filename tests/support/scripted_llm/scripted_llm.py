@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """An OpenAI-compatible server that misbehaves as told: http://127.0.0.1:PORT/<behaviour>/v1/...
 
-Prints its port, then serves until its stdin ends. The truth: a caption that holds "good" is 1, else 0. Each behaviour has
+Prints its port, then serves until its stdin ends. The truth: a caption that holds "good" is 1, else 0, and the better one of a
+pair; what is judged stands between quotes after the last "Message:", or after "Message 1:" and "Message 2:". Each behaviour has
 counters of its own; GET /<behaviour>/log gives {"requests": n, "labels": n, "paths": [...], "keys": [...]}.
 """
 import email.utils
@@ -13,18 +14,25 @@ import sys
 import threading
 import time
 
-WORDS = ("yes", "no")
+WORDS = ("TOV", "BEX")  # of deploy/prompts/minigrid/classification.default.yaml
+PAIR = ("1", "2", "none")
 lock = threading.Lock()
 books = {}
 last_words = threading.Event()
 
 
 def natural(text):
+    if isinstance(text, tuple):
+        return None
     return "56" if "7 times 8" in text else "Paris" if "France" in text else None
 
 
-class Hang(Exception):
-    pass
+def judged(text):
+    pair = re.findall(r'Message ([12]): "(.*?)"\n', text)
+    if pair:
+        last = dict(pair)
+        return last["1"], last["2"]
+    return (re.findall(r'Message: "(.*?)"\n', text) or [text])[-1]
 
 
 class Server:
@@ -78,7 +86,11 @@ class Server:
             bound = "word"
         elif "logit_bias" in q and name == "logit_bias":
             bound = "word"
-        word = WORDS[0] if "good" in text else WORDS[1]
+        if isinstance(text, tuple):
+            a, b = ("good" in t for t in text)
+            word = PAIR[2] if a == b else PAIR[0] if a else PAIR[1]
+        else:
+            word = WORDS[0] if "good" in text else WORDS[1]
         free = natural(text)
         return word if free is None or bound == "word" else json.dumps({"label": word}) if bound == "json" else free, bound
 
@@ -106,7 +118,7 @@ class Server:
             n = b["requests"]
         if path.endswith("/tokenize"):
             q = json.loads(body)
-            return self.send(200, {"tokens": [7 if q["content"] == "yes" else 8]}) if name == "logit_bias" else \
+            return self.send(200, {"tokens": [7 + (WORDS + PAIR).index(q["content"])]}) if name == "logit_bias" else \
                 self.send(404, {"detail": "Not Found"})
         q = json.loads(body)
         chat = path.endswith("/chat/completions")
@@ -114,8 +126,7 @@ class Server:
         texts = [q["messages"][-1]["content"]] if chat else prompt if isinstance(prompt, list) else [prompt]
         whole = [" ".join(m["content"] for m in q["messages"])] if chat else texts
         again = len(q.get("messages", [])) > 2 or (not chat and "not an answer I can use" in whole[0])
-        # The caption alone decides: what stands between << and >>.
-        texts = [natural(t) and t or (re.findall(r"<<(.*?)>>", w, re.S) or [t])[-1] for t, w in zip(texts, whole)]
+        texts = [natural(t) and t or judged(w) for t, w in zip(texts, whole)]
         probe = natural(texts[0]) is not None
         if not probe:
             with lock:
@@ -239,9 +250,10 @@ BEHAVIOURS = {
     "wrong_type": first(3, lambda s, a: s.send(200, b"<html>Bad gateway</html>", ctype="text/html")),
     "huge": first(2, lambda s, a: s.send(200, b" " * (3 << 20))),
     "length": says(lambda t: t, "length"), "filter": says(lambda t: t, "content_filter"),
-    "prose": says(lambda t: f"I think the answer is {t} here."), "both": says(lambda t: "yes no"),
-    "unicode": says(lambda t: "\u202e" + t), "half_label": says(lambda t: '{"label": "ye'),
-    "double_key": says(lambda t: '{"label": "yes", "label": "no"}'), "null": says(lambda t: None),
+    "prose": says(lambda t: f"I think the answer is {t} here."), "both": says(lambda t: "TOV BEX"),
+    "unicode": says(lambda t: "\u202e" + t), "half_label": says(lambda t: '{"label": "TO'),
+    "double_key": says(lambda t: '{"label": "TOV", "label": "BEX"}'), "null": says(lambda t: None),
+    "reasons": says(lambda t: f"knowledge: doors\nanalysis: it says so\nlabel: {t}"),
     "quoted": says(lambda t: f' "{t.upper()}". \n'), "fenced": says(lambda t: f'```json\n{{"label": "{t}"}}\n```'),
     "reask": labels_only(lambda s, a: sane(s, a, alter=lambda t, x: t if a["again"] else f"Surely {t}!")),
     "no_model": status(404, {"error": {"message": "The model `m` does not exist.", "code": 404}}),

@@ -231,9 +231,10 @@ struct shipped {
     enum prompt_kind kind;
 };
 static const struct shipped shipped[] = {
-    {"nethack", "default", PROMPT_CLASSIFICATION}, {"nethack", "default", PROMPT_RANKING},
-    {"nethack", "reworded", PROMPT_RANKING},       {"minigrid", "default", PROMPT_CLASSIFICATION},
-    {"minigrid", "default", PROMPT_RANKING},       {"minigrid", "reworded", PROMPT_RANKING},
+    {"nethack", "default", PROMPT_CLASSIFICATION},  {"nethack", "default", PROMPT_RANKING},
+    {"nethack", "reworded", PROMPT_RANKING},        {"minigrid", "default", PROMPT_CLASSIFICATION},
+    {"minigrid", "default", PROMPT_RANKING},        {"minigrid", "reworded", PROMPT_RANKING},
+    {"nethack", "reworded", PROMPT_CLASSIFICATION}, {"minigrid", "reworded", PROMPT_CLASSIFICATION},
 };
 
 /* Every goal file has its prompt; calls each with it. Returns how many. */
@@ -288,7 +289,7 @@ static void every_shipped_prompt_loads_and_differs_by_goal(void **state)
     nversions = 0;
     for (size_t i = 0; i < sizeof shipped / sizeof *shipped; i++)
         assert_true(each_goal(&shipped[i], look) >= 5);
-    assert_int_equal(nversions, 3 * 6 + 3 * 10);
+    assert_int_equal(nversions, 4 * 6 + 4 * 10);
 }
 
 static char minigrid_goals[1024];
