@@ -33,12 +33,14 @@ static void add_arg(struct child_args *a, const char *key, const char *value)
     a->argv[a->argc++] = xstrdup(text);
 }
 
+/* What an environment is made of; the network says which fields are read. */
 static void add_env_options(struct child_args *a, const struct config *cfg)
 {
     for (int i = 0; i < CONFIG_COUNT; i++) {
         char key[64], value[CONFIG_STR_MAX];
         config_key(i, key);
-        if (strncmp(key, "env.", 4) != 0 || config_get(cfg, key, value, sizeof value) != ONIC_OK)
+        if ((strncmp(key, "env.", 4) != 0 && strcmp(key, "policy.net") != 0) ||
+            config_get(cfg, key, value, sizeof value) != ONIC_OK)
             continue;
         if (cfg->origin[i] != CONFIG_DEFAULT || strcmp(key, "env.id") == 0)
             add_arg(a, key, value);

@@ -12,10 +12,13 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "actor/envs/env.h"
+#include "common/base/xmalloc.h"
 #include "common/config/options.h"
+#include "common/policy/policy.h"
 
 #define ENV(folder) extern const struct env_family env_##folder;
 #include "actor/envs/envs.def"
@@ -148,8 +151,21 @@ int env_plugin_load(const struct config *cfg, struct onic_err *err)
     return rc;
 }
 
-int env_create(struct env **out, const char *id, const struct config *cfg, int index,
-               struct onic_err *err)
+/* env.obs=auto and a network that is named: the environment computes what that network reads. NULL:
+ * cfg is right as it is; else owned by the caller. */
+static struct config *with_fields_of_net(const struct config *cfg)
+{
+    const char *fields = policy_net_fields(cfg->policy_net);
+    if (strcmp(cfg->env_obs, "auto") != 0 || !fields || strpbrk(fields, "*?"))
+        return NULL;
+    struct config *own = xmalloc(sizeof *own);
+    *own = *cfg;
+    snprintf(own->env_obs, sizeof own->env_obs, "%s", fields);
+    return own;
+}
+
+static int create(struct env **out, const char *id, const struct config *cfg, int index,
+                  struct onic_err *err)
 {
     *out = NULL;
     const struct env_family *family;
@@ -165,6 +181,15 @@ int env_create(struct env **out, const char *id, const struct config *cfg, int i
         env_free(*out);
         *out = NULL;
     }
+    return rc;
+}
+
+int env_create(struct env **out, const char *id, const struct config *cfg, int index,
+               struct onic_err *err)
+{
+    struct config *own = with_fields_of_net(cfg);
+    int rc = create(out, id, own ? own : cfg, index, err);
+    free(own);
     return rc;
 }
 

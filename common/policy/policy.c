@@ -50,6 +50,12 @@ const char *policy_net_name(int i, const char **help)
     return t ? t->id : NULL;
 }
 
+const char *policy_net_fields(const char *net)
+{
+    const struct encoder_type *t = encoder_find(net);
+    return t ? t->fields : NULL;
+}
+
 int policy_net_reads(const char *net, const char *field)
 {
     const struct encoder_type *t = encoder_find(net);

@@ -37,8 +37,10 @@ struct policy;
  * last. */
 const char *policy_net_name(int i, const char **help);
 /* How network `net` uses observation field `field`: 0 not at all (or there is no such net), 1 when
- * present, 2 it must be there. Environments with env.obs=auto give what is read. */
+ * present, 2 it must be there. */
 int policy_net_reads(const char *net, const char *field);
+/* The fields it reads, comma-separated; '?' in front: when present; "*": any. NULL: no such net. */
+const char *policy_net_fields(const char *net);
 
 /* Fails with ONIC_ECONFIG when the net is unknown or reads a field that obs lacks (both are named).
  */

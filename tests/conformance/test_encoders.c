@@ -22,6 +22,7 @@ static struct obs_spec spec_for(const struct encoder_type *e)
         {"glyphs", OBS_I16, 2, {21, 79}},    {"blstats", OBS_I64, 1, {27}},
         {"message", OBS_U8, 1, {256}},       {"tty_chars", OBS_U8, 2, {24, 80}},
         {"tty_colors", OBS_I8, 2, {24, 80}}, {"tty_cursor", OBS_U8, 1, {2}},
+        {"chars", OBS_U8, 2, {21, 79}},      {"colors", OBS_U8, 2, {21, 79}},
         {"reals", OBS_F32, 1, {5}},          {"words", OBS_I32, 1, {3}},
     };
     struct obs_spec s = {0};

@@ -33,6 +33,8 @@ static void fill_obs(const struct obs_spec *s, uint8_t *obs, struct rng *r)
                             : k == 1 ? rng_below(r, 21)
                                      : rng_below(r, 50);
                 memcpy(at + 8 * k, &v, sizeof v);
+            } else if (strcmp(f->name, "chars") == 0) {
+                at[k] = (uint8_t)(" .#@d"[rng_below(r, 5)]);
             } else if (f->type == OBS_U8) {
                 at[k] = (uint8_t)rng_below(r, 7);
             } else if (f->type == OBS_F32) {
@@ -54,6 +56,11 @@ static struct net net_create(const char *id, const char *core, int hidden)
     } else if (strcmp(id, "nethack-compact") == 0) {
         obs_spec_add(&c.obs, "message", OBS_U8, 1, (const int[]){256});
         obs_spec_add(&c.obs, "glyphs", OBS_I16, 2, (const int[]){21, 79});
+        obs_spec_add(&c.obs, "blstats", OBS_I64, 1, (const int[]){27});
+    } else if (strcmp(id, "oni-default") == 0) {
+        obs_spec_add(&c.obs, "chars", OBS_U8, 2, (const int[]){21, 79});
+        obs_spec_add(&c.obs, "colors", OBS_U8, 2, (const int[]){21, 79});
+        obs_spec_add(&c.obs, "message", OBS_U8, 1, (const int[]){256});
         obs_spec_add(&c.obs, "blstats", OBS_I64, 1, (const int[]){27});
     } else {
         obs_spec_add(&c.obs, "position", OBS_U8, 1, (const int[]){3});
@@ -232,6 +239,30 @@ static void gradients_of_nethack_compact_match_differences(void **state)
     check_gradients("nethack-compact", "lstm", 13, 4, 3);
     check_gradients("nethack-compact", "gru", 13, 4, 3);
     check_gradients("nethack-compact", "none", 32, 1, 1);
+}
+
+static void gradients_of_oni_default_match_differences(void **state)
+{
+    (void)state;
+    check_gradients("oni-default", "gru", 9, 2, 2);
+}
+
+/* The numbers of oni-spec.md 4.1; a second value head is 513 parameters and 512 products more. */
+static void oni_default_has_the_size_of_the_original(void **state)
+{
+    (void)state;
+    struct policy_config c = {.actions = 28};
+    snprintf(c.net, sizeof c.net, "oni-default");
+    snprintf(c.core, sizeof c.core, "gru");
+    obs_spec_add(&c.obs, "chars", OBS_U8, 2, (const int[]){21, 79});
+    obs_spec_add(&c.obs, "colors", OBS_U8, 2, (const int[]){21, 79});
+    obs_spec_add(&c.obs, "message", OBS_U8, 1, (const int[]){256});
+    obs_spec_add(&c.obs, "blstats", OBS_I64, 1, (const int[]){27});
+    struct policy *p = NULL;
+    assert_ok(policy_create(&p, &c, &err));
+    assert_int_equal(params_count(policy_params(p)), 2798205 + 513);
+    assert_close(policy_macs(p), 6726016 + 512, 0, 0);
+    policy_free(p);
 }
 
 /* The same trajectory through policy_act step by step and through policy_forward at once. */
@@ -460,6 +491,8 @@ int main(void)
         cmocka_unit_test(gradients_of_grid_small_match_differences),
         cmocka_unit_test(gradients_of_mlp_match_differences),
         cmocka_unit_test(gradients_of_nethack_compact_match_differences),
+        cmocka_unit_test(gradients_of_oni_default_match_differences),
+        cmocka_unit_test(oni_default_has_the_size_of_the_original),
         cmocka_unit_test(acting_step_by_step_equals_the_training_pass),
         cmocka_unit_test(slices_add_up_and_the_bootstrap_row_is_free),
         cmocka_unit_test(a_single_value_gradient_reaches_its_head),

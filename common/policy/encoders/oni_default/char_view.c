@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* char_view.c - see char_view.h. */
+#include "common/policy/encoders/oni_default/char_view.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+enum { GREYS = CHAR_PIXELS * CHAR_PIXELS, COLOURS = 16, CHANNELS = 3 };
+
+static const uint8_t atlas[256][GREYS] = {
+#include "common/policy/encoders/oni_default/glyph_atlas.inc"
+};
+
+static const uint8_t palette[COLOURS][CHANNELS] = {
+    {0, 0, 0},     {128, 0, 0},     {0, 128, 0},     {128, 128, 0},  {0, 0, 128}, {128, 0, 128},
+    {0, 128, 128}, {128, 128, 128}, {192, 192, 192}, {255, 0, 0},    {0, 255, 0}, {255, 255, 0},
+    {0, 0, 255},   {255, 0, 255},   {0, 255, 255},   {255, 255, 255}};
+
+static void draw_cell(float *out, uint8_t character, uint8_t colour)
+{
+    const uint8_t *grey = atlas[character], *rgb = palette[colour];
+    for (int py = 0; py < CHAR_PIXELS; py++)
+        for (int px = 0; px < CHAR_PIXELS; px++)
+            for (int c = 0; c < CHANNELS; c++)
+                out[(py * CHAR_SIDE + px) * CHANNELS + c] =
+                    (float)(grey[py * CHAR_PIXELS + px] * rgb[c]) * (1.0f / (255.0f * 255.0f));
+}
+
+void char_view_crop(const uint8_t *chars, const uint8_t *colors, int64_t x, int64_t y,
+                    struct char_cell *out)
+{
+    bool there = x >= 0 && x < CHAR_COLS && y >= 0 && y < CHAR_ROWS;
+    for (int i = 0; i < CHAR_CELLS; i++)
+        for (int j = 0; j < CHAR_CELLS; j++, out++) {
+            int64_t row = y - CHAR_CELLS / 2 + i, col = x - CHAR_CELLS / 2 + j;
+            *out = (struct char_cell){0};
+            if (!there || row < 0 || row >= CHAR_ROWS || col < 0 || col >= CHAR_COLS)
+                continue;
+            size_t at = (size_t)(row * CHAR_COLS + col);
+            if (chars[at] != ' ')
+                *out = (struct char_cell){chars[at], colors[at] % COLOURS};
+        }
+}
+
+void char_view_draw(const struct char_cell *cells, float *out)
+{
+    memset(out, 0, (size_t)CHAR_SIDE * CHAR_SIDE * CHANNELS * sizeof *out);
+    for (int i = 0; i < CHAR_CELLS; i++)
+        for (int j = 0; j < CHAR_CELLS; j++, cells++)
+            if (cells->character)
+                draw_cell(out + ((size_t)i * CHAR_SIDE + (size_t)j) * CHAR_PIXELS * CHANNELS,
+                          cells->character, cells->colour);
+}
+
+void char_view_numbers(const int64_t *blstats, float *out)
+{
+    static const float scale[CHAR_BLSTATS] = {
+        1.0f / 79, 1.0f / 21, 0,           0.1f, 0.1f,        0.1f, 0.1f, 0.1f, 0.1f,
+        0,         0.1f,      0.1f,        0,    1.0f / 1000, 0.1f, 0.1f, 0.1f, 0,
+        0.1f,      0.01f,     1.0f / 1000, 1.0f, 0.1f,        0,    0,    0,    0};
+    for (int i = 0; i < CHAR_BLSTATS; i++) {
+        float v = (float)blstats[i] * scale[i];
+        out[i] = v < -5.0f ? -5.0f : v > 5.0f ? 5.0f : v;
+    }
+}

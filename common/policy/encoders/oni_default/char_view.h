@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_COMMON_POLICY_ENCODERS_ONI_DEFAULT_CHAR_VIEW_H
+#define ONIC_COMMON_POLICY_ENCODERS_ONI_DEFAULT_CHAR_VIEW_H
+
+/* char_view.h - what ONI's policy sees of NetHack (oni-spec.md 5.2): the characters around the hero
+ * as a picture, the status line as clipped numbers.
+ *
+ * Each of 12x12 cells is 6x6 pixels of the glyph in its colour on black; outside the map is black.
+ * Values are in [0, 1] (the Motif command's scale; ONI's code feeds 0..255). The hero stands in
+ * cell (6, 6); in ONI's code, which mixes up terminal and map rows, one cell lower. Pure functions.
+ */
+
+#include <stdint.h>
+
+enum {
+    CHAR_CELLS = 12,
+    CHAR_PIXELS = 6, /* of a cell */
+    CHAR_SIDE = CHAR_CELLS * CHAR_PIXELS,
+    CHAR_ROWS = 21,
+    CHAR_COLS = 79,
+    CHAR_BLSTATS = 27
+};
+
+struct char_cell {
+    uint8_t character, colour; /* 0: nothing to draw */
+};
+/* chars, colors [21, 79]; x, y: the hero, anything. out [12, 12]. */
+void char_view_crop(const uint8_t *chars, const uint8_t *colors, int64_t x, int64_t y,
+                    struct char_cell *out);
+/* out [72, 72, 3] */
+void char_view_draw(const struct char_cell *cells, float *out);
+/* blstats [27] times ONI's scales, clipped to +-5; several are 0 there, depth and score among them.
+ */
+void char_view_numbers(const int64_t *blstats, float *out);
+
+#endif /* ONIC_COMMON_POLICY_ENCODERS_ONI_DEFAULT_CHAR_VIEW_H */

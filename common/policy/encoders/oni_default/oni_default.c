@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/* oni_default.c - the policy network of ONI (arXiv 2410.23022; oni-spec.md 4.1), for comparison:
+ * five times the work of nethack-compact.
+ *
+ *   picture   12x12 characters as 72x72x3 (char_view.h) -> conv 8x8/4 32, 4x4/2 64, 3x3/2 128 ->
+ * dense H status    27 clipped numbers -> dense 128 -> dense 128, and the numbers themselves
+ *   message   256 bytes / 255 -> dense 128 -> dense 128
+ *
+ * ELU throughout, H = 512, 795 features. With policy.core=gru and policy.core_size=512 the policy
+ * has 2,798,205 parameters and one value head, 2,798,718 with onic's two. The convolutions and the
+ * dense layer behind them start uniform in +-1/sqrt(fan-in), the others orthogonal with gain 1
+ * (oni-spec.md 4.3).
+ *
+ * The picture is 62 KB a row and quickly drawn: it is not kept for backward but drawn again. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/xmalloc.h"
+#include "common/nn/layers/conv2d/conv2d.h"
+#include "common/nn/layers/dense/dense.h"
+#include "common/policy/encoders/encoder.h"
+#include "common/policy/encoders/oni_default/char_view.h"
+
+extern const struct encoder_type encoder_oni_default;
+
+enum {
+    CONVS = 3,
+    MLP = 128,
+    MESSAGE = 256,
+    CELLS = CHAR_CELLS * CHAR_CELLS,
+    IMAGE = CHAR_SIDE * CHAR_SIDE * 3,
+    BLOCK = 16
+};
+
+static const struct conv2d CONV[CONVS] = {{CHAR_SIDE, CHAR_SIDE, 3, 8, 8, 32, 4, 0, ACT_ELU},
+                                          {17, 17, 32, 4, 4, 64, 2, 0, ACT_ELU},
+                                          {7, 7, 64, 3, 3, 128, 2, 0, ACT_ELU}};
+static const int OUT[CONVS] = {17 * 17 * 32, 7 * 7 * 64, 3 * 3 * 128}; /* floats of an output */
+
+struct oni {
+    size_t chars_at, colors_at, blstats_at, message_at; /* within an observation */
+    int H, E;
+    size_t conv_w[CONVS], conv_b[CONVS], fc_w, fc_b;
+    size_t stat_w[2], stat_b[2], msg_w[2], msg_b[2];
+};
+
+struct oni_cache {
+    struct char_cell *cells;    /* [n, 144] pictures are drawn again from them */
+    float *conv[CONVS];         /* [n, OUT] */
+    float *numbers, *bytes;     /* [n, 27], [n, 256] */
+    float *stat, *msg;          /* [n, 128] first layers */
+    float *image;               /* [BLOCK, IMAGE] */
+    float *dconv[CONVS], *dmlp; /* [BLOCK, OUT], [BLOCK, 128] */
+    float *scratch;
+};
+
+static int check_field(const struct obs_spec *obs, const char *name, enum obs_type type, int count,
+                       struct onic_err *err)
+{
+    const struct obs_field *f = obs_spec_find(obs, name);
+    if (f->type == type && obs_field_count(f) == count)
+        return ONIC_OK;
+    return err_set(err, ONIC_ECONFIG,
+                   "the network oni-default reads chars and colors uint8[21,79], blstats int64[27] "
+                   "and message uint8[256], and this environment's %s is different; choose "
+                   "policy.net=mlp",
+                   name);
+}
+
+static size_t add_dense(struct params *p, const char *name, int rows, int cols, size_t *bias)
+{
+    char text[PARAM_NAME_MAX];
+    snprintf(text, sizeof text, "oni.%s_w", name);
+    size_t w = params_add(p, text, rows, cols, PARAM_ORTHOGONAL, 1.0f);
+    snprintf(text, sizeof text, "oni.%s_b", name);
+    *bias = params_add(p, text, 1, cols, PARAM_ZERO, 0);
+    return w;
+}
+
+static void add_params(struct oni *e, struct params *p)
+{
+    for (int i = 0; i < CONVS; i++) {
+        char name[PARAM_NAME_MAX];
+        int fan_in = CONV[i].KH * CONV[i].KW * CONV[i].C;
+        float bound = 1.0f / sqrtf((float)fan_in);
+        snprintf(name, sizeof name, "oni.conv%d_w", i);
+        e->conv_w[i] = params_add(p, name, fan_in, CONV[i].N, PARAM_UNIFORM, bound);
+        snprintf(name, sizeof name, "oni.conv%d_b", i);
+        e->conv_b[i] = params_add(p, name, 1, CONV[i].N, PARAM_UNIFORM, bound);
+    }
+    float bound = 1.0f / sqrtf((float)OUT[CONVS - 1]);
+    e->fc_w = params_add(p, "oni.fc_w", OUT[CONVS - 1], e->H, PARAM_UNIFORM, bound);
+    e->fc_b = params_add(p, "oni.fc_b", 1, e->H, PARAM_UNIFORM, bound);
+    e->stat_w[0] = add_dense(p, "status0", CHAR_BLSTATS, MLP, &e->stat_b[0]);
+    e->stat_w[1] = add_dense(p, "status1", MLP, MLP, &e->stat_b[1]);
+    e->msg_w[0] = add_dense(p, "message0", MESSAGE, MLP, &e->msg_b[0]);
+    e->msg_w[1] = add_dense(p, "message1", MLP, MLP, &e->msg_b[1]);
+}
+
+static int oni_create(void **self, const struct policy_config *c, struct params *p,
+                      struct onic_err *err)
+{
+    const int cells = CHAR_ROWS * CHAR_COLS;
+    int rc = check_field(&c->obs, "chars", OBS_U8, cells, err);
+    if (rc == ONIC_OK)
+        rc = check_field(&c->obs, "colors", OBS_U8, cells, err);
+    if (rc == ONIC_OK)
+        rc = check_field(&c->obs, "blstats", OBS_I64, CHAR_BLSTATS, err);
+    if (rc == ONIC_OK)
+        rc = check_field(&c->obs, "message", OBS_U8, MESSAGE, err);
+    if (rc != ONIC_OK)
+        return rc;
+    struct oni *e = xcalloc(1, sizeof *e);
+    e->chars_at = obs_spec_find(&c->obs, "chars")->offset;
+    e->colors_at = obs_spec_find(&c->obs, "colors")->offset;
+    e->blstats_at = obs_spec_find(&c->obs, "blstats")->offset;
+    e->message_at = obs_spec_find(&c->obs, "message")->offset;
+    e->H = c->hidden;
+    e->E = c->hidden + MLP + CHAR_BLSTATS + MLP;
+    add_params(e, p);
+    *self = e;
+    return ONIC_OK;
+}
+
+static int oni_width(const void *self)
+{
+    return ((const struct oni *)self)->E;
+}
+
+static double oni_macs(const void *self)
+{
+    const struct oni *e = self;
+    double sum = (double)OUT[CONVS - 1] * e->H + MLP * (CHAR_BLSTATS + MLP + MESSAGE + MLP);
+    for (int i = 0; i < CONVS; i++)
+        sum += (double)OUT[i] * CONV[i].KH * CONV[i].KW * CONV[i].C;
+    return sum;
+}
+
+static size_t oni_cache(const void *self, void *memory, int max_rows)
+{
+    (void)self;
+    size_t at = 0, n = (size_t)max_rows, block = n < BLOCK ? n : BLOCK, scratch = 0;
+    struct oni_cache *head = encoder_cut(memory, &at, sizeof *head), c;
+    c.cells = encoder_cut(memory, &at, n * CELLS * sizeof *c.cells);
+    for (int i = 0; i < CONVS; i++) {
+        c.conv[i] = encoder_cut(memory, &at, n * (size_t)OUT[i] * sizeof(float));
+        c.dconv[i] = encoder_cut(memory, &at, block * (size_t)OUT[i] * sizeof(float));
+        size_t need = conv2d_scratch_floats(&CONV[i]);
+        scratch = need > scratch ? need : scratch;
+    }
+    c.numbers = encoder_cut(memory, &at, n * CHAR_BLSTATS * sizeof(float));
+    c.bytes = encoder_cut(memory, &at, n * MESSAGE * sizeof(float));
+    c.stat = encoder_cut(memory, &at, n * MLP * sizeof(float));
+    c.msg = encoder_cut(memory, &at, n * MLP * sizeof(float));
+    c.image = encoder_cut(memory, &at, block * IMAGE * sizeof(float));
+    c.dmlp = encoder_cut(memory, &at, n * MLP * sizeof(float));
+    c.scratch = encoder_cut(memory, &at, scratch * sizeof(float));
+    if (head)
+        *head = c;
+    return at;
+}
+
+static void draw(const struct oni_cache *c, int first, int count)
+{
+    for (int i = 0; i < count; i++)
+        char_view_draw(c->cells + (size_t)(first + i) * CELLS, c->image + (size_t)i * IMAGE);
+}
+
+static void read_row(const struct oni *e, const struct oni_cache *c, const uint8_t *row, size_t i,
+                     float *raw)
+{
+    int64_t blstats[CHAR_BLSTATS];
+    memcpy(blstats, row + e->blstats_at, sizeof blstats);
+    char_view_crop(row + e->chars_at, row + e->colors_at, blstats[0], blstats[1],
+                   c->cells + i * CELLS);
+    char_view_numbers(blstats, c->numbers + i * CHAR_BLSTATS);
+    memcpy(raw, c->numbers + i * CHAR_BLSTATS, CHAR_BLSTATS * sizeof(float));
+    for (int k = 0; k < MESSAGE; k++)
+        c->bytes[i * MESSAGE + (size_t)k] = (float)row[e->message_at + (size_t)k] / 255.0f;
+}
+
+static void oni_forward(const void *self, void *cache, const float *params,
+                        const uint8_t *const *rows, int n, float *out)
+{
+    const struct oni *e = self;
+    const struct oni_cache *c = cache;
+    int H = e->H, E = e->E, raw_at = H + MLP, msg_at = H + MLP + CHAR_BLSTATS;
+    for (int i = 0; i < n; i++)
+        read_row(e, c, rows[i], (size_t)i, out + (size_t)i * (size_t)E + raw_at);
+    for (int m = 0; m < n; m += BLOCK) {
+        int count = n - m < BLOCK ? n - m : BLOCK;
+        draw(c, m, count);
+        const float *x = c->image;
+        for (int k = 0; k < CONVS; k++) {
+            float *y = c->conv[k] + (size_t)m * (size_t)OUT[k];
+            conv2d_forward(y, x, params + e->conv_w[k], params + e->conv_b[k], &CONV[k], count,
+                           c->scratch);
+            x = y;
+        }
+    }
+    dense_forward(out, E, c->conv[CONVS - 1], OUT[CONVS - 1], params + e->fc_w, params + e->fc_b, n,
+                  OUT[CONVS - 1], H, ACT_ELU);
+    dense_forward(c->stat, MLP, c->numbers, CHAR_BLSTATS, params + e->stat_w[0],
+                  params + e->stat_b[0], n, CHAR_BLSTATS, MLP, ACT_ELU);
+    dense_forward(out + H, E, c->stat, MLP, params + e->stat_w[1], params + e->stat_b[1], n, MLP,
+                  MLP, ACT_ELU);
+    dense_forward(c->msg, MLP, c->bytes, MESSAGE, params + e->msg_w[0], params + e->msg_b[0], n,
+                  MESSAGE, MLP, ACT_ELU);
+    dense_forward(out + msg_at, E, c->msg, MLP, params + e->msg_w[1], params + e->msg_b[1], n, MLP,
+                  MLP, ACT_ELU);
+}
+
+/* Two dense layers; x [n, K] is the input, h [n, MLP] between them. */
+static void mlp_backward(const struct oni_cache *c, const float *params, float *grads,
+                         const size_t w[2], const size_t b[2], const float *x, int K,
+                         const float *h, float *dy, const float *y, int n, int E)
+{
+    dense_backward(c->dmlp, MLP, grads + w[1], grads + b[1], dy, E, h, MLP, y, E, params + w[1], n,
+                   MLP, MLP, ACT_ELU);
+    dense_backward(NULL, 0, grads + w[0], grads + b[0], c->dmlp, MLP, x, K, h, MLP, params + w[0],
+                   n, K, MLP, ACT_ELU);
+}
+
+static void picture_backward(const struct oni *e, const struct oni_cache *c, const float *params,
+                             const float *out, float *dout, int m, int count, float *grads)
+{
+    int last = OUT[CONVS - 1];
+    size_t at = (size_t)m * (size_t)e->E;
+    draw(c, m, count);
+    dense_backward(c->dconv[CONVS - 1], last, grads + e->fc_w, grads + e->fc_b, dout + at, e->E,
+                   c->conv[CONVS - 1] + (size_t)m * (size_t)last, last, out + at, e->E,
+                   params + e->fc_w, count, last, e->H, ACT_ELU);
+    for (int k = CONVS - 1; k >= 0; k--) {
+        const float *x = k ? c->conv[k - 1] + (size_t)m * (size_t)OUT[k - 1] : c->image;
+        conv2d_backward(k ? c->dconv[k - 1] : NULL, grads + e->conv_w[k], grads + e->conv_b[k],
+                        c->dconv[k], x, c->conv[k] + (size_t)m * (size_t)OUT[k],
+                        params + e->conv_w[k], &CONV[k], count, c->scratch);
+    }
+}
+
+static void oni_backward(const void *self, void *cache, const float *params, const float *out,
+                         float *dout, int n, float *grads)
+{
+    const struct oni *e = self;
+    const struct oni_cache *c = cache;
+    int H = e->H, msg_at = H + MLP + CHAR_BLSTATS;
+    mlp_backward(c, params, grads, e->stat_w, e->stat_b, c->numbers, CHAR_BLSTATS, c->stat,
+                 dout + H, out + H, n, e->E);
+    mlp_backward(c, params, grads, e->msg_w, e->msg_b, c->bytes, MESSAGE, c->msg, dout + msg_at,
+                 out + msg_at, n, e->E);
+    for (int m = 0; m < n; m += BLOCK)
+        picture_backward(e, c, params, out, dout, m, n - m < BLOCK ? n - m : BLOCK, grads);
+}
+
+const struct encoder_type encoder_oni_default = {
+    .id = "oni-default",
+    .help = "NetHack as in ONI: 12x12 characters as a picture, status, message bytes; 512 wide",
+    .fields = "chars,colors,blstats,message",
+    .hidden = 512,
+    .core_size = 512,
+    .create = oni_create,
+    .free = free,
+    .width = oni_width,
+    .macs = oni_macs,
+    .cache = oni_cache,
+    .forward = oni_forward,
+    .backward = oni_backward,
+};

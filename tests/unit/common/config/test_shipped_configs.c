@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* test_shipped_configs.c - every file of deploy/configs is read without a complaint, and ONI's
+ * presets say what its paper's code says (oni-spec.md 2.1, 3.1). */
+#include <glob.h>
+#include <stdlib.h>
+
+#include "common/config/config.h"
+#include "tests/onic_test.h"
+
+static void read(struct config *c, const char *name)
+{
+    char path[600];
+    snprintf(path, sizeof path, "%s/deploy/configs/%s", getenv("ONIC_SOURCE"), name);
+    assert_ok(config_read_file(c, path, &err));
+}
+
+static void every_file_is_valid(void **state)
+{
+    (void)state;
+    static const char *const folder[] = {"", "/presets"};
+    for (int k = 0; k < 2; k++) {
+        char pattern[600];
+        glob_t found;
+        snprintf(pattern, sizeof pattern, "%s/deploy/configs%s/*.yaml", getenv("ONIC_SOURCE"),
+                 folder[k]);
+        assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+        assert_true(found.gl_pathc >= 2);
+        for (size_t i = 0; i < found.gl_pathc; i++) {
+            static struct config c;
+            config_defaults(&c);
+            assert_ok(config_read_file(&c, found.gl_pathv[i], &err));
+        }
+        globfree(&found);
+    }
+}
+
+static void tasks_have_the_published_coefficients(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file, *env;
+        double coef_ext;
+    } want[] = {{"oni_score.yaml", "nethack:Score", 0.1},
+                {"oni_oracle.yaml", "nethack:Oracle", 10},
+                {"oni_oracle_sober.yaml", "nethack:OracleSober", 10},
+                {"oni_staircase_lvl2.yaml", "nethack:StaircaseLvl2", 10},
+                {"oni_staircase_lvl3.yaml", "nethack:StaircaseLvl3", 10},
+                {"oni_staircase_lvl4.yaml", "nethack:StaircaseLvl4", 10},
+                {"oni_reward_free.yaml", "nethack:RewardFree", 0}};
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        static struct config c;
+        config_defaults(&c);
+        read(&c, "presets/oni-defaults.yaml");
+        read(&c, want[i].file);
+        assert_string_equal(c.env_id, want[i].env);
+        assert_close(c.reward_coef_ext, want[i].coef_ext, 0, 0);
+        assert_close(c.reward_coef_int, 0.4, 0, 0);
+        assert_string_equal(c.policy_net, "oni-default");
+    }
+}
+
+static void motif_changes_what_its_command_changed(void **state)
+{
+    (void)state;
+    static struct config c;
+    config_defaults(&c);
+    read(&c, "presets/oni-defaults.yaml");
+    assert_int_equal(c.train_batch, 1024);
+    assert_close(c.train_lr, 1e-4, 0, 0);
+    assert_close(c.train_entropy, 0.003, 0, 0);
+    assert_close(c.train_adam_eps, 1e-6, 0, 0);
+    read(&c, "presets/motif-command.yaml");
+    assert_int_equal(c.train_batch, 4096);
+    assert_close(c.reward_scale, 0.1, 0, 0);
+    assert_int_equal(c.env_count * c.actors_count, 480);
+    assert_int_equal(c.policy_core_size, 512); /* what it does not name stays */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_file_is_valid),
+        cmocka_unit_test(tasks_have_the_published_coefficients),
+        cmocka_unit_test(motif_changes_what_its_command_changed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
