@@ -1,3 +1,4 @@
+/* timeout: 600 */
 /* SPDX-License-Identifier: MIT */
 /* test_ranking.c - ONI-ranking with the real programs: pairs are asked, labelled, learned from and
  * paid, whatever is killed meanwhile, and never meet the labels of another kind. */
@@ -9,13 +10,14 @@
 #include "tests/onic_test.h"
 #include "tests/support/program.h"
 
-enum { PATIENCE_MS = 120000 };
+enum { PATIENCE_MS = 280000 };
 
 static char dir[256], run[300];
 
 static const char *const OPTIONS =
     "--env.id=minigrid:KeyCorridorS3R3 --annotator.id=rules --actors.count=1 --reward.refresh=8 "
-    "--reward.lr=0.001 --reward.batch=64 --reward.train_share=0.3 --metrics.every_s=0.2";
+    "--reward.lr=0.001 --reward.batch=64 --reward.train_share=0.3 --metrics.every_s=0.2 "
+    "--train.batch=1024";
 
 static void start(struct program *p, const char *name, const char *model, int frames,
                   const char *more)
@@ -83,7 +85,7 @@ static void pairs_are_learned_from_whatever_is_killed(void **state)
     struct program p;
     struct label_counts counts = {0};
     int want = 60;
-    start(&p, "run", "ranking", 500000, "--checkpoint.every_s=0.3");
+    start(&p, "run", "ranking", 150000, "--checkpoint.every_s=0.3");
     assert_true(wait_until(enough, &want, PATIENCE_MS));
     kill_child(&p, "onic-reward-server");
     want = labels(&counts).rows[QUESTION_PAIR] + 20;
@@ -108,14 +110,14 @@ static void labels_of_another_kind_in_the_same_store_are_not_mixed(void **state)
     char path[300];
     struct label_counts counts = {0};
     struct kinds before = labels(&counts);
-    start(&p, "other", "hash", 60000, "--labels.path=run/labels.sqlite");
+    start(&p, "other", "hash", 40000, "--labels.path=run/labels.sqlite");
     finish(&p);
     struct kinds both = labels(&counts);
     assert_true(both.rows[QUESTION_CLASS] > 10);
     assert_int_equal(both.rows[QUESTION_PAIR], before.rows[QUESTION_PAIR]);
     snprintf(path, sizeof path, "%s/other", dir);
     assert_true(metrics_last(path, "annot/labels_total") <= both.rows[QUESTION_CLASS]);
-    start(&p, "run", "ranking", 600000, "");
+    start(&p, "run", "ranking", 180000, "");
     finish(&p);
     struct kinds after = labels(&counts);
     assert_int_equal(after.rows[QUESTION_CLASS], both.rows[QUESTION_CLASS]);
