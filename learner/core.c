@@ -52,6 +52,7 @@ static void read_options(struct learner_core *c, const struct config *cfg)
         .clip_value = (float)cfg->train_clip_value,
         .value_coef = (float)cfg->train_value_coef,
         .entropy_coef = (float)cfg->train_entropy,
+        .symmetric_kl = strcmp(cfg->train_exploration, "symmetric_kl") == 0,
     };
     c->adam = (struct adam){cfg->train_adam_beta1, cfg->train_adam_beta2, cfg->train_adam_eps};
     c->schedule = schedule_parse(cfg->train_lr_schedule);

@@ -3,14 +3,17 @@
  *
  * The gradient is written out instead of derived by a tape: with z the logits, p = softmax(z), a
  * the action taken, d ratio / d z_j = ratio ((j = a) - p_j) d H / d z_j     = -p_j (log p_j + H)
- * and a clip or clamp that is active has gradient 0. The same formulas are checked by finite
- * differences in tests/unit/learner/test_loss.c. */
+ * d (KL(pi||u) + KL(u||pi)) / d z_j = p_j (log p_j + H) + p_j - 1/A, and a clip or clamp that is
+ * active has gradient 0. The same formulas are checked by finite differences in
+ * tests/unit/learner/test_loss.c. */
 #include "learner/loss.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "common/nn/kernels.h"
+
+static const float UNIFORM_KL_MAX = 30.0f;
 
 void loss_log_softmax(float *logits, const int16_t *action, int n, int actions, float *logp,
                       float *entropy)
@@ -89,6 +92,21 @@ static float value_term(const struct loss_params *p, float value, float old, flo
     return 2.0f * d;
 }
 
+/* Exploration term of one step; returns its coefficient, 0 where the clamp is active. */
+static float exploration_term(const struct loss_params *p, const float *logp_all, float entropy,
+                              size_t A, struct loss_sums *s)
+{
+    s->entropy += (double)entropy;
+    if (!p->symmetric_kl)
+        return p->entropy_coef;
+    float sum = 0.0f;
+    for (size_t j = 0; j < A; j++)
+        sum += logp_all[j];
+    float d = -entropy - sum / (float)A; /* log A and -log A cancel */
+    s->uniform_kl += (double)(d < UNIFORM_KL_MAX ? d : UNIFORM_KL_MAX);
+    return d < UNIFORM_KL_MAX ? p->entropy_coef : 0.0f;
+}
+
 void loss_gradient(const struct loss_params *p, const struct loss_rows *r, double steps,
                    float *dlogits, float *dvalue, struct loss_sums *sums)
 {
@@ -104,9 +122,11 @@ void loss_gradient(const struct loss_params *p, const struct loss_rows *r, doubl
             continue;
         }
         float dlogp = policy_term(p, r->ratio[i], r->advantage[i], sums) * inv;
-        float dentropy = -p->entropy_coef * inv, entropy = r->entropy[i];
+        float entropy = r->entropy[i];
+        float coef = exploration_term(p, logp_all, entropy, A, sums) * inv;
+        float one = p->symmetric_kl ? coef : 0.0f; /* d KL(uniform || pi) / d z_j = p_j - 1/A */
         for (size_t j = 0; j < A; j++)
-            dz[j] *= -dlogp - dentropy * (logp_all[j] + entropy);
+            dz[j] = dz[j] * (coef * (logp_all[j] + entropy) - dlogp + one) - one / (float)A;
         dz[r->action[i]] += dlogp;
         for (size_t h = 0; h < 2; h++)
             dv[h] = p->value_coef * inv *
@@ -115,14 +135,14 @@ void loss_gradient(const struct loss_params *p, const struct loss_rows *r, doubl
         sums->steps += 1.0;
         sums->kl += (double)r->ratio[i] - 1.0 - ((double)r->logp[i] - (double)r->logp_mu[i]);
         sums->ratio += (double)r->ratio[i];
-        sums->entropy += (double)entropy;
     }
 }
 
 double loss_total(const struct loss_params *p, const struct loss_sums *s)
 {
     double n = s->steps > 0.0 ? s->steps : 1.0;
-    return (s->policy + (double)p->value_coef * (s->value[0] + s->value[1]) -
-            (double)p->entropy_coef * s->entropy) /
+    double explore = p->symmetric_kl ? s->uniform_kl : -s->entropy;
+    return (s->policy + (double)p->value_coef * (s->value[0] + s->value[1]) +
+            (double)p->entropy_coef * explore) /
            n;
 }

@@ -9,7 +9,8 @@
  *   policy = -mean min(ratio A, clamp(ratio, 1/(1+clip), 1+clip) A)
  *   value  = value_coef * mean over steps, summed over the two heads, of
  *            max((V - v)^2, (V_old + clamp(V - V_old, +-clip_value) - v)^2)
- *   entropy = -entropy_coef * mean H(pi)
+ *   entropy = -entropy_coef * mean H(pi), or with symmetric_kl
+ *              entropy_coef * mean min(30, KL(pi || uniform) + KL(uniform || pi))
  *
  * Means run over the steps with weight 1. Targets v and advantages A are constants. Pure functions
  * on blocks of rows; sums in double. Thread-safe. */
@@ -23,14 +24,16 @@
 struct loss_params {
     float clip, clip_value; /* 0 = off */
     float value_coef, entropy_coef;
+    bool symmetric_kl; /* pull towards uniform instead of the entropy bonus (oni-spec 3.1) */
 };
 
 /* Sums over steps; divide by `steps` for means. */
 struct loss_sums {
     double steps;                     /* of weight 1 */
     double policy, value[2], entropy; /* value without value_coef; entropy H */
-    double kl;                        /* estimate of KL(mu || pi): sum of ratio - 1 - log ratio */
-    double clipped;                   /* steps whose policy gradient the clip cut off */
+    double uniform_kl; /* with symmetric_kl: the term above without its coefficient */
+    double kl;         /* estimate of KL(mu || pi): sum of ratio - 1 - log ratio */
+    double clipped;    /* steps whose policy gradient the clip cut off */
     double ratio;
 };
 

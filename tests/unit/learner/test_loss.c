@@ -18,6 +18,12 @@ struct sample {
 static const struct loss_params usual = {
     .clip = 0.2f, .clip_value = 0.3f, .value_coef = 0.5f, .entropy_coef = 0.02f};
 
+static const struct loss_params towards_uniform = {.clip = 0.2f,
+                                                   .clip_value = 0.3f,
+                                                   .value_coef = 0.5f,
+                                                   .entropy_coef = 0.3f,
+                                                   .symmetric_kl = true};
+
 static void make(struct sample *s)
 {
     struct rng r = rng_stream(7, "test", 0, 0, 0);
@@ -44,18 +50,20 @@ static double reference(const struct sample *s, const struct loss_params *p)
         if (s->skip[i])
             continue;
         const double *z = s->logits + i * A;
-        double sum = 0, h = 0;
+        double sum = 0, h = 0, d = 0;
         for (int j = 0; j < A; j++)
             sum += exp(z[j]);
         for (int j = 0; j < A; j++)
             h -= exp(z[j]) / sum * log(exp(z[j]) / sum);
+        for (int j = 0; j < A; j++) /* both directions, literally */
+            d += exp(z[j]) / sum * log(exp(z[j]) / sum * A) - log(exp(z[j]) / sum * A) / A;
         double ratio = exp(z[s->action[i]]) / sum / exp((double)s->logp_mu[i]),
                a = (double)s->advantage[i];
         ratio = fmin(fmax(ratio, 1.0 / 20), 20.0);
         double hi = 1 + (double)p->clip;
         double bounded = p->clip > 0 ? fmin(fmax(ratio, 1 / hi), hi) : ratio;
         policy -= fmin(ratio * a, bounded * a);
-        entropy += h;
+        entropy += p->symmetric_kl ? -fmin(d, 30) : h;
         for (int k = 0; k < 2; k++) {
             double v = s->value[2 * i + k], old = (double)s->value_old[2 * i + k],
                    c = (double)p->clip_value;
@@ -117,37 +125,64 @@ static void loss_equals_the_reference(void **state)
     assert_close(r.total, reference(&s, &usual), 1e-5, 1e-6);
     assert_close(r.sums.steps, 36, 0, 0);
     assert_true(r.sums.clipped > 2 && r.sums.clipped < 30); /* both branches are in the sample */
+    compute(&s, &towards_uniform, &r);
+    assert_close(r.total, reference(&s, &towards_uniform), 1e-5, 1e-6);
     compute(&s, &off, &r);
     assert_close(r.total, reference(&s, &off), 1e-5, 1e-6);
     assert_true(r.sums.clipped <= 2); /* only the bound of 20 on the ratio is left */
 }
 
-static void gradients_equal_finite_differences(void **state)
+static void gradients_equal_differences(const struct loss_params *p)
 {
-    (void)state;
     static struct sample s;
     static struct result r;
     const double eps = 1e-5;
     make(&s);
-    compute(&s, &usual, &r);
+    compute(&s, p, &r);
     for (int i = 0; i < N * A; i++) {
         double keep = s.logits[i];
         s.logits[i] = keep + eps;
-        double up = reference(&s, &usual);
+        double up = reference(&s, p);
         s.logits[i] = keep - eps;
-        double down = reference(&s, &usual);
+        double down = reference(&s, p);
         s.logits[i] = keep;
         assert_close(r.dlogits[i], (up - down) / (2 * eps), 1e-4, 1e-6);
     }
     for (int i = 0; i < N * 2; i++) {
         double keep = s.value[i];
         s.value[i] = keep + eps;
-        double up = reference(&s, &usual);
+        double up = reference(&s, p);
         s.value[i] = keep - eps;
-        double down = reference(&s, &usual);
+        double down = reference(&s, p);
         s.value[i] = keep;
         assert_close(r.dvalue[i], (up - down) / (2 * eps), 1e-4, 1e-6);
     }
+}
+
+static void gradients_equal_finite_differences(void **state)
+{
+    (void)state;
+    gradients_equal_differences(&usual);
+    gradients_equal_differences(&towards_uniform);
+}
+
+/* Two actions out of A so unlikely that the divergence is beyond its clamp. */
+static void a_divergence_beyond_its_clamp_has_no_gradient(void **state)
+{
+    (void)state;
+    static struct sample s;
+    static struct result r;
+    struct loss_params p = {.entropy_coef = 1.0f, .symmetric_kl = true};
+    make(&s);
+    for (int i = 0; i < N; i++) {
+        s.advantage[i] = 0.0f;
+        for (int j = 0; j < A; j++)
+            s.logits[i * A + j] = j ? -200.0 : 0.0;
+    }
+    compute(&s, &p, &r);
+    assert_close(r.total, 30, 1e-6, 0);
+    for (int i = 0; i < N * A; i++)
+        assert_true(r.dlogits[i] == 0.0f);
 }
 
 static void skipped_steps_have_no_gradient(void **state)
@@ -216,6 +251,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loss_equals_the_reference),
         cmocka_unit_test(gradients_equal_finite_differences),
+        cmocka_unit_test(a_divergence_beyond_its_clamp_has_no_gradient),
         cmocka_unit_test(skipped_steps_have_no_gradient),
         cmocka_unit_test(a_good_action_becomes_likelier),
         cmocka_unit_test(uniform_policy_over_28_actions_has_the_known_entropy),
