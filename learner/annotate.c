@@ -284,7 +284,10 @@ const char *annotate_waiting_for(struct annotate *a)
     if (!a->client)
         return a->waiting;
     annot_client_status(a->client, &s);
-    snprintf(a->waiting, sizeof a->waiting, "%s", s.waiting_for);
+    if (s.waiting_for[0])
+        snprintf(a->waiting, sizeof a->waiting, "%s", s.waiting_for);
+    else if (s.connected && s.annotator[0])
+        snprintf(a->waiting, sizeof a->waiting, "labels: %s", s.annotator);
     return a->waiting;
 }
 
@@ -307,6 +310,11 @@ void annotate_report(struct annotate *a, struct metrics *m)
     }
     if (a->staleness_s >= 0)
         metrics_set(m, "annot/staleness_s", a->staleness_s);
+    for (int i = 0; i < s.nown; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "annot/%s", s.own[i].name);
+        metrics_set(m, name, s.own[i].value);
+    }
     for (int i = 0; i < a->sources; i++) {
         char name[64];
         snprintf(name, sizeof name, "annot/source/%s", a->source[i].name);

@@ -252,6 +252,16 @@ static void report(struct server *s)
              kv("rss_mb", (double)use.ru_maxrss / 1024));
 }
 
+static void put_number(void *ctx, const char *name, double value)
+{
+    struct annot_server_numbers *n = ctx;
+    if (n->nown == ANNOT_NUMBERS_MAX)
+        return;
+    struct annot_number *own = &n->own[n->nown++];
+    snprintf(own->name, sizeof own->name, "%s", name);
+    own->value = value;
+}
+
 static void tell_numbers(struct server *s)
 {
     struct annotation_queue_numbers q = annotation_queue_numbers(s->queue);
@@ -263,6 +273,9 @@ static void tell_numbers(struct server *s)
                                      .maybe_paid_twice = s->counts.maybe_paid_twice,
                                      .evicted = q.evicted,
                                      .labels_per_s = s->rate};
+    snprintf(n.status, sizeof n.status, "%s", s->said_now);
+    if (s->annotator->v->report)
+        s->annotator->v->report(s->annotator, put_number, &n);
     annot_server_numbers(s->socket, &n);
 }
 
@@ -305,18 +318,28 @@ static void check_disk(struct server *s)
     quit(s, ONIC_EIO);
 }
 
+/* What every start shows; anything else is for people to look at. */
+static bool is_starting(const char *status)
+{
+    return strncmp(status, "warming up", 10) == 0 || strncmp(status, "asking ", 7) == 0;
+}
+
 static void check_annotator(struct server *s)
 {
     char text[160];
     struct onic_err err = {0};
     int rc = s->annotator->v->status(s->annotator, text, &err);
+    snprintf(s->said_now, sizeof s->said_now, "%.159s", rc == ONIC_OK ? text : err.msg);
     if (rc != ONIC_OK) {
         if (s->err)
             *s->err = err;
         quit(s, rc);
     } else if (strncmp(text, s->said, 8) !=
                0) { /* the first words tell the phase, numbers follow */
-        log_info("annotator", kv("status", *text ? (const char *)text : "ready"));
+        if (*text && !is_starting(text))
+            log_warn("annotator", kv("status", (const char *)text));
+        else
+            log_info("annotator", kv("status", *text ? (const char *)text : "ready"));
         snprintf(s->said, sizeof s->said, "%s", text);
     }
 }

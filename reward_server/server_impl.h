@@ -59,7 +59,7 @@ struct server {
     int64_t full_since, probe_at; /* clock_ms; 0 = the disk takes labels */
     bool draining;
     int64_t drain_until;
-    char said[160]; /* status last logged */
+    char said[160], said_now[160]; /* status last logged; of the last tick */
     int exit_code;
     struct onic_err *err;
 };

@@ -365,6 +365,12 @@ static void welcome(struct annot_client *c, const struct frame *f)
     c->connected = true;
 }
 
+/* What may stand in the name of a metric. */
+static bool number_name(const char *name)
+{
+    return name[0] && name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_")] == '\0';
+}
+
 static void numbers(struct annot_client *c, const struct frame *f)
 {
     const Onic__Wire__AnnotNumbers *m =
@@ -376,6 +382,14 @@ static void numbers(struct annot_client *c, const struct frame *f)
     c->status.server_labels_total = m->labels_total;
     c->status.server_asked_twice = m->asked_twice;
     c->status.server_maybe_paid_twice = m->maybe_paid_twice;
+    copy_name(c->status.annotator, sizeof c->status.annotator, &m->status);
+    c->status.nown = 0;
+    for (size_t i = 0; i < m->n_own && i < ANNOT_NUMBERS_MAX; i++) {
+        struct annot_number *own = &c->status.own[c->status.nown];
+        copy_name(own->name, sizeof own->name, &m->own[i]->name);
+        own->value = m->own[i]->value;
+        c->status.nown += isfinite(own->value) && number_name(own->name);
+    }
 }
 
 static void busy(struct annot_client *c, uint64_t ask, int64_t now)

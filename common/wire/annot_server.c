@@ -147,6 +147,16 @@ static void send_numbers(struct annot_server *s, const struct sock_route *to)
     m.maybe_paid_twice = s->numbers.maybe_paid_twice;
     m.evicted = s->numbers.evicted;
     m.labels_per_s = s->numbers.labels_per_s;
+    m.status = meta_bytes(s->numbers.status);
+    Onic__Wire__AnnotNumber own[ANNOT_NUMBERS_MAX], *list[ANNOT_NUMBERS_MAX];
+    for (int i = 0; i < s->numbers.nown; i++) {
+        onic__wire__annot_number__init(&own[i]);
+        own[i].name = meta_bytes(s->numbers.own[i].name);
+        own[i].value = s->numbers.own[i].value;
+        list[i] = &own[i];
+    }
+    m.n_own = (size_t)s->numbers.nown;
+    m.own = list;
     send_frame(s, to, FRAME_ANNOT_HEARTBEAT, 0, &m.base, (struct sock_bulk){0});
 }
 

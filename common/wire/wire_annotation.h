@@ -37,6 +37,13 @@ struct annot_identity {
     char annotator[32], model[64], goal[64], goal_version[40];
 };
 
+/* Numbers an annotator keeps of itself: requests, tokens, cost. */
+enum { ANNOT_NUMBERS_MAX = 16 };
+struct annot_number {
+    char name[32];
+    double value;
+};
+
 /* --- client: one per learner, used by one thread ----------------------------------------- */
 struct annot_client;
 
@@ -70,6 +77,9 @@ struct annot_client_status {
     uint64_t server_labels_total, server_asked_twice, server_maybe_paid_twice;
     int64_t last_seen_ms;  /* clock_ms of the last message of the server; 0 = never */
     char waiting_for[160]; /* "" when healthy */
+    char annotator[160];   /* what the annotator says of itself, "" = ready */
+    struct annot_number own[ANNOT_NUMBERS_MAX]; /* its numbers, as last reported */
+    int nown;
 };
 void annot_client_status(const struct annot_client *c, struct annot_client_status *out);
 
@@ -103,6 +113,9 @@ struct annot_server_numbers {
     uint64_t labels_total, abstained_total, backlog, in_flight, asked_twice, maybe_paid_twice,
         evicted;
     double labels_per_s;
+    char status[160]; /* of the annotator, "" = ready */
+    struct annot_number own[ANNOT_NUMBERS_MAX];
+    int nown;
 };
 void annot_server_numbers(struct annot_server *s, const struct annot_server_numbers *n);
 /* Heartbeats and timeouts; call every 500 ms or so. */

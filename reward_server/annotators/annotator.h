@@ -68,6 +68,10 @@ struct annotator_vtable {
     int (*cancel)(struct annotator *a, void (*taken)(void *ctx, uint64_t ticket), void *ctx);
     /* "" when ready, else what it is doing; a broken annotator returns its code and sentence. */
     int (*status)(const struct annotator *a, char text[160], struct onic_err *err);
+    /* Its own numbers for annot/... metrics (names of a-z, 0-9 and _, at most ANNOT_NUMBERS_MAX);
+     * NULL when it has none. */
+    void (*report)(const struct annotator *a,
+                   void (*put)(void *ctx, const char *name, double value), void *ctx);
 };
 
 struct annotator {

@@ -126,6 +126,14 @@ static int noise_status(const struct annotator *a, char text[160], struct onic_e
     return cself(a)->inner->v->status(cself(a)->inner, text, err);
 }
 
+static void noise_report(const struct annotator *a,
+                         void (*put)(void *ctx, const char *name, double value), void *ctx)
+{
+    const struct annotator *inner = cself(a)->inner;
+    if (inner->v->report)
+        inner->v->report(inner, put, ctx);
+}
+
 static const struct annotator_vtable vtable = {
     .id = "noise",
     .summary = "wrong with a probability",
@@ -137,6 +145,7 @@ static const struct annotator_vtable vtable = {
     .due_ms = noise_due_ms,
     .cancel = noise_cancel,
     .status = noise_status,
+    .report = noise_report,
 };
 
 /* The noise comes first: texts of identities are cut at their end. */

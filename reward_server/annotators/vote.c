@@ -282,6 +282,14 @@ static int vote_status(const struct annotator *a, char text[160], struct onic_er
     return cself(a)->inner->v->status(cself(a)->inner, text, err);
 }
 
+static void vote_report(const struct annotator *a,
+                        void (*put)(void *ctx, const char *name, double value), void *ctx)
+{
+    const struct annotator *inner = cself(a)->inner;
+    if (inner->v->report)
+        inner->v->report(inner, put, ctx);
+}
+
 static const struct annotator_vtable vtable = {
     .id = "vote",
     .summary = "majority of several answers",
@@ -293,6 +301,7 @@ static const struct annotator_vtable vtable = {
     .due_ms = vote_due_ms,
     .cancel = vote_cancel,
     .status = vote_status,
+    .report = vote_report,
 };
 
 struct annotator *vote_wrap(struct annotator *inner, int votes)

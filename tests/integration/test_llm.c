@@ -160,6 +160,30 @@ static void ask_all(struct run *r)
     assert_int_equal(r->right, r->labels); /* no label was ever wrong */
 }
 
+static void take_number(void *ctx, const char *name, double value)
+{
+    double *numbers = ctx;
+    numbers[0] += strcmp(name, "llm_requests") == 0 ? value : 0;
+    numbers[1] += strcmp(name, "llm_tokens_in") == 0 ? value : 0;
+    numbers[2] += strcmp(name, "llm_servers_ready") == 0 ? value : 0;
+}
+
+static void it_counts_what_it_spends(void **state)
+{
+    struct run r;
+    double numbers[3] = {0};
+    (void)state;
+    prepare(&r, "vllm");
+    set(&r, "annotator.vote", "1");
+    open_annotator(&r);
+    ask_all(&r);
+    r.a->v->report(r.a, take_number, numbers);
+    assert_close(numbers[0], MANY + 2, 0, 0); /* two of the probe */
+    assert_close(numbers[1], 100 * (MANY + 2), 0, 0);
+    assert_close(numbers[2], 1, 0, 0);
+    dispose(&r);
+}
+
 /* Every caption gets its right label in the end. */
 static void labels_come(const char *behaviour, const char *key, const char *value)
 {
@@ -485,6 +509,7 @@ int main(void)
             cmocka_unit_test(answers_of_a_batch_out_of_order_are_sorted),
         cmocka_unit_test(refused_lists_are_asked_one_by_one),
         cmocka_unit_test(a_used_up_budget_pauses_and_survives_a_restart),
+        cmocka_unit_test(it_counts_what_it_spends),
         cmocka_unit_test(pairs_are_ranked_in_every_dialect),
         cmocka_unit_test(the_prompt_is_part_of_the_identity),
         cmocka_unit_test(a_prompt_that_cannot_be_used_gets_a_sentence),

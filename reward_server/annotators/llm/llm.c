@@ -573,4 +573,5 @@ const struct annotator_vtable annotator_llm = {
     .due_ms = llm_due_ms,
     .cancel = llm_cancel,
     .status = llm_status,
+    .report = llm_report,
 };

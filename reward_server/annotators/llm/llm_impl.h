@@ -14,6 +14,7 @@
  *   faults.c     what a failed request means
  *   budget.c     tokens, requests and money, kept across restarts
  *   samples.c    conversations kept for people
+ *   report.c     its own numbers
  *
  * Everything runs on the server's loop thread. */
 
@@ -316,6 +317,10 @@ enum llm_fault { LLM_FAULT_PASSING, LLM_FAULT_OVERLOAD, LLM_FAULT_PERSON, LLM_FA
 enum llm_fault llm_fault_of(const struct http_reply *reply);
 /* Notes the failure in the endpoint, with a sentence for people. */
 void llm_failed(struct llm *l, struct llm_endpoint *e, const struct http_reply *reply);
+
+/* report.c */
+void llm_report(const struct annotator *a, void (*put)(void *ctx, const char *name, double value),
+                void *ctx);
 
 /* probe.c */
 void llm_probe_start(struct llm *l, struct llm_endpoint *e);

@@ -196,6 +196,32 @@ static void an_annotator_that_does_not_answer_such_questions_ends_the_run(void *
     close_fixture(&f);
 }
 
+static bool annotator_is_quoted(void *ctx)
+{
+    struct fixture *f = ctx;
+    serve(f);
+    return strcmp(annotate_waiting_for(f->annotate), "labels: the budget is used up") == 0;
+}
+
+static void what_the_annotator_says_of_itself_reaches_the_learner(void **state)
+{
+    (void)state;
+    static struct fixture f;
+    struct annot_server_numbers n = {.status = "the budget is used up",
+                                     .own = {{"llm_requests", 7}, {"Not a name/", 1}},
+                                     .nown = 2};
+    open_fixture(&f, "id-1");
+    annot_server_numbers(f.server, &n);
+    assert_true(wait_until(annotator_is_quoted, &f, PATIENCE_MS));
+    struct metrics *m = NULL;
+    assert_ok(metrics_create(&m, &(struct metrics_params){0}, &err));
+    annotate_report(f.annotate, m);
+    assert_close(metrics_get(m, "annot/llm_requests"), 7, 0, 0);
+    assert_false(metrics_get(m, "annot/Not a name/") == 1);
+    metrics_free(m);
+    close_fixture(&f);
+}
+
 static void labels_of_another_identity_are_refused(void **state)
 {
     (void)state;
@@ -282,6 +308,7 @@ int main(void)
         cmocka_unit_test(a_score_reaches_the_model_under_its_caption),
         cmocka_unit_test(pairs_are_drawn_and_labels_of_another_kind_are_no_answer),
         cmocka_unit_test(an_annotator_that_does_not_answer_such_questions_ends_the_run),
+        cmocka_unit_test(what_the_annotator_says_of_itself_reaches_the_learner),
         cmocka_unit_test(labels_of_another_identity_are_refused),
         cmocka_unit_test(a_server_that_changes_its_identity_is_refused),
         cmocka_unit_test(without_a_server_nothing_waits),

@@ -30,6 +30,8 @@ void char_view_crop(const uint8_t *chars, const uint8_t *colors, int64_t x, int6
                     struct char_cell *out)
 {
     bool there = x >= 0 && x < CHAR_COLS && y >= 0 && y < CHAR_ROWS;
+    if (!there) /* whatever a peer sent */
+        x = y = 0;
     for (int i = 0; i < CHAR_CELLS; i++)
         for (int j = 0; j < CHAR_CELLS; j++, out++) {
             int64_t row = y - CHAR_CELLS / 2 + i, col = x - CHAR_CELLS / 2 + j;

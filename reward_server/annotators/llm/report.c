@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* report.c - the annotator's own numbers; see llm_impl.h. */
+#include "reward_server/annotators/llm/llm_impl.h"
+
+void llm_report(const struct annotator *a, void (*put)(void *ctx, const char *name, double value),
+                void *ctx)
+{
+    const struct llm *l = (const struct llm *)a;
+    const struct llm_budget *b = &l->budget;
+    double window = 0;
+    int ready = 0, open = 0, flying = 0;
+    for (int i = 0; i < l->nendpoints; i++) {
+        const struct llm_endpoint *e = &l->endpoint[i];
+        ready += e->ready;
+        open += e->breaker != LLM_CLOSED;
+        window += e->window;
+        flying += e->in_flight;
+    }
+    put(ctx, "llm_requests", (double)b->spent.requests); /* these four: all lives */
+    put(ctx, "llm_tokens_in", (double)b->spent.tokens_in);
+    put(ctx, "llm_tokens_out", (double)b->spent.tokens_out);
+    put(ctx, "llm_cost", llm_budget_cost(b, &b->spent));
+    put(ctx, "llm_retries", (double)l->retries);
+    put(ctx, "llm_asked_again", (double)l->asked_again);
+    put(ctx, "llm_in_flight", flying);
+    put(ctx, "llm_window", window);
+    put(ctx, "llm_servers_ready", ready);
+    put(ctx, "llm_servers_stopped", open);
+}
