@@ -21,6 +21,7 @@ enum { MANY = 12, SECONDS = 20 };
 static struct {
     pid_t pid;
     int in, port;
+    char dir[256]; /* its certificate */
     struct goal *goal;
 } server;
 
@@ -33,11 +34,25 @@ struct run {
     char raw[LABEL_RAW_MAX];
 };
 
+/* A certificate that no authority has signed, made anew each time. */
+static void make_certificate(void)
+{
+    char command[1200];
+    temp_dir_create(server.dir);
+    snprintf(command, sizeof command,
+             "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
+             "-subj /CN=scripted -addext subjectAltName=IP:127.0.0.1 -keyout %s/key -out %s/crt "
+             "2>/dev/null",
+             server.dir, server.dir);
+    assert_int_equal(system(command), 0);
+}
+
 static int start(void **state)
 {
     int in[2], out[2];
     char script[600], goals[600], line[32] = "";
     (void)state;
+    make_certificate();
     snprintf(script, sizeof script, "%s/tests/support/scripted_llm/scripted_llm.py",
              getenv("ONIC_SOURCE"));
     snprintf(goals, sizeof goals, "%s/deploy/goals", getenv("ONIC_SOURCE"));
@@ -49,7 +64,7 @@ static int start(void **state)
         prctl(PR_SET_PDEATHSIG, SIGTERM);
         dup2(in[0], 0);
         dup2(out[1], 1);
-        execlp("python3", "python3", script, (char *)NULL);
+        execlp("python3", "python3", script, server.dir, (char *)NULL);
         _exit(127);
     }
     close(in[0]);
@@ -69,6 +84,7 @@ static int stop(void **state)
     kill(server.pid, SIGTERM);
     waitpid(server.pid, NULL, 0);
     goal_free(server.goal);
+    temp_dir_remove(server.dir);
     return 0;
 }
 
@@ -374,6 +390,114 @@ static void a_used_up_budget_pauses_and_survives_a_restart(void **state)
     dispose(&r);
 }
 
+static double tokens_paid(const struct run *r)
+{
+    char path[400];
+    snprintf(path, sizeof path, "%s.spent", r->store);
+    json_t *spent = json_load_file(path, 0, NULL);
+    assert_non_null(spent);
+    double n = (double)json_integer_value(json_object_get(spent, "tokens_in"));
+    json_decref(spent);
+    return n;
+}
+
+/* At 1 per 100 tokens each answer costs 1, but one that fits at its most expensive only is asked.
+ */
+static void money_that_is_used_up_is_never_exceeded(void **state)
+{
+    enum { ASKED = 200, LIMIT = 80 };
+    struct run r;
+    struct hope h = {.r = &r, .part = "of llm.max_cost=80"};
+    (void)state;
+    prepare(&r, "money");
+    set(&r, "llm.window", "1");
+    set(&r, "llm.window_max", "1");
+    set(&r, "llm.price_in", "10000");
+    set(&r, "llm.max_cost", "80");
+    open_annotator(&r);
+    for (int i = 0; i < ASKED; i++)
+        submit(&r, i);
+    assert_true(wait_until(says, &h, SECONDS * 1000));
+    assert_in_range(r.labels, 1, LIMIT);
+    int before = r.answered;
+    close_annotator(&r);
+    double paid = tokens_paid(&r);
+    assert_true(paid >= 100.0 * r.labels && paid <= 100.0 * LIMIT);
+    open_annotator(&r);
+    submit(&r, 0);
+    assert_true(wait_until(says, &h, SECONDS * 1000));
+    assert_int_equal(r.answered, before);
+    dispose(&r);
+}
+
+static void tls_needs_a_certificate_that_is_trusted(void **state)
+{
+    char url[200], authority[300];
+    (void)state;
+    snprintf(url, sizeof url, "https://127.0.0.1:%d/tls/v1", server.port);
+    snprintf(authority, sizeof authority, "%s/crt", server.dir);
+    for (int trusted = 0; trusted < 2; trusted++) {
+        struct run r;
+        struct hope h = {.r = &r, .part = "certificate"};
+        prepare(&r, "tls");
+        set(&r, "llm.url", url);
+        set(&r, "llm.ca_file", trusted ? authority : "");
+        open_annotator(&r);
+        if (trusted) {
+            ask_all(&r);
+            assert_int_equal(r.labels, MANY);
+        } else {
+            submit(&r, 0);
+            if (!wait_until(says, &h, SECONDS * 1000))
+                fail_msg("status \"%s\" does not speak of the certificate", h.text);
+            assert_int_equal(r.answered, 0);
+        }
+        dispose(&r);
+    }
+}
+
+static void write_text(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    close(fd);
+}
+
+static void conversations_are_kept_without_the_key_and_stay_small(void **state)
+{
+    enum { FULL = 8 << 20 };
+    struct run r;
+    char key[300], path[400], old[410], line[65536];
+    struct stat st;
+    int lines = 0;
+    (void)state;
+    prepare(&r, "samples");
+    snprintf(key, sizeof key, "%s/key", r.dir);
+    snprintf(path, sizeof path, "%s/log", r.dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/log/conversations.jsonl", r.dir);
+    snprintf(old, sizeof old, "%s.1", path);
+    write_text(key, "sk-secret-of-the-test");
+    write_text(path, "");
+    assert_int_equal(truncate(path, FULL), 0);
+    set(&r, "llm.api_key_file", key);
+    set(&r, "llm.samples_per_hour", "3600000");
+    open_annotator(&r);
+    ask_all(&r);
+    assert_true(stat(old, &st) == 0 && st.st_size == FULL);
+    FILE *f = fopen(path, "re");
+    assert_non_null(f);
+    for (; fgets(line, sizeof line, f); lines++) {
+        json_t *one = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+        assert_string_equal(json_string_value(json_object_get(one, "verdict")), "label");
+        assert_null(strstr(line, "sk-secret"));
+        json_decref(one);
+    }
+    fclose(f);
+    assert_in_range(lines, 1, MANY);
+    dispose(&r);
+}
+
 static void a_second_address_takes_over(void **state)
 {
     struct run r;
@@ -514,6 +638,9 @@ int main(void)
         cmocka_unit_test(the_prompt_is_part_of_the_identity),
         cmocka_unit_test(a_prompt_that_cannot_be_used_gets_a_sentence),
         cmocka_unit_test(a_second_address_takes_over),
+        cmocka_unit_test(money_that_is_used_up_is_never_exceeded),
+        cmocka_unit_test(tls_needs_a_certificate_that_is_trusted),
+        cmocka_unit_test(conversations_are_kept_without_the_key_and_stay_small),
         cmocka_unit_test(votes_ask_for_samples_with_seeds_of_their_own),
         cmocka_unit_test(a_caption_that_the_server_always_fails_at_is_given_up_alone),
     };

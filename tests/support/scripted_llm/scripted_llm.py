@@ -10,6 +10,7 @@ import email.utils
 import json
 import re
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -264,9 +265,19 @@ BEHAVIOURS = {
 }
 
 
+def secured(conn):
+    """TLS on the same port, told by the first byte; argv[1] is the folder of key and certificate."""
+    if len(sys.argv) < 2 or conn.recv(1, socket.MSG_PEEK) != b"\x16":
+        return conn
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[1] + "/crt", sys.argv[1] + "/key")
+    return context.wrap_socket(conn, server_side=True)
+
+
 def serve(conn):
     try:
         conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        conn = secured(conn)
         Server(conn).run()
     except (OSError, ValueError):
         pass
