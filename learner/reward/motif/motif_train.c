@@ -9,7 +9,7 @@
 #include "common/base/rng.h"
 #include "common/base/xmalloc.h"
 #include "common/nn/optim/adam.h"
-#include "learner/reward/ranking_net.h"
+#include "learner/reward/ranking/pair_batch.h"
 #include "learner/reward/running_norm.h"
 
 static const struct adam ADAM = {0.9, 0.999, 1e-8};
@@ -23,13 +23,7 @@ struct trainer {
     uint32_t *order; /* [ntrain] pairs to train on, shuffled every epoch */
     int ntrain;
     uint64_t step;
-    /* one step */
-    const char **text; /* [2 batch] */
-    uint16_t *len;
-    int *a, *b;
-    float *label;
-    uint32_t *where; /* [captions] index in text + 1, 0 between steps */
-    uint32_t *number;
+    struct pair_batch batch;
 };
 
 static bool held(const struct pair_data *data, const struct labelled_pair *p, double holdout)
@@ -55,32 +49,15 @@ static void shuffle(struct trainer *t, int epoch)
     }
 }
 
-static int place(struct trainer *t, uint32_t number, int *ncaptions)
-{
-    if (t->where[number] == 0) {
-        int at = (*ncaptions)++;
-        t->text[at] = pair_data_caption(t->data, number, &t->len[at]);
-        t->number[at] = number;
-        t->where[number] = (uint32_t)at + 1;
-    }
-    return (int)t->where[number] - 1;
-}
-
 static double take_step(struct trainer *t, int first, int n)
 {
-    int ncaptions = 0;
-    for (int i = 0; i < n; i++) {
-        const struct labelled_pair *p = pair_data_trained_at(t->data, t->order[first + i]);
-        t->a[i] = place(t, p->a, &ncaptions);
-        t->b[i] = place(t, p->b, &ncaptions);
-        t->label[i] = p->label;
-    }
-    struct ranking_pairs pairs = {t->text, t->len, ncaptions, n, t->a, t->b, t->label};
+    pair_batch_begin(&t->batch);
+    for (int i = 0; i < n; i++)
+        pair_batch_add(&t->batch, pair_data_trained_at(t->data, t->order[first + i]));
+    struct ranking_pairs pairs = pair_batch_pairs(&t->batch);
     double loss = ranking_net_loss(t->net, t->out->weights, &pairs, t->grads);
     adam_step(&ADAM, t->out->weights, t->adam_m, t->adam_v, t->grads, t->out->floats, 1.0, t->o->lr,
               ++t->step);
-    for (int i = 0; i < ncaptions; i++)
-        t->where[t->number[i]] = 0;
     return loss;
 }
 
@@ -160,7 +137,7 @@ static void summarise(struct trainer *t, const float *score)
 static void open_trainer(struct trainer *t, struct motif_reward *out, const struct pair_data *data,
                          const struct motif_options *o)
 {
-    size_t n = pair_data_trained(data), batch = (size_t)o->batch;
+    size_t n = pair_data_trained(data);
     *t = (struct trainer){.data = data, .o = o, .net = ranking_net_create(), .out = out};
     out->holdout = o->holdout;
     out->floats = ranking_net_params(t->net)->floats;
@@ -172,13 +149,7 @@ static void open_trainer(struct trainer *t, struct motif_reward *out, const stru
     for (size_t i = 0; i < n; i++)
         if (!held(data, pair_data_trained_at(data, i), o->holdout))
             t->order[t->ntrain++] = (uint32_t)i;
-    t->text = xcalloc(2 * batch, sizeof *t->text);
-    t->len = xcalloc(2 * batch, sizeof *t->len);
-    t->number = xcalloc(2 * batch, sizeof *t->number);
-    t->a = xcalloc(batch, sizeof *t->a);
-    t->b = xcalloc(batch, sizeof *t->b);
-    t->label = xcalloc(batch, sizeof *t->label);
-    t->where = xcalloc(pair_data_captions(data), sizeof *t->where);
+    pair_batch_init(&t->batch, data, o->batch);
 }
 
 static void close_trainer(struct trainer *t)
@@ -188,13 +159,7 @@ static void close_trainer(struct trainer *t)
     free(t->adam_v);
     free(t->grads);
     free(t->order);
-    free(t->text);
-    free(t->len);
-    free(t->number);
-    free(t->a);
-    free(t->b);
-    free(t->label);
-    free(t->where);
+    pair_batch_release(&t->batch);
 }
 
 int motif_train(struct motif_reward *out, const struct pair_data *data,

@@ -25,7 +25,7 @@
 #include "common/nn/blas.h"
 #include "learner/reward/heldout.h"
 #include "learner/reward/observation_store.h"
-#include "learner/reward/ranking/pair_data.h"
+#include "learner/reward/ranking/pair_batch.h"
 #include "learner/reward/ranking_net.h"
 #include "learner/reward/reward_model.h"
 #include "learner/reward/running_norm.h"
@@ -55,13 +55,7 @@ struct reward_model {
     int batch, pairs, drawn; /* drawn: in this update */
     uint64_t every;
     /* scratch */
-    const char **text; /* [2 batch] the captions of a step, each once */
-    uint16_t *len;
-    int *a, *b; /* [batch] */
-    float *label;
-    uint32_t *number; /* [2 batch] of each */
-    uint32_t *where;  /* [where_cap] caption number -> index in text + 1, 0 between steps */
-    size_t where_cap;
+    struct pair_batch step;
     float *steps, *captions; /* grown to the largest batch */
     int steps_cap, captions_cap;
     /* shown */
@@ -80,13 +74,7 @@ static void ranking_free(struct reward_model *m)
     pair_data_free(m->data);
     observation_store_free(m->store);
     strmap_free(m->raw);
-    free(m->text);
-    free(m->len);
-    free(m->a);
-    free(m->b);
-    free(m->label);
-    free(m->number);
-    free(m->where);
+    pair_batch_release(&m->step);
     free(m->steps);
     free(m->captions);
     free(m);
@@ -111,12 +99,7 @@ static int ranking_create(struct reward_model **out, const struct config *cfg,
     m->batch = (int)cfg->reward_batch;
     m->pairs = (int)cfg->reward_pairs;
     m->every = (uint64_t)cfg->reward_store_every;
-    m->text = xcalloc(2 * (size_t)m->batch, sizeof *m->text);
-    m->len = xcalloc(2 * (size_t)m->batch, sizeof *m->len);
-    m->a = xcalloc((size_t)m->batch, sizeof *m->a);
-    m->b = xcalloc((size_t)m->batch, sizeof *m->b);
-    m->number = xcalloc(2 * (size_t)m->batch, sizeof *m->number);
-    m->label = xcalloc((size_t)m->batch, sizeof *m->label);
+    pair_batch_init(&m->step, m->data, m->batch);
     m->heldout = heldout_measure(NULL, NULL, 0);
     ranking_net_init(m->net, m->w.trained, m->w.seed);
     *out = m;
@@ -220,40 +203,19 @@ static bool ranking_knows(const struct reward_model *m, const char *caption, siz
 
 /* --- training -------------------------------------------------------------------------------- */
 
-/* Index of a caption among those of this step. */
-static int place(struct reward_model *m, uint32_t number, int *ncaptions)
-{
-    if (m->where[number] == 0) {
-        int at = (*ncaptions)++;
-        m->text[at] = pair_data_caption(m->data, number, &m->len[at]);
-        m->number[at] = number;
-        m->where[number] = (uint32_t)at + 1;
-    }
-    return (int)m->where[number] - 1;
-}
-
 static void take_step(struct reward_model *m)
 {
-    size_t count = pair_data_trained(m->data), captions = pair_data_captions(m->data);
+    size_t count = pair_data_trained(m->data);
     bool all = count <= (size_t)m->batch;
-    int n = all ? (int)count : m->batch, ncaptions = 0;
+    int n = all ? (int)count : m->batch;
     struct rng r = rng_stream(m->w.seed, "reward batch", m->w.step, 0, 0);
-    if (captions > m->where_cap) {
-        m->where = xrealloc(m->where, 2 * captions * sizeof *m->where);
-        memset(m->where + m->where_cap, 0, (2 * captions - m->where_cap) * sizeof *m->where);
-        m->where_cap = 2 * captions;
-    }
+    pair_batch_begin(&m->step);
     for (int i = 0; i < n; i++) {
         size_t at = all ? (size_t)i : rng_below(&r, (uint32_t)count);
-        const struct labelled_pair *p = pair_data_trained_at(m->data, at);
-        m->a[i] = place(m, p->a, &ncaptions);
-        m->b[i] = place(m, p->b, &ncaptions);
-        m->label[i] = p->label;
+        pair_batch_add(&m->step, pair_data_trained_at(m->data, at));
     }
-    struct ranking_pairs pairs = {m->text, m->len, ncaptions, n, m->a, m->b, m->label};
+    struct ranking_pairs pairs = pair_batch_pairs(&m->step);
     trained_net_step(&m->w, ranking_net_loss(m->net, m->w.trained, &pairs, m->w.grads));
-    for (int i = 0; i < ncaptions; i++)
-        m->where[m->number[i]] = 0;
 }
 
 /* Held-out pairs that are no ties, evenly over the time of their arrival: is the second better? */
