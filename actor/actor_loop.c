@@ -19,6 +19,7 @@
 #include "common/base/xmalloc.h"
 #include "common/config/overlay.h"
 #include "common/policy/env_describe.h"
+#include "common/run/policy_options.h"
 #include "common/wire/wire_actor.h"
 
 struct actor {
@@ -86,13 +87,8 @@ static int build_policy(struct actor *a, struct onic_err *err)
 {
     const struct config *c = a->cfg;
     const struct env_spec *spec = vec_env_spec(a->envs);
-    struct policy_config pc = {.hidden = (int)c->policy_hidden,
-                               .core_size = (int)c->policy_core_size,
-                               .actions = spec->actions,
-                               .obs = spec->obs};
-    const char *net = strcmp(c->policy_net, "auto") == 0 ? spec->default_net : c->policy_net;
-    snprintf(pc.net, sizeof pc.net, "%.31s", net);
-    snprintf(pc.core, sizeof pc.core, "%.31s", c->policy_core);
+    struct policy_config pc;
+    policy_options(&pc, c, spec->default_net, spec->actions, &spec->obs);
     return policy_create(&a->policy, &pc, err);
 }
 

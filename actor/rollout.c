@@ -131,6 +131,11 @@ static void save_env(const struct rollout *r, int e, uint8_t *at)
     memcpy(at, r->state + (size_t)e * (size_t)r->S, (size_t)r->S * sizeof(float));
     at += (size_t)r->S * sizeof(float);
     memcpy(at, &r->action_rng[e].pos, sizeof(uint64_t));
+    at += sizeof(uint64_t);
+    uint16_t len = (uint16_t)r->obs_result[e].caption_len;
+    memcpy(at, &len, sizeof len);
+    memcpy(at + sizeof len, r->obs_result[e].caption, len);
+    memset(at + sizeof len + len, 0, TRAJECTORY_SNAPSHOT_CAPTION - sizeof len - len);
 }
 
 static int load_env(struct rollout *r, int e, const uint8_t *at, struct onic_err *err)
@@ -144,6 +149,13 @@ static int load_env(struct rollout *r, int e, const uint8_t *at, struct onic_err
     uint64_t pos;
     memcpy(&pos, at, sizeof pos);
     rng_seek(&r->action_rng[e], pos);
+    at += sizeof pos;
+    struct env_result *x = &r->obs_result[e];
+    uint16_t caption_len;
+    memcpy(&caption_len, at, sizeof caption_len);
+    x->caption_len = caption_len < ENV_CAPTION_MAX ? caption_len : ENV_CAPTION_MAX;
+    memcpy(x->caption, at + sizeof caption_len, (size_t)x->caption_len);
+    x->caption[x->caption_len] = '\0';
     return ONIC_OK;
 }
 
@@ -182,6 +194,7 @@ static void begin(struct rollout *r, struct trajectory *t, uint64_t version)
         t->episode_id[e] = ep->id;
         t->episode_seed[e] = ep->seed;
         t->first_step[e] = ep->steps;
+        t->first_count[e] = ep->caption_count;
         t->obs_caption[e] =
             trajectory_caption(t, r->obs_result[e].caption, (size_t)r->obs_result[e].caption_len);
     }

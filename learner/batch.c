@@ -107,7 +107,37 @@ static void merge_captions(struct batch *b, const struct trajectory *t)
     }
 }
 
-static void copy_columns(struct batch *b, const struct trajectory *t, int first, bool rows)
+/* How often the caption of observation i [T, E] had occurred: it came with the step before, or with
+ * a reset. */
+static uint16_t count_before(const struct trajectory *t, size_t i)
+{
+    size_t E = (size_t)t->shape.E;
+    if (i < E)
+        return t->first_count[i];
+    if (t->flags[i - E] & STEP_ENDED)
+        return t->obs_caption[i] != 0;
+    return t->caption_count[i - E];
+}
+
+static void copy_caption(struct batch *b, const struct trajectory *t, size_t from, size_t to,
+                         bool before)
+{
+    struct batch_store *s = b->store;
+    uint16_t caption = before ? t->obs_caption[from] : t->caption[from];
+    s->caption[to] = t->ncaptions ? s->local[caption] : 0;
+    s->count[to] = before ? count_before(t, from) : t->caption_count[from];
+}
+
+static const uint8_t *row_of(const struct trajectory *t, size_t i, bool before)
+{
+    if (before)
+        return t->obs + i * t->shape.obs_bytes;
+    if (t->flags[i] & STEP_ENDED)
+        return NULL; /* the next row belongs to another episode */
+    return t->obs + (i + (size_t)t->shape.E) * t->shape.obs_bytes;
+}
+
+static void copy_columns(struct batch *b, const struct trajectory *t, int first, unsigned what)
 {
     struct batch_store *s = b->store;
     int E = t->shape.E;
@@ -117,13 +147,10 @@ static void copy_columns(struct batch *b, const struct trajectory *t, int first,
         size_t to = (size_t)step * (size_t)b->C + (size_t)first, from = (size_t)step * (size_t)E;
         for (size_t e = 0; e < (size_t)E; e++) {
             b->r_env[to + e] = t->reward[from + e];
-            s->caption[to + e] = t->ncaptions ? s->local[t->caption[from + e]] : 0;
-            s->count[to + e] = t->caption_count[from + e];
+            copy_caption(b, t, from + e, to + e, what & BATCH_BEFORE);
+            if (what & BATCH_ROWS)
+                s->rows[to + e] = row_of(t, from + e, what & BATCH_BEFORE);
         }
-        for (size_t e = 0; rows && e < (size_t)E; e++)
-            s->rows[to + e] = t->flags[from + e] & STEP_ENDED
-                                  ? NULL /* the next row belongs to another episode */
-                                  : t->obs + (from + (size_t)E + e) * t->shape.obs_bytes;
     }
 }
 
@@ -140,7 +167,7 @@ static void measure_lag(struct batch *b, struct trajectory *const *trajectories,
 }
 
 void batch_lay_out(struct batch *b, struct trajectory *const *trajectories, int n, uint64_t now,
-                   bool rows)
+                   unsigned what)
 {
     ONIC_ASSERT(n >= 1);
     b->T = trajectories[0]->shape.T;
@@ -158,10 +185,10 @@ void batch_lay_out(struct batch *b, struct trajectory *const *trajectories, int 
     add_caption(b, "", 0);
     for (int i = 0, first = 0; i < n; first += trajectories[i]->shape.E, i++) {
         merge_captions(b, trajectories[i]);
-        copy_columns(b, trajectories[i], first, rows);
+        copy_columns(b, trajectories[i], first, what);
     }
     b->reward.n = (int)b->steps;
-    b->reward.obs_after = rows ? s->rows : NULL;
+    b->reward.obs_after = what & BATCH_ROWS ? s->rows : NULL;
     b->reward.caption = s->caption;
     b->reward.episodic_count = s->count;
     b->reward.caption_text = s->text;

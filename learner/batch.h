@@ -36,10 +36,14 @@ struct batch {
 
 struct batch *batch_create(void);
 void batch_free(struct batch *b); /* NULL is allowed */
+enum {
+    BATCH_ROWS = 1,  /* also fill reward.obs_after; NULL after a step that ended an episode, because
+                        a  trajectory does not carry an episode's last observation */
+    BATCH_BEFORE = 2 /* as ONI: captions, counts and rows of the observation before each action */
+};
 /* Lays out n >= 1 trajectories of equal T (asserted), which must stay alive as long as the batch is
- * used. now: the current weights version. rows: also fill reward.obs_after; NULL after a step
- * that ended an episode, because a trajectory does not carry an episode's last observation. */
+ * used. now: the current weights version. what: a sum of the above. */
 void batch_lay_out(struct batch *b, struct trajectory *const *trajectories, int n, uint64_t now,
-                   bool rows);
+                   unsigned what);
 
 #endif /* ONIC_LEARNER_BATCH_H */

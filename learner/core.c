@@ -13,6 +13,7 @@
 
 #include "common/base/cpu.h"
 #include "common/base/xmalloc.h"
+#include "common/run/policy_options.h"
 #include "learner/batch.h"
 #include "learner/reward/paid.h"
 #include "learner/train_step.h"
@@ -26,13 +27,8 @@ enum {
 
 static int create_policy(struct learner_core *c, const struct config *cfg, struct onic_err *err)
 {
-    struct policy_config pc = {.hidden = (int)cfg->policy_hidden,
-                               .core_size = (int)cfg->policy_core_size,
-                               .actions = c->env.actions,
-                               .obs = c->env.obs};
-    bool automatic = strcmp(cfg->policy_net, "auto") == 0;
-    snprintf(pc.net, sizeof pc.net, "%.31s", automatic ? c->env.default_net : cfg->policy_net);
-    snprintf(pc.core, sizeof pc.core, "%.31s", cfg->policy_core);
+    struct policy_config pc;
+    policy_options(&pc, cfg, c->env.default_net, c->env.actions, &c->env.obs);
     if (pc.actions > LOSS_ACTIONS_MAX)
         return err_set(err, ONIC_ECONFIG, "%s has %d actions; at most %d can be learned", c->env.id,
                        pc.actions, LOSS_ACTIONS_MAX);
@@ -46,6 +42,7 @@ static void read_options(struct learner_core *c, const struct config *cfg)
         .rho_bar = cfg->train_rho_bar,
         .c_bar = cfg->train_c_bar,
         .coef = {(float)cfg->reward_coef_ext, (float)cfg->reward_coef_int},
+        .compat_oni = cfg->compat_oni,
     };
     c->loss = (struct loss_params){
         .clip = (float)cfg->train_clip,
@@ -167,8 +164,10 @@ const struct learner_counters *learner_core_counters(const struct learner_core *
 const struct batch *learner_core_lay_out(struct learner_core *c,
                                          struct trajectory *const *trajectories, int n)
 {
-    batch_lay_out(c->batch, trajectories, n, c->counters.version,
-                  reward_mix_type(c->reward)->traits.reads_observations);
+    unsigned what = reward_mix_type(c->reward)->traits.reads_observations ? BATCH_ROWS : 0;
+    if (c->rule.compat_oni)
+        what |= BATCH_BEFORE;
+    batch_lay_out(c->batch, trajectories, n, c->counters.version, what);
     return c->batch;
 }
 

@@ -265,7 +265,7 @@ static bool append(struct recorder *c, const struct batch *b, int step, int colu
     size_t own = (size_t)step * (size_t)t->shape.E + (size_t)b->column[column].e;
     double ext = (double)(reward_mix_coef_ext(mix) * b->r_ext[at]);
     double intrinsic = (double)(reward_mix_coef_int(mix) * b->r_int[at]);
-    uint16_t caption = t->caption[own];
+    uint32_t caption = b->reward.caption[at];
     c->steps++;
     c->last_version = t->weights_version;
     c->ret += (double)t->reward[own];
@@ -276,8 +276,8 @@ static bool append(struct recorder *c, const struct batch *b, int step, int colu
     put_number(&c->lines, "ext", ext);
     put_number(&c->lines, "int", intrinsic);
     if (caption) {
-        buf_printf(&c->lines, ",\"n\":%u,\"caption\":", t->caption_count[own]);
-        buf_json_string(&c->lines, t->caption_text[caption], t->caption_len[caption]);
+        buf_printf(&c->lines, ",\"n\":%u,\"caption\":", b->reward.episodic_count[at]);
+        buf_json_string(&c->lines, b->reward.caption_text[caption], b->reward.caption_len[caption]);
     }
     return buf_puts(&c->lines, "}\n") == ONIC_OK && !c->lines.overflow;
 }

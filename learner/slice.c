@@ -77,10 +77,12 @@ void slice_free(struct slice *s)
 
 /* --- inputs ---------------------------------------------------------------------------------- */
 
-static void gather_step(struct slice *s, const struct trajectory *t, size_t from, size_t to)
+static void gather_step(struct slice *s, const struct trajectory *t, size_t from, size_t to,
+                        bool limit_ends)
 {
     uint8_t flags = t->flags[from];
-    bool cut = !(flags & STEP_TERMINATED) && (flags & (STEP_TRUNCATED | STEP_FAILED));
+    bool cut =
+        !limit_ends && !(flags & STEP_TERMINATED) && (flags & (STEP_TRUNCATED | STEP_FAILED));
     s->action[to] = t->action[from];
     s->logp_mu[to] = t->logp[from];
     s->ended[to] = (flags & STEP_ENDED) != 0;
@@ -92,7 +94,8 @@ static void gather_step(struct slice *s, const struct trajectory *t, size_t from
     }
 }
 
-void slice_gather(struct slice *s, const struct batch *b, const int *order, int n)
+void slice_gather(struct slice *s, const struct batch *b, const int *order, int n,
+                  const struct slice_rule *rule)
 {
     ONIC_ASSERT(b->T == s->T && n >= 1 && n <= s->max_n);
     size_t N = (size_t)n, S = (size_t)s->S;
@@ -107,10 +110,15 @@ void slice_gather(struct slice *s, const struct batch *b, const int *order, int 
             size_t from = step * E + e, to = step * N + i;
             size_t bound = step * (size_t)b->C + (size_t)column;
             s->rows[to] = t->obs + from * t->shape.obs_bytes;
-            gather_step(s, t, from, to);
+            gather_step(s, t, from, to, rule->compat_oni);
             s->reset[to + N] = s->ended[to];
             s->reward[POLICY_EXT][to] = b->r_ext[bound];
             s->reward[POLICY_INT][to] = b->r_int[bound];
+            if (rule->compat_oni) { /* the coefficients meet in the reward, not in the advantage */
+                s->reward[POLICY_EXT][to] = rule->coef[POLICY_EXT] * b->r_ext[bound] +
+                                            rule->coef[POLICY_INT] * b->r_int[bound];
+                s->reward[POLICY_INT][to] = 0.0f;
+            }
         }
         s->rows[(size_t)s->T * N + i] = t->obs + ((size_t)s->T * E + e) * t->shape.obs_bytes;
     }
@@ -130,6 +138,16 @@ static bool outputs_finite(const struct slice *s, size_t n, size_t n1)
     return isfinite(sum);
 }
 
+/* ONI's bootstrap instead of V(x_T): (V(x_{T-1}) - r_{T-1}) / gamma (oni-spec.md 3.2). */
+static void bootstrap_like_oni(struct slice *s, int head, double gamma)
+{
+    size_t N = (size_t)s->N, n = (size_t)s->T * N;
+    for (size_t i = 0; i < N; i++) {
+        double v = (double)s->head[head][n - N + i] - (double)s->reward[head][n - N + i];
+        s->head[head][n + i] = gamma > 0 ? (float)(v / gamma) : 0.0f;
+    }
+}
+
 bool slice_forward(struct slice *s, const struct policy *p, const float *weights,
                    const struct slice_rule *rule)
 {
@@ -143,13 +161,16 @@ bool slice_forward(struct slice *s, const struct policy *p, const float *weights
     for (size_t h = 0; h < 2; h++) {
         for (size_t i = 0; i < n1; i++)
             s->head[h][i] = s->value[2 * i + h];
+        if (rule->compat_oni)
+            bootstrap_like_oni(s, (int)h, rule->gamma[h]);
         vtrace(s->target[h], s->adv[h], s->ratio, s->reward[h], s->head[h], s->ended,
                s->end_value[h], s->head[h] + n, s->T, s->N, rule->gamma[h], rule->rho_bar,
                rule->c_bar);
     }
+    float ext = rule->compat_oni ? 1.0f : rule->coef[POLICY_EXT];
+    float intrinsic = rule->compat_oni ? 0.0f : rule->coef[POLICY_INT];
     for (size_t i = 0; i < n; i++)
-        s->advantage[i] = rule->coef[POLICY_EXT] * s->adv[POLICY_EXT][i] +
-                          rule->coef[POLICY_INT] * s->adv[POLICY_INT][i];
+        s->advantage[i] = ext * s->adv[POLICY_EXT][i] + intrinsic * s->adv[POLICY_INT][i];
     return true;
 }
 

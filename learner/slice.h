@@ -43,13 +43,16 @@ struct slice {
 struct slice *slice_create(const struct policy *p, int T, int max_n);
 void slice_free(struct slice *s); /* NULL is allowed */
 
-/* Gathers columns order[0..n) of the batch. */
-void slice_gather(struct slice *s, const struct batch *b, const int *order, int n);
-
 struct slice_rule { /* how targets and advantages are formed */
     double gamma[2], rho_bar, c_bar;
     float coef[2];
+    bool compat_oni; /* one head learns the mixed reward; a time limit is an end; the bootstrap
+                        makes the last advantage 0 */
 };
+/* Gathers columns order[0..n) of the batch. */
+void slice_gather(struct slice *s, const struct batch *b, const int *order, int n,
+                  const struct slice_rule *rule);
+
 /* Forward pass, V-trace per head, mixed advantage. False when an output of the network is not
  * finite. */
 bool slice_forward(struct slice *s, const struct policy *p, const float *weights,

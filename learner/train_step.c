@@ -88,7 +88,7 @@ static struct slice *forward(struct learner_core *c, int i, int member)
 {
     struct slice *s = i < c->kept_max ? c->kept[i] : c->scratch[member];
     int from = slice_begin(c, i);
-    slice_gather(s, c->batch, c->columns + from, slice_begin(c, i + 1) - from);
+    slice_gather(s, c->batch, c->columns + from, slice_begin(c, i + 1) - from, &c->rule);
     c->results[i].finite = slice_forward(s, c->policy, c->weights, &c->rule);
     return s;
 }

@@ -33,6 +33,7 @@ struct policy {
     const struct encoder_type *type;
     void *encoder;
     int E, H, C, A;     /* encoder features, cells of the core (0: none), head inputs, actions */
+    int values;         /* value heads: POLICY_HEADS, like ONI 1 */
     bool gru;           /* the core; else LSTM */
     int gates, S;       /* of a cell: 4 or 3; state floats: 2H or H */
     size_t w_x, w_h, b; /* core; offsets; b: the GRU's input bias */
@@ -124,10 +125,15 @@ static void add_core_and_heads(struct policy *p)
     p->C = p->H ? p->H : p->E;
     p->A = p->config.actions;
     add_core(p);
-    p->pi_w = params_add(t, "policy.w", p->C, p->A, PARAM_ORTHOGONAL, 0.01f);
+    bool oni = p->config.compat_oni;
+    p->values = oni ? 1 : POLICY_HEADS;
+    p->pi_w = params_add(t, "policy.w", p->C, p->A, PARAM_ORTHOGONAL, oni ? 1.0f : 0.01f);
     p->pi_b = params_add(t, "policy.b", 1, p->A, PARAM_ZERO, 0);
-    p->v_w[POLICY_EXT] = params_add(t, "value_ext.w", p->C, 1, PARAM_ORTHOGONAL, 1.0f);
-    p->v_b[POLICY_EXT] = params_add(t, "value_ext.b", 1, 1, PARAM_ZERO, 0);
+    p->v_w[POLICY_EXT] =
+        params_add(t, oni ? "value.w" : "value_ext.w", p->C, 1, PARAM_ORTHOGONAL, 1.0f);
+    p->v_b[POLICY_EXT] = params_add(t, oni ? "value.b" : "value_ext.b", 1, 1, PARAM_ZERO, 0);
+    if (oni)
+        return;
     p->v_w[POLICY_INT] = params_add(t, "value_int.w", p->C, 1, PARAM_ORTHOGONAL, 1.0f);
     p->v_b[POLICY_INT] = params_add(t, "value_int.b", 1, 1, PARAM_ZERO, 0);
 }
@@ -176,17 +182,22 @@ int policy_state_size(const struct policy *p)
     return p->S;
 }
 
+static int head_width(const struct policy *p)
+{
+    return p->A + p->values;
+}
+
 double policy_macs(const struct policy *p)
 {
     return p->type->macs(p->encoder) + (double)p->gates * p->H * (p->E + p->H) +
-           (double)p->C * (p->A + POLICY_HEADS);
+           (double)p->C * head_width(p);
 }
 
 /* Activations and gradients of one row: features, core (gates, states, tanh), heads; the encoder's
  * cache. */
 static size_t row_bytes(const struct policy *p)
 {
-    size_t core = (size_t)(2 * p->E + 10 * p->H + 2 * (p->A + POLICY_HEADS));
+    size_t core = (size_t)(2 * p->E + 10 * p->H + 2 * head_width(p));
     return core * sizeof(float) + p->type->cache(p->encoder, NULL, 1024) / 1024;
 }
 
@@ -215,11 +226,6 @@ void policy_text(const struct policy *p, struct buf *out)
 
 /* --- heads ----------------------------------------------------------------------------------- */
 
-static int head_width(const struct policy *p)
-{
-    return p->A + POLICY_HEADS;
-}
-
 /* w [C, A+2], b [A+2] from the three heads' tensors. */
 static void heads_pack(const struct policy *p, const float *params, float *w, float *b)
 {
@@ -227,11 +233,11 @@ static void heads_pack(const struct policy *p, const float *params, float *w, fl
     for (int k = 0; k < p->C; k++) {
         memcpy(w + (size_t)k * (size_t)N, params + p->pi_w + (size_t)k * (size_t)A,
                (size_t)A * sizeof *w);
-        for (int v = 0; v < POLICY_HEADS; v++)
+        for (int v = 0; v < p->values; v++)
             w[(size_t)k * (size_t)N + (size_t)(A + v)] = params[p->v_w[v] + (size_t)k];
     }
     memcpy(b, params + p->pi_b, (size_t)A * sizeof *b);
-    for (int v = 0; v < POLICY_HEADS; v++)
+    for (int v = 0; v < p->values; v++)
         b[A + v] = params[p->v_b[v]];
 }
 
@@ -243,12 +249,12 @@ static void heads_unpack(const struct policy *p, float *grads, const float *dw, 
         const float *row = dw + (size_t)k * (size_t)N;
         for (int a = 0; a < A; a++)
             grads[p->pi_w + (size_t)k * (size_t)A + (size_t)a] += row[a];
-        for (int v = 0; v < POLICY_HEADS; v++)
+        for (int v = 0; v < p->values; v++)
             grads[p->v_w[v] + (size_t)k] += row[A + v];
     }
     for (int a = 0; a < A; a++)
         grads[p->pi_b + (size_t)a] += db[a];
-    for (int v = 0; v < POLICY_HEADS; v++)
+    for (int v = 0; v < p->values; v++)
         grads[p->v_b[v]] += db[A + v];
 }
 
@@ -263,7 +269,7 @@ static void heads_forward(const struct policy *p, const float *w, const float *b
         for (int a = 0; a < A; a++)
             logits[(size_t)m * (size_t)A + (size_t)a] = row[a] + b[a];
         for (int v = 0; v < POLICY_HEADS; v++)
-            value[(size_t)m * POLICY_HEADS + (size_t)v] = row[A + v] + b[A + v];
+            value[(size_t)m * POLICY_HEADS + (size_t)v] = v < p->values ? row[A + v] + b[A + v] : 0;
     }
 }
 
@@ -537,7 +543,7 @@ static void heads_backward(const struct policy *p, struct policy_trainer *w, con
     for (int m = 0; m < M; m++) {
         float *row = dy + (size_t)m * (size_t)N;
         memcpy(row, dlogits + (size_t)m * (size_t)A, (size_t)A * sizeof *row);
-        memcpy(row + A, dvalue + (size_t)m * POLICY_HEADS, POLICY_HEADS * sizeof *row);
+        memcpy(row + A, dvalue + (size_t)m * POLICY_HEADS, (size_t)p->values * sizeof *row);
     }
     memset(w->head_db, 0, (size_t)N * sizeof *w->head_db);
     kernels()->add_columns(w->head_db, dy, N, M, N);

@@ -5,15 +5,16 @@
 /* policy.h - observation -> logits and values: what actor and learner must agree on.
  *
  * encoder (by name, encoders.def) -> recurrent core (LSTM, GRU or none) -> one policy head and two
- * value heads: extrinsic return (0) and intrinsic return (1). A policy is the immutable
- * architecture and its parameter table; parameter blocks, gradients and workspaces are separate, so
- * threads share one policy and each use their own workspace. All functions after creation cannot
- * fail and allocate nothing. Letters: T time, N environments, A actions, S state floats per
- * environment, B rows.
+ * value heads: extrinsic return (0) and intrinsic return (1); like ONI one, and value 1 is 0. A
+ * policy is the immutable architecture and its parameter table; parameter blocks, gradients and
+ * workspaces are separate, so threads share one policy and each use their own workspace. All
+ * functions after creation cannot fail and allocate nothing. Letters: T time, N environments, A
+ * actions, S state floats per environment, B rows.
  *
  * Observations are passed as row pointers (into rollout slots or received messages), so nothing is
  * copied before the encoder's own expansion. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,7 @@ struct policy_config {
     char core[POLICY_NAME_MAX]; /* "lstm", "gru" or "none" */
     int hidden, core_size;      /* 0 = the encoder's own default */
     int actions;                /* A */
+    bool compat_oni; /* one value head, policy head at gain 1; encoders: their own differences */
     struct obs_spec obs;
 };
 

@@ -41,6 +41,7 @@ static size_t aligned(size_t bytes)
     XX(caption, uint16_t, T *E)                                                                    \
     XX(caption_count, uint16_t, T *E)                                                              \
     XX(obs_caption, uint16_t, (T + 1) * E)                                                         \
+    XX(first_count, uint16_t, E)                                                                   \
     XX(state0, float, E *(size_t)s->state_size)                                                    \
     XX(episode_id, uint64_t, E)                                                                    \
     XX(episode_seed, uint64_t, E)                                                                  \

@@ -18,10 +18,13 @@
 #include "common/policy/policy.h"
 
 /* Bytes of one environment's exact resume point: environment state, recurrent state [S], action
- * stream position. */
+ * stream position, newest caption (length, text). */
+enum { TRAJECTORY_SNAPSHOT_CAPTION = sizeof(uint16_t) + 256 };
 static inline size_t trajectory_snapshot_bytes(size_t env_state_bytes, int state_size)
 {
-    return (env_state_bytes + (size_t)state_size * sizeof(float) + sizeof(uint64_t) + 7) / 8 * 8;
+    return (env_state_bytes + (size_t)state_size * sizeof(float) + sizeof(uint64_t) +
+            TRAJECTORY_SNAPSHOT_CAPTION + 7) /
+           8 * 8;
 }
 
 enum { STEP_TERMINATED = 1, STEP_TRUNCATED = 2, STEP_FAILED = 4, STEP_SUCCESS = 8 };
@@ -60,6 +63,7 @@ struct trajectory {
                                 included; 0 when empty */
     uint16_t *obs_caption;  /* [T+1, E] caption belonging to each observation (reset message after a
                                reset) */
+    uint16_t *first_count;  /* [E] times the caption of observation 0 occurred in its episode */
     float *state0;          /* [E, S] recurrent state before step 0 */
     uint64_t *episode_id;   /* [E] of the episode running at step 0 */
     uint64_t *episode_seed; /* [E] */

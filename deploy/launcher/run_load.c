@@ -11,6 +11,7 @@
 #include "actor/envs/env.h"
 #include "common/base/xmalloc.h"
 #include "common/config/overlay.h"
+#include "common/run/policy_options.h"
 #include "learner/core.h"
 
 static int open_checkpoint(struct loaded_run *out, const char *path, struct onic_err *err)
@@ -50,13 +51,8 @@ static int build_policy(struct loaded_run *out, const struct obs_spec *obs,
                         const struct env_spec *spec, struct onic_err *err)
 {
     const struct config *c = &out->cfg;
-    struct policy_config pc = {.hidden = (int)c->policy_hidden,
-                               .core_size = (int)c->policy_core_size,
-                               .actions = spec->actions,
-                               .obs = obs ? *obs : spec->obs};
-    const char *net = strcmp(c->policy_net, "auto") == 0 ? spec->default_net : c->policy_net;
-    snprintf(pc.net, sizeof pc.net, "%.31s", net);
-    snprintf(pc.core, sizeof pc.core, "%.31s", c->policy_core);
+    struct policy_config pc;
+    policy_options(&pc, c, spec->default_net, spec->actions, obs ? obs : &spec->obs);
     int rc = policy_create(&out->policy, &pc, err);
     if (rc)
         return rc;

@@ -237,13 +237,6 @@ void reward_mix_bind(struct reward_mix *x, const struct reward_batch *b, const f
     book_paid(x, b, r_int);
 }
 
-void reward_mix_sum(const struct reward_mix *x, const float *r_ext, const float *r_int, int n,
-                    float *out)
-{
-    for (int i = 0; i < n; i++)
-        out[i] = x->coef_ext * r_ext[i] + x->coef_int * r_int[i];
-}
-
 float reward_mix_caption(struct reward_mix *x, const char *caption, size_t len, bool *known)
 {
     *known = false;

@@ -10,9 +10,9 @@
  * * N^-beta
  *
  * The two streams stay apart: each value head learns its own return and the coefficients meet in
- * the advantage, so they can change during a run. reward_mix_sum gives ONI's single stream. The mix
- * owns the reward model and the memo of its scores. Called with the newest labels each time a batch
- * is bound: rewards are never stored with trajectories.
+ * the advantage, so they can change during a run. With compat.oni they meet in the reward
+ * (slice.c). The mix owns the reward model and the memo of its scores. Called with the newest
+ * labels each time a batch is bound: rewards are never stored with trajectories.
  *
  * Threads: training thread only. After warm-up nothing is allocated. */
 
@@ -68,10 +68,6 @@ int reward_mix_unknown(const struct reward_mix *x, const struct reward_batch *b,
  * empty caption get r_int 0 from caption-only models. */
 void reward_mix_bind(struct reward_mix *x, const struct reward_batch *b, const float *r_env,
                      float *r_ext, float *r_int);
-/* out [n] = c_ext * r_ext + c_int * r_int. out may be r_ext or r_int. */
-void reward_mix_sum(const struct reward_mix *x, const float *r_ext, const float *r_int, int n,
-                    float *out);
-
 /* What one caption earns now, before the chain: for `onic play` and reports. known: it has a label.
  * 0 and false for models that do not score captions. */
 float reward_mix_caption(struct reward_mix *x, const char *caption, size_t len, bool *known);

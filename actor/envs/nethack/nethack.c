@@ -58,6 +58,7 @@ struct nethack {
     struct env head;
     const struct nethack_task *task;
     enum nethack_staircase staircase;
+    bool message_only; /* caption = the message, as ONI, not every page that was shown */
     struct nethack_game *game;
     struct replay_log *replay;
     int actions;
@@ -173,6 +174,7 @@ static int nethack_create(struct env **out, const char *name, const struct confi
     n->task = nethack_task_find(name);
     ONIC_ASSERT(n->task);
     n->staircase = strcmp(cfg->env_staircase, "depth") == 0 ? NETHACK_BY_DEPTH : NETHACK_BY_MESSAGE;
+    n->message_only = cfg->compat_oni;
     n->actions = (int)cfg->env_actions;
     struct rng r = rng_stream((uint64_t)cfg->run_seed, "nethack unseeded", (uint64_t)index, 0, 0);
     n->seed = rng_u64(&r);
@@ -251,8 +253,15 @@ static void report(struct nethack *n, uint8_t *obs, struct env_result *out)
     const struct nethack_pages *pages = nethack_game_pages(n->game);
     for (int i = 0; i < n->ncopies; i++)
         memcpy(obs + n->copy[i].offset, n->copy[i].from, n->copy[i].bytes);
-    memcpy(out->caption, pages->text, (size_t)pages->len + 1);
-    out->caption_len = pages->len;
+    if (!n->message_only) {
+        memcpy(out->caption, pages->text, (size_t)pages->len + 1);
+        out->caption_len = pages->len;
+        return;
+    }
+    const char *message = (const char *)nethack_game_obs(n->game)->message;
+    out->caption_len = (int)strnlen(message, ENV_CAPTION_MAX);
+    memcpy(out->caption, message, (size_t)out->caption_len);
+    out->caption[out->caption_len] = '\0';
 }
 
 static int nethack_reset(struct env *e, uint8_t *obs, struct env_result *out, struct onic_err *err)

@@ -52,6 +52,7 @@ struct reward_model {
     struct running_norm norm, frozen;
     struct strmap *raw; /* caption -> bits of the scoring network's output */
     double epsilon;
+    bool raw_reward;         /* as ONI's code: neither normalised nor thresholded */
     int batch, pairs, drawn; /* drawn: in this update */
     uint64_t every;
     /* scratch */
@@ -96,6 +97,7 @@ static int ranking_create(struct reward_model **out, const struct config *cfg,
     m->norm = m->frozen = running_norm_start();
     m->raw = strmap_create(1024);
     m->epsilon = cfg->reward_epsilon;
+    m->raw_reward = cfg->compat_oni;
     m->batch = (int)cfg->reward_batch;
     m->pairs = (int)cfg->reward_pairs;
     m->every = (uint64_t)cfg->reward_store_every;
@@ -133,9 +135,9 @@ static void ranking_score(struct reward_model *m, const struct reward_batch *b, 
         out[i] = 0.0f;
         if (m->frozen.count < 1 || b->caption_len[i] == 0)
             continue;
-        double r = running_norm_apply(&m->frozen,
-                                      (double)raw_of(m, b->caption_text[i], b->caption_len[i]));
-        out[i] = r > m->epsilon ? (float)r : 0.0f;
+        float raw = raw_of(m, b->caption_text[i], b->caption_len[i]);
+        double r = running_norm_apply(&m->frozen, (double)raw);
+        out[i] = m->raw_reward ? raw : r > m->epsilon ? (float)r : 0.0f;
     }
 }
 

@@ -132,7 +132,13 @@ static void a_snapshot_continues_bit_for_bit(void **state)
     open_fixture(&a, "minigrid:KeyCorridorS3R3", 30);
     open_fixture(&b, "minigrid:KeyCorridorS3R3", 30);
     assert_ok(rollout_start(a.rollout, NULL, 0, &err));
-    assert_ok(rollout_fill(a.rollout, a.weights, 1, a.t, NULL, NULL, &err));
+    int spoken = 0;
+    for (int round = 0; round < 50 && !spoken;
+         round++) { /* until a trajectory ends with a caption */
+        assert_ok(rollout_fill(a.rollout, a.weights, 1, a.t, NULL, NULL, &err));
+        for (int e = 0; e < E; e++)
+            spoken += a.t->obs_caption[T * E + e] > 0;
+    }
     size_t len = a.t->shape.snapshot_bytes * E;
     uint8_t *blob = xmalloc(len);
     memcpy(blob, a.t->snapshot, len);
@@ -144,6 +150,14 @@ static void a_snapshot_continues_bit_for_bit(void **state)
     assert_memory_equal(a.t->logp, b.t->logp, T * E * sizeof *a.t->logp);
     assert_memory_equal(a.t->caption_count, b.t->caption_count, T * E * sizeof *a.t->caption_count);
     assert_memory_equal(a.t->snapshot, b.t->snapshot, len);
+    for (int e = 0; e < E; e++) { /* the caption that came with the first observation, too */
+        uint16_t i = a.t->obs_caption[e], k = b.t->obs_caption[e];
+        assert_int_equal(a.t->caption_len[i], b.t->caption_len[k]);
+        assert_memory_equal(a.t->caption_text[i], b.t->caption_text[k], a.t->caption_len[i]);
+        assert_int_equal(a.t->first_count[e], b.t->first_count[e]);
+        assert_int_equal(a.t->first_count[e] > 0, i > 0);
+    }
+    assert_true(spoken > 0);
     free(blob);
     close_fixture(&a);
     close_fixture(&b);

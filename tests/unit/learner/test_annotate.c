@@ -49,7 +49,7 @@ static void open_with(struct fixture *f, const char *identity, const char *model
         f->t->caption_count[i] = captions[i][0] ? 1 : 0;
     }
     f->batch = batch_create();
-    batch_lay_out(f->batch, &f->t, 1, 0, false);
+    batch_lay_out(f->batch, &f->t, 1, 0, 0);
 }
 
 static void open_fixture(struct fixture *f, const char *identity)

@@ -82,6 +82,7 @@ static void move(struct world *w, struct trajectory *t, int g, int step, int e)
     t->flags[i] = (uint8_t)(end ? STEP_TERMINATED : limit ? STEP_TRUNCATED : 0);
     t->caption[i] = right ? trajectory_caption(t, "You go right.", 13) : 0;
     t->caption_count[i] = right ? 1 : 0;
+    t->obs_caption[i + E] = end || limit ? 0 : t->caption[i];
     w->right += right;
     w->moves++;
     if (end || limit) {
@@ -233,6 +234,17 @@ struct expected {
     double policy, value[2], entropy;
 };
 
+/* What the extrinsic head is paid for a step: with compat.oni both rewards, the intrinsic one for
+ * having seen "You go right." before the step (label 1, first time). */
+static float paid_at(const struct world *w, const struct trajectory *t, int s, int e)
+{
+    float r = t->reward[s * E + e];
+    if (!w->cfg.compat_oni)
+        return r;
+    bool seen = t->obs_caption[s * E + e] != 0;
+    return (float)w->cfg.reward_coef_ext * r + (seen ? (float)w->cfg.reward_coef_int : 0.0f);
+}
+
 /* Losses of the batch at hand from the network's outputs, one environment at a time and in double.
  */
 static void expect(struct world *w, struct expected *x)
@@ -269,11 +281,13 @@ static void expect(struct world *w, struct expected *x)
                 for (int s = 0; s <= T; s++)
                     head[s] = value[2 * s + h];
                 for (int s = 0; s < T; s++) {
-                    end[s] = t->flags[s * E + e] == STEP_TRUNCATED
+                    end[s] = t->flags[s * E + e] == STEP_TRUNCATED && !w->cfg.compat_oni
                                  ? t->final_value[2 * (s * E + e) + h]
                                  : 0;
-                    reward[s] = h == POLICY_EXT ? t->reward[s * E + e] : 0.0f;
+                    reward[s] = h == POLICY_EXT ? paid_at(w, t, s, e) : 0.0f;
                 }
+                if (w->cfg.compat_oni)
+                    head[T] = (head[T - 1] - reward[T - 1]) / (float)w->cfg.train_gamma;
                 vtrace(vs, a, one, reward, head, ended, end, &head[T], T, 1, w->cfg.train_gamma, 1,
                        1);
                 for (int s = 0; s < T; s++) {
@@ -303,16 +317,30 @@ static void expect(struct world *w, struct expected *x)
     policy_trainer_free(ws);
 }
 
-static void losses_equal_an_independent_computation(void **state)
+/* One update, by the core and by the computation above. */
+static void compare_losses(bool compat_oni)
 {
-    (void)state;
     static struct world w;
     struct expected want;
     struct train_stats s;
     memset(&w, 0, sizeof w);
     configure(&w);
     w.cfg.train_threads = 2;
+    if (compat_oni) {
+        w.cfg.compat_oni = true;
+        w.cfg.reward_coef_ext = 0.5;
+        w.cfg.reward_coef_int = 0.25;
+        w.cfg.train_gamma_int = 0.5; /* not used */
+        strcpy(w.cfg.reward_model, "hash");
+    }
     open_world(&w);
+    if (compat_oni)
+        reward_mix_observe(learner_core_reward(w.core),
+                           &(struct annot_label){.id = 1,
+                                                 .state = ANNOT_LABEL,
+                                                 .label = 1.0f,
+                                                 .caption = "You go right.",
+                                                 .caption_len = 13});
     learn(&w, 8);
     play(&w);
     for (int g = 0; g < GROUPS; g++) /* as if other weights had acted */
@@ -326,7 +354,21 @@ static void losses_equal_an_independent_computation(void **state)
     assert_close(s.value_loss_int, want.value[1], 1e-4, 1e-7);
     assert_close(s.entropy, want.entropy, 1e-5, 0);
     assert_true(s.clipped > 0.05); /* the sample exercises the clip */
+    if (compat_oni)
+        assert_close(s.value_loss_int, 0, 0, 0);
     close_world(&w);
+}
+
+static void losses_equal_an_independent_computation(void **state)
+{
+    (void)state;
+    compare_losses(false);
+}
+
+static void losses_like_oni_equal_an_independent_computation(void **state)
+{
+    (void)state;
+    compare_losses(true);
 }
 
 /* --- repeatability --------------------------------------------------------------------------- */
@@ -573,6 +615,7 @@ int main(void)
         cmocka_unit_test(it_learns_from_labels_alone),
         cmocka_unit_test(it_learns_without_a_recurrent_core_and_in_minibatches),
         cmocka_unit_test(losses_equal_an_independent_computation),
+        cmocka_unit_test(losses_like_oni_equal_an_independent_computation),
         cmocka_unit_test(runs_with_the_same_threads_are_bit_identical),
         cmocka_unit_test(the_number_of_threads_changes_only_rounding),
         cmocka_unit_test(repeating_the_forward_pass_changes_nothing),

@@ -91,7 +91,7 @@ static void play(struct scene *s, const uint8_t flags[T])
             s->step = 0;
         }
     }
-    batch_lay_out(s->batch, &t, 1, 0, false);
+    batch_lay_out(s->batch, &t, 1, 0, 0);
     reward_mix_bind(s->mix, &s->batch->reward, s->batch->r_env, s->batch->r_ext, s->batch->r_int);
     replays_add(s->replays, s->batch, s->mix, NULL, s->seq * T);
 }

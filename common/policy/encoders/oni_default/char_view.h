@@ -6,8 +6,8 @@
  * as a picture, the status line as clipped numbers.
  *
  * Each of 12x12 cells is 6x6 pixels of the glyph in its colour on black; outside the map is black.
- * Values are in [0, 1] (the Motif command's scale; ONI's code feeds 0..255). The hero stands in
- * cell (6, 6); in ONI's code, which mixes up terminal and map rows, one cell lower. Pure functions.
+ * Values are in [0, 1], the Motif command's scale, and the hero stands in cell (6, 6). ONI's code
+ * feeds 0..255 and, mixing up terminal and map rows, has the hero one cell lower. Pure functions.
  */
 
 #include <stdint.h>
@@ -16,6 +16,8 @@ enum {
     CHAR_CELLS = 12,
     CHAR_PIXELS = 6, /* of a cell */
     CHAR_SIDE = CHAR_CELLS * CHAR_PIXELS,
+    CHAR_HERO = CHAR_CELLS / 2,    /* row and column of the hero */
+    CHAR_HERO_ONI = CHAR_HERO + 1, /* row of the hero in ONI's code */
     CHAR_ROWS = 21,
     CHAR_COLS = 79,
     CHAR_BLSTATS = 27
@@ -24,11 +26,11 @@ enum {
 struct char_cell {
     uint8_t character, colour; /* 0: nothing to draw */
 };
-/* chars, colors [21, 79]; x, y: the hero, anything. out [12, 12]. */
-void char_view_crop(const uint8_t *chars, const uint8_t *colors, int64_t x, int64_t y,
+/* chars, colors [21, 79]; x, y: the hero, anything; hero_row: where in the view. out [12, 12]. */
+void char_view_crop(const uint8_t *chars, const uint8_t *colors, int64_t x, int64_t y, int hero_row,
                     struct char_cell *out);
-/* out [72, 72, 3] */
-void char_view_draw(const struct char_cell *cells, float *out);
+/* out [72, 72, 3] in 0..top */
+void char_view_draw(const struct char_cell *cells, float top, float *out);
 /* blstats [27] times ONI's scales, clipped to +-5; several are 0 there, depth and score among them.
  */
 void char_view_numbers(const int64_t *blstats, float *out);

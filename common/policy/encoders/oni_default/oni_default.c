@@ -3,7 +3,8 @@
  * five times the work of nethack-compact.
  *
  *   picture   12x12 characters as 72x72x3 (char_view.h) -> conv 8x8/4 32, 4x4/2 64, 3x3/2 128 ->
- * dense H status    27 clipped numbers -> dense 128 -> dense 128, and the numbers themselves
+ *             dense H
+ *   status    27 clipped numbers -> dense 128 -> dense 128, and the numbers themselves
  *   message   256 bytes / 255 -> dense 128 -> dense 128
  *
  * ELU throughout, H = 512, 795 features. With policy.core=gru and policy.core_size=512 the policy
@@ -42,6 +43,8 @@ static const int OUT[CONVS] = {17 * 17 * 32, 7 * 7 * 64, 3 * 3 * 128}; /* floats
 struct oni {
     size_t chars_at, colors_at, blstats_at, message_at; /* within an observation */
     int H, E;
+    int hero_row; /* of the view */
+    float top;    /* largest picture value */
     size_t conv_w[CONVS], conv_b[CONVS], fc_w, fc_b;
     size_t stat_w[2], stat_b[2], msg_w[2], msg_b[2];
 };
@@ -118,6 +121,8 @@ static int oni_create(void **self, const struct policy_config *c, struct params 
     e->blstats_at = obs_spec_find(&c->obs, "blstats")->offset;
     e->message_at = obs_spec_find(&c->obs, "message")->offset;
     e->H = c->hidden;
+    e->hero_row = c->compat_oni ? CHAR_HERO_ONI : CHAR_HERO;
+    e->top = c->compat_oni ? 255.0f : 1.0f;
     e->E = c->hidden + MLP + CHAR_BLSTATS + MLP;
     add_params(e, p);
     *self = e;
@@ -162,10 +167,11 @@ static size_t oni_cache(const void *self, void *memory, int max_rows)
     return at;
 }
 
-static void draw(const struct oni_cache *c, int first, int count)
+static void draw(const struct oni *e, const struct oni_cache *c, int first, int count)
 {
     for (int i = 0; i < count; i++)
-        char_view_draw(c->cells + (size_t)(first + i) * CELLS, c->image + (size_t)i * IMAGE);
+        char_view_draw(c->cells + (size_t)(first + i) * CELLS, e->top,
+                       c->image + (size_t)i * IMAGE);
 }
 
 static void read_row(const struct oni *e, const struct oni_cache *c, const uint8_t *row, size_t i,
@@ -173,7 +179,7 @@ static void read_row(const struct oni *e, const struct oni_cache *c, const uint8
 {
     int64_t blstats[CHAR_BLSTATS];
     memcpy(blstats, row + e->blstats_at, sizeof blstats);
-    char_view_crop(row + e->chars_at, row + e->colors_at, blstats[0], blstats[1],
+    char_view_crop(row + e->chars_at, row + e->colors_at, blstats[0], blstats[1], e->hero_row,
                    c->cells + i * CELLS);
     char_view_numbers(blstats, c->numbers + i * CHAR_BLSTATS);
     memcpy(raw, c->numbers + i * CHAR_BLSTATS, CHAR_BLSTATS * sizeof(float));
@@ -191,7 +197,7 @@ static void oni_forward(const void *self, void *cache, const float *params,
         read_row(e, c, rows[i], (size_t)i, out + (size_t)i * (size_t)E + raw_at);
     for (int m = 0; m < n; m += BLOCK) {
         int count = n - m < BLOCK ? n - m : BLOCK;
-        draw(c, m, count);
+        draw(e, c, m, count);
         const float *x = c->image;
         for (int k = 0; k < CONVS; k++) {
             float *y = c->conv[k] + (size_t)m * (size_t)OUT[k];
@@ -228,7 +234,7 @@ static void picture_backward(const struct oni *e, const struct oni_cache *c, con
 {
     int last = OUT[CONVS - 1];
     size_t at = (size_t)m * (size_t)e->E;
-    draw(c, m, count);
+    draw(e, c, m, count);
     dense_backward(c->dconv[CONVS - 1], last, grads + e->fc_w, grads + e->fc_b, dout + at, e->E,
                    c->conv[CONVS - 1] + (size_t)m * (size_t)last, last, out + at, e->E,
                    params + e->fc_w, count, last, e->H, ACT_ELU);

@@ -10,8 +10,8 @@ static float picture[CHAR_SIDE * CHAR_SIDE * 3];
 static void show(int64_t x, int64_t y)
 {
     struct char_cell cells[CHAR_CELLS * CHAR_CELLS];
-    char_view_crop(chars, colors, x, y, cells);
-    char_view_draw(cells, picture);
+    char_view_crop(chars, colors, x, y, CHAR_HERO, cells);
+    char_view_draw(cells, 1.0f, picture);
 }
 
 /* Sum of one channel over one cell. */
@@ -38,6 +38,19 @@ static int clear(void **state)
     memset(chars, ' ', sizeof chars);
     memset(colors, 0, sizeof colors);
     return 0;
+}
+
+static void like_oni_one_cell_lower_and_up_to_255(void **state)
+{
+    (void)state;
+    struct char_cell cells[CHAR_CELLS * CHAR_CELLS];
+    put(40, 10, '@', 15);
+    show(40, 10);
+    double plain = cell(6, 6, 0);
+    char_view_crop(chars, colors, 40, 10, CHAR_HERO_ONI, cells);
+    char_view_draw(cells, 255.0f, picture);
+    assert_close(cell(7, 6, 0), 255 * plain, 1e-5, 0);
+    assert_close(cell(6, 6, 0), 0, 0, 0);
 }
 
 static void the_hero_stands_in_cell_6_6(void **state)
@@ -109,6 +122,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(the_hero_stands_in_cell_6_6, clear),
+        cmocka_unit_test_setup(like_oni_one_cell_lower_and_up_to_255, clear),
         cmocka_unit_test_setup(outside_the_map_is_black, clear),
         cmocka_unit_test_setup(characters_differ_and_so_do_colours, clear),
         cmocka_unit_test(numbers_are_scaled_and_clipped),

@@ -45,9 +45,12 @@ static void fill_obs(const struct obs_spec *s, uint8_t *obs, struct rng *r)
     }
 }
 
+static bool compat_oni; /* of the networks made below */
+
 static struct net net_create(const char *id, const char *core, int hidden)
 {
-    struct policy_config c = {.hidden = hidden, .core_size = hidden, .actions = 5};
+    struct policy_config c = {
+        .hidden = hidden, .core_size = hidden, .actions = 5, .compat_oni = compat_oni};
     snprintf(c.net, sizeof c.net, "%s", id);
     snprintf(c.core, sizeof c.core, "%s", core);
     if (strcmp(id, "grid-small") == 0) {
@@ -77,7 +80,7 @@ static struct net net_create(const char *id, const char *core, int hidden)
     /* the initial policy head is nearly 0: give the gradients behind it something to do */
     const struct param *w = params_find(policy_params(n.p), "policy.w");
     for (int i = 0; i < w->rows * w->cols; i++)
-        n.params[w->offset + (size_t)i] *= 60.0f;
+        n.params[w->offset + (size_t)i] *= compat_oni ? 1.0f : 60.0f;
     return n;
 }
 
@@ -263,6 +266,11 @@ static void oni_default_has_the_size_of_the_original(void **state)
     assert_int_equal(params_count(policy_params(p)), 2798205 + 513);
     assert_close(policy_macs(p), 6726016 + 512, 0, 0);
     policy_free(p);
+    c.compat_oni = true;
+    assert_ok(policy_create(&p, &c, &err));
+    assert_int_equal(params_count(policy_params(p)), 2798205);
+    assert_close(policy_macs(p), 6726016, 0, 0);
+    policy_free(p);
 }
 
 /* The same trajectory through policy_act step by step and through policy_forward at once. */
@@ -289,6 +297,26 @@ static void check_act_equals_forward(const char *id, const char *core)
     }
     free(s);
     policy_actor_free(a);
+    policy_trainer_free(w);
+    batch_free(&b);
+    net_free(&n);
+}
+
+static void like_oni_there_is_one_value_head(void **state)
+{
+    (void)state;
+    compat_oni = true;
+    check_gradients("grid-small", "lstm", 24, 6, 5);
+    check_gradients("mlp", "none", 16, 1, 3);
+    check_act_equals_forward("oni-default", "gru");
+    struct net n = net_create("mlp", "gru", 8);
+    compat_oni = false;
+    struct batch b = batch_create(&n, 2, 3);
+    struct policy_trainer *w = policy_trainer_create(n.p, 2, 3);
+    loss_of(&n, w, &b);
+    for (int i = 0; i < 2 * 3; i++)
+        assert_true(b.value[2 * i] != 0 && b.value[2 * i + 1] == 0);
+    assert_null(params_find(policy_params(n.p), "value_int.w"));
     policy_trainer_free(w);
     batch_free(&b);
     net_free(&n);
@@ -492,6 +520,7 @@ int main(void)
         cmocka_unit_test(gradients_of_mlp_match_differences),
         cmocka_unit_test(gradients_of_nethack_compact_match_differences),
         cmocka_unit_test(gradients_of_oni_default_match_differences),
+        cmocka_unit_test(like_oni_there_is_one_value_head),
         cmocka_unit_test(oni_default_has_the_size_of_the_original),
         cmocka_unit_test(acting_step_by_step_equals_the_training_pass),
         cmocka_unit_test(slices_add_up_and_the_bootstrap_row_is_free),

@@ -222,12 +222,12 @@ static void arrays_do_not_overlap_and_are_aligned(void **state)
     const struct {
         void *p;
         size_t bytes;
-    } a[] = {{t->obs, 6 * 3 * 24},     {t->action, 15 * 2},    {t->logp, 15 * 4},
-             {t->value, 15 * 8},       {t->reward, 15 * 4},    {t->flags, 15},
-             {t->final_value, 15 * 8}, {t->caption, 15 * 2},   {t->caption_count, 15 * 2},
-             {t->obs_caption, 18 * 2}, {t->state0, 9 * 4},     {t->episode_id, 3 * 8},
-             {t->episode_seed, 3 * 8}, {t->first_step, 3 * 4}, {t->snapshot, 3 * 8},
-             {t->episodes, 67 * 16}};
+    } a[] = {{t->obs, 6 * 3 * 24},     {t->action, 15 * 2},      {t->logp, 15 * 4},
+             {t->value, 15 * 8},       {t->reward, 15 * 4},      {t->flags, 15},
+             {t->final_value, 15 * 8}, {t->caption, 15 * 2},     {t->caption_count, 15 * 2},
+             {t->obs_caption, 18 * 2}, {t->first_count, 3 * 2},  {t->state0, 9 * 4},
+             {t->episode_id, 3 * 8},   {t->episode_seed, 3 * 8}, {t->first_step, 3 * 4},
+             {t->snapshot, 3 * 8},     {t->episodes, 67 * 16}};
     for (size_t i = 0; i + 1 < sizeof a / sizeof a[0]; i++) {
         assert_int_equal((uintptr_t)a[i].p % 64, 0);
         assert_true((uint8_t *)a[i].p + a[i].bytes <= (uint8_t *)a[i + 1].p);

@@ -45,11 +45,14 @@ static struct reward_batch batch(void)
                                  .caption_len = w.len};
 }
 
+static bool compat_oni; /* of the models made below */
+
 static struct reward_model *create(double holdout)
 {
     struct config cfg;
     struct reward_model *m = NULL;
     config_defaults(&cfg);
+    cfg.compat_oni = compat_oni;
     cfg.run_deterministic = true;
     cfg.reward_lr = 1e-3;
     cfg.reward_batch = 64;
@@ -201,6 +204,32 @@ static void scores_are_normalised(void **state)
     t->free(m);
 }
 
+static void like_oni_the_reward_is_the_network_output_itself(void **state)
+{
+    (void)state;
+    struct reward_model *m[2];
+    float out[2][WORDS + 1];
+    struct reward_batch b = batch();
+    for (int oni = 0; oni < 2; oni++) {
+        compat_oni = oni;
+        m[oni] = create(0);
+        live(m[oni], 30, true);
+        t->score(m[oni], &b, out[oni]);
+    }
+    compat_oni = false;
+    struct numbers n = {0};
+    t->report(m[0], take, &n);
+    int cut = 0;
+    for (int i = 1; i <= WORDS; i++) {
+        if (out[0][i] != 0) /* normalised there, the same number here */
+            assert_close(out[0][i], ((double)out[1][i] - n.mean) / n.std, 2e-2, 2e-2);
+        cut += out[0][i] == 0 && out[1][i] != 0;
+    }
+    assert_true(cut > 0); /* by the threshold */
+    t->free(m[0]);
+    t->free(m[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +238,7 @@ int main(void)
         cmocka_unit_test(at_most_reward_pairs_are_drawn_per_update),
         cmocka_unit_test(held_out_pairs_are_never_trained_on),
         cmocka_unit_test(scores_are_normalised),
+        cmocka_unit_test(like_oni_the_reward_is_the_network_output_itself),
     };
     return cmocka_run_group_tests(tests, start, NULL);
 }

@@ -45,6 +45,18 @@ static void reset_goes_to_the_first_turn_and_reports_the_pages_on_the_way(void *
     close_play(&p);
 }
 
+static void like_oni_the_caption_is_the_message_alone(void **state)
+{
+    (void)state;
+    struct config c = base_config(23);
+    c.compat_oni = true;
+    struct play p = open_play("nethack:Score", &c, 1);
+    assert_string_equal(p.r.caption, "You are hungry for adventure.");
+    assert_string_equal(p.r.caption, message(&p));
+    assert_int_equal(p.r.caption_len, strlen(p.r.caption));
+    close_play(&p);
+}
+
 static void the_clock_is_the_option(void **state)
 {
     (void)state;
@@ -558,6 +570,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_default_observation_is_glyphs_blstats_message),
         cmocka_unit_test(reset_goes_to_the_first_turn_and_reports_the_pages_on_the_way),
+        cmocka_unit_test(like_oni_the_caption_is_the_message_alone),
         cmocka_unit_test(the_clock_is_the_option),
         cmocka_unit_test(the_clock_of_the_rest_of_the_process_runs),
         cmocka_unit_test(death_ends_the_episode_after_its_last_page_and_keeps_the_score),

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* policy_options.c - see policy_options.h. */
+#include "common/run/policy_options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void policy_options(struct policy_config *out, const struct config *cfg, const char *default_net,
+                    int actions, const struct obs_spec *obs)
+{
+    *out = (struct policy_config){.hidden = (int)cfg->policy_hidden,
+                                  .core_size = (int)cfg->policy_core_size,
+                                  .actions = actions,
+                                  .compat_oni = cfg->compat_oni,
+                                  .obs = *obs};
+    bool automatic = strcmp(cfg->policy_net, "auto") == 0;
+    snprintf(out->net, sizeof out->net, "%.31s", automatic ? default_net : cfg->policy_net);
+    snprintf(out->core, sizeof out->core, "%.31s", cfg->policy_core);
+}
