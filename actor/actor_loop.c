@@ -134,6 +134,7 @@ static int build(struct actor *a, const struct wire_welcome *w, struct onic_err 
                                .actor_id = w->actor_id,
                                .life = w->deterministic ? 0 : w->incarnation,
                                .T = (int)c->train_rollout,
+                               .warmup = (int)c->env_warmup,
                                .snapshot = w->deterministic};
     rc = rollout_create(&a->rollout, &p, err);
     if (rc == ONIC_OK)

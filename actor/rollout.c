@@ -159,10 +159,38 @@ static int load_env(struct rollout *r, int e, const uint8_t *at, struct onic_err
     return ONIC_OK;
 }
 
+static bool ended(const struct env_result *x)
+{
+    return x->terminated || x->truncated || x->failed;
+}
+
+/* Environment e takes warmup e / (E - 1) random steps: episodes that all begin at once would also
+ * end together for a while, and a batch would hold one phase of the game. */
+static int warm_up(struct rollout *r, struct onic_err *err)
+{
+    struct rng rng = rng_stream(r->p.seed, "warmup", r->p.actor_id, 0, r->p.life);
+    for (int step = 0; step < r->p.warmup && r->E > 1; step++) {
+        for (int e = 0; e < r->E; e++) {
+            bool moves = step < (int)((int64_t)r->p.warmup * e / (r->E - 1));
+            r->action[e] = moves ? (int32_t)rng_below(&rng, (uint32_t)r->A) : -1;
+        }
+        int rc = vec_env_step(r->p.envs, r->action, r->obs, r->obs_result, err);
+        for (int e = 0; !rc && e < r->E; e++)
+            if (r->action[e] >= 0 && ended(&r->obs_result[e]))
+                rc = vec_env_reset_one(r->p.envs, e, r->obs + (size_t)e * r->obs_bytes,
+                                       &r->obs_result[e], err);
+        if (rc)
+            return rc;
+    }
+    return ONIC_OK;
+}
+
 int rollout_start(struct rollout *r, const uint8_t *blob, size_t len, struct onic_err *err)
 {
-    if (!blob)
-        return vec_env_reset_all(r->p.envs, r->obs, r->obs_result, err);
+    if (!blob) {
+        int rc = vec_env_reset_all(r->p.envs, r->obs, r->obs_result, err);
+        return rc ? rc : warm_up(r, err);
+    }
     size_t each = trajectory_snapshot_bytes(r->env_state_bytes, r->S);
     if (len != each * (size_t)r->E)
         return err_set(
@@ -219,11 +247,6 @@ static uint8_t flags_of(const struct env_result *x)
 {
     return (uint8_t)((x->terminated ? STEP_TERMINATED : 0) | (x->truncated ? STEP_TRUNCATED : 0) |
                      (x->failed ? STEP_FAILED : 0) | (x->success ? STEP_SUCCESS : 0));
-}
-
-static bool ended(const struct env_result *x)
-{
-    return x->terminated || x->truncated || x->failed;
 }
 
 static void finish_episode(struct rollout *r, struct trajectory *t, int e)

@@ -26,6 +26,8 @@ struct rollout_params {
     uint32_t actor_id;
     uint64_t life; /* 0 in deterministic runs, else the incarnation: a restarted actor draws anew */
     int T;         /* steps per trajectory */
+    int warmup; /* random steps before the first trajectory: 0 for the first environment, rising to
+                   this for the last */
     bool snapshot; /* deterministic runs: every trajectory carries an exact resume point */
 };
 
@@ -36,8 +38,9 @@ void rollout_free(struct rollout *r); /* NULL is allowed */
 /* The shape of the trajectories this rollout fills. */
 struct trajectory_shape rollout_shape(const struct rollout *r);
 
-/* Resets every environment, or (blob not NULL) continues from the snapshot of an earlier
- * trajectory, [E, snapshot_bytes]. Call once before the first rollout_fill. */
+/* Resets every environment and takes its random steps, or (blob not NULL) continues from the
+ * snapshot of an earlier trajectory, [E, snapshot_bytes]. Call once before the first rollout_fill.
+ */
 int rollout_start(struct rollout *r, const uint8_t *blob, size_t len, struct onic_err *err);
 
 /* Called between steps with the number of environment steps just taken, so that links stay alive.

@@ -56,6 +56,7 @@ static void read_options(struct learner_core *c, const struct config *cfg)
     c->lr = cfg->train_lr;
     c->max_grad_norm = cfg->train_max_grad_norm;
     c->epochs = (int)cfg->train_epochs;
+    c->early_stop = cfg->train_early_stop;
     c->minibatches = (int)cfg->train_minibatches;
     c->T = (int)cfg->train_rollout;
     c->normalize_advantage = cfg->train_normalize_advantage;

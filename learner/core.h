@@ -54,6 +54,7 @@ struct train_stats {
     double lag_mean, lag_max;       /* train/version_diff_* */
     double value_mean, target_mean; /* extrinsic head */
     double steps;
+    double epochs; /* passes made: fewer than train.epochs after an early stop */
     struct reward_mix_stats reward;
 };
 

@@ -65,6 +65,7 @@ void report_update(struct metrics *m, const struct learner_core *core, const str
     metrics_set(m, "train/kl_divergence", s->kl);
     metrics_set(m, "train/fraction_clipped", s->clipped);
     metrics_set(m, "train/ratio", s->ratio);
+    metrics_set(m, "train/epochs", s->epochs);
     metrics_set(m, "train/grad_norm", s->grad_norm);
     metrics_set(m, "train/lr", s->lr);
     metrics_set(m, "train/value", s->value_mean);

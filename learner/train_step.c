@@ -236,6 +236,37 @@ static int book_nonfinite(struct learner_core *c, struct onic_err *err)
         NONFINITE_MAX);
 }
 
+/* Means over all passes become means over those that were made. */
+static void rescale_stats(struct train_stats *out, double factor)
+{
+    double *mean[] = {&out->policy_loss, &out->value_loss, &out->value_loss_int, &out->entropy,
+                      &out->kl,          &out->clipped,    &out->ratio,          &out->grad_norm,
+                      &out->value_mean,  &out->target_mean};
+    for (size_t i = 0; i < sizeof mean / sizeof mean[0]; i++)
+        *mean[i] *= factor;
+}
+
+/* One pass over the batch; *loss: its mean policy loss. */
+static int pass(struct learner_core *c, int epoch, struct train_stats *out, double *loss,
+                struct onic_err *err)
+{
+    const struct batch *b = c->batch;
+    int minibatches = c->minibatches < b->C ? c->minibatches : b->C, rc = ONIC_OK;
+    double share = 1.0 / ((double)c->epochs * minibatches), before = out->policy_loss;
+    order_columns(c, epoch);
+    for (int k = 0; !rc && k < minibatches; k++) {
+        int from = (int)((int64_t)b->C * k / minibatches);
+        cut_slices(c, from, (int)((int64_t)b->C * (k + 1) / minibatches) - from);
+        if (gradient_step(c, share, out))
+            c->nonfinite_in_row = 0;
+        else
+            rc = book_nonfinite(c, err);
+    }
+    out->epochs += 1;
+    *loss = (out->policy_loss - before) * c->epochs;
+    return rc;
+}
+
 int train_step(struct learner_core *c, struct train_stats *out, struct onic_err *err)
 {
     struct batch *b = c->batch;
@@ -245,19 +276,15 @@ int train_step(struct learner_core *c, struct train_stats *out, struct onic_err 
     reward_mix_take_stats(c->reward, &out->reward);
     double progress = c->frames ? (double)c->counters.env_steps / (double)c->frames : 0.0;
     out->lr = c->lr_now = schedule_value(c->schedule, c->lr, progress);
-    int minibatches = c->minibatches < b->C ? c->minibatches : b->C, rc = ONIC_OK;
-    double share = 1.0 / ((double)c->epochs * minibatches);
-    for (int epoch = 0; !rc && epoch < c->epochs; epoch++) {
-        order_columns(c, epoch);
-        for (int k = 0; !rc && k < minibatches; k++) {
-            int from = (int)((int64_t)b->C * k / minibatches);
-            cut_slices(c, from, (int)((int64_t)b->C * (k + 1) / minibatches) - from);
-            if (gradient_step(c, share, out))
-                c->nonfinite_in_row = 0;
-            else
-                rc = book_nonfinite(c, err);
-        }
+    double loss = NAN, previous = NAN;
+    int rc = pass(c, 0, out, &loss, err);
+    for (int epoch = 1; !rc && epoch < c->epochs; epoch++) {
+        if (fabs(loss - previous) < c->early_stop) /* never after the first: NAN */
+            break;
+        previous = loss;
+        rc = pass(c, epoch, out, &loss, err);
     }
+    rescale_stats(out, c->epochs / out->epochs);
     c->counters
         .version++; /* also after a skipped step: actors wait for the next version in lock-step */
     c->counters.env_steps += b->steps;

@@ -28,7 +28,7 @@ struct learner_core {
     struct loss_params loss;
     struct adam adam;
     enum schedule schedule;
-    double lr, max_grad_norm;
+    double lr, max_grad_norm, early_stop;
     int epochs, minibatches, T, slice_columns;
     bool normalize_advantage;
     uint64_t seed, frames;

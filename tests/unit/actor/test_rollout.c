@@ -188,6 +188,43 @@ static void steady_state_allocates_nothing(void **state)
     close_fixture(&f);
 }
 
+/* Steps each environment has behind it when the first trajectory begins. */
+static void warm_up_steps(int warmup, uint32_t first_step[E])
+{
+    struct fixture f;
+    open_fixture(&f, "minigrid:DoorKey-8x8", 0);
+    rollout_free(f.rollout);
+    struct rollout_params p = {.policy = f.policy,
+                               .envs = f.envs,
+                               .seed = 11,
+                               .actor_id = 3,
+                               .T = T,
+                               .warmup = warmup,
+                               .snapshot = true};
+    assert_ok(rollout_create(&f.rollout, &p, &err));
+    assert_ok(rollout_start(f.rollout, NULL, 0, &err));
+    assert_ok(rollout_fill(f.rollout, f.weights, 1, f.t, NULL, NULL, &err));
+    assert_int_equal(f.t->env_steps_before, 0); /* not counted */
+    memcpy(first_step, f.t->first_step, E * sizeof *first_step);
+    close_fixture(&f);
+}
+
+static void environments_start_apart_after_a_warm_up(void **state)
+{
+    (void)state;
+    uint32_t steps[E];
+    warm_up_steps(0, steps);
+    for (int e = 0; e < E; e++)
+        assert_int_equal(steps[e], 0);
+    warm_up_steps(50, steps); /* fewer than the step limit: no episode has ended */
+    for (int e = 0; e < E; e++)
+        assert_int_equal(steps[e], 50 * e / (E - 1));
+    warm_up_steps(2000, steps); /* beyond it (640): they have been reset on the way */
+    assert_int_equal(steps[0], 0);
+    for (int e = 1; e < E; e++)
+        assert_true(steps[e] < 640);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +233,7 @@ int main(void)
         cmocka_unit_test(log_probability_is_that_of_the_taken_action),
         cmocka_unit_test(a_snapshot_continues_bit_for_bit),
         cmocka_unit_test(a_snapshot_of_another_size_is_refused),
+        cmocka_unit_test(environments_start_apart_after_a_warm_up),
         cmocka_unit_test(steady_state_allocates_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
