@@ -202,6 +202,21 @@ static void write_file(const char *dir, const char *name, const char *text)
     fclose(f);
 }
 
+static void a_vectors_file_of_the_wrong_width_is_64_with_file_and_line(void **state)
+{
+    struct scene *s = *state;
+    write_file(s->dir, "words.vec", "2 3\nkey 1 2 3\ndoor 1 2\n");
+    fails(s, "onic-reward-server",
+          "--listen=ipc://r --run-dir=run --annotator.id=embedding --embedding.source=file "
+          "--embedding.vectors=./words.vec --annotator.domain=minigrid "
+          "--annotator.goal=KeyCorridor",
+          64, "./words.vec:3: 2 numbers where the first line says 3");
+    fails(s, "onic-reward-server",
+          "--listen=ipc://r --run-dir=run --annotator.id=embedding --embedding.source=file "
+          "--annotator.domain=minigrid --annotator.goal=KeyCorridor",
+          64, "needs embedding.vectors");
+}
+
 static void a_goal_without_anchors_is_64_with_file_and_line(void **state)
 {
     struct scene *s = *state;
@@ -641,6 +656,7 @@ int main(void)
         SCENE(an_unknown_or_impossible_option_is_64),
         SCENE(a_missing_wheel_is_64),
         SCENE(a_wheel_of_another_abi_is_78_and_named),
+        SCENE(a_vectors_file_of_the_wrong_width_is_64_with_file_and_line),
         SCENE(a_goal_without_anchors_is_64_with_file_and_line),
         SCENE(nobody_at_the_address_is_said_within_ten_seconds),
         SCENE(a_port_of_something_else_is_said_within_ten_seconds),

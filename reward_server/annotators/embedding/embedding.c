@@ -7,6 +7,7 @@
  *
  * One worker thread does all the thinking, so the server's loop never waits for it. It first embeds
  * the anchors and the caption pool (kept in a file: vectors.h), then the captions handed to it.
+ * Vectors come from a source (source.h): the model in this process or a file of word vectors.
  * Captions that stand in the pool are answered from the pool's vectors without any work, and a
  * sentence that was judged before is not judged again (sentences.h).
  *
@@ -31,9 +32,9 @@
 #include "common/base/strmap.h"
 #include "common/base/xmalloc.h"
 #include "reward_server/annotators/annotator.h"
-#include "reward_server/annotators/embedding/engine.h"
 #include "reward_server/annotators/embedding/margin.h"
 #include "reward_server/annotators/embedding/sentences.h"
+#include "reward_server/annotators/embedding/source.h"
 #include "reward_server/annotators/embedding/vectors.h"
 
 enum { EMBEDDING_WINDOW = 32, MARGINS_MAX = 16384 };
@@ -57,7 +58,7 @@ extern const struct annotator_vtable annotator_embedding;
 struct embedding {
     struct annotator base;
     const struct goal *goal;
-    struct engine *engine;
+    struct source *source;
     int dim;
     double threshold, tie;
     char parameters[128], cache[PATHS_MAX + 32];
@@ -68,7 +69,7 @@ struct embedding {
     int ntexts;
     float *pool; /* [ntexts, dim]; the rows of the pool stay as the model gave them */
     float *positive, *negative; /* rows of the anchors within pool, centred when warm */
-    float *mean;                /* [dim] of the pool */
+    float *mean;                /* [dim] of the pool; zero where the source is not centred */
     struct strmap *pool_index;  /* caption -> row of pool */
     struct strmap *known;       /* sentence -> index of margins: captions repeat sentences */
     struct margin *margins;     /* [MARGINS_MAX] */
@@ -110,27 +111,47 @@ static bool embed_rows(struct embedding *e, int first, int last)
 {
     char name[33];
     float *rows = e->pool + (size_t)first * (size_t)e->dim;
-    vectors_name(name, engine_model(e->engine), e->texts + first, last - first);
-    if (vectors_read(e->cache, name, rows, last - first, e->dim))
+    const struct source_vtable *v = e->source->v;
+    vectors_name(name, v->model(e->source), e->texts + first, last - first);
+    if (v->kept && vectors_read(e->cache, name, rows, last - first, e->dim))
         return true;
-    for (int i = first; i < last; i++) {
-        if (stopping(e) ||
-            engine_embed(e->engine, e->texts[i], e->pool + (size_t)i * (size_t)e->dim) != 0)
+    for (int i = first, n; i < last; i += n) {
+        n = last - i < v->batch ? last - i : v->batch;
+        if (stopping(e) || v->embed(e->source, (const char *const *)e->texts + i, n,
+                                    e->pool + (size_t)i * (size_t)e->dim) != 0)
             return false;
         pthread_mutex_lock(&e->lock);
-        e->warmed++;
+        e->warmed += n;
         pthread_mutex_unlock(&e->lock);
     }
-    vectors_write(e->cache, name, rows, last - first, e->dim);
+    if (v->kept)
+        vectors_write(e->cache, name, rows, last - first, e->dim);
+    return true;
+}
+
+/* Room for the vectors, once their width is known. */
+static bool make_room(struct embedding *e)
+{
+    const struct goal *g = e->goal;
+    e->dim = e->source->v->dim(e->source);
+    if (e->dim < 1)
+        return false;
+    size_t dim = (size_t)e->dim;
+    e->pool = xcalloc((size_t)e->ntexts * dim, sizeof *e->pool);
+    e->mean = xcalloc(dim, sizeof *e->mean);
+    e->x = xcalloc(dim, sizeof *e->x);
+    e->positive = e->pool + (size_t)g->npool * dim;
+    e->negative = e->positive + (size_t)g->npositive * dim;
     return true;
 }
 
 static bool warm_up(struct embedding *e)
 {
     int npool = e->goal->npool; /* the pool in a file of its own: goals of a domain share it */
-    if (!embed_rows(e, 0, npool) || !embed_rows(e, npool, e->ntexts))
+    if (!make_room(e) || !embed_rows(e, 0, npool) || !embed_rows(e, npool, e->ntexts))
         return false;
-    margin_mean(e->mean, e->pool, npool, e->dim);
+    if (e->source->v->centred)
+        margin_mean(e->mean, e->pool, npool, e->dim);
     for (int i = npool; i < e->ntexts; i++)
         margin_centre(e->pool + (size_t)i * (size_t)e->dim, e->mean, e->dim);
     return true;
@@ -158,7 +179,7 @@ static void wait_for_budget(struct embedding *e)
     }
 }
 
-/* The margin of one sentence; from memory when it was judged before. False: the engine failed. */
+/* The margin of one sentence; from memory when it was judged before. False: it has no vector. */
 static bool judge_sentence(struct embedding *e, const char *text, struct margin *out)
 {
     size_t dim = (size_t)e->dim, len = strlen(text);
@@ -172,7 +193,7 @@ static bool judge_sentence(struct embedding *e, const char *text, struct margin 
         memcpy(e->x, e->pool + *row * dim, dim * sizeof *e->x);
     } else {
         int64_t before = clock_cpu_ns();
-        if (engine_embed(e->engine, text, e->x) != 0)
+        if (e->source->v->embed(e->source, &text, 1, e->x) != 0)
             return false;
         e->cost_ns += (double)(clock_cpu_ns() - before);
     }
@@ -209,6 +230,8 @@ static bool judge_caption(struct embedding *e, enum question_kind kind, const ch
         if (!judge_sentence(e, part[i], &m))
             return false;
         bool better = kind == QUESTION_SCORE ? m.positive > best->positive : m.value > best->value;
+        if (m.blank != best->blank)
+            better = best->blank;
         if (i == 0 || better)
             *best = m;
     }
@@ -254,7 +277,7 @@ static void judge(struct embedding *e, const struct embedding_item *item,
         snprintf(out->raw, sizeof out->raw, "cosine %.4f \"%.300s\" on %s", m->positive,
                  g->positive[m->positive_index], cpu_path());
     } else {
-        out->answer.label = m->value > e->threshold;
+        out->answer.label = !m->blank && m->value > e->threshold;
         out->answer.confidence = margin_confidence(m->value, e->threshold);
         snprintf(out->raw, sizeof out->raw, "margin %.4f = %.4f \"%.150s\" - %.4f \"%.150s\" on %s",
                  m->value, m->positive, g->positive[m->positive_index], m->negative,
@@ -297,7 +320,7 @@ static void *worker(void *arg)
 
 static int embedding_available(const struct config *config, struct onic_err *err)
 {
-    return engine_available(config->embedding_model_dir, err);
+    return source_chosen(config)->available(config, err);
 }
 
 static void set_up(struct embedding *e, const struct annotator_setup *setup)
@@ -308,31 +331,24 @@ static void set_up(struct embedding *e, const struct annotator_setup *setup)
     e->goal = g;
     e->wake = setup->wake;
     e->wake_ctx = setup->wake_ctx;
-    e->dim = engine_dim(e->engine);
     e->threshold = c->embedding_threshold == -1 ? g->threshold : c->embedding_threshold;
     e->earn = c->embedding_cpu_share * cpu_usable();
     uint64_t burst = (uint64_t)c->embedding_burst;
     e->burst_left = burst > setup->answered_before ? burst - setup->answered_before : 0;
     e->tie = c->embedding_tie;
-    snprintf(e->parameters, sizeof e->parameters, "query threshold=%.9g tie=%.9g", e->threshold,
-             e->tie);
+    snprintf(e->parameters, sizeof e->parameters, "%.60s threshold=%.9g tie=%.9g",
+             e->source->v->manner(e->source), e->threshold, e->tie);
     char cache[PATHS_MAX];
     if (paths_cache_dir(cache, sizeof cache, NULL) == ONIC_OK)
         snprintf(e->cache, sizeof e->cache, "%s/vectors", cache);
-    size_t dim = (size_t)e->dim;
     e->ntexts = g->npool + g->npositive + g->nnegative;
     e->texts = xcalloc((size_t)e->ntexts, sizeof *e->texts);
-    e->pool = xcalloc((size_t)e->ntexts * dim, sizeof *e->pool);
     for (int i = 0; i < e->ntexts; i++)
         e->texts[i] = i < g->npool                  ? g->pool[i]
                       : i < g->npool + g->npositive ? g->positive[i - g->npool]
                                                     : g->negative[i - g->npool - g->npositive];
-    e->mean = xcalloc(dim, sizeof *e->mean);
-    e->x = xcalloc(dim, sizeof *e->x);
     e->known = strmap_create(1024);
     e->margins = xcalloc(MARGINS_MAX, sizeof *e->margins);
-    e->positive = e->pool + (size_t)g->npool * dim;
-    e->negative = e->positive + (size_t)g->npositive * dim;
     e->pool_index = strmap_create((size_t)g->npool);
     for (int i = 0; i < g->npool; i++)
         *strmap_put(e->pool_index, g->pool[i], strlen(g->pool[i]), NULL) = (uint64_t)i;
@@ -347,7 +363,7 @@ static void release(struct embedding *e)
     free(e->pool);
     free(e->mean);
     free(e->texts);
-    engine_close(e->engine);
+    e->source->v->close(e->source);
     free(e);
 }
 
@@ -355,7 +371,7 @@ static int embedding_create(struct annotator **out, const struct annotator_setup
                             struct onic_err *err)
 {
     struct embedding *e = xcalloc(1, sizeof *e);
-    int rc = engine_open(&e->engine, setup->config->embedding_model_dir, err);
+    int rc = source_chosen(setup->config)->open(&e->source, setup->config, err);
     if (rc != ONIC_OK) {
         free(e);
         return rc;
@@ -396,7 +412,7 @@ static void embedding_identity(const struct annotator *a, const char **model,
                                const char **parameters)
 {
     const struct embedding *e = (const struct embedding *)a;
-    *model = engine_model(e->engine);
+    *model = e->source->v->model(e->source);
     *parameters = e->parameters;
 }
 
@@ -479,15 +495,13 @@ static int embedding_status(const struct annotator *a, char text[160], struct on
         snprintf(text, 160, "warming up: %d of %d sentences embedded", warmed, e->ntexts);
     if (state == BROKEN)
         return err_set(err, ONIC_EINTERNAL,
-                       "the sentence model failed on a sentence of goal %s or its "
-                       "pool",
-                       g->path);
+                       "the sentence model failed on a sentence of goal %s or its pool", g->path);
     return ONIC_OK;
 }
 
 const struct annotator_vtable annotator_embedding = {
     .id = "embedding",
-    .summary = "sentence-embedding model in this process: nearest anchor of the goal file",
+    .summary = "sentence vectors (embedding.source): nearest anchor of the goal file",
     .kinds = 1u << QUESTION_CLASS | 1u << QUESTION_PAIR | 1u << QUESTION_SCORE,
     .available = embedding_available,
     .create = embedding_create,

@@ -52,7 +52,7 @@ static double nearest(const float *x, const float *rows, int n, int dim, int *in
 struct margin margin_of(const float *x, const float *positive, int np, const float *negative,
                         int nn, int dim)
 {
-    struct margin m = {0};
+    struct margin m = {.blank = dot(x, x, dim) <= 0};
     m.positive = nearest(x, positive, np, dim, &m.positive_index);
     m.negative = nearest(x, negative, nn, dim, &m.negative_index);
     m.value = m.positive - m.negative;

@@ -21,6 +21,7 @@ void margin_centre(float *x, const float *mean, int dim);
 struct margin {
     double value, positive, negative;   /* margin and its two parts */
     int positive_index, negative_index; /* the nearest anchors */
+    bool blank; /* x is the zero vector: nothing is known, all cosines are 0, the label is 0 */
 };
 /* x[dim], positive[np, dim] and negative[nn, dim] all centred; np, nn >= 1. */
 struct margin margin_of(const float *x, const float *positive, int np, const float *negative,

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_REWARD_SERVER_ANNOTATORS_EMBEDDING_SOURCE_H
+#define ONIC_REWARD_SERVER_ANNOTATORS_EMBEDDING_SOURCE_H
+
+/* source.h - where sentence vectors come from: one file source_<id>.c, one line in sources.def.
+ *
+ * Opened and closed by the loop thread; in between only the annotator's worker uses it. */
+
+#include <stdbool.h>
+
+#include "common/base/err.h"
+#include "common/config/config.h"
+
+struct source; /* a source's own struct starts with this one */
+
+struct source_vtable {
+    const char *id;
+    /* Vectors are centred on the mean of the caption pool before they are compared. */
+    bool centred;
+    /* Vectors of the pool are worth keeping in <cache>/vectors. */
+    bool kept;
+    int batch; /* sentences per call of embed at most, >= 1 */
+    /* ONIC_OK when open can work here, else the reason in one sentence. Cheap. */
+    int (*available)(const struct config *config, struct onic_err *err);
+    int (*open)(struct source **out, const struct config *config, struct onic_err *err);
+    void (*close)(struct source *s);
+    /* Name and content hash: identity of labels, and of kept vectors. */
+    const char *(*model)(const struct source *s);
+    /* How sentences are given to it: part of the labels' parameters. */
+    const char *(*manner)(const struct source *s);
+    int (*dim)(struct source *s); /* 0: it cannot work */
+    /* Vectors of n UTF-8 sentences into out[n, dim]; a zero vector says nothing is known of the
+     * sentence. 0 on success, else none of them could be embedded. */
+    int (*embed)(struct source *s, const char *const *text, int n, float *out);
+};
+
+struct source {
+    const struct source_vtable *v;
+};
+
+/* The source that embedding.source names. */
+const struct source_vtable *source_chosen(const struct config *config);
+
+#endif /* ONIC_REWARD_SERVER_ANNOTATORS_EMBEDDING_SOURCE_H */

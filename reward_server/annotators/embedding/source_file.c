@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* source_file.c - vectors of a fastText file: the bag of words that ONI's ELLM baseline compares.
+ *
+ * Cosines are those of the sums themselves, as there, so they are not centred; a sentence without a
+ * known word has cosine 0 to everything. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/base/xmalloc.h"
+#include "reward_server/annotators/embedding/source.h"
+#include "reward_server/annotators/embedding/wordvec.h"
+
+extern const struct source_vtable source_file;
+
+struct file_source {
+    struct source base;
+    struct wordvec *words;
+};
+
+static int file_available(const struct config *config, struct onic_err *err)
+{
+    if (!*config->embedding_vectors)
+        return err_set(err, ONIC_ECONFIG,
+                       "embedding.source=file needs embedding.vectors, a file in fastText's text "
+                       "format (.vec)");
+    if (access(config->embedding_vectors, R_OK) != 0)
+        return err_set(err, ONIC_ECONFIG, "embedding.vectors %.400s cannot be read",
+                       config->embedding_vectors);
+    return ONIC_OK;
+}
+
+static int file_open(struct source **out, const struct config *config, struct onic_err *err)
+{
+    struct wordvec *words = NULL;
+    int rc = file_available(config, err);
+    if (rc == ONIC_OK)
+        rc = wordvec_load(&words, config->embedding_vectors, err);
+    if (rc != ONIC_OK)
+        return rc;
+    struct file_source *f = xcalloc(1, sizeof *f);
+    f->base.v = &source_file;
+    f->words = words;
+    *out = &f->base;
+    return ONIC_OK;
+}
+
+static void file_close(struct source *s)
+{
+    struct file_source *f = (struct file_source *)s;
+    wordvec_free(f->words);
+    free(f);
+}
+
+static const char *file_model(const struct source *s)
+{
+    return wordvec_name(((const struct file_source *)s)->words);
+}
+
+static const char *file_manner(const struct source *s)
+{
+    (void)s;
+    return "file sum of words";
+}
+
+static int file_dim(struct source *s)
+{
+    return wordvec_dim(((struct file_source *)s)->words);
+}
+
+static int file_embed(struct source *s, const char *const *text, int n, float *out)
+{
+    const struct file_source *f = (const struct file_source *)s;
+    size_t dim = (size_t)wordvec_dim(f->words);
+    for (int i = 0; i < n; i++)
+        wordvec_sum(f->words, text[i], out + (size_t)i * dim);
+    return 0;
+}
+
+const struct source_vtable source_file = {
+    .id = "file",
+    .batch = 64,
+    .available = file_available,
+    .open = file_open,
+    .close = file_close,
+    .model = file_model,
+    .manner = file_manner,
+    .dim = file_dim,
+    .embed = file_embed,
+};
