@@ -20,6 +20,7 @@
 #include "common/nn/denormals.h"
 #include "common/nn/kernels.h"
 #include "common/nn/layers/gru/gru.h"
+#include "common/nn/layers/layernorm/layernorm.h"
 #include "common/nn/layers/lstm/lstm.h"
 #include "common/policy/encoders/encoder.h"
 
@@ -38,6 +39,7 @@ struct policy {
     int gates, S;       /* of a cell: 4 or 3; state floats: 2H or H */
     size_t w_x, w_h, b; /* core; offsets; b: the GRU's input bias */
     size_t b_h;         /* the GRU's recurrent bias */
+    size_t norm_gain, norm_bias;                             /* with layer_norm; offsets */
     size_t pi_w, pi_b, v_w[POLICY_HEADS], v_b[POLICY_HEADS]; /* heads; offsets */
 };
 
@@ -124,6 +126,10 @@ static void add_core_and_heads(struct policy *p)
     p->H = p->config.core_size;
     p->C = p->H ? p->H : p->E;
     p->A = p->config.actions;
+    if (p->config.layer_norm) {
+        p->norm_gain = params_add(t, "norm.gain", 1, p->E, PARAM_CONSTANT, 1.0f);
+        p->norm_bias = params_add(t, "norm.bias", 1, p->E, PARAM_ZERO, 0);
+    }
     add_core(p);
     bool oni = p->config.compat_oni;
     p->values = oni ? 1 : POLICY_HEADS;
@@ -197,7 +203,7 @@ double policy_macs(const struct policy *p)
  * cache. */
 static size_t row_bytes(const struct policy *p)
 {
-    size_t core = (size_t)(2 * p->E + 10 * p->H + 2 * head_width(p));
+    size_t core = (size_t)((p->config.layer_norm ? 5 : 2) * p->E + 10 * p->H + 2 * head_width(p));
     return core * sizeof(float) + p->type->cache(p->encoder, NULL, 1024) / 1024;
 }
 
@@ -300,6 +306,7 @@ struct policy_actor {
     int max_n;
     void *cache;                      /* the encoder's */
     float *features, *gates, *tanh_c; /* [n,E], [n,gates H], [n,H]; the GRU's u_n in tanh_c */
+    float *inv_std;                   /* [n], layer_norm */
     float *rec;                       /* [n,3H], GRU */
     float *head_w, *head_b, *head_y;  /* [C,A+2], [A+2], [n,A+2] */
 };
@@ -318,6 +325,7 @@ struct policy_actor *policy_actor_create(const struct policy *p, int max_n)
     w->cache = xaligned(p->type->cache(p->encoder, NULL, max_n));
     p->type->cache(p->encoder, w->cache, max_n);
     w->features = floats(n * (size_t)p->E);
+    w->inv_std = floats(n);
     w->gates = floats(n * (size_t)(p->gates * p->H));
     w->rec = floats(p->gru ? n * 3 * (size_t)p->H : 0);
     w->tanh_c = floats(n * (size_t)p->H);
@@ -333,6 +341,7 @@ void policy_actor_free(struct policy_actor *w)
         return;
     free(w->cache);
     free(w->features);
+    free(w->inv_std);
     free(w->gates);
     free(w->tanh_c);
     free(w->rec);
@@ -360,6 +369,9 @@ void policy_act(const struct policy *p, struct policy_actor *w, const float *par
     ONIC_ASSERT(n >= 1 && n <= w->max_n);
     unsigned mode = denormals_off();
     p->type->forward(p->encoder, w->cache, params, rows, n, w->features);
+    if (p->config.layer_norm)
+        layernorm_forward(w->features, w->features, w->inv_std, w->features, params + p->norm_gain,
+                          params + p->norm_bias, n, p->E);
     const float *h = w->features;
     int ldh = p->E;
     if (p->H) {
@@ -412,7 +424,9 @@ struct policy_trainer {
     int T, N;                    /* of the last forward */
     uint8_t *reset_copy;         /* [T,N], of the last forward */
     void *cache;                 /* the encoder's */
-    float *features, *dfeatures; /* [T,N,E] */
+    float *features, *dfeatures; /* [T,N,E] of the encoder */
+    float *x, *norm, *inv_std;   /* [T,N,E] what the core reads: features, or with layer_norm their
+                                    normalised form; [T,N,E], [T,N]: kept for its backward */
     float *h, *dh;               /* [T,N,H]; not used without a core */
     float *core_memory;
     struct lstm_cache core;
@@ -433,6 +447,10 @@ struct policy_trainer *policy_trainer_create(const struct policy *p, int max_t, 
     p->type->cache(p->encoder, w->cache, (int)rows);
     w->features = floats(rows * (size_t)p->E);
     w->dfeatures = floats(rows * (size_t)p->E);
+    bool norm = p->config.layer_norm;
+    w->x = norm ? floats(rows * (size_t)p->E) : w->features;
+    w->norm = norm ? floats(rows * (size_t)p->E) : NULL;
+    w->inv_std = norm ? floats(rows) : NULL;
     w->h = floats(rows * (size_t)p->H);
     w->dh = floats(rows * (size_t)p->H);
     w->core_memory = floats(p->H == 0 ? 0
@@ -452,6 +470,10 @@ void policy_trainer_free(struct policy_trainer *w)
         return;
     free(w->reset_copy);
     free(w->cache);
+    if (w->x != w->features)
+        free(w->x);
+    free(w->norm);
+    free(w->inv_std);
     free(w->features);
     free(w->dfeatures);
     free(w->h);
@@ -472,11 +494,11 @@ static void core_forward(const struct policy *p, struct policy_trainer *w, const
     if (p->gru) {
         struct gru_weights core = gru_weights_in(p, params);
         gru_cache_set(&w->gru, w->core_memory, T, N, p->H);
-        gru_forward(w->h, &w->gru, w->features, state0, w->reset_copy, &core, T, N, p->E, p->H);
+        gru_forward(w->h, &w->gru, w->x, state0, w->reset_copy, &core, T, N, p->E, p->H);
     } else {
         struct lstm_weights core = core_weights_in(p, params);
         lstm_cache_set(&w->core, w->core_memory, T, N, p->H);
-        lstm_forward(w->h, &w->core, w->features, state0, w->reset_copy, &core, T, N, p->E, p->H);
+        lstm_forward(w->h, &w->core, w->x, state0, w->reset_copy, &core, T, N, p->E, p->H);
     }
 }
 
@@ -486,12 +508,12 @@ static void core_backward(const struct policy *p, struct policy_trainer *w, cons
 {
     if (p->gru) {
         struct gru_weights core = gru_weights_in(p, params), d = gru_weights(p, grads);
-        gru_backward(w->dfeatures, &d, w->dh, &w->gru, w->features, w->reset_copy, &core, T, w->N,
-                     p->E, p->H);
+        gru_backward(w->dfeatures, &d, w->dh, &w->gru, w->x, w->reset_copy, &core, T, w->N, p->E,
+                     p->H);
     } else {
         struct lstm_weights core = core_weights_in(p, params), d = core_weights(p, grads);
-        lstm_backward(w->dfeatures, &d, w->dh, &w->core, w->features, w->reset_copy, &core, T, w->N,
-                      p->E, p->H);
+        lstm_backward(w->dfeatures, &d, w->dh, &w->core, w->x, w->reset_copy, &core, T, w->N, p->E,
+                      p->H);
     }
 }
 
@@ -506,7 +528,10 @@ void policy_forward(const struct policy *p, struct policy_trainer *w, const floa
     w->N = N;
     memcpy(w->reset_copy, reset, (size_t)T * (size_t)N);
     p->type->forward(p->encoder, w->cache, params, rows, T * N, w->features);
-    const float *h = w->features;
+    if (p->config.layer_norm)
+        layernorm_forward(w->x, w->norm, w->inv_std, w->features, params + p->norm_gain,
+                          params + p->norm_bias, T * N, p->E);
+    const float *h = w->x;
     if (p->H) {
         core_forward(p, w, params, state0);
         h = w->h;
@@ -563,8 +588,11 @@ void policy_backward(const struct policy *p, struct policy_trainer *w, const flo
         heads_backward(p, w, w->h, dlogits, dvalue, T * N, w->dh, grads);
         core_backward(p, w, params, T, grads);
     } else {
-        heads_backward(p, w, w->features, dlogits, dvalue, T * N, w->dfeatures, grads);
+        heads_backward(p, w, w->x, dlogits, dvalue, T * N, w->dfeatures, grads);
     }
+    if (p->config.layer_norm)
+        layernorm_backward(w->dfeatures, grads + p->norm_gain, grads + p->norm_bias, w->dfeatures,
+                           w->norm, w->inv_std, params + p->norm_gain, T * N, p->E);
     p->type->backward(p->encoder, w->cache, params, w->features, w->dfeatures, T * N, grads);
     denormals_restore(mode);
 }

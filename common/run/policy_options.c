@@ -11,6 +11,7 @@ void policy_options(struct policy_config *out, const struct config *cfg, const c
     *out = (struct policy_config){.hidden = (int)cfg->policy_hidden,
                                   .core_size = (int)cfg->policy_core_size,
                                   .actions = actions,
+                                  .layer_norm = cfg->policy_layer_norm,
                                   .compat_oni = cfg->compat_oni,
                                   .obs = *obs};
     bool automatic = strcmp(cfg->policy_net, "auto") == 0;

@@ -45,12 +45,15 @@ static void fill_obs(const struct obs_spec *s, uint8_t *obs, struct rng *r)
     }
 }
 
-static bool compat_oni; /* of the networks made below */
+static bool compat_oni, layer_norm; /* of the networks made below */
 
 static struct net net_create(const char *id, const char *core, int hidden)
 {
-    struct policy_config c = {
-        .hidden = hidden, .core_size = hidden, .actions = 5, .compat_oni = compat_oni};
+    struct policy_config c = {.hidden = hidden,
+                              .core_size = hidden,
+                              .actions = 5,
+                              .compat_oni = compat_oni,
+                              .layer_norm = layer_norm};
     snprintf(c.net, sizeof c.net, "%s", id);
     snprintf(c.core, sizeof c.core, "%s", core);
     if (strcmp(id, "grid-small") == 0) {
@@ -302,6 +305,24 @@ static void check_act_equals_forward(const char *id, const char *core)
     net_free(&n);
 }
 
+static void layer_norm_stands_between_encoder_and_core(void **state)
+{
+    (void)state;
+    layer_norm = true;
+    check_gradients("grid-small", "lstm", 24, 6, 5);
+    check_gradients("mlp", "gru", 17, 6, 5);
+    check_gradients("mlp", "none", 16, 1, 3);
+    check_act_equals_forward("nethack-compact", "lstm");
+    check_act_equals_forward("mlp", "none");
+    struct net with = net_create("mlp", "gru", 8);
+    layer_norm = false;
+    struct net without = net_create("mlp", "gru", 8);
+    assert_int_equal(params_count(policy_params(with.p)),
+                     params_count(policy_params(without.p)) + 2 * 8);
+    net_free(&with);
+    net_free(&without);
+}
+
 static void like_oni_there_is_one_value_head(void **state)
 {
     (void)state;
@@ -521,6 +542,7 @@ int main(void)
         cmocka_unit_test(gradients_of_nethack_compact_match_differences),
         cmocka_unit_test(gradients_of_oni_default_match_differences),
         cmocka_unit_test(like_oni_there_is_one_value_head),
+        cmocka_unit_test(layer_norm_stands_between_encoder_and_core),
         cmocka_unit_test(oni_default_has_the_size_of_the_original),
         cmocka_unit_test(acting_step_by_step_equals_the_training_pass),
         cmocka_unit_test(slices_add_up_and_the_bootstrap_row_is_free),
