@@ -97,6 +97,20 @@ static void check_environments(const struct config *cfg, struct finding *f)
 static void check_embedding(const struct config *cfg, struct finding *f)
 {
     char cache[PATHS_MAX], path[PATHS_MAX + 64];
+    if (strcmp(cfg->embedding_source, "http") == 0) {
+        bool ok = *cfg->embedding_url && *cfg->embedding_model;
+        f->verdict = ok ? VERDICT_OK : VERDICT_WARN;
+        buf_puts(&f->text, ok ? "sentence vectors come from the server of embedding.url"
+                              : "embedding.source=http needs embedding.url and embedding.model");
+        return;
+    }
+    if (strcmp(cfg->embedding_source, "file") == 0) {
+        bool ok = access(cfg->embedding_vectors, R_OK) == 0;
+        f->verdict = ok ? VERDICT_OK : VERDICT_WARN;
+        buf_printf(&f->text, "the word vectors %s %s", cfg->embedding_vectors,
+                   ok ? "can be read" : "cannot be read: embedding.vectors names them");
+        return;
+    }
     if (cfg->embedding_model_dir[0])
         snprintf(cache, sizeof cache, "%s", cfg->embedding_model_dir);
     else if (paths_cache_dir(path, PATHS_MAX, NULL) != ONIC_OK)
@@ -249,7 +263,8 @@ int cmd_doctor(int argc, char **argv)
     const struct config_cli cli = {
         .who = 'F',
         .program = "onic doctor",
-        .rows = "env.nle env.plugin annotator.goals_dir embedding.model_dir",
+        .rows = "env.nle env.plugin annotator.goals_dir embedding.model_dir embedding.source "
+                "embedding.url embedding.model embedding.vectors",
         .usage = "usage: onic doctor [--json] [--section.key=value ...]\n"
                  "Checks this machine. Exit code 64 when something makes every run impossible.\n",
         .extra = (const char *const[]){"--json=-", NULL},

@@ -7,9 +7,9 @@
  *
  * One worker thread does all the thinking, so the server's loop never waits for it. It first embeds
  * the anchors and the caption pool (kept in a file: vectors.h), then the captions handed to it.
- * Vectors come from a source (source.h): the model in this process or a file of word vectors.
- * Captions that stand in the pool are answered from the pool's vectors without any work, and a
- * sentence that was judged before is not judged again (sentences.h).
+ * Vectors come from a source (source.h): the model in this process, a server or a file of word
+ * vectors. Captions that stand in the pool are answered from the pool's vectors without any work,
+ * and a sentence that was judged before is not judged again (sentences.h).
  *
  * The model would take a whole core from the actors. So after a first burst of captions (a run
  * learns most from its first labels) a token bucket holds the worker to a share of the usable
@@ -402,6 +402,8 @@ static void embedding_free(struct annotator *a)
     e->stop = true;
     pthread_cond_signal(&e->work);
     pthread_mutex_unlock(&e->lock);
+    if (e->source->v->stop)
+        e->source->v->stop(e->source);
     pthread_join(e->thread, NULL);
     pthread_cond_destroy(&e->work);
     pthread_mutex_destroy(&e->lock);
@@ -493,6 +495,12 @@ static int embedding_status(const struct annotator *a, char text[160], struct on
     text[0] = '\0';
     if (state == WARMING)
         snprintf(text, 160, "warming up: %d of %d sentences embedded", warmed, e->ntexts);
+    if (e->source->v->trouble && state != BROKEN) {
+        char trouble[160];
+        e->source->v->trouble(e->source, trouble);
+        if (*trouble)
+            snprintf(text, 160, "%s", trouble);
+    }
     if (state == BROKEN)
         return err_set(err, ONIC_EINTERNAL,
                        "the sentence model failed on a sentence of goal %s or its pool", g->path);

@@ -4,7 +4,7 @@
 
 /* source.h - where sentence vectors come from: one file source_<id>.c, one line in sources.def.
  *
- * Opened and closed by the loop thread; in between only the annotator's worker uses it. */
+ * Opened and closed by the loop thread; in between the annotator's worker uses it. */
 
 #include <stdbool.h>
 
@@ -28,10 +28,13 @@ struct source_vtable {
     const char *(*model)(const struct source *s);
     /* How sentences are given to it: part of the labels' parameters. */
     const char *(*manner)(const struct source *s);
-    int (*dim)(struct source *s); /* 0: it cannot work */
+    int (*dim)(struct source *s); /* 0: it cannot work, or was stopped; may wait */
     /* Vectors of n UTF-8 sentences into out[n, dim]; a zero vector says nothing is known of the
      * sentence. 0 on success, else none of them could be embedded. */
     int (*embed)(struct source *s, const char *const *text, int n, float *out);
+    /* From any thread; NULL where nothing waits or fails for a while. dim and embed return soon. */
+    void (*stop)(struct source *s);
+    void (*trouble)(struct source *s, char text[160]); /* what is wrong at present, or "" */
 };
 
 struct source {

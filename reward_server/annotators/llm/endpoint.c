@@ -14,20 +14,7 @@
 #include "reward_server/annotators/llm/llm_impl.h"
 
 enum { IN_A_ROW = 5, OPENED_MAX = 4 };
-static const double slow_factor = 4, max_pause_s = 60, max_retry_after_s = 120;
-
-int64_t llm_backoff_ms(double base_s, int n, double retry_after_s, struct rng *jitter)
-{
-    double pause = base_s;
-    for (int i = 0; i < n && pause < max_pause_s; i++)
-        pause *= 2;
-    pause = (pause < max_pause_s ? pause : max_pause_s) * (0.5 + 0.5 * rng_double(jitter));
-    if (retry_after_s > max_retry_after_s)
-        retry_after_s = max_retry_after_s;
-    if (retry_after_s > pause)
-        pause = retry_after_s;
-    return (int64_t)(pause * 1000) + 1;
-}
+static const double slow_factor = 4;
 
 static void note(struct llm_endpoint *e, bool failed)
 {
@@ -92,7 +79,7 @@ void llm_endpoint_failure(struct llm_endpoint *e, const struct llm_health_option
     if (overload)
         shrink(e, now, 0.5);
     if (overload || e->failures > 1) {
-        int64_t hold = now + llm_backoff_ms(o->backoff_s, e->failures - 1, retry_after_s, jitter);
+        int64_t hold = now + http_backoff_ms(o->backoff_s, e->failures - 1, retry_after_s, jitter);
         if (hold > e->hold_until)
             e->hold_until = hold;
     }

@@ -167,12 +167,13 @@ static void fail_jobs(struct llm_call *call, const struct http_reply *r, bool no
     struct llm_endpoint *e = call->e;
     bool healthy = e->answers > 0 && e->failures == 0; /* it answered others meanwhile */
     char why[LLM_WHY_MAX + 32];
-    if (call->n > 1 && (nonsense || (r->failure == HTTP_FINE &&
-                                     (llm_fault_of(r) == LLM_FAULT_REQUEST || r->status == 500)))) {
+    if (call->n > 1 &&
+        (nonsense || (r->failure == HTTP_FINE &&
+                      (http_fault_of(r) == HTTP_FAULT_REQUEST || r->status == 500)))) {
         ask_one_by_one(call);
         return;
     }
-    bool request = llm_fault_of(r) == LLM_FAULT_REQUEST && e->answers > 0;
+    bool request = http_fault_of(r) == HTTP_FAULT_REQUEST && e->answers > 0;
     if (!request)
         llm_failed(l, e, r);
     snprintf(why, sizeof why, "%s", e->why);
@@ -189,7 +190,7 @@ static void fail_jobs(struct llm_call *call, const struct http_reply *r, bool no
         else
             wait_again(l, j,
                        clock_ms() +
-                           llm_backoff_ms(l->settings.health.backoff_s, j->alone, -1, &l->jitter));
+                           http_backoff_ms(l->settings.health.backoff_s, j->alone, -1, &l->jitter));
     }
 }
 

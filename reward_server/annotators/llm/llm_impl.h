@@ -24,6 +24,7 @@
 #include "common/base/rng.h"
 #include "reward_server/annotators/annotator.h"
 #include "reward_server/http/http_client.h"
+#include "reward_server/http/http_policy.h"
 #include "reward_server/prompts/prompt.h"
 
 enum {
@@ -178,9 +179,6 @@ void llm_endpoint_stop(struct llm_endpoint *e, double pause_s, int64_t now);
 bool llm_endpoint_may_ask(struct llm_endpoint *e, int64_t now);
 /* clock_ms of the next change that time alone brings, or -1. */
 int64_t llm_endpoint_due(const struct llm_endpoint *e, int64_t now);
-/* Base * 2^n up to 60 s, times a random number in [0.5, 1), but never less than what the server
- * asked for (up to 120 s). */
-int64_t llm_backoff_ms(double base_s, int n, double retry_after_s, struct rng *jitter);
 
 /* --- budget ---------------------------------------------------------------------------------- */
 
@@ -230,7 +228,7 @@ void llm_samples_keep(struct llm_samples *s, int64_t now, const char *url, const
 
 struct llm_settings {
     char model[CONFIG_STR_MAX];
-    char key[1024]; /* never shown; wiped in the end */
+    char key[HTTP_KEY_MAX]; /* never shown; wiped in the end */
     double temperature, top_p, deadline_s;
     int max_tokens, batch;
     int64_t seed;
@@ -312,9 +310,7 @@ bool llm_send(struct llm *l, struct llm_endpoint *e, const char *path, char *bod
 /* Books what a reply cost. */
 void llm_book(struct llm_call *call, const struct http_reply *reply, const struct llm_answer *a);
 void llm_dispatch(struct llm *l);
-/* What a failed request means; faults.c. */
-enum llm_fault { LLM_FAULT_PASSING, LLM_FAULT_OVERLOAD, LLM_FAULT_PERSON, LLM_FAULT_REQUEST };
-enum llm_fault llm_fault_of(const struct http_reply *reply);
+/* faults.c */
 /* Notes the failure in the endpoint, with a sentence for people. */
 void llm_failed(struct llm *l, struct llm_endpoint *e, const struct http_reply *reply);
 

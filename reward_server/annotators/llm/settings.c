@@ -1,60 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* settings.c - options of the llm annotator, checked; see llm_impl.h.
- *
- * A key comes from llm.api_key_file or the variable OPENAI_API_KEY, never from the command line
- * (other users of the machine can read that). It travels only over TLS, to the machine itself, or
- * where security.allow_insecure says so. */
+/* settings.c - options of the llm annotator, checked; see llm_impl.h. */
 #define _GNU_SOURCE
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "reward_server/annotators/llm/llm_impl.h"
-
-static int read_key_file(const char *path, char key[1024], struct onic_err *err)
-{
-    struct stat st;
-    FILE *f = fopen(path, "re");
-    if (!f || fstat(fileno(f), &st) != 0) {
-        if (f)
-            fclose(f);
-        return err_set(err, ONIC_ECONFIG, "llm.api_key_file %.300s cannot be read: %s", path,
-                       strerror(errno));
-    }
-    size_t n = fread(key, 1, 1023, f);
-    fclose(f);
-    key[n] = '\0';
-    while (n > 0 && isspace((unsigned char)key[n - 1]))
-        key[--n] = '\0';
-    if (st.st_mode & 07)
-        return err_set(err, ONIC_ECONFIG,
-                       "llm.api_key_file %.300s can be read by every user of this machine: chmod "
-                       "600 it",
-                       path);
-    if (n == 0)
-        return err_set(err, ONIC_ECONFIG, "llm.api_key_file %.300s is empty", path);
-    return ONIC_OK;
-}
-
-static int read_key(char key[1024], const struct config *c, struct onic_err *err)
-{
-    const char *variable = getenv("OPENAI_API_KEY");
-    int rc = ONIC_OK;
-    key[0] = '\0';
-    if (*c->llm_api_key_file)
-        rc = read_key_file(c->llm_api_key_file, key, err);
-    else if (variable)
-        snprintf(key, 1024, "%s", variable);
-    for (const char *p = key; rc == ONIC_OK && *p; p++)
-        if (!isgraph((unsigned char)*p))
-            rc = err_set(err, ONIC_ECONFIG,
-                         "the key in %s holds blanks or control characters: it must be one word",
-                         *c->llm_api_key_file ? "llm.api_key_file" : "OPENAI_API_KEY");
-    return rc;
-}
 
 static bool ends_with(const char *text, const char *end)
 {
@@ -93,13 +45,10 @@ static int add_endpoint(struct llm *l, const char *url, size_t len, const struct
     int rc = http_check_url(e->url, "llm.url", err);
     if (rc != ONIC_OK)
         return rc;
-    if (*key && strncmp(e->url, "https:", 6) != 0 && !http_is_loopback(e->url) &&
-        !c->security_allow_insecure)
-        return err_set(err, ONIC_ECONFIG,
-                       "llm.url %.200s would get the key without encryption: use https, unset "
-                       "the key (llm.api_key_file, OPENAI_API_KEY), or say "
-                       "--security.allow_insecure=true",
-                       e->url);
+    rc = http_key_may_travel(key, e->url, c->security_allow_insecure, "llm.url", "llm.api_key_file",
+                             err);
+    if (rc != ONIC_OK)
+        return rc;
     e->window = (double)c->llm_window;
     e->window_max = (double)c->llm_window_max;
     if (!l)
@@ -168,8 +117,8 @@ static void fill(struct llm_settings *s, const struct config *c)
 
 int llm_settings_read(struct llm *l, const struct config *c, struct onic_err *err)
 {
-    char key[1024];
-    int rc = read_key(key, c, err);
+    char key[HTTP_KEY_MAX];
+    int rc = http_key_read(key, c->llm_api_key_file, "llm.api_key_file", err);
     if (rc == ONIC_OK && !*c->llm_model)
         rc = err_set(err, ONIC_ECONFIG,
                      "annotator llm needs the name of a model, part of every label's identity: "

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* http_policy.c - see http_policy.h.
+ *
+ * A key comes from a file or the variable OPENAI_API_KEY, never from the command line (other users
+ * of the machine can read that). */
+#define _GNU_SOURCE
+#include "reward_server/http/http_policy.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const double max_pause_s = 60, max_retry_after_s = 120;
+
+static int read_key_file(const char *path, char key[HTTP_KEY_MAX], const char *option,
+                         struct onic_err *err)
+{
+    struct stat st;
+    FILE *f = fopen(path, "re");
+    if (!f || fstat(fileno(f), &st) != 0) {
+        if (f)
+            fclose(f);
+        return err_set(err, ONIC_ECONFIG, "%s %.300s cannot be read: %s", option, path,
+                       strerror(errno));
+    }
+    size_t n = fread(key, 1, HTTP_KEY_MAX - 1, f);
+    fclose(f);
+    key[n] = '\0';
+    while (n > 0 && isspace((unsigned char)key[n - 1]))
+        key[--n] = '\0';
+    if (st.st_mode & 07)
+        return err_set(err, ONIC_ECONFIG,
+                       "%s %.300s can be read by every user of this machine: chmod 600 it", option,
+                       path);
+    if (n == 0)
+        return err_set(err, ONIC_ECONFIG, "%s %.300s is empty", option, path);
+    return ONIC_OK;
+}
+
+int http_key_read(char key[HTTP_KEY_MAX], const char *path, const char *option,
+                  struct onic_err *err)
+{
+    const char *variable = getenv("OPENAI_API_KEY");
+    int rc = ONIC_OK;
+    key[0] = '\0';
+    if (*path)
+        rc = read_key_file(path, key, option, err);
+    else if (variable)
+        snprintf(key, HTTP_KEY_MAX, "%s", variable);
+    for (const char *p = key; rc == ONIC_OK && *p; p++)
+        if (!isgraph((unsigned char)*p))
+            rc = err_set(err, ONIC_ECONFIG,
+                         "the key in %s holds blanks or control characters: it must be one word",
+                         *path ? option : "OPENAI_API_KEY");
+    return rc;
+}
+
+int http_key_may_travel(const char *key, const char *url, bool allow_insecure,
+                        const char *url_option, const char *key_option, struct onic_err *err)
+{
+    if (!*key || strncmp(url, "https:", 6) == 0 || http_is_loopback(url) || allow_insecure)
+        return ONIC_OK;
+    return err_set(err, ONIC_ECONFIG,
+                   "%s %.200s would get the key without encryption: use https, unset the key (%s, "
+                   "OPENAI_API_KEY), or say --security.allow_insecure=true",
+                   url_option, url, key_option);
+}
+
+int64_t http_backoff_ms(double base_s, int n, double retry_after_s, struct rng *jitter)
+{
+    double pause = base_s;
+    for (int i = 0; i < n && pause < max_pause_s; i++)
+        pause *= 2;
+    pause = (pause < max_pause_s ? pause : max_pause_s) * (0.5 + 0.5 * rng_double(jitter));
+    if (retry_after_s > max_retry_after_s)
+        retry_after_s = max_retry_after_s;
+    if (retry_after_s > pause)
+        pause = retry_after_s;
+    return (int64_t)(pause * 1000) + 1;
+}
+
+enum http_fault http_fault_of(const struct http_reply *r)
+{
+    if (r->failure == HTTP_REDIRECTED)
+        return HTTP_FAULT_PERSON;
+    if (r->failure == HTTP_TIMEOUT)
+        return HTTP_FAULT_OVERLOAD;
+    if (r->failure != HTTP_FINE)
+        return HTTP_FAULT_PASSING;
+    switch (r->status) {
+    case 429:
+        return strstr(r->body, "insufficient_quota") ? HTTP_FAULT_PERSON : HTTP_FAULT_OVERLOAD;
+    case 503:
+    case 529:
+        return HTTP_FAULT_OVERLOAD;
+    case 200:
+    case 408:
+    case 409:
+    case 425:
+    case 500:
+    case 502:
+    case 504:
+        return HTTP_FAULT_PASSING;
+    case 400:
+    case 413:
+    case 422:
+        return HTTP_FAULT_REQUEST;
+    default:
+        return HTTP_FAULT_PERSON;
+    }
+}
