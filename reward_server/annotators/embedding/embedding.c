@@ -229,10 +229,12 @@ static bool judge_caption(struct embedding *e, enum question_kind kind, const ch
     for (int i = 0; i < n; i++) {
         if (!judge_sentence(e, part[i], &m))
             return false;
-        bool better = kind == QUESTION_SCORE ? m.positive > best->positive : m.value > best->value;
-        if (m.blank != best->blank)
+        bool better = i == 0;
+        if (i > 0 && m.blank != best->blank)
             better = best->blank;
-        if (i == 0 || better)
+        else if (i > 0)
+            better = kind == QUESTION_SCORE ? m.positive > best->positive : m.value > best->value;
+        if (better)
             *best = m;
     }
     return n > 0;
