@@ -124,8 +124,11 @@ void params_init(const struct params *p, float *block, uint64_t seed)
                 w[i] = (2.0f * rng_float(&r) - 1.0f) * t->scale;
             break;
         case PARAM_NORMAL:
+        case PARAM_EMBEDDING:
             for (size_t i = 0; i < n; i++)
                 w[i] = rng_normal(&r) * t->scale;
+            if (t->init == PARAM_EMBEDDING)
+                memset(w, 0, (size_t)t->cols * sizeof *w);
             break;
         case PARAM_CONSTANT:
             for (size_t i = 0; i < n; i++)

@@ -20,6 +20,7 @@ enum param_init {
     PARAM_ORTHOGONAL, /* scale = gain; [K, N] */
     PARAM_UNIFORM,    /* scale = bound: U(-scale, scale) */
     PARAM_NORMAL,     /* scale = standard deviation */
+    PARAM_EMBEDDING,  /* as PARAM_NORMAL, but row 0, the padding, is 0 */
     PARAM_CONSTANT    /* scale = value */
 };
 

@@ -8,7 +8,7 @@
 
 #include "common/base/xmalloc.h"
 #include "common/nn/layers/dense/dense.h"
-#include "learner/reward/message_net.h"
+#include "common/nn/message_net.h"
 #include "learner/reward/pair_loss.h"
 
 enum { FEATURES = 128, LAYERS = 3, WIDEST = 512, PAIR_ARRAYS = 4 };
@@ -67,7 +67,6 @@ const struct params *ranking_net_params(const struct ranking_net *c)
 void ranking_net_init(const struct ranking_net *c, float *weights, uint64_t seed)
 {
     params_init(&c->params, weights, seed);
-    message_net_zero_padding(&c->trunk, weights);
 }
 
 static void reserve(struct ranking_net *c, int n)

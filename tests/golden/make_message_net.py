@@ -1,4 +1,4 @@
-"""Features of the two message nets for fixed weights: the numbers in tests/unit/learner/reward/test_message_net.c.
+"""Features of the two message nets for fixed weights: the numbers in tests/unit/common/nn/test_message_net.c.
 Plain loops over the full padded length; tensor t, element j of the input-major layout: see tensor()."""
 import math
 

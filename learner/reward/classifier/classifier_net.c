@@ -10,7 +10,7 @@
 #include "common/base/xmalloc.h"
 #include "common/nn/layers/dense/dense.h"
 #include "common/nn/layers/softmax_ce/softmax_ce.h"
-#include "learner/reward/message_net.h"
+#include "common/nn/message_net.h"
 
 enum { FEATURES = 128, HIDDEN = 512, CLASSES = 2, LAYERS = 3 };
 static const double DROPOUT = 0.1;
@@ -73,7 +73,6 @@ const struct params *classifier_net_params(const struct classifier_net *c)
 void classifier_net_init(const struct classifier_net *c, float *weights, uint64_t seed)
 {
     params_init(&c->params, weights, seed);
-    message_net_zero_padding(&c->trunk, weights);
 }
 
 static void reserve(struct classifier_net *c, int n)

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef ONIC_LEARNER_REWARD_MESSAGE_NET_H
-#define ONIC_LEARNER_REWARD_MESSAGE_NET_H
+#ifndef ONIC_COMMON_NN_MESSAGE_NET_H
+#define ONIC_COMMON_NN_MESSAGE_NET_H
 
 /* message_net.h - the convolutional network that reads a caption byte by byte: the trunk of ONI's
- * classification and ranking reward models (oni-spec.md 2.3).
+ * classification and ranking reward models (oni-spec.md 2.3) and the message part of the TorchBeast
+ * encoder.
  *
  * The caller owns parameters and gradients: the trunk adds its tensors to the caller's table, so
  * that trunk and head are one block for Adam, clipping and checkpoints. Captions are cut at the
  * net's number of bytes and padded with byte 0, whose embedding is fixed at zero.
  *
- * Threads: one call at a time per workspace. After warm-up nothing is allocated. */
+ * Threads: one call at a time per workspace. A workspace grows to the largest batch seen, then
+ * nothing is allocated; or it is laid out in the caller's memory for a stated batch. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -39,13 +41,17 @@ struct message_net {
 
 /* Adds the tensors "message.*" to p and describes the net. */
 void message_net_create(struct message_net *net, enum message_net_size size, struct params *p);
-/* After params_init (and never undone by backward): the embedding of the padding becomes zero. */
-void message_net_zero_padding(const struct message_net *net, float *weights);
 int message_net_features(const struct message_net *net);
+/* Multiply-accumulates of a caption as long as the net can read. */
+double message_net_macs(const struct message_net *net);
 
 struct message_work;
 struct message_work *message_work_create(const struct message_net *net);
 void message_work_free(struct message_work *w); /* NULL is allowed */
+/* A workspace for up to n captions of any length in `memory` (64-byte aligned; NULL: only counts)
+ * at *at, which moves on. Never allocates, and is not freed. */
+struct message_work *message_work_place(const struct message_net *net, int n, void *memory,
+                                        size_t *at);
 
 /* Features [n, message_net_features] of n captions, borrowed until the next call with w. The result
  * of a caption does not depend on the others, except in the last bits: a caller that needs the same
@@ -58,4 +64,4 @@ const float *message_net_forward(const struct message_net *net, const float *wei
 void message_net_backward(const struct message_net *net, const float *weights, float *grads,
                           float *dout, struct message_work *w);
 
-#endif /* ONIC_LEARNER_REWARD_MESSAGE_NET_H */
+#endif /* ONIC_COMMON_NN_MESSAGE_NET_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_message_net.c - the caption network against plain loops over the full padded length. */
-#include "learner/reward/message_net.h"
+#include "common/nn/message_net.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -42,7 +42,6 @@ static struct fixture *create(enum message_net_size size)
     f->grads = xaligned(f->p.floats * sizeof(float));
     f->w = xcalloc(f->p.floats, sizeof(double));
     params_init(&f->p, f->weights, 3);
-    message_net_zero_padding(&f->net, f->weights);
     for (size_t i = 0; i < f->p.floats; i++)
         f->w[i] = (double)f->weights[i];
     for (int i = 0; i < CAPTIONS; i++)
@@ -211,7 +210,7 @@ static void set_golden_weights(struct fixture *f)
                 (float)(((double)((31LL * j * j + 7919LL * j + 104729LL * t) % 2003) / 1001.5 - 1) *
                         2.4 / sqrt((double)inputs));
     }
-    message_net_zero_padding(&f->net, f->weights);
+    memset(f->weights, 0, (size_t)f->net.stage[0].out * sizeof *f->weights); /* the padding */
 }
 
 static void golden(enum message_net_size size, const int at[5], const double want[3][6])
@@ -246,6 +245,48 @@ static void features_are_the_golden_numbers(void **state)
     golden(MESSAGE_NET_LT_CNN_SMALL, (const int[5]){0, 5, 9, 20, 31}, small);
 }
 
+/* The same bits from a workspace in given memory, which is never left and never grows. */
+static void a_placed_workspace_does_the_same_without_allocating(void **state)
+{
+    (void)state;
+    for (int size = 0; size < 2; size++) {
+        struct fixture *f = create((enum message_net_size)size),
+                       *g = create((enum message_net_size)size);
+        size_t bytes = 0, at = 0, features = CAPTIONS * (size_t)message_net_features(&f->net);
+        message_work_place(&f->net, CAPTIONS, NULL, &bytes);
+        unsigned char *memory = xaligned(bytes + 64);
+        memset(memory, 0xa5, bytes + 64);
+        struct message_work *placed = message_work_place(&f->net, CAPTIONS, memory, &at);
+        assert_int_equal(at, bytes);
+        float dout[2][CAPTIONS * 128];
+        for (int i = 0; i < CAPTIONS * 128; i++)
+            dout[0][i] = dout[1][i] = (float)(i % 7) - 3.0f;
+        const float *grown =
+            message_net_forward(&f->net, f->weights, TEXT, f->len, CAPTIONS, f->work);
+        message_net_backward(&f->net, f->weights, f->grads, dout[0], f->work);
+        uint64_t calls = xmalloc_calls();
+        const float *got = message_net_forward(&f->net, f->weights, TEXT, f->len, CAPTIONS, placed);
+        message_net_backward(&f->net, f->weights, g->grads, dout[1], placed);
+        assert_int_equal(xmalloc_calls(), calls);
+        assert_memory_equal(got, grown, features * sizeof *got);
+        assert_memory_equal(f->grads, g->grads, f->p.floats * sizeof *f->grads);
+        for (size_t i = 0; i < 64; i++)
+            assert_int_equal(memory[bytes + i], 0xa5);
+        free(memory);
+        destroy(f);
+        destroy(g);
+    }
+}
+
+/* Convolutions and first dense layer of oni-spec.md 2.3. */
+static void its_cost_is_that_of_the_specification(void **state)
+{
+    (void)state;
+    struct fixture *f = create(MESSAGE_NET_LT_CNN);
+    assert_close(message_net_macs(&f->net), 3584000 + 2207744 + 983040 + 40960, 0, 0);
+    destroy(f);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -259,6 +300,8 @@ int main(void)
         cmocka_unit_test(features_are_those_of_the_full_padded_net),
         cmocka_unit_test(gradients_agree_with_differences_of_the_full_net),
         cmocka_unit_test(the_padding_stays_zero),
+        cmocka_unit_test(a_placed_workspace_does_the_same_without_allocating),
+        cmocka_unit_test(its_cost_is_that_of_the_specification),
         cmocka_unit_test(features_are_the_golden_numbers),
     };
     return cmocka_run_group_tests(tests, start, NULL);

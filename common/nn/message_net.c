@@ -11,7 +11,7 @@
  * live positions of a stage: a convolution leaves as many live as there were (windows that start
  * later see only the tail), a pool one in `k`, rounded up; never more than the positions there are.
  */
-#include "learner/reward/message_net.h"
+#include "common/nn/message_net.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -55,7 +55,7 @@ static void add_embedding(struct message_net *net, struct params *p, int bytes, 
 {
     struct message_stage *s = append(net, STAGE_EMBED, 1, size);
     net->bytes = s->positions = bytes;
-    s->w = params_add(p, "message.embedding", 256, size, PARAM_NORMAL, 1.0f);
+    s->w = params_add(p, "message.embedding", 256, size, PARAM_EMBEDDING, 1.0f);
 }
 
 static void add_conv(struct message_net *net, struct params *p, int k, int channels)
@@ -103,14 +103,20 @@ void message_net_create(struct message_net *net, enum message_net_size size, str
         add_dense(net, p, 32);
 }
 
-void message_net_zero_padding(const struct message_net *net, float *weights)
-{
-    memset(weights + net->stage[0].w, 0, (size_t)net->stage[0].out * sizeof *weights);
-}
-
 int message_net_features(const struct message_net *net)
 {
     return net->stage[net->stages - 1].out;
+}
+
+double message_net_macs(const struct message_net *net)
+{
+    double sum = 0;
+    for (int i = 0; i < net->stages; i++) {
+        const struct message_stage *s = &net->stage[i];
+        if (s->kind == STAGE_CONV || s->kind == STAGE_DENSE)
+            sum += (double)s->positions * s->k * s->in * s->out;
+    }
+    return sum;
 }
 
 /* --- workspace ------------------------------------------------------------------------------- */
@@ -127,9 +133,8 @@ struct message_work {
     float *scratch;
 };
 
-struct message_work *message_work_create(const struct message_net *net)
+static size_t scratch_floats(const struct message_net *net)
 {
-    struct message_work *w = xcalloc(1, sizeof *w);
     size_t scratch = 1;
     for (int i = 1; i < net->stages; i++) {
         const struct message_stage *s = &net->stage[i];
@@ -137,8 +142,44 @@ struct message_work *message_work_create(const struct message_net *net)
         if (s->kind == STAGE_CONV && conv1d_scratch_floats(&spec, s->positions) > scratch)
             scratch = conv1d_scratch_floats(&spec, s->positions);
     }
-    w->scratch = xaligned(scratch * sizeof(float));
+    return scratch;
+}
+
+struct message_work *message_work_create(const struct message_net *net)
+{
+    struct message_work *w = xcalloc(1, sizeof *w);
+    w->scratch = xaligned(scratch_floats(net) * sizeof(float));
     return w;
+}
+
+/* The next `bytes` of memory; NULL while memory is NULL. */
+static void *cut(void *memory, size_t *at, size_t bytes)
+{
+    void *part = memory ? (char *)memory + *at : NULL;
+    *at += (bytes + 63) / 64 * 64;
+    return part;
+}
+
+struct message_work *message_work_place(const struct message_net *net, int n, void *memory,
+                                        size_t *at)
+{
+    size_t captions = (size_t)n;
+    struct message_work *head = cut(memory, at, sizeof *head), w = {.cap = n};
+    w.live = cut(memory, at, captions * sizeof *w.live);
+    w.id = cut(memory, at, captions * (size_t)net->bytes * sizeof *w.id);
+    for (int i = 0; i < net->stages; i++) {
+        const struct message_stage *s = &net->stage[i];
+        w.rows[i] = cut(memory, at, captions * sizeof *w.rows[i]);
+        w.room[i] = captions * (size_t)s->positions * (size_t)s->out;
+        w.y[i] = cut(memory, at, w.room[i] * sizeof(float));
+        w.dy_room = w.room[i] > w.dy_room ? w.room[i] : w.dy_room;
+    }
+    for (int i = 0; i < 2; i++)
+        w.dy[i] = cut(memory, at, w.dy_room * sizeof(float));
+    w.scratch = cut(memory, at, scratch_floats(net) * sizeof(float));
+    if (head)
+        *head = w;
+    return head;
 }
 
 void message_work_free(struct message_work *w)
