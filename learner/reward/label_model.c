@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/* label_model.c - see label_model.h. State in a checkpoint, little-endian: magic, u64 version, u64
+ * count, then per label: u64 id, f32 label, f32 confidence, u16 length, caption. */
+#include "learner/reward/label_model.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/strmap.h"
+#include "common/base/xmalloc.h"
+
+enum { ENTRIES_MAX = 1 << 22, CAPTION_MAX = 4096, HEAD_BYTES = 4 + 8 + 8, ENTRY_BYTES = 18 };
+
+struct entry {
+    uint64_t id;
+    float label, confidence;
+};
+
+struct reward_model {
+    struct label_model_rule rule;
+    struct strmap *index; /* caption -> position in entry; same order */
+    struct entry *entry;
+    size_t count, cap;
+    uint64_t version;
+};
+
+struct reward_model *label_model_create(const struct label_model_rule *rule)
+{
+    struct reward_model *m = xcalloc(1, sizeof *m);
+    m->rule = *rule;
+    m->index = strmap_create(4096);
+    return m;
+}
+
+void label_model_free(struct reward_model *m)
+{
+    if (!m)
+        return;
+    strmap_free(m->index);
+    free(m->entry);
+    free(m);
+}
+
+static void put(struct reward_model *m, const char *caption, size_t len, struct entry e)
+{
+    bool inserted;
+    uint64_t *slot = strmap_put(m->index, caption, len, &inserted);
+    if (inserted) {
+        if (m->count == m->cap) {
+            m->cap = m->cap ? m->cap * 2 : 1024;
+            m->entry = xrealloc(m->entry, m->cap * sizeof *m->entry);
+        }
+        *slot = m->count++;
+    }
+    m->entry[*slot] = e;
+}
+
+static bool valid(const struct reward_model *m, float label, float confidence, size_t len)
+{
+    return isfinite(label) && label >= m->rule.low && label <= m->rule.high &&
+           isfinite(confidence) && len > 0 && len <= CAPTION_MAX;
+}
+
+void label_model_observe(struct reward_model *m, const struct annot_label *label)
+{
+    if (label->state != ANNOT_LABEL ||
+        !valid(m, label->label, label->confidence, label->caption_len))
+        return;
+    const uint64_t *slot = strmap_get(m->index, label->caption, label->caption_len);
+    if (!slot && m->count == ENTRIES_MAX)
+        return;
+    /* Only a change of a score raises the version, so that repeated deliveries keep the memo warm.
+     */
+    float before = slot ? m->entry[*slot].label : 0.0f;
+    put(m, label->caption, label->caption_len,
+        (struct entry){.id = label->id, .label = label->label, .confidence = label->confidence});
+    if (before != label->label) /* exact: the same number arrived or another one */
+        m->version++;
+}
+
+bool label_model_knows(const struct reward_model *m, const char *caption, size_t len)
+{
+    return strmap_get(m->index, caption, len) != NULL;
+}
+
+uint64_t label_model_version(const struct reward_model *m)
+{
+    return m->version;
+}
+
+void label_model_score(struct reward_model *m, const struct reward_batch *b, float *out)
+{
+    for (int i = 0; i < b->ncaptions; i++) {
+        const uint64_t *slot = strmap_get(m->index, b->caption_text[i], b->caption_len[i]);
+        float label = slot ? m->entry[*slot].label : 0.0f;
+        out[i] = label > m->rule.above ? label : 0.0f;
+    }
+}
+
+void label_model_save(const struct reward_model *m, struct buf *out)
+{
+    uint64_t count = m->count;
+    buf_append(out, m->rule.magic, sizeof m->rule.magic);
+    buf_append(out, &m->version, 8);
+    buf_append(out, &count, 8);
+    size_t it = 0, len;
+    const char *caption;
+    uint64_t at;
+    while (strmap_next(m->index, &it, &caption, &len, &at)) {
+        const struct entry *e = &m->entry[at];
+        uint16_t len16 = (uint16_t)len;
+        buf_append(out, &e->id, 8);
+        buf_append(out, &e->label, 4);
+        buf_append(out, &e->confidence, 4);
+        buf_append(out, &len16, 2);
+        buf_append(out, caption, len);
+    }
+}
+
+/* Walks the entries; fill false only checks. Returns false when malformed. */
+static bool walk(struct reward_model *m, const char *p, size_t len, uint64_t count, bool fill)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        struct entry e = {0};
+        uint16_t caption_len = 0;
+        if (len < ENTRY_BYTES)
+            return false;
+        memcpy(&e.id, p, 8);
+        memcpy(&e.label, p + 8, 4);
+        memcpy(&e.confidence, p + 12, 4);
+        memcpy(&caption_len, p + 16, 2);
+        p += ENTRY_BYTES;
+        len -= ENTRY_BYTES;
+        if (caption_len > len || !valid(m, e.label, e.confidence, caption_len))
+            return false;
+        if (fill)
+            put(m, p, caption_len, e);
+        p += caption_len;
+        len -= caption_len;
+    }
+    return len == 0;
+}
+
+int label_model_load(struct reward_model *m, const void *data, size_t len, struct onic_err *err)
+{
+    const char *p = data;
+    uint64_t version = 0, count = 0;
+    bool fine = len >= HEAD_BYTES && memcmp(p, m->rule.magic, sizeof m->rule.magic) == 0;
+    if (fine) {
+        memcpy(&version, p + 4, 8);
+        memcpy(&count, p + 12, 8);
+    }
+    if (!fine || count > ENTRIES_MAX || !walk(m, p + HEAD_BYTES, len - HEAD_BYTES, count, false))
+        return err_set(err, ONIC_EDAMAGED,
+                       "the label table of reward model %s is malformed (%zu bytes)", m->rule.name,
+                       len);
+    strmap_clear(m->index);
+    m->count = 0;
+    walk(m, p + HEAD_BYTES, len - HEAD_BYTES, count, true);
+    m->version = version;
+    return ONIC_OK;
+}
