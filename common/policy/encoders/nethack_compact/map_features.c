@@ -157,11 +157,11 @@ void map_view_read(struct map_view *v, const uint8_t *glyphs, const uint8_t *bls
     memcpy(v->glyphs, glyphs, sizeof v->glyphs);
     memcpy(v->blstats, blstats, sizeof v->blstats);
     int16_t *g = &v->glyphs[0][0];
-    for (int i = 0; i < MAP_ROWS * MAP_COLS; i++)
+    for (int i = 0; i < NETHACK_ROWS * NETHACK_COLS; i++)
         g[i] = g[i] < 0 || g[i] > MAP_PAD ? MAP_PAD : g[i];
     int64_t x = v->blstats[BL_X], y = v->blstats[BL_Y];
-    v->x = x < 0 ? 0 : x >= MAP_COLS ? MAP_COLS - 1 : (int)x;
-    v->y = y < 0 ? 0 : y >= MAP_ROWS ? MAP_ROWS - 1 : (int)y;
+    v->x = x < 0 ? 0 : x >= NETHACK_COLS ? NETHACK_COLS - 1 : (int)x;
+    v->y = y < 0 ? 0 : y >= NETHACK_ROWS ? NETHACK_ROWS - 1 : (int)y;
 }
 
 void map_crop(const struct map_view *v, int size, int16_t *out)
@@ -169,7 +169,7 @@ void map_crop(const struct map_view *v, int size, int16_t *out)
     int half = size / 2;
     for (int y = v->y - half; y <= v->y + half; y++)
         for (int x = v->x - half; x <= v->x + half; x++) {
-            bool in = y >= 0 && y < MAP_ROWS && x >= 0 && x < MAP_COLS;
+            bool in = y >= 0 && y < NETHACK_ROWS && x >= 0 && x < NETHACK_COLS;
             *out++ = in ? v->glyphs[y][x] : MAP_PAD;
         }
 }
@@ -225,11 +225,11 @@ static void scan_map(const struct map_view *v, struct scan *s)
                                             GLYPH_CMAP, GLYPH_CMAP, GLYPH_CMAP, GLYPH_CMAP};
     memset(s, 0, sizeof *s);
     for (int c = 0; c <= MAP_CLASSES; c++)
-        s->nearest[c] = MAP_COLS + 1;
-    for (int y = 0; y < MAP_ROWS; y++)
-        for (int x = 0; x < MAP_COLS; x++) {
+        s->nearest[c] = NETHACK_COLS + 1;
+    for (int y = 0; y < NETHACK_ROWS; y++)
+        for (int x = 0; x < NETHACK_COLS; x++) {
             const int16_t *g = &v->glyphs[y][x];
-            if (x + RUN <= MAP_COLS && memcmp(g, unexplored, sizeof unexplored) == 0) {
+            if (x + RUN <= NETHACK_COLS && memcmp(g, unexplored, sizeof unexplored) == 0) {
                 x += RUN - 1;
                 continue;
             }

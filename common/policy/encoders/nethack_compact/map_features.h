@@ -13,19 +13,18 @@
 
 #include <stdint.h>
 
+#include "common/policy/nethack_obs.h"
+
 enum {
-    MAP_ROWS = 21,
-    MAP_COLS = 79,
-    MAP_GLYPHS = 5977, /* NLE's MAX_GLYPH + 1: the last is "outside the map" */
-    MAP_PAD = 5976,
-    MAP_BLSTATS = 27,
+    MAP_PAD = NETHACK_GLYPHS, /* "outside the map" */
+    MAP_GLYPHS,
     MAP_CLASSES = 16,
     MAP_FACTS_MAX = 128 /* look-ups of one observation at most */
 };
 
 struct map_view { /* one observation, copied out of its row and brought into range */
-    int16_t glyphs[MAP_ROWS][MAP_COLS];
-    int64_t blstats[MAP_BLSTATS];
+    int16_t glyphs[NETHACK_ROWS][NETHACK_COLS];
+    int64_t blstats[NETHACK_BLSTATS];
     int x, y; /* hero's cell */
 };
 

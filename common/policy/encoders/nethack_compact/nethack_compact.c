@@ -31,9 +31,9 @@ extern const struct encoder_type encoder_nethack_compact;
 enum { CROP = 9, CELLS = CROP * CROP, EMBED = 16, CROP_INPUTS = CELLS * EMBED, BLOCK = 128 };
 
 struct nethack {
-    size_t glyphs_at, blstats_at, message_at, message_bytes; /* within an observation */
-    int H, part; /* widths: crop and output; the others */
-    int joined;  /* H + 3 part */
+    size_t glyphs_at, blstats_at, message_at; /* within an observation */
+    int H, part;                              /* widths: crop and output; the others */
+    int joined;                               /* H + 3 part */
     size_t embed, crop_w, crop_b, map_t, map_b, msg_t, msg_b, stat_w, stat_b, out_w, out_b;
 };
 
@@ -45,18 +45,6 @@ struct nethack_cache {
     float *joined, *djoined;     /* [n, joined]: crop | map | message | status */
     float *block;                /* [BLOCK, 81*16]: embedded crops, then their gradient */
 };
-
-static int check_field(const struct obs_spec *obs, const char *name, enum obs_type type, int count,
-                       struct onic_err *err)
-{
-    const struct obs_field *f = obs_spec_find(obs, name);
-    if (f->type == type && (count == 0 || obs_field_count(f) == count))
-        return ONIC_OK;
-    return err_set(err, ONIC_ECONFIG,
-                   "the network nethack-compact reads glyphs int16[21,79], blstats int64[27] and "
-                   "message uint8, and this environment's %s is different; choose policy.net=mlp",
-                   name);
-}
 
 static void add_params(struct nethack *e, struct params *p)
 {
@@ -79,23 +67,19 @@ static void add_params(struct nethack *e, struct params *p)
 static int nethack_create(void **self, const struct policy_config *c, struct params *p,
                           struct onic_err *err)
 {
-    int rc = check_field(&c->obs, "glyphs", OBS_I16, MAP_ROWS * MAP_COLS, err);
+    const struct obs_spec *obs = &c->obs;
+    struct nethack *e = *self = xcalloc(1, sizeof *e);
+    int rc = nethack_field(&e->glyphs_at, obs, c->net, "glyphs", OBS_I16, NETHACK_CELLS, err);
     if (rc == ONIC_OK)
-        rc = check_field(&c->obs, "blstats", OBS_I64, MAP_BLSTATS, err);
+        rc = nethack_field(&e->blstats_at, obs, c->net, "blstats", OBS_I64, NETHACK_BLSTATS, err);
     if (rc == ONIC_OK)
-        rc = check_field(&c->obs, "message", OBS_U8, 0, err);
+        rc = nethack_field(&e->message_at, obs, c->net, "message", OBS_U8, NETHACK_MESSAGE, err);
     if (rc != ONIC_OK)
         return rc;
-    struct nethack *e = xcalloc(1, sizeof *e);
-    e->glyphs_at = obs_spec_find(&c->obs, "glyphs")->offset;
-    e->blstats_at = obs_spec_find(&c->obs, "blstats")->offset;
-    e->message_at = obs_spec_find(&c->obs, "message")->offset;
-    e->message_bytes = obs_spec_find(&c->obs, "message")->bytes;
     e->H = c->hidden;
     e->part = c->hidden >= 4 ? c->hidden / 4 : 1;
     e->joined = e->H + 3 * e->part;
     add_params(e, p);
-    *self = e;
     return ONIC_OK;
 }
 
@@ -138,7 +122,7 @@ static void read_row(const struct nethack *e, const struct nethack_cache *c, con
     c->fact_count[i] = map_facts(&v, c->facts + i * MAP_FACTS_MAX);
     map_numbers(&v, c->numbers + i * MAP_NUMBERS);
     c->word_count[i] =
-        message_words(obs + e->message_at, e->message_bytes, c->words + i * MESSAGE_ROWS_MAX);
+        message_words(obs + e->message_at, NETHACK_MESSAGE, c->words + i * MESSAGE_ROWS_MAX);
 }
 
 static void nethack_forward(const void *self, void *cache, const float *params,

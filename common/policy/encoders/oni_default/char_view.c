@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "common/policy/nethack_obs.h"
+
 enum { GREYS = CHAR_PIXELS * CHAR_PIXELS, COLOURS = 16, CHANNELS = 3 };
 
 static const uint8_t atlas[256][GREYS] = {
@@ -29,16 +31,16 @@ static void draw_cell(float *out, uint8_t character, uint8_t colour, float unit)
 void char_view_crop(const uint8_t *chars, const uint8_t *colors, int64_t x, int64_t y, int hero_row,
                     struct char_cell *out)
 {
-    bool there = x >= 0 && x < CHAR_COLS && y >= 0 && y < CHAR_ROWS;
+    bool there = x >= 0 && x < NETHACK_COLS && y >= 0 && y < NETHACK_ROWS;
     if (!there) /* whatever a peer sent */
         x = y = 0;
     for (int i = 0; i < CHAR_CELLS; i++)
         for (int j = 0; j < CHAR_CELLS; j++, out++) {
             int64_t row = y - hero_row + i, col = x - CHAR_HERO + j;
             *out = (struct char_cell){0};
-            if (!there || row < 0 || row >= CHAR_ROWS || col < 0 || col >= CHAR_COLS)
+            if (!there || row < 0 || row >= NETHACK_ROWS || col < 0 || col >= NETHACK_COLS)
                 continue;
-            size_t at = (size_t)(row * CHAR_COLS + col);
+            size_t at = (size_t)(row * NETHACK_COLS + col);
             if (chars[at] != ' ')
                 *out = (struct char_cell){chars[at], colors[at] % COLOURS};
         }
@@ -53,16 +55,4 @@ void char_view_draw(const struct char_cell *cells, float top, float *out)
             if (cells->character)
                 draw_cell(out + ((size_t)i * CHAR_SIDE + (size_t)j) * CHAR_PIXELS * CHANNELS,
                           cells->character, cells->colour, unit);
-}
-
-void char_view_numbers(const int64_t *blstats, float *out)
-{
-    static const float scale[CHAR_BLSTATS] = {
-        1.0f / 79, 1.0f / 21, 0,           0.1f, 0.1f,        0.1f, 0.1f, 0.1f, 0.1f,
-        0,         0.1f,      0.1f,        0,    1.0f / 1000, 0.1f, 0.1f, 0.1f, 0,
-        0.1f,      0.01f,     1.0f / 1000, 1.0f, 0.1f,        0,    0,    0,    0};
-    for (int i = 0; i < CHAR_BLSTATS; i++) {
-        float v = (float)blstats[i] * scale[i];
-        out[i] = v < -5.0f ? -5.0f : v > 5.0f ? 5.0f : v;
-    }
 }

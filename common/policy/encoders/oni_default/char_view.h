@@ -3,7 +3,7 @@
 #define ONIC_COMMON_POLICY_ENCODERS_ONI_DEFAULT_CHAR_VIEW_H
 
 /* char_view.h - what ONI's policy sees of NetHack (oni-spec.md 5.2): the characters around the hero
- * as a picture, the status line as clipped numbers.
+ * as a picture.
  *
  * Each of 12x12 cells is 6x6 pixels of the glyph in its colour on black; outside the map is black.
  * Values are in [0, 1], the Motif command's scale, and the hero stands in cell (6, 6). ONI's code
@@ -16,11 +16,8 @@ enum {
     CHAR_CELLS = 12,
     CHAR_PIXELS = 6, /* of a cell */
     CHAR_SIDE = CHAR_CELLS * CHAR_PIXELS,
-    CHAR_HERO = CHAR_CELLS / 2,    /* row and column of the hero */
-    CHAR_HERO_ONI = CHAR_HERO + 1, /* row of the hero in ONI's code */
-    CHAR_ROWS = 21,
-    CHAR_COLS = 79,
-    CHAR_BLSTATS = 27
+    CHAR_HERO = CHAR_CELLS / 2,   /* row and column of the hero */
+    CHAR_HERO_ONI = CHAR_HERO + 1 /* row of the hero in ONI's code */
 };
 
 struct char_cell {
@@ -31,8 +28,5 @@ void char_view_crop(const uint8_t *chars, const uint8_t *colors, int64_t x, int6
                     struct char_cell *out);
 /* out [72, 72, 3] in 0..top */
 void char_view_draw(const struct char_cell *cells, float top, float *out);
-/* blstats [27] times ONI's scales, clipped to +-5; several are 0 there, depth and score among them.
- */
-void char_view_numbers(const int64_t *blstats, float *out);
 
 #endif /* ONIC_COMMON_POLICY_ENCODERS_ONI_DEFAULT_CHAR_VIEW_H */

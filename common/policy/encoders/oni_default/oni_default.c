@@ -23,13 +23,13 @@
 #include "common/nn/layers/dense/dense.h"
 #include "common/policy/encoders/encoder.h"
 #include "common/policy/encoders/oni_default/char_view.h"
+#include "common/policy/nethack_obs.h"
 
 extern const struct encoder_type encoder_oni_default;
 
 enum {
     CONVS = 3,
     MLP = 128,
-    MESSAGE = 256,
     CELLS = CHAR_CELLS * CHAR_CELLS,
     IMAGE = CHAR_SIDE * CHAR_SIDE * 3,
     BLOCK = 16
@@ -55,22 +55,9 @@ struct oni_cache {
     float *numbers, *bytes;     /* [n, 27], [n, 256] */
     float *stat, *msg;          /* [n, 128] first layers */
     float *image;               /* [BLOCK, IMAGE] */
-    float *dconv[CONVS], *dmlp; /* [BLOCK, OUT], [BLOCK, 128] */
+    float *dconv[CONVS], *dmlp; /* [BLOCK, OUT], [n, 128] */
     float *scratch;
 };
-
-static int check_field(const struct obs_spec *obs, const char *name, enum obs_type type, int count,
-                       struct onic_err *err)
-{
-    const struct obs_field *f = obs_spec_find(obs, name);
-    if (f->type == type && obs_field_count(f) == count)
-        return ONIC_OK;
-    return err_set(err, ONIC_ECONFIG,
-                   "the network oni-default reads chars and colors uint8[21,79], blstats int64[27] "
-                   "and message uint8[256], and this environment's %s is different; choose "
-                   "policy.net=mlp",
-                   name);
-}
 
 static size_t add_dense(struct params *p, const char *name, int rows, int cols, size_t *bias)
 {
@@ -96,36 +83,31 @@ static void add_params(struct oni *e, struct params *p)
     float bound = 1.0f / sqrtf((float)OUT[CONVS - 1]);
     e->fc_w = params_add(p, "oni.fc_w", OUT[CONVS - 1], e->H, PARAM_UNIFORM, bound);
     e->fc_b = params_add(p, "oni.fc_b", 1, e->H, PARAM_UNIFORM, bound);
-    e->stat_w[0] = add_dense(p, "status0", CHAR_BLSTATS, MLP, &e->stat_b[0]);
+    e->stat_w[0] = add_dense(p, "status0", NETHACK_BLSTATS, MLP, &e->stat_b[0]);
     e->stat_w[1] = add_dense(p, "status1", MLP, MLP, &e->stat_b[1]);
-    e->msg_w[0] = add_dense(p, "message0", MESSAGE, MLP, &e->msg_b[0]);
+    e->msg_w[0] = add_dense(p, "message0", NETHACK_MESSAGE, MLP, &e->msg_b[0]);
     e->msg_w[1] = add_dense(p, "message1", MLP, MLP, &e->msg_b[1]);
 }
 
 static int oni_create(void **self, const struct policy_config *c, struct params *p,
                       struct onic_err *err)
 {
-    const int cells = CHAR_ROWS * CHAR_COLS;
-    int rc = check_field(&c->obs, "chars", OBS_U8, cells, err);
+    const struct obs_spec *obs = &c->obs;
+    struct oni *e = *self = xcalloc(1, sizeof *e);
+    int rc = nethack_field(&e->chars_at, obs, c->net, "chars", OBS_U8, NETHACK_CELLS, err);
     if (rc == ONIC_OK)
-        rc = check_field(&c->obs, "colors", OBS_U8, cells, err);
+        rc = nethack_field(&e->colors_at, obs, c->net, "colors", OBS_U8, NETHACK_CELLS, err);
     if (rc == ONIC_OK)
-        rc = check_field(&c->obs, "blstats", OBS_I64, CHAR_BLSTATS, err);
+        rc = nethack_field(&e->blstats_at, obs, c->net, "blstats", OBS_I64, NETHACK_BLSTATS, err);
     if (rc == ONIC_OK)
-        rc = check_field(&c->obs, "message", OBS_U8, MESSAGE, err);
+        rc = nethack_field(&e->message_at, obs, c->net, "message", OBS_U8, NETHACK_MESSAGE, err);
     if (rc != ONIC_OK)
         return rc;
-    struct oni *e = xcalloc(1, sizeof *e);
-    e->chars_at = obs_spec_find(&c->obs, "chars")->offset;
-    e->colors_at = obs_spec_find(&c->obs, "colors")->offset;
-    e->blstats_at = obs_spec_find(&c->obs, "blstats")->offset;
-    e->message_at = obs_spec_find(&c->obs, "message")->offset;
     e->H = c->hidden;
     e->hero_row = c->compat_oni ? CHAR_HERO_ONI : CHAR_HERO;
     e->top = c->compat_oni ? 255.0f : 1.0f;
-    e->E = c->hidden + MLP + CHAR_BLSTATS + MLP;
+    e->E = c->hidden + MLP + NETHACK_BLSTATS + MLP;
     add_params(e, p);
-    *self = e;
     return ONIC_OK;
 }
 
@@ -137,7 +119,8 @@ static int oni_width(const void *self)
 static double oni_macs(const void *self)
 {
     const struct oni *e = self;
-    double sum = (double)OUT[CONVS - 1] * e->H + MLP * (CHAR_BLSTATS + MLP + MESSAGE + MLP);
+    double sum =
+        (double)OUT[CONVS - 1] * e->H + MLP * (NETHACK_BLSTATS + MLP + NETHACK_MESSAGE + MLP);
     for (int i = 0; i < CONVS; i++)
         sum += (double)OUT[i] * CONV[i].KH * CONV[i].KW * CONV[i].C;
     return sum;
@@ -155,8 +138,8 @@ static size_t oni_cache(const void *self, void *memory, int max_rows)
         size_t need = conv2d_scratch_floats(&CONV[i]);
         scratch = need > scratch ? need : scratch;
     }
-    c.numbers = encoder_cut(memory, &at, n * CHAR_BLSTATS * sizeof(float));
-    c.bytes = encoder_cut(memory, &at, n * MESSAGE * sizeof(float));
+    c.numbers = encoder_cut(memory, &at, n * NETHACK_BLSTATS * sizeof(float));
+    c.bytes = encoder_cut(memory, &at, n * NETHACK_MESSAGE * sizeof(float));
     c.stat = encoder_cut(memory, &at, n * MLP * sizeof(float));
     c.msg = encoder_cut(memory, &at, n * MLP * sizeof(float));
     c.image = encoder_cut(memory, &at, block * IMAGE * sizeof(float));
@@ -177,14 +160,14 @@ static void draw(const struct oni *e, const struct oni_cache *c, int first, int 
 static void read_row(const struct oni *e, const struct oni_cache *c, const uint8_t *row, size_t i,
                      float *raw)
 {
-    int64_t blstats[CHAR_BLSTATS];
+    int64_t blstats[NETHACK_BLSTATS];
     memcpy(blstats, row + e->blstats_at, sizeof blstats);
     char_view_crop(row + e->chars_at, row + e->colors_at, blstats[0], blstats[1], e->hero_row,
                    c->cells + i * CELLS);
-    char_view_numbers(blstats, c->numbers + i * CHAR_BLSTATS);
-    memcpy(raw, c->numbers + i * CHAR_BLSTATS, CHAR_BLSTATS * sizeof(float));
-    for (int k = 0; k < MESSAGE; k++)
-        c->bytes[i * MESSAGE + (size_t)k] = (float)row[e->message_at + (size_t)k] / 255.0f;
+    nethack_numbers(blstats, c->numbers + i * NETHACK_BLSTATS);
+    memcpy(raw, c->numbers + i * NETHACK_BLSTATS, NETHACK_BLSTATS * sizeof(float));
+    for (int k = 0; k < NETHACK_MESSAGE; k++)
+        c->bytes[i * NETHACK_MESSAGE + (size_t)k] = (float)row[e->message_at + (size_t)k] / 255.0f;
 }
 
 static void oni_forward(const void *self, void *cache, const float *params,
@@ -192,7 +175,7 @@ static void oni_forward(const void *self, void *cache, const float *params,
 {
     const struct oni *e = self;
     const struct oni_cache *c = cache;
-    int H = e->H, E = e->E, raw_at = H + MLP, msg_at = H + MLP + CHAR_BLSTATS;
+    int H = e->H, E = e->E, raw_at = H + MLP, msg_at = H + MLP + NETHACK_BLSTATS;
     for (int i = 0; i < n; i++)
         read_row(e, c, rows[i], (size_t)i, out + (size_t)i * (size_t)E + raw_at);
     for (int m = 0; m < n; m += BLOCK) {
@@ -208,12 +191,12 @@ static void oni_forward(const void *self, void *cache, const float *params,
     }
     dense_forward(out, E, c->conv[CONVS - 1], OUT[CONVS - 1], params + e->fc_w, params + e->fc_b, n,
                   OUT[CONVS - 1], H, ACT_ELU);
-    dense_forward(c->stat, MLP, c->numbers, CHAR_BLSTATS, params + e->stat_w[0],
-                  params + e->stat_b[0], n, CHAR_BLSTATS, MLP, ACT_ELU);
+    dense_forward(c->stat, MLP, c->numbers, NETHACK_BLSTATS, params + e->stat_w[0],
+                  params + e->stat_b[0], n, NETHACK_BLSTATS, MLP, ACT_ELU);
     dense_forward(out + H, E, c->stat, MLP, params + e->stat_w[1], params + e->stat_b[1], n, MLP,
                   MLP, ACT_ELU);
-    dense_forward(c->msg, MLP, c->bytes, MESSAGE, params + e->msg_w[0], params + e->msg_b[0], n,
-                  MESSAGE, MLP, ACT_ELU);
+    dense_forward(c->msg, MLP, c->bytes, NETHACK_MESSAGE, params + e->msg_w[0],
+                  params + e->msg_b[0], n, NETHACK_MESSAGE, MLP, ACT_ELU);
     dense_forward(out + msg_at, E, c->msg, MLP, params + e->msg_w[1], params + e->msg_b[1], n, MLP,
                   MLP, ACT_ELU);
 }
@@ -251,11 +234,11 @@ static void oni_backward(const void *self, void *cache, const float *params, con
 {
     const struct oni *e = self;
     const struct oni_cache *c = cache;
-    int H = e->H, msg_at = H + MLP + CHAR_BLSTATS;
-    mlp_backward(c, params, grads, e->stat_w, e->stat_b, c->numbers, CHAR_BLSTATS, c->stat,
+    int H = e->H, msg_at = H + MLP + NETHACK_BLSTATS;
+    mlp_backward(c, params, grads, e->stat_w, e->stat_b, c->numbers, NETHACK_BLSTATS, c->stat,
                  dout + H, out + H, n, e->E);
-    mlp_backward(c, params, grads, e->msg_w, e->msg_b, c->bytes, MESSAGE, c->msg, dout + msg_at,
-                 out + msg_at, n, e->E);
+    mlp_backward(c, params, grads, e->msg_w, e->msg_b, c->bytes, NETHACK_MESSAGE, c->msg,
+                 dout + msg_at, out + msg_at, n, e->E);
     for (int m = 0; m < n; m += BLOCK)
         picture_backward(e, c, params, out, dout, m, n - m < BLOCK ? n - m : BLOCK, grads);
 }

@@ -2,9 +2,10 @@
 /* test_char_view.c - characters as a picture, status as numbers. */
 #include "common/policy/encoders/oni_default/char_view.h"
 
+#include "common/policy/nethack_obs.h"
 #include "tests/onic_test.h"
 
-static uint8_t chars[CHAR_ROWS * CHAR_COLS], colors[CHAR_ROWS * CHAR_COLS];
+static uint8_t chars[NETHACK_ROWS * NETHACK_COLS], colors[NETHACK_ROWS * NETHACK_COLS];
 static float picture[CHAR_SIDE * CHAR_SIDE * 3];
 
 static void show(int64_t x, int64_t y)
@@ -28,8 +29,8 @@ static double cell(int row, int col, int channel)
 
 static void put(int x, int y, char c, uint8_t colour)
 {
-    chars[y * CHAR_COLS + x] = (uint8_t)c;
-    colors[y * CHAR_COLS + x] = colour;
+    chars[y * NETHACK_COLS + x] = (uint8_t)c;
+    colors[y * NETHACK_COLS + x] = colour;
 }
 
 static int clear(void **state)
@@ -102,11 +103,11 @@ static void characters_differ_and_so_do_colours(void **state)
 static void numbers_are_scaled_and_clipped(void **state)
 {
     (void)state;
-    int64_t b[CHAR_BLSTATS] = {79, 21, 18, 10, 10, 10, 10, 10, 10, 99999, 12, 16, 4, 500};
-    float v[CHAR_BLSTATS];
+    int64_t b[NETHACK_BLSTATS] = {79, 21, 18, 10, 10, 10, 10, 10, 10, 99999, 12, 16, 4, 500};
+    float v[NETHACK_BLSTATS];
     b[20] = 1000000;
     b[24] = 3;
-    char_view_numbers(b, v);
+    nethack_numbers(b, v);
     assert_close(v[0], 1, 1e-6, 0);
     assert_close(v[1], 1, 1e-6, 0);
     assert_close(v[2], 0, 0, 0);

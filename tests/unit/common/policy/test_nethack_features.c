@@ -16,17 +16,17 @@ enum {
 };
 
 struct level {
-    int16_t glyphs[MAP_ROWS * MAP_COLS];
-    int64_t blstats[MAP_BLSTATS];
+    int16_t glyphs[NETHACK_ROWS * NETHACK_COLS];
+    int64_t blstats[NETHACK_BLSTATS];
 };
 
 static struct level level_at(int x, int y)
 {
     struct level l = {
         .blstats = {[0] = x, [1] = y, [10] = 7, [11] = 14, [12] = 1, [18] = 1, [21] = 1}};
-    for (int i = 0; i < MAP_ROWS * MAP_COLS; i++)
+    for (int i = 0; i < NETHACK_ROWS * NETHACK_COLS; i++)
         l.glyphs[i] = UNEXPLORED;
-    l.glyphs[y * MAP_COLS + x] = 333; /* the hero */
+    l.glyphs[y * NETHACK_COLS + x] = 333; /* the hero */
     return l;
 }
 
@@ -68,7 +68,7 @@ static void the_crop_is_centred_and_padded(void **state)
 {
     (void)state;
     struct level l = level_at(1, 20);
-    l.glyphs[19 * MAP_COLS + 2] = NEWT;
+    l.glyphs[19 * NETHACK_COLS + 2] = NEWT;
     struct map_view v = view_of(&l);
     int16_t crop[81];
     map_crop(&v, 9, crop);
@@ -93,17 +93,17 @@ static void a_staircase_gives_direction_distance_and_count(void **state)
     struct level none = level_at(40, 10), near = none, far = none, west = none, two = none;
     int32_t a[MAP_FACTS_MAX], b[MAP_FACTS_MAX];
     int n0 = facts_of(&none, a);
-    near.glyphs[10 * MAP_COLS + 43] = STAIRS_DOWN;
+    near.glyphs[10 * NETHACK_COLS + 43] = STAIRS_DOWN;
     int n = facts_of(&near, b);
     assert_int_equal(n, n0 + 3); /* place, count, an explored cell in the east */
     assert_int_equal(only_in_first(a, n0, b, n), 0);
-    far.glyphs[10 * MAP_COLS + 60] = STAIRS_DOWN;
-    west.glyphs[10 * MAP_COLS + 37] = STAIRS_DOWN;
-    two.glyphs[10 * MAP_COLS + 43] = two.glyphs[10 * MAP_COLS + 44] = STAIRS_DOWN;
+    far.glyphs[10 * NETHACK_COLS + 60] = STAIRS_DOWN;
+    west.glyphs[10 * NETHACK_COLS + 37] = STAIRS_DOWN;
+    two.glyphs[10 * NETHACK_COLS + 43] = two.glyphs[10 * NETHACK_COLS + 44] = STAIRS_DOWN;
     assert_int_equal(only_in_first(a, facts_of(&far, a), b, n), 2);  /* distance, band */
     assert_int_equal(only_in_first(a, facts_of(&west, a), b, n), 2); /* direction, region */
     assert_int_equal(only_in_first(a, facts_of(&two, a), b, n), 1);  /* count */
-    near.glyphs[10 * MAP_COLS + 43] = STAIRS_UP;
+    near.glyphs[10 * NETHACK_COLS + 43] = STAIRS_UP;
     assert_int_equal(only_in_first(a, facts_of(&near, a), b, n),
                      2); /* place and count of another class */
 }
