@@ -29,6 +29,18 @@ const struct encoder_type *encoder_find(const char *id)
     return NULL;
 }
 
+int encoder_unknown(const char *id, struct onic_err *err)
+{
+    struct buf names;
+    buf_init(&names, 4096);
+    for (int i = 0; i < ENCODERS; i++)
+        buf_printf(&names, "%s%s", i ? ", " : "", encoders[i]->id);
+    err_set(err, ONIC_ECONFIG, "policy.net is '%s', which is none of the networks: %s", id,
+            names.data);
+    buf_release(&names);
+    return ONIC_ECONFIG;
+}
+
 /* The next name of a comma-separated list; its length, 0 at the end. */
 static size_t next_name(const char **list, const char **name)
 {

@@ -69,16 +69,8 @@ static int resolve(struct policy *p, struct onic_err *err)
 {
     struct policy_config *c = &p->config;
     p->type = encoder_find(c->net);
-    if (!p->type) {
-        struct buf names;
-        buf_init(&names, 4096);
-        for (int i = 0; encoder_at(i); i++)
-            buf_printf(&names, "%s%s", i ? ", " : "", encoder_at(i)->id);
-        err_set(err, ONIC_ECONFIG, "policy.net is '%s', which is none of the networks: %s", c->net,
-                names.data);
-        buf_release(&names);
-        return ONIC_ECONFIG;
-    }
+    if (!p->type)
+        return encoder_unknown(c->net, err);
     p->gru = strcmp(c->core, "gru") == 0;
     if (!p->gru && strcmp(c->core, "lstm") != 0 && strcmp(c->core, "none") != 0)
         return err_set(err, ONIC_ECONFIG, "policy.core is '%s', must be lstm, gru or none",
@@ -88,6 +80,11 @@ static int resolve(struct policy *p, struct onic_err *err)
                        "a policy needs 1 to %d actions and sizes that are not negative, not %d "
                        "actions, policy.hidden=%d and policy.core_size=%d",
                        ACTIONS_MAX, c->actions, c->hidden, c->core_size);
+    if (c->parts[0] && !p->type->has_parts)
+        return err_set(err, ONIC_ECONFIG,
+                       "policy.parts is '%s', but the network %s has no parts to choose; leave it "
+                       "empty or take policy.net=torchbeast",
+                       c->parts, c->net);
     if (c->hidden == 0)
         c->hidden = p->type->hidden;
     if (strcmp(c->core, "none") == 0)

@@ -29,6 +29,7 @@ struct policy_config {
     char core[POLICY_NAME_MAX]; /* "lstm", "gru" or "none" */
     int hidden, core_size;      /* 0 = the encoder's own default */
     int actions;                /* A */
+    char parts[64];             /* of the encoder, comma-separated; "": all */
     bool layer_norm;            /* of the encoder's features */
     bool compat_oni; /* one value head, policy head at gain 1; encoders: their own differences */
     struct obs_spec obs;

@@ -14,6 +14,7 @@ void policy_options(struct policy_config *out, const struct config *cfg, const c
                                   .layer_norm = cfg->policy_layer_norm,
                                   .compat_oni = cfg->compat_oni,
                                   .obs = *obs};
+    snprintf(out->parts, sizeof out->parts, "%.63s", cfg->policy_parts);
     bool automatic = strcmp(cfg->policy_net, "auto") == 0;
     snprintf(out->net, sizeof out->net, "%.31s", automatic ? default_net : cfg->policy_net);
     snprintf(out->core, sizeof out->core, "%.31s", cfg->policy_core);

@@ -47,11 +47,14 @@ static void fill_grid(const struct obs_field *f, uint8_t *obs, struct rng *r)
 static void fill_nethack(const struct obs_spec *s, uint8_t *obs, struct rng *r)
 {
     const struct obs_field *g = obs_spec_find(s, "glyphs"), *b = obs_spec_find(s, "blstats");
+    const struct obs_field *chars = obs_spec_find(s, "chars"), *colors = obs_spec_find(s, "colors");
     int x0 = 10 + (int)rng_below(r, 40), y0 = 3 + (int)rng_below(r, 8);
     for (int i = 0; i < 21 * 79; i++) {
         int x = i % 79, y = i / 79, in = x >= x0 && x < x0 + 26 && y >= y0 && y < y0 + 9;
         int16_t v = (int16_t)(!in ? 2359 : rng_below(r, 20) ? 2378 : (int)rng_below(r, 2416));
         memcpy(obs + g->offset + 2 * i, &v, sizeof v);
+        obs[chars->offset + (size_t)i] = v == 2359 ? ' ' : v == 2378 ? '.' : (uint8_t)(33 + v % 90);
+        obs[colors->offset + (size_t)i] = (uint8_t)(v % 16);
     }
     for (int i = 0; i < 27; i++) {
         int64_t v = i == 0 ? x0 + 8 : i == 1 ? y0 + 4 : (int64_t)rng_below(r, 20);
@@ -74,6 +77,8 @@ static struct policy_config config(const char *net)
         obs_spec_add(&c.obs, "glyphs", OBS_I16, 2, (const int[]){21, 79});
         obs_spec_add(&c.obs, "blstats", OBS_I64, 1, (const int[]){27});
         obs_spec_add(&c.obs, "message", OBS_U8, 1, (const int[]){256});
+        obs_spec_add(&c.obs, "chars", OBS_U8, 2, (const int[]){21, 79});
+        obs_spec_add(&c.obs, "colors", OBS_U8, 2, (const int[]){21, 79});
     }
     return c;
 }
@@ -184,8 +189,9 @@ static void measure(struct bench *b, const char *net, enum what what, int n, dou
 int main(int argc, char **argv)
 {
     double seconds = argc > 1 ? strtod(argv[1], NULL) : 0.5;
-    static const char *const nets[] = {"grid-small", "nethack-compact"};
-    for (int k = 0; k < 2; k++) {
+    static const char *const nets[] = {"grid-small", "nethack-compact", "oni-default",
+                                       "torchbeast"};
+    for (size_t k = 0; k < sizeof nets / sizeof nets[0]; k++) {
         static const int slices[] = {4, 8, 16, 32, 64};
         struct bench b = create(nets[k], 33, 64, 64);
         printf("{\"bench\":\"policy_size\",\"net\":\"%s\",\"parameters\":%zu,\"macs\":%.0f,"

@@ -9,6 +9,7 @@
  * every value read from a row must be brought into range before it is used as an index. A row is
  * 8-byte aligned at best: read wider types with memcpy. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,12 +20,14 @@ struct encoder_type {
     const char *id;   /* "grid-small" */
     const char *help; /* half a sentence for lists */
     const char
-        *fields;   /* fields it reads, comma-separated; '?' in front: used when present; "*": all */
-    int hidden;    /* default of policy.hidden */
-    int core_size; /* default of policy.core_size */
+        *fields; /* fields it reads, comma-separated; '?' in front: used when present; "*": all */
+    bool has_parts; /* policy.parts chooses among its parts */
+    int hidden;     /* default of policy.hidden */
+    int core_size;  /* default of policy.core_size */
 
     /* Adds its parameters to p. c has hidden resolved and every needed field present. ONIC_ECONFIG
-     * when a field has the wrong type or shape. *self is owned by the policy. */
+     * when a field has the wrong type or shape, or c->parts names none of its parts. *self is owned
+     * by the policy, also when create fails. */
     int (*create)(void **self, const struct policy_config *c, struct params *p,
                   struct onic_err *err);
     void (*free)(void *self);
@@ -47,6 +50,8 @@ struct encoder_type {
 /* NULL when there is none. */
 const struct encoder_type *encoder_find(const char *id);
 const struct encoder_type *encoder_at(int i); /* i-th of encoders.def; NULL behind the last */
+/* ONIC_ECONFIG; lists the encoders there are. */
+int encoder_unknown(const char *id, struct onic_err *err);
 /* How encoder e uses field `name`: 0 not, 1 optionally, 2 it must be there. */
 int encoder_reads(const struct encoder_type *e, const char *name);
 /* ONIC_ECONFIG when a field that e must have is missing from obs; names both. */
