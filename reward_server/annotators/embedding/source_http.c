@@ -143,10 +143,17 @@ static enum outcome failed(struct http_source *h, const struct http_reply *r)
     return set_why(h, of[http_fault_of(r)], why);
 }
 
+/* Ends the wait: also when this is called by a timer, after which uv_run would go on to poll. */
+static void over(struct http_source *h)
+{
+    h->waiting = false;
+    uv_stop(&h->loop);
+}
+
 static void on_done(void *ctx, const struct http_reply *r)
 {
     struct http_source *h = ctx;
-    h->waiting = false;
+    over(h);
     h->retry_after_s = r->retry_after_s;
     if (r->failure != HTTP_FINE || r->status != 200) {
         h->outcome = failed(h, r);
@@ -162,12 +169,14 @@ static void on_done(void *ctx, const struct http_reply *r)
 
 static void on_stop(uv_async_t *a)
 {
-    ((struct http_source *)a->data)->stopped = true;
+    struct http_source *h = a->data;
+    h->stopped = true;
+    uv_stop(&h->loop);
 }
 
 static void on_pause_over(uv_timer_t *t)
 {
-    ((struct http_source *)t->data)->waiting = false;
+    over(t->data);
 }
 
 /* The body of a request, NULL when a sentence is not UTF-8. */
