@@ -13,10 +13,12 @@
 
 #include "actor/envs/env.h"
 #include "common/base/cpu.h"
+#include "common/base/log.h"
 #include "common/base/paths.h"
 #include "common/config/config.h"
 #include "common/nn/blas.h"
 #include "deploy/launcher/commands.h"
+#include "reward_server/annotators/llm/llm_check.h"
 
 enum verdict { VERDICT_OK, VERDICT_WARN, VERDICT_FAIL };
 static const char *const verdict_names[] = {"ok", "warn", "fail"};
@@ -129,6 +131,23 @@ static void check_embedding(const struct config *cfg, struct finding *f)
                cache);
 }
 
+static void check_llm(const struct config *cfg, struct finding *f)
+{
+    struct onic_err err = {0};
+    int broken = 0;
+    if (strcmp(cfg->annotator_id, "llm") != 0 && !cfg->llm_url[0]) {
+        buf_puts(&f->text, "not configured; with --annotator.id=llm --llm.url=ADDRESS "
+                           "--llm.model=NAME its servers are asked here");
+        return;
+    }
+    log_set_level(LOG_ERROR); /* what the probe finds is said below */
+    if (llm_check(cfg, &f->text, &broken, &err) != ONIC_OK)
+        buf_puts(&f->text, err.msg);
+    log_set_level(LOG_INFO);
+    if (broken || err.code)
+        f->verdict = VERDICT_WARN;
+}
+
 static void check_shared_files(const struct config *cfg, struct finding *f)
 {
     char path[PATHS_MAX];
@@ -224,6 +243,7 @@ static const struct {
     {"blas", check_blas},
     {"environments", check_environments},
     {"embedding", check_embedding},
+    {"llm", check_llm},
     {"shared files", check_shared_files},
     {"memory", check_memory},
     {"tmpfs", check_tmpfs},
@@ -263,10 +283,15 @@ int cmd_doctor(int argc, char **argv)
     const struct config_cli cli = {
         .who = 'F',
         .program = "onic doctor",
-        .rows = "env.nle env.plugin annotator.goals_dir embedding.model_dir embedding.source "
-                "embedding.url embedding.model embedding.vectors",
-        .usage = "usage: onic doctor [--json] [--section.key=value ...]\n"
-                 "Checks this machine. Exit code 64 when something makes every run impossible.\n",
+        .rows =
+            "env.nle env.plugin env.id annotator.id annotator.goal annotator.domain "
+            "annotator.goals_dir annotator.prompt annotator.prompts_dir embedding.model_dir "
+            "embedding.source embedding.url embedding.model embedding.vectors llm.url llm.model "
+            "llm.api llm.structured llm.api_key_file llm.ca_file llm.proxy llm.any_model "
+            "llm.deadline_s llm.connect_s security.allow_insecure",
+        .usage = "usage: onic doctor [CONFIG.yaml ...] [--json] [--section.key=value ...]\n"
+                 "Checks this machine, and the servers of annotator.id=llm. Exit code 64 when\n"
+                 "something makes every run impossible.\n",
         .extra = (const char *const[]){"--json=-", NULL},
         .on_extra = on_extra,
         .ctx = &json,

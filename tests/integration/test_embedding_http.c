@@ -4,19 +4,14 @@
 #define _GNU_SOURCE
 #include "tests/onic_test.h"
 
-#include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "reward_server/annotators/annotator.h"
+#include "tests/support/scripted.h"
 
 static struct {
-    pid_t pid;
-    int in, port;
+    struct scripted http;
     char dir[256];
     struct goal *goal;
 } server;
@@ -44,40 +39,18 @@ static void make_goal(void)
 
 static int start(void **state)
 {
-    int in[2], out[2];
-    char script[600], line[32] = "";
     (void)state;
     temp_dir_create(server.dir);
     make_goal();
-    snprintf(script, sizeof script, "%s/tests/support/scripted_embeddings/scripted_embeddings.py",
-             getenv("ONIC_SOURCE"));
     unsetenv("OPENAI_API_KEY");
-    assert_true(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0);
-    signal(SIGPIPE, SIG_IGN);
-    server.pid = fork();
-    if (server.pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGTERM);
-        dup2(in[0], 0);
-        dup2(out[1], 1);
-        execlp("python3", "python3", script, (char *)NULL);
-        _exit(127);
-    }
-    close(in[0]);
-    close(out[1]);
-    server.in = in[1];
-    for (size_t n = 0; n + 1 < sizeof line && read(out[0], line + n, 1) == 1 && line[n] != '\n';)
-        n++;
-    close(out[0]);
-    server.port = atoi(line);
-    return server.port > 0 ? 0 : -1;
+    return scripted_start(&server.http, "scripted_embeddings/scripted_embeddings.py", "", 0) ? 0
+                                                                                             : -1;
 }
 
 static int stop(void **state)
 {
     (void)state;
-    close(server.in);
-    kill(server.pid, SIGTERM);
-    waitpid(server.pid, NULL, 0);
+    scripted_stop(&server.http);
     goal_free(server.goal);
     temp_dir_remove(server.dir);
     return 0;
@@ -96,7 +69,7 @@ static void prepare(struct config *c, const char *behaviour)
     mkdir(cache, 0700);
     setenv("ONIC_CACHE", cache, 1);
     config_defaults(c);
-    snprintf(url, sizeof url, "http://127.0.0.1:%d/%s/v1", server.port, behaviour);
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/%s/v1", server.http.port, behaviour);
     set(c, "embedding.source", "http");
     set(c, "embedding.url", url);
     set(c, "embedding.model", "m");
@@ -218,7 +191,7 @@ static void what_a_person_must_mend_is_said_and_labels_nothing(void **state)
         struct waiting w = {0};
         prepare(&c, "gone");
         char url[200];
-        snprintf(url, sizeof url, "http://127.0.0.1:%d/%s/v1", server.port, want[i].behaviour);
+        snprintf(url, sizeof url, "http://127.0.0.1:%d/%s/v1", server.http.port, want[i].behaviour);
         set(&c, "embedding.url", url);
         w.a = create(&c);
         w.a->v->submit(w.a, 1, "You see a key.", 14, 0);

@@ -5,22 +5,18 @@
 
 #include <fcntl.h>
 #include <jansson.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <uv.h>
 
-#include "common/base/clock.h"
 #include "reward_server/annotators/annotator.h"
+#include "tests/support/scripted.h"
 
 enum { MANY = 12, SECONDS = 20 };
 
 static struct {
-    pid_t pid;
-    int in, port;
+    struct scripted http;
     char dir[256]; /* its certificate */
     struct goal *goal;
 } server;
@@ -49,40 +45,18 @@ static void make_certificate(void)
 
 static int start(void **state)
 {
-    int in[2], out[2];
-    char script[600], goals[600], line[32] = "";
+    char goals[600];
     (void)state;
     make_certificate();
-    snprintf(script, sizeof script, "%s/tests/support/scripted_llm/scripted_llm.py",
-             getenv("ONIC_SOURCE"));
     snprintf(goals, sizeof goals, "%s/deploy/goals", getenv("ONIC_SOURCE"));
     assert_ok(goal_load(&server.goal, goals, "minigrid", "KeyCorridor", &err));
-    assert_true(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0);
-    signal(SIGPIPE, SIG_IGN);
-    server.pid = fork();
-    if (server.pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGTERM);
-        dup2(in[0], 0);
-        dup2(out[1], 1);
-        execlp("python3", "python3", script, server.dir, (char *)NULL);
-        _exit(127);
-    }
-    close(in[0]);
-    close(out[1]);
-    server.in = in[1];
-    for (size_t n = 0; n + 1 < sizeof line && read(out[0], line + n, 1) == 1 && line[n] != '\n';)
-        n++;
-    close(out[0]);
-    server.port = atoi(line);
-    return server.port > 0 ? 0 : -1;
+    return scripted_start(&server.http, "scripted_llm/scripted_llm.py", server.dir, 0) ? 0 : -1;
 }
 
 static int stop(void **state)
 {
     (void)state;
-    close(server.in);
-    kill(server.pid, SIGTERM);
-    waitpid(server.pid, NULL, 0);
+    scripted_stop(&server.http);
     goal_free(server.goal);
     temp_dir_remove(server.dir);
     return 0;
@@ -105,7 +79,7 @@ static void prepare(struct run *r, const char *behaviour)
     temp_dir_create(r->dir);
     snprintf(r->store, sizeof r->store, "%s/labels.sqlite", r->dir);
     config_defaults(&r->config);
-    snprintf(url, sizeof url, "http://127.0.0.1:%d/%s/v1", server.port, behaviour);
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/%s/v1", server.http.port, behaviour);
     set(r, "llm.url", url);
     set(r, "llm.model", "m");
     set(r, "llm.backoff_s", "0.01");
@@ -434,7 +408,7 @@ static void tls_needs_a_certificate_that_is_trusted(void **state)
 {
     char url[200], authority[300];
     (void)state;
-    snprintf(url, sizeof url, "https://127.0.0.1:%d/tls/v1", server.port);
+    snprintf(url, sizeof url, "https://127.0.0.1:%d/tls/v1", server.http.port);
     snprintf(authority, sizeof authority, "%s/crt", server.dir);
     for (int trusted = 0; trusted < 2; trusted++) {
         struct run r;
@@ -504,7 +478,8 @@ static void a_second_address_takes_over(void **state)
     char url[300];
     (void)state;
     prepare(&r, "vllm");
-    snprintf(url, sizeof url, "http://127.0.0.1:1/v1,http://127.0.0.1:%d/spare/v1", server.port);
+    snprintf(url, sizeof url, "http://127.0.0.1:1/v1,http://127.0.0.1:%d/spare/v1",
+             server.http.port);
     set(&r, "llm.url", url);
     set(&r, "llm.order", "first");
     open_annotator(&r);

@@ -430,7 +430,7 @@ static int llm_create(struct annotator **out, const struct annotator_setup *setu
 {
     const struct config *c = setup->config;
     struct llm *l = xcalloc(1, sizeof *l);
-    ONIC_ASSERT(setup->loop && setup->store_path);
+    ONIC_ASSERT(setup->loop);
     l->base.v = &annotator_llm;
     l->goal = setup->goal;
     l->loop = setup->loop;
@@ -447,14 +447,15 @@ static int llm_create(struct annotator **out, const struct annotator_setup *setu
                              .max_body = BODY_MAX};
     if (rc == ONIC_OK)
         rc = http_client_create(&l->http, l->loop, &o, err);
-    if (rc == ONIC_OK)
+    if (rc == ONIC_OK && setup->store_path) /* else: nothing is kept, llm_check.h */
         rc = llm_budget_open(&l->budget, c, setup->store_path, err);
     if (rc != ONIC_OK) {
         l->budget.path[0] = '\0';
         llm_free(&l->base);
         return rc;
     }
-    llm_samples_open(&l->samples, c, setup->store_path);
+    if (setup->store_path)
+        llm_samples_open(&l->samples, c, setup->store_path);
     set_identity(l);
     l->timer = xcalloc(1, sizeof *l->timer);
     uv_timer_init(l->loop, l->timer);

@@ -15,6 +15,7 @@
  *   budget.c     tokens, requests and money, kept across restarts
  *   samples.c    conversations kept for people
  *   report.c     its own numbers
+ *   check.c      what `onic doctor` says of the servers (llm_check.h)
  *
  * Everything runs on the server's loop thread. */
 

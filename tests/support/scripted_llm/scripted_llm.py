@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """An OpenAI-compatible server that misbehaves as told: http://127.0.0.1:PORT/<behaviour>/v1/...
 
-Prints its port, then serves until its stdin ends. The truth: a caption that holds "good" is 1, else 0, and the better one of a
+Prints its port (the one of argv[2], or a free one), then serves until its stdin ends. The truth: a caption that holds "good" is 1, else 0, and the better one of a
 pair; what is judged stands between quotes after the last "Message:", or after "Message 1:" and "Message 2:". Each behaviour has
 counters of its own; GET /<behaviour>/log gives {"requests": n, "labels": n, "paths": [...], "keys": [...]}.
 """
@@ -113,6 +113,9 @@ class Server:
             b = books.setdefault(name, {"requests": 0, "labels": 0, "paths": [], "keys": [], "told": 0})
             if path == "/log":
                 return self.send(200, b)
+            if path.endswith("/models"):
+                served = ["tiny-chat", "tiny-base"] if name in ("no_model", "other_model") else ["m"]
+                return self.send(200, {"object": "list", "data": [{"id": m, "object": "model"} for m in served]})
             b["requests"] += 1
             b["paths"].append(path)
             b["keys"].append(headers.get("authorization", ""))
@@ -267,7 +270,7 @@ BEHAVIOURS = {
 
 def secured(conn):
     """TLS on the same port, told by the first byte; argv[1] is the folder of key and certificate."""
-    if len(sys.argv) < 2 or conn.recv(1, socket.MSG_PEEK) != b"\x16":
+    if len(sys.argv) < 2 or not sys.argv[1] or conn.recv(1, socket.MSG_PEEK) != b"\x16":
         return conn
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(sys.argv[1] + "/crt", sys.argv[1] + "/key")
@@ -286,7 +289,7 @@ def serve(conn):
 
 
 def main():
-    listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+    listener = socket.create_server(("127.0.0.1", int((sys.argv + ["", ""])[2] or 0)), backlog=256)
     print(listener.getsockname()[1], flush=True)
 
     def accept():

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_REWARD_SERVER_ANNOTATORS_LLM_LLM_CHECK_H
+#define ONIC_REWARD_SERVER_ANNOTATORS_LLM_LLM_CHECK_H
+
+/* llm_check.h - what `onic doctor` asks the servers of the annotator llm. */
+
+#include "common/base/buf.h"
+#include "common/base/err.h"
+#include "common/config/config.h"
+
+/* Probes every address of llm.url as the start of a run does, without a label store: what it costs
+ * (a handful of questions) is booked nowhere. Puts a sentence per address into out; the key itself
+ * is never in it. Waits for the servers, llm.deadline_s per question at most. *broken = addresses
+ * that would not be asked. ONIC_ECONFIG when options, goal or prompts are no good. */
+int llm_check(const struct config *config, struct buf *out, int *broken, struct onic_err *err);
+
+#endif /* ONIC_REWARD_SERVER_ANNOTATORS_LLM_LLM_CHECK_H */

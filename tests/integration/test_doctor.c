@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* test_doctor.c - what `onic doctor` says of language model servers, against
+ * tests/support/scripted_llm. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/onic_test.h"
+#include "tests/support/program.h"
+#include "tests/support/scripted.h"
+
+enum { PATIENCE_MS = 60000 };
+static const char secret[] = "sk-secret-of-the-test";
+
+static char dir[256];
+static struct scripted server;
+
+/* Runs `onic doctor --json ARGS`; the verdict on llm, its text in `text`. Everything it wrote is
+ * searched for the key. */
+static char doctor(const char *args, char text[2000])
+{
+    struct program p = {0};
+    char all[1024], verdict = '?';
+    snprintf(all, sizeof all, "doctor --json %s", args);
+    int code = program_run(&p, dir, "doctor", "onic", all, PATIENCE_MS);
+    assert_true(code == 0 || code == 64);
+    assert_null(strstr(program_text(p.err), secret));
+    assert_null(strstr(program_text(p.out), secret));
+    json_t *doc = json_loads(program_text(p.out), 0, NULL), *one;
+    size_t i;
+    json_array_foreach(json_object_get(doc, "checks"), i, one)
+    {
+        if (strcmp(json_string_value(json_object_get(one, "name")), "llm") != 0)
+            continue;
+        verdict = *json_string_value(json_object_get(one, "verdict"));
+        snprintf(text, 2000, "%s", json_string_value(json_object_get(one, "text")));
+    }
+    json_decref(doc);
+    return verdict;
+}
+
+/* Of a server with this behaviour: the verdict, and words of the sentence. */
+static void says(const char *behaviour, const char *more, char verdict, const char *first,
+                 const char *second)
+{
+    char args[800], text[2000] = "";
+    snprintf(args, sizeof args,
+             "--annotator.id=llm --env.id=minigrid:KeyCorridorS3R3 "
+             "--llm.url=http://127.0.0.1:%d/%s --llm.model=m %s",
+             server.port, behaviour, more);
+    char got = doctor(args, text);
+    if (got != verdict || !strstr(text, first) || !strstr(text, second))
+        fail_msg("%s: %c, want %c with \"%s\" and \"%s\": %s", behaviour, got, verdict, first,
+                 second, text);
+}
+
+static void a_server_that_works_is_named_with_what_binds(void **state)
+{
+    (void)state;
+    says("vllm", "", 'o', "answers as m", "structured_outputs binds its answers (chat)");
+    says("llamacpp_completions", "", 'o', "grammar binds its answers (completions)", "no key");
+    says("ignored", "", 'o', "nothing binds its answers", "parsed strictly");
+}
+
+static void a_server_that_does_not_says_what_to_change(void **state)
+{
+    (void)state;
+    says("no_model", "", 'w', "404", "it serves tiny-chat, tiny-base: set llm.model");
+    says("other_model", "", 'w', "it serves the model someone-else", "set llm.model");
+    says("unauthorised", "", 'w', "401", "llm.api_key_file, there is no key");
+    says("redirect", "", 'w', "redirects", "change llm.url");
+    says("vllm", "--llm.structured=grammar", 'w', "llm.structured=grammar does not bind there",
+         "try llm.structured=auto");
+}
+
+static void the_key_is_found_and_never_shown(void **state)
+{
+    char path[300], more[400];
+    (void)state;
+    snprintf(path, sizeof path, "%s/key", dir);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0 && write(fd, secret, strlen(secret)) == (ssize_t)strlen(secret));
+    close(fd);
+    snprintf(more, sizeof more, "--llm.api_key_file=%s", path);
+    says("vllm", more, 'o', "answers as m", "the key comes from llm.api_key_file");
+    says("unauthorised", more, 'w', "401", "the key (llm.api_key_file or OPENAI_API_KEY)");
+    assert_int_equal(chmod(path, 0644), 0);
+    says("vllm", more, 'w', "can be read by every user", "chmod 600");
+    snprintf(more, sizeof more, "--llm.api_key_file=%s/none", dir);
+    says("vllm", more, 'w', "llm.api_key_file", "cannot be read");
+}
+
+static void servers_that_are_not_there_are_told_beside_those_that_are(void **state)
+{
+    char args[600], text[2000] = "";
+    (void)state;
+    snprintf(args, sizeof args,
+             "--annotator.id=llm --env.id=minigrid:KeyCorridorS3R3 --llm.model=m "
+             "--llm.url=http://127.0.0.1:1,http://127.0.0.1:%d/vllm",
+             server.port);
+    assert_int_equal(doctor(args, text), 'w');
+    assert_non_null(strstr(text, "http://127.0.0.1:1/v1 cannot be asked: "));
+    assert_non_null(strstr(text, "start the server there, or change llm.url"));
+    assert_non_null(strstr(text, "/vllm answers as m"));
+}
+
+static void without_an_address_nobody_is_asked(void **state)
+{
+    char text[2000] = "";
+    (void)state;
+    assert_int_equal(doctor("", text), 'o');
+    assert_non_null(strstr(text, "--annotator.id=llm"));
+    assert_int_equal(doctor("--annotator.id=llm --llm.model=m", text), 'w');
+    assert_non_null(strstr(text, "--llm.url="));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_server_that_works_is_named_with_what_binds),
+        cmocka_unit_test(a_server_that_does_not_says_what_to_change),
+        cmocka_unit_test(the_key_is_found_and_never_shown),
+        cmocka_unit_test(servers_that_are_not_there_are_told_beside_those_that_are),
+        cmocka_unit_test(without_an_address_nobody_is_asked),
+    };
+    temp_dir_create(dir);
+    if (!scripted_start(&server, "scripted_llm/scripted_llm.py", "", 0))
+        return 1;
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    scripted_stop(&server);
+    temp_dir_remove(dir);
+    return failed;
+}
