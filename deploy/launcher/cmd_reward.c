@@ -292,9 +292,9 @@ static int eval(const struct reward_args *a, const struct config *c, struct onic
     char path[CONFIG_STR_MAX + 32];
     struct pair_data *data = NULL;
     struct motif_reward r = {0};
-    struct ranking_net *net = ranking_net_create();
-    r.floats = ranking_net_params(net)->floats;
-    ranking_net_free(net);
+    struct message_head *net = ranking_net_create();
+    r.floats = message_head_params(net)->floats;
+    message_head_free(net);
     snprintf(path, sizeof path, "%s/reward.safetensors", a->data);
     int rc = motif_file_read(c->reward_file[0] ? c->reward_file : path, &r, err);
     if (!rc)

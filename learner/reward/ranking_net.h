@@ -2,25 +2,15 @@
 #ifndef ONIC_LEARNER_REWARD_RANKING_NET_H
 #define ONIC_LEARNER_REWARD_RANKING_NET_H
 
-/* ranking_net.h - caption -> reward: the message net and three dense layers (oni-spec.md 2.4),
- * trained so that the better caption of a pair gets the higher reward.
- *
- * The weights are the caller's blocks, because a model has two: those it trains and those it scores
- * with. Threads: one call at a time per object. */
+/* ranking_net.h - caption -> reward: a message head (message_head.h) with one output (oni-spec.md
+ * 2.4), trained so that the better caption of a pair gets the higher reward. */
 
-#include <stdint.h>
+#include "learner/reward/message_head.h"
 
-#include "common/nn/params.h"
-
-struct ranking_net;
-
-struct ranking_net *ranking_net_create(void);
-void ranking_net_free(struct ranking_net *c); /* NULL is allowed */
-const struct params *ranking_net_params(const struct ranking_net *c);
-void ranking_net_init(const struct ranking_net *c, float *weights, uint64_t seed);
+struct message_head *ranking_net_create(void);
 
 /* reward [n]. Each caption alone, so that it has the same bits in whatever company it comes. */
-void ranking_net_score(struct ranking_net *c, const float *weights, const char *const *caption,
+void ranking_net_score(struct message_head *net, const float *weights, const char *const *caption,
                        const uint16_t *len, int n, float *reward);
 
 struct ranking_pairs {
@@ -32,7 +22,7 @@ struct ranking_pairs {
 };
 /* Mean Bradley-Terry loss; grads [params->floats] is overwritten with its gradient. What it costs
  * depends on the captions, not on how many pairs they are in. */
-double ranking_net_loss(struct ranking_net *c, const float *weights, const struct ranking_pairs *p,
-                        float *grads);
+double ranking_net_loss(struct message_head *net, const float *weights,
+                        const struct ranking_pairs *p, float *grads);
 
 #endif /* ONIC_LEARNER_REWARD_RANKING_NET_H */

@@ -27,9 +27,10 @@ static char motif_file[64]; /* what reward.model=motif reads */
 
 static int write_motif(void)
 {
-    struct ranking_net *net = ranking_net_create();
-    struct motif_reward r = {.floats = ranking_net_params(net)->floats, .var = 1, .labels = "test"};
-    ranking_net_free(net);
+    struct message_head *net = ranking_net_create();
+    struct motif_reward r = {
+        .floats = message_head_params(net)->floats, .var = 1, .labels = "test"};
+    message_head_free(net);
     struct rng g = rng_stream(2, "test", 0, 0, 0);
     r.weights = xmalloc(r.floats * sizeof *r.weights);
     for (size_t i = 0; i < r.floats; i++)

@@ -51,7 +51,7 @@ struct dataset {
 };
 
 struct reward_model {
-    struct classifier_net *net;
+    struct message_head *net;
     struct trained_net w;
     struct dataset data;
     double eta, holdout;
@@ -131,7 +131,7 @@ static void classifier_free(struct reward_model *m)
 {
     if (!m)
         return;
-    classifier_net_free(m->net);
+    message_head_free(m->net);
     trained_net_release(&m->w);
     strmap_free(m->data.index);
     free(m->data.entry);
@@ -153,7 +153,7 @@ static int classifier_create(struct reward_model **out, const struct config *cfg
         return rc;
     struct reward_model *m = xcalloc(1, sizeof *m);
     m->net = classifier_net_create();
-    trained_net_init(&m->w, classifier_net_params(m->net)->floats, 0, cfg);
+    trained_net_init(&m->w, message_head_params(m->net)->floats, 0, cfg);
     m->data.index = strmap_create(4096);
     m->eta = cfg->reward_eta;
     m->holdout = cfg->reward_holdout;
@@ -163,7 +163,7 @@ static int classifier_create(struct reward_model **out, const struct config *cfg
     m->len = xcalloc(room, sizeof *m->len);
     m->target = xcalloc(room, sizeof *m->target);
     m->heldout = heldout_measure(NULL, NULL, 0);
-    classifier_net_init(m->net, m->w.trained, m->w.seed);
+    message_head_init(m->net, m->w.trained, m->w.seed);
     *out = m;
     return ONIC_OK;
 }

@@ -23,7 +23,7 @@ enum { HEAD_BYTES = 4 + 8 + 8 + 8 + MOTIF_QUANTILES * 4 };
 static const char MAGIC[4] = "MTF1";
 
 struct reward_model {
-    struct ranking_net *net;
+    struct message_head *net;
     struct motif_reward r;
     double quantile;
 };
@@ -32,7 +32,7 @@ static void motif_free(struct reward_model *m)
 {
     if (!m)
         return;
-    ranking_net_free(m->net);
+    message_head_free(m->net);
     motif_reward_release(&m->r);
     free(m);
 }
@@ -50,7 +50,7 @@ static int motif_create(struct reward_model **out, const struct config *cfg,
         return rc;
     struct reward_model *m = xcalloc(1, sizeof *m);
     m->net = ranking_net_create();
-    m->r.floats = ranking_net_params(m->net)->floats;
+    m->r.floats = message_head_params(m->net)->floats;
     m->quantile = cfg->reward_quantile;
     rc = motif_file_read(cfg->reward_file, &m->r, err);
     if (rc) {

@@ -17,7 +17,7 @@ static const struct adam ADAM = {0.9, 0.999, 1e-8};
 struct trainer {
     const struct pair_data *data;
     const struct motif_options *o;
-    struct ranking_net *net;
+    struct message_head *net;
     struct motif_reward *out;
     float *adam_m, *adam_v, *grads;
     uint32_t *order; /* [ntrain] pairs to train on, shuffled every epoch */
@@ -62,7 +62,7 @@ static double take_step(struct trainer *t, int first, int n)
 }
 
 /* Raw rewards of all captions. */
-static void raw_scores(struct ranking_net *net, const float *weights, const struct pair_data *data,
+static void raw_scores(struct message_head *net, const float *weights, const struct pair_data *data,
                        float *out)
 {
     for (uint32_t i = 0; i < pair_data_captions(data); i++) {
@@ -140,11 +140,11 @@ static void open_trainer(struct trainer *t, struct motif_reward *out, const stru
     size_t n = pair_data_trained(data);
     *t = (struct trainer){.data = data, .o = o, .net = ranking_net_create(), .out = out};
     out->holdout = o->holdout;
-    out->floats = ranking_net_params(t->net)->floats;
+    out->floats = message_head_params(t->net)->floats;
     float **block[] = {&out->weights, &t->adam_m, &t->adam_v, &t->grads};
     for (size_t i = 0; i < sizeof block / sizeof *block; i++)
         *block[i] = xaligned(out->floats * sizeof(float));
-    ranking_net_init(t->net, out->weights, o->seed);
+    message_head_init(t->net, out->weights, o->seed);
     t->order = xcalloc(n, sizeof *t->order);
     for (size_t i = 0; i < n; i++)
         if (!held(data, pair_data_trained_at(data, i), o->holdout))
@@ -154,7 +154,7 @@ static void open_trainer(struct trainer *t, struct motif_reward *out, const stru
 
 static void close_trainer(struct trainer *t)
 {
-    ranking_net_free(t->net);
+    message_head_free(t->net);
     free(t->adam_m);
     free(t->adam_v);
     free(t->grads);
@@ -196,22 +196,22 @@ int motif_train(struct motif_reward *out, const struct pair_data *data,
 
 void motif_scores(const struct motif_reward *r, const struct pair_data *data, float *out)
 {
-    struct ranking_net *net = ranking_net_create();
+    struct message_head *net = ranking_net_create();
     struct running_norm norm = {r->mean, r->var, 2};
     raw_scores(net, r->weights, data, out);
     for (size_t i = 0; i < pair_data_captions(data); i++)
         out[i] = (float)running_norm_apply(&norm, (double)out[i]);
-    ranking_net_free(net);
+    message_head_free(net);
 }
 
 struct heldout_measure motif_measure(const struct motif_reward *r, const struct pair_data *data,
                                      bool held_only)
 {
-    struct ranking_net *net = ranking_net_create();
+    struct message_head *net = ranking_net_create();
     float *score = xcalloc(pair_data_captions(data), sizeof *score);
     raw_scores(net, r->weights, data, score);
     struct heldout_measure m = measure(data, score, r->holdout, held_only);
     free(score);
-    ranking_net_free(net);
+    message_head_free(net);
     return m;
 }

@@ -43,7 +43,7 @@ static const char MAGIC[4] = "RNK1";
 static const double MAX_NORM = 10;
 
 struct reward_model {
-    struct ranking_net *net;
+    struct message_head *net;
     struct trained_net w;
     struct pair_data *data;
     struct observation_store *store;
@@ -70,7 +70,7 @@ static void ranking_free(struct reward_model *m)
 {
     if (!m)
         return;
-    ranking_net_free(m->net);
+    message_head_free(m->net);
     trained_net_release(&m->w);
     pair_data_free(m->data);
     observation_store_free(m->store);
@@ -90,7 +90,7 @@ static int ranking_create(struct reward_model **out, const struct config *cfg,
         return rc;
     struct reward_model *m = xcalloc(1, sizeof *m);
     m->net = ranking_net_create();
-    trained_net_init(&m->w, ranking_net_params(m->net)->floats, MAX_NORM, cfg);
+    trained_net_init(&m->w, message_head_params(m->net)->floats, MAX_NORM, cfg);
     m->data = pair_data_create(cfg->reward_holdout);
     m->capacity = (size_t)cfg->reward_store;
     m->store = observation_store_create(m->capacity, cfg->reward_store_distinct, m->w.seed);
@@ -103,7 +103,7 @@ static int ranking_create(struct reward_model **out, const struct config *cfg,
     m->every = (uint64_t)cfg->reward_store_every;
     pair_batch_init(&m->step, m->data, m->batch);
     m->heldout = heldout_measure(NULL, NULL, 0);
-    ranking_net_init(m->net, m->w.trained, m->w.seed);
+    message_head_init(m->net, m->w.trained, m->w.seed);
     *out = m;
     return ONIC_OK;
 }

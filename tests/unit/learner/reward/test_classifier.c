@@ -16,9 +16,9 @@ static const struct reward_model_type *const t = &reward_model_classifier;
 static void the_network_has_the_parameters_of_the_specification(void **state)
 {
     (void)state;
-    struct classifier_net *c = classifier_net_create();
-    assert_int_equal(params_count(classifier_net_params(c)), 471554);
-    classifier_net_free(c);
+    struct message_head *c = classifier_net_create();
+    assert_int_equal(params_count(message_head_params(c)), 471554);
+    message_head_free(c);
 }
 
 /* Along the gradient the loss must rise by its length; per tensor, so that no tensor hides. */
@@ -28,11 +28,11 @@ static void the_gradient_is_the_slope_of_the_loss(void **state)
     const char *text[] = {"You kill the newt!", "The door is locked.", "", "You hear a bell."};
     const uint16_t len[] = {18, 19, 0, 16};
     const int32_t target[] = {1, 0, 0, 1};
-    struct classifier_net *c = classifier_net_create();
-    const struct params *p = classifier_net_params(c);
+    struct message_head *c = classifier_net_create();
+    const struct params *p = message_head_params(c);
     float *w = xaligned(p->floats * sizeof *w), *g = xaligned(p->floats * sizeof *g);
     float *moved = xaligned(p->floats * sizeof *w), *unused = xaligned(p->floats * sizeof *g);
-    classifier_net_init(c, w, 7);
+    message_head_init(c, w, 7);
     classifier_net_loss(c, w, text, len, target, 4, 1, 2, g);
     for (int i = 0; i < p->count; i++) {
         const struct param *q = &p->param[i];
@@ -53,7 +53,7 @@ static void the_gradient_is_the_slope_of_the_loss(void **state)
             assert_close((loss[1] - loss[0]) / (2 * h), norm, 0.03, 1e-4);
     }
     free(w), free(g), free(moved), free(unused);
-    classifier_net_free(c);
+    message_head_free(c);
 }
 
 static void dropout_depends_on_seed_and_step_alone(void **state)
@@ -62,10 +62,10 @@ static void dropout_depends_on_seed_and_step_alone(void **state)
     const char *text[] = {"You kill the newt!"};
     const uint16_t len[] = {18};
     const int32_t target[] = {1};
-    struct classifier_net *c = classifier_net_create();
-    size_t floats = classifier_net_params(c)->floats;
+    struct message_head *c = classifier_net_create();
+    size_t floats = message_head_params(c)->floats;
     float *w = xaligned(floats * sizeof *w), *g = xaligned(floats * sizeof *g);
-    classifier_net_init(c, w, 7);
+    message_head_init(c, w, 7);
     double a = classifier_net_loss(c, w, text, len, target, 1, 1, 2, g);
     double other_step = classifier_net_loss(c, w, text, len, target, 1, 1, 3, g);
     double other_seed = classifier_net_loss(c, w, text, len, target, 1, 2, 2, g);
@@ -73,7 +73,7 @@ static void dropout_depends_on_seed_and_step_alone(void **state)
     assert_close(again, a, 0, 0);
     assert_true(other_step != a && other_seed != a);
     free(w), free(g);
-    classifier_net_free(c);
+    message_head_free(c);
 }
 
 /* --- the model ------------------------------------------------------------------------------- */

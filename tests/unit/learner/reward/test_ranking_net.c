@@ -19,7 +19,7 @@ static const char *const TEXT[CAPTIONS] = {"The door opens.",  "You walk.",    "
 static const float LABEL[PAIRS] = {0, 0, 1, 0, 0.5f, 1};
 
 struct fixture {
-    struct ranking_net *net;
+    struct message_head *net;
     size_t floats;
     float *weights, *grads, *unused, *m, *v;
     uint16_t len[CAPTIONS];
@@ -28,7 +28,7 @@ struct fixture {
 static struct fixture create(uint64_t seed)
 {
     struct fixture f = {.net = ranking_net_create()};
-    f.floats = ranking_net_params(f.net)->floats;
+    f.floats = message_head_params(f.net)->floats;
     float **block[] = {&f.weights, &f.grads, &f.unused, &f.m, &f.v};
     for (int i = 0; i < 5; i++) {
         *block[i] = xaligned(f.floats * sizeof(float));
@@ -36,13 +36,13 @@ static struct fixture create(uint64_t seed)
     }
     for (int i = 0; i < CAPTIONS; i++)
         f.len[i] = (uint16_t)strlen(TEXT[i]);
-    ranking_net_init(f.net, f.weights, seed);
+    message_head_init(f.net, f.weights, seed);
     return f;
 }
 
 static void destroy(struct fixture *f)
 {
-    ranking_net_free(f->net);
+    message_head_free(f->net);
     free(f->weights);
     free(f->grads);
     free(f->unused);
@@ -90,9 +90,9 @@ static void captions_may_be_shared_by_pairs(void **state)
 static void it_has_as_many_parameters_as_the_original(void **state)
 {
     (void)state;
-    struct ranking_net *net = ranking_net_create();
-    assert_int_equal(params_count(ranking_net_params(net)), 306945);
-    ranking_net_free(net);
+    struct message_head *net = ranking_net_create();
+    assert_int_equal(params_count(message_head_params(net)), 306945);
+    message_head_free(net);
 }
 
 /* Along the gradient of one tensor: many weights move together, so that the difference of two
@@ -101,7 +101,7 @@ static void gradients_of_every_tensor_agree_with_differences(void **state)
 {
     (void)state;
     struct fixture f = create(3);
-    const struct params *p = ranking_net_params(f.net);
+    const struct params *p = message_head_params(f.net);
     for (size_t i = 0; i < f.floats; i++) /* at the start the rewards hardly differ */
         f.weights[i] *= 2.0f;
     loss(&f, f.grads);
