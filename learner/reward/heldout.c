@@ -79,3 +79,11 @@ struct heldout_measure heldout_measure(const float *p, const unsigned char *labe
     free(s);
     return m;
 }
+
+void heldout_report(const struct heldout_measure *m,
+                    void (*put)(void *ctx, const char *name, double value), void *ctx)
+{
+    put(ctx, "reward_model/heldout_accuracy", m->accuracy);
+    put(ctx, "reward_model/heldout_auc", m->auc);
+    put(ctx, "reward_model/heldout_ece", m->ece);
+}

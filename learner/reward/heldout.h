@@ -22,5 +22,8 @@ struct heldout_measure {
 };
 /* p [n]: predicted probability of label 1; label [n]: 0 or 1. */
 struct heldout_measure heldout_measure(const float *p, const unsigned char *label, int n);
+/* reward_model/heldout_accuracy, heldout_auc, heldout_ece */
+void heldout_report(const struct heldout_measure *m,
+                    void (*put)(void *ctx, const char *name, double value), void *ctx);
 
 #endif /* ONIC_LEARNER_REWARD_HELDOUT_H */

@@ -249,9 +249,7 @@ static void classifier_report(const struct reward_model *m,
     trained_net_report(&m->w, put_number, ctx);
     put_number(ctx, "reward_model/dataset", (double)m->data.count);
     put_number(ctx, "reward_model/heldout", (double)m->data.nheld);
-    put_number(ctx, "reward_model/heldout_accuracy", m->heldout.accuracy);
-    put_number(ctx, "reward_model/heldout_auc", m->heldout.auc);
-    put_number(ctx, "reward_model/heldout_ece", m->heldout.ece);
+    heldout_report(&m->heldout, put_number, ctx);
 }
 
 /* --- checkpoint ------------------------------------------------------------------------------ */

@@ -266,9 +266,7 @@ static void ranking_report(const struct reward_model *m,
     put(ctx, "reward_model/store", (double)observation_store_count(m->store));
     put(ctx, "reward_model/mean", m->norm.mean);
     put(ctx, "reward_model/std", sqrt(m->norm.var));
-    put(ctx, "reward_model/heldout_accuracy", m->heldout.accuracy);
-    put(ctx, "reward_model/heldout_auc", m->heldout.auc);
-    put(ctx, "reward_model/heldout_ece", m->heldout.ece);
+    heldout_report(&m->heldout, put, ctx);
 }
 
 /* --- checkpoint ------------------------------------------------------------------------------ */
