@@ -50,6 +50,15 @@ static inline size_t question_pair(char out[QUESTION_MAX], const char *a, size_t
     return alen + 1 + blen;
 }
 
+/* One name for a pair in whatever order it comes: its question with the lesser caption first. */
+static inline size_t question_pair_name(char out[QUESTION_MAX], const char *a, size_t alen,
+                                        const char *b, size_t blen)
+{
+    int order = memcmp(a, b, alen < blen ? alen : blen);
+    return order > 0 || (order == 0 && alen > blen) ? question_pair(out, b, blen, a, alen)
+                                                    : question_pair(out, a, alen, b, blen);
+}
+
 /* Writes the question of kind class or score about one caption; returns its length. */
 static inline size_t question_about(char out[QUESTION_MAX], enum question_kind kind,
                                     const char *caption, size_t len)

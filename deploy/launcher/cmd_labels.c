@@ -19,8 +19,8 @@
 #include "common/run/run_dir.h"
 #include "common/wire/wire_annotation.h"
 #include "deploy/launcher/commands.h"
+#include "deploy/launcher/json_text.h"
 #include "deploy/launcher/labels_top.h"
-#include "deploy/launcher/latin1.h"
 #include "deploy/launcher/pairs.h"
 #include "reward_server/label_store.h"
 
@@ -228,12 +228,6 @@ static int write_rows(const struct labels_args *a, const char *path, struct onic
     return rc;
 }
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *s = json_string_value(json_object_get(object, key));
-    return s ? s : "";
-}
-
 struct import {
     struct label_store *store;
     struct label_row rows[IMPORT_GROUP];
@@ -256,19 +250,6 @@ static int flush_group(struct import *im, struct onic_err *err)
     return rc;
 }
 
-/* The question of an exported line. */
-static size_t question_of(const json_t *o, char out[QUESTION_MAX])
-{
-    char *a = xstrdup(text_of(o, "caption")), *b = xstrdup(text_of(o, "caption_b"));
-    size_t alen = latin1_from_utf8(a), blen = latin1_from_utf8(b);
-    bool score = strcmp(text_of(o, "kind"), question_kind_name(QUESTION_SCORE)) == 0;
-    size_t len = blen ? question_pair(out, a, alen, b, blen)
-                      : question_about(out, score ? QUESTION_SCORE : QUESTION_CLASS, a, alen);
-    free(a);
-    free(b);
-    return len;
-}
-
 /* Abstentions carry no label and are not imported: the question stays open. */
 static int import_line(struct import *im, const char *line, struct onic_err *err)
 {
@@ -283,8 +264,8 @@ static int import_line(struct import *im, const char *line, struct onic_err *err
         json_decref(o);
         return rc;
     }
-    char *question = xmalloc(QUESTION_MAX), *raw = xstrdup(text_of(o, "raw"));
-    size_t len = question_of(o, question);
+    char *question = xmalloc(QUESTION_MAX), *raw = xstrdup(json_text(o, "raw"));
+    size_t len = json_question(o, question);
     bool fits = question_label_fits(question_kind_of(question, len), json_number_value(label));
     if (json_is_null(label) || !fits) {
         bool abstained = json_is_null(label); /* label belongs to o */
@@ -300,11 +281,11 @@ static int import_line(struct import *im, const char *line, struct onic_err *err
     const json_t *vote = json_object_get(o, "vote");
     latin1_from_utf8(raw);
     im->rows[im->n] = (struct label_row){
-        .identity = {.annotator = text_of(o, "annotator"),
-                     .model = text_of(o, "model"),
-                     .goal = text_of(o, "goal"),
-                     .goal_version = text_of(o, "prompt_version"),
-                     .parameters = text_of(o, "parameters"),
+        .identity = {.annotator = json_text(o, "annotator"),
+                     .model = json_text(o, "model"),
+                     .goal = json_text(o, "goal"),
+                     .goal_version = json_text(o, "prompt_version"),
+                     .parameters = json_text(o, "parameters"),
                      .vote = vote ? (int)json_integer_value(vote) : 1},
         .caption = question,
         .caption_len = len,

@@ -13,7 +13,7 @@
 #include "common/base/strmap.h"
 #include "common/base/xmalloc.h"
 #include "deploy/launcher/evaluate.h"
-#include "deploy/launcher/latin1.h"
+#include "deploy/launcher/json_text.h"
 #include "deploy/launcher/run_load.h"
 #include "learner/reward/observation_store.h"
 #include "reward_server/label_store.h"
@@ -59,15 +59,6 @@ static int play(const struct pairs_collect *p, const struct config *given, struc
     return rc;
 }
 
-/* One name for both orders of two captions. */
-static size_t name_of(const struct question *q, char out[QUESTION_MAX])
-{
-    int order = memcmp(q->caption, q->caption_b, q->len < q->len_b ? q->len : q->len_b);
-    if (order > 0 || (order == 0 && q->len > q->len_b))
-        return question_pair(out, q->caption_b, q->len_b, q->caption, q->len);
-    return question_pair(out, q->caption, q->len, q->caption_b, q->len_b);
-}
-
 static int write_pairs(const struct pairs_collect *p, const struct seen *seen, const char *env,
                        const char *path, struct onic_err *err)
 {
@@ -93,7 +84,10 @@ static int write_pairs(const struct pairs_collect *p, const struct seen *seen, c
         struct question q;
         size_t len = observation_store_pair(seen->store, question);
         if (!len || !question_split(question, len, &q) ||
-            (strmap_put(once, name, name_of(&q, name), &inserted), !inserted))
+            (strmap_put(once, name,
+                        question_pair_name(name, q.caption, q.len, q.caption_b, q.len_b),
+                        &inserted),
+             !inserted))
             continue;
         buf_reset(&line);
         buf_puts(&line, "{\"caption\":");
@@ -138,31 +132,11 @@ int pairs_collect(const struct pairs_collect *p, const struct config *given, str
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-static const char *text_of(const json_t *o, const char *key)
-{
-    const char *s = json_string_value(json_object_get(o, key));
-    return s ? s : "";
-}
-
-static bool read_pair(const json_t *o, void (*each)(void *ctx, const char *question, size_t len),
-                      void *ctx)
-{
-    char question[QUESTION_MAX];
-    char *a = xstrdup(text_of(o, "caption")), *b = xstrdup(text_of(o, "caption_b"));
-    size_t alen = latin1_from_utf8(a), blen = latin1_from_utf8(b);
-    bool fine = alen && blen;
-    if (fine)
-        each(ctx, question, question_pair(question, a, alen, b, blen));
-    free(a);
-    free(b);
-    return fine;
-}
-
 int pairs_read(const char *data, char env[CONFIG_STR_MAX],
                void (*each)(void *ctx, const char *question, size_t len), void *ctx,
                struct onic_err *err)
 {
-    char path[CONFIG_STR_MAX + 16], *line = xmalloc(LINE_MAX_BYTES);
+    char path[CONFIG_STR_MAX + 16], question[QUESTION_MAX], *line = xmalloc(LINE_MAX_BYTES);
     snprintf(path, sizeof path, "%s/pairs.jsonl", data);
     FILE *f = fopen(path, "re");
     int rc = ONIC_OK, number = 0;
@@ -174,9 +148,12 @@ int pairs_read(const char *data, char env[CONFIG_STR_MAX],
         bool fine = json_is_object(o);
         if (fine && ++number == 1 && json_object_get(o, "env")) {
             if (env)
-                snprintf(env, CONFIG_STR_MAX, "%s", text_of(o, "env"));
-        } else {
-            fine = fine && read_pair(o, each, ctx);
+                snprintf(env, CONFIG_STR_MAX, "%s", json_text(o, "env"));
+        } else if (fine) {
+            size_t len = json_question(o, question);
+            fine = question_kind_of(question, len) == QUESTION_PAIR;
+            if (fine)
+                each(ctx, question, len);
         }
         if (!fine)
             rc = err_set(err, ONIC_ECONFIG,

@@ -11,17 +11,11 @@
 
 #include "actor/envs/nethack/replay_log.h"
 #include "common/base/xmalloc.h"
-#include "deploy/launcher/latin1.h"
+#include "deploy/launcher/json_text.h"
 
 enum { LINE_MAX_BYTES = 1 << 16, STEPS_MAX = 1 << 24, RESETS_MAX = 1 << 20 };
 
 /* --- kept episodes --------------------------------------------------------------------------- */
-
-static const char *text_of(json_t *o, const char *key)
-{
-    const char *s = json_string_value(json_object_get(o, key));
-    return s ? s : "";
-}
 
 static double number_of(json_t *o, const char *key)
 {
@@ -32,7 +26,7 @@ static int read_options(struct replay *r, json_t *head, struct onic_err *err)
 {
     const char *key;
     json_t *value;
-    int rc = config_set(&r->env, "env.id", text_of(head, "env"), CONFIG_FILE, "env", err);
+    int rc = config_set(&r->env, "env.id", json_text(head, "env"), CONFIG_FILE, "env", err);
     json_object_foreach(json_object_get(head, "options"), key, value)
     {
         if (!rc && strncmp(key, "env.", 4) == 0 && json_is_string(value))
@@ -45,7 +39,7 @@ static int read_head(struct replay *r, const char *line, const char *path, struc
 {
     json_t *head = json_loads(line, 0, NULL), *versions = json_object_get(head, "weights_versions");
     char *end = NULL;
-    const char *seed = text_of(head, "seed");
+    const char *seed = json_text(head, "seed");
     errno = 0;
     r->seed = strtoull(seed, &end, 10);
     r->resets = 1;
@@ -55,12 +49,13 @@ static int read_head(struct replay *r, const char *line, const char *path, struc
                      "%s is not an episode that onic kept: its first line has no \"onic_replay\":1 "
                      "and \"seed\"",
                      path);
-    snprintf(r->end, sizeof r->end, "%.15s", text_of(head, "end"));
-    snprintf(r->reward_model, sizeof r->reward_model, "%.63s", text_of(head, "reward_model"));
-    snprintf(r->shaping, sizeof r->shaping, "%.255s", text_of(head, "shaping"));
-    snprintf(r->annotator, sizeof r->annotator, "%.31s", text_of(head, "annotator"));
-    snprintf(r->goal, sizeof r->goal, "%.63s", text_of(head, "goal"));
-    snprintf(r->prompt_version, sizeof r->prompt_version, "%.39s", text_of(head, "prompt_version"));
+    snprintf(r->end, sizeof r->end, "%.15s", json_text(head, "end"));
+    snprintf(r->reward_model, sizeof r->reward_model, "%.63s", json_text(head, "reward_model"));
+    snprintf(r->shaping, sizeof r->shaping, "%.255s", json_text(head, "shaping"));
+    snprintf(r->annotator, sizeof r->annotator, "%.31s", json_text(head, "annotator"));
+    snprintf(r->goal, sizeof r->goal, "%.63s", json_text(head, "goal"));
+    snprintf(r->prompt_version, sizeof r->prompt_version, "%.39s",
+             json_text(head, "prompt_version"));
     r->ret = number_of(head, "return");
     r->coef_ext = number_of(head, "coef_ext");
     r->coef_int = number_of(head, "coef_int");
@@ -97,7 +92,7 @@ static int read_step(struct replay *r, int *cap, const char *line, const char *p
         s->ext = number_of(o, "ext");
         s->intrinsic = number_of(o, "int");
         s->n = (int)json_integer_value(json_object_get(o, "n"));
-        s->caption = xstrdup(text_of(o, "caption"));
+        s->caption = xstrdup(json_text(o, "caption"));
         s->caption_len = latin1_from_utf8(s->caption);
     }
     json_decref(o);

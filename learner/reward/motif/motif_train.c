@@ -31,11 +31,7 @@ static bool held(const struct pair_data *data, const struct labelled_pair *p, do
     char question[QUESTION_MAX];
     uint16_t la, lb;
     const char *a = pair_data_caption(data, p->a, &la), *b = pair_data_caption(data, p->b, &lb);
-    int order = memcmp(a, b, la < lb ? la : lb);
-    bool swap = order > 0 || (order == 0 && la > lb);
-    size_t len =
-        swap ? question_pair(question, b, lb, a, la) : question_pair(question, a, la, b, lb);
-    return heldout_caption(question, len, holdout);
+    return heldout_caption(question, question_pair_name(question, a, la, b, lb), holdout);
 }
 
 static void shuffle(struct trainer *t, int epoch)

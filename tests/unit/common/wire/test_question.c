@@ -31,6 +31,23 @@ static void a_pair_comes_back_as_it_was_put_together(void **state)
     assert_true(question_split(text, n, &q));
 }
 
+static void both_orders_of_a_pair_have_one_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *lesser, *other;
+    } pairs[] = {{"a door", "a key"}, {"a key", "a key!"}, {"a\x01", "a\xe9"}, {"same", "same"}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        const char *a = pairs[i].lesser, *b = pairs[i].other;
+        char want[QUESTION_MAX], text[QUESTION_MAX];
+        size_t n = question_pair(want, a, strlen(a), b, strlen(b));
+        assert_int_equal(question_pair_name(text, a, strlen(a), b, strlen(b)), n);
+        assert_memory_equal(text, want, n);
+        assert_int_equal(question_pair_name(text, b, strlen(b), a, strlen(a)), n);
+        assert_memory_equal(text, want, n);
+    }
+}
+
 static void long_captions_are_cut_and_fill_the_longest_question(void **state)
 {
     (void)state;
@@ -95,6 +112,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_caption_is_its_own_question),
         cmocka_unit_test(a_pair_comes_back_as_it_was_put_together),
+        cmocka_unit_test(both_orders_of_a_pair_have_one_name),
         cmocka_unit_test(long_captions_are_cut_and_fill_the_longest_question),
         cmocka_unit_test(a_score_question_holds_one_caption),
         cmocka_unit_test(labels_fit_their_kind),
