@@ -39,7 +39,7 @@ struct run {
     /* run.c */
     const char *stopping;                                    /* why, NULL = training */
     int64_t checkpoint_ms, ledger_ms, look_ms, published_ms; /* clock_ms of the last one */
-    uint64_t checkpoint_version;                             /* asked for last */
+    uint64_t checkpoint_version, checkpoint_steps;           /* asked for last */
     int64_t wait_log_ms, flush_log_ms;                       /* rate limits */
 };
 

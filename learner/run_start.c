@@ -178,6 +178,15 @@ static int open_metrics(struct run *r, struct onic_err *err)
 
 /* --- checkpoints ----------------------------------------------------------------------------- */
 
+/* The steps of a milestone, or 0: the first checkpoint past each multiple, also across a resume. */
+static uint64_t milestone(struct run *r, uint64_t steps)
+{
+    uint64_t every = (uint64_t)r->cfg->checkpoint_milestone_every;
+    uint64_t before = r->checkpoint_steps;
+    r->checkpoint_steps = steps;
+    return every && steps / every > before / every ? steps : 0;
+}
+
 bool run_checkpoint(struct run *r)
 {
     struct checkpoint *c = saver_begin(r->saver);
@@ -198,9 +207,10 @@ bool run_checkpoint(struct run *r)
     config_dump(r->cfg, &b);
     checkpoint_add_bytes(c, "config", b.data, b.len);
     buf_release(&b);
-    r->checkpoint_version = learner_core_counters(r->core)->version;
+    const struct learner_counters *n = learner_core_counters(r->core);
+    r->checkpoint_version = n->version;
     r->checkpoint_ms = clock_ms();
-    saver_commit(r->saver, r->checkpoint_version);
+    saver_commit(r->saver, r->checkpoint_version, milestone(r, n->env_steps));
     return true;
 }
 
@@ -326,6 +336,7 @@ int run_open(struct run *r, const struct config *given, struct onic_err *err)
         rc = open_links(r, from, err);
     if (!rc && from)
         say_resumed(r, from);
+    r->checkpoint_steps = learner_core_counters(r->core)->env_steps;
     r->checkpoint_ms = clock_ms();
     checkpoint_close(from);
     return rc;

@@ -19,14 +19,16 @@ struct saver {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool busy, quit; /* guarded by lock, like all below */
-    uint64_t version;
+    uint64_t version, milestone;
     struct saver_result result;
 };
 
-static void write_one(struct saver *s, uint64_t version)
+static void write_one(struct saver *s, uint64_t version, uint64_t milestone)
 {
     struct onic_err err = {0};
     int rc = checkpoint_write_version(s->builder, s->dir, version, NULL, &err);
+    if (!rc && milestone)
+        rc = checkpoint_milestone(s->dir, version, milestone, &err);
     if (!rc)
         checkpoint_prune(s->dir, s->keep, version);
     pthread_mutex_lock(&s->lock);
@@ -52,9 +54,9 @@ static void *saver_main(void *arg)
             pthread_cond_wait(&s->changed, &s->lock);
         if (!s->busy)
             break;
-        uint64_t version = s->version;
+        uint64_t version = s->version, milestone = s->milestone;
         pthread_mutex_unlock(&s->lock);
-        write_one(s, version);
+        write_one(s, version, milestone);
         pthread_mutex_lock(&s->lock);
         s->busy = false;
         pthread_cond_broadcast(&s->changed);
@@ -105,10 +107,11 @@ struct checkpoint *saver_begin(struct saver *s)
     return s->builder;
 }
 
-void saver_commit(struct saver *s, uint64_t version)
+void saver_commit(struct saver *s, uint64_t version, uint64_t milestone)
 {
     pthread_mutex_lock(&s->lock);
     s->version = version;
+    s->milestone = milestone;
     s->busy = true;
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);

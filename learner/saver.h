@@ -21,8 +21,9 @@ void saver_free(struct saver *s); /* waits for a write under way; NULL is allowe
 
 /* The empty builder to fill, or NULL while the last write is under way. */
 struct checkpoint *saver_begin(struct saver *s);
-/* Writes what was filled in as `version`. */
-void saver_commit(struct saver *s, uint64_t version);
+/* Writes what was filled in as `version`; milestone not 0: also kept for good, named by these
+ * environment steps. */
+void saver_commit(struct saver *s, uint64_t version, uint64_t milestone);
 /* Waits until nothing is being written. */
 void saver_wait(struct saver *s);
 

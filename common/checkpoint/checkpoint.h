@@ -117,6 +117,10 @@ int checkpoint_meta_u64(const struct checkpoint_file *f, const char *key, uint64
 int checkpoint_newest_valid(struct checkpoint_file **out, const char *dir, struct buf *report,
                             struct onic_err *err);
 
+/* Gives version a second name that is never pruned nor resumed from: milestone-<steps>.safetensors.
+ * One that exists (the same steps again, after a kill) is replaced. ONIC_ECANTCREATE. */
+int checkpoint_milestone(const char *dir, uint64_t version, uint64_t steps, struct onic_err *err);
+
 /* Removes all but the `keep` newest versions, and temporary files that a crash left. newest: the
  * version just written. Larger ones (damaged, skipped when the run was resumed) do not count and
  * stay: else they would push out the good ones. Call it after a successful

@@ -123,6 +123,21 @@ out:
     return rc;
 }
 
+int checkpoint_milestone(const char *dir, uint64_t version, uint64_t steps, struct onic_err *err)
+{
+    char from[CHECKPOINT_PATH_MAX], to[CHECKPOINT_PATH_MAX];
+    int n =
+        snprintf(to, sizeof to, "%s/milestone-%012llu%s", dir, (unsigned long long)steps, SUFFIX);
+    if (!make_path(from, dir, version) || n >= (int)sizeof to)
+        return err_set(err, ONIC_ECANTCREATE, "the path of a milestone in %s is too long", dir);
+    if (unlink(to) != 0 && errno != ENOENT)
+        return err_set(err, ONIC_ECANTCREATE, "%s cannot be replaced: %s", to, strerror(errno));
+    if (link(from, to) != 0)
+        return err_set(err, ONIC_ECANTCREATE, "the milestone %s cannot be kept: %s", to,
+                       strerror(errno));
+    return ONIC_OK;
+}
+
 int checkpoint_prune(const char *dir, int keep, uint64_t newest)
 {
     struct versions all = {0};

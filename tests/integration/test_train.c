@@ -125,11 +125,31 @@ static void assert_ended(struct scene *s)
     json_decref(o);
 }
 
+/* Files checkpoints/<name>-NUMBER.safetensors with a number of at least `least`. */
+static int checkpoints(struct scene *s, const char *name, unsigned long long least)
+{
+    char path[320];
+    int n = 0;
+    snprintf(path, sizeof path, "%s/checkpoints", s->run);
+    DIR *d = opendir(path);
+    assert_non_null(d);
+    for (struct dirent *e = readdir(d); e; e = readdir(d))
+        n += strncmp(e->d_name, name, strlen(name)) == 0 &&
+             strtoull(e->d_name + strlen(name) + 1, NULL, 10) >= least;
+    closedir(d);
+    return n;
+}
+
 static void a_run_reaches_its_frames_and_the_ledger_balances(void **state)
 {
     struct scene *s = *state;
-    start(s, "60000");
+    start_env(s, "60000",
+              (const char *const[3]){"--env.id=corridor", "--checkpoint.keep=1",
+                                     "--checkpoint.milestone_every=20000"});
     assert_int_equal(finish(s), 0);
+    assert_int_equal(checkpoints(s, "ckpt", 0), 1);
+    assert_in_range(checkpoints(s, "milestone", 20000), 1, 3);
+    assert_int_equal(checkpoints(s, "milestone", 0), checkpoints(s, "milestone", 20000));
     assert_true(last_steps(s) >= 60000);
     assert_ended(s);
     assert_balanced(s);

@@ -87,14 +87,19 @@ static void the_run_id_comes_back_from_a_checkpoint(void **state)
     assert_int_equal(b.epoch, 2);
 }
 
-static void save_one(struct saver *s, uint64_t version)
+static void save_as(struct saver *s, uint64_t version, uint64_t milestone)
 {
     struct checkpoint *c = saver_begin(s);
     assert_non_null(c);
     checkpoint_add_meta_u64(c, "weights_version", version);
     checkpoint_add_bytes(c, "x", "abc", 3);
-    saver_commit(s, version);
+    saver_commit(s, version, milestone);
     saver_wait(s);
+}
+
+static void save_one(struct saver *s, uint64_t version)
+{
+    save_as(s, version, 0);
 }
 
 static void the_saver_keeps_the_newest_and_reports_once(void **state)
@@ -118,6 +123,33 @@ static void the_saver_keeps_the_newest_and_reports_once(void **state)
     char path[300];
     snprintf(path, sizeof path, "%s/ckpt-000000000020.safetensors", dir);
     assert_int_equal(access(path, F_OK), -1);
+}
+
+/* A milestone outlives what is pruned, is not resumed from, and is replaced by the same steps
+ * again.
+ */
+static void milestones_are_kept_for_good(void **state)
+{
+    (void)state;
+    char path[300];
+    uint64_t version = 0;
+    struct checkpoint_file *f;
+    struct saver *s = saver_create(dir, 1);
+    save_as(s, 50, 7000);
+    save_as(s, 60, 7000);
+    save_one(s, 70);
+    saver_free(s);
+    snprintf(path, sizeof path, "%s/ckpt-000000000060.safetensors", dir);
+    assert_int_equal(access(path, F_OK), -1);
+    snprintf(path, sizeof path, "%s/milestone-000000007000.safetensors", dir);
+    assert_ok(checkpoint_open(&f, path, &err));
+    assert_ok(checkpoint_meta_u64(f, "weights_version", &version, &err));
+    checkpoint_close(f);
+    assert_int_equal(version, 60);
+    assert_ok(checkpoint_newest_valid(&f, dir, NULL, &err));
+    assert_ok(checkpoint_meta_u64(f, "weights_version", &version, &err));
+    checkpoint_close(f);
+    assert_int_equal(version, 70);
 }
 
 static void failures_are_counted_in_a_row_and_forgiven_by_a_success(void **state)
@@ -152,6 +184,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(time_goes_on_from_the_last_whole_line_of_the_metrics, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(the_run_id_comes_back_from_a_checkpoint, setup, teardown),
+        cmocka_unit_test_setup_teardown(milestones_are_kept_for_good, setup, teardown),
         cmocka_unit_test_setup_teardown(the_saver_keeps_the_newest_and_reports_once, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(failures_are_counted_in_a_row_and_forgiven_by_a_success,
