@@ -18,16 +18,6 @@ static const uint8_t palette[COLOURS][CHANNELS] = {
     {0, 128, 128}, {128, 128, 128}, {192, 192, 192}, {255, 0, 0},    {0, 255, 0}, {255, 255, 0},
     {0, 0, 255},   {255, 0, 255},   {0, 255, 255},   {255, 255, 255}};
 
-static void draw_cell(float *out, uint8_t character, uint8_t colour, float unit)
-{
-    const uint8_t *grey = atlas[character], *rgb = palette[colour];
-    for (int py = 0; py < CHAR_PIXELS; py++)
-        for (int px = 0; px < CHAR_PIXELS; px++)
-            for (int c = 0; c < CHANNELS; c++)
-                out[(py * CHAR_SIDE + px) * CHANNELS + c] =
-                    (float)(grey[py * CHAR_PIXELS + px] * rgb[c]) * unit;
-}
-
 void char_view_crop(const uint8_t *chars, const uint8_t *colors, int64_t x, int64_t y, int hero_row,
                     struct char_cell *out)
 {
@@ -46,13 +36,11 @@ void char_view_crop(const uint8_t *chars, const uint8_t *colors, int64_t x, int6
         }
 }
 
-void char_view_draw(const struct char_cell *cells, float top, float *out)
+void char_view_picture(struct char_cell cell, float top, float *out)
 {
+    const uint8_t *grey = atlas[cell.character], *rgb = palette[cell.colour];
     float unit = top / (255.0f * 255.0f);
-    memset(out, 0, (size_t)CHAR_SIDE * CHAR_SIDE * CHANNELS * sizeof *out);
-    for (int i = 0; i < CHAR_CELLS; i++)
-        for (int j = 0; j < CHAR_CELLS; j++, cells++)
-            if (cells->character)
-                draw_cell(out + ((size_t)i * CHAR_SIDE + (size_t)j) * CHAR_PIXELS * CHANNELS,
-                          cells->character, cells->colour, unit);
+    for (int p = 0; p < GREYS; p++)
+        for (int c = 0; c < CHANNELS; c++)
+            *out++ = (float)(grey[p] * rgb[c]) * unit;
 }

@@ -26,7 +26,7 @@ struct char_cell {
 /* chars, colors [21, 79]; x, y: the hero, anything; hero_row: where in the view. out [12, 12]. */
 void char_view_crop(const uint8_t *chars, const uint8_t *colors, int64_t x, int64_t y, int hero_row,
                     struct char_cell *out);
-/* out [72, 72, 3] in 0..top */
-void char_view_draw(const struct char_cell *cells, float top, float *out);
+/* One cell that is not black: out [6, 6, 3] in 0..top */
+void char_view_picture(struct char_cell cell, float top, float *out);
 
 #endif /* ONIC_COMMON_POLICY_ENCODERS_ONI_DEFAULT_CHAR_VIEW_H */

@@ -12,33 +12,33 @@
  * dense layer behind them start uniform in +-1/sqrt(fan-in), the others orthogonal with gain 1
  * (oni-spec.md 4.3).
  *
- * The picture is 62 KB a row and quickly drawn: it is not kept for backward but drawn again. */
+ * The first convolution is computed as look-ups (char_conv.h), for as many rows at a time as have
+ * ALIKE different coloured characters, so that its table stays in the caches. The picture itself is
+ * never drawn. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/xmalloc.h"
+#include "common/nn/blas.h"
 #include "common/nn/layers/conv2d/conv2d.h"
 #include "common/nn/layers/dense/dense.h"
 #include "common/policy/encoders/encoder.h"
+#include "common/policy/encoders/oni_default/char_conv.h"
 #include "common/policy/encoders/oni_default/char_view.h"
 #include "common/policy/nethack_obs.h"
 
 extern const struct encoder_type encoder_oni_default;
 
-enum {
-    CONVS = 3,
-    MLP = 128,
-    CELLS = CHAR_CELLS * CHAR_CELLS,
-    IMAGE = CHAR_SIDE * CHAR_SIDE * 3,
-    BLOCK = 16
-};
+enum { CONVS = 3, MLP = 128, CELLS = CHAR_CELLS * CHAR_CELLS, ALIKE = 512, BLOCK = 16 };
 
+/* The first for its shape only. */
 static const struct conv2d CONV[CONVS] = {{CHAR_SIDE, CHAR_SIDE, 3, 8, 8, 32, 4, 0, ACT_ELU},
                                           {17, 17, 32, 4, 4, 64, 2, 0, ACT_ELU},
                                           {7, 7, 64, 3, 3, 128, 2, 0, ACT_ELU}};
-static const int OUT[CONVS] = {17 * 17 * 32, 7 * 7 * 64, 3 * 3 * 128}; /* floats of an output */
+static const int OUT[CONVS] = {CHAR_OUT * CHAR_OUT * CHAR_CHANNELS, 7 * 7 * 64,
+                               3 * 3 * 128}; /* floats of an output */
 
 struct oni {
     size_t chars_at, colors_at, blstats_at, message_at; /* within an observation */
@@ -50,11 +50,14 @@ struct oni {
 };
 
 struct oni_cache {
-    struct char_cell *cells;    /* [n, 144] pictures are drawn again from them */
+    struct char_cell *cells;    /* [n, 144] */
+    struct id_set set;          /* coloured characters of the rows at hand */
+    float *pictures;            /* [ALIKE, CHAR_PICTURE] of set */
+    float *table;               /* [ALIKE, CHAR_ROW], then its gradient */
+    float *spread;              /* [CHAR_PICTURE, CHAR_ROW] first weights, then their gradient */
     float *conv[CONVS];         /* [n, OUT] */
     float *numbers, *bytes;     /* [n, 27], [n, 256] */
     float *stat, *msg;          /* [n, 128] first layers */
-    float *image;               /* [BLOCK, IMAGE] */
     float *dconv[CONVS], *dmlp; /* [BLOCK, OUT], [n, 128] */
     float *scratch;
 };
@@ -116,6 +119,7 @@ static int oni_width(const void *self)
     return ((const struct oni *)self)->E;
 }
 
+/* As in the original, for comparison; here the first convolution's 1.8 M are 37,000 additions. */
 static double oni_macs(const void *self)
 {
     const struct oni *e = self;
@@ -132,29 +136,55 @@ static size_t oni_cache(const void *self, void *memory, int max_rows)
     size_t at = 0, n = (size_t)max_rows, block = n < BLOCK ? n : BLOCK, scratch = 0;
     struct oni_cache *head = encoder_cut(memory, &at, sizeof *head), c;
     c.cells = encoder_cut(memory, &at, n * CELLS * sizeof *c.cells);
+    c.set = (struct id_set){.ids = CHAR_IDS};
+    c.set.place = encoder_cut(memory, &at, CHAR_IDS * sizeof *c.set.place);
+    c.set.id = encoder_cut(memory, &at, ALIKE * sizeof *c.set.id);
+    c.pictures = encoder_cut(memory, &at, (size_t)ALIKE * CHAR_PICTURE * sizeof(float));
+    c.table = encoder_cut(memory, &at, (size_t)ALIKE * CHAR_ROW * sizeof(float));
+    c.spread = encoder_cut(memory, &at, (size_t)CHAR_PICTURE * CHAR_ROW * sizeof(float));
     for (int i = 0; i < CONVS; i++) {
         c.conv[i] = encoder_cut(memory, &at, n * (size_t)OUT[i] * sizeof(float));
         c.dconv[i] = encoder_cut(memory, &at, block * (size_t)OUT[i] * sizeof(float));
-        size_t need = conv2d_scratch_floats(&CONV[i]);
+        size_t need = i ? conv2d_scratch_floats(&CONV[i]) : 0;
         scratch = need > scratch ? need : scratch;
     }
     c.numbers = encoder_cut(memory, &at, n * NETHACK_BLSTATS * sizeof(float));
     c.bytes = encoder_cut(memory, &at, n * NETHACK_MESSAGE * sizeof(float));
     c.stat = encoder_cut(memory, &at, n * MLP * sizeof(float));
     c.msg = encoder_cut(memory, &at, n * MLP * sizeof(float));
-    c.image = encoder_cut(memory, &at, block * IMAGE * sizeof(float));
     c.dmlp = encoder_cut(memory, &at, n * MLP * sizeof(float));
     c.scratch = encoder_cut(memory, &at, scratch * sizeof(float));
-    if (head)
+    if (head) {
+        memset(c.set.place, 0xff, CHAR_IDS * sizeof *c.set.place);
         *head = c;
+    }
     return at;
 }
 
-static void draw(const struct oni *e, const struct oni_cache *c, int first, int count)
+/* Pictures of the characters of the rows from `first`; returns how many rows have no more than
+ * ALIKE different ones together. The same rows every time. */
+static int take_rows(const struct oni *e, struct oni_cache *c, int first, int n)
 {
-    for (int i = 0; i < count; i++)
-        char_view_draw(c->cells + (size_t)(first + i) * CELLS, e->top,
-                       c->image + (size_t)i * IMAGE);
+    int count = 0;
+    _Static_assert(ALIKE >= CELLS, "room for any row");
+    id_set_clear(&c->set);
+    while (first + count < n && c->set.count + CELLS <= ALIKE)
+        char_conv_collect(&c->set, c->cells + (size_t)(first + count++) * CELLS);
+    char_conv_pictures(c->pictures, &c->set, e->top);
+    return count;
+}
+
+static void first_forward(const struct oni *e, struct oni_cache *c, const float *params, int n)
+{
+    char_conv_spread(c->spread, params + e->conv_w[0]);
+    for (int m = 0, count; m < n; m += count) {
+        count = take_rows(e, c, m, n);
+        blas_nn(c->table, CHAR_ROW, c->pictures, CHAR_PICTURE, c->spread, CHAR_ROW, c->set.count,
+                CHAR_ROW, CHAR_PICTURE, 0);
+        for (size_t i = (size_t)m; i < (size_t)(m + count); i++)
+            char_conv_forward(c->conv[0] + i * (size_t)OUT[0], c->cells + i * CELLS, &c->set,
+                              c->table, params + e->conv_b[0]);
+    }
 }
 
 static void read_row(const struct oni *e, const struct oni_cache *c, const uint8_t *row, size_t i,
@@ -174,21 +204,14 @@ static void oni_forward(const void *self, void *cache, const float *params,
                         const uint8_t *const *rows, int n, float *out)
 {
     const struct oni *e = self;
-    const struct oni_cache *c = cache;
+    struct oni_cache *c = cache;
     int H = e->H, E = e->E, raw_at = H + MLP, msg_at = H + MLP + NETHACK_BLSTATS;
     for (int i = 0; i < n; i++)
         read_row(e, c, rows[i], (size_t)i, out + (size_t)i * (size_t)E + raw_at);
-    for (int m = 0; m < n; m += BLOCK) {
-        int count = n - m < BLOCK ? n - m : BLOCK;
-        draw(e, c, m, count);
-        const float *x = c->image;
-        for (int k = 0; k < CONVS; k++) {
-            float *y = c->conv[k] + (size_t)m * (size_t)OUT[k];
-            conv2d_forward(y, x, params + e->conv_w[k], params + e->conv_b[k], &CONV[k], count,
-                           c->scratch);
-            x = y;
-        }
-    }
+    first_forward(e, c, params, n);
+    for (int k = 1; k < CONVS; k++)
+        conv2d_forward(c->conv[k], c->conv[k - 1], params + e->conv_w[k], params + e->conv_b[k],
+                       &CONV[k], n, c->scratch);
     dense_forward(out, E, c->conv[CONVS - 1], OUT[CONVS - 1], params + e->fc_w, params + e->fc_b, n,
                   OUT[CONVS - 1], H, ACT_ELU);
     dense_forward(c->stat, MLP, c->numbers, NETHACK_BLSTATS, params + e->stat_w[0],
@@ -212,35 +235,53 @@ static void mlp_backward(const struct oni_cache *c, const float *params, float *
                    n, K, MLP, ACT_ELU);
 }
 
-static void picture_backward(const struct oni *e, const struct oni_cache *c, const float *params,
-                             const float *out, float *dout, int m, int count, float *grads)
+/* Of `count` rows from m; the first convolution's goes to the table. */
+static void block_backward(const struct oni *e, const struct oni_cache *c, const float *params,
+                           const float *out, float *dout, int m, int count, float *grads)
 {
     int last = OUT[CONVS - 1];
     size_t at = (size_t)m * (size_t)e->E;
-    draw(e, c, m, count);
     dense_backward(c->dconv[CONVS - 1], last, grads + e->fc_w, grads + e->fc_b, dout + at, e->E,
                    c->conv[CONVS - 1] + (size_t)m * (size_t)last, last, out + at, e->E,
                    params + e->fc_w, count, last, e->H, ACT_ELU);
-    for (int k = CONVS - 1; k >= 0; k--) {
-        const float *x = k ? c->conv[k - 1] + (size_t)m * (size_t)OUT[k - 1] : c->image;
-        conv2d_backward(k ? c->dconv[k - 1] : NULL, grads + e->conv_w[k], grads + e->conv_b[k],
-                        c->dconv[k], x, c->conv[k] + (size_t)m * (size_t)OUT[k],
-                        params + e->conv_w[k], &CONV[k], count, c->scratch);
+    for (int k = CONVS - 1; k > 0; k--)
+        conv2d_backward(c->dconv[k - 1], grads + e->conv_w[k], grads + e->conv_b[k], c->dconv[k],
+                        c->conv[k - 1] + (size_t)m * (size_t)OUT[k - 1],
+                        c->conv[k] + (size_t)m * (size_t)OUT[k], params + e->conv_w[k], &CONV[k],
+                        count, c->scratch);
+    for (size_t i = 0; i < (size_t)count; i++)
+        char_conv_backward(c->table, grads + e->conv_b[0], c->dconv[0] + i * (size_t)OUT[0],
+                           c->conv[0] + ((size_t)m + i) * (size_t)OUT[0],
+                           c->cells + ((size_t)m + i) * CELLS, &c->set);
+}
+
+static void picture_backward(const struct oni *e, struct oni_cache *c, const float *params,
+                             const float *out, float *dout, int n, float *grads)
+{
+    memset(c->spread, 0, (size_t)CHAR_PICTURE * CHAR_ROW * sizeof(float));
+    for (int m = 0, rows; m < n; m += rows) {
+        rows = take_rows(e, c, m, n);
+        memset(c->table, 0, (size_t)c->set.count * CHAR_ROW * sizeof(float));
+        for (int i = 0; i < rows; i += BLOCK)
+            block_backward(e, c, params, out, dout, m + i, rows - i < BLOCK ? rows - i : BLOCK,
+                           grads);
+        blas_tn(c->spread, CHAR_ROW, c->pictures, CHAR_PICTURE, c->table, CHAR_ROW, CHAR_PICTURE,
+                CHAR_ROW, c->set.count, 1);
     }
+    char_conv_fold(grads + e->conv_w[0], c->spread);
 }
 
 static void oni_backward(const void *self, void *cache, const float *params, const float *out,
                          float *dout, int n, float *grads)
 {
     const struct oni *e = self;
-    const struct oni_cache *c = cache;
+    struct oni_cache *c = cache;
     int H = e->H, msg_at = H + MLP + NETHACK_BLSTATS;
     mlp_backward(c, params, grads, e->stat_w, e->stat_b, c->numbers, NETHACK_BLSTATS, c->stat,
                  dout + H, out + H, n, e->E);
     mlp_backward(c, params, grads, e->msg_w, e->msg_b, c->bytes, NETHACK_MESSAGE, c->msg,
                  dout + msg_at, out + msg_at, n, e->E);
-    for (int m = 0; m < n; m += BLOCK)
-        picture_backward(e, c, params, out, dout, m, n - m < BLOCK ? n - m : BLOCK, grads);
+    picture_backward(e, c, params, out, dout, n, grads);
 }
 
 const struct encoder_type encoder_oni_default = {

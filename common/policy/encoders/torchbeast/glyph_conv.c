@@ -5,24 +5,6 @@
 #include "common/nn/blas.h"
 #include "common/nn/kernels.h"
 
-void glyph_set_clear(struct glyph_set *s)
-{
-    for (int i = 0; i < s->count; i++)
-        s->place[s->id[i]] = -1;
-    s->count = 0;
-}
-
-int16_t glyph_set_add(struct glyph_set *s, int id)
-{
-    if (id < 0 || id >= s->glyphs)
-        id = 0;
-    if (s->place[id] < 0) {
-        s->place[id] = (int16_t)s->count;
-        s->id[s->count++] = (int16_t)id;
-    }
-    return s->place[id];
-}
-
 int glyph_conv_out_h(const struct glyph_conv *c)
 {
     return (c->H - 1) / c->stride + 1;

@@ -9,25 +9,13 @@
  * taps' weights once (tap_table), and a position is the sum of nine rows of N numbers: a hundredth
  * of the multiplications. Backward sums what each (glyph, tap) received, then multiplies once.
  *
- * Cells hold places in a glyph_set; a cell below 0 is outside and adds nothing, as zero padding
+ * Cells hold places in a id_set; a cell below 0 is outside and adds nothing, as zero padding
  * does. Pure functions over the caller's memory. */
 
 #include <stddef.h>
 #include <stdint.h>
 
 enum { GLYPH_TAPS = 9 };
-
-/* The glyphs of a batch, each once. */
-struct glyph_set {
-    int glyphs;     /* R: ids are below it */
-    int16_t *place; /* [R] place of a glyph, -1: not in the set */
-    int16_t *id;    /* [R] glyph at a place */
-    int count;
-};
-/* place is all -1 before the first call */
-void glyph_set_clear(struct glyph_set *s);
-/* Place of a glyph, added when it is new. id is brought into range: what is not a glyph is 0. */
-int16_t glyph_set_add(struct glyph_set *s, int id);
 
 struct glyph_conv {
     int H, W;   /* cells of the grid */

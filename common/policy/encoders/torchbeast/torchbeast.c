@@ -27,6 +27,7 @@
 #include "common/policy/encoders/encoder.h"
 #include "common/policy/encoders/torchbeast/glyph_conv.h"
 #include "common/policy/encoders/torchbeast/message_set.h"
+#include "common/policy/id_set.h"
 #include "common/policy/nethack_obs.h"
 
 extern const struct encoder_type encoder_torchbeast;
@@ -66,7 +67,7 @@ struct torchbeast {
 };
 
 struct torchbeast_cache {
-    struct glyph_set set;
+    struct id_set set;
     float *embedded, *dembedded;         /* [set.count, EMBED] */
     float *table[GRIDS], *dtable[GRIDS]; /* [set.count, 9, CHANNELS] */
     int16_t *cells[GRIDS];               /* [n, CELLS] places in set */
@@ -220,7 +221,7 @@ static void cut_grids(const struct torchbeast *e, struct torchbeast_cache *c, si
         first = floats > first ? floats : first;
     }
     size_t glyphs = cells < NETHACK_GLYPHS ? cells : NETHACK_GLYPHS; /* at most so many differ */
-    c->set.glyphs = NETHACK_GLYPHS;
+    c->set.ids = NETHACK_GLYPHS;
     c->set.place = encoder_cut(memory, at, NETHACK_GLYPHS * sizeof *c->set.place);
     c->set.id = encoder_cut(memory, at, (glyphs + 1) * sizeof *c->set.id); /* + 1: glyph 0 */
     c->embedded = encoder_cut(memory, at, (glyphs + 1) * EMBED * sizeof(float));
@@ -276,7 +277,7 @@ static size_t torchbeast_cache(const void *self, void *memory, int max_rows)
 
 /* --- forward --------------------------------------------------------------------------------- */
 
-static void read_crop(const struct torchbeast *e, struct glyph_set *set, const int16_t *glyphs,
+static void read_crop(const struct torchbeast *e, struct id_set *set, const int16_t *glyphs,
                       const int64_t *blstats, int16_t *cells)
 {
     int64_t x = blstats[0], y = blstats[1];
@@ -287,9 +288,9 @@ static void read_crop(const struct torchbeast *e, struct glyph_set *set, const i
             int64_t row = y - SIDE / 2 + i, col = x - SIDE / 2 + j;
             bool in = row >= 0 && row < NETHACK_ROWS && col >= 0 && col < NETHACK_COLS;
             if (in)
-                *cells++ = glyph_set_add(set, glyphs[row * NETHACK_COLS + col]);
+                *cells++ = id_set_add(set, glyphs[row * NETHACK_COLS + col]);
             else
-                *cells++ = e->oni ? glyph_set_add(set, 0) : -1;
+                *cells++ = e->oni ? id_set_add(set, 0) : -1;
         }
 }
 
@@ -302,7 +303,7 @@ static void read_row(const struct torchbeast *e, struct torchbeast_cache *c, con
     memcpy(blstats, row + e->blstats_at, sizeof blstats);
     if (e->has[MAP])
         for (size_t k = 0; k < NETHACK_CELLS; k++)
-            c->cells[MAP][i * NETHACK_CELLS + k] = glyph_set_add(&c->set, glyphs[k]);
+            c->cells[MAP][i * NETHACK_CELLS + k] = id_set_add(&c->set, glyphs[k]);
     if (e->has[CROP])
         read_crop(e, &c->set, glyphs, blstats, c->cells[CROP] + i * CROP_CELLS);
     nethack_numbers(blstats, c->numbers + i * NETHACK_BLSTATS);
@@ -364,7 +365,7 @@ static void torchbeast_forward(const void *self, void *cache, const float *param
 {
     const struct torchbeast *e = self;
     struct torchbeast_cache *c = cache;
-    glyph_set_clear(&c->set);
+    id_set_clear(&c->set);
     if (e->has[MESSAGE])
         message_set_clear(&c->messages);
     for (int i = 0; i < n; i++)

@@ -9,6 +9,7 @@
 #include "common/nn/blas.h"
 #include "common/nn/layers/conv2d/conv2d.h"
 #include "common/nn/layers/embedding/embedding.h"
+#include "common/policy/id_set.h"
 #include "tests/onic_test.h"
 
 enum { GLYPHS = 40, GRIDS = 3, CELLS_MAX = 21 * 79, D = 12, N = 5, W = 9 * D * N };
@@ -17,7 +18,7 @@ struct scene {
     struct glyph_conv conv;
     struct conv2d full;
     int cells, outs;
-    struct glyph_set set;
+    struct id_set set;
     int16_t place[GLYPHS], id[GLYPHS], cell[GRIDS * CELLS_MAX];
     float embedding[GLYPHS * D], w[W], b[N];
 };
@@ -36,12 +37,12 @@ static struct scene *create(int H, int width, int stride, bool outside)
     s->full = (struct conv2d){H, width, D, 3, 3, N, stride, 1, ACT_ELU};
     s->cells = H * width;
     s->outs = conv2d_out_h(&s->full) * conv2d_out_w(&s->full) * N;
-    s->set = (struct glyph_set){.glyphs = GLYPHS, .place = s->place, .id = s->id};
+    s->set = (struct id_set){.ids = GLYPHS, .place = s->place, .id = s->id};
     memset(s->place, 0xff, sizeof s->place);
     for (int i = 0; i < GRIDS * s->cells; i++)
         s->cell[i] = outside && rng_below(&r, 5) == 0
                          ? -1
-                         : glyph_set_add(&s->set, 3 * (int)rng_below(&r, GLYPHS / 3));
+                         : id_set_add(&s->set, 3 * (int)rng_below(&r, GLYPHS / 3));
     fill(s->embedding, GLYPHS * D, &r);
     fill(s->w, W, &r);
     fill(s->b, N, &r);
@@ -142,25 +143,6 @@ static void look_ups_are_embedding_and_convolution(void **state)
     check(1, 1, 1, false);
 }
 
-static void each_glyph_is_in_the_set_once(void **state)
-{
-    (void)state;
-    int16_t place[GLYPHS], id[GLYPHS];
-    struct glyph_set s = {.glyphs = GLYPHS, .place = place, .id = id};
-    memset(place, 0xff, sizeof place);
-    for (int round = 0; round < 2; round++) {
-        assert_int_equal(glyph_set_add(&s, 7), 0);
-        assert_int_equal(glyph_set_add(&s, 39), 1);
-        assert_int_equal(glyph_set_add(&s, 7), 0);
-        assert_int_equal(glyph_set_add(&s, 40), 2); /* whatever a peer sent */
-        assert_int_equal(glyph_set_add(&s, -1), 2);
-        assert_int_equal(glyph_set_add(&s, 0), 2);
-        assert_int_equal(s.count, 3);
-        glyph_set_clear(&s);
-        assert_int_equal(s.count, 0);
-    }
-}
-
 static int start(void **state)
 {
     (void)state;
@@ -171,7 +153,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(look_ups_are_embedding_and_convolution),
-        cmocka_unit_test(each_glyph_is_in_the_set_once),
     };
     return cmocka_run_group_tests(tests, start, NULL);
 }
