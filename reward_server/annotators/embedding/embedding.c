@@ -243,9 +243,7 @@ static bool judge_caption(struct embedding *e, enum question_kind kind, const ch
 static void answer_pair(const struct embedding *e, const struct margin m[2],
                         struct embedding_answer *out)
 {
-    double d = m[1].value - m[0].value;
-    out->answer.label = fabs(d) < e->tie ? 0.5 : d > 0;
-    out->answer.confidence = out->answer.label == 0.5 ? 1 : 1 - exp(-fabs(d) / 0.1);
+    out->answer.label = margin_preference(m[0].value, m[1].value, e->tie, &out->answer.confidence);
     snprintf(out->raw, sizeof out->raw, "margins %.4f \"%.150s\" | %.4f \"%.150s\" on %s",
              m[0].value, e->goal->positive[m[0].positive_index], m[1].value,
              e->goal->positive[m[1].positive_index], cpu_path());

@@ -63,3 +63,11 @@ double margin_confidence(double margin, double threshold)
 {
     return 1 - exp(-fabs(margin - threshold) / confidence_scale);
 }
+
+double margin_preference(double first, double second, double tie, double *confidence)
+{
+    double d = second - first;
+    bool tied = fabs(d) < tie;
+    *confidence = tied ? 1 : margin_confidence(d, 0);
+    return tied ? 0.5 : d > 0;
+}

@@ -33,6 +33,26 @@ static void margin_of_a_case_worked_by_hand(void **state)
     assert_close(margin_confidence(0.05, 0.05), 0, 0, 1e-12);
 }
 
+static void assert_preference(double first, double second, double label, double confidence)
+{
+    double sure;
+    assert_close(margin_preference(first, second, 0.05, &sure), label, 0, 0);
+    assert_close(sure, confidence, 1e-9, 0);
+}
+
+/* Confidences: 1 - exp(-3), 1 - exp(-0.6), 1 - exp(-0.51), from python3's math.exp. */
+static void of_two_captions_the_larger_margin_is_preferred(void **state)
+{
+    (void)state;
+    assert_preference(-0.1, 0.2, 1, 0.9502129316321360);
+    assert_preference(0.2, -0.1, 0, 0.9502129316321360);
+    assert_preference(0.5, 0.44, 0, 0.4511883639059736);
+    assert_preference(0, 0.051, 1, 0.3995044211877340);
+    assert_preference(0.1, 0.149, 0.5, 1);
+    assert_preference(0.149, 0.1, 0.5, 1);
+    assert_preference(0.3, 0.3, 0.5, 1);
+}
+
 static void the_mean_itself_stays_zero_and_finite(void **state)
 {
     (void)state;
@@ -102,6 +122,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(margin_of_a_case_worked_by_hand),
+        cmocka_unit_test(of_two_captions_the_larger_margin_is_preferred),
         cmocka_unit_test(the_mean_itself_stays_zero_and_finite),
         cmocka_unit_test(captions_are_cut_into_sentences),
         cmocka_unit_test(kept_vectors_come_back_and_damaged_ones_do_not),
