@@ -99,7 +99,6 @@ static void ask_drawn(struct annotate *a, struct reward_mix *mix)
 
 void annotate_ask(struct annotate *a, struct reward_mix *mix, const struct batch *b)
 {
-    reward_mix_see(mix, &b->reward);
     if (!a->client)
         return;
     if (reward_mix_type(mix)->draw) {

@@ -212,6 +212,7 @@ static int update(struct run *r, struct onic_err *err)
     int n;
     struct trajectory *const *held = batcher_held(r->batcher, &n);
     const struct batch *batch = learner_core_lay_out(r->core, held, n);
+    reward_mix_see(mix, &batch->reward);
     annotate_ask(r->annotate, mix, batch);
     int rc = r->cfg->run_deterministic ? wait_for_labels(r, err) : look(r, err);
     if (rc)

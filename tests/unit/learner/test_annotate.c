@@ -167,8 +167,10 @@ static void pairs_are_drawn_and_labels_of_another_kind_are_no_answer(void **stat
     float score;
     open_with(&f, "id-1", "ranking", 1u << QUESTION_PAIR);
     f.want = 1;
-    for (int i = 0; i < 8 && !annotate_pending(f.annotate); i++)
+    for (int i = 0; i < 8 && !annotate_pending(f.annotate); i++) {
+        reward_mix_see(f.mix, &f.batch->reward);
         annotate_ask(f.annotate, f.mix, f.batch);
+    }
     struct annot_label stray = {
         .id = 99, .state = ANNOT_LABEL, .caption = "a wall", .caption_len = 6};
     assert_true(wait_until(serve, &f, PATIENCE_MS));
