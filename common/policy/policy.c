@@ -59,12 +59,6 @@ const char *policy_net_fields(const char *net)
     return t ? t->fields : NULL;
 }
 
-int policy_net_reads(const char *net, const char *field)
-{
-    const struct encoder_type *t = encoder_find(net);
-    return t ? encoder_reads(t, field) : 0;
-}
-
 static int resolve(struct policy *p, struct onic_err *err)
 {
     struct policy_config *c = &p->config;

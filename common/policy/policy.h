@@ -40,9 +40,6 @@ struct policy;
 /* The i-th network of encoders.def and half a sentence about it (help may be NULL); NULL behind the
  * last. */
 const char *policy_net_name(int i, const char **help);
-/* How network `net` uses observation field `field`: 0 not at all (or there is no such net), 1 when
- * present, 2 it must be there. */
-int policy_net_reads(const char *net, const char *field);
 /* The fields it reads, comma-separated; '?' in front: when present; "*": any. NULL: no such net. */
 const char *policy_net_fields(const char *net);
 
