@@ -18,6 +18,7 @@ enum { BENCH_ROUNDS_MAX = 32 };
 struct bench_options {
     bool quick;               /* fewer rounds, smaller work: a smoke test of the benchmark itself */
     const struct config *cfg; /* options given on the command line */
+    const char *name;         /* the line of benches.def that is run */
 };
 
 /* One result: value in unit, ratio of A to B ("of" says what to what). */
@@ -27,6 +28,9 @@ struct bench_result {
     double value_b;         /* median of B's */
     double ratio, min, max; /* median and spread of the rounds' ratios */
     int n;                  /* rounds */
+    /* of A where it trains with a reward model, else NAN: cost of its scores per frame, share of
+     * the learner's time that the model trains, labels per second */
+    double score_us, train_share, labels_per_s;
 };
 
 /* Fills r from n rounds of figures a and b; ratio = a / b, or b / a when smaller is better (costs).

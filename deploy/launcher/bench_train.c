@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,10 +28,16 @@ enum { BENCH_ARGS_MAX = 24, BENCH_GROUPS = 2 };
 
 struct run_figures {
     double cpu_s, frames, fps, labels;
+    double score_us, train_share; /* NAN: the reward model has none */
 };
 
-/* Last finite value of `key` in RUN/metrics.jsonl; first: the first line that has it after min_wall
- * seconds. */
+static double number_or_nan(const json_t *m, const char *key)
+{
+    const json_t *value = json_object_get(m, key);
+    return json_is_number(value) ? json_number_value(value) : (double)NAN;
+}
+
+/* From RUN/metrics.jsonl: frames per second after from_wall seconds, the rest as of its end. */
 static void read_metrics(const char *dir, double from_wall, struct run_figures *out)
 {
     char path[4096];
@@ -43,6 +50,8 @@ static void read_metrics(const char *dir, double from_wall, struct run_figures *
         double w = json_number_value(json_object_get(m, "wall_s"));
         double s = json_number_value(json_object_get(m, "env_steps"));
         out->labels = json_number_value(json_object_get(m, "annot/labels_total"));
+        out->score_us = number_or_nan(m, "perf/score_us_per_frame");
+        out->train_share = number_or_nan(m, "reward_model/train_share");
         if (s > 0 && w >= from_wall && first_wall < 0) {
             first_wall = w;
             first_steps = s;
@@ -237,88 +246,87 @@ int bench_distributed(const struct bench_options *o, struct bench_result *out, s
     return ONIC_OK;
 }
 
-/* Frames per second with annotation against without, captions made unique so that labels never stop
- * coming. */
-struct annotated {
-    const char *annotator, *model;
-    int captions_per_s;
+/* --- annotation ------------------------------------------------------------------------------ */
+
+/* One line of benches.def each. Annotators that cost next to nothing, so that the row shows the
+ * model; B11-embedding is the other way round. */
+static const struct annotated {
+    const char *bench, *model, *annotator; /* annotator "": the model wants no labels */
+    int captions_per_s;                    /* made unique, so that labels never stop coming */
+    const char *flag;                      /* one more, "" = none */
+    const char *what;
+} ANNOTATED[] = {
+    {"B11-rules", "hash", "rules", 50, "", "rules answering 50 unique captions/s"},
+    {"B11-1000", "hash", "rules", 1000, "", "rules answering 1000 unique captions/s"},
+    {"B11-classifier", "classifier", "rules", 50, "", "rules answering 50 unique captions/s"},
+    {"B11-ranking", "ranking", "rules", 50, "--rules.rate=50", "rules answering 50 pairs/s"},
+    {"B11-similarity", "similarity", "random", 50, "", "random scores of 50 unique captions/s"},
+    {"B11-counts", "counts", "", 50, "", "no labels"},
+    {"B11-rnd", "rnd", "", 50, "", "no labels"},
+    {"B11-embedding", "hash", "embedding", 50,
+     "--embedding.burst=0", /* the steady state: the burst is over in a run of hours */
+     "the embedded model under its default CPU cap"},
 };
 
-static int annotation(const struct bench_options *o, const struct annotated *what,
-                      struct bench_result *out, struct onic_err *err)
+/* Trains for wall seconds; frames per second after the first `from` of them. */
+static int annotated_run(const struct annotated *a, int wall, int from, struct run_figures *out,
+                         struct onic_err *err)
 {
-    int rounds = o->quick ? 1 : 4;
-    char wall[48], id[64], model[64], captions[64];
-    snprintf(wall, sizeof wall, "--stop.wall_s=%d", o->quick ? 4 : 20);
-    snprintf(id, sizeof id, "--annotator.id=%s", what->annotator);
-    snprintf(model, sizeof model, "--reward.model=%s", what->model);
-    snprintf(captions, sizeof captions, "--bench.captions_per_s=%d", what->captions_per_s);
-    const char *on[] = {
-        "--env.id=minigrid:KeyCorridorS3R3",
-        model,
-        id,
-        captions,
-        "--embedding.burst=0", /* the steady state: the burst is over in a run of hours */
-        "--checkpoint.every_s=1000",
-        "--stop.success=0",
-        "--frames=1000000000",
-        wall,
-        NULL};
-    const char *off[] = {"--env.id=minigrid:KeyCorridorS3R3",
-                         "--reward.model=none",
-                         "--reward.coef_int=0",
-                         captions,
-                         "--checkpoint.every_s=1000",
-                         "--stop.success=0",
-                         "--frames=1000000000",
-                         wall,
-                         NULL};
+    char model[64], captions[64], seconds[48], annotator[64];
+    snprintf(model, sizeof model, "--reward.model=%s", a->model);
+    snprintf(captions, sizeof captions, "--bench.captions_per_s=%d", a->captions_per_s);
+    snprintf(seconds, sizeof seconds, "--stop.wall_s=%d", wall);
+    snprintf(annotator, sizeof annotator, "--annotator.id=%s", a->annotator);
+    const char *flags[BENCH_ARGS_MAX] = {"--env.id=minigrid:KeyCorridorS3R3",
+                                         "--checkpoint.every_s=1000",
+                                         "--stop.success=0",
+                                         "--frames=1000000000",
+                                         model,
+                                         captions,
+                                         seconds};
+    int n = 7;
+    if (strcmp(a->model, "none") == 0)
+        flags[n++] = "--reward.coef_int=0";
+    if (a->annotator[0])
+        flags[n++] = annotator;
+    if (a->flag[0])
+        flags[n++] = a->flag;
+    int rc = run_train(flags, from, out, err);
+    if (!rc && a->annotator[0] && out->labels < 1)
+        rc = err_set(err, ONIC_ENOTFOUND,
+                     "the annotator %s answered nothing: is its model installed?", a->annotator);
+    return rc;
+}
+
+int bench_annotation(const struct bench_options *o, struct bench_result *out, struct onic_err *err)
+{
+    static char of[192];
+    const struct annotated *with = ANNOTATED;
+    while (strcmp(with->bench, o->name) != 0) { /* benches.def and ANNOTATED have the same names */
+        with++;
+        ONIC_ASSERT(with < ANNOTATED + sizeof ANNOTATED / sizeof *ANNOTATED);
+    }
+    const struct annotated without = {
+        .model = "none", .annotator = "", .captions_per_s = with->captions_per_s, .flag = ""};
+    int rounds = o->quick ? 1 : 4, wall = o->quick ? 4 : 20, from = o->quick ? 1 : 4;
     double a[BENCH_ROUNDS_MAX], b[BENCH_ROUNDS_MAX];
     for (int i = 0; i < rounds; i++) {
-        struct run_figures with, without;
-        int rc = run_train(on, o->quick ? 1 : 4, &with, err);
+        struct run_figures on, off;
+        int rc = annotated_run(with, wall, from, &on, err);
         if (rc == ONIC_OK)
-            rc = run_train(off, o->quick ? 1 : 4, &without, err);
+            rc = annotated_run(&without, wall, from, &off, err);
         if (rc)
             return rc;
-        if (with.labels < 1)
-            return err_set(err, ONIC_ENOTFOUND,
-                           "the annotator %s answered nothing: is its model installed?",
-                           what->annotator);
-        a[i] = with.fps;
-        b[i] = without.fps;
+        a[i] = on.fps;
+        b[i] = off.fps;
+        out->score_us = on.score_us;
+        out->train_share = on.train_share;
+        out->labels_per_s = with->annotator[0] ? on.labels / wall : (double)NAN;
     }
+    snprintf(of, sizeof of, "trained frames/s with reward model %s (%s) / reward model none",
+             with->model, with->what);
+    out->of = of;
     out->unit = "frames/s";
     bench_ratio(out, a, b, rounds, false);
     return ONIC_OK;
-}
-
-int bench_annotation_rules(const struct bench_options *o, struct bench_result *out,
-                           struct onic_err *err)
-{
-    out->of = "trained frames/s with rules answering 50 unique captions/s / reward model none";
-    return annotation(o, &(struct annotated){"rules", "hash", 50}, out, err);
-}
-
-int bench_annotation_fast(const struct bench_options *o, struct bench_result *out,
-                          struct onic_err *err)
-{
-    out->of = "trained frames/s with rules answering 1000 unique captions/s / reward model none";
-    return annotation(o, &(struct annotated){"rules", "hash", 1000}, out, err);
-}
-
-int bench_annotation_classifier(const struct bench_options *o, struct bench_result *out,
-                                struct onic_err *err)
-{
-    out->of = "trained frames/s with reward model classifier and rules answering 50 unique "
-              "captions/s / reward model none";
-    return annotation(o, &(struct annotated){"rules", "classifier", 50}, out, err);
-}
-
-int bench_annotation_embedding(const struct bench_options *o, struct bench_result *out,
-                               struct onic_err *err)
-{
-    out->of =
-        "trained frames/s with the embedded model under its default CPU cap / reward model none";
-    return annotation(o, &(struct annotated){"embedding", "hash", 50}, out, err);
 }

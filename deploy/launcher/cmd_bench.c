@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd_bench.c - `onic bench`: runs the lines of benches.def and prints a table or the document of
  * interface.md section 7. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,7 +111,27 @@ static void put_result(struct buf *out, const struct bench_result *r)
     buf_json_number(out, r->min, 6);
     buf_puts(out, ",\"max\":");
     buf_json_number(out, r->max, 6);
-    buf_printf(out, ",\"n\":%d}", r->n);
+    buf_printf(out, ",\"n\":%d", r->n);
+    buf_puts(out, ",\"score_us_per_frame\":");
+    buf_json_number(out, r->score_us, 4);
+    buf_puts(out, ",\"train_share\":");
+    buf_json_number(out, r->train_share, 4);
+    buf_puts(out, ",\"labels_per_s\":");
+    buf_json_number(out, r->labels_per_s, 4);
+    buf_puts(out, "}");
+}
+
+static void print_result(FILE *table, const struct bench_result *r)
+{
+    fprintf(table, "%-14s ratio %.3f (%.3f .. %.3f, n=%d)  %.4g against %.4g %s: %s", r->name,
+            r->ratio, r->min, r->max, r->n, r->value, r->value_b, r->unit, r->of);
+    if (isfinite(r->score_us))
+        fprintf(table, "; scores %.3f us/frame", r->score_us);
+    if (isfinite(r->train_share))
+        fprintf(table, "; its training %.1f %% of the learner's time", 100 * r->train_share);
+    if (isfinite(r->labels_per_s))
+        fprintf(table, "; %.0f labels/s", r->labels_per_s);
+    fprintf(table, "\n");
 }
 
 static int write_document(const char *path, const struct buf *doc, struct onic_err *err)
@@ -122,6 +143,27 @@ static int write_document(const char *path, const struct buf *doc, struct onic_e
     if (f != stdout)
         bad |= fclose(f) != 0;
     return bad ? err_set(err, ONIC_ECANTCREATE, "cannot write %s completely", path) : ONIC_OK;
+}
+
+static bool chosen(const struct bench_args *a, int i)
+{
+    return strncmp(a->only, benches[i].name, strlen(a->only)) == 0;
+}
+
+static int check_only(const struct bench_args *a, struct onic_err *err)
+{
+    struct buf names;
+    buf_init(&names, 1024);
+    bool any = false;
+    for (int i = 0; i < BENCHES; i++) {
+        any |= chosen(a, i);
+        buf_printf(&names, "%s%s", i ? ", " : "", benches[i].name);
+    }
+    int rc = any ? ONIC_OK
+                 : err_set(err, ONIC_ECONFIG, "--only=%s begins no benchmark's name: %s", a->only,
+                           names.data);
+    buf_release(&names);
+    return rc;
 }
 
 static int run_all(const struct bench_args *a, const struct config *cfg, struct onic_err *err)
@@ -138,12 +180,15 @@ static int run_all(const struct bench_args *a, const struct config *cfg, struct 
     FILE *table = strcmp(a->json, "-") == 0 ? stderr : stdout;
     fprintf(table, "%d usable cores, %s, peak %.0f GF/s per core\n", cpu_usable(), cpu_path(),
             peak);
-    int ran = 0, rc = ONIC_OK;
+    int rc = ONIC_OK;
     for (int i = 0; i < BENCHES && rc == ONIC_OK; i++) {
-        if (a->only[0] && strncmp(a->only, benches[i].name, strlen(a->only)) != 0)
+        if (!chosen(a, i))
             continue;
-        ran++;
-        struct bench_result r = {.name = benches[i].name};
+        struct bench_result r = {.name = benches[i].name,
+                                 .score_us = (double)NAN,
+                                 .train_share = (double)NAN,
+                                 .labels_per_s = (double)NAN};
+        o.name = benches[i].name;
         fprintf(stderr, "bench: %s: %s ...\n", benches[i].name, benches[i].summary);
         rc = benches[i].run(&o, &r, err);
         if (rc == ONIC_ENOTFOUND) { /* a part this machine lacks: said, not failed */
@@ -153,16 +198,12 @@ static int run_all(const struct bench_args *a, const struct config *cfg, struct 
         }
         if (rc)
             break;
-        fprintf(table, "%-14s ratio %.3f (%.3f .. %.3f, n=%d)  %.4g against %.4g %s: %s\n", r.name,
-                r.ratio, r.min, r.max, r.n, r.value, r.value_b, r.unit, r.of);
+        print_result(table, &r);
         if (doc.data[doc.len - 1] == '}')
             buf_puts(&doc, ",");
         put_result(&doc, &r);
     }
     buf_puts(&doc, "]}\n");
-    if (rc == ONIC_OK && ran == 0)
-        rc = err_set(err, ONIC_ECONFIG,
-                     "--only=%s names no benchmark: B6, B8, B11-rules, B11-embedding", a->only);
     if (rc == ONIC_OK && a->json[0])
         rc = write_document(a->json, &doc, err);
     buf_release(&doc);
@@ -186,6 +227,8 @@ int cmd_bench(int argc, char **argv)
         .ctx = &a,
     };
     int rc = config_load(&cfg, argc, argv, &cli, &err);
+    if (rc == ONIC_OK)
+        rc = check_only(&a, &err);
     if (rc == ONIC_OK)
         rc = run_all(&a, &cfg, &err);
     return command_result("bench", rc, &err);

@@ -115,8 +115,11 @@ const char *reward_mix_chain(const struct reward_mix *x)
 
 void reward_mix_see(struct reward_mix *x, const struct reward_batch *b)
 {
-    if (x->type->see)
-        x->type->see(x->model, b);
+    if (!x->type->see)
+        return;
+    int64_t before = clock_ns(); /* what it sees it may score, so it counts as such */
+    x->type->see(x->model, b);
+    x->score_ns += clock_ns() - before;
 }
 
 size_t reward_mix_draw(struct reward_mix *x, char out[QUESTION_MAX])

@@ -52,8 +52,8 @@ void reward_mix_observe(struct reward_mix *x, const struct annot_label *label);
 /* Gives the model time to learn; no-op when there is nothing to train. */
 void reward_mix_train(struct reward_mix *x, int64_t budget_us);
 
-/* The model's own numbers, and perf/score_us_per_frame: what scores cost in this life. NAN = not
- * known yet. */
+/* The model's own numbers, and perf/score_us_per_frame: what seeing and scoring cost in this life.
+ * NAN = not known yet. */
 void reward_mix_report(const struct reward_mix *x,
                        void (*put)(void *ctx, const char *name, double value), void *ctx);
 
