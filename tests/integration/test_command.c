@@ -4,62 +4,26 @@
 #define _GNU_SOURCE
 #include "tests/onic_test.h"
 
-#include <signal.h>
 #include <stdlib.h>
-#include <uv.h>
 
-#include "reward_server/annotators/annotator.h"
+#include "tests/support/annotator_run.h"
 #include "tests/support/program.h"
 
-enum { MANY = 12, SECONDS = 20 };
+enum { MANY = 12 };
 
-struct run {
-    char dir[256], store[300];
-    struct config config;
-    struct goal *goal;
-    uv_loop_t loop;
-    struct annotator *a;
-    int want, answered, labels, right, abstained, odd;
-    char raw[LABEL_RAW_MAX];
-};
-
-static void wake(void *ctx)
+static void prepare(struct annotator_run *r, const char *behaviour)
 {
-    (void)ctx;
-}
-
-static void set(struct run *r, const char *key, const char *value)
-{
-    assert_ok(config_set(&r->config, key, value, CONFIG_CLI, key, &err));
-}
-
-static void prepare(struct run *r, const char *behaviour)
-{
-    char run[900], goals[600];
-    memset(r, 0, sizeof *r);
-    r->want = MANY;
-    signal(SIGPIPE, SIG_IGN);
-    temp_dir_create(r->dir);
-    config_defaults(&r->config);
-    snprintf(goals, sizeof goals, "%s/deploy/goals", getenv("ONIC_SOURCE"));
-    assert_ok(goal_load(&r->goal, goals, "minigrid", "KeyCorridor", &err));
+    char run[900];
+    annotator_run_prepare(r, MANY);
     snprintf(run, sizeof run,
              "python3 %s/tests/support/scripted_annotator/scripted_annotator.py %s %s",
              getenv("ONIC_SOURCE"), behaviour, r->dir);
-    set(r, "command.run", run);
-    set(r, "command.backoff_s", "0.01");
-    assert_int_equal(uv_loop_init(&r->loop), 0);
-}
-
-static void open_annotator(struct run *r)
-{
-    struct annotator_setup setup = {
-        .config = &r->config, .goal = r->goal, .loop = &r->loop, .wake = wake};
-    assert_ok(annotator_open(&r->a, annotator_find("command"), &setup, &err));
+    annotator_run_set(r, "command.run", run);
+    annotator_run_set(r, "command.backoff_s", "0.01");
 }
 
 /* Process id of life number `life` (from 1), or 0. */
-static pid_t life_pid(const struct run *r, int life)
+static pid_t life_pid(const struct annotator_run *r, int life)
 {
     char path[300];
     snprintf(path, sizeof path, "%s/lives", r->dir);
@@ -77,107 +41,55 @@ static bool all_gone(void *ctx)
     return true;
 }
 
-static void dispose(struct run *r)
+static void dispose(struct annotator_run *r)
 {
-    r->a->v->free(r->a);
-    uv_run(&r->loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&r->loop), 0); /* every handle is closed */
-    assert_true(wait_until(all_gone, r, SECONDS * 1000));
-    goal_free(r->goal);
-    temp_dir_remove(r->dir);
-}
-
-/* Even tickets are good captions. */
-static void note(void *ctx, const struct annotator_answer *a)
-{
-    struct run *r = ctx;
-    r->answered++;
-    r->labels += a->state == LABEL_ANSWERED;
-    r->abstained += a->state == LABEL_ABSTAINED;
-    r->right += a->state == LABEL_ANSWERED && (a->label > 0.5) == (a->ticket % 2 == 0);
-    r->odd += a->ticket % 2 == 1;
-    snprintf(r->raw, sizeof r->raw, "%s", a->raw);
-}
-
-static void submit(struct run *r, int i)
-{
-    char caption[80];
-    snprintf(caption, sizeof caption, "A %s thing\xe9 number \"%d\" happens.",
-             i % 2 ? "bad" : "good", i);
-    r->a->v->submit(r->a, (uint64_t)i, caption, strlen(caption), 0);
-}
-
-static bool answered(void *ctx)
-{
-    struct run *r = ctx;
-    uv_run(&r->loop, UV_RUN_NOWAIT);
-    r->a->v->poll(r->a, note, r);
-    return r->answered >= r->want;
-}
-
-static void ask_all(struct run *r)
-{
-    for (int i = 0; i < r->want; i++)
-        submit(r, i);
-    if (!wait_until(answered, r, SECONDS * 1000)) {
-        char text[160];
-        r->a->v->status(r->a, text, NULL);
-        fail_msg("%d of %d answers; status: %s", r->answered, r->want, text);
-    }
-    assert_int_equal(r->answered, r->want);
-    assert_int_equal(r->right, r->labels); /* no label was ever wrong */
+    annotator_run_close(r);
+    assert_true(wait_until(all_gone, r, ANNOTATOR_RUN_PATIENCE_MS));
+    annotator_run_dispose(r);
 }
 
 static void labels_come(const char *behaviour, const char *key, const char *value)
 {
-    struct run r;
+    struct annotator_run r;
     prepare(&r, behaviour);
     if (key)
-        set(&r, key, value);
-    open_annotator(&r);
-    ask_all(&r);
+        annotator_run_set(&r, key, value);
+    annotator_run_open(&r, "command");
+    annotator_run_ask_all(&r);
     assert_int_equal(r.labels, MANY);
     dispose(&r);
 }
 
 static void abstains(const char *behaviour, const char *why, int questions)
 {
-    struct run r;
+    struct annotator_run r;
     prepare(&r, behaviour);
     r.want = questions;
-    set(&r, "command.timeout_s", questions < MANY ? "0.7" : "30");
-    open_annotator(&r);
-    ask_all(&r);
+    annotator_run_set(&r, "command.timeout_s", questions < MANY ? "0.7" : "30");
+    annotator_run_open(&r, "command");
+    annotator_run_ask_all(&r);
     assert_int_equal(r.abstained, r.want);
     if (!strstr(r.raw, why))
         fail_msg("\"%s\" does not say \"%s\"", r.raw, why);
     dispose(&r);
 }
 
-struct hope {
-    struct run *r;
-    const char *part;
-    char text[160];
-};
-
 static bool says(void *ctx)
 {
-    struct hope *h = ctx;
-    answered(h->r);
-    h->r->a->v->status(h->r->a, h->text, NULL);
-    return strstr(h->text, h->part) && life_pid(h->r, 3) > 0;
+    struct annotator_hope *h = ctx;
+    return annotator_run_says(h) && life_pid(h->r, 3) > 0;
 }
 
 /* Nothing is answered, the status says why, and it is started again and again. */
 static void stops(const char *behaviour, const char *part)
 {
-    struct run r;
-    struct hope h = {.r = &r, .part = part};
+    struct annotator_run r;
+    struct annotator_hope h = {.r = &r, .part = part};
     prepare(&r, behaviour);
-    open_annotator(&r);
+    annotator_run_open(&r, "command");
     for (int i = 0; i < MANY; i++)
-        submit(&r, i);
-    if (!wait_until(says, &h, SECONDS * 1000))
+        annotator_run_submit(&r, i);
+    if (!wait_until(says, &h, ANNOTATOR_RUN_PATIENCE_MS))
         fail_msg("status \"%s\" does not say \"%s\"", h.text, part);
     assert_int_equal(r.answered, 0);
     dispose(&r);
@@ -233,14 +145,14 @@ ALL
     static void
     one_question_that_kills_it_is_given_up_alone(void **state)
 {
-    struct run r;
+    struct annotator_run r;
     (void)state;
     prepare(&r, "poison");
-    open_annotator(&r);
+    annotator_run_open(&r, "command");
     r.a->v->submit(r.a, MANY - 1, "the poison", 10, 0);
     for (int i = 0; i < MANY - 1; i++)
-        submit(&r, i);
-    assert_true(wait_until(answered, &r, SECONDS * 1000));
+        annotator_run_submit(&r, i);
+    assert_true(wait_until(annotator_run_answered, &r, ANNOTATOR_RUN_PATIENCE_MS));
     assert_int_equal(r.abstained, 1);
     assert_int_equal(r.labels, MANY - 1);
     assert_int_equal(r.right, r.labels);
@@ -250,17 +162,17 @@ ALL
 /* One answer never comes while others do. */
 static void a_missing_answer_is_asked_for_again(void **state)
 {
-    struct run r;
+    struct annotator_run r;
     (void)state;
     prepare(&r, "loses");
-    set(&r, "command.window", "2");
-    set(&r, "command.timeout_s", "1");
-    open_annotator(&r);
+    annotator_run_set(&r, "command.window", "2");
+    annotator_run_set(&r, "command.timeout_s", "1");
+    annotator_run_open(&r, "command");
     r.a->v->submit(r.a, 1, "the lost", 8, 0);
     for (int i = 1; r.odd == 0; i++) { /* keep the others coming */
         r.want = i;
-        submit(&r, 2 * i);
-        assert_true(wait_until(answered, &r, SECONDS * 1000));
+        annotator_run_submit(&r, 2 * i);
+        assert_true(wait_until(annotator_run_answered, &r, ANNOTATOR_RUN_PATIENCE_MS));
     }
     assert_int_equal(r.abstained, 0);
     assert_int_equal(r.right, r.labels);
@@ -287,21 +199,21 @@ static void bad_options_are_refused_with_a_sentence(void **state)
 
 static void the_example_answers(void **state)
 {
-    struct run r;
+    struct annotator_run r;
     char run[700];
     (void)state;
     prepare(&r, "");
     snprintf(run, sizeof run, "%s/deploy/examples/annotator.py", getenv("ONIC_SOURCE"));
-    set(&r, "command.run", run);
-    open_annotator(&r);
+    annotator_run_set(&r, "command.run", run);
+    annotator_run_open(&r, "command");
     r.want = 1;
     r.a->v->submit(r.a, 0, "You see a red key.", 18, 0);
-    assert_true(wait_until(answered, &r, SECONDS * 1000));
+    assert_true(wait_until(annotator_run_answered, &r, ANNOTATOR_RUN_PATIENCE_MS));
     assert_string_equal(r.raw, "has key");
     assert_int_equal(r.right, 1);
     r.want = 2;
     r.a->v->submit(r.a, 0, "a\0b", 3, 0);
-    assert_true(wait_until(answered, &r, SECONDS * 1000));
+    assert_true(wait_until(annotator_run_answered, &r, ANNOTATOR_RUN_PATIENCE_MS));
     assert_string_equal(r.raw, "abstained: cannot answer questions of kind pair");
     dispose(&r);
 }

@@ -8,27 +8,16 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <uv.h>
 
-#include "reward_server/annotators/annotator.h"
+#include "tests/support/annotator_run.h"
 #include "tests/support/scripted.h"
 
-enum { MANY = 12, SECONDS = 20 };
+enum { MANY = 12 };
 
 static struct {
     struct scripted http;
     char dir[256]; /* its certificate */
-    struct goal *goal;
 } server;
-
-struct run {
-    char dir[256], store[300];
-    struct config config;
-    uv_loop_t loop;
-    struct annotator *a;
-    int answered, labels, right, abstained;
-    char raw[LABEL_RAW_MAX];
-};
 
 /* A certificate that no authority has signed, made anew each time. */
 static void make_certificate(void)
@@ -45,11 +34,8 @@ static void make_certificate(void)
 
 static int start(void **state)
 {
-    char goals[600];
     (void)state;
     make_certificate();
-    snprintf(goals, sizeof goals, "%s/deploy/goals", getenv("ONIC_SOURCE"));
-    assert_ok(goal_load(&server.goal, goals, "minigrid", "KeyCorridor", &err));
     return scripted_start(&server.http, "scripted_llm/scripted_llm.py", server.dir, 0) ? 0 : -1;
 }
 
@@ -57,97 +43,20 @@ static int stop(void **state)
 {
     (void)state;
     scripted_stop(&server.http);
-    goal_free(server.goal);
     temp_dir_remove(server.dir);
     return 0;
 }
 
-static void wake(void *ctx)
-{
-    (void)ctx;
-}
-
-static void set(struct run *r, const char *key, const char *value)
-{
-    assert_ok(config_set(&r->config, key, value, CONFIG_CLI, key, &err));
-}
-
-static void prepare(struct run *r, const char *behaviour)
+static void prepare(struct annotator_run *r, const char *behaviour)
 {
     char url[200];
-    memset(r, 0, sizeof *r);
-    temp_dir_create(r->dir);
-    snprintf(r->store, sizeof r->store, "%s/labels.sqlite", r->dir);
-    config_defaults(&r->config);
+    annotator_run_prepare(r, MANY);
     snprintf(url, sizeof url, "http://127.0.0.1:%d/%s/v1", server.http.port, behaviour);
-    set(r, "llm.url", url);
-    set(r, "llm.model", "m");
-    set(r, "llm.backoff_s", "0.01");
-    set(r, "llm.breaker_s", "0.1");
-    set(r, "llm.deadline_s", "1");
-    assert_int_equal(uv_loop_init(&r->loop), 0);
-}
-
-static void open_annotator(struct run *r)
-{
-    struct annotator_setup setup = {.config = &r->config,
-                                    .goal = server.goal,
-                                    .loop = &r->loop,
-                                    .store_path = r->store,
-                                    .wake = wake};
-    assert_ok(annotator_open(&r->a, annotator_find("llm"), &setup, &err));
-}
-
-static void close_annotator(struct run *r)
-{
-    r->a->v->free(r->a);
-    uv_run(&r->loop, UV_RUN_DEFAULT);
-}
-
-static void dispose(struct run *r)
-{
-    close_annotator(r);
-    assert_int_equal(uv_loop_close(&r->loop), 0); /* every handle is closed */
-    temp_dir_remove(r->dir);
-}
-
-/* Even tickets are good captions. */
-static void note(void *ctx, const struct annotator_answer *a)
-{
-    struct run *r = ctx;
-    r->answered++;
-    r->labels += a->state == LABEL_ANSWERED;
-    r->abstained += a->state == LABEL_ABSTAINED;
-    r->right += a->state == LABEL_ANSWERED && (a->label > 0.5) == (a->ticket % 2 == 0);
-    snprintf(r->raw, sizeof r->raw, "%s", a->raw);
-}
-
-static void submit(struct run *r, int i)
-{
-    char caption[80];
-    snprintf(caption, sizeof caption, "A %s thing number %d happens.", i % 2 ? "bad" : "good", i);
-    r->a->v->submit(r->a, (uint64_t)i, caption, strlen(caption), 0);
-}
-
-static bool answered(void *ctx)
-{
-    struct run *r = ctx;
-    uv_run(&r->loop, UV_RUN_NOWAIT);
-    r->a->v->poll(r->a, note, r);
-    return r->answered >= MANY;
-}
-
-static void ask_all(struct run *r)
-{
-    for (int i = 0; i < MANY; i++)
-        submit(r, i);
-    if (!wait_until(answered, r, SECONDS * 1000)) {
-        char text[160];
-        r->a->v->status(r->a, text, NULL);
-        fail_msg("%d of %d answers; status: %s", r->answered, MANY, text);
-    }
-    assert_int_equal(r->answered, MANY);
-    assert_int_equal(r->right, r->labels); /* no label was ever wrong */
+    annotator_run_set(r, "llm.url", url);
+    annotator_run_set(r, "llm.model", "m");
+    annotator_run_set(r, "llm.backoff_s", "0.01");
+    annotator_run_set(r, "llm.breaker_s", "0.1");
+    annotator_run_set(r, "llm.deadline_s", "1");
 }
 
 static void take_number(void *ctx, const char *name, double value)
@@ -160,72 +69,58 @@ static void take_number(void *ctx, const char *name, double value)
 
 static void it_counts_what_it_spends(void **state)
 {
-    struct run r;
+    struct annotator_run r;
     double numbers[3] = {0};
     (void)state;
     prepare(&r, "vllm");
-    set(&r, "annotator.vote", "1");
-    open_annotator(&r);
-    ask_all(&r);
+    annotator_run_set(&r, "annotator.vote", "1");
+    annotator_run_open(&r, "llm");
+    annotator_run_ask_all(&r);
     r.a->v->report(r.a, take_number, numbers);
     assert_close(numbers[0], MANY + 2, 0, 0); /* two of the probe */
     assert_close(numbers[1], 100 * (MANY + 2), 0, 0);
     assert_close(numbers[2], 1, 0, 0);
-    dispose(&r);
+    annotator_run_dispose(&r);
 }
 
 /* Every caption gets its right label in the end. */
 static void labels_come(const char *behaviour, const char *key, const char *value)
 {
-    struct run r;
+    struct annotator_run r;
     prepare(&r, behaviour);
     if (key)
-        set(&r, key, value);
-    open_annotator(&r);
-    ask_all(&r);
+        annotator_run_set(&r, key, value);
+    annotator_run_open(&r, "llm");
+    annotator_run_ask_all(&r);
     assert_int_equal(r.labels, MANY);
-    dispose(&r);
+    annotator_run_dispose(&r);
 }
 
 /* No caption gets a label, and the reason is told. */
 static void abstains(const char *behaviour, const char *why)
 {
-    struct run r;
+    struct annotator_run r;
     prepare(&r, behaviour);
-    open_annotator(&r);
-    ask_all(&r);
+    annotator_run_open(&r, "llm");
+    annotator_run_ask_all(&r);
     assert_int_equal(r.abstained, MANY);
     if (!strstr(r.raw, why))
         fail_msg("\"%s\" does not say \"%s\"", r.raw, why);
-    dispose(&r);
-}
-
-struct hope {
-    struct run *r;
-    const char *part;
-    char text[160];
-};
-
-static bool says(void *ctx)
-{
-    struct hope *h = ctx;
-    answered(h->r);
-    h->r->a->v->status(h->r->a, h->text, NULL);
-    return strstr(h->text, h->part) != NULL;
+    annotator_run_dispose(&r);
 }
 
 /* Nothing is answered and the status says why. */
 static void stops(const char *behaviour, const char *part)
 {
-    struct run r;
-    struct hope h = {.r = &r, .part = part};
+    struct annotator_run r;
+    struct annotator_hope h = {.r = &r, .part = part};
     prepare(&r, behaviour);
-    open_annotator(&r);
-    submit(&r, 0);
-    if (!wait_until(says, &h, SECONDS * 1000))
+    annotator_run_open(&r, "llm");
+    annotator_run_submit(&r, 0);
+    if (!wait_until(annotator_run_says, &h, ANNOTATOR_RUN_PATIENCE_MS))
         fail_msg("status \"%s\" does not say \"%s\"", h.text, part);
     assert_int_equal(r.answered, 0);
-    dispose(&r);
+    annotator_run_dispose(&r);
 }
 
 #define COMES(name, key, value)                                                                    \
@@ -298,14 +193,14 @@ ALL
     static void
     batch(const char *behaviour)
 {
-    struct run r;
+    struct annotator_run r;
     prepare(&r, behaviour);
-    set(&r, "llm.api", "completions");
-    set(&r, "llm.batch", "4");
-    open_annotator(&r);
-    ask_all(&r);
+    annotator_run_set(&r, "llm.api", "completions");
+    annotator_run_set(&r, "llm.batch", "4");
+    annotator_run_open(&r, "llm");
+    annotator_run_ask_all(&r);
     assert_int_equal(r.labels, MANY);
-    dispose(&r);
+    annotator_run_dispose(&r);
 }
 
 static void answers_of_a_batch_out_of_order_are_sorted(void **state)
@@ -326,45 +221,45 @@ static void a_caption_that_the_server_always_fails_at_is_given_up_alone(void **s
     static const char *const behaviour[] = {"poison", "too_long"};
     (void)state;
     for (int k = 0; k < 2; k++) {
-        struct run r;
+        struct annotator_run r;
         prepare(&r, behaviour[k]);
-        set(&r, "llm.window", "1");
-        set(&r, "llm.window_max", "1");
-        open_annotator(&r);
+        annotator_run_set(&r, "llm.window", "1");
+        annotator_run_set(&r, "llm.window_max", "1");
+        annotator_run_open(&r, "llm");
         for (int i = 0; i < MANY - 1; i++)
-            submit(&r, i);
+            annotator_run_submit(&r, i);
         r.a->v->submit(r.a, MANY - 1, "the poison", 10, 0);
-        assert_true(wait_until(answered, &r, SECONDS * 1000));
+        assert_true(wait_until(annotator_run_answered, &r, ANNOTATOR_RUN_PATIENCE_MS));
         assert_int_equal(r.abstained, 1);
         assert_int_equal(r.labels, MANY - 1);
         assert_int_equal(r.right, r.labels);
-        dispose(&r);
+        annotator_run_dispose(&r);
     }
 }
 
 static void a_used_up_budget_pauses_and_survives_a_restart(void **state)
 {
-    struct run r;
-    struct hope h = {.r = &r, .part = "used up"};
+    struct annotator_run r;
+    struct annotator_hope h = {.r = &r, .part = "used up"};
     (void)state;
     prepare(&r, "budget");
-    set(&r, "llm.max_requests", "7"); /* two of the probe, five labels */
-    open_annotator(&r);
+    annotator_run_set(&r, "llm.max_requests", "7"); /* two of the probe, five labels */
+    annotator_run_open(&r, "llm");
     for (int i = 0; i < MANY; i++)
-        submit(&r, i);
-    assert_true(wait_until(says, &h, SECONDS * 1000));
+        annotator_run_submit(&r, i);
+    assert_true(wait_until(annotator_run_says, &h, ANNOTATOR_RUN_PATIENCE_MS));
     while (r.answered < 5)
-        answered(&r);
+        annotator_run_answered(&r);
     assert_int_equal(r.labels, 5);
-    close_annotator(&r);
-    open_annotator(&r);
-    submit(&r, 0);
-    assert_true(wait_until(says, &h, SECONDS * 1000));
+    annotator_run_close(&r);
+    annotator_run_open(&r, "llm");
+    annotator_run_submit(&r, 0);
+    assert_true(wait_until(annotator_run_says, &h, ANNOTATOR_RUN_PATIENCE_MS));
     assert_int_equal(r.answered, 5);
-    dispose(&r);
+    annotator_run_dispose(&r);
 }
 
-static double tokens_paid(const struct run *r)
+static double tokens_paid(const struct annotator_run *r)
 {
     char path[400];
     snprintf(path, sizeof path, "%s.spent", r->store);
@@ -380,28 +275,28 @@ static double tokens_paid(const struct run *r)
 static void money_that_is_used_up_is_never_exceeded(void **state)
 {
     enum { ASKED = 200, LIMIT = 80 };
-    struct run r;
-    struct hope h = {.r = &r, .part = "of llm.max_cost=80"};
+    struct annotator_run r;
+    struct annotator_hope h = {.r = &r, .part = "of llm.max_cost=80"};
     (void)state;
     prepare(&r, "money");
-    set(&r, "llm.window", "1");
-    set(&r, "llm.window_max", "1");
-    set(&r, "llm.price_in", "10000");
-    set(&r, "llm.max_cost", "80");
-    open_annotator(&r);
+    annotator_run_set(&r, "llm.window", "1");
+    annotator_run_set(&r, "llm.window_max", "1");
+    annotator_run_set(&r, "llm.price_in", "10000");
+    annotator_run_set(&r, "llm.max_cost", "80");
+    annotator_run_open(&r, "llm");
     for (int i = 0; i < ASKED; i++)
-        submit(&r, i);
-    assert_true(wait_until(says, &h, SECONDS * 1000));
+        annotator_run_submit(&r, i);
+    assert_true(wait_until(annotator_run_says, &h, ANNOTATOR_RUN_PATIENCE_MS));
     assert_in_range(r.labels, 1, LIMIT);
     int before = r.answered;
-    close_annotator(&r);
+    annotator_run_close(&r);
     double paid = tokens_paid(&r);
     assert_true(paid >= 100.0 * r.labels && paid <= 100.0 * LIMIT);
-    open_annotator(&r);
-    submit(&r, 0);
-    assert_true(wait_until(says, &h, SECONDS * 1000));
+    annotator_run_open(&r, "llm");
+    annotator_run_submit(&r, 0);
+    assert_true(wait_until(annotator_run_says, &h, ANNOTATOR_RUN_PATIENCE_MS));
     assert_int_equal(r.answered, before);
-    dispose(&r);
+    annotator_run_dispose(&r);
 }
 
 static void tls_needs_a_certificate_that_is_trusted(void **state)
@@ -411,22 +306,22 @@ static void tls_needs_a_certificate_that_is_trusted(void **state)
     snprintf(url, sizeof url, "https://127.0.0.1:%d/tls/v1", server.http.port);
     snprintf(authority, sizeof authority, "%s/crt", server.dir);
     for (int trusted = 0; trusted < 2; trusted++) {
-        struct run r;
-        struct hope h = {.r = &r, .part = "certificate"};
+        struct annotator_run r;
+        struct annotator_hope h = {.r = &r, .part = "certificate"};
         prepare(&r, "tls");
-        set(&r, "llm.url", url);
-        set(&r, "llm.ca_file", trusted ? authority : "");
-        open_annotator(&r);
+        annotator_run_set(&r, "llm.url", url);
+        annotator_run_set(&r, "llm.ca_file", trusted ? authority : "");
+        annotator_run_open(&r, "llm");
         if (trusted) {
-            ask_all(&r);
+            annotator_run_ask_all(&r);
             assert_int_equal(r.labels, MANY);
         } else {
-            submit(&r, 0);
-            if (!wait_until(says, &h, SECONDS * 1000))
+            annotator_run_submit(&r, 0);
+            if (!wait_until(annotator_run_says, &h, ANNOTATOR_RUN_PATIENCE_MS))
                 fail_msg("status \"%s\" does not speak of the certificate", h.text);
             assert_int_equal(r.answered, 0);
         }
-        dispose(&r);
+        annotator_run_dispose(&r);
     }
 }
 
@@ -440,7 +335,7 @@ static void write_text(const char *path, const char *text)
 static void conversations_are_kept_without_the_key_and_stay_small(void **state)
 {
     enum { FULL = 8 << 20 };
-    struct run r;
+    struct annotator_run r;
     char key[300], path[400], old[410], line[65536];
     struct stat st;
     int lines = 0;
@@ -454,10 +349,10 @@ static void conversations_are_kept_without_the_key_and_stay_small(void **state)
     write_text(key, "sk-secret-of-the-test");
     write_text(path, "");
     assert_int_equal(truncate(path, FULL), 0);
-    set(&r, "llm.api_key_file", key);
-    set(&r, "llm.samples_per_hour", "3600000");
-    open_annotator(&r);
-    ask_all(&r);
+    annotator_run_set(&r, "llm.api_key_file", key);
+    annotator_run_set(&r, "llm.samples_per_hour", "3600000");
+    annotator_run_open(&r, "llm");
+    annotator_run_ask_all(&r);
     assert_true(stat(old, &st) == 0 && st.st_size == FULL);
     FILE *f = fopen(path, "re");
     assert_non_null(f);
@@ -469,23 +364,23 @@ static void conversations_are_kept_without_the_key_and_stay_small(void **state)
     }
     fclose(f);
     assert_in_range(lines, 1, MANY);
-    dispose(&r);
+    annotator_run_dispose(&r);
 }
 
 static void a_second_address_takes_over(void **state)
 {
-    struct run r;
+    struct annotator_run r;
     char url[300];
     (void)state;
     prepare(&r, "vllm");
     snprintf(url, sizeof url, "http://127.0.0.1:1/v1,http://127.0.0.1:%d/spare/v1",
              server.http.port);
-    set(&r, "llm.url", url);
-    set(&r, "llm.order", "first");
-    open_annotator(&r);
-    ask_all(&r);
+    annotator_run_set(&r, "llm.url", url);
+    annotator_run_set(&r, "llm.order", "first");
+    annotator_run_open(&r, "llm");
+    annotator_run_ask_all(&r);
     assert_int_equal(r.labels, MANY);
-    dispose(&r);
+    annotator_run_dispose(&r);
 }
 
 /* Each vote is another sample: one of three is wrong here, whatever the caption. */
@@ -493,17 +388,17 @@ static void votes_ask_for_samples_with_seeds_of_their_own(void **state)
 {
     (void)state;
     for (int batch = 1; batch <= 4; batch += 3) {
-        struct run r;
+        struct annotator_run r;
         prepare(&r, "fickle");
-        set(&r, "annotator.vote", "3");
+        annotator_run_set(&r, "annotator.vote", "3");
         if (batch > 1)
-            set(&r, "llm.api", "completions");
-        set(&r, "llm.batch", batch > 1 ? "4" : "1");
-        open_annotator(&r);
-        ask_all(&r);
+            annotator_run_set(&r, "llm.api", "completions");
+        annotator_run_set(&r, "llm.batch", batch > 1 ? "4" : "1");
+        annotator_run_open(&r, "llm");
+        annotator_run_ask_all(&r);
         assert_int_equal(r.labels, MANY);
         assert_non_null(strstr(r.raw, "2 of 3 votes"));
-        dispose(&r);
+        annotator_run_dispose(&r);
     }
 }
 
@@ -511,7 +406,7 @@ static void votes_ask_for_samples_with_seeds_of_their_own(void **state)
 static void note_pair(void *ctx, const struct annotator_answer *a)
 {
     static const double want[3] = {0, 1, 0.5};
-    struct run *r = ctx;
+    struct annotator_run *r = ctx;
     r->answered++;
     assert_int_equal(a->state, LABEL_ANSWERED);
     r->right += a->label == want[a->ticket % 3];
@@ -519,7 +414,7 @@ static void note_pair(void *ctx, const struct annotator_answer *a)
 
 static bool pairs_answered(void *ctx)
 {
-    struct run *r = ctx;
+    struct annotator_run *r = ctx;
     uv_run(&r->loop, UV_RUN_NOWAIT);
     r->a->v->poll(r->a, note_pair, r);
     return r->answered >= MANY;
@@ -531,10 +426,10 @@ static void pairs_are_ranked_in_every_dialect(void **state)
                                             "llamacpp", "ignored",  "logit_bias"};
     (void)state;
     for (size_t k = 0; k < 2 * sizeof behaviour / sizeof *behaviour; k++) {
-        struct run r;
+        struct annotator_run r;
         prepare(&r, behaviour[k / 2]);
-        set(&r, "annotator.prompt", k % 2 ? "reworded" : "default");
-        open_annotator(&r);
+        annotator_run_set(&r, "annotator.prompt", k % 2 ? "reworded" : "default");
+        annotator_run_open(&r, "llm");
         for (int i = 0; i < MANY; i++) {
             char a[60], b[60], question[QUESTION_MAX];
             int la = snprintf(a, sizeof a, "A %s thing number %d.", i % 3 == 0 ? "good" : "bad", i);
@@ -542,9 +437,9 @@ static void pairs_are_ranked_in_every_dialect(void **state)
             size_t len = question_pair(question, a, (size_t)la, b, (size_t)lb);
             r.a->v->submit(r.a, (uint64_t)i, question, len, 0);
         }
-        assert_true(wait_until(pairs_answered, &r, SECONDS * 1000));
+        assert_true(wait_until(pairs_answered, &r, ANNOTATOR_RUN_PATIENCE_MS));
         assert_int_equal(r.right, MANY);
-        dispose(&r);
+        annotator_run_dispose(&r);
     }
 }
 
@@ -554,30 +449,35 @@ static void the_prompt_is_part_of_the_identity(void **state)
     char before[128] = "";
     (void)state;
     for (int k = 0; k < 2; k++) {
-        struct run r;
+        struct annotator_run r;
         const char *model, *parameters;
         prepare(&r, "vllm");
-        set(&r, "annotator.prompt", k ? "reworded" : "default");
-        open_annotator(&r);
+        annotator_run_set(&r, "annotator.prompt", k ? "reworded" : "default");
+        annotator_run_open(&r, "llm");
         r.a->v->identity(r.a, &model, &parameters);
         assert_string_not_equal(parameters, before);
         snprintf(before, sizeof before, "%s", parameters);
-        dispose(&r);
+        annotator_run_dispose(&r);
     }
+}
+
+static void no_wake(void *ctx)
+{
+    (void)ctx;
 }
 
 static void a_prompt_that_cannot_be_used_gets_a_sentence(void **state)
 {
-    struct run r;
+    struct annotator_run r;
     char path[400];
     (void)state;
     prepare(&r, "vllm");
     struct annotator_setup setup = {.config = &r.config,
-                                    .goal = server.goal,
+                                    .goal = r.goal,
                                     .loop = &r.loop,
                                     .store_path = r.store,
-                                    .wake = wake};
-    set(&r, "annotator.prompt", "rhymed");
+                                    .wake = no_wake};
+    annotator_run_set(&r, "annotator.prompt", "rhymed");
     assert_err(annotator_open(&r.a, annotator_find("llm"), &setup, &err), ONIC_ECONFIG,
                "classification.rhymed.yaml");
     snprintf(path, sizeof path, "%s/minigrid", r.dir);
@@ -586,13 +486,12 @@ static void a_prompt_that_cannot_be_used_gets_a_sentence(void **state)
     FILE *f = fopen(path, "w");
     fputs("system: be fair\nuser: is this good news?\n", f);
     fclose(f);
-    set(&r, "annotator.prompt", "default");
-    set(&r, "annotator.prompts_dir", r.dir);
+    annotator_run_set(&r, "annotator.prompt", "default");
+    annotator_run_set(&r, "annotator.prompts_dir", r.dir);
     assert_err(annotator_open(&r.a, annotator_find("llm"), &setup, &err), ONIC_ECONFIG,
                "classification.default.yaml:");
-    uv_run(&r.loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&r.loop), 0);
-    temp_dir_remove(r.dir);
+    r.a = NULL;
+    annotator_run_dispose(&r);
 }
 
 int main(void)
