@@ -105,6 +105,12 @@ int label_row_json(const struct label_row *row, struct buf *out)
     buf_printf(out, ",\"kind\":\"%s\"", question_kind_name(q.kind));
     buf_puts(out, ",\"parameters\":");
     buf_json_string(out, id->parameters, strlen(id->parameters));
+    if (strchr(id->annotator, '>')) {
+        char origin[32];
+        label_origin(id->annotator, row->raw, origin);
+        buf_puts(out, ",\"origin\":");
+        buf_json_string(out, origin, strlen(origin));
+    }
     return buf_printf(out, ",\"vote\":%d,\"state\":\"%s\"}\n", id->vote,
                       row->state == LABEL_ANSWERED ? "answered" : "abstained");
 }

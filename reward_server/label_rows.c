@@ -59,6 +59,18 @@ void label_identity_text(const struct label_identity *id, char out[192])
              id->goal_version, id->parameters, *id->parameters ? " " : "", id->vote);
 }
 
+void label_origin(const char *annotator, const char *raw, char out[32])
+{
+    size_t n = strcspn(raw, ":");
+    snprintf(out, 32, "%.31s", annotator);
+    for (const char *p = strchr(annotator, '>') ? annotator : ""; *p; p += *p == '>') {
+        size_t len = strcspn(p, ">");
+        if (len == n && n < 32 && memcmp(p, raw, n) == 0)
+            snprintf(out, 32, "%.*s", (int)n, raw);
+        p += len;
+    }
+}
+
 static int64_t row_check(const struct label_row *row)
 {
     struct buf b;

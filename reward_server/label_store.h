@@ -45,6 +45,10 @@ struct label_key label_key_make(const struct label_identity *id, const char *cap
 /* The identity on one line, "rules patterns minigrid/KeyCorridor@1f.. noise=0.1 vote=1". */
 void label_identity_text(const struct label_identity *id, char out[192]);
 
+/* Who answered: the annotator of the identity, or, where that is a declared order ("llm>rules"),
+ * the one whose id begins `raw` ("rules: pattern 3 matched"). */
+void label_origin(const char *annotator, const char *raw, char out[32]);
+
 enum label_state { LABEL_UNKNOWN = 0, LABEL_ASKED = 1, LABEL_ANSWERED = 2, LABEL_ABSTAINED = 3 };
 
 /* One question with its answer. Pointers handed out by the store stay valid until its next call. */

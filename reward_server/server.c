@@ -51,16 +51,16 @@ static void store_failed(struct server *s, const struct onic_err *why)
 }
 
 static void fill_label(struct annot_label *out, const struct server *s, const char *caption,
-                       size_t len)
+                       size_t len, const char *raw)
 {
     *out = (struct annot_label){.caption = caption, .caption_len = len};
-    snprintf(out->source, sizeof out->source, "%s", s->identity.annotator);
+    label_origin(s->annotators, raw, out->source);
 }
 
 static void deliver_row(struct server *s, uint64_t client, const struct label_row *row)
 {
     struct annot_label label;
-    fill_label(&label, s, row->caption, row->caption_len);
+    fill_label(&label, s, row->caption, row->caption_len, row->raw);
     label.id = row->id;
     label.state = row->state == LABEL_ANSWERED ? ANNOT_LABEL : ANNOT_ABSTAIN;
     label.label = (float)row->label;
@@ -93,7 +93,7 @@ static void commit_answers(struct server *s)
     }
     for (int i = 0; i < n; i++) {
         bool answered = batch[i].state == LABEL_ANSWERED;
-        fill_label(&label[i], s, batch[i].caption, batch[i].len);
+        fill_label(&label[i], s, batch[i].caption, batch[i].len, batch[i].raw);
         label[i].id = batch[i].id;
         label[i].state = answered ? ANNOT_LABEL : ANNOT_ABSTAIN;
         label[i].label = (float)batch[i].label;

@@ -44,6 +44,7 @@ struct server {
     struct label_store *store;
     struct annotation_queue *queue;
     struct annot_identity identity;
+    char annotators[ANNOTATOR_NAMES_MAX]; /* "llm>rules": of the labels' identity */
 
     struct pending_answer answers[GROUP_MAX]; /* answered, not yet durable */
     int nanswers;

@@ -42,8 +42,9 @@ static int open_annotator(struct server *s, const struct config *c, const char *
         return rc;
     if (*note)
         log_warn(note);
-    snprintf(s->identity.annotator, sizeof s->identity.annotator, "%s", v->id);
-    s->identity.kinds = v->kinds;
+    annotator_names(v, c, s->annotators);
+    snprintf(s->identity.annotator, sizeof s->identity.annotator, "%.31s", s->annotators);
+    s->identity.kinds = annotator_kinds(v, c);
     snprintf(s->identity.goal, sizeof s->identity.goal, "%.30s/%.30s", s->goal->domain,
              s->goal->name);
     snprintf(s->identity.goal_version, sizeof s->identity.goal_version, "%s", s->goal->version);
@@ -82,7 +83,7 @@ static int use_identity(struct server *s, const struct config *c, struct onic_er
     const char *model = "", *parameters = "";
     s->annotator->v->identity(s->annotator, &model, &parameters);
     snprintf(s->identity.model, sizeof s->identity.model, "%s", model);
-    struct label_identity id = {.annotator = s->identity.annotator,
+    struct label_identity id = {.annotator = s->annotators,
                                 .model = s->identity.model,
                                 .goal = s->identity.goal,
                                 .goal_version = s->identity.goal_version,

@@ -135,7 +135,8 @@ static void check_llm(const struct config *cfg, struct finding *f)
 {
     struct onic_err err = {0};
     int broken = 0;
-    if (strcmp(cfg->annotator_id, "llm") != 0 && !cfg->llm_url[0]) {
+    if (strcmp(cfg->annotator_id, "llm") != 0 && !strstr(cfg->annotator_fallback, "llm") &&
+        !cfg->llm_url[0]) {
         buf_puts(&f->text, "not configured; with --annotator.id=llm --llm.url=ADDRESS "
                            "--llm.model=NAME its servers are asked here");
         return;
@@ -284,7 +285,8 @@ int cmd_doctor(int argc, char **argv)
         .who = 'F',
         .program = "onic doctor",
         .rows =
-            "env.nle env.plugin env.id annotator.id annotator.goal annotator.domain "
+            "env.nle env.plugin env.id annotator.id annotator.fallback annotator.goal "
+            "annotator.domain "
             "annotator.goals_dir annotator.prompt annotator.prompts_dir embedding.model_dir "
             "embedding.source embedding.url embedding.model embedding.vectors llm.url llm.model "
             "llm.api llm.structured llm.api_key_file llm.ca_file llm.proxy llm.any_model "

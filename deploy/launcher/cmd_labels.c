@@ -179,7 +179,9 @@ static void put_row_text(const struct label_row *row, struct buf *line)
         buf_printf(line, "%4g  %4.2f  ", row->label, row->confidence);
     else
         buf_puts(line, "none     -  ");
-    buf_printf(line, "%-10s %-28s ", row->identity.annotator, row->identity.goal);
+    char origin[32];
+    label_origin(row->identity.annotator, row->raw, origin);
+    buf_printf(line, "%-10s %-28s ", origin, row->identity.goal);
     struct question q;
     if (!question_split(row->caption, row->caption_len, &q))
         q = (struct question){.caption = row->caption, .len = row->caption_len};

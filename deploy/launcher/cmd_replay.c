@@ -120,6 +120,8 @@ static void put_label_json(const struct explain_label *l, struct buf *out)
     put_double(out, "label", l->abstained ? (double)NAN : l->label);
     put_double(out, "confidence", l->abstained ? (double)NAN : l->confidence);
     put_key(out, "annotator", l->annotator);
+    if (l->order[0])
+        put_key(out, "order", l->order);
     put_key(out, "model", l->model);
     put_key(out, "parameters", l->parameters);
     buf_printf(out, ",\"vote\":%d", l->vote);
@@ -161,8 +163,9 @@ static void explain_label_text(const struct player *p, const struct replay_step 
     else
         buf_printf(out, "label         %g, confidence %.3g, id %" PRIu64 "\n", l->label,
                    l->confidence, l->id);
-    buf_printf(out, "annotator     %s, model %s%s%s, vote %d\n", l->annotator,
-               l->model[0] ? l->model : "-", l->parameters[0] ? ", " : "", l->parameters, l->vote);
+    buf_printf(out, "annotator     %s%s%s, model %s%s%s, vote %d\n", l->annotator,
+               l->order[0] ? " of " : "", l->order, l->model[0] ? l->model : "-",
+               l->parameters[0] ? ", " : "", l->parameters, l->vote);
     buf_printf(out, "goal          %s, prompt version %s\n", l->goal, l->goal_version);
     buf_printf(out, "raw answer    %s\n", l->raw);
 }

@@ -263,12 +263,11 @@ static int check_annotator(const struct config *cfg, const struct reward_model_t
     const struct annotator_vtable *annotator;
     char note[ONIC_ERR_MSG_MAX];
     int rc = annotator_choose(&annotator, cfg, note, err);
-    if (rc || annotator->kinds & 1u << model->traits.asks)
+    if (rc)
         return rc;
-    return err_set(err, ONIC_ECONFIG,
-                   "reward.model=%s asks %s questions, which annotator.id=%s does not answer; "
-                   "choose another of the two",
-                   model->name, question_kind_name(model->traits.asks), annotator->id);
+    char who[96];
+    snprintf(who, sizeof who, "reward.model=%s", model->name);
+    return annotator_check_kind(annotator, cfg, model->traits.asks, who, err);
 }
 
 /* What a part would refuse at its start, asked before config.yaml is written: a slip must not

@@ -53,7 +53,9 @@ static void keep_label(struct explain *x, const struct label_row *row, const cha
                                 .asked_at = row->asked_at,
                                 .answered_at = row->answered_at,
                                 .raw = xstrdup(row->raw ? row->raw : "")};
-    snprintf(k->annotator, sizeof k->annotator, "%.31s", row->identity.annotator);
+    label_origin(row->identity.annotator, row->raw ? row->raw : "", k->annotator);
+    snprintf(k->order, sizeof k->order, "%.127s",
+             strchr(row->identity.annotator, '>') ? row->identity.annotator : "");
     snprintf(k->model, sizeof k->model, "%.63s", row->identity.model);
     snprintf(k->goal, sizeof k->goal, "%.63s", row->identity.goal);
     snprintf(k->goal_version, sizeof k->goal_version, "%.39s", row->identity.goal_version);

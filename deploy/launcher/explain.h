@@ -15,7 +15,9 @@ struct explain_label {
     uint64_t id;
     double label, confidence; /* of an answer */
     bool abstained;
-    char annotator[32], model[64], goal[64], goal_version[40], parameters[128];
+    char annotator[32]; /* who answered */
+    char order[128];    /* "llm>rules" where annotator.fallback was declared, else "" */
+    char model[64], goal[64], goal_version[40], parameters[128];
     int vote;
     double asked_at, answered_at; /* Unix s */
     char *raw;                    /* the annotator's own words; owned by the explain */

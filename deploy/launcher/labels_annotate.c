@@ -143,9 +143,7 @@ static int check_annotator(const struct config *cfg, struct onic_err *err)
     const struct annotator_vtable *v;
     char note[ONIC_ERR_MSG_MAX];
     int rc = annotator_choose(&v, cfg, note, err);
-    if (rc || v->kinds & 1u << QUESTION_PAIR)
-        return rc;
-    return err_set(err, ONIC_ECONFIG, "annotator.id=%s does not answer pair questions", v->id);
+    return rc ? rc : annotator_check_kind(v, cfg, QUESTION_PAIR, "onic labels annotate", err);
 }
 
 /* Options of the server: the store in DATA, the socket in a private folder. */

@@ -40,6 +40,13 @@ struct annotator_setup {
     void *wake_ctx;
 };
 
+/* Whether it can answer anything at present. A used-up budget is no illness: asking pauses. */
+enum annotator_health {
+    ANNOTATOR_WELL,
+    ANNOTATOR_AWAY,  /* nothing it is asked would be answered */
+    ANNOTATOR_TRYING /* it was away; the answer to one question would show that it is back */
+};
+
 struct annotator; /* a plug-in's own struct starts with this one */
 
 struct annotator_vtable {
@@ -66,6 +73,8 @@ struct annotator_vtable {
     int64_t (*due_ms)(const struct annotator *a);
     /* Takes back what no answer is being made for; each ticket is called once. Returns how many. */
     int (*cancel)(struct annotator *a, void (*taken)(void *ctx, uint64_t ticket), void *ctx);
+    /* NULL: always well. While it is away, cancel gives back what it has, or will soon. */
+    enum annotator_health (*health)(const struct annotator *a);
     /* "" when ready, else what it is doing; a broken annotator returns its code and sentence. */
     int (*status)(const struct annotator *a, char text[160], struct onic_err *err);
     /* Its own numbers for annot/... metrics (names of a-z, 0-9 and _, at most ANNOT_NUMBERS_MAX);
@@ -85,11 +94,25 @@ const struct annotator_vtable *annotator_at(int index);        /* NULL at the en
  * with the reason in note ("" otherwise). */
 int annotator_choose(const struct annotator_vtable **out, const struct config *config,
                      char note[ONIC_ERR_MSG_MAX], struct onic_err *err);
-/* ONIC_ECONFIG when annotator.vote or annotator.noise do not fit this annotator; stack.c. */
+/* ONIC_ECONFIG when annotator.vote, annotator.noise or annotator.fallback do not fit this
+ * annotator; stack.c. */
 int annotator_check_wrappers(const struct annotator_vtable *v, const struct config *config,
                              struct onic_err *err);
-/* Creates it, inside the wrappers that annotator.noise and annotator.vote ask for. Only what
- * struct annotator_vtable has from `free` on may be called of a wrapped one. */
+enum { ANNOTATOR_ORDER_MAX = 8, ANNOTATOR_NAMES_MAX = 128 };
+/* v and those of annotator.fallback behind it; returns how many, or ONIC_ECONFIG. */
+int annotator_order(const struct annotator_vtable *out[ANNOTATOR_ORDER_MAX],
+                    const struct annotator_vtable *v, const struct config *config,
+                    struct onic_err *err);
+/* Their ids, "llm>embedding>rules", for the labels' identity. */
+void annotator_names(const struct annotator_vtable *v, const struct config *config,
+                     char out[ANNOTATOR_NAMES_MAX]);
+/* ONIC_ECONFIG when one of the order does not answer questions of this kind, which `who` asks. */
+int annotator_check_kind(const struct annotator_vtable *v, const struct config *config,
+                         enum question_kind kind, const char *who, struct onic_err *err);
+/* What all of the order answer: bit set 1 << enum question_kind. */
+unsigned annotator_kinds(const struct annotator_vtable *v, const struct config *config);
+/* Creates it, inside the wrappers that annotator.noise, annotator.vote and annotator.fallback ask
+ * for. Only what struct annotator_vtable has from `free` on may be called of a wrapped one. */
 int annotator_open(struct annotator **out, const struct annotator_vtable *v,
                    const struct annotator_setup *setup, struct onic_err *err);
 /* Loads the goal that the configuration names (annotator.goal, .domain, .goals_dir, env.id for

@@ -121,6 +121,12 @@ static int noise_cancel(struct annotator *a, void (*taken)(void *ctx, uint64_t t
     return w->inner->v->cancel(w->inner, give_back, w);
 }
 
+static enum annotator_health noise_health(const struct annotator *a)
+{
+    const struct annotator *inner = cself(a)->inner;
+    return inner->v->health ? inner->v->health(inner) : ANNOTATOR_WELL;
+}
+
 static int noise_status(const struct annotator *a, char text[160], struct onic_err *err)
 {
     return cself(a)->inner->v->status(cself(a)->inner, text, err);
@@ -144,6 +150,7 @@ static const struct annotator_vtable vtable = {
     .poll = noise_poll,
     .due_ms = noise_due_ms,
     .cancel = noise_cancel,
+    .health = noise_health,
     .status = noise_status,
     .report = noise_report,
 };

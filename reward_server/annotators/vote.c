@@ -277,6 +277,12 @@ static int vote_cancel(struct annotator *a, void (*taken)(void *ctx, uint64_t ti
     return n;
 }
 
+static enum annotator_health vote_health(const struct annotator *a)
+{
+    const struct annotator *inner = cself(a)->inner;
+    return inner->v->health ? inner->v->health(inner) : ANNOTATOR_WELL;
+}
+
 static int vote_status(const struct annotator *a, char text[160], struct onic_err *err)
 {
     return cself(a)->inner->v->status(cself(a)->inner, text, err);
@@ -300,6 +306,7 @@ static const struct annotator_vtable vtable = {
     .poll = vote_poll,
     .due_ms = vote_due_ms,
     .cancel = vote_cancel,
+    .health = vote_health,
     .status = vote_status,
     .report = vote_report,
 };

@@ -4,7 +4,8 @@
 
 /* wrap.h - annotators around another one; annotator_open stacks them.
  *
- *   vote(noise(llm))    asks noise k times; each of the k answers is distorted by itself
+ *   vote(noise(llm))                 asks noise k times; each of the k answers is distorted by
+ * itself fallback(vote(llm), rules)       asks the rules while no server answers
  *
  * A wrapper owns what it wraps. */
 
@@ -15,5 +16,7 @@ struct annotator *noise_wrap(struct annotator *inner, const struct annotator_set
                              double probability);
 /* Asks up to `votes` times and answers with the majority. */
 struct annotator *vote_wrap(struct annotator *inner, int votes);
+/* Asks the first of n that can answer; answers begin with its id, "rules: ". */
+struct annotator *fallback_wrap(struct annotator *const *member, const char *const *id, int n);
 
 #endif /* ONIC_REWARD_SERVER_ANNOTATORS_WRAP_H */

@@ -45,7 +45,8 @@ struct subject {
     struct goal *goal;
 };
 
-static bool wrapped; /* inside noise and votes */
+static bool wrapped;         /* inside noise and votes */
+static const char *fallback; /* and with these behind it */
 static uv_loop_t loop;
 
 /* NULL after skip() when this annotator cannot work here. */
@@ -66,6 +67,8 @@ static struct subject *prepare(const char *id, const char *goal)
         s->config.annotator_noise = 0.3;
         s->config.annotator_vote = 3;
     }
+    if (fallback)
+        snprintf(s->config.annotator_fallback, sizeof s->config.annotator_fallback, "%s", fallback);
     if (s->v->available(&s->config, &err) != ONIC_OK) {
         print_message("skipped: %s\n", err.msg);
         free(s);
@@ -297,6 +300,18 @@ static void wrappers_keep_the_contract(void **state)
     wrapped = false;
 }
 
+static void a_declared_order_keeps_the_contract(void **state)
+{
+    (void)state;
+    wrapped = true;
+    fallback = "random,rules";
+    every_ticket_is_answered_once_with_a_valid_answer("command");
+    identity_is_stated_and_stable("command");
+    cancel_takes_back_what_was_not_answered("command");
+    wrapped = false;
+    fallback = NULL;
+}
+
 #define ANNOTATOR(id)                                                                              \
     static void id##_answers(void **state)                                                         \
     {                                                                                              \
@@ -341,6 +356,7 @@ int main(void)
 #include "reward_server/annotators/annotators.def"
 #undef ANNOTATOR
         cmocka_unit_test(wrappers_keep_the_contract),
+        cmocka_unit_test(a_declared_order_keeps_the_contract),
     };
     uv_loop_init(&loop);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

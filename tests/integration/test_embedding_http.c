@@ -128,6 +128,12 @@ static void await_status(struct annotator *a, const char *part)
         fail_msg("the status is \"%s\", not \"%s\"", w.text, part);
 }
 
+static bool is_away(void *annotator)
+{
+    const struct annotator *a = annotator;
+    return a->v->health(a) == ANNOTATOR_AWAY;
+}
+
 static struct waiting ask(struct annotator *a, const char *caption)
 {
     struct waiting w = {.a = a};
@@ -160,6 +166,7 @@ static void whatever_may_pass_is_tried_again_until_it_is_right(void **state)
         labels_are(a, "You bump into a door.", 0);
         labels_are(a, "Ouch! You found the key.", 1); /* sentence by sentence */
         await_status(a, "");
+        assert_false(is_away(a));
         a->v->free(a);
     }
 }
@@ -197,6 +204,7 @@ static void what_a_person_must_mend_is_said_and_labels_nothing(void **state)
         w.a->v->submit(w.a, 1, "You see a key.", 14, 0);
         await_status(w.a, want[i].part);
         assert_false(answered(&w));
+        assert_true(wait_until(is_away, w.a, 20000));
         w.a->v->free(w.a); /* at once: it is in the middle of a long pause */
     }
 }
@@ -224,6 +232,7 @@ static void no_server_is_waited_for(void **state)
     set(&c, "embedding.url", "http://127.0.0.1:1");
     struct annotator *a = create(&c);
     await_status(a, "embedding.url does not work: ");
+    assert_true(wait_until(is_away, a, 20000));
     a->v->free(a);
 }
 

@@ -23,7 +23,7 @@
 #include "common/base/xmalloc.h"
 
 enum { COMMAND_JOBS_MAX = 1024, TRIES_MAX = 3, PAUSE_MAX_S = 60, PATIENCE_MS = 1000 };
-enum { VERSION_MAX = 60, STRANGE_EVERY_MS = 10000 };
+enum { VERSION_MAX = 60, STRANGE_EVERY_MS = 10000, FAILURES_AWAY = 3 };
 
 enum command_state { COMMAND_FREE, COMMAND_WAITING, COMMAND_FLYING };
 
@@ -477,6 +477,15 @@ static int command_cancel(struct annotator *a, void (*taken)(void *ctx, uint64_t
     return n;
 }
 
+/* Away in the pauses between lives of which several in a row answered nothing. */
+static enum annotator_health command_health(const struct annotator *a)
+{
+    const struct command *c = cself(a);
+    if (c->failures < FAILURES_AWAY || (c->life && c->answers > 0))
+        return ANNOTATOR_WELL;
+    return !c->life && clock_ms() < c->start_ms ? ANNOTATOR_AWAY : ANNOTATOR_TRYING;
+}
+
 static int command_status(const struct annotator *a, char text[160], struct onic_err *err)
 {
     (void)err;
@@ -498,5 +507,6 @@ const struct annotator_vtable annotator_command = {
     .poll = command_poll,
     .due_ms = command_due_ms,
     .cancel = command_cancel,
+    .health = command_health,
     .status = command_status,
 };

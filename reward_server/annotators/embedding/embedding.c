@@ -484,6 +484,13 @@ static int embedding_cancel(struct annotator *a, void (*taken)(void *ctx, uint64
     return n;
 }
 
+/* What it is busy with it tries until it is done: that shows when it is back. */
+static enum annotator_health embedding_health(const struct annotator *a)
+{
+    const struct source *s = ((const struct embedding *)a)->source;
+    return s->v->away && s->v->away(s) ? ANNOTATOR_AWAY : ANNOTATOR_WELL;
+}
+
 static int embedding_status(const struct annotator *a, char text[160], struct onic_err *err)
 {
     struct embedding *e = (struct embedding *)(uintptr_t)a; /* the lock is not part of its value */
@@ -520,5 +527,6 @@ const struct annotator_vtable annotator_embedding = {
     .poll = embedding_poll,
     .due_ms = embedding_due_ms,
     .cancel = embedding_cancel,
+    .health = embedding_health,
     .status = embedding_status,
 };

@@ -35,6 +35,7 @@ struct source_vtable {
     /* From any thread; NULL where nothing waits or fails for a while. dim and embed return soon. */
     void (*stop)(struct source *s);
     void (*trouble)(struct source *s, char text[160]); /* what is wrong at present, or "" */
+    bool (*away)(const struct source *s); /* it fails again and again; NULL where it never does */
 };
 
 struct source {

@@ -11,6 +11,7 @@
 #include <jansson.h>
 #include <math.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,15 @@
 #include "reward_server/http/http_client.h"
 #include "reward_server/http/http_policy.h"
 
-enum { BATCH = 32, URL_MAX = 600, WHY_MAX = 128, MODEL_MAX = 40, PREFIX_MAX = 16, DIM_MAX = 8192 };
+enum {
+    BATCH = 32,
+    URL_MAX = 600,
+    WHY_MAX = 128,
+    MODEL_MAX = 40,
+    PREFIX_MAX = 16,
+    DIM_MAX = 8192,
+    FAILURES_AWAY = 4
+};
 static const size_t body_max = (size_t)16 << 20;
 static const double unit_tolerance = 1e-3; /* vectors of such a length are left as they are */
 static const char probe_text[] = "You see a door.";
@@ -52,6 +61,7 @@ struct http_source {
 
     pthread_mutex_t lock; /* of why */
     char why[WHY_MAX];
+    atomic_int failures; /* in a row; read by the loop thread */
 };
 
 static struct http_source *self(struct source *s)
@@ -249,12 +259,15 @@ static enum outcome insist(struct http_source *h, const char *const *text, int n
 {
     for (int failures = 0; !h->stopped; failures++) {
         enum outcome o = attempt(h, text, n, out);
+        atomic_store(&h->failures, o == DONE ? 0 : o == PERSON ? FAILURES_AWAY : failures + 1);
         if (o == DONE)
             return set_why(h, DONE, "");
         if (o == STOPPED || (o == REFUSED && n > 1))
             return o;
-        if (o == REFUSED && h->dim && answers_another(h))
+        if (o == REFUSED && h->dim && answers_another(h)) {
+            atomic_store(&h->failures, 0);
             return set_why(h, REFUSED, "");
+        }
         pause_after(h, o, failures);
     }
     return STOPPED;
@@ -397,6 +410,11 @@ static void http_trouble(struct source *s, char text[160])
     pthread_mutex_unlock(&h->lock);
 }
 
+static bool http_away(const struct source *s)
+{
+    return atomic_load(&((const struct http_source *)s)->failures) >= FAILURES_AWAY;
+}
+
 const struct source_vtable source_http = {
     .id = "http",
     .centred = true,
@@ -411,4 +429,5 @@ const struct source_vtable source_http = {
     .embed = http_embed,
     .stop = http_stop,
     .trouble = http_trouble,
+    .away = http_away,
 };

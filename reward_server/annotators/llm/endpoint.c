@@ -55,6 +55,7 @@ void llm_endpoint_success(struct llm_endpoint *e, double ms, int64_t now)
 static void open_breaker(struct llm_endpoint *e, double pause_s, int64_t now)
 {
     e->breaker = LLM_OPEN;
+    e->gone = true;
     e->ready = false; /* it may be another server when it is back */
     e->open_until = now + (int64_t)(pause_s * 1000);
     e->history = 0;

@@ -537,6 +537,19 @@ static int llm_cancel(struct annotator *a, void (*taken)(void *ctx, uint64_t tic
     return n;
 }
 
+/* Away when every server is. A budget that is used up pauses asking, and nobody is asked instead.
+ */
+static enum annotator_health llm_health(const struct annotator *a)
+{
+    const struct llm *l = cself(a);
+    if (llm_budget_full(&l->budget))
+        return ANNOTATOR_WELL;
+    for (int i = 0; i < l->nendpoints; i++)
+        if (!l->endpoint[i].gone)
+            return ANNOTATOR_WELL;
+    return ANNOTATOR_AWAY;
+}
+
 static int llm_status(const struct annotator *a, char text[160], struct onic_err *err)
 {
     const struct llm *l = cself(a);
@@ -574,6 +587,7 @@ const struct annotator_vtable annotator_llm = {
     .poll = llm_poll,
     .due_ms = llm_due_ms,
     .cancel = llm_cancel,
+    .health = llm_health,
     .status = llm_status,
     .report = llm_report,
 };

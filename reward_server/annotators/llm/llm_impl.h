@@ -145,6 +145,7 @@ struct llm_endpoint {
     char root[LLM_URL_MAX]; /* without /v1 */
     struct llm_style style;
     bool ready;      /* the probe has found a dialect */
+    bool gone;       /* the breaker has opened, and no probe has succeeded since */
     bool lists;      /* takes several prompts in one request, as far as is known */
     int unparsed;    /* answers in a row that were no label although a constraint should bind */
     int in_flight;   /* requests */

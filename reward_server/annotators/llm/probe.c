@@ -49,6 +49,7 @@ static void found(struct llm *l, struct llm_endpoint *e)
     struct llm_probe *p = e->probe;
     e->style = p->style;
     e->ready = true;
+    e->gone = false;
     e->unparsed = 0;
     log_info(
         "language model is ready", kv("url", (const char *)e->url),
