@@ -177,10 +177,6 @@ static int create(struct env **out, const char *id, const struct config *cfg, in
         rc = family->available(cfg, err);
     if (rc == ONIC_OK)
         rc = family->create(out, name, cfg, index, err);
-    if (rc == ONIC_OK && (rc = env_check_fields(cfg, &(*out)->spec, err)) != ONIC_OK) {
-        env_free(*out);
-        *out = NULL;
-    }
     return rc;
 }
 
@@ -189,6 +185,12 @@ int env_create(struct env **out, const char *id, const struct config *cfg, int i
 {
     struct config *own = with_fields_of_net(cfg);
     int rc = create(out, id, own ? own : cfg, index, err);
+    if (rc == ONIC_OK && (rc = env_check_fields(own ? own : cfg, &(*out)->spec, err)) != ONIC_OK) {
+        if (own)
+            err_wrap(err, "the network policy.net=%s is not for this environment", cfg->policy_net);
+        env_free(*out);
+        *out = NULL;
+    }
     free(own);
     return rc;
 }

@@ -322,6 +322,15 @@ static void an_actor_that_disagrees_is_78_and_told_each_difference(void **state)
     ledger_is_balanced(s);
 }
 
+static void a_network_that_does_not_fit_is_named(void **state)
+{
+    struct scene *s = *state;
+    fails(s, "onic", "train --run-dir=run --env.id=minigrid:Empty-5x5 --policy.net=torchbeast", 64,
+          "the network policy.net=torchbeast is not for this environment");
+    fails_within(s, "onic", "train --run-dir=run --env.id=corridor --policy.parts=map", 64,
+                 "the network mlp has no parts to choose", 8);
+}
+
 static void a_run_with_another_environment_is_not_resumed(void **state)
 {
     struct scene *s = *state;
@@ -661,6 +670,7 @@ int main(void)
         SCENE(nobody_at_the_address_is_said_within_ten_seconds),
         SCENE(a_port_of_something_else_is_said_within_ten_seconds),
         SCENE(an_actor_that_disagrees_is_78_and_told_each_difference),
+        SCENE(a_network_that_does_not_fit_is_named),
         SCENE(a_run_with_another_environment_is_not_resumed),
         SCENE(an_actor_that_meets_another_protocol_version_is_78),
         SCENE(nonsense_is_counted_and_training_goes_on),
