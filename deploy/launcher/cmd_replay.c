@@ -163,9 +163,9 @@ static void explain_label_text(const struct player *p, const struct replay_step 
     else
         buf_printf(out, "label         %g, confidence %.3g, id %" PRIu64 "\n", l->label,
                    l->confidence, l->id);
-    buf_printf(out, "annotator     %s%s%s, model %s%s%s, vote %d\n", l->annotator,
-               l->order[0] ? " of " : "", l->order, l->model[0] ? l->model : "-",
-               l->parameters[0] ? ", " : "", l->parameters, l->vote);
+    buf_printf(out, "annotator     %s%s%s, %smodel %s%s%s, vote %d\n", l->annotator,
+               l->order[0] ? ", one of " : "", l->order, l->order[0] ? "the first with " : "",
+               l->model[0] ? l->model : "-", l->parameters[0] ? ", " : "", l->parameters, l->vote);
     buf_printf(out, "goal          %s, prompt version %s\n", l->goal, l->goal_version);
     buf_printf(out, "raw answer    %s\n", l->raw);
 }

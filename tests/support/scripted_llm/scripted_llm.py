@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """An OpenAI-compatible server that misbehaves as told: http://127.0.0.1:PORT/<behaviour>/v1/...
 
-Prints its port (the one of argv[2], or a free one), then serves until its stdin ends. The truth: a caption that holds "good" is 1, else 0, and the better one of a
-pair; what is judged stands between quotes after the last "Message:", or after "Message 1:" and "Message 2:". Each behaviour has
+Prints its port (the one of argv[2], or a free one), then serves until its stdin ends. The truth: a caption that holds "good" (of
+the behaviour "keys": "key") is 1, else 0, and the better one of a pair; what is judged stands between quotes after the last "Message:", or after "Message 1:" and "Message 2:". Each behaviour has
 counters of its own; GET /<behaviour>/log gives {"requests": n, "labels": n, "paths": [...], "keys": [...]}.
 """
 import email.utils
@@ -20,6 +20,10 @@ PAIR = ("1", "2", "none")
 lock = threading.Lock()
 books = {}
 last_words = threading.Event()
+
+
+def likes(name):
+    return "key" if name == "keys" else "good"
 
 
 def natural(text):
@@ -88,10 +92,10 @@ class Server:
         elif "logit_bias" in q and name == "logit_bias":
             bound = "word"
         if isinstance(text, tuple):
-            a, b = ("good" in t for t in text)
+            a, b = (likes(name) in t for t in text)
             word = PAIR[2] if a == b else PAIR[0] if a else PAIR[1]
         else:
-            word = WORDS[0] if "good" in text else WORDS[1]
+            word = WORDS[0] if likes(name) in text else WORDS[1]
         free = natural(text)
         return word if free is None or bound == "word" else json.dumps({"label": word}) if bound == "json" else free, bound
 
