@@ -73,18 +73,19 @@ void obs_spec_text(const struct obs_spec *s, struct buf *out)
 }
 
 #define READ_AS(T)                                                                                 \
-    do {                                                                                           \
+    for (size_t i = 0; i < count; i++) {                                                           \
         T v;                                                                                       \
-        memcpy(&v, p + (size_t)i * sizeof v, sizeof v);                                            \
-        return (double)v;                                                                          \
-    } while (0)
+        memcpy(&v, p + i * sizeof v, sizeof v);                                                    \
+        out[i] = (double)v;                                                                        \
+    }                                                                                              \
+    break
 
-double obs_value(const struct obs_field *f, const uint8_t *obs, int i)
+/* `count` elements at p */
+static void read_values(enum obs_type type, const uint8_t *p, size_t count, double *out)
 {
-    const uint8_t *p = obs + f->offset;
-    switch (f->type) {
+    switch (type) {
     case OBS_U8:
-        return (double)p[i];
+        READ_AS(uint8_t);
     case OBS_I8:
         READ_AS(int8_t);
     case OBS_I16:
@@ -96,5 +97,16 @@ double obs_value(const struct obs_field *f, const uint8_t *obs, int i)
     case OBS_F32:
         READ_AS(float);
     }
-    return 0.0;
+}
+
+void obs_values(const struct obs_field *f, const uint8_t *obs, double *out)
+{
+    read_values(f->type, obs + f->offset, (size_t)obs_field_count(f), out);
+}
+
+double obs_value(const struct obs_field *f, const uint8_t *obs, int i)
+{
+    double v = 0;
+    read_values(f->type, obs + f->offset + (size_t)i * obs_type_bytes(f->type), 1, &v);
+    return v;
 }

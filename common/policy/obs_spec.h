@@ -44,7 +44,9 @@ const struct obs_field *obs_spec_find(const struct obs_spec *s,
 /* "image uint8[7,7,3]; direction uint8[1]" - the canonical text that is hashed and compared between
  * peers. */
 void obs_spec_text(const struct obs_spec *s, struct buf *out);
-/* Element i of field f of observation obs as a double. */
+/* All elements of field f of observation obs as doubles: out [obs_field_count]. */
+void obs_values(const struct obs_field *f, const uint8_t *obs, double *out);
+/* Element i of it. */
 double obs_value(const struct obs_field *f, const uint8_t *obs, int i);
 
 #endif /* ONIC_COMMON_POLICY_OBS_SPEC_H */

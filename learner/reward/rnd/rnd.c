@@ -51,8 +51,9 @@ struct reward_model {
     double seen;       /* observations in mean and m2 */
     double *mean, *m2; /* [elements] */
     struct moments error;
-    float *x, *dy[2]; /* [ROWS, max(elements, HIDDEN)] */
-    double *value;    /* [elements] of one observation */
+    float *x, *dy[2];                /* [ROWS, max(elements, HIDDEN)] */
+    double *value;                   /* [elements] of one observation */
+    double *sum, *squares, *inverse; /* [elements] of a batch; one over the deviation */
     int index[ROWS];
     float loss[ROWS];
 };
@@ -99,6 +100,9 @@ static void rnd_free(struct reward_model *m)
     free(m->dy[0]);
     free(m->dy[1]);
     free(m->value);
+    free(m->sum);
+    free(m->squares);
+    free(m->inverse);
     free(m);
 }
 
@@ -127,6 +131,9 @@ static int rnd_create(struct reward_model **out, const struct config *cfg,
     m->mean = xcalloc(elements, sizeof *m->mean);
     m->m2 = xcalloc(elements, sizeof *m->m2);
     m->value = xcalloc(elements, sizeof *m->value);
+    m->sum = xcalloc(elements, sizeof *m->sum);
+    m->squares = xcalloc(elements, sizeof *m->squares);
+    m->inverse = xcalloc(elements, sizeof *m->inverse);
     m->x = xaligned(ROWS * wide * sizeof(float));
     m->dy[0] = xaligned(ROWS * wide * sizeof(float));
     m->dy[1] = xaligned(ROWS * wide * sizeof(float));
@@ -144,26 +151,55 @@ static uint64_t rnd_version(const struct reward_model *m)
 static void read_values(struct reward_model *m, const uint8_t *obs)
 {
     double *v = m->value;
-    for (int f = 0; f < m->obs.nfields; f++)
-        for (int i = 0, n = obs_field_count(&m->obs.field[f]); i < n; i++)
-            *v++ = obs_value(&m->obs.field[f], obs, i);
+    for (int f = 0; f < m->obs.nfields; f++) {
+        obs_values(&m->obs.field[f], obs, v);
+        v += obs_field_count(&m->obs.field[f]);
+    }
 }
 
-static void learn_scale(struct reward_model *m)
+/* Adds `rows` observations to mean and m2, from the sums of their deviations from the mean so far
+ * (Chan, Golub and LeVeque 1983), and brings `inverse` up to date. */
+static void merge_scale(struct reward_model *m, double rows)
 {
-    m->seen += 1;
+    double all = m->seen + rows;
     for (int i = 0; i < m->elements; i++) {
-        double d = m->value[i] - m->mean[i];
-        m->mean[i] += d / m->seen;
-        m->m2[i] += d * (m->value[i] - m->mean[i]);
+        double d = m->sum[i] / rows, within = m->squares[i] - m->sum[i] * d;
+        m->m2[i] += (within > 0 ? within : 0) + d * d * m->seen * rows / all;
+        m->mean[i] += d * rows / all;
+        double var = m->m2[i] / all;
+        m->inverse[i] = var > 1e-12 ? 1.0 / sqrt(var) : 0.0;
     }
+    m->seen = all;
+}
+
+/* Mean and deviation of every element, this batch included. */
+static void learn_scale(struct reward_model *m, const struct reward_batch *b)
+{
+    size_t bytes = (size_t)m->elements * sizeof(double);
+    double rows = 0;
+    memset(m->sum, 0, bytes);
+    memset(m->squares, 0, bytes);
+    for (int i = 0; i < b->n; i++) {
+        if (!b->obs_after[i])
+            continue;
+        read_values(m, b->obs_after[i]);
+        if (m->seen + rows == 0) /* deviations from about the mean: nothing cancels */
+            memcpy(m->mean, m->value, bytes);
+        for (int k = 0; k < m->elements; k++) {
+            double d = m->value[k] - m->mean[k];
+            m->sum[k] += d;
+            m->squares[k] += d * d;
+        }
+        rows++;
+    }
+    if (rows > 0)
+        merge_scale(m, rows);
 }
 
 static void normalise(const struct reward_model *m, float *x)
 {
     for (int i = 0; i < m->elements; i++) {
-        double var = m->m2[i] / m->seen;
-        float z = var > 1e-12 ? (float)((m->value[i] - m->mean[i]) / sqrt(var)) : 0.0f;
+        float z = (float)((m->value[i] - m->mean[i]) * m->inverse[i]);
         x[i] = z < -CUT ? -CUT : z > CUT ? CUT : z;
     }
 }
@@ -228,13 +264,8 @@ static int gather(struct reward_model *m, const struct reward_batch *b, int from
 static void rnd_score(struct reward_model *m, const struct reward_batch *b, float *out)
 {
     int rows;
-    for (int i = 0; i < b->n; i++) {
-        out[i] = 0.0f;
-        if (!b->obs_after[i])
-            continue;
-        read_values(m, b->obs_after[i]);
-        learn_scale(m);
-    }
+    memset(out, 0, (size_t)b->n * sizeof *out);
+    learn_scale(m, b);
     for (int i = 0; i < b->n;) {
         i = gather(m, b, i, 1, &rows);
         if (rows)

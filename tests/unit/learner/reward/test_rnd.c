@@ -103,6 +103,49 @@ static void the_end_of_an_episode_pays_nothing(void **state)
     t->free(m);
 }
 
+/* What a checkpoint holds (rnd.c says where) against two passes over everything that was seen; the
+ * last element is large and constant, the one before it large and nearly so. */
+static void the_scale_is_that_of_everything_seen(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 3, N = 50 };
+    struct config cfg;
+    struct obs_spec spec = {0};
+    struct reward_model *m = NULL;
+    struct buf saved;
+    int64_t seen[ROUNDS * N][4];
+    float out[N];
+    struct rng r = rng_stream(4, "test", 0, 0, 0);
+    config_defaults(&cfg);
+    obs_spec_add(&spec, "x", OBS_I64, 1, (int[]){4});
+    assert_ok(t->create(&m, &cfg, &spec, &err));
+    for (int k = 0; k < ROUNDS; k++) {
+        for (int i = k * N; i < (k + 1) * N; i++) {
+            seen[i][0] = rng_below(&r, 100);
+            seen[i][1] = -(int64_t)rng_below(&r, 7) * k;
+            seen[i][2] = 1000000000 + rng_below(&r, 2);
+            seen[i][3] = 1000000000;
+            row[i - k * N] = (const uint8_t *)seen[i];
+        }
+        t->score(m, &(struct reward_batch){.n = N, .obs_after = row}, out);
+    }
+    buf_init(&saved, 1 << 20);
+    t->save(m, &saved);
+    for (int e = 0; e < 4; e++) {
+        double got[2], mean = 0, m2 = 0;
+        for (int i = 0; i < ROUNDS * N; i++)
+            mean += (double)seen[i][e] / (ROUNDS * N);
+        for (int i = 0; i < ROUNDS * N; i++)
+            m2 += ((double)seen[i][e] - mean) * ((double)seen[i][e] - mean);
+        memcpy(&got[0], saved.data + 28 + 4 * 8 + e * 8, 8);
+        memcpy(&got[1], saved.data + 28 + 4 * 8 + 4 * 8 + e * 8, 8);
+        assert_close(got[0], mean, 1e-12, 0);
+        assert_close(got[1], m2, 1e-6, 1e-6);
+    }
+    buf_release(&saved);
+    t->free(m);
+}
+
 static void an_environment_without_observations_is_refused(void **state)
 {
     (void)state;
@@ -117,6 +160,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_new_pays_more_than_what_is_familiar),
         cmocka_unit_test(the_end_of_an_episode_pays_nothing),
+        cmocka_unit_test(the_scale_is_that_of_everything_seen),
         cmocka_unit_test(an_environment_without_observations_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
