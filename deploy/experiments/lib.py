@@ -68,13 +68,13 @@ class Experiment:
             f.write(text)
         print(text)
 
-    def plot(self, panels, xlabel, ylabel, columns="($1/1e6):3", yrange=None):
+    def plot(self, panels, xlabel, ylabel, columns="($1/1e6):3", yrange=None, key="top left"):
         """panels: {title: {series: [tsv names]}}; one picture curves.svg. The same series has the same colour everywhere."""
         names = []
         for series in panels.values():
             names += [s for s in series if s not in names]
         script = [f"set terminal svg size {460 * len(panels)},400 font 'sans,13' background '#ffffff'",
-                  f"set output '{self.out}/curves.svg'", f"set multiplot layout 1,{len(panels)}", "set grid", "set key top left"]
+                  f"set output '{self.out}/curves.svg'", f"set multiplot layout 1,{len(panels)}", "set grid", f"set key {key}"]
         if yrange:
             script.append(f"set yrange [{yrange}]")
         for title, series in panels.items():

@@ -87,7 +87,7 @@ def main():
     panels = {w: {v: [r["curve"] for r in each(e.rows, w, v)] for v in WORLDS[w][3] if each(e.rows, w, v)}
               for w in WORLDS if any(r["world"] == w for r in e.rows)}
     if panels:
-        e.plot(panels, "million frames", "success rate (training)", yrange="-0.02:1.02")
+        e.plot(panels, "million frames", "success rate (training)", yrange="-0.02:1.02", key="center right")
 
 
 if __name__ == "__main__":
