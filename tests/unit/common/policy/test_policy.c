@@ -48,7 +48,7 @@ static void fill_obs(const struct obs_spec *s, uint8_t *obs, struct rng *r)
 
 static bool compat_oni, layer_norm; /* of the networks made below */
 static const char *parts = "";
-static double tolerance = 1;
+static double along_max = 2e-3, across_max = 5e-3; /* relative errors of gradients */
 
 static struct net net_create(const char *id, const char *core, int hidden)
 {
@@ -90,7 +90,7 @@ static struct net net_create(const char *id, const char *core, int hidden)
         n.params[w->offset + (size_t)i] *= compat_oni ? 1.0f : 60.0f;
     /* 9 x 128 inputs of variance 1 would drown the message in rounding */
     const struct param *glyph = params_find(policy_params(n.p), "torchbeast.glyph");
-    for (int i = 0; glyph && i < glyph->rows * glyph->cols; i++)
+    for (int i = 0; glyph && !parts[0] && i < glyph->rows * glyph->cols; i++)
         n.params[glyph->offset + (size_t)i] *= 0.02f;
     return n;
 }
@@ -211,7 +211,7 @@ static void check_tensor(struct net *n, struct policy_trainer *w, struct batch *
         claimed += d[i] * (double)g[i];
     }
     double across = direction_error(n, w, b, p, d, len, claimed, norm);
-    if (along > tolerance * 2e-3 || across > tolerance * 5e-3) {
+    if (along > along_max || across > across_max) {
         print_error("%s: relative errors %g, %g\n", t->name, along, across);
         fail();
     }
@@ -263,23 +263,28 @@ static void gradients_of_oni_default_match_differences(void **state)
     check_gradients("oni-default", "gru", 9, 2, 2);
 }
 
-/* Thousands of ReLUs share a bias here, and a step crosses some: this test is about how the parts
- * are joined. What they compute is proven in test_glyph_conv and, in double, in test_message_net.
- */
+/* Thousands of ReLUs and maxima share a bias here, and every step crosses some (errors up to
+ * 0.05 and 0.4, a part that is joined wrongly has about 1): this test is about how the parts are
+ * joined. What they compute is proven in test_glyph_conv and, in double, in test_message_net. */
 static void gradients_of_torchbeast_match_differences(void **state)
 {
     (void)state;
-    tolerance = 20;
-    static const char *const choices[] = {"", "map", "crop,status", "message", "message-small"};
+    static const char *const choices[] = {
+        "map", "crop", "status", "message", "message-small", "crop,status", "status,message-small"};
+    along_max = 0.1;
+    across_max = 0.5;
     for (size_t i = 0; i < sizeof choices / sizeof choices[0]; i++) {
         parts = choices[i];
-        check_gradients("torchbeast", i ? "none" : "gru", 24, 1, 3);
+        check_gradients("torchbeast", "none", 24, 1, 3);
     }
-    parts = "";
     compat_oni = true;
+    parts = "crop";
     check_gradients("torchbeast", "none", 24, 1, 3);
     compat_oni = false;
-    tolerance = 1;
+    parts = ""; /* all in one: the small ones are near the rounding of the large */
+    check_gradients("torchbeast", "gru", 24, 2, 2);
+    along_max = 2e-3;
+    across_max = 5e-3;
 }
 
 /* Rows that share messages and glyphs must add up: the gradient of a batch is the sum of its rows'.
