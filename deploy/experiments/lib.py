@@ -69,7 +69,10 @@ class Experiment:
         print(text)
 
     def plot(self, panels, xlabel, ylabel, columns="($1/1e6):3", yrange=None, key="top left"):
-        """panels: {title: {series: [tsv names]}}; one picture curves.svg. The same series has the same colour everywhere."""
+        """panels: {title: {series: [tsv names]}}; one picture curves.svg. The same series has the same colour everywhere. columns
+        and ylabel may be given for each title apart: {title: ...}."""
+        def of(what, title):
+            return what[title] if isinstance(what, dict) else what
         names = []
         for series in panels.values():
             names += [s for s in series if s not in names]
@@ -83,8 +86,8 @@ class Experiment:
                 for i, tsv in enumerate(files):
                     colour = COLOURS[names.index(name) % len(COLOURS)]
                     label = name if i == 0 else ""
-                    parts.append(f"'{self.out}/{tsv}' using {columns} with lines lw 2 lc rgb '{colour}' title '{label}'")
-            script += [f"set title '{title}'", f"set xlabel '{xlabel}'", f"set ylabel '{ylabel}'", "plot " + ", ".join(parts)]
+                    parts.append(f"'{self.out}/{tsv}' using {of(columns, title)} with lines lw 2 lc rgb '{colour}' title '{label}'")
+            script += [f"set title '{title}'", f"set xlabel '{xlabel}'", f"set ylabel '{of(ylabel, title)}'", "plot " + ", ".join(parts)]
         script.append("unset multiplot")
         if not shutil.which("gnuplot"):
             print("no picture: gnuplot is not installed (Debian: gnuplot-nox)", file=sys.stderr)

@@ -16,7 +16,7 @@ CONFIG = "deploy/configs/nethack_score.yaml"
 EVAL_EPISODES = 1000
 EVAL_SEED = 1000003
 STATS = ("score", "max_depth", "gold", "kills", "xlevel", "scout")
-CURVE = ("env_steps", "wall_s", *(f"policy_stats/{s}" for s in STATS), "intrinsic/share", "annot/labels_total", "perf/_fps")
+CURVE = ("env_steps", "wall_s", *(f"policy_stats/{s}" for s in STATS), "intrinsic/share", "annot/labels_total", "perf/_fps", "policy_stats/success_rate")
 LANGUAGE = ["--annotator.id=embedding"]
 MODELS = {
     "none": ["--reward.model=none", "--reward.coef_int=0"],
@@ -82,7 +82,8 @@ def main():
     panels = {part: {r["variant"]: [r["curve"]] for r in e.rows if r["part"] == part} for part in ("score", "stairs", "free")
               if any(r["part"] == part for r in e.rows)}
     if panels:
-        e.plot(panels, "million frames", "in-game score (training)")
+        measure = {p: (3, "in-game score (training)") for p in panels} | {"stairs": (12, "success rate (training)")}
+        e.plot(panels, "million frames", {p: m[1] for p, m in measure.items()}, {p: f"($1/1e6):{m[0]}" for p, m in measure.items()})
 
 
 if __name__ == "__main__":
