@@ -276,7 +276,7 @@ int train_step(struct learner_core *c, struct train_stats *out, struct onic_err 
     reward_mix_take_stats(c->reward, &out->reward);
     double progress = c->frames ? (double)c->counters.env_steps / (double)c->frames : 0.0;
     out->lr = c->lr_now = schedule_value(c->schedule, c->lr, progress);
-    double loss = NAN, previous = NAN;
+    double loss = (double)NAN, previous = loss;
     int rc = pass(c, 0, out, &loss, err);
     for (int epoch = 1; !rc && epoch < c->epochs; epoch++) {
         if (fabs(loss - previous) < c->early_stop) /* never after the first: NAN */

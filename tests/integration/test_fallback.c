@@ -41,7 +41,7 @@ static void take_number(void *ctx, const char *name, double value)
 
 static double number_of(const struct annotator_run *r, char *name)
 {
-    number = NAN;
+    number = (double)NAN;
     r->a->v->report(r->a, take_number, name);
     return number;
 }
