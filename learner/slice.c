@@ -15,39 +15,32 @@
 #include "learner/vtrace.h"
 
 /* Two passes over the same list: the first measures, the second hands out. */
-static void *carve(uint8_t *base, size_t *at, size_t bytes)
-{
-    size_t from = *at;
-    *at = from + (bytes + 63) / 64 * 64;
-    return base ? base + from : NULL;
-}
-
 static size_t point(struct slice *s, uint8_t *base, size_t T, size_t N)
 {
     size_t at = 0, A = (size_t)s->A, S = (size_t)s->S, n = T * N, n1 = (T + 1) * N;
     const size_t f = sizeof(float);
-    s->rows = carve(base, &at, n1 * sizeof *s->rows);
-    s->state0 = carve(base, &at, N * S * f);
-    s->reset = carve(base, &at, n1);
-    s->action = carve(base, &at, n * sizeof *s->action);
-    s->logp_mu = carve(base, &at, n * f);
-    s->value_old = carve(base, &at, n * 2 * f);
-    s->ended = carve(base, &at, n);
-    s->skip = carve(base, &at, n);
-    s->logits = carve(base, &at, n1 * A * f);
-    s->value = carve(base, &at, n1 * 2 * f);
-    s->logp = carve(base, &at, n * f);
-    s->entropy = carve(base, &at, n * f);
-    s->ratio = carve(base, &at, n * f);
-    s->advantage = carve(base, &at, n * f);
-    s->dlogits = carve(base, &at, n1 * A * f);
-    s->dvalue = carve(base, &at, n1 * 2 * f);
+    s->rows = memory_cut(base, &at, n1 * sizeof *s->rows);
+    s->state0 = memory_cut(base, &at, N * S * f);
+    s->reset = memory_cut(base, &at, n1);
+    s->action = memory_cut(base, &at, n * sizeof *s->action);
+    s->logp_mu = memory_cut(base, &at, n * f);
+    s->value_old = memory_cut(base, &at, n * 2 * f);
+    s->ended = memory_cut(base, &at, n);
+    s->skip = memory_cut(base, &at, n);
+    s->logits = memory_cut(base, &at, n1 * A * f);
+    s->value = memory_cut(base, &at, n1 * 2 * f);
+    s->logp = memory_cut(base, &at, n * f);
+    s->entropy = memory_cut(base, &at, n * f);
+    s->ratio = memory_cut(base, &at, n * f);
+    s->advantage = memory_cut(base, &at, n * f);
+    s->dlogits = memory_cut(base, &at, n1 * A * f);
+    s->dvalue = memory_cut(base, &at, n1 * 2 * f);
     for (int h = 0; h < 2; h++) {
-        s->reward[h] = carve(base, &at, n * f);
-        s->end_value[h] = carve(base, &at, n * f);
-        s->head[h] = carve(base, &at, n1 * f);
-        s->target[h] = carve(base, &at, n * f);
-        s->adv[h] = carve(base, &at, n * f);
+        s->reward[h] = memory_cut(base, &at, n * f);
+        s->end_value[h] = memory_cut(base, &at, n * f);
+        s->head[h] = memory_cut(base, &at, n1 * f);
+        s->target[h] = memory_cut(base, &at, n * f);
+        s->adv[h] = memory_cut(base, &at, n * f);
     }
     return at;
 }

@@ -53,3 +53,10 @@ uint64_t xmalloc_calls(void)
 {
     return atomic_load_explicit(&calls, memory_order_relaxed);
 }
+
+void *memory_cut(void *memory, size_t *at, size_t bytes)
+{
+    void *part = memory ? (char *)memory + *at : NULL;
+    *at += (bytes + 63) / 64 * 64;
+    return part;
+}

@@ -17,6 +17,10 @@ void *xrealloc(void *p, size_t bytes);
 char *xstrdup(const char *s);
 void *xaligned(size_t bytes); /* 64-byte aligned, zeroed; release with free() */
 
+/* Lays out parts in one block: the next `bytes` of memory at *at, which moves on by a multiple of
+ * 64; NULL while memory is NULL, which only counts. */
+void *memory_cut(void *memory, size_t *at, size_t bytes);
+
 uint64_t xmalloc_calls(void); /* allocations since start, all threads */
 
 #endif /* ONIC_COMMON_BASE_XMALLOC_H */

@@ -152,31 +152,23 @@ struct message_work *message_work_create(const struct message_net *net)
     return w;
 }
 
-/* The next `bytes` of memory; NULL while memory is NULL. */
-static void *cut(void *memory, size_t *at, size_t bytes)
-{
-    void *part = memory ? (char *)memory + *at : NULL;
-    *at += (bytes + 63) / 64 * 64;
-    return part;
-}
-
 struct message_work *message_work_place(const struct message_net *net, int n, void *memory,
                                         size_t *at)
 {
     size_t captions = (size_t)n;
-    struct message_work *head = cut(memory, at, sizeof *head), w = {.cap = n};
-    w.live = cut(memory, at, captions * sizeof *w.live);
-    w.id = cut(memory, at, captions * (size_t)net->bytes * sizeof *w.id);
+    struct message_work *head = memory_cut(memory, at, sizeof *head), w = {.cap = n};
+    w.live = memory_cut(memory, at, captions * sizeof *w.live);
+    w.id = memory_cut(memory, at, captions * (size_t)net->bytes * sizeof *w.id);
     for (int i = 0; i < net->stages; i++) {
         const struct message_stage *s = &net->stage[i];
-        w.rows[i] = cut(memory, at, captions * sizeof *w.rows[i]);
+        w.rows[i] = memory_cut(memory, at, captions * sizeof *w.rows[i]);
         w.room[i] = captions * (size_t)s->positions * (size_t)s->out;
-        w.y[i] = cut(memory, at, w.room[i] * sizeof(float));
+        w.y[i] = memory_cut(memory, at, w.room[i] * sizeof(float));
         w.dy_room = w.room[i] > w.dy_room ? w.room[i] : w.dy_room;
     }
     for (int i = 0; i < 2; i++)
-        w.dy[i] = cut(memory, at, w.dy_room * sizeof(float));
-    w.scratch = cut(memory, at, scratch_floats(net) * sizeof(float));
+        w.dy[i] = memory_cut(memory, at, w.dy_room * sizeof(float));
+    w.scratch = memory_cut(memory, at, scratch_floats(net) * sizeof(float));
     if (head)
         *head = w;
     return head;

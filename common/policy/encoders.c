@@ -94,10 +94,3 @@ int encoder_check(const struct encoder_type *e, const struct obs_spec *obs, stru
     }
     return ONIC_OK;
 }
-
-void *encoder_cut(void *memory, size_t *at, size_t bytes)
-{
-    void *part = memory ? (char *)memory + *at : NULL;
-    *at += (bytes + 63) / 64 * 64;
-    return part;
-}

@@ -34,8 +34,8 @@ struct encoder_type {
     int (*width)(const void *self); /* E, features per row */
     double (*macs)(
         const void *self); /* multiply-accumulates per row, look-ups counted as additions */
-    /* Lays out a cache for max_rows in memory; returns the bytes it needs. memory NULL: only
-     * counts. */
+    /* Lays out a cache for max_rows in memory (memory_cut); returns the bytes it needs. memory
+     * NULL: only counts. */
     size_t (*cache)(const void *self, void *memory, int max_rows);
 
     /* out [n, E] */
@@ -56,9 +56,5 @@ int encoder_unknown(const char *id, struct onic_err *err);
 int encoder_reads(const struct encoder_type *e, const char *name);
 /* ONIC_ECONFIG when a field that e must have is missing from obs; names both. */
 int encoder_check(const struct encoder_type *e, const struct obs_spec *obs, struct onic_err *err);
-
-/* For `cache`: the next `bytes` of memory at *at, which moves on by a multiple of 64; NULL while
- * memory is NULL. */
-void *encoder_cut(void *memory, size_t *at, size_t bytes);
 
 #endif /* ONIC_COMMON_POLICY_ENCODERS_ENCODER_H */

@@ -82,11 +82,11 @@ static size_t grid_cache(const void *self, void *memory, int max_rows)
 {
     const struct grid *g = self;
     size_t at = 0, rows = (size_t)max_rows;
-    struct grid_cache *head = encoder_cut(memory, &at, sizeof *head), c;
-    c.idx = encoder_cut(memory, &at, rows * (size_t)g->places * sizeof *c.idx);
-    c.count = encoder_cut(memory, &at, rows * sizeof *c.count);
-    c.h1 = encoder_cut(memory, &at, rows * (size_t)g->hidden * sizeof *c.h1);
-    c.dh1 = encoder_cut(memory, &at, rows * (size_t)g->hidden * sizeof *c.dh1);
+    struct grid_cache *head = memory_cut(memory, &at, sizeof *head), c;
+    c.idx = memory_cut(memory, &at, rows * (size_t)g->places * sizeof *c.idx);
+    c.count = memory_cut(memory, &at, rows * sizeof *c.count);
+    c.h1 = memory_cut(memory, &at, rows * (size_t)g->hidden * sizeof *c.h1);
+    c.dh1 = memory_cut(memory, &at, rows * (size_t)g->hidden * sizeof *c.dh1);
     if (head)
         *head = c;
     return at;

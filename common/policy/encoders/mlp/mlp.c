@@ -83,12 +83,12 @@ static size_t mlp_cache(const void *self, void *memory, int max_rows)
 {
     const struct mlp *m = self;
     size_t at = 0, rows = (size_t)max_rows;
-    struct mlp_cache *head = encoder_cut(memory, &at, sizeof *head), c;
-    c.idx = encoder_cut(memory, &at, rows * (size_t)m->places * sizeof *c.idx);
-    c.count = encoder_cut(memory, &at, rows * sizeof *c.count);
-    c.x = encoder_cut(memory, &at, rows * (size_t)m->numbers * sizeof *c.x);
-    c.h1 = encoder_cut(memory, &at, rows * (size_t)m->hidden * sizeof *c.h1);
-    c.dh1 = encoder_cut(memory, &at, rows * (size_t)m->hidden * sizeof *c.dh1);
+    struct mlp_cache *head = memory_cut(memory, &at, sizeof *head), c;
+    c.idx = memory_cut(memory, &at, rows * (size_t)m->places * sizeof *c.idx);
+    c.count = memory_cut(memory, &at, rows * sizeof *c.count);
+    c.x = memory_cut(memory, &at, rows * (size_t)m->numbers * sizeof *c.x);
+    c.h1 = memory_cut(memory, &at, rows * (size_t)m->hidden * sizeof *c.h1);
+    c.dh1 = memory_cut(memory, &at, rows * (size_t)m->hidden * sizeof *c.dh1);
     if (head)
         *head = c;
     return at;

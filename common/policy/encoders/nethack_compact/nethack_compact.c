@@ -98,16 +98,16 @@ static size_t nethack_cache(const void *self, void *memory, int max_rows)
 {
     const struct nethack *e = self;
     size_t at = 0, n = (size_t)max_rows, block = n < BLOCK ? n : BLOCK;
-    struct nethack_cache *head = encoder_cut(memory, &at, sizeof *head), c;
-    c.crop = encoder_cut(memory, &at, n * CELLS * sizeof *c.crop);
-    c.facts = encoder_cut(memory, &at, n * MAP_FACTS_MAX * sizeof *c.facts);
-    c.fact_count = encoder_cut(memory, &at, n * sizeof *c.fact_count);
-    c.words = encoder_cut(memory, &at, n * MESSAGE_ROWS_MAX * sizeof *c.words);
-    c.word_count = encoder_cut(memory, &at, n * sizeof *c.word_count);
-    c.numbers = encoder_cut(memory, &at, n * MAP_NUMBERS * sizeof *c.numbers);
-    c.joined = encoder_cut(memory, &at, n * (size_t)e->joined * sizeof *c.joined);
-    c.djoined = encoder_cut(memory, &at, n * (size_t)e->joined * sizeof *c.djoined);
-    c.block = encoder_cut(memory, &at, block * CROP_INPUTS * sizeof *c.block);
+    struct nethack_cache *head = memory_cut(memory, &at, sizeof *head), c;
+    c.crop = memory_cut(memory, &at, n * CELLS * sizeof *c.crop);
+    c.facts = memory_cut(memory, &at, n * MAP_FACTS_MAX * sizeof *c.facts);
+    c.fact_count = memory_cut(memory, &at, n * sizeof *c.fact_count);
+    c.words = memory_cut(memory, &at, n * MESSAGE_ROWS_MAX * sizeof *c.words);
+    c.word_count = memory_cut(memory, &at, n * sizeof *c.word_count);
+    c.numbers = memory_cut(memory, &at, n * MAP_NUMBERS * sizeof *c.numbers);
+    c.joined = memory_cut(memory, &at, n * (size_t)e->joined * sizeof *c.joined);
+    c.djoined = memory_cut(memory, &at, n * (size_t)e->joined * sizeof *c.djoined);
+    c.block = memory_cut(memory, &at, block * CROP_INPUTS * sizeof *c.block);
     if (head)
         *head = c;
     return at;

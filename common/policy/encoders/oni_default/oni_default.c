@@ -134,26 +134,26 @@ static size_t oni_cache(const void *self, void *memory, int max_rows)
 {
     (void)self;
     size_t at = 0, n = (size_t)max_rows, block = n < BLOCK ? n : BLOCK, scratch = 0;
-    struct oni_cache *head = encoder_cut(memory, &at, sizeof *head), c;
-    c.cells = encoder_cut(memory, &at, n * CELLS * sizeof *c.cells);
+    struct oni_cache *head = memory_cut(memory, &at, sizeof *head), c;
+    c.cells = memory_cut(memory, &at, n * CELLS * sizeof *c.cells);
     c.set = (struct id_set){.ids = CHAR_IDS};
-    c.set.place = encoder_cut(memory, &at, CHAR_IDS * sizeof *c.set.place);
-    c.set.id = encoder_cut(memory, &at, ALIKE * sizeof *c.set.id);
-    c.pictures = encoder_cut(memory, &at, (size_t)ALIKE * CHAR_PICTURE * sizeof(float));
-    c.table = encoder_cut(memory, &at, (size_t)ALIKE * CHAR_ROW * sizeof(float));
-    c.spread = encoder_cut(memory, &at, (size_t)CHAR_PICTURE * CHAR_ROW * sizeof(float));
+    c.set.place = memory_cut(memory, &at, CHAR_IDS * sizeof *c.set.place);
+    c.set.id = memory_cut(memory, &at, ALIKE * sizeof *c.set.id);
+    c.pictures = memory_cut(memory, &at, (size_t)ALIKE * CHAR_PICTURE * sizeof(float));
+    c.table = memory_cut(memory, &at, (size_t)ALIKE * CHAR_ROW * sizeof(float));
+    c.spread = memory_cut(memory, &at, (size_t)CHAR_PICTURE * CHAR_ROW * sizeof(float));
     for (int i = 0; i < CONVS; i++) {
-        c.conv[i] = encoder_cut(memory, &at, n * (size_t)OUT[i] * sizeof(float));
-        c.dconv[i] = encoder_cut(memory, &at, block * (size_t)OUT[i] * sizeof(float));
+        c.conv[i] = memory_cut(memory, &at, n * (size_t)OUT[i] * sizeof(float));
+        c.dconv[i] = memory_cut(memory, &at, block * (size_t)OUT[i] * sizeof(float));
         size_t need = i ? conv2d_scratch_floats(&CONV[i]) : 0;
         scratch = need > scratch ? need : scratch;
     }
-    c.numbers = encoder_cut(memory, &at, n * NETHACK_BLSTATS * sizeof(float));
-    c.bytes = encoder_cut(memory, &at, n * NETHACK_MESSAGE * sizeof(float));
-    c.stat = encoder_cut(memory, &at, n * MLP * sizeof(float));
-    c.msg = encoder_cut(memory, &at, n * MLP * sizeof(float));
-    c.dmlp = encoder_cut(memory, &at, n * MLP * sizeof(float));
-    c.scratch = encoder_cut(memory, &at, scratch * sizeof(float));
+    c.numbers = memory_cut(memory, &at, n * NETHACK_BLSTATS * sizeof(float));
+    c.bytes = memory_cut(memory, &at, n * NETHACK_MESSAGE * sizeof(float));
+    c.stat = memory_cut(memory, &at, n * MLP * sizeof(float));
+    c.msg = memory_cut(memory, &at, n * MLP * sizeof(float));
+    c.dmlp = memory_cut(memory, &at, n * MLP * sizeof(float));
+    c.scratch = memory_cut(memory, &at, scratch * sizeof(float));
     if (head) {
         memset(c.set.place, 0xff, CHAR_IDS * sizeof *c.set.place);
         *head = c;

@@ -222,19 +222,19 @@ static void cut_grids(const struct torchbeast *e, struct torchbeast_cache *c, si
     }
     size_t glyphs = cells < NETHACK_GLYPHS ? cells : NETHACK_GLYPHS; /* at most so many differ */
     c->set.ids = NETHACK_GLYPHS;
-    c->set.place = encoder_cut(memory, at, NETHACK_GLYPHS * sizeof *c->set.place);
-    c->set.id = encoder_cut(memory, at, (glyphs + 1) * sizeof *c->set.id); /* + 1: glyph 0 */
-    c->embedded = encoder_cut(memory, at, (glyphs + 1) * EMBED * sizeof(float));
-    c->dembedded = encoder_cut(memory, at, (glyphs + 1) * EMBED * sizeof(float));
+    c->set.place = memory_cut(memory, at, NETHACK_GLYPHS * sizeof *c->set.place);
+    c->set.id = memory_cut(memory, at, (glyphs + 1) * sizeof *c->set.id); /* + 1: glyph 0 */
+    c->embedded = memory_cut(memory, at, (glyphs + 1) * EMBED * sizeof(float));
+    c->dembedded = memory_cut(memory, at, (glyphs + 1) * EMBED * sizeof(float));
     for (int g = 0; g < GRIDS; g++) {
         size_t table = e->has[g] ? (glyphs + 1) * GLYPH_TAPS * CHANNELS : 0;
-        c->table[g] = encoder_cut(memory, at, table * sizeof(float));
-        c->dtable[g] = encoder_cut(memory, at, table * sizeof(float));
-        c->cells[g] = encoder_cut(memory, at, e->has[g] ? n * (size_t)CELLS[g] * 2 : 0);
+        c->table[g] = memory_cut(memory, at, table * sizeof(float));
+        c->dtable[g] = memory_cut(memory, at, table * sizeof(float));
+        c->cells[g] = memory_cut(memory, at, e->has[g] ? n * (size_t)CELLS[g] * 2 : 0);
     }
-    c->first = encoder_cut(memory, at, first * sizeof(float));
-    c->dfirst = encoder_cut(memory, at, first * sizeof(float));
-    c->scratch = encoder_cut(memory, at, scratch * sizeof(float));
+    c->first = memory_cut(memory, at, first * sizeof(float));
+    c->dfirst = memory_cut(memory, at, first * sizeof(float));
+    c->scratch = memory_cut(memory, at, scratch * sizeof(float));
 }
 
 static void cut_messages(const struct torchbeast *e, struct torchbeast_cache *c, size_t n,
@@ -243,13 +243,13 @@ static void cut_messages(const struct torchbeast *e, struct torchbeast_cache *c,
     struct message_set *s = &c->messages;
     size_t features = (size_t)message_net_features(&e->text);
     s->slots = message_set_slots((int)n);
-    s->text = encoder_cut(memory, at, n * NETHACK_MESSAGE);
-    s->caption = encoder_cut(memory, at, n * sizeof *s->caption);
-    s->len = encoder_cut(memory, at, n * sizeof *s->len);
-    s->slot = encoder_cut(memory, at, (size_t)s->slots * sizeof *s->slot);
-    c->message = encoder_cut(memory, at, n * sizeof *c->message);
-    c->features = encoder_cut(memory, at, n * features * sizeof(float));
-    c->dfeatures = encoder_cut(memory, at, n * features * sizeof(float));
+    s->text = memory_cut(memory, at, n * NETHACK_MESSAGE);
+    s->caption = memory_cut(memory, at, n * sizeof *s->caption);
+    s->len = memory_cut(memory, at, n * sizeof *s->len);
+    s->slot = memory_cut(memory, at, (size_t)s->slots * sizeof *s->slot);
+    c->message = memory_cut(memory, at, n * sizeof *c->message);
+    c->features = memory_cut(memory, at, n * features * sizeof(float));
+    c->dfeatures = memory_cut(memory, at, n * features * sizeof(float));
     c->work = message_work_place(&e->text, (int)n < CAPTIONS ? (int)n : CAPTIONS, memory, at);
 }
 
@@ -257,17 +257,17 @@ static size_t torchbeast_cache(const void *self, void *memory, int max_rows)
 {
     const struct torchbeast *e = self;
     size_t at = 0, n = (size_t)max_rows, joined = n * (size_t)e->joined * sizeof(float);
-    struct torchbeast_cache *head = encoder_cut(memory, &at, sizeof *head), c = {0};
+    struct torchbeast_cache *head = memory_cut(memory, &at, sizeof *head), c = {0};
     cut_grids(e, &c, n, memory, &at);
     if (e->has[MESSAGE])
         cut_messages(e, &c, n, memory, &at);
-    c.numbers = encoder_cut(memory, &at, n * NETHACK_BLSTATS * sizeof(float));
-    c.stat = encoder_cut(memory, &at, n * MLP * sizeof(float));
-    c.dstat = encoder_cut(memory, &at, n * MLP * sizeof(float));
-    c.joined = encoder_cut(memory, &at, joined);
-    c.djoined = encoder_cut(memory, &at, joined);
-    c.mid = encoder_cut(memory, &at, n * JOIN * sizeof(float));
-    c.dmid = encoder_cut(memory, &at, n * JOIN * sizeof(float));
+    c.numbers = memory_cut(memory, &at, n * NETHACK_BLSTATS * sizeof(float));
+    c.stat = memory_cut(memory, &at, n * MLP * sizeof(float));
+    c.dstat = memory_cut(memory, &at, n * MLP * sizeof(float));
+    c.joined = memory_cut(memory, &at, joined);
+    c.djoined = memory_cut(memory, &at, joined);
+    c.mid = memory_cut(memory, &at, n * JOIN * sizeof(float));
+    c.dmid = memory_cut(memory, &at, n * JOIN * sizeof(float));
     if (head) {
         memset(c.set.place, 0xff, NETHACK_GLYPHS * sizeof *c.set.place);
         *head = c;
