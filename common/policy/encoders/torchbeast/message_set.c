@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* message_set.c - see message_set.h. Open addressing, FNV-1a. */
+/* message_set.c - see message_set.h. Open addressing. */
 #include "common/policy/encoders/torchbeast/message_set.h"
 
 #include <string.h>
+#include <xxhash.h>
 
 #include "common/policy/nethack_obs.h"
 
@@ -22,11 +23,8 @@ void message_set_clear(struct message_set *s)
 
 int32_t message_set_add(struct message_set *s, const uint8_t *message)
 {
-    size_t len = 0;
-    uint64_t h = 14695981039346656037u;
-    for (; len < NETHACK_MESSAGE && message[len]; len++)
-        h = (h ^ message[len]) * 1099511628211u;
-    uint32_t mask = (uint32_t)s->slots - 1, at = (uint32_t)(h >> 32 ^ h) & mask;
+    size_t len = strnlen((const char *)message, NETHACK_MESSAGE);
+    uint32_t mask = (uint32_t)s->slots - 1, at = (uint32_t)XXH3_64bits(message, len) & mask;
     for (; s->slot[at] >= 0; at = (at + 1) & mask) {
         int32_t i = s->slot[at];
         if (s->len[i] == len && memcmp(s->caption[i], message, len) == 0)
