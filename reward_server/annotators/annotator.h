@@ -88,6 +88,8 @@ struct annotator {
 };
 
 /* registry.c */
+/* How it is; one without `health` is always well. */
+enum annotator_health annotator_health_of(const struct annotator *a);
 const struct annotator_vtable *annotator_find(const char *id); /* NULL when unknown */
 const struct annotator_vtable *annotator_at(int index);        /* NULL at the end */
 /* The vtable for annotator.id, "auto" resolved: embedding where its model is present, else rules,

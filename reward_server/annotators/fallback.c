@@ -61,11 +61,6 @@ static const struct fallback *cself(const struct annotator *a)
 
 /* --- who is asked ---------------------------------------------------------------------------- */
 
-static enum annotator_health health_of(const struct annotator *a)
-{
-    return a->v->health ? a->v->health(a) : ANNOTATOR_WELL;
-}
-
 static void status_of(const struct member *m, char text[160])
 {
     struct onic_err err = {0};
@@ -86,7 +81,7 @@ static int choose(const struct fallback *w)
 static void look(struct fallback *w)
 {
     for (int i = 0; i < w->nmembers; i++)
-        w->member[i].health = health_of(w->member[i].a);
+        w->member[i].health = annotator_health_of(w->member[i].a);
     int now = choose(w);
     const char *before = w->member[w->current].id, *next = w->member[now].id;
     if (now > 0)

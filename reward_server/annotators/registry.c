@@ -23,6 +23,11 @@ const struct annotator_vtable *annotator_at(int index)
     return index >= 0 && index < TABLE_COUNT ? table[index] : NULL;
 }
 
+enum annotator_health annotator_health_of(const struct annotator *a)
+{
+    return a->v->health ? a->v->health(a) : ANNOTATOR_WELL;
+}
+
 const struct annotator_vtable *annotator_find(const char *id)
 {
     for (int i = 0; i < TABLE_COUNT; i++)

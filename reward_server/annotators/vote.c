@@ -279,8 +279,7 @@ static int vote_cancel(struct annotator *a, void (*taken)(void *ctx, uint64_t ti
 
 static enum annotator_health vote_health(const struct annotator *a)
 {
-    const struct annotator *inner = cself(a)->inner;
-    return inner->v->health ? inner->v->health(inner) : ANNOTATOR_WELL;
+    return annotator_health_of(cself(a)->inner);
 }
 
 static int vote_status(const struct annotator *a, char text[160], struct onic_err *err)

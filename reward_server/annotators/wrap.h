@@ -4,8 +4,8 @@
 
 /* wrap.h - annotators around another one; annotator_open stacks them.
  *
- *   vote(noise(llm))                 asks noise k times; each of the k answers is distorted by
- * itself fallback(vote(llm), rules)       asks the rules while no server answers
+ *   vote(noise(llm))            asks noise k times; each of the k answers is distorted alone
+ *   fallback(vote(llm), rules)  asks the rules while no server answers
  *
  * A wrapper owns what it wraps. */
 
