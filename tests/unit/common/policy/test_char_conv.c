@@ -9,6 +9,7 @@
 #include "common/nn/blas.h"
 #include "common/nn/layers/conv2d/conv2d.h"
 #include "tests/onic_test.h"
+#include "tests/support/char_picture.h"
 
 enum {
     VIEWS = 3,
@@ -50,22 +51,6 @@ static int setup(void **state)
     return blas_start(NULL);
 }
 
-static void draw(const struct char_cell *view, float *image)
-{
-    memset(image, 0, IMAGE * sizeof *image);
-    for (int i = 0; i < CELLS; i++) {
-        float one[CHAR_PIXELS][CHAR_PIXELS * 3];
-        if (!view[i].character)
-            continue;
-        char_view_picture(view[i], TOP, one[0]);
-        for (int y = 0; y < CHAR_PIXELS; y++)
-            memcpy(image + (((i / CHAR_CELLS) * CHAR_PIXELS + y) * CHAR_SIDE +
-                            (i % CHAR_CELLS) * CHAR_PIXELS) *
-                               3,
-                   one[y], sizeof one[y]);
-    }
-}
-
 static struct result *by_convolution(void)
 {
     struct result *r = xcalloc(1, sizeof *r);
@@ -73,7 +58,7 @@ static struct result *by_convolution(void)
           *used = xcalloc(VIEWS, OUTS * sizeof *used);
     float *scratch = xcalloc(conv2d_scratch_floats(&FULL), sizeof *scratch);
     for (int m = 0; m < VIEWS; m++)
-        draw(cells + m * CELLS, image + m * IMAGE);
+        char_picture_draw(cells + m * CELLS, TOP, image + m * IMAGE);
     memcpy(used, dy, sizeof dy);
     conv2d_forward(r->y, image, w, b, &FULL, VIEWS, scratch);
     conv2d_backward(NULL, r->dw, r->db, used, image, r->y, w, &FULL, VIEWS, scratch);

@@ -4,31 +4,16 @@
 
 #include "common/policy/nethack_obs.h"
 #include "tests/onic_test.h"
+#include "tests/support/char_picture.h"
 
 static uint8_t chars[NETHACK_ROWS * NETHACK_COLS], colors[NETHACK_ROWS * NETHACK_COLS];
 static float picture[CHAR_SIDE * CHAR_SIDE * 3];
-
-static void draw(const struct char_cell *cells, float top)
-{
-    memset(picture, 0, sizeof picture);
-    for (int i = 0; i < CHAR_CELLS * CHAR_CELLS; i++) {
-        float one[CHAR_PIXELS][CHAR_PIXELS * 3];
-        if (!cells[i].character)
-            continue;
-        char_view_picture(cells[i], top, one[0]);
-        for (int y = 0; y < CHAR_PIXELS; y++)
-            memcpy(picture + (((i / CHAR_CELLS) * CHAR_PIXELS + y) * CHAR_SIDE +
-                              (i % CHAR_CELLS) * CHAR_PIXELS) *
-                                 3,
-                   one[y], sizeof one[y]);
-    }
-}
 
 static void show(int64_t x, int64_t y)
 {
     struct char_cell cells[CHAR_CELLS * CHAR_CELLS];
     char_view_crop(chars, colors, x, y, CHAR_HERO, cells);
-    draw(cells, 1.0f);
+    char_picture_draw(cells, 1.0f, picture);
 }
 
 /* Sum of one channel over one cell. */
@@ -65,7 +50,7 @@ static void like_oni_one_cell_lower_and_up_to_255(void **state)
     show(40, 10);
     double plain = cell(6, 6, 0);
     char_view_crop(chars, colors, 40, 10, CHAR_HERO_ONI, cells);
-    draw(cells, 255.0f);
+    char_picture_draw(cells, 255.0f, picture);
     assert_close(cell(7, 6, 0), 255 * plain, 1e-5, 0);
     assert_close(cell(6, 6, 0), 0, 0, 0);
 }
