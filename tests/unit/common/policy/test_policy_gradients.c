@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* test_policy_gradients.c - whole networks: gradients through encoder, core with resets and heads
+ * match differences. torchbeast: test_torchbeast.c. */
+#include "tests/onic_test.h"
+#include "tests/support/policy_net.h"
+
+static void gradients_of_grid_small_match_differences(void **state)
+{
+    (void)state;
+    net_check_gradients("grid-small", "lstm", 24, 6, 5, NULL);
+    net_check_gradients("grid-small", "lstm", 0, 3, 1, NULL);
+    net_check_gradients("grid-small", "gru", 24, 6, 5, NULL);
+    net_check_gradients("grid-small", "none", 13, 1, 4, NULL);
+}
+
+static void gradients_of_mlp_match_differences(void **state)
+{
+    (void)state;
+    net_check_gradients("mlp", "lstm", 17, 6, 5, NULL);
+    net_check_gradients("mlp", "none", 16, 1, 3, NULL);
+}
+
+static void gradients_of_nethack_compact_match_differences(void **state)
+{
+    (void)state;
+    net_check_gradients("nethack-compact", "lstm", 13, 4, 3, NULL);
+    net_check_gradients("nethack-compact", "gru", 13, 4, 3, NULL);
+    net_check_gradients("nethack-compact", "none", 32, 1, 1, NULL);
+}
+
+static void gradients_of_oni_default_match_differences(void **state)
+{
+    (void)state;
+    net_check_gradients("oni-default", "gru", 9, 2, 2, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gradients_of_grid_small_match_differences),
+        cmocka_unit_test(gradients_of_mlp_match_differences),
+        cmocka_unit_test(gradients_of_nethack_compact_match_differences),
+        cmocka_unit_test(gradients_of_oni_default_match_differences),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
