@@ -306,7 +306,8 @@ static void read_row(const struct torchbeast *e, struct torchbeast_cache *c, con
             c->cells[MAP][i * NETHACK_CELLS + k] = id_set_add(&c->set, glyphs[k]);
     if (e->has[CROP])
         read_crop(e, &c->set, glyphs, blstats, c->cells[CROP] + i * CROP_CELLS);
-    nethack_numbers(blstats, c->numbers + i * NETHACK_BLSTATS);
+    if (e->has[STATUS])
+        nethack_numbers(blstats, c->numbers + i * NETHACK_BLSTATS);
     if (e->has[MESSAGE])
         c->message[i] = message_set_add(&c->messages, row + e->message_at);
 }
