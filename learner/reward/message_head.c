@@ -24,6 +24,8 @@ struct message_head {
     const float *input[LAYERS];
     float *h[LAYERS], *dh[2]; /* [cap, widest] */
     float *dropped, *keep;    /* last hidden layer after dropout; 0 or 1/(1-dropout) */
+    float *scratch;           /* [room], the owner's */
+    size_t room;
 };
 
 struct message_head *message_head_create(const struct message_head_shape *shape)
@@ -65,6 +67,7 @@ void message_head_free(struct message_head *c)
     if (!c)
         return;
     free_buffers(c);
+    free(c->scratch);
     message_work_free(c->work);
     free(c);
 }
@@ -155,6 +158,16 @@ float *message_head_gradient(struct message_head *c)
 {
     memset(c->dh[0], 0, (size_t)(c->n * c->out[LAST]) * sizeof(float));
     return c->dh[0];
+}
+
+float *message_head_scratch(struct message_head *c, size_t floats)
+{
+    if (floats > c->room) {
+        free(c->scratch);
+        c->scratch = xaligned(floats * sizeof *c->scratch);
+        c->room = floats;
+    }
+    return c->scratch;
 }
 
 void message_head_backward(struct message_head *c, const float *weights, float *grads)

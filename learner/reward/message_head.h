@@ -39,6 +39,9 @@ const float *message_head_forward(struct message_head *c, const float *weights,
                                   uint64_t seed, uint64_t step);
 /* Where the gradient of the outputs of the last forward call belongs, set to 0. */
 float *message_head_gradient(struct message_head *c);
+/* Room for the owner's loss, borrowed until the next call; a call for no more than an earlier one
+ * allocates nothing. */
+float *message_head_scratch(struct message_head *c, size_t floats);
 /* grads [params->floats] is overwritten. */
 void message_head_backward(struct message_head *c, const float *weights, float *grads);
 

@@ -3,9 +3,6 @@
  * batch, each once. */
 #include "learner/reward/ranking_net.h"
 
-#include <stdlib.h>
-
-#include "common/base/xmalloc.h"
 #include "learner/reward/pair_loss.h"
 
 struct message_head *ranking_net_create(void)
@@ -21,11 +18,13 @@ void ranking_net_score(struct message_head *net, const float *weights, const cha
         reward[i] = message_head_score(net, weights, caption[i], len[i])[0];
 }
 
-/* Gradient of each caption's reward, summed over its pairs, into d [ncaptions]; the mean loss. */
-static double pair_gradients(const struct ranking_pairs *p, const float *reward, float *d)
+/* Gradient of each caption's reward, summed over its pairs, into d [ncaptions]; the mean loss.
+ * scratch [4, p->n]. */
+static double pair_gradients(const struct ranking_pairs *p, const float *reward, float *d,
+                             float *scratch)
 {
     size_t n = (size_t)p->n;
-    float *ra = xmalloc(4 * n * sizeof *ra), *rb = ra + n, *da = rb + n, *db = da + n;
+    float *ra = scratch, *rb = ra + n, *da = rb + n, *db = da + n;
     for (size_t i = 0; i < n; i++) {
         ra[i] = reward[p->a[i]];
         rb[i] = reward[p->b[i]];
@@ -35,7 +34,6 @@ static double pair_gradients(const struct ranking_pairs *p, const float *reward,
         d[p->a[i]] += da[i];
         d[p->b[i]] += db[i];
     }
-    free(ra);
     return loss;
 }
 
@@ -44,7 +42,8 @@ double ranking_net_loss(struct message_head *net, const float *weights,
 {
     const float *reward =
         message_head_forward(net, weights, p->caption, p->len, p->ncaptions, 0, 0);
-    double loss = pair_gradients(p, reward, message_head_gradient(net));
+    double loss = pair_gradients(p, reward, message_head_gradient(net),
+                                 message_head_scratch(net, 4 * (size_t)p->n));
     message_head_backward(net, weights, grads);
     return loss;
 }

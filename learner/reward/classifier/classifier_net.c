@@ -2,9 +2,6 @@
 /* classifier_net.c - see classifier_net.h. */
 #include "learner/reward/classifier/classifier_net.h"
 
-#include <stdlib.h>
-
-#include "common/base/xmalloc.h"
 #include "common/nn/layers/softmax_ce/softmax_ce.h"
 
 enum { CLASSES = 2 };
@@ -32,8 +29,8 @@ double classifier_net_loss(struct message_head *net, const float *weights,
                            int n, uint64_t seed, uint64_t step, float *grads)
 {
     size_t rows = (size_t)n;
-    float *p = xmalloc((CLASSES + 2) * rows * sizeof *p), *loss = p + CLASSES * rows,
-          *dloss = loss + rows;
+    float *p = message_head_scratch(net, (CLASSES + 2) * rows);
+    float *loss = p + CLASSES * rows, *dloss = loss + rows;
     const float *logits = message_head_forward(net, weights, caption, len, n, seed, step);
     softmax_ce_forward(p, loss, logits, target, n, CLASSES);
     double sum = 0;
@@ -43,6 +40,5 @@ double classifier_net_loss(struct message_head *net, const float *weights,
     }
     softmax_ce_backward(message_head_gradient(net), dloss, p, target, n, CLASSES);
     message_head_backward(net, weights, grads);
-    free(p);
     return sum / n;
 }

@@ -76,6 +76,24 @@ static void dropout_depends_on_seed_and_step_alone(void **state)
     message_head_free(c);
 }
 
+static void a_step_that_is_warm_allocates_nothing(void **state)
+{
+    (void)state;
+    const char *text[] = {"You kill the newt!", "The door is locked."};
+    const uint16_t len[] = {18, 19};
+    const int32_t target[] = {1, 0};
+    struct message_head *c = classifier_net_create();
+    size_t floats = message_head_params(c)->floats;
+    float *w = xaligned(floats * sizeof *w), *g = xaligned(floats * sizeof *g);
+    message_head_init(c, w, 7);
+    classifier_net_loss(c, w, text, len, target, 2, 1, 2, g);
+    uint64_t before = xmalloc_calls();
+    classifier_net_loss(c, w, text, len, target, 2, 1, 3, g);
+    assert_int_equal(xmalloc_calls(), before);
+    free(w), free(g);
+    message_head_free(c);
+}
+
 /* --- the model ------------------------------------------------------------------------------- */
 
 enum { WORDS = 120 };
@@ -195,6 +213,7 @@ int main(void)
         cmocka_unit_test(the_network_has_the_parameters_of_the_specification),
         cmocka_unit_test(the_gradient_is_the_slope_of_the_loss),
         cmocka_unit_test(dropout_depends_on_seed_and_step_alone),
+        cmocka_unit_test(a_step_that_is_warm_allocates_nothing),
         cmocka_unit_test(it_learns_what_helps_and_predicts_labels_it_never_saw),
         cmocka_unit_test(held_out_labels_are_never_trained_on),
     };

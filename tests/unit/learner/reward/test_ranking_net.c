@@ -162,6 +162,17 @@ static void a_score_does_not_depend_on_the_company(void **state)
     destroy(&f);
 }
 
+static void a_step_that_is_warm_allocates_nothing(void **state)
+{
+    (void)state;
+    struct fixture f = create(7);
+    loss(&f, f.grads);
+    uint64_t before = xmalloc_calls();
+    loss(&f, f.grads);
+    assert_int_equal(xmalloc_calls(), before);
+    destroy(&f);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -177,6 +188,7 @@ int main(void)
         cmocka_unit_test(gradients_of_every_tensor_agree_with_differences),
         cmocka_unit_test(it_learns_the_order_of_the_pairs),
         cmocka_unit_test(a_score_does_not_depend_on_the_company),
+        cmocka_unit_test(a_step_that_is_warm_allocates_nothing),
     };
     return cmocka_run_group_tests(tests, start, NULL);
 }
