@@ -126,11 +126,5 @@ int main(void)
         cmocka_unit_test(servers_that_are_not_there_are_told_beside_those_that_are),
         cmocka_unit_test(without_an_address_nobody_is_asked),
     };
-    temp_dir_create(dir);
-    if (!scripted_start(&server, "scripted_llm/scripted_llm.py", "", 0))
-        return 1;
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    scripted_stop(&server);
-    temp_dir_remove(dir);
-    return failed;
+    return scripted_run_group_tests(tests, &server, "scripted_llm/scripted_llm.py", dir);
 }

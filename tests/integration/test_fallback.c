@@ -16,7 +16,7 @@ enum { MANY = 12, PATIENCE_MS = 200000 };
 
 static const char script[] = "scripted_llm/scripted_llm.py";
 static struct scripted server;
-static char dir[256], run[300];
+static char dir[256];
 
 /* --- one annotator --------------------------------------------------------------------------- */
 
@@ -171,7 +171,7 @@ static struct rows labels(struct label_counts *counts)
     char path[320];
     struct label_store *s = NULL;
     struct rows n = {0};
-    snprintf(path, sizeof path, "%s/labels.sqlite", run);
+    snprintf(path, sizeof path, "%s/run/labels.sqlite", dir);
     if (label_store_open(&s, path, LABEL_STORE_READ, NULL) == ONIC_OK) {
         assert_ok(label_store_each(s, 0, count_row, &n, &err));
         assert_ok(label_store_counts(s, counts, &err));
@@ -179,6 +179,13 @@ static struct rows labels(struct label_counts *counts)
     label_store_close(s);
     assert_int_equal(n.others, 0);
     return n;
+}
+
+static double metric(const char *key)
+{
+    char run[300];
+    snprintf(run, sizeof run, "%s/run", dir);
+    return metrics_last(run, key);
 }
 
 struct wish {
@@ -191,10 +198,10 @@ static bool reached(void *ctx)
     const struct wish *w = ctx;
     struct label_counts counts;
     struct rows n = labels(&counts);
-    double steps = metrics_last(run, "env_steps");
+    double steps = metric("env_steps");
     return n.llm >= w->llm && n.rules >= w->rules && !isnan(steps) && steps > w->steps &&
-           (w->rules == 0 || (metrics_last(run, "annot/fallback_answers") >= w->rules &&
-                              metrics_last(run, "annot/source/rules") >= w->rules));
+           (w->rules == 0 || (metric("annot/fallback_answers") >= w->rules &&
+                              metric("annot/source/rules") >= w->rules));
 }
 
 static void await(const struct program *p, struct wish w)
@@ -204,7 +211,7 @@ static void await(const struct program *p, struct wish w)
         return;
     struct rows n = labels(&counts);
     fail_msg("%d by llm, %d by rules, %g steps; want %d, %d, %g\n%s", n.llm, n.rules,
-             metrics_last(run, "env_steps"), w.llm, w.rules, w.steps, program_text(p->err));
+             metric("env_steps"), w.llm, w.rules, w.steps, program_text(p->err));
 }
 
 static void training_goes_on_and_every_label_says_who_gave_it(void **state)
@@ -224,10 +231,10 @@ static void training_goes_on_and_every_label_says_who_gave_it(void **state)
     await(&p, (struct wish){.llm = 30});
     int port = server.port;
     scripted_stop(&server);
-    await(&p, (struct wish){.rules = 30, .steps = metrics_last(run, "env_steps")});
+    await(&p, (struct wish){.rules = 30, .steps = metric("env_steps")});
     struct rows before = labels(&counts);
     assert_true(scripted_start(&server, script, "", port));
-    await(&p, (struct wish){.llm = before.llm + 30, .steps = metrics_last(run, "env_steps")});
+    await(&p, (struct wish){.llm = before.llm + 30, .steps = metric("env_steps")});
     kill(p.pid, SIGINT);
     assert_int_equal(program_wait(&p, PATIENCE_MS), 0);
     const char *said = program_text(p.err);
@@ -292,12 +299,5 @@ int main(void)
         cmocka_unit_test(another_order_in_the_same_run_is_refused),
         cmocka_unit_test(bad_lists_end_before_a_run_is_made),
     };
-    temp_dir_create(dir);
-    snprintf(run, sizeof run, "%s/run", dir);
-    if (!scripted_start(&server, script, "", 0))
-        return 1;
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    scripted_stop(&server);
-    temp_dir_remove(dir);
-    return failed;
+    return scripted_run_group_tests(tests, &server, script, dir);
 }

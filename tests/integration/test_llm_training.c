@@ -250,11 +250,5 @@ int main(void)
         cmocka_unit_test(pairs_are_asked_labelled_learned_and_paid),
         cmocka_unit_test(an_edited_prompt_asks_everything_anew),
     };
-    temp_dir_create(dir);
-    if (!scripted_start(&server, "scripted_llm/scripted_llm.py", "", 0))
-        return 1;
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    scripted_stop(&server);
-    temp_dir_remove(dir);
-    return failed;
+    return scripted_run_group_tests(tests, &server, "scripted_llm/scripted_llm.py", dir);
 }

@@ -48,3 +48,16 @@ void scripted_stop(struct scripted *s)
     waitpid(s->pid, NULL, 0);
     s->pid = 0;
 }
+
+bool scripted_begin(struct scripted *s, const char *script, char dir[256])
+{
+    temp_dir_create(dir);
+    return scripted_start(s, script, "", 0);
+}
+
+int scripted_end(struct scripted *s, const char *dir, int failed)
+{
+    scripted_stop(s);
+    temp_dir_remove(dir);
+    return failed;
+}

@@ -19,4 +19,12 @@ bool scripted_start(struct scripted *s, const char *script, const char *arg, int
 /* Returns when it is gone: nobody listens on its port any more. */
 void scripted_stop(struct scripted *s);
 
+/* What main returns: the outcome of `tests`, which have a server and a folder for themselves. `dir`
+ * is a char[256] that names the folder. */
+#define scripted_run_group_tests(tests, s, script, dir)                                            \
+    scripted_end(s, dir,                                                                           \
+                 scripted_begin(s, script, dir) ? cmocka_run_group_tests(tests, NULL, NULL) : 1)
+bool scripted_begin(struct scripted *s, const char *script, char dir[256]);
+int scripted_end(struct scripted *s, const char *dir, int failed); /* returns failed */
+
 #endif /* ONIC_TESTS_SUPPORT_SCRIPTED_H */
