@@ -3,16 +3,11 @@
 /* test_bad_input.c - what users and networks do wrong, against the real programs: one clear
  * sentence, the exit code of interface.md section 3, and nothing lost. */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <netinet/in.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/mount.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -20,153 +15,33 @@
 #include "common/wire/crc32c.h"
 #include "common/wire/frame.h"
 #include "tests/onic_test.h"
-#include "tests/support/program.h"
+#include "tests/support/scene.h"
 
-enum { SOON_MS = 20000, LONG_MS = 90000, TEN_SECONDS = 10000 };
-
-struct scene {
-    char dir[256], run[300];
-    struct program a, b; /* b: a second program */
-};
-
-static int setup(void **state)
-{
-    static struct scene s;
-    memset(&s, 0, sizeof s);
-    temp_dir_create(s.dir);
-    snprintf(s.run, sizeof s.run, "%s/run", s.dir);
-    *state = &s;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct scene *s = *state;
-    program_kill(&s->a);
-    program_kill(&s->b);
-    temp_dir_remove(s->dir);
-    return 0;
-}
-
-/* --- helpers --------------------------------------------------------------------------------- */
-
-/* The program ends with `code` and the last line of its stderr holds `part`; lines: how many lines
- * it may say at most. */
-static void fails_within(struct scene *s, const char *name, const char *args, int code,
-                         const char *part, int lines)
-{
-    int got = program_run(&s->a, s->dir, "a", name, args, LONG_MS);
-    const char *text = program_text(s->a.err), *last = text;
-    for (const char *p = text; (p = strchr(p, '\n')) != NULL && p[1]; p++)
-        last = p + 1;
-    if (got != code || !strstr(last, part) || program_lines(&s->a) > lines) {
-        print_error("%s %s: exit %d, want %d; %d lines, want %d with \"%s\":\n%s\n", name, args,
-                    got, code, program_lines(&s->a), lines, part, program_text(s->a.err));
-        fail();
-    }
-}
-
-static void fails(struct scene *s, const char *name, const char *args, int code, const char *part)
-{
-    fails_within(s, name, args, code, part, 1);
-}
-
-struct wish {
-    const char *path, *word;
-};
-
-static bool is_said(void *ctx)
-{
-    struct wish *w = ctx;
-    return strstr(program_text(w->path), w->word) != NULL;
-}
-
-static void await_word(const char *path, const char *word, int timeout_ms)
-{
-    struct wish w = {path, word};
-    if (!wait_until(is_said, &w, timeout_ms)) {
-        print_error("nobody said \"%s\" in:\n%s\n", word, program_text(path));
-        fail();
-    }
-}
-
-struct growth {
-    const char *run, *key;
-    double from;
-};
-
-static bool has_grown(void *ctx)
-{
-    struct growth *g = ctx;
-    return metrics_last(g->run, g->key) > g->from;
-}
-
-static void await_metric(const struct scene *s, const char *key, double above)
-{
-    struct growth g = {s->run, key, above};
-    if (!wait_until(has_grown, &g, LONG_MS)) {
-        print_error("%s stays at %g\n%s\n", key, metrics_last(s->run, key), program_text(s->a.err));
-        fail();
-    }
-}
-
-static void trains_on(const struct scene *s)
-{
-    double now = metrics_last(s->run, "env_steps");
-    await_metric(s, "env_steps", isnan(now) ? 0 : now);
-}
-
-static void start_training(struct scene *s, const char *more)
-{
-    char args[1024];
-    snprintf(args, sizeof args,
-             "train --run-dir=run --annotator.id=rules --env.id=minigrid:KeyCorridorS3R3 "
-             "--env.count=8 --train.batch=1024 --frames=1000000000 --metrics.every_s=0.2 %s",
-             more);
-    program_start(&s->a, s->dir, "a", "onic", args);
-    await_metric(s, "env_steps", 0);
-}
-
-static void drain(struct scene *s, struct program *p)
-{
-    kill(p->pid, SIGINT);
-    int code = program_wait(p, LONG_MS);
-    if (code) {
-        print_error("exit code %d: %s\n", code, program_text(p->err));
-        fail();
-    }
-    (void)s;
-}
-
-static void ledger_is_balanced(struct scene *s)
-{
-    struct program p = {0};
-    assert_int_equal(program_run(&p, s->dir, "ledger", "onic", "ledger run --json", SOON_MS), 0);
-    assert_non_null(strstr(program_text(p.out), "\"balanced\":true"));
-    assert_null(strstr(program_text(p.out), "\"balanced\":false"));
-}
+enum { TEN_SECONDS = 10000 };
 
 /* --- options and files ----------------------------------------------------------------------- */
 
 static void an_unknown_or_impossible_option_is_64(void **state)
 {
     struct scene *s = *state;
-    fails(s, "onic", "train --train.lrr=1", 64, "did you mean '--train.lr'?");
-    fails(s, "onic", "train --train.lr=7", 64, "train.lr is '7', must be a number from 0 to 1");
-    fails(s, "onic-learner", "--listen=ipc://x --run.frames=0", 64, "run.frames is '0'");
-    fails(s, "onic-actor", "--learner=ipc://x --actors.id=70000", 64, "actors.id is '70000'");
-    fails(s, "onic-reward-server", "--listen=ipc://x --rules.noise=2", 64, "rules.noise is '2'");
-    fails(s, "onic-reward-server", "", 64, "--listen=");
-    fails(s, "onic-learner", "--reward.model=none", 64, "--listen=");
-    fails(s, "onic-actor", "", 64, "--learner=");
+    scene_fails(s, "onic", "train --train.lrr=1", 64, "did you mean '--train.lr'?");
+    scene_fails(s, "onic", "train --train.lr=7", 64,
+                "train.lr is '7', must be a number from 0 to 1");
+    scene_fails(s, "onic-learner", "--listen=ipc://x --run.frames=0", 64, "run.frames is '0'");
+    scene_fails(s, "onic-actor", "--learner=ipc://x --actors.id=70000", 64, "actors.id is '70000'");
+    scene_fails(s, "onic-reward-server", "--listen=ipc://x --rules.noise=2", 64,
+                "rules.noise is '2'");
+    scene_fails(s, "onic-reward-server", "", 64, "--listen=");
+    scene_fails(s, "onic-learner", "--reward.model=none", 64, "--listen=");
+    scene_fails(s, "onic-actor", "", 64, "--learner=");
 }
 
 static void a_missing_wheel_is_64(void **state)
 {
     struct scene *s = *state;
-    fails(s, "onic", "train --run-dir=run --env.id=nethack:Score --env.nle=/nowhere", 64,
-          "env.nle names /nowhere, which does not exist");
-    fails(s, "onic", "env describe nethack:Score --env.nle=/nowhere", 64, "/nowhere");
+    scene_fails(s, "onic", "train --run-dir=run --env.id=nethack:Score --env.nle=/nowhere", 64,
+                "env.nle names /nowhere, which does not exist");
+    scene_fails(s, "onic", "env describe nethack:Score --env.nle=/nowhere", 64, "/nowhere");
     assert_int_equal(access(s->run, F_OK), -1);
 }
 
@@ -183,12 +58,12 @@ static void a_wheel_of_another_abi_is_78_and_named(void **state)
         snprintf(args, sizeof args,
                  "env describe nethack:Score --env.nle=%s/tests/fake_libnethack/%s",
                  getenv("ONIC_BUILD"), generation[i][0]);
-        fails(s, "onic", args, 78, generation[i][1]);
+        scene_fails(s, "onic", args, 78, generation[i][1]);
         snprintf(args, sizeof args,
                  "train --run-dir=run%zu --env.id=nethack:Score "
                  "--env.nle=%s/tests/fake_libnethack/%s",
                  i, getenv("ONIC_BUILD"), generation[i][0]);
-        fails_within(s, "onic", args, 78, generation[i][1], 3);
+        scene_fails_within(s, "onic", args, 78, generation[i][1], 3);
     }
 }
 
@@ -206,15 +81,15 @@ static void a_vectors_file_of_the_wrong_width_is_64_with_file_and_line(void **st
 {
     struct scene *s = *state;
     write_file(s->dir, "words.vec", "2 3\nkey 1 2 3\ndoor 1 2\n");
-    fails(s, "onic-reward-server",
-          "--listen=ipc://r --run-dir=run --annotator.id=embedding --embedding.source=file "
-          "--embedding.vectors=./words.vec --annotator.domain=minigrid "
-          "--annotator.goal=KeyCorridor",
-          64, "./words.vec:3: 2 numbers where the first line says 3");
-    fails(s, "onic-reward-server",
-          "--listen=ipc://r --run-dir=run --annotator.id=embedding --embedding.source=file "
-          "--annotator.domain=minigrid --annotator.goal=KeyCorridor",
-          64, "needs embedding.vectors");
+    scene_fails(s, "onic-reward-server",
+                "--listen=ipc://r --run-dir=run --annotator.id=embedding --embedding.source=file "
+                "--embedding.vectors=./words.vec --annotator.domain=minigrid "
+                "--annotator.goal=KeyCorridor",
+                64, "./words.vec:3: 2 numbers where the first line says 3");
+    scene_fails(s, "onic-reward-server",
+                "--listen=ipc://r --run-dir=run --annotator.id=embedding --embedding.source=file "
+                "--annotator.domain=minigrid --annotator.goal=KeyCorridor",
+                64, "needs embedding.vectors");
 }
 
 static void a_goal_without_anchors_is_64_with_file_and_line(void **state)
@@ -222,19 +97,19 @@ static void a_goal_without_anchors_is_64_with_file_and_line(void **state)
     struct scene *s = *state;
     write_file(s->dir, "goal.yaml",
                "description: nothing to go by\nenvironments: [\"minigrid:*\"]\n");
-    fails(s, "onic-reward-server",
-          "--listen=ipc://r --run-dir=run --annotator.id=rules --annotator.goal=./goal.yaml "
-          "--annotator.domain=minigrid",
-          64, "the goal has no anchors");
+    scene_fails(s, "onic-reward-server",
+                "--listen=ipc://r --run-dir=run --annotator.id=rules --annotator.goal=./goal.yaml "
+                "--annotator.domain=minigrid",
+                64, "the goal has no anchors");
     assert_non_null(strstr(program_text(s->a.err), "./goal.yaml:"));
     write_file(s->dir, "half.yaml", "positive:\n  - You win.\n");
-    fails(s, "onic-reward-server",
-          "--listen=ipc://r --run-dir=run --annotator.id=rules --annotator.goal=./half.yaml "
-          "--annotator.domain=minigrid",
-          64, "./half.yaml:1: the goal has no anchors");
+    scene_fails(s, "onic-reward-server",
+                "--listen=ipc://r --run-dir=run --annotator.id=rules --annotator.goal=./half.yaml "
+                "--annotator.domain=minigrid",
+                64, "./half.yaml:1: the goal has no anchors");
     program_start(&s->a, s->dir, "a", "onic",
                   "train --run-dir=run2 --annotator.id=rules --annotator.goal=./goal.yaml");
-    assert_int_equal(program_wait(&s->a, LONG_MS), 64);
+    assert_int_equal(program_wait(&s->a, SCENE_LONG_MS), 64);
     assert_non_null(strstr(program_text(s->a.err), "the goal has no anchors"));
 }
 
@@ -257,7 +132,7 @@ static void actor_complains(struct scene *s, int port, const char *sentence)
     snprintf(args, sizeof args, "--learner=tcp://127.0.0.1:%d --actors.orphan_timeout_s=9", port);
     program_start(&s->a, s->dir, "a", "onic-actor", args);
     await_word(s->a.err, sentence, TEN_SECONDS);
-    assert_int_equal(program_wait(&s->a, SOON_MS), 75);
+    assert_int_equal(program_wait(&s->a, SCENE_SOON_MS), 75);
     assert_non_null(strstr(program_text(s->a.err), "for 9 s (--orphan-timeout); giving up"));
 }
 
@@ -299,7 +174,7 @@ static void start_learner(struct scene *s, const char *more)
              "--train.batch=1024 --metrics.every_s=0.2 --frames=1000000000 %s",
              s->dir, more);
     program_start(&s->b, s->dir, "b", "onic-learner", args);
-    await_word(s->b.err, "listening", SOON_MS);
+    await_word(s->b.err, "listening", SCENE_SOON_MS);
 }
 
 static void an_actor_that_disagrees_is_78_and_told_each_difference(void **state)
@@ -309,35 +184,38 @@ static void an_actor_that_disagrees_is_78_and_told_each_difference(void **state)
     start_learner(s, "--reward.model=none");
     snprintf(args, sizeof args,
              "--learner=ipc://%s/l --env.id=minigrid:DoorKey-8x8 --policy.hidden=32", s->dir);
-    fails_within(s, "onic-actor", args, 78,
-                 "env.id: this actor was given minigrid:DoorKey-8x8, the learner has "
-                 "minigrid:KeyCorridorS3R3; policy.hidden: this actor was given 32, the learner "
-                 "has 0; ",
-                 2);
+    scene_fails_within(
+        s, "onic-actor", args, 78,
+        "env.id: this actor was given minigrid:DoorKey-8x8, the learner has "
+        "minigrid:KeyCorridorS3R3; policy.hidden: this actor was given 32, the learner "
+        "has 0; ",
+        2);
     snprintf(args, sizeof args, "--learner=ipc://%s/l --env.id=minigrid:KeyCorridorS3R3", s->dir);
     program_start(&s->a, s->dir, "a", "onic-actor", args); /* the same value is no difference */
-    trains_on(s);
-    drain(s, &s->a);
-    drain(s, &s->b);
-    ledger_is_balanced(s);
+    scene_trains_on(s);
+    scene_drain(&s->a);
+    scene_drain(&s->b);
+    scene_ledger_is_balanced(s);
 }
 
 static void a_network_that_does_not_fit_is_named(void **state)
 {
     struct scene *s = *state;
-    fails(s, "onic", "train --run-dir=run --env.id=minigrid:Empty-5x5 --policy.net=torchbeast", 64,
-          "the network policy.net=torchbeast is not for this environment");
-    fails_within(s, "onic", "train --run-dir=run --env.id=corridor --policy.parts=map", 64,
-                 "the network mlp has no parts to choose", 8);
+    scene_fails(s, "onic",
+                "train --run-dir=run --env.id=minigrid:Empty-5x5 --policy.net=torchbeast", 64,
+                "the network policy.net=torchbeast is not for this environment");
+    scene_fails_within(s, "onic", "train --run-dir=run --env.id=corridor --policy.parts=map", 64,
+                       "the network mlp has no parts to choose", 8);
 }
 
 static void a_run_with_another_environment_is_not_resumed(void **state)
 {
     struct scene *s = *state;
-    start_training(s, "");
-    drain(s, &s->a);
-    fails_within(s, "onic", "train --run-dir=run --env.id=minigrid:DoorKey-8x8 --policy.hidden=32",
-                 78, "env", 8);
+    scene_train(s, "");
+    scene_drain(&s->a);
+    scene_fails_within(s, "onic",
+                       "train --run-dir=run --env.id=minigrid:DoorKey-8x8 --policy.hidden=32", 78,
+                       "env", 8);
     assert_non_null(strstr(program_text(s->a.err), "DoorKey-8x8"));
     assert_non_null(strstr(program_text(s->a.err), "KeyCorridorS3R3"));
     /* What was refused is not stored: the run goes on as it was. */
@@ -369,7 +247,7 @@ static void an_actor_that_meets_another_protocol_version_is_78(void **state)
     char address[300], args[400];
     uint8_t frame[FRAME_HEADER], id[256];
     void *context = zmq_ctx_new(), *socket = zmq_socket(context, ZMQ_ROUTER);
-    int linger = 0, wait_ms = SOON_MS;
+    int linger = 0, wait_ms = SCENE_SOON_MS;
     zmq_setsockopt(socket, ZMQ_LINGER, &linger, sizeof linger);
     zmq_setsockopt(socket, ZMQ_RCVTIMEO, &wait_ms, sizeof wait_ms);
     snprintf(address, sizeof address, "ipc://%s/l", s->dir);
@@ -380,7 +258,7 @@ static void an_actor_that_meets_another_protocol_version_is_78(void **state)
     assert_true(n > 0);
     zmq_send(socket, id, (size_t)n, ZMQ_SNDMORE);
     zmq_send(socket, frame, sealed(frame, FRAME_REJECT, FRAME_MAJOR + 1, ""), 0);
-    assert_int_equal(program_wait(&s->a, SOON_MS), 78);
+    assert_int_equal(program_wait(&s->a, SCENE_SOON_MS), 78);
     assert_non_null(strstr(program_text(s->a.err), "speaks protocol 2.0, this actor 1.0"));
     zmq_close(socket);
     zmq_ctx_term(context);
@@ -419,16 +297,16 @@ static void nonsense_is_counted_and_training_goes_on(void **state)
     struct scene *s = *state;
     char address[400], args[600];
     snprintf(args, sizeof args, "--listen.address=ipc://%s/l", s->dir);
-    start_training(s, args);
+    scene_train(s, args);
     snprintf(address, sizeof address, "ipc://%s/l", s->dir);
     pid_t learner = process_child(s->a.pid, "onic-learner");
     send_nonsense(address);
     /* What is under way when a stranger hangs up may be lost on the way. */
-    await_metric(s, "wire/rx_bad_total", 100);
-    trains_on(s);
+    scene_await_metric(s, "wire/rx_bad_total", 100);
+    scene_trains_on(s);
     assert_int_equal(process_child(s->a.pid, "onic-learner"), learner);
-    drain(s, &s->a);
-    ledger_is_balanced(s);
+    scene_drain(&s->a);
+    scene_ledger_is_balanced(s);
 }
 
 static void a_reward_server_survives_nonsense(void **state)
@@ -438,13 +316,13 @@ static void a_reward_server_survives_nonsense(void **state)
     snprintf(address, sizeof address, "ipc://%s/r", s->dir);
     snprintf(args, sizeof args, "--run-dir=store --annotator.id=rules --listen=%s", address);
     program_start(&s->b, s->dir, "b", "onic-reward-server", args);
-    await_word(s->b.err, "ready", SOON_MS);
+    await_word(s->b.err, "ready", SCENE_SOON_MS);
     send_nonsense(address);
     snprintf(args, sizeof args, "--reward.server=%s", address);
-    start_training(s, args);
-    await_metric(s, "annot/labels_total", 5); /* it still answers */
-    drain(s, &s->a);
-    drain(s, &s->b);
+    scene_train(s, args);
+    scene_await_metric(s, "annot/labels_total", 5); /* it still answers */
+    scene_drain(&s->a);
+    scene_drain(&s->b);
 }
 
 static void a_dead_reward_server_is_said_and_training_goes_on(void **state)
@@ -453,214 +331,51 @@ static void a_dead_reward_server_is_said_and_training_goes_on(void **state)
     int fd, port = listening_port(&fd);
     char args[200];
     snprintf(args, sizeof args, "--reward.server=tcp://127.0.0.1:%d", port);
-    start_training(s, args);
+    scene_train(s, args);
     char metrics[400];
     snprintf(metrics, sizeof metrics, "%s/metrics.jsonl", s->run);
     await_word(metrics,
                "\"waiting_for\":\"no reward server answers at tcp://127.0.0.1:", TEN_SECONDS);
-    trains_on(s);
-    await_word(s->a.err, "no reward server answers at", SOON_MS);
-    drain(s, &s->a);
-    ledger_is_balanced(s);
+    scene_trains_on(s);
+    await_word(s->a.err, "no reward server answers at", SCENE_SOON_MS);
+    scene_drain(&s->a);
+    scene_ledger_is_balanced(s);
     close(fd);
 }
 
 static void a_reward_server_that_hangs_is_said_and_training_goes_on(void **state)
 {
     struct scene *s = *state;
-    start_training(s, "--bench.captions_per_s=20");
-    await_metric(s, "annot/labels_total", 5);
+    scene_train(s, "--bench.captions_per_s=20");
+    scene_await_metric(s, "annot/labels_total", 5);
     pid_t server = process_child(s->a.pid, "onic-reward-server");
     assert_int_equal(kill(server, SIGSTOP), 0);
     await_word(s->a.err, "the reward server is silent; training goes on", TEN_SECONDS + 5000);
-    trains_on(s);
+    scene_trains_on(s);
     double labels = metrics_last(s->run, "annot/labels_total");
     assert_int_equal(kill(server, SIGCONT), 0);
-    await_metric(s, "annot/labels_total", labels);
-    drain(s, &s->a);
-    ledger_is_balanced(s);
+    scene_await_metric(s, "annot/labels_total", labels);
+    scene_drain(&s->a);
+    scene_ledger_is_balanced(s);
 }
 
 static void a_stalled_actor_is_named_within_ten_seconds(void **state)
 {
     struct scene *s = *state;
-    start_training(s, "--actors.count=1");
+    scene_train(s, "--actors.count=1");
     pid_t actor = process_child(s->a.pid, "onic-actor");
     assert_int_equal(kill(actor, SIGSTOP), 0);
     await_word(s->a.err, "waiting for=\"1 actors connected, none has sent for", TEN_SECONDS);
     double steps = metrics_last(s->run, "env_steps");
     assert_int_equal(kill(actor, SIGCONT), 0);
-    await_metric(s, "env_steps", steps);
-    drain(s, &s->a);
-    ledger_is_balanced(s);
-}
-
-/* --- disk ------------------------------------------------------------------------------------ */
-
-/* A small file system of its own at s->run's parent; skipped where that is not allowed. */
-static void mount_small(struct scene *s, const char *size)
-{
-    char path[400], options[64];
-    snprintf(path, sizeof path, "%s/disk", s->dir);
-    snprintf(options, sizeof options, "size=%s", size);
-    assert_int_equal(mkdir(path, 0700), 0);
-    if (mount("none", path, "tmpfs", 0, options) != 0) {
-        print_message("a file system cannot be mounted here\n");
-        skip();
-    }
-    snprintf(s->run, sizeof s->run, "%.200s/run", path);
-}
-
-static void unmount(struct scene *s)
-{
-    char path[400];
-    snprintf(path, sizeof path, "%s/disk", s->dir);
-    umount2(path, MNT_DETACH);
-}
-
-static int teardown_disk(void **state)
-{
-    struct scene *s = *state;
-    program_kill(&s->a);
-    unmount(s);
-    return teardown(state);
-}
-
-static void fill_disk(struct scene *s)
-{
-    char path[400];
-    static char block[4096];
-    snprintf(path, sizeof path, "%s/disk/ballast", s->dir);
-    FILE *f = fopen(path, "we");
-    assert_non_null(f);
-    setvbuf(f, NULL, _IONBF, 0);
-    while (fwrite(block, 1, sizeof block, f) == sizeof block)
-        ;
-    fclose(f);
-}
-
-static void free_disk(struct scene *s)
-{
-    char path[400];
-    snprintf(path, sizeof path, "%s/disk/ballast", s->dir);
-    assert_int_equal(unlink(path), 0);
-}
-
-static void a_disk_that_is_full_at_the_start_is_73(void **state)
-{
-    struct scene *s = *state;
-    mount_small(s, "64k");
-    fails(s, "onic", "train --run-dir=disk/run --annotator.id=rules", 73,
-          "there is no room for a run in disk/run, not even for 1 MiB");
-}
-
-static void a_file_size_limit_at_the_start_is_73(void **state)
-{
-    struct scene *s = *state;
-    struct rlimit old, low;
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
-    low = old;
-    low.rlim_cur = 65536;
-    signal(SIGXFSZ, SIG_IGN);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
-    int code = program_run(&s->a, s->dir, "a", "onic", "train --run-dir=run --annotator.id=rules",
-                           LONG_MS);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
-    assert_int_equal(code, 73);
-    assert_int_equal(program_lines(&s->a), 1);
-    assert_non_null(strstr(program_text(s->a.err), "there is no room for a run in run"));
-}
-
-static void a_disk_that_fills_up_is_said_and_free_again_nothing_is_lost(void **state)
-{
-    struct scene *s = *state;
-    mount_small(s, "16m");
-    start_training(s, "--run-dir=disk/run --checkpoint.every_s=0.3 --checkpoint.fail_max=1000");
-    await_metric(s, "checkpoint/written_total", 1);
-    fill_disk(s);
-    await_word(s->a.err, "a checkpoint was not written; training goes on", SOON_MS);
-    free_disk(s);
-    trains_on(s);
-    await_metric(s, "checkpoint/written_total", metrics_last(s->run, "checkpoint/written_total"));
-    drain(s, &s->a);
-}
-
-static void a_disk_that_stays_full_ends_the_run_with_74(void **state)
-{
-    struct scene *s = *state;
-    mount_small(s, "16m");
-    start_training(s, "--run-dir=disk/run --checkpoint.every_s=0.3 --checkpoint.fail_max=3");
-    await_metric(s, "checkpoint/written_total", 1);
-    fill_disk(s);
-    assert_int_equal(program_wait(&s->a, LONG_MS), 74);
-    assert_non_null(strstr(program_text(s->a.err), "3 checkpoints in a row could not be written"));
-    assert_non_null(strstr(program_text(s->a.err), "because=\"training failed\""));
-    double steps = metrics_last(s->run, "env_steps");
-    free_disk(s);
-    start_training(s,
-                   "--run-dir=disk/run --checkpoint.every_s=0.3"); /* the last good one is there */
-    await_word(s->a.err, "resumed checkpoint=", SOON_MS);
-    await_metric(s, "env_steps", steps);
-    drain(s, &s->a);
-}
-
-/* --- checkpoints ----------------------------------------------------------------------------- */
-
-enum harm { FLIP, CUT };
-
-/* Damages the newest checkpoints; returns how many there were. */
-static int damage(struct scene *s, int newest, enum harm how)
-{
-    char path[600];
-    struct dirent **names;
-    snprintf(path, sizeof path, "%s/checkpoints", s->run);
-    int n = scandir(path, &names, NULL, alphasort), seen = 0;
-    assert_true(n > 0);
-    for (int i = n - 1; i >= 0; i--) {
-        bool is_one = strncmp(names[i]->d_name, "ckpt-", 5) == 0;
-        snprintf(path, sizeof path, "%s/checkpoints/%s", s->run, names[i]->d_name);
-        free(names[i]);
-        if (!is_one || seen++ >= newest)
-            continue;
-        if (how == CUT) {
-            assert_int_equal(truncate(path, 5000), 0);
-            continue;
-        }
-        FILE *f = fopen(path, "r+e");
-        assert_non_null(f);
-        fseek(f, 70000, SEEK_SET);
-        int c = fgetc(f);
-        fseek(f, 70000, SEEK_SET);
-        fputc(c ^ 0x10, f);
-        fclose(f);
-    }
-    free(names);
-    return seen;
-}
-
-static void a_damaged_checkpoint_is_skipped_and_all_damaged_is_74(void **state)
-{
-    struct scene *s = *state;
-    start_training(s, "--checkpoint.every_s=0.3 --frames=1000000000");
-    await_metric(s, "checkpoint/written_total", 3);
-    drain(s, &s->a);
-    assert_true(damage(s, 1, FLIP) >= 2);
-    start_training(s, "");
-    await_word(s->a.err, "skipped a damaged checkpoint", SOON_MS);
-    await_word(s->a.err, "its checksum does not match its bytes", SOON_MS);
-    await_word(s->a.err, "resumed checkpoint=", SOON_MS);
-    drain(s, &s->a);
-    ledger_is_balanced(s);
-    damage(s, 100, CUT);
-    fails(s, "onic", "train --run-dir=run", 74, "the run cannot be resumed");
-    fails_within(s, "onic-learner", "--run-dir=run --listen=ipc://x", 74,
-                 "the run cannot be resumed", 8);
+    scene_await_metric(s, "env_steps", steps);
+    scene_drain(&s->a);
+    scene_ledger_is_balanced(s);
 }
 
 int main(void)
 {
-#define SCENE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-#define DISK(name) cmocka_unit_test_setup_teardown(name, setup, teardown_disk)
+#define SCENE(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
     const struct CMUnitTest tests[] = {
         SCENE(an_unknown_or_impossible_option_is_64),
         SCENE(a_missing_wheel_is_64),
@@ -678,14 +393,6 @@ int main(void)
         SCENE(a_dead_reward_server_is_said_and_training_goes_on),
         SCENE(a_reward_server_that_hangs_is_said_and_training_goes_on),
         SCENE(a_stalled_actor_is_named_within_ten_seconds),
-        DISK(a_disk_that_is_full_at_the_start_is_73),
-        SCENE(a_file_size_limit_at_the_start_is_73),
-        DISK(a_disk_that_fills_up_is_said_and_free_again_nothing_is_lost),
-        DISK(a_disk_that_stays_full_ends_the_run_with_74),
-        SCENE(a_damaged_checkpoint_is_skipped_and_all_damaged_is_74),
     };
-    /* Mounts are this process's own and vanish with it. */
-    if (unshare(CLONE_NEWNS) == 0)
-        mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,195 @@
+/* timeout: 600 */
+/* SPDX-License-Identifier: MIT */
+/* test_bad_disk.c - disks that are full and checkpoints that are damaged, against the real
+ * programs: one clear sentence, the exit code of interface.md section 3, and nothing lost. */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/onic_test.h"
+#include "tests/support/scene.h"
+
+/* --- disk ------------------------------------------------------------------------------------ */
+
+/* A small file system of its own at s->run's parent; skipped where that is not allowed. */
+static void mount_small(struct scene *s, const char *size)
+{
+    char path[400], options[64];
+    snprintf(path, sizeof path, "%s/disk", s->dir);
+    snprintf(options, sizeof options, "size=%s", size);
+    assert_int_equal(mkdir(path, 0700), 0);
+    if (mount("none", path, "tmpfs", 0, options) != 0) {
+        print_message("a file system cannot be mounted here\n");
+        skip();
+    }
+    snprintf(s->run, sizeof s->run, "%.200s/run", path);
+}
+
+static void unmount(struct scene *s)
+{
+    char path[400];
+    snprintf(path, sizeof path, "%s/disk", s->dir);
+    umount2(path, MNT_DETACH);
+}
+
+static int teardown_disk(void **state)
+{
+    struct scene *s = *state;
+    program_kill(&s->a);
+    unmount(s);
+    return scene_teardown(state);
+}
+
+static void fill_disk(struct scene *s)
+{
+    char path[400];
+    static char block[4096];
+    snprintf(path, sizeof path, "%s/disk/ballast", s->dir);
+    FILE *f = fopen(path, "we");
+    assert_non_null(f);
+    setvbuf(f, NULL, _IONBF, 0);
+    while (fwrite(block, 1, sizeof block, f) == sizeof block)
+        ;
+    fclose(f);
+}
+
+static void free_disk(struct scene *s)
+{
+    char path[400];
+    snprintf(path, sizeof path, "%s/disk/ballast", s->dir);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void a_disk_that_is_full_at_the_start_is_73(void **state)
+{
+    struct scene *s = *state;
+    mount_small(s, "64k");
+    scene_fails(s, "onic", "train --run-dir=disk/run --annotator.id=rules", 73,
+                "there is no room for a run in disk/run, not even for 1 MiB");
+}
+
+static void a_file_size_limit_at_the_start_is_73(void **state)
+{
+    struct scene *s = *state;
+    struct rlimit old, low;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    low = old;
+    low.rlim_cur = 65536;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+    int code = program_run(&s->a, s->dir, "a", "onic", "train --run-dir=run --annotator.id=rules",
+                           SCENE_LONG_MS);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    assert_int_equal(code, 73);
+    assert_int_equal(program_lines(&s->a), 1);
+    assert_non_null(strstr(program_text(s->a.err), "there is no room for a run in run"));
+}
+
+static void a_disk_that_fills_up_is_said_and_free_again_nothing_is_lost(void **state)
+{
+    struct scene *s = *state;
+    mount_small(s, "16m");
+    scene_train(s, "--run-dir=disk/run --checkpoint.every_s=0.3 --checkpoint.fail_max=1000");
+    scene_await_metric(s, "checkpoint/written_total", 1);
+    fill_disk(s);
+    await_word(s->a.err, "a checkpoint was not written; training goes on", SCENE_SOON_MS);
+    free_disk(s);
+    scene_trains_on(s);
+    scene_await_metric(s, "checkpoint/written_total",
+                       metrics_last(s->run, "checkpoint/written_total"));
+    scene_drain(&s->a);
+}
+
+static void a_disk_that_stays_full_ends_the_run_with_74(void **state)
+{
+    struct scene *s = *state;
+    mount_small(s, "16m");
+    scene_train(s, "--run-dir=disk/run --checkpoint.every_s=0.3 --checkpoint.fail_max=3");
+    scene_await_metric(s, "checkpoint/written_total", 1);
+    fill_disk(s);
+    assert_int_equal(program_wait(&s->a, SCENE_LONG_MS), 74);
+    assert_non_null(strstr(program_text(s->a.err), "3 checkpoints in a row could not be written"));
+    assert_non_null(strstr(program_text(s->a.err), "because=\"training failed\""));
+    double steps = metrics_last(s->run, "env_steps");
+    free_disk(s);
+    scene_train(s, "--run-dir=disk/run --checkpoint.every_s=0.3"); /* the last good one is there */
+    await_word(s->a.err, "resumed checkpoint=", SCENE_SOON_MS);
+    scene_await_metric(s, "env_steps", steps);
+    scene_drain(&s->a);
+}
+
+/* --- checkpoints ----------------------------------------------------------------------------- */
+
+enum harm { FLIP, CUT };
+
+/* Damages the newest checkpoints; returns how many there were. */
+static int damage(struct scene *s, int newest, enum harm how)
+{
+    char path[600];
+    struct dirent **names;
+    snprintf(path, sizeof path, "%s/checkpoints", s->run);
+    int n = scandir(path, &names, NULL, alphasort), seen = 0;
+    assert_true(n > 0);
+    for (int i = n - 1; i >= 0; i--) {
+        bool is_one = strncmp(names[i]->d_name, "ckpt-", 5) == 0;
+        snprintf(path, sizeof path, "%s/checkpoints/%s", s->run, names[i]->d_name);
+        free(names[i]);
+        if (!is_one || seen++ >= newest)
+            continue;
+        if (how == CUT) {
+            assert_int_equal(truncate(path, 5000), 0);
+            continue;
+        }
+        FILE *f = fopen(path, "r+e");
+        assert_non_null(f);
+        fseek(f, 70000, SEEK_SET);
+        int c = fgetc(f);
+        fseek(f, 70000, SEEK_SET);
+        fputc(c ^ 0x10, f);
+        fclose(f);
+    }
+    free(names);
+    return seen;
+}
+
+static void a_damaged_checkpoint_is_skipped_and_all_damaged_is_74(void **state)
+{
+    struct scene *s = *state;
+    scene_train(s, "--checkpoint.every_s=0.3 --frames=1000000000");
+    scene_await_metric(s, "checkpoint/written_total", 3);
+    scene_drain(&s->a);
+    assert_true(damage(s, 1, FLIP) >= 2);
+    scene_train(s, "");
+    await_word(s->a.err, "skipped a damaged checkpoint", SCENE_SOON_MS);
+    await_word(s->a.err, "its checksum does not match its bytes", SCENE_SOON_MS);
+    await_word(s->a.err, "resumed checkpoint=", SCENE_SOON_MS);
+    scene_drain(&s->a);
+    scene_ledger_is_balanced(s);
+    damage(s, 100, CUT);
+    scene_fails(s, "onic", "train --run-dir=run", 74, "the run cannot be resumed");
+    scene_fails_within(s, "onic-learner", "--run-dir=run --listen=ipc://x", 74,
+                       "the run cannot be resumed", 8);
+}
+
+int main(void)
+{
+#define SCENE(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
+#define DISK(name) cmocka_unit_test_setup_teardown(name, scene_setup, teardown_disk)
+    const struct CMUnitTest tests[] = {
+        DISK(a_disk_that_is_full_at_the_start_is_73),
+        SCENE(a_file_size_limit_at_the_start_is_73),
+        DISK(a_disk_that_fills_up_is_said_and_free_again_nothing_is_lost),
+        DISK(a_disk_that_stays_full_ends_the_run_with_74),
+        SCENE(a_damaged_checkpoint_is_skipped_and_all_damaged_is_74),
+    };
+    /* Mounts are this process's own and vanish with it. */
+    if (unshare(CLONE_NEWNS) == 0)
+        mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_TESTS_SUPPORT_SCENE_H
+#define ONIC_TESTS_SUPPORT_SCENE_H
+
+/* scene.h - a folder with a run and two programs, for tests of what the real programs say and do
+ * when something is wrong. Functions that wait fail the test when it does not come. */
+
+#include "tests/support/program.h"
+
+enum { SCENE_SOON_MS = 20000, SCENE_LONG_MS = 90000 };
+
+struct scene {
+    char dir[256], run[300];
+    struct program a, b; /* b: a second program */
+};
+
+/* Of each test; *state is a struct scene. */
+int scene_setup(void **state);
+int scene_teardown(void **state);
+
+/* The program ends with `code` and the last line of its stderr holds `part`; lines: how many lines
+ * it may say at most. */
+void scene_fails_within(struct scene *s, const char *name, const char *args, int code,
+                        const char *part, int lines);
+/* In one line. */
+void scene_fails(struct scene *s, const char *name, const char *args, int code, const char *part);
+
+/* Until the file at `path` holds `word`. */
+void await_word(const char *path, const char *word, int timeout_ms);
+/* Until a metric of the run is above a number. */
+void scene_await_metric(const struct scene *s, const char *key, double above);
+
+/* Starts a training run without an end as program a and waits for its first steps. */
+void scene_train(struct scene *s, const char *more);
+void scene_trains_on(const struct scene *s);
+/* Asks a program to stop; it must end well. */
+void scene_drain(struct program *p);
+void scene_ledger_is_balanced(struct scene *s);
+
+#endif /* ONIC_TESTS_SUPPORT_SCENE_H */
