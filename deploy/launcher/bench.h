@@ -31,6 +31,9 @@ struct bench_result {
     /* of A where it trains with a reward model, else NAN: cost of its scores per frame, share of
      * the learner's time that the model trains, labels per second */
     double score_us, train_share, labels_per_s;
+    /* the ratio over what the model's own training leaves of the learner's time: what labels and
+     * scores cost */
+    double ratio_net;
 };
 
 /* Fills r from n rounds of figures a and b; ratio = a / b, or b / a when smaller is better (costs).

@@ -116,6 +116,8 @@ static void put_result(struct buf *out, const struct bench_result *r)
     buf_json_number(out, r->score_us, 4);
     buf_puts(out, ",\"train_share\":");
     buf_json_number(out, r->train_share, 4);
+    buf_puts(out, ",\"ratio_net\":");
+    buf_json_number(out, r->ratio_net, 6);
     buf_puts(out, ",\"labels_per_s\":");
     buf_json_number(out, r->labels_per_s, 4);
     buf_puts(out, "}");
@@ -128,10 +130,12 @@ static void print_result(FILE *table, const struct bench_result *r)
     if (isfinite(r->score_us))
         fprintf(table, "; scores %.3f us/frame", r->score_us);
     if (isfinite(r->train_share))
-        fprintf(table, "; its training %.1f %% of the learner's time", 100 * r->train_share);
+        fprintf(table, "; its training %.1f %% of the learner's time, ratio over the rest %.3f",
+                100 * r->train_share, r->ratio_net);
     if (isfinite(r->labels_per_s))
         fprintf(table, "; %.0f labels/s", r->labels_per_s);
     fprintf(table, "\n");
+    fflush(table); /* a row takes minutes: seen at once, also in a file */
 }
 
 static int write_document(const char *path, const struct buf *doc, struct onic_err *err)
@@ -187,6 +191,7 @@ static int run_all(const struct bench_args *a, const struct config *cfg, struct 
         struct bench_result r = {.name = benches[i].name,
                                  .score_us = (double)NAN,
                                  .train_share = (double)NAN,
+                                 .ratio_net = (double)NAN,
                                  .labels_per_s = (double)NAN};
         o.name = benches[i].name;
         fprintf(stderr, "bench: %s: %s ...\n", benches[i].name, benches[i].summary);

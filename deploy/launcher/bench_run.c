@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* bench_run.c - see bench_run.h. CPU time comes from the kernel's account of the finished child and
+ * what it waited for, frames from metrics.jsonl. */
+#define _GNU_SOURCE
+#include "deploy/launcher/bench_run.h"
+
+#include <fcntl.h>
+#include <jansson.h>
+#include <math.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/base/cpu.h"
+#include "common/base/paths.h"
+
+enum { RUN_DIR_MAX = 64 };
+
+bool bench_halves(struct bench_cores half[2])
+{
+    cpu_set_t set;
+    int usable = cpu_usable(), each = usable / 2, n = 0;
+    int max = (int)(sizeof half[0].core / sizeof half[0].core[0]);
+    each = each > max ? max : each;
+    if (each < 1 || sched_getaffinity(0, sizeof set, &set) != 0)
+        return false;
+    for (int core = 0; core < CPU_SETSIZE && n < 2 * each; core++)
+        if (CPU_ISSET(core, &set)) {
+            half[n / each].core[n % each] = core;
+            n++;
+        }
+    half[0].count = half[1].count = each;
+    return n == 2 * each;
+}
+
+static void stay_on(const struct bench_cores *cores)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (int i = 0; i < cores->count; i++)
+        CPU_SET(cores->core[i], &set);
+    if (sched_setaffinity(0, sizeof set, &set) != 0)
+        _exit(126);
+}
+
+static void run_dir(const struct bench_run *r, char out[RUN_DIR_MAX])
+{
+    snprintf(out, RUN_DIR_MAX, "%s/run", r->dir);
+}
+
+int bench_run_start(struct bench_run *r, const char *const *flags, const struct bench_cores *cores,
+                    struct onic_err *err)
+{
+    char program[PATHS_MAX], dir[RUN_DIR_MAX], output[RUN_DIR_MAX], dir_flag[RUN_DIR_MAX + 16],
+        name[] = "train";
+    char *argv[BENCH_ARGS_MAX + 4] = {program, name, dir_flag};
+    *r = (struct bench_run){.dir = "/tmp/onic-bench-XXXXXX"};
+    int rc = paths_beside_program("onic", program, sizeof program, err);
+    if (rc)
+        return rc;
+    if (!mkdtemp(r->dir))
+        return err_set(err, ONIC_ECANTCREATE, "cannot make a folder in /tmp");
+    run_dir(r, dir);
+    snprintf(output, sizeof output, "%s/output", r->dir);
+    snprintf(dir_flag, sizeof dir_flag, "--run-dir=%s", dir);
+    for (int i = 0; flags[i] && i < BENCH_ARGS_MAX; i++)
+        memcpy(&argv[i + 3], &flags[i], sizeof *argv); /* execv changes none of them */
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(open("/dev/null", O_RDONLY), STDIN_FILENO);
+        dup2(open(output, O_WRONLY | O_CREAT | O_APPEND, 0600), STDOUT_FILENO);
+        dup2(STDOUT_FILENO, STDERR_FILENO);
+        if (cores)
+            stay_on(cores);
+        execv(program, argv);
+        _exit(127);
+    }
+    if (pid < 0)
+        return err_set(err, ONIC_ECANTCREATE, "cannot start a process");
+    r->pid = pid;
+    return ONIC_OK;
+}
+
+static void remove_folder(const struct bench_run *r)
+{
+    char command[RUN_DIR_MAX + 16];
+    snprintf(command, sizeof command, "rm -rf '%s'", r->dir); /* a path of our own making */
+    if (system(command) != 0)
+        fprintf(stderr, "bench: cannot remove %s\n", r->dir);
+}
+
+void bench_run_abandon(struct bench_run *r)
+{
+    if (r->pid <= 0)
+        return;
+    kill(r->pid, SIGINT); /* twice: it ends its own processes, at once */
+    usleep(100000);
+    kill(r->pid, SIGINT);
+    waitpid(r->pid, NULL, 0);
+    r->pid = 0;
+    remove_folder(r);
+}
+
+static double number_or_nan(const json_t *m, const char *key)
+{
+    const json_t *value = json_object_get(m, key);
+    return json_is_number(value) ? json_number_value(value) : (double)NAN;
+}
+
+static void read_metrics(const struct bench_run *r, double from_wall, struct bench_figures *out)
+{
+    char dir[RUN_DIR_MAX], path[RUN_DIR_MAX + 16];
+    run_dir(r, dir);
+    snprintf(path, sizeof path, "%s/metrics.jsonl", dir);
+    FILE *f = fopen(path, "r");
+    static char line[1 << 16];
+    double first_wall = -1, first_steps = 0, wall = 0, steps = 0;
+    while (f && fgets(line, sizeof line, f)) {
+        json_t *m = json_loads(line, 0, NULL);
+        double w = json_number_value(json_object_get(m, "wall_s"));
+        double s = json_number_value(json_object_get(m, "env_steps"));
+        out->labels = json_number_value(json_object_get(m, "annot/labels_total"));
+        out->score_us = number_or_nan(m, "perf/score_us_per_frame");
+        out->train_share = number_or_nan(m, "reward_model/train_share");
+        if (s > 0 && w >= from_wall && first_wall < 0) {
+            first_wall = w;
+            first_steps = s;
+        }
+        if (s > 0) {
+            wall = w;
+            steps = s;
+        }
+        json_decref(m);
+    }
+    if (f)
+        fclose(f);
+    out->frames = steps;
+    if (wall > first_wall && first_wall >= 0)
+        out->fps = (steps - first_steps) / (wall - first_wall);
+}
+
+int bench_run_finish(struct bench_run *r, double from_wall, struct bench_figures *out,
+                     struct onic_err *err)
+{
+    int status = 0;
+    struct rusage used;
+    *out = (struct bench_figures){0};
+    if (r->pid <= 0)
+        return ONIC_OK;
+    pid_t pid = wait4(r->pid, &status, 0, &used);
+    r->pid = 0;
+    if (pid < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        return err_set(err, ONIC_EINTERNAL,
+                       "a benchmark run of `onic train` ended with exit code %d; what it said is "
+                       "in %s/output",
+                       WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), r->dir);
+    out->cpu_s = (double)used.ru_utime.tv_sec + (double)used.ru_stime.tv_sec +
+                 1e-6 * ((double)used.ru_utime.tv_usec + (double)used.ru_stime.tv_usec);
+    read_metrics(r, from_wall, out);
+    remove_folder(r);
+    return ONIC_OK;
+}
