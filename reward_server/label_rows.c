@@ -398,7 +398,8 @@ int label_store_forget(struct label_store *s, const struct label_question *q, in
     return label_end(s, rc, err);
 }
 
-static int answer_one(struct label_store *s, struct label_answer *a, double now,
+/* *last_id: of the answers so far; rises when this one is new. */
+static int answer_one(struct label_store *s, struct label_answer *a, double now, int64_t *last_id,
                       struct onic_err *err)
 {
     struct label_row row;
@@ -415,13 +416,9 @@ static int answer_one(struct label_store *s, struct label_answer *a, double now,
         a->answered_at = row.answered_at;
         return ONIC_OK;
     }
-    int64_t id = 0;
-    int rc = label_meta_add(s, "last_id", 1, &id, err);
-    if (rc != ONIC_OK)
-        return rc;
     char raw[LABEL_RAW_MAX + 1];
     snprintf(raw, sizeof raw, "%s", a->raw ? a->raw : "");
-    a->id = (uint64_t)id;
+    a->id = (uint64_t)++ * last_id;
     a->asked_at = state == LABEL_ASKED ? row.asked_at : now;
     a->answered_at = now;
     struct label_row next = {.key = key,
@@ -442,13 +439,18 @@ int label_store_answer(struct label_store *s, struct label_answer *a, int n, str
 {
     ONIC_ASSERT(s->current);
     double now = clock_wall_s();
+    int64_t before = 0;
     int rc = label_begin(s, err);
     if (rc != ONIC_OK)
         return rc;
+    rc = label_meta_add(s, "last_id", 0, &before, err);
+    int64_t last_id = before;
     for (int i = 0; i < n && rc == ONIC_OK; i++) {
         ONIC_ASSERT(a[i].state == LABEL_ANSWERED || a[i].state == LABEL_ABSTAINED);
         ONIC_ASSERT(a[i].len > 0 && a[i].len <= LABEL_QUESTION_MAX);
-        rc = answer_one(s, &a[i], now, err);
+        rc = answer_one(s, &a[i], now, &last_id, err);
     }
+    if (rc == ONIC_OK && last_id > before)
+        rc = label_meta_add(s, "last_id", last_id - before, NULL, err);
     return label_end(s, rc, err);
 }
