@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* random.c - labels by lot: the control that must not help.
+/* random.c - labels by lot: the control that knows nothing of the goal.
  *
  * A caption's label is 1 with probability random.probability, a score is anywhere in [-1, 1), of a
  * pair the one that is first in order of bytes is better with probability 1/2, whichever is named
  * first. All is drawn from (annotator.seed, question) alone, so the same question has the same
  * label for ever. What a run with hash + random gains over a run
- * without labels does not come from language. Answers at once. */
+ * without labels does not come from language, and it does gain: each message it happens to praise
+ * is a novelty bonus (deploy/experiments/README.md). Answers at once. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,7 +171,7 @@ static int random_status(const struct annotator *a, char text[160], struct onic_
 
 const struct annotator_vtable annotator_random = {
     .id = "random",
-    .summary = "labels by lot, a control that must not help",
+    .summary = "labels by lot: the control that knows nothing of the goal",
     .kinds = 1u << QUESTION_CLASS | 1u << QUESTION_PAIR | 1u << QUESTION_SCORE,
     .available = random_available,
     .create = random_create,
