@@ -19,7 +19,7 @@
  *     - "You pick up the * key.": 1           # glob over the whole caption: * and ?
  *     - "/gold pieces?[.!]$/": 1              # POSIX extended regular expression between slashes
  *     - "*": abstain                          # no answer
- *   preference: none                          # instead of anchors and rules: every caption is 0
+ *   preference: none                          # instead of anchors and rules: nothing is better
  *
  * pool.txt: one caption per line, '#' starts a comment line; the sentence model is centred on their
  * mean. Immutable after loading, so threads may read it. */
