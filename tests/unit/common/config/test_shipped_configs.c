@@ -3,6 +3,7 @@
  * presets say what its paper's code says (oni-spec.md 2.1, 3.1). */
 #include <glob.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/config/config.h"
 #include "tests/onic_test.h"
@@ -71,11 +72,41 @@ static void motif_changes_what_its_command_changed(void **state)
     assert_close(c.train_lr, 1e-4, 0, 0);
     assert_close(c.train_entropy, 0.003, 0, 0);
     assert_close(c.train_adam_eps, 1e-6, 0, 0);
+    assert_int_equal(c.env_count, 2);
+    assert_int_equal(c.run_frames, 10000000000);
+    assert_int_equal(c.checkpoint_keep, 3);
+    assert_int_equal(c.checkpoint_milestone_every, 100000000);
+    read(&c, "oni_score.yaml");
     read(&c, "presets/motif-command.yaml");
     assert_int_equal(c.train_batch, 4096);
     assert_close(c.reward_scale, 0.1, 0, 0);
+    assert_close(c.reward_coef_int, 0.1, 0, 0);
+    assert_close(c.reward_coef_ext, 0.1, 0, 0);
+    assert_close(c.reward_quantile, 0.5, 0, 0);
+    assert_close(c.reward_count_power, 3, 0, 0);
     assert_int_equal(c.env_count * c.actors_count, 480);
+    assert_int_equal(c.run_frames, 2000000000);
+    assert_int_equal(c.run_seed, 777);
+    assert_int_equal(c.checkpoint_keep, 5);
+    assert_int_equal(c.checkpoint_milestone_every, 10000000);
     assert_int_equal(c.policy_core_size, 512); /* what it does not name stays */
+}
+
+/* The command in the preset's head names its files in an order in which none of them loses what it
+ * is there for. */
+static void motif_is_documented_after_the_task(void **state)
+{
+    (void)state;
+    char path[600], text[4096], *task, *preset;
+    snprintf(path, sizeof path, "%s/deploy/configs/presets/motif-command.yaml",
+             getenv("ONIC_SOURCE"));
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    text[fread(text, 1, sizeof text - 1, f)] = '\0';
+    fclose(f);
+    assert_non_null(task = strstr(text, "deploy/configs/oni_score.yaml"));
+    assert_non_null(preset = strstr(text, "deploy/configs/presets/motif-command.yaml"));
+    assert_true(strstr(text, "deploy/configs/presets/oni-defaults.yaml") < task && task < preset);
 }
 
 int main(void)
@@ -84,6 +115,7 @@ int main(void)
         cmocka_unit_test(every_file_is_valid),
         cmocka_unit_test(tasks_have_their_coefficients),
         cmocka_unit_test(motif_changes_what_its_command_changed),
+        cmocka_unit_test(motif_is_documented_after_the_task),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
