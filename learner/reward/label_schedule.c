@@ -35,14 +35,13 @@ void label_schedule_begin(struct label_schedule *s, uint64_t labels)
     s->begin_ns = clock_ns();
     double gap_s = s->last_ns ? (double)(s->begin_ns - s->last_ns) * 1e-9 : 0.0;
     s->life_s += gap_s < GAP_S ? gap_s : GAP_S;
-    s->last_ns = s->begin_ns;
 }
 
 bool label_schedule_due(struct label_schedule *s, int64_t budget_us)
 {
     if (s->owed == 0 || s->steps_now >= s->steps_max)
         return false;
-    if (!s->deterministic) {
+    if (!s->deterministic && s->share < 1) {
         int64_t now_ns = clock_ns() - s->begin_ns;
         if (now_ns >= budget_us * 1000 || s->used_s + (double)now_ns * 1e-9 >= s->share * s->life_s)
             return false;
@@ -54,7 +53,10 @@ bool label_schedule_due(struct label_schedule *s, int64_t budget_us)
 
 void label_schedule_end(struct label_schedule *s)
 {
-    s->used_s += (double)(clock_ns() - s->begin_ns) * 1e-9;
+    s->last_ns = clock_ns();
+    double used_s = (double)(s->last_ns - s->begin_ns) * 1e-9;
+    s->used_s += used_s;
+    s->life_s += used_s;
 }
 
 double label_schedule_share(const struct label_schedule *s)

@@ -7,8 +7,8 @@
  * ONI's rule (oni-spec.md 2.3): below reward.dataset_size labels every arrival of labels owes
  * reward.steps_per_arrival steps; from there on every update of the policy owes
  * reward.steps_per_update. Owed steps are kept until there is time: at most reward.steps_max per
- * update, and in all no more than reward.train_share of the learner's time. A deterministic run
- * looks at no clock: the counts alone decide.
+ * update, and in all no more than reward.train_share of the learner's time. With a share of 1, as
+ * in ONI, and in a deterministic run no clock is looked at: the counts alone decide.
  *
  * In train(): label_schedule_begin, then a step as long as label_schedule_due, then
  * label_schedule_end. Training thread. */
@@ -26,7 +26,7 @@ struct label_schedule {
     uint64_t owed, arrived; /* arrived: labels came since the last begin (0 or 1) */
     /* of this life */
     int64_t steps_now, last_ns, begin_ns;
-    double life_s, used_s; /* between the calls of begin; inside begin .. end */
+    double life_s, used_s; /* in all; inside begin .. end */
 };
 
 void label_schedule_init(struct label_schedule *s, const struct config *cfg);

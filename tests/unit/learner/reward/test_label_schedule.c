@@ -82,6 +82,28 @@ static void training_keeps_to_its_share_of_the_time(void **state)
     assert_int_equal(s.owed + (uint64_t)steps, 32000);
 }
 
+static void a_share_of_one_is_no_limit(void **state)
+{
+    (void)state;
+    struct config c = config();
+    struct label_schedule s;
+    c.reward_train_share = 1;
+    label_schedule_init(&s, &c);
+    label_schedule_arrival(&s);
+    assert_int_equal(train(&s, 10, 1000), 32); /* ONI's 32 steps at once, however long they take */
+    assert_int_equal(train(&s, 10, 1000), 0);
+    assert_close(label_schedule_share(&s), 1, 0, 1e-9); /* there was no other time */
+    now_ns += 1000000000;
+    train(&s, 10, 0);
+    assert_close(label_schedule_share(&s), 32.0 / 33, 0, 1e-9);
+    c.reward_train_share = 0.99;
+    label_schedule_init(&s, &c);
+    train(&s, 10, 0);
+    now_ns += 1000000000;
+    label_schedule_arrival(&s);
+    assert_int_equal(train(&s, 10, 20), 1); /* the budget of this update, 2 ms */
+}
+
 static void a_pause_earns_no_burst(void **state)
 {
     (void)state;
@@ -116,6 +138,7 @@ int main(void)
         cmocka_unit_test(arrivals_owe_steps_below_the_size_and_updates_from_there),
         cmocka_unit_test(owed_steps_are_kept_for_later_updates),
         cmocka_unit_test(training_keeps_to_its_share_of_the_time),
+        cmocka_unit_test(a_share_of_one_is_no_limit),
         cmocka_unit_test(a_pause_earns_no_burst),
     };
     return cmocka_run_group_tests(tests, start, stop);
