@@ -72,6 +72,11 @@ static void motif_changes_what_its_command_changed(void **state)
     assert_close(c.train_lr, 1e-4, 0, 0);
     assert_close(c.train_entropy, 0.003, 0, 0);
     assert_close(c.train_adam_eps, 1e-6, 0, 0);
+    assert_close(c.reward_holdout, 0, 0, 0);
+    assert_close(c.reward_train_share, 1, 0, 0);
+    assert_close(c.reward_int_clip, 0, 0, 0);
+    assert_int_equal(c.reward_refresh, 1);
+    assert_int_equal(c.reward_steps_max, c.reward_steps_per_arrival);
     assert_int_equal(c.env_count, 2);
     assert_int_equal(c.run_frames, 10000000000);
     assert_int_equal(c.checkpoint_keep, 3);
