@@ -59,6 +59,10 @@ static void tasks_have_their_coefficients(void **state)
         assert_close(c.reward_coef_ext, want[i].coef_ext, 0, 0);
         assert_close(c.reward_coef_int, 0.4, 0, 0);
         assert_string_equal(c.policy_net, "oni-default");
+        read(&c, "presets/motif-command.yaml"); /* replaces the intrinsic one alone */
+        assert_string_equal(c.env_id, want[i].env);
+        assert_close(c.reward_coef_ext, want[i].coef_ext, 0, 0);
+        assert_close(c.reward_coef_int, 0.1, 0, 0);
     }
 }
 
