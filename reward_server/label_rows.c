@@ -418,7 +418,8 @@ static int answer_one(struct label_store *s, struct label_answer *a, double now,
     }
     char raw[LABEL_RAW_MAX + 1];
     snprintf(raw, sizeof raw, "%s", a->raw ? a->raw : "");
-    a->id = (uint64_t)++ * last_id;
+    *last_id += 1;
+    a->id = (uint64_t)*last_id;
     a->asked_at = state == LABEL_ASKED ? row.asked_at : now;
     a->answered_at = now;
     struct label_row next = {.key = key,

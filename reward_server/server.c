@@ -6,8 +6,8 @@
  * client
  *
  * Order is the promise: an intent is on disk before the annotator sees the caption, a label is on
- * disk before a client hears of it. Answers are collected for a few milliseconds and committed as
- * one group. A client that is gone or full is not waited for: it asks again and is answered from
+ * disk before a client hears of it. Answers are collected for GROUP_WAIT_MS and committed as one
+ * group. A client that is gone or full is not waited for: it asks again and is answered from
  * the store.
  *
  * When the disk does not take a label: stop asking (never pay for what cannot be kept), keep what

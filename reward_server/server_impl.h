@@ -14,8 +14,8 @@
 #include "reward_server/server.h"
 
 enum {
-    GROUP_MAX = 256,     /* answers in one commit */
-    GROUP_WAIT_MS = 100, /* commits of one kind are at least so far apart, unless a group is full */
+    GROUP_MAX = 256,    /* answers in one commit */
+    GROUP_WAIT_MS = 50, /* commits of one kind are at least so far apart, unless a group is full */
     TICK_MS = 500,
     PROBE_MS = 10000,
     FULL_GRACE_MS = 15 * 60 * 1000,

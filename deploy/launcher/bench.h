@@ -5,8 +5,9 @@
 /* bench.h - ratios measured inside one run, so that neighbours and hardware cancel (performance.md
  * section 6).
  *
- * A benchmark interleaves what it compares (A B A B ...) and reports the median of the ratios with
- * their spread. Add one: a function in bench_<topic>.c and a line in benches.def. */
+ * A benchmark interleaves what it compares (A B A B ...) or does both at the same time, and reports
+ * the median of the ratios with their spread. Add one: a function in bench_<topic>.c and a line in
+ * benches.def. */
 
 #include <stdbool.h>
 
@@ -27,12 +28,12 @@ struct bench_result {
     double value;           /* median of A's own figure in unit */
     double value_b;         /* median of B's */
     double ratio, min, max; /* median and spread of the rounds' ratios */
-    int n;                  /* rounds */
+    int n;                  /* rounds, or pairs of them */
     /* of A where it trains with a reward model, else NAN: cost of its scores per frame, share of
      * the learner's time that the model trains, labels per second */
     double score_us, train_share, labels_per_s;
-    /* the ratio over what the model's own training leaves of the learner's time: what labels and
-     * scores cost */
+    /* ratio / (1 - train_share), about what labels and scores alone cost; the share is of wall time
+     */
     double ratio_net;
 };
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -53,6 +54,14 @@ static void run_dir(const struct bench_run *r, char out[RUN_DIR_MAX])
     snprintf(out, RUN_DIR_MAX, "%s/run", r->dir);
 }
 
+static void remove_folder(const struct bench_run *r)
+{
+    char command[RUN_DIR_MAX + 16];
+    snprintf(command, sizeof command, "rm -rf '%s'", r->dir); /* a path of our own making */
+    if (system(command) != 0)
+        fprintf(stderr, "bench: cannot remove %s\n", r->dir);
+}
+
 int bench_run_start(struct bench_run *r, const char *const *flags, const struct bench_cores *cores,
                     struct onic_err *err)
 {
@@ -68,10 +77,13 @@ int bench_run_start(struct bench_run *r, const char *const *flags, const struct 
     run_dir(r, dir);
     snprintf(output, sizeof output, "%s/output", r->dir);
     snprintf(dir_flag, sizeof dir_flag, "--run-dir=%s", dir);
-    for (int i = 0; flags[i] && i < BENCH_ARGS_MAX; i++)
+    for (int i = 0; i < BENCH_ARGS_MAX && flags[i]; i++)
         memcpy(&argv[i + 3], &flags[i], sizeof *argv); /* execv changes none of them */
-    pid_t pid = fork();
+    pid_t parent = getpid(), pid = fork();
     if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+        if (getppid() != parent) /* it died before the line above */
+            _exit(75);
         dup2(open("/dev/null", O_RDONLY), STDIN_FILENO);
         dup2(open(output, O_WRONLY | O_CREAT | O_APPEND, 0600), STDOUT_FILENO);
         dup2(STDOUT_FILENO, STDERR_FILENO);
@@ -80,27 +92,19 @@ int bench_run_start(struct bench_run *r, const char *const *flags, const struct 
         execv(program, argv);
         _exit(127);
     }
-    if (pid < 0)
+    if (pid < 0) {
+        remove_folder(r);
         return err_set(err, ONIC_ECANTCREATE, "cannot start a process");
+    }
     r->pid = pid;
     return ONIC_OK;
-}
-
-static void remove_folder(const struct bench_run *r)
-{
-    char command[RUN_DIR_MAX + 16];
-    snprintf(command, sizeof command, "rm -rf '%s'", r->dir); /* a path of our own making */
-    if (system(command) != 0)
-        fprintf(stderr, "bench: cannot remove %s\n", r->dir);
 }
 
 void bench_run_abandon(struct bench_run *r)
 {
     if (r->pid <= 0)
         return;
-    kill(r->pid, SIGINT); /* twice: it ends its own processes, at once */
-    usleep(100000);
-    kill(r->pid, SIGINT);
+    kill(r->pid, SIGTERM); /* it drains and ends its own processes */
     waitpid(r->pid, NULL, 0);
     r->pid = 0;
     remove_folder(r);
@@ -124,6 +128,7 @@ static void read_metrics(const struct bench_run *r, double from_wall, struct ben
         json_t *m = json_loads(line, 0, NULL);
         double w = json_number_value(json_object_get(m, "wall_s"));
         double s = json_number_value(json_object_get(m, "env_steps"));
+        bool last = json_object_get(m, "event") != NULL; /* written after the drain */
         out->labels = json_number_value(json_object_get(m, "annot/labels_total"));
         out->score_us = number_or_nan(m, "perf/score_us_per_frame");
         out->train_share = number_or_nan(m, "reward_model/train_share");
@@ -131,15 +136,15 @@ static void read_metrics(const struct bench_run *r, double from_wall, struct ben
             first_wall = w;
             first_steps = s;
         }
-        if (s > 0) {
+        if (s > 0 && !last) {
             wall = w;
             steps = s;
         }
+        out->frames = s > 0 ? s : out->frames;
         json_decref(m);
     }
     if (f)
         fclose(f);
-    out->frames = steps;
     if (wall > first_wall && first_wall >= 0)
         out->fps = (steps - first_steps) / (wall - first_wall);
 }
@@ -150,8 +155,7 @@ int bench_run_finish(struct bench_run *r, double from_wall, struct bench_figures
     int status = 0;
     struct rusage used;
     *out = (struct bench_figures){0};
-    if (r->pid <= 0)
-        return ONIC_OK;
+    ONIC_ASSERT(r->pid > 0);
     pid_t pid = wait4(r->pid, &status, 0, &used);
     r->pid = 0;
     if (pid < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0)

@@ -30,12 +30,11 @@ struct bench_figures {
  * NULL = all. The folder is /tmp/onic-bench-*. */
 int bench_run_start(struct bench_run *r, const char *const *flags, const struct bench_cores *cores,
                     struct onic_err *err);
-/* Waits for its end. Frames per second after the first from_wall seconds; the rest as of its end.
- * Removes the folder, except of a run that failed (ONIC_EINTERNAL). A run that was not started is
- * left alone. */
+/* Waits for its end. Frames per second after the first from_wall seconds and before the drain; the
+ * rest as of its end. Removes the folder, except of a run that failed (ONIC_EINTERNAL). */
 int bench_run_finish(struct bench_run *r, double from_wall, struct bench_figures *out,
                      struct onic_err *err);
-/* Kills it where it runs; for another side that failed. */
+/* Ends it where it runs, for another side that failed; waits for its drain. */
 void bench_run_abandon(struct bench_run *r);
 
 /* The cores that this process may really use, in two halves of equal size; false with fewer than

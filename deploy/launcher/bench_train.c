@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* bench_train.c - B6: what distribution costs. The same training as `onic train` with its processes
  * and in one process. */
-#define _GNU_SOURCE
 #include <stdio.h>
 #include <string.h>
 
 #include "actor/rollout.h"
 #include "common/base/clock.h"
-#include "common/base/xmalloc.h"
 #include "deploy/launcher/bench.h"
 #include "deploy/launcher/bench_run.h"
 #include "learner/core.h"
