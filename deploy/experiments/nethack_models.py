@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Reward models and goals on real NetHack with the compact network and the embedded language model.
 
-  score    task Score with none, hash, classifier, ranking, 10 million frames each
+  score    task Score with none, hash, classifier, ranking, 10 million frames each; classifier also with four times its
+           default share of the learner's time and smaller batches (classifier-trained)
   stairs   task StaircaseLvl2 with none and the best of them (--best), 20 million frames each
   free     no reward of the game: goals gold, combat, stairs, 10 million frames each
 
@@ -22,8 +23,10 @@ MODELS = {
     "none": ["--reward.model=none", "--reward.coef_int=0"],
     "hash": ["--reward.model=hash", *LANGUAGE],
     "classifier": ["--reward.model=classifier", *LANGUAGE],
+    "classifier-trained": ["--reward.model=classifier", "--reward.train_share=0.2", "--reward.batch=64", *LANGUAGE],
     "ranking": ["--reward.model=ranking", *LANGUAGE],
 }
+MODEL = ("train_steps", "heldout_accuracy", "heldout_auc")
 
 
 def plan(best):
@@ -45,7 +48,9 @@ def run_one(e, part, variant, frames, flags):
     row = {"part": part, "variant": variant, "trained_env_steps": ev["trained_env_steps"],
            "success": (ev["success_rate"] or {}).get("mean"), "stats": {s: ev["stats"][s] for s in STATS},
            "length": ev["length"]["mean"], "labels": last.get("annot/labels_total"),
-           "intrinsic_share": last.get("intrinsic/share"), "train_wall_s": last.get("wall_s"), "curve": f"{name}.tsv"}
+           "intrinsic_share": last.get("intrinsic/share"),
+           "paid_fraction": last.get("intrinsic/paid_fraction"), "reward_model": {k: last.get(f"reward_model/{k}") for k in MODEL},
+           "train_wall_s": last.get("wall_s"), "curve": f"{name}.tsv"}
     e.keep(row)
     print(f"= {part} {variant}: " + ", ".join(f"{s} {row['stats'][s]['mean']:.3f}" for s in STATS), flush=True)
 
