@@ -4,8 +4,10 @@
 #include "learner/reward/label_schedule.h"
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
 
 static const double GAP_S = 1.0;
+enum { BEHIND = 1000 }; /* steps owed that are worth a word */
 
 void label_schedule_init(struct label_schedule *s, const struct config *cfg)
 {
@@ -57,6 +59,12 @@ void label_schedule_end(struct label_schedule *s)
     double used_s = (double)(s->last_ns - s->begin_ns) * 1e-9;
     s->used_s += used_s;
     s->life_s += used_s;
+    if (s->owed < BEHIND || s->said_behind)
+        return;
+    s->said_behind = true;
+    log_info("the reward model trains less than its schedule asks for; a larger "
+             "reward.train_share or a smaller reward.batch helps where it pays too little",
+             kv("owed_steps", s->owed), kv("train_share", s->share));
 }
 
 double label_schedule_share(const struct label_schedule *s)

@@ -27,6 +27,7 @@ struct label_schedule {
     /* of this life */
     int64_t steps_now, last_ns, begin_ns;
     double life_s, used_s; /* in all; inside begin .. end */
+    bool said_behind;
 };
 
 void label_schedule_init(struct label_schedule *s, const struct config *cfg);
