@@ -42,14 +42,16 @@ class Experiment:
     def onic(self, *words):
         return [os.path.join(self.args.build, "onic"), *words]
 
-    def train(self, run_name, config, flags):
-        """Trains to the end; returns the run directory."""
+    def train(self, run_name, config, flags, frames=0):
+        """Trains to the end, which is not before `frames`; returns the run directory."""
         run_dir = os.path.join(self.args.runs, run_name)
         cmd = self.onic("train", config, f"--run-dir={run_dir}", *flags)
         print("+", " ".join(cmd), flush=True)
         code = subprocess.call(cmd, cwd=ROOT)
         if code != 0:
             sys.exit(f"training ended with {code}; its logs are in {run_dir}/log")
+        if last_metrics(run_dir).get("env_steps", 0) < frames:  # drained by a signal
+            sys.exit(f"{run_name} was stopped before its {frames} frames; the same command goes on with it")
         return run_dir
 
     def evaluate(self, *words):

@@ -41,7 +41,7 @@ def solved_at(curve):
 def run_one(e, world, variant, seed):
     config, frames, _, _ = WORLDS[world]
     name = f"{world}-{variant.replace('+', '-')}-s{seed}"
-    run_dir = e.train(name, config, [f"--seed={seed}", f"--frames={frames}", "--stop.success=0", "--stop.wall_s=0", *FLAGS[variant]])
+    run_dir = e.train(name, config, [f"--seed={seed}", f"--frames={frames}", "--stop.success=0", "--stop.wall_s=0", *FLAGS[variant]], frames)
     ev = e.evaluate(run_dir, f"--episodes={EVAL_EPISODES}", f"--seed={EVAL_SEED + seed}")
     curve, last = read_metrics(run_dir, CURVE), last_metrics(run_dir)
     write_curve(os.path.join(e.out, f"{name}.tsv"), CURVE, curve)

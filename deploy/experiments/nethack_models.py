@@ -41,7 +41,7 @@ def plan(best):
 
 def run_one(e, part, variant, frames, flags):
     name = f"{part}-{variant}-s1"
-    run_dir = e.train(name, CONFIG, ["--seed=1", f"--frames={frames}", *flags])
+    run_dir = e.train(name, CONFIG, ["--seed=1", f"--frames={frames}", *flags], frames)
     ev = e.evaluate(run_dir, f"--episodes={EVAL_EPISODES}", f"--seed={EVAL_SEED}")
     write_curve(os.path.join(e.out, f"{name}.tsv"), CURVE, read_metrics(run_dir, CURVE))
     last = last_metrics(run_dir)
