@@ -24,7 +24,6 @@ enum {
     LEDGER_FILE_MS = 10000,
     DRAIN_MS = 10000,
     FINISH_ROUND_MS = 20000, /* a deterministic run that is told to stop finishes its round */
-    REWARD_TRAIN_US = 2000,
     LEDGER_TEXT_MAX = 65536
 };
 
@@ -217,7 +216,7 @@ static int update(struct run *r, struct onic_err *err)
     int rc = r->cfg->run_deterministic ? wait_for_labels(r, err) : look(r, err);
     if (rc)
         return rc;
-    reward_mix_train(mix, REWARD_TRAIN_US);
+    reward_mix_train(mix);
     rc = learner_core_update(r->core, &stats, err);
     if (rc)
         return rc;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* label_schedule.c - see label_schedule.h. A pause of the learner (GAP_S) earns no training time,
- * so that it is not followed by a burst. */
+/* label_schedule.c - see label_schedule.h. The share is a bucket: time fills it, training empties
+ * it, and a step begins while something is left. It holds what one second earns, so that neither
+ * hours without labels nor a pause of the learner are followed by a burst. */
 #include "learner/reward/label_schedule.h"
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
 
-static const double GAP_S = 1.0;
+static const double FULL_S = 1.0;
 enum { BEHIND = 1000 }; /* steps owed that are worth a word */
 
 void label_schedule_init(struct label_schedule *s, const struct config *cfg)
@@ -26,6 +27,16 @@ void label_schedule_arrival(struct label_schedule *s)
     s->arrived = 1;
 }
 
+/* Time that passed, and how much of it was training. */
+static void pass(struct label_schedule *s, double all_s, double used_s)
+{
+    s->life_s += all_s;
+    s->used_s += used_s;
+    s->left_s += s->share * all_s - used_s;
+    if (s->left_s > s->share * FULL_S)
+        s->left_s = s->share * FULL_S;
+}
+
 void label_schedule_begin(struct label_schedule *s, uint64_t labels)
 {
     if (labels >= (uint64_t)s->dataset_size)
@@ -36,16 +47,16 @@ void label_schedule_begin(struct label_schedule *s, uint64_t labels)
     s->steps_now = 0;
     s->begin_ns = clock_ns();
     double gap_s = s->last_ns ? (double)(s->begin_ns - s->last_ns) * 1e-9 : 0.0;
-    s->life_s += gap_s < GAP_S ? gap_s : GAP_S;
+    pass(s, gap_s < FULL_S ? gap_s : FULL_S, 0);
 }
 
-bool label_schedule_due(struct label_schedule *s, int64_t budget_us)
+bool label_schedule_due(struct label_schedule *s)
 {
     if (s->owed == 0 || s->steps_now >= s->steps_max)
         return false;
     if (!s->deterministic && s->share < 1) {
-        int64_t now_ns = clock_ns() - s->begin_ns;
-        if (now_ns >= budget_us * 1000 || s->used_s + (double)now_ns * 1e-9 >= s->share * s->life_s)
+        double now_s = (double)(clock_ns() - s->begin_ns) * 1e-9;
+        if (s->left_s + s->share * now_s - now_s <= 0)
             return false;
     }
     s->owed--;
@@ -57,8 +68,7 @@ void label_schedule_end(struct label_schedule *s)
 {
     s->last_ns = clock_ns();
     double used_s = (double)(s->last_ns - s->begin_ns) * 1e-9;
-    s->used_s += used_s;
-    s->life_s += used_s;
+    pass(s, used_s, used_s);
     if (s->owed < BEHIND || s->said_behind)
         return;
     s->said_behind = true;

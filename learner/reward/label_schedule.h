@@ -7,8 +7,8 @@
  * ONI's rule (oni-spec.md 2.3): below reward.dataset_size labels every arrival of labels owes
  * reward.steps_per_arrival steps; from there on every update of the policy owes
  * reward.steps_per_update. Owed steps are kept until there is time: at most reward.steps_max per
- * update, and in all no more than reward.train_share of the learner's time. With a share of 1, as
- * in ONI, and in a deterministic run no clock is looked at: the counts alone decide.
+ * update, and no more than reward.train_share of the learner's time, in any minute. With a share of
+ * 1, as in ONI, and in a deterministic run no clock is looked at: the counts alone decide.
  *
  * In train(): label_schedule_begin, then a step as long as label_schedule_due, then
  * label_schedule_end. Training thread. */
@@ -27,6 +27,7 @@ struct label_schedule {
     /* of this life */
     int64_t steps_now, last_ns, begin_ns;
     double life_s, used_s; /* in all; inside begin .. end */
+    double left_s;         /* of the share: a step begins while it is above 0 */
     bool said_behind;
 };
 
@@ -34,7 +35,7 @@ void label_schedule_init(struct label_schedule *s, const struct config *cfg);
 void label_schedule_arrival(struct label_schedule *s); /* a label that was not known came */
 void label_schedule_begin(struct label_schedule *s, uint64_t labels);
 /* True: take one step now. */
-bool label_schedule_due(struct label_schedule *s, int64_t budget_us);
+bool label_schedule_due(struct label_schedule *s);
 void label_schedule_end(struct label_schedule *s);
 /* Share of the learner's time used in this life. */
 double label_schedule_share(const struct label_schedule *s);

@@ -133,10 +133,10 @@ void reward_mix_observe(struct reward_mix *x, const struct annot_label *label)
         x->type->observe(x->model, label);
 }
 
-void reward_mix_train(struct reward_mix *x, int64_t budget_us)
+void reward_mix_train(struct reward_mix *x)
 {
     if (x->type->train)
-        x->type->train(x->model, budget_us);
+        x->type->train(x->model);
 }
 
 void reward_mix_report(const struct reward_mix *x,

@@ -50,7 +50,7 @@ size_t reward_mix_draw(struct reward_mix *x, char out[QUESTION_MAX]);
 /* A label arrived (abstentions are ignored here). No-op for models that want none. */
 void reward_mix_observe(struct reward_mix *x, const struct annot_label *label);
 /* Gives the model time to learn; no-op when there is nothing to train. */
-void reward_mix_train(struct reward_mix *x, int64_t budget_us);
+void reward_mix_train(struct reward_mix *x);
 
 /* The model's own numbers, and perf/score_us_per_frame: what seeing and scoring cost in this life.
  * NAN = not known yet. */

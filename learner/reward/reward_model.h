@@ -62,8 +62,9 @@ struct reward_model_type {
     /* True when this caption has a label, or is part of a pair that has one. NULL when
      * !wants_labels. */
     bool (*knows)(const struct reward_model *m, const char *caption, size_t len);
-    /* Learns; begins no gradient step after budget_us. NULL when there is nothing to train. */
-    void (*train)(struct reward_model *m, int64_t budget_us);
+    /* Learns, once per update of the policy and within its schedule (label_schedule.h). NULL when
+     * there is nothing to train. */
+    void (*train)(struct reward_model *m);
     /* Rises whenever scores may have changed. */
     uint64_t (*version)(const struct reward_model *m);
     /* caption_only: scores the distinct captions, out [ncaptions]; the others: scores steps, out

@@ -131,7 +131,7 @@ static struct reward_model *experienced(const struct reward_model_type *t)
         if (t->see)
             t->see(m, &b);
         if (t->train)
-            t->train(m, 20000);
+            t->train(m);
     }
     scores(t, m, out);
     return m;
@@ -194,7 +194,7 @@ static void the_version_rises_when_scores_change(const struct reward_model_type 
     if (t->observe)
         observe(t, m, 3, 1.0f);
     if (t->train)
-        t->train(m, 20000);
+        t->train(m);
     uint64_t v1 = t->version(m);
     assert_true(v1 >= v0);
     scores(t, m, after);
@@ -252,8 +252,8 @@ static void a_loaded_model_continues_bit_for_bit(const struct reward_model_type 
             observe(t, copy, CAPTIONS - 1 - round, 1.0f);
         }
         if (t->train) {
-            t->train(m, 20000);
-            t->train(copy, 20000);
+            t->train(m);
+            t->train(copy);
         }
         assert_int_equal(t->version(m), t->version(copy));
     }

@@ -212,10 +212,10 @@ static void measure(struct reward_model *m)
     m->measured_at = m->w.step;
 }
 
-static void classifier_train(struct reward_model *m, int64_t budget_us)
+static void classifier_train(struct reward_model *m)
 {
     label_schedule_begin(&m->w.schedule, m->data.count);
-    while (m->data.ntrained && label_schedule_due(&m->w.schedule, budget_us))
+    while (m->data.ntrained && label_schedule_due(&m->w.schedule))
         take_step(m);
     if (trained_net_refresh(&m->w, false) &&
         (m->measured_at == 0 || m->w.step >= m->measured_at + MEASURE_STEPS))

@@ -241,10 +241,10 @@ static void measure(struct reward_model *m)
     m->measured_at = m->w.step;
 }
 
-static void ranking_train(struct reward_model *m, int64_t budget_us)
+static void ranking_train(struct reward_model *m)
 {
     label_schedule_begin(&m->w.schedule, pair_data_count(m->data));
-    while (pair_data_trained(m->data) && label_schedule_due(&m->w.schedule, budget_us))
+    while (pair_data_trained(m->data) && label_schedule_due(&m->w.schedule))
         take_step(m);
     bool stale = m->w.steps_since > 0;
     if (trained_net_refresh(&m->w, m->w.version > 0)) {

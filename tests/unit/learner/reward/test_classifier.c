@@ -130,7 +130,7 @@ static void teach(struct reward_model *m)
                                             .caption = text,
                                             .caption_len = (uint16_t)caption(text, i),
                                             .source = "test"});
-    t->train(m, 2000);
+    t->train(m);
 }
 
 static float score(struct reward_model *m, const char *text)

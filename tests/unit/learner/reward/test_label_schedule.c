@@ -26,7 +26,7 @@ static int train(struct label_schedule *s, uint64_t labels, int step_ms)
 {
     int n = 0;
     label_schedule_begin(s, labels);
-    for (; label_schedule_due(s, 2000); n++)
+    for (; label_schedule_due(s); n++)
         now_ns += (int64_t)step_ms * 1000000;
     label_schedule_end(s);
     return n;
@@ -101,7 +101,8 @@ static void a_share_of_one_is_no_limit(void **state)
     train(&s, 10, 0);
     now_ns += 1000000000;
     label_schedule_arrival(&s);
-    assert_int_equal(train(&s, 10, 20), 1); /* the budget of this update, 2 ms */
+    now_ns += 1000000000;
+    assert_int_equal(train(&s, 10, 20), 32); /* 0.99 s of steps are affordable */
 }
 
 static void a_pause_earns_no_burst(void **state)
@@ -115,6 +116,26 @@ static void a_pause_earns_no_burst(void **state)
     label_schedule_arrival(&s);
     label_schedule_begin(&s, 10);
     assert_close(s.life_s, 1.0, 0, 1e-9);
+    label_schedule_end(&s);
+    assert_int_equal(train(&s, 10, 20), 3); /* 5 % of a second, and what has begun is finished */
+}
+
+/* An hour of updates without labels: the next labels get what a second has earned, then 5 %. */
+static void hours_without_labels_earn_no_burst(void **state)
+{
+    (void)state;
+    struct config c = config();
+    struct label_schedule s;
+    label_schedule_init(&s, &c);
+    for (int i = 0; i < 36000; i++, now_ns += 100000000)
+        assert_int_equal(train(&s, 10, 20), 0);
+    label_schedule_arrival(&s);
+    assert_int_equal(train(&s, 10, 20), 3);
+    assert_int_equal(train(&s, 10, 20), 0);
+    int steps = 0;
+    for (int i = 0; i < 40; i++, now_ns += 100000000) /* 4 s */
+        steps += train(&s, 10, 20);
+    assert_in_range(steps, 8, 11);
 }
 
 static int start(void **state)
@@ -140,6 +161,7 @@ int main(void)
         cmocka_unit_test(training_keeps_to_its_share_of_the_time),
         cmocka_unit_test(a_share_of_one_is_no_limit),
         cmocka_unit_test(a_pause_earns_no_burst),
+        cmocka_unit_test(hours_without_labels_earn_no_burst),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

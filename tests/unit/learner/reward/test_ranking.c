@@ -90,7 +90,7 @@ static int live(struct reward_model *m, int updates, bool right)
                                                 .caption = text,
                                                 .caption_len = len});
         }
-        t->train(m, 2000);
+        t->train(m);
     }
     return asked;
 }
