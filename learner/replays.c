@@ -256,9 +256,20 @@ static struct recorder *begin(struct replays *r, uint64_t id, const struct traje
     return NULL;
 }
 
+/* What the model says of a caption, before shaping, and whether a label of it was there: nothing
+ * has been learned since the batch was bound. */
+static void put_score(struct recorder *c, struct reward_mix *mix, const char *caption, size_t len)
+{
+    bool labelled;
+    if (!reward_mix_type(mix)->traits.caption_only)
+        return;
+    put_number(&c->lines, "score", (double)reward_mix_caption(mix, caption, len, &labelled));
+    buf_printf(&c->lines, ",\"labelled\":%s", labelled ? "true" : "false");
+}
+
 /* Step `step` of column `column`; false when the episode has become too long to keep. */
 static bool append(struct recorder *c, const struct batch *b, int step, int column,
-                   const struct reward_mix *mix)
+                   struct reward_mix *mix)
 {
     const struct trajectory *t = b->column[column].t;
     size_t at = (size_t)step * (size_t)b->C + (size_t)column;
@@ -278,6 +289,7 @@ static bool append(struct recorder *c, const struct batch *b, int step, int colu
     if (caption) {
         buf_printf(&c->lines, ",\"n\":%u,\"caption\":", b->reward.episodic_count[at]);
         buf_json_string(&c->lines, b->reward.caption_text[caption], b->reward.caption_len[caption]);
+        put_score(c, mix, b->reward.caption_text[caption], b->reward.caption_len[caption]);
     }
     return buf_puts(&c->lines, "}\n") == ONIC_OK && !c->lines.overflow;
 }
@@ -288,7 +300,7 @@ static bool continues(const struct recorder *c, const struct trajectory *t, int 
            c->steps == t->first_step[e] && t->shape.T > 0;
 }
 
-void replays_add(struct replays *r, const struct batch *b, const struct reward_mix *mix,
+void replays_add(struct replays *r, const struct batch *b, struct reward_mix *mix,
                  const struct annot_identity *identity, uint64_t env_steps)
 {
     for (int column = 0; r && column < b->C; column++) {

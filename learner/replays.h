@@ -32,10 +32,11 @@ void replays_create(struct replays **out, const struct config *cfg, const char *
                     const char *env_id);
 void replays_free(struct replays *r); /* episodes under way are forgotten */
 
-/* After an update: looks at every step of the batch, with the rewards that it was trained with.
- * mix: for coefficients and shaping; identity: what labels the captions now, NULL = nothing does.
+/* After an update, before the model learns again: looks at every step of the batch, with the
+ * rewards that it was trained with. mix: for coefficients, shaping and scores; identity: what
+ * labels the captions now, NULL = nothing does.
  */
-void replays_add(struct replays *r, const struct batch *b, const struct reward_mix *mix,
+void replays_add(struct replays *r, const struct batch *b, struct reward_mix *mix,
                  const struct annot_identity *identity, uint64_t env_steps);
 /* Files written by this process. */
 uint64_t replays_kept(const struct replays *r);

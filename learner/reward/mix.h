@@ -26,7 +26,7 @@ struct paid; /* paid.h */
 
 /* Creates the model cfg->reward_model and checks the shaping chain (reward.shaping) against what
  * the model declares. ONIC_ECONFIG names what to change. obs: the layout of obs_after rows; copied
- * if the model needs it. */
+ * if the model needs it; NULL is allowed for a model that does not read observations. */
 int reward_mix_create(struct reward_mix **out, const struct config *cfg, const struct obs_spec *obs,
                       struct onic_err *err);
 void reward_mix_free(struct reward_mix *x); /* NULL is allowed */
@@ -68,7 +68,8 @@ int reward_mix_unknown(const struct reward_mix *x, const struct reward_batch *b,
  * empty caption get r_int 0 from caption-only models. */
 void reward_mix_bind(struct reward_mix *x, const struct reward_batch *b, const float *r_env,
                      float *r_ext, float *r_int);
-/* What one caption earns now, before the chain: for `onic play` and reports. known: it has a label.
+/* What one caption earns now, before the chain: for `onic play`, replays and reports. known: it has
+ * a label.
  * 0 and false for models that do not score captions. */
 float reward_mix_caption(struct reward_mix *x, const char *caption, size_t len, bool *known);
 

@@ -153,7 +153,8 @@ static void an_episode_over_three_trajectories_is_kept_whole(void **state)
     assert_non_null(strstr(text, "\"return\":4.5"));
     /* the coefficient 0.2 of label 1, divided by N cubed */
     assert_non_null(strstr(text, "{\"t\":1,\"action\":0,\"reward\":0.5,\"ext\":0.5,"
-                                 "\"int\":0.200000003,\"n\":1,\"caption\":\"You see a key.\"}"));
+                                 "\"int\":0.200000003,\"n\":1,\"caption\":\"You see a key.\","
+                                 "\"score\":1,\"labelled\":true}"));
     assert_non_null(strstr(text, "{\"t\":2,\"action\":1,\"reward\":0.5,\"ext\":0.5,"
                                  "\"int\":0.0250000004,\"n\":2,"));
     assert_non_null(strstr(text, "{\"t\":9,\"action\":1,"));
@@ -253,7 +254,7 @@ static void the_oldest_go_when_they_are_too_big(void **state)
     s->cfg.replay_max_mb = 1;
     open_replays(s);
     for (int k = 0; k < 3; k++) { /* 450 kB each */
-        for (int i = 0; i < 1250; i++)
+        for (int i = 0; i < 950; i++)
             play(s, quiet);
         play(s, dies_early);
         while (s->step) /* the rest of that trajectory belongs to the next one */
