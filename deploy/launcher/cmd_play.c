@@ -3,7 +3,8 @@
  * paid for.
  *
  * One environment, one step per frame: picture, the action taken, both values, the reward by
- * source, and for a paid caption the label that pays it. On a terminal keys control the pace;
+ * source, and what pays it: the label of the caption, the score of a trained model, or what is
+ * seen. On a terminal keys control the pace;
  * without one (a pipe, a log) every step is one line and one episode is played. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,9 +99,10 @@ static void put_step(struct play *p, int action, const struct env_result *x, str
         buf_puts(out, "caption ");
         buf_json_string(out, x->caption, (size_t)x->caption_len);
         buf_printf(out, " (time %u in this episode)\n", ep->caption_count);
-        explain_caption(p->explain, p->mix, x->caption, (size_t)x->caption_len, out);
-    } else
-        buf_puts(out, "caption (none)\n\n");
+    } else {
+        buf_puts(out, "caption (none)\n");
+    }
+    explain_caption(p->explain, p->mix, x->caption, (size_t)x->caption_len, out);
 }
 
 static void show(struct play *p, int action, const struct env_result *x)
@@ -224,8 +226,9 @@ int cmd_play(int argc, char **argv)
         .usage = "usage: onic play RUN|CHECKPOINT [--seed=S] [--speed=STEPS_PER_SECOND] "
                  "[--episodes=N] [--greedy]\n"
                  "Shows a trained agent in the terminal: picture, action, values, reward by "
-                 "source, and the label that\n"
-                 "pays a caption. Without a terminal every step is one line.\n",
+                 "source, and what pays\n"
+                 "a caption: its label, or the score of a trained model. Without a terminal every "
+                 "step is one line.\n",
         .extra = (const char *const[]){"--greedy", "--speed=", "--episodes=", NULL},
         .on_extra = on_extra,
         .on_positional = on_positional,

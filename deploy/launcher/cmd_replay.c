@@ -37,6 +37,7 @@ struct player {
     struct replay replay;
     struct config labels; /* where the label store is */
     struct explain *store;
+    const struct reward_model_type *type; /* of the recorded run; NULL = this onic has no such */
     struct env *env;
     uint8_t *obs;
     double ext_sum, int_sum;
@@ -50,16 +51,32 @@ static const char *action_name(const struct player *p, int action)
     return p->env->spec.action_names[action];
 }
 
-static const struct explain_label *label_of(const struct player *p, const struct replay_step *s)
+static const struct explain_label *label_of(const struct player *p, const struct replay_step *s,
+                                            int *count)
 {
-    return s->caption_len
-               ? explain_find(p->store, s->caption, s->caption_len, p->replay.prompt_version)
+    *count = 0;
+    return s->caption_len && p->type && p->type->traits.caption_only
+               ? explain_find(p->store, p->type, s->caption, s->caption_len,
+                              p->replay.prompt_version, count)
                : NULL;
 }
 
 static void put_caption(const struct replay_step *s, struct buf *out)
 {
     buf_json_string(out, s->caption, s->caption_len);
+}
+
+/* In one line, what the caption's pay goes by. */
+static void put_reason(const struct player *p, const struct replay_step *s, struct buf *out)
+{
+    int count;
+    const struct explain_label *l = label_of(p, s, &count);
+    bool decided = p->type && explain_basis(p->type) == EXPLAIN_MODEL && isfinite(s->score);
+    if (decided)
+        buf_printf(out, "score %.4g by %s%s\n", s->score, p->type->name,
+                   s->labelled == 0 ? ", not labelled" : "");
+    else if (l && !l->abstained && l->kind != QUESTION_PAIR)
+        buf_printf(out, "label %g by %s, id %" PRIu64 "\n", l->label, l->annotator, l->id);
 }
 
 static void put_line(const struct player *p, int at, struct buf *out)
@@ -77,12 +94,10 @@ static void put_line(const struct player *p, int at, struct buf *out)
         buf_puts(out, "caption (none)\n");
         return;
     }
-    const struct explain_label *l = label_of(p, s);
     buf_puts(out, "caption ");
     put_caption(s, out);
     buf_printf(out, " (time %d in this episode)\n", s->n);
-    if (l && !l->abstained)
-        buf_printf(out, "label %g by %s, id %" PRIu64 "\n", l->label, l->annotator, l->id);
+    put_reason(p, s, out);
 }
 
 static void put_key(struct buf *out, const char *key, const char *text)
@@ -108,15 +123,32 @@ static void put_step_json(const struct player *p, int at, struct buf *out)
     buf_puts(out, ",\"caption\":");
     put_caption(s, out);
     buf_printf(out, ",\"n\":%d", s->n);
+    put_double(out, "score", s->score);
+    buf_printf(out, ",\"labelled\":%s", s->labelled < 0 ? "null" : s->labelled ? "true" : "false");
 }
 
-static void put_label_json(const struct explain_label *l, struct buf *out)
+static void put_pair_json(const struct explain_label *l, struct buf *out)
+{
+    buf_puts(out, ",\"other\":");
+    buf_json_string(out, l->other, l->other_len);
+    buf_printf(out, ",\"place\":%d", l->place);
+    if (explain_side(l))
+        put_key(out, "side", explain_side(l));
+    else
+        buf_puts(out, ",\"side\":null");
+}
+
+static void put_label_json(const struct explain_label *l, int count, struct buf *out)
 {
     if (!l) {
         buf_puts(out, "null");
         return;
     }
     buf_printf(out, "{\"id\":%" PRIu64, l->id);
+    put_key(out, "kind", question_kind_name(l->kind));
+    buf_printf(out, ",\"count\":%d", count);
+    if (l->kind == QUESTION_PAIR)
+        put_pair_json(l, out);
     put_double(out, "label", l->abstained ? (double)NAN : l->label);
     put_double(out, "confidence", l->abstained ? (double)NAN : l->confidence);
     put_key(out, "annotator", l->annotator);
@@ -142,32 +174,76 @@ static void explain_json(const struct player *p, int at, struct buf *out)
     put_double(out, "coef_int", p->replay.coef_int);
     put_key(out, "reward_model", p->replay.reward_model);
     put_key(out, "shaping", p->replay.shaping);
+    if (p->type)
+        put_key(out, "decided_by", explain_basis_name(explain_basis(p->type)));
+    int count;
+    const struct explain_label *l = label_of(p, &p->replay.step[at], &count);
     buf_puts(out, ",\"label\":");
-    put_label_json(label_of(p, &p->replay.step[at]), out);
+    put_label_json(l, count, out);
     buf_puts(out, "}\n");
 }
 
-static void explain_label_text(const struct player *p, const struct replay_step *s, struct buf *out)
+/* What a model that goes by more than the label of this caption made of it. */
+static void explain_score_text(const struct player *p, const struct replay_step *s, struct buf *out)
 {
-    const struct explain_label *l = label_of(p, s);
-    if (!s->caption_len)
-        return;
-    if (!l) {
-        buf_printf(out, "label         none in the store%s%s\n",
-                   p->replay.prompt_version[0] ? " for prompt version " : "",
-                   p->replay.prompt_version);
-        return;
-    }
-    if (l->abstained)
-        buf_printf(out, "label         none, the annotator abstained (id %" PRIu64 ")\n", l->id);
+    enum explain_basis basis = explain_basis(p->type);
+    if (basis == EXPLAIN_OBSERVATION || basis == EXPLAIN_NOTHING)
+        buf_printf(out, "decided by    %s, which %s\n", p->type->name,
+                   explain_without_language(basis));
+    else if (basis == EXPLAIN_MODEL && s->caption_len)
+        buf_printf(out, "decided by    %s, a trained model; %s\n", p->type->name,
+                   explain_labels_role(p->type, s->labelled != 0));
+    if (basis == EXPLAIN_MODEL && isfinite(s->score))
+        buf_printf(out, "score         %.6g, of the model as it was then, before shaping\n",
+                   s->score);
+    else if (basis == EXPLAIN_MODEL && s->caption_len)
+        buf_puts(out, "score         unknown: the episode was kept by an older onic\n");
+}
+
+static void label_pair_text(const struct explain_label *l, int count, struct buf *out)
+{
+    static const char *const PLACE[] = {"first", "second"};
+    const char *side = explain_side(l);
+    if (side)
+        buf_printf(out, "pair          %s %s ", side,
+                   strcmp(side, "tie") == 0 ? "with" : "against");
     else
-        buf_printf(out, "label         %g, confidence %.3g, id %" PRIu64 "\n", l->label,
-                   l->confidence, l->id);
+        buf_puts(out, "pair          abstained, the other caption was ");
+    buf_json_string(out, l->other, l->other_len);
+    buf_printf(out, "\nasked         as the %s of the two; %s%d pair label%s of this caption\n",
+               PLACE[l->place - 1], side ? "the newest of " : "", count, count == 1 ? "" : "s");
+}
+
+static void explain_answer_text(const struct explain_label *l, struct buf *out)
+{
     buf_printf(out, "annotator     %s%s%s, %smodel %s%s%s, vote %d\n", l->annotator,
                l->order[0] ? ", one of " : "", l->order, l->order[0] ? "the first with " : "",
                l->model[0] ? l->model : "-", l->parameters[0] ? ", " : "", l->parameters, l->vote);
     buf_printf(out, "goal          %s, prompt version %s\n", l->goal, l->goal_version);
     buf_printf(out, "raw answer    %s\n", l->raw);
+}
+
+static void explain_label_text(const struct player *p, const struct replay_step *s, struct buf *out)
+{
+    int count;
+    const struct explain_label *l = label_of(p, s, &count);
+    if (!s->caption_len || !p->type || !p->type->traits.caption_only)
+        return;
+    if (!l && p->type->traits.wants_labels)
+        buf_printf(out, "label         none in the store%s%s\n",
+                   p->replay.prompt_version[0] ? " for prompt version " : "",
+                   p->replay.prompt_version);
+    if (!l)
+        return;
+    if (l->abstained)
+        buf_printf(out, "label         none, the annotator abstained (id %" PRIu64 ")\n", l->id);
+    else
+        buf_printf(out, "label         %g, confidence %.3g, id %" PRIu64 "%s\n", l->label,
+                   l->confidence, l->id,
+                   s->labelled == 0 ? "; not yet known when this step was paid" : "");
+    if (l->kind == QUESTION_PAIR)
+        label_pair_text(l, count, out);
+    explain_answer_text(l, out);
 }
 
 /* What a step was paid for, source by source. */
@@ -188,6 +264,8 @@ static void explain_text(const struct player *p, int at, struct buf *out)
     buf_printf(out, "intrinsic     paid %g = %g x %g (reward model %s, shaping %s)\n", s->intrinsic,
                r->coef_int, r->coef_int > 0 ? s->intrinsic / r->coef_int : 0.0, r->reward_model,
                r->shaping);
+    if (p->type)
+        explain_score_text(p, s, out);
     explain_label_text(p, s, out);
     buf_printf(out, "played by     weights version %" PRIu64 " to %" PRIu64 "\n", r->versions[0],
                r->versions[1]);
@@ -340,6 +418,8 @@ static int open_player(struct player *p, const struct config *given, struct onic
         rc = config_overlay(&p->replay.env, given, err);
     if (!rc)
         rc = open_labels(p, given, err);
+    if (!rc) /* an unknown one has no labels to show: p->type stays NULL */
+        reward_model_find(p->replay.reward_model, &p->type, NULL);
     if (!rc)
         rc = env_create(&p->env, p->replay.env.env_id, &p->replay.env, 0, err);
     if (!rc)
@@ -427,8 +507,9 @@ int cmd_replay(int argc, char **argv)
         .rows = "env.nle env.plugin labels",
         .usage = "usage: onic replay FILE [--explain=STEP] [--speed=STEPS_PER_SECOND] [--json]\n"
                  "Plays an episode of RUN/replays/ again. --explain says what a step was paid for: "
-                 "caption, label, annotator,\n"
-                 "goal, raw answer, occurrence and resulting reward.\n",
+                 "caption, label (or the\n"
+                 "score of a trained model and the newest pair), annotator, goal, raw answer, "
+                 "occurrence and resulting reward.\n",
         .extra = (const char *const[]){"--json=-", "--explain=", "--speed=", NULL},
         .on_extra = on_extra,
         .on_positional = on_positional,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* labels_top.c - see labels_top.h. The learner's account of what it paid lies in its checkpoints,
- * so the answer is as old as the newest one; who gave the label is read from the label store. */
+ * so the answer is as old as the newest one, and so are the scores of the reward model beside it;
+ * who gave the label is read from the label store. */
 #include "deploy/launcher/labels_top.h"
 
 #include <math.h>
@@ -13,9 +14,27 @@
 #include "common/checkpoint/checkpoint.h"
 #include "common/config/overlay.h"
 #include "deploy/launcher/explain.h"
+#include "learner/reward/mix.h"
 #include "learner/reward/paid.h"
 
 enum { TEXT_MAX = 1 << 24, REPORT_MAX = 1 << 16 };
+
+struct table {
+    struct paid *paid;
+    struct paid_entry *top; /* [n] */
+    int n;
+    const struct reward_model_type *type;
+    struct reward_mix *mix; /* NULL where the model reads no captions, or cannot be read itself */
+    struct explain *labels;
+};
+
+/* What is said of one caption. */
+struct reason {
+    const struct explain_label *label; /* NULL = none */
+    int count;                         /* labels of this caption */
+    double score;                      /* NAN = unknown */
+    int labelled;                      /* for the model: 1 yes, 0 no, -1 unknown */
+};
 
 static int open_checkpoint(struct checkpoint_file **out, const char *run, struct onic_err *err)
 {
@@ -60,94 +79,188 @@ static int read_config(const struct checkpoint_file *f, const struct config *giv
     return rc ? rc : config_overlay(out, given, err);
 }
 
-static void put_entry_text(const struct paid_entry *e, const struct explain_label *l,
-                           struct buf *out)
+/* The model that decides now; without it the table is shorter, and says why. */
+static int read_model(const struct checkpoint_file *f, const struct config *cfg, struct table *t,
+                      struct onic_err *err)
+{
+    const void *state;
+    size_t len;
+    struct onic_err why = {0};
+    int rc = reward_model_find(cfg->reward_model, &t->type, err);
+    if (rc || !t->type->traits.caption_only)
+        return rc;
+    rc = reward_mix_create(&t->mix, cfg, NULL, &why);
+    if (!rc)
+        rc = checkpoint_get_bytes(f, "reward", &state, &len, &why);
+    if (!rc)
+        rc = reward_mix_load(t->mix, state, len, &why);
+    if (rc) {
+        fprintf(stderr, "onic labels: no scores of reward model %s: %s\n", t->type->name, why.msg);
+        reward_mix_free(t->mix);
+        t->mix = NULL;
+    }
+    return ONIC_OK;
+}
+
+/* --- the table ------------------------------------------------------------------------------- */
+
+static struct reason reason_of(const struct table *t, const struct paid_entry *e)
+{
+    struct reason r = {.score = (double)NAN, .labelled = -1};
+    bool known;
+    if (!t->type->traits.caption_only)
+        return r;
+    r.label = explain_find(t->labels, t->type, e->caption, e->len, "", &r.count);
+    if (t->mix) {
+        r.score = (double)reward_mix_caption(t->mix, e->caption, e->len, &known);
+        r.labelled = known;
+    }
+    return r;
+}
+
+/* "1", or how a caption fared in its newest pair; "none" = abstained, "-" = never asked. */
+static void put_label_cell(const struct reason *r, struct buf *out)
 {
     char label[32] = "-";
-    if (l)
-        snprintf(label, sizeof label, l->abstained ? "none" : "%g", l->label);
-    buf_printf(out, "%12.4g  %10llu  %5s  %-10s ", e->sum, (unsigned long long)e->steps, label,
-               l ? l->annotator : "-");
+    if (r->label && r->label->abstained)
+        snprintf(label, sizeof label, "none");
+    else if (r->label && explain_side(r->label))
+        snprintf(label, sizeof label, "%s", explain_side(r->label));
+    else if (r->label)
+        snprintf(label, sizeof label, "%g", r->label->label);
+    buf_printf(out, "%5s  %6d  %-10s ", label, r->count, r->label ? r->label->annotator : "-");
+}
+
+static void put_entry_text(const struct paid_entry *e, const struct reason *r, struct buf *out)
+{
+    char score[32] = "-";
+    if (isfinite(r->score))
+        snprintf(score, sizeof score, "%.4g", r->score);
+    buf_printf(out, "%12.4g  %10llu  %7s  ", e->sum, (unsigned long long)e->steps, score);
+    put_label_cell(r, out);
     buf_json_string(out, e->caption, e->len);
     buf_puts(out, "\n");
 }
 
-static void put_entry_json(const struct paid_entry *e, const struct explain_label *l,
-                           struct buf *out)
+static void put_key(struct buf *out, const char *key, const char *text)
+{
+    buf_printf(out, ",\"%s\":", key);
+    buf_json_string(out, text, strlen(text));
+}
+
+static void put_label_json(const struct reason *r, struct buf *out)
+{
+    const struct explain_label *l = r->label;
+    buf_json_number(out, l->abstained ? (double)NAN : l->label, 9);
+    buf_puts(out, ",\"confidence\":");
+    buf_json_number(out, l->abstained ? (double)NAN : l->confidence, 9);
+    buf_printf(out, ",\"id\":%llu", (unsigned long long)l->id);
+    put_key(out, "annotator", l->annotator);
+    put_key(out, "goal", l->goal);
+    put_key(out, "prompt_version", l->goal_version);
+    put_key(out, "raw", l->raw);
+    put_key(out, "kind", question_kind_name(l->kind));
+    buf_printf(out, ",\"count\":%d", r->count);
+    if (l->kind != QUESTION_PAIR)
+        return;
+    buf_puts(out, ",\"other\":");
+    buf_json_string(out, l->other, l->other_len);
+    buf_printf(out, ",\"place\":%d,\"side\":", l->place);
+    if (explain_side(l))
+        buf_json_string(out, explain_side(l), strlen(explain_side(l)));
+    else
+        buf_puts(out, "null");
+}
+
+static void put_entry_json(const struct paid_entry *e, const struct reason *r, struct buf *out)
 {
     buf_puts(out, "{\"caption\":");
     buf_json_string(out, e->caption, e->len);
     buf_puts(out, ",\"paid\":");
     buf_json_number(out, e->sum, 9);
-    buf_printf(out, ",\"steps\":%llu,\"label\":", (unsigned long long)e->steps);
-    if (!l) {
-        buf_puts(out, "null}");
-        return;
-    }
-    buf_json_number(out, l->abstained ? (double)NAN : l->label, 9);
-    buf_puts(out, ",\"confidence\":");
-    buf_json_number(out, l->abstained ? (double)NAN : l->confidence, 9);
-    buf_printf(out, ",\"id\":%llu,\"annotator\":", (unsigned long long)l->id);
-    buf_json_string(out, l->annotator, strlen(l->annotator));
-    buf_puts(out, ",\"goal\":");
-    buf_json_string(out, l->goal, strlen(l->goal));
-    buf_puts(out, ",\"prompt_version\":");
-    buf_json_string(out, l->goal_version, strlen(l->goal_version));
+    buf_printf(out, ",\"steps\":%llu,\"score\":", (unsigned long long)e->steps);
+    buf_json_number(out, r->score, 9);
+    buf_printf(out, ",\"labelled\":%s,\"label\":",
+               r->labelled < 0 ? "null"
+               : r->labelled   ? "true"
+                               : "false");
+    if (r->label)
+        put_label_json(r, out);
+    else
+        buf_puts(out, "null");
     buf_puts(out, "}");
 }
 
-static void put_json(const struct paid *p, const struct paid_entry *top, int n,
-                     const struct explain *x, struct buf *out)
+static void put_json(const struct table *t, struct buf *out)
 {
     buf_puts(out, "{\"total\":");
-    buf_json_number(out, paid_total(p), 9);
+    buf_json_number(out, paid_total(t->paid), 9);
     buf_puts(out, ",\"missing_at_most\":");
-    buf_json_number(out, paid_missing(p), 9);
+    buf_json_number(out, paid_missing(t->paid), 9);
+    put_key(out, "reward_model", t->type->name);
+    put_key(out, "decided_by", explain_basis_name(explain_basis(t->type)));
     buf_puts(out, ",\"captions\":[");
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < t->n; i++) {
+        struct reason r = reason_of(t, &t->top[i]);
         buf_puts(out, i ? "," : "");
-        put_entry_json(&top[i], explain_find(x, top[i].caption, top[i].len, ""), out);
+        put_entry_json(&t->top[i], &r, out);
     }
     buf_puts(out, "]}\n");
 }
 
-static void put_text(const struct paid *p, const struct paid_entry *top, int n,
-                     const struct explain *x, struct buf *out)
+static void put_text(const struct table *t, struct buf *out)
 {
-    buf_puts(out, "        paid       steps  label  annotator  caption\n");
-    for (int i = 0; i < n; i++)
-        put_entry_text(&top[i], explain_find(x, top[i].caption, top[i].len, ""), out);
-    buf_printf(out, "%12.4g  in total, coefficient included", paid_total(p));
-    if (paid_missing(p) > 0)
-        buf_printf(out, "; each sum may be short by up to %.4g", paid_missing(p));
+    enum explain_basis basis = explain_basis(t->type);
+    buf_puts(out, "        paid       steps    score  label  labels  annotator  caption\n");
+    for (int i = 0; i < t->n; i++) {
+        struct reason r = reason_of(t, &t->top[i]);
+        put_entry_text(&t->top[i], &r, out);
+    }
+    buf_printf(out, "%12.4g  in total, coefficient included", paid_total(t->paid));
+    if (paid_missing(t->paid) > 0)
+        buf_printf(out, "; each sum may be short by up to %.4g", paid_missing(t->paid));
+    if (basis == EXPLAIN_MODEL)
+        buf_printf(out, "\nreward model %s, trained, decides for every caption, labelled or not",
+                   t->type->name);
+    else if (basis != EXPLAIN_LABEL)
+        buf_printf(out, "\nreward model %s %s", t->type->name, explain_without_language(basis));
     buf_puts(out, "\n");
+}
+
+static int print(const struct table *t, bool json, struct onic_err *err)
+{
+    struct buf out;
+    buf_init(&out, TEXT_MAX);
+    (json ? put_json : put_text)(t, &out);
+    int rc = fwrite(out.data, 1, out.len, stdout) != out.len || fflush(stdout) != 0
+                 ? err_set(err, ONIC_EIO, "the table could not be written; is the disk full?")
+                 : ONIC_OK;
+    buf_release(&out);
+    return rc;
 }
 
 int labels_top(const char *run, const struct config *given, int n, bool json, struct onic_err *err)
 {
     struct checkpoint_file *file = NULL;
     struct config *cfg = xmalloc(sizeof *cfg);
-    struct paid *paid = paid_create();
+    struct table t = {.paid = paid_create(), .top = xcalloc((size_t)n, sizeof *t.top)};
     int rc = open_checkpoint(&file, run, err);
     if (!rc)
-        rc = read_paid(file, paid, err);
+        rc = read_paid(file, t.paid, err);
     if (!rc)
         rc = read_config(file, given, cfg, err);
+    if (!rc)
+        rc = read_model(file, cfg, &t, err);
     if (!rc) {
-        struct explain *x = explain_open(run, cfg);
-        struct paid_entry *top = xcalloc((size_t)n, sizeof *top);
-        struct buf out;
-        buf_init(&out, TEXT_MAX);
-        int found = paid_top(paid, top, n);
-        (json ? put_json : put_text)(paid, top, found, x, &out);
-        if (fwrite(out.data, 1, out.len, stdout) != out.len || fflush(stdout) != 0)
-            rc = err_set(err, ONIC_EIO, "the table could not be written; is the disk full?");
-        buf_release(&out);
-        free(top);
-        explain_close(x);
+        t.labels = explain_open(run, cfg);
+        t.n = paid_top(t.paid, t.top, n);
+        rc = print(&t, json, err);
     }
+    explain_close(t.labels);
+    reward_mix_free(t.mix);
     checkpoint_close(file);
-    paid_free(paid);
+    paid_free(t.paid);
+    free(t.top);
     free(cfg);
     return rc;
 }

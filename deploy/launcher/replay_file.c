@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,7 +74,7 @@ static struct replay_step *add_step(struct replay *r, int *cap)
         *cap = *cap ? 2 * *cap : 1024;
         r->step = xrealloc(r->step, (size_t)*cap * sizeof *r->step);
     }
-    r->step[r->nsteps] = (struct replay_step){0};
+    r->step[r->nsteps] = (struct replay_step){.score = (double)NAN, .labelled = -1};
     return &r->step[r->nsteps++];
 }
 
@@ -92,6 +93,11 @@ static int read_step(struct replay *r, int *cap, const char *line, const char *p
         s->ext = number_of(o, "ext");
         s->intrinsic = number_of(o, "int");
         s->n = (int)json_integer_value(json_object_get(o, "n"));
+        json_t *score = json_object_get(o, "score"), *labelled = json_object_get(o, "labelled");
+        if (json_is_number(score))
+            s->score = json_number_value(score);
+        if (json_is_boolean(labelled))
+            s->labelled = json_is_true(labelled);
         s->caption = xstrdup(json_text(o, "caption"));
         s->caption_len = latin1_from_utf8(s->caption);
     }

@@ -23,6 +23,9 @@ struct replay_step {
     int n;         /* times the caption occurred in the episode, this one included */
     char *caption; /* bytes as the game gave them, NUL-terminated, [caption_len] */
     size_t caption_len;
+    double score; /* of the reward model then, before shaping; NAN = unknown, or it reads no
+                     captions */
+    int labelled; /* 1 a label of the caption had come by then, 0 none had, -1 unknown */
 };
 
 struct replay {

@@ -122,6 +122,14 @@ static void a_reward_is_learned_offline_and_pays_an_agent(void **state)
     char run[300];
     snprintf(run, sizeof run, "%s/run", dir);
     assert_true(metrics_last(run, "intrinsic/paid_fraction") > 0);
+    json_t *top = document("labels top run --json");
+    json_t *best = json_array_get(json_object_get(top, "captions"), 0);
+    assert_string_equal(json_string_value(json_object_get(top, "decided_by")), "model");
+    assert_true(number(best, NULL, "score") > 0);
+    assert_true(json_is_null(json_object_get(best, "label")));
+    json_decref(top);
+    const char *shown = program_text(onic("play run --speed=0 --episodes=4", 0)->out);
+    assert_non_null(strstr(shown, "decided by reward model motif; frozen, it asks for no labels"));
 }
 
 static void mistakes_get_a_sentence(void **state)

@@ -91,6 +91,11 @@ static void check_explanation(struct scene *s, const char *file, json_t *step)
     double n = number(o, "n");
     assert_close(number(o, "int"), number(o, "coef_int") * number(label, "label") / (n * n * n),
                  1e-6, 0);
+    assert_string_equal(text(o, "decided_by"), "label");
+    assert_close(number(o, "score"), number(label, "label"), 0, 0);
+    assert_true(json_is_true(json_object_get(o, "labelled")));
+    assert_string_equal(text(label, "kind"), "class");
+    assert_null(json_object_get(label, "other"));
     assert_string_equal(text(label, "annotator"), "rules");
     assert_true(strncmp(text(label, "raw"), "rule ", 5) == 0);
     assert_int_equal(strlen(text(label, "prompt_version")), 32);
@@ -101,6 +106,7 @@ static void check_explanation(struct scene *s, const char *file, json_t *step)
     assert_non_null(strstr(shown, text(o, "caption")));
     assert_non_null(strstr(shown, text(label, "raw")));
     assert_non_null(strstr(shown, text(label, "prompt_version")));
+    assert_null(strstr(shown, "decided by"));
     json_decref(o);
 }
 
