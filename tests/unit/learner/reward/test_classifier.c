@@ -1,3 +1,4 @@
+/* timeout: 180 */
 /* SPDX-License-Identifier: MIT */
 /* test_classifier.c - the network's gradient, what it learns, and what it is kept from learning. */
 #include <stdlib.h>
