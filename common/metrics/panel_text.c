@@ -83,6 +83,7 @@ static void put_learning(struct metrics *m)
 static void put_labels(struct metrics *m)
 {
     put_field(m, "labels", "annot/labels_total", 0, 1, "");
+    put_field(m, "abstained", "annot/abstained_total", 0, 1, "");
     put_field(m, "backlog", "annot/backlog", 0, 1, "");
     put_field(m, "labels/s", "annot/labels_per_s", -1, 1, "");
     put_field(m, "coverage", "reward_model/coverage", 1, 100, " %");
@@ -136,6 +137,7 @@ void metrics_panel_text(struct metrics *m, bool brief)
         put_progress(m);
         put_learning(m);
         put_field(m, "labels", "annot/labels_total", 0, 1, "");
+        put_field(m, "abstained", "annot/abstained_total", 0, 1, "");
         put_field(m, "lag", "train/version_diff_avg", 1, 1, "");
         if (m->waiting[0])
             buf_printf(&m->text, "  waiting: %s", m->waiting);

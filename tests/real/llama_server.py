@@ -170,8 +170,9 @@ def death_of_the_server(args, server, folder):
             wait_for(lambda: last_metrics(run_dir).get("annot/labels_total", 0) > 0, "a label")
             server.kill()
             at = last_metrics(run_dir)["env_steps"]
-            wait_for(lambda: "llm" in open(log).read() and last_metrics(run_dir).get("annot/llm_servers_ready") == 0,
-                     "the loss of the server to be shown")
+            wait_for(lambda: last_metrics(run_dir).get("annot/llm_servers_ready") == 0, "the loss of the server in the metrics")
+            wait_for(lambda: "language model is not asked for a while" in open(log).read(), "the warning on the terminal")
+            wait_for(lambda: f"waiting: labels: {server.url}: " in open(log).read(), "the terminal's line")
             wait_for(lambda: run.poll() is not None or last_metrics(run_dir)["env_steps"] > at + FRAMES, "further training")
             run.terminate()
             expect(run.wait(60) == 0, f"training ended with {run.returncode}; see {log}")

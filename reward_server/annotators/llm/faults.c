@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* faults.c - what people are told of a failed request; see llm_impl.h. */
+/* faults.c - what people are told of a failed request, and of a server whose answers are no labels;
+ * see llm_impl.h. */
 #include <string.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "reward_server/annotators/llm/llm_impl.h"
+
+enum { UNPARSED_MAX = 8 };
 
 static void say_why(const struct llm *l, struct llm_endpoint *e, const struct http_reply *r,
                     enum http_fault fault)
@@ -43,4 +46,29 @@ void llm_failed(struct llm *l, struct llm_endpoint *e, const struct http_reply *
                                    : "language model failed",
             kv("url", (const char *)e->url), kv("why", (const char *)e->why),
             kv("pause_s", e->breaker == LLM_OPEN ? (double)(e->open_until - now) / 1000 : 0.0));
+}
+
+void llm_no_lie(struct llm_endpoint *e)
+{
+    e->lies[0] = '\0';
+    e->unparsed = 0;
+}
+
+/* The sentence outlives the new probe: that a server obeys the probe proves nothing here. */
+void llm_lied(struct llm_endpoint *e, const struct llm_choice *c)
+{
+    if (++e->unparsed < UNPARSED_MAX)
+        return;
+    bool first = !e->lies[0], probe = e->style.dialect != LLM_PLAIN && e->ready;
+    if (first)
+        snprintf(e->lies, sizeof e->lies, "%d answers in a row are no labels (%.100s)",
+                 UNPARSED_MAX, c->why);
+    if (probe)
+        e->ready = false;
+    if ((first || probe) && log_every_ms(&e->lie_log_ms, 10000))
+        log_warn(probe ? "answers are no labels any more: the server is probed again"
+                       : "answers are no labels: nothing is learned from this server",
+                 kv("url", (const char *)e->url),
+                 kv("structured", llm_dialect_name(e->style.dialect)),
+                 kv("why", (const char *)c->why), kv("said", (const char *)c->text));
 }

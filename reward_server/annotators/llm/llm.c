@@ -19,7 +19,7 @@
 #include "common/base/log.h"
 #include "common/base/xmalloc.h"
 
-enum { ALONE_MAX = 5, BODY_MAX = 1 << 20, UNPARSED_MAX = 8, OVERHEAD_TOKENS = 64 };
+enum { ALONE_MAX = 5, BODY_MAX = 1 << 20, OVERHEAD_TOKENS = 64 };
 
 extern const struct annotator_vtable annotator_llm;
 
@@ -202,16 +202,11 @@ static void take_choice(struct llm_call *call, struct llm_job *j, const struct l
     struct llm_endpoint *e = call->e;
     if (c->verdict == LLM_LABEL) {
         e->answers++;
-        e->unparsed = 0;
+        llm_no_lie(e);
         answer(l, j, LABEL_ANSWERED, llm_words_of(l, j->question, j->len)->label[c->word], c->text);
         return;
     }
-    if (e->style.dialect != LLM_PLAIN && ++e->unparsed >= UNPARSED_MAX && e->ready) {
-        e->ready = false;
-        log_warn("answers are no labels any more: the server is probed again",
-                 kv("url", (const char *)e->url),
-                 kv("structured", llm_dialect_name(e->style.dialect)));
-    }
+    llm_lied(e, c);
     if (c->verdict == LLM_REFUSED || j->again) {
         abstain(l, j, c->why, c->text);
         return;
@@ -548,29 +543,6 @@ static enum annotator_health llm_health(const struct annotator *a)
         if (!l->endpoint[i].gone)
             return ANNOTATOR_WELL;
     return ANNOTATOR_AWAY;
-}
-
-static int llm_status(const struct annotator *a, char text[160], struct onic_err *err)
-{
-    const struct llm *l = cself(a);
-    int asked = 0;
-    (void)err;
-    text[0] = '\0';
-    if (llm_budget_full(&l->budget)) {
-        llm_budget_text(&l->budget, text);
-        return ONIC_OK;
-    }
-    for (int i = 0; i < l->nendpoints; i++) {
-        const struct llm_endpoint *e = &l->endpoint[i];
-        asked += e->ready && e->breaker == LLM_CLOSED;
-        if (e->why[0] && !text[0])
-            snprintf(text, 160, "%.60s: %.90s", e->url, e->why);
-        else if (!e->ready && !text[0])
-            snprintf(text, 160, "asking %.60s which constraints it obeys", e->url);
-    }
-    if (asked && text[0] && !strstr(text, ": "))
-        text[0] = '\0';
-    return ONIC_OK;
 }
 
 const struct annotator_vtable annotator_llm = {

@@ -11,10 +11,10 @@
  *   answer.c     JSON of a server as an answer; what is not exactly a label never becomes one
  *   probe.c      which dialect a server really obeys, found by asking
  *   endpoint.c   health of one server: window, back-off, circuit breaker
- *   faults.c     what a failed request means
+ *   faults.c     what a failed request means, and answers that are no labels
  *   budget.c     tokens, requests and money, kept across restarts
  *   samples.c    conversations kept for people
- *   report.c     its own numbers
+ *   report.c     its own numbers, its state in one sentence
  *   check.c      what `onic doctor` says of the servers (llm_check.h)
  *
  * Everything runs on the server's loop thread. */
@@ -147,7 +147,7 @@ struct llm_endpoint {
     bool ready;      /* the probe has found a dialect */
     bool gone;       /* the breaker has opened, and no probe has succeeded since */
     bool lists;      /* takes several prompts in one request, as far as is known */
-    int unparsed;    /* answers in a row that were no label although a constraint should bind */
+    int unparsed;    /* answers in a row that were no label */
     int in_flight;   /* requests */
     int64_t answers; /* labels given in this life */
     /* health */
@@ -161,7 +161,9 @@ struct llm_endpoint {
     double best_ms;            /* latency without load, rises slowly */
     int64_t cut_ms;            /* when the window was last made smaller */
     char why[LLM_WHY_MAX];     /* what is wrong, "" when healthy */
-    struct llm_probe *probe;   /* under way */
+    char lies[LLM_WHY_MAX];    /* it answers, but not with labels; until the next label */
+    int64_t lie_log_ms;
+    struct llm_probe *probe; /* under way */
 };
 
 struct llm_health_options {
@@ -316,9 +318,15 @@ void llm_dispatch(struct llm *l);
 /* Notes the failure in the endpoint, with a sentence for people. */
 void llm_failed(struct llm *l, struct llm_endpoint *e, const struct http_reply *reply);
 
-/* report.c */
+/* After a label, and after an answer that is none. Several of these in a row: people are told, and
+ * where a constraint should bind the server is probed again. */
+void llm_no_lie(struct llm_endpoint *e);
+void llm_lied(struct llm_endpoint *e, const struct llm_choice *c);
+
+/* report.c: two of the vtable */
 void llm_report(const struct annotator *a, void (*put)(void *ctx, const char *name, double value),
                 void *ctx);
+int llm_status(const struct annotator *a, char text[160], struct onic_err *err);
 
 /* probe.c */
 void llm_probe_start(struct llm *l, struct llm_endpoint *e);

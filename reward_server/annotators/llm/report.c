@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* report.c - the annotator's own numbers; see llm_impl.h. */
+/* report.c - the annotator's own numbers, and its state in one sentence; see llm_impl.h. */
+#include <string.h>
+
 #include "reward_server/annotators/llm/llm_impl.h"
 
 void llm_report(const struct annotator *a, void (*put)(void *ctx, const char *name, double value),
@@ -26,4 +28,28 @@ void llm_report(const struct annotator *a, void (*put)(void *ctx, const char *na
     put(ctx, "llm_window", window);
     put(ctx, "llm_servers_ready", ready);
     put(ctx, "llm_servers_stopped", open);
+}
+
+int llm_status(const struct annotator *a, char text[160], struct onic_err *err)
+{
+    const struct llm *l = (const struct llm *)a;
+    int asked = 0;
+    (void)err;
+    text[0] = '\0';
+    if (llm_budget_full(&l->budget)) {
+        llm_budget_text(&l->budget, text);
+        return ONIC_OK;
+    }
+    for (int i = 0; i < l->nendpoints; i++) {
+        const struct llm_endpoint *e = &l->endpoint[i];
+        asked += e->ready && e->breaker == LLM_CLOSED;
+        const char *why = e->why[0] ? e->why : e->lies;
+        if (*why && !text[0])
+            snprintf(text, 160, "%.60s: %.90s", e->url, why);
+        else if (!e->ready && !text[0])
+            snprintf(text, 160, "asking %.60s which constraints it obeys", e->url);
+    }
+    if (asked && text[0] && !strstr(text, ": "))
+        text[0] = '\0';
+    return ONIC_OK;
 }

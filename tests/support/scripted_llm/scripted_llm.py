@@ -251,6 +251,7 @@ BEHAVIOURS = {
     "poison": labels_only(lambda s, a: s.send(500, {}) if "poison" in a["texts"][0] else sane(s, a)),
     "too_long": labels_only(lambda s, a: s.send(400, {"error": {"message": "context_length_exceeded"}})
                             if "poison" in a["texts"][0] else sane(s, a)),
+    "repents": first(24, lambda s, a: sane(s, a, alter=lambda t, x: "It depends.")), "mute": hang,
     "hang": first(2, hang), "slow_headers": first(2, slow_headers), "reset": first(3, reset_mid_body),
     "half_json": first(3, lambda s, a: s.send(200, b'{"choices": [{"index": 0, "mess')),
     "empty_choices": first(3, lambda s, a: s.send(200, {"model": a["q"]["model"], "choices": []})),
