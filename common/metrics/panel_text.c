@@ -86,7 +86,14 @@ static void put_labels(struct metrics *m)
     put_field(m, "abstained", "annot/abstained_total", 0, 1, "");
     put_field(m, "backlog", "annot/backlog", 0, 1, "");
     put_field(m, "labels/s", "annot/labels_per_s", -1, 1, "");
+    put_field(m, "staleness", "annot/staleness_s", 1, 1, " s");
+}
+
+static void put_model(struct metrics *m)
+{
     put_field(m, "coverage", "reward_model/coverage", 1, 100, " %");
+    put_field(m, "held-out accuracy", "reward_model/heldout_accuracy", 1, 100, " %");
+    put_field(m, "loss", "reward_model/loss", -1, 1, "");
 }
 
 static void put_system(struct metrics *m)
@@ -122,6 +129,7 @@ static void put_block(struct metrics *m)
     put_group(m, "    ", put_progress);
     put_group(m, "learn ", put_learning);
     put_group(m, "label ", put_labels);
+    put_group(m, "model ", put_model);
     put_group(m, "sys   ", put_system);
     if (m->ledger[0])
         buf_printf(b, "ledger  %s\n", m->ledger);

@@ -117,6 +117,8 @@ static bool learned(void *ctx)
     return metrics_last(run, "reward_model/dataset") > 100 &&
            metrics_last(run, "reward_model/train_steps") > 10 &&
            metrics_last(run, "reward_model/heldout_accuracy") > 0.7 &&
+           metrics_last(run, "reward_model/coverage") > 0 &&
+           metrics_last(run, "annot/staleness_s") >= 0 &&
            metrics_last(run, "intrinsic/paid_fraction") > 0 &&
            metrics_last(run, "annot/llm_requests") > 100;
 }

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "common/base/clock.h"
 #include "learner/annotate.h"
 
 enum { T = 2, E = 2, PATIENCE_MS = 10000 };
@@ -125,6 +126,16 @@ static void labels_reach_the_model_and_each_caption_is_asked_once(void **state)
     assert_close(score, 0, 0, 0);
     annotate_ask(f.annotate, f.mix, f.batch);
     assert_false(annotate_pending(f.annotate));
+    struct metrics *m = NULL;
+    assert_ok(metrics_create(&m, &(struct metrics_params){0}, &err));
+    annotate_report(f.annotate, m);
+    assert_close(metrics_get(m, "annot/labels_total"), 2, 0, 0);
+    assert_close(metrics_get(m, "annot/label_positive"), 0.5, 0, 0);
+    assert_close(metrics_get(m, "annot/label_mean"), 0.5, 0, 0);
+    assert_close(metrics_get(m, "annot/label_tie"), 0, 0, 0);
+    /* They were asked for at second 1 of 1970. */
+    assert_close(metrics_get(m, "annot/staleness_s"), clock_wall_s() - 1, 60, 0);
+    metrics_free(m);
     close_fixture(&f);
 }
 

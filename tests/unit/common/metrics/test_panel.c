@@ -166,13 +166,21 @@ static void the_text_shows_what_is_known_and_nothing_else(void **state)
     metrics_set(m, "policy_stats/success_rate", 0.957);
     metrics_set(m, "annot/labels_total", 83);
     metrics_set(m, "annot/abstained_total", 17);
+    metrics_set(m, "annot/staleness_s", 2.25);
+    metrics_set(m, "reward_model/coverage", 0.5);
+    metrics_set(m, "reward_model/heldout_accuracy", (double)NAN); /* nothing is held back yet */
     metrics_text(m, "ledger", "produced 5 = consumed 5");
     metrics_text(m, "waiting", "no actor has connected");
     metrics_panel_text(m, false);
     assert_non_null(strstr(m->text.data, "success 95.7 %"));
     assert_non_null(strstr(m->text.data, "labels 83  abstained 17"));
+    assert_non_null(strstr(m->text.data, "staleness 2.2 s\nmodel   coverage 50.0 %\n"));
     assert_non_null(strstr(m->text.data, "ledger  produced 5 = consumed 5\n"));
     assert_non_null(strstr(m->text.data, "waiting no actor has connected\n"));
+    metrics_set(m, "reward_model/heldout_accuracy", 0.875);
+    metrics_set(m, "reward_model/loss", 0.3);
+    metrics_panel_text(m, false);
+    assert_non_null(strstr(m->text.data, "50.0 %  held-out accuracy 87.5 %  loss 0.3\n"));
     metrics_panel_text(m, true);
     assert_ptr_equal(strchr(m->text.data, 10), m->text.data + m->text.len - 1); /* one line */
     assert_non_null(strstr(m->text.data, "labels 83  abstained 17"));
