@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -111,6 +112,47 @@ static void a_goal_without_anchors_is_64_with_file_and_line(void **state)
                   "train --run-dir=run2 --annotator.id=rules --annotator.goal=./goal.yaml");
     assert_int_equal(program_wait(&s->a, SCENE_LONG_MS), 64);
     assert_non_null(strstr(program_text(s->a.err), "the goal has no anchors"));
+}
+
+/* The reward server says it and nothing else; `onic train`, whose child it is, passes it on. */
+static void both_refuse(struct scene *s, const char *options, const char *sentence)
+{
+    char args[700];
+    snprintf(args, sizeof args, "--listen=ipc://r --run-dir=store --annotator.domain=minigrid %s",
+             options);
+    scene_fails(s, "onic-reward-server", args, 64, sentence);
+    snprintf(args, sizeof args, "train --run-dir=run --env.id=minigrid:KeyCorridorS3R3 %s",
+             options);
+    int code = program_run(&s->a, s->dir, "a", "onic", args, SCENE_LONG_MS);
+    if (code != 64 || !strstr(program_text(s->a.err), sentence))
+        fail_msg("%d: %s", code, program_text(s->a.err));
+}
+
+static void a_broken_pattern_is_64_with_file_and_line(void **state)
+{
+    struct scene *s = *state;
+    write_file(s->dir, "goal.yaml", "rules:\n  - \"You win.\": 1\n  - \"/You (win/\": 1\n");
+    both_refuse(s, "--annotator.id=rules --annotator.goal=./goal.yaml",
+                "./goal.yaml:3: this regular expression is not valid");
+}
+
+static void an_unknown_placeholder_of_a_prompt_is_64_with_file_and_line(void **state)
+{
+    struct scene *s = *state;
+    char folder[400];
+    snprintf(folder, sizeof folder, "%s/prompts", s->dir);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    snprintf(folder, sizeof folder, "%s/prompts/minigrid", s->dir);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    write_file(
+        folder, "classification.default.yaml",
+        "system: S\nuser: |\n  {preference} {examples}\n  Message: {capton}\n"
+        "words: [UP, DOWN]\nkey: label\nexample: \"{caption} {analysis} {word}\"\n"
+        "examples:\n  - {caption: c, analysis: a}\ngoals:\n  KeyCorridor: {preference: P.}\n");
+    both_refuse(s,
+                "--annotator.id=llm --llm.url=http://127.0.0.1:1 --llm.model=m "
+                "--annotator.goal=KeyCorridor --annotator.prompts_dir=./prompts",
+                "minigrid/classification.default.yaml:4: unknown placeholder {capton}");
 }
 
 /* --- addresses and peers --------------------------------------------------------------------- */
@@ -382,6 +424,8 @@ int main(void)
         SCENE(a_wheel_of_another_abi_is_78_and_named),
         SCENE(a_vectors_file_of_the_wrong_width_is_64_with_file_and_line),
         SCENE(a_goal_without_anchors_is_64_with_file_and_line),
+        SCENE(a_broken_pattern_is_64_with_file_and_line),
+        SCENE(an_unknown_placeholder_of_a_prompt_is_64_with_file_and_line),
         SCENE(nobody_at_the_address_is_said_within_ten_seconds),
         SCENE(a_port_of_something_else_is_said_within_ten_seconds),
         SCENE(an_actor_that_disagrees_is_78_and_told_each_difference),
