@@ -61,7 +61,13 @@ static void a_server_that_works_is_named_with_what_binds(void **state)
 {
     (void)state;
     says("vllm", "", 'o', "answers as m", "structured_outputs binds its answers (chat)");
+    says("vllm_old", "", 'o', "answers as m", "guided_choice binds its answers (chat)");
+    says("openai", "", 'o', "answers as m", "json_schema binds its answers (chat)");
+    says("max_completion", "", 'o', "answers as m", "json_schema binds its answers (chat)");
+    says("llamacpp", "", 'o', "answers as m", "json_object binds its answers (chat)");
     says("llamacpp_completions", "", 'o', "grammar binds its answers (completions)", "no key");
+    says("no_chat", "", 'o', "no key", "structured_outputs binds its answers (completions)");
+    says("logit_bias", "", 'o', "answers as m", "logit_bias binds its answers (chat)");
     says("ignored", "", 'o', "nothing binds its answers", "parsed strictly");
 }
 

@@ -75,36 +75,40 @@ class Server:
 
     # --- what a sane server says ---------------------------------------------------------------
 
-    def choice(self, q, name, text, chat, index=0):
-        """The text of an answer, bound or not as this behaviour does."""
+    def constraint(self, q, name, chat):
+        """The form and the words that this behaviour binds an answer to; None, () where it does not."""
         rf = q.get("response_format") or {}
-        bound = None
         if "structured_outputs" in q and name != "vllm_old" and name not in UNBOUND:
-            bound = "word"
-        elif "guided_choice" in q and name == "vllm_old":
-            bound = "word"
-        elif rf.get("type") == "json_schema" and name in ("openai", "max_completion"):
-            bound = "json"
-        elif rf.get("type") == "json_object" and "schema" in rf and name == "llamacpp" and chat:
-            bound = "json"
-        elif "grammar" in q and name in ("llamacpp", "llamacpp_completions"):
-            bound = "word"
-        elif "logit_bias" in q and name == "logit_bias":
-            bound = "word"
+            return "word", q["structured_outputs"]["choice"]
+        if "guided_choice" in q and name == "vllm_old":
+            return "word", q["guided_choice"]
+        if rf.get("type") == "json_schema" and name in ("openai", "max_completion"):
+            return "json", rf["json_schema"]["schema"]["properties"]["label"]["enum"]
+        if rf.get("type") == "json_object" and "schema" in rf and name == "llamacpp" and chat:
+            return "json", rf["schema"]["properties"]["label"]["enum"]
+        if "grammar" in q and name in ("llamacpp", "llamacpp_completions"):
+            return "word", re.findall('"(.*?)"', q["grammar"])
+        if "logit_bias" in q and name == "logit_bias":
+            return "word", [(WORDS + PAIR)[int(token) - 7] for token in q["logit_bias"]]
+        return None, ()
+
+    def choice(self, q, name, text, chat):
+        """The text of an answer: one of the words it is bound to, and prose of a talker that nothing binds."""
+        form, words = self.constraint(q, name, chat)
         if isinstance(text, tuple):
             a, b = (likes(name) in t for t in text)
             word = PAIR[2] if a == b else PAIR[0] if a else PAIR[1]
         else:
             word = WORDS[0] if likes(name) in text else WORDS[1]
-        free = natural(text)
-        return word if free is None or bound == "word" else json.dumps({"label": word}) if bound == "json" else free, bound
+        if form:
+            word = word if word in words else words[0]
+            return json.dumps({"label": word}, indent=1) if form == "json" else word
+        return natural(text) or (f"I would say {word}." if name in TALKERS else word)
 
     def reply(self, q, texts, name, chat, finish="stop", alter=lambda t, q: t):
         choices = []
         for i, text in enumerate(texts):
-            answer, bound = self.choice(q, name, text, chat)
-            if bound == "json" and not answer.startswith("{"):
-                answer = json.dumps({"label": answer}, indent=1)
+            answer = self.choice(q, name, text, chat)
             answer = alter(answer, text) if natural(text) is None else answer
             c = {"index": i, "finish_reason": finish if natural(text) is None else "stop"}
             c.update({"message": {"role": "assistant", "content": answer}} if chat else {"text": answer})
@@ -145,6 +149,8 @@ class Server:
 
 
 UNBOUND = {"openai", "llamacpp", "llamacpp_completions", "logit_bias", "ignored", "max_completion"}
+# Give no label that can be read unless the right constraint binds them.
+TALKERS = UNBOUND - {"ignored"} | {"vllm", "vllm_old", "no_chat"}
 
 
 def sane(s, a, **kw):
