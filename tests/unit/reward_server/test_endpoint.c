@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/* The health of one server of a language model: how many requests it gets at once, how long it is
+ * left alone. Times are those of a clock of the test's own. */
+#include "tests/onic_test.h"
+
+#include <stdlib.h>
+
+#include "reward_server/annotators/llm/llm_impl.h"
+
+enum { WINDOW_MAX = 16, LATENCY_MS = 100, START_MS = 1000000, IN_A_ROW = 5 };
+
+static const struct llm_health_options options = {
+    .backoff_s = 0.5, .breaker_s = 10, .deadline_s = 60};
+
+struct server {
+    struct llm_endpoint e;
+    struct rng jitter;
+    int64_t now;
+};
+
+static int setup(void **state)
+{
+    static struct server s;
+    s = (struct server){.now = START_MS, .jitter = rng_stream(1, "test", 0, 0, 0)};
+    s.e = (struct llm_endpoint){.ready = true, .window = 4, .window_max = WINDOW_MAX};
+    *state = &s;
+    return 0;
+}
+
+/* After `ms`, n times, each a round trip after the one before. */
+static void answers(struct server *s, int n, double ms)
+{
+    for (int i = 0; i < n; i++) {
+        s->now += (int64_t)ms;
+        llm_endpoint_success(&s->e, ms, s->now);
+    }
+}
+
+/* Fails; overload: with 429. */
+static void fails(struct server *s, bool overload, double retry_after_s)
+{
+    llm_endpoint_failure(&s->e, &options, overload, retry_after_s, &s->jitter, s->now);
+}
+
+/* The pause that the server has been given, in ms. */
+static int64_t pause_of(const struct server *s)
+{
+    return s->e.hold_until - s->now;
+}
+
+/* --- window ---------------------------------------------------------------------------------- */
+
+static void the_window_grows_by_one_per_window_of_answers_up_to_its_bound(void **state)
+{
+    struct server *s = *state;
+    answers(s, 4, LATENCY_MS);
+    assert_in_range((int)(s->e.window * 100), 485, 500);
+    answers(s, 5, LATENCY_MS);
+    assert_in_range((int)(s->e.window * 100), 575, 600);
+    answers(s, 1000, LATENCY_MS);
+    assert_int_equal((int)s->e.window, WINDOW_MAX);
+    s->e.in_flight = WINDOW_MAX - 1;
+    assert_true(llm_endpoint_may_ask(&s->e, s->now));
+    s->e.in_flight = WINDOW_MAX;
+    assert_false(llm_endpoint_may_ask(&s->e, s->now));
+}
+
+static void too_many_requests_halve_the_window_once_per_round_trip(void **state)
+{
+    struct server *s = *state;
+    answers(s, 1, LATENCY_MS);
+    s->e.window = 12;
+    for (int i = 0; i < 3; i++)
+        fails(s, true, -1);
+    assert_close(s->e.window, 6, 0, 0);
+    s->now += LATENCY_MS;
+    fails(s, true, -1);
+    assert_close(s->e.window, 3, 0, 0);
+    for (int i = 0; i < 4; i++) {
+        s->now += LATENCY_MS;
+        fails(s, true, -1);
+    }
+    assert_close(s->e.window, 1, 0, 0);
+}
+
+static void a_failure_that_is_not_of_load_leaves_the_window(void **state)
+{
+    struct server *s = *state;
+    answers(s, 1, LATENCY_MS);
+    s->e.window = 12;
+    fails(s, false, -1);
+    assert_close(s->e.window, 12, 0, 0);
+    assert_true(llm_endpoint_may_ask(&s->e, s->now)); /* one failure alone is no reason to wait */
+}
+
+static void answers_four_times_slower_take_a_quarter_of_the_window(void **state)
+{
+    struct server *s = *state;
+    answers(s, 1, LATENCY_MS);
+    s->e.window = 12;
+    answers(s, 1, 4 * LATENCY_MS); /* as slow as is borne */
+    assert_in_range((int)(s->e.window * 100), 1200, 1210);
+    s->e.window = 12;
+    answers(s, 1, 5 * LATENCY_MS);
+    assert_close(s->e.window, 9, 0, 0);
+    llm_endpoint_success(&s->e, 5 * LATENCY_MS, s->now); /* of the same round */
+    assert_close(s->e.window, 9, 0, 0);
+    answers(s, 1, 5 * LATENCY_MS);
+    assert_close(s->e.window, 6.75, 0, 0);
+}
+
+/* --- pauses ---------------------------------------------------------------------------------- */
+
+static void retry_after_is_obeyed(void **state)
+{
+    struct server *s = *state;
+    fails(s, true, 7);
+    assert_in_range(pause_of(s), 7000, 7001);
+    assert_false(llm_endpoint_may_ask(&s->e, s->now + 6999));
+    assert_true(llm_endpoint_may_ask(&s->e, s->e.hold_until));
+    assert_int_equal(llm_endpoint_due(&s->e, s->now), s->e.hold_until);
+    assert_int_equal(llm_endpoint_due(&s->e, s->e.hold_until), -1);
+    fails(s, true, 2); /* never shortens what was asked for before */
+    assert_in_range(pause_of(s), 7000, 7001);
+    fails(s, true, 9);
+    assert_in_range(pause_of(s), 9000, 9001);
+}
+
+static void retry_after_may_not_ask_for_ever(void **state)
+{
+    struct server *s = *state;
+    fails(s, true, 1e9);
+    assert_in_range(pause_of(s), 120000, 120001);
+}
+
+static void pauses_double_with_jitter_between_half_and_whole(void **state)
+{
+    enum { TIMES = 500, ROUNDS = 9 };
+    struct server *s = *state;
+    double low[ROUNDS], high[ROUNDS];
+    for (int i = 0; i < TIMES; i++) {
+        s->e = (struct llm_endpoint){.ready = true, .window = 4, .window_max = WINDOW_MAX};
+        for (int k = 0; k < ROUNDS; k++) {
+            s->e.history = 0; /* the breaker is another test's */
+            fails(s, true, -1);
+            double ms = (double)pause_of(s);
+            low[k] = i && low[k] < ms ? low[k] : ms;
+            high[k] = i && high[k] > ms ? high[k] : ms;
+            s->now = s->e.hold_until;
+        }
+    }
+    for (int k = 0; k < ROUNDS; k++) {
+        double most = fmin(500 * (1 << k), 60000);
+        assert_true(low[k] >= most / 2 && low[k] < 0.55 * most);
+        assert_true(high[k] <= most + 1 && high[k] > 0.95 * most);
+    }
+}
+
+static void an_answer_ends_the_doubling(void **state)
+{
+    struct server *s = *state;
+    for (int i = 0; i < 4; i++) {
+        fails(s, true, -1);
+        s->now = s->e.hold_until;
+    }
+    answers(s, 1, LATENCY_MS);
+    fails(s, true, -1);
+    assert_in_range(pause_of(s), 250, 501);
+}
+
+/* --- breaker --------------------------------------------------------------------------------- */
+
+static void five_failures_in_a_row_open_the_breaker(void **state)
+{
+    struct server *s = *state;
+    for (int i = 1; i < IN_A_ROW; i++) {
+        fails(s, false, -1);
+        assert_int_equal(s->e.breaker, LLM_CLOSED);
+    }
+    fails(s, false, -1);
+    assert_int_equal(s->e.breaker, LLM_OPEN);
+    assert_true(s->e.gone && !s->e.ready);
+    assert_int_equal(s->e.open_until - s->now, 10000);
+    assert_false(llm_endpoint_may_ask(&s->e, s->e.open_until - 1));
+    assert_int_equal(llm_endpoint_due(&s->e, s->now), s->e.open_until);
+}
+
+static void failures_that_are_not_in_a_row_open_it_when_they_are_more_than_half(void **state)
+{
+    struct server *s = *state;
+    answers(s, 9, LATENCY_MS);
+    for (int i = 0; i < 5; i++) {
+        fails(s, false, -1);
+        fails(s, false, -1);
+        assert_int_equal(s->e.breaker, LLM_CLOSED);
+        if (i < 4)
+            answers(s, 1, LATENCY_MS);
+    }
+    fails(s, false, -1); /* the eleventh of the last 20 */
+    assert_int_equal(s->e.breaker, LLM_OPEN);
+}
+
+static void too_many_requests_five_times_in_a_row_do_not_open_it(void **state)
+{
+    struct server *s = *state;
+    for (int i = 0; i < 2 * IN_A_ROW; i++)
+        fails(s, true, -1);
+    assert_int_equal(s->e.breaker, LLM_CLOSED);
+    assert_true(s->e.ready);
+}
+
+/* The pause of the breaker that opens now, until which the clock is put. */
+static int64_t open_for(struct server *s)
+{
+    int64_t pause = s->e.open_until - s->now;
+    s->now = s->e.open_until > s->e.hold_until ? s->e.open_until : s->e.hold_until;
+    return pause;
+}
+
+static void a_probe_that_fails_doubles_the_pause_up_to_sixteen_times(void **state)
+{
+    static const int64_t want[] = {10000, 20000, 40000, 80000, 160000, 160000};
+    struct server *s = *state;
+    for (int i = 0; i < IN_A_ROW; i++)
+        fails(s, false, -1);
+    for (size_t k = 0; k < sizeof want / sizeof *want; k++) {
+        assert_int_equal(open_for(s), want[k]);
+        assert_true(llm_endpoint_may_ask(&s->e, s->now));
+        assert_int_equal(s->e.breaker, LLM_HALF_OPEN);
+        s->e.in_flight = 1;
+        assert_false(llm_endpoint_may_ask(&s->e, s->now)); /* one probe decides */
+        s->e.in_flight = 0;
+        fails(s, false, -1);
+    }
+}
+
+static void a_probe_that_succeeds_closes_it_with_a_window_of_one(void **state)
+{
+    struct server *s = *state;
+    for (int i = 0; i < IN_A_ROW; i++)
+        fails(s, false, -1);
+    open_for(s);
+    assert_true(llm_endpoint_may_ask(&s->e, s->now));
+    assert_close(s->e.window, 1, 0, 0);
+    answers(s, 1, LATENCY_MS);
+    assert_int_equal(s->e.breaker, LLM_CLOSED);
+    s->e.ready = true; /* the probe's work */
+    for (int i = 0; i < IN_A_ROW; i++)
+        fails(s, false, -1);
+    assert_int_equal(open_for(s), 10000); /* from the start */
+}
+
+static void what_only_a_person_can_mend_is_left_alone_for_as_long_as_told(void **state)
+{
+    struct server *s = *state;
+    llm_endpoint_stop(&s->e, 300, s->now);
+    assert_false(llm_endpoint_may_ask(&s->e, s->now + 299999));
+    assert_true(llm_endpoint_may_ask(&s->e, s->now + 300000));
+}
+
+int main(void)
+{
+#define SERVER(name) cmocka_unit_test_setup(name, setup)
+    const struct CMUnitTest tests[] = {
+        SERVER(the_window_grows_by_one_per_window_of_answers_up_to_its_bound),
+        SERVER(too_many_requests_halve_the_window_once_per_round_trip),
+        SERVER(a_failure_that_is_not_of_load_leaves_the_window),
+        SERVER(answers_four_times_slower_take_a_quarter_of_the_window),
+        SERVER(retry_after_is_obeyed),
+        SERVER(retry_after_may_not_ask_for_ever),
+        SERVER(pauses_double_with_jitter_between_half_and_whole),
+        SERVER(an_answer_ends_the_doubling),
+        SERVER(five_failures_in_a_row_open_the_breaker),
+        SERVER(failures_that_are_not_in_a_row_open_it_when_they_are_more_than_half),
+        SERVER(too_many_requests_five_times_in_a_row_do_not_open_it),
+        SERVER(a_probe_that_fails_doubles_the_pause_up_to_sixteen_times),
+        SERVER(a_probe_that_succeeds_closes_it_with_a_window_of_one),
+        SERVER(what_only_a_person_can_mend_is_left_alone_for_as_long_as_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
