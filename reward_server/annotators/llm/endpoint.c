@@ -7,6 +7,10 @@
  * decrease), at most once per round trip. vLLM queues without a bound and never says no, so latency
  * is the only sign it gives.
  *
+ * Pause: after the first failure of a round; it doubles from round to round. Requests of the same
+ * round that fail later say the same thing: they neither double it nor, once the breaker is open,
+ * its time. Only a Retry-After makes it longer.
+ *
  * Breaker: closed while it works; open, for a time that doubles, when more than half of the last 20
  * requests failed or five in a row did; then half open: one probe decides. */
 #include <stdio.h>
@@ -37,6 +41,7 @@ void llm_endpoint_success(struct llm_endpoint *e, double ms, int64_t now)
 {
     note(e, false);
     e->failures = 0;
+    e->pauses = 0;
     e->opened = 0;
     e->breaker = LLM_CLOSED;
     e->why[0] = '\0';
@@ -54,6 +59,8 @@ void llm_endpoint_success(struct llm_endpoint *e, double ms, int64_t now)
 
 static void open_breaker(struct llm_endpoint *e, double pause_s, int64_t now)
 {
+    if (e->breaker != LLM_OPEN && e->opened < OPENED_MAX)
+        e->opened++;
     e->breaker = LLM_OPEN;
     e->gone = true;
     e->ready = false; /* it may be another server when it is back */
@@ -61,8 +68,6 @@ static void open_breaker(struct llm_endpoint *e, double pause_s, int64_t now)
     e->history = 0;
     e->nhistory = 0;
     e->window = 1;
-    if (e->opened < OPENED_MAX)
-        e->opened++;
 }
 
 void llm_endpoint_stop(struct llm_endpoint *e, double pause_s, int64_t now)
@@ -72,18 +77,31 @@ void llm_endpoint_stop(struct llm_endpoint *e, double pause_s, int64_t now)
     open_breaker(e, pause_s, now);
 }
 
+static void hold(struct llm_endpoint *e, const struct llm_health_options *o, double retry_after_s,
+                 struct rng *jitter, int64_t now)
+{
+    bool same_round = now < e->hold_until;
+    double backoff_s = same_round ? 0 : o->backoff_s;
+    int64_t until = now + http_backoff_ms(backoff_s, e->pauses, retry_after_s, jitter);
+    if (!same_round)
+        e->pauses++;
+    if (until > e->hold_until)
+        e->hold_until = until;
+}
+
 void llm_endpoint_failure(struct llm_endpoint *e, const struct llm_health_options *o, bool overload,
                           double retry_after_s, struct rng *jitter, int64_t now)
 {
-    note(e, true);
+    bool late = e->breaker == LLM_OPEN; /* it was under way when the breaker opened */
     e->failures++;
+    if (!late)
+        note(e, true);
     if (overload)
         shrink(e, now, 0.5);
-    if (overload || e->failures > 1) {
-        int64_t hold = now + http_backoff_ms(o->backoff_s, e->failures - 1, retry_after_s, jitter);
-        if (hold > e->hold_until)
-            e->hold_until = hold;
-    }
+    if (overload || e->failures > 1)
+        hold(e, o, retry_after_s, jitter, now);
+    if (late)
+        return;
     int bad = __builtin_popcount(e->history);
     bool many = e->nhistory == LLM_HISTORY && bad > LLM_HISTORY / 2;
     if (e->breaker == LLM_CLOSED && !many && e->failures < IN_A_ROW)

@@ -155,6 +155,7 @@ struct llm_endpoint {
     int64_t open_until, hold_until; /* clock_ms */
     int opened;                     /* times in a row, for a longer pause each time */
     int failures;                   /* in a row */
+    int pauses;                     /* in a row */
     uint32_t history;               /* outcomes, newest in bit 0, 1 = failed */
     int nhistory;
     double window, window_max; /* requests it may have at once */

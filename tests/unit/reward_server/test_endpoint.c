@@ -7,7 +7,7 @@
 
 #include "reward_server/annotators/llm/llm_impl.h"
 
-enum { WINDOW_MAX = 16, LATENCY_MS = 100, START_MS = 1000000, IN_A_ROW = 5 };
+enum { WINDOW_MAX = 16, LATENCY_MS = 100, START_MS = 1000000, IN_A_ROW = 5, ROUND_MS = 1000 };
 
 static const struct llm_health_options options = {
     .backoff_s = 0.5, .breaker_s = 10, .deadline_s = 60};
@@ -168,6 +168,18 @@ static void an_answer_ends_the_doubling(void **state)
     assert_in_range(pause_of(s), 250, 501);
 }
 
+/* A whole window that is refused at once is one sign, not sixteen. */
+static void requests_of_one_round_do_not_double_the_pause(void **state)
+{
+    struct server *s = *state;
+    for (int i = 0; i < LLM_HISTORY / 2; i++)
+        fails(s, true, -1);
+    assert_in_range(pause_of(s), 250, 501);
+    s->now = s->e.hold_until;
+    fails(s, true, -1);
+    assert_in_range(pause_of(s), 500, 1001);
+}
+
 /* --- breaker --------------------------------------------------------------------------------- */
 
 static void five_failures_in_a_row_open_the_breaker(void **state)
@@ -250,12 +262,29 @@ static void a_probe_that_succeeds_closes_it_with_a_window_of_one(void **state)
     assert_int_equal(open_for(s), 10000); /* from the start */
 }
 
+/* What was under way when it opened fails as well and says nothing new. */
+static void requests_under_way_do_not_double_the_pause_of_the_breaker(void **state)
+{
+    struct server *s = *state;
+    for (int i = 0; i < WINDOW_MAX; i++)
+        fails(s, false, -1);
+    assert_int_equal(s->e.open_until - s->now, 10000);
+    s->now += ROUND_MS;
+    fails(s, false, -1);
+    assert_int_equal(s->e.open_until - s->now, 10000 - ROUND_MS);
+    assert_int_equal(s->e.nhistory, 0);
+}
+
 static void what_only_a_person_can_mend_is_left_alone_for_as_long_as_told(void **state)
 {
     struct server *s = *state;
-    llm_endpoint_stop(&s->e, 300, s->now);
+    for (int i = 0; i < WINDOW_MAX; i++) /* all that were under way say so */
+        llm_endpoint_stop(&s->e, 300, s->now);
     assert_false(llm_endpoint_may_ask(&s->e, s->now + 299999));
     assert_true(llm_endpoint_may_ask(&s->e, s->now + 300000));
+    s->now += 300000;
+    fails(s, false, -1);
+    assert_int_equal(s->e.open_until - s->now, 20000); /* the second in a row */
 }
 
 int main(void)
@@ -270,11 +299,13 @@ int main(void)
         SERVER(retry_after_may_not_ask_for_ever),
         SERVER(pauses_double_with_jitter_between_half_and_whole),
         SERVER(an_answer_ends_the_doubling),
+        SERVER(requests_of_one_round_do_not_double_the_pause),
         SERVER(five_failures_in_a_row_open_the_breaker),
         SERVER(failures_that_are_not_in_a_row_open_it_when_they_are_more_than_half),
         SERVER(too_many_requests_five_times_in_a_row_do_not_open_it),
         SERVER(a_probe_that_fails_doubles_the_pause_up_to_sixteen_times),
         SERVER(a_probe_that_succeeds_closes_it_with_a_window_of_one),
+        SERVER(requests_under_way_do_not_double_the_pause_of_the_breaker),
         SERVER(what_only_a_person_can_mend_is_left_alone_for_as_long_as_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
