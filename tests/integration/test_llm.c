@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/clock.h"
 #include "tests/support/annotator_run.h"
 #include "tests/support/scripted.h"
 
@@ -152,8 +153,6 @@ static void stops(const char *behaviour, const char *part)
     COMES(ignored, NULL, NULL)                                                                     \
     COMES(no_chat, NULL, NULL)                                                                     \
     COMES(limit, NULL, NULL)                                                                       \
-    COMES(limit_seconds, NULL, NULL)                                                               \
-    COMES(limit_date, NULL, NULL)                                                                  \
     COMES(e500, NULL, NULL)                                                                        \
     COMES(e502, NULL, NULL)                                                                        \
     COMES(e503, NULL, NULL)                                                                        \
@@ -237,6 +236,18 @@ static void a_caption_that_the_server_always_fails_at_is_given_up_alone(void **s
     }
 }
 
+/* Its own pause after a failure would be 10 ms. */
+static void retry_after_is_waited_for(void **state)
+{
+    static const char *const behaviour[] = {"limit_seconds", "limit_date"};
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        int64_t start = clock_ms();
+        labels_come(behaviour[k], NULL, NULL);
+        assert_true(clock_ms() - start >= 1000);
+    }
+}
+
 static void a_used_up_budget_pauses_and_survives_a_restart(void **state)
 {
     struct annotator_run r;
@@ -248,8 +259,8 @@ static void a_used_up_budget_pauses_and_survives_a_restart(void **state)
     for (int i = 0; i < MANY; i++)
         annotator_run_submit(&r, i);
     assert_true(wait_until(annotator_run_says, &h, ANNOTATOR_RUN_PATIENCE_MS));
-    while (r.answered < 5)
-        annotator_run_answered(&r);
+    r.want = 5;
+    assert_true(wait_until(annotator_run_answered, &r, ANNOTATOR_RUN_PATIENCE_MS));
     assert_int_equal(r.labels, 5);
     annotator_run_close(&r);
     annotator_run_open(&r, "llm");
@@ -259,44 +270,58 @@ static void a_used_up_budget_pauses_and_survives_a_restart(void **state)
     annotator_run_dispose(&r);
 }
 
-static double tokens_paid(const struct annotator_run *r)
+static int tokens_paid(const struct annotator_run *r)
 {
     char path[400];
+    json_int_t in = -1, out = -1;
     snprintf(path, sizeof path, "%s.spent", r->store);
     json_t *spent = json_load_file(path, 0, NULL);
-    assert_non_null(spent);
-    double n = (double)json_integer_value(json_object_get(spent, "tokens_in"));
+    assert_int_equal(json_unpack(spent, "{s:I, s:I}", "tokens_in", &in, "tokens_out", &out), 0);
     json_decref(spent);
-    return n;
+    return (int)(in + out);
 }
 
-/* At 1 per 100 tokens each answer costs 1, but one that fits at its most expensive only is asked.
- */
-static void money_that_is_used_up_is_never_exceeded(void **state)
+/* An answer costs 100 tokens and 2; one that fits at its most expensive only is asked. */
+static void is_never_exceeded(const char *option, const char *limit, int answers)
 {
-    enum { ASKED = 200, LIMIT = 80 };
+    enum { ASKED = 200, ANSWER = 102 };
     struct annotator_run r;
-    struct annotator_hope h = {.r = &r, .part = "of llm.max_cost=80"};
-    (void)state;
-    prepare(&r, "money");
+    struct annotator_hope h = {.r = &r};
+    char part[60];
+    snprintf(part, sizeof part, "of %s=%s; asking pauses", option, limit);
+    h.part = part;
+    prepare(&r, "spends");
     annotator_run_set(&r, "llm.window", "1");
     annotator_run_set(&r, "llm.window_max", "1");
     annotator_run_set(&r, "llm.price_in", "10000");
-    annotator_run_set(&r, "llm.max_cost", "80");
+    annotator_run_set(&r, "llm.price_out", "10000");
+    annotator_run_set(&r, option, limit);
     annotator_run_open(&r, "llm");
     for (int i = 0; i < ASKED; i++)
         annotator_run_submit(&r, i);
-    assert_true(wait_until(annotator_run_says, &h, ANNOTATOR_RUN_PATIENCE_MS));
-    assert_in_range(r.labels, 1, LIMIT);
+    if (!wait_until(annotator_run_says, &h, ANNOTATOR_RUN_PATIENCE_MS))
+        fail_msg("%d of %d labels; status: %s", r.labels, answers, h.text);
+    assert_in_range(r.labels, answers / 2, answers);
     int before = r.answered;
     annotator_run_close(&r);
-    double paid = tokens_paid(&r);
-    assert_true(paid >= 100.0 * r.labels && paid <= 100.0 * LIMIT);
+    assert_in_range(tokens_paid(&r), ANSWER * r.labels, ANSWER * answers);
     annotator_run_open(&r, "llm");
     annotator_run_submit(&r, 0);
     assert_true(wait_until(annotator_run_says, &h, ANNOTATOR_RUN_PATIENCE_MS));
     assert_int_equal(r.answered, before);
     annotator_run_dispose(&r);
+}
+
+static void money_that_is_used_up_is_never_exceeded(void **state)
+{
+    (void)state;
+    is_never_exceeded("llm.max_cost", "81.6", 80); /* at 1 per 100 tokens */
+}
+
+static void tokens_that_are_used_up_are_never_exceeded(void **state)
+{
+    (void)state;
+    is_never_exceeded("llm.max_tokens_total", "8160", 80);
 }
 
 static void tls_needs_a_certificate_that_is_trusted(void **state)
@@ -513,6 +538,8 @@ int main(void)
         cmocka_unit_test(a_prompt_that_cannot_be_used_gets_a_sentence),
         cmocka_unit_test(a_second_address_takes_over),
         cmocka_unit_test(money_that_is_used_up_is_never_exceeded),
+        cmocka_unit_test(tokens_that_are_used_up_are_never_exceeded),
+        cmocka_unit_test(retry_after_is_waited_for),
         cmocka_unit_test(tls_needs_a_certificate_that_is_trusted),
         cmocka_unit_test(conversations_are_kept_without_the_key_and_stay_small),
         cmocka_unit_test(votes_ask_for_samples_with_seeds_of_their_own),
