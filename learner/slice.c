@@ -14,6 +14,8 @@
 #include "common/base/xmalloc.h"
 #include "learner/vtrace.h"
 
+static const double deviation_min = 1e-3; /* a batch of equal advantages must not be blown up */
+
 /* Two passes over the same list: the first measures, the second hands out. */
 static size_t point(struct slice *s, uint8_t *base, size_t T, size_t N)
 {
@@ -179,6 +181,21 @@ void slice_advantage_sums(const struct slice *s, struct advantage_sums *sums)
     }
 }
 
+void slice_advantage_scale(const struct advantage_sums *sums, double *mean, double *factor)
+{
+    double m = sums->sum / sums->count;
+    double variance = (sums->squares - sums->count * m * m) / (sums->count - 1);
+    double deviation = sqrt(variance > 0 ? variance : 0);
+    *mean = m;
+    *factor = 1.0 / (deviation > deviation_min ? deviation : deviation_min);
+}
+
+void slice_normalize(struct slice *s, double mean, double factor)
+{
+    for (size_t i = 0; i < (size_t)s->T * (size_t)s->N; i++)
+        s->advantage[i] = (float)(((double)s->advantage[i] - mean) * factor);
+}
+
 /* --- backward -------------------------------------------------------------------------------- */
 
 void slice_backward(struct slice *s, const struct policy *p, const float *weights,
@@ -186,8 +203,7 @@ void slice_backward(struct slice *s, const struct policy *p, const float *weight
                     float *grads, struct loss_sums *sums)
 {
     size_t N = (size_t)s->N, n = (size_t)s->T * N;
-    for (size_t i = 0; i < n; i++)
-        s->advantage[i] = (float)(((double)s->advantage[i] - mean) * factor);
+    slice_normalize(s, mean, factor);
     struct loss_rows rows = {
         .n = (int)n,
         .actions = s->A,

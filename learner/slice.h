@@ -63,8 +63,12 @@ struct advantage_sums {
     double sum, squares, count;
 };
 void slice_advantage_sums(const struct slice *s, struct advantage_sums *sums);
+/* What brings advantages with these sums (of two steps at least) to mean 0 and deviation 1:
+ * (A - mean) * factor. The deviation is the unbiased one, and never taken for less than 0.001. */
+void slice_advantage_scale(const struct advantage_sums *sums, double *mean, double *factor);
+void slice_normalize(struct slice *s, double mean, double factor);
 
-/* advantage = (advantage - mean) * factor, losses, backward pass; adds to grads and *sums. */
+/* slice_normalize, losses, backward pass; adds to grads and *sums. */
 void slice_backward(struct slice *s, const struct policy *p, const float *weights,
                     const struct loss_params *loss, double steps, double mean, double factor,
                     float *grads, struct loss_sums *sums);

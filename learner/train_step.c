@@ -30,7 +30,6 @@
 #include "common/nn/optim/grad_clip.h"
 
 enum { NONFINITE_MAX = 3 };
-static const double deviation_min = 1e-3; /* a batch of equal advantages must not be blown up */
 
 /* --- cutting --------------------------------------------------------------------------------- */
 
@@ -162,13 +161,8 @@ static bool measure_advantages(struct learner_core *c)
     c->steps = sums.count > 0 ? sums.count : 1;
     c->advantage_mean = 0.0;
     c->advantage_factor = 1.0;
-    if (c->normalize_advantage && sums.count > 1) {
-        double mean = sums.sum / sums.count;
-        double variance = (sums.squares - sums.count * mean * mean) / (sums.count - 1);
-        double deviation = sqrt(variance > 0 ? variance : 0);
-        c->advantage_mean = mean;
-        c->advantage_factor = 1.0 / (deviation > deviation_min ? deviation : deviation_min);
-    }
+    if (c->normalize_advantage && sums.count > 1)
+        slice_advantage_scale(&sums, &c->advantage_mean, &c->advantage_factor);
     return isfinite(c->advantage_mean) && isfinite(c->advantage_factor);
 }
 
