@@ -102,7 +102,7 @@ static int look_at_saver(struct run *r, struct onic_err *err)
                    s.err.msg);
 }
 
-/* Called after every update and several times a second while waiting. */
+/* Called before every update and several times a second while waiting. */
 static int look(struct run *r, struct onic_err *err)
 {
     int64_t now = clock_ms();
@@ -213,7 +213,9 @@ static int update(struct run *r, struct onic_err *err)
     const struct batch *batch = learner_core_lay_out(r->core, held, n);
     reward_mix_see(mix, &batch->reward);
     annotate_ask(r->annotate, mix, batch);
-    int rc = r->cfg->run_deterministic ? wait_for_labels(r, err) : look(r, err);
+    int rc = look(r, err);
+    if (!rc && r->cfg->run_deterministic)
+        rc = wait_for_labels(r, err);
     if (rc)
         return rc;
     reward_mix_train(mix);
