@@ -8,7 +8,8 @@
  * same path bit for bit.
  *
  * Nothing here waits without looking, several times a second, at signals, labels, metrics and the
- * checkpoint writer. */
+ * checkpoint writer; between two looks are one update of the policy and at most reward.steps_max
+ * steps of the reward model. */
 #include "learner/run.h"
 
 #include <stdio.h>

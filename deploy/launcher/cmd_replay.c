@@ -74,7 +74,7 @@ static void put_reason(const struct player *p, const struct replay_step *s, stru
     bool decided = p->type && explain_basis(p->type) == EXPLAIN_MODEL && isfinite(s->score);
     if (decided)
         buf_printf(out, "score %.4g by %s%s\n", s->score, p->type->name,
-                   s->labelled == 0 ? ", not labelled" : "");
+                   s->labelled == 0 && p->type->traits.wants_labels ? ", not labelled" : "");
     else if (l && !l->abstained && l->kind != QUESTION_PAIR)
         buf_printf(out, "label %g by %s, id %" PRIu64 "\n", l->label, l->annotator, l->id);
 }
@@ -176,6 +176,8 @@ static void explain_json(const struct player *p, int at, struct buf *out)
     put_key(out, "shaping", p->replay.shaping);
     if (p->type)
         put_key(out, "decided_by", explain_basis_name(explain_basis(p->type)));
+    else /* a model of another build */
+        buf_puts(out, ",\"decided_by\":null");
     int count;
     const struct explain_label *l = label_of(p, &p->replay.step[at], &count);
     buf_puts(out, ",\"label\":");
@@ -240,7 +242,9 @@ static void explain_label_text(const struct player *p, const struct replay_step 
     else
         buf_printf(out, "label         %g, confidence %.3g, id %" PRIu64 "%s\n", l->label,
                    l->confidence, l->id,
-                   s->labelled == 0 ? "; not yet known when this step was paid" : "");
+                   s->labelled == 0 && p->type->traits.wants_labels
+                       ? "; not yet known when this step was paid"
+                       : "");
     if (l->kind == QUESTION_PAIR)
         label_pair_text(l, count, out);
     explain_answer_text(l, out);

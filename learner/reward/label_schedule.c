@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* label_schedule.c - see label_schedule.h. The share is a bucket: time fills it, training empties
- * it, and a step begins while something is left. It holds what one second earns, so that neither
- * hours without labels nor a pause of the learner are followed by a burst. */
+ * it, and a step begins while something is left. It holds what FULL_S seconds earn: more than a
+ * slow update needs, and little enough that neither hours without labels nor a pause of the learner
+ * are followed by a burst. */
 #include "learner/reward/label_schedule.h"
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
 
-static const double FULL_S = 1.0;
+static const double FULL_S = 10.0;
 enum { BEHIND = 1000 }; /* steps owed that are worth a word */
 
 void label_schedule_init(struct label_schedule *s, const struct config *cfg)
@@ -46,8 +47,7 @@ void label_schedule_begin(struct label_schedule *s, uint64_t labels)
     s->arrived = 0;
     s->steps_now = 0;
     s->begin_ns = clock_ns();
-    double gap_s = s->last_ns ? (double)(s->begin_ns - s->last_ns) * 1e-9 : 0.0;
-    pass(s, gap_s < FULL_S ? gap_s : FULL_S, 0);
+    pass(s, s->last_ns ? (double)(s->begin_ns - s->last_ns) * 1e-9 : 0.0, 0);
 }
 
 bool label_schedule_due(struct label_schedule *s)
@@ -72,9 +72,9 @@ void label_schedule_end(struct label_schedule *s)
     if (s->owed < BEHIND || s->said_behind)
         return;
     s->said_behind = true;
-    log_info("the reward model trains less than its schedule asks for; a larger "
-             "reward.train_share or a smaller reward.batch helps where it pays too little",
-             kv("owed_steps", s->owed), kv("train_share", s->share));
+    bool by_count = s->deterministic || s->share >= 1 || s->steps_now == s->steps_max;
+    log_info("the reward model trains less than its schedule asks for", kv("owed_steps", s->owed),
+             kv("limited_by", by_count ? "reward.steps_max" : "reward.train_share"));
 }
 
 double label_schedule_share(const struct label_schedule *s)

@@ -7,8 +7,8 @@
  * ONI's rule (oni-spec.md 2.3): below reward.dataset_size labels every arrival of labels owes
  * reward.steps_per_arrival steps; from there on every update of the policy owes
  * reward.steps_per_update. Owed steps are kept until there is time: at most reward.steps_max per
- * update, and no more than reward.train_share of the learner's time, in any minute. With a share of
- * 1, as in ONI, and in a deterministic run no clock is looked at: the counts alone decide.
+ * update, and no more than reward.train_share of the learner's time, in every minute. With a share
+ * of 1, as in ONI, and in a deterministic run no clock is looked at: the counts alone decide.
  *
  * In train(): label_schedule_begin, then a step as long as label_schedule_due, then
  * label_schedule_end. Training thread. */

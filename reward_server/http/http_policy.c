@@ -87,7 +87,7 @@ enum http_fault http_fault_of(const struct http_reply *r)
     if (r->failure == HTTP_REDIRECTED)
         return HTTP_FAULT_PERSON;
     if (r->failure == HTTP_TIMEOUT)
-        return HTTP_FAULT_OVERLOAD;
+        return HTTP_FAULT_LATE;
     if (r->failure != HTTP_FINE)
         return HTTP_FAULT_PASSING;
     switch (r->status) {

@@ -25,7 +25,8 @@ int64_t http_backoff_ms(double base_s, int n, double retry_after_s, struct rng *
 
 enum http_fault {
     HTTP_FAULT_PASSING,
-    HTTP_FAULT_OVERLOAD, /* it has too much to do */
+    HTTP_FAULT_OVERLOAD, /* it says that it has too much to do */
+    HTTP_FAULT_LATE,     /* it did not answer in time */
     HTTP_FAULT_PERSON,   /* only a person can mend it */
     HTTP_FAULT_REQUEST   /* this request, not the server */
 };

@@ -140,6 +140,7 @@ static enum outcome failed(struct http_source *h, const struct http_reply *r)
 {
     static const enum outcome of[] = {[HTTP_FAULT_PASSING] = PASSING,
                                       [HTTP_FAULT_OVERLOAD] = PASSING,
+                                      [HTTP_FAULT_LATE] = PASSING,
                                       [HTTP_FAULT_PERSON] = PERSON,
                                       [HTTP_FAULT_REQUEST] = REFUSED};
     char why[WHY_MAX];

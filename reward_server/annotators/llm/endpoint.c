@@ -7,12 +7,14 @@
  * decrease), at most once per round trip. vLLM queues without a bound and never says no, so latency
  * is the only sign it gives.
  *
- * Pause: after the first failure of a round; it doubles from round to round. Requests of the same
+ * Pause: after the first of a round of failures, except one that has nothing to do with load and
+ * comes alone; it doubles from round to round. Requests of the same
  * round that fail later say the same thing: they neither double it nor, once the breaker is open,
  * its time. Only a Retry-After makes it longer.
  *
  * Breaker: closed while it works; open, for a time that doubles, when more than half of the last 20
- * requests failed or five in a row did; then half open: one probe decides. */
+ * requests failed or five in a row did ("too much to do" is an answer and does not count as one of
+ * the five); then, when nothing is under way any more, half open: one probe decides. */
 #include <stdio.h>
 
 #include "reward_server/annotators/llm/llm_impl.h"
@@ -89,31 +91,34 @@ static void hold(struct llm_endpoint *e, const struct llm_health_options *o, dou
         e->hold_until = until;
 }
 
-void llm_endpoint_failure(struct llm_endpoint *e, const struct llm_health_options *o, bool overload,
-                          double retry_after_s, struct rng *jitter, int64_t now)
+void llm_endpoint_failure(struct llm_endpoint *e, const struct llm_health_options *o,
+                          enum http_fault fault, double retry_after_s, struct rng *jitter,
+                          int64_t now)
 {
-    bool late = e->breaker == LLM_OPEN; /* it was under way when the breaker opened */
+    bool busy = fault == HTTP_FAULT_OVERLOAD || fault == HTTP_FAULT_LATE;
     e->failures++;
-    if (!late)
-        note(e, true);
-    if (overload)
-        shrink(e, now, 0.5);
-    if (overload || e->failures > 1)
-        hold(e, o, retry_after_s, jitter, now);
-    if (late)
+    if (e->breaker == LLM_OPEN) { /* it was under way when the breaker opened */
+        if (retry_after_s >= 0)
+            hold(e, o, retry_after_s, jitter, now);
         return;
+    }
+    note(e, true);
+    if (busy)
+        shrink(e, now, 0.5);
+    if (busy || e->failures > 1)
+        hold(e, o, retry_after_s, jitter, now);
     int bad = __builtin_popcount(e->history);
     bool many = e->nhistory == LLM_HISTORY && bad > LLM_HISTORY / 2;
     if (e->breaker == LLM_CLOSED && !many && e->failures < IN_A_ROW)
         return;
-    if (overload && !many && e->breaker == LLM_CLOSED)
+    if (fault == HTTP_FAULT_OVERLOAD && !many && e->breaker == LLM_CLOSED)
         return; /* "too many requests" is an answer: the window and the pause deal with it */
     open_breaker(e, o->breaker_s * (double)(1 << e->opened), now);
 }
 
 bool llm_endpoint_may_ask(struct llm_endpoint *e, int64_t now)
 {
-    if (e->breaker == LLM_OPEN && now >= e->open_until)
+    if (e->breaker == LLM_OPEN && now >= e->open_until && e->in_flight == 0)
         e->breaker = LLM_HALF_OPEN;
     if (e->breaker == LLM_OPEN || now < e->hold_until)
         return false;
@@ -125,7 +130,7 @@ bool llm_endpoint_may_ask(struct llm_endpoint *e, int64_t now)
 int64_t llm_endpoint_due(const struct llm_endpoint *e, int64_t now)
 {
     int64_t due = -1;
-    if (e->breaker == LLM_OPEN)
+    if (e->breaker == LLM_OPEN && e->in_flight == 0) /* else the end of the last one is looked at */
         due = e->open_until;
     if (e->hold_until > now && e->hold_until > due)
         due = e->hold_until;

@@ -38,8 +38,7 @@ void llm_failed(struct llm *l, struct llm_endpoint *e, const struct http_reply *
     if (fault == HTTP_FAULT_PERSON || fault == HTTP_FAULT_REQUEST)
         llm_endpoint_stop(e, 10 * l->settings.health.breaker_s, now);
     else
-        llm_endpoint_failure(e, &l->settings.health, fault == HTTP_FAULT_OVERLOAD, r->retry_after_s,
-                             &l->jitter, now);
+        llm_endpoint_failure(e, &l->settings.health, fault, r->retry_after_s, &l->jitter, now);
     if (first || (e->breaker == LLM_OPEN && before != LLM_OPEN))
         log_warn(
             e->breaker == LLM_OPEN ? "language model is not asked for a while"

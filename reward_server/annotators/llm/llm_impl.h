@@ -173,10 +173,10 @@ struct llm_health_options {
 
 /* A request that ended well, after ms. */
 void llm_endpoint_success(struct llm_endpoint *e, double ms, int64_t now);
-/* A request that failed for a reason that may pass. overload: the server has too much to do.
- * retry_after_s < 0: it did not say. */
-void llm_endpoint_failure(struct llm_endpoint *e, const struct llm_health_options *o, bool overload,
-                          double retry_after_s, struct rng *jitter, int64_t now);
+/* A request that failed for a reason that may pass. retry_after_s < 0: it did not say. */
+void llm_endpoint_failure(struct llm_endpoint *e, const struct llm_health_options *o,
+                          enum http_fault fault, double retry_after_s, struct rng *jitter,
+                          int64_t now);
 /* A failure that only a person can mend: not asked for pause_s. */
 void llm_endpoint_stop(struct llm_endpoint *e, double pause_s, int64_t now);
 /* True when a request may be sent now. An open breaker whose time is over becomes half open: then

@@ -49,6 +49,8 @@ static void found(struct llm *l, struct llm_endpoint *e)
     struct llm_probe *p = e->probe;
     e->style = p->style;
     e->ready = true;
+    if (e->gone) /* perhaps another server: nothing is known about its answers */
+        llm_no_lie(e);
     e->gone = false;
     e->unparsed = 0;
     log_info(

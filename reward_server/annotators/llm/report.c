@@ -33,6 +33,7 @@ void llm_report(const struct annotator *a, void (*put)(void *ctx, const char *na
 int llm_status(const struct annotator *a, char text[160], struct onic_err *err)
 {
     const struct llm *l = (const struct llm *)a;
+    const struct llm_endpoint *probed = NULL;
     int asked = 0;
     (void)err;
     text[0] = '\0';
@@ -46,10 +47,10 @@ int llm_status(const struct annotator *a, char text[160], struct onic_err *err)
         const char *why = e->why[0] ? e->why : e->lies;
         if (*why && !text[0])
             snprintf(text, 160, "%.60s: %.90s", e->url, why);
-        else if (!e->ready && !text[0])
-            snprintf(text, 160, "asking %.60s which constraints it obeys", e->url);
+        else if (!e->ready && !probed)
+            probed = e;
     }
-    if (asked && text[0] && !strstr(text, ": "))
-        text[0] = '\0';
+    if (probed && !asked && !text[0])
+        snprintf(text, 160, "asking %.60s which constraints it obeys", probed->url);
     return ONIC_OK;
 }

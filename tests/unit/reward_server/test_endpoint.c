@@ -39,7 +39,8 @@ static void answers(struct server *s, int n, double ms)
 /* Fails; overload: with 429. */
 static void fails(struct server *s, bool overload, double retry_after_s)
 {
-    llm_endpoint_failure(&s->e, &options, overload, retry_after_s, &s->jitter, s->now);
+    llm_endpoint_failure(&s->e, &options, overload ? HTTP_FAULT_OVERLOAD : HTTP_FAULT_PASSING,
+                         retry_after_s, &s->jitter, s->now);
 }
 
 /* The pause that the server has been given, in ms. */
@@ -221,6 +222,17 @@ static void too_many_requests_five_times_in_a_row_do_not_open_it(void **state)
     assert_true(s->e.ready);
 }
 
+static void no_answer_in_time_five_times_in_a_row_opens_it(void **state)
+{
+    struct server *s = *state;
+    for (int i = 0; i < IN_A_ROW; i++) {
+        assert_int_equal(s->e.breaker, LLM_CLOSED);
+        llm_endpoint_failure(&s->e, &options, HTTP_FAULT_LATE, -1, &s->jitter, s->now);
+    }
+    assert_int_equal(s->e.breaker, LLM_OPEN);
+    assert_true(s->e.gone);
+}
+
 /* The pause of the breaker that opens now, until which the clock is put. */
 static int64_t open_for(struct server *s)
 {
@@ -273,6 +285,15 @@ static void requests_under_way_do_not_double_the_pause_of_the_breaker(void **sta
     fails(s, false, -1);
     assert_int_equal(s->e.open_until - s->now, 10000 - ROUND_MS);
     assert_int_equal(s->e.nhistory, 0);
+    s->e.in_flight = 1; /* one hangs beyond the pause: it is no probe */
+    s->now = s->e.open_until + 1;
+    assert_int_equal(llm_endpoint_due(&s->e, s->now), -1);
+    assert_false(llm_endpoint_may_ask(&s->e, s->now));
+    int64_t hold = s->e.hold_until;
+    s->e.in_flight = 0;
+    fails(s, true, -1);
+    assert_int_equal(s->e.hold_until, hold);
+    assert_true(llm_endpoint_may_ask(&s->e, s->now));
 }
 
 static void what_only_a_person_can_mend_is_left_alone_for_as_long_as_told(void **state)
@@ -302,6 +323,7 @@ int main(void)
         SERVER(requests_of_one_round_do_not_double_the_pause),
         SERVER(five_failures_in_a_row_open_the_breaker),
         SERVER(failures_that_are_not_in_a_row_open_it_when_they_are_more_than_half),
+        SERVER(no_answer_in_time_five_times_in_a_row_opens_it),
         SERVER(too_many_requests_five_times_in_a_row_do_not_open_it),
         SERVER(a_probe_that_fails_doubles_the_pause_up_to_sixteen_times),
         SERVER(a_probe_that_succeeds_closes_it_with_a_window_of_one),

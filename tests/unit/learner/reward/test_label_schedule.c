@@ -114,13 +114,23 @@ static void a_pause_earns_no_burst(void **state)
     train(&s, 10, 0);
     now_ns += 3600000000000;
     label_schedule_arrival(&s);
-    label_schedule_begin(&s, 10);
-    assert_close(s.life_s, 1.0, 0, 1e-9);
-    label_schedule_end(&s);
-    assert_int_equal(train(&s, 10, 20), 3); /* 5 % of a second, and what has begun is finished */
+    assert_int_equal(train(&s, 10, 20), 27); /* 5 % of 10 s, and what has begun is finished */
 }
 
-/* An hour of updates without labels: the next labels get what a second has earned, then 5 %. */
+static void slow_updates_keep_to_the_share_as_well(void **state)
+{
+    (void)state;
+    struct config c = config();
+    struct label_schedule s;
+    label_schedule_init(&s, &c);
+    for (int i = 0; i < 100; i++, now_ns += 5000000000) {
+        label_schedule_arrival(&s);
+        train(&s, 10, 20);
+    }
+    assert_close(label_schedule_share(&s), 0.05, 0.03, 0);
+}
+
+/* An hour of updates without labels: the next labels get what 10 s have earned, then 5 %. */
 static void hours_without_labels_earn_no_burst(void **state)
 {
     (void)state;
@@ -130,9 +140,10 @@ static void hours_without_labels_earn_no_burst(void **state)
     for (int i = 0; i < 36000; i++, now_ns += 100000000)
         assert_int_equal(train(&s, 10, 20), 0);
     label_schedule_arrival(&s);
-    assert_int_equal(train(&s, 10, 20), 3);
+    assert_int_equal(train(&s, 10, 20), 27);
     assert_int_equal(train(&s, 10, 20), 0);
     int steps = 0;
+    label_schedule_arrival(&s);
     for (int i = 0; i < 40; i++, now_ns += 100000000) /* 4 s */
         steps += train(&s, 10, 20);
     assert_in_range(steps, 8, 11);
@@ -161,6 +172,7 @@ int main(void)
         cmocka_unit_test(training_keeps_to_its_share_of_the_time),
         cmocka_unit_test(a_share_of_one_is_no_limit),
         cmocka_unit_test(a_pause_earns_no_burst),
+        cmocka_unit_test(slow_updates_keep_to_the_share_as_well),
         cmocka_unit_test(hours_without_labels_earn_no_burst),
     };
     return cmocka_run_group_tests(tests, start, stop);
