@@ -274,6 +274,7 @@ static void tell_numbers(struct server *s)
                                      .evicted = q.evicted,
                                      .labels_per_s = s->rate};
     snprintf(n.status, sizeof n.status, "%s", s->said_now);
+    put_number(&n, "cpu_s", (double)clock_process_cpu_ns() * 1e-9);
     if (s->annotator->v->report)
         s->annotator->v->report(s->annotator, put_number, &n);
     annot_server_numbers(s->socket, &n);

@@ -32,6 +32,7 @@ struct bench_result {
     /* of A where it trains with a reward model, else NAN: cost of its scores per frame, share of
      * the learner's time that the model trains, labels per second */
     double score_us, train_share, labels_per_s;
+    double labels_cpu; /* share of A's CPU time that its reward server took; NAN without one */
     /* ratio / (1 - train_share), about what labels and scores alone cost; the share is of wall time
      */
     double ratio_net;

@@ -122,7 +122,8 @@ int bench_annotation(const struct bench_options *o, struct bench_result *out, st
     /* from: actors, learner and an embedded model have started */
     int rounds = o->quick ? 1 : 10, wall = o->quick ? 8 : 14, from = o->quick ? 1 : 4;
     double a[BENCH_ROUNDS_MAX], b[BENCH_ROUNDS_MAX];
-    double score_us[BENCH_ROUNDS_MAX], share[BENCH_ROUNDS_MAX], labels[BENCH_ROUNDS_MAX];
+    double score_us[BENCH_ROUNDS_MAX], share[BENCH_ROUNDS_MAX], labels[BENCH_ROUNDS_MAX],
+        labels_cpu[BENCH_ROUNDS_MAX];
     for (int i = 0; i < rounds; i++) {
         struct bench_figures f[2];
         int rc = run_both(side, i % 2, wall, from, together ? half : NULL, f, err);
@@ -136,11 +137,13 @@ int bench_annotation(const struct bench_options *o, struct bench_result *out, st
         b[i] = f[1].fps;
         score_us[i] = f[0].score_us;
         share[i] = f[0].train_share;
+        labels_cpu[i] = f[0].labels_cpu_s / f[0].cpu_s;
         labels[i] = with->annotator[0] ? f[0].labels / wall : (double)NAN;
     }
     out->score_us = mean(score_us, rounds);
     out->train_share = mean(share, rounds);
     out->labels_per_s = mean(labels, rounds);
+    out->labels_cpu = mean(labels_cpu, rounds);
     join_pairs(a, rounds);
     bench_ratio(out, a, b, join_pairs(b, rounds), false);
     out->ratio_net = out->ratio / (1 - out->train_share);

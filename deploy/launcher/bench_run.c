@@ -130,6 +130,7 @@ static void read_metrics(const struct bench_run *r, double from_wall, struct ben
         double s = json_number_value(json_object_get(m, "env_steps"));
         bool last = json_object_get(m, "event") != NULL; /* written after the drain */
         out->labels = json_number_value(json_object_get(m, "annot/labels_total"));
+        out->labels_cpu_s = number_or_nan(m, "annot/cpu_s");
         out->score_us = number_or_nan(m, "perf/score_us_per_frame");
         out->train_share = number_or_nan(m, "reward_model/train_share");
         if (s > 0 && w >= from_wall && first_wall < 0) {

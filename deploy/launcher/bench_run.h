@@ -23,6 +23,7 @@ struct bench_run {
 
 struct bench_figures {
     double cpu_s, frames, fps, labels; /* cpu_s: of all its processes */
+    double labels_cpu_s;               /* of its reward server; NAN: it has none */
     double score_us, train_share;      /* NAN: the reward model has none */
 };
 

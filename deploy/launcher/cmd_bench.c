@@ -120,6 +120,8 @@ static void put_result(struct buf *out, const struct bench_result *r)
     buf_json_number(out, r->ratio_net, 6);
     buf_puts(out, ",\"labels_per_s\":");
     buf_json_number(out, r->labels_per_s, 4);
+    buf_puts(out, ",\"labels_cpu\":");
+    buf_json_number(out, r->labels_cpu, 4);
     buf_puts(out, "}");
 }
 
@@ -134,6 +136,8 @@ static void print_result(FILE *table, const struct bench_result *r)
                 100 * r->train_share, r->ratio_net);
     if (isfinite(r->labels_per_s))
         fprintf(table, "; %.0f labels/s", r->labels_per_s);
+    if (isfinite(r->labels_cpu))
+        fprintf(table, " in %.2f %% of its CPU time", 100 * r->labels_cpu);
     fprintf(table, "\n");
     fflush(table); /* a row takes minutes: seen at once, also in a file */
 }
@@ -192,6 +196,7 @@ static int run_all(const struct bench_args *a, const struct config *cfg, struct 
                                  .score_us = (double)NAN,
                                  .train_share = (double)NAN,
                                  .ratio_net = (double)NAN,
+                                 .labels_cpu = (double)NAN,
                                  .labels_per_s = (double)NAN};
         o.name = benches[i].name;
         fprintf(stderr, "bench: %s: %s ...\n", benches[i].name, benches[i].summary);

@@ -53,6 +53,7 @@ static void every_reward_model_is_measured_against_none(void **state)
         assert_true(number(row, "score_us_per_frame") > 0);
         assert_int_equal(json_is_number(json_object_get(row, "train_share")), ROW[i].trains);
         assert_int_equal(number(row, "labels_per_s") > 0, ROW[i].labels);
+        assert_int_equal(number(row, "labels_cpu") > 0, ROW[i].labels);
         assert_int_equal(json_is_number(json_object_get(row, "ratio_net")), ROW[i].trains);
         if (ROW[i].trains) /* more than the plain ratio, by the share */
             assert_true(fabs(number(row, "ratio_net") * (1 - number(row, "train_share")) -
