@@ -127,17 +127,6 @@ static void put_step_json(const struct player *p, int at, struct buf *out)
     buf_printf(out, ",\"labelled\":%s", s->labelled < 0 ? "null" : s->labelled ? "true" : "false");
 }
 
-static void put_pair_json(const struct explain_label *l, struct buf *out)
-{
-    buf_puts(out, ",\"other\":");
-    buf_json_string(out, l->other, l->other_len);
-    buf_printf(out, ",\"place\":%d", l->place);
-    if (explain_side(l))
-        put_key(out, "side", explain_side(l));
-    else
-        buf_puts(out, ",\"side\":null");
-}
-
 static void put_label_json(const struct explain_label *l, int count, struct buf *out)
 {
     if (!l) {
@@ -147,8 +136,7 @@ static void put_label_json(const struct explain_label *l, int count, struct buf 
     buf_printf(out, "{\"id\":%" PRIu64, l->id);
     put_key(out, "kind", question_kind_name(l->kind));
     buf_printf(out, ",\"count\":%d", count);
-    if (l->kind == QUESTION_PAIR)
-        put_pair_json(l, out);
+    explain_pair_json(l, out);
     put_double(out, "label", l->abstained ? (double)NAN : l->label);
     put_double(out, "confidence", l->abstained ? (double)NAN : l->confidence);
     put_key(out, "annotator", l->annotator);

@@ -179,6 +179,20 @@ const char *explain_side(const struct explain_label *k)
     return (k->label == 0) == (k->place == 1) ? "won" : "lost";
 }
 
+void explain_pair_json(const struct explain_label *k, struct buf *out)
+{
+    const char *side = explain_side(k);
+    if (k->kind != QUESTION_PAIR)
+        return;
+    buf_puts(out, ",\"other\":");
+    buf_json_string(out, k->other, k->other_len);
+    buf_printf(out, ",\"place\":%d,\"side\":", k->place);
+    if (side)
+        buf_json_string(out, side, strlen(side));
+    else
+        buf_puts(out, "null");
+}
+
 /* --- one line -------------------------------------------------------------------------------- */
 
 static void put_pair(const struct explain_label *k, int count, struct buf *out)

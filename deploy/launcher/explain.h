@@ -60,6 +60,9 @@ const struct explain_label *explain_find(const struct explain *x,
 /* Of an answered pair: "won", "lost" or "tie", as the caption that was looked up fared. Else NULL.
  */
 const char *explain_side(const struct explain_label *k);
+/* ,"other":...,"place":...,"side":... of a pair's label (interface.md section 7); nothing of
+ * others. */
+void explain_pair_json(const struct explain_label *k, struct buf *out);
 
 /* One line: "label 1 (confidence 0.93) by embedding, goal KeyCorridor, label id 57: ...", "score
  * 0.8 decided by reward model ranking; won against ...", "no label yet: pays nothing". Blank

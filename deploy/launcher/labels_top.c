@@ -12,8 +12,8 @@
 
 #include "common/base/xmalloc.h"
 #include "common/checkpoint/checkpoint.h"
-#include "common/config/overlay.h"
 #include "deploy/launcher/explain.h"
+#include "deploy/launcher/run_load.h"
 #include "learner/reward/mix.h"
 #include "learner/reward/paid.h"
 
@@ -65,18 +65,6 @@ static int read_paid(const struct checkpoint_file *f, struct paid *p, struct oni
                        checkpoint_path(f));
     int rc = checkpoint_get_bytes(f, "paid", &data, &len, err);
     return rc ? rc : paid_load(p, data, len, err);
-}
-
-static int read_config(const struct checkpoint_file *f, const struct config *given,
-                       struct config *out, struct onic_err *err)
-{
-    const void *text;
-    size_t len;
-    config_defaults(out);
-    int rc = checkpoint_get_bytes(f, "config", &text, &len, err);
-    if (!rc)
-        rc = config_read_stored(out, text, len, checkpoint_path(f), err);
-    return rc ? rc : config_overlay(out, given, err);
 }
 
 /* The model that decides now; without it the table is shorter, and says why. */
@@ -161,15 +149,7 @@ static void put_label_json(const struct reason *r, struct buf *out)
     put_key(out, "raw", l->raw);
     put_key(out, "kind", question_kind_name(l->kind));
     buf_printf(out, ",\"count\":%d", r->count);
-    if (l->kind != QUESTION_PAIR)
-        return;
-    buf_puts(out, ",\"other\":");
-    buf_json_string(out, l->other, l->other_len);
-    buf_printf(out, ",\"place\":%d,\"side\":", l->place);
-    if (explain_side(l))
-        buf_json_string(out, explain_side(l), strlen(explain_side(l)));
-    else
-        buf_puts(out, "null");
+    explain_pair_json(l, out);
 }
 
 static void put_entry_json(const struct paid_entry *e, const struct reason *r, struct buf *out)
@@ -248,7 +228,7 @@ int labels_top(const char *run, const struct config *given, int n, bool json, st
     if (!rc)
         rc = read_paid(file, t.paid, err);
     if (!rc)
-        rc = read_config(file, given, cfg, err);
+        rc = run_config(cfg, file, given, err);
     if (!rc)
         rc = read_model(file, cfg, &t, err);
     if (!rc) {

@@ -33,16 +33,17 @@ static int open_checkpoint(struct loaded_run *out, const char *path, struct onic
     return rc ? (err_wrap(err, "no policy in %s", path), rc) : rc;
 }
 
-static int read_config(struct loaded_run *out, const struct config *given, struct onic_err *err)
+int run_config(struct config *out, const struct checkpoint_file *file, const struct config *given,
+               struct onic_err *err)
 {
     const void *text;
     size_t len;
-    int rc = checkpoint_get_bytes(out->file, "config", &text, &len, err);
-    config_defaults(&out->cfg);
+    int rc = checkpoint_get_bytes(file, "config", &text, &len, err);
+    config_defaults(out);
     if (rc == ONIC_OK)
-        rc = config_read_stored(&out->cfg, text, len, checkpoint_path(out->file), err);
+        rc = config_read_stored(out, text, len, checkpoint_path(file), err);
     if (rc == ONIC_OK)
-        rc = config_overlay(&out->cfg, given, err);
+        rc = config_overlay(out, given, err);
     return rc;
 }
 
@@ -69,7 +70,7 @@ int run_load(struct loaded_run *out, const char *path, const struct config *give
     memset(out, 0, sizeof *out);
     int rc = open_checkpoint(out, path, err);
     if (rc == ONIC_OK)
-        rc = read_config(out, given, err);
+        rc = run_config(&out->cfg, out->file, given, err);
     if (rc)
         return rc;
     struct env *env = NULL;

@@ -8,9 +8,9 @@
  * is the only sign it gives.
  *
  * Pause: after the first of a round of failures, except one that has nothing to do with load and
- * comes alone; it doubles from round to round. Requests of the same
- * round that fail later say the same thing: they neither double it nor, once the breaker is open,
- * its time. Only a Retry-After makes it longer.
+ * comes alone; it doubles from round to round. Requests of the same round that fail later say the
+ * same thing: they neither double it nor, once the breaker is open, its time. Only a Retry-After
+ * makes it longer.
  *
  * Breaker: closed while it works; open, for a time that doubles, when more than half of the last 20
  * requests failed or five in a row did ("too much to do" is an answer and does not count as one of

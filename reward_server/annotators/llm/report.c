@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* report.c - the annotator's own numbers, and its state in one sentence; see llm_impl.h. */
-#include <string.h>
-
 #include "reward_server/annotators/llm/llm_impl.h"
 
 void llm_report(const struct annotator *a, void (*put)(void *ctx, const char *name, double value),
