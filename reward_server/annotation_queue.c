@@ -8,6 +8,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/base/xmalloc.h"
 
@@ -21,6 +22,7 @@ struct node {
     int32_t newer, older; /* list of the waiting ones; `older` also links the free list */
     int32_t chain;        /* next node of the same bucket */
     enum node_state state;
+    double asked_at; /* Unix s; of those in flight */
 };
 
 struct annotation_queue {
@@ -181,6 +183,7 @@ bool annotation_queue_take(struct annotation_queue *q, uint64_t *ticket, const c
     }
     unlink_node(q, i);
     q->node[i].state = IN_FLIGHT;
+    q->node[i].asked_at = clock_wall_s();
     q->numbers.in_flight++;
     *ticket = (uint64_t)i;
     *caption = q->node[i].caption;
@@ -199,6 +202,11 @@ const char *annotation_queue_caption(const struct annotation_queue *q, uint64_t 
     const struct node *n = &q->node[in_flight(q, ticket)];
     *len = n->len;
     return n->caption;
+}
+
+double annotation_queue_asked_at(const struct annotation_queue *q, uint64_t ticket)
+{
+    return q->node[in_flight(q, ticket)].asked_at;
 }
 
 void annotation_queue_done(struct annotation_queue *q, uint64_t ticket)

@@ -29,6 +29,8 @@ bool annotation_queue_take(struct annotation_queue *q, uint64_t *ticket, const c
 /* The caption of a ticket in flight. */
 const char *annotation_queue_caption(const struct annotation_queue *q, uint64_t ticket,
                                      size_t *len);
+/* When a ticket in flight was taken, Unix s. */
+double annotation_queue_asked_at(const struct annotation_queue *q, uint64_t ticket);
 /* Answered: the caption is forgotten. */
 void annotation_queue_done(struct annotation_queue *q, uint64_t ticket);
 /* Not answered: waits again, as the newest. */

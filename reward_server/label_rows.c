@@ -420,7 +420,10 @@ static int answer_one(struct label_store *s, struct label_answer *a, double now,
     snprintf(raw, sizeof raw, "%s", a->raw ? a->raw : "");
     *last_id += 1;
     a->id = (uint64_t)*last_id;
-    a->asked_at = state == LABEL_ASKED ? row.asked_at : now;
+    if (state == LABEL_ASKED)
+        a->asked_at = row.asked_at;
+    else if (a->asked_at <= 0)
+        a->asked_at = now;
     a->answered_at = now;
     struct label_row next = {.key = key,
                              .id = a->id,

@@ -8,7 +8,8 @@
  * XXH3-128 of these, each length-prefixed. States: asked (the intent is durable, an answer may be
  * on its way), answered, abstained. Promise: an answer is durable before anybody hears of it, and a
  * durable answer is never asked again (asked_twice stays 0). What was asked and not answered when a
- * process died is asked again and counted: maybe_paid_twice.
+ * process died is asked again and counted: maybe_paid_twice. An answer needs no intent: an
+ * annotator that costs nothing leaves none.
  *
  * SQLite with synchronous=FULL; WAL only on file systems known to be local, a rollback journal
  * elsewhere. Every row carries an XXH3-64 of its content: a damaged row is moved to the table
@@ -122,7 +123,7 @@ struct label_answer {
     double label, confidence;
     const char *raw;    /* cut at LABEL_RAW_MAX */
     uint64_t id;        /* out */
-    double asked_at;    /* out */
+    double asked_at;    /* in: when, where no intent says so (0 = now); out: as stored */
     double answered_at; /* out */
 };
 /* Durable when it returns ONIC_OK: one commit for the whole group. Nothing is changed on failure.

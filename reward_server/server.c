@@ -2,13 +2,13 @@
 /* server.c - one libuv loop between socket, queue, annotator and store.
  *
  *   ask -> known? -> answer from the store
- *              no -> queue -> intent durable -> annotator -> label durable -> delivered to every
+ *              no -> queue -> [intent durable] -> annotator -> label durable -> delivered to every
  * client
  *
- * Order is the promise: an intent is on disk before the annotator sees the caption, a label is on
- * disk before a client hears of it. Answers are collected for GROUP_WAIT_MS and committed as one
- * group. A client that is gone or full is not waited for: it asks again and is answered from
- * the store.
+ * Order is the promise: a label is on disk before a client hears of it, and an intent before an
+ * annotator that is paid sees the caption; one that costs nothing needs none. Answers are collected
+ * for GROUP_WAIT_MS and committed as one group. A client that is gone or full is not waited for: it
+ * asks again and is answered from the store.
  *
  * When the disk does not take a label: stop asking (never pay for what cannot be kept), keep what
  * was answered in memory, keep answering known captions, try a small commit every 10 s, give up
@@ -85,6 +85,7 @@ static void commit_answers(struct server *s)
         const struct pending_answer *p = &s->answers[i];
         batch[i] = (struct label_answer){
             .state = p->state, .label = p->label, .confidence = p->confidence, .raw = p->raw};
+        batch[i].asked_at = annotation_queue_asked_at(s->queue, p->ticket);
         batch[i].caption = annotation_queue_caption(s->queue, p->ticket, &batch[i].len);
     }
     if (label_store_answer(s->store, batch, n, &err) != ONIC_OK) {
@@ -145,7 +146,7 @@ static void later(struct server *s, int64_t since_ms)
         uv_timer_start(&s->group, on_group, wait > 0 ? (uint64_t)wait : 0, 0);
 }
 
-/* Hands n questions with durable intents to the annotator. */
+/* Hands n questions to the annotator. */
 static void submit(struct server *s, int n)
 {
     for (int i = 0; i < n; i++) {
@@ -157,7 +158,19 @@ static void submit(struct server *s, int n)
     }
 }
 
-/* Fills the annotator's window: one durable group of intents, then the questions. */
+/* One commit of intents serves many: half a window, or what came within GROUP_WAIT_MS. */
+static bool is_group(struct server *s, int waiting, int room)
+{
+    if (room < (window(s) + 1) / 2)
+        return false;
+    if (waiting >= room || clock_ms() - s->asked_ms >= GROUP_WAIT_MS)
+        return true;
+    later(s, s->asked_ms);
+    return false;
+}
+
+/* Fills the annotator's window: where it is paid one durable group of intents, then the questions.
+ */
 static void ask(struct server *s)
 {
     struct onic_err err = {0};
@@ -165,12 +178,8 @@ static void ask(struct server *s)
     int room = window(s) - (int)now.in_flight, n = 0;
     if (s->draining || s->full_since || now.waiting == 0)
         return;
-    if (room < (window(s) + 1) / 2) /* half a window at least: one commit serves many */
+    if (s->paid && !is_group(s, (int)now.waiting, room))
         return;
-    if ((int)now.waiting < room && clock_ms() - s->asked_ms < GROUP_WAIT_MS) {
-        later(s, s->asked_ms);
-        return;
-    }
     while (n < room) {
         struct label_question *q = &s->question[n];
         *q = (struct label_question){0};
@@ -179,7 +188,7 @@ static void ask(struct server *s)
         n++;
     }
     s->asked_ms = clock_ms();
-    if (label_store_ask(s->store, s->question, n, &err) == ONIC_OK) {
+    if (!s->paid || label_store_ask(s->store, s->question, n, &err) == ONIC_OK) {
         submit(s, n);
         return;
     }
@@ -399,7 +408,7 @@ static void take_back(void *ctx, uint64_t ticket)
     struct server *s = ctx;
     struct label_question q = {0};
     q.caption = annotation_queue_caption(s->queue, ticket, &q.len);
-    if (!s->full_since)
+    if (s->paid && !s->full_since)
         label_store_forget(s->store, &q, 1, NULL);
     annotation_queue_done(s->queue, ticket);
 }

@@ -45,6 +45,7 @@ struct server {
     struct annotation_queue *queue;
     struct annot_identity identity;
     char annotators[ANNOTATOR_NAMES_MAX]; /* "llm>rules": of the labels' identity */
+    bool paid;                            /* one of them is: intents are kept */
 
     struct pending_answer answers[GROUP_MAX]; /* answered, not yet durable */
     int nanswers;

@@ -43,6 +43,7 @@ static int open_annotator(struct server *s, const struct config *c, const char *
     if (*note)
         log_warn(note);
     annotator_names(v, c, s->annotators);
+    s->paid = annotator_paid(v, c);
     snprintf(s->identity.annotator, sizeof s->identity.annotator, "%.31s", s->annotators);
     s->identity.kinds = annotator_kinds(v, c);
     snprintf(s->identity.goal, sizeof s->identity.goal, "%.30s/%.30s", s->goal->domain,

@@ -52,6 +52,9 @@ struct annotator; /* a plug-in's own struct starts with this one */
 struct annotator_vtable {
     const char *id, *summary;
     unsigned kinds; /* bit set 1 << enum question_kind: what it answers */
+    /* Asking costs money or somebody's time: a question is written down before it is asked, so that
+     * one which is asked again after a crash can be counted. */
+    bool paid;
     /* ONIC_OK when create can work here, else the reason in one sentence. Cheap. */
     int (*available)(const struct config *config, struct onic_err *err);
     /* True when another vote may have another answer; NULL = never. */
@@ -113,6 +116,8 @@ int annotator_check_kind(const struct annotator_vtable *v, const struct config *
                          enum question_kind kind, const char *who, struct onic_err *err);
 /* What all of the order answer: bit set 1 << enum question_kind. */
 unsigned annotator_kinds(const struct annotator_vtable *v, const struct config *config);
+/* True when one of the order is paid. */
+bool annotator_paid(const struct annotator_vtable *v, const struct config *config);
 /* Creates it, inside the wrappers that annotator.noise, annotator.vote and annotator.fallback ask
  * for. Only what struct annotator_vtable has from `free` on may be called of a wrapped one. */
 int annotator_open(struct annotator **out, const struct annotator_vtable *v,

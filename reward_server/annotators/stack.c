@@ -112,6 +112,16 @@ unsigned annotator_kinds(const struct annotator_vtable *v, const struct config *
     return kinds;
 }
 
+bool annotator_paid(const struct annotator_vtable *v, const struct config *c)
+{
+    const struct annotator_vtable *order[ANNOTATOR_ORDER_MAX];
+    int n = annotator_order(order, v, c, NULL);
+    bool paid = v->paid;
+    for (int i = 1; i < n; i++)
+        paid = paid || order[i]->paid;
+    return paid;
+}
+
 int annotator_check_kind(const struct annotator_vtable *v, const struct config *c,
                          enum question_kind kind, const char *who, struct onic_err *err)
 {

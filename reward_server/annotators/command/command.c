@@ -497,6 +497,7 @@ const struct annotator_vtable annotator_command = {
     .id = "command",
     .summary = "a program of yours: JSON lines on its stdin and stdout",
     .kinds = 1u << QUESTION_CLASS | 1u << QUESTION_PAIR | 1u << QUESTION_SCORE,
+    .paid = true,
     .available = command_available,
     .varies = command_varies,
     .create = command_create,

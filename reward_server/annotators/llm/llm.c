@@ -549,6 +549,7 @@ const struct annotator_vtable annotator_llm = {
     .id = "llm",
     .summary = "language model behind an OpenAI-compatible HTTP API (vLLM, llama.cpp, OpenAI)",
     .kinds = 1u << QUESTION_CLASS | 1u << QUESTION_PAIR,
+    .paid = true,
     .available = llm_available,
     .varies = llm_varies,
     .create = llm_create,

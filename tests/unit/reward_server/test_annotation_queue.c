@@ -27,6 +27,7 @@ static void newest_comes_first(void **state)
     put(q, "b");
     put(q, "c");
     assert_string_equal(take(q, &t), "c");
+    assert_true(annotation_queue_asked_at(q, t) > 1e9);
     put(q, "d");
     assert_string_equal(take(q, &t), "d");
     assert_string_equal(take(q, &t), "b");

@@ -155,6 +155,24 @@ static void an_answered_question_is_not_asked_again(void **state)
     label_store_close(s);
 }
 
+static void an_answer_without_an_intent_says_itself_when_it_was_asked(void **state)
+{
+    struct fixture *f = *state;
+    struct label_store *s = open_server(f->path);
+    struct label_row row;
+    struct label_question q = question("c");
+    struct label_answer a[3] = {answer("a", 1), answer("b", 1), answer("c", 1)};
+    a[0].asked_at = a[2].asked_at = 1234.5;
+    assert_ok(label_store_ask(s, &q, 1, &err));
+    assert_ok(label_store_answer(s, a, 3, &err));
+    assert_int_equal(find(s, "a", &row), LABEL_ANSWERED);
+    assert_close(row.asked_at, 1234.5, 0, 0);
+    assert_int_equal(row.attempts, 1);
+    assert_close(a[1].asked_at, a[1].answered_at, 0, 0);
+    assert_true(a[2].asked_at > 1e9); /* the intent counts */
+    label_store_close(s);
+}
+
 static void an_intent_of_a_dead_process_is_listed_and_counted_when_asked_again(void **state)
 {
     struct fixture *f = *state;
@@ -460,6 +478,7 @@ int main(void)
         cmocka_unit_test(every_part_of_a_question_changes_its_key),
         TEST(answers_survive_closing_with_all_their_fields),
         TEST(an_answered_question_is_not_asked_again),
+        TEST(an_answer_without_an_intent_says_itself_when_it_was_asked),
         TEST(an_intent_of_a_dead_process_is_listed_and_counted_when_asked_again),
         TEST(unanswered_questions_come_newest_first_and_only_of_this_identity),
         TEST(a_damaged_row_is_set_aside_and_counted_whatever_was_damaged),
