@@ -186,13 +186,13 @@ static void bind_environment(struct reward_mix *x, const float *r_env, int n, fl
 }
 
 /* Coverage is per step, not per distinct caption: it says how much of the experience has feedback.
- */
+ * A model that knows no captions has none. */
 static void add_coverage(struct reward_mix *x, const struct reward_batch *b)
 {
-    for (int i = 0; i < b->n; i++)
-        x->stats.captioned += b->caption[i] != 0;
     if (!x->type->knows)
         return;
+    for (int i = 0; i < b->n; i++)
+        x->stats.captioned += b->caption[i] != 0;
     for (int i = 1; i < b->ncaptions; i++)
         x->caption_score[i] =
             x->type->knows(x->model, b->caption_text[i], b->caption_len[i]) ? 1.0f : 0.0f;
