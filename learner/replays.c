@@ -139,18 +139,6 @@ static bool write_file(const char *path, const struct buf *head, const struct bu
     return fclose(f) == 0 && good;
 }
 
-static void put_text(struct buf *out, const char *key, const char *value)
-{
-    buf_printf(out, ",\"%s\":", key);
-    buf_json_string(out, value, strlen(value));
-}
-
-static void put_number(struct buf *out, const char *key, double value)
-{
-    buf_printf(out, ",\"%s\":", key);
-    buf_json_number(out, value, 9);
-}
-
 /* Every env.* option that decides what is played; paths of one machine are left out. */
 static void put_options(const struct config *cfg, struct buf *out)
 {
@@ -175,7 +163,7 @@ static void put_head(const struct replays *r, const struct recorder *c, uint8_t 
                      uint64_t env_steps, struct buf *out)
 {
     buf_puts(out, "{\"onic_replay\":1");
-    put_text(out, "env", r->env_id);
+    buf_json_key_text(out, "env", r->env_id);
     put_options(r->cfg, out);
     buf_printf(out, ",\"actor\":%d,\"environment\":%d,\"episode\":%llu,\"seed\":\"%llu\"",
                episode_actor(c->id), episode_environment(c->id),
@@ -184,18 +172,18 @@ static void put_head(const struct replays *r, const struct recorder *c, uint8_t 
     buf_printf(out, ",\"weights_versions\":[%llu,%llu],\"env_steps\":%llu,\"steps\":%u",
                (unsigned long long)c->first_version, (unsigned long long)c->last_version,
                (unsigned long long)env_steps, c->steps);
-    put_text(out, "end", flags & STEP_TERMINATED ? "terminated" : "truncated");
+    buf_json_key_text(out, "end", flags & STEP_TERMINATED ? "terminated" : "truncated");
     buf_printf(out, ",\"success\":%s", flags & STEP_SUCCESS ? "true" : "false");
-    put_number(out, "return", c->ret);
-    put_number(out, "paid_ext", c->ext);
-    put_number(out, "paid_int", c->intrinsic);
-    put_text(out, "reward_model", reward_mix_type(mix)->name);
-    put_text(out, "shaping", reward_mix_chain(mix));
-    put_number(out, "coef_ext", (double)reward_mix_coef_ext(mix));
-    put_number(out, "coef_int", (double)reward_mix_coef_int(mix));
-    put_text(out, "annotator", identity ? identity->annotator : "");
-    put_text(out, "goal", identity ? identity->goal : "");
-    put_text(out, "prompt_version", identity ? identity->goal_version : "");
+    buf_json_key_number(out, "return", c->ret);
+    buf_json_key_number(out, "paid_ext", c->ext);
+    buf_json_key_number(out, "paid_int", c->intrinsic);
+    buf_json_key_text(out, "reward_model", reward_mix_type(mix)->name);
+    buf_json_key_text(out, "shaping", reward_mix_chain(mix));
+    buf_json_key_number(out, "coef_ext", (double)reward_mix_coef_ext(mix));
+    buf_json_key_number(out, "coef_int", (double)reward_mix_coef_int(mix));
+    buf_json_key_text(out, "annotator", identity ? identity->annotator : "");
+    buf_json_key_text(out, "goal", identity ? identity->goal : "");
+    buf_json_key_text(out, "prompt_version", identity ? identity->goal_version : "");
     buf_puts(out, "}\n");
 }
 
@@ -263,7 +251,8 @@ static void put_score(struct recorder *c, struct reward_mix *mix, const char *ca
     bool labelled;
     if (!reward_mix_type(mix)->traits.caption_only)
         return;
-    put_number(&c->lines, "score", (double)reward_mix_caption(mix, caption, len, &labelled));
+    buf_json_key_number(&c->lines, "score",
+                        (double)reward_mix_caption(mix, caption, len, &labelled));
     buf_printf(&c->lines, ",\"labelled\":%s", labelled ? "true" : "false");
 }
 
@@ -283,9 +272,9 @@ static bool append(struct recorder *c, const struct batch *b, int step, int colu
     c->ext += ext;
     c->intrinsic += intrinsic;
     buf_printf(&c->lines, "{\"t\":%u,\"action\":%d", c->steps, t->action[own]);
-    put_number(&c->lines, "reward", (double)t->reward[own]);
-    put_number(&c->lines, "ext", ext);
-    put_number(&c->lines, "int", intrinsic);
+    buf_json_key_number(&c->lines, "reward", (double)t->reward[own]);
+    buf_json_key_number(&c->lines, "ext", ext);
+    buf_json_key_number(&c->lines, "int", intrinsic);
     if (caption) {
         buf_printf(&c->lines, ",\"n\":%u,\"caption\":", b->reward.episodic_count[at]);
         buf_json_string(&c->lines, b->reward.caption_text[caption], b->reward.caption_len[caption]);

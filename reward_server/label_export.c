@@ -6,6 +6,7 @@
  * their rising id, hence none is seen twice and none that existed at the start is missed. */
 #include "reward_server/label_store_impl.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,35 +82,23 @@ int label_row_json(const struct label_row *row, struct buf *out)
         buf_puts(out, ",\"caption_b\":");
         buf_json_string(out, q.caption_b, q.len_b);
     }
-    const char *const text[][2] = {{"goal", id->goal},
-                                   {"prompt_version", id->goal_version},
-                                   {"annotator", id->annotator},
-                                   {"model", id->model}};
-    for (size_t i = 0; i < sizeof text / sizeof *text; i++) {
-        buf_printf(out, ",\"%s\":", text[i][0]);
-        buf_json_string(out, text[i][1], strlen(text[i][1]));
-    }
-    buf_puts(out, ",\"label\":");
-    if (row->state == LABEL_ANSWERED)
-        buf_json_number(out, row->label, 9);
-    else
-        buf_puts(out, "null");
-    buf_puts(out, ",\"confidence\":");
-    buf_json_number(out, row->confidence, 9);
-    buf_puts(out, ",\"raw\":");
-    buf_json_string(out, row->raw, strlen(row->raw));
+    buf_json_key_text(out, "goal", id->goal);
+    buf_json_key_text(out, "prompt_version", id->goal_version);
+    buf_json_key_text(out, "annotator", id->annotator);
+    buf_json_key_text(out, "model", id->model);
+    buf_json_key_number(out, "label", row->state == LABEL_ANSWERED ? row->label : (double)NAN);
+    buf_json_key_number(out, "confidence", row->confidence);
+    buf_json_key_text(out, "raw", row->raw);
     buf_puts(out, ",\"asked_at\":");
     buf_json_number(out, row->asked_at, 17);
     buf_puts(out, ",\"answered_at\":");
     buf_json_number(out, row->answered_at, 17);
-    buf_printf(out, ",\"kind\":\"%s\"", question_kind_name(q.kind));
-    buf_puts(out, ",\"parameters\":");
-    buf_json_string(out, id->parameters, strlen(id->parameters));
+    buf_json_key_text(out, "kind", question_kind_name(q.kind));
+    buf_json_key_text(out, "parameters", id->parameters);
     if (strchr(id->annotator, '>')) {
         char origin[32];
         label_origin(id->annotator, row->raw, origin);
-        buf_puts(out, ",\"origin\":");
-        buf_json_string(out, origin, strlen(origin));
+        buf_json_key_text(out, "origin", origin);
     }
     return buf_printf(out, ",\"vote\":%d,\"state\":\"%s\"}\n", id->vote,
                       row->state == LABEL_ANSWERED ? "answered" : "abstained");

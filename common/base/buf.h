@@ -32,4 +32,8 @@ int buf_json_string(struct buf *b, const char *bytes, size_t len);
 /* A JSON number with `digits` significant digits; null when not finite. */
 int buf_json_number(struct buf *b, double value, int digits);
 
+/* One more member of a JSON object, with its comma: ,"key":"text" and ,"key":value */
+int buf_json_key_text(struct buf *b, const char *key, const char *text);
+int buf_json_key_number(struct buf *b, const char *key, double value); /* 9 digits */
+
 #endif /* ONIC_COMMON_BASE_BUF_H */

@@ -100,30 +100,18 @@ static void put_line(const struct player *p, int at, struct buf *out)
     put_reason(p, s, out);
 }
 
-static void put_key(struct buf *out, const char *key, const char *text)
-{
-    buf_printf(out, ",\"%s\":", key);
-    buf_json_string(out, text, strlen(text));
-}
-
-static void put_double(struct buf *out, const char *key, double value)
-{
-    buf_printf(out, ",\"%s\":", key);
-    buf_json_number(out, value, 9);
-}
-
 static void put_step_json(const struct player *p, int at, struct buf *out)
 {
     const struct replay_step *s = &p->replay.step[at];
     buf_printf(out, "{\"t\":%d,\"action\":%d", at + 1, s->action);
-    put_key(out, "action_name", action_name(p, s->action));
-    put_double(out, "reward", s->reward);
-    put_double(out, "ext", s->ext);
-    put_double(out, "int", s->intrinsic);
+    buf_json_key_text(out, "action_name", action_name(p, s->action));
+    buf_json_key_number(out, "reward", s->reward);
+    buf_json_key_number(out, "ext", s->ext);
+    buf_json_key_number(out, "int", s->intrinsic);
     buf_puts(out, ",\"caption\":");
     put_caption(s, out);
     buf_printf(out, ",\"n\":%d", s->n);
-    put_double(out, "score", s->score);
+    buf_json_key_number(out, "score", s->score);
     buf_printf(out, ",\"labelled\":%s", s->labelled < 0 ? "null" : s->labelled ? "true" : "false");
 }
 
@@ -134,20 +122,20 @@ static void put_label_json(const struct explain_label *l, int count, struct buf 
         return;
     }
     buf_printf(out, "{\"id\":%" PRIu64, l->id);
-    put_key(out, "kind", question_kind_name(l->kind));
+    buf_json_key_text(out, "kind", question_kind_name(l->kind));
     buf_printf(out, ",\"count\":%d", count);
     explain_pair_json(l, out);
-    put_double(out, "label", l->abstained ? (double)NAN : l->label);
-    put_double(out, "confidence", l->abstained ? (double)NAN : l->confidence);
-    put_key(out, "annotator", l->annotator);
+    buf_json_key_number(out, "label", l->abstained ? (double)NAN : l->label);
+    buf_json_key_number(out, "confidence", l->abstained ? (double)NAN : l->confidence);
+    buf_json_key_text(out, "annotator", l->annotator);
     if (l->order[0])
-        put_key(out, "order", l->order);
-    put_key(out, "model", l->model);
-    put_key(out, "parameters", l->parameters);
+        buf_json_key_text(out, "order", l->order);
+    buf_json_key_text(out, "model", l->model);
+    buf_json_key_text(out, "parameters", l->parameters);
     buf_printf(out, ",\"vote\":%d", l->vote);
-    put_key(out, "goal", l->goal);
-    put_key(out, "prompt_version", l->goal_version);
-    put_key(out, "raw", l->raw);
+    buf_json_key_text(out, "goal", l->goal);
+    buf_json_key_text(out, "prompt_version", l->goal_version);
+    buf_json_key_text(out, "raw", l->raw);
     buf_puts(out, ",\"asked_at\":");
     buf_json_number(out, l->asked_at, 17);
     buf_puts(out, ",\"answered_at\":");
@@ -158,12 +146,12 @@ static void put_label_json(const struct explain_label *l, int count, struct buf 
 static void explain_json(const struct player *p, int at, struct buf *out)
 {
     put_step_json(p, at, out);
-    put_double(out, "coef_ext", p->replay.coef_ext);
-    put_double(out, "coef_int", p->replay.coef_int);
-    put_key(out, "reward_model", p->replay.reward_model);
-    put_key(out, "shaping", p->replay.shaping);
+    buf_json_key_number(out, "coef_ext", p->replay.coef_ext);
+    buf_json_key_number(out, "coef_int", p->replay.coef_int);
+    buf_json_key_text(out, "reward_model", p->replay.reward_model);
+    buf_json_key_text(out, "shaping", p->replay.shaping);
     if (p->type)
-        put_key(out, "decided_by", explain_basis_name(explain_basis(p->type)));
+        buf_json_key_text(out, "decided_by", explain_basis_name(explain_basis(p->type)));
     else /* a model of another build */
         buf_puts(out, ",\"decided_by\":null");
     int count;
@@ -436,11 +424,11 @@ static void put_document(const struct player *p)
     buf_json_string(&head, p->env->spec.id, strlen(p->env->spec.id));
     buf_printf(&head, ",\"seed\":\"%" PRIu64 "\",\"exact\":true,\"steps\":%d", p->replay.seed,
                p->replay.nsteps);
-    put_key(&head, "end", p->replay.crash ? "crash" : p->replay.end);
-    put_double(&head, "return", p->replay.ret);
-    put_double(&head, "paid_ext", p->ext_sum);
-    put_double(&head, "paid_int", p->int_sum);
-    put_key(&head, "reward_model", p->replay.reward_model);
+    buf_json_key_text(&head, "end", p->replay.crash ? "crash" : p->replay.end);
+    buf_json_key_number(&head, "return", p->replay.ret);
+    buf_json_key_number(&head, "paid_ext", p->ext_sum);
+    buf_json_key_number(&head, "paid_int", p->int_sum);
+    buf_json_key_text(&head, "reward_model", p->replay.reward_model);
     printf("%s,\"step\":[%s]}\n", head.data, p->document.data);
     buf_release(&head);
 }

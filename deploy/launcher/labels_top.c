@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "common/base/xmalloc.h"
 #include "common/checkpoint/checkpoint.h"
@@ -17,7 +16,7 @@
 #include "learner/reward/mix.h"
 #include "learner/reward/paid.h"
 
-enum { TEXT_MAX = 1 << 24, REPORT_MAX = 1 << 16 };
+enum { TEXT_MAX = 1 << 24 };
 
 struct table {
     struct paid *paid;
@@ -35,24 +34,6 @@ struct reason {
     double score;                      /* NAN = unknown */
     int labelled;                      /* for the model: 1 yes, 0 no, -1 unknown */
 };
-
-static int open_checkpoint(struct checkpoint_file **out, const char *run, struct onic_err *err)
-{
-    struct stat st;
-    if (stat(run, &st) != 0)
-        return err_set(err, ONIC_ENOTFOUND, "there is no run %s", run);
-    if (!S_ISDIR(st.st_mode))
-        return checkpoint_open(out, run, err);
-    char dir[CHECKPOINT_PATH_MAX];
-    struct buf report;
-    snprintf(dir, sizeof dir, "%s/checkpoints", run);
-    buf_init(&report, REPORT_MAX);
-    int rc = checkpoint_newest_valid(out, dir, &report, err);
-    if (report.len)
-        fprintf(stderr, "onic labels: skipped damaged checkpoints:\n%s", report.data);
-    buf_release(&report);
-    return rc ? (err_wrap(err, "nothing is known of what %s paid", run), rc) : rc;
-}
 
 static int read_paid(const struct checkpoint_file *f, struct paid *p, struct onic_err *err)
 {
@@ -130,24 +111,17 @@ static void put_entry_text(const struct paid_entry *e, const struct reason *r, s
     buf_puts(out, "\n");
 }
 
-static void put_key(struct buf *out, const char *key, const char *text)
-{
-    buf_printf(out, ",\"%s\":", key);
-    buf_json_string(out, text, strlen(text));
-}
-
 static void put_label_json(const struct reason *r, struct buf *out)
 {
     const struct explain_label *l = r->label;
     buf_json_number(out, l->abstained ? (double)NAN : l->label, 9);
-    buf_puts(out, ",\"confidence\":");
-    buf_json_number(out, l->abstained ? (double)NAN : l->confidence, 9);
+    buf_json_key_number(out, "confidence", l->abstained ? (double)NAN : l->confidence);
     buf_printf(out, ",\"id\":%llu", (unsigned long long)l->id);
-    put_key(out, "annotator", l->annotator);
-    put_key(out, "goal", l->goal);
-    put_key(out, "prompt_version", l->goal_version);
-    put_key(out, "raw", l->raw);
-    put_key(out, "kind", question_kind_name(l->kind));
+    buf_json_key_text(out, "annotator", l->annotator);
+    buf_json_key_text(out, "goal", l->goal);
+    buf_json_key_text(out, "prompt_version", l->goal_version);
+    buf_json_key_text(out, "raw", l->raw);
+    buf_json_key_text(out, "kind", question_kind_name(l->kind));
     buf_printf(out, ",\"count\":%d", r->count);
     explain_pair_json(l, out);
 }
@@ -156,8 +130,7 @@ static void put_entry_json(const struct paid_entry *e, const struct reason *r, s
 {
     buf_puts(out, "{\"caption\":");
     buf_json_string(out, e->caption, e->len);
-    buf_puts(out, ",\"paid\":");
-    buf_json_number(out, e->sum, 9);
+    buf_json_key_number(out, "paid", e->sum);
     buf_printf(out, ",\"steps\":%llu,\"score\":", (unsigned long long)e->steps);
     buf_json_number(out, r->score, 9);
     buf_printf(out, ",\"labelled\":%s,\"label\":",
@@ -175,10 +148,9 @@ static void put_json(const struct table *t, struct buf *out)
 {
     buf_puts(out, "{\"total\":");
     buf_json_number(out, paid_total(t->paid), 9);
-    buf_puts(out, ",\"missing_at_most\":");
-    buf_json_number(out, paid_missing(t->paid), 9);
-    put_key(out, "reward_model", t->type->name);
-    put_key(out, "decided_by", explain_basis_name(explain_basis(t->type)));
+    buf_json_key_number(out, "missing_at_most", paid_missing(t->paid));
+    buf_json_key_text(out, "reward_model", t->type->name);
+    buf_json_key_text(out, "decided_by", explain_basis_name(explain_basis(t->type)));
     buf_puts(out, ",\"captions\":[");
     for (int i = 0; i < t->n; i++) {
         struct reason r = reason_of(t, &t->top[i]);
@@ -224,7 +196,7 @@ int labels_top(const char *run, const struct config *given, int n, bool json, st
     struct checkpoint_file *file = NULL;
     struct config *cfg = xmalloc(sizeof *cfg);
     struct table t = {.paid = paid_create(), .top = xcalloc((size_t)n, sizeof *t.top)};
-    int rc = open_checkpoint(&file, run, err);
+    int rc = run_checkpoint(&file, run, err);
     if (!rc)
         rc = read_paid(file, t.paid, err);
     if (!rc)

@@ -14,23 +14,26 @@
 #include "common/run/policy_options.h"
 #include "learner/core.h"
 
-static int open_checkpoint(struct loaded_run *out, const char *path, struct onic_err *err)
+int run_checkpoint(struct checkpoint_file **out, const char *path, struct onic_err *err)
 {
     struct stat st;
+    *out = NULL;
     if (stat(path, &st) != 0)
         return err_set(err, ONIC_ENOTFOUND,
-                       "%s does not exist: give a run directory or a checkpoint file", path);
+                       "there is no run %s: give a run directory or a checkpoint file", path);
     if (!S_ISDIR(st.st_mode))
-        return checkpoint_open(&out->file, path, err);
+        return checkpoint_open(out, path, err);
     char dir[CHECKPOINT_PATH_MAX];
     snprintf(dir, sizeof dir, "%s/checkpoints", path);
     struct buf report;
     buf_init(&report, 1 << 16);
-    int rc = checkpoint_newest_valid(&out->file, dir, &report, err);
+    int rc = checkpoint_newest_valid(out, dir, &report, err);
     if (report.len)
         fprintf(stderr, "onic: skipped damaged checkpoints:\n%s", report.data);
     buf_release(&report);
-    return rc ? (err_wrap(err, "no policy in %s", path), rc) : rc;
+    if (rc)
+        err_wrap(err, "nothing can be read of %s", path);
+    return rc;
 }
 
 int run_config(struct config *out, const struct checkpoint_file *file, const struct config *given,
@@ -68,7 +71,7 @@ int run_load(struct loaded_run *out, const char *path, const struct config *give
              const struct obs_spec *obs, struct onic_err *err)
 {
     memset(out, 0, sizeof *out);
-    int rc = open_checkpoint(out, path, err);
+    int rc = run_checkpoint(&out->file, path, err);
     if (rc == ONIC_OK)
         rc = run_config(&out->cfg, out->file, given, err);
     if (rc)

@@ -54,6 +54,11 @@ static void json_strings_escape_controls_and_latin_1(void **state)
     buf_puts(&b, " ");
     buf_json_number(&b, -(double)INFINITY, 9);
     assert_string_equal(b.data, "0.1 null null");
+    buf_reset(&b);
+    buf_json_key_text(&b, "raw", "a\"b");
+    buf_json_key_number(&b, "label", (double)NAN);
+    buf_json_key_number(&b, "score", 0.25);
+    assert_string_equal(b.data, ",\"raw\":\"a\\\"b\",\"label\":null,\"score\":0.25");
     buf_release(&b);
 }
 
