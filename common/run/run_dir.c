@@ -96,12 +96,21 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
     return remove(path);
 }
 
+static const char REFUSED[] = "config.yaml.refused";
+
 /* Removes what a run writes, by name: what a person put beside it stays. */
 static int clear(const char *dir, struct onic_err *err)
 {
-    static const char *const names[] = {"config.yaml", "config.yaml.tmp", "config.yaml.before",
-                                        "version.txt", "metrics.jsonl",   "checkpoints",
-                                        "log",         "replays",         "ledger.json",
+    static const char *const names[] = {"config.yaml",
+                                        "config.yaml.tmp",
+                                        "config.yaml.before",
+                                        REFUSED,
+                                        "version.txt",
+                                        "metrics.jsonl",
+                                        "checkpoints",
+                                        "log",
+                                        "replays",
+                                        "ledger.json",
                                         "epoch"};
     static const char *const prefixes[] = {"events.out.tfevents.", "labels.sqlite"};
     DIR *d = opendir(dir);
@@ -219,8 +228,9 @@ int run_dir_open(const char *dir, const struct config *given, struct config *cfg
     *lock_fd = -1;
     bool existed = access(dir, F_OK) == 0,
          ours = has(dir, "config.yaml") && has(dir, "version.txt");
+    bool refused = !ours && has(dir, REFUSED) && has(dir, "version.txt");
     bool only_lock = existed && !ours && !has(dir, "checkpoints") && !has(dir, "labels.sqlite");
-    if (existed && strcmp(given->run_on_exists, "fail") == 0)
+    if (existed && !refused && strcmp(given->run_on_exists, "fail") == 0)
         return err_set(
             err, ONIC_ECANTCREATE,
             "the run directory %s exists and --on-exists=fail was given; give another --run-dir",
@@ -229,12 +239,12 @@ int run_dir_open(const char *dir, const struct config *given, struct config *cfg
     if (!rc)
         rc = run_lock_take(dir, lock_fd, err);
     if (!rc && strcmp(given->run_on_exists, "overwrite") == 0 && existed) {
-        if (!ours && !only_lock)
+        if (!ours && !refused && !only_lock)
             rc = err_set(err, ONIC_ECANTCREATE,
                          "%s holds no config.yaml and version.txt, so it is not a run and is not "
                          "overwritten",
                          dir);
-        else if (ours)
+        else if (ours || refused)
             rc = clear(dir, err);
         ours = false;
     }
@@ -302,6 +312,18 @@ static int check_room(const char *dir, struct onic_err *err)
     return ONIC_OK;
 }
 
+void run_dir_refuse(const char *dir)
+{
+    char from[CONFIG_STR_MAX + 64], to[CONFIG_STR_MAX + 32];
+    snprintf(from, sizeof from, "%s/config.yaml", dir);
+    snprintf(to, sizeof to, "%s/%s", dir, REFUSED);
+    rename(from, to);
+    snprintf(from, sizeof from, "%s/checkpoints/LATEST", dir);
+    unlink(from);
+    snprintf(from, sizeof from, "%s/checkpoints/" RUN_DIR_UNTRAINED, dir);
+    unlink(from);
+}
+
 int run_dir_write(const char *dir, const struct config *cfg, struct onic_err *err)
 {
     int rc = check_room(dir, err);
@@ -310,6 +332,8 @@ int run_dir_write(const char *dir, const struct config *cfg, struct onic_err *er
     if (rc)
         return rc;
     char path[CONFIG_STR_MAX + 32], stamp[32];
+    snprintf(path, sizeof path, "%s/%s", dir, REFUSED);
+    unlink(path);
     snprintf(path, sizeof path, "%s/version.txt", dir);
     time_t now = time(NULL);
     struct tm tm;

@@ -31,6 +31,13 @@ int run_dir_config(const char *dir, struct config *out, struct onic_err *err);
  * disk has no room for 1 MiB. */
 int run_dir_write(const char *dir, const struct config *cfg, struct onic_err *err);
 
+/* What a learner leaves that was asked to stop before its first update. */
+#define RUN_DIR_UNTRAINED "ckpt-000000000000.safetensors"
+/* The configuration of a new run did not work before anything was trained: it becomes
+ * config.yaml.refused, the untrained checkpoint is removed, and the directory counts as that of a
+ * run which is still to begin, whatever run.on_exists says. Labels are kept. */
+void run_dir_refuse(const char *dir);
+
 /* Whole text of dir/name into out (NUL-terminated, at most max bytes). ONIC_ENOTFOUND, ONIC_EIO. */
 int run_dir_read(const char *dir, const char *name, char *out, size_t max, struct onic_err *err);
 int run_dir_ledger(const char *dir, struct ledger *out, struct onic_err *err);

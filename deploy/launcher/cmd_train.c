@@ -319,17 +319,19 @@ static void keep_config(struct train *t)
         log_debug("the old config.yaml cannot be kept", kv("why", (const char *)strerror(errno)));
 }
 
-/* Refused before anything was trained with it: the old configuration comes back, so that the same
- * command without the slip goes on. */
-static void settle_config(const struct train *t, int code)
+/* Refused before anything was trained with it: the old configuration comes back, and that of a new
+ * run is set aside, so that the same command without the slip goes on. */
+static void settle_config(const struct train *t, bool resumed, int code)
 {
     char kept[sizeof t->config_path + 16], latest[sizeof t->latest] = "";
     snprintf(kept, sizeof kept, "%s.before", t->config_path);
     run_dir_read(t->run_dir, "checkpoints/LATEST", latest, sizeof latest, NULL);
-    if ((code == 64 || code == 78) && strcmp(latest, t->latest) == 0 &&
-        rename(kept, t->config_path) == 0)
-        return;
-    unlink(kept);
+    bool untrained = strcmp(latest, t->latest) == 0 || strcmp(latest, RUN_DIR_UNTRAINED "\n") == 0;
+    bool refused = (code == 64 || code == 78) && untrained;
+    if (refused && !resumed)
+        run_dir_refuse(t->run_dir);
+    else if (!refused || rename(kept, t->config_path) != 0)
+        unlink(kept);
 }
 
 static int prepare(struct train *t, const struct config *given, int *lock_fd, bool *resumed,
@@ -341,6 +343,9 @@ static int prepare(struct train *t, const struct config *given, int *lock_fd, bo
         rc = reward_model_find(given->reward_model, &model, err);
     if (!rc)
         rc = check_environment(given, err);
+    bool fresh = access(t->run_dir, F_OK) != 0; /* a refused one leaves no directory */
+    if (!rc && fresh)
+        rc = check_parts(given, model, err);
     if (!rc)
         rc = run_dir_open(t->run_dir, given, t->cfg, lock_fd, resumed, err);
     if (!rc)
@@ -348,7 +353,7 @@ static int prepare(struct train *t, const struct config *given, int *lock_fd, bo
             reward_model_find(t->cfg->reward_model, &model, err); /* the stored one, when resumed */
     if (!rc)
         rc = check_checkpoints(t->run_dir, err);
-    if (!rc)
+    if (!rc && (!fresh || *resumed))
         rc = check_parts(t->cfg, model, err);
     if (!rc)
         rc = choose_addresses(t, model->traits.wants_labels, err);
@@ -418,7 +423,7 @@ static int run(struct train *t, const struct config *given, struct onic_err *err
             .drain_s = 120,
         };
         code = supervise(&p, err);
-        settle_config(t, code);
+        settle_config(t, resumed, code);
         say_end(t);
         if (code)
             fprintf(stderr, "onic train: %s\n", err->msg);

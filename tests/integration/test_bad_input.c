@@ -93,6 +93,13 @@ static void a_vectors_file_of_the_wrong_width_is_64_with_file_and_line(void **st
                 64, "needs embedding.vectors");
 }
 
+static bool has_file(const struct scene *s, const char *name)
+{
+    char path[400];
+    snprintf(path, sizeof path, "%s/%s", s->dir, name);
+    return access(path, F_OK) == 0;
+}
+
 static void a_goal_without_anchors_is_64_with_file_and_line(void **state)
 {
     struct scene *s = *state;
@@ -112,6 +119,7 @@ static void a_goal_without_anchors_is_64_with_file_and_line(void **state)
                   "train --run-dir=run2 --annotator.id=rules --annotator.goal=./goal.yaml");
     assert_int_equal(program_wait(&s->a, SCENE_LONG_MS), 64);
     assert_non_null(strstr(program_text(s->a.err), "the goal has no anchors"));
+    assert_false(has_file(s, "run2")); /* the next command starts afresh */
 }
 
 /* The reward server says it and nothing else; `onic train`, whose child it is, passes it on. */
@@ -126,6 +134,7 @@ static void both_refuse(struct scene *s, const char *options, const char *senten
     int code = program_run(&s->a, s->dir, "a", "onic", args, SCENE_LONG_MS);
     if (code != 64 || !strstr(program_text(s->a.err), sentence))
         fail_msg("%d: %s", code, program_text(s->a.err));
+    assert_false(has_file(s, "run/config.yaml")); /* a slip is not the stored configuration */
 }
 
 static void a_broken_pattern_is_64_with_file_and_line(void **state)

@@ -162,6 +162,29 @@ static void overwriting_empties_a_run_but_nothing_else(void **state)
         close(lock);
 }
 
+/* The first command had a slip that only a child process could see. */
+static void a_new_run_that_was_refused_begins_again_whatever_is_wanted(void **state)
+{
+    static const char *const wanted[] = {"resume", "fail", "overwrite"};
+    struct config given, cfg;
+    char run[400], kept[500];
+    snprintf(run, sizeof run, "%s/run", (char *)*state);
+    snprintf(kept, sizeof kept, "%s/config.yaml.refused", run);
+    for (int i = 0; i < 3; i++) {
+        config_defaults(&given);
+        set(&given, "run.frames", "1000");
+        one_life(*state, &given, &cfg, false);
+        run_dir_refuse(run);
+        assert_int_equal(access(kept, F_OK), 0);
+        config_defaults(&given);
+        set(&given, "run.on_exists", wanted[i]);
+        one_life(*state, &given, &cfg, false);
+        assert_int_not_equal(cfg.run_frames, 1000);
+        assert_int_equal(access(kept, F_OK), -1);
+        run_dir_refuse(run);
+    }
+}
+
 static void a_run_in_use_is_refused_by_name(void **state)
 {
     struct config given, cfg;
@@ -199,6 +222,7 @@ int main(void)
         IN_DIR(every_life_leaves_its_version),
         IN_DIR(an_existing_run_may_be_refused),
         IN_DIR(overwriting_empties_a_run_but_nothing_else),
+        IN_DIR(a_new_run_that_was_refused_begins_again_whatever_is_wanted),
         IN_DIR(a_run_in_use_is_refused_by_name),
         IN_DIR(a_place_that_cannot_be_written_is_named),
     };
