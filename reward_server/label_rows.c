@@ -414,13 +414,13 @@ static int answer_one(struct label_store *s, struct label_answer *a, double now,
         a->confidence = row.confidence;
         a->asked_at = row.asked_at;
         a->answered_at = row.answered_at;
-        return ONIC_OK;
+        return label_meta_add(s, "asked_twice", 1, NULL, err);
     }
     char raw[LABEL_RAW_MAX + 1];
     snprintf(raw, sizeof raw, "%s", a->raw ? a->raw : "");
     *last_id += 1;
     a->id = (uint64_t)*last_id;
-    if (state == LABEL_ASKED)
+    if (state == LABEL_ASKED && row.asked_at > a->asked_at)
         a->asked_at = row.asked_at;
     else if (a->asked_at <= 0)
         a->asked_at = now;

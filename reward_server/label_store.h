@@ -87,7 +87,7 @@ struct label_counts {
     uint64_t asked;               /* intents without an answer */
     uint64_t delivered;
     uint64_t last_id;
-    uint64_t asked_twice;      /* durable answers asked again, must stay 0 */
+    uint64_t asked_twice;      /* durable answers asked (or answered) again, must stay 0 */
     uint64_t maybe_paid_twice; /* intents of a dead process asked again */
     uint64_t quarantined;      /* damaged rows found so far */
 };
@@ -108,7 +108,7 @@ int label_store_find(struct label_store *s, const char *caption, size_t len, str
 struct label_question {
     const char *caption;
     size_t len;
-    bool known; /* out: already answered or abstained; counted in asked_twice and not asked */
+    bool known; /* out: already answered or abstained; counted in asked_twice, not to be asked */
 };
 /* Durable intents, one commit. Nothing is changed on failure. */
 int label_store_ask(struct label_store *s, struct label_question *q, int n, struct onic_err *err);
@@ -123,11 +123,12 @@ struct label_answer {
     double label, confidence;
     const char *raw;    /* cut at LABEL_RAW_MAX */
     uint64_t id;        /* out */
-    double asked_at;    /* in: when, where no intent says so (0 = now); out: as stored */
+    double asked_at;    /* in: when (0 = unknown); out: that, or of the intent if it is later */
     double answered_at; /* out */
 };
 /* Durable when it returns ONIC_OK: one commit for the whole group. Nothing is changed on failure.
- * An answer to a question already answered is ignored and gets the stored id. */
+ * An answer to a question already answered is ignored, gets what is stored and is counted in
+ * asked_twice. */
 int label_store_answer(struct label_store *s, struct label_answer *a, int n, struct onic_err *err);
 /* Bookkeeping only: rides on the next commit, so a crash may lose it. */
 void label_store_delivered(struct label_store *s, uint64_t id);

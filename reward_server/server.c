@@ -187,8 +187,12 @@ static void ask(struct server *s)
             break;
         n++;
     }
+    if (!s->paid) {
+        submit(s, n);
+        return;
+    }
     s->asked_ms = clock_ms();
-    if (!s->paid || label_store_ask(s->store, s->question, n, &err) == ONIC_OK) {
+    if (label_store_ask(s->store, s->question, n, &err) == ONIC_OK) {
         submit(s, n);
         return;
     }
@@ -207,15 +211,6 @@ static void work(struct server *s)
         due = s->committed_ms + GROUP_WAIT_MS;
     int64_t wait = due - clock_ms();
     uv_timer_start(&s->due, on_due, wait > 0 ? (uint64_t)wait : 0, 0);
-}
-
-static void poll_annotator(struct server *s)
-{
-    if (s->full_since && s->nanswers)
-        return; /* answers wait in the annotator while the disk is full */
-    s->annotator->v->poll(s->annotator, take_answer, s);
-    commit_answers(s);
-    work(s);
 }
 
 /* --- receiving ------------------------------------------------------------------------- */
@@ -244,6 +239,16 @@ static void receive(struct server *s)
     while (annot_server_recv(s->socket, &one))
         receive_one(s, &one);
     work(s);
+}
+
+/* Answers that are there, then the socket: sending may have swallowed its signal. */
+static void poll_annotator(struct server *s)
+{
+    if (!s->full_since || !s->nanswers) { /* they wait in the annotator while the disk is full */
+        s->annotator->v->poll(s->annotator, take_answer, s);
+        commit_answers(s);
+    }
+    receive(s);
 }
 
 /* --- events ---------------------------------------------------------------------------- */
@@ -373,7 +378,6 @@ void server_on_tick(uv_timer_t *timer)
     measure(s);
     tell_numbers(s);
     annot_server_tick(s->socket);
-    receive(s);
     poll_annotator(s);
     check_drain(s);
 }
@@ -387,7 +391,6 @@ static void on_group(uv_timer_t *timer)
 {
     struct server *s = timer->data;
     poll_annotator(s);
-    receive(s);
     check_drain(s);
 }
 

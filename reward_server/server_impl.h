@@ -53,7 +53,7 @@ struct server {
     struct annot_label commit_label[GROUP_MAX];
     struct label_question question[GROUP_MAX]; /* scratch of one round of asking */
     uint64_t ticket[GROUP_MAX];
-    int64_t asked_ms, committed_ms; /* clock_ms of the last commits */
+    int64_t asked_ms, committed_ms; /* clock_ms of the last commits of intents, of answers */
     struct label_counts counts;     /* of the store, kept up to date between re-counts */
     double rate;                    /* labels per second, over the last ticks */
     uint64_t rate_answered;

@@ -117,14 +117,14 @@ int buf_json_number(struct buf *b, double value, int digits)
     return buf_printf(b, "%.*g", digits, value);
 }
 
-int buf_json_key_text(struct buf *b, const char *key, const char *text)
+void buf_json_key_text(struct buf *b, const char *key, const char *text)
 {
     buf_printf(b, ",\"%s\":", key);
-    return buf_json_string(b, text, strlen(text));
+    buf_json_string(b, text, strlen(text));
 }
 
-int buf_json_key_number(struct buf *b, const char *key, double value)
+void buf_json_key_number(struct buf *b, const char *key, double value)
 {
     buf_printf(b, ",\"%s\":", key);
-    return buf_json_number(b, value, 9);
+    buf_json_number(b, value, 9);
 }

@@ -33,7 +33,7 @@ int buf_json_string(struct buf *b, const char *bytes, size_t len);
 int buf_json_number(struct buf *b, double value, int digits);
 
 /* One more member of a JSON object, with its comma: ,"key":"text" and ,"key":value */
-int buf_json_key_text(struct buf *b, const char *key, const char *text);
-int buf_json_key_number(struct buf *b, const char *key, double value); /* 9 digits */
+void buf_json_key_text(struct buf *b, const char *key, const char *text);
+void buf_json_key_number(struct buf *b, const char *key, double value); /* 9 digits */
 
 #endif /* ONIC_COMMON_BASE_BUF_H */

@@ -7,7 +7,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/base/xmalloc.h"
 #include "common/checkpoint/checkpoint.h"

@@ -32,7 +32,7 @@ int run_checkpoint(struct checkpoint_file **out, const char *path, struct onic_e
         fprintf(stderr, "onic: skipped damaged checkpoints:\n%s", report.data);
     buf_release(&report);
     if (rc)
-        err_wrap(err, "nothing can be read of %s", path);
+        err_wrap(err, "no checkpoint of %s can be used", path);
     return rc;
 }
 

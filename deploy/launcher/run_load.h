@@ -25,7 +25,7 @@ struct loaded_run {
  * cfg->env_id and use its own. */
 int run_load(struct loaded_run *out, const char *path, const struct config *given,
              const struct obs_spec *obs, struct onic_err *err);
-/* Opens the checkpoint alone. */
+/* Opens the checkpoint alone; *out (NULL on failure) is closed with checkpoint_close. */
 int run_checkpoint(struct checkpoint_file **out, const char *path, struct onic_err *err);
 /* The configuration that a checkpoint carries, under what was given now: run_load's first part, for
  * who needs no policy. */

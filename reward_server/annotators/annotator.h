@@ -52,13 +52,13 @@ struct annotator; /* a plug-in's own struct starts with this one */
 struct annotator_vtable {
     const char *id, *summary;
     unsigned kinds; /* bit set 1 << enum question_kind: what it answers */
-    /* Asking costs money or somebody's time: a question is written down before it is asked, so that
-     * one which is asked again after a crash can be counted. */
-    bool paid;
     /* ONIC_OK when create can work here, else the reason in one sentence. Cheap. */
     int (*available)(const struct config *config, struct onic_err *err);
     /* True when another vote may have another answer; NULL = never. */
     bool (*varies)(const struct config *config);
+    /* True when asking may cost money or somebody's time: each question is on disk before it is
+     * asked, so that one which a crash makes us ask again is counted. NULL = never. */
+    bool (*paid)(const struct config *config);
     int (*create)(struct annotator **out, const struct annotator_setup *setup,
                   struct onic_err *err);
     void (*free)(struct annotator *a); /* forgets what was not handed over */

@@ -116,9 +116,9 @@ bool annotator_paid(const struct annotator_vtable *v, const struct config *c)
 {
     const struct annotator_vtable *order[ANNOTATOR_ORDER_MAX];
     int n = annotator_order(order, v, c, NULL);
-    bool paid = v->paid;
-    for (int i = 1; i < n; i++)
-        paid = paid || order[i]->paid;
+    bool paid = false;
+    for (int i = 0; i < n; i++)
+        paid = paid || (order[i]->paid && order[i]->paid(c));
     return paid;
 }
 

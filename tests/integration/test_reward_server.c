@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <zmq.h>
@@ -187,16 +188,19 @@ static void labels_survive_kill_9_and_none_is_asked_twice(void **state)
     assert_int_equal(c.maybe_paid_twice, 0);
 }
 
-static bool intent_is_kept(void *ctx)
+static bool is_asked(void *ctx)
 {
     struct fixture *f = ctx;
     struct label_store *s = NULL;
     struct label_counts c = {0};
+    struct stat life;
+    char lives[300];
     listen_once(f);
     if (label_store_open(&s, f->store, LABEL_STORE_READ, NULL) == ONIC_OK)
         label_store_counts(s, &c, NULL);
     label_store_close(s);
-    return c.asked == 1;
+    snprintf(lives, sizeof lives, "%s/lives", f->dir);
+    return c.asked == 1 && stat(lives, &life) == 0 && life.st_size > 0;
 }
 
 static void a_paid_question_that_was_killed_is_asked_again_and_counted(void **state)
@@ -209,7 +213,7 @@ static void a_paid_question_that_was_killed_is_asked_again_and_counted(void **st
     setenv("ONIC_COMMAND_RUN", run, 1);
     start_server(f, "--annotator.id=command");
     ask(f, "a good thing");
-    assert_true(wait_until(intent_is_kept, f, 60000));
+    assert_true(wait_until(is_asked, f, 60000));
     stop_server(f, SIGKILL);
     start_server(f, "--annotator.id=command");
     wait_for_labels(f, 1);

@@ -354,6 +354,12 @@ static bool command_varies(const struct config *config)
     return true;
 }
 
+static bool command_paid(const struct config *config)
+{
+    (void)config;
+    return true;
+}
+
 /* The hash comes first: texts of identities are cut. */
 static void set_identity(struct command *c, const struct config *config)
 {
@@ -497,9 +503,9 @@ const struct annotator_vtable annotator_command = {
     .id = "command",
     .summary = "a program of yours: JSON lines on its stdin and stdout",
     .kinds = 1u << QUESTION_CLASS | 1u << QUESTION_PAIR | 1u << QUESTION_SCORE,
-    .paid = true,
     .available = command_available,
     .varies = command_varies,
+    .paid = command_paid,
     .create = command_create,
     .free = command_free,
     .identity = command_identity,

@@ -514,11 +514,17 @@ static int embedding_status(const struct annotator *a, char text[160], struct on
     return ONIC_OK;
 }
 
+static bool embedding_paid(const struct config *config)
+{
+    return strcmp(config->embedding_source, "http") == 0;
+}
+
 const struct annotator_vtable annotator_embedding = {
     .id = "embedding",
     .summary = "sentence vectors (embedding.source): nearest anchor of the goal file",
     .kinds = 1u << QUESTION_CLASS | 1u << QUESTION_PAIR | 1u << QUESTION_SCORE,
     .available = embedding_available,
+    .paid = embedding_paid,
     .create = embedding_create,
     .free = embedding_free,
     .identity = embedding_identity,

@@ -376,6 +376,12 @@ static bool llm_varies(const struct config *config)
     return config->llm_temperature > 0;
 }
 
+static bool llm_paid(const struct config *config)
+{
+    (void)config;
+    return true;
+}
+
 /* Everything an answer depends on. The hash comes first: texts of identities are cut. */
 static void set_identity(struct llm *l)
 {
@@ -549,9 +555,9 @@ const struct annotator_vtable annotator_llm = {
     .id = "llm",
     .summary = "language model behind an OpenAI-compatible HTTP API (vLLM, llama.cpp, OpenAI)",
     .kinds = 1u << QUESTION_CLASS | 1u << QUESTION_PAIR,
-    .paid = true,
     .available = llm_available,
     .varies = llm_varies,
+    .paid = llm_paid,
     .create = llm_create,
     .free = llm_free,
     .identity = llm_identity,

@@ -57,8 +57,11 @@ for line in sys.stdin:
     a = {"id": q["id"], "label": int(good), "raw": "scripted"}
     if q["kind"] == "pair":
         a["label"] = (1 + ("good" in q["caption_b"]) - good) / 2
-    if behaviour == "hang" or (behaviour == "hang_first" and life == 1):
+    if behaviour == "hang":
         hang()
+    elif behaviour == "hang_first" and life == 1:
+        sys.stdin.read()  # to its end: the server may have been killed
+        sys.exit(0)
     elif behaviour == "garbage":
         say("Traceback: \x1b[2J")
         continue

@@ -152,6 +152,7 @@ static void an_answered_question_is_not_asked_again(void **state)
     assert_ok(label_store_answer(s, &again, 1, &err));
     assert_int_equal(again.id, a.id);
     assert_close(again.label, 1, 0, 0); /* the first answer counts */
+    assert_int_equal(counts_of(s).asked_twice, 2);
     label_store_close(s);
 }
 

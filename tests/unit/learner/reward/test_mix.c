@@ -174,9 +174,9 @@ static void counts_pays_one_over_root_n_over_the_whole_run(void **state)
     const uint8_t *rows[] = {a, a, other, a, a};
     struct reward_batch b = {.n = 5,
                              .obs_after = rows,
-                             .caption = (uint32_t[5]){0},
-                             .episodic_count = (uint16_t[5]){0},
-                             .ncaptions = 1,
+                             .caption = (uint32_t[5]){0, 1, 1},
+                             .episodic_count = (uint16_t[5]){0, 1, 2},
+                             .ncaptions = 2,
                              .caption_text = TEXT,
                              .caption_len = LEN};
     float env[5] = {0}, ext[5], in[5];
@@ -186,6 +186,9 @@ static void counts_pays_one_over_root_n_over_the_whole_run(void **state)
         assert_close(in[i], want[i], 1e-6, 0);
     reward_mix_bind(x, &b, env, ext, in);
     assert_close(in[0], 0.4472135954999579, 1e-6, 0); /* N = 5 */
+    struct reward_mix_stats s;
+    reward_mix_take_stats(x, &s);
+    assert_int_equal(s.captioned, 0); /* it knows no captions: no coverage is shown */
     reward_mix_free(x);
 }
 
