@@ -26,6 +26,7 @@ MODELS = {
     "classifier-trained": ["--reward.model=classifier", "--reward.train_share=0.2", "--reward.batch=64", *LANGUAGE],
     "ranking": ["--reward.model=ranking", *LANGUAGE],
 }
+ORDER = ("random", "score", "stairs", "free")
 MODEL = ("train_steps", "heldout_accuracy", "heldout_auc")
 
 
@@ -64,6 +65,7 @@ def random_play(e):
 
 
 def table(rows):
+    rows = sorted(rows, key=lambda r: ORDER.index(r["part"]))
     lines = [(r["part"], r["variant"], f"{r['trained_env_steps'] / 1e6:.0f}",
               "" if r["success"] is None else f"{r['success']:.3f}",
               *(f"{r['stats'][s]['mean']:.2f}" for s in STATS)) for r in rows]
