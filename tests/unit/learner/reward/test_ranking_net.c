@@ -95,8 +95,10 @@ static void it_has_as_many_parameters_as_the_original(void **state)
     message_head_free(net);
 }
 
+static const double LOSS_ROUNDING = 2e-7;
+
 /* Along the gradient of one tensor: many weights move together, so that the difference of two
- * float32 losses says something. */
+ * float32 losses says something. Their rounding depends on the kernels that the BLAS chooses. */
 static void gradients_of_every_tensor_agree_with_differences(void **state)
 {
     (void)state;
@@ -124,7 +126,7 @@ static void gradients_of_every_tensor_agree_with_differences(void **state)
             moved[side] = loss(&f, f.unused);
             memcpy(f.weights, kept, f.floats * sizeof(float));
         }
-        assert_close((moved[0] - moved[1]) / (2 * h), norm, 1e-2, 0);
+        assert_close((moved[0] - moved[1]) / (2 * h), norm, 1e-2, LOSS_ROUNDING / (2 * h));
     }
     free(kept);
     destroy(&f);
