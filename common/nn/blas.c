@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/cpu.h"
+
 enum { BUILD_OPENMP = 2 }; /* openblas_get_parallel(): 0 serial, 1 pthread, 2 OpenMP */
 
 int blas_start(struct onic_err *err)
@@ -35,6 +37,13 @@ int blas_start(struct onic_err *err)
 const char *blas_core(void)
 {
     return openblas_get_corename();
+}
+
+bool blas_is_narrow(void)
+{
+    const char *core = blas_core();
+    return (strcmp(core, "Haswell") == 0 || strcmp(core, "Zen") == 0) &&
+           strcmp(cpu_path(), "avx512") == 0;
 }
 
 void blas_nn(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int M, int N,

@@ -9,6 +9,8 @@
  * collapse when cores are shared). Matrices are row-major; ld is the distance of two rows in
  * floats. The products are thread-safe. */
 
+#include <stdbool.h>
+
 #include "common/base/err.h"
 
 /* Sets and checks one thread. ONIC_ECONFIG when the library is the OpenMP build of OpenBLAS and
@@ -16,6 +18,9 @@
  * calls it. */
 int blas_start(struct onic_err *err);
 const char *blas_core(void); /* kernel set OpenBLAS chose for this CPU: "Cooperlake", "Zen", ... */
+/* True when these are AVX2 kernels on a CPU with AVX-512: OpenBLAS is older than the CPU, or
+ * OPENBLAS_CORETYPE is set. Products then run at half of the speed. */
+bool blas_is_narrow(void);
 
 /* C [M,N] = beta C + A [M,K] B [K,N] */
 void blas_nn(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int M, int N,

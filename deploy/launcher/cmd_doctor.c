@@ -6,6 +6,7 @@
  * pattern rules runs without any. */
 #define _GNU_SOURCE
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
@@ -77,6 +78,13 @@ static void check_blas(const struct config *cfg, struct finding *f)
     }
     buf_printf(&f->text, "OpenBLAS with kernels for %s, one thread per caller as it should be",
                blas_core());
+    if (blas_is_narrow()) {
+        f->verdict = VERDICT_WARN;
+        const char *set = getenv("OPENBLAS_CORETYPE");
+        buf_printf(&f->text,
+                   "; this CPU has AVX-512, with it training is up to 1.6 times as fast: %s",
+                   set ? "unset OPENBLAS_CORETYPE" : "set OPENBLAS_CORETYPE=SkylakeX");
+    }
 }
 
 static void check_environments(const struct config *cfg, struct finding *f)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_doctor.c - what `onic doctor` says of language model servers, against
- * tests/support/scripted_llm. */
+ * tests/support/scripted_llm, and of the BLAS. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <jansson.h>
@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/cpu.h"
 #include "tests/onic_test.h"
 #include "tests/support/program.h"
 #include "tests/support/scripted.h"
@@ -18,9 +19,9 @@ static const char secret[] = "sk-secret-of-the-test";
 static char dir[256];
 static struct scripted server;
 
-/* Runs `onic doctor --json ARGS`; the verdict on llm, its text in `text`. Everything it wrote is
- * searched for the key. */
-static char doctor(const char *args, char text[2000])
+/* Runs `onic doctor --json ARGS`; the verdict of one check, its text in `text`. Everything it wrote
+ * is searched for the key. */
+static char doctor(const char *check, const char *args, char text[2000])
 {
     struct program p = {0};
     char all[1024], verdict = '?';
@@ -33,7 +34,7 @@ static char doctor(const char *args, char text[2000])
     size_t i;
     json_array_foreach(json_object_get(doc, "checks"), i, one)
     {
-        if (strcmp(json_string_value(json_object_get(one, "name")), "llm") != 0)
+        if (strcmp(json_string_value(json_object_get(one, "name")), check) != 0)
             continue;
         verdict = *json_string_value(json_object_get(one, "verdict"));
         snprintf(text, 2000, "%s", json_string_value(json_object_get(one, "text")));
@@ -51,7 +52,7 @@ static void says(const char *behaviour, const char *more, char verdict, const ch
              "--annotator.id=llm --env.id=minigrid:KeyCorridorS3R3 "
              "--llm.url=http://127.0.0.1:%d/%s --llm.model=m %s",
              server.port, behaviour, more);
-    char got = doctor(args, text);
+    char got = doctor("llm", args, text);
     if (got != verdict || !strstr(text, first) || !strstr(text, second))
         fail_msg("%s: %c, want %c with \"%s\" and \"%s\": %s", behaviour, got, verdict, first,
                  second, text);
@@ -107,7 +108,7 @@ static void servers_that_are_not_there_are_told_beside_those_that_are(void **sta
              "--annotator.id=llm --env.id=minigrid:KeyCorridorS3R3 --llm.model=m "
              "--llm.url=http://127.0.0.1:1,http://127.0.0.1:%d/vllm",
              server.port);
-    assert_int_equal(doctor(args, text), 'w');
+    assert_int_equal(doctor("llm", args, text), 'w');
     assert_non_null(strstr(text, "http://127.0.0.1:1/v1 cannot be asked: "));
     assert_non_null(strstr(text, "start the server there, or change llm.url"));
     assert_non_null(strstr(text, "/vllm answers as m"));
@@ -117,10 +118,33 @@ static void without_an_address_nobody_is_asked(void **state)
 {
     char text[2000] = "";
     (void)state;
-    assert_int_equal(doctor("", text), 'o');
+    assert_int_equal(doctor("llm", "", text), 'o');
     assert_non_null(strstr(text, "--annotator.id=llm"));
-    assert_int_equal(doctor("--annotator.id=llm --llm.model=m", text), 'w');
+    assert_int_equal(doctor("llm", "--annotator.id=llm --llm.model=m", text), 'w');
     assert_non_null(strstr(text, "--llm.url="));
+}
+
+static void kernels_below_the_cpu_are_a_warning(void **state)
+{
+    char text[2000] = "";
+    (void)state;
+    const char *before = getenv("OPENBLAS_CORETYPE");
+    char kept[64];
+    snprintf(kept, sizeof kept, "%s", before ? before : "");
+    setenv("OPENBLAS_CORETYPE", "Haswell", 1);
+    bool wide = strcmp(cpu_path(), "avx512") == 0;
+    assert_int_equal(doctor("blas", "", text), wide ? 'w' : 'o');
+    assert_non_null(strstr(text, "kernels for Haswell"));
+    assert_int_equal(strstr(text, "unset OPENBLAS_CORETYPE") != NULL, wide);
+    setenv("OPENBLAS_CORETYPE", "SkylakeX", 1);
+    if (wide) {
+        assert_int_equal(doctor("blas", "", text), 'o');
+        assert_non_null(strstr(text, "kernels for SkylakeX"));
+    }
+    if (before)
+        setenv("OPENBLAS_CORETYPE", kept, 1);
+    else
+        unsetenv("OPENBLAS_CORETYPE");
 }
 
 int main(void)
@@ -131,6 +155,7 @@ int main(void)
         cmocka_unit_test(the_key_is_found_and_never_shown),
         cmocka_unit_test(servers_that_are_not_there_are_told_beside_those_that_are),
         cmocka_unit_test(without_an_address_nobody_is_asked),
+        cmocka_unit_test(kernels_below_the_cpu_are_a_warning),
     };
     return scripted_run_group_tests(tests, &server, "scripted_llm/scripted_llm.py", dir);
 }
