@@ -204,13 +204,15 @@ static void ask(struct server *s)
 static void work(struct server *s)
 {
     ask(s);
+    if (s->full_since && s->nanswers) /* nothing is polled: the tick goes on with it */
+        return;
     int64_t due = s->annotator->v->due_ms(s->annotator);
     if (due < 0)
         return;
     if (due < s->committed_ms + GROUP_WAIT_MS)
         due = s->committed_ms + GROUP_WAIT_MS;
-    int64_t wait = due - clock_ms();
-    uv_timer_start(&s->due, on_due, wait > 0 ? (uint64_t)wait : 0, 0);
+    int64_t wait = due - clock_ms(); /* never 0: libuv would not leave its timers */
+    uv_timer_start(&s->due, on_due, wait > 1 ? (uint64_t)wait : 1, 0);
 }
 
 /* --- receiving ------------------------------------------------------------------------- */

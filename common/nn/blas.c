@@ -41,9 +41,12 @@ const char *blas_core(void)
 
 bool blas_is_narrow(void)
 {
-    const char *core = blas_core();
-    return (strcmp(core, "Haswell") == 0 || strcmp(core, "Zen") == 0) &&
-           strcmp(cpu_path(), "avx512") == 0;
+    static const char *const narrow[] = {"Haswell",     "Zen",     "Excavator",
+                                         "Sandybridge", "Nehalem", "Prescott"};
+    bool found = false;
+    for (size_t i = 0; i < sizeof narrow / sizeof *narrow; i++)
+        found = found || strcmp(blas_core(), narrow[i]) == 0;
+    return found && strcmp(cpu_path(), "avx512") == 0;
 }
 
 void blas_nn(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int M, int N,

@@ -18,8 +18,8 @@
  * calls it. */
 int blas_start(struct onic_err *err);
 const char *blas_core(void); /* kernel set OpenBLAS chose for this CPU: "Cooperlake", "Zen", ... */
-/* True when these are AVX2 kernels on a CPU with AVX-512: OpenBLAS is older than the CPU, or
- * OPENBLAS_CORETYPE is set. Products then run at half of the speed. */
+/* True when these are kernels for AVX2 or less on a CPU with AVX-512: OpenBLAS is older than the
+ * CPU, or OPENBLAS_CORETYPE is set. Products then run at half of the speed. */
 bool blas_is_narrow(void);
 
 /* C [M,N] = beta C + A [M,K] B [K,N] */

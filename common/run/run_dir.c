@@ -222,15 +222,27 @@ static int resume(const char *dir, const struct config *given, struct config *cf
     return rc;
 }
 
+static bool is_run(const char *dir)
+{
+    return has(dir, "config.yaml") && has(dir, "version.txt");
+}
+
+static bool was_refused(const char *dir)
+{
+    return !is_run(dir) && has(dir, REFUSED) && has(dir, "version.txt");
+}
+
+bool run_dir_resumes(const char *dir, const struct config *given)
+{
+    return is_run(dir) && strcmp(given->run_on_exists, "resume") == 0;
+}
+
 int run_dir_open(const char *dir, const struct config *given, struct config *cfg, int *lock_fd,
                  bool *resumed, struct onic_err *err)
 {
     *lock_fd = -1;
-    bool existed = access(dir, F_OK) == 0,
-         ours = has(dir, "config.yaml") && has(dir, "version.txt");
-    bool refused = !ours && has(dir, REFUSED) && has(dir, "version.txt");
-    bool only_lock = existed && !ours && !has(dir, "checkpoints") && !has(dir, "labels.sqlite");
-    if (existed && !refused && strcmp(given->run_on_exists, "fail") == 0)
+    bool existed = access(dir, F_OK) == 0;
+    if (existed && !was_refused(dir) && strcmp(given->run_on_exists, "fail") == 0)
         return err_set(
             err, ONIC_ECANTCREATE,
             "the run directory %s exists and --on-exists=fail was given; give another --run-dir",
@@ -238,6 +250,8 @@ int run_dir_open(const char *dir, const struct config *given, struct config *cfg
     int rc = make_dirs(dir, err);
     if (!rc)
         rc = run_lock_take(dir, lock_fd, err);
+    bool ours = is_run(dir), refused = was_refused(dir);
+    bool only_lock = !ours && !has(dir, "checkpoints") && !has(dir, "labels.sqlite");
     if (!rc && strcmp(given->run_on_exists, "overwrite") == 0 && existed) {
         if (!ours && !refused && !only_lock)
             rc = err_set(err, ONIC_ECANTCREATE,
@@ -314,14 +328,19 @@ static int check_room(const char *dir, struct onic_err *err)
 
 void run_dir_refuse(const char *dir)
 {
-    char from[CONFIG_STR_MAX + 64], to[CONFIG_STR_MAX + 32];
+    char from[CONFIG_STR_MAX + 32], to[CONFIG_STR_MAX + 32];
     snprintf(from, sizeof from, "%s/config.yaml", dir);
     snprintf(to, sizeof to, "%s/%s", dir, REFUSED);
     rename(from, to);
-    snprintf(from, sizeof from, "%s/checkpoints/LATEST", dir);
-    unlink(from);
-    snprintf(from, sizeof from, "%s/checkpoints/" RUN_DIR_UNTRAINED, dir);
-    unlink(from);
+}
+
+void run_dir_drop_untrained(const char *dir)
+{
+    char path[CONFIG_STR_MAX + 64];
+    snprintf(path, sizeof path, "%s/checkpoints/LATEST", dir);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/checkpoints/" RUN_DIR_UNTRAINED, dir);
+    unlink(path);
 }
 
 int run_dir_write(const char *dir, const struct config *cfg, struct onic_err *err)

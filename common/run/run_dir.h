@@ -22,6 +22,9 @@ int run_dir_name(const struct config *given, char *out, size_t size, struct onic
 int run_dir_open(const char *dir, const struct config *given, struct config *cfg, int *lock_fd,
                  bool *resumed, struct onic_err *err);
 
+/* True when run_dir_open would resume: only then is what it gives more than `given`. */
+bool run_dir_resumes(const char *dir, const struct config *given);
+
 /* The stored configuration of a run; values equal to the defaults have the origin "default".
  * Options of an older onic that are gone are named in the log and left out. ONIC_ENOTFOUND: no
  * config.yaml. */
@@ -31,11 +34,13 @@ int run_dir_config(const char *dir, struct config *out, struct onic_err *err);
  * disk has no room for 1 MiB. */
 int run_dir_write(const char *dir, const struct config *cfg, struct onic_err *err);
 
-/* What a learner leaves that was asked to stop before its first update. */
+/* The checkpoint that every run begins with. */
 #define RUN_DIR_UNTRAINED "ckpt-000000000000.safetensors"
+/* Removes it, and LATEST: it would tie the run to an environment nothing was trained in. */
+void run_dir_drop_untrained(const char *dir);
 /* The configuration of a new run did not work before anything was trained: it becomes
- * config.yaml.refused, the untrained checkpoint is removed, and the directory counts as that of a
- * run which is still to begin, whatever run.on_exists says. Labels are kept. */
+ * config.yaml.refused, and the directory counts as that of a run which is still to begin, whatever
+ * run.on_exists says. Labels are kept, but by overwrite. */
 void run_dir_refuse(const char *dir);
 
 /* Whole text of dir/name into out (NUL-terminated, at most max bytes). ONIC_ENOTFOUND, ONIC_EIO. */

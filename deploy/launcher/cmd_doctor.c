@@ -83,7 +83,7 @@ static void check_blas(const struct config *cfg, struct finding *f)
         const char *set = getenv("OPENBLAS_CORETYPE");
         buf_printf(&f->text,
                    "; this CPU has AVX-512, with it training is up to 1.6 times as fast: %s",
-                   set ? "unset OPENBLAS_CORETYPE" : "set OPENBLAS_CORETYPE=SkylakeX");
+                   set && *set ? "unset OPENBLAS_CORETYPE" : "set OPENBLAS_CORETYPE=SkylakeX");
     }
 }
 

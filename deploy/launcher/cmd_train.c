@@ -328,6 +328,8 @@ static void settle_config(const struct train *t, bool resumed, int code)
     run_dir_read(t->run_dir, "checkpoints/LATEST", latest, sizeof latest, NULL);
     bool untrained = strcmp(latest, t->latest) == 0 || strcmp(latest, RUN_DIR_UNTRAINED "\n") == 0;
     bool refused = (code == 64 || code == 78) && untrained;
+    if (refused && !*t->latest)
+        run_dir_drop_untrained(t->run_dir);
     if (refused && !resumed)
         run_dir_refuse(t->run_dir);
     else if (!refused || rename(kept, t->config_path) != 0)
@@ -343,8 +345,7 @@ static int prepare(struct train *t, const struct config *given, int *lock_fd, bo
         rc = reward_model_find(given->reward_model, &model, err);
     if (!rc)
         rc = check_environment(given, err);
-    bool fresh = access(t->run_dir, F_OK) != 0; /* a refused one leaves no directory */
-    if (!rc && fresh)
+    if (!rc && !run_dir_resumes(t->run_dir, given)) /* nothing is made or overwritten for a slip */
         rc = check_parts(given, model, err);
     if (!rc)
         rc = run_dir_open(t->run_dir, given, t->cfg, lock_fd, resumed, err);
@@ -353,7 +354,7 @@ static int prepare(struct train *t, const struct config *given, int *lock_fd, bo
             reward_model_find(t->cfg->reward_model, &model, err); /* the stored one, when resumed */
     if (!rc)
         rc = check_checkpoints(t->run_dir, err);
-    if (!rc && (!fresh || *resumed))
+    if (!rc && *resumed)
         rc = check_parts(t->cfg, model, err);
     if (!rc)
         rc = choose_addresses(t, model->traits.wants_labels, err);

@@ -129,8 +129,9 @@ static void both_refuse(struct scene *s, const char *options, const char *senten
     snprintf(args, sizeof args, "--listen=ipc://r --run-dir=store --annotator.domain=minigrid %s",
              options);
     scene_fails(s, "onic-reward-server", args, 64, sentence);
-    snprintf(args, sizeof args, "train --run-dir=run --env.id=minigrid:KeyCorridorS3R3 %s",
-             options);
+    snprintf(args, sizeof args,
+             "train --run-dir=run --env.id=minigrid:KeyCorridorS3R3 --deterministic %s",
+             options); /* deterministic: no update before the reward server answers */
     int code = program_run(&s->a, s->dir, "a", "onic", args, SCENE_LONG_MS);
     if (code != 64 || !strstr(program_text(s->a.err), sentence))
         fail_msg("%d: %s", code, program_text(s->a.err));
@@ -162,6 +163,30 @@ static void an_unknown_placeholder_of_a_prompt_is_64_with_file_and_line(void **s
                 "--annotator.id=llm --llm.url=http://127.0.0.1:1 --llm.model=m "
                 "--annotator.goal=KeyCorridor --annotator.prompts_dir=./prompts",
                 "minigrid/classification.default.yaml:4: unknown placeholder {capton}");
+    /* only the reward server could see it; nothing was trained, so everything may be different */
+    assert_true(has_file(s, "run/config.yaml.refused"));
+    assert_int_equal(program_run(&s->a, s->dir, "b", "onic",
+                                 "train --run-dir=run --env.id=corridor --annotator.id=rules "
+                                 "--frames=2000 --stop.success=0",
+                                 SCENE_LONG_MS),
+                     0);
+    assert_true(has_file(s, "run/config.yaml"));
+    assert_false(has_file(s, "run/config.yaml.refused"));
+}
+
+static void a_slip_overwrites_nothing(void **state)
+{
+    struct scene *s = *state;
+    const char *good = "train --run-dir=run --on-exists=overwrite --env.id=corridor "
+                       "--annotator.id=rules --frames=2000 --stop.success=0";
+    char slip[300];
+    snprintf(slip, sizeof slip, "%s --policy.net=typo", good);
+    assert_int_equal(program_run(&s->a, s->dir, "a", "onic", good, SCENE_LONG_MS), 0);
+    write_file(s->dir, "run/replays/mine", "kept by a run, gone with it\n");
+    assert_int_equal(program_run(&s->a, s->dir, "b", "onic", slip, SCENE_LONG_MS), 64);
+    assert_true(has_file(s, "run/config.yaml") && has_file(s, "run/replays/mine"));
+    assert_int_equal(program_run(&s->a, s->dir, "c", "onic", good, SCENE_LONG_MS), 0);
+    assert_false(has_file(s, "run/replays/mine"));
 }
 
 /* --- addresses and peers --------------------------------------------------------------------- */
@@ -435,6 +460,7 @@ int main(void)
         SCENE(a_goal_without_anchors_is_64_with_file_and_line),
         SCENE(a_broken_pattern_is_64_with_file_and_line),
         SCENE(an_unknown_placeholder_of_a_prompt_is_64_with_file_and_line),
+        SCENE(a_slip_overwrites_nothing),
         SCENE(nobody_at_the_address_is_said_within_ten_seconds),
         SCENE(a_port_of_something_else_is_said_within_ten_seconds),
         SCENE(an_actor_that_disagrees_is_78_and_told_each_difference),

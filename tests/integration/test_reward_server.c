@@ -288,6 +288,23 @@ static bool asking_stopped(void *ctx)
     return log_says(f, "labels cannot be kept");
 }
 
+/* Answers whose time has come wait in the annotator meanwhile. */
+static void a_full_disk_leaves_the_server_awake(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit tight = {4096, RLIM_INFINITY}, wide = {RLIM_INFINITY, RLIM_INFINITY};
+    start_server(f, "--rules.rate=20");
+    ask(f, "You see a red key.");
+    wait_for_labels(f, 1);
+    assert_int_equal(prlimit(f->server, RLIMIT_FSIZE, &tight, NULL), 0);
+    ask_numbered(f, 10);
+    assert_true(wait_until(asking_stopped, f, 30000));
+    assert_int_equal(prlimit(f->server, RLIMIT_FSIZE, &wide, NULL), 0);
+    wait_for_labels(f, 11); /* after the next probe, at most 10 s later */
+    assert_int_equal(stop_server(f, SIGTERM), 0);
+    assert_int_equal(check_store(f).answered, 11);
+}
+
 static void a_full_disk_pauses_asking_and_known_captions_are_answered(void **state)
 {
     struct fixture *f = *state;
@@ -361,6 +378,7 @@ int main(void)
         TEST(a_paid_question_that_was_killed_is_asked_again_and_counted),
         TEST(votes_are_named_and_survive_kill_9),
         TEST(a_new_client_gets_known_labels_from_the_store),
+        TEST(a_full_disk_leaves_the_server_awake),
         TEST(a_full_disk_pauses_asking_and_known_captions_are_answered),
         TEST(bad_options_end_with_64_and_a_sentence),
     };

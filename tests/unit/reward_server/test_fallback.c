@@ -422,6 +422,25 @@ static void the_order_answers_what_all_of_it_answer(void **state)
                ONIC_ECONFIG, "annotator.id=llm does not answer");
 }
 
+static void what_may_cost_something_is_paid(void **state)
+{
+    static const struct {
+        const char *id, *fallback, *source;
+        bool paid;
+    } is[] = {{"rules", "", "model", false},       {"random", "", "model", false},
+              {"embedding", "", "model", false},   {"embedding", "", "file", false},
+              {"embedding", "", "http", true},     {"llm", "", "model", true},
+              {"command", "", "model", true},      {"llm", "rules", "model", true},
+              {"embedding", "rules", "http", true}};
+    (void)state;
+    for (size_t i = 0; i < sizeof is / sizeof *is; i++) {
+        struct config c = with(is[i].fallback);
+        snprintf(c.embedding_source, sizeof c.embedding_source, "%s", is[i].source);
+        if (annotator_paid(annotator_find(is[i].id), &c) != is[i].paid)
+            fail_msg("%s>%s, embedding.source=%s", is[i].id, is[i].fallback, is[i].source);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -436,6 +455,7 @@ int main(void)
         cmocka_unit_test(the_origin_of_a_label_is_read_from_its_raw_answer),
         cmocka_unit_test(lists_that_make_no_sense_are_refused),
         cmocka_unit_test(the_order_answers_what_all_of_it_answer),
+        cmocka_unit_test(what_may_cost_something_is_paid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -185,6 +185,26 @@ static void a_new_run_that_was_refused_begins_again_whatever_is_wanted(void **st
     }
 }
 
+static void the_first_checkpoint_alone_is_dropped(void **state)
+{
+    static const char *const names[] = {"LATEST", RUN_DIR_UNTRAINED,
+                                        "ckpt-000000000005.safetensors"};
+    char path[500];
+    snprintf(path, sizeof path, "%s/checkpoints", (char *)*state);
+    assert_int_equal(mkdir(path, 0700), 0);
+    for (int i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s/checkpoints/%s", (char *)*state, names[i]);
+        FILE *f = fopen(path, "w");
+        assert_non_null(f);
+        fclose(f);
+    }
+    run_dir_drop_untrained(*state);
+    for (int i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s/checkpoints/%s", (char *)*state, names[i]);
+        assert_int_equal(access(path, F_OK), i < 2 ? -1 : 0);
+    }
+}
+
 static void a_run_in_use_is_refused_by_name(void **state)
 {
     struct config given, cfg;
@@ -223,6 +243,7 @@ int main(void)
         IN_DIR(an_existing_run_may_be_refused),
         IN_DIR(overwriting_empties_a_run_but_nothing_else),
         IN_DIR(a_new_run_that_was_refused_begins_again_whatever_is_wanted),
+        IN_DIR(the_first_checkpoint_alone_is_dropped),
         IN_DIR(a_run_in_use_is_refused_by_name),
         IN_DIR(a_place_that_cannot_be_written_is_named),
     };
