@@ -46,8 +46,8 @@ static void store_failed(struct server *s, const struct onic_err *why)
         s->full_since = clock_ms();
         log_error("labels cannot be kept: asking stops until the store can be written again",
                   kv("why", (const char *)why->msg));
+        s->probe_at = s->full_since + PROBE_MS; /* not put off by reads that fail meanwhile */
     }
-    s->probe_at = clock_ms() + PROBE_MS;
 }
 
 static void fill_label(struct annot_label *out, const struct server *s, const char *caption,
@@ -71,15 +71,16 @@ static void deliver_row(struct server *s, uint64_t client, const struct label_ro
         label_store_delivered(s->store, row->id);
 }
 
-/* Makes the collected answers durable, then sends them to everybody. */
-static void commit_answers(struct server *s)
+/* Makes the collected answers durable, then sends them to everybody. False: the disk did not take
+ * them, they are still there. */
+static bool keep_answers(struct server *s)
 {
     struct label_answer *batch = s->commit_row;
     struct annot_label *label = s->commit_label;
     struct onic_err err = {0};
     int n = s->nanswers;
-    if (n == 0 || s->full_since)
-        return;
+    if (n == 0)
+        return true;
     s->committed_ms = clock_ms();
     for (int i = 0; i < n; i++) {
         const struct pending_answer *p = &s->answers[i];
@@ -90,7 +91,7 @@ static void commit_answers(struct server *s)
     }
     if (label_store_answer(s->store, batch, n, &err) != ONIC_OK) {
         store_failed(s, &err);
-        return;
+        return false;
     }
     for (int i = 0; i < n; i++) {
         bool answered = batch[i].state == LABEL_ANSWERED;
@@ -110,6 +111,13 @@ static void commit_answers(struct server *s)
     for (int i = 0; i < n; i++)
         annotation_queue_done(s->queue, s->answers[i].ticket);
     s->nanswers = 0;
+    return true;
+}
+
+static void commit_answers(struct server *s)
+{
+    if (!s->full_since)
+        keep_answers(s);
 }
 
 /* --- asking ---------------------------------------------------------------------------- */
@@ -212,7 +220,9 @@ static void work(struct server *s)
     if (due < s->committed_ms + GROUP_WAIT_MS)
         due = s->committed_ms + GROUP_WAIT_MS;
     int64_t wait = due - clock_ms(); /* never 0: libuv would not leave its timers */
-    uv_timer_start(&s->due, on_due, wait > 1 ? (uint64_t)wait : 1, 0);
+    uint64_t ms = wait > 1 ? (uint64_t)wait : 1;
+    if (!uv_is_active((uv_handle_t *)&s->due) || uv_timer_get_due_in(&s->due) > ms)
+        uv_timer_start(&s->due, on_due, ms, 0); /* messages must not push it ahead of them */
 }
 
 /* --- receiving ------------------------------------------------------------------------- */
@@ -319,16 +329,17 @@ static void check_disk(struct server *s)
     int64_t now = clock_ms();
     if (!s->full_since || now < s->probe_at)
         return;
-    if (label_store_probe(s->store, &err) == ONIC_OK) {
+    s->probe_at = now + PROBE_MS;
+    if (label_store_probe(s->store, &err) == ONIC_OK && keep_answers(s)) {
         log_info("the label store can be written again",
                  kv("after_s", (now - s->full_since) / 1000));
         s->full_since = 0;
-        commit_answers(s);
         return;
     }
-    s->probe_at = now + PROBE_MS;
     if (now - s->full_since < FULL_GRACE_MS)
         return;
+    if (!err.msg[0])
+        err_set(&err, ONIC_EIO, "there is room for a probe, but not for the answers");
     err_wrap(&err, "labels could not be kept for %d minutes", FULL_GRACE_MS / 60000);
     if (s->err)
         *s->err = err;

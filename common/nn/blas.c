@@ -41,8 +41,9 @@ const char *blas_core(void)
 
 bool blas_is_narrow(void)
 {
-    static const char *const narrow[] = {"Haswell",     "Zen",     "Excavator",
-                                         "Sandybridge", "Nehalem", "Prescott"};
+    static const char *const narrow[] = {"Haswell",    "Zen",       "Excavator", "Steamroller",
+                                         "Piledriver", "Bulldozer", "Barcelona", "Sandybridge",
+                                         "Nehalem",    "Core2",     "Prescott"};
     bool found = false;
     for (size_t i = 0; i < sizeof narrow / sizeof *narrow; i++)
         found = found || strcmp(blas_core(), narrow[i]) == 0;

@@ -232,6 +232,13 @@ static bool was_refused(const char *dir)
     return !is_run(dir) && has(dir, REFUSED) && has(dir, "version.txt");
 }
 
+static int refuse_existing(const char *dir, struct onic_err *err)
+{
+    return err_set(
+        err, ONIC_ECANTCREATE,
+        "the run directory %s exists and --on-exists=fail was given; give another --run-dir", dir);
+}
+
 bool run_dir_resumes(const char *dir, const struct config *given)
 {
     return is_run(dir) && strcmp(given->run_on_exists, "resume") == 0;
@@ -241,18 +248,16 @@ int run_dir_open(const char *dir, const struct config *given, struct config *cfg
                  bool *resumed, struct onic_err *err)
 {
     *lock_fd = -1;
-    bool existed = access(dir, F_OK) == 0;
-    if (existed && !was_refused(dir) && strcmp(given->run_on_exists, "fail") == 0)
-        return err_set(
-            err, ONIC_ECANTCREATE,
-            "the run directory %s exists and --on-exists=fail was given; give another --run-dir",
-            dir);
+    if (strcmp(given->run_on_exists, "fail") == 0 && access(dir, F_OK) == 0 && !was_refused(dir))
+        return refuse_existing(dir, err);
     int rc = make_dirs(dir, err);
     if (!rc)
         rc = run_lock_take(dir, lock_fd, err);
     bool ours = is_run(dir), refused = was_refused(dir);
     bool only_lock = !ours && !has(dir, "checkpoints") && !has(dir, "labels.sqlite");
-    if (!rc && strcmp(given->run_on_exists, "overwrite") == 0 && existed) {
+    if (!rc && ours && strcmp(given->run_on_exists, "fail") == 0) /* made since the first look */
+        rc = refuse_existing(dir, err);
+    if (!rc && strcmp(given->run_on_exists, "overwrite") == 0) {
         if (!ours && !refused && !only_lock)
             rc = err_set(err, ONIC_ECANTCREATE,
                          "%s holds no config.yaml and version.txt, so it is not a run and is not "

@@ -308,7 +308,8 @@ static int check_checkpoints(const char *run_dir, struct onic_err *err)
 }
 
 /* A resumed run keeps its old configuration at hand (a second name of the same file, which
- * run_dir_write replaces) until its parts have accepted the new one. */
+ * run_dir_write replaces) for as long as it lives: it comes back when a part refuses the new one.
+ */
 static void keep_config(struct train *t)
 {
     char kept[sizeof t->config_path + 16];
@@ -345,7 +346,7 @@ static int prepare(struct train *t, const struct config *given, int *lock_fd, bo
         rc = reward_model_find(given->reward_model, &model, err);
     if (!rc)
         rc = check_environment(given, err);
-    if (!rc && !run_dir_resumes(t->run_dir, given)) /* nothing is made or overwritten for a slip */
+    if (!rc && !run_dir_resumes(t->run_dir, given)) /* before anything is made or overwritten */
         rc = check_parts(given, model, err);
     if (!rc)
         rc = run_dir_open(t->run_dir, given, t->cfg, lock_fd, resumed, err);
