@@ -11,7 +11,7 @@ enum { T = 4 };
 static void normalize(struct slice *s, int slices)
 {
     struct advantage_sums sums = {0};
-    double mean = NAN, factor = NAN;
+    double mean = (double)NAN, factor = (double)NAN;
     for (int i = 0; i < slices; i++)
         slice_advantage_sums(&s[i], &sums);
     slice_advantage_scale(&sums, &mean, &factor);
