@@ -167,7 +167,7 @@ static void a_missing_answer_is_asked_for_again(void **state)
     (void)state;
     prepare(&r, "loses");
     annotator_run_set(&r, "command.window", "2");
-    annotator_run_set(&r, "command.timeout_s", "1");
+    annotator_run_set(&r, "command.timeout_s", "3");
     annotator_run_open(&r, "command");
     r.a->v->submit(r.a, 1, "the lost", 8, 0);
     for (int i = 1; r.odd == 0; i++) { /* keep the others coming */
