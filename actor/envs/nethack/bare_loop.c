@@ -69,9 +69,9 @@ static int bare_open(struct bare *b, const struct config *cfg, int index, struct
     b->dir.owner_fd = -1;
     int rc = nle_files_find(&files, cfg->env_nle, err);
     if (rc == ONIC_OK)
-        rc = nle_lib_open(&b->lib, files.library, err);
+        rc = nle_lib_open(&b->lib, files.libnethack, err);
     if (rc == ONIC_OK)
-        rc = nle_dir_create(&b->dir, files.data, err);
+        rc = nle_dir_create(&b->dir, files.nhdat, err);
     if (rc != ONIC_OK)
         return rc;
     b->obs.glyphs = b->glyphs, b->obs.blstats = b->blstats, b->obs.message = b->message;

@@ -78,9 +78,9 @@ int nethack_game_create(struct nethack_game **out, const struct nethack_settings
     snprintf(g->settings->options, sizeof g->settings->options, "%s", s->options);
     g->settings->spawn_monsters = 1;
     point_buffers(g, s->want);
-    rc = nle_lib_open(&g->lib, files.library, err);
+    rc = nle_lib_open(&g->lib, files.libnethack, err);
     if (rc == ONIC_OK)
-        rc = nle_dir_create(&g->dir, files.data, err);
+        rc = nle_dir_create(&g->dir, files.nhdat, err);
     if (rc == ONIC_OK) {
         snprintf(g->settings->hackdir, sizeof g->settings->hackdir - 1, "%s", g->dir.path);
         *out = g;

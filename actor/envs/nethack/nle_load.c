@@ -62,18 +62,18 @@ static bool join(char out[PATHS_MAX], const char *dir, const char *name)
 static int find_data(struct nle_files *f, struct onic_err *err)
 {
     char dir[PATHS_MAX];
-    snprintf(dir, sizeof dir, "%s", f->library);
+    snprintf(dir, sizeof dir, "%s", f->libnethack);
     char *slash = strrchr(dir, '/');
     if (slash)
         *slash = '\0';
-    if (join(f->data, slash ? dir : ".", "nhdat") && file_exists(f->data))
+    if (join(f->nhdat, slash ? dir : ".", "nhdat") && file_exists(f->nhdat))
         return ONIC_OK;
-    if (join(f->data, slash ? dir : ".", "nethackdir/nhdat") && file_exists(f->data))
+    if (join(f->nhdat, slash ? dir : ".", "nethackdir/nhdat") && file_exists(f->nhdat))
         return ONIC_OK;
     return err_set(err, ONIC_ECONFIG,
                    "NetHack's data file nhdat lies neither beside %s nor in"
                    " nethackdir/ there; take it from nle/nethackdir/ of the nle wheel",
-                   f->library);
+                   f->libnethack);
 }
 
 int nle_files_find(struct nle_files *out, const char *nle, struct onic_err *err)
@@ -85,23 +85,23 @@ int nle_files_find(struct nle_files *out, const char *nle, struct onic_err *err)
         int rc = paths_cache_dir(cache, sizeof cache, err);
         if (rc != ONIC_OK)
             return rc;
-        if (!join(dir, cache, "nle-1.3.0") || !join(out->library, dir, "libnethack.so"))
+        if (!join(dir, cache, "nle-1.3.0") || !join(out->libnethack, dir, "libnethack.so"))
             return err_set(err, ONIC_ECONFIG, "the path of the package cache %s is too long",
                            cache);
-        if (!file_exists(out->library))
+        if (!file_exists(out->libnethack))
             return err_set(
                 err, ONIC_ECONFIG,
                 "NetHack needs %s, which is missing; run"
                 " deploy/quickstart.sh or tests/run.sh to fetch the nle 1.3.0 wheel, or point"
                 " --env.nle at an installed nle package",
-                out->library);
+                out->libnethack);
         return find_data(out, err);
     }
     if (stat(nle, &st) != 0)
         return err_set(err, ONIC_ECONFIG, "env.nle names %s, which does not exist", nle);
     if (!S_ISDIR(st.st_mode))
-        snprintf(out->library, sizeof out->library, "%s", nle);
-    else if (!join(out->library, nle, "libnethack.so") || !file_exists(out->library))
+        snprintf(out->libnethack, sizeof out->libnethack, "%s", nle);
+    else if (!join(out->libnethack, nle, "libnethack.so") || !file_exists(out->libnethack))
         return err_set(err, ONIC_ECONFIG, "env.nle names the folder %s, which has no libnethack.so",
                        nle);
     return find_data(out, err);

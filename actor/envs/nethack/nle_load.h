@@ -16,8 +16,8 @@
 #include "common/base/paths.h"
 
 struct nle_files {
-    char library[PATHS_MAX]; /* libnethack.so */
-    char data[PATHS_MAX];    /* nhdat */
+    char libnethack[PATHS_MAX]; /* the shared library */
+    char nhdat[PATHS_MAX];      /* its data */
 };
 
 /* Where NLE lies: `nle` is the option env.nle (a folder, the library, or "" = the package cache).

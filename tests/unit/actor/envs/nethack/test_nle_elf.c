@@ -86,10 +86,10 @@ static void files_are_found_by_folder_by_library_and_as_an_installed_package(voi
     snprintf(path, sizeof path, "touch %s/nethackdir/nhdat", package);
     assert_int_equal(system(path), 0);
     assert_ok(nle_files_find(&f, package, &err));
-    assert_non_null(strstr(f.data, "nethackdir/nhdat"));
+    assert_non_null(strstr(f.nhdat, "nethackdir/nhdat"));
     snprintf(path, sizeof path, "%s/libnethack.so", package);
     assert_ok(nle_files_find(&f, path, &err));
-    assert_string_equal(f.library, path);
+    assert_string_equal(f.libnethack, path);
     setenv("ONIC_CACHE", dir, 1);
     assert_err(nle_files_find(&f, "", &err), ONIC_ECONFIG, "quickstart.sh");
     unsetenv("ONIC_CACHE");
