@@ -44,10 +44,10 @@ bool blas_is_narrow(void)
     static const char *const narrow[] = {"Haswell",    "Zen",       "Excavator", "Steamroller",
                                          "Piledriver", "Bulldozer", "Barcelona", "Sandybridge",
                                          "Nehalem",    "Core2",     "Prescott"};
-    bool found = false;
     for (size_t i = 0; i < sizeof narrow / sizeof *narrow; i++)
-        found = found || strcmp(blas_core(), narrow[i]) == 0;
-    return found && strcmp(cpu_path(), "avx512") == 0;
+        if (strcmp(blas_core(), narrow[i]) == 0)
+            return strcmp(cpu_path(), "avx512") == 0;
+    return false;
 }
 
 void blas_nn(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int M, int N,
