@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* annot_client.c - the learner's side of the annotation plane; see wire_annotation.h and A1-A8.
  *
- * A caption goes NEW -> WAITING -> ASKED -> ANSWERED and is remembered, so each text is asked once.
- * When ENTRIES_MAX are remembered, all but the open ones are forgotten: a week of captions that
- * never repeat must not fill the memory, and one that does come again is answered from the store.
- * Waiting captions are a stack, because the newest ones are what the agent does now; asked ones are
- * a queue by time, because the oldest question is the next to be repeated.
- *
  * At most 4096 questions are open. An annotator slower than the stream of new captions would fill
  * them with old ones for ever; so when newer captions wait, the oldest open question is PARKED: its
  * answer is still welcome, and it is asked again when the caption is seen again. Nothing here
@@ -22,17 +16,14 @@
 #include "common/base/buf.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "common/base/strmap.h"
 #include "common/base/xmalloc.h"
-#include "common/wire/annot_list.h"
+#include "common/wire/annot_captions.h"
 #include "common/wire/annot_plane.h"
 #include "common/wire/meta.h"
 #include "common/wire/sock.h"
 #include "common/wire/wire_annotation.h"
 
 enum {
-    WAITING_MAX = 65536,
-    ENTRIES_MAX = 1 << 18,
     RESEND_MS = 15000,
     PARK_AFTER_MS = 5000,
     BUSY_PAUSE_MS = 1000,
@@ -49,19 +40,14 @@ struct annot_client {
     void *context, *socket;
     bool own_context;
     struct meta_arena *arena, *label_arena;
-    bool connected, wait_for_all;
+    bool connected;
     uint32_t server_life; /* header epoch of the server */
     struct annot_identity identity;
-    int64_t created_ms, heard_ms, hello_ms, heartbeat_ms, recreated_ms, pause_until_ms, log_ms;
+    int64_t created_ms, heard_ms, hello_ms, heartbeat_ms, recreated_ms, pause_until_ms;
     int credits;
     uint64_t asks;
 
-    struct strmap *index; /* caption -> entry */
-    struct entry *entries;
-    int nentries, entries_cap;
-    char *texts;
-    size_t texts_len, texts_cap;
-    struct list waiting, asked;
+    struct captions captions;
 
     zmq_msg_t ring[RING]; /* received label messages */
     unsigned ring_head, ring_count;
@@ -72,128 +58,28 @@ struct annot_client {
     bool no_room; /* the server answers, but serves as many learners as it can */
 };
 
-/* --- captions, where they are ---------------------------------------------------------- */
-
-static void take_out(struct annot_client *c, int i)
-{
-    if (c->entries[i].state == ENTRY_WAITING)
-        unlink_entry(c->entries, &c->waiting, i);
-    else if (c->entries[i].state == ENTRY_ASKED)
-        unlink_entry(c->entries, &c->asked, i);
-}
-
-static void wait_newest(struct annot_client *c, int i)
-{
-    c->entries[i].state = ENTRY_WAITING;
-    push_first(c->entries, &c->waiting, i);
-    if (c->waiting.count <= WAITING_MAX || c->wait_for_all)
-        return;
-    int oldest = c->waiting.last;
-    unlink_entry(c->entries, &c->waiting, oldest);
-    c->entries[oldest].state = ENTRY_FORGOTTEN;
-    c->status.dropped_total++;
-}
-
-/* A question that must be asked again, behind everything newer. */
-static void wait_oldest(struct annot_client *c, int i)
-{
-    take_out(c, i);
-    c->entries[i].state = ENTRY_WAITING;
-    push_last(c->entries, &c->waiting, i);
-}
-
-/* The server does not have our open questions; the newest stay in front. */
-static void ask_everything_again(struct annot_client *c)
-{
-    while (c->asked.last >= 0)
-        wait_oldest(c, c->asked.last);
-}
-
-/* --- captions ---------------------------------------------------------------------------- */
-
-static int add_entry(struct annot_client *c, const char *caption, size_t len);
-
-/* Moves a list into the new table, order kept. */
-static void move_list(struct annot_client *c, struct list *to, const struct list *from,
-                      const struct entry *entries, const char *texts)
-{
-    for (int k = from->first; k >= 0; k = entries[k].next) {
-        const struct entry *e = &entries[k];
-        int i = add_entry(c, texts + e->at, e->len);
-        c->entries[i].state = e->state;
-        c->entries[i].ask = e->ask;
-        c->entries[i].asked_ms = e->asked_ms;
-        push_last(c->entries, to, i);
-    }
-}
-
-static void forget_everything(struct annot_client *c)
-{
-    strmap_clear(c->index);
-    c->nentries = 0;
-    c->texts_len = 0;
-    c->waiting = c->asked = (struct list){.first = -1, .last = -1};
-}
-
-/* Keeps what waits and what is asked. */
-static void forget_closed(struct annot_client *c)
-{
-    struct entry *entries = c->entries;
-    char *texts = c->texts;
-    struct list waiting = c->waiting, asked = c->asked;
-    c->entries = NULL;
-    c->texts = NULL;
-    c->entries_cap = 0;
-    c->texts_cap = 0;
-    forget_everything(c);
-    move_list(c, &c->waiting, &waiting, entries, texts);
-    move_list(c, &c->asked, &asked, entries, texts);
-    free(entries);
-    free(texts);
-}
-
-static int add_entry(struct annot_client *c, const char *caption, size_t len)
-{
-    if (c->nentries >= ENTRIES_MAX && c->waiting.count + c->asked.count < c->nentries / 2)
-        forget_closed(c);
-    if (c->nentries == c->entries_cap) {
-        c->entries_cap = c->entries_cap ? c->entries_cap * 2 : 1024;
-        c->entries = xrealloc(c->entries, (size_t)c->entries_cap * sizeof *c->entries);
-    }
-    if (c->texts_cap - c->texts_len < len) {
-        c->texts_cap = (c->texts_cap + len) * 2 + 4096;
-        c->texts = xrealloc(c->texts, c->texts_cap);
-    }
-    int i = c->nentries++;
-    c->entries[i] =
-        (struct entry){.at = c->texts_len, .len = (uint16_t)len, .prev = -1, .next = -1};
-    memcpy(c->texts + c->texts_len, caption, len);
-    c->texts_len += len;
-    *strmap_put(c->index, caption, len, NULL) = (uint64_t)i;
-    return i;
-}
-
 bool annot_client_ask(struct annot_client *c, const char *caption, size_t len)
 {
     if (len == 0)
         return false;
     if (len > ANNOT_QUESTION_MAX)
         len = ANNOT_QUESTION_MAX;
-    uint64_t *known = strmap_get(c->index, caption, len);
-    if (!known) {
-        wait_newest(c, add_entry(c, caption, len));
+    struct captions *b = &c->captions;
+    int i = captions_find(b, caption, len);
+    if (i < 0) {
+        captions_wait_newest(b, captions_add(b, caption, len));
         return true;
     }
-    struct entry *e = &c->entries[*known];
-    if (e->state == ENTRY_FORGOTTEN ||
-        (e->state == ENTRY_PARKED && clock_ms() - e->asked_ms > RESEND_MS))
-        wait_newest(c, (int)*known);
+    const struct caption_entry *e = &b->entry[i];
+    if (e->state == CAPTION_FORGOTTEN ||
+        (e->state == CAPTION_PARKED && clock_ms() - e->asked_ms > RESEND_MS))
+        captions_wait_newest(b, i);
     return false;
 }
 
 void annot_client_wait_for_all(struct annot_client *c, bool all)
 {
-    c->wait_for_all = all;
+    c->captions.keep_all = all;
 }
 
 /* --- life -------------------------------------------------------------------------------- */
@@ -223,8 +109,7 @@ int annot_client_create(struct annot_client **out, const char *address, void *zm
     ONIC_ASSERT(c->context != NULL);
     c->arena = meta_arena_create();
     c->label_arena = meta_arena_create();
-    c->index = strmap_create(4096);
-    c->waiting = c->asked = (struct list){.first = -1, .last = -1};
+    captions_init(&c->captions);
     c->created_ms = clock_ms();
     int rc = open_socket(c, err);
     if (rc) {
@@ -244,11 +129,9 @@ void annot_client_free(struct annot_client *c)
         zmq_msg_close(&c->ring[c->ring_head++ % RING]);
     if (c->own_context)
         zmq_ctx_term(c->context);
-    strmap_free(c->index);
+    captions_release(&c->captions);
     meta_arena_free(c->arena);
     meta_arena_free(c->label_arena);
-    free(c->entries);
-    free(c->texts);
     free(c);
 }
 
@@ -280,11 +163,11 @@ static bool send_ask(struct annot_client *c, int64_t now)
     int who[ANNOT_BATCH];
     char text[ANNOT_BATCH * ANNOT_QUESTION_MAX];
     size_t n = 0, bytes = 0;
-    for (int i = c->waiting.first;
-         i >= 0 && n < ANNOT_BATCH && c->asked.count + (int)n < c->credits;
-         i = c->entries[i].next) {
-        const struct entry *e = &c->entries[i];
-        memcpy(text + bytes, c->texts + e->at, e->len);
+    struct captions *b = &c->captions;
+    for (int i = b->waiting.first;
+         i >= 0 && n < ANNOT_BATCH && b->asked.count + (int)n < c->credits; i = b->entry[i].next) {
+        const struct caption_entry *e = &b->entry[i];
+        memcpy(text + bytes, b->texts + e->at, e->len);
         bytes += e->len;
         lens[n] = e->len;
         who[n++] = i;
@@ -296,43 +179,32 @@ static bool send_ask(struct annot_client *c, int64_t now)
         return false;
     c->asks++;
     for (size_t k = 0; k < n; k++) {
-        struct entry *e = &c->entries[who[k]];
-        if (e->ask)
+        if (b->entry[who[k]].ask)
             c->status.resent_total++;
         else
             c->status.asked_total++;
-        unlink_entry(c->entries, &c->waiting, who[k]);
-        e->state = ENTRY_ASKED;
-        e->ask = c->asks;
-        e->asked_ms = now;
-        push_last(c->entries, &c->asked, who[k]);
+        captions_set_asked(b, who[k], c->asks, now);
     }
     return true;
 }
 
 static void repeat_and_park(struct annot_client *c, int64_t now)
 {
-    while (c->asked.first >= 0) {
-        int i = c->asked.first;
-        int64_t age = now - c->entries[i].asked_ms;
-        if (c->asked.count >= c->credits && c->waiting.count > 0 && age > PARK_AFTER_MS &&
-            !c->wait_for_all) {
-            unlink_entry(c->entries, &c->asked, i);
-            c->entries[i].state = ENTRY_PARKED;
-        } else if (age > RESEND_MS) {
-            wait_oldest(c, i);
-        } else {
+    struct captions *b = &c->captions;
+    while (b->asked.first >= 0) {
+        int i = b->asked.first;
+        int64_t age = now - b->entry[i].asked_ms;
+        if (b->asked.count >= c->credits && b->waiting.count > 0 && age > PARK_AFTER_MS &&
+            !b->keep_all)
+            captions_set(b, i, CAPTION_PARKED);
+        else if (age > RESEND_MS)
+            captions_wait_oldest(b, i);
+        else
             break;
-        }
     }
 }
 
 /* --- receiving --------------------------------------------------------------------------- */
-
-static void copy_name(char *out, size_t size, const ProtobufCBinaryData *b)
-{
-    meta_text(out, size, b);
-}
 
 static void welcome(struct annot_client *c, const struct frame *f)
 {
@@ -342,21 +214,21 @@ static void welcome(struct annot_client *c, const struct frame *f)
         return;
     c->no_room = false;
     struct annot_identity id;
-    copy_name(id.identity, sizeof id.identity, &m->identity);
-    copy_name(id.annotator, sizeof id.annotator, &m->annotator);
-    copy_name(id.model, sizeof id.model, &m->model);
-    copy_name(id.goal, sizeof id.goal, &m->goal);
-    copy_name(id.goal_version, sizeof id.goal_version, &m->goal_version);
+    meta_text(id.identity, sizeof id.identity, &m->identity);
+    meta_text(id.annotator, sizeof id.annotator, &m->annotator);
+    meta_text(id.model, sizeof id.model, &m->model);
+    meta_text(id.goal, sizeof id.goal, &m->goal);
+    meta_text(id.goal_version, sizeof id.goal_version, &m->goal_version);
     id.kinds = m->kinds ? m->kinds : 1u << QUESTION_CLASS;
     if (c->identity.identity[0] && strcmp(id.identity, c->identity.identity) != 0) {
         log_warn("the reward server gives labels of another identity now",
                  kv("was", c->identity.identity), kv("is", id.identity));
-        forget_everything(c);
+        captions_forget_all(&c->captions);
     }
     c->identity = id;
     if (f->head.epoch !=
         c->server_life) /* a new process: what it was asked before is not in its queue */
-        ask_everything_again(c);
+        captions_ask_again(&c->captions);
     c->server_life = f->head.epoch;
     c->credits = m->credits < ANNOT_CREDITS ? (int)m->credits : ANNOT_CREDITS;
     if (!c->connected)
@@ -382,11 +254,11 @@ static void numbers(struct annot_client *c, const struct frame *f)
     c->status.server_labels_total = m->labels_total;
     c->status.server_asked_twice = m->asked_twice;
     c->status.server_maybe_paid_twice = m->maybe_paid_twice;
-    copy_name(c->status.annotator, sizeof c->status.annotator, &m->status);
+    meta_text(c->status.annotator, sizeof c->status.annotator, &m->status);
     c->status.nown = 0;
     for (size_t i = 0; i < m->n_own && i < ANNOT_NUMBERS_MAX; i++) {
         struct annot_number *own = &c->status.own[c->status.nown];
-        copy_name(own->name, sizeof own->name, &m->own[i]->name);
+        meta_text(own->name, sizeof own->name, &m->own[i]->name);
         own->value = m->own[i]->value;
         c->status.nown += isfinite(own->value) && number_name(own->name);
     }
@@ -395,10 +267,11 @@ static void numbers(struct annot_client *c, const struct frame *f)
 static void busy(struct annot_client *c, uint64_t ask, int64_t now)
 {
     c->pause_until_ms = now + BUSY_PAUSE_MS;
-    for (int i = c->asked.first; i >= 0;) {
-        int next = c->entries[i].next;
-        if (c->entries[i].ask == ask)
-            wait_oldest(c, i);
+    struct captions *b = &c->captions;
+    for (int i = b->asked.first; i >= 0;) {
+        int next = b->entry[i].next;
+        if (b->entry[i].ask == ask)
+            captions_wait_oldest(b, i);
         i = next;
     }
 }
@@ -421,7 +294,7 @@ static bool handle(struct annot_client *c, const struct frame *f, zmq_msg_t *msg
             busy(c, f->head.seq, now);
         return false;
     case FRAME_HELLO_REQUIRED: /* what it answers was thrown away */
-        ask_everything_again(c);
+        captions_ask_again(&c->captions);
         c->connected = false;
         if (now - c->hello_ms > HELLO_MS / 2)
             send_hello(c);
@@ -483,12 +356,13 @@ static bool open_message(struct annot_client *c)
 /* True when this is the first answer for its caption. */
 static bool settle(struct annot_client *c, const struct annot_label *l)
 {
-    uint64_t *known = strmap_get(c->index, l->caption, l->caption_len);
-    int i = known ? (int)*known : add_entry(c, l->caption, l->caption_len);
-    if (c->entries[i].state == ENTRY_ANSWERED)
+    struct captions *b = &c->captions;
+    int i = captions_find(b, l->caption, l->caption_len);
+    if (i < 0)
+        i = captions_add(b, l->caption, l->caption_len);
+    if (b->entry[i].state == CAPTION_ANSWERED)
         return false;
-    take_out(c, i);
-    c->entries[i].state = ENTRY_ANSWERED;
+    captions_set(b, i, CAPTION_ANSWERED);
     if (l->state == ANNOT_LABEL)
         c->status.labels_total++;
     else
@@ -520,7 +394,7 @@ bool annot_client_next(struct annot_client *c, struct annot_label *out)
                                     .answered_at = l->answered_at,
                                     .caption = c->label_text,
                                     .caption_len = l->caption_bytes};
-        copy_name(out->source, sizeof out->source, &l->source);
+        meta_text(out->source, sizeof out->source, &l->source);
         c->label_text += l->caption_bytes;
         c->label_text_left -= l->caption_bytes;
         if (settle(c, out))
@@ -565,8 +439,8 @@ void annot_client_poll(struct annot_client *c, int timeout_ms)
     if (!c->connected)
         return;
     repeat_and_park(c, now);
-    while (c->waiting.count > 0 && c->asked.count < c->credits && now >= c->pause_until_ms &&
-           send_ask(c, now))
+    while (c->captions.waiting.count > 0 && c->captions.asked.count < c->credits &&
+           now >= c->pause_until_ms && send_ask(c, now))
         ;
 }
 
@@ -579,8 +453,9 @@ void annot_client_status(const struct annot_client *c, struct annot_client_statu
 {
     *out = c->status;
     out->connected = c->connected;
-    out->outstanding = c->asked.count;
-    out->waiting = c->waiting.count;
+    out->outstanding = c->captions.asked.count;
+    out->waiting = c->captions.waiting.count;
+    out->dropped_total = c->captions.dropped;
     out->last_seen_ms = c->heard_ms;
     int64_t now = clock_ms(), silent = now - (c->heard_ms ? c->heard_ms : c->created_ms);
     out->waiting_for[0] = '\0';
