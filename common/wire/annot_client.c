@@ -27,6 +27,7 @@ enum {
     RESEND_MS = 15000,
     PARK_AFTER_MS = 5000,
     BUSY_PAUSE_MS = 1000,
+    GATHER_MS = 100, /* between messages with questions, unless one is as full as it may be */
     HEARTBEAT_MS = 2000,
     HELLO_MS = 1000,
     SILENT_MS = 8000, /* users are promised 10 s */
@@ -43,7 +44,7 @@ struct annot_client {
     bool connected;
     uint32_t server_life; /* header epoch of the server */
     struct annot_identity identity;
-    int64_t created_ms, heard_ms, hello_ms, heartbeat_ms, recreated_ms, pause_until_ms;
+    int64_t created_ms, heard_ms, hello_ms, heartbeat_ms, recreated_ms, pause_until_ms, sent_ms;
     int credits;
     uint64_t asks;
 
@@ -186,6 +187,19 @@ static bool send_ask(struct annot_client *c, int64_t now)
         captions_set_asked(b, who[k], c->asks, now);
     }
     return true;
+}
+
+/* Every message wakes both I/O threads and the server, and every group of answers is a commit: the
+ * questions of several updates share them. */
+static void send_asks(struct annot_client *c, int64_t now)
+{
+    const struct captions *b = &c->captions;
+    int room = c->credits - b->asked.count, full = room < ANNOT_BATCH ? room : ANNOT_BATCH;
+    bool gathered = b->waiting.count >= full || now - c->sent_ms >= GATHER_MS || b->keep_all;
+    if (!gathered || now < c->pause_until_ms)
+        return;
+    while (b->waiting.count > 0 && b->asked.count < c->credits && send_ask(c, now))
+        c->sent_ms = now;
 }
 
 static void repeat_and_park(struct annot_client *c, int64_t now)
@@ -439,9 +453,7 @@ void annot_client_poll(struct annot_client *c, int timeout_ms)
     if (!c->connected)
         return;
     repeat_and_park(c, now);
-    while (c->captions.waiting.count > 0 && c->captions.asked.count < c->credits &&
-           now >= c->pause_until_ms && send_ask(c, now))
-        ;
+    send_asks(c, now);
 }
 
 const struct annot_identity *annot_client_identity(const struct annot_client *c)

@@ -58,9 +58,12 @@ void annot_client_free(struct annot_client *c);
  * answer; when 4096 are open and newer captions wait, the oldest open one is set aside (its answer
  * is still taken, and it is asked again when it is seen again). */
 bool annot_client_ask(struct annot_client *c, const char *caption, size_t len);
-/* For a caller that waits for every answer: nothing is dropped and no question set aside. */
+/* For a caller that waits for every answer: nothing is dropped, no question set aside or held back
+ * for others. */
 void annot_client_wait_for_all(struct annot_client *c, bool all);
-/* Sends and receives; never waits longer than timeout_ms (0 for the training loop). */
+/* Sends and receives; never waits longer than timeout_ms (0 for the training loop). Questions go
+ * out at most every 100 ms, or when a message or the window of
+ * open questions is full. */
 void annot_client_poll(struct annot_client *c, int timeout_ms);
 /* Next received answer, false when none. Each caption is answered once; further answers are dropped
  * here. When the server's label identity changes, everything is forgotten and may be asked again:

@@ -136,6 +136,52 @@ static int64_t skewed(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec + skew_ns;
 }
 
+static int real_clock(void **state)
+{
+    (void)state;
+    clock_replace(NULL);
+    return 0;
+}
+
+static int64_t frozen_ns;
+static int64_t frozen(void)
+{
+    return frozen_ns;
+}
+
+static uint64_t asked_after(struct bench *b, int64_t ms)
+{
+    struct annot_client_status st;
+    frozen_ns += ms * 1000000;
+    annot_client_poll(b->c, 0);
+    annot_client_status(b->c, &st);
+    return st.asked_total;
+}
+
+static void questions_of_several_updates_share_a_message(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_bench(&b);
+    ask_numbers(&b, 0, 1);
+    exchange(&b, 1, 5000);
+    frozen_ns = clock_ns();
+    clock_replace(frozen);
+    ask_numbers(&b, 1, 2);
+    assert_int_equal(asked_after(&b, 100), 2); /* nothing was asked for long: at once */
+    for (int i = 2; i < 7; i++) {
+        ask_numbers(&b, i, i + 1);
+        assert_int_equal(asked_after(&b, 10), 2);
+    }
+    assert_int_equal(asked_after(&b, 50), 7);
+    ask_numbers(&b, 7, 7 + 256); /* a full message need not wait */
+    assert_int_equal(asked_after(&b, 1), 7 + 256);
+    annot_client_wait_for_all(b.c, true);
+    ask_numbers(&b, 7 + 256, 8 + 256); /* nor does anybody who waits for the answer */
+    assert_int_equal(asked_after(&b, 1), 8 + 256);
+    close_bench(&b);
+}
+
 static void a_lost_answer_is_asked_for_again(void **state)
 {
     (void)state;
@@ -154,7 +200,6 @@ static void a_lost_answer_is_asked_for_again(void **state)
     struct annot_client_status st;
     annot_client_status(b.c, &st);
     assert_true(st.resent_total >= 300);
-    clock_replace(NULL);
     close_bench(&b);
 }
 
@@ -201,7 +246,6 @@ static void open_questions_do_not_keep_newer_captions_out(void **state)
         serve(&b, true);
     }
     assert_non_null(strmap_get(b.asked, "a new thing happens", 19));
-    clock_replace(NULL);
     close_bench(&b);
 }
 
@@ -231,7 +275,6 @@ static void who_waits_for_all_answers_has_none_set_aside(void **state)
     annot_client_status(b.c, &st);
     assert_int_equal(st.outstanding + st.waiting, 70000);
     assert_int_equal(st.dropped_total, 0);
-    clock_replace(NULL);
     close_bench(&b);
 }
 
@@ -336,10 +379,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(labels_come_back_and_identity_is_told),
         cmocka_unit_test(a_burst_of_twenty_thousand_captions_is_answered_completely),
-        cmocka_unit_test(a_lost_answer_is_asked_for_again),
+        cmocka_unit_test_teardown(questions_of_several_updates_share_a_message, real_clock),
+        cmocka_unit_test_teardown(a_lost_answer_is_asked_for_again, real_clock),
         cmocka_unit_test(a_restarted_server_is_asked_what_was_open_at_once),
-        cmocka_unit_test(open_questions_do_not_keep_newer_captions_out),
-        cmocka_unit_test(who_waits_for_all_answers_has_none_set_aside),
+        cmocka_unit_test_teardown(open_questions_do_not_keep_newer_captions_out, real_clock),
+        cmocka_unit_test_teardown(who_waits_for_all_answers_has_none_set_aside, real_clock),
         cmocka_unit_test(captions_of_a_week_are_forgotten_and_open_ones_kept),
         cmocka_unit_test(a_flood_is_held_back_and_nothing_is_lost),
         cmocka_unit_test(another_identity_starts_from_nothing),
