@@ -4,18 +4,17 @@
  * The only place of the actor that exits. An actor is one crash domain: it has no children, its
  * supervisor (onic train, Slurm, Kubernetes, Compose) restarts it. Recycling replaces the process
  * by itself under the same identity. */
-#define _GNU_SOURCE
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "actor/actor_loop.h"
 #include "actor/watch.h"
 #include "common/base/cpu.h"
+#include "common/base/exec_self.h"
 #include "common/base/log.h"
 #include "common/config/config.h"
+#include "common/nn/blas.h"
 
 static int on_extra(void *ctx, const char *name, const char *value, struct onic_err *err)
 {
@@ -32,17 +31,6 @@ static int fail(const struct onic_err *err)
     return err_exit_code(err->code);
 }
 
-static void re_execute(char **argv)
-{
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n <= 0)
-        return;
-    self[n] = '\0';
-    log_info("recycling: starting afresh in the same process");
-    execv(self, argv);
-}
-
 int main(int argc, char **argv)
 {
     struct onic_err err = {0};
@@ -51,6 +39,7 @@ int main(int argc, char **argv)
         err_set(&err, ONIC_ECONFIG, "%s", sentence);
         return fail(&err);
     }
+    blas_choose_kernels(argv);
     static struct config cfg;
     bool describe = false;
     const struct config_cli cli = {
@@ -82,7 +71,9 @@ int main(int argc, char **argv)
     if (rc == ONIC_OK)
         rc = actor_run(&cfg, watch, &recycle, &err);
     watch_free(watch);
-    if (rc == ONIC_OK && recycle)
-        re_execute(argv);
+    if (rc == ONIC_OK && recycle) {
+        log_info("recycling: starting afresh in the same process");
+        exec_self(argv);
+    }
     return rc == ONIC_OK ? 0 : fail(&err);
 }

@@ -9,6 +9,7 @@
 
 #include "common/base/cpu.h"
 #include "common/base/log.h"
+#include "common/nn/blas.h"
 #include "learner/run.h"
 
 enum { SECOND_SIGNAL_S = 2 };
@@ -64,6 +65,7 @@ int main(int argc, char **argv)
         err_set(&err, ONIC_ECONFIG, "%s", sentence);
         return fail(ONIC_ECONFIG, &err);
     }
+    blas_choose_kernels(argv);
     const struct config_cli cli = {
         .who = 'L',
         .program = "onic-learner",

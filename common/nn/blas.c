@@ -5,6 +5,7 @@
  * the OpenMP build spins its own team in every process and falls to 1 % of its speed when two
  * processes share the cores, so it is refused unless the environment has already pinned it to one
  * thread. */
+#define _DEFAULT_SOURCE /* setenv */
 #include "common/nn/blas.h"
 
 #include <cblas.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 
 #include "common/base/cpu.h"
+#include "common/base/exec_self.h"
 
 enum { BUILD_OPENMP = 2 }; /* openblas_get_parallel(): 0 serial, 1 pthread, 2 OpenMP */
 
@@ -39,15 +41,34 @@ const char *blas_core(void)
     return openblas_get_corename();
 }
 
-bool blas_is_narrow(void)
+static bool is_one_of(const char *name, const char *const *list)
 {
-    static const char *const narrow[] = {"Haswell",    "Zen",       "Excavator", "Steamroller",
-                                         "Piledriver", "Bulldozer", "Barcelona", "Sandybridge",
-                                         "Nehalem",    "Core2",     "Prescott"};
-    for (size_t i = 0; i < sizeof narrow / sizeof *narrow; i++)
-        if (strcmp(blas_core(), narrow[i]) == 0)
-            return strcmp(cpu_path(), "avx512") == 0;
+    for (; *list; list++)
+        if (strcmp(name, *list) == 0)
+            return true;
     return false;
+}
+
+const char *blas_better_core(const char *core, const char *cpu)
+{
+    static const char *const sse_or_avx[] = {
+        "Prescott",    "Core2",     "Penryn",  "Dunnington",   "Nehalem",   "Sandybridge",
+        "Atom",        "Athlon",    "Opteron", "Opteron_SSE3", "Barcelona", "Bobcat",
+        "Steamroller", "Bulldozer", "Nano",    "Piledriver",   NULL};
+    static const char *const avx2[] = {"Haswell", "Zen", "Excavator", NULL};
+    if (strcmp(cpu, "avx512") == 0)
+        return is_one_of(core, sse_or_avx) || is_one_of(core, avx2) ? "SkylakeX" : NULL;
+    return is_one_of(core, sse_or_avx) ? "Haswell" : NULL;
+}
+
+void blas_choose_kernels(char **argv)
+{
+    const char *set = getenv("OPENBLAS_CORETYPE");
+    const char *better = blas_better_core(blas_core(), cpu_path());
+    if ((set && *set) || !better || setenv("OPENBLAS_CORETYPE", better, 1) != 0)
+        return;
+    exec_self(argv);
+    unsetenv("OPENBLAS_CORETYPE"); /* it failed: we go on, slowly, and `onic doctor` tells */
 }
 
 void blas_nn(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int M, int N,

@@ -17,10 +17,16 @@
  * OMP_NUM_THREADS is not 1, or when it does not obey. Cheap, may be called again; policy_create
  * calls it. */
 int blas_start(struct onic_err *err);
-const char *blas_core(void); /* kernel set OpenBLAS chose for this CPU: "Cooperlake", "Zen", ... */
-/* True when these are kernels for AVX2 or less on a CPU with AVX-512: OpenBLAS is older than the
- * CPU, or OPENBLAS_CORETYPE is set. Products then run at half of the speed. */
-bool blas_is_narrow(void);
+/* In main(), before anything is opened. OpenBLAS chooses its kernels when it is loaded, and one
+ * that is older than the CPU may choose those of 2004 (0.3.21 on a Xeon of 2023: training at a
+ * quarter of its speed). Where OPENBLAS_CORETYPE leaves the choice to it and there are better
+ * kernels for this CPU, the program is executed again with that variable set, which children
+ * inherit; otherwise this returns. */
+void blas_choose_kernels(char **argv);
+const char *blas_core(void); /* kernel set in use: "Cooperlake", "Zen", ... */
+/* The kernel set this CPU (cpu_path() "avx2" or "avx512") should have instead of `core`; NULL when
+ * `core` is as wide as the CPU, or unknown. */
+const char *blas_better_core(const char *core, const char *cpu);
 
 /* C [M,N] = beta C + A [M,K] B [K,N] */
 void blas_nn(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int M, int N,

@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/config/config.h"
 #include "common/config/options.h"
+#include "common/nn/blas.h"
 #include "deploy/launcher/commands.h"
 
 static const struct {
@@ -59,6 +60,7 @@ static int unknown(const char *word)
 
 int main(int argc, char **argv)
 {
+    blas_choose_kernels(argv);
     log_set_role("onic");
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write, as a full disk is */
     if (argc < 2) {

@@ -141,10 +141,10 @@ static void kernels_below_the_cpu_are_a_warning(void **state)
         assert_int_equal(doctor("blas", "", text), 'o');
         assert_non_null(strstr(text, "kernels for SkylakeX"));
     }
+    unsetenv("OPENBLAS_CORETYPE"); /* onic chooses, on whatever CPU this runs */
+    assert_int_equal(doctor("blas", "", text), 'o');
     if (before)
         setenv("OPENBLAS_CORETYPE", kept, 1);
-    else
-        unsetenv("OPENBLAS_CORETYPE");
 }
 
 int main(void)

@@ -34,10 +34,27 @@ static void products_read_and_write_strided_rows(void **state)
         }
 }
 
+static void kernels_older_than_the_cpu_are_seen(void **state)
+{
+    (void)state;
+    static const char *const wide[] = {"SkylakeX", "Cooperlake", "SapphireRapids",
+                                       "A name of 2030"};
+    for (size_t i = 0; i < sizeof wide / sizeof *wide; i++) {
+        assert_null(blas_better_core(wide[i], "avx512"));
+        assert_null(blas_better_core(wide[i], "avx2"));
+    }
+    assert_string_equal(blas_better_core("Prescott", "avx512"), "SkylakeX");
+    assert_string_equal(blas_better_core("Prescott", "avx2"), "Haswell");
+    assert_string_equal(blas_better_core("Haswell", "avx512"), "SkylakeX");
+    assert_null(blas_better_core("Haswell", "avx2"));
+    assert_null(blas_better_core("Zen", "avx2"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products_read_and_write_strided_rows),
+        cmocka_unit_test(kernels_older_than_the_cpu_are_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
