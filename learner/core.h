@@ -36,6 +36,8 @@ struct reward_mix *learner_core_reward(struct learner_core *c);
 const struct reward_mix *learner_core_reward_const(const struct learner_core *c);
 const float *
 learner_core_weights(const struct learner_core *c); /* [params floats], changes at updates */
+/* How many training threads train.threads means on a machine with so many usable cores. */
+int learner_threads(const struct config *cfg, int cores);
 int learner_core_threads(const struct learner_core *c);
 
 /* Counters that resume with the run. */

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "common/base/cpu.h"
 #include "common/base/rng.h"
 #include "common/base/xmalloc.h"
 #include "learner/batch.h"
@@ -489,6 +490,26 @@ static void repeating_the_forward_pass_changes_nothing(void **state)
     free(b);
 }
 
+static void half_of_the_cores_train(void **state)
+{
+    (void)state;
+    static const int want[][2] = {{1, 1}, {2, 2}, {3, 2}, {4, 2}, {6, 3}, {16, 8}, {64, 8}};
+    static struct world w;
+    memset(&w, 0, sizeof w);
+    configure(&w);
+    w.cfg.train_threads = 0;
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++)
+        assert_int_equal(learner_threads(&w.cfg, want[i][0]), want[i][1]);
+    open_world(&w);
+    assert_int_equal(learner_core_threads(w.core), learner_threads(&w.cfg, cpu_usable()));
+    w.cfg.run_deterministic = true; /* the same on every machine */
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++)
+        assert_int_equal(learner_threads(&w.cfg, want[i][0]), 2);
+    reopen_with_threads(&w, 3);
+    assert_int_equal(learner_core_threads(w.core), 3);
+    close_world(&w);
+}
+
 static void the_steady_state_allocates_nothing(void **state)
 {
     (void)state;
@@ -651,6 +672,7 @@ int main(void)
         cmocka_unit_test(runs_with_the_same_threads_are_bit_identical),
         cmocka_unit_test(the_number_of_threads_changes_only_rounding),
         cmocka_unit_test(repeating_the_forward_pass_changes_nothing),
+        cmocka_unit_test(half_of_the_cores_train),
         cmocka_unit_test(the_steady_state_allocates_nothing),
         cmocka_unit_test(a_loaded_core_goes_on_bit_for_bit),
         cmocka_unit_test(another_network_or_environment_is_refused_by_name),
