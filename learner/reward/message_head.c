@@ -11,7 +11,11 @@
 #include "common/nn/layers/dense/dense.h"
 #include "common/nn/message_net.h"
 
-enum { LAYERS = MESSAGE_HEAD_LAYERS, LAST = LAYERS - 1 };
+enum {
+    LAYERS = MESSAGE_HEAD_LAYERS,
+    LAST = LAYERS - 1,
+    SCORE_BLOCK = 8 /* captions; their hidden layers stay in the first-level cache */
+};
 
 struct message_head {
     struct params params;
@@ -93,28 +97,49 @@ static void reserve(struct message_head *c, int n)
         *buffer[i] = xaligned((size_t)n * (size_t)c->widest * sizeof(float));
 }
 
-/* One caption: rows of W where the input is not 0. A product of one row would spend its time on
- * packing W. */
-static void dense_one(struct message_head *c, const float *weights, int i, const float *x)
+/* y [n, out] from x [n, in]: every row of W is read once for all captions, and added to those whose
+ * input is not 0. A caption's sums run in the same order whatever stands beside it, which a matrix
+ * product does not promise. */
+static void score_layer(const struct message_head *c, const float *weights, int i, float *y,
+                        const float *x, int n)
 {
-    float *y = c->h[i];
-    size_t N = (size_t)c->out[i];
-    memcpy(y, weights + c->b[i], N * sizeof *y);
-    for (int k = 0; k < c->in[i]; k++)
-        if (x[k] != 0.0f)
-            kernels()->axpy(y, weights + c->w[i] + (size_t)k * N, x[k], N);
+    size_t in = (size_t)c->in[i], out = (size_t)c->out[i];
+    const struct kernels *k = kernels();
+    for (int m = 0; m < n; m++)
+        memcpy(y + (size_t)m * out, weights + c->b[i], out * sizeof *y);
+    for (size_t j = 0; j < in; j++)
+        for (size_t m = 0; m < (size_t)n; m++)
+            if (x[m * in + j] != 0.0f)
+                k->axpy(y + m * out, weights + c->w[i] + j * out, x[m * in + j], out);
     if (i < LAST)
-        kernels()->relu(y, y, N);
+        k->relu(y, y, (size_t)n * out);
 }
 
-const float *message_head_score(struct message_head *c, const float *weights, const char *caption,
-                                uint16_t len)
+/* n <= SCORE_BLOCK captions. The trunk takes them one by one, for the same reason. */
+static void score_block(struct message_head *c, const float *weights, const char *const *caption,
+                        const uint16_t *len, int n, float *out)
 {
-    reserve(c, 1);
-    const float *x = message_net_forward(&c->trunk, weights, &caption, &len, 1, c->work);
-    for (int i = 0; i < LAYERS; i++, x = c->h[i - 1])
-        dense_one(c, weights, i, x);
-    return x;
+    size_t features = (size_t)c->in[0];
+    float *x = c->dh[0];
+    for (int m = 0; m < n; m++)
+        memcpy(x + (size_t)m * features,
+               message_net_forward(&c->trunk, weights, &caption[m], &len[m], 1, c->work),
+               features * sizeof *x);
+    for (int i = 0; i < LAYERS; i++) {
+        float *y = i < LAST ? c->h[i] : out;
+        score_layer(c, weights, i, y, x, n);
+        x = y;
+    }
+}
+
+void message_head_score(struct message_head *c, const float *weights, const char *const *caption,
+                        const uint16_t *len, int n, float *out)
+{
+    reserve(c, n < SCORE_BLOCK ? n : SCORE_BLOCK);
+    for (int first = 0; first < n; first += SCORE_BLOCK) {
+        int rows = n - first < SCORE_BLOCK ? n - first : SCORE_BLOCK;
+        score_block(c, weights, caption + first, len + first, rows, out + first * c->out[LAST]);
+    }
 }
 
 /* The last hidden layer as the last layer sees it. */

@@ -29,10 +29,10 @@ void message_head_free(struct message_head *c); /* NULL is allowed */
 const struct params *message_head_params(const struct message_head *c);
 void message_head_init(const struct message_head *c, float *weights, uint64_t seed);
 
-/* Outputs [width of the last layer] of one caption, borrowed until the next call: the same bits
- * whatever was asked before. */
-const float *message_head_score(struct message_head *c, const float *weights, const char *caption,
-                                uint16_t len);
+/* out [n, width of the last layer]: of each caption the same bits whatever is asked with it or was
+ * asked before. Not between message_head_forward and its backward. */
+void message_head_score(struct message_head *c, const float *weights, const char *const *caption,
+                        const uint16_t *len, int n, float *out);
 /* Outputs [n, width of the last layer], borrowed, with the dropout mask of this seed and step. */
 const float *message_head_forward(struct message_head *c, const float *weights,
                                   const char *const *caption, const uint16_t *len, int n,

@@ -14,8 +14,7 @@ struct message_head *ranking_net_create(void)
 void ranking_net_score(struct message_head *net, const float *weights, const char *const *caption,
                        const uint16_t *len, int n, float *reward)
 {
-    for (int i = 0; i < n; i++)
-        reward[i] = message_head_score(net, weights, caption[i], len[i])[0];
+    message_head_score(net, weights, caption, len, n, reward);
 }
 
 /* Gradient of each caption's reward, summed over its pairs, into d [ncaptions]; the mean loss.

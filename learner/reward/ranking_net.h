@@ -9,7 +9,7 @@
 
 struct message_head *ranking_net_create(void);
 
-/* reward [n]. Each caption alone, so that it has the same bits in whatever company it comes. */
+/* reward [n]: of each caption the same bits in whatever company it comes. */
 void ranking_net_score(struct message_head *net, const float *weights, const char *const *caption,
                        const uint16_t *len, int n, float *reward);
 

@@ -232,14 +232,13 @@ static uint64_t classifier_version(const struct reward_model *m)
 
 static void classifier_score(struct reward_model *m, const struct reward_batch *b, float *out)
 {
-    for (int i = 0; i < b->ncaptions; i++) {
-        out[i] = 0.0f;
-        if (m->w.version == 0 || b->caption_len[i] == 0)
-            continue;
-        float p;
-        classifier_net_score(m->net, m->w.scoring, &b->caption_text[i], &b->caption_len[i], 1, &p);
-        out[i] = (double)p > m->eta ? 1.0f : 0.0f;
-    }
+    memset(out, 0, (size_t)b->ncaptions * sizeof *out);
+    if (m->w.version == 0 || b->ncaptions < 2)
+        return;
+    classifier_net_score(m->net, m->w.scoring, b->caption_text + 1, b->caption_len + 1,
+                         b->ncaptions - 1, out + 1);
+    for (int i = 1; i < b->ncaptions; i++)
+        out[i] = (double)out[i] > m->eta ? 1.0f : 0.0f;
 }
 
 static void classifier_report(const struct reward_model *m,

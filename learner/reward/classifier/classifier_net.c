@@ -15,13 +15,14 @@ struct message_head *classifier_net_create(void)
 void classifier_net_score(struct message_head *net, const float *weights,
                           const char *const *caption, const uint16_t *len, int n, float *p)
 {
-    static const int32_t any = 0;
-    float both[CLASSES];
-    for (int i = 0; i < n; i++) {
-        const float *logits = message_head_score(net, weights, caption[i], len[i]);
-        softmax_ce_forward(both, NULL, logits, &any, 1, CLASSES);
-        p[i] = both[1];
-    }
+    size_t floats = CLASSES * (size_t)n;
+    if (n == 0)
+        return;
+    float *logits = message_head_scratch(net, 2 * floats), *both = logits + floats;
+    message_head_score(net, weights, caption, len, n, logits);
+    softmax_ce_forward(both, NULL, logits, NULL, n, CLASSES);
+    for (int i = 0; i < n; i++)
+        p[i] = both[CLASSES * i + 1];
 }
 
 double classifier_net_loss(struct message_head *net, const float *weights,

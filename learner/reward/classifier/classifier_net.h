@@ -9,7 +9,7 @@
 
 struct message_head *classifier_net_create(void);
 
-/* p [n]. Each caption alone, so that its p has the same bits in whatever company it comes. */
+/* p [n]: of each caption the same bits in whatever company it comes. */
 void classifier_net_score(struct message_head *net, const float *weights,
                           const char *const *caption, const uint16_t *len, int n, float *p);
 /* Mean cross-entropy of n captions against target [n] (0 or 1), with the dropout mask of this seed

@@ -71,13 +71,13 @@ static void motif_score(struct reward_model *m, const struct reward_batch *b, fl
 {
     struct running_norm norm = {m->r.mean, m->r.var, 2};
     double epsilon = (double)motif_quantile(&m->r, m->quantile);
-    for (int i = 0; i < b->ncaptions; i++) {
-        float raw;
-        out[i] = 0.0f;
-        if (b->caption_len[i] == 0)
-            continue;
-        ranking_net_score(m->net, m->r.weights, &b->caption_text[i], &b->caption_len[i], 1, &raw);
-        double r = running_norm_apply(&norm, (double)raw);
+    memset(out, 0, (size_t)b->ncaptions * sizeof *out);
+    if (b->ncaptions < 2)
+        return;
+    ranking_net_score(m->net, m->r.weights, b->caption_text + 1, b->caption_len + 1,
+                      b->ncaptions - 1, out + 1);
+    for (int i = 1; i < b->ncaptions; i++) {
+        double r = running_norm_apply(&norm, (double)out[i]);
         out[i] = r > epsilon ? (float)r : 0.0f;
     }
 }

@@ -57,8 +57,13 @@ struct reward_model {
     uint64_t every;
     /* scratch */
     struct pair_batch step;
-    float *steps, *captions; /* grown to the largest batch */
+    float *steps, *captions; /* grown to the largest batch, as is `unrated` */
     int steps_cap, captions_cap;
+    struct {
+        const char **text;
+        uint16_t *len;
+        float *raw;
+    } unrated;
     /* shown */
     uint64_t measured_at;
     struct heldout_measure heldout;
@@ -78,6 +83,9 @@ static void ranking_free(struct reward_model *m)
     pair_batch_release(&m->step);
     free(m->steps);
     free(m->captions);
+    free(m->unrated.text);
+    free(m->unrated.len);
+    free(m->unrated.raw);
     free(m);
 }
 
@@ -110,34 +118,67 @@ static int ranking_create(struct reward_model **out, const struct config *cfg,
 
 /* --- scores ---------------------------------------------------------------------------------- */
 
-/* Output of the scoring network, computed once per renewal of its weights. */
-static float raw_of(struct reward_model *m, const char *caption, uint16_t len)
+static void reserve_captions(struct reward_model *m, int n)
 {
-    float x;
-    uint32_t bits;
-    const uint64_t *known = strmap_get(m->raw, caption, len);
-    if (known) {
-        bits = (uint32_t)*known;
-        memcpy(&x, &bits, sizeof x);
-        return x;
-    }
-    if (strmap_count(m->raw) == RAW_MAX)
+    if (n <= m->captions_cap)
+        return;
+    size_t cap = (size_t)(n + n / 2);
+    m->captions_cap = (int)cap;
+    m->captions = xrealloc(m->captions, cap * sizeof *m->captions);
+    m->unrated.text = xrealloc(m->unrated.text, cap * sizeof *m->unrated.text);
+    m->unrated.len = xrealloc(m->unrated.len, cap * sizeof *m->unrated.len);
+    m->unrated.raw = xrealloc(m->unrated.raw, cap * sizeof *m->unrated.raw);
+}
+
+/* Collects each caption whose output is not known once, and makes room for it. The empty one needs
+ * none. */
+static int collect_unrated(struct reward_model *m, const char *const *text, const uint16_t *len,
+                           int n)
+{
+    int count = 0;
+    if (strmap_count(m->raw) + (size_t)n > RAW_MAX)
         strmap_clear(m->raw);
-    ranking_net_score(m->net, m->w.scoring, &caption, &len, 1, &x);
-    memcpy(&bits, &x, sizeof bits);
-    *strmap_put(m->raw, caption, len, NULL) = bits;
-    return x;
+    for (int i = 0; i < n; i++) {
+        bool inserted = false;
+        if (len[i])
+            strmap_put(m->raw, text[i], len[i], &inserted);
+        if (inserted) {
+            m->unrated.text[count] = text[i];
+            m->unrated.len[count++] = len[i];
+        }
+    }
+    return count;
+}
+
+/* raw [n] = outputs of the scoring network, computed once per renewal of its weights, those that
+ * are missing in one go. The empty caption has 0. */
+static void rate(struct reward_model *m, const char *const *text, const uint16_t *len, int n,
+                 float *raw)
+{
+    uint32_t bits;
+    reserve_captions(m, n);
+    int missing = collect_unrated(m, text, len, n);
+    ranking_net_score(m->net, m->w.scoring, m->unrated.text, m->unrated.len, missing,
+                      m->unrated.raw);
+    for (int i = 0; i < missing; i++) {
+        memcpy(&bits, &m->unrated.raw[i], sizeof bits);
+        *strmap_get(m->raw, m->unrated.text[i], m->unrated.len[i]) = bits;
+    }
+    for (int i = 0; i < n; i++) {
+        bits = len[i] ? (uint32_t)*strmap_get(m->raw, text[i], len[i]) : 0;
+        memcpy(&raw[i], &bits, sizeof bits);
+    }
 }
 
 static void ranking_score(struct reward_model *m, const struct reward_batch *b, float *out)
 {
-    for (int i = 0; i < b->ncaptions; i++) {
-        out[i] = 0.0f;
-        if (m->frozen.count < 1 || b->caption_len[i] == 0)
-            continue;
-        float raw = raw_of(m, b->caption_text[i], b->caption_len[i]);
-        double r = running_norm_apply(&m->frozen, (double)raw);
-        out[i] = m->raw_reward ? raw : r > m->epsilon ? (float)r : 0.0f;
+    memset(out, 0, (size_t)b->ncaptions * sizeof *out);
+    if (m->frozen.count < 1)
+        return;
+    rate(m, b->caption_text, b->caption_len, b->ncaptions, out);
+    for (int i = 0; i < b->ncaptions && !m->raw_reward; i++) {
+        double r = running_norm_apply(&m->frozen, (double)out[i]);
+        out[i] = b->caption_len[i] && r > m->epsilon ? (float)r : 0.0f;
     }
 }
 
@@ -154,10 +195,7 @@ static void reserve(struct reward_model *m, const struct reward_batch *b)
         m->steps_cap = b->n + b->n / 2;
         m->steps = xrealloc(m->steps, (size_t)m->steps_cap * sizeof *m->steps);
     }
-    if (b->ncaptions > m->captions_cap) {
-        m->captions_cap = b->ncaptions + b->ncaptions / 2;
-        m->captions = xrealloc(m->captions, (size_t)m->captions_cap * sizeof *m->captions);
-    }
+    reserve_captions(m, b->ncaptions);
 }
 
 static void ranking_see(struct reward_model *m, const struct reward_batch *b)
@@ -165,8 +203,8 @@ static void ranking_see(struct reward_model *m, const struct reward_batch *b)
     int n = 0;
     bool rated = m->w.version > 0; /* an untrained network has nothing to say */
     reserve(m, b);
-    for (int i = 0; rated && i < b->ncaptions; i++)
-        m->captions[i] = b->caption_len[i] ? raw_of(m, b->caption_text[i], b->caption_len[i]) : 0;
+    if (rated)
+        rate(m, b->caption_text, b->caption_len, b->ncaptions, m->captions);
     for (int i = 0; i < b->n; i++) {
         uint32_t c = b->caption[i];
         if (b->caption_len[c] == 0)
@@ -223,20 +261,23 @@ static void take_step(struct reward_model *m)
 /* Held-out pairs that are no ties, evenly over the time of their arrival: is the second better? */
 static void measure(struct reward_model *m)
 {
-    float p[MEASURE_PAIRS];
+    const char *text[2 * MEASURE_PAIRS] = {0};
+    uint16_t len[2 * MEASURE_PAIRS] = {0};
+    float raw[2 * MEASURE_PAIRS], p[MEASURE_PAIRS];
     unsigned char label[MEASURE_PAIRS];
     int n = 0;
     size_t held = pair_data_held(m->data), step = held / MEASURE_PAIRS + 1;
     for (size_t i = 0; i < held; i += step) {
         const struct labelled_pair *q = pair_data_held_at(m->data, i);
-        uint16_t la, lb;
-        const char *a = pair_data_caption(m->data, q->a, &la);
-        const char *b = pair_data_caption(m->data, q->b, &lb);
         if (q->label == 0.5f)
             continue;
-        p[n] = (float)(1 / (1 + exp((double)raw_of(m, a, la) - (double)raw_of(m, b, lb))));
+        text[2 * n] = pair_data_caption(m->data, q->a, &len[2 * n]);
+        text[2 * n + 1] = pair_data_caption(m->data, q->b, &len[2 * n + 1]);
         label[n++] = q->label > 0.5f;
     }
+    rate(m, text, len, 2 * n, raw);
+    for (int i = 0; i < n; i++)
+        p[i] = (float)(1 / (1 + exp((double)raw[2 * i] - (double)raw[2 * i + 1])));
     m->heldout = heldout_measure(p, label, n);
     m->measured_at = m->w.step;
 }

@@ -6,8 +6,8 @@
 
 #include <stdint.h>
 
-/* p [M,N] = softmax of logits [M,N]; loss [M] = -log p[m, target[m]] (NULL: not computed). target
- * [M] in [0,N). */
+/* p [M,N] = softmax of logits [M,N]; loss [M] = -log p[m, target[m]], target [M] in [0,N). loss
+ * NULL: not computed, and target is not read. */
 void softmax_ce_forward(float *p, float *loss, const float *logits, const int32_t *target, int M,
                         int N);
 /* dlogits [M,N] += dloss [M] (p - onehot(target)) */

@@ -57,6 +57,32 @@ static void the_gradient_is_the_slope_of_the_loss(void **state)
     message_head_free(c);
 }
 
+static void a_score_does_not_depend_on_the_company(void **state)
+{
+    (void)state;
+    enum { N = 19 }; /* more than are scored together, and a rest */
+    char text[N][64];
+    const char *caption[N];
+    uint16_t len[N];
+    float together[N], alone;
+    struct message_head *c = classifier_net_create();
+    float *w = xaligned(message_head_params(c)->floats * sizeof *w);
+    message_head_init(c, w, 3);
+    for (int i = 0; i < N; i++) {
+        len[i] = (uint16_t)snprintf(text[i], sizeof text[i], "%.*s hit the newt %d times.", i,
+                                    "You and your little dog", i * i);
+        caption[i] = text[i];
+    }
+    classifier_net_score(c, w, caption, len, N, together);
+    for (int i = N - 1; i >= 0; i--) {
+        classifier_net_score(c, w, &caption[i], &len[i], 1, &alone);
+        assert_memory_equal(&alone, &together[i], sizeof alone);
+    }
+    assert_true(together[0] != together[N - 1]);
+    free(w);
+    message_head_free(c);
+}
+
 static void dropout_depends_on_seed_and_step_alone(void **state)
 {
     (void)state;
@@ -213,6 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_network_has_the_parameters_of_the_specification),
         cmocka_unit_test(the_gradient_is_the_slope_of_the_loss),
+        cmocka_unit_test(a_score_does_not_depend_on_the_company),
         cmocka_unit_test(dropout_depends_on_seed_and_step_alone),
         cmocka_unit_test(a_step_that_is_warm_allocates_nothing),
         cmocka_unit_test(it_learns_what_helps_and_predicts_labels_it_never_saw),

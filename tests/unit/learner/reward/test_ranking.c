@@ -146,6 +146,33 @@ static void it_learns_an_order_from_preferences(void **state)
     t->free(m);
 }
 
+static void a_score_is_the_same_however_it_is_asked(void **state)
+{
+    (void)state;
+    enum { ONE = 5 };
+    struct reward_model *piecewise = create(0.1), *at_once = create(0.1);
+    const char *text[] = {"", w.text[ONE]};
+    uint16_t len[] = {0, w.len[ONE]};
+    float one[2], a[WORDS + 1], b[WORDS + 1];
+    struct reward_batch all = batch();
+    struct buf state_of_it;
+    live(piecewise, 20, true);
+    buf_init(&state_of_it, 1u << 28);
+    t->save(piecewise, &state_of_it);
+    assert_ok(t->load(at_once, state_of_it.data, state_of_it.len, &err)); /* knows no output yet */
+    t->score(piecewise,
+             &(struct reward_batch){.ncaptions = 2, .caption_text = text, .caption_len = len}, one);
+    t->score(piecewise, &all, a);
+    t->score(at_once, &all, b);
+    assert_memory_equal(a, b, sizeof a);
+    assert_memory_equal(&one[1], &a[ONE], sizeof one[1]);
+    t->score(at_once, &all, b);
+    assert_memory_equal(a, b, sizeof a);
+    buf_release(&state_of_it);
+    t->free(piecewise);
+    t->free(at_once);
+}
+
 /* The control: answers that know nothing teach no order. */
 static void random_preferences_teach_nothing(void **state)
 {
@@ -234,6 +261,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_learns_an_order_from_preferences),
+        cmocka_unit_test(a_score_is_the_same_however_it_is_asked),
         cmocka_unit_test(random_preferences_teach_nothing),
         cmocka_unit_test(at_most_reward_pairs_are_drawn_per_update),
         cmocka_unit_test(held_out_pairs_are_never_trained_on),
