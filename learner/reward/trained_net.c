@@ -14,6 +14,7 @@
 #include "common/nn/optim/grad_clip.h"
 
 enum { WORDS = 6, BLOCKS = 4 };
+enum { UPDATES_PER_STEP = 8, LONGEST_WAIT = 8 }; /* see trained_net_refresh */
 static const struct adam ADAM = {0.9, 0.999, 1e-8};
 
 void trained_net_init(struct trained_net *t, size_t floats, double max_norm,
@@ -54,7 +55,10 @@ void trained_net_step(struct trained_net *t, double loss)
 bool trained_net_refresh(struct trained_net *t, bool always)
 {
     t->updates_since++;
-    if (t->updates_since < t->refresh || !(t->steps_since || always))
+    bool waits = t->version > 0 && t->schedule.owed > 0 &&
+                 t->steps_since < t->refresh / UPDATES_PER_STEP &&
+                 t->updates_since < t->refresh * LONGEST_WAIT;
+    if (t->updates_since < t->refresh || waits || !(t->steps_since || always))
         return false;
     memcpy(t->scoring, t->trained, t->floats * sizeof(float));
     t->version++;

@@ -38,7 +38,9 @@ void trained_net_release(struct trained_net *t);
  * nothing. */
 void trained_net_step(struct trained_net *t, double loss);
 /* Once per update of the policy, after the steps: true when the scoring weights were renewed and
- * the version rose. always: also when no step was taken since the last renewal. */
+ * the version rose. A renewal makes all captions in use be scored anew, so where updates are fast
+ * and further steps are owed it waits for reward.refresh / 8 steps, but no longer than for 8
+ * reward.refresh updates; the first one does not wait. always: no step is needed at all. */
 bool trained_net_refresh(struct trained_net *t, bool always);
 
 /* Without the version, which models keep in their own heads. */
