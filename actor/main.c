@@ -5,8 +5,6 @@
  * supervisor (onic train, Slurm, Kubernetes, Compose) restarts it. Recycling replaces the process
  * by itself under the same identity. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "actor/actor_loop.h"
 #include "actor/watch.h"

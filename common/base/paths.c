@@ -20,20 +20,34 @@ static int join(char *out, size_t size, const char *a, const char *b, struct oni
     return ONIC_OK;
 }
 
-int paths_program_dir(char *out, size_t size, struct onic_err *err)
+static int copy_path(char *out, size_t size, const char *path, struct onic_err *err)
+{
+    if (strlen(path) >= size)
+        return err_set(err, ONIC_ELIMIT, "the path %s is too long", path);
+    memcpy(out, path, strlen(path) + 1);
+    return ONIC_OK;
+}
+
+int paths_program(char *out, size_t size, struct onic_err *err)
 {
     char exe[PATHS_MAX];
     ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
     if (n < 0)
         return err_set(err, ONIC_EIO, "/proc/self/exe cannot be read; is /proc mounted?");
     exe[n] = '\0';
+    return copy_path(out, size, exe, err);
+}
+
+int paths_program_dir(char *out, size_t size, struct onic_err *err)
+{
+    char exe[PATHS_MAX];
+    int rc = paths_program(exe, sizeof exe, err);
+    if (rc)
+        return rc;
     char *slash = strrchr(exe, '/');
     if (slash)
         *slash = '\0';
-    if (strlen(exe) >= size)
-        return err_set(err, ONIC_ELIMIT, "the path %s is too long", exe);
-    memcpy(out, exe, strlen(exe) + 1);
-    return ONIC_OK;
+    return copy_path(out, size, exe, err);
 }
 
 /* The first of bases that holds name; -1 when none does. */
@@ -49,10 +63,7 @@ static int first_existing(const char *dir, const char *const *bases, const char 
             return rc;
         if (!realpath(path, real))
             continue;
-        if (strlen(real) >= size)
-            return err_set(err, ONIC_ELIMIT, "the path %s is too long", real);
-        memcpy(out, real, strlen(real) + 1);
-        return ONIC_OK;
+        return copy_path(out, size, real, err);
     }
     return err_set(err, ONIC_ENOTFOUND,
                    "%s is neither in the deploy folder of a checkout nor in share/onic around %s",

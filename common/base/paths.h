@@ -19,7 +19,9 @@
 
 enum { PATHS_MAX = 4096 };
 
-/* Folder of the running program, without a trailing slash. */
+/* The running program: the name of its file. */
+int paths_program(char *out, size_t size, struct onic_err *err);
+/* Its folder, without a trailing slash. */
 int paths_program_dir(char *out, size_t size, struct onic_err *err);
 /* A sibling program, for example "onic-actor"; ONIC_ENOTFOUND when it is missing or not executable.
  */

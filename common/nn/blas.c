@@ -5,7 +5,6 @@
  * the OpenMP build spins its own team in every process and falls to 1 % of its speed when two
  * processes share the cores, so it is refused unless the environment has already pinned it to one
  * thread. */
-#define _DEFAULT_SOURCE /* setenv */
 #include "common/nn/blas.h"
 
 #include <cblas.h>
