@@ -6,10 +6,10 @@
  * annot_client.c.
  *
  * A caption goes WAITING -> ASKED -> ANSWERED and is remembered, so each text is asked once. When
- * 262144 are remembered, all but the open ones are forgotten: a week of captions that
- * never repeat must not fill the memory, and one that does come again is answered from the store.
- * Waiting captions are a stack, because the newest ones are what the agent does now; asked ones are
- * a queue by time, because the oldest question is the next to be repeated.
+ * 262144 are remembered, all but the open ones are forgotten: a week of captions that never repeat
+ * must not fill the memory, and one that does come again is answered from the store. Waiting
+ * captions are a stack, because the newest ones are what the agent does now; asked ones are a queue
+ * by time, because the oldest question is the next to be repeated.
  *
  * Entries live in one array that may move: they are named by their position, which is valid until
  * captions_add or captions_forget_all. An entry is in the list of its state, or in none. */
@@ -59,12 +59,12 @@ int captions_add(struct captions *b, const char *text, size_t len);        /* in
 
 /* In front of all that wait; the oldest of too many is dropped. */
 void captions_wait_newest(struct captions *b, int i);
-/* A question that must be asked again, behind everything newer. */
+/* A question that must be asked again: behind everything newer. */
 void captions_wait_oldest(struct captions *b, int i);
 /* All open questions wait again; the newest stay in front. */
 void captions_ask_again(struct captions *b);
 void captions_set_asked(struct captions *b, int i, uint64_t ask, int64_t now_ms);
-/* Out of the lists. */
+/* To a state without a list. */
 void captions_set(struct captions *b, int i, enum caption_state state);
 
 #endif /* ONIC_COMMON_WIRE_ANNOT_CAPTIONS_H */

@@ -188,6 +188,7 @@ static void measure(struct bench *b, const char *net, enum what what, int n, dou
 
 int main(int argc, char **argv)
 {
+    blas_choose_kernels(argv);
     double seconds = argc > 1 ? strtod(argv[1], NULL) : 0.5;
     static const char *const nets[] = {"grid-small", "nethack-compact", "oni-default",
                                        "torchbeast"};

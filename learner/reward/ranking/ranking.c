@@ -176,7 +176,9 @@ static void ranking_score(struct reward_model *m, const struct reward_batch *b, 
     if (m->frozen.count < 1)
         return;
     rate(m, b->caption_text, b->caption_len, b->ncaptions, out);
-    for (int i = 0; i < b->ncaptions && !m->raw_reward; i++) {
+    if (m->raw_reward)
+        return;
+    for (int i = 0; i < b->ncaptions; i++) {
         double r = running_norm_apply(&m->frozen, (double)out[i]);
         out[i] = b->caption_len[i] && r > m->epsilon ? (float)r : 0.0f;
     }

@@ -37,10 +37,9 @@ static void weights_are_renewed_every_refresh_updates(void **state)
 {
     (void)state;
     struct trained_net t;
-    for (int life = 0; life < 2; life++) {
-        bool owed =
-            life == 1; /* enough steps are taken: it does not matter whether more are owed */
-        create(&t, 64)->schedule.owed = owed ? 100 : 0;
+    /* Enough steps are taken: it does not matter whether more are owed. */
+    for (uint64_t owed = 0; owed <= 100; owed += 100) {
+        create(&t, 64)->schedule.owed = owed;
         assert_int_equal(updates_until_renewed(&t, 8, false), 64);
         assert_int_equal(updates_until_renewed(&t, 8, false), 64);
         assert_int_equal(t.version, 2);
