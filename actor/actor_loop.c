@@ -16,6 +16,7 @@
 #include "actor/rollout.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/output.h"
 #include "common/base/xmalloc.h"
 #include "common/config/overlay.h"
 #include "common/policy/env_describe.h"
@@ -256,5 +257,5 @@ int actor_describe(const struct config *cfg, struct onic_err *err)
     fwrite(out.data, 1, out.len, stdout);
     buf_release(&out);
     vec_env_free(envs);
-    return ONIC_OK;
+    return output_flush(err);
 }

@@ -61,7 +61,7 @@ int main(int argc, char **argv)
     log_set_role("actor");
     if (describe) {
         rc = actor_describe(&cfg, &err);
-        return rc == ONIC_OK ? 0 : fail(&err);
+        return rc == ONIC_OK || rc == ONIC_ESTOPPED ? 0 : fail(&err);
     }
     struct watch *watch = NULL;
     bool recycle = false;

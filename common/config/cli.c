@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/output.h"
 #include "common/config/options.h"
 
 static const struct {
@@ -196,11 +197,12 @@ int config_read_env(struct config *c, struct onic_err *err)
     return ONIC_OK;
 }
 
-static bool print_and_stop(const char *arg, const struct config_cli *cli)
+/* ONIC_ESTOPPED when arg asks for help or version. */
+static int print_and_stop(const char *arg, const struct config_cli *cli, struct onic_err *err)
 {
     bool help = strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0;
     if (!help && strcmp(arg, "--version") != 0)
-        return false;
+        return ONIC_OK;
     struct buf out;
     buf_init(&out, 1 << 20);
     if (help) {
@@ -211,19 +213,21 @@ static bool print_and_stop(const char *arg, const struct config_cli *cli)
         config_version(&out);
     }
     fwrite(out.data, 1, out.len, stdout);
-    fflush(stdout);
     buf_release(&out);
-    return true;
+    int rc = output_flush(err);
+    return rc == ONIC_OK ? ONIC_ESTOPPED : rc;
 }
 
 int config_load(struct config *c, int argc, char **argv, const struct config_cli *cli,
                 struct onic_err *err)
 {
-    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
-        if (print_and_stop(argv[i], cli))
-            return ONIC_ESTOPPED;
+    int rc = ONIC_OK;
+    for (int i = 1; !rc && i < argc && strcmp(argv[i], "--") != 0; i++)
+        rc = print_and_stop(argv[i], cli, err);
+    if (rc)
+        return rc;
     config_defaults(c);
-    int rc = walk(c, argc, argv, cli, 0, err);
+    rc = walk(c, argc, argv, cli, 0, err);
     if (!rc)
         rc = config_read_env(c, err);
     if (!rc)

@@ -82,7 +82,7 @@ int config_read_env(struct config *c, struct onic_err *err); /* ONIC_SECTION_NAM
  * NULL-terminated; on_extra is called with the name without dashes and '=' ("episodes") and the
  * value (NULL when it takes none). who and rows select what --help lists: see config_help. usage:
  * first lines of --help. Returns ONIC_OK, or ONIC_ESTOPPED when --help or --version was printed to
- * stdout (exit 0). */
+ * stdout (exit 0), ONIC_EIO when that could not be written. */
 struct config_cli {
     char who;
     const char *program; /* "onic train" */

@@ -12,6 +12,7 @@
 #include "common/base/xmalloc.h"
 #include "deploy/launcher/bench.h"
 #include "deploy/launcher/commands.h"
+#include "deploy/launcher/result_file.h"
 
 static const struct {
     const char *name;
@@ -142,17 +143,6 @@ static void print_result(FILE *table, const struct bench_result *r)
     fflush(table); /* a row takes minutes: seen at once, also in a file */
 }
 
-static int write_document(const char *path, const struct buf *doc, struct onic_err *err)
-{
-    FILE *f = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
-    if (!f)
-        return err_set(err, ONIC_ECANTCREATE, "cannot write %s", path);
-    bool bad = fwrite(doc->data, 1, doc->len, f) != doc->len;
-    if (f != stdout)
-        bad |= fclose(f) != 0;
-    return bad ? err_set(err, ONIC_ECANTCREATE, "cannot write %s completely", path) : ONIC_OK;
-}
-
 static bool chosen(const struct bench_args *a, int i)
 {
     return strncmp(a->only, benches[i].name, strlen(a->only)) == 0;
@@ -178,6 +168,10 @@ static int run_all(const struct bench_args *a, const struct config *cfg, struct 
 {
     struct bench_options o = {.quick = a->quick, .cfg = cfg};
     struct buf doc;
+    FILE *json = NULL;
+    int rc = a->json[0] ? result_open(&json, a->json, err) : ONIC_OK;
+    if (rc)
+        return rc;
     buf_init(&doc, 1 << 20);
     double peak = peak_gflops();
     buf_printf(&doc,
@@ -188,7 +182,6 @@ static int run_all(const struct bench_args *a, const struct config *cfg, struct 
     FILE *table = strcmp(a->json, "-") == 0 ? stderr : stdout;
     fprintf(table, "%d usable cores, %s, peak %.0f GF/s per core\n", cpu_usable(), cpu_path(),
             peak);
-    int rc = ONIC_OK;
     for (int i = 0; i < BENCHES && rc == ONIC_OK; i++) {
         if (!chosen(a, i))
             continue;
@@ -214,10 +207,11 @@ static int run_all(const struct bench_args *a, const struct config *cfg, struct 
         put_result(&doc, &r);
     }
     buf_puts(&doc, "]}\n");
-    if (rc == ONIC_OK && a->json[0])
-        rc = write_document(a->json, &doc, err);
+    if (rc == ONIC_OK && json)
+        fwrite(doc.data, 1, doc.len, json);
+    int closed = result_close(json, a->json, rc ? NULL : err);
     buf_release(&doc);
-    return rc;
+    return rc ? rc : closed;
 }
 
 int cmd_bench(int argc, char **argv)

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "actor/envs/env.h"
+#include "common/base/output.h"
 #include "common/base/xmalloc.h"
 #include "deploy/launcher/commands.h"
 
@@ -204,9 +205,11 @@ static int put_line(struct trace *tr, bool is_reset, struct onic_err *err)
         put_seeds(tr, out);
     buf_puts(out, "}\n");
     tr->t++;
-    if (out->overflow || fwrite(out->data, 1, out->len, stdout) != out->len || fflush(stdout) != 0)
-        return err_set(err, ONIC_EIO, "the trace could not be written to standard output");
-    return ONIC_OK;
+    if (out->overflow)
+        return err_set(err, ONIC_ELIMIT, "a step of the trace is longer than %d bytes",
+                       LINE_MAX_BYTES);
+    fwrite(out->data, 1, out->len, stdout);
+    return output_flush(err);
 }
 
 static int trace_reset(struct trace *tr, struct onic_err *err)
@@ -321,8 +324,8 @@ int cmd_env(int argc, char **argv)
     int rc = config_load(&cfg, argc, argv, &cli, &err);
     if (rc == ONIC_OK)
         rc = run(&a, &cfg, &out, &err);
-    if (rc == ONIC_OK && out.len && fwrite(out.data, 1, out.len, stdout) != out.len)
-        rc = err_set(&err, ONIC_EIO, "standard output could not be written");
+    if (rc == ONIC_OK)
+        fwrite(out.data, 1, out.len, stdout);
     buf_release(&out);
     return command_result("env", rc, &err);
 }

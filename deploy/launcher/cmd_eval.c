@@ -11,6 +11,7 @@
 #include "common/base/xmalloc.h"
 #include "deploy/launcher/commands.h"
 #include "deploy/launcher/evaluate.h"
+#include "deploy/launcher/result_file.h"
 #include "deploy/launcher/run_load.h"
 
 enum { EVAL_DEFAULT_EPISODES = 100, EVAL_DEFAULT_SEED = 1000003 };
@@ -62,21 +63,9 @@ static int on_positional(void *ctx, const char *arg, struct onic_err *err)
     return ONIC_OK;
 }
 
-static int open_out(const char *path, FILE **out, struct onic_err *err)
+static void write_json(FILE *f, const struct eval_args *a, const struct eval_result *r,
+                       uint64_t seed, const struct loaded_run *run)
 {
-    *out = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
-    if (!*out)
-        return err_set(err, ONIC_ECANTCREATE, "cannot write %s", path);
-    return ONIC_OK;
-}
-
-static int write_json(const struct eval_args *a, const struct eval_result *r, uint64_t seed,
-                      const struct loaded_run *run, struct onic_err *err)
-{
-    FILE *f;
-    int rc = open_out(a->json, &f, err);
-    if (rc)
-        return rc;
     struct buf doc;
     buf_init(&doc, 1 << 20);
     eval_json(r,
@@ -84,17 +73,15 @@ static int write_json(const struct eval_args *a, const struct eval_result *r, ui
               : a->greedy ? "greedy"
                           : "sampled",
               seed, run->weights_version, run->env_steps, &doc);
-    bool failed = fwrite(doc.data, 1, doc.len, f) != doc.len;
-    if (f != stdout)
-        failed |= fclose(f) != 0;
+    fwrite(doc.data, 1, doc.len, f);
     buf_release(&doc);
-    return failed ? err_set(err, ONIC_ECANTCREATE, "cannot write %s completely", a->json) : ONIC_OK;
 }
 
 static int run_eval(const struct eval_args *a, struct config *given, struct onic_err *err)
 {
     static struct loaded_run run;
     static struct eval_result result;
+    FILE *json = NULL;
     int rc = ONIC_OK;
     if (a->random)
         run.cfg = *given;
@@ -111,11 +98,11 @@ static int run_eval(const struct eval_args *a, struct config *given, struct onic
                             .episodes = a->episodes,
                             .progress = true};
     if (a->csv[0])
-        rc = open_out(a->csv, &p.csv, err);
+        rc = result_open(&p.csv, a->csv, err);
+    if (rc == ONIC_OK && a->json[0])
+        rc = result_open(&json, a->json, err);
     if (rc == ONIC_OK)
         rc = evaluate(&p, &stop_asked, &result, err);
-    if (p.csv && p.csv != stdout && fclose(p.csv) != 0 && rc == ONIC_OK)
-        rc = err_set(err, ONIC_ECANTCREATE, "cannot write %s completely", a->csv);
     if (rc == ONIC_OK && strcmp(a->json, "-") != 0 && strcmp(a->csv, "-") != 0) {
         struct buf text;
         buf_init(&text, 1 << 16);
@@ -123,8 +110,12 @@ static int run_eval(const struct eval_args *a, struct config *given, struct onic
         fwrite(text.data, 1, text.len, stdout);
         buf_release(&text);
     }
-    if (rc == ONIC_OK && a->json[0])
-        rc = write_json(a, &result, (uint64_t)run.cfg.run_seed, &run, err);
+    if (rc == ONIC_OK && json)
+        write_json(json, a, &result, (uint64_t)run.cfg.run_seed, &run);
+    int csv_rc = result_close(p.csv, a->csv, rc ? NULL : err);
+    rc = rc ? rc : csv_rc;
+    int json_rc = result_close(json, a->json, rc ? NULL : err);
+    rc = rc ? rc : json_rc;
     run_unload(&run);
     return rc;
 }

@@ -22,6 +22,7 @@
 #include "deploy/launcher/json_text.h"
 #include "deploy/launcher/labels_top.h"
 #include "deploy/launcher/pairs.h"
+#include "deploy/launcher/result_file.h"
 #include "reward_server/label_store.h"
 
 enum {
@@ -193,6 +194,7 @@ static void put_row_text(const struct label_row *row, struct buf *line)
     buf_puts(line, "\n");
 }
 
+/* Ends the reading when nobody takes the rows. */
 static int write_row(void *ctx, const struct label_row *row)
 {
     struct writer *w = ctx;
@@ -214,17 +216,18 @@ static int write_rows(const struct labels_args *a, const char *path, struct onic
     int rc = label_store_open(&s, path, LABEL_STORE_READ, err);
     if (rc)
         return rc;
-    bool to_file = a->file[0] && strcmp(a->file, "-") != 0;
-    if (to_file && !(w.to = fopen(a->file, "we"))) {
+    rc = result_open(&w.to, a->file[0] ? a->file : "-", err);
+    if (rc) {
         label_store_close(s);
-        return err_set(err, ONIC_ECANTCREATE, "%s cannot be created", a->file);
+        return rc;
     }
     buf_init(&w.line, JSON_LINE_MAX);
     if (!w.json)
         fputs("      id  label conf  annotator  goal                         caption\n", w.to);
     rc = label_store_each(s, 0, write_row, &w, err);
-    if ((to_file ? fclose(w.to) : fflush(w.to)) != 0 || rc == ONIC_EIO)
-        rc = err_set(err, ONIC_EIO, "the labels could not be written; is the disk full?");
+    bool unwritten = ferror(w.to) != 0; /* then that is the reason why the reading ended */
+    int closed = result_close(w.to, a->file, rc && !unwritten ? NULL : err);
+    rc = unwritten || rc == ONIC_OK ? closed : rc;
     buf_release(&w.line);
     label_store_close(s);
     return rc;

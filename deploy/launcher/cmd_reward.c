@@ -131,15 +131,13 @@ static void put_measure(struct buf *out, const char *name, const struct heldout_
     buf_puts(out, "}");
 }
 
-static int print_document(struct buf *out, struct onic_err *err)
+static void print_document(struct buf *out)
 {
-    bool fine = fwrite(out->data, 1, out->len, stdout) == out->len && fflush(stdout) == 0;
+    fwrite(out->data, 1, out->len, stdout);
     buf_release(out);
-    return fine ? ONIC_OK : err_set(err, ONIC_EIO, "the result could not be written");
 }
 
-static int say_trained(const struct progress *p, const struct pair_data *data, bool json,
-                       struct onic_err *err)
+static void say_trained(const struct progress *p, const struct pair_data *data, bool json)
 {
     struct buf out;
     buf_init(&out, 1 << 16);
@@ -159,7 +157,7 @@ static int say_trained(const struct progress *p, const struct pair_data *data, b
         buf_printf(&out, "written: %s; use it with --reward.model=motif --reward.file=%s\n",
                    p->file, p->file);
     }
-    return print_document(&out, err);
+    print_document(&out);
 }
 
 static int train(const struct reward_args *a, const struct config *c, struct onic_err *err)
@@ -191,7 +189,7 @@ static int train(const struct reward_args *a, const struct config *c, struct oni
     if (fclose(p.csv) != 0 && !rc)
         rc = err_set(err, ONIC_EIO, "%s could not be written; is the disk full?", path);
     if (!rc)
-        rc = say_trained(&p, data, a->json, err);
+        say_trained(&p, data, a->json);
     motif_reward_release(&r);
     pair_data_free(data);
     return rc;
@@ -304,7 +302,7 @@ static int eval(const struct reward_args *a, const struct config *c, struct onic
         struct ranked *order = rank(&r, data);
         buf_init(&out, DOCUMENT_MAX);
         (a->json ? put_json : put_text)(&r, data, order, &out);
-        rc = print_document(&out, err);
+        print_document(&out);
         free(order);
     }
     pair_data_free(data);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/log.h"
+#include "common/base/output.h"
 #include "common/config/config.h"
 #include "common/config/options.h"
 #include "common/nn/blas.h"
@@ -58,15 +59,8 @@ static int unknown(const char *word)
     return 64;
 }
 
-int main(int argc, char **argv)
+static int run_command(int argc, char **argv)
 {
-    blas_choose_kernels(argv);
-    log_set_role("onic");
-    signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write, as a full disk is */
-    if (argc < 2) {
-        print_help(stderr);
-        return 64;
-    }
     const char *word = argv[1];
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
         print_help(stdout);
@@ -84,4 +78,19 @@ int main(int argc, char **argv)
         if (strcmp(word, commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);
     return unknown(word);
+}
+
+int main(int argc, char **argv)
+{
+    blas_choose_kernels(argv);
+    log_set_role("onic");
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write, as a full disk is */
+    if (argc < 2) {
+        print_help(stderr);
+        return 64;
+    }
+    char name[64];
+    snprintf(name, sizeof name, "onic %.40s", argv[1]);
+    int code = run_command(argc, argv);
+    return output_end(argv[1][0] == '-' ? "onic" : name, code);
 }

@@ -45,6 +45,8 @@ static void on_key(struct terminal *t, char key)
 
 void terminal_pace(struct terminal *t)
 {
+    if (ferror(stdout)) /* nobody sees the frames; main.c says why */
+        t->quit = true;
     if (!t->tty)
         return;
     int64_t due = clock_ms() + (t->speed > 0 ? (int64_t)(1000.0 / t->speed) : 0);
