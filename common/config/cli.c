@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cli.c - command line and environment of every program; see config_load in config.h.
+/* cli.c - command line of every program; see config_load in config.h.
  *
  * Two passes over argv: the YAML files must be applied before the environment and the environment
  * before the flags, wherever the files stand on the line. */
@@ -154,43 +154,6 @@ static int walk(struct config *c, int argc, char **argv, const struct config_cli
         else if (pass == 0)
             rc = cli->on_positional ? cli->on_positional(cli->ctx, argv[i], err)
                                     : config_read_file(c, argv[i], err);
-        if (rc)
-            return rc;
-    }
-    return ONIC_OK;
-}
-
-int config_read_env(struct config *c, struct onic_err *err)
-{
-    for (char **e = environ; e && *e; e++) {
-        if (strncmp(*e, "ONIC_", 5) != 0)
-            continue;
-        size_t n = strcspn(*e, "=");
-        char name[80], known[64], key[80];
-        if (n >= sizeof name || (*e)[n] != '=')
-            continue;
-        memcpy(name, *e, n);
-        name[n] = '\0';
-        int index = -1;
-        for (int i = 0; i < CONFIG_COUNT && index < 0; i++) {
-            option_env(i, known);
-            if (strcmp(known, name) == 0)
-                index = i;
-        }
-        int rc = ONIC_OK;
-        if (index >= 0) {
-            rc = option_set(c, index, *e + n + 1, CONFIG_ENV, 0, name, err);
-        } else {
-            snprintf(key, sizeof key, "%s", name + 5);
-            for (char *p = key; *p; p++)
-                *p = (char)tolower((unsigned char)*p);
-            key[strcspn(key, "_")] = '\0';
-            /* ONIC_CACHE and the like are not options; ONIC_TRAIN_LRR is a slip. */
-            if (option_is_section(key) && strlen(key) + 6 < n) {
-                key[strlen(key)] = '.';
-                rc = config_set(c, key, "", CONFIG_ENV, name, err);
-            }
-        }
         if (rc)
             return rc;
     }

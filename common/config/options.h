@@ -28,6 +28,9 @@ extern const struct option option_rows[CONFIG_COUNT];
 int option_find(const char *key);
 void option_key(int index, char out[64]); /* "section.name" */
 void option_env(int index, char out[64]); /* "ONIC_SECTION_NAME" */
+/* A variable that Kubernetes makes for a Service or Docker for a link, told by the shapes of its
+ * name and value. */
+bool option_env_is_injected(const char *name, const char *value);
 bool option_is_section(const char *name);
 /* The known key nearest to a misspelt one, or "" when nothing is near. A bare "lr" finds
  * "train.lr". */
