@@ -11,6 +11,7 @@
 #include "common/base/cpu.h"
 #include "common/base/exec_self.h"
 #include "common/base/log.h"
+#include "common/base/process.h"
 #include "common/config/config.h"
 #include "common/nn/blas.h"
 
@@ -31,6 +32,7 @@ static int fail(const struct onic_err *err)
 
 int main(int argc, char **argv)
 {
+    process_start();
     struct onic_err err = {0};
     char sentence[256];
     if (!cpu_supported(cpu_features(), sentence, sizeof sentence)) {

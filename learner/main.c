@@ -9,6 +9,7 @@
 
 #include "common/base/cpu.h"
 #include "common/base/log.h"
+#include "common/base/process.h"
 #include "common/nn/blas.h"
 #include "learner/run.h"
 
@@ -58,6 +59,7 @@ static enum log_level level_named(const char *name)
 
 int main(int argc, char **argv)
 {
+    process_start();
     struct onic_err err = {0};
     char sentence[256];
     static struct config given;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/log.h"
+#include "common/base/process.h"
 #include "common/config/config.h"
 #include "reward_server/server.h"
 
@@ -23,6 +24,7 @@ static enum log_level level_of(const char *name)
 
 int main(int argc, char **argv)
 {
+    process_start();
     static struct config config;
     struct onic_err err = {0};
     struct server *server = NULL;

@@ -6,10 +6,13 @@
 #include <unistd.h>
 
 #include "common/base/paths.h"
+#include "common/base/process.h"
 
 void exec_self(char **argv)
 {
     char self[PATHS_MAX];
-    if (paths_program(self, sizeof self, NULL) == ONIC_OK)
-        execv(self, argv);
+    if (paths_program(self, sizeof self, NULL) != ONIC_OK)
+        return;
+    process_restore_limits();
+    execv(self, argv);
 }

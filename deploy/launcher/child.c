@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/base/process.h"
 #include "common/base/run_lock.h"
 #include "common/config/overlay.h"
 
@@ -58,6 +59,7 @@ static void become(const struct child *c, const struct child_start *how, pid_t p
         setenv("ONIC_PANEL", name, 1);
     }
     sigprocmask(SIG_SETMASK, how->mask, NULL);
+    process_restore_limits(); /* it raises them itself, and knows what its own children get */
     execv(c->spec->argv[0], c->spec->argv);
     fprintf(stderr, "onic: %s cannot be executed: %s\n", c->spec->argv[0], strerror(errno));
     _exit(127);

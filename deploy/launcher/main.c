@@ -6,6 +6,7 @@
 
 #include "common/base/log.h"
 #include "common/base/output.h"
+#include "common/base/process.h"
 #include "common/config/config.h"
 #include "common/config/options.h"
 #include "common/nn/blas.h"
@@ -82,6 +83,7 @@ static int run_command(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    process_start();
     blas_choose_kernels(argv);
     log_set_role("onic");
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write, as a full disk is */

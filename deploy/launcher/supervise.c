@@ -28,6 +28,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/process.h"
 #include "common/base/xmalloc.h"
 #include "deploy/launcher/child.h"
 
@@ -315,7 +316,8 @@ static int open_sources(struct supervisor *s, struct onic_err *err)
     sigemptyset(&ours);
     sigaddset(&ours, SIGINT);
     sigaddset(&ours, SIGTERM);
-    sigaddset(&ours, SIGHUP);
+    if (!process_ignores(SIGHUP)) /* nohup; ignored or not, a blocked signal would be read here */
+        sigaddset(&ours, SIGHUP);
     sigaddset(&ours, SIGCHLD);
     sigprocmask(SIG_BLOCK, &ours, &s->old_mask);
     s->child_mask = s->old_mask;

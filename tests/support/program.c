@@ -35,19 +35,8 @@ static void drop_options_from_environment(void)
     }
 }
 
-static void become(const struct program *p, const char *dir, const char *path, char *words)
+static void redirect(const struct program *p, const char *dir)
 {
-    char *argv[PROGRAM_ARGS_MAX + 2] = {(char *)(uintptr_t)path}, *save = NULL;
-    int n = 1;
-    drop_options_from_environment();
-    setenv("XDG_RUNTIME_DIR", dir, 1); /* sockets too are gone with the folder */
-    for (char *w = strtok_r(words, " ", &save); w; w = strtok_r(NULL, " ", &save)) {
-        ONIC_ASSERT(n <= PROGRAM_ARGS_MAX);
-        if (n == 1 && w[0] >= 'A' && w[0] <= 'Z' && strchr(w, '='))
-            putenv(w);
-        else
-            argv[n++] = w;
-    }
     int in = open("/dev/null", O_RDONLY);
     int out = open(p->out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     int err = open(p->err, O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -56,8 +45,43 @@ static void become(const struct program *p, const char *dir, const char *path, c
     dup2(in, STDIN_FILENO);
     dup2(out, STDOUT_FILENO);
     dup2(err, STDERR_FILENO);
+    drop_options_from_environment();
+    setenv("XDG_RUNTIME_DIR", dir, 1); /* sockets too are gone with the folder */
+}
+
+static void become(const char *path, char *words)
+{
+    char *argv[PROGRAM_ARGS_MAX + 2] = {(char *)(uintptr_t)path}, *save = NULL;
+    int n = 1;
+    for (char *w = strtok_r(words, " ", &save); w; w = strtok_r(NULL, " ", &save)) {
+        ONIC_ASSERT(n <= PROGRAM_ARGS_MAX);
+        if (n == 1 && w[0] >= 'A' && w[0] <= 'Z' && strchr(w, '='))
+            putenv(w);
+        else
+            argv[n++] = w;
+    }
     execv(path, argv);
     _exit(127);
+}
+
+/* True in the child, which has its group, folder, files and environment. */
+static bool start_child(struct program *p, const char *dir, const char *tag)
+{
+    snprintf(p->err, sizeof p->err, "%s/%s.err", dir, tag);
+    snprintf(p->out, sizeof p->out, "%s/%s.out", dir, tag);
+    pid_t parent = getpid();
+    p->pid = fork();
+    assert_true(p->pid >= 0);
+    if (p->pid) {
+        setpgid(p->pid, p->pid);
+        return false;
+    }
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent)
+        _exit(125);
+    redirect(p, dir);
+    return true;
 }
 
 void program_start(struct program *p, const char *dir, const char *tag, const char *name,
@@ -68,20 +92,16 @@ void program_start(struct program *p, const char *dir, const char *tag, const ch
     assert_non_null(build);
     snprintf(path, sizeof path, "%s/%s", build, name);
     snprintf(words, sizeof words, "%s", args);
-    snprintf(p->err, sizeof p->err, "%s/%s.err", dir, tag);
-    snprintf(p->out, sizeof p->out, "%s/%s.out", dir, tag);
-    pid_t parent = getpid();
-    p->pid = fork();
-    assert_true(p->pid >= 0);
-    if (p->pid) {
-        setpgid(p->pid, p->pid);
+    if (start_child(p, dir, tag))
+        become(path, words);
+}
+
+void program_start_shell(struct program *p, const char *dir, const char *tag, const char *line)
+{
+    if (!start_child(p, dir, tag))
         return;
-    }
-    setpgid(0, 0);
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent)
-        _exit(125);
-    become(p, dir, path, words);
+    execl("/bin/sh", "sh", "-c", line, (char *)NULL);
+    _exit(127);
 }
 
 struct waiting {

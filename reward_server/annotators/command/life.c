@@ -15,6 +15,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/process.h"
 #include "common/base/xmalloc.h"
 #include "reward_server/annotators/command/command_impl.h"
 
@@ -194,10 +195,22 @@ static void on_written(uv_write_t *req, int status)
 
 /* --- the interface --------------------------------------------------------------------------- */
 
+/* The shell puts the limit of open files back to what the user had. */
+static char *shell_text(const char *command)
+{
+    size_t size = strlen(command) + 64;
+    char *text = xcalloc(1, size);
+    unsigned long long files = process_files_before();
+    if (files)
+        snprintf(text, size, "ulimit -S -n %llu 2>/dev/null\n%s", files, command);
+    else
+        snprintf(text, size, "%s", command);
+    return text;
+}
+
 static int spawn(struct life *l, uv_loop_t *loop, const char *command)
 {
-    char shell[] = "sh", flag[] = "-c", *text = xcalloc(1, strlen(command) + 1);
-    memcpy(text, command, strlen(command));
+    char shell[] = "sh", flag[] = "-c", *text = shell_text(command);
     char *args[] = {shell, flag, text, NULL};
     uv_stdio_container_t stdio[3] = {
         {.flags = UV_CREATE_PIPE | UV_READABLE_PIPE, .data.stream = (uv_stream_t *)&l->in},

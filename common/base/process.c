@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* process.c - see process.h. */
+#define _GNU_SOURCE
+#include "common/base/process.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static struct rlimit files_before;
+static bool files_raised;
+
+/* open() takes the lowest free number, so they are filled from 0 upwards. */
+static void fill_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            _exit(74); /* nowhere to say why */
+}
+
+static void raise_files(void)
+{
+    struct rlimit r;
+    if (getrlimit(RLIMIT_NOFILE, &r) != 0)
+        return;
+    files_before = r;
+    r.rlim_cur = r.rlim_max;
+    files_raised = setrlimit(RLIMIT_NOFILE, &r) == 0;
+}
+
+void process_start(void)
+{
+    fill_standard_descriptors();
+    raise_files();
+}
+
+void process_restore_limits(void)
+{
+    if (files_raised)
+        setrlimit(RLIMIT_NOFILE, &files_before);
+}
+
+unsigned long long process_files_before(void)
+{
+    return files_before.rlim_cur == RLIM_INFINITY ? 0 : (unsigned long long)files_before.rlim_cur;
+}
+
+bool process_ignores(int sig)
+{
+    struct sigaction now;
+    return sigaction(sig, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}

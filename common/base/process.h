@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_COMMON_BASE_PROCESS_H
+#define ONIC_COMMON_BASE_PROCESS_H
+
+/* process.h - what a program takes over from whoever started it: descriptors, limits, signals. */
+
+#include <stdbool.h>
+
+/* First thing in main, before anything is opened. Descriptors 0 to 2 that are closed become
+ * /dev/null: else the next file gets the number, and what is printed lands in it. The soft limit of
+ * open files is raised to the hard one: each connection takes a descriptor. */
+void process_start(void);
+
+/* Before another program is executed: the limit of open files as it was before process_start, for
+ * programs that size tables by it or use select(). Async-signal-safe. */
+void process_restore_limits(void);
+/* The soft limit of open files before process_start; 0 = no limit, or process_start was not called.
+ */
+unsigned long long process_files_before(void);
+
+/* The signal was ignored when the program began, as nohup and some shells do: then it stays so. */
+bool process_ignores(int sig);
+
+#endif /* ONIC_COMMON_BASE_PROCESS_H */

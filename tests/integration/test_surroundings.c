@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* test_surroundings.c - the real programs started as odd shells, containers and machines start
+ * them: descriptors closed, signals ignored, few open files. */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tests/onic_test.h"
+#include "tests/support/program.h"
+
+#define TRAIN                                                                                      \
+    "exec \"$ONIC_BUILD\"/onic train --env.id=corridor --actors.count=1 --annotator.id=rules "     \
+    "--run-dir=run --metrics.every_s=0.1 "
+
+enum { WAIT_MS = 60000 };
+
+struct scene {
+    char dir[256], run[300];
+    struct program p;
+};
+
+static int setup(void **state)
+{
+    static struct scene s;
+    memset(&s, 0, sizeof s);
+    temp_dir_create(s.dir);
+    snprintf(s.run, sizeof s.run, "%s/run", s.dir);
+    *state = &s;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct scene *s = *state;
+    program_kill(&s->p);
+    temp_dir_remove(s->dir);
+    return 0;
+}
+
+static const char *text_of(const struct scene *s, const char *name)
+{
+    char path[400];
+    snprintf(path, sizeof path, "%s/%s", s->dir, name);
+    return program_text(path);
+}
+
+static int shell(struct scene *s, const char *line)
+{
+    program_start_shell(&s->p, s->dir, "shell", line);
+    return program_wait(&s->p, WAIT_MS);
+}
+
+/* --- descriptors ----------------------------------------------------------------------------- */
+
+static void closed_descriptors_put_no_log_line_into_a_file(void **state)
+{
+    struct scene *s = *state;
+    static const char *const files[] = {"run/lock", "run/labels.sqlite.lock", "run/config.yaml",
+                                        "run/epoch"};
+    assert_int_equal(shell(s, TRAIN "--frames=20000 <&- >&- 2>&-"), 0);
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        if (strstr(text_of(s, files[i]), " info ") ||
+            strstr(text_of(s, files[i]), "onic train: ")) {
+            print_error("%s: %s\n", files[i], text_of(s, files[i]));
+            fail();
+        }
+    assert_memory_equal(text_of(s, "run/lock"), "onic train, process ", 20);
+    assert_non_null(strstr(text_of(s, "run/log/learner.log"), " info learner "));
+}
+
+static bool reward_server_listens(void *ctx)
+{
+    struct scene *s = ctx;
+    char path[400];
+    snprintf(path, sizeof path, "%s/socket", s->dir);
+    return access(path, F_OK) == 0 || process_gone(s->p.pid);
+}
+
+static void programs_that_run_alone_bear_closed_descriptors_too(void **state)
+{
+    struct scene *s = *state;
+    assert_int_equal(shell(s, "exec \"$ONIC_BUILD\"/onic-actor --describe --env.id=corridor "
+                              ">described <&- 2>&-"),
+                     0);
+    assert_non_null(strstr(text_of(s, "described"), "corridor"));
+    assert_int_equal(shell(s, "exec \"$ONIC_BUILD\"/onic-learner --nonsense=1 <&- >&- 2>&-"), 64);
+    program_start_shell(&s->p, s->dir, "shell",
+                        "mkdir run; exec \"$ONIC_BUILD\"/onic-reward-server --listen=ipc://socket "
+                        "--env.id=corridor --annotator.id=rules --run-dir=run <&- >&- 2>&-");
+    assert_true(wait_until(reward_server_listens, s, WAIT_MS));
+    kill(s->p.pid, SIGTERM);
+    int code = program_wait(&s->p, WAIT_MS);
+    assert_true(code == 0 || code == -SIGTERM); /* it may have bound, and not yet be waiting */
+    assert_memory_equal(text_of(s, "run/labels.sqlite"), "SQLite format 3", 15);
+    assert_null(strstr(text_of(s, "run/labels.sqlite.lock"), " info "));
+}
+
+/* --- signals --------------------------------------------------------------------------------- */
+
+struct more {
+    const struct scene *s;
+    int lines;
+};
+
+static bool has_more_metrics(void *ctx)
+{
+    const struct more *m = ctx;
+    return metrics_lines(m->s->run) >= m->lines || process_gone(m->s->p.pid);
+}
+
+static void wait_for_metrics(const struct scene *s, int more)
+{
+    struct more m = {.s = s, .lines = metrics_lines(s->run) + more};
+    assert_true(wait_until(has_more_metrics, &m, WAIT_MS));
+    assert_false(process_gone(s->p.pid));
+}
+
+/* To each process, as a shell that hangs up does. */
+static void hang_up(const struct scene *s)
+{
+    pid_t children[8];
+    int n = process_children(s->p.pid, children, 8);
+    assert_true(n >= 2);
+    kill(s->p.pid, SIGHUP);
+    for (int i = 0; i < n; i++)
+        kill(children[i], SIGHUP);
+}
+
+static void a_hangup_does_not_end_a_run_under_nohup(void **state)
+{
+    struct scene *s = *state;
+    program_start_shell(&s->p, s->dir, "shell", "trap '' HUP; " TRAIN "--frames=1000000000");
+    wait_for_metrics(s, 1);
+    hang_up(s);
+    wait_for_metrics(s, 2);
+    assert_null(strstr(program_text(s->p.err), "draining"));
+    kill(s->p.pid, SIGTERM);
+    assert_int_equal(program_wait(&s->p, WAIT_MS), 0);
+}
+
+static void a_hangup_drains_a_run_otherwise(void **state)
+{
+    struct scene *s = *state;
+    program_start_shell(&s->p, s->dir, "shell", TRAIN "--frames=1000000000");
+    wait_for_metrics(s, 1);
+    hang_up(s);
+    assert_int_equal(program_wait(&s->p, WAIT_MS), 0);
+    assert_non_null(strstr(program_text(s->p.err), "draining"));
+}
+
+int main(void)
+{
+    signal(SIGHUP, SIG_DFL); /* the tests themselves may run under nohup */
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(closed_descriptors_put_no_log_line_into_a_file, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(programs_that_run_alone_bear_closed_descriptors_too, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_hangup_does_not_end_a_run_under_nohup, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_hangup_drains_a_run_otherwise, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
