@@ -91,6 +91,23 @@ int option_distance(const char *a, const char *b)
     return d[n][m];
 }
 
+void option_nearest_of(const char *word, const char *list, char out[64])
+{
+    int best = (int)strlen(word) / 3 + 2; /* as far as this is another word, not a slip */
+    out[0] = '\0';
+    for (list += strspn(list, ", "); *list; list += strspn(list, ", ")) {
+        char known[64];
+        size_t len = strcspn(list, ", ");
+        snprintf(known, sizeof known, "%.*s", (int)(len < 63 ? len : 63), list);
+        int d = option_distance(word, known);
+        if (d < best) {
+            best = d;
+            snprintf(out, 64, "%s", known);
+        }
+        list += len;
+    }
+}
+
 void option_nearest(const char *key, char out[64])
 {
     const char *dot = strchr(key, '.');

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/config/options.h"
+
 int yaml_file_read(const char *path, struct buf *out, struct onic_err *err)
 {
     FILE *f = fopen(path, "rb");
@@ -28,6 +30,51 @@ int yaml_file_complain(struct yaml_file *f, const yaml_node_t *node, const char 
 {
     return err_set(f->err, ONIC_ECONFIG, "%s:%d: %s", f->path,
                    (int)(node ? node->start_mark.line + 1 : 1), what);
+}
+
+static bool is_word_of(const char *word, const char *list)
+{
+    size_t len = strlen(word);
+    for (list += strspn(list, " "); *list; list += strspn(list, " ")) {
+        size_t n = strcspn(list, " ");
+        if (n == len && memcmp(list, word, n) == 0)
+            return true;
+        list += n;
+    }
+    return false;
+}
+
+static int unknown_key(struct yaml_file *f, const yaml_node_t *node, const char *known)
+{
+    char near[64], what[700];
+    const char *key = yaml_file_text(node);
+    if (!key)
+        return yaml_file_complain(f, node, "a key belongs here, one word before a colon");
+    option_nearest_of(key, known, near);
+    snprintf(what, sizeof what, "unknown key '%.80s'%s%s%s known here: %s", key,
+             near[0] ? ", did you mean '" : ";", near, near[0] ? "'?" : "", known);
+    return yaml_file_complain(f, node, what);
+}
+
+int yaml_file_check_keys(struct yaml_file *f, const yaml_node_t *map, const char *known)
+{
+    for (yaml_node_pair_t *p = map->data.mapping.pairs.start; p < map->data.mapping.pairs.top;
+         p++) {
+        const yaml_node_t *node = yaml_file_node(f, p->key);
+        const char *key = yaml_file_text(node);
+        if (!key || !is_word_of(key, known))
+            return unknown_key(f, node, known);
+        for (yaml_node_pair_t *q = map->data.mapping.pairs.start; q < p; q++) {
+            char what[160];
+            const yaml_node_t *first = yaml_file_node(f, q->key);
+            snprintf(what, sizeof what,
+                     "the key '%.80s' is given twice, first in line %d; keep one", key,
+                     (int)first->start_mark.line + 1);
+            if (strcmp(key, yaml_file_text(first)) == 0)
+                return yaml_file_complain(f, node, what);
+        }
+    }
+    return ONIC_OK;
 }
 
 const char *yaml_file_text(const yaml_node_t *node)

@@ -8,13 +8,16 @@
 #include "reward_server/prompts/prompt.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "common/base/xmalloc.h"
+#include "common/config/options.h"
 #include "reward_server/annotators/goal.h"
 #include "reward_server/annotators/yaml_file.h"
 
@@ -64,26 +67,6 @@ static int items(const yaml_node_t *list)
 static const yaml_node_t *item(struct source *s, const yaml_node_t *list, int i)
 {
     return yaml_file_node(&s->file, list->data.sequence.items.start[i]);
-}
-
-/* Every key of map is one of `known` (space-separated) and given once. */
-static int check_keys(struct source *s, const yaml_node_t *map, const char *known)
-{
-    char what[256];
-    for (yaml_node_pair_t *p = map->data.mapping.pairs.start; p < map->data.mapping.pairs.top;
-         p++) {
-        const yaml_node_t *node = yaml_file_node(&s->file, p->key);
-        const char *key = yaml_file_text(node);
-        const char *at = key && *key && !strchr(key, ' ') ? strstr(known, key) : NULL;
-        while (at && !((at == known || at[-1] == ' ') && strchr(" ", at[strlen(key)])))
-            at = strstr(at + 1, key);
-        snprintf(what, sizeof what, "unknown key; known here: %s", known);
-        if (!at)
-            return yaml_file_complain(&s->file, node, what);
-        if (child(s, map, key) != yaml_file_node(&s->file, p->value))
-            return yaml_file_complain(&s->file, node, "this key is given twice");
-    }
-    return ONIC_OK;
 }
 
 /* A text without control characters: these would break lines or collide with the slots. */
@@ -150,10 +133,10 @@ static int read_examples(struct source *s)
         const yaml_node_t *caption = child(s, node, "caption");
         const yaml_node_t *analysis = child(s, node, "analysis");
         int rc = ONIC_OK;
-        if (!caption || !analysis)
+        if (node->type == YAML_MAPPING_NODE)
+            rc = yaml_file_check_keys(&s->file, node, "caption analysis");
+        if (rc == ONIC_OK && (!caption || !analysis))
             rc = yaml_file_complain(&s->file, node, "an example has caption: and analysis:");
-        if (rc == ONIC_OK)
-            rc = check_keys(s, node, "caption analysis");
         if (rc == ONIC_OK)
             rc = check_text(s, caption, "the message of the example belongs here");
         if (rc == ONIC_OK)
@@ -183,11 +166,13 @@ static int check_goal(struct source *s, const yaml_node_t *name, const yaml_node
 {
     const yaml_node_t *preference = child(s, value, "preference");
     const yaml_node_t *labels = child(s, value, "labels");
-    if (!yaml_file_text(name) || !yaml_file_text(preference))
-        return yaml_file_complain(
-            &s->file, name, "a goal is written name: {preference: \"a sentence, or nothing\"}");
-    int rc =
-        check_keys(s, value, s->kind == PROMPT_CLASSIFICATION ? "preference labels" : "preference");
+    int rc = ONIC_OK;
+    if (yaml_file_text(name) && value->type == YAML_MAPPING_NODE)
+        rc = yaml_file_check_keys(
+            &s->file, value, s->kind == PROMPT_CLASSIFICATION ? "preference labels" : "preference");
+    if (rc == ONIC_OK && (!yaml_file_text(name) || !yaml_file_text(preference)))
+        rc = yaml_file_complain(&s->file, name,
+                                "a goal is written name: {preference: \"a sentence, or nothing\"}");
     if (rc == ONIC_OK && *yaml_file_text(preference))
         rc = check_text(s, preference, "");
     if (rc == ONIC_OK && labels)
@@ -219,8 +204,11 @@ static int read_goals(struct source *s)
             buf_printf(&known, "%s%s", known.len ? ", " : "", yaml_file_text(name));
     }
     if (rc == ONIC_OK && !s->preference)
-        rc = err_set(s->file.err, ONIC_ECONFIG, "%s:%d: there is no goal \"%.60s\" here; known: %s",
-                     s->file.path, (int)goals->start_mark.line + 1, s->goal, known.data);
+        rc = err_set(s->file.err, ONIC_ECONFIG,
+                     "%s:%d: there is no goal \"%.60s\" here; known: %s. Add a line %.60s: "
+                     "{preference: \"a sentence for the model\"} below goals: (in a copy of the "
+                     "folder, given as annotator.prompts_dir)",
+                     s->file.path, (int)goals->start_mark.line + 1, s->goal, known.data, s->goal);
     buf_release(&known);
     return rc;
 }
@@ -236,9 +224,9 @@ static int read_source(struct source *s)
     s->words = child(s, root, "words");
     s->example = child(s, root, "example");
     s->examples = child(s, root, "examples");
-    int rc = check_keys(s, root,
-                        ranking ? "system user key goals"
-                                : "system user key goals words example examples");
+    int rc = yaml_file_check_keys(&s->file, root,
+                                  ranking ? "system user key goals"
+                                          : "system user key goals words example examples");
     if (rc == ONIC_OK)
         rc = check_text(s, s->system, "system: with a text is missing");
     if (rc == ONIC_OK)
@@ -299,6 +287,19 @@ static int line_of(const yaml_node_t *node, const char *text, const char *at)
     return line;
 }
 
+static int unknown_placeholder(struct source *s, int line, const char *name, size_t len,
+                               const struct value *values, int n)
+{
+    char word[64], near[64], known[200] = "none";
+    snprintf(word, sizeof word, "%.*s", (int)(len < 60 ? len : 60), name);
+    for (int i = 0, at = 0; i < n; i++)
+        at += snprintf(known + at, sizeof known - (size_t)at, "%s%s", i ? " " : "", values[i].name);
+    option_nearest_of(word, n ? known : "", near);
+    return err_set(s->file.err, ONIC_ECONFIG,
+                   "%s:%d: unknown placeholder {%s}%s%s%s known here: %s", s->file.path, line, word,
+                   near[0] ? ", did you mean {" : ";", near, near[0] ? "}?" : "", known);
+}
+
 /* Replaces {name}; a brace that no lower-case name follows stands for itself. */
 static int expand(struct source *s, const yaml_node_t *node, struct value *values, int n,
                   struct buf *out)
@@ -314,8 +315,7 @@ static int expand(struct source *s, const yaml_node_t *node, struct value *value
         while (i < n && (strlen(values[i].name) != len || strncmp(values[i].name, c + 1, len) != 0))
             i++;
         if (i == n)
-            return err_set(s->file.err, ONIC_ECONFIG, "%s:%d: unknown placeholder {%.*s}",
-                           s->file.path, line_of(node, text, c), (int)(len < 60 ? len : 60), c + 1);
+            return unknown_placeholder(s, line_of(node, text, c), c + 1, len, values, n);
         values[i].seen = true;
         if (values[i].is_caption)
             put_caption(out, values[i].text, strlen(values[i].text));
@@ -422,6 +422,46 @@ static int build(struct source *s)
     return rc;
 }
 
+/* Adds the wordings of this kind that a domain's folder has. */
+static void put_wordings(struct buf *out, const char *folder, enum prompt_kind kind)
+{
+    struct dirent **entry = NULL;
+    int n = scandir(folder, &entry, NULL, alphasort);
+    size_t len = strlen(prompt_kind_name[kind]);
+    for (int i = 0; i < n; i++) {
+        const char *name = entry[i]->d_name, *end = strstr(name, ".yaml");
+        if (strncmp(name, prompt_kind_name[kind], len) == 0 && name[len] == '.' && end && !end[5] &&
+            end > name + len + 1)
+            buf_printf(out, "%s%.*s", out->len ? ", " : "", (int)(end - name - len) - 1,
+                       name + len + 1);
+        free(entry[i]);
+    }
+    free(entry);
+}
+
+static int no_such_prompt(const char *path, const char *dir, const char *domain,
+                          enum prompt_kind kind, struct onic_err *err)
+{
+    char folder[4096];
+    struct buf known;
+    snprintf(folder, sizeof folder, "%.3800s/%.63s", dir, domain);
+    buf_init(&known, 400);
+    put_wordings(&known, folder, kind);
+    int rc = known.len
+                 ? err_set(err, ONIC_ECONFIG,
+                           "there is no prompt file %.500s (annotator.prompt); wordings there: "
+                           "%s",
+                           path, known.data)
+                 : err_set(err, ONIC_ECONFIG,
+                           "there is no prompt file %.400s to ask a language model with: make "
+                           "a folder of yours with %.63s/%s in it (deploy/prompts has "
+                           "those of other domains to copy, deploy/prompts/README.md says "
+                           "what to change) and name it as annotator.prompts_dir",
+                           path, domain, strrchr(path, '/') + 1);
+    buf_release(&known);
+    return rc;
+}
+
 int prompt_load(struct prompt **out, const char *dir, const char *domain, enum prompt_kind kind,
                 const char *goal, const char *wording, struct onic_err *err)
 {
@@ -432,7 +472,8 @@ int prompt_load(struct prompt **out, const char *dir, const char *domain, enum p
     snprintf(path, sizeof path, "%.3800s/%.63s/%s.%.63s.yaml", dir, domain, prompt_kind_name[kind],
              wording);
     buf_init(&text, PROMPT_FILE_MAX_BYTES);
-    int rc = yaml_file_read(path, &text, err);
+    int rc = access(path, F_OK) == 0 ? yaml_file_read(path, &text, err)
+                                     : no_such_prompt(path, dir, domain, kind, err);
     if (rc == ONIC_OK)
         rc = yaml_file_parse(&s.file, &text,
                              "a prompt file is a list of keys such as system: and user:");

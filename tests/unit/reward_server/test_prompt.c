@@ -148,14 +148,21 @@ static void bad_files_are_refused_with_file_line_and_remedy(void **state)
     } bad[] = {
         {USER REST GOALS, ":1:", "system:"},
         {"system: S\n" REST GOALS, ":1:", "user:"},
-        {"system: S\nuser: |\n  a\n  {capton}\n" REST GOALS, ":4:", "unknown placeholder {capton}"},
+        {"system: S\nuser: |\n  a\n  {capton}\n" REST GOALS,
+         ":4:", "unknown placeholder {capton}, did you mean {caption}?"},
         {"system: S\nuser: \"{preference}{examples}{yes}{no}{key}\"\n" REST GOALS,
          ":2:", "needs the placeholder {caption}"},
         {"system: \"{caption}\"\n" USER REST GOALS, ":1:", "unknown placeholder {caption}"},
         {"system: \"a\\x01\"\n" USER REST GOALS, ":1:", "control characters"},
         {"system: S\nsystem: T\n" USER REST GOALS, ":2:", "given twice"},
-        {"system: S\nusr: T\n" USER REST GOALS, ":2:", "unknown key"},
-        {"system: S\nexam: T\n" USER REST GOALS, ":2:", "unknown key"},
+        {"system: S\nusr: T\n" USER REST GOALS, ":2:", "unknown key 'usr', did you mean 'user'?"},
+        {"system: S\nexam: T\n" USER REST GOALS, ":2:", "unknown key 'exam'; known here: system"},
+        {"sytem: S\n" USER REST GOALS, ":1:", "unknown key 'sytem', did you mean 'system'?"},
+        {"system: S\n" USER "words: [A, B]\nkey: k\nexample: e\nexamples: [{captoin: c, analysis: "
+         "a}]\n" GOALS,
+         ":6:", "unknown key 'captoin', did you mean 'caption'?"},
+        {"system: S\n" USER REST "goals:\n  g: {preferense: P.}\n",
+         ":10:", "unknown key 'preferense', did you mean 'preference'?"},
         {"system: S\n" USER "words: [A, a]\nkey: k\nexample: e\nexamples: [{caption: c, analysis: "
          "a}]\n" GOALS,
          ":3:", "the same"},
@@ -168,7 +175,8 @@ static void bad_files_are_refused_with_file_line_and_remedy(void **state)
         {"system: S\n" USER REST "goals:\n  g: {preference: P., labels: [1, 2]}\n",
          ":10:", "1 or 0"},
         {"system: S\n" USER REST "goals:\n  g: P.\n", ":10:", "a goal is written"},
-        {"system: S\n" USER REST "goals:\n  other: {preference: P.}\n", ":10:", "known: other"},
+        {"system: S\n" USER REST "goals:\n  other: {preference: P.}\n",
+         ":10:", "there is no goal \"g\" here; known: other. Add a line g: {preference:"},
         {"system: S\n" USER REST GOALS "  g: {preference: X.}\n", ":13:", "given twice"},
         {"system: S\n" USER REST, ":1:", "goals:"},
         {"- a\n", ":1:", "list of keys"},
@@ -188,7 +196,9 @@ static void bad_files_are_refused_with_file_line_and_remedy(void **state)
     }
     struct prompt *p = NULL;
     assert_err(prompt_load(&p, f->dir, "x", PROMPT_CLASSIFICATION, "g", "none", &err), ONIC_ECONFIG,
-               "classification.none.yaml");
+               "classification.none.yaml (annotator.prompt); wordings there: w");
+    assert_err(prompt_load(&p, f->dir, "y", PROMPT_CLASSIFICATION, "g", "w", &err), ONIC_ECONFIG,
+               "a folder of yours with y/classification.w.yaml in it");
 }
 
 static void only_a_word_or_a_last_line_with_the_key_answers(void **state)
