@@ -35,9 +35,9 @@ static int open_annotator(struct server *s, const struct config *c, const char *
 {
     char note[ONIC_ERR_MSG_MAX];
     const struct annotator_vtable *v = NULL;
-    int rc = annotator_goal(&s->goal, c, err);
+    int rc = annotator_choose(&v, c, note, err);
     if (rc == ONIC_OK)
-        rc = annotator_choose(&v, c, note, err);
+        rc = annotator_goal(&s->goal, v, c, err);
     if (rc != ONIC_OK)
         return rc;
     if (*note)

@@ -36,7 +36,7 @@ struct env_spec {
     int nstats;                      /* task statistics of an episode */
     const char *const *stat_names;   /* [nstats], for example "score"; become policy_stats/<name> */
     const char *default_net;         /* encoder for policy.net=auto */
-    const char *default_goal; /* goal name for annotator.goal=auto, for example "KeyCorridor" */
+    const char *default_goal; /* goal it is about, for `env describe`, for example "KeyCorridor" */
     int default_count;        /* environments per actor for env.count=0 */
     size_t state_bytes;       /* size of env_save's snapshot; 0 = cannot be saved */
     bool recycle;             /* leaks: replace the process after env.recycle_episodes episodes */

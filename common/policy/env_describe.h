@@ -31,7 +31,7 @@ struct env_description {
     int nstats;
     char stat_names[ENV_DESCRIPTION_STATS_MAX][ENV_DESCRIPTION_NAME_MAX];
     char default_net[ENV_DESCRIPTION_NAME_MAX]; /* for policy.net=auto */
-    char default_goal[64];                      /* for annotator.goal=auto */
+    char default_goal[64];                      /* the goal it is about */
     int default_count;                          /* environments per actor for env.count=0 */
     size_t snapshot_bytes; /* of the environment's own state, 0 = cannot be saved */
 };

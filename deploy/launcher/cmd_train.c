@@ -261,13 +261,18 @@ static int check_annotator(const struct config *cfg, const struct reward_model_t
                            struct onic_err *err)
 {
     const struct annotator_vtable *annotator;
+    struct goal *goal = NULL;
     char note[ONIC_ERR_MSG_MAX];
     int rc = annotator_choose(&annotator, cfg, note, err);
     if (rc)
         return rc;
     char who[96];
     snprintf(who, sizeof who, "reward.model=%s", model->name);
-    return annotator_check_kind(annotator, cfg, model->traits.asks, who, err);
+    rc = annotator_check_kind(annotator, cfg, model->traits.asks, who, err);
+    if (!rc)
+        rc = annotator_goal(&goal, annotator, cfg, err);
+    goal_free(goal);
+    return rc;
 }
 
 /* What a part would refuse at its start, asked before config.yaml is written: a slip must not
@@ -276,7 +281,6 @@ static int check_parts(const struct config *cfg, const struct reward_model_type 
                        struct onic_err *err)
 {
     static struct env_description env;
-    struct goal *goal = NULL;
     struct reward_model *probe = NULL;
     int rc = describe_env(cfg, &env, err);
     if (!rc)
@@ -286,9 +290,6 @@ static int check_parts(const struct config *cfg, const struct reward_model_type 
     model->free(probe);
     if (!rc && model->traits.wants_labels && !cfg->reward_server[0])
         rc = check_annotator(cfg, model, err);
-    if (!rc && model->traits.wants_labels && !cfg->reward_server[0])
-        rc = annotator_goal(&goal, cfg, err);
-    goal_free(goal);
     return rc;
 }
 

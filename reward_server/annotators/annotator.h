@@ -51,7 +51,8 @@ struct annotator; /* a plug-in's own struct starts with this one */
 
 struct annotator_vtable {
     const char *id, *summary;
-    unsigned kinds; /* bit set 1 << enum question_kind: what it answers */
+    unsigned kinds;  /* bit set 1 << enum question_kind: what it answers */
+    bool needs_goal; /* goes by the goal file; the others work in an environment without one */
     /* ONIC_OK when create can work here, else the reason in one sentence. Cheap. */
     int (*available)(const struct config *config, struct onic_err *err);
     /* True when another vote may have another answer; NULL = never. */
@@ -123,7 +124,9 @@ bool annotator_paid(const struct annotator_vtable *v, const struct config *confi
 int annotator_open(struct annotator **out, const struct annotator_vtable *v,
                    const struct annotator_setup *setup, struct onic_err *err);
 /* Loads the goal that the configuration names (annotator.goal, .domain, .goals_dir, env.id for
- * auto). Errors as goal_load; *out is owned by the caller. */
-int annotator_goal(struct goal **out, const struct config *config, struct onic_err *err);
+ * auto). Where none is named, none is there for the environment and nobody in v's order goes by
+ * one, it is goal_unstated. Errors as goal_load; *out is owned by the caller. */
+int annotator_goal(struct goal **out, const struct annotator_vtable *v, const struct config *config,
+                   struct onic_err *err);
 
 #endif /* ONIC_REWARD_SERVER_ANNOTATORS_ANNOTATOR_H */

@@ -9,15 +9,18 @@
 #include "reward_server/annotators/goal.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "common/base/buf.h"
 #include "common/base/xmalloc.h"
+#include "common/config/options.h"
 #include "reward_server/annotators/yaml_file.h"
 
 /* --- matching -------------------------------------------------------------------------- */
@@ -99,6 +102,9 @@ struct reader {
     struct yaml_file file;
 };
 
+static const char goal_keys[] =
+    "description environments positive negative threshold rules preference";
+
 static int complain(struct reader *r, const yaml_node_t *node, const char *what)
 {
     return yaml_file_complain(&r->file, node, what);
@@ -109,8 +115,6 @@ static int read_texts(struct reader *r, const yaml_node_t *node, char ***out, in
     if (node->type != YAML_SEQUENCE_NODE)
         return complain(r, node, "a list of sentences belongs here, one per line after \"- \"");
     size_t n = (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
-    if (*out)
-        return complain(r, node, "this key is given twice");
     if (n > GOAL_TEXTS_MAX)
         return complain(r, node, "this list is too long");
     *out = xcalloc(n + 1, sizeof **out);
@@ -161,8 +165,6 @@ static int read_rules(struct reader *r, const yaml_node_t *node)
     if (node->type != YAML_SEQUENCE_NODE)
         return complain(r, node, "a list of rules belongs here: - \"pattern\": 1");
     size_t n = (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
-    if (g->rules)
-        return complain(r, node, "this key is given twice");
     if (n > GOAL_TEXTS_MAX)
         return complain(r, node, "this list is too long");
     g->rules = xcalloc(n + 1, sizeof *g->rules);
@@ -176,12 +178,10 @@ static int read_rules(struct reader *r, const yaml_node_t *node)
     return ONIC_OK;
 }
 
-static int read_key(struct reader *r, const yaml_node_t *key, const yaml_node_t *value)
+static int read_key(struct reader *r, const char *name, const yaml_node_t *value)
 {
     struct goal *g = r->goal;
-    const char *name = yaml_file_text(key), *text = yaml_file_text(value);
-    if (!name)
-        return complain(r, key, "a key such as positive: belongs here");
+    const char *text = yaml_file_text(value);
     if (!strcmp(name, "positive"))
         return read_texts(r, value, &g->positive, &g->npositive);
     if (!strcmp(name, "negative"))
@@ -190,26 +190,19 @@ static int read_key(struct reader *r, const yaml_node_t *key, const yaml_node_t 
         return read_texts(r, value, &g->environments, &g->nenvironments);
     if (!strcmp(name, "rules"))
         return read_rules(r, value);
-    if (!strcmp(name, "description") && text) {
-        free(g->description);
-        g->description = xstrdup(text);
-        return ONIC_OK;
+    if (!strcmp(name, "description")) {
+        g->description = text ? xstrdup(text) : NULL;
+        return text ? ONIC_OK : complain(r, value, "one sentence belongs here");
     }
     if (!strcmp(name, "preference")) {
         g->no_preference = text && !strcmp(text, "none");
         return g->no_preference ? ONIC_OK : complain(r, value, "preference can only be none");
     }
-    if (!strcmp(name, "threshold")) {
-        char *end = NULL;
-        g->threshold = text ? strtod(text, &end) : 0;
-        if (text && end != text && !*end && g->threshold >= -2 && g->threshold <= 2)
-            return ONIC_OK;
-        return complain(r, value, "threshold is a number from -2 to 2");
-    }
-    return complain(
-        r, key,
-        "unknown key; known: description, environments, positive, negative, threshold, rules, "
-        "preference");
+    char *end = NULL; /* threshold */
+    g->threshold = text ? strtod(text, &end) : 0;
+    if (text && end != text && !*end && g->threshold >= -2 && g->threshold <= 2)
+        return ONIC_OK;
+    return complain(r, value, "threshold is a number from -2 to 2");
 }
 
 static int check_complete(struct reader *r)
@@ -238,9 +231,11 @@ static int parse(struct goal *g, const struct buf *text, struct onic_err *err)
     if (rc != ONIC_OK)
         return rc;
     const yaml_node_t *root = r.file.root;
+    rc = yaml_file_check_keys(&r.file, root, goal_keys);
     for (yaml_node_pair_t *p = root->data.mapping.pairs.start;
          rc == ONIC_OK && p < root->data.mapping.pairs.top; p++)
-        rc = read_key(&r, yaml_file_node(&r.file, p->key), yaml_file_node(&r.file, p->value));
+        rc = read_key(&r, yaml_file_text(yaml_file_node(&r.file, p->key)),
+                      yaml_file_node(&r.file, p->value));
     if (rc == ONIC_OK)
         rc = check_complete(&r);
     yaml_file_close(&r.file);
@@ -265,7 +260,9 @@ static int read_pool(struct goal *g, struct buf *text, const char *path, struct 
         goal_utf8(line, len, g->pool[g->npool++]);
     }
     if (g->npool < 2)
-        return err_set(err, ONIC_ECONFIG, "%s has %d captions, the sentence model needs at least 2",
+        return err_set(err, ONIC_ECONFIG,
+                       "%s has %d captions, the sentence model needs at least 2 to be centred on: "
+                       "add some that the environment says, one per line, or remove the file",
                        path, g->npool);
     return ONIC_OK;
 }
@@ -285,21 +282,32 @@ static void hash_version(struct goal *g, const struct buf *file, const struct bu
              (unsigned long long)h.low64);
 }
 
-static int load_files(struct goal *g, const char *folder, struct onic_err *err)
+/* The pool beside the goal file, else that of its domain; "" where neither is. One that is there
+ * but cannot be read is an error of its own. */
+static void find_pool(struct goal *g, const char *folder, const char *dir)
 {
-    char pool_path[4200];
+    snprintf(g->pool_path, sizeof g->pool_path, "%.4000s/pool.txt", folder);
+    if (access(g->pool_path, F_OK) != 0)
+        snprintf(g->pool_path, sizeof g->pool_path, "%.3900s/%.63s/pool.txt", dir, g->domain);
+    if (access(g->pool_path, F_OK) != 0)
+        g->pool_path[0] = '\0';
+}
+
+static int load_files(struct goal *g, const char *folder, const char *dir, struct onic_err *err)
+{
     struct buf file, pool;
     buf_init(&file, GOAL_FILE_MAX_BYTES);
     buf_init(&pool, GOAL_FILE_MAX_BYTES);
-    snprintf(pool_path, sizeof pool_path, "%s/pool.txt", folder);
+    find_pool(g, folder, dir);
     int rc = yaml_file_read(g->path, &file, err);
     if (rc == ONIC_OK)
         rc = parse(g, &file, err);
-    if (rc == ONIC_OK)
-        rc = yaml_file_read(pool_path, &pool, err);
+    if (rc == ONIC_OK && g->pool_path[0])
+        rc = yaml_file_read(g->pool_path, &pool, err);
     if (rc == ONIC_OK) {
         hash_version(g, &file, &pool);
-        rc = read_pool(g, &pool, pool_path, err);
+        if (g->pool_path[0])
+            rc = read_pool(g, &pool, g->pool_path, err);
     }
     buf_release(&file);
     buf_release(&pool);
@@ -341,51 +349,108 @@ static void add_name(void *ctx, const char *name)
     buf_printf(b, "%s%s", b->len ? ", " : "", name);
 }
 
-static int unknown(const char *option, const char *value, const char *folder, const char *suffix,
-                   struct onic_err *err)
+/* What is there in a folder, for sentences: the caller releases it. */
+static const char *names_in(struct buf *names, const char *folder, const char *suffix)
+{
+    buf_init(names, 500);
+    list(folder, suffix, add_name, names);
+    return names->len ? names->data : "none";
+}
+
+static int unknown_domain(const char *dir, const char *domain, struct onic_err *err)
 {
     struct buf names;
-    buf_init(&names, 700);
-    list(folder, suffix, add_name, &names);
-    int rc = err_set(err, ONIC_ECONFIG, "%s is \"%.60s\", known in %.200s: %s", option, value,
-                     folder, names.len ? names.data : "none");
+    char near[64];
+    const char *known = names_in(&names, dir, "");
+    option_nearest_of(domain, known, near);
+    int rc = err_set(
+        err, ONIC_ECONFIG,
+        "there are no goals for \"%.60s\" (annotator.domain, or what env.id begins with)%s%s%s: "
+        "%.200s has %s. Give a goal file of yours (--annotator.goal=./FILE.yaml; "
+        "deploy/goals/README.md shows one), or train without language: --reward.model=counts, rnd "
+        "or none",
+        domain, near[0] ? ", did you mean \"" : "", near, near[0] ? "\"?" : "", dir, known);
     buf_release(&names);
     return rc;
+}
+
+static int unknown_goal(const char *folder, const char *name, struct onic_err *err)
+{
+    struct buf names;
+    char near[64];
+    const char *known = names_in(&names, folder, ".yaml");
+    option_nearest_of(name, known, near);
+    int rc = err_set(err, ONIC_ECONFIG,
+                     "annotator.goal is \"%.60s\"%s%s%s, known in %.200s: %s; or a file of yours: "
+                     "./FILE.yaml",
+                     name, near[0] ? ", did you mean \"" : "", near, near[0] ? "\"?" : "", folder,
+                     known);
+    buf_release(&names);
+    return rc;
+}
+
+bool goal_is_file(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return strchr(name, '/') || (dot && (!strcmp(dot, ".yaml") || !strcmp(dot, ".yml")));
+}
+
+/* A goal of the shipped kind: its folder below dir. */
+static int find_named(struct goal *g, const char *dir, const char *name, char folder[4096],
+                      struct onic_err *err)
+{
+    struct stat st;
+    snprintf(folder, 4096, "%.3900s/%.63s", dir, g->domain);
+    snprintf(g->path, sizeof g->path, "%.3900s/%.100s.yaml", folder, name);
+    snprintf(g->name, sizeof g->name, "%.63s", name);
+    if (!*g->domain || stat(folder, &st) != 0)
+        return unknown_domain(dir, g->domain, err);
+    return stat(g->path, &st) != 0 ? unknown_goal(folder, name, err) : ONIC_OK;
+}
+
+static int find_file(struct goal *g, const char *name, char folder[4096], struct onic_err *err)
+{
+    const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
+    snprintf(g->path, sizeof g->path, "%s", name);
+    snprintf(folder, 4096, "%.*s", slash ? (int)(slash - name) : 1, slash ? name : ".");
+    if (!folder[0])
+        snprintf(folder, 4096, "/");
+    snprintf(g->name, sizeof g->name, "%.63s", base);
+    char *dot = strrchr(g->name, '.');
+    if (dot && dot != g->name)
+        *dot = '\0';
+    if (access(name, F_OK) == 0)
+        return ONIC_OK;
+    return err_set(err, ONIC_ECONFIG, "the goal file %.400s (annotator.goal) is not there: %s",
+                   name, strerror(errno));
 }
 
 int goal_load(struct goal **out, const char *dir, const char *domain, const char *name,
               struct onic_err *err)
 {
     char folder[4096];
-    struct stat st;
     struct goal *g = xcalloc(1, sizeof *g);
-    int rc = ONIC_OK;
     *out = NULL;
-    const char *slash = strrchr(name, '/');
-    snprintf(g->domain, sizeof g->domain, "%s", domain);
-    if (slash) {
-        snprintf(g->path, sizeof g->path, "%s", name);
-        snprintf(folder, sizeof folder, "%.*s", (int)(slash - name), name);
-        snprintf(g->name, sizeof g->name, "%s", slash + 1);
-        char *dot = strrchr(g->name, '.');
-        if (dot && dot != g->name)
-            *dot = '\0';
-    } else {
-        snprintf(folder, sizeof folder, "%s/%s", dir, domain);
-        snprintf(g->path, sizeof g->path, "%.3900s/%.100s.yaml", folder, name);
-        snprintf(g->name, sizeof g->name, "%s", name);
-        if (!*domain || stat(folder, &st) != 0)
-            rc = unknown("annotator.domain", domain, dir, "", err);
-        else if (stat(g->path, &st) != 0)
-            rc = unknown("annotator.goal", name, folder, ".yaml", err);
-    }
+    snprintf(g->domain, sizeof g->domain, "%.63s", domain);
+    int rc = goal_is_file(name) ? find_file(g, name, folder, err)
+                                : find_named(g, dir, name, folder, err);
     if (rc == ONIC_OK)
-        rc = load_files(g, folder, err);
+        rc = load_files(g, folder, dir, err);
     if (rc == ONIC_OK)
         *out = g;
     else
         goal_free(g);
     return rc;
+}
+
+struct goal *goal_unstated(const char *domain)
+{
+    struct goal *g = xcalloc(1, sizeof *g);
+    const struct buf nothing = {0};
+    snprintf(g->domain, sizeof g->domain, "%.63s", domain);
+    snprintf(g->name, sizeof g->name, "unstated");
+    hash_version(g, &nothing, &nothing);
+    return g;
 }
 
 static void free_texts(char **texts, int n)
@@ -448,14 +513,24 @@ int goal_choose(const char *dir, const char *env_id, char domain[GOAL_NAME_MAX],
     char folder[4096];
     struct stat st;
     snprintf(folder, sizeof folder, "%.3900s/%s", dir, domain);
-    if (!*domain || stat(folder, &st) != 0)
-        return unknown("annotator.domain", domain, dir, "", err);
+    if (!*domain || stat(folder, &st) != 0) {
+        unknown_domain(dir, domain, err);
+        return ONIC_ENOTFOUND;
+    }
     struct chooser c = {.dir = dir, .domain = domain, .env_id = env_id, .err = err};
     list(folder, ".yaml", consider, &c);
     if (c.rc != ONIC_OK)
         return c.rc;
-    if (!c.best_len)
-        return unknown("annotator.goal", "auto", folder, ".yaml", err);
+    if (!c.best_len) {
+        struct buf names;
+        err_set(err, ONIC_ENOTFOUND,
+                "no goal in %.200s is for %.60s (annotator.goal=auto goes by the patterns below "
+                "environments: in the files); name one of them as annotator.goal, or a file of "
+                "yours: %s",
+                folder, env_id, names_in(&names, folder, ".yaml"));
+        buf_release(&names);
+        return ONIC_ENOTFOUND;
+    }
     snprintf(name, GOAL_NAME_MAX, "%s", c.best);
     return ONIC_OK;
 }

@@ -11,18 +11,20 @@
  * either asks every caption anew and never mixes old labels with new ones.
  *
  *   description: one sentence for people
- *   environments: ["minigrid:KeyCorridor*"]   # annotator.goal=auto picks the longest matching
- * pattern positive: [...]                           # anchor sentences, at least one negative:
- * [...]                           # at least one threshold: 0.05                           # margin
- * above which a caption is labelled 1 rules:                                    # first match wins;
- * no match = 0
- *     - "You pick up the * key.": 1           # glob over the whole caption: * and ?
- *     - "/gold pieces?[.!]$/": 1              # POSIX extended regular expression between slashes
- *     - "*": abstain                          # no answer
- *   preference: none                          # instead of anchors and rules: nothing is better
+ *   environments: ["minigrid:KeyCorridor*"]  # annotator.goal=auto picks the longest that fits
+ *   positive: [...]                          # anchor sentences, at least one
+ *   negative: [...]                          # at least one
+ *   threshold: 0.05                          # margin above which a caption is labelled 1
+ *   rules:                                   # first match wins; no match = 0
+ *     - "You pick up the * key.": 1          # glob over the whole caption: * and ?
+ *     - "/gold pieces?[.!]$/": 1             # POSIX extended regular expression between slashes
+ *     - "*": abstain                         # no answer
+ *   preference: none                         # instead of anchors and rules: nothing is better
  *
  * pool.txt: one caption per line, '#' starts a comment line; the sentence model is centred on their
- * mean. Immutable after loading, so threads may read it. */
+ * mean, nobody else reads it. It lies beside the goal file, else in the domain's folder; without
+ * one the sentence model is centred on the anchors. Immutable after loading, so threads may read
+ * it. */
 
 #include <regex.h>
 #include <stdbool.h>
@@ -43,7 +45,8 @@ enum { GOAL_RULE_ABSTAIN = -1 };
 
 struct goal {
     char domain[GOAL_NAME_MAX], name[GOAL_NAME_MAX];
-    char path[4096]; /* of the goal file */
+    char path[4096];      /* of the goal file, "" for goal_unstated */
+    char pool_path[4096]; /* "" = there is none */
     char version[33];
     char *description;
     bool no_preference;
@@ -58,15 +61,20 @@ struct goal {
     int npool;
 };
 
-/* Loads <dir>/<domain>/<name>.yaml, or the file `name` itself when it holds a '/' (its folder then
- * has the pool). ONIC_ECONFIG with file and line; an unknown domain or goal lists the known ones.
- * *out is owned by the caller, NULL on failure. */
+/* Loads <dir>/<domain>/<name>.yaml, or the file `name` itself (goal_is_file) with the pool beside
+ * it, else that of <dir>/<domain>. ONIC_ECONFIG with file and line; an unknown domain or goal lists
+ * the known ones. *out is owned by the caller, NULL on failure. */
 int goal_load(struct goal **out, const char *dir, const char *domain, const char *name,
               struct onic_err *err);
 void goal_free(struct goal *g); /* NULL is allowed */
+/* True for a path: it holds a '/' or ends in .yaml or .yml. */
+bool goal_is_file(const char *name);
+/* The goal of an environment that has no goal files: no text, no anchors, no rules. For annotators
+ * that go by none. Owned by the caller. */
+struct goal *goal_unstated(const char *domain);
 
 /* Replaces "auto": domain = the family of env_id, name = the goal whose `environments` fits best.
- */
+ * ONIC_ENOTFOUND: name is auto and there is no goal for env_id. */
 int goal_choose(const char *dir, const char *env_id, char domain[GOAL_NAME_MAX],
                 char name[GOAL_NAME_MAX], struct onic_err *err);
 

@@ -36,21 +36,6 @@ const struct annotator_vtable *annotator_find(const char *id)
     return NULL;
 }
 
-int annotator_goal(struct goal **out, const struct config *config, struct onic_err *err)
-{
-    char goals[PATHS_MAX], domain[GOAL_NAME_MAX], name[CONFIG_STR_MAX];
-    int rc = ONIC_OK;
-    if (*config->annotator_goals_dir)
-        snprintf(goals, sizeof goals, "%s", config->annotator_goals_dir);
-    else
-        rc = paths_share("goals", goals, sizeof goals, err);
-    snprintf(domain, sizeof domain, "%.63s", config->annotator_domain);
-    snprintf(name, sizeof name, "%s", config->annotator_goal);
-    if (rc == ONIC_OK && !strchr(name, '/'))
-        rc = goal_choose(goals, config->env_id, domain, name, err);
-    return rc == ONIC_OK ? goal_load(out, goals, domain, name, err) : rc;
-}
-
 int annotator_choose(const struct annotator_vtable **out, const struct config *config,
                      char note[ONIC_ERR_MSG_MAX], struct onic_err *err)
 {
@@ -77,4 +62,39 @@ int annotator_choose(const struct annotator_vtable **out, const struct config *c
                      config->annotator_id, known.data);
     buf_release(&known);
     return rc;
+}
+
+/* Whether one of the order goes by what the goal file says. */
+static bool any_needs_goal(const struct annotator_vtable *v, const struct config *config)
+{
+    const struct annotator_vtable *order[ANNOTATOR_ORDER_MAX];
+    int n = annotator_order(order, v, config, NULL);
+    for (int i = 0; i < n; i++)
+        if (order[i]->needs_goal)
+            return true;
+    return false;
+}
+
+int annotator_goal(struct goal **out, const struct annotator_vtable *v, const struct config *config,
+                   struct onic_err *err)
+{
+    char goals[PATHS_MAX], domain[GOAL_NAME_MAX], name[CONFIG_STR_MAX];
+    struct onic_err why = {0};
+    int rc = ONIC_OK;
+    if (*config->annotator_goals_dir)
+        snprintf(goals, sizeof goals, "%s", config->annotator_goals_dir);
+    else
+        rc = paths_share("goals", goals, sizeof goals, err);
+    if (rc != ONIC_OK)
+        return rc;
+    snprintf(domain, sizeof domain, "%.63s", config->annotator_domain);
+    snprintf(name, sizeof name, "%s", config->annotator_goal);
+    rc = goal_choose(goals, config->env_id, domain, name, &why);
+    if (rc == ONIC_ENOTFOUND && !any_needs_goal(v, config)) {
+        *out = goal_unstated(domain);
+        return ONIC_OK;
+    }
+    if (rc != ONIC_OK)
+        return err_set(err, ONIC_ECONFIG, "%s", why.msg);
+    return goal_load(out, goals, domain, name, err);
 }

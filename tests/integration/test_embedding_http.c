@@ -171,6 +171,28 @@ static void whatever_may_pass_is_tried_again_until_it_is_right(void **state)
     }
 }
 
+static void without_a_pool_it_is_centred_on_the_anchors(void **state)
+{
+    (void)state;
+    char path[400];
+    struct config c;
+    struct goal *with = server.goal;
+    snprintf(path, sizeof path, "%s/alone", server.dir);
+    mkdir(path, 0700);
+    write_text("alone/goal.yaml", "positive: [\"A key.\"]\nnegative: [\"A door.\", \"A wall.\"]\n"
+                                  "rules: [{\"*\": 0}]\n");
+    snprintf(path, sizeof path, "%s/alone/goal.yaml", server.dir);
+    assert_ok(goal_load(&server.goal, server.dir, "elsewhere", path, &err));
+    assert_int_equal(server.goal->npool, 0);
+    prepare(&c, "sane");
+    struct annotator *a = create(&c);
+    labels_are(a, "You pick up the key.", 1);
+    labels_are(a, "You bump into a door.", 0);
+    a->v->free(a);
+    goal_free(server.goal);
+    server.goal = with;
+}
+
 static void a_text_that_is_refused_alone_is_abstained_from(void **state)
 {
     struct config c;
@@ -283,6 +305,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whatever_may_pass_is_tried_again_until_it_is_right),
+        cmocka_unit_test(without_a_pool_it_is_centred_on_the_anchors),
         cmocka_unit_test(a_text_that_is_refused_alone_is_abstained_from),
         cmocka_unit_test(what_a_person_must_mend_is_said_and_labels_nothing),
         cmocka_unit_test(another_width_is_one_sentence_and_no_label),

@@ -103,6 +103,35 @@ static void labels_of_the_minigrid_vocabulary_equal_the_rules(void **state)
     }
 }
 
+/* Centred on the anchors alone; the captions are then new sentences, which takes a while. */
+static void without_a_pool_the_labels_are_nearly_the_same(void **state)
+{
+    (void)state;
+    char dir[256], copy[300], command[1400];
+    struct config c;
+    struct goal *g = NULL, *shipped = NULL;
+    int same = 0;
+    if (!have_model(&c))
+        skip();
+    temp_dir_create(dir);
+    snprintf(copy, sizeof copy, "%s/KeyCorridor.yaml", dir);
+    snprintf(command, sizeof command, "cp '%s/minigrid/KeyCorridor.yaml' '%s'", goals, copy);
+    assert_int_equal(system(command), 0);
+    assert_ok(goal_load(&shipped, goals, "minigrid", "KeyCorridor", &err));
+    assert_ok(goal_load(&g, dir, "elsewhere", copy, &err));
+    assert_int_equal(g->npool, 0);
+    struct annotator *e = create("embedding", &c, g), *r = create("rules", &c, g);
+    for (int k = 0; k < shipped->npool; k++)
+        same += ask(e, shipped->pool[k]).label == ask(r, shipped->pool[k]).label;
+    print_message("%d of %d\n", same, shipped->npool);
+    assert_true(same >= shipped->npool - 2);
+    e->v->free(e);
+    r->v->free(r);
+    goal_free(g);
+    goal_free(shipped);
+    temp_dir_remove(dir);
+}
+
 static void margins_of_keycorridor_are_the_recorded_ones(void **state)
 {
     (void)state;
@@ -208,6 +237,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(labels_of_the_minigrid_vocabulary_equal_the_rules),
+        cmocka_unit_test(without_a_pool_the_labels_are_nearly_the_same),
         cmocka_unit_test(margins_of_keycorridor_are_the_recorded_ones),
         cmocka_unit_test(nethack_sentences_outside_the_pool_are_understood),
         cmocka_unit_test(after_the_burst_the_model_keeps_to_its_share),

@@ -28,6 +28,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/cpu.h"
+#include "common/base/log.h"
 #include "common/base/paths.h"
 #include "common/base/strmap.h"
 #include "common/base/xmalloc.h"
@@ -148,10 +149,10 @@ static bool make_room(struct embedding *e)
 static bool warm_up(struct embedding *e)
 {
     int npool = e->goal->npool; /* the pool in a file of its own: goals of a domain share it */
-    if (!make_room(e) || !embed_rows(e, 0, npool) || !embed_rows(e, npool, e->ntexts))
+    if (!make_room(e) || (npool && !embed_rows(e, 0, npool)) || !embed_rows(e, npool, e->ntexts))
         return false;
-    if (e->source->v->centred)
-        margin_mean(e->mean, e->pool, npool, e->dim);
+    if (e->source->v->centred) /* without a pool all rows are anchors */
+        margin_mean(e->mean, e->pool, npool ? npool : e->ntexts, e->dim);
     for (int i = npool; i < e->ntexts; i++)
         margin_centre(e->pool + (size_t)i * (size_t)e->dim, e->mean, e->dim);
     return true;
@@ -349,9 +350,18 @@ static void set_up(struct embedding *e, const struct annotator_setup *setup)
                                                     : g->negative[i - g->npool - g->npositive];
     e->known = strmap_create(1024);
     e->margins = xcalloc(MARGINS_MAX, sizeof *e->margins);
-    e->pool_index = strmap_create((size_t)g->npool);
+    e->pool_index = strmap_create((size_t)g->npool + 1);
     for (int i = 0; i < g->npool; i++)
         *strmap_put(e->pool_index, g->pool[i], strlen(g->pool[i]), NULL) = (uint64_t)i;
+}
+
+static void warn_without_pool(const struct goal *g, bool centred)
+{
+    if (centred && g->npositive && !g->npool)
+        log_warn("there is no pool.txt beside the goal file or in its domain's folder: the "
+                 "sentence model is centred on the anchors instead; some 100 captions of the "
+                 "environment, one per line, are a better centre",
+                 kv("goal", (const char *)g->path));
 }
 
 static void release(struct embedding *e)
@@ -377,6 +387,7 @@ static int embedding_create(struct annotator **out, const struct annotator_setup
         return rc;
     }
     set_up(e, setup);
+    warn_without_pool(e->goal, e->source->v->centred);
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -523,6 +534,7 @@ const struct annotator_vtable annotator_embedding = {
     .id = "embedding",
     .summary = "sentence vectors (embedding.source): nearest anchor of the goal file",
     .kinds = 1u << QUESTION_CLASS | 1u << QUESTION_PAIR | 1u << QUESTION_SCORE,
+    .needs_goal = true,
     .available = embedding_available,
     .paid = embedding_paid,
     .create = embedding_create,

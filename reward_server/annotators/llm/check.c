@@ -146,7 +146,8 @@ int llm_check(const struct config *config, struct buf *out, int *broken, struct 
     struct goal *goal = NULL;
     struct annotator *a = NULL;
     uv_loop_t loop;
-    int rc = annotator_goal(&goal, config, err);
+    const struct annotator_vtable *v = annotator_find("llm");
+    int rc = annotator_goal(&goal, v, config, err);
     if (rc != ONIC_OK)
         return rc;
     if (uv_loop_init(&loop) != 0) {
@@ -154,7 +155,6 @@ int llm_check(const struct config *config, struct buf *out, int *broken, struct 
         return err_set(err, ONIC_EIO, "cannot create an event loop");
     }
     struct annotator_setup setup = {.config = config, .goal = goal, .loop = &loop, .wake = no_wake};
-    const struct annotator_vtable *v = annotator_find("llm");
     rc = v->create(&a, &setup, err);
     if (rc == ONIC_OK)
         *broken = check((struct llm *)a, config, out);

@@ -555,6 +555,7 @@ const struct annotator_vtable annotator_llm = {
     .id = "llm",
     .summary = "language model behind an OpenAI-compatible HTTP API (vLLM, llama.cpp, OpenAI)",
     .kinds = 1u << QUESTION_CLASS | 1u << QUESTION_PAIR,
+    .needs_goal = true,
     .available = llm_available,
     .varies = llm_varies,
     .paid = llm_paid,

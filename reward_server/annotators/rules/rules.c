@@ -192,6 +192,7 @@ const struct annotator_vtable annotator_rules = {
     .id = "rules",
     .summary = "pattern table of the goal file, with noise, latency and rate like a real model",
     .kinds = 1u << QUESTION_CLASS | 1u << QUESTION_PAIR,
+    .needs_goal = true,
     .available = rules_available,
     .create = rules_create,
     .free = rules_free,

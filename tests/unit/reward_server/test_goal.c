@@ -94,7 +94,15 @@ static void bad_files_are_refused_with_file_line_and_remedy(void **state)
         {"description: d\nrules:\n  - \"*\": 1\n", ":1:", "no anchors"},
         {"positive: [a]\nrules:\n  - \"*\": 1\n", ":1:", "negative:"},
         {"positive: [a]\nnegative: [b]\n", ":1:", "no rules"},
-        {"positive: [a]\nnegative: [b]\npostive: [c]\n", ":3:", "unknown key"},
+        {"positive: [a]\nnegative: [b]\npostive: [c]\n",
+         ":3:", "unknown key 'postive', did you mean 'positive'?"},
+        {"positive: [a]\nthresold: 1\n",
+         ":2:", "unknown key 'thresold', did you mean 'threshold'?"},
+        {"Rules:\n  - \"*\": 1\n", ":1:", "unknown key 'Rules', did you mean 'rules'?"},
+        {"positive: [a]\ncolour: red\n", ":2:", "unknown key 'colour'; known here: description"},
+        {"? [positive]\n: [a]\n", ":1:", "a key belongs here"},
+        {"threshold: 1\nthreshold: 2\n", ":2:", "'threshold' is given twice, first in line 1"},
+        {"description: [a]\n", ":1:", "one sentence belongs here"},
         {"positive: a\nnegative: [b]\n", ":1:", "list of sentences"},
         {"positive: [a]\nnegative: [\"\"]\n", ":2:", "1 to 512 bytes"},
         {"positive: [a]\nnegative: [b]\nthreshold: high\n", ":3:", "number from -2 to 2"},
@@ -123,8 +131,45 @@ static void bad_files_are_refused_with_file_line_and_remedy(void **state)
     write_file(f->pool, "# nothing\n");
     struct goal *g = NULL;
     assert_err(goal_load(&g, "", "x", f->file, &err), ONIC_ECONFIG, "at least 2");
+}
+
+/* The pool is for the sentence model only; who writes a goal file need not know of it. */
+static void a_goal_file_without_a_pool_takes_its_domain_s_or_none(void **state)
+{
+    struct fixture *f = *state;
+    struct goal *g = NULL;
+    char domain[300], shared[340], with[33];
+    write_file(f->file, good);
     remove(f->pool);
-    assert_err(goal_load(&g, "", "x", f->file, &err), ONIC_ECONFIG, "pool.txt");
+    assert_ok(goal_load(&g, f->dir, "x", f->file, &err));
+    assert_int_equal(g->npool, 0);
+    assert_string_equal(g->pool_path, "");
+    snprintf(with, sizeof with, "%s", g->version);
+    goal_free(g);
+    snprintf(domain, sizeof domain, "%s/x", f->dir);
+    snprintf(shared, sizeof shared, "%s/pool.txt", domain);
+    assert_int_equal(mkdir(domain, 0700), 0);
+    write_file(shared, "one\ntwo\nthree\n");
+    assert_ok(goal_load(&g, f->dir, "x", f->file, &err));
+    assert_int_equal(g->npool, 3);
+    assert_string_equal(g->pool_path, shared);
+    assert_string_not_equal(g->version, with);
+    goal_free(g);
+    write_file(f->pool, "one\ntwo\n"); /* its own is nearer */
+    assert_ok(goal_load(&g, f->dir, "x", f->file, &err));
+    assert_int_equal(g->npool, 2);
+    goal_free(g);
+}
+
+static void a_path_or_the_name_of_a_yaml_file_is_a_goal_file(void **state)
+{
+    (void)state;
+    struct goal *g = NULL;
+    assert_true(goal_is_file("./my") && goal_is_file("my.yaml") && goal_is_file("/a/my.yml"));
+    assert_false(goal_is_file("KeyCorridor"));
+    assert_false(goal_is_file("v1.5"));
+    assert_err(goal_load(&g, "", "x", "nowhere.yaml", &err), ONIC_ECONFIG,
+               "the goal file nowhere.yaml (annotator.goal) is not there");
 }
 
 static const char *goals_dir(char out[1024])
@@ -138,6 +183,8 @@ static void unknown_names_list_the_known_ones(void **state)
     (void)state;
     char dir[1024];
     struct goal *g = NULL;
+    assert_err(goal_load(&g, goals_dir(dir), "nethack", "golf", &err), ONIC_ECONFIG,
+               "did you mean \"gold\"?, known in");
     assert_err(goal_load(&g, goals_dir(dir), "nethack", "golf", &err), ONIC_ECONFIG,
                "combat, gold, none, oracle, score, stairs");
     assert_err(goal_load(&g, goals_dir(dir), "chess", "score", &err), ONIC_ECONFIG,
@@ -194,8 +241,13 @@ static void auto_finds_the_goal_of_an_environment(void **state)
         assert_string_equal(name, want[i][2]);
     }
     char dir[1024], domain[GOAL_NAME_MAX] = "auto", name[GOAL_NAME_MAX] = "auto";
-    assert_err(goal_choose(goals_dir(dir), "minigrid:Dance", domain, name, &err), ONIC_ECONFIG,
+    assert_err(goal_choose(goals_dir(dir), "minigrid:Dance", domain, name, &err), ONIC_ENOTFOUND,
                "KeyCorridor");
+    strcpy(domain, "auto");
+    const char *part[] = {"there are no goals for \"coin\"", "has corridor, minigrid, nethack",
+                          "--annotator.goal=./FILE.yaml", "--reward.model=counts"};
+    for (int i = 0; i < 4; i++)
+        assert_err(goal_choose(dir, "coin", domain, name, &err), ONIC_ENOTFOUND, part[i]);
 }
 
 static void globs_match_like_a_shell(void **state)
@@ -233,6 +285,8 @@ int main(void)
         TEST(a_good_file_is_read),
         TEST(the_version_changes_with_goal_and_pool),
         TEST(bad_files_are_refused_with_file_line_and_remedy),
+        TEST(a_goal_file_without_a_pool_takes_its_domain_s_or_none),
+        cmocka_unit_test(a_path_or_the_name_of_a_yaml_file_is_a_goal_file),
         cmocka_unit_test(unknown_names_list_the_known_ones),
         cmocka_unit_test(every_shipped_goal_is_good),
         cmocka_unit_test(auto_finds_the_goal_of_an_environment),
