@@ -12,6 +12,7 @@
 #include <yaml.h>
 
 #include "common/base/log.h"
+#include "common/base/utf8.h"
 #include "common/base/xmalloc.h"
 #include "common/config/options.h"
 
@@ -58,7 +59,15 @@ static int unknown_section(const struct reader *r, int line, struct onic_err *er
             err, ONIC_ECONFIG,
             "%s:%d: unknown section '%.80s'; the option '%s' is written '%.*s: {%s: ...}'", r->name,
             line, r->section, near, (int)strcspn(near, "."), near, near + strcspn(near, ".") + 1);
-    return fail(r, line, err, "unknown section ", r->section);
+    struct buf known;
+    buf_init(&known, 4096);
+    for (int i = 0; i < CONFIG_COUNT; i++)
+        if (i == 0 || strcmp(option_rows[i].section, option_rows[i - 1].section) != 0)
+            buf_printf(&known, "%s%s", i ? ", " : "", option_rows[i].section);
+    int rc = err_set(err, ONIC_ECONFIG, "%s:%d: unknown section '%.80s'; the sections are %s",
+                     r->name, line, r->section, known.data);
+    buf_release(&known);
+    return rc;
 }
 
 static int on_value(struct reader *r, const char *text, int line, struct onic_err *err)
@@ -191,6 +200,9 @@ static int read_text(struct config *c, const char *text, size_t len, const char 
     if (len > YAML_BYTES_MAX)
         return err_set(err, ONIC_ECONFIG,
                        "%s has %zu bytes; a configuration may have at most 1 MiB", name, len);
+    int encoded = utf8_check(text, len, name, err);
+    if (encoded)
+        return encoded;
     /* All or nothing: a bad file must not leave half of its values behind. */
     struct config *copy = xmalloc(sizeof *copy);
     *copy = *c;

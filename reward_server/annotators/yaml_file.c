@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/utf8.h"
 #include "common/config/options.h"
 
 int yaml_file_read(const char *path, struct buf *out, struct onic_err *err)
@@ -90,6 +91,9 @@ yaml_node_t *yaml_file_node(struct yaml_file *f, int index)
 int yaml_file_parse(struct yaml_file *f, const struct buf *text, const char *mapping)
 {
     yaml_parser_t parser;
+    int encoded = utf8_check(text->data, text->len, f->path, f->err);
+    if (encoded)
+        return encoded;
     ONIC_ASSERT(yaml_parser_initialize(&parser));
     yaml_parser_set_input_string(&parser, (const unsigned char *)text->data, text->len);
     int rc = ONIC_OK;

@@ -62,7 +62,8 @@ static void bad_yaml_names_file_line_and_what_to_do(void **state)
         {"train:\n  lrr: 1\n", "f.yaml:2: unknown option 'train.lrr', did you mean 'train.lr'?"},
         {"trian:\n  lr: 1\n", "f.yaml:1: unknown section 'trian', did you mean 'train'?"},
         {"env:\n  lr: 1\n", "did you mean 'train.lr'?"},
-        {"zzzzzz:\n  lr: 1\n", "f.yaml:1: unknown section zzzzzz"},
+        {"zzzzzz:\n  lr: 1\n",
+         "f.yaml:1: unknown section 'zzzzzz'; the sections are run, env, actors, compat, policy, "},
         {"count_power: 3\n", "written 'reward: {count_power: ...}'"},
         {"train:\n\n  lr: 2\n", "f.yaml:3: train.lr is '2', must be a number from 0 to 1"},
         {"train: {lr: nan}\n", "must be a number"},
@@ -93,7 +94,8 @@ static void bad_yaml_names_file_line_and_what_to_do(void **state)
         {"train: {lr: 0.1\n", "this is not valid YAML"},
         {"env: {id: \"a\\u0007b\"}\n", "without control characters"},
         {"env: {id: \"a\\0b\"}\n", "zero byte"},
-        {"env: {id: '\xff\xfe'}\n", "not valid YAML"},
+        {"env: {id: x}\nrun: {dir: '\xfcx'}\n",
+         "f.yaml:2: the byte 0xfc is not UTF-8 text; save the file as UTF-8"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct config c, before;

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* utf8.c - see utf8.h. Editors and shells of Windows write UTF-16; ASCII text in it is every second
+ * byte zero, with or without the mark that should stand first. */
+#include "common/base/utf8.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+/* NULL: none of them. */
+static const char *wide_encoding(const char *text, size_t len)
+{
+    static const struct {
+        const char *name;
+        size_t marks;
+        const char *mark;
+        const char zero[4]; /* of ASCII without a mark: 1 where the byte is zero */
+    } wide[] = {{"UTF-32", 4, "\xff\xfe\0\0", {0, 1, 1, 1}},
+                {"UTF-32", 4, "\0\0\xfe\xff", {1, 1, 1, 0}},
+                {"UTF-16", 2, "\xff\xfe", {0, 1, 0, 1}},
+                {"UTF-16", 2, "\xfe\xff", {1, 0, 1, 0}}};
+    for (size_t i = 0; i < sizeof wide / sizeof *wide; i++) {
+        if (len >= wide[i].marks && memcmp(text, wide[i].mark, wide[i].marks) == 0)
+            return wide[i].name;
+        bool same = len >= 4;
+        for (size_t b = 0; b < 4 && same; b++)
+            same = (text[b] == 0) == (wide[i].zero[b] != 0);
+        if (same)
+            return wide[i].name;
+    }
+    return NULL;
+}
+
+/* Bytes of the character that begins at p, 0 = it is none. */
+static size_t character_length(const unsigned char *p, size_t left)
+{
+    size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+    if (p[0] > 0xf4 || !n || n > left)
+        return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    /* longer than needed, a surrogate, above U+10FFFF */
+    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+        return 0;
+    return n;
+}
+
+int utf8_check(const char *text, size_t len, const char *name, struct onic_err *err)
+{
+    const char *wide = wide_encoding(text, len);
+    if (wide)
+        return err_set(err, ONIC_ECONFIG, "%s is %s text; save it as UTF-8", name, wide);
+    int line = 1;
+    for (size_t i = 0, n; i < len; i += n) {
+        n = character_length((const unsigned char *)text + i, len - i);
+        if (!n)
+            return err_set(err, ONIC_ECONFIG,
+                           "%s:%d: the byte 0x%02x is not UTF-8 text; save the file as UTF-8", name,
+                           line, (unsigned)(unsigned char)text[i]);
+        line += text[i] == '\n';
+    }
+    return ONIC_OK;
+}
