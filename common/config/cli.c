@@ -12,6 +12,7 @@
 
 #include "common/base/output.h"
 #include "common/config/options.h"
+#include "common/config/scalar.h"
 
 static const struct {
     const char *flag, *key;
@@ -25,7 +26,10 @@ enum { SHORT_FORMS = sizeof short_forms / sizeof short_forms[0] };
 
 struct flag {
     char name[80];     /* without dashes and value */
-    const char *value; /* NULL when none was given with '=' */
+    const char *value; /* NULL when none was given */
+    int extra, index;  /* place in cli->extra, else in option_rows; the other is -1 */
+    bool is_switch;    /* true or false, and true when nothing is said */
+    bool takes_dash;   /* nothing, or "-" */
 };
 
 /* Position in cli->extra, or -1. *takes_value tells whether the entry ends with '=', *takes_dash
@@ -84,9 +88,56 @@ static int unknown_flag(const struct config_cli *cli, const char *name, struct o
                    cli->program);
 }
 
+/* The word behind a flag that is true or false. 0 and 1 need '=': alone they may name a run. */
 static bool is_bool_word(const char *s)
 {
-    return s && (strcmp(s, "true") == 0 || strcmp(s, "false") == 0);
+    bool v;
+    return s && isalpha((unsigned char)*s) && scalar_bool(s, &v);
+}
+
+/* The name of the flag at argv[i] and what kind it is. */
+static int flag_named(struct flag *f, const char *arg, const struct config_cli *cli,
+                      struct onic_err *err)
+{
+    const char *text = arg + 2, *equals = strchr(text, '=');
+    size_t n = equals ? (size_t)(equals - text) : strlen(text);
+    if (n >= sizeof f->name)
+        return err_set(err, ONIC_ECONFIG, "unknown option '--%.60s...'", text);
+    memcpy(f->name, text, n);
+    f->name[n] = '\0';
+    f->value = equals ? equals + 1 : NULL;
+    bool takes_value = true;
+    f->extra = find_extra(cli, f->name, &takes_value, &f->takes_dash);
+    f->index = f->extra < 0 ? find_option(f->name) : -1;
+    if (f->extra < 0 && f->index < 0)
+        return unknown_flag(cli, f->name, err);
+    f->is_switch =
+        f->extra >= 0 ? !takes_value && !f->takes_dash : option_rows[f->index].type == OPTION_BOOL;
+    return ONIC_OK;
+}
+
+/* Its value, which may be the next word: then *i moves there. */
+static int flag_value(struct flag *f, int argc, char **argv, int *i, struct onic_err *err)
+{
+    const char *next = *i + 1 < argc ? argv[*i + 1] : NULL;
+    if (f->takes_dash) {
+        if (!f->value && next && strcmp(next, "-") == 0)
+            f->value = argv[++*i];
+        if (f->value && strcmp(f->value, "-") != 0)
+            return err_set(
+                err, ONIC_ECONFIG,
+                "--%s is '%.200s', but it only writes to standard output: --%s, or --%s=-", f->name,
+                f->value, f->name, f->name);
+        return ONIC_OK;
+    }
+    if (f->is_switch && !f->value)
+        f->value = is_bool_word(next) ? argv[++*i] : "true";
+    if (!f->value && !next)
+        return err_set(err, ONIC_ECONFIG, "--%s needs a value, for example --%s=VALUE", f->name,
+                       f->name);
+    if (!f->value)
+        f->value = argv[++*i];
+    return ONIC_OK;
 }
 
 /* Applies, or with apply == false only measures, the flag at argv[*i]; *i moves to its last word.
@@ -95,46 +146,22 @@ static int one_flag(struct config *c, int argc, char **argv, int *i, const struc
                     bool apply, struct onic_err *err)
 {
     struct flag f = {.value = NULL};
-    const char *text = argv[*i] + 2, *equals = strchr(text, '=');
-    size_t n = equals ? (size_t)(equals - text) : strlen(text);
-    if (n >= sizeof f.name)
-        return err_set(err, ONIC_ECONFIG, "unknown option '--%.60s...'", text);
-    memcpy(f.name, text, n);
-    f.name[n] = '\0';
-    f.value = equals ? equals + 1 : NULL;
-
-    bool takes_value = true, takes_dash = false;
-    int extra = find_extra(cli, f.name, &takes_value, &takes_dash);
-    int index = extra < 0 ? find_option(f.name) : -1;
-    if (extra < 0 && index < 0)
-        return unknown_flag(cli, f.name, err);
-    const char *next = *i + 1 < argc ? argv[*i + 1] : NULL;
-    if (takes_dash && !f.value && next && strcmp(next, "-") == 0)
-        f.value = argv[++*i];
-    if (takes_dash && f.value && strcmp(f.value, "-") != 0)
-        return err_set(err, ONIC_ECONFIG,
-                       "--%s is '%.200s', but it only writes to standard output: --%s, or --%s=-",
-                       f.name, f.value, f.name, f.name);
-    if (extra >= 0 && !takes_value && !takes_dash && f.value)
-        return err_set(err, ONIC_ECONFIG, "--%s takes no value", f.name);
-    if (index >= 0 && option_rows[index].type == OPTION_BOOL && !f.value) {
-        f.value = "true";
-        if (is_bool_word(next))
-            f.value = argv[++*i];
-    }
-    if (takes_value && !f.value) {
-        if (!next)
-            return err_set(err, ONIC_ECONFIG, "--%s needs a value, for example --%s=VALUE", f.name,
-                           f.name);
-        f.value = argv[++*i];
-    }
-    if (!apply)
+    bool on = true;
+    int rc = flag_named(&f, argv[*i], cli, err);
+    if (!rc)
+        rc = flag_value(&f, argc, argv, i, err);
+    if (rc)
+        return rc;
+    if (f.is_switch && f.extra >= 0 && !scalar_bool(f.value, &on))
+        return err_set(err, ONIC_ECONFIG, "--%s is '%.80s', must be true or false", f.name,
+                       f.value);
+    if (!apply || !on) /* --greedy=false is as if it were not there */
         return ONIC_OK;
-    if (extra >= 0)
-        return cli->on_extra(cli->ctx, f.name, f.value, err);
+    if (f.extra >= 0)
+        return cli->on_extra(cli->ctx, f.name, f.is_switch ? NULL : f.value, err);
     char where[96];
     snprintf(where, sizeof where, "--%s", f.name);
-    return option_set(c, index, f.value, CONFIG_CLI, 0, where, err);
+    return option_set(c, f.index, f.value, CONFIG_CLI, 0, where, err);
 }
 
 /* pass 0: positional arguments (YAML files); pass 1: flags. */

@@ -3,11 +3,9 @@
  *
  * Every way in (YAML, environment, command line, a peer's WELCOME) ends in option_set, so a value
  * is checked by one piece of code and a bad one gives the same sentence whatever brought it.
- * Numbers are read strictly: the whole text must be the number. An integer may be written 2e7,
- * because frame counts are; it must then be whole and below 2^53, where a double is exact. */
+ * What a word means is asked of scalar.h. */
 #include "common/config/config.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -15,6 +13,7 @@
 #include <string.h>
 
 #include "common/config/options.h"
+#include "common/config/scalar.h"
 
 static void *field(struct config *c, int index)
 {
@@ -51,25 +50,34 @@ void config_defaults(struct config *c)
 static int bad(struct onic_err *err, const char *where, int index, const char *value,
                const char *wanted)
 {
+    if (!value[0]) /* `key:` and `key: ~` too */
+        return err_set(err, ONIC_ECONFIG, "%s: %s.%s has no value, must be %s", where,
+                       option_rows[index].section, option_rows[index].name, wanted);
     return err_set(err, ONIC_ECONFIG, "%s: %s.%s is '%.80s', must be %s", where,
                    option_rows[index].section, option_rows[index].name, value, wanted);
 }
 
-static bool parse_int(const char *text, int64_t *out)
+int config_flag_int(const char *flag, const char *value, int64_t min, int64_t max, int64_t *out,
+                    struct onic_err *err)
 {
-    char *end;
-    errno = 0;
-    long long v = strtoll(text, &end, 10);
-    if (end != text && *end == '\0' && errno == 0) {
-        *out = v;
-        return true;
-    }
-    double d = strtod(text, &end);
-    if (end == text || *end != '\0' || !(fabs(d) <= 0x1p53) || d != floor(d) ||
-        strpbrk(text, "xXnNiI"))
-        return false;
-    *out = (int64_t)d;
-    return true;
+    int64_t v;
+    if (!scalar_int(value, &v) || v < min || v > max)
+        return err_set(err, ONIC_ECONFIG,
+                       "--%s is '%.80s', must be a whole number from %" PRId64 " to %" PRId64, flag,
+                       value, min, max);
+    *out = v;
+    return ONIC_OK;
+}
+
+int config_flag_real(const char *flag, const char *value, double min, double max, double *out,
+                     struct onic_err *err)
+{
+    double v;
+    if (!scalar_real(value, &v) || !(v >= min && v <= max))
+        return err_set(err, ONIC_ECONFIG, "--%s is '%.80s', must be a number from %g to %g", flag,
+                       value, min, max);
+    *out = v;
+    return ONIC_OK;
 }
 
 static int set_int(void *at, int index, const char *value, const char *where, struct onic_err *err)
@@ -79,7 +87,7 @@ static int set_int(void *at, int index, const char *value, const char *where, st
     int64_t v;
     snprintf(wanted, sizeof wanted, "a whole number from %" PRId64 " to %" PRId64, o->int_min,
              o->int_max);
-    if (!parse_int(value, &v) || v < o->int_min || v > o->int_max)
+    if (!scalar_int(value, &v) || v < o->int_min || v > o->int_max)
         return bad(err, where, index, value, wanted);
     memcpy(at, &v, sizeof v);
     return ONIC_OK;
@@ -88,11 +96,10 @@ static int set_int(void *at, int index, const char *value, const char *where, st
 static int set_real(void *at, int index, const char *value, const char *where, struct onic_err *err)
 {
     const struct option *o = &option_rows[index];
-    char wanted[96], *end;
+    char wanted[96];
+    double v;
     snprintf(wanted, sizeof wanted, "a number from %g to %g", o->real_min, o->real_max);
-    double v = strtod(value, &end);
-    if (end == value || *end != '\0' || !isfinite(v) || v < o->real_min || v > o->real_max ||
-        strpbrk(value, "xX"))
+    if (!scalar_real(value, &v) || !isfinite(v) || v < o->real_min || v > o->real_max)
         return bad(err, where, index, value, wanted);
     memcpy(at, &v, sizeof v);
     return ONIC_OK;
@@ -100,14 +107,11 @@ static int set_real(void *at, int index, const char *value, const char *where, s
 
 static int set_bool(void *at, int index, const char *value, const char *where, struct onic_err *err)
 {
-    static const char *const words[] = {"false", "true", "no", "yes", "off", "on", "0", "1"};
-    for (int i = 0; i < 8; i++)
-        if (strcmp(value, words[i]) == 0) {
-            bool v = i & 1;
-            memcpy(at, &v, sizeof v);
-            return ONIC_OK;
-        }
-    return bad(err, where, index, value, "true or false");
+    bool v;
+    if (!scalar_bool(value, &v))
+        return bad(err, where, index, value, "true or false");
+    memcpy(at, &v, sizeof v);
+    return ONIC_OK;
 }
 
 /* True when value is one of the words of "a|b|c". */

@@ -80,7 +80,8 @@ int config_read_env(struct config *c, struct onic_err *err); /* ONIC_SECTION_NAM
  * Whatever it does not know is an error, unless `extra` lists it: "--greedy" takes no value,
  * "--episodes=" takes one, "--json=-" takes none or the word "-" (standard output, said or not);
  * NULL-terminated; on_extra is called with the name without dashes and '=' ("episodes") and the
- * value (NULL when it takes none). who and rows select what --help lists: see config_help. usage:
+ * value (NULL when it takes none; then --greedy=false or --greedy false is as if it
+ * were not there). who and rows select what --help lists: see config_help. usage:
  * first lines of --help. Returns ONIC_OK, or ONIC_ESTOPPED when --help or --version was printed to
  * stdout (exit 0), ONIC_EIO when that could not be written. */
 struct config_cli {
@@ -96,6 +97,13 @@ struct config_cli {
 };
 int config_load(struct config *c, int argc, char **argv, const struct config_cli *cli,
                 struct onic_err *err);
+
+/* The value of a flag that on_extra receives ("episodes", "1e3"), read as an option of that kind
+ * would be. ONIC_ECONFIG, *out as it was: no number, or out of range. */
+int config_flag_int(const char *flag, const char *value, int64_t min, int64_t max, int64_t *out,
+                    struct onic_err *err);
+int config_flag_real(const char *flag, const char *value, double min, double max, double *out,
+                     struct onic_err *err);
 
 /* Resolved YAML, each value with its origin as a comment. */
 void config_dump(const struct config *c, struct buf *out);

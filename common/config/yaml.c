@@ -15,6 +15,7 @@
 #include "common/base/utf8.h"
 #include "common/base/xmalloc.h"
 #include "common/config/options.h"
+#include "common/config/scalar.h"
 
 enum { YAML_BYTES_MAX = 1 << 20 };
 
@@ -102,7 +103,7 @@ static int on_scalar(struct reader *r, const yaml_event_t *e, int line, struct o
                     (const char *)e->data.scalar.tag);
     if (strlen(text) != len)
         return fail(r, line, err, "a zero byte is not allowed", "");
-    if (plain && (strcmp(text, "~") == 0 || strcmp(text, "null") == 0))
+    if (plain && scalar_is_null(text))
         text = "";
     switch (r->place) {
     case AT_TOP:

@@ -43,12 +43,10 @@ static int on_extra(void *ctx, const char *name, const char *value, struct onic_
     else if (strncmp(name, "csv", 3) == 0)
         snprintf(a->csv, sizeof a->csv, "%s", value);
     else {
-        char *end;
-        long n = strtol(value, &end, 10);
-        if (*end || n < 1 || n > 10000000)
-            return err_set(err, ONIC_ECONFIG,
-                           "--episodes is '%s', must be a number from 1 to 10000000", value);
+        int64_t n = a->episodes;
+        int rc = config_flag_int(name, value, 1, 10000000, &n, err);
         a->episodes = (int)n;
+        return rc;
     }
     return ONIC_OK;
 }

@@ -78,13 +78,11 @@ static int on_extra(void *ctx, const char *name, const char *value, struct onic_
         snprintf(a->chunk, sizeof a->chunk, "%s", value);
         return ONIC_OK;
     }
-    char *end;
-    long n = strtol(value, &end, 10);
-    if (*end || end == value || n < 1 || n > 10000000)
-        return err_set(err, ONIC_ECONFIG, "--%.8s is '%s', must be a number from 1 to 10000000",
-                       name, value);
-    *(name[0] == 'n' ? &a->n : name[0] == 'p' ? &a->pairs : &a->episodes) = (int)n;
-    return ONIC_OK;
+    int *number = name[0] == 'n' ? &a->n : name[0] == 'p' ? &a->pairs : &a->episodes;
+    int64_t n = *number;
+    int rc = config_flag_int(name, value, 1, 10000000, &n, err);
+    *number = (int)n;
+    return rc;
 }
 
 /* The store of a run: labels.path as given or stored, else RUN/labels.sqlite; RUN may be the file

@@ -192,16 +192,12 @@ static int on_extra(void *ctx, const char *name, const char *value, struct onic_
         a->greedy = true;
         return ONIC_OK;
     }
-    char *end;
-    double v = strtod(value, &end);
-    if (*end || v < 0 || v > 1e6)
-        return err_set(err, ONIC_ECONFIG, "--%s is '%s', must be a number from 0 to 1000000", name,
-                       value);
     if (strncmp(name, "speed", 5) == 0)
-        p->term.speed = v;
-    else
-        a->episodes = (int)v;
-    return ONIC_OK;
+        return config_flag_real(name, value, 0, 1e6, &p->term.speed, err);
+    int64_t n = a->episodes;
+    int rc = config_flag_int(name, value, 0, 1000000, &n, err);
+    a->episodes = (int)n;
+    return rc;
 }
 
 static int on_positional(void *ctx, const char *arg, struct onic_err *err)

@@ -454,17 +454,12 @@ static int on_extra(void *ctx, const char *name, const char *value, struct onic_
         p->args.json = true;
         return ONIC_OK;
     }
-    char *end;
-    double v = strtod(value, &end);
-    bool step = strncmp(name, "explain", 7) == 0;
-    if (*end || end == value || !(v >= (step ? 1 : 0)) || v > 1e9 || (step && v != floor(v)))
-        return err_set(err, ONIC_ECONFIG, "--%s is '%s', must be %s", step ? "explain" : "speed",
-                       value, step ? "the number of a step, from 1" : "steps per second, from 0");
-    if (step)
-        p->args.explain = (int)v;
-    else
-        p->term.speed = v;
-    return ONIC_OK;
+    if (strncmp(name, "speed", 5) == 0)
+        return config_flag_real(name, value, 0, 1e6, &p->term.speed, err);
+    int64_t step = p->args.explain;
+    int rc = config_flag_int(name, value, 1, 1000000000, &step, err);
+    p->args.explain = (int)step;
+    return rc;
 }
 
 static int on_positional(void *ctx, const char *arg, struct onic_err *err)

@@ -57,13 +57,10 @@ static int on_extra(void *ctx, const char *name, const char *value, struct onic_
         a->json = true;
         return ONIC_OK;
     }
-    char *end;
-    long n = strtol(value, &end, 10);
-    if (*end || end == value || n < 1 || n > 100000)
-        return err_set(err, ONIC_ECONFIG, "--epochs is '%s', must be a number from 1 to 100000",
-                       value);
+    int64_t n = a->epochs;
+    int rc = config_flag_int(name, value, 1, 100000, &n, err);
     a->epochs = (int)n;
-    return ONIC_OK;
+    return rc;
 }
 
 /* Motif's own values unless the options of the online models were given. */

@@ -80,7 +80,7 @@ static void mistakes_get_a_sentence(void **state)
     assert_int_equal(program_run(&p, dir, "bad", "onic", "labels top nowhere", 30000), 64);
     assert_non_null(strstr(program_text(p.err), "there is no run nowhere"));
     assert_int_equal(program_run(&p, dir, "bad", "onic", "labels top run --n=none", 30000), 64);
-    assert_non_null(strstr(program_text(p.err), "must be a number from 1"));
+    assert_non_null(strstr(program_text(p.err), "must be a whole number from 1"));
 }
 
 int main(void)

@@ -207,7 +207,7 @@ static void another_world_is_noticed_and_nonsense_is_named(void **state)
     snprintf(args, sizeof args, "replay %s --explain=51", file);
     fails(s, args, 64, "the episode has");
     snprintf(args, sizeof args, "replay %s --explain=0", file);
-    fails(s, args, 64, "must be the number of a step");
+    fails(s, args, 64, "--explain is '0', must be a whole number from 1");
 }
 
 static void the_game_before_a_crash_is_shown(void **state)

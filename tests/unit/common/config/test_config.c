@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "common/config/config.h"
+#include "common/config/scalar.h"
 #include "tests/onic_test.h"
 
 static int read_text(struct config *c, const char *text, struct onic_err *err)
@@ -69,7 +70,14 @@ static void bad_yaml_names_file_line_and_what_to_do(void **state)
         {"train: {lr: nan}\n", "must be a number"},
         {"train: {lr: }\n", "must be a number"},
         {"train: {lr: 1x}\n", "must be a number"},
-        {"train: {lr: 0x1}\n", "must be a number"},
+        {"train: {lr: 0x1.8}\n", "must be a number"},
+        {"train: {lr: .inf}\n", "train.lr is '.inf', must be a number from 0 to 1"},
+        {"train: {lr: .nan}\n", "train.lr is '.nan', must be a number from 0 to 1"},
+        {"train: {lr: Null}\n", "train.lr has no value, must be a number from 0 to 1"},
+        {"run: {deterministic: ~}\n", "run.deterministic has no value, must be true or false"},
+        {"run: {deterministic: tRUE}\n", "run.deterministic is 'tRUE', must be true or false"},
+        {"train: {batch: 1_000}\n", "train.batch is '1_000', must be a whole number"},
+        {"train: {batch: ' 5'}\n", "train.batch is ' 5', must be a whole number"},
         {"train: {batch: 1.5}\n",
          "train.batch is '1.5', must be a whole number from 1 to 16777216"},
         {"train: {batch: 99999999999999999999}\n", "must be a whole number"},
@@ -269,6 +277,160 @@ static void short_forms_and_extras_are_understood(void **state)
     assert_string_equal(ex.episodes, "400");
 }
 
+/* The core schema of YAML 1.2 (section 10.3.2): the words and what they are. */
+struct word {
+    const char *text;
+    enum { NOTHING = 1, YES = 2, NO = 4, INT = 8, REAL = 16 } is;
+    double number;
+};
+
+static const struct word words[] = {
+    {"true", YES, 0},
+    {"True", YES, 0},
+    {"TRUE", YES, 0},
+    {"false", NO, 0},
+    {"False", NO, 0},
+    {"FALSE", NO, 0},
+    {"yes", YES, 0},
+    {"Off", NO, 0},
+    {"NO", NO, 0},
+    {"on", YES, 0},
+    {"tRUE", 0, 0},
+    {"TRue", 0, 0},
+    {"y", 0, 0},
+    {"truee", 0, 0},
+    {"tru", 0, 0},
+    {"1", YES | INT | REAL, 1},
+    {"0", NO | INT | REAL, 0},
+    {"+5", INT | REAL, 5},
+    {"-5", INT | REAL, -5},
+    {"017", INT | REAL, 17},
+    {"0o17", INT | REAL, 15},
+    {"0x1F", INT | REAL, 31},
+    {"0x1f", INT | REAL, 31},
+    {"0o18", 0, 0},
+    {"0xG", 0, 0},
+    {"0x", 0, 0},
+    {"-0x1F", 0, 0},
+    {"0b11", 0, 0},
+    {"0O17", 0, 0},
+    {"0X1F", 0, 0},
+    {"1_000", 0, 0},
+    {"1e3", INT | REAL, 1000},
+    {"1E+3", INT | REAL, 1000},
+    {"5.", INT | REAL, 5},
+    {"1.5", REAL, 1.5},
+    {".5", REAL, 0.5},
+    {"-.5e-1", REAL, -0.05},
+    {".", 0, 0},
+    {"e3", 0, 0},
+    {"1e", 0, 0},
+    {"1e3.", 0, 0},
+    {"0x1.8p1", 0, 0},
+    {"inf", 0, 0},
+    {"nan", 0, 0},
+    {"infinity", 0, 0},
+    {" 5", 0, 0},
+    {"5 ", 0, 0},
+    {"+", 0, 0},
+    {"9007199254740992", INT | REAL, 0x1p53},
+    {"9223372036854775808", REAL, 0x1p63},
+    {"0x8000000000000000", REAL, 0x1p63},
+    {"0x10000000000000000", 0, 0},
+    {"1e16", REAL, 1e16},
+    {"", NOTHING, 0},
+    {"~", NOTHING, 0},
+    {"null", NOTHING, 0},
+    {"Null", NOTHING, 0},
+    {"NULL", NOTHING, 0},
+    {"nULL", 0, 0},
+    {"nil", 0, 0},
+    {"none", 0, 0},
+};
+
+static void words_mean_what_the_core_schema_says(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        const struct word *w = &words[i];
+        bool b = false;
+        int64_t n = 0;
+        double x = 0;
+        int is = scalar_is_null(w->text) ? NOTHING : 0;
+        if (scalar_bool(w->text, &b))
+            is |= b ? YES : NO;
+        is |= scalar_int(w->text, &n) ? INT : 0;
+        is |= scalar_real(w->text, &x) ? REAL : 0;
+        if (is != (int)w->is || (is & INT && n != (int64_t)w->number) ||
+            (is & REAL && x != w->number))
+            fail_msg("'%s': %d, %lld, %g", w->text, is, (long long)n, x);
+    }
+    double x;
+    int64_t n;
+    assert_true(scalar_int("9007199254740993", &n) && n == 9007199254740993);
+    assert_true(scalar_int("9223372036854775807", &n) && n == INT64_MAX);
+    assert_true(scalar_real(".inf", &x) && x > 0 && isinf(x));
+    assert_true(scalar_real("-.INF", &x) && x < 0 && isinf(x));
+    assert_true(scalar_real("+.Inf", &x) && isinf(x));
+    assert_true(scalar_real(".nan", &x) && isnan(x));
+    assert_true(scalar_real(".NaN", &x) && isnan(x));
+    assert_false(scalar_real("-.nan", &x));
+    assert_false(scalar_real(".iNF", &x));
+}
+
+/* A word means the same in a file, in the environment and on the command line; in quotes it is a
+ * text. */
+static void words_mean_the_same_wherever_they_stand(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *word;
+        bool want;
+    } switches[] = {{"True", true}, {"TRUE", true}, {"on", true}, {"False", false}, {"NO", false}};
+    struct config c;
+    struct extras ex = {0};
+    char text[200];
+    for (size_t i = 0; i < sizeof switches / sizeof switches[0]; i++) {
+        const char *word = switches[i].word;
+        bool want = switches[i].want;
+        config_defaults(&c);
+        snprintf(text, sizeof text, "run: {deterministic: %s}\n", word);
+        c.run_deterministic = !want;
+        assert_ok(config_read_text(&c, text, strlen(text), "f", CONFIG_FILE, &err));
+        assert_int_equal(c.run_deterministic, want);
+        setenv("ONIC_RUN_DETERMINISTIC", word, 1);
+        c.run_deterministic = !want;
+        assert_ok(config_read_env(&c, &err));
+        unsetenv("ONIC_RUN_DETERMINISTIC");
+        assert_int_equal(c.run_deterministic, want);
+        snprintf(text, sizeof text, "--deterministic %s --run.deterministic=%s --greedy", word,
+                 word);
+        assert_ok(load(&c, &ex, text, &err));
+        assert_int_equal(c.run_deterministic, want);
+        int before = ex.greedy;
+        snprintf(text, sizeof text, "--greedy %s --greedy=%s --seed 0x1F", word, word);
+        assert_ok(load(&c, &ex, text, &err));
+        assert_int_equal(ex.greedy - before, want ? 2 : 0);
+        assert_int_equal(c.run_seed, 31);
+    }
+    /* A digit behind a blank is a file or a run. */
+    assert_err(load(&c, &ex, "--deterministic 1", &err), ONIC_ECONFIG, "1 cannot be opened");
+    assert_ok(load(&c, &ex, "--deterministic=1", &err));
+    static const char quoted[] = "env: {obs: '~', id: \"True\", actions: ~}\nrun: {seed: '7'}\n";
+    config_defaults(&c);
+    snprintf(c.env_obs, sizeof c.env_obs, "x");
+    assert_err(config_read_text(&c, quoted, strlen(quoted), "f", CONFIG_FILE, &err), ONIC_ECONFIG,
+               "env.actions has no value");
+    static const char texts[] =
+        "env: {obs: '~', id: \"True\"}\nlabels: {path: Null}\nrun: {seed: '7'}\n";
+    snprintf(c.labels_path, sizeof c.labels_path, "x");
+    assert_ok(config_read_text(&c, texts, strlen(texts), "f", CONFIG_FILE, &err));
+    assert_string_equal(c.env_obs, "~");
+    assert_string_equal(c.env_id, "True");
+    assert_string_equal(c.labels_path, "");
+    assert_int_equal(c.run_seed, 7);
+}
+
 static void bad_flags_get_one_sentence(void **state)
 {
     (void)state;
@@ -279,7 +441,8 @@ static void bad_flags_get_one_sentence(void **state)
     assert_err(load(&c, &ex, "--frame=3", &err), ONIC_ECONFIG, "did you mean '--frames'?");
     assert_err(load(&c, &ex, "--episode=3", &err), ONIC_ECONFIG, "did you mean '--episodes'?");
     assert_err(load(&c, &ex, "--qqqqqqqqqqqqq", &err), ONIC_ECONFIG, "`onic test --help` lists");
-    assert_err(load(&c, &ex, "--greedy=1", &err), ONIC_ECONFIG, "--greedy takes no value");
+    assert_err(load(&c, &ex, "--greedy=2", &err), ONIC_ECONFIG,
+               "--greedy is '2', must be true or false");
     assert_err(load(&c, &ex, "--json=out.json", &err), ONIC_ECONFIG,
                "--json is 'out.json', but it only writes to standard output");
     assert_err(load(&c, &ex, "--train.lr", &err), ONIC_ECONFIG, "--train.lr needs a value");
@@ -369,6 +532,8 @@ int main(void)
         cmocka_unit_test(get_and_set_agree),
         cmocka_unit_test(later_sources_win),
         cmocka_unit_test(short_forms_and_extras_are_understood),
+        cmocka_unit_test(words_mean_what_the_core_schema_says),
+        cmocka_unit_test(words_mean_the_same_wherever_they_stand),
         cmocka_unit_test(bad_flags_get_one_sentence),
         cmocka_unit_test(a_misspelt_environment_variable_is_an_error),
         cmocka_unit_test(help_lists_the_rows_of_one_program),
