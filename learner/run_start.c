@@ -168,6 +168,7 @@ static int open_metrics(struct run *r, struct onic_err *err)
         .run_dir = r->dir,
         .every_s = r->cfg->metrics_every_s,
         .wall_before_s = r->lineage.wall_before_s,
+        .steps_before = (int64_t)learner_core_counters(r->core)->env_steps,
         .tensorboard = r->cfg->metrics_tensorboard,
         .panel = r->cfg->metrics_panel,
         .title = title,

@@ -53,7 +53,7 @@ int metrics_create(struct metrics **out, const struct metrics_params *p, struct 
     if (p->run_dir)
         rc = metrics_jsonl_open(p->run_dir, &m->jsonl, err);
     if (!rc && p->run_dir && p->tensorboard)
-        rc = tensorboard_create(&m->tb, p->run_dir, clock_wall_s(), err);
+        rc = tensorboard_create(&m->tb, p->run_dir, clock_wall_s(), p->steps_before, err);
     m->params.run_dir = NULL; /* the strings are the caller's */
     m->params.title = NULL;
     if (rc) {

@@ -25,10 +25,12 @@ struct metrics_params {
     const char
         *run_dir;   /* receives metrics.jsonl and events.out.tfevents.*; NULL = terminal only */
     double every_s; /* metrics.every_s; every 2 s in the first minute when that is shorter */
-    double wall_before_s;  /* wall_s of earlier lives */
-    bool tensorboard;      /* metrics.tensorboard */
-    bool panel;            /* metrics.panel: redrawn panel on a terminal, else a line every 10 s */
-    bool quiet;            /* nothing on stderr at all */
+    double wall_before_s; /* wall_s of earlier lives */
+    int64_t
+        steps_before; /* env_steps this life goes on from: later ones of an earlier life are void */
+    bool tensorboard; /* metrics.tensorboard */
+    bool panel;       /* metrics.panel: redrawn panel on a terminal, else a line every 10 s */
+    bool quiet;       /* nothing on stderr at all */
     const char *title;     /* first words of the panel: environment and reward model */
     uint64_t frames_total; /* run.frames, for the ETA; 0 = unknown */
 };

@@ -3,11 +3,12 @@
  *
  * The four messages needed are encoded by hand: a scalar event has six fields that never change,
  * and generated code would need an object tree per line. Field numbers are those of TensorFlow's
- * event.proto and summary.proto: Event   { double wall_time = 1; int64 step = 2; string
- * file_version = 3; Summary summary = 5; } Summary { repeated Value value = 1; }      Value {
- * string tag = 1; float simple_value = 2; } Record framing and CRC mask are those of TFRecord. A
- * record goes out in one write, so a reader that follows the file sees whole records or a tail it
- * waits for. */
+ * event.proto and summary.proto:
+ *   Event      { double wall_time = 1; int64 step = 2; string file_version = 3; Summary summary =
+ * 5; SessionLog session_log = 7; } Summary    { repeated Value value = 1; }   Value { string tag =
+ * 1; float simple_value = 2; } SessionLog { enum { STOP = 2, CHECKPOINT = 3, START = 1 } status =
+ * 1; } Record framing and CRC mask are those of TFRecord. A record goes out in one write, so a
+ * reader that follows the file sees whole records or a tail it waits for. */
 #define _GNU_SOURCE
 #include "common/metrics/tensorboard.h"
 
@@ -116,7 +117,25 @@ static int write_record(struct tensorboard *t, struct onic_err *err)
                    strerror(code));
 }
 
-int tensorboard_create(struct tensorboard **out, const char *dir, double now, struct onic_err *err)
+/* Two records: what TensorBoard expects first of a file, and the start of a session. */
+static int write_head(struct tensorboard *t, double now, int64_t step, struct onic_err *err)
+{
+    static const unsigned char status_start[] = {1 << 3, 1}; /* SessionLog.status = START */
+    put_double(&t->event, 1, now);
+    put_bytes(&t->event, 3, "brain.Event:2", 13);
+    int rc = write_record(t, err);
+    if (rc)
+        return rc;
+    buf_reset(&t->event);
+    put_double(&t->event, 1, now);
+    put_tag(&t->event, 2, 0);
+    put_varint(&t->event, (uint64_t)step);
+    put_bytes(&t->event, 7, status_start, sizeof status_start);
+    return write_record(t, err);
+}
+
+int tensorboard_create(struct tensorboard **out, const char *dir, double now, int64_t step,
+                       struct onic_err *err)
 {
     char host[64] = "host", path[4096];
     gethostname(host, sizeof host - 1);
@@ -133,9 +152,7 @@ int tensorboard_create(struct tensorboard **out, const char *dir, double now, st
     buf_init(&t->event, RECORD_MAX);
     buf_init(&t->record, RECORD_MAX + 16);
     fill_table(t->table);
-    put_double(&t->event, 1, now);
-    put_bytes(&t->event, 3, "brain.Event:2", 13);
-    int rc = write_record(t, err);
+    int rc = write_head(t, now, step, err);
     if (rc) {
         tensorboard_free(t);
         return rc;

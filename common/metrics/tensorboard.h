@@ -14,9 +14,12 @@
 
 struct tensorboard;
 
-/* Creates <dir>/events.out.tfevents.<unix time>.<host>.<pid> and writes the version record.
- * ONIC_ECANTCREATE. *out is owned by the caller. */
-int tensorboard_create(struct tensorboard **out, const char *dir, double now, struct onic_err *err);
+/* Creates <dir>/events.out.tfevents.<unix time>.<host>.<pid>, writes the version record, and a mark
+ * that the run starts, or goes on, at `step`: of earlier files readers then show only what lies
+ * before it, so that a curve does not run backwards where a life was rolled back. ONIC_ECANTCREATE.
+ * *out is owned by the caller. */
+int tensorboard_create(struct tensorboard **out, const char *dir, double now, int64_t step,
+                       struct onic_err *err);
 void tensorboard_free(struct tensorboard *t); /* NULL is allowed */
 /* Starts an event, adds values (non-finite ones are left out), writes it as one record. */
 void tensorboard_begin(struct tensorboard *t, double now, int64_t step);

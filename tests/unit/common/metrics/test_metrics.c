@@ -322,6 +322,7 @@ struct event {
     double wall_time;
     int64_t step;
     char version[32];
+    int session; /* SessionLog.status */
     int values;
     char tag[8][64];
     float value[8];
@@ -360,6 +361,10 @@ static void parse_event(const unsigned char *p, size_t n, struct event *e)
             size_t len = (size_t)varint(&p);
             memcpy(e->version, p, len);
             p += len;
+        } else if (field == (7 << 3 | 2)) { /* SessionLog {status: 1 = START} */
+            assert_int_equal(varint(&p), 2);
+            assert_int_equal(varint(&p), 1 << 3);
+            e->session = (int)varint(&p);
         } else {
             assert_int_equal(field, 5 << 3 | 2);
             size_t len = (size_t)varint(&p);
@@ -441,17 +446,44 @@ static void the_event_file_is_what_tensorboard_reads(void **state)
     assert_ok(metrics_flush(m, 1700000000.25, &err));
     assert_ok(metrics_end(m, 1700000009, 0, &err));
     metrics_free(m);
-    assert_int_equal(read_events(*state, e, 8), 3);
+    assert_int_equal(read_events(*state, e, 8), 4);
     assert_string_equal(e[0].version, "brain.Event:2");
-    assert_close(e[1].wall_time, 1700000000.25, 0, 0);
-    assert_int_equal(e[1].step, 300000000000);
-    assert_int_equal(e[1].values, 4); /* perf/_fps is metrics' own; NaN is left out */
-    assert_string_equal(e[1].tag[1], "train/lr");
-    assert_close(e[1].value[1], 0.5, 0, 0);
-    assert_string_equal(e[1].tag[2], long_name);
-    assert_close(e[1].value[2], -2, 0, 0);
-    assert_string_equal(e[1].tag[3], "perf/_fps");
-    assert_close(e[2].wall_time, 1700000009, 0, 0);
+    assert_int_equal(e[1].session, 1); /* START */
+    assert_int_equal(e[1].step, 0);
+    assert_int_equal(e[1].values, 0);
+    assert_close(e[2].wall_time, 1700000000.25, 0, 0);
+    assert_int_equal(e[2].step, 300000000000);
+    assert_int_equal(e[2].values, 4); /* perf/_fps is metrics' own; NaN is left out */
+    assert_string_equal(e[2].tag[1], "train/lr");
+    assert_close(e[2].value[1], 0.5, 0, 0);
+    assert_string_equal(e[2].tag[2], long_name);
+    assert_close(e[2].value[2], -2, 0, 0);
+    assert_string_equal(e[2].tag[3], "perf/_fps");
+    assert_close(e[3].wall_time, 1700000009, 0, 0);
+}
+
+/* The bytes that the record writer of the published package tensorboard 2.21 makes of
+ * Event{wall_time, file_version} and Event{wall_time, step, session_log{status: START}}: the reader
+ * above and the writer cannot err together. */
+static void a_life_that_goes_on_says_from_where(void **state)
+{
+    static const unsigned char want[] = {
+        0x18, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xa3, 0x7f, 0x4b, 0x22, 0x09,
+        0x00, 0x00, 0x60, 0x54, 0xfc, 0x54, 0xd9, 0x41, 0x1a, 0x0d, 0x62, 0x72, 0x61,
+        0x69, 0x6e, 0x2e, 0x45, 0x76, 0x65, 0x6e, 0x74, 0x3a, 0x32, 0xe4, 0x87, 0xea,
+        0x73, 0x14, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x5e, 0x3d, 0x29, 0x15,
+        0x09, 0x00, 0x00, 0x60, 0x54, 0xfc, 0x54, 0xd9, 0x41, 0x10, 0x94, 0xb4, 0xe4,
+        0xf4, 0xcb, 0x03, 0x3a, 0x02, 0x08, 0x01, 0x57, 0xb2, 0xbb, 0x40};
+    char name[256];
+    size_t size;
+    struct tensorboard *t;
+    assert_ok(tensorboard_create(&t, *state, 1700000081.5, 123456789012, &err));
+    tensorboard_free(t);
+    find_events_file(*state, name, sizeof name);
+    char *got = slurp(*state, name, &size);
+    assert_int_equal(size, sizeof want);
+    assert_memory_equal(got, want, sizeof want);
+    free(got);
 }
 
 int main(void)
@@ -469,6 +501,7 @@ int main(void)
         IN_DIR(threads_may_count_together),
         cmocka_unit_test(crc_has_its_check_value),
         IN_DIR(the_event_file_is_what_tensorboard_reads),
+        IN_DIR(a_life_that_goes_on_says_from_where),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
