@@ -31,8 +31,7 @@ static int read_epoch(const char *path, uint32_t *epoch, struct onic_err *err)
     return ONIC_OK;
 }
 
-/* wall_s of the last whole line of metrics.jsonl, 0 when there is none. */
-static double last_wall_s(const char *run_dir)
+double lineage_wall_s(const char *run_dir)
 {
     char path[CHECKPOINT_PATH_MAX], tail[TAIL_MAX + 1];
     snprintf(path, sizeof path, "%s/metrics.jsonl", run_dir);
@@ -73,7 +72,7 @@ int lineage_begin(struct lineage *l, const char *run_dir, struct onic_err *err)
     }
     if (getrandom(l->run_id, sizeof l->run_id, 0) != (ssize_t)sizeof l->run_id)
         return err_set(err, ONIC_EIO, "the system gives no random numbers: %s", strerror(errno));
-    l->wall_before_s = last_wall_s(run_dir);
+    l->wall_before_s = lineage_wall_s(run_dir);
     return ONIC_OK;
 }
 

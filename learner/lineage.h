@@ -26,6 +26,10 @@ struct lineage {
  * random run id, which lineage_load replaces. ONIC_EDAMAGED when the epoch file cannot be
  * understood, ONIC_ECANTCREATE. */
 int lineage_begin(struct lineage *l, const char *run_dir, struct onic_err *err);
+/* Seconds of all lives so far: wall_s of the last whole line of metrics.jsonl, 0 when there is
+ * none.
+ */
+double lineage_wall_s(const char *run_dir);
 void lineage_save(const struct lineage *l, double cpu_learner_s, double cpu_actors_s,
                   struct checkpoint *to);
 int lineage_load(struct lineage *l, const struct checkpoint_file *from, struct onic_err *err);

@@ -9,6 +9,8 @@
 
 #include "common/base/clock.h"
 
+static const char SUCCESS[] = "policy_stats/success_rate";
+
 void report_episodes(struct metrics *m, const struct env_description *env,
                      struct trajectory *const *trajectories, int n)
 {
@@ -20,8 +22,7 @@ void report_episodes(struct metrics *m, const struct env_description *env,
             metrics_mean(m, "reward/reward", (double)e[0]);
             metrics_mean(m, "len/len", (double)e[1]);
             if (env->has_success && e[2] >= 0.0f)
-                metrics_mean_over(m, "policy_stats/success_rate", (double)e[2],
-                                  REPORT_SUCCESS_WINDOW);
+                metrics_mean_over(m, SUCCESS, (double)e[2], STOP_WINDOW);
             for (int s = 0; s < t->shape.nstats && s < env->nstats; s++) {
                 char name[64];
                 snprintf(name, sizeof name, "policy_stats/%s", env->stat_names[s]);
@@ -79,11 +80,24 @@ void report_update(struct metrics *m, const struct learner_core *core, const str
     reward_mix_report(learner_core_reward_const(core), put_number, m);
 }
 
-bool report_success_reached(struct metrics *m, double wanted)
+void report_success(struct metrics *m, struct stop_state *out)
 {
-    const char *name = "policy_stats/success_rate";
-    return wanted > 0 && metrics_samples(m, name) >= REPORT_SUCCESS_WINDOW &&
-           metrics_get(m, name) >= wanted;
+    out->episodes = metrics_samples(m, SUCCESS);
+    out->success = out->episodes ? metrics_get(m, SUCCESS) : 0;
+}
+
+void report_save(struct metrics *m, struct checkpoint *to)
+{
+    double outcome[STOP_WINDOW];
+    stop_save(outcome, metrics_window(m, SUCCESS, outcome, STOP_WINDOW), to);
+}
+
+void report_load(struct metrics *m, const struct checkpoint_file *from)
+{
+    double outcome[STOP_WINDOW];
+    int n = stop_load(from, outcome);
+    for (int i = 0; i < n; i++)
+        metrics_mean_over(m, SUCCESS, outcome[i], STOP_WINDOW);
 }
 
 static double resident_mb(void)

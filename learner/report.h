@@ -11,16 +11,18 @@
 #include "common/policy/env_describe.h"
 #include "common/wire/trajectory.h"
 #include "learner/core.h"
-
-enum { REPORT_SUCCESS_WINDOW = 400 }; /* episodes, for policy_stats/success_rate and stop.success */
+#include "learner/stop.h"
 
 /* Episodes that ended in these trajectories: reward/reward, len/len, policy_stats/... */
 void report_episodes(struct metrics *m, const struct env_description *env,
                      struct trajectory *const *trajectories, int n);
 /* train/..., intrinsic/..., reward_model/coverage, env_steps, updates, weights_version */
 void report_update(struct metrics *m, const struct learner_core *core, const struct train_stats *s);
-/* Success rate over a full window has reached `wanted` (0: never). */
-bool report_success_reached(struct metrics *m, double wanted);
+/* success and episodes of *out, from the metrics. */
+void report_success(struct metrics *m, struct stop_state *out);
+/* The window behind policy_stats/success_rate to a checkpoint, and back. */
+void report_save(struct metrics *m, struct checkpoint *to);
+void report_load(struct metrics *m, const struct checkpoint_file *from);
 /* Numbers of this process: perf/cpu_s_learner, perf/rss_mb. cpu_before_s: of earlier lives. */
 void report_process(struct metrics *m, double cpu_before_s);
 

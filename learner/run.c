@@ -130,13 +130,10 @@ static const char *reason_to_stop(const struct run *r)
 {
     if (*r->stop)
         return "asked to stop";
-    if (learner_core_counters(r->core)->env_steps >= (uint64_t)r->cfg->run_frames)
-        return "run.frames reached";
-    if (report_success_reached(r->metrics, r->cfg->stop_success))
-        return "stop.success reached";
-    if (r->cfg->stop_wall_s > 0 && metrics_wall_s(r->metrics) >= r->cfg->stop_wall_s)
-        return "stop.wall_s reached";
-    return NULL;
+    struct stop_state now = {.env_steps = learner_core_counters(r->core)->env_steps,
+                             .wall_s = metrics_wall_s(r->metrics)};
+    report_success(r->metrics, &now);
+    return stop_text(stop_reached(r->cfg, &now));
 }
 
 /* --- one round ------------------------------------------------------------------------------- */

@@ -14,6 +14,7 @@
 #include "common/config/overlay.h"
 #include "common/run/run_dir.h"
 #include "learner/describe.h"
+#include "learner/report.h"
 #include "learner/run.h"
 
 enum { TEXT_MAX = 1 << 20, BLOB_MAX = 1 << 30, INFLIGHT_BYTES_MAX = 512 << 20 };
@@ -198,6 +199,7 @@ bool run_checkpoint(struct run *r)
     wire_learner_status(r->wire, &status);
     learner_core_save(r->core, c);
     annotate_save(r->annotate, c);
+    report_save(r->metrics, c);
     lineage_save(&r->lineage,
                  r->lineage.cpu_learner_before_s + (double)clock_process_cpu_ns() * 1e-9,
                  r->lineage.cpu_actors_before_s + status.actors_cpu_s, c);
@@ -335,6 +337,8 @@ int run_open(struct run *r, const struct config *given, struct onic_err *err)
         rc = load_checkpoint(r, from, err);
     if (!rc)
         rc = open_links(r, from, err);
+    if (!rc && from)
+        report_load(r->metrics, from);
     if (!rc && from)
         say_resumed(r, from);
     r->checkpoint_steps = learner_core_counters(r->core)->env_steps;

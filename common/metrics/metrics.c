@@ -184,6 +184,20 @@ int metrics_samples(struct metrics *m, const char *name)
     return n;
 }
 
+int metrics_window(struct metrics *m, const char *name, double *out, int max)
+{
+    int n = 0;
+    pthread_mutex_lock(&m->lock);
+    const uint64_t *slot = strmap_get(m->index, name, strlen(name));
+    const struct metric *it = slot ? &m->items[*slot] : NULL;
+    if (it && it->ring)
+        n = it->count < max ? it->count : max;
+    for (int i = 0; i < n; i++)
+        out[i] = it->ring[(it->next + it->window - n + i) % it->window];
+    pthread_mutex_unlock(&m->lock);
+    return n;
+}
+
 double metrics_wall_s(struct metrics *m)
 {
     return m->params.wall_before_s + metrics_monotonic_s() - m->started;

@@ -53,7 +53,10 @@ void metrics_text(struct metrics *m, const char *name, const char *text);
 /* Latest value, sum or mean; NAN when the name has never been used. */
 double metrics_get(struct metrics *m, const char *name);
 int metrics_samples(struct metrics *m, const char *name); /* values now in a mean's window */
-double metrics_wall_s(struct metrics *m);                 /* this life and the earlier ones */
+/* Those values, oldest first, at most max; returns how many. Given to metrics_mean_over again they
+ * make the same mean. */
+int metrics_window(struct metrics *m, const char *name, double *out, int max);
+double metrics_wall_s(struct metrics *m); /* this life and the earlier ones */
 /* Environment steps per second over the last `seconds` (10 or 60); 0 before two samples. */
 double metrics_fps(struct metrics *m, double seconds);
 
