@@ -220,6 +220,17 @@ void annotate_apply(struct annotate *a, struct reward_mix *mix)
         strmap_clear(a->asked);
 }
 
+int annotate_check_identity(const struct annotate *a, const char *identity, struct onic_err *err)
+{
+    if (!a->identity[0] || strcmp(a->identity, identity) == 0)
+        return ONIC_OK;
+    return err_set(
+        err, ONIC_EINCOMPATIBLE,
+        "the labels of this run were given by [%s], the reward server now answers as [%s]; "
+        "give the old annotator options or another --run-dir",
+        a->identity, identity);
+}
+
 /* At every poll: the server may be restarted with other options in the middle of this life. */
 static int check_identity(struct annotate *a, const struct reward_model_type *type,
                           struct onic_err *err)
@@ -232,12 +243,9 @@ static int check_identity(struct annotate *a, const struct reward_model_type *ty
                        "reward.model=%s asks %s questions, which annotator.id=%s does not answer; "
                        "choose another of the two",
                        type->name, question_kind_name(type->traits.asks), now->annotator);
-    if (a->identity[0] && strcmp(a->identity, now->identity) != 0)
-        return err_set(
-            err, ONIC_EINCOMPATIBLE,
-            "the labels of this run were given by [%s], the reward server now answers as [%s]; "
-            "give the old annotator options or another --run-dir",
-            a->identity, now->identity);
+    int rc = annotate_check_identity(a, now->identity, err);
+    if (rc)
+        return rc;
     snprintf(a->identity, sizeof a->identity, "%s", now->identity);
     return ONIC_OK;
 }

@@ -32,6 +32,9 @@ void annotate_ask(struct annotate *a, struct reward_mix *mix, const struct batch
  * labels by another identity (annotator, goal, model ...) than the labels this run
  * already holds. */
 int annotate_poll(struct annotate *a, struct reward_mix *mix, int timeout_ms, struct onic_err *err);
+/* ONIC_EINCOMPATIBLE when the labels this run holds were given by another identity than this one.
+ */
+int annotate_check_identity(const struct annotate *a, const char *identity, struct onic_err *err);
 /* True while an asked caption has no answer. */
 bool annotate_pending(const struct annotate *a);
 /* Deterministic runs: labels wait inside until annotate_apply hands over those that were asked, in

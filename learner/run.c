@@ -17,6 +17,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/run/run_dir.h"
 #include "learner/report.h"
 
 enum {
@@ -282,8 +283,20 @@ static int last_checkpoint(struct run *r, struct onic_err *err)
     return ONIC_OK;
 }
 
-/* failed: what ended training. Whatever it was, actors are drained and the books closed; after a
- * bug (ONIC_EINTERNAL) the last good checkpoint is not replaced. */
+static bool is_refusal(int rc)
+{
+    return rc == ONIC_EINCOMPATIBLE || rc == ONIC_ECONFIG;
+}
+
+/* After a bug the last good checkpoint is not replaced. A life whose options are refused before its
+ * first checkpoint leaves none: what it trained until a part saw that they do not fit is rolled
+ * back, with the options (run_dir_settle). */
+static bool keeps_state(const struct run *r, int failed)
+{
+    return failed != ONIC_EINTERNAL && !(is_refusal(failed) && r->checkpoint_version == 0);
+}
+
+/* failed: what ended training. Whatever it was, actors are drained and the books closed. */
 static int finish(struct run *r, int failed, struct onic_err *err)
 {
     struct ledger ledger;
@@ -292,7 +305,7 @@ static int finish(struct run *r, int failed, struct onic_err *err)
     log_info("draining", kv("because", failed ? "training failed" : r->stopping),
              kv("env_steps", learner_core_counters(r->core)->env_steps));
     drop_rest(r);
-    int rc = failed == ONIC_EINTERNAL ? ONIC_OK : last_checkpoint(r, err);
+    int rc = keeps_state(r, failed) ? last_checkpoint(r, err) : ONIC_OK;
     report_links(r);
     write_ledger(r, &ledger);
     buf_init(&line, sizeof text);
@@ -330,6 +343,8 @@ int learner_run(const struct config *given, const volatile sig_atomic_t *stop, s
     struct onic_err why = {0};
     if (r.metrics && metrics_end(r.metrics, clock_wall_s(), err_exit_code(rc), &why) != ONIC_OK)
         log_warn("the last metrics were not written", kv("why", (const char *)why.msg));
+    if (r.config_is_ours)
+        run_dir_settle(r.dir, is_refusal(rc));
     run_close(&r);
     return rc;
 }

@@ -27,6 +27,7 @@ struct run {
     const volatile sig_atomic_t *stop; /* set by a signal: drain */
     char dir[CONFIG_STR_MAX];
     int lock_fd;
+    bool config_is_ours; /* config.yaml was written by this process, which settles it */
     struct env_description env;
     struct lineage lineage;
     struct learner_core *core;

@@ -15,6 +15,7 @@
 #include "common/run/run_dir.h"
 #include "learner/describe.h"
 #include "learner/report.h"
+#include "learner/resume.h"
 #include "learner/run.h"
 
 enum { TEXT_MAX = 1 << 20, BLOB_MAX = 1 << 30, INFLIGHT_BYTES_MAX = 512 << 20 };
@@ -220,12 +221,8 @@ bool run_checkpoint(struct run *r)
 /* Everything but the wire's part, which needs the socket. */
 static int load_checkpoint(struct run *r, const struct checkpoint_file *f, struct onic_err *err)
 {
-    int rc = learner_core_load(r->core, f, err);
-    if (!rc)
-        rc = annotate_load(r->annotate, f, err);
-    if (!rc)
-        rc = lineage_load(&r->lineage, f, err);
-    return rc;
+    int rc = resume_load(r->core, r->annotate, f, err);
+    return rc ? rc : lineage_load(&r->lineage, f, err);
 }
 
 static int load_ledger(struct run *r, const struct checkpoint_file *f, struct onic_err *err)
@@ -287,13 +284,13 @@ static void say_resumed(struct run *r, const struct checkpoint_file *f)
 static int open_dir(struct run *r, const struct config *given, struct onic_err *err)
 {
     bool existed;
-    bool below_launcher =
-        getenv("ONIC_HELD_LOCK") != NULL; /* then config.yaml is already written */
+    bool below_launcher = run_lock_is_inherited(); /* then config.yaml is already written */
     int rc = run_dir_name(given, r->dir, sizeof r->dir, err);
     if (!rc)
         rc = run_dir_open(r->dir, given, r->cfg, &r->lock_fd, &existed, err);
     if (!rc && !below_launcher)
         rc = run_dir_write(r->dir, r->cfg, err);
+    r->config_is_ours = !rc && !below_launcher;
     if (!rc)
         rc = lineage_begin(&r->lineage, r->dir, err);
     return rc;

@@ -18,6 +18,7 @@
 #include "common/base/log.h"
 #include "common/base/paths.h"
 #include "common/base/xmalloc.h"
+#include "reward_server/label_identity.h"
 
 void server_stop(struct server *s)
 {
@@ -46,8 +47,6 @@ static int open_annotator(struct server *s, const struct config *c, const char *
     s->paid = annotator_paid(v, c);
     snprintf(s->identity.annotator, sizeof s->identity.annotator, "%.31s", s->annotators);
     s->identity.kinds = annotator_kinds(v, c);
-    snprintf(s->identity.goal, sizeof s->identity.goal, "%.30s/%.30s", s->goal->domain,
-             s->goal->name);
     snprintf(s->identity.goal_version, sizeof s->identity.goal_version, "%s", s->goal->version);
     struct annotator_setup setup = {.config = c,
                                     .goal = s->goal,
@@ -81,15 +80,11 @@ static void put_back(void *ctx, const char *caption, size_t len)
 
 static int use_identity(struct server *s, const struct config *c, struct onic_err *err)
 {
-    const char *model = "", *parameters = "";
-    s->annotator->v->identity(s->annotator, &model, &parameters);
-    snprintf(s->identity.model, sizeof s->identity.model, "%s", model);
-    struct label_identity id = {.annotator = s->annotators,
-                                .model = s->identity.model,
-                                .goal = s->identity.goal,
-                                .goal_version = s->identity.goal_version,
-                                .parameters = parameters,
-                                .vote = c->annotator_vote > 1 ? (int)c->annotator_vote : 1};
+    char goal[LABEL_IDENTITY_GOAL_MAX];
+    struct label_identity id;
+    label_identity_of(&id, goal, s->annotator, s->annotators, s->goal, c);
+    snprintf(s->identity.model, sizeof s->identity.model, "%s", id.model);
+    snprintf(s->identity.goal, sizeof s->identity.goal, "%s", goal);
     label_identity_text(&id, s->identity.identity);
     int rc = label_store_use(s->store, &id, err);
     if (rc == ONIC_OK)

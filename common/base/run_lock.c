@@ -69,6 +69,12 @@ int run_lock_take(const char *run_dir, int *fd, struct onic_err *err)
     return ONIC_OK;
 }
 
+bool run_lock_is_inherited(void)
+{
+    const char *env = getenv("ONIC_HELD_LOCK");
+    return env && env[0];
+}
+
 void run_lock_pass(int fd)
 {
     char text[16];

@@ -8,6 +8,7 @@
  * takes it and passes it on to its learner, which then finds it already held; a learner started
  * alone takes it itself. */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/base/err.h"
@@ -16,6 +17,8 @@
  * use. The lock is inherited when ONIC_HELD_LOCK names an open descriptor of this very lock file.
  */
 int run_lock_take(const char *run_dir, int *fd, struct onic_err *err);
+/* True when our parent holds a lock for us: the run directory is its to write. */
+bool run_lock_is_inherited(void);
 /* In a forked child before exec: keeps fd open across exec and sets ONIC_HELD_LOCK. */
 void run_lock_pass(int fd);
 /* Replaces the text that names the holder (one line, what a refused second run and `onic labels`

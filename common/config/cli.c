@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/base/output.h"
+#include "common/base/xmalloc.h"
 #include "common/config/options.h"
 #include "common/config/scalar.h"
 
@@ -208,6 +209,18 @@ static int print_and_stop(const char *arg, const struct config_cli *cli, struct 
     return rc == ONIC_OK ? ONIC_ESTOPPED : rc;
 }
 
+static void note_differences(struct config *c, const struct config *before)
+{
+    for (int i = 0; i < CONFIG_COUNT; i++) {
+        char was[CONFIG_STR_MAX], is[CONFIG_STR_MAX];
+        if (c->origin[i] != CONFIG_ENV && c->origin[i] != CONFIG_CLI)
+            continue;
+        option_text(before, i, was);
+        option_text(c, i, is);
+        c->differs[i] = strcmp(was, is) != 0;
+    }
+}
+
 int config_load(struct config *c, int argc, char **argv, const struct config_cli *cli,
                 struct onic_err *err)
 {
@@ -218,9 +231,14 @@ int config_load(struct config *c, int argc, char **argv, const struct config_cli
         return rc;
     config_defaults(c);
     rc = walk(c, argc, argv, cli, 0, err);
+    struct config *files = xmalloc(sizeof *files);
+    *files = *c;
     if (!rc)
         rc = config_read_env(c, err);
     if (!rc)
         rc = walk(c, argc, argv, cli, 1, err);
+    if (!rc)
+        note_differences(c, files);
+    free(files);
     return rc;
 }

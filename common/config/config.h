@@ -52,6 +52,8 @@ struct config {
     uint8_t origin[CONFIG_COUNT]; /* enum config_origin of each option, in options.def order */
     char origin_file[CONFIG_FILES_MAX][CONFIG_STR_MAX]; /* YAML files read, in order */
     uint8_t origin_which[CONFIG_COUNT];                 /* index into origin_file for CONFIG_FILE */
+    bool differs[CONFIG_COUNT]; /* environment or command line gave another value than defaults and
+                                   files; set by config_load */
 };
 
 void config_defaults(struct config *c);

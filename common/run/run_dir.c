@@ -22,36 +22,9 @@
 #include "common/base/run_lock.h"
 #include "common/base/xmalloc.h"
 #include "common/config/overlay.h"
+#include "common/run/run_settle.h"
 
 enum { CONFIG_TEXT_MAX = 1 << 20, ROOM_NEEDED = 1 << 20 };
-
-int run_dir_name(const struct config *given, char *out, size_t size, struct onic_err *err)
-{
-    char what[CONFIG_STR_MAX];
-    int n;
-    if (given->run_dir[0]) {
-        n = snprintf(out, size, "%s", given->run_dir);
-    } else {
-        int last = 0;
-        while (last + 1 < CONFIG_FILES_MAX && given->origin_file[last + 1][0])
-            last++;
-        const char *file = given->origin_file[last], *slash = strrchr(file, '/');
-        snprintf(what, sizeof what, "%s", file[0] ? (slash ? slash + 1 : file) : given->env_id);
-        char *dot = file[0] ? strrchr(what, '.') : NULL;
-        if (dot && dot != what)
-            *dot = '\0';
-        for (char *p = what; *p; p++)
-            if (*p == ':' || *p == '/')
-                *p = '-';
-        n = snprintf(out, size, "runs/%s-s%lld", what, (long long)given->run_seed);
-    }
-    if (n < 0 || (size_t)n >= size)
-        return err_set(err, ONIC_ECANTCREATE,
-                       "the run directory's name is too long; give a shorter --run-dir");
-    while (n > 1 && out[n - 1] == '/')
-        out[--n] = '\0';
-    return ONIC_OK;
-}
 
 static int make_dirs(const char *dir, struct onic_err *err)
 {
@@ -96,22 +69,13 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
     return remove(path);
 }
 
-static const char REFUSED[] = "config.yaml.refused";
-
 /* Removes what a run writes, by name: what a person put beside it stays. */
 static int clear(const char *dir, struct onic_err *err)
 {
-    static const char *const names[] = {"config.yaml",
-                                        "config.yaml.tmp",
-                                        "config.yaml.before",
-                                        REFUSED,
-                                        "version.txt",
-                                        "metrics.jsonl",
-                                        "checkpoints",
-                                        "log",
-                                        "replays",
-                                        "ledger.json",
-                                        "epoch"};
+    static const char *const names[] = {
+        "config.yaml",   "config.yaml.tmp", RUN_DIR_BEFORE,  RUN_DIR_BEFORE ".tmp",
+        RUN_DIR_REFUSED, "version.txt",     "metrics.jsonl", "checkpoints",
+        "log",           "replays",         "ledger.json",   "epoch"};
     static const char *const prefixes[] = {"events.out.tfevents.", "labels.sqlite"};
     DIR *d = opendir(dir);
     int rc =
@@ -229,7 +193,7 @@ static bool is_run(const char *dir)
 
 static bool was_refused(const char *dir)
 {
-    return !is_run(dir) && has(dir, REFUSED) && has(dir, "version.txt");
+    return !is_run(dir) && has(dir, RUN_DIR_REFUSED) && has(dir, "version.txt");
 }
 
 static int refuse_existing(const char *dir, struct onic_err *err)
@@ -268,6 +232,8 @@ int run_dir_open(const char *dir, const struct config *given, struct config *cfg
         ours = false;
     }
     *cfg = *given;
+    if (!rc && ours && !run_lock_is_inherited())
+        run_dir_recover_config(dir);
     if (!rc && ours)
         rc = resume(dir, given, cfg, err);
     if (!rc && strcmp(cfg->run_dir, dir) != 0)
@@ -291,16 +257,14 @@ static int write_all(int fd, const char *data, size_t n)
     return fsync(fd);
 }
 
-static int write_config(const char *dir, const struct config *cfg, struct onic_err *err)
+int run_dir_replace(const char *dir, const char *name, const char *data, size_t len,
+                    struct onic_err *err)
 {
-    char path[CONFIG_STR_MAX + 32], temp[CONFIG_STR_MAX + 40];
-    snprintf(path, sizeof path, "%s/config.yaml", dir);
+    char path[CONFIG_STR_MAX + 64], temp[CONFIG_STR_MAX + 72];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
     snprintf(temp, sizeof temp, "%s.tmp", path);
-    struct buf text;
-    buf_init(&text, CONFIG_TEXT_MAX);
-    config_dump(cfg, &text);
     int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    bool bad = fd < 0 || write_all(fd, text.data, text.len) != 0;
+    bool bad = fd < 0 || write_all(fd, data, len) != 0;
     int code = errno;
     if (fd >= 0)
         close(fd);
@@ -308,9 +272,18 @@ static int write_config(const char *dir, const struct config *cfg, struct onic_e
         bad = true;
         code = errno;
     }
-    buf_release(&text);
     return bad ? err_set(err, ONIC_ECANTCREATE, "%s cannot be written: %s", path, strerror(code))
                : ONIC_OK;
+}
+
+static int write_config(const char *dir, const struct config *cfg, struct onic_err *err)
+{
+    struct buf text;
+    buf_init(&text, CONFIG_TEXT_MAX);
+    config_dump(cfg, &text);
+    int rc = run_dir_replace(dir, "config.yaml", text.data, text.len, err);
+    buf_release(&text);
+    return rc;
 }
 
 /* A disk that is full already is said here, in one place: later it would be a log file without
@@ -331,32 +304,17 @@ static int check_room(const char *dir, struct onic_err *err)
     return ONIC_OK;
 }
 
-void run_dir_refuse(const char *dir)
-{
-    char from[CONFIG_STR_MAX + 32], to[CONFIG_STR_MAX + 32];
-    snprintf(from, sizeof from, "%s/config.yaml", dir);
-    snprintf(to, sizeof to, "%s/%s", dir, REFUSED);
-    rename(from, to);
-}
-
-void run_dir_drop_untrained(const char *dir)
-{
-    char path[CONFIG_STR_MAX + 64];
-    snprintf(path, sizeof path, "%s/checkpoints/LATEST", dir);
-    unlink(path);
-    snprintf(path, sizeof path, "%s/checkpoints/" RUN_DIR_UNTRAINED, dir);
-    unlink(path);
-}
-
 int run_dir_write(const char *dir, const struct config *cfg, struct onic_err *err)
 {
     int rc = check_room(dir, err);
+    if (!rc && is_run(dir))
+        rc = run_dir_keep_config(dir, err);
     if (!rc)
         rc = write_config(dir, cfg, err);
     if (rc)
         return rc;
     char path[CONFIG_STR_MAX + 32], stamp[32];
-    snprintf(path, sizeof path, "%s/%s", dir, REFUSED);
+    snprintf(path, sizeof path, "%s/" RUN_DIR_REFUSED, dir);
     unlink(path);
     snprintf(path, sizeof path, "%s/version.txt", dir);
     time_t now = time(NULL);

@@ -12,7 +12,9 @@
 #include "common/config/config.h"
 #include "common/wire/ledger.h"
 
-/* run.dir, or runs/<last YAML file or env>-s<seed>. */
+/* run.dir, or runs/<last YAML file, or env>[-<reward model>][-<annotator>][-<goal>]-s<seed>: each
+ * of the three only where environment or command line gave another value than defaults and files
+ * (config.differs). */
 int run_dir_name(const struct config *given, char *out, size_t size, struct onic_err *err);
 
 /* Prepares the directory by run.on_exists: creates it, takes its lock (*lock_fd, see run_lock.h),
@@ -30,18 +32,23 @@ bool run_dir_resumes(const char *dir, const struct config *given);
  * config.yaml. */
 int run_dir_config(const char *dir, struct config *out, struct onic_err *err);
 
-/* Writes config.yaml (atomically) and adds a line to version.txt. ONIC_ECANTCREATE also when the
- * disk has no room for 1 MiB. */
+/* Writes config.yaml (atomically) and adds a line to version.txt. What a resumed run had until now
+ * is kept beside it (config.yaml.before) until run_dir_settle. ONIC_ECANTCREATE also when the disk
+ * has no room for 1 MiB. */
 int run_dir_write(const char *dir, const struct config *cfg, struct onic_err *err);
 
 /* The checkpoint that every run begins with. */
 #define RUN_DIR_UNTRAINED "ckpt-000000000000.safetensors"
-/* Removes it, and LATEST: it would tie the run to an environment nothing was trained in. */
-void run_dir_drop_untrained(const char *dir);
-/* The configuration of a new run did not work before anything was trained: it becomes
- * config.yaml.refused, and the directory counts as that of a run which is still to begin, whatever
- * run.on_exists says. Labels are kept, but by overwrite. */
-void run_dir_refuse(const char *dir);
+
+/* The end of a life, by whoever wrote its configuration and while the lock is held. refused: it
+ * ended with 64 or 78. If nothing was trained with that configuration, the run is what it was
+ * before: the old config.yaml is back, or, in a first life, the new one becomes config.yaml.refused
+ * and the directory counts as that of a run which is still to begin, whatever run.on_exists says
+ * (labels are kept, but by overwrite). A life that was killed before this is settled by the next
+ * run_dir_open: see run_settle.h. Returns whether the configuration was taken back. */
+bool run_dir_settle(const char *dir, bool refused);
+/* A checkpoint of the run holds more than the weights it began with. */
+bool run_dir_trained(const char *dir);
 
 /* Whole text of dir/name into out (NUL-terminated, at most max bytes). ONIC_ENOTFOUND, ONIC_EIO. */
 int run_dir_read(const char *dir, const char *name, char *out, size_t max, struct onic_err *err);

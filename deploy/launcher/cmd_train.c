@@ -15,24 +15,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "actor/envs/env.h"
 #include "common/base/cpu.h"
 #include "common/base/log.h"
 #include "common/base/paths.h"
 #include "common/base/run_lock.h"
 #include "common/base/xmalloc.h"
-#include "common/checkpoint/checkpoint.h"
 #include "common/config/config.h"
-#include "common/policy/policy.h"
 #include "common/run/run_dir.h"
 #include "deploy/launcher/commands.h"
 #include "deploy/launcher/supervise.h"
-#include "learner/describe.h"
+#include "deploy/launcher/train_check.h"
+#include "deploy/launcher/train_end.h"
 #include "learner/reward/reward_model.h"
-#include "reward_server/annotators/annotator.h"
 
 enum { ARGS_MAX = 40, SOCKET_DIR_MAX = 64 };
 
@@ -49,8 +45,7 @@ struct train {
     char learner_address[CONFIG_STR_MAX], actor_address[CONFIG_STR_MAX],
         reward_address[CONFIG_STR_MAX];
     int actors;
-    bool own_reward_server;
-    char latest[256]; /* checkpoints/LATEST when this life began */
+    bool wants_labels, own_reward_server;
     struct child_spec *specs;
     struct command_line *lines;
     int children;
@@ -185,7 +180,7 @@ static void local_address(const char *listen, char *out, size_t size)
             snprintf(out, size, "tcp://127.0.0.1:%s", listen + strlen(any[i]));
 }
 
-static int choose_addresses(struct train *t, bool wants_labels, struct onic_err *err)
+static int choose_addresses(struct train *t, struct onic_err *err)
 {
     const struct config *cfg = t->cfg;
     int rc = make_socket_dir(t->sockets, err);
@@ -196,10 +191,10 @@ static int choose_addresses(struct train *t, bool wants_labels, struct onic_err 
     else
         snprintf(t->learner_address, sizeof t->learner_address, "ipc://%s/learner", t->sockets);
     local_address(t->learner_address, t->actor_address, sizeof t->actor_address);
-    t->own_reward_server = wants_labels && !cfg->reward_server[0];
+    t->own_reward_server = t->wants_labels && !cfg->reward_server[0];
     if (t->own_reward_server)
         snprintf(t->reward_address, sizeof t->reward_address, "ipc://%s/reward", t->sockets);
-    else if (wants_labels)
+    else if (t->wants_labels)
         snprintf(t->reward_address, sizeof t->reward_address, "%s", cfg->reward_server);
     return ONIC_OK;
 }
@@ -228,150 +223,42 @@ static void describe_lock(const struct train *t, int lock_fd)
     run_lock_describe(lock_fd, text);
 }
 
-/* A name that no part knows should fail here and at once, not in the first actor. */
-static int check_environment(const struct config *cfg, struct onic_err *err)
-{
-    const struct env_family *family;
-    const char *name;
-    int rc = env_plugin_load(cfg, err);
-    if (!rc)
-        rc = env_find(cfg->env_id, &family, &name, err);
-    if (!rc && family->available)
-        rc = family->available(cfg, err);
-    return rc;
-}
-
-static int check_network(const char *net, struct onic_err *err)
-{
-    struct buf known;
-    bool found = strcmp(net, "auto") == 0;
-    buf_init(&known, 4096);
-    for (int i = 0; policy_net_name(i, NULL); i++) {
-        found |= strcmp(net, policy_net_name(i, NULL)) == 0;
-        buf_printf(&known, ", %s", policy_net_name(i, NULL));
-    }
-    int rc = found ? ONIC_OK
-                   : err_set(err, ONIC_ECONFIG, "policy.net is \"%.60s\", must be auto%s", net,
-                             known.data);
-    buf_release(&known);
-    return rc;
-}
-
-static int check_annotator(const struct config *cfg, const struct reward_model_type *model,
-                           struct onic_err *err)
-{
-    const struct annotator_vtable *annotator;
-    struct goal *goal = NULL;
-    char note[ONIC_ERR_MSG_MAX];
-    int rc = annotator_choose(&annotator, cfg, note, err);
-    if (rc)
-        return rc;
-    char who[96];
-    snprintf(who, sizeof who, "reward.model=%s", model->name);
-    rc = annotator_check_kind(annotator, cfg, model->traits.asks, who, err);
-    if (!rc)
-        rc = annotator_goal(&goal, annotator, cfg, err);
-    goal_free(goal);
-    return rc;
-}
-
-/* What a part would refuse at its start, asked before config.yaml is written: a slip must not
- * become the stored configuration, from where the next life would take it again. */
-static int check_parts(const struct config *cfg, const struct reward_model_type *model,
-                       struct onic_err *err)
-{
-    static struct env_description env;
-    struct reward_model *probe = NULL;
-    int rc = describe_env(cfg, &env, err);
-    if (!rc)
-        rc = check_network(cfg->policy_net, err);
-    if (!rc)
-        rc = model->create(&probe, cfg, &env.obs, err);
-    model->free(probe);
-    if (!rc && model->traits.wants_labels && !cfg->reward_server[0])
-        rc = check_annotator(cfg, model, err);
-    return rc;
-}
-
-/* Checkpoints that are all damaged end the run here with one sentence, and not after five restarts
- * of a learner that cannot read them either. */
-static int check_checkpoints(const char *run_dir, struct onic_err *err)
-{
-    char path[CONFIG_STR_MAX + 16];
-    struct checkpoint_file *newest = NULL;
-    snprintf(path, sizeof path, "%s/checkpoints", run_dir);
-    int rc = checkpoint_newest_valid(&newest, path, NULL, err);
-    checkpoint_close(newest);
-    if (rc == ONIC_ENOTFOUND)
-        return ONIC_OK;
-    return rc ? err_wrap(err, "the run cannot be resumed (--on-exists=overwrite starts afresh)")
-              : ONIC_OK;
-}
-
-/* A resumed run keeps its old configuration at hand (a second name of the same file, which
- * run_dir_write replaces) for as long as it lives: it comes back when a part refuses the new one.
- */
-static void keep_config(struct train *t)
-{
-    char kept[sizeof t->config_path + 16];
-    snprintf(kept, sizeof kept, "%s.before", t->config_path);
-    run_dir_read(t->run_dir, "checkpoints/LATEST", t->latest, sizeof t->latest, NULL);
-    unlink(kept);
-    if (link(t->config_path, kept) != 0)
-        log_debug("the old config.yaml cannot be kept", kv("why", (const char *)strerror(errno)));
-}
-
-/* Refused before anything was trained with it: the old configuration comes back, and that of a new
- * run is set aside, so that the same command without the slip goes on. */
-static void settle_config(const struct train *t, bool resumed, int code)
-{
-    char kept[sizeof t->config_path + 16], latest[sizeof t->latest] = "";
-    snprintf(kept, sizeof kept, "%s.before", t->config_path);
-    run_dir_read(t->run_dir, "checkpoints/LATEST", latest, sizeof latest, NULL);
-    bool untrained = strcmp(latest, t->latest) == 0 || strcmp(latest, RUN_DIR_UNTRAINED "\n") == 0;
-    bool refused = (code == 64 || code == 78) && untrained;
-    if (refused && !*t->latest)
-        run_dir_drop_untrained(t->run_dir);
-    if (refused && !resumed)
-        run_dir_refuse(t->run_dir);
-    else if (!refused || rename(kept, t->config_path) != 0)
-        unlink(kept);
-}
-
-static int prepare(struct train *t, const struct config *given, int *lock_fd, bool *resumed,
-                   struct onic_err *err)
+/* The run directory, with its lock and the resolved configuration; nothing in it is changed. */
+static int open_run(struct train *t, const struct config *given, int *lock_fd, bool *resumed,
+                    struct onic_err *err)
 {
     const struct reward_model_type *model;
     int rc = run_dir_name(given, t->run_dir, sizeof t->run_dir, err);
     if (!rc)
         rc = reward_model_find(given->reward_model, &model, err);
     if (!rc)
-        rc = check_environment(given, err);
+        rc = train_check_environment(given, err);
     if (!rc && !run_dir_resumes(t->run_dir, given)) /* before anything is made or overwritten */
-        rc = check_parts(given, model, err);
+        rc = train_check_parts(given, model, err);
     if (!rc)
         rc = run_dir_open(t->run_dir, given, t->cfg, lock_fd, resumed, err);
     if (!rc)
         rc =
             reward_model_find(t->cfg->reward_model, &model, err); /* the stored one, when resumed */
-    if (!rc)
-        rc = check_checkpoints(t->run_dir, err);
-    if (!rc && *resumed)
-        rc = check_parts(t->cfg, model, err);
-    if (!rc)
-        rc = choose_addresses(t, model->traits.wants_labels, err);
+    if (!rc && (*resumed || run_dir_trained(t->run_dir)))
+        rc = train_check_resume(t->cfg, model, t->run_dir, err);
+    t->wants_labels = !rc && model->traits.wants_labels;
+    return rc;
+}
+
+static int prepare(struct train *t, int lock_fd, struct onic_err *err)
+{
+    int rc = choose_addresses(t, err);
     if (rc)
         return rc;
     t->actors = count_actors(t->cfg, err);
     if (t->actors < 0)
         return ONIC_ECONFIG;
     snprintf(t->config_path, sizeof t->config_path, "%s/config.yaml", t->run_dir);
-    if (*resumed)
-        keep_config(t);
     rc = run_dir_write(t->run_dir, t->cfg, err);
     if (rc)
         return rc;
-    describe_lock(t, *lock_fd);
+    describe_lock(t, lock_fd);
     t->specs = xcalloc((size_t)t->actors + 2, sizeof *t->specs);
     t->lines = xcalloc((size_t)t->actors + 2, sizeof *t->lines);
     return add_children(t, err);
@@ -387,52 +274,29 @@ static void say_start(const struct train *t, bool resumed)
         t->actors == 1 ? "" : "s", cpu_usable(), t->run_dir);
 }
 
-static void say_end(const struct train *t)
+/* One life, from the first process to the last; its exit code. */
+static int live(struct train *t, int lock_fd, struct onic_err *err)
 {
-    struct ledger l;
-    struct buf line;
-    buf_init(&line, 4096);
-    if (run_dir_ledger(t->run_dir, &l, NULL) == ONIC_OK) {
-        ledger_line(&l, &line);
-        printf("%s\n", line.data);
-        fflush(stdout);
-    }
-    buf_release(&line);
-    char path[CONFIG_STR_MAX + 32];
-    snprintf(path, sizeof path, "%s/checkpoints/LATEST", t->run_dir);
-    if (access(path, F_OK) != 0) /* it ended before it began */
-        return;
-    fprintf(stderr,
-            "onic train: the run is in %s; `onic eval %s` measures it, `onic train --run-dir=%s` "
-            "goes on\n",
-            t->run_dir, t->run_dir, t->run_dir);
+    struct supervise_params p = {
+        .run_dir = t->run_dir,
+        .children = t->specs,
+        .count = t->children,
+        .lock_fd = lock_fd,
+        .panel = t->cfg->metrics_panel,
+        .stall_warn_s = (t->cfg->metrics_every_s > 10 ? t->cfg->metrics_every_s : 0) + 10,
+        .stall_kill_s = (t->cfg->metrics_every_s > 10 ? t->cfg->metrics_every_s * 12 : 0) + 180,
+        .drain_s = 120,
+    };
+    int code = supervise(&p, err);
+    run_dir_settle(t->run_dir, code == 64 || code == 78);
+    train_end_say(t->cfg, t->run_dir, code);
+    if (code)
+        fprintf(stderr, "onic train: %s\n", err->msg);
+    return code;
 }
 
-static int run(struct train *t, const struct config *given, struct onic_err *err)
+static void release(struct train *t, int lock_fd)
 {
-    int lock_fd = -1, code = 0;
-    bool resumed = false;
-    int rc = prepare(t, given, &lock_fd, &resumed, err);
-    if (!rc) {
-        say_start(t, resumed);
-        struct supervise_params p = {
-            .run_dir = t->run_dir,
-            .children = t->specs,
-            .count = t->children,
-            .lock_fd = lock_fd,
-            .panel = t->cfg->metrics_panel,
-            .stall_warn_s = (t->cfg->metrics_every_s > 10 ? t->cfg->metrics_every_s : 0) + 10,
-            .stall_kill_s = (t->cfg->metrics_every_s > 10 ? t->cfg->metrics_every_s * 12 : 0) + 180,
-            .drain_s = 120,
-        };
-        code = supervise(&p, err);
-        settle_config(t, resumed, code);
-        say_end(t);
-        if (code)
-            fprintf(stderr, "onic train: %s\n", err->msg);
-    } else {
-        code = command_result("train", rc, err);
-    }
     remove_socket_dir(t->sockets);
     for (int i = 0; i < t->children; i++)
         for (int k = 0; k < t->lines[i].argc; k++)
@@ -441,6 +305,22 @@ static int run(struct train *t, const struct config *given, struct onic_err *err
     free(t->lines);
     if (lock_fd >= 0)
         close(lock_fd);
+}
+
+static int run(struct train *t, const struct config *given, struct onic_err *err)
+{
+    int lock_fd = -1, code = 0;
+    bool resumed = false;
+    int rc = open_run(t, given, &lock_fd, &resumed, err);
+    if (!rc && resumed && train_end_is_reached(t->cfg, t->run_dir)) {
+        train_end_say(t->cfg, t->run_dir, 0);
+    } else {
+        rc = rc ? rc : prepare(t, lock_fd, err);
+        if (!rc)
+            say_start(t, resumed);
+        code = rc ? command_result("train", rc, err) : live(t, lock_fd, err);
+    }
+    release(t, lock_fd);
     return code;
 }
 

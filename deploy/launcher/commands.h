@@ -13,6 +13,9 @@
 
 #include "common/base/err.h"
 
+/* This program as a person calls it, one word of a shell: for commands that are suggested. */
+const char *command_program(void);
+
 /* Prints "onic <command>: <sentence>" and returns the exit code for rc; 0 for ONIC_OK and
  * ONIC_ESTOPPED. */
 int command_result(const char *command, int rc, const struct onic_err *err);

@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/base/output.h"
 #include "common/base/process.h"
+#include "common/base/shell.h"
 #include "common/config/config.h"
 #include "common/config/options.h"
 #include "common/nn/blas.h"
@@ -21,6 +22,13 @@ static const struct {
 #undef COMMAND
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static char called_as[4096] = "onic";
+
+const char *command_program(void)
+{
+    return called_as;
+}
 
 int command_result(const char *command, int rc, const struct onic_err *err)
 {
@@ -85,6 +93,8 @@ int main(int argc, char **argv)
 {
     process_start();
     blas_choose_kernels(argv);
+    if (argc > 0 && argv[0][0])
+        shell_word(argv[0], called_as, sizeof called_as);
     log_set_role("onic");
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write, as a full disk is */
     if (argc < 2) {

@@ -10,8 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/shell.h"
 #include "common/base/strmap.h"
 #include "common/base/xmalloc.h"
+#include "deploy/launcher/commands.h"
 #include "deploy/launcher/evaluate.h"
 #include "deploy/launcher/json_text.h"
 #include "deploy/launcher/run_load.h"
@@ -192,7 +194,7 @@ static int keep(void *ctx, const struct label_row *row)
 int pairs_labelled(const char *data, struct pair_data **out, char identity[192],
                    struct onic_err *err)
 {
-    char path[CONFIG_STR_MAX + 16];
+    char path[CONFIG_STR_MAX + 16], word[2 * CONFIG_STR_MAX];
     struct label_store *store = NULL;
     struct labelled l = {.pairs = pair_data_create(0)};
     snprintf(path, sizeof path, "%s/labels.sqlite", data);
@@ -206,8 +208,8 @@ int pairs_labelled(const char *data, struct pair_data **out, char identity[192],
                      "each in a folder of its own",
                      path);
     if (!rc && pair_data_count(l.pairs) == 0)
-        rc = err_set(err, ONIC_ENOTFOUND,
-                     "%s holds no labelled pair; run `onic labels annotate %s`", path, data);
+        rc = err_set(err, ONIC_ENOTFOUND, "%s holds no labelled pair; run `%s labels annotate %s`",
+                     path, command_program(), shell_word(data, word, sizeof word));
     if (rc) {
         pair_data_free(l.pairs);
         return rc;

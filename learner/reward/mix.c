@@ -276,8 +276,9 @@ int reward_mix_load(struct reward_mix *x, const void *data, size_t len, struct o
     if (strcmp(name, x->type->name) != 0)
         return err_set(
             err, ONIC_ECONFIG,
-            "the checkpoint holds reward model %.64s, the configuration says reward.model=%s", name,
-            x->type->name);
+            "the run was trained with reward.model=%.64s, the configuration says reward.model=%s; "
+            "give the old one or another --run-dir",
+            name, x->type->name);
     int rc = x->type->load(x->model, name + name_len + 1, len - name_len - 1, err);
     if (!rc && x->memo)
         score_memo_clear(x->memo);

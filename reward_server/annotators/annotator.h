@@ -38,6 +38,9 @@ struct annotator_setup {
                                     for the call of create */
     void (*wake)(void *ctx);     /* poll has something to hand over; called from any thread */
     void *wake_ctx;
+    bool
+        idle; /* only its identity is wanted: it starts no work of its own; freed without a question
+               */
 };
 
 /* Whether it can answer anything at present. A used-up budget is no illness: asking pauses. */

@@ -84,7 +84,7 @@ struct embedding {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t work;
-    bool stop;
+    bool stop, idle; /* idle: there is no thread */
     enum embedding_state state;
     int warmed; /* sentences embedded so far */
     struct embedding_item in[EMBEDDING_WINDOW];
@@ -394,7 +394,8 @@ static int embedding_create(struct annotator **out, const struct annotator_setup
     pthread_mutex_init(&e->lock, NULL);
     pthread_cond_init(&e->work, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    if (pthread_create(&e->thread, NULL, worker, e) != 0) {
+    e->idle = setup->idle;
+    if (!e->idle && pthread_create(&e->thread, NULL, worker, e) != 0) {
         pthread_cond_destroy(&e->work);
         pthread_mutex_destroy(&e->lock);
         release(e);
@@ -415,7 +416,8 @@ static void embedding_free(struct annotator *a)
     pthread_mutex_unlock(&e->lock);
     if (e->source->v->stop)
         e->source->v->stop(e->source);
-    pthread_join(e->thread, NULL);
+    if (!e->idle)
+        pthread_join(e->thread, NULL);
     pthread_cond_destroy(&e->work);
     pthread_mutex_destroy(&e->lock);
     release(e);

@@ -7,7 +7,8 @@
 static void each_end_is_told_apart(void **state)
 {
     struct config cfg;
-    struct stop_state at = {.env_steps = 999, .success = 0.9, .episodes = STOP_WINDOW, .wall_s = 50};
+    struct stop_state at = {
+        .env_steps = 999, .success = 0.9, .episodes = STOP_WINDOW, .wall_s = 50};
     (void)state;
     config_defaults(&cfg);
     cfg.run_frames = 1000;

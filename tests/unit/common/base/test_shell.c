@@ -40,10 +40,10 @@ static void assert_survives(const char *shell, const char *text)
 static void paths_of_every_kind_survive_a_shell(void **state)
 {
     static const char *const paths[] = {
-        "",         "my run",       "it's",          "'",      "''",         "a\"b",
-        "$HOME",    "`id`",         "$(id)",         "a;b&c",  "~/runs",     "*",
-        "[ab]?",    "a\\b",         "#x",            "-run",   "--flag",     "{a,b}",
-        "a|b>c<d",  "runs/r\303\244", "\xff\xfe",      "!x",     "  ",         "a=b c",
+        "",        "my run",         "it's",     "'",     "''",     "a\"b",
+        "$HOME",   "`id`",           "$(id)",    "a;b&c", "~/runs", "*",
+        "[ab]?",   "a\\b",           "#x",       "-run",  "--flag", "{a,b}",
+        "a|b>c<d", "runs/r\303\244", "\xff\xfe", "!x",    "  ",     "a=b c",
     };
     (void)state;
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)

@@ -7,8 +7,11 @@
 #include <unistd.h>
 
 #include "common/base/log.h"
+#include "common/base/run_lock.h"
 #include "common/run/run_dir.h"
 #include "tests/onic_test.h"
+
+#define TRAINED "ckpt-000000000005.safetensors"
 
 static char log_text[16384];
 
@@ -44,9 +47,9 @@ static void set(struct config *c, const char *key, const char *value)
     assert_ok(config_set(c, key, value, CONFIG_CLI, key, &err));
 }
 
-/* Opens <dir>/run with what is given, writes it and lets go of the lock. */
-static void one_life(const char *dir, const struct config *given, struct config *cfg,
-                     bool want_resumed)
+/* Opens <dir>/run with what is given, writes it and lets go of the lock, as if killed. */
+static void begin_life(const char *dir, const struct config *given, struct config *cfg,
+                       bool want_resumed)
 {
     char run[400];
     int lock = -1;
@@ -57,6 +60,21 @@ static void one_life(const char *dir, const struct config *given, struct config 
     assert_int_equal(resumed, want_resumed);
     assert_string_equal(cfg->run_dir, run);
     close(lock);
+}
+
+static void one_life(const char *dir, const struct config *given, struct config *cfg,
+                     bool want_resumed)
+{
+    begin_life(dir, given, cfg, want_resumed);
+    assert_false(run_dir_settle(cfg->run_dir, false));
+}
+
+static void put_file(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
 }
 
 static void the_name_comes_from_file_or_environment_and_seed(void **state)
@@ -77,6 +95,64 @@ static void the_name_comes_from_file_or_environment_and_seed(void **state)
     assert_ok(run_dir_name(&c, out, sizeof out, &err));
     assert_string_equal(out, "my/run");
     assert_err(run_dir_name(&c, out, 4, &err), ONIC_ECANTCREATE, "shorter --run-dir");
+}
+
+/* The command line's words are split at blanks; last: NULL, or a variable of the environment. */
+static void assert_named(const char *words, const char *variable, const char *want)
+{
+    struct config c;
+    char text[900], out[300], program[] = "onic", *argv[20] = {program}, *save, *value,
+                              name[64] = "";
+    int argc = 1;
+    const struct config_cli cli = {.who = 'F', .program = "onic train"};
+    snprintf(text, sizeof text, "%s", words);
+    for (char *w = strtok_r(text, " ", &save); w; w = strtok_r(NULL, " ", &save))
+        argv[argc++] = w;
+    if (variable) {
+        snprintf(name, sizeof name, "%s", variable);
+        value = strchr(name, '=');
+        *value++ = '\0';
+        setenv(name, value, 1);
+    }
+    assert_ok(config_load(&c, argc, argv, &cli, &err));
+    if (variable)
+        unsetenv(name);
+    assert_ok(run_dir_name(&c, out, sizeof out, &err));
+    assert_string_equal(out, want);
+}
+
+/* What cannot share a run has a directory of its own: reward model, annotator and goal, in this
+ * order, where they are not the configuration's. */
+static void the_name_tells_in_what_a_run_differs_from_its_configuration(void **state)
+{
+    char first[400], last[400], words[900];
+    snprintf(first, sizeof first, "%s/first.yaml", (char *)*state);
+    snprintf(last, sizeof last, "%s/last.yaml", (char *)*state);
+    put_file(first, "reward: {model: ranking}\nannotator: {id: rules}\n");
+    put_file(last, "reward: {model: classifier}\nrun: {seed: 4}\n");
+    assert_named("--seed=2", NULL, "runs/minigrid-KeyCorridorS3R3-s2");
+    assert_named("--reward.model=none --env.id=corridor", NULL, "runs/corridor-none-s1");
+    assert_named("--reward.model=hash", NULL, "runs/minigrid-KeyCorridorS3R3-s1"); /* the default */
+    snprintf(words, sizeof words, "%s", first);
+    assert_named(words, NULL, "runs/first-s1");
+    snprintf(words, sizeof words, "--annotator.id=llm %s", first);
+    assert_named(words, NULL, "runs/first-llm-s1");
+    snprintf(words, sizeof words, "%s --annotator.id=rules --llm.model=m --train.lr=1", first);
+    assert_named(words, NULL, "runs/first-s1");
+    assert_named(words, "ONIC_REWARD_MODEL=none", "runs/first-none-s1");
+    snprintf(words, sizeof words, "%s --reward.model=ranking", first);
+    assert_named(words, "ONIC_REWARD_MODEL=none", "runs/first-s1"); /* the command line's counts */
+    /* of several files the last names the run, and together they are the configuration */
+    snprintf(words, sizeof words, "%s %s --annotator.goal=KeyCorridor", first, last);
+    assert_named(words, NULL, "runs/last-KeyCorridor-s4");
+    snprintf(words, sizeof words, "%s %s --reward.model=ranking --annotator.id=random", first,
+             last);
+    assert_named(words, NULL, "runs/last-ranking-random-s4");
+    snprintf(words, sizeof words,
+             "%s --annotator.goal=./my/goals/Find:it.v2.yaml --annotator.id=rules", last);
+    assert_named(words, NULL, "runs/last-rules-Find-it.v2-s4");
+    snprintf(words, sizeof words, "%s --annotator.id=llm --run-dir=mine", last);
+    assert_named(words, NULL, "mine");
 }
 
 static void a_resumed_run_keeps_its_values_and_given_ones_win(void **state)
@@ -173,36 +249,128 @@ static void a_new_run_that_was_refused_begins_again_whatever_is_wanted(void **st
     for (int i = 0; i < 3; i++) {
         config_defaults(&given);
         set(&given, "run.frames", "1000");
-        one_life(*state, &given, &cfg, false);
-        run_dir_refuse(run);
+        begin_life(*state, &given, &cfg, false);
+        assert_true(run_dir_settle(run, true));
         assert_int_equal(access(kept, F_OK), 0);
         config_defaults(&given);
         set(&given, "run.on_exists", wanted[i]);
-        one_life(*state, &given, &cfg, false);
+        begin_life(*state, &given, &cfg, false);
         assert_int_not_equal(cfg.run_frames, 1000);
         assert_int_equal(access(kept, F_OK), -1);
-        run_dir_refuse(run);
+        assert_true(run_dir_settle(run, true));
     }
 }
 
-static void the_first_checkpoint_alone_is_dropped(void **state)
+static void checkpoint(const char *dir, const char *name)
 {
-    static const char *const names[] = {"LATEST", RUN_DIR_UNTRAINED,
-                                        "ckpt-000000000005.safetensors"};
+    char path[500], line[100];
+    snprintf(path, sizeof path, "%s/run/checkpoints/%s", dir, name);
+    put_file(path, "");
+    snprintf(path, sizeof path, "%s/run/checkpoints/LATEST", dir);
+    snprintf(line, sizeof line, "%s\n", name);
+    put_file(path, line);
+}
+
+static bool exists(const char *dir, const char *name)
+{
     char path[500];
-    snprintf(path, sizeof path, "%s/checkpoints", (char *)*state);
-    assert_int_equal(mkdir(path, 0700), 0);
-    for (int i = 0; i < 3; i++) {
-        snprintf(path, sizeof path, "%s/checkpoints/%s", (char *)*state, names[i]);
-        FILE *f = fopen(path, "w");
-        assert_non_null(f);
-        fclose(f);
-    }
-    run_dir_drop_untrained(*state);
-    for (int i = 0; i < 3; i++) {
-        snprintf(path, sizeof path, "%s/checkpoints/%s", (char *)*state, names[i]);
-        assert_int_equal(access(path, F_OK), i < 2 ? -1 : 0);
-    }
+    snprintf(path, sizeof path, "%s/run/%s", dir, name);
+    return access(path, F_OK) == 0;
+}
+
+static void the_first_checkpoint_goes_with_the_options_that_were_refused(void **state)
+{
+    struct config given, cfg;
+    char run[400];
+    snprintf(run, sizeof run, "%s/run", (char *)*state);
+    config_defaults(&given);
+    one_life(*state, &given, &cfg, false);
+    checkpoint(*state, RUN_DIR_UNTRAINED);
+    assert_false(run_dir_trained(run));
+    assert_true(run_dir_settle(run, true));
+    assert_false(exists(*state, "checkpoints/LATEST"));
+    assert_false(exists(*state, "checkpoints/" RUN_DIR_UNTRAINED));
+    one_life(*state, &given, &cfg, false);
+    checkpoint(*state, TRAINED);
+    assert_true(run_dir_trained(run));
+    assert_false(run_dir_settle(run, true)); /* something was trained with it: it stays */
+    assert_true(exists(*state, "config.yaml") && exists(*state, "checkpoints/" TRAINED));
+}
+
+/* A run of 1000 frames that was trained, and a life with 2000 on top. */
+static void two_lives(const char *dir)
+{
+    struct config given, cfg;
+    config_defaults(&given);
+    set(&given, "run.frames", "1000");
+    set(&given, "run.on_exists", "overwrite");
+    one_life(dir, &given, &cfg, false);
+    checkpoint(dir, TRAINED);
+    config_defaults(&given);
+    set(&given, "run.frames", "2000");
+    begin_life(dir, &given, &cfg, true);
+}
+
+static int64_t stored_frames(const char *dir)
+{
+    struct config cfg;
+    char run[400];
+    snprintf(run, sizeof run, "%s/run", dir);
+    assert_ok(run_dir_config(run, &cfg, &err));
+    return cfg.run_frames;
+}
+
+static void a_refused_life_leaves_the_options_of_the_one_before(void **state)
+{
+    char run[400];
+    snprintf(run, sizeof run, "%s/run", (char *)*state);
+    two_lives(*state);
+    assert_int_equal(stored_frames(*state), 2000);
+    assert_true(run_dir_settle(run, true));
+    assert_int_equal(stored_frames(*state), 1000);
+    assert_false(exists(*state, "config.yaml.before") || exists(*state, "config.yaml.refused"));
+    two_lives(*state); /* ended well, or was refused after it had trained */
+    assert_false(run_dir_settle(run, false));
+    assert_int_equal(stored_frames(*state), 2000);
+    assert_false(exists(*state, "config.yaml.before"));
+    two_lives(*state);
+    checkpoint(*state, "ckpt-000000000009.safetensors");
+    assert_false(run_dir_settle(run, true));
+    assert_int_equal(stored_frames(*state), 2000);
+}
+
+/* Nobody settles a life whose processes were killed: the next one does, before it resumes. */
+static void the_options_of_a_killed_life_stay_only_if_it_trained(void **state)
+{
+    struct config given, cfg;
+    config_defaults(&given);
+    two_lives(*state);
+    one_life(*state, &given, &cfg, true);
+    assert_int_equal(cfg.run_frames, 1000);
+    assert_non_null(strstr(log_text, "killed before it trained"));
+    two_lives(*state);
+    checkpoint(*state, "ckpt-000000000009.safetensors");
+    one_life(*state, &given, &cfg, true);
+    assert_int_equal(cfg.run_frames, 2000);
+}
+
+/* A process whose parent holds the lock is in the middle of such a life. */
+static void a_part_of_a_life_settles_nothing(void **state)
+{
+    struct config given, cfg;
+    char run[400], number[16];
+    int lock = -1, same = -1;
+    bool resumed;
+    two_lives(*state);
+    snprintf(run, sizeof run, "%s/run", (char *)*state);
+    assert_ok(run_lock_take(run, &lock, &err));
+    snprintf(number, sizeof number, "%d", lock);
+    setenv("ONIC_HELD_LOCK", number, 1);
+    config_defaults(&given);
+    assert_ok(run_dir_open(run, &given, &cfg, &same, &resumed, &err));
+    unsetenv("ONIC_HELD_LOCK");
+    assert_int_equal(cfg.run_frames, 2000);
+    close(lock);
 }
 
 static void a_run_in_use_is_refused_by_name(void **state)
@@ -238,12 +406,16 @@ int main(void)
 #define IN_DIR(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_name_comes_from_file_or_environment_and_seed),
+        IN_DIR(the_name_tells_in_what_a_run_differs_from_its_configuration),
         IN_DIR(a_resumed_run_keeps_its_values_and_given_ones_win),
         IN_DIR(every_life_leaves_its_version),
         IN_DIR(an_existing_run_may_be_refused),
         IN_DIR(overwriting_empties_a_run_but_nothing_else),
         IN_DIR(a_new_run_that_was_refused_begins_again_whatever_is_wanted),
-        IN_DIR(the_first_checkpoint_alone_is_dropped),
+        IN_DIR(the_first_checkpoint_goes_with_the_options_that_were_refused),
+        IN_DIR(a_refused_life_leaves_the_options_of_the_one_before),
+        IN_DIR(the_options_of_a_killed_life_stay_only_if_it_trained),
+        IN_DIR(a_part_of_a_life_settles_nothing),
         IN_DIR(a_run_in_use_is_refused_by_name),
         IN_DIR(a_place_that_cannot_be_written_is_named),
     };

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* run_name.c - where a run goes that was given no --run-dir; see run_dir_name.
+ *
+ * One configuration is trained in several ways from the command line, to compare them. Those that
+ * cannot share a run have directories of their own: another reward model, annotator or goal than
+ * the configuration's. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/run/run_dir.h"
+
+static bool is_plain(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           strchr("._-+", c) != NULL || (unsigned char)c >= 0x80;
+}
+
+/* The name of a file without folder and extension. */
+static void stem(const char *path, char out[CONFIG_STR_MAX])
+{
+    const char *slash = strrchr(path, '/');
+    snprintf(out, CONFIG_STR_MAX, "%s", slash ? slash + 1 : path);
+    char *dot = strrchr(out, '.');
+    if (dot && dot != out)
+        *dot = '\0';
+}
+
+/* The last configuration file, or the environment. */
+static void put_subject(const struct config *given, struct buf *out)
+{
+    char what[CONFIG_STR_MAX];
+    int last = 0;
+    while (last + 1 < CONFIG_FILES_MAX && given->origin_file[last + 1][0])
+        last++;
+    if (given->origin_file[last][0])
+        stem(given->origin_file[last], what);
+    else
+        snprintf(what, sizeof what, "%s", given->env_id);
+    for (char *p = what; *p; p++)
+        if (*p == ':' || *p == '/')
+            *p = '-';
+    buf_puts(out, what);
+}
+
+/* "-value" when it was given another one than the configuration's; of a path its file's name. */
+static void put_difference(const struct config *given, int option, const char *value,
+                           struct buf *out)
+{
+    char part[CONFIG_STR_MAX];
+    if (!given->differs[option])
+        return;
+    if (strchr(value, '/'))
+        stem(value, part);
+    else
+        snprintf(part, sizeof part, "%s", value);
+    for (char *p = part; *p; p++)
+        if (!is_plain(*p))
+            *p = '-';
+    if (part[0])
+        buf_printf(out, "-%s", part);
+}
+
+int run_dir_name(const struct config *given, char *out, size_t size, struct onic_err *err)
+{
+    struct buf name;
+    buf_init(&name, 8 * CONFIG_STR_MAX);
+    if (given->run_dir[0]) {
+        buf_puts(&name, given->run_dir);
+    } else {
+        buf_puts(&name, "runs/");
+        put_subject(given, &name);
+        put_difference(given, CONFIG_I_reward_model, given->reward_model, &name);
+        put_difference(given, CONFIG_I_annotator_id, given->annotator_id, &name);
+        put_difference(given, CONFIG_I_annotator_goal, given->annotator_goal, &name);
+        buf_printf(&name, "-s%lld", (long long)given->run_seed);
+    }
+    while (name.len > 1 && name.data[name.len - 1] == '/')
+        name.data[--name.len] = '\0';
+    int rc = name.len < size ? ONIC_OK
+                             : err_set(err, ONIC_ECANTCREATE,
+                                       "the run directory's name is too long; give a shorter "
+                                       "--run-dir");
+    if (!rc)
+        memcpy(out, name.data, name.len + 1);
+    buf_release(&name);
+    return rc;
+}

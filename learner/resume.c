@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* resume.c - see resume.h. The check loads the checkpoint for real, as the learner will: a list of
+ * what must not change would sooner or later say something else than the loading itself. */
+#include "learner/resume.h"
+
+int resume_load(struct learner_core *core, struct annotate *annotate,
+                const struct checkpoint_file *from, struct onic_err *err)
+{
+    int rc = learner_core_load(core, from, err);
+    return rc ? rc : annotate_load(annotate, from, err);
+}
+
+static int check_against(const struct checkpoint_file *file, const struct config *cfg,
+                         const struct env_description *env, const char *identity,
+                         struct onic_err *err)
+{
+    struct learner_core *core = NULL;
+    struct annotate *annotate = NULL;
+    int rc = learner_core_create(&core, cfg, env, err);
+    if (!rc)
+        rc = annotate_create(&annotate, "", 1, err);
+    if (!rc)
+        rc = resume_load(core, annotate, file, err);
+    if (!rc && identity[0] && reward_mix_type(learner_core_reward(core))->traits.wants_labels)
+        rc = annotate_check_identity(annotate, identity, err);
+    annotate_free(annotate);
+    learner_core_free(core);
+    return rc;
+}
+
+int resume_check(const struct config *cfg, const struct env_description *env,
+                 const char *checkpoints, const char *identity, struct onic_err *err)
+{
+    struct checkpoint_file *file = NULL;
+    int rc = checkpoint_newest_valid(&file, checkpoints, NULL, err);
+    if (rc == ONIC_ENOTFOUND)
+        return ONIC_OK;
+    if (!rc)
+        rc = check_against(file, cfg, env, identity, err);
+    checkpoint_close(file);
+    return rc;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_REWARD_SERVER_LABEL_IDENTITY_H
+#define ONIC_REWARD_SERVER_LABEL_IDENTITY_H
+
+/* label_identity.h - as what a reward server answers: annotator, model, goal and parameters. */
+
+#include "reward_server/annotators/annotator.h"
+#include "reward_server/label_store.h"
+
+enum { LABEL_IDENTITY_GOAL_MAX = 64 };
+
+/* names: of the order (annotator_names); goal_name receives "domain/goal". All strings of *out are
+ * borrowed from the arguments. */
+void label_identity_of(struct label_identity *out, char goal_name[LABEL_IDENTITY_GOAL_MAX],
+                       const struct annotator *a, const char *names, const struct goal *goal,
+                       const struct config *config);
+
+/* The text (label_identity_text) of a server with this annotator (annotator_choose) and
+ * configuration, without one: nothing is
+ * asked, written or left running. Errors as those of the server's start. */
+int label_identity_expected(char out[192], const struct annotator_vtable *v,
+                            const struct config *config, struct onic_err *err);
+
+#endif /* ONIC_REWARD_SERVER_LABEL_IDENTITY_H */
