@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/buf.h"
 #include "common/base/clock.h"
@@ -17,44 +18,14 @@
 static const struct {
     const char *name;
     bench_function *run;
+    double seconds;
     const char *summary;
 } benches[] = {
-#define BENCH(id, function, summary) {id, function, summary},
+#define BENCH(id, function, seconds, summary) {id, function, seconds, summary},
 #include "deploy/launcher/benches.def"
 #undef BENCH
 };
 enum { BENCHES = sizeof benches / sizeof benches[0] };
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(const double *x, int n)
-{
-    double sorted[BENCH_ROUNDS_MAX];
-    memcpy(sorted, x, (size_t)n * sizeof *x);
-    qsort(sorted, (size_t)n, sizeof *sorted, compare);
-    return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
-}
-
-void bench_ratio(struct bench_result *r, const double *a, const double *b, int n, bool cost)
-{
-    double ratio[BENCH_ROUNDS_MAX];
-    ONIC_ASSERT(n >= 1 && n <= BENCH_ROUNDS_MAX);
-    for (int i = 0; i < n; i++) {
-        ratio[i] = cost ? b[i] / a[i] : a[i] / b[i];
-        if (i == 0 || ratio[i] < r->min)
-            r->min = ratio[i];
-        if (i == 0 || ratio[i] > r->max)
-            r->max = ratio[i];
-    }
-    r->value = median(a, n);
-    r->value_b = median(b, n);
-    r->ratio = median(ratio, n);
-    r->n = n;
-}
 
 /* Fused multiply-adds of this core in GF/s, single precision: what the arithmetic could reach at
  * most. */
@@ -102,6 +73,12 @@ static int on_extra(void *ctx, const char *name, const char *value, struct onic_
 
 static void put_result(struct buf *out, const struct bench_result *r)
 {
+    static const char *const verdict[] = {
+        [BENCH_UNJUDGED] = "unjudged",
+        [BENCH_NO_DIFFERENCE] = "no difference",
+        [BENCH_FASTER] = "faster",
+        [BENCH_SLOWER] = "slower",
+    };
     buf_printf(out, "{\"name\":\"%s\",\"value\":", r->name);
     buf_json_number(out, r->value, 6);
     buf_printf(out, ",\"unit\":\"%s\",\"ratio\":", r->unit);
@@ -112,7 +89,9 @@ static void put_result(struct buf *out, const struct bench_result *r)
     buf_json_number(out, r->min, 6);
     buf_puts(out, ",\"max\":");
     buf_json_number(out, r->max, 6);
-    buf_printf(out, ",\"n\":%d", r->n);
+    buf_printf(out, ",\"n\":%d,\"noise\":", r->n);
+    buf_json_number(out, bench_noise(r), 6);
+    buf_printf(out, ",\"verdict\":\"%s\"", verdict[bench_judge(r)]);
     buf_puts(out, ",\"score_us_per_frame\":");
     buf_json_number(out, r->score_us, 4);
     buf_puts(out, ",\"train_share\":");
@@ -128,8 +107,11 @@ static void put_result(struct buf *out, const struct bench_result *r)
 
 static void print_result(FILE *table, const struct bench_result *r)
 {
-    fprintf(table, "%-14s ratio %.3f (%.3f .. %.3f, n=%d)  %.4g against %.4g %s: %s", r->name,
-            r->ratio, r->min, r->max, r->n, r->value, r->value_b, r->unit, r->of);
+    char words[BENCH_WORDS_MAX];
+    bench_words(r, words);
+    fprintf(table, "%-14s %s\n%-14s ratio %.3f (%.3f .. %.3f, n=%d)  %.4g against %.4g %s: %s",
+            r->name, words, "", r->ratio, r->min, r->max, r->n, r->value, r->value_b, r->unit,
+            r->of);
     if (isfinite(r->score_us))
         fprintf(table, "; scores %.3f us/frame", r->score_us);
     if (isfinite(r->train_share))
@@ -164,15 +146,134 @@ static int check_only(const struct bench_args *a, struct onic_err *err)
     return rc;
 }
 
+/* --- how long it takes ----------------------------------------------------------------------- */
+
+/* Seconds that --quick gives to all rows and to one: with what comes before and after it ends
+ * within a minute. A row that would get less than the minimum is left out. */
+static const double QUICK_S = 48, QUICK_ROW_S = 6, QUICK_ROW_MIN_S = 2.4;
+
+struct pace {
+    const struct bench_args *args;
+    int64_t start_ms, row_ms;
+    int row, rows;               /* the row at work, from 1 */
+    double planned, row_planned; /* seconds: of the rows after this one, of this one */
+    double slow;                 /* how much longer than planned a row took at worst, >= 1 */
+    double over;                 /* the same in seconds, >= 0: what a row needs around its rounds */
+    bool terminal;
+};
+
+static double seconds_since(int64_t ms)
+{
+    return (double)(clock_ms() - ms) * 1e-3;
+}
+
+static void say_duration(char out[32], double s)
+{
+    if (s < 90)
+        snprintf(out, 32, "%.0f s", fmax(s, 0));
+    else
+        snprintf(out, 32, "%.0f min", s / 60);
+}
+
+static double left_s(const struct pace *p)
+{
+    if (p->args->quick)
+        return QUICK_S - seconds_since(p->start_ms);
+    return p->slow * (p->planned + p->row_planned) - seconds_since(p->row_ms);
+}
+
+/* What a row may take: in a quick run a share of what is left of the minute. */
+static double row_seconds(const struct pace *p, double planned)
+{
+    if (!p->args->quick)
+        return planned;
+    return fmin(QUICK_ROW_S, left_s(p) / (p->rows - p->row + 1)) - p->over;
+}
+
+static void show_round(void *ctx, int done, int of)
+{
+    const struct pace *p = ctx;
+    char left[32];
+    if (!p->terminal)
+        return;
+    say_duration(left, left_s(p));
+    fprintf(stderr, "\r\033[Kbench: row %d of %d, round %d of %d done, about %s left", p->row,
+            p->rows, done, of, left);
+    fflush(stderr);
+}
+
+static void begin_pace(struct pace *p, const struct bench_args *a)
+{
+    char all[32];
+    *p = (struct pace){.args = a, .slow = 1, .terminal = isatty(STDERR_FILENO) == 1};
+    for (int i = 0; i < BENCHES; i++)
+        if (chosen(a, i)) {
+            p->rows++;
+            p->planned += benches[i].seconds;
+        }
+    p->start_ms = p->row_ms = clock_ms();
+    say_duration(all, a->quick ? fmin(QUICK_S, QUICK_ROW_S * p->rows) : p->planned);
+    fprintf(stderr, "bench: %d row%s, about %s%s\n", p->rows, p->rows == 1 ? "" : "s", all,
+            a->quick || p->rows == 1 ? "" : "; --quick takes less than a minute");
+}
+
+static void begin_row(struct pace *p, int i)
+{
+    char left[32];
+    p->row++;
+    p->row_ms = clock_ms();
+    p->planned -= benches[i].seconds;
+    p->row_planned = benches[i].seconds;
+    say_duration(left, left_s(p));
+    fprintf(stderr, "bench: row %d of %d, about %s left: %s: %s ...\n", p->row, p->rows, left,
+            benches[i].name, benches[i].summary);
+}
+
+static void end_row(struct pace *p, double planned)
+{
+    double took = seconds_since(p->row_ms);
+    p->slow = fmax(p->slow, took / planned);
+    p->over = fmax(p->over, took - planned);
+    if (p->terminal)
+        fputs("\r\033[K", stderr);
+}
+
+/* --- running --------------------------------------------------------------------------------- */
+
+static int run_row(struct pace *p, int i, const struct config *cfg, struct bench_result *r,
+                   struct onic_err *err)
+{
+    *r = (struct bench_result){.name = benches[i].name,
+                               .score_us = (double)NAN,
+                               .train_share = (double)NAN,
+                               .ratio_net = (double)NAN,
+                               .labels_cpu = (double)NAN,
+                               .labels_per_s = (double)NAN};
+    begin_row(p, i);
+    struct bench_options o = {.quick = p->args->quick,
+                              .seconds = row_seconds(p, benches[i].seconds),
+                              .cfg = cfg,
+                              .name = benches[i].name,
+                              .round = show_round,
+                              .ctx = p};
+    if (p->args->quick && o.seconds < QUICK_ROW_MIN_S)
+        return err_set(err, ONIC_ENOTFOUND, "the minute is over; --only=%s measures it",
+                       benches[i].name);
+    int rc = benches[i].run(&o, r, err);
+    end_row(p, o.seconds);
+    return rc;
+}
+
 static int run_all(const struct bench_args *a, const struct config *cfg, struct onic_err *err)
 {
-    struct bench_options o = {.quick = a->quick, .cfg = cfg};
     struct buf doc;
+    struct pace pace;
     FILE *json = NULL;
     int rc = a->json[0] ? result_open(&json, a->json, err) : ONIC_OK;
     if (rc)
         return rc;
     buf_init(&doc, 1 << 20);
+    begin_pace(&pace, a);
     double peak = peak_gflops();
     buf_printf(&doc,
                "{\"machine\":{\"cores\":%d,\"cpu_path\":\"%s\"},\"peak_gflops\":", cpu_usable(),
@@ -183,17 +284,10 @@ static int run_all(const struct bench_args *a, const struct config *cfg, struct 
     fprintf(table, "%d usable cores, %s, peak %.0f GF/s per core\n", cpu_usable(), cpu_path(),
             peak);
     for (int i = 0; i < BENCHES && rc == ONIC_OK; i++) {
+        struct bench_result r;
         if (!chosen(a, i))
             continue;
-        struct bench_result r = {.name = benches[i].name,
-                                 .score_us = (double)NAN,
-                                 .train_share = (double)NAN,
-                                 .ratio_net = (double)NAN,
-                                 .labels_cpu = (double)NAN,
-                                 .labels_per_s = (double)NAN};
-        o.name = benches[i].name;
-        fprintf(stderr, "bench: %s: %s ...\n", benches[i].name, benches[i].summary);
-        rc = benches[i].run(&o, &r, err);
+        rc = run_row(&pace, i, cfg, &r, err);
         if (rc == ONIC_ENOTFOUND) { /* a part this machine lacks: said, not failed */
             fprintf(table, "%-14s left out: %s\n", benches[i].name, err->msg);
             rc = ONIC_OK;
@@ -206,6 +300,8 @@ static int run_all(const struct bench_args *a, const struct config *cfg, struct 
             buf_puts(&doc, ",");
         put_result(&doc, &r);
     }
+    if (a->quick && rc == ONIC_OK)
+        fputs("bench: rounds of --quick are too short for figures to keep\n", stderr);
     buf_puts(&doc, "]}\n");
     if (rc == ONIC_OK && json)
         fwrite(doc.data, 1, doc.len, json);
@@ -224,8 +320,10 @@ int cmd_bench(int argc, char **argv)
         .program = "onic bench",
         .rows = "run.seed env policy train",
         .usage = "usage: onic bench [--quick] [--only=NAME] [--json=FILE|-]\n"
-                 "Measures ratios inside one run. Takes some minutes; --quick checks that "
-                 "everything runs.\n",
+                 "Measures ratios inside one run: about 22 minutes for all rows, on any machine. "
+                 "--quick ends within a\nminute and only shows that everything runs. --only takes "
+                 "the rows whose names begin with NAME:\n"
+                 "B6, B8, B11-rules, ... (`--only=x` lists them).\n",
         .extra = (const char *const[]){"--quick", "--only=", "--json=", NULL},
         .on_extra = on_extra,
         .ctx = &a,

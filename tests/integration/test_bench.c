@@ -50,6 +50,8 @@ static void every_reward_model_is_measured_against_none(void **state)
     for (size_t i = 0; i < sizeof ROW / sizeof *ROW; i++) {
         const json_t *row = find(results, ROW[i].name);
         assert_true(number(row, "ratio") > 0);
+        assert_true(number(row, "n") >= 1);
+        assert_non_null(json_string_value(json_object_get(row, "verdict")));
         assert_true(number(row, "score_us_per_frame") > 0);
         assert_int_equal(json_is_number(json_object_get(row, "train_share")), ROW[i].trains);
         assert_int_equal(number(row, "labels_per_s") > 0, ROW[i].labels);
