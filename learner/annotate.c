@@ -12,11 +12,13 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/base/strmap.h"
 #include "common/base/xmalloc.h"
 #include "common/wire/wire_annotation.h"
+#include "learner/label_options.h"
 
-enum { SOURCES_MAX = 8, SOURCE_NAME_MAX = 32, STATE_MAX = 4096 };
+enum { SOURCES_MAX = 8, SOURCE_NAME_MAX = 32, STATE_MAX = 4096 + LABEL_OPTIONS_TEXT_MAX };
 
 struct held_label {
     struct annot_label label;
@@ -24,8 +26,10 @@ struct held_label {
 };
 
 struct annotate {
-    struct annot_client *client; /* NULL: no server */
-    char identity[192];          /* of the labels in the reward model; "" = none yet */
+    const struct config *cfg;
+    struct annot_client *client;          /* NULL: no server */
+    char identity[192];                   /* of the labels in the reward model; "" = none yet */
+    char options[LABEL_OPTIONS_TEXT_MAX]; /* with which it came to be */
     /* of all lives */
     uint64_t cursor, labels, abstained;
     /* of this life */
@@ -39,7 +43,6 @@ struct annotate {
     double staleness_s; /* between question and use, moving average; < 0 = no label yet */
     int *unknown;       /* [unknown_cap] */
     int unknown_cap;
-    int waiting_max; /* reward.pairs_waiting */
     bool hold;
     struct strmap *asked;    /* captions of this round while holding; NULL = not holding */
     struct held_label *held; /* [held_cap] */
@@ -47,12 +50,12 @@ struct annotate {
     char waiting[192];
 };
 
-int annotate_create(struct annotate **out, const char *address, int waiting_max,
+int annotate_create(struct annotate **out, const struct config *cfg, const char *address,
                     struct onic_err *err)
 {
     struct annotate *a = xcalloc(1, sizeof *a);
     a->staleness_s = -1.0;
-    a->waiting_max = waiting_max;
+    a->cfg = cfg;
     *out = a;
     if (!address[0])
         return ONIC_OK;
@@ -91,7 +94,7 @@ static void ask_drawn(struct annotate *a, struct reward_mix *mix)
     char question[QUESTION_MAX];
     size_t len;
     annot_client_status(a->client, &s);
-    if (s.waiting + s.outstanding >= a->waiting_max)
+    if (s.waiting + s.outstanding >= a->cfg->reward_pairs_waiting)
         return;
     while ((len = reward_mix_draw(mix, question)) > 0)
         ask_one(a, question, len);
@@ -220,15 +223,33 @@ void annotate_apply(struct annotate *a, struct reward_mix *mix)
         strmap_clear(a->asked);
 }
 
+/* Nothing in the reward model depends on the identity that was: what was asked is asked of the new
+ * one. */
+static void adopt(struct annotate *a, const char *identity)
+{
+    size_t it = 0, len;
+    const char *question;
+    uint64_t value;
+    if (a->identity[0])
+        log_info("the run has no labels yet, so it takes those that are given now",
+                 kv("was", (const char *)a->identity), kv("is", identity));
+    snprintf(a->identity, sizeof a->identity, "%s", identity);
+    label_options_write(a->cfg, a->options);
+    a->held_count = 0;
+    while (a->asked && strmap_next(a->asked, &it, &question, &len, &value))
+        annot_client_ask(a->client, question, len);
+}
+
 int annotate_check_identity(const struct annotate *a, const char *identity, struct onic_err *err)
 {
-    if (!a->identity[0] || strcmp(a->identity, identity) == 0)
+    char remedy[LABEL_OPTIONS_REMEDY_MAX];
+    if (!a->identity[0] || a->labels == 0 || strcmp(a->identity, identity) == 0)
         return ONIC_OK;
-    return err_set(
-        err, ONIC_EINCOMPATIBLE,
-        "the labels of this run were given by [%s], the reward server now answers as [%s]; "
-        "give the old annotator options or another --run-dir",
-        a->identity, identity);
+    label_options_remedy(a->options, a->cfg, a->identity, identity, remedy);
+    return err_set(err, ONIC_EINCOMPATIBLE,
+                   "%llu labels of this run were given by [%s], the reward server now answers as "
+                   "[%s]: %s, or another --run-dir",
+                   (unsigned long long)a->labels, a->identity, identity, remedy);
 }
 
 /* At every poll: the server may be restarted with other options in the middle of this life. */
@@ -244,10 +265,9 @@ static int check_identity(struct annotate *a, const struct reward_model_type *ty
                        "choose another of the two",
                        type->name, question_kind_name(type->traits.asks), now->annotator);
     int rc = annotate_check_identity(a, now->identity, err);
-    if (rc)
-        return rc;
-    snprintf(a->identity, sizeof a->identity, "%s", now->identity);
-    return ONIC_OK;
+    if (!rc && strcmp(a->identity, now->identity) != 0)
+        adopt(a, now->identity);
+    return rc;
 }
 
 int annotate_poll(struct annotate *a, struct reward_mix *mix, int timeout_ms, struct onic_err *err)
@@ -331,7 +351,7 @@ void annotate_report(struct annotate *a, struct metrics *m)
 
 /* --- checkpoint ------------------------------------------------------------------------------ */
 
-/* Lines: identity, then numbers, then "source <name> <labels>". */
+/* Lines: identity, then numbers, then "source <name> <labels>" and "option <key>=<value>". */
 void annotate_save(const struct annotate *a, struct checkpoint *to)
 {
     struct buf b;
@@ -341,6 +361,7 @@ void annotate_save(const struct annotate *a, struct checkpoint *to)
     for (int i = 0; i < a->sources; i++)
         buf_printf(&b, "source %s %llu\n", a->source[i].name,
                    (unsigned long long)a->source[i].labels);
+    buf_puts(&b, a->options);
     checkpoint_add_bytes(to, "annotation", b.data, b.len);
     buf_release(&b);
 }
@@ -372,8 +393,14 @@ int annotate_load(struct annotate *a, const struct checkpoint_file *from, struct
     a->labels = labels;
     a->abstained = abstained;
     a->sources = 0;
-    while (rest && (line = strsep(&rest, "\n")) && a->sources < SOURCES_MAX)
-        if (sscanf(line, "source %31s %llu", a->source[a->sources].name, &n) == 2)
+    a->options[0] = '\0';
+    while (rest && (line = strsep(&rest, "\n"))) {
+        size_t at = strlen(a->options);
+        if (strncmp(line, "option ", 7) == 0)
+            snprintf(a->options + at, sizeof a->options - at, "%s\n", line);
+        else if (a->sources < SOURCES_MAX &&
+                 sscanf(line, "source %31s %llu", a->source[a->sources].name, &n) == 2)
             a->source[a->sources++].labels = n;
+    }
     return ONIC_OK;
 }

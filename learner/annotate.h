@@ -19,9 +19,9 @@
 
 struct annotate;
 
-/* address "" gives an object that does nothing but remember what earlier lives received.
- * waiting_max: no questions are drawn by the model while so many wait for an answer. */
-int annotate_create(struct annotate **out, const char *address, int waiting_max,
+/* address "" gives an object that does nothing but remember what earlier lives received. cfg is
+ * borrowed for the object's life. */
+int annotate_create(struct annotate **out, const struct config *cfg, const char *address,
                     struct onic_err *err);
 void annotate_free(struct annotate *a); /* NULL is allowed */
 
@@ -29,8 +29,8 @@ void annotate_free(struct annotate *a); /* NULL is allowed */
 void annotate_ask(struct annotate *a, struct reward_mix *mix, const struct batch *b);
 /* Sends, receives, and hands labels to the model; waits at most timeout_ms. ONIC_ECONFIG when
  * the annotator does not answer the model's kind of question, ONIC_EINCOMPATIBLE when the server
- * labels by another identity (annotator, goal, model ...) than the labels this run
- * already holds. */
+ * labels by another identity (annotator, goal, model ...) than the labels this run already holds. A
+ * run that holds none takes whatever identity the server has now. */
 int annotate_poll(struct annotate *a, struct reward_mix *mix, int timeout_ms, struct onic_err *err);
 /* ONIC_EINCOMPATIBLE when the labels this run holds were given by another identity than this one.
  */

@@ -18,7 +18,7 @@ static int check_against(const struct checkpoint_file *file, const struct config
     struct annotate *annotate = NULL;
     int rc = learner_core_create(&core, cfg, env, err);
     if (!rc)
-        rc = annotate_create(&annotate, "", 1, err);
+        rc = annotate_create(&annotate, cfg, "", err);
     if (!rc)
         rc = resume_load(core, annotate, file, err);
     if (!rc && identity[0] && reward_mix_type(learner_core_reward(core))->traits.wants_labels)

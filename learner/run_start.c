@@ -155,7 +155,7 @@ static int open_annotation(struct run *r, struct onic_err *err)
     if (wanted && !address[0])
         log_warn("no reward server is given (--reward.server=ADDR), so this run gets no labels",
                  kv("reward_model", reward_mix_type(learner_core_reward(r->core))->name));
-    int rc = annotate_create(&r->annotate, address, (int)r->cfg->reward_pairs_waiting, err);
+    int rc = annotate_create(&r->annotate, r->cfg, address, err);
     if (!rc)
         annotate_hold(r->annotate, r->cfg->run_deterministic);
     return rc;

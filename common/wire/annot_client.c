@@ -220,6 +220,22 @@ static void repeat_and_park(struct annot_client *c, int64_t now)
 
 /* --- receiving --------------------------------------------------------------------------- */
 
+static void drop_message(struct annot_client *c)
+{
+    zmq_msg_close(&c->ring[c->ring_head % RING]);
+    c->ring_head = (c->ring_head + 1) % RING;
+    c->ring_count--;
+    c->labels = NULL;
+}
+
+/* Labels that were not fetched yet go, too: they are of the identity that was. */
+static void forget_all(struct annot_client *c)
+{
+    while (c->ring_count)
+        drop_message(c);
+    captions_forget_all(&c->captions);
+}
+
 static void welcome(struct annot_client *c, const struct frame *f)
 {
     const Onic__Wire__AnnotWelcome *m =
@@ -237,7 +253,7 @@ static void welcome(struct annot_client *c, const struct frame *f)
     if (c->identity.identity[0] && strcmp(id.identity, c->identity.identity) != 0) {
         log_warn("the reward server gives labels of another identity now",
                  kv("was", c->identity.identity), kv("is", id.identity));
-        captions_forget_all(&c->captions);
+        forget_all(c);
     }
     c->identity = id;
     if (f->head.epoch !=
@@ -338,14 +354,6 @@ static void receive(struct annot_client *c)
         if (!kept)
             zmq_msg_close(&msg);
     }
-}
-
-static void drop_message(struct annot_client *c)
-{
-    zmq_msg_close(&c->ring[c->ring_head % RING]);
-    c->ring_head = (c->ring_head + 1) % RING;
-    c->ring_count--;
-    c->labels = NULL;
 }
 
 /* Makes the next received message current; false when there is none. */

@@ -66,8 +66,8 @@ void annot_client_wait_for_all(struct annot_client *c, bool all);
  * open questions is full. */
 void annot_client_poll(struct annot_client *c, int timeout_ms);
 /* Next received answer, false when none. Each caption is answered once; further answers are dropped
- * here. When the server's label identity changes, everything is forgotten and may be asked again:
- * look at annot_client_identity. */
+ * here. When the server's label identity changes, everything is forgotten, answers that were not
+ * fetched included, and may be asked again: look at annot_client_identity. */
 bool annot_client_next(struct annot_client *c, struct annot_label *out);
 const struct annot_identity *annot_client_identity(const struct annot_client *c);
 

@@ -3,7 +3,9 @@
 #define _GNU_SOURCE
 #include "tests/support/scene.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "tests/onic_test.h"
 
@@ -43,6 +45,16 @@ void scene_fails_within(struct scene *s, const char *name, const char *args, int
 void scene_fails(struct scene *s, const char *name, const char *args, int code, const char *part)
 {
     scene_fails_within(s, name, args, code, part, 1);
+}
+
+void scene_script(const struct scene *s, const char *name, const char *text)
+{
+    char path[400];
+    snprintf(path, sizeof path, "%s/%s", s->dir, name);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+    ssize_t n = (ssize_t)strlen(text);
+    assert_true(fd >= 0 && write(fd, text, (size_t)n) == n);
+    close(fd);
 }
 
 struct wish {

@@ -25,6 +25,9 @@ void scene_fails_within(struct scene *s, const char *name, const char *args, int
 /* In one line. */
 void scene_fails(struct scene *s, const char *name, const char *args, int code, const char *part);
 
+/* An executable file in the scene's folder. */
+void scene_script(const struct scene *s, const char *name, const char *text);
+
 /* Until the file at `path` holds `word`. */
 void await_word(const char *path, const char *word, int timeout_ms);
 /* Until a metric of the run is above a number. */

@@ -41,7 +41,7 @@ static void open_with(struct fixture *f, const char *identity, const char *model
     obs_spec_add(&obs, "x", OBS_U8, 1, (int[]){1});
     assert_ok(reward_mix_create(&f->mix, &f->cfg, &obs, &err));
     start_server(f, identity, kinds);
-    assert_ok(annotate_create(&f->annotate, f->address, 200, &err));
+    assert_ok(annotate_create(&f->annotate, &f->cfg, f->address, &err));
     struct trajectory_shape shape = {.T = T, .E = E, .obs_bytes = 8, .actions = 2};
     f->t = trajectory_create(&shape);
     static const char *const captions[T * E] = {"a key", "", "a door", "a key"};
@@ -256,9 +256,10 @@ static void labels_of_another_identity_are_refused(void **state)
     annotate_free(f.annotate);
     annot_server_free(f.server);
     start_server(&f, "id-2", 1u << QUESTION_CLASS);
-    assert_ok(annotate_create(&f.annotate, f.address, 200, &err));
+    assert_ok(annotate_create(&f.annotate, &f.cfg, f.address, &err));
     assert_ok(annotate_load(f.annotate, file, &err));
     checkpoint_close(file);
+    f.cfg.annotator_vote = 3;
     int rc = ONIC_OK;
     for (int i = 0; i < 1000 && rc == ONIC_OK; i++) {
         struct annot_ask ask;
@@ -268,9 +269,63 @@ static void labels_of_another_identity_are_refused(void **state)
         rc = annotate_poll(f.annotate, f.mix, 10, &why);
     }
     assert_int_equal(rc, ONIC_EINCOMPATIBLE);
-    assert_non_null(strstr(why.msg, "[id-1]"));
+    assert_non_null(strstr(why.msg, "2 labels of this run were given by [id-1]"));
     assert_non_null(strstr(why.msg, "[id-2]"));
+    assert_non_null(strstr(why.msg, "annotator.vote was 1 and is 3 now; give --annotator.vote=1"));
+    assert_non_null(strstr(why.msg, "or another --run-dir"));
     close_fixture(&f);
+}
+
+static bool abstains(void *ctx)
+{
+    struct fixture *f = ctx;
+    struct annot_ask ask;
+    annot_server_tick(f->server);
+    while (annot_server_recv(f->server, &ask)) {
+        struct annot_label l = {.id = 1, .state = ANNOT_ABSTAIN, .caption = ask.caption};
+        l.caption_len = ask.caption_len;
+        annot_server_send(f->server, 0, &l, 1);
+        f->nasked++;
+    }
+    assert_ok(annotate_poll(f->annotate, f->mix, 1, &err));
+    return f->nasked >= f->want && !annotate_pending(f->annotate);
+}
+
+/* Captions come again, as they do in training. */
+static bool serve_what_is_seen(void *ctx)
+{
+    struct fixture *f = ctx;
+    annotate_ask(f->annotate, f->mix, f->batch);
+    return serve(f);
+}
+
+/* What abstained settles nothing, and what was labelled but not yet applied is asked anew. */
+static void a_run_without_labels_takes_another_identity(void **state)
+{
+    (void)state;
+    static struct fixture f;
+    float score;
+    for (int hold = 0; hold < 2; hold++) {
+        open_fixture(&f, "id-1");
+        f.want = 2;
+        annotate_hold(f.annotate, hold);
+        annotate_ask(f.annotate, f.mix, f.batch);
+        assert_true(wait_until(hold ? serve : abstains, &f, PATIENCE_MS));
+        annot_server_free(f.server);
+        start_server(&f, "id-2", 1u << QUESTION_CLASS);
+        f.nasked = 0;
+        assert_true(wait_until(hold ? serve : serve_what_is_seen, &f, PATIENCE_MS));
+        if (hold)
+            annotate_apply(f.annotate, f.mix);
+        assert_true(known(&f, "a key", &score));
+        assert_string_equal(annotate_identity(f.annotate)->identity, "id-2");
+        struct metrics *m = NULL;
+        assert_ok(metrics_create(&m, &(struct metrics_params){0}, &err));
+        annotate_report(f.annotate, m);
+        assert_close(metrics_get(m, "annot/labels_total"), 2, 0, 0);
+        metrics_free(m);
+        close_fixture(&f);
+    }
 }
 
 static void a_server_that_changes_its_identity_is_refused(void **state)
@@ -305,7 +360,7 @@ static void without_a_server_nothing_waits(void **state)
     static struct fixture f;
     open_fixture(&f, "id-1");
     annotate_free(f.annotate);
-    assert_ok(annotate_create(&f.annotate, "", 200, &err));
+    assert_ok(annotate_create(&f.annotate, &f.cfg, "", &err));
     annotate_ask(f.annotate, f.mix, f.batch);
     assert_ok(annotate_poll(f.annotate, f.mix, 0, &err));
     assert_false(annotate_pending(f.annotate));
@@ -323,6 +378,7 @@ int main(void)
         cmocka_unit_test(an_annotator_that_does_not_answer_such_questions_ends_the_run),
         cmocka_unit_test(what_the_annotator_says_of_itself_reaches_the_learner),
         cmocka_unit_test(labels_of_another_identity_are_refused),
+        cmocka_unit_test(a_run_without_labels_takes_another_identity),
         cmocka_unit_test(a_server_that_changes_its_identity_is_refused),
         cmocka_unit_test(without_a_server_nothing_waits),
     };
