@@ -82,11 +82,12 @@ static bool says(void *ctx)
 }
 
 /* Nothing is answered, the status says why, and it is started again and again. */
-static void stops(const char *behaviour, const char *part)
+static void stops(const char *behaviour, const char *part, const char *timeout_s)
 {
     struct annotator_run r;
     struct annotator_hope h = {.r = &r, .part = part};
     prepare(&r, behaviour);
+    annotator_run_set(&r, "command.timeout_s", timeout_s);
     annotator_run_open(&r, "command");
     for (int i = 0; i < MANY; i++)
         annotator_run_submit(&r, i);
@@ -108,11 +109,11 @@ static void stops(const char *behaviour, const char *part)
         (void)state;                                                                               \
         abstains(#name, why, questions, timeout_s);                                                \
     }
-#define STOPS(name, part)                                                                          \
+#define STOPS(name, part, timeout_s)                                                               \
     static void name##_stops(void **state)                                                         \
     {                                                                                              \
         (void)state;                                                                               \
-        stops(#name, part);                                                                        \
+        stops(#name, part, timeout_s);                                                             \
     }
 #define ALL                                                                                        \
     COMES(right, NULL, NULL)                                                                       \
@@ -126,37 +127,87 @@ static void stops(const char *behaviour, const char *part)
     COMES(endless_line, NULL, NULL)                                                                \
     COMES(hang_first, "command.timeout_s", "2")                                                    \
     COMES(fickle, "annotator.vote", "3")                                                           \
-    ABSTAINS(hang, "no answer within 0.7 s", 2, "0.7")                                             \
-    ABSTAINS(garbage, "it wrote Traceback", 1, "4")                                                \
-    ABSTAINS(liar, "no answer within", 1, "0.7")                                                   \
-    ABSTAINS(seven, "7 is no label of a question of kind class", MANY, "30")                       \
-    ABSTAINS(word, "\"label\" (a number)", MANY, "30")                                             \
-    ABSTAINS(nothing, "\"label\" (a number)", MANY, "30")                                          \
-    ABSTAINS(both, "\"label\" (a number)", MANY, "30")                                             \
-    ABSTAINS(sure, "confidence", MANY, "30")                                                       \
+    COMES(repents, NULL, NULL)                                                                     \
     ABSTAINS(shy, "I would rather not", MANY, "30")                                                \
-    STOPS(dead, "it ended with code 3")                                                            \
-    STOPS(mute, "it closed its output")
+    STOPS(hang, "no answer within 0.7 s", "0.7")                                                   \
+    STOPS(garbage, "no answer within 2 s; it wrote what is no answer: Traceback:  [2J", "2")       \
+    STOPS(liar, "no answer within 0.7 s", "0.7")                                                   \
+    STOPS(seven, "7 is no label of a question of kind class", "30")                                \
+    STOPS(word, "\"label\" (a number)", "30")                                                      \
+    STOPS(nothing, "\"label\" (a number)", "30")                                                   \
+    STOPS(both, "\"label\" (a number)", "30")                                                      \
+    STOPS(sure, "confidence", "30")                                                                \
+    STOPS(error, "it says: the service is overloaded", "30")                                       \
+    STOPS(dead, "it ended with code 3: I cannot go on", "30")                                      \
+    STOPS(mute, "it closed its output", "30")
 
 ALL
 #undef COMES
 #undef ABSTAINS
 #undef STOPS
 
+    /* Others come all the time, as they do in training; the one is given up, they are labelled. */
     static void
-    one_question_that_kills_it_is_given_up_alone(void **state)
+    one_is_given_up(const char *behaviour, const char *why)
 {
     struct annotator_run r;
-    (void)state;
-    prepare(&r, "poison");
+    prepare(&r, behaviour);
     annotator_run_open(&r, "command");
-    r.a->v->submit(r.a, MANY - 1, "the poison", 10, 0);
-    for (int i = 0; i < MANY - 1; i++)
-        annotator_run_submit(&r, i);
-    assert_true(wait_until(annotator_run_answered, &r, ANNOTATOR_RUN_PATIENCE_MS));
+    r.a->v->submit(r.a, 1, "the poison", 10, 0);
+    for (int i = 0; r.odd == 0; i++) {
+        r.want = i + 1;
+        annotator_run_submit(&r, 2 * i);
+        assert_true(wait_until(annotator_run_answered, &r, ANNOTATOR_RUN_PATIENCE_MS));
+    }
     assert_int_equal(r.abstained, 1);
-    assert_int_equal(r.labels, MANY - 1);
+    assert_in_range(r.labels, 8, 200);
     assert_int_equal(r.right, r.labels);
+    if (!strstr(r.odd_raw, why))
+        fail_msg("\"%s\" does not say \"%s\"", r.odd_raw, why);
+    dispose(&r);
+}
+
+static void one_question_that_kills_it_is_given_up_alone(void **state)
+{
+    (void)state;
+    one_is_given_up("poison", "failed 3 times while others were labelled: it ended with code 5");
+}
+
+static void one_question_that_it_answers_with_nonsense_is_given_up(void **state)
+{
+    (void)state;
+    one_is_given_up("seven_once", "while others were labelled: its answer is no label: 7");
+}
+
+/* It answers, then dies at once for six lives, then answers again. */
+static void a_program_that_has_worked_and_breaks_settles_nothing(void **state)
+{
+    struct annotator_run r;
+    struct annotator_hope h = {.r = &r, .part = "it ended with code 1: the licence has expired"};
+    (void)state;
+    prepare(&r, "breaks");
+    annotator_run_set(&r, "command.backoff_s", "0.02");
+    annotator_run_open(&r, "command");
+    annotator_run_ask_all(&r);
+    assert_int_equal(r.labels, MANY);
+    annotator_run_submit(&r, 0);
+    assert_true(wait_until(annotator_run_says, &h, ANNOTATOR_RUN_PATIENCE_MS));
+    r.want = MANY + 1;
+    assert_true(wait_until(annotator_run_answered, &r, ANNOTATOR_RUN_PATIENCE_MS));
+    assert_int_equal(r.labels, MANY + 1);
+    assert_int_equal(r.right, MANY + 1);
+    dispose(&r);
+}
+
+static void a_program_that_only_abstains_is_told(void **state)
+{
+    struct annotator_run r;
+    struct annotator_hope h = {.r = &r, .part = "abstained: I would rather not (12 times, never"};
+    (void)state;
+    prepare(&r, "shy");
+    annotator_run_open(&r, "command");
+    annotator_run_ask_all(&r);
+    assert_true(wait_until(annotator_run_says, &h, ANNOTATOR_RUN_PATIENCE_MS));
     dispose(&r);
 }
 
@@ -191,7 +242,13 @@ static void bad_options_are_refused_with_a_sentence(void **state)
     snprintf(c.command_run, sizeof c.command_run, "no-such-program --x");
     assert_err(v->available(&c, &err), ONIC_ECONFIG, "\"no-such-program\"");
     snprintf(c.command_run, sizeof c.command_run, "/dev/null");
-    assert_err(v->available(&c, &err), ONIC_ECONFIG, "\"/dev/null\"");
+    assert_err(v->available(&c, &err), ONIC_ECONFIG, "\"/dev/null\", which is no program");
+    snprintf(c.command_run, sizeof c.command_run, "/tmp --x");
+    assert_err(v->available(&c, &err), ONIC_ECONFIG, "\"/tmp\", which is a folder");
+    snprintf(c.command_run, sizeof c.command_run, "/tmp/no-such-program");
+    assert_err(v->available(&c, &err), ONIC_ECONFIG, "which is not found");
+    snprintf(c.command_run, sizeof c.command_run, "README.md");
+    assert_err(v->available(&c, &err), ONIC_ECONFIG, "write ./ before it");
     snprintf(c.command_run, sizeof c.command_run, "X=1 no-such-program | cat");
     assert_ok(v->available(&c, &err)); /* for the shell to judge */
     memset(c.command_version, 'v', 61);
@@ -224,12 +281,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define COMES(name, key, value) cmocka_unit_test(name##_labels_come),
 #define ABSTAINS(name, why, questions, timeout_s) cmocka_unit_test(name##_abstains),
-#define STOPS(name, part) cmocka_unit_test(name##_stops),
+#define STOPS(name, part, timeout_s) cmocka_unit_test(name##_stops),
         ALL
 #undef COMES
 #undef ABSTAINS
 #undef STOPS
             cmocka_unit_test(one_question_that_kills_it_is_given_up_alone),
+        cmocka_unit_test(one_question_that_it_answers_with_nonsense_is_given_up),
+        cmocka_unit_test(a_program_that_has_worked_and_breaks_settles_nothing),
+        cmocka_unit_test(a_program_that_only_abstains_is_told),
         cmocka_unit_test(a_missing_answer_is_asked_for_again),
         cmocka_unit_test(bad_options_are_refused_with_a_sentence),
         cmocka_unit_test(the_example_answers),

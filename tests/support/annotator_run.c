@@ -66,6 +66,8 @@ static void note(void *ctx, const struct annotator_answer *a)
     r->right += a->state == LABEL_ANSWERED && (a->label > 0.5) == (a->ticket % 2 == 0);
     r->odd += a->ticket % 2 == 1;
     snprintf(r->raw, sizeof r->raw, "%s", a->raw);
+    if (a->ticket % 2 == 1)
+        snprintf(r->odd_raw, sizeof r->odd_raw, "%s", a->raw);
 }
 
 void annotator_run_submit(struct annotator_run *r, int i)

@@ -20,6 +20,7 @@ struct annotator_run {
     int want;                                    /* answers that annotator_run_answered waits for */
     int answered, labels, right, abstained, odd; /* odd: of odd tickets */
     char raw[LABEL_RAW_MAX];                     /* of the last answer */
+    char odd_raw[LABEL_RAW_MAX];                 /* of the last one to an odd ticket */
 };
 
 /* Everything but the annotator; options are at their defaults. */

@@ -3,13 +3,18 @@
  * answer on its stdout, in any order; see command_impl.h.
  *
  * A question is WAITING or FLYING. What goes wrong costs a question nothing at first:
- *   the program dies         it is started again, after a pause that doubles while it answers
- * nothing it is silent too long    it is killed and started again one answer is missing    that
- * question is asked again A question that was flying then is asked again later, alone; when that
- * fails too, alone and first thing in a new life; then it is abstained from, with the reason. So
- * one question that a program chokes on cannot take others with it. Deaths of a program that has
- * never answered anything count against no question: a program that does not work at all settles
- * nothing. What is not exactly an answer never becomes a label. */
+ *
+ *   the program dies           it is started again, after a pause that doubles while no life of it
+ *                              answers anything
+ *   it is silent too long      it is killed and started again
+ *   its answers are no labels  8 in a row, or more than half of the last 20: the same
+ *   one answer is missing      that question is asked again
+ *
+ * A question that failed is asked again later, after a death alone; when that fails too, alone and
+ * first thing in a new life. It is abstained from only when it is the question's own fault: it has
+ * failed three times, and between each two of these the program has labelled others. So one
+ * question that a program chokes on cannot take others with it, and a program that does not work
+ * settles nothing, whatever it did before. Only what is exactly an answer becomes a label. */
 #include "reward_server/annotators/command/command_impl.h"
 
 #include <stdio.h>
@@ -22,8 +27,10 @@
 #include "common/base/log.h"
 #include "common/base/xmalloc.h"
 
-enum { COMMAND_JOBS_MAX = 1024, TRIES_MAX = 3, PAUSE_MAX_S = 60, PATIENCE_MS = 1000 };
-enum { VERSION_MAX = 60, STRANGE_EVERY_MS = 10000, FAILURES_AWAY = 3 };
+enum { COMMAND_JOBS_MAX = 1024, PAUSE_MAX_S = 60, PATIENCE_MS = 1000, FAILURES_AWAY = 3 };
+enum { STRANGE_EVERY_MS = 10000, DEATHS_EVERY_MS = 10000, ABSTAINED_TOLD = 8 };
+enum { TRIES_MAX = 3, OTHERS_BETWEEN = 4 };       /* when a question is given up */
+enum { UNUSABLE_IN_A_ROW = 8, HISTORY_MAX = 20 }; /* when a life is */
 
 enum command_state { COMMAND_FREE, COMMAND_WAITING, COMMAND_FLYING };
 
@@ -31,8 +38,9 @@ struct command_job {
     enum command_state state;
     uint64_t ticket, order, id; /* id: of the last time it was asked */
     int64_t sent_ms;
-    int vote, tries;
-    bool alone; /* never beside another one; after two failures first thing in a life */
+    int vote, tries;      /* tries: failures that count */
+    uint64_t labels_then; /* that others had when it failed last */
+    bool alone;           /* never beside another one; after two failures first thing in a life */
     size_t len;
     char question[LABEL_QUESTION_MAX];
 };
@@ -60,12 +68,15 @@ struct command {
 
     struct life *life; /* NULL: none, until start_ms */
     int64_t start_ms, heard_ms;
-    int64_t asked, answers; /* in this life */
-    bool proved;            /* it has answered something in some life */
-    int failures;           /* lives in a row without an answer */
-    char why[200];          /* what is wrong, "" when all is well */
-    char strange[200];
-    int64_t strange_said;
+    int64_t asked, answers;     /* in this life; answers: labels and abstentions */
+    uint64_t labels, abstained; /* in all lives */
+    int unusable;               /* answers in a row that were none */
+    uint32_t history;           /* of this life, newest in bit 0, 1 = no answer */
+    int nhistory;
+    int failures;                   /* lives in a row without an answer */
+    char why[400];                  /* what is wrong, "" when all is well */
+    char strange[200], reason[160]; /* reason: of the last abstention */
+    int64_t strange_said, deaths_said;
 
     struct command_job job[COMMAND_JOBS_MAX];
     struct command_ready ready[COMMAND_JOBS_MAX];
@@ -95,53 +106,77 @@ static void settle(struct command *c, struct command_job *j, enum label_state st
     *r = (struct command_ready){
         .ticket = j->ticket, .state = state, .label = label, .confidence = confidence};
     snprintf(r->raw, sizeof r->raw, "%s", raw);
+    c->labels += state == LABEL_ANSWERED;
     c->flying -= j->state == COMMAND_FLYING;
     j->state = COMMAND_FREE;
     c->wake(c->wake_ctx);
 }
 
-/* It was not answered: later, alone, or never. */
-static void fail_job(struct command *c, struct command_job *j, bool counts, const char *why)
+/* It was not answered: later, or never where others were meanwhile. */
+static void fail_job(struct command *c, struct command_job *j, const char *why)
 {
     char raw[LABEL_RAW_MAX];
-    j->tries += counts;
+    if (j->tries == 0 || c->labels - j->labels_then >= OTHERS_BETWEEN) {
+        j->tries++;
+        j->labels_then = c->labels;
+    }
     if (j->tries >= TRIES_MAX) {
-        snprintf(raw, sizeof raw, "abstained: asked %d times: %s%s%s", j->tries, why,
-                 *c->strange ? "; it wrote " : "", c->strange);
+        snprintf(raw, sizeof raw,
+                 "abstained: it failed %d times while others were labelled: %.380s", j->tries, why);
         settle(c, j, LABEL_ABSTAINED, 0, 0, raw);
         return;
     }
     c->flying--;
     j->state = COMMAND_WAITING;
-    j->alone = true;
     j->order = c->orders++;
 }
 
 /* --- lives ----------------------------------------------------------------------------------- */
 
-/* The life is over; counts: what was flying has itself to blame. */
-static void bury(struct command *c, bool counts, const char *why)
+/* Why the life is over, with what the program itself says of it: people see nothing else of it. */
+static void set_why(struct command *c, const char *why)
 {
+    const char *words = c->life ? life_last_words(c->life) : "";
+    const char *again = c->answers ? ", after it had answered" : "";
+    if (*words)
+        snprintf(c->why, sizeof c->why, "%.150s%s: %s", why, again, words);
+    else if (*c->strange)
+        snprintf(c->why, sizeof c->why, "%.150s%s; it wrote what is no answer: %.160s", why, again,
+                 c->strange);
+    else
+        snprintf(c->why, sizeof c->why, "%.300s%s", why, again);
+}
+
+/* The life is over. sick: also if it has answered something. */
+static void bury(struct command *c, bool sick, const char *why)
+{
+    set_why(c, why);
     if (c->life)
         life_end(c->life, 0);
     c->life = NULL;
-    c->failures = c->answers ? 0 : c->failures + 1;
+    c->failures = c->answers && !sick ? 0 : c->failures + 1;
     int doublings = c->failures > 1 ? c->failures - 1 : 0;
     double pause = c->backoff_s * (double)(1 << (doublings < 16 ? doublings : 16));
     pause = pause < PAUSE_MAX_S ? pause : PAUSE_MAX_S;
     c->start_ms = clock_ms() + (int64_t)(pause * 1000);
-    snprintf(c->why, sizeof c->why, "the program is started again: %.120s", why);
-    log_warn("annotator program is started again", kv("why", why), kv("pause_s", pause));
+    if (c->failures || log_every_ms(&c->deaths_said, DEATHS_EVERY_MS))
+        log_warn("annotator program is started again", kv("why", (const char *)c->why),
+                 kv("pause_s", pause));
     for (int i = 0; i < COMMAND_JOBS_MAX; i++)
-        if (c->job[i].state == COMMAND_FLYING)
-            fail_job(c, &c->job[i], counts, why);
+        if (c->job[i].state == COMMAND_FLYING) {
+            c->job[i].alone = true;
+            fail_job(c, &c->job[i], c->why);
+        }
     dispatch(c);
 }
 
 static void on_ended(void *ctx, const char *why)
 {
     struct command *c = ctx;
-    bury(c, c->proved, why);
+    char text[160];
+    bool mute = !c->answers && !*life_last_words(c->life) && !*c->strange;
+    snprintf(text, sizeof text, "%.120s%s", why, mute ? ", without a word on stderr" : "");
+    bury(c, false, text);
 }
 
 static struct command_job *job_of(struct command *c, uint64_t id)
@@ -154,10 +189,37 @@ static struct command_job *job_of(struct command *c, uint64_t id)
 
 static void note_strange(struct command *c, const char *why, const char *line, size_t len)
 {
-    snprintf(c->strange, sizeof c->strange, "%.*s", (int)(len < 120 ? len : 120), line);
+    life_printable(c->strange, sizeof c->strange, line, len < 120 ? len : 120);
     if (log_every_ms(&c->strange_said, STRANGE_EVERY_MS))
         log_warn("annotator program wrote what is no answer", kv("why", why),
                  kv("line", (const char *)c->strange));
+}
+
+/* True when the program's answers are its own fault, not that of its questions. */
+static bool note_outcome(struct command *c, bool unusable)
+{
+    int bad = 0;
+    c->unusable = unusable ? c->unusable + 1 : 0;
+    c->history = c->history << 1 | unusable;
+    c->nhistory += c->nhistory < HISTORY_MAX;
+    for (int i = 0; i < c->nhistory; i++)
+        bad += c->history >> i & 1;
+    return c->unusable >= UNUSABLE_IN_A_ROW ||
+           (c->nhistory == HISTORY_MAX && bad > HISTORY_MAX / 2);
+}
+
+/* A line that means a question, and is no answer to it. */
+static void take_unusable(struct command *c, struct command_job *j, const char *problem,
+                          const char *line, size_t len)
+{
+    char why[400];
+    note_strange(c, problem, line, len);
+    snprintf(why, sizeof why, "its answer is no label: %.160s: %s", problem, c->strange);
+    fail_job(c, j, why);
+    if (note_outcome(c, true)) {
+        c->strange[0] = '\0'; /* the sentence has it already */
+        bury(c, true, why);
+    }
 }
 
 static void on_line(void *ctx, const char *line, size_t len)
@@ -175,16 +237,17 @@ static void on_line(void *ctx, const char *line, size_t len)
         return;
     }
     c->heard_ms = clock_ms();
-    c->answers++;
-    c->proved = true;
-    c->why[0] = '\0';
     if (protocol_fits(&a, question_kind_of(j->question, j->len))) {
+        c->answers++;
+        c->why[0] = '\0';
+        if (a.state == LABEL_ABSTAINED) {
+            c->abstained++;
+            life_printable(c->reason, sizeof c->reason, a.raw, strlen(a.raw));
+        }
+        note_outcome(c, false);
         settle(c, j, a.state, a.label, a.confidence, a.raw);
     } else {
-        char raw[LABEL_RAW_MAX];
-        note_strange(c, a.why, line, len);
-        snprintf(raw, sizeof raw, "abstained: the answer is no label: %s: %s", a.why, c->strange);
-        settle(c, j, LABEL_ABSTAINED, 0, 0, raw);
+        take_unusable(c, j, a.why, line, len);
     }
     dispatch(c);
 }
@@ -193,7 +256,7 @@ static void start(struct command *c)
 {
     struct life_events events = {.line = on_line, .ended = on_ended, .ctx = c};
     struct onic_err err = {0};
-    c->asked = c->answers = 0;
+    c->asked = c->answers = c->nhistory = 0;
     c->heard_ms = clock_ms();
     c->strange[0] = '\0';
     if (life_start(&c->life, c->loop, c->line, &events, &err) != ONIC_OK)
@@ -265,7 +328,7 @@ static void check(struct command *c)
     snprintf(why, sizeof why, "no answer within %g s", (double)c->timeout_ms / 1000);
     while ((at = overdue_at(c, &lost)) >= 0 && at <= now) {
         if (!lost) {
-            bury(c, true, why);
+            bury(c, false, why);
             return;
         }
         struct command_job *oldest = NULL;
@@ -273,7 +336,8 @@ static void check(struct command *c)
             if (c->job[i].state == COMMAND_FLYING &&
                 (!oldest || c->job[i].sent_ms < oldest->sent_ms))
                 oldest = &c->job[i];
-        fail_job(c, oldest, true, "its answer is missing, others came");
+        oldest->alone = true;
+        fail_job(c, oldest, "its answer is missing, others came");
     }
 }
 
@@ -304,49 +368,6 @@ static void dispatch(struct command *c)
 }
 
 /* --- the vtable ------------------------------------------------------------------------------ */
-
-/* One program with its arguments: nothing that only a shell understands. */
-static bool is_simple(const char *line)
-{
-    return !strpbrk(line, "|&;<>()$`\\\"'*?[#~\n") && !memchr(line, '=', strcspn(line, " \t")) &&
-           strncmp(line, "exec ", 5) != 0;
-}
-
-static bool can_run(const char *line)
-{
-    char word[1024], path[2048];
-    size_t n = strcspn(line, " \t");
-    const char *dirs = getenv("PATH");
-    snprintf(word, sizeof word, "%.*s", (int)(n < sizeof word ? n : sizeof word - 1), line);
-    if (!is_simple(line) || !dirs)
-        return true;
-    if (strchr(word, '/'))
-        return access(word, X_OK) == 0;
-    for (const char *p = dirs; *p; p += strspn(p, ":")) {
-        size_t len = strcspn(p, ":");
-        snprintf(path, sizeof path, "%.*s/%s", (int)len, p, word);
-        if (access(path, X_OK) == 0)
-            return true;
-        p += len;
-    }
-    return false;
-}
-
-static int command_available(const struct config *config, struct onic_err *err)
-{
-    const char *line = config->command_run;
-    if (!*line || *line == ' ')
-        return err_set(err, ONIC_ECONFIG,
-                       "annotator command needs a program to ask, for example "
-                       "--command.run=\"python3 deploy/examples/annotator.py\"");
-    if (!can_run(line))
-        return err_set(err, ONIC_ECONFIG,
-                       "command.run starts with \"%.*s\", which is no program that can be run here",
-                       (int)strcspn(line, " \t"), line);
-    if (strlen(config->command_version) > VERSION_MAX)
-        return err_set(err, ONIC_ECONFIG, "command.version is longer than %d bytes", VERSION_MAX);
-    return ONIC_OK;
-}
 
 static bool command_varies(const struct config *config)
 {
@@ -390,7 +411,7 @@ static int command_create(struct annotator **out, const struct annotator_setup *
     c->window = (int)config->command_window;
     c->timeout_ms = (int64_t)(config->command_timeout_s * 1000);
     c->backoff_s = config->command_backoff_s;
-    snprintf(c->line, sizeof c->line, "%s%s", is_simple(config->command_run) ? "exec " : "",
+    snprintf(c->line, sizeof c->line, "%s%s", command_is_simple(config->command_run) ? "exec " : "",
              config->command_run);
     set_identity(c, config);
     c->timer = xcalloc(1, sizeof *c->timer);
@@ -492,10 +513,17 @@ static enum annotator_health command_health(const struct annotator *a)
     return !c->life && clock_ms() < c->start_ms ? ANNOTATOR_AWAY : ANNOTATOR_TRYING;
 }
 
+/* A program that abstains from everything gives no label either: as long as it has given none. */
 static int command_status(const struct annotator *a, char text[160], struct onic_err *err)
 {
+    const struct command *c = cself(a);
     (void)err;
-    snprintf(text, 160, "%.159s", cself(a)->why);
+    text[0] = '\0';
+    if (*c->why)
+        snprintf(text, 160, "the program is started again: %.128s", c->why);
+    else if (c->labels == 0 && c->abstained >= ABSTAINED_TOLD)
+        snprintf(text, 160, "the program has %.98s (%llu times, never a label)", c->reason,
+                 (unsigned long long)c->abstained);
     return ONIC_OK;
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* life.c - one life of a user's program; see command_impl.h.
  *
- * A life is over when the process has exited and its stdout has ended, in any order: answers may
- * still be in the pipe when it dies. What comes second is waited for a moment only (a grandchild
- * may hold the pipe, a program may close its stdout and stay). The process group is killed whole.
- */
+ * A life is over when the process has exited and its stdout and stderr have ended, in any order:
+ * answers and last words may still be in the pipes when it dies. What comes later is waited for a
+ * moment only (a grandchild may hold a pipe, a program may close its stdout and stay). The process
+ * group is killed whole. */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdio.h>
@@ -38,8 +38,8 @@ struct life {
     uv_timer_t timer;
     int open; /* handles not closed */
     struct life_events events;
-    bool dead, exited, eof; /* dead: no more events */
-    char why[100], reply[LINE_MAX_BYTES], trace[ERR_LINE_MAX];
+    bool dead, exited, eof, err_eof; /* dead: no more events */
+    char why[100], reply[LINE_MAX_BYTES], trace[ERR_LINE_MAX], last_words[LIFE_WORDS_MAX];
     struct line_reader out_line, err_line;
     char chunk[4096]; /* of a read under way */
     int64_t second;   /* stderr: lines of this second */
@@ -96,6 +96,8 @@ static void tell_err(struct life *l, const char *line, size_t len)
 {
     char text[ERR_LINE_MAX + 1];
     int64_t second = clock_ms() / 1000;
+    if (len > 0)
+        life_printable(l->last_words, sizeof l->last_words, line, len);
     if (second != l->second) {
         if (l->left_out > 0)
             log_info("annotator program", kv("lines_left_out", l->left_out));
@@ -142,7 +144,7 @@ static void on_second(uv_timer_t *timer)
 
 static void half_over(struct life *l)
 {
-    if (l->exited && l->eof)
+    if (l->exited && l->eof && l->err_eof)
         finish(l);
     else
         uv_timer_start(&l->timer, on_second, SECOND_MS, 0);
@@ -179,10 +181,19 @@ static void on_out(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 static void on_err(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct life *l = stream->data;
-    if (n < 0)
-        uv_read_stop(stream);
-    else if (!l->dead)
-        read_lines(&l->err_line, buf->base, (size_t)n, tell_err, l);
+    if (n >= 0) {
+        if (!l->dead)
+            read_lines(&l->err_line, buf->base, (size_t)n, tell_err, l);
+        return;
+    }
+    uv_read_stop(stream);
+    l->err_eof = true;
+    if (l->dead)
+        return;
+    if (l->err_line.len > 0 && !l->err_line.skip) /* without a newline */
+        tell_err(l, l->err_line.text, l->err_line.len);
+    if (l->exited && l->eof)
+        finish(l);
 }
 
 static void on_written(uv_write_t *req, int status)
@@ -191,6 +202,25 @@ static void on_written(uv_write_t *req, int status)
     (void)status; /* a program that does not read is noticed by its silence */
     free(job->text);
     free(job);
+}
+
+const char *life_last_words(const struct life *l)
+{
+    return l->last_words;
+}
+
+void life_printable(char *out, size_t size, const char *bytes, size_t len)
+{
+    size_t n = 0;
+    while (len > 0 && (unsigned char)*bytes <= ' ') {
+        bytes++;
+        len--;
+    }
+    for (; n < len && n + 1 < size; n++)
+        out[n] = (unsigned char)bytes[n] < ' ' || bytes[n] == 127 ? ' ' : bytes[n];
+    while (n > 0 && out[n - 1] == ' ')
+        n--;
+    out[n] = '\0';
 }
 
 /* --- the interface --------------------------------------------------------------------------- */

@@ -50,7 +50,12 @@ static void read_label(const json_t *o, struct protocol_answer *out)
     const json_t *confidence = json_object_get(o, "confidence");
     const json_t *abstain = json_object_get(o, "abstain");
     const char *raw = json_string_value(json_object_get(o, "raw"));
-    if (abstain && !label) {
+    const char *error = json_string_value(json_object_get(o, "error"));
+    if (error) {
+        char text[120];
+        life_printable(text, sizeof text, error, strlen(error));
+        snprintf(out->why, sizeof out->why, "it says: %s", text);
+    } else if (abstain && !label) {
         out->state = LABEL_ABSTAINED;
         snprintf(out->raw, sizeof out->raw, "abstained: %.400s",
                  json_is_string(abstain) ? json_string_value(abstain) : "no reason given");

@@ -35,11 +35,20 @@ class Once(set):
         return new
 
 
+def mended(count):
+    """False once so many questions have come, in all lives; DIR/questions has a byte for each."""
+    with open(os.path.join(folder, "questions"), "ab") as book:
+        book.write(b".")
+        return book.tell() <= count
+
+
 once, held, answered = Once(), [], 0
 
 if behaviour == "dead":
     print("I cannot go on", file=sys.stderr)
     sys.exit(3)
+if behaviour == "breaks" and 2 <= life <= 7:
+    sys.exit("the licence has expired")
 if behaviour == "dead_first" and life <= 2:
     sys.exit(1)
 if behaviour == "killed_first" and life == 1:
@@ -76,8 +85,12 @@ for line in sys.stdin:
     elif behaviour == "twice":
         say(json.dumps(a))
         a["label"] = 1 - a["label"]
-    elif behaviour == "seven":
+    elif behaviour == "seven" or (behaviour == "seven_once" and "poison" in q["caption"]):
         a["label"] = 7
+    elif behaviour == "repents" and mended(10):
+        a["label"] = 7
+    elif behaviour == "error":
+        a = {"id": q["id"], "error": "the service is overloaded"}
     elif behaviour == "word":
         a["label"] = "yes"
     elif behaviour == "nothing":
@@ -105,5 +118,5 @@ for line in sys.stdin:
         a = held.pop()
     say(json.dumps(a))
     answered += 1
-    if behaviour == "one_shot":
+    if behaviour == "one_shot" or (behaviour == "breaks" and answered == 12 and life == 1):
         sys.exit(0)

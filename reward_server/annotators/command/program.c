@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* program.c - which command lines can be run; see command_impl.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "reward_server/annotators/command/command_impl.h"
+
+/* One program with its arguments: nothing that only a shell understands. */
+bool command_is_simple(const char *line)
+{
+    return !strpbrk(line, "|&;<>()$`\\\"'*?[#~\n") && !memchr(line, '=', strcspn(line, " \t")) &&
+           strncmp(line, "exec ", 5) != 0;
+}
+
+static bool is_program(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && !S_ISDIR(st.st_mode) && access(path, X_OK) == 0;
+}
+
+/* The first word of a simple line as a file, found as a shell does. */
+static bool found_in_path(const char *word)
+{
+    char path[2048];
+    const char *dirs = getenv("PATH");
+    for (const char *p = dirs ? dirs : ""; *p; p += strspn(p, ":")) {
+        size_t len = strcspn(p, ":");
+        snprintf(path, sizeof path, "%.*s/%s", (int)len, p, word);
+        if (is_program(path))
+            return true;
+        p += len;
+    }
+    return !dirs;
+}
+
+static int check_program(const char *line, struct onic_err *err)
+{
+    char word[1024];
+    struct stat st;
+    snprintf(word, sizeof word, "%.*s", (int)strcspn(line, " \t"), line);
+    if (!command_is_simple(line) || (strchr(word, '/') ? is_program(word) : found_in_path(word)))
+        return ONIC_OK;
+    const char *why = "which is not found: name a program, or its path";
+    if (stat(word, &st) == 0 && S_ISDIR(st.st_mode))
+        why = "which is a folder: name a program in it";
+    else if (strchr(word, '/') && access(word, F_OK) == 0)
+        why = "which is no program: make it one (chmod +x), or put its interpreter before it "
+              "(python3 FILE)";
+    else if (access(word, F_OK) == 0)
+        why = "which is a file here but no program that a shell finds: write ./ before it, or its "
+              "interpreter (python3 FILE)";
+    return err_set(err, ONIC_ECONFIG, "command.run starts with \"%.300s\", %s", word, why);
+}
+
+int command_available(const struct config *config, struct onic_err *err)
+{
+    const char *line = config->command_run;
+    if (!*line || *line == ' ')
+        return err_set(err, ONIC_ECONFIG,
+                       "annotator command needs a program to ask, for example "
+                       "--command.run=\"python3 deploy/examples/annotator.py\"");
+    if (strlen(config->command_version) > COMMAND_VERSION_MAX)
+        return err_set(err, ONIC_ECONFIG, "command.version is longer than %d bytes",
+                       COMMAND_VERSION_MAX);
+    return check_program(line, err);
+}
