@@ -78,10 +78,10 @@ static void abstains(const char *behaviour, const char *why, int questions, cons
 static bool says(void *ctx)
 {
     struct annotator_hope *h = ctx;
-    return annotator_run_says(h) && life_pid(h->r, 3) > 0;
+    return annotator_run_says(h) && life_pid(h->r, 2) > 0;
 }
 
-/* Nothing is answered, the status says why, and it is started again and again. */
+/* Nothing is answered, the status says why, and it is started again. */
 static void stops(const char *behaviour, const char *part, const char *timeout_s)
 {
     struct annotator_run r;
