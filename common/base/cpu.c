@@ -19,6 +19,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/cgroup.h"
+
 struct cpu_features cpu_features(void)
 {
     __builtin_cpu_init(); /* also checks that the operating system saves the wide registers */
@@ -70,26 +72,11 @@ int cpu_affinity(void)
     return n > 0 ? (int)n : 1;
 }
 
-/* First line of root + dir + name; false when it cannot be read. */
-static bool read_line(const char *root, const char *dir, const char *name, char *line, size_t size)
-{
-    char path[4096];
-    int n = snprintf(path, sizeof path, "%s%s%s", root, dir, name);
-    if (n < 0 || (size_t)n >= sizeof path)
-        return false;
-    FILE *f = fopen(path, "re");
-    if (!f)
-        return false;
-    bool ok = fgets(line, (int)size, f) != NULL;
-    fclose(f);
-    return ok;
-}
-
 static double quota_v2(const char *root, const char *dir)
 {
     char line[128];
     double quota, period;
-    if (!read_line(root, dir, "/cpu.max", line, sizeof line) ||
+    if (!cgroup_line(root, dir, "/cpu.max", line, sizeof line) ||
         sscanf(line, "%lf %lf", &quota, &period) != 2 || quota <= 0 || period <= 0)
         return 0; /* "max 100000" does not scan: no limit */
     return quota / period;
@@ -98,71 +85,16 @@ static double quota_v2(const char *root, const char *dir)
 static double quota_v1(const char *root, const char *dir)
 {
     char quota[64], period[64];
-    if (!read_line(root, dir, "/cpu.cfs_quota_us", quota, sizeof quota) ||
-        !read_line(root, dir, "/cpu.cfs_period_us", period, sizeof period))
+    if (!cgroup_line(root, dir, "/cpu.cfs_quota_us", quota, sizeof quota) ||
+        !cgroup_line(root, dir, "/cpu.cfs_period_us", period, sizeof period))
         return 0;
     double q = strtod(quota, NULL), p = strtod(period, NULL);
     return q > 0 && p > 0 ? q / p : 0;
 }
 
-/* The tightest quota of mount + path and of every parent up to mount itself. */
-static double walk_up(const char *root, const char *mount, const char *path,
-                      double (*quota)(const char *, const char *))
-{
-    char dir[2048];
-    int n = snprintf(dir, sizeof dir, "%s%s", mount, strcmp(path, "/") == 0 ? "" : path);
-    if (n < 0 || (size_t)n >= sizeof dir)
-        return 0;
-    double best = 0;
-    for (;;) {
-        double q = quota(root, dir);
-        if (q > 0 && (best == 0 || q < best))
-            best = q;
-        if (strlen(dir) <= strlen(mount))
-            return best;
-        *strrchr(dir, '/') = '\0';
-    }
-}
-
-/* True when the comma-separated list of a cgroup v1 line holds the controller "cpu". */
-static bool has_cpu_controller(const char *list)
-{
-    size_t n = strlen(list);
-    for (const char *p = list; p < list + n; p += strcspn(p, ",") + 1)
-        if (strncmp(p, "cpu", 3) == 0 && (p[3] == ',' || p[3] == '\0'))
-            return true;
-    return false;
-}
-
 double cpu_quota(const char *root)
 {
-    char path[4096], line[2048];
-    snprintf(path, sizeof path, "%s/proc/self/cgroup", root);
-    FILE *f = fopen(path, "re");
-    if (!f)
-        return 0;
-    double best = 0;
-    while (fgets(line, sizeof line, f)) { /* hierarchy:controllers:path */
-        line[strcspn(line, "\n")] = '\0';
-        char *first = strchr(line, ':');
-        char *second = first ? strchr(first + 1, ':') : NULL;
-        if (!second)
-            continue;
-        *second = '\0';
-        const char *controllers = first + 1, *group = second + 1;
-        double q = 0;
-        if (controllers[0] == '\0')
-            q = walk_up(root, "/sys/fs/cgroup", group, quota_v2);
-        else if (has_cpu_controller(controllers)) {
-            q = walk_up(root, "/sys/fs/cgroup/cpu", group, quota_v1);
-            if (q == 0)
-                q = walk_up(root, "/sys/fs/cgroup/cpu,cpuacct", group, quota_v1);
-        }
-        if (q > 0 && (best == 0 || q < best))
-            best = q;
-    }
-    fclose(f);
-    return best;
+    return cgroup_tightest(root, "cpu", quota_v2, quota_v1);
 }
 
 int cpu_usable(void)

@@ -7,12 +7,14 @@
 #include <string.h>
 
 #include "common/base/err.h"
+#include "common/base/limits.h"
 
 static atomic_uint_fast64_t calls;
 
 static void *checked(void *p)
 {
-    ONIC_ASSERT(p != NULL && "out of memory");
+    if (!p)
+        limits_out_of_memory();
     atomic_fetch_add_explicit(&calls, 1, memory_order_relaxed);
     return p;
 }

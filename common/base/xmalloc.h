@@ -2,7 +2,7 @@
 #ifndef ONIC_COMMON_BASE_XMALLOC_H
 #define ONIC_COMMON_BASE_XMALLOC_H
 
-/* xmalloc.h - allocation that aborts when memory is exhausted.
+/* xmalloc.h - allocation that ends the process when memory is exhausted (limits.h says how).
  *
  * Small allocations do not fail usefully on Linux. A size chosen by a peer or a file must be
  * checked against a limit before it comes here. Every call is counted, so that a test can assert
@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 void *xmalloc(size_t bytes);
-void *xcalloc(size_t count, size_t size); /* zeroed; overflow of the product aborts */
+void *xcalloc(size_t count, size_t size); /* zeroed; an overflow of the product ends it too */
 void *xrealloc(void *p, size_t bytes);
 char *xstrdup(const char *s);
 void *xaligned(size_t bytes); /* 64-byte aligned, zeroed; release with free() */
