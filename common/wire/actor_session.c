@@ -336,10 +336,12 @@ static void complain(struct wire_actor *w, int64_t now)
 /* The thread was not here for longer than a lease: stopped, or a very long step. */
 static void check_pause(struct wire_actor *w, int64_t now)
 {
-    int64_t gap = now - w->polled_ms;
+    int64_t unheard = now - w->polled_ms, stood_still = clock_stood_still_ms();
+    int64_t gap = unheard + stood_still - w->stood_still_ms; /* as the learner counts */
     w->polled_ms = now;
-    if (gap > HEARTBEAT_EVERY_MS / 2)
-        w->heard_ms += gap; /* not a silence of the learner's: nobody listened */
+    w->stood_still_ms = stood_still;
+    if (unheard > HEARTBEAT_EVERY_MS / 2)
+        w->heard_ms += unheard; /* not a silence of the learner's: nobody listened */
     if (gap < SUSPEND_MS || w->state != LINK_RUNNING)
         return;
     char text[120];

@@ -49,6 +49,7 @@ int wire_actor_create(struct wire_actor **out, const struct wire_actor_params *p
     w->arena = meta_arena_create();
     w->pull = weights_pull_create(w->context, w->arena);
     w->created_ms = w->heard_ms = w->polled_ms = clock_ms();
+    w->stood_still_ms = clock_stood_still_ms();
     if (gethostname(w->host, sizeof w->host - 1) != 0)
         snprintf(w->host, sizeof w->host, "unknown");
     int rc = ONIC_OK;
@@ -198,6 +199,7 @@ int wire_actor_ready(struct wire_actor *w, const struct wire_ready *r, struct on
     open_page(w);
     w->ready_once = true;
     w->polled_ms = w->heard_ms = clock_ms(); /* building took its time: that was not silence */
+    w->stood_still_ms = clock_stood_still_ms();
     if (w->state == LINK_WELCOMED)
         actor_send_ready(w);
     return w->final_rc ? final_state(w, err) : ONIC_OK;
