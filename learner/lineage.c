@@ -76,10 +76,12 @@ int lineage_begin(struct lineage *l, const char *run_dir, struct onic_err *err)
     return ONIC_OK;
 }
 
-void lineage_save(const struct lineage *l, double cpu_learner_s, double cpu_actors_s,
+void lineage_save(const struct lineage *l, double wall_s, double cpu_learner_s, double cpu_actors_s,
                   struct checkpoint *to)
 {
     char text[64];
+    snprintf(text, sizeof text, "%.3f", wall_s);
+    checkpoint_add_meta(to, "wall_s", text);
     checkpoint_add_bytes(to, "run_id", l->run_id, sizeof l->run_id);
     snprintf(text, sizeof text, "%.3f", cpu_learner_s);
     checkpoint_add_meta(to, "cpu_s_learner", text);
@@ -104,6 +106,9 @@ int lineage_load(struct lineage *l, const struct checkpoint_file *from, struct o
         return err_set(err, ONIC_EDAMAGED, "%s: the run id has %zu bytes", checkpoint_path(from),
                        len);
     memcpy(l->run_id, data, len);
+    double wall_s = meta_double(from, "wall_s");
+    if (wall_s > l->wall_before_s)
+        l->wall_before_s = wall_s;
     l->cpu_learner_before_s = meta_double(from, "cpu_s_learner");
     l->cpu_actors_before_s = meta_double(from, "cpu_s_actors");
     return ONIC_OK;

@@ -23,14 +23,15 @@ struct lineage {
 };
 
 /* Reads <run_dir>/epoch, adds one and makes it durable; wall_before_s from metrics.jsonl; a new
- * random run id, which lineage_load replaces. ONIC_EDAMAGED when the epoch file cannot be
- * understood, ONIC_ECANTCREATE. */
+ * random run id, which lineage_load replaces (and wall_before_s, when metrics.jsonl was rotated
+ * away and knows less than the checkpoint). ONIC_EDAMAGED when the epoch file cannot be understood,
+ * ONIC_ECANTCREATE. */
 int lineage_begin(struct lineage *l, const char *run_dir, struct onic_err *err);
 /* Seconds of all lives so far: wall_s of the last whole line of metrics.jsonl, 0 when there is
  * none.
  */
 double lineage_wall_s(const char *run_dir);
-void lineage_save(const struct lineage *l, double cpu_learner_s, double cpu_actors_s,
+void lineage_save(const struct lineage *l, double wall_s, double cpu_learner_s, double cpu_actors_s,
                   struct checkpoint *to);
 int lineage_load(struct lineage *l, const struct checkpoint_file *from, struct onic_err *err);
 

@@ -201,7 +201,7 @@ bool run_checkpoint(struct run *r)
     learner_core_save(r->core, c);
     annotate_save(r->annotate, c);
     report_save(r->metrics, c);
-    lineage_save(&r->lineage,
+    lineage_save(&r->lineage, metrics_wall_s(r->metrics),
                  r->lineage.cpu_learner_before_s + (double)clock_process_cpu_ns() * 1e-9,
                  r->lineage.cpu_actors_before_s + status.actors_cpu_s, c);
     buf_init(&b, BLOB_MAX);

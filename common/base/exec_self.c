@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include "common/base/log.h"
 #include "common/base/paths.h"
 #include "common/base/process.h"
 
@@ -13,6 +14,7 @@ void exec_self(char **argv)
     char self[PATHS_MAX];
     if (paths_program(self, sizeof self, NULL) != ONIC_OK)
         return;
+    log_reopen();
     process_restore_limits();
     execv(self, argv);
 }

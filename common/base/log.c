@@ -3,19 +3,29 @@
 #include "common/base/log.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "common/base/buf.h"
 #include "common/base/clock.h"
+#include "common/base/rotated.h"
+
+enum { REOPEN_EVERY_MS = 1000, PATH_MAX_BYTES = 4096 };
 
 static char role_name[64] = "onic";
 static atomic_int max_level = LOG_INFO;
 static void (*_Atomic line_writer)(void *ctx, const char *line, size_t len);
 static void *_Atomic line_writer_ctx;
+static char followed_path[PATH_MAX_BYTES]; /* "" = stderr is not followed */
+static pthread_mutex_t follow_lock = PTHREAD_MUTEX_INITIALIZER;
+static int64_t followed_ms;
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
 struct log_kv log_kv_int(const char *key, int64_t v)
@@ -47,6 +57,45 @@ void log_set_writer(void (*writer)(void *ctx, const char *line, size_t len), voi
 {
     atomic_store(&line_writer_ctx, ctx);
     atomic_store(&line_writer, writer);
+}
+
+void log_follow_file(void)
+{
+    const char *path = getenv("ONIC_STDERR");
+    if (path && path[0] == '/' && strlen(path) < sizeof followed_path &&
+        !rotated_away(STDERR_FILENO, path))
+        memcpy(followed_path, path, strlen(path) + 1);
+}
+
+static bool same_file(int a, int b)
+{
+    struct stat x, y;
+    return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_ino == y.st_ino && x.st_dev == y.st_dev;
+}
+
+static void reopen_locked(void)
+{
+    bool both = same_file(STDERR_FILENO, STDOUT_FILENO);
+    if (rotated_reopen(STDERR_FILENO, followed_path) && both)
+        rotated_reopen(STDOUT_FILENO, followed_path);
+}
+
+void log_reopen(void)
+{
+    if (!followed_path[0])
+        return;
+    pthread_mutex_lock(&follow_lock);
+    reopen_locked();
+    pthread_mutex_unlock(&follow_lock);
+}
+
+static void reopen_now_and_then(void)
+{
+    if (!followed_path[0] || pthread_mutex_trylock(&follow_lock) != 0)
+        return;
+    if (log_every_ms(&followed_ms, REOPEN_EVERY_MS))
+        reopen_locked();
+    pthread_mutex_unlock(&follow_lock);
 }
 
 static void put_stamp(struct buf *b)
@@ -91,6 +140,7 @@ void log_write(enum log_level level, const char *msg, const struct log_kv *kvs)
     if (writer) {
         writer(atomic_load(&line_writer_ctx), line.data, line.len);
     } else {
+        reopen_now_and_then();
         ssize_t ignored = write(STDERR_FILENO, line.data, line.len);
         (void)ignored; /* nowhere to report a failing stderr */
     }

@@ -34,6 +34,14 @@ void log_set_level(enum log_level level); /* lines above are dropped; default LO
 /* Lines go to writer(ctx, ...) instead of stderr, whole and with their newline; NULL restores
  * stderr. Set while a terminal panel is shown; the writer must be thread-safe. */
 void log_set_writer(void (*writer)(void *ctx, const char *line, size_t len), void *ctx);
+/* At the start of a program whose stderr a supervisor has redirected into the file that
+ * ONIC_STDERR names: when that file is rotated away, stderr (and stdout, if it is the same) goes
+ * on in a new one. Looked at once a second by lines that are written. Does nothing when stderr is
+ * another file. */
+void log_follow_file(void);
+/* Looks now: for what is written to stderr past the logger, and before an exec, which must find the
+ * file as named. */
+void log_reopen(void);
 void log_write(enum log_level level, const char *msg, const struct log_kv *kvs /* key NULL ends */);
 
 #define LOG_FIRST_(msg, ...) msg

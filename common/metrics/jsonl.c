@@ -3,7 +3,7 @@
  *
  * A line is one append, so a process that dies leaves at most one torn line, the last; the next
  * life cuts it off. A line that could not be written whole (disk full) is taken back at once for
- * the same reason. */
+ * the same reason. A file that was rotated away is opened anew. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/rotated.h"
 #include "common/metrics/registry.h"
 
 /* Cuts bytes behind the last newline. */
@@ -32,11 +33,11 @@ static int cut_torn_line(int fd)
     return size <= 0 ? (int)size : ftruncate(fd, 0);
 }
 
-int metrics_jsonl_open(const char *run_dir, int *fd, struct onic_err *err)
+int metrics_jsonl_open(const char *run_dir, char path[METRICS_PATH_MAX], int *fd,
+                       struct onic_err *err)
 {
-    char path[4096];
-    int n = snprintf(path, sizeof path, "%s/metrics.jsonl", run_dir);
-    if (n < 0 || (size_t)n >= sizeof path)
+    int n = snprintf(path, METRICS_PATH_MAX, "%s/metrics.jsonl", run_dir);
+    if (n < 0 || n >= METRICS_PATH_MAX)
         return err_set(err, ONIC_ECANTCREATE, "the run directory's path is too long");
     *fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (*fd < 0 || cut_torn_line(*fd) != 0)
@@ -79,6 +80,7 @@ int metrics_jsonl_write(struct metrics *m, struct onic_err *err)
 {
     if (m->line.overflow)
         return err_set(err, ONIC_ELIMIT, "a line of metrics.jsonl is longer than 256 KiB");
+    rotated_reopen(m->jsonl, m->jsonl_path);
     off_t start = lseek(m->jsonl, 0, SEEK_END);
     ssize_t n = write(m->jsonl, m->line.data, m->line.len);
     if (n == (ssize_t)m->line.len)

@@ -12,7 +12,7 @@
 #include "common/metrics/panel.h"
 #include "common/metrics/tensorboard.h"
 
-enum { METRICS_MAX = 1024, METRICS_TEXT_MAX = 192, FPS_SAMPLES = 128 };
+enum { METRICS_MAX = 1024, METRICS_TEXT_MAX = 192, METRICS_PATH_MAX = 4096, FPS_SAMPLES = 128 };
 
 struct metric {
     char *name;
@@ -40,6 +40,7 @@ struct metrics {
     char *title;
     double started, last_line, last_draw, last_sample; /* seconds, monotonic; < 0 = never */
     int jsonl;                                         /* file descriptor, -1 = none */
+    char jsonl_path[METRICS_PATH_MAX];
     struct tensorboard *tb;
     struct panel *panel;
     enum panel_mode mode;
@@ -48,7 +49,8 @@ struct metrics {
 };
 
 /* jsonl.c */
-int metrics_jsonl_open(const char *run_dir, int *fd, struct onic_err *err);
+int metrics_jsonl_open(const char *run_dir, char path[METRICS_PATH_MAX], int *fd,
+                       struct onic_err *err);
 void metrics_jsonl_line(struct metrics *m, double now, const int *exit_code); /* into m->line */
 int metrics_jsonl_write(struct metrics *m, struct onic_err *err);
 

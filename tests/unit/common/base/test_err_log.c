@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* test_err_log.c - error sentences and log lines. */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -143,9 +145,95 @@ static void repeated_events_are_limited(void **state)
     assert_true(clock_wall_s() > 1.6e9);
 }
 
+static char *text_of(const char *path)
+{
+    static char text[4096];
+    FILE *f = fopen(path, "r");
+    size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+    if (f)
+        fclose(f);
+    text[n] = '\0';
+    return text;
+}
+
+/* stderr and stdout go into `path`, as a supervisor does it. */
+static void redirect(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    if (fd < 0 || dup2(fd, STDERR_FILENO) < 0 || dup2(fd, STDOUT_FILENO) < 0)
+        _exit(2);
+    close(fd);
+}
+
+static void write_around_a_rotation(const char *path, const char *moved)
+{
+    redirect(path);
+    setenv("ONIC_STDERR", path, 1);
+    log_follow_file();
+    log_info("one");
+    if (rename(path, moved) != 0)
+        _exit(3);
+    log_reopen();
+    log_info("two");
+    dprintf(STDOUT_FILENO, "stdout three\n");
+    if (unlink(path) != 0)
+        _exit(4);
+    log_reopen();
+    log_info("four");
+    _exit(0);
+}
+
+static void a_log_that_is_rotated_away_goes_on_in_a_new_file(void **state)
+{
+    (void)state;
+    char dir[256], path[300], moved[300];
+    temp_dir_create(dir);
+    snprintf(path, sizeof path, "%s/x.log", dir);
+    snprintf(moved, sizeof moved, "%s/x.log.1", dir);
+    pid_t pid = fork();
+    if (pid == 0)
+        write_around_a_rotation(path, moved);
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_non_null(strstr(text_of(moved), " one\n"));
+    assert_null(strstr(text_of(moved), "two"));
+    assert_null(strstr(text_of(moved), "three")); /* it was in the file that is deleted by now */
+    assert_non_null(strstr(text_of(path), " four\n"));
+    assert_null(strstr(text_of(path), "two"));
+    temp_dir_remove(dir);
+}
+
+/* The variable is inherited by programs whose stderr is something else. */
+static void the_log_of_somebody_else_is_not_touched(void **state)
+{
+    (void)state;
+    char dir[256], path[300], other[300];
+    temp_dir_create(dir);
+    snprintf(path, sizeof path, "%s/x.log", dir);
+    snprintf(other, sizeof other, "%s/y.log", dir);
+    pid_t pid = fork();
+    if (pid == 0) {
+        redirect(other);
+        setenv("ONIC_STDERR", path, 1);
+        log_follow_file();
+        log_reopen();
+        log_info("mine");
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_non_null(strstr(text_of(other), " mine\n"));
+    assert_int_not_equal(access(path, F_OK), 0);
+    temp_dir_remove(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_log_that_is_rotated_away_goes_on_in_a_new_file),
+        cmocka_unit_test(the_log_of_somebody_else_is_not_touched),
         cmocka_unit_test(codes_have_names_and_exit_codes),
         cmocka_unit_test(errors_are_set_wrapped_and_cut),
         cmocka_unit_test(a_failed_assertion_aborts_and_names_its_place),

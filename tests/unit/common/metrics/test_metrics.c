@@ -216,6 +216,34 @@ static void a_torn_last_line_is_cut_off_and_earlier_lives_stay(void **state)
     json_decref(lines);
 }
 
+/* Renamed, deleted, or copied and truncated: the next line begins a file of that name. */
+static void a_file_that_is_rotated_away_is_begun_anew(void **state)
+{
+    char path[300], moved[300];
+    struct metrics *m = create(*state);
+    snprintf(path, sizeof path, "%s/metrics.jsonl", (char *)*state);
+    snprintf(moved, sizeof moved, "%s/metrics.jsonl.1", (char *)*state);
+    for (int i = 0; i < 4; i++) {
+        metrics_set(m, "round", i);
+        pass_seconds(3);
+        assert_ok(metrics_flush(m, 1e9 + i, &err));
+        size_t n;
+        char *text = slurp(*state, "metrics.jsonl", &n);
+        assert_int_equal(strchr(text, '\n') - text, (long)n - 1); /* one line */
+        json_t *line = json_loads(text, 0, NULL);
+        assert_int_equal((int)json_number_value(json_object_get(line, "round")), i);
+        json_decref(line);
+        free(text);
+        if (i == 0)
+            assert_int_equal(rename(path, moved), 0);
+        else if (i == 1)
+            assert_int_equal(unlink(path), 0);
+        else
+            assert_int_equal(truncate(path, 0), 0);
+    }
+    metrics_free(m);
+}
+
 static void a_folder_that_is_missing_gives_a_sentence(void **state)
 {
     (void)state;
@@ -495,6 +523,7 @@ int main(void)
         IN_DIR(lines_come_every_2_s_in_the_first_minute_then_every_10),
         IN_DIR(frames_per_second_follow_the_steps_and_fall_to_zero),
         IN_DIR(a_torn_last_line_is_cut_off_and_earlier_lives_stay),
+        IN_DIR(a_file_that_is_rotated_away_is_begun_anew),
         cmocka_unit_test(a_folder_that_is_missing_gives_a_sentence),
         IN_DIR(a_full_disk_is_an_error_and_not_a_crash),
         IN_DIR(setting_and_flushing_does_not_allocate),

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_COMMON_BASE_ROTATED_H
+#define ONIC_COMMON_BASE_ROTATED_H
+
+/* rotated.h - files that grow for the length of a run, and that logrotate or a person renames,
+ * deletes or truncates meanwhile. Both sides ask by path: who writes goes on in a new file, who
+ * reads finds it. */
+
+#include <stdbool.h>
+
+/* True when path no longer names the file behind fd. */
+bool rotated_away(int fd, const char *path);
+/* For a file that is appended to: when it was rotated away, opens (or creates) path under the same
+ * descriptor, so that whoever else writes to it goes on there too, and returns true. False when
+ * there is nothing to do or path cannot be opened; fd is then as it was. */
+bool rotated_reopen(int fd, const char *path);
+
+#endif /* ONIC_COMMON_BASE_ROTATED_H */
