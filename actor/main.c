@@ -8,6 +8,7 @@
 
 #include "actor/actor_loop.h"
 #include "actor/watch.h"
+#include "common/base/clock.h"
 #include "common/base/cpu.h"
 #include "common/base/exec_self.h"
 #include "common/base/log.h"
@@ -61,10 +62,12 @@ int main(int argc, char **argv)
     if (rc != ONIC_OK)
         return fail(&err);
     log_set_role("actor");
+    log_follow_file();
     if (describe) {
         rc = actor_describe(&cfg, &err);
         return rc == ONIC_OK || rc == ONIC_ESTOPPED ? 0 : fail(&err);
     }
+    clock_leave_out_standstills();
     struct watch *watch = NULL;
     bool recycle = false;
     rc = watch_create(&watch, (int)cfg.actors_step_timeout_s, &err);

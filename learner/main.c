@@ -7,9 +7,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/base/clock.h"
 #include "common/base/cpu.h"
 #include "common/base/log.h"
 #include "common/base/process.h"
+#include "common/base/pulse.h"
 #include "common/nn/blas.h"
 #include "learner/run.h"
 
@@ -85,8 +87,11 @@ int main(int argc, char **argv)
     if (rc)
         return fail(rc, &err);
     log_set_role("learner");
+    log_follow_file();
+    pulse_open();
     log_set_level(level_named(given.log_level));
     catch_signals();
+    clock_leave_out_standstills();
     rc = learner_run(&given, &stop_asked, &err);
     return rc ? fail(rc, &err) : 0;
 }

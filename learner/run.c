@@ -17,6 +17,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/pulse.h"
 #include "common/run/run_dir.h"
 #include "learner/report.h"
 
@@ -108,12 +109,14 @@ static int look_at_saver(struct run *r, struct onic_err *err)
 static int look(struct run *r, struct onic_err *err)
 {
     int64_t now = clock_ms();
+    pulse_beat();
     int rc = annotate_poll(r->annotate, learner_core_reward(r->core), 0, err);
     if (rc)
         return rc;
     if (r->look_ms && now - r->look_ms < LOOK_MS)
         return ONIC_OK;
     r->look_ms = now;
+    log_reopen(); /* the lines of metrics go to stderr past the logger */
     report_links(r);
     if (now - r->ledger_ms >= LEDGER_FILE_MS) {
         struct ledger ledger;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/process.h"
 #include "common/config/config.h"
@@ -30,6 +31,7 @@ int main(int argc, char **argv)
     struct server *server = NULL;
     struct config_cli cli = {.who = 'R', .program = "onic-reward-server", .usage = usage};
     log_set_role("reward-server");
+    log_follow_file();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write, as a full disk is */
     config_defaults(&config);
@@ -38,6 +40,7 @@ int main(int argc, char **argv)
         return 0;
     if (rc == ONIC_OK) {
         log_set_level(level_of(config.log_level));
+        clock_leave_out_standstills();
         rc = server_create(&server, &config, &err);
     }
     if (rc == ONIC_OK)

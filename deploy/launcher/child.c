@@ -13,17 +13,24 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/base/limits.h"
+#include "common/base/log.h"
 #include "common/base/process.h"
+#include "common/base/rotated.h"
 #include "common/base/run_lock.h"
 #include "common/config/overlay.h"
+
+enum { LOOK_FOR_LOG_MS = 500 };
 
 static void clean_environment(void)
 {
@@ -36,6 +43,14 @@ static void clean_environment(void)
         unsetenv(name);
     }
     setenv("OPENBLAS_NUM_THREADS", "1", 0); /* threads are the learner's own; see train.threads */
+}
+
+static void pass_on(int fd, const char *variable)
+{
+    char name[16];
+    fcntl(fd, F_SETFD, 0);
+    snprintf(name, sizeof name, "fd:%d", fd);
+    setenv(variable, name, 1);
 }
 
 /* In the forked child: never returns. */
@@ -52,12 +67,11 @@ static void become(const struct child *c, const struct child_start *how, pid_t p
     dup2(log, STDERR_FILENO);
     if (c->spec->kind == CHILD_LEARNER && how->lock_fd >= 0)
         run_lock_pass(how->lock_fd);
-    if (c->spec->kind == CHILD_LEARNER && how->panel_fd >= 0) {
-        char name[16];
-        fcntl(how->panel_fd, F_SETFD, 0);
-        snprintf(name, sizeof name, "fd:%d", how->panel_fd);
-        setenv("ONIC_PANEL", name, 1);
-    }
+    if (c->spec->kind == CHILD_LEARNER && how->panel_fd >= 0)
+        pass_on(how->panel_fd, "ONIC_PANEL");
+    if (c->spec->kind == CHILD_LEARNER && how->pulse_fd >= 0)
+        pass_on(how->pulse_fd, "ONIC_PULSE");
+    setenv("ONIC_STDERR", c->log_path, 1);
     sigprocmask(SIG_SETMASK, how->mask, NULL);
     process_restore_limits(); /* it raises them itself, and knows what its own children get */
     execv(c->spec->argv[0], c->spec->argv);
@@ -65,27 +79,54 @@ static void become(const struct child *c, const struct child_start *how, pid_t p
     _exit(127);
 }
 
-int child_start(struct child *c, const struct child_start *how, struct onic_err *err)
+/* The log of the child for writing; its folder may have been tidied away. */
+static int open_log(struct child *c, const char *run_dir, struct onic_err *err)
 {
-    char path[4096];
-    snprintf(path, sizeof path, "%s/log/%s.log", how->run_dir, c->spec->role);
-    int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    char dir[sizeof c->log_path], whole[PATH_MAX];
+    snprintf(dir, sizeof dir, "%s/log", run_dir);
+    if (mkdir(dir, 0777) != 0 && errno != EEXIST)
+        return err_set(err, ONIC_EIO, "%s cannot be made: %s", dir, strerror(errno));
+    snprintf(c->log_path, sizeof c->log_path, "%.4000s/%s.log", realpath(dir, whole) ? whole : dir,
+             c->spec->role);
+    int log = open(c->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (log < 0)
-        return err_set(err, ONIC_EIO, "%s cannot be opened: %s", path, strerror(errno));
+        return err_set(err, ONIC_EIO, "%s cannot be opened: %s", c->log_path, strerror(errno));
     if (c->log_fd < 0) {
-        c->log_fd = open(path, O_RDONLY | O_CLOEXEC);
+        c->log_fd = open(c->log_path, O_RDONLY | O_CLOEXEC);
         if (c->log_fd >= 0)
             lseek(c->log_fd, 0, SEEK_END); /* earlier lives are not shown again */
     }
+    return log;
+}
+
+static int no_process(const struct child *c, struct onic_err *err)
+{
+    int code = errno;
+    char text[LIMITS_TEXT_MAX] = "";
+    if (code == EAGAIN)
+        limits_threads_text("", text, sizeof text);
+    else
+        limits_memory_text("", text, sizeof text);
+    return err_set(err, ONIC_ECONFIG, "a process for %s cannot be created: %s%s%s", c->spec->role,
+                   strerror(code), text[0] ? "; " : "", text);
+}
+
+int child_start(struct child *c, const struct child_start *how, struct onic_err *err)
+{
+    int log = open_log(c, how->run_dir, err);
+    if (log < 0)
+        return log;
+    c->oom_kills = limits_oom_kills("");
+    c->stalled = false;
+    c->started_ms = clock_ms();
     pid_t parent = getpid(), pid = fork();
     if (pid == 0)
         become(c, how, parent, log);
+    int rc = pid < 0 ? no_process(c, err) : ONIC_OK;
     close(log);
-    if (pid < 0)
-        return err_set(err, ONIC_EIO, "a process for %s cannot be created: %s", c->spec->role,
-                       strerror(errno));
+    if (rc)
+        return rc;
     c->pid = pid;
-    c->started_ms = clock_ms();
     c->restart_at_ms = 0;
     return ONIC_OK;
 }
@@ -126,13 +167,10 @@ static void end_line(struct child *c, struct panel *panel)
     memcpy(c->last_words, c->partial, sizeof c->last_words);
 }
 
-void child_follow(struct child *c, struct panel *panel, bool dead, bool quiet_end)
+static void read_log(struct child *c, struct panel *panel)
 {
     char bytes[4096];
     ssize_t n;
-    if (c->log_fd < 0)
-        return;
-    show_held(c, panel);
     while ((n = read(c->log_fd, bytes, sizeof bytes)) > 0)
         for (ssize_t i = 0; i < n; i++) {
             if (bytes[i] == '\n' || c->partial_len == CHILD_LINE_MAX - 1)
@@ -140,6 +178,34 @@ void child_follow(struct child *c, struct panel *panel, bool dead, bool quiet_en
             if (bytes[i] != '\n')
                 c->partial[c->partial_len++] = bytes[i];
         }
+}
+
+/* The log was renamed or deleted: the child goes on in the old file until its next line, so we do
+ * too, until there is something in the new one. */
+static void find_new_log(struct child *c, struct panel *panel)
+{
+    struct stat st;
+    off_t at = lseek(c->log_fd, 0, SEEK_CUR);
+    if (fstat(c->log_fd, &st) == 0 && st.st_size < at) /* copied and truncated */
+        lseek(c->log_fd, 0, SEEK_SET);
+    if (!rotated_away(c->log_fd, c->log_path) || stat(c->log_path, &st) != 0 || st.st_size == 0)
+        return;
+    int now = open(c->log_path, O_RDONLY | O_CLOEXEC);
+    if (now < 0)
+        return;
+    read_log(c, panel); /* what was written before the child changed over */
+    close(c->log_fd);
+    c->log_fd = now;
+}
+
+void child_follow(struct child *c, struct panel *panel, bool dead, bool quiet_end)
+{
+    if (c->log_fd < 0)
+        return;
+    show_held(c, panel);
+    if (dead || log_every_ms(&c->log_looked_ms, LOOK_FOR_LOG_MS))
+        find_new_log(c, panel);
+    read_log(c, panel);
     if (dead) {
         end_line(c, panel);
         if (quiet_end)

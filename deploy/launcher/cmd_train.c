@@ -283,8 +283,9 @@ static int live(struct train *t, int lock_fd, struct onic_err *err)
         .count = t->children,
         .lock_fd = lock_fd,
         .panel = t->cfg->metrics_panel,
-        .stall_warn_s = (t->cfg->metrics_every_s > 10 ? t->cfg->metrics_every_s : 0) + 10,
-        .stall_kill_s = (t->cfg->metrics_every_s > 10 ? t->cfg->metrics_every_s * 12 : 0) + 180,
+        .restarts = (int)t->cfg->run_restarts,
+        .stall_warn_s = 10,
+        .stall_kill_s = 180,
         .drain_s = 120,
     };
     int code = supervise(&p, err);

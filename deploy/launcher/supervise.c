@@ -5,10 +5,11 @@
  * learner's pulse. Nothing here touches the data path, so the front end may be slow or stopped
  * without harm to training.
  *
- * The pulse is the size of metrics.jsonl, which the learner writes at least every metrics.every_s
- * also when it waits: a learner that is alive but stuck (stopped, deadlocked, a hanging file
- * system) is named after stall_warn_s and replaced after stall_kill_s; its checkpoint and ledger
- * make that safe.
+ * The pulse is a pipe that the learner's loop writes to several times a second, also when it waits
+ * (pulse.h): a learner that is alive but stuck (stopped, deadlocked, a hanging file system) is
+ * named after stall_warn_s and replaced after stall_kill_s; its checkpoint and ledger make that
+ * safe. No file is looked at, which may be full, rotated or slow for reasons of its own. Time in
+ * which we stood still ourselves is nobody's silence: clock_ms leaves it out.
  *
  * States: RUN -> DRAIN (actors and learner were asked to end) -> REST (learner is gone, everything
  * else ends) -> done. */
@@ -16,17 +17,17 @@
 #include "deploy/launcher/supervise.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/process.h"
 #include "common/base/xmalloc.h"
@@ -37,11 +38,9 @@ enum {
     BACKOFF_FIRST_MS = 200,
     BACKOFF_MAX_MS = 5000,
     BACKOFF_FORGET_MS = 10000,
-    RETIRED_MS = 1000, /* a part that ended by itself with 0 comes back after this */
-    FAILURES_MAX = 5,
-    FAILURES_FORGET_MS =
-        600000,      /* longer than the grace of a full disk, which fails anew in every life */
-    REST_MS = 25000, /* longer than the reward server drains: answers that were paid for */
+    RETIRED_MS = 1000,     /* a part that ended by itself with 0 comes back after this */
+    STOOD_STILL_MS = 5000, /* worth a line */
+    REST_MS = 25000,       /* longer than the reward server drains: answers that were paid for */
     ONE_PRESS_MS = 500,
 };
 
@@ -53,15 +52,16 @@ struct supervisor {
     struct child *learner;
     struct panel *panel;
     bool relay; /* a terminal is there and the learner draws its panel on it, through us */
-    int signal_fd, panel_fds[2]; /* panel_fds: [0] read here, [1] the learner's */
+    int signal_fd, panel_fds[2],
+        pulse_fds[2]; /* of each pair [0] is read here, [1] the learner's */
     sigset_t child_mask, old_mask;
     enum state state;
     int64_t state_since_ms;
     int64_t signal_ms; /* of the last SIGINT, SIGTERM or SIGHUP; 0 = none */
     int result;        /* exit code of the run */
     struct onic_err *sentence;
-    off_t pulse_size;
     int64_t pulse_ms, pulse_said_ms;
+    int64_t stood_still_ms; /* clock_stood_still_ms that was told */
 };
 
 static void log_to_panel(void *ctx, const char *line, size_t len)
@@ -102,11 +102,18 @@ static void kill_all(struct supervisor *s, const char *why)
 
 static bool ends_run(int code)
 {
-    return code == 64 || code == 73 || code == 76 || code == 77 || code == 78;
+    return code == 64 || code == 73 || code == 77 || code == 78;
 }
 
-static void plan_restart(struct supervisor *s, struct child *c, const char *cause)
+static int64_t oom_kills_since(const struct child *c)
 {
+    int64_t now = limits_oom_kills("");
+    return now < 0 || c->oom_kills < 0 ? -1 : now - c->oom_kills;
+}
+
+static void plan_restart(struct supervisor *s, struct child *c, int cause)
+{
+    char text[96], hint[DEATH_HINT_MAX];
     int64_t now = clock_ms();
     if (now - c->started_ms >= BACKOFF_FORGET_MS)
         c->backoff_ms = 0;
@@ -114,69 +121,90 @@ static void plan_restart(struct supervisor *s, struct child *c, const char *caus
     if (c->backoff_ms > BACKOFF_MAX_MS)
         c->backoff_ms = BACKOFF_MAX_MS;
     c->restart_at_ms = now + c->backoff_ms;
-    log_warn("a part of the run died and is started again", kv("part", (const char *)c->spec->role),
-             kv("cause", cause), kv("in_s", c->backoff_ms / 1000.0),
-             kv("said", (const char *)c->last_words));
+    death_text(cause, text, sizeof text);
+    death_hint(cause, oom_kills_since(c), hint, sizeof hint);
+    if (hint[0])
+        log_warn("a part of the run died and is started again",
+                 kv("part", (const char *)c->spec->role), kv("cause", (const char *)text),
+                 kv("in_s", c->backoff_ms / 1000.0), kv("why", (const char *)hint),
+                 kv("said", (const char *)c->last_words));
+    else
+        log_warn("a part of the run died and is started again",
+                 kv("part", (const char *)c->spec->role), kv("cause", (const char *)text),
+                 kv("in_s", c->backoff_ms / 1000.0), kv("said", (const char *)c->last_words));
     if (c == s->learner)
         panel_clear(s->panel);
 }
 
-/* A child ended with an exit code while the run goes on. */
-static void on_exit_code(struct supervisor *s, struct child *c, int code)
+static void end_run_by_death(struct supervisor *s, const struct child *c, int cause, int times,
+                             int code)
 {
-    char cause[64], why[CHILD_LINE_MAX + 128];
-    snprintf(cause, sizeof cause, "exit code %d", code);
-    if (code == 0 && c == s->learner) {
+    char text[96], hint[DEATH_HINT_MAX], count[64] = "", why[CHILD_LINE_MAX + 1024];
+    death_text(cause, text, sizeof text);
+    death_hint(cause, oom_kills_since(c), hint, sizeof hint);
+    if (!ends_run(code))
+        snprintf(count, sizeof count, ", %d time%s by now (run.restarts)", times,
+                 times == 1 ? "" : "s");
+    snprintf(why, sizeof why, "%s ended with %s%s%s%s: %.500s", c->spec->role, text, count,
+             hint[0] ? "; " : "", hint, c->last_words[0] ? c->last_words : "it said nothing");
+    end_run(s, code, why);
+}
+
+/* A part died (or could not be made) while the run goes on. */
+static void on_cause(struct supervisor *s, struct child *c, int cause)
+{
+    if (cause == 0 && c == s->learner) {
         enter(s, REST);
         return;
     }
-    if (code == 0) { /* drained by hand or by the learner's end */
+    if (cause == 0) { /* drained by hand or by the learner's end */
         c->restart_at_ms = clock_ms() + RETIRED_MS;
         return;
     }
-    if (clock_ms() - c->started_ms >= FAILURES_FORGET_MS)
-        c->failures = 0;
-    if (code != 75)
-        c->failures++;
-    c->disk_failed = code == 74;
-    if (ends_run(code) || c->failures >= FAILURES_MAX) {
-        snprintf(why, sizeof why, "%s ended with %s%s: %.900s", c->spec->role, cause,
-                 ends_run(code) ? "" : " for the fifth time in a row",
-                 c->last_words[0] ? c->last_words : "it said nothing");
-        end_run(s, code == 127 ? 70 : code, why);
-        return;
-    }
-    plan_restart(s, c, cause);
+    c->disk_failed = cause == 74;
+    int times = cause == 75 ? 0 : deaths_book(&c->deaths, cause, clock_ms() - c->started_ms);
+    bool last = s->p->restarts > 0 && times >= s->p->restarts;
+    if (last || (cause > 0 && ends_run(cause)))
+        end_run_by_death(s, c, cause, times, death_exit_code(cause));
+    else
+        plan_restart(s, c, cause);
 }
 
 /* A disk that filled up while the run went on also keeps the next life from starting: still the
  * bounded 74, not the 73 of a run that cannot begin. */
-static int exit_code_of(const struct child *c, int status)
+static int cause_of(const struct child *c, int status)
 {
-    int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
-    return code == 73 && c->disk_failed ? 74 : code;
+    int cause = death_cause(status);
+    if (cause == -SIGKILL && c->stalled)
+        return DEATH_NO_PULSE;
+    return cause == 73 && c->disk_failed ? 74 : cause;
+}
+
+/* Will this death end the run with the child's newest line as its sentence? */
+static bool is_last(const struct supervisor *s, const struct child *c, int cause)
+{
+    struct deaths then = c->deaths;
+    if (s->state != RUN || cause <= 0)
+        return false;
+    if (ends_run(cause))
+        return true;
+    return cause != 75 && s->p->restarts > 0 &&
+           deaths_book(&then, cause, clock_ms() - c->started_ms) >= s->p->restarts;
 }
 
 static void on_death(struct supervisor *s, struct child *c, int status)
 {
-    int code = exit_code_of(c, status);
-    bool last_words_end_run = s->state == RUN && WIFEXITED(status) &&
-                              (ends_run(code) || (code && c->failures + 1 >= FAILURES_MAX));
-    child_follow(c, s->panel, true, last_words_end_run);
-    char cause[64], why[CHILD_LINE_MAX + 128];
-    snprintf(cause, sizeof cause, "signal %d (%s)", WIFSIGNALED(status) ? WTERMSIG(status) : 0,
-             WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "");
+    int cause = cause_of(c, status);
+    char text[96], why[CHILD_LINE_MAX + 128];
+    child_follow(c, s->panel, true, is_last(s, c, cause));
     if (s->state == RUN) {
-        if (WIFEXITED(status))
-            on_exit_code(s, c, code);
-        else
-            plan_restart(s, c, cause);
+        on_cause(s, c, cause);
     } else if (c == s->learner) {
-        if (WIFSIGNALED(status) || code != 0) {
-            snprintf(why, sizeof why, "the learner ended its drain with %s %d: %.900s",
-                     WIFSIGNALED(status) ? "signal" : "exit code",
-                     WIFSIGNALED(status) ? WTERMSIG(status) : code, c->last_words);
-            end_run(s, WIFSIGNALED(status) ? 75 : code, why);
+        if (cause != 0) {
+            death_text(cause, text, sizeof text);
+            snprintf(why, sizeof why, "the learner ended its drain with %s: %.900s", text,
+                     c->last_words);
+            end_run(s, cause < 0 ? 75 : cause, why);
         }
         enter(s, REST);
     }
@@ -199,6 +227,7 @@ static void start_due(struct supervisor *s)
     struct child_start how = {.run_dir = s->p->run_dir,
                               .lock_fd = s->p->lock_fd,
                               .panel_fd = s->relay ? s->panel_fds[1] : -1,
+                              .pulse_fd = s->pulse_fds[1],
                               .mask = &s->child_mask};
     int64_t now = clock_ms();
     for (int i = 0; i < s->p->count; i++) {
@@ -207,8 +236,10 @@ static void start_due(struct supervisor *s)
         if (c->pid || !c->restart_at_ms || now < c->restart_at_ms)
             continue;
         if (child_start(c, &how, &err) != ONIC_OK) {
-            log_error("a part cannot be started", kv("part", (const char *)c->spec->role),
-                      kv("why", (const char *)err.msg));
+            snprintf(c->last_words, sizeof c->last_words, "%s", err.msg);
+            on_cause(s, c, DEATH_NO_START);
+            if (s->state != RUN)
+                return;
             c->restart_at_ms = now + BACKOFF_MAX_MS;
         } else if (c == s->learner) {
             s->pulse_ms = now;
@@ -216,21 +247,26 @@ static void start_due(struct supervisor *s)
     }
 }
 
+static bool pulse_was_felt(struct supervisor *s)
+{
+    char beats[512];
+    bool any = false;
+    while (read(s->pulse_fds[0], beats, sizeof beats) > 0)
+        any = true;
+    return any;
+}
+
 static void watch_pulse(struct supervisor *s)
 {
-    char path[4096];
-    struct stat st;
     int64_t now = clock_ms();
-    snprintf(path, sizeof path, "%s/metrics.jsonl", s->p->run_dir);
-    off_t size = stat(path, &st) == 0 ? st.st_size : 0;
-    if (size != s->pulse_size || !s->learner->pid) {
-        s->pulse_size = size;
+    if (pulse_was_felt(s) || !s->learner->pid) {
         s->pulse_ms = now;
         return;
     }
     double silent = (double)(now - s->pulse_ms) / 1000.0;
     if (silent >= s->p->stall_kill_s) {
         log_error("the learner does not report and is replaced", kv("silent_s", silent));
+        s->learner->stalled = true;
         child_signal(s->learner, SIGKILL);
         s->pulse_ms = now;
     } else if (silent >= s->p->stall_warn_s && now - s->pulse_said_ms >= 10000) {
@@ -238,6 +274,15 @@ static void watch_pulse(struct supervisor *s)
         log_warn("waiting for the learner: it is running but has not reported",
                  kv("silent_s", silent), kv("replaced_after_s", s->p->stall_kill_s));
     }
+}
+
+static void tell_standstill(struct supervisor *s)
+{
+    int64_t total = clock_stood_still_ms();
+    if (total - s->stood_still_ms >= STOOD_STILL_MS)
+        log_info("the run stood still (stopped, or the machine was asleep) and goes on",
+                 kv("for_s", (double)(total - s->stood_still_ms) / 1000.0));
+    s->stood_still_ms = total;
 }
 
 static void on_signals(struct supervisor *s)
@@ -301,6 +346,7 @@ static void loop(struct supervisor *s)
         on_signals(s);
         on_panel(s);
         reap_and_follow(s);
+        tell_standstill(s);
         if (s->state == RUN) {
             start_due(s);
             watch_pulse(s);
@@ -325,15 +371,21 @@ static int open_sources(struct supervisor *s, struct onic_err *err)
     sigaddset(&s->child_mask, SIGHUP);
     signal(SIGPIPE, SIG_IGN);
     s->signal_fd = signalfd(-1, &ours, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (s->signal_fd < 0 || socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, s->panel_fds) != 0)
+    if (s->signal_fd < 0 || socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, s->panel_fds) != 0 ||
+        pipe2(s->pulse_fds, O_CLOEXEC | O_NONBLOCK) != 0)
         return err_set(err, ONIC_EIO, "signals cannot be watched: %s", strerror(errno));
     return ONIC_OK;
 }
 
 int supervise(const struct supervise_params *p, struct onic_err *sentence)
 {
-    struct supervisor s = {.p = p, .sentence = sentence, .signal_fd = -1, .panel_fds = {-1, -1}};
+    struct supervisor s = {.p = p,
+                           .sentence = sentence,
+                           .signal_fd = -1,
+                           .panel_fds = {-1, -1},
+                           .pulse_fds = {-1, -1}};
     ONIC_ASSERT(p->count >= 1 && p->count <= SUPERVISE_CHILDREN_MAX);
+    clock_leave_out_standstills();
     if (open_sources(&s, sentence) != ONIC_OK)
         return 74;
     s.children = xcalloc((size_t)p->count, sizeof *s.children);
@@ -356,6 +408,8 @@ int supervise(const struct supervise_params *p, struct onic_err *sentence)
     close(s.signal_fd);
     close(s.panel_fds[0]);
     close(s.panel_fds[1]);
+    close(s.pulse_fds[0]);
+    close(s.pulse_fds[1]);
     sigprocmask(SIG_SETMASK, &s.old_mask, NULL);
     return s.result;
 }

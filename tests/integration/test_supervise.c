@@ -47,6 +47,7 @@ static int setup(void **state)
     scene.params = (struct supervise_params){.run_dir = scene.dir,
                                              .children = scene.specs,
                                              .lock_fd = -1,
+                                             .restarts = 5,
                                              .stall_warn_s = 100,
                                              .stall_kill_s = 100,
                                              .drain_s = 60};
@@ -76,6 +77,7 @@ static void part(struct scene *s, const char *role, enum child_kind kind, const 
     assert_non_null(f);
     fprintf(f,
             "cd '%s'\nev() { echo \"$1\" >> events; }\n"
+            "beat() { printf x > /proc/$$/fd/${ONIC_PULSE#fd:}; }\n"
             "await() { while ! grep -q \"$1\" \"${2:-events}\"; do sleep 0.05; done; }\n%s\n",
             s->dir, body);
     fclose(f);
@@ -90,8 +92,11 @@ static void start(struct scene *s)
 {
     s->pid = fork();
     assert_true(s->pid >= 0);
-    if (s->pid)
+    if (s->pid) {
+        setpgid(s->pid, s->pid);
         return;
+    }
+    setpgid(0, 0);
     char path[300];
     struct onic_err sentence = {0};
     snprintf(path, sizeof path, "%s/stderr", s->dir);
@@ -144,6 +149,12 @@ static bool wish_came_true(void *ctx)
     return count_word(w->s, "events", w->word) >= w->times;
 }
 
+static bool is_shown(void *ctx)
+{
+    struct wish *w = ctx;
+    return count_word(w->s, "stderr", w->word) >= w->times;
+}
+
 static void await(struct scene *s, const char *word, int times)
 {
     struct wish w = {s, word, times};
@@ -171,19 +182,73 @@ static void the_learners_exit_0_ends_the_run(void **state)
     assert_int_equal(count_word(s, "events", "reward-term"), 1);
 }
 
-static void deaths_by_signal_never_exhaust_the_restarts(void **state)
+static void deaths_by_signal_are_counted_and_end_the_run(void **state)
 {
     struct scene *s = *state;
+    s->params.restarts = 3;
+    part(s, "learner", CHILD_LEARNER, UNTIL_TERM("learner"));
+    part(s, "actor-0", CHILD_ACTOR, "ev actor-life; echo 'last words' >&2; kill -9 $$");
+    int64_t begin = clock_ms();
+    start(s);
+    assert_int_equal(finish(s), 70);
+    assert_int_equal(count_word(s, "events", "actor-life"), 3);
+    assert_int_equal(count_word(s, "events", "learner-term"), 1); /* drained, not killed */
+    assert_true(clock_ms() - begin >= 600); /* two back-offs, doubling: 0.2 + 0.4 s at least */
+    const char *sentence = strstr(slurp(s, "stderr"), "SENTENCE actor-0 ended with signal 9");
+    assert_non_null(sentence);
+    assert_non_null(strstr(sentence, "3 times"));
+    assert_non_null(strstr(sentence, "out-of-memory killer"));
+    assert_non_null(strstr(sentence, "last words"));
+}
+
+static void restarts_0_restarts_without_a_bound(void **state)
+{
+    struct scene *s = *state;
+    s->params.restarts = 0;
     part(s, "learner", CHILD_LEARNER,
          "while [ $(grep -c actor events) -lt 6 ]; do sleep 0.05; done; exit 0");
     part(s, "actor-0", CHILD_ACTOR, "ev actor; kill -9 $$");
-    int64_t begin = clock_ms();
     start(s);
     assert_int_equal(finish(s), 0);
     assert_int_equal(count_word(s, "events", "actor"), 6);
-    /* five back-offs, doubling: 0.2 + 0.4 + 0.8 + 1.6 + 3.2 s at least */
-    assert_true(clock_ms() - begin >= 6200);
     assert_non_null(strstr(slurp(s, "stderr"), "signal 9"));
+}
+
+static void each_cause_has_its_own_count(void **state)
+{
+    struct scene *s = *state;
+    s->params.restarts = 2;
+    part(s, "learner", CHILD_LEARNER, UNTIL_TERM("learner"));
+    part(s, "actor-0", CHILD_ACTOR,
+         "ev life; case $(grep -c life events) in 1) kill -11 $$;; 2) exit 70;; 3) kill -6 $$;; "
+         "*) kill -11 $$;; esac");
+    start(s);
+    assert_int_equal(finish(s), 70);
+    assert_int_equal(count_word(s, "events", "life"), 4);
+    assert_non_null(strstr(slurp(s, "stderr"), "SENTENCE actor-0 ended with signal 11"));
+}
+
+static void a_fenced_part_is_replaced(void **state)
+{
+    struct scene *s = *state;
+    part(s, "learner", CHILD_LEARNER, "await second; exit 0");
+    part(s, "actor-0", CHILD_ACTOR,
+         "ev life; [ $(grep -c life events) -eq 1 ] && exit 76; ev second; " UNTIL_TERM("actor"));
+    start(s);
+    assert_int_equal(finish(s), 0);
+    assert_int_equal(count_word(s, "events", "life"), 2);
+}
+
+static void a_part_that_is_fenced_again_and_again_ends_the_run(void **state)
+{
+    struct scene *s = *state;
+    s->params.restarts = 2;
+    part(s, "learner", CHILD_LEARNER, UNTIL_TERM("learner"));
+    part(s, "actor-0", CHILD_ACTOR, "ev life; echo 'number 0 is in use' >&2; exit 76");
+    start(s);
+    assert_int_equal(finish(s), 76);
+    assert_int_equal(count_word(s, "events", "life"), 2);
+    assert_non_null(strstr(slurp(s, "stderr"), "number 0 is in use"));
 }
 
 static void exit_64_ends_the_run_with_the_childs_sentence(void **state)
@@ -211,17 +276,18 @@ static void exit_70_is_restarted_five_times_at_most(void **state)
     assert_int_equal(count_word(s, "events", "learner"), 5);
     assert_non_null(
         strstr(slurp(s, "stderr"),
-               "SENTENCE learner ended with exit code 70 for the fifth time in a row: broken"));
+               "SENTENCE learner ended with exit code 70, 5 times by now (run.restarts): broken"));
 }
 
 static void exit_75_is_restarted_without_a_bound(void **state)
 {
     struct scene *s = *state;
+    s->params.restarts = 2;
     part(s, "learner", CHILD_LEARNER,
-         "ev learner; [ $(grep -c learner events) -ge 6 ] && exit 0; exit 75");
+         "ev learner; [ $(grep -c learner events) -ge 4 ] && exit 0; exit 75");
     start(s);
     assert_int_equal(finish(s), 0);
-    assert_int_equal(count_word(s, "events", "learner"), 6);
+    assert_int_equal(count_word(s, "events", "learner"), 4);
 }
 
 static void a_signal_drains_learner_and_actors_before_the_reward_server(void **state)
@@ -304,12 +370,95 @@ static void a_learner_without_a_pulse_is_named_and_replaced(void **state)
     s->params.stall_kill_s = 3;
     part(s, "learner", CHILD_LEARNER,
          "ev life; [ $(grep -c life events) -ge 2 ] && exit 0; trap '' TERM; while :; do sleep "
-         "0.1; done");
+         "0.1; echo '{}' >> metrics.jsonl; done"); /* a file that grows is no sign of life */
     start(s);
     assert_int_equal(finish(s), 0);
     assert_int_equal(count_word(s, "events", "life"), 2);
     assert_non_null(strstr(slurp(s, "stderr"), "waiting for the learner"));
     assert_non_null(strstr(slurp(s, "stderr"), "does not report and is replaced"));
+}
+
+static void a_pulse_alone_is_life(void **state)
+{
+    struct scene *s = *state;
+    s->params.stall_kill_s = 2;
+    part(s, "learner", CHILD_LEARNER,
+         "ev life; i=0; while [ $i -lt 40 ]; do beat; sleep 0.1; i=$((i+1)); done; exit 0");
+    start(s);
+    assert_int_equal(finish(s), 0);
+    assert_int_equal(count_word(s, "events", "life"), 1);
+}
+
+static bool time_has_passed(void *until_ms)
+{
+    return clock_ms() >= *(int64_t *)until_ms;
+}
+
+/* A laptop that sleeps, Ctrl-Z: whoever watches stood still as well. */
+static void a_standstill_of_all_is_nobodys_silence(void **state)
+{
+    struct scene *s = *state;
+    s->params.stall_warn_s = 2.5;
+    s->params.stall_kill_s = 2.7;
+    part(
+        s, "learner", CHILD_LEARNER,
+        "ev life; while ! grep -q go-on events; do beat; sleep 0.1; done; beat; sleep 0.3; exit 0");
+    start(s);
+    await(s, "life", 1);
+    assert_int_equal(kill(-s->pid, SIGSTOP), 0);
+    int64_t until = clock_ms() + 4500;
+    assert_true(wait_until(time_has_passed, &until, 20000));
+    assert_int_equal(kill(-s->pid, SIGCONT), 0);
+    char path[300];
+    snprintf(path, sizeof path, "%s/events", s->dir);
+    FILE *f = fopen(path, "a");
+    assert_non_null(f);
+    fputs("go-on\n", f);
+    fclose(f);
+    assert_int_equal(finish(s), 0);
+    assert_int_equal(count_word(s, "events", "life"), 1);
+    assert_null(strstr(slurp(s, "stderr"), "does not report"));
+    assert_null(strstr(slurp(s, "stderr"), "waiting for the learner"));
+}
+
+static void move_log(struct scene *s, const char *role, bool make_new)
+{
+    char from[300], to[300];
+    snprintf(from, sizeof from, "%s/log/%s.log", s->dir, role);
+    snprintf(to, sizeof to, "%s/log/%s.log.1", s->dir, role);
+    assert_int_equal(rename(from, to), 0);
+    if (!make_new)
+        return;
+    FILE *f = fopen(from, "w");
+    assert_non_null(f);
+    fclose(f);
+}
+
+/* As a child's log writer does: it goes on in the new file from some line on. */
+static void a_rotated_log_is_followed(void **state)
+{
+    struct scene *s = *state;
+    part(s, "learner", CHILD_LEARNER,
+         "echo first >&2; ev up; await moved; echo 'still old' >&2; exec 2>> \"$ONIC_STDERR\"; "
+         "echo 'in the new' >&2; await copied; : > \"$ONIC_STDERR\"; sleep 1; "
+         "echo 'truncated' >&2; await truncated stderr; exit 0");
+    start(s);
+    await(s, "up", 1);
+    move_log(s, "learner", true);
+    char path[300];
+    snprintf(path, sizeof path, "%s/events", s->dir);
+    FILE *f = fopen(path, "a");
+    assert_non_null(f);
+    fputs("moved\n", f);
+    fflush(f);
+    struct wish shown = {s, "in the new", 1};
+    assert_true(wait_until(is_shown, &shown, 30000));
+    fputs("copied\n", f);
+    fclose(f);
+    assert_int_equal(finish(s), 0);
+    assert_non_null(strstr(slurp(s, "stderr"), "first"));
+    assert_non_null(strstr(slurp(s, "stderr"), "still old"));
+    assert_null(strstr(slurp(s, "log/learner.log"), "still old"));
 }
 
 static void children_do_not_outlive_a_killed_front_end(void **state)
@@ -364,7 +513,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SCENE(the_learners_exit_0_ends_the_run),
-        SCENE(deaths_by_signal_never_exhaust_the_restarts),
+        SCENE(deaths_by_signal_are_counted_and_end_the_run),
+        SCENE(restarts_0_restarts_without_a_bound),
+        SCENE(each_cause_has_its_own_count),
+        SCENE(a_fenced_part_is_replaced),
+        SCENE(a_part_that_is_fenced_again_and_again_ends_the_run),
         SCENE(exit_64_ends_the_run_with_the_childs_sentence),
         SCENE(exit_70_is_restarted_five_times_at_most),
         SCENE(exit_75_is_restarted_without_a_bound),
@@ -373,6 +526,9 @@ int main(void)
         SCENE(an_echo_of_the_first_signal_does_not_kill),
         SCENE(a_learner_that_cannot_finish_its_drain_says_why),
         SCENE(a_learner_without_a_pulse_is_named_and_replaced),
+        SCENE(a_pulse_alone_is_life),
+        SCENE(a_standstill_of_all_is_nobodys_silence),
+        SCENE(a_rotated_log_is_followed),
         SCENE(children_do_not_outlive_a_killed_front_end),
         SCENE(children_get_the_lock_and_no_option_variables),
         SCENE(other_parts_are_quiet_unless_they_warn),

@@ -1,0 +1,162 @@
+/* timeout: 300 */
+/* SPDX-License-Identifier: MIT */
+/* test_standstill.c - a whole run that is suspended, as by Ctrl-Z or a laptop that sleeps, for
+ * longer than every deadline in it: afterwards nothing is overdue. And a run whose files are
+ * rotated away.
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "tests/onic_test.h"
+#include "tests/support/program.h"
+
+enum { PATIENCE_MS = 60000, STOPPED_MS = 6000 };
+
+struct scene {
+    char dir[256], run[300];
+    struct program train;
+};
+
+static int setup(void **state)
+{
+    static struct scene s;
+    memset(&s, 0, sizeof s);
+    temp_dir_create(s.dir);
+    snprintf(s.run, sizeof s.run, "%s/run", s.dir);
+    *state = &s;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct scene *s = *state;
+    program_kill(&s->train);
+    temp_dir_remove(s->dir);
+    return 0;
+}
+
+static const char *file_of(const struct scene *s, const char *name)
+{
+    char path[400];
+    snprintf(path, sizeof path, "%s/%s", s->run, name);
+    return program_text(path);
+}
+
+static bool trains(void *ctx)
+{
+    const struct scene *s = ctx;
+    return metrics_last(s->run, "env_steps") > 0 && metrics_last(s->run, "annot/labels_total") > 0;
+}
+
+struct progress {
+    const struct scene *s;
+    double steps, labels;
+};
+
+static bool has_gone_on(void *ctx)
+{
+    const struct progress *p = ctx;
+    return metrics_last(p->s->run, "env_steps") > p->steps &&
+           metrics_last(p->s->run, "annot/labels_total") > p->labels;
+}
+
+static void goes_on(struct scene *s)
+{
+    struct progress p = {s, metrics_last(s->run, "env_steps"),
+                         metrics_last(s->run, "annot/labels_total")};
+    if (!wait_until(has_gone_on, &p, PATIENCE_MS)) {
+        print_error("%s\n", program_text(s->train.err));
+        fail_msg("training did not go on");
+    }
+}
+
+static bool time_has_passed(void *until_ms)
+{
+    return clock_ms() >= *(int64_t *)until_ms;
+}
+
+static void never_says(const char *text, const char *what)
+{
+    if (strstr(text, what))
+        fail_msg("it says \"%s\": %s", what, text);
+}
+
+/* A question flies nearly always, and an environment is stepped nearly always. */
+static void a_suspended_run_goes_on_as_if_nothing_had_been(void **state)
+{
+    struct scene *s = *state;
+    char options[1200];
+    snprintf(options, sizeof options,
+             "train --run-dir=run --env.id=minigrid:KeyCorridorS3R3 --frames=1000000000000 "
+             "--actors.count=1 --metrics.every_s=0.2 --actors.step_timeout_s=3 "
+             "--actors.orphan_timeout_s=4 --annotator.id=command --command.timeout_s=3 "
+             "--command.window=1 --bench.captions_per_s=40 "
+             "--command.run=%s/tests/support/slow_annotator.sh",
+             getenv("ONIC_SOURCE"));
+    program_start(&s->train, s->dir, "train", "onic", options);
+    assert_true(wait_until(trains, s, PATIENCE_MS));
+    int64_t until = clock_ms() + STOPPED_MS;
+    assert_int_equal(kill(-s->train.pid, SIGSTOP), 0);
+    assert_true(wait_until(time_has_passed, &until, PATIENCE_MS));
+    assert_int_equal(kill(-s->train.pid, SIGCONT), 0);
+    goes_on(s);
+    kill(s->train.pid, SIGINT);
+    assert_int_equal(program_wait(&s->train, PATIENCE_MS), 0);
+    never_says(program_text(s->train.err), "died");
+    never_says(program_text(s->train.err), "does not report");
+    never_says(file_of(s, "log/actor-0.log"), "hung");
+    never_says(file_of(s, "log/actor-0.log"), "giving up");
+    never_says(file_of(s, "log/reward-server.log"), "is started again");
+    assert_non_null(strstr(program_text(s->train.err), "the run stood still"));
+}
+
+static void move_away(const struct scene *s, const char *name)
+{
+    char from[400], to[410];
+    snprintf(from, sizeof from, "%s/%s", s->run, name);
+    snprintf(to, sizeof to, "%s.1", from);
+    assert_int_equal(rename(from, to), 0);
+}
+
+static bool is_there_again(void *ctx)
+{
+    const struct scene *s = ctx;
+    char last[64] = "";
+    const char *log = file_of(s, "log/learner.log");
+    snprintf(last, sizeof last, "%.60s", log);
+    return last[0] != '\0' && metrics_lines(s->run) > 1;
+}
+
+static void a_run_whose_files_are_rotated_away_writes_new_ones(void **state)
+{
+    struct scene *s = *state;
+    program_start(&s->train, s->dir, "train", "onic",
+                  "train --run-dir=run --env.id=minigrid:KeyCorridorS3R3 --frames=1000000000000 "
+                  "--actors.count=1 --metrics.every_s=0.2 --annotator.id=rules "
+                  "--bench.captions_per_s=40");
+    assert_true(wait_until(trains, s, PATIENCE_MS));
+    move_away(s, "metrics.jsonl");
+    move_away(s, "log/learner.log");
+    assert_true(wait_until(is_there_again, s, PATIENCE_MS));
+    goes_on(s);
+    kill(s->train.pid, SIGINT);
+    assert_int_equal(program_wait(&s->train, PATIENCE_MS), 0);
+    assert_non_null(strstr(file_of(s, "log/learner.log"), "draining"));
+    assert_null(strstr(file_of(s, "log/learner.log.1"), "draining"));
+    assert_non_null(strstr(file_of(s, "metrics.jsonl"), "\"event\":\"end\""));
+    assert_non_null(strstr(program_text(s->train.err), "info learner draining")); /* followed */
+}
+
+#define SCENE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SCENE(a_suspended_run_goes_on_as_if_nothing_had_been),
+        SCENE(a_run_whose_files_are_rotated_away_writes_new_ones),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
