@@ -175,6 +175,8 @@ static int open_metrics(struct run *r, struct onic_err *err)
         .panel = r->cfg->metrics_panel,
         .title = title,
         .frames_total = (uint64_t)r->cfg->run_frames,
+        .stop_wall_s = r->cfg->stop_wall_s,
+        .stop_success = r->cfg->stop_success,
     };
     return metrics_create(&r->metrics, &p, err);
 }

@@ -31,8 +31,9 @@ struct metrics_params {
     bool tensorboard; /* metrics.tensorboard */
     bool panel;       /* metrics.panel: redrawn panel on a terminal, else a line every 10 s */
     bool quiet;       /* nothing on stderr at all */
-    const char *title;     /* first words of the panel: environment and reward model */
-    uint64_t frames_total; /* run.frames, for the ETA; 0 = unknown */
+    const char *title;                /* first words of the panel: environment and reward model */
+    uint64_t frames_total;            /* run.frames, for the ETA; 0 = unknown */
+    double stop_wall_s, stop_success; /* stop.*: other ends, for the ETA; 0 = none */
 };
 
 /* *out is owned by the caller. A torn last line of metrics.jsonl (crash while writing) is cut off.

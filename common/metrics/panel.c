@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* panel.c - a redrawn block at the bottom of a terminal; see panel.h.
  *
- * The block is erased by moving up as many lines as were drawn and clearing to the end of the
- * screen. Lines longer than the terminal is wide would wrap and break that count, so they are cut
- * at the width. Everything of one redraw goes out in one write: half-drawn frames flicker. */
+ * The block is erased by moving up as many rows as it takes and clearing to the end of the screen.
+ * A line wider than the window would wrap and break that count, so block and lines are cut at its
+ * width, in columns and not in bytes. Where the window has become narrower since the block was
+ * drawn, a terminal has folded its lines (those that cut them instead lose a line or two above the
+ * block). Everything of one redraw goes out in one write: half-drawn frames flicker. */
 #define _GNU_SOURCE
 #include "common/metrics/panel.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -16,12 +19,18 @@
 #include <unistd.h>
 
 #include "common/base/buf.h"
+#include "common/base/columns.h"
+#include "common/base/log_line.h"
 #include "common/base/xmalloc.h"
+
+enum { LINES_MAX = 64, LINE_BYTES_MAX = 4096 };
 
 struct panel {
     enum panel_mode mode;
     int fd, relay; /* relay: datagram socket, -1 = none */
-    int drawn;     /* lines of the block on the screen */
+    bool colour;
+    int drawn;            /* lines of the block on the screen */
+    int width[LINES_MAX]; /* of each, in columns */
     struct buf text, out;
     pthread_mutex_t lock;
 };
@@ -53,6 +62,8 @@ struct panel *panel_create(enum panel_mode mode, int fd)
     p->mode = mode;
     p->fd = fd;
     p->relay = mode == PANEL_RELAY ? relay_socket() : -1;
+    const char *plain = getenv("NO_COLOR");
+    p->colour = mode == PANEL_TERMINAL && !(plain && plain[0]);
     buf_init(&p->text, PANEL_TEXT_MAX);
     buf_init(&p->out, 1 << 17);
     pthread_mutex_init(&p->lock, NULL);
@@ -71,38 +82,73 @@ static void send_out(struct panel *p)
     buf_reset(&p->out);
 }
 
-static int columns(int fd)
+static struct winsize window(int fd)
 {
-    struct winsize w;
-    return ioctl(fd, TIOCGWINSZ, &w) == 0 && w.ws_col > 8 ? w.ws_col : 80;
+    struct winsize w = {0};
+    ioctl(fd, TIOCGWINSZ, &w);
+    w.ws_col = w.ws_col > 8 ? w.ws_col : 80;
+    w.ws_row = w.ws_row > 1 ? w.ws_row : 24;
+    return w;
 }
 
 static void put_erase(struct panel *p)
 {
-    if (p->drawn)
-        buf_printf(&p->out, "\033[%dA\r\033[J", p->drawn);
+    int rows = 0, columns = window(p->fd).ws_col;
+    for (int i = 0; i < p->drawn; i++)
+        rows += p->width[i] > columns ? (p->width[i] + columns - 1) / columns : 1;
+    if (rows)
+        buf_printf(&p->out, "\033[%dA\r\033[J", rows);
     p->drawn = 0;
 }
 
-/* Bytes of the first `width` characters of a UTF-8 line of n bytes. */
-static size_t fit(const char *line, size_t n, int width)
-{
-    size_t i = 0;
-    for (int shown = 0; i < n; i++)
-        if (((unsigned char)line[i] & 0xc0) != 0x80 && shown++ == width)
-            break;
-    return i;
-}
-
+/* As many lines as the window has room for above its last row. */
 static void put_block(struct panel *p)
 {
-    int width = columns(p->fd) - 1;
-    for (const char *s = p->text.data; *s;) {
+    struct winsize w = window(p->fd);
+    for (const char *s = p->text.data; *s && p->drawn < LINES_MAX && p->drawn < w.ws_row - 1;) {
         size_t n = strcspn(s, "\n");
-        buf_append(&p->out, s, fit(s, n, width));
+        p->width[p->drawn++] = columns_put(&p->out, s, n, w.ws_col - 1);
         buf_puts(&p->out, "\n");
-        p->drawn++;
         s += n + (s[n] == '\n');
+    }
+}
+
+/* "2026-11-23T19:30:00.123Z warn ..." without date and fractions; returns its length. */
+static size_t without_date(const char *line, size_t n, char out[LINE_BYTES_MAX])
+{
+    size_t rest = n - LOG_LINE_STAMP, clock = strlen("19:30:00");
+    rest = rest < LINE_BYTES_MAX - clock ? rest : LINE_BYTES_MAX - clock;
+    memcpy(out, line + LOG_LINE_DATE, clock);
+    memcpy(out + clock, line + LOG_LINE_STAMP, rest);
+    return clock + rest;
+}
+
+/* One line; above a block it is shortened to the width of the window. All of it is in the log
+ * files. */
+static void put_line(struct panel *p, const char *line, size_t n, bool whole)
+{
+    char level = log_line_level(line, n), text[LINE_BYTES_MAX];
+    bool coloured = p->colour && (level == 'e' || level == 'w');
+    if (coloured)
+        buf_puts(&p->out, level == 'e' ? "\033[31m" : "\033[33m");
+    if (!whole && level != '?') {
+        n = without_date(line, n, text);
+        line = text;
+    }
+    if (whole)
+        buf_append(&p->out, line, n);
+    else
+        columns_put(&p->out, line, n, window(p->fd).ws_col - 1);
+    buf_puts(&p->out, coloured ? "\033[0m\n" : "\n");
+}
+
+static void put_lines(struct panel *p, const char *bytes, size_t len, bool whole)
+{
+    for (size_t at = 0; at < len;) {
+        const char *end = memchr(bytes + at, '\n', len - at);
+        size_t n = end ? (size_t)(end - bytes) - at : len - at;
+        put_line(p, bytes + at, n, whole);
+        at += n + 1;
     }
 }
 
@@ -129,7 +175,10 @@ void panel_line(struct panel *p, const char *bytes, size_t len)
     bool block = p->mode == PANEL_TERMINAL && p->drawn;
     if (block)
         put_erase(p);
-    buf_append(&p->out, bytes, len);
+    if (p->mode == PANEL_TERMINAL)
+        put_lines(p, bytes, len, !block);
+    else
+        buf_append(&p->out, bytes, len);
     if (block)
         put_block(p);
     send_out(p);

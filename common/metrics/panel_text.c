@@ -45,6 +45,22 @@ static void put_field(struct metrics *m, const char *label, const char *name, in
         buf_printf(&m->text, "%.*f%s", decimals, v, unit);
 }
 
+/* Until run.frames or stop.wall_s, whichever comes first; when stop.success will be reached nobody
+ * knows, so that with it this is only the longest it can take. At the end of a life there is
+ * nothing left to wait for. */
+static void put_eta(struct metrics *m, double steps, double per_s)
+{
+    double left = INFINITY;
+    if (m->params.frames_total && per_s > 0)
+        left = ((double)m->params.frames_total - steps) / per_s;
+    if (m->params.stop_wall_s > 0)
+        left = fmin(left, m->params.stop_wall_s - metrics_wall_s(m));
+    if (m->ended || !isfinite(left) || left <= 0)
+        return;
+    buf_puts(&m->text, m->params.stop_success > 0 ? "  ETA at most " : "  ETA ");
+    put_duration(&m->text, left);
+}
+
 static void put_progress(struct metrics *m)
 {
     struct buf *b = &m->text;
@@ -65,10 +81,7 @@ static void put_progress(struct metrics *m)
     put_thousands(b, slow);
     buf_puts(b, "/s)  time ");
     put_duration(b, metrics_wall_s(m));
-    if (m->params.frames_total && slow > 0) {
-        buf_puts(b, "  ETA ");
-        put_duration(b, ((double)m->params.frames_total - steps) / slow);
-    }
+    put_eta(m, steps, slow);
 }
 
 static void put_learning(struct metrics *m)

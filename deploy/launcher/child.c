@@ -25,6 +25,7 @@
 #include "common/base/clock.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
+#include "common/base/log_line.h"
 #include "common/base/process.h"
 #include "common/base/rotated.h"
 #include "common/base/run_lock.h"
@@ -131,22 +132,9 @@ int child_start(struct child *c, const struct child_start *how, struct onic_err 
     return ONIC_OK;
 }
 
-/* The level of a line in the form of log.h, '?' when it has another form (a crash, a sanitizer,
- * last words). */
-static char level_of(const char *line)
-{
-    static const char *const levels[] = {" error ", " warn ", " info ", " debug "};
-    if (strlen(line) < 32 || line[4] != '-' || line[10] != 'T' || line[23] != 'Z')
-        return '?';
-    for (int i = 0; i < 4; i++)
-        if (strncmp(line + 24, levels[i], strlen(levels[i])) == 0)
-            return "ewid"[i];
-    return '?';
-}
-
 static void show_held(struct child *c, struct panel *panel)
 {
-    char level = level_of(c->held);
+    char level = log_line_level(c->held, strlen(c->held));
     if (c->held[0] &&
         (c->spec->kind == CHILD_LEARNER || level == 'e' || level == 'w' || level == '?')) {
         char line[CHILD_LINE_MAX + 1];

@@ -3,7 +3,9 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "common/base/clock.h"
@@ -12,14 +14,46 @@
 #include "tests/onic_test.h"
 
 /* A terminal of 200 rows that knows what panel.c uses: newline, carriage return, cursor up, clear
- * to the end. */
+ * to the end, colours. A line that is too wide goes on in the next row, and lines are folded when
+ * the window becomes narrower. */
 struct screen {
     char row[200][256];
-    int y, x;
+    int y, x, cols, colours;
 };
+
+static void put_cell(struct screen *s, char c)
+{
+    if (s->x == s->cols) {
+        s->x = 0;
+        s->y++;
+    }
+    s->row[s->y][s->x++] = c;
+}
+
+/* Returns where the sequence ends. */
+static size_t sequence(struct screen *s, const char *p, size_t i)
+{
+    int number = 0;
+    assert_int_equal(p[++i], '[');
+    while (p[++i] >= '0' && p[i] <= '9')
+        number = number * 10 + (p[i] - '0');
+    if (p[i] == 'A') {
+        s->y -= number;
+        assert_true(s->y >= 0);
+    } else if (p[i] == 'm') {
+        s->colours++;
+    } else {
+        assert_int_equal(p[i], 'J');
+        memset(s->row[s->y] + s->x, 0, sizeof s->row[0] - (size_t)s->x);
+        for (int r = s->y + 1; r < 200; r++)
+            memset(s->row[r], 0, sizeof s->row[0]);
+    }
+    return i;
+}
 
 static void interpret(struct screen *s, const char *p, size_t n)
 {
+    s->cols = s->cols ? s->cols : 200;
     for (size_t i = 0; i < n; i++) {
         if (p[i] == '\n') {
             s->y++;
@@ -27,23 +61,24 @@ static void interpret(struct screen *s, const char *p, size_t n)
         } else if (p[i] == '\r') {
             s->x = 0;
         } else if (p[i] == '\033') {
-            assert_int_equal(p[++i], '[');
-            int number = 0;
-            while (p[++i] >= '0' && p[i] <= '9')
-                number = number * 10 + (p[i] - '0');
-            if (p[i] == 'A') {
-                s->y -= number;
-                assert_true(s->y >= 0);
-            } else {
-                assert_int_equal(p[i], 'J');
-                memset(s->row[s->y] + s->x, 0, sizeof s->row[0] - (size_t)s->x);
-                for (int r = s->y + 1; r < 200; r++)
-                    memset(s->row[r], 0, sizeof s->row[0]);
-            }
+            i = sequence(s, p, i);
         } else {
-            s->row[s->y][s->x++] = p[i];
-            assert_true(s->x < 255);
+            put_cell(s, p[i]);
         }
+    }
+}
+
+static void fold(struct screen *s, int cols)
+{
+    static struct screen old;
+    old = *s;
+    memset(s, 0, sizeof *s);
+    s->cols = cols;
+    for (int y = 0; y < old.y; y++) {
+        for (const char *c = old.row[y]; *c; c++)
+            put_cell(s, *c);
+        s->y++;
+        s->x = 0;
     }
 }
 
@@ -99,11 +134,137 @@ static void a_line_wider_than_the_terminal_is_cut_between_characters(void **stat
     panel_show(p, wide);
     panel_show(p, wide);
     drain(fds[0], &s);
-    assert_int_equal(strlen(s.row[0]), 79 * 2);
+    assert_int_equal(strlen(s.row[0]), 76 * 2 + 3);
+    assert_string_equal(s.row[0] + 76 * 2, "...");
     assert_string_equal(s.row[1], "");
     panel_free(p);
     close(fds[0]);
     close(fds[1]);
+}
+
+/* --- in a window ------------------------------------------------------------------------------ */
+
+struct window {
+    int fd, other;
+    struct panel *panel;
+    struct screen screen;
+};
+
+static void resize(struct window *w, int rows, int cols)
+{
+    struct winsize size = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)cols};
+    assert_int_equal(ioctl(w->fd, TIOCSWINSZ, &size), 0);
+}
+
+static void open_window(struct window *w, int rows, int cols)
+{
+    struct termios raw;
+    memset(w, 0, sizeof *w);
+    w->screen.cols = cols;
+    w->fd = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK);
+    assert_true(w->fd >= 0 && grantpt(w->fd) == 0 && unlockpt(w->fd) == 0);
+    w->other = open(ptsname(w->fd), O_RDWR | O_NOCTTY);
+    assert_true(w->other >= 0);
+    assert_int_equal(tcgetattr(w->other, &raw), 0);
+    raw.c_oflag &= ~(tcflag_t)OPOST;
+    assert_int_equal(tcsetattr(w->other, TCSANOW, &raw), 0);
+    resize(w, rows, cols);
+    w->panel = panel_create(PANEL_TERMINAL, w->other);
+}
+
+static void close_window(struct window *w)
+{
+    panel_free(w->panel);
+    close(w->other);
+    close(w->fd);
+}
+
+static void say(struct window *w, const char *line)
+{
+    panel_line(w->panel, line, strlen(line));
+}
+
+static const char warning[] =
+    "2026-11-23T19:30:00.123Z warn learner something is wrong here and it takes long to say\n";
+
+static void a_line_above_the_block_is_shortened_to_the_window(void **state)
+{
+    static struct window w;
+    (void)state;
+    open_window(&w, 24, 40);
+    say(&w, warning); /* nothing is below it yet: all of it */
+    panel_show(w.panel, "block\n");
+    say(&w, warning);
+    say(&w, "Aborted (core dumped), and this line is of nobody's form\n");
+    drain(w.fd, &w.screen);
+    struct screen *s = &w.screen;
+    assert_string_equal(s->row[0], "2026-11-23T19:30:00.123Z warn learner so");
+    assert_string_equal(s->row[3], "19:30:00 warn learner something is w...");
+    assert_string_equal(s->row[4], "Aborted (core dumped), and this line...");
+    assert_string_equal(s->row[5], "block");
+    assert_string_equal(s->row[6], "");
+    assert_int_equal(s->colours, 4); /* two warnings, each on and off */
+    close_window(&w);
+}
+
+static void colours_are_for_warnings_and_can_be_declined(void **state)
+{
+    static struct window w;
+    static const char red[] = "\033[31m19:30:00 error learner nothing is\033[0m\n";
+    char bytes[4096];
+    (void)state;
+    open_window(&w, 24, 100);
+    panel_show(w.panel, "block\n");
+    say(&w, "2026-11-23T19:30:00.123Z info learner all is well\n");
+    ssize_t n = read(w.fd, bytes, sizeof bytes);
+    assert_null(memmem(bytes, (size_t)n, "m19:30", 6));
+    say(&w, "2026-11-23T19:30:00.123Z error learner nothing is\n");
+    n = read(w.fd, bytes, sizeof bytes);
+    assert_non_null(memmem(bytes, (size_t)n, red, sizeof red - 1));
+    close_window(&w);
+    setenv("NO_COLOR", "1", 1);
+    open_window(&w, 24, 100);
+    unsetenv("NO_COLOR");
+    panel_show(w.panel, "block\n");
+    say(&w, warning);
+    drain(w.fd, &w.screen);
+    assert_int_equal(w.screen.colours, 0);
+    close_window(&w);
+}
+
+static void a_window_may_become_narrower_wider_and_low(void **state)
+{
+    static struct window w;
+    static const char block[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\nb\ncccccccccccccccccccccc\n";
+    (void)state;
+    open_window(&w, 24, 60);
+    say(&w, "above\n");
+    panel_show(w.panel, block);
+    drain(w.fd, &w.screen);
+    resize(&w, 24, 20);
+    fold(&w.screen, 20);
+    assert_string_equal(w.screen.row[2], "aaaaaaaaaa"); /* the rest of the first line */
+    say(&w, "between\n");
+    panel_show(w.panel, block);
+    drain(w.fd, &w.screen);
+    struct screen *s = &w.screen;
+    assert_string_equal(s->row[0], "above");
+    assert_string_equal(s->row[1], "between");
+    assert_string_equal(s->row[2], "aaaaaaaaaaaaaaaa...");
+    assert_string_equal(s->row[3], "b");
+    assert_string_equal(s->row[4], "cccccccccccccccc...");
+    assert_string_equal(s->row[5], "");
+    resize(&w, 3, 60); /* two rows and the cursor's */
+    s->cols = 60;
+    panel_show(w.panel, block);
+    drain(w.fd, s);
+    assert_string_equal(s->row[2], "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
+    assert_string_equal(s->row[3], "b");
+    assert_string_equal(s->row[4], "");
+    panel_clear(w.panel);
+    drain(w.fd, s);
+    assert_string_equal(s->row[2], "");
+    close_window(&w);
 }
 
 static void without_a_terminal_only_lines_pass(void **state)
@@ -188,14 +349,46 @@ static void the_text_shows_what_is_known_and_nothing_else(void **state)
     metrics_free(m);
 }
 
+static void the_time_left_is_that_of_the_first_end_and_none_at_the_end(void **state)
+{
+    (void)state;
+    struct metrics *m = NULL;
+    struct metrics_params p = {.every_s = 10, .quiet = true, .frames_total = 2000};
+    assert_ok(metrics_create(&m, &p, &err));
+    metrics_set(m, "env_steps", 1000);
+    m->fps[0] = (struct fps_sample){.at = 0, .steps = 0};
+    m->fps[1] = (struct fps_sample){.at = 10, .steps = 100}; /* 10 per second */
+    m->fps_count = m->fps_next = 2;
+    metrics_panel_text(m, true);
+    assert_non_null(strstr(m->text.data, "  ETA 1:40"));
+    m->params.stop_wall_s = 3600;
+    metrics_panel_text(m, true);
+    assert_non_null(strstr(m->text.data, "  ETA 1:40")); /* the frames come first */
+    m->params.frames_total = 2000000;
+    metrics_panel_text(m, true);
+    assert_non_null(strstr(m->text.data, "  ETA 59:")); /* the clock */
+    m->params.stop_success = 0.95;
+    metrics_panel_text(m, true);
+    assert_non_null(strstr(m->text.data, "  ETA at most 59:"));
+    assert_ok(metrics_end(m, 0, 0, &err));
+    metrics_panel_text(m, true);
+    assert_null(strstr(m->text.data, "ETA"));
+    assert_non_null(strstr(m->text.data, "1,000 steps"));
+    metrics_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_scroll_above_a_block_that_is_redrawn),
         cmocka_unit_test(a_line_wider_than_the_terminal_is_cut_between_characters),
+        cmocka_unit_test(a_line_above_the_block_is_shortened_to_the_window),
+        cmocka_unit_test(colours_are_for_warnings_and_can_be_declined),
+        cmocka_unit_test(a_window_may_become_narrower_wider_and_low),
         cmocka_unit_test(without_a_terminal_only_lines_pass),
         cmocka_unit_test(a_relayed_block_is_one_datagram_and_never_blocks),
         cmocka_unit_test(the_text_shows_what_is_known_and_nothing_else),
+        cmocka_unit_test(the_time_left_is_that_of_the_first_end_and_none_at_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
