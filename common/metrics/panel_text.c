@@ -8,7 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/wilson.h"
 #include "common/metrics/registry.h"
+
+static const char SUCCESS[] = "policy_stats/success_rate";
 
 /* 1234567 -> "1,234,567" */
 static void put_thousands(struct buf *b, double v)
@@ -84,13 +87,32 @@ static void put_progress(struct metrics *m)
     put_eta(m, steps, slow);
 }
 
-static void put_learning(struct metrics *m)
+/* " (92.4 .. 96.7)" behind a rate: where it may lie, as few episodes as it is the mean of. */
+static void put_interval(struct metrics *m, const char *name)
+{
+    const uint64_t *slot = strmap_get(m->index, name, strlen(name));
+    int n = slot ? m->items[*slot].count : 0;
+    double bound[2];
+    if (n == 0)
+        return;
+    wilson_interval(metrics_value_locked(m, name), n, bound);
+    buf_printf(&m->text, " (%.1f .. %.1f)", 100 * bound[0], 100 * bound[1]);
+}
+
+static void put_learning_of(struct metrics *m, bool brief)
 {
     put_field(m, "return", "reward/reward", -1, 1, "");
-    put_field(m, "success", "policy_stats/success_rate", 1, 100, " %");
+    put_field(m, "success", SUCCESS, 1, 100, " %");
+    if (!brief)
+        put_interval(m, SUCCESS);
     put_field(m, "score", "policy_stats/score", 1, 1, "");
     put_field(m, "length", "len/len", 0, 1, "");
     put_field(m, "intrinsic share", "intrinsic/share", 1, 100, " %");
+}
+
+static void put_learning(struct metrics *m)
+{
+    put_learning_of(m, false);
 }
 
 static void put_labels(struct metrics *m)
@@ -156,7 +178,7 @@ void metrics_panel_text(struct metrics *m, bool brief)
     pthread_mutex_lock(&m->lock);
     if (brief) {
         put_progress(m);
-        put_learning(m);
+        put_learning_of(m, true);
         put_field(m, "labels", "annot/labels_total", 0, 1, "");
         put_field(m, "abstained", "annot/abstained_total", 0, 1, "");
         put_field(m, "lag", "train/version_diff_avg", 1, 1, "");

@@ -10,6 +10,7 @@
 #include "actor/envs/vec_env.h"
 #include "common/base/clock.h"
 #include "common/base/rng.h"
+#include "common/base/wilson.h"
 #include "common/base/xmalloc.h"
 
 enum { EVAL_ENVS_MAX = 64, EVAL_ACTOR_ID = 65535, EVAL_ROW_HEAD = 4 };
@@ -189,6 +190,8 @@ static void summarise(struct evaluation *v, struct eval_result *out)
         if (dest[c])
             *dest[c] = eval_summarise(column, n);
     }
+    if (v->spec->has_success)
+        wilson_interval(out->success.mean, n, out->success.ci95);
     free(column);
     snprintf(out->env, sizeof out->env, "%s", v->spec->id);
     out->episodes = n;
@@ -283,6 +286,13 @@ void eval_json(const struct eval_result *r, const char *policy, uint64_t seed,
     buf_puts(out, "}}\n");
 }
 
+static void success_row(struct buf *out, const struct eval_result *r)
+{
+    buf_printf(out, "  %-14s %10.4g    %.4g .. %.4g (%.0f of %d episodes)\n", "success",
+               r->success.mean, r->success.ci95[0], r->success.ci95[1],
+               r->success.mean * r->episodes, r->episodes);
+}
+
 static void text_row(struct buf *out, const char *name, const struct eval_stat *s)
 {
     buf_printf(out, "  %-14s %10.4g +- %-9.3g (std %.4g, min %.4g, max %.4g)\n", name, s->mean,
@@ -294,7 +304,7 @@ void eval_text(const struct eval_result *r, struct buf *out)
     buf_printf(out, "%s: %d episodes, %" PRIu64 " steps in %.1f s\n", r->env, r->episodes,
                r->env_steps, r->wall_s);
     if (r->has_success)
-        text_row(out, "success", &r->success);
+        success_row(out, r);
     text_row(out, "return", &r->ret);
     text_row(out, "length", &r->length);
     for (int i = 0; i < r->nstats; i++)

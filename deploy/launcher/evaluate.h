@@ -19,7 +19,8 @@
 #include "common/policy/policy.h"
 
 struct eval_stat {
-    double mean, std, ci95[2], min, max; /* std: n - 1; ci95: normal approximation of the mean */
+    double mean, std, ci95[2], min, max; /* std: n - 1; ci95: of the mean, normal
+                                              approximation; of success: wilson.h */
 };
 
 struct eval_params {

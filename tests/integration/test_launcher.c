@@ -113,6 +113,25 @@ static void json_goes_to_standard_output_however_it_is_asked(void **state)
     assert_null(strstr(s->out, "--train.lr="));
 }
 
+/* Uniform random play never solves it: 0 of 20 is not "certainly 0". */
+static void a_success_rate_has_an_interval_of_its_kind(void **state)
+{
+    struct scene *s = *state;
+    const char *args = "eval --random --env.id=minigrid:KeyCorridorS6R3 --env.max_steps=20 "
+                       "--episodes=20 --json=-";
+    assert_int_equal(onic(s, args), 0);
+    json_t *doc = json_loads(s->out, 0, NULL), *rate = json_object_get(doc, "success_rate");
+    json_t *ci = json_object_get(rate, "ci95");
+    assert_close(json_number_value(json_object_get(rate, "mean")), 0, 0, 0);
+    assert_close(json_number_value(json_array_get(ci, 0)), 0, 0, 0);
+    assert_close(json_number_value(json_array_get(ci, 1)), 0.1611252, 0, 1e-6);
+    json_decref(doc);
+    char shown[200];
+    snprintf(shown, sizeof shown, "%.*s", (int)(strstr(args, " --json") - args), args);
+    assert_int_equal(onic(s, shown), 0);
+    assert_non_null(strstr(s->out, "0 .. 0.1611 (0 of 20 episodes)"));
+}
+
 static void slips_get_one_sentence_and_64(void **state)
 {
     struct scene *s = *state;
@@ -331,6 +350,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_DIR(every_listed_command_explains_itself),
         IN_DIR(json_goes_to_standard_output_however_it_is_asked),
+        IN_DIR(a_success_rate_has_an_interval_of_its_kind),
         IN_DIR(slips_get_one_sentence_and_64),
         IN_DIR(what_a_part_would_refuse_is_refused_before_it_is_stored),
         IN_DIR(config_prints_yaml_that_it_reads_again),

@@ -349,6 +349,20 @@ static void the_text_shows_what_is_known_and_nothing_else(void **state)
     metrics_free(m);
 }
 
+/* 95 % of the last 20 episodes may as well be 77 or 99. */
+static void a_success_rate_is_shown_with_its_interval(void **state)
+{
+    (void)state;
+    struct metrics *m = NULL;
+    struct metrics_params p = {.every_s = 10, .quiet = true};
+    assert_ok(metrics_create(&m, &p, &err));
+    for (int i = 0; i < 20; i++)
+        metrics_mean_over(m, "policy_stats/success_rate", i > 0, 400);
+    metrics_panel_text(m, false);
+    assert_non_null(strstr(m->text.data, "success 95.0 % (76.4 .. 99.1)\n"));
+    metrics_free(m);
+}
+
 static void the_time_left_is_that_of_the_first_end_and_none_at_the_end(void **state)
 {
     (void)state;
@@ -388,6 +402,7 @@ int main(void)
         cmocka_unit_test(without_a_terminal_only_lines_pass),
         cmocka_unit_test(a_relayed_block_is_one_datagram_and_never_blocks),
         cmocka_unit_test(the_text_shows_what_is_known_and_nothing_else),
+        cmocka_unit_test(a_success_rate_is_shown_with_its_interval),
         cmocka_unit_test(the_time_left_is_that_of_the_first_end_and_none_at_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
