@@ -6,6 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a file or a peer says is part of many sentences, and must not reach a terminal as it is. */
+static void make_one_line(struct onic_err *err)
+{
+    for (char *c = err->msg; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = ' ';
+}
+
 int err_set(struct onic_err *err, int code, const char *fmt, ...)
 {
     if (err) {
@@ -13,6 +21,7 @@ int err_set(struct onic_err *err, int code, const char *fmt, ...)
         va_start(ap, fmt);
         vsnprintf(err->msg, sizeof err->msg, fmt, ap);
         va_end(ap);
+        make_one_line(err);
         err->code = code;
     }
     return code;
@@ -32,6 +41,7 @@ int err_wrap(struct onic_err *err, const char *fmt, ...)
         n = 0;
     if ((size_t)n < sizeof err->msg)
         snprintf(err->msg + n, sizeof err->msg - (size_t)n, ": %s", old);
+    make_one_line(err);
     return err->code;
 }
 
