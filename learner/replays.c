@@ -139,7 +139,8 @@ static bool write_file(const char *path, const struct buf *head, const struct bu
     return fclose(f) == 0 && good;
 }
 
-/* Every env.* option that decides what is played; paths of one machine are left out. */
+/* Every env.* option that decides what is played; paths of one machine are left out, and of a
+ * plug-in the file's name tells which one it was. */
 static void put_options(const struct config *cfg, struct buf *out)
 {
     bool first = true;
@@ -147,8 +148,7 @@ static void put_options(const struct config *cfg, struct buf *out)
     for (int i = 0; i < CONFIG_COUNT; i++) {
         char key[64], value[CONFIG_STR_MAX];
         config_key(i, key);
-        if (strncmp(key, "env.", 4) != 0 || strcmp(key, "env.nle") == 0 ||
-            strcmp(key, "env.plugin") == 0 || strcmp(key, "env.id") == 0 ||
+        if (strncmp(key, "env.", 4) != 0 || config_names_code(key) || strcmp(key, "env.id") == 0 ||
             config_get(cfg, key, value, sizeof value) != ONIC_OK)
             continue;
         buf_printf(out, "%s\"%s\":", first ? "" : ",", key);
@@ -156,6 +156,9 @@ static void put_options(const struct config *cfg, struct buf *out)
         first = false;
     }
     buf_puts(out, "}");
+    const char *slash = strrchr(cfg->env_plugin, '/');
+    if (cfg->env_plugin[0])
+        buf_json_key_text(out, "plugin", slash ? slash + 1 : cfg->env_plugin);
 }
 
 static void put_head(const struct replays *r, const struct recorder *c, uint8_t flags,

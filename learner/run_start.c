@@ -29,7 +29,7 @@ static bool actors_need(const char *key)
     static const char *const exact[] = {"train.rollout", "run.seed", "run.deterministic",
                                         "bench.captions_per_s"};
     if (strncmp(key, "env.", 4) == 0)
-        return strcmp(key, "env.nle") != 0 && strcmp(key, "env.plugin") != 0;
+        return !config_names_code(key);
     if (strncmp(key, "policy.", 7) == 0 || strncmp(key, "compat.", 7) == 0)
         return true;
     for (size_t i = 0; i < sizeof exact / sizeof exact[0]; i++)

@@ -12,6 +12,12 @@ void config_key(int i, char out[64])
     option_key(i, out);
 }
 
+bool config_names_code(const char *key)
+{
+    return strcmp(key, "env.plugin") == 0 || strcmp(key, "env.nle") == 0 ||
+           strcmp(key, "command.run") == 0;
+}
+
 int config_overlay(struct config *onto, const struct config *from, struct onic_err *err)
 {
     for (int i = 0; i < CONFIG_COUNT; i++) {

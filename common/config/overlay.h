@@ -10,6 +10,11 @@
 /* Dotted key of option i (0..CONFIG_COUNT-1), in options.def order. */
 void config_key(int i, char out[64]);
 
+/* Whether an option, by its dotted key, names code that a program loads or runs. What a file or a
+ * peer names so is never used by itself: only a person's command line, environment or YAML file
+ * decides what runs here. */
+bool config_names_code(const char *key);
+
 /* Copies into `onto` every option of `from` that was really given (origin file, environment,
  * command line or peer). */
 int config_overlay(struct config *onto, const struct config *from, struct onic_err *err);

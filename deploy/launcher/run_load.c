@@ -36,8 +36,8 @@ int run_checkpoint(struct checkpoint_file **out, const char *path, struct onic_e
     return rc;
 }
 
-int run_config(struct config *out, const struct checkpoint_file *file, const struct config *given,
-               struct onic_err *err)
+static int stored_config(struct config *out, const struct checkpoint_file *file,
+                         struct onic_err *err)
 {
     const void *text;
     size_t len;
@@ -45,9 +45,40 @@ int run_config(struct config *out, const struct checkpoint_file *file, const str
     config_defaults(out);
     if (rc == ONIC_OK)
         rc = config_read_stored(out, text, len, checkpoint_path(file), err);
-    if (rc == ONIC_OK)
-        rc = config_overlay(out, given, err);
     return rc;
+}
+
+/* `given` on top of what is stored, but for the names of code: those are the caller's alone. */
+static int put_given_on_top(struct config *stored, const struct config *given, struct onic_err *err)
+{
+    stored->env_plugin[0] = stored->env_nle[0] = stored->command_run[0] = '\0';
+    return config_overlay(stored, given, err);
+}
+
+int run_config(struct config *out, const struct checkpoint_file *file, const struct config *given,
+               struct onic_err *err)
+{
+    int rc = stored_config(out, file, err);
+    return rc == ONIC_OK ? put_given_on_top(out, given, err) : rc;
+}
+
+/* A checkpoint may come from anywhere, and loading a shared object runs it. */
+static int check_code(const struct config *stored, const struct config *given, const char *path,
+                      struct onic_err *err)
+{
+    if (stored->env_plugin[0] && given->origin[CONFIG_I_env_plugin] == CONFIG_DEFAULT)
+        return err_set(
+            err, ONIC_ECONFIG,
+            "%s was trained in %s of a plug-in, %.300s: give --env.plugin=PATH, since no "
+            "code is loaded that only a file names",
+            path, stored->env_id, stored->env_plugin);
+    if (stored->env_nle[0] && given->origin[CONFIG_I_env_nle] == CONFIG_DEFAULT)
+        return err_set(err, ONIC_ECONFIG,
+                       "%s was trained with the NetHack library %.300s: give --env.nle=PATH, or "
+                       "--env.nle= for the fetched one, since no code is loaded that only a file "
+                       "names",
+                       path, stored->env_nle);
+    return ONIC_OK;
 }
 
 /* The policy as it was trained, reading the fields of the observation that will be played. */
@@ -73,7 +104,11 @@ int run_load(struct loaded_run *out, const char *path, const struct config *give
     memset(out, 0, sizeof *out);
     int rc = run_checkpoint(&out->file, path, err);
     if (rc == ONIC_OK)
-        rc = run_config(&out->cfg, out->file, given, err);
+        rc = stored_config(&out->cfg, out->file, err);
+    if (rc == ONIC_OK)
+        rc = check_code(&out->cfg, given, path, err);
+    if (rc == ONIC_OK)
+        rc = put_given_on_top(&out->cfg, given, err);
     if (rc)
         return rc;
     struct env *env = NULL;

@@ -21,14 +21,15 @@ struct loaded_run {
 
 /* path: run directory (newest valid checkpoint; skipped ones are named on stderr) or a checkpoint
  * file. given: the command line; its explicit options win, except those that would change the
- * network (ONIC_EINCOMPATIBLE). obs: layout that will be played; NULL = make the environment of
- * cfg->env_id and use its own. */
+ * network (ONIC_EINCOMPATIBLE). ONIC_ECONFIG where the run needs a plug-in or a NetHack library
+ * that `given` does not name: what a checkpoint names is not loaded. obs: layout that will be
+ * played; NULL = make the environment of cfg->env_id and use its own. */
 int run_load(struct loaded_run *out, const char *path, const struct config *given,
              const struct obs_spec *obs, struct onic_err *err);
 /* Opens the checkpoint alone; *out (NULL on failure) is closed with checkpoint_close. */
 int run_checkpoint(struct checkpoint_file **out, const char *path, struct onic_err *err);
-/* The configuration that a checkpoint carries, under what was given now: run_load's first part, for
- * who needs no policy. */
+/* The configuration that a checkpoint carries, under what was given now, for who needs neither
+ * policy nor environment; options that name code are those of `given` alone. */
 int run_config(struct config *out, const struct checkpoint_file *file, const struct config *given,
                struct onic_err *err);
 void run_unload(struct loaded_run *r);
