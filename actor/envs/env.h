@@ -81,7 +81,8 @@ struct env_family {
     /* Statistics of the running or just-ended episode, [nstats] in stat_names order. NULL when
      * nstats = 0. */
     void (*stats)(const struct env *e, float *out);
-    /* Text picture for `onic play`: lines separated by \n, ANSI colour allowed. */
+    /* Text picture for `onic play`: lines separated by \n, ANSI colour allowed. NULL: the fields of
+     * the observation are shown. */
     void (*render)(const struct env *e, struct buf *out);
     /* Seeds of the running episode for traces and replays: number written (0..3) to seeds, names
      * "core","disp","lgen". NULL = none. */
@@ -104,7 +105,8 @@ const struct env_family *env_family_at(int i);
 /* The family and the name within it for an id; ONIC_ECONFIG naming the nearest id when unknown. */
 int env_find(const char *id, const struct env_family **family, const char **name,
              struct onic_err *err);
-/* Creates by id; *out is freed with env_free. */
+/* Creates by id; *out is freed with env_free. ONIC_ECONFIG naming the member when a plug-in left
+ * out what is not optional above. */
 int env_create(struct env **out, const char *id, const struct config *cfg, int index,
                struct onic_err *err);
 void env_free(struct env *e);

@@ -124,8 +124,8 @@ static int plugin_open(const char *path, struct onic_err *err)
     }
     memcpy(&entry, &symbol, sizeof entry); /* ISO C has no cast from void * to a function */
     const struct env_family *family = entry();
-    if (!family || !family->family || !family->names || !family->create || !family->free ||
-        !family->seed || !family->reset || !family->step)
+    if (!family || !family->family || !family->domain || !family->summary || !family->names ||
+        !family->create || !family->free || !family->seed || !family->reset || !family->step)
         return err_set(err, ONIC_ECONFIG, "env.plugin: %s offers an incomplete environment family",
                        path);
     for (int i = 0; i < BUILTIN_COUNT + plugins.count; i++) {
@@ -149,6 +149,45 @@ int env_plugin_load(const struct config *cfg, struct onic_err *err)
     int rc = plugin_open(cfg->env_plugin, err);
     pthread_mutex_unlock(&plugins.lock);
     return rc;
+}
+
+/* What a plug-in may have left out, or made of no use: every caller relies on it. NULL = nothing.
+ */
+static const char *what_is_missing(const struct env_family *f, const struct env *e)
+{
+    const struct env_spec *s = &e->spec;
+    if (!e->family)
+        return "family";
+    if (!s->id[0] || s->actions < 1 || s->max_steps < 0)
+        return !s->id[0] ? "spec.id" : s->actions < 1 ? "spec.actions" : "spec.max_steps";
+    for (int i = 0; i < s->actions; i++)
+        if (!s->action_names || !s->action_names[i])
+            return "spec.action_names";
+    if (s->nstats < 0 || s->nstats > ENV_STATS_MAX || (s->nstats && !f->stats))
+        return s->nstats > 0 && s->nstats <= ENV_STATS_MAX ? "stats" : "spec.nstats";
+    for (int i = 0; i < s->nstats; i++)
+        if (!s->stat_names || !s->stat_names[i])
+            return "spec.stat_names";
+    if (!s->default_net || !s->default_goal || s->default_count < 1)
+        return !s->default_net    ? "spec.default_net"
+               : !s->default_goal ? "spec.default_goal"
+                                  : "spec.default_count";
+    if (s->state_bytes && (!f->save || !f->load))
+        return f->save ? "load" : "save";
+    return NULL;
+}
+
+static int check_complete(struct env **e, const struct env_family *f, struct onic_err *err)
+{
+    const char *missing = what_is_missing(f, *e);
+    if (!missing)
+        return ONIC_OK;
+    f->free(*e);
+    *e = NULL;
+    return err_set(err, ONIC_ECONFIG,
+                   "env.plugin: the environment family '%s' is incomplete, see %s in "
+                   "actor/envs/env.h",
+                   f->family, missing);
 }
 
 /* env.obs=auto and a network that is named: the environment computes what that network reads. NULL:
@@ -177,6 +216,8 @@ static int create(struct env **out, const char *id, const struct config *cfg, in
         rc = family->available(cfg, err);
     if (rc == ONIC_OK)
         rc = family->create(out, name, cfg, index, err);
+    if (rc == ONIC_OK)
+        rc = check_complete(out, family, err);
     return rc;
 }
 
