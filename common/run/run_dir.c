@@ -75,7 +75,8 @@ static int clear(const char *dir, struct onic_err *err)
     static const char *const names[] = {
         "config.yaml",   "config.yaml.tmp", RUN_DIR_BEFORE,  RUN_DIR_BEFORE ".tmp",
         RUN_DIR_REFUSED, "version.txt",     "metrics.jsonl", "checkpoints",
-        "log",           "replays",         "ledger.json",   "epoch"};
+        "log",           "replays",         "actors",        "ledger.json",
+        "epoch"};
     static const char *const prefixes[] = {"events.out.tfevents.", "labels.sqlite"};
     DIR *d = opendir(dir);
     int rc =

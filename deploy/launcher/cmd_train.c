@@ -24,6 +24,7 @@
 #include "common/base/xmalloc.h"
 #include "common/config/config.h"
 #include "common/run/run_dir.h"
+#include "deploy/launcher/actor_pages.h"
 #include "deploy/launcher/commands.h"
 #include "deploy/launcher/supervise.h"
 #include "deploy/launcher/train_check.h"
@@ -99,8 +100,12 @@ static void add_local_options(const struct config *cfg, struct command_line *l)
 
 static int add_actors(struct train *t, struct onic_err *err)
 {
-    char state[CONFIG_STR_MAX + 16];
-    snprintf(state, sizeof state, "%s/replays", t->run_dir);
+    char state[CONFIG_STR_MAX + 16], replays[CONFIG_STR_MAX + 16];
+    snprintf(state, sizeof state, "%s/actors", t->run_dir);
+    snprintf(replays, sizeof replays, "%s/replays", t->run_dir);
+    int rc = actor_pages_bring(replays, state, err); /* where an older onic kept them */
+    if (rc)
+        return rc;
     for (int i = 0; i < t->actors; i++) {
         char role[32], id[16];
         snprintf(role, sizeof role, "actor-%d", i);
@@ -111,6 +116,7 @@ static int add_actors(struct train *t, struct onic_err *err)
         add_arg(l, "--learner=", t->actor_address);
         add_arg(l, "--actors.id=", id);
         add_arg(l, "--actors.state_dir=", state);
+        add_arg(l, "--actors.replay_dir=", replays);
         add_local_options(t->cfg, l);
     }
     return ONIC_OK;

@@ -156,7 +156,8 @@ static int open_replay(struct nethack *n, const struct config *cfg, int index, s
         snprintf(who, sizeof who, "%d-%d", (int)cfg->actors_id, index);
     else
         snprintf(who, sizeof who, "%d", index);
-    return replay_log_open(&n->replay, cfg->actors_state_dir, who, &head, err);
+    const char *dir = cfg->actors_replay_dir[0] ? cfg->actors_replay_dir : cfg->actors_state_dir;
+    return replay_log_open(&n->replay, dir, who, &head, err);
 }
 
 extern const struct env_family env_nethack;
