@@ -2,10 +2,11 @@
 /* cmd_play.c - `onic play`: watch an agent in the terminal, with what it expects and what it is
  * paid for.
  *
- * One environment, one step per frame: picture, the action taken, both values, the reward by
- * source, and what pays it: the label of the caption, the score of a trained model, or what is
- * seen. On a terminal keys control the pace;
- * without one (a pipe, a log) every step is one line and one episode is played. */
+ * One environment, one step per frame: picture, the action that led to it, both values of what is
+ * seen now, the reward by source, and what pays it: the label of the caption, the score of a
+ * trained model, or what is seen. With --random there is no run, so no values and no reward but the
+ * environment's. On a terminal keys control the pace; without one (a pipe, a log) every step is one
+ * line and one episode is played. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "common/base/xmalloc.h"
 #include "deploy/launcher/commands.h"
 #include "deploy/launcher/explain.h"
+#include "deploy/launcher/picture.h"
 #include "deploy/launcher/run_load.h"
 #include "deploy/launcher/terminal.h"
 #include "learner/reward/mix.h"
@@ -23,7 +25,7 @@ enum { PLAY_ACTOR_ID = 65534, PLAY_DEFAULT_SEED = 2000003 };
 
 struct play_args {
     char path[CONFIG_STR_MAX];
-    bool greedy;
+    bool greedy, random;
     int episodes; /* 0 = until stopped */
 };
 
@@ -31,7 +33,7 @@ struct play {
     struct play_args args;
     struct loaded_run run;
     struct vec_env *envs;
-    struct policy_actor *ws;
+    struct policy_actor *ws; /* this and the next two: NULL with --random */
     struct reward_mix *mix;
     struct explain *explain;
     uint8_t *obs;
@@ -44,13 +46,21 @@ struct play {
 
 /* --- one step -------------------------------------------------------------------------------- */
 
-static int choose(struct play *p)
+/* Values and preferences for what is seen now: shown with it, acted on afterwards. */
+static void consider(struct play *p)
 {
     const uint8_t *row = p->obs;
+    if (!p->args.random)
+        policy_act(p->run.policy, p->ws, p->run.weights, &row, 1, p->state, p->logits, p->value);
+}
+
+static int choose(struct play *p)
+{
     int actions = vec_env_spec(p->envs)->actions;
-    policy_act(p->run.policy, p->ws, p->run.weights, &row, 1, p->state, p->logits, p->value);
-    float u = rng_float(&p->rng), logp;
     int32_t action;
+    if (p->args.random)
+        return (int)rng_below(&p->rng, (uint32_t)actions);
+    float u = rng_float(&p->rng), logp;
     policy_sample(p->logits, &u, 1, actions, &action, &logp);
     for (int a = 0; p->args.greedy && a < actions; a++)
         if (p->logits[a] > p->logits[action])
@@ -77,24 +87,49 @@ static void bind_reward(struct play *p, const struct env_result *x, float *r_ext
     reward_mix_bind(p->mix, &b, &reward, r_ext, r_int);
 }
 
-static void put_step(struct play *p, int action, const struct env_result *x, struct buf *out)
+static void put_reward(struct play *p, int action, const struct env_result *x, struct buf *out)
 {
-    const struct env_spec *spec = vec_env_spec(p->envs);
-    const struct vec_episode *ep = vec_env_episode(p->envs, 0);
-    float r_ext = 0, r_int = 0;
-    const char *name = "reset";
-    if (action >= 0) {
+    float r_ext = action < 0 ? 0 : (float)x->reward, r_int = 0;
+    if (action >= 0 && p->mix) {
         bind_reward(p, x, &r_ext, &r_int);
         r_ext *= reward_mix_coef_ext(p->mix);
         r_int *= reward_mix_coef_int(p->mix);
-        name = spec->action_names[action];
     }
     p->ext_sum += (double)r_ext;
     p->int_sum += (double)r_int;
-    buf_printf(out, "episode %d  step %u  action %s  value ext %+.3f int %+.3f\n", p->episode,
-               ep->steps, name, (double)p->value[POLICY_EXT], (double)p->value[POLICY_INT]);
-    buf_printf(out, "reward ext %+.3f int %+.3f   episode ext %+.3f int %+.3f\n", (double)r_ext,
-               (double)r_int, p->ext_sum, p->int_sum);
+    if (p->mix)
+        buf_printf(out, "reward ext %+.3f int %+.3f   episode ext %+.3f int %+.3f\n", (double)r_ext,
+                   (double)r_int, p->ext_sum, p->int_sum);
+    else
+        buf_printf(out, "reward %+.3f   episode %+.3f\n", (double)r_ext, p->ext_sum);
+}
+
+/* How an episode ended, or what is expected of the rest of it. */
+static void put_outlook(const struct play *p, const struct env_result *x, struct buf *out)
+{
+    bool has_success = vec_env_spec(p->envs)->has_success;
+    if (x->terminated || x->truncated || x->failed)
+        buf_printf(out, "the end: %s%s\n",
+                   x->terminated  ? "terminated"
+                   : x->truncated ? "truncated"
+                                  : "broken",
+                   !has_success ? ""
+                   : x->success ? ", success"
+                                : ", no success");
+    else if (p->args.random)
+        buf_puts(out, "at random\n");
+    else
+        buf_printf(out, "value ext %+.3f int %+.3f\n", (double)p->value[POLICY_EXT],
+                   (double)p->value[POLICY_INT]);
+}
+
+static void put_step(struct play *p, int action, const struct env_result *x, struct buf *out)
+{
+    const struct vec_episode *ep = vec_env_episode(p->envs, 0);
+    buf_printf(out, "episode %d  step %u  action %s  ", p->episode, ep->steps,
+               action < 0 ? "reset" : vec_env_spec(p->envs)->action_names[action]);
+    put_outlook(p, x, out);
+    put_reward(p, action, x, out);
     if (x->caption_len) {
         buf_puts(out, "caption ");
         buf_json_string(out, x->caption, (size_t)x->caption_len);
@@ -102,7 +137,8 @@ static void put_step(struct play *p, int action, const struct env_result *x, str
     } else {
         buf_puts(out, "caption (none)\n");
     }
-    explain_caption(p->explain, p->mix, x->caption, (size_t)x->caption_len, out);
+    if (p->mix)
+        explain_caption(p->explain, p->mix, x->caption, (size_t)x->caption_len, out);
 }
 
 static void show(struct play *p, int action, const struct env_result *x)
@@ -110,8 +146,7 @@ static void show(struct play *p, int action, const struct env_result *x)
     struct buf out, frame;
     buf_init(&out, 1 << 20);
     buf_init(&frame, 1 << 20);
-    struct env *e = vec_env_at(p->envs, 0);
-    e->family->render(e, &frame);
+    picture_draw(vec_env_at(p->envs, 0), p->obs, &frame);
     put_step(p, action, x, &out);
     terminal_show(&p->term, &frame, &out);
     buf_release(&frame);
@@ -122,32 +157,53 @@ static int play_episode(struct play *p, struct onic_err *err)
 {
     struct env_result x;
     int rc = vec_env_reset_one(p->envs, 0, p->obs, &x, err);
-    memset(p->state, 0, (size_t)policy_state_size(p->run.policy) * sizeof(float));
+    int32_t action = -1;
+    if (p->run.policy)
+        memset(p->state, 0, (size_t)policy_state_size(p->run.policy) * sizeof(float));
     p->ext_sum = p->int_sum = 0;
     p->episode++;
-    if (rc == ONIC_OK)
-        show(p, -1, &x);
-    while (rc == ONIC_OK && !p->term.quit) {
+    while (rc == ONIC_OK) {
+        consider(p);
+        show(p, action, &x);
+        if (p->term.quit || x.terminated || x.truncated || x.failed)
+            break;
         terminal_pace(&p->term);
         if (p->term.quit)
             break;
-        int32_t action = choose(p);
+        action = choose(p);
         rc = vec_env_step(p->envs, &action, p->obs, &x, err);
-        if (rc == ONIC_OK)
-            show(p, action, &x);
-        if (x.terminated || x.truncated || x.failed)
-            break;
     }
+    if (rc == ONIC_OK)
+        terminal_linger(&p->term);
     return rc;
 }
 
 /* --- set-up ---------------------------------------------------------------------------------- */
 
+static int open_policy(struct play *p, const struct env_spec *spec, struct onic_err *err)
+{
+    p->ws = policy_actor_create(p->run.policy, 1);
+    p->state = xaligned((size_t)policy_state_size(p->run.policy) * sizeof(float));
+    p->logits = xaligned((size_t)spec->actions * sizeof(float));
+    int rc = reward_mix_create(&p->mix, &p->run.cfg, &spec->obs, err);
+    const void *state;
+    size_t len;
+    if (rc == ONIC_OK && checkpoint_get_bytes(p->run.file, "reward", &state, &len, NULL) == ONIC_OK)
+        rc = reward_mix_load(p->mix, state, len, err);
+    if (rc == ONIC_OK)
+        p->explain = explain_open(p->args.path, &p->run.cfg);
+    return rc;
+}
+
 static int open_play(struct play *p, struct config *given, struct onic_err *err)
 {
+    int rc = ONIC_OK;
     if (given->origin[CONFIG_I_env_obs] == CONFIG_DEFAULT) /* everything a picture needs */
         config_set(given, "env.obs", "all", CONFIG_CLI, "onic play", NULL);
-    int rc = run_load(&p->run, p->args.path, given, NULL, err);
+    if (p->args.random)
+        p->run.cfg = *given;
+    else
+        rc = run_load(&p->run, p->args.path, given, NULL, err);
     if (rc)
         return rc;
     if (given->origin[CONFIG_I_run_seed] == CONFIG_DEFAULT)
@@ -156,19 +212,9 @@ static int open_play(struct play *p, struct config *given, struct onic_err *err)
     if (rc)
         return rc;
     const struct env_spec *spec = vec_env_spec(p->envs);
-    p->ws = policy_actor_create(p->run.policy, 1);
     p->obs = xaligned(spec->obs.obs_bytes);
-    p->state = xaligned((size_t)policy_state_size(p->run.policy) * sizeof(float));
-    p->logits = xaligned((size_t)spec->actions * sizeof(float));
     p->rng = rng_stream((uint64_t)p->run.cfg.run_seed, "play", 0, 0, 0);
-    rc = reward_mix_create(&p->mix, &p->run.cfg, &spec->obs, err);
-    const void *state;
-    size_t len;
-    if (rc == ONIC_OK && checkpoint_get_bytes(p->run.file, "reward", &state, &len, NULL) == ONIC_OK)
-        rc = reward_mix_load(p->mix, state, len, err);
-    if (rc == ONIC_OK)
-        p->explain = explain_open(p->args.path, &p->run.cfg);
-    return rc;
+    return p->args.random ? ONIC_OK : open_policy(p, spec, err);
 }
 
 static void close_play(struct play *p)
@@ -192,6 +238,10 @@ static int on_extra(void *ctx, const char *name, const char *value, struct onic_
         a->greedy = true;
         return ONIC_OK;
     }
+    if (strncmp(name, "random", 6) == 0) {
+        a->random = true;
+        return ONIC_OK;
+    }
     if (strncmp(name, "speed", 5) == 0)
         return config_flag_real(name, value, 0, 1e6, &p->term.speed, err);
     int64_t n = a->episodes;
@@ -210,6 +260,27 @@ static int on_positional(void *ctx, const char *arg, struct onic_err *err)
     return ONIC_OK;
 }
 
+/* With it, what stands on the command line by itself are YAML files and no run. */
+static bool asks_for_random(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--random") == 0)
+            return true;
+    return false;
+}
+
+static int check_args(const struct play_args *a, struct onic_err *err)
+{
+    if (a->random && a->greedy)
+        return err_set(err, ONIC_ECONFIG,
+                       "--random has no policy that could be greedy: leave out one of the two");
+    if (!a->random && !a->path[0])
+        return err_set(err, ONIC_ECONFIG,
+                       "nothing to watch: give a run directory or a checkpoint, or --random "
+                       "--env.id=ENV");
+    return ONIC_OK;
+}
+
 int cmd_play(int argc, char **argv)
 {
     struct onic_err err = {0};
@@ -221,20 +292,23 @@ int cmd_play(int argc, char **argv)
         .rows = "run.seed env labels",
         .usage = "usage: onic play RUN|CHECKPOINT [--seed=S] [--speed=STEPS_PER_SECOND] "
                  "[--episodes=N] [--greedy]\n"
+                 "       onic play --random --env.id=ENV|CONFIG.yaml [--seed=S] [--speed=X] "
+                 "[--episodes=N]\n"
                  "Shows a trained agent in the terminal: picture, action, values, reward by "
                  "source, and what pays\n"
-                 "a caption: its label, or the score of a trained model. Without a terminal every "
-                 "step is one line.\n",
-        .extra = (const char *const[]){"--greedy", "--speed=", "--episodes=", NULL},
+                 "a caption: its label, or the score of a trained model; or, without a run, what "
+                 "random actions do.\n"
+                 "Without a terminal every step is one line.\n",
+        .extra = (const char *const[]){"--random", "--greedy", "--speed=", "--episodes=", NULL},
         .on_extra = on_extra,
-        .on_positional = on_positional,
+        .on_positional = asks_for_random(argc, argv) ? NULL : on_positional,
         .ctx = &p,
     };
     int rc = config_load(&given, argc, argv, &cli, &err);
     if (rc == ONIC_ESTOPPED)
         return 0;
-    if (rc == ONIC_OK && !p.args.path[0])
-        rc = err_set(&err, ONIC_ECONFIG, "nothing to watch: give a run directory or a checkpoint");
+    if (rc == ONIC_OK)
+        rc = check_args(&p.args, &err);
     if (rc == ONIC_OK)
         rc = open_play(&p, &given, &err);
     if (rc == ONIC_OK) {
