@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cmd_replay.c - `onic replay FILE`: plays a recorded episode again, exactly, and explains what a
- * step was paid for.
+/* cmd_replay.c - `onic replay FILE|RUN`: plays a recorded episode again, exactly, and explains what
+ * a step was paid for.
  *
  * Nothing is stored but seed, actions, captions and rewards; the pictures come from the environment
  * itself, which is stepped with the same actions and compared with the record at every step. A
@@ -20,7 +20,11 @@
 #include "common/run/run_dir.h"
 #include "deploy/launcher/commands.h"
 #include "deploy/launcher/explain.h"
+#include "deploy/launcher/picture.h"
 #include "deploy/launcher/replay_file.h"
+#include "deploy/launcher/replay_find.h"
+#include "deploy/launcher/replay_text.h"
+#include "deploy/launcher/screen.h"
 #include "deploy/launcher/terminal.h"
 
 enum { DOCUMENT_MAX = 1 << 30, PICTURE_MAX = 1 << 20 };
@@ -33,223 +37,16 @@ struct replay_args {
 
 struct player {
     struct replay_args args;
+    bool newest; /* of a run directory */
     struct terminal term;
     struct replay replay;
+    struct replay_view view;
     struct config labels; /* where the label store is */
     struct explain *store;
-    const struct reward_model_type *type; /* of the recorded run; NULL = this onic has no such */
     struct env *env;
     uint8_t *obs;
-    double ext_sum, int_sum;
     struct buf document; /* --json: the steps */
 };
-
-/* --- one step as text and JSON --------------------------------------------------------------- */
-
-static const char *action_name(const struct player *p, int action)
-{
-    return p->env->spec.action_names[action];
-}
-
-static const struct explain_label *label_of(const struct player *p, const struct replay_step *s,
-                                            int *count)
-{
-    *count = 0;
-    return s->caption_len && p->type && p->type->traits.caption_only
-               ? explain_find(p->store, p->type, s->caption, s->caption_len,
-                              p->replay.prompt_version, count)
-               : NULL;
-}
-
-static void put_caption(const struct replay_step *s, struct buf *out)
-{
-    buf_json_string(out, s->caption, s->caption_len);
-}
-
-/* In one line, what the caption's pay goes by. */
-static void put_reason(const struct player *p, const struct replay_step *s, struct buf *out)
-{
-    int count;
-    const struct explain_label *l = label_of(p, s, &count);
-    bool decided = p->type && explain_basis(p->type) == EXPLAIN_MODEL && isfinite(s->score);
-    if (decided)
-        buf_printf(out, "score %.4g by %s%s\n", s->score, p->type->name,
-                   s->labelled == 0 && p->type->traits.wants_labels ? ", not labelled" : "");
-    else if (l && !l->abstained && l->kind != QUESTION_PAIR)
-        buf_printf(out, "label %g by %s, id %" PRIu64 "\n", l->label, l->annotator, l->id);
-}
-
-static void put_line(const struct player *p, int at, struct buf *out)
-{
-    const struct replay_step *s = &p->replay.step[at];
-    buf_printf(out, "step %d of %d  action %s", at + 1, p->replay.nsteps,
-               action_name(p, s->action));
-    if (p->replay.crash) {
-        buf_puts(out, "\n");
-        return;
-    }
-    buf_printf(out, "\npaid ext %+.4g int %+.4g   episode ext %+.4g int %+.4g\n", s->ext,
-               s->intrinsic, p->ext_sum, p->int_sum);
-    if (!s->caption_len) {
-        buf_puts(out, "caption (none)\n");
-        return;
-    }
-    buf_puts(out, "caption ");
-    put_caption(s, out);
-    buf_printf(out, " (time %d in this episode)\n", s->n);
-    put_reason(p, s, out);
-}
-
-static void put_step_json(const struct player *p, int at, struct buf *out)
-{
-    const struct replay_step *s = &p->replay.step[at];
-    buf_printf(out, "{\"t\":%d,\"action\":%d", at + 1, s->action);
-    buf_json_key_text(out, "action_name", action_name(p, s->action));
-    buf_json_key_number(out, "reward", s->reward);
-    buf_json_key_number(out, "ext", s->ext);
-    buf_json_key_number(out, "int", s->intrinsic);
-    buf_puts(out, ",\"caption\":");
-    put_caption(s, out);
-    buf_printf(out, ",\"n\":%d", s->n);
-    buf_json_key_number(out, "score", s->score);
-    buf_printf(out, ",\"labelled\":%s", s->labelled < 0 ? "null" : s->labelled ? "true" : "false");
-}
-
-static void put_label_json(const struct explain_label *l, int count, struct buf *out)
-{
-    if (!l) {
-        buf_puts(out, "null");
-        return;
-    }
-    buf_printf(out, "{\"id\":%" PRIu64, l->id);
-    buf_json_key_text(out, "kind", question_kind_name(l->kind));
-    buf_printf(out, ",\"count\":%d", count);
-    explain_pair_json(l, out);
-    buf_json_key_number(out, "label", l->abstained ? (double)NAN : l->label);
-    buf_json_key_number(out, "confidence", l->abstained ? (double)NAN : l->confidence);
-    buf_json_key_text(out, "annotator", l->annotator);
-    if (l->order[0])
-        buf_json_key_text(out, "order", l->order);
-    buf_json_key_text(out, "model", l->model);
-    buf_json_key_text(out, "parameters", l->parameters);
-    buf_printf(out, ",\"vote\":%d", l->vote);
-    buf_json_key_text(out, "goal", l->goal);
-    buf_json_key_text(out, "prompt_version", l->goal_version);
-    buf_json_key_text(out, "raw", l->raw);
-    buf_puts(out, ",\"asked_at\":");
-    buf_json_number(out, l->asked_at, 17);
-    buf_puts(out, ",\"answered_at\":");
-    buf_json_number(out, l->answered_at, 17);
-    buf_puts(out, "}");
-}
-
-static void explain_json(const struct player *p, int at, struct buf *out)
-{
-    put_step_json(p, at, out);
-    buf_json_key_number(out, "coef_ext", p->replay.coef_ext);
-    buf_json_key_number(out, "coef_int", p->replay.coef_int);
-    buf_json_key_text(out, "reward_model", p->replay.reward_model);
-    buf_json_key_text(out, "shaping", p->replay.shaping);
-    if (p->type)
-        buf_json_key_text(out, "decided_by", explain_basis_name(explain_basis(p->type)));
-    else /* a model of another build */
-        buf_puts(out, ",\"decided_by\":null");
-    int count;
-    const struct explain_label *l = label_of(p, &p->replay.step[at], &count);
-    buf_puts(out, ",\"label\":");
-    put_label_json(l, count, out);
-    buf_puts(out, "}\n");
-}
-
-/* What a model that goes by more than the label of this caption made of it. */
-static void explain_score_text(const struct player *p, const struct replay_step *s, struct buf *out)
-{
-    enum explain_basis basis = explain_basis(p->type);
-    if (basis == EXPLAIN_OBSERVATION || basis == EXPLAIN_NOTHING)
-        buf_printf(out, "decided by    %s, which %s\n", p->type->name,
-                   explain_without_language(basis));
-    else if (basis == EXPLAIN_MODEL && s->caption_len)
-        buf_printf(out, "decided by    %s, a trained model; %s\n", p->type->name,
-                   explain_labels_role(p->type, s->labelled != 0));
-    if (basis == EXPLAIN_MODEL && isfinite(s->score))
-        buf_printf(out, "score         %.6g, of the model as it was then, before shaping\n",
-                   s->score);
-    else if (basis == EXPLAIN_MODEL && s->caption_len)
-        buf_puts(out, "score         unknown: the episode was kept by an older onic\n");
-}
-
-static void label_pair_text(const struct explain_label *l, int count, struct buf *out)
-{
-    static const char *const PLACE[] = {"first", "second"};
-    const char *side = explain_side(l);
-    if (side)
-        buf_printf(out, "pair          %s %s ", side,
-                   strcmp(side, "tie") == 0 ? "with" : "against");
-    else
-        buf_puts(out, "pair          abstained, the other caption was ");
-    buf_json_string(out, l->other, l->other_len);
-    buf_printf(out, "\nasked         as the %s of the two; %s%d pair label%s of this caption\n",
-               PLACE[l->place - 1], side ? "the newest of " : "", count, count == 1 ? "" : "s");
-}
-
-static void explain_answer_text(const struct explain_label *l, struct buf *out)
-{
-    buf_printf(out, "annotator     %s%s%s, %smodel %s%s%s, vote %d\n", l->annotator,
-               l->order[0] ? ", one of " : "", l->order, l->order[0] ? "the first with " : "",
-               l->model[0] ? l->model : "-", l->parameters[0] ? ", " : "", l->parameters, l->vote);
-    buf_printf(out, "goal          %s, prompt version %s\n", l->goal, l->goal_version);
-    buf_printf(out, "raw answer    %s\n", l->raw);
-}
-
-static void explain_label_text(const struct player *p, const struct replay_step *s, struct buf *out)
-{
-    int count;
-    const struct explain_label *l = label_of(p, s, &count);
-    if (!s->caption_len || !p->type || !p->type->traits.caption_only)
-        return;
-    if (!l && p->type->traits.wants_labels)
-        buf_printf(out, "label         none in the store%s%s\n",
-                   p->replay.prompt_version[0] ? " for prompt version " : "",
-                   p->replay.prompt_version);
-    if (!l)
-        return;
-    if (l->abstained)
-        buf_printf(out, "label         none, the annotator abstained (id %" PRIu64 ")\n", l->id);
-    else
-        buf_printf(out, "label         %g, confidence %.3g, id %" PRIu64 "%s\n", l->label,
-                   l->confidence, l->id,
-                   s->labelled == 0 && p->type->traits.wants_labels
-                       ? "; not yet known when this step was paid"
-                       : "");
-    if (l->kind == QUESTION_PAIR)
-        label_pair_text(l, count, out);
-    explain_answer_text(l, out);
-}
-
-/* What a step was paid for, source by source. */
-static void explain_text(const struct player *p, int at, struct buf *out)
-{
-    const struct replay *r = &p->replay;
-    const struct replay_step *s = &r->step[at];
-    buf_printf(out, "step %d of %d   action %s\n", at + 1, r->nsteps, action_name(p, s->action));
-    if (s->caption_len) {
-        buf_puts(out, "caption       ");
-        put_caption(s, out);
-        buf_printf(out, "\noccurrence    N = %d in this episode\n", s->n);
-    } else {
-        buf_puts(out, "caption       none\n");
-    }
-    buf_printf(out, "environment   paid %g, for a reward of %g (coefficient %g)\n", s->ext,
-               s->reward, r->coef_ext);
-    buf_printf(out, "intrinsic     paid %g = %g x %g (reward model %s, shaping %s)\n", s->intrinsic,
-               r->coef_int, r->coef_int > 0 ? s->intrinsic / r->coef_int : 0.0, r->reward_model,
-               r->shaping);
-    if (p->type)
-        explain_score_text(p, s, out);
-    explain_label_text(p, s, out);
-    buf_printf(out, "played by     weights version %" PRIu64 " to %" PRIu64 "\n", r->versions[0],
-               r->versions[1]);
-}
 
 /* --- playing --------------------------------------------------------------------------------- */
 
@@ -289,37 +86,51 @@ static int compare(const struct player *p, int at, const struct env_result *x, s
     return ONIC_OK;
 }
 
+/* at: -1 before the first step. */
 static void show(struct player *p, int at)
 {
     struct buf picture, text;
     buf_init(&picture, PICTURE_MAX);
     buf_init(&text, PICTURE_MAX);
-    if (p->env->family->render)
-        p->env->family->render(p->env, &picture);
-    if (p->args.explain) {
-        explain_text(p, at, &text);
-        printf("%s\n%s", picture.data, text.data);
-    } else {
-        put_line(p, at, &text);
-        terminal_show(&p->term, &picture, &text);
-    }
+    picture_draw(p->env, p->obs, &picture);
+    if (at < 0)
+        buf_printf(&text, "the start of %d steps\n", p->replay.nsteps);
+    else
+        replay_line(&p->view, at, &text);
+    terminal_show(&p->term, &picture, &text);
     buf_release(&picture);
     buf_release(&text);
+}
+
+static void print_explanation(struct player *p, int at)
+{
+    struct buf text, shown;
+    buf_init(&text, PICTURE_MAX);
+    buf_init(&shown, 2 * PICTURE_MAX);
+    picture_draw(p->env, p->obs, &text);
+    buf_puts(&text, "\n");
+    replay_explain_text(&p->view, at, &text);
+    screen_lines(text.data, terminal_colour(), &shown);
+    fputs(shown.data, stdout);
+    buf_release(&text);
+    buf_release(&shown);
 }
 
 /* Shows or collects a step that was played as recorded. */
 static void report(struct player *p, int at)
 {
-    p->ext_sum += p->replay.step[at].ext;
-    p->int_sum += p->replay.step[at].intrinsic;
+    p->view.ext_sum += p->replay.step[at].ext;
+    p->view.int_sum += p->replay.step[at].intrinsic;
     if (p->args.explain && at + 1 != p->args.explain)
         return;
     if (p->args.json && p->args.explain) {
-        explain_json(p, at, &p->document);
+        replay_explain_json(&p->view, at, &p->document);
     } else if (p->args.json) {
         buf_puts(&p->document, at ? "," : "");
-        put_step_json(p, at, &p->document);
+        replay_step_json(&p->view, at, &p->document);
         buf_puts(&p->document, "}");
+    } else if (p->args.explain) {
+        print_explanation(p, at);
     } else {
         show(p, at);
     }
@@ -341,20 +152,21 @@ static int play(struct player *p, struct onic_err *err)
     if (p->replay.crash)
         steps--; /* the last one ended the process that played it */
     int rc = start_episode(p, err);
-    for (int at = 0; !rc && at < steps && !p->term.quit; at++) {
+    if (!rc && p->term.tty)
+        show(p, -1);
+    for (int at = 0; !rc && at < steps; at++) {
         struct env_result x;
-        int action = p->replay.step[at].action;
-        if (!p->args.explain && !p->args.json)
-            terminal_pace(&p->term);
-        if (action < 0 || action >= p->env->spec.actions)
-            return err_set(err, ONIC_ECONFIG, "%s: step %d takes action %d, %s has 0..%d",
-                           p->args.path, at + 1, action, p->env->spec.id, p->env->spec.actions - 1);
-        rc = p->env->family->step(p->env, action, p->obs, &x, err);
+        terminal_pace(&p->term);
+        if (p->term.quit)
+            break;
+        rc = p->env->family->step(p->env, p->replay.step[at].action, p->obs, &x, err);
         if (!rc)
             rc = compare(p, at, &x, err);
         if (!rc)
             report(p, at);
     }
+    if (!rc)
+        terminal_linger(&p->term);
     return rc;
 }
 
@@ -382,9 +194,42 @@ static int open_labels(struct player *p, const struct config *given, struct onic
     return rc;
 }
 
+/* A file may come from anywhere, and loading a shared object runs it: what a record says of a
+ * plug-in is only shown. */
+static int make_env(struct player *p, const struct config *given, struct onic_err *err)
+{
+    const char *id = p->replay.env.env_id, *name;
+    const struct env_family *family;
+    bool plugin = given->env_plugin[0] != '\0';
+    if (!plugin && p->replay.plugin[0])
+        return err_set(err, ONIC_ECONFIG,
+                       "%s was played in %.64s of a plug-in, %s: give --env.plugin=PATH, since no "
+                       "code is loaded that only a file names",
+                       p->args.path, id, p->replay.plugin);
+    if (!plugin && env_find(id, &family, &name, err) != ONIC_OK)
+        return err_set(err, ONIC_ECONFIG,
+                       "%s was played in '%.64s', which this onic does not have: if it is of a "
+                       "plug-in, give --env.plugin=PATH",
+                       p->args.path, id);
+    return env_create(&p->env, id, &p->replay.env, 0, err);
+}
+
+static int check_actions(const struct player *p, struct onic_err *err)
+{
+    for (int at = 0; at < p->replay.nsteps; at++) {
+        int action = p->replay.step[at].action;
+        if (action < 0 || action >= p->env->spec.actions)
+            return err_set(err, ONIC_ECONFIG, "%s: step %d takes action %d, %s has 0..%d",
+                           p->args.path, at + 1, action, p->env->spec.id, p->env->spec.actions - 1);
+    }
+    return ONIC_OK;
+}
+
 static int open_player(struct player *p, const struct config *given, struct onic_err *err)
 {
-    int rc = replay_read(&p->replay, p->args.path, err);
+    int rc = replay_find(p->args.path, &p->newest, err);
+    if (!rc)
+        rc = replay_read(&p->replay, p->args.path, err);
     if (!rc && p->args.explain > p->replay.nsteps)
         rc = err_set(err, ONIC_ECONFIG, "--explain is %d, the episode has %d steps",
                      p->args.explain, p->replay.nsteps);
@@ -398,13 +243,17 @@ static int open_player(struct player *p, const struct config *given, struct onic
         rc = config_overlay(&p->replay.env, given, err);
     if (!rc)
         rc = open_labels(p, given, err);
-    if (!rc) /* an unknown one has no labels to show: p->type stays NULL */
-        reward_model_find(p->replay.reward_model, &p->type, NULL);
     if (!rc)
-        rc = env_create(&p->env, p->replay.env.env_id, &p->replay.env, 0, err);
+        rc = make_env(p, given, err);
     if (!rc)
-        p->obs = xaligned(p->env->spec.obs.obs_bytes);
-    return rc;
+        rc = check_actions(p, err);
+    if (rc)
+        return rc;
+    p->obs = xaligned(p->env->spec.obs.obs_bytes);
+    p->view = (struct replay_view){.replay = &p->replay, .spec = &p->env->spec, .store = p->store};
+    /* An unknown one has no labels to show: view.type stays NULL. */
+    reward_model_find(p->replay.reward_model, &p->view.type, NULL);
+    return ONIC_OK;
 }
 
 static void close_player(struct player *p)
@@ -426,8 +275,8 @@ static void put_document(const struct player *p)
                p->replay.nsteps);
     buf_json_key_text(&head, "end", p->replay.crash ? "crash" : p->replay.end);
     buf_json_key_number(&head, "return", p->replay.ret);
-    buf_json_key_number(&head, "paid_ext", p->ext_sum);
-    buf_json_key_number(&head, "paid_int", p->int_sum);
+    buf_json_key_number(&head, "paid_ext", p->view.ext_sum);
+    buf_json_key_number(&head, "paid_int", p->view.int_sum);
     buf_json_key_text(&head, "reward_model", p->replay.reward_model);
     printf("%s,\"step\":[%s]}\n", head.data, p->document.data);
     buf_release(&head);
@@ -441,9 +290,10 @@ static void say_result(const struct player *p)
         put_document(p);
     else if (p->replay.crash && !p->term.quit)
         printf("the next action, %s, ended the process\n",
-               action_name(p, p->replay.step[p->replay.nsteps - 1].action));
+               p->env->spec.action_names[p->replay.step[p->replay.nsteps - 1].action]);
     else if (!p->args.explain && !p->term.quit)
-        printf("%s after %d steps, as recorded\n", p->replay.end, p->replay.nsteps);
+        printf("%s%s%s after %d steps, as recorded\n", p->newest ? p->args.path : "",
+               p->newest ? ": " : "", p->replay.end, p->replay.nsteps);
 }
 
 static int on_extra(void *ctx, const char *name, const char *value, struct onic_err *err)
@@ -480,8 +330,10 @@ int cmd_replay(int argc, char **argv)
         .who = 'F',
         .program = "onic replay",
         .rows = "env.nle env.plugin labels",
-        .usage = "usage: onic replay FILE [--explain=STEP] [--speed=STEPS_PER_SECOND] [--json]\n"
-                 "Plays an episode of RUN/replays/ again. --explain says what a step was paid for: "
+        .usage = "usage: onic replay FILE|RUN [--explain=STEP] [--speed=STEPS_PER_SECOND] "
+                 "[--json]\n"
+                 "Plays an episode of RUN/replays/ again, of a run directory the newest one. "
+                 "--explain says what a step was paid for: "
                  "caption, label (or the\n"
                  "score of a trained model and the newest pair), annotator, goal, raw answer, "
                  "occurrence and resulting reward.\n",
@@ -493,7 +345,8 @@ int cmd_replay(int argc, char **argv)
     buf_init(&p.document, DOCUMENT_MAX);
     int rc = config_load(&given, argc, argv, &cli, &err);
     if (rc == ONIC_OK && !p.args.path[0])
-        rc = err_set(&err, ONIC_ECONFIG, "nothing to play: give a file of RUN/replays/");
+        rc = err_set(&err, ONIC_ECONFIG,
+                     "nothing to play: give a file of RUN/replays/, or RUN for the newest");
     if (rc == ONIC_OK)
         rc = open_player(&p, &given, &err);
     if (rc == ONIC_OK) {

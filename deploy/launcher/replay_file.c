@@ -12,6 +12,7 @@
 
 #include "actor/envs/nethack/replay_log.h"
 #include "common/base/xmalloc.h"
+#include "common/config/overlay.h"
 #include "deploy/launcher/json_text.h"
 
 enum { LINE_MAX_BYTES = 1 << 16, STEPS_MAX = 1 << 24, RESETS_MAX = 1 << 20 };
@@ -25,12 +26,13 @@ static double number_of(json_t *o, const char *key)
 
 static int read_options(struct replay *r, json_t *head, struct onic_err *err)
 {
-    const char *key;
+    const char *key, *plugin = json_text(head, "plugin"), *slash = strrchr(plugin, '/');
     json_t *value;
     int rc = config_set(&r->env, "env.id", json_text(head, "env"), CONFIG_FILE, "env", err);
+    snprintf(r->plugin, sizeof r->plugin, "%.127s", slash ? slash + 1 : plugin);
     json_object_foreach(json_object_get(head, "options"), key, value)
     {
-        if (!rc && strncmp(key, "env.", 4) == 0 && json_is_string(value))
+        if (!rc && !config_names_code(key) && strncmp(key, "env.", 4) == 0 && json_is_string(value))
             rc = config_set(&r->env, key, json_string_value(value), CONFIG_FILE, key, err);
     }
     return rc;

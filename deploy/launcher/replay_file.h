@@ -30,7 +30,8 @@ struct replay_step {
 
 struct replay {
     bool crash;        /* actions only; the last one ended the process */
-    struct config env; /* env.* as it was played, over the defaults */
+    struct config env; /* env.* as it was played, over the defaults, but what names code */
+    char plugin[128];  /* file name of the plug-in it was played in, to be shown; "" = none */
     uint64_t seed;     /* given to the environment, */
     uint64_t resets;   /* which is then reset so many times */
     int nsteps;
