@@ -18,7 +18,12 @@
 #include "common/wire/wire_annotation.h"
 #include "learner/label_options.h"
 
-enum { SOURCES_MAX = 8, SOURCE_NAME_MAX = 32, STATE_MAX = 4096 + LABEL_OPTIONS_TEXT_MAX };
+enum {
+    REFRESH_MS = 1000,
+    SOURCES_MAX = 8,
+    SOURCE_NAME_MAX = 32,
+    STATE_MAX = 4096 + LABEL_OPTIONS_TEXT_MAX
+};
 
 struct held_label {
     struct annot_label label;
@@ -47,7 +52,8 @@ struct annotate {
     struct strmap *asked;    /* captions of this round while holding; NULL = not holding */
     struct held_label *held; /* [held_cap] */
     int held_count, held_cap;
-    char waiting[192];
+    char waiting[192], trouble[160]; /* trouble: the last that was said of the annotator */
+    char fruitless[300];
 };
 
 int annotate_create(struct annotate **out, const struct config *cfg, const char *address,
@@ -315,7 +321,35 @@ const char *annotate_waiting_for(struct annotate *a)
         snprintf(a->waiting, sizeof a->waiting, "%s", s.waiting_for);
     else if (s.connected && s.annotator[0])
         snprintf(a->waiting, sizeof a->waiting, "labels: %s", s.annotator);
+    if (s.waiting_for[0] || s.annotator[0])
+        snprintf(a->trouble, sizeof a->trouble, "%s",
+                 s.waiting_for[0] ? s.waiting_for : s.annotator);
     return a->waiting;
+}
+
+const char *annotate_fruitless(struct annotate *a)
+{
+    struct annot_client_status s;
+    char what[100];
+    a->fruitless[0] = '\0';
+    if (!a->client || a->judged > 0)
+        return a->fruitless;
+    annot_client_refresh(a->client, REFRESH_MS);
+    annotate_waiting_for(a);
+    annot_client_status(a->client, &s);
+    uint64_t asked = s.asked_total + (uint64_t)(s.waiting > 0 ? s.waiting : 0);
+    if (asked == 0)
+        return a->fruitless;
+    snprintf(what, sizeof what, "none of %llu questions was answered", (unsigned long long)asked);
+    if (s.abstained_total)
+        snprintf(what, sizeof what, "the annotator abstained from %llu of %llu questions",
+                 (unsigned long long)s.abstained_total, (unsigned long long)asked);
+    if (!a->trouble[0] && !s.last_seen_ms)
+        snprintf(a->trouble, sizeof a->trouble, "no reward server answers at %.100s",
+                 a->cfg->reward_server);
+    snprintf(a->fruitless, sizeof a->fruitless, "no label in this life, %s%s%s", what,
+             a->trouble[0] ? ": " : "", a->trouble);
+    return a->fruitless;
 }
 
 void annotate_report(struct annotate *a, struct metrics *m)

@@ -46,6 +46,10 @@ void annotate_apply(struct annotate *a, struct reward_mix *mix);
 const struct annot_identity *annotate_identity(const struct annotate *a);
 /* One sentence when something is wrong with the server, "" when healthy or without one. */
 const char *annotate_waiting_for(struct annotate *a);
+/* Why the reward model was told nothing in this life although something was asked: "no label in
+ * this life: ..." with the last thing that was wrong; "" when a label came, or nothing was asked.
+ */
+const char *annotate_fruitless(struct annotate *a);
 void annotate_report(struct annotate *a, struct metrics *m); /* annot/... */
 
 void annotate_save(const struct annotate *a, struct checkpoint *to);

@@ -11,8 +11,6 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-enum { TAIL_MAX = 65536 };
-
 static int read_epoch(const char *path, uint32_t *epoch, struct onic_err *err)
 {
     FILE *f = fopen(path, "re");
@@ -31,25 +29,33 @@ static int read_epoch(const char *path, uint32_t *epoch, struct onic_err *err)
     return ONIC_OK;
 }
 
-double lineage_wall_s(const char *run_dir)
+bool lineage_last_line(const char *run_dir, char out[LINEAGE_LINE_MAX])
 {
-    char path[CHECKPOINT_PATH_MAX], tail[TAIL_MAX + 1];
+    char path[CHECKPOINT_PATH_MAX];
+    out[0] = '\0';
     snprintf(path, sizeof path, "%s/metrics.jsonl", run_dir);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return 0.0;
+        return false;
     off_t size = lseek(fd, 0, SEEK_END);
-    off_t from = size > TAIL_MAX ? size - TAIL_MAX : 0;
-    ssize_t n = pread(fd, tail, TAIL_MAX, from);
+    off_t from = size > LINEAGE_LINE_MAX - 1 ? size - (LINEAGE_LINE_MAX - 1) : 0;
+    ssize_t n = pread(fd, out, LINEAGE_LINE_MAX - 1, from);
     close(fd);
-    tail[n > 0 ? n : 0] = '\0';
-    char *end = strrchr(tail, '\n');
-    if (!end)
-        return 0.0;
-    *end = '\0';
-    double wall = 0.0;
-    for (char *p = tail; (p = strstr(p, "\"wall_s\":")); p++)
-        wall = strtod(p + strlen("\"wall_s\":"), NULL);
+    out[n > 0 ? n : 0] = '\0';
+    char *end = strrchr(out, '\n');
+    if (end)
+        *end = '\0';
+    char *before = strrchr(out, '\n');
+    if (before)
+        memmove(out, before + 1, strlen(before + 1) + 1);
+    return end != NULL;
+}
+
+double lineage_wall_s(const char *run_dir)
+{
+    char line[LINEAGE_LINE_MAX];
+    const char *at = lineage_last_line(run_dir, line) ? strstr(line, "\"wall_s\":") : NULL;
+    double wall = at ? strtod(at + strlen("\"wall_s\":"), NULL) : 0.0;
     return wall > 0.0 ? wall : 0.0;
 }
 

@@ -9,6 +9,7 @@
  * durable before any socket is bound, so that no two lives can ever speak with the same epoch.
  * Training thread. */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/err.h"
@@ -27,6 +28,9 @@ struct lineage {
  * away and knows less than the checkpoint). ONIC_EDAMAGED when the epoch file cannot be understood,
  * ONIC_ECANTCREATE. */
 int lineage_begin(struct lineage *l, const char *run_dir, struct onic_err *err);
+enum { LINEAGE_LINE_MAX = 1 << 16 };
+/* The last whole line of metrics.jsonl; false when there is none. */
+bool lineage_last_line(const char *run_dir, char out[LINEAGE_LINE_MAX]);
 /* Seconds of all lives so far: wall_s of the last whole line of metrics.jsonl, 0 when there is
  * none.
  */

@@ -299,6 +299,19 @@ static bool keeps_state(const struct run *r, int failed)
     return failed != ONIC_EINTERNAL && !(is_refusal(failed) && r->checkpoint_version == 0);
 }
 
+/* A life without a label looks like any other one from outside. */
+static void say_fruitless(struct run *r)
+{
+    const char *why = annotate_fruitless(r->annotate);
+    if (reward_mix_type(learner_core_reward(r->core))->traits.wants_labels &&
+        !r->cfg->reward_server[0])
+        why = "no label in this life: no reward server was given (--reward.server=ADDR)";
+    if (!*why)
+        return;
+    log_warn("nothing was learned from language", kv("why", why));
+    metrics_text(r->metrics, "waiting", why);
+}
+
 /* failed: what ended training. Whatever it was, actors are drained and the books closed. */
 static int finish(struct run *r, int failed, struct onic_err *err)
 {
@@ -310,6 +323,8 @@ static int finish(struct run *r, int failed, struct onic_err *err)
     drop_rest(r);
     int rc = keeps_state(r, failed) ? last_checkpoint(r, err) : ONIC_OK;
     report_links(r);
+    if (!is_refusal(failed))
+        say_fruitless(r);
     write_ledger(r, &ledger);
     buf_init(&line, sizeof text);
     ledger_line(&ledger, &line);

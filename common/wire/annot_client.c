@@ -46,7 +46,7 @@ struct annot_client {
     struct annot_identity identity;
     int64_t created_ms, heard_ms, hello_ms, heartbeat_ms, recreated_ms, pause_until_ms, sent_ms;
     int credits;
-    uint64_t asks;
+    uint64_t asks, reports; /* reports: heartbeats with numbers */
 
     struct captions captions;
 
@@ -279,6 +279,7 @@ static void numbers(struct annot_client *c, const struct frame *f)
         meta_unpack(c->arena, &onic__wire__annot_numbers__descriptor, f->meta, f->head.meta_len);
     if (!m)
         return;
+    c->reports++;
     c->status.server_backlog = m->backlog + m->in_flight;
     c->status.server_labels_per_s = isfinite(m->labels_per_s) ? m->labels_per_s : 0;
     c->status.server_labels_total = m->labels_total;
@@ -462,6 +463,17 @@ void annot_client_poll(struct annot_client *c, int timeout_ms)
         return;
     repeat_and_park(c, now);
     send_asks(c, now);
+}
+
+void annot_client_refresh(struct annot_client *c, int timeout_ms)
+{
+    int64_t until = clock_ms() + timeout_ms, left;
+    uint64_t before = c->reports;
+    if (c->connected)
+        send_frame(c, FRAME_ANNOT_HEARTBEAT, 0, NULL, (struct sock_bulk){0});
+    while (c->connected && c->reports == before && (left = until - clock_ms()) > 0 &&
+           c->ring_count < RING)
+        annot_client_poll(c, (int)left);
 }
 
 const struct annot_identity *annot_client_identity(const struct annot_client *c)

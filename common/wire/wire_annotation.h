@@ -85,6 +85,9 @@ struct annot_client_status {
     int nown;
 };
 void annot_client_status(const struct annot_client *c, struct annot_client_status *out);
+/* Asks a connected server for what it reports in its heartbeats (which come every 2 s), and waits
+ * for it, at most timeout_ms. */
+void annot_client_refresh(struct annot_client *c, int timeout_ms);
 
 /* --- server: socket of the reward server, driven by its libuv loop ----------------------- */
 struct annot_server;

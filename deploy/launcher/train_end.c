@@ -4,6 +4,7 @@
 #include "deploy/launcher/train_end.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -98,6 +99,28 @@ static void say_ledger(const char *run_dir)
     buf_release(&line);
 }
 
+/* A life that asked and got no label: its last line of metrics says why (annotate_fruitless). */
+static void say_fruitless(const struct config *cfg, const char *run_dir)
+{
+    static char line[LINEAGE_LINE_MAX];
+    json_t *last = lineage_last_line(run_dir, line) ? json_loads(line, 0, NULL) : NULL;
+    const char *why = json_string_value(json_object_get(last, "waiting_for"));
+    double labels = json_number_value(json_object_get(last, "annot/labels_total"));
+    if (why && json_object_get(last, "event") && strncmp(why, "no label", 8) == 0) {
+        struct buf text;
+        buf_init(&text, SENTENCE_MAX);
+        buf_printf(&text, "%s (labels of all lives: %.0f)", why, labels);
+        if (!cfg->reward_server[0]) {
+            buf_printf(&text, "; `%s doctor ", command_program());
+            shell_put(&text, run_dir);
+            buf_puts(&text, "/config.yaml` asks it one question");
+        }
+        fprintf(stderr, "onic train: %s\n", text.data);
+        buf_release(&text);
+    }
+    json_decref(last);
+}
+
 static bool is_refusal(int code)
 {
     return code == 64 || code == 77 || code == 78;
@@ -110,6 +133,7 @@ void train_end_say(const struct config *cfg, const char *run_dir, int code)
     say_ledger(run_dir);
     if (is_refusal(code))
         return;
+    say_fruitless(cfg, run_dir);
     buf_init(&text, SENTENCE_MAX);
     if (run_dir_trained(run_dir)) {
         buf_printf(&text, "the run is in %s; `%s eval ", run_dir, command_program());

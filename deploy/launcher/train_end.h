@@ -10,7 +10,8 @@
  * cfg: training would end at once. Then it is said, with the command that goes on. */
 bool train_end_is_reached(const struct config *cfg, const char *run_dir);
 
-/* The ledger on stdout; then, when there is something to evaluate and the life was not refused
+/* The ledger on stdout; then why no label came, if one should have; then, when there is something
+ * to evaluate and the life was not refused
  * (`code` its exit code), where it is and which command goes on. */
 void train_end_say(const struct config *cfg, const char *run_dir, int code);
 

@@ -311,6 +311,10 @@ static void a_run_without_labels_takes_another_identity(void **state)
         annotate_hold(f.annotate, hold);
         annotate_ask(f.annotate, f.mix, f.batch);
         assert_true(wait_until(hold ? serve : abstains, &f, PATIENCE_MS));
+        const char *why = annotate_fruitless(f.annotate);
+        if (!hold)
+            assert_string_equal(why, "no label in this life, the annotator abstained from 2 of 2 "
+                                     "questions");
         annot_server_free(f.server);
         start_server(&f, "id-2", 1u << QUESTION_CLASS);
         f.nasked = 0;
@@ -318,6 +322,7 @@ static void a_run_without_labels_takes_another_identity(void **state)
         if (hold)
             annotate_apply(f.annotate, f.mix);
         assert_true(known(&f, "a key", &score));
+        assert_string_equal(annotate_fruitless(f.annotate), "");
         assert_string_equal(annotate_identity(f.annotate)->identity, "id-2");
         struct metrics *m = NULL;
         assert_ok(metrics_create(&m, &(struct metrics_params){0}, &err));
@@ -365,6 +370,7 @@ static void without_a_server_nothing_waits(void **state)
     assert_ok(annotate_poll(f.annotate, f.mix, 0, &err));
     assert_false(annotate_pending(f.annotate));
     assert_string_equal(annotate_waiting_for(f.annotate), "");
+    assert_string_equal(annotate_fruitless(f.annotate), "");
     close_fixture(&f);
 }
 
