@@ -75,7 +75,9 @@ static void list_one(const struct env_family *f, const char *name, const struct 
     } else if (available) {
         buf_printf(out, "  %-32s %2d actions, %d steps\n", id, e->spec.actions, e->spec.max_steps);
     } else {
-        buf_printf(out, "  %-32s not available\n", id);
+        struct onic_err family = {0};
+        bool told = f->available && f->available(cfg, &family) != ONIC_OK; /* for all of them */
+        buf_printf(out, "  %-32s not available%s%s\n", id, told ? "" : ": ", told ? "" : why.msg);
     }
     if (available)
         env_free(e);

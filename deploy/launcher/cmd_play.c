@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "actor/envs/vec_env.h"
 #include "common/base/rng.h"
@@ -31,6 +32,7 @@ struct play_args {
 
 struct play {
     struct play_args args;
+    struct config *given; /* the command line */
     struct loaded_run run;
     struct vec_env *envs;
     struct policy_actor *ws; /* this and the next two: NULL with --random */
@@ -260,7 +262,19 @@ static int on_positional(void *ctx, const char *arg, struct onic_err *err)
     return ONIC_OK;
 }
 
-/* With it, what stands on the command line by itself are YAML files and no run. */
+/* With --random, what stands on the command line by itself are YAML files. */
+static int on_random_file(void *ctx, const char *arg, struct onic_err *err)
+{
+    struct stat st;
+    const char *end = strrchr(arg, '.');
+    bool run = stat(arg, &st) == 0 && S_ISDIR(st.st_mode);
+    if (run || (end && strcmp(end, ".safetensors") == 0))
+        return err_set(err, ONIC_ECONFIG,
+                       "--random plays without a run: leave out '%s', or --random to watch it",
+                       arg);
+    return config_read_file(((struct play *)ctx)->given, arg, err);
+}
+
 static bool asks_for_random(int argc, char **argv)
 {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
@@ -285,7 +299,7 @@ int cmd_play(int argc, char **argv)
 {
     struct onic_err err = {0};
     static struct config given;
-    static struct play p = {.args = {.episodes = -1}, .term = {.speed = 6}};
+    static struct play p = {.given = &given, .args = {.episodes = -1}, .term = {.speed = 6}};
     const struct config_cli cli = {
         .who = 'F',
         .program = "onic play",
@@ -301,7 +315,7 @@ int cmd_play(int argc, char **argv)
                  "Without a terminal every step is one line.\n",
         .extra = (const char *const[]){"--random", "--greedy", "--speed=", "--episodes=", NULL},
         .on_extra = on_extra,
-        .on_positional = asks_for_random(argc, argv) ? NULL : on_positional,
+        .on_positional = asks_for_random(argc, argv) ? on_random_file : on_positional,
         .ctx = &p,
     };
     int rc = config_load(&given, argc, argv, &cli, &err);

@@ -200,18 +200,17 @@ static int make_env(struct player *p, const struct config *given, struct onic_er
 {
     const char *id = p->replay.env.env_id, *name;
     const struct env_family *family;
-    bool plugin = given->env_plugin[0] != '\0';
-    if (!plugin && p->replay.plugin[0])
+    if (given->env_plugin[0] || env_find(id, &family, &name, err) == ONIC_OK)
+        return env_create(&p->env, id, &p->replay.env, 0, err);
+    if (p->replay.plugin[0])
         return err_set(err, ONIC_ECONFIG,
                        "%s was played in %.64s of a plug-in, %s: give --env.plugin=PATH, since no "
                        "code is loaded that only a file names",
                        p->args.path, id, p->replay.plugin);
-    if (!plugin && env_find(id, &family, &name, err) != ONIC_OK)
-        return err_set(err, ONIC_ECONFIG,
-                       "%s was played in '%.64s', which this onic does not have: if it is of a "
-                       "plug-in, give --env.plugin=PATH",
-                       p->args.path, id);
-    return env_create(&p->env, id, &p->replay.env, 0, err);
+    return err_set(err, ONIC_ECONFIG,
+                   "%s was played in '%.64s', which this onic does not have: if it is of a "
+                   "plug-in, give --env.plugin=PATH",
+                   p->args.path, id);
 }
 
 static int check_actions(const struct player *p, struct onic_err *err)

@@ -66,13 +66,17 @@ int run_config(struct config *out, const struct checkpoint_file *file, const str
 static int check_code(const struct config *stored, const struct config *given, const char *path,
                       struct onic_err *err)
 {
-    if (stored->env_plugin[0] && given->origin[CONFIG_I_env_plugin] == CONFIG_DEFAULT)
+    const struct env_family *family = NULL;
+    const char *name;
+    bool known = env_find(stored->env_id, &family, &name, NULL) == ONIC_OK;
+    if (!known && stored->env_plugin[0] && given->origin[CONFIG_I_env_plugin] == CONFIG_DEFAULT)
         return err_set(
             err, ONIC_ECONFIG,
             "%s was trained in %s of a plug-in, %.300s: give --env.plugin=PATH, since no "
             "code is loaded that only a file names",
             path, stored->env_id, stored->env_plugin);
-    if (stored->env_nle[0] && given->origin[CONFIG_I_env_nle] == CONFIG_DEFAULT)
+    bool nethack = known && strcmp(family->family, "nethack") == 0;
+    if (nethack && stored->env_nle[0] && given->origin[CONFIG_I_env_nle] == CONFIG_DEFAULT)
         return err_set(err, ONIC_ECONFIG,
                        "%s was trained with the NetHack library %.300s: give --env.nle=PATH, or "
                        "--env.nle= for the fetched one, since no code is loaded that only a file "

@@ -8,6 +8,7 @@
 #include "tests/onic_test.h"
 #include "tests/support/program.h"
 #include "tests/support/pty.h"
+#include "tests/support/scene.h"
 
 enum { PATIENCE_MS = 120000 };
 
@@ -144,6 +145,19 @@ static void what_draws_no_picture_shows_its_observation(void **state)
     quit_play();
 }
 
+static void what_a_plugin_left_out_is_listed(void **state)
+{
+    char args[700];
+    (void)state;
+    snprintf(args, sizeof args, "env list %s", lacking);
+    const char *text = onic_says(args, 0);
+    says(text, "lacking:picture                   2 actions");
+    says(text, "lacking:stats                    not available: env.plugin: the environment family "
+               "'lacking' is incomplete, see stats in");
+    snprintf(args, sizeof args, "play --random --env.id=lacking:action_names %s", lacking);
+    says(onic_says(args, 64), "see spec.action_names in");
+}
+
 /* --- without a run --------------------------------------------------------------------------- */
 
 static void random_actions_need_no_run(void **state)
@@ -164,6 +178,7 @@ static void random_actions_need_no_run(void **state)
     says(onic_says("play --env.id=corridor", 64), "or --random --env.id=ENV");
     says(onic_says("play --random --greedy --env.id=corridor", 64), "leave out one of the two");
     says(onic_says("play --random --env.id=corridoor", 64), "no environment 'corridoor'");
+    says(onic_says("play --random coin", 64), "leave out 'coin', or --random to watch it");
 }
 
 /* --- code ------------------------------------------------------------------------------------ */
@@ -287,6 +302,16 @@ static void ctrl_z_gives_the_terminal_back_for_a_while(void **state)
     quit_play();
 }
 
+static void without_a_terminal_too_a_signal_ends_it_well(void **state)
+{
+    struct program p;
+    (void)state;
+    program_start(&p, dir, "log", "onic", "play --random --env.id=corridor --episodes=1000000");
+    await_word(p.out, "episode 2 ", PATIENCE_MS);
+    kill(p.pid, SIGTERM);
+    assert_int_equal(program_wait(&p, PATIENCE_MS), 0);
+}
+
 /* `timeout` puts a program of a script in the background, where touching the terminal would stop
  * it. */
 static void under_timeout_in_a_script_it_shows_and_ends(void **state)
@@ -309,12 +334,14 @@ int main(void)
         cmocka_unit_test(pause_and_speed_are_shown),
         cmocka_unit_test(the_value_of_the_first_observation_is_shown),
         cmocka_unit_test(what_draws_no_picture_shows_its_observation),
+        cmocka_unit_test(what_a_plugin_left_out_is_listed),
         cmocka_unit_test(random_actions_need_no_run),
         cmocka_unit_test(a_checkpoint_loads_no_plugin_by_its_name),
         cmocka_unit_test(nothing_scrolls_in_a_window_that_is_too_small),
         cmocka_unit_test(colours_are_left_out_where_they_are_not_wanted),
         cmocka_unit_test(the_terminal_is_restored_whatever_ends_it),
         cmocka_unit_test(ctrl_z_gives_the_terminal_back_for_a_while),
+        cmocka_unit_test(without_a_terminal_too_a_signal_ends_it_well),
         cmocka_unit_test(under_timeout_in_a_script_it_shows_and_ends),
     };
     return cmocka_run_group_tests(tests, play_setup, play_teardown);

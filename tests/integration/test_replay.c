@@ -145,6 +145,14 @@ static void minigrid_episodes_play_again(void **state)
     check_all(*state);
 }
 
+static void ends(struct scene *s, const char *args, int exit_code, const char *says)
+{
+    struct program p;
+    int rc = program_run(&p, s->dir, "fails", "onic", args, REPLAY_MS);
+    if (rc != exit_code || !strstr(program_text(p.err), says))
+        fail_msg("`onic %s` ended with %d: %s", args, rc, program_text(p.err));
+}
+
 static void nethack_episodes_play_again(void **state)
 {
     char args[600];
@@ -162,14 +170,11 @@ static void nethack_episodes_play_again(void **state)
         assert_true(json_is_true(json_object_get(o, "exact")));
         json_decref(o);
     }
-}
-
-static void fails(struct scene *s, const char *args, int exit_code, const char *says)
-{
-    struct program p;
-    int rc = program_run(&p, s->dir, "fails", "onic", args, REPLAY_MS);
-    if (rc != exit_code || !strstr(program_text(p.err), says))
-        fail_msg("`onic %s` ended with %d: %s", args, rc, program_text(p.err));
+    ends(s, "eval run --episodes=1", 64, "give --env.nle=PATH, or --env.nle= for the fetched one");
+    snprintf(args, sizeof args, "eval run --episodes=1 --env.nle=%s", nle);
+    ends(s, args, 0, "");
+    snprintf(args, sizeof args, "ONIC_ENV_NLE=%s play run --episodes=1", nle);
+    ends(s, args, 0, "");
 }
 
 static void rewrite(struct scene *s, const char *from, const char *to, const char *sed)
@@ -185,29 +190,28 @@ static void another_world_is_noticed_and_nonsense_is_named(void **state)
     train(s, "--env.id=minigrid:DoorKey-6x6 --env.max_steps=50 --frames=60000");
     const char *file = s->file[0];
     rewrite(s, file, "other.jsonl", "s/\"seed\":\"[0-9]/\"seed\":\"/");
-    fails(s, "replay other.jsonl", 78, "cannot be played again");
+    ends(s, "replay other.jsonl", 78, "cannot be played again");
     rewrite(s, file, "short.jsonl", "$d");
-    fails(s, "replay short.jsonl", 78, "the end of the episode is not what was recorded");
+    ends(s, "replay short.jsonl", 78, "the end of the episode is not what was recorded");
     rewrite(s, file, "caption.jsonl", "s/You see/You saw/");
-    fails(s, "replay caption.jsonl --json", 78, "the caption is not what was recorded");
+    ends(s, "replay caption.jsonl --json", 78, "the caption is not what was recorded");
     rewrite(s, file, "reward.jsonl", "5s/\"reward\":[^,]*/\"reward\":3/");
-    fails(s, "replay reward.jsonl", 78,
-          "step 4 of reward.jsonl cannot be played again: the reward");
+    ends(s, "replay reward.jsonl", 78, "step 4 of reward.jsonl cannot be played again: the reward");
     rewrite(s, file, "action.jsonl", "3s/\"action\":[0-9]*/\"action\":99/");
-    fails(s, "replay action.jsonl", 64, "step 2 takes action 99");
+    ends(s, "replay action.jsonl", 64, "step 2 takes action 99");
     rewrite(s, file, "line.jsonl", "4s/.*/{}/");
-    fails(s, "replay line.jsonl", 64, "line 4 is not a step");
+    ends(s, "replay line.jsonl", 64, "line 4 is not a step");
     rewrite(s, file, "empty.jsonl", "2,$d");
-    fails(s, "replay empty.jsonl", 64, "holds no steps");
+    ends(s, "replay empty.jsonl", 64, "holds no steps");
     rewrite(s, file, "no.jsonl", "1d");
-    fails(s, "replay no.jsonl", 64, "is not an episode that onic kept");
-    fails(s, "replay nowhere.jsonl", 64, "cannot be opened");
-    fails(s, "replay", 64, "nothing to play");
+    ends(s, "replay no.jsonl", 64, "is not an episode that onic kept");
+    ends(s, "replay nowhere.jsonl", 64, "cannot be opened");
+    ends(s, "replay", 64, "nothing to play");
     char args[400];
     snprintf(args, sizeof args, "replay %s --explain=51", file);
-    fails(s, args, 64, "the episode has");
+    ends(s, args, 64, "the episode has");
     snprintf(args, sizeof args, "replay %s --explain=0", file);
-    fails(s, args, 64, "--explain is '0', must be a whole number from 1");
+    ends(s, args, 64, "--explain is '0', must be a whole number from 1");
 }
 
 static void the_game_before_a_crash_is_shown(void **state)
@@ -237,9 +241,9 @@ static void the_game_before_a_crash_is_shown(void **state)
     assert_non_null(strstr(shown, "the next action, run west, ended the process"));
     assert_null(strstr(shown, "step 3"));
     strcat(args, " --explain=1");
-    fails(s, args, 64, "no rewards to explain");
+    ends(s, args, 64, "no rewards to explain");
     assert_int_equal(truncate(path, sizeof head + 1), 0);
-    fails(s, "replay crash-0-0-0.replay", 64, "is cut short");
+    ends(s, "replay crash-0-0-0.replay", 64, "is cut short");
 }
 
 int main(void)
