@@ -9,6 +9,7 @@
  *
  * An id is "family:name", or "family" for the environment whose name is "". Unknown ids are
  * answered with the nearest known one, because a typing error is the usual reason. */
+#include <ctype.h>
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include <string.h>
 
 #include "actor/envs/env.h"
+#include "common/base/buf.h"
 #include "common/base/xmalloc.h"
 #include "common/config/options.h"
 #include "common/policy/policy.h"
@@ -58,28 +60,104 @@ static void make_id(char out[2 * ENV_ID_MAX], const struct env_family *f, const 
     snprintf(out, 2 * ENV_ID_MAX, "%s%s%s", f->family, name[0] ? ":" : "", name);
 }
 
-static int unknown_id(const char *id, struct onic_err *err)
+/* --- an id that nobody has -------------------------------------------------------------------- */
+
+/* Letters and digits of a name, small, without the version at its end: how other libraries spell
+ * ours ("MiniGrid-KeyCorridorS3R3-v0") is then the same word. */
+static void fold_id(const char *id, char out[2 * ENV_ID_MAX])
 {
-    char best[2 * ENV_ID_MAX] = "", candidate[2 * ENV_ID_MAX];
-    int best_distance = 1 << 20;
-    for (int f = 0; f < env_family_count(); f++) {
+    size_t n = 0, len = strlen(id);
+    const char *version = strrchr(id, '-');
+    if (version && version[1] == 'v' && version[2] &&
+        !version[2 + strspn(version + 2, "0123456789")])
+        len = (size_t)(version - id);
+    for (size_t i = 0; i < len && n + 1 < 2 * ENV_ID_MAX; i++)
+        if (isalnum((unsigned char)id[i]))
+            out[n++] = (char)tolower((unsigned char)id[i]);
+    out[n] = '\0';
+}
+
+/* Slips between a folded id and an environment, whose family may have been left out and whose name
+ * may go on. */
+static int slips(const char *folded, const struct env_family *family, const char *name)
+{
+    char id[2 * ENV_ID_MAX], whole[2 * ENV_ID_MAX], alone[2 * ENV_ID_MAX];
+    make_id(id, family, name);
+    fold_id(id, whole);
+    fold_id(name, alone);
+    int d = option_distance(folded, whole), without = option_distance(folded, alone) + 1;
+    d = without < d && name[0] ? without : d;
+    size_t n = strlen(folded);
+    bool begins = n >= 4 && (strncmp(alone, folded, n) == 0 ||
+                             (n > strlen(family->family) && strncmp(whole, folded, n) == 0));
+    return begins && d > 1 ? 1 : d;
+}
+
+/* The environment that was probably meant; false when none is near. */
+static bool nearest_id(const char *id, char out[2 * ENV_ID_MAX])
+{
+    char folded[2 * ENV_ID_MAX];
+    fold_id(id, folded);
+    int best = (int)strlen(folded) / 3 + 1; /* farther than this is another word, not a slip */
+    out[0] = '\0';
+    for (int f = 0; f < env_family_count() && folded[0]; f++) {
         const struct env_family *family = env_family_at(f);
         for (int n = 0; family->names[n]; n++) {
-            make_id(candidate, family, family->names[n]);
-            int d = option_distance(id, candidate);
-            const char *colon = strchr(candidate, ':');
-            if (colon && option_distance(id, colon + 1) + 1 < d) /* the family was left out */
-                d = option_distance(id, colon + 1) + 1;
-            if (d < best_distance) {
-                best_distance = d;
-                memcpy(best, candidate, sizeof best);
+            int d = slips(folded, family, family->names[n]);
+            if (d < best) {
+                best = d;
+                make_id(out, family, family->names[n]);
             }
         }
     }
-    return err_set(
-        err, ONIC_ECONFIG,
-        "there is no environment '%s'; the nearest name is '%s' (`onic env list` shows all)", id,
-        best);
+    return out[0] != '\0';
+}
+
+static int count_of(const struct env_family *family)
+{
+    int n = 0;
+    while (family->names[n])
+        n++;
+    return n;
+}
+
+/* "minigrid (33, for example minigrid:DoorKey-5x5), corridor (...)"; of the family `only` alone
+ * where that is one. */
+static void put_families(const char *only, struct buf *out)
+{
+    char id[2 * ENV_ID_MAX];
+    bool any = false;
+    for (int f = 0; f < env_family_count(); f++) {
+        const struct env_family *family = env_family_at(f);
+        if (only && strcmp(family->family, only) != 0)
+            continue;
+        make_id(id, family, family->names[0]);
+        buf_printf(out, "%s%s (%d, for example %s)", any ? ", " : "", family->family,
+                   count_of(family), id);
+        any = true;
+    }
+}
+
+static int unknown_id(const char *id, struct onic_err *err)
+{
+    char best[2 * ENV_ID_MAX], family[2 * ENV_ID_MAX];
+    struct buf known;
+    if (nearest_id(id, best))
+        return err_set(
+            err, ONIC_ECONFIG,
+            "there is no environment '%s'; the nearest name is '%s' (`onic env list` shows all)",
+            id, best);
+    buf_init(&known, 4096);
+    snprintf(family, sizeof family, "%.*s", (int)strcspn(id, ":"), id);
+    put_families(family, &known);
+    if (known.len == 0)
+        put_families(NULL, &known);
+    int rc = err_set(err, ONIC_ECONFIG,
+                     "there is no environment '%.100s'; there are those of %s: `onic env list` "
+                     "shows all, and a family of your own is given as --env.plugin=FILE",
+                     id, known.data);
+    buf_release(&known);
+    return rc;
 }
 
 int env_find(const char *id, const struct env_family **family, const char **name,

@@ -41,6 +41,42 @@ static void misspelt_ids_are_answered_with_the_nearest_one(void **state)
     assert_err(env_create(&e, "", &cfg, 0, &err), ONIC_ECONFIG, "onic env list");
 }
 
+/* The spelling of the libraries that the worlds come from is no other word. */
+static void ids_of_other_libraries_are_answered_with_ours(void **state)
+{
+    (void)state;
+    struct env *e;
+    assert_err(env_create(&e, "MiniGrid-KeyCorridorS3R3-v0", &cfg, 0, &err), ONIC_ECONFIG,
+               "nearest name is 'minigrid:KeyCorridorS3R3'");
+    assert_err(env_create(&e, "NetHackScore-v0", &cfg, 0, &err), ONIC_ECONFIG,
+               "nearest name is 'nethack:Score'");
+    assert_err(env_create(&e, "doorkey-8X8", &cfg, 0, &err), ONIC_ECONFIG,
+               "nearest name is 'minigrid:DoorKey-8x8'");
+    assert_err(env_create(&e, "KeyCorridor", &cfg, 0, &err), ONIC_ECONFIG,
+               "nearest name is 'minigrid:KeyCorridorS3R");
+}
+
+static void what_is_like_nothing_is_told_what_there_is(void **state)
+{
+    static const char *const ids[] = {"CartPole-v1", "ALE/Pong-v5", "HalfCheetah", "x", ""};
+    (void)state;
+    struct env *e;
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+        struct onic_err err = {0};
+        assert_int_equal(env_create(&e, ids[i], &cfg, 0, &err), ONIC_ECONFIG);
+        assert_null(strstr(err.msg, "nearest"));
+        assert_non_null(strstr(err.msg, "minigrid ("));
+        assert_non_null(strstr(err.msg, "nethack ("));
+        assert_non_null(strstr(err.msg, "corridor ("));
+        assert_non_null(strstr(err.msg, "`onic env list` shows all"));
+        assert_non_null(strstr(err.msg, "--env.plugin=FILE"));
+    }
+    struct onic_err err = {0};
+    assert_int_equal(env_create(&e, "minigrid:SpaceInvaders", &cfg, 0, &err), ONIC_ECONFIG);
+    assert_non_null(strstr(err.msg, "for example minigrid:"));
+    assert_null(strstr(err.msg, "nethack")); /* the family is known */
+}
+
 static void fields_follow_the_option(void **state)
 {
     (void)state;
@@ -129,6 +165,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(ids_are_found, defaults),
         cmocka_unit_test_setup(misspelt_ids_are_answered_with_the_nearest_one, defaults),
+        cmocka_unit_test_setup(ids_of_other_libraries_are_answered_with_ours, defaults),
+        cmocka_unit_test_setup(what_is_like_nothing_is_told_what_there_is, defaults),
         cmocka_unit_test_setup(fields_follow_the_option, defaults),
         cmocka_unit_test_setup(unknown_fields_are_refused, defaults),
         cmocka_unit_test_setup(a_plugin_adds_a_family, defaults),
