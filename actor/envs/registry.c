@@ -9,7 +9,6 @@
  *
  * An id is "family:name", or "family" for the environment whose name is "". Unknown ids are
  * answered with the nearest known one, because a typing error is the usual reason. */
-#include <ctype.h>
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -62,29 +61,14 @@ static void make_id(char out[2 * ENV_ID_MAX], const struct env_family *f, const 
 
 /* --- an id that nobody has -------------------------------------------------------------------- */
 
-/* Letters and digits of a name, small, without the version at its end: how other libraries spell
- * ours ("MiniGrid-KeyCorridorS3R3-v0") is then the same word. */
-static void fold_id(const char *id, char out[2 * ENV_ID_MAX])
-{
-    size_t n = 0, len = strlen(id);
-    const char *version = strrchr(id, '-');
-    if (version && version[1] == 'v' && version[2] &&
-        !version[2 + strspn(version + 2, "0123456789")])
-        len = (size_t)(version - id);
-    for (size_t i = 0; i < len && n + 1 < 2 * ENV_ID_MAX; i++)
-        if (isalnum((unsigned char)id[i]))
-            out[n++] = (char)tolower((unsigned char)id[i]);
-    out[n] = '\0';
-}
-
-/* Slips between a folded id and an environment, whose family may have been left out and whose name
- * may go on. */
+/* Slips between a folded id (option_fold: other libraries' "MiniGrid-KeyCorridorS3R3-v0" is the
+ * same word) and an environment, whose family may have been left out and whose name may go on. */
 static int slips(const char *folded, const struct env_family *family, const char *name)
 {
     char id[2 * ENV_ID_MAX], whole[2 * ENV_ID_MAX], alone[2 * ENV_ID_MAX];
     make_id(id, family, name);
-    fold_id(id, whole);
-    fold_id(name, alone);
+    option_fold(id, whole, sizeof whole);
+    option_fold(name, alone, sizeof alone);
     int d = option_distance(folded, whole), without = option_distance(folded, alone) + 1;
     d = without < d && name[0] ? without : d;
     size_t n = strlen(folded);
@@ -97,7 +81,7 @@ static int slips(const char *folded, const struct env_family *family, const char
 static bool nearest_id(const char *id, char out[2 * ENV_ID_MAX])
 {
     char folded[2 * ENV_ID_MAX];
-    fold_id(id, folded);
+    option_fold(id, folded, sizeof folded);
     int best = (int)strlen(folded) / 3 + 1; /* farther than this is another word, not a slip */
     out[0] = '\0';
     for (int f = 0; f < env_family_count() && folded[0]; f++) {

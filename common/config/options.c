@@ -91,6 +91,19 @@ int option_distance(const char *a, const char *b)
     return d[n][m];
 }
 
+void option_fold(const char *name, char *out, size_t size)
+{
+    const char *version = strrchr(name, '-');
+    size_t n = 0, len = strlen(name);
+    if (version && version[1] == 'v' && version[2] &&
+        !version[2 + strspn(version + 2, "0123456789")])
+        len = (size_t)(version - name);
+    for (size_t i = 0; i < len && n + 1 < size; i++)
+        if (isalnum((unsigned char)name[i]))
+            out[n++] = (char)tolower((unsigned char)name[i]);
+    out[n] = '\0';
+}
+
 void option_nearest_of(const char *word, const char *list, char out[64])
 {
     int best = (int)strlen(word) / 3 + 2; /* as far as this is another word, not a slip */

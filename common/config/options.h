@@ -38,6 +38,9 @@ void option_nearest(const char *key, char out[64]);
 /* Edit distance with neighbour swaps; the length of the longer one when either has more than 63
  * bytes. */
 int option_distance(const char *a, const char *b);
+/* Letters and digits of a name, small, without a version ("-v0") at its end: the same word however
+ * it is spelt. Cut at size. */
+void option_fold(const char *name, char *out, size_t size);
 /* The word of a list (between spaces or commas) that `word` is probably a slip of; "" when none is
  * near. */
 void option_nearest_of(const char *word, const char *list, char out[64]);

@@ -16,6 +16,7 @@
 #include "common/base/xmalloc.h"
 #include "common/config/options.h"
 #include "common/config/scalar.h"
+#include "common/config/shipped.h"
 
 enum { YAML_BYTES_MAX = 1 << 20 };
 
@@ -237,17 +238,27 @@ int config_read_stored(struct config *c, const char *text, size_t len, const cha
     return read_text(c, text, len, name, CONFIG_FILE, true, err);
 }
 
+/* A name that is no file, and a folder, are answered with what was probably meant. */
+static int cannot_be(const char *path, const char *what, int code, struct onic_err *err)
+{
+    struct buf hint;
+    buf_init(&hint, 1 << 14);
+    if (err && (code == ENOENT || code == EISDIR || code == ENOTDIR))
+        shipped_suggest(path, &hint);
+    int rc = err_set(err, ONIC_ECONFIG, "the configuration file %s cannot be %s: %s%s", path, what,
+                     strerror(code), hint.len ? hint.data : "");
+    buf_release(&hint);
+    return rc;
+}
+
 int config_read_file(struct config *c, const char *path, struct onic_err *err)
 {
     FILE *f = fopen(path, "re");
     if (!f)
-        return err_set(err, ONIC_ECONFIG, "the configuration file %s cannot be opened: %s", path,
-                       strerror(errno));
+        return cannot_be(path, "opened", errno, err);
     char *text = xmalloc(YAML_BYTES_MAX + 1);
     size_t n = fread(text, 1, YAML_BYTES_MAX + 1, f);
-    int rc = ferror(f) ? err_set(err, ONIC_ECONFIG, "the configuration file %s cannot be read: %s",
-                                 path, strerror(errno))
-                       : ONIC_OK;
+    int rc = ferror(f) ? cannot_be(path, "read", errno, err) : ONIC_OK;
     fclose(f);
     if (!rc)
         rc = config_read_text(c, text, n, path, CONFIG_FILE, err);

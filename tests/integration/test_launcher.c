@@ -153,6 +153,46 @@ static void slips_get_one_sentence_and_64(void **state)
     assert_int_equal(access(runs, F_OK), -1); /* nothing was created for a refused run */
 }
 
+/* Whoever knows the name of a configuration, or of what it trains in, is told its file. */
+static void a_name_that_is_no_file_is_answered_with_the_file_that_was_meant(void **state)
+{
+    static const char *const meant[][2] = {
+        {"keycorridor", "did you mean "},
+        {"keycorridor", "configs/keycorridor.yaml?"},
+        {"KeyCorridorS3R3", "configs/keycorridor.yaml?"},
+        {"MiniGrid-KeyCorridorS6R3-v0", "configs/keycorridor_s6r3.yaml?"},
+        {"minigrid:KeyCorridorS4R3", "configs/keycorridor_s4r3.yaml?"},
+        {"nethack_score", "configs/nethack_score.yaml?"},
+        {"somewhere/keycoridor.yaml", "configs/keycorridor.yaml?"},
+        {"Nethack-Score.yml", "configs/nethack_score.yaml?"},
+        {"ObstructedMaze-Full", "configs/obstructedmaze_full.yaml?"},
+        {"mine.yaml", "those that come with onic are in "},
+        {"DoorKey-8x8", "an environment is given as --env.id=NAME"},
+    };
+    struct scene *s = *state;
+    char args[400];
+    for (size_t i = 0; i < sizeof meant / sizeof *meant; i++) {
+        snprintf(args, sizeof args, "train %s", meant[i][0]);
+        assert_fails(args, 64, meant[i][1]);
+    }
+    /* the file that is named is there */
+    char *name = strstr(strcpy(args, s->err), "are in ");
+    assert_non_null(name);
+    name += strlen("are in ");
+    name[strcspn(name, ",")] = '\0';
+    assert_int_equal(access(name, R_OK), 0);
+}
+
+/* A run is given as --run-dir; what is suggested can be copied whatever its name is. */
+static void a_run_where_a_file_is_wanted_is_answered_with_how_it_goes_on(void **state)
+{
+    struct scene *s = *state;
+    assert_int_equal(onic(s, "train --run-dir='my $run' --env.id=corridor --reward.model=none "
+                             "--frames=2000 --actors.count=1"),
+                     0);
+    assert_fails("train 'my $run'", 64, "goes on with --run-dir='my $run'");
+}
+
 /* A refused value is never stored, or the next life of the run would start with it again. */
 static void what_a_part_would_refuse_is_refused_before_it_is_stored(void **state)
 {
@@ -352,6 +392,8 @@ int main(void)
         IN_DIR(json_goes_to_standard_output_however_it_is_asked),
         IN_DIR(a_success_rate_has_an_interval_of_its_kind),
         IN_DIR(slips_get_one_sentence_and_64),
+        IN_DIR(a_name_that_is_no_file_is_answered_with_the_file_that_was_meant),
+        IN_DIR(a_run_where_a_file_is_wanted_is_answered_with_how_it_goes_on),
         IN_DIR(what_a_part_would_refuse_is_refused_before_it_is_stored),
         IN_DIR(config_prints_yaml_that_it_reads_again),
         IN_DIR(doctor_speaks_json),
