@@ -9,6 +9,7 @@
 # --no-install it stops when one is missing.
 set -uo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
+from=$PWD called=$0
 cd "$root" || exit 70
 . deploy/lib/say.sh
 . deploy/lib/packages.sh
@@ -19,7 +20,7 @@ for arg in "$@"; do
   case $arg in
     keycorridor | nethack) job=$arg ;;
     --no-install) install=no ;;
-    -h | --help) sed -n '3,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n "3,11s/^# \\{0,1\\}//p" "$root/deploy/quickstart.sh"; exit 0 ;;
     --*.*=*) options+=("$arg") ;;
     *) die 64 "unknown argument $arg; see --help" ;;
   esac
@@ -48,17 +49,22 @@ esac
 if [[ $job == nethack ]] && ! fetch_have "$root" nle; then
   job=keycorridor config=deploy/configs/keycorridor.yaml episodes=400
 fi
-run=runs/$(basename "$config" .yaml)-s1
+settings=$(build/onic config "$config" "${options[@]}") || die $? "build/onic config $config does not take these options; the reason is above"
+run=$(sed -n '1s/^# run directory: //p' <<<"$settings")
+frames=$(sed -n 's/^  frames: \([0-9]*\) .*/\1/p' <<<"$settings")
 
+# Words as they are copied into a shell. Commands are relative to this checkout: told where that is to whoever is elsewhere.
+words() { printf '%q ' "$@" | sed 's/ $//'; }
 finish() {
+  [[ $from -ef $root ]] || printf '\nthese commands are for the folder of onic:  cd %s\n' "$(words "$root")" >&2
   cat >&2 <<TEXT
 
-watch the agent:      build/onic play $run
-evaluate it again:    build/onic eval $run --episodes $episodes
-what it was told:     build/onic labels list $run | head
-curves:               $run/metrics.jsonl, or tensorboard --logdir $run
-train it further:     build/onic train $config --run-dir $run --stop.success=0 --frames N
-start over:           rm -r $run
+watch the agent:      $(words build/onic play "$run")
+evaluate it again:    $(words build/onic eval "$run" --episodes $episodes)
+what it was told:     $(words build/onic labels list "$run") | head
+curves:               $(words "$run/metrics.jsonl"), or $(words tensorboard --logdir "$run")
+train it further:     $(words build/onic train --run-dir "$run" --stop.success=0 --frames=$((2 * frames)))
+start over:           $(words rm -r "$run")
 TEXT
 }
 
@@ -70,14 +76,14 @@ if [[ -s $run/eval.json ]]; then
 fi
 
 say "training: $config -> $run (Ctrl-C stops; the same command goes on)"
-trap 'printf "\nstopped; ./deploy/quickstart.sh %s goes on from the last checkpoint\n" "$job" >&2; exit 130' INT TERM
+trap 'printf "\nstopped; %s goes on from the last checkpoint\n" "$(words "$called" "$@")" >&2; exit 130' INT TERM
 build/onic train "$config" --run-dir "$run" "${options[@]}"
 rc=$?
-[[ $rc == 0 ]] || die $rc "training ended with exit code $rc; the logs are in $run/log"
+[[ $rc == 0 ]] || die $rc "training ended with exit code $rc; the logs are in $(words "$run/log")"
 
 say "evaluating: $episodes episodes with a seed that was not used in training"
 build/onic eval "$run" --episodes $episodes --seed 1000003 --json "$run/eval.json.part" >&2 ||
-  die $? "the evaluation failed; try build/onic eval $run"
+  die $? "the evaluation failed; try $(words build/onic eval "$run")"
 mv "$run/eval.json.part" "$run/eval.json"
 cat "$run/eval.json"
 finish

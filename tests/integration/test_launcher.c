@@ -214,6 +214,7 @@ static void config_prints_yaml_that_it_reads_again(void **state)
     char first[sizeof s->out], path[400];
     assert_int_equal(onic(s, "config --train.lr=0.125 --env.id=corridor"), 0);
     assert_non_null(strstr(s->out, "lr: 0.125  # command line"));
+    assert_ptr_equal(strstr(s->out, "# run directory: runs/corridor-s1\n"), s->out);
     memcpy(first, s->out, sizeof first);
     snprintf(path, sizeof path, "%s/again.yaml", s->dir);
     FILE *f = fopen(path, "w");

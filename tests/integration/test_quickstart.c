@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* test_quickstart.c - deploy/quickstart.sh from the built programs on, in a checkout whose path
+ * needs quotes: what it suggests can be copied into a shell, and does what is said of it. */
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/onic_test.h"
+#include "tests/support/program.h"
+
+static char dir[256], root[400];
+
+/* The exit code of a line of sh in folder `where`; its output goes to dir/<tag>.out and .err. */
+static int sh(const char *where, const char *tag, const char *line)
+{
+    char command[6000];
+    snprintf(command, sizeof command, "cd \"%s\" && { %s ; } >'%s/%s.out' 2>'%s/%s.err' </dev/null",
+             where, line, dir, tag, dir, tag);
+    int status = system(command);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static const char *said(const char *tag, const char *stream)
+{
+    char path[500];
+    snprintf(path, sizeof path, "%s/%s.%s", dir, tag, stream);
+    return program_text(path);
+}
+
+static void must(int code, const char *tag)
+{
+    if (code != 0)
+        fail_msg("%s: exit code %d: %s", tag, code, said(tag, "err"));
+}
+
+/* A checkout with the real script and programs; packages and the build are there already. */
+static int make_checkout(void **state)
+{
+    const char *source = getenv("ONIC_SOURCE"), *build = getenv("ONIC_BUILD");
+    char line[4000];
+    (void)state;
+    assert_true(source && build);
+    temp_dir_create(dir);
+    snprintf(root, sizeof root, "%s/on ic's", dir);
+    snprintf(line, sizeof line,
+             "mkdir -p deploy bin && cp '%s/deploy/quickstart.sh' deploy/ && cp -r "
+             "'%s/deploy/lib' deploy/lib && ln -s '%s/deploy/configs' deploy/configs && ln -s '%s' "
+             "build && echo 'packages_install() { :; }' >> deploy/lib/packages.sh && echo "
+             "'fetch_wheels() { :; }' >> deploy/lib/fetch.sh && "
+             "printf '#!/bin/sh\\n' > bin/ninja && chmod +x bin/ninja",
+             source, source, source, build);
+    assert_int_equal(mkdir(root, 0700), 0);
+    must(sh(root, "checkout", line), "checkout");
+    for (int i = 0; environ[i];) /* of the tests' own surroundings */
+        if (strncmp(environ[i], "ONIC_", 5) == 0 && strncmp(environ[i], "ONIC_CACHE", 10) != 0) {
+            char name[100];
+            snprintf(name, sizeof name, "%.*s", (int)strcspn(environ[i], "="), environ[i]);
+            unsetenv(name);
+        } else {
+            i++;
+        }
+    return 0;
+}
+
+static int remove_checkout(void **state)
+{
+    (void)state;
+    temp_dir_remove(dir);
+    return 0;
+}
+
+/* What stands behind `label` in the script's last words, to the end of its line. */
+static const char *suggested(const char *tag, const char *label)
+{
+    static char command[1000];
+    const char *text = said(tag, "err"), *at = strstr(text, label);
+    if (!at)
+        fail_msg("nothing is suggested as \"%s\" in %s", label, text);
+    at += strlen(label);
+    at += strspn(at, " ");
+    snprintf(command, sizeof command, "%.*s", (int)strcspn(at, "\n"), at);
+    return command;
+}
+
+#define QUICK "PATH=\"$PWD/bin:$PATH\" ./deploy/quickstart.sh --no-install --env.id=corridor "
+
+static void what_the_script_suggests_can_be_copied(void **state)
+{
+    (void)state;
+    must(sh(root, "quick",
+            QUICK "--reward.model=none --run.frames=2000 --actors.count=1 --stop.success=0 "
+                  "'--run.dir=runs/it'\\''s $1 run'"),
+         "quick");
+    assert_non_null(strstr(said("quick", "out"), "\"success_rate\""));
+    must(sh(root, "eval", suggested("quick", "evaluate it again:")), "eval");
+    must(sh(root, "more", suggested("quick", "train it further:")), "more");
+    assert_null(strstr(said("more", "err"), "nothing to do"));
+    must(sh(root, "again", QUICK "--reward.model=none '--run.dir=runs/it'\\''s $1 run'"), "again");
+    assert_non_null(strstr(said("again", "err"), "is trained and evaluated already"));
+    must(sh(root, "gone", suggested("again", "start over:")), "gone");
+    must(sh(root, "look", "test ! -e runs/it*"), "look");
+}
+
+/* The directory is the one that `onic train` would take, and whoever is elsewhere is told where. */
+static void options_choose_the_directory_as_in_onic_train(void **state)
+{
+    char line[1000];
+    (void)state;
+    snprintf(line, sizeof line,
+             "PATH=\"%s/bin:$PATH\" \"%s/deploy/quickstart.sh\" --no-install --env.id=corridor "
+             "--reward.model=none --run.frames=2000 --actors.count=1 --run.seed=3",
+             root, root);
+    must(sh(dir, "far", line), "far");
+    assert_non_null(strstr(said("far", "err"), "-> runs/keycorridor-none-s3 ("));
+    snprintf(line, sizeof line, "%s && %s",
+             suggested("far", "these commands are for the folder of onic:"), "pwd");
+    must(sh(dir, "cd", line), "cd");
+    snprintf(line, sizeof line, "%s\n", root);
+    assert_string_equal(said("cd", "out"), line);
+    assert_int_equal(sh(root, "slip", QUICK "--run.frames=many"), 64);
+    assert_non_null(strstr(said("slip", "err"), "run.frames is 'many'"));
+    must(sh(root, "help", "cd deploy && ./quickstart.sh --help"), "help");
+    assert_non_null(strstr(said("help", "out"), "./deploy/quickstart.sh [keycorridor|nethack]"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_the_script_suggests_can_be_copied),
+        cmocka_unit_test(options_choose_the_directory_as_in_onic_train),
+    };
+    return cmocka_run_group_tests(tests, make_checkout, remove_checkout);
+}
