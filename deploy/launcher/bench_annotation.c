@@ -65,8 +65,8 @@ static struct schedule schedule_of(const struct bench_options *o, bool in_turn)
     return s;
 }
 
-static int start(struct bench_run *r, const struct annotated *a, double wall,
-                 const struct bench_cores *cores, struct onic_err *err)
+static int start(struct bench_run *r, const struct config *given, const struct annotated *a,
+                 double wall, const struct bench_cores *cores, struct onic_err *err)
 {
     char model[64], captions[64], seconds[48], annotator[64];
     snprintf(model, sizeof model, "--reward.model=%s", a->model);
@@ -88,19 +88,19 @@ static int start(struct bench_run *r, const struct annotated *a, double wall,
         flags[n++] = annotator;
     if (a->flag[0])
         flags[n++] = a->flag;
-    return bench_run_start(r, flags, cores, err);
+    return bench_run_start(r, given, flags, cores, err);
 }
 
 /* One round: figures of side 0 and 1. `first` starts first, or on half[0]; NULL: in turn. */
-static int run_both(const struct annotated *const side[2], int first, const struct schedule *s,
-                    const struct bench_cores *half, struct bench_figures out[2],
-                    struct onic_err *err)
+static int run_both(const struct config *given, const struct annotated *const side[2], int first,
+                    const struct schedule *s, const struct bench_cores *half,
+                    struct bench_figures out[2], struct onic_err *err)
 {
     struct bench_run run[2] = {0};
     int rc = ONIC_OK;
     for (int k = 0; k < 2 && rc == ONIC_OK; k++) {
         int i = k ? !first : first;
-        rc = start(&run[i], side[i], s->wall, half ? &half[k] : NULL, err);
+        rc = start(&run[i], given, side[i], s->wall, half ? &half[k] : NULL, err);
         if (rc == ONIC_OK && !half)
             rc = bench_run_finish(&run[i], s->from, &out[i], err);
     }
@@ -162,7 +162,7 @@ int bench_annotation(const struct bench_options *o, struct bench_result *out, st
         labels_cpu[BENCH_ROUNDS_MAX];
     for (int i = 0; rc == ONIC_OK && i < rounds; i++) {
         struct bench_figures f[2];
-        rc = run_both(side, i % 2, &s, together ? half : NULL, f, err);
+        rc = run_both(o->cfg, side, i % 2, &s, together ? half : NULL, f, err);
         if (rc == ONIC_OK && with->annotator[0] && f[0].labels < 1)
             rc = err_set(err, ONIC_ENOTFOUND, "the annotator %s answered nothing in %.1f s",
                          with->annotator, s.wall);

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,8 @@
 
 #include "common/base/cpu.h"
 #include "common/base/paths.h"
+#include "common/base/xmalloc.h"
+#include "common/config/options.h"
 
 enum { RUN_DIR_MAX = 64 };
 
@@ -62,12 +65,57 @@ static void remove_folder(const struct bench_run *r)
         fprintf(stderr, "bench: cannot remove %s\n", r->dir);
 }
 
-int bench_run_start(struct bench_run *r, const char *const *flags, const struct bench_cores *cores,
-                    struct onic_err *err)
+/* The argument vector of a run, in one allocation per word; free_words. */
+struct words {
+    int n;
+    char *word[CONFIG_COUNT + BENCH_ARGS_MAX + 4];
+};
+
+__attribute__((format(printf, 2, 3))) static void add_word(struct words *w, const char *format, ...)
 {
-    char program[PATHS_MAX], dir[RUN_DIR_MAX], output[RUN_DIR_MAX], dir_flag[RUN_DIR_MAX + 16],
-        name[] = "train";
-    char *argv[BENCH_ARGS_MAX + 4] = {program, name, dir_flag};
+    char text[CONFIG_STR_MAX + PATHS_MAX];
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(text, sizeof text, format, ap);
+    va_end(ap);
+    w->word[w->n++] = xstrdup(text);
+    w->word[w->n] = NULL;
+}
+
+static void free_words(struct words *w)
+{
+    for (int i = 0; i < w->n; i++)
+        free(w->word[i]);
+}
+
+/* What was given in a file or on the command line; variables of the environment are inherited. */
+static void add_given(struct words *w, const struct config *given)
+{
+    for (int i = 0; i < CONFIG_COUNT; i++) {
+        char value[CONFIG_STR_MAX];
+        if (given->origin[i] != CONFIG_FILE && given->origin[i] != CONFIG_CLI)
+            continue;
+        option_text(given, i, value);
+        add_word(w, "--%s.%s=%s", option_rows[i].section, option_rows[i].name, value);
+    }
+}
+
+static void become(const struct words *w, const char *output, const struct bench_cores *cores)
+{
+    dup2(open("/dev/null", O_RDONLY), STDIN_FILENO);
+    dup2(open(output, O_WRONLY | O_CREAT | O_APPEND, 0600), STDOUT_FILENO);
+    dup2(STDOUT_FILENO, STDERR_FILENO);
+    if (cores)
+        stay_on(cores);
+    execv(w->word[0], w->word);
+    _exit(127);
+}
+
+int bench_run_start(struct bench_run *r, const struct config *given, const char *const *flags,
+                    const struct bench_cores *cores, struct onic_err *err)
+{
+    char program[PATHS_MAX], dir[RUN_DIR_MAX], output[RUN_DIR_MAX];
+    struct words w = {0};
     *r = (struct bench_run){.dir = "/tmp/onic-bench-XXXXXX"};
     int rc = paths_beside_program("onic", program, sizeof program, err);
     if (rc)
@@ -76,22 +124,20 @@ int bench_run_start(struct bench_run *r, const char *const *flags, const struct 
         return err_set(err, ONIC_ECANTCREATE, "cannot make a folder in /tmp");
     run_dir(r, dir);
     snprintf(output, sizeof output, "%s/output", r->dir);
-    snprintf(dir_flag, sizeof dir_flag, "--run-dir=%s", dir);
+    add_word(&w, "%s", program);
+    add_word(&w, "train");
+    add_given(&w, given);
+    add_word(&w, "--run-dir=%s", dir);
     for (int i = 0; i < BENCH_ARGS_MAX && flags[i]; i++)
-        memcpy(&argv[i + 3], &flags[i], sizeof *argv); /* execv changes none of them */
+        add_word(&w, "%s", flags[i]);
     pid_t parent = getpid(), pid = fork();
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGTERM);
         if (getppid() != parent) /* it died before the line above */
             _exit(75);
-        dup2(open("/dev/null", O_RDONLY), STDIN_FILENO);
-        dup2(open(output, O_WRONLY | O_CREAT | O_APPEND, 0600), STDOUT_FILENO);
-        dup2(STDOUT_FILENO, STDERR_FILENO);
-        if (cores)
-            stay_on(cores);
-        execv(program, argv);
-        _exit(127);
+        become(&w, output, cores);
     }
+    free_words(&w);
     if (pid < 0) {
         remove_folder(r);
         return err_set(err, ONIC_ECANTCREATE, "cannot start a process");

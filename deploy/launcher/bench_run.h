@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "common/base/err.h"
+#include "common/config/config.h"
 
 enum { BENCH_ARGS_MAX = 24 };
 
@@ -27,10 +28,11 @@ struct bench_figures {
     double score_us, train_share;      /* NAN: the reward model has none */
 };
 
-/* Starts `onic train` with these flags (NULL ends them, at most BENCH_ARGS_MAX) on these cores,
- * NULL = all. The folder is /tmp/onic-bench-*. */
-int bench_run_start(struct bench_run *r, const char *const *flags, const struct bench_cores *cores,
-                    struct onic_err *err);
+/* Starts `onic train` with the options that were given to `onic bench` and these flags (NULL ends
+ * them, at most BENCH_ARGS_MAX; they win) on these cores, NULL = all. The folder is
+ * /tmp/onic-bench-*. */
+int bench_run_start(struct bench_run *r, const struct config *given, const char *const *flags,
+                    const struct bench_cores *cores, struct onic_err *err);
 /* Waits for its end. Frames per second after the first from_wall seconds and before the drain; the
  * rest as of its end. Removes the folder, except of a run that failed (ONIC_EINTERNAL). */
 int bench_run_finish(struct bench_run *r, double from_wall, struct bench_figures *out,

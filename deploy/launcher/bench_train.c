@@ -89,6 +89,18 @@ static int inprocess_run(const struct config *cfg, double frames, double seconds
     return rc;
 }
 
+/* Options among the flags of `onic train`, for the same in one process. */
+static void apply_flags(struct config *cfg, const char *const *flags)
+{
+    for (int i = 0; flags[i]; i++) {
+        char key[64];
+        const char *value = strchr(flags[i], '=') + 1;
+        snprintf(key, sizeof key, "%.*s", (int)(value - flags[i] - 3), flags[i] + 2);
+        if (strchr(key, '.')) /* --frames is a limit of its own here */
+            ONIC_ASSERT(config_set(cfg, key, value, CONFIG_AUTO, "bench", NULL) == ONIC_OK);
+    }
+}
+
 int bench_distributed(const struct bench_options *o, struct bench_result *out, struct onic_err *err)
 {
     int rounds = o->quick ? 2 : 3;
@@ -106,13 +118,12 @@ int bench_distributed(const struct bench_options *o, struct bench_result *out, s
                            wall_flag,
                            NULL};
     struct config cfg = *o->cfg;
-    config_set(&cfg, "reward.model", "none", CONFIG_AUTO, "bench", NULL);
-    config_set(&cfg, "reward.coef_int", "0", CONFIG_AUTO, "bench", NULL);
+    apply_flags(&cfg, flags);
     double a[BENCH_ROUNDS_MAX], b[BENCH_ROUNDS_MAX];
     for (int i = 0; i < rounds; i++) {
         struct bench_run run;
         struct bench_figures f;
-        int rc = bench_run_start(&run, flags, NULL, err);
+        int rc = bench_run_start(&run, o->cfg, flags, NULL, err);
         if (rc == ONIC_OK)
             rc = bench_run_finish(&run, 0, &f, err);
         if (rc == ONIC_OK) /* as far: an agent that has learned costs more per frame */

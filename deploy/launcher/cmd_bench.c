@@ -318,8 +318,8 @@ int cmd_bench(int argc, char **argv)
     const struct config_cli cli = {
         .who = 'F',
         .program = "onic bench",
-        .rows = "run.seed env policy train",
-        .usage = "usage: onic bench [--quick] [--only=NAME] [--json=FILE|-]\n"
+        .rows = "run.seed env.nle env.clock env.actions policy train embedding.model_dir",
+        .usage = "usage: onic bench [CONFIG.yaml ...] [--quick] [--only=NAME] [--json=FILE|-]\n"
                  "Measures ratios inside one run: about 22 minutes for all rows, on any machine. "
                  "--quick ends within a\nminute and only shows that everything runs. --only takes "
                  "the rows whose names begin with NAME:\n"
