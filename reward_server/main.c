@@ -11,7 +11,9 @@
 #include "reward_server/server.h"
 
 static const char usage[] =
-    "onic-reward-server --listen=ADDR [--run-dir DIR | --labels.path FILE] [CONFIG.yaml ...]\n"
+    "usage: onic-reward-server [CONFIG.yaml ...] --listen=ADDR [--run-dir=DIR | "
+    "--labels.path=FILE]\n"
+    "                          [--section.key=value ...]\n"
     "Labels captions with an annotator, keeps every label on disk, answers learners.\n";
 
 static enum log_level level_of(const char *name)

@@ -188,8 +188,21 @@ static int walk(struct config *c, int argc, char **argv, const struct config_cli
     return ONIC_OK;
 }
 
+/* Those of options.def but for those of the command. */
+static void command_defaults(struct config *c, const struct config_cli *cli)
+{
+    char key[64], value[CONFIG_STR_MAX];
+    int used = 0;
+    config_defaults(c);
+    for (const char *p = cli->defaults; p && *p; p += used) {
+        int found = sscanf(p, " %63[^=]=%511s%n", key, value, &used);
+        ONIC_ASSERT(found == 2 && !config_set(c, key, value, CONFIG_DEFAULT, cli->program, NULL));
+    }
+}
+
 /* ONIC_ESTOPPED when arg asks for help or version. */
-static int print_and_stop(const char *arg, const struct config_cli *cli, struct onic_err *err)
+static int print_and_stop(const char *arg, const struct config *defaults,
+                          const struct config_cli *cli, struct onic_err *err)
 {
     bool help = strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0;
     if (!help && strcmp(arg, "--version") != 0)
@@ -199,7 +212,7 @@ static int print_and_stop(const char *arg, const struct config_cli *cli, struct 
     if (help) {
         if (cli->usage)
             buf_puts(&out, cli->usage);
-        config_help(cli->who, cli->rows, &out);
+        config_help(cli->who, cli->rows, defaults, &out);
     } else {
         config_version(&out);
     }
@@ -225,11 +238,11 @@ int config_load(struct config *c, int argc, char **argv, const struct config_cli
                 struct onic_err *err)
 {
     int rc = ONIC_OK;
+    command_defaults(c, cli);
     for (int i = 1; !rc && i < argc && strcmp(argv[i], "--") != 0; i++)
-        rc = print_and_stop(argv[i], cli, err);
+        rc = print_and_stop(argv[i], c, cli, err);
     if (rc)
         return rc;
-    config_defaults(c);
     rc = walk(c, argc, argv, cli, 0, err);
     struct config *files = xmalloc(sizeof *files);
     *files = *c;

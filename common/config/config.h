@@ -91,6 +91,9 @@ struct config_cli {
     const char *program; /* "onic train" */
     const char *usage;
     const char *rows; /* options this command acts on, for --help; NULL: all of who */
+    /* Options whose default is another one here, "reward.batch=1024 run.seed=7", for --help too;
+     * NULL: none. Their origin is CONFIG_DEFAULT. */
+    const char *defaults;
     const char *const *extra;
     int (*on_extra)(void *ctx, const char *name, const char *value, struct onic_err *err);
     int (*on_positional)(void *ctx, const char *arg,
@@ -109,9 +112,10 @@ int config_flag_real(const char *flag, const char *value, double min, double max
 
 /* Resolved YAML, each value with its origin as a comment. */
 void config_dump(const struct config *c, struct buf *out);
-/* The option rows of --help: those of a program (who: 'A','L','R','F'); rows, when not NULL,
- * narrows them to words separated by spaces, each a section ("env") or an option ("run.seed"). */
-void config_help(char who, const char *rows, struct buf *out);
+/* The option rows of --help, with their values in `defaults`: those of a program (who:
+ * 'A','L','R','F'); rows, when not NULL, narrows them to words separated by spaces, each a section
+ * ("env") or an option ("run.seed"). */
+void config_help(char who, const char *rows, const struct config *defaults, struct buf *out);
 void config_version(struct buf *out); /* version, git, compiler, CPU path */
 
 #endif /* ONIC_COMMON_CONFIG_CONFIG_H */

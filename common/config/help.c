@@ -43,10 +43,8 @@ static bool is_listed(const struct option *o, char who, const char *rows)
     return strchr(o->who, who) && (!rows || has_word(rows, o->section) || has_word(rows, key));
 }
 
-void config_help(char who, const char *rows, struct buf *out)
+void config_help(char who, const char *rows, const struct config *defaults, struct buf *out)
 {
-    struct config defaults;
-    config_defaults(&defaults);
     const char *section = "";
     if (rows && !rows[0]) {
         buf_puts(out, "\n  --help, --version\n");
@@ -67,7 +65,7 @@ void config_help(char who, const char *rows, struct buf *out)
         }
         char form[160], text[CONFIG_STR_MAX], left[256];
         value_form(o, form);
-        option_text(&defaults, i, text);
+        option_text(defaults, i, text);
         snprintf(left, sizeof left, "--%s.%s=%s", o->section, o->name, form);
         buf_printf(out, "  %-46s %s", left, o->help);
         if (text[0])

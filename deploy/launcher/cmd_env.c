@@ -282,8 +282,12 @@ static int trace(struct env *e, const struct config *cfg, const char *actions, s
 
 static int run(const struct env_args *a, struct config *cfg, struct buf *out, struct onic_err *err)
 {
-    if (strcmp(a->verb, "list") == 0 && !a->env[0])
-        return list(cfg, a->json, out, err);
+    if (strcmp(a->verb, "list") == 0)
+        return a->env[0] ? err_set(err, ONIC_ECONFIG,
+                                   "`onic env list` shows all environments; for '%s' alone say "
+                                   "`onic env describe %s`",
+                                   a->env, a->env)
+                         : list(cfg, a->json, out, err);
     bool is_trace = strcmp(a->verb, "trace") == 0;
     if (!is_trace && strcmp(a->verb, "describe") != 0)
         return err_set(err, ONIC_ECONFIG, "'%s' is not one of list, describe ENV, trace ENV",

@@ -14,7 +14,7 @@
 #include "deploy/launcher/result_file.h"
 #include "deploy/launcher/run_load.h"
 
-enum { EVAL_DEFAULT_EPISODES = 100, EVAL_DEFAULT_SEED = 1000003 };
+enum { EVAL_DEFAULT_EPISODES = 100 };
 
 static volatile int stop_asked;
 
@@ -87,8 +87,7 @@ static int run_eval(const struct eval_args *a, struct config *given, struct onic
         rc = run_load(&run, a->path, given, NULL, err);
     if (rc)
         return rc;
-    if (given->origin[CONFIG_I_run_seed] == CONFIG_DEFAULT)
-        run.cfg.run_seed = EVAL_DEFAULT_SEED; /* never the training seed by accident */
+    run.cfg.run_seed = given->run_seed; /* never the training seed by accident */
     struct eval_params p = {.cfg = &run.cfg,
                             .policy = run.policy,
                             .weights = run.weights,
@@ -127,13 +126,16 @@ int cmd_eval(int argc, char **argv)
         .who = 'F',
         .program = "onic eval",
         .rows = "run.seed env",
+        .defaults = "run.seed=1000003",
         .usage =
-            "usage: onic eval RUN|CHECKPOINT [--episodes=N] [--seed=S] [--greedy] [--json=FILE|-] "
+            "usage: onic eval RUN|CHECKPOINT [--episodes=100] [--seed=S] [--greedy] "
+            "[--json=FILE|-] [--csv=FILE|-]\n"
+            "       onic eval --random --env.id=ENV [--episodes=N] [--seed=S] [--json=FILE|-] "
             "[--csv=FILE|-]\n"
-            "       onic eval --random --env.id=ENV [--episodes=N] [--seed=S] [--json=FILE|-]\n"
             "Plays whole episodes and prints mean, deviation and 95% interval of return, length, "
             "success and\n"
-            "the task's statistics. Samples from the policy unless --greedy.\n",
+            "the task's statistics. Samples from the policy unless --greedy. Of a run, options of "
+            "env are as it\nwas trained unless they are given here.\n",
         .extra =
             (const char *const[]){"--random", "--greedy", "--json=", "--csv=", "--episodes=", NULL},
         .on_extra = on_extra,

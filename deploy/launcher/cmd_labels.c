@@ -343,7 +343,7 @@ int cmd_labels(int argc, char **argv)
     const struct config_cli cli = {
         .who = 'F',
         .program = "onic labels",
-        .rows = "labels reward.server run.seed env annotator rules embedding llm",
+        .rows = "labels reward.server run.seed env annotator rules embedding llm command random",
         .usage =
             "usage: onic labels count RUN            answered labels\n"
             "       onic labels list RUN             one line per label\n"

@@ -22,7 +22,7 @@
 #include "deploy/launcher/terminal.h"
 #include "learner/reward/mix.h"
 
-enum { PLAY_ACTOR_ID = 65534, PLAY_DEFAULT_SEED = 2000003 };
+enum { PLAY_ACTOR_ID = 65534 };
 
 struct play_args {
     char path[CONFIG_STR_MAX];
@@ -208,8 +208,7 @@ static int open_play(struct play *p, struct config *given, struct onic_err *err)
         rc = run_load(&p->run, p->args.path, given, NULL, err);
     if (rc)
         return rc;
-    if (given->origin[CONFIG_I_run_seed] == CONFIG_DEFAULT)
-        p->run.cfg.run_seed = PLAY_DEFAULT_SEED;
+    p->run.cfg.run_seed = given->run_seed;
     rc = vec_env_create(&p->envs, &p->run.cfg, PLAY_ACTOR_ID, 1, err);
     if (rc)
         return rc;
@@ -304,6 +303,7 @@ int cmd_play(int argc, char **argv)
         .who = 'F',
         .program = "onic play",
         .rows = "run.seed env labels",
+        .defaults = "run.seed=2000003",
         .usage = "usage: onic play RUN|CHECKPOINT [--seed=S] [--speed=STEPS_PER_SECOND] "
                  "[--episodes=N] [--greedy]\n"
                  "       onic play --random --env.id=ENV|CONFIG.yaml [--seed=S] [--speed=X] "

@@ -475,23 +475,29 @@ static void help_lists_the_rows_of_one_program(void **state)
 {
     (void)state;
     struct buf out;
+    struct config c;
     buf_init(&out, 1 << 20);
-    config_help('A', NULL, &out);
+    config_defaults(&c);
+    config_help('A', NULL, &c, &out);
     assert_non_null(strstr(out.data, "--actors.learner"));
     assert_null(strstr(out.data, "--train.lr="));
     buf_reset(&out);
-    config_help('L', NULL, &out);
+    config_help('L', NULL, &c, &out);
     assert_non_null(strstr(out.data, "--train.lr=0..1"));
     assert_non_null(strstr(out.data, "[0.0007]"));
     assert_null(strstr(out.data, "--rules.noise"));
     buf_reset(&out);
-    config_help('F', "run.seed env", &out);
+    config_help('F', "run.seed env", &c, &out);
     assert_non_null(strstr(out.data, "--run.seed="));
     assert_non_null(strstr(out.data, "--env.max_steps="));
     assert_null(strstr(out.data, "--run.frames="));
     assert_null(strstr(out.data, "--train.lr="));
     buf_reset(&out);
-    config_help('F', "", &out);
+    c.run_seed = 7; /* a command whose default is another one says so */
+    config_help('F', "run.seed", &c, &out);
+    assert_non_null(strstr(out.data, "[7]"));
+    buf_reset(&out);
+    config_help('F', "", &c, &out);
     assert_null(strstr(out.data, "="));
     assert_non_null(strstr(out.data, "--help"));
     buf_reset(&out);
