@@ -352,6 +352,13 @@ const char *annotate_fruitless(struct annotate *a)
     return a->fruitless;
 }
 
+void annotate_sides(const struct annotate *a, uint64_t *low, uint64_t *high, uint64_t *ties)
+{
+    *low = a->judged - a->high - a->tie;
+    *high = a->high;
+    *ties = a->tie;
+}
+
 void annotate_report(struct annotate *a, struct metrics *m)
 {
     struct annot_client_status s = {0};

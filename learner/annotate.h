@@ -51,6 +51,8 @@ const char *annotate_waiting_for(struct annotate *a);
  */
 const char *annotate_fruitless(struct annotate *a);
 void annotate_report(struct annotate *a, struct metrics *m); /* annot/... */
+/* Labels of this life: below, above and at 0.5. */
+void annotate_sides(const struct annotate *a, uint64_t *low, uint64_t *high, uint64_t *ties);
 
 void annotate_save(const struct annotate *a, struct checkpoint *to);
 int annotate_load(struct annotate *a, const struct checkpoint_file *from, struct onic_err *err);

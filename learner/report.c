@@ -5,9 +5,14 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
+#include "learner/reward/learned.h"
+
+enum { STEPS_TO_JUDGE = 200 }; /* gradient steps before a reward model is said to learn nothing */
 
 static const char SUCCESS[] = "policy_stats/success_rate";
 
@@ -109,6 +114,39 @@ static double resident_mb(void)
     if (f)
         fclose(f);
     return (double)pages * (double)sysconf(_SC_PAGESIZE) / (1024.0 * 1024.0);
+}
+
+static void take_learned(void *ctx, const char *name, double value)
+{
+    struct learned *l = ctx;
+    if (strcmp(name, "reward_model/loss") == 0)
+        l->loss = value;
+    else if (strcmp(name, "reward_model/train_steps") == 0)
+        l->steps = value > 0 ? (uint64_t)value : 0;
+}
+
+void report_learned(const struct learner_core *core, const struct annotate *a)
+{
+    char words[LEARNED_WORDS_MAX];
+    const struct reward_mix *mix = learner_core_reward_const(core);
+    const struct reward_model_traits *traits = &reward_mix_type(mix)->traits;
+    const struct annot_identity *id = annotate_identity(a);
+    const char *goal = id ? strrchr(id->goal, '/') : NULL;
+    struct learned l = {.pairs = traits->asks == QUESTION_PAIR, .loss = (double)NAN};
+    if (!traits->wants_labels || traits->asks == QUESTION_SCORE ||
+        (goal && strcmp(goal, "/none") == 0))
+        return;
+    reward_mix_report(mix, take_learned, &l);
+    annotate_sides(a, &l.low, &l.high, &l.ties);
+    if (l.steps < STEPS_TO_JUDGE)
+        l.steps = 0;
+    learned_words(&l, words);
+    if (learned_judge(&l) == LEARNED_NOTHING)
+        snprintf(words + strlen(words), sizeof words - strlen(words), "; %s",
+                 "a larger reward.lr or reward.train_share, or more labels, may help");
+    if (*words)
+        log_warn("the reward model did not learn from its labels", kv("why", (const char *)words),
+                 kv("model", reward_mix_type(mix)->name));
 }
 
 void report_process(struct metrics *m, double cpu_before_s)

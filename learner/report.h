@@ -10,6 +10,7 @@
 #include "common/metrics/metrics.h"
 #include "common/policy/env_describe.h"
 #include "common/wire/trajectory.h"
+#include "learner/annotate.h"
 #include "learner/core.h"
 #include "learner/stop.h"
 
@@ -23,6 +24,9 @@ void report_success(struct metrics *m, struct stop_state *out);
 /* The window behind policy_stats/success_rate to a checkpoint, and back. */
 void report_save(struct metrics *m, struct checkpoint *to);
 void report_load(struct metrics *m, const struct checkpoint_file *from);
+/* Warns when the labels of this life taught the reward model nothing (reward/learned.h). At the end
+ * of a life; not for a goal without a preference, which is a control and meant so. */
+void report_learned(const struct learner_core *core, const struct annotate *a);
 /* Numbers of this process: perf/cpu_s_learner, perf/rss_mb. cpu_before_s: of earlier lives. */
 void report_process(struct metrics *m, double cpu_before_s);
 

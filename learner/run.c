@@ -320,6 +320,8 @@ static int finish(struct run *r, int failed, struct onic_err *err)
     struct buf line;
     log_info("draining", kv("because", failed ? "training failed" : r->stopping),
              kv("env_steps", learner_core_counters(r->core)->env_steps));
+    if (!failed)
+        report_learned(r->core, r->annotate);
     drop_rest(r);
     int rc = keeps_state(r, failed) ? last_checkpoint(r, err) : ONIC_OK;
     report_links(r);

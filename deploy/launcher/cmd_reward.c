@@ -15,12 +15,11 @@
 #include "common/nn/blas.h"
 #include "deploy/launcher/commands.h"
 #include "deploy/launcher/pairs.h"
+#include "learner/reward/learned.h"
 #include "learner/reward/motif/motif_train.h"
 #include "learner/reward/ranking_net.h"
 
 enum { EPOCHS_DEFAULT = 10, SHOWN = 10, DOCUMENT_MAX = 1 << 28 };
-static const double HOLDOUT = 0.2, LR = 1e-5;
-enum { BATCH = 1024 };
 
 struct reward_args {
     char verb[16], data[CONFIG_STR_MAX], file[CONFIG_STR_MAX];
@@ -63,21 +62,69 @@ static int on_extra(void *ctx, const char *name, const char *value, struct onic_
     return rc;
 }
 
-/* Motif's own values unless the options of the online models were given. */
 static struct motif_options options(const struct reward_args *a, const struct config *c)
 {
-    struct motif_options o = {.epochs = a->epochs,
-                              .batch = BATCH,
-                              .lr = LR,
-                              .holdout = HOLDOUT,
-                              .seed = (uint64_t)c->run_seed};
-    if (config_origin_of(c, "reward.batch") != CONFIG_DEFAULT)
-        o.batch = (int)c->reward_batch;
-    if (config_origin_of(c, "reward.lr") != CONFIG_DEFAULT)
-        o.lr = c->reward_lr;
-    if (config_origin_of(c, "reward.holdout") != CONFIG_DEFAULT)
-        o.holdout = c->reward_holdout;
-    return o;
+    return (struct motif_options){.epochs = a->epochs ? a->epochs : EPOCHS_DEFAULT,
+                                  .batch = (int)c->reward_batch,
+                                  .lr = c->reward_lr,
+                                  .holdout = c->reward_holdout,
+                                  .seed = (uint64_t)c->run_seed};
+}
+
+/* --- what was learned ------------------------------------------------------------------------ */
+
+static struct learned learned_of(const struct pair_data *data, const struct heldout_measure *held)
+{
+    struct learned l = {.pairs = true, .loss = (double)NAN, .heldout = *held};
+    for (size_t i = 0; i < pair_data_trained(data); i++) {
+        float label = pair_data_trained_at(data, i)->label;
+        *(label == 0.5f ? &l.ties : label > 0.5f ? &l.high : &l.low) += 1;
+    }
+    return l;
+}
+
+/* What to change, for a training that learned next to nothing. */
+static void put_remedy(struct buf *out, const struct motif_options *o, const struct learned *l)
+{
+    const char *more = "";
+    if (learned_judge(l) != LEARNED_NOTHING)
+        return;
+    buf_puts(out, "; try ");
+    if (o->lr < 1e-3) {
+        buf_puts(out, "--reward.lr=1e-3");
+        more = ", ";
+    }
+    if ((size_t)o->batch > (size_t)(l->low + l->high + l->ties) / 10 && o->batch > 32) {
+        buf_printf(out, "%s--reward.batch=32", more);
+        more = ", ";
+    }
+    buf_printf(out, "%s--epochs=%d or more pairs (`onic labels collect`, `annotate`)", more,
+               o->epochs * 10);
+}
+
+/* One sentence, "" when all is well; o NULL: nothing was trained here. */
+static void put_warning(struct buf *out, const struct learned *l, const struct motif_options *o)
+{
+    char words[LEARNED_WORDS_MAX];
+    learned_words(l, words);
+    buf_puts(out, words);
+    if (o)
+        put_remedy(out, o, l);
+}
+
+static void put_warning_key(struct buf *out, const struct buf *warning)
+{
+    buf_puts(out, ",\"warning\":");
+    if (warning->len)
+        buf_json_string(out, warning->data, warning->len);
+    else
+        buf_puts(out, "null");
+}
+
+static void say_warning(const struct buf *warning)
+{
+    if (warning->len)
+        fprintf(stderr, "onic reward: warning: %s\n", warning->data);
 }
 
 struct progress {
@@ -94,10 +141,12 @@ static int show_epoch(void *ctx, const struct motif_epoch *e)
     struct progress *p = ctx;
     struct motif_reward r = *e->reward;
     p->last = *e;
-    fprintf(p->to,
-            "epoch %d of %d: loss %.4f, held-out accuracy %.3f, AUC %.3f, ECE %.3f (%d pairs)\n",
-            e->epoch, e->epochs, e->train_loss, e->heldout.accuracy, e->heldout.auc, e->heldout.ece,
-            e->heldout.n);
+    fprintf(p->to, "epoch %d of %d: loss %.4f, ", e->epoch, e->epochs, e->train_loss);
+    if (e->heldout.n)
+        fprintf(p->to, "held-out accuracy %.3f, AUC %.3f, ECE %.3f (%d pairs)\n",
+                e->heldout.accuracy, e->heldout.auc, e->heldout.ece, e->heldout.n);
+    else
+        fputs("no pair is held out that is no tie\n", p->to);
     fflush(p->to);
     fprintf(p->csv, "%d,%.9g,%.9g,%.9g,%.9g", e->epoch, e->train_loss, e->heldout.accuracy,
             e->reward->mean, e->reward->var);
@@ -134,10 +183,17 @@ static void print_document(struct buf *out)
     buf_release(out);
 }
 
-static void say_trained(const struct progress *p, const struct pair_data *data, bool json)
+static void say_trained(const struct progress *p, const struct pair_data *data, bool json,
+                        const struct motif_options *o)
 {
-    struct buf out;
+    struct buf out, warning;
+    struct learned l = learned_of(data, &p->last.heldout);
+    l.loss = p->last.train_loss;
+    l.steps = p->last.steps;
     buf_init(&out, 1 << 16);
+    buf_init(&warning, 2 * LEARNED_WORDS_MAX);
+    put_warning(&warning, &l, o);
+    say_warning(&warning);
     if (json) {
         buf_puts(&out, "{\"file\":");
         buf_json_string(&out, p->file, strlen(p->file));
@@ -149,12 +205,14 @@ static void say_trained(const struct progress *p, const struct pair_data *data, 
         buf_json_number(&out, p->last.train_loss, 9);
         buf_puts(&out, ",");
         put_measure(&out, "heldout", &p->last.heldout);
+        put_warning_key(&out, &warning);
         buf_puts(&out, "}\n");
     } else {
         buf_printf(&out, "written: %s; use it with --reward.model=motif --reward.file=%s\n",
                    p->file, p->file);
     }
     print_document(&out);
+    buf_release(&warning);
 }
 
 static int train(const struct reward_args *a, const struct config *c, struct onic_err *err)
@@ -186,7 +244,7 @@ static int train(const struct reward_args *a, const struct config *c, struct oni
     if (fclose(p.csv) != 0 && !rc)
         rc = err_set(err, ONIC_EIO, "%s could not be written; is the disk full?", path);
     if (!rc)
-        say_trained(&p, data, a->json);
+        say_trained(&p, data, a->json, &o);
     motif_reward_release(&r);
     pair_data_free(data);
     return rc;
@@ -230,12 +288,19 @@ static void put_json(const struct motif_reward *r, const struct pair_data *data,
                      const struct ranked *order, struct buf *out)
 {
     struct heldout_measure held = motif_measure(r, data, true), all = motif_measure(r, data, false);
+    struct learned l = learned_of(data, &held);
+    struct buf warning;
+    buf_init(&warning, LEARNED_WORDS_MAX);
+    put_warning(&warning, &l, NULL);
+    say_warning(&warning);
     buf_puts(out, "{\"labels\":");
     buf_json_string(out, r->labels, strlen(r->labels));
     buf_puts(out, ",");
     put_measure(out, "heldout", &held);
     buf_puts(out, ",");
     put_measure(out, "all", &all);
+    put_warning_key(out, &warning);
+    buf_release(&warning);
     buf_puts(out, ",\"mean\":");
     buf_json_number(out, r->mean, 9);
     buf_puts(out, ",\"std\":");
@@ -270,6 +335,12 @@ static void put_text(const struct motif_reward *r, const struct pair_data *data,
     struct heldout_measure held = motif_measure(r, data, true), all = motif_measure(r, data, false);
     put_line("held-out", &held, out);
     put_line("all", &all, out);
+    struct learned l = learned_of(data, &held);
+    struct buf warning;
+    buf_init(&warning, LEARNED_WORDS_MAX);
+    put_warning(&warning, &l, NULL);
+    say_warning(&warning);
+    buf_release(&warning);
     buf_puts(out, "reward of captions, in standard deviations:\n");
     for (size_t i = 0; i < n; i++) {
         if (i == SHOWN && n > 2 * SHOWN) {
@@ -307,25 +378,43 @@ static int eval(const struct reward_args *a, const struct config *c, struct onic
     return rc;
 }
 
+/* An option that the other of the two goes by would do nothing. */
+static int check_meant(const struct reward_args *a, const struct config *c, bool trains,
+                       struct onic_err *err)
+{
+    static const char *const of_train[] = {"reward.batch", "reward.lr", "reward.holdout"};
+    if (!trains && a->epochs)
+        return err_set(err, ONIC_ECONFIG, "--epochs is for `onic reward train`");
+    for (int i = 0; !trains && i < 3; i++)
+        if (config_origin_of(c, of_train[i]) == CONFIG_CLI)
+            return err_set(err, ONIC_ECONFIG, "--%s is for `onic reward train`", of_train[i]);
+    if (trains && config_origin_of(c, "reward.file") == CONFIG_CLI)
+        return err_set(err, ONIC_ECONFIG,
+                       "--reward.file is for `onic reward eval`; `onic reward train %s` writes "
+                       "%s/reward.safetensors",
+                       a->data, a->data);
+    return ONIC_OK;
+}
+
 int cmd_reward(int argc, char **argv)
 {
     static struct config given;
     struct onic_err err = {0};
-    struct reward_args a = {.epochs = EPOCHS_DEFAULT};
+    struct reward_args a = {.epochs = 0};
     const struct config_cli cli = {
         .who = 'F',
         .program = "onic reward",
         .rows = "reward.batch reward.lr reward.holdout reward.file run.seed",
+        .defaults = "reward.batch=1024 reward.lr=1e-5 reward.holdout=0.2", /* Motif's */
         .usage =
             "usage: onic reward train DATA [--epochs=10] [--json]  learns a reward from labelled "
             "pairs\n"
             "       onic reward eval DATA [--json]                how well it predicts those it "
-            "was "
-            "not trained on\n"
-            "DATA is a folder of `onic labels collect` and `onic labels annotate`. Defaults are "
-            "Motif's: batch 1024,\n"
-            "learning rate 1e-5, a fifth of the pairs held out; with less than some 10,000 pairs a "
-            "rate of 1e-3 is better.\n",
+            "was not trained on\n"
+            "DATA is a folder of `onic labels collect` and `onic labels annotate`; `train` writes "
+            "DATA/reward.safetensors,\nwhich `eval` reads unless reward.file names another. The "
+            "defaults are Motif's, for 100,000s of pairs;\nwith less than some 10,000 "
+            "--reward.lr=1e-3 --reward.batch=32 learn more.\n",
         .extra = (const char *const[]){"--epochs=", "--json=-", NULL},
         .on_extra = on_extra,
         .on_positional = on_positional,
@@ -335,13 +424,14 @@ int cmd_reward(int argc, char **argv)
     if (!rc && !a.data[0])
         rc = err_set(&err, ONIC_ECONFIG,
                      "say what to do and where, for example `onic reward train data/pairs`");
+    bool trains = strcmp(a.verb, "train") == 0;
+    if (!rc && !trains && strcmp(a.verb, "eval") != 0)
+        rc = err_set(&err, ONIC_ECONFIG, "'%s' is not train or eval", a.verb);
+    if (!rc)
+        rc = check_meant(&a, &given, trains, &err);
     if (!rc)
         rc = blas_start(&err);
-    if (!rc && strcmp(a.verb, "train") == 0)
-        rc = train(&a, &given, &err);
-    else if (!rc && strcmp(a.verb, "eval") == 0)
-        rc = eval(&a, &given, &err);
-    else if (!rc)
-        rc = err_set(&err, ONIC_ECONFIG, "'%s' is not train or eval", a.verb);
+    if (!rc)
+        rc = trains ? train(&a, &given, &err) : eval(&a, &given, &err);
     return command_result("reward", rc, &err);
 }

@@ -132,6 +132,35 @@ static void a_reward_is_learned_offline_and_pays_an_agent(void **state)
     assert_non_null(strstr(shown, "decided by reward model motif; frozen, it asks for no labels"));
 }
 
+/* Motif's rate is for 100,000s of pairs: of 100 nothing is learned in ten epochs. */
+static void what_learned_nothing_warns(void **state)
+{
+    (void)state;
+    json_t *made = document("reward train data --json");
+    const char *warning = json_string_value(json_object_get(made, "warning"));
+    assert_non_null(warning);
+    assert_non_null(strstr(warning, "that of guessing is 0.6931"));
+    assert_non_null(strstr(warning, "--reward.lr=1e-3"));
+    json_decref(made);
+    const char *said = program_text(onic("reward train data", 0)->err);
+    assert_non_null(strstr(said, "onic reward: warning: the loss is"));
+    made = document("reward train data --epochs=20 --reward.batch=16 --reward.lr=0.001 --json");
+    assert_true(json_is_null(json_object_get(made, "warning")));
+    json_decref(made);
+}
+
+static void ties_alone_are_told(void **state)
+{
+    (void)state;
+    onic("labels collect ties --random --env.id=minigrid:DoorKey-5x5 --episodes=50 --pairs=40", 0);
+    onic("labels annotate ties --annotator.id=rules --annotator.goal=none", 0);
+    json_t *made = document("reward train ties --json");
+    const char *warning = json_string_value(json_object_get(made, "warning"));
+    assert_non_null(warning);
+    assert_non_null(strstr(warning, "labels are ties"));
+    json_decref(made);
+}
+
 static void mistakes_get_a_sentence(void **state)
 {
     (void)state;
@@ -149,6 +178,9 @@ static void mistakes_get_a_sentence(void **state)
          "is no reward of", 74},
         {"reward sell data", "'sell' is not train or eval", 64},
         {"reward train", "say what to do and where", 64},
+        {"reward eval data --epochs=3", "--epochs is for `onic reward train`", 64},
+        {"reward eval data --reward.lr=1", "--reward.lr is for `onic reward train`", 64},
+        {"reward train data --reward.file=x", "--reward.file is for `onic reward eval`", 64},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const char *said = program_text(onic(bad[i].args, bad[i].code)->err);
@@ -165,6 +197,8 @@ int main(void)
     temp_dir_create(dir);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reward_is_learned_offline_and_pays_an_agent),
+        cmocka_unit_test(what_learned_nothing_warns),
+        cmocka_unit_test(ties_alone_are_told),
         cmocka_unit_test(mistakes_get_a_sentence),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -181,8 +181,12 @@ int motif_train(struct motif_reward *out, const struct pair_data *data,
             sum += take_step(&t, i, t.ntrain - i < o->batch ? t.ntrain - i : o->batch);
         raw_scores(t.net, out->weights, data, score);
         summarise(&t, score);
-        struct motif_epoch e = {epoch, o->epochs, sum / steps,
-                                measure(data, score, o->holdout, true), out};
+        struct motif_epoch e = {.epoch = epoch,
+                                .epochs = o->epochs,
+                                .train_loss = sum / steps,
+                                .steps = t.step,
+                                .heldout = measure(data, score, o->holdout, true),
+                                .reward = out};
         stop = each ? each(ctx, &e) : 0;
     }
     free(score);

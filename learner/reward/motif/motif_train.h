@@ -22,6 +22,7 @@ struct motif_options {
 struct motif_epoch {
     int epoch, epochs;
     double train_loss;              /* mean over the epoch's steps */
+    uint64_t steps;                 /* gradient steps so far */
     struct heldout_measure heldout; /* of the held-out pairs that are no ties */
     const struct motif_reward *reward;
 };
