@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* llm.c - a language model over HTTP as annotator: jobs, and who is asked what; see llm_impl.h.
+/* llm.c - a language model over HTTP as annotator: who is asked what; see llm_impl.h.
  *
  * A caption is a job: WAITING (perhaps until a time) or FLYING with a request. What a server fails
  * at goes back to WAITING and costs the caption nothing; only a caption that fails five times while
@@ -31,40 +31,6 @@ static struct llm *self(struct annotator *a)
 static const struct llm *cself(const struct annotator *a)
 {
     return (const struct llm *)a;
-}
-
-/* --- answers to the server ------------------------------------------------------------------- */
-
-static void answer(struct llm *l, struct llm_job *j, enum label_state state, double label,
-                   const char *raw)
-{
-    ONIC_ASSERT(l->nready < LLM_JOBS_MAX);
-    struct llm_ready *r = &l->ready[(l->ready_head + l->nready++) % LLM_JOBS_MAX];
-    r->ticket = j->ticket;
-    r->state = state;
-    r->label = label;
-    snprintf(r->raw, sizeof r->raw, "%s", raw);
-    j->state = LLM_FREE;
-    l->njobs--;
-    if (state == LABEL_ANSWERED)
-        l->labels++;
-    else
-        l->abstained++;
-    l->wake(l->wake_ctx);
-}
-
-static void abstain(struct llm *l, struct llm_job *j, const char *why, const char *text)
-{
-    char raw[LABEL_RAW_MAX];
-    snprintf(raw, sizeof raw, "abstained: %s%s%.300s", why, *text ? ": " : "", text);
-    answer(l, j, LABEL_ABSTAINED, 0, raw);
-}
-
-static void wait_again(struct llm *l, struct llm_job *j, int64_t due)
-{
-    j->state = LLM_WAITING;
-    j->due_ms = due;
-    l->retries++;
 }
 
 /* --- sending --------------------------------------------------------------------------------- */
@@ -158,7 +124,7 @@ static void ask_one_by_one(struct llm_call *call)
                  kv("url", (const char *)call->e->url));
     call->e->lists = false;
     for (int i = 0; i < call->n; i++)
-        wait_again(call->l, &call->l->job[call->job[i]], 0);
+        llm_job_wait(call->l, &call->l->job[call->job[i]], 0);
 }
 
 static void fail_jobs(struct llm_call *call, const struct http_reply *r, bool nonsense)
@@ -185,12 +151,12 @@ static void fail_jobs(struct llm_call *call, const struct http_reply *r, bool no
         if (healthy)
             j->alone++;
         if (request || j->alone >= ALONE_MAX)
-            abstain(l, j, request ? "the server refuses the question" : "the server failed at it",
-                    why);
+            llm_job_abstain(
+                l, j, request ? "the server refuses the question" : "the server failed at it", why);
         else
-            wait_again(l, j,
-                       clock_ms() +
-                           http_backoff_ms(l->settings.health.backoff_s, j->alone, -1, &l->jitter));
+            llm_job_wait(l, j,
+                         clock_ms() + http_backoff_ms(l->settings.health.backoff_s, j->alone, -1,
+                                                      &l->jitter));
     }
 }
 
@@ -203,18 +169,19 @@ static void take_choice(struct llm_call *call, struct llm_job *j, const struct l
     if (c->verdict == LLM_LABEL) {
         e->answers++;
         llm_no_lie(e);
-        answer(l, j, LABEL_ANSWERED, llm_words_of(l, j->question, j->len)->label[c->word], c->text);
+        llm_job_answer(l, j, LABEL_ANSWERED, llm_words_of(l, j->question, j->len)->label[c->word],
+                       c->text);
         return;
     }
     llm_lied(e, c);
     if (c->verdict == LLM_REFUSED || j->again) {
-        abstain(l, j, c->why, c->text);
+        llm_job_abstain(l, j, c->why, c->text);
         return;
     }
     j->again = j->single = true;
     snprintf(j->previous, sizeof j->previous, "%s", c->text);
     l->asked_again++;
-    wait_again(l, j, 0);
+    llm_job_wait(l, j, 0);
 }
 
 static void keep_sample(struct llm_call *call, const struct http_reply *r,
@@ -251,7 +218,7 @@ static void on_labels(struct llm_call *call, const struct http_reply *r)
     }
     if (fine && a.nchoices) { /* another model's answers are nobody's */
         for (int i = 0; i < call->n; i++)
-            wait_again(l, &l->job[call->job[i]], 0);
+            llm_job_wait(l, &l->job[call->job[i]], 0);
         return;
     }
     struct http_reply said = *r;
@@ -279,30 +246,13 @@ static struct llm_endpoint *choose(struct llm *l, int64_t now)
     return best;
 }
 
-/* The oldest job that may be asked now, beside `first` (a request has one seed) unless that is
- * NULL; -1 when there is none. */
-static int next_job(const struct llm *l, int64_t now, const struct llm_job *first)
-{
-    int found = -1;
-    for (int i = 0; i < LLM_JOBS_MAX; i++) {
-        const struct llm_job *j = &l->job[i];
-        if (j->state == LLM_WAITING && j->due_ms <= now &&
-            (!first || (!j->single && j->vote == first->vote &&
-                        question_kind_of(j->question, j->len) ==
-                            question_kind_of(first->question, first->len))) &&
-            (found < 0 || j->order < l->job[found].order))
-            found = i;
-    }
-    return found;
-}
-
 static bool ask(struct llm *l, struct llm_endpoint *e, int64_t now)
 {
     struct llm_question q[LLM_BATCH_MAX];
     int job[LLM_BATCH_MAX], n = 0;
     int most = e->style.api == LLM_COMPLETIONS && e->lists ? l->settings.batch : 1;
     size_t bytes = 0;
-    for (int i; n < most && (i = next_job(l, now, n > 0 ? &l->job[job[0]] : NULL)) >= 0;) {
+    for (int i; n < most && (i = llm_jobs_next(l, now, n > 0 ? &l->job[job[0]] : NULL)) >= 0;) {
         struct llm_job *j = &l->job[i];
         llm_question_render(l, j->question, j->len, &q[n]);
         bytes += strlen(q[n].system) + strlen(q[n].user) + strlen(j->previous) + 256;
@@ -341,10 +291,9 @@ static void set_timer(struct llm *l, int64_t now)
         if (at > now && (due < 0 || at < due))
             due = at;
     }
-    for (int i = 0; i < LLM_JOBS_MAX; i++)
-        if (l->job[i].state == LLM_WAITING && l->job[i].due_ms > now &&
-            (due < 0 || l->job[i].due_ms < due))
-            due = l->job[i].due_ms;
+    int64_t job = llm_jobs_due(l, now);
+    if (job >= 0 && (due < 0 || job < due))
+        due = job;
     if (due >= 0)
         uv_timer_start(l->timer, on_timer, (uint64_t)(due - now) + 1, 0);
 }
@@ -358,7 +307,7 @@ void llm_dispatch(struct llm *l)
             llm_probe_start(l, e);
     }
     struct llm_endpoint *e;
-    while (next_job(l, now, NULL) >= 0 && (e = choose(l, now)) != NULL)
+    while (llm_jobs_next(l, now, NULL) >= 0 && (e = choose(l, now)) != NULL)
         if (!ask(l, e, now))
             break;
     set_timer(l, now);

@@ -4,7 +4,8 @@
 
 /* llm_impl.h - the parts of the llm annotator, private to this folder.
  *
- *   llm.c        captions in, answers out: the vtable, jobs, who is asked what
+ *   llm.c        captions in, answers out: the vtable, who is asked what
+ *   jobs.c       the questions under way: which is asked next, what becomes of each
  *   settings.c   options, addresses and the key
  *   question.c   a caption or a pair as the question of a prompt file, and the words that answer it
  *   request.c    a question as JSON in one of the dialects of structured output
@@ -315,6 +316,19 @@ bool llm_send(struct llm *l, struct llm_endpoint *e, const char *path, char *bod
 /* Books what a reply cost. */
 void llm_book(struct llm_call *call, const struct http_reply *reply, const struct llm_answer *a);
 void llm_dispatch(struct llm *l);
+
+/* jobs.c */
+void llm_job_answer(struct llm *l, struct llm_job *j, enum label_state state, double label,
+                    const char *raw);
+void llm_job_abstain(struct llm *l, struct llm_job *j, const char *why, const char *text);
+/* Asked again, not before due (clock_ms). */
+void llm_job_wait(struct llm *l, struct llm_job *j, int64_t due);
+/* The oldest job that may be asked now, beside `first` (a request has one seed) unless that is
+ * NULL; -1 when there is none. */
+int llm_jobs_next(const struct llm *l, int64_t now, const struct llm_job *first);
+/* clock_ms at which a job that waits may be asked, -1 when none waits for a time. */
+int64_t llm_jobs_due(const struct llm *l, int64_t now);
+
 /* faults.c */
 /* Notes the failure in the endpoint, with a sentence for people. */
 void llm_failed(struct llm *l, struct llm_endpoint *e, const struct http_reply *reply);
