@@ -166,12 +166,14 @@ static void submit(struct server *s, int n)
     }
 }
 
-/* One commit of intents serves many: half a window, or what came within GROUP_WAIT_MS. */
+/* One commit of intents serves many: half a window, or what came within GROUP_WAIT_MS. Half a
+ * window may never be free: an annotator may keep questions that wait for a better time. */
 static bool is_group(struct server *s, int waiting, int room)
 {
-    if (room < (window(s) + 1) / 2)
+    if (room <= 0)
         return false;
-    if (waiting >= room || clock_ms() - s->asked_ms >= GROUP_WAIT_MS)
+    if ((room >= (window(s) + 1) / 2 && waiting >= room) ||
+        clock_ms() - s->asked_ms >= GROUP_WAIT_MS)
         return true;
     later(s, s->asked_ms);
     return false;
