@@ -83,6 +83,23 @@ static void a_server_that_is_away_is_replaced_until_it_is_back(void **state)
     annotator_run_dispose(&r);
 }
 
+/* It replies to everything, but not with labels: not one question is settled by it. */
+static void a_server_that_gives_no_labels_is_replaced_until_it_gives_some(void **state)
+{
+    struct annotator_run r;
+    char url[100];
+    (void)state;
+    prepare(&r, MANY);
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/repents", server.port);
+    annotator_run_set(&r, "llm.url", url);
+    annotator_run_set(&r, "llm.breaker_s", "0.02");
+    annotator_run_open(&r, "llm");
+    ask_until(&r, "rules: ");
+    ask_until(&r, "llm: ");
+    assert_int_equal(r.abstained, 0);
+    annotator_run_dispose(&r);
+}
+
 /* The budget pauses asking; nobody else is asked, also when it was spent on a server that is gone.
  */
 static void a_budget_that_is_used_up_asks_nobody_else(void **state)
@@ -300,6 +317,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_server_that_is_away_is_replaced_until_it_is_back),
+        cmocka_unit_test(a_server_that_gives_no_labels_is_replaced_until_it_gives_some),
         cmocka_unit_test(a_budget_that_is_used_up_asks_nobody_else),
         cmocka_unit_test(a_budget_spent_on_a_server_that_is_gone_asks_nobody_else),
         cmocka_unit_test(a_program_that_dies_is_replaced_and_tried_again),

@@ -21,42 +21,47 @@ static char dir[256];
 
 /* --- the annotator alone --------------------------------------------------------------------- */
 
-static void open_annotator(struct annotator_run *r, const char *behaviour, const char *structured)
+/* Asks MANY questions of a server that answers with prose; its status then. */
+static void open_annotator(struct annotator_run *r, const char *behaviour, const char *structured,
+                           const char *part)
 {
+    struct annotator_hope h = {.r = r, .part = part};
     char url[100];
     annotator_run_prepare(r, MANY);
     snprintf(url, sizeof url, "http://127.0.0.1:%d/%s", server.port, behaviour);
     annotator_run_set(r, "llm.url", url);
     annotator_run_set(r, "llm.model", "m");
     annotator_run_set(r, "llm.structured", structured);
+    annotator_run_set(r, "llm.breaker_s", "0.02");
     annotator_run_open(r, "llm");
-    annotator_run_ask_all(r);
-    assert_int_equal(r->abstained, MANY);
+    for (int i = 0; i < MANY; i++)
+        annotator_run_submit(r, i);
+    if (!wait_until(annotator_run_says, &h, PATIENCE_MS))
+        fail_msg("status \"%s\" does not say \"%s\"", h.text, part);
+    assert_int_equal(r->answered, 0);
 }
 
-static void a_liar_whom_a_constraint_should_bind_is_told_of_while_it_is_probed_again(void **state)
+static void a_server_without_labels_is_told_of_as_long_as_it_gives_none(void **state)
 {
+    static const char part[] = "prose: 8 answers in a row are no labels (not one";
     struct annotator_run r;
-    struct annotator_hope h = {.r = &r, .part = "prose: 8 answers in a row are no labels (not one"};
+    struct annotator_hope h = {.r = &r, .part = part};
     (void)state;
-    open_annotator(&r, "prose", "auto");
-    for (int i = 0; i < 300; i++)
+    open_annotator(&r, "prose", "auto", part);
+    for (int i = 0; i < 300; i++) /* while it is left alone, probed and on trial */
         assert_true(annotator_run_says(&h));
+    assert_int_equal(r.answered, 0);
     annotator_run_dispose(&r);
 }
 
-static void an_unbound_liar_is_told_of_until_it_gives_a_label(void **state)
+static void an_unbound_one_is_told_of_until_it_gives_a_label(void **state)
 {
     struct annotator_run r;
-    struct annotator_hope h = {.r = &r, .part = "repents: 8 answers in a row are no labels"};
+    struct annotator_hope h = {.r = &r, .part = ""};
     (void)state;
-    open_annotator(&r, "repents", "plain");
-    assert_true(annotator_run_says(&h));
-    r.want = MANY + 1;
-    annotator_run_submit(&r, MANY);
+    open_annotator(&r, "repents", "plain", "repents: 8 answers in a row are no labels");
     assert_true(wait_until(annotator_run_answered, &r, PATIENCE_MS));
-    assert_int_equal(r.labels, 1);
-    h.part = "";
+    assert_int_equal(r.labels, MANY);
     annotator_run_says(&h);
     assert_string_equal(h.text, "");
     annotator_run_dispose(&r);
@@ -194,13 +199,14 @@ static void a_server_that_never_answers_is_shown(void **state)
                                  "/mute: Operation timed out after"}});
 }
 
-static void a_server_that_lies_is_shown(void **state)
+static void a_server_without_labels_is_shown(void **state)
 {
     (void)state;
     shows("prose", address("prose"), "--llm.structured=plain",
-          (struct wish){.part = {"answers are no labels: nothing is learned from this server",
-                                 "/prose: 8 answers in a row are no labels (not one of the words)",
-                                 "labels 0  abstained "}});
+          (struct wish){
+              .part = {"answers are no labels: this server is left alone, and its questions",
+                       "/prose: 8 answers in a row are no labels (not one of the words)",
+                       "labels 0  abstained 0"}});
 }
 
 static void a_budget_that_is_used_up_is_shown(void **state)
@@ -214,11 +220,11 @@ static void a_budget_that_is_used_up_is_shown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_liar_whom_a_constraint_should_bind_is_told_of_while_it_is_probed_again),
-        cmocka_unit_test(an_unbound_liar_is_told_of_until_it_gives_a_label),
+        cmocka_unit_test(a_server_without_labels_is_told_of_as_long_as_it_gives_none),
+        cmocka_unit_test(an_unbound_one_is_told_of_until_it_gives_a_label),
         cmocka_unit_test(a_server_that_nobody_reaches_is_shown),
         cmocka_unit_test(a_server_that_never_answers_is_shown),
-        cmocka_unit_test(a_server_that_lies_is_shown),
+        cmocka_unit_test(a_server_without_labels_is_shown),
         cmocka_unit_test(a_budget_that_is_used_up_is_shown),
     };
     return scripted_run_group_tests(tests, &server, "scripted_llm/scripted_llm.py", dir);

@@ -14,12 +14,26 @@
  *
  * Breaker: closed while it works; open, for a time that doubles, when more than half of the last 20
  * requests failed or five in a row did ("too much to do" is an answer and does not count as one of
- * the five); then, when nothing is under way any more, half open: one probe decides. */
+ * the five); then, when nothing is under way any more, half open: one probe decides.
+ *
+ * Answers: that a server replies does not mean that it labels. Eight answers in a row that are no
+ * labels, or more than half of the last 20, open the breaker as well. After the probe it is on
+ * trial then: one question at a time, and two bad answers open it again, for longer, because a
+ * server that obeys the probe may still talk nonsense. An abstention for a reason of the server is
+ * no answer of the caption: it stands only if the server labelled eight others within the same
+ * minute and went on doing well, else the caption is asked again. */
 #include <stdio.h>
 
 #include "reward_server/annotators/llm/llm_impl.h"
 
-enum { IN_A_ROW = 5, OPENED_MAX = 4 };
+enum {
+    IN_A_ROW = 5,
+    OPENED_MAX = 4,
+    BAD_IN_A_ROW = 8,
+    BAD_ON_TRIAL = 2, /* a question and its repetition */
+    MINUTE_MS = 60000,
+    QUIET_MS = 8000 /* a server that gives 8 labels a minute is not quiet for longer */
+};
 static const double slow_factor = 4;
 
 static void note(struct llm_endpoint *e, bool failed)
@@ -44,8 +58,11 @@ void llm_endpoint_success(struct llm_endpoint *e, double ms, int64_t now)
     note(e, false);
     e->failures = 0;
     e->pauses = 0;
-    e->opened = 0;
-    e->breaker = LLM_CLOSED;
+    if (!e->doubted)
+        e->opened = 0;
+    if (!e->doubted ||
+        e->breaker != LLM_OPEN) /* else it was under way when its answers opened it */
+        e->breaker = LLM_CLOSED;
     e->why[0] = '\0';
     if (ms < 1)
         ms = 1;
@@ -69,6 +86,9 @@ static void open_breaker(struct llm_endpoint *e, double pause_s, int64_t now)
     e->open_until = now + (int64_t)(pause_s * 1000);
     e->history = 0;
     e->nhistory = 0;
+    e->bad_history = 0;
+    e->nbad_history = 0;
+    e->bad_row = 0;
     e->window = 1;
 }
 
@@ -122,7 +142,7 @@ bool llm_endpoint_may_ask(struct llm_endpoint *e, int64_t now)
         e->breaker = LLM_HALF_OPEN;
     if (e->breaker == LLM_OPEN || now < e->hold_until)
         return false;
-    if (e->breaker == LLM_HALF_OPEN || !e->ready)
+    if (e->breaker == LLM_HALF_OPEN || !e->ready || e->gone)
         return e->in_flight == 0;
     return e->in_flight < (int)e->window;
 }
@@ -135,4 +155,69 @@ int64_t llm_endpoint_due(const struct llm_endpoint *e, int64_t now)
     if (e->hold_until > now && e->hold_until > due)
         due = e->hold_until;
     return due;
+}
+
+/* --- answers --------------------------------------------------------------------------------- */
+
+static void note_answer(struct llm_endpoint *e, bool bad)
+{
+    e->bad_row = bad ? e->bad_row + 1 : 0;
+    e->bad_history = (e->bad_history << 1 | bad) & ((1U << LLM_HISTORY) - 1);
+    if (e->nbad_history < LLM_HISTORY)
+        e->nbad_history++;
+}
+
+void llm_endpoint_good_answer(struct llm_endpoint *e, int64_t now)
+{
+    e->label_ms[e->labels++ % LLM_PROOF] = now;
+    if (e->breaker == LLM_OPEN)
+        return;
+    note_answer(e, false);
+    e->gone = false;
+    e->bad_why[0] = '\0';
+    if (e->doubted && ++e->proof >= LLM_PROOF) {
+        e->doubted = false;
+        e->opened = 0;
+    }
+}
+
+void llm_endpoint_bad_answer(struct llm_endpoint *e)
+{
+    if (e->breaker != LLM_OPEN) /* else it was under way, and says nothing new */
+        note_answer(e, true);
+}
+
+bool llm_endpoint_judge(struct llm_endpoint *e, const struct llm_health_options *o, int64_t now)
+{
+    int bad = __builtin_popcount(e->bad_history);
+    bool many = e->nbad_history == LLM_HISTORY && bad > LLM_HISTORY / 2;
+    if (e->breaker == LLM_OPEN || (!many && e->bad_row < (e->gone ? BAD_ON_TRIAL : BAD_IN_A_ROW)))
+        return false;
+    open_breaker(e, o->breaker_s * (double)(1 << e->opened), now);
+    e->doubted = true;
+    e->proof = 0;
+    return true;
+}
+
+enum llm_doubt llm_endpoint_doubt(const struct llm_endpoint *e, const struct llm_health_options *o,
+                                  int64_t doubted_ms, bool idle, int64_t now)
+{
+    bool proven = e->labels >= LLM_PROOF;
+    int64_t oldest = proven ? e->label_ms[e->labels % LLM_PROOF] : 0;
+    int64_t newest = proven ? e->label_ms[(e->labels - 1) % LLM_PROOF] : 0;
+    int64_t from = oldest < doubted_ms ? oldest : doubted_ms;
+    int64_t to = newest > doubted_ms ? newest : doubted_ms;
+    bool well = !e->doubted && 2 * __builtin_popcount(e->bad_history) <= e->nbad_history;
+    proven &= well && to - from <= MINUTE_MS;
+    if (proven && oldest > doubted_ms) /* it has gone on labelling */
+        return LLM_DOUBT_STANDS;
+    if (now < llm_endpoint_doubt_due(o, doubted_ms, idle))
+        return LLM_DOUBT_OPEN;
+    return proven ? LLM_DOUBT_STANDS : LLM_DOUBT_FALLS;
+}
+
+int64_t llm_endpoint_doubt_due(const struct llm_health_options *o, int64_t doubted_ms, bool idle)
+{
+    int64_t quiet = (int64_t)(o->breaker_s * 1000);
+    return doubted_ms + (!idle ? MINUTE_MS : quiet < QUIET_MS ? quiet : QUIET_MS);
 }

@@ -7,8 +7,6 @@
 #include "common/base/log.h"
 #include "reward_server/annotators/llm/llm_impl.h"
 
-enum { UNPARSED_MAX = 8 };
-
 static void say_why(const struct llm *l, struct llm_endpoint *e, const struct http_reply *r,
                     enum http_fault fault)
 {
@@ -39,6 +37,8 @@ void llm_failed(struct llm *l, struct llm_endpoint *e, const struct http_reply *
         llm_endpoint_stop(e, 10 * l->settings.health.breaker_s, now);
     else
         llm_endpoint_failure(e, &l->settings.health, fault, r->retry_after_s, &l->jitter, now);
+    if (e->breaker == LLM_OPEN && before != LLM_OPEN)
+        llm_jobs_put_back(l, e);
     if (first || (e->breaker == LLM_OPEN && before != LLM_OPEN))
         log_warn(
             e->breaker == LLM_OPEN ? "language model is not asked for a while"
@@ -47,27 +47,24 @@ void llm_failed(struct llm *l, struct llm_endpoint *e, const struct http_reply *
             kv("pause_s", e->breaker == LLM_OPEN ? (double)(e->open_until - now) / 1000 : 0.0));
 }
 
-void llm_no_lie(struct llm_endpoint *e)
+void llm_judge(struct llm *l, struct llm_endpoint *e, const struct llm_choice *c)
 {
-    e->lies[0] = '\0';
-    e->unparsed = 0;
-}
-
-/* The sentence outlives the new probe: that a server obeys the probe proves nothing here. */
-void llm_lied(struct llm_endpoint *e, const struct llm_choice *c)
-{
-    if (++e->unparsed < UNPARSED_MAX)
+    int64_t now = clock_ms();
+    int row = e->bad_row, bad = __builtin_popcount(e->bad_history);
+    bool told = e->bad_why[0];
+    if (!llm_endpoint_judge(e, &l->settings.health, now))
         return;
-    bool first = !e->lies[0], probe = e->style.dialect != LLM_PLAIN && e->ready;
-    if (first)
-        snprintf(e->lies, sizeof e->lies, "%d answers in a row are no labels (%.100s)",
-                 UNPARSED_MAX, c->why);
-    if (probe)
-        e->ready = false;
-    if ((first || probe) && log_every_ms(&e->lie_log_ms, 10000))
-        log_warn(probe ? "answers are no labels any more: the server is probed again"
-                       : "answers are no labels: nothing is learned from this server",
-                 kv("url", (const char *)e->url),
-                 kv("structured", llm_dialect_name(e->style.dialect)),
-                 kv("why", (const char *)c->why), kv("said", (const char *)c->text));
+    if (!told && row >= LLM_PROOF)
+        snprintf(e->bad_why, sizeof e->bad_why, "%d answers in a row are no labels (%.140s)", row,
+                 c->why);
+    else if (!told)
+        snprintf(e->bad_why, sizeof e->bad_why, "%d of the last %d answers are no labels (%.130s)",
+                 bad, LLM_HISTORY, c->why);
+    LOG_AT(
+        told ? LOG_INFO : LOG_WARN,
+        "answers are no labels: this server is left alone, and its questions are asked again later",
+        kv("url", (const char *)e->url), kv("why", (const char *)e->bad_why),
+        kv("structured", llm_dialect_name(e->style.dialect)), kv("said", (const char *)c->text),
+        kv("pause_s", (double)(e->open_until - now) / 1000));
+    llm_jobs_put_back(l, e);
 }

@@ -2,9 +2,10 @@
 /* llm.c - a language model over HTTP as annotator: who is asked what; see llm_impl.h.
  *
  * A caption is a job: WAITING (perhaps until a time) or FLYING with a request. What a server fails
- * at goes back to WAITING and costs the caption nothing; only a caption that fails five times while
- * the same server answers others is given up. An answer that is not exactly a label is asked again
- * once, then abstained from, with the reason.
+ * at goes back to WAITING and costs the caption nothing. An answer that is not exactly a label is
+ * asked again once, and then DOUBTED, as is a caption that fails five times while the same server
+ * answers others: it is abstained from, with the reason, if the server is known to work, else it
+ * goes back to WAITING (endpoint.c).
  *
  * Failures reach people at once: each change of a server's state is a warning in the log, which
  * `onic train` shows, and `status` is one sentence. */
@@ -114,6 +115,55 @@ void llm_book(struct llm_call *call, const struct http_reply *r, const struct ll
     llm_budget_settle(&call->l->budget, &call->reserved, &real);
 }
 
+/* --- labels ---------------------------------------------------------------------------------- */
+
+/* An answer that is no label counts when its repetition is there: a server that needs a reminder
+ * each time works, however many questions it has at once. */
+static void take_label(struct llm_call *call, struct llm_job *j, const struct llm_choice *c)
+{
+    struct llm *l = call->l;
+    if (j->again)
+        llm_endpoint_bad_answer(call->e);
+    llm_endpoint_good_answer(call->e, clock_ms());
+    llm_job_answer(l, j, LABEL_ANSWERED, llm_words_of(l, j->question, j->len)->label[c->word],
+                   c->text);
+}
+
+static void take_no_label(struct llm_call *call, struct llm_job *j, const struct llm_choice *c)
+{
+    struct llm *l = call->l;
+    bool first = !j->again && c->verdict != LLM_REFUSED && call->e->breaker != LLM_OPEN;
+    l->unusable++;
+    if (!first) {
+        for (int i = 0; i < 1 + j->again; i++)
+            llm_endpoint_bad_answer(call->e);
+        llm_job_doubt(l, j, call->e, c->why, c->text);
+        return;
+    }
+    j->again = j->single = true;
+    j->server = (int)(call->e - l->endpoint);
+    snprintf(j->previous, sizeof j->previous, "%s", c->text);
+    l->asked_again++;
+    llm_job_wait(l, j, 0);
+}
+
+/* Labels last: within a reply the order says nothing. */
+static void take_choices(struct llm_call *call, const struct llm_answer *a)
+{
+    struct llm *l = call->l;
+    const struct llm_choice *bad = NULL;
+    for (int i = 0; i < call->n; i++)
+        if (a->choice[i].verdict != LLM_LABEL) {
+            bad = &a->choice[i];
+            take_no_label(call, &l->job[call->job[i]], bad);
+        }
+    for (int i = 0; i < call->n; i++)
+        if (a->choice[i].verdict == LLM_LABEL)
+            take_label(call, &l->job[call->job[i]], &a->choice[i]);
+    if (bad)
+        llm_judge(l, call->e, bad);
+}
+
 /* --- failures -------------------------------------------------------------------------------- */
 
 /* The list was the fault, not its questions. */
@@ -127,32 +177,40 @@ static void ask_one_by_one(struct llm_call *call)
         llm_job_wait(call->l, &call->l->job[call->job[i]], 0);
 }
 
+/* A server that labels others refuses this request: an answer of it that is no label. */
+static void take_refusal(struct llm_call *call, const struct http_reply *r)
+{
+    struct llm *l = call->l;
+    struct llm_choice c = {.verdict = LLM_REFUSED};
+    llm_error_text(r->body, r->len, c.text);
+    snprintf(c.why, sizeof c.why, "the server refuses the question");
+    for (int i = 0; i < call->n; i++)
+        take_no_label(call, &l->job[call->job[i]], &c);
+    llm_judge(l, call->e, &c);
+}
+
 static void fail_jobs(struct llm_call *call, const struct http_reply *r, bool nonsense)
 {
     struct llm *l = call->l;
     struct llm_endpoint *e = call->e;
-    bool healthy = e->answers > 0 && e->failures == 0; /* it answered others meanwhile */
-    char why[LLM_WHY_MAX + 32];
-    if (call->n > 1 &&
-        (nonsense || (r->failure == HTTP_FINE &&
-                      (http_fault_of(r) == HTTP_FAULT_REQUEST || r->status == 500)))) {
+    bool healthy = e->labels > 0 && e->failures == 0; /* it answered others meanwhile */
+    bool request = r->failure == HTTP_FINE && http_fault_of(r) == HTTP_FAULT_REQUEST;
+    if (call->n > 1 && (nonsense || request || (r->failure == HTTP_FINE && r->status == 500))) {
         ask_one_by_one(call);
         return;
     }
-    bool request = http_fault_of(r) == HTTP_FAULT_REQUEST && e->answers > 0;
-    if (!request)
-        llm_failed(l, e, r);
-    snprintf(why, sizeof why, "%s", e->why);
-    if (request)
-        llm_error_text(r->body, r->len, why);
+    if (request && e->labels > 0) {
+        take_refusal(call, r);
+        return;
+    }
+    llm_failed(l, e, r);
     for (int i = 0; i < call->n; i++) {
         struct llm_job *j = &l->job[call->job[i]];
         j->single = true;
         if (healthy)
             j->alone++;
-        if (request || j->alone >= ALONE_MAX)
-            llm_job_abstain(
-                l, j, request ? "the server refuses the question" : "the server failed at it", why);
+        if (j->alone >= ALONE_MAX)
+            llm_job_doubt(l, j, e, "the server failed at it", e->why);
         else
             llm_job_wait(l, j,
                          clock_ms() + http_backoff_ms(l->settings.health.backoff_s, j->alone, -1,
@@ -160,29 +218,7 @@ static void fail_jobs(struct llm_call *call, const struct http_reply *r, bool no
     }
 }
 
-/* --- labels ---------------------------------------------------------------------------------- */
-
-static void take_choice(struct llm_call *call, struct llm_job *j, const struct llm_choice *c)
-{
-    struct llm *l = call->l;
-    struct llm_endpoint *e = call->e;
-    if (c->verdict == LLM_LABEL) {
-        e->answers++;
-        llm_no_lie(e);
-        llm_job_answer(l, j, LABEL_ANSWERED, llm_words_of(l, j->question, j->len)->label[c->word],
-                       c->text);
-        return;
-    }
-    llm_lied(e, c);
-    if (c->verdict == LLM_REFUSED || j->again) {
-        llm_job_abstain(l, j, c->why, c->text);
-        return;
-    }
-    j->again = j->single = true;
-    snprintf(j->previous, sizeof j->previous, "%s", c->text);
-    l->asked_again++;
-    llm_job_wait(l, j, 0);
-}
+/* --- replies --------------------------------------------------------------------------------- */
 
 static void keep_sample(struct llm_call *call, const struct http_reply *r,
                         const struct llm_answer *a)
@@ -212,8 +248,7 @@ static void on_labels(struct llm_call *call, const struct http_reply *r)
     keep_sample(call, r, &a);
     if (fine && a.nchoices && !llm_wrong_model(l, e, a.model)) {
         llm_endpoint_success(e, r->seconds * 1000, clock_ms());
-        for (int i = 0; i < call->n; i++)
-            take_choice(call, &l->job[call->job[i]], &a.choice[i]);
+        take_choices(call, &a);
         return;
     }
     if (fine && a.nchoices) { /* another model's answers are nobody's */
@@ -250,7 +285,7 @@ static bool ask(struct llm *l, struct llm_endpoint *e, int64_t now)
 {
     struct llm_question q[LLM_BATCH_MAX];
     int job[LLM_BATCH_MAX], n = 0;
-    int most = e->style.api == LLM_COMPLETIONS && e->lists ? l->settings.batch : 1;
+    int most = e->style.api == LLM_COMPLETIONS && e->lists && !e->gone ? l->settings.batch : 1;
     size_t bytes = 0;
     for (int i; n < most && (i = llm_jobs_next(l, now, n > 0 ? &l->job[job[0]] : NULL)) >= 0;) {
         struct llm_job *j = &l->job[i];
@@ -301,6 +336,7 @@ static void set_timer(struct llm *l, int64_t now)
 void llm_dispatch(struct llm *l)
 {
     int64_t now = clock_ms();
+    llm_jobs_settle(l, now);
     for (int i = 0; i < l->nendpoints; i++) {
         struct llm_endpoint *e = &l->endpoint[i];
         if (!e->ready && llm_endpoint_may_ask(e, now))
@@ -427,10 +463,11 @@ static int llm_window(const struct annotator *a)
     double n = 0;
     for (int i = 0; i < l->nendpoints; i++) {
         const struct llm_endpoint *e = &l->endpoint[i];
-        if (e->ready && e->breaker == LLM_CLOSED)
+        if (e->ready && e->breaker == LLM_CLOSED && !e->gone)
             n += e->window * (e->style.api == LLM_COMPLETIONS && e->lists ? l->settings.batch : 1);
     }
-    return n < 1 ? 1 : n > LLM_JOBS_MAX / 2 ? LLM_JOBS_MAX / 2 : (int)n;
+    n = (n < 1 ? 1 : n) + llm_jobs_resting(l, clock_ms());
+    return n > LLM_JOBS_MAX / 2 ? LLM_JOBS_MAX / 2 : (int)n;
 }
 
 static void llm_submit(struct annotator *a, uint64_t ticket, const char *question, size_t len,
@@ -478,7 +515,7 @@ static int llm_cancel(struct annotator *a, void (*taken)(void *ctx, uint64_t tic
     struct llm *l = self(a);
     int n = 0;
     for (int i = 0; i < LLM_JOBS_MAX; i++)
-        if (l->job[i].state == LLM_WAITING) {
+        if (l->job[i].state == LLM_WAITING || l->job[i].state == LLM_DOUBTED) {
             l->job[i].state = LLM_FREE;
             l->njobs--;
             taken(ctx, l->job[i].ticket);
@@ -487,17 +524,20 @@ static int llm_cancel(struct annotator *a, void (*taken)(void *ctx, uint64_t tic
     return n;
 }
 
-/* Away when every server is. A budget that is used up pauses asking, and nobody is asked instead.
- */
+/* Away when every server is; one that gave no labels is on trial after its probe. A budget that is
+ * used up pauses asking, and nobody is asked instead. */
 static enum annotator_health llm_health(const struct annotator *a)
 {
     const struct llm *l = cself(a);
     if (llm_budget_full(&l->budget))
         return ANNOTATOR_WELL;
-    for (int i = 0; i < l->nendpoints; i++)
+    bool trial = false;
+    for (int i = 0; i < l->nendpoints; i++) {
         if (!l->endpoint[i].gone)
             return ANNOTATOR_WELL;
-    return ANNOTATOR_AWAY;
+        trial |= l->endpoint[i].ready;
+    }
+    return trial ? ANNOTATOR_TRYING : ANNOTATOR_AWAY;
 }
 
 const struct annotator_vtable annotator_llm = {

@@ -12,7 +12,7 @@
  *   answer.c     JSON of a server as an answer; what is not exactly a label never becomes one
  *   probe.c      which dialect a server really obeys, found by asking
  *   endpoint.c   health of one server: window, back-off, circuit breaker
- *   faults.c     what a failed request means, and answers that are no labels
+ *   faults.c     what people are told of failed requests, and of answers that are no labels
  *   budget.c     tokens, requests and money, kept across restarts
  *   samples.c    conversations kept for people
  *   report.c     its own numbers, its state in one sentence
@@ -39,7 +39,8 @@ enum {
     LLM_WORDS_MAX = 3,
     LLM_KINDS = 2, /* QUESTION_CLASS, QUESTION_PAIR */
     LLM_TOKENS_MAX = LLM_KINDS * LLM_WORDS_MAX,
-    LLM_HISTORY = 20
+    LLM_HISTORY = 20,
+    LLM_PROOF = 8 /* labels that show that a server works */
 };
 
 /* --- questions and answers ------------------------------------------------------------------- */
@@ -145,12 +146,19 @@ struct llm_endpoint {
     char url[LLM_URL_MAX];  /* .../v1 */
     char root[LLM_URL_MAX]; /* without /v1 */
     struct llm_style style;
-    bool ready;      /* the probe has found a dialect */
-    bool gone;       /* the breaker has opened, and no probe has succeeded since */
-    bool lists;      /* takes several prompts in one request, as far as is known */
-    int unparsed;    /* answers in a row that were no label */
-    int in_flight;   /* requests */
-    int64_t answers; /* labels given in this life */
+    bool ready;    /* the probe has found a dialect */
+    bool gone;     /* the breaker has opened, and nothing has shown since that it works */
+    bool lists;    /* takes several prompts in one request, as far as is known */
+    int in_flight; /* requests */
+    /* its answers */
+    int64_t labels;              /* given in this life */
+    int64_t label_ms[LLM_PROOF]; /* clock_ms of the last of them, by number modulo LLM_PROOF */
+    int bad_row;                 /* answers in a row that are no label */
+    uint32_t bad_history;        /* newest in bit 0, 1 = no label */
+    int nbad_history;
+    bool doubted;              /* the breaker has opened for answers; until LLM_PROOF labels */
+    int proof;                 /* labels since then */
+    char bad_why[LLM_WHY_MAX]; /* why it opened; until the next label */
     /* health */
     enum llm_breaker breaker;
     int64_t open_until, hold_until; /* clock_ms */
@@ -163,9 +171,7 @@ struct llm_endpoint {
     double best_ms;            /* latency without load, rises slowly */
     int64_t cut_ms;            /* when the window was last made smaller */
     char why[LLM_WHY_MAX];     /* what is wrong, "" when healthy */
-    char lies[LLM_WHY_MAX];    /* it answers, but not with labels; until the next label */
-    int64_t lie_log_ms;
-    struct llm_probe *probe; /* under way */
+    struct llm_probe *probe;   /* under way */
 };
 
 struct llm_health_options {
@@ -180,6 +186,22 @@ void llm_endpoint_failure(struct llm_endpoint *e, const struct llm_health_option
                           int64_t now);
 /* A failure that only a person can mend: not asked for pause_s. */
 void llm_endpoint_stop(struct llm_endpoint *e, double pause_s, int64_t now);
+/* A label, and an answer that is none. Of one reply the labels are told last. */
+void llm_endpoint_good_answer(struct llm_endpoint *e, int64_t now);
+void llm_endpoint_bad_answer(struct llm_endpoint *e);
+/* After the answers of a reply: opens the breaker when too many are no labels, and is true then. */
+bool llm_endpoint_judge(struct llm_endpoint *e, const struct llm_health_options *o, int64_t now);
+/* What becomes of an abstention that its answer at doubted_ms would be. */
+enum llm_doubt {
+    LLM_DOUBT_OPEN,   /* not settled yet */
+    LLM_DOUBT_STANDS, /* the server works: it is the caption */
+    LLM_DOUBT_FALLS   /* nothing shows that it works: its answer was none */
+};
+/* idle: no question is left that it could answer. */
+enum llm_doubt llm_endpoint_doubt(const struct llm_endpoint *e, const struct llm_health_options *o,
+                                  int64_t doubted_ms, bool idle, int64_t now);
+/* clock_ms at which time alone settles it. */
+int64_t llm_endpoint_doubt_due(const struct llm_health_options *o, int64_t doubted_ms, bool idle);
 /* True when a request may be sent now. An open breaker whose time is over becomes half open: then
  * the server is probed anew. */
 bool llm_endpoint_may_ask(struct llm_endpoint *e, int64_t now);
@@ -244,7 +266,8 @@ struct llm_settings {
     struct llm_health_options health; /* */
 };
 
-enum llm_job_state { LLM_FREE, LLM_WAITING, LLM_FLYING };
+/* LLM_DOUBTED: it would be abstained from if its server is known to work; endpoint.c. */
+enum llm_job_state { LLM_FREE, LLM_WAITING, LLM_FLYING, LLM_DOUBTED };
 
 struct llm_job {
     enum llm_job_state state;
@@ -256,6 +279,10 @@ struct llm_job {
     int alone;                   /* failures while the same server answered others */
     bool again, single;          /* asked again; never in a batch */
     char previous[LLM_TEXT_MAX]; /* the answer that was none */
+    int server;                  /* who gave it, or is doubted */
+    int64_t doubted_ms;
+    int rounds; /* doubts that fell */
+    char doubt[LABEL_RAW_MAX];
 };
 
 struct llm_ready {
@@ -290,7 +317,7 @@ struct llm {
     struct llm_call *calls;
     double tokens_per_byte; /* the most seen, for what a request may cost */
     bool ratio_known;
-    uint64_t labels, abstained, retries, asked_again, requests;
+    uint64_t labels, abstained, retries, asked_again, unusable, requests;
 };
 
 /* settings.c: options to settings and endpoints. Used by available and create; l may be NULL. */
@@ -320,23 +347,30 @@ void llm_dispatch(struct llm *l);
 /* jobs.c */
 void llm_job_answer(struct llm *l, struct llm_job *j, enum label_state state, double label,
                     const char *raw);
-void llm_job_abstain(struct llm *l, struct llm_job *j, const char *why, const char *text);
+/* An answer of e that is no label, for the second time: why and text say what it is. Settled by
+ * llm_jobs_settle, or asked again when e proves to be no good. */
+void llm_job_doubt(struct llm *l, struct llm_job *j, const struct llm_endpoint *e, const char *why,
+                   const char *text);
+void llm_jobs_settle(struct llm *l, int64_t now);
+/* The breaker of e has opened: what was doubted because of its answers is asked anew. */
+void llm_jobs_put_back(struct llm *l, const struct llm_endpoint *e);
+/* Doubts that fell and wait for their time: they take no room of others. */
+int llm_jobs_resting(const struct llm *l, int64_t now);
 /* Asked again, not before due (clock_ms). */
 void llm_job_wait(struct llm *l, struct llm_job *j, int64_t due);
 /* The oldest job that may be asked now, beside `first` (a request has one seed) unless that is
  * NULL; -1 when there is none. */
 int llm_jobs_next(const struct llm *l, int64_t now, const struct llm_job *first);
-/* clock_ms at which a job that waits may be asked, -1 when none waits for a time. */
+/* clock_ms at which time alone lets a job be asked or settled, -1 when none waits for it. */
 int64_t llm_jobs_due(const struct llm *l, int64_t now);
 
 /* faults.c */
 /* Notes the failure in the endpoint, with a sentence for people. */
 void llm_failed(struct llm *l, struct llm_endpoint *e, const struct http_reply *reply);
 
-/* After a label, and after an answer that is none. Several of these in a row: people are told, and
- * where a constraint should bind the server is probed again. */
-void llm_no_lie(struct llm_endpoint *e);
-void llm_lied(struct llm_endpoint *e, const struct llm_choice *c);
+/* A reply has been taken, c is one of its answers that are no label: when too many are none, the
+ * server is left alone, people are told, and its questions of the stretch are asked again. */
+void llm_judge(struct llm *l, struct llm_endpoint *e, const struct llm_choice *c);
 
 /* report.c: two of the vtable */
 void llm_report(const struct annotator *a, void (*put)(void *ctx, const char *name, double value),

@@ -49,10 +49,7 @@ static void found(struct llm *l, struct llm_endpoint *e)
     struct llm_probe *p = e->probe;
     e->style = p->style;
     e->ready = true;
-    if (e->gone) /* perhaps another server: nothing is known about its answers */
-        llm_no_lie(e);
-    e->gone = false;
-    e->unparsed = 0;
+    e->gone &= e->doubted; /* that it obeys a probe says nothing of its other answers */
     log_info(
         "language model is ready", kv("url", (const char *)e->url),
         kv("model", (const char *)l->settings.model), kv("api", llm_api_name(e->style.api)),

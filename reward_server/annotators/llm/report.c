@@ -22,6 +22,7 @@ void llm_report(const struct annotator *a, void (*put)(void *ctx, const char *na
     put(ctx, "llm_cost", llm_budget_cost(b, &b->spent));
     put(ctx, "llm_retries", (double)l->retries);
     put(ctx, "llm_asked_again", (double)l->asked_again);
+    put(ctx, "llm_unusable", (double)l->unusable);
     put(ctx, "llm_in_flight", flying);
     put(ctx, "llm_window", window);
     put(ctx, "llm_servers_ready", ready);
@@ -42,7 +43,7 @@ int llm_status(const struct annotator *a, char text[160], struct onic_err *err)
     for (int i = 0; i < l->nendpoints; i++) {
         const struct llm_endpoint *e = &l->endpoint[i];
         asked += e->ready && e->breaker == LLM_CLOSED;
-        const char *why = e->why[0] ? e->why : e->lies;
+        const char *why = e->why[0] ? e->why : e->bad_why;
         if (*why && !text[0])
             snprintf(text, 160, "%.60s: %.90s", e->url, why);
         else if (!e->ready && !probed)

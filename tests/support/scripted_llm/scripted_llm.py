@@ -4,7 +4,7 @@
 
 Prints its port (the one of argv[2], or a free one), then serves until its stdin ends. The truth: a caption that holds "good" (of
 the behaviour "keys": "key") is 1, else 0, and the better one of a pair; what is judged stands between quotes after the last "Message:", or after "Message 1:" and "Message 2:". Each behaviour has
-counters of its own; GET /<behaviour>/log gives {"requests": n, "labels": n, "paths": [...], "keys": [...]}.
+counters of its own, <behaviour>~<anything> others; GET /<behaviour>/log gives {"requests": n, "labels": n, "paths": [...], "keys": [...]}.
 """
 import email.utils
 import json
@@ -105,11 +105,13 @@ class Server:
             return json.dumps({"label": word}, indent=1) if form == "json" else word
         return natural(text) or (f"I would say {word}." if name in TALKERS else word)
 
-    def reply(self, q, texts, name, chat, finish="stop", alter=lambda t, q: t):
+    def reply(self, q, texts, name, chat, finish="stop", alter=lambda t, q: t, says=None):
+        """says: instead of every answer, also of those to a probe."""
         choices = []
         for i, text in enumerate(texts):
             answer = self.choice(q, name, text, chat)
             answer = alter(answer, text) if natural(text) is None else answer
+            answer = says or answer
             c = {"index": i, "finish_reason": finish if natural(text) is None else "stop"}
             c.update({"message": {"role": "assistant", "content": answer}} if chat else {"text": answer})
             choices.append(c)
@@ -117,8 +119,9 @@ class Server:
                 "usage": {"prompt_tokens": 100 * len(texts), "completion_tokens": 2 * len(texts)}}
 
     def answer(self, name, path, headers, body):
+        key, name = name, name.partition("~")[0]
         with lock:
-            b = books.setdefault(name, {"requests": 0, "labels": 0, "paths": [], "keys": [], "told": 0})
+            b = books.setdefault(key, {"requests": 0, "labels": 0, "paths": [], "keys": [], "told": 0})
             if path == "/log":
                 return self.send(200, b)
             if path.endswith("/models"):
@@ -145,7 +148,7 @@ class Server:
                 b["labels"] += 1
                 n = b["labels"]
         handler = BEHAVIOURS.get(name, sane)
-        return handler(self, dict(q=q, texts=texts, name=name, chat=chat, probe=probe, again=again, n=n, headers=headers))
+        return handler(self, dict(q=q, texts=texts, key=key, name=name, chat=chat, probe=probe, again=again, n=n, headers=headers))
 
 
 UNBOUND = {"openai", "llamacpp", "llamacpp_completions", "logit_bias", "ignored", "max_completion"}
@@ -163,6 +166,14 @@ def labels_only(f):
 
 def first(count, f):
     return labels_only(lambda s, a: f(s, a) if a["n"] <= count else sane(s, a))
+
+
+def between(after, until, f):
+    return labels_only(lambda s, a: f(s, a) if after < a["n"] <= until else sane(s, a))
+
+
+def babble(s, a):
+    return sane(s, a, alter=lambda t, x: "It depends.")
 
 
 def status(code, body=None, headers=()):
@@ -241,6 +252,13 @@ def fickle(s, a):
     return sane(s, a, alter=lambda t, x: WORDS[1 - WORDS.index(t)] if wrong else t)
 
 
+def late(s, a):
+    """Garbage, also to a probe, for the first 8 seconds."""
+    with lock:
+        since = books[a["key"]].setdefault("since", time.time())
+    return sane(s, a) if time.time() - since > 8 else sane(s, a, says="q9z ~~")
+
+
 def other_model(s, a):
     r = s.reply(a["q"], a["texts"], a["name"], a["chat"])
     r["model"] = "someone-else"
@@ -257,7 +275,11 @@ BEHAVIOURS = {
     "poison": labels_only(lambda s, a: s.send(500, {}) if "poison" in a["texts"][0] else sane(s, a)),
     "too_long": labels_only(lambda s, a: s.send(400, {"error": {"message": "context_length_exceeded"}})
                             if "poison" in a["texts"][0] else sane(s, a)),
-    "repents": first(24, lambda s, a: sane(s, a, alter=lambda t, x: "It depends.")), "mute": hang,
+    "repents": first(24, babble), "turns": between(10, 40, babble), "mute": hang,
+    "mostly": labels_only(lambda s, a: babble(s, a) if a["n"] <= 40 and a["n"] % 4 else sane(s, a)),
+    "refusing": labels_only(status(400, {"error": {"message": "no such questions"}})),
+    "poison_prose": labels_only(lambda s, a: babble(s, a) if "poison" in a["texts"][0] else sane(s, a)),
+    "poison_filter": labels_only(lambda s, a: sane(s, a, finish="content_filter" if "poison" in a["texts"][0] else "stop")),
     "hang": first(2, hang), "slow_headers": first(2, slow_headers), "reset": first(3, reset_mid_body),
     "half_json": first(3, lambda s, a: s.send(200, b'{"choices": [{"index": 0, "mess')),
     "empty_choices": first(3, lambda s, a: s.send(200, {"model": a["q"]["model"], "choices": []})),
@@ -275,7 +297,7 @@ BEHAVIOURS = {
     "unauthorised": status(401), "redirect": status(302, {}, ("Location: http://127.0.0.1:1/v1",)),
     "chunked": chunked, "out_of_order": out_of_order, "lists_refused": lists_refused, "lists_cut": lists_cut,
     "close": lambda s, a: s.send(200, s.reply(a["q"], a["texts"], a["name"], a["chat"]), close=True),
-    "other_model": other_model, "fickle": labels_only(fickle),
+    "late": late, "other_model": other_model, "fickle": labels_only(fickle),
 }
 
 

@@ -308,6 +308,151 @@ static void what_only_a_person_can_mend_is_left_alone_for_as_long_as_told(void *
     assert_int_equal(s->e.open_until - s->now, 20000); /* the second in a row */
 }
 
+/* --- answers --------------------------------------------------------------------------------- */
+
+static void labels(struct server *s, int n)
+{
+    for (int i = 0; i < n; i++)
+        llm_endpoint_good_answer(&s->e, s->now);
+}
+
+/* True when the breaker opened at the last of n answers that are no labels. */
+static bool babbles(struct server *s, int n)
+{
+    bool opened = false;
+    for (int i = 0; i < n; i++) {
+        answers(s, 1, LATENCY_MS);
+        llm_endpoint_bad_answer(&s->e);
+        assert_false(opened);
+        opened = llm_endpoint_judge(&s->e, &options, s->now);
+    }
+    return opened;
+}
+
+static void eight_answers_in_a_row_that_are_no_labels_open_it(void **state)
+{
+    struct server *s = *state;
+    assert_false(babbles(s, 7));
+    labels(s, 1);
+    assert_false(babbles(s, 7));
+    assert_true(babbles(s, 1));
+    assert_int_equal(s->e.breaker, LLM_OPEN);
+    assert_true(s->e.gone && !s->e.ready);
+    assert_int_equal(s->e.open_until - s->now, 10000);
+    answers(s, 1, LATENCY_MS); /* what was under way changes nothing */
+    assert_false(babbles(s, 20));
+    assert_int_equal(s->e.breaker, LLM_OPEN);
+}
+
+static void more_than_half_of_twenty_answers_open_it(void **state)
+{
+    struct server *s = *state;
+    for (int i = 0; i < 40; i++) { /* half of them are borne for ever */
+        labels(s, 1);
+        assert_false(babbles(s, 1));
+    }
+    assert_true(babbles(s, 1)); /* 11 of the last 20 */
+}
+
+static void a_server_that_obeys_the_probe_and_never_labels_is_asked_ever_less(void **state)
+{
+    static const int64_t want[] = {10000, 20000, 40000, 80000, 160000, 160000};
+    struct server *s = *state;
+    assert_true(babbles(s, 8));
+    for (size_t k = 0; k < sizeof want / sizeof *want; k++) {
+        assert_int_equal(open_for(s), want[k]);
+        assert_true(llm_endpoint_may_ask(&s->e, s->now));
+        answers(s, 2, LATENCY_MS); /* the probe */
+        s->e.ready = true;
+        assert_int_equal(s->e.breaker, LLM_CLOSED);
+        s->e.in_flight = 1;
+        assert_false(llm_endpoint_may_ask(&s->e, s->now)); /* one question at a time */
+        s->e.in_flight = 0;
+        assert_true(babbles(s, 2));
+    }
+}
+
+static void eight_labels_end_the_trial(void **state)
+{
+    struct server *s = *state;
+    for (int before = 1; before <= 8; before += 7) {
+        s->e = (struct llm_endpoint){.ready = true, .window = 4, .window_max = WINDOW_MAX};
+        assert_true(babbles(s, 8));
+        open_for(s);
+        assert_true(llm_endpoint_may_ask(&s->e, s->now));
+        answers(s, 2, LATENCY_MS);
+        s->e.ready = true;
+        labels(s, before);
+        assert_false(s->e.gone);
+        assert_true(babbles(s, 8));
+        assert_int_equal(open_for(s), before < 8 ? 20000 : 10000);
+    }
+}
+
+static void doubt_is(struct server *s, int64_t doubted_ms, bool idle, enum llm_doubt want)
+{
+    assert_int_equal(llm_endpoint_doubt(&s->e, &options, doubted_ms, idle, s->now), want);
+}
+
+static void an_abstention_stands_when_eight_others_are_labelled_after_it(void **state)
+{
+    struct server *s = *state;
+    int64_t asked = s->now;
+    s->now++;
+    labels(s, 7);
+    doubt_is(s, asked, true, LLM_DOUBT_OPEN);
+    labels(s, 1);
+    doubt_is(s, asked, false, LLM_DOUBT_STANDS);
+}
+
+/* Half of what it says, or more, is no label: time alone proves nothing. */
+static void an_abstention_falls_while_the_server_does_badly(void **state)
+{
+    struct server *s = *state;
+    int64_t asked = s->now;
+    labels(s, 8);
+    assert_false(babbles(s, 5));
+    labels(s, 1);
+    assert_false(babbles(s, 5));
+    s->now = asked + 60000;
+    doubt_is(s, asked + 10000, false, LLM_DOUBT_OPEN);
+    s->now = asked + 70000;
+    doubt_is(s, asked + 10000, false, LLM_DOUBT_FALLS);
+}
+
+/* Labels before it may be those of better times: first the server shows that it goes on well. */
+static void with_labels_before_it_an_abstention_waits_for_more(void **state)
+{
+    struct server *s = *state;
+    labels(s, 8);
+    s->now += 1000;
+    int64_t asked = s->now;
+    doubt_is(s, asked, true, LLM_DOUBT_OPEN);
+    s->now += 7999;
+    doubt_is(s, asked, true, LLM_DOUBT_OPEN);
+    s->now += 1;
+    doubt_is(s, asked, true, LLM_DOUBT_STANDS); /* nobody else is there to be asked */
+    doubt_is(s, asked, false, LLM_DOUBT_OPEN);
+    s->now = asked + 60000;
+    doubt_is(s, asked, false, LLM_DOUBT_STANDS);
+}
+
+static void an_abstention_falls_without_eight_labels_within_a_minute(void **state)
+{
+    struct server *s = *state;
+    int64_t asked = s->now + 60001;
+    labels(s, 20);
+    s->now = asked + 8000;
+    doubt_is(s, asked, true, LLM_DOUBT_FALLS); /* all are older */
+    s->now = asked + 30000;
+    labels(s, 7);
+    s->now = asked + 60000;
+    doubt_is(s, asked, false, LLM_DOUBT_FALLS); /* one too few */
+    s->now = asked + 61000;
+    labels(s, 1);
+    doubt_is(s, asked, false, LLM_DOUBT_FALLS); /* too late */
+}
+
 int main(void)
 {
 #define SERVER(name) cmocka_unit_test_setup(name, setup)
@@ -329,6 +474,14 @@ int main(void)
         SERVER(a_probe_that_succeeds_closes_it_with_a_window_of_one),
         SERVER(requests_under_way_do_not_double_the_pause_of_the_breaker),
         SERVER(what_only_a_person_can_mend_is_left_alone_for_as_long_as_told),
+        SERVER(eight_answers_in_a_row_that_are_no_labels_open_it),
+        SERVER(more_than_half_of_twenty_answers_open_it),
+        SERVER(a_server_that_obeys_the_probe_and_never_labels_is_asked_ever_less),
+        SERVER(eight_labels_end_the_trial),
+        SERVER(an_abstention_stands_when_eight_others_are_labelled_after_it),
+        SERVER(an_abstention_falls_while_the_server_does_badly),
+        SERVER(with_labels_before_it_an_abstention_waits_for_more),
+        SERVER(an_abstention_falls_without_eight_labels_within_a_minute),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
