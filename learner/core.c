@@ -13,6 +13,7 @@
 
 #include "common/base/cpu.h"
 #include "common/base/xmalloc.h"
+#include "common/nn/blas.h"
 #include "common/run/policy_options.h"
 #include "learner/batch.h"
 #include "learner/reward/paid.h"
@@ -109,6 +110,8 @@ int learner_core_create(struct learner_core **out, const struct config *cfg,
     int rc = create_policy(c, cfg, err);
     if (!rc)
         rc = reward_mix_create(&c->reward, cfg, &c->env.obs, err);
+    if (!rc)
+        rc = blas_reserve(threads, err);
     if (!rc) {
         create_workspace(c, threads);
         params_init(policy_params(c->policy), c->weights, c->seed);

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* test_blas.c - the three products with strides against plain loops. */
+#define _GNU_SOURCE
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "common/base/rng.h"
 #include "common/nn/blas.h"
 #include "tests/onic_test.h"
@@ -50,9 +55,56 @@ static void kernels_older_than_the_cpu_are_seen(void **state)
     assert_null(blas_better_core("Zen", "avx2"));
 }
 
+static rlim_t address_space(void)
+{
+    unsigned long long kb = 0;
+    char line[128];
+    FILE *f = fopen("/proc/self/status", "re");
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "VmSize: %llu", &kb) == 1)
+            break;
+    if (f)
+        fclose(f);
+    return (rlim_t)(kb << 10);
+}
+
+/* Exit code of a process that has so much more address space and multiplies with so many threads.
+ */
+static int with_address_space(int mb, int threads)
+{
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct rlimit r;
+        struct onic_err err = {0};
+        alarm(20); /* OpenBLAS would try for ever */
+        r.rlim_cur = r.rlim_max = address_space() + ((rlim_t)mb << 20);
+        if (setrlimit(RLIMIT_AS, &r) != 0)
+            _exit(90);
+        int rc = blas_reserve(threads, &err);
+        _exit(rc && !strstr(err.msg, "(ulimit -v)") ? 91 : err_exit_code(rc));
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static void too_little_memory_is_an_error_and_no_endless_loop(void **state)
+{
+    (void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    skip(); /* a sanitizer needs more address space than any limit */
+#endif
+    assert_int_equal(with_address_space(2000, 4), 0);
+    assert_int_equal(with_address_space(400, 4), 64);
+    assert_int_equal(with_address_space(100, 1), 64);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(
+            too_little_memory_is_an_error_and_no_endless_loop), /* before it is loaded */
         cmocka_unit_test(products_read_and_write_strided_rows),
         cmocka_unit_test(kernels_older_than_the_cpu_are_seen),
     };
