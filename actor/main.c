@@ -11,10 +11,15 @@
 #include "common/base/clock.h"
 #include "common/base/cpu.h"
 #include "common/base/exec_self.h"
+#include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/process.h"
 #include "common/config/config.h"
 #include "common/nn/blas.h"
+
+/* Two threads of ZeroMQ, the watch and that of the clock. */
+static const struct limits_need actor_need = {
+    .who = "onic-actor", .threads = 4, .address_mb = 64, .memory_mb = 6};
 
 static int on_extra(void *ctx, const char *name, const char *value, struct onic_err *err)
 {
@@ -67,6 +72,9 @@ int main(int argc, char **argv)
         rc = actor_describe(&cfg, &err);
         return rc == ONIC_OK || rc == ONIC_ESTOPPED ? 0 : fail(&err);
     }
+    rc = limits_check(&actor_need, &err);
+    if (rc != ONIC_OK)
+        return fail(&err);
     clock_leave_out_standstills();
     struct watch *watch = NULL;
     bool recycle = false;

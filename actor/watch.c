@@ -80,7 +80,7 @@ int watch_create(struct watch **out, int step_timeout_s, struct onic_err *err)
     if (pthread_create(&w->thread, NULL, watch_main, w) != 0) {
         free(w);
         *out = NULL;
-        return err_set(err, ONIC_EAGAIN, "cannot start a thread: the process limit is reached");
+        return err_set(err, ONIC_ECONFIG, "cannot start a thread: the process limit is reached");
     }
     watching_thread = w->thread;
     struct sigaction action = {.sa_handler = pass_on, .sa_flags = SA_RESTART};

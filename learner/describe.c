@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/base/limits.h"
 #include "common/base/paths.h"
 #include "common/base/xmalloc.h"
 #include "common/config/overlay.h"
@@ -79,6 +80,7 @@ static int run_child(struct child_args *a, struct buf *out, struct buf *errors, 
         return err_set(err, ONIC_EIO, "no pipe can be made: %s", strerror(errno));
     }
     pid_t pid = fork();
+    int why = errno;
     if (pid == 0) {
         dup2(o[1], STDOUT_FILENO);
         dup2(e[1], STDERR_FILENO);
@@ -89,7 +91,7 @@ static int run_child(struct child_args *a, struct buf *out, struct buf *errors, 
     close(e[1]);
     int rc = ONIC_OK;
     if (pid < 0)
-        rc = err_set(err, ONIC_EIO, "no process can be started: %s", strerror(errno));
+        rc = limits_no_process("what the environment is", why, err);
     else
         read_pipes((int[2]){o[0], e[0]}, (struct buf *const[2]){out, errors});
     close(o[0]);

@@ -9,10 +9,12 @@
 
 #include "common/base/clock.h"
 #include "common/base/cpu.h"
+#include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/process.h"
 #include "common/base/pulse.h"
 #include "common/nn/blas.h"
+#include "learner/core.h"
 #include "learner/run.h"
 
 enum { SECOND_SIGNAL_S = 2 };
@@ -59,6 +61,17 @@ static enum log_level level_named(const char *name)
     return LOG_INFO;
 }
 
+/* Two links of two threads each, reading, weights, checkpoints, the clock; and those that train. */
+static int check_limits(const struct config *cfg, struct onic_err *err)
+{
+    int threads = 8 + learner_threads(cfg, cpu_usable()) - 1;
+    struct limits_need need = {.who = "onic-learner",
+                               .threads = threads,
+                               .address_mb = 32 + 8 * (size_t)threads,
+                               .memory_mb = 20};
+    return limits_check(&need, err);
+}
+
 int main(int argc, char **argv)
 {
     process_start();
@@ -91,6 +104,9 @@ int main(int argc, char **argv)
     pulse_open();
     log_set_level(level_named(given.log_level));
     catch_signals();
+    rc = check_limits(&given, &err);
+    if (rc)
+        return fail(rc, &err);
     clock_leave_out_standstills();
     rc = learner_run(&given, &stop_asked, &err);
     return rc ? fail(rc, &err) : 0;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "common/base/clock.h"
+#include "common/base/limits.h"
 #include "common/base/xmalloc.h"
 
 struct saver {
@@ -76,7 +77,7 @@ struct saver *saver_create(const char *dir, int keep)
     sigset_t all, old;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    ONIC_ASSERT(pthread_create(&s->thread, NULL, saver_main, s) == 0);
+    limits_create_thread(&s->thread, saver_main, s);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     return s;
 }

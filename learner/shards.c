@@ -14,6 +14,7 @@
 #include <xmmintrin.h>
 
 #include "common/base/err.h"
+#include "common/base/limits.h"
 #include "common/base/xmalloc.h"
 
 enum { FLUSH_DENORMALS = 0x8040 }; /* MXCSR: flush-to-zero and denormals-are-zero */
@@ -73,7 +74,7 @@ struct shards *shards_create(int count)
     pthread_sigmask(SIG_SETMASK, &all, &old);
     for (int i = 1; i < count; i++) {
         s->members[i] = (struct member){.team = s, .number = i};
-        ONIC_ASSERT(pthread_create(&s->members[i].thread, NULL, member_main, &s->members[i]) == 0);
+        limits_create_thread(&s->members[i].thread, member_main, &s->members[i]);
     }
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     return s;

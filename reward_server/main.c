@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/process.h"
 #include "common/config/config.h"
@@ -15,6 +16,10 @@ static const char usage[] =
     "--labels.path=FILE]\n"
     "                          [--section.key=value ...]\n"
     "Labels captions with an annotator, keeps every label on disk, answers learners.\n";
+
+/* Two threads of ZeroMQ, that of the clock, and one that an annotator may have. */
+static const struct limits_need server_need = {
+    .who = "onic-reward-server", .threads = 4, .address_mb = 64, .memory_mb = 4};
 
 static enum log_level level_of(const char *name)
 {
@@ -42,6 +47,9 @@ int main(int argc, char **argv)
         return 0;
     if (rc == ONIC_OK) {
         log_set_level(level_of(config.log_level));
+        rc = limits_check(&server_need, &err);
+    }
+    if (rc == ONIC_OK) {
         clock_leave_out_standstills();
         rc = server_create(&server, &config, &err);
     }

@@ -8,6 +8,8 @@
 #define _GNU_SOURCE
 #include "common/base/limits.h"
 
+#include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -215,8 +217,35 @@ static int check_memory(const struct limits_need *need, struct onic_err *err)
 
 int limits_check(const struct limits_need *need, struct onic_err *err)
 {
+    if (resource_limit(RLIMIT_AS) > 0 || resource_limit(RLIMIT_DATA) > 0)
+        mallopt(M_ARENA_MAX, 1); /* glibc would reserve 64 MB for every thread */
     int rc = check_memory(need, err);
     return rc ? rc : check_threads(need, err);
+}
+
+int limits_no_process(const char *for_whom, int why, struct onic_err *err)
+{
+    char text[LIMITS_TEXT_MAX];
+    if (why == EAGAIN)
+        limits_threads_text("", text, sizeof text);
+    else
+        limits_memory_text("", text, sizeof text);
+    return err_set(err, ONIC_ECONFIG, "a process for %s cannot be created: %s%s%s", for_whom,
+                   strerror(why), text[0] ? "; " : "", text);
+}
+
+void limits_create_thread(pthread_t *thread, void *(*run)(void *), void *arg)
+{
+    char text[LIMITS_TEXT_MAX];
+    if (pthread_create(thread, NULL, run, arg) == 0)
+        return;
+    bool memory = !can_map(stack_mb());
+    if (memory)
+        limits_memory_text("", text, sizeof text);
+    else
+        limits_threads_text("", text, sizeof text);
+    fprintf(stderr, "onic: a thread cannot be created%s%s\n", text[0] ? ": " : "", text);
+    _exit(text[0] ? 64 : 70);
 }
 
 void limits_out_of_memory(void)
@@ -224,6 +253,8 @@ void limits_out_of_memory(void)
     char text[LIMITS_TEXT_MAX];
     bool limited = resource_limit(RLIMIT_AS) > 0 || resource_limit(RLIMIT_DATA) > 0;
     limits_memory_text("", text, sizeof text);
-    fprintf(stderr, "onic: there is no more memory%s%s\n", text[0] ? ": " : "", text);
+    fprintf(stderr, "onic: there is no more memory%s%s%s\n", text[0] ? ": " : "", text,
+            limited ? "; raise that limit, or ask for less (train.threads, train.batch, env.count)"
+                    : "");
     _exit(limited ? 64 : 70);
 }

@@ -8,6 +8,7 @@
  * Libraries die or spin where they get no thread or no memory, far from a sentence that helps. So
  * each program asks at its start whether it can have what it will need. */
 
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,11 @@ double limits_group_memory(const char *root);
  * these do not tell, on the machine; -1 = not known. */
 int64_t limits_oom_kills(const char *root);
 
+/* After a fork that failed with errno `why`: ONIC_ECONFIG with the limit behind it. */
+int limits_no_process(const char *for_whom, int why, struct onic_err *err);
+/* pthread_create for threads that a program cannot do without: where there is none to be had it
+ * says so, with the limit, and ends the process: 64 when a limit is set, else 70. */
+void limits_create_thread(pthread_t *thread, void *(*run)(void *), void *arg);
 /* Says that there is no memory, and which limit may be the reason, and ends the process: 64 when a
  * limit is set, else 70. */
 void limits_out_of_memory(void) __attribute__((noreturn));

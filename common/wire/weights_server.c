@@ -23,6 +23,7 @@
 #include <xxhash.h>
 
 #include "common/base/clock.h"
+#include "common/base/limits.h"
 #include "common/base/xmalloc.h"
 #include "common/wire/crc32c.h"
 #include "common/wire/meta.h"
@@ -306,7 +307,7 @@ int weights_server_create(struct weights_server **out, const struct weights_serv
     s->arena = meta_arena_create();
     pthread_mutex_init(&s->lock, NULL);
     s->running = true;
-    ONIC_ASSERT(pthread_create(&s->thread, NULL, serve, s) == 0);
+    limits_create_thread(&s->thread, serve, s);
     *out = s;
     return ONIC_OK;
 }

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/xmalloc.h"
 #include "common/wire/learner_state.h"
@@ -147,7 +148,7 @@ int wire_learner_create(struct wire_learner **out, const struct wire_learner_par
         return rc;
     }
     w->running = true;
-    ONIC_ASSERT(pthread_create(&w->thread, NULL, learner_ingest, w) == 0);
+    limits_create_thread(&w->thread, learner_ingest, w);
     *out = w;
     return ONIC_OK;
 }

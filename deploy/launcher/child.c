@@ -100,18 +100,6 @@ static int open_log(struct child *c, const char *run_dir, struct onic_err *err)
     return log;
 }
 
-static int no_process(const struct child *c, struct onic_err *err)
-{
-    int code = errno;
-    char text[LIMITS_TEXT_MAX] = "";
-    if (code == EAGAIN)
-        limits_threads_text("", text, sizeof text);
-    else
-        limits_memory_text("", text, sizeof text);
-    return err_set(err, ONIC_ECONFIG, "a process for %s cannot be created: %s%s%s", c->spec->role,
-                   strerror(code), text[0] ? "; " : "", text);
-}
-
 int child_start(struct child *c, const struct child_start *how, struct onic_err *err)
 {
     int log = open_log(c, how->run_dir, err);
@@ -123,7 +111,7 @@ int child_start(struct child *c, const struct child_start *how, struct onic_err 
     pid_t parent = getpid(), pid = fork();
     if (pid == 0)
         become(c, how, parent, log);
-    int rc = pid < 0 ? no_process(c, err) : ONIC_OK;
+    int rc = pid < 0 ? limits_no_process(c->spec->role, errno, err) : ONIC_OK;
     close(log);
     if (rc)
         return rc;
