@@ -76,15 +76,17 @@ static void put_progress(struct metrics *m)
     }
     put_thousands(b, steps);
     if (m->params.frames_total)
-        buf_printf(b, " steps (%.1f %%)  ", 100.0 * steps / (double)m->params.frames_total);
+        buf_printf(b, " steps (%.1f %%)", 100.0 * steps / (double)m->params.frames_total);
     else
-        buf_puts(b, " steps  ");
+        buf_puts(b, " steps");
+    put_eta(m, steps, slow); /* early: the end of this line is cut first */
+    buf_puts(b, "  time ");
+    put_duration(b, metrics_wall_s(m));
+    buf_puts(b, "  ");
     put_thousands(b, fast);
     buf_puts(b, "/s (1 min ");
     put_thousands(b, slow);
-    buf_puts(b, "/s)  time ");
-    put_duration(b, metrics_wall_s(m));
-    put_eta(m, steps, slow);
+    buf_puts(b, "/s)");
 }
 
 /* " (92.4 .. 96.7)" behind a rate: where it may lie, as few episodes as it is the mean of. */

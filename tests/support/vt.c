@@ -60,6 +60,8 @@ static void do_sequence(struct vt *v, const char *s)
         v->wrap = end == 'h';
     else if (strncmp(s, "\x1b[?25", 5) == 0 && strlen(s) == 6)
         v->hidden = end == 'l';
+    else if (end == 'A') /* up, to the first row at most */
+        v->row -= atoi(s + 2) < v->row ? atoi(s + 2) : v->row;
     else if (end == 'm')
         v->colours++;
     else
