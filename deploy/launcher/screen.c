@@ -4,9 +4,10 @@
 #include "deploy/launcher/screen.h"
 
 #include <limits.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "common/base/columns.h"
 
 enum { GLYPH_TEXT, GLYPH_COLOUR, GLYPH_OTHER };
 
@@ -31,47 +32,15 @@ static struct glyph escape_sequence(const char *s, size_t len)
     return (struct glyph){.kind = colour ? GLYPH_COLOUR : GLYPH_OTHER, .bytes = n};
 }
 
-/* Bytes of the UTF-8 character at s; 0 = it is none. */
-static size_t utf8_bytes(const unsigned char *s, size_t len, uint32_t *code)
-{
-    size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-    if (n == 0 || n > len || s[0] > 0xf4)
-        return 0;
-    *code = n == 1 ? s[0] : s[0] & (0xffu >> (n + 1));
-    for (size_t i = 1; i < n; i++) {
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-        *code = *code << 6 | (s[i] & 0x3fu);
-    }
-    return n;
-}
-
-static int columns_of(uint32_t code)
-{
-    static const struct {
-        uint32_t first, last;
-        int columns;
-    } ranges[] = {
-        {0x300, 0x36f, 0},     {0x200b, 0x200f, 0},   {0xfe00, 0xfe0f, 0},   {0x1100, 0x115f, 2},
-        {0x2e80, 0xa4cf, 2},   {0xac00, 0xd7a3, 2},   {0xf900, 0xfaff, 2},   {0xfe30, 0xfe6f, 2},
-        {0xff01, 0xff60, 2},   {0xffe0, 0xffe6, 2},   {0x1f300, 0x1f64f, 2}, {0x1f680, 0x1f6ff, 2},
-        {0x1f900, 0x1f9ff, 2}, {0x20000, 0x3fffd, 2},
-    };
-    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
-        if (code >= ranges[i].first && code <= ranges[i].last)
-            return ranges[i].columns;
-    return 1;
-}
-
 static struct glyph next_glyph(const char *s, size_t len)
 {
-    uint32_t code = 0;
+    size_t n;
     if (*s == '\x1b')
         return escape_sequence(s, len);
-    size_t n = utf8_bytes((const unsigned char *)s, len, &code);
-    if (n == 0 || code < 0x20 || (code >= 0x7f && code < 0xa0)) /* damaged, or a control */
-        return (struct glyph){.kind = GLYPH_OTHER, .bytes = n ? n : 1};
-    return (struct glyph){.kind = GLYPH_TEXT, .bytes = n, .columns = columns_of(code)};
+    int columns = columns_of(s, len, &n);
+    if (columns < 0) /* damaged, or a control */
+        return (struct glyph){.kind = GLYPH_OTHER, .bytes = n};
+    return (struct glyph){.kind = GLYPH_TEXT, .bytes = n, .columns = columns};
 }
 
 /* --- lines ----------------------------------------------------------------------------------- */
