@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/shell.h"
 #include "common/base/xmalloc.h"
 #include "common/nn/blas.h"
 #include "deploy/launcher/commands.h"
@@ -208,8 +209,9 @@ static void say_trained(const struct progress *p, const struct pair_data *data, 
         put_warning_key(&out, &warning);
         buf_puts(&out, "}\n");
     } else {
-        buf_printf(&out, "written: %s; use it with --reward.model=motif --reward.file=%s\n",
-                   p->file, p->file);
+        buf_printf(&out, "written: %s; use it with --reward.model=motif --reward.file=", p->file);
+        shell_put(&out, p->file);
+        buf_puts(&out, "\n");
     }
     print_document(&out);
     buf_release(&warning);
