@@ -31,6 +31,7 @@ struct flag {
     int extra, index;  /* place in cli->extra, else in option_rows; the other is -1 */
     bool is_switch;    /* true or false, and true when nothing is said */
     bool takes_dash;   /* nothing, or "-" */
+    bool of_plugin;    /* plugin.KEY: neither of the two, always with a value */
 };
 
 /* Position in cli->extra, or -1. *takes_value tells whether the entry ends with '=', *takes_dash
@@ -110,10 +111,11 @@ static int flag_named(struct flag *f, const char *arg, const struct config_cli *
     bool takes_value = true;
     f->extra = find_extra(cli, f->name, &takes_value, &f->takes_dash);
     f->index = f->extra < 0 ? find_option(f->name) : -1;
-    if (f->extra < 0 && f->index < 0)
+    f->of_plugin = f->extra < 0 && f->index < 0 && option_is_of_plugin(f->name);
+    if (f->extra < 0 && f->index < 0 && !f->of_plugin)
         return unknown_flag(cli, f->name, err);
-    f->is_switch =
-        f->extra >= 0 ? !takes_value && !f->takes_dash : option_rows[f->index].type == OPTION_BOOL;
+    f->is_switch = f->extra >= 0 ? !takes_value && !f->takes_dash
+                                 : f->index >= 0 && option_rows[f->index].type == OPTION_BOOL;
     return ONIC_OK;
 }
 
@@ -162,7 +164,8 @@ static int one_flag(struct config *c, int argc, char **argv, int *i, const struc
         return cli->on_extra(cli->ctx, f.name, f.is_switch ? NULL : f.value, err);
     char where[96];
     snprintf(where, sizeof where, "--%s", f.name);
-    return option_set(c, f.index, f.value, CONFIG_CLI, 0, where, err);
+    return f.of_plugin ? option_set_of_plugin(c, f.name, f.value, CONFIG_CLI, 0, where, err)
+                       : option_set(c, f.index, f.value, CONFIG_CLI, 0, where, err);
 }
 
 /* pass 0: positional arguments (YAML files); pass 1: flags. */

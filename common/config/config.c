@@ -183,6 +183,8 @@ int config_set(struct config *c, const char *key, const char *value, enum config
     int index = option_find(key);
     if (index >= 0)
         return option_set(c, index, value, origin, 0, where, err);
+    if (option_is_of_plugin(key))
+        return option_set_of_plugin(c, key, value, origin, 0, where, err);
     char near[64];
     option_nearest(key, near);
     if (near[0])

@@ -97,8 +97,10 @@ static int find_by_env(const char *name)
     return -1;
 }
 
-/* ONIC_TRAIN_LRR begins like an option and is a slip; ONIC_CACHE and the like are not options. */
-static int refuse_slip(struct config *c, const char *name, struct onic_err *err)
+/* ONIC_PLUGIN_SIZE is a plug-in's; ONIC_TRAIN_LRR begins like an option and is a slip; ONIC_CACHE
+ * and the like are not options. */
+static int not_an_option(struct config *c, const char *name, const char *value,
+                         struct onic_err *err)
 {
     char key[NAME_MAX_BYTES];
     snprintf(key, sizeof key, "%s", name + strlen("ONIC_"));
@@ -111,7 +113,7 @@ static int refuse_slip(struct config *c, const char *name, struct onic_err *err)
     if (!option_is_section(key))
         return ONIC_OK;
     *underscore = '.';
-    return config_set(c, key, "", CONFIG_ENV, name, err);
+    return config_set(c, key, option_is_of_plugin(key) ? value : "", CONFIG_ENV, name, err);
 }
 
 int config_read_env(struct config *c, struct onic_err *err)
@@ -129,7 +131,7 @@ int config_read_env(struct config *c, struct onic_err *err)
         if (index >= 0)
             rc = option_set(c, index, value, CONFIG_ENV, 0, name, err);
         else if (!option_env_is_injected(name, value))
-            rc = refuse_slip(c, name, err);
+            rc = not_an_option(c, name, value, err);
     }
     return rc;
 }

@@ -57,6 +57,8 @@ int option_find(const char *key)
 
 bool option_is_section(const char *name)
 {
+    if (strcmp(name, "plugin") == 0)
+        return true;
     for (int i = 0; i < CONFIG_COUNT; i++)
         if (strcmp(option_rows[i].section, name) == 0)
             return true;

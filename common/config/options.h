@@ -53,6 +53,13 @@ void option_text(const struct config *c, int index, char out[CONFIG_STR_MAX]);
 int option_set(struct config *c, int index, const char *value, enum config_origin origin, int file,
                const char *where, struct onic_err *err);
 
+/* plugin_options.c: "plugin.size", an option that only a plug-in knows; it is a pair of
+ * env.options. */
+bool option_is_of_plugin(const char *key);
+int option_set_of_plugin(struct config *c, const char *key, const char *value,
+                         enum config_origin origin, int file, const char *where,
+                         struct onic_err *err);
+
 /* The slot of name in origin_file; the last slot is shared when there are too many. */
 int option_remember_file(struct config *c, const char *name);
 

@@ -78,6 +78,8 @@ static int on_value(struct reader *r, const char *text, int line, struct onic_er
     snprintf(key, sizeof key, "%s.%s", r->section, r->key);
     snprintf(where, sizeof where, "%s:%d", r->name, r->key_line);
     int index = option_find(key);
+    if (option_is_of_plugin(key))
+        return option_set_of_plugin(r->c, key, text, r->origin, r->file, where, err);
     if (index < 0 && r->stored) {
         log_warn("an option of a stored run is no longer known and is left out", kv("option", key),
                  kv("value", text));

@@ -44,6 +44,32 @@ static void a_yaml_file_sets_what_it_names(void **state)
     assert_int_equal(config_origin_of(&c, "train.gamma"), CONFIG_DEFAULT);
 }
 
+static void a_plugins_options_are_pairs_wherever_they_stand(void **state)
+{
+    (void)state;
+    static const char text[] = "plugin: {size: 8, map: 'a b', on: }\n";
+    char words[4][24] = {"prog", "--plugin.size=9", "--plugin.new", "x"};
+    char *argv[] = {words[0], words[1], words[2], words[3]};
+    struct config_cli cli = {.who = 'F', .program = "prog"};
+    struct config c;
+    config_defaults(&c);
+    assert_ok(config_read_text(&c, text, strlen(text), "f", CONFIG_FILE, &err));
+    assert_string_equal(c.env_options, "size=8;map=a b;on=");
+    config_defaults(&c);
+    setenv("ONIC_PLUGIN_SIZE", "7", 1);
+    assert_ok(config_read_env(&c, &err));
+    assert_string_equal(c.env_options, "size=7");
+    assert_ok(config_load(&c, 4, argv, &cli, &err)); /* begins with the defaults */
+    assert_string_equal(c.env_options, "size=9;new=x");
+    unsetenv("ONIC_PLUGIN_SIZE");
+    assert_int_equal(config_origin_of(&c, "env.options"), CONFIG_CLI);
+    assert_err(config_set(&c, "plugin.a", "1;2", CONFIG_CLI, "--plugin.a", &err), ONIC_ECONFIG,
+               "no ';'");
+    assert_err(config_set(&c, "plugin.a b", "1", CONFIG_CLI, "f:3", &err), ONIC_ECONFIG, "f:3");
+    snprintf(words[1], sizeof words[1], "--plugin.size");
+    assert_err(config_load(&c, 2, argv, &cli, &err), ONIC_ECONFIG, "--plugin.size needs a value");
+}
+
 static void an_empty_file_changes_nothing(void **state)
 {
     (void)state;
@@ -530,6 +556,7 @@ int main(void)
         cmocka_unit_test(a_stored_run_may_hold_options_that_are_gone),
         cmocka_unit_test(defaults_are_those_of_the_table),
         cmocka_unit_test(a_yaml_file_sets_what_it_names),
+        cmocka_unit_test(a_plugins_options_are_pairs_wherever_they_stand),
         cmocka_unit_test(an_empty_file_changes_nothing),
         cmocka_unit_test(bad_yaml_names_file_line_and_what_to_do),
         cmocka_unit_test(a_file_above_one_mebibyte_is_refused),
