@@ -2,7 +2,8 @@
 #ifndef ONIC_ACTOR_ENVS_ENV_H
 #define ONIC_ACTOR_ENVS_ENV_H
 
-/* env.h - the contract between onic and an environment.
+/* env.h - the contract between onic and an environment that is built into it. Outside of this tree
+ * an environment is written against onic_env.h, which plugin.c fits to this one.
  *
  * One folder and one line in envs.def per environment family; see actor/envs/README.md and the
  * template actor/envs/corridor/. The caller owns every observation buffer; an environment writes
@@ -69,8 +70,8 @@ struct env_family {
     int (*available)(const struct config *cfg, struct onic_err *err);
     /* name: one of names. index: number of the environment in this process (private folders,
      * streams). */
-    int (*create)(struct env **out, const char *name, const struct config *cfg, int index,
-                  struct onic_err *err);
+    int (*create)(struct env **out, const struct env_family *family, const char *name,
+                  const struct config *cfg, int index, struct onic_err *err);
     void (*free)(struct env *e); /* NULL is allowed */
     void (*seed)(struct env *e, uint64_t seed);
     /* Both fill *out completely; obs [obs_bytes] is written. On an error code the environment is
@@ -110,9 +111,8 @@ int env_find(const char *id, const struct env_family **family, const char **name
 int env_create(struct env **out, const char *id, const struct config *cfg, int index,
                struct onic_err *err);
 void env_free(struct env *e);
-/* Loads the shared object cfg->env_plugin (once per path; nothing when empty): it exports
- * `const struct env_family *onic_env_plugin(void)`. env_create does this itself; call it to list or
- * find its family. */
+/* Loads the shared object cfg->env_plugin (once per path; nothing when empty), which is written
+ * against onic_env.h. env_create does this itself; call it to list or find its family. */
 int env_plugin_load(const struct config *cfg, struct onic_err *err);
 /* Field selection shared by all families: true when `field` is wanted by cfg->env_obs ("auto" = in
  * auto_fields, a comma-separated list; "all"; or an explicit list). */

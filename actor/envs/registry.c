@@ -3,19 +3,19 @@
  *
  * Built-in families come from envs.def, one line each; a family names its environments, so the
  * registry never knows about a particular task. A shared object named by env.plugin adds one more
- * family through the same vtable. It is the only state here: a plug-in cannot be unloaded safely
- * (its vtable may be in use), so it is loaded once per path and kept until the process ends; the
- * lock is for programs that create environments from several threads.
+ * family through the same vtable (plugin.c). It is the only state here: a plug-in cannot be
+ * unloaded safely (its vtable may be in use), so it is loaded once per path and kept until the
+ * process ends; the lock is for programs that create environments from several threads.
  *
  * An id is "family:name", or "family" for the environment whose name is "". Unknown ids are
  * answered with the nearest known one, because a typing error is the usual reason. */
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "actor/envs/env.h"
+#include "actor/envs/plugin.h"
 #include "common/base/buf.h"
 #include "common/base/xmalloc.h"
 #include "common/config/options.h"
@@ -175,21 +175,10 @@ static int plugin_open(const char *path, struct onic_err *err)
     if (plugins.count == PLUGINS_MAX)
         return err_set(err, ONIC_ECONFIG, "env.plugin: at most %d plug-ins per process",
                        PLUGINS_MAX);
-    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!handle)
-        return err_set(err, ONIC_ECONFIG, "env.plugin: %s", dlerror());
-    const struct env_family *(*entry)(void);
-    void *symbol = dlsym(handle, "onic_env_plugin");
-    if (!symbol) {
-        dlclose(handle);
-        return err_set(err, ONIC_ECONFIG, "env.plugin: %s has no function onic_env_plugin", path);
-    }
-    memcpy(&entry, &symbol, sizeof entry); /* ISO C has no cast from void * to a function */
-    const struct env_family *family = entry();
-    if (!family || !family->family || !family->domain || !family->summary || !family->names ||
-        !family->create || !family->free || !family->seed || !family->reset || !family->step)
-        return err_set(err, ONIC_ECONFIG, "env.plugin: %s offers an incomplete environment family",
-                       path);
+    const struct env_family *family;
+    int rc = env_plugin_open(&family, path, err);
+    if (rc != ONIC_OK)
+        return rc;
     for (int i = 0; i < BUILTIN_COUNT + plugins.count; i++) {
         const struct env_family *other =
             i < BUILTIN_COUNT ? builtin[i] : plugins.family[i - BUILTIN_COUNT];
@@ -211,45 +200,6 @@ int env_plugin_load(const struct config *cfg, struct onic_err *err)
     int rc = plugin_open(cfg->env_plugin, err);
     pthread_mutex_unlock(&plugins.lock);
     return rc;
-}
-
-/* What a plug-in may have left out, or made of no use: every caller relies on it. NULL = nothing.
- */
-static const char *what_is_missing(const struct env_family *f, const struct env *e)
-{
-    const struct env_spec *s = &e->spec;
-    if (!e->family)
-        return "family";
-    if (!s->id[0] || s->actions < 1 || s->max_steps < 0)
-        return !s->id[0] ? "spec.id" : s->actions < 1 ? "spec.actions" : "spec.max_steps";
-    for (int i = 0; i < s->actions; i++)
-        if (!s->action_names || !s->action_names[i])
-            return "spec.action_names";
-    if (s->nstats < 0 || s->nstats > ENV_STATS_MAX || (s->nstats && !f->stats))
-        return s->nstats > 0 && s->nstats <= ENV_STATS_MAX ? "stats" : "spec.nstats";
-    for (int i = 0; i < s->nstats; i++)
-        if (!s->stat_names || !s->stat_names[i])
-            return "spec.stat_names";
-    if (!s->default_net || !s->default_goal || s->default_count < 1)
-        return !s->default_net    ? "spec.default_net"
-               : !s->default_goal ? "spec.default_goal"
-                                  : "spec.default_count";
-    if (s->state_bytes && (!f->save || !f->load))
-        return f->save ? "load" : "save";
-    return NULL;
-}
-
-static int check_complete(struct env **e, const struct env_family *f, struct onic_err *err)
-{
-    const char *missing = what_is_missing(f, *e);
-    if (!missing)
-        return ONIC_OK;
-    f->free(*e);
-    *e = NULL;
-    return err_set(err, ONIC_ECONFIG,
-                   "env.plugin: the environment family '%s' is incomplete, see %s in "
-                   "actor/envs/env.h",
-                   f->family, missing);
 }
 
 /* env.obs=auto and a network that is named: the environment computes what that network reads. NULL:
@@ -274,12 +224,15 @@ static int create(struct env **out, const char *id, const struct config *cfg, in
     int rc = env_plugin_load(cfg, err);
     if (rc == ONIC_OK)
         rc = env_find(id, &family, &name, err);
+    if (rc == ONIC_OK && cfg->env_options[0] && !env_plugin_made(family))
+        rc = err_set(err, ONIC_ECONFIG,
+                     "env.options (plugin.KEY=VALUE) is for environments of env.plugin; %s has the "
+                     "options that --help lists under env",
+                     id);
     if (rc == ONIC_OK && family->available)
         rc = family->available(cfg, err);
     if (rc == ONIC_OK)
-        rc = family->create(out, name, cfg, index, err);
-    if (rc == ONIC_OK)
-        rc = check_complete(out, family, err);
+        rc = family->create(out, family, name, cfg, index, err);
     return rc;
 }
 

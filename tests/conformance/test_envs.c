@@ -51,6 +51,19 @@ static void choose_nethack(void)
     snprintf(cfg.env_nle, sizeof cfg.env_nle, "%s/tests/fake_libnethack/1.3", build);
 }
 
+/* The example of an environment outside of the tree is held to the same contract. */
+static void add_the_example(void)
+{
+    const char *build = getenv("ONIC_BUILD");
+    struct onic_err err = {0};
+    if (!build)
+        return;
+    snprintf(cfg.env_plugin, sizeof cfg.env_plugin, "%s/tests/lake.so", build);
+    if (env_plugin_load(&cfg, &err) != ONIC_OK)
+        fail_msg("%s", err.msg);
+    cfg.env_plugin[0] = '\0';
+}
+
 static bool family_runs_here(const struct env_family *f)
 {
     struct onic_err err = {0};
@@ -349,6 +362,7 @@ static void seeds_matter_in_every_family(void **state)
 int main(void)
 {
     choose_nethack();
+    add_the_example();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_spec_is_sane),
         cmocka_unit_test(every_same_seed_is_identical),

@@ -152,10 +152,10 @@ static void what_a_plugin_left_out_is_listed(void **state)
     snprintf(args, sizeof args, "env list %s", lacking);
     const char *text = onic_says(args, 0);
     says(text, "lacking:picture                   2 actions");
-    says(text, "lacking:stats                    not available: env.plugin: the environment family "
-               "'lacking' is incomplete, see stats in");
-    snprintf(args, sizeof args, "play --random --env.id=lacking:action_names %s", lacking);
-    says(onic_says(args, 64), "see spec.action_names in");
+    says(text, "lacking:stats                    not available: env.plugin: the environment "
+               "'lacking:stats' has more than 12 statistics, or no names or no function");
+    snprintf(args, sizeof args, "play --random --env.id=lacking:stats %s", lacking);
+    says(onic_says(args, 64), "no function for them");
 }
 
 /* --- without a run --------------------------------------------------------------------------- */

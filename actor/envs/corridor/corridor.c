@@ -39,8 +39,8 @@ struct corridor {
     struct state s;
 };
 
-static int corridor_create(struct env **out, const char *name, const struct config *cfg, int index,
-                           struct onic_err *err)
+static int corridor_create(struct env **out, const struct env_family *family, const char *name,
+                           const struct config *cfg, int index, struct onic_err *err)
 {
     (void)index; /* no private folder needed */
     (void)err;   /* and nothing here can fail */
@@ -64,7 +64,7 @@ static int corridor_create(struct env **out, const char *name, const struct conf
     s->default_count = 16;
     s->state_bytes = sizeof c->s;
     c->s.rng = rng_stream(0, "corridor", 0, 0, 0);
-    c->env.family = &env_corridor;
+    c->env.family = family;
     *out = &c->env;
     return ONIC_OK;
 }

@@ -66,15 +66,15 @@ static void fill_spec(struct minigrid *m, const struct config *cfg)
     s->state_bytes = sizeof m->s + interior_bytes(m->task);
 }
 
-static int minigrid_create(struct env **out, const char *name, const struct config *cfg, int index,
-                           struct onic_err *err)
+static int minigrid_create(struct env **out, const struct env_family *family, const char *name,
+                           const struct config *cfg, int index, struct onic_err *err)
 {
     (void)index;
     (void)err;
     struct minigrid *m = xcalloc(1, sizeof *m);
     m->task = task_by_name(name);
     ONIC_ASSERT(m->task);
-    m->env.family = &env_minigrid;
+    m->env.family = family;
     fill_spec(m, cfg);
     m->stride = m->task->width + 2 * MG_MARGIN;
     int count = m->stride * (m->task->height + 2 * MG_MARGIN);

@@ -162,8 +162,8 @@ static int open_replay(struct nethack *n, const struct config *cfg, int index, s
 
 extern const struct env_family env_nethack;
 
-static int nethack_create(struct env **out, const char *name, const struct config *cfg, int index,
-                          struct onic_err *err)
+static int nethack_create(struct env **out, const struct env_family *family, const char *name,
+                          const struct config *cfg, int index, struct onic_err *err)
 {
     if (cfg->env_actions != NETHACK_ACTIONS_BASE && cfg->env_actions != NETHACK_ACTIONS_EXTENDED)
         return err_set(err, ONIC_ECONFIG, "env.actions is %lld, must be %d or %d for NetHack",
@@ -171,7 +171,7 @@ static int nethack_create(struct env **out, const char *name, const struct confi
     setenv("TZ", "UTC", 1); /* the game reads the hour from localtime */
     tzset();
     struct nethack *n = xcalloc(1, sizeof *n);
-    n->head.family = &env_nethack;
+    n->head.family = family;
     n->task = nethack_task_find(name);
     ONIC_ASSERT(n->task);
     n->staircase = strcmp(cfg->env_staircase, "depth") == 0 ? NETHACK_BY_DEPTH : NETHACK_BY_MESSAGE;

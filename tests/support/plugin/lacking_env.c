@@ -1,93 +1,79 @@
 /* SPDX-License-Identifier: MIT */
-/* lacking_env.c - a plug-in whose environments each lack what their name says; lacking:picture is
- * whole, since a picture is optional. */
-#include <stdio.h>
+/* lacking_env.c - a plug-in without a picture, which is optional (lacking:picture), and without the
+ * function for the statistics that it names, which is not (lacking:stats). */
 #include <stdlib.h>
 #include <string.h>
 
-#include "actor/envs/env.h"
+#include "actor/envs/onic_env.h"
 
-const struct env_family *onic_env_plugin(void);
-
-static const char *const names[] = {"picture",  "id",     "actions",     "action_names",
-                                    "one_name", "stats",  "default_net", "default_count",
-                                    "load",     "family", NULL};
+static const char *const names[] = {"picture", "stats", NULL};
 static const char *const words[] = {"left", "right"};
-static const char *const one_word[] = {"left", NULL};
-static const struct env_family lacking;
+static const struct onic_env_field fields[] = {{"place", ONIC_ENV_I16, 2, {2, 3}}};
 
-static int lacking_create(struct env **out, const char *name, const struct config *cfg, int index,
-                          struct onic_err *err)
-{
-    (void)cfg, (void)index;
-    struct env *e = calloc(1, sizeof *e);
-    if (!e)
-        return err_set(err, ONIC_ELIMIT, "no memory");
-    e->family = strcmp(name, "family") == 0 ? NULL : &lacking;
-    snprintf(e->spec.id, sizeof e->spec.id, "%s", strcmp(name, "id") == 0 ? "" : "lacking");
-    obs_spec_add(&e->spec.obs, "place", OBS_I16, 2, (const int[]){2, 3});
-    e->spec.actions = strcmp(name, "actions") == 0 ? 0 : 2;
-    e->spec.action_names = strcmp(name, "action_names") == 0 ? NULL
-                           : strcmp(name, "one_name") == 0   ? one_word
-                                                             : words;
-    e->spec.nstats = strcmp(name, "stats") == 0;
-    e->spec.stat_names = words;
-    e->spec.default_net = strcmp(name, "default_net") == 0 ? NULL : "mlp";
-    e->spec.default_goal = "none";
-    e->spec.default_count = strcmp(name, "default_count") != 0;
-    e->spec.state_bytes = strcmp(name, "load") == 0 ? 8 : 0;
-    *out = e;
-    return ONIC_OK;
-}
-
-static void lacking_free(struct env *e)
-{
-    free(e);
-}
-
-static void lacking_seed(struct env *e, uint64_t seed)
-{
-    (void)e, (void)seed;
-}
-
-static int lacking_reset(struct env *e, uint8_t *obs, struct env_result *out, struct onic_err *err)
-{
-    static const int16_t place[6] = {7, -8, 9, 10, 11, 1234};
-    (void)e, (void)err;
-    memcpy(obs, place, sizeof place);
-    memset(out, 0, sizeof *out);
-    return ONIC_OK;
-}
-
-static int lacking_step(struct env *e, int action, uint8_t *obs, struct env_result *out,
-                        struct onic_err *err)
-{
-    (void)action;
-    lacking_reset(e, obs, out, err);
-    out->terminated = true;
-    return ONIC_OK;
-}
-
-static void lacking_save(const struct env *e, uint8_t *state)
-{
-    (void)e;
-    memset(state, 0, 8);
-}
-
-static const struct env_family lacking = {
-    .family = "lacking",
-    .domain = "lacking",
-    .summary = "what is not there",
-    .names = names,
-    .create = lacking_create,
-    .free = lacking_free,
-    .seed = lacking_seed,
-    .reset = lacking_reset,
-    .step = lacking_step,
-    .save = lacking_save,
+struct lacking {
+    struct onic_env_spec spec;
 };
 
-const struct env_family *onic_env_plugin(void)
+static void *lacking_create(const char *name, const struct onic_env_option *options, int32_t n,
+                            int32_t index, char error[ONIC_ENV_ERROR_MAX])
 {
-    return &lacking;
+    (void)options, (void)n, (void)index, (void)error;
+    struct lacking *e = calloc(1, sizeof *e);
+    if (!e)
+        return NULL;
+    e->spec = (struct onic_env_spec){.fields = fields,
+                                     .nfields = 1,
+                                     .max_steps = 1,
+                                     .nstats = strcmp(name, "stats") == 0,
+                                     .stat_names = words,
+                                     .actions = {.n = 2, .names = words},
+                                     .default_count = 1};
+    return e;
+}
+
+static const struct onic_env_spec *lacking_spec(const void *env)
+{
+    return &((const struct lacking *)env)->spec;
+}
+
+static void lacking_seed(void *env, uint64_t seed)
+{
+    (void)env, (void)seed;
+}
+
+static void lacking_reset(void *env, struct onic_env_result *out)
+{
+    (void)env, (void)out;
+}
+
+static void lacking_step(void *env, const void *action, struct onic_env_result *out)
+{
+    (void)env, (void)action;
+    out->terminated = 1;
+}
+
+static void lacking_observe(const void *env, void *const *field)
+{
+    static const int16_t place[6] = {7, -8, 9, 10, 11, 1234};
+    (void)env;
+    if (field[0])
+        memcpy(field[0], place, sizeof place);
+}
+
+const struct onic_env_api *onic_env(void)
+{
+    static const struct onic_env_api api = {
+        ONIC_ENV_HEAD,
+        .family = "lacking",
+        .summary = "what is not there",
+        .names = names,
+        .create = lacking_create,
+        .spec = lacking_spec,
+        .seed = lacking_seed,
+        .reset = lacking_reset,
+        .step = lacking_step,
+        .observe = lacking_observe,
+        .free = free,
+    };
+    return &api;
 }

@@ -1,85 +1,79 @@
 /* SPDX-License-Identifier: MIT */
 /* plugin_env.c - the smallest environment in a shared object: `coin`, one step, paid when action 1
- * is taken. Used by the tests of env.plugin; it is also what a plug-in of a user looks like from
- * the outside. */
+ * is taken. Used by the tests of env.plugin. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "actor/envs/env.h"
+#include "actor/envs/onic_env.h"
 
-const struct env_family *onic_env_plugin(void);
+struct coin {
+    int32_t side;
+    char caption[64];
+};
 
 static const char *const names[] = {"", NULL};
 static const char *const action_names[] = {"tails", "heads"};
-static const struct env_family coin;
+static const struct onic_env_field fields[] = {{"side", ONIC_ENV_U8, 1, {1}}};
+static const struct onic_env_spec coin_is = {.fields = fields,
+                                             .nfields = 1,
+                                             .max_steps = 1,
+                                             .has_success = 1,
+                                             .actions = {.n = 2, .names = action_names},
+                                             .default_count = 4};
 
-static int coin_create(struct env **out, const char *name, const struct config *cfg, int index,
-                       struct onic_err *err)
+static void *coin_create(const char *name, const struct onic_env_option *options, int32_t n,
+                         int32_t index, char error[ONIC_ENV_ERROR_MAX])
 {
     (void)name, (void)index;
-    struct env *e = calloc(1, sizeof *e);
-    if (!e)
-        return err_set(err, ONIC_ELIMIT, "no memory for the coin");
-    e->family = &coin;
-    snprintf(e->spec.id, sizeof e->spec.id, "coin");
-    if (env_wants_field(cfg, "side", "side"))
-        obs_spec_add(&e->spec.obs, "side", OBS_U8, 1, (const int[]){1});
-    e->spec.actions = 2;
-    e->spec.action_names = action_names;
-    e->spec.max_steps = 1;
-    e->spec.has_success = true;
-    e->spec.default_net = "mlp";
-    e->spec.default_goal = "none";
-    e->spec.default_count = 4;
-    *out = e;
-    return ONIC_OK;
+    if (n) {
+        snprintf(error, ONIC_ENV_ERROR_MAX, "it has no option '%.40s'", options[0].key);
+        return NULL;
+    }
+    return calloc(1, sizeof(struct coin));
 }
 
-static void coin_free(struct env *e)
+static const struct onic_env_spec *coin_spec(const void *env)
 {
-    free(e);
+    (void)env;
+    return &coin_is;
 }
 
-static void coin_seed(struct env *e, uint64_t seed)
+static void coin_seed(void *env, uint64_t seed)
 {
-    (void)e, (void)seed;
+    (void)env, (void)seed;
 }
 
-static int coin_reset(struct env *e, uint8_t *obs, struct env_result *out, struct onic_err *err)
+static void coin_reset(void *env, struct onic_env_result *out)
 {
-    (void)err;
-    memset(obs, 0, e->spec.obs.obs_bytes);
-    memset(out, 0, sizeof *out);
-    return ONIC_OK;
+    (void)out;
+    ((struct coin *)env)->side = 0;
 }
 
-static int coin_step(struct env *e, int action, uint8_t *obs, struct env_result *out,
-                     struct onic_err *err)
+static void coin_step(void *env, const void *action, struct onic_env_result *out)
 {
-    coin_reset(e, obs, out, err);
-    obs[0] = (uint8_t)action;
-    out->terminated = true;
-    out->success = action == 1;
-    out->reward = action;
-    out->caption_len =
-        snprintf(out->caption, sizeof out->caption, "The coin shows %s.", action_names[action]);
-    return ONIC_OK;
+    struct coin *c = env;
+    memcpy(&c->side, action, sizeof c->side);
+    out->terminated = 1;
+    out->success = c->side == 1;
+    out->reward = c->side;
+    snprintf(c->caption, sizeof c->caption, "The coin shows %s.", action_names[c->side]);
+    out->caption = c->caption;
 }
 
-static const struct env_family coin = {
-    .family = "coin",
-    .domain = "coin",
-    .summary = "one toss of a coin",
-    .names = names,
-    .create = coin_create,
-    .free = coin_free,
-    .seed = coin_seed,
-    .reset = coin_reset,
-    .step = coin_step,
-};
-
-const struct env_family *onic_env_plugin(void)
+static void coin_observe(const void *env, void *const *field)
 {
-    return &coin;
+    if (field[0])
+        *(uint8_t *)field[0] = (uint8_t)((const struct coin *)env)->side;
+}
+
+const struct onic_env_api *onic_env(void)
+{
+    static const struct onic_env_api api = {
+        ONIC_ENV_HEAD,           .family = "coin",      .summary = "one toss of a coin",
+        .names = names,          .create = coin_create, .spec = coin_spec,
+        .seed = coin_seed,       .reset = coin_reset,   .step = coin_step,
+        .observe = coin_observe, .free = free,
+    };
+    return &api;
 }

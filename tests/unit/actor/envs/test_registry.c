@@ -129,35 +129,7 @@ static void broken_plugins_are_one_sentence(void **state)
     snprintf(cfg.env_plugin, sizeof cfg.env_plugin, "/nonexistent/plugin.so");
     assert_err(env_create(&e, "corridor", &cfg, 0, &err), ONIC_ECONFIG, "/nonexistent/plugin.so");
     snprintf(cfg.env_plugin, sizeof cfg.env_plugin, "libm.so.6");
-    assert_err(env_create(&e, "corridor", &cfg, 0, &err), ONIC_ECONFIG, "onic_env_plugin");
-}
-
-static void what_a_plugin_left_out_is_named(void **state)
-{
-    static const char *const missing[][2] = {
-        {"id", "see spec.id in"},
-        {"actions", "see spec.actions in"},
-        {"action_names", "see spec.action_names in"},
-        {"one_name", "see spec.action_names in"},
-        {"stats", "see stats in"},
-        {"default_net", "see spec.default_net in"},
-        {"default_count", "see spec.default_count in"},
-        {"load", "see load in"},
-        {"family", "see family in"},
-    };
-    struct env *e;
-    char id[64];
-    (void)state;
-    snprintf(cfg.env_plugin, sizeof cfg.env_plugin, "%s/tests/lacking_env.so",
-             getenv("ONIC_BUILD"));
-    for (size_t i = 0; i < sizeof missing / sizeof missing[0]; i++) {
-        snprintf(id, sizeof id, "lacking:%s", missing[i][0]);
-        assert_err(env_create(&e, id, &cfg, 0, &err), ONIC_ECONFIG, missing[i][1]);
-        assert_null(e);
-    }
-    assert_ok(env_create(&e, "lacking:picture", &cfg, 0, &err));
-    assert_null(e->family->render);
-    env_free(e);
+    assert_err(env_create(&e, "corridor", &cfg, 0, &err), ONIC_ECONFIG, "no function onic_env");
 }
 
 int main(void)
@@ -171,7 +143,6 @@ int main(void)
         cmocka_unit_test_setup(unknown_fields_are_refused, defaults),
         cmocka_unit_test_setup(a_plugin_adds_a_family, defaults),
         cmocka_unit_test_setup(broken_plugins_are_one_sentence, defaults),
-        cmocka_unit_test_setup(what_a_plugin_left_out_is_named, defaults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* test_plugin.c - shared objects that are not what onic_env.h asks for are one sentence each, what
+ * they may leave out is filled in, and their own options reach them. */
+#include <stdlib.h>
+
+#include "actor/envs/env.h"
+#include "tests/onic_test.h"
+
+static struct config cfg;
+
+static int with_plugin(const char *name)
+{
+    config_defaults(&cfg);
+    snprintf(cfg.env_plugin, sizeof cfg.env_plugin, "%s/tests/%s.so", getenv("ONIC_BUILD"), name);
+    return 0;
+}
+
+static void what_breaks_the_contract_is_one_sentence(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bad, *says;
+    } cases[] = {
+        {"abi", "was built with another onic_env.h (ABI 2"},
+        {"size", "was built with another onic_env.h"},
+        {"nothing", "returned nothing"},
+        {"no step", "lacks one of create"},
+        {"no names", "no family name of letters"},
+        {"family", "no family name of letters"},
+        {"taken", "the family 'minigrid'"},
+        {"no spec", "has no fields"},
+        {"no fields", "has no fields"},
+        {"type", "unknown type"},
+        {"dimension", "dimension below 1"},
+        {"huge", "more than 4194304 elements"},
+        {"field name", "letters, digits or _"},
+        {"twice", "two fields of one name"},
+        {"max_steps", "has no max_steps"},
+        {"stats", "no function for them"},
+        {"count", "default_count"},
+        {"snapshot", "without save and load"},
+        {"continuous", "are numbers; this version of onic acts with discrete actions only"},
+        {"several", "are several choices at once"},
+        {"masked", "masks its actions"},
+        {"no actions", "has no actions"},
+        {"action name", "an action without a name"},
+        {"create", "bad: give it a map"},
+        {"mute", "did not say why"},
+    };
+    with_plugin("plugin_bad");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct env *e;
+        setenv("PLUGIN_BAD", cases[i].bad, 1);
+        /* a family that was taken in stays: the cases of the file come before those of its spec */
+        assert_err(env_create(&e, "bad", &cfg, 0, &err), ONIC_ECONFIG, cases[i].says);
+        assert_null(e);
+    }
+    unsetenv("PLUGIN_BAD");
+}
+
+static int reset_and_step(struct env *e, struct onic_err *err)
+{
+    struct env_result r;
+    uint8_t obs[64];
+    e->family->seed(e, 1);
+    int rc = e->family->reset(e, obs, &r, err);
+    return rc ? rc : e->family->step(e, 0, obs, &r, err);
+}
+
+static void play_bad(const char *bad, const char *says)
+{
+    struct env *e;
+    setenv("PLUGIN_BAD", bad, 1);
+    assert_ok(env_create(&e, "bad", &cfg, 0, &err));
+    assert_err(reset_and_step(e, &err), ONIC_ECONFIG, says);
+    env_free(e);
+    unsetenv("PLUGIN_BAD");
+}
+
+static void rewards_that_are_no_numbers_never_leave_it(void **state)
+{
+    (void)state;
+    with_plugin("plugin_bad");
+    play_bad("nan", "reward that is not a finite number");
+    play_bad("infinite", "reward that is not a finite number");
+    play_bad("over at once", "ends an episode in its reset");
+}
+
+static void what_is_left_out_is_filled_in(void **state)
+{
+    (void)state;
+    struct env *e;
+    struct env_result r;
+    uint8_t obs[64];
+    with_plugin("plugin_bad");
+    assert_ok(env_create(&e, "bad", &cfg, 0, &err));
+    assert_string_equal(e->spec.default_net, "mlp");
+    assert_string_equal(e->spec.default_goal, "none");
+    assert_string_equal(e->family->domain, "bad");
+    assert_string_equal(e->spec.action_names[1], "1");
+    assert_int_equal(e->spec.default_count, 16);
+    assert_int_equal(e->spec.state_bytes, 0);
+    assert_null(e->family->render);
+    e->family->seed(e, 1);
+    assert_ok(e->family->reset(e, obs, &r, &err));
+    assert_ok(e->family->step(e, 1, obs, &r, &err));
+    assert_true(r.terminated && !r.truncated); /* an end is an end */
+    assert_string_equal(r.caption, "");
+    env_free(e);
+}
+
+static void its_own_options_reach_it(void **state)
+{
+    (void)state;
+    struct env *e;
+    with_plugin("lake");
+    assert_ok(config_set(&cfg, "plugin.slippery", "true", CONFIG_CLI, "--plugin.slippery", &err));
+    assert_string_equal(cfg.env_options, "slippery=true");
+    assert_ok(env_create(&e, "lake", &cfg, 0, &err));
+    env_free(e);
+    assert_ok(config_set(&cfg, "plugin.size", "8", CONFIG_CLI, "--plugin.size", &err));
+    assert_ok(config_set(&cfg, "plugin.slippery", "no", CONFIG_CLI, "--plugin.slippery", &err));
+    assert_string_equal(cfg.env_options, "size=8;slippery=no");
+    assert_err(env_create(&e, "lake", &cfg, 0, &err), ONIC_ECONFIG, "it has no option 'size'");
+    assert_err(env_create(&e, "minigrid:Unlock", &cfg, 0, &err), ONIC_ECONFIG,
+               "for environments of env.plugin");
+    snprintf(cfg.env_options, sizeof cfg.env_options, "fast");
+    assert_err(env_create(&e, "lake", &cfg, 0, &err), ONIC_ECONFIG, "must be pairs key=value");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_breaks_the_contract_is_one_sentence),
+        cmocka_unit_test(rewards_that_are_no_numbers_never_leave_it),
+        cmocka_unit_test(what_is_left_out_is_filled_in),
+        cmocka_unit_test(its_own_options_reach_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
