@@ -25,7 +25,7 @@ enum { ROWS_DEFAULT = 24, COLS_DEFAULT = 80, LINGER_MS = 1000 };
 
 static const double SPEED_MAX = 100, SPEED_MIN = 0.2;
 
-static struct termios saved; /* the terminal's settings before us */
+static struct termios saved, ours; /* the terminal's settings before us, and as we want them */
 static struct sigaction before[NSIG];
 static bool coloured; /* the frames are */
 static volatile sig_atomic_t changed, stops, suspends, returned, resized, gone;
@@ -37,19 +37,31 @@ static bool in_foreground(void)
     return tcgetpgrp(STDIN_FILENO) == getpgrp();
 }
 
+/* Settings that are no longer ours are somebody else's by now. A shell that took the foreground
+ * when a script of its was killed may well have left ours as they were. */
+static bool may_restore(void)
+{
+    struct termios now;
+    return in_foreground() || (tcgetattr(STDIN_FILENO, &now) == 0 && now.c_lflag == ours.c_lflag);
+}
+
 /* Only what a signal handler may call. The window is left as it is, below it goes on. */
 static void restore(void)
 {
     static const char end[] = "\x1b[0m\x1b[?7h\x1b[?25h\r\n";
     size_t skip = coloured ? 0 : 4;
+    sigset_t touching, old;
     if (!changed)
         return;
     changed = 0;
-    if (!in_foreground()) /* whoever is there now has made it theirs */
-        return;
-    tcsetattr(STDIN_FILENO, TCSANOW, &saved);
-    if (write(STDOUT_FILENO, end + skip, sizeof end - 1 - skip) < 0)
-        return; /* it is gone: there is nothing to restore */
+    sigemptyset(&touching);
+    sigaddset(&touching, SIGTTOU); /* in the background it would stop us */
+    sigprocmask(SIG_BLOCK, &touching, &old);
+    if (may_restore())
+        tcsetattr(STDIN_FILENO, TCSANOW, &saved);
+    ssize_t n = write(STDOUT_FILENO, end + skip, sizeof end - 1 - skip);
+    (void)n; /* where the terminal is gone there is nothing to restore */
+    sigprocmask(SIG_SETMASK, &old, NULL);
 }
 
 static void put(const char *data, size_t n)
@@ -72,7 +84,7 @@ static void enter(struct terminal *t)
     t->keys = in_foreground() && (changed || tcgetattr(STDIN_FILENO, &saved) == 0);
     if (!t->keys)
         return;
-    struct termios ours = saved;
+    ours = saved;
     ours.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
     ours.c_cc[VMIN] = 1;
     ours.c_cc[VTIME] = 0;
@@ -200,8 +212,10 @@ static void stand_still(void)
 static void attend(struct terminal *t)
 {
     t->quit |= stops > 0 || gone || ferror(stdout); /* of the latter main.c says why */
-    while (t->tty && !t->quit && (suspends || returned)) {
+    bool lost = t->keys && !in_foreground();
+    while (t->tty && !t->quit && (suspends || returned || lost)) {
         bool stop = suspends || (t->keys && !in_foreground());
+        lost = false;
         suspends = returned = 0;
         if (stop) {
             stand_still();
@@ -319,7 +333,8 @@ void terminal_show(struct terminal *t, const struct buf *picture, const struct b
         draw(t);
     } else {
         for (size_t i = 0; i < text->len; i++) /* one line per step */
-            putchar(text->data[i] == '\n' ? ' ' : text->data[i]);
+            putchar((unsigned char)text->data[i] < 0x20 || text->data[i] == 0x7f ? ' '
+                                                                                 : text->data[i]);
         putchar('\n');
         fflush(stdout);
     }
