@@ -23,7 +23,7 @@
 #include "common/base/xmalloc.h"
 #include "common/config/options.h"
 
-enum { RUN_DIR_MAX = 64 };
+enum { RUN_DIR_MAX = 512 };
 
 bool bench_halves(struct bench_cores half[2])
 {
@@ -54,15 +54,15 @@ static void stay_on(const struct bench_cores *cores)
 
 static void run_dir(const struct bench_run *r, char out[RUN_DIR_MAX])
 {
-    snprintf(out, RUN_DIR_MAX, "%s/run", r->dir);
+    snprintf(out, RUN_DIR_MAX, "%.504s/run", r->folder.path);
 }
 
-static void remove_folder(const struct bench_run *r)
+static int make_folder(struct bench_run *r, struct onic_err *err)
 {
-    char command[RUN_DIR_MAX + 16];
-    snprintf(command, sizeof command, "rm -rf '%s'", r->dir); /* a path of our own making */
-    if (system(command) != 0)
-        fprintf(stderr, "bench: cannot remove %s\n", r->dir);
+    static const struct scratch_wish wish = {
+        .prefix = "onic-bench-", .what = "a benchmark", .path_max = RUN_DIR_MAX - 8};
+    const char *const places[] = {getenv("TMPDIR"), "/tmp", "."};
+    return scratch_create(&r->folder, &wish, places, 3, err);
 }
 
 /* The argument vector of a run, in one allocation per word; free_words. */
@@ -116,14 +116,14 @@ int bench_run_start(struct bench_run *r, const struct config *given, const char 
 {
     char program[PATHS_MAX], dir[RUN_DIR_MAX], output[RUN_DIR_MAX];
     struct words w = {0};
-    *r = (struct bench_run){.dir = "/tmp/onic-bench-XXXXXX"};
+    *r = (struct bench_run){0};
     int rc = paths_beside_program("onic", program, sizeof program, err);
+    if (!rc)
+        rc = make_folder(r, err);
     if (rc)
         return rc;
-    if (!mkdtemp(r->dir))
-        return err_set(err, ONIC_ECANTCREATE, "cannot make a folder in /tmp");
     run_dir(r, dir);
-    snprintf(output, sizeof output, "%s/output", r->dir);
+    snprintf(output, sizeof output, "%.504s/output", r->folder.path);
     add_word(&w, "%s", program);
     add_word(&w, "train");
     add_given(&w, given);
@@ -139,7 +139,7 @@ int bench_run_start(struct bench_run *r, const struct config *given, const char 
     }
     free_words(&w);
     if (pid < 0) {
-        remove_folder(r);
+        scratch_remove(&r->folder);
         return err_set(err, ONIC_ECANTCREATE, "cannot start a process");
     }
     r->pid = pid;
@@ -153,7 +153,7 @@ void bench_run_abandon(struct bench_run *r)
     kill(r->pid, SIGTERM); /* it drains and ends its own processes */
     waitpid(r->pid, NULL, 0);
     r->pid = 0;
-    remove_folder(r);
+    scratch_remove(&r->folder);
 }
 
 static double number_or_nan(const json_t *m, const char *key)
@@ -209,10 +209,11 @@ int bench_run_finish(struct bench_run *r, double from_wall, struct bench_figures
         return err_set(err, ONIC_EINTERNAL,
                        "a benchmark run of `onic train` ended with exit code %d; what it said is "
                        "in %s/output",
-                       WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), r->dir);
+                       WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
+                       r->folder.path);
     out->cpu_s = (double)used.ru_utime.tv_sec + (double)used.ru_stime.tv_sec +
                  1e-6 * ((double)used.ru_utime.tv_usec + (double)used.ru_stime.tv_usec);
     read_metrics(r, from_wall, out);
-    remove_folder(r);
+    scratch_remove(&r->folder);
     return ONIC_OK;
 }

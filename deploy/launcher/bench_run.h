@@ -2,12 +2,13 @@
 #ifndef ONIC_DEPLOY_LAUNCHER_BENCH_RUN_H
 #define ONIC_DEPLOY_LAUNCHER_BENCH_RUN_H
 
-/* bench_run.h - a real `onic train` as one side of a benchmark, in a folder of its own in /tmp. */
+/* bench_run.h - a real `onic train` as one side of a benchmark, in a folder of its own. */
 
 #include <stdbool.h>
 #include <sys/types.h>
 
 #include "common/base/err.h"
+#include "common/base/scratch.h"
 #include "common/config/config.h"
 
 enum { BENCH_ARGS_MAX = 24 };
@@ -19,7 +20,7 @@ struct bench_cores {
 
 struct bench_run {
     pid_t pid; /* 0 = not running */
-    char dir[48];
+    struct scratch folder;
 };
 
 struct bench_figures {
@@ -30,11 +31,12 @@ struct bench_figures {
 
 /* Starts `onic train` with the options that were given to `onic bench` and these flags (NULL ends
  * them, at most BENCH_ARGS_MAX; they win) on these cores, NULL = all. The folder is
- * /tmp/onic-bench-*. */
+ * onic-bench-* in $TMPDIR or /tmp. */
 int bench_run_start(struct bench_run *r, const struct config *given, const char *const *flags,
                     const struct bench_cores *cores, struct onic_err *err);
 /* Waits for its end. Frames per second after the first from_wall seconds and before the drain; the
- * rest as of its end. Removes the folder, except of a run that failed (ONIC_EINTERNAL). */
+ * rest as of its end. Removes the folder; that of a run that failed (ONIC_EINTERNAL)
+ * stays until the next benchmark. */
 int bench_run_finish(struct bench_run *r, double from_wall, struct bench_figures *out,
                      struct onic_err *err);
 /* Ends it where it runs, for another side that failed; waits for its drain. */

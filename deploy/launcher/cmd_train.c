@@ -6,15 +6,15 @@
  * folders. Actors get no configuration at all but local paths: they take it from the learner's
  * WELCOME, exactly as on a cluster.
  *
- * Sockets are ipc:// files in a private folder of their own and not in the run directory: a socket
- * path may have 107 bytes, and run directories may lie on network file systems that know no
- * sockets. */
-#define _XOPEN_SOURCE 700
-#include <dirent.h>
+ * Sockets are ipc:// files in a private folder: in the run directory, or elsewhere where its path
+ * is too long for sockets or its file system knows none. */
+#define _GNU_SOURCE
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/base/cpu.h"
@@ -24,6 +24,7 @@
 #include "common/base/xmalloc.h"
 #include "common/config/config.h"
 #include "common/run/run_dir.h"
+#include "common/wire/sock_folder.h"
 #include "deploy/launcher/actor_pages.h"
 #include "deploy/launcher/commands.h"
 #include "deploy/launcher/supervise.h"
@@ -31,7 +32,7 @@
 #include "deploy/launcher/train_end.h"
 #include "learner/reward/reward_model.h"
 
-enum { ARGS_MAX = 40, SOCKET_DIR_MAX = 64 };
+enum { ARGS_MAX = 40 };
 
 /* One child's command line; argv points into text. */
 struct command_line {
@@ -42,7 +43,7 @@ struct command_line {
 struct train {
     struct config *cfg;
     char run_dir[CONFIG_STR_MAX], config_path[CONFIG_STR_MAX + 16];
-    char sockets[SOCKET_DIR_MAX];
+    struct scratch sockets;
     char learner_address[CONFIG_STR_MAX], actor_address[CONFIG_STR_MAX],
         reward_address[CONFIG_STR_MAX];
     int actors;
@@ -148,34 +149,6 @@ static int add_children(struct train *t, struct onic_err *err)
     return add_actors(t, err);
 }
 
-/* A private folder with a short name: $XDG_RUNTIME_DIR where that is short, else /tmp. */
-static int make_socket_dir(char out[SOCKET_DIR_MAX], struct onic_err *err)
-{
-    const char *base = getenv("XDG_RUNTIME_DIR");
-    if (!base || !base[0] || strlen(base) > 32 || access(base, W_OK) != 0)
-        base = "/tmp";
-    snprintf(out, SOCKET_DIR_MAX, "%s/onic-%u-XXXXXX", base, (unsigned)getuid());
-    if (!mkdtemp(out)) { /* mode 0700 */
-        int code = errno;
-        out[0] = '\0';
-        return err_set(err, ONIC_ECANTCREATE, "no folder for sockets can be made in %s: %s", base,
-                       strerror(code));
-    }
-    return ONIC_OK;
-}
-
-static void remove_socket_dir(const char *dir)
-{
-    DIR *d = dir[0] ? opendir(dir) : NULL;
-    if (!d)
-        return;
-    for (struct dirent *e = readdir(d); e; e = readdir(d))
-        if (e->d_name[0] != '.')
-            unlinkat(dirfd(d), e->d_name, 0);
-    closedir(d);
-    rmdir(dir);
-}
-
 /* Where actors of this machine find a learner that listens on every interface. */
 static void local_address(const char *listen, char *out, size_t size)
 {
@@ -186,21 +159,41 @@ static void local_address(const char *listen, char *out, size_t size)
             snprintf(out, size, "tcp://127.0.0.1:%s", listen + strlen(any[i]));
 }
 
+/* The port is free now and not held: who takes it before the reward server does makes it say so. */
+static bool free_loopback_address(char out[CONFIG_STR_MAX])
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof a;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool ok = fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof a) == 0 &&
+              getsockname(fd, (struct sockaddr *)&a, &len) == 0;
+    if (ok)
+        snprintf(out, CONFIG_STR_MAX, "tcp://127.0.0.1:%u", ntohs(a.sin_port));
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+/* Who gives an address to listen at needs no folder: without one the reward server gets a port. */
 static int choose_addresses(struct train *t, struct onic_err *err)
 {
     const struct config *cfg = t->cfg;
-    int rc = make_socket_dir(t->sockets, err);
-    if (rc)
+    t->own_reward_server = t->wants_labels && !cfg->reward_server[0];
+    int rc = ONIC_OK;
+    if (!cfg->listen_address[0] || t->own_reward_server)
+        rc = sock_folder_create(&t->sockets, t->run_dir, err);
+    if (rc && (!cfg->listen_address[0] || !free_loopback_address(t->reward_address)))
         return rc;
     if (cfg->listen_address[0])
         snprintf(t->learner_address, sizeof t->learner_address, "%s", cfg->listen_address);
     else
-        snprintf(t->learner_address, sizeof t->learner_address, "ipc://%s/learner", t->sockets);
+        snprintf(t->learner_address, sizeof t->learner_address, "ipc://%.91s/learner",
+                 t->sockets.path);
     local_address(t->learner_address, t->actor_address, sizeof t->actor_address);
-    t->own_reward_server = t->wants_labels && !cfg->reward_server[0];
-    if (t->own_reward_server)
-        snprintf(t->reward_address, sizeof t->reward_address, "ipc://%s/reward", t->sockets);
-    else if (t->wants_labels)
+    if (t->own_reward_server && !t->reward_address[0])
+        snprintf(t->reward_address, sizeof t->reward_address, "ipc://%.91s/reward",
+                 t->sockets.path);
+    else if (t->wants_labels && !t->own_reward_server)
         snprintf(t->reward_address, sizeof t->reward_address, "%s", cfg->reward_server);
     return ONIC_OK;
 }
@@ -304,7 +297,7 @@ static int live(struct train *t, int lock_fd, struct onic_err *err)
 
 static void release(struct train *t, int lock_fd)
 {
-    remove_socket_dir(t->sockets);
+    scratch_remove(&t->sockets);
     for (int i = 0; i < t->children; i++)
         for (int k = 0; k < t->lines[i].argc; k++)
             free(t->lines[i].argv[k]);

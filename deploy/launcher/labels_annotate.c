@@ -18,6 +18,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/xmalloc.h"
+#include "common/wire/sock_folder.h"
 #include "common/wire/wire_annotation.h"
 #include "deploy/launcher/pairs.h"
 #include "reward_server/annotators/annotator.h"
@@ -147,7 +148,7 @@ static int check_annotator(const struct config *cfg, struct onic_err *err)
 }
 
 /* Options of the server: the store in DATA, the socket in a private folder. */
-static int configure(struct config *cfg, const char *data, const char *env, char folder[32],
+static int configure(struct config *cfg, const char *data, const char *env, struct scratch *folder,
                      struct onic_err *err)
 {
     if (env[0] && config_origin_of(cfg, "env.id") == CONFIG_DEFAULT)
@@ -155,25 +156,12 @@ static int configure(struct config *cfg, const char *data, const char *env, char
     int rc = check_annotator(cfg, err);
     if (rc)
         return rc;
-    snprintf(folder, 32, "/tmp/onic-XXXXXX");
-    if (!mkdtemp(folder)) {
-        folder[0] = '\0';
-        return err_set(err, ONIC_ECANTCREATE, "no folder for a socket can be made in /tmp: %s",
-                       strerror(errno));
-    }
+    rc = sock_folder_create(folder, data, err);
+    if (rc)
+        return rc;
     snprintf(cfg->run_dir, sizeof cfg->run_dir, "%s", data);
-    snprintf(cfg->listen_address, sizeof cfg->listen_address, "ipc://%s/reward", folder);
+    snprintf(cfg->listen_address, sizeof cfg->listen_address, "ipc://%.91s/reward", folder->path);
     return ONIC_OK;
-}
-
-static void remove_socket(const char *folder)
-{
-    char path[64];
-    if (!folder[0])
-        return;
-    snprintf(path, sizeof path, "%s/reward", folder);
-    unlink(path);
-    rmdir(folder);
 }
 
 /* Serves and asks until all is answered or the server ends. */
@@ -196,20 +184,21 @@ int labels_annotate(const char *data, const struct config *given, const char *ch
     struct config *cfg = xmalloc(sizeof *cfg);
     struct serving s = {0};
     struct chunk chunk;
-    char env[CONFIG_STR_MAX] = "", folder[32] = "";
+    char env[CONFIG_STR_MAX] = "";
+    struct scratch folder = {0};
     int total = 0;
     *cfg = *given;
     int rc = read_chunk(chunk_text, &chunk, err);
     if (!rc)
         rc = pairs_read(data, env, count, &total, err);
     if (!rc)
-        rc = configure(cfg, data, env, folder, err);
+        rc = configure(cfg, data, env, &folder, err);
     if (!rc)
         rc = server_create(&s.server, cfg, err);
     if (!rc)
         rc = run(&s, data, chunk, total, err);
     server_free(s.server);
-    remove_socket(folder);
+    scratch_remove(&folder);
     free(cfg);
     return rc;
 }

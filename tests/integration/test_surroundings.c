@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* test_surroundings.c - the real programs started as odd shells, containers and machines start
- * them: descriptors closed, signals ignored, few open files. */
+ * them: descriptors closed, signals ignored, nowhere to put sockets. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -149,6 +150,88 @@ static void a_hangup_drains_a_run_otherwise(void **state)
     assert_non_null(strstr(program_text(s->p.err), "draining"));
 }
 
+/* --- folders --------------------------------------------------------------------------------- */
+
+/* Folders for sockets in `place` below the scene's; -1: there is no such place. */
+static int socket_folders(const struct scene *s, const char *place)
+{
+    char path[400];
+    int n = 0;
+    snprintf(path, sizeof path, "%s/%s", s->dir, place);
+    DIR *d = opendir(path);
+    for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d))
+        n += strncmp(e->d_name, "onic-sockets-", 13) == 0;
+    if (!d)
+        return -1;
+    closedir(d);
+    return n;
+}
+
+static void sockets_lie_in_the_run_directory_and_a_killed_runs_are_removed(void **state)
+{
+    struct scene *s = *state;
+    program_start_shell(&s->p, s->dir, "shell", TRAIN "--frames=1000000000");
+    wait_for_metrics(s, 1);
+    assert_int_equal(socket_folders(s, "run"), 1);
+    program_kill(&s->p);
+    assert_int_equal(socket_folders(s, "run"), 1);
+    program_start_shell(&s->p, s->dir, "shell", TRAIN "--frames=1000000000");
+    wait_for_metrics(s, 1);
+    assert_int_equal(socket_folders(s, "run"), 1);
+    kill(s->p.pid, SIGTERM);
+    assert_int_equal(program_wait(&s->p, WAIT_MS), 0);
+    assert_int_equal(socket_folders(s, "run"), 0);
+    assert_int_equal(socket_folders(s, "."), 0);
+}
+
+#define LONG_DIR                                                                                   \
+    "a-run-directory-whose-name-alone-has-as-many-characters-as-the-path-of-a-socket-may-have-in-" \
+    "all-so-it-cannot-lie-there"
+
+static void a_run_directory_with_a_long_path_takes_the_next_place(void **state)
+{
+    struct scene *s = *state;
+    char log[400];
+    assert_int_equal(
+        shell(s, "mkdir t; XDG_RUNTIME_DIR=$PWD/missing TMPDIR=$PWD/t; export TMPDIR; " TRAIN
+                 "--frames=5000 --run-dir=" LONG_DIR),
+        0);
+    snprintf(log, sizeof log, "ipc://%s/t/onic-sockets-", s->dir);
+    assert_non_null(strstr(text_of(s, LONG_DIR "/log/learner.log"), log));
+    assert_int_equal(socket_folders(s, "t"), 0);
+}
+
+/* A mount namespace of its own in which only the scene's folder can be written to. */
+#define READ_ONLY                                                                                  \
+    "unset TMPDIR XDG_RUNTIME_DIR; unshare -rm sh -c 'mount --bind /tmp /tmp && "                  \
+    "mount -o remount,bind,ro /tmp && mount --bind \"$PWD\" \"$PWD\" && "                          \
+    "mount -o remount,bind,rw \"$PWD\" && mount -t tmpfs -o ro none /dev/shm && "                  \
+    "cd \"$PWD\" && ! touch /tmp/x 2>/dev/null && "
+
+static bool can_make_tmp_read_only(struct scene *s)
+{
+    return shell(s, READ_ONLY "touch here'") == 0;
+}
+
+static void a_read_only_tmp_ends_nothing(void **state)
+{
+    struct scene *s = *state;
+    if (!can_make_tmp_read_only(s)) {
+        print_message("no mount namespace can be made here\n");
+        skip();
+    }
+    assert_int_equal(shell(s, READ_ONLY TRAIN "--frames=5000'"), 0);
+    assert_int_equal(shell(s, READ_ONLY TRAIN "--frames=5000 --run-dir=" LONG_DIR "2'"), 73);
+    assert_non_null(strstr(program_text(s->p.err), "/tmp: Read-only file system"));
+    assert_non_null(strstr(program_text(s->p.err), "bytes may stand before"));
+    assert_int_equal(shell(s, READ_ONLY "exec \"$ONIC_BUILD\"/onic eval run --episodes=2'"), 0);
+    assert_int_equal(
+        shell(s, READ_ONLY
+              "exec \"$ONIC_BUILD\"/onic eval --random --env.id=nethack:Score --episodes=1 "
+              "--env.max_steps=20 --env.nle=\"$ONIC_BUILD\"/tests/fake_libnethack/1.3'"),
+        0);
+}
+
 int main(void)
 {
     signal(SIGHUP, SIG_DFL); /* the tests themselves may run under nohup */
@@ -159,6 +242,11 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_hangup_does_not_end_a_run_under_nohup, setup, teardown),
         cmocka_unit_test_setup_teardown(a_hangup_drains_a_run_otherwise, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            sockets_lie_in_the_run_directory_and_a_killed_runs_are_removed, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_run_directory_with_a_long_path_takes_the_next_place,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_read_only_tmp_ends_nothing, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

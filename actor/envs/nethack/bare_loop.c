@@ -51,7 +51,7 @@ static int bare_start(struct bare *b, struct onic_err *err)
         b->obs.action = ' ';
         nle_lib_calls(b->lib)->step(b->running, &b->obs);
     }
-    return b->obs.done ? err_set(err, ONIC_EIO, "NetHack did not start in %s", b->dir.path)
+    return b->obs.done ? err_set(err, ONIC_EIO, "NetHack did not start in %s", b->dir.scratch.path)
                        : ONIC_OK;
 }
 
@@ -66,7 +66,6 @@ static void bare_free(struct bare *b)
 static int bare_open(struct bare *b, const struct config *cfg, int index, struct onic_err *err)
 {
     struct nle_files files;
-    b->dir.owner_fd = -1;
     int rc = nle_files_find(&files, cfg->env_nle, err);
     if (rc == ONIC_OK)
         rc = nle_lib_open(&b->lib, files.libnethack, err);
@@ -79,7 +78,7 @@ static int bare_open(struct bare *b, const struct config *cfg, int index, struct
     b->seeds = rng_stream((uint64_t)cfg->run_seed, "nethack bare", (uint64_t)index, 0, 0);
     snprintf(b->settings.options, sizeof b->settings.options, "%s",
              nethack_task_find("Score")->options);
-    snprintf(b->settings.hackdir, sizeof b->settings.hackdir - 1, "%s", b->dir.path);
+    snprintf(b->settings.hackdir, sizeof b->settings.hackdir - 1, "%s", b->dir.scratch.path);
     b->settings.spawn_monsters = 1;
     return bare_start(b, err);
 }

@@ -72,7 +72,6 @@ int nethack_game_create(struct nethack_game **out, const struct nethack_settings
                        "this program does not export its time(), so NetHack's clock"
                        " cannot be frozen; link it with -Wl,--export-dynamic-symbol=time");
     struct nethack_game *g = xcalloc(1, sizeof *g);
-    g->dir.owner_fd = -1;
     g->clock = s->clock;
     g->settings = xcalloc(1, sizeof *g->settings);
     snprintf(g->settings->options, sizeof g->settings->options, "%s", s->options);
@@ -82,7 +81,7 @@ int nethack_game_create(struct nethack_game **out, const struct nethack_settings
     if (rc == ONIC_OK)
         rc = nle_dir_create(&g->dir, files.nhdat, err);
     if (rc == ONIC_OK) {
-        snprintf(g->settings->hackdir, sizeof g->settings->hackdir - 1, "%s", g->dir.path);
+        snprintf(g->settings->hackdir, sizeof g->settings->hackdir - 1, "%s", g->dir.scratch.path);
         *out = g;
     } else {
         nethack_game_free(g);
@@ -253,7 +252,7 @@ int nethack_game_start(struct nethack_game *g, const uint64_t seeds[3], bool new
     return err_set(err, ONIC_EIO,
                    "NetHack %s before its first turn (seeds %llu %llu %llu, folder %s)",
                    g->obs.done ? "ended" : "kept asking", (unsigned long long)seeds[0],
-                   (unsigned long long)seeds[1], (unsigned long long)seeds[2], g->dir.path);
+                   (unsigned long long)seeds[1], (unsigned long long)seeds[2], g->dir.scratch.path);
 }
 
 void nethack_game_key(struct nethack_game *g, int key)
