@@ -29,7 +29,8 @@ static const struct sock_bulk no_bulk = {0};
 
 int actor_open_socket(struct wire_actor *w, struct onic_err *err)
 {
-    struct sock_options o = {.hwm = HWM, .max_msg_bytes = FRAME_MAX, .option = "--learner"};
+    struct sock_options o = {
+        .hwm = HWM, .max_msg_bytes = FRAME_MAX, .option = "--learner", .attempt = w->attempts++};
     sock_close(w->socket, 0);
     w->socket = NULL;
     w->recreated_ms = clock_ms();
@@ -315,7 +316,7 @@ static void complain(struct wire_actor *w, int64_t now)
         (w->complained_ms && now - w->complained_ms < COMPLAIN_AGAIN_MS))
         return;
     w->complained_ms = now;
-    char text[400];
+    char text[500], why[128];
     if (w->heard_once)
         snprintf(
             text, sizeof text,
@@ -326,6 +327,8 @@ static void complain(struct wire_actor *w, int64_t now)
                  "connected to %s but no WELCOME for %.0f s: wrong port, or the peer is not an "
                  "onic learner of this protocol",
                  w->learner, (double)(now - since) * 1e-3);
+    else if (!sock_resolves(w->learner, why))
+        snprintf(text, sizeof text, "%s cannot be reached: %s. Trying on", w->learner, why);
     else
         snprintf(text, sizeof text,
                  "nobody answers at %s: is the learner running there, and on that port? Trying on",
@@ -364,7 +367,9 @@ static void check_silence(struct wire_actor *w, int64_t now)
         w->complained_ms = 0;
         log_info("the learner answers", kv("address", w->learner));
     }
-    if (w->suspended && now - w->recreated_ms > RECREATE_MS) {
+    bool unreached = !w->hello_sent_once && sock_is_name(w->learner) &&
+                     now - w->recreated_ms > SOCK_NAME_RETRY_MS;
+    if (unreached || (w->suspended && now - w->recreated_ms > RECREATE_MS)) {
         struct onic_err err = {0};
         if (actor_open_socket(w, &err) != ONIC_OK)
             log_warn(err.msg);

@@ -44,6 +44,7 @@ struct annot_client {
     bool connected;
     uint32_t server_life; /* header epoch of the server */
     struct annot_identity identity;
+    unsigned attempts; /* sockets made */
     int64_t created_ms, heard_ms, hello_ms, heartbeat_ms, recreated_ms, pause_until_ms, sent_ms;
     int credits;
     uint64_t asks, reports; /* reports: heartbeats with numbers */
@@ -87,8 +88,10 @@ void annot_client_wait_for_all(struct annot_client *c, bool all)
 
 static int open_socket(struct annot_client *c, struct onic_err *err)
 {
-    struct sock_options o = {
-        .hwm = ANNOT_HWM, .max_msg_bytes = 1 << 20, .option = "--reward.server"};
+    struct sock_options o = {.hwm = ANNOT_HWM,
+                             .max_msg_bytes = 1 << 20,
+                             .option = "--reward.server",
+                             .attempt = c->attempts++};
     sock_close(c->socket, 0);
     c->socket = NULL;
     c->recreated_ms = clock_ms();
@@ -112,11 +115,15 @@ int annot_client_create(struct annot_client **out, const char *address, void *zm
     c->label_arena = meta_arena_create();
     captions_init(&c->captions);
     c->created_ms = clock_ms();
+    char why[128];
     int rc = open_socket(c, err);
     if (rc) {
         annot_client_free(c);
         return rc;
     }
+    if (!sock_resolves(c->address, why)) /* asked once: a name server that is gone makes us wait */
+        log_warn("the reward server cannot be reached yet, trying on", kv("address", address),
+                 kv("why", (const char *)why));
     *out = c;
     return ONIC_OK;
 }
@@ -435,7 +442,8 @@ static void keep_time(struct annot_client *c, int64_t now)
         log_warn("the reward server is silent; training goes on with the labels there are",
                  kv("address", c->address));
     }
-    if (!c->connected && now - c->recreated_ms > RECREATE_MS) {
+    bool unreached = !c->heard_ms && sock_is_name(c->address);
+    if (!c->connected && now - c->recreated_ms > (unreached ? SOCK_NAME_RETRY_MS : RECREATE_MS)) {
         struct onic_err err = {0};
         if (open_socket(c, &err) != ONIC_OK)
             log_warn(err.msg);

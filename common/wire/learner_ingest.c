@@ -439,7 +439,7 @@ static void tick(struct wire_learner *w)
         if (p->state == PEER_RUNNING && (announce || retry) && (peer_grant(w, p) || announce))
             learner_credit(w, p, false);
     }
-    if (w->p.allow_insecure && sock_is_exposed(w->address) && now - w->warned_ms > WARN_MS) {
+    if (w->exposed && now - w->warned_ms > WARN_MS) {
         w->warned_ms = now;
         log_warn("listening beyond this machine without encryption or authentication "
                  "(security.allow_insecure)",

@@ -29,7 +29,7 @@ static void keep_name(struct peer *p, const struct sock_route *from, const Onic_
 static void welcome(struct wire_learner *w, struct peer *p)
 {
     Onic__Wire__Welcome m = ONIC__WIRE__WELCOME__INIT;
-    m.weights_address = meta_bytes(weights_server_address(w->weights));
+    m.weights_address = meta_bytes(w->weights_address);
     m.window = (uint32_t)w->p.window;
     m.deterministic = w->p.deterministic;
     m.rounds = (uint32_t)w->p.deterministic_rounds;

@@ -90,6 +90,8 @@ struct wire_learner {
     bool own_context;
     void *socket; /* ingest thread */
     char address[SOCK_ADDRESS_MAX];
+    char weights_address[SOCK_ADDRESS_MAX]; /* as actors are told */
+    bool exposed;
     struct weights_server *weights;
     int wake_fd;
     pthread_t thread;

@@ -29,7 +29,7 @@ static void set_int(void *s, int option, int value)
     ONIC_ASSERT(zmq_setsockopt(s, option, &value, sizeof value) == 0);
 }
 
-static void set_common(void *s, const struct sock_options *o, const char *address)
+static void set_common(void *s, const struct sock_options *o)
 {
     set_int(s, ZMQ_LINGER, 0); /* sock_close sets the real one */
     set_int(s, ZMQ_SNDHWM, o->hwm);
@@ -41,33 +41,8 @@ static void set_common(void *s, const struct sock_options *o, const char *addres
     set_int(s, ZMQ_TCP_KEEPALIVE_IDLE, 60);
     set_int(s, ZMQ_TCP_KEEPALIVE_INTVL, 15);
     set_int(s, ZMQ_TCP_KEEPALIVE_CNT, 4);
-    if (strchr(address, '['))
-        set_int(s, ZMQ_IPV6, 1);
     int64_t limit = o->max_msg_bytes;
     ONIC_ASSERT(zmq_setsockopt(s, ZMQ_MAXMSGSIZE, &limit, sizeof limit) == 0);
-}
-
-bool sock_is_exposed(const char *address)
-{
-    if (strncmp(address, "tcp://", 6) != 0)
-        return false;
-    const char *host = address + 6;
-    return strncmp(host, "127.", 4) != 0 && strncmp(host, "localhost:", 10) != 0 &&
-           strncmp(host, "[::1]:", 6) != 0 && strncmp(host, "lo:", 3) != 0;
-}
-
-static int check_address(const char *address, const struct sock_options *o, struct onic_err *err)
-{
-    size_t n = strlen(address);
-    if (n >= SOCK_ADDRESS_MAX)
-        return err_set(err, ONIC_ECONFIG, "%s: the address is longer than %d characters", o->option,
-                       SOCK_ADDRESS_MAX - 1);
-    if (strncmp(address, "tcp://", 6) != 0 && strncmp(address, "ipc://", 6) != 0 &&
-        strncmp(address, "inproc://", 9) != 0)
-        return err_set(err, ONIC_ECONFIG,
-                       "%s=%s: an address looks like tcp://127.0.0.1:5555 or ipc:///path/socket",
-                       o->option, address);
-    return ONIC_OK;
 }
 
 static int bind_error(const char *address, const struct sock_options *o, struct onic_err *err)
@@ -89,34 +64,61 @@ static int bind_error(const char *address, const struct sock_options *o, struct 
     }
 }
 
+static int refuse_exposed(const struct sock_endpoints *e, const char *address,
+                          const struct sock_options *o, struct onic_err *err)
+{
+    for (int i = 0; i < e->count; i++)
+        if (!e->at[i].loopback && !o->allow_insecure)
+            return err_set(err, ONIC_ECONFIG,
+                           "refusing to listen at %s: it can be reached from other machines and "
+                           "nothing is encrypted or "
+                           "authenticated; bind 127.0.0.1 or ipc://, or say "
+                           "--security.allow_insecure=true on a private "
+                           "network",
+                           address);
+    return ONIC_OK;
+}
+
+/* The first may choose the port, the others take the same. */
+static int bind_all(void *s, const struct sock_endpoints *e, char bound[SOCK_ADDRESS_MAX])
+{
+    for (int i = 0; i < e->count; i++) {
+        char at[SOCK_ADDRESS_MAX];
+        size_t n = SOCK_ADDRESS_MAX;
+        memcpy(at, e->at[i].text, sizeof at);
+        if (i)
+            sock_with_port(e->at[i].text, bound, at);
+        set_int(s, ZMQ_IPV6, e->at[i].ipv6);
+        if (zmq_bind(s, at) != 0)
+            return -1;
+        if (i == 0 && (zmq_getsockopt(s, ZMQ_LAST_ENDPOINT, bound, &n) != 0 || n <= 1))
+            snprintf(bound, SOCK_ADDRESS_MAX, "%s", at);
+    }
+    return 0;
+}
+
 int sock_bind(void **out, void *context, const char *address, const struct sock_options *o,
               char bound[SOCK_ADDRESS_MAX], struct onic_err *err)
 {
+    struct sock_endpoints e;
+    char first[SOCK_ADDRESS_MAX];
     *out = NULL;
-    int rc = check_address(address, o, err);
+    int rc = sock_endpoints(&e, address, o->option, err);
+    if (!rc)
+        rc = refuse_exposed(&e, address, o, err);
     if (rc)
         return rc;
-    if (sock_is_exposed(address) && !o->allow_insecure)
-        return err_set(err, ONIC_ECONFIG,
-                       "refusing to listen at %s: it can be reached from other machines and "
-                       "nothing is encrypted or "
-                       "authenticated; bind 127.0.0.1 or ipc://, or say "
-                       "--security.allow_insecure=true on a private "
-                       "network",
-                       address);
     void *s = zmq_socket(context, ZMQ_ROUTER);
     ONIC_ASSERT(s != NULL);
-    set_common(s, o, address);
+    set_common(s, o);
     set_int(s, ZMQ_ROUTER_MANDATORY, 1);
     set_int(s, ZMQ_ROUTER_HANDOVER, 0);
-    if (zmq_bind(s, address) != 0) {
+    if (bind_all(s, &e, first) != 0) {
         rc = bind_error(address, o, err);
         zmq_close(s);
         return rc;
     }
-    size_t n = SOCK_ADDRESS_MAX;
-    if (zmq_getsockopt(s, ZMQ_LAST_ENDPOINT, bound, &n) != 0 || n <= 1)
-        snprintf(bound, SOCK_ADDRESS_MAX, "%s", address);
+    sock_with_port(address, first, bound);
     *out = s;
     return ONIC_OK;
 }
@@ -124,18 +126,21 @@ int sock_bind(void **out, void *context, const char *address, const struct sock_
 int sock_connect(void **out, void *context, const char *address, const struct sock_options *o,
                  struct onic_err *err)
 {
+    char text[SOCK_ADDRESS_MAX];
     *out = NULL;
-    int rc = check_address(address, o, err);
+    int rc = sock_check_peer(address, o->option, err);
     if (rc)
         return rc;
     void *s = zmq_socket(context, ZMQ_DEALER);
     ONIC_ASSERT(s != NULL);
-    set_common(s, o, address);
+    set_common(s, o);
     set_int(s, ZMQ_IMMEDIATE, 1);
+    sock_peer_text(address, text);
+    set_int(s, ZMQ_IPV6, sock_is_name(address) ? o->attempt % 2 : strchr(text, '[') != NULL);
     struct rng jitter = rng_stream((uint64_t)clock_ns(), "reconnect", (uint64_t)getpid(), 0, 0);
     set_int(s, ZMQ_RECONNECT_IVL, 100 + (int)rng_below(&jitter, 201));
     set_int(s, ZMQ_RECONNECT_IVL_MAX, 5000);
-    if (zmq_connect(s, address) != 0) {
+    if (zmq_connect(s, text) != 0) {
         rc = err_set(err, ONIC_ECONFIG, "%s=%s: cannot connect: %s", o->option, address,
                      zmq_strerror(zmq_errno()));
         zmq_close(s);
@@ -151,27 +156,6 @@ void sock_close(void *socket, int linger_ms)
         return;
     set_int(socket, ZMQ_LINGER, linger_ms);
     zmq_close(socket);
-}
-
-void sock_sibling(const char *address, const char *suffix, char out[SOCK_ADDRESS_MAX])
-{
-    const char *colon = strrchr(address, ':');
-    if (strncmp(address, "tcp://", 6) == 0 && colon)
-        snprintf(out, SOCK_ADDRESS_MAX, "%.*s:*", (int)(colon - address), address);
-    else
-        snprintf(out, SOCK_ADDRESS_MAX, "%.*s%s", SOCK_ADDRESS_MAX - 32, address, suffix);
-}
-
-void sock_reachable(const char *announced, const char *via, char out[SOCK_ADDRESS_MAX])
-{
-    static const char *const anywhere[] = {"tcp://0.0.0.0:", "tcp://*:", "tcp://[::]:"};
-    const char *colon = strrchr(via, ':');
-    snprintf(out, SOCK_ADDRESS_MAX, "%s", announced);
-    for (size_t i = 0; i < sizeof anywhere / sizeof *anywhere; i++)
-        if (strncmp(announced, anywhere[i], strlen(anywhere[i])) == 0 &&
-            strncmp(via, "tcp://", 6) == 0 && colon > via + 5)
-            snprintf(out, SOCK_ADDRESS_MAX, "%.*s%s", (int)(colon - via), via,
-                     strrchr(announced, ':'));
 }
 
 /* Reads the rest of a message that has more parts than it may have. */

@@ -17,8 +17,9 @@
 
 #include "common/base/err.h"
 #include "common/wire/frame.h"
+#include "common/wire/sock_address.h"
 
-enum { SOCK_ADDRESS_MAX = 256, SOCK_ROUTE_MAX = 255 };
+enum { SOCK_ROUTE_MAX = 255 };
 
 /* What libzmq calls a connection of a ROUTER. */
 struct sock_route {
@@ -32,26 +33,23 @@ struct sock_options {
     int64_t max_msg_bytes; /* a larger message cuts its connection */
     bool allow_insecure;   /* bind beyond loopback without keys */
     const char *option;    /* what to change, in sentences: "--listen" */
+    unsigned
+        attempt; /* to connect to a name: even numbers try IPv4, odd ones IPv6 where it has it */
 };
 
-/* ROUTER. bound: the address with the port filled in. ONIC_ECONFIG (address not usable, or beyond
- * loopback without allow_insecure) or ONIC_ECANTCREATE (in use). */
+/* ROUTER, at every address that a name stands for. bound: the address with the port filled in.
+ * ONIC_ECONFIG (address not usable, or beyond loopback without allow_insecure) or ONIC_ECANTCREATE
+ * (in use). */
 int sock_bind(void **out, void *context, const char *address, const struct sock_options *o,
               char bound[SOCK_ADDRESS_MAX], struct onic_err *err);
-/* DEALER. The peer need not exist yet. ONIC_ECONFIG when the address cannot be parsed. */
+/* DEALER. The peer need not exist yet, nor its name resolve: libzmq asks again at every try, and
+ * whoever hears nothing makes a new socket with the next attempt. ONIC_ECONFIG when the address
+ * cannot be parsed. */
 int sock_connect(void **out, void *context, const char *address, const struct sock_options *o,
                  struct onic_err *err);
+enum { SOCK_NAME_RETRY_MS = 2000 }; /* after which a name that was never reached is tried anew */
 /* Messages not yet written are given up after linger_ms. NULL is allowed. */
 void sock_close(void *socket, int linger_ms);
-
-bool sock_is_exposed(const char *address); /* tcp beyond loopback */
-/* An address next to `address` for a second socket: a free port of the same host, or path + suffix.
- */
-void sock_sibling(const char *address, const char *suffix, char out[SOCK_ADDRESS_MAX]);
-/* Where to connect to a socket that its owner announced as bound to every interface
- * (tcp://0.0.0.0:P): the host by which the owner itself was reached (via), and port P. Any other
- * address is copied. */
-void sock_reachable(const char *announced, const char *via, char out[SOCK_ADDRESS_MAX]);
 
 enum sock_got { SOCK_NOTHING, SOCK_FRAME, SOCK_MULTIPART /* read to its end and thrown away */ };
 /* route NULL for a DEALER. On SOCK_FRAME msg is initialised and owned by the caller. */

@@ -37,6 +37,7 @@ enum pull_state { PULL_IDLE, PULL_MANIFEST, PULL_CHUNKS };
 struct weights_pull {
     void *context, *socket;
     char address[SOCK_ADDRESS_MAX];
+    unsigned attempts; /* sockets made */
     uint8_t run_id[16];
     uint32_t epoch;
     struct meta_arena *arena;
@@ -98,7 +99,8 @@ void weights_pull_size(struct weights_pull *p, size_t floats)
 
 static int open_socket(struct weights_pull *p, struct onic_err *err)
 {
-    struct sock_options o = {.hwm = 24, .max_msg_bytes = 2 << 20, .option = "weights address"};
+    struct sock_options o = {
+        .hwm = 24, .max_msg_bytes = 2 << 20, .option = "weights address", .attempt = p->attempts++};
     sock_close(p->socket, 0);
     p->socket = NULL;
     p->state = PULL_IDLE;

@@ -91,6 +91,7 @@ static int open_sockets(struct wire_learner *w, struct onic_err *err)
     int rc = sock_bind(&w->socket, w->context, w->p.listen, &o, w->address, err);
     if (rc)
         return rc;
+    w->exposed = w->p.allow_insecure && sock_is_exposed(w->address);
     struct weights_server_params wp = {.context = w->context,
                                        .allow_insecure = w->p.allow_insecure,
                                        .epoch = w->p.epoch,
@@ -100,7 +101,12 @@ static int open_sockets(struct wire_learner *w, struct onic_err *err)
     char sibling[SOCK_ADDRESS_MAX];
     sock_sibling(w->address, ".weights", sibling);
     wp.address = w->p.weights_listen && w->p.weights_listen[0] ? w->p.weights_listen : sibling;
-    return weights_server_create(&w->weights, &wp, err);
+    bool chosen = w->p.weights_listen && w->p.weights_listen[0];
+    rc = weights_server_create(&w->weights, &wp, err);
+    if (!rc) /* next to our own: by whatever host an actor reached us, perhaps through a NAT */
+        sock_with_port(chosen ? wp.address : "tcp://*:*", weights_server_address(w->weights),
+                       w->weights_address);
+    return rc;
 }
 
 static void init_lock(struct wire_learner *w)

@@ -10,11 +10,9 @@
  * is too long for sockets or its file system knows none. */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/base/cpu.h"
@@ -24,6 +22,7 @@
 #include "common/base/xmalloc.h"
 #include "common/config/config.h"
 #include "common/run/run_dir.h"
+#include "common/wire/sock_address.h"
 #include "common/wire/sock_folder.h"
 #include "deploy/launcher/actor_pages.h"
 #include "deploy/launcher/commands.h"
@@ -149,53 +148,28 @@ static int add_children(struct train *t, struct onic_err *err)
     return add_actors(t, err);
 }
 
-/* Where actors of this machine find a learner that listens on every interface. */
-static void local_address(const char *listen, char *out, size_t size)
-{
-    static const char *const any[] = {"tcp://*:", "tcp://0.0.0.0:"};
-    snprintf(out, size, "%s", listen);
-    for (int i = 0; i < 2; i++)
-        if (strncmp(listen, any[i], strlen(any[i])) == 0)
-            snprintf(out, size, "tcp://127.0.0.1:%s", listen + strlen(any[i]));
-}
-
-/* The port is free now and not held: who takes it before the reward server does makes it say so. */
-static bool free_loopback_address(char out[CONFIG_STR_MAX])
-{
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof a;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool ok = fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof a) == 0 &&
-              getsockname(fd, (struct sockaddr *)&a, &len) == 0;
-    if (ok)
-        snprintf(out, CONFIG_STR_MAX, "tcp://127.0.0.1:%u", ntohs(a.sin_port));
-    if (fd >= 0)
-        close(fd);
-    return ok;
-}
-
 /* Who gives an address to listen at needs no folder: without one the reward server gets a port. */
 static int choose_addresses(struct train *t, struct onic_err *err)
 {
     const struct config *cfg = t->cfg;
-    t->own_reward_server = t->wants_labels && !cfg->reward_server[0];
+    const char *given = cfg->listen_address;
+    char unused[SOCK_ADDRESS_MAX];
     int rc = ONIC_OK;
-    if (!cfg->listen_address[0] || t->own_reward_server)
+    t->own_reward_server = t->wants_labels && !cfg->reward_server[0];
+    if (!given[0] || t->own_reward_server)
         rc = sock_folder_create(&t->sockets, t->run_dir, err);
-    if (rc && (!cfg->listen_address[0] || !free_loopback_address(t->reward_address)))
-        return rc;
-    if (cfg->listen_address[0])
-        snprintf(t->learner_address, sizeof t->learner_address, "%s", cfg->listen_address);
-    else
-        snprintf(t->learner_address, sizeof t->learner_address, "ipc://%.91s/learner",
-                 t->sockets.path);
-    local_address(t->learner_address, t->actor_address, sizeof t->actor_address);
-    if (t->own_reward_server && !t->reward_address[0])
+    if (rc && given[0])
+        rc = sock_local("tcp://127.0.0.1:*", "reward.server", t->reward_address, unused, err);
+    else if (t->own_reward_server)
         snprintf(t->reward_address, sizeof t->reward_address, "ipc://%.91s/reward",
                  t->sockets.path);
-    else if (t->wants_labels && !t->own_reward_server)
+    else if (t->wants_labels)
         snprintf(t->reward_address, sizeof t->reward_address, "%s", cfg->reward_server);
-    return ONIC_OK;
+    snprintf(t->learner_address, sizeof t->learner_address, "ipc://%.91s/learner", t->sockets.path);
+    snprintf(t->actor_address, sizeof t->actor_address, "%s", t->learner_address);
+    if (!rc && given[0])
+        rc = sock_local(given, "--listen", t->learner_address, t->actor_address, err);
+    return rc;
 }
 
 static int count_actors(struct config *cfg, struct onic_err *err)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_surroundings.c - the real programs started as odd shells, containers and machines start
- * them: descriptors closed, signals ignored, nowhere to put sockets. */
+ * them: descriptors closed, signals ignored, nowhere to put sockets,
+ * other hosts files. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <signal.h>
@@ -221,6 +222,9 @@ static void a_read_only_tmp_ends_nothing(void **state)
         skip();
     }
     assert_int_equal(shell(s, READ_ONLY TRAIN "--frames=5000'"), 0);
+    assert_int_equal(shell(s, READ_ONLY TRAIN "--frames=5000 --listen=tcp://127.0.0.1:* "
+                                              "--run-dir=" LONG_DIR "'"),
+                     0);
     assert_int_equal(shell(s, READ_ONLY TRAIN "--frames=5000 --run-dir=" LONG_DIR "2'"), 73);
     assert_non_null(strstr(program_text(s->p.err), "/tmp: Read-only file system"));
     assert_non_null(strstr(program_text(s->p.err), "bytes may stand before"));
@@ -230,6 +234,54 @@ static void a_read_only_tmp_ends_nothing(void **state)
               "exec \"$ONIC_BUILD\"/onic eval --random --env.id=nethack:Score --episodes=1 "
               "--env.max_steps=20 --env.nle=\"$ONIC_BUILD\"/tests/fake_libnethack/1.3'"),
         0);
+}
+
+/* --- names ----------------------------------------------------------------------------------- */
+
+static void own_actors_reach_a_learner_wherever_it_listens(void **state)
+{
+    struct scene *s = *state;
+    static const char *const listen[] = {"tcp://localhost:*", "tcp://127.0.0.1:*", "tcp://lo:*"};
+    for (size_t i = 0; i < sizeof listen / sizeof *listen; i++) {
+        char line[600];
+        snprintf(line, sizeof line,
+                 TRAIN "--on-exists=overwrite --frames=5000 --reward.model=none --listen=%s",
+                 listen[i]);
+        assert_int_equal(shell(s, line), 0);
+    }
+    assert_int_equal(shell(s, TRAIN "--run-dir=other --listen=tcp://no.such.name.invalid:5555"),
+                     64);
+    assert_non_null(strstr(program_text(s->p.err), "no.such.name.invalid does not resolve"));
+}
+
+/* A learner and an actor that is told `localhost`, where the hosts file says what that is. The port
+ * is below those that the system gives to clients: a client may connect to itself there. */
+static int meet(struct scene *s, const char *hosts, const char *listen)
+{
+    char line[1200];
+    snprintf(line, sizeof line,
+             "printf '%s' >hosts; export P=$((2000 + $$ %% 10000)); exec unshare -rm sh -c '"
+             "mount --bind hosts /etc/hosts && "
+             "{ \"$ONIC_BUILD\"/onic-actor --learner=tcp://localhost:$P 2>actor.err & "
+             "exec \"$ONIC_BUILD\"/onic-learner --env.id=corridor --reward.model=none "
+             "--frames=5000 --run-dir=run --on-exists=overwrite --listen=tcp://%s:$P; }'",
+             hosts, listen);
+    return shell(s, line);
+}
+
+static void a_name_is_reached_whatever_families_it_stands_for(void **state)
+{
+    struct scene *s = *state;
+    static const char v6[] = "::1 localhost\n", both[] = "::1 localhost\n127.0.0.1 localhost\n",
+                      v4_first[] = "127.0.0.1 localhost\n::1 localhost\n";
+    if (shell(s, "touch h; unshare -rm mount --bind h /etc/hosts") != 0 ||
+        shell(s, "grep -q . /proc/net/if_inet6") != 0) {
+        print_message("no mount namespace can be made here, or there is no IPv6\n");
+        skip();
+    }
+    assert_int_equal(meet(s, v6, "localhost"), 0);
+    assert_int_equal(meet(s, both, "127.0.0.1"), 0);
+    assert_int_equal(meet(s, v4_first, "[::1]"), 0);
 }
 
 int main(void)
@@ -247,6 +299,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_run_directory_with_a_long_path_takes_the_next_place,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_read_only_tmp_ends_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(own_actors_reach_a_learner_wherever_it_listens, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_name_is_reached_whatever_families_it_stands_for, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
