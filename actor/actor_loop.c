@@ -32,6 +32,7 @@ struct actor {
     struct rollout *rollout;
     float *weights;
     uint64_t weights_version;
+    bool playing;   /* the first weights are here */
     uint64_t steps; /* of the trajectory under way */
     int wire_rc;    /* first final state seen while a rollout was running */
     struct onic_err wire_err;
@@ -168,6 +169,9 @@ static int play_one(struct actor *a, struct onic_err *err)
         memcpy(a->weights, weights, policy_params(a->policy)->floats * sizeof(float));
         a->weights_version = version;
     }
+    if (!a->playing)
+        log_info("playing", kv("weights_version", (int64_t)version));
+    a->playing = true;
     struct trajectory *t = wire_actor_take(a->wire);
     ONIC_ASSERT(t != NULL);
     a->steps = 0;
@@ -229,8 +233,8 @@ int actor_run(struct config *cfg, struct watch *watch, bool *recycle, struct oni
         rc = build(&a, &w, err);
     }
     if (rc == ONIC_OK) {
-        log_info("playing", kv("env", vec_env_spec(a.envs)->id), kv("envs", vec_env_count(a.envs)),
-                 kv("net", policy_config(a.policy)->net));
+        log_info("ready, waiting for weights", kv("env", vec_env_spec(a.envs)->id),
+                 kv("envs", vec_env_count(a.envs)), kv("net", policy_config(a.policy)->net));
         rc = play(&a, recycle, err);
     }
     if ((rc == ONIC_OK || rc == ONIC_ESTOPPED) && a.wire)

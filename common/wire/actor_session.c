@@ -184,7 +184,8 @@ static void welcome(struct wire_actor *w, const struct frame *f)
     w->state = LINK_WELCOMED;
     w->hello_ms = clock_ms();
     struct onic_err err = {0};
-    if (weights_pull_connect(w->pull, address, w->run_id, w->epoch, &err) != ONIC_OK)
+    if (weights_pull_connect(w->pull, address, w->attempts - 1, w->run_id, w->epoch, &err) !=
+        ONIC_OK)
         log_warn(err.msg);
     if (w->ready_once)
         actor_send_ready(w);
@@ -336,6 +337,26 @@ static void complain(struct wire_actor *w, int64_t now)
     log_warn(text);
 }
 
+/* The learner answers, and the second address that it named does not: a firewall, a container whose
+ * port is not published, an address of another network. */
+static void complain_of_weights(struct wire_actor *w, int64_t now)
+{
+    int64_t silent = weights_pull_silent_ms(w->pull);
+    if (silent < COMPLAIN_MS ||
+        (w->complained_weights_ms && now - w->complained_weights_ms < COMPLAIN_AGAIN_MS))
+        return;
+    char text[900], why[128];
+    const char *address = weights_pull_address(w->pull);
+    w->complained_weights_ms = now;
+    bool known = sock_resolves(address, why);
+    snprintf(text, sizeof text,
+             "no weights come from %.255s for %.0f s%s%s, though the learner at %.255s answers; "
+             "this second address of it must be reachable from here: let its port through, or "
+             "give the learner another with --weights.listen=tcp://HOST:PORT. Trying on",
+             address, (double)silent * 1e-3, known ? "" : ": ", why, w->learner);
+    log_warn(text);
+}
+
 /* The thread was not here for longer than a lease: stopped, or a very long step. */
 static void check_pause(struct wire_actor *w, int64_t now)
 {
@@ -387,6 +408,8 @@ void actor_keep_time(struct wire_actor *w)
     bool building = w->state == LINK_WELCOMED && !w->ready_once;
     if (!building) {
         complain(w, now);
+        if (w->state == LINK_RUNNING && !w->suspended)
+            complain_of_weights(w, now);
         check_silence(w, now);
     }
     if (w->state == LINK_CONNECTING ||

@@ -50,9 +50,9 @@ struct wire_actor {
     int final_rc;
     struct onic_err final_err;
     int64_t stood_still_ms; /* clock_stood_still_ms at polled_ms */
-    unsigned attempts; /* sockets made */
+    unsigned attempts;      /* sockets made */
     int64_t created_ms, polled_ms, heard_ms, hello_ms, heartbeat_ms, recreated_ms, complained_ms,
-        log_ms;
+        complained_weights_ms, log_ms;
     bool hello_sent_once, heard_once;
 
     uint8_t run_id[16];

@@ -27,6 +27,8 @@
 enum {
     RETRY_MS = 3000,
     RECONNECT_MS = 15000,
+    RECONNECT_NAME_MS =
+        5000, /* a name that never answered: perhaps it does over the other family */
     PAUSE_MS = 1000,
     CORRUPT_BEFORE_PAUSE = 3,
     SHARE_WAIT_MS = 3000 /* for another actor of this host that pulls, then alone */
@@ -59,6 +61,8 @@ struct weights_pull {
     uint8_t hash[16];
     int64_t heard_ms;    /* last progress of this pull, or its last question */
     int64_t answered_ms; /* last message of the server, or the time the socket was made */
+    bool answered_once;  /* by this address */
+    int64_t silent_since_ms, polled_ms;
     int64_t pause_until_ms;
     int gone_run, corrupt_run;
     int64_t log_ms;
@@ -108,8 +112,8 @@ static int open_socket(struct weights_pull *p, struct onic_err *err)
     return sock_connect(&p->socket, p->context, p->address, &o, err);
 }
 
-int weights_pull_connect(struct weights_pull *p, const char *address, const uint8_t run_id[16],
-                         uint32_t epoch, struct onic_err *err)
+int weights_pull_connect(struct weights_pull *p, const char *address, unsigned attempt,
+                         const uint8_t run_id[16], uint32_t epoch, struct onic_err *err)
 {
     if (p->socket && epoch == p->epoch && strcmp(address, p->address) == 0)
         return ONIC_OK;
@@ -121,6 +125,9 @@ int weights_pull_connect(struct weights_pull *p, const char *address, const uint
     memcpy(p->run_id, run_id, sizeof p->run_id);
     p->epoch = epoch;
     snprintf(p->address, sizeof p->address, "%s", address);
+    p->attempts = attempt;
+    p->answered_once = false;
+    p->silent_since_ms = p->polled_ms = clock_ms();
     return open_socket(p, err);
 }
 
@@ -306,7 +313,8 @@ static bool receive(struct weights_pull *p)
         struct frame f;
         if (got != SOCK_FRAME)
             continue;
-        p->answered_ms = clock_ms();
+        p->answered_ms = p->silent_since_ms = clock_ms();
+        p->answered_once = true;
         enum frame_bad bad = frame_parse(&f, zmq_msg_data(&msg), zmq_msg_size(&msg));
         if (bad == FRAME_BAD_CRC && p->state == PULL_CHUNKS) {
             start_over(p, "a frame does not match its checksum");
@@ -363,6 +371,23 @@ bool weights_pull_waits_for_host(const struct weights_pull *p)
     return p->waiting_ms != 0;
 }
 
+int64_t weights_pull_silent_ms(const struct weights_pull *p)
+{
+    return p->silent_since_ms ? p->polled_ms - p->silent_since_ms : 0;
+}
+
+const char *weights_pull_address(const struct weights_pull *p)
+{
+    return p->address;
+}
+
+static void note_silence(struct weights_pull *p, bool wanted, int64_t now)
+{
+    if (!wanted)
+        p->silent_since_ms = now;
+    p->polled_ms = now;
+}
+
 bool weights_pull_poll(struct weights_pull *p, uint64_t version_plus_1)
 {
     if (!p->socket || !p->total)
@@ -372,7 +397,9 @@ bool weights_pull_poll(struct weights_pull *p, uint64_t version_plus_1)
     bool swapped = receive(p);
     int64_t now = clock_ms();
     bool wanted = version_plus_1 && !(p->have && p->version + 1 == version_plus_1);
-    if (wanted && now - p->answered_ms > RECONNECT_MS)
+    bool other_family = !p->answered_once && sock_is_name(p->address);
+    note_silence(p, wanted, now);
+    if (wanted && now - p->answered_ms > (other_family ? RECONNECT_NAME_MS : RECONNECT_MS))
         weights_pull_reconnect(p);
     else if (p->state != PULL_IDLE && now - p->heard_ms > RETRY_MS)
         p->state = PULL_IDLE; /* an answer was lost: begin again */

@@ -22,10 +22,10 @@ struct weights_pull;
 struct weights_pull *weights_pull_create(void *context, struct meta_arena *arena);
 void weights_pull_free(struct weights_pull *p);
 void weights_pull_size(struct weights_pull *p, size_t floats); /* once, before the first poll */
-/* Says where the weights of this learner life are. A new epoch forgets what was known of versions.
- */
-int weights_pull_connect(struct weights_pull *p, const char *address, const uint8_t run_id[16],
-                         uint32_t epoch, struct onic_err *err);
+/* Says where the weights of this learner life are; attempt: see sock.h, the one by which the
+ * learner itself was reached. A new epoch forgets what was known of versions. */
+int weights_pull_connect(struct weights_pull *p, const char *address, unsigned attempt,
+                         const uint8_t run_id[16], uint32_t epoch, struct onic_err *err);
 void weights_pull_reconnect(struct weights_pull *p);     /* a new socket to the same address */
 void *weights_pull_socket(const struct weights_pull *p); /* for polling; NULL before connect */
 /* version_plus_1: the newest that is known to exist, 0 = none. Never waits. True when new weights
@@ -37,6 +37,11 @@ const float *weights_pull_get(const struct weights_pull *p,
 /* True while another actor of this host pulls for this one: poll again soon, no message will come.
  */
 bool weights_pull_waits_for_host(const struct weights_pull *p);
+
+/* For how long weights were wanted and the address gave no answer at all; 0 = it answers, or
+ * nothing is wanted. */
+int64_t weights_pull_silent_ms(const struct weights_pull *p);
+const char *weights_pull_address(const struct weights_pull *p);
 
 struct weights_pull_counts {
     uint64_t complete, corrupt, gone, pinned; /* complete: over the socket */

@@ -284,6 +284,41 @@ static void a_name_is_reached_whatever_families_it_stands_for(void **state)
     assert_int_equal(meet(s, v4_first, "[::1]"), 0);
 }
 
+static bool actor_complains(void *ctx)
+{
+    struct scene *s = ctx;
+    return strstr(text_of(s, "actor.err"), "no weights come from") || process_gone(s->p.pid);
+}
+
+/* The second address of the learner is a name that leads the actor elsewhere, then no longer. */
+static void weights_that_cannot_be_reached_are_named_and_tried_again(void **state)
+{
+    struct scene *s = *state;
+    if (shell(s, "echo 127.0.0.1 localhost >h; unshare -rm mount --bind h /etc/hosts") != 0) {
+        print_message("no mount namespace can be made here\n");
+        skip();
+    }
+    program_start_shell(
+        &s->p, s->dir, "shell",
+        "export P=$((2000 + $$ % 10000)); echo 127.0.0.9 localhost >h; unshare -rm sh -c '"
+        "mount --bind h /etc/hosts; exec \"$ONIC_BUILD\"/onic-actor --learner=tcp://127.0.0.1:$P "
+        "2>actor.err' & "
+        "exec \"$ONIC_BUILD\"/onic-learner --env.id=corridor --reward.model=none --frames=5000 "
+        "--run-dir=run --listen=tcp://127.0.0.1:$P --weights.listen=tcp://localhost:$((P + 1))");
+    assert_true(wait_until(actor_complains, s, WAIT_MS));
+    assert_non_null(strstr(text_of(s, "actor.err"), "no weights come from tcp://localhost:"));
+    assert_non_null(strstr(text_of(s, "actor.err"), "though the learner at tcp://127.0.0.1:"));
+    assert_non_null(strstr(text_of(s, "actor.err"), "--weights.listen=tcp://HOST:PORT"));
+    assert_null(strstr(text_of(s, "actor.err"), "info actor-0 playing"));
+    char path[300];
+    snprintf(path, sizeof path, "%s/h", s->dir);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs("127.0.0.1 localhost\n", f);
+    fclose(f);
+    assert_int_equal(program_wait(&s->p, WAIT_MS), 0);
+}
+
 int main(void)
 {
     signal(SIGHUP, SIG_DFL); /* the tests themselves may run under nohup */
@@ -303,6 +338,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_name_is_reached_whatever_families_it_stands_for, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(weights_that_cannot_be_reached_are_named_and_tried_again,
+                                        setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

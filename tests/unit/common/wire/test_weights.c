@@ -4,9 +4,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "common/base/clock.h"
 #include "common/wire/crc32c.h"
 #include "common/wire/sock.h"
 #include "common/wire/weights_pull.h"
@@ -112,7 +114,7 @@ static struct weights_pull *actor_of(struct host *h)
     memcpy(run_id, h->dir + strlen(h->dir) - 6, 6);
     struct weights_pull *p = weights_pull_create(h->context, h->arena);
     weights_pull_size(p, FLOATS);
-    assert_ok(weights_pull_connect(p, weights_server_address(h->s), run_id, 0, &err));
+    assert_ok(weights_pull_connect(p, weights_server_address(h->s), 0, run_id, 0, &err));
     return p;
 }
 
@@ -188,6 +190,52 @@ static void an_actor_that_stands_still_in_its_pull_is_not_waited_for_long(void *
     close_host(&h);
 }
 
+static int64_t later_ns;
+
+static int64_t later(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec + later_ns;
+}
+
+/* Polls for so many seconds of the replaced clock, in steps of half a second. */
+static void poll_for(struct weights_pull *p, int seconds, uint64_t version_plus_1)
+{
+    for (int i = 0; i < 2 * seconds; i++) {
+        later_ns += 500000000;
+        weights_pull_poll(p, version_plus_1);
+    }
+}
+
+static void silence_is_measured_while_weights_are_wanted_from_an_address(void **state)
+{
+    (void)state;
+    struct host h;
+    uint8_t run_id[16] = {0};
+    open_host(&h);
+    publish(&h, 1);
+    memcpy(run_id, h.dir + strlen(h.dir) - 6, 6);
+    clock_replace(later);
+    struct weights_pull *p = weights_pull_create(h.context, h.arena);
+    weights_pull_size(p, FLOATS);
+    assert_ok(weights_pull_connect(p, "ipc:///no/such/folder/w", 0, run_id, 0, &err));
+    poll_for(p, 9, 2);
+    assert_in_range(weights_pull_silent_ms(p), 8000, 12000);
+    poll_for(p, 20, 0); /* none exist: that is no silence */
+    assert_int_equal(weights_pull_silent_ms(p), 0);
+    poll_for(p, 40, 2); /* longer than a socket lives */
+    assert_in_range(weights_pull_silent_ms(p), 38000, 60000);
+    struct waiter w = {&h, p};
+    assert_ok(weights_pull_connect(p, weights_server_address(h.s), 0, run_id, 0, &err));
+    assert_true(wait_until(has_newest, &w, 10000));
+    poll_for(p, 1, 2);
+    assert_int_equal(weights_pull_silent_ms(p), 0);
+    clock_replace(NULL);
+    weights_pull_free(p);
+    close_host(&h);
+}
+
 static void a_damaged_copy_is_not_used_and_the_last_user_cleans_up(void **state)
 {
     (void)state;
@@ -230,6 +278,7 @@ int main(void)
         cmocka_unit_test(actors_that_stop_reading_do_not_stop_training),
         cmocka_unit_test(two_actors_of_a_host_pull_once),
         cmocka_unit_test(an_actor_that_stands_still_in_its_pull_is_not_waited_for_long),
+        cmocka_unit_test(silence_is_measured_while_weights_are_wanted_from_an_address),
         cmocka_unit_test(a_damaged_copy_is_not_used_and_the_last_user_cleans_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
