@@ -58,6 +58,22 @@ enum learned_verdict learned_judge(const struct learned *l)
     return l->pairs && is_a_coin(&l->heldout) ? LEARNED_BY_HEART : LEARNED_FINE;
 }
 
+/* The order of captions may be right long before the loss shows it. */
+static void put_nothing(const struct learned *l, char out[LEARNED_WORDS_MAX])
+{
+    bool begun = l->pairs && l->heldout.n >= HELD_MIN && !is_a_coin(&l->heldout);
+    int n = snprintf(
+        out, LEARNED_WORDS_MAX,
+        "the loss is %.4f after %" PRIu64 " gradient steps, that of guessing is %.4f: ", l->loss,
+        l->steps, learned_guess(l));
+    if (begun)
+        snprintf(out + n, (size_t)(LEARNED_WORDS_MAX - n),
+                 "learning has hardly begun, with %.0f %% of %d held-out pairs predicted",
+                 100 * l->heldout.accuracy, l->heldout.n);
+    else
+        snprintf(out + n, (size_t)(LEARNED_WORDS_MAX - n), "next to nothing was learned");
+}
+
 void learned_words(const struct learned *l, char out[LEARNED_WORDS_MAX])
 {
     uint64_t n = count_of(l), decided = l->low + l->high;
@@ -87,11 +103,7 @@ void learned_words(const struct learned *l, char out[LEARNED_WORDS_MAX])
                      n, low ? 0 : 1);
         break;
     case LEARNED_NOTHING:
-        snprintf(out, LEARNED_WORDS_MAX,
-                 "the loss is %.4f after %" PRIu64
-                 " gradient steps, that of guessing is %.4f: next "
-                 "to nothing was learned",
-                 l->loss, l->steps, learned_guess(l));
+        put_nothing(l, out);
         break;
     case LEARNED_BY_HEART:
         snprintf(

@@ -42,6 +42,17 @@ static void a_loss_of_guessing_is_nothing_learned(void **state)
     assert_verdict(of_classes(900, 100, 0.30), LEARNED_FINE, "");
 }
 
+static void an_order_that_is_right_has_begun_to_be_learned(void **state)
+{
+    (void)state;
+    struct learned l = of_pairs(500, 500, 0, 0.6931);
+    l.heldout = (struct heldout_measure){.n = 555, .accuracy = 0.766};
+    assert_verdict(l, LEARNED_NOTHING,
+                   "learning has hardly begun, with 77 % of 555 held-out pairs predicted");
+    l.heldout.accuracy = 0.51;
+    assert_verdict(l, LEARNED_NOTHING, "next to nothing was learned");
+}
+
 /* Half of the pairs are ties: a perfect network still has half of ln 2. */
 static void ties_bound_what_a_loss_can_reach(void **state)
 {
@@ -101,6 +112,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_loss_of_guessing_is_nothing_learned),
+        cmocka_unit_test(an_order_that_is_right_has_begun_to_be_learned),
         cmocka_unit_test(ties_bound_what_a_loss_can_reach),
         cmocka_unit_test(all_ties_leave_nothing_to_learn),
         cmocka_unit_test(one_sided_labels_are_told),
