@@ -49,6 +49,9 @@ int run_dir_write(const char *dir, const struct config *cfg, struct onic_err *er
 bool run_dir_settle(const char *dir, bool refused);
 /* A checkpoint of the run holds more than the weights it began with. */
 bool run_dir_trained(const char *dir);
+/* Removes the checkpoint that a run begins with: it would tie a run to an environment and a network
+ * that nothing was trained with. */
+void run_dir_drop_untrained(const char *dir);
 
 /* Whole text of dir/name into out (NUL-terminated, at most max bytes). ONIC_ENOTFOUND, ONIC_EIO. */
 int run_dir_read(const char *dir, const char *name, char *out, size_t max, struct onic_err *err);

@@ -4,8 +4,8 @@
 
 /* run_settle.h - which configuration a run has once a life is over; private to common/run.
  *
- * config.yaml.before is the configuration of the lives before this one, with the name of the
- * newest checkpoint of then as its last line. It is complete before config.yaml is replaced, and
+ * config.yaml.before is the configuration of the lives before this one, with the names of
+ * the checkpoints of then in its last line. It is complete before config.yaml is replaced, and
  * comes back by one rename: whenever a process is killed, either the old configuration is in place
  * or what brings it back lies beside the new one. A newer checkpoint means that the new one was
  * trained with, and stays. */

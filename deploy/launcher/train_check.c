@@ -8,6 +8,7 @@
 #include "actor/envs/env.h"
 #include "common/base/buf.h"
 #include "common/policy/policy.h"
+#include "common/run/run_dir.h"
 #include "learner/describe.h"
 #include "learner/resume.h"
 #include "reward_server/annotators/annotator.h"
@@ -98,8 +99,13 @@ int train_check_resume(const struct config *cfg, const struct reward_model_type 
     char path[CONFIG_STR_MAX + 16];
     int rc = check_parts(cfg, model, &seen, err);
     snprintf(path, sizeof path, "%s/checkpoints", run_dir);
-    if (!rc)
-        rc = resume_check(cfg, &seen.env, path, seen.identity, err);
+    if (rc)
+        return rc;
+    rc = resume_check(cfg, &seen.env, path, seen.identity, err);
+    if ((rc == ONIC_EINCOMPATIBLE || rc == ONIC_ECONFIG) && !run_dir_trained(run_dir)) {
+        run_dir_drop_untrained(run_dir); /* nothing ties the run to the options of its first life */
+        rc = ONIC_OK;
+    }
     return rc == ONIC_EDAMAGED
                ? err_wrap(err, "the run cannot be resumed (--on-exists=overwrite starts afresh)")
                : rc;

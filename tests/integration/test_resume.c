@@ -269,6 +269,14 @@ static void a_run_that_has_trained_nothing_is_not_to_be_evaluated(void **state)
     scene_drain(&s->a);
     assert_null(strstr(program_text(s->a.err), "measures it"));
     assert_non_null(strstr(program_text(s->a.err), "nothing has been trained yet"));
+    /* nor is it tied to anything */
+    int code = program_run(&s->a, s->dir, "a", "onic",
+                           "train --run-dir=run --env.id=minigrid:Empty-5x5 --reward.model=counts "
+                           "--train.batch=1024 --frames=2000",
+                           SCENE_LONG_MS);
+    if (code != 0)
+        fail_msg("exit code %d: %s", code, program_text(s->a.err));
+    assert_true(metrics_last(s->run, "env_steps") >= 2000);
 }
 
 int main(void)

@@ -295,6 +295,11 @@ static void the_first_checkpoint_goes_with_the_options_that_were_refused(void **
     assert_true(run_dir_trained(run));
     assert_false(run_dir_settle(run, true)); /* something was trained with it: it stays */
     assert_true(exists(*state, "config.yaml") && exists(*state, "checkpoints/" TRAINED));
+    char latest[500];
+    snprintf(latest, sizeof latest, "%s/checkpoints/LATEST", run);
+    assert_int_equal(unlink(latest), 0); /* a hint, and no more */
+    assert_true(run_dir_trained(run));
+    assert_false(run_dir_settle(run, true));
 }
 
 /* A run of 1000 frames that was trained, and a life with 2000 on top. */
