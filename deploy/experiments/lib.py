@@ -6,6 +6,7 @@ Python's standard library and gnuplot only.
 import argparse
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -46,7 +47,7 @@ class Experiment:
         """Trains to the end, which is not before `frames`; returns the run directory."""
         run_dir = os.path.join(self.args.runs, run_name)
         cmd = self.onic("train", config, f"--run-dir={run_dir}", *flags)
-        print("+", " ".join(cmd), flush=True)
+        print("+", shlex.join(cmd), flush=True)
         code = subprocess.call(cmd, cwd=ROOT)
         if code != 0:
             sys.exit(f"training ended with {code}; its logs are in {run_dir}/log")
