@@ -39,7 +39,7 @@ enum {
     BACKOFF_MAX_MS = 5000,
     BACKOFF_FORGET_MS = 10000,
     RETIRED_MS = 1000,     /* a part that ended by itself with 0 comes back after this */
-    STOOD_STILL_MS = 5000, /* worth a line */
+    STOOD_STILL_MS = 3000, /* worth a line */
     REST_MS = 25000,       /* longer than the reward server drains: answers that were paid for */
     ONE_PRESS_MS = 500,
 };

@@ -4,7 +4,10 @@
  * libcurl says which sockets it wants watched and when it wants to be woken; libuv watches and
  * wakes. A socket's uv_poll_t lives in an object of its own, because libuv closes handles later
  * than libcurl forgets sockets. Finished transfers are collected after every step, outside of
- * libcurl's call-backs, so `done` may start and cancel requests. */
+ * libcurl's call-backs, so `done` may start and cancel requests.
+ *
+ * The deadline of a request is kept here and not by libcurl, which would count time in which this
+ * process stood still, and take every answer that was under way for late. */
 #define _GNU_SOURCE
 #include "reward_server/http/http_client.h"
 
@@ -15,7 +18,10 @@
 #include <string.h>
 
 #include "common/base/buf.h"
+#include "common/base/clock.h"
 #include "common/base/xmalloc.h"
+
+enum { DEADLINES_EVERY_MS = 50 };
 
 struct http_call {
     struct http_client *client;
@@ -23,7 +29,9 @@ struct http_call {
     CURL *easy;
     struct curl_slist *headers;
     struct buf body;
-    bool too_large;
+    int total_ms;
+    int64_t until_ms; /* clock_ms */
+    bool late, too_large;
     char error[CURL_ERROR_SIZE];
     http_done done;
     void *ctx;
@@ -38,7 +46,7 @@ struct watch {
 
 struct http_client {
     uv_loop_t *loop;
-    uv_timer_t *timer; /* an object of its own: closes after the client is gone */
+    uv_timer_t *timer, *deadlines; /* objects of their own: they close after the client is gone */
     CURLM *multi;
     struct http_call *calls;
     struct watch *watches;
@@ -242,6 +250,39 @@ static void collect(struct http_client *c)
     }
 }
 
+static void end_late(struct http_call *call)
+{
+    snprintf(call->error, sizeof call->error,
+             "Operation timed out after %d ms with %zu bytes received", call->total_ms,
+             call->body.len);
+    finish(call, CURLE_OPERATION_TIMEDOUT);
+}
+
+/* The first that was late before; all that are late now are marked. */
+static struct http_call *late_call(const struct http_client *c, bool mark)
+{
+    int64_t now = clock_ms();
+    struct http_call *found = NULL;
+    for (struct http_call *call = c->calls; call; call = call->next) {
+        if (call->late && !found)
+            found = call;
+        call->late |= mark && now >= call->until_ms;
+    }
+    return found;
+}
+
+/* Late is what is late twice: libuv looks at timers before sockets, and an answer may be there. */
+static void on_deadlines(uv_timer_t *timer)
+{
+    struct http_client *c = timer->data;
+    if (!c->calls)
+        uv_timer_stop(timer);
+    struct http_call *call;
+    while ((call = late_call(c, false)) != NULL)
+        end_late(call);
+    late_call(c, true);
+}
+
 static void set_limits(const struct http_client *c, CURL *e, const struct http_request *q)
 {
     curl_easy_setopt(e, CURLOPT_URL, q->url);
@@ -251,7 +292,6 @@ static void set_limits(const struct http_client *c, CURL *e, const struct http_r
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_USERAGENT, "onic");
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)c->connect_ms);
-    curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)q->total_ms);
     curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 1L);
     if (*c->ca_file)
         curl_easy_setopt(e, CURLOPT_CAINFO, c->ca_file);
@@ -284,6 +324,10 @@ struct http_call *http_start(struct http_client *c, const struct http_request *q
     call->easy = curl_easy_init();
     ONIC_ASSERT(call->easy != NULL);
     buf_init(&call->body, c->max_body);
+    call->total_ms = q->total_ms;
+    call->until_ms = clock_ms() + q->total_ms;
+    if (!uv_is_active((uv_handle_t *)c->deadlines))
+        uv_timer_start(c->deadlines, on_deadlines, DEADLINES_EVERY_MS, DEADLINES_EVERY_MS);
     call->next = c->calls;
     if (call->next)
         call->next->prev = call;
@@ -324,6 +368,9 @@ int http_client_create(struct http_client **out, uv_loop_t *loop, const struct h
     c->timer = xcalloc(1, sizeof *c->timer);
     uv_timer_init(loop, c->timer);
     c->timer->data = c;
+    c->deadlines = xcalloc(1, sizeof *c->deadlines);
+    uv_timer_init(loop, c->deadlines);
+    c->deadlines->data = c;
     c->multi = curl_multi_init();
     ONIC_ASSERT(c->multi != NULL);
     curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
@@ -344,6 +391,7 @@ void http_client_free(struct http_client *c)
     while (c->watches)
         drop_watch(c->watches);
     uv_close((uv_handle_t *)c->timer, free_timer);
+    uv_close((uv_handle_t *)c->deadlines, free_timer);
     free(c->ca_file);
     free(c->proxy);
     free(c);

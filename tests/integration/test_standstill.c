@@ -12,8 +12,9 @@
 #include "common/base/clock.h"
 #include "tests/onic_test.h"
 #include "tests/support/program.h"
+#include "tests/support/scripted.h"
 
-enum { PATIENCE_MS = 60000, STOPPED_MS = 6000 };
+enum { PATIENCE_MS = 60000, STOPPED_MS = 5000 };
 
 struct scene {
     char dir[256], run[300];
@@ -84,24 +85,34 @@ static void never_says(const char *text, const char *what)
         fail_msg("it says \"%s\": %s", what, text);
 }
 
-/* A question flies nearly always, and an environment is stepped nearly always. */
-static void a_suspended_run_goes_on_as_if_nothing_had_been(void **state)
+static void let_pass(int ms)
 {
-    struct scene *s = *state;
+    int64_t until = clock_ms() + ms;
+    assert_true(wait_until(time_has_passed, &until, PATIENCE_MS));
+}
+
+/* Trains, stops everything for longer than the deadlines in `annotator` and goes on. server: a
+ * process of the same machine that is stopped too, and wakes up a moment later; 0 = none. */
+static void suspend_a_run(struct scene *s, const char *annotator, pid_t server)
+{
     char options[1200];
     snprintf(options, sizeof options,
              "train --run-dir=run --env.id=minigrid:KeyCorridorS3R3 --frames=1000000000000 "
              "--actors.count=1 --metrics.every_s=0.2 --actors.step_timeout_s=3 "
-             "--actors.orphan_timeout_s=4 --annotator.id=command --command.timeout_s=3 "
-             "--command.window=1 --bench.captions_per_s=40 "
-             "--command.run=%s/tests/support/slow_annotator.sh",
-             getenv("ONIC_SOURCE"));
+             "--actors.orphan_timeout_s=4 --bench.captions_per_s=40 %s",
+             annotator);
     program_start(&s->train, s->dir, "train", "onic", options);
-    assert_true(wait_until(trains, s, PATIENCE_MS));
-    int64_t until = clock_ms() + STOPPED_MS;
+    if (!wait_until(trains, s, PATIENCE_MS))
+        fail_msg("it does not train: %s", program_text(s->train.err));
+    if (server)
+        assert_int_equal(kill(server, SIGSTOP), 0);
+    let_pass(100); /* a question is under way by now */
     assert_int_equal(kill(-s->train.pid, SIGSTOP), 0);
-    assert_true(wait_until(time_has_passed, &until, PATIENCE_MS));
+    let_pass(STOPPED_MS);
     assert_int_equal(kill(-s->train.pid, SIGCONT), 0);
+    let_pass(500);
+    if (server)
+        assert_int_equal(kill(server, SIGCONT), 0);
     goes_on(s);
     kill(s->train.pid, SIGINT);
     assert_int_equal(program_wait(&s->train, PATIENCE_MS), 0);
@@ -109,8 +120,36 @@ static void a_suspended_run_goes_on_as_if_nothing_had_been(void **state)
     never_says(program_text(s->train.err), "does not report");
     never_says(file_of(s, "log/actor-0.log"), "hung");
     never_says(file_of(s, "log/actor-0.log"), "giving up");
-    never_says(file_of(s, "log/reward-server.log"), "is started again");
     assert_non_null(strstr(program_text(s->train.err), "the run stood still"));
+}
+
+/* An environment is stepped nearly always, and a question flies nearly always. */
+static void a_suspended_run_goes_on_as_if_nothing_had_been(void **state)
+{
+    struct scene *s = *state;
+    char annotator[600];
+    snprintf(annotator, sizeof annotator,
+             "--annotator.id=command --command.timeout_s=3 --command.window=1 "
+             "--command.run=%s/tests/support/slow_annotator.sh",
+             getenv("ONIC_SOURCE"));
+    suspend_a_run(s, annotator, 0);
+    never_says(file_of(s, "log/reward-server.log"), "is started again");
+}
+
+static void answers_of_a_server_are_not_late_after_a_standstill(void **state)
+{
+    struct scene *s = *state;
+    struct scripted server;
+    char annotator[300];
+    assert_true(scripted_start(&server, "scripted_llm/scripted_llm.py", "", 0));
+    snprintf(annotator, sizeof annotator,
+             "--annotator.id=llm --llm.url=http://127.0.0.1:%d/unhurried --llm.model=m "
+             "--llm.deadline_s=3",
+             server.port);
+    suspend_a_run(s, annotator, server.pid);
+    never_says(file_of(s, "log/reward-server.log"), "timed out");
+    never_says(file_of(s, "log/reward-server.log"), "language model failed");
+    scripted_stop(&server);
 }
 
 static void move_away(const struct scene *s, const char *name)
@@ -156,6 +195,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SCENE(a_suspended_run_goes_on_as_if_nothing_had_been),
+        SCENE(answers_of_a_server_are_not_late_after_a_standstill),
         SCENE(a_run_whose_files_are_rotated_away_writes_new_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -295,7 +295,7 @@ BEHAVIOURS = {
     "reask": labels_only(lambda s, a: sane(s, a, alter=lambda t, x: t if a["again"] else f"Surely {t}!")),
     "no_model": status(404, {"error": {"message": "The model `m` does not exist.", "code": 404}}),
     "unauthorised": status(401), "redirect": status(302, {}, ("Location: http://127.0.0.1:1/v1",)),
-    "chunked": chunked, "out_of_order": out_of_order, "lists_refused": lists_refused, "lists_cut": lists_cut,
+    "unhurried": labels_only(lambda s, a: last_words.wait(0.4) or sane(s, a)), "chunked": chunked, "out_of_order": out_of_order, "lists_refused": lists_refused, "lists_cut": lists_cut,
     "close": lambda s, a: s.send(200, s.reply(a["q"], a["texts"], a["name"], a["chat"]), close=True),
     "late": late, "other_model": other_model, "fickle": labels_only(fickle),
 }
