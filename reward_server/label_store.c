@@ -23,6 +23,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "common/base/file_kind.h"
 #include "common/base/log.h"
 #include "common/base/xmalloc.h"
 
@@ -69,13 +70,25 @@ int label_sql_fail(struct label_store *s, const char *doing, struct onic_err *er
     switch (extended & 0xff) {
     case SQLITE_FULL:
         return err_set(err, ONIC_EIO, "%s %s: the disk is full", doing, s->path);
-    case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
+        return err_set(err, ONIC_EDAMAGED,
+                       "%s %s: it is not an SQLite database, or its first bytes are damaged; "
+                       "restore it from a copy, or move it away to go on without its labels",
+                       doing, s->path);
+    case SQLITE_CORRUPT:
         return err_set(
             err, ONIC_EDAMAGED,
             "%s %s: %s; export what is readable with `onic labels export`, then move the "
             "file away",
             doing, s->path, why);
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+        s->reopen = true;
+        return err_set(err, ONIC_EIO,
+                       "%s %s: the file or its folder cannot be written (read-only, or of another "
+                       "user)",
+                       doing, s->path);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return err_set(err, ONIC_EAGAIN, "%s %s: another program has it locked", doing, s->path);
@@ -201,7 +214,7 @@ static int take_lock(struct label_store *s, struct onic_err *err)
     buf_init(&name, 8192);
     buf_printf(&name, "%s.lock", s->path);
     int rc = ONIC_OK;
-    s->lock_fd = open(name.data, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    s->lock_fd = open(name.data, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (s->lock_fd < 0)
         rc = err_set(err, ONIC_ECANTCREATE, "cannot create %s: %s", name.data, strerror(errno));
     else if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0)
@@ -253,12 +266,26 @@ static void disconnect(struct label_store *s)
     s->db = NULL;
 }
 
+/* Made here where it is missing: SQLite would make it 0644 whatever the umask allows. Its other
+ * files take the mode of this one. */
+static int open_for_writing(struct label_store *s, struct onic_err *err)
+{
+    int fd = open(s->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return err_set(err, ONIC_EIO, "opening %s: %s", s->path, strerror(errno));
+    close(fd);
+    if (sqlite3_open_v2(s->path, &s->db,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                        NULL) != SQLITE_OK)
+        return label_sql_fail(s, "opening", err);
+    return ONIC_OK;
+}
+
 static int connect_file(struct label_store *s, struct onic_err *err)
 {
-    int flags = s->mode == LABEL_STORE_READ ? SQLITE_OPEN_READONLY
-                                            : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-    if (sqlite3_open_v2(s->path, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
-        return label_sql_fail(s, "opening", err);
+    int opened = s->mode == LABEL_STORE_READ ? label_open_read(s, err) : open_for_writing(s, err);
+    if (opened != ONIC_OK)
+        return opened;
     sqlite3_extended_result_codes(s->db, 1);
     sqlite3_busy_timeout(s->db, BUSY_WAIT_MS);
     int rc = pragma(s, "PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY", err);
@@ -272,12 +299,30 @@ static int connect_file(struct label_store *s, struct onic_err *err)
     return rc;
 }
 
+/* A reader meets databases of other programs, and a store that a server is just making. */
+static int check_is_store(struct label_store *s, struct onic_err *err)
+{
+    struct stat st;
+    int rc = sqlite3_table_column_metadata(s->db, NULL, "labels", "caption", NULL, NULL, NULL, NULL,
+                                           NULL);
+    if (rc == SQLITE_OK)
+        return ONIC_OK;
+    if (rc != SQLITE_ERROR)
+        return label_sql_fail(s, "checking", err);
+    if (stat(s->path, &st) == 0 && st.st_size == 0)
+        return err_set(err, ONIC_ENOTFOUND, "%s is empty: there is no label store yet", s->path);
+    return err_set(err, ONIC_ECONFIG, "%s is an SQLite database, but no label store of onic",
+                   s->path);
+}
+
 static int check_schema(struct label_store *s, struct onic_err *err)
 {
     int64_t version = 0;
     if (s->mode != LABEL_STORE_READ && sqlite3_exec(s->db, schema, NULL, NULL, NULL) != SQLITE_OK)
         return label_sql_fail(s, "preparing", err);
-    int rc = label_meta_add(s, "schema", 0, &version, err);
+    int rc = s->mode == LABEL_STORE_READ ? check_is_store(s, err) : ONIC_OK;
+    if (rc == ONIC_OK)
+        rc = label_meta_add(s, "schema", 0, &version, err);
     if (rc == ONIC_OK && version != SCHEMA_VERSION)
         rc = err_set(
             err, ONIC_EINCOMPATIBLE,
@@ -287,12 +332,30 @@ static int check_schema(struct label_store *s, struct onic_err *err)
     return rc;
 }
 
+/* A file of another kind is named; one that is a database may still be another program's. */
+static int refuse_other_file(const char *path, enum label_store_mode mode, struct onic_err *err)
+{
+    const char *kind = file_kind(path);
+    if (kind && strcmp(kind, "an SQLite database") == 0)
+        return ONIC_OK;
+    int rc = file_kind_refuse(path, "a label store (labels.sqlite of a run)", err);
+    if (rc == ONIC_OK || mode != LABEL_STORE_SERVER)
+        return rc;
+    return err_set(err, ONIC_EDAMAGED,
+                   "%s is %s where the label store should be; restore the store from a copy, or "
+                   "move the file away to go on without its labels",
+                   path, kind);
+}
+
 int label_store_open(struct label_store **out, const char *path, enum label_store_mode mode,
                      struct onic_err *err)
 {
     *out = NULL;
-    if (mode == LABEL_STORE_READ && access(path, F_OK) != 0)
+    if (mode == LABEL_STORE_READ && access(path, F_OK) != 0 && errno == ENOENT)
         return err_set(err, ONIC_ENOTFOUND, "there is no label store at %s", path);
+    int other = refuse_other_file(path, mode, err);
+    if (other)
+        return other;
     struct label_store *s = xcalloc(1, sizeof *s);
     s->path = xstrdup(path);
     s->mode = mode;

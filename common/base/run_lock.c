@@ -50,7 +50,7 @@ int run_lock_take(const char *run_dir, int *fd, struct onic_err *err)
         fcntl(*fd, F_SETFD, FD_CLOEXEC);
         return ONIC_OK;
     }
-    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (*fd < 0)
         return err_set(err, ONIC_ECANTCREATE, "%s cannot be created: %s", path, strerror(errno));
     if (flock(*fd, LOCK_EX | LOCK_NB) != 0) {

@@ -66,7 +66,7 @@ static int open_temp(const struct safe_io *io, const char *path, char temp[PATH_
                          (unsigned long long)random);
         if (n < 0 || n >= PATH_SIZE)
             return err_set(err, ONIC_ECANTCREATE, "the path %.80s... is too long", path);
-        *fd = io->open(temp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        *fd = io->open(temp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
         if (*fd >= 0)
             return ONIC_OK;
         if (errno != EEXIST && errno != EINTR)

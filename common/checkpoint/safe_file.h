@@ -33,12 +33,12 @@ struct safe_part {
     size_t bytes;
 };
 
-/* Writes the parts one behind the other into a new file beside `path` (mode 0600, name unique to
- * this call), makes it durable, reads it back, compares, renames it over `path` and makes the
- * folder durable. io NULL = SAFE_IO_POSIX. ONIC_ECANTCREATE when the new file cannot be created,
- * ONIC_EIO for anything later (full disk included); in both cases `path` is as it was and the new
- * file is removed. One exception: when only the fsync of the folder failed, the new file is in
- * place but may not survive a power cut; that too is ONIC_EIO. The process must ignore SIGXFSZ,
+/* Writes the parts one behind the other into a new file beside `path` (mode 0666 less the umask,
+ * name unique to this call), makes it durable, reads it back, compares, renames it over `path` and
+ * makes the folder durable. io NULL = SAFE_IO_POSIX. ONIC_ECANTCREATE when the new file cannot be
+ * created, ONIC_EIO for anything later (full disk included); in both cases `path` is as it was and
+ * the new file is removed. One exception: when only the fsync of the folder failed, the new file is
+ * in place but may not survive a power cut; that too is ONIC_EIO. The process must ignore SIGXFSZ,
  * else a file size limit kills it before this function can report it. */
 int safe_replace(const struct safe_io *io, const char *path, const struct safe_part *parts,
                  int nparts, struct onic_err *err);

@@ -39,7 +39,7 @@ int metrics_jsonl_open(const char *run_dir, char path[METRICS_PATH_MAX], int *fd
     int n = snprintf(path, METRICS_PATH_MAX, "%s/metrics.jsonl", run_dir);
     if (n < 0 || n >= METRICS_PATH_MAX)
         return err_set(err, ONIC_ECANTCREATE, "the run directory's path is too long");
-    *fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    *fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (*fd < 0 || cut_torn_line(*fd) != 0)
         return err_set(err, ONIC_ECANTCREATE, "%s cannot be opened for writing: %s", path,
                        strerror(errno));

@@ -143,7 +143,7 @@ int tensorboard_create(struct tensorboard **out, const char *dir, double now, in
                      host, (int)getpid());
     if (n < 0 || (size_t)n >= sizeof path)
         return err_set(err, ONIC_ECANTCREATE, "the run directory's path is too long");
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (fd < 0)
         return err_set(err, ONIC_ECANTCREATE, "%s cannot be created: %s", path, strerror(errno));
     struct tensorboard *t = xcalloc(1, sizeof *t);

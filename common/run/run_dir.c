@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/base/file_kind.h"
 #include "common/base/log.h"
 #include "common/base/run_lock.h"
 #include "common/base/xmalloc.h"
@@ -103,7 +104,7 @@ int run_dir_read(const char *dir, const char *name, char *out, size_t max, struc
     snprintf(path, sizeof path, "%s/%s", dir, name);
     FILE *f = fopen(path, "re");
     if (!f)
-        return err_set(err, ONIC_ENOTFOUND, "%s cannot be opened: %s", path, strerror(errno));
+        return file_unreadable(path, errno, err);
     size_t n = fread(out, 1, max - 1, f);
     bool bad = ferror(f) != 0 || !feof(f);
     fclose(f);
@@ -117,7 +118,10 @@ int run_dir_read(const char *dir, const char *name, char *out, size_t max, struc
 int run_dir_ledger(const char *dir, struct ledger *out, struct onic_err *err)
 {
     char text[65536];
-    int rc = run_dir_read(dir, "ledger.json", text, sizeof text, err);
+    int rc = file_want_folder(dir, "a run directory", err);
+    if (rc)
+        return rc;
+    rc = run_dir_read(dir, "ledger.json", text, sizeof text, err);
     if (!rc)
         rc = ledger_parse(out, text, strlen(text), err);
     return rc ? err_wrap(err, "the ledger of %s", dir) : ONIC_OK;
@@ -264,7 +268,7 @@ int run_dir_replace(const char *dir, const char *name, const char *data, size_t 
     char path[CONFIG_STR_MAX + 64], temp[CONFIG_STR_MAX + 72];
     snprintf(path, sizeof path, "%s/%s", dir, name);
     snprintf(temp, sizeof temp, "%s.tmp", path);
-    int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     bool bad = fd < 0 || write_all(fd, data, len) != 0;
     int code = errno;
     if (fd >= 0)
@@ -326,7 +330,7 @@ int run_dir_write(const char *dir, const struct config *cfg, struct onic_err *er
     buf_init(&line, 4096);
     buf_printf(&line, "%s ", stamp);
     config_version(&line);
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (fd < 0 || write_all(fd, line.data, line.len) != 0)
         rc = err_set(err, ONIC_ECANTCREATE, "%s cannot be written: %s", path, strerror(errno));
     if (fd >= 0)

@@ -53,7 +53,8 @@ bool run_dir_trained(const char *dir);
  * that nothing was trained with. */
 void run_dir_drop_untrained(const char *dir);
 
-/* Whole text of dir/name into out (NUL-terminated, at most max bytes). ONIC_ENOTFOUND, ONIC_EIO. */
+/* Whole text of dir/name into out (NUL-terminated, at most max bytes). ONIC_ENOTFOUND,
+ * ONIC_EAUTH, ONIC_EIO. */
 int run_dir_read(const char *dir, const char *name, char *out, size_t max, struct onic_err *err);
 int run_dir_ledger(const char *dir, struct ledger *out, struct onic_err *err);
 

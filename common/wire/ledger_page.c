@@ -31,7 +31,7 @@ struct ledger_page {
 
 static int map_file(struct ledger_page *p, const char *path, struct onic_err *err)
 {
-    p->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    p->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (p->fd < 0)
         return err_set(err, ONIC_ECANTCREATE, "actors.state_dir: cannot open %s: %s", path,
                        strerror(errno));
@@ -59,7 +59,7 @@ int ledger_page_open(struct ledger_page **out, const char *dir, uint32_t actor_i
     memset(previous, 0, sizeof *previous);
     if (snprintf(path, sizeof path, "%s/actor-%u.ledger", dir, actor_id) >= (int)sizeof path)
         return err_set(err, ONIC_ECONFIG, "actors.state_dir is longer than a path may be");
-    if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+    if (mkdir(dir, 0777) != 0 && errno != EEXIST)
         return err_set(err, ONIC_ECANTCREATE, "actors.state_dir: cannot create %s: %s", dir,
                        strerror(errno));
     struct ledger_page *p = xcalloc(1, sizeof *p);

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "reward_server/label_store.h"
 #include "tests/onic_test.h"
 #include "tests/support/program.h"
 
@@ -27,8 +28,8 @@ static int in_shell(struct reading *r, const char *command)
     assert_non_null(build);
     snprintf(r->command, sizeof r->command, "%s", command);
     snprintf(script, sizeof script,
-             "cd '%s' && onic='%s/onic' replay='%s' && { %s; } 2>err </dev/null", r->dir, build,
-             r->replay, command);
+             "cd '%s' && onic='%s/onic' run=run replay='%s' && { %s; } 2>err </dev/null", r->dir,
+             build, r->replay, command);
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
@@ -57,7 +58,7 @@ static int train_once(void **state)
     char path[400];
     temp_dir_create(r.dir);
     *state = &r;
-    if (in_shell(&r, "yes 1 | head -n 2000 >actions; $onic train --run-dir=run "
+    if (in_shell(&r, "chmod 755 .; yes 1 | head -n 2000 >actions; $onic train --run-dir=run "
                      "--annotator.id=rules --frames=60000 >out 2>&1") != 0)
         return -1;
     snprintf(path, sizeof path, "%.200s/run/replays/*.jsonl", r.dir);
@@ -178,12 +179,157 @@ static void a_result_file_is_tried_before_the_work_and_kept_until_there_is_a_res
               0, "");
 }
 
+/* --- who reads it ---------------------------------------------------------------------------- */
+
+/* All that read a run. */
+static const char *const reading_commands[] = {
+    "eval $run --episodes=1",
+    "play $run --episodes=1 --speed=0",
+    "labels count $run",
+    "labels list $run",
+    "labels export $run",
+    "labels top $run",
+    "ledger $run",
+    "replay $replay --json",
+    "replay $replay --explain=1",
+};
+enum { READING = sizeof reading_commands / sizeof reading_commands[0] };
+
+/* In front of a command: another user without any right, or a namespace in which the folder cannot
+ * be written. */
+static const char as_nobody[] = "setpriv --reuid=65534 --regid=65534 --clear-groups";
+static const char read_only[] =
+    "unshare --mount bash -c 'mount --bind . . && cd . && mount -o remount,ro,bind . && cd $PWD && "
+    "exec \"$@\"' -";
+
+/* Skipped where this machine does not let the test become that reader. */
+static void need(struct reading *r, const char *reader)
+{
+    char command[600];
+    snprintf(command, sizeof command, "%s $onic --version >out", reader);
+    if (in_shell(r, command) != 0) {
+        print_message("not possible here: %s\n", reader);
+        skip();
+    }
+}
+
+/* Every reading command tells `reader` what it tells the owner, and leaves nothing behind. */
+static void reads_the_same(struct reading *r, const char *reader)
+{
+    char command[800];
+    for (int i = 0; i < READING; i++) {
+        snprintf(command, sizeof command,
+                 "$onic %s >want && %s $onic %s >got && "
+                 "sed -i '/ in [0-9.]* s$/d' want got && cmp want got",
+                 reading_commands[i], reader, reading_commands[i]);
+        ends_with(r, command, 0, "");
+        assert_string_equal(program_text(r->err), "");
+    }
+    ends_with(r, "! ls run | grep -e -wal -e -shm >&2", 0, "");
+}
+
+static void a_run_of_another_user_is_read(void **state)
+{
+    need(*state, as_nobody);
+    reads_the_same(*state, as_nobody);
+}
+
+static void a_run_that_cannot_be_written_is_read(void **state)
+{
+    need(*state, read_only);
+    reads_the_same(*state, read_only);
+}
+
+/* As a server that is killed leaves it: the newest label is in the write-ahead file alone. The
+ * index beside it is lost, as it is in a copy. */
+static void label_and_die(const char *path)
+{
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct label_store *store = NULL;
+        struct onic_err err;
+        const struct label_identity id = {.annotator = "rules",
+                                          .model = "patterns",
+                                          .goal = "minigrid/KeyCorridor",
+                                          .goal_version = "1",
+                                          .parameters = "noise=0"};
+        struct label_question q = {.caption = "You die.", .len = 8};
+        struct label_answer a = {
+            .caption = "You die.", .len = 8, .state = LABEL_ANSWERED, .confidence = 1, .raw = ""};
+        bool done = label_store_open(&store, path, LABEL_STORE_SERVER, &err) == ONIC_OK &&
+                    label_store_use(store, &id, &err) == ONIC_OK &&
+                    label_store_ask(store, &q, 1, &err) >= 0 &&
+                    label_store_answer(store, &a, 1, &err) >= 0;
+        _exit(done ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+static void labels_of_a_killed_server_are_read_without_writing(void **state)
+{
+    struct reading *r = *state;
+    char path[400], command[700];
+    const char *const readers[] = {as_nobody, read_only, ""};
+    need(r, as_nobody);
+    need(r, read_only);
+    ends_with(r, "cp -r run killed && chmod -R a+rX killed", 0, "");
+    snprintf(path, sizeof path, "%.200s/killed/labels.sqlite", r->dir);
+    label_and_die(path);
+    for (int i = 0; i < 3; i++) {
+        snprintf(command, sizeof command,
+                 "rm -f killed/*-shm && test -s killed/labels.sqlite-wal && "
+                 "test $(( $($onic labels count run) + 1 )) = $(%s $onic labels count killed)",
+                 readers[i]);
+        ends_with(r, command, 0, "");
+        snprintf(command, sizeof command, "%s $onic labels list killed | grep -q 'You die.'",
+                 readers[i]);
+        ends_with(r, command, 0, "");
+    }
+    ends_with(r, "! ls -d ${TMPDIR:-/tmp}/onic-labels-* 2>&1", 0, "");
+}
+
+static void a_run_that_may_not_be_written_is_73(void **state)
+{
+    struct reading *r = *state;
+    char command[700];
+    need(r, as_nobody);
+    snprintf(command, sizeof command, "%s $onic train --run-dir=run", as_nobody);
+    ends_with(r, command, 73, "run/lock cannot be created: Permission denied");
+    snprintf(command, sizeof command,
+             "$onic labels export run labels.jsonl && "
+             "%s $onic labels import run labels.jsonl",
+             as_nobody);
+    ends_with(r, command, 73, "run/labels.sqlite: Permission denied");
+}
+
+static void every_file_of_a_run_has_the_mode_that_the_umask_leaves(void **state)
+{
+    struct reading *r = *state;
+    ends_with(r,
+              "umask 007 && $onic train --run-dir=ours --annotator.id=rules --frames=20000 "
+              "--replay.every_episodes=5 >out 2>&1",
+              0, "");
+    ends_with(
+        r,
+        "test $(find ours -type f | wc -l) -gt 10 && ! find ours -type f ! -perm 660 | grep . >&2",
+        0, "");
+    ends_with(r, "! find ours -type d ! -perm 770 | grep . >&2", 0, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_result_that_does_not_fit_on_the_device_is_74),
         cmocka_unit_test(a_failure_is_not_covered_by_the_lost_output),
         cmocka_unit_test(a_reader_that_leaves_is_no_failure),
+        cmocka_unit_test(a_run_of_another_user_is_read),
+        cmocka_unit_test(a_run_that_cannot_be_written_is_read),
+        cmocka_unit_test(labels_of_a_killed_server_are_read_without_writing),
+        cmocka_unit_test(a_run_that_may_not_be_written_is_73),
+        cmocka_unit_test(every_file_of_a_run_has_the_mode_that_the_umask_leaves),
         cmocka_unit_test(a_result_file_is_tried_before_the_work_and_kept_until_there_is_a_result),
     };
     return cmocka_run_group_tests(tests, train_once, forget_run);

@@ -93,7 +93,7 @@ int replay_log_open(struct replay_log **out, const char *dir, const char *who,
     struct replay_log *r = xcalloc(1, sizeof *r);
     snprintf(r->path, sizeof r->path, "%s/replay-%s.bin", dir, who);
     for (int attempt = 0; attempt < 2; attempt++) {
-        r->fd = open(r->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        r->fd = open(r->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
         if (r->fd < 0) {
             rc = err_set(err, ONIC_ECANTCREATE,
                          "the replay file %s cannot be created: %s; does actors.state_dir"

@@ -189,7 +189,7 @@ static void every_life_leaves_its_version(void **state)
         lines++;
     assert_true(lines >= 1);
     assert_err(run_dir_read(run, "nothing", text, sizeof text, &err), ONIC_ENOTFOUND,
-               "nothing cannot be opened");
+               "nothing does not exist");
     assert_err(run_dir_read(run, "config.yaml", text, 10, &err), ONIC_EIO, "larger than 9 bytes");
 }
 
