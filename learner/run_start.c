@@ -254,8 +254,11 @@ static int find_checkpoint(const char *dir, struct checkpoint_file **file, struc
         *file = NULL;
         return ONIC_OK;
     }
-    return rc ? err_wrap(err, "the run cannot be resumed (--on-exists=overwrite starts afresh)")
-              : ONIC_OK;
+    if (rc == ONIC_EDAMAGED)
+        err_wrap(err, "the run cannot be resumed (--on-exists=overwrite starts afresh)");
+    else if (rc) /* all may be well with the run */
+        err_wrap(err, "the run cannot be resumed");
+    return rc;
 }
 
 /* The first checkpoint proves that checkpoints can be written, before any work is at stake. */

@@ -6,8 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* NULL: none of them. */
-static const char *wide_encoding(const char *text, size_t len)
+const char *utf8_wide_name(const char *text, size_t len)
 {
     static const struct {
         const char *name;
@@ -48,7 +47,7 @@ static size_t character_length(const unsigned char *p, size_t left)
 
 int utf8_check(const char *text, size_t len, const char *name, struct onic_err *err)
 {
-    const char *wide = wide_encoding(text, len);
+    const char *wide = utf8_wide_name(text, len);
     if (wide)
         return err_set(err, ONIC_ECONFIG, "%s is %s text; save it as UTF-8", name, wide);
     int line = 1;

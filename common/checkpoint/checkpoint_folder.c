@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/file_kind.h"
 #include "common/base/xmalloc.h"
 #include "common/checkpoint/checkpoint.h"
 
@@ -48,9 +49,10 @@ static int newest_first(const void *a, const void *b)
 static int list(const char *dir, struct versions *out, int *removed, struct onic_err *err)
 {
     DIR *d = opendir(dir);
+    if (!d && errno == ENOTDIR) /* something is there: not a fresh start */
+        return err_set(err, ONIC_EIO, "%s is not a folder", dir);
     if (!d)
-        return err_set(err, errno == ENOENT ? ONIC_ENOTFOUND : ONIC_EIO, "cannot list %s: %s", dir,
-                       strerror(errno));
+        return file_unreadable(dir, errno, err);
     struct dirent *e;
     while ((e = readdir(d))) {
         uint64_t version = 0;
@@ -85,6 +87,13 @@ static bool make_path(char path[CHECKPOINT_PATH_MAX], const char *dir, uint64_t 
     return n > 0 && n < CHECKPOINT_PATH_MAX;
 }
 
+/* For good: an older one is used instead. What a permission or more memory mends is not that; it
+ * would silently cost what was trained since. */
+static bool is_no_use(int rc)
+{
+    return rc != ONIC_EAUTH && rc != ONIC_EAGAIN;
+}
+
 int checkpoint_newest_valid(struct checkpoint_file **out, const char *dir, struct buf *report,
                             struct onic_err *err)
 {
@@ -106,6 +115,11 @@ int checkpoint_newest_valid(struct checkpoint_file **out, const char *dir, struc
         rc = checkpoint_open(out, path, &why);
         if (!rc)
             break;
+        if (!is_no_use(rc)) {
+            if (err)
+                *err = why;
+            goto out;
+        }
         if (!first.code)
             first = why;
         if (report)

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/file_kind.h"
 #include "common/base/xmalloc.h"
 #include "common/checkpoint/checkpoint.h"
 #include "common/checkpoint/format.h"
@@ -40,14 +41,14 @@ static int damaged(const struct checkpoint_file *f, struct onic_err *err, const 
 static int read_whole(struct checkpoint_file *f, struct onic_err *err)
 {
     int rc = ONIC_OK;
-    int fd = open(f->path, O_RDONLY | O_CLOEXEC);
+    int fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* of a FIFO: do not wait */
     struct stat st;
     if (fd < 0 || fstat(fd, &st) < 0) {
-        rc = err_set(err, ONIC_EIO, "cannot open %s: %s", f->path, strerror(errno));
+        rc = file_unreadable(f->path, errno, err);
         goto out;
     }
     if (!S_ISREG(st.st_mode)) {
-        rc = err_set(err, ONIC_EIO, "%s is not a file", f->path);
+        rc = file_kind_refuse(f->path, "a checkpoint of onic", err);
         goto out;
     }
     if ((uint64_t)st.st_size > CHECKPOINT_FILE_MAX) {
@@ -58,7 +59,7 @@ static int read_whole(struct checkpoint_file *f, struct onic_err *err)
     f->len = (size_t)st.st_size;
     f->bytes = aligned_alloc(FORMAT_ALIGN, (f->len / FORMAT_ALIGN + 1) * FORMAT_ALIGN);
     if (!f->bytes) {
-        rc = err_set(err, ONIC_ELIMIT, "no memory for the %zu bytes of %s", f->len, f->path);
+        rc = err_set(err, ONIC_EAGAIN, "no memory for the %zu bytes of %s", f->len, f->path);
         goto out;
     }
     size_t got = 0;
@@ -79,10 +80,24 @@ out:
     return rc;
 }
 
+/* A file that never was a checkpoint is named, not called damaged. One that claims to be one, by
+ * its name or its first bytes, or of which hardly anything is left, is damaged. */
+static bool is_another_kind(const struct checkpoint_file *f)
+{
+    static const char claim[] = ".safetensors";
+    size_t n = strlen(f->path);
+    const char *kind = file_kind(f->path);
+    bool claims = n >= sizeof claim && strcmp(f->path + n - (sizeof claim - 1), claim) == 0;
+    return kind && !claims && f->len > FORMAT_LENGTH_BYTES &&
+           strcmp(kind, "a safetensors file") != 0;
+}
+
 /* Length, first words and checksum of the whole file; sets data_at. */
 static int check_envelope(struct checkpoint_file *f, struct onic_err *err)
 {
     const size_t fixed = FORMAT_DIGEST_AT + FORMAT_DIGITS + sizeof FORMAT_AFTER - 1;
+    if (is_another_kind(f))
+        return file_kind_refuse(f->path, "a checkpoint of onic", err);
     if (f->len < FORMAT_LENGTH_BYTES)
         return damaged(f, err, "it is shorter than its header's length");
     uint64_t header = 0;
@@ -97,8 +112,9 @@ static int check_envelope(struct checkpoint_file *f, struct onic_err *err)
         memcmp(f->bytes + FORMAT_LENGTH_BYTES, FORMAT_BEFORE, sizeof FORMAT_BEFORE - 1) != 0 ||
         memcmp(f->bytes + FORMAT_DIGEST_AT + FORMAT_DIGITS, FORMAT_AFTER,
                sizeof FORMAT_AFTER - 1) != 0)
-        return damaged(f, err,
-                       "its header does not start as an onic checkpoint of format " FORMAT_VERSION);
+        return damaged(
+            f, err,
+            "its header does not start as that of an onic checkpoint of format " FORMAT_VERSION);
     char digest[FORMAT_DIGITS + 1];
     const void *tail[1] = {f->bytes + f->data_at};
     size_t tail_bytes[1] = {f->len - f->data_at};

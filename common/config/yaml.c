@@ -9,8 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <yaml.h>
 
+#include "common/base/file_kind.h"
 #include "common/base/log.h"
 #include "common/base/utf8.h"
 #include "common/base/xmalloc.h"
@@ -253,6 +255,14 @@ static int cannot_be(const char *path, const char *what, int code, struct onic_e
     return rc;
 }
 
+/* Where text was expected and something else came. */
+static int refuse_other_kind(const char *path, struct onic_err *err)
+{
+    struct stat st;
+    bool regular = stat(path, &st) == 0 && S_ISREG(st.st_mode);
+    return regular ? file_kind_refuse(path, "a YAML file", err) : ONIC_OK;
+}
+
 int config_read_file(struct config *c, const char *path, struct onic_err *err)
 {
     FILE *f = fopen(path, "re");
@@ -260,8 +270,12 @@ int config_read_file(struct config *c, const char *path, struct onic_err *err)
         return cannot_be(path, "opened", errno, err);
     char *text = xmalloc(YAML_BYTES_MAX + 1);
     size_t n = fread(text, 1, YAML_BYTES_MAX + 1, f);
-    int rc = ferror(f) ? cannot_be(path, "read", errno, err) : ONIC_OK;
+    int code = ferror(f) ? errno : 0;
     fclose(f);
+    int rc = code || n > YAML_BYTES_MAX || memchr(text, '\0', n) ? refuse_other_kind(path, err)
+                                                                 : ONIC_OK;
+    if (!rc && code)
+        rc = cannot_be(path, "read", code, err);
     if (!rc)
         rc = config_read_text(c, text, n, path, CONFIG_FILE, err);
     free(text);

@@ -7,6 +7,7 @@
  * first reset only, and an episode that ends is reset at once, without a seed. A line is written as
  * soon as its action was read, so a program may choose the next action from it. */
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -227,6 +228,8 @@ static int next_action(FILE *f, const struct env_spec *spec, int *action, struct
     char word[16];
     while ((c = getc(f)) != EOF && isspace(c))
         continue;
+    if (c == EOF && ferror(f))
+        return err_set(err, ONIC_EIO, "the actions cannot be read: %s", strerror(errno));
     if (c == EOF)
         return ONIC_ESTOPPED;
     long value = 0;
@@ -266,7 +269,8 @@ static int trace(struct env *e, const struct config *cfg, const char *actions, s
                        "give the actions: --actions=FILE, or --actions=- for standard input");
     FILE *f = strcmp(actions, "-") == 0 ? stdin : fopen(actions, "r");
     if (!f)
-        return err_set(err, ONIC_ECONFIG, "the file of actions, '%s', cannot be opened", actions);
+        return err_set(err, ONIC_ECONFIG, "the file of actions, '%s', cannot be opened: %s",
+                       actions, strerror(errno));
     struct trace tr = {.env = e, .obs = xaligned(e->spec.obs.obs_bytes)};
     buf_init(&tr.line, LINE_MAX_BYTES);
     e->family->seed(e, (uint64_t)cfg->run_seed);

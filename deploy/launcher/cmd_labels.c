@@ -6,6 +6,7 @@
  * anybody hears of it, so the file is never behind. `count` asks the running server first all the
  * same, because a store may lie on another machine's disk. Captions are bytes of a game; in JSON
  * each byte is the Latin-1 character of that number, and import turns it back. */
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +14,10 @@
 #include <sys/stat.h>
 
 #include "common/base/clock.h"
+#include "common/base/file_kind.h"
 #include "common/base/log.h"
 #include "common/base/run_lock.h"
+#include "common/base/utf8.h"
 #include "common/base/xmalloc.h"
 #include "common/run/run_dir.h"
 #include "common/wire/wire_annotation.h"
@@ -92,7 +95,8 @@ static int store_path(const struct labels_args *a, const struct config *given, c
 {
     struct stat st;
     if (stat(a->run, &st) != 0)
-        return err_set(err, ONIC_ENOTFOUND, "there is no run %s", a->run);
+        return errno == ENOENT ? err_set(err, ONIC_ENOTFOUND, "there is no run %s", a->run)
+                               : file_unreadable(a->run, errno, err);
     if (!S_ISDIR(st.st_mode)) {
         snprintf(out, size, "%s", a->run);
         return ONIC_OK;
@@ -237,6 +241,7 @@ struct import {
     json_t *objects[IMPORT_GROUP]; /* own the strings of rows */
     char *captions[IMPORT_GROUP], *raws[IMPORT_GROUP];
     int n, lines, added;
+    const char *name; /* of the file, for sentences */
 };
 
 static int flush_group(struct import *im, struct onic_err *err)
@@ -251,6 +256,23 @@ static int flush_group(struct import *im, struct onic_err *err)
     }
     im->n = 0;
     return rc;
+}
+
+/* Text may be JSON lines under any name; anything else is said before the store is touched. */
+static int check_lines_file(const char *path, struct onic_err *err)
+{
+    static const char *const fine[] = {"JSON text", "a text file", "an empty file", "a pipe"};
+    const char *kind = file_kind(path);
+    for (size_t i = 0; kind && i < sizeof fine / sizeof *fine; i++)
+        if (strcmp(kind, fine[i]) == 0)
+            return ONIC_OK;
+    FILE *f = kind ? NULL : fopen(path, "re");
+    char head[4];
+    const char *wide = f ? utf8_wide_name(head, fread(head, 1, sizeof head, f)) : NULL;
+    if (f)
+        fclose(f);
+    return wide ? err_set(err, ONIC_ECONFIG, "%s is %s text; save it as UTF-8", path, wide)
+                : file_kind_refuse(path, "JSON lines of `onic labels export`", err);
 }
 
 /* Abstentions carry no label and are not imported: the question stays open. */
@@ -308,10 +330,14 @@ static int import_line(struct import *im, const char *line, struct onic_err *err
 static int import_file(const struct labels_args *a, const char *path, struct onic_err *err)
 {
     bool from_stdin = !a->file[0] || strcmp(a->file, "-") == 0;
+    int other = from_stdin ? ONIC_OK : check_lines_file(a->file, err);
+    if (other)
+        return other;
     FILE *from = from_stdin ? stdin : fopen(a->file, "re");
     if (!from)
-        return err_set(err, ONIC_ENOTFOUND, "%s cannot be opened", a->file);
+        return file_unreadable(a->file, errno, err);
     struct import *im = xcalloc(1, sizeof *im);
+    im->name = from_stdin ? "standard input" : a->file;
     char *line = xmalloc(JSON_LINE_MAX);
     int rc = label_store_open(&im->store, path, LABEL_STORE_IMPORT, err);
     while (!rc && fgets(line, JSON_LINE_MAX, from)) {
@@ -320,6 +346,8 @@ static int import_file(const struct labels_args *a, const char *path, struct oni
         else if (line[strspn(line, " \t\r\n")])
             rc = import_line(im, line, err);
     }
+    if (!rc && ferror(from))
+        rc = file_unreadable(im->name, errno, err);
     struct onic_err late = {0};
     int rc2 = im->store ? flush_group(im, rc ? &late : err)
                         : ONIC_OK; /* whole groups before a bad line are kept */
@@ -332,6 +360,14 @@ static int import_file(const struct labels_args *a, const char *path, struct oni
     free(line);
     free(im);
     return rc ? rc : rc2;
+}
+
+static int annotate(const struct labels_args *a, const struct config *given, struct onic_err *err)
+{
+    int rc = file_want_folder(a->run, "a folder of `onic labels collect`", err);
+    if (rc && rc != ONIC_ENOTFOUND) /* there is none: the next one says what makes it */
+        return rc;
+    return labels_annotate(a->run, given, a->chunk, err);
 }
 
 int cmd_labels(int argc, char **argv)
@@ -375,7 +411,7 @@ int cmd_labels(int argc, char **argv)
     if (!rc && strcmp(a.verb, "top") == 0)
         return command_result("labels", labels_top(a.run, &given, a.n, a.json, &err), &err);
     if (!rc && strcmp(a.verb, "annotate") == 0)
-        return command_result("labels", labels_annotate(a.run, &given, a.chunk, &err), &err);
+        return command_result("labels", annotate(&a, &given, &err), &err);
     if (!rc && strcmp(a.verb, "collect") == 0) {
         struct pairs_collect p = {a.run, a.random ? "" : a.file, a.episodes, a.pairs, a.distinct};
         rc = a.random || a.file[0]

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/file_kind.h"
 #include "common/base/shell.h"
 #include "common/base/xmalloc.h"
 #include "common/nn/blas.h"
@@ -431,6 +432,10 @@ int cmd_reward(int argc, char **argv)
         rc = err_set(&err, ONIC_ECONFIG, "'%s' is not train or eval", a.verb);
     if (!rc)
         rc = check_meant(&a, &given, trains, &err);
+    if (!rc)
+        rc = file_want_folder(a.data, "a folder of `onic labels collect`", &err);
+    if (rc == ONIC_ENOTFOUND) /* there is none: what is missed in it is said below */
+        rc = ONIC_OK;
     if (!rc)
         rc = blas_start(&err);
     if (!rc)

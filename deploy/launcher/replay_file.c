@@ -9,8 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "actor/envs/nethack/replay_log.h"
+#include "common/base/file_kind.h"
 #include "common/base/xmalloc.h"
 #include "common/config/overlay.h"
 #include "deploy/launcher/json_text.h"
@@ -163,7 +165,12 @@ int replay_read(struct replay *out, const char *path, struct onic_err *err)
     char magic[8] = "";
     memset(out, 0, sizeof *out);
     config_defaults(&out->env);
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return file_kind_refuse(path, "a kept episode (a file of RUN/replays/)", err);
     FILE *f = fopen(path, "re");
+    if (!f && errno == EACCES)
+        return file_unreadable(path, errno, err);
     if (!f)
         return err_set(err, ONIC_ENOTFOUND, "%s cannot be opened: %s", path, strerror(errno));
     bool crash =

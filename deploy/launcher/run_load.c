@@ -3,34 +3,61 @@
  * plays as well. */
 #include "deploy/launcher/run_load.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "actor/envs/env.h"
+#include "common/base/file_kind.h"
 #include "common/base/xmalloc.h"
 #include "common/config/overlay.h"
 #include "common/run/policy_options.h"
 #include "learner/core.h"
 
+static int not_a_run(const char *path, struct onic_err *err)
+{
+    char file[CHECKPOINT_PATH_MAX];
+    struct stat st;
+    snprintf(file, sizeof file, "%s/LATEST", path);
+    if (stat(file, &st) == 0)
+        return err_set(err, ONIC_ENOTFOUND,
+                       "%s holds the checkpoints of a run: give the run directory, or one of the "
+                       "files",
+                       path);
+    return err_set(err, ONIC_ENOTFOUND,
+                   "%s is a folder, not a run directory: it has no checkpoints/", path);
+}
+
 int run_checkpoint(struct checkpoint_file **out, const char *path, struct onic_err *err)
 {
     struct stat st;
     *out = NULL;
-    if (stat(path, &st) != 0)
+    if (stat(path, &st) != 0 && errno == ENOENT)
         return err_set(err, ONIC_ENOTFOUND,
                        "there is no run %s: give a run directory or a checkpoint file", path);
-    if (!S_ISDIR(st.st_mode))
-        return checkpoint_open(out, path, err);
+    if (stat(path, &st) != 0)
+        return file_unreadable(path, errno, err);
+    if (!S_ISDIR(st.st_mode)) {
+        int rc = checkpoint_open(out, path, err);
+        const char *kind = rc == ONIC_ECONFIG ? file_kind(path) : NULL;
+        return kind ? err_set(err, rc,
+                              "%s is %s, not a run directory or a checkpoint file (of its "
+                              "checkpoints/)",
+                              path, kind)
+                    : rc;
+    }
     char dir[CHECKPOINT_PATH_MAX];
     snprintf(dir, sizeof dir, "%s/checkpoints", path);
     struct buf report;
     buf_init(&report, 1 << 16);
     int rc = checkpoint_newest_valid(out, dir, &report, err);
     if (report.len)
-        fprintf(stderr, "onic: skipped damaged checkpoints:\n%s", report.data);
+        fprintf(stderr, "onic: skipped checkpoints that cannot be used:\n%s", report.data);
     buf_release(&report);
+    if (rc == ONIC_ENOTFOUND && stat(dir, &st) != 0 && errno == ENOENT)
+        return not_a_run(path, err);
     if (rc)
         err_wrap(err, "no checkpoint of %s can be used", path);
     return rc;

@@ -175,7 +175,7 @@ static void mistakes_get_a_sentence(void **state)
         {"labels annotate data --chunk=3/2", "--chunk is '3/2'", 64},
         {"train --run-dir=no --reward.model=motif", "needs reward.file", 64},
         {"train --run-dir=no --reward.model=motif --reward.file=data/pairs.jsonl",
-         "is no reward of", 74},
+         "data/pairs.jsonl is JSON text, not a checkpoint of onic", 64},
         {"reward sell data", "'sell' is not train or eval", 64},
         {"reward train", "say what to do and where", 64},
         {"reward eval data --epochs=3", "--epochs is for `onic reward train`", 64},

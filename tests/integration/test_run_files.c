@@ -291,6 +291,43 @@ static void labels_of_a_killed_server_are_read_without_writing(void **state)
     ends_with(r, "! ls -d ${TMPDIR:-/tmp}/onic-labels-* 2>&1", 0, "");
 }
 
+static void assert_not_blamed(struct reading *r)
+{
+    static const char *const words[] = {"damaged", "remove", "overwrite", "move the file"};
+    const char *said = program_text(r->err);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strstr(said, words[i]))
+            fail_msg("%s: %s", r->command, said);
+}
+
+/* Nothing is wrong with the run: neither is it called damaged nor shall anything be deleted. */
+static void what_may_not_be_read_is_said_and_nothing_else(void **state)
+{
+    struct reading *r = *state;
+    char command[700];
+    need(r, as_nobody);
+    ends_with(r, "cp -r run private && chmod -R go= private/*", 0, "");
+    for (int i = 0; i < READING; i++) {
+        snprintf(command, sizeof command, "run=private; replay=${replay/run/private}; %s $onic %s",
+                 as_nobody, reading_commands[i]);
+        ends_with(r, command, 77, "Permission denied");
+        assert_not_blamed(r);
+    }
+    /* An older checkpoint that could be read is not taken instead: it would be a silent roll-back.
+     */
+    ends_with(r,
+              "chown -R 65534 private && chmod -R u+rw private && cd private/checkpoints && "
+              "newest=$(ls ckpt-* | tail -n 1) && chown 0 $newest && chmod 600 $newest",
+              0, "");
+    snprintf(command, sizeof command, "%s $onic eval private", as_nobody);
+    ends_with(r, command, 77, "Permission denied");
+    assert_not_blamed(r);
+    snprintf(command, sizeof command, "%s $onic train --run-dir=private --annotator.id=rules",
+             as_nobody);
+    ends_with(r, command, 77, "private/checkpoints/ckpt-");
+    assert_not_blamed(r);
+}
+
 static void a_run_that_may_not_be_written_is_73(void **state)
 {
     struct reading *r = *state;
@@ -303,6 +340,7 @@ static void a_run_that_may_not_be_written_is_73(void **state)
              "%s $onic labels import run labels.jsonl",
              as_nobody);
     ends_with(r, command, 73, "run/labels.sqlite: Permission denied");
+    assert_not_blamed(r);
 }
 
 static void every_file_of_a_run_has_the_mode_that_the_umask_leaves(void **state)
@@ -319,6 +357,74 @@ static void every_file_of_a_run_has_the_mode_that_the_umask_leaves(void **state)
     ends_with(r, "! find ours -type d ! -perm 770 | grep . >&2", 0, "");
 }
 
+/* --- the wrong file -------------------------------------------------------------------------- */
+
+static void another_kind_of_file_is_named(void **state)
+{
+    struct reading *r = *state;
+    static const char *const checkpoint_commands[] = {"eval", "play", "labels top"};
+    static const struct {
+        const char *file, *kind;
+    } files[] = {{"config.yaml", "a YAML file"},
+                 {"run/labels.sqlite", "an SQLite database"},
+                 {"$replay", "JSON text"},
+                 {"run/metrics.jsonl", "JSON text"},
+                 {"run/log/learner.log", "a text file"},
+                 {"run/checkpoints/LATEST", "a text file"},
+                 {"run/events.out.tfevents.*", "a TensorBoard event file"},
+                 {"$onic", "a program"},
+                 {"u16.yaml.gz", "a compressed file"},
+                 {"pipe", "a pipe"}};
+    char command[300], sentence[200];
+    ends_with(r,
+              "cp run/config.yaml . && gzip -c config.yaml >u16.yaml.gz && mkfifo pipe && "
+              "cp run/checkpoints/ckpt-0*.safetensors . && checkpoint=$(ls ckpt-* | tail -n 1) && "
+              "mv $checkpoint checkpoint",
+              0, "");
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        for (int c = 0; c < 3; c++) {
+            snprintf(command, sizeof command, "$onic %s %s", checkpoint_commands[c], files[i].file);
+            snprintf(sentence, sizeof sentence, " is %s, not a run directory or a checkpoint",
+                     files[i].kind);
+            ends_with(r, command, 64, sentence);
+        }
+        snprintf(command, sizeof command, "$onic ledger %s", files[i].file);
+        snprintf(sentence, sizeof sentence, " is %s, not a run directory", files[i].kind);
+        ends_with(r, command, 64, sentence);
+        snprintf(command, sizeof command, "$onic reward eval %s", files[i].file);
+        snprintf(sentence, sizeof sentence, " is %s, not a folder of", files[i].kind);
+        ends_with(r, command, 64, sentence);
+        if (strcmp(files[i].kind, "an SQLite database") == 0)
+            continue;
+        snprintf(command, sizeof command, "$onic labels count %s", files[i].file);
+        snprintf(sentence, sizeof sentence, " is %s, not a label store", files[i].kind);
+        ends_with(r, command, 64, sentence);
+    }
+    ends_with(r, "$onic eval checkpoint --episodes=1 >out", 0, ""); /* its name does not matter */
+    ends_with(r, "$onic labels list checkpoint", 64, "is a safetensors file, not a label store");
+    ends_with(r, "$onic eval run/replays", 64,
+              "is a folder, not a run directory: it has no checkp");
+    ends_with(r, "$onic eval run/checkpoints", 64, "holds the checkpoints of a run: give the run");
+    ends_with(r, "$onic ledger .", 64, "ledger.json does not exist");
+    ends_with(r, "$onic train run", 64, "goes on with --run-dir=run");
+    ends_with(r, "$onic config run/labels.sqlite", 64, "is an SQLite database, not a YAML file");
+    ends_with(r, "$onic config checkpoint", 64, "is a safetensors file, not a YAML file");
+    ends_with(r, "$onic config run/replays", 64, "run/replays cannot be read: Is a dir");
+    ends_with(r, "$onic labels import copied.sqlite run/labels.sqlite", 64, "there is no run");
+    ends_with(r, "$onic labels import run run/labels.sqlite", 64,
+              "run/labels.sqlite is an SQLite database, not JSON lines of `onic labels export`");
+    ends_with(r, "$onic labels import run config.yaml", 64,
+              "config.yaml is a YAML file, not JSON l");
+    ends_with(r, "$onic labels import run run/replays", 64, "run/replays is a folder, not JSON");
+    ends_with(r, "$onic replay pipe --json", 64, "pipe is a pipe, not a kept episode");
+    ends_with(r,
+              "printf '\\377\\376{\\0}\\0\\n\\0' >wide.jsonl; $onic labels import run wide.jsonl",
+              64, "wide.jsonl is UTF-16 text; save it as UTF-8");
+    ends_with(r, "$onic env trace corridor:8 --actions=run", 74, "cannot be read: Is a directory");
+    ends_with(r, "truncate -s 9 checkpoint; $onic eval checkpoint", 74,
+              "checkpoint is damaged: it");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,8 +434,10 @@ int main(void)
         cmocka_unit_test(a_run_of_another_user_is_read),
         cmocka_unit_test(a_run_that_cannot_be_written_is_read),
         cmocka_unit_test(labels_of_a_killed_server_are_read_without_writing),
+        cmocka_unit_test(what_may_not_be_read_is_said_and_nothing_else),
         cmocka_unit_test(a_run_that_may_not_be_written_is_73),
         cmocka_unit_test(every_file_of_a_run_has_the_mode_that_the_umask_leaves),
+        cmocka_unit_test(another_kind_of_file_is_named),
         cmocka_unit_test(a_result_file_is_tried_before_the_work_and_kept_until_there_is_a_result),
     };
     return cmocka_run_group_tests(tests, train_once, forget_run);

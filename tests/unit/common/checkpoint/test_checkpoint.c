@@ -119,7 +119,7 @@ static void wrong_shape_or_missing_name_is_named(void **state)
     assert_err(checkpoint_get_bytes(f, "adam.m", &bytes, &len, &err), ONIC_EDAMAGED, "adam.m");
     assert_err(checkpoint_meta_u64(f, "note", &n, &err), ONIC_EDAMAGED, "note");
     checkpoint_close(f);
-    assert_err(checkpoint_open(&f, in_dir("nowhere"), &err), ONIC_EIO, "nowhere");
+    assert_err(checkpoint_open(&f, in_dir("nowhere"), &err), ONIC_ENOTFOUND, "nowhere");
     checkpoint_free(c);
 }
 

@@ -191,7 +191,7 @@ static void the_frozen_model_pays_what_is_above_the_quantile(void **state)
     FILE *f = fopen(path, "w");
     fputs("no safetensors at all", f);
     fclose(f);
-    assert_err(t->create(&m, &cfg, NULL, &err), ONIC_EDAMAGED, "is no reward of");
+    assert_err(t->create(&m, &cfg, NULL, &err), ONIC_ECONFIG, "is no reward of");
     unlink(path);
     m = NULL;
     assert_err(t->create(&m, &cfg, NULL, &err), ONIC_ENOTFOUND, "onic reward train");
