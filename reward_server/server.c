@@ -348,12 +348,6 @@ static void check_disk(struct server *s)
     quit(s, ONIC_EIO);
 }
 
-/* What every start shows; anything else is for people to look at. */
-static bool is_starting(const char *status)
-{
-    return strncmp(status, "warming up", 10) == 0 || strncmp(status, "asking ", 7) == 0;
-}
-
 static void check_annotator(struct server *s)
 {
     char text[160];
@@ -366,7 +360,7 @@ static void check_annotator(struct server *s)
         quit(s, rc);
     } else if (strncmp(text, s->said, 8) !=
                0) { /* the first words tell the phase, numbers follow */
-        if (*text && !is_starting(text))
+        if (*text && !annotator_is_starting(text))
             log_warn("annotator", kv("status", (const char *)text));
         else
             log_info("annotator", kv("status", *text ? (const char *)text : "ready"));

