@@ -18,15 +18,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/buf.h"
+#include "common/base/rotated.h"
 #include "common/base/xmalloc.h"
 
 enum { RECORD_MAX = 1 << 20 };
 
 struct tensorboard {
     int fd;
+    char *path;
     struct buf summary, event, record;
     double now;
     int64_t step;
@@ -121,6 +124,7 @@ static int write_record(struct tensorboard *t, struct onic_err *err)
 static int write_head(struct tensorboard *t, double now, int64_t step, struct onic_err *err)
 {
     static const unsigned char status_start[] = {1 << 3, 1}; /* SessionLog.status = START */
+    buf_reset(&t->event);
     put_double(&t->event, 1, now);
     put_bytes(&t->event, 3, "brain.Event:2", 13);
     int rc = write_record(t, err);
@@ -148,6 +152,7 @@ int tensorboard_create(struct tensorboard **out, const char *dir, double now, in
         return err_set(err, ONIC_ECANTCREATE, "%s cannot be created: %s", path, strerror(errno));
     struct tensorboard *t = xcalloc(1, sizeof *t);
     t->fd = fd;
+    t->path = xstrdup(path);
     buf_init(&t->summary, RECORD_MAX);
     buf_init(&t->event, RECORD_MAX);
     buf_init(&t->record, RECORD_MAX + 16);
@@ -166,6 +171,7 @@ void tensorboard_free(struct tensorboard *t)
     if (!t)
         return;
     close(t->fd);
+    free(t->path);
     buf_release(&t->summary);
     buf_release(&t->event);
     buf_release(&t->record);
@@ -193,8 +199,20 @@ void tensorboard_value(struct tensorboard *t, const char *tag, double value)
     buf_append(&t->summary, &v, sizeof v);
 }
 
+/* Every file needs its head, also one that goes on for a file that was rotated away or emptied. */
+static int begin_new_file(struct tensorboard *t, struct onic_err *err)
+{
+    struct stat st;
+    rotated_reopen(t->fd, t->path);
+    return fstat(t->fd, &st) == 0 && st.st_size == 0 ? write_head(t, t->now, t->step, err)
+                                                     : ONIC_OK;
+}
+
 int tensorboard_commit(struct tensorboard *t, struct onic_err *err)
 {
+    int rc = begin_new_file(t, err);
+    if (rc)
+        return rc;
     buf_reset(&t->event);
     put_double(&t->event, 1, t->now);
     put_tag(&t->event, 2, 0);

@@ -514,6 +514,26 @@ static void a_life_that_goes_on_says_from_where(void **state)
     free(got);
 }
 
+static void an_event_file_that_is_rotated_away_is_begun_with_its_head(void **state)
+{
+    struct event e[4];
+    struct tensorboard *t;
+    char name[256], path[600];
+    assert_ok(tensorboard_create(&t, *state, 1700000081.5, 5, &err));
+    find_events_file(*state, name, sizeof name);
+    snprintf(path, sizeof path, "%s/%s", (char *)*state, name);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(i ? unlink(path) : truncate(path, 0), 0);
+        tensorboard_begin(t, 1700000090, 7 + i);
+        tensorboard_value(t, "x", 1);
+        assert_ok(tensorboard_commit(t, &err));
+        assert_int_equal(read_events(*state, e, 4), 3);
+        assert_int_equal(e[1].step, 7 + i);
+        assert_int_equal(e[2].step, 7 + i);
+    }
+    tensorboard_free(t);
+}
+
 int main(void)
 {
 #define IN_DIR(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -531,6 +551,7 @@ int main(void)
         cmocka_unit_test(crc_has_its_check_value),
         IN_DIR(the_event_file_is_what_tensorboard_reads),
         IN_DIR(a_life_that_goes_on_says_from_where),
+        IN_DIR(an_event_file_that_is_rotated_away_is_begun_with_its_head),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
