@@ -74,5 +74,7 @@ void death_hint(int cause, int64_t oom_kills, char *out, size_t size)
 
 int death_exit_code(int cause)
 {
+    if (cause == DEATH_NO_START)
+        return 64;
     return cause < 0 || cause == 127 ? 70 : cause;
 }

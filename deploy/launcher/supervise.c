@@ -237,10 +237,10 @@ static void start_due(struct supervisor *s)
             continue;
         if (child_start(c, &how, &err) != ONIC_OK) {
             snprintf(c->last_words, sizeof c->last_words, "%s", err.msg);
-            on_cause(s, c, DEATH_NO_START);
+            c->backoff_ms = BACKOFF_MAX_MS; /* what is short now may be there soon */
+            on_cause(s, c, err.code == ONIC_ECONFIG ? DEATH_NO_START : err_exit_code(err.code));
             if (s->state != RUN)
                 return;
-            c->restart_at_ms = now + BACKOFF_MAX_MS;
         } else if (c == s->learner) {
             s->pulse_ms = now;
         }

@@ -251,6 +251,23 @@ static void a_part_that_is_fenced_again_and_again_ends_the_run(void **state)
     assert_non_null(strstr(slurp(s, "stderr"), "number 0 is in use"));
 }
 
+static void a_part_that_cannot_be_started_ends_the_run(void **state)
+{
+    struct scene *s = *state;
+    char path[300];
+    s->params.restarts = 1;
+    snprintf(path, sizeof path, "%s/log", s->dir);
+    assert_int_equal(rmdir(path), 0);
+    FILE *f = fopen(path, "w"); /* where the folder should be */
+    assert_non_null(f);
+    fclose(f);
+    part(s, "learner", CHILD_LEARNER, "ev life");
+    start(s);
+    assert_int_equal(finish(s), 74);
+    assert_int_equal(count_word(s, "events", "life"), 0);
+    assert_non_null(strstr(slurp(s, "stderr"), "learner.log cannot be opened"));
+}
+
 static void exit_64_ends_the_run_with_the_childs_sentence(void **state)
 {
     struct scene *s = *state;
@@ -518,6 +535,7 @@ int main(void)
         SCENE(each_cause_has_its_own_count),
         SCENE(a_fenced_part_is_replaced),
         SCENE(a_part_that_is_fenced_again_and_again_ends_the_run),
+        SCENE(a_part_that_cannot_be_started_ends_the_run),
         SCENE(exit_64_ends_the_run_with_the_childs_sentence),
         SCENE(exit_70_is_restarted_five_times_at_most),
         SCENE(exit_75_is_restarted_without_a_bound),

@@ -52,6 +52,7 @@ static void a_status_becomes_a_cause_and_a_text(void **state)
     assert_string_equal(text, "exit code 70");
     assert_int_equal(death_exit_code(-SIGKILL), 70);
     assert_int_equal(death_exit_code(DEATH_NO_PULSE), 70);
+    assert_int_equal(death_exit_code(DEATH_NO_START), 64); /* a limit, as its sentence says */
     assert_int_equal(death_exit_code(127), 70);
     assert_int_equal(death_exit_code(74), 74);
 }
