@@ -25,9 +25,15 @@
 
 #include "common/base/file_kind.h"
 #include "common/base/log.h"
+#include "common/base/shell.h"
 #include "common/base/xmalloc.h"
 
-enum { CHECK_WHOLE_BELOW_BYTES = 64 << 20, BUSY_WAIT_MS = 5000, SCHEMA_VERSION = 1 };
+enum {
+    CHECK_WHOLE_BELOW_BYTES = 64 << 20,
+    BUSY_WAIT_MS = 5000,
+    SCHEMA_VERSION = 1,
+    WORD_MAX = 4096
+};
 
 static const char *const sql_text[LABEL_SQL_COUNT] = {
 #define XX(name, text) text,
@@ -67,6 +73,7 @@ int label_sql_fail(struct label_store *s, const char *doing, struct onic_err *er
 {
     int extended = s->db ? sqlite3_extended_errcode(s->db) : SQLITE_CANTOPEN;
     const char *why = s->db ? sqlite3_errmsg(s->db) : "not open";
+    char word[WORD_MAX];
     switch (extended & 0xff) {
     case SQLITE_FULL:
         return err_set(err, ONIC_EIO, "%s %s: the disk is full", doing, s->path);
@@ -78,9 +85,9 @@ int label_sql_fail(struct label_store *s, const char *doing, struct onic_err *er
     case SQLITE_CORRUPT:
         return err_set(
             err, ONIC_EDAMAGED,
-            "%s %s: %s; export what is readable with `onic labels export`, then move the "
+            "%s %s: %s; export what is readable with `onic labels export %s`, then move the "
             "file away",
-            doing, s->path, why);
+            doing, s->path, why, shell_word(s->path, word, sizeof word));
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
@@ -236,6 +243,7 @@ static int pragma(struct label_store *s, const char *text, struct onic_err *err)
 static int check_whole(struct label_store *s, struct onic_err *err)
 {
     struct stat st;
+    char word[WORD_MAX];
     if (stat(s->path, &st) != 0 || st.st_size == 0 || st.st_size > CHECK_WHOLE_BELOW_BYTES)
         return ONIC_OK;
     sqlite3_stmt *q = NULL;
@@ -246,11 +254,11 @@ static int check_whole(struct label_store *s, struct onic_err *err)
     } else {
         const char *verdict = (const char *)sqlite3_column_text(q, 0);
         if (!verdict || strcmp(verdict, "ok") != 0)
-            rc = err_set(
-                err, ONIC_EDAMAGED,
-                "label store %s is damaged (%.200s); export what is readable with `onic labels "
-                "export`, then move the file away",
-                s->path, verdict ? verdict : "no answer");
+            rc = err_set(err, ONIC_EDAMAGED,
+                         "label store %s is damaged (%.200s); export what is readable with "
+                         "`onic labels export %s`, then move the file away",
+                         s->path, verdict ? verdict : "no answer",
+                         shell_word(s->path, word, sizeof word));
     }
     sqlite3_finalize(q);
     return rc;

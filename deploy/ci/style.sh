@@ -80,6 +80,8 @@ FNR == 2 && !spdx { bad("the first line is not /* SPDX-License-Identifier: MIT *
   if (match(code, /(^|[^A-Za-z0-9_.>])(strcpy|strcat|sprintf|vsprintf|strtok|rand|srand|atoi|atof|gmtime|localtime|gets) *\(/))
     bad("banned function: " substr(code, RSTART, RLENGTH - 1))
 }
+/^#include "common\/base\/shell.h"/ { quotes[FILENAME] = 1 }
+root != "tests" && /`(onic|%s) [^`"]*%[.0-9]*s[^`"]*`/ { suggests[FILENAME] = FNR }
 /^[A-Za-z_].*\(/ && !/;$/ && !/^#/ { head = $0 }
 /^{/ { open_at = FNR }
 /^}/ {
@@ -89,6 +91,10 @@ FNR == 2 && !spdx { bad("the first line is not /* SPDX-License-Identifier: MIT *
     if (n > 80) printf "%s:%d: function %s has %d lines, at most 80\n", FILENAME, open_at, name, n
   }
   open_at = 0; head = ""
+}
+END {
+  for (f in suggests)
+    if (!(f in quotes)) printf "%s:%d: a suggested command has words that shell_word (common/base/shell.h) did not quote\n", f, suggests[f]
 }' "${sources[@]}" >>"$offences"
 
 # --- sizes ---

@@ -14,6 +14,7 @@
 
 #include "actor/envs/env.h"
 #include "common/base/output.h"
+#include "common/base/shell.h"
 #include "common/base/xmalloc.h"
 #include "deploy/launcher/commands.h"
 
@@ -284,14 +285,19 @@ static int trace(struct env *e, const struct config *cfg, const char *actions, s
 
 /* ---- */
 
+static int not_of_one(const char *env, struct onic_err *err)
+{
+    char word[2 * CONFIG_STR_MAX];
+    return err_set(err, ONIC_ECONFIG,
+                   "`%s env list` shows all environments; for '%s' alone say "
+                   "`%s env describe %s`",
+                   command_program(), env, command_program(), shell_word(env, word, sizeof word));
+}
+
 static int run(const struct env_args *a, struct config *cfg, struct buf *out, struct onic_err *err)
 {
     if (strcmp(a->verb, "list") == 0)
-        return a->env[0] ? err_set(err, ONIC_ECONFIG,
-                                   "`onic env list` shows all environments; for '%s' alone say "
-                                   "`onic env describe %s`",
-                                   a->env, a->env)
-                         : list(cfg, a->json, out, err);
+        return a->env[0] ? not_of_one(a->env, err) : list(cfg, a->json, out, err);
     bool is_trace = strcmp(a->verb, "trace") == 0;
     if (!is_trace && strcmp(a->verb, "describe") != 0)
         return err_set(err, ONIC_ECONFIG, "'%s' is not one of list, describe ENV, trace ENV",

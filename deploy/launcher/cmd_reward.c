@@ -386,6 +386,7 @@ static int check_meant(const struct reward_args *a, const struct config *c, bool
                        struct onic_err *err)
 {
     static const char *const of_train[] = {"reward.batch", "reward.lr", "reward.holdout"};
+    char word[2 * CONFIG_STR_MAX];
     if (!trains && a->epochs)
         return err_set(err, ONIC_ECONFIG, "--epochs is for `onic reward train`");
     for (int i = 0; !trains && i < 3; i++)
@@ -393,9 +394,9 @@ static int check_meant(const struct reward_args *a, const struct config *c, bool
             return err_set(err, ONIC_ECONFIG, "--%s is for `onic reward train`", of_train[i]);
     if (trains && config_origin_of(c, "reward.file") == CONFIG_CLI)
         return err_set(err, ONIC_ECONFIG,
-                       "--reward.file is for `onic reward eval`; `onic reward train %s` writes "
+                       "--reward.file is for `onic reward eval`; `%s reward train %s` writes "
                        "%s/reward.safetensors",
-                       a->data, a->data);
+                       command_program(), shell_word(a->data, word, sizeof word), a->data);
     return ONIC_OK;
 }
 

@@ -294,6 +294,11 @@ static void damaged_pages_and_foreign_files_are_refused_with_a_sentence(void **s
     fclose(file);
     assert_err(label_store_open(&s, f->path, LABEL_STORE_SERVER, &err), ONIC_EDAMAGED, f->path);
     assert_null(s);
+    char odd[600], want[700];
+    snprintf(odd, sizeof odd, "%s it's", f->path);
+    assert_int_equal(rename(f->path, odd), 0);
+    snprintf(want, sizeof want, "`onic labels export '%s it'\\''s'`", f->path);
+    assert_err(label_store_open(&s, odd, LABEL_STORE_SERVER, &err), ONIC_EDAMAGED, want);
     file = fopen(f->path, "wb");
     for (int i = 0; i < 1000; i++)
         fprintf(file, "this is not a database\n");
