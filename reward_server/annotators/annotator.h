@@ -56,6 +56,7 @@ struct annotator_vtable {
     const char *id, *summary;
     unsigned kinds;  /* bit set 1 << enum question_kind: what it answers */
     bool needs_goal; /* goes by the goal file; the others work in an environment without one */
+    bool reads_pool; /* and by the pool of captions, where there is one */
     /* ONIC_OK when create can work here, else the reason in one sentence. Cheap. */
     int (*available)(const struct config *config, struct onic_err *err);
     /* True when another vote may have another answer; NULL = never. */

@@ -242,6 +242,13 @@ static int parse(struct goal *g, const struct buf *text, struct onic_err *err)
     return rc;
 }
 
+static void free_texts(char **texts, int n)
+{
+    for (int i = 0; i < n; i++)
+        free(texts[i]);
+    free(texts);
+}
+
 static int read_pool(struct goal *g, struct buf *text, const char *path, struct onic_err *err)
 {
     int lines = 1;
@@ -293,6 +300,25 @@ static void find_pool(struct goal *g, const char *folder, const char *dir)
         g->pool_path[0] = '\0';
 }
 
+/* What is wrong with it is remembered for those who read it. */
+static void load_pool(struct goal *g, struct buf *text)
+{
+    struct onic_err err = {0};
+    struct buf copy; /* read_pool takes it apart */
+    buf_init(&copy, GOAL_FILE_MAX_BYTES);
+    int rc = yaml_file_read(g->pool_path, text, &err);
+    buf_append(&copy, text->data, text->len);
+    if (rc == ONIC_OK)
+        rc = read_pool(g, &copy, g->pool_path, &err);
+    buf_release(&copy);
+    if (rc == ONIC_OK)
+        return;
+    snprintf(g->pool_trouble, sizeof g->pool_trouble, "%s", err.msg);
+    free_texts(g->pool, g->npool);
+    g->pool = NULL;
+    g->npool = 0;
+}
+
 static int load_files(struct goal *g, const char *folder, const char *dir, struct onic_err *err)
 {
     struct buf file, pool;
@@ -303,12 +329,9 @@ static int load_files(struct goal *g, const char *folder, const char *dir, struc
     if (rc == ONIC_OK)
         rc = parse(g, &file, err);
     if (rc == ONIC_OK && g->pool_path[0])
-        rc = yaml_file_read(g->pool_path, &pool, err);
-    if (rc == ONIC_OK) {
+        load_pool(g, &pool);
+    if (rc == ONIC_OK)
         hash_version(g, &file, &pool);
-        if (g->pool_path[0])
-            rc = read_pool(g, &pool, g->pool_path, err);
-    }
     buf_release(&file);
     buf_release(&pool);
     return rc;
@@ -381,9 +404,9 @@ static int unknown_goal(const char *folder, const char *name, struct onic_err *e
     const char *known = names_in(&names, folder, ".yaml");
     option_nearest_of(name, known, near);
     int rc = err_set(err, ONIC_ECONFIG,
-                     "annotator.goal is \"%.60s\"%s%s%s, known in %.200s: %s; or a file of yours: "
+                     "annotator.goal is \"%.60s\"%s%s%s known in %.200s: %s; or a file of yours: "
                      "./FILE.yaml",
-                     name, near[0] ? ", did you mean \"" : "", near, near[0] ? "\"?" : "", folder,
+                     name, near[0] ? ", did you mean \"" : ";", near, near[0] ? "\"?" : "", folder,
                      known);
     buf_release(&names);
     return rc;
@@ -451,13 +474,6 @@ struct goal *goal_unstated(const char *domain)
     snprintf(g->name, sizeof g->name, "unstated");
     hash_version(g, &nothing, &nothing);
     return g;
-}
-
-static void free_texts(char **texts, int n)
-{
-    for (int i = 0; i < n; i++)
-        free(texts[i]);
-    free(texts);
 }
 
 void goal_free(struct goal *g)

@@ -47,6 +47,8 @@ struct goal {
     char domain[GOAL_NAME_MAX], name[GOAL_NAME_MAX];
     char path[4096];      /* of the goal file, "" for goal_unstated */
     char pool_path[4096]; /* "" = there is none */
+    char
+        pool_trouble[ONIC_ERR_MSG_MAX]; /* why npool is 0 although there is one, "" = all is well */
     char version[33];
     char *description;
     bool no_preference;
@@ -63,7 +65,8 @@ struct goal {
 
 /* Loads <dir>/<domain>/<name>.yaml, or the file `name` itself (goal_is_file) with the pool beside
  * it, else that of <dir>/<domain>. ONIC_ECONFIG with file and line; an unknown domain or goal lists
- * the known ones. *out is owned by the caller, NULL on failure. */
+ * the known ones. A pool that is no good is left out (pool_trouble): not everyone reads it. *out is
+ * owned by the caller, NULL on failure. */
 int goal_load(struct goal **out, const char *dir, const char *domain, const char *name,
               struct onic_err *err);
 void goal_free(struct goal *g); /* NULL is allowed */

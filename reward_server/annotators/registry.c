@@ -69,15 +69,18 @@ int annotator_choose(const struct annotator_vtable **out, const struct config *c
     return rc;
 }
 
-/* Whether one of the order goes by what the goal file says. */
-static bool any_needs_goal(const struct annotator_vtable *v, const struct config *config)
+/* Whether one of the order goes by what the goal file says, and by the pool. */
+static bool any_needs_goal(const struct annotator_vtable *v, const struct config *config,
+                           bool *reads_pool)
 {
     const struct annotator_vtable *order[ANNOTATOR_ORDER_MAX];
     int n = annotator_order(order, v, config, NULL);
-    for (int i = 0; i < n; i++)
-        if (order[i]->needs_goal)
-            return true;
-    return false;
+    bool needs = *reads_pool = false;
+    for (int i = 0; i < n; i++) {
+        needs |= order[i]->needs_goal;
+        *reads_pool |= order[i]->reads_pool;
+    }
+    return needs;
 }
 
 int annotator_goal(struct goal **out, const struct annotator_vtable *v, const struct config *config,
@@ -95,11 +98,18 @@ int annotator_goal(struct goal **out, const struct annotator_vtable *v, const st
     snprintf(domain, sizeof domain, "%.63s", config->annotator_domain);
     snprintf(name, sizeof name, "%s", config->annotator_goal);
     rc = goal_choose(goals, config->env_id, domain, name, &why);
-    if (rc == ONIC_ENOTFOUND && !any_needs_goal(v, config)) {
+    bool reads_pool, needs_goal = any_needs_goal(v, config, &reads_pool);
+    if (rc == ONIC_ENOTFOUND && !needs_goal) {
         *out = goal_unstated(domain);
         return ONIC_OK;
     }
     if (rc != ONIC_OK)
         return err_set(err, ONIC_ECONFIG, "%s", why.msg);
-    return goal_load(out, goals, domain, name, err);
+    rc = goal_load(out, goals, domain, name, err);
+    if (rc != ONIC_OK || !reads_pool || !(*out)->pool_trouble[0])
+        return rc;
+    err_set(err, ONIC_ECONFIG, "%s", (*out)->pool_trouble);
+    goal_free(*out);
+    *out = NULL;
+    return ONIC_ECONFIG;
 }

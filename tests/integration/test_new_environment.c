@@ -86,6 +86,20 @@ static void a_goal_file_is_all_that_rules_need(void **state)
                 "\"goal\":\"coin/heads\"");
 }
 
+/* Nobody but the sentence model reads a pool; that one refuses what is none. */
+static void a_pool_that_is_no_good_is_refused_by_who_reads_it(void **state)
+{
+    struct scene *s = *state;
+    write_file(s, "heads.yaml", goal);
+    write_file(s, "pool.txt", "The coin shows heads.\n");
+    write_file(s, "words.vec", "2 2\nheads 1 0\ntails 0 1\n");
+    is_refused(s,
+               "--annotator.id=embedding --embedding.source=file --embedding.vectors=words.vec "
+               "--annotator.goal=heads.yaml",
+               "./pool.txt has 1 captions");
+    is_labelled(s, "--annotator.id=rules --annotator.goal=heads.yaml", "\"goal\":\"coin/heads\"");
+}
+
 static void who_goes_by_no_goal_needs_none(void **state)
 {
     is_labelled(*state, "--annotator.id=random", "\"goal\":\"coin/unstated\"");
@@ -98,6 +112,7 @@ int main(void)
         TEST(without_language_it_needs_no_goals),
         TEST(with_language_it_is_told_what_to_write),
         TEST(a_goal_file_is_all_that_rules_need),
+        TEST(a_pool_that_is_no_good_is_refused_by_who_reads_it),
         TEST(who_goes_by_no_goal_needs_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -537,6 +537,7 @@ const struct annotator_vtable annotator_embedding = {
     .summary = "sentence vectors (embedding.source): nearest anchor of the goal file",
     .kinds = 1u << QUESTION_CLASS | 1u << QUESTION_PAIR | 1u << QUESTION_SCORE,
     .needs_goal = true,
+    .reads_pool = true,
     .available = embedding_available,
     .paid = embedding_paid,
     .create = embedding_create,
