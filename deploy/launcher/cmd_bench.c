@@ -172,7 +172,7 @@ static void say_duration(char out[32], double s)
     if (s < 90)
         snprintf(out, 32, "%.0f s", fmax(s, 0));
     else
-        snprintf(out, 32, "%.0f min", s / 60);
+        snprintf(out, 32, s < 600 ? "%.1f min" : "%.0f min", s / 60);
 }
 
 static double left_s(const struct pace *p)
