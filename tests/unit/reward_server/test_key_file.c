@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* test_key_file.c - whose key files are read: as a person keeps them, and as secrets are mounted.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "reward_server/http/http_policy.h"
+#include "tests/onic_test.h"
+
+static char dir[256], key_path[300];
+
+static int setup(void **state)
+{
+    (void)state;
+    temp_dir_create(dir);
+    snprintf(key_path, sizeof key_path, "%s/key", dir);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    umount2(dir, MNT_DETACH);
+    umount2(dir, MNT_DETACH);
+    temp_dir_remove(dir);
+    return 0;
+}
+
+static void put_key(void)
+{
+    FILE *f = fopen(key_path, "we");
+    assert_non_null(f);
+    fputs("sesame\n", f);
+    fclose(f);
+}
+
+static int read_key(struct onic_err *err)
+{
+    char key[HTTP_KEY_MAX];
+    int rc = http_key_read(key, key_path, "llm.api_key_file", err);
+    if (rc == ONIC_OK)
+        assert_string_equal(key, "sesame");
+    return rc;
+}
+
+static void skip_unless(bool possible, const char *what)
+{
+    if (possible)
+        return;
+    print_message("not possible here: %s\n", what);
+    skip();
+}
+
+/* For every mode there is: the group and others must have no right, or nobody more than reading. */
+static void check_all_modes(bool secret_mount)
+{
+    for (mode_t mode = 0400; mode <= 0777; mode++) {
+        struct onic_err err = {0};
+        bool want = (mode & 0177) == 0 || (secret_mount && (mode & 0333) == 0);
+        if (!(mode & 0400) && geteuid() != 0)
+            continue; /* cannot be opened */
+        assert_int_equal(chmod(key_path, mode), 0);
+        int rc = read_key(&err);
+        if ((rc == ONIC_OK) != want || (rc && !strstr(err.msg, "chmod 600 it")))
+            fail_msg("mode %03o: %d %s", (unsigned)mode, rc, err.msg);
+    }
+}
+
+static bool on_memory(void)
+{
+    struct statfs fs;
+    return statfs(dir, &fs) == 0 && fs.f_type == 0x01021994;
+}
+
+static void a_file_must_be_its_owners_alone(void **state)
+{
+    (void)state;
+    skip_unless(!on_memory(), "the folder for temporary files is a tmpfs");
+    put_key();
+    check_all_modes(false);
+    chmod(key_path, 0644);
+    assert_err(read_key(&err), ONIC_ECONFIG,
+               "can be read by every user of this machine (mode 644)");
+    chmod(key_path, 0640);
+    assert_err(read_key(&err), ONIC_ECONFIG, "can be read by its group (mode 640)");
+    chmod(key_path, 0662);
+    assert_err(read_key(&err), ONIC_ECONFIG, "can be changed by every user of this machine");
+    chmod(key_path, 0444);
+    assert_err(read_key(&err), ONIC_ECONFIG, "444 is fine on a tmpfs or a read-only mount only");
+}
+
+static void a_secret_on_a_tmpfs_may_be_read_by_all(void **state)
+{
+    (void)state;
+    skip_unless(mount("none", dir, "tmpfs", 0, "size=64k") == 0, "a mount of its own");
+    put_key();
+    check_all_modes(true);
+}
+
+static void a_secret_on_a_read_only_mount_may_be_read_by_all(void **state)
+{
+    (void)state;
+    put_key();
+    for (int readable = 0; readable < 2; readable++) {
+        assert_int_equal(chmod(key_path, readable ? 0444 : 0644), 0);
+        skip_unless(mount(dir, dir, NULL, MS_BIND, NULL) == 0 &&
+                        mount(NULL, dir, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) == 0,
+                    "a mount of its own");
+        if (readable)
+            assert_ok(read_key(&err));
+        else
+            assert_err(read_key(&err), ONIC_ECONFIG, "(mode 644): chmod 600 it");
+        assert_int_equal(umount2(dir, MNT_DETACH), 0);
+    }
+}
+
+static void another_users_file_is_refused_and_roots_is_not(void **state)
+{
+    (void)state;
+    put_key();
+    assert_int_equal(chmod(key_path, 0600), 0);
+    skip_unless(geteuid() == 0 && chown(key_path, 65534, 65534) == 0, "a file of another user");
+    assert_err(read_key(&err), ONIC_ECONFIG, "belongs to user 65534, who could change it");
+    assert_int_equal(chown(key_path, 0, 65534), 0);
+    assert_ok(read_key(&err));
+}
+
+static void what_is_no_key_is_said(void **state)
+{
+    (void)state;
+    assert_err(read_key(&err), ONIC_ECONFIG, "cannot be read: No such file");
+    assert_int_equal(mkdir(key_path, 0700), 0);
+    assert_err(read_key(&err), ONIC_ECONFIG, "is a folder; name the file with the key");
+    assert_int_equal(rmdir(key_path), 0);
+    put_key();
+    assert_int_equal(truncate(key_path, 0), 0);
+    assert_int_equal(chmod(key_path, 0600), 0);
+    assert_err(read_key(&err), ONIC_ECONFIG, "is empty");
+}
+
+int main(void)
+{
+#define IN_DIR(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        IN_DIR(a_file_must_be_its_owners_alone),
+        IN_DIR(a_secret_on_a_tmpfs_may_be_read_by_all),
+        IN_DIR(a_secret_on_a_read_only_mount_may_be_read_by_all),
+        IN_DIR(another_users_file_is_refused_and_roots_is_not),
+        IN_DIR(what_is_no_key_is_said),
+    };
+    /* Mounts are this process's own and vanish with it. */
+    if (unshare(CLONE_NEWNS) == 0)
+        mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
