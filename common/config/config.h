@@ -66,6 +66,8 @@ int config_set(struct config *c, const char *key, const char *value, enum config
 int config_get(const struct config *c, const char *key, char *out, size_t out_size);
 enum config_origin config_origin_of(const struct config *c, const char *key);
 
+/* "-" is standard input, which origin_file and sentences call by this name. */
+#define CONFIG_STDIN_NAME "standard input"
 int config_read_file(struct config *c, const char *path, struct onic_err *err);
 /* YAML text from a peer (WELCOME) or a stored run; name is used in sentences. */
 int config_read_text(struct config *c, const char *text, size_t len, const char *name,

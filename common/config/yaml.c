@@ -265,19 +265,21 @@ static int refuse_other_kind(const char *path, struct onic_err *err)
 
 int config_read_file(struct config *c, const char *path, struct onic_err *err)
 {
-    FILE *f = fopen(path, "re");
+    bool is_stdin = strcmp(path, "-") == 0;
+    FILE *f = is_stdin ? stdin : fopen(path, "re");
     if (!f)
         return cannot_be(path, "opened", errno, err);
     char *text = xmalloc(YAML_BYTES_MAX + 1);
     size_t n = fread(text, 1, YAML_BYTES_MAX + 1, f);
     int code = ferror(f) ? errno : 0;
-    fclose(f);
+    if (!is_stdin)
+        fclose(f);
     int rc = code || n > YAML_BYTES_MAX || memchr(text, '\0', n) ? refuse_other_kind(path, err)
                                                                  : ONIC_OK;
     if (!rc && code)
         rc = cannot_be(path, "read", code, err);
     if (!rc)
-        rc = config_read_text(c, text, n, path, CONFIG_FILE, err);
+        rc = config_read_text(c, text, n, is_stdin ? CONFIG_STDIN_NAME : path, CONFIG_FILE, err);
     free(text);
     return rc;
 }

@@ -6,6 +6,7 @@
  * the configuration's. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/run/run_dir.h"
 
@@ -25,14 +26,25 @@ static void stem(const char *path, char out[CONFIG_STR_MAX])
         *dot = '\0';
 }
 
-/* The last configuration file, or the environment. */
+/* Standard input, a FIFO and what a shell makes of <(...) have names, but they say nothing: two
+ * different configurations would share "63". */
+static bool names_a_run(const char *file)
+{
+    struct stat st;
+    if (!file[0] || strcmp(file, CONFIG_STDIN_NAME) == 0 || strncmp(file, "/dev/", 5) == 0 ||
+        strncmp(file, "/proc/", 6) == 0)
+        return false;
+    return stat(file, &st) != 0 || S_ISREG(st.st_mode);
+}
+
+/* The last configuration file with a name of its own, or the environment. */
 static void put_subject(const struct config *given, struct buf *out)
 {
     char what[CONFIG_STR_MAX];
-    int last = 0;
-    while (last + 1 < CONFIG_FILES_MAX && given->origin_file[last + 1][0])
-        last++;
-    if (given->origin_file[last][0])
+    int last = CONFIG_FILES_MAX - 1;
+    while (last > 0 && !names_a_run(given->origin_file[last]))
+        last--;
+    if (names_a_run(given->origin_file[last]))
         stem(given->origin_file[last], what);
     else
         snprintf(what, sizeof what, "%s", given->env_id);

@@ -425,6 +425,41 @@ static void another_kind_of_file_is_named(void **state)
               "checkpoint is damaged: it");
 }
 
+/* --- configurations that are no files ----------------------------------------------------------
+ */
+
+/* The first line of `onic config` names the run directory. */
+static void config_is_named(struct reading *r, const char *command, const char *want)
+{
+    char script[600];
+    snprintf(script, sizeof script,
+             "%s >resolved && head -n 1 resolved && grep -q 'seed: 5 ' resolved "
+             "&& test \"$(head -n 1 resolved)\" = '# run directory: %s'",
+             command, want);
+    ends_with(r, script, 0, "");
+}
+
+static void a_pipe_is_a_configuration_but_no_name(void **state)
+{
+    struct reading *r = *state;
+    static const char by_environment[] = "runs/minigrid-KeyCorridorS3R3-s5";
+    ends_with(r, "echo 'run: {seed: 5}' >five.yaml; mkfifo five", 0, "");
+    config_is_named(r, "$onic config five.yaml", "runs/five-s5");
+    config_is_named(r, "$onic config <(cat five.yaml)", by_environment);
+    config_is_named(r, "$onic config /dev/stdin <five.yaml", by_environment);
+    config_is_named(r, "$onic config - <five.yaml", by_environment);
+    config_is_named(r, "cat five.yaml | $onic config -", by_environment);
+    config_is_named(r, "cat five.yaml >five & $onic config five", by_environment);
+    config_is_named(r, "$onic config five.yaml <(echo 'train: {epochs: 2}')", "runs/five-s5");
+    config_is_named(r, "$onic config <(cat five.yaml) --env.id=corridor:8", "runs/corridor-8-s5");
+    ends_with(r, "echo 'run: {sed: 5}' | $onic config -", 64, "standard input:1: unknown option");
+    ends_with(r, "iconv -t UTF-16 five.yaml | $onic config -", 64, "standard input is UTF-16 text");
+    ends_with(r,
+              "$onic train <(cat five.yaml) --annotator.id=rules --frames=3000 >out 2>&1 && "
+              "test -s runs/minigrid-KeyCorridorS3R3-rules-s5/checkpoints/LATEST",
+              0, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -438,6 +473,7 @@ int main(void)
         cmocka_unit_test(a_run_that_may_not_be_written_is_73),
         cmocka_unit_test(every_file_of_a_run_has_the_mode_that_the_umask_leaves),
         cmocka_unit_test(another_kind_of_file_is_named),
+        cmocka_unit_test(a_pipe_is_a_configuration_but_no_name),
         cmocka_unit_test(a_result_file_is_tried_before_the_work_and_kept_until_there_is_a_result),
     };
     return cmocka_run_group_tests(tests, train_once, forget_run);
