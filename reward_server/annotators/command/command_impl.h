@@ -4,7 +4,8 @@
 
 /* command_impl.h - the parts of the command annotator, private to this folder.
  *
- *   command.c    questions in, answers out: the vtable, who is asked when
+ *   command.c    the vtable: options, identity, what it says of itself
+ *   jobs.c       the questions under way: who is asked when, and what a failure means
  *   program.c    which command lines can be run
  *   protocol.c   a question as a line of JSON, a line of JSON as an answer
  *   life.c       one life of the user's program: process, pipes, lines
@@ -65,5 +66,64 @@ void life_printable(char *out, size_t size, const char *bytes, size_t len);
 /* Ends the process group: its stdin is closed and it has patience_ms to end before it is killed.
  * No event comes after this. The memory goes when the loop has closed the handles. */
 void life_end(struct life *l, int patience_ms);
+
+/* --- jobs.c ---------------------------------------------------------------------------------- */
+
+enum { COMMAND_JOBS_MAX = 1024 };
+enum command_state { COMMAND_FREE, COMMAND_WAITING, COMMAND_FLYING };
+
+struct command_job {
+    enum command_state state;
+    uint64_t ticket, order, id; /* id: of the last time it was asked */
+    int64_t sent_ms;
+    int vote, tries;      /* tries: failures that count */
+    uint64_t labels_then; /* that others had when it failed last */
+    bool alone;           /* never beside another one; after two failures first thing in a life */
+    size_t len;
+    char question[LABEL_QUESTION_MAX];
+};
+
+struct command_ready {
+    uint64_t ticket;
+    enum label_state state;
+    double label, confidence;
+    char raw[LABEL_RAW_MAX];
+};
+
+struct command {
+    struct annotator base;
+    const struct goal *goal;
+    uv_loop_t *loop;
+    uv_timer_t *timer;
+    void (*wake)(void *ctx);
+    void *wake_ctx;
+    char line[CONFIG_STR_MAX + 8], model[64], parameters[128];
+    int window;
+    int64_t timeout_ms;
+    double backoff_s;
+
+    struct life *life; /* NULL: none, until start_ms */
+    int64_t start_ms, heard_ms;
+    int64_t asked, answers;     /* in this life; answers: labels and abstentions */
+    uint64_t labels, abstained; /* in all lives */
+    int unusable;               /* answers in a row that were none */
+    uint32_t history;           /* of this life, newest in bit 0, 1 = no answer */
+    int nhistory;
+    int failures;                   /* lives in a row without an answer */
+    char why[400];                  /* what is wrong, "" when all is well */
+    char strange[200], reason[160]; /* reason: of the last abstention */
+    int64_t strange_said, deaths_said;
+
+    struct command_job job[COMMAND_JOBS_MAX];
+    struct command_ready ready[COMMAND_JOBS_MAX];
+    int flying, ready_head, nready;
+    uint64_t orders, ids;
+};
+
+/* Hands over an answer to a job, which is free then. */
+void command_settle(struct command *c, struct command_job *j, enum label_state state, double label,
+                    double confidence, const char *raw);
+/* Starts the program, asks it and sets the timer, as far as there is something to do. */
+void command_dispatch(struct command *c);
 
 #endif /* ONIC_REWARD_SERVER_ANNOTATORS_COMMAND_COMMAND_IMPL_H */
