@@ -77,7 +77,8 @@ struct command_job {
     uint64_t ticket, order, id; /* id: of the last time it was asked */
     int64_t sent_ms;
     int vote, tries;      /* tries: failures that count */
-    uint64_t labels_then; /* that others had when it failed last */
+    uint64_t proofs_then; /* when it failed last */
+    bool control;         /* nobody waits for its answer */
     bool alone;           /* never beside another one; after two failures first thing in a life */
     size_t len;
     char question[LABEL_QUESTION_MAX];
@@ -106,6 +107,7 @@ struct command {
     int64_t start_ms, heard_ms;
     int64_t asked, answers;     /* in this life; answers: labels and abstentions */
     uint64_t labels, abstained; /* in all lives */
+    uint64_t proofs;            /* that it works: questions answered, more for a control */
     int unusable;               /* answers in a row that were none */
     uint32_t history;           /* of this life, newest in bit 0, 1 = no answer */
     int nhistory;
@@ -114,6 +116,9 @@ struct command {
     char strange[200], reason[160]; /* reason: of the last abstention */
     int64_t strange_said, deaths_said;
 
+    size_t control_len; /* of the last question that got a label; 0 = none yet */
+    int control_vote;
+    char control[LABEL_QUESTION_MAX];
     struct command_job job[COMMAND_JOBS_MAX];
     struct command_ready ready[COMMAND_JOBS_MAX];
     int flying, ready_head, nready;

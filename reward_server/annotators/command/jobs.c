@@ -12,9 +12,10 @@
  *
  * A question that failed is asked again later, after a death alone; when that fails too, alone and
  * first thing in a new life. It is abstained from only when it is the question's own fault: it has
- * failed three times, and between each two of these the program has labelled others. So one
- * question that a program chokes on cannot take others with it, and a program that does not work
- * settles nothing, whatever it did before. Only what is exactly an answer becomes a label. */
+ * failed three times, and between each two of these the program has answered others. Where no other
+ * one waits, the last that it labelled is asked once more as a control. So one question that a
+ * program chokes on cannot take others with it, and a program that does not work settles nothing,
+ * whatever it did before. Only what is exactly an answer becomes a label. */
 #include "reward_server/annotators/command/command_impl.h"
 
 #include <stdio.h>
@@ -38,23 +39,39 @@ void command_settle(struct command *c, struct command_job *j, enum label_state s
     *r = (struct command_ready){
         .ticket = j->ticket, .state = state, .label = label, .confidence = confidence};
     snprintf(r->raw, sizeof r->raw, "%s", raw);
-    c->labels += state == LABEL_ANSWERED;
     c->flying -= j->state == COMMAND_FLYING;
     j->state = COMMAND_FREE;
     c->wake(c->wake_ctx);
+}
+
+static void end_control(struct command *c, struct command_job *j, bool answered)
+{
+    c->proofs += answered ? OTHERS_BETWEEN : 0;
+    c->flying--;
+    j->state = COMMAND_FREE;
+}
+
+/* It failed, and nothing has shown since that the program works. */
+static bool is_suspect(const struct command *c, const struct command_job *j)
+{
+    return j->tries > 0 && c->proofs - j->proofs_then < OTHERS_BETWEEN;
 }
 
 /* It was not answered: later, or never where others were meanwhile. */
 static void fail_job(struct command *c, struct command_job *j, const char *why)
 {
     char raw[LABEL_RAW_MAX];
-    if (j->tries == 0 || c->labels - j->labels_then >= OTHERS_BETWEEN) {
+    if (j->control) {
+        end_control(c, j, false);
+        return;
+    }
+    if (!is_suspect(c, j)) {
         j->tries++;
-        j->labels_then = c->labels;
+        j->proofs_then = c->proofs;
     }
     if (j->tries >= TRIES_MAX) {
         snprintf(raw, sizeof raw,
-                 "abstained: it failed %d times while others were labelled: %.380s", j->tries, why);
+                 "abstained: it failed %d times while others were answered: %.380s", j->tries, why);
         command_settle(c, j, LABEL_ABSTAINED, 0, 0, raw);
         return;
     }
@@ -154,6 +171,28 @@ static void take_unusable(struct command *c, struct command_job *j, const char *
     }
 }
 
+static void take_usable(struct command *c, struct command_job *j, const struct protocol_answer *a)
+{
+    c->answers++;
+    c->why[0] = '\0';
+    note_outcome(c, false);
+    if (j->control) {
+        end_control(c, j, true);
+        return;
+    }
+    c->proofs++;
+    if (a->state == LABEL_ABSTAINED) {
+        c->abstained++;
+        life_printable(c->reason, sizeof c->reason, a->raw, strlen(a->raw));
+    } else {
+        c->labels++;
+        c->control_len = j->len;
+        c->control_vote = j->vote;
+        memcpy(c->control, j->question, j->len);
+    }
+    command_settle(c, j, a->state, a->label, a->confidence, a->raw);
+}
+
 static void on_line(void *ctx, const char *line, size_t len)
 {
     struct command *c = ctx;
@@ -170,14 +209,7 @@ static void on_line(void *ctx, const char *line, size_t len)
     }
     c->heard_ms = clock_ms();
     if (protocol_fits(&a, question_kind_of(j->question, j->len))) {
-        c->answers++;
-        c->why[0] = '\0';
-        if (a.state == LABEL_ABSTAINED) {
-            c->abstained++;
-            life_printable(c->reason, sizeof c->reason, a.raw, strlen(a.raw));
-        }
-        note_outcome(c, false);
-        command_settle(c, j, a.state, a.label, a.confidence, a.raw);
+        take_usable(c, j, &a);
     } else {
         take_unusable(c, j, a.why, line, len);
     }
@@ -205,13 +237,16 @@ static void rest(struct command *c)
 
 /* --- who is asked when ----------------------------------------------------------------------- */
 
-/* The oldest that waits. */
+/* The oldest that waits, suspects last. */
 static struct command_job *next_job(struct command *c)
 {
     struct command_job *found = NULL;
     for (int i = 0; i < COMMAND_JOBS_MAX; i++) {
         struct command_job *j = &c->job[i];
-        if (j->state == COMMAND_WAITING && (!found || j->order < found->order))
+        if (j->state != COMMAND_WAITING)
+            continue;
+        int later = found ? is_suspect(c, j) - is_suspect(c, found) : -1;
+        if (later < 0 || (later == 0 && j->order < found->order))
             found = j;
     }
     return found;
@@ -233,6 +268,18 @@ static void fly(struct command *c, struct command_job *j)
     c->flying++;
     c->asked++;
     life_write(c->life, protocol_question(c->goal, j->id, j->question, j->len, j->vote));
+}
+
+/* Instead of a suspect: one that was labelled before tells whether the program works at all. */
+static void fly_control(struct command *c)
+{
+    struct command_job *j = c->job;
+    while (j->state != COMMAND_FREE)
+        j++; /* there is one: the window is smaller */
+    *j = (struct command_job){
+        .control = true, .alone = true, .vote = c->control_vote, .len = c->control_len};
+    memcpy(j->question, c->control, c->control_len);
+    fly(c, j);
 }
 
 /* clock_ms at which a question that flies is overdue; -1 = none flies. lost: one answer is missing
@@ -290,8 +337,11 @@ void command_dispatch(struct command *c)
     if (!c->life && now >= c->start_ms && next_job(c))
         start(c);
     while (c->life && c->flying < c->window && !one_is_alone(c) && (j = next_job(c)) != NULL &&
-           !(j->alone && c->flying > 0))
-        fly(c, j);
+           !((j->alone || is_suspect(c, j)) && c->flying > 0))
+        if (is_suspect(c, j) && c->control_len > 0)
+            fly_control(c);
+        else
+            fly(c, j);
     due = c->life ? overdue_at(c, &lost) : next_job(c) ? c->start_ms : -1;
     if (due >= 0)
         uv_timer_start(c->timer, on_timer, due > now ? (uint64_t)(due - now) : 0, 0);
