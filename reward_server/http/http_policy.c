@@ -127,13 +127,14 @@ enum http_fault http_fault_of(const struct http_reply *r)
         return HTTP_FAULT_LATE;
     if (r->failure != HTTP_FINE)
         return HTTP_FAULT_PASSING;
+    if (r->status < 300) /* its body is no answer: http_answered */
+        return HTTP_FAULT_PASSING;
     switch (r->status) {
     case 429:
         return strstr(r->body, "insufficient_quota") ? HTTP_FAULT_PERSON : HTTP_FAULT_OVERLOAD;
     case 503:
     case 529:
         return HTTP_FAULT_OVERLOAD;
-    case 200:
     case 408:
     case 409:
     case 425:

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* What servers say of themselves: reasons of refusals in every shape, the fields they speak of,
+ * names of models, and addresses with a query. */
+#include "tests/onic_test.h"
+
+#include "reward_server/http/http_address.h"
+#include "reward_server/http/http_text.h"
+
+static void reasons_are_found_in_every_shape(void **state)
+{
+    static const struct {
+        int status;
+        const char *body, *want;
+    } cases[] = {
+        {400, "{\"error\": {\"message\": \"a  reason\\nof two lines\"}}", "a reason of two lines"},
+        {400, "{\"error\": \"a reason\"}", "a reason"},
+        {400, "{\"error\": \"Bad Request\", \"message\": \"a reason\"}", "a reason"},
+        {422, "{\"detail\": \"a reason\"}", "a reason"},
+        {422, "{\"detail\": [{\"loc\": [\"body\", \"x\"], \"msg\": \"a\"}, {\"msg\": \"b\"}]}",
+         "x: a; b"},
+        {422, "{\"message\": {\"detail\": [{\"loc\": [\"x\", 0], \"msg\": \"a\"}]}}", "x: a"},
+        {400, "[{\"error\": {\"message\": \"a reason\"}}]", "a reason"},
+        {400, "{\"error\": {\"message\": \"\", \"code\": \"bad_key\"}}", "bad_key"},
+        {400, "{\"error\": {\"message\": \"{\\\"error\\\": \\\"inner\\\"}\"}}", "inner"},
+        {400, "{\"errors\": [{\"message\": \"a\"}, {\"message\": \"b\"}]}", "a; b"},
+        {400, "\"a reason\"", "a reason"},
+        {503, "no healthy upstream\n", "no healthy upstream"},
+        {400, "data: {\"error\": {\"message\": \"a reason\"}}\n\n", "a reason"},
+        {200, "data: [DONE]\n\n",
+         "the server answered a stream of events, not JSON: it ignores \"stream\": false"},
+        {200, " <!doctype html><title>Hi</title>",
+         "the server answered a web page, not JSON: is x.url right? (\"Hi\")"},
+        {502, "<html><body>oops", "the server answered a web page, not JSON"},
+        {400, "", ""},
+        {400, "{}", ""},
+        {400, "{\"error\": {\"mess", ""},
+        {400, "{\"error\": null, \"detail\": []}", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char out[200];
+        http_error_text(cases[i].status, cases[i].body, strlen(cases[i].body), "x.url", out,
+                        sizeof out);
+        assert_string_equal(out, cases[i].want);
+    }
+}
+
+static void long_reasons_are_cut_between_characters(void **state)
+{
+    char out[8];
+    (void)state;
+    http_error_text(400, "abcde\xc3\xa4xyz", 10, "x.url", out, sizeof out);
+    assert_string_equal(out, "abcde");
+    http_error_text(400, "abcdef\xc3\xa4xyz", 11, "x.url", out, sizeof out);
+    assert_string_equal(out, "abcdef");
+}
+
+static void the_field_that_is_refused_is_found(void **state)
+{
+    static const char *const field[] = {"temperature", "top_p", "seed"};
+    static const struct {
+        const char *body;
+        unsigned bare, sure;
+    } cases[] = {
+        {"{\"error\": {\"message\": \"no\", \"param\": \"seed\"}}", 4, 4},
+        {"{\"detail\": [{\"loc\": [\"body\", \"top_p\"], \"msg\": \"no\", \"input\": \"seed\"}]}",
+         2, 2},
+        {"{\"message\": \"`temperature` and `top_p` cannot both be specified\"}", 3, 3},
+        {"{\"message\": \"unknown field: seed\"}", 4, 0},
+        {"unexpected keyword argument 'seed'", 4, 4},
+        {"{\"message\": \"no seeds, top_pp or temperature_x; \\\"n\\\"\"}", 0, 0},
+        {"{\"message\": \"You eat the seed.\"}", 4, 0},
+        {"{\"temperature\": \"no\"}", 0, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *b = cases[i].body;
+        assert_int_equal(http_refused_fields(b, strlen(b), field, 3, false), cases[i].bare);
+        assert_int_equal(http_refused_fields(b, strlen(b), field, 3, true), cases[i].sure);
+    }
+}
+
+static void only_a_date_or_a_version_is_the_same_model(void **state)
+{
+    static const char *const same[][2] = {
+        {"gpt-4o-mini", "gpt-4o-mini-2024-07-18"},
+        {"gpt-4o-mini-2024-07-18", "gpt-4o-mini"},
+        {"gpt-4", "gpt-4-0613"},
+        {"mistral-large", "mistral-large-2407"},
+        {"gemini-2.5-pro-preview", "gemini-2.5-pro-preview-05-06"},
+        {"gemini-1.5-flash", "models/gemini-1.5-flash-002"},
+        {"claude-3-sonnet", "claude-3-sonnet-20240229-v1:0"},
+        {"claude-3-5-sonnet-latest", "claude-3-5-sonnet-20241022"},
+        {"claude-opus-4", "claude-opus-4@20250514"},
+        {"llama3", "llama3:latest"},
+        {"llama3:8b", "Llama3:8B"},
+        {"meta-llama/Llama-3", "llama-3"},
+        {"openai/gpt-4o", "gpt-4o-2024-08-06"},
+        {"qwen3-4b", "/models/qwen3-4b.gguf"},
+        {"/a/qwen3-4b.gguf", "qwen3-4b.gguf"},
+        {"org/x", "/models/x.gguf"},
+        {"m", ""},
+        {"m", "m-v0.3"},
+    };
+    static const char *const other[][2] = {
+        {"test-model", "test-model-mini"},
+        {"gpt-4", "gpt-4.1"},
+        {"gpt-4", "gpt-4-32k"},
+        {"gpt-4", "gpt-4o"},
+        {"gpt-4o", "gpt-4"},
+        {"llama-3", "llama-3-8b"},
+        {"llama3:8b", "llama3:70b"},
+        {"llama3", "llama3:70b"},
+        {"claude-opus-4", "claude-opus-4-1"},
+        {"gpt-4-0613", "gpt-4-1106"},
+        {"m-v1", "m-v2"},
+        {"a/x", "b/x"},
+        {"qwen3-4b", "qwen3-4b-Q4_K_M.gguf"},
+        {"x", "ax"},
+        {"m", "m-2024-13-18"},
+        {"m", "someone-else"},
+        {"m", "m-"},
+        {"m", "-m"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        if (!http_same_model(same[i][0], same[i][1]))
+            fail_msg("%s is not %s", same[i][1], same[i][0]);
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++)
+        if (http_same_model(other[i][0], other[i][1]))
+            fail_msg("%s is %s", other[i][1], other[i][0]);
+}
+
+static void a_key_is_hidden_wherever_it_stands(void **state)
+{
+    char text[] = "sk-12345678 and sk-12345678.", other[] = "a word";
+    (void)state;
+    http_hide_key(text, "sk-12345678");
+    assert_string_equal(text, "*** and ***.");
+    http_hide_key(other, "");
+    http_hide_key(other, "a");
+    assert_string_equal(other, "a word");
+}
+
+static void addresses_keep_their_query(void **state)
+{
+    static const char *const paths[] = {"/completions", "/chat", NULL};
+    static const char *const cases[][2] = {
+        {"http://h:8000", "http://h:8000/v1/x"},
+        {"http://h:8000/", "http://h:8000/v1/x"},
+        {"http://h/v1//", "http://h/v1/x"},
+        {"http://h/v1/chat/completions", "http://h/v1/x"},
+        {"https://h/d?api-version=1", "https://h/d/x?api-version=1"},
+        {"https://h/d/chat/completions/?api-version=1&k=/v1", "https://h/d/x?api-version=1&k=/v1"},
+        {"https://h?a=b", "https://h/v1/x?a=b"},
+        {"https://h/v1?", "https://h/v1/x"},
+        {"https://h/v1#part", "https://h/v1/x"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct http_address a;
+        char url[2 * HTTP_ADDRESS_MAX + 8];
+        http_address_read(&a, cases[i][0], strlen(cases[i][0]), paths);
+        http_address_join(&a, a.base, "/x", url, sizeof url);
+        assert_string_equal(url, cases[i][1]);
+        assert_null(strchr(a.base, '?'));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reasons_are_found_in_every_shape),
+        cmocka_unit_test(long_reasons_are_cut_between_characters),
+        cmocka_unit_test(the_field_that_is_refused_is_found),
+        cmocka_unit_test(only_a_date_or_a_version_is_the_same_model),
+        cmocka_unit_test(a_key_is_hidden_wherever_it_stands),
+        cmocka_unit_test(addresses_keep_their_query),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
