@@ -153,8 +153,9 @@ static void labels_are(struct annotator *a, const char *caption, double label)
 
 static void whatever_may_pass_is_tried_again_until_it_is_right(void **state)
 {
-    static const char *const behaviour[] = {"sane", "backwards", "no_lists", "busy",  "broken",
-                                            "hang", "half",      "short",    "twice", "words"};
+    static const char *const behaviour[] = {"sane",      "backwards", "no_lists", "busy",  "broken",
+                                            "hang",      "half",      "short",    "twice", "words",
+                                            "no_format", "twitchy",   "dated"};
     (void)state;
     for (size_t i = 0; i < sizeof behaviour / sizeof *behaviour; i++) {
         struct config c;
@@ -193,6 +194,20 @@ static void without_a_pool_it_is_centred_on_the_anchors(void **state)
     server.goal = with;
 }
 
+static void a_query_of_the_address_stays_the_query(void **state)
+{
+    struct config c;
+    char url[200];
+    (void)state;
+    prepare(&c, "azure");
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/azure/v1/embeddings?api-version=1",
+             server.http.port);
+    set(&c, "embedding.url", url);
+    struct annotator *a = create(&c);
+    labels_are(a, "You pick up the key.", 1);
+    a->v->free(a);
+}
+
 static void a_text_that_is_refused_alone_is_abstained_from(void **state)
 {
     struct config c;
@@ -212,6 +227,8 @@ static void what_a_person_must_mend_is_said_and_labels_nothing(void **state)
         {"other_model", "it answers with the model somebody-else, embedding.model is m"},
         {"locked", "it says 401: check embedding.api_key_file"},
         {"gone", "it redirects to another address"},
+        {"reason", "it says 403: your country is not served"},
+        {"page", "a web page, not JSON: is embedding.url right?"},
         {"x/y", "it says 404: check embedding.url and embedding.model"},
     };
     (void)state;
@@ -306,6 +323,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whatever_may_pass_is_tried_again_until_it_is_right),
         cmocka_unit_test(without_a_pool_it_is_centred_on_the_anchors),
+        cmocka_unit_test(a_query_of_the_address_stays_the_query),
         cmocka_unit_test(a_text_that_is_refused_alone_is_abstained_from),
         cmocka_unit_test(what_a_person_must_mend_is_said_and_labels_nothing),
         cmocka_unit_test(another_width_is_one_sentence_and_no_label),

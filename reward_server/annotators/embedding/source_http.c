@@ -6,7 +6,7 @@
  * 5xx, a deadline, half an answer) is tried again after pauses that double; what only a person can
  * mend (401, 404, another model, another width) is tried again once a minute. Both are told by
  * `trouble` as long as they last, and neither ever becomes a label. A sentence is given up only
- * when the server refuses it alone and still answers another one. */
+ * when the server refuses it alone, three times, and answers another one after each. */
 #define _GNU_SOURCE
 #include <jansson.h>
 #include <math.h>
@@ -20,17 +20,20 @@
 #include "common/base/rng.h"
 #include "common/base/xmalloc.h"
 #include "reward_server/annotators/embedding/source.h"
+#include "reward_server/http/http_address.h"
 #include "reward_server/http/http_client.h"
 #include "reward_server/http/http_policy.h"
+#include "reward_server/http/http_text.h"
 
 enum {
     BATCH = 32,
-    URL_MAX = 600,
+    URL_MAX = HTTP_ADDRESS_MAX - 8,
     WHY_MAX = 128,
     MODEL_MAX = 40,
     PREFIX_MAX = 16,
     DIM_MAX = 8192,
-    FAILURES_AWAY = 4
+    FAILURES_AWAY = 4,
+    REFUSALS = 3 /* of a sentence, while another one is answered: it is the sentence */
 };
 static const size_t body_max = (size_t)16 << 20;
 static const double unit_tolerance = 1e-3; /* vectors of such a length are left as they are */
@@ -38,7 +41,7 @@ static const char probe_text[] = "You see a door.";
 
 extern const struct source_vtable source_http;
 
-enum outcome { DONE, PASSING, PERSON, REFUSED, STOPPED };
+enum outcome { DONE, PASSING, PERSON, REFUSED, STOPPED, OTHERWISE };
 
 struct http_source {
     struct source base;
@@ -47,11 +50,13 @@ struct http_source {
     uv_async_t stop;
     uv_timer_t pause;
     struct rng jitter;
-    char url[URL_MAX], wanted[MODEL_MAX + 1], prefix[PREFIX_MAX + 1], key[HTTP_KEY_MAX];
+    char url[2 * HTTP_ADDRESS_MAX + 32], wanted[MODEL_MAX + 1], prefix[PREFIX_MAX + 1],
+        key[HTTP_KEY_MAX];
     char name[64]; /* "http:MODEL|PREFIX" */
     double deadline_s, backoff_s;
     int dim; /* 0 = not known yet */
     bool lists, stopped;
+    bool no_format; /* it refuses encoding_format */
     /* the attempt under way */
     bool waiting;
     int n;
@@ -115,7 +120,7 @@ static enum outcome read_vectors(struct http_source *h, const json_t *root)
     const char *model = json_string_value(json_object_get(root, "model"));
     char why[WHY_MAX];
     bool seen[BATCH] = {false};
-    if (model && strcmp(model, h->wanted) != 0) {
+    if (model && !http_same_model(h->wanted, model)) {
         snprintf(why, sizeof why, "it answers with the model %.30s, embedding.model is %.40s",
                  model, h->wanted);
         return set_why(h, PERSON, why);
@@ -143,14 +148,25 @@ static enum outcome failed(struct http_source *h, const struct http_reply *r)
                                       [HTTP_FAULT_LATE] = PASSING,
                                       [HTTP_FAULT_PERSON] = PERSON,
                                       [HTTP_FAULT_REQUEST] = REFUSED};
-    char why[WHY_MAX];
+    static const char *const format[] = {"encoding_format"};
+    char why[WHY_MAX], text[80];
+    http_error_text(r->status, r->body, r->len, "embedding.url", text, sizeof text);
+    bool bare = http_reason_is_bare(text);
+    bool key = r->status == 401 || (r->status == 403 && bare);
+    if (http_fault_of(r) != HTTP_FAULT_PASSING && !h->no_format &&
+        http_refused_fields(r->body, r->len, format, 1, false)) {
+        h->no_format = true; /* what it says without it is read as numbers, or is no answer */
+        return OTHERWISE;
+    }
     if (r->failure != HTTP_FINE)
         snprintf(why, sizeof why, "%.110s", r->why);
     else
-        snprintf(why, sizeof why, "it says %d%s", r->status,
-                 r->status == 401 || r->status == 403 ? ": check embedding.api_key_file"
-                 : r->status == 404                   ? ": check embedding.url and embedding.model"
-                                                      : "");
+        snprintf(why, sizeof why, "it says %d%s%s%.64s", r->status,
+                 key                ? ": check embedding.api_key_file"
+                 : r->status == 404 ? ": check embedding.url and embedding.model"
+                                    : "",
+                 *text ? ": " : "", text);
+    http_hide_key(why, h->key);
     return set_why(h, of[http_fault_of(r)], why);
 }
 
@@ -166,13 +182,18 @@ static void on_done(void *ctx, const struct http_reply *r)
     struct http_source *h = ctx;
     over(h);
     h->retry_after_s = r->retry_after_s;
-    if (r->failure != HTTP_FINE || r->status != 200) {
+    if (!http_answered(r)) {
         h->outcome = failed(h, r);
         return;
     }
     json_t *root = json_loadb(r->body, r->len, 0, NULL);
+    char why[WHY_MAX] = "";
+    if (!root)
+        http_error_text(r->status, r->body, r->len, "embedding.url", why, sizeof why);
     h->outcome = json_is_object(root) ? read_vectors(h, root)
-                                      : set_why(h, PASSING, "its answer is not JSON");
+                 : strncmp(why, "the server answered", 19) == 0
+                     ? set_why(h, PASSING, why)
+                     : set_why(h, PASSING, "its answer is not JSON");
     json_decref(root);
 }
 
@@ -205,8 +226,9 @@ static char *body_of(const struct http_source *h, const char *const *text, int n
         else
             input = one;
     }
-    json_t *root = json_pack("{s:s, s:o, s:s}", "model", h->wanted, "input", input,
-                             "encoding_format", "float");
+    json_t *root = json_pack("{s:s, s:o}", "model", h->wanted, "input", input);
+    if (!h->no_format)
+        json_object_set_new(root, "encoding_format", json_string("float"));
     char *body = json_dumps(root, JSON_COMPACT);
     json_decref(root);
     return body;
@@ -258,8 +280,11 @@ static bool answers_another(struct http_source *h)
 /* Until it is done, refused or stopped. */
 static enum outcome insist(struct http_source *h, const char *const *text, int n, float *out)
 {
+    int refusals = 0;
     for (int failures = 0; !h->stopped; failures++) {
         enum outcome o = attempt(h, text, n, out);
+        if (o == OTHERWISE)
+            continue;
         atomic_store(&h->failures, o == DONE ? 0 : o == PERSON ? FAILURES_AWAY : failures + 1);
         if (o == DONE)
             return set_why(h, DONE, "");
@@ -267,7 +292,9 @@ static enum outcome insist(struct http_source *h, const char *const *text, int n
             return o;
         if (o == REFUSED && h->dim && answers_another(h)) {
             atomic_store(&h->failures, 0);
-            return set_why(h, REFUSED, "");
+            if (++refusals == REFUSALS)
+                return set_why(h, REFUSED, "");
+            o = PASSING;
         }
         pause_after(h, o, failures);
     }
@@ -309,25 +336,9 @@ static int http_available(const struct config *c, struct onic_err *err)
                        "embedding.model may have %d bytes and embedding.prefix %d: both are part "
                        "of a label's identity",
                        MODEL_MAX, PREFIX_MAX);
-    if (strlen(c->embedding_url) > URL_MAX - 32)
-        return err_set(err, ONIC_ECONFIG, "embedding.url is longer than %d bytes", URL_MAX - 32);
+    if (strlen(c->embedding_url) >= URL_MAX)
+        return err_set(err, ONIC_ECONFIG, "embedding.url is longer than %d bytes", URL_MAX);
     return http_check_url(c->embedding_url, "embedding.url", err);
-}
-
-/* "http://host:8000", ".../v1/" and ".../v1/embeddings" all mean ".../v1/embeddings". */
-static void set_url(struct http_source *h, const char *url)
-{
-    static const char end[] = "/embeddings";
-    size_t n = (size_t)snprintf(h->url, sizeof h->url, "%s", url);
-    while (n > 0 && h->url[n - 1] == '/')
-        h->url[--n] = '\0';
-    if (n >= sizeof end && strcmp(h->url + n - (sizeof end - 1), end) == 0)
-        h->url[n - (sizeof end - 1)] = '\0';
-    const char *authority = strstr(h->url, "://");
-    if (authority && !strchr(authority + 3, '/'))
-        strncat(h->url, "/v1", 4);
-    n = strlen(h->url);
-    snprintf(h->url + n, sizeof h->url - n, "%s", end);
 }
 
 static void open_loop(struct http_source *h)
@@ -357,6 +368,8 @@ static int http_open(struct source **out, const struct config *c, struct onic_er
     int rc = http_available(c, err);
     if (rc != ONIC_OK)
         return rc;
+    static const char *const paths[] = {"/embeddings", NULL};
+    struct http_address address;
     struct http_source *h = xcalloc(1, sizeof *h);
     struct http_options options = {.ca_file = c->embedding_ca_file,
                                    .proxy = "",
@@ -370,7 +383,8 @@ static int http_open(struct source **out, const struct config *c, struct onic_er
     snprintf(h->wanted, sizeof h->wanted, "%.40s", c->embedding_model);
     snprintf(h->prefix, sizeof h->prefix, "%.16s", c->embedding_prefix);
     snprintf(h->name, sizeof h->name, "http:%s|%s", h->wanted, h->prefix);
-    set_url(h, c->embedding_url);
+    http_address_read(&address, c->embedding_url, strlen(c->embedding_url), paths);
+    http_address_join(&address, address.base, "/embeddings", h->url, sizeof h->url);
     open_loop(h);
     rc = http_key_read(h->key, c->embedding_api_key_file, "embedding.api_key_file", err);
     if (rc == ONIC_OK)

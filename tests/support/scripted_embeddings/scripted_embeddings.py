@@ -40,7 +40,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         q = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        name, _, path = self.path[1:].partition("/")
+        address, _, query = self.path.partition("?")
+        name, _, path = address[1:].partition("/")
         texts = q["input"] if isinstance(q["input"], list) else [q["input"]]
         with lock:
             b = books.setdefault(name, {"requests": 0, "lists": 0, "key": ""})
@@ -48,6 +49,16 @@ class Handler(BaseHTTPRequestHandler):
             b["lists"] += isinstance(q["input"], list)
             b["key"] = self.headers.get("Authorization", "")
             n = b["requests"]
+            refused = b.setdefault("refused", {})
+            for t in texts:
+                refused[t] = refused.get(t, 0) + 1
+            times = max(refused[t] for t in texts)
+        if name == "no_format" and "encoding_format" in q:
+            return self.say(422, {"detail": [{"loc": ["body", "encoding_format"], "msg": "Extra inputs are not permitted"}]})
+        if name == "no_format":
+            q["encoding_format"] = "float"
+        if name == "azure" and query != "api-version=1":
+            return self.say(404, {"error": {"message": "Resource not found"}})
         if path != "v1/embeddings" or q["model"] != "m" or q["encoding_format"] != "float":
             return self.say(404, {"error": {"message": "no such thing"}})
         data = [{"object": "embedding", "index": i, "embedding": vector(t)} for i, t in enumerate(texts)]
@@ -58,6 +69,14 @@ class Handler(BaseHTTPRequestHandler):
             return self.say(400, {"error": {"message": "input must be a string"}})
         elif name == "poison" and any("poison" in t for t in texts):
             return self.say(400, {"error": {"message": "this text is refused"}})
+        elif name == "twitchy" and "pick" in texts[0] and times < 3:
+            return self.say(400, {"error": {"message": "not this one"}})
+        elif name == "dated":
+            answer["model"] = "org/m-2024-07-18"
+        elif name == "reason":
+            return self.say(403, {"detail": "your country is not served"})
+        elif name == "page":
+            return self.say(200, b"<html><title>Hi</title></html>")
         elif name == "busy" and n < 4:
             return self.say(429, {}, [("Retry-After", "0")])
         elif name == "broken" and n in (1, 3, 4):
