@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
-#include "tests/support/annotator_run.h"
+#include "tests/support/llm_case.h"
 #include "tests/support/scripted.h"
 
-enum { MANY = 12 };
+enum { MANY = LLM_CASE_MANY };
 
 static struct {
     struct scripted http;
@@ -50,14 +50,14 @@ static int stop(void **state)
 
 static void prepare(struct annotator_run *r, const char *behaviour)
 {
-    char url[200];
-    annotator_run_prepare(r, MANY);
-    snprintf(url, sizeof url, "http://127.0.0.1:%d/%s/v1", server.http.port, behaviour);
-    annotator_run_set(r, "llm.url", url);
-    annotator_run_set(r, "llm.model", "m");
-    annotator_run_set(r, "llm.backoff_s", "0.01");
-    annotator_run_set(r, "llm.breaker_s", "0.1");
-    annotator_run_set(r, "llm.deadline_s", "1");
+    llm_case_prepare(r, server.http.port, behaviour);
+}
+
+static void write_text(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    close(fd);
 }
 
 static void take_number(void *ctx, const char *name, double value)
@@ -84,32 +84,9 @@ static void it_counts_what_it_spends(void **state)
     annotator_run_dispose(&r);
 }
 
-/* Every caption gets its right label in the end. */
 static void labels_come(const char *behaviour, const char *key, const char *value)
 {
-    struct annotator_run r;
-    prepare(&r, behaviour);
-    if (key)
-        annotator_run_set(&r, key, value);
-    annotator_run_open(&r, "llm");
-    annotator_run_ask_all(&r);
-    assert_int_equal(r.labels, MANY);
-    annotator_run_dispose(&r);
-}
-
-/* Nothing is answered and the status says why. */
-static void stops(const char *behaviour, const char *part)
-{
-    struct annotator_run r;
-    struct annotator_hope h = {.r = &r, .part = part};
-    prepare(&r, behaviour);
-    annotator_run_open(&r, "llm");
-    for (int i = 0; i < MANY; i++)
-        annotator_run_submit(&r, i);
-    if (!wait_until(annotator_run_says, &h, ANNOTATOR_RUN_PATIENCE_MS))
-        fail_msg("status \"%s\" does not say \"%s\"", h.text, part);
-    assert_int_equal(r.answered, 0);
-    annotator_run_dispose(&r);
+    llm_case_labels_come(server.http.port, behaviour, key, value);
 }
 
 #define COMES(name, key, value)                                                                    \
@@ -122,7 +99,7 @@ static void stops(const char *behaviour, const char *part)
     static void name##_stops(void **state)                                                         \
     {                                                                                              \
         (void)state;                                                                               \
-        stops(#name, part);                                                                        \
+        llm_case_stops(server.http.port, #name, part);                                             \
     }
 /* What a server says while it gives no labels is no answer: later every caption gets its label. */
 static void bad_times_of_a_server_settle_nothing(void **state)
@@ -181,7 +158,7 @@ static void bad_times_of_a_server_settle_nothing(void **state)
     COMES(reask, NULL, NULL)                                                                       \
     COMES(chunked, NULL, NULL)                                                                     \
     COMES(close, NULL, NULL)                                                                       \
-    STOPS(length, "no labels (cut off at max_tokens")                                              \
+    STOPS(length, "no labels (cut off at max_tokens: raise llm.max_tokens")                        \
     STOPS(filter, "no labels (the server's content filter")                                        \
     STOPS(prose, "no labels (not one of the words")                                                \
     STOPS(both, "no labels (not one of the words")                                                 \
@@ -359,13 +336,6 @@ static void tls_needs_a_certificate_that_is_trusted(void **state)
         }
         annotator_run_dispose(&r);
     }
-}
-
-static void write_text(const char *path, const char *text)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
-    close(fd);
 }
 
 static void conversations_are_kept_without_the_key_and_stay_small(void **state)

@@ -5,11 +5,15 @@
  * object whose member "label" is the word, or what the prompt asks for: a last line "key: word". A
  * word inside a sentence is not an answer: the sentence may say that the word is wrong, and game
  * text may have put it there. */
+#define _GNU_SOURCE
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
+#include "common/base/buf.h"
 #include "reward_server/annotators/llm/llm_impl.h"
+
+enum { TEXT_MAX_BYTES = 1 << 20 };
 
 static void cut(char *out, size_t size, const char *text)
 {
@@ -70,21 +74,58 @@ static void strip(const char **text, size_t *len)
     *len = (size_t)(end - p);
 }
 
+/* What a model thinks is not its answer: that comes after the last end of it. NULL: no answer has
+ * begun. */
+static const char *after_thinking(const char *text)
+{
+    static const char *const mark[][2] = {
+        {"<think>", "</think>"},
+        {"<thinking>", "</thinking>"},
+        {"<thought>", "</thought>"},
+        {"<reasoning>", "</reasoning>"},
+        {"<seed:think>", "</seed:think>"},
+        {"[THINK]", "[/THINK]"},
+        {"\xe2\x97\x81think\xe2\x96\xb7", "\xe2\x97\x81/think\xe2\x96\xb7"},
+        {"<|begin_of_thought|>", "<|end_of_thought|>"},
+        {"<|channel|>", "<|channel|>final<|message|>"}};
+    const char *rest = text;
+    for (size_t i = 0; i < sizeof mark / sizeof *mark; i++)
+        for (const char *at = text; (at = strcasestr(at, mark[i][1])) != NULL;) {
+            at += strlen(mark[i][1]);
+            rest = at > rest ? at : rest;
+        }
+    for (size_t i = 0; i < sizeof mark / sizeof *mark; i++)
+        if (strcasestr(rest, mark[i][0]))
+            return NULL;
+    return rest;
+}
+
+/* What ends a turn in a chat template, where a server lets it through. */
+static void cut_end_mark(const char *text, size_t *len)
+{
+    static const char *const mark[] = {"</s>",          "<|im_end|>", "<|eot_id|>",   "<|end|>",
+                                       "<|endoftext|>", "<|return|>", "<end_of_turn>"};
+    while (*len && isspace((unsigned char)text[*len - 1]))
+        --*len;
+    for (size_t i = 0; i < sizeof mark / sizeof *mark; i++) {
+        size_t n = strlen(mark[i]);
+        if (*len >= n && memcmp(text + *len - n, mark[i], n) == 0) {
+            *len -= n;
+            return;
+        }
+    }
+}
+
 int llm_answer_word(const struct llm_words *w, const char *text, char why[LLM_WHY_MAX])
 {
-    static const char opens[] = "<think>", closes[] = "</think>";
     why[0] = '\0';
-    while (isspace((unsigned char)*text))
-        text++;
-    if (strncmp(text, opens, sizeof opens - 1) == 0) { /* what a model thinks is not its answer */
-        const char *end = strstr(text, closes);
-        if (!end) {
-            snprintf(why, LLM_WHY_MAX, "it was still thinking");
-            return -1;
-        }
-        text = end + sizeof closes - 1;
+    text = after_thinking(text);
+    if (!text) {
+        snprintf(why, LLM_WHY_MAX, "it was still thinking");
+        return -1;
     }
     size_t len = strlen(text);
+    cut_end_mark(text, &len);
     strip(&text, &len);
     if (len && text[0] == '{')
         return json_word(w, text, len, why);
@@ -96,36 +137,92 @@ int llm_answer_word(const struct llm_words *w, const char *text, char why[LLM_WH
     return found;
 }
 
+/* The text of a message: a string, or the parts of a list that are text; those that are thinking,
+ * or anything else, are not the answer. False: there is none. */
+static bool put_content(struct buf *b, const json_t *content)
+{
+    const json_t *part;
+    size_t i;
+    bool any = json_is_string(content);
+    if (any)
+        buf_puts(b, json_string_value(content));
+    json_array_foreach(content, i, part)
+    {
+        const char *type = json_string_value(json_object_get(part, "type"));
+        const json_t *text = json_is_string(part) ? part : json_object_get(part, "text");
+        if (json_is_object(text)) /* as OpenAI's assistants give it */
+            text = json_object_get(text, "value");
+        if (!json_is_string(text) ||
+            (type && strcmp(type, "text") != 0 && strcmp(type, "output_text") != 0))
+            continue;
+        buf_puts(b, json_string_value(text));
+        any = true;
+    }
+    return any;
+}
+
+static bool is_cut_off(const char *finish)
+{
+    return finish && (strcmp(finish, "length") == 0 || strcasecmp(finish, "max_tokens") == 0 ||
+                      strcmp(finish, "model_length") == 0);
+}
+
+static const char *refusal_of(const json_t *message)
+{
+    const json_t *part;
+    size_t i;
+    const char *refusal = json_string_value(json_object_get(message, "refusal"));
+    json_array_foreach(json_object_get(message, "content"), i, part)
+    {
+        const char *one = json_string_value(json_object_get(part, "refusal"));
+        refusal = refusal ? refusal : one;
+    }
+    return refusal && *refusal ? refusal : NULL;
+}
+
+/* Reads the text of a choice: a word, or why it is none. */
+static void read_text(const struct llm_style *style, const struct llm_words *words,
+                      const json_t *content, bool cut_off, struct llm_choice *out)
+{
+    struct buf b;
+    buf_init(&b, TEXT_MAX_BYTES);
+    bool any = put_content(&b, content);
+    const char *text = any && b.data ? b.data : "";
+    cut(out->text, sizeof out->text, text);
+    out->word = llm_answer_word(words, text, out->why);
+    bool thinking = strcmp(out->why, "it was still thinking") == 0;
+    if (!any)
+        snprintf(out->why, sizeof out->why, "an answer without text");
+    if (cut_off && style->dialect != LLM_LOGIT_BIAS) {
+        out->word = -1; /* what would have come next may have changed it */
+        snprintf(out->why, sizeof out->why,
+                 *text && !thinking ? "cut off at max_tokens: raise llm.max_tokens"
+                                    : "still thinking at max_tokens: raise llm.max_tokens");
+    }
+    buf_release(&b);
+}
+
 static void read_choice(const struct llm_style *style, const struct llm_words *words,
                         const json_t *c, struct llm_choice *out)
 {
     const json_t *message = json_object_get(c, "message");
-    const char *text = style->api == LLM_CHAT
-                           ? json_string_value(json_object_get(message, "content"))
-                           : json_string_value(json_object_get(c, "text"));
     const char *finish = json_string_value(json_object_get(c, "finish_reason"));
-    const char *refusal = json_string_value(json_object_get(message, "refusal"));
+    const char *refusal = refusal_of(message);
     *out = (struct llm_choice){.verdict = LLM_NO_LABEL, .word = -1};
     if (finish && strcmp(finish, "content_filter") == 0) {
         out->verdict = LLM_REFUSED;
         snprintf(out->why, sizeof out->why, "the server's content filter");
         return;
     }
-    if (refusal && *refusal) {
+    if (refusal) {
         cut(out->text, sizeof out->text, refusal);
         snprintf(out->why, sizeof out->why, "the model refused");
         return;
     }
-    if (!text) {
-        snprintf(out->why, sizeof out->why, "an answer without text");
-        return;
-    }
-    cut(out->text, sizeof out->text, text);
-    out->word = llm_answer_word(words, text, out->why);
-    if (finish && strcmp(finish, "length") == 0 && style->dialect != LLM_LOGIT_BIAS) {
-        out->word = -1; /* what would have come next may have changed it */
-        snprintf(out->why, sizeof out->why, "cut off at max_tokens");
-    }
+    read_text(style, words,
+              style->api == LLM_CHAT ? json_object_get(message, "content")
+                                     : json_object_get(c, "text"),
+              is_cut_off(finish), out);
     if (out->word >= 0)
         out->verdict = LLM_LABEL;
 }
@@ -162,6 +259,18 @@ static bool read_choices(const struct llm_style *style, const struct llm_words *
     return true;
 }
 
+/* A web page and a stream of events are named as such. */
+static void read_no_json(const char *body, size_t len, const char *error, char why[LLM_WHY_MAX])
+{
+    const char *text = body + strspn(body, " \t\r\n");
+    if (!*text)
+        snprintf(why, LLM_WHY_MAX, "the answer is empty");
+    else if (*text == '<' || strncmp(text, "data:", 5) == 0 || strncmp(text, "event:", 6) == 0)
+        http_error_text(200, body, len, "llm.url", why, LLM_WHY_MAX);
+    else
+        snprintf(why, LLM_WHY_MAX, "the answer is not JSON: %.100s", error);
+}
+
 bool llm_answer_read(const struct llm_style *style, const struct llm_words *words, const char *body,
                      size_t len, int questions, struct llm_answer *out)
 {
@@ -169,9 +278,8 @@ bool llm_answer_read(const struct llm_style *style, const struct llm_words *word
     *out = (struct llm_answer){0};
     json_t *root = json_loadb(body, len, 0, &e);
     if (!root) {
-        char why[LLM_WHY_MAX];
-        snprintf(why, sizeof why, "the answer is not JSON: %.100s", e.text);
-        return nonsense(out, NULL, why);
+        read_no_json(body, len, e.text, out->why);
+        return false;
     }
     const json_t *choices = json_object_get(root, "choices");
     const json_t *usage = json_object_get(root, "usage");
@@ -182,7 +290,7 @@ bool llm_answer_read(const struct llm_style *style, const struct llm_words *word
     out->tokens_in = tokens(usage, "prompt_tokens");
     out->tokens_out = tokens(usage, "completion_tokens");
     if (json_object_get(root, "error") && !choices) {
-        llm_error_text(body, len, out->why);
+        http_error_text(200, body, len, "llm.url", out->why, sizeof out->why);
         json_decref(root);
         return false;
     }
@@ -192,15 +300,4 @@ bool llm_answer_read(const struct llm_style *style, const struct llm_words *word
         return nonsense(out, root, "the answer has not exactly one choice per question");
     json_decref(root);
     return true;
-}
-
-void llm_error_text(const char *body, size_t len, char out[LLM_WHY_MAX])
-{
-    json_t *root = json_loadb(body, len, 0, NULL);
-    const json_t *error = json_object_get(root, "error");
-    const json_t *message = json_object_get(json_is_object(error) ? error : root, "message");
-    const char *text =
-        json_is_string(error) ? json_string_value(error) : json_string_value(message);
-    cut(out, LLM_WHY_MAX, text ? text : "");
-    json_decref(root);
 }

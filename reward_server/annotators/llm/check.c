@@ -48,8 +48,7 @@ static bool settled(const struct llm *l)
 static void on_models(void *ctx, const struct http_reply *r)
 {
     struct check_server *m = ctx;
-    json_t *root =
-        r->failure == HTTP_FINE && r->status == 200 ? json_loads(r->body, 0, NULL) : NULL;
+    json_t *root = http_answered(r) ? json_loads(r->body, 0, NULL) : NULL;
     const json_t *list = json_object_get(root, "data");
     for (size_t i = 0; i < json_array_size(list); i++) {
         const char *id = json_string_value(json_object_get(json_array_get(list, i), "id"));
@@ -63,8 +62,8 @@ static void on_models(void *ctx, const struct http_reply *r)
 
 static void ask_models(struct llm *l, struct check_server *m)
 {
-    char url[LLM_URL_MAX + 16];
-    snprintf(url, sizeof url, "%s/models", m->e->url);
+    char url[2 * LLM_URL_MAX + 16];
+    http_address_join(&m->e->address, m->e->url, "/models", url, sizeof url);
     struct http_request q = {.url = url,
                              .key = l->settings.key,
                              .total_ms = (int)(l->settings.deadline_s * 1000),
@@ -92,13 +91,15 @@ static void on_real(struct llm_call *call, const struct http_reply *r)
     while (m->e != call->e)
         m++;
     a = (struct llm_answer){0};
-    bool fine = r->failure == HTTP_FINE && r->status == 200;
+    bool fine = http_answered(r);
     if (fine && !llm_answer_read(&m->e->style, m->words, r->body, r->len, 1, &a))
         a.nchoices = 0;
     llm_book(call, r, &a);
     m->choice = a.choice[0];
     snprintf(m->model, sizeof m->model, "%s", a.model);
-    if (!fine) {
+    if (llm_omit_refused(call, &m->e->style, r, false)) {
+        check_ask(call->l, m);
+    } else if (!fine) {
         llm_failed(call->l, m->e, r);
         snprintf(m->failed, sizeof m->failed, "%s", m->e->why);
     } else if (a.nchoices == 0) {
@@ -138,13 +139,13 @@ static bool gives_label(const struct check_server *m)
 static const char *remedy(const struct llm *l, const struct check_server *m)
 {
     const char *why = *m->failed ? m->failed : m->choice.why;
+    if (!*m->failed && (strstr(why, "max_tokens") || strstr(why, "without text")))
+        return "; give it more of them, --llm.max_tokens=512, or take a model that does not think "
+               "before it answers";
     if (strstr(why, "llm."))
         return "";
     if (*m->failed)
         return "; look at the log of the server";
-    if (strstr(why, "max_tokens") || strstr(why, "without text"))
-        return "; give it more of them, --llm.max_tokens=512, or take a model that does not think "
-               "before it answers";
     if (m->choice.verdict == LLM_REFUSED)
         return "; take another server, or another wording (annotator.prompt)";
     if (m->e->style.dialect == LLM_PLAIN || l->settings.dialect >= 0)

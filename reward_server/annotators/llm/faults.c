@@ -7,23 +7,33 @@
 #include "common/base/log.h"
 #include "reward_server/annotators/llm/llm_impl.h"
 
+void llm_error_text(const struct llm *l, const struct http_reply *r, char out[LLM_WHY_MAX])
+{
+    http_error_text(r->status, r->body, r->len, "llm.url", out, LLM_WHY_MAX);
+    http_hide_key(out, l->settings.key);
+}
+
 static void say_why(const struct llm *l, struct llm_endpoint *e, const struct http_reply *r,
                     enum http_fault fault)
 {
     char text[LLM_WHY_MAX];
-    llm_error_text(r->body, r->len, text);
+    llm_error_text(l, r, text);
+    const char *key = *l->settings.key ? "check the key (llm.api_key_file or OPENAI_API_KEY)"
+                                       : "check llm.api_key_file, there is no key";
+    const char *colon = *text ? ": " : "";
     if (r->failure != HTTP_FINE)
         snprintf(e->why, sizeof e->why, "%.190s", r->why);
+    else if (r->status == 403 && !http_reason_is_bare(text))
+        snprintf(e->why, sizeof e->why, "it says 403: %.180s", text);
     else if (r->status == 401 || r->status == 403)
-        snprintf(e->why, sizeof e->why, "it says %d: check %s", r->status,
-                 *l->settings.key ? "the key (llm.api_key_file or OPENAI_API_KEY)"
-                                  : "llm.api_key_file, there is no key");
+        snprintf(e->why, sizeof e->why, "it says %d: %s%s%.120s", r->status, key, colon, text);
     else if (r->status == 404)
-        snprintf(e->why, sizeof e->why, "it says 404: check llm.url and llm.model%s%.100s",
-                 *text ? ": " : "", text);
+        snprintf(e->why, sizeof e->why, "it says 404: check llm.url and llm.model%s%.140s", colon,
+                 text);
     else
         snprintf(e->why, sizeof e->why, "it says %d%s%s%.150s", r->status,
-                 fault == HTTP_FAULT_OVERLOAD ? ", too much to do" : "", *text ? ": " : "", text);
+                 fault == HTTP_FAULT_OVERLOAD ? ", too much to do" : "", colon, text);
+    http_hide_key(e->why, l->settings.key);
 }
 
 void llm_failed(struct llm *l, struct llm_endpoint *e, const struct http_reply *r)

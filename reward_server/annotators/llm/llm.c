@@ -70,9 +70,9 @@ bool llm_send(struct llm *l, struct llm_endpoint *e, const char *path, char *bod
         free(body);
         return false;
     }
-    char url[LLM_URL_MAX + 32];
+    char url[2 * LLM_URL_MAX + 32];
     bool root = strncmp(path, "/tokenize", 9) == 0 || strncmp(path, "/extras", 7) == 0;
-    snprintf(url, sizeof url, "%s%s", root ? e->root : e->url, path);
+    http_address_join(&e->address, root ? e->root : e->url, path, url, sizeof url);
     struct llm_call *call = xcalloc(1, sizeof *call);
     *call = (struct llm_call){.l = l, .e = e, .reserved = most, .body = body, .done = done};
     call->prompt_bytes = prompt_bytes;
@@ -109,7 +109,7 @@ void llm_book(struct llm_call *call, const struct http_reply *r, const struct ll
             l->tokens_per_byte = ratio;
             l->ratio_known = true;
         }
-    } else if (r->failure == HTTP_NO_CONNECTION || (r->failure == HTTP_FINE && r->status != 200)) {
+    } else if (r->failure == HTTP_NO_CONNECTION || (r->failure == HTTP_FINE && !http_answered(r))) {
         real = (struct llm_spent){.requests = 1};
     }
     llm_budget_settle(&call->l->budget, &call->reserved, &real);
@@ -182,7 +182,9 @@ static void take_refusal(struct llm_call *call, const struct http_reply *r)
 {
     struct llm *l = call->l;
     struct llm_choice c = {.verdict = LLM_REFUSED};
-    llm_error_text(r->body, r->len, c.text);
+    char text[LLM_WHY_MAX];
+    llm_error_text(l, r, text);
+    snprintf(c.text, sizeof c.text, "%s", text);
     snprintf(c.why, sizeof c.why, "the server refuses the question");
     for (int i = 0; i < call->n; i++)
         take_no_label(call, &l->job[call->job[i]], &c);
@@ -241,7 +243,7 @@ static void on_labels(struct llm_call *call, const struct http_reply *r)
     struct llm_answer a = {0};
     const struct llm_job *asked = &l->job[call->job[0]]; /* all are of one kind */
     const struct llm_words *words = llm_words_of(l, asked->question, asked->len);
-    bool fine = r->failure == HTTP_FINE && r->status == 200;
+    bool fine = http_answered(r);
     if (fine && !llm_answer_read(&e->style, words, r->body, r->len, call->n, &a))
         a.nchoices = 0;
     llm_book(call, r, &a);
@@ -252,6 +254,11 @@ static void on_labels(struct llm_call *call, const struct http_reply *r)
         return;
     }
     if (fine && a.nchoices) { /* another model's answers are nobody's */
+        for (int i = 0; i < call->n; i++)
+            llm_job_wait(l, &l->job[call->job[i]], 0);
+        return;
+    }
+    if (llm_omit_refused(call, &e->style, r, e->labels > 0)) {
         for (int i = 0; i < call->n; i++)
             llm_job_wait(l, &l->job[call->job[i]], 0);
         return;
@@ -358,7 +365,9 @@ static int llm_available(const struct config *config, struct onic_err *err)
 
 static bool llm_varies(const struct config *config)
 {
-    return config->llm_temperature > 0;
+    unsigned omit;
+    return config->llm_temperature > 0 || (llm_omit_read(&omit, config, NULL) == ONIC_OK &&
+                                           omit & 1u << LLM_TEMPERATURE); /* often 1 */
 }
 
 static bool llm_paid(const struct config *config)
@@ -367,14 +376,26 @@ static bool llm_paid(const struct config *config)
     return true;
 }
 
+/* A field of the request in an identity: "-" where llm.omit leaves it to the server. */
+static void number_or_none(const struct llm_settings *s, enum llm_field f, double x, char out[16])
+{
+    if (s->omit & 1u << f)
+        snprintf(out, 16, "-");
+    else
+        snprintf(out, 16, f == LLM_MAX_TOKENS ? "%.0f" : "%.4g", x);
+}
+
 /* Everything an answer depends on. The hash comes first: texts of identities are cut. */
 static void set_identity(struct llm *l)
 {
     const struct llm_settings *s = &l->settings;
-    char text[96], all[CONFIG_STR_MAX + 192];
-    int n = snprintf(text, sizeof text, "t=%.4g top_p=%.4g max=%d prompt=%.8s/%.8s", s->temperature,
-                     s->top_p, s->max_tokens, l->prompt[0]->version, l->prompt[1]->version);
-    if (s->seed)
+    char text[96], all[CONFIG_STR_MAX + 192], t[16], top_p[16], most[16];
+    number_or_none(s, LLM_TEMPERATURE, s->temperature, t);
+    number_or_none(s, LLM_TOP_P, s->top_p, top_p);
+    number_or_none(s, LLM_MAX_TOKENS, s->max_tokens, most);
+    int n = snprintf(text, sizeof text, "t=%s top_p=%s max=%s prompt=%.8s/%.8s", t, top_p, most,
+                     l->prompt[0]->version, l->prompt[1]->version);
+    if (s->seed && !(s->omit & 1u << LLM_SEED))
         snprintf(text + n, sizeof text - (size_t)n, " seed=%lld", (long long)s->seed);
     snprintf(all, sizeof all, "%s %s %s %s", s->model, text, l->prompt[0]->version,
              l->prompt[1]->version);

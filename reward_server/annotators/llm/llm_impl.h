@@ -9,6 +9,7 @@
  *   settings.c   options, addresses and the key
  *   question.c   a caption or a pair as the question of a prompt file, and the words that answer it
  *   request.c    a question as JSON in one of the dialects of structured output
+ *   omit.c       fields of a request that a server refuses
  *   answer.c     JSON of a server as an answer; what is not exactly a label never becomes one
  *   probe.c      which dialect a server really obeys, found by asking
  *   endpoint.c   health of one server: window, back-off, circuit breaker
@@ -25,15 +26,17 @@
 
 #include "common/base/rng.h"
 #include "reward_server/annotators/annotator.h"
+#include "reward_server/http/http_address.h"
 #include "reward_server/http/http_client.h"
 #include "reward_server/http/http_policy.h"
+#include "reward_server/http/http_text.h"
 #include "reward_server/prompts/prompt.h"
 
 enum {
     LLM_ENDPOINTS_MAX = 16,
     LLM_JOBS_MAX = 512,
     LLM_BATCH_MAX = 32,
-    LLM_URL_MAX = 512,
+    LLM_URL_MAX = HTTP_ADDRESS_MAX,
     LLM_WHY_MAX = 200,
     LLM_TEXT_MAX = 400, /* of an answer, kept for the question that is asked again */
     LLM_WORDS_MAX = 3,
@@ -86,7 +89,19 @@ enum llm_dialect {
 const char *llm_dialect_name(enum llm_dialect d);
 const char *llm_api_name(enum llm_api a);
 
+/* Fields of a request that a server may refuse and that can be left out. */
+enum llm_field {
+    LLM_TEMPERATURE,
+    LLM_TOP_P,
+    LLM_SEED,
+    LLM_STREAM,
+    LLM_MAX_TOKENS, /* under either of its names */
+    LLM_FIELDS
+};
+const char *llm_field_name(enum llm_field f);
+
 struct llm_style {
+    unsigned omit; /* fields that the server refuses: 1 << enum llm_field */
     enum llm_api api;
     enum llm_dialect dialect;
     bool max_completion_tokens; /* the server wants max_tokens by its newer name */
@@ -129,21 +144,20 @@ struct llm_answer {
     int64_t tokens_in, tokens_out;
     char why[LLM_WHY_MAX];
 };
-/* Reads the body of a 200. False: nonsense as a whole (why says what), and no choice is valid. A
+/* Reads the body of a 2xx. False: nonsense as a whole (why says what), and no choice is valid. A
  * batch is put in order; an answer without exactly one choice per question is nonsense. */
 bool llm_answer_read(const struct llm_style *style, const struct llm_words *words, const char *body,
                      size_t len, int questions, struct llm_answer *out);
 /* The index of the one word that text is, or -1 and why. */
 int llm_answer_word(const struct llm_words *w, const char *text, char why[LLM_WHY_MAX]);
-/* The sentence inside an error body, or "". One line, printable. */
-void llm_error_text(const char *body, size_t len, char out[LLM_WHY_MAX]);
 
 /* --- one server ------------------------------------------------------------------------------ */
 
 enum llm_breaker { LLM_CLOSED, LLM_OPEN, LLM_HALF_OPEN };
 
 struct llm_endpoint {
-    char url[LLM_URL_MAX];  /* .../v1 */
+    struct http_address address;
+    char url[LLM_URL_MAX];  /* .../v1, as it is shown */
     char root[LLM_URL_MAX]; /* without /v1 */
     struct llm_style style;
     bool ready;    /* the probe has found a dialect */
@@ -260,6 +274,7 @@ struct llm_settings {
     double temperature, top_p, deadline_s;
     int max_tokens, batch;
     int64_t seed;
+    unsigned omit;                    /* llm.omit: 1 << enum llm_field */
     bool any_model, first;            /* llm.order=first */
     int api;                          /* enum llm_api, or -1 = auto */
     int dialect;                      /* enum llm_dialect, or -1 = auto */
@@ -320,6 +335,8 @@ struct llm {
     uint64_t labels, abstained, retries, asked_again, unusable, requests;
 };
 
+/* settings.c: the list llm.omit as a bit set of fields. ONIC_ECONFIG when it names another one. */
+int llm_omit_read(unsigned *out, const struct config *c, struct onic_err *err);
 /* settings.c: options to settings and endpoints. Used by available and create; l may be NULL. */
 int llm_settings_read(struct llm *l, const struct config *c, struct onic_err *err);
 
@@ -365,9 +382,16 @@ int llm_jobs_next(const struct llm *l, int64_t now, const struct llm_job *first)
 int64_t llm_jobs_due(const struct llm *l, int64_t now);
 
 /* faults.c */
+/* The reason that a reply gives, "" when it gives none. The key is never in it. */
+void llm_error_text(const struct llm *l, const struct http_reply *reply, char out[LLM_WHY_MAX]);
 /* Notes the failure in the endpoint, with a sentence for people. */
 void llm_failed(struct llm *l, struct llm_endpoint *e, const struct http_reply *reply);
 
+/* omit.c: true when the reply refuses a field of the call's request by name and the same question
+ * can be asked without it: style leaves the field out from now on, and people are told once. sure:
+ * only where the name is meant without doubt. */
+bool llm_omit_refused(struct llm_call *call, struct llm_style *style, const struct http_reply *r,
+                      bool sure);
 /* A reply has been taken, c is one of its answers that are no label: when too many are none, the
  * server is left alone, people are told, and its questions of the stretch are asked again. */
 void llm_judge(struct llm *l, struct llm_endpoint *e, const struct llm_choice *c);
@@ -380,7 +404,6 @@ int llm_status(const struct annotator *a, char text[160], struct onic_err *err);
 /* probe.c */
 void llm_probe_start(struct llm *l, struct llm_endpoint *e);
 void llm_probe_free(struct llm_endpoint *e);
-bool llm_same_model(const char *wanted, const char *served);
 /* Refuses a server that serves another model; true when it does. */
 bool llm_wrong_model(struct llm *l, struct llm_endpoint *e, const char *served);
 

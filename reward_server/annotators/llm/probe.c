@@ -33,7 +33,8 @@ struct llm_probe {
     bool tokens_known, words_are_tokens; /* for logit_bias */
     int token_word, token_path;          /* which is being asked */
     bool chat_works;
-    char refused[LLM_WHY_MAX]; /* the last refusal */
+    char refused[LLM_WHY_MAX]; /* the most telling refusal of all attempts */
+    int telling;
 };
 
 static void step(struct llm *l, struct llm_endpoint *e);
@@ -71,9 +72,27 @@ static void give_up(struct llm *l, struct llm_endpoint *e)
     else
         snprintf(e->why, sizeof e->why, "it refuses every request: %.150s", p->refused);
     llm_probe_free(e);
-    llm_endpoint_stop(e, l->settings.health.breaker_s, clock_ms());
-    log_warn("language model cannot be asked", kv("url", (const char *)e->url),
-             kv("why", (const char *)e->why));
+    bool again = e->opened > 0; /* a probe costs a dozen requests */
+    llm_endpoint_stop(e, l->settings.health.breaker_s * (double)(1 << e->opened), clock_ms());
+    LOG_AT(again ? LOG_INFO : LOG_WARN, "language model cannot be asked",
+           kv("url", (const char *)e->url), kv("why", (const char *)e->why));
+}
+
+/* Keeps the refusal if it tells more than those before: one with a reason more than one without, of
+ * a path that is there more than of one that is not, of a bare question more than of one with a
+ * constraint, of chat more than of what is tried without it. */
+static void note_refusal(struct llm_probe *p, int status, const char *text)
+{
+    bool there = status != 404 && status != 405, reason = !http_reason_is_bare(text);
+    int telling =
+        8 * reason + 4 * there + 2 * (p->style.dialect == LLM_PLAIN) + (p->style.api == LLM_CHAT);
+    if (*p->refused && telling < p->telling)
+        return;
+    p->telling = telling;
+    if (status < 300)
+        snprintf(p->refused, sizeof p->refused, "%.190s", text);
+    else
+        snprintf(p->refused, sizeof p->refused, "%d %.180s", status, text);
 }
 
 /* The next way worth trying; false at the end. */
@@ -117,7 +136,7 @@ static void on_answer(struct llm *l, struct llm_endpoint *e, const struct http_r
     struct llm_probe *p = e->probe;
     const struct llm_choice *c = &a->choice[0];
     if (a->nchoices == 0) { /* 200 and no answer in it: perhaps the constraint's fault */
-        snprintf(p->refused, sizeof p->refused, "%s", a->why);
+        note_refusal(p, r->status, a->why);
         go_on(l, e);
         return;
     }
@@ -141,14 +160,10 @@ static void on_refusal(struct llm *l, struct llm_endpoint *e, const struct http_
 {
     struct llm_probe *p = e->probe;
     char text[LLM_WHY_MAX];
-    llm_error_text(r->body, r->len, text);
-    snprintf(p->refused, sizeof p->refused, "%d %.150s", r->status, text);
-    if (r->status == 400 && !p->style.max_completion_tokens &&
-        strstr(text, "max_completion_tokens")) {
-        p->style.max_completion_tokens = true;
-        step(l, e);
-    } else if ((r->status == 404 || r->status == 405) && p->style.api == LLM_CHAT &&
-               l->settings.api < 0 && !strstr(text, "model")) {
+    llm_error_text(l, r, text);
+    note_refusal(p, r->status, text);
+    if ((r->status == 404 || r->status == 405) && p->style.api == LLM_CHAT && l->settings.api < 0 &&
+        !strstr(text, "model")) {
         leave_chat(l, e);
     } else {
         go_on(l, e);
@@ -156,14 +171,16 @@ static void on_refusal(struct llm *l, struct llm_endpoint *e, const struct http_
 }
 
 /* Refused the request as such, as against being unable to answer anything now. */
-static bool is_refusal(const struct llm *l, const struct http_reply *r)
+static bool is_refusal(const struct llm *l, const struct llm_probe *p, const struct http_reply *r)
 {
     char text[LLM_WHY_MAX];
     if (r->failure != HTTP_FINE)
         return false;
-    llm_error_text(r->body, r->len, text);
+    llm_error_text(l, r, text);
     if (r->status == 404 || r->status == 405)
         return !strstr(text, "model") && l->settings.api < 0;
+    if (r->status == 403 && p->style.api == LLM_COMPLETIONS && *p->refused)
+        return true; /* chat was refused for a reason of its own, and is what is wanted */
     return r->status == 400 || r->status == 422 || r->status == 500 || r->status == 501;
 }
 
@@ -172,13 +189,15 @@ static void on_reply(struct llm_call *call, const struct http_reply *r)
     struct llm *l = call->l;
     struct llm_endpoint *e = call->e;
     struct llm_answer a = {0};
-    bool fine = r->failure == HTTP_FINE && r->status == 200;
+    bool fine = http_answered(r);
     if (fine)
         llm_answer_read(&e->probe->style, &l->words[0], r->body, r->len, 1, &a);
     llm_book(call, r, &a);
     if (fine)
         on_answer(l, e, r, &a);
-    else if (is_refusal(l, r))
+    else if (llm_omit_refused(call, &e->probe->style, r, false))
+        step(l, e);
+    else if (is_refusal(l, e->probe, r))
         on_refusal(l, e, r);
     else
         llm_failed(l, e, r);
@@ -205,7 +224,7 @@ static void on_tokens(struct llm_call *call, const struct http_reply *r)
     struct llm_endpoint *e = call->e;
     struct llm_probe *p = e->probe;
     struct llm_answer none = {.has_usage = true};
-    bool there = r->failure == HTTP_FINE && r->status == 200;
+    bool there = http_answered(r);
     llm_book(call, r, &none);
     if (!there && p->token_path == 0 && p->token_word == 0) {
         p->token_path = 1;
@@ -260,6 +279,7 @@ void llm_probe_start(struct llm *l, struct llm_endpoint *e)
     if (!e->probe) {
         e->probe = xcalloc(1, sizeof *e->probe);
         e->probe->style.max_completion_tokens = e->style.max_completion_tokens;
+        e->probe->style.omit = e->style.omit;
         if (!tries(&l->settings, &e->probe->style) && !next_way(l, e->probe)) {
             give_up(l, e);
             return;
@@ -276,21 +296,9 @@ void llm_probe_free(struct llm_endpoint *e)
 
 /* --- who answers ----------------------------------------------------------------------------- */
 
-/* "gpt-4o-mini" is served as "gpt-4o-mini-2024-07-18", a file by its path. */
-bool llm_same_model(const char *wanted, const char *served)
-{
-    const char *tail = strrchr(served, '/');
-    size_t n = strlen(wanted);
-    if (!*served || strcmp(wanted, served) == 0)
-        return true;
-    if (strncmp(served, wanted, n) == 0 && strchr("-:@.", served[n]))
-        return true;
-    return tail && strcmp(tail + 1, wanted) == 0;
-}
-
 bool llm_wrong_model(struct llm *l, struct llm_endpoint *e, const char *served)
 {
-    if (l->settings.any_model || llm_same_model(l->settings.model, served))
+    if (l->settings.any_model || http_same_model(l->settings.model, served))
         return false;
     snprintf(e->why, sizeof e->why,
              "it serves the model %.60s, not llm.model=%.60s (llm.any_model=true takes it)", served,

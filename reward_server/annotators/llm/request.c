@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* request.c - a question as the JSON of /v1/chat/completions or /v1/completions; see llm_impl.h.
  *
- * Sampling is always stated: servers fill in what is missing from files of the model. The seed
+ * Sampling is stated wherever the server lets us: servers fill in what is missing from files of the
+ * model. The seed
  * belongs to the vote, so that asking again asks for another sample and not for the same one. */
 #include <stdlib.h>
 #include <string.h>
@@ -171,20 +172,35 @@ static json_t *prompts(const struct llm_style *style, const struct llm_ask *ask)
     return list;
 }
 
+static void put_sampling(json_t *root, const struct llm_settings *s, const struct llm_style *style,
+                         int vote)
+{
+    const char *length =
+        style->max_completion_tokens ? "max_completion_tokens" : llm_field_name(LLM_MAX_TOKENS);
+    json_int_t seed = (s->seed * VOTES_OF_A_SEED + vote) & INT32_MAX;
+    json_t *value[LLM_FIELDS] = {[LLM_TEMPERATURE] = json_real(s->temperature),
+                                 [LLM_TOP_P] = json_real(s->top_p),
+                                 [LLM_SEED] = json_integer(seed),
+                                 [LLM_STREAM] = json_false(),
+                                 [LLM_MAX_TOKENS] =
+                                     json_integer(llm_request_max_tokens(s, style->dialect))};
+    for (int i = 0; i < LLM_FIELDS; i++)
+        if ((style->omit | s->omit) & 1u << i)
+            json_decref(value[i]);
+        else
+            json_object_set_new(root, i == LLM_MAX_TOKENS ? length : llm_field_name(i), value[i]);
+}
+
 char *llm_request_body(const struct llm_settings *s, const struct llm_style *style,
                        const struct llm_ask *ask)
 {
-    int64_t seed = (s->seed * VOTES_OF_A_SEED + ask->vote) & INT32_MAX;
-    json_t *root =
-        json_pack("{s:s, s:f, s:f, s:I, s:b}", "model", s->model, "temperature", s->temperature,
-                  "top_p", s->top_p, "seed", (json_int_t)seed, "stream", 0);
+    json_t *root = json_pack("{s:s}", "model", s->model);
     ONIC_ASSERT(root != NULL);
     if (style->api == LLM_CHAT)
         json_object_set_new(root, "messages", messages(style, ask));
     else
         json_object_set_new(root, "prompt", prompts(style, ask));
-    json_object_set_new(root, style->max_completion_tokens ? "max_completion_tokens" : "max_tokens",
-                        json_integer(llm_request_max_tokens(s, style->dialect)));
+    put_sampling(root, s, style, ask->vote);
     put_constraint(root, style, ask->words);
     char *text = json_dumps(root, JSON_COMPACT | JSON_ENSURE_ASCII);
     ONIC_ASSERT(text != NULL);

@@ -8,30 +8,15 @@
 
 #include "reward_server/annotators/llm/llm_impl.h"
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
-static void cut_end(char *text, const char *end)
-{
-    if (ends_with(text, end))
-        text[strlen(text) - strlen(end)] = '\0';
-}
-
-/* "http://host:8000", ".../v1/" and ".../v1/chat/completions" all mean ".../v1". */
 static void set_address(struct llm_endpoint *e, const char *url, size_t len)
 {
-    snprintf(e->url, sizeof e->url - 8, "%.*s", (int)len, url);
-    cut_end(e->url, "/");
-    cut_end(e->url, "/completions");
-    cut_end(e->url, "/chat");
-    const char *authority = strstr(e->url, "://");
-    if (authority && !strchr(authority + 3, '/'))
-        strncat(e->url, "/v1", 4);
+    static const char *const paths[] = {"/completions", "/chat", NULL};
+    http_address_read(&e->address, url, len, paths);
+    memcpy(e->url, e->address.base, sizeof e->url);
     memcpy(e->root, e->url, sizeof e->root);
-    cut_end(e->root, "/v1");
+    size_t n = strlen(e->root);
+    if (n > 3 && strcmp(e->root + n - 3, "/v1") == 0)
+        e->root[n - 3] = '\0';
 }
 
 static int add_endpoint(struct llm *l, const char *url, size_t len, const struct config *c,
@@ -97,6 +82,32 @@ static const char *api_at(int i)
     return llm_api_name((enum llm_api)i);
 }
 
+int llm_omit_read(unsigned *out, const struct config *c, struct onic_err *err)
+{
+    *out = 0;
+    for (const char *p = c->llm_omit; *p;) {
+        int i = 0;
+        p += strspn(p, ", ");
+        size_t len = strcspn(p, ", ");
+        while (i < LLM_FIELDS &&
+               (strlen(llm_field_name(i)) != len || strncmp(llm_field_name(i), p, len) != 0))
+            i++;
+        if (len && i == LLM_FIELDS)
+            return err_set(err, ONIC_ECONFIG,
+                           "llm.omit names \"%.*s\"; it is a list of: temperature, top_p, seed, "
+                           "stream, max_tokens",
+                           (int)(len < 60 ? len : 60), p);
+        *out |= len ? 1u << i : 0;
+        p += len;
+    }
+    if (*out & 1u << LLM_MAX_TOKENS && (c->llm_max_tokens_total > 0 || c->llm_max_cost > 0))
+        return err_set(err, ONIC_ECONFIG,
+                       "llm.omit=max_tokens leaves the length of answers to the server, so that %s "
+                       "cannot be kept: leave out one of the two",
+                       c->llm_max_cost > 0 ? "llm.max_cost" : "llm.max_tokens_total");
+    return ONIC_OK;
+}
+
 static void fill(struct llm_settings *s, const struct config *c)
 {
     snprintf(s->model, sizeof s->model, "%s", c->llm_model);
@@ -134,7 +145,11 @@ int llm_settings_read(struct llm *l, const struct config *c, struct onic_err *er
     if (rc == ONIC_OK && c->llm_max_cost > 0 && c->llm_price_in <= 0 && c->llm_price_out <= 0)
         rc = err_set(err, ONIC_ECONFIG,
                      "llm.max_cost needs llm.price_in and llm.price_out (per million tokens)");
+    unsigned omit = 0;
+    if (rc == ONIC_OK)
+        rc = llm_omit_read(&omit, c, err);
     if (rc == ONIC_OK && l) {
+        l->settings.omit = omit;
         fill(&l->settings, c);
         memcpy(l->settings.key, key, sizeof key);
     }

@@ -69,8 +69,9 @@ class Server:
                 k, _, v = h.partition(":")
                 headers[k.lower()] = v.strip()
             body = self.file.read(int(headers.get("content-length", 0)))
-            _, name, *rest = line[1].split("/")
-            if not self.answer(name, "/" + "/".join(rest), headers, body):
+            path, _, query = line[1].partition("?")
+            _, name, *rest = path.split("/")
+            if not self.answer(name, "/" + "/".join(rest), query, headers, body):
                 return
 
     # --- what a sane server says ---------------------------------------------------------------
@@ -118,7 +119,7 @@ class Server:
         return {"object": "x", "model": q["model"], "choices": choices,
                 "usage": {"prompt_tokens": 100 * len(texts), "completion_tokens": 2 * len(texts)}}
 
-    def answer(self, name, path, headers, body):
+    def answer(self, name, path, query, headers, body):
         key, name = name, name.partition("~")[0]
         with lock:
             b = books.setdefault(key, {"requests": 0, "labels": 0, "paths": [], "keys": [], "told": 0})
@@ -127,6 +128,8 @@ class Server:
             if path.endswith("/models"):
                 served = ["tiny-chat", "tiny-base"] if name in ("no_model", "other_model") else ["m"]
                 return self.send(200, {"object": "list", "data": [{"id": m, "object": "model"} for m in served]})
+            if name == "azure" and (query != "api-version=2024-06-01" or not path.startswith("/deployments/d/")):
+                return self.send(404, {"error": {"code": "404", "message": "Resource not found"}})
             b["requests"] += 1
             b["paths"].append(path)
             b["keys"].append(headers.get("authorization", ""))
@@ -259,10 +262,70 @@ def late(s, a):
     return sane(s, a) if time.time() - since > 8 else sane(s, a, says="q9z ~~")
 
 
-def other_model(s, a):
-    r = s.reply(a["q"], a["texts"], a["name"], a["chat"])
-    r["model"] = "someone-else"
-    return s.send(200, r)
+def served_as(model):
+    return lambda s, a: s.send(200, s.reply(a["q"], a["texts"], a["name"], a["chat"]) | {"model": model})
+
+
+def lacks(code, say, *fields):
+    """Refuses each request that has one of the fields (of two in a tuple: both); say: field -> body."""
+    def run(s, a):
+        for f in fields:
+            if all(one in a["q"] for one in (f if isinstance(f, tuple) else (f,))):
+                return s.send(code, say(f))
+        return sane(s, a)
+    return run
+
+
+def only_one(s, a):
+    """No temperature but 1, and no field of a sampler beside it."""
+    if a["q"].get("temperature", 1) != 1:
+        return s.send(400, {"error": {"message": "Unsupported value: 'temperature' does not support 0.1 with this model. Only the "
+                                      "default (1) value is supported.", "param": "temperature", "code": "unsupported_value"}})
+    return sane(s, a)
+
+
+def hardened(s, a):
+    """Takes what every server takes at first, and from the 5th label on no seed."""
+    if not a["probe"] and a["n"] > 4 and "seed" in a["q"]:
+        return s.send(400, {"error": {"message": "Unrecognized request argument supplied: seed", "param": "seed"}})
+    return sane(s, a)
+
+
+def message(change):
+    """Alters the message of a chat answer to a label question."""
+    def run(s, a):
+        r = s.reply(a["q"], a["texts"], a["name"], a["chat"])
+        for c in r["choices"]:
+            change(c.get("message", c), c)
+        return s.send(200, r)
+    return labels_only(run)
+
+
+def parts(m, c):
+    m["content"] = [{"type": "thinking", "thinking": [{"type": "text", "text": "label: BEX"}]},
+                    {"type": "reasoning", "text": "label: TOV"}, {"type": "text", "text": m["content"]}]
+
+
+def thinks_too_long(m, c):
+    m["content"], m["reasoning_content"], c["finish_reason"] = None, "label: TOV", "length"
+
+
+def thinks_only(m, c):
+    m["content"], m["reasoning_content"], m["reasoning"] = "", "label: TOV", "TOV"
+
+
+def events(s, a):
+    text = "data: " + json.dumps({"choices": [{"delta": {"content": "TOV"}}]}) + "\n\ndata: [DONE]\n\n"
+    return s.send(200, text.encode(), ctype="text/event-stream")
+
+
+def page(code, title):
+    return lambda s, a: s.send(code, f"<!DOCTYPE html>\n<html><head><title>{title}</title></head></html>".encode(), ctype="text/html")
+
+
+def chat_says(code, body):
+    """Chat is refused for a reason, the rest is not there."""
+    return lambda s, a: s.send(code, body) if a["chat"] else s.send(404, {})
 
 
 BEHAVIOURS = {
@@ -295,9 +358,38 @@ BEHAVIOURS = {
     "reask": labels_only(lambda s, a: sane(s, a, alter=lambda t, x: t if a["again"] else f"Surely {t}!")),
     "no_model": status(404, {"error": {"message": "The model `m` does not exist.", "code": 404}}),
     "unauthorised": status(401), "redirect": status(302, {}, ("Location: http://127.0.0.1:1/v1",)),
-    "unhurried": labels_only(lambda s, a: last_words.wait(0.4) or sane(s, a)), "chunked": chunked, "out_of_order": out_of_order, "lists_refused": lists_refused, "lists_cut": lists_cut,
+    "unhurried": labels_only(lambda s, a: last_words.wait(0.4) or sane(s, a)),
+    "chunked": chunked, "out_of_order": out_of_order, "lists_refused": lists_refused, "lists_cut": lists_cut,
+    "azure": sane, "dated": served_as("org/M-2024-07-18"), "file": served_as("/models/m.gguf"), "mini": served_as("m-mini"),
+    "versioned": served_as("m:latest"), "bigger": served_as("m-70b"),
+    "no_both": lacks(400, lambda f: {"error": {"message": "`temperature` and `top_p` cannot both be specified for this model."}},
+                     ("temperature", "top_p")),
+    "only_one": only_one, "hardened": hardened,
+    "no_top_p": lacks(400, lambda f: {"message": f"{f} is deprecated"}, "top_p", "temperature"),
+    "strict_fields": lacks(422, lambda f: {"detail": [{"type": "extra_forbidden", "loc": ["body", f], "input": {"temperature": 1},
+                                                       "msg": "Extra inputs are not permitted"}]}, "seed", "stream"),
+    "router": lacks(404, lambda f: {"error": {"message": f"No endpoints found that support the parameter {f} for this model"}}, "seed"),
+    "unknown_name": lacks(400, lambda f: [{"error": {"code": 400, "message": f'Unknown name "{f}": Cannot find field.'}}], "seed", "top_p"),
+    "no_length": lacks(400, lambda f: {"error": f"unsupported parameter: {f}"}, "max_tokens", "max_completion_tokens"),
+    "needs_fewer": lacks(400, lambda f: {"error": {"message": f"'{f}' is too large: this model's context length is 8"}}, "max_tokens"),
+    "parts": message(parts), "thinks_too_long": message(thinks_too_long), "thinks_only": message(thinks_only),
+    "think": says(lambda t: f"<THINK>\nlabel: BEX\n</THINK>\n\n{t}"), "think_lost": says(lambda t: f"Hm.\nlabel: TOV\n</think> {t}"),
+    "think_late": says(lambda t: f"Sure.\n[THINK]label: BEX[/THINK]{t}"), "end_mark": says(lambda t: f"{t}<|im_end|>\n"),
+    "harmony": says(lambda t: f"<|channel|>analysis<|message|>label: TOV<|end|><|start|>assistant<|channel|>final<|message|>{t}"),
+    "think_open": says(lambda t: "Well, <think>perhaps\nlabel: TOV"),
+    "created": lambda s, a: s.send(201, s.reply(a["q"], a["texts"], a["name"], a["chat"])),
+    "accepted": lambda s, a: s.send(202, s.reply(a["q"], a["texts"], a["name"], a["chat"])),
+    "later": lambda s, a: s.send(202, {"id": "job-1", "status": "queued"}), "events": events,
+    "page": page(200, "Welcome to nginx!"), "page_404": page(404, "404 Not Found"), "page_502": page(502, "502 Bad Gateway"),
+    "why_error": chat_says(400, {"error": "speak to Ann"}), "why_message": chat_says(400, {"object": "error", "message": "speak to Ann"}),
+    "why_detail": chat_says(422, {"detail": "speak to Ann"}), "why_plain": chat_says(400, b"speak to Ann\n"),
+    "why_list": chat_says(422, {"detail": [{"loc": ["body", "messages", 0], "msg": "speak to Ann"}]}),
+    "why_router": chat_says(400, {"error": {"message": "Provider returned error", "metadata": {
+        "raw": json.dumps({"error": {"message": "speak to Ann"}})}}}),
+    "forbidden": status(403, {"error": {"message": "your country is not served"}}), "forbidden_bare": status(403, {}),
+    "echo": lambda s, a: s.send(401, {"error": "no such key: " + a["headers"].get("authorization", "")}),
     "close": lambda s, a: s.send(200, s.reply(a["q"], a["texts"], a["name"], a["chat"]), close=True),
-    "late": late, "other_model": other_model, "fickle": labels_only(fickle),
+    "late": late, "other_model": served_as("someone-else"), "fickle": labels_only(fickle),
 }
 
 

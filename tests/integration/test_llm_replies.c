@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/* test_llm_replies.c - the llm annotator and servers that want another request, answer in another
+ * shape, or refuse with a reason; behaviours of tests/support/scripted_llm. */
+#define _GNU_SOURCE
+#include "tests/onic_test.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tests/support/llm_case.h"
+#include "tests/support/scripted.h"
+
+enum { MANY = LLM_CASE_MANY };
+
+static struct scripted server;
+static char dir[256];
+
+static void all_labels_come(const char *const *behaviour)
+{
+    for (; *behaviour; behaviour++) {
+        print_message("%s\n", *behaviour);
+        llm_case_labels_come(server.port, *behaviour, NULL, NULL);
+    }
+}
+
+/* Pairs of a behaviour and a part of the status; ends with NULL. */
+static void all_stop(const char *const (*want)[2])
+{
+    for (; (*want)[0]; want++) {
+        print_message("%s\n", (*want)[0]);
+        llm_case_stops(server.port, (*want)[0], (*want)[1]);
+    }
+}
+
+static void refused_fields_are_left_out(void **state)
+{
+    static const char *const behaviour[] = {"no_both",       "only_one", "no_top_p",
+                                            "strict_fields", "router",   "unknown_name",
+                                            "no_length",     "hardened", NULL};
+    (void)state;
+    all_labels_come(behaviour);
+}
+
+static void a_value_that_is_too_large_leaves_the_field(void **state)
+{
+    (void)state;
+    llm_case_stops(server.port, "needs_fewer", "'max_tokens' is too large");
+}
+
+static void a_date_or_a_version_is_the_same_model(void **state)
+{
+    static const char *const same[] = {"dated", "file", "versioned", NULL};
+    static const char *const other[][2] = {{"mini", "it serves the model m-mini"},
+                                           {"bigger", "it serves the model m-70b"},
+                                           {NULL, NULL}};
+    (void)state;
+    all_labels_come(same);
+    all_stop(other);
+}
+
+static void answers_are_read_in_every_shape(void **state)
+{
+    static const char *const behaviour[] = {"parts",      "think",    "think_lost",
+                                            "think_late", "harmony",  "end_mark",
+                                            "created",    "accepted", NULL};
+    (void)state;
+    all_labels_come(behaviour);
+}
+
+static void what_is_no_answer_says_why(void **state)
+{
+    static const char *const want[][2] = {
+        {"think_open", "it was still thinking"},
+        {"thinks_only", "no labels (an empty answer"},
+        {"thinks_too_long", "still thinking at max_tokens: raise llm.max_tokens"},
+        {"later", "the answer has no choices"},
+        {"events", "a stream of events, not JSON"},
+        {"page", "a web page, not JSON: is llm.url right?"},
+        {"page_404", "a web page, not JSON: is llm.url right?"},
+        {"page_502", "it says 502: the server answered a web page"},
+        {NULL, NULL}};
+    (void)state;
+    all_stop(want);
+}
+
+static void the_reason_of_a_refusal_is_shown(void **state)
+{
+    static const char *const want[][2] = {{"why_error", "400 speak to Ann"},
+                                          {"why_message", "400 speak to Ann"},
+                                          {"why_detail", "422 speak to Ann"},
+                                          {"why_plain", "400 speak to Ann"},
+                                          {"why_list", "422 messages: speak to Ann"},
+                                          {"why_router", "Provider returned error: speak to Ann"},
+                                          {"forbidden", "it says 403: your country is not served"},
+                                          {"forbidden_bare", "there is no key"},
+                                          {NULL, NULL}};
+    (void)state;
+    all_stop(want);
+}
+
+static void write_text(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    close(fd);
+}
+
+/* What follows "?" is the query of each request, whatever path the address gives. */
+static void a_query_of_the_address_stays_the_query(void **state)
+{
+    static const char *const form[] = {"/deployments/d?api-version=2024-06-01",
+                                       "/deployments/d/?api-version=2024-06-01",
+                                       "/deployments/d/chat/completions?api-version=2024-06-01"};
+    (void)state;
+    for (int k = 0; k < 3; k++) {
+        struct annotator_run r;
+        char url[300], base[100];
+        llm_case_prepare(&r, server.port, "azure");
+        snprintf(base, sizeof base, "http://127.0.0.1:%d/azure", server.port);
+        snprintf(url, sizeof url, "%s%s", base, form[k]);
+        annotator_run_set(&r, "llm.url", url);
+        annotator_run_open(&r, "llm");
+        annotator_run_ask_all(&r);
+        assert_int_equal(r.labels, MANY);
+        annotator_run_dispose(&r);
+    }
+}
+
+static void a_key_that_a_server_repeats_is_not_shown(void **state)
+{
+    struct annotator_run r;
+    struct annotator_hope h = {.r = &r, .part = "no such key: Bearer ***"};
+    char key[300];
+    (void)state;
+    llm_case_prepare(&r, server.port, "echo");
+    snprintf(key, sizeof key, "%s/key", r.dir);
+    write_text(key, "sk-secret");
+    annotator_run_set(&r, "llm.api_key_file", key);
+    annotator_run_open(&r, "llm");
+    annotator_run_submit(&r, 0);
+    if (!wait_until(annotator_run_says, &h, ANNOTATOR_RUN_PATIENCE_MS))
+        fail_msg("status \"%s\"", h.text);
+    annotator_run_dispose(&r);
+}
+
+/* The server's log has the number of its requests. */
+static int requests_of(const char *behaviour)
+{
+    char command[300], text[16] = "";
+    snprintf(command, sizeof command,
+             "curl -s http://127.0.0.1:%d/%s/log | sed 's/.*\"requests\": //; s/,.*//'",
+             server.port, behaviour);
+    FILE *f = popen(command, "r");
+    assert_non_null(f);
+    assert_non_null(fgets(text, sizeof text, f));
+    pclose(f);
+    return atoi(text);
+}
+
+/* By hand: not even the first request has them. What is left to the server is no part of the
+ * identity's numbers. */
+static void fields_that_are_left_out_by_hand_are_never_sent(void **state)
+{
+    struct annotator_run r;
+    const char *model, *parameters;
+    (void)state;
+    llm_case_prepare(&r, server.port, "strict_fields~hand");
+    annotator_run_set(&r, "llm.omit", "seed, stream,temperature");
+    annotator_run_open(&r, "llm");
+    annotator_run_ask_all(&r);
+    assert_int_equal(r.labels, MANY);
+    assert_int_equal(requests_of("strict_fields~hand"), 2 + MANY);
+    r.a->v->identity(r.a, &model, &parameters);
+    assert_non_null(strstr(parameters, " t=- top_p=1 max=0 "));
+    annotator_run_dispose(&r);
+}
+
+/* Found by asking: once per field and server, also after it was gone. */
+static void a_refused_field_is_remembered(void **state)
+{
+    struct annotator_run r;
+    (void)state;
+    llm_case_prepare(&r, server.port, "no_top_p~once");
+    annotator_run_open(&r, "llm");
+    annotator_run_ask_all(&r);
+    assert_int_equal(r.labels, MANY);
+    assert_int_equal(requests_of("no_top_p~once"), 2 + 2 + MANY); /* top_p, then temperature */
+    annotator_run_dispose(&r);
+}
+
+static void bad_lists_of_fields_get_a_sentence(void **state)
+{
+    struct annotator_run r;
+    (void)state;
+    llm_case_prepare(&r, server.port, "vllm");
+    const struct annotator_vtable *v = annotator_find("llm");
+    annotator_run_set(&r, "llm.omit", "seed,top_k");
+    assert_err(v->available(&r.config, &err), ONIC_ECONFIG, "llm.omit names \"top_k\"");
+    annotator_run_set(&r, "llm.omit", "max_tokens");
+    assert_ok(v->available(&r.config, &err));
+    annotator_run_set(&r, "llm.max_tokens_total", "1000");
+    assert_err(v->available(&r.config, &err), ONIC_ECONFIG, "llm.max_tokens_total cannot be kept");
+    annotator_run_dispose(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refused_fields_are_left_out),
+        cmocka_unit_test(a_value_that_is_too_large_leaves_the_field),
+        cmocka_unit_test(a_date_or_a_version_is_the_same_model),
+        cmocka_unit_test(answers_are_read_in_every_shape),
+        cmocka_unit_test(what_is_no_answer_says_why),
+        cmocka_unit_test(the_reason_of_a_refusal_is_shown),
+        cmocka_unit_test(a_query_of_the_address_stays_the_query),
+        cmocka_unit_test(a_key_that_a_server_repeats_is_not_shown),
+        cmocka_unit_test(fields_that_are_left_out_by_hand_are_never_sent),
+        cmocka_unit_test(a_refused_field_is_remembered),
+        cmocka_unit_test(bad_lists_of_fields_get_a_sentence),
+    };
+    return scripted_run_group_tests(tests, &server, "scripted_llm/scripted_llm.py", dir);
+}
