@@ -21,6 +21,7 @@
 #include "common/base/buf.h"
 #include "common/base/xmalloc.h"
 #include "common/config/options.h"
+#include "common/config/scalar.h"
 #include "reward_server/annotators/yaml_file.h"
 
 /* --- matching -------------------------------------------------------------------------- */
@@ -139,8 +140,9 @@ static int read_rule(struct reader *r, const yaml_node_t *item, struct goal_rule
     const char *pattern = yaml_file_text(key), *label = yaml_file_text(value);
     if (!pattern || !*pattern || !label)
         return complain(r, item, "a rule is written - \"pattern\": 1 (or 0, or abstain)");
-    if (!strcmp(label, "0") || !strcmp(label, "1"))
-        rule->label = *label - '0';
+    bool yes;
+    if (scalar_bool(label, &yes)) /* 1 and 0 too */
+        rule->label = yes;
     else if (!strcmp(label, "abstain"))
         rule->label = GOAL_RULE_ABSTAIN;
     else
@@ -198,9 +200,7 @@ static int read_key(struct reader *r, const char *name, const yaml_node_t *value
         g->no_preference = text && !strcmp(text, "none");
         return g->no_preference ? ONIC_OK : complain(r, value, "preference can only be none");
     }
-    char *end = NULL; /* threshold */
-    g->threshold = text ? strtod(text, &end) : 0;
-    if (text && end != text && !*end && g->threshold >= -2 && g->threshold <= 2)
+    if (text && scalar_real(text, &g->threshold) && g->threshold >= -2 && g->threshold <= 2)
         return ONIC_OK;
     return complain(r, value, "threshold is a number from -2 to 2");
 }

@@ -64,6 +64,23 @@ static void a_good_file_is_read(void **state)
     goal_free(g);
 }
 
+/* Labels and numbers are words as in a configuration; sentences are not. */
+static void words_mean_what_they_mean_in_a_configuration(void **state)
+{
+    struct fixture *f = *state;
+    struct goal *g = NULL;
+    write_file(f->file, "positive: [True]\nnegative: [null, 0x1F]\nthreshold: +1e-1\nrules:\n"
+                        "  - \"a\": True\n  - \"b\": FALSE\n  - \"c\": yes\n  - \"d\": 0\n");
+    assert_ok(goal_load(&g, "", "x", f->file, &err));
+    assert_string_equal(g->positive[0], "True");
+    assert_string_equal(g->negative[0], "null");
+    assert_close(g->threshold, 0.1, 1e-15, 0);
+    static const int want[] = {1, 0, 1, 0};
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(g->rules[i].label, want[i]);
+    goal_free(g);
+}
+
 static void the_version_changes_with_goal_and_pool(void **state)
 {
     struct fixture *f = *state;
@@ -106,7 +123,10 @@ static void bad_files_are_refused_with_file_line_and_remedy(void **state)
         {"positive: a\nnegative: [b]\n", ":1:", "list of sentences"},
         {"positive: [a]\nnegative: [\"\"]\n", ":2:", "1 to 512 bytes"},
         {"positive: [a]\nnegative: [b]\nthreshold: high\n", ":3:", "number from -2 to 2"},
+        {"positive: [a]\nnegative: [b]\nthreshold: .nan\n", ":3:", "number from -2 to 2"},
+        {"positive: [a]\nnegative: [b]\nthreshold: 0x1p-1\n", ":3:", "number from -2 to 2"},
         {"positive: [a]\nnegative: [b]\nrules:\n  - \"x\": 2\n", ":4:", "1, 0 or abstain"},
+        {"positive: [a]\nnegative: [b]\nrules:\n  - \"x\": ~\n", ":4:", "1, 0 or abstain"},
         {"positive: [a]\nnegative: [b]\nrules:\n  - x\n", ":4:", "a rule is written"},
         {"positive: [a]\nnegative: [b]\nrules:\n  - \"/(x/\": 1\n", ":4:", "regular expression"},
         {"positive: [a\n", ":2:", ""},
@@ -286,6 +306,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_good_file_is_read),
+        TEST(words_mean_what_they_mean_in_a_configuration),
         TEST(the_version_changes_with_goal_and_pool),
         TEST(bad_files_are_refused_with_file_line_and_remedy),
         TEST(a_goal_file_without_a_pool_takes_its_domain_s_or_none),
