@@ -21,6 +21,8 @@
 static const struct limits_need actor_need = {
     .who = "onic-actor", .threads = 4, .address_mb = 64, .memory_mb = 6};
 
+enum { FILES_NEEDED = 40 }; /* 17 at rest; NetHack takes two more per game */
+
 static int on_extra(void *ctx, const char *name, const char *value, struct onic_err *err)
 {
     (void)name;
@@ -64,6 +66,9 @@ int main(int argc, char **argv)
     int rc = config_load(&cfg, argc, argv, &cli, &err);
     if (rc == ONIC_ESTOPPED)
         return 0;
+    if (rc != ONIC_OK)
+        return fail(&err);
+    rc = process_need_files(FILES_NEEDED, "an actor", &err);
     if (rc != ONIC_OK)
         return fail(&err);
     log_set_role("actor");

@@ -205,10 +205,11 @@ static void keep(struct replays *r, struct recorder *c, uint8_t flags, const str
         r->kept++;
         prune(r);
     } else {
+        int why = errno;
         unlink(temporary);
         if (log_every_ms(&r->log_ms, 60000))
             log_warn("an episode could not be kept", kv("file", (const char *)path),
-                     kv("why", strerror(errno)));
+                     kv("why", strerror(why)));
     }
     buf_release(&head);
 }

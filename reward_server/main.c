@@ -11,6 +11,8 @@
 #include "common/config/config.h"
 #include "reward_server/server.h"
 
+enum { FILES_NEEDED = 64 }; /* 26 without a client, and as many again for connections */
+
 static const char usage[] =
     "usage: onic-reward-server [CONFIG.yaml ...] --listen=ADDR [--run-dir=DIR | "
     "--labels.path=FILE]\n"
@@ -45,6 +47,8 @@ int main(int argc, char **argv)
     int rc = config_load(&config, argc, argv, &cli, &err);
     if (rc == ONIC_ESTOPPED)
         return 0;
+    if (rc == ONIC_OK)
+        rc = process_need_files(FILES_NEEDED, "a reward server", &err);
     if (rc == ONIC_OK) {
         log_set_level(level_of(config.log_level));
         rc = limits_check(&server_need, &err);

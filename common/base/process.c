@@ -47,6 +47,16 @@ unsigned long long process_files_before(void)
     return files_before.rlim_cur == RLIM_INFINITY ? 0 : (unsigned long long)files_before.rlim_cur;
 }
 
+int process_need_files(unsigned long long needed, const char *who, struct onic_err *err)
+{
+    struct rlimit r;
+    if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur >= needed)
+        return ONIC_OK;
+    return err_set(err, ONIC_ECONFIG,
+                   "%s needs %llu open files, and the limit is %llu; raise it (ulimit -n %llu)",
+                   who, needed, (unsigned long long)r.rlim_cur, needed);
+}
+
 bool process_ignores(int sig)
 {
     struct sigaction now;

@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 
+#include "common/base/err.h"
+
 /* First thing in main, before anything is opened. Descriptors 0 to 2 that are closed become
  * /dev/null: else the next file gets the number, and what is printed lands in it. The soft limit of
  * open files is raised to the hard one: each connection takes a descriptor. */
@@ -17,6 +19,9 @@ void process_restore_limits(void);
 /* The soft limit of open files before process_start; 0 = no limit, or process_start was not called.
  */
 unsigned long long process_files_before(void);
+
+/* ONIC_ECONFIG when the limit of open files is below `needed`; who: "a reward server". */
+int process_need_files(unsigned long long needed, const char *who, struct onic_err *err);
 
 /* The signal was ignored when the program began, as nohup and some shells do: then it stays so. */
 bool process_ignores(int sig);

@@ -21,16 +21,30 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <xxhash.h>
 
 #include "common/base/xmalloc.h"
 
-enum { PATH_SIZE = 4352, READ_BLOCK = 1 << 16, WRITE_BLOCK = 1 << 26, NAME_TRIES = 8 };
+enum {
+    PATH_SIZE = 4352,
+    READ_BLOCK = 1 << 16,
+    WRITE_BLOCK = 1 << 26,
+    NAME_TRIES = 8,
+    EMFILE_TRIES = 100,
+    EMFILE_PAUSE_NS = 10000000
+};
 
+/* A burst of connections may hold every descriptor for a moment, until it is cut (sock_guard.h). */
 static int io_open(const char *path, int flags, mode_t mode)
 {
-    return open(path, flags, mode);
+    int fd = open(path, flags, mode);
+    for (int i = 0; fd < 0 && errno == EMFILE && i < EMFILE_TRIES; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = EMFILE_PAUSE_NS}, NULL);
+        fd = open(path, flags, mode);
+    }
+    return fd;
 }
 
 static int io_fallocate(int fd, off_t bytes)

@@ -324,10 +324,11 @@ static void complain(struct wire_actor *w, int64_t now)
             "the learner at %s has been silent for %.0f s; waiting with %llu unsent trajectories",
             w->learner, (double)(now - since) * 1e-3, (unsigned long long)(w->produced - w->acked));
     else if (w->hello_sent_once)
-        snprintf(text, sizeof text,
-                 "connected to %s but no WELCOME for %.0f s: wrong port, or the peer is not an "
-                 "onic learner of this protocol",
-                 w->learner, (double)(now - since) * 1e-3);
+        snprintf(
+            text, sizeof text,
+            "connected to %s but no WELCOME for %.0f s: wrong port, or the peer is not an "
+            "onic learner of this protocol, or a learner without an open file left (it says so)",
+            w->learner, (double)(now - since) * 1e-3);
     else if (!sock_resolves(w->learner, why))
         snprintf(text, sizeof text, "%s cannot be reached: %s. Trying on", w->learner, why);
     else

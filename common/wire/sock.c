@@ -18,6 +18,7 @@
 #include "common/base/clock.h"
 #include "common/base/rng.h"
 #include "common/wire/crc32c.h"
+#include "common/wire/sock_guard.h"
 
 bool sock_route_equal(const struct sock_route *a, const struct sock_route *b)
 {
@@ -113,9 +114,10 @@ int sock_bind(void **out, void *context, const char *address, const struct sock_
     set_common(s, o);
     set_int(s, ZMQ_ROUTER_MANDATORY, 1);
     set_int(s, ZMQ_ROUTER_HANDOVER, 0);
+    sock_guard_start(context, s);
     if (bind_all(s, &e, first) != 0) {
         rc = bind_error(address, o, err);
-        zmq_close(s);
+        sock_close(s, 0);
         return rc;
     }
     sock_with_port(address, first, bound);
@@ -154,6 +156,7 @@ void sock_close(void *socket, int linger_ms)
 {
     if (!socket)
         return;
+    sock_guard_stop(socket);
     set_int(socket, ZMQ_LINGER, linger_ms);
     zmq_close(socket);
 }

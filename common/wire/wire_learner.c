@@ -21,40 +21,39 @@
 #include "common/base/clock.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
+#include "common/base/process.h"
 #include "common/base/xmalloc.h"
 #include "common/wire/learner_state.h"
+#include "common/wire/sock_guard.h"
 
 enum {
     STALL_MS = 5000,
     TEXT_MAX = 65536,
-    NOFILE_WANTED = 16384,
-    NOFILE_OWN = 64, /* checkpoints, logs, sockets of our own */
+    NOFILE_OWN = 40, /* logs, sockets of our own; and what the guard keeps, for checkpoints */
     NOFILE_LEAST = 192
 };
 
 /* --- life -------------------------------------------------------------------------------- */
 
-/* Every actor takes two connections; the usual limit of 1024 files is too low for a few hundred of
- * them. libzmq refuses a connection that finds no free descriptor without telling anybody, so how
- * many actors fit is known before they come. */
+/* Every actor takes two connections. What is too many for the limit of open files is cut without a
+ * word to the peer (sock_guard.h), so how many actors fit is known before they come. */
 static int room_for_actors(int *actors, struct onic_err *err)
 {
     struct rlimit r;
+    int rc = process_need_files(NOFILE_LEAST, "a learner", err);
+    if (rc)
+        return rc;
     if (getrlimit(RLIMIT_NOFILE, &r) != 0)
         return err_set(err, ONIC_EINTERNAL, "getrlimit: %s", strerror(errno));
-    if (r.rlim_cur < NOFILE_WANTED && r.rlim_cur < r.rlim_max) {
-        r.rlim_cur = r.rlim_max < NOFILE_WANTED ? r.rlim_max : NOFILE_WANTED;
-        if (setrlimit(RLIMIT_NOFILE, &r) != 0)
-            log_warn("the limit of open files could not be raised", kv("why", strerror(errno)));
-        getrlimit(RLIMIT_NOFILE, &r);
-    }
-    if (r.rlim_cur < NOFILE_LEAST)
-        return err_set(err, ONIC_ECONFIG,
-                       "a learner needs %d open files and two for each actor, the limit is %llu; "
-                       "raise it (ulimit -n)",
-                       NOFILE_LEAST, (unsigned long long)r.rlim_cur);
-    *actors = r.rlim_cur < 2 * (rlim_t)PEERS_MAX ? (int)(r.rlim_cur - NOFILE_OWN) / 2 : PEERS_MAX;
+    rlim_t room = sock_guard_first_kept(r.rlim_cur) - NOFILE_OWN;
+    *actors = room < 2 * (rlim_t)PEERS_MAX ? (int)room / 2 : PEERS_MAX;
     return ONIC_OK;
+}
+
+unsigned long long wire_learner_files(int actors)
+{
+    unsigned long long n = NOFILE_OWN + SOCK_GUARD_RESERVE + 2ULL * (unsigned)actors;
+    return n < NOFILE_LEAST ? NOFILE_LEAST : n;
 }
 
 static int check(const struct wire_learner_params *p, struct onic_err *err)

@@ -43,6 +43,9 @@ struct wire_learner_params {
     bool allow_insecure;
 };
 
+/* Open files that a learner needs for so many actors. */
+unsigned long long wire_learner_files(int actors);
+
 /* Binds both sockets and starts the threads. Actors are heard from the first publish, take, status
  * or drain on, so that wire_learner_load can come before. ONIC_ECONFIG: address not usable, or
  * beyond loopback without allow_insecure; ONIC_ECANTCREATE: address in use. */

@@ -18,12 +18,14 @@
 #include "common/base/cpu.h"
 #include "common/base/log.h"
 #include "common/base/paths.h"
+#include "common/base/process.h"
 #include "common/base/run_lock.h"
 #include "common/base/xmalloc.h"
 #include "common/config/config.h"
 #include "common/run/run_dir.h"
 #include "common/wire/sock_address.h"
 #include "common/wire/sock_folder.h"
+#include "common/wire/wire_learner.h"
 #include "deploy/launcher/actor_pages.h"
 #include "deploy/launcher/commands.h"
 #include "deploy/launcher/supervise.h"
@@ -219,6 +221,14 @@ static int open_run(struct train *t, const struct config *given, int *lock_fd, b
     return rc;
 }
 
+/* Said here once and with the number, not by each part and for each of its restarts. */
+static int check_files(int actors, struct onic_err *err)
+{
+    char who[64];
+    snprintf(who, sizeof who, "a run with %d actor%s", actors, actors == 1 ? "" : "s");
+    return process_need_files(wire_learner_files(actors), who, err);
+}
+
 static int prepare(struct train *t, int lock_fd, struct onic_err *err)
 {
     int rc = choose_addresses(t, err);
@@ -227,6 +237,9 @@ static int prepare(struct train *t, int lock_fd, struct onic_err *err)
     t->actors = count_actors(t->cfg, err);
     if (t->actors < 0)
         return ONIC_ECONFIG;
+    rc = check_files(t->actors, err);
+    if (rc)
+        return rc;
     snprintf(t->config_path, sizeof t->config_path, "%s/config.yaml", t->run_dir);
     rc = run_dir_write(t->run_dir, t->cfg, err);
     if (rc)
@@ -316,6 +329,8 @@ int cmd_train(int argc, char **argv)
                  "Without CONFIG it trains minigrid:KeyCorridorS3R3 with language feedback.\n",
     };
     int rc = config_load(&given, argc, argv, &cli, &err);
+    if (!rc) /* what comes before the actors are counted needs some too */
+        rc = check_files(given.actors_count > 1 ? (int)given.actors_count : 1, &err);
     if (rc)
         return command_result("train", rc, &err);
     return run(&t, &given, &err);

@@ -151,6 +151,51 @@ static void a_hangup_drains_a_run_otherwise(void **state)
     assert_non_null(strstr(program_text(s->p.err), "draining"));
 }
 
+static void limits_that_are_too_low_are_said_with_the_number_needed(void **state)
+{
+    struct scene *s = *state;
+    static const struct {
+        const char *line, *part;
+    } cases[] = {
+        {"ulimit -n 128; " TRAIN, "needs 192 open files, and the limit is 128; raise it"},
+        {"ulimit -n 10; " TRAIN, "needs 192 open files, and the limit is 10; raise it"},
+        {"ulimit -n 256; " TRAIN "--actors.count=100",
+         "a run with 100 actors needs 272 open files, and the limit is 256"},
+        {"ulimit -n 16; exec \"$ONIC_BUILD\"/onic-actor --learner=ipc://x",
+         "an actor needs 40 open files, and the limit is 16"},
+        {"ulimit -n 16; exec \"$ONIC_BUILD\"/onic-reward-server --env.id=corridor --listen=ipc://x "
+         "--annotator.id=rules --run-dir=.",
+         "a reward server needs 64 open files, and the limit is 16"},
+        {"ulimit -n 128; exec \"$ONIC_BUILD\"/onic-learner --env.id=corridor --listen=ipc://x "
+         "--reward.model=none --run-dir=other",
+         "a learner needs 192 open files, and the limit is 128"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(shell(s, cases[i].line), 64);
+        assert_non_null(strstr(program_text(s->p.err), cases[i].part));
+    }
+    assert_int_equal(shell(s, "ulimit -Sn 32; " TRAIN "--frames=5000"), 0); /* soft: raised */
+}
+
+static bool has_written_its_limit(void *ctx)
+{
+    struct scene *s = ctx;
+    return strchr(text_of(s, "limit"), '\n') || process_gone(s->p.pid);
+}
+
+static void a_users_program_gets_the_limit_of_before(void **state)
+{
+    struct scene *s = *state;
+    program_start_shell(&s->p, s->dir, "shell",
+                        "echo 'ulimit -Sn >limit; exec cat >/dev/null' >program; ulimit -Sn 123; "
+                        "exec \"$ONIC_BUILD\"/onic train --env.id=corridor --actors.count=1 "
+                        "--run-dir=run --annotator.id=command --command.run=\"sh $PWD/program\"");
+    assert_true(wait_until(has_written_its_limit, s, WAIT_MS));
+    assert_string_equal(text_of(s, "limit"), "123\n");
+    kill(s->p.pid, SIGTERM);
+    assert_int_equal(program_wait(&s->p, WAIT_MS), 0);
+}
+
 /* --- folders --------------------------------------------------------------------------------- */
 
 /* Folders for sockets in `place` below the scene's; -1: there is no such place. */
@@ -327,6 +372,9 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(programs_that_run_alone_bear_closed_descriptors_too, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(limits_that_are_too_low_are_said_with_the_number_needed,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_users_program_gets_the_limit_of_before, setup, teardown),
         cmocka_unit_test_setup_teardown(a_hangup_does_not_end_a_run_under_nohup, setup, teardown),
         cmocka_unit_test_setup_teardown(a_hangup_drains_a_run_otherwise, setup, teardown),
         cmocka_unit_test_setup_teardown(
