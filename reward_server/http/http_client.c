@@ -297,20 +297,27 @@ static void set_limits(const struct http_client *c, CURL *e, const struct http_r
         curl_easy_setopt(e, CURLOPT_CAINFO, c->ca_file);
 }
 
+static struct curl_slist *add_secret(struct curl_slist *h, const char *name, const char *key)
+{
+    size_t size = strlen(name) + strlen(key) + 1;
+    char *line = xmalloc(size);
+    snprintf(line, size, "%s%s", name, key);
+    h = curl_slist_append(h, line);
+    explicit_bzero(line, size);
+    free(line);
+    return h;
+}
+
 static void set_headers(struct http_call *call, const struct http_request *q)
 {
     struct curl_slist *h = curl_slist_append(NULL, "Accept: application/json");
     h = curl_slist_append(h, "Expect:");
     if (q->body)
         h = curl_slist_append(h, "Content-Type: application/json");
-    if (q->key && *q->key) {
-        size_t size = strlen(q->key) + 32;
-        char *line = xmalloc(size);
-        snprintf(line, size, "Authorization: Bearer %s", q->key);
-        h = curl_slist_append(h, line);
-        explicit_bzero(line, size);
-        free(line);
-    }
+    if (q->key && *q->key)
+        h = add_secret(h, "Authorization: Bearer ", q->key);
+    if (q->key && *q->key && strstr(q->url, "?api-version=")) /* Azure's keys are no bearers */
+        h = add_secret(h, "api-key: ", q->key);
     call->headers = h;
     curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, h);
 }

@@ -289,9 +289,12 @@ bool llm_answer_read(const struct llm_style *style, const struct llm_words *word
     out->has_usage = json_is_integer(json_object_get(usage, "prompt_tokens"));
     out->tokens_in = tokens(usage, "prompt_tokens");
     out->tokens_out = tokens(usage, "completion_tokens");
-    if (json_object_get(root, "error") && !choices) {
+    if (!choices && (json_object_get(root, "error") || json_object_get(root, "detail") ||
+                     json_object_get(root, "message"))) {
         http_error_text(200, body, len, "llm.url", out->why, sizeof out->why);
         json_decref(root);
+        if (!*out->why)
+            snprintf(out->why, sizeof out->why, "the answer has no choices");
         return false;
     }
     if (!json_is_array(choices) || json_array_size(choices) == 0)

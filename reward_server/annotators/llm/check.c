@@ -73,11 +73,19 @@ static void ask_models(struct llm *l, struct check_server *m)
     http_start(l->http, &q);
 }
 
+/* The list that the server gave holds the model, by whatever of its names. */
 static bool serves(const struct check_server *m, const char *model)
 {
-    const char *at = strstr(m->models, model);
-    size_t n = strlen(model);
-    return at && (at == m->models || at[-1] == ' ') && (!at[n] || at[n] == ',');
+    for (const char *at = m->models; *at;) {
+        char one[MODELS_TEXT];
+        size_t n = strcspn(at, ",");
+        snprintf(one, sizeof one, "%.*s", (int)n, at);
+        if (http_same_model(model, one))
+            return true;
+        at += n;
+        at += strspn(at, ", ");
+    }
+    return false;
 }
 
 /* --- the real question ----------------------------------------------------------------------- */

@@ -130,6 +130,8 @@ class Server:
                 return self.send(200, {"object": "list", "data": [{"id": m, "object": "model"} for m in served]})
             if name == "azure" and (query != "api-version=2024-06-01" or not path.startswith("/deployments/d/")):
                 return self.send(404, {"error": {"code": "404", "message": "Resource not found"}})
+            if name == "azure" and headers.get("api-key") != "sesame":
+                return self.send(401, {"error": {"code": "401", "message": "Access denied due to invalid subscription key"}})
             b["requests"] += 1
             b["paths"].append(path)
             b["keys"].append(headers.get("authorization", ""))
@@ -382,12 +384,13 @@ BEHAVIOURS = {
     "later": lambda s, a: s.send(202, {"id": "job-1", "status": "queued"}), "events": events,
     "page": page(200, "Welcome to nginx!"), "page_404": page(404, "404 Not Found"), "page_502": page(502, "502 Bad Gateway"),
     "why_error": chat_says(400, {"error": "speak to Ann"}), "why_message": chat_says(400, {"object": "error", "message": "speak to Ann"}),
+    "why_locked": lambda s, a: s.send(400, {"error": "speak to Ann"}) if a["chat"] else s.send(403, {}),
     "why_detail": chat_says(422, {"detail": "speak to Ann"}), "why_plain": chat_says(400, b"speak to Ann\n"),
     "why_list": chat_says(422, {"detail": [{"loc": ["body", "messages", 0], "msg": "speak to Ann"}]}),
     "why_router": chat_says(400, {"error": {"message": "Provider returned error", "metadata": {
         "raw": json.dumps({"error": {"message": "speak to Ann"}})}}}),
     "forbidden": status(403, {"error": {"message": "your country is not served"}}), "forbidden_bare": status(403, {}),
-    "echo": lambda s, a: s.send(401, {"error": "no such key: " + a["headers"].get("authorization", "")}),
+    "why_fine": lambda s, a: s.send(200, {"object": "error", "message": "speak to Ann"}), "echo": lambda s, a: s.send(401, {"error": "no such key: " + a["headers"].get("authorization", "")}),
     "close": lambda s, a: s.send(200, s.reply(a["q"], a["texts"], a["name"], a["chat"]), close=True),
     "late": late, "other_model": served_as("someone-else"), "fickle": labels_only(fickle),
 }
