@@ -26,19 +26,19 @@ static void wake_nobody(void *ctx)
 }
 
 static int identity_with(char out[192], const struct config *config,
-                         const struct annotator_vtable *v, uv_loop_t *loop, struct onic_err *err)
+                         const struct annotator_order *o, uv_loop_t *loop, struct onic_err *err)
 {
     char names[ANNOTATOR_NAMES_MAX], goal_name[LABEL_IDENTITY_GOAL_MAX];
     struct annotator *a;
     struct goal *goal = NULL;
     struct label_identity id;
-    int rc = annotator_goal(&goal, v, config, err);
+    int rc = annotator_goal(&goal, o, config, err);
     struct annotator_setup setup = {
         .config = config, .goal = goal, .loop = loop, .wake = wake_nobody, .idle = true};
     if (rc == ONIC_OK)
-        rc = annotator_open(&a, v, &setup, err);
+        rc = annotator_open(&a, o, &setup, err);
     if (rc == ONIC_OK) {
-        annotator_names(v, config, names);
+        annotator_names(o, names);
         label_identity_of(&id, goal_name, a, names, goal, config);
         label_identity_text(&id, out);
         a->v->free(a);
@@ -47,13 +47,13 @@ static int identity_with(char out[192], const struct config *config,
     return rc;
 }
 
-int label_identity_expected(char out[192], const struct annotator_vtable *v,
+int label_identity_expected(char out[192], const struct annotator_order *o,
                             const struct config *config, struct onic_err *err)
 {
     uv_loop_t loop;
     if (uv_loop_init(&loop) != 0)
         return err_set(err, ONIC_EIO, "cannot create an event loop");
-    int rc = identity_with(out, config, v, &loop, err);
+    int rc = identity_with(out, config, o, &loop, err);
     uv_run(&loop, UV_RUN_DEFAULT); /* handles close here */
     uv_loop_close(&loop);
     return rc;

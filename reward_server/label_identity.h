@@ -18,7 +18,7 @@ void label_identity_of(struct label_identity *out, char goal_name[LABEL_IDENTITY
 /* The text (label_identity_text) of a server with this annotator (annotator_choose) and
  * configuration, without one: nothing is
  * asked, written or left running. Errors as those of the server's start. */
-int label_identity_expected(char out[192], const struct annotator_vtable *v,
+int label_identity_expected(char out[192], const struct annotator_order *o,
                             const struct config *config, struct onic_err *err);
 
 #endif /* ONIC_REWARD_SERVER_LABEL_IDENTITY_H */

@@ -35,18 +35,18 @@ static int open_annotator(struct server *s, const struct config *c, const char *
                           struct onic_err *err)
 {
     char note[ONIC_ERR_MSG_MAX];
-    const struct annotator_vtable *v = NULL;
-    int rc = annotator_choose(&v, c, note, err);
+    struct annotator_order order;
+    int rc = annotator_choose(&order, c, note, err);
     if (rc == ONIC_OK)
-        rc = annotator_goal(&s->goal, v, c, err);
+        rc = annotator_goal(&s->goal, &order, c, err);
     if (rc != ONIC_OK)
         return rc;
     if (*note)
         log_warn(note);
-    annotator_names(v, c, s->annotators);
-    s->paid = annotator_paid(v, c);
+    annotator_names(&order, s->annotators);
+    s->paid = annotator_paid(&order, c);
     snprintf(s->identity.annotator, sizeof s->identity.annotator, "%.31s", s->annotators);
-    s->identity.kinds = annotator_kinds(v, c);
+    s->identity.kinds = annotator_kinds(&order);
     snprintf(s->identity.goal_version, sizeof s->identity.goal_version, "%s", s->goal->version);
     struct annotator_setup setup = {.config = c,
                                     .goal = s->goal,
@@ -55,7 +55,7 @@ static int open_annotator(struct server *s, const struct config *c, const char *
                                     .store_path = store,
                                     .wake = wake_loop,
                                     .wake_ctx = s};
-    return annotator_open(&s->annotator, v, &setup, err);
+    return annotator_open(&s->annotator, &order, &setup, err);
 }
 
 static int store_path(const struct config *c, char *out, size_t size, struct onic_err *err)

@@ -237,24 +237,23 @@ static void try_server(struct finding *f, const struct config *cfg, const struct
 static int try_order(struct finding *f, const struct config *cfg, enum question_kind kind,
                      struct onic_err *err)
 {
-    const struct annotator_vtable *v, *order[ANNOTATOR_ORDER_MAX];
+    struct annotator_order order = {.n = 0};
     struct goal *goal = NULL;
     char note[ONIC_ERR_MSG_MAX] = "", who[96];
     snprintf(who, sizeof who, "reward.model=%.60s", cfg->reward_model);
-    int rc = annotator_choose(&v, cfg, note, err);
+    int rc = annotator_choose(&order, cfg, note, err);
     if (rc == ONIC_OK)
-        rc = annotator_check_kind(v, cfg, kind, who, err);
+        rc = annotator_check_kind(&order, kind, who, err);
     if (rc == ONIC_OK)
-        rc = annotator_goal(&goal, v, cfg, err);
-    int n = rc == ONIC_OK ? annotator_order(order, v, cfg, err) : 0;
+        rc = annotator_goal(&goal, &order, cfg, err);
     if (*note)
         buf_printf(&f->text, "%s; ", note);
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; rc == ONIC_OK && i < order.n; i++) {
         buf_puts(&f->text, i ? "; then " : "");
-        try_annotator(f, order[i], cfg, goal, kind);
+        try_annotator(f, order.member[i], cfg, goal, kind);
     }
     goal_free(goal);
-    return n < 0 ? n : rc;
+    return rc;
 }
 
 void doctor_annotator(const struct config *cfg, struct finding *f)
@@ -266,7 +265,8 @@ void doctor_annotator(const struct config *cfg, struct finding *f)
     if (!asked_kind(cfg, &kind)) {
         buf_printf(&f->text, "reward.model=%s asks for no labels", cfg->reward_model);
     } else if (cfg->reward_server[0]) {
-        rc = annotator_goal(&goal, annotator_find("random"), cfg, &err);
+        struct annotator_order any = {.member = {annotator_find("random")}, .n = 1};
+        rc = annotator_goal(&goal, &any, cfg, &err);
         if (rc == ONIC_OK)
             try_server(f, cfg, goal, kind);
         goal_free(goal);

@@ -141,10 +141,10 @@ static int read_chunk(const char *text, struct chunk *out, struct onic_err *err)
 /* The server drops what its annotator does not answer, and the client would wait for ever. */
 static int check_annotator(const struct config *cfg, struct onic_err *err)
 {
-    const struct annotator_vtable *v;
+    struct annotator_order order;
     char note[ONIC_ERR_MSG_MAX];
-    int rc = annotator_choose(&v, cfg, note, err);
-    return rc ? rc : annotator_check_kind(v, cfg, QUESTION_PAIR, "onic labels annotate", err);
+    int rc = annotator_choose(&order, cfg, note, err);
+    return rc ? rc : annotator_check_kind(&order, QUESTION_PAIR, "onic labels annotate", err);
 }
 
 /* Options of the server: the store in DATA, the socket in a private folder. */

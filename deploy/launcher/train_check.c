@@ -46,15 +46,15 @@ static int check_network(const char *net, struct onic_err *err)
 static int check_annotator(const struct config *cfg, const struct reward_model_type *model,
                            char identity[192], struct onic_err *err)
 {
-    const struct annotator_vtable *annotator;
+    struct annotator_order order;
     char note[ONIC_ERR_MSG_MAX];
-    int rc = annotator_choose(&annotator, cfg, note, err);
+    int rc = annotator_choose(&order, cfg, note, err);
     if (rc)
         return rc;
     char who[96];
     snprintf(who, sizeof who, "reward.model=%s", model->name);
-    rc = annotator_check_kind(annotator, cfg, model->traits.asks, who, err);
-    return rc ? rc : label_identity_expected(identity, annotator, cfg, err);
+    rc = annotator_check_kind(&order, model->traits.asks, who, err);
+    return rc ? rc : label_identity_expected(identity, &order, cfg, err);
 }
 
 static bool starts_reward_server(const struct config *cfg, const struct reward_model_type *model)

@@ -64,6 +64,13 @@ struct annotator_vtable {
     /* True when asking may cost money or somebody's time: each question is on disk before it is
      * asked, so that one which a crash makes us ask again is counted. NULL = never. */
     bool (*paid)(const struct config *config);
+    /* True when it can be away, so that others are worth naming behind it; NULL = whenever it has a
+     * health. */
+    bool (*may_leave)(const struct config *config);
+    /* Noise of its own option, beside annotator.noise; NULL = none. */
+    double (*own_noise)(const struct config *config);
+    /* What would make its answers vary, as a remedy for annotator.vote; NULL = annotator.noise. */
+    const char *vary_hint;
     int (*create)(struct annotator **out, const struct annotator_setup *setup,
                   struct onic_err *err);
     void (*free)(struct annotator *a); /* forgets what was not handed over */
@@ -102,37 +109,44 @@ enum annotator_health annotator_health_of(const struct annotator *a);
 bool annotator_is_starting(const char *status);
 const struct annotator_vtable *annotator_find(const char *id); /* NULL when unknown */
 const struct annotator_vtable *annotator_at(int index);        /* NULL at the end */
-/* The vtable for annotator.id, "auto" resolved: embedding where its model is present, else rules,
- * with the reason in note ("" otherwise). */
-int annotator_choose(const struct annotator_vtable **out, const struct config *config,
-                     char note[ONIC_ERR_MSG_MAX], struct onic_err *err);
-/* ONIC_ECONFIG when annotator.vote, annotator.noise or annotator.fallback do not fit this
- * annotator; stack.c. */
-int annotator_check_wrappers(const struct annotator_vtable *v, const struct config *config,
-                             struct onic_err *err);
+
+/* --- stack.c: annotators in the order and with the wrappers that the configuration asks for --- */
+
 enum { ANNOTATOR_ORDER_MAX = 8, ANNOTATOR_NAMES_MAX = 128 };
-/* v and those of annotator.fallback behind it; returns how many, or ONIC_ECONFIG. */
-int annotator_order(const struct annotator_vtable *out[ANNOTATOR_ORDER_MAX],
-                    const struct annotator_vtable *v, const struct config *config,
-                    struct onic_err *err);
+
+/* annotator.id and those of annotator.fallback behind it: who is asked, in this order. */
+struct annotator_order {
+    const struct annotator_vtable *member[ANNOTATOR_ORDER_MAX];
+    int n; /* >= 1 */
+};
+
+/* For annotator.id, "auto" resolved: embedding where its model is present, else rules, with the
+ * reason in note ("" otherwise). ONIC_ECONFIG when the first or one of the others cannot work here,
+ * or annotator.vote, annotator.noise or annotator.fallback do not fit them. */
+int annotator_choose(struct annotator_order *out, const struct config *config,
+                     char note[ONIC_ERR_MSG_MAX], struct onic_err *err);
+/* The two steps of it for a given first one: read the list, check what it asks for. */
+int annotator_order_read(struct annotator_order *out, const struct annotator_vtable *first,
+                         const struct config *config, struct onic_err *err);
+int annotator_order_check(const struct annotator_order *o, const struct config *config,
+                          struct onic_err *err);
 /* Their ids, "llm>embedding>rules", for the labels' identity. */
-void annotator_names(const struct annotator_vtable *v, const struct config *config,
-                     char out[ANNOTATOR_NAMES_MAX]);
-/* ONIC_ECONFIG when one of the order does not answer questions of this kind, which `who` asks. */
-int annotator_check_kind(const struct annotator_vtable *v, const struct config *config,
-                         enum question_kind kind, const char *who, struct onic_err *err);
-/* What all of the order answer: bit set 1 << enum question_kind. */
-unsigned annotator_kinds(const struct annotator_vtable *v, const struct config *config);
-/* True when one of the order is paid. */
-bool annotator_paid(const struct annotator_vtable *v, const struct config *config);
+void annotator_names(const struct annotator_order *o, char out[ANNOTATOR_NAMES_MAX]);
+/* ONIC_ECONFIG when one of them does not answer questions of this kind, which `who` asks. */
+int annotator_check_kind(const struct annotator_order *o, enum question_kind kind, const char *who,
+                         struct onic_err *err);
+/* What all of them answer: bit set 1 << enum question_kind. */
+unsigned annotator_kinds(const struct annotator_order *o);
+/* True when asking one of them may cost money or somebody's time. */
+bool annotator_paid(const struct annotator_order *o, const struct config *config);
 /* Creates it, inside the wrappers that annotator.noise, annotator.vote and annotator.fallback ask
  * for. Only what struct annotator_vtable has from `free` on may be called of a wrapped one. */
-int annotator_open(struct annotator **out, const struct annotator_vtable *v,
+int annotator_open(struct annotator **out, const struct annotator_order *o,
                    const struct annotator_setup *setup, struct onic_err *err);
 /* Loads the goal that the configuration names (annotator.goal, .domain, .goals_dir, env.id for
  * auto). Where none is named, none is there for the environment and nobody in v's order goes by
  * one, it is goal_unstated. Errors as goal_load; *out is owned by the caller. */
-int annotator_goal(struct goal **out, const struct annotator_vtable *v, const struct config *config,
+int annotator_goal(struct goal **out, const struct annotator_order *o, const struct config *config,
                    struct onic_err *err);
 
 #endif /* ONIC_REWARD_SERVER_ANNOTATORS_ANNOTATOR_H */

@@ -9,10 +9,14 @@
 #include <stdio.h>
 #include <string.h>
 
+static double own_noise(const struct annotator_vtable *v, const struct config *c)
+{
+    return v->own_noise ? v->own_noise(c) : 0;
+}
+
 static double noise_of(const struct annotator_vtable *v, const struct config *c)
 {
-    return c->annotator_noise > 0 || strcmp(v->id, "rules") != 0 ? c->annotator_noise
-                                                                 : c->rules_noise;
+    return c->annotator_noise > 0 ? c->annotator_noise : own_noise(v, c);
 }
 
 static bool may_vary(const struct annotator_vtable *v, const struct config *c)
@@ -23,8 +27,7 @@ static bool may_vary(const struct annotator_vtable *v, const struct config *c)
 /* False: it is always there, so whatever stands behind it would never be asked. */
 static bool may_leave(const struct annotator_vtable *v, const struct config *c)
 {
-    return v->health &&
-           (strcmp(v->id, "embedding") != 0 || strcmp(c->embedding_source, "http") == 0);
+    return v->may_leave ? v->may_leave(c) : v->health != NULL;
 }
 
 /* --- the declared order ---------------------------------------------------------------------- */
@@ -52,134 +55,157 @@ static int unknown(const char *name, const struct annotator_vtable *first, struc
     return rc;
 }
 
-/* Adds one of the list; returns the new length. */
-static int add(const struct annotator_vtable *out[ANNOTATOR_ORDER_MAX], int n, const char *name,
-               struct onic_err *err)
+static int add_member(struct annotator_order *o, const char *name, struct onic_err *err)
 {
     const struct annotator_vtable *v = annotator_find(name);
     if (!v)
-        return unknown(name, out[0], err);
-    for (int i = 0; i < n; i++)
-        if (out[i] == v)
+        return unknown(name, o->member[0], err);
+    for (int i = 0; i < o->n; i++)
+        if (o->member[i] == v)
             return err_set(err, ONIC_ECONFIG,
                            i ? "annotator.fallback names %s twice"
                              : "annotator.fallback names %s, which is asked first already "
                                "(annotator.id): leave it out",
                            name);
-    if (n == ANNOTATOR_ORDER_MAX)
+    if (o->n == ANNOTATOR_ORDER_MAX)
         return err_set(err, ONIC_ECONFIG, "annotator.fallback has more than %d names",
                        ANNOTATOR_ORDER_MAX - 1);
-    out[n] = v;
-    return n + 1;
+    o->member[o->n++] = v;
+    return ONIC_OK;
 }
 
-int annotator_order(const struct annotator_vtable *out[ANNOTATOR_ORDER_MAX],
-                    const struct annotator_vtable *v, const struct config *c, struct onic_err *err)
+int annotator_order_read(struct annotator_order *out, const struct annotator_vtable *first,
+                         const struct config *c, struct onic_err *err)
 {
-    int n = 1;
-    out[0] = v;
-    for (const char *p = c->annotator_fallback; n > 0 && *p;) {
+    int rc = ONIC_OK;
+    *out = (struct annotator_order){.member = {first}, .n = 1};
+    for (const char *p = c->annotator_fallback; rc == ONIC_OK && *p;) {
         char name[64];
         p += strspn(p, ", ");
         size_t len = strcspn(p, ", ");
         snprintf(name, sizeof name, "%.*s", (int)(len < 63 ? len : 63), p);
         if (len)
-            n = add(out, n, name, err);
+            rc = add_member(out, name, err);
         p += len;
     }
-    return n;
+    return rc;
 }
 
-void annotator_names(const struct annotator_vtable *v, const struct config *c,
-                     char out[ANNOTATOR_NAMES_MAX])
+void annotator_names(const struct annotator_order *o, char out[ANNOTATOR_NAMES_MAX])
 {
-    const struct annotator_vtable *order[ANNOTATOR_ORDER_MAX];
-    int n = annotator_order(order, v, c, NULL);
     size_t at = 0;
     out[0] = '\0';
-    for (int i = 0; i < n && at < ANNOTATOR_NAMES_MAX; i++)
+    for (int i = 0; i < o->n && at < ANNOTATOR_NAMES_MAX; i++)
         at += (size_t)snprintf(out + at, ANNOTATOR_NAMES_MAX - at, "%s%s", i ? ">" : "",
-                               order[i]->id);
+                               o->member[i]->id);
 }
 
-unsigned annotator_kinds(const struct annotator_vtable *v, const struct config *c)
+unsigned annotator_kinds(const struct annotator_order *o)
 {
-    const struct annotator_vtable *order[ANNOTATOR_ORDER_MAX];
-    int n = annotator_order(order, v, c, NULL);
-    unsigned kinds = v->kinds;
-    for (int i = 1; i < n; i++)
-        kinds &= order[i]->kinds;
+    unsigned kinds = o->member[0]->kinds;
+    for (int i = 1; i < o->n; i++)
+        kinds &= o->member[i]->kinds;
     return kinds;
 }
 
-bool annotator_paid(const struct annotator_vtable *v, const struct config *c)
+bool annotator_paid(const struct annotator_order *o, const struct config *c)
 {
-    const struct annotator_vtable *order[ANNOTATOR_ORDER_MAX];
-    int n = annotator_order(order, v, c, NULL);
     bool paid = false;
-    for (int i = 0; i < n; i++)
-        paid = paid || (order[i]->paid && order[i]->paid(c));
+    for (int i = 0; i < o->n; i++)
+        paid = paid || (o->member[i]->paid && o->member[i]->paid(c));
     return paid;
 }
 
-int annotator_check_kind(const struct annotator_vtable *v, const struct config *c,
-                         enum question_kind kind, const char *who, struct onic_err *err)
+int annotator_check_kind(const struct annotator_order *o, enum question_kind kind, const char *who,
+                         struct onic_err *err)
 {
-    const struct annotator_vtable *order[ANNOTATOR_ORDER_MAX];
-    int n = annotator_order(order, v, c, err);
-    for (int i = 0; i < n; i++)
-        if (!(order[i]->kinds & 1u << kind))
+    for (int i = 0; i < o->n; i++)
+        if (!(o->member[i]->kinds & 1u << kind))
             return err_set(err, ONIC_ECONFIG,
                            i ? "%s asks %s questions, which %s of annotator.fallback does not "
                                "answer; leave it out of the list"
                              : "%s asks %s questions, which annotator.id=%s does not answer; "
                                "choose another of the two",
-                           who, question_kind_name(kind), order[i]->id);
-    return n < 0 ? n : ONIC_OK;
+                           who, question_kind_name(kind), o->member[i]->id);
+    return ONIC_OK;
 }
 
-static int check_fallback(const struct annotator_vtable *v, const struct config *c,
+static int check_fallback(const struct annotator_order *o, const struct config *c,
                           struct onic_err *err)
 {
-    const struct annotator_vtable *order[ANNOTATOR_ORDER_MAX];
-    int n = annotator_order(order, v, c, err);
-    if (n < 0)
-        return n;
-    if (n > 1 && !may_leave(v, c))
+    if (o->n > 1 && !may_leave(o->member[0], c))
         return err_set(err, ONIC_ECONFIG,
                        "annotator.fallback would never be asked: annotator.id=%s can always "
                        "answer; choose llm, command or embedding.source=http, or leave it out",
-                       v->id);
-    for (int i = 1; i < n; i++) {
-        int rc = order[i]->available(c, err);
+                       o->member[0]->id);
+    for (int i = 1; i < o->n; i++) {
+        int rc = o->member[i]->available(c, err);
         if (rc != ONIC_OK) {
-            err_wrap(err, "annotator.fallback names %s", order[i]->id);
+            err_wrap(err, "annotator.fallback names %s", o->member[i]->id);
             return rc;
         }
     }
     return ONIC_OK;
 }
 
-/* --- checks and creation --------------------------------------------------------------------- */
-
-int annotator_check_wrappers(const struct annotator_vtable *v, const struct config *c,
-                             struct onic_err *err)
+int annotator_order_check(const struct annotator_order *o, const struct config *c,
+                          struct onic_err *err)
 {
-    if (strcmp(v->id, "rules") == 0 && c->annotator_noise > 0 && c->rules_noise > 0 &&
-        c->annotator_noise != c->rules_noise)
+    const struct annotator_vtable *v = o->member[0];
+    double own = own_noise(v, c);
+    if (c->annotator_noise > 0 && own > 0 && c->annotator_noise != own)
         return err_set(err, ONIC_ECONFIG,
-                       "annotator.noise is %g and rules.noise is %g: they are the same noise, give "
+                       "annotator.noise is %g and %s.noise is %g: they are the same noise, give "
                        "one of them",
-                       c->annotator_noise, c->rules_noise);
+                       c->annotator_noise, v->id, own);
     if (c->annotator_vote > 1 && !may_vary(v, c))
         return err_set(err, ONIC_ECONFIG,
-                       "annotator.vote is %lld, but %s would give the same answer every time%s",
+                       "annotator.vote is %lld, but %s would give the same answer every time: %s",
                        (long long)c->annotator_vote, v->id,
-                       strcmp(v->id, "llm") == 0
-                           ? ": set llm.temperature above 0, or annotator.vote=1"
-                           : ": set annotator.vote=1, or annotator.noise to try votes out");
-    return check_fallback(v, c, err);
+                       v->vary_hint ? v->vary_hint
+                                    : "set annotator.vote=1, or annotator.noise to try votes out");
+    return check_fallback(o, c, err);
 }
+
+/* --- the first of it ------------------------------------------------------------------------- */
+
+/* annotator.id as one of the table. */
+static int choose_first(const struct annotator_vtable **out, const struct config *config,
+                        char note[ONIC_ERR_MSG_MAX], struct onic_err *err)
+{
+    note[0] = '\0';
+    if (strcmp(config->annotator_id, "auto") == 0) {
+        struct onic_err why = {0};
+        *out = annotator_find("embedding");
+        if ((*out)->available(config, &why) != ONIC_OK) {
+            *out = annotator_find("rules");
+            snprintf(note, ONIC_ERR_MSG_MAX, "annotator rules is used: %.900s", why.msg);
+        }
+        return ONIC_OK;
+    }
+    *out = annotator_find(config->annotator_id);
+    if (*out)
+        return (*out)->available(config, err);
+    struct buf known;
+    buf_init(&known, 4096);
+    put_known(&known, NULL);
+    int rc = err_set(err, ONIC_ECONFIG, "annotator.id is \"%.60s\", must be auto or one of: %s",
+                     config->annotator_id, known.data);
+    buf_release(&known);
+    return rc;
+}
+
+int annotator_choose(struct annotator_order *out, const struct config *config,
+                     char note[ONIC_ERR_MSG_MAX], struct onic_err *err)
+{
+    const struct annotator_vtable *first;
+    int rc = choose_first(&first, config, note, err);
+    if (rc == ONIC_OK)
+        rc = annotator_order_read(out, first, config, err);
+    return rc == ONIC_OK ? annotator_order_check(out, config, err) : rc;
+}
+
+/* --- creation -------------------------------------------------------------------------------- */
 
 static int open_one(struct annotator **out, const struct annotator_vtable *v,
                     const struct annotator_setup *setup, struct onic_err *err)
@@ -196,20 +222,18 @@ static int open_one(struct annotator **out, const struct annotator_vtable *v,
     return ONIC_OK;
 }
 
-int annotator_open(struct annotator **out, const struct annotator_vtable *v,
+int annotator_open(struct annotator **out, const struct annotator_order *o,
                    const struct annotator_setup *setup, struct onic_err *err)
 {
-    const struct annotator_vtable *order[ANNOTATOR_ORDER_MAX];
     struct annotator *one[ANNOTATOR_ORDER_MAX];
     const char *id[ANNOTATOR_ORDER_MAX];
     int n = 0;
     *out = NULL;
-    int rc = annotator_check_wrappers(v, setup->config, err);
-    if (rc != ONIC_OK)
-        return rc;
-    int want = annotator_order(order, v, setup->config, err);
-    for (; n < want && (rc = open_one(&one[n], order[n], setup, err)) == ONIC_OK; n++)
-        id[n] = order[n]->id;
+    int rc = annotator_order_check(o, setup->config, err);
+    for (; rc == ONIC_OK && n < o->n; n += rc == ONIC_OK) {
+        id[n] = o->member[n]->id;
+        rc = open_one(&one[n], o->member[n], setup, err);
+    }
     if (rc == ONIC_OK)
         *out = n > 1 ? fallback_wrap(one, id, n) : one[0];
     while (rc != ONIC_OK && n > 0) {

@@ -2,6 +2,7 @@
 /* Every line of annotators.def against the contract of annotator.h. */
 #define _GNU_SOURCE
 #include "tests/onic_test.h"
+#include "tests/support/annotator_run.h"
 
 #include <stdlib.h>
 
@@ -91,7 +92,7 @@ static struct annotator *create(const struct subject *s)
     struct annotator *a = NULL;
     struct annotator_setup setup = {
         .config = &s->config, .goal = s->goal, .loop = &loop, .wake = wake};
-    assert_ok(annotator_open(&a, s->v, &setup, &err));
+    assert_ok(order_opened(&a, s->v->id, &setup, &err));
     assert_true(wrapped || a->v == s->v);
     return a;
 }

@@ -22,16 +22,17 @@ static void no_wake(void *ctx)
 static bool identity_of(const struct config *c, const char *id, char out[600])
 {
     struct annotator_run r;
-    const struct annotator_vtable *v = annotator_find(id);
     const char *model, *parameters;
     annotator_run_prepare(&r, 1);
     r.config = *c;
     struct annotator_setup setup = {
         .config = c, .goal = r.goal, .loop = &r.loop, .store_path = r.store, .wake = no_wake};
-    bool fine = annotator_open(&r.a, v, &setup, NULL) == ONIC_OK;
+    struct annotator_order order;
+    bool fine = annotator_order_read(&order, annotator_find(id), c, NULL) == ONIC_OK &&
+                annotator_open(&r.a, &order, &setup, NULL) == ONIC_OK;
     if (fine) {
         char names[ANNOTATOR_NAMES_MAX];
-        annotator_names(v, c, names);
+        annotator_names(&order, names);
         r.a->v->identity(r.a, &model, &parameters);
         snprintf(out, 600, "%s %s %s %d", names, model, parameters, (int)c->annotator_vote);
     }

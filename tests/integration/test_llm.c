@@ -484,8 +484,7 @@ static void a_prompt_that_cannot_be_used_gets_a_sentence(void **state)
                                     .store_path = r.store,
                                     .wake = no_wake};
     annotator_run_set(&r, "annotator.prompt", "rhymed");
-    assert_err(annotator_open(&r.a, annotator_find("llm"), &setup, &err), ONIC_ECONFIG,
-               "classification.rhymed.yaml");
+    assert_err(order_opened(&r.a, "llm", &setup, &err), ONIC_ECONFIG, "classification.rhymed.yaml");
     snprintf(path, sizeof path, "%s/minigrid", r.dir);
     assert_int_equal(mkdir(path, 0777), 0);
     snprintf(path, sizeof path, "%s/minigrid/classification.default.yaml", r.dir);
@@ -494,7 +493,7 @@ static void a_prompt_that_cannot_be_used_gets_a_sentence(void **state)
     fclose(f);
     annotator_run_set(&r, "annotator.prompt", "default");
     annotator_run_set(&r, "annotator.prompts_dir", r.dir);
-    assert_err(annotator_open(&r.a, annotator_find("llm"), &setup, &err), ONIC_ECONFIG,
+    assert_err(order_opened(&r.a, "llm", &setup, &err), ONIC_ECONFIG,
                "classification.default.yaml:");
     r.a = NULL;
     annotator_run_dispose(&r);

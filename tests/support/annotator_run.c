@@ -31,6 +31,22 @@ void annotator_run_set(struct annotator_run *r, const char *key, const char *val
     assert_ok(config_set(&r->config, key, value, CONFIG_CLI, key, &err));
 }
 
+int order_checked(const char *id, const struct config *config, struct onic_err *err)
+{
+    struct annotator_order o;
+    int rc = annotator_order_read(&o, annotator_find(id), config, err);
+    return rc ? rc : annotator_order_check(&o, config, err);
+}
+
+int order_opened(struct annotator **out, const char *id, const struct annotator_setup *setup,
+                 struct onic_err *err)
+{
+    struct annotator_order o;
+    *out = NULL;
+    int rc = annotator_order_read(&o, annotator_find(id), setup->config, err);
+    return rc ? rc : annotator_open(out, &o, setup, err);
+}
+
 void annotator_run_open(struct annotator_run *r, const char *id)
 {
     struct annotator_setup setup = {.config = &r->config,
@@ -38,7 +54,7 @@ void annotator_run_open(struct annotator_run *r, const char *id)
                                     .loop = &r->loop,
                                     .store_path = r->store,
                                     .wake = no_wake};
-    assert_ok(annotator_open(&r->a, annotator_find(id), &setup, &err));
+    assert_ok(order_opened(&r->a, id, &setup, &err));
 }
 
 void annotator_run_close(struct annotator_run *r)

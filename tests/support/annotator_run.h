@@ -38,6 +38,12 @@ bool annotator_run_answered(void *run);
 /* Submits `want` questions and waits; no label may be wrong. */
 void annotator_run_ask_all(struct annotator_run *r);
 
+/* annotator_order_check, and annotator_open, for `id` and what annotator.fallback names behind it.
+ */
+int order_checked(const char *id, const struct config *config, struct onic_err *err);
+int order_opened(struct annotator **out, const char *id, const struct annotator_setup *setup,
+                 struct onic_err *err);
+
 struct annotator_hope {
     struct annotator_run *r;
     const char *part;

@@ -532,6 +532,12 @@ static bool embedding_paid(const struct config *config)
     return strcmp(config->embedding_source, "http") == 0;
 }
 
+/* A model in the process is always there. */
+static bool embedding_may_leave(const struct config *c)
+{
+    return strcmp(c->embedding_source, "http") == 0;
+}
+
 const struct annotator_vtable annotator_embedding = {
     .id = "embedding",
     .summary = "sentence vectors (embedding.source): nearest anchor of the goal file",
@@ -540,6 +546,7 @@ const struct annotator_vtable annotator_embedding = {
     .reads_pool = true,
     .available = embedding_available,
     .paid = embedding_paid,
+    .may_leave = embedding_may_leave,
     .create = embedding_create,
     .free = embedding_free,
     .identity = embedding_identity,

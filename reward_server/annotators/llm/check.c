@@ -272,7 +272,8 @@ int llm_check(const struct config *config, enum question_kind kind, struct buf *
                        "a language model answers no %s questions, which reward.model=%s asks; "
                        "choose another of the two",
                        question_kind_name(kind), config->reward_model);
-    int rc = annotator_goal(&goal, v, config, err);
+    const struct annotator_order alone = {.member = {v}, .n = 1};
+    int rc = annotator_goal(&goal, &alone, config, err);
     if (rc != ONIC_OK)
         return rc;
     if (uv_loop_init(&loop) != 0) {

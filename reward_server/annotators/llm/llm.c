@@ -569,6 +569,7 @@ const struct annotator_vtable annotator_llm = {
     .available = llm_available,
     .varies = llm_varies,
     .paid = llm_paid,
+    .vary_hint = "set llm.temperature above 0, or annotator.vote=1",
     .create = llm_create,
     .free = llm_free,
     .identity = llm_identity,

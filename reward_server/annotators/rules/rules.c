@@ -188,12 +188,18 @@ static int rules_status(const struct annotator *a, char text[160], struct onic_e
     return ONIC_OK;
 }
 
+static double rules_own_noise(const struct config *c)
+{
+    return c->rules_noise;
+}
+
 const struct annotator_vtable annotator_rules = {
     .id = "rules",
     .summary = "pattern table of the goal file, with noise, latency and rate like a real model",
     .kinds = 1u << QUESTION_CLASS | 1u << QUESTION_PAIR,
     .needs_goal = true,
     .available = rules_available,
+    .own_noise = rules_own_noise,
     .create = rules_create,
     .free = rules_free,
     .identity = rules_identity,

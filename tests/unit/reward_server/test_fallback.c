@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* annotator.fallback: who is asked when, who gets questions back, and which lists are refused. */
 #include "tests/onic_test.h"
+#include "tests/support/annotator_run.h"
 
 #include <stdlib.h>
 
@@ -385,7 +386,7 @@ static struct config with(const char *fallback)
 static void refused(const char *first, const char *fallback, const char *part)
 {
     struct config c = with(fallback);
-    assert_err(annotator_check_wrappers(annotator_find(first), &c, &err), ONIC_ECONFIG, part);
+    assert_err(order_checked(first, &c, &err), ONIC_ECONFIG, part);
 }
 
 static void lists_that_make_no_sense_are_refused(void **state)
@@ -399,27 +400,28 @@ static void lists_that_make_no_sense_are_refused(void **state)
     refused("embedding", "rules", "annotator.id=embedding can always answer");
     refused("llm", "command", "annotator.fallback names command: ");
     struct config c = with(" rules ,random,");
-    assert_ok(annotator_check_wrappers(annotator_find("llm"), &c, &err));
+    assert_ok(order_checked("llm", &c, &err));
     c = with("rules");
     snprintf(c.embedding_source, sizeof c.embedding_source, "http");
-    assert_ok(annotator_check_wrappers(annotator_find("embedding"), &c, &err));
+    assert_ok(order_checked("embedding", &c, &err));
 }
 
 static void the_order_answers_what_all_of_it_answer(void **state)
 {
     char text[ANNOTATOR_NAMES_MAX];
-    const struct annotator_vtable *command = annotator_find("command");
     struct config c = with("rules,random");
+    struct annotator_order command, llm;
     (void)state;
-    annotator_names(command, &c, text);
+    assert_ok(annotator_order_read(&command, annotator_find("command"), &c, &err));
+    assert_ok(annotator_order_read(&llm, annotator_find("llm"), &c, &err));
+    annotator_names(&command, text);
     assert_string_equal(text, "command>rules>random");
-    assert_int_equal(annotator_kinds(command, &c), 1u << QUESTION_CLASS | 1u << QUESTION_PAIR);
-    assert_ok(annotator_check_kind(command, &c, QUESTION_PAIR, "x", &err));
-    assert_err(annotator_check_kind(command, &c, QUESTION_SCORE, "reward.model=x", &err),
-               ONIC_ECONFIG,
+    assert_int_equal(annotator_kinds(&command), 1u << QUESTION_CLASS | 1u << QUESTION_PAIR);
+    assert_ok(annotator_check_kind(&command, QUESTION_PAIR, "x", &err));
+    assert_err(annotator_check_kind(&command, QUESTION_SCORE, "reward.model=x", &err), ONIC_ECONFIG,
                "reward.model=x asks score questions, which rules of annotator.fallback does not");
-    assert_err(annotator_check_kind(annotator_find("llm"), &c, QUESTION_SCORE, "x", &err),
-               ONIC_ECONFIG, "annotator.id=llm does not answer");
+    assert_err(annotator_check_kind(&llm, QUESTION_SCORE, "x", &err), ONIC_ECONFIG,
+               "annotator.id=llm does not answer");
 }
 
 static void what_may_cost_something_is_paid(void **state)
@@ -436,7 +438,9 @@ static void what_may_cost_something_is_paid(void **state)
     for (size_t i = 0; i < sizeof is / sizeof *is; i++) {
         struct config c = with(is[i].fallback);
         snprintf(c.embedding_source, sizeof c.embedding_source, "%s", is[i].source);
-        if (annotator_paid(annotator_find(is[i].id), &c) != is[i].paid)
+        struct annotator_order o;
+        assert_ok(annotator_order_read(&o, annotator_find(is[i].id), &c, &err));
+        if (annotator_paid(&o, &c) != is[i].paid)
             fail_msg("%s>%s, embedding.source=%s", is[i].id, is[i].fallback, is[i].source);
     }
 }

@@ -2,6 +2,7 @@
 /* The wrappers noise and vote: around the real rules, and around a stand-in that is told its votes.
  */
 #include "tests/onic_test.h"
+#include "tests/support/annotator_run.h"
 
 #include <stdlib.h>
 
@@ -49,7 +50,7 @@ static struct annotator *open_rules(const struct config *c, const struct goal *g
 {
     struct annotator *a = NULL;
     struct annotator_setup setup = {.config = c, .goal = g, .wake = no_wake};
-    assert_ok(annotator_open(&a, annotator_find("rules"), &setup, &err));
+    assert_ok(order_opened(&a, "rules", &setup, &err));
     return a;
 }
 
@@ -190,18 +191,16 @@ static void pairings_that_make_no_sense_are_refused(void **state)
     struct config c;
     config_defaults(&c);
     c.annotator_vote = 3;
-    assert_err(annotator_check_wrappers(annotator_find("rules"), &c, &err), ONIC_ECONFIG,
+    assert_err(order_checked("rules", &c, &err), ONIC_ECONFIG,
                "rules would give the same answer every time");
     c.llm_temperature = 0;
-    assert_err(annotator_check_wrappers(annotator_find("llm"), &c, &err), ONIC_ECONFIG,
-               "llm.temperature");
+    assert_err(order_checked("llm", &c, &err), ONIC_ECONFIG, "llm.temperature");
     c.llm_temperature = 0.7;
-    assert_ok(annotator_check_wrappers(annotator_find("llm"), &c, &err));
+    assert_ok(order_checked("llm", &c, &err));
     c.annotator_noise = 0.1;
-    assert_ok(annotator_check_wrappers(annotator_find("rules"), &c, &err));
+    assert_ok(order_checked("rules", &c, &err));
     c.rules_noise = 0.2;
-    assert_err(annotator_check_wrappers(annotator_find("rules"), &c, &err), ONIC_ECONFIG,
-               "they are the same noise");
+    assert_err(order_checked("rules", &c, &err), ONIC_ECONFIG, "they are the same noise");
 }
 
 /* --- around a stand-in: character i of a caption is its answer to vote i; a = abstains ----------
