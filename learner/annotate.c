@@ -294,6 +294,11 @@ int annotate_poll(struct annotate *a, struct reward_mix *mix, int timeout_ms, st
     return ONIC_OK;
 }
 
+uint64_t annotate_labels(const struct annotate *a)
+{
+    return a->labels;
+}
+
 bool annotate_pending(const struct annotate *a)
 {
     struct annot_client_status s;

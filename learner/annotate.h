@@ -35,6 +35,8 @@ int annotate_poll(struct annotate *a, struct reward_mix *mix, int timeout_ms, st
 /* ONIC_EINCOMPATIBLE when the labels this run holds were given by another identity than this one.
  */
 int annotate_check_identity(const struct annotate *a, const char *identity, struct onic_err *err);
+/* Labels that the reward model has been given, in all lives. */
+uint64_t annotate_labels(const struct annotate *a);
 /* True while an asked caption has no answer. */
 bool annotate_pending(const struct annotate *a);
 /* Deterministic runs: labels wait inside until annotate_apply hands over those that were asked, in

@@ -6,8 +6,10 @@
 int resume_load(struct learner_core *core, struct annotate *annotate,
                 const struct checkpoint_file *from, struct onic_err *err)
 {
-    int rc = learner_core_load(core, from, err);
-    return rc ? rc : annotate_load(annotate, from, err);
+    int rc = annotate_load(annotate, from, err);
+    if (!rc && annotate_labels(annotate) == 0)
+        reward_mix_unlabelled(learner_core_reward(core));
+    return rc ? rc : learner_core_load(core, from, err);
 }
 
 static int check_against(const struct checkpoint_file *file, const struct config *cfg,

@@ -14,7 +14,8 @@
 #include "learner/core.h"
 
 /* The checkpoint's state into both. ONIC_EINCOMPATIBLE: trained in another environment or with
- * another network; ONIC_ECONFIG: with another reward model; ONIC_EDAMAGED. */
+ * another network; ONIC_ECONFIG: with another reward model that has learned something;
+ * ONIC_EDAMAGED. */
 int resume_load(struct learner_core *core, struct annotate *annotate,
                 const struct checkpoint_file *from, struct onic_err *err);
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/base/xmalloc.h"
 #include "learner/reward/paid.h"
 #include "learner/reward/score_memo.h"
@@ -20,6 +21,7 @@
 struct reward_mix {
     const struct reward_model_type *type;
     struct reward_model *model;
+    bool unlabelled;
     struct score_memo *memo; /* NULL unless caption_only */
     struct shaping shaping;
     float coef_ext, coef_int, scale, clip;
@@ -267,12 +269,30 @@ void reward_mix_save(const struct reward_mix *x, struct buf *out)
     x->type->save(x->model, out);
 }
 
+void reward_mix_unlabelled(struct reward_mix *x)
+{
+    x->unlabelled = true;
+}
+
+/* Whether the state of another model may be left behind. */
+static bool has_learned(const struct reward_mix *x, const char *name)
+{
+    const struct reward_model_type *then;
+    return !x->unlabelled || reward_model_find(name, &then, NULL) != ONIC_OK ||
+           !then->traits.wants_labels;
+}
+
 int reward_mix_load(struct reward_mix *x, const void *data, size_t len, struct onic_err *err)
 {
     const char *name = data;
     size_t name_len = len ? strnlen(name, len) : 0;
     if (name_len == len)
         return err_set(err, ONIC_EDAMAGED, "the reward model's state has no name");
+    if (strcmp(name, x->type->name) != 0 && !has_learned(x, name)) {
+        log_info("the run has no labels yet, so it takes another reward model", kv("was", name),
+                 kv("is", x->type->name));
+        return ONIC_OK;
+    }
     if (strcmp(name, x->type->name) != 0)
         return err_set(
             err, ONIC_ECONFIG,

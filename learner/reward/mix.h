@@ -84,6 +84,9 @@ struct reward_mix_stats {
 /* Sums since the last call, which it resets. intrinsic/share = int_abs / (int_abs + ext_abs). */
 void reward_mix_take_stats(struct reward_mix *x, struct reward_mix_stats *out);
 
+/* The run holds no label: reward_mix_load passes over the state of another model that learns from
+ * labels alone. */
+void reward_mix_unlabelled(struct reward_mix *x);
 /* The model's state, prefixed by its name: loading the state of another model is ONIC_ECONFIG
  * naming both. */
 void reward_mix_save(const struct reward_mix *x, struct buf *out);

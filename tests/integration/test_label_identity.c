@@ -131,13 +131,18 @@ static void a_run_without_labels_takes_other_options(void **state)
         scene_drain(&s->a);
         assert_close(metrics_last(s->run, "annot/labels_total"), 0, 0, 0);
     }
-    lives(s, "--annotator.id=rules --annotator.noise=0.1 --annotator.vote=1", "annot/labels_total",
-          0);
+    lives(s,
+          "--annotator.id=rules --annotator.noise=0.1 --annotator.vote=1 "
+          "--reward.model=classifier",
+          "annot/labels_total", 0);
     start(s, "--annotator.noise=0.2 --annotator.vote=3");
     assert_int_equal(program_wait(&s->a, SCENE_LONG_MS), 78);
     assert_non_null(strstr(program_text(s->a.err), "annotator.noise was 0.1 and is 0.2 now"));
     assert_non_null(
         strstr(program_text(s->a.err), "give --annotator.vote=1 --annotator.noise=0.1"));
+    start(s, "--reward.model=hash");
+    assert_int_equal(program_wait(&s->a, SCENE_LONG_MS), 64);
+    assert_non_null(strstr(program_text(s->a.err), "trained with reward.model=classifier"));
     double labels = metrics_last(s->run, "annot/labels_total");
     lives(s, "", "annot/labels_total", labels); /* what was refused is not remembered */
 }
