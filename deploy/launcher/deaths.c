@@ -44,6 +44,18 @@ void death_text(int cause, char *out, size_t size)
         snprintf(out, size, "exit code %d", cause);
 }
 
+void death_sentence(int cause, char *out, size_t size)
+{
+    char text[96];
+    death_text(cause, text, sizeof text);
+    if (cause == DEATH_NO_PULSE)
+        snprintf(out, size, "gave no sign of life and was killed");
+    else if (cause == DEATH_NO_START)
+        snprintf(out, size, "cannot be started");
+    else
+        snprintf(out, size, "ended with %s", text);
+}
+
 static void cpu_limit(char *out, size_t size)
 {
     struct rlimit r;

@@ -32,6 +32,8 @@ int death_cause(int status);
 int deaths_book(struct deaths *d, int cause, int64_t lived_ms);
 /* "exit code 70", "signal 11 (Segmentation fault)". */
 void death_text(int cause, char *out, size_t size);
+/* What a part did: "ended with exit code 70", "cannot be started". */
+void death_sentence(int cause, char *out, size_t size);
 /* What may be behind it and what to look at, "" when the cause says it all. oom_kills: of the
  * out-of-memory killer around us (limits.h) during that life, -1 = not known. */
 void death_hint(int cause, int64_t oom_kills, char *out, size_t size);

@@ -136,18 +136,17 @@ static void plan_restart(struct supervisor *s, struct child *c, int cause)
         panel_clear(s->panel);
 }
 
-static void end_run_by_death(struct supervisor *s, const struct child *c, int cause, int times,
-                             int code)
+static void end_run_by_death(struct supervisor *s, const struct child *c, int cause, int times)
 {
-    char text[96], hint[DEATH_HINT_MAX], count[64] = "", why[CHILD_LINE_MAX + 1024];
-    death_text(cause, text, sizeof text);
+    char what[128], hint[DEATH_HINT_MAX], count[64] = "", why[CHILD_LINE_MAX + 1024];
+    death_sentence(cause, what, sizeof what);
     death_hint(cause, oom_kills_since(c), hint, sizeof hint);
-    if (!ends_run(code))
+    if (!ends_run(cause))
         snprintf(count, sizeof count, ", %d time%s by now (run.restarts)", times,
                  times == 1 ? "" : "s");
-    snprintf(why, sizeof why, "%s ended with %s%s%s%s: %.500s", c->spec->role, text, count,
+    snprintf(why, sizeof why, "%s %s%s%s%s: %.500s", c->spec->role, what, count,
              hint[0] ? "; " : "", hint, c->last_words[0] ? c->last_words : "it said nothing");
-    end_run(s, code, why);
+    end_run(s, death_exit_code(cause), why);
 }
 
 /* A part died (or could not be made) while the run goes on. */
@@ -164,8 +163,8 @@ static void on_cause(struct supervisor *s, struct child *c, int cause)
     c->disk_failed = cause == 74;
     int times = cause == 75 ? 0 : deaths_book(&c->deaths, cause, clock_ms() - c->started_ms);
     bool last = s->p->restarts > 0 && times >= s->p->restarts;
-    if (last || (cause > 0 && ends_run(cause)))
-        end_run_by_death(s, c, cause, times, death_exit_code(cause));
+    if (last || ends_run(cause))
+        end_run_by_death(s, c, cause, times);
     else
         plan_restart(s, c, cause);
 }

@@ -395,6 +395,21 @@ static void a_learner_without_a_pulse_is_named_and_replaced(void **state)
     assert_non_null(strstr(slurp(s, "stderr"), "does not report and is replaced"));
 }
 
+static void a_learner_that_never_gives_a_sign_of_life_ends_the_run(void **state)
+{
+    struct scene *s = *state;
+    s->params.stall_kill_s = 1;
+    s->params.restarts = 2;
+    part(s, "learner", CHILD_LEARNER,
+         "ev life; echo 'about to hang' >&2; while :; do sleep 0.1; done");
+    start(s);
+    assert_int_equal(finish(s), 70);
+    assert_int_equal(count_word(s, "events", "life"), 2);
+    assert_non_null(strstr(slurp(s, "stderr"),
+                           "SENTENCE learner gave no sign of life and was killed, 2 times by now "
+                           "(run.restarts): about to hang"));
+}
+
 static void a_pulse_alone_is_life(void **state)
 {
     struct scene *s = *state;
@@ -544,6 +559,7 @@ int main(void)
         SCENE(an_echo_of_the_first_signal_does_not_kill),
         SCENE(a_learner_that_cannot_finish_its_drain_says_why),
         SCENE(a_learner_without_a_pulse_is_named_and_replaced),
+        SCENE(a_learner_that_never_gives_a_sign_of_life_ends_the_run),
         SCENE(a_pulse_alone_is_life),
         SCENE(a_standstill_of_all_is_nobodys_silence),
         SCENE(a_rotated_log_is_followed),

@@ -50,6 +50,12 @@ static void a_status_becomes_a_cause_and_a_text(void **state)
     assert_string_equal(text, "signal 11 (Segmentation fault)");
     death_text(70, text, sizeof text);
     assert_string_equal(text, "exit code 70");
+    death_sentence(70, text, sizeof text);
+    assert_string_equal(text, "ended with exit code 70");
+    death_sentence(DEATH_NO_START, text, sizeof text);
+    assert_string_equal(text, "cannot be started");
+    death_sentence(DEATH_NO_PULSE, text, sizeof text);
+    assert_string_equal(text, "gave no sign of life and was killed");
     assert_int_equal(death_exit_code(-SIGKILL), 70);
     assert_int_equal(death_exit_code(DEATH_NO_PULSE), 70);
     assert_int_equal(death_exit_code(DEATH_NO_START), 64); /* a limit, as its sentence says */
