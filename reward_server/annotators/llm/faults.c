@@ -57,6 +57,19 @@ void llm_failed(struct llm *l, struct llm_endpoint *e, const struct http_reply *
             kv("pause_s", e->breaker == LLM_OPEN ? (double)(e->open_until - now) / 1000 : 0.0));
 }
 
+void llm_refused(const struct llm *l, struct llm_endpoint *e, const struct http_reply *r,
+                 char why[LLM_WHY_MAX])
+{
+    char text[LLM_WHY_MAX];
+    llm_error_text(l, r, text);
+    snprintf(why, LLM_WHY_MAX, "it refuses the question: %d %.150s", r->status, text);
+    if (e->labels > 0 || *e->why)
+        return;
+    snprintf(e->why, sizeof e->why, "%s", why);
+    log_warn("language model refuses a question", kv("url", (const char *)e->url),
+             kv("why", (const char *)e->why));
+}
+
 void llm_judge(struct llm *l, struct llm_endpoint *e, const struct llm_choice *c)
 {
     int64_t now = clock_ms();

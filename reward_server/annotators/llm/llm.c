@@ -177,15 +177,12 @@ static void ask_one_by_one(struct llm_call *call)
         llm_job_wait(call->l, &call->l->job[call->job[i]], 0);
 }
 
-/* A server that labels others refuses this request: an answer of it that is no label. */
+/* The request is refused, not the server broken: an answer of it that is no label. */
 static void take_refusal(struct llm_call *call, const struct http_reply *r)
 {
     struct llm *l = call->l;
     struct llm_choice c = {.verdict = LLM_REFUSED};
-    char text[LLM_WHY_MAX];
-    llm_error_text(l, r, text);
-    snprintf(c.text, sizeof c.text, "%s", text);
-    snprintf(c.why, sizeof c.why, "the server refuses the question");
+    llm_refused(l, call->e, r, c.why);
     for (int i = 0; i < call->n; i++)
         take_no_label(call, &l->job[call->job[i]], &c);
     llm_judge(l, call->e, &c);
@@ -201,7 +198,7 @@ static void fail_jobs(struct llm_call *call, const struct http_reply *r, bool no
         ask_one_by_one(call);
         return;
     }
-    if (request && e->labels > 0) {
+    if (request) {
         take_refusal(call, r);
         return;
     }

@@ -387,6 +387,9 @@ void llm_error_text(const struct llm *l, const struct http_reply *reply, char ou
 /* Notes the failure in the endpoint, with a sentence for people. */
 void llm_failed(struct llm *l, struct llm_endpoint *e, const struct http_reply *reply);
 
+/* Why a question as such was refused. People are told of it while the server has labelled none. */
+void llm_refused(const struct llm *l, struct llm_endpoint *e, const struct http_reply *reply,
+                 char why[LLM_WHY_MAX]);
 /* omit.c: true when the reply refuses a field of the call's request by name and the same question
  * can be asked without it: style leaves the field out from now on, and people are told once. sure:
  * only where the name is meant without doubt. */
