@@ -49,6 +49,17 @@ static void search_text(struct search *s, const char *text, bool whole)
             s->found |= 1u << i;
 }
 
+static void search_keys(struct search *s, json_t *object)
+{
+    const char *key;
+    json_t *one;
+    json_object_foreach(object, key, one)
+    {
+        if (json_is_string(one) || json_is_array(one))
+            search_text(s, key, true);
+    }
+}
+
 /* whole: every text below is a name by itself. */
 static void search_value(struct search *s, json_t *v, bool whole, int depth)
 {
@@ -66,9 +77,12 @@ static void search_value(struct search *s, json_t *v, bool whole, int depth)
     }
     json_object_foreach(v, key, one)
     {
-        bool skip = false, name = strcmp(key, "param") == 0 || strcmp(key, "loc") == 0;
+        bool skip = false, member = strncmp(key, "error", 5) == 0 || strncmp(key, "detail", 6) == 0;
+        bool name = strcmp(key, "param") == 0 || strcmp(key, "loc") == 0;
         for (size_t k = 0; k < sizeof repeated / sizeof *repeated; k++)
             skip |= strcmp(key, repeated[k]) == 0;
+        if (!skip && member && json_is_object(one)) /* {"errors": {"seed": ["is not permitted"]}} */
+            search_keys(s, one);
         if (!skip)
             search_value(s, one, name, depth + 1);
     }

@@ -54,7 +54,7 @@ static void line_puts(struct line *l, const char *text)
     line_put(l, text, strlen(text));
 }
 
-static bool put_reason(struct line *l, const json_t *v, int depth);
+static bool put_reason(struct line *l, json_t *v, int depth);
 
 /* A provider's own words inside a router's. */
 static bool put_quoted_json(struct line *l, const char *text, int depth)
@@ -74,7 +74,23 @@ static const char *last_name(const json_t *loc)
     return name;
 }
 
-static bool put_object(struct line *l, const json_t *v, int depth)
+/* {"seed": ["is not permitted"]} */
+static bool put_members(struct line *l, json_t *v, int depth)
+{
+    size_t begin = l->len;
+    for (void *it = json_object_iter(v); it; it = json_object_iter_next(v, it)) {
+        json_t *one = json_object_iter_value(it);
+        if (!json_is_string(one) && !json_is_array(one))
+            continue;
+        line_puts(l, l->len > begin ? "; " : "");
+        line_puts(l, json_object_iter_key(it));
+        line_puts(l, ": ");
+        put_reason(l, one, depth + 1);
+    }
+    return l->len > begin;
+}
+
+static bool put_object(struct line *l, json_t *v, int depth)
 {
     static const char *const key[] = {"message", "msg",    "detail", "error", "error_description",
                                       "errors",  "reason", "title",  "code",  "type"};
@@ -88,6 +104,8 @@ static bool put_object(struct line *l, const json_t *v, int depth)
     }
     for (size_t i = 0; !any && i < sizeof key / sizeof *key; i++)
         any = put_reason(l, json_object_get(v, key[i]), depth + 1);
+    if (!any && depth > 0)
+        any = put_members(l, v, depth);
     if (raw && *raw) {
         line_puts(l, any ? ": " : "");
         if (!put_quoted_json(l, raw, depth))
@@ -97,7 +115,7 @@ static bool put_object(struct line *l, const json_t *v, int depth)
     return any;
 }
 
-static bool put_reason(struct line *l, const json_t *v, int depth)
+static bool put_reason(struct line *l, json_t *v, int depth)
 {
     bool any = false;
     if (!v || depth > DEPTH_MAX)
@@ -162,7 +180,7 @@ static bool put_event(struct line *l, const char *text)
     data = data ? data + strlen("data:") : NULL;
     size_t n = data ? strcspn(data, "\r\n") : 0;
     json_t *one = data ? json_loadb(data, n, 0, NULL) : NULL;
-    const json_t *error = json_object_get(one, "error");
+    json_t *error = json_object_get(one, "error");
     bool any = put_reason(l, error ? error : json_object_get(one, "detail"), 0);
     json_decref(one);
     return any;

@@ -35,9 +35,9 @@ static void all_stop(const char *const (*want)[2])
 
 static void refused_fields_are_left_out(void **state)
 {
-    static const char *const behaviour[] = {"no_both",       "only_one", "no_top_p",
-                                            "strict_fields", "router",   "unknown_name",
-                                            "no_length",     "hardened", NULL};
+    static const char *const behaviour[] = {"no_both",      "both_500",  "fine_refusal",  "members",
+                                            "only_one",     "no_top_p",  "strict_fields", "router",
+                                            "unknown_name", "no_length", "hardened",      NULL};
     (void)state;
     all_labels_come(behaviour);
 }

@@ -262,12 +262,11 @@ static bool read_choices(const struct llm_style *style, const struct llm_words *
 /* A web page and a stream of events are named as such. */
 static void read_no_json(const char *body, size_t len, const char *error, char why[LLM_WHY_MAX])
 {
-    const char *text = body + strspn(body, " \t\r\n");
-    if (!*text)
+    static const char named[] = "the server answered";
+    http_error_text(200, body, len, "llm.url", why, LLM_WHY_MAX);
+    if (!body[strspn(body, " \t\r\n")])
         snprintf(why, LLM_WHY_MAX, "the answer is empty");
-    else if (*text == '<' || strncmp(text, "data:", 5) == 0 || strncmp(text, "event:", 6) == 0)
-        http_error_text(200, body, len, "llm.url", why, LLM_WHY_MAX);
-    else
+    else if (strncmp(why, named, sizeof named - 1) != 0)
         snprintf(why, LLM_WHY_MAX, "the answer is not JSON: %.100s", error);
 }
 

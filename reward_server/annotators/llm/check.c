@@ -105,7 +105,7 @@ static void on_real(struct llm_call *call, const struct http_reply *r)
     llm_book(call, r, &a);
     m->choice = a.choice[0];
     snprintf(m->model, sizeof m->model, "%s", a.model);
-    if (llm_omit_refused(call, &m->e->style, r, false)) {
+    if (a.nchoices == 0 && llm_omit_refused(call, &m->e->style, r, false)) {
         check_ask(call->l, m);
     } else if (!fine) {
         llm_failed(call->l, m->e, r);

@@ -48,6 +48,14 @@ static bool speaks_of_the_field(const char *text)
     return false;
 }
 
+/* Also an error that comes with 200; a server that is broken has to say more than a word. */
+static bool may_refuse_a_field(int status, const char *why)
+{
+    if (status == 500)
+        return speaks_of_the_field(why) || strcasestr(why, " both ");
+    return status < 300 || status == 400 || status == 404 || status == 422 || status == 501;
+}
+
 static void tell(const struct llm_call *call, unsigned fields, const char *why)
 {
     for (int i = 0; i < LLM_FIELDS; i++)
@@ -83,12 +91,13 @@ bool llm_omit_refused(struct llm_call *call, struct llm_style *style, const stru
     bool newer = strstr(call->body, newer_name) != NULL;
     const char *name[LLM_FIELDS];
     char why[LLM_WHY_MAX];
-    if (r->failure != HTTP_FINE ||
-        (r->status != 400 && r->status != 404 && r->status != 422 && r->status != 501))
+    if (r->failure != HTTP_FINE)
         return false;
     for (int i = 0; i < LLM_FIELDS; i++)
         name[i] = i == LLM_MAX_TOKENS && newer ? newer_name : llm_field_name(i);
     llm_error_text(call->l, r, why);
+    if (!may_refuse_a_field(r->status, why))
+        return false;
     unsigned named = http_refused_fields(r->body, r->len, name, LLM_FIELDS, sure);
     if (!newer && strstr(why, newer_name)) /* "use max_completion_tokens instead" */
         named |= LENGTH;

@@ -193,10 +193,10 @@ static void on_reply(struct llm_call *call, const struct http_reply *r)
     if (fine)
         llm_answer_read(&e->probe->style, &l->words[0], r->body, r->len, 1, &a);
     llm_book(call, r, &a);
-    if (fine)
-        on_answer(l, e, r, &a);
-    else if (llm_omit_refused(call, &e->probe->style, r, false))
+    if (a.nchoices == 0 && llm_omit_refused(call, &e->probe->style, r, false))
         step(l, e);
+    else if (fine)
+        on_answer(l, e, r, &a);
     else if (is_refusal(l, e->probe, r))
         on_refusal(l, e, r);
     else

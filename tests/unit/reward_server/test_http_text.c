@@ -23,6 +23,7 @@ static void reasons_are_found_in_every_shape(void **state)
         {400, "{\"error\": {\"message\": \"\", \"code\": \"bad_key\"}}", "bad_key"},
         {400, "{\"error\": {\"message\": \"{\\\"error\\\": \\\"inner\\\"}\"}}", "inner"},
         {400, "{\"errors\": [{\"message\": \"a\"}, {\"message\": \"b\"}]}", "a; b"},
+        {422, "{\"errors\": {\"x\": [\"a\"], \"y\": \"b\", \"n\": 1}}", "x: a; y: b"},
         {400, "\"a reason\"", "a reason"},
         {503, "no healthy upstream\n", "no healthy upstream"},
         {400, "data: {\"error\": {\"message\": \"a reason\"}}\n\n", "a reason"},
@@ -71,6 +72,7 @@ static void the_field_that_is_refused_is_found(void **state)
         {"{\"message\": \"no seeds, top_pp or temperature_x; \\\"n\\\"\"}", 0, 0},
         {"{\"message\": \"You eat the seed.\"}", 4, 0},
         {"{\"temperature\": \"no\"}", 0, 0},
+        {"{\"errors\": {\"seed\": [\"no\"], \"top_p\": 1}}", 4, 4},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
