@@ -217,6 +217,33 @@ static void a_program_that_has_worked_and_breaks_settles_nothing(void **state)
     dispose(&r);
 }
 
+static void ignore_answer(void *ctx, const struct annotator_answer *answer)
+{
+    (void)ctx;
+    (void)answer;
+}
+
+static bool lives_again(void *ctx)
+{
+    struct annotator_run *r = ctx;
+    r->a->v->poll(r->a, ignore_answer, NULL);
+    uv_run(&r->loop, UV_RUN_NOWAIT);
+    return life_pid(r, 2) > 0;
+}
+
+/* Never 8 unusable answers in a row, but two of three. */
+static void a_program_that_is_wrong_more_often_than_not_is_started_again(void **state)
+{
+    struct annotator_run r;
+    (void)state;
+    prepare(&r, "often_wrong");
+    annotator_run_open(&r, "command");
+    for (int i = 0; i < 5 * MANY; i++)
+        annotator_run_submit(&r, 2 * i);
+    assert_true(wait_until(lives_again, &r, ANNOTATOR_RUN_PATIENCE_MS));
+    dispose(&r);
+}
+
 static void a_program_that_only_abstains_is_told(void **state)
 {
     struct annotator_run r;
@@ -308,6 +335,7 @@ int main(void)
         cmocka_unit_test(one_question_that_it_answers_with_nonsense_is_given_up),
         cmocka_unit_test(the_last_question_is_given_up_too),
         cmocka_unit_test(a_program_that_has_worked_and_breaks_settles_nothing),
+        cmocka_unit_test(a_program_that_is_wrong_more_often_than_not_is_started_again),
         cmocka_unit_test(a_program_that_only_abstains_is_told),
         cmocka_unit_test(a_missing_answer_is_asked_for_again),
         cmocka_unit_test(bad_options_are_refused_with_a_sentence),

@@ -89,6 +89,8 @@ for line in sys.stdin:
         a["label"] = 7
     elif behaviour == "repents" and mended(10):
         a["label"] = 7
+    elif behaviour == "often_wrong" and q["id"] % 3:
+        a["label"] = 7
     elif behaviour == "error":
         a = {"id": q["id"], "error": "the service is overloaded"}
     elif behaviour == "word":
