@@ -203,25 +203,29 @@ static void command_defaults(struct config *c, const struct config_cli *cli)
     }
 }
 
-/* ONIC_ESTOPPED when arg asks for help or version. */
+/* ONIC_ESTOPPED when arg asks for help (also of a section: --help=train) or version. */
 static int print_and_stop(const char *arg, const struct config *defaults,
                           const struct config_cli *cli, struct onic_err *err)
 {
-    bool help = strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0;
+    const char *what = strncmp(arg, "--help=", 7) == 0 ? arg + 7 : NULL;
+    bool help = what || strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0;
     if (!help && strcmp(arg, "--version") != 0)
         return ONIC_OK;
     struct buf out;
+    int rc = ONIC_OK;
     buf_init(&out, 1 << 20);
     if (help) {
-        if (cli->usage)
+        if (cli->usage && !what)
             buf_puts(&out, cli->usage);
-        config_help(cli->who, cli->rows, defaults, &out);
+        rc = config_help(cli->who, cli->rows, what, defaults, &out, err);
     } else {
         config_version(&out);
     }
-    fwrite(out.data, 1, out.len, stdout);
+    if (rc == ONIC_OK) {
+        fwrite(out.data, 1, out.len, stdout);
+        rc = output_flush(err);
+    }
     buf_release(&out);
-    int rc = output_flush(err);
     return rc == ONIC_OK ? ONIC_ESTOPPED : rc;
 }
 

@@ -116,8 +116,12 @@ int config_flag_real(const char *flag, const char *value, double min, double max
 void config_dump(const struct config *c, struct buf *out);
 /* The option rows of --help, with their values in `defaults`: those of a program (who:
  * 'A','L','R','F'); rows, when not NULL, narrows them to words separated by spaces, each a section
- * ("env") or an option ("run.seed"). */
-void config_help(char who, const char *rows, const struct config *defaults, struct buf *out);
-void config_version(struct buf *out); /* version, git, compiler, CPU path */
+ * ("env") or an option ("run.seed"). what: "all", a section or an option; NULL: where there are
+ * many, the most used of them and the names of the sections. Lines have at most 100 columns.
+ * ONIC_ECONFIG: `what` is none of these. */
+int config_help(char who, const char *rows, const char *what, const struct config *defaults,
+                struct buf *out, struct onic_err *err);
+void config_reference(struct buf *out); /* all options as Markdown: deploy/options.md */
+void config_version(struct buf *out);   /* version, git, compiler, CPU path */
 
 #endif /* ONIC_COMMON_CONFIG_CONFIG_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* help.c - --help rows and --version; see config.h. */
+/* help.c - --help rows, the page of all options and --version; see config.h. */
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -8,6 +8,8 @@
 #include "common/base/cpu.h"
 #include "common/config/options.h"
 #include "generated/onic_version.h"
+
+enum { HELP_COLUMN = 36, HELP_WIDTH = 100, HELP_ROWS_BRIEF = 24 };
 
 static void value_form(const struct option *o, char out[160])
 {
@@ -43,36 +45,163 @@ static bool is_listed(const struct option *o, char who, const char *rows)
     return strchr(o->who, who) && (!rows || has_word(rows, o->section) || has_word(rows, key));
 }
 
-void config_help(char who, const char *rows, const struct config *defaults, struct buf *out)
+/* `text` behind what stands in the line already, between the columns HELP_COLUMN and HELP_WIDTH. */
+static void put_wrapped(struct buf *out, size_t column, const char *text)
+{
+    while (*text) {
+        size_t n = strlen(text), room = HELP_WIDTH - HELP_COLUMN;
+        if (n > room)
+            for (n = room; n > 0 && text[n] != ' '; n--)
+                ;
+        if (n == 0)
+            n = strcspn(text, " ");
+        buf_printf(out, "%*s%.*s\n", (int)(HELP_COLUMN - column), "", (int)n, text);
+        column = 0;
+        text += n + strspn(text + n, " ");
+    }
+}
+
+static void put_row(struct buf *out, int i, const struct config *defaults)
+{
+    const struct option *o = &option_rows[i];
+    char form[160], value[CONFIG_STR_MAX], left[256], text[2 * CONFIG_STR_MAX];
+    value_form(o, form);
+    option_text(defaults, i, value);
+    snprintf(left, sizeof left, "  --%s.%s=%s", o->section, o->name, form);
+    if (strlen(left) > HELP_WIDTH) /* the choices come with the text */
+        snprintf(left, sizeof left, "  --%s.%s=TEXT", o->section, o->name);
+    bool cut = strstr(left, "=TEXT") && o->choices[0];
+    snprintf(text, sizeof text, "%s%s%s%s%s%s", o->help, cut ? ": " : "", cut ? o->choices : "",
+             value[0] ? " [" : "", value, value[0] ? "]" : "");
+    for (char *p = text; cut && *p; p++)
+        if (*p == '|')
+            *p = ' ';
+    buf_puts(out, left);
+    size_t column = strlen(left);
+    if (column >= HELP_COLUMN) {
+        buf_puts(out, "\n");
+        column = 0;
+    }
+    put_wrapped(out, column, text);
+}
+
+/* `what`: "all", a section, an option; NULL: those most used. */
+static bool is_wanted(const struct option *o, const char *what)
+{
+    char key[64];
+    if (!what)
+        return strchr(o->who, 'H') != NULL;
+    snprintf(key, sizeof key, "%s.%s", o->section, o->name);
+    return strcmp(what, "all") == 0 || strcmp(what, o->section) == 0 || strcmp(what, key) == 0;
+}
+
+static int count_rows(char who, const char *rows, const char *what, const char *section)
+{
+    int n = 0;
+    for (int i = 0; i < CONFIG_COUNT; i++)
+        n += is_listed(&option_rows[i], who, rows) && is_wanted(&option_rows[i], what) &&
+             (!section || strcmp(section, option_rows[i].section) == 0);
+    return n;
+}
+
+static void put_rows(struct buf *out, char who, const char *rows, const char *what,
+                     const struct config *defaults)
 {
     const char *section = "";
-    if (rows && !rows[0]) {
-        buf_puts(out, "\n  --help, --version\n");
-        return;
-    }
-    buf_puts(
-        out,
-        "\nOptions, as --section.key=value, as ONIC_SECTION_KEY in the environment, or in a YAML "
-        "file as\nsection: {key: value}; the last wins: default < files < environment < "
-        "command line.\n");
     for (int i = 0; i < CONFIG_COUNT; i++) {
         const struct option *o = &option_rows[i];
-        if (!is_listed(o, who, rows))
+        if (!is_listed(o, who, rows) || !is_wanted(o, what))
             continue;
         if (strcmp(section, o->section) != 0) {
             section = o->section;
             buf_puts(out, "\n");
         }
-        char form[160], text[CONFIG_STR_MAX], left[256];
-        value_form(o, form);
-        option_text(defaults, i, text);
-        snprintf(left, sizeof left, "--%s.%s=%s", o->section, o->name, form);
-        buf_printf(out, "  %-46s %s", left, o->help);
-        if (text[0])
-            buf_printf(out, " [%s]", text);
-        buf_puts(out, "\n");
+        put_row(out, i, defaults);
     }
+}
+
+static void put_sections(struct buf *out, char who, const char *rows)
+{
+    char text[1024] = "";
+    size_t at = 0;
+    for (int i = 0; i < CONFIG_COUNT; i++) {
+        const char *section = option_rows[i].section;
+        int n = count_rows(who, rows, "all", section);
+        if (n && (i == 0 || strcmp(section, option_rows[i - 1].section) != 0) && at < sizeof text)
+            at += (size_t)snprintf(text + at, sizeof text - at, "%s%s(%d)", at ? ", " : "", section,
+                                   n);
+    }
+    buf_puts(out, "\nThese are the most used. --help=SECTION lists a section, --help=all all:\n");
+    put_wrapped(out, 0, text);
+}
+
+int config_help(char who, const char *rows, const char *what, const struct config *defaults,
+                struct buf *out, struct onic_err *err)
+{
+    if (rows && !rows[0]) {
+        buf_puts(out, "\n  --help, --version\n");
+        return ONIC_OK;
+    }
+    if (what && count_rows(who, rows, what, NULL) == 0)
+        return err_set(
+            err, ONIC_ECONFIG,
+            "--help=%.60s: it is neither all nor a section or an option of this command; "
+            "--help lists the sections",
+            what);
+    bool brief = !what && count_rows(who, rows, "all", NULL) > HELP_ROWS_BRIEF;
+    buf_puts(
+        out,
+        "\nOptions, as --section.key=value, as ONIC_SECTION_KEY in the environment, or in a YAML "
+        "file as\nsection: {key: value}; the last wins: default < files < environment < "
+        "command line.\n");
+    put_rows(out, who, rows, brief ? NULL : what ? what : "all", defaults);
+    if (brief)
+        put_sections(out, who, rows);
     buf_puts(out, "\n  --help, --version\n");
+    return ONIC_OK;
+}
+
+/* --- the page of all options ----------------------------------------------------------------- */
+
+/* `|` would end the cell. */
+static void put_cell(struct buf *out, const char *text)
+{
+    for (; *text; text++)
+        buf_append(out, *text == '|' ? "\\|" : text, *text == '|' ? 2 : 1);
+}
+
+void config_reference(struct buf *out)
+{
+    static const char *const programs[] = {"A", "actor",         "L", "learner",
+                                           "R", "reward server", "F", "`onic`"};
+    const char *section = "";
+    struct config c;
+    config_defaults(&c);
+    buf_puts(
+        out,
+        "# All options\n\nMade by `onic config --reference`. Written as `--section.key=value`, as "
+        "`ONIC_SECTION_KEY`, or in YAML as `section: {key: value}`.\n");
+    for (int i = 0; i < CONFIG_COUNT; i++) {
+        const struct option *o = &option_rows[i];
+        char form[160], value[CONFIG_STR_MAX];
+        if (strcmp(section, o->section) != 0) {
+            section = o->section;
+            buf_printf(out,
+                       "\n## %s\n\n| option | value | default | of | |\n|---|---|---|---|---|\n",
+                       section);
+        }
+        value_form(o, form);
+        option_text(&c, i, value);
+        buf_printf(out, "| `%s.%s` | ", o->section, o->name);
+        put_cell(out, form);
+        buf_printf(out, " | %s%s%s | ", value[0] ? "`" : "", value, value[0] ? "`" : "");
+        for (int k = 0, any = 0; k < 8; k += 2)
+            if (strchr(o->who, programs[k][0]))
+                buf_printf(out, "%s%s", any++ ? ", " : "", programs[k + 1]);
+        buf_puts(out, " | ");
+        put_cell(out, o->help);
+        buf_puts(out, " |\n");
+    }
 }
 
 void config_version(struct buf *out)

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/policy/encoders/encoder.h"
+#include "learner/reward/reward_model.h"
+#include "reward_server/annotators/annotator.h"
 #include "tests/onic_test.h"
 #include "tests/support/program.h"
 
@@ -193,11 +196,33 @@ static void the_page_names_what_the_commands_name(void **state)
     }
 }
 
+static void lists(const char *help, const char *name)
+{
+    if (!strstr(help, name))
+        fail_msg("'%s' is not named in:\n%s", name, help);
+}
+
+/* What an option may be is said by name; a new plug-in is added to its line in options.def. */
+static void help_names_what_can_be_chosen(void **state)
+{
+    (void)state;
+    const char *help = said("onic", "train --help=reward.model", 0);
+    for (int i = 0; i < reward_model_count(); i++)
+        lists(help, reward_model_at(i)->name);
+    help = said("onic", "train --help=annotator.id", 0);
+    for (int i = 0; annotator_at(i); i++)
+        lists(help, annotator_at(i)->id);
+    help = said("onic", "train --help=policy.net", 0);
+    for (int i = 0; encoder_at(i); i++)
+        lists(help, encoder_at(i)->id);
+    assert_non_null(strstr(said("onic", "train --help=nonsense", 64), "--help=nonsense"));
+}
+
 /* Where a command has defaults of its own, --help shows these. */
 static void defaults_of_a_command_are_those_it_goes_by(void **state)
 {
     (void)state;
-    const char *help = said("onic", "reward --help", 0);
+    const char *help = said("onic", "reward --help=all", 0);
     assert_non_null(strstr(help, "[1e-05]"));
     assert_non_null(strstr(help, "[1024]"));
     assert_null(strstr(help, "[256]"));
@@ -215,6 +240,7 @@ int main(void)
         cmocka_unit_test(what_is_taken_stands_in_the_usage),
         cmocka_unit_test(verbs_of_usage_lines_are_known),
         cmocka_unit_test(the_page_names_what_the_commands_name),
+        cmocka_unit_test(help_names_what_can_be_chosen),
         cmocka_unit_test(defaults_of_a_command_are_those_it_goes_by),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -497,6 +497,53 @@ static void a_misspelt_environment_variable_is_an_error(void **state)
     unsetenv("ONIC_TRAIN_LR");
 }
 
+static void help_is_short_unless_more_is_asked_for(void **state)
+{
+    (void)state;
+    struct buf out;
+    struct config c;
+    buf_init(&out, 1 << 20);
+    config_defaults(&c);
+    assert_ok(config_help('F', NULL, NULL, &c, &out, &err));
+    assert_non_null(strstr(out.data, "--reward.model="));
+    assert_null(strstr(out.data, "--train.adam_eps="));
+    assert_non_null(strstr(out.data, "train("));
+    assert_non_null(strstr(out.data, "--help=all"));
+    buf_reset(&out);
+    assert_ok(config_help('F', NULL, "train", &c, &out, &err));
+    assert_non_null(strstr(out.data, "--train.adam_eps="));
+    assert_null(strstr(out.data, "--reward.model="));
+    buf_reset(&out);
+    assert_ok(config_help('F', NULL, "train.lr", &c, &out, &err));
+    assert_null(strstr(out.data, "--train.lr_schedule="));
+    assert_err(config_help('F', NULL, "trian", &c, &out, &err), ONIC_ECONFIG, "--help=trian");
+    buf_reset(&out);
+    assert_ok(config_help('F', NULL, "all", &c, &out, &err));
+    for (const char *p = out.data; *p; p += strcspn(p, "\n"), p += *p == '\n')
+        if (strcspn(p, "\n") > 100)
+            fail_msg("more than 100 columns: %.*s", (int)strcspn(p, "\n"), p);
+    buf_release(&out);
+}
+
+/* The page is made, not written: `onic config --reference >deploy/options.md`. */
+static void the_page_of_all_options_is_up_to_date(void **state)
+{
+    (void)state;
+    struct buf out;
+    char path[600];
+    static char page[1 << 20];
+    snprintf(path, sizeof path, "%s/deploy/options.md", getenv("ONIC_SOURCE"));
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    page[fread(page, 1, sizeof page - 1, f)] = '\0';
+    fclose(f);
+    buf_init(&out, 1 << 20);
+    config_reference(&out);
+    if (strcmp(page, out.data) != 0)
+        fail_msg("deploy/options.md is not what `onic config --reference` prints");
+    buf_release(&out);
+}
+
 static void help_lists_the_rows_of_one_program(void **state)
 {
     (void)state;
@@ -504,26 +551,26 @@ static void help_lists_the_rows_of_one_program(void **state)
     struct config c;
     buf_init(&out, 1 << 20);
     config_defaults(&c);
-    config_help('A', NULL, &c, &out);
+    assert_ok(config_help('A', NULL, "all", &c, &out, &err));
     assert_non_null(strstr(out.data, "--actors.learner"));
     assert_null(strstr(out.data, "--train.lr="));
     buf_reset(&out);
-    config_help('L', NULL, &c, &out);
+    assert_ok(config_help('L', NULL, "all", &c, &out, &err));
     assert_non_null(strstr(out.data, "--train.lr=0..1"));
     assert_non_null(strstr(out.data, "[0.0007]"));
     assert_null(strstr(out.data, "--rules.noise"));
     buf_reset(&out);
-    config_help('F', "run.seed env", &c, &out);
+    assert_ok(config_help('F', "run.seed env", "all", &c, &out, &err));
     assert_non_null(strstr(out.data, "--run.seed="));
     assert_non_null(strstr(out.data, "--env.max_steps="));
     assert_null(strstr(out.data, "--run.frames="));
     assert_null(strstr(out.data, "--train.lr="));
     buf_reset(&out);
     c.run_seed = 7; /* a command whose default is another one says so */
-    config_help('F', "run.seed", &c, &out);
+    assert_ok(config_help('F', "run.seed", "all", &c, &out, &err));
     assert_non_null(strstr(out.data, "[7]"));
     buf_reset(&out);
-    config_help('F', "", &c, &out);
+    assert_ok(config_help('F', "", NULL, &c, &out, &err));
     assert_null(strstr(out.data, "="));
     assert_non_null(strstr(out.data, "--help"));
     buf_reset(&out);
@@ -569,6 +616,8 @@ int main(void)
         cmocka_unit_test(words_mean_the_same_wherever_they_stand),
         cmocka_unit_test(bad_flags_get_one_sentence),
         cmocka_unit_test(a_misspelt_environment_variable_is_an_error),
+        cmocka_unit_test(help_is_short_unless_more_is_asked_for),
+        cmocka_unit_test(the_page_of_all_options_is_up_to_date),
         cmocka_unit_test(help_lists_the_rows_of_one_program),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
