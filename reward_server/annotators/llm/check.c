@@ -133,8 +133,10 @@ static void check_ask(struct llm *l, struct check_server *m)
     ++*m->waiting;
     if (!llm_send(l, m->e, api == LLM_CHAT ? "/chat/completions" : "/completions", body,
                   strlen(body), llm_request_max_tokens(&l->settings, m->e->style.dialect), NULL, 0,
-                  on_real))
+                  on_real)) {
+        snprintf(m->failed, sizeof m->failed, "the question cannot be sent");
         --*m->waiting;
+    }
     llm_question_release(&q);
 }
 
