@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/base/log.h"
 #include "tests/support/llm_case.h"
 #include "tests/support/scripted.h"
 
@@ -149,18 +150,17 @@ static void a_key_that_a_server_repeats_is_not_shown(void **state)
     annotator_run_dispose(&r);
 }
 
-/* The server's log has the number of its requests. */
-static int requests_of(const char *behaviour)
+static void take_requests(void *ctx, const char *name, double value)
 {
-    char command[300], text[16] = "";
-    snprintf(command, sizeof command,
-             "curl -s http://127.0.0.1:%d/%s/log | sed 's/.*\"requests\": //; s/,.*//'",
-             server.port, behaviour);
-    FILE *f = popen(command, "r");
-    assert_non_null(f);
-    assert_non_null(fgets(text, sizeof text, f));
-    pclose(f);
-    return atoi(text);
+    if (strcmp(name, "llm_requests") == 0)
+        *(int *)ctx = (int)value;
+}
+
+static int requests_of(const struct annotator_run *r)
+{
+    int n = -1;
+    r->a->v->report(r->a, take_requests, &n);
+    return n;
 }
 
 /* By hand: not even the first request has them. What is left to the server is no part of the
@@ -175,10 +175,21 @@ static void fields_that_are_left_out_by_hand_are_never_sent(void **state)
     annotator_run_open(&r, "llm");
     annotator_run_ask_all(&r);
     assert_int_equal(r.labels, MANY);
-    assert_int_equal(requests_of("strict_fields~hand"), 2 + MANY);
+    assert_int_equal(requests_of(&r), 2 + MANY);
     r.a->v->identity(r.a, &model, &parameters);
     assert_non_null(strstr(parameters, " t=- top_p=1 max=0 "));
     annotator_run_dispose(&r);
+}
+
+struct told {
+    const char *part;
+    int n;
+};
+
+static void count_line(void *ctx, const char *line, size_t len)
+{
+    struct told *t = ctx;
+    t->n += memmem(line, len, " warn ", 6) && memmem(line, len, t->part, strlen(t->part));
 }
 
 /* Found by asking: once per field and server, also after it was gone. */
@@ -186,11 +197,56 @@ static void a_refused_field_is_remembered(void **state)
 {
     struct annotator_run r;
     (void)state;
+    struct told told = {.part = "left out from now on"};
     llm_case_prepare(&r, server.port, "no_top_p~once");
+    log_set_writer(count_line, &told);
     annotator_run_open(&r, "llm");
     annotator_run_ask_all(&r);
+    log_set_writer(NULL, NULL);
+    assert_int_equal(told.n, 2);
     assert_int_equal(r.labels, MANY);
-    assert_int_equal(requests_of("no_top_p~once"), 2 + 2 + MANY); /* top_p, then temperature */
+    assert_int_equal(requests_of(&r), 2 + 2 + MANY); /* top_p, then temperature */
+    annotator_run_dispose(&r);
+}
+
+static bool seven_rounds(void *ctx)
+{
+    struct annotator_run *r = ctx;
+    annotator_run_answered(r);
+    return requests_of(r) > 8 + 7 * 4; /* two to probe, two on trial */
+}
+
+/* Left alone, probed and found as bad as before: people hear of it once. */
+static void a_server_that_gives_no_labels_is_told_of_once(void **state)
+{
+    struct annotator_run r;
+    struct told told = {.part = "answers are no labels"};
+    (void)state;
+    llm_case_prepare(&r, server.port, "prose~told");
+    annotator_run_set(&r, "llm.breaker_s", "0.01");
+    log_set_writer(count_line, &told);
+    annotator_run_open(&r, "llm");
+    for (int i = 0; i < MANY; i++)
+        annotator_run_submit(&r, i);
+    assert_true(wait_until(seven_rounds, &r, ANNOTATOR_RUN_PATIENCE_MS));
+    log_set_writer(NULL, NULL);
+    assert_int_equal(told.n, 1);
+    assert_int_equal(r.answered, 0);
+    annotator_run_dispose(&r);
+}
+
+/* Without max_tokens nobody knows what an answer may cost. */
+static void a_budget_keeps_the_length_of_answers(void **state)
+{
+    struct annotator_run r;
+    struct annotator_hope h = {.r = &r, .part = "unsupported parameter: max_completion_tokens"};
+    (void)state;
+    llm_case_prepare(&r, server.port, "no_length~budget");
+    annotator_run_set(&r, "llm.max_tokens_total", "1000000");
+    annotator_run_open(&r, "llm");
+    annotator_run_submit(&r, 0);
+    if (!wait_until(annotator_run_says, &h, ANNOTATOR_RUN_PATIENCE_MS))
+        fail_msg("status \"%s\"", h.text);
     annotator_run_dispose(&r);
 }
 
@@ -222,6 +278,8 @@ int main(void)
         cmocka_unit_test(a_key_that_a_server_repeats_is_not_shown),
         cmocka_unit_test(fields_that_are_left_out_by_hand_are_never_sent),
         cmocka_unit_test(a_refused_field_is_remembered),
+        cmocka_unit_test(a_server_that_gives_no_labels_is_told_of_once),
+        cmocka_unit_test(a_budget_keeps_the_length_of_answers),
         cmocka_unit_test(bad_lists_of_fields_get_a_sentence),
     };
     return scripted_run_group_tests(tests, &server, "scripted_llm/scripted_llm.py", dir);
