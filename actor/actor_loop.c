@@ -21,7 +21,7 @@
 #include "common/config/overlay.h"
 #include "common/policy/env_describe.h"
 #include "common/run/policy_options.h"
-#include "common/wire/wire_actor.h"
+#include "common/wire/rollout/actor_link.h"
 
 struct actor {
     struct config *cfg;

@@ -14,8 +14,8 @@
 
 #include "actor/envs/vec_env.h"
 #include "common/base/err.h"
+#include "common/data/trajectory.h"
 #include "common/policy/policy.h"
-#include "common/wire/trajectory.h"
 
 struct rollout;
 

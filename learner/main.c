@@ -14,8 +14,8 @@
 #include "common/base/process.h"
 #include "common/base/pulse.h"
 #include "common/nn/blas.h"
-#include "learner/core.h"
-#include "learner/run.h"
+#include "learner/process/loop.h"
+#include "learner/train/trainer.h"
 
 enum { SECOND_SIGNAL_S = 2 };
 
@@ -64,7 +64,7 @@ static enum log_level level_named(const char *name)
 /* Two links of two threads each, reading, weights, checkpoints, the clock; and those that train. */
 static int check_limits(const struct config *cfg, struct onic_err *err)
 {
-    int threads = 8 + learner_threads(cfg, cpu_usable()) - 1;
+    int threads = 8 + trainer_threads_for(cfg, cpu_usable()) - 1;
     struct limits_need need = {.who = "onic-learner",
                                .threads = threads,
                                .address_mb = 32 + 8 * (size_t)threads,

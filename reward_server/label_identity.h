@@ -5,7 +5,7 @@
 /* label_identity.h - as what a reward server answers: annotator, model, goal and parameters. */
 
 #include "reward_server/annotators/annotator.h"
-#include "reward_server/label_store.h"
+#include "reward_server/store/label_store.h"
 
 enum { LABEL_IDENTITY_GOAL_MAX = 64 };
 

@@ -67,7 +67,7 @@ static void deliver_row(struct server *s, uint64_t client, const struct label_ro
     label.confidence = (float)row->confidence;
     label.asked_at = row->asked_at;
     label.answered_at = row->answered_at;
-    if (annot_server_send(s->socket, client, &label, 1) && !row->delivered)
+    if (wire_labels_server_send(s->socket, client, &label, 1) && !row->delivered)
         label_store_delivered(s->store, row->id);
 }
 
@@ -105,7 +105,7 @@ static bool keep_answers(struct server *s)
         s->counts.answered += answered;
         s->counts.abstained += !answered;
     }
-    if (annot_server_send(s->socket, 0, label, n))
+    if (wire_labels_server_send(s->socket, 0, label, n))
         for (int i = 0; i < n; i++)
             label_store_delivered(s->store, label[i].id);
     for (int i = 0; i < n; i++)
@@ -250,7 +250,7 @@ static void receive_one(struct server *s, const struct annot_ask *ask_)
 static void receive(struct server *s)
 {
     struct annot_ask one;
-    while (annot_server_recv(s->socket, &one))
+    while (wire_labels_server_recv(s->socket, &one))
         receive_one(s, &one);
     work(s);
 }
@@ -282,7 +282,7 @@ static void report(struct server *s)
 
 static void put_number(void *ctx, const char *name, double value)
 {
-    struct annot_server_numbers *n = ctx;
+    struct wire_labels_server_numbers *n = ctx;
     if (n->nown == ANNOT_NUMBERS_MAX)
         return;
     struct annot_number *own = &n->own[n->nown++];
@@ -293,19 +293,19 @@ static void put_number(void *ctx, const char *name, double value)
 static void tell_numbers(struct server *s)
 {
     struct annotation_queue_numbers q = annotation_queue_numbers(s->queue);
-    struct annot_server_numbers n = {.labels_total = s->counts.answered,
-                                     .abstained_total = s->counts.abstained,
-                                     .backlog = q.waiting,
-                                     .in_flight = q.in_flight,
-                                     .asked_twice = s->counts.asked_twice,
-                                     .maybe_paid_twice = s->counts.maybe_paid_twice,
-                                     .evicted = q.evicted,
-                                     .labels_per_s = s->rate};
+    struct wire_labels_server_numbers n = {.labels_total = s->counts.answered,
+                                           .abstained_total = s->counts.abstained,
+                                           .backlog = q.waiting,
+                                           .in_flight = q.in_flight,
+                                           .asked_twice = s->counts.asked_twice,
+                                           .maybe_paid_twice = s->counts.maybe_paid_twice,
+                                           .evicted = q.evicted,
+                                           .labels_per_s = s->rate};
     snprintf(n.status, sizeof n.status, "%s", s->said_now);
     put_number(&n, "cpu_s", (double)clock_process_cpu_ns() * 1e-9);
     if (s->annotator->v->report)
         s->annotator->v->report(s->annotator, put_number, &n);
-    annot_server_numbers(s->socket, &n);
+    wire_labels_server_numbers(s->socket, &n);
 }
 
 static void measure(struct server *s)
@@ -386,7 +386,7 @@ void server_on_tick(uv_timer_t *timer)
     check_annotator(s);
     measure(s);
     tell_numbers(s);
-    annot_server_tick(s->socket);
+    wire_labels_server_tick(s->socket);
     poll_annotator(s);
     check_drain(s);
 }

@@ -7,11 +7,11 @@
 
 #include <uv.h>
 
-#include "common/wire/wire_annotation.h"
+#include "common/wire/labels/labels.h"
 #include "reward_server/annotation_queue.h"
 #include "reward_server/annotators/annotator.h"
-#include "reward_server/label_store.h"
 #include "reward_server/server.h"
+#include "reward_server/store/label_store.h"
 
 enum {
     GROUP_MAX = 256,    /* answers in one commit */
@@ -38,7 +38,7 @@ struct server {
     uv_signal_t term, interrupt;
     bool loop_ready;
 
-    struct annot_server *socket;
+    struct wire_labels_server *socket;
     struct goal *goal;
     struct annotator *annotator;
     struct label_store *store;

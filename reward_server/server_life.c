@@ -119,11 +119,11 @@ static int open_loop(struct server *s, struct onic_err *err)
 
 static int open_socket(struct server *s, const struct config *c, struct onic_err *err)
 {
-    int rc = annot_server_create(&s->socket, c->listen_address, NULL, c->security_allow_insecure,
-                                 &s->identity, err);
+    int rc = wire_labels_server_create(&s->socket, c->listen_address, NULL,
+                                       c->security_allow_insecure, &s->identity, err);
     if (rc != ONIC_OK)
         return rc;
-    uv_poll_init(&s->loop, &s->readable, annot_server_fd(s->socket));
+    uv_poll_init(&s->loop, &s->readable, wire_labels_server_fd(s->socket));
     handle(s, &s->readable);
     return ONIC_OK;
 }
@@ -159,7 +159,7 @@ int server_create(struct server **out, const struct config *config, struct onic_
         server_free(s);
         return rc;
     }
-    log_info("reward server is ready", kv("address", annot_server_address(s->socket)),
+    log_info("reward server is ready", kv("address", wire_labels_server_address(s->socket)),
              kv("identity", (const char *)s->identity.identity), kv("store", (const char *)path),
              kv("labels", s->counts.answered),
              kv("queue_max_mb", (double)config->annotator_queue_bytes / 1048576));
@@ -203,7 +203,7 @@ void server_free(struct server *s)
         uv_run(&s->loop, UV_RUN_DEFAULT);
         uv_loop_close(&s->loop);
     }
-    annot_server_free(s->socket);
+    wire_labels_server_free(s->socket);
     label_store_close(s->store);
     annotation_queue_free(s->queue);
     goal_free(s->goal);
@@ -212,5 +212,5 @@ void server_free(struct server *s)
 
 const char *server_address(const struct server *s)
 {
-    return annot_server_address(s->socket);
+    return wire_labels_server_address(s->socket);
 }

@@ -23,7 +23,7 @@
 #include "common/base/clock.h"
 #include "common/base/strmap.h"
 #include "common/base/xmalloc.h"
-#include "common/policy/episode.h"
+#include "common/data/episode.h"
 
 enum { SNAPSHOT_MAGIC = 0x564e4531 }; /* "1ENV", layout 1 */
 

@@ -33,7 +33,7 @@ enum { VEC_CAPTIONS_SAVED = 256, VEC_CAPTIONS_MAX = 65536 };
 
 /* Bookkeeping of the running, or just ended, episode of one environment. */
 struct vec_episode {
-    uint64_t id;    /* unique in a run: common/policy/episode.h */
+    uint64_t id;    /* unique in a run: common/data/episode.h */
     uint64_t seed;  /* given to env_family.seed before the reset */
     uint32_t steps; /* steps taken = index of the next step within the episode */
     bool ended;     /* the environment waits for vec_env_reset_one */

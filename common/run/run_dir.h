@@ -10,7 +10,7 @@
 
 #include "common/base/err.h"
 #include "common/config/config.h"
-#include "common/wire/ledger.h"
+#include "common/data/ledger.h"
 
 /* run.dir, or runs/<last YAML file, or env>[-<reward model>][-<annotator>][-<goal>]-s<seed>: each
  * of the three only where environment or command line gave another value than defaults and files

@@ -20,7 +20,7 @@ doxygen - >"$out/log" 2>&1 <<EOT
 PROJECT_NAME = onic
 PROJECT_BRIEF = "reinforcement learning from language feedback: the headers"
 OUTPUT_DIRECTORY = $out
-INPUT = README.md actor common deploy/cli deploy/launcher learner reward_server
+INPUT = README.md actor common deploy/cli deploy/cli learner reward_server
 FILE_PATTERNS = *.h README.md
 RECURSIVE = YES
 USE_MDFILE_AS_MAINPAGE = README.md

@@ -14,7 +14,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/xmalloc.h"
-#include "learner/reward/paid.h"
+#include "learner/reward/caption_totals.h"
 #include "learner/reward/score_memo.h"
 #include "learner/reward/shaping.h"
 
@@ -26,7 +26,7 @@ struct reward_mix {
     struct shaping shaping;
     float coef_ext, coef_int, scale, clip;
     struct reward_mix_stats stats;
-    struct paid *paid;
+    struct caption_totals *paid;
     int64_t score_ns; /* not in stats: those are the same in every run */
     uint64_t scored;
     float *caption_score;      /* [caption_cap] of the batch at hand */
@@ -53,7 +53,7 @@ int reward_mix_create(struct reward_mix **out, const struct config *cfg, const s
     x->coef_int = (float)cfg->reward_coef_int;
     x->scale = (float)cfg->reward_scale;
     x->clip = (float)cfg->reward_clip;
-    x->paid = paid_create();
+    x->paid = caption_totals_create();
     rc = shaping_parse(&x->shaping, cfg->reward_shaping, cfg, type, err);
     if (!rc)
         rc = type->create(&x->model, cfg, obs, err);
@@ -74,7 +74,7 @@ void reward_mix_free(struct reward_mix *x)
     score_memo_free(x->memo);
     if (x->model)
         x->type->free(x->model);
-    paid_free(x->paid);
+    caption_totals_free(x->paid);
     free(x->caption_score);
     free(x->sums);
     free(x);
@@ -100,14 +100,14 @@ float reward_mix_coef_int(const struct reward_mix *x)
     return x->coef_int;
 }
 
-const struct paid *reward_mix_paid(const struct reward_mix *x)
+const struct caption_totals *reward_mix_paid(const struct reward_mix *x)
 {
     return x->paid;
 }
 
 int reward_mix_load_paid(struct reward_mix *x, const void *data, size_t len, struct onic_err *err)
 {
-    return paid_load(x->paid, data, len, err);
+    return caption_totals_load(x->paid, data, len, err);
 }
 
 const char *reward_mix_chain(const struct reward_mix *x)
@@ -212,7 +212,8 @@ static void book_paid(struct reward_mix *x, const struct reward_batch *b, const 
         c->steps += r_int[i] != 0.0f;
     }
     for (int i = 1; i < b->ncaptions; i++)
-        paid_add(x->paid, b->caption_text[i], b->caption_len[i], x->sums[i].sum, x->sums[i].steps);
+        caption_totals_add(x->paid, b->caption_text[i], b->caption_len[i], x->sums[i].sum,
+                           x->sums[i].steps);
 }
 
 void reward_mix_bind(struct reward_mix *x, const struct reward_batch *b, const float *r_env,

@@ -22,7 +22,7 @@
 #include "learner/reward/reward_model.h"
 
 struct reward_mix;
-struct paid; /* paid.h */
+struct caption_totals; /* caption_totals.h */
 
 /* Creates the model cfg->reward_model and checks the shaping chain (reward.shaping) against what
  * the model declares. ONIC_ECONFIG names what to change. obs: the layout of obs_after rows; copied
@@ -38,7 +38,7 @@ float reward_mix_coef_int(const struct reward_mix *x);
 /* What each caption has been paid in this run, |c_int r_int| summed: for `onic labels top`. It is a
  * record and influences nothing; saved and loaded apart from the model, so that an older checkpoint
  * without it can be resumed. */
-const struct paid *reward_mix_paid(const struct reward_mix *x);
+const struct caption_totals *reward_mix_paid(const struct reward_mix *x);
 int reward_mix_load_paid(struct reward_mix *x, const void *data, size_t len, struct onic_err *err);
 /* "clip(10) count(3)": the chain in use, for the log and `onic play`. */
 const char *reward_mix_chain(const struct reward_mix *x);

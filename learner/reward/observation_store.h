@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "common/base/buf.h"
-#include "common/wire/question.h"
+#include "common/data/question.h"
 
 struct observation_store;
 

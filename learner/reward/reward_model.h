@@ -17,9 +17,9 @@
 #include "common/base/buf.h"
 #include "common/base/err.h"
 #include "common/config/config.h"
+#include "common/data/question.h"
 #include "common/policy/obs_spec.h"
-#include "common/wire/question.h"
-#include "common/wire/wire_annotation.h"
+#include "common/wire/labels/labels.h"
 
 /* One batch to score: n steps; the observation is the one AFTER the action. */
 struct reward_batch {

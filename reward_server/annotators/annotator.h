@@ -16,8 +16,8 @@
 
 #include "common/base/err.h"
 #include "common/config/config.h"
-#include "reward_server/annotators/goal.h"
-#include "reward_server/label_store.h"
+#include "reward_server/goals/goal.h"
+#include "reward_server/store/label_store.h"
 
 struct annotator_answer {
     uint64_t ticket;        /* as given to submit */

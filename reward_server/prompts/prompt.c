@@ -18,8 +18,8 @@
 
 #include "common/base/xmalloc.h"
 #include "common/config/options.h"
-#include "reward_server/annotators/goal.h"
-#include "reward_server/annotators/yaml_file.h"
+#include "reward_server/goals/goal.h"
+#include "reward_server/goals/yaml_file.h"
 
 const char *const prompt_kind_name[PROMPT_KINDS] = {"classification", "ranking"};
 

@@ -11,9 +11,9 @@
 
 #include "annotation.pb-c.h"
 #include "common/base/err.h"
-#include "common/wire/block.h"
-#include "common/wire/crc32c.h"
-#include "common/wire/meta.h"
+#include "common/wire/frame/crc32c.h"
+#include "common/wire/frame/meta.h"
+#include "common/wire/rollout/received.h"
 #include "session.pb-c.h"
 #include "weights.pb-c.h"
 

@@ -13,8 +13,8 @@
 #include <zmq.h>
 
 #include "common/base/rng.h"
-#include "common/wire/crc32c.h"
-#include "common/wire/frame.h"
+#include "common/wire/frame/crc32c.h"
+#include "common/wire/frame/frame.h"
 #include "tests/onic_test.h"
 #include "tests/support/scene.h"
 

@@ -15,7 +15,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/rng.h"
-#include "reward_server/label_store.h"
+#include "reward_server/store/label_store.h"
 #include "tests/onic_test.h"
 #include "tests/support/program.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "common/config/overlay.h"
-#include "learner/label_options.h"
+#include "learner/process/label_options.h"
 #include "reward_server/annotators/annotator.h"
 #include "tests/onic_test.h"
 #include "tests/support/annotator_run.h"

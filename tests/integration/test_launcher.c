@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "common/base/run_lock.h"
-#include "common/wire/ledger.h"
-#include "reward_server/label_store.h"
+#include "common/data/ledger.h"
+#include "reward_server/store/label_store.h"
 #include "tests/onic_test.h"
 
 struct scene {

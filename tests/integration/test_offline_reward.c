@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "common/base/strmap.h"
-#include "reward_server/label_store.h"
+#include "reward_server/store/label_store.h"
 #include "tests/onic_test.h"
 #include "tests/support/program.h"
 

@@ -13,14 +13,14 @@
 #include <zmq.h>
 
 #include "common/base/strmap.h"
-#include "common/wire/wire_annotation.h"
-#include "reward_server/label_store.h"
+#include "common/wire/labels/labels.h"
+#include "reward_server/store/label_store.h"
 
 struct fixture {
     char dir[256], address[300], store[300], log[300];
     pid_t server;
     void *zmq;
-    struct annot_client *client;
+    struct wire_labels_client *client;
     struct strmap *heard; /* caption -> label heard + 1 */
     int want;
 };
@@ -34,7 +34,7 @@ static int setup(void **state)
     snprintf(f->log, sizeof f->log, "%s/log", f->dir);
     f->zmq = zmq_ctx_new();
     f->heard = strmap_create(1024);
-    assert_ok(annot_client_create(&f->client, f->address, f->zmq, &err));
+    assert_ok(wire_labels_client_create(&f->client, f->address, f->zmq, &err));
     *state = f;
     return 0;
 }
@@ -54,7 +54,7 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
     stop_server(f, SIGKILL);
-    annot_client_free(f->client);
+    wire_labels_client_free(f->client);
     zmq_ctx_term(f->zmq);
     strmap_free(f->heard);
     temp_dir_remove(f->dir);
@@ -84,8 +84,8 @@ static void start_server(struct fixture *f, const char *option)
 static void listen_once(struct fixture *f)
 {
     struct annot_label label;
-    annot_client_poll(f->client, 5);
-    while (annot_client_next(f->client, &label)) {
+    wire_labels_client_poll(f->client, 5);
+    while (wire_labels_client_next(f->client, &label)) {
         bool first;
         uint64_t *slot = strmap_put(f->heard, label.caption, label.caption_len, &first);
         assert_int_equal(label.state, ANNOT_LABEL);
@@ -116,7 +116,7 @@ static void wait_for_labels(struct fixture *f, int n)
 
 static void ask(struct fixture *f, const char *caption)
 {
-    annot_client_ask(f->client, caption, strlen(caption));
+    wire_labels_client_ask(f->client, caption, strlen(caption));
 }
 
 static int check_row(void *ctx, const struct label_row *row)
@@ -152,7 +152,7 @@ static void captions_are_labelled_and_the_server_says_who_it_is(void **state)
     wait_for_labels(f, 2);
     assert_int_equal(*strmap_get(f->heard, "You see a red key.", 18), 2);
     assert_int_equal(*strmap_get(f->heard, "You bump into a wall.", 21), 1);
-    const struct annot_identity *id = annot_client_identity(f->client);
+    const struct annot_identity *id = wire_labels_client_identity(f->client);
     assert_string_equal(id->annotator, "rules");
     assert_string_equal(id->goal, "minigrid/KeyCorridor");
     assert_non_null(strstr(id->identity, "patterns"));
@@ -243,7 +243,7 @@ static void votes_are_named_and_survive_kill_9(void **state)
     start_server(f, "--annotator.vote=3");
     ask_numbered(f, 150);
     wait_for_labels(f, 30);
-    const struct annot_identity *id = annot_client_identity(f->client);
+    const struct annot_identity *id = wire_labels_client_identity(f->client);
     assert_non_null(strstr(id->identity, "noise=0.2"));
     assert_non_null(strstr(id->identity, "vote=3"));
     stop_server(f, SIGKILL);
@@ -262,9 +262,9 @@ static void a_new_client_gets_known_labels_from_the_store(void **state)
     start_server(f, "--rules.latency_ms=1");
     ask(f, "You see a red key.");
     wait_for_labels(f, 1);
-    annot_client_free(f->client);
+    wire_labels_client_free(f->client);
     strmap_clear(f->heard);
-    assert_ok(annot_client_create(&f->client, f->address, f->zmq, &err));
+    assert_ok(wire_labels_client_create(&f->client, f->address, f->zmq, &err));
     ask(f, "You see a red key.");
     wait_for_labels(f, 1);
     stop_server(f, SIGTERM);
@@ -316,9 +316,9 @@ static void a_full_disk_pauses_asking_and_known_captions_are_answered(void **sta
     ask(f, "You see a blue key.");
     assert_true(wait_until(asking_stopped, f, 30000));
 
-    annot_client_free(f->client); /* a new learner asks for what is known */
+    wire_labels_client_free(f->client); /* a new learner asks for what is known */
     strmap_clear(f->heard);
-    assert_ok(annot_client_create(&f->client, f->address, f->zmq, &err));
+    assert_ok(wire_labels_client_create(&f->client, f->address, f->zmq, &err));
     ask(f, "You see a red key.");
     wait_for_labels(f, 1);
     ask(f, "You see a blue key.");

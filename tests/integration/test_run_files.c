@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "reward_server/label_store.h"
+#include "reward_server/store/label_store.h"
 #include "tests/onic_test.h"
 #include "tests/support/program.h"
 

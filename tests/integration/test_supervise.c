@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
-#include "deploy/launcher/supervise.h"
+#include "deploy/cli/supervise.h"
 #include "tests/onic_test.h"
 
 enum { PARTS_MAX = 4 };

@@ -7,7 +7,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/strmap.h"
-#include "common/wire/wire_annotation.h"
+#include "common/wire/labels/labels.h"
 #include "tests/onic_test.h"
 
 static const struct annot_identity self = {.identity = "class/rules/v1/goal:score",
@@ -18,8 +18,8 @@ static const struct annot_identity self = {.identity = "class/rules/v1/goal:scor
 
 struct bench {
     char dir[256], address[300];
-    struct annot_server *s;
-    struct annot_client *c;
+    struct wire_labels_server *s;
+    struct wire_labels_client *c;
     struct strmap *asked; /* by the server's count */
     uint64_t next_id, received;
 };
@@ -29,15 +29,15 @@ static void open_bench(struct bench *b)
     memset(b, 0, sizeof *b);
     temp_dir_create(b->dir);
     snprintf(b->address, sizeof b->address, "ipc://%s/a", b->dir);
-    assert_ok(annot_server_create(&b->s, b->address, NULL, false, &self, &err));
-    assert_ok(annot_client_create(&b->c, b->address, NULL, &err));
+    assert_ok(wire_labels_server_create(&b->s, b->address, NULL, false, &self, &err));
+    assert_ok(wire_labels_client_create(&b->c, b->address, NULL, &err));
     b->asked = strmap_create(64);
 }
 
 static void close_bench(struct bench *b)
 {
-    annot_client_free(b->c);
-    annot_server_free(b->s);
+    wire_labels_client_free(b->c);
+    wire_labels_server_free(b->s);
     strmap_free(b->asked);
     temp_dir_remove(b->dir);
 }
@@ -46,7 +46,7 @@ static void close_bench(struct bench *b)
 static void serve(struct bench *b, bool deaf)
 {
     struct annot_ask q;
-    while (annot_server_recv(b->s, &q)) {
+    while (wire_labels_server_recv(b->s, &q)) {
         (*strmap_put(b->asked, q.caption, q.caption_len, NULL))++;
         struct annot_label l = {.id = ++b->next_id,
                                 .state = q.caption[0] == '?' ? ANNOT_ABSTAIN : ANNOT_LABEL,
@@ -58,9 +58,9 @@ static void serve(struct bench *b, bool deaf)
                                 .caption_len = q.caption_len,
                                 .source = "rules"};
         if (!deaf)
-            assert_true(annot_server_send(b->s, q.client, &l, 1));
+            assert_true(wire_labels_server_send(b->s, q.client, &l, 1));
     }
-    annot_server_tick(b->s);
+    wire_labels_server_tick(b->s);
 }
 
 static void exchange(struct bench *b, uint64_t want, int timeout_ms)
@@ -68,9 +68,9 @@ static void exchange(struct bench *b, uint64_t want, int timeout_ms)
     int64_t end = clock_ms() + timeout_ms;
     struct annot_label l;
     while (b->received < want && clock_ms() < end) {
-        annot_client_poll(b->c, 2);
+        wire_labels_client_poll(b->c, 2);
         serve(b, false);
-        while (annot_client_next(b->c, &l)) {
+        while (wire_labels_client_next(b->c, &l)) {
             b->received++;
             assert_close(l.label, l.caption_len % 2, 0, 0);
             assert_string_equal(l.source, "rules");
@@ -85,7 +85,7 @@ static void ask_numbers(struct bench *b, int from, int to)
     for (int i = from; i < to; i++) {
         char text[64];
         int n = snprintf(text, sizeof text, "you hit the newt %d times", i);
-        annot_client_ask(b->c, text, (size_t)n);
+        wire_labels_client_ask(b->c, text, (size_t)n);
     }
 }
 
@@ -94,16 +94,16 @@ static void labels_come_back_and_identity_is_told(void **state)
     (void)state;
     struct bench b;
     open_bench(&b);
-    assert_true(annot_client_ask(b.c, "you see a door", 14));
-    assert_false(annot_client_ask(b.c, "you see a door", 14));
-    assert_true(annot_client_ask(b.c, "?odd", 4));
-    assert_false(annot_client_ask(b.c, "", 0));
+    assert_true(wire_labels_client_ask(b.c, "you see a door", 14));
+    assert_false(wire_labels_client_ask(b.c, "you see a door", 14));
+    assert_true(wire_labels_client_ask(b.c, "?odd", 4));
+    assert_false(wire_labels_client_ask(b.c, "", 0));
     exchange(&b, 2, 5000);
-    assert_false(annot_client_ask(b.c, "you see a door", 14));
-    assert_string_equal(annot_client_identity(b.c)->identity, self.identity);
-    assert_string_equal(annot_client_identity(b.c)->goal_version, "3");
-    struct annot_client_status st;
-    annot_client_status(b.c, &st);
+    assert_false(wire_labels_client_ask(b.c, "you see a door", 14));
+    assert_string_equal(wire_labels_client_identity(b.c)->identity, self.identity);
+    assert_string_equal(wire_labels_client_identity(b.c)->goal_version, "3");
+    struct wire_labels_client_status st;
+    wire_labels_client_status(b.c, &st);
     assert_true(st.connected);
     assert_int_equal(st.asked_total, 2);
     assert_int_equal(st.labels_total, 1);
@@ -151,10 +151,10 @@ static int64_t frozen(void)
 
 static uint64_t asked_after(struct bench *b, int64_t ms)
 {
-    struct annot_client_status st;
+    struct wire_labels_client_status st;
     frozen_ns += ms * 1000000;
-    annot_client_poll(b->c, 0);
-    annot_client_status(b->c, &st);
+    wire_labels_client_poll(b->c, 0);
+    wire_labels_client_status(b->c, &st);
     return st.asked_total;
 }
 
@@ -176,7 +176,7 @@ static void questions_of_several_updates_share_a_message(void **state)
     assert_int_equal(asked_after(&b, 50), 7);
     ask_numbers(&b, 7, 7 + 256); /* a full message need not wait */
     assert_int_equal(asked_after(&b, 1), 7 + 256);
-    annot_client_wait_for_all(b.c, true);
+    wire_labels_client_wait_for_all(b.c, true);
     ask_numbers(&b, 7 + 256, 8 + 256); /* nor does anybody who waits for the answer */
     assert_int_equal(asked_after(&b, 1), 8 + 256);
     close_bench(&b);
@@ -191,14 +191,14 @@ static void a_lost_answer_is_asked_for_again(void **state)
     ask_numbers(&b, 0, 300);
     int64_t end = clock_ms() + 5000;
     while (strmap_count(b.asked) < 300 && clock_ms() < end) {
-        annot_client_poll(b.c, 2);
+        wire_labels_client_poll(b.c, 2);
         serve(&b, true);
     }
     assert_int_equal(strmap_count(b.asked), 300);
     skew_ns += 16000000000;
     exchange(&b, 300, 8000);
-    struct annot_client_status st;
-    annot_client_status(b.c, &st);
+    struct wire_labels_client_status st;
+    wire_labels_client_status(b.c, &st);
     assert_true(st.resent_total >= 300);
     close_bench(&b);
 }
@@ -211,13 +211,13 @@ static void a_restarted_server_is_asked_what_was_open_at_once(void **state)
     ask_numbers(&b, 0, 500);
     int64_t end = clock_ms() + 5000;
     while (strmap_count(b.asked) < 500 && clock_ms() < end) {
-        annot_client_poll(b.c, 2);
+        wire_labels_client_poll(b.c, 2);
         serve(&b, true);
     }
-    annot_server_free(b.s);
+    wire_labels_server_free(b.s);
     for (int i = 0; i < 20; i++)
-        annot_client_poll(b.c, 5); /* nothing ever waits for the server */
-    assert_ok(annot_server_create(&b.s, b.address, NULL, false, &self, &err));
+        wire_labels_client_poll(b.c, 5); /* nothing ever waits for the server */
+    assert_ok(wire_labels_server_create(&b.s, b.address, NULL, false, &self, &err));
     exchange(&b, 500, 8000);
     close_bench(&b);
 }
@@ -232,17 +232,17 @@ static void open_questions_do_not_keep_newer_captions_out(void **state)
     ask_numbers(&b, 0, 5000);
     int64_t end = clock_ms() + 5000;
     while (strmap_count(b.asked) < 4096 && clock_ms() < end) {
-        annot_client_poll(b.c, 2);
+        wire_labels_client_poll(b.c, 2);
         serve(&b, true);
     }
-    struct annot_client_status st;
-    annot_client_status(b.c, &st);
+    struct wire_labels_client_status st;
+    wire_labels_client_status(b.c, &st);
     assert_int_equal(st.outstanding, 4096);
     skew_ns += 6000000000; /* a slow annotator: nothing is answered for 6 s */
-    assert_true(annot_client_ask(b.c, "a new thing happens", 19));
+    assert_true(wire_labels_client_ask(b.c, "a new thing happens", 19));
     end = clock_ms() + 5000;
     while (!strmap_get(b.asked, "a new thing happens", 19) && clock_ms() < end) {
-        annot_client_poll(b.c, 2);
+        wire_labels_client_poll(b.c, 2);
         serve(&b, true);
     }
     assert_non_null(strmap_get(b.asked, "a new thing happens", 19));
@@ -257,22 +257,22 @@ static void who_waits_for_all_answers_has_none_set_aside(void **state)
     open_bench(&b);
     skew_ns = 0;
     clock_replace(skewed);
-    annot_client_wait_for_all(b.c, true);
+    wire_labels_client_wait_for_all(b.c, true);
     ask_numbers(&b, 0, 70000);
-    struct annot_client_status st;
-    annot_client_status(b.c, &st);
+    struct wire_labels_client_status st;
+    wire_labels_client_status(b.c, &st);
     assert_int_equal(st.waiting, 70000);
     int64_t end = clock_ms() + 5000;
     while (strmap_count(b.asked) < 4096 && clock_ms() < end) {
-        annot_client_poll(b.c, 2);
+        wire_labels_client_poll(b.c, 2);
         serve(&b, true);
     }
     skew_ns += 6000000000;
     for (int i = 0; i < 20; i++) {
-        annot_client_poll(b.c, 2);
+        wire_labels_client_poll(b.c, 2);
         serve(&b, true);
     }
-    annot_client_status(b.c, &st);
+    wire_labels_client_status(b.c, &st);
     assert_int_equal(st.outstanding + st.waiting, 70000);
     assert_int_equal(st.dropped_total, 0);
     close_bench(&b);
@@ -284,19 +284,20 @@ static void captions_of_a_week_are_forgotten_and_open_ones_kept(void **state)
     (void)state;
     struct bench b;
     open_bench(&b);
-    annot_client_ask(b.c, "you win", 7);
+    wire_labels_client_ask(b.c, "you win", 7);
     exchange(&b, 1, 5000);
-    assert_false(annot_client_ask(b.c, "you win", 7));
+    assert_false(wire_labels_client_ask(b.c, "you win", 7));
     ask_numbers(&b, 0, (1 << 18) + 100);
-    assert_true(annot_client_ask(b.c, "you win", 7));
-    struct annot_client_status st;
-    annot_client_status(b.c, &st);
+    assert_true(wire_labels_client_ask(b.c, "you win", 7));
+    struct wire_labels_client_status st;
+    wire_labels_client_status(b.c, &st);
     assert_int_equal(st.waiting, 65536);
     assert_int_equal(st.dropped_total, (1 << 18) + 101 - 65536);
-    assert_false(annot_client_ask(b.c, "you hit the newt 262200 times", 29)); /* still waits */
+    assert_false(
+        wire_labels_client_ask(b.c, "you hit the newt 262200 times", 29)); /* still waits */
     int64_t end = clock_ms() + 5000;
     while (strmap_count(b.asked) < 300 && clock_ms() < end) { /* newest first, as before */
-        annot_client_poll(b.c, 2);
+        wire_labels_client_poll(b.c, 2);
         serve(&b, true);
     }
     assert_int_equal(*strmap_get(b.asked, "you win", 7), 2);
@@ -311,8 +312,8 @@ static void a_flood_is_held_back_and_nothing_is_lost(void **state)
     struct bench b;
     open_bench(&b);
     ask_numbers(&b, 0, 65536 + 3000); /* the first 3000 fall out of the waiting list */
-    struct annot_client_status st;
-    annot_client_status(b.c, &st);
+    struct wire_labels_client_status st;
+    wire_labels_client_status(b.c, &st);
     assert_int_equal(st.dropped_total, 3000);
     assert_int_equal(st.waiting, 65536);
     exchange(&b, 65536, 20000);
@@ -326,18 +327,19 @@ static void another_identity_starts_from_nothing(void **state)
     (void)state;
     struct bench b;
     open_bench(&b);
-    annot_client_ask(b.c, "you win", 7);
+    wire_labels_client_ask(b.c, "you win", 7);
     exchange(&b, 1, 5000);
-    annot_server_free(b.s);
+    wire_labels_server_free(b.s);
     struct annot_identity other = self;
     snprintf(other.identity, sizeof other.identity, "class/rules/v2");
-    assert_ok(annot_server_create(&b.s, b.address, NULL, false, &other, &err));
+    assert_ok(wire_labels_server_create(&b.s, b.address, NULL, false, &other, &err));
     int64_t end = clock_ms() + 8000;
-    while (strcmp(annot_client_identity(b.c)->identity, other.identity) != 0 && clock_ms() < end) {
-        annot_client_poll(b.c, 5);
+    while (strcmp(wire_labels_client_identity(b.c)->identity, other.identity) != 0 &&
+           clock_ms() < end) {
+        wire_labels_client_poll(b.c, 5);
         serve(&b, false);
     }
-    assert_true(annot_client_ask(b.c, "you win", 7));
+    assert_true(wire_labels_client_ask(b.c, "you win", 7));
     exchange(&b, 2, 5000);
     close_bench(&b);
 }
@@ -347,29 +349,29 @@ static void one_learner_too_many_is_told_that_there_is_no_room(void **state)
     (void)state;
     enum { FULL = 64 };
     struct bench b;
-    struct annot_client *c[FULL];
-    struct annot_client_status st = {0};
+    struct wire_labels_client *c[FULL];
+    struct wire_labels_client_status st = {0};
     open_bench(&b);
     for (int i = 0; i < FULL; i++)
-        assert_ok(annot_client_create(&c[i], b.address, NULL, &err));
+        assert_ok(wire_labels_client_create(&c[i], b.address, NULL, &err));
     int64_t end = clock_ms() + 20000;
     for (int joined = 0; joined < FULL && clock_ms() < end;) {
         joined = 0;
         serve(&b, false);
         for (int i = 0; i < FULL; i++) {
-            annot_client_poll(c[i], 0);
-            annot_client_status(c[i], &st);
+            wire_labels_client_poll(c[i], 0);
+            wire_labels_client_status(c[i], &st);
             joined += st.connected;
         }
     }
     while (!strstr(st.waiting_for, "serves 64 learners already") && clock_ms() < end) {
-        annot_client_poll(b.c, 2);
+        wire_labels_client_poll(b.c, 2);
         serve(&b, false);
-        annot_client_status(b.c, &st);
+        wire_labels_client_status(b.c, &st);
     }
     assert_non_null(strstr(st.waiting_for, "serves 64 learners already"));
     for (int i = 0; i < FULL; i++)
-        annot_client_free(c[i]);
+        wire_labels_client_free(c[i]);
     close_bench(&b);
 }
 

@@ -8,9 +8,10 @@
 #include <zmq.h>
 
 #include "common/base/rng.h"
-#include "common/wire/block.h"
-#include "common/wire/crc32c.h"
-#include "common/wire/frame.h"
+#include "common/data/trajectory_block.h"
+#include "common/wire/frame/crc32c.h"
+#include "common/wire/frame/frame.h"
+#include "common/wire/rollout/seal.h"
 #include "session.pb-c.h"
 #include "tests/support/wire_pair.h"
 
@@ -247,7 +248,7 @@ static void hostile_protobuf_in_every_message_changes_nothing(void **state)
 }
 
 /* Sends the sealed block b as `seq`. */
-static void send_block(struct raw *r, struct block *b, uint64_t seq)
+static void send_block(struct raw *r, struct trajectory_block *b, uint64_t seq)
 {
     struct frame_head h = head(r, FRAME_TRAJECTORY);
     h.seq = seq;
@@ -267,7 +268,7 @@ static void three_invalid_trajectories_in_a_row_end_the_session(void **state)
     struct trajectory *t = trajectory_create(&shape);
     pair_fill(t, r.id, 1, 1);
     t->action[5] = 3;
-    block_seal(t->storage);
+    trajectory_seal(t->storage);
     struct frame f;
     zmq_msg_t msg;
     for (uint64_t seq = 1; seq <= 3; seq++)
@@ -297,7 +298,7 @@ static void sequence_numbers_are_taken_in_order_and_once(void **state)
     struct trajectory_shape shape = pair_shape(0);
     struct trajectory *t = trajectory_create(&shape);
     pair_fill(t, r.id, 1, 1);
-    block_seal(t->storage);
+    trajectory_seal(t->storage);
     struct frame f;
     zmq_msg_t msg;
     const uint64_t order[] = {2, 1, 1, 3, 2};
@@ -330,7 +331,7 @@ static void data_of_another_epoch_or_incarnation_is_not_used(void **state)
     struct trajectory_shape shape = pair_shape(0);
     struct trajectory *t = trajectory_create(&shape);
     pair_fill(t, r.id, 1, 1);
-    block_seal(t->storage);
+    trajectory_seal(t->storage);
     struct frame f;
     zmq_msg_t msg;
     uint64_t right = r.incarnation;

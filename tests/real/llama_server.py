@@ -21,7 +21,7 @@ import gguf
 import numpy as np
 
 WIDTH, HIDDEN, LAYERS, HEADS, CONTEXT = 64, 128, 2, 4, 8192
-LABEL = 2  # labels.state of an answer that is a label (reward_server/label_store.h)
+LABEL = 2  # labels.state of an answer that is a label (reward_server/store/label_store.h)
 FRAMES = 400000
 ENV = "minigrid:DoorKey-8x8"
 

@@ -28,8 +28,8 @@ void world_configure(struct world *w)
 
 void world_open(struct world *w)
 {
-    assert_ok(learner_core_create(&w->core, &w->cfg, &w->env, &err));
-    const struct policy *p = learner_core_policy(w->core);
+    assert_ok(trainer_create(&w->core, &w->cfg, &w->env, &err));
+    const struct policy *p = trainer_policy(w->core);
     int S = policy_state_size(p);
     w->actor = policy_actor_create(p, E);
     w->state = xcalloc((size_t)(GROUPS * E * S + 1), sizeof(float));
@@ -48,7 +48,7 @@ void world_close(struct world *w)
     for (int g = 0; g < GROUPS; g++)
         trajectory_free(w->t[g]);
     policy_actor_free(w->actor);
-    learner_core_free(w->core);
+    trainer_free(w->core);
     free(w->state);
 }
 
@@ -85,7 +85,7 @@ static void observe(const struct world *w, struct trajectory *t, int g, int row)
 
 void world_play(struct world *w)
 {
-    const struct policy *p = learner_core_policy(w->core);
+    const struct policy *p = trainer_policy(w->core);
     size_t S = (size_t)policy_state_size(p);
     for (int g = 0; g < GROUPS; g++) {
         struct trajectory *t = w->t[g];
@@ -93,7 +93,7 @@ void world_play(struct world *w)
         trajectory_clear(t);
         memset(t->final_value, 0, sizeof(float) * 2 * T * E);
         memcpy(t->state0, state, S * E * sizeof(float));
-        t->weights_version = learner_core_counters(w->core)->version;
+        t->weights_version = trainer_counters(w->core)->version;
         observe(w, t, g, 0);
         for (int step = 0; step < T; step++) {
             const uint8_t *rows[E];
@@ -103,7 +103,7 @@ void world_play(struct world *w)
                 rows[e] = t->obs + (size_t)(step * E + e) * t->shape.obs_bytes;
                 u[e] = rng_float(&w->rng);
             }
-            policy_act(p, w->actor, learner_core_weights(w->core), rows, E, state, logits,
+            policy_act(p, w->actor, trainer_weights(w->core), rows, E, state, logits,
                        t->value + (size_t)step * E * 2);
             policy_sample(logits, u, E, 2, action, t->logp + (size_t)step * E);
             for (int e = 0; e < E; e++) {
@@ -120,8 +120,8 @@ struct train_stats world_learn(struct world *w, int updates)
     struct train_stats stats = {0};
     for (int i = 0; i < updates; i++) {
         world_play(w);
-        learner_core_lay_out(w->core, w->t, GROUPS);
-        assert_ok(learner_core_update(w->core, &stats, &err));
+        trainer_lay_out(w->core, w->t, GROUPS);
+        assert_ok(trainer_update(w->core, &stats, &err));
     }
     return stats;
 }

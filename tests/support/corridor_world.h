@@ -6,8 +6,8 @@
  * middle, the right end pays. Played with the core's own weights. */
 
 #include "common/base/rng.h"
-#include "learner/core.h"
-#include "learner/train_step.h"
+#include "learner/train/train_step.h"
+#include "learner/train/trainer.h"
 
 enum {
     WORLD_T = 12,     /* steps of a trajectory */
@@ -19,7 +19,7 @@ enum {
 struct world {
     struct config cfg;
     struct env_description env;
-    struct learner_core *core;
+    struct trainer *core;
     struct policy_actor *actor;
     struct rng rng;
     float right_pays;

@@ -11,8 +11,8 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "common/wire/wire_actor.h"
-#include "common/wire/wire_learner.h"
+#include "common/wire/rollout/actor_link.h"
+#include "common/wire/rollout/learner_link.h"
 #include "tests/onic_test.h"
 
 enum {

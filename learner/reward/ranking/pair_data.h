@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "common/base/buf.h"
-#include "common/wire/question.h"
+#include "common/data/question.h"
 
 enum { PAIR_DATA_MAX = 1 << 20 };
 

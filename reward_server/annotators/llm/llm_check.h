@@ -7,7 +7,7 @@
 #include "common/base/buf.h"
 #include "common/base/err.h"
 #include "common/config/config.h"
-#include "common/wire/question.h"
+#include "common/data/question.h"
 
 /* Probes every address of llm.url as the start of a run does and asks it one real question of this
  * kind (trial.h), without a label store: what it costs (a handful of questions) is booked nowhere.

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "reward_server/annotators/goal.h"
+#include "reward_server/goals/goal.h"
 #include "reward_server/prompts/prompt.h"
 
 struct fixture {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_yaml_file.c - what every goal and prompt file is refused for. */
-#include "reward_server/annotators/yaml_file.h"
+#include "reward_server/goals/yaml_file.h"
 
 #include "tests/onic_test.h"
 

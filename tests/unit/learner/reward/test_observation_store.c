@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "common/wire/question.h"
+#include "common/data/question.h"
 #include "tests/onic_test.h"
 
 static void put(struct observation_store *s, const char *text)

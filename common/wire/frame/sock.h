@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_COMMON_WIRE_FRAME_SOCK_H
+#define ONIC_COMMON_WIRE_FRAME_SOCK_H
+
+/* sock.h - ZeroMQ sockets with the options of reliability.md 3.1, and messages of exactly one
+ * frame.
+ *
+ * The only file that calls zmq_setsockopt. ROUTER sides bind, DEALER sides connect. Nothing here
+ * ever waits. A socket belongs to one thread. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <protobuf-c/protobuf-c.h>
+#include <zmq.h>
+
+#include "common/base/err.h"
+#include "common/wire/frame/frame.h"
+#include "common/wire/frame/sock_address.h"
+
+enum { SOCK_ROUTE_MAX = 255 };
+
+/* What libzmq calls a connection of a ROUTER. */
+struct sock_route {
+    uint8_t len; /* 0 = none (DEALER) */
+    uint8_t bytes[SOCK_ROUTE_MAX];
+};
+bool sock_route_equal(const struct sock_route *a, const struct sock_route *b);
+
+struct sock_options {
+    int hwm; /* messages per peer and direction: a backstop that credit keeps from being reached */
+    int64_t max_msg_bytes; /* a larger message cuts its connection */
+    bool allow_insecure;   /* bind beyond loopback without keys */
+    const char *option;    /* what to change, in sentences: "--listen" */
+    unsigned
+        attempt; /* to connect to a name: even numbers try IPv4, odd ones IPv6 where it has it */
+};
+
+/* ROUTER, at every address that a name stands for. bound: the address with the port filled in.
+ * ONIC_ECONFIG (address not usable, or beyond loopback without allow_insecure) or ONIC_ECANTCREATE
+ * (in use). */
+int sock_bind(void **out, void *context, const char *address, const struct sock_options *o,
+              char bound[SOCK_ADDRESS_MAX], struct onic_err *err);
+/* DEALER. The peer need not exist yet, nor its name resolve: libzmq asks again at every try, and
+ * whoever hears nothing makes a new socket with the next attempt. ONIC_ECONFIG when the address
+ * cannot be parsed. */
+int sock_connect(void **out, void *context, const char *address, const struct sock_options *o,
+                 struct onic_err *err);
+enum { SOCK_NAME_RETRY_MS = 2000 }; /* after which a name that was never reached is tried anew */
+/* Messages not yet written are given up after linger_ms. NULL is allowed. */
+void sock_close(void *socket, int linger_ms);
+
+enum sock_got { SOCK_NOTHING, SOCK_FRAME, SOCK_MULTIPART /* read to its end and thrown away */ };
+/* route NULL for a DEALER. On SOCK_FRAME msg is initialised and owned by the caller. */
+enum sock_got sock_recv(void *socket, struct sock_route *route, zmq_msg_t *msg);
+
+enum sock_sent { SOCK_SENT, SOCK_FULL, SOCK_GONE };
+/* Takes msg on SOCK_SENT, else closes it. SOCK_FULL: high-water mark or not connected; SOCK_GONE:
+ * no such route. */
+enum sock_sent sock_send(void *socket, const struct sock_route *route, zmq_msg_t *msg);
+
+/* A new message: header, meta (may be NULL), two pieces of bulk (may be NULL). Lengths in h are
+ * filled in here. */
+struct sock_bulk {
+    const void *data;
+    size_t len;
+};
+void sock_build(zmq_msg_t *msg, const struct frame_head *h, const ProtobufCMessage *meta,
+                struct sock_bulk a, struct sock_bulk b);
+
+#endif /* ONIC_COMMON_WIRE_FRAME_SOCK_H */

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_COMMON_WIRE_LABELS_PLANE_H
+#define ONIC_COMMON_WIRE_LABELS_PLANE_H
+
+/* plane.h - numbers both ends of the annotation plane agree on. Private to common/wire. */
+
+#include "common/data/question.h"
+
+enum {
+    ANNOT_CREDITS = 4096,               /* questions a client may have open */
+    ANNOT_BATCH = 256,                  /* captions of one ASK, labels of one LABELS message */
+    ANNOT_QUESTION_MAX = QUESTION_MAX,  /* bytes */
+    ANNOT_HWM = 4 * ANNOT_CREDITS + 16, /* one message per open question would still fit */
+    ANNOT_CLIENTS_MAX = 64,
+    ANNOT_RATE_MAX = 65536 /* captions of one client within a second; more is BUSY */
+};
+
+#endif /* ONIC_COMMON_WIRE_LABELS_PLANE_H */

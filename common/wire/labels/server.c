@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT */
+/* server.c - the reward server's socket; see labels.h.
+ *
+ * Knows connections and nothing of labels: it hands captions out one by one and sends what it is
+ * given. Whoever asks without having said HELLO to this process (it was restarted) is told to do
+ * so, which makes the client repeat its open questions. A client that asks more than ANNOT_RATE_MAX
+ * captions within a second gets BUSY and keeps them.
+ *
+ * A client that was not heard for 10 s is forgotten. An answer for it is refused, so that the
+ * caller counts it as not delivered; the client asks again and gets it from the store. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "annotation.pb-c.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/xmalloc.h"
+#include "common/wire/frame/meta.h"
+#include "common/wire/frame/sock.h"
+#include "common/wire/labels/labels.h"
+#include "common/wire/labels/plane.h"
+
+enum { CLIENT_SILENT_MS = 10000, WARN_EVERY_MS = 60000 };
+
+struct client {
+    uint64_t handle; /* 0 = free slot */
+    struct sock_route route;
+    int64_t heard_ms, second_ms;
+    int in_second;
+};
+
+struct wire_labels_server {
+    void *context, *socket;
+    bool own_context, exposed;
+    char address[SOCK_ADDRESS_MAX];
+    struct annot_identity self;
+    uint32_t life;
+    struct meta_arena *arena;
+    struct client clients[ANNOT_CLIENTS_MAX];
+    uint64_t handles;
+    struct wire_labels_server_numbers numbers;
+    int64_t warned_ms, log_ms;
+    /* the ASK that is being handed out */
+    zmq_msg_t ask;
+    bool has_ask;
+    const Onic__Wire__AnnotAsk *ask_meta;
+    const char *ask_text;
+    size_t ask_left, ask_next;
+    uint64_t ask_client;
+};
+
+/* --- life -------------------------------------------------------------------------------- */
+
+int wire_labels_server_create(struct wire_labels_server **out, const char *listen,
+                              void *zmq_context, bool allow_insecure,
+                              const struct annot_identity *self, struct onic_err *err)
+{
+    *out = NULL;
+    if (!listen || !listen[0])
+        return err_set(err, ONIC_ECONFIG,
+                       "no address to listen at: give --listen=tcp://127.0.0.1:5556");
+    struct wire_labels_server *s = xcalloc(1, sizeof *s);
+    s->own_context = zmq_context == NULL;
+    s->context = s->own_context ? zmq_ctx_new() : zmq_context;
+    ONIC_ASSERT(s->context != NULL);
+    struct sock_options o = {.hwm = ANNOT_HWM,
+                             .max_msg_bytes = 1 << 20,
+                             .allow_insecure = allow_insecure,
+                             .option = "--listen"};
+    int rc = sock_bind(&s->socket, s->context, listen, &o, s->address, err);
+    if (rc) {
+        wire_labels_server_free(s);
+        return rc;
+    }
+    s->self = *self;
+    s->exposed = sock_is_exposed(s->address);
+    s->life = (uint32_t)(uint64_t)(clock_wall_s() * 1000.0) ^ (uint32_t)getpid() << 16;
+    s->arena = meta_arena_create();
+    *out = s;
+    return ONIC_OK;
+}
+
+void wire_labels_server_free(struct wire_labels_server *s)
+{
+    if (!s)
+        return;
+    if (s->has_ask)
+        zmq_msg_close(&s->ask);
+    sock_close(s->socket, 500);
+    if (s->own_context)
+        zmq_ctx_term(s->context);
+    meta_arena_free(s->arena);
+    free(s);
+}
+
+const char *wire_labels_server_address(const struct wire_labels_server *s)
+{
+    return s->address;
+}
+
+int wire_labels_server_fd(const struct wire_labels_server *s)
+{
+    int fd = -1;
+    size_t n = sizeof fd;
+    ONIC_ASSERT(zmq_getsockopt(s->socket, ZMQ_FD, &fd, &n) == 0);
+    return fd;
+}
+
+/* --- clients ----------------------------------------------------------------------------- */
+
+static struct client *by_route(struct wire_labels_server *s, const struct sock_route *r)
+{
+    for (int i = 0; i < ANNOT_CLIENTS_MAX; i++)
+        if (s->clients[i].handle && sock_route_equal(&s->clients[i].route, r))
+            return &s->clients[i];
+    return NULL;
+}
+
+static struct client *by_handle(struct wire_labels_server *s, uint64_t handle)
+{
+    for (int i = 0; i < ANNOT_CLIENTS_MAX; i++)
+        if (s->clients[i].handle == handle)
+            return &s->clients[i];
+    return NULL;
+}
+
+static bool send_frame(struct wire_labels_server *s, const struct sock_route *to,
+                       enum frame_type type, uint64_t seq, const ProtobufCMessage *meta,
+                       struct sock_bulk bulk)
+{
+    struct frame_head h = {.type = (uint16_t)type, .seq = seq, .epoch = s->life};
+    zmq_msg_t msg;
+    sock_build(&msg, &h, meta, bulk, (struct sock_bulk){0});
+    return sock_send(s->socket, to, &msg) == SOCK_SENT;
+}
+
+static void send_numbers(struct wire_labels_server *s, const struct sock_route *to)
+{
+    Onic__Wire__AnnotNumbers m = ONIC__WIRE__ANNOT_NUMBERS__INIT;
+    m.labels_total = s->numbers.labels_total;
+    m.abstained_total = s->numbers.abstained_total;
+    m.backlog = s->numbers.backlog;
+    m.in_flight = s->numbers.in_flight;
+    m.asked_twice = s->numbers.asked_twice;
+    m.maybe_paid_twice = s->numbers.maybe_paid_twice;
+    m.evicted = s->numbers.evicted;
+    m.labels_per_s = s->numbers.labels_per_s;
+    m.status = meta_bytes(s->numbers.status);
+    Onic__Wire__AnnotNumber own[ANNOT_NUMBERS_MAX], *list[ANNOT_NUMBERS_MAX];
+    for (int i = 0; i < s->numbers.nown; i++) {
+        onic__wire__annot_number__init(&own[i]);
+        own[i].name = meta_bytes(s->numbers.own[i].name);
+        own[i].value = s->numbers.own[i].value;
+        list[i] = &own[i];
+    }
+    m.n_own = (size_t)s->numbers.nown;
+    m.own = list;
+    send_frame(s, to, FRAME_ANNOT_HEARTBEAT, 0, &m.base, (struct sock_bulk){0});
+}
+
+static void hello(struct wire_labels_server *s, const struct sock_route *from,
+                  const struct frame *f)
+{
+    const Onic__Wire__AnnotHello *h =
+        meta_unpack(s->arena, &onic__wire__annot_hello__descriptor, f->meta, f->head.meta_len);
+    if (!h)
+        return;
+    struct client *c = by_route(s, from);
+    if (!c) {
+        c = by_handle(s, 0);
+        if (!c) {
+            send_frame(s, from, FRAME_ANNOT_BUSY, 0, NULL, (struct sock_bulk){0});
+            return;
+        }
+        *c = (struct client){.handle = ++s->handles, .route = *from};
+    }
+    c->heard_ms = clock_ms();
+    Onic__Wire__AnnotWelcome m = ONIC__WIRE__ANNOT_WELCOME__INIT;
+    m.identity = meta_bytes(s->self.identity);
+    m.annotator = meta_bytes(s->self.annotator);
+    m.model = meta_bytes(s->self.model);
+    m.goal = meta_bytes(s->self.goal);
+    m.goal_version = meta_bytes(s->self.goal_version);
+    m.credits = ANNOT_CREDITS;
+    m.kinds = s->self.kinds;
+    send_frame(s, from, FRAME_ANNOT_WELCOME, 0, &m.base, (struct sock_bulk){0});
+    send_numbers(s, from);
+}
+
+/* --- receiving --------------------------------------------------------------------------- */
+
+static bool over_rate(struct client *c, size_t n)
+{
+    int64_t now = clock_ms();
+    if (now - c->second_ms >= 1000) {
+        c->second_ms = now;
+        c->in_second = 0;
+    }
+    c->in_second += (int)n;
+    return c->in_second > ANNOT_RATE_MAX;
+}
+
+static bool lengths_fill(const Onic__Wire__AnnotAsk *m, size_t bulk)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < m->n_caption_bytes; i++) {
+        if (m->caption_bytes[i] < 1 || m->caption_bytes[i] > ANNOT_QUESTION_MAX)
+            return false;
+        sum += m->caption_bytes[i];
+    }
+    return sum == bulk;
+}
+
+/* Makes an ASK the current one; takes msg over when it returns true. */
+static bool open_ask(struct wire_labels_server *s, struct client *c, const struct frame *f,
+                     zmq_msg_t *msg)
+{
+    const Onic__Wire__AnnotAsk *m =
+        meta_unpack(s->arena, &onic__wire__annot_ask__descriptor, f->meta, f->head.meta_len);
+    if (!m || m->n_caption_bytes > ANNOT_BATCH || !lengths_fill(m, f->head.bulk_len)) {
+        if (log_every_ms(&s->log_ms, 1000))
+            log_warn("a damaged question was thrown away");
+        return false;
+    }
+    if (over_rate(c, m->n_caption_bytes)) {
+        send_frame(s, &c->route, FRAME_ANNOT_BUSY, f->head.seq, NULL, (struct sock_bulk){0});
+        return false;
+    }
+    size_t before = (size_t)((const char *)f->bulk - (const char *)zmq_msg_data(msg));
+    zmq_msg_init(&s->ask);
+    zmq_msg_move(&s->ask, msg);
+    s->has_ask = true;
+    s->ask_meta = m;
+    s->ask_text = (const char *)zmq_msg_data(&s->ask) + before;
+    s->ask_next = 0;
+    s->ask_client = c->handle;
+    return true;
+}
+
+static bool handle(struct wire_labels_server *s, const struct sock_route *from,
+                   const struct frame *f, zmq_msg_t *msg)
+{
+    if (f->head.type == FRAME_ANNOT_HELLO) {
+        hello(s, from, f);
+        return false;
+    }
+    struct client *c = by_route(s, from);
+    if (!c || f->head.epoch != s->life) {
+        send_frame(s, from, FRAME_HELLO_REQUIRED, 0, NULL, (struct sock_bulk){0});
+        return false;
+    }
+    c->heard_ms = clock_ms();
+    if (f->head.type == FRAME_ANNOT_HEARTBEAT)
+        send_numbers(s, from);
+    return f->head.type == FRAME_ANNOT_ASK && open_ask(s, c, f, msg);
+}
+
+static bool receive_one(struct wire_labels_server *s)
+{
+    struct sock_route route;
+    zmq_msg_t msg;
+    struct frame f;
+    enum sock_got got = sock_recv(s->socket, &route, &msg);
+    if (got == SOCK_NOTHING)
+        return false;
+    if (got != SOCK_FRAME)
+        return true;
+    bool kept = frame_parse(&f, zmq_msg_data(&msg), zmq_msg_size(&msg)) == FRAME_FINE &&
+                handle(s, &route, &f, &msg);
+    if (!kept)
+        zmq_msg_close(&msg);
+    return true;
+}
+
+bool wire_labels_server_recv(struct wire_labels_server *s, struct annot_ask *out)
+{
+    for (;;) {
+        if (s->has_ask && s->ask_next < s->ask_meta->n_caption_bytes) {
+            size_t n = s->ask_meta->caption_bytes[s->ask_next++];
+            *out = (struct annot_ask){
+                .client = s->ask_client, .caption = s->ask_text, .caption_len = n};
+            s->ask_text += n;
+            return true;
+        }
+        if (s->has_ask)
+            zmq_msg_close(&s->ask);
+        s->has_ask = false;
+        if (!receive_one(s))
+            return false;
+    }
+}
+
+/* --- sending ----------------------------------------------------------------------------- */
+
+static bool send_batch(struct wire_labels_server *s, const struct sock_route *to,
+                       const struct annot_label *labels, int n)
+{
+    Onic__Wire__AnnotLabel parts[ANNOT_BATCH], *list[ANNOT_BATCH];
+    char text[ANNOT_BATCH * ANNOT_QUESTION_MAX];
+    size_t bytes = 0;
+    for (int i = 0; i < n; i++) {
+        const struct annot_label *l = &labels[i];
+        size_t len = l->caption_len < ANNOT_QUESTION_MAX ? l->caption_len : ANNOT_QUESTION_MAX;
+        onic__wire__annot_label__init(&parts[i]);
+        parts[i].id = l->id;
+        parts[i].state = l->state;
+        parts[i].label = l->label;
+        parts[i].confidence = l->confidence;
+        parts[i].asked_at = l->asked_at;
+        parts[i].answered_at = l->answered_at;
+        parts[i].caption_bytes = (uint32_t)len;
+        parts[i].source = meta_bytes(l->source);
+        memcpy(text + bytes, l->caption, len);
+        bytes += len;
+        list[i] = &parts[i];
+    }
+    Onic__Wire__AnnotLabels m = ONIC__WIRE__ANNOT_LABELS__INIT;
+    m.n_labels = (size_t)n;
+    m.labels = list;
+    return send_frame(s, to, FRAME_ANNOT_LABELS, 0, &m.base, (struct sock_bulk){text, bytes});
+}
+
+static bool send_all(struct wire_labels_server *s, const struct sock_route *to,
+                     const struct annot_label *labels, int n)
+{
+    for (int i = 0; i < n; i += ANNOT_BATCH)
+        if (!send_batch(s, to, labels + i, n - i < ANNOT_BATCH ? n - i : ANNOT_BATCH))
+            return false;
+    return true;
+}
+
+bool wire_labels_server_send(struct wire_labels_server *s, uint64_t client,
+                             const struct annot_label *labels, int n)
+{
+    bool all = true;
+    for (int i = 0; i < ANNOT_CLIENTS_MAX; i++) {
+        struct client *c = &s->clients[i];
+        if (c->handle && client == 0)
+            all &= send_all(s, &c->route, labels, n);
+    }
+    if (client == 0)
+        return all;
+    struct client *c = by_handle(s, client);
+    return c && send_all(s, &c->route, labels, n);
+}
+
+void wire_labels_server_numbers(struct wire_labels_server *s,
+                                const struct wire_labels_server_numbers *n)
+{
+    s->numbers = *n;
+}
+
+void wire_labels_server_tick(struct wire_labels_server *s)
+{
+    int64_t now = clock_ms();
+    for (int i = 0; i < ANNOT_CLIENTS_MAX; i++)
+        if (s->clients[i].handle && now - s->clients[i].heard_ms > CLIENT_SILENT_MS)
+            s->clients[i].handle = 0;
+    if (s->exposed && now - s->warned_ms > WARN_EVERY_MS) {
+        s->warned_ms = now;
+        log_warn("listening beyond this machine without encryption or authentication "
+                 "(security.allow_insecure)",
+                 kv("address", s->address));
+    }
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_COMMON_WIRE_ROLLOUT_ACTOR_STATE_H
+#define ONIC_COMMON_WIRE_ROLLOUT_ACTOR_STATE_H
+
+/* actor_state.h - what the files of the actor's side share. Private to common/wire; one thread.
+ *
+ * actor_link.c     API: life, blocks, sending and resending
+ * actor_session.c  what the learner says, heartbeats, silence */
+
+#include "common/data/trajectory_block.h"
+#include "common/wire/frame/sock.h"
+#include "common/wire/rollout/actor_link.h"
+#include "common/wire/rollout/ledger_page.h"
+#include "common/wire/weights/pull.h"
+
+enum {
+    HELLO_EVERY_MS = 1000,
+    HEARTBEAT_EVERY_MS = 2000,
+    SILENCE_MS = 3000,   /* then HELLO */
+    SUSPEND_MS = 10000,  /* then no new rollout */
+    RECREATE_MS = 30000, /* a suspended actor makes new sockets */
+    COMPLAIN_MS = 8000,  /* users are promised 10 s */
+    COMPLAIN_AGAIN_MS = 60000,
+    WINDOW_MAX = 64
+};
+
+enum actor_link_state {
+    LINK_CONNECTING, /* HELLO could not be sent yet */
+    LINK_HELLO,      /* HELLO sent, no WELCOME */
+    LINK_WELCOMED,   /* environments are being built, or READY sent and not answered */
+    LINK_RUNNING
+};
+
+struct wire_actor {
+    char learner[SOCK_ADDRESS_MAX];
+    char *state_dir, *fixed_options;
+    int wanted_id, orphan_timeout_s;
+    void *context;
+    bool own_context,
+        copy; /* copy: inproc hands our memory to the other side, so messages are copied */
+    void *socket;
+    struct meta_arena *arena;
+    struct wire_weights_pull *pull;
+    struct ledger_page *page;
+    struct ledger_page_content previous;
+    char host[64];
+
+    enum actor_link_state state;
+    bool suspended, draining, bye_acked;
+    int final_rc;
+    struct onic_err final_err;
+    int64_t stood_still_ms; /* clock_stood_still_ms at polled_ms */
+    unsigned attempts;      /* sockets made */
+    int64_t created_ms, polled_ms, heard_ms, hello_ms, heartbeat_ms, recreated_ms, complained_ms,
+        complained_weights_ms, log_ms;
+    bool hello_sent_once, heard_once;
+
+    uint8_t run_id[16];
+    uint32_t id, epoch;
+    uint64_t incarnation;
+    bool welcomed_once;
+    char *config;
+    size_t config_len;
+    uint8_t *resume;
+    size_t resume_len;
+    int window, rounds;
+    bool deterministic;
+    uint64_t next_index_base, steps_base, max_policy_lag;
+
+    bool ready_once;
+    struct trajectory_shape shape;
+    char *env_text, *net_text;
+    size_t weights_floats;
+
+    struct trajectory_block *blocks[WINDOW_MAX + 1];  /* [window + 1] */
+    struct trajectory_block *unacked[WINDOW_MAX + 1]; /* of seq s at s % (WINDOW_MAX + 1) */
+    uint64_t produced, acked, sent, credit_until,
+        weights_version; /* weights_version + 1; 0 = none */
+    int taken;
+    uint64_t steps_put,
+        steps_since; /* environment steps in finished trajectories, and after the last one */
+};
+
+enum { UNACKED_RING = WINDOW_MAX + 1 };
+
+/* actor_session.c */
+void wire_actor_read(struct wire_actor *w);      /* every message that has come */
+void wire_actor_keep_time(struct wire_actor *w); /* HELLO, heartbeat, silence, orphan */
+bool wire_actor_send(struct wire_actor *w, enum frame_type type, const ProtobufCMessage *meta,
+                     struct sock_bulk a, struct sock_bulk b);
+void wire_actor_send_ready(struct wire_actor *w);
+void wire_actor_send_bye(struct wire_actor *w);
+int wire_actor_open_socket(struct wire_actor *w, struct onic_err *err);
+/* actor_link.c */
+void wire_actor_settled(struct wire_actor *w,
+                        uint64_t ack);       /* the learner needs nothing up to here any more */
+void wire_actor_flush(struct wire_actor *w); /* sends what credit allows */
+
+#endif /* ONIC_COMMON_WIRE_ROLLOUT_ACTOR_STATE_H */

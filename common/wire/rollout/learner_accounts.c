@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+/* learner_accounts.c - who has produced what, and where each trajectory went; see learner_state.h.
+ *
+ * The ledger's identity is a check only if its sides are counted apart. `produced` comes from the
+ * actors: what they say they have made. `in_flight` comes from the accounts: produced minus settled
+ * of every open incarnation, plus what closed ones left in the queue. consumed, dropped and lost
+ * are counted where they happen. A trajectory that is forgotten, or booked twice, makes the
+ * identity fail.
+ *
+ * A checkpoint holds, for each actor, the numbers that the weights were trained on: `booked` and
+ * the bits beyond it, not `hi`, because what waits in the queue when the learner dies is lost
+ * although it was acknowledged. When an actor of an earlier learner life comes back it says how far
+ * it was acknowledged; the numbers in between are lost{rollback}. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/xmalloc.h"
+#include "common/wire/rollout/learner_state.h"
+
+struct peer *peer_find(struct wire_learner *w, uint32_t id)
+{
+    if (id >= PEERS_MAX || w->peer_of_id[id] < 0)
+        return NULL;
+    return w->peers[w->peer_of_id[id]];
+}
+
+struct peer *peer_add(struct wire_learner *w, uint32_t id)
+{
+    if (w->npeers == w->peers_cap) {
+        w->peers_cap = w->peers_cap ? w->peers_cap * 2 : 16;
+        w->peers = xrealloc(w->peers, (size_t)w->peers_cap * sizeof *w->peers);
+    }
+    struct peer *p = xcalloc(1, sizeof *p);
+    p->id = id;
+    w->peer_of_id[id] = w->npeers;
+    w->peers[w->npeers++] = p;
+    return p;
+}
+
+bool peer_alive(const struct peer *p)
+{
+    return p->state == PEER_JOINED || p->state == PEER_RUNNING;
+}
+
+static uint64_t beyond(const struct peer *p)
+{
+    uint64_t n = 0;
+    for (int i = 0; i < BOOK_BITS / 64; i++)
+        n += (uint64_t)__builtin_popcountll(p->bits[i]);
+    return n;
+}
+
+uint64_t peer_outstanding(const struct peer *p)
+{
+    return p->hi - p->booked - beyond(p);
+}
+
+/* --- the account ------------------------------------------------------------------------- */
+
+bool peer_is_booked(const struct peer *p, uint64_t seq)
+{
+    if (seq <= p->booked)
+        return true;
+    uint64_t i = seq - p->booked - 1;
+    return i < BOOK_BITS && (p->bits[i / 64] >> (i % 64) & 1);
+}
+
+/* Moves the watermark over the bits that follow it. */
+static void slide(struct peer *p)
+{
+    while (p->bits[0] & 1) {
+        int run = ~p->bits[0] ? __builtin_ctzll(~p->bits[0]) : 64;
+        p->booked += (uint64_t)run;
+        for (int i = 0; i < BOOK_BITS / 64; i++) {
+            uint64_t next = i + 1 < BOOK_BITS / 64 ? p->bits[i + 1] : 0;
+            p->bits[i] = run == 64 ? next : p->bits[i] >> run | next << (64 - run);
+        }
+    }
+}
+
+void peer_book(struct peer *p, uint64_t seq)
+{
+    uint64_t i = seq - p->booked - 1;
+    ONIC_ASSERT(seq > p->booked && i < BOOK_BITS); /* credit keeps the distance below BOOK_BITS */
+    p->bits[i / 64] |= 1ull << (i % 64);
+    slide(p);
+}
+
+/* All numbers up to seq are settled for good. */
+static void book_up_to(struct peer *p, uint64_t seq)
+{
+    while (p->booked < seq) {
+        p->bits[0] |= 1;
+        slide(p);
+    }
+}
+
+static void uncredit(struct wire_learner *w, struct peer *p)
+{
+    if (p->credit_until >= p->hi)
+        w->credit_bytes -= (size_t)(p->credit_until - p->hi) * p->frame_bytes;
+}
+
+static void recredit(struct wire_learner *w, struct peer *p)
+{
+    if (p->credit_until < p->hi)
+        p->credit_until = p->hi;
+    w->credit_bytes += (size_t)(p->credit_until - p->hi) * p->frame_bytes;
+}
+
+static void set_hi(struct wire_learner *w, struct peer *p, uint64_t hi)
+{
+    uncredit(w, p);
+    p->hi = hi;
+    if (p->produced < hi)
+        p->produced = hi;
+    recredit(w, p);
+}
+
+void peer_accept(struct wire_learner *w, struct peer *p)
+{
+    set_hi(w, p, p->hi + 1);
+    p->steps_accepted += p->steps_each;
+}
+
+void peer_settle_dropped(struct wire_learner *w, struct peer *p, enum ledger_drop reason)
+{
+    set_hi(w, p, p->hi + 1);
+    peer_book(p, p->hi);
+    w->trajectories.dropped[reason]++;
+    w->steps.dropped[reason] += p->steps_each;
+}
+
+static void count_lost(struct wire_learner *w, enum ledger_lost reason, uint64_t n,
+                       uint64_t steps_each)
+{
+    w->trajectories.lost[reason] += n;
+    w->steps.lost[reason] += n * steps_each;
+}
+
+void peer_roll_back(struct wire_learner *w, struct peer *p, uint64_t acked)
+{
+    if (acked <= p->hi)
+        return;
+    uint64_t missing = 0;
+    for (uint64_t s = p->hi + 1; s <= acked; s++) {
+        if (s - p->booked > BOOK_BITS) { /* far beyond anything this account knows */
+            missing += acked - s + 1;
+            break;
+        }
+        missing += !peer_is_booked(p, s);
+    }
+    set_hi(w, p, acked);
+    if (acked - p->booked >= BOOK_BITS) {
+        p->booked = acked;
+        memset(p->bits, 0, sizeof p->bits);
+    } else {
+        book_up_to(p, acked);
+    }
+    count_lost(w, LEDGER_LOST_ROLLBACK, missing, p->steps_each);
+}
+
+void peer_give_up(struct wire_learner *w, struct peer *p)
+{
+    uint64_t n = p->produced - p->hi;
+    p->given_up = n;
+    count_lost(w, LEDGER_LOST_ACTOR_UNKNOWN, n, p->steps_each);
+}
+
+void peer_take_back(struct wire_learner *w, struct peer *p)
+{
+    w->trajectories.lost[LEDGER_LOST_ACTOR_UNKNOWN] -= p->given_up;
+    w->steps.lost[LEDGER_LOST_ACTOR_UNKNOWN] -= p->given_up * p->steps_each;
+    p->given_up = 0;
+}
+
+void peer_close(struct wire_learner *w, struct peer *p, enum ledger_lost lost,
+                enum ledger_drop dropped)
+{
+    if (p->state == PEER_CLOSED)
+        return;
+    peer_take_back(w, p);
+    uint64_t open = p->produced - p->hi;
+    if (lost != LEDGER_LOSTS) {
+        count_lost(w, lost, open, p->steps_each);
+    } else {
+        w->trajectories.dropped[dropped] += open;
+        w->steps.dropped[dropped] += open * p->steps_each;
+    }
+    uint64_t outstanding = peer_outstanding(p);
+    w->trajectories.closed_outstanding += outstanding;
+    w->steps.closed_outstanding += outstanding * p->steps_each;
+    w->trajectories.closed_produced += p->produced;
+    w->steps.closed_produced += p->produced * p->steps_each;
+    uncredit(w, p);
+    p->credit_until = p->hi;
+    p->state = PEER_CLOSED;
+    p->env_steps_before += p->env_steps;
+    p->cpu_ms_before += p->cpu_ms;
+    p->env_steps = p->cpu_ms = 0;
+}
+
+void peer_open(struct wire_learner *w, struct peer *p, uint64_t incarnation)
+{
+    (void)w;
+    ONIC_ASSERT(p->state == PEER_CLOSED);
+    p->incarnation = incarnation;
+    p->produced = p->hi = p->booked = p->credit_until = p->given_up = 0;
+    memset(p->bits, 0, sizeof p->bits);
+    p->revoked = false;
+    p->invalid_run = p->bad_minute = 0;
+    p->challenged_ms = 0;
+    p->state = PEER_JOINED;
+}
+
+void books_unknown_account(struct wire_learner *w, uint64_t produced, uint64_t acked,
+                           uint64_t steps_each)
+{
+    w->trajectories.closed_produced += produced;
+    w->steps.closed_produced += produced * steps_each;
+    count_lost(w, LEDGER_LOST_ROLLBACK, acked, steps_each);
+    count_lost(w, LEDGER_LOST_ACTOR, produced - acked, steps_each);
+}
+
+/* --- booking ----------------------------------------------------------------------------- */
+
+static void keep_snapshot(struct peer *p, const struct received *r)
+{
+    if (!r->t.snapshot || r->index + 1 <= p->booked_index)
+        return;
+    size_t n = (size_t)r->t.shape.E * r->t.shape.snapshot_bytes;
+    if (p->snap_booked_bytes != n) {
+        p->snap_booked = xrealloc(p->snap_booked, n);
+        p->snap_booked_bytes = n;
+    }
+    memcpy(p->snap_booked, r->t.snapshot, n);
+}
+
+void books_trajectory(struct wire_learner *w, struct received *r, bool consumed,
+                      enum ledger_drop reason)
+{
+    const struct trajectory *t = &r->t;
+    uint64_t steps = (uint64_t)t->shape.T * (uint64_t)t->shape.E;
+    struct peer *p = peer_find(w, t->actor_id);
+    if (r->booked) {
+        w->trajectories.consumed_twice++;
+        w->steps.consumed_twice += steps;
+        return;
+    }
+    r->booked = true;
+    if (p->state != PEER_CLOSED && p->incarnation == t->incarnation) {
+        peer_book(p, t->seq);
+    } else {
+        w->trajectories.closed_outstanding--;
+        w->steps.closed_outstanding -= steps;
+    }
+    keep_snapshot(p, r);
+    if (r->index + 1 > p->booked_index)
+        p->booked_index = r->index + 1;
+    if (consumed) {
+        w->trajectories.consumed++;
+        w->steps.consumed += steps;
+    } else {
+        w->trajectories.dropped[reason]++;
+        w->steps.dropped[reason] += steps;
+    }
+}
+
+static void sums_of(const struct ledger_counts *c, struct ledger_sums *out)
+{
+    out->produced = c->closed_produced;
+    out->in_flight = c->closed_outstanding;
+    out->consumed = c->consumed;
+    out->consumed_twice = c->consumed_twice;
+    memcpy(out->dropped, c->dropped, sizeof out->dropped);
+    memcpy(out->lost, c->lost, sizeof out->lost);
+}
+
+void books_ledger(struct wire_learner *w, struct ledger *out)
+{
+    sums_of(&w->trajectories, &out->trajectories);
+    sums_of(&w->steps, &out->steps);
+    for (int i = 0; i < w->npeers; i++) {
+        const struct peer *p = w->peers[i];
+        if (p->state == PEER_CLOSED)
+            continue;
+        uint64_t open = p->produced - p->booked - beyond(p) - p->given_up;
+        out->trajectories.produced += p->produced;
+        out->trajectories.in_flight += open;
+        out->steps.produced += p->produced * p->steps_each;
+        out->steps.in_flight += open * p->steps_each;
+    }
+}
+
+/* --- credit ------------------------------------------------------------------------------ */
+
+bool peer_grant(struct wire_learner *w, struct peer *p)
+{
+    uint64_t before = p->credit_until;
+    uint64_t want = p->hi + (uint64_t)w->p.window;
+    if (p->state != PEER_RUNNING || atomic_load(&w->draining))
+        return false;
+    if (want > p->booked + BOOK_BITS)
+        want = p->booked + BOOK_BITS;
+    bool full = w->queued >= w->p.max_queued && !w->p.deterministic;
+    while (p->credit_until < want && !full &&
+           (w->credit_bytes == 0 || w->credit_bytes + p->frame_bytes <= w->p.inflight_bytes_max)) {
+        p->credit_until++;
+        w->credit_bytes += p->frame_bytes;
+    }
+    if (p->credit_until < want)
+        w->starved = true;
+    return p->credit_until != before;
+}

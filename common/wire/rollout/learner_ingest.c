@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: MIT */
+/* learner_ingest.c - the trajectory socket's thread; see learner_state.h.
+ *
+ * A frame is parsed and its checksum verified outside the lock, a trajectory's fields too: only
+ * this thread changes what a peer said at READY. The lock is held for the books.
+ *
+ * Every answer is cumulative and may be lost: CREDIT says how far everything is settled (R3), how
+ * far the actor may go (R1), the weights version (W1), and whether to go back (R5). A frame of
+ * another epoch, incarnation or connection is never booked (R4); its sender is told to say HELLO,
+ * or that it has been replaced (R10). */
+#include <math.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/xmalloc.h"
+#include "common/wire/rollout/learner_state.h"
+#include "session.pb-c.h"
+
+enum { FRAMES_PER_TURN = 256, INVALID_RUN_MAX = 3, BAD_PER_MINUTE = 10, WARN_MS = 60000 };
+
+/* --- sending ----------------------------------------------------------------------------- */
+
+struct frame_head wire_learner_head(const struct wire_learner *w, enum frame_type type,
+                                    const struct peer *p)
+{
+    struct frame_head h = {
+        .type = (uint16_t)type, .epoch = w->p.epoch, .actor_id = (uint32_t)FRAME_ID_NONE};
+    memcpy(h.run_id, w->p.run_id, sizeof h.run_id);
+    if (p) {
+        h.actor_id = p->id;
+        h.incarnation = p->incarnation;
+    }
+    return h;
+}
+
+void wire_learner_send_to(struct wire_learner *w, const struct sock_route *to,
+                          const struct frame_head *h, const ProtobufCMessage *meta,
+                          struct sock_bulk a, struct sock_bulk b)
+{
+    zmq_msg_t msg;
+    sock_build(&msg, h, meta, a, b);
+    if (sock_send(w->socket, to, &msg) == SOCK_FULL)
+        w->status.hwm_hit++;
+}
+
+bool wire_learner_send(struct wire_learner *w, struct peer *p, enum frame_type type,
+                       const ProtobufCMessage *meta)
+{
+    struct frame_head h = wire_learner_head(w, type, p);
+    zmq_msg_t msg;
+    sock_build(&msg, &h, meta, (struct sock_bulk){0}, (struct sock_bulk){0});
+    enum sock_sent sent = sock_send(w->socket, &p->route, &msg);
+    if (sent == SOCK_FULL)
+        w->status.hwm_hit++;
+    return sent == SOCK_SENT;
+}
+
+void wire_learner_reject(struct wire_learner *w, const struct sock_route *to,
+                         const struct frame_head *of, enum wire_reject code, const char *text)
+{
+    Onic__Wire__Reject m = ONIC__WIRE__REJECT__INIT;
+    m.code = code;
+    m.text = meta_bytes(text);
+    struct frame_head h = wire_learner_head(w, FRAME_REJECT, NULL);
+    h.actor_id = of->actor_id;
+    h.incarnation = of->incarnation;
+    wire_learner_send_to(w, to, &h, &m.base, (struct sock_bulk){0}, (struct sock_bulk){0});
+    if (code != WIRE_REJECT_RETRY)
+        w->status.rejected++;
+}
+
+bool wire_learner_credit(struct wire_learner *w, struct peer *p, bool go_back)
+{
+    Onic__Wire__Credit m = ONIC__WIRE__CREDIT__INIT;
+    m.ack = p->hi;
+    m.credit_until = p->credit_until;
+    m.weights_version = atomic_load(&w->version_plus_1);
+    m.go_back = go_back;
+    return wire_learner_send(w, p, FRAME_CREDIT, &m.base);
+}
+
+/* --- misbehaviour ------------------------------------------------------------------------ */
+
+static void revoke(struct wire_learner *w, struct peer *p, const char *why)
+{
+    char text[400];
+    snprintf(text, sizeof text, "actor %u (host %s, pid %u) sent nonsense too often, last: %s",
+             p->id, p->host, p->pid, why);
+    log_error(text, kv("actor", p->id));
+    struct frame_head of = wire_learner_head(w, FRAME_REJECT, p);
+    wire_learner_reject(w, &p->route, &of, WIRE_REJECT_REVOKED, text);
+    peer_close(w, p, LEDGER_LOSTS, LEDGER_DROP_INVALID);
+    p->revoked = true;
+}
+
+/* True when this was once too often. */
+static bool one_more_bad(struct wire_learner *w, struct peer *p, const char *why)
+{
+    int64_t now = clock_ms();
+    if (now - p->bad_minute_ms > 60000) {
+        p->bad_minute_ms = now;
+        p->bad_minute = 0;
+    }
+    if (++p->bad_minute < BAD_PER_MINUTE && p->invalid_run < INVALID_RUN_MAX)
+        return false;
+    revoke(w, p, why);
+    return true;
+}
+
+static void bad_frame(struct wire_learner *w, const struct sock_route *from, enum frame_bad bad,
+                      const struct frame *f)
+{
+    pthread_mutex_lock(&w->lock);
+    w->status.rx_bad++;
+    w->rx_bad[bad]++;
+    if (log_every_ms(&w->log_ms, 1000))
+        log_warn("a message was thrown away", kv("reason", frame_bad_name(bad)));
+    if (bad == FRAME_BAD_VERSION) {
+        char text[160];
+        snprintf(text, sizeof text,
+                 "protocol: actor %d.%d, learner %d.%d; use the same release on both sides",
+                 f->head.major, f->head.minor, FRAME_MAJOR, FRAME_MINOR);
+        wire_learner_reject(w, from, &f->head, WIRE_REJECT_INCOMPATIBLE, text);
+    }
+    for (int i = 0; i < w->npeers; i++)
+        if (peer_alive(w->peers[i]) && sock_route_equal(&w->peers[i]->route, from)) {
+            one_more_bad(w, w->peers[i], frame_bad_name(bad));
+            break;
+        }
+    pthread_mutex_unlock(&w->lock);
+}
+
+/* --- who is it --------------------------------------------------------------------------- */
+
+/* The peer whose current session this frame belongs to, or NULL after telling the sender what is
+ * wrong. */
+static struct peer *session(struct wire_learner *w, const struct sock_route *from,
+                            const struct frame *f)
+{
+    const struct frame_head *h = &f->head;
+    struct peer *p = peer_find(w, h->actor_id);
+    bool ours = h->epoch == w->p.epoch && memcmp(h->run_id, w->p.run_id, 16) == 0;
+    if (ours && p && p->incarnation == h->incarnation && peer_alive(p) &&
+        sock_route_equal(&p->route, from)) {
+        p->last_rx_ms = clock_ms();
+        return p;
+    }
+    if (ours && p && (p->incarnation > h->incarnation || p->state == PEER_CLOSED) &&
+        h->type != FRAME_BYE) {
+        w->status.fenced++;
+        char text[200];
+        snprintf(text, sizeof text,
+                 "actor %u is now another process (host %s, pid %u); this one ends", p->id, p->host,
+                 p->pid);
+        if (p->incarnation == h->incarnation)
+            snprintf(text, sizeof text, "the learner has ended this session of actor %u", p->id);
+        wire_learner_reject(w, from, h, WIRE_REJECT_FENCED, text);
+        return NULL;
+    }
+    if (h->type == FRAME_BYE &&
+        (!p || p->state == PEER_CLOSED)) { /* said twice, or to a learner that rolled back */
+        struct frame_head answer = wire_learner_head(w, FRAME_BYE_ACK, NULL);
+        answer.actor_id = h->actor_id;
+        answer.incarnation = h->incarnation;
+        wire_learner_send_to(w, from, &answer, NULL, (struct sock_bulk){0}, (struct sock_bulk){0});
+        return NULL;
+    }
+    w->status.old_epoch++;
+    struct frame_head answer = wire_learner_head(w, FRAME_HELLO_REQUIRED, NULL);
+    answer.actor_id = h->actor_id;
+    answer.incarnation = h->incarnation;
+    wire_learner_send_to(w, from, &answer, NULL, (struct sock_bulk){0}, (struct sock_bulk){0});
+    return NULL;
+}
+
+/* --- trajectories ------------------------------------------------------------------------ */
+
+static struct received *from_pool(struct wire_learner *w)
+{
+    struct received *r = w->pool;
+    if (r)
+        w->pool = r->next;
+    else
+        r = xcalloc(1, sizeof *r);
+    r->booked = false;
+    r->next = NULL;
+    return r;
+}
+
+static void to_pool(struct wire_learner *w, struct received *r)
+{
+    r->next = w->pool;
+    w->pool = r;
+}
+
+static void accept_snapshot(struct peer *p, const struct received *r)
+{
+    if (!r->t.snapshot)
+        return;
+    size_t n = (size_t)r->t.shape.E * r->t.shape.snapshot_bytes;
+    if (p->snap_bytes != n) {
+        p->snap = xrealloc(p->snap, n);
+        p->snap_bytes = n;
+    }
+    memcpy(p->snap, r->t.snapshot, n);
+}
+
+static bool wrong_version(const struct wire_learner *w, const struct peer *p,
+                          const struct trajectory *t, char why[160])
+{
+    if (!w->p.deterministic)
+        return false;
+    uint64_t want = p->next_index / (uint64_t)w->p.deterministic_rounds;
+    if (t->weights_version == want)
+        return false;
+    snprintf(why, 160, "trajectory %llu of this actor was played with weights %llu, must be %llu",
+             (unsigned long long)p->next_index, (unsigned long long)t->weights_version,
+             (unsigned long long)want);
+    return true;
+}
+
+/* seq is hi + 1 and r is decoded; `bad` names a wrong field or is NULL. True when r went into the
+ * queue. */
+static bool settle(struct wire_learner *w, struct peer *p, struct received *r, const char *bad,
+                   const char *why)
+{
+    uint64_t current = atomic_load(&w->version_plus_1);
+    if (bad) {
+        peer_settle_dropped(w, p, LEDGER_DROP_INVALID);
+        p->invalid_run++;
+        if (log_every_ms(&w->log_ms, 1000))
+            log_warn("an invalid trajectory was dropped", kv("actor", p->id), kv("field", bad),
+                     kv("why", why));
+        one_more_bad(w, p, why);
+        return false;
+    }
+    p->invalid_run = 0;
+    if (current &&
+        r->t.weights_version + 1 > current) /* made under weights that a crash has taken back */
+        r->t.weights_version = current - 1;
+    if (current && current - 1 - r->t.weights_version > w->p.max_policy_lag) {
+        peer_settle_dropped(w, p, LEDGER_DROP_STALE);
+        return false;
+    }
+    w->status.captions_dropped += r->t.captions_dropped;
+    w->status.episodes_dropped += r->t.episodes_dropped;
+    r->index = p->next_index++;
+    accept_snapshot(p, r);
+    peer_accept(w, p);
+    if (w->queue_tail)
+        w->queue_tail->next = r;
+    else
+        w->queue_head = r;
+    w->queue_tail = r;
+    w->queued++;
+    w->status.last_rx_ms = clock_ms();
+    pthread_cond_signal(&w->arrived);
+    return true;
+}
+
+/* Takes over msg when it returns true. */
+static bool trajectory(struct wire_learner *w, const struct sock_route *from, const struct frame *f,
+                       zmq_msg_t *msg)
+{
+    char why[160] = "";
+    const char *bad = NULL;
+    bool kept = false, alive = true;
+    pthread_mutex_lock(&w->lock);
+    struct peer *p = session(w, from, f);
+    if (!p || p->state != PEER_RUNNING)
+        goto out;
+    uint64_t seq = f->head.seq;
+    if (seq != p->hi + 1 || seq > p->credit_until) {
+        if (seq <= p->hi)
+            w->status.duplicates++;
+        else
+            w->status.out_of_order++;
+        wire_learner_credit(w, p, seq > p->hi + 1);
+        goto out;
+    }
+    if (peer_is_booked(p, seq)) { /* trained on before the learner was restored */
+        w->status.duplicates++;
+        peer_accept(w, p);
+        goto granted;
+    }
+    struct received *r = from_pool(w);
+    pthread_mutex_unlock(&w->lock);
+    bad = received_decode(r, w->arena, f, &p->shape, why);
+    pthread_mutex_lock(&w->lock);
+    if (!bad && wrong_version(w, p, &r->t, why))
+        bad = "weights_version";
+    kept = settle(w, p, r, bad, why);
+    if (kept) {
+        r->t.storage = r;
+        zmq_msg_init(&r->msg);
+        zmq_msg_move(&r->msg, msg);
+    } else {
+        to_pool(w, r);
+    }
+    alive = peer_alive(p);
+granted:
+    if (alive) {
+        peer_grant(w, p);
+        wire_learner_credit(w, p, false);
+    }
+out:
+    pthread_mutex_unlock(&w->lock);
+    return kept;
+}
+
+/* --- the other messages ------------------------------------------------------------------ */
+
+static void heartbeat(struct wire_learner *w, struct peer *p, const struct frame *f)
+{
+    const Onic__Wire__Heartbeat *m =
+        meta_unpack(w->arena, &onic__wire__heartbeat__descriptor, f->meta, f->head.meta_len);
+    if (!m || !m->own)
+        return;
+    if (m->own->produced > p->produced && m->own->produced - p->produced < BOOK_BITS)
+        p->produced = m->own->produced;
+    p->env_steps = m->own->env_steps;
+    p->cpu_ms = m->own->cpu_ms;
+    if (p->state == PEER_RUNNING) {
+        peer_grant(w, p);
+        wire_learner_credit(w, p, false);
+    }
+}
+
+static void skip(struct wire_learner *w, struct peer *p, const struct frame *f)
+{
+    const Onic__Wire__Skip *m =
+        meta_unpack(w->arena, &onic__wire__skip__descriptor, f->meta, f->head.meta_len);
+    if (!m || p->state != PEER_RUNNING || m->reason >= LEDGER_DROPS)
+        return;
+    bool go_back = m->from > p->hi + 1;
+    if (!go_back && m->to <= p->credit_until)
+        while (p->hi < m->to)
+            peer_settle_dropped(w, p, (enum ledger_drop)m->reason);
+    peer_grant(w, p);
+    wire_learner_credit(w, p, go_back);
+}
+
+static void control(struct wire_learner *w, const struct sock_route *from, const struct frame *f)
+{
+    if (f->head.type == FRAME_HELLO) {
+        wire_learner_hello(w, from, f);
+        return;
+    }
+    struct peer *p = session(w, from, f);
+    if (!p)
+        return;
+    switch (f->head.type) {
+    case FRAME_READY:
+        wire_learner_ready(w, p, f);
+        break;
+    case FRAME_HEARTBEAT:
+        heartbeat(w, p, f);
+        break;
+    case FRAME_SKIP:
+        skip(w, p, f);
+        break;
+    case FRAME_BYE:
+        wire_learner_bye(w, p, f);
+        break;
+    default:
+        w->status.rx_bad++;
+        w->rx_bad[FRAME_BAD_TYPE]++;
+    }
+}
+
+static bool receive_one(struct wire_learner *w)
+{
+    struct sock_route route;
+    zmq_msg_t msg;
+    enum sock_got got = sock_recv(w->socket, &route, &msg);
+    if (got == SOCK_NOTHING)
+        return false;
+    if (got == SOCK_MULTIPART) {
+        bad_frame(w, &route, FRAME_BAD_MULTIPART, NULL);
+        return true;
+    }
+    struct frame f = {0};
+    enum frame_bad bad = frame_parse(&f, zmq_msg_data(&msg), zmq_msg_size(&msg));
+    bool kept = false;
+    if (bad != FRAME_FINE) {
+        bad_frame(w, &route, bad, &f);
+    } else if (f.head.type == FRAME_TRAJECTORY) {
+        kept = trajectory(w, &route, &f, &msg);
+    } else {
+        pthread_mutex_lock(&w->lock);
+        control(w, &route, &f);
+        pthread_mutex_unlock(&w->lock);
+    }
+    if (!kept)
+        zmq_msg_close(&msg);
+    return true;
+}
+
+/* --- time -------------------------------------------------------------------------------- */
+
+static void check_lease(struct wire_learner *w, struct peer *p, int64_t now)
+{
+    int64_t silent = now - p->last_rx_ms;
+    if (peer_alive(p) && silent > (p->state == PEER_JOINED ? BUILD_LEASE_MS : LEASE_MS)) {
+        char text[300];
+        snprintf(text, sizeof text,
+                 "actor %u (host %s, pid %u) lost: lease expired after %.1f s; last seq %llu, %llu "
+                 "in flight",
+                 p->id, p->host, p->pid, (double)silent * 1e-3, (unsigned long long)p->hi,
+                 (unsigned long long)(p->produced - p->hi));
+        log_warn(text, kv("actor", p->id));
+        w->credit_bytes -= (size_t)(p->credit_until - p->hi) * p->frame_bytes;
+        p->credit_until = p->hi;
+        p->state = PEER_ABSENT;
+    }
+    if (p->state == PEER_ABSENT && p->given_up == 0 && silent > FORGET_MS && p->produced > p->hi)
+        peer_give_up(w, p);
+}
+
+static void tick(struct wire_learner *w)
+{
+    pthread_mutex_lock(&w->lock);
+    int64_t now = clock_ms();
+    bool announce = w->announce, draining = atomic_load(&w->draining) && !w->drain_told;
+    bool retry = w->starved && w->queued < w->p.max_queued;
+    w->announce = false;
+    if (retry)
+        w->starved = false;
+    w->drain_told |= draining;
+    for (int i = 0; i < w->npeers; i++) {
+        struct peer *p = w->peers[i];
+        check_lease(w, p, now);
+        if (draining && peer_alive(p))
+            wire_learner_send(w, p, FRAME_DRAIN, NULL);
+        if (p->state == PEER_RUNNING && (announce || retry) && (peer_grant(w, p) || announce))
+            wire_learner_credit(w, p, false);
+    }
+    if (w->exposed && now - w->warned_ms > WARN_MS) {
+        w->warned_ms = now;
+        log_warn("listening beyond this machine without encryption or authentication "
+                 "(security.allow_insecure)",
+                 kv("address", w->address));
+    }
+    pthread_mutex_unlock(&w->lock);
+}
+
+void *wire_learner_ingest(void *arg)
+{
+    struct wire_learner *w = arg;
+    while (!atomic_load(&w->stop)) {
+        if (!atomic_load(&w->open)) {
+            poll(&(struct pollfd){.fd = w->wake_fd, .events = POLLIN}, 1, 100);
+            continue;
+        }
+        zmq_pollitem_t items[] = {{.socket = w->socket, .events = ZMQ_POLLIN},
+                                  {.fd = w->wake_fd, .events = ZMQ_POLLIN}};
+        zmq_poll(items, 2, 100);
+        if (items[1].revents) {
+            uint64_t n;
+            ONIC_ASSERT(read(w->wake_fd, &n, sizeof n) == (ssize_t)sizeof n);
+        }
+        for (int i = 0; i < FRAMES_PER_TURN && receive_one(w); i++)
+            ;
+        tick(w);
+    }
+    return NULL;
+}

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+/* learner_join.c - HELLO, READY and BYE; see learner_state.h and rules R4, R8-R11.
+ *
+ * A HELLO comes from a new process (incarnation 0) or from one that has lost contact (incarnation >
+ * 0). Incarnation numbers rise over the whole life of a run, the learner epoch in their upper half,
+ * so "who came later" is a comparison: a smaller number than the current one belongs to a process
+ * that was replaced and is fenced; a larger one was given by a learner life that the restored
+ * checkpoint does not know.
+ *
+ * A number that is alive is not given away. Whether it is alive is not guessed: the second process
+ * is answered only when the holder has been heard after it asked (REJECT), when its connection is
+ * gone (a killed process), or when its lease has run out (WELCOME). */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/data/trajectory_block.h"
+#include "common/wire/rollout/learner_state.h"
+#include "session.pb-c.h"
+
+static void keep_name(struct peer *p, const struct sock_route *from, const Onic__Wire__Hello *m)
+{
+    p->route = *from;
+    p->last_rx_ms = clock_ms();
+    p->pid = m->pid;
+    meta_text(p->host, sizeof p->host, &m->host);
+}
+
+static void welcome(struct wire_learner *w, struct peer *p)
+{
+    Onic__Wire__Welcome m = ONIC__WIRE__WELCOME__INIT;
+    m.weights_address = meta_bytes(w->weights_address);
+    m.window = (uint32_t)w->p.window;
+    m.deterministic = w->p.deterministic;
+    m.rounds = (uint32_t)w->p.deterministic_rounds;
+    m.next_index = p->next_index;
+    m.env_steps = p->steps_accepted;
+    m.config_bytes = w->p.config_len;
+    m.actor_id = p->id;
+    m.incarnation = p->incarnation;
+    m.max_policy_lag = w->p.max_policy_lag;
+    struct sock_bulk resume = {0};
+    if (w->p.deterministic && p->snap)
+        resume = (struct sock_bulk){.data = p->snap, .len = p->snap_bytes};
+    m.resume_bytes = resume.len;
+    struct frame_head h = wire_learner_head(w, FRAME_WELCOME, p);
+    wire_learner_send_to(w, &p->route, &h, &m.base,
+                         (struct sock_bulk){.data = w->config, .len = w->p.config_len}, resume);
+    if (atomic_load(&w->draining))
+        wire_learner_send(w, p, FRAME_DRAIN, NULL);
+}
+
+/* --- a new process ----------------------------------------------------------------------- */
+
+/* A number for somebody who asked for none: the one given to this connection already (its WELCOME
+ * was slow), else the lowest whose account is closed or that nobody has. */
+static int free_id(struct wire_learner *w, const struct sock_route *from)
+{
+    for (int i = 0; i < w->npeers; i++)
+        if (w->peers[i]->state == PEER_JOINED && sock_route_equal(&w->peers[i]->route, from))
+            return (int)w->peers[i]->id;
+    int end = w->p.deterministic ? w->p.deterministic_actors : PEERS_MAX;
+    for (int id = 0; id < end; id++) {
+        struct peer *p = peer_find(w, (uint32_t)id);
+        if (!p || p->state == PEER_CLOSED)
+            return id;
+    }
+    for (int id = 0; id < end; id++) {
+        struct peer *p = peer_find(w, (uint32_t)id);
+        if (!peer_alive(p) || !wire_learner_credit(w, p, false)) /* its connection is gone */
+            return id;
+    }
+    return -1;
+}
+
+/* The previous incarnation as its ledger page tells it; 0 = there is none. */
+static void settle_previous(struct wire_learner *w, struct peer *p, const Onic__Wire__Account *page)
+{
+    bool known = page && page->incarnation && page->acked <= page->produced &&
+                 page->produced < (1ull << 48) && page->steps_each < (1ull << 32);
+    if (p->state != PEER_CLOSED) {
+        if (known && page->incarnation == p->incarnation) {
+            if (!p->steps_each)
+                p->steps_each = page->steps_each;
+            if (page->produced > p->produced)
+                p->produced = page->produced;
+            p->env_steps = page->env_steps;
+            peer_take_back(w, p);
+            peer_roll_back(w, p, page->acked);
+            peer_close(w, p, LEDGER_LOST_ACTOR, 0);
+            return;
+        }
+        peer_close(w, p, LEDGER_LOST_ACTOR_UNKNOWN, 0);
+    }
+    if (known && page->incarnation > p->incarnation)
+        books_unknown_account(w, page->produced, page->acked, page->steps_each);
+}
+
+/* May the number of p be given to somebody new? Otherwise the asker has been told, or is left to
+ * ask again. */
+static bool may_take_over(struct wire_learner *w, struct peer *p, const struct sock_route *from,
+                          const struct frame *f)
+{
+    if (!peer_alive(p) || sock_route_equal(&p->route, from))
+        return true;
+    int64_t now = clock_ms();
+    if (!wire_learner_send(w, p, FRAME_HELLO_REQUIRED, NULL)) /* its connection is gone */
+        return true;
+    if (p->challenged_ms == 0 || now - p->challenged_ms > LEASE_MS) {
+        p->challenged_ms = now; /* the holder has been asked to speak */
+        return false;
+    }
+    if (p->last_rx_ms <= p->challenged_ms)
+        return false;
+    char text[300];
+    snprintf(text, sizeof text,
+             "actor number %u is in use by a process that is alive (host %s, pid %u); give this "
+             "one another "
+             "--actors.id, or none",
+             p->id, p->host, p->pid);
+    wire_learner_reject(w, from, &f->head, WIRE_REJECT_DUPLICATE, text);
+    return false;
+}
+
+static void new_process(struct wire_learner *w, const struct sock_route *from,
+                        const struct frame *f, const Onic__Wire__Hello *m)
+{
+    int id = m->actor_id >= 0 ? m->actor_id : free_id(w, from);
+    char text[200];
+    if (id >= PEERS_MAX || (w->p.deterministic && id >= w->p.deterministic_actors)) {
+        snprintf(text, sizeof text, "actors.id: actor %d, learner 0..%d", id,
+                 w->p.deterministic ? w->p.deterministic_actors - 1 : PEERS_MAX - 1);
+        wire_learner_reject(w, from, &f->head, WIRE_REJECT_INCOMPATIBLE, text);
+        return;
+    }
+    if (id < 0) {
+        snprintf(text, sizeof text, "all %d actors of this deterministic run are there",
+                 w->p.deterministic_actors);
+        wire_learner_reject(w, from, &f->head, WIRE_REJECT_RETRY, text);
+        return;
+    }
+    struct peer *p = peer_find(w, (uint32_t)id);
+    if (!p)
+        p = peer_add(w, (uint32_t)id);
+    else if (p->state == PEER_JOINED &&
+             sock_route_equal(&p->route, from)) { /* WELCOME was slow: said twice */
+        welcome(w, p);
+        return;
+    } else if (m->actor_id >= 0 && !may_take_over(w, p, from, f))
+        return;
+    bool same_run = memcmp(f->head.run_id, w->p.run_id, 16) == 0;
+    settle_previous(w, p, same_run ? m->previous : NULL);
+    peer_open(w, p, (uint64_t)w->p.epoch << 32 | ++w->next_incarnation);
+    p->has_shape = false;
+    keep_name(p, from, m);
+    log_info("actor joined", kv("actor", p->id), kv("host", p->host), kv("pid", p->pid));
+    welcome(w, p);
+}
+
+/* --- a process that comes back ----------------------------------------------------------- */
+
+static void come_back(struct wire_learner *w, const struct sock_route *from, const struct frame *f,
+                      const Onic__Wire__Hello *m)
+{
+    const struct frame_head *h = &f->head;
+    if (memcmp(h->run_id, w->p.run_id, 16) != 0 || (w->p.deterministic && h->epoch != w->p.epoch)) {
+        wire_learner_reject(
+            w, from, h, WIRE_REJECT_OTHER_RUN,
+            memcmp(h->run_id, w->p.run_id, 16) != 0
+                ? "another run answers at this address now; restart the actor to join it"
+                : "the learner was restarted; restart the actor to resume exactly");
+        return;
+    }
+    struct peer *p = peer_find(w, h->actor_id);
+    if (p && (p->incarnation > h->incarnation ||
+              (p->incarnation == h->incarnation && p->state == PEER_CLOSED))) {
+        char text[200];
+        snprintf(text, sizeof text,
+                 "actor %u is now another process (host %s, pid %u); this one ends", p->id, p->host,
+                 p->pid);
+        w->status.fenced++;
+        wire_learner_reject(w, from, h, p->revoked ? WIRE_REJECT_REVOKED : WIRE_REJECT_FENCED,
+                            text);
+        return;
+    }
+    if (h->actor_id >= PEERS_MAX || !m->own || m->own->acked > m->own->produced)
+        return;
+    if (!p)
+        p = peer_add(w, h->actor_id);
+    if (p->incarnation !=
+        h->incarnation) { /* WELCOME came from a life that the checkpoint does not know */
+        settle_previous(w, p, m->previous);
+        peer_open(w, p, h->incarnation);
+    }
+    if (!p->steps_each)
+        p->steps_each = m->own->steps_each;
+    peer_take_back(w, p);
+    if (m->own->produced > p->produced)
+        p->produced = m->own->produced;
+    peer_roll_back(w, p, m->own->acked);
+    bool was_away = !peer_alive(p);
+    p->state = PEER_JOINED;
+    p->env_steps = m->own->env_steps;
+    p->cpu_ms = m->own->cpu_ms;
+    keep_name(p, from, m);
+    if (was_away)
+        log_info("actor is back", kv("actor", p->id), kv("host", p->host), kv("pid", p->pid));
+    welcome(w, p);
+}
+
+/* A flood of HELLOs, from a restarted learner's thousand actors or from something broken, must not
+ * keep trajectories waiting. Refused before anything is booked. */
+static bool admitted(struct wire_learner *w, const struct sock_route *from, const struct frame *f)
+{
+    int64_t now = clock_ms();
+    char text[200];
+    w->hello_room += (double)(now - w->hello_ms) * HELLO_RATE * 1e-3;
+    w->hello_room = w->hello_room < HELLO_RATE ? w->hello_room : HELLO_RATE;
+    w->hello_ms = now;
+    if (w->hello_room < 1.0) {
+        w->status.hello_limited++;
+        snprintf(text, sizeof text, "the learner admits %d actors a second; asking again",
+                 HELLO_RATE);
+        wire_learner_reject(w, from, &f->head, WIRE_REJECT_RETRY, text);
+        return false;
+    }
+    w->hello_room -= 1.0;
+    int alive = 0;
+    for (int i = 0; i < w->npeers; i++)
+        alive += peer_alive(w->peers[i]) && !sock_route_equal(&w->peers[i]->route, from);
+    if (alive < w->actors_max)
+        return true;
+    snprintf(text, sizeof text,
+             "the learner's limit of open files leaves room for %d actors; raise it there "
+             "(ulimit -n)",
+             w->actors_max);
+    if (log_every_ms(&w->log_ms, 1000))
+        log_warn(text);
+    wire_learner_reject(w, from, &f->head, WIRE_REJECT_RETRY, text);
+    return false;
+}
+
+void wire_learner_hello(struct wire_learner *w, const struct sock_route *from,
+                        const struct frame *f)
+{
+    const Onic__Wire__Hello *m =
+        meta_unpack(w->arena, &onic__wire__hello__descriptor, f->meta, f->head.meta_len);
+    if (!m || m->role != WIRE_ROLE_ACTOR) {
+        w->status.rx_bad++;
+        w->rx_bad[FRAME_BAD_META]++;
+        return;
+    }
+    if (!admitted(w, from, f))
+        return;
+    if (f->head.incarnation)
+        come_back(w, from, f, m);
+    else
+        new_process(w, from, f, m);
+}
+
+/* --- READY ------------------------------------------------------------------------------- */
+
+static bool read_claim(const Onic__Wire__Ready *m, const struct frame *f, struct ready_claim *c)
+{
+    if (!m || m->env_bytes > f->head.bulk_len || m->env_bytes + m->net_bytes != f->head.bulk_len ||
+        m->steps > 4096 || m->envs > 4096 || m->actions > 32767 || m->state_size > (1u << 20) ||
+        m->nstats > 256)
+        return false;
+    c->shape = (struct trajectory_shape){.T = (int)m->steps,
+                                         .E = (int)m->envs,
+                                         .obs_bytes = m->obs_bytes,
+                                         .actions = (int)m->actions,
+                                         .state_size = (int)m->state_size,
+                                         .nstats = (int)m->nstats,
+                                         .snapshot_bytes = m->snapshot_bytes};
+    c->weights_floats = m->weights_floats;
+    c->env = (const char *)f->bulk;
+    c->env_len = m->env_bytes;
+    c->net = c->env + c->env_len;
+    c->net_len = m->net_bytes;
+    return true;
+}
+
+static void hold_others_to(struct wire_learner *w, const struct ready_claim *c)
+{
+    w->shape = c->shape;
+    w->has_shape = true;
+    if (!w->env_known) {
+        memcpy(w->env_text, c->env, c->env_len);
+        w->env_text[c->env_len] = '\0';
+        w->env_known = true;
+    }
+}
+
+void wire_learner_ready(struct wire_learner *w, struct peer *p, const struct frame *f)
+{
+    struct ready_claim c;
+    const Onic__Wire__Ready *m =
+        meta_unpack(w->arena, &onic__wire__ready__descriptor, f->meta, f->head.meta_len);
+    struct buf diff;
+    buf_init(&diff, 900);
+    if (!read_claim(m, f, &c)) {
+        buf_puts(&diff, "the READY message cannot be decoded");
+    } else {
+        wire_learner_compare(w, &c, &diff);
+        size_t bytes = trajectory_bytes_max(&c.shape);
+        if (!diff.len && !trajectory_shape_valid(&c.shape))
+            buf_puts(&diff, "the trajectory shape is out of range");
+        else if (!diff.len && bytes > LEARNER_FRAME_MAX)
+            buf_printf(&diff,
+                       "a trajectory of %d steps of %d environments may need %zu MiB, the limit is "
+                       "%d MiB; use a "
+                       "smaller env.count or train.rollout",
+                       c.shape.T, c.shape.E, bytes >> 20, LEARNER_FRAME_MAX >> 20);
+    }
+    if (diff.len) {
+        log_error("an actor does not fit to this run", kv("actor", p->id), kv("host", p->host),
+                  kv("differs", diff.data));
+        wire_learner_reject(w, &p->route, &f->head, WIRE_REJECT_INCOMPATIBLE, diff.data);
+        peer_close(w, p, LEDGER_LOST_ACTOR_UNKNOWN, 0);
+    } else {
+        if (!w->has_shape)
+            hold_others_to(w, &c);
+        w->credit_bytes -= (size_t)(p->credit_until - p->hi) * p->frame_bytes;
+        p->credit_until = p->hi;
+        p->shape = c.shape;
+        p->has_shape = true;
+        p->steps_each = (uint64_t)c.shape.T * (uint64_t)c.shape.E;
+        p->frame_bytes = FRAME_HEADER + trajectory_fixed_bytes(&c.shape);
+        p->state = PEER_RUNNING;
+        peer_grant(w, p);
+        wire_learner_credit(w, p, true);
+    }
+    buf_release(&diff);
+}
+
+/* --- BYE --------------------------------------------------------------------------------- */
+
+void wire_learner_bye(struct wire_learner *w, struct peer *p, const struct frame *f)
+{
+    const Onic__Wire__Bye *m =
+        meta_unpack(w->arena, &onic__wire__bye__descriptor, f->meta, f->head.meta_len);
+    if (!m || !m->own)
+        return;
+    if (m->own->produced > p->produced)
+        p->produced = m->own->produced;
+    p->env_steps = m->own->env_steps;
+    p->cpu_ms = m->own->cpu_ms;
+    wire_learner_send(w, p, FRAME_BYE_ACK, NULL);
+    peer_close(w, p, LEDGER_LOSTS, LEDGER_DROP_DRAIN);
+    log_info("actor left", kv("actor", p->id), kv("trajectories", (int64_t)p->produced),
+             kv("unsent", (int64_t)(p->produced - p->hi)));
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_COMMON_WIRE_ROLLOUT_LEARNER_STATE_H
+#define ONIC_COMMON_WIRE_ROLLOUT_LEARNER_STATE_H
+
+/* learner_state.h - what the files of the learner's side share. Private to common/wire.
+ *
+ * learner_link.c   API: life, queue, publishing, status        (training thread)
+ * learner_accounts.c  accounts of the actors and the ledger       (both threads, under the lock)
+ * learner_ingest.c the trajectory socket                       (ingest thread)
+ * learner_join.c   HELLO, READY and BYE                        (ingest thread)
+ * learner_save.c   the checkpoint blob                         (training thread, under the lock)
+ *
+ * One lock. It guards everything below but what is marked; the ingest thread alone adds peers and
+ * uses the socket. */
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "common/wire/frame/sock.h"
+#include "common/wire/rollout/learner_link.h"
+#include "common/wire/rollout/received.h"
+#include "common/wire/weights/server.h"
+
+enum {
+    LEASE_MS = 10000,
+    BUILD_LEASE_MS = 120000, /* between WELCOME and READY the actor loads games and does not poll */
+    FORGET_MS = 60000, /* silent for so long: what it holds is booked as lost{actor_unknown} */
+    BOOK_BITS = 1024,  /* trajectories of one actor that may be accepted and not yet booked */
+    PEERS_MAX = 65536,
+    HELLO_RATE = 500,            /* new sessions a second; the rest are asked to come again */
+    LEARNER_FRAME_MAX = 64 << 20 /* MAXMSGSIZE of the trajectory plane */
+};
+
+enum peer_state {
+    PEER_CLOSED, /* the incarnation is over, its account settled */
+    PEER_ABSENT, /* open account, nobody there: lease lost, or known from a checkpoint only */
+    PEER_JOINED, /* WELCOME sent */
+    PEER_RUNNING /* READY accepted: gets credit */
+};
+
+/* One actor number. Its current (or last) incarnation has an account: the sequence numbers
+ *   1..booked, and those set in `bits` beyond it     trained on, or dropped and counted
+ *   ..hi                                             settled on the wire: acknowledged
+ *   ..produced                                       made by the actor, as far as known */
+struct peer {
+    uint32_t id;
+    enum peer_state state;
+    uint64_t incarnation;
+    bool revoked;
+    struct sock_route route;
+    int64_t last_rx_ms;
+    int64_t challenged_ms; /* somebody else asked for this number; 0 = nobody */
+    char host[64];
+    uint32_t pid;
+
+    struct trajectory_shape shape;
+    bool has_shape;
+    uint64_t steps_each;
+    size_t frame_bytes; /* what one credit costs */
+
+    uint64_t produced, hi, booked, credit_until;
+    uint64_t bits[BOOK_BITS / 64]; /* bit i: seq booked + 1 + i is booked */
+    uint64_t given_up;             /* produced - hi, booked as lost{actor_unknown} while absent */
+
+    int invalid_run;
+    int bad_minute;
+    int64_t bad_minute_ms;
+
+    uint64_t env_steps, cpu_ms;               /* as reported by this incarnation */
+    uint64_t env_steps_before, cpu_ms_before; /* earlier incarnations */
+    uint64_t steps_accepted;                  /* over all incarnations */
+
+    uint64_t next_index;         /* g of the next trajectory, all incarnations */
+    uint64_t booked_index;       /* next g as the weights know it */
+    uint8_t *snap, *snap_booked; /* [snap_bytes] after g - 1; NULL = none */
+    size_t snap_bytes, snap_booked_bytes;
+};
+
+struct ledger_counts {
+    uint64_t consumed, consumed_twice, dropped[LEDGER_DROPS], lost[LEDGER_LOSTS];
+    uint64_t closed_produced;    /* by incarnations whose account is closed */
+    uint64_t closed_outstanding; /* of those: accepted, not yet booked */
+};
+
+struct wire_learner {
+    struct wire_learner_params p; /* strings below */
+    char *config, *env_text, *net_text;
+    bool env_known;
+    void *context;
+    bool own_context;
+    void *socket; /* ingest thread */
+    char address[SOCK_ADDRESS_MAX];
+    char weights_address[SOCK_ADDRESS_MAX]; /* as actors are told */
+    bool exposed;
+    struct wire_weights_server *weights;
+    int wake_fd;
+    pthread_t thread;
+    bool running;
+    atomic_bool stop, draining, open; /* open: the books are loaded, actors may be heard */
+    atomic_ullong version_plus_1;     /* 0 = nothing published */
+    struct meta_arena *arena;         /* ingest thread */
+    int64_t created_ms, warned_ms, log_ms;
+
+    pthread_mutex_t lock;
+    pthread_cond_t arrived;
+    struct peer **peers; /* [npeers], in order of first HELLO */
+    int npeers, peers_cap;
+    int32_t *peer_of_id; /* [PEERS_MAX] index into peers, -1 = none */
+    uint32_t next_incarnation;
+    int actors_max;    /* open files allow so many at once */
+    double hello_room; /* HELLOs that may be admitted now: HELLO_RATE a second, as many in a row */
+    int64_t hello_ms;
+    bool has_shape; /* shape of the first READY, others are held to it */
+    struct trajectory_shape shape;
+    struct received *queue_head, *queue_tail, *pool;
+    int queued;
+    bool stopped, starved; /* starved: some actor was refused credit because the queue was full */
+    bool announce;         /* a new version: tell everybody */
+    bool drain_told;
+    size_t credit_bytes;
+    struct ledger_counts trajectories, steps;
+    struct wire_learner_status status; /* the counters of it */
+    uint64_t rx_bad[FRAME_BADS];
+};
+
+/* learner_accounts.c; all under the lock */
+struct peer *peer_find(struct wire_learner *w, uint32_t id);
+struct peer *peer_add(struct wire_learner *w, uint32_t id);
+bool peer_alive(const struct peer *p);
+uint64_t peer_outstanding(const struct peer *p); /* accepted, not yet booked */
+/* The next sequence number is settled on the wire: accepted for training, or booked at once with a
+ * reason. */
+void peer_accept(struct wire_learner *w, struct peer *p);
+void peer_settle_dropped(struct wire_learner *w, struct peer *p, enum ledger_drop reason);
+bool peer_is_booked(const struct peer *p, uint64_t seq);
+void peer_book(struct peer *p, uint64_t seq);
+/* Everything up to `acked` was acknowledged by a learner life that this checkpoint does not know:
+ * lost{rollback}. */
+void peer_roll_back(struct wire_learner *w, struct peer *p, uint64_t acked);
+/* Ends the account: what was produced but never settled is booked as `lost`, or as `dropped` when
+ * lost is LEDGER_LOSTS. */
+void peer_close(struct wire_learner *w, struct peer *p, enum ledger_lost lost,
+                enum ledger_drop dropped);
+void peer_open(struct wire_learner *w, struct peer *p, uint64_t incarnation);
+void peer_give_up(struct wire_learner *w, struct peer *p);
+void peer_take_back(struct wire_learner *w, struct peer *p);
+/* An account that was never seen here: all of it happened after the checkpoint. */
+void books_unknown_account(struct wire_learner *w, uint64_t produced, uint64_t acked,
+                           uint64_t steps_each);
+void books_trajectory(struct wire_learner *w, struct received *r, bool consumed,
+                      enum ledger_drop reason);
+void books_ledger(struct wire_learner *w, struct ledger *out);
+bool peer_grant(struct wire_learner *w,
+                struct peer *p); /* raises the credit if it may; true when it changed */
+
+/* learner_ingest.c */
+void *wire_learner_ingest(void *arg);
+struct frame_head wire_learner_head(const struct wire_learner *w, enum frame_type type,
+                                    const struct peer *p);
+bool wire_learner_send(struct wire_learner *w, struct peer *p, enum frame_type type,
+                       const ProtobufCMessage *meta);
+void wire_learner_send_to(struct wire_learner *w, const struct sock_route *to,
+                          const struct frame_head *h, const ProtobufCMessage *meta,
+                          struct sock_bulk a, struct sock_bulk b);
+void wire_learner_reject(struct wire_learner *w, const struct sock_route *to,
+                         const struct frame_head *of, enum wire_reject code, const char *text);
+bool wire_learner_credit(struct wire_learner *w, struct peer *p, bool go_back);
+
+/* learner_join.c */
+void wire_learner_hello(struct wire_learner *w, const struct sock_route *from,
+                        const struct frame *f);
+void wire_learner_ready(struct wire_learner *w, struct peer *p, const struct frame *f);
+void wire_learner_bye(struct wire_learner *w, struct peer *p, const struct frame *f);
+
+/* learner_compare.c: appends "field: actor x, learner y; " for everything that differs. */
+struct ready_claim {
+    struct trajectory_shape shape;
+    uint64_t weights_floats;
+    const char *env, *net;
+    size_t env_len, net_len;
+};
+void wire_learner_compare(const struct wire_learner *w, const struct ready_claim *actor,
+                          struct buf *out);
+
+#endif /* ONIC_COMMON_WIRE_ROLLOUT_LEARNER_STATE_H */

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* ledger_page.c - see ledger_page.h.
+ *
+ * The process may die between any two stores, so the order of the stores is what keeps the page
+ * true: a new incarnation first makes the page empty (incarnation 0), then fills it, then names
+ * itself; `produced` is stored before the trajectory is sent, `acked` after its acknowledgement was
+ * read. Stores are volatile so that the compiler keeps that order. The file is locked: two
+ * processes of one number on one host would otherwise write over each other. */
+#define _DEFAULT_SOURCE /* flock: unlike fcntl locks it belongs to the open file, not to the       \
+                           process */
+#include "common/wire/rollout/ledger_page.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/xmalloc.h"
+
+static const uint64_t page_magic = 0x31656761704e4fu; /* "ONpage1" */
+
+struct ledger_page {
+    int fd;
+    volatile struct ledger_page_content *map;
+};
+
+static int map_file(struct ledger_page *p, const char *path, struct onic_err *err)
+{
+    p->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (p->fd < 0)
+        return err_set(err, ONIC_ECANTCREATE, "actors.state_dir: cannot open %s: %s", path,
+                       strerror(errno));
+    if (flock(p->fd, LOCK_EX | LOCK_NB) != 0)
+        return err_set(err, ONIC_ECANTCREATE,
+                       "actors.state_dir: %s is held by another process of this actor number",
+                       path);
+    int rc = posix_fallocate(p->fd, 0, sizeof *p->map);
+    if (rc != 0)
+        return err_set(err, ONIC_ECANTCREATE, "actors.state_dir: cannot reserve space for %s: %s",
+                       path, strerror(rc));
+    void *m = mmap(NULL, sizeof *p->map, PROT_READ | PROT_WRITE, MAP_SHARED, p->fd, 0);
+    if (m == MAP_FAILED)
+        return err_set(err, ONIC_ECANTCREATE, "actors.state_dir: cannot map %s: %s", path,
+                       strerror(errno));
+    p->map = m;
+    return ONIC_OK;
+}
+
+int ledger_page_open(struct ledger_page **out, const char *dir, uint32_t actor_id,
+                     struct ledger_page_content *previous, struct onic_err *err)
+{
+    char path[4096];
+    *out = NULL;
+    memset(previous, 0, sizeof *previous);
+    if (snprintf(path, sizeof path, "%s/actor-%u.ledger", dir, actor_id) >= (int)sizeof path)
+        return err_set(err, ONIC_ECONFIG, "actors.state_dir is longer than a path may be");
+    if (mkdir(dir, 0777) != 0 && errno != EEXIST)
+        return err_set(err, ONIC_ECANTCREATE, "actors.state_dir: cannot create %s: %s", dir,
+                       strerror(errno));
+    struct ledger_page *p = xcalloc(1, sizeof *p);
+    int rc = map_file(p, path, err);
+    if (rc) {
+        ledger_page_close(p);
+        return rc;
+    }
+    struct ledger_page_content now = *p->map;
+    if (now.magic == page_magic && now.incarnation && now.acked <= now.produced)
+        *previous = now;
+    *out = p;
+    return ONIC_OK;
+}
+
+void ledger_page_close(struct ledger_page *p)
+{
+    if (!p)
+        return;
+    if (p->map)
+        munmap((void *)(uintptr_t)p->map, sizeof *p->map);
+    if (p->fd >= 0)
+        close(p->fd);
+    free(p);
+}
+
+void ledger_page_begin(struct ledger_page *p, const uint8_t run_id[16], uint64_t incarnation,
+                       uint64_t steps_each)
+{
+    if (!p)
+        return;
+    p->map->incarnation = 0;
+    p->map->produced = p->map->acked = p->map->env_steps = 0;
+    p->map->steps_each = steps_each;
+    for (int i = 0; i < 16; i++)
+        p->map->run_id[i] = run_id[i];
+    p->map->magic = page_magic;
+    p->map->incarnation = incarnation;
+}
+
+void ledger_page_update(struct ledger_page *p, uint64_t produced, uint64_t acked,
+                        uint64_t env_steps)
+{
+    if (!p)
+        return;
+    p->map->produced = produced;
+    p->map->acked = acked;
+    p->map->env_steps = env_steps;
+}

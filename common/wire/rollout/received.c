@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/* received.c - a TRAJECTORY frame as a struct trajectory, every field checked; see received.h.
+ *
+ * The learner trains on what it reads here without looking again: an action outside the policy's
+ * range would index past a row of logits, a NaN would reach the weights, a caption index past the
+ * table would read foreign memory. So all of them are checked once, where a message turns into
+ * memory, and the first wrong one is named with its position and value.
+ *
+ * Floats are tested by their exponent bits: the loops stay free of branches, so they are
+ * vectorised, and they do not depend on what the compiler may assume of NaN. The float fields of
+ * observations are the network's business and are not looked at: their layout is not known here.
+ *
+ * libzmq hands small messages out as pieces of its read buffer, at any address. Such a message is
+ * copied to aligned memory; large ones always come aligned and are used where they lie. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/xmalloc.h"
+#include "common/data/trajectory_block.h"
+#include "common/wire/rollout/received.h"
+#include "trajectory.pb-c.h"
+
+enum { EXPONENT = 0x7f800000 };
+
+static size_t first_not_finite(const float *x, size_t n)
+{
+    uint32_t any = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, x + i, sizeof bits);
+        any |= (uint32_t)((bits & EXPONENT) == EXPONENT);
+    }
+    if (!any)
+        return n;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, x + i, sizeof bits);
+        if ((bits & EXPONENT) == EXPONENT)
+            return i;
+    }
+    return n;
+}
+
+static const char *check_floats(const struct trajectory *t, char why[160])
+{
+    size_t te = (size_t)t->shape.T * (size_t)t->shape.E;
+    const struct {
+        const char *name;
+        const float *data;
+        size_t n;
+    } fields[] = {
+        {"logp", t->logp, te},
+        {"value", t->value, te * POLICY_HEADS},
+        {"reward", t->reward, te},
+        {"final_value", t->final_value, te * POLICY_HEADS},
+        {"state0", t->state0, (size_t)t->shape.E * (size_t)t->shape.state_size},
+        {"episodes", t->episodes,
+         (size_t)t->nepisodes * (size_t)(TRAJECTORY_EPISODE_HEAD + t->shape.nstats)},
+    };
+    for (size_t k = 0; k < sizeof fields / sizeof fields[0]; k++) {
+        size_t bad = first_not_finite(fields[k].data, fields[k].n);
+        if (bad < fields[k].n) {
+            snprintf(why, 160, "%s[%zu] is not a finite number", fields[k].name, bad);
+            return fields[k].name;
+        }
+    }
+    for (size_t i = 0; i < te; i++)
+        if (t->logp[i] > 1e-3f) {
+            snprintf(why, 160, "logp[%zu] is %g, a log-probability is at most 0", i,
+                     (double)t->logp[i]);
+            return "logp";
+        }
+    return NULL;
+}
+
+static const char *out_of_range(const char *name, size_t i, long value, long end, char why[160])
+{
+    snprintf(why, 160, "%s[%zu] is %ld, must be 0..%ld", name, i, value, end - 1);
+    return name;
+}
+
+static const char *check_integers(const struct trajectory *t, char why[160])
+{
+    size_t E = (size_t)t->shape.E, te = (size_t)t->shape.T * E;
+    for (size_t i = 0; i < te; i++)
+        if (t->action[i] < 0 || t->action[i] >= t->shape.actions)
+            return out_of_range("action", i, t->action[i], t->shape.actions, why);
+    for (size_t i = 0; i < te; i++)
+        if (t->flags[i] > (STEP_ENDED | STEP_SUCCESS))
+            return out_of_range("flags", i, t->flags[i], (STEP_ENDED | STEP_SUCCESS) + 1, why);
+    for (size_t i = 0; i < te; i++)
+        if (t->caption[i] >= t->ncaptions)
+            return out_of_range("caption", i, t->caption[i], t->ncaptions, why);
+    for (size_t i = 0; i < te + E; i++)
+        if (t->obs_caption[i] >= t->ncaptions)
+            return out_of_range("obs_caption", i, t->obs_caption[i], t->ncaptions, why);
+    for (int i = 0; i < t->nepisodes; i++) {
+        const float *e =
+            t->episodes + (size_t)i * (size_t)(TRAJECTORY_EPISODE_HEAD + t->shape.nstats);
+        if (e[1] < 0 || (e[2] != 0 && e[2] != 1 && e[2] != -1) || e[3] < 0 || e[3] >= (float)E) {
+            snprintf(why, 160, "episode %d has length %g, success %g, environment %g", i,
+                     (double)e[1], (double)e[2], (double)e[3]);
+            return "episodes";
+        }
+    }
+    return NULL;
+}
+
+static bool matches(const Onic__Wire__TrajectoryMeta *m, const struct trajectory_shape *s)
+{
+    return m->steps == (uint32_t)s->T && m->envs == (uint32_t)s->E &&
+           m->obs_bytes == s->obs_bytes && m->actions == (uint32_t)s->actions &&
+           m->state_size == (uint32_t)s->state_size && m->nstats == (uint32_t)s->nstats &&
+           m->snapshot_bytes == s->snapshot_bytes;
+}
+
+static const char *point_captions(struct received *r, const uint8_t *tail, size_t tail_len,
+                                  uint32_t ncaptions, uint32_t text_len, char why[160])
+{
+    struct trajectory *t = &r->t;
+    size_t lens = (size_t)ncaptions * sizeof(uint16_t);
+    if (ncaptions < 1 || ncaptions > TRAJECTORY_CAPTIONS_MAX + 1 || tail_len != lens + text_len) {
+        snprintf(why, 160,
+                 "the caption table does not fill the message: %u captions, %u bytes of text, %zu "
+                 "bytes left",
+                 ncaptions, text_len, tail_len);
+        return "caption_table";
+    }
+    if (r->captions_cap < (int)ncaptions) {
+        r->captions_cap = (int)ncaptions * 2;
+        t->caption_text =
+            xrealloc(t->caption_text, (size_t)r->captions_cap * sizeof *t->caption_text);
+    }
+    t->ncaptions = (int)ncaptions;
+    t->caption_len = (void *)(uintptr_t)tail;
+    const char *text = (const char *)tail + lens;
+    size_t at = 0;
+    for (uint32_t i = 0; i < ncaptions; i++) {
+        uint16_t n = t->caption_len[i];
+        if (n > TRAJECTORY_CAPTION_MAX || n > text_len - at || (i == 0 && n != 0)) {
+            snprintf(why, 160, "caption %u claims %u bytes", i, n);
+            return "caption_table";
+        }
+        t->caption_text[i] = text + at;
+        at += n;
+    }
+    if (at != text_len) {
+        snprintf(why, 160, "the captions are %zu bytes long, %u were announced", at, text_len);
+        return "caption_table";
+    }
+    return NULL;
+}
+
+static const uint8_t *aligned_bulk(struct received *r, const struct frame *f)
+{
+    if ((uintptr_t)f->bulk % 8 == 0)
+        return f->bulk;
+    if (r->copy_cap < f->head.bulk_len) {
+        free(r->copy);
+        r->copy_cap = (size_t)f->head.bulk_len * 2;
+        r->copy = xaligned(r->copy_cap);
+    }
+    memcpy(r->copy, f->bulk, f->head.bulk_len);
+    return r->copy;
+}
+
+const char *received_decode(struct received *r, struct meta_arena *arena, const struct frame *f,
+                            const struct trajectory_shape *shape, char why[160])
+{
+    struct trajectory *t = &r->t;
+    const Onic__Wire__TrajectoryMeta *m =
+        meta_unpack(arena, &onic__wire__trajectory_meta__descriptor, f->meta, f->head.meta_len);
+    if (!m) {
+        snprintf(why, 160, "the description cannot be decoded");
+        return "meta";
+    }
+    if (!matches(m, shape)) {
+        snprintf(why, 160, "T=%u E=%u obs=%llu actions=%u state=%u differ from what READY said",
+                 m->steps, m->envs, (unsigned long long)m->obs_bytes, m->actions, m->state_size);
+        return "shape";
+    }
+    size_t fixed = trajectory_fixed_bytes(shape);
+    size_t episodes =
+        (size_t)m->episodes * (size_t)(TRAJECTORY_EPISODE_HEAD + shape->nstats) * sizeof(float);
+    if (m->episodes > (uint32_t)trajectory_episodes_max(shape) ||
+        f->head.bulk_len < fixed + episodes) {
+        snprintf(why, 160, "%u bytes are too few for the arrays and %u episodes", f->head.bulk_len,
+                 m->episodes);
+        return "length";
+    }
+    uint8_t *bulk = (uint8_t *)(uintptr_t)aligned_bulk(r, f);
+    t->shape = *shape;
+    t->actor_id = f->head.actor_id;
+    t->incarnation = f->head.incarnation;
+    t->seq = f->head.seq;
+    t->weights_version = m->weights_version;
+    t->env_steps_before = m->env_steps_before;
+    t->captions_dropped = m->captions_dropped;
+    t->episodes_dropped = m->episodes_dropped;
+    t->nepisodes = (int)m->episodes;
+    t->storage = r;
+    trajectory_point(t, bulk);
+    const char *bad =
+        point_captions(r, bulk + fixed + episodes, f->head.bulk_len - fixed - episodes, m->captions,
+                       m->caption_bytes, why);
+    if (!bad)
+        bad = check_integers(t, why);
+    if (!bad)
+        bad = check_floats(t, why);
+    return bad;
+}
+
+void received_release(struct received *r)
+{
+    free(r->copy);
+    free(r->t.caption_text);
+}

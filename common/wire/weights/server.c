@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT */
+/* server.c - see server.h.
+ *
+ * A snapshot is stored as the frames that will be sent: each chunk has its header and meta part in
+ * front, so publishing costs one copy and two checksum passes, and answering a thousand actors
+ * costs no copy at all (zmq_msg_init_data with a reference count). Frames carry no actor number for
+ * that reason.
+ *
+ * Kept are the current and the previous version, and up to PINS versions that a slow actor has
+ * pinned for 30 s. A snapshot leaves the table at once when it is evicted; its memory is used again
+ * when the last message that points into it is gone. An actor that has stopped reading (SIGSTOP, a
+ * cut cable) keeps it for as long as its connection lives; so when HELD_MAX evicted ones are kept
+ * like this, chunks are sent as copies, and publishing always finds memory. Who asks for an evicted
+ * version gets the current manifest with `gone`, and starts over. */
+#include "common/wire/weights/server.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <xxhash.h>
+
+#include "common/base/clock.h"
+#include "common/base/limits.h"
+#include "common/base/xmalloc.h"
+#include "common/wire/frame/crc32c.h"
+#include "common/wire/frame/meta.h"
+#include "common/wire/frame/sock.h"
+#include "weights.pb-c.h"
+
+enum {
+    PINS = 2,
+    SNAPSHOTS = 16,
+    HELD_MAX = 3,
+    CHUNK_ROOM = 128 /* header and meta part of a chunk */
+};
+
+struct snapshot {
+    atomic_int refs; /* messages of libzmq */
+    bool listed;     /* in the table: may be asked for */
+    uint64_t version, order;
+    int64_t pinned_until_ms;
+    uint8_t *mem;    /* [chunks, CHUNK_ROOM + WEIGHTS_CHUNK_BYTES] */
+    uint32_t *crc;   /* [chunks] of the bare data */
+    uint32_t *start; /* [chunks] where the frame begins within its room */
+    uint8_t hash[16];
+};
+
+struct wire_weights_server {
+    struct wire_weights_server_params p;
+    char address[SOCK_ADDRESS_MAX];
+    void *socket;
+    bool copy; /* inproc: the receiver would otherwise hold our memory */
+    size_t total;
+    uint32_t chunks;
+    struct meta_arena *arena;
+    pthread_t thread;
+    atomic_bool stop;
+    bool running;
+    pthread_mutex_t lock; /* the table and what snapshots say of themselves */
+    struct snapshot *table[SNAPSHOTS];
+    struct snapshot *current;
+    uint64_t published, gone;
+};
+
+static size_t chunk_len(const struct wire_weights_server *s, uint32_t i)
+{
+    size_t at = (size_t)i * WEIGHTS_CHUNK_BYTES;
+    return s->total - at < WEIGHTS_CHUNK_BYTES ? s->total - at : WEIGHTS_CHUNK_BYTES;
+}
+
+static uint8_t *chunk_room(const struct snapshot *n, uint32_t i)
+{
+    return n->mem + (size_t)i * (CHUNK_ROOM + WEIGHTS_CHUNK_BYTES);
+}
+
+static struct frame_head head_of(const struct wire_weights_server *s, enum frame_type type)
+{
+    struct frame_head h = {
+        .type = (uint16_t)type, .actor_id = (uint32_t)FRAME_ID_NONE, .epoch = s->p.epoch};
+    memcpy(h.run_id, s->p.run_id, sizeof h.run_id);
+    return h;
+}
+
+/* --- publishing: training thread --------------------------------------------------------- */
+
+static struct snapshot *unused_snapshot(struct wire_weights_server *s)
+{
+    for (int i = 0; i < SNAPSHOTS; i++) {
+        struct snapshot *n = s->table[i];
+        if (!n) {
+            n = xcalloc(1, sizeof *n);
+            n->mem = xaligned((size_t)s->chunks * (CHUNK_ROOM + WEIGHTS_CHUNK_BYTES));
+            n->crc = xcalloc(s->chunks, sizeof *n->crc);
+            n->start = xcalloc(s->chunks, sizeof *n->start);
+            s->table[i] = n;
+            return n;
+        }
+        if (!n->listed && atomic_load(&n->refs) == 0)
+            return n;
+    }
+    return NULL;
+}
+
+static void write_chunk(const struct wire_weights_server *s, struct snapshot *n, uint32_t i,
+                        const float *weights)
+{
+    static uint8_t zeros[16];
+    size_t len = chunk_len(s, i);
+    uint8_t *data = chunk_room(n, i) + CHUNK_ROOM;
+    memcpy(data, (const uint8_t *)weights + (size_t)i * WEIGHTS_CHUNK_BYTES, len);
+    n->crc[i] = crc32c(0, data, len);
+    Onic__Wire__WeightsChunk m = ONIC__WIRE__WEIGHTS_CHUNK__INIT;
+    m.version = n->version;
+    m.chunk = i;
+    size_t plain = onic__wire__weights_chunk__get_packed_size(&m);
+    m.pad.data = zeros;
+    m.pad.len = 8 - (plain + 2) % 8;
+    struct frame_head h = head_of(s, FRAME_WEIGHTS_CHUNK);
+    h.meta_len = (uint32_t)onic__wire__weights_chunk__get_packed_size(&m);
+    h.bulk_len = (uint32_t)len;
+    ONIC_ASSERT(h.meta_len % 8 == 0 && FRAME_HEADER + h.meta_len <= CHUNK_ROOM);
+    uint8_t *frame = data - h.meta_len - FRAME_HEADER;
+    n->start[i] = (uint32_t)(frame - chunk_room(n, i));
+    onic__wire__weights_chunk__pack(&m, frame + FRAME_HEADER);
+    frame_seal(frame, &h, crc32c(0, frame + FRAME_HEADER, h.meta_len + len));
+}
+
+/* Keeps the newest two and what is pinned. */
+static void evict(struct wire_weights_server *s)
+{
+    int64_t now = clock_ms();
+    int pinned = 0;
+    for (int i = 0; i < SNAPSHOTS; i++) {
+        struct snapshot *n = s->table[i];
+        if (!n || !n->listed || n->order + 2 > s->published)
+            continue;
+        if (n->pinned_until_ms > now && pinned < PINS)
+            pinned++;
+        else
+            n->listed = false;
+    }
+}
+
+void wire_weights_server_publish(struct wire_weights_server *s, const float *weights,
+                                 uint64_t version)
+{
+    struct snapshot *n = NULL;
+    while (!n) { /* HELD_MAX leaves room: a moment at most */
+        pthread_mutex_lock(&s->lock);
+        evict(s);
+        n = unused_snapshot(s);
+        pthread_mutex_unlock(&s->lock);
+        if (!n)
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    n->version = version;
+    n->pinned_until_ms = 0;
+    for (uint32_t i = 0; i < s->chunks; i++)
+        write_chunk(s, n, i, weights);
+    XXH128_canonical_t canon;
+    XXH128_canonicalFromHash(&canon, XXH3_128bits(weights, s->total));
+    memcpy(n->hash, canon.digest, sizeof n->hash);
+    pthread_mutex_lock(&s->lock);
+    for (int i = 0; i < SNAPSHOTS;
+         i++) /* a version is published once; if not, the newer content wins */
+        if (s->table[i] && s->table[i]->listed && s->table[i]->version == version)
+            s->table[i]->listed = false;
+    n->listed = true;
+    n->order = ++s->published;
+    s->current = n;
+    evict(s);
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* --- serving: weights thread ------------------------------------------------------------- */
+
+static void sent(void *data, void *hint)
+{
+    (void)data;
+    struct snapshot *n = hint;
+    atomic_fetch_sub(&n->refs, 1);
+}
+
+static struct snapshot *find(struct wire_weights_server *s, uint64_t version_plus_1)
+{
+    if (version_plus_1 == 0)
+        return s->current;
+    for (int i = 0; i < SNAPSHOTS; i++)
+        if (s->table[i] && s->table[i]->listed && s->table[i]->version == version_plus_1 - 1)
+            return s->table[i];
+    return NULL;
+}
+
+static void send_manifest(struct wire_weights_server *s, const struct sock_route *to,
+                          const struct snapshot *n, bool gone)
+{
+    Onic__Wire__WeightsManifest m = ONIC__WIRE__WEIGHTS_MANIFEST__INIT;
+    m.version = n->version;
+    m.total_bytes = s->total;
+    m.chunk_bytes = WEIGHTS_CHUNK_BYTES;
+    m.n_chunk_crc = s->chunks;
+    m.chunk_crc = n->crc;
+    m.xxh128 = (ProtobufCBinaryData){.len = sizeof n->hash, .data = (uint8_t *)(uintptr_t)n->hash};
+    m.gone = gone;
+    struct frame_head h = head_of(s, FRAME_WEIGHTS_MANIFEST);
+    zmq_msg_t msg;
+    sock_build(&msg, &h, &m.base, (struct sock_bulk){0}, (struct sock_bulk){0});
+    sock_send(s->socket, to, &msg); /* lost or full: the actor asks again */
+}
+
+/* Evicted snapshots that somebody still has not read. */
+static int held(const struct wire_weights_server *s)
+{
+    int held = 0;
+    for (int i = 0; i < SNAPSHOTS; i++)
+        held += s->table[i] && !s->table[i]->listed && atomic_load(&s->table[i]->refs) > 0;
+    return held;
+}
+
+static void send_chunk(struct wire_weights_server *s, const struct sock_route *to,
+                       struct snapshot *n, uint32_t i)
+{
+    uint8_t *frame = chunk_room(n, i) + n->start[i];
+    size_t len = CHUNK_ROOM - n->start[i] + chunk_len(s, i);
+    zmq_msg_t msg;
+    if (s->copy || held(s) >= HELD_MAX) {
+        ONIC_ASSERT(zmq_msg_init_size(&msg, len) == 0);
+        memcpy(zmq_msg_data(&msg), frame, len);
+    } else {
+        atomic_fetch_add(&n->refs, 1);
+        ONIC_ASSERT(zmq_msg_init_data(&msg, frame, len, sent, n) == 0);
+    }
+    sock_send(s->socket, to, &msg);
+}
+
+static void answer(struct wire_weights_server *s, const struct sock_route *from,
+                   const struct frame *f)
+{
+    const Onic__Wire__WeightsGet *get =
+        meta_unpack(s->arena, &onic__wire__weights_get__descriptor, f->meta, f->head.meta_len);
+    if (f->head.type != FRAME_WEIGHTS_GET || !get)
+        return;
+    pthread_mutex_lock(&s->lock);
+    struct snapshot *n = find(s, get->version);
+    if (n && get->pin)
+        n->pinned_until_ms = clock_ms() + WEIGHTS_PIN_MS;
+    if (!s->current) {
+        struct frame_head h = head_of(s, FRAME_WEIGHTS_NONE);
+        zmq_msg_t msg;
+        sock_build(&msg, &h, NULL, (struct sock_bulk){0}, (struct sock_bulk){0});
+        sock_send(s->socket, from, &msg);
+    } else if (!n) {
+        s->gone++;
+        send_manifest(s, from, s->current, true);
+    } else if (get->manifest) {
+        send_manifest(s, from, n, false);
+    } else if (get->chunk < s->chunks) {
+        send_chunk(s, from, n, get->chunk);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void *serve(void *arg)
+{
+    struct wire_weights_server *s = arg;
+    while (!atomic_load(&s->stop)) {
+        zmq_pollitem_t item = {.socket = s->socket, .events = ZMQ_POLLIN};
+        zmq_poll(&item, 1, 100);
+        struct sock_route route;
+        zmq_msg_t msg;
+        enum sock_got got;
+        while ((got = sock_recv(s->socket, &route, &msg)) != SOCK_NOTHING) {
+            struct frame f;
+            if (got != SOCK_FRAME)
+                continue;
+            if (frame_parse(&f, zmq_msg_data(&msg), zmq_msg_size(&msg)) == FRAME_FINE)
+                answer(s, &route, &f);
+            zmq_msg_close(&msg);
+        }
+    }
+    return NULL;
+}
+
+/* --- life -------------------------------------------------------------------------------- */
+
+int wire_weights_server_create(struct wire_weights_server **out,
+                               const struct wire_weights_server_params *p, struct onic_err *err)
+{
+    *out = NULL;
+    struct sock_options o = {.hwm = p->hwm,
+                             .max_msg_bytes = 2 << 20,
+                             .allow_insecure = p->allow_insecure,
+                             .option = "--weights.listen"};
+    void *socket;
+    char bound[SOCK_ADDRESS_MAX];
+    int rc = sock_bind(&socket, p->context, p->address, &o, bound, err);
+    if (rc)
+        return rc;
+    struct wire_weights_server *s = xcalloc(1, sizeof *s);
+    s->p = *p;
+    s->socket = socket;
+    memcpy(s->address, bound, sizeof s->address);
+    s->copy = strncmp(p->address, "inproc:", 7) == 0;
+    s->total = p->floats * sizeof(float);
+    s->chunks = (uint32_t)((s->total + WEIGHTS_CHUNK_BYTES - 1) / WEIGHTS_CHUNK_BYTES);
+    s->arena = meta_arena_create();
+    pthread_mutex_init(&s->lock, NULL);
+    s->running = true;
+    limits_create_thread(&s->thread, serve, s);
+    *out = s;
+    return ONIC_OK;
+}
+
+void wire_weights_server_stop(struct wire_weights_server *s)
+{
+    if (!s || !s->running)
+        return;
+    atomic_store(&s->stop, true);
+    pthread_join(s->thread, NULL);
+    s->running = false;
+    sock_close(s->socket, 0);
+}
+
+void wire_weights_server_free(struct wire_weights_server *s)
+{
+    if (!s)
+        return;
+    wire_weights_server_stop(s);
+    for (int i = 0; i < SNAPSHOTS; i++) {
+        struct snapshot *n = s->table[i];
+        if (!n)
+            continue;
+        for (int tries = 0; tries < 1000 && atomic_load(&n->refs) > 0; tries++)
+            nanosleep(&(struct timespec){.tv_nsec = 1000000},
+                      NULL); /* libzmq closes sockets in the background */
+        if (atomic_load(&n->refs) == 0)
+            free(n->mem); /* else leaked: better than memory that is still read */
+        free(n->crc);
+        free(n->start);
+        if (atomic_load(&n->refs) == 0)
+            free(n);
+    }
+    meta_arena_free(s->arena);
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+}
+
+const char *wire_weights_server_address(const struct wire_weights_server *s)
+{
+    return s->address;
+}
+
+uint64_t wire_weights_server_gone(struct wire_weights_server *s)
+{
+    pthread_mutex_lock(&s->lock);
+    uint64_t n = s->gone;
+    pthread_mutex_unlock(&s->lock);
+    return n;
+}

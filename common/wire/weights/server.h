@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_COMMON_WIRE_WEIGHTS_SERVER_H
+#define ONIC_COMMON_WIRE_WEIGHTS_SERVER_H
+
+/* server.h - serves versioned snapshots in checked 1 MiB chunks; rules W1-W5. Private to
+ * common/wire.
+ *
+ * Own thread and own socket, so that a large transfer never delays a credit. publish is called by
+ * the training thread. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+
+enum { WEIGHTS_CHUNK_BYTES = 1 << 20, WEIGHTS_PIN_MS = 30000 };
+
+struct wire_weights_server;
+
+struct wire_weights_server_params {
+    void *context;
+    const char *address;
+    bool allow_insecure;
+    uint8_t run_id[16];
+    uint32_t epoch;
+    size_t floats;
+    int hwm;
+};
+
+int wire_weights_server_create(struct wire_weights_server **out,
+                               const struct wire_weights_server_params *p, struct onic_err *err);
+/* Stops the thread and closes the socket; memory that libzmq may still read stays until
+ * wire_weights_server_free. */
+void wire_weights_server_stop(struct wire_weights_server *s);
+void wire_weights_server_free(
+    struct wire_weights_server *s); /* after the context is gone, or once nothing is in flight */
+const char *wire_weights_server_address(const struct wire_weights_server *s);
+void wire_weights_server_publish(struct wire_weights_server *s, const float *weights,
+                                 uint64_t version);
+uint64_t
+wire_weights_server_gone(struct wire_weights_server *s); /* requests for evicted versions */
+
+#endif /* ONIC_COMMON_WIRE_WEIGHTS_SERVER_H */

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_env.c - `onic env list | describe ENV | trace ENV`: which environments there are, what one
+ * looks like, and what it does under given actions (interface.md sections 2, 4 and 7).
+ *
+ * A trace is the proof of parity: one JSON line per reset or step, made for comparison with the
+ * reference implementation by a short script. So it reads like Gymnasium: the seed goes to the
+ * first reset only, and an episode that ends is reset at once, without a seed. A line is written as
+ * soon as its action was read, so a program may choose the next action from it. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "actor/envs/env.h"
+#include "common/base/output.h"
+#include "common/base/shell.h"
+#include "common/base/xmalloc.h"
+#include "deploy/cli/commands.h"
+
+enum { DIGITS = 9, LINE_MAX_BYTES = 8 << 20 };
+
+struct env_args {
+    char verb[32], env[CONFIG_STR_MAX], actions[CONFIG_STR_MAX];
+    bool json;
+};
+
+static int on_extra(void *ctx, const char *name, const char *value, struct onic_err *err)
+{
+    (void)err;
+    struct env_args *a = ctx;
+    if (strcmp(name, "json") == 0)
+        a->json = true;
+    else
+        snprintf(a->actions, sizeof a->actions, "%s", value);
+    return ONIC_OK;
+}
+
+static int on_positional(void *ctx, const char *arg, struct onic_err *err)
+{
+    struct env_args *a = ctx;
+    if (!a->verb[0])
+        snprintf(a->verb, sizeof a->verb, "%s", arg);
+    else if (!a->env[0])
+        snprintf(a->env, sizeof a->env, "%s", arg);
+    else
+        return err_set(err, ONIC_ECONFIG, "'%s' is one argument too many; see `onic env --help`",
+                       arg);
+    return ONIC_OK;
+}
+
+/* ---- list ---- */
+
+static void list_one(const struct env_family *f, const char *name, const struct config *cfg,
+                     bool json, bool first, struct buf *out)
+{
+    char id[2 * ENV_ID_MAX];
+    snprintf(id, sizeof id, "%s%s%s", f->family, name[0] ? ":" : "", name);
+    struct env *e;
+    struct onic_err why = {0};
+    bool available = env_create(&e, id, cfg, 0, &why) == ONIC_OK;
+    if (json) {
+        buf_puts(out, first ? "[" : ",\n ");
+        buf_puts(out, "{\"id\":");
+        buf_json_string(out, id, strlen(id));
+        buf_puts(out, ",\"actions\":");
+        if (available)
+            buf_printf(out, "%d", e->spec.actions);
+        else
+            buf_puts(out, "null");
+        buf_printf(out, ",\"available\":%s", available ? "true" : "false");
+        if (!available) {
+            buf_puts(out, ",\"reason\":");
+            buf_json_string(out, why.msg, strlen(why.msg));
+        }
+        buf_puts(out, "}");
+    } else if (available) {
+        buf_printf(out, "  %-32s %2d actions, %d steps\n", id, e->spec.actions, e->spec.max_steps);
+    } else {
+        struct onic_err family = {0};
+        bool told = f->available && f->available(cfg, &family) != ONIC_OK; /* for all of them */
+        buf_printf(out, "  %-32s not available%s%s\n", id, told ? "" : ": ", told ? "" : why.msg);
+    }
+    if (available)
+        env_free(e);
+}
+
+static int list(const struct config *cfg, bool json, struct buf *out, struct onic_err *err)
+{
+    int rc = env_plugin_load(cfg, err);
+    if (rc != ONIC_OK)
+        return rc;
+    /* An explicit env.obs is for one environment; others lack its fields. */
+    struct config any = *cfg;
+    snprintf(any.env_obs, sizeof any.env_obs, "auto");
+    bool first = true;
+    for (int i = 0; i < env_family_count(); i++) {
+        const struct env_family *f = env_family_at(i);
+        struct onic_err why = {0};
+        if (!json)
+            buf_printf(out, "%s - %s\n", f->family, f->summary);
+        if (!json && f->available && f->available(&any, &why) != ONIC_OK)
+            buf_printf(out, "  (not available: %s)\n", why.msg);
+        for (int n = 0; f->names[n]; n++) {
+            list_one(f, f->names[n], &any, json, first, out);
+            first = false;
+        }
+    }
+    if (json)
+        buf_puts(out, first ? "[]\n" : "]\n");
+    return ONIC_OK;
+}
+
+/* ---- describe ---- */
+
+static void describe(const struct env *e, struct buf *out)
+{
+    const struct env_spec *s = &e->spec;
+    buf_printf(out, "%s - %s\n", s->id, e->family->summary);
+    buf_puts(out, "observation: ");
+    obs_spec_text(&s->obs, out);
+    buf_printf(out, " (%zu bytes)\nactions:     %d:", s->obs.obs_bytes, s->actions);
+    for (int i = 0; i < s->actions; i++)
+        buf_printf(out, " %d=%s", i, s->action_names[i]);
+    buf_printf(out, "\nstep limit:  %d\nsuccess:     %s\n", s->max_steps,
+               s->has_success ? "yes, reported at the end of an episode" : "not defined");
+    buf_puts(out, "statistics: ");
+    for (int i = 0; i < s->nstats; i++)
+        buf_printf(out, " %s", s->stat_names[i]);
+    buf_printf(out,
+               "%s\nnetwork:     %s\ngoal:        %s (domain %s)\nper actor:   %d environments\n",
+               s->nstats ? "" : " none", s->default_net, s->default_goal, e->family->domain,
+               s->default_count);
+    if (s->state_bytes)
+        buf_printf(out, "snapshot:    %zu bytes\n", s->state_bytes);
+    else
+        buf_puts(out, "snapshot:    not offered (no deterministic resume)\n");
+}
+
+/* ---- trace ---- */
+
+struct trace {
+    struct env *env;
+    uint8_t *obs; /* [obs_bytes] */
+    struct env_result result;
+    int64_t t;
+    struct buf line;
+};
+
+static void put_field(const struct obs_field *f, const uint8_t *obs, struct buf *out)
+{
+    buf_printf(out, "\"%s\":[", f->name);
+    int n = obs_field_count(f);
+    for (int i = 0; i < n; i++) {
+        if (i)
+            buf_puts(out, ",");
+        if (f->type == OBS_F32)
+            buf_json_number(out, obs_value(f, obs, i), DIGITS);
+        else
+            buf_printf(out, "%lld", (long long)obs_value(f, obs, i));
+    }
+    buf_puts(out, "]");
+}
+
+/* The game's own message where the observation has one, else the caption. */
+static void put_message(const struct trace *tr, struct buf *out)
+{
+    const struct obs_field *f = obs_spec_find(&tr->env->spec.obs, "message");
+    buf_puts(out, ",\"message\":");
+    if (f) {
+        const char *text = (const char *)tr->obs + f->offset;
+        buf_json_string(out, text, strnlen(text, f->bytes));
+    } else {
+        buf_json_string(out, tr->result.caption, (size_t)tr->result.caption_len);
+    }
+}
+
+static void put_seeds(const struct trace *tr, struct buf *out)
+{
+    static const char *const names[3] = {"core", "disp", "lgen"};
+    uint64_t seeds[3];
+    int n = tr->env->family->seeds ? tr->env->family->seeds(tr->env, seeds) : 0;
+    for (int i = 0; i < n; i++)
+        buf_printf(out, "%s\"%s\":%llu%s", i ? "," : ",\"seeds\":{", names[i],
+                   (unsigned long long)seeds[i], i == n - 1 ? "}" : "");
+}
+
+static int put_line(struct trace *tr, bool is_reset, struct onic_err *err)
+{
+    const struct env_result *r = &tr->result;
+    struct buf *out = &tr->line;
+    buf_reset(out);
+    buf_printf(out, "{\"t\":%lld%s,\"obs\":{", (long long)tr->t,
+               is_reset && tr->t ? ",\"reset\":true" : "");
+    const struct obs_spec *spec = &tr->env->spec.obs;
+    for (int i = 0; i < spec->nfields; i++) {
+        if (i)
+            buf_puts(out, ",");
+        put_field(&spec->field[i], tr->obs, out);
+    }
+    buf_puts(out, "},\"reward\":");
+    buf_json_number(out, r->reward, DIGITS);
+    buf_printf(out, ",\"terminated\":%s,\"truncated\":%s", r->terminated ? "true" : "false",
+               r->truncated ? "true" : "false");
+    if (r->failed)
+        buf_puts(out, ",\"failed\":true");
+    put_message(tr, out);
+    if (is_reset)
+        put_seeds(tr, out);
+    buf_puts(out, "}\n");
+    tr->t++;
+    if (out->overflow)
+        return err_set(err, ONIC_ELIMIT, "a step of the trace is longer than %d bytes",
+                       LINE_MAX_BYTES);
+    fwrite(out->data, 1, out->len, stdout);
+    return output_flush(err);
+}
+
+static int trace_reset(struct trace *tr, struct onic_err *err)
+{
+    int rc = tr->env->family->reset(tr->env, tr->obs, &tr->result, err);
+    return rc == ONIC_OK ? put_line(tr, true, err) : rc;
+}
+
+/* The next whitespace-separated word is an action number; ONIC_ESTOPPED at the end of the file. */
+static int next_action(FILE *f, const struct env_spec *spec, int *action, struct onic_err *err)
+{
+    int c, n = 0;
+    char word[16];
+    while ((c = getc(f)) != EOF && isspace(c))
+        continue;
+    if (c == EOF && ferror(f))
+        return err_set(err, ONIC_EIO, "the actions cannot be read: %s", strerror(errno));
+    if (c == EOF)
+        return ONIC_ESTOPPED;
+    long value = 0;
+    bool good = true;
+    for (; c != EOF && !isspace(c); c = getc(f)) {
+        good = good && isdigit(c) && value < 1000000;
+        value = value * 10 + (good ? c - '0' : 0);
+        if (n < (int)sizeof word - 1)
+            word[n++] = (char)c;
+    }
+    word[n] = '\0';
+    if (!good || value >= spec->actions)
+        return err_set(err, ONIC_ECONFIG,
+                       "'%s' is not an action of %s: they are numbers from 0 to %d", word, spec->id,
+                       spec->actions - 1);
+    *action = (int)value;
+    return ONIC_OK;
+}
+
+static int trace_actions(struct trace *tr, FILE *f, struct onic_err *err)
+{
+    int rc = trace_reset(tr, err), action = 0;
+    while (rc == ONIC_OK && (rc = next_action(f, &tr->env->spec, &action, err)) == ONIC_OK) {
+        rc = tr->env->family->step(tr->env, action, tr->obs, &tr->result, err);
+        if (rc == ONIC_OK)
+            rc = put_line(tr, false, err);
+        if (rc == ONIC_OK && (tr->result.terminated || tr->result.truncated || tr->result.failed))
+            rc = trace_reset(tr, err);
+    }
+    return rc == ONIC_ESTOPPED ? ONIC_OK : rc;
+}
+
+static int trace(struct env *e, const struct config *cfg, const char *actions, struct onic_err *err)
+{
+    if (!actions[0])
+        return err_set(err, ONIC_ECONFIG,
+                       "give the actions: --actions=FILE, or --actions=- for standard input");
+    FILE *f = strcmp(actions, "-") == 0 ? stdin : fopen(actions, "r");
+    if (!f)
+        return err_set(err, ONIC_ECONFIG, "the file of actions, '%s', cannot be opened: %s",
+                       actions, strerror(errno));
+    struct trace tr = {.env = e, .obs = xaligned(e->spec.obs.obs_bytes)};
+    buf_init(&tr.line, LINE_MAX_BYTES);
+    e->family->seed(e, (uint64_t)cfg->run_seed);
+    int rc = trace_actions(&tr, f, err);
+    buf_release(&tr.line);
+    free(tr.obs);
+    if (f != stdin)
+        fclose(f);
+    return rc;
+}
+
+/* ---- */
+
+static int not_of_one(const char *env, struct onic_err *err)
+{
+    char word[2 * CONFIG_STR_MAX];
+    return err_set(err, ONIC_ECONFIG,
+                   "`%s env list` shows all environments; for '%s' alone say "
+                   "`%s env describe %s`",
+                   command_program(), env, command_program(), shell_word(env, word, sizeof word));
+}
+
+static int run(const struct env_args *a, struct config *cfg, struct buf *out, struct onic_err *err)
+{
+    if (strcmp(a->verb, "list") == 0)
+        return a->env[0] ? not_of_one(a->env, err) : list(cfg, a->json, out, err);
+    bool is_trace = strcmp(a->verb, "trace") == 0;
+    if (!is_trace && strcmp(a->verb, "describe") != 0)
+        return err_set(err, ONIC_ECONFIG, "'%s' is not one of list, describe ENV, trace ENV",
+                       a->verb[0] ? a->verb : "nothing");
+    struct env *e;
+    int rc = env_create(&e, a->env[0] ? a->env : cfg->env_id, cfg, 0, err);
+    if (rc != ONIC_OK)
+        return rc;
+    if (is_trace)
+        rc = trace(e, cfg, a->actions, err);
+    else
+        describe(e, out);
+    env_free(e);
+    return rc;
+}
+
+int cmd_env(int argc, char **argv)
+{
+    static struct config cfg;
+    struct onic_err err = {0};
+    struct env_args a = {.json = false};
+    const struct config_cli cli = {
+        .who = 'F',
+        .program = "onic env",
+        .rows = "run.seed env",
+        .usage = "usage: onic env list [--json]\n"
+                 "       onic env describe ENV\n"
+                 "       onic env trace ENV --seed=S --actions=FILE|- [--env.key=value ...]\n"
+                 "trace reads whitespace-separated action numbers and prints one JSON object per "
+                 "line: the reset\n"
+                 "with seed S, then one per action; an episode that ends is followed by a reset "
+                 "without a seed.\n",
+        .extra = (const char *const[]){"--json=-", "--actions=", NULL},
+        .on_extra = on_extra,
+        .on_positional = on_positional,
+        .ctx = &a,
+    };
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    int rc = config_load(&cfg, argc, argv, &cli, &err);
+    if (rc == ONIC_OK)
+        rc = run(&a, &cfg, &out, &err);
+    if (rc == ONIC_OK)
+        fwrite(out.data, 1, out.len, stdout);
+    buf_release(&out);
+    return command_result("env", rc, &err);
+}

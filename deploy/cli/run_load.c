@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* run_load.c - see run_load.h. The checkpoint carries its configuration, so a file copied elsewhere
+ * plays as well. */
+#include "deploy/cli/run_load.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "actor/envs/env.h"
+#include "common/base/file_kind.h"
+#include "common/base/xmalloc.h"
+#include "common/config/overlay.h"
+#include "common/run/policy_options.h"
+#include "learner/train/trainer.h"
+
+static int not_a_run(const char *path, struct onic_err *err)
+{
+    char file[CHECKPOINT_PATH_MAX];
+    struct stat st;
+    snprintf(file, sizeof file, "%s/LATEST", path);
+    if (stat(file, &st) == 0)
+        return err_set(err, ONIC_ENOTFOUND,
+                       "%s holds the checkpoints of a run: give the run directory, or one of the "
+                       "files",
+                       path);
+    return err_set(err, ONIC_ENOTFOUND,
+                   "%s is a folder, not a run directory: it has no checkpoints/", path);
+}
+
+int loaded_run_checkpoint(struct checkpoint_file **out, const char *path, struct onic_err *err)
+{
+    struct stat st;
+    *out = NULL;
+    if (stat(path, &st) != 0 && errno == ENOENT)
+        return err_set(err, ONIC_ENOTFOUND,
+                       "there is no run %s: give a run directory or a checkpoint file", path);
+    if (stat(path, &st) != 0)
+        return file_unreadable(path, errno, err);
+    if (!S_ISDIR(st.st_mode)) {
+        int rc = checkpoint_open(out, path, err);
+        const char *kind = rc == ONIC_ECONFIG ? file_kind(path) : NULL;
+        return kind ? err_set(err, rc,
+                              "%s is %s, not a run directory or a checkpoint file (of its "
+                              "checkpoints/)",
+                              path, kind)
+                    : rc;
+    }
+    char dir[CHECKPOINT_PATH_MAX];
+    snprintf(dir, sizeof dir, "%s/checkpoints", path);
+    struct buf report;
+    buf_init(&report, 1 << 16);
+    int rc = checkpoint_newest_valid(out, dir, &report, err);
+    if (report.len)
+        fprintf(stderr, "onic: skipped checkpoints that cannot be used:\n%s", report.data);
+    buf_release(&report);
+    if (rc == ONIC_ENOTFOUND && stat(dir, &st) != 0 && errno == ENOENT)
+        return not_a_run(path, err);
+    if (rc)
+        err_wrap(err, "no checkpoint of %s can be used", path);
+    return rc;
+}
+
+static int stored_config(struct config *out, const struct checkpoint_file *file,
+                         struct onic_err *err)
+{
+    const void *text;
+    size_t len;
+    int rc = checkpoint_get_bytes(file, "config", &text, &len, err);
+    config_defaults(out);
+    if (rc == ONIC_OK)
+        rc = config_read_stored(out, text, len, checkpoint_path(file), err);
+    return rc;
+}
+
+/* `given` on top of what is stored, but for the names of code: those are the caller's alone. */
+static int put_given_on_top(struct config *stored, const struct config *given, struct onic_err *err)
+{
+    stored->env_plugin[0] = stored->env_nle[0] = stored->command_run[0] = '\0';
+    return config_overlay(stored, given, err);
+}
+
+int loaded_run_config(struct config *out, const struct checkpoint_file *file,
+                      const struct config *given, struct onic_err *err)
+{
+    int rc = stored_config(out, file, err);
+    return rc == ONIC_OK ? put_given_on_top(out, given, err) : rc;
+}
+
+/* A checkpoint may come from anywhere, and loading a shared object runs it. */
+static int check_code(const struct config *stored, const struct config *given, const char *path,
+                      struct onic_err *err)
+{
+    const struct env_family *family = NULL;
+    const char *name;
+    bool known = env_find(stored->env_id, &family, &name, NULL) == ONIC_OK;
+    if (!known && stored->env_plugin[0] && given->origin[CONFIG_I_env_plugin] == CONFIG_DEFAULT)
+        return err_set(
+            err, ONIC_ECONFIG,
+            "%s was trained in %s of a plug-in, %.300s: give --env.plugin=PATH, since no "
+            "code is loaded that only a file names",
+            path, stored->env_id, stored->env_plugin);
+    bool nethack = known && strcmp(family->family, "nethack") == 0;
+    if (nethack && stored->env_nle[0] && given->origin[CONFIG_I_env_nle] == CONFIG_DEFAULT)
+        return err_set(err, ONIC_ECONFIG,
+                       "%s was trained with the NetHack library %.300s: give --env.nle=PATH, or "
+                       "--env.nle= for the fetched one, since no code is loaded that only a file "
+                       "names",
+                       path, stored->env_nle);
+    return ONIC_OK;
+}
+
+/* The policy as it was trained, reading the fields of the observation that will be played. */
+static int build_policy(struct loaded_run *out, const struct obs_spec *obs,
+                        const struct env_spec *spec, struct onic_err *err)
+{
+    const struct config *c = &out->cfg;
+    struct policy_config pc;
+    policy_options(&pc, c, spec->default_net, spec->actions, obs ? obs : &spec->obs);
+    int rc = policy_create(&out->policy, &pc, err);
+    if (rc)
+        return rc;
+    const struct params *params = policy_params(out->policy);
+    out->weights = xaligned(params->floats * sizeof(float));
+    rc = trainer_read_weights(out->file, params, out->weights, &out->weights_version,
+                              &out->env_steps, err);
+    return rc ? (err_wrap(err, "%s", checkpoint_path(out->file)), rc) : rc;
+}
+
+int loaded_run_open(struct loaded_run *out, const char *path, const struct config *given,
+                    const struct obs_spec *obs, struct onic_err *err)
+{
+    memset(out, 0, sizeof *out);
+    int rc = loaded_run_checkpoint(&out->file, path, err);
+    if (rc == ONIC_OK)
+        rc = stored_config(&out->cfg, out->file, err);
+    if (rc == ONIC_OK)
+        rc = check_code(&out->cfg, given, path, err);
+    if (rc == ONIC_OK)
+        rc = put_given_on_top(&out->cfg, given, err);
+    if (rc)
+        return rc;
+    struct env *env = NULL;
+    rc = env_create(&env, out->cfg.env_id, &out->cfg, 0, err);
+    if (rc == ONIC_OK)
+        rc = build_policy(out, obs, &env->spec, err);
+    env_free(env);
+    return rc;
+}
+
+void loaded_run_close(struct loaded_run *r)
+{
+    checkpoint_close(r->file);
+    policy_free(r->policy);
+    free(r->weights);
+    memset(r, 0, sizeof *r);
+}

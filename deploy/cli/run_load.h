@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_DEPLOY_CLI_RUN_LOAD_H
+#define ONIC_DEPLOY_CLI_RUN_LOAD_H
+
+/* run_load.h - a trained policy out of a run directory or a checkpoint file. */
+
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/checkpoint/checkpoint.h"
+#include "common/config/config.h"
+#include "common/policy/policy.h"
+
+struct loaded_run {
+    struct config cfg;            /* the run's configuration under what was given now */
+    struct checkpoint_file *file; /* open until loaded_run_close: reward model and more */
+    struct policy *policy;
+    float *weights; /* [params floats] */
+    uint64_t weights_version, env_steps;
+};
+
+/* path: run directory (newest valid checkpoint; skipped ones are named on stderr) or a checkpoint
+ * file. given: the command line; its explicit options win, except those that would change the
+ * network (ONIC_EINCOMPATIBLE). ONIC_ECONFIG where the run needs a plug-in or a NetHack library
+ * that `given` does not name: what a checkpoint names is not loaded. obs: layout that will be
+ * played; NULL = make the environment of cfg->env_id and use its own. */
+int loaded_run_open(struct loaded_run *out, const char *path, const struct config *given,
+                    const struct obs_spec *obs, struct onic_err *err);
+/* Opens the checkpoint alone; *out (NULL on failure) is closed with checkpoint_close. */
+int loaded_run_checkpoint(struct checkpoint_file **out, const char *path, struct onic_err *err);
+/* The configuration that a checkpoint carries, under what was given now, for who needs neither
+ * policy nor environment; options that name code are those of `given` alone. */
+int loaded_run_config(struct config *out, const struct checkpoint_file *file,
+                      const struct config *given, struct onic_err *err);
+void loaded_run_close(struct loaded_run *r);
+
+#endif /* ONIC_DEPLOY_CLI_RUN_LOAD_H */

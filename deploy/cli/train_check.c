@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* train_check.c - see train_check.h. */
+#include "deploy/cli/train_check.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "actor/envs/env.h"
+#include "common/base/buf.h"
+#include "common/policy/policy.h"
+#include "common/run/run_dir.h"
+#include "learner/process/env_query.h"
+#include "learner/process/resume.h"
+#include "reward_server/annotators/annotator.h"
+#include "reward_server/label_identity.h"
+
+/* A name that no part knows should fail here and at once, not in the first actor. */
+int train_check_environment(const struct config *cfg, struct onic_err *err)
+{
+    const struct env_family *family;
+    const char *name;
+    int rc = env_plugin_load(cfg, err);
+    if (!rc)
+        rc = env_find(cfg->env_id, &family, &name, err);
+    if (!rc && family->available)
+        rc = family->available(cfg, err);
+    return rc;
+}
+
+static int check_network(const char *net, struct onic_err *err)
+{
+    struct buf known;
+    bool found = strcmp(net, "auto") == 0;
+    buf_init(&known, 4096);
+    for (int i = 0; policy_net_name(i, NULL); i++) {
+        found |= strcmp(net, policy_net_name(i, NULL)) == 0;
+        buf_printf(&known, ", %s", policy_net_name(i, NULL));
+    }
+    int rc = found ? ONIC_OK
+                   : err_set(err, ONIC_ECONFIG, "policy.net is \"%.60s\", must be auto%s", net,
+                             known.data);
+    buf_release(&known);
+    return rc;
+}
+
+static int check_annotator(const struct config *cfg, const struct reward_model_type *model,
+                           char identity[192], struct onic_err *err)
+{
+    struct annotator_order order;
+    char note[ONIC_ERR_MSG_MAX];
+    int rc = annotator_choose(&order, cfg, note, err);
+    if (rc)
+        return rc;
+    char who[96];
+    snprintf(who, sizeof who, "reward.model=%s", model->name);
+    rc = annotator_check_kind(&order, model->traits.asks, who, err);
+    return rc ? rc : label_identity_expected(identity, &order, cfg, err);
+}
+
+static bool starts_reward_server(const struct config *cfg, const struct reward_model_type *model)
+{
+    return model->traits.wants_labels && !cfg->reward_server[0];
+}
+
+struct seen {
+    struct env_description env;
+    char identity[192]; /* as what the reward server will answer; "" = not ours to start */
+};
+
+static int check_parts(const struct config *cfg, const struct reward_model_type *model,
+                       struct seen *seen, struct onic_err *err)
+{
+    struct reward_model *probe = NULL;
+    seen->identity[0] = '\0';
+    int rc = env_query(cfg, &seen->env, err);
+    if (!rc)
+        rc = check_network(cfg->policy_net, err);
+    if (!rc)
+        rc = model->create(&probe, cfg, &seen->env.obs, err);
+    model->free(probe);
+    if (!rc && starts_reward_server(cfg, model))
+        rc = check_annotator(cfg, model, seen->identity, err);
+    return rc;
+}
+
+int train_check_parts(const struct config *cfg, const struct reward_model_type *model,
+                      struct onic_err *err)
+{
+    static struct seen seen;
+    return check_parts(cfg, model, &seen, err);
+}
+
+/* Checkpoints that are all damaged end the run here with one sentence, and not after five restarts
+ * of a learner that cannot read them either. */
+int train_check_resume(const struct config *cfg, const struct reward_model_type *model,
+                       const char *run_dir, struct onic_err *err)
+{
+    static struct seen seen;
+    char path[CONFIG_STR_MAX + 16];
+    int rc = check_parts(cfg, model, &seen, err);
+    snprintf(path, sizeof path, "%s/checkpoints", run_dir);
+    if (rc)
+        return rc;
+    rc = resume_check(cfg, &seen.env, path, seen.identity, err);
+    if ((rc == ONIC_EINCOMPATIBLE || rc == ONIC_ECONFIG) && !run_dir_trained(run_dir)) {
+        run_dir_drop_untrained(run_dir); /* nothing ties the run to the options of its first life */
+        rc = ONIC_OK;
+    }
+    return rc == ONIC_EDAMAGED
+               ? err_wrap(err, "the run cannot be resumed (--on-exists=overwrite starts afresh)")
+               : rc;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_LEARNER_PROCESS_CHECKPOINT_WRITER_H
+#define ONIC_LEARNER_PROCESS_CHECKPOINT_WRITER_H
+
+/* checkpoint_writer.h - writes checkpoints on a thread of its own, from a copy.
+ *
+ * The training thread fills the builder (a memcpy) and goes on; disk and fsync are this thread's
+ * problem. A failed write leaves the checkpoints that exist untouched and is reported with the next
+ * look. Everything here is called by the training thread. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/checkpoint/checkpoint.h"
+
+struct checkpoint_writer;
+
+/* dir: .../checkpoints, must exist. keep: newest versions kept. */
+struct checkpoint_writer *checkpoint_writer_create(const char *dir, int keep);
+void checkpoint_writer_free(
+    struct checkpoint_writer *s); /* waits for a write under way; NULL is allowed */
+
+/* The empty builder to fill, or NULL while the last write is under way. */
+struct checkpoint *checkpoint_writer_begin(struct checkpoint_writer *s);
+/* Writes what was filled in as `version`; milestone not 0: also kept for good, named by these
+ * environment steps. */
+void checkpoint_writer_commit(struct checkpoint_writer *s, uint64_t version, uint64_t milestone);
+/* Waits until nothing is being written. */
+void checkpoint_writer_wait(struct checkpoint_writer *s);
+
+struct checkpoint_writer_result {
+    uint64_t version;     /* of the last finished write; meaningful when any */
+    int failures;         /* in a row */
+    uint64_t written;     /* successes */
+    int64_t last_good_ms; /* clock_ms of the last success, 0 = none */
+    struct onic_err err;  /* of the last failure */
+    bool fresh;           /* first look since it finished */
+};
+void checkpoint_writer_look(struct checkpoint_writer *s, struct checkpoint_writer_result *out);
+
+#endif /* ONIC_LEARNER_PROCESS_CHECKPOINT_WRITER_H */

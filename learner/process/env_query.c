@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* env_query.c - one short-lived child with two pipes; see env_query.h. Its sentence on stderr
+ * becomes ours, so that a mistyped env.id reads the same whether the actor or the learner finds it.
+ */
+#define _GNU_SOURCE
+#include "learner/process/env_query.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/base/limits.h"
+#include "common/base/paths.h"
+#include "common/base/xmalloc.h"
+#include "common/config/overlay.h"
+
+enum { ARGS_MAX = 32 };
+
+struct child_args {
+    char program[PATHS_MAX];
+    char *argv[ARGS_MAX];
+    int argc;
+};
+
+static void add_arg(struct child_args *a, const char *key, const char *value)
+{
+    char text[CONFIG_STR_MAX + 80];
+    snprintf(text, sizeof text, key[0] ? "--%s=%s" : "%s%s", key, value);
+    ONIC_ASSERT(a->argc < ARGS_MAX - 1);
+    a->argv[a->argc++] = xstrdup(text);
+}
+
+/* What an environment is made of; the network says which fields are read. */
+static void add_env_options(struct child_args *a, const struct config *cfg)
+{
+    for (int i = 0; i < CONFIG_COUNT; i++) {
+        char key[64], value[CONFIG_STR_MAX];
+        config_key(i, key);
+        if ((strncmp(key, "env.", 4) != 0 && strcmp(key, "policy.net") != 0) ||
+            config_get(cfg, key, value, sizeof value) != ONIC_OK)
+            continue;
+        if (cfg->origin[i] != CONFIG_DEFAULT || strcmp(key, "env.id") == 0)
+            add_arg(a, key, value);
+    }
+}
+
+/* Reads both pipes to their ends. */
+static void read_pipes(const int fds[2], struct buf *const bufs[2])
+{
+    struct pollfd p[2] = {{.fd = fds[0], .events = POLLIN}, {.fd = fds[1], .events = POLLIN}};
+    while (p[0].fd >= 0 || p[1].fd >= 0) {
+        if (poll(p, 2, -1) < 0 && errno != EINTR)
+            return;
+        for (int i = 0; i < 2; i++) {
+            char chunk[4096];
+            if (p[i].fd < 0 || !(p[i].revents & (POLLIN | POLLHUP | POLLERR)))
+                continue;
+            ssize_t n = read(p[i].fd, chunk, sizeof chunk);
+            if (n > 0)
+                buf_append(bufs[i], chunk, (size_t)n);
+            else if (n == 0 || errno != EINTR)
+                p[i].fd = -1;
+        }
+    }
+}
+
+static int run_child(struct child_args *a, struct buf *out, struct buf *errors, int *status,
+                     struct onic_err *err)
+{
+    int o[2], e[2];
+    if (pipe2(o, O_CLOEXEC) != 0)
+        return err_set(err, ONIC_EIO, "no pipe can be made: %s", strerror(errno));
+    if (pipe2(e, O_CLOEXEC) != 0) {
+        close(o[0]);
+        close(o[1]);
+        return err_set(err, ONIC_EIO, "no pipe can be made: %s", strerror(errno));
+    }
+    pid_t pid = fork();
+    int why = errno;
+    if (pid == 0) {
+        dup2(o[1], STDOUT_FILENO);
+        dup2(e[1], STDERR_FILENO);
+        execv(a->program, a->argv);
+        _exit(127);
+    }
+    close(o[1]);
+    close(e[1]);
+    int rc = ONIC_OK;
+    if (pid < 0)
+        rc = limits_no_process("what the environment is", why, err);
+    else
+        read_pipes((int[2]){o[0], e[0]}, (struct buf *const[2]){out, errors});
+    close(o[0]);
+    close(e[0]);
+    while (pid > 0 && waitpid(pid, status, 0) < 0 && errno == EINTR)
+        ;
+    return rc;
+}
+
+/* The last line, without the program's name in front. */
+static const char *last_sentence(struct buf *errors)
+{
+    while (errors->len && errors->data[errors->len - 1] == '\n')
+        errors->data[--errors->len] = '\0';
+    char *line = strrchr(errors->data, '\n');
+    line = line ? line + 1 : errors->data;
+    const char *prefix = "onic-actor: ";
+    return strncmp(line, prefix, strlen(prefix)) == 0 ? line + strlen(prefix) : line;
+}
+
+static int judge(int status, struct buf *errors, const char *program, struct onic_err *err)
+{
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return ONIC_OK;
+    const char *why = last_sentence(errors);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 78)
+        return err_set(err, ONIC_EINCOMPATIBLE, "%s", why);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 64)
+        return err_set(err, ONIC_ECONFIG, "%s", why);
+    return err_set(err, ONIC_EIO, "%s --describe ended with status %d: %s", program,
+                   WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), why);
+}
+
+int env_query(const struct config *cfg, struct env_description *out, struct onic_err *err)
+{
+    struct child_args a = {.argc = 0};
+    struct buf text, errors;
+    int status = 0;
+    int rc = paths_beside_program("onic-actor", a.program, sizeof a.program, err);
+    if (rc)
+        return err_wrap(err, "the learner asks onic-actor what %s is", cfg->env_id);
+    add_arg(&a, "", "onic-actor");
+    add_arg(&a, "", "--describe");
+    add_env_options(&a, cfg);
+    buf_init(&text, ENV_DESCRIPTION_TEXT_MAX);
+    buf_init(&errors, 1 << 16);
+    rc = run_child(&a, &text, &errors, &status, err);
+    if (!rc)
+        rc = judge(status, &errors, a.program, err);
+    struct onic_err why = {0};
+    if (!rc && env_describe_read(text.data, text.len, out, &why) != ONIC_OK)
+        rc = err_set(err, ONIC_EINCOMPATIBLE, "%s is of another version than this learner: %s",
+                     a.program, why.msg);
+    for (int i = 0; i < a.argc; i++)
+        free(a.argv[i]);
+    buf_release(&text);
+    buf_release(&errors);
+    return rc;
+}

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+/* episode_log.c - see episode_log.h.
+ *
+ * Trajectories of an actor arrive in order, an environment's steps lie in one column of each, and
+ * the end of an episode is flagged. So recording is: a recorder per chosen (actor, environment),
+ * which appends a line per step and checks at the start of each trajectory that it continues where
+ * the last one stopped. An episode that begins in the middle of a trajectory has the next number of
+ * its environment, from which its seed follows (common/data/episode.h); the next trajectory
+ * confirms it.
+ *
+ * A file is written beside and renamed; it is not made durable, because losing one costs nothing.
+ */
+#include "learner/process/episode_log.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/xmalloc.h"
+#include "common/config/overlay.h"
+#include "common/data/episode.h"
+
+enum { PATH_LEN = CONFIG_STR_MAX + 320, FILES_MAX = 1 << 17, HEAD_MAX = 1 << 16 };
+
+struct recorder {
+    bool active;
+    uint64_t id, incarnation;
+    uint32_t steps;
+    uint64_t first_version, last_version;
+    double ret, ext, intrinsic; /* sums: as the environment gave it, and as paid by source */
+    struct buf lines;
+};
+
+struct episode_log {
+    const struct config *cfg;
+    char dir[CONFIG_STR_MAX + 16], env_id[64];
+    uint64_t started, kept;
+    size_t bytes_max;
+    int64_t log_ms;
+    struct recorder recorder[EPISODE_LOG_OPEN_MAX];
+};
+
+void episode_log_create(struct episode_log **out, const struct config *cfg, const char *run_dir,
+                        const char *env_id)
+{
+    *out = NULL;
+    if (cfg->replay_every_episodes == 0 || cfg->bench_captions_per_s > 0)
+        return;
+    struct episode_log *r = xcalloc(1, sizeof *r);
+    r->cfg = cfg;
+    r->bytes_max = (size_t)cfg->replay_max_mb << 20;
+    snprintf(r->dir, sizeof r->dir, "%s/replays", run_dir);
+    snprintf(r->env_id, sizeof r->env_id, "%s", env_id);
+    for (int i = 0; i < EPISODE_LOG_OPEN_MAX; i++)
+        buf_init(&r->recorder[i].lines, r->bytes_max);
+    *out = r;
+}
+
+void episode_log_free(struct episode_log *r)
+{
+    if (!r)
+        return;
+    for (int i = 0; i < EPISODE_LOG_OPEN_MAX; i++)
+        buf_release(&r->recorder[i].lines);
+    free(r);
+}
+
+uint64_t episode_log_kept(const struct episode_log *r)
+{
+    return r ? r->kept : 0;
+}
+
+/* --- files ----------------------------------------------------------------------------------- */
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool is_ours(const char *name)
+{
+    size_t n = strlen(name);
+    return n > 6 && strcmp(name + n - 6, ".jsonl") == 0;
+}
+
+/* Names begin with the number of environment steps, so their order is that of time. */
+static int list_files(const struct episode_log *r, char ***names)
+{
+    int n = 0, cap = 0;
+    DIR *d = opendir(r->dir);
+    *names = NULL;
+    for (struct dirent *e; d && n < FILES_MAX && (e = readdir(d));) {
+        if (!is_ours(e->d_name))
+            continue;
+        if (n == cap) {
+            cap = cap ? 2 * cap : 128;
+            *names = xrealloc(*names, (size_t)cap * sizeof **names);
+        }
+        (*names)[n++] = xstrdup(e->d_name);
+    }
+    if (d)
+        closedir(d);
+    if (n)
+        qsort(*names, (size_t)n, sizeof **names, by_name);
+    return n;
+}
+
+/* Removes the oldest files beyond the bounds. */
+static void prune(const struct episode_log *r)
+{
+    char **names, path[PATH_LEN];
+    int n = list_files(r, &names), kept = 0;
+    size_t bytes = 0;
+    for (int i = n - 1; i >= 0; i--) { /* from the newest */
+        struct stat st = {0};
+        snprintf(path, sizeof path, "%s/%s", r->dir, names[i]);
+        if (stat(path, &st) == 0)
+            bytes += (size_t)st.st_size;
+        if (++kept > r->cfg->replay_keep || bytes > r->bytes_max)
+            unlink(path);
+        free(names[i]);
+    }
+    free(names);
+}
+
+static bool write_file(const char *path, const struct buf *head, const struct buf *lines)
+{
+    FILE *f = fopen(path, "we");
+    if (!f)
+        return false;
+    bool good = fwrite(head->data, 1, head->len, f) == head->len &&
+                fwrite(lines->data, 1, lines->len, f) == lines->len;
+    return fclose(f) == 0 && good;
+}
+
+/* Every env.* option that decides what is played; paths of one machine are left out, and of a
+ * plug-in the file's name tells which one it was. */
+static void put_options(const struct config *cfg, struct buf *out)
+{
+    bool first = true;
+    buf_puts(out, ",\"options\":{");
+    for (int i = 0; i < CONFIG_COUNT; i++) {
+        char key[64], value[CONFIG_STR_MAX];
+        config_key(i, key);
+        if (strncmp(key, "env.", 4) != 0 || config_names_code(key) || strcmp(key, "env.id") == 0 ||
+            config_get(cfg, key, value, sizeof value) != ONIC_OK)
+            continue;
+        buf_printf(out, "%s\"%s\":", first ? "" : ",", key);
+        buf_json_string(out, value, strlen(value));
+        first = false;
+    }
+    buf_puts(out, "}");
+    const char *slash = strrchr(cfg->env_plugin, '/');
+    if (cfg->env_plugin[0])
+        buf_json_key_text(out, "plugin", slash ? slash + 1 : cfg->env_plugin);
+}
+
+static void put_head(const struct episode_log *r, const struct recorder *c, uint8_t flags,
+                     const struct reward_mix *mix, const struct annot_identity *identity,
+                     uint64_t env_steps, struct buf *out)
+{
+    buf_puts(out, "{\"onic_replay\":1");
+    buf_json_key_text(out, "env", r->env_id);
+    put_options(r->cfg, out);
+    buf_printf(out, ",\"actor\":%d,\"environment\":%d,\"episode\":%llu,\"seed\":\"%llu\"",
+               episode_actor(c->id), episode_environment(c->id),
+               (unsigned long long)episode_number(c->id),
+               (unsigned long long)episode_seed((uint64_t)r->cfg->run_seed, c->id));
+    buf_printf(out, ",\"weights_versions\":[%llu,%llu],\"env_steps\":%llu,\"steps\":%u",
+               (unsigned long long)c->first_version, (unsigned long long)c->last_version,
+               (unsigned long long)env_steps, c->steps);
+    buf_json_key_text(out, "end", flags & STEP_TERMINATED ? "terminated" : "truncated");
+    buf_printf(out, ",\"success\":%s", flags & STEP_SUCCESS ? "true" : "false");
+    buf_json_key_number(out, "return", c->ret);
+    buf_json_key_number(out, "paid_ext", c->ext);
+    buf_json_key_number(out, "paid_int", c->intrinsic);
+    buf_json_key_text(out, "reward_model", reward_mix_type(mix)->name);
+    buf_json_key_text(out, "shaping", reward_mix_chain(mix));
+    buf_json_key_number(out, "coef_ext", (double)reward_mix_coef_ext(mix));
+    buf_json_key_number(out, "coef_int", (double)reward_mix_coef_int(mix));
+    buf_json_key_text(out, "annotator", identity ? identity->annotator : "");
+    buf_json_key_text(out, "goal", identity ? identity->goal : "");
+    buf_json_key_text(out, "prompt_version", identity ? identity->goal_version : "");
+    buf_puts(out, "}\n");
+}
+
+static void keep(struct episode_log *r, struct recorder *c, uint8_t flags,
+                 const struct reward_mix *mix, const struct annot_identity *identity,
+                 uint64_t env_steps)
+{
+    char path[PATH_LEN], temporary[PATH_LEN + 8];
+    struct buf head;
+    buf_init(&head, HEAD_MAX);
+    put_head(r, c, flags, mix, identity, env_steps, &head);
+    snprintf(path, sizeof path, "%s/%013llu-a%d-e%d-%llu.jsonl", r->dir,
+             (unsigned long long)env_steps, episode_actor(c->id), episode_environment(c->id),
+             (unsigned long long)episode_number(c->id));
+    snprintf(temporary, sizeof temporary, "%s.tmp", path);
+    if (write_file(temporary, &head, &c->lines) && rename(temporary, path) == 0) {
+        r->kept++;
+        prune(r);
+    } else {
+        int why = errno;
+        unlink(temporary);
+        if (log_every_ms(&r->log_ms, 60000))
+            log_warn("an episode could not be kept", kv("file", (const char *)path),
+                     kv("why", strerror(why)));
+    }
+    buf_release(&head);
+}
+
+/* --- recording ------------------------------------------------------------------------------- */
+
+static struct recorder *recorder_of(struct episode_log *r, int actor, int environment)
+{
+    for (int i = 0; i < EPISODE_LOG_OPEN_MAX; i++)
+        if (r->recorder[i].active && episode_actor(r->recorder[i].id) == actor &&
+            episode_environment(r->recorder[i].id) == environment)
+            return &r->recorder[i];
+    return NULL;
+}
+
+/* An episode begins: is it one to keep? The first one is, then every N-th; one more when none could
+ * be recorded for lack of room. */
+static struct recorder *begin(struct episode_log *r, uint64_t id, const struct trajectory *t)
+{
+    if (r->started++ % (uint64_t)r->cfg->replay_every_episodes != 0)
+        return NULL;
+    for (int i = 0; i < EPISODE_LOG_OPEN_MAX; i++) {
+        struct recorder *c = &r->recorder[i];
+        if (c->active)
+            continue;
+        struct buf lines = c->lines;
+        buf_reset(&lines);
+        *c = (struct recorder){.active = true,
+                               .id = id,
+                               .incarnation = t->incarnation,
+                               .first_version = t->weights_version,
+                               .lines = lines};
+        return c;
+    }
+    r->started--; /* the next one, then */
+    return NULL;
+}
+
+/* What the model says of a caption, before shaping, and whether a label of it was there: nothing
+ * has been learned since the batch was bound. */
+static void put_score(struct recorder *c, struct reward_mix *mix, const char *caption, size_t len)
+{
+    bool labelled;
+    if (!reward_mix_type(mix)->traits.caption_only)
+        return;
+    buf_json_key_number(&c->lines, "score",
+                        (double)reward_mix_caption(mix, caption, len, &labelled));
+    buf_printf(&c->lines, ",\"labelled\":%s", labelled ? "true" : "false");
+}
+
+/* Step `step` of column `column`; false when the episode has become too long to keep. */
+static bool append(struct recorder *c, const struct batch *b, int step, int column,
+                   struct reward_mix *mix)
+{
+    const struct trajectory *t = b->column[column].t;
+    size_t at = (size_t)step * (size_t)b->C + (size_t)column;
+    size_t own = (size_t)step * (size_t)t->shape.E + (size_t)b->column[column].e;
+    double ext = (double)(reward_mix_coef_ext(mix) * b->r_ext[at]);
+    double intrinsic = (double)(reward_mix_coef_int(mix) * b->r_int[at]);
+    uint32_t caption = b->reward.caption[at];
+    c->steps++;
+    c->last_version = t->weights_version;
+    c->ret += (double)t->reward[own];
+    c->ext += ext;
+    c->intrinsic += intrinsic;
+    buf_printf(&c->lines, "{\"t\":%u,\"action\":%d", c->steps, t->action[own]);
+    buf_json_key_number(&c->lines, "reward", (double)t->reward[own]);
+    buf_json_key_number(&c->lines, "ext", ext);
+    buf_json_key_number(&c->lines, "int", intrinsic);
+    if (caption) {
+        buf_printf(&c->lines, ",\"n\":%u,\"caption\":", b->reward.episodic_count[at]);
+        buf_json_string(&c->lines, b->reward.caption_text[caption], b->reward.caption_len[caption]);
+        put_score(c, mix, b->reward.caption_text[caption], b->reward.caption_len[caption]);
+    }
+    return buf_puts(&c->lines, "}\n") == ONIC_OK && !c->lines.overflow;
+}
+
+static bool continues(const struct recorder *c, const struct trajectory *t, int e)
+{
+    return c->id == t->episode_id[e] && c->incarnation == t->incarnation &&
+           c->steps == t->first_step[e] && t->shape.T > 0;
+}
+
+void episode_log_add(struct episode_log *r, const struct batch *b, struct reward_mix *mix,
+                     const struct annot_identity *identity, uint64_t env_steps)
+{
+    for (int column = 0; r && column < b->C; column++) {
+        const struct trajectory *t = b->column[column].t;
+        int e = b->column[column].e;
+        uint64_t id = t->episode_id[e];
+        struct recorder *c = recorder_of(r, (int)t->actor_id, e);
+        if (c && !continues(c, t, e))
+            c->active = false, c = NULL;
+        if (!c && t->seq == 1) /* of later trajectories the beginning was seen at the end before */
+            c = t->first_step[e] == 0 ? begin(r, id, t) : NULL;
+        for (int step = 0; step < b->T; step++) {
+            uint8_t flags = t->flags[(size_t)step * (size_t)t->shape.E + (size_t)e];
+            if (c && !append(c, b, step, column, mix))
+                c->active = false, c = NULL;
+            if (!(flags & STEP_ENDED))
+                continue;
+            if (c) {
+                if (!(flags & STEP_FAILED)) /* what broke does not break the same way again */
+                    keep(r, c, flags, mix, identity, env_steps);
+                c->active = false;
+            }
+            id = episode_next(id);
+            c = begin(r, id, t);
+        }
+    }
+}

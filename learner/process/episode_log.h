@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_LEARNER_PROCESS_EPISODE_LOG_H
+#define ONIC_LEARNER_PROCESS_EPISODE_LOG_H
+
+/* episode_log.h - keeps every N-th episode as a file that `onic replay` plays again.
+ *
+ * The learner keeps them, not the actors: only here the reward of a step is known as it was paid,
+ * and only here the run directory is sure to be at hand. A file holds seed, environment options,
+ * actions, captions and rewards by source (layout: README.md of this folder); no observation,
+ * because seed and actions give them back bit for bit.
+ *
+ * Bounds: EPISODE_LOG_OPEN_MAX episodes are recorded at a time, replay.keep files and replay.max_mb
+ * megabytes are kept, the oldest go first. An episode of which a trajectory is missing (dropped,
+ * lost, or trained on in another life) is not kept. Nothing here can stop a run: what cannot be
+ * written is said in the log. Training thread. */
+
+#include <stdint.h>
+
+#include "common/config/config.h"
+#include "common/wire/labels/labels.h"
+#include "learner/reward/mix.h"
+#include "learner/train/batch.h"
+
+enum { EPISODE_LOG_OPEN_MAX = 16 };
+
+struct episode_log;
+
+/* run_dir has the folder replays/. *out is NULL, which every other call accepts, when
+ * replay.every_episodes is 0 or captions are made unique for a benchmark. cfg: borrowed for life.
+ */
+void episode_log_create(struct episode_log **out, const struct config *cfg, const char *run_dir,
+                        const char *env_id);
+void episode_log_free(struct episode_log *r); /* episodes under way are forgotten */
+
+/* After an update, before the model learns again: looks at every step of the batch, with the
+ * rewards that it was trained with. mix: for coefficients, shaping and scores; identity: what
+ * labels the captions now, NULL = nothing does.
+ */
+void episode_log_add(struct episode_log *r, const struct batch *b, struct reward_mix *mix,
+                     const struct annot_identity *identity, uint64_t env_steps);
+/* Files written by this process. */
+uint64_t episode_log_kept(const struct episode_log *r);
+
+#endif /* ONIC_LEARNER_PROCESS_EPISODE_LOG_H */

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: MIT */
+/* label_client.c - see label_client.h.
+ *
+ * The client below (labels.h) deduplicates, resends and bounds; here is only what belongs
+ * to learning: which captions to ask, where labels go, and that labels of two different annotators
+ * never mix in one reward model. */
+#define _DEFAULT_SOURCE /* strsep */
+#include "learner/process/label_client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/strmap.h"
+#include "common/base/xmalloc.h"
+#include "common/wire/labels/labels.h"
+#include "learner/process/label_options.h"
+
+enum {
+    REFRESH_MS = 1000,
+    SOURCES_MAX = 8,
+    SOURCE_NAME_MAX = 32,
+    STATE_MAX = 4096 + LABEL_OPTIONS_TEXT_MAX
+};
+
+struct held_label {
+    struct annot_label label;
+    char caption[QUESTION_MAX];
+};
+
+struct label_client {
+    const struct config *cfg;
+    struct wire_labels_client *client;    /* NULL: no server */
+    char identity[192];                   /* of the labels in the reward model; "" = none yet */
+    char options[LABEL_OPTIONS_TEXT_MAX]; /* with which it came to be */
+    /* of all lives */
+    uint64_t cursor, labels, abstained;
+    /* of this life */
+    uint64_t judged, high, tie; /* all labels; above 0.5; 0.5 */
+    double sum;
+    struct {
+        char name[SOURCE_NAME_MAX];
+        uint64_t labels;
+    } source[SOURCES_MAX];
+    int sources;
+    double staleness_s; /* between question and use, moving average; < 0 = no label yet */
+    int *unknown;       /* [unknown_cap] */
+    int unknown_cap;
+    bool hold;
+    struct strmap *asked;    /* captions of this round while holding; NULL = not holding */
+    struct held_label *held; /* [held_cap] */
+    int held_count, held_cap;
+    char waiting[192], trouble[160]; /* trouble: the last that was said of the annotator */
+    char fruitless[300];
+};
+
+int label_client_create(struct label_client **out, const struct config *cfg, const char *address,
+                        struct onic_err *err)
+{
+    struct label_client *a = xcalloc(1, sizeof *a);
+    a->staleness_s = -1.0;
+    a->cfg = cfg;
+    *out = a;
+    if (!address[0])
+        return ONIC_OK;
+    int rc = wire_labels_client_create(&a->client, address, NULL, err);
+    if (rc) {
+        label_client_free(a);
+        *out = NULL;
+    }
+    return rc;
+}
+
+void label_client_free(struct label_client *a)
+{
+    if (!a)
+        return;
+    wire_labels_client_free(a->client);
+    strmap_free(a->asked);
+    free(a->unknown);
+    free(a->held);
+    free(a);
+}
+
+/* --- asking ---------------------------------------------------------------------------------- */
+
+static void ask_one(struct label_client *a, const char *question, size_t len)
+{
+    wire_labels_client_ask(a->client, question, len);
+    if (a->asked)
+        strmap_put(a->asked, question, len, NULL);
+}
+
+/* What the model draws, as long as not too many questions wait (oni-spec.md 2.4). */
+static void ask_drawn(struct label_client *a, struct reward_mix *mix)
+{
+    struct wire_labels_client_status s;
+    char question[QUESTION_MAX];
+    size_t len;
+    wire_labels_client_status(a->client, &s);
+    if (s.waiting + s.outstanding >= a->cfg->reward_pairs_waiting)
+        return;
+    while ((len = reward_mix_draw(mix, question)) > 0)
+        ask_one(a, question, len);
+}
+
+void label_client_ask(struct label_client *a, struct reward_mix *mix, const struct batch *b)
+{
+    if (!a->client)
+        return;
+    if (reward_mix_type(mix)->draw) {
+        ask_drawn(a, mix);
+        return;
+    }
+    if (b->reward.ncaptions > a->unknown_cap) {
+        a->unknown_cap = b->reward.ncaptions + b->reward.ncaptions / 2;
+        a->unknown = xrealloc(a->unknown, (size_t)a->unknown_cap * sizeof *a->unknown);
+    }
+    int n = reward_mix_unknown(mix, &b->reward, a->unknown);
+    for (int i = 0; i < n; i++) {
+        int k = a->unknown[i];
+        char question[QUESTION_MAX];
+        size_t len = question_about(question, reward_mix_type(mix)->traits.asks,
+                                    b->reward.caption_text[k], b->reward.caption_len[k]);
+        ask_one(a, question, len);
+    }
+}
+
+/* --- labels ---------------------------------------------------------------------------------- */
+
+static void count_source(struct label_client *a, const char *name)
+{
+    int i = 0;
+    while (i < a->sources && strcmp(a->source[i].name, name) != 0)
+        i++;
+    if (i == a->sources) {
+        if (i == SOURCES_MAX)
+            return;
+        snprintf(a->source[a->sources++].name, SOURCE_NAME_MAX, "%s", name);
+    }
+    a->source[i].labels++;
+}
+
+/* False: another learner of the same server asks another kind of question. */
+static bool hand_over(struct reward_mix *mix, const struct annot_label *l)
+{
+    struct question q;
+    struct annot_label mine = *l;
+    if (!question_split(l->caption, l->caption_len, &q) ||
+        q.kind != reward_mix_type(mix)->traits.asks)
+        return false;
+    if (q.kind != QUESTION_PAIR) {
+        mine.caption = q.caption;
+        mine.caption_len = q.len;
+    }
+    reward_mix_observe(mix, &mine);
+    return true;
+}
+
+static void apply(struct label_client *a, struct reward_mix *mix, const struct annot_label *l)
+{
+    a->cursor = l->id > a->cursor ? l->id : a->cursor;
+    if (l->state != ANNOT_LABEL) {
+        a->abstained++;
+        return;
+    }
+    if (!hand_over(mix, l))
+        return;
+    a->labels++;
+    a->judged++;
+    a->high += l->label > 0.5f;
+    a->tie += l->label == 0.5f;
+    a->sum += (double)l->label;
+    count_source(a, l->source);
+    double age = clock_wall_s() - l->asked_at;
+    if (l->asked_at > 0 && age >= 0)
+        a->staleness_s = a->staleness_s < 0 ? age : a->staleness_s + 0.02 * (age - a->staleness_s);
+}
+
+/* Also labels that nobody here has asked for: questions of a killed life, or of another learner of
+ * the same server. When they come depends on chance, so they wait until this run asks. */
+static void keep(struct label_client *a, const struct annot_label *l)
+{
+    if (l->caption_len > QUESTION_MAX)
+        return;
+    if (a->held_count == a->held_cap) {
+        a->held_cap = a->held_cap ? 2 * a->held_cap : 256;
+        a->held = xrealloc(a->held, (size_t)a->held_cap * sizeof *a->held);
+    }
+    struct held_label *h = &a->held[a->held_count++];
+    h->label = *l;
+    memcpy(h->caption, l->caption, l->caption_len);
+}
+
+static int compare_captions(const void *x, const void *y)
+{
+    const struct held_label *a = x, *b = y;
+    size_t la = a->label.caption_len, lb = b->label.caption_len;
+    int order = memcmp(a->caption, b->caption, la < lb ? la : lb);
+    return order ? order : (la > lb) - (la < lb);
+}
+
+void label_client_hold(struct label_client *a, bool hold)
+{
+    a->hold = hold;
+    if (a->client)
+        wire_labels_client_wait_for_all(a->client, hold);
+    if (hold && !a->asked)
+        a->asked = strmap_create(1024);
+}
+
+void label_client_apply(struct label_client *a, struct reward_mix *mix)
+{
+    if (a->held_count)
+        qsort(a->held, (size_t)a->held_count, sizeof *a->held, compare_captions);
+    int kept = 0;
+    for (int i = 0; i < a->held_count; i++) {
+        struct held_label *h = &a->held[i];
+        h->label.caption = h->caption;
+        if (a->asked && !strmap_get(a->asked, h->caption, h->label.caption_len))
+            a->held[kept++] = *h;
+        else
+            apply(a, mix, &h->label);
+    }
+    a->held_count = kept;
+    if (a->asked) /* all have an answer now */
+        strmap_clear(a->asked);
+}
+
+/* Nothing in the reward model depends on the identity that was: what was asked is asked of the new
+ * one. */
+static void adopt(struct label_client *a, const char *identity)
+{
+    size_t it = 0, len;
+    const char *question;
+    uint64_t value;
+    if (a->identity[0])
+        log_info("the run has no labels yet, so it takes those that are given now",
+                 kv("was", (const char *)a->identity), kv("is", identity));
+    snprintf(a->identity, sizeof a->identity, "%s", identity);
+    label_options_write(a->cfg, a->options);
+    a->held_count = 0;
+    while (a->asked && strmap_next(a->asked, &it, &question, &len, &value))
+        wire_labels_client_ask(a->client, question, len);
+}
+
+int annotate_check_identity(const struct label_client *a, const char *identity,
+                            struct onic_err *err)
+{
+    char remedy[LABEL_OPTIONS_REMEDY_MAX];
+    if (!a->identity[0] || a->labels == 0 || strcmp(a->identity, identity) == 0)
+        return ONIC_OK;
+    label_options_remedy(a->options, a->cfg, a->identity, identity, remedy);
+    return err_set(err, ONIC_EINCOMPATIBLE,
+                   "%llu labels of this run were given by [%s], the reward server now answers as "
+                   "[%s]: %s, or another --run-dir",
+                   (unsigned long long)a->labels, a->identity, identity, remedy);
+}
+
+/* At every poll: the server may be restarted with other options in the middle of this life. */
+static int check_identity(struct label_client *a, const struct reward_model_type *type,
+                          struct onic_err *err)
+{
+    const struct annot_identity *now = wire_labels_client_identity(a->client);
+    if (!now->identity[0])
+        return ONIC_OK;
+    if (!(now->kinds & 1u << type->traits.asks))
+        return err_set(err, ONIC_ECONFIG,
+                       "reward.model=%s asks %s questions, which annotator.id=%s does not answer; "
+                       "choose another of the two",
+                       type->name, question_kind_name(type->traits.asks), now->annotator);
+    int rc = annotate_check_identity(a, now->identity, err);
+    if (!rc && strcmp(a->identity, now->identity) != 0)
+        adopt(a, now->identity);
+    return rc;
+}
+
+int label_client_poll(struct label_client *a, struct reward_mix *mix, int timeout_ms,
+                      struct onic_err *err)
+{
+    if (!a->client)
+        return ONIC_OK;
+    wire_labels_client_poll(a->client, timeout_ms);
+    int rc = check_identity(a, reward_mix_type(mix), err);
+    if (rc)
+        return rc;
+    struct annot_label l;
+    while (wire_labels_client_next(a->client, &l)) {
+        if (a->hold)
+            keep(a, &l);
+        else
+            apply(a, mix, &l);
+    }
+    return ONIC_OK;
+}
+
+uint64_t annotate_labels(const struct label_client *a)
+{
+    return a->labels;
+}
+
+bool label_client_pending(const struct label_client *a)
+{
+    struct wire_labels_client_status s;
+    if (!a->client)
+        return false;
+    wire_labels_client_status(a->client, &s);
+    return s.outstanding + s.waiting > 0;
+}
+
+/* --- showing --------------------------------------------------------------------------------- */
+
+const struct annot_identity *label_client_identity(const struct label_client *a)
+{
+    return a->client ? wire_labels_client_identity(a->client) : NULL;
+}
+
+const char *label_client_waiting_for(struct label_client *a)
+{
+    struct wire_labels_client_status s;
+    a->waiting[0] = '\0';
+    if (!a->client)
+        return a->waiting;
+    wire_labels_client_status(a->client, &s);
+    if (s.waiting_for[0])
+        snprintf(a->waiting, sizeof a->waiting, "%s", s.waiting_for);
+    else if (s.connected && s.annotator[0])
+        snprintf(a->waiting, sizeof a->waiting, "labels: %s", s.annotator);
+    if (s.waiting_for[0] || s.annotator[0])
+        snprintf(a->trouble, sizeof a->trouble, "%s",
+                 s.waiting_for[0] ? s.waiting_for : s.annotator);
+    return a->waiting;
+}
+
+const char *annotate_fruitless(struct label_client *a)
+{
+    struct wire_labels_client_status s;
+    char what[100];
+    a->fruitless[0] = '\0';
+    if (!a->client || a->judged > 0)
+        return a->fruitless;
+    wire_labels_client_refresh(a->client, REFRESH_MS);
+    label_client_waiting_for(a);
+    wire_labels_client_status(a->client, &s);
+    uint64_t asked = s.asked_total + (uint64_t)(s.waiting > 0 ? s.waiting : 0);
+    if (asked == 0)
+        return a->fruitless;
+    snprintf(what, sizeof what, "none of %llu questions was answered", (unsigned long long)asked);
+    if (s.abstained_total)
+        snprintf(what, sizeof what, "the annotator abstained from %llu of %llu questions",
+                 (unsigned long long)s.abstained_total, (unsigned long long)asked);
+    if (!a->trouble[0] && !s.last_seen_ms)
+        snprintf(a->trouble, sizeof a->trouble, "no reward server answers at %.100s",
+                 a->cfg->reward_server);
+    snprintf(a->fruitless, sizeof a->fruitless, "no label in this life, %s%s%s", what,
+             a->trouble[0] ? ": " : "", a->trouble);
+    return a->fruitless;
+}
+
+void annotate_sides(const struct label_client *a, uint64_t *low, uint64_t *high, uint64_t *ties)
+{
+    *low = a->judged - a->high - a->tie;
+    *high = a->high;
+    *ties = a->tie;
+}
+
+void label_client_report(struct label_client *a, struct metrics *m)
+{
+    struct wire_labels_client_status s = {0};
+    if (a->client)
+        wire_labels_client_status(a->client, &s);
+    metrics_set(m, "annot/labels_total", (double)a->labels);
+    metrics_set(m, "annot/abstained_total", (double)a->abstained);
+    metrics_set(m, "annot/backlog",
+                (double)(s.server_backlog + (uint64_t)(s.waiting > 0 ? s.waiting : 0)));
+    metrics_set(m, "annot/labels_per_s", s.server_labels_per_s);
+    metrics_set(m, "annot/outstanding", s.outstanding);
+    metrics_set(m, "annot/connected", s.connected ? 1 : 0);
+    if (a->judged) {
+        metrics_set(m, "annot/label_positive", (double)a->high / (double)a->judged);
+        metrics_set(m, "annot/label_tie", (double)a->tie / (double)a->judged);
+        metrics_set(m, "annot/label_mean", a->sum / (double)a->judged);
+    }
+    if (a->staleness_s >= 0)
+        metrics_set(m, "annot/staleness_s", a->staleness_s);
+    for (int i = 0; i < s.nown; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "annot/%s", s.own[i].name);
+        metrics_set(m, name, s.own[i].value);
+    }
+    for (int i = 0; i < a->sources; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "annot/source/%s", a->source[i].name);
+        metrics_set(m, name, (double)a->source[i].labels);
+    }
+}
+
+/* --- checkpoint ------------------------------------------------------------------------------ */
+
+/* Lines: identity, then numbers, then "source <name> <labels>" and "option <key>=<value>". */
+void label_client_save(const struct label_client *a, struct checkpoint *to)
+{
+    struct buf b;
+    buf_init(&b, STATE_MAX);
+    buf_printf(&b, "%s\n%llu %llu %llu %.9g\n", a->identity, (unsigned long long)a->cursor,
+               (unsigned long long)a->labels, (unsigned long long)a->abstained, a->staleness_s);
+    for (int i = 0; i < a->sources; i++)
+        buf_printf(&b, "source %s %llu\n", a->source[i].name,
+                   (unsigned long long)a->source[i].labels);
+    buf_puts(&b, a->options);
+    checkpoint_add_bytes(to, "annotation", b.data, b.len);
+    buf_release(&b);
+}
+
+int label_client_load(struct label_client *a, const struct checkpoint_file *from,
+                      struct onic_err *err)
+{
+    const void *data;
+    size_t len;
+    int rc = checkpoint_get_bytes(from, "annotation", &data, &len, err);
+    if (rc)
+        return rc;
+    char text[STATE_MAX + 1], *rest = text;
+    unsigned long long cursor, labels, abstained, n;
+    if (len > STATE_MAX)
+        return err_set(err, ONIC_EDAMAGED, "%s: the annotation state is too long",
+                       checkpoint_path(from));
+    memcpy(text, data, len);
+    text[len] = '\0';
+    char *line = strsep(&rest, "\n");
+    if (line && strncmp(line, "class ", 6) == 0) /* before questions told their own kind */
+        line += 6;
+    snprintf(a->identity, sizeof a->identity, "%s", line);
+    line = rest ? strsep(&rest, "\n") : NULL;
+    if (!line ||
+        sscanf(line, "%llu %llu %llu %lf", &cursor, &labels, &abstained, &a->staleness_s) != 4)
+        return err_set(err, ONIC_EDAMAGED, "%s: the annotation state cannot be read",
+                       checkpoint_path(from));
+    a->cursor = cursor;
+    a->labels = labels;
+    a->abstained = abstained;
+    a->sources = 0;
+    a->options[0] = '\0';
+    while (rest && (line = strsep(&rest, "\n"))) {
+        size_t at = strlen(a->options);
+        if (strncmp(line, "option ", 7) == 0)
+            snprintf(a->options + at, sizeof a->options - at, "%s\n", line);
+        else if (a->sources < SOURCES_MAX &&
+                 sscanf(line, "source %31s %llu", a->source[a->sources].name, &n) == 2)
+            a->source[a->sources++].labels = n;
+    }
+    return ONIC_OK;
+}

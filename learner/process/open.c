@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: MIT */
+/* open.c - opening a run in the order that makes failures cheap and honest: directory and
+ * lock, what the environment is, the network, the newest valid checkpoint, and only then a socket
+ * that actors can find. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/run_lock.h"
+#include "common/base/xmalloc.h"
+#include "common/config/overlay.h"
+#include "common/run/run_dir.h"
+#include "learner/process/env_query.h"
+#include "learner/process/loop.h"
+#include "learner/process/report.h"
+#include "learner/process/resume.h"
+
+enum { TEXT_MAX = 1 << 20, BLOB_MAX = 1 << 30, INFLIGHT_BYTES_MAX = 512 << 20 };
+
+/* --- what actors are told -------------------------------------------------------------------- */
+
+/* Options an actor takes from WELCOME: everything that decides what it plays and sends, and nothing
+ * that is a path or an address on one machine. */
+static bool actors_need(const char *key)
+{
+    static const char *const exact[] = {"train.rollout", "run.seed", "run.deterministic",
+                                        "bench.captions_per_s"};
+    if (strncmp(key, "env.", 4) == 0)
+        return !config_names_code(key);
+    if (strncmp(key, "policy.", 7) == 0 || strncmp(key, "compat.", 7) == 0)
+        return true;
+    for (size_t i = 0; i < sizeof exact / sizeof exact[0]; i++)
+        if (strcmp(key, exact[i]) == 0)
+            return true;
+    return false;
+}
+
+static void welcome_text(const struct learner *r, struct buf *out)
+{
+    char section[64] = "";
+    for (int i = 0; i < CONFIG_COUNT; i++) {
+        char key[64], value[CONFIG_STR_MAX];
+        config_key(i, key);
+        if (!actors_need(key) || config_get(r->cfg, key, value, sizeof value) != ONIC_OK)
+            continue;
+        char *name = strchr(key, '.') + 1;
+        if (strcmp(key, "policy.net") == 0)
+            snprintf(value, sizeof value, "%s", policy_config(trainer_policy(r->core))->net);
+        if (strncmp(section, key, (size_t)(name - key)) != 0) {
+            snprintf(section, sizeof section, "%.*s", (int)(name - key), key);
+            buf_printf(out, "%.*s:\n", (int)(name - key) - 1, key);
+        }
+        buf_printf(out, "  %s: ", name);
+        buf_json_string(out, value, strlen(value));
+        buf_append(out, "\n", 1);
+    }
+}
+
+/* --- links ----------------------------------------------------------------------------------- */
+
+static int actors_per_round(const struct learner *r, int *rounds, struct onic_err *err)
+{
+    int64_t actors = r->cfg->actors_count;
+    int64_t envs = r->cfg->env_count ? r->cfg->env_count : r->env.default_count;
+    if (actors < 1)
+        return err_set(err, ONIC_ECONFIG,
+                       "a deterministic run needs a fixed number of actors: give --actors.count=N");
+    int64_t each = actors * envs * r->cfg->train_rollout;
+    *rounds = (int)((r->cfg->train_batch + each - 1) / each);
+    return ONIC_OK;
+}
+
+static struct trajectory_shape wanted_shape(const struct learner *r)
+{
+    int S = policy_state_size(trainer_policy(r->core));
+    return (struct trajectory_shape){
+        .T = (int)r->cfg->train_rollout,
+        .obs_bytes = r->env.obs.obs_bytes,
+        .actions = r->env.actions,
+        .state_size = S,
+        .nstats = r->env.nstats,
+        .snapshot_bytes =
+            r->cfg->run_deterministic ? trajectory_snapshot_bytes(r->env.snapshot_bytes, S) : 0,
+    };
+}
+
+static int open_wire(struct learner *r, struct onic_err *err)
+{
+    const struct config *c = r->cfg;
+    struct buf config, env, net;
+    int rounds = 1;
+    if (!c->listen_address[0])
+        return err_set(err, ONIC_ECONFIG,
+                       "no address to listen on: give --listen=tcp://127.0.0.1:5555, for example");
+    if (c->run_deterministic && r->env.snapshot_bytes == 0)
+        return err_set(
+            err, ONIC_ECONFIG,
+            "run.deterministic needs an environment that can be saved exactly, and %s cannot: "
+            "use a minigrid or corridor environment",
+            r->env.id);
+    int rc = c->run_deterministic ? actors_per_round(r, &rounds, err) : ONIC_OK;
+    if (rc)
+        return rc;
+    buf_init(&config, TEXT_MAX);
+    buf_init(&env, TEXT_MAX);
+    buf_init(&net, TEXT_MAX);
+    welcome_text(r, &config);
+    env_describe_write(&r->env, &env);
+    policy_text(trainer_policy(r->core), &net);
+    int64_t envs = c->env_count ? c->env_count : r->env.default_count;
+    /* One batch waits while one is trained on: more would only age (policy lag), less would starve.
+     */
+    int64_t per_batch = (c->train_batch + envs * c->train_rollout - 1) / (envs * c->train_rollout);
+    struct wire_learner_params p = {
+        .listen = c->listen_address,
+        .weights_listen = c->weights_listen,
+        .epoch = r->lineage.epoch,
+        .config_text = config.data,
+        .config_len = config.len,
+        .env_text = env.data,
+        .net_text = net.data,
+        .weights_floats = policy_params(trainer_policy(r->core))->floats,
+        .shape = wanted_shape(r),
+        .window = (int)c->train_window,
+        .max_queued = (int)(per_batch < 65536 ? per_batch : 65536),
+        .inflight_bytes_max = INFLIGHT_BYTES_MAX,
+        .max_policy_lag = (uint64_t)c->train_max_policy_lag,
+        .deterministic = c->run_deterministic,
+        .deterministic_actors = (int)c->actors_count,
+        .deterministic_rounds = rounds,
+        .allow_insecure = c->security_allow_insecure,
+    };
+    memcpy(p.run_id, r->lineage.run_id, sizeof p.run_id);
+    rc = wire_learner_create(&r->wire, &p, err);
+    if (!rc) {
+        struct batcher_params bp = {.wire = r->wire,
+                                    .steps = c->train_batch,
+                                    .actors = c->run_deterministic ? (int)c->actors_count : 0,
+                                    .rounds = rounds};
+        r->batcher = batcher_create(&bp);
+    }
+    buf_release(&config);
+    buf_release(&env);
+    buf_release(&net);
+    return rc;
+}
+
+static int open_annotation(struct learner *r, struct onic_err *err)
+{
+    bool wanted = reward_mix_type(trainer_reward(r->core))->traits.wants_labels;
+    const char *address = wanted ? r->cfg->reward_server : "";
+    if (wanted && !address[0])
+        log_warn("no reward server is given (--reward.server=ADDR), so this run gets no labels",
+                 kv("reward_model", reward_mix_type(trainer_reward(r->core))->name));
+    int rc = label_client_create(&r->annotate, r->cfg, address, err);
+    if (!rc)
+        label_client_hold(r->annotate, r->cfg->run_deterministic);
+    return rc;
+}
+
+static int open_metrics(struct learner *r, struct onic_err *err)
+{
+    char title[CONFIG_STR_MAX];
+    snprintf(title, sizeof title, "%s  %s", r->env.id,
+             reward_mix_type(trainer_reward(r->core))->name);
+    struct metrics_params p = {
+        .run_dir = r->dir,
+        .every_s = r->cfg->metrics_every_s,
+        .wall_before_s = r->lineage.wall_before_s,
+        .steps_before = (int64_t)trainer_counters(r->core)->env_steps,
+        .tensorboard = r->cfg->metrics_tensorboard,
+        .panel = r->cfg->metrics_panel,
+        .title = title,
+        .frames_total = (uint64_t)r->cfg->run_frames,
+        .stop_wall_s = r->cfg->stop_wall_s,
+        .stop_success = r->cfg->stop_success,
+    };
+    return metrics_create(&r->metrics, &p, err);
+}
+
+/* --- checkpoints ----------------------------------------------------------------------------- */
+
+/* The steps of a milestone, or 0: the first checkpoint past each multiple, also across a resume. */
+static uint64_t milestone(struct learner *r, uint64_t steps)
+{
+    uint64_t every = (uint64_t)r->cfg->checkpoint_milestone_every;
+    uint64_t before = r->checkpoint_steps;
+    r->checkpoint_steps = steps;
+    return every && steps / every > before / every ? steps : 0;
+}
+
+bool learner_checkpoint(struct learner *r)
+{
+    struct checkpoint *c = checkpoint_writer_begin(r->saver);
+    struct wire_learner_status status;
+    struct buf b;
+    if (!c)
+        return false;
+    wire_learner_status(r->wire, &status);
+    trainer_save(r->core, c);
+    label_client_save(r->annotate, c);
+    report_save(r->metrics, c);
+    run_identity_save(&r->lineage, metrics_wall_s(r->metrics),
+                      r->lineage.cpu_learner_before_s + (double)clock_process_cpu_ns() * 1e-9,
+                      r->lineage.cpu_actors_before_s + status.actors_cpu_s, c);
+    buf_init(&b, BLOB_MAX);
+    wire_learner_save(r->wire, &b);
+    checkpoint_add_bytes(c, "ledger", b.data, b.len);
+    buf_reset(&b);
+    config_dump(r->cfg, &b);
+    checkpoint_add_bytes(c, "config", b.data, b.len);
+    buf_release(&b);
+    const struct learner_counters *n = trainer_counters(r->core);
+    r->checkpoint_version = n->version;
+    r->checkpoint_ms = clock_ms();
+    checkpoint_writer_commit(r->saver, r->checkpoint_version, milestone(r, n->env_steps));
+    return true;
+}
+
+/* Everything but the wire's part, which needs the socket. */
+static int load_checkpoint(struct learner *r, const struct checkpoint_file *f, struct onic_err *err)
+{
+    int rc = resume_load(r->core, r->annotate, f, err);
+    return rc ? rc : run_identity_load(&r->lineage, f, err);
+}
+
+static int load_ledger(struct learner *r, const struct checkpoint_file *f, struct onic_err *err)
+{
+    const void *data;
+    size_t len;
+    int rc = checkpoint_get_bytes(f, "ledger", &data, &len, err);
+    return rc ? rc : wire_learner_load(r->wire, data, len, err);
+}
+
+static void log_skipped(struct buf *report)
+{
+    char *save = NULL;
+    for (char *line = strtok_r(report->data, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+        log_warn("skipped a damaged checkpoint", kv("file", line));
+}
+
+/* *file is NULL for a fresh run. */
+static int find_checkpoint(const char *dir, struct checkpoint_file **file, struct onic_err *err)
+{
+    struct buf report;
+    buf_init(&report, TEXT_MAX);
+    int rc = checkpoint_newest_valid(file, dir, &report, err);
+    log_skipped(&report);
+    buf_release(&report);
+    if (rc == ONIC_ENOTFOUND) {
+        *file = NULL;
+        return ONIC_OK;
+    }
+    if (rc == ONIC_EDAMAGED)
+        err_wrap(err, "the run cannot be resumed (--on-exists=overwrite starts afresh)");
+    else if (rc) /* all may be well with the run */
+        err_wrap(err, "the run cannot be resumed");
+    return rc;
+}
+
+/* The first checkpoint proves that checkpoints can be written, before any work is at stake. */
+static int first_checkpoint(struct learner *r, struct onic_err *err)
+{
+    struct checkpoint_writer_result result;
+    learner_checkpoint(r);
+    checkpoint_writer_wait(r->saver);
+    checkpoint_writer_look(r->saver, &result);
+    if (result.failures)
+        return err_set(err, ONIC_ECANTCREATE, "the first checkpoint cannot be written: %s",
+                       result.err.msg);
+    return ONIC_OK;
+}
+
+static void say_resumed(struct learner *r, const struct checkpoint_file *f)
+{
+    const struct learner_counters *n = trainer_counters(r->core);
+    log_info("resumed", kv("checkpoint", checkpoint_path(f)), kv("update", n->version),
+             kv("env_steps", n->env_steps), kv("epoch", r->lineage.epoch));
+    metrics_set(r->metrics, "env_steps", (double)n->env_steps);
+    metrics_set(r->metrics, "updates", (double)n->version);
+    metrics_set(r->metrics, "weights_version", (double)n->version);
+}
+
+/* --- all of it ------------------------------------------------------------------------------- */
+
+static int open_dir(struct learner *r, const struct config *given, struct onic_err *err)
+{
+    bool existed;
+    bool below_launcher = run_lock_is_inherited(); /* then config.yaml is already written */
+    int rc = run_dir_name(given, r->dir, sizeof r->dir, err);
+    if (!rc)
+        rc = run_dir_open(r->dir, given, r->cfg, &r->lock_fd, &existed, err);
+    if (!rc && !below_launcher)
+        rc = run_dir_write(r->dir, r->cfg, err);
+    r->config_is_ours = !rc && !below_launcher;
+    if (!rc)
+        rc = run_identity_begin(&r->lineage, r->dir, err);
+    return rc;
+}
+
+static int open_links(struct learner *r, struct checkpoint_file *from, struct onic_err *err)
+{
+    int rc = open_wire(r, err);
+    if (!rc && from)
+        rc = load_ledger(r, from, err);
+    if (!rc)
+        rc = open_metrics(r, err);
+    if (!rc && !from)
+        rc = first_checkpoint(r, err);
+    if (!rc)
+        wire_learner_publish(r->wire, trainer_weights(r->core), trainer_counters(r->core)->version);
+    return rc;
+}
+
+int learner_open(struct learner *r, const struct config *given, struct onic_err *err)
+{
+    char checkpoints[CONFIG_STR_MAX + 16];
+    struct checkpoint_file *from = NULL;
+    r->lock_fd = -1;
+    r->cfg = xmalloc(sizeof *r->cfg);
+    int rc = open_dir(r, given, err);
+    if (!rc)
+        rc = env_query(r->cfg, &r->env, err);
+    if (!rc)
+        rc = trainer_create(&r->core, r->cfg, &r->env, err);
+    if (!rc)
+        rc = open_annotation(r, err);
+    if (rc)
+        return rc;
+    episode_log_create(&r->replays, r->cfg, r->dir, r->env.id);
+    snprintf(checkpoints, sizeof checkpoints, "%s/checkpoints", r->dir);
+    r->saver = checkpoint_writer_create(checkpoints, (int)r->cfg->checkpoint_keep);
+    rc = find_checkpoint(checkpoints, &from, err);
+    if (!rc && from)
+        rc = load_checkpoint(r, from, err);
+    if (!rc)
+        rc = open_links(r, from, err);
+    if (!rc && from)
+        report_load(r->metrics, from);
+    if (!rc && from)
+        say_resumed(r, from);
+    r->checkpoint_steps = trainer_counters(r->core)->env_steps;
+    r->checkpoint_ms = clock_ms();
+    checkpoint_close(from);
+    return rc;
+}
+
+void learner_close(struct learner *r)
+{
+    checkpoint_writer_free(r->saver); /* finishes a write under way */
+    batcher_free(r->batcher);
+    wire_learner_free(r->wire);
+    episode_log_free(r->replays);
+    label_client_free(r->annotate);
+    trainer_free(r->core);
+    metrics_free(r->metrics);
+    free(r->cfg);
+    if (r->lock_fd >= 0)
+        close(r->lock_fd);
+}

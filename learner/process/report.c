@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* report.c - see report.h. Means run over the last episodes or updates, not since the start, so
+ * that a curve shows what the policy does now. */
+#include "learner/process/report.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "learner/reward/learned.h"
+
+enum { STEPS_TO_JUDGE = 200 }; /* gradient steps before a reward model is said to learn nothing */
+
+static const char SUCCESS[] = "policy_stats/success_rate";
+
+void report_episodes(struct metrics *m, const struct env_description *env,
+                     struct trajectory *const *trajectories, int n)
+{
+    for (int i = 0; i < n; i++) {
+        const struct trajectory *t = trajectories[i];
+        int width = TRAJECTORY_EPISODE_HEAD + t->shape.nstats;
+        for (int k = 0; k < t->nepisodes; k++) {
+            const float *e = t->episodes + (size_t)k * (size_t)width;
+            metrics_mean(m, "reward/reward", (double)e[0]);
+            metrics_mean(m, "len/len", (double)e[1]);
+            if (env->has_success && e[2] >= 0.0f)
+                metrics_mean_over(m, SUCCESS, (double)e[2], STOP_WINDOW);
+            for (int s = 0; s < t->shape.nstats && s < env->nstats; s++) {
+                char name[64];
+                snprintf(name, sizeof name, "policy_stats/%s", env->stat_names[s]);
+                metrics_mean(m, name, (double)e[TRAJECTORY_EPISODE_HEAD + s]);
+            }
+        }
+        metrics_add(m, "train/episodes_total", t->nepisodes);
+    }
+}
+
+static void put_number(void *metrics, const char *name, double value)
+{
+    metrics_set(metrics, name, value);
+}
+
+static void report_reward(struct metrics *m, const struct reward_mix_stats *r)
+{
+    double steps = r->steps ? (double)r->steps : 1.0, both = r->int_abs + r->ext_abs;
+    metrics_mean(m, "intrinsic/reward_mean", r->int_sum / steps);
+    metrics_mean(m, "intrinsic/share", both > 0 ? r->int_abs / both : 0.0);
+    metrics_mean(m, "intrinsic/paid_fraction", (double)r->paid / steps);
+    if (r->captioned)
+        metrics_set(m, "reward_model/coverage", (double)r->known / (double)r->captioned);
+    if (r->memo_hits + r->memo_misses)
+        metrics_mean(m, "perf/score_memo_hits",
+                     (double)r->memo_hits / (double)(r->memo_hits + r->memo_misses));
+    if (r->not_finite)
+        metrics_add(m, "train/rewards_not_finite_total", (double)r->not_finite);
+}
+
+void report_update(struct metrics *m, const struct trainer *core, const struct train_stats *s)
+{
+    const struct learner_counters *c = trainer_counters(core);
+    metrics_set(m, "env_steps", (double)c->env_steps);
+    metrics_set(m, "updates", (double)c->version);
+    metrics_set(m, "weights_version", (double)c->version);
+    metrics_set(m, "train/policy_loss", s->policy_loss);
+    metrics_set(m, "train/value_loss", s->value_loss);
+    metrics_set(m, "train/value_loss_int", s->value_loss_int);
+    metrics_set(m, "train/entropy", s->entropy);
+    metrics_set(m, "train/kl_divergence", s->kl);
+    metrics_set(m, "train/fraction_clipped", s->clipped);
+    metrics_set(m, "train/ratio", s->ratio);
+    metrics_set(m, "train/epochs", s->epochs);
+    metrics_set(m, "train/grad_norm", s->grad_norm);
+    metrics_set(m, "train/lr", s->lr);
+    metrics_set(m, "train/value", s->value_mean);
+    metrics_set(m, "train/value_target", s->target_mean);
+    metrics_mean(m, "train/version_diff_avg", s->lag_mean);
+    metrics_set(m, "train/version_diff_max", s->lag_max);
+    metrics_set(m, "train/nonfinite_updates", (double)c->nonfinite);
+    report_reward(m, &s->reward);
+    /* For models that learn from labels and hold some back; null where none does. */
+    metrics_set(m, "reward_model/heldout_accuracy", (double)NAN);
+    reward_mix_report(trainer_reward_const(core), put_number, m);
+}
+
+void report_success(struct metrics *m, struct stop_state *out)
+{
+    out->episodes = metrics_samples(m, SUCCESS);
+    out->success = out->episodes ? metrics_get(m, SUCCESS) : 0;
+}
+
+void report_save(struct metrics *m, struct checkpoint *to)
+{
+    double outcome[STOP_WINDOW];
+    stop_save(outcome, metrics_window(m, SUCCESS, outcome, STOP_WINDOW), to);
+}
+
+void report_load(struct metrics *m, const struct checkpoint_file *from)
+{
+    double outcome[STOP_WINDOW];
+    int n = stop_load(from, outcome);
+    for (int i = 0; i < n; i++)
+        metrics_mean_over(m, SUCCESS, outcome[i], STOP_WINDOW);
+}
+
+static double resident_mb(void)
+{
+    long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (f && fscanf(f, "%*s %ld", &pages) != 1)
+        pages = 0;
+    if (f)
+        fclose(f);
+    return (double)pages * (double)sysconf(_SC_PAGESIZE) / (1024.0 * 1024.0);
+}
+
+static void take_learned(void *ctx, const char *name, double value)
+{
+    struct learned *l = ctx;
+    if (strcmp(name, "reward_model/loss") == 0)
+        l->loss = value;
+    else if (strcmp(name, "reward_model/train_steps") == 0)
+        l->steps = value > 0 ? (uint64_t)value : 0;
+}
+
+void report_learned(const struct trainer *core, const struct label_client *a)
+{
+    char words[LEARNED_WORDS_MAX];
+    const struct reward_mix *mix = trainer_reward_const(core);
+    const struct reward_model_traits *traits = &reward_mix_type(mix)->traits;
+    const struct annot_identity *id = label_client_identity(a);
+    const char *goal = id ? strrchr(id->goal, '/') : NULL;
+    struct learned l = {.pairs = traits->asks == QUESTION_PAIR, .loss = (double)NAN};
+    if (!traits->wants_labels || traits->asks == QUESTION_SCORE ||
+        (goal && strcmp(goal, "/none") == 0))
+        return;
+    reward_mix_report(mix, take_learned, &l);
+    annotate_sides(a, &l.low, &l.high, &l.ties);
+    if (l.steps < STEPS_TO_JUDGE)
+        l.steps = 0;
+    learned_words(&l, words);
+    if (learned_judge(&l) == LEARNED_NOTHING)
+        snprintf(words + strlen(words), sizeof words - strlen(words), "; %s",
+                 "a larger reward.lr or reward.train_share, or more labels, may help");
+    if (*words)
+        log_warn("the reward model did not learn from its labels", kv("why", (const char *)words),
+                 kv("model", reward_mix_type(mix)->name));
+}
+
+void report_process(struct metrics *m, double cpu_before_s)
+{
+    metrics_set(m, "perf/cpu_s_learner", cpu_before_s + (double)clock_process_cpu_ns() * 1e-9);
+    metrics_set(m, "perf/rss_mb", resident_mb());
+}

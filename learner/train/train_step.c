@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/* train_step.c - the algorithm: asynchronous PPO with V-trace, rewards bound at train time.
+ *
+ * 1. Rewards: the environment's, scaled and clipped; the intrinsic one from the newest labels.
+ *
+ * 2. Per pass: cut the batch's columns into minibatches, these into slices, slices over threads.
+ *
+ * 3. Forward: network over T+1 rows, importance ratios, V-trace for each value head,
+ *    A = c_ext A_ext + c_int A_int.
+ *
+ * 4. Normalise A to mean 0 and deviation 1 over the whole minibatch: the one number all slices
+ *    must agree on.
+ *
+ * 5. Backward: losses and gradients per slice, each thread into its own block.
+ *
+ * 6. Step: sum of the blocks in thread order, clip by the global norm, Adam.
+ *
+ * Slices keep their activations between 3 and 5, so normalising costs no second forward pass; only
+ * slices beyond a memory bound repeat it. All sums run in a fixed order: the same batch gives the
+ * same bits, whatever the timing. */
+#include "learner/train/train_step.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "common/base/log.h"
+#include "common/base/rng.h"
+#include "common/base/xmalloc.h"
+#include "common/nn/kernels.h"
+#include "common/nn/optim/grad_clip.h"
+
+enum { NONFINITE_MAX = 3 };
+
+/* --- cutting --------------------------------------------------------------------------------- */
+
+/* Columns of the batch in training order: as they came, or shuffled so that every minibatch mixes
+ * all actors. */
+static void order_columns(struct trainer *c, int epoch)
+{
+    int C = c->batch->C;
+    if (C > c->order_cap) {
+        c->order_cap = C + C / 4;
+        c->order = xrealloc(c->order, (size_t)c->order_cap * sizeof *c->order);
+    }
+    for (int i = 0; i < C; i++)
+        c->order[i] = i;
+    if (c->minibatches == 1)
+        return;
+    struct rng rng = rng_stream(c->seed, "minibatch", c->counters.version, (uint64_t)epoch, 0);
+    for (int i = C - 1; i > 0; i--) {
+        int j = (int)rng_below(&rng, (uint32_t)i + 1), column = c->order[i];
+        c->order[i] = c->order[j];
+        c->order[j] = column;
+    }
+}
+
+static int slice_begin(const struct trainer *c, int slice)
+{
+    return (int)((int64_t)c->column_count * slice / c->slice_count);
+}
+
+/* As many slices as the width asks for, but the same number for every thread where that is
+ * possible. */
+static void cut_slices(struct trainer *c, int first, int count)
+{
+    int threads = thread_team_count(c->shards);
+    c->columns = c->order + first;
+    c->column_count = count;
+    int n = (count + c->slice_columns - 1) / c->slice_columns;
+    n = (n + threads - 1) / threads * threads;
+    c->slice_count = n < count ? n : count;
+    if (c->slice_count > c->results_cap) {
+        c->results_cap = 2 * c->slice_count;
+        c->results = xrealloc(c->results, (size_t)c->results_cap * sizeof *c->results);
+    }
+    memset(c->results, 0, (size_t)c->slice_count * sizeof *c->results);
+    while (c->kept_count < c->slice_count && c->kept_count < c->kept_max)
+        c->kept[c->kept_count++] = slice_create(c->policy, c->T, c->slice_columns);
+    for (int i = 0; c->slice_count > c->kept_max && i < threads; i++)
+        if (!c->scratch[i])
+            c->scratch[i] = slice_create(c->policy, c->T, c->slice_columns);
+}
+
+/* --- the two phases, run by every thread ----------------------------------------------------- */
+
+static struct slice *forward(struct trainer *c, int i, int member)
+{
+    struct slice *s = i < c->kept_max ? c->kept[i] : c->scratch[member];
+    int from = slice_begin(c, i);
+    slice_gather(s, c->batch, c->columns + from, slice_begin(c, i + 1) - from, &c->rule);
+    c->results[i].finite = slice_forward(s, c->policy, c->weights, &c->rule);
+    return s;
+}
+
+static void forward_phase(void *ctx, int member)
+{
+    struct trainer *c = ctx;
+    for (int i = member; i < c->slice_count; i += thread_team_count(c->shards)) {
+        const struct slice *s = forward(c, i, member);
+        struct minibatch_result *r = &c->results[i];
+        if (!r->finite)
+            continue;
+        slice_advantage_sums(s, &r->advantage);
+        for (size_t k = 0; k < (size_t)s->T * (size_t)s->N; k++) {
+            r->value += (double)s->head[POLICY_EXT][k];
+            r->target += (double)s->target[POLICY_EXT][k];
+        }
+    }
+}
+
+static void backward_phase(void *ctx, int member)
+{
+    struct trainer *c = ctx;
+    memset(c->grads[member], 0, c->floats * sizeof(float));
+    for (int i = member; i < c->slice_count; i += thread_team_count(c->shards)) {
+        struct slice *s = i < c->kept_max ? c->kept[i] : forward(c, i, member);
+        slice_backward(s, c->policy, c->weights, &c->loss, c->steps, c->advantage_mean,
+                       c->advantage_factor, c->grads[member], &c->results[i].loss);
+    }
+}
+
+/* This member's part of a block of floats, in whole cache lines. */
+static void part_of(const struct trainer *c, int member, size_t *from, size_t *count)
+{
+    size_t n = (size_t)thread_team_count(c->shards), lines = (c->floats + 15) / 16;
+    size_t begin = lines * (size_t)member / n * 16, end = lines * ((size_t)member + 1) / n * 16;
+    *from = begin;
+    *count = (end < c->floats ? end : c->floats) - begin;
+}
+
+static void sum_phase(void *ctx, int member)
+{
+    struct trainer *c = ctx;
+    size_t from, count;
+    part_of(c, member, &from, &count);
+    for (int i = 1; i < thread_team_count(c->shards); i++)
+        kernels()->axpy(c->grads[0] + from, c->grads[i] + from, 1.0f, count);
+}
+
+static void adam_phase(void *ctx, int member)
+{
+    struct trainer *c = ctx;
+    size_t from, count;
+    part_of(c, member, &from, &count);
+    adam_step(&c->adam, c->weights + from, c->m + from, c->v + from, c->grads[0] + from, count,
+              c->grad_scale, c->lr_now, c->counters.adam_steps);
+}
+
+/* --- one gradient step ----------------------------------------------------------------------- */
+
+static bool measure_advantages(struct trainer *c)
+{
+    struct advantage_sums sums = {0};
+    for (int i = 0; i < c->slice_count; i++) {
+        if (!c->results[i].finite)
+            return false;
+        sums.sum += c->results[i].advantage.sum;
+        sums.squares += c->results[i].advantage.squares;
+        sums.count += c->results[i].advantage.count;
+    }
+    c->steps = sums.count > 0 ? sums.count : 1;
+    c->advantage_mean = 0.0;
+    c->advantage_factor = 1.0;
+    if (c->normalize_advantage && sums.count > 1)
+        slice_advantage_scale(&sums, &c->advantage_mean, &c->advantage_factor);
+    return isfinite(c->advantage_mean) && isfinite(c->advantage_factor);
+}
+
+/* Adds this minibatch to the statistics of the update; `share`: its part of them. */
+static void add_stats(const struct trainer *c, double norm, double share, struct train_stats *out)
+{
+    struct loss_sums sums = {0};
+    double value = 0, target = 0;
+    for (int i = 0; i < c->slice_count; i++) {
+        const struct minibatch_result *r = &c->results[i];
+        sums.steps += r->loss.steps;
+        sums.policy += r->loss.policy;
+        sums.value[0] += r->loss.value[0];
+        sums.value[1] += r->loss.value[1];
+        sums.entropy += r->loss.entropy;
+        sums.kl += r->loss.kl;
+        sums.clipped += r->loss.clipped;
+        sums.ratio += r->loss.ratio;
+        value += r->value;
+        target += r->target;
+    }
+    double per_step = share / (sums.steps > 0 ? sums.steps : 1);
+    out->policy_loss += sums.policy * per_step;
+    out->value_loss += sums.value[POLICY_EXT] * per_step;
+    out->value_loss_int += sums.value[POLICY_INT] * per_step;
+    out->entropy += sums.entropy * per_step;
+    out->kl += sums.kl * per_step;
+    out->clipped += sums.clipped * per_step;
+    out->ratio += sums.ratio * per_step;
+    out->value_mean += value * per_step;
+    out->target_mean += target * per_step;
+    out->grad_norm += norm * share;
+}
+
+/* False when something was not finite; the weights are then as they were. */
+static bool gradient_step(struct trainer *c, double share, struct train_stats *out)
+{
+    double norm = 0;
+    thread_team_run(c->shards, forward_phase, c);
+    if (!measure_advantages(c))
+        return false;
+    thread_team_run(c->shards, backward_phase, c);
+    thread_team_run(c->shards, sum_phase, c);
+    if (!grad_clip(c->grads[0], c->floats, c->max_grad_norm, &norm, &c->grad_scale))
+        return false;
+    c->counters.adam_steps++;
+    thread_team_run(c->shards, adam_phase, c);
+    add_stats(c, norm, share, out);
+    return true;
+}
+
+static int book_nonfinite(struct trainer *c, struct onic_err *err)
+{
+    c->counters.nonfinite++;
+    c->nonfinite_in_row++;
+    log_warn("a gradient is not finite and was not applied", kv("update", c->counters.version + 1),
+             kv("in_a_row", c->nonfinite_in_row), kv("total", c->counters.nonfinite));
+    if (c->nonfinite_in_row < NONFINITE_MAX)
+        return ONIC_OK;
+    return err_set(
+        err, ONIC_EINTERNAL,
+        "%d gradients in a row were not finite; go on from the last checkpoint with a smaller "
+        "train.lr or train.max_grad_norm",
+        NONFINITE_MAX);
+}
+
+/* Means over all passes become means over those that were made. */
+static void rescale_stats(struct train_stats *out, double factor)
+{
+    double *mean[] = {&out->policy_loss, &out->value_loss, &out->value_loss_int, &out->entropy,
+                      &out->kl,          &out->clipped,    &out->ratio,          &out->grad_norm,
+                      &out->value_mean,  &out->target_mean};
+    for (size_t i = 0; i < sizeof mean / sizeof mean[0]; i++)
+        *mean[i] *= factor;
+}
+
+/* One pass over the batch; *loss: its mean policy loss. */
+static int pass(struct trainer *c, int epoch, struct train_stats *out, double *loss,
+                struct onic_err *err)
+{
+    const struct batch *b = c->batch;
+    int minibatches = c->minibatches < b->C ? c->minibatches : b->C, rc = ONIC_OK;
+    double share = 1.0 / ((double)c->epochs * minibatches), before = out->policy_loss;
+    order_columns(c, epoch);
+    for (int k = 0; !rc && k < minibatches; k++) {
+        int from = (int)((int64_t)b->C * k / minibatches);
+        cut_slices(c, from, (int)((int64_t)b->C * (k + 1) / minibatches) - from);
+        if (gradient_step(c, share, out))
+            c->nonfinite_in_row = 0;
+        else
+            rc = book_nonfinite(c, err);
+    }
+    out->epochs += 1;
+    *loss = (out->policy_loss - before) * c->epochs;
+    return rc;
+}
+
+int train_step(struct trainer *c, struct train_stats *out, struct onic_err *err)
+{
+    struct batch *b = c->batch;
+    *out = (struct train_stats){
+        .lag_mean = b->lag_mean, .lag_max = (double)b->lag_max, .steps = (double)b->steps};
+    reward_mix_bind(c->reward, &b->reward, b->r_env, b->r_ext, b->r_int);
+    reward_mix_take_stats(c->reward, &out->reward);
+    double progress = c->frames ? (double)c->counters.env_steps / (double)c->frames : 0.0;
+    out->lr = c->lr_now = schedule_value(c->schedule, c->lr, progress);
+    double loss = (double)NAN, previous = loss;
+    int rc = pass(c, 0, out, &loss, err);
+    for (int epoch = 1; !rc && epoch < c->epochs; epoch++) {
+        if (fabs(loss - previous) < c->early_stop) /* never after the first: NAN */
+            break;
+        previous = loss;
+        rc = pass(c, epoch, out, &loss, err);
+    }
+    rescale_stats(out, c->epochs / out->epochs);
+    c->counters
+        .version++; /* also after a skipped step: actors wait for the next version in lock-step */
+    c->counters.env_steps += b->steps;
+    return rc;
+}

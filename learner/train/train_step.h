@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_LEARNER_TRAIN_TRAIN_STEP_H
+#define ONIC_LEARNER_TRAIN_TRAIN_STEP_H
+
+/* train_step.h - one update of the weights from one batch; private to trainer.c and train_step.c.
+ *
+ * train_step.c is the algorithm on one page. Training thread. */
+
+#include "common/nn/optim/adam.h"
+#include "common/nn/optim/schedule.h"
+#include "learner/train/batch.h"
+#include "learner/train/slice.h"
+#include "learner/train/thread_team.h"
+#include "learner/train/trainer.h"
+
+struct minibatch_result { /* of one slice, added up in slice order */
+    struct advantage_sums advantage;
+    struct loss_sums loss;
+    double value, target; /* extrinsic head */
+    bool finite;
+};
+
+struct trainer {
+    /* fixed */
+    struct policy *policy;
+    struct env_description env;
+    struct slice_rule rule;
+    struct loss_params loss;
+    struct adam adam;
+    enum schedule schedule;
+    double lr, max_grad_norm, early_stop;
+    int epochs, minibatches, T, slice_columns;
+    bool normalize_advantage;
+    uint64_t seed, frames;
+    size_t floats; /* length of the blocks below */
+    /* state that a checkpoint holds */
+    float *weights, *m, *v;
+    struct learner_counters counters;
+    struct reward_mix *reward;
+    int nonfinite_in_row;
+    /* workspace */
+    struct thread_team *shards;
+    struct batch *batch;
+    float **grads;       /* [shards] blocks; the sum ends in grads[0] */
+    struct slice **kept; /* [kept_count] slices whose activations survive between the two phases */
+    int kept_count, kept_max;
+    struct slice *
+        *scratch; /* [shards] for slices beyond kept_max: their forward pass is repeated */
+    int *order;   /* [order_cap] columns, shuffled when there are several minibatches */
+    int order_cap;
+    struct minibatch_result *results; /* [results_cap] per slice */
+    int results_cap;
+    /* the minibatch at hand */
+    const int *columns; /* its part of order */
+    int column_count, slice_count;
+    double steps, advantage_mean, advantage_factor, grad_scale, lr_now;
+};
+
+/* See trainer_update. */
+int train_step(struct trainer *c, struct train_stats *out, struct onic_err *err);
+
+#endif /* ONIC_LEARNER_TRAIN_TRAIN_STEP_H */

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_LEARNER_TRAIN_VTRACE_H
+#define ONIC_LEARNER_TRAIN_VTRACE_H
+
+/* vtrace.h - off-policy corrected value targets and advantages (V-trace, IMPALA, arXiv 1802.01561
+ * section 4.1).
+ *
+ *   rho_t = min(rho_bar, ratio_t)      c_t = min(c_bar, ratio_t)
+ *   delta_t = rho_t (r_t + gamma V(x_{t+1}) - V(x_t))
+ *   v_t     = V(x_t) + delta_t + gamma c_t (v_{t+1} - V(x_{t+1}))        (remark 1 of the paper,
+ * backwards) A_t     = rho_t (r_t + gamma v_{t+1} - V(x_t))                        (its policy
+ * gradient, section 4.2)
+ *
+ * Where a step ended an episode nothing of step t+1 is read: V(x_{t+1}) and v_{t+1} are
+ * end_value[t], which is 0 after a true end and the value of the final observation after a time
+ * limit. Pure; accumulates in double, because the correction is a product chain over up to 4096
+ * steps. Thread-safe. */
+
+#include <stdint.h>
+
+/* ratio, reward, value, end_value [T, B], ended [T, B] (0 or 1); bootstrap [B] = V(x_T); vs, adv
+ * [T, B] are written and must not overlap the inputs. ratio = pi(a|x) / mu(a|x). */
+void vtrace(float *vs, float *adv, const float *ratio, const float *reward, const float *value,
+            const uint8_t *ended, const float *end_value, const float *bootstrap, int T, int B,
+            double gamma, double rho_bar, double c_bar);
+
+#endif /* ONIC_LEARNER_TRAIN_VTRACE_H */

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* label_export.c - walking through the store: export, import, what a dead process left unanswered.
+ *
+ * A walk reads pages of rows and holds no read transaction between them, so that an export of a
+ * large store never keeps the server's write-ahead log from being folded back. Rows are visited by
+ * their rising id, hence none is seen twice and none that existed at the start is missed. */
+#include "reward_server/store/label_store_impl.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/xmalloc.h"
+
+/* Calls back for one row of the walk; a damaged row is counted and skipped. */
+static int visit(struct label_store *s, sqlite3_stmt *q,
+                 int (*each)(void *ctx, const struct label_row *row), void *ctx)
+{
+    struct label_row row;
+    if (label_row_read(s, q, &row))
+        return each(ctx, &row);
+    s->damaged_read++;
+    return 0;
+}
+
+int label_store_each(struct label_store *s, uint64_t after,
+                     int (*each)(void *ctx, const struct label_row *row), void *ctx,
+                     struct onic_err *err)
+{
+    for (;;) {
+        sqlite3_stmt *q = label_sql(s, LABEL_SQL_EACH);
+        if (!q)
+            return label_sql_fail(s, "reading", err);
+        sqlite3_bind_int64(q, 1, (sqlite3_int64)after);
+        int rows = 0, step, stop = 0;
+        while (!stop && (step = sqlite3_step(q)) == SQLITE_ROW) {
+            after = (uint64_t)sqlite3_column_int64(q, 1);
+            rows++;
+            stop = visit(s, q, each, ctx);
+        }
+        sqlite3_reset(q);
+        if (stop)
+            return stop;
+        if (step != SQLITE_DONE)
+            return label_sql_fail(s, "reading", err);
+        if (rows == 0)
+            return ONIC_OK;
+    }
+}
+
+int label_store_unanswered(struct label_store *s, int max,
+                           void (*each)(void *ctx, const char *caption, size_t len), void *ctx,
+                           struct onic_err *err)
+{
+    ONIC_ASSERT(s->current);
+    sqlite3_stmt *q = label_sql(s, LABEL_SQL_UNANSWERED);
+    if (!q)
+        return label_sql_fail(s, "reading", err);
+    sqlite3_bind_int64(q, 1, s->current->number);
+    sqlite3_bind_int(q, 2, max);
+    int n = 0, step;
+    struct label_row row;
+    while ((step = sqlite3_step(q)) == SQLITE_ROW) {
+        if (!label_row_read(s, q, &row))
+            continue; /* asking again meets it by its key and sets it aside */
+        each(ctx, row.caption, row.caption_len);
+        n++;
+    }
+    sqlite3_reset(q);
+    return step == SQLITE_DONE ? n : label_sql_fail(s, "reading", err);
+}
+
+int label_row_json(const struct label_row *row, struct buf *out)
+{
+    const struct label_identity *id = &row->identity;
+    buf_printf(out, "{\"id\":%llu,\"caption\":", (unsigned long long)row->id);
+    struct question q;
+    if (!question_split(row->caption, row->caption_len, &q))
+        q = (struct question){.caption = row->caption, .len = row->caption_len};
+    buf_json_string(out, q.caption, q.len);
+    if (q.kind == QUESTION_PAIR) {
+        buf_puts(out, ",\"caption_b\":");
+        buf_json_string(out, q.caption_b, q.len_b);
+    }
+    buf_json_key_text(out, "goal", id->goal);
+    buf_json_key_text(out, "prompt_version", id->goal_version);
+    buf_json_key_text(out, "annotator", id->annotator);
+    buf_json_key_text(out, "model", id->model);
+    buf_json_key_number(out, "label", row->state == LABEL_ANSWERED ? row->label : (double)NAN);
+    buf_json_key_number(out, "confidence", row->confidence);
+    buf_json_key_text(out, "raw", row->raw);
+    buf_puts(out, ",\"asked_at\":");
+    buf_json_number(out, row->asked_at, 17);
+    buf_puts(out, ",\"answered_at\":");
+    buf_json_number(out, row->answered_at, 17);
+    buf_json_key_text(out, "kind", question_kind_name(q.kind));
+    buf_json_key_text(out, "parameters", id->parameters);
+    if (strchr(id->annotator, '>')) {
+        char origin[32];
+        label_origin(id->annotator, row->raw, origin);
+        buf_json_key_text(out, "origin", origin);
+    }
+    return buf_printf(out, ",\"vote\":%d,\"state\":\"%s\"}\n", id->vote,
+                      row->state == LABEL_ANSWERED ? "answered" : "abstained");
+}
+
+static int import_one(struct label_store *s, const struct label_row *row, int *added,
+                      struct onic_err *err)
+{
+    struct label_identity_row *identity = NULL;
+    struct label_row old, next = *row;
+    if (row->state != LABEL_ANSWERED && row->state != LABEL_ABSTAINED)
+        return err_set(err, ONIC_ECONFIG, "a row without an answer cannot be imported");
+    struct question q;
+    if (!question_split(row->caption, row->caption_len, &q))
+        return err_set(err, ONIC_ECONFIG, "a caption has 1 to %d bytes, none of them 0",
+                       QUESTION_CAPTION_MAX);
+    int rc = label_identity_get(s, &row->identity, &identity, err);
+    if (rc != ONIC_OK)
+        return rc;
+    struct label_identity view = label_identity_view(identity);
+    const struct label_identity_row *current = s->current;
+    struct label_identity current_view = s->current_view;
+    s->current = identity;
+    s->current_view = view;
+    int state = label_store_find(s, row->caption, row->caption_len, &old, err);
+    s->current = label_identity_number(s, current ? current->number : -1);
+    s->current_view = current_view;
+    if (state < 0 || state == LABEL_ANSWERED || state == LABEL_ABSTAINED)
+        return state < 0 ? state : ONIC_OK;
+    int64_t id = 0;
+    rc = label_meta_add(s, "last_id", 1, &id, err);
+    if (rc != ONIC_OK)
+        return rc;
+    next.id = (uint64_t)id;
+    next.key = label_key_make(&view, row->caption, row->caption_len);
+    next.delivered = false;
+    next.attempts = row->attempts > 0 ? row->attempts : 1;
+    char raw[LABEL_RAW_MAX + 1];
+    size_t raw_len = row->raw ? strnlen(row->raw, LABEL_RAW_MAX) : 0;
+    if (raw_len)
+        memcpy(raw, row->raw, raw_len);
+    raw[raw_len] = '\0';
+    next.raw = raw;
+    rc = label_row_put(s, &next, identity->number, err);
+    *added += rc == ONIC_OK;
+    return rc;
+}
+
+int label_store_import(struct label_store *s, const struct label_row *rows, int n, int *added,
+                       struct onic_err *err)
+{
+    int count = 0;
+    int rc = label_begin(s, err);
+    if (rc != ONIC_OK)
+        return rc;
+    for (int i = 0; i < n && rc == ONIC_OK; i++)
+        rc = import_one(s, &rows[i], &count, err);
+    rc = label_end(s, rc, err);
+    if (rc != ONIC_OK)
+        label_identities_load(s, NULL);
+    if (added)
+        *added = rc == ONIC_OK ? count : 0;
+    return rc;
+}

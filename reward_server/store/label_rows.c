@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: MIT */
+/* label_rows.c - questions, answers and their checks.
+ *
+ * The key is a hash of everything the question is made of, so verifying a row needs two
+ * comparisons: the key against identity and caption, and the row check against what was answered. A
+ * bit that flipped anywhere in a row is caught by one of them, and the row is moved to `quarantine`
+ * (kept for people, never served): the caption then counts as unknown and is asked again.
+ *
+ * Delivered is outside the check: it is bookkeeping and changes without touching the answer. */
+#include "reward_server/store/label_store_impl.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+
+enum { IDENTITY_TEXTS = 5 };
+
+/* --- keys and checks ------------------------------------------------------------------- */
+
+static void put_field(struct buf *b, const void *data, size_t len)
+{
+    uint64_t n = len;
+    buf_append(b, &n, sizeof n);
+    buf_append(b, data, len);
+}
+
+static void put_text(struct buf *b, const char *s)
+{
+    put_field(b, s, strlen(s));
+}
+
+struct label_key label_key_make(const struct label_identity *id, const char *caption, size_t len)
+{
+    struct buf b;
+    int32_t vote = id->vote;
+    buf_init(&b, 8 * (LABEL_ID_FIELD_MAX + 16) + len + 64);
+    put_text(&b, question_kind_name(question_kind_of(caption, len)));
+    put_text(&b, id->annotator);
+    put_text(&b, id->model);
+    put_text(&b, id->goal_version);
+    put_text(&b, id->parameters);
+    put_field(&b, &vote, sizeof vote);
+    put_field(&b, caption, len);
+    ONIC_ASSERT(!b.overflow);
+    XXH128_canonical_t canonical;
+    XXH128_canonicalFromHash(&canonical, XXH3_128bits(b.data, b.len));
+    struct label_key key;
+    memcpy(key.byte, canonical.digest, sizeof key.byte);
+    buf_release(&b);
+    return key;
+}
+
+void label_identity_text(const struct label_identity *id, char out[192])
+{
+    snprintf(out, 192, "%s %.40s %.40s@%.32s %.40s%svote=%d", id->annotator, id->model, id->goal,
+             id->goal_version, id->parameters, *id->parameters ? " " : "", id->vote);
+}
+
+void label_origin(const char *annotator, const char *raw, char out[32])
+{
+    size_t n = strcspn(raw, ":");
+    snprintf(out, 32, "%.31s", annotator);
+    for (const char *p = strchr(annotator, '>') ? annotator : ""; *p; p += *p == '>') {
+        size_t len = strcspn(p, ">");
+        if (len == n && n < 32 && memcmp(p, raw, n) == 0)
+            snprintf(out, 32, "%.*s", (int)n, raw);
+        p += len;
+    }
+}
+
+static int64_t row_check(const struct label_row *row)
+{
+    struct buf b;
+    uint32_t state = row->state, attempts = (uint32_t)row->attempts;
+    buf_init(&b, LABEL_RAW_MAX + 256);
+    put_field(&b, row->key.byte, sizeof row->key.byte);
+    put_field(&b, &row->id, sizeof row->id);
+    put_field(&b, &state, sizeof state);
+    put_field(&b, &row->label, sizeof row->label);
+    put_field(&b, &row->confidence, sizeof row->confidence);
+    put_text(&b, row->raw);
+    put_field(&b, &row->asked_at, sizeof row->asked_at);
+    put_field(&b, &row->answered_at, sizeof row->answered_at);
+    put_field(&b, &attempts, sizeof attempts);
+    ONIC_ASSERT(!b.overflow);
+    int64_t check = (int64_t)XXH3_64bits(b.data, b.len);
+    buf_release(&b);
+    return check;
+}
+
+/* --- identities ------------------------------------------------------------------------ */
+
+struct label_identity label_identity_view(const struct label_identity_row *row)
+{
+    return (struct label_identity){row->annotator,    row->model,      row->goal,
+                                   row->goal_version, row->parameters, row->vote};
+}
+
+struct label_identity_row *label_identity_number(struct label_store *s, int64_t number)
+{
+    for (int i = 0; i < s->nidentities; i++)
+        if (s->identities[i].number == number)
+            return &s->identities[i];
+    return NULL;
+}
+
+static void copy_column(char out[LABEL_ID_FIELD_MAX], sqlite3_stmt *q, int column)
+{
+    const unsigned char *text = sqlite3_column_text(q, column);
+    snprintf(out, LABEL_ID_FIELD_MAX, "%s", text ? (const char *)text : "");
+}
+
+int label_identities_load(struct label_store *s, struct onic_err *err)
+{
+    sqlite3_stmt *q = label_sql(s, LABEL_SQL_IDENTITIES);
+    int rc = SQLITE_ERROR;
+    s->nidentities = 0;
+    while (q && s->nidentities < LABEL_IDENTITIES_MAX && (rc = sqlite3_step(q)) == SQLITE_ROW) {
+        struct label_identity_row *row = &s->identities[s->nidentities++];
+        row->number = sqlite3_column_int64(q, 0);
+        copy_column(row->annotator, q, 1);
+        copy_column(row->model, q, 2);
+        copy_column(row->goal, q, 3);
+        copy_column(row->goal_version, q, 4);
+        copy_column(row->parameters, q, 5);
+        row->vote = sqlite3_column_int(q, 6);
+    }
+    if (q)
+        sqlite3_reset(q);
+    return rc == SQLITE_DONE || rc == SQLITE_ROW ? ONIC_OK : label_sql_fail(s, "reading", err);
+}
+
+static bool same_identity(const struct label_identity_row *a, const struct label_identity *b)
+{
+    return !strcmp(a->annotator, b->annotator) && !strcmp(a->model, b->model) &&
+           !strcmp(a->goal, b->goal) && !strcmp(a->goal_version, b->goal_version) &&
+           !strcmp(a->parameters, b->parameters) && a->vote == b->vote;
+}
+
+static int add_identity(struct label_store *s, const struct label_identity *id,
+                        struct onic_err *err)
+{
+    const char *field[] = {id->annotator, id->model, id->goal, id->goal_version, id->parameters};
+    sqlite3_stmt *q = label_sql(s, LABEL_SQL_IDENTITY_ADD);
+    int rc = ONIC_OK;
+    for (int i = 0; q && i < IDENTITY_TEXTS; i++)
+        sqlite3_bind_text(q, i + 1, field[i], -1, SQLITE_STATIC);
+    if (q)
+        sqlite3_bind_int(q, IDENTITY_TEXTS + 1, id->vote);
+    if (!q || sqlite3_step(q) != SQLITE_ROW) {
+        rc = label_sql_fail(s, "writing", err);
+    } else {
+        struct label_identity_row *row = &s->identities[s->nidentities];
+        char(*to[])[LABEL_ID_FIELD_MAX] = {&row->annotator, &row->model, &row->goal,
+                                           &row->goal_version, &row->parameters};
+        row->number = sqlite3_column_int64(q, 0);
+        for (int i = 0; i < IDENTITY_TEXTS; i++)
+            snprintf(*to[i], LABEL_ID_FIELD_MAX, "%s", field[i]);
+        row->vote = id->vote;
+        if (sqlite3_step(q) != SQLITE_DONE)
+            rc = label_sql_fail(s, "writing", err);
+    }
+    if (q)
+        sqlite3_reset(q);
+    return rc;
+}
+
+int label_identity_get(struct label_store *s, const struct label_identity *id,
+                       struct label_identity_row **out, struct onic_err *err)
+{
+    const char *field[] = {id->annotator, id->model, id->goal, id->goal_version, id->parameters};
+    for (int i = 0; i < IDENTITY_TEXTS; i++)
+        if (strlen(field[i]) >= LABEL_ID_FIELD_MAX)
+            return err_set(err, ONIC_EINVAL, "\"%.40s...\" is longer than %d bytes", field[i],
+                           LABEL_ID_FIELD_MAX - 1);
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < s->nidentities; i++)
+            if (same_identity(&s->identities[i], id)) {
+                *out = &s->identities[i];
+                return ONIC_OK;
+            }
+        if (pass == 0) { /* an import may have added some behind our back */
+            int rc = label_identities_load(s, err);
+            if (rc != ONIC_OK)
+                return rc;
+        }
+    }
+    if (s->nidentities == LABEL_IDENTITIES_MAX)
+        return err_set(err, ONIC_ELIMIT, "label store %s holds %d identities, the most it can",
+                       s->path, LABEL_IDENTITIES_MAX);
+    int rc = add_identity(s, id, err);
+    if (rc == ONIC_OK)
+        *out = &s->identities[s->nidentities++];
+    return rc;
+}
+
+int label_store_use(struct label_store *s, const struct label_identity *id, struct onic_err *err)
+{
+    struct label_identity_row *row = NULL;
+    int rc = label_begin(s, err);
+    if (rc == ONIC_OK)
+        rc = label_end(s, label_identity_get(s, id, &row, err), err);
+    if (rc == ONIC_OK) {
+        s->current = row;
+        s->current_view = label_identity_view(row);
+    } else {
+        label_identities_load(s, NULL); /* what was rolled back is not in the table */
+    }
+    return rc;
+}
+
+/* --- rows ------------------------------------------------------------------------------ */
+
+static size_t copy_bytes(char *out, size_t max, sqlite3_stmt *q, int column)
+{
+    const void *data = sqlite3_column_blob(q, column);
+    size_t len = (size_t)sqlite3_column_bytes(q, column);
+    len = len > max ? max : len;
+    if (len)
+        memcpy(out, data, len);
+    out[len] = '\0';
+    return len;
+}
+
+bool label_row_read(struct label_store *s, sqlite3_stmt *q, struct label_row *row)
+{
+    struct label_identity_row *identity = label_identity_number(s, sqlite3_column_int64(q, 2));
+    if (!identity) {
+        label_identities_load(s, NULL);
+        identity = label_identity_number(s, sqlite3_column_int64(q, 2));
+    }
+    if (!identity || sqlite3_column_bytes(q, 0) != (int)sizeof row->key.byte)
+        return false;
+    *row = (struct label_row){.id = (uint64_t)sqlite3_column_int64(q, 1),
+                              .identity = label_identity_view(identity),
+                              .state = (enum label_state)sqlite3_column_int(q, 4),
+                              .label = sqlite3_column_double(q, 5),
+                              .confidence = sqlite3_column_double(q, 6),
+                              .asked_at = sqlite3_column_double(q, 8),
+                              .answered_at = sqlite3_column_double(q, 9),
+                              .delivered = sqlite3_column_int(q, 10) != 0,
+                              .attempts = sqlite3_column_int(q, 11),
+                              .caption = s->caption,
+                              .raw = s->raw};
+    memcpy(row->key.byte, sqlite3_column_blob(q, 0), sizeof row->key.byte);
+    row->caption_len = copy_bytes(s->caption, LABEL_QUESTION_MAX, q, 3);
+    copy_bytes(s->raw, LABEL_RAW_MAX, q, 7);
+    struct label_key want = label_key_make(&row->identity, row->caption, row->caption_len);
+    return memcmp(want.byte, row->key.byte, sizeof want.byte) == 0 &&
+           row_check(row) == sqlite3_column_int64(q, 12);
+}
+
+int label_row_put(struct label_store *s, const struct label_row *row, int64_t identity,
+                  struct onic_err *err)
+{
+    sqlite3_stmt *q = label_sql(s, LABEL_SQL_PUT);
+    if (!q)
+        return label_sql_fail(s, "writing", err);
+    sqlite3_bind_blob(q, 1, row->key.byte, sizeof row->key.byte, SQLITE_STATIC);
+    if (row->id)
+        sqlite3_bind_int64(q, 2, (sqlite3_int64)row->id);
+    sqlite3_bind_int64(q, 3, identity);
+    sqlite3_bind_blob(q, 4, row->caption, (int)row->caption_len, SQLITE_STATIC);
+    sqlite3_bind_int(q, 5, row->state);
+    sqlite3_bind_double(q, 6, row->label);
+    sqlite3_bind_double(q, 7, row->confidence);
+    sqlite3_bind_text(q, 8, row->raw, -1, SQLITE_STATIC);
+    sqlite3_bind_double(q, 9, row->asked_at);
+    sqlite3_bind_double(q, 10, row->answered_at);
+    sqlite3_bind_int(q, 11, row->delivered);
+    sqlite3_bind_int(q, 12, row->attempts);
+    sqlite3_bind_int64(q, 13, row_check(row));
+    return label_sql_run(s, q, err);
+}
+
+static int delete_row(struct label_store *s, const struct label_key *key, struct onic_err *err)
+{
+    sqlite3_stmt *q = label_sql(s, LABEL_SQL_DELETE);
+    if (q)
+        sqlite3_bind_blob(q, 1, key->byte, sizeof key->byte, SQLITE_STATIC);
+    return label_sql_run(s, q, err);
+}
+
+int label_row_quarantine(struct label_store *s, const struct label_key *key, const char *why,
+                         struct onic_err *err)
+{
+    char hex[33];
+    for (int i = 0; i < 16; i++)
+        snprintf(hex + 2 * i, 3, "%02x", key->byte[i]);
+    log_error("damaged row of the label store set aside", kv("key", (const char *)hex),
+              kv("why", why), kv("store", (const char *)s->path));
+    bool own = sqlite3_get_autocommit(s->db);
+    int rc = own ? label_begin(s, err) : ONIC_OK;
+    if (rc != ONIC_OK)
+        return rc;
+    sqlite3_stmt *q = label_sql(s, LABEL_SQL_QUARANTINE);
+    if (q) {
+        sqlite3_bind_blob(q, 1, key->byte, sizeof key->byte, SQLITE_STATIC);
+        sqlite3_bind_text(q, 2, why, -1, SQLITE_STATIC);
+    }
+    rc = label_sql_run(s, q, err);
+    if (rc == ONIC_OK)
+        rc = delete_row(s, key, err);
+    if (rc == ONIC_OK)
+        rc = label_meta_add(s, "quarantined", 1, NULL, err);
+    return own ? label_end(s, rc, err) : rc;
+}
+
+/* State of the row with this key; fills *row unless it is unknown. */
+static int find_key(struct label_store *s, const struct label_key *key, struct label_row *row,
+                    struct onic_err *err)
+{
+    sqlite3_stmt *q = label_sql(s, LABEL_SQL_FIND);
+    if (!q)
+        return label_sql_fail(s, "reading", err);
+    sqlite3_bind_blob(q, 1, key->byte, sizeof key->byte, SQLITE_STATIC);
+    int step = sqlite3_step(q), rc = LABEL_UNKNOWN;
+    bool good = step == SQLITE_ROW && label_row_read(s, q, row);
+    if (step != SQLITE_ROW && step != SQLITE_DONE)
+        rc = label_sql_fail(s, "reading", err);
+    sqlite3_reset(q);
+    if (good)
+        return row->state;
+    if (step == SQLITE_ROW && s->mode == LABEL_STORE_READ)
+        s->damaged_read++;
+    else if (step == SQLITE_ROW)
+        rc = label_row_quarantine(s, key, "its check does not match its content", err);
+    return rc;
+}
+
+int label_store_find(struct label_store *s, const char *caption, size_t len, struct label_row *row,
+                     struct onic_err *err)
+{
+    struct label_row scratch;
+    struct label_key key = label_key_make(&s->current_view, caption, len);
+    ONIC_ASSERT(s->current);
+    return find_key(s, &key, row ? row : &scratch, err);
+}
+
+static int ask_one(struct label_store *s, struct label_question *q, double now,
+                   struct onic_err *err)
+{
+    struct label_row row;
+    struct label_key key = label_key_make(&s->current_view, q->caption, q->len);
+    int state = find_key(s, &key, &row, err);
+    q->known = state == LABEL_ANSWERED || state == LABEL_ABSTAINED;
+    if (state < 0)
+        return state;
+    if (q->known)
+        return label_meta_add(s, "asked_twice", 1, NULL, err);
+    if (state == LABEL_ASKED) {
+        int rc = label_meta_add(s, "maybe_paid_twice", 1, NULL, err);
+        if (rc != ONIC_OK)
+            return rc;
+    }
+    struct label_row next = {.key = key,
+                             .caption = q->caption,
+                             .caption_len = q->len,
+                             .state = LABEL_ASKED,
+                             .raw = "",
+                             .asked_at = now,
+                             .attempts = state == LABEL_ASKED ? row.attempts + 1 : 1};
+    return label_row_put(s, &next, s->current->number, err);
+}
+
+int label_store_ask(struct label_store *s, struct label_question *q, int n, struct onic_err *err)
+{
+    ONIC_ASSERT(s->current);
+    double now = clock_wall_s();
+    int rc = label_begin(s, err);
+    if (rc != ONIC_OK)
+        return rc;
+    for (int i = 0; i < n && rc == ONIC_OK; i++) {
+        ONIC_ASSERT(q[i].len > 0 && q[i].len <= LABEL_QUESTION_MAX);
+        rc = ask_one(s, &q[i], now, err);
+    }
+    return label_end(s, rc, err);
+}
+
+int label_store_forget(struct label_store *s, const struct label_question *q, int n,
+                       struct onic_err *err)
+{
+    int rc = label_begin(s, err);
+    if (rc != ONIC_OK)
+        return rc;
+    for (int i = 0; i < n && rc == ONIC_OK; i++) {
+        struct label_row row;
+        struct label_key key = label_key_make(&s->current_view, q[i].caption, q[i].len);
+        int state = find_key(s, &key, &row, err);
+        if (state < 0)
+            rc = state;
+        else if (state == LABEL_ASKED)
+            rc = delete_row(s, &key, err);
+    }
+    return label_end(s, rc, err);
+}
+
+/* *last_id: of the answers so far; rises when this one is new. */
+static int answer_one(struct label_store *s, struct label_answer *a, double now, int64_t *last_id,
+                      struct onic_err *err)
+{
+    struct label_row row;
+    struct label_key key = label_key_make(&s->current_view, a->caption, a->len);
+    int state = find_key(s, &key, &row, err);
+    if (state < 0)
+        return state;
+    if (state == LABEL_ANSWERED || state == LABEL_ABSTAINED) {
+        a->id = row.id;
+        a->state = row.state;
+        a->label = row.label;
+        a->confidence = row.confidence;
+        a->asked_at = row.asked_at;
+        a->answered_at = row.answered_at;
+        return label_meta_add(s, "asked_twice", 1, NULL, err);
+    }
+    char raw[LABEL_RAW_MAX + 1];
+    snprintf(raw, sizeof raw, "%s", a->raw ? a->raw : "");
+    *last_id += 1;
+    a->id = (uint64_t)*last_id;
+    if (state == LABEL_ASKED && row.asked_at > a->asked_at)
+        a->asked_at = row.asked_at;
+    else if (a->asked_at <= 0)
+        a->asked_at = now;
+    a->answered_at = now;
+    struct label_row next = {.key = key,
+                             .id = a->id,
+                             .caption = a->caption,
+                             .caption_len = a->len,
+                             .state = a->state,
+                             .label = a->state == LABEL_ANSWERED ? a->label : 0,
+                             .confidence = a->confidence,
+                             .raw = raw,
+                             .asked_at = a->asked_at,
+                             .answered_at = now,
+                             .attempts = state == LABEL_ASKED ? row.attempts : 1};
+    return label_row_put(s, &next, s->current->number, err);
+}
+
+int label_store_answer(struct label_store *s, struct label_answer *a, int n, struct onic_err *err)
+{
+    ONIC_ASSERT(s->current);
+    double now = clock_wall_s();
+    int64_t before = 0;
+    int rc = label_begin(s, err);
+    if (rc != ONIC_OK)
+        return rc;
+    rc = label_meta_add(s, "last_id", 0, &before, err);
+    int64_t last_id = before;
+    for (int i = 0; i < n && rc == ONIC_OK; i++) {
+        ONIC_ASSERT(a[i].state == LABEL_ANSWERED || a[i].state == LABEL_ABSTAINED);
+        ONIC_ASSERT(a[i].len > 0 && a[i].len <= LABEL_QUESTION_MAX);
+        rc = answer_one(s, &a[i], now, &last_id, err);
+    }
+    if (rc == ONIC_OK && last_id > before)
+        rc = label_meta_add(s, "last_id", last_id - before, NULL, err);
+    return label_end(s, rc, err);
+}

@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: MIT */
+/* label_store.c - opening, locking, committing and closing the label database.
+ *
+ * Why SQLite: the store needs an index, atomic groups of rows and recovery after kill -9, and
+ * nothing of that is worth writing again. Why FULL: a label costs money or seconds, a commit costs
+ * milliseconds. Why WAL only on local file systems: its shared-memory index does not work across
+ * hosts, and NFS or Lustre is where a cluster keeps its run directories.
+ *
+ * Invariants
+ *   - one transaction per group; a group is wholly on disk or not at all;
+ *   - after a failed fsync the connection is not trusted: label_store_probe opens a new one;
+ *   - identities are read once and kept: a handful per file. */
+#define _GNU_SOURCE
+#include "reward_server/store/label_store_impl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "common/base/file_kind.h"
+#include "common/base/log.h"
+#include "common/base/shell.h"
+#include "common/base/xmalloc.h"
+
+enum {
+    CHECK_WHOLE_BELOW_BYTES = 64 << 20,
+    BUSY_WAIT_MS = 5000,
+    SCHEMA_VERSION = 1,
+    WORD_MAX = 4096
+};
+
+static const char *const sql_text[LABEL_SQL_COUNT] = {
+#define XX(name, text) text,
+    LABEL_SQL_MAP(XX)
+#undef XX
+};
+
+static const char schema[] =
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+    "INSERT OR IGNORE INTO meta VALUES ('schema', 1), ('last_id', 0), ('asked_twice', 0),"
+    " ('maybe_paid_twice', 0), ('quarantined', 0), ('probes', 0);"
+    "CREATE TABLE IF NOT EXISTS identities(number INTEGER PRIMARY KEY, annotator TEXT,"
+    " model TEXT, goal TEXT, goal_version TEXT, parameters TEXT, vote INTEGER);"
+    "CREATE TABLE IF NOT EXISTS labels(key BLOB PRIMARY KEY, id INTEGER UNIQUE, identity INTEGER,"
+    " caption BLOB, state INTEGER, label REAL, confidence REAL, raw TEXT, asked_at REAL,"
+    " answered_at REAL, delivered INTEGER, attempts INTEGER, row_check INTEGER);"
+    "CREATE TABLE IF NOT EXISTS quarantine(why TEXT, key BLOB, id INTEGER, identity INTEGER,"
+    " caption BLOB, state INTEGER, label REAL, confidence REAL, raw TEXT, asked_at REAL,"
+    " answered_at REAL, delivered INTEGER, attempts INTEGER, row_check INTEGER);"
+    "COMMIT;";
+
+/* --- statements and errors ------------------------------------------------------------- */
+
+sqlite3_stmt *label_sql(struct label_store *s, enum label_sql which)
+{
+    if (!s->sql[which] && sqlite3_prepare_v3(s->db, sql_text[which], -1, SQLITE_PREPARE_PERSISTENT,
+                                             &s->sql[which], NULL) != SQLITE_OK)
+        return NULL; /* binding to and stepping NULL is SQLITE_MISUSE; label_sql_fail has the reason
+                      */
+    sqlite3_reset(s->sql[which]);
+    sqlite3_clear_bindings(s->sql[which]);
+    return s->sql[which];
+}
+
+int label_sql_fail(struct label_store *s, const char *doing, struct onic_err *err)
+{
+    int extended = s->db ? sqlite3_extended_errcode(s->db) : SQLITE_CANTOPEN;
+    const char *why = s->db ? sqlite3_errmsg(s->db) : "not open";
+    char word[WORD_MAX];
+    switch (extended & 0xff) {
+    case SQLITE_FULL:
+        return err_set(err, ONIC_EIO, "%s %s: the disk is full", doing, s->path);
+    case SQLITE_NOTADB:
+        return err_set(err, ONIC_EDAMAGED,
+                       "%s %s: it is not an SQLite database, or its first bytes are damaged; "
+                       "restore it from a copy, or move it away to go on without its labels",
+                       doing, s->path);
+    case SQLITE_CORRUPT:
+        return err_set(
+            err, ONIC_EDAMAGED,
+            "%s %s: %s; export what is readable with `onic labels export %s`, then move the "
+            "file away",
+            doing, s->path, why, shell_word(s->path, word, sizeof word));
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+        s->reopen = true;
+        return err_set(err, ONIC_EIO,
+                       "%s %s: the file or its folder cannot be written (read-only, or of another "
+                       "user)",
+                       doing, s->path);
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return err_set(err, ONIC_EAGAIN, "%s %s: another program has it locked", doing, s->path);
+    default:
+        s->reopen = true;
+        return err_set(err, ONIC_EIO, "%s %s: %s", doing, s->path, why);
+    }
+}
+
+int label_sql_run(struct label_store *s, sqlite3_stmt *stmt, struct onic_err *err)
+{
+    int rc = stmt ? sqlite3_step(stmt) : SQLITE_ERROR;
+    int out = ONIC_OK;
+    if (rc != SQLITE_DONE && rc != SQLITE_ROW)
+        out = label_sql_fail(s, "writing", err);
+    if (stmt)
+        sqlite3_reset(stmt);
+    return out;
+}
+
+int label_meta_add(struct label_store *s, const char *name, int64_t add, int64_t *value,
+                   struct onic_err *err)
+{
+    sqlite3_stmt *q = label_sql(s, add ? LABEL_SQL_META_ADD : LABEL_SQL_META_GET);
+    int64_t got = 0;
+    int rc = ONIC_OK;
+    if (q) {
+        sqlite3_bind_text(q, 1, name, -1, SQLITE_STATIC);
+        if (add)
+            sqlite3_bind_int64(q, 2, add);
+    }
+    if (q && sqlite3_step(q) == SQLITE_ROW) {
+        got = sqlite3_column_int64(q, 0);
+        if (add &&
+            sqlite3_step(q) != SQLITE_DONE) /* RETURNING: the change is made by the last step */
+            rc = label_sql_fail(s, "counting in", err);
+    } else {
+        rc = label_sql_fail(s, "counting in", err);
+    }
+    if (q)
+        sqlite3_reset(q);
+    if (value)
+        *value = got;
+    return rc;
+}
+
+static void mark_delivered(struct label_store *s)
+{
+    for (int i = 0; i < s->npending; i++) {
+        sqlite3_stmt *q = label_sql(s, LABEL_SQL_DELIVERED);
+        if (!q)
+            break;
+        sqlite3_bind_int64(q, 1, (sqlite3_int64)s->pending[i]);
+        sqlite3_step(q);
+        sqlite3_reset(q);
+    }
+}
+
+int label_begin(struct label_store *s, struct onic_err *err)
+{
+    if (s->reopen)
+        return err_set(err, ONIC_EIO, "writing %s failed before and was not repaired yet", s->path);
+    return label_sql_run(s, label_sql(s, LABEL_SQL_BEGIN), err);
+}
+
+int label_end(struct label_store *s, int rc, struct onic_err *err)
+{
+    if (rc >= 0) {
+        mark_delivered(s);
+        int committed = label_sql_run(s, label_sql(s, LABEL_SQL_COMMIT), err);
+        if (committed == ONIC_OK) {
+            s->npending = 0;
+            return rc;
+        }
+        rc = committed;
+    }
+    if (s->db && !sqlite3_get_autocommit(s->db))
+        sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    return rc;
+}
+
+void label_store_delivered(struct label_store *s, uint64_t id)
+{
+    if (s->npending ==
+        LABEL_PENDING_MAX) { /* nobody asked anything for long: a commit of its own */
+        if (label_begin(s, NULL) == ONIC_OK)
+            label_end(s, ONIC_OK, NULL);
+        s->npending = 0;
+    }
+    s->pending[s->npending++] = id;
+}
+
+/* --- open and close -------------------------------------------------------------------- */
+
+/* Write-ahead logging needs memory shared between processes of one host. */
+static bool on_local_disk(const char *path)
+{
+    static const unsigned long local[] = {
+        0xEF53,     /* ext2, ext3, ext4 */
+        0x58465342, /* xfs */
+        0x9123683E, /* btrfs */
+        0x01021994, /* tmpfs */
+        0x794C7630, /* overlayfs */
+        0xF2F52010, /* f2fs */
+        0x2FC12FC1, /* zfs */
+    };
+    char *dir = xstrdup(path);
+    char *slash = strrchr(dir, '/');
+    if (slash)
+        slash[slash == dir] = '\0';
+    struct statfs fs;
+    bool known = false;
+    if (statfs(slash ? dir : ".", &fs) == 0)
+        for (size_t i = 0; i < sizeof local / sizeof *local; i++)
+            known = known || (unsigned long)fs.f_type == local[i];
+    free(dir);
+    return known;
+}
+
+static int take_lock(struct label_store *s, struct onic_err *err)
+{
+    struct buf name;
+    buf_init(&name, 8192);
+    buf_printf(&name, "%s.lock", s->path);
+    int rc = ONIC_OK;
+    s->lock_fd = open(name.data, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (s->lock_fd < 0)
+        rc = err_set(err, ONIC_ECANTCREATE, "cannot create %s: %s", name.data, strerror(errno));
+    else if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0)
+        rc = err_set(err, ONIC_ECANTCREATE,
+                     "label store %s is in use by another reward server; stop it or choose another "
+                     "labels.path",
+                     s->path);
+    buf_release(&name);
+    return rc;
+}
+
+static int pragma(struct label_store *s, const char *text, struct onic_err *err)
+{
+    if (sqlite3_exec(s->db, text, NULL, NULL, NULL) != SQLITE_OK)
+        return label_sql_fail(s, "opening", err);
+    return ONIC_OK;
+}
+
+static int check_whole(struct label_store *s, struct onic_err *err)
+{
+    struct stat st;
+    char word[WORD_MAX];
+    if (stat(s->path, &st) != 0 || st.st_size == 0 || st.st_size > CHECK_WHOLE_BELOW_BYTES)
+        return ONIC_OK;
+    sqlite3_stmt *q = NULL;
+    int rc = ONIC_OK;
+    if (sqlite3_prepare_v2(s->db, "PRAGMA integrity_check(1)", -1, &q, NULL) != SQLITE_OK ||
+        sqlite3_step(q) != SQLITE_ROW) {
+        rc = label_sql_fail(s, "checking", err);
+    } else {
+        const char *verdict = (const char *)sqlite3_column_text(q, 0);
+        if (!verdict || strcmp(verdict, "ok") != 0)
+            rc = err_set(err, ONIC_EDAMAGED,
+                         "label store %s is damaged (%.200s); export what is readable with "
+                         "`onic labels export %s`, then move the file away",
+                         s->path, verdict ? verdict : "no answer",
+                         shell_word(s->path, word, sizeof word));
+    }
+    sqlite3_finalize(q);
+    return rc;
+}
+
+static void disconnect(struct label_store *s)
+{
+    for (int i = 0; i < LABEL_SQL_COUNT; i++) {
+        sqlite3_finalize(s->sql[i]);
+        s->sql[i] = NULL;
+    }
+    sqlite3_close(s->db);
+    s->db = NULL;
+}
+
+/* Made here where it is missing: SQLite would make it 0644 whatever the umask allows. Its other
+ * files take the mode of this one. */
+static int open_for_writing(struct label_store *s, struct onic_err *err)
+{
+    int fd = open(s->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return err_set(err, ONIC_EIO, "opening %s: %s", s->path, strerror(errno));
+    close(fd);
+    if (sqlite3_open_v2(s->path, &s->db,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                        NULL) != SQLITE_OK)
+        return label_sql_fail(s, "opening", err);
+    return ONIC_OK;
+}
+
+static int connect_file(struct label_store *s, struct onic_err *err)
+{
+    int opened = s->mode == LABEL_STORE_READ ? label_open_read(s, err) : open_for_writing(s, err);
+    if (opened != ONIC_OK)
+        return opened;
+    sqlite3_extended_result_codes(s->db, 1);
+    sqlite3_busy_timeout(s->db, BUSY_WAIT_MS);
+    int rc = pragma(s, "PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY", err);
+    if (rc != ONIC_OK || s->mode == LABEL_STORE_READ)
+        return rc;
+    rc = pragma(
+        s, on_local_disk(s->path) ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode = DELETE",
+        err);
+    if (rc == ONIC_OK)
+        rc = pragma(s, "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216", err);
+    return rc;
+}
+
+/* A reader meets databases of other programs, and a store that a server is just making. */
+static int check_is_store(struct label_store *s, struct onic_err *err)
+{
+    struct stat st;
+    int rc = sqlite3_table_column_metadata(s->db, NULL, "labels", "caption", NULL, NULL, NULL, NULL,
+                                           NULL);
+    if (rc == SQLITE_OK)
+        return ONIC_OK;
+    if (rc != SQLITE_ERROR)
+        return label_sql_fail(s, "checking", err);
+    if (stat(s->path, &st) == 0 && st.st_size == 0)
+        return err_set(err, ONIC_ENOTFOUND, "%s is empty: there is no label store yet", s->path);
+    return err_set(err, ONIC_ECONFIG, "%s is an SQLite database, but no label store of onic",
+                   s->path);
+}
+
+static int check_schema(struct label_store *s, struct onic_err *err)
+{
+    int64_t version = 0;
+    if (s->mode != LABEL_STORE_READ && sqlite3_exec(s->db, schema, NULL, NULL, NULL) != SQLITE_OK)
+        return label_sql_fail(s, "preparing", err);
+    int rc = s->mode == LABEL_STORE_READ ? check_is_store(s, err) : ONIC_OK;
+    if (rc == ONIC_OK)
+        rc = label_meta_add(s, "schema", 0, &version, err);
+    if (rc == ONIC_OK && version != SCHEMA_VERSION)
+        rc = err_set(
+            err, ONIC_EINCOMPATIBLE,
+            "label store %s has layout %d, this program knows layout %d; use the onic that wrote "
+            "it",
+            s->path, (int)version, SCHEMA_VERSION);
+    return rc;
+}
+
+/* A file of another kind is named; one that is a database may still be another program's. */
+static int refuse_other_file(const char *path, enum label_store_mode mode, struct onic_err *err)
+{
+    const char *kind = file_kind(path);
+    if (kind && strcmp(kind, "an SQLite database") == 0)
+        return ONIC_OK;
+    int rc = file_kind_refuse(path, "a label store (labels.sqlite of a run)", err);
+    if (rc == ONIC_OK || mode != LABEL_STORE_SERVER)
+        return rc;
+    return err_set(err, ONIC_EDAMAGED,
+                   "%s is %s where the label store should be; restore the store from a copy, or "
+                   "move the file away to go on without its labels",
+                   path, kind);
+}
+
+int label_store_open(struct label_store **out, const char *path, enum label_store_mode mode,
+                     struct onic_err *err)
+{
+    *out = NULL;
+    if (mode == LABEL_STORE_READ && access(path, F_OK) != 0 && errno == ENOENT)
+        return err_set(err, ONIC_ENOTFOUND, "there is no label store at %s", path);
+    int other = refuse_other_file(path, mode, err);
+    if (other)
+        return other;
+    struct label_store *s = xcalloc(1, sizeof *s);
+    s->path = xstrdup(path);
+    s->mode = mode;
+    s->lock_fd = -1;
+    s->identities = xcalloc(LABEL_IDENTITIES_MAX, sizeof *s->identities);
+    int rc = ONIC_OK;
+    if (mode == LABEL_STORE_SERVER)
+        rc = take_lock(s, err);
+    if (rc == ONIC_OK)
+        rc = connect_file(s, err);
+    if (rc == ONIC_OK && mode == LABEL_STORE_SERVER)
+        rc = check_whole(s, err);
+    if (rc == ONIC_OK)
+        rc = check_schema(s, err);
+    if (rc == ONIC_OK)
+        rc = label_identities_load(s, err);
+    if (rc == ONIC_EIO && mode != LABEL_STORE_READ) { /* nothing is lost yet: refuse to start */
+        rc = ONIC_ECANTCREATE;
+        if (err)
+            err->code = rc;
+    }
+    if (rc == ONIC_OK)
+        *out = s;
+    else
+        label_store_close(s);
+    return rc;
+}
+
+void label_store_close(struct label_store *s)
+{
+    if (!s)
+        return;
+    if (s->db && s->npending && label_begin(s, NULL) == ONIC_OK)
+        label_end(s, ONIC_OK, NULL);
+    disconnect(s);
+    if (s->lock_fd >= 0)
+        close(s->lock_fd);
+    free(s->identities);
+    free(s->path);
+    free(s);
+}
+
+const char *label_store_path(const struct label_store *s)
+{
+    return s->path;
+}
+
+static int probe_write(struct label_store *s, struct onic_err *err)
+{
+    int rc = label_begin(s, err);
+    return rc == ONIC_OK ? label_end(s, label_meta_add(s, "probes", 1, NULL, err), err) : rc;
+}
+
+/* The old connection stays open until the new one has committed: closing the last connection
+ * removes the write-ahead index, which a full disk would not take back, and known labels could not
+ * be read. */
+int label_store_probe(struct label_store *s, struct onic_err *err)
+{
+    if (!s->reopen)
+        return probe_write(s, err);
+    struct label_store old = {.db = s->db};
+    memcpy(old.sql, s->sql, sizeof old.sql);
+    s->db = NULL;
+    memset(s->sql, 0, sizeof s->sql);
+    s->reopen = false;
+    int rc = connect_file(s, err);
+    if (rc == ONIC_OK)
+        rc = probe_write(s, err);
+    if (rc == ONIC_OK) {
+        disconnect(&old);
+        return rc;
+    }
+    disconnect(s);
+    s->db = old.db;
+    memcpy(s->sql, old.sql, sizeof old.sql);
+    s->reopen = true;
+    return rc;
+}
+
+int label_store_counts(struct label_store *s, struct label_counts *out, struct onic_err *err)
+{
+    *out = (struct label_counts){0};
+    sqlite3_stmt *q = label_sql(s, LABEL_SQL_COUNTS);
+    int rc = q ? SQLITE_ROW : SQLITE_ERROR;
+    while (q && (rc = sqlite3_step(q)) == SQLITE_ROW) {
+        int state = sqlite3_column_int(q, 0);
+        uint64_t n = (uint64_t)sqlite3_column_int64(q, 1);
+        out->answered += state == LABEL_ANSWERED ? n : 0;
+        out->abstained += state == LABEL_ABSTAINED ? n : 0;
+        out->asked += state == LABEL_ASKED ? n : 0;
+        out->delivered += (uint64_t)sqlite3_column_int64(q, 2);
+    }
+    if (q)
+        sqlite3_reset(q);
+    if (rc != SQLITE_DONE)
+        return label_sql_fail(s, "counting", err);
+    return label_store_counters(s, out, err);
+}
+
+int label_store_counters(struct label_store *s, struct label_counts *out, struct onic_err *err)
+{
+    struct {
+        const char *name;
+        uint64_t *to;
+    } counter[] = {{"last_id", &out->last_id},
+                   {"asked_twice", &out->asked_twice},
+                   {"maybe_paid_twice", &out->maybe_paid_twice},
+                   {"quarantined", &out->quarantined}};
+    for (size_t i = 0; i < sizeof counter / sizeof *counter; i++) {
+        int64_t value = 0;
+        int rc = label_meta_add(s, counter[i].name, 0, &value, err);
+        if (rc != ONIC_OK)
+            return rc;
+        *counter[i].to = (uint64_t)value;
+    }
+    out->quarantined += s->damaged_read;
+    return ONIC_OK;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_REWARD_SERVER_STORE_LABEL_STORE_H
+#define ONIC_REWARD_SERVER_STORE_LABEL_STORE_H
+
+/* label_store.h - every label that was ever paid for, on disk.
+ *
+ * A question is (annotator, model, goal version, parameters, votes, question bytes); its key is the
+ * XXH3-128 of these, each length-prefixed. States: asked (the intent is durable, an answer may be
+ * on its way), answered, abstained. Promise: an answer is durable before anybody hears of it, and a
+ * durable answer is never asked again (asked_twice stays 0). What was asked and not answered when a
+ * process died is asked again and counted: maybe_paid_twice. An answer needs no intent: an
+ * annotator that costs nothing leaves none.
+ *
+ * SQLite with synchronous=FULL; WAL only on file systems known to be local, a rollback journal
+ * elsewhere. Every row carries an XXH3-64 of its content: a damaged row is moved to the table
+ * `quarantine`, named in the log and counted, never served.
+ *
+ * One server at a time (a lock beside the file); `onic labels` may read and import meanwhile.
+ * Single-threaded per object. Errors: ONIC_EIO disk full or I/O (the store stays usable for
+ * reading; see label_store_probe), ONIC_EDAMAGED not a database or damaged pages, ONIC_ECANTCREATE
+ * in use or cannot be created, ONIC_ENOTFOUND no such file (LABEL_STORE_READ). */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/buf.h"
+#include "common/base/err.h"
+#include "common/data/question.h"
+
+enum { LABEL_QUESTION_MAX = QUESTION_MAX, LABEL_RAW_MAX = 512 };
+
+/* What a label is an answer to, besides the caption. Strings borrowed, "" allowed, at most 127
+ * bytes each (longer ones are refused with ONIC_EINVAL). */
+struct label_identity {
+    const char *annotator, *model, *goal, *goal_version;
+    const char *parameters; /* decoding or noise, for example "noise=0.1" */
+    int vote;               /* answers the label is the majority of, 1 = a single answer */
+};
+
+struct label_key {
+    uint8_t byte[16];
+};
+
+struct label_key label_key_make(const struct label_identity *id, const char *caption, size_t len);
+/* The identity on one line, "rules patterns minigrid/KeyCorridor@1f.. noise=0.1 vote=1". */
+void label_identity_text(const struct label_identity *id, char out[192]);
+
+/* Who answered: the annotator of the identity, or, where that is a declared order ("llm>rules"),
+ * the one whose id begins `raw` ("rules: pattern 3 matched"). */
+void label_origin(const char *annotator, const char *raw, char out[32]);
+
+enum label_state { LABEL_UNKNOWN = 0, LABEL_ASKED = 1, LABEL_ANSWERED = 2, LABEL_ABSTAINED = 3 };
+
+/* One question with its answer. Pointers handed out by the store stay valid until its next call. */
+struct label_row {
+    uint64_t id; /* rises with every answer: the label cursor; 0 while asked */
+    struct label_key key;
+    struct label_identity identity;
+    const char *caption; /* the question (question.h), [caption_len], also NUL-terminated */
+    size_t caption_len;
+    enum label_state state;
+    double label, confidence;     /* label: valid for LABEL_ANSWERED; what it says: question.h */
+    const char *raw;              /* the annotator's own words: scores, matched pattern, reason */
+    double asked_at, answered_at; /* Unix s; 0 = not yet */
+    bool delivered;               /* sent to a learner at least once */
+    int attempts;                 /* times asked */
+};
+
+enum label_store_mode {
+    LABEL_STORE_SERVER, /* read and write, created when missing, locked against a second server */
+    LABEL_STORE_IMPORT, /* read and write beside a running server, created when missing */
+    LABEL_STORE_READ    /* read only, must exist; works beside a running server */
+};
+
+struct label_store;
+
+/* Small files (<= 64 MiB) are checked whole (integrity_check). *out is owned by the caller, NULL on
+ * failure. */
+int label_store_open(struct label_store **out, const char *path, enum label_store_mode mode,
+                     struct onic_err *err);
+void label_store_close(struct label_store *s); /* NULL is allowed */
+const char *label_store_path(const struct label_store *s);
+
+struct label_counts {
+    uint64_t answered, abstained; /* durable, all identities */
+    uint64_t asked;               /* intents without an answer */
+    uint64_t delivered;
+    uint64_t last_id;
+    uint64_t asked_twice; /* durable answers asked (or answered) again: 0, but for questions that
+                             were open while an import answered them */
+    uint64_t maybe_paid_twice; /* intents of a dead process asked again */
+    uint64_t quarantined;      /* damaged rows found so far */
+};
+int label_store_counts(struct label_store *s, struct label_counts *out, struct onic_err *err);
+/* Only last_id, asked_twice, maybe_paid_twice and quarantined, which are kept counters; the others
+ * are counted row by row and stay as they are in *out. */
+int label_store_counters(struct label_store *s, struct label_counts *out, struct onic_err *err);
+
+/* --- the reward server ----------------------------------------------------------------- */
+
+/* The identity of everything asked and answered from now on. */
+int label_store_use(struct label_store *s, const struct label_identity *id, struct onic_err *err);
+/* State of a caption under the identity in use; *row (may be NULL) is filled unless LABEL_UNKNOWN.
+ * A damaged row is quarantined and reads as LABEL_UNKNOWN. Negative code on I/O errors. */
+int label_store_find(struct label_store *s, const char *caption, size_t len, struct label_row *row,
+                     struct onic_err *err);
+
+struct label_question {
+    const char *caption;
+    size_t len;
+    bool known; /* out: already answered or abstained; counted in asked_twice, not to be asked */
+};
+/* Durable intents, one commit. Nothing is changed on failure. */
+int label_store_ask(struct label_store *s, struct label_question *q, int n, struct onic_err *err);
+/* Takes back intents that no annotator has seen. */
+int label_store_forget(struct label_store *s, const struct label_question *q, int n,
+                       struct onic_err *err);
+
+struct label_answer {
+    const char *caption;
+    size_t len;
+    enum label_state state; /* LABEL_ANSWERED or LABEL_ABSTAINED */
+    double label, confidence;
+    const char *raw;    /* cut at LABEL_RAW_MAX */
+    uint64_t id;        /* out */
+    double asked_at;    /* in: when (0 = unknown); out: that, or of the intent if it is later */
+    double answered_at; /* out */
+};
+/* Durable when it returns ONIC_OK: one commit for the whole group. Nothing is changed on failure.
+ * An answer to a question already answered is ignored, gets what is stored and is counted in
+ * asked_twice. */
+int label_store_answer(struct label_store *s, struct label_answer *a, int n, struct onic_err *err);
+/* Bookkeeping only: rides on the next commit, so a crash may lose it. */
+void label_store_delivered(struct label_store *s, uint64_t id);
+
+/* Questions of the identity in use that were asked and not answered (by a process that is gone).
+ * Newest first, at most max; each is called once. Returns how many, or a negative code. */
+int label_store_unanswered(struct label_store *s, int max,
+                           void (*each)(void *ctx, const char *caption, size_t len), void *ctx,
+                           struct onic_err *err);
+/* After ONIC_EIO: reopens if it must and commits something small. ONIC_OK = writing works again. */
+int label_store_probe(struct label_store *s, struct onic_err *err);
+
+/* --- `onic labels` --------------------------------------------------------------------- */
+
+/* Answered and abstained rows of all identities in id order, after the id `after` (0 = all). each
+ * returns 0 to go on, anything else stops and is returned. Damaged rows are skipped and counted in
+ * label_counts.quarantined. */
+int label_store_each(struct label_store *s, uint64_t after,
+                     int (*each)(void *ctx, const struct label_row *row), void *ctx,
+                     struct onic_err *err);
+/* One line of `onic labels export` (interface.md section 7, and what import needs to restore the
+ * identity: kind, parameters, vote, state), with its newline. */
+int label_row_json(const struct label_row *row, struct buf *out);
+/* Adds answered rows of any identity in one commit; id, key and delivered are ignored. A question
+ * that has an answer keeps it. *added (may be NULL) = rows that were new. */
+int label_store_import(struct label_store *s, const struct label_row *rows, int n, int *added,
+                       struct onic_err *err);
+
+#endif /* ONIC_REWARD_SERVER_STORE_LABEL_STORE_H */

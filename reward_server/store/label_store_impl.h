@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_REWARD_SERVER_STORE_LABEL_STORE_IMPL_H
+#define ONIC_REWARD_SERVER_STORE_LABEL_STORE_IMPL_H
+
+/* label_store_impl.h - what the files of the label store share: statements, error translation, the
+ * row codec. Private to label_store*.c and their tests. */
+
+#include <sqlite3.h>
+
+#include "reward_server/store/label_store.h"
+
+enum { LABEL_ID_FIELD_MAX = 128, LABEL_IDENTITIES_MAX = 4096, LABEL_PENDING_MAX = 4096 };
+
+#define LABEL_SQL_MAP(XX)                                                                          \
+    XX(BEGIN, "BEGIN IMMEDIATE")                                                                   \
+    XX(COMMIT, "COMMIT")                                                                           \
+    XX(META_ADD, "UPDATE meta SET value = value + ?2 WHERE name = ?1 RETURNING value")             \
+    XX(META_GET, "SELECT value FROM meta WHERE name = ?1")                                         \
+    XX(IDENTITY_ADD, "INSERT INTO identities (annotator, model, goal, goal_version, parameters,"   \
+                     " vote) VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING number")                    \
+    XX(IDENTITIES, "SELECT number, annotator, model, goal, goal_version, parameters, vote"         \
+                   " FROM identities ORDER BY number")                                             \
+    XX(FIND, "SELECT " LABEL_COLUMNS " FROM labels WHERE key = ?1")                                \
+    XX(PUT, "INSERT OR REPLACE INTO labels (" LABEL_COLUMNS ") VALUES"                             \
+            " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)")                           \
+    XX(DELETE, "DELETE FROM labels WHERE key = ?1")                                                \
+    XX(QUARANTINE,                                                                                 \
+       "INSERT INTO quarantine SELECT ?2, " LABEL_COLUMNS " FROM labels WHERE key = ?1")           \
+    XX(DELIVERED, "UPDATE labels SET delivered = 1 WHERE id = ?1")                                 \
+    XX(UNANSWERED, "SELECT " LABEL_COLUMNS " FROM labels WHERE id IS NULL AND identity = ?1"       \
+                   " ORDER BY asked_at DESC LIMIT ?2")                                             \
+    XX(EACH, "SELECT " LABEL_COLUMNS " FROM labels WHERE id > ?1 ORDER BY id LIMIT 256")           \
+    XX(COUNTS, "SELECT state, COUNT(*), SUM(delivered) FROM labels GROUP BY state")
+
+/* Order of the columns in every statement that reads or writes a row. */
+#define LABEL_COLUMNS                                                                              \
+    "key, id, identity, caption, state, label, confidence, raw, asked_at, answered_at, delivered," \
+    " attempts, row_check"
+
+enum label_sql {
+#define XX(name, text) LABEL_SQL_##name,
+    LABEL_SQL_MAP(XX)
+#undef XX
+        LABEL_SQL_COUNT
+};
+
+/* An identity as the table holds it. */
+struct label_identity_row {
+    int64_t number;
+    char annotator[LABEL_ID_FIELD_MAX], model[LABEL_ID_FIELD_MAX];
+    char goal[LABEL_ID_FIELD_MAX], goal_version[LABEL_ID_FIELD_MAX], parameters[LABEL_ID_FIELD_MAX];
+    int vote;
+};
+
+struct label_store {
+    sqlite3 *db;
+    sqlite3_stmt *sql[LABEL_SQL_COUNT];
+    char *path;
+    enum label_store_mode mode;
+    int lock_fd;
+    bool reopen; /* a failed fsync: what the connection believes may not be on disk */
+    struct label_identity_row *identities;
+    int nidentities;
+    struct label_identity_row *current;
+    struct label_identity current_view;
+    uint64_t pending[LABEL_PENDING_MAX]; /* delivered, not yet marked */
+    int npending;
+    uint64_t damaged_read; /* damaged rows met by a reader that may not move them */
+    char caption[LABEL_QUESTION_MAX + 1], raw[LABEL_RAW_MAX + 1]; /* of the row handed out last */
+};
+
+/* The statement, reset and without bindings; ready to bind. */
+sqlite3_stmt *label_sql(struct label_store *s, enum label_sql which);
+/* Runs a statement that gives no rows. */
+int label_sql_run(struct label_store *s, sqlite3_stmt *stmt, struct onic_err *err);
+/* SQLite's last error as a sentence; remembers that a reopen is due. */
+int label_sql_fail(struct label_store *s, const char *doing, struct onic_err *err);
+/* Opens s->db for reading alone, also where nothing can be written. */
+int label_open_read(struct label_store *s, struct onic_err *err);
+int label_begin(struct label_store *s, struct onic_err *err);
+/* Commits, or rolls back when rc is negative; returns the final code. */
+int label_end(struct label_store *s, int rc, struct onic_err *err);
+/* Adds to a counter of `meta`; *value (may be NULL) gets the sum. */
+int label_meta_add(struct label_store *s, const char *name, int64_t add, int64_t *value,
+                   struct onic_err *err);
+
+struct label_identity label_identity_view(const struct label_identity_row *row);
+struct label_identity_row *label_identity_number(struct label_store *s, int64_t number);
+/* Number of an identity, added when new (inside a transaction). */
+int label_identity_get(struct label_store *s, const struct label_identity *id,
+                       struct label_identity_row **out, struct onic_err *err);
+int label_identities_load(struct label_store *s, struct onic_err *err);
+
+/* Reads a row of LABEL_COLUMNS into *row, copying into the store's buffers. False: damaged. */
+bool label_row_read(struct label_store *s, sqlite3_stmt *stmt, struct label_row *row);
+/* Writes a row with its check (inside a transaction). */
+int label_row_put(struct label_store *s, const struct label_row *row, int64_t identity,
+                  struct onic_err *err);
+/* Moves a damaged row away, says so, counts it. */
+int label_row_quarantine(struct label_store *s, const struct label_key *key, const char *why,
+                         struct onic_err *err);
+
+#endif /* ONIC_REWARD_SERVER_STORE_LABEL_STORE_IMPL_H */

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/* test_received.c - building a block, reading it back at any address, and every wrong field by
+ * name. */
+#include <stdlib.h>
+
+#include "common/data/trajectory_block.h"
+#include "common/wire/frame/crc32c.h"
+#include "common/wire/rollout/received.h"
+#include "common/wire/rollout/seal.h"
+#include "tests/support/wire_pair.h"
+
+static uint8_t *seal(struct trajectory *t, struct frame *f)
+{
+    struct trajectory_block *b = t->storage;
+    trajectory_seal(b);
+    struct frame_head h = {
+        .type = FRAME_TRAJECTORY, .seq = 1, .meta_len = b->meta_len, .bulk_len = b->bulk_len};
+    frame_seal(b->frame, &h, b->body_crc);
+    assert_int_equal(frame_parse(f, b->frame, b->frame_len), FRAME_FINE);
+    return b->frame;
+}
+
+struct rig {
+    struct trajectory_shape shape;
+    struct trajectory *t;
+    struct meta_arena *arena;
+    struct received r;
+    struct frame f;
+};
+
+static void open_rig(struct rig *g, size_t snapshot)
+{
+    memset(g, 0, sizeof *g);
+    g->shape = pair_shape(snapshot);
+    g->t = trajectory_create(&g->shape);
+    g->arena = meta_arena_create();
+    pair_fill(g->t, 1, 2, 3);
+}
+
+static void close_rig(struct rig *g)
+{
+    received_release(&g->r);
+    trajectory_free(g->t);
+    meta_arena_free(g->arena);
+}
+
+static void assert_refused(struct rig *g, const char *field, const char *part)
+{
+    char why[160] = "";
+    seal(g->t, &g->f);
+    const char *bad = received_decode(&g->r, g->arena, &g->f, &g->shape, why);
+    assert_non_null(bad);
+    assert_string_equal(bad, field);
+    if (!strstr(why, part))
+        print_error("\"%s\" does not hold \"%s\"\n", why, part);
+    assert_non_null(strstr(why, part));
+    pair_fill(g->t, 1, 2, 3); /* right again */
+    seal(g->t, &g->f);
+    assert_null(received_decode(&g->r, g->arena, &g->f, &g->shape, why));
+}
+
+static void every_wrong_field_is_named_with_its_place_and_value(void **state)
+{
+    (void)state;
+    struct rig g;
+    open_rig(&g, 0);
+    g.t->action[7] = 3;
+    assert_refused(&g, "action", "action[7] is 3, must be 0..2");
+    g.t->action[0] = -1;
+    assert_refused(&g, "action", "action[0] is -1");
+    g.t->flags[3] = 16;
+    assert_refused(&g, "flags", "flags[3] is 16");
+    g.t->caption[11] = 40;
+    assert_refused(&g, "caption", "caption[11] is 40");
+    g.t->obs_caption[14] = 40;
+    assert_refused(&g, "obs_caption", "obs_caption[14] is 40");
+    g.t->logp[2] = 0.5f;
+    assert_refused(&g, "logp", "logp[2] is 0.5");
+    g.t->logp[2] = NAN;
+    assert_refused(&g, "logp", "logp[2] is not a finite number");
+    g.t->value[23] = INFINITY;
+    assert_refused(&g, "value", "value[23]");
+    g.t->reward[0] = -INFINITY;
+    assert_refused(&g, "reward", "reward[0]");
+    g.t->final_value[1] = NAN;
+    assert_refused(&g, "final_value", "final_value[1]");
+    g.t->state0[5] = NAN;
+    assert_refused(&g, "state0", "state0[5]");
+    g.t->state0[5] = 5;
+    g.t->episodes[4] = NAN;
+    assert_refused(&g, "episodes", "episodes[4]");
+    g.t->episodes[3] = 3;
+    assert_refused(&g, "episodes", "environment 3");
+    g.t->episodes[2] = 0.5f;
+    assert_refused(&g, "episodes", "success 0.5");
+    close_rig(&g);
+}
+
+static void another_shape_than_at_ready_is_refused(void **state)
+{
+    (void)state;
+    struct rig g;
+    open_rig(&g, 0);
+    seal(g.t, &g.f);
+    char why[160];
+    struct trajectory_shape other = g.shape;
+    other.T++;
+    assert_string_equal(received_decode(&g.r, g.arena, &g.f, &other, why), "shape");
+    other = g.shape;
+    other.snapshot_bytes = 8;
+    assert_string_equal(received_decode(&g.r, g.arena, &g.f, &other, why), "shape");
+    close_rig(&g);
+}
+
+/* The checksum is put right after each change: only the decoder stands between these bytes and the
+ * learner. */
+static void no_changed_byte_of_meta_or_tail_reads_outside_the_message(void **state)
+{
+    (void)state;
+    struct rig g;
+    open_rig(&g, 0);
+    seal(g.t, &g.f);
+    size_t n = FRAME_HEADER + g.f.head.meta_len + g.f.head.bulk_len,
+           fixed = trajectory_fixed_bytes(&g.shape);
+    uint8_t *copy =
+        malloc(n); /* exactly as long as the message: a sanitizer sees any byte beyond */
+    char why[160];
+    int refused = 0;
+    for (size_t i = FRAME_HEADER; i < n; i++) {
+        if (i >= FRAME_HEADER + g.f.head.meta_len && i < FRAME_HEADER + g.f.head.meta_len + fixed)
+            continue;
+        for (int v = 0; v < 256; v += 5) {
+            memcpy(copy, g.f.meta - FRAME_HEADER, n);
+            copy[i] = (uint8_t)v;
+            struct frame f = g.f;
+            f.meta = copy + FRAME_HEADER;
+            f.bulk = f.meta + f.head.meta_len;
+            refused += received_decode(&g.r, g.arena, &f, &g.shape, why) != NULL;
+        }
+    }
+    assert_true(refused > 1000);
+    for (uint32_t cut = 0; cut < g.f.head.bulk_len; cut += 3) {
+        struct frame f = g.f;
+        f.head.bulk_len = cut;
+        assert_non_null(received_decode(&g.r, g.arena, &f, &g.shape, why));
+    }
+    free(copy);
+    close_rig(&g);
+}
+
+static void a_message_at_an_odd_address_is_read_the_same(void **state)
+{
+    (void)state;
+    struct rig g;
+    open_rig(&g, 24);
+    seal(g.t, &g.f);
+    size_t n = FRAME_HEADER + g.f.head.meta_len + g.f.head.bulk_len;
+    uint8_t *room = malloc(n + 16);
+    char why[160];
+    for (size_t shift = 0; shift < 9; shift++) {
+        memcpy(room + shift, g.f.meta - FRAME_HEADER, n);
+        struct frame f;
+        assert_int_equal(frame_parse(&f, room + shift, n), FRAME_FINE);
+        assert_null(received_decode(&g.r, g.arena, &f, &g.shape, why));
+        assert_int_equal((uintptr_t)g.r.t.value % 4, 0);
+        assert_memory_equal(g.r.t.value, g.t->value, PAIR_T * PAIR_E * 8);
+        assert_memory_equal(g.r.t.snapshot, g.t->snapshot, PAIR_E * 24);
+        assert_int_equal(g.r.t.ncaptions, g.t->ncaptions);
+    }
+    free(room);
+    close_rig(&g);
+}
+
+static void captions_are_stored_once_and_cut_at_their_limit(void **state)
+{
+    (void)state;
+    struct trajectory_shape s = pair_shape(0);
+    struct trajectory *t = trajectory_create(&s);
+    char longest[300];
+    memset(longest, 'x', sizeof longest);
+    assert_int_equal(trajectory_caption(t, "", 0), 0);
+    assert_int_equal(trajectory_caption(t, "a", 1), 1);
+    assert_int_equal(trajectory_caption(t, "b", 1), 2);
+    assert_int_equal(trajectory_caption(t, "a", 1), 1);
+    assert_int_equal(trajectory_caption(t, longest, 300), 3);
+    assert_int_equal(trajectory_caption(t, longest, 256), 3);
+    assert_int_equal(t->caption_len[3], 256);
+    assert_int_equal(t->ncaptions, 4);
+    int distinct = 4, last = 0;
+    for (int i = 0; i < 100; i++) { /* (2T+1)E+1 = 28 entries at most; more cannot occur in T x E */
+        char text[16];
+        int n = snprintf(text, sizeof text, "c%d", i);
+        last = trajectory_caption(t, text, (size_t)n);
+        distinct += last != 0;
+    }
+    assert_int_equal(distinct, (2 * PAIR_T + 1) * PAIR_E + 1);
+    assert_int_equal(last, 0);
+    assert_int_equal(t->captions_dropped, 104 - distinct);
+    trajectory_clear(t);
+    assert_int_equal(t->captions_dropped, 0);
+    assert_int_equal(t->ncaptions, 1);
+    assert_int_equal(trajectory_caption(t, "z", 1), 1);
+    float episode[5] = {0};
+    int episodes = 0;
+    while (trajectory_episode(t, episode))
+        episodes++;
+    assert_int_equal(episodes, PAIR_T * PAIR_E / 4 + 64);
+    assert_int_equal(t->episodes_dropped, 1);
+    trajectory_free(t);
+    trajectory_free(NULL);
+}
+
+static void arrays_do_not_overlap_and_are_aligned(void **state)
+{
+    (void)state;
+    struct trajectory_shape s = {.T = 5,
+                                 .E = 3,
+                                 .obs_bytes = 24,
+                                 .actions = 2,
+                                 .state_size = 3,
+                                 .nstats = 0,
+                                 .snapshot_bytes = 8};
+    struct trajectory *t = trajectory_create(&s);
+    const struct {
+        void *p;
+        size_t bytes;
+    } a[] = {{t->obs, 6 * 3 * 24},     {t->action, 15 * 2},      {t->logp, 15 * 4},
+             {t->value, 15 * 8},       {t->reward, 15 * 4},      {t->flags, 15},
+             {t->final_value, 15 * 8}, {t->caption, 15 * 2},     {t->caption_count, 15 * 2},
+             {t->obs_caption, 18 * 2}, {t->first_count, 3 * 2},  {t->state0, 9 * 4},
+             {t->episode_id, 3 * 8},   {t->episode_seed, 3 * 8}, {t->first_step, 3 * 4},
+             {t->snapshot, 3 * 8},     {t->episodes, 67 * 16}};
+    for (size_t i = 0; i + 1 < sizeof a / sizeof a[0]; i++) {
+        assert_int_equal((uintptr_t)a[i].p % 64, 0);
+        assert_true((uint8_t *)a[i].p + a[i].bytes <= (uint8_t *)a[i + 1].p);
+    }
+    trajectory_free(t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_wrong_field_is_named_with_its_place_and_value),
+        cmocka_unit_test(another_shape_than_at_ready_is_refused),
+        cmocka_unit_test(no_changed_byte_of_meta_or_tail_reads_outside_the_message),
+        cmocka_unit_test(a_message_at_an_odd_address_is_read_the_same),
+        cmocka_unit_test(captions_are_stored_once_and_cut_at_their_limit),
+        cmocka_unit_test(arrays_do_not_overlap_and_are_aligned),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

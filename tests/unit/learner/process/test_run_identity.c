@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/* Lives of one run, and the background writer of checkpoints. */
+#include "tests/onic_test.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "learner/process/checkpoint_writer.h"
+#include "learner/process/run_identity.h"
+
+static char dir[256];
+
+static int setup(void **state)
+{
+    (void)state;
+    temp_dir_create(dir);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    temp_dir_remove(dir);
+    return 0;
+}
+
+static void write_file(const char *name, const char *text)
+{
+    char path[300];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void every_life_has_the_next_epoch(void **state)
+{
+    (void)state;
+    struct run_identity a, b;
+    assert_ok(run_identity_begin(&a, dir, &err));
+    assert_ok(run_identity_begin(&b, dir, &err));
+    assert_int_equal(a.epoch, 1);
+    assert_int_equal(b.epoch, 2);
+    assert_true(memcmp(a.run_id, b.run_id, sizeof a.run_id) !=
+                0); /* until a checkpoint is loaded */
+}
+
+static void an_epoch_that_cannot_be_read_stops_the_run(void **state)
+{
+    (void)state;
+    struct run_identity l;
+    write_file("epoch", "");
+    assert_err(run_identity_begin(&l, dir, &err), ONIC_EDAMAGED, "epoch");
+}
+
+static void time_goes_on_from_the_last_whole_line_of_the_metrics(void **state)
+{
+    (void)state;
+    struct run_identity l;
+    write_file("metrics.jsonl",
+               "{\"time\":1,\"wall_s\":4.5}\n{\"time\":2,\"wall_s\":17.25}\n{\"wall_s\":99");
+    assert_ok(run_identity_begin(&l, dir, &err));
+    assert_close(l.wall_before_s, 17.25, 1e-12, 0);
+}
+
+static void the_run_id_comes_back_from_a_checkpoint(void **state)
+{
+    (void)state;
+    struct run_identity a, b;
+    char path[300];
+    snprintf(path, sizeof path, "%s/c.safetensors", dir);
+    assert_ok(run_identity_begin(&a, dir, &err));
+    struct checkpoint *c = checkpoint_create();
+    run_identity_save(&a, 17.5, 12.5, 99.25, c);
+    assert_ok(checkpoint_write(c, path, &err));
+    checkpoint_free(c);
+    struct checkpoint_file *f;
+    assert_ok(checkpoint_open(&f, path, &err));
+    assert_ok(run_identity_begin(&b, dir, &err));
+    assert_ok(run_identity_load(&b, f, &err));
+    checkpoint_close(f);
+    assert_memory_equal(a.run_id, b.run_id, sizeof a.run_id);
+    assert_close(b.cpu_learner_before_s, 12.5, 1e-9, 0);
+    assert_close(b.cpu_actors_before_s, 99.25, 1e-9, 0);
+    assert_close(b.wall_before_s, 17.5, 1e-9, 0); /* there is no metrics.jsonl that knows */
+    assert_int_equal(b.epoch, 2);
+}
+
+static void save_as(struct checkpoint_writer *s, uint64_t version, uint64_t milestone)
+{
+    struct checkpoint *c = checkpoint_writer_begin(s);
+    assert_non_null(c);
+    checkpoint_add_meta_u64(c, "weights_version", version);
+    checkpoint_add_bytes(c, "x", "abc", 3);
+    checkpoint_writer_commit(s, version, milestone);
+    checkpoint_writer_wait(s);
+}
+
+static void save_one(struct checkpoint_writer *s, uint64_t version)
+{
+    save_as(s, version, 0);
+}
+
+static void the_saver_keeps_the_newest_and_reports_once(void **state)
+{
+    (void)state;
+    struct checkpoint_writer *s = checkpoint_writer_create(dir, 2);
+    struct checkpoint_writer_result r;
+    uint64_t version = 0;
+    for (uint64_t v = 1; v <= 4; v++)
+        save_one(s, v * 10);
+    checkpoint_writer_look(s, &r);
+    assert_true(r.fresh && r.failures == 0 && r.written == 4 && r.version == 40);
+    checkpoint_writer_look(s, &r);
+    assert_false(r.fresh);
+    checkpoint_writer_free(s);
+    struct checkpoint_file *f;
+    assert_ok(checkpoint_newest_valid(&f, dir, NULL, &err));
+    assert_ok(checkpoint_meta_u64(f, "weights_version", &version, &err));
+    assert_int_equal(version, 40);
+    checkpoint_close(f);
+    char path[300];
+    snprintf(path, sizeof path, "%s/ckpt-000000000020.safetensors", dir);
+    assert_int_equal(access(path, F_OK), -1);
+}
+
+/* A milestone outlives what is pruned, is not resumed from, and is replaced by the same steps
+ * again.
+ */
+static void milestones_are_kept_for_good(void **state)
+{
+    (void)state;
+    char path[300];
+    uint64_t version = 0;
+    struct checkpoint_file *f;
+    struct checkpoint_writer *s = checkpoint_writer_create(dir, 1);
+    save_as(s, 50, 7000);
+    save_as(s, 60, 7000);
+    save_one(s, 70);
+    checkpoint_writer_free(s);
+    snprintf(path, sizeof path, "%s/ckpt-000000000060.safetensors", dir);
+    assert_int_equal(access(path, F_OK), -1);
+    snprintf(path, sizeof path, "%s/milestone-000000007000.safetensors", dir);
+    assert_ok(checkpoint_open(&f, path, &err));
+    assert_ok(checkpoint_meta_u64(f, "weights_version", &version, &err));
+    checkpoint_close(f);
+    assert_int_equal(version, 60);
+    assert_ok(checkpoint_newest_valid(&f, dir, NULL, &err));
+    assert_ok(checkpoint_meta_u64(f, "weights_version", &version, &err));
+    checkpoint_close(f);
+    assert_int_equal(version, 70);
+}
+
+static void failures_are_counted_in_a_row_and_forgiven_by_a_success(void **state)
+{
+    (void)state;
+    char folder[300], gone[310];
+    snprintf(folder, sizeof folder, "%s/f", dir);
+    snprintf(gone, sizeof gone, "%s.gone", folder);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    struct checkpoint_writer *s = checkpoint_writer_create(folder, 2);
+    struct checkpoint_writer_result r;
+    assert_int_equal(rename(folder, gone), 0);
+    save_one(s, 1);
+    save_one(s, 2);
+    checkpoint_writer_look(s, &r);
+    assert_int_equal(r.failures, 2);
+    assert_true(strlen(r.err.msg) > 10);
+    assert_int_equal(rename(gone, folder), 0);
+    save_one(s, 3);
+    checkpoint_writer_look(s, &r);
+    assert_int_equal(r.failures, 0);
+    assert_int_equal(r.written, 1);
+    checkpoint_writer_free(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(every_life_has_the_next_epoch, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_epoch_that_cannot_be_read_stops_the_run, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(time_goes_on_from_the_last_whole_line_of_the_metrics, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(the_run_id_comes_back_from_a_checkpoint, setup, teardown),
+        cmocka_unit_test_setup_teardown(milestones_are_kept_for_good, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_saver_keeps_the_newest_and_reports_once, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(failures_are_counted_in_a_row_and_forgiven_by_a_success,
+                                        setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT */
+/* test_trainer.c - what an update of the training core computes, whatever the threads, and its
+ * checkpoints. */
+#include "tests/onic_test.h"
+
+#include <stdlib.h>
+
+#include "common/base/cpu.h"
+#include "common/base/xmalloc.h"
+#include "learner/train/batch.h"
+#include "learner/train/train_step.h"
+#include "learner/train/vtrace.h"
+#include "tests/support/corridor_world.h"
+
+enum { T = WORLD_T, E = WORLD_E, GROUPS = WORLD_GROUPS, LIMIT = WORLD_LIMIT };
+
+/* --- what an update computes ----------------------------------------------------------------- */
+
+struct expected {
+    double policy, value[2], entropy;
+};
+
+/* What the extrinsic head is paid for a step: with compat.oni both rewards, the intrinsic one for
+ * having seen "You go right." before the step (label 1, first time). */
+static float paid_at(const struct world *w, const struct trajectory *t, int s, int e)
+{
+    float r = t->reward[s * E + e];
+    if (!w->cfg.compat_oni)
+        return r;
+    bool seen = t->obs_caption[s * E + e] != 0;
+    return (float)w->cfg.reward_coef_ext * r + (seen ? (float)w->cfg.reward_coef_int : 0.0f);
+}
+
+/* Losses of the batch at hand from the network's outputs, one environment at a time and in double.
+ */
+static void expect(struct world *w, struct expected *x)
+{
+    enum { STEPS = GROUPS * T * E };
+    const struct policy *p = trainer_policy(w->core);
+    struct policy_trainer *ws = policy_trainer_create(p, T + 1, 1);
+    static double adv[STEPS], ratio[STEPS];
+    double sum = 0, squares = 0;
+    memset(x, 0, sizeof *x);
+    for (int g = 0, k = 0; g < GROUPS; g++) {
+        const struct trajectory *t = w->t[g];
+        for (int e = 0; e < E; e++) {
+            const uint8_t *rows[T + 1];
+            uint8_t reset[T + 1] = {0}, ended[T];
+            float logits[(T + 1) * 2], value[(T + 1) * 2], head[T + 1], one[T], reward[T], end[T],
+                vs[T], a[T];
+            for (int s = 0; s <= T; s++)
+                rows[s] = t->obs + (size_t)(s * E + e) * t->shape.obs_bytes;
+            for (int s = 0; s < T; s++)
+                reset[s + 1] = ended[s] = t->flags[s * E + e] != 0;
+            policy_forward(p, ws, trainer_weights(w->core), rows,
+                           t->state0 + (size_t)e * (size_t)t->shape.state_size, reset, T + 1, 1,
+                           logits, value);
+            for (int s = 0; s < T; s++) {
+                double z = (double)logits[2 * s] - (double)logits[2 * s + 1];
+                double p0 = 1 / (1 + exp(-z)), pa = t->action[s * E + e] == 0 ? p0 : 1 - p0;
+                x->entropy -= p0 * log(p0) + (1 - p0) * log(1 - p0);
+                ratio[k + s] = pa / exp((double)t->logp[s * E + e]);
+                one[s] = (float)ratio[k + s];
+                reward[s] = t->reward[s * E + e];
+            }
+            for (int h = 0; h < 2; h++) {
+                for (int s = 0; s <= T; s++)
+                    head[s] = value[2 * s + h];
+                for (int s = 0; s < T; s++) {
+                    end[s] = t->flags[s * E + e] == STEP_TRUNCATED && !w->cfg.compat_oni
+                                 ? t->final_value[2 * (s * E + e) + h]
+                                 : 0;
+                    reward[s] = h == POLICY_EXT ? paid_at(w, t, s, e) : 0.0f;
+                }
+                if (w->cfg.compat_oni)
+                    head[T] = (head[T - 1] - reward[T - 1]) / (float)w->cfg.train_gamma;
+                vtrace(vs, a, one, reward, head, ended, end, &head[T], T, 1, w->cfg.train_gamma, 1,
+                       1);
+                for (int s = 0; s < T; s++) {
+                    double v = (double)head[s], old = (double)t->value[2 * (s * E + e) + h];
+                    double moved = fmin(fmax(v - old, -1), 1), e1 = v - (double)vs[s];
+                    double e2 = old + moved - (double)vs[s];
+                    x->value[h] += fmax(e1 * e1, e2 * e2);
+                    if (h == POLICY_EXT)
+                        adv[k + s] = (double)a[s];
+                }
+            }
+            k += T;
+        }
+    }
+    for (int i = 0; i < STEPS; i++) {
+        sum += adv[i];
+        squares += adv[i] * adv[i];
+    }
+    double mean = sum / STEPS, deviation = sqrt((squares - STEPS * mean * mean) / (STEPS - 1));
+    for (int i = 0; i < STEPS; i++) {
+        double a = (adv[i] - mean) / deviation, hi = 1 + w->cfg.train_clip;
+        x->policy -= fmin(ratio[i] * a, fmin(fmax(ratio[i], 1 / hi), hi) * a) / STEPS;
+    }
+    x->entropy /= STEPS;
+    x->value[0] /= STEPS;
+    x->value[1] /= STEPS;
+    policy_trainer_free(ws);
+}
+
+/* One update, by the core and by the computation above. */
+static void compare_losses(bool compat_oni)
+{
+    static struct world w;
+    struct expected want;
+    struct train_stats s;
+    memset(&w, 0, sizeof w);
+    world_configure(&w);
+    w.cfg.train_threads = 2;
+    if (compat_oni) {
+        w.cfg.compat_oni = true;
+        w.cfg.reward_coef_ext = 0.5;
+        w.cfg.reward_coef_int = 0.25;
+        w.cfg.train_gamma_int = 0.5; /* not used */
+        strcpy(w.cfg.reward_model, "hash");
+    }
+    world_open(&w);
+    if (compat_oni)
+        reward_mix_observe(trainer_reward(w.core), &(struct annot_label){.id = 1,
+                                                                         .state = ANNOT_LABEL,
+                                                                         .label = 1.0f,
+                                                                         .caption = "You go right.",
+                                                                         .caption_len = 13});
+    world_learn(&w, 8);
+    world_play(&w);
+    for (int g = 0; g < GROUPS; g++) /* as if other weights had acted */
+        for (int i = 0; i < T * E; i++)
+            w.t[g]->logp[i] += 0.3f * (rng_float(&w.rng) - 0.5f);
+    expect(&w, &want);
+    trainer_lay_out(w.core, w.t, GROUPS);
+    assert_ok(trainer_update(w.core, &s, &err));
+    assert_close(s.policy_loss, want.policy, 1e-4, 1e-6);
+    assert_close(s.value_loss, want.value[0], 1e-4, 1e-7);
+    assert_close(s.value_loss_int, want.value[1], 1e-4, 1e-7);
+    assert_close(s.entropy, want.entropy, 1e-5, 0);
+    assert_true(s.clipped > 0.05); /* the sample exercises the clip */
+    if (compat_oni)
+        assert_close(s.value_loss_int, 0, 0, 0);
+    world_close(&w);
+}
+
+static void losses_equal_an_independent_computation(void **state)
+{
+    (void)state;
+    compare_losses(false);
+}
+
+static void losses_like_oni_equal_an_independent_computation(void **state)
+{
+    (void)state;
+    compare_losses(true);
+}
+
+/* --- repeatability --------------------------------------------------------------------------- */
+
+/* Weights after `updates` updates on the same play, which follows the weights. */
+static float *train_from_scratch(void (*adjust)(struct world *), int updates, size_t *floats)
+{
+    static struct world w;
+    memset(&w, 0, sizeof w);
+    world_configure(&w);
+    world_open(&w);
+    if (adjust)
+        adjust(&w);
+    world_learn(&w, updates);
+    *floats = policy_params(trainer_policy(w.core))->floats;
+    float *out = xmalloc(*floats * sizeof *out);
+    memcpy(out, trainer_weights(w.core), *floats * sizeof *out);
+    world_close(&w);
+    return out;
+}
+
+static void reopen_with_threads(struct world *w, int threads)
+{
+    world_close(w);
+    w->cfg.train_threads = threads;
+    world_open(w);
+}
+
+static void two_threads(struct world *w)
+{
+    reopen_with_threads(w, 2);
+}
+
+static void three_threads(struct world *w)
+{
+    reopen_with_threads(w, 3);
+}
+
+static void runs_with_the_same_threads_are_bit_identical(void **state)
+{
+    (void)state;
+    size_t n;
+    for (int k = 0; k < 2; k++) {
+        void (*threads)(struct world *) = k ? three_threads : two_threads;
+        float *a = train_from_scratch(threads, 12, &n), *b = train_from_scratch(threads, 12, &n);
+        assert_memory_equal(a, b, n * sizeof *a);
+        free(a);
+        free(b);
+    }
+}
+
+static void the_number_of_threads_changes_only_rounding(void **state)
+{
+    (void)state;
+    size_t n;
+    float *a = train_from_scratch(NULL, 2, &n), *b = train_from_scratch(two_threads, 2, &n);
+    double change = 0;
+    for (size_t i = 0; i < n; i++) {
+        assert_close(b[i], a[i], 0, 2e-4);
+        change += fabs((double)a[i]);
+    }
+    assert_true(change > 1);
+    free(a);
+    free(b);
+}
+
+/* Slices beyond the memory bound run their forward pass twice: same numbers. */
+static void keep_one_slice(struct world *w)
+{
+    w->core->slice_columns = 8;
+    w->core->kept_max = 1;
+}
+
+static void narrow_slices(struct world *w)
+{
+    w->core->slice_columns = 8;
+}
+
+static void repeating_the_forward_pass_changes_nothing(void **state)
+{
+    (void)state;
+    size_t n;
+    float *a = train_from_scratch(narrow_slices, 5, &n),
+          *b = train_from_scratch(keep_one_slice, 5, &n);
+    assert_memory_equal(a, b, n * sizeof *a);
+    free(a);
+    free(b);
+}
+
+static void half_of_the_cores_train(void **state)
+{
+    (void)state;
+    static const int want[][2] = {{1, 1}, {2, 2}, {3, 2}, {4, 2}, {6, 3}, {16, 8}, {64, 8}};
+    static struct world w;
+    memset(&w, 0, sizeof w);
+    world_configure(&w);
+    w.cfg.train_threads = 0;
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++)
+        assert_int_equal(trainer_threads_for(&w.cfg, want[i][0]), want[i][1]);
+    world_open(&w);
+    assert_int_equal(trainer_threads(w.core), trainer_threads_for(&w.cfg, cpu_usable()));
+    w.cfg.run_deterministic = true; /* the same on every machine */
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++)
+        assert_int_equal(trainer_threads_for(&w.cfg, want[i][0]), 2);
+    reopen_with_threads(&w, 3);
+    assert_int_equal(trainer_threads(w.core), 3);
+    world_close(&w);
+}
+
+static void the_steady_state_allocates_nothing(void **state)
+{
+    (void)state;
+    static struct world w;
+    memset(&w, 0, sizeof w);
+    world_configure(&w);
+    strcpy(w.cfg.reward_model, "hash");
+    w.cfg.train_threads = 2;
+    w.cfg.train_epochs = 2;
+    w.cfg.train_minibatches = 2;
+    world_open(&w);
+    world_learn(&w, 2);
+    uint64_t before = xmalloc_calls();
+    world_learn(&w, 100);
+    assert_int_equal(xmalloc_calls(), before);
+    world_close(&w);
+}
+
+/* --- checkpoints ----------------------------------------------------------------------------- */
+
+static void save(struct world *w, const char *path)
+{
+    struct checkpoint *c = checkpoint_create();
+    trainer_save(w->core, c);
+    assert_ok(checkpoint_write(c, path, &err));
+    checkpoint_free(c);
+}
+
+static int load(struct trainer *core, const char *path, struct onic_err *err)
+{
+    struct checkpoint_file *f = NULL;
+    int rc = checkpoint_open(&f, path, err);
+    if (!rc)
+        rc = trainer_load(core, f, err);
+    checkpoint_close(f);
+    return rc;
+}
+
+static void a_loaded_core_goes_on_bit_for_bit(void **state)
+{
+    (void)state;
+    static struct world a, b;
+    char dir[256], path[300];
+    temp_dir_create(dir);
+    snprintf(path, sizeof path, "%s/c.safetensors", dir);
+    memset(&a, 0, sizeof a);
+    world_configure(&a);
+    strcpy(a.cfg.reward_model, "hash");
+    a.cfg.reward_coef_int = 0.5;
+    a.cfg.train_minibatches = 2;
+    b = a;
+    world_open(&a);
+    world_open(&b);
+    struct annot_label label = {.id = 1,
+                                .state = ANNOT_LABEL,
+                                .label = 1.0f,
+                                .caption = "You go right.",
+                                .caption_len = 13};
+    reward_mix_observe(trainer_reward(a.core), &label);
+    world_learn(&a, 7);
+    save(&a, path);
+    assert_ok(load(b.core, path, &err));
+    assert_int_equal(trainer_counters(b.core)->version, 7);
+    assert_int_equal(trainer_counters(b.core)->env_steps, 7 * GROUPS * T * E);
+    struct train_stats sa, sb;
+    for (int i = 0; i < 4; i++) { /* the same trajectories for both */
+        world_play(&a);
+        trainer_lay_out(a.core, a.t, GROUPS);
+        trainer_lay_out(b.core, a.t, GROUPS);
+        assert_ok(trainer_update(a.core, &sa, &err));
+        assert_ok(trainer_update(b.core, &sb, &err));
+    }
+    size_t n = policy_params(trainer_policy(a.core))->floats;
+    assert_memory_equal(trainer_weights(a.core), trainer_weights(b.core), n * sizeof(float));
+    assert_memory_equal(&sa, &sb, sizeof sa);
+    assert_true(sb.reward.paid > 0);
+    world_close(&a);
+    world_close(&b);
+    temp_dir_remove(dir);
+}
+
+static void another_network_or_environment_is_refused_by_name(void **state)
+{
+    (void)state;
+    static struct world a, b;
+    char dir[256], path[300];
+    temp_dir_create(dir);
+    snprintf(path, sizeof path, "%s/c.safetensors", dir);
+    memset(&a, 0, sizeof a);
+    world_configure(&a);
+    b = a;
+    world_open(&a);
+    save(&a, path);
+    b.cfg.policy_hidden = 24;
+    world_open(&b);
+    assert_err(load(b.core, path, &err), ONIC_EINCOMPATIBLE, "network");
+    world_close(&b);
+    b.cfg.policy_hidden = 16;
+    b.env.max_steps = 99;
+    world_open(&b);
+    assert_err(load(b.core, path, &err), ONIC_EINCOMPATIBLE, "max_steps: 99");
+    world_close(&b);
+    b.env.max_steps = LIMIT;
+    strcpy(b.cfg.reward_model, "counts");
+    world_open(&b);
+    assert_err(load(b.core, path, &err), ONIC_ECONFIG, "counts");
+    world_close(&b);
+    world_close(&a);
+    temp_dir_remove(dir);
+}
+
+/* --- bad numbers ----------------------------------------------------------------------------- */
+
+static int poisoned_update(struct world *w, struct onic_err *err)
+{
+    struct train_stats s;
+    world_play(w);
+    w->t[1]->flags[5] = STEP_TRUNCATED;
+    w->t[1]->final_value[10] = NAN;
+    trainer_lay_out(w->core, w->t, GROUPS);
+    return trainer_update(w->core, &s, err);
+}
+
+static void a_bad_gradient_is_skipped_and_the_third_in_a_row_ends_the_run(void **state)
+{
+    (void)state;
+    static struct world w;
+    memset(&w, 0, sizeof w);
+    world_configure(&w);
+    world_open(&w);
+    world_learn(&w, 2);
+    size_t bytes = policy_params(trainer_policy(w.core))->floats * sizeof(float);
+    void *before = xmalloc(bytes);
+    memcpy(before, trainer_weights(w.core), bytes);
+    assert_ok(poisoned_update(&w, &err));
+    assert_memory_equal(trainer_weights(w.core), before, bytes);
+    assert_int_equal(trainer_counters(w.core)->nonfinite, 1);
+    assert_int_equal(trainer_counters(w.core)->version, 3); /* actors in lock-step wait for it */
+    world_learn(&w, 1);                                     /* a good one forgives */
+    assert_true(memcmp(trainer_weights(w.core), before, bytes) != 0);
+    assert_ok(poisoned_update(&w, &err));
+    assert_ok(poisoned_update(&w, &err));
+    assert_err(poisoned_update(&w, &err), ONIC_EINTERNAL, "3 gradients in a row");
+    free(before);
+    world_close(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(losses_equal_an_independent_computation),
+        cmocka_unit_test(losses_like_oni_equal_an_independent_computation),
+        cmocka_unit_test(runs_with_the_same_threads_are_bit_identical),
+        cmocka_unit_test(the_number_of_threads_changes_only_rounding),
+        cmocka_unit_test(repeating_the_forward_pass_changes_nothing),
+        cmocka_unit_test(half_of_the_cores_train),
+        cmocka_unit_test(the_steady_state_allocates_nothing),
+        cmocka_unit_test(a_loaded_core_goes_on_bit_for_bit),
+        cmocka_unit_test(another_network_or_environment_is_refused_by_name),
+        cmocka_unit_test(a_bad_gradient_is_skipped_and_the_third_in_a_row_ends_the_run),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

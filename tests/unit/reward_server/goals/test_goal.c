@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "tests/onic_test.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "reward_server/goals/goal.h"
+
+struct fixture {
+    char dir[256], file[300], pool[300];
+};
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    temp_dir_create(f->dir);
+    snprintf(f->file, sizeof f->file, "%s/goal.yaml", f->dir);
+    snprintf(f->pool, sizeof f->pool, "%s/pool.txt", f->dir);
+    write_file(f->pool, "# two\nYou see a key.\nYou bump into a wall.\n");
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    temp_dir_remove(f->dir);
+    free(f);
+    return 0;
+}
+
+static const char good[] =
+    "description: d\npositive:\n  - You see a key.\nnegative: [\"no\", never]\n"
+    "threshold: 0.25\nrules:\n  - \"You see a * key.\": 1\n"
+    "  - \"/(kill|destroy)s? the (newt|rat)/\": 1\n  - \"You see*\": abstain\n  - \"*\": 0\n";
+
+static void a_good_file_is_read(void **state)
+{
+    struct fixture *f = *state;
+    struct goal *g = NULL;
+    write_file(f->file, good);
+    assert_ok(goal_load(&g, "", "x", f->file, &err));
+    assert_string_equal(g->name, "goal");
+    assert_int_equal(g->npositive, 1);
+    assert_int_equal(g->nnegative, 2);
+    assert_string_equal(g->negative[1], "never");
+    assert_close(g->threshold, 0.25, 0, 0);
+    assert_int_equal(g->npool, 2);
+    assert_int_equal(goal_match(g, "You see a red key."), 0);
+    assert_int_equal(goal_match(g, "You kill the newt!"), 1);
+    assert_int_equal(goal_match(g, "You see a red ball."), 2);
+    assert_int_equal(g->rules[2].label, GOAL_RULE_ABSTAIN);
+    assert_int_equal(goal_match(g, "anything"), 3);
+    goal_free(g);
+}
+
+/* Labels and numbers are words as in a configuration; sentences are not. */
+static void words_mean_what_they_mean_in_a_configuration(void **state)
+{
+    struct fixture *f = *state;
+    struct goal *g = NULL;
+    write_file(f->file, "positive: [True]\nnegative: [null, 0x1F]\nthreshold: +1e-1\nrules:\n"
+                        "  - \"a\": True\n  - \"b\": FALSE\n  - \"c\": yes\n  - \"d\": 0\n");
+    assert_ok(goal_load(&g, "", "x", f->file, &err));
+    assert_string_equal(g->positive[0], "True");
+    assert_string_equal(g->negative[0], "null");
+    assert_close(g->threshold, 0.1, 1e-15, 0);
+    static const int want[] = {1, 0, 1, 0};
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(g->rules[i].label, want[i]);
+    goal_free(g);
+}
+
+static void the_version_changes_with_goal_and_pool(void **state)
+{
+    struct fixture *f = *state;
+    struct goal *g = NULL;
+    char first[33], text[1024];
+    write_file(f->file, good);
+    assert_ok(goal_load(&g, "", "x", f->file, &err));
+    snprintf(first, sizeof first, "%s", g->version);
+    goal_free(g);
+    snprintf(text, sizeof text, "# a comment\n%s", good);
+    write_file(f->file, text);
+    assert_ok(goal_load(&g, "", "x", f->file, &err));
+    assert_string_not_equal(first, g->version);
+    goal_free(g);
+    write_file(f->file, good);
+    write_file(f->pool, "You see a key.\nYou bump into a door.\n");
+    assert_ok(goal_load(&g, "", "x", f->file, &err));
+    assert_string_not_equal(first, g->version);
+    goal_free(g);
+}
+
+static void bad_files_are_refused_with_file_line_and_remedy(void **state)
+{
+    struct fixture *f = *state;
+    const struct {
+        const char *text, *line, *part;
+    } bad[] = {
+        {"description: d\nrules:\n  - \"*\": 1\n", ":1:", "no anchors"},
+        {"positive: [a]\nrules:\n  - \"*\": 1\n", ":1:", "negative:"},
+        {"positive: [a]\nnegative: [b]\n", ":1:", "no rules"},
+        {"positive: [a]\nnegative: [b]\npostive: [c]\n",
+         ":3:", "unknown key 'postive', did you mean 'positive'?"},
+        {"positive: [a]\nthresold: 1\n",
+         ":2:", "unknown key 'thresold', did you mean 'threshold'?"},
+        {"Rules:\n  - \"*\": 1\n", ":1:", "unknown key 'Rules', did you mean 'rules'?"},
+        {"positive: [a]\ncolour: red\n", ":2:", "unknown key 'colour'; known here: description"},
+        {"? [positive]\n: [a]\n", ":1:", "a key belongs here"},
+        {"threshold: 1\nthreshold: 2\n", ":2:", "'threshold' is given twice, first in line 1"},
+        {"description: [a]\n", ":1:", "one sentence belongs here"},
+        {"positive: a\nnegative: [b]\n", ":1:", "list of sentences"},
+        {"positive: [a]\nnegative: [\"\"]\n", ":2:", "1 to 512 bytes"},
+        {"positive: [a]\nnegative: [b]\nthreshold: high\n", ":3:", "number from -2 to 2"},
+        {"positive: [a]\nnegative: [b]\nthreshold: .nan\n", ":3:", "number from -2 to 2"},
+        {"positive: [a]\nnegative: [b]\nthreshold: 0x1p-1\n", ":3:", "number from -2 to 2"},
+        {"positive: [a]\nnegative: [b]\nrules:\n  - \"x\": 2\n", ":4:", "1, 0 or abstain"},
+        {"positive: [a]\nnegative: [b]\nrules:\n  - \"x\": ~\n", ":4:", "1, 0 or abstain"},
+        {"positive: [a]\nnegative: [b]\nrules:\n  - x\n", ":4:", "a rule is written"},
+        {"positive: [a]\nnegative: [b]\nrules:\n  - \"/(x/\": 1\n", ":4:", "regular expression"},
+        {"positive: [a\n", ":2:", ""},
+        {"- a\n- b\n", ":1:", "list of keys"},
+        {"", ":1:", "list of keys"},
+        {"preference: none\npositive: [a]\n", ":1:", "stands alone"},
+        {"preference: some\n", ":1:", "only be none"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct goal *g = NULL;
+        struct onic_err err = {0};
+        write_file(f->file, bad[i].text);
+        int rc = goal_load(&g, "", "x", f->file, &err);
+        if (rc != ONIC_ECONFIG || !strstr(err.msg, f->file) || !strstr(err.msg, bad[i].line) ||
+            !strstr(err.msg, bad[i].part)) {
+            print_error("case %zu: %s \"%s\"\n", i, err_name(rc), err.msg);
+            fail();
+        }
+        assert_null(g);
+    }
+    write_file(f->file, good);
+    write_file(f->pool, "# one\nYou see a key.\n");
+    struct goal *g = NULL; /* a pool that is no good is for those to refuse who read it */
+    assert_ok(goal_load(&g, "", "x", f->file, &err));
+    assert_non_null(strstr(g->pool_trouble, "pool.txt has 1 captions"));
+    assert_int_equal(g->npool, 0);
+    goal_free(g);
+}
+
+/* The pool is for the sentence model only; who writes a goal file need not know of it. */
+static void a_goal_file_without_a_pool_takes_its_domain_s_or_none(void **state)
+{
+    struct fixture *f = *state;
+    struct goal *g = NULL;
+    char domain[300], shared[340], with[33];
+    write_file(f->file, good);
+    remove(f->pool);
+    assert_ok(goal_load(&g, f->dir, "x", f->file, &err));
+    assert_int_equal(g->npool, 0);
+    assert_string_equal(g->pool_path, "");
+    snprintf(with, sizeof with, "%s", g->version);
+    goal_free(g);
+    snprintf(domain, sizeof domain, "%s/x", f->dir);
+    snprintf(shared, sizeof shared, "%s/pool.txt", domain);
+    assert_int_equal(mkdir(domain, 0700), 0);
+    write_file(shared, "one\ntwo\nthree\n");
+    assert_ok(goal_load(&g, f->dir, "x", f->file, &err));
+    assert_int_equal(g->npool, 3);
+    assert_string_equal(g->pool_path, shared);
+    assert_string_not_equal(g->version, with);
+    goal_free(g);
+    write_file(f->pool, "one\ntwo\n"); /* its own is nearer */
+    assert_ok(goal_load(&g, f->dir, "x", f->file, &err));
+    assert_int_equal(g->npool, 2);
+    goal_free(g);
+}
+
+static void a_path_or_the_name_of_a_yaml_file_is_a_goal_file(void **state)
+{
+    (void)state;
+    struct goal *g = NULL;
+    assert_true(goal_is_file("./my") && goal_is_file("my.yaml") && goal_is_file("/a/my.yml"));
+    assert_false(goal_is_file("KeyCorridor"));
+    assert_false(goal_is_file("v1.5"));
+    assert_err(goal_load(&g, "", "x", "nowhere.yaml", &err), ONIC_ECONFIG,
+               "the goal file nowhere.yaml (annotator.goal) is not there");
+}
+
+static const char *goals_dir(char out[1024])
+{
+    snprintf(out, 1024, "%s/deploy/goals", getenv("ONIC_SOURCE"));
+    return out;
+}
+
+static void unknown_names_list_the_known_ones(void **state)
+{
+    (void)state;
+    char dir[1024];
+    struct goal *g = NULL;
+    assert_err(goal_load(&g, goals_dir(dir), "nethack", "golf", &err), ONIC_ECONFIG,
+               "did you mean \"gold\"? known in");
+    assert_err(goal_load(&g, goals_dir(dir), "nethack", "golf", &err), ONIC_ECONFIG,
+               "combat, gold, none, oracle, score, stairs");
+    assert_err(goal_load(&g, goals_dir(dir), "chess", "score", &err), ONIC_ECONFIG,
+               "corridor, minigrid, nethack");
+}
+
+static void every_shipped_goal_is_good(void **state)
+{
+    (void)state;
+    const char *domain[] = {"nethack", "minigrid", "corridor"};
+    int n = 0;
+    for (int i = 0; i < 3; i++) {
+        char dir[1024], folder[1100];
+        snprintf(folder, sizeof folder, "%s/%s", goals_dir(dir), domain[i]);
+        DIR *d = opendir(folder);
+        assert_non_null(d);
+        for (struct dirent *e; (e = readdir(d));) {
+            char *dot = strstr(e->d_name, ".yaml");
+            if (!dot)
+                continue;
+            struct goal *g = NULL;
+            *dot = '\0';
+            assert_ok(goal_load(&g, dir, domain[i], e->d_name, &err));
+            n++;
+            goal_free(g);
+        }
+        closedir(d);
+    }
+    assert_int_equal(n, 18);
+}
+
+static void auto_finds_the_goal_of_an_environment(void **state)
+{
+    (void)state;
+    const char *want[][3] = {{"minigrid:KeyCorridorS3R3", "minigrid", "KeyCorridor"},
+                             {"minigrid:Unlock", "minigrid", "Unlock"},
+                             {"minigrid:UnlockPickup", "minigrid", "UnlockPickup"},
+                             {"minigrid:BlockedUnlockPickup", "minigrid", "BlockedUnlockPickup"},
+                             {"minigrid:DoorKey-8x8", "minigrid", "DoorKey"},
+                             {"minigrid:Empty-Random-6x6", "minigrid", "Empty"},
+                             {"minigrid:FourRooms", "minigrid", "FourRooms"},
+                             {"minigrid:MultiRoom-N6", "minigrid", "MultiRoom"},
+                             {"minigrid:ObstructedMaze-2Dlhb", "minigrid", "ObstructedMaze"},
+                             {"nethack:Score", "nethack", "score"},
+                             {"nethack:StaircaseLvl3", "nethack", "stairs"},
+                             {"nethack:Gold", "nethack", "gold"},
+                             {"nethack:RewardFree", "nethack", "score"},
+                             {"nethack:OracleSober-Continual", "nethack", "oracle"},
+                             {"corridor", "corridor", "corridor"}};
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        char dir[1024], domain[GOAL_NAME_MAX] = "auto", name[GOAL_NAME_MAX] = "auto";
+        assert_ok(goal_choose(goals_dir(dir), want[i][0], domain, name, &err));
+        assert_string_equal(domain, want[i][1]);
+        assert_string_equal(name, want[i][2]);
+    }
+    char dir[1024], domain[GOAL_NAME_MAX] = "auto", name[GOAL_NAME_MAX] = "auto";
+    assert_err(goal_choose(goals_dir(dir), "minigrid:Dance", domain, name, &err), ONIC_ENOTFOUND,
+               "KeyCorridor");
+    strcpy(domain, "auto");
+    const char *part[] = {"there are no goals for \"coin\"", "has corridor, minigrid, nethack",
+                          "--annotator.goal=./FILE.yaml", "--reward.model=counts"};
+    for (int i = 0; i < 4; i++)
+        assert_err(goal_choose(dir, "coin", domain, name, &err), ONIC_ENOTFOUND, part[i]);
+}
+
+static void globs_match_like_a_shell(void **state)
+{
+    (void)state;
+    assert_true(goal_glob("You * the ? door.", "You open the x door."));
+    assert_true(goal_glob("*", ""));
+    assert_true(goal_glob("a*b*c", "aXbXbc"));
+    assert_false(goal_glob("a*b", "abc"));
+    assert_false(goal_glob("", "a"));
+    assert_false(goal_glob("a?", "a"));
+    char text[257];
+    memset(text, 'a', 256);
+    text[256] = '\0';
+    assert_false(
+        goal_glob("*a*a*a*a*a*a*a*a*a*a*a*b", text)); /* would not end if it backtracked fully */
+}
+
+static void latin_1_becomes_utf_8_and_utf_8_stays(void **state)
+{
+    (void)state;
+    char out[64];
+    goal_utf8("d\xe9j\xe0", 4, out);
+    assert_string_equal(out, "d\xc3\xa9j\xc3\xa0");
+    goal_utf8("d\xc3\xa9j", 4, out);
+    assert_string_equal(out, "d\xc3\xa9j");
+    goal_utf8("a\x1b[2J\nb", 7, out);
+    assert_string_equal(out, "a [2J b");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(a_good_file_is_read),
+        TEST(words_mean_what_they_mean_in_a_configuration),
+        TEST(the_version_changes_with_goal_and_pool),
+        TEST(bad_files_are_refused_with_file_line_and_remedy),
+        TEST(a_goal_file_without_a_pool_takes_its_domain_s_or_none),
+        cmocka_unit_test(a_path_or_the_name_of_a_yaml_file_is_a_goal_file),
+        cmocka_unit_test(unknown_names_list_the_known_ones),
+        cmocka_unit_test(every_shipped_goal_is_good),
+        cmocka_unit_test(auto_finds_the_goal_of_an_environment),
+        cmocka_unit_test(globs_match_like_a_shell),
+        cmocka_unit_test(latin_1_becomes_utf_8_and_utf_8_stays),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: MIT */
+/* The label store's promise: durable before it says so, never asked twice, damage named and set
+ * aside. */
+#define _GNU_SOURCE
+#include "tests/onic_test.h"
+
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "reward_server/store/label_store.h"
+
+static const struct label_identity identity = {"rules", "patterns", "minigrid/KeyCorridor",
+                                               "abc",   "noise=0",  0};
+
+struct fixture {
+    char dir[256], path[300];
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    temp_dir_create(f->dir);
+    snprintf(f->path, sizeof f->path, "%s/labels.sqlite", f->dir);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    temp_dir_remove(f->dir);
+    free(f);
+    return 0;
+}
+
+static struct label_store *open_server(const char *path)
+{
+    struct label_store *s = NULL;
+    assert_ok(label_store_open(&s, path, LABEL_STORE_SERVER, &err));
+    assert_ok(label_store_use(s, &identity, &err));
+    return s;
+}
+
+static struct label_question question(const char *caption)
+{
+    return (struct label_question){.caption = caption, .len = strlen(caption)};
+}
+
+static struct label_answer answer(const char *caption, double label)
+{
+    return (struct label_answer){.caption = caption,
+                                 .len = strlen(caption),
+                                 .state = LABEL_ANSWERED,
+                                 .label = label,
+                                 .confidence = 0.75,
+                                 .raw = "why"};
+}
+
+static struct label_counts counts_of(struct label_store *s)
+{
+    struct label_counts c;
+    assert_ok(label_store_counts(s, &c, &err));
+    return c;
+}
+
+static int find(struct label_store *s, const char *caption, struct label_row *row)
+{
+    struct onic_err err = {0};
+    int state = label_store_find(s, caption, strlen(caption), row, &err);
+    if (state < 0)
+        print_error("%s\n", err.msg);
+    return state;
+}
+
+static void every_part_of_a_question_changes_its_key(void **state)
+{
+    (void)state;
+    struct label_identity variant[7];
+    for (int i = 0; i < 7; i++)
+        variant[i] = identity;
+    variant[1].model = "pattern";
+    variant[2].annotator = "ruler";
+    variant[3].model = "patternsa";
+    variant[3].goal_version = "bc"; /* the same bytes one behind the other */
+    variant[4].goal_version = "abd";
+    variant[5].parameters = "noise=0.1";
+    variant[6].vote = 1;
+    struct label_key key[7];
+    for (int i = 0; i < 7; i++) {
+        key[i] = label_key_make(&variant[i], "You see a red key.", 18);
+        for (int j = 0; j < i; j++)
+            assert_memory_not_equal(&key[i], &key[j], sizeof key[i]);
+    }
+    struct label_key other = label_key_make(&identity, "You see a red key", 17);
+    struct label_key same = label_key_make(&identity, "You see a red key.", 18);
+    assert_memory_not_equal(&other, &key[0], sizeof other);
+    assert_memory_equal(&same, &key[0], sizeof same);
+}
+
+static void answers_survive_closing_with_all_their_fields(void **state)
+{
+    struct fixture *f = *state;
+    const char *caption = "You hear a d\xe9j\xe0 vu."; /* Latin-1 bytes */
+    struct label_store *s = open_server(f->path);
+    struct label_question q = question(caption);
+    struct label_answer a = answer(caption, 1);
+    struct label_row row;
+    assert_int_equal(find(s, caption, &row), LABEL_UNKNOWN);
+    assert_ok(label_store_ask(s, &q, 1, &err));
+    assert_int_equal(find(s, caption, &row), LABEL_ASKED);
+    assert_ok(label_store_answer(s, &a, 1, &err));
+    assert_int_equal(a.id, 1);
+    label_store_delivered(s, a.id);
+    label_store_close(s);
+
+    s = open_server(f->path);
+    assert_int_equal(find(s, caption, &row), LABEL_ANSWERED);
+    assert_int_equal(row.id, 1);
+    assert_close(row.label, 1, 0, 0);
+    assert_close(row.confidence, 0.75, 0, 0);
+    assert_string_equal(row.raw, "why");
+    assert_int_equal(row.caption_len, strlen(caption));
+    assert_memory_equal(row.caption, caption, row.caption_len);
+    assert_string_equal(row.identity.goal, "minigrid/KeyCorridor");
+    assert_true(row.delivered);
+    assert_true(row.asked_at > 1e9 && row.answered_at >= row.asked_at);
+    assert_int_equal(row.attempts, 1);
+    struct label_identity other = identity;
+    other.goal_version = "abd";
+    assert_ok(label_store_use(s, &other, &err));
+    assert_int_equal(find(s, caption, &row), LABEL_UNKNOWN);
+    label_store_close(s);
+}
+
+static void an_answered_question_is_not_asked_again(void **state)
+{
+    struct fixture *f = *state;
+    struct label_store *s = open_server(f->path);
+    struct label_question q[2] = {question("a"), question("b")};
+    struct label_answer a = answer("a", 1), again = answer("a", 0);
+    assert_ok(label_store_ask(s, q, 1, &err));
+    assert_ok(label_store_answer(s, &a, 1, &err));
+    assert_int_equal(counts_of(s).asked_twice, 0);
+    assert_ok(label_store_ask(s, q, 2, &err));
+    assert_true(q[0].known);
+    assert_false(q[1].known);
+    assert_int_equal(counts_of(s).asked_twice, 1); /* the counter does count */
+    assert_ok(label_store_answer(s, &again, 1, &err));
+    assert_int_equal(again.id, a.id);
+    assert_close(again.label, 1, 0, 0); /* the first answer counts */
+    assert_int_equal(counts_of(s).asked_twice, 2);
+    label_store_close(s);
+}
+
+static void an_answer_without_an_intent_says_itself_when_it_was_asked(void **state)
+{
+    struct fixture *f = *state;
+    struct label_store *s = open_server(f->path);
+    struct label_row row;
+    struct label_question q = question("c");
+    struct label_answer a[3] = {answer("a", 1), answer("b", 1), answer("c", 1)};
+    a[0].asked_at = a[2].asked_at = 1234.5;
+    assert_ok(label_store_ask(s, &q, 1, &err));
+    assert_ok(label_store_answer(s, a, 3, &err));
+    assert_int_equal(find(s, "a", &row), LABEL_ANSWERED);
+    assert_close(row.asked_at, 1234.5, 0, 0);
+    assert_int_equal(row.attempts, 1);
+    assert_close(a[1].asked_at, a[1].answered_at, 0, 0);
+    assert_true(a[2].asked_at > 1e9); /* the intent counts */
+    label_store_close(s);
+}
+
+static void an_intent_of_a_dead_process_is_listed_and_counted_when_asked_again(void **state)
+{
+    struct fixture *f = *state;
+    struct label_store *s = open_server(f->path);
+    struct label_question q[2] = {question("a"), question("b")};
+    assert_ok(label_store_ask(s, q, 2, &err));
+    assert_ok(label_store_forget(s, &q[1], 1, &err));
+    label_store_close(s);
+    s = open_server(f->path);
+    assert_int_equal(counts_of(s).asked, 1);
+    assert_ok(label_store_ask(s, q, 2, &err));
+    assert_int_equal(counts_of(s).maybe_paid_twice, 1);
+    struct label_row row;
+    assert_int_equal(find(s, "a", &row), LABEL_ASKED);
+    assert_int_equal(row.attempts, 2);
+    label_store_close(s);
+}
+
+static void collect(void *ctx, const char *caption, size_t len)
+{
+    char *out = ctx;
+    strncat(out, caption, len);
+}
+
+static void unanswered_questions_come_newest_first_and_only_of_this_identity(void **state)
+{
+    struct fixture *f = *state;
+    struct label_store *s = open_server(f->path);
+    struct label_identity other = identity;
+    char seen[64] = "";
+    for (const char *c = "abc"; *c; c++) {
+        char caption[2] = {*c, 0};
+        struct label_question q = question(caption);
+        assert_ok(label_store_ask(s, &q, 1, &err));
+    }
+    struct label_answer a = answer("b", 0);
+    assert_ok(label_store_answer(s, &a, 1, &err));
+    assert_int_equal(label_store_unanswered(s, 10, collect, seen, NULL), 2);
+    assert_string_equal(seen, "ca");
+    other.vote = 1;
+    assert_ok(label_store_use(s, &other, &err));
+    assert_int_equal(label_store_unanswered(s, 10, collect, seen, NULL), 0);
+    label_store_close(s);
+}
+
+static void sql(const char *path, const char *text)
+{
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+    assert_true(sqlite3_changes(db) > 0);
+    sqlite3_close(db);
+}
+
+static int count_row(void *ctx, const struct label_row *row)
+{
+    (void)row;
+    ++*(int *)ctx;
+    return 0;
+}
+
+static void a_damaged_row_is_set_aside_and_counted_whatever_was_damaged(void **state)
+{
+    struct fixture *f = *state;
+    const char *damage[] = {"UPDATE labels SET label = 0 WHERE id = 1",
+                            "UPDATE labels SET caption = x'6262' WHERE id = 1",
+                            "UPDATE labels SET raw = 'nothing' WHERE id = 1",
+                            "UPDATE labels SET state = 3 WHERE id = 1",
+                            "UPDATE labels SET identity = 77 WHERE id = 1",
+                            "UPDATE labels SET row_check = row_check + 1 WHERE id = 1"};
+    for (size_t i = 0; i < sizeof damage / sizeof *damage; i++) {
+        char path[400];
+        snprintf(path, sizeof path, "%s.%zu", f->path, i);
+        struct label_store *s = open_server(path);
+        struct label_answer a[2] = {answer("aa", 1), answer("cc", 1)};
+        assert_ok(label_store_answer(s, a, 2, &err));
+        label_store_close(s);
+        sql(path, damage[i]);
+
+        assert_ok(label_store_open(&s, path, LABEL_STORE_READ, &err));
+        int rows = 0;
+        assert_ok(label_store_each(s, 0, count_row, &rows, &err));
+        assert_int_equal(rows, 1);
+        assert_int_equal(counts_of(s).quarantined, 1);
+        label_store_close(s);
+
+        s = open_server(path);
+        struct label_row row;
+        assert_int_equal(find(s, "aa", &row), LABEL_UNKNOWN);
+        assert_int_equal(find(s, "cc", &row), LABEL_ANSWERED);
+        assert_int_equal(counts_of(s).quarantined, 1);
+        struct label_answer again = answer("aa", 1);
+        assert_ok(label_store_answer(s, &again, 1, &err));
+        assert_int_equal(again.id, 3); /* a number is never given twice */
+        label_store_close(s);
+    }
+}
+
+static void damaged_pages_and_foreign_files_are_refused_with_a_sentence(void **state)
+{
+    struct fixture *f = *state;
+    struct label_store *s = open_server(f->path);
+    for (int i = 0; i < 400; i++) {
+        char caption[64];
+        snprintf(caption, sizeof caption, "You see thing number %d.", i);
+        struct label_answer a = answer(caption, 1);
+        assert_ok(label_store_answer(s, &a, 1, &err));
+    }
+    label_store_close(s);
+    FILE *file = fopen(f->path, "r+b");
+    assert_non_null(file);
+    fseek(file, 0, SEEK_END);
+    long size = ftell(file);
+    for (long page = 4096 * 4; page < size; page += 4096) { /* page headers in the middle */
+        fseek(file, page, SEEK_SET);
+        fwrite("\xff\xff\xff\xff\xff\xff\xff\xff", 1, 8, file);
+    }
+    fclose(file);
+    assert_err(label_store_open(&s, f->path, LABEL_STORE_SERVER, &err), ONIC_EDAMAGED, f->path);
+    assert_null(s);
+    char odd[600], want[700];
+    snprintf(odd, sizeof odd, "%s it's", f->path);
+    assert_int_equal(rename(f->path, odd), 0);
+    snprintf(want, sizeof want, "`onic labels export '%s it'\\''s'`", f->path);
+    assert_err(label_store_open(&s, odd, LABEL_STORE_SERVER, &err), ONIC_EDAMAGED, want);
+    file = fopen(f->path, "wb");
+    for (int i = 0; i < 1000; i++)
+        fprintf(file, "this is not a database\n");
+    fclose(file);
+    assert_err(label_store_open(&s, f->path, LABEL_STORE_SERVER, &err), ONIC_EDAMAGED,
+               "move the file away");
+    assert_err(label_store_open(&s, "/nowhere/labels.sqlite", LABEL_STORE_READ, &err),
+               ONIC_ENOTFOUND, "/nowhere/labels.sqlite");
+    assert_err(label_store_open(&s, "/nowhere/labels.sqlite", LABEL_STORE_SERVER, &err),
+               ONIC_ECANTCREATE, "/nowhere/labels.sqlite");
+}
+
+static void one_server_at_a_time(void **state)
+{
+    struct fixture *f = *state;
+    struct label_store *s = open_server(f->path), *second = NULL, *reader = NULL;
+    assert_err(label_store_open(&second, f->path, LABEL_STORE_SERVER, &err), ONIC_ECANTCREATE,
+               "in use");
+    struct label_answer a = answer("a", 1);
+    assert_ok(label_store_answer(s, &a, 1, &err));
+    assert_ok(label_store_open(&reader, f->path, LABEL_STORE_READ, &err));
+    assert_int_equal(counts_of(reader).answered, 1);
+    label_store_close(reader);
+    label_store_close(s);
+    assert_ok(label_store_open(&second, f->path, LABEL_STORE_SERVER, &err));
+    label_store_close(second);
+}
+
+/* Writes groups for ever and reports the last durable id through the pipe. */
+static void writer(const char *path, int fd)
+{
+    struct label_store *s = NULL;
+    struct label_counts c;
+    char caption[8][64];
+    struct label_question q[8];
+    struct label_answer a[8];
+    if (label_store_open(&s, path, LABEL_STORE_SERVER, NULL) != ONIC_OK ||
+        label_store_use(s, &identity, NULL) != ONIC_OK ||
+        label_store_counts(s, &c, NULL) != ONIC_OK)
+        _exit(3);
+    for (uint64_t n = c.last_id;;) {
+        for (int i = 0; i < 8; i++) {
+            snprintf(caption[i], sizeof caption[i], "caption %llu",
+                     (unsigned long long)(n + 1 + (uint64_t)i));
+            q[i] = question(caption[i]);
+            a[i] = answer(caption[i], (double)((n + (uint64_t)i) % 2));
+        }
+        if (label_store_ask(s, q, 8, NULL) != ONIC_OK ||
+            label_store_answer(s, a, 8, NULL) != ONIC_OK)
+            _exit(4);
+        n = a[7].id;
+        if (write(fd, &n, sizeof n) != sizeof n)
+            _exit(5);
+    }
+}
+
+static void a_label_reported_as_durable_survives_kill_9(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t durable = 0;
+    for (int round = 0; round < 8; round++) {
+        int fd[2];
+        assert_int_equal(pipe(fd), 0);
+        pid_t child = fork();
+        if (child == 0) {
+            close(fd[0]);
+            writer(f->path, fd[1]);
+        }
+        close(fd[1]);
+        for (int reports = 0; reports < 3 + round; reports++)
+            assert_int_equal(read(fd[0], &durable, sizeof durable), sizeof durable);
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+        uint64_t last;
+        while (read(fd[0], &last, sizeof last) == sizeof last)
+            durable = last;
+        close(fd[0]);
+
+        struct label_store *s = open_server(f->path);
+        struct label_counts c = counts_of(s);
+        assert_true(c.last_id >= durable);
+        assert_int_equal(c.answered, c.last_id); /* no hole */
+        assert_int_equal(c.asked_twice, 0);
+        assert_int_equal(c.quarantined, 0);
+        for (uint64_t n = 1; n <= durable; n++) {
+            char caption[64];
+            struct label_row row;
+            snprintf(caption, sizeof caption, "caption %llu", (unsigned long long)n);
+            assert_int_equal(find(s, caption, &row), LABEL_ANSWERED);
+            assert_int_equal(row.id, n);
+        }
+        label_store_close(s);
+    }
+    assert_true(durable > 0);
+}
+
+static void a_full_disk_stops_writing_only_until_there_is_room(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit old, tight;
+    struct label_store *s = open_server(f->path);
+    struct label_answer kept = answer("kept", 1), lost = answer("lost", 1);
+    struct label_row row;
+    assert_ok(label_store_answer(s, &kept, 1, &err));
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &old);
+    tight = old;
+    tight.rlim_cur = 4096;
+    setrlimit(RLIMIT_FSIZE, &tight);
+    int failed = label_store_answer(s, &lost, 1, NULL), probe = label_store_probe(s, NULL);
+    int known = find(s, "kept", &row);
+    setrlimit(RLIMIT_FSIZE, &old);
+    assert_int_equal(failed, ONIC_EIO);
+    assert_int_equal(probe, ONIC_EIO);
+    assert_int_equal(known, LABEL_ANSWERED);
+    assert_ok(label_store_probe(s, &err));
+    assert_int_equal(find(s, "lost", &row), LABEL_UNKNOWN);
+    assert_ok(label_store_answer(s, &lost, 1, &err));
+    assert_int_equal(find(s, "lost", &row), LABEL_ANSWERED);
+    label_store_close(s);
+}
+
+static int to_json(void *ctx, const struct label_row *row)
+{
+    return label_row_json(row, ctx);
+}
+
+static int import_into(void *ctx, const struct label_row *row)
+{
+    int added = 0;
+    assert_ok(label_store_import(ctx, row, 1, &added, &err));
+    assert_int_equal(added, 1);
+    return 0;
+}
+
+static void export_and_import_carry_every_label_to_another_store(void **state)
+{
+    struct fixture *f = *state;
+    char path[400];
+    struct label_store *s = open_server(f->path), *t = NULL;
+    struct label_answer a[2] = {answer("You \"see\" a k\xe9y.", 1), answer("b", 0)};
+    a[1].state = LABEL_ABSTAINED;
+    struct buf json;
+    assert_ok(label_store_answer(s, a, 2, &err));
+    buf_init(&json, 1 << 16);
+    assert_ok(label_store_each(s, 0, to_json, &json, &err));
+    const char *want =
+        "{\"id\":1,\"caption\":\"You \\\"see\\\" a k\xc3\xa9y.\",\"goal\":\"minigrid/KeyCorridor\","
+        "\"prompt_version\":\"abc\",\"annotator\":\"rules\",\"model\":\"patterns\",\"label\":1,"
+        "\"confidence\":0.75,\"raw\":\"why\",\"asked_at\":";
+    assert_memory_equal(json.data, want, strlen(want));
+    assert_non_null(strstr(json.data, "\"id\":2,\"caption\":\"b\""));
+    assert_non_null(strstr(json.data, "\"label\":null"));
+    buf_release(&json);
+
+    snprintf(path, sizeof path, "%s/other.sqlite", f->dir);
+    assert_ok(label_store_open(&t, path, LABEL_STORE_IMPORT, &err));
+    assert_ok(label_store_each(s, 0, import_into, t, &err));
+    assert_int_equal(counts_of(t).answered, 1);
+    assert_int_equal(counts_of(t).abstained, 1);
+    label_store_close(t);
+    t = open_server(path);
+    struct label_row row;
+    assert_int_equal(find(t, "You \"see\" a k\xe9y.", &row), LABEL_ANSWERED);
+    assert_string_equal(row.raw, "why");
+    struct label_row twice = row;
+    int added = 7;
+    char raw[16], caption[64];
+    snprintf(raw, sizeof raw, "%s", row.raw);
+    snprintf(caption, sizeof caption, "%s", row.caption);
+    twice.raw = raw;
+    twice.caption = caption;
+    assert_ok(label_store_import(t, &twice, 1, &added, &err));
+    assert_int_equal(added, 0);
+    label_store_close(t);
+    label_store_close(s);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_part_of_a_question_changes_its_key),
+        TEST(answers_survive_closing_with_all_their_fields),
+        TEST(an_answered_question_is_not_asked_again),
+        TEST(an_answer_without_an_intent_says_itself_when_it_was_asked),
+        TEST(an_intent_of_a_dead_process_is_listed_and_counted_when_asked_again),
+        TEST(unanswered_questions_come_newest_first_and_only_of_this_identity),
+        TEST(a_damaged_row_is_set_aside_and_counted_whatever_was_damaged),
+        TEST(damaged_pages_and_foreign_files_are_refused_with_a_sentence),
+        TEST(one_server_at_a_time),
+        TEST(a_label_reported_as_durable_survives_kill_9),
+        TEST(a_full_disk_stops_writing_only_until_there_is_room),
+        TEST(export_and_import_carry_every_label_to_another_store),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
