@@ -37,27 +37,6 @@ int wire_actor_open_socket(struct wire_actor *w, struct onic_err *err)
     return sock_connect(&w->socket, w->context, w->learner, &o, err);
 }
 
-/* --- sending ----------------------------------------------------------------------------- */
-
-static struct frame_head head_of(const struct wire_actor *w, enum frame_type type)
-{
-    struct frame_head h = {.type = (uint16_t)type,
-                           .actor_id = w->welcomed_once ? w->id : (uint32_t)FRAME_ID_NONE,
-                           .epoch = w->epoch,
-                           .incarnation = w->incarnation};
-    memcpy(h.run_id, w->welcomed_once ? w->run_id : w->previous.run_id, sizeof h.run_id);
-    return h;
-}
-
-bool wire_actor_send(struct wire_actor *w, enum frame_type type, const ProtobufCMessage *meta,
-                     struct sock_bulk a, struct sock_bulk b)
-{
-    struct frame_head h = head_of(w, type);
-    zmq_msg_t msg;
-    sock_build(&msg, &h, meta, a, b);
-    return sock_send(w->socket, NULL, &msg) == SOCK_SENT;
-}
-
 static Onic__Wire__Account own_account(const struct wire_actor *w)
 {
     Onic__Wire__Account a = ONIC__WIRE__ACCOUNT__INIT;

@@ -4,8 +4,10 @@
 
 /* actor_state.h - what the files of the actor's side share. Private to common/wire; one thread.
  *
- * actor_link.c     API: life, blocks, sending and resending
- * actor_session.c  what the learner says, heartbeats, silence */
+ * actor_link.c     API: life, joining, leaving
+ * actor_session.c  what the learner says, heartbeats, silence
+ * actor_window.c   trajectories: taken, put, sent and sent again
+ * actor_send.c     one frame */
 
 #include "common/data/trajectory_block.h"
 #include "common/wire/frame/sock.h"
@@ -86,14 +88,15 @@ enum { UNACKED_RING = WINDOW_MAX + 1 };
 /* actor_session.c */
 void wire_actor_read(struct wire_actor *w);      /* every message that has come */
 void wire_actor_keep_time(struct wire_actor *w); /* HELLO, heartbeat, silence, orphan */
-bool wire_actor_send(struct wire_actor *w, enum frame_type type, const ProtobufCMessage *meta,
-                     struct sock_bulk a, struct sock_bulk b);
 void wire_actor_send_ready(struct wire_actor *w);
 void wire_actor_send_bye(struct wire_actor *w);
 int wire_actor_open_socket(struct wire_actor *w, struct onic_err *err);
-/* actor_link.c */
-void wire_actor_settled(struct wire_actor *w,
-                        uint64_t ack);       /* the learner needs nothing up to here any more */
+/* actor_window.c */
+/* The learner needs nothing up to `ack` any more. */
+void wire_actor_settled(struct wire_actor *w, uint64_t ack);
 void wire_actor_flush(struct wire_actor *w); /* sends what credit allows */
+/* actor_send.c: false when the socket does not take it now */
+bool wire_actor_send(struct wire_actor *w, enum frame_type type, const ProtobufCMessage *meta,
+                     struct sock_bulk a, struct sock_bulk b);
 
 #endif /* ONIC_COMMON_WIRE_ROLLOUT_ACTOR_STATE_H */

@@ -4,10 +4,8 @@
  * A frame is parsed and its checksum verified outside the lock, a trajectory's fields too: only
  * this thread changes what a peer said at READY. The lock is held for the books.
  *
- * Every answer is cumulative and may be lost: CREDIT says how far everything is settled (R3), how
- * far the actor may go (R1), the weights version (W1), and whether to go back (R5). A frame of
- * another epoch, incarnation or connection is never booked (R4); its sender is told to say HELLO,
- * or that it has been replaced (R10). */
+ * A frame of another epoch, incarnation or connection is never booked (R4); its sender is told to
+ * say HELLO, or that it has been replaced (R10). */
 #include <math.h>
 #include <poll.h>
 #include <stdio.h>
@@ -21,67 +19,6 @@
 #include "session.pb-c.h"
 
 enum { FRAMES_PER_TURN = 256, INVALID_RUN_MAX = 3, BAD_PER_MINUTE = 10, WARN_MS = 60000 };
-
-/* --- sending ----------------------------------------------------------------------------- */
-
-struct frame_head wire_learner_head(const struct wire_learner *w, enum frame_type type,
-                                    const struct peer *p)
-{
-    struct frame_head h = {
-        .type = (uint16_t)type, .epoch = w->p.epoch, .actor_id = (uint32_t)FRAME_ID_NONE};
-    memcpy(h.run_id, w->p.run_id, sizeof h.run_id);
-    if (p) {
-        h.actor_id = p->id;
-        h.incarnation = p->incarnation;
-    }
-    return h;
-}
-
-void wire_learner_send_to(struct wire_learner *w, const struct sock_route *to,
-                          const struct frame_head *h, const ProtobufCMessage *meta,
-                          struct sock_bulk a, struct sock_bulk b)
-{
-    zmq_msg_t msg;
-    sock_build(&msg, h, meta, a, b);
-    if (sock_send(w->socket, to, &msg) == SOCK_FULL)
-        w->status.hwm_hit++;
-}
-
-bool wire_learner_send(struct wire_learner *w, struct peer *p, enum frame_type type,
-                       const ProtobufCMessage *meta)
-{
-    struct frame_head h = wire_learner_head(w, type, p);
-    zmq_msg_t msg;
-    sock_build(&msg, &h, meta, (struct sock_bulk){0}, (struct sock_bulk){0});
-    enum sock_sent sent = sock_send(w->socket, &p->route, &msg);
-    if (sent == SOCK_FULL)
-        w->status.hwm_hit++;
-    return sent == SOCK_SENT;
-}
-
-void wire_learner_reject(struct wire_learner *w, const struct sock_route *to,
-                         const struct frame_head *of, enum wire_reject code, const char *text)
-{
-    Onic__Wire__Reject m = ONIC__WIRE__REJECT__INIT;
-    m.code = code;
-    m.text = meta_bytes(text);
-    struct frame_head h = wire_learner_head(w, FRAME_REJECT, NULL);
-    h.actor_id = of->actor_id;
-    h.incarnation = of->incarnation;
-    wire_learner_send_to(w, to, &h, &m.base, (struct sock_bulk){0}, (struct sock_bulk){0});
-    if (code != WIRE_REJECT_RETRY)
-        w->status.rejected++;
-}
-
-bool wire_learner_credit(struct wire_learner *w, struct peer *p, bool go_back)
-{
-    Onic__Wire__Credit m = ONIC__WIRE__CREDIT__INIT;
-    m.ack = p->hi;
-    m.credit_until = p->credit_until;
-    m.weights_version = atomic_load(&w->version_plus_1);
-    m.go_back = go_back;
-    return wire_learner_send(w, p, FRAME_CREDIT, &m.base);
-}
 
 /* --- misbehaviour ------------------------------------------------------------------------ */
 

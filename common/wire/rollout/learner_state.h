@@ -4,11 +4,13 @@
 
 /* learner_state.h - what the files of the learner's side share. Private to common/wire.
  *
- * learner_link.c   API: life, queue, publishing, status        (training thread)
- * learner_accounts.c  accounts of the actors and the ledger       (both threads, under the lock)
- * learner_ingest.c the trajectory socket                       (ingest thread)
- * learner_join.c   HELLO, READY and BYE                        (ingest thread)
- * learner_save.c   the checkpoint blob                         (training thread, under the lock)
+ * learner_link.c      API: life, queue, publishing, status     (training thread)
+ * learner_accounts.c  accounts of the actors and the ledger    (both threads, under the lock)
+ * learner_ingest.c    the trajectory socket                    (ingest thread)
+ * learner_join.c      HELLO, READY and BYE                     (ingest thread)
+ * learner_compare.c   what an actor and the others differ in   (ingest thread)
+ * learner_send.c      frames to actors                         (ingest thread)
+ * learner_save.c      the checkpoint blob                      (training thread, under the lock)
  *
  * One lock. It guards everything below but what is marked; the ingest thread alone adds peers and
  * uses the socket. */
@@ -155,6 +157,8 @@ bool peer_grant(struct wire_learner *w,
 
 /* learner_ingest.c */
 void *wire_learner_ingest(void *arg);
+
+/* learner_send.c; under the lock */
 struct frame_head wire_learner_head(const struct wire_learner *w, enum frame_type type,
                                     const struct peer *p);
 bool wire_learner_send(struct wire_learner *w, struct peer *p, enum frame_type type,

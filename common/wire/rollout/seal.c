@@ -9,7 +9,8 @@
 
 enum { SEAL_META_MAX = 256 }; /* packed TrajectoryMeta, padding included */
 
-_Static_assert(TRAJECTORY_HEADROOM >= FRAME_HEADER + SEAL_META_MAX, "header and meta part fit in front");
+_Static_assert(TRAJECTORY_HEADROOM >= FRAME_HEADER + SEAL_META_MAX,
+               "header and meta part fit in front");
 
 void trajectory_seal(struct trajectory_block *b)
 {
