@@ -87,7 +87,6 @@ int checkpoint_open(struct checkpoint_file **out, const char *path, struct onic_
 void checkpoint_close(struct checkpoint_file *f); /* NULL is allowed */
 
 const char *checkpoint_path(const struct checkpoint_file *f);
-size_t checkpoint_file_bytes(const struct checkpoint_file *f);
 int checkpoint_count(const struct checkpoint_file *f);
 const struct checkpoint_tensor *checkpoint_at(const struct checkpoint_file *f, int i);
 const struct checkpoint_tensor *checkpoint_find(const struct checkpoint_file *f,
@@ -100,8 +99,6 @@ int checkpoint_get_f32(const struct checkpoint_file *f, const char *name, int ro
 int checkpoint_get_bytes(const struct checkpoint_file *f, const char *name, const void **data,
                          size_t *len, struct onic_err *err);
 
-int checkpoint_meta_count(const struct checkpoint_file *f);
-const char *checkpoint_meta_key(const struct checkpoint_file *f, int i);
 const char *checkpoint_meta(const struct checkpoint_file *f,
                             const char *key); /* NULL when absent */
 /* ONIC_EDAMAGED when absent or not a decimal number. */

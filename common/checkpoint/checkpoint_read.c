@@ -249,11 +249,6 @@ const char *checkpoint_path(const struct checkpoint_file *f)
     return f->path;
 }
 
-size_t checkpoint_file_bytes(const struct checkpoint_file *f)
-{
-    return f->len;
-}
-
 int checkpoint_count(const struct checkpoint_file *f)
 {
     return f->ntensors;
@@ -298,16 +293,6 @@ int checkpoint_get_bytes(const struct checkpoint_file *f, const char *name, cons
     *data = t->data;
     *len = t->bytes;
     return ONIC_OK;
-}
-
-int checkpoint_meta_count(const struct checkpoint_file *f)
-{
-    return f->nmeta;
-}
-
-const char *checkpoint_meta_key(const struct checkpoint_file *f, int i)
-{
-    return i >= 0 && i < f->nmeta ? f->meta_key[i] : NULL;
 }
 
 const char *checkpoint_meta(const struct checkpoint_file *f, const char *key)

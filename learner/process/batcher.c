@@ -77,11 +77,6 @@ struct trajectory *const *batcher_held(const struct batcher *b, int *n)
     return b->held;
 }
 
-int64_t batcher_steps(const struct batcher *b)
-{
-    return b->steps;
-}
-
 void batcher_book_consumed(struct batcher *b)
 {
     for (int i = 0; i < b->count; i++)

@@ -30,7 +30,6 @@ void batcher_free(struct batcher *b); /* gives back what it holds, unbooked; NUL
 int batcher_fill(struct batcher *b, int timeout_ms);
 /* The trajectories held now; *n receives their number. Valid until batcher_done. */
 struct trajectory *const *batcher_held(const struct batcher *b, int *n);
-int64_t batcher_steps(const struct batcher *b); /* held now */
 /* Books all held trajectories as consumed (before the checkpoint that contains them). */
 void batcher_book_consumed(struct batcher *b);
 /* Books all held trajectories as dropped. */

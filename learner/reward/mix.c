@@ -85,11 +85,6 @@ const struct reward_model_type *reward_mix_type(const struct reward_mix *x)
     return x->type;
 }
 
-struct reward_model *reward_mix_model(struct reward_mix *x)
-{
-    return x->model;
-}
-
 float reward_mix_coef_ext(const struct reward_mix *x)
 {
     return x->coef_ext;

@@ -32,7 +32,6 @@ int reward_mix_create(struct reward_mix **out, const struct config *cfg, const s
 void reward_mix_free(struct reward_mix *x); /* NULL is allowed */
 
 const struct reward_model_type *reward_mix_type(const struct reward_mix *x); /* name, traits */
-struct reward_model *reward_mix_model(struct reward_mix *x);
 float reward_mix_coef_ext(const struct reward_mix *x);
 float reward_mix_coef_int(const struct reward_mix *x);
 /* What each caption has been paid in this run, |c_int r_int| summed: for `onic labels top`. It is a

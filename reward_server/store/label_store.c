@@ -406,11 +406,6 @@ void label_store_close(struct label_store *s)
     free(s);
 }
 
-const char *label_store_path(const struct label_store *s)
-{
-    return s->path;
-}
-
 static int probe_write(struct label_store *s, struct onic_err *err)
 {
     int rc = label_begin(s, err);

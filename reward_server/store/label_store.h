@@ -80,7 +80,6 @@ struct label_store;
 int label_store_open(struct label_store **out, const char *path, enum label_store_mode mode,
                      struct onic_err *err);
 void label_store_close(struct label_store *s); /* NULL is allowed */
-const char *label_store_path(const struct label_store *s);
 
 struct label_counts {
     uint64_t answered, abstained; /* durable, all identities */

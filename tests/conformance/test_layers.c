@@ -14,7 +14,6 @@
 #include "common/nn/layers/conv1d/conv1d.h"
 #include "common/nn/layers/conv2d/conv2d.h"
 #include "common/nn/layers/dense/dense.h"
-#include "common/nn/layers/elementwise/elementwise.h"
 #include "common/nn/layers/embedding/embedding.h"
 #include "common/nn/layers/gather_sum/gather_sum.h"
 #include "common/nn/layers/gru/gru.h"
@@ -408,35 +407,6 @@ static void layernorm_o(const struct layer_case *c, double *y, double *const in[
         for (int i = 0; i < N; i++)
             y[m * N + i] = in[1][i] * (x[i] - mean) / sqrt(var + 1e-5) + in[2][i];
     }
-}
-
-/* --- elementwise: x -------------------------------------------------------------------------- */
-
-static void elementwise_setup(struct layer_case *c, int variant, struct rng *r)
-{
-    static const int sizes[4] = {1, 37, 1500, 129};
-    (void)r;
-    c->act = acts[variant];
-    c->count[0] = c->outputs = sizes[variant];
-    c->adds[0] = true;
-}
-
-static void elementwise_f(struct layer_case *c, float *y, float *const in[])
-{
-    elementwise_forward(y, in[0], (size_t)c->outputs, c->act);
-}
-
-static void elementwise_b(struct layer_case *c, float *const d[], float *dy, const float *y,
-                          float *const in[])
-{
-    (void)in;
-    elementwise_backward(d[0], dy, y, (size_t)c->outputs, c->act);
-}
-
-static void elementwise_o(const struct layer_case *c, double *y, double *const in[])
-{
-    for (int i = 0; i < c->outputs; i++)
-        y[i] = act_double(in[0][i], c->act);
 }
 
 /* --- softmax_ce: logits [M,N] -> loss [M] ---------------------------------------------------- */

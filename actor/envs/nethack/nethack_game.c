@@ -291,11 +291,6 @@ int nethack_game_seeds(const struct nethack_game *g)
     return nle_lib_seeds(g->lib);
 }
 
-const char *nethack_game_version(const struct nethack_game *g)
-{
-    return nle_lib_version(g->lib);
-}
-
 void *nethack_game_object(const struct nethack_game *g, const char *name)
 {
     return nle_lib_object(g->lib, name);

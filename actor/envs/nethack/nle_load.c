@@ -171,16 +171,6 @@ void nle_lib_close(struct nle_lib *l)
     free(l);
 }
 
-const char *nle_lib_version(const struct nle_lib *l)
-{
-    return l->elf.version;
-}
-
-bool nle_lib_loaded(const struct nle_lib *l)
-{
-    return l->handle != NULL;
-}
-
 const struct nle_calls *nle_lib_calls(const struct nle_lib *l)
 {
     ONIC_ASSERT(l->handle);

@@ -29,14 +29,12 @@ struct nle_lib;
 /* Recognises the library and makes a private copy; nothing of it runs yet. ONIC_EINCOMPATIBLE:
  * another generation. */
 int nle_lib_open(struct nle_lib **out, const char *library, struct onic_err *err);
-void nle_lib_close(struct nle_lib *l);                /* NULL is allowed; unloads */
-const char *nle_lib_version(const struct nle_lib *l); /* "1.1", "1.2", "1.3" */
+void nle_lib_close(struct nle_lib *l); /* NULL is allowed; unloads */
 
 /* Loads the copy with fresh global state; the calls below are valid until nle_lib_unload. */
 int nle_lib_load(struct nle_lib *l, struct onic_err *err);
 /* ONIC_EINTERNAL when the copy stayed in memory: its next game would run on freed state. */
 int nle_lib_unload(struct nle_lib *l, struct onic_err *err);
-bool nle_lib_loaded(const struct nle_lib *l);
 
 /* Starts a game of the loaded copy, whichever its generation. Where the library knows no seed of
  * the level layouts (nle_lib_seeds is 2), settings->seeds.lgen is not used. */

@@ -4,7 +4,6 @@
 
 #include "common/wire/rollout/actor_state.h"
 
-
 static struct frame_head head_of(const struct wire_actor *w, enum frame_type type)
 {
     struct frame_head h = {.type = (uint16_t)type,

@@ -16,7 +16,6 @@
 #include "common/wire/rollout/seal.h"
 #include "session.pb-c.h"
 
-
 static struct trajectory_block *free_block(const struct wire_actor *w)
 {
     for (int i = 0; i <= w->window; i++) {

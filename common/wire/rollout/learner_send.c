@@ -8,7 +8,6 @@
 #include "common/wire/rollout/learner_state.h"
 #include "session.pb-c.h"
 
-
 struct frame_head wire_learner_head(const struct wire_learner *w, enum frame_type type,
                                     const struct peer *p)
 {

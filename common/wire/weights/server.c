@@ -62,7 +62,7 @@ struct wire_weights_server {
     pthread_mutex_t lock; /* the table and what snapshots say of themselves */
     struct snapshot *table[SNAPSHOTS];
     struct snapshot *current;
-    uint64_t published, gone;
+    uint64_t published;
 };
 
 static size_t chunk_len(const struct wire_weights_server *s, uint32_t i)
@@ -253,7 +253,6 @@ static void answer(struct wire_weights_server *s, const struct sock_route *from,
         sock_build(&msg, &h, NULL, (struct sock_bulk){0}, (struct sock_bulk){0});
         sock_send(s->socket, from, &msg);
     } else if (!n) {
-        s->gone++;
         send_manifest(s, from, s->current, true);
     } else if (get->manifest) {
         send_manifest(s, from, n, false);
@@ -351,12 +350,4 @@ void wire_weights_server_free(struct wire_weights_server *s)
 const char *wire_weights_server_address(const struct wire_weights_server *s)
 {
     return s->address;
-}
-
-uint64_t wire_weights_server_gone(struct wire_weights_server *s)
-{
-    pthread_mutex_lock(&s->lock);
-    uint64_t n = s->gone;
-    pthread_mutex_unlock(&s->lock);
-    return n;
 }

@@ -38,7 +38,5 @@ void wire_weights_server_free(
 const char *wire_weights_server_address(const struct wire_weights_server *s);
 void wire_weights_server_publish(struct wire_weights_server *s, const float *weights,
                                  uint64_t version);
-uint64_t
-wire_weights_server_gone(struct wire_weights_server *s); /* requests for evicted versions */
 
 #endif /* ONIC_COMMON_WIRE_WEIGHTS_SERVER_H */
