@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* metrics.c - the registry and the schedule of its sinks; see metrics.h.
- *
- * A name is found through a hash table, so setting a number costs about 50 ns and needs no
- * registration step that could disagree with the use. Means keep their last values in a ring and
- * are summed anew at each read: a running sum drifts over 10^9 additions.
+/* metrics.c - the life of a registry and the schedule of its sinks; see metrics.h.
  *
  * Time: the schedule runs on the monotonic clock; only the `time` field is wall time, given by the
  * caller. */
@@ -22,12 +18,6 @@
 
 static const double FIRST_MINUTE_EVERY_S = 2.0, DRAW_EVERY_S = 0.2, BRIEF_EVERY_S = 10.0;
 static const double BRIEF_FIRST_S = 2.0; /* the first brief line has something to say by then */
-static const double SAMPLE_EVERY_S = 0.5;
-
-double metrics_monotonic_s(void)
-{
-    return (double)clock_ns() * 1e-9;
-}
 
 static void to_panel(void *ctx, const char *line, size_t len)
 {
@@ -91,54 +81,6 @@ void metrics_free(struct metrics *m)
     free(m);
 }
 
-/* The lock is held. Names come from code, so too many of them is a bug. */
-static struct metric *item(struct metrics *m, const char *name)
-{
-    bool inserted;
-    uint64_t *slot = strmap_put(m->index, name, strlen(name), &inserted);
-    if (inserted) {
-        ONIC_ASSERT(m->count < METRICS_MAX);
-        *slot = (uint64_t)m->count++;
-        m->items[*slot].name = xstrdup(name);
-    }
-    return &m->items[*slot];
-}
-
-void metrics_set(struct metrics *m, const char *name, double value)
-{
-    pthread_mutex_lock(&m->lock);
-    item(m, name)->value = value;
-    pthread_mutex_unlock(&m->lock);
-}
-
-void metrics_add(struct metrics *m, const char *name, double delta)
-{
-    pthread_mutex_lock(&m->lock);
-    item(m, name)->value += delta;
-    pthread_mutex_unlock(&m->lock);
-}
-
-void metrics_mean_over(struct metrics *m, const char *name, double value, int window)
-{
-    ONIC_ASSERT(window >= 1 && window <= 100000);
-    pthread_mutex_lock(&m->lock);
-    struct metric *it = item(m, name);
-    if (!it->ring) {
-        it->ring = xcalloc((size_t)window, sizeof *it->ring);
-        it->window = window;
-    }
-    it->ring[it->next] = value;
-    it->next = (it->next + 1) % it->window;
-    if (it->count < it->window)
-        it->count++;
-    pthread_mutex_unlock(&m->lock);
-}
-
-void metrics_mean(struct metrics *m, const char *name, double value)
-{
-    metrics_mean_over(m, name, value, 100);
-}
-
 void metrics_text(struct metrics *m, const char *name, const char *text)
 {
     pthread_mutex_lock(&m->lock);
@@ -149,39 +91,6 @@ void metrics_text(struct metrics *m, const char *name, const char *text)
     else
         ONIC_ASSERT(!"metrics_text knows ledger and waiting");
     pthread_mutex_unlock(&m->lock);
-}
-
-static double value_of(const struct metric *it)
-{
-    if (!it->ring)
-        return it->value;
-    double sum = 0;
-    for (int i = 0; i < it->count; i++)
-        sum += it->ring[i];
-    return it->count ? sum / it->count : (double)NAN;
-}
-
-double metrics_value_locked(const struct metrics *m, const char *name)
-{
-    const uint64_t *slot = strmap_get(m->index, name, strlen(name));
-    return slot ? value_of(&m->items[*slot]) : (double)NAN;
-}
-
-double metrics_get(struct metrics *m, const char *name)
-{
-    pthread_mutex_lock(&m->lock);
-    double v = metrics_value_locked(m, name);
-    pthread_mutex_unlock(&m->lock);
-    return v;
-}
-
-int metrics_samples(struct metrics *m, const char *name)
-{
-    pthread_mutex_lock(&m->lock);
-    const uint64_t *slot = strmap_get(m->index, name, strlen(name));
-    int n = slot ? m->items[*slot].count : 0;
-    pthread_mutex_unlock(&m->lock);
-    return n;
 }
 
 int metrics_window(struct metrics *m, const char *name, double *out, int max)
@@ -198,49 +107,18 @@ int metrics_window(struct metrics *m, const char *name, double *out, int max)
     return n;
 }
 
-double metrics_wall_s(struct metrics *m)
-{
-    return m->params.wall_before_s + metrics_monotonic_s() - m->started;
-}
-
-/* Newest minus oldest sample within the window. The rate falls to 0 when steps stop coming, because
- * samples go on. */
-double metrics_fps_locked(const struct metrics *m, double seconds)
-{
-    if (m->fps_count < 2)
-        return 0;
-    const struct fps_sample *newest = &m->fps[(m->fps_next + FPS_SAMPLES - 1) % FPS_SAMPLES];
-    const struct fps_sample *oldest = newest;
-    for (int i = 2; i <= m->fps_count; i++) {
-        const struct fps_sample *s = &m->fps[(m->fps_next + FPS_SAMPLES - i) % FPS_SAMPLES];
-        if (newest->at - s->at > seconds + SAMPLE_EVERY_S)
-            break;
-        oldest = s;
-    }
-    double dt = newest->at - oldest->at, steps = newest->steps - oldest->steps;
-    return dt > 0 && steps > 0 ? steps / dt : 0;
-}
-
-double metrics_fps(struct metrics *m, double seconds)
-{
-    pthread_mutex_lock(&m->lock);
-    double v = metrics_fps_locked(m, seconds);
-    pthread_mutex_unlock(&m->lock);
-    return v;
-}
-
 static void sample_steps(struct metrics *m, double t)
 {
     pthread_mutex_lock(&m->lock);
     double steps = metrics_value_locked(m, "env_steps");
-    if (isfinite(steps) && (m->last_sample < 0 || t - m->last_sample >= SAMPLE_EVERY_S)) {
+    if (isfinite(steps) && (m->last_sample < 0 || t - m->last_sample >= FPS_SAMPLE_EVERY_S)) {
         m->fps[m->fps_next] = (struct fps_sample){.at = t, .steps = steps};
         m->fps_next = (m->fps_next + 1) % FPS_SAMPLES;
         if (m->fps_count < FPS_SAMPLES)
             m->fps_count++;
         m->last_sample = t;
     }
-    item(m, "perf/_fps")->value = metrics_fps_locked(m, 10);
+    metrics_item(m, "perf/_fps")->value = metrics_fps_locked(m, 10);
     pthread_mutex_unlock(&m->lock);
 }
 
@@ -252,7 +130,7 @@ static int write_tensorboard(struct metrics *m, double now, struct onic_err *err
     double steps = metrics_value_locked(m, "env_steps");
     tensorboard_begin(m->tb, now, isfinite(steps) ? (int64_t)steps : 0);
     for (int i = 0; i < m->count; i++)
-        tensorboard_value(m->tb, m->items[i].name, value_of(&m->items[i]));
+        tensorboard_value(m->tb, m->items[i].name, metric_value(&m->items[i]));
     pthread_mutex_unlock(&m->lock);
     return tensorboard_commit(m->tb, err);
 }

@@ -2,7 +2,8 @@
 #ifndef ONIC_COMMON_METRICS_REGISTRY_H
 #define ONIC_COMMON_METRICS_REGISTRY_H
 
-/* registry.h - the shared state of metrics.c and its sinks; private to common/metrics. */
+/* registry.h - the shared state of numbers.c, metrics.c and the sinks; private to common/metrics.
+ * */
 
 #include <pthread.h>
 
@@ -11,6 +12,8 @@
 #include "common/metrics/metrics.h"
 #include "common/metrics/panel.h"
 #include "common/metrics/tensorboard.h"
+
+static const double FPS_SAMPLE_EVERY_S = 0.5;
 
 enum { METRICS_MAX = 1024, METRICS_TEXT_MAX = 192, METRICS_PATH_MAX = 4096, FPS_SAMPLES = 128 };
 
@@ -57,7 +60,9 @@ int metrics_jsonl_write(struct metrics *m, struct onic_err *err);
 /* panel_text.c: the block, or one line when `brief`. Into m->text. */
 void metrics_panel_text(struct metrics *m, bool brief);
 
-/* metrics.c: the lock is held. */
+/* numbers.c: the lock is held. A name that is new gets an item; too many of them is a bug. */
+struct metric *metrics_item(struct metrics *m, const char *name);
+double metric_value(const struct metric *it);
 double metrics_value_locked(const struct metrics *m, const char *name);
 double metrics_fps_locked(const struct metrics *m, double seconds);
 double metrics_monotonic_s(void);
