@@ -11,7 +11,6 @@
 #include "common/base/xmalloc.h"
 #include "common/metrics/registry.h"
 
-
 double metrics_monotonic_s(void)
 {
     return (double)clock_ns() * 1e-9;

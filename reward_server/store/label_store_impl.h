@@ -69,6 +69,7 @@ struct label_store {
     char caption[LABEL_QUESTION_MAX + 1], raw[LABEL_RAW_MAX + 1]; /* of the row handed out last */
 };
 
+/* label_sql.c */
 /* The statement, reset and without bindings; ready to bind. */
 sqlite3_stmt *label_sql(struct label_store *s, enum label_sql which);
 /* Runs a statement that gives no rows. */
@@ -84,6 +85,7 @@ int label_end(struct label_store *s, int rc, struct onic_err *err);
 int label_meta_add(struct label_store *s, const char *name, int64_t add, int64_t *value,
                    struct onic_err *err);
 
+/* label_rows.c */
 struct label_identity label_identity_view(const struct label_identity_row *row);
 struct label_identity_row *label_identity_number(struct label_store *s, int64_t number);
 /* Number of an identity, added when new (inside a transaction). */
