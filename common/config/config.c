@@ -177,23 +177,6 @@ int option_remember_file(struct config *c, const char *name)
     return i;
 }
 
-int config_set(struct config *c, const char *key, const char *value, enum config_origin origin,
-               const char *where, struct onic_err *err)
-{
-    int index = option_find(key);
-    if (index >= 0)
-        return option_set(c, index, value, origin, 0, where, err);
-    if (option_is_of_plugin(key))
-        return option_set_of_plugin(c, key, value, origin, 0, where, err);
-    char near[64];
-    option_nearest(key, near);
-    if (near[0])
-        return err_set(err, ONIC_ECONFIG, "%s: unknown option '%.80s', did you mean '%s'?", where,
-                       key, near);
-    return err_set(err, ONIC_ECONFIG, "%s: unknown option '%.80s'; --help lists the options", where,
-                   key);
-}
-
 /* The fewest digits that read back as the same double. */
 static void real_text(double v, char out[CONFIG_STR_MAX])
 {

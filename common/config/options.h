@@ -53,6 +53,10 @@ void option_text(const struct config *c, int index, char out[CONFIG_STR_MAX]);
 int option_set(struct config *c, int index, const char *value, enum config_origin origin, int file,
                const char *where, struct onic_err *err);
 
+/* yaml.c: config_read_file without a suggestion. *code: errno where the file cannot be opened or
+ * read, else 0. */
+int option_read_file(struct config *c, const char *path, int *code, struct onic_err *err);
+
 /* plugin_options.c: "plugin.size", an option that only a plug-in knows; it is a pair of
  * env.options. */
 bool option_is_of_plugin(const char *key);

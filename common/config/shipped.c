@@ -34,7 +34,8 @@ static void environment_of(const char *path, char out[WORD_MAX])
     struct config *c = xmalloc(sizeof *c);
     config_defaults(c);
     out[0] = '\0';
-    if (config_read_file(c, path, NULL) == ONIC_OK)
+    int code;
+    if (option_read_file(c, path, &code, NULL) == ONIC_OK)
         option_fold(c->env_id, out, WORD_MAX);
     free(c);
 }

@@ -18,7 +18,6 @@
 #include "common/base/xmalloc.h"
 #include "common/config/options.h"
 #include "common/config/scalar.h"
-#include "common/config/shipped.h"
 
 enum { YAML_BYTES_MAX = 1 << 20 };
 
@@ -242,17 +241,10 @@ int config_read_stored(struct config *c, const char *text, size_t len, const cha
     return read_text(c, text, len, name, CONFIG_FILE, true, err);
 }
 
-/* A name that is no file, and a folder, are answered with what was probably meant. */
 static int cannot_be(const char *path, const char *what, int code, struct onic_err *err)
 {
-    struct buf hint;
-    buf_init(&hint, 1 << 14);
-    if (err && (code == ENOENT || code == EISDIR || code == ENOTDIR))
-        shipped_suggest(path, &hint);
-    int rc = err_set(err, ONIC_ECONFIG, "the configuration file %s cannot be %s: %s%s", path, what,
-                     strerror(code), hint.len ? hint.data : "");
-    buf_release(&hint);
-    return rc;
+    return err_set(err, ONIC_ECONFIG, "the configuration file %s cannot be %s: %s", path, what,
+                   strerror(code));
 }
 
 /* Where text was expected and something else came. */
@@ -263,21 +255,22 @@ static int refuse_other_kind(const char *path, struct onic_err *err)
     return regular ? file_kind_refuse(path, "a YAML file", err) : ONIC_OK;
 }
 
-int config_read_file(struct config *c, const char *path, struct onic_err *err)
+int option_read_file(struct config *c, const char *path, int *code, struct onic_err *err)
 {
     bool is_stdin = strcmp(path, "-") == 0;
     FILE *f = is_stdin ? stdin : fopen(path, "re");
+    *code = f ? 0 : errno;
     if (!f)
-        return cannot_be(path, "opened", errno, err);
+        return cannot_be(path, "opened", *code, err);
     char *text = xmalloc(YAML_BYTES_MAX + 1);
     size_t n = fread(text, 1, YAML_BYTES_MAX + 1, f);
-    int code = ferror(f) ? errno : 0;
+    *code = ferror(f) ? errno : 0;
     if (!is_stdin)
         fclose(f);
-    int rc = code || n > YAML_BYTES_MAX || memchr(text, '\0', n) ? refuse_other_kind(path, err)
-                                                                 : ONIC_OK;
-    if (!rc && code)
-        rc = cannot_be(path, "read", code, err);
+    int rc = *code || n > YAML_BYTES_MAX || memchr(text, '\0', n) ? refuse_other_kind(path, err)
+                                                                  : ONIC_OK;
+    if (!rc && *code)
+        rc = cannot_be(path, "read", *code, err);
     if (!rc)
         rc = config_read_text(c, text, n, is_stdin ? CONFIG_STDIN_NAME : path, CONFIG_FILE, err);
     free(text);

@@ -23,6 +23,7 @@
 #include "common/base/run_lock.h"
 #include "common/base/xmalloc.h"
 #include "common/config/overlay.h"
+#include "common/run/run_file.h"
 #include "common/run/run_settle.h"
 
 enum { CONFIG_TEXT_MAX = 1 << 20, ROOM_NEEDED = 1 << 20 };
@@ -96,23 +97,6 @@ static int clear(const char *dir, struct onic_err *err)
     if (d)
         closedir(d);
     return rc;
-}
-
-int run_dir_read(const char *dir, const char *name, char *out, size_t max, struct onic_err *err)
-{
-    char path[4096];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    FILE *f = fopen(path, "re");
-    if (!f)
-        return file_unreadable(path, errno, err);
-    size_t n = fread(out, 1, max - 1, f);
-    bool bad = ferror(f) != 0 || !feof(f);
-    fclose(f);
-    out[n] = '\0';
-    if (bad)
-        return err_set(err, ONIC_EIO, "%s cannot be read, or is larger than %zu bytes", path,
-                       max - 1);
-    return ONIC_OK;
 }
 
 int run_dir_ledger(const char *dir, struct ledger *out, struct onic_err *err)
@@ -250,37 +234,6 @@ int run_dir_open(const char *dir, const struct config *given, struct config *cfg
     return rc;
 }
 
-static int write_all(int fd, const char *data, size_t n)
-{
-    while (n) {
-        ssize_t done = write(fd, data, n);
-        if (done <= 0)
-            return -1;
-        data += done;
-        n -= (size_t)done;
-    }
-    return fsync(fd);
-}
-
-int run_dir_replace(const char *dir, const char *name, const char *data, size_t len,
-                    struct onic_err *err)
-{
-    char path[CONFIG_STR_MAX + 64], temp[CONFIG_STR_MAX + 72];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    snprintf(temp, sizeof temp, "%s.tmp", path);
-    int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    bool bad = fd < 0 || write_all(fd, data, len) != 0;
-    int code = errno;
-    if (fd >= 0)
-        close(fd);
-    if (!bad && rename(temp, path) != 0) {
-        bad = true;
-        code = errno;
-    }
-    return bad ? err_set(err, ONIC_ECANTCREATE, "%s cannot be written: %s", path, strerror(code))
-               : ONIC_OK;
-}
-
 static int write_config(const char *dir, const struct config *cfg, struct onic_err *err)
 {
     struct buf text;
@@ -331,7 +284,7 @@ int run_dir_write(const char *dir, const struct config *cfg, struct onic_err *er
     buf_printf(&line, "%s ", stamp);
     config_version(&line);
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (fd < 0 || write_all(fd, line.data, line.len) != 0)
+    if (fd < 0 || run_file_write(fd, line.data, line.len) != 0)
         rc = err_set(err, ONIC_ECANTCREATE, "%s cannot be written: %s", path, strerror(errno));
     if (fd >= 0)
         close(fd);
