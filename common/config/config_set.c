@@ -2,7 +2,6 @@
 /* config_set.c - one option by its key, whoever owns it: options.def or a plug-in. */
 #include "common/config/options.h"
 
-
 int config_set(struct config *c, const char *key, const char *value, enum config_origin origin,
                const char *where, struct onic_err *err)
 {

@@ -11,7 +11,6 @@
 #include "common/run/run_file.h"
 #include "common/run/run_settle.h"
 
-
 int run_dir_read(const char *dir, const char *name, char *out, size_t max, struct onic_err *err)
 {
     char path[4096];

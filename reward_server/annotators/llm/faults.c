@@ -7,12 +7,6 @@
 #include "common/base/log.h"
 #include "reward_server/annotators/llm/llm_impl.h"
 
-void llm_error_text(const struct llm *l, const struct http_reply *r, char out[LLM_WHY_MAX])
-{
-    http_error_text(r->status, r->body, r->len, "llm.url", out, LLM_WHY_MAX);
-    http_hide_key(out, l->settings.key);
-}
-
 static void say_why(const struct llm *l, struct llm_endpoint *e, const struct http_reply *r,
                     enum http_fault fault)
 {

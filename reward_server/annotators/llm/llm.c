@@ -20,7 +20,7 @@
 #include "common/base/log.h"
 #include "common/base/xmalloc.h"
 
-enum { ALONE_MAX = 5, BODY_MAX = 1 << 20, OVERHEAD_TOKENS = 64 };
+enum { ALONE_MAX = 5, BODY_MAX = 1 << 20 };
 
 extern const struct annotator_vtable annotator_llm;
 
@@ -29,90 +29,11 @@ static struct llm *self(struct annotator *a)
     return (struct llm *)a;
 }
 
+static void ask_next(struct llm *l);
+
 static const struct llm *cself(const struct annotator *a)
 {
     return (const struct llm *)a;
-}
-
-/* --- sending --------------------------------------------------------------------------------- */
-
-static void end_call(struct llm_call *call)
-{
-    if (call->prev)
-        call->prev->next = call->next;
-    else
-        call->l->calls = call->next;
-    if (call->next)
-        call->next->prev = call->prev;
-    free(call->body);
-    free(call);
-}
-
-static void on_http(void *ctx, const struct http_reply *reply)
-{
-    struct llm_call *call = ctx;
-    struct llm *l = call->l;
-    call->e->in_flight--;
-    call->done(call, reply);
-    end_call(call);
-    llm_dispatch(l);
-}
-
-bool llm_send(struct llm *l, struct llm_endpoint *e, const char *path, char *body,
-              size_t prompt_bytes, int max_tokens, const int *jobs, int n,
-              void (*done)(struct llm_call *call, const struct http_reply *reply))
-{
-    struct llm_spent most = {1, 0, (int64_t)max_tokens * (n ? n : 1)};
-    if (prompt_bytes)
-        most.tokens_in =
-            (int64_t)((double)prompt_bytes * l->tokens_per_byte) + OVERHEAD_TOKENS * (n ? n : 1);
-    if (!llm_budget_reserve(&l->budget, most.tokens_in, most.tokens_out)) {
-        free(body);
-        return false;
-    }
-    char url[2 * LLM_URL_MAX + 32];
-    bool root = strncmp(path, "/tokenize", 9) == 0 || strncmp(path, "/extras", 7) == 0;
-    http_address_join(&e->address, root ? e->root : e->url, path, url, sizeof url);
-    struct llm_call *call = xcalloc(1, sizeof *call);
-    *call = (struct llm_call){.l = l, .e = e, .reserved = most, .body = body, .done = done};
-    call->prompt_bytes = prompt_bytes;
-    call->n = n;
-    for (int i = 0; i < n; i++)
-        call->job[i] = jobs[i];
-    call->next = l->calls;
-    if (call->next)
-        call->next->prev = call;
-    l->calls = call;
-    struct http_request q = {.url = url,
-                             .body = body,
-                             .body_len = strlen(body),
-                             .key = l->settings.key,
-                             .total_ms = (int)(l->settings.deadline_s * 1000),
-                             .done = on_http,
-                             .ctx = call};
-    e->in_flight++;
-    l->requests++;
-    call->http = http_start(l->http, &q);
-    return true;
-}
-
-/* Without a usage, or when nothing came back after something was sent, the most is assumed. */
-void llm_book(struct llm_call *call, const struct http_reply *r, const struct llm_answer *a)
-{
-    struct llm_spent real = call->reserved;
-    if (a->has_usage) {
-        real = (struct llm_spent){1, a->tokens_in, a->tokens_out};
-        double ratio =
-            call->prompt_bytes ? 1.1 * (double)a->tokens_in / (double)call->prompt_bytes : 0;
-        struct llm *l = call->l;
-        if (ratio > 0 && (!l->ratio_known || ratio > l->tokens_per_byte)) {
-            l->tokens_per_byte = ratio;
-            l->ratio_known = true;
-        }
-    } else if (r->failure == HTTP_NO_CONNECTION || (r->failure == HTTP_FINE && !http_answered(r))) {
-        real = (struct llm_spent){.requests = 1};
-    }
-    llm_budget_settle(&call->l->budget, &call->reserved, &real);
 }
 
 /* --- labels ---------------------------------------------------------------------------------- */
@@ -319,7 +240,7 @@ static bool ask(struct llm *l, struct llm_endpoint *e, int64_t now)
 
 static void on_timer(uv_timer_t *timer)
 {
-    llm_dispatch(timer->data);
+    ask_next(timer->data);
 }
 
 static void set_timer(struct llm *l, int64_t now)
@@ -337,7 +258,7 @@ static void set_timer(struct llm *l, int64_t now)
         uv_timer_start(l->timer, on_timer, (uint64_t)(due - now) + 1, 0);
 }
 
-void llm_dispatch(struct llm *l)
+static void ask_next(struct llm *l)
 {
     int64_t now = clock_ms();
     llm_jobs_settle(l, now);
@@ -417,7 +338,7 @@ static void llm_free(struct annotator *a)
     struct llm *l = self(a);
     http_client_free(l->http);
     while (l->calls)
-        end_call(l->calls);
+        llm_call_end(l->calls);
     for (int i = 0; i < l->nendpoints; i++)
         llm_probe_free(&l->endpoint[i]);
     if (l->timer)
@@ -436,6 +357,7 @@ static int llm_create(struct annotator **out, const struct annotator_setup *setu
     struct llm *l = xcalloc(1, sizeof *l);
     ONIC_ASSERT(setup->loop);
     l->base.v = &annotator_llm;
+    l->ask_next = ask_next;
     l->goal = setup->goal;
     l->loop = setup->loop;
     l->wake = setup->wake;
@@ -501,7 +423,7 @@ static void llm_submit(struct annotator *a, uint64_t ticket, const char *questio
         .state = LLM_WAITING, .ticket = ticket, .len = len, .vote = vote, .order = l->orders++};
     memcpy(j->question, question, len);
     l->njobs++;
-    llm_dispatch(l);
+    ask_next(l);
 }
 
 static int llm_poll(struct annotator *a, annotator_done done, void *ctx)

@@ -5,6 +5,7 @@
 /* llm_impl.h - the parts of the llm annotator, private to this folder.
  *
  *   llm.c        captions in, answers out: the vtable, who is asked what
+ *   call.c       one request: reserved, sent, booked
  *   jobs.c       the questions under way: which is asked next, what becomes of each
  *   settings.c   options, addresses and the key
  *   question.c   a caption or a pair as the question of a prompt file, and the words that answer it
@@ -330,7 +331,8 @@ struct llm {
     struct llm_ready ready[LLM_JOBS_MAX];
     int ready_head, nready;
     struct llm_call *calls;
-    double tokens_per_byte; /* the most seen, for what a request may cost */
+    void (*ask_next)(struct llm *l); /* of llm.c: a request or a probe has ended */
+    double tokens_per_byte;          /* the most seen, for what a request may cost */
     bool ratio_known;
     uint64_t labels, abstained, retries, asked_again, unusable, requests;
 };
@@ -357,9 +359,9 @@ struct llm_call {
 bool llm_send(struct llm *l, struct llm_endpoint *e, const char *path, char *body,
               size_t prompt_bytes, int max_tokens, const int *jobs, int n,
               void (*done)(struct llm_call *call, const struct http_reply *reply));
+void llm_call_end(struct llm_call *call); /* forgets it; the request has ended */
 /* Books what a reply cost. */
 void llm_book(struct llm_call *call, const struct http_reply *reply, const struct llm_answer *a);
-void llm_dispatch(struct llm *l);
 
 /* jobs.c */
 void llm_job_answer(struct llm *l, struct llm_job *j, enum label_state state, double label,

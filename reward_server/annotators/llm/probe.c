@@ -57,7 +57,7 @@ static void found(struct llm *l, struct llm_endpoint *e)
         kv("structured", llm_dialect_name(e->style.dialect)),
         kv("binds", e->style.dialect == LLM_PLAIN ? "no: answers are parsed strictly" : "yes"));
     llm_probe_free(e);
-    llm_dispatch(l);
+    l->ask_next(l);
 }
 
 /* Nothing is left to try. */
