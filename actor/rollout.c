@@ -5,8 +5,7 @@
  *   1. act on the observations in row t (the state of row t is overwritten with the next one);
  *   2. step all environments, which write row t+1 in place;
  *   3. environments that were cut off (truncated, failed) are valued on their final observation,
- * still in row t+1, with the state after step t: time limits bootstrap, deaths do not
- * (architecture.md section 6);
+ *      still in row t+1, with the state after step t: time limits bootstrap, deaths do not;
  *   4. ended environments are reset into row t+1 and their recurrent state is zeroed.
  * The last row of a trajectory is the first of the next, copied: one row in T+1 is the price of
  * self-contained messages. */

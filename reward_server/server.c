@@ -2,8 +2,7 @@
 /* server.c - one libuv loop between socket, queue, annotator and store.
  *
  *   ask -> known? -> answer from the store
- *              no -> queue -> [intent durable] -> annotator -> label durable -> delivered to every
- * client
+ *            no -> queue -> [intent durable] -> annotator -> label durable -> delivered to all
  *
  * Order is the promise: a label is on disk before a client hears of it, and an intent before an
  * annotator that is paid sees the caption; one that costs nothing needs none. Answers are collected

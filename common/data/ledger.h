@@ -6,7 +6,7 @@
  * flight.
  *
  * The identity is checked every second, shown live, written to ledger.json and asserted by tests.
- * Sums are per learner lineage (kept in the checkpoint). reliability.md 3.3. */
+ * Sums are per run (kept in the checkpoint). What ends where: common/wire/README.md. */
 
 #include <stdbool.h>
 #include <stdint.h>

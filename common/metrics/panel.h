@@ -10,7 +10,9 @@
  * errors are coloured, unless NO_COLOR is set. Three modes:
  *   PANEL_TERMINAL  stderr is a terminal: ANSI redraw
  *   PANEL_RELAY     `onic train` owns the terminal: each block is one datagram on the socket that
- * ONIC_PANEL=fd:N names PANEL_OFF       blocks are dropped, lines pass Thread-safe. */
+ *                   ONIC_PANEL=fd:N names
+ *   PANEL_OFF       blocks are dropped, lines pass
+ * Thread-safe. */
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,10 +4,14 @@
  * The four messages needed are encoded by hand: a scalar event has six fields that never change,
  * and generated code would need an object tree per line. Field numbers are those of TensorFlow's
  * event.proto and summary.proto:
- *   Event      { double wall_time = 1; int64 step = 2; string file_version = 3; Summary summary =
- * 5; SessionLog session_log = 7; } Summary    { repeated Value value = 1; }   Value { string tag =
- * 1; float simple_value = 2; } SessionLog { enum { STOP = 2, CHECKPOINT = 3, START = 1 } status =
- * 1; } Record framing and CRC mask are those of TFRecord. A record goes out in one write, so a
+ *
+ *   Event      { double wall_time = 1; int64 step = 2; string file_version = 3;
+ *                Summary summary = 5; SessionLog session_log = 7; }
+ *   Summary    { repeated Value value = 1; }
+ *   Value      { string tag = 1; float simple_value = 2; }
+ *   SessionLog { enum { START = 1, STOP = 2, CHECKPOINT = 3 } status = 1; }
+ *
+ * Record framing and CRC mask are those of TFRecord. A record goes out in one write, so a
  * reader that follows the file sees whole records or a tail it waits for. */
 #define _GNU_SOURCE
 #include "common/metrics/tensorboard.h"

@@ -3,8 +3,8 @@
 #define ONIC_COMMON_NN_MESSAGE_NET_H
 
 /* message_net.h - the convolutional network that reads a caption byte by byte: the trunk of ONI's
- * classification and ranking reward models (oni-spec.md 2.3) and the message part of the TorchBeast
- * encoder.
+ * classification and ranking reward models (arXiv 2410.23022, appendix; a character CNN as in arXiv
+ * 1509.01626) and the message part of the TorchBeast encoder.
  *
  * The caller owns parameters and gradients: the trunk adds its tensors to the caller's table, so
  * that trunk and head are one block for Adam, clipping and checkpoints. Captions are cut at the

@@ -24,8 +24,8 @@ enum {
  * field, when it is of another type or size. The field is there (encoder_check). */
 int nethack_field(size_t *offset, const struct obs_spec *obs, const char *net, const char *name,
                   enum obs_type type, int count, struct onic_err *err);
-/* blstats [27] times ONI's scales, clipped to +-5 (oni-spec.md 5.2); several scales are 0, those of
- * depth and score among them. */
+/* blstats [27] times ONI's scales, clipped to +-5; several scales are 0, those of depth and score
+ * among them. */
 void nethack_numbers(const int64_t *blstats, float *out);
 
 #endif /* ONIC_COMMON_POLICY_NETHACK_OBS_H */

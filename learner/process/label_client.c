@@ -93,7 +93,7 @@ static void ask_one(struct label_client *a, const char *question, size_t len)
         strmap_put(a->asked, question, len, NULL);
 }
 
-/* What the model draws, as long as not too many questions wait (oni-spec.md 2.4). */
+/* What the model draws, as long as not too many questions wait (reward.pairs_waiting). */
 static void ask_drawn(struct label_client *a, struct reward_mix *mix)
 {
     struct wire_labels_client_status s;

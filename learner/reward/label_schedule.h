@@ -4,7 +4,7 @@
 
 /* label_schedule.h - when a reward model that learns from labels takes gradient steps.
  *
- * ONI's rule (oni-spec.md 2.3): below reward.dataset_size labels every arrival of labels owes
+ * ONI's rule: below reward.dataset_size labels every arrival of labels owes
  * reward.steps_per_arrival steps; from there on every update of the policy owes
  * reward.steps_per_update. Owed steps are kept until there is time: at most reward.steps_max per
  * update, and no more than reward.train_share of the learner's time, in every minute. With a share

@@ -3,8 +3,8 @@
 #define ONIC_LEARNER_REWARD_MESSAGE_HEAD_H
 
 /* message_head.h - caption -> a few numbers: the message net (common/nn/message_net.h) and three
- * dense layers on its features, what the reward models that read captions have in common
- * (oni-spec.md 2.3, 2.4). Which loss trains the numbers is the owner's.
+ * dense layers on its features, what the reward models that read captions have in common. Which
+ * loss trains the numbers is the owner's.
  *
  * The weights are the caller's blocks, because a model has two: those it trains and those it scores
  * with. Threads: one call at a time per object. */

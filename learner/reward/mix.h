@@ -2,12 +2,12 @@
 #ifndef ONIC_LEARNER_REWARD_MIX_H
 #define ONIC_LEARNER_REWARD_MIX_H
 
-/* mix.h - binds rewards to a trajectory at train time: r = c_ext * r_ext + c_int * r_int (oni-spec:
- * section 2.1).
+/* mix.h - binds rewards to a trajectory at train time: r = c_ext r_ext + c_int r_int (arXiv
+ * 2410.23022, section 3).
  *
- *   r_ext = clip(reward.scale * r_env, +-reward.clip)
- *   r_int = the shaping chain applied to the model's score g; by default clip(g, +-reward.int_clip)
- * * N^-beta
+ *   r_ext = clip(reward.scale r_env, +-reward.clip)
+ *   r_int = the shaping chain applied to the model's score g; by default
+ *           clip(g, +-reward.int_clip) N^-beta, N = times the caption occurred in the episode
  *
  * The two streams stay apart: each value head learns its own return and the coefficients meet in
  * the advantage, so they can change during a run. With compat.oni they meet in the reward

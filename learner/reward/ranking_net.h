@@ -2,8 +2,8 @@
 #ifndef ONIC_LEARNER_REWARD_RANKING_NET_H
 #define ONIC_LEARNER_REWARD_RANKING_NET_H
 
-/* ranking_net.h - caption -> reward: a message head (message_head.h) with one output (oni-spec.md
- * 2.4), trained so that the better caption of a pair gets the higher reward. */
+/* ranking_net.h - caption -> reward: a message head (message_head.h) with one output,
+ * trained so that the better caption of a pair gets the higher reward. */
 
 #include "learner/reward/message_head.h"
 

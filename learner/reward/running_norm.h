@@ -4,9 +4,9 @@
 
 /* running_norm.h - mean and variance of all rewards seen so far, batch by batch.
  *
- * The rule of oni-spec.md 2.4: two sets are merged by the parallel-variance rule, beginning with
- * mean 0, variance 1 and count 1e-4; the variance of a batch is unbiased (n - 1). Three doubles are
- * the whole state: save and restore the struct. */
+ * Two sets are merged by the parallel-variance rule (Chan, Golub, LeVeque 1979), beginning as ONI
+ * does with mean 0, variance 1 and count 1e-4; the variance of a batch is unbiased (n - 1). Three
+ * doubles are the whole state: save and restore the struct. */
 
 struct running_norm {
     double mean, var, count;

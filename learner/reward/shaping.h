@@ -12,8 +12,8 @@
  *   threshold:t   1 where x >= t, else 0         (t > 0)
  *   squash:s      tanh(x / s)                    (s > 0)
  *   clip:c        min(max(x, -c), c)             (c > 0)
- *   count:b       x * N^-b, N = times the caption occurred in the episode, this one included; must
- * be last */
+ *   count:b       x * N^-b, N = times the caption occurred in the episode, this one included;
+ *                 must be last */
 
 #include <stdint.h>
 

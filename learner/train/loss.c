@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* loss.c - see loss.h.
  *
- * The gradient is written out instead of derived by a tape: with z the logits, p = softmax(z), a
- * the action taken, d ratio / d z_j = ratio ((j = a) - p_j) d H / d z_j     = -p_j (log p_j + H)
- * d (KL(pi||u) + KL(u||pi)) / d z_j = p_j (log p_j + H) + p_j - 1/A, and a clip or clamp that is
- * active has gradient 0. The same formulas are checked by finite differences in
- * tests/unit/learner/train/test_loss.c. */
+ * The gradient is written out instead of derived by a tape. With z the logits, p = softmax(z), a
+ * the action taken and A the number of actions:
+ *
+ *   d ratio / d z_j                    = ratio ((j = a) - p_j)
+ *   d H / d z_j                        = -p_j (log p_j + H)
+ *   d (KL(pi||u) + KL(u||pi)) / d z_j  = p_j (log p_j + H) + p_j - 1/A
+ *
+ * A clip or clamp that is active has gradient 0. The same formulas are checked by finite
+ * differences in tests/unit/learner/train/test_loss.c. */
 #include "learner/train/loss.h"
 
 #include <math.h>

@@ -133,7 +133,7 @@ static bool outputs_finite(const struct slice *s, size_t n, size_t n1)
     return isfinite(sum);
 }
 
-/* ONI's bootstrap instead of V(x_T): (V(x_{T-1}) - r_{T-1}) / gamma (oni-spec.md 3.2). */
+/* ONI's bootstrap instead of V(x_T): (V(x_{T-1}) - r_{T-1}) / gamma (learner/reward/ONI.md). */
 static void bootstrap_like_oni(struct slice *s, int head, double gamma)
 {
     size_t N = (size_t)s->N, n = (size_t)s->T * N;

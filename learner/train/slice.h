@@ -6,7 +6,7 @@
  * training thread.
  *
  * Narrow enough that the activations stay in the core's cache, wide enough that its products are
- * efficient (performance.md section 4). A workspace holds one slice at a time: inputs gathered from
+ * efficient. A workspace holds one slice at a time: inputs gathered from
  * the trajectories, activations, targets and output gradients. N columns, T steps; arrays with T+1
  * rows include the bootstrap observation. */
 

@@ -7,9 +7,8 @@
  *
  *   rho_t = min(rho_bar, ratio_t)      c_t = min(c_bar, ratio_t)
  *   delta_t = rho_t (r_t + gamma V(x_{t+1}) - V(x_t))
- *   v_t     = V(x_t) + delta_t + gamma c_t (v_{t+1} - V(x_{t+1}))        (remark 1 of the paper,
- * backwards) A_t     = rho_t (r_t + gamma v_{t+1} - V(x_t))                        (its policy
- * gradient, section 4.2)
+ *   v_t     = V(x_t) + delta_t + gamma c_t (v_{t+1} - V(x_{t+1}))    (remark 1, computed backwards)
+ *   A_t     = rho_t (r_t + gamma v_{t+1} - V(x_t))                   (policy gradient, section 4.2)
  *
  * Where a step ended an episode nothing of step t+1 is read: V(x_{t+1}) and v_{t+1} are
  * end_value[t], which is 0 after a true end and the value of the final observation after a time

@@ -11,11 +11,11 @@
  * either asks every caption anew and never mixes old labels with new ones.
  *
  *   description: one sentence for people
- *   environments: ["minigrid:KeyCorridor*"]  # annotator.goal=auto picks the longest that fits
- *   positive: [...]                          # anchor sentences, at least one
- *   negative: [...]                          # at least one
- *   threshold: 0.05                          # margin above which a caption is labelled 1
- *   rules:                                   # first match wins; no match = 0
+ *   environments: ["minigrid:KeyCorridor*"]   # annotator.goal=auto: the longest match wins
+ *   positive: [...]                           # anchor sentences, at least one
+ *   negative: [...]                           # at least one
+ *   threshold: 0.05                           # margin above which a caption is labelled 1
+ *   rules:                                    # first match wins; no match = 0
  *     - "You pick up the * key.": 1          # glob over the whole caption: * and ?
  *     - "/gold pieces?[.!]$/": 1             # POSIX extended regular expression between slashes
  *     - "*": abstain                         # no answer

@@ -4,9 +4,9 @@
  * MiniGrid itself says nothing but the mission; these sentences are onic's, and the annotators
  * judge them. A step gets one sentence at most:
  *   1. the event of the action: picked up, dropped, locked, unlocked, opened, closed, box, bumped,
- * goal, lava;
+ *      goal, lava;
  *   2. else the nearest thing in view whose kind (type and colour) has not been mentioned in this
- * episode: "You see ...";
+ *      episode: "You see ...";
  *   3. else nothing.
  * A first sight that loses against an event, or against a nearer thing, is not lost: it comes with
  * the next step that has nothing else to say while the thing is still in view. A thing the agent

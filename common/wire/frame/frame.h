@@ -2,7 +2,7 @@
 #ifndef ONIC_COMMON_WIRE_FRAME_FRAME_H
 #define ONIC_COMMON_WIRE_FRAME_FRAME_H
 
-/* frame.h - the 64-byte header in front of every message; reliability.md 3.2.
+/* frame.h - the 64-byte header in front of every message.
  *
  *   off size  field (little endian)              off size  field
  *   0   4     magic "ONIC"                       32  8     incarnation

@@ -2,8 +2,8 @@
 #ifndef ONIC_COMMON_WIRE_FRAME_SOCK_H
 #define ONIC_COMMON_WIRE_FRAME_SOCK_H
 
-/* sock.h - ZeroMQ sockets with the options of reliability.md 3.1, and messages of exactly one
- * frame.
+/* sock.h - ZeroMQ sockets with options that lose nothing silently (sock.c says which and why), and
+ * messages of exactly one frame.
  *
  * The only file that calls zmq_setsockopt. ROUTER sides bind, DEALER sides connect. Nothing here
  * ever waits. A socket belongs to one thread. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* client.c - the learner's side of the annotation plane; see labels.h and A1-A8.
+/* client.c - the learner's side of the annotation plane; see labels.h.
  *
  * At most 4096 questions are open. An annotator slower than the stream of new captions would fill
  * them with old ones for ever; so when newer captions wait, the oldest open question is PARKED: its

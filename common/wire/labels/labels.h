@@ -7,7 +7,7 @@
  * A question (question.h) is a caption or a pair of captions; "caption" below means its bytes. At
  * least once and idempotent: a question has one key (label identity + bytes), the client asks
  * again what was not answered, the server answers known keys from its durable store. Neither side
- * ever waits for the other. A1-A8 of reliability.md section 3.5. */
+ * ever waits for the other. Rules A1-A8 of common/wire/README.md. */
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -8,7 +8,7 @@
  * DONE, and SUSPENDED while the learner is silent. Everything happens inside wire_actor_poll,
  * called by the thread that steps the environments, so a hung environment stops the heartbeat.
  * Unacknowledged trajectories (at most the credit window) stay here and are sent again to a
- * restarted learner. Rules R1-R11, W1-W6: reliability.md section 3. */
+ * restarted learner. Rules R1-R11, W1-W6: common/wire/README.md. */
 
 #include <stdbool.h>
 #include <stdint.h>

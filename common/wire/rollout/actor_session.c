@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* actor_session.c - the conversation with the learner; see actor_state.h and rules R4, R10,
- * section 3.6.
+/* actor_session.c - the conversation with the learner; see actor_state.h and rules R4 and R10
+ * of common/wire/README.md.
  *
  * The link is a loop without memory of its own: after any break (learner restarted, network cut,
  * this process stopped for a minute) it says HELLO with its incarnation, gets WELCOME, says READY

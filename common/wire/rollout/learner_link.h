@@ -7,7 +7,7 @@
  * The ingest thread owns the trajectory socket: HELLO/WELCOME/READY, leases, credits, acks, checks
  * of every field, dedup by (actor, incarnation, seq), the ledger. Checked trajectories go into a
  * bounded queue that the training thread reads. The weights thread serves versioned snapshots in
- * checked chunks. Rules: reliability.md section 3. */
+ * checked chunks. Rules R1-R11, W1-W6: common/wire/README.md. */
 
 #include <stdbool.h>
 #include <stdint.h>

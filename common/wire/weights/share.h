@@ -3,7 +3,7 @@
 #define ONIC_COMMON_WIRE_WEIGHTS_SHARE_H
 
 /* share.h - one pull per host: the actors of a run on one machine hand weights on through
- * shared memory (W6 of reliability.md section 3.4).
+ * shared memory (rule W6 of common/wire/README.md).
  *
  * A file in /dev/shm, readable by its user only, named by learner address, run and learner epoch,
  * with room for two versions. (The address keeps apart the learners of a run directory that was

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* classifier.c - ONI-classification: a network learns the annotator's labels and rewards all
- * captions, also those that were never labelled (arXiv 2410.23022, section 3; oni-spec.md 2.3).
+ * captions, also those that were never labelled (arXiv 2410.23022, section 3).
  *
  * g = 1 where p > reward.eta, else 0; labels only decide what is still to be asked. Before the
  * scoring weights (trained_net.h) are renewed for the first time the score is 0: an untrained

@@ -3,7 +3,7 @@
 #define ONIC_LEARNER_REWARD_CLASSIFIER_NET_H
 
 /* classifier_net.h - caption -> probability that it is helpful: a message head (message_head.h)
- * with two classes (oni-spec.md 2.3). */
+ * with two classes. */
 
 #include "learner/reward/message_head.h"
 

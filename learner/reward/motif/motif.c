@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* motif.c - a reward that was learned offline from preferences and stays as it is (Motif, arXiv
- * 2310.00166; oni-spec.md 2.5). `onic labels collect`, `onic labels annotate` and `onic reward
+ * 2310.00166). `onic labels collect`, `onic labels annotate` and `onic reward
  * train` make its file, reward.file names it.
  *
  * g = r where r = (raw - mean) / deviation is above the quantile reward.quantile of the captions it

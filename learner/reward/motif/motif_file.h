@@ -6,7 +6,7 @@
  * F32, "quantiles" F32, metadata mean, var, holdout and the identity of the labels).
  *
  * Quantiles are of the normalised reward over the distinct captions of the training pairs, at 0.05,
- * 0.10 .. 0.95 (oni-spec.md 2.5). */
+ * 0.10 .. 0.95. */
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,8 +2,8 @@
 #ifndef ONIC_LEARNER_REWARD_MOTIF_MOTIF_TRAIN_H
 #define ONIC_LEARNER_REWARD_MOTIF_MOTIF_TRAIN_H
 
-/* motif_train.h - the reward network of Motif (arXiv 2310.00166), trained offline on labelled pairs
- * (oni-spec.md 2.5): 80/20 split of the pairs, Bradley-Terry loss, Adam, no clipping.
+/* motif_train.h - the reward network of Motif (arXiv 2310.00166), trained offline on labelled
+ * pairs: 80/20 split of the pairs, Bradley-Terry loss, Adam, no clipping.
  *
  * Which pairs are held out is a property of the two captions alone (heldout.h), in whatever order
  * they come: labels may be added, and the split stays. The network of the last epoch is kept.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ranking.c - ONI-ranking: a network learns rewards from preferences between two captions (arXiv
- * 2410.23022, section 3; oni-spec.md 2.4).
+ * 2410.23022, section 3).
  *
  * Every reward.store_every-th captioned step offers its caption to a bounded store. Each update
  * draws reward.pairs pairs from it and asks which of the two is better, unless reward.pairs_waiting

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* similarity.c - the closeness of a message to the goal is the reward itself (ELLM, arXiv
- * 2302.06692; oni-spec.md 2.6): g = cosine where it is above reward.epsilon, else 0.
+ * 2302.06692): g = cosine where it is above reward.epsilon, else 0.
  *
  * No question is answered and nothing is trained: the annotator only measures. Its score of a
  * caption never changes, so a table is all there is (label_model.c). */

@@ -5,8 +5,8 @@
 /* conv2d.h - two-dimensional convolution, channels last.
  *
  * x [M, H, W, C] -> y [M, OH, OW, N], w [KH*KW*C, N] (input-major, tap-major, channel fastest),
- * zero padding. Works on slices of a few frames, so that the unrolled patches stay in L2
- * (performance.md finding 5). Thread-safe with separate scratch. */
+ * zero padding. Works on slices of a few frames, so that the unrolled patches stay in L2.
+ * Thread-safe with separate scratch. */
 
 #include <stddef.h>
 

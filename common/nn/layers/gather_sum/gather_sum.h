@@ -5,9 +5,8 @@
 /* gather_sum.h - a dense layer over one-hot inputs, computed as what it is: a sum of weight rows.
  *
  * y = act(b + sum of table rows). One-hot inputs of K classes at L places would be a [M, L K]
- * matrix of which one number in K is not zero; here a row costs its look-ups only
- * (performance.md 3.3). A look-up whose row is wanted to be zero is simply left out of the list.
- * Thread-safe. */
+ * matrix of which one number in K is not zero; here a row costs its look-ups only. A look-up whose
+ * row is wanted to be zero is simply left out of the list. Thread-safe. */
 
 #include <stdint.h>
 

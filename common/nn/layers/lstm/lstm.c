@@ -8,7 +8,7 @@
  * need no special case.
  *
  * Backward needs dgates W_h^T once per step with few rows, where a transposed operand halves the
- * speed (performance.md 2.1): W_h is transposed once per call. */
+ * speed of the library: W_h is transposed once per call. */
 #include "common/nn/layers/lstm/lstm.h"
 
 #include <string.h>

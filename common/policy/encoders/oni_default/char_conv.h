@@ -8,8 +8,7 @@
  * A window of 8x8 pixels with stride 4 always covers 2x2 cells of 6x6 pixels, in one of three ways
  * per axis. So a cell's picture is multiplied once with the 36 parts of the weights that can fall
  * on it, and an output is the sum of four rows: 1.8 million multiply-adds a frame become 37,000
- * additions, and no picture is drawn (performance.md 3.3). Pure functions over the caller's memory.
- */
+ * additions, and no picture is drawn. Pure functions over the caller's memory. */
 
 #include <stdint.h>
 

@@ -2,8 +2,7 @@
 #ifndef ONIC_COMMON_POLICY_ENCODERS_ONI_DEFAULT_CHAR_VIEW_H
 #define ONIC_COMMON_POLICY_ENCODERS_ONI_DEFAULT_CHAR_VIEW_H
 
-/* char_view.h - what ONI's policy sees of NetHack (oni-spec.md 5.2): the characters around the hero
- * as a picture.
+/* char_view.h - what ONI's policy sees of NetHack: the characters around the hero as a picture.
  *
  * Each of 12x12 cells is 6x6 pixels of the glyph in its colour on black; outside the map is black.
  * Values are in [0, 1], the Motif command's scale, and the hero stands in cell (6, 6). ONI's code

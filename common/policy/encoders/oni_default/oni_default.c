@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* oni_default.c - the policy network of ONI (arXiv 2410.23022; oni-spec.md 4.1), for comparison:
+/* oni_default.c - the policy network of ONI (arXiv 2410.23022), for comparison:
  * five times the work of nethack-compact.
  *
  *   picture   12x12 characters as 72x72x3 (char_view.h) -> conv 8x8/4 32, 4x4/2 64, 3x3/2 128 ->
@@ -9,8 +9,7 @@
  *
  * ELU throughout, H = 512, 795 features. With policy.core=gru and policy.core_size=512 the policy
  * has 2,798,205 parameters and one value head, 2,798,718 with onic's two. The convolutions and the
- * dense layer behind them start uniform in +-1/sqrt(fan-in), the others orthogonal with gain 1
- * (oni-spec.md 4.3).
+ * dense layer behind them start uniform in +-1/sqrt(fan-in), the others orthogonal with gain 1.
  *
  * The first convolution is computed as look-ups (char_conv.h), for as many rows at a time as have
  * ALIKE different coloured characters, so that its table stays in the caches. The picture itself is

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* torchbeast.c - the encoder of NLE's TorchBeast baseline as ONI can build it (oni-spec.md 4.2),
- * with its parts to switch (policy.parts):
+/* torchbeast.c - the encoder of NLE's TorchBeast baseline as ONI can build it, with
+ * its parts to switch (policy.parts):
  *
  *   map       21x79 glyphs -> embedding 128 -> conv 3x3/2 16, 3x3/2 8, ELU       960
  *   crop      16x16 glyphs around the hero -> same embedding -> conv 16, 8, ELU  2,048

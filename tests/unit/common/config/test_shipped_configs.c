@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_shipped_configs.c - every file of deploy/configs is read without a complaint, and ONI's
- * presets say what its paper's code says (oni-spec.md 2.1, 3.1). */
+ * presets say what its paper's code says (learner/reward/ONI.md). */
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +35,7 @@ static void every_file_is_valid(void **state)
     }
 }
 
-/* Published (oni-spec.md 2.1): the extrinsic ones but those of StaircaseLvl2 and OracleSober, and
+/* Published (arXiv 2410.23022): the extrinsic ones but those of StaircaseLvl2 and OracleSober, and
  * 0.4 for Score. The rest is carried over. */
 static void tasks_have_their_coefficients(void **state)
 {

@@ -278,7 +278,7 @@ static void a_placed_workspace_does_the_same_without_allocating(void **state)
     }
 }
 
-/* Convolutions and first dense layer of oni-spec.md 2.3. */
+/* Multiply-adds of ONI's message CNN: three convolutions and the first dense layer. */
 static void its_cost_is_that_of_the_specification(void **state)
 {
     (void)state;

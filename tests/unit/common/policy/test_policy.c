@@ -8,7 +8,8 @@
 #include "tests/onic_test.h"
 #include "tests/support/policy_net.h"
 
-/* The numbers of oni-spec.md 4.1; a second value head is 513 parameters and 512 products more. */
+/* Parameters of ONI's network, counted by hand; a second value head is 513 parameters and 512
+ * products more. */
 static void oni_default_has_the_size_of_the_original(void **state)
 {
     (void)state;

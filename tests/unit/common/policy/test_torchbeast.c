@@ -62,7 +62,7 @@ static void rows_with_the_same_message_add_up(void **state)
     net_free(&n);
 }
 
-/* oni-spec.md 4.2 */
+/* Parameters of the original with its switches, counted by hand. */
 static void torchbeast_has_the_size_of_the_original(void **state)
 {
     (void)state;

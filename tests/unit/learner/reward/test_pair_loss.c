@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_pair_loss.c - the golden numbers of oni-spec.md 2.8, gradients against differences. */
+/* test_pair_loss.c - numbers of an independent script in double precision, gradients against
+ * differences. */
 #include "learner/reward/pair_loss.h"
 
 #include "tests/onic_test.h"

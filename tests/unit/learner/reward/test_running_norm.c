@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_running_norm.c - the golden numbers of oni-spec.md 2.8. */
+/* test_running_norm.c - numbers of an independent script in double precision. */
 #include "learner/reward/running_norm.h"
 
 #include "tests/onic_test.h"

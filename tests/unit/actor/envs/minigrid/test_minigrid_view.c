@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_minigrid_view.c - the bit-parallel view against the cell-by-cell rule it stands for
- * (environments.md section 4). */
+/* test_minigrid_view.c - the bit-parallel view against the cell-by-cell rule it stands for. */
 #include "actor/envs/minigrid/minigrid.h"
 #include "common/base/rng.h"
 #include "tests/onic_test.h"

@@ -110,7 +110,7 @@ static void a_killed_process_leaves_its_page(void **state)
     temp_dir_remove(dir);
 }
 
-/* 76 times its wire size (reliability.md E16): sub-messages of two bytes, repeated. */
+/* 76 times its wire size when unpacked: sub-messages of two bytes, repeated. */
 static void a_message_that_needs_too_much_memory_is_refused(void **state)
 {
     (void)state;
