@@ -44,7 +44,7 @@ static int open_annotator(struct server *s, const struct config *c, const char *
     if (*note)
         log_warn(note);
     annotator_names(&order, s->annotators);
-    s->paid = annotator_paid(&order, c);
+    s->paid = annotator_costs_money(&order, c);
     snprintf(s->identity.annotator, sizeof s->identity.annotator, "%.31s", s->annotators);
     s->identity.kinds = annotator_kinds(&order);
     snprintf(s->identity.goal_version, sizeof s->identity.goal_version, "%s", s->goal->version);

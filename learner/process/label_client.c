@@ -102,7 +102,7 @@ static void ask_drawn(struct label_client *a, struct reward_mix *mix)
     wire_labels_client_status(a->client, &s);
     if (s.waiting + s.outstanding >= a->cfg->reward_pairs_waiting)
         return;
-    while ((len = reward_mix_draw(mix, question)) > 0)
+    while ((len = reward_mix_next_question(mix, question)) > 0)
         ask_one(a, question, len);
 }
 
@@ -110,7 +110,7 @@ void label_client_ask(struct label_client *a, struct reward_mix *mix, const stru
 {
     if (!a->client)
         return;
-    if (reward_mix_type(mix)->draw) {
+    if (reward_mix_type(mix)->next_question) {
         ask_drawn(a, mix);
         return;
     }
@@ -155,7 +155,7 @@ static bool hand_over(struct reward_mix *mix, const struct annot_label *l)
         mine.caption = q.caption;
         mine.caption_len = q.len;
     }
-    reward_mix_observe(mix, &mine);
+    reward_mix_on_label(mix, &mine);
     return true;
 }
 

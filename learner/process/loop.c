@@ -212,7 +212,7 @@ static int update(struct learner *r, struct onic_err *err)
     int n;
     struct trajectory *const *held = batcher_held(r->batcher, &n);
     const struct batch *batch = trainer_lay_out(r->core, held, n);
-    reward_mix_see(mix, &batch->reward);
+    reward_mix_on_batch(mix, &batch->reward);
     label_client_ask(r->annotate, mix, batch);
     int rc = look(r, err);
     if (!rc && r->cfg->run_deterministic)

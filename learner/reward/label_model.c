@@ -62,7 +62,7 @@ static bool valid(const struct reward_model *m, float label, float confidence, s
            isfinite(confidence) && len > 0 && len <= CAPTION_MAX;
 }
 
-void label_model_observe(struct reward_model *m, const struct annot_label *label)
+void label_model_on_label(struct reward_model *m, const struct annot_label *label)
 {
     if (label->state != ANNOT_LABEL ||
         !valid(m, label->label, label->confidence, label->caption_len))
@@ -79,7 +79,7 @@ void label_model_observe(struct reward_model *m, const struct annot_label *label
         m->version++;
 }
 
-bool label_model_knows(const struct reward_model *m, const char *caption, size_t len)
+bool label_model_has_label(const struct reward_model *m, const char *caption, size_t len)
 {
     return strmap_get(m->index, caption, len) != NULL;
 }

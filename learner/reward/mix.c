@@ -110,24 +110,24 @@ const char *reward_mix_chain(const struct reward_mix *x)
     return x->shaping.text;
 }
 
-void reward_mix_see(struct reward_mix *x, const struct reward_batch *b)
+void reward_mix_on_batch(struct reward_mix *x, const struct reward_batch *b)
 {
-    if (!x->type->see)
+    if (!x->type->on_batch)
         return;
     int64_t before = clock_ns(); /* what it sees it may score, so it counts as such */
-    x->type->see(x->model, b);
+    x->type->on_batch(x->model, b);
     x->score_ns += clock_ns() - before;
 }
 
-size_t reward_mix_draw(struct reward_mix *x, char out[QUESTION_MAX])
+size_t reward_mix_next_question(struct reward_mix *x, char out[QUESTION_MAX])
 {
-    return x->type->draw ? x->type->draw(x->model, out) : 0;
+    return x->type->next_question ? x->type->next_question(x->model, out) : 0;
 }
 
-void reward_mix_observe(struct reward_mix *x, const struct annot_label *label)
+void reward_mix_on_label(struct reward_mix *x, const struct annot_label *label)
 {
-    if (x->type->observe && label->state == ANNOT_LABEL)
-        x->type->observe(x->model, label);
+    if (x->type->on_label && label->state == ANNOT_LABEL)
+        x->type->on_label(x->model, label);
 }
 
 void reward_mix_train(struct reward_mix *x)
@@ -148,10 +148,11 @@ void reward_mix_report(const struct reward_mix *x,
 int reward_mix_unknown(const struct reward_mix *x, const struct reward_batch *b, int *out)
 {
     int n = 0;
-    if (!x->type->traits.wants_labels || x->type->draw)
+    if (!x->type->traits.wants_labels || x->type->next_question)
         return 0;
     for (int i = 1; i < b->ncaptions; i++)
-        if (b->caption_len[i] && !x->type->knows(x->model, b->caption_text[i], b->caption_len[i]))
+        if (b->caption_len[i] &&
+            !x->type->has_label(x->model, b->caption_text[i], b->caption_len[i]))
             out[n++] = i;
     return n;
 }
@@ -186,13 +187,13 @@ static void bind_environment(struct reward_mix *x, const float *r_env, int n, fl
  * A model that knows no captions has none. */
 static void add_coverage(struct reward_mix *x, const struct reward_batch *b)
 {
-    if (!x->type->knows)
+    if (!x->type->has_label)
         return;
     for (int i = 0; i < b->n; i++)
         x->stats.captioned += b->caption[i] != 0;
     for (int i = 1; i < b->ncaptions; i++)
         x->caption_score[i] =
-            x->type->knows(x->model, b->caption_text[i], b->caption_len[i]) ? 1.0f : 0.0f;
+            x->type->has_label(x->model, b->caption_text[i], b->caption_len[i]) ? 1.0f : 0.0f;
     for (int i = 0; i < b->n; i++)
         x->stats.known += b->caption[i] && x->caption_score[b->caption[i]] > 0;
 }
@@ -249,7 +250,7 @@ float reward_mix_caption(struct reward_mix *x, const char *caption, size_t len, 
     uint16_t lens[2] = {0, (uint16_t)len};
     struct reward_batch b = {.ncaptions = 2, .caption_text = text, .caption_len = lens};
     score_memo_captions(x->memo, &b, score, &hits, &misses);
-    *known = x->type->knows && x->type->knows(x->model, caption, len);
+    *known = x->type->has_label && x->type->has_label(x->model, caption, len);
     return score[1];
 }
 

@@ -52,16 +52,16 @@ struct reward_model_type {
                   struct onic_err *err);
     void (*free)(struct reward_model *m);
     /* Once per batch, before anything is asked about it. NULL when not needed. */
-    void (*see)(struct reward_model *m, const struct reward_batch *b);
+    void (*on_batch)(struct reward_model *m, const struct reward_batch *b);
     /* The next question of kind `asks` the model itself wants answered, until it returns 0. NULL:
      * captions that are not known are asked. */
-    size_t (*draw)(struct reward_model *m, char out[QUESTION_MAX]);
+    size_t (*next_question)(struct reward_model *m, char out[QUESTION_MAX]);
     /* A label of kind `asks` arrived; its caption is the caption, of a pair the question.
      * Idempotent: the same caption again replaces the old label. NULL when !wants_labels. */
-    void (*observe)(struct reward_model *m, const struct annot_label *label);
+    void (*on_label)(struct reward_model *m, const struct annot_label *label);
     /* True when this caption has a label, or is part of a pair that has one. NULL when
      * !wants_labels. */
-    bool (*knows)(const struct reward_model *m, const char *caption, size_t len);
+    bool (*has_label)(const struct reward_model *m, const char *caption, size_t len);
     /* Learns, once per update of the policy and within its schedule (label_schedule.h). NULL when
      * there is nothing to train. */
     void (*train)(struct reward_model *m);

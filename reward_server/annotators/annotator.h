@@ -45,9 +45,9 @@ struct annotator_setup {
 
 /* Whether it can answer anything at present. A used-up budget is no illness: asking pauses. */
 enum annotator_health {
-    ANNOTATOR_WELL,
-    ANNOTATOR_AWAY,  /* nothing it is asked would be answered */
-    ANNOTATOR_TRYING /* it was away; the answer to one question would show that it is back */
+    ANNOTATOR_AVAILABLE,
+    ANNOTATOR_UNAVAILABLE, /* nothing it is asked would be answered */
+    ANNOTATOR_PROBING      /* it was away; the answer to one question would show that it is back */
 };
 
 struct annotator; /* a plug-in's own struct starts with this one */
@@ -63,7 +63,7 @@ struct annotator_vtable {
     bool (*varies)(const struct config *config);
     /* True when asking may cost money or somebody's time: each question is on disk before it is
      * asked, so that one which a crash makes us ask again is counted. NULL = never. */
-    bool (*paid)(const struct config *config);
+    bool (*costs_money)(const struct config *config);
     /* True when it can be away, so that others are worth naming behind it; NULL = whenever it has a
      * health. */
     bool (*may_leave)(const struct config *config);
@@ -138,7 +138,7 @@ int annotator_check_kind(const struct annotator_order *o, enum question_kind kin
 /* What all of them answer: bit set 1 << enum question_kind. */
 unsigned annotator_kinds(const struct annotator_order *o);
 /* True when asking one of them may cost money or somebody's time. */
-bool annotator_paid(const struct annotator_order *o, const struct config *config);
+bool annotator_costs_money(const struct annotator_order *o, const struct config *config);
 /* Creates it, inside the wrappers that annotator.noise, annotator.vote and annotator.fallback ask
  * for. Only what struct annotator_vtable has from `free` on may be called of a wrapped one. */
 int annotator_open(struct annotator **out, const struct annotator_order *o,

@@ -73,7 +73,7 @@ static void status_of(const struct member *m, char text[160])
 static int choose(const struct fallback *w)
 {
     for (int i = 0; i < w->nmembers; i++)
-        if (w->member[i].health == ANNOTATOR_WELL)
+        if (w->member[i].health == ANNOTATOR_AVAILABLE)
             return i;
     return 0;
 }
@@ -112,7 +112,7 @@ static void collect(struct fallback *w)
 {
     for (int i = 0; i < w->nmembers; i++) {
         struct member *m = &w->member[i];
-        if (i != w->current && m->flying > 0 && m->health != ANNOTATOR_TRYING)
+        if (i != w->current && m->flying > 0 && m->health != ANNOTATOR_PROBING)
             m->a->v->cancel(m->a, take_back, w);
     }
 }
@@ -143,9 +143,9 @@ static bool give(struct fallback *w, int member)
 static void pump(struct fallback *w)
 {
     struct member *m = &w->member[w->current];
-    int better = m->health == ANNOTATOR_WELL ? w->current : w->nmembers;
+    int better = m->health == ANNOTATOR_AVAILABLE ? w->current : w->nmembers;
     for (int i = 0; i < better; i++)
-        if (i != w->current && w->member[i].health == ANNOTATOR_TRYING && w->member[i].flying == 0)
+        if (i != w->current && w->member[i].health == ANNOTATOR_PROBING && w->member[i].flying == 0)
             give(w, i);
     while (m->flying < m->a->v->window(m->a) && give(w, w->current))
         ;

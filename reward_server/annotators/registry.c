@@ -23,7 +23,7 @@ const struct annotator_vtable *annotator_at(int index)
 
 enum annotator_health annotator_health_of(const struct annotator *a)
 {
-    return a->v->health ? a->v->health(a) : ANNOTATOR_WELL;
+    return a->v->health ? a->v->health(a) : ANNOTATOR_AVAILABLE;
 }
 
 bool annotator_is_starting(const char *status)

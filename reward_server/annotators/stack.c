@@ -108,11 +108,11 @@ unsigned annotator_kinds(const struct annotator_order *o)
     return kinds;
 }
 
-bool annotator_paid(const struct annotator_order *o, const struct config *c)
+bool annotator_costs_money(const struct annotator_order *o, const struct config *c)
 {
     bool paid = false;
     for (int i = 0; i < o->n; i++)
-        paid = paid || (o->member[i]->paid && o->member[i]->paid(c));
+        paid = paid || (o->member[i]->costs_money && o->member[i]->costs_money(c));
     return paid;
 }
 

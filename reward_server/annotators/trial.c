@@ -149,7 +149,7 @@ int trial_ask(struct trial *t, const struct annotator_vtable *v, const struct co
     struct asking k = {.t = t, .goal = goal, .patience_ms = (int64_t)(patience_s * 1000)};
     struct annotator_setup setup = {.config = config, .goal = goal, .wake = wake_nobody};
     uv_loop_t loop;
-    bool free_of_charge = !v->paid || !v->paid(config);
+    bool free_of_charge = !v->costs_money || !v->costs_money(config);
     if (free_of_charge && question_kind_of(t->question, t->len) == QUESTION_CLASS)
         t->pool = goal->npool < POOL_MAX ? goal->npool : POOL_MAX;
     k.want = 1 + t->pool;

@@ -102,13 +102,13 @@ static void observe(const struct reward_model_type *t, struct reward_model *m, i
     size_t len = t->traits.asks == QUESTION_PAIR
                      ? question_pair(question, w.ptr[i], w.len[i], w.ptr[b], w.len[b])
                      : question_about(question, QUESTION_CLASS, w.ptr[i], w.len[i]);
-    t->observe(m, &(struct annot_label){.id = (uint64_t)i,
-                                        .state = ANNOT_LABEL,
-                                        .label = value,
-                                        .confidence = 0.75f,
-                                        .caption = question,
-                                        .caption_len = len,
-                                        .source = "test"});
+    t->on_label(m, &(struct annot_label){.id = (uint64_t)i,
+                                         .state = ANNOT_LABEL,
+                                         .label = value,
+                                         .confidence = 0.75f,
+                                         .caption = question,
+                                         .caption_len = len,
+                                         .source = "test"});
 }
 
 static int scores(const struct reward_model_type *t, struct reward_model *m, float out[STEPS])
@@ -123,13 +123,13 @@ static struct reward_model *experienced(const struct reward_model_type *t)
 {
     struct reward_model *m = create(t);
     float out[STEPS];
-    if (t->observe)
+    if (t->on_label)
         for (int i = 1; i < CAPTIONS / 2; i++)
             observe(t, m, i, (float)(i % 3 == 0));
     for (int round = 0; round < 2; round++) {
         struct reward_batch b = batch();
-        if (t->see)
-            t->see(m, &b);
+        if (t->on_batch)
+            t->on_batch(m, &b);
         if (t->train)
             t->train(m);
     }
@@ -142,9 +142,9 @@ static void declares_what_it_offers(const struct reward_model_type *t)
     assert_non_null(t->name);
     assert_non_null(t->summary);
     assert_true(t->create && t->free && t->version && t->score && t->save && t->load);
-    assert_int_equal(t->traits.wants_labels, t->observe != NULL);
-    assert_int_equal(t->traits.wants_labels, t->knows != NULL);
-    assert_true(!t->draw || t->traits.wants_labels);
+    assert_int_equal(t->traits.wants_labels, t->on_label != NULL);
+    assert_int_equal(t->traits.wants_labels, t->has_label != NULL);
+    assert_true(!t->next_question || t->traits.wants_labels);
     const struct reward_model_type *found;
     assert_ok(reward_model_find(t->name, &found, &err));
     assert_ptr_equal(found, t);
@@ -179,9 +179,9 @@ static void a_repeated_label_changes_nothing(const struct reward_model_type *t)
     assert_int_equal(t->version(m), version);
     scores(t, m, twice);
     assert_memory_equal(once, twice, CAPTIONS * sizeof *once);
-    assert_true(t->knows(m, w.ptr[3], w.len[3]));
-    assert_true(t->knows(m, w.ptr[4], w.len[4]));
-    assert_false(t->knows(m, w.ptr[5], w.len[5]));
+    assert_true(t->has_label(m, w.ptr[3], w.len[3]));
+    assert_true(t->has_label(m, w.ptr[4], w.len[4]));
+    assert_false(t->has_label(m, w.ptr[5], w.len[5]));
     t->free(m);
 }
 
@@ -191,7 +191,7 @@ static void the_version_rises_when_scores_change(const struct reward_model_type 
     float before[STEPS], after[STEPS];
     uint64_t v0 = t->version(m);
     int n = scores(t, m, before);
-    if (t->observe)
+    if (t->on_label)
         observe(t, m, 3, 1.0f);
     if (t->train)
         t->train(m);
@@ -208,9 +208,9 @@ static void same_questions(const struct reward_model_type *t, struct reward_mode
 {
     char a[QUESTION_MAX], b[QUESTION_MAX];
     size_t n;
-    while (t->draw && (n = t->draw(m, a)) > 0) {
+    while (t->next_question && (n = t->next_question(m, a)) > 0) {
         struct question q;
-        assert_int_equal(t->draw(copy, b), n);
+        assert_int_equal(t->next_question(copy, b), n);
         assert_memory_equal(a, b, n);
         assert_true(question_split(a, n, &q));
         assert_int_equal(q.kind, t->traits.asks);
@@ -226,7 +226,7 @@ static void a_loaded_model_continues_bit_for_bit(const struct reward_model_type 
     buf_init(&three, 1 << 26);
     t->save(m, &one);
     assert_ok(t->load(copy, one.data, one.len, &err));
-    if (t->observe)
+    if (t->on_label)
         observe(t, used, CAPTIONS - 1, 1.0f); /* what a model held before is forgotten */
     assert_ok(t->load(used, one.data, one.len, &err));
     t->save(copy, &two);
@@ -239,15 +239,15 @@ static void a_loaded_model_continues_bit_for_bit(const struct reward_model_type 
     float a[STEPS], b[STEPS];
     for (int round = 0; round < 3; round++) {
         struct reward_batch seen = batch();
-        if (t->see) {
-            t->see(m, &seen);
-            t->see(copy, &seen);
+        if (t->on_batch) {
+            t->on_batch(m, &seen);
+            t->on_batch(copy, &seen);
         }
         same_questions(t, m, copy);
         int n = scores(t, m, a);
         scores(t, copy, b);
         assert_memory_equal(a, b, (size_t)n * sizeof *a);
-        if (t->observe) {
+        if (t->on_label) {
             observe(t, m, CAPTIONS - 1 - round, 1.0f);
             observe(t, copy, CAPTIONS - 1 - round, 1.0f);
         }

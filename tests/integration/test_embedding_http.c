@@ -131,7 +131,7 @@ static void await_status(struct annotator *a, const char *part)
 static bool is_away(void *annotator)
 {
     const struct annotator *a = annotator;
-    return a->v->health(a) == ANNOTATOR_AWAY;
+    return a->v->health(a) == ANNOTATOR_UNAVAILABLE;
 }
 
 static struct waiting ask(struct annotator *a, const char *caption)

@@ -5,7 +5,7 @@
  * The link is a loop without memory of its own: after any break (learner restarted, network cut,
  * this process stopped for a minute) it says HELLO with its incarnation, gets WELCOME, says READY
  * again and is told how far everything is settled. What was sent before does not matter: the
- * learner goes on at hi + 1 and throws the rest away.
+ * learner goes on at settled_seq + 1 and throws the rest away.
  *
  * HELLO goes out before any data of a new session, and data carries epoch and incarnation, so that
  * a frame of before the break that is still in some pipe cannot overtake it and be taken for new.

@@ -8,9 +8,9 @@
  * identity fail.
  *
  * A checkpoint holds, for each actor, the numbers that the weights were trained on: `booked` and
- * the bits beyond it, not `hi`, because what waits in the queue when the learner dies is lost
- * although it was acknowledged. When an actor of an earlier learner life comes back it says how far
- * it was acknowledged; the numbers in between are lost{rollback}. */
+ * the bits beyond it, not `settled_seq`, because what waits in the queue when the learner dies is
+ * lost although it was acknowledged. When an actor of an earlier learner life comes back it says
+ * how far it was acknowledged; the numbers in between are lost{rollback}. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,7 +43,7 @@ bool peer_alive(const struct peer *p)
     return p->state == PEER_JOINED || p->state == PEER_RUNNING;
 }
 
-static uint64_t beyond(const struct peer *p)
+static uint64_t booked_out_of_order(const struct peer *p)
 {
     uint64_t n = 0;
     for (int i = 0; i < BOOK_BITS / 64; i++)
@@ -53,7 +53,7 @@ static uint64_t beyond(const struct peer *p)
 
 uint64_t peer_outstanding(const struct peer *p)
 {
-    return p->hi - p->booked - beyond(p);
+    return p->settled_seq - p->booked - booked_out_of_order(p);
 }
 
 /* --- the account ------------------------------------------------------------------------- */
@@ -67,7 +67,7 @@ bool peer_is_booked(const struct peer *p, uint64_t seq)
 }
 
 /* Moves the watermark over the bits that follow it. */
-static void slide(struct peer *p)
+static void advance_booked(struct peer *p)
 {
     while (p->bits[0] & 1) {
         int run = ~p->bits[0] ? __builtin_ctzll(~p->bits[0]) : 64;
@@ -84,7 +84,7 @@ void peer_book(struct peer *p, uint64_t seq)
     uint64_t i = seq - p->booked - 1;
     ONIC_ASSERT(seq > p->booked && i < BOOK_BITS); /* credit keeps the distance below BOOK_BITS */
     p->bits[i / 64] |= 1ull << (i % 64);
-    slide(p);
+    advance_booked(p);
 }
 
 /* All numbers up to seq are settled for good. */
@@ -92,42 +92,42 @@ static void book_up_to(struct peer *p, uint64_t seq)
 {
     while (p->booked < seq) {
         p->bits[0] |= 1;
-        slide(p);
+        advance_booked(p);
     }
 }
 
 static void uncredit(struct wire_learner *w, struct peer *p)
 {
-    if (p->credit_until >= p->hi)
-        w->credit_bytes -= (size_t)(p->credit_until - p->hi) * p->frame_bytes;
+    if (p->credit_until >= p->settled_seq)
+        w->credit_bytes -= (size_t)(p->credit_until - p->settled_seq) * p->frame_bytes;
 }
 
 static void recredit(struct wire_learner *w, struct peer *p)
 {
-    if (p->credit_until < p->hi)
-        p->credit_until = p->hi;
-    w->credit_bytes += (size_t)(p->credit_until - p->hi) * p->frame_bytes;
+    if (p->credit_until < p->settled_seq)
+        p->credit_until = p->settled_seq;
+    w->credit_bytes += (size_t)(p->credit_until - p->settled_seq) * p->frame_bytes;
 }
 
-static void set_hi(struct wire_learner *w, struct peer *p, uint64_t hi)
+static void set_settled(struct wire_learner *w, struct peer *p, uint64_t seq)
 {
     uncredit(w, p);
-    p->hi = hi;
-    if (p->produced < hi)
-        p->produced = hi;
+    p->settled_seq = seq;
+    if (p->produced < seq)
+        p->produced = seq;
     recredit(w, p);
 }
 
 void peer_accept(struct wire_learner *w, struct peer *p)
 {
-    set_hi(w, p, p->hi + 1);
+    set_settled(w, p, p->settled_seq + 1);
     p->steps_accepted += p->steps_each;
 }
 
 void peer_settle_dropped(struct wire_learner *w, struct peer *p, enum ledger_drop reason)
 {
-    set_hi(w, p, p->hi + 1);
-    peer_book(p, p->hi);
+    set_settled(w, p, p->settled_seq + 1);
+    peer_book(p, p->settled_seq);
     w->trajectories.dropped[reason]++;
     w->steps.dropped[reason] += p->steps_each;
 }
@@ -141,17 +141,17 @@ static void count_lost(struct wire_learner *w, enum ledger_lost reason, uint64_t
 
 void peer_roll_back(struct wire_learner *w, struct peer *p, uint64_t acked)
 {
-    if (acked <= p->hi)
+    if (acked <= p->settled_seq)
         return;
     uint64_t missing = 0;
-    for (uint64_t s = p->hi + 1; s <= acked; s++) {
+    for (uint64_t s = p->settled_seq + 1; s <= acked; s++) {
         if (s - p->booked > BOOK_BITS) { /* far beyond anything this account knows */
             missing += acked - s + 1;
             break;
         }
         missing += !peer_is_booked(p, s);
     }
-    set_hi(w, p, acked);
+    set_settled(w, p, acked);
     if (acked - p->booked >= BOOK_BITS) {
         p->booked = acked;
         memset(p->bits, 0, sizeof p->bits);
@@ -163,7 +163,7 @@ void peer_roll_back(struct wire_learner *w, struct peer *p, uint64_t acked)
 
 void peer_give_up(struct wire_learner *w, struct peer *p)
 {
-    uint64_t n = p->produced - p->hi;
+    uint64_t n = p->produced - p->settled_seq;
     p->given_up = n;
     count_lost(w, LEDGER_LOST_ACTOR_UNKNOWN, n, p->steps_each);
 }
@@ -181,7 +181,7 @@ void peer_close(struct wire_learner *w, struct peer *p, enum ledger_lost lost,
     if (p->state == PEER_CLOSED)
         return;
     peer_take_back(w, p);
-    uint64_t open = p->produced - p->hi;
+    uint64_t open = p->produced - p->settled_seq;
     if (lost != LEDGER_LOSTS) {
         count_lost(w, lost, open, p->steps_each);
     } else {
@@ -194,7 +194,7 @@ void peer_close(struct wire_learner *w, struct peer *p, enum ledger_lost lost,
     w->trajectories.closed_produced += p->produced;
     w->steps.closed_produced += p->produced * p->steps_each;
     uncredit(w, p);
-    p->credit_until = p->hi;
+    p->credit_until = p->settled_seq;
     p->state = PEER_CLOSED;
     p->env_steps_before += p->env_steps;
     p->cpu_ms_before += p->cpu_ms;
@@ -206,7 +206,7 @@ void peer_open(struct wire_learner *w, struct peer *p, uint64_t incarnation)
     (void)w;
     ONIC_ASSERT(p->state == PEER_CLOSED);
     p->incarnation = incarnation;
-    p->produced = p->hi = p->booked = p->credit_until = p->given_up = 0;
+    p->produced = p->settled_seq = p->booked = p->credit_until = p->given_up = 0;
     memset(p->bits, 0, sizeof p->bits);
     p->revoked = false;
     p->invalid_run = p->bad_minute = 0;
@@ -285,7 +285,7 @@ void books_ledger(struct wire_learner *w, struct ledger *out)
         const struct peer *p = w->peers[i];
         if (p->state == PEER_CLOSED)
             continue;
-        uint64_t open = p->produced - p->booked - beyond(p) - p->given_up;
+        uint64_t open = p->produced - p->booked - booked_out_of_order(p) - p->given_up;
         out->trajectories.produced += p->produced;
         out->trajectories.in_flight += open;
         out->steps.produced += p->produced * p->steps_each;
@@ -298,7 +298,7 @@ void books_ledger(struct wire_learner *w, struct ledger *out)
 bool peer_grant(struct wire_learner *w, struct peer *p)
 {
     uint64_t before = p->credit_until;
-    uint64_t want = p->hi + (uint64_t)w->p.window;
+    uint64_t want = p->settled_seq + (uint64_t)w->p.window;
     if (p->state != PEER_RUNNING || atomic_load(&w->draining))
         return false;
     if (want > p->booked + BOOK_BITS)

@@ -160,8 +160,8 @@ static bool wrong_version(const struct wire_learner *w, const struct peer *p,
     return true;
 }
 
-/* seq is hi + 1 and r is decoded; `bad` names a wrong field or is NULL. True when r went into the
- * queue. */
+/* seq is settled_seq + 1 and r is decoded; `bad` names a wrong field or is NULL. True when r went
+ * into the queue. */
 static bool settle(struct wire_learner *w, struct peer *p, struct received *r, const char *bad,
                    const char *why)
 {
@@ -211,12 +211,12 @@ static bool trajectory(struct wire_learner *w, const struct sock_route *from, co
     if (!p || p->state != PEER_RUNNING)
         goto out;
     uint64_t seq = f->head.seq;
-    if (seq != p->hi + 1 || seq > p->credit_until) {
-        if (seq <= p->hi)
+    if (seq != p->settled_seq + 1 || seq > p->credit_until) {
+        if (seq <= p->settled_seq)
             w->status.duplicates++;
         else
             w->status.out_of_order++;
-        wire_learner_credit(w, p, seq > p->hi + 1);
+        wire_learner_credit(w, p, seq > p->settled_seq + 1);
         goto out;
     }
     if (peer_is_booked(p, seq)) { /* trained on before the learner was restored */
@@ -273,9 +273,9 @@ static void skip(struct wire_learner *w, struct peer *p, const struct frame *f)
         meta_unpack(w->arena, &onic__wire__skip__descriptor, f->meta, f->head.meta_len);
     if (!m || p->state != PEER_RUNNING || m->reason >= LEDGER_DROPS)
         return;
-    bool go_back = m->from > p->hi + 1;
+    bool go_back = m->from > p->settled_seq + 1;
     if (!go_back && m->to <= p->credit_until)
-        while (p->hi < m->to)
+        while (p->settled_seq < m->to)
             peer_settle_dropped(w, p, (enum ledger_drop)m->reason);
     peer_grant(w, p);
     wire_learner_credit(w, p, go_back);
@@ -347,14 +347,15 @@ static void check_lease(struct wire_learner *w, struct peer *p, int64_t now)
         snprintf(text, sizeof text,
                  "actor %u (host %s, pid %u) lost: lease expired after %.1f s; last seq %llu, %llu "
                  "in flight",
-                 p->id, p->host, p->pid, (double)silent * 1e-3, (unsigned long long)p->hi,
-                 (unsigned long long)(p->produced - p->hi));
+                 p->id, p->host, p->pid, (double)silent * 1e-3, (unsigned long long)p->settled_seq,
+                 (unsigned long long)(p->produced - p->settled_seq));
         log_warn(text, kv("actor", p->id));
-        w->credit_bytes -= (size_t)(p->credit_until - p->hi) * p->frame_bytes;
-        p->credit_until = p->hi;
+        w->credit_bytes -= (size_t)(p->credit_until - p->settled_seq) * p->frame_bytes;
+        p->credit_until = p->settled_seq;
         p->state = PEER_ABSENT;
     }
-    if (p->state == PEER_ABSENT && p->given_up == 0 && silent > FORGET_MS && p->produced > p->hi)
+    if (p->state == PEER_ABSENT && p->given_up == 0 && silent > FORGET_MS &&
+        p->produced > p->settled_seq)
         peer_give_up(w, p);
 }
 

@@ -282,7 +282,7 @@ static bool read_claim(const Onic__Wire__Ready *m, const struct frame *f, struct
     return true;
 }
 
-static void hold_others_to(struct wire_learner *w, const struct ready_claim *c)
+static void set_reference_shape(struct wire_learner *w, const struct ready_claim *c)
 {
     w->shape = c->shape;
     w->has_shape = true;
@@ -321,9 +321,9 @@ void wire_learner_ready(struct wire_learner *w, struct peer *p, const struct fra
         peer_close(w, p, LEDGER_LOST_ACTOR_UNKNOWN, 0);
     } else {
         if (!w->has_shape)
-            hold_others_to(w, &c);
-        w->credit_bytes -= (size_t)(p->credit_until - p->hi) * p->frame_bytes;
-        p->credit_until = p->hi;
+            set_reference_shape(w, &c);
+        w->credit_bytes -= (size_t)(p->credit_until - p->settled_seq) * p->frame_bytes;
+        p->credit_until = p->settled_seq;
         p->shape = c.shape;
         p->has_shape = true;
         p->steps_each = (uint64_t)c.shape.T * (uint64_t)c.shape.E;
@@ -350,5 +350,5 @@ void wire_learner_bye(struct wire_learner *w, struct peer *p, const struct frame
     wire_learner_send(w, p, FRAME_BYE_ACK, NULL);
     peer_close(w, p, LEDGER_LOSTS, LEDGER_DROP_DRAIN);
     log_info("actor left", kv("actor", p->id), kv("trajectories", (int64_t)p->produced),
-             kv("unsent", (int64_t)(p->produced - p->hi)));
+             kv("unsent", (int64_t)(p->produced - p->settled_seq)));
 }

@@ -331,8 +331,7 @@ void wire_learner_ledger(struct wire_learner *w, struct ledger *out)
 
 /* --- status ------------------------------------------------------------------------------ */
 
-static void say_what_is_missing(const struct wire_learner *w, struct wire_learner_status *s,
-                                int64_t now)
+static void describe_stall(const struct wire_learner *w, struct wire_learner_status *s, int64_t now)
 {
     int64_t since = s->last_rx_ms ? s->last_rx_ms : w->created_ms;
     long silent_s = (long)((now - since) / 1000);
@@ -375,14 +374,14 @@ void wire_learner_status(struct wire_learner *w, struct wire_learner_status *out
     }
     s->actors_cpu_s = (double)cpu_ms * 1e-3;
     s->queued = w->queued;
-    say_what_is_missing(w, s, clock_ms());
+    describe_stall(w, s, clock_ms());
     *out = *s;
     pthread_mutex_unlock(&w->lock);
 }
 
 /* --- drain ------------------------------------------------------------------------------- */
 
-static bool anybody_there(struct wire_learner *w)
+static bool any_actor_alive(struct wire_learner *w)
 {
     bool any = false;
     pthread_mutex_lock(&w->lock);
@@ -398,7 +397,7 @@ void wire_learner_drain(struct wire_learner *w, int timeout_ms)
     atomic_store(&w->draining, true);
     wake(w);
     int64_t end = clock_ms() + timeout_ms;
-    while (w->running && anybody_there(w) && clock_ms() < end)
+    while (w->running && any_actor_alive(w) && clock_ms() < end)
         nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
     stop_threads(w, 500);
     pthread_mutex_lock(&w->lock);

@@ -4,9 +4,9 @@
  * Little-endian fields one behind the other, CRC32C at the end:
  *   "ONLS", version, next incarnation, counts of trajectories, counts of steps, number of actors,
  * then per actor id, open?, incarnation, produced, booked, bits, steps each, steps and CPU, g,
- * snapshot. `hi` is not saved: what was acknowledged and not booked when the learner died is lost,
- * see learner_accounts.c. What closed incarnations had in the queue is lost for certain and becomes
- * lost{rollback} when the blob is read. */
+ * snapshot. `settled_seq` is not saved: what was acknowledged and not booked when the learner died
+ * is lost, see learner_accounts.c. What closed incarnations had in the queue is lost for certain
+ * and becomes lost{rollback} when the blob is read. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,7 +136,7 @@ static void get_peer(struct wire_learner *w, struct cursor *in)
         in->bad = true;
         return;
     }
-    p->hi = p->credit_until = p->booked;
+    p->settled_seq = p->credit_until = p->booked;
     memcpy(p->host, "unknown", sizeof "unknown");
     p->last_rx_ms = clock_ms();
     if (n) {

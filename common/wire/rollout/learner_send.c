@@ -60,7 +60,7 @@ void wire_learner_reject(struct wire_learner *w, const struct sock_route *to,
 bool wire_learner_credit(struct wire_learner *w, struct peer *p, bool go_back)
 {
     Onic__Wire__Credit m = ONIC__WIRE__CREDIT__INIT;
-    m.ack = p->hi;
+    m.ack = p->settled_seq;
     m.credit_until = p->credit_until;
     m.weights_version = atomic_load(&w->version_plus_1);
     m.go_back = go_back;

@@ -42,7 +42,7 @@ enum peer_state {
 
 /* One actor number. Its current (or last) incarnation has an account: the sequence numbers
  *   1..booked, and those set in `bits` beyond it     trained on, or dropped and counted
- *   ..hi                                             settled on the wire: acknowledged
+ *   ..settled_seq                                             settled on the wire: acknowledged
  *   ..produced                                       made by the actor, as far as known */
 struct peer {
     uint32_t id;
@@ -60,9 +60,9 @@ struct peer {
     uint64_t steps_each;
     size_t frame_bytes; /* what one credit costs */
 
-    uint64_t produced, hi, booked, credit_until;
+    uint64_t produced, settled_seq, booked, credit_until;
     uint64_t bits[BOOK_BITS / 64]; /* bit i: seq booked + 1 + i is booked */
-    uint64_t given_up;             /* produced - hi, booked as lost{actor_unknown} while absent */
+    uint64_t given_up; /* produced - settled_seq, booked as lost{actor_unknown} while absent */
 
     int invalid_run;
     int bad_minute;

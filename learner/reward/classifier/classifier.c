@@ -111,7 +111,7 @@ static void clear(struct dataset *d)
     d->count = d->pool_len = d->ntrained = d->nheld = 0;
 }
 
-static void classifier_observe(struct reward_model *m, const struct annot_label *l)
+static void classifier_on_label(struct reward_model *m, const struct annot_label *l)
 {
     if (l->state != ANNOT_LABEL || !(l->label >= 0 && l->label <= 1) || l->caption_len == 0 ||
         l->caption_len > CAPTION_MAX)
@@ -120,7 +120,7 @@ static void classifier_observe(struct reward_model *m, const struct annot_label 
         label_schedule_arrival(&m->w.schedule);
 }
 
-static bool classifier_knows(const struct reward_model *m, const char *caption, size_t len)
+static bool classifier_has_label(const struct reward_model *m, const char *caption, size_t len)
 {
     return strmap_get(m->data.index, caption, len) != NULL;
 }
@@ -323,8 +323,8 @@ const struct reward_model_type reward_model_classifier = {
     .traits = {.caption_only = true, .wants_labels = true},
     .create = classifier_create,
     .free = classifier_free,
-    .observe = classifier_observe,
-    .knows = classifier_knows,
+    .on_label = classifier_on_label,
+    .has_label = classifier_has_label,
     .train = classifier_train,
     .version = classifier_version,
     .score = classifier_score,

@@ -200,7 +200,7 @@ static void reserve(struct reward_model *m, const struct reward_batch *b)
     reserve_captions(m, b->ncaptions);
 }
 
-static void ranking_see(struct reward_model *m, const struct reward_batch *b)
+static void ranking_on_batch(struct reward_model *m, const struct reward_batch *b)
 {
     int n = 0;
     bool rated = m->w.version > 0; /* an untrained network has nothing to say */
@@ -221,7 +221,7 @@ static void ranking_see(struct reward_model *m, const struct reward_batch *b)
 }
 
 /* Two equal captions are a draw without a question. */
-static size_t ranking_draw(struct reward_model *m, char out[QUESTION_MAX])
+static size_t ranking_next_question(struct reward_model *m, char out[QUESTION_MAX])
 {
     while (m->drawn < m->pairs && observation_store_count(m->store) >= 2) {
         m->drawn++;
@@ -232,13 +232,13 @@ static size_t ranking_draw(struct reward_model *m, char out[QUESTION_MAX])
     return 0;
 }
 
-static void ranking_observe(struct reward_model *m, const struct annot_label *l)
+static void ranking_on_label(struct reward_model *m, const struct annot_label *l)
 {
     if (l->state == ANNOT_LABEL && pair_data_put(m->data, l->caption, l->caption_len, l->label))
         label_schedule_arrival(&m->w.schedule);
 }
 
-static bool ranking_knows(const struct reward_model *m, const char *caption, size_t len)
+static bool ranking_has_label(const struct reward_model *m, const char *caption, size_t len)
 {
     return pair_data_knows(m->data, caption, len);
 }
@@ -396,10 +396,10 @@ const struct reward_model_type reward_model_ranking = {
     .traits = {.caption_only = true, .wants_labels = true, .asks = QUESTION_PAIR},
     .create = ranking_create,
     .free = ranking_free,
-    .see = ranking_see,
-    .draw = ranking_draw,
-    .observe = ranking_observe,
-    .knows = ranking_knows,
+    .on_batch = ranking_on_batch,
+    .next_question = ranking_next_question,
+    .on_label = ranking_on_label,
+    .has_label = ranking_has_label,
     .train = ranking_train,
     .version = ranking_version,
     .score = ranking_score,

@@ -31,7 +31,7 @@ static bool command_varies(const struct config *config)
     return true;
 }
 
-static bool command_paid(const struct config *config)
+static bool command_costs_money(const struct config *config)
 {
     (void)config;
     return true;
@@ -166,8 +166,8 @@ static enum annotator_health command_health(const struct annotator *a)
 {
     const struct command *c = cself(a);
     if (c->failures < FAILURES_AWAY || (c->life && c->answers > 0))
-        return ANNOTATOR_WELL;
-    return !c->life && clock_ms() < c->start_ms ? ANNOTATOR_AWAY : ANNOTATOR_TRYING;
+        return ANNOTATOR_AVAILABLE;
+    return !c->life && clock_ms() < c->start_ms ? ANNOTATOR_UNAVAILABLE : ANNOTATOR_PROBING;
 }
 
 /* A program that abstains from everything gives no label either: as long as it has given none. */
@@ -190,7 +190,7 @@ const struct annotator_vtable annotator_command = {
     .kinds = 1u << QUESTION_CLASS | 1u << QUESTION_PAIR | 1u << QUESTION_SCORE,
     .available = command_available,
     .varies = command_varies,
-    .paid = command_paid,
+    .costs_money = command_costs_money,
     .create = command_create,
     .free = command_free,
     .identity = command_identity,

@@ -501,7 +501,7 @@ static int embedding_cancel(struct annotator *a, void (*taken)(void *ctx, uint64
 static enum annotator_health embedding_health(const struct annotator *a)
 {
     const struct source *s = ((const struct embedding *)a)->source;
-    return s->v->away && s->v->away(s) ? ANNOTATOR_AWAY : ANNOTATOR_WELL;
+    return s->v->away && s->v->away(s) ? ANNOTATOR_UNAVAILABLE : ANNOTATOR_AVAILABLE;
 }
 
 static int embedding_status(const struct annotator *a, char text[160], struct onic_err *err)
@@ -527,7 +527,7 @@ static int embedding_status(const struct annotator *a, char text[160], struct on
     return ONIC_OK;
 }
 
-static bool embedding_paid(const struct config *config)
+static bool embedding_costs_money(const struct config *config)
 {
     return strcmp(config->embedding_source, "http") == 0;
 }
@@ -545,7 +545,7 @@ const struct annotator_vtable annotator_embedding = {
     .needs_goal = true,
     .reads_pool = true,
     .available = embedding_available,
-    .paid = embedding_paid,
+    .costs_money = embedding_costs_money,
     .may_leave = embedding_may_leave,
     .create = embedding_create,
     .free = embedding_free,

@@ -288,7 +288,7 @@ static bool llm_varies(const struct config *config)
                                            omit & 1u << LLM_TEMPERATURE); /* often 1 */
 }
 
-static bool llm_paid(const struct config *config)
+static bool llm_costs_money(const struct config *config)
 {
     (void)config;
     return true;
@@ -470,14 +470,14 @@ static enum annotator_health llm_health(const struct annotator *a)
 {
     const struct llm *l = cself(a);
     if (llm_budget_full(&l->budget))
-        return ANNOTATOR_WELL;
+        return ANNOTATOR_AVAILABLE;
     bool trial = false;
     for (int i = 0; i < l->nendpoints; i++) {
         if (!l->endpoint[i].gone)
-            return ANNOTATOR_WELL;
+            return ANNOTATOR_AVAILABLE;
         trial |= l->endpoint[i].ready;
     }
-    return trial ? ANNOTATOR_TRYING : ANNOTATOR_AWAY;
+    return trial ? ANNOTATOR_PROBING : ANNOTATOR_UNAVAILABLE;
 }
 
 const struct annotator_vtable annotator_llm = {
@@ -487,7 +487,7 @@ const struct annotator_vtable annotator_llm = {
     .needs_goal = true,
     .available = llm_available,
     .varies = llm_varies,
-    .paid = llm_paid,
+    .costs_money = llm_costs_money,
     .vary_hint = "set llm.temperature above 0, or annotator.vote=1",
     .create = llm_create,
     .free = llm_free,

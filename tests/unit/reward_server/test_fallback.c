@@ -98,7 +98,7 @@ static int clerk_status(const struct annotator *a, char text[160], struct onic_e
 {
     const struct clerk *c = (const struct clerk *)a;
     (void)err;
-    snprintf(text, 160, "%s", c->health == ANNOTATOR_WELL ? "" : "out for lunch");
+    snprintf(text, 160, "%s", c->health == ANNOTATOR_AVAILABLE ? "" : "out for lunch");
     return ONIC_OK;
 }
 
@@ -198,7 +198,7 @@ static void what_an_absent_one_has_not_begun_goes_to_the_next_that_is_well(void 
     for (int i = 0; i < 4; i++)
         ask(&s, i);
     poll(&s);
-    s.clerk[0].health = s.clerk[1].health = ANNOTATOR_AWAY;
+    s.clerk[0].health = s.clerk[1].health = ANNOTATOR_UNAVAILABLE;
     s.clerk[2].limit = 9;
     poll(&s);
     assert_int_equal(s.answers, 3);
@@ -218,14 +218,14 @@ static void questions_go_back_to_the_first_when_it_is_well_again(void **state)
     struct scene s;
     (void)state;
     open_scene(&s);
-    s.clerk[0].health = ANNOTATOR_AWAY;
+    s.clerk[0].health = ANNOTATOR_UNAVAILABLE;
     poll(&s);
     for (int i = 0; i < 4; i++)
         ask(&s, i);
     s.clerk[1].limit = 1;
     poll(&s);
     assert_int_equal(s.clerk[1].n, 3);
-    s.clerk[0].health = ANNOTATOR_WELL;
+    s.clerk[0].health = ANNOTATOR_AVAILABLE;
     s.clerk[0].limit = 9;
     poll(&s);
     assert_int_equal(s.answers, 4);
@@ -256,12 +256,12 @@ static void when_nobody_can_answer_questions_wait(void **state)
     (void)state;
     open_scene(&s);
     for (int i = 0; i < MEMBERS; i++)
-        s.clerk[i].health = ANNOTATOR_AWAY;
+        s.clerk[i].health = ANNOTATOR_UNAVAILABLE;
     ask(&s, 0);
     poll(&s);
     assert_int_equal(s.answers, 0);
     says(&s, "out for lunch");
-    s.clerk[1].health = ANNOTATOR_WELL;
+    s.clerk[1].health = ANNOTATOR_AVAILABLE;
     s.clerk[1].limit = 1;
     poll(&s);
     assert_string_equal(s.by[0], "bob: q0");
@@ -274,7 +274,7 @@ static void one_that_is_tried_gets_one_question(void **state)
     struct scene s;
     (void)state;
     open_scene(&s);
-    s.clerk[0].health = ANNOTATOR_TRYING;
+    s.clerk[0].health = ANNOTATOR_PROBING;
     s.clerk[1].limit = 9;
     poll(&s);
     for (int i = 0; i < 4; i++) {
@@ -283,12 +283,12 @@ static void one_that_is_tried_gets_one_question(void **state)
     }
     assert_int_equal(s.clerk[0].n, 1);
     assert_int_equal(s.answers, 3);
-    s.clerk[0].health = ANNOTATOR_AWAY; /* it failed: another one answers the trial */
+    s.clerk[0].health = ANNOTATOR_UNAVAILABLE; /* it failed: another one answers the trial */
     poll(&s);
     assert_int_equal(s.answers, 4);
     assert_string_equal(s.by[0], "bob: q0");
-    s.clerk[0].health = s.clerk[1].health = ANNOTATOR_TRYING;
-    s.clerk[2].health = ANNOTATOR_AWAY;
+    s.clerk[0].health = s.clerk[1].health = ANNOTATOR_PROBING;
+    s.clerk[2].health = ANNOTATOR_UNAVAILABLE;
     s.clerk[1].limit = 0;
     poll(&s);
     for (int i = 4; i < 7; i++)
@@ -440,7 +440,7 @@ static void what_may_cost_something_is_paid(void **state)
         snprintf(c.embedding_source, sizeof c.embedding_source, "%s", is[i].source);
         struct annotator_order o;
         assert_ok(annotator_order_read(&o, annotator_find(is[i].id), &c, &err));
-        if (annotator_paid(&o, &c) != is[i].paid)
+        if (annotator_costs_money(&o, &c) != is[i].paid)
             fail_msg("%s>%s, embedding.source=%s", is[i].id, is[i].fallback, is[i].source);
     }
 }

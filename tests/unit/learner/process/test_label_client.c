@@ -179,7 +179,7 @@ static void pairs_are_drawn_and_labels_of_another_kind_are_no_answer(void **stat
     open_with(&f, "id-1", "ranking", 1u << QUESTION_PAIR);
     f.want = 1;
     for (int i = 0; i < 8 && !label_client_pending(f.annotate); i++) {
-        reward_mix_see(f.mix, &f.batch->reward);
+        reward_mix_on_batch(f.mix, &f.batch->reward);
         label_client_ask(f.annotate, f.mix, f.batch);
     }
     struct annot_label stray = {

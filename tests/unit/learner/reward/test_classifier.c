@@ -150,13 +150,13 @@ static void teach(struct reward_model *m)
 {
     char text[48];
     for (int i = 0; i < WORDS; i++)
-        t->observe(m, &(struct annot_label){.id = (uint64_t)i + 1,
-                                            .state = ANNOT_LABEL,
-                                            .label = (float)(i % 2),
-                                            .confidence = 1,
-                                            .caption = text,
-                                            .caption_len = (uint16_t)caption(text, i),
-                                            .source = "test"});
+        t->on_label(m, &(struct annot_label){.id = (uint64_t)i + 1,
+                                             .state = ANNOT_LABEL,
+                                             .label = (float)(i % 2),
+                                             .confidence = 1,
+                                             .caption = text,
+                                             .caption_len = (uint16_t)caption(text, i),
+                                             .source = "test"});
     t->train(m);
 }
 
@@ -205,12 +205,12 @@ static void it_learns_what_helps_and_predicts_labels_it_never_saw(void **state)
     assert_true(n.auc > 0.95);
     assert_close(score(m, "You kill the owl!"), 1, 0, 0); /* never labelled */
     assert_close(score(m, "You miss the owl."), 0, 0, 0);
-    assert_false(t->knows(m, "You kill the owl!", 17));
+    assert_false(t->has_label(m, "You kill the owl!", 17));
     char held[48];
     for (int i = 1; i < WORDS; i += 2)
         if (heldout_caption(held, (size_t)caption(held, i), 0.2)) {
-            assert_true(t->knows(m, held, strlen(held))); /* not asked again */
-            assert_close(score(m, held), 1, 0, 0);        /* and scored as all others */
+            assert_true(t->has_label(m, held, strlen(held))); /* not asked again */
+            assert_close(score(m, held), 1, 0, 0);            /* and scored as all others */
             break;
         }
     t->free(m);

@@ -22,11 +22,11 @@ static struct reward_model *create(const struct reward_model_type *t, double eps
 
 static void observe(struct reward_model *m, int caption, float label)
 {
-    label_model_observe(m, &(struct annot_label){.state = ANNOT_LABEL,
-                                                 .label = label,
-                                                 .confidence = 1,
-                                                 .caption = text[caption],
-                                                 .caption_len = length[caption]});
+    label_model_on_label(m, &(struct annot_label){.state = ANNOT_LABEL,
+                                                  .label = label,
+                                                  .confidence = 1,
+                                                  .caption = text[caption],
+                                                  .caption_len = length[caption]});
 }
 
 static void assert_pays(struct reward_model *m, int caption, double want)
@@ -51,11 +51,11 @@ static void hash_pays_labels_from_0_to_1_and_ignores_others(void **state)
     assert_pays(m, 2, 0.25);
     assert_pays(m, 3, 0);
     assert_pays(m, 4, 0);
-    assert_false(label_model_knows(m, text[3], length[3]));
-    assert_false(label_model_knows(m, text[4], length[4]));
+    assert_false(label_model_has_label(m, text[3], length[3]));
+    assert_false(label_model_has_label(m, text[4], length[4]));
     observe(m, 1, 0);
     assert_pays(m, 1, 0);
-    assert_true(label_model_knows(m, text[1], length[1]));
+    assert_true(label_model_has_label(m, text[1], length[1]));
     label_model_free(m);
 }
 
@@ -69,7 +69,7 @@ static void similarity_pays_the_cosine_above_epsilon(void **state)
     assert_pays(m, 1, 0.75);
     assert_pays(m, 2, 0);
     assert_pays(m, 3, 0);
-    assert_true(label_model_knows(m, text[3], length[3]));
+    assert_true(label_model_has_label(m, text[3], length[3]));
     label_model_free(m);
     m = create(&reward_model_similarity, -0.5);
     observe(m, 1, -0.25f);

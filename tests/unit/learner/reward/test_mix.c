@@ -34,12 +34,12 @@ static struct reward_mix *create(const struct config *c)
 
 static void label(struct reward_mix *x, const char *caption, float value)
 {
-    reward_mix_observe(x, &(struct annot_label){.id = 1,
-                                                .state = ANNOT_LABEL,
-                                                .label = value,
-                                                .confidence = 0.5f,
-                                                .caption = caption,
-                                                .caption_len = strlen(caption)});
+    reward_mix_on_label(x, &(struct annot_label){.id = 1,
+                                                 .state = ANNOT_LABEL,
+                                                 .label = value,
+                                                 .confidence = 0.5f,
+                                                 .caption = caption,
+                                                 .caption_len = strlen(caption)});
 }
 
 static const char *const TEXT[] = {"", "You see a key.", "You hit a wall.", "You open the door."};
@@ -123,7 +123,7 @@ static void abstentions_and_nonsense_are_not_labels(void **state)
     struct annot_label l = {
         .state = ANNOT_ABSTAIN, .label = 1, .caption = TEXT[1], .caption_len = 14};
     bool known;
-    reward_mix_observe(x, &l);
+    reward_mix_on_label(x, &l);
     label(x, TEXT[2], NAN);
     label(x, TEXT[3], 7.0f);
     label(x, "", 1.0f);

@@ -77,18 +77,18 @@ static int live(struct reward_model *m, int updates, bool right)
         struct reward_batch b = batch();
         char text[QUESTION_MAX];
         size_t len;
-        t->see(m, &b);
-        for (; (len = t->draw(m, text)) > 0; asked++) {
+        t->on_batch(m, &b);
+        for (; (len = t->next_question(m, text)) > 0; asked++) {
             struct question q;
             assert_true(question_split(text, len, &q));
             assert_int_equal(q.kind, QUESTION_PAIR);
             int a = kill(q.caption), c = kill(q.caption_b);
             float label = right ? 0.5f + 0.5f * (float)(c - a) : 0.5f * (float)(asked % 3);
-            t->observe(m, &(struct annot_label){.state = ANNOT_LABEL,
-                                                .label = label,
-                                                .confidence = 1,
-                                                .caption = text,
-                                                .caption_len = len});
+            t->on_label(m, &(struct annot_label){.state = ANNOT_LABEL,
+                                                 .label = label,
+                                                 .confidence = 1,
+                                                 .caption = text,
+                                                 .caption_len = len});
         }
         t->train(m);
     }
@@ -192,9 +192,9 @@ static void at_most_reward_pairs_are_drawn_per_update(void **state)
     (void)state;
     struct reward_model *m = create(0);
     char text[QUESTION_MAX];
-    assert_int_equal(t->draw(m, text), 0); /* nothing was seen */
+    assert_int_equal(t->next_question(m, text), 0); /* nothing was seen */
     assert_in_range(live(m, 1, true), 8, 10);
-    assert_int_equal(t->draw(m, text), 0);
+    assert_int_equal(t->next_question(m, text), 0);
     t->free(m);
 }
 

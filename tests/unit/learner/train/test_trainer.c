@@ -121,11 +121,12 @@ static void compare_losses(bool compat_oni)
     }
     world_open(&w);
     if (compat_oni)
-        reward_mix_observe(trainer_reward(w.core), &(struct annot_label){.id = 1,
-                                                                         .state = ANNOT_LABEL,
-                                                                         .label = 1.0f,
-                                                                         .caption = "You go right.",
-                                                                         .caption_len = 13});
+        reward_mix_on_label(trainer_reward(w.core),
+                            &(struct annot_label){.id = 1,
+                                                  .state = ANNOT_LABEL,
+                                                  .label = 1.0f,
+                                                  .caption = "You go right.",
+                                                  .caption_len = 13});
     world_learn(&w, 8);
     world_play(&w);
     for (int g = 0; g < GROUPS; g++) /* as if other weights had acted */
@@ -321,7 +322,7 @@ static void a_loaded_core_goes_on_bit_for_bit(void **state)
                                 .label = 1.0f,
                                 .caption = "You go right.",
                                 .caption_len = 13};
-    reward_mix_observe(trainer_reward(a.core), &label);
+    reward_mix_on_label(trainer_reward(a.core), &label);
     world_learn(&a, 7);
     save(&a, path);
     assert_ok(load(b.core, path, &err));

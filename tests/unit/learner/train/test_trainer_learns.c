@@ -53,7 +53,7 @@ static void it_learns_from_labels_alone(void **state)
                                 .confidence = 1.0f,
                                 .caption = "You go right.",
                                 .caption_len = 13};
-    reward_mix_observe(trainer_reward(w.core), &label);
+    reward_mix_on_label(trainer_reward(w.core), &label);
     s = world_learn(&w, 60);
     assert_true(s.reward.known == s.reward.captioned && s.reward.known > 0);
     assert_true(world_share_of_right(&w) > 0.95);
