@@ -26,8 +26,9 @@ struct rollout_params {
     uint32_t actor_id;
     uint64_t life; /* 0 in deterministic runs, else the incarnation: a restarted actor draws anew */
     int T;         /* steps per trajectory */
-    int warmup; /* random steps before the first trajectory: 0 for the first environment, rising to
-                   this for the last */
+    /* random steps before the first trajectory: 0 for the first environment, rising to this for the
+     * last */
+    int warmup;
     bool snapshot; /* deterministic runs: every trajectory carries an exact resume point */
 };
 

@@ -20,8 +20,8 @@ struct watch;
 int watch_create(struct watch **out, int step_timeout_s, struct onic_err *err);
 void watch_free(struct watch *w); /* joins the thread; NULL is allowed */
 
-bool watch_drain_asked(const struct watch *w); /* SIGTERM or SIGINT has arrived; a second one ends
-                                                  the process at once */
+/* SIGTERM or SIGINT has arrived; a second one ends the process at once */
+bool watch_drain_asked(const struct watch *w);
 
 /* Between begin and end the stepping thread must call progress at least every step_timeout_s
  * seconds. */

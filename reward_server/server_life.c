@@ -178,8 +178,8 @@ int server_run(struct server *s, struct onic_err *err)
     uv_signal_start(&s->interrupt, server_on_signal, SIGINT);
     uv_poll_start(&s->readable, UV_READABLE, server_on_readable);
     uv_run(&s->loop, UV_RUN_DEFAULT);
-    if (s->nanswers) /* the disk did not take them; their questions stay open in the store or with
-                        the clients */
+    /* the disk did not take them; their questions stay open in the store or with the clients */
+    if (s->nanswers)
         log_error("answers that could not be kept are lost and will be asked again",
                   kv("answers", s->nanswers));
     return s->exit_code;

@@ -45,15 +45,16 @@ struct env_spec {
 
 /* Outcome of a reset or step. */
 struct env_result {
-    double reward;   /* environment units; double so that traces equal the reference implementations
-                        to the last bit */
+    /* environment units; double so that traces equal the reference implementations to the last
+     * bit */
+    double reward;
     bool terminated; /* the task ended: do not bootstrap */
     bool truncated;  /* time limit: bootstrap with the value of this observation */
     bool failed;  /* the environment broke; the episode counts as cut off, the caller resets it */
     bool success; /* on the last step of an episode of a task with success */
     int caption_len;
-    char caption[ENV_CAPTION_MAX + 1]; /* what happened in this step, NUL-terminated, "" = nothing;
-                                          bytes as in the game */
+    /* what happened in this step, NUL-terminated, "" = nothing; bytes as in the game */
+    char caption[ENV_CAPTION_MAX + 1];
 };
 
 struct env; /* first member of each family's own struct: see ENV_HEAD */

@@ -86,8 +86,8 @@ struct onic_env_spec {
     struct onic_env_actions actions;
     const char *const *stat_names; /* [nstats]; become policy_stats/<name> in metrics */
     const char *default_net;       /* for policy.net=auto; NULL: "mlp", which reads anything */
-    const char
-        *default_goal; /* what annotators judge by, deploy/goals/<domain>/<goal>.yaml; NULL: none */
+    /* what annotators judge by, deploy/goals/<domain>/<goal>.yaml; NULL: none */
+    const char *default_goal;
     int32_t default_count;   /* environments per actor for env.count=0; 0: 16 */
     int32_t reserved;        /* 0 */
     uint64_t snapshot_bytes; /* of save; 0: cannot be saved */
@@ -101,8 +101,9 @@ struct onic_env_result {
     uint8_t failed;     /* the environment broke; the episode counts as cut off and is reset */
     uint8_t success;    /* on the last step, where the task has success */
     uint8_t reserved[4];
-    const char *caption; /* what happened, in a plain sentence, 0-terminated; NULL or "": nothing.
-                          * Valid until the next call for this environment. */
+    /* what happened, in a plain sentence, 0-terminated; NULL or "": nothing. * Valid until the next
+     * call for this environment. */
+    const char *caption;
 };
 
 /* An option of the plug-in's own, as text: --plugin.size=8, or `plugin: {size: 8}` in YAML. */

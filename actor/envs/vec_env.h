@@ -38,9 +38,9 @@ struct vec_episode {
     uint32_t steps; /* steps taken = index of the next step within the episode */
     bool ended;     /* the environment waits for vec_env_reset_one */
     bool success;
-    double ret;             /* sum of raw rewards */
-    uint16_t caption_count; /* occurrences of the newest caption in this episode, this one included;
-                               0 when empty */
+    double ret; /* sum of raw rewards */
+    /* occurrences of the newest caption in this episode, this one included; 0 when empty */
+    uint16_t caption_count;
 };
 
 struct vec_env; /* opaque: see vec_env.c */
@@ -78,8 +78,8 @@ int vec_env_step(struct vec_env *v, const int32_t *action, uint8_t *obs, struct 
 int vec_env_reset_one(struct vec_env *v, int i, uint8_t *obs, struct env_result *result,
                       struct onic_err *err);
 
-const struct vec_episode *vec_env_episode(const struct vec_env *v,
-                                          int i); /* borrowed, changes with each call */
+/* borrowed, changes with each call */
+const struct vec_episode *vec_env_episode(const struct vec_env *v, int i);
 /* The row of a finished episode as trajectory_episode wants it: return, length, success (0/1, -1 =
  * the task has none), environment number, then the task's statistics. row [4 + nstats] */
 void vec_env_episode_row(const struct vec_env *v, int i, float *row);

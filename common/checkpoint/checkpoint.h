@@ -40,8 +40,8 @@ struct checkpoint;
 
 struct checkpoint *checkpoint_create(void);
 void checkpoint_free(struct checkpoint *c); /* NULL is allowed */
-void checkpoint_reset(
-    struct checkpoint *c); /* empty again; keeps its memory, so the next one allocates nothing */
+/* empty again; keeps its memory, so the next one allocates nothing */
+void checkpoint_reset(struct checkpoint *c);
 
 /* Adds a tensor [rows, cols] (rows 1: a vector [cols]) and copies data. Names must be unique
  * (asserted). */
@@ -71,8 +71,8 @@ struct checkpoint_tensor {
     enum checkpoint_dtype dtype;
     int ndim;
     size_t shape[CHECKPOINT_DIMS_MAX];
-    const void
-        *data; /* borrowed from the file; 4-byte aligned for F32; valid until checkpoint_close */
+    /* borrowed from the file; 4-byte aligned for F32; valid until checkpoint_close */
+    const void *data;
     size_t bytes;
     char xxh3[33]; /* XXH3-128 of the data, lower-case hexadecimal */
 };
@@ -89,8 +89,8 @@ void checkpoint_close(struct checkpoint_file *f); /* NULL is allowed */
 const char *checkpoint_path(const struct checkpoint_file *f);
 int checkpoint_count(const struct checkpoint_file *f);
 const struct checkpoint_tensor *checkpoint_at(const struct checkpoint_file *f, int i);
-const struct checkpoint_tensor *checkpoint_find(const struct checkpoint_file *f,
-                                                const char *name); /* or NULL */
+/* or NULL */
+const struct checkpoint_tensor *checkpoint_find(const struct checkpoint_file *f, const char *name);
 
 /* Copies a tensor of exactly rows x cols. ONIC_EDAMAGED naming tensor, wanted and found shape. */
 int checkpoint_get_f32(const struct checkpoint_file *f, const char *name, int rows, int cols,
@@ -99,8 +99,8 @@ int checkpoint_get_f32(const struct checkpoint_file *f, const char *name, int ro
 int checkpoint_get_bytes(const struct checkpoint_file *f, const char *name, const void **data,
                          size_t *len, struct onic_err *err);
 
-const char *checkpoint_meta(const struct checkpoint_file *f,
-                            const char *key); /* NULL when absent */
+/* NULL when absent */
+const char *checkpoint_meta(const struct checkpoint_file *f, const char *key);
 /* ONIC_EDAMAGED when absent or not a decimal number. */
 int checkpoint_meta_u64(const struct checkpoint_file *f, const char *key, uint64_t *out,
                         struct onic_err *err);

@@ -52,8 +52,8 @@ struct config {
     uint8_t origin[CONFIG_COUNT]; /* enum config_origin of each option, in options.def order */
     char origin_file[CONFIG_FILES_MAX][CONFIG_STR_MAX]; /* YAML files read, in order */
     uint8_t origin_which[CONFIG_COUNT];                 /* index into origin_file for CONFIG_FILE */
-    bool differs[CONFIG_COUNT]; /* environment or command line gave another value than defaults and
-                                   files; set by config_load */
+    /* environment or command line gave another value than defaults and files; set by config_load */
+    bool differs[CONFIG_COUNT];
 };
 
 void config_defaults(struct config *c);
@@ -98,8 +98,8 @@ struct config_cli {
     const char *defaults;
     const char *const *extra;
     int (*on_extra)(void *ctx, const char *name, const char *value, struct onic_err *err);
-    int (*on_positional)(void *ctx, const char *arg,
-                         struct onic_err *err); /* NULL: positionals are YAML files */
+    /* NULL: positionals are YAML files */
+    int (*on_positional)(void *ctx, const char *arg, struct onic_err *err);
     void *ctx;
 };
 int config_load(struct config *c, int argc, char **argv, const struct config_cli *cli,

@@ -49,20 +49,20 @@ struct trajectory {
     uint64_t weights_version;  /* the policy that acted */
     uint64_t env_steps_before; /* steps this actor took before this trajectory, all incarnations */
 
-    uint8_t *obs; /* [T+1, E, obs_bytes]; row T = observation after the last step (after a reset if
-                     it ended) */
-    int16_t *action;    /* [T, E] */
-    float *logp;        /* [T, E] of the behaviour policy */
-    float *value;       /* [T, E, 2] of the behaviour policy */
-    float *reward;      /* [T, E] environment units */
-    uint8_t *flags;     /* [T, E] STEP_* */
-    float *final_value; /* [T, E, 2] value of the final observation of a truncated or failed step; 0
-                           elsewhere */
-    uint16_t *caption;  /* [T, E] caption of the step: index into the table; 0 = empty caption */
-    uint16_t *caption_count; /* [T, E] times this caption occurred in the episode, this one
-                                included; 0 when empty */
-    uint16_t *obs_caption;  /* [T+1, E] caption belonging to each observation (reset message after a
-                               reset) */
+    /* [T+1, E, obs_bytes]; row T = observation after the last step (after a reset if it ended) */
+    uint8_t *obs;
+    int16_t *action; /* [T, E] */
+    float *logp;     /* [T, E] of the behaviour policy */
+    float *value;    /* [T, E, 2] of the behaviour policy */
+    float *reward;   /* [T, E] environment units */
+    uint8_t *flags;  /* [T, E] STEP_* */
+    /* [T, E, 2] value of the final observation of a truncated or failed step; 0 elsewhere */
+    float *final_value;
+    uint16_t *caption; /* [T, E] caption of the step: index into the table; 0 = empty caption */
+    /* [T, E] times this caption occurred in the episode, this one included; 0 when empty */
+    uint16_t *caption_count;
+    /* [T+1, E] caption belonging to each observation (reset message after a reset) */
+    uint16_t *obs_caption;
     uint16_t *first_count;  /* [E] times the caption of observation 0 occurred in its episode */
     float *state0;          /* [E, S] recurrent state before step 0 */
     uint64_t *episode_id;   /* [E] of the episode running at step 0 */
@@ -74,9 +74,9 @@ struct trajectory {
     const char **caption_text; /* [ncaptions] not NUL-terminated */
     uint16_t *caption_len;     /* [ncaptions] <= 256 */
 
-    int nepisodes;   /* episodes that ended within */
-    float *episodes; /* [nepisodes, 4 + nstats]: return, length, success (0/1, -1 = none),
-                        environment, stats */
+    int nepisodes; /* episodes that ended within */
+    /* [nepisodes, 4 + nstats]: return, length, success (0/1, -1 = none), environment, stats */
+    float *episodes;
 
     uint32_t captions_dropped, episodes_dropped; /* found no room; in the learner's metrics */
 

@@ -22,17 +22,17 @@
 struct metrics;
 
 struct metrics_params {
-    const char
-        *run_dir;   /* receives metrics.jsonl and events.out.tfevents.*; NULL = terminal only */
-    double every_s; /* metrics.every_s; every 2 s in the first minute when that is shorter */
+    /* receives metrics.jsonl and events.out.tfevents.*; NULL = terminal only */
+    const char *run_dir;
+    double every_s;       /* metrics.every_s; every 2 s in the first minute when that is shorter */
     double wall_before_s; /* wall_s of earlier lives */
-    int64_t
-        steps_before; /* env_steps this life goes on from: later ones of an earlier life are void */
-    bool tensorboard; /* metrics.tensorboard */
-    bool panel;       /* metrics.panel: redrawn panel on a terminal, else a line every 10 s */
-    bool quiet;       /* nothing on stderr at all */
-    const char *title;                /* first words of the panel: environment and reward model */
-    uint64_t frames_total;            /* run.frames, for the ETA; 0 = unknown */
+    /* env_steps this life goes on from: later ones of an earlier life are void */
+    int64_t steps_before;
+    bool tensorboard;      /* metrics.tensorboard */
+    bool panel;            /* metrics.panel: redrawn panel on a terminal, else a line every 10 s */
+    bool quiet;            /* nothing on stderr at all */
+    const char *title;     /* first words of the panel: environment and reward model */
+    uint64_t frames_total; /* run.frames, for the ETA; 0 = unknown */
     double stop_wall_s, stop_success; /* stop.*: other ends, for the ETA; 0 = none */
 };
 
@@ -43,8 +43,8 @@ void metrics_free(struct metrics *m); /* NULL is allowed; writes nothing */
 
 void metrics_set(struct metrics *m, const char *name, double value); /* latest value */
 void metrics_add(struct metrics *m, const char *name, double delta); /* counter, starts at 0 */
-void metrics_mean(struct metrics *m, const char *name,
-                  double value); /* mean of the last 100 values */
+/* mean of the last 100 values */
+void metrics_mean(struct metrics *m, const char *name, double value);
 /* The same with a window of its own, 1..100000, fixed by the first call for this name. */
 void metrics_mean_over(struct metrics *m, const char *name, double value, int window);
 /* A sentence for the terminal: "ledger", "waiting" ("" = nothing is waited for). "waiting" also

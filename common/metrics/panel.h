@@ -24,12 +24,12 @@ struct panel;
 
 /* Mode of this process's stderr, from the environment and isatty. */
 enum panel_mode panel_mode_of_stderr(void);
-struct panel *panel_create(enum panel_mode mode,
-                           int fd);                 /* never NULL; fd receives lines and blocks */
+/* never NULL; fd receives lines and blocks */
+struct panel *panel_create(enum panel_mode mode, int fd);
 void panel_free(struct panel *p);                   /* erases the block; NULL is allowed */
 void panel_show(struct panel *p, const char *text); /* replaces the block; lines end with '\n' */
-void panel_line(struct panel *p, const char *bytes,
-                size_t len);       /* lines with their ends, above the block */
+/* lines with their ends, above the block */
+void panel_line(struct panel *p, const char *bytes, size_t len);
 void panel_clear(struct panel *p); /* erases the block until the next show */
 
 #endif /* ONIC_COMMON_METRICS_PANEL_H */

@@ -39,8 +39,8 @@ int obs_field_count(const struct obs_field *f); /* elements */
 /* Appends a field behind the last one. Names must be unique (asserted). */
 void obs_spec_add(struct obs_spec *s, const char *name, enum obs_type type, int ndim,
                   const int *shape);
-const struct obs_field *obs_spec_find(const struct obs_spec *s,
-                                      const char *name); /* NULL when absent */
+/* NULL when absent */
+const struct obs_field *obs_spec_find(const struct obs_spec *s, const char *name);
 /* "image uint8[7,7,3]; direction uint8[1]" - the canonical text that is hashed and compared between
  * peers. */
 void obs_spec_text(const struct obs_spec *s, struct buf *out);

@@ -416,9 +416,10 @@ struct policy_trainer {
     uint8_t *reset_copy;         /* [T,N], of the last forward */
     void *cache;                 /* the encoder's */
     float *features, *dfeatures; /* [T,N,E] of the encoder */
-    float *x, *norm, *inv_std;   /* [T,N,E] what the core reads: features, or with layer_norm their
-                                    normalised form; [T,N,E], [T,N]: kept for its backward */
-    float *h, *dh;               /* [T,N,H]; not used without a core */
+    /* [T,N,E] what the core reads: features, or with layer_norm their normalised form; [T,N,E],
+     * [T,N]: kept for its backward */
+    float *x, *norm, *inv_std;
+    float *h, *dh; /* [T,N,H]; not used without a core */
     float *core_memory;
     struct lstm_cache core;
     struct gru_cache gru;

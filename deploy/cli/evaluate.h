@@ -19,8 +19,8 @@
 #include "common/policy/policy.h"
 
 struct eval_stat {
-    double mean, std, ci95[2], min, max; /* std: n - 1; ci95: of the mean, normal
-                                              approximation; of success: wilson.h */
+    /* std: n - 1; ci95: of the mean, normal approximation; of success: wilson.h */
+    double mean, std, ci95[2], min, max;
 };
 
 struct eval_params {
@@ -31,8 +31,8 @@ struct eval_params {
     int episodes;
     FILE *csv;     /* one row per episode, or NULL */
     bool progress; /* a line on stderr every few seconds */
-    void (*caption)(void *ctx, const char *text,
-                    size_t len); /* of every step that has one; or NULL */
+    /* of every step that has one; or NULL */
+    void (*caption)(void *ctx, const char *text, size_t len);
     void *ctx;
 };
 

@@ -18,8 +18,8 @@
 #include "learner/reward/ranking/pair_data.h"
 
 struct pairs_collect {
-    const char *data,
-        *run; /* run: directory or checkpoint of the agent, "" = uniform random play */
+    /* run: directory or checkpoint of the agent, "" = uniform random play */
+    const char *data, *run;
     int episodes, pairs;
     bool distinct; /* each caption once instead of as often as it is seen */
 };

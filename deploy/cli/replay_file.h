@@ -18,13 +18,13 @@
 
 struct replay_step {
     int action;
-    double reward, ext,
-        intrinsic; /* of the environment; as paid by source, coefficients included */
+    /* of the environment; as paid by source, coefficients included */
+    double reward, ext, intrinsic;
     int n;         /* times the caption occurred in the episode, this one included */
     char *caption; /* bytes as the game gave them, NUL-terminated, [caption_len] */
     size_t caption_len;
-    double score; /* of the reward model then, before shaping; NAN = unknown, or it reads no
-                     captions */
+    /* of the reward model then, before shaping; NAN = unknown, or it reads no captions */
+    double score;
     int labelled; /* 1 a label of the caption had come by then, 0 none had, -1 unknown */
 };
 

@@ -52,8 +52,8 @@ struct supervisor {
     struct child *learner;
     struct panel *panel;
     bool relay; /* a terminal is there and the learner draws its panel on it, through us */
-    int signal_fd, panel_fds[2],
-        pulse_fds[2]; /* of each pair [0] is read here, [1] the learner's */
+    /* of each pair [0] is read here, [1] the learner's */
+    int signal_fd, panel_fds[2], pulse_fds[2];
     sigset_t child_mask, old_mask;
     enum state state;
     int64_t state_since_ms;

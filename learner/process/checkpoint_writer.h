@@ -17,8 +17,8 @@ struct checkpoint_writer;
 
 /* dir: .../checkpoints, must exist. keep: newest versions kept. */
 struct checkpoint_writer *checkpoint_writer_create(const char *dir, int keep);
-void checkpoint_writer_free(
-    struct checkpoint_writer *s); /* waits for a write under way; NULL is allowed */
+/* waits for a write under way; NULL is allowed */
+void checkpoint_writer_free(struct checkpoint_writer *s);
 
 /* The empty builder to fill, or NULL while the last write is under way. */
 struct checkpoint *checkpoint_writer_begin(struct checkpoint_writer *s);

@@ -19,8 +19,8 @@ struct run_identity {
     uint8_t run_id[16];
     uint32_t epoch;       /* of this life, 1 for the first */
     double wall_before_s; /* of earlier lives, crashed ones included */
-    double cpu_learner_before_s,
-        cpu_actors_before_s; /* of earlier lives up to their last checkpoint */
+    /* of earlier lives up to their last checkpoint */
+    double cpu_learner_before_s, cpu_actors_before_s;
 };
 
 /* Reads <run_dir>/epoch, adds one and makes it durable; wall_before_s from metrics.jsonl; a new

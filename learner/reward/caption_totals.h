@@ -37,10 +37,10 @@ struct caption_total {
 };
 /* The n best-paid captions, best first; returns how many there are (<= n). */
 int caption_totals_top(const struct caption_totals *p, struct caption_total *out, int n);
-double caption_totals_total(
-    const struct caption_totals *p); /* of all captions, those that were dropped too */
-double caption_totals_missing(
-    const struct caption_totals *p); /* at most so much is missing from each sum */
+/* of all captions, those that were dropped too */
+double caption_totals_total(const struct caption_totals *p);
+/* at most so much is missing from each sum */
+double caption_totals_missing(const struct caption_totals *p);
 
 void caption_totals_save(const struct caption_totals *p, struct buf *out);
 /* ONIC_EDAMAGED; p is then empty. */

@@ -73,8 +73,8 @@ void reward_mix_bind(struct reward_mix *x, const struct reward_batch *b, const f
 float reward_mix_caption(struct reward_mix *x, const char *caption, size_t len, bool *known);
 
 struct reward_mix_stats {
-    uint64_t steps, captioned, known; /* all; of models that know captions: with a caption, whose
-                                         caption has a label */
+    /* all; of models that know captions: with a caption, whose caption has a label */
+    uint64_t steps, captioned, known;
     double int_sum, int_abs, ext_abs; /* sums over steps of r_int, |c_int r_int|, |c_ext r_ext| */
     uint64_t paid;                    /* steps with r_int != 0 */
     uint64_t not_finite;              /* environment rewards replaced by 0 */

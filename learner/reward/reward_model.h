@@ -36,8 +36,9 @@ struct reward_batch {
 
 struct reward_model_traits {
     bool caption_only; /* score depends on the caption alone: memoised, count factor applied */
-    bool wants_labels; /* questions of the kind `asks` are sent to the annotator: captions that
-                          are not known, or what `draw` gives */
+    /* questions of the kind `asks` are sent to the annotator: captions that are not known, or what
+     * `draw` gives */
+    bool wants_labels;
     enum question_kind asks;
     bool reads_observations; /* obs_after is filled in */
 };

@@ -37,8 +37,9 @@ struct batch {
 struct batch *batch_create(void);
 void batch_free(struct batch *b); /* NULL is allowed */
 enum {
-    BATCH_ROWS = 1,  /* also fill reward.obs_after; NULL after a step that ended an episode, because
-                        a  trajectory does not carry an episode's last observation */
+    /* also fill reward.obs_after; NULL after a step that ended an episode, because a trajectory
+     * does not carry an episode's last observation */
+    BATCH_ROWS = 1,
     BATCH_BEFORE = 2 /* as ONI: captions, counts and rows of the observation before each action */
 };
 /* Lays out n >= 1 trajectories of equal T (asserted), which must stay alive as long as the batch is

@@ -46,8 +46,9 @@ void slice_free(struct slice *s); /* NULL is allowed */
 struct slice_rule { /* how targets and advantages are formed */
     double gamma[2], rho_bar, c_bar;
     float coef[2];
-    bool compat_oni; /* one head learns the mixed reward; a time limit is an end; the bootstrap
-                        makes the last advantage 0 */
+    /* one head learns the mixed reward; a time limit is an end; the bootstrap makes the last
+     * advantage 0 */
+    bool compat_oni;
 };
 /* Gathers columns order[0..n) of the batch. */
 void slice_gather(struct slice *s, const struct batch *b, const int *order, int n,

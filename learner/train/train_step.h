@@ -44,9 +44,9 @@ struct trainer {
     float **grads;       /* [shards] blocks; the sum ends in grads[0] */
     struct slice **kept; /* [kept_count] slices whose activations survive between the two phases */
     int kept_count, kept_max;
-    struct slice *
-        *scratch; /* [shards] for slices beyond kept_max: their forward pass is repeated */
-    int *order;   /* [order_cap] columns, shuffled when there are several minibatches */
+    /* [shards] for slices beyond kept_max: their forward pass is repeated */
+    struct slice **scratch;
+    int *order; /* [order_cap] columns, shuffled when there are several minibatches */
     int order_cap;
     struct minibatch_result *results; /* [results_cap] per slice */
     int results_cap;

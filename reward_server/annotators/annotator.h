@@ -32,15 +32,16 @@ struct annotator_setup {
     const struct config *config; /* borrowed for the call of create */
     const struct goal *goal;     /* borrowed for the annotator's life */
     uint64_t answered_before;    /* labels in the store: what is left of a first burst */
-    struct uv_loop_s *loop;      /* uv_loop_t of the server: outlives the annotator, is run once
-                                    more after its free so that handles can close */
-    const char *store_path;      /* label store; what an annotator keeps lies beside it; borrowed
-                                    for the call of create */
-    void (*wake)(void *ctx);     /* poll has something to hand over; called from any thread */
+    /* uv_loop_t of the server: outlives the annotator, is run once more after its free so that
+     * handles can close */
+    struct uv_loop_s *loop;
+    /* label store; what an annotator keeps lies beside it; borrowed for the call of create */
+    const char *store_path;
+    void (*wake)(void *ctx); /* poll has something to hand over; called from any thread */
     void *wake_ctx;
     bool
-        idle; /* only its identity is wanted: it starts no work of its own; freed without a question
-               */
+        /* only its identity is wanted: it starts no work of its own; freed without a question */
+        idle;
 };
 
 /* Whether it can answer anything at present. A used-up budget is no illness: asking pauses. */

@@ -14,9 +14,9 @@ struct trial {
     int expected;           /* its label by the goal's rules; -1: they do not say */
     enum label_state state; /* LABEL_UNKNOWN: no answer came */
     double label;
-    char raw[LABEL_RAW_MAX];   /* why, by the annotator; of LABEL_UNKNOWN what it says of itself */
-    int pool, high, abstained; /* of the goal's pool, where it was asked: how many captions, with
-                                  label 1, without one */
+    char raw[LABEL_RAW_MAX]; /* why, by the annotator; of LABEL_UNKNOWN what it says of itself */
+    /* of the goal's pool, where it was asked: how many captions, with label 1, without one */
+    int pool, high, abstained;
 };
 
 /* The question of this kind about a caption that the goal praises: the first of its pool that a

@@ -47,8 +47,8 @@ struct goal {
     char domain[GOAL_NAME_MAX], name[GOAL_NAME_MAX];
     char path[4096];      /* of the goal file, "" for goal_unstated */
     char pool_path[4096]; /* "" = there is none */
-    char
-        pool_trouble[ONIC_ERR_MSG_MAX]; /* why npool is 0 although there is one, "" = all is well */
+    /* why npool is 0 although there is one, "" = all is well */
+    char pool_trouble[ONIC_ERR_MSG_MAX];
     char version[33];
     char *description;
     bool no_preference;

@@ -16,8 +16,8 @@ sqlite3_stmt *label_sql(struct label_store *s, enum label_sql which)
 {
     if (!s->sql[which] && sqlite3_prepare_v3(s->db, sql_text[which], -1, SQLITE_PREPARE_PERSISTENT,
                                              &s->sql[which], NULL) != SQLITE_OK)
-        return NULL; /* binding to and stepping NULL is SQLITE_MISUSE; label_sql_fail has the reason
-                      */
+        /* binding to and stepping NULL is SQLITE_MISUSE; label_sql_fail has the reason */
+        return NULL;
     sqlite3_reset(s->sql[which]);
     sqlite3_clear_bindings(s->sql[which]);
     return s->sql[which];

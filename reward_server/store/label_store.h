@@ -86,8 +86,9 @@ struct label_counts {
     uint64_t asked;               /* intents without an answer */
     uint64_t delivered;
     uint64_t last_id;
-    uint64_t asked_twice; /* durable answers asked (or answered) again: 0, but for questions that
-                             were open while an import answered them */
+    /* durable answers asked (or answered) again: 0, but for questions that were open while an
+     * import answered them */
+    uint64_t asked_twice;
     uint64_t maybe_paid_twice; /* intents of a dead process asked again */
     uint64_t quarantined;      /* damaged rows found so far */
 };

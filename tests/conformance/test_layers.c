@@ -40,8 +40,8 @@ struct layer_case {
 
 struct layer_test {
     const char *id;
-    void (*setup)(struct layer_case *c, int variant,
-                  struct rng *r); /* fills size, count, outputs */
+    /* fills size, count, outputs */
+    void (*setup)(struct layer_case *c, int variant, struct rng *r);
     void (*forward)(struct layer_case *c, float *y, float *const in[]);
     void (*backward)(struct layer_case *c, float *const d[], float *dy, const float *y,
                      float *const in[]);

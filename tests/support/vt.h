@@ -13,8 +13,8 @@ enum { VT_ROWS_MAX = 100, VT_COLS_MAX = 200 };
 struct vt {
     int rows, cols, row, col;
     bool wrap, hidden; /* at the right margin; the cursor */
-    int scrolled, wrapped, cut,
-        unknown;       /* lines; lines; characters; control characters, sequences */
+    /* lines; lines; characters; control characters, sequences */
+    int scrolled, wrapped, cut, unknown;
     int colours;       /* sequences */
     char sequence[32]; /* an unfinished one */
     char cell[VT_ROWS_MAX][VT_COLS_MAX + 1];

@@ -23,8 +23,8 @@ enum { LEFT, RIGHT, OPEN, ACTIONS };
 enum { NOTHING_NEAR, DOOR_CLOSED, DOOR_OPEN }; /* field `door` */
 
 static const char *const action_names[ACTIONS] = {"left", "right", "open"};
-static const char *const names[] = {"", "8", "32", "64",
-                                    NULL}; /* corridor:N has N cells, corridor 16 */
+/* corridor:N has N cells, corridor 16 */
+static const char *const names[] = {"", "8", "32", "64", NULL};
 
 struct state { /* plain data: a snapshot is a copy of it */
     struct rng rng;

@@ -155,8 +155,8 @@ void mg_wall_rect(struct minigrid *m, int x, int y, int w, int h); /* outline */
 void mg_wall_vert(struct minigrid *m, int x, int y, int length);
 void mg_wall_horz(struct minigrid *m, int x, int y, int length);
 enum mg_color mg_rand_color(struct minigrid *m); /* from the alphabetical list */
-uint32_t mg_make(struct minigrid *m, enum mg_type type,
-                 enum mg_color color); /* a numbered key, ball or box */
+/* a numbered key, ball or box */
+uint32_t mg_make(struct minigrid *m, enum mg_type type, enum mg_color color);
 uint32_t mg_door(enum mg_color color, enum mg_door state);
 /* Puts `cell` (0: nothing, only looks for a place) on a random empty cell of the rectangle that is
  * not the agent's and at least `min_distance` (Manhattan) from it; false after `tries` failed draws
@@ -213,8 +213,8 @@ extern const char *const mg_color_name[MG_COLORS];
 extern const char *const mg_type_name[MG_TYPES];
 
 /* render.c */
-void mg_mission(const struct minigrid *m,
-                struct buf *out); /* what the package calls the mission of this episode */
+/* what the package calls the mission of this episode */
+void mg_mission(const struct minigrid *m, struct buf *out);
 void mg_render(const struct minigrid *m, struct buf *out);
 
 /* task_*.c */

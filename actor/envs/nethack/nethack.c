@@ -150,8 +150,9 @@ static int open_replay(struct nethack *n, const struct config *cfg, int index, s
     head.capacity = (uint64_t)n->head.spec.max_steps;
     if (head.capacity > REPLAY_ACTIONS_MAX)
         head.capacity = REPLAY_ACTIONS_MAX;
-    char who[48]; /* actors of one run share a folder: "<actor>-<environment>", without an actor
-                     "<environment>" */
+    /* actors of one run share a folder: "<actor>-<environment>", without an actor
+     * "<environment>" */
+    char who[48];
     if (cfg->actors_id >= 0)
         snprintf(who, sizeof who, "%d-%d", (int)cfg->actors_id, index);
     else

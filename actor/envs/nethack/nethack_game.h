@@ -69,8 +69,8 @@ bool nethack_game_done(const struct nethack_game *g);
 const long *nethack_game_status(const struct nethack_game *g);
 bool nethack_game_message_has(const struct nethack_game *g, const char *text);
 int nethack_game_seeds(const struct nethack_game *g); /* seeds that decide a game: 2 without lgen */
-void *nethack_game_object(const struct nethack_game *g,
-                          const char *name); /* exported object of the library */
+/* exported object of the library */
+void *nethack_game_object(const struct nethack_game *g, const char *name);
 const void *nethack_game_field(const struct nethack_game *g, enum nethack_field f);
 
 /* The text shown since nethack_pages_begin: distinct pages of the top line, joined by a space. */

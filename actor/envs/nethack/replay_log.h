@@ -33,8 +33,8 @@ struct replay_log;
  * reported in the log. */
 int replay_log_open(struct replay_log **out, const char *dir, const char *who,
                     const struct replay_head *head, struct onic_err *err);
-void replay_log_close(
-    struct replay_log *r); /* removes the file: an ordinary end leaves nothing to replay */
+/* removes the file: an ordinary end leaves nothing to replay */
+void replay_log_close(struct replay_log *r);
 void replay_log_episode(struct replay_log *r, uint64_t seed, uint64_t episode,
                         const uint64_t seeds[3]);
 void replay_log_action(struct replay_log *r, int action);

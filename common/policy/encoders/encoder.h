@@ -19,8 +19,8 @@
 struct encoder_type {
     const char *id;   /* "grid-small" */
     const char *help; /* half a sentence for lists */
-    const char
-        *fields; /* fields it reads, comma-separated; '?' in front: used when present; "*": all */
+    /* fields it reads, comma-separated; '?' in front: used when present; "*": all */
+    const char *fields;
     bool has_parts; /* policy.parts chooses among its parts */
     int hidden;     /* default of policy.hidden */
     int core_size;  /* default of policy.core_size */
@@ -32,8 +32,8 @@ struct encoder_type {
                   struct onic_err *err);
     void (*free)(void *self);
     int (*width)(const void *self); /* E, features per row */
-    double (*macs)(
-        const void *self); /* multiply-accumulates per row, look-ups counted as additions */
+    /* multiply-accumulates per row, look-ups counted as additions */
+    double (*macs)(const void *self);
     /* Lays out a cache for max_rows in memory (memory_cut); returns the bytes it needs. memory
      * NULL: only counts. */
     size_t (*cache)(const void *self, void *memory, int max_rows);

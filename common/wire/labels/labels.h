@@ -31,9 +31,9 @@ struct annot_label {
 
 /* What the server says of itself at connection. */
 struct annot_identity {
-    char identity[192]; /* label identity: annotator, model, goal version, parameters, vote;
-                           "" until known */
-    unsigned kinds;     /* bit set 1 << enum question_kind: what it answers */
+    /* label identity: annotator, model, goal version, parameters, vote; "" until known */
+    char identity[192];
+    unsigned kinds; /* bit set 1 << enum question_kind: what it answers */
     char annotator[32], model[64], goal[64], goal_version[40];
 };
 

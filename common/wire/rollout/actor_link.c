@@ -51,8 +51,8 @@ int wire_actor_create(struct wire_actor **out, const struct wire_actor_params *p
         struct onic_err page_err = {0};
         rc = ledger_page_open(&w->page, w->state_dir, (uint32_t)w->wanted_id, &w->previous,
                               &page_err);
-        if (rc) { /* the page is a convenience for the books; the learner decides about duplicates
-                   */
+        /* the page is a convenience for the books; the learner decides about duplicates */
+        if (rc) {
             log_warn(page_err.msg);
             rc = ONIC_OK;
         }
@@ -160,8 +160,8 @@ int wire_actor_welcome(struct wire_actor *w, int timeout_ms, struct wire_welcome
 static void open_page(struct wire_actor *w)
 {
     struct onic_err err = {0};
-    struct ledger_page_content
-        ignored; /* whoever had this number before was booked when it was given to us */
+    /* whoever had this number before was booked when it was given to us */
+    struct ledger_page_content ignored;
     if (!w->page && w->state_dir[0] && w->wanted_id < 0 &&
         ledger_page_open(&w->page, w->state_dir, w->id, &ignored, &err) != ONIC_OK)
         log_warn(err.msg);

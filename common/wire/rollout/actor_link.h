@@ -20,13 +20,13 @@
 struct wire_actor;
 
 struct wire_actor_params {
-    const char *learner;       /* ipc://, tcp://, inproc:// */
-    void *zmq_context;         /* NULL = own; inproc tests share the learner's */
-    int actor_id;              /* -1 = assigned */
-    const char *state_dir;     /* ledger page; NULL or "" = none */
-    const char *fixed_options; /* YAML text of what the user fixed by hand (flags, environment,
-                                  file); may be "" */
-    int orphan_timeout_s;      /* 0 = never */
+    const char *learner;   /* ipc://, tcp://, inproc:// */
+    void *zmq_context;     /* NULL = own; inproc tests share the learner's */
+    int actor_id;          /* -1 = assigned */
+    const char *state_dir; /* ledger page; NULL or "" = none */
+    /* YAML text of what the user fixed by hand (flags, environment, file); may be "" */
+    const char *fixed_options;
+    int orphan_timeout_s; /* 0 = never */
 };
 
 /* Creates sockets and connects; nobody needs to listen yet. */
@@ -45,8 +45,8 @@ struct wire_welcome {
     uint32_t actor_id;
     uint64_t incarnation;
     bool deterministic;
-    const uint8_t
-        *resume; /* opaque resume blob of this actor id (deterministic runs), NULL when none */
+    /* opaque resume blob of this actor id (deterministic runs), NULL when none */
+    const uint8_t *resume;
     size_t resume_len;
 };
 int wire_actor_welcome(struct wire_actor *w, int timeout_ms, struct wire_welcome *out,

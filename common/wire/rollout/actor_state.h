@@ -38,8 +38,8 @@ struct wire_actor {
     char *state_dir, *fixed_options;
     int wanted_id, orphan_timeout_s;
     void *context;
-    bool own_context,
-        copy; /* copy: inproc hands our memory to the other side, so messages are copied */
+    /* copy: inproc hands our memory to the other side, so messages are copied */
+    bool own_context, copy;
     void *socket;
     struct meta_arena *arena;
     struct wire_weights_pull *pull;
@@ -76,11 +76,11 @@ struct wire_actor {
 
     struct trajectory_block *blocks[WINDOW_MAX + 1];  /* [window + 1] */
     struct trajectory_block *unacked[WINDOW_MAX + 1]; /* of seq s at s % (WINDOW_MAX + 1) */
-    uint64_t produced, acked, sent, credit_until,
-        weights_version; /* weights_version + 1; 0 = none */
+    /* weights_version + 1; 0 = none */
+    uint64_t produced, acked, sent, credit_until, weights_version;
     int taken;
-    uint64_t steps_put,
-        steps_since; /* environment steps in finished trajectories, and after the last one */
+    /* environment steps in finished trajectories, and after the last one */
+    uint64_t steps_put, steps_since;
 };
 
 enum { UNACKED_RING = WINDOW_MAX + 1 };

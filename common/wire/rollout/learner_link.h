@@ -27,19 +27,19 @@ struct wire_learner_params {
     uint32_t epoch;          /* of this learner life; fsynced by the caller before */
     const char *config_text; /* YAML for WELCOME: env.*, policy.*, train.rollout, ... */
     size_t config_len;
-    const char *env_text,
-        *net_text; /* expected; "" env_text = accept the first actor's and hold the others to it */
+    /* expected; "" env_text = accept the first actor's and hold the others to it */
+    const char *env_text, *net_text;
     size_t weights_floats;
-    struct trajectory_shape
-        shape;      /* T, obs_bytes, actions, state_size, nstats; E = 0: any up to 4096 */
-    int window;     /* W */
-    int max_queued; /* trajectories in the queue towards training */
+    /* T, obs_bytes, actions, state_size, nstats; E = 0: any up to 4096 */
+    struct trajectory_shape shape;
+    int window;                /* W */
+    int max_queued;            /* trajectories in the queue towards training */
     size_t inflight_bytes_max; /* cap of all credit */
     uint64_t max_policy_lag;
     bool deterministic;
     int deterministic_actors; /* actors per round when deterministic */
-    int deterministic_rounds; /* R: trajectories of one actor per weights version when
-                                 deterministic, >= 1 */
+    /* R: trajectories of one actor per weights version when deterministic, >= 1 */
+    int deterministic_rounds;
     bool allow_insecure;
 };
 
@@ -74,8 +74,8 @@ void wire_learner_publish(struct wire_learner *w, const float *weights, uint64_t
  * becomes lost{rollback} after a crash. The blob is opaque, versioned, checked. */
 void wire_learner_save(struct wire_learner *w, struct buf *out);
 int wire_learner_load(struct wire_learner *w, const void *blob, size_t len, struct onic_err *err);
-void wire_learner_ledger(struct wire_learner *w,
-                         struct ledger *out); /* consistent copy, in_flight filled in */
+/* consistent copy, in_flight filled in */
+void wire_learner_ledger(struct wire_learner *w, struct ledger *out);
 
 /* Deterministic runs: global index g of an actor's trajectory (over all incarnations) must be acted
  * with weights version floor(g / R); the latest accepted snapshot of each actor is kept, saved by

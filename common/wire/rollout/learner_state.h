@@ -152,8 +152,8 @@ void books_unknown_account(struct wire_learner *w, uint64_t produced, uint64_t a
 void books_trajectory(struct wire_learner *w, struct received *r, bool consumed,
                       enum ledger_drop reason);
 void books_ledger(struct wire_learner *w, struct ledger *out);
-bool peer_grant(struct wire_learner *w,
-                struct peer *p); /* raises the credit if it may; true when it changed */
+/* raises the credit if it may; true when it changed */
+bool peer_grant(struct wire_learner *w, struct peer *p);
 
 /* learner_ingest.c */
 void *wire_learner_ingest(void *arg);

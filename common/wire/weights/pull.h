@@ -21,21 +21,21 @@ struct wire_weights_pull;
 
 struct wire_weights_pull *wire_weights_pull_create(void *context, struct meta_arena *arena);
 void wire_weights_pull_free(struct wire_weights_pull *p);
-void wire_weights_pull_size(struct wire_weights_pull *p,
-                            size_t floats); /* once, before the first poll */
+/* once, before the first poll */
+void wire_weights_pull_size(struct wire_weights_pull *p, size_t floats);
 /* Says where the weights of this learner life are; attempt: see sock.h, the one by which the
  * learner itself was reached. A new epoch forgets what was known of versions. */
 int wire_weights_pull_connect(struct wire_weights_pull *p, const char *address, unsigned attempt,
                               const uint8_t run_id[16], uint32_t epoch, struct onic_err *err);
-void wire_weights_pull_reconnect(
-    struct wire_weights_pull *p); /* a new socket to the same address */
-void *
-wire_weights_pull_socket(const struct wire_weights_pull *p); /* for polling; NULL before connect */
+/* a new socket to the same address */
+void wire_weights_pull_reconnect(struct wire_weights_pull *p);
+/* for polling; NULL before connect */
+void *wire_weights_pull_socket(const struct wire_weights_pull *p);
 /* version_plus_1: the newest that is known to exist, 0 = none. Never waits. True when new weights
  * were swapped in. */
 bool wire_weights_pull_poll(struct wire_weights_pull *p, uint64_t version_plus_1);
-const float *wire_weights_pull_get(const struct wire_weights_pull *p,
-                                   uint64_t *version); /* NULL: none of this epoch yet */
+/* NULL: none of this epoch yet */
+const float *wire_weights_pull_get(const struct wire_weights_pull *p, uint64_t *version);
 
 /* True while another actor of this host pulls for this one: poll again soon, no message will come.
  */

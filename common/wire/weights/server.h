@@ -33,8 +33,8 @@ int wire_weights_server_create(struct wire_weights_server **out,
 /* Stops the thread and closes the socket; memory that libzmq may still read stays until
  * wire_weights_server_free. */
 void wire_weights_server_stop(struct wire_weights_server *s);
-void wire_weights_server_free(
-    struct wire_weights_server *s); /* after the context is gone, or once nothing is in flight */
+/* after the context is gone, or once nothing is in flight */
+void wire_weights_server_free(struct wire_weights_server *s);
 const char *wire_weights_server_address(const struct wire_weights_server *s);
 void wire_weights_server_publish(struct wire_weights_server *s, const float *weights,
                                  uint64_t version);

@@ -23,8 +23,8 @@ struct wire_weights_share;
  * processes left behind. */
 struct wire_weights_share *wire_weights_share_open(const char *address, const uint8_t run_id[16],
                                                    uint32_t epoch, size_t bytes);
-void wire_weights_share_close(
-    struct wire_weights_share *s); /* NULL is allowed; the last one removes the file */
+/* NULL is allowed; the last one removes the file */
+void wire_weights_share_close(struct wire_weights_share *s);
 
 /* Copies the newest version >= at_least into out [bytes]; false when none lies there whole. */
 bool wire_weights_share_get(struct wire_weights_share *s, uint64_t at_least, void *out,

@@ -15,14 +15,14 @@
 struct engine;
 
 /* model_dir: folder of the unpacked wheel; "" = the fetched one (paths.h). */
-int engine_available(const char *model_dir,
-                     struct onic_err *err); /* ONIC_ECONFIG says what is missing */
+/* ONIC_ECONFIG says what is missing */
+int engine_available(const char *model_dir, struct onic_err *err);
 int engine_open(struct engine **out, const char *model_dir, struct onic_err *err);
 void engine_close(struct engine *e); /* NULL is allowed */
 
 int engine_dim(const struct engine *e);
-const char *
-engine_model(const struct engine *e); /* file name and content hash, "e5-small-enpt-q4@1f2e.." */
+/* file name and content hash, "e5-small-enpt-q4@1f2e.." */
+const char *engine_model(const struct engine *e);
 /* Unit vector of a UTF-8 sentence into out[dim]; 0 on success. About 20 ms of one core. */
 int engine_embed(struct engine *e, const char *text, float *out);
 

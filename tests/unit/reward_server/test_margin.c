@@ -16,9 +16,9 @@ static void margin_of_a_case_worked_by_hand(void **state)
     margin_mean(mean, pool[0], 3, 2);
     assert_close(mean[0], 1, 0, 1e-7);
     assert_close(mean[1], 1, 0, 1e-7);
-    float positive[2][2] = {{4, 1}, {1, 5}},
-          negative[1][2] = {{0, 0}}; /* (1,0) (0,1) | (-1,-1)/sqrt 2 */
-    float x[2] = {4, 5};             /* (3, 4) / 5 */
+    /* (1,0) (0,1) | (-1,-1)/sqrt 2 */
+    float positive[2][2] = {{4, 1}, {1, 5}}, negative[1][2] = {{0, 0}};
+    float x[2] = {4, 5}; /* (3, 4) / 5 */
     margin_centre(positive[0], mean, 2);
     margin_centre(positive[1], mean, 2);
     margin_centre(negative[0], mean, 2);

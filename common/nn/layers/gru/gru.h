@@ -25,8 +25,8 @@ struct gru_cache {
     float *gates, *rec, *h_in, *u_n, *scratch;
 };
 size_t gru_cache_floats(int T, int B, int H);
-void gru_cache_set(struct gru_cache *c, float *memory, int T, int B,
-                   int H); /* cuts memory into the parts */
+/* cuts memory into the parts */
+void gru_cache_set(struct gru_cache *c, float *memory, int T, int B, int H);
 
 /* One step: state [B,H] is read and overwritten; x [B,I]; gates, rec [B,3H] and u_n [B,H] are
  * scratch. */

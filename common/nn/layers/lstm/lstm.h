@@ -25,8 +25,8 @@ struct lstm_cache {
     float *gates, *h_in, *c_in, *tanh_c, *scratch;
 };
 size_t lstm_cache_floats(int T, int B, int H);
-void lstm_cache_set(struct lstm_cache *c, float *memory, int T, int B,
-                    int H); /* cuts memory into the parts */
+/* cuts memory into the parts */
+void lstm_cache_set(struct lstm_cache *c, float *memory, int T, int B, int H);
 
 /* One step: state [B,2H] is read and overwritten; x [B,I]; gates [B,4H] and tanh_c [B,H] are
  * scratch. The new h is state[., 0..H). */

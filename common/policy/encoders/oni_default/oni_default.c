@@ -36,8 +36,8 @@ enum { CONVS = 3, MLP = 128, CELLS = CHAR_CELLS * CHAR_CELLS, ALIKE = 512, BLOCK
 static const struct conv2d CONV[CONVS] = {{CHAR_SIDE, CHAR_SIDE, 3, 8, 8, 32, 4, 0, ACT_ELU},
                                           {17, 17, 32, 4, 4, 64, 2, 0, ACT_ELU},
                                           {7, 7, 64, 3, 3, 128, 2, 0, ACT_ELU}};
-static const int OUT[CONVS] = {CHAR_OUT * CHAR_OUT * CHAR_CHANNELS, 7 * 7 * 64,
-                               3 * 3 * 128}; /* floats of an output */
+/* floats of an output */
+static const int OUT[CONVS] = {CHAR_OUT * CHAR_OUT * CHAR_CHANNELS, 7 * 7 * 64, 3 * 3 * 128};
 
 struct oni {
     size_t chars_at, colors_at, blstats_at, message_at; /* within an observation */

@@ -32,8 +32,8 @@ static struct level level_at(int x, int y)
 
 static struct map_view view_of(const struct level *l)
 {
-    uint8_t
-        raw[sizeof l->glyphs + sizeof l->blstats + 1]; /* odd addresses: rows may be unaligned */
+    /* odd addresses: rows may be unaligned */
+    uint8_t raw[sizeof l->glyphs + sizeof l->blstats + 1];
     struct map_view v;
     memcpy(raw + 1, l->glyphs, sizeof l->glyphs);
     memcpy(raw + 1 + sizeof l->glyphs, l->blstats, sizeof l->blstats);
