@@ -85,7 +85,7 @@ static int wait_for_welcome(struct actor *a, struct wire_welcome *w, struct onic
 
 /* --- building -------------------------------------------------------------------------------- */
 
-static int build_policy(struct actor *a, struct onic_err *err)
+static int actor_loop_build_policy(struct actor *a, struct onic_err *err)
 {
     const struct config *c = a->cfg;
     const struct env_spec *spec = vec_env_spec(a->envs);
@@ -94,7 +94,7 @@ static int build_policy(struct actor *a, struct onic_err *err)
     return policy_create(&a->policy, &pc, err);
 }
 
-static void describe(const struct vec_env *envs, struct buf *out)
+static void actor_loop_describe(const struct vec_env *envs, struct buf *out)
 {
     struct env_description d;
     vec_env_describe(envs, &d);
@@ -106,7 +106,7 @@ static int say_ready(struct actor *a, struct onic_err *err)
     struct buf env_text, net_text;
     buf_init(&env_text, 1 << 16);
     buf_init(&net_text, 1 << 16);
-    describe(a->envs, &env_text);
+    actor_loop_describe(a->envs, &env_text);
     policy_text(a->policy, &net_text);
     struct wire_ready ready = {.shape = rollout_shape(a->rollout),
                                .env_text = env_text.data,
@@ -118,13 +118,13 @@ static int say_ready(struct actor *a, struct onic_err *err)
     return rc;
 }
 
-static int build(struct actor *a, const struct wire_welcome *w, struct onic_err *err)
+static int actor_loop_build(struct actor *a, const struct wire_welcome *w, struct onic_err *err)
 {
     struct config *c = a->cfg;
     c->actors_id = w->actor_id; /* as assigned: it names this actor's files */
     int rc = vec_env_create(&a->envs, c, (int)w->actor_id, (int)c->env_count, err);
     if (rc == ONIC_OK)
-        rc = build_policy(a, err);
+        rc = actor_loop_build_policy(a, err);
     if (rc)
         return rc;
     if (!w->deterministic) /* a restarted actor must not play its first games again */
@@ -183,7 +183,7 @@ static int play_one(struct actor *a, struct onic_err *err)
     return rc;
 }
 
-static int play(struct actor *a, bool *recycle, struct onic_err *err)
+static int actor_loop_play(struct actor *a, bool *recycle, struct onic_err *err)
 {
     uint64_t recycle_at = (uint64_t)a->cfg->env_recycle_episodes;
     while (!watch_drain_asked(a->watch)) {
@@ -230,12 +230,12 @@ int actor_run(struct config *cfg, struct watch *watch, bool *recycle, struct oni
         char role[32];
         snprintf(role, sizeof role, "actor-%u", w.actor_id);
         log_set_role(role);
-        rc = build(&a, &w, err);
+        rc = actor_loop_build(&a, &w, err);
     }
     if (rc == ONIC_OK) {
         log_info("ready, waiting for weights", kv("env", vec_env_spec(a.envs)->id),
                  kv("envs", vec_env_count(a.envs)), kv("net", policy_config(a.policy)->net));
-        rc = play(&a, recycle, err);
+        rc = actor_loop_play(&a, recycle, err);
     }
     if ((rc == ONIC_OK || rc == ONIC_ESTOPPED) && a.wire)
         rc = wire_actor_leave(a.wire, 10000, err);
@@ -257,7 +257,7 @@ int actor_describe(const struct config *cfg, struct onic_err *err)
         return rc;
     struct buf out;
     buf_init(&out, 1 << 16);
-    describe(envs, &out);
+    actor_loop_describe(envs, &out);
     fwrite(out.data, 1, out.len, stdout);
     buf_release(&out);
     vec_env_free(envs);

@@ -23,7 +23,7 @@ static const struct limits_need actor_need = {
 
 enum { FILES_NEEDED = 40 }; /* 17 at rest; NetHack takes two more per game */
 
-static int on_extra(void *ctx, const char *name, const char *value, struct onic_err *err)
+static int actor_main_on_extra(void *ctx, const char *name, const char *value, struct onic_err *err)
 {
     (void)name;
     (void)value;
@@ -32,7 +32,7 @@ static int on_extra(void *ctx, const char *name, const char *value, struct onic_
     return ONIC_OK;
 }
 
-static int fail(const struct onic_err *err)
+static int actor_main_fail(const struct onic_err *err)
 {
     fprintf(stderr, "onic-actor: %s\n", err->msg);
     return err_exit_code(err->code);
@@ -45,7 +45,7 @@ int main(int argc, char **argv)
     char sentence[256];
     if (!cpu_supported(cpu_features(), sentence, sizeof sentence)) {
         err_set(&err, ONIC_ECONFIG, "%s", sentence);
-        return fail(&err);
+        return actor_main_fail(&err);
     }
     blas_choose_kernels(argv);
     static struct config cfg;
@@ -60,26 +60,26 @@ int main(int argc, char **argv)
             "ipc://path). Environment and network come from the learner; what is set here must "
             "agree with it.\n",
         .extra = (const char *const[]){"--describe", NULL},
-        .on_extra = on_extra,
+        .on_extra = actor_main_on_extra,
         .ctx = &describe,
     };
     int rc = config_load(&cfg, argc, argv, &cli, &err);
     if (rc == ONIC_ESTOPPED)
         return 0;
     if (rc != ONIC_OK)
-        return fail(&err);
+        return actor_main_fail(&err);
     rc = process_need_files(FILES_NEEDED, "an actor", &err);
     if (rc != ONIC_OK)
-        return fail(&err);
+        return actor_main_fail(&err);
     log_set_role("actor");
     log_follow_file();
     if (describe) {
         rc = actor_describe(&cfg, &err);
-        return rc == ONIC_OK || rc == ONIC_ESTOPPED ? 0 : fail(&err);
+        return rc == ONIC_OK || rc == ONIC_ESTOPPED ? 0 : actor_main_fail(&err);
     }
     rc = limits_check(&actor_need, &err);
     if (rc != ONIC_OK)
-        return fail(&err);
+        return actor_main_fail(&err);
     clock_leave_out_standstills();
     struct watch *watch = NULL;
     bool recycle = false;
@@ -91,5 +91,5 @@ int main(int argc, char **argv)
         log_info("recycling: starting afresh in the same process");
         exec_self(argv);
     }
-    return rc == ONIC_OK ? 0 : fail(&err);
+    return rc == ONIC_OK ? 0 : actor_main_fail(&err);
 }

@@ -158,14 +158,14 @@ static int load_env(struct rollout *r, int e, const uint8_t *at, struct onic_err
     return ONIC_OK;
 }
 
-static bool ended(const struct env_result *x)
+static bool rollout_ended(const struct env_result *x)
 {
     return x->terminated || x->truncated || x->failed;
 }
 
 /* Environment e takes warmup e / (E - 1) random steps: episodes that all begin at once would also
  * end together for a while, and a batch would hold one phase of the game. */
-static int warm_up(struct rollout *r, struct onic_err *err)
+static int rollout_warm_up(struct rollout *r, struct onic_err *err)
 {
     struct rng rng = rng_stream(r->p.seed, "warmup", r->p.actor_id, 0, r->p.life);
     for (int step = 0; step < r->p.warmup && r->E > 1; step++) {
@@ -175,7 +175,7 @@ static int warm_up(struct rollout *r, struct onic_err *err)
         }
         int rc = vec_env_step(r->p.envs, r->action, r->obs, r->obs_result, err);
         for (int e = 0; !rc && e < r->E; e++)
-            if (r->action[e] >= 0 && ended(&r->obs_result[e]))
+            if (r->action[e] >= 0 && rollout_ended(&r->obs_result[e]))
                 rc = vec_env_reset_one(r->p.envs, e, r->obs + (size_t)e * r->obs_bytes,
                                        &r->obs_result[e], err);
         if (rc)
@@ -188,7 +188,7 @@ int rollout_start(struct rollout *r, const uint8_t *blob, size_t len, struct oni
 {
     if (!blob) {
         int rc = vec_env_reset_all(r->p.envs, r->obs, r->obs_result, err);
-        return rc ? rc : warm_up(r, err);
+        return rc ? rc : rollout_warm_up(r, err);
     }
     size_t each = trajectory_snapshot_bytes(r->env_state_bytes, r->S);
     if (len != each * (size_t)r->E)
@@ -207,7 +207,7 @@ int rollout_start(struct rollout *r, const uint8_t *blob, size_t len, struct oni
 
 /* --- one trajectory -------------------------------------------------------------------------- */
 
-static void begin(struct rollout *r, struct trajectory *t, uint64_t version)
+static void rollout_begin(struct rollout *r, struct trajectory *t, uint64_t version)
 {
     trajectory_clear(t);
     t->actor_id = r->p.actor_id;
@@ -266,7 +266,7 @@ static void value_cut(struct rollout *r, const float *weights, struct trajectory
         const struct env_result *x = &r->result[e];
         float *final_value = t->final_value + (at + (size_t)e) * POLICY_HEADS;
         final_value[0] = final_value[1] = 0.0f;
-        if (x->terminated || !ended(x))
+        if (x->terminated || !rollout_ended(x))
             continue;
         if (x->failed) { /* no trustworthy observation: keep the value of the step itself */
             memcpy(final_value, t->value + (at + (size_t)e) * POLICY_HEADS,
@@ -303,7 +303,7 @@ static int reset_ended(struct rollout *r, struct trajectory *t, int step, struct
 {
     size_t next = ((size_t)step + 1) * (size_t)r->E;
     for (int e = 0; e < r->E; e++) {
-        if (!ended(&r->result[e]))
+        if (!rollout_ended(&r->result[e]))
             continue;
         finish_episode(r, t, e);
         int rc = vec_env_reset_one(r->p.envs, e, t->obs + (next + (size_t)e) * r->obs_bytes,
@@ -321,7 +321,7 @@ static int reset_ended(struct rollout *r, struct trajectory *t, int step, struct
 int rollout_fill(struct rollout *r, const float *weights, uint64_t version, struct trajectory *t,
                  rollout_tick *tick, void *ctx, struct onic_err *err)
 {
-    begin(r, t, version);
+    rollout_begin(r, t, version);
     for (int step = 0; step < r->p.T; step++) {
         act(r, weights, t, step);
         uint8_t *next = t->obs + ((size_t)step + 1) * (size_t)r->E * r->obs_bytes;

@@ -33,7 +33,7 @@ enum { SECOND_SIGNAL_MS = 2000 };
 
 static pthread_t watching_thread; /* a handler has no argument */
 
-static void pass_on(int sig)
+static void watch_pass_on(int sig)
 {
     pthread_kill(watching_thread, sig);
 }
@@ -83,7 +83,7 @@ int watch_create(struct watch **out, int step_timeout_s, struct onic_err *err)
         return err_set(err, ONIC_ECONFIG, "cannot start a thread: the process limit is reached");
     }
     watching_thread = w->thread;
-    struct sigaction action = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_handler = watch_pass_on, .sa_flags = SA_RESTART};
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     *out = w;

@@ -24,7 +24,7 @@ static volatile time_t first_signal_s;
 
 /* Ctrl-C reaches us from the terminal and again from `onic train`: only a signal some time later
  * means "now". */
-static void on_signal(int sig)
+static void learner_main_on_signal(int sig)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -39,14 +39,15 @@ static void on_signal(int sig)
 
 static void catch_signals(void)
 {
-    struct sigaction stop = {.sa_handler = on_signal}, ignore = {.sa_handler = SIG_IGN};
+    struct sigaction stop = {.sa_handler = learner_main_on_signal},
+                     ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
     sigaction(SIGXFSZ, &ignore, NULL); /* a full disk is an error code, not a death */
 }
 
-static int fail(int rc, const struct onic_err *err)
+static int learner_main_fail(int rc, const struct onic_err *err)
 {
     fprintf(stderr, "onic-learner: %s\n", err->msg);
     return err_exit_code(rc);
@@ -80,7 +81,7 @@ int main(int argc, char **argv)
     static struct config given;
     if (!cpu_supported(cpu_features(), sentence, sizeof sentence)) {
         err_set(&err, ONIC_ECONFIG, "%s", sentence);
-        return fail(ONIC_ECONFIG, &err);
+        return learner_main_fail(ONIC_ECONFIG, &err);
     }
     blas_choose_kernels(argv);
     const struct config_cli cli = {
@@ -98,7 +99,7 @@ int main(int argc, char **argv)
     if (rc == ONIC_ESTOPPED)
         return 0;
     if (rc)
-        return fail(rc, &err);
+        return learner_main_fail(rc, &err);
     log_set_role("learner");
     log_follow_file();
     pulse_open();
@@ -106,8 +107,8 @@ int main(int argc, char **argv)
     catch_signals();
     rc = check_limits(&given, &err);
     if (rc)
-        return fail(rc, &err);
+        return learner_main_fail(rc, &err);
     clock_leave_out_standstills();
     rc = learner_run(&given, &stop_asked, &err);
-    return rc ? fail(rc, &err) : 0;
+    return rc ? learner_main_fail(rc, &err) : 0;
 }

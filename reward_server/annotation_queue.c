@@ -138,7 +138,7 @@ static void unlink_node(struct annotation_queue *q, int32_t i)
     q->numbers.bytes -= n->len;
 }
 
-static void evict(struct annotation_queue *q)
+static void annotation_queue_evict(struct annotation_queue *q)
 {
     while (q->numbers.waiting > q->max_entries ||
            (q->numbers.bytes > q->max_bytes && q->numbers.waiting > 1)) {
@@ -166,7 +166,7 @@ bool annotation_queue_put(struct annotation_queue *q, const char *caption, size_
     n->chain = q->bucket[hash & (q->buckets - 1)];
     q->bucket[hash & (q->buckets - 1)] = i;
     link_newest(q, i);
-    evict(q);
+    annotation_queue_evict(q);
     return true;
 }
 
@@ -220,7 +220,7 @@ void annotation_queue_return(struct annotation_queue *q, uint64_t ticket)
     int32_t i = in_flight(q, ticket);
     q->numbers.in_flight--;
     link_newest(q, i);
-    evict(q);
+    annotation_queue_evict(q);
 }
 
 struct annotation_queue_numbers annotation_queue_numbers(const struct annotation_queue *q)

@@ -20,7 +20,7 @@ void label_identity_of(struct label_identity *out, char goal_name[LABEL_IDENTITY
     a->v->identity(a, &out->model, &out->parameters);
 }
 
-static void wake_nobody(void *ctx)
+static void label_identity_wake_nobody(void *ctx)
 {
     (void)ctx;
 }
@@ -33,8 +33,11 @@ static int identity_with(char out[192], const struct config *config,
     struct goal *goal = NULL;
     struct label_identity id;
     int rc = annotator_goal(&goal, o, config, err);
-    struct annotator_setup setup = {
-        .config = config, .goal = goal, .loop = loop, .wake = wake_nobody, .idle = true};
+    struct annotator_setup setup = {.config = config,
+                                    .goal = goal,
+                                    .loop = loop,
+                                    .wake = label_identity_wake_nobody,
+                                    .idle = true};
     if (rc == ONIC_OK)
         rc = annotator_open(&a, o, &setup, err);
     if (rc == ONIC_OK) {

@@ -136,7 +136,7 @@ static void take_answer(void *ctx, const struct annotator_answer *a)
     snprintf(p->raw, sizeof p->raw, "%s", a->raw);
 }
 
-static int window(const struct server *s)
+static int server_window(const struct server *s)
 {
     int n = s->annotator->v->window(s->annotator);
     return n < GROUP_MAX ? n : GROUP_MAX;
@@ -154,7 +154,7 @@ static void later(struct server *s, int64_t since_ms)
 }
 
 /* Hands n questions to the annotator. */
-static void submit(struct server *s, int n)
+static void server_submit(struct server *s, int n)
 {
     for (int i = 0; i < n; i++) {
         const struct label_question *q = &s->question[i];
@@ -171,7 +171,7 @@ static bool is_group(struct server *s, int waiting, int room)
 {
     if (room <= 0)
         return false;
-    if ((room >= (window(s) + 1) / 2 && waiting >= room) ||
+    if ((room >= (server_window(s) + 1) / 2 && waiting >= room) ||
         clock_ms() - s->asked_ms >= GROUP_WAIT_MS)
         return true;
     later(s, s->asked_ms);
@@ -180,11 +180,11 @@ static bool is_group(struct server *s, int waiting, int room)
 
 /* Fills the annotator's window: where it is paid one durable group of intents, then the questions.
  */
-static void ask(struct server *s)
+static void server_ask(struct server *s)
 {
     struct onic_err err = {0};
     struct annotation_queue_numbers now = annotation_queue_numbers(s->queue);
-    int room = window(s) - (int)now.in_flight, n = 0;
+    int room = server_window(s) - (int)now.in_flight, n = 0;
     if (s->draining || s->full_since || now.waiting == 0)
         return;
     if (s->paid && !is_group(s, (int)now.waiting, room))
@@ -197,12 +197,12 @@ static void ask(struct server *s)
         n++;
     }
     if (!s->paid) {
-        submit(s, n);
+        server_submit(s, n);
         return;
     }
     s->asked_ms = clock_ms();
     if (label_store_ask(s->store, s->question, n, &err) == ONIC_OK) {
-        submit(s, n);
+        server_submit(s, n);
         return;
     }
     for (int i = n - 1; i >= 0; i--)
@@ -212,7 +212,7 @@ static void ask(struct server *s)
 
 static void work(struct server *s)
 {
-    ask(s);
+    server_ask(s);
     if (s->full_since && s->nanswers) /* nothing is polled: the tick goes on with it */
         return;
     int64_t due = s->annotator->v->due_ms(s->annotator);
@@ -228,7 +228,7 @@ static void work(struct server *s)
 
 /* --- receiving ------------------------------------------------------------------------- */
 
-static void receive_one(struct server *s, const struct annot_ask *ask_)
+static void server_receive_one(struct server *s, const struct annot_ask *ask_)
 {
     struct label_row row;
     struct onic_err err = {0};
@@ -246,11 +246,11 @@ static void receive_one(struct server *s, const struct annot_ask *ask_)
     }
 }
 
-static void receive(struct server *s)
+static void server_receive(struct server *s)
 {
     struct annot_ask one;
     while (wire_labels_server_recv(s->socket, &one))
-        receive_one(s, &one);
+        server_receive_one(s, &one);
     work(s);
 }
 
@@ -261,12 +261,12 @@ static void poll_annotator(struct server *s)
         s->annotator->v->poll(s->annotator, take_answer, s);
         commit_answers(s);
     }
-    receive(s);
+    server_receive(s);
 }
 
 /* --- events ---------------------------------------------------------------------------- */
 
-static void report(struct server *s)
+static void server_report(struct server *s)
 {
     struct annotation_queue_numbers q = annotation_queue_numbers(s->queue);
     struct rusage use;
@@ -279,7 +279,7 @@ static void report(struct server *s)
              kv("rss_mb", (double)use.ru_maxrss / 1024));
 }
 
-static void put_number(void *ctx, const char *name, double value)
+static void server_put_number(void *ctx, const char *name, double value)
 {
     struct wire_labels_server_numbers *n = ctx;
     if (n->nown == ANNOT_NUMBERS_MAX)
@@ -301,13 +301,13 @@ static void tell_numbers(struct server *s)
                                            .evicted = q.evicted,
                                            .labels_per_s = s->rate};
     snprintf(n.status, sizeof n.status, "%s", s->said_now);
-    put_number(&n, "cpu_s", (double)clock_process_cpu_ns() * 1e-9);
+    server_put_number(&n, "cpu_s", (double)clock_process_cpu_ns() * 1e-9);
     if (s->annotator->v->report)
-        s->annotator->v->report(s->annotator, put_number, &n);
+        s->annotator->v->report(s->annotator, server_put_number, &n);
     wire_labels_server_numbers(s->socket, &n);
 }
 
-static void measure(struct server *s)
+static void server_measure(struct server *s)
 {
     int64_t now = clock_ms();
     uint64_t answered = s->counts.answered + s->counts.abstained;
@@ -320,11 +320,11 @@ static void measure(struct server *s)
     }
     if (now - s->reported_at >= REPORT_MS) {
         s->reported_at = now;
-        report(s);
+        server_report(s);
     }
 }
 
-static void check_disk(struct server *s)
+static void server_check_disk(struct server *s)
 {
     struct onic_err err = {0};
     int64_t now = clock_ms();
@@ -347,7 +347,7 @@ static void check_disk(struct server *s)
     quit(s, ONIC_EIO);
 }
 
-static void check_annotator(struct server *s)
+static void server_check_annotator(struct server *s)
 {
     char text[160];
     struct onic_err err = {0};
@@ -373,7 +373,7 @@ static void check_drain(struct server *s)
         return;
     struct annotation_queue_numbers q = annotation_queue_numbers(s->queue);
     if (q.in_flight == 0 || clock_ms() >= s->drain_until || s->full_since) {
-        report(s);
+        server_report(s);
         quit(s, ONIC_OK);
     }
 }
@@ -381,9 +381,9 @@ static void check_drain(struct server *s)
 void server_on_tick(uv_timer_t *timer)
 {
     struct server *s = timer->data;
-    check_disk(s);
-    check_annotator(s);
-    measure(s);
+    server_check_disk(s);
+    server_check_annotator(s);
+    server_measure(s);
     tell_numbers(s);
     wire_labels_server_tick(s->socket);
     poll_annotator(s);
@@ -411,10 +411,10 @@ void server_on_wake(uv_async_t *async)
 void server_on_readable(uv_poll_t *poll, int status, int events)
 {
     (void)status, (void)events;
-    receive(poll->data);
+    server_receive(poll->data);
 }
 
-static void take_back(void *ctx, uint64_t ticket)
+static void server_take_back(void *ctx, uint64_t ticket)
 {
     struct server *s = ctx;
     struct label_question q = {0};
@@ -432,7 +432,7 @@ static void drain(struct server *s)
     }
     s->draining = true;
     s->drain_until = clock_ms() + DRAIN_MS;
-    s->annotator->v->cancel(s->annotator, take_back, s);
+    s->annotator->v->cancel(s->annotator, server_take_back, s);
     poll_annotator(s);
     struct annotation_queue_numbers q = annotation_queue_numbers(s->queue);
     log_info("draining", kv("in_flight", q.in_flight), kv("not_asked", q.waiting));

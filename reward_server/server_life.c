@@ -58,7 +58,8 @@ static int open_annotator(struct server *s, const struct config *c, const char *
     return annotator_open(&s->annotator, &order, &setup, err);
 }
 
-static int store_path(const struct config *c, char *out, size_t size, struct onic_err *err)
+static int server_life_store_path(const struct config *c, char *out, size_t size,
+                                  struct onic_err *err)
 {
     if (*c->labels_path)
         snprintf(out, size, "%s", c->labels_path);
@@ -94,12 +95,12 @@ static int use_identity(struct server *s, const struct config *c, struct onic_er
     return rc < 0 ? rc : ONIC_OK;
 }
 
-static void handle(struct server *s, void *uv_handle)
+static void server_life_handle(struct server *s, void *uv_handle)
 {
     ((uv_handle_t *)uv_handle)->data = s;
 }
 
-static int open_loop(struct server *s, struct onic_err *err)
+static int server_life_open_loop(struct server *s, struct onic_err *err)
 {
     if (uv_loop_init(&s->loop) != 0)
         return err_set(err, ONIC_EIO, "cannot create an event loop: %s", strerror(errno));
@@ -113,18 +114,18 @@ static int open_loop(struct server *s, struct onic_err *err)
     uv_async_init(&s->loop, &s->stop, server_on_stop);
     void *all[] = {&s->tick, &s->group, &s->due, &s->term, &s->interrupt, &s->wake, &s->stop};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        handle(s, all[i]);
+        server_life_handle(s, all[i]);
     return ONIC_OK;
 }
 
-static int open_socket(struct server *s, const struct config *c, struct onic_err *err)
+static int server_life_open_socket(struct server *s, const struct config *c, struct onic_err *err)
 {
     int rc = wire_labels_server_create(&s->socket, c->listen_address, NULL,
                                        c->security_allow_insecure, &s->identity, err);
     if (rc != ONIC_OK)
         return rc;
     uv_poll_init(&s->loop, &s->readable, wire_labels_server_fd(s->socket));
-    handle(s, &s->readable);
+    server_life_handle(s, &s->readable);
     return ONIC_OK;
 }
 
@@ -142,9 +143,9 @@ int server_create(struct server **out, const struct config *config, struct onic_
                                        (size_t)config->annotator_queue_bytes,
                                        config->annotator_oldest_share);
     if (rc == ONIC_OK)
-        rc = open_loop(s, err);
+        rc = server_life_open_loop(s, err);
     if (rc == ONIC_OK)
-        rc = store_path(config, path, sizeof path, err);
+        rc = server_life_store_path(config, path, sizeof path, err);
     if (rc == ONIC_OK)
         rc = label_store_open(&s->store, path, LABEL_STORE_SERVER, err);
     if (rc == ONIC_OK)
@@ -154,7 +155,7 @@ int server_create(struct server **out, const struct config *config, struct onic_
     if (rc == ONIC_OK)
         rc = use_identity(s, config, err);
     if (rc == ONIC_OK)
-        rc = open_socket(s, config, err);
+        rc = server_life_open_socket(s, config, err);
     if (rc != ONIC_OK) {
         server_free(s);
         return rc;

@@ -92,7 +92,7 @@ static int check_field(const struct plugin_env *p, int i, struct onic_err *err)
     return ONIC_OK;
 }
 
-static int check_actions(const struct plugin_env *p, struct onic_err *err)
+static int plugin_check_actions(const struct plugin_env *p, struct onic_err *err)
 {
     const struct onic_env_actions *a = &p->spec->actions;
     if (a->kind != ONIC_ENV_DISCRETE)
@@ -139,7 +139,7 @@ static int check_spec(const struct plugin_env *p, struct onic_err *err)
         return plugin_bad(p, "has a default_count that is not 0 to 4096", err);
     if (s->snapshot_bytes > (1u << 26) || (s->snapshot_bytes && (!p->api->save || !p->api->load)))
         return plugin_bad(p, "has snapshots without save and load, or larger than 64 MiB", err);
-    return check_actions(p, err);
+    return plugin_check_actions(p, err);
 }
 
 /* --- making one ----------------------------------------------------------------------------------
@@ -181,7 +181,7 @@ static void name_actions(struct plugin_env *p)
     }
 }
 
-static void fill_spec(struct plugin_env *p, const struct config *cfg)
+static void plugin_fill_spec(struct plugin_env *p, const struct config *cfg)
 {
     const struct onic_env_spec *s = p->spec;
     struct env_spec *out = &p->env.spec;
@@ -259,7 +259,7 @@ static int plugin_create(struct env **out, const struct env_family *family, cons
         plugin_free(&p->env);
         return rc;
     }
-    fill_spec(p, cfg);
+    plugin_fill_spec(p, cfg);
     *out = &p->env;
     return ONIC_OK;
 }

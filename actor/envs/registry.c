@@ -97,7 +97,7 @@ static bool nearest_id(const char *id, char out[2 * ENV_ID_MAX])
     return out[0] != '\0';
 }
 
-static int count_of(const struct env_family *family)
+static int registry_count_of(const struct env_family *family)
 {
     int n = 0;
     while (family->names[n])
@@ -117,7 +117,7 @@ static void put_families(const char *only, struct buf *out)
             continue;
         make_id(id, family, family->names[0]);
         buf_printf(out, "%s%s (%d, for example %s)", any ? ", " : "", family->family,
-                   count_of(family), id);
+                   registry_count_of(family), id);
         any = true;
     }
 }
@@ -215,8 +215,8 @@ static struct config *with_fields_of_net(const struct config *cfg)
     return own;
 }
 
-static int create(struct env **out, const char *id, const struct config *cfg, int index,
-                  struct onic_err *err)
+static int registry_create(struct env **out, const char *id, const struct config *cfg, int index,
+                           struct onic_err *err)
 {
     *out = NULL;
     const struct env_family *family;
@@ -240,7 +240,7 @@ int env_create(struct env **out, const char *id, const struct config *cfg, int i
                struct onic_err *err)
 {
     struct config *own = with_fields_of_net(cfg);
-    int rc = create(out, id, own ? own : cfg, index, err);
+    int rc = registry_create(out, id, own ? own : cfg, index, err);
     if (rc == ONIC_OK && (rc = env_check_fields(own ? own : cfg, &(*out)->spec, err)) != ONIC_OK) {
         if (own)
             err_wrap(err, "the network policy.net=%s is not for this environment", cfg->policy_net);

@@ -32,7 +32,7 @@ void buf_reset(struct buf *b)
         b->data[0] = '\0';
 }
 
-static int reserve(struct buf *b, size_t extra)
+static int buf_reserve(struct buf *b, size_t extra)
 {
     if (extra > b->max || b->len > b->max - extra) {
         b->overflow = true;
@@ -51,7 +51,7 @@ static int reserve(struct buf *b, size_t extra)
 
 int buf_append(struct buf *b, const void *data, size_t bytes)
 {
-    int rc = reserve(b, bytes);
+    int rc = buf_reserve(b, bytes);
     if (rc)
         return rc;
     if (bytes)
@@ -73,7 +73,7 @@ int buf_vprintf(struct buf *b, const char *fmt, va_list ap)
     int n = vsnprintf(NULL, 0, fmt, again);
     va_end(again);
     ONIC_ASSERT(n >= 0);
-    int rc = reserve(b, (size_t)n);
+    int rc = buf_reserve(b, (size_t)n);
     if (rc)
         return rc;
     vsnprintf(b->data + b->len, (size_t)n + 1, fmt, ap);

@@ -27,7 +27,7 @@ struct search {
     double found; /* -1 = nothing yet */
 };
 
-static void take(struct search *s, double q)
+static void cgroup_take(struct search *s, double q)
 {
     if (s->nearest ? q >= 0 && s->found < 0 : q > 0 && (s->found < 0 || q < s->found))
         s->found = q;
@@ -41,7 +41,7 @@ static void walk_up(struct search *s, const char *mount, const char *path, cgrou
     if (n < 0 || (size_t)n >= sizeof dir)
         return;
     for (;;) {
-        take(s, number(s->root, dir));
+        cgroup_take(s, number(s->root, dir));
         if (strlen(dir) <= strlen(mount))
             return;
         *strrchr(dir, '/') = '\0';

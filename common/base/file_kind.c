@@ -19,7 +19,7 @@ enum { FILE_HEAD = 4096, FILE_SAFETENSORS_HEADER_MAX = 100 << 20 };
 
 static const char *const kind_empty = "an empty file";
 
-static bool ends_with(const char *path, const char *end)
+static bool file_kind_ends_with(const char *path, const char *end)
 {
     size_t n = strlen(path), m = strlen(end);
     return n >= m && strcasecmp(path + n - m, end) == 0;
@@ -79,7 +79,7 @@ static const char *kind_of_text(const char *path, const char *head, size_t n)
         whole--;
     if (memchr(head, '\0', n) || utf8_check(head, whole, path, &err) != ONIC_OK)
         return NULL;
-    if (ends_with(path, ".yaml") || ends_with(path, ".yml"))
+    if (file_kind_ends_with(path, ".yaml") || file_kind_ends_with(path, ".yml"))
         return "a YAML file";
     size_t blank = strspn(head, " \t\r\n");
     return blank < n && (head[blank] == '{' || head[blank] == '[') ? "JSON text" : "a text file";

@@ -54,7 +54,7 @@ double limits_group_memory(const char *root)
 }
 
 /* Adds "the <what> is <value><unit>". */
-static void put(char *out, size_t size, const char *what, double value, const char *unit)
+static void limits_put(char *out, size_t size, const char *what, double value, const char *unit)
 {
     size_t n = strlen(out);
     if (value > 0)
@@ -72,19 +72,20 @@ static double resource_limit(int what)
 void limits_memory_text(const char *root, char *out, size_t size)
 {
     out[0] = '\0';
-    put(out, size, "limit of address space", resource_limit(RLIMIT_AS) / MB, " MB (ulimit -v)");
-    put(out, size, "limit of data", resource_limit(RLIMIT_DATA) / MB, " MB (ulimit -d)");
-    put(out, size, "memory limit of its control group (container)", limits_group_memory(root) / MB,
-        " MB");
+    limits_put(out, size, "limit of address space", resource_limit(RLIMIT_AS) / MB,
+               " MB (ulimit -v)");
+    limits_put(out, size, "limit of data", resource_limit(RLIMIT_DATA) / MB, " MB (ulimit -d)");
+    limits_put(out, size, "memory limit of its control group (container)",
+               limits_group_memory(root) / MB, " MB");
 }
 
 void limits_threads_text(const char *root, char *out, size_t size)
 {
     out[0] = '\0';
-    put(out, size, "limit of processes and threads of this user", resource_limit(RLIMIT_NPROC),
-        " (ulimit -u)");
-    put(out, size, "limit of processes and threads of its control group (container)",
-        cgroup_tightest(root, "pids", pids_any, pids_any), "");
+    limits_put(out, size, "limit of processes and threads of this user",
+               resource_limit(RLIMIT_NPROC), " (ulimit -u)");
+    limits_put(out, size, "limit of processes and threads of its control group (container)",
+               cgroup_tightest(root, "pids", pids_any, pids_any), "");
 }
 
 /* --- the out-of-memory killer ---------------------------------------------------------------- */
@@ -193,7 +194,7 @@ static int check_threads(const struct limits_need *need, struct onic_err *err)
                    text[0] ? text : "no limit of this process is set, so it is the system's");
 }
 
-static int check_memory(const struct limits_need *need, struct onic_err *err)
+static int limits_check_memory(const struct limits_need *need, struct onic_err *err)
 {
     char text[LIMITS_TEXT_MAX];
     double group = limits_group_memory("");
@@ -219,7 +220,7 @@ int limits_check(const struct limits_need *need, struct onic_err *err)
 {
     if (resource_limit(RLIMIT_AS) > 0 || resource_limit(RLIMIT_DATA) > 0)
         mallopt(M_ARENA_MAX, 1); /* glibc would reserve 64 MB for every thread */
-    int rc = check_memory(need, err);
+    int rc = limits_check_memory(need, err);
     return rc ? rc : check_threads(need, err);
 }
 

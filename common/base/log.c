@@ -109,7 +109,7 @@ static void put_stamp(struct buf *b)
     buf_printf(b, "%s.%03dZ", date, (int)((wall - (double)seconds) * 1000.0));
 }
 
-static void put_value(struct buf *b, const struct log_kv *v)
+static void log_put_value(struct buf *b, const struct log_kv *v)
 {
     if (v->type == 0)
         buf_printf(b, " %s=%" PRId64, v->key, v->i);
@@ -131,7 +131,7 @@ void log_write(enum log_level level, const char *msg, const struct log_kv *kvs)
     put_stamp(&line);
     buf_printf(&line, " %s %s %s", level_names[level], role_name, msg);
     for (const struct log_kv *v = kvs; v->key; v++)
-        put_value(&line, v);
+        log_put_value(&line, v);
     for (size_t i = 0; i < line.len; i++)
         if ((unsigned char)line.data[i] < 0x20 || line.data[i] == 0x7f)
             line.data[i] = ' ';

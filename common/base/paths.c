@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static int join(char *out, size_t size, const char *a, const char *b, struct onic_err *err)
+static int paths_join(char *out, size_t size, const char *a, const char *b, struct onic_err *err)
 {
     int n = snprintf(out, size, "%s/%s", a, b);
     if (n < 0 || (size_t)n >= size)
@@ -56,9 +56,9 @@ static int first_existing(const char *dir, const char *const *bases, const char 
 {
     for (int i = 0; bases[i]; i++) {
         char base[PATHS_MAX], path[PATHS_MAX], real[PATHS_MAX];
-        int rc = join(base, sizeof base, dir, bases[i], err);
+        int rc = paths_join(base, sizeof base, dir, bases[i], err);
         if (!rc)
-            rc = join(path, sizeof path, base, name, err);
+            rc = paths_join(path, sizeof path, base, name, err);
         if (rc)
             return rc;
         if (!realpath(path, real))
@@ -75,7 +75,7 @@ int paths_beside_program(const char *name, char *out, size_t size, struct onic_e
     char dir[PATHS_MAX];
     int rc = paths_program_dir(dir, sizeof dir, err);
     if (!rc)
-        rc = join(out, size, dir, name, err);
+        rc = paths_join(out, size, dir, name, err);
     if (rc)
         return rc;
     if (access(out, X_OK) != 0)
@@ -104,7 +104,7 @@ int paths_cache_dir(char *out, size_t size, struct onic_err *err)
         return rc;
     if (first_existing(dir, bases, "cache", out, size, NULL) == ONIC_OK)
         return ONIC_OK;
-    return join(out, size, dir, "cache", err);
+    return paths_join(out, size, dir, "cache", err);
 }
 
 int paths_share(const char *name, char *out, size_t size, struct onic_err *err)

@@ -33,7 +33,7 @@ static int inherited(const char *path)
     return fd;
 }
 
-static void read_text(int fd, char *text, size_t size)
+static void run_lock_read_text(int fd, char *text, size_t size)
 {
     ssize_t n = pread(fd, text, size - 1, 0);
     text[n > 0 ? n : 0] = '\0';
@@ -54,7 +54,7 @@ int run_lock_take(const char *run_dir, int *fd, struct onic_err *err)
     if (*fd < 0)
         return err_set(err, ONIC_ECANTCREATE, "%s cannot be created: %s", path, strerror(errno));
     if (flock(*fd, LOCK_EX | LOCK_NB) != 0) {
-        read_text(*fd, holder, sizeof holder);
+        run_lock_read_text(*fd, holder, sizeof holder);
         close(*fd);
         *fd = -1;
         return err_set(
@@ -103,7 +103,7 @@ int run_lock_peek(const char *run_dir, char *text, size_t size, int *held)
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return ONIC_ENOTFOUND;
-    read_text(fd, text, size);
+    run_lock_read_text(fd, text, size);
     *held = flock(fd, LOCK_SH | LOCK_NB) != 0;
     close(fd);
     return ONIC_OK;

@@ -21,7 +21,7 @@ enum { NFTW_DESCRIPTORS = 8, WHY_MAX = 600 };
 
 /* --- removing ---------------------------------------------------------------------------- */
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+static int scratch_remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
     (void)st, (void)type, (void)ftw;
     remove(path);
@@ -30,7 +30,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 
 static void remove_tree(const char *path)
 {
-    nftw(path, remove_one, NFTW_DESCRIPTORS, FTW_DEPTH | FTW_PHYS);
+    nftw(path, scratch_remove_one, NFTW_DESCRIPTORS, FTW_DEPTH | FTW_PHYS);
 }
 
 /* Ours, and nobody holds its lock. */

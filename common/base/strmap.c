@@ -79,7 +79,7 @@ uint64_t *strmap_get(const struct strmap *m, const void *key, size_t len)
     return m->index[slot] ? &m->entries[m->index[slot] - 1].value : NULL;
 }
 
-static void grow(struct strmap *m)
+static void strmap_grow(struct strmap *m)
 {
     m->index_size *= 2;
     free(m->index);
@@ -118,7 +118,7 @@ uint64_t *strmap_put(struct strmap *m, const void *key, size_t len, bool *insert
         return &m->entries[m->index[slot] - 1].value;
     ONIC_ASSERT(m->count < UINT32_MAX - 1);
     if (m->count == m->entry_cap) {
-        grow(m);
+        strmap_grow(m);
         slot = find_slot(m, hash, key, len);
     }
     m->entries[m->count] = (struct entry){.hash = hash, .key = pool_put(m, key, len), .len = len};

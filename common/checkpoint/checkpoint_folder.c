@@ -24,7 +24,7 @@ struct versions {
 };
 
 /* ckpt-<12 digits>.safetensors and nothing behind it; *rest is what follows otherwise. */
-static bool parse(const char *name, uint64_t *version, const char **rest)
+static bool checkpoint_folder_parse(const char *name, uint64_t *version, const char **rest)
 {
     if (strncmp(name, PREFIX, sizeof PREFIX - 1) != 0)
         return false;
@@ -46,7 +46,8 @@ static int newest_first(const void *a, const void *b)
 }
 
 /* Lists the versions, newest first; removes left-over temporary files when asked. */
-static int list(const char *dir, struct versions *out, int *removed, struct onic_err *err)
+static int checkpoint_folder_list(const char *dir, struct versions *out, int *removed,
+                                  struct onic_err *err)
 {
     DIR *d = opendir(dir);
     if (!d && errno == ENOTDIR) /* something is there: not a fresh start */
@@ -57,7 +58,7 @@ static int list(const char *dir, struct versions *out, int *removed, struct onic
     while ((e = readdir(d))) {
         uint64_t version = 0;
         const char *rest = "";
-        bool ours = parse(e->d_name, &version, &rest);
+        bool ours = checkpoint_folder_parse(e->d_name, &version, &rest);
         bool temp = (ours && strncmp(rest, TEMP, sizeof TEMP - 1) == 0) ||
                     strncmp(e->d_name, "LATEST.tmp.", 11) == 0;
         if (temp && removed) {
@@ -100,7 +101,7 @@ int checkpoint_newest_valid(struct checkpoint_file **out, const char *dir, struc
     struct versions all = {0};
     struct onic_err first = {0};
     *out = NULL;
-    int rc = list(dir, &all, NULL, err);
+    int rc = checkpoint_folder_list(dir, &all, NULL, err);
     if (rc)
         goto out;
     if (!all.n) {
@@ -157,7 +158,7 @@ int checkpoint_prune(const char *dir, int keep, uint64_t newest)
     struct versions all = {0};
     int removed = 0;
     ONIC_ASSERT(keep >= 1);
-    if (list(dir, &all, &removed, NULL) == ONIC_OK)
+    if (checkpoint_folder_list(dir, &all, &removed, NULL) == ONIC_OK)
         for (size_t i = 0, good = 0; i < all.n; i++) {
             char path[CHECKPOINT_PATH_MAX];
             if (all.v[i] > newest || good++ < (size_t)keep)

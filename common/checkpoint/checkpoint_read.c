@@ -181,7 +181,7 @@ static int read_tensor(struct checkpoint_file *f, const char *name, const json_t
     return ONIC_OK;
 }
 
-static int read_header(struct checkpoint_file *f, struct onic_err *err)
+static int checkpoint_read_read_header(struct checkpoint_file *f, struct onic_err *err)
 {
     json_error_t why;
     f->header = json_loadb(f->bytes + FORMAT_LENGTH_BYTES, f->data_at - FORMAT_LENGTH_BYTES,
@@ -226,7 +226,7 @@ int checkpoint_open(struct checkpoint_file **out, const char *path, struct onic_
     if (!rc)
         rc = check_envelope(f, err);
     if (!rc)
-        rc = read_header(f, err);
+        rc = checkpoint_read_read_header(f, err);
     if (rc) {
         checkpoint_close(f);
         return rc;

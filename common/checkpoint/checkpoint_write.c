@@ -76,7 +76,7 @@ void checkpoint_use_io(struct checkpoint *c, const struct safe_io *io)
     c->io = io;
 }
 
-static void append(struct block *b, const void *data, size_t bytes)
+static void checkpoint_write_append(struct block *b, const void *data, size_t bytes)
 {
     if (b->len + bytes > b->cap) {
         size_t cap = b->cap + b->cap / 2;
@@ -88,8 +88,9 @@ static void append(struct block *b, const void *data, size_t bytes)
     b->len += bytes;
 }
 
-static void add(struct checkpoint *c, const char *name, enum checkpoint_dtype dtype, size_t rows,
-                size_t cols, const void *data, size_t bytes)
+static void checkpoint_write_add(struct checkpoint *c, const char *name,
+                                 enum checkpoint_dtype dtype, size_t rows, size_t cols,
+                                 const void *data, size_t bytes)
 {
     ONIC_ASSERT(format_is_name(name));
     for (int i = 0; i < c->nentries; i++)
@@ -102,20 +103,20 @@ static void add(struct checkpoint *c, const char *name, enum checkpoint_dtype dt
     *e = (struct entry){
         .dtype = dtype, .rows = rows, .cols = cols, .offset = c->group[dtype].len, .bytes = bytes};
     memcpy(e->name, name, strlen(name) + 1);
-    append(&c->group[dtype], data, bytes);
+    checkpoint_write_append(&c->group[dtype], data, bytes);
 }
 
 void checkpoint_add_f32(struct checkpoint *c, const char *name, int rows, int cols,
                         const float *data)
 {
     ONIC_ASSERT(rows >= 1 && cols >= 0);
-    add(c, name, CHECKPOINT_F32, (size_t)rows, (size_t)cols, data,
-        (size_t)rows * (size_t)cols * sizeof *data);
+    checkpoint_write_add(c, name, CHECKPOINT_F32, (size_t)rows, (size_t)cols, data,
+                         (size_t)rows * (size_t)cols * sizeof *data);
 }
 
 void checkpoint_add_bytes(struct checkpoint *c, const char *name, const void *data, size_t len)
 {
-    add(c, name, CHECKPOINT_U8, 1, len, data, len);
+    checkpoint_write_add(c, name, CHECKPOINT_U8, 1, len, data, len);
 }
 
 void checkpoint_add_meta(struct checkpoint *c, const char *key, const char *value)

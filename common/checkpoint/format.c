@@ -9,7 +9,7 @@
 #include "common/base/err.h"
 #include "common/checkpoint/checkpoint.h"
 
-static void print(XXH128_hash_t hash, char out[FORMAT_DIGITS + 1])
+static void format_print(XXH128_hash_t hash, char out[FORMAT_DIGITS + 1])
 {
     snprintf(out, FORMAT_DIGITS + 1, "%016llx%016llx", (unsigned long long)hash.high64,
              (unsigned long long)hash.low64);
@@ -17,7 +17,7 @@ static void print(XXH128_hash_t hash, char out[FORMAT_DIGITS + 1])
 
 void format_digest(const void *data, size_t bytes, char out[FORMAT_DIGITS + 1])
 {
-    print(XXH3_128bits(data, bytes), out);
+    format_print(XXH3_128bits(data, bytes), out);
 }
 
 void format_digest_blanked(const void *head, size_t head_bytes, size_t blank_at,
@@ -35,7 +35,7 @@ void format_digest_blanked(const void *head, size_t head_bytes, size_t blank_at,
     XXH3_128bits_update(state, h + blank_at + FORMAT_DIGITS, head_bytes - blank_at - FORMAT_DIGITS);
     for (int i = 0; i < ntails; i++)
         XXH3_128bits_update(state, tail[i], tail_bytes[i]);
-    print(XXH3_128bits_digest(state), out);
+    format_print(XXH3_128bits_digest(state), out);
     XXH3_freeState(state);
 }
 

@@ -107,8 +107,8 @@ static int write_part(const struct safe_io *io, int fd, const struct safe_part *
     return ONIC_OK;
 }
 
-static int fill(const struct safe_io *io, int fd, const struct safe_part *parts, int nparts,
-                const char *temp, struct onic_err *err)
+static int safe_file_fill(const struct safe_io *io, int fd, const struct safe_part *parts,
+                          int nparts, const char *temp, struct onic_err *err)
 {
     size_t total = 0;
     for (int i = 0; i < nparts; i++)
@@ -205,7 +205,7 @@ int safe_replace(const struct safe_io *io, const char *path, const struct safe_p
     int rc = open_temp(io, path, temp, &fd, err);
     if (rc)
         return rc;
-    rc = fill(io, fd, parts, nparts, temp, err);
+    rc = safe_file_fill(io, fd, parts, nparts, temp, err);
     if (io->close(fd) < 0 && !rc)
         rc = err_set(err, ONIC_EIO, "cannot close %s: %s", temp, strerror(errno));
     if (!rc)

@@ -169,8 +169,8 @@ static int one_flag(struct config *c, int argc, char **argv, int *i, const struc
 }
 
 /* pass 0: positional arguments (YAML files); pass 1: flags. */
-static int walk(struct config *c, int argc, char **argv, const struct config_cli *cli, int pass,
-                struct onic_err *err)
+static int cli_walk(struct config *c, int argc, char **argv, const struct config_cli *cli, int pass,
+                    struct onic_err *err)
 {
     bool flags = true;
     for (int i = 1; i < argc; i++) {
@@ -250,13 +250,13 @@ int config_load(struct config *c, int argc, char **argv, const struct config_cli
         rc = print_and_stop(argv[i], c, cli, err);
     if (rc)
         return rc;
-    rc = walk(c, argc, argv, cli, 0, err);
+    rc = cli_walk(c, argc, argv, cli, 0, err);
     struct config *files = xmalloc(sizeof *files);
     *files = *c;
     if (!rc)
         rc = config_read_env(c, err);
     if (!rc)
-        rc = walk(c, argc, argv, cli, 1, err);
+        rc = cli_walk(c, argc, argv, cli, 1, err);
     if (!rc)
         note_differences(c, files);
     free(files);

@@ -80,7 +80,8 @@ int config_flag_real(const char *flag, const char *value, double min, double max
     return ONIC_OK;
 }
 
-static int set_int(void *at, int index, const char *value, const char *where, struct onic_err *err)
+static int config_set_int(void *at, int index, const char *value, const char *where,
+                          struct onic_err *err)
 {
     const struct option *o = &option_rows[index];
     char wanted[96];
@@ -155,7 +156,7 @@ int option_set(struct config *c, int index, const char *value, enum config_origi
                const char *where, struct onic_err *err)
 {
     static int (*const setters[])(void *, int, const char *, const char *, struct onic_err *) = {
-        [OPTION_INT] = set_int,
+        [OPTION_INT] = config_set_int,
         [OPTION_REAL] = set_real,
         [OPTION_BOOL] = set_bool,
         [OPTION_STR] = set_str,

@@ -61,7 +61,7 @@ static void put_wrapped(struct buf *out, size_t column, const char *text)
     }
 }
 
-static void put_row(struct buf *out, int i, const struct config *defaults)
+static void help_put_row(struct buf *out, int i, const struct config *defaults)
 {
     const struct option *o = &option_rows[i];
     char form[160], value[CONFIG_STR_MAX], left[256], text[2 * CONFIG_STR_MAX];
@@ -116,7 +116,7 @@ static void put_rows(struct buf *out, char who, const char *rows, const char *wh
             section = o->section;
             buf_puts(out, "\n");
         }
-        put_row(out, i, defaults);
+        help_put_row(out, i, defaults);
     }
 }
 
@@ -164,7 +164,7 @@ int config_help(char who, const char *rows, const char *what, const struct confi
 /* --- the page of all options ----------------------------------------------------------------- */
 
 /* `|` would end the cell. */
-static void put_cell(struct buf *out, const char *text)
+static void help_put_cell(struct buf *out, const char *text)
 {
     for (; *text; text++)
         buf_append(out, *text == '|' ? "\\|" : text, *text == '|' ? 2 : 1);
@@ -193,13 +193,13 @@ void config_reference(struct buf *out)
         value_form(o, form);
         option_text(&c, i, value);
         buf_printf(out, "| `%s.%s` | ", o->section, o->name);
-        put_cell(out, form);
+        help_put_cell(out, form);
         buf_printf(out, " | %s%s%s | ", value[0] ? "`" : "", value, value[0] ? "`" : "");
         for (int k = 0, any = 0; k < 8; k += 2)
             if (strchr(o->who, programs[k][0]))
                 buf_printf(out, "%s%s", any++ ? ", " : "", programs[k + 1]);
         buf_puts(out, " | ");
-        put_cell(out, o->help);
+        help_put_cell(out, o->help);
         buf_puts(out, " |\n");
     }
 }

@@ -40,7 +40,7 @@ static void environment_of(const char *path, char out[WORD_MAX])
     free(c);
 }
 
-static bool ends_with(const char *text, const char *end)
+static bool shipped_ends_with(const char *text, const char *end)
 {
     size_t n = strlen(text), m = strlen(end);
     return m <= n && strcmp(text + n - m, end) == 0;
@@ -48,7 +48,7 @@ static bool ends_with(const char *text, const char *end)
 
 /* How far a configuration is from what was asked for: 0 its name, 1 its environment, 2 the
  * beginning of its name, 3 and more a slip. */
-static int distance(const char *wanted, const char *name, const char *path)
+static int shipped_distance(const char *wanted, const char *name, const char *path)
 {
     char folded[WORD_MAX], env[WORD_MAX];
     size_t n = strlen(wanted);
@@ -56,7 +56,7 @@ static int distance(const char *wanted, const char *name, const char *path)
     if (strcmp(wanted, folded) == 0)
         return 0;
     environment_of(path, env);
-    if (n >= 4 && env[0] && (ends_with(env, wanted) || ends_with(wanted, env)))
+    if (n >= 4 && env[0] && (shipped_ends_with(env, wanted) || shipped_ends_with(wanted, env)))
         return 1;
     if (n >= 4 && strncmp(wanted, folded, n) == 0)
         return 2;
@@ -80,7 +80,8 @@ static bool nearest_in(const char *folder, const char *wanted, char best[PATHS_M
     for (int i = 0; i < n; i++) {
         char path[PATHS_MAX + 300];
         snprintf(path, sizeof path, "%s/%s", folder, entry[i]->d_name);
-        int d = ends_with(path, ".yaml") ? distance(wanted, entry[i]->d_name, path) : NO_MATCH;
+        int d = shipped_ends_with(path, ".yaml") ? shipped_distance(wanted, entry[i]->d_name, path)
+                                                 : NO_MATCH;
         if (d < least && strlen(path) < PATHS_MAX) {
             least = d;
             memcpy(best, path, strlen(path) + 1);

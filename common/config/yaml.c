@@ -36,8 +36,8 @@ struct reader {
     int seen[CONFIG_COUNT]; /* line of the value, 0 = not yet */
 };
 
-static int fail(const struct reader *r, int line, struct onic_err *err, const char *what,
-                const char *word)
+static int yaml_fail(const struct reader *r, int line, struct onic_err *err, const char *what,
+                     const char *word)
 {
     return err_set(err, ONIC_ECONFIG, "%s:%d: %s%.80s", r->name, line, what, word);
 }
@@ -101,26 +101,27 @@ static int on_scalar(struct reader *r, const yaml_event_t *e, int line, struct o
     size_t len = e->data.scalar.length;
     bool plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
     if (e->data.scalar.anchor)
-        return fail(r, line, err, "anchors are not supported; write the value out", "");
+        return yaml_fail(r, line, err, "anchors are not supported; write the value out", "");
     if (e->data.scalar.tag)
-        return fail(r, line, err, "tags are not supported; remove ",
-                    (const char *)e->data.scalar.tag);
+        return yaml_fail(r, line, err, "tags are not supported; remove ",
+                         (const char *)e->data.scalar.tag);
     if (strlen(text) != len)
-        return fail(r, line, err, "a zero byte is not allowed", "");
+        return yaml_fail(r, line, err, "a zero byte is not allowed", "");
     if (plain && scalar_is_null(text))
         text = "";
     switch (r->place) {
     case AT_TOP:
         if (!r->started)
-            return fail(r, line, err,
-                        "the file must hold 'section:' lines with 'key: value' below, not ", text);
+            return yaml_fail(r, line, err,
+                             "the file must hold 'section:' lines with 'key: value' below, not ",
+                             text);
         snprintf(r->section, sizeof r->section, "%s", text);
         r->place = AT_SECTION_VALUE;
         return r->stored || option_is_section(r->section) ? ONIC_OK : unknown_section(r, line, err);
     case AT_SECTION_VALUE: /* "section:" alone is an empty section */
         r->place = AT_TOP;
-        return text[0] ? fail(r, line, err, "expected 'key: value' lines inside this section, not ",
-                              text)
+        return text[0] ? yaml_fail(r, line, err,
+                                   "expected 'key: value' lines inside this section, not ", text)
                        : ONIC_OK;
     case IN_SECTION:
         snprintf(r->key, sizeof r->key, "%s", text);
@@ -137,10 +138,10 @@ static int on_scalar(struct reader *r, const yaml_event_t *e, int line, struct o
 static int on_mapping(struct reader *r, const yaml_event_t *e, int line, struct onic_err *err)
 {
     if (e->data.mapping_start.anchor)
-        return fail(r, line, err, "anchors are not supported; write the values out", "");
+        return yaml_fail(r, line, err, "anchors are not supported; write the values out", "");
     if (e->data.mapping_start.tag)
-        return fail(r, line, err, "tags are not supported; remove ",
-                    (const char *)e->data.mapping_start.tag);
+        return yaml_fail(r, line, err, "tags are not supported; remove ",
+                         (const char *)e->data.mapping_start.tag);
     if (r->place == AT_TOP && !r->started) {
         r->started = true;
         return ONIC_OK;
@@ -149,8 +150,8 @@ static int on_mapping(struct reader *r, const yaml_event_t *e, int line, struct 
         r->place = IN_SECTION;
         return ONIC_OK;
     }
-    return fail(r, line, err,
-                "nested deeper than section and key: ", r->place == AT_VALUE ? r->key : "");
+    return yaml_fail(r, line, err,
+                     "nested deeper than section and key: ", r->place == AT_VALUE ? r->key : "");
 }
 
 static int on_event(struct reader *r, const yaml_event_t *e, struct onic_err *err)
@@ -165,14 +166,16 @@ static int on_event(struct reader *r, const yaml_event_t *e, struct onic_err *er
         r->place = AT_TOP;
         return ONIC_OK;
     case YAML_SEQUENCE_START_EVENT:
-        return fail(r, line, err, "lists are not supported; write one value after ",
-                    r->place == AT_VALUE ? r->key : "the key");
+        return yaml_fail(r, line, err, "lists are not supported; write one value after ",
+                         r->place == AT_VALUE ? r->key : "the key");
     case YAML_ALIAS_EVENT:
-        return fail(r, line, err, "aliases are not supported; write the value out instead of *",
-                    (const char *)e->data.alias.anchor);
+        return yaml_fail(r, line, err,
+                         "aliases are not supported; write the value out instead of *",
+                         (const char *)e->data.alias.anchor);
     case YAML_DOCUMENT_START_EVENT:
         if (r->ended)
-            return fail(r, line, err, "only one document is allowed in a file; remove '---'", "");
+            return yaml_fail(r, line, err, "only one document is allowed in a file; remove '---'",
+                             "");
         return ONIC_OK;
     case YAML_DOCUMENT_END_EVENT:
         r->ended = true;
@@ -199,8 +202,8 @@ static int read_events(struct reader *r, yaml_parser_t *parser, struct onic_err 
     return ONIC_OK;
 }
 
-static int read_text(struct config *c, const char *text, size_t len, const char *name,
-                     enum config_origin origin, bool stored, struct onic_err *err)
+static int yaml_read_text(struct config *c, const char *text, size_t len, const char *name,
+                          enum config_origin origin, bool stored, struct onic_err *err)
 {
     if (len > YAML_BYTES_MAX)
         return err_set(err, ONIC_ECONFIG,
@@ -232,13 +235,13 @@ static int read_text(struct config *c, const char *text, size_t len, const char 
 int config_read_text(struct config *c, const char *text, size_t len, const char *name,
                      enum config_origin origin, struct onic_err *err)
 {
-    return read_text(c, text, len, name, origin, false, err);
+    return yaml_read_text(c, text, len, name, origin, false, err);
 }
 
 int config_read_stored(struct config *c, const char *text, size_t len, const char *name,
                        struct onic_err *err)
 {
-    return read_text(c, text, len, name, CONFIG_FILE, true, err);
+    return yaml_read_text(c, text, len, name, CONFIG_FILE, true, err);
 }
 
 static int cannot_be(const char *path, const char *what, int code, struct onic_err *err)

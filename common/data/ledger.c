@@ -78,7 +78,7 @@ static bool skip_key(const char **p, const char *key)
     return true;
 }
 
-static bool read_number(const char **p, const char *key, uint64_t *out)
+static bool ledger_read_number(const char **p, const char *key, uint64_t *out)
 {
     int used = 0;
     if (!skip_key(p, key) || sscanf(*p, " %20" SCNu64 "%n", out, &used) != 1)
@@ -93,7 +93,7 @@ static bool read_reasons(const char **p, const char *key, const char *const *nam
     if (!skip_key(p, key))
         return false;
     for (int i = 0; i < count; i++)
-        if (!read_number(p, names[i], &n[i]))
+        if (!ledger_read_number(p, names[i], &n[i]))
             return false;
     *p += strspn(*p, " \t\r\n");
     if (**p != '}')
@@ -104,12 +104,12 @@ static bool read_reasons(const char **p, const char *key, const char *const *nam
 
 static bool read_sums(const char **p, const char *key, struct ledger_sums *s)
 {
-    if (!skip_key(p, key) || !read_number(p, "produced", &s->produced) ||
-        !read_number(p, "consumed", &s->consumed) ||
+    if (!skip_key(p, key) || !ledger_read_number(p, "produced", &s->produced) ||
+        !ledger_read_number(p, "consumed", &s->consumed) ||
         !read_reasons(p, "dropped", drop_names, s->dropped, LEDGER_DROPS) ||
         !read_reasons(p, "lost", lost_names, s->lost, LEDGER_LOSTS) ||
-        !read_number(p, "in_flight", &s->in_flight) ||
-        !read_number(p, "consumed_twice", &s->consumed_twice) || !skip_key(p, "balanced"))
+        !ledger_read_number(p, "in_flight", &s->in_flight) ||
+        !ledger_read_number(p, "consumed_twice", &s->consumed_twice) || !skip_key(p, "balanced"))
         return false;
     const char *end = strchr(*p, '}');
     if (!end)

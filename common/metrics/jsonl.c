@@ -46,7 +46,7 @@ int metrics_jsonl_open(const char *run_dir, char path[METRICS_PATH_MAX], int *fd
     return ONIC_OK;
 }
 
-static void put_number(struct buf *b, const char *name, double v)
+static void jsonl_put_number(struct buf *b, const char *name, double v)
 {
     buf_append(b, ",", 1);
     buf_json_string(b, name, strlen(name));
@@ -65,7 +65,7 @@ void metrics_jsonl_line(struct metrics *m, double now, const int *exit_code)
     buf_printf(b, "{\"time\":%.3f,\"wall_s\":%.3f", now, metrics_wall_s(m));
     pthread_mutex_lock(&m->lock);
     for (int i = 0; i < m->count; i++)
-        put_number(b, m->items[i].name, metric_value(&m->items[i]));
+        jsonl_put_number(b, m->items[i].name, metric_value(&m->items[i]));
     if (m->waiting[0]) {
         buf_puts(b, ",\"waiting_for\":");
         buf_json_string(b, m->waiting, strlen(m->waiting));

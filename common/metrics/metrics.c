@@ -146,7 +146,7 @@ static int write_files(struct metrics *m, double now, const int *exit_code, stru
     return rc ? rc : rc2;
 }
 
-static void draw(struct metrics *m, double t)
+static void metrics_draw(struct metrics *m, double t)
 {
     if (m->params.quiet)
         return;
@@ -168,7 +168,7 @@ int metrics_flush(struct metrics *m, double now, struct onic_err *err)
     if (t - m->started < 60 && every > FIRST_MINUTE_EVERY_S)
         every = FIRST_MINUTE_EVERY_S;
     sample_steps(m, t);
-    draw(m, t);
+    metrics_draw(m, t);
     if (t - m->last_line < every)
         return ONIC_OK;
     m->last_line = t;

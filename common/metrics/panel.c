@@ -82,7 +82,7 @@ static void send_out(struct panel *p)
     buf_reset(&p->out);
 }
 
-static struct winsize window(int fd)
+static struct winsize panel_window(int fd)
 {
     struct winsize w = {0};
     ioctl(fd, TIOCGWINSZ, &w);
@@ -93,7 +93,7 @@ static struct winsize window(int fd)
 
 static void put_erase(struct panel *p)
 {
-    int rows = 0, columns = window(p->fd).ws_col;
+    int rows = 0, columns = panel_window(p->fd).ws_col;
     for (int i = 0; i < p->drawn; i++)
         rows += p->width[i] > columns ? (p->width[i] + columns - 1) / columns : 1;
     if (rows)
@@ -102,9 +102,9 @@ static void put_erase(struct panel *p)
 }
 
 /* As many lines as the window has room for above its last row. */
-static void put_block(struct panel *p)
+static void panel_put_block(struct panel *p)
 {
-    struct winsize w = window(p->fd);
+    struct winsize w = panel_window(p->fd);
     for (const char *s = p->text.data; *s && p->drawn < LINES_MAX && p->drawn < w.ws_row - 1;) {
         size_t n = strcspn(s, "\n");
         p->width[p->drawn++] = columns_put(&p->out, s, n, w.ws_col - 1);
@@ -125,7 +125,7 @@ static size_t without_date(const char *line, size_t n, char out[LINE_BYTES_MAX])
 
 /* One line; above a block it is shortened to the width of the window. All of it is in the log
  * files. */
-static void put_line(struct panel *p, const char *line, size_t n, bool whole)
+static void panel_put_line(struct panel *p, const char *line, size_t n, bool whole)
 {
     char level = log_line_level(line, n), text[LINE_BYTES_MAX];
     bool coloured = p->colour && (level == 'e' || level == 'w');
@@ -138,7 +138,7 @@ static void put_line(struct panel *p, const char *line, size_t n, bool whole)
     if (whole)
         buf_append(&p->out, line, n);
     else
-        columns_put(&p->out, line, n, window(p->fd).ws_col - 1);
+        columns_put(&p->out, line, n, panel_window(p->fd).ws_col - 1);
     buf_puts(&p->out, coloured ? "\033[0m\n" : "\n");
 }
 
@@ -147,7 +147,7 @@ static void put_lines(struct panel *p, const char *bytes, size_t len, bool whole
     for (size_t at = 0; at < len;) {
         const char *end = memchr(bytes + at, '\n', len - at);
         size_t n = end ? (size_t)(end - bytes) - at : len - at;
-        put_line(p, bytes + at, n, whole);
+        panel_put_line(p, bytes + at, n, whole);
         at += n + 1;
     }
 }
@@ -159,7 +159,7 @@ void panel_show(struct panel *p, const char *text)
     buf_puts(&p->text, text);
     if (p->mode == PANEL_TERMINAL) {
         put_erase(p);
-        put_block(p);
+        panel_put_block(p);
     } else if (p->mode == PANEL_RELAY) {
         /* Never waits and never kills: a panel that nobody reads is only a picture less. */
         if (send(p->relay, p->text.data, p->text.len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
@@ -180,7 +180,7 @@ void panel_line(struct panel *p, const char *bytes, size_t len)
     else
         buf_append(&p->out, bytes, len);
     if (block)
-        put_block(p);
+        panel_put_block(p);
     send_out(p);
     pthread_mutex_unlock(&p->lock);
 }

@@ -35,8 +35,8 @@ static void put_duration(struct buf *b, double s)
 }
 
 /* " label value unit" when the value is known; decimals < 0 asks for three significant digits. */
-static void put_field(struct metrics *m, const char *label, const char *name, int decimals,
-                      double factor, const char *unit)
+static void panel_text_put_field(struct metrics *m, const char *label, const char *name,
+                                 int decimals, double factor, const char *unit)
 {
     double v = metrics_value_locked(m, name) * factor;
     if (!isfinite(v))
@@ -103,13 +103,13 @@ static void put_interval(struct metrics *m, const char *name)
 
 static void put_learning_of(struct metrics *m, bool brief)
 {
-    put_field(m, "return", "reward/reward", -1, 1, "");
-    put_field(m, "success", SUCCESS, 1, 100, " %");
+    panel_text_put_field(m, "return", "reward/reward", -1, 1, "");
+    panel_text_put_field(m, "success", SUCCESS, 1, 100, " %");
     if (!brief)
         put_interval(m, SUCCESS);
-    put_field(m, "score", "policy_stats/score", 1, 1, "");
-    put_field(m, "length", "len/len", 0, 1, "");
-    put_field(m, "intrinsic share", "intrinsic/share", 1, 100, " %");
+    panel_text_put_field(m, "score", "policy_stats/score", 1, 1, "");
+    panel_text_put_field(m, "length", "len/len", 0, 1, "");
+    panel_text_put_field(m, "intrinsic share", "intrinsic/share", 1, 100, " %");
 }
 
 static void put_learning(struct metrics *m)
@@ -119,28 +119,28 @@ static void put_learning(struct metrics *m)
 
 static void put_labels(struct metrics *m)
 {
-    put_field(m, "labels", "annot/labels_total", 0, 1, "");
-    put_field(m, "abstained", "annot/abstained_total", 0, 1, "");
-    put_field(m, "backlog", "annot/backlog", 0, 1, "");
-    put_field(m, "labels/s", "annot/labels_per_s", -1, 1, "");
-    put_field(m, "staleness", "annot/staleness_s", 1, 1, " s");
+    panel_text_put_field(m, "labels", "annot/labels_total", 0, 1, "");
+    panel_text_put_field(m, "abstained", "annot/abstained_total", 0, 1, "");
+    panel_text_put_field(m, "backlog", "annot/backlog", 0, 1, "");
+    panel_text_put_field(m, "labels/s", "annot/labels_per_s", -1, 1, "");
+    panel_text_put_field(m, "staleness", "annot/staleness_s", 1, 1, " s");
 }
 
 static void put_model(struct metrics *m)
 {
-    put_field(m, "coverage", "reward_model/coverage", 1, 100, " %");
-    put_field(m, "held-out accuracy", "reward_model/heldout_accuracy", 1, 100, " %");
-    put_field(m, "loss", "reward_model/loss", -1, 1, "");
+    panel_text_put_field(m, "coverage", "reward_model/coverage", 1, 100, " %");
+    panel_text_put_field(m, "held-out accuracy", "reward_model/heldout_accuracy", 1, 100, " %");
+    panel_text_put_field(m, "loss", "reward_model/loss", -1, 1, "");
 }
 
 static void put_system(struct metrics *m)
 {
-    put_field(m, "actors", "actors/connected", 0, 1, "");
-    put_field(m, "weights", "weights_version", 0, 1, "");
-    put_field(m, "lag", "train/version_diff_avg", 1, 1, "");
-    put_field(m, "max", "train/version_diff_max", 0, 1, "");
-    put_field(m, "entropy", "train/entropy", 2, 1, "");
-    put_field(m, "grad", "train/grad_norm", -1, 1, "");
+    panel_text_put_field(m, "actors", "actors/connected", 0, 1, "");
+    panel_text_put_field(m, "weights", "weights_version", 0, 1, "");
+    panel_text_put_field(m, "lag", "train/version_diff_avg", 1, 1, "");
+    panel_text_put_field(m, "max", "train/version_diff_max", 0, 1, "");
+    panel_text_put_field(m, "entropy", "train/entropy", 2, 1, "");
+    panel_text_put_field(m, "grad", "train/grad_norm", -1, 1, "");
 }
 
 /* Runs put and starts its output, when there is any, with `head` in place of the two leading
@@ -159,7 +159,7 @@ static void put_group(struct metrics *m, const char *head, void (*put)(struct me
     buf_puts(&m->text, "\n");
 }
 
-static void put_block(struct metrics *m)
+static void panel_text_put_block(struct metrics *m)
 {
     struct buf *b = &m->text;
     buf_printf(b, "--- %s\n", m->title);
@@ -181,14 +181,14 @@ void metrics_panel_text(struct metrics *m, bool brief)
     if (brief) {
         put_progress(m);
         put_learning_of(m, true);
-        put_field(m, "labels", "annot/labels_total", 0, 1, "");
-        put_field(m, "abstained", "annot/abstained_total", 0, 1, "");
-        put_field(m, "lag", "train/version_diff_avg", 1, 1, "");
+        panel_text_put_field(m, "labels", "annot/labels_total", 0, 1, "");
+        panel_text_put_field(m, "abstained", "annot/abstained_total", 0, 1, "");
+        panel_text_put_field(m, "lag", "train/version_diff_avg", 1, 1, "");
         if (m->waiting[0])
             buf_printf(&m->text, "  waiting: %s", m->waiting);
         buf_puts(&m->text, "\n");
     } else {
-        put_block(m);
+        panel_text_put_block(m);
     }
     pthread_mutex_unlock(&m->lock);
 }

@@ -43,13 +43,13 @@ static struct {
     struct onic_err err; /* why it is not there */
 } blas = {.once = PTHREAD_ONCE_INIT};
 
-static void find(void *library, const char *name, void *function)
+static void blas_find(void *library, const char *name, void *function)
 {
     void *found = dlsym(library, name);
     memcpy(function, &found, sizeof found);
 }
 
-static void load(void)
+static void blas_load(void)
 {
     struct limits_need need = {.who = "the library of matrix products (OpenBLAS)",
                                .address_mb = LIBRARY_MB + BUFFER_MB};
@@ -64,14 +64,14 @@ static void load(void)
                 "OpenBLAS cannot be loaded (install libopenblas0-pthread): %s", dlerror());
         return;
     }
-    find(library, "openblas_get_parallel", &blas.get_parallel);
-    find(library, "openblas_set_num_threads", &blas.set_num_threads);
-    find(library, "openblas_get_num_threads", &blas.get_num_threads);
-    find(library, "openblas_get_corename", &blas.get_corename);
-    find(library, "blas_memory_alloc", &blas.memory_alloc);
-    find(library, "blas_memory_free", &blas.memory_free);
+    blas_find(library, "openblas_get_parallel", &blas.get_parallel);
+    blas_find(library, "openblas_set_num_threads", &blas.set_num_threads);
+    blas_find(library, "openblas_get_num_threads", &blas.get_num_threads);
+    blas_find(library, "openblas_get_corename", &blas.get_corename);
+    blas_find(library, "blas_memory_alloc", &blas.memory_alloc);
+    blas_find(library, "blas_memory_free", &blas.memory_free);
     if (blas.get_parallel && blas.set_num_threads && blas.get_num_threads && blas.get_corename)
-        find(library, "cblas_sgemm", &blas.sgemm);
+        blas_find(library, "cblas_sgemm", &blas.sgemm);
     if (!blas.sgemm)
         err_set(&blas.err, ONIC_ECONFIG,
                 LIBRARY " is another library than OpenBLAS: it lacks "
@@ -80,7 +80,7 @@ static void load(void)
 
 static bool is_loaded(void)
 {
-    pthread_once(&blas.once, load);
+    pthread_once(&blas.once, blas_load);
     return blas.sgemm != NULL;
 }
 

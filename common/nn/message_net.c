@@ -27,8 +27,8 @@
 
 /* --- the net --------------------------------------------------------------------------------- */
 
-static struct message_stage *append(struct message_net *net, enum message_stage_kind kind, int k,
-                                    int out)
+static struct message_stage *message_net_append(struct message_net *net,
+                                                enum message_stage_kind kind, int k, int out)
 {
     struct message_stage *s = &net->stage[net->stages++];
     *s = (struct message_stage){.kind = kind, .k = k, .out = out};
@@ -53,34 +53,35 @@ static void add_tensors(struct params *p, struct message_stage *s, const char *w
 
 static void add_embedding(struct message_net *net, struct params *p, int bytes, int size)
 {
-    struct message_stage *s = append(net, STAGE_EMBED, 1, size);
+    struct message_stage *s = message_net_append(net, STAGE_EMBED, 1, size);
     net->bytes = s->positions = bytes;
     s->w = params_add(p, "message.embedding", 256, size, PARAM_EMBEDDING, 1.0f);
 }
 
 static void add_conv(struct message_net *net, struct params *p, int k, int channels)
 {
-    struct message_stage *s = append(net, STAGE_CONV, k, channels);
+    struct message_stage *s = message_net_append(net, STAGE_CONV, k, channels);
     s->positions -= k - 1;
     add_tensors(p, s, "conv", net->stages);
 }
 
 static void add_pool(struct message_net *net)
 {
-    struct message_stage *s = append(net, STAGE_POOL, 3, net->stage[net->stages - 1].out);
+    struct message_stage *s =
+        message_net_append(net, STAGE_POOL, 3, net->stage[net->stages - 1].out);
     s->positions /= 3;
 }
 
 static void add_flatten(struct message_net *net)
 {
-    struct message_stage *s = append(net, STAGE_FLATTEN, 1, 0);
+    struct message_stage *s = message_net_append(net, STAGE_FLATTEN, 1, 0);
     s->out = s->positions * s->in;
     s->positions = 1;
 }
 
-static void add_dense(struct message_net *net, struct params *p, int out)
+static void message_net_add_dense(struct message_net *net, struct params *p, int out)
 {
-    struct message_stage *s = append(net, STAGE_DENSE, 1, out);
+    struct message_stage *s = message_net_append(net, STAGE_DENSE, 1, out);
     add_tensors(p, s, "dense", net->stages);
 }
 
@@ -98,9 +99,9 @@ void message_net_create(struct message_net *net, enum message_net_size size, str
         add_conv(net, p, 3, channels);
     add_pool(net);
     add_flatten(net);
-    add_dense(net, p, small ? 32 : 128);
+    message_net_add_dense(net, p, small ? 32 : 128);
     if (small)
-        add_dense(net, p, 32);
+        message_net_add_dense(net, p, 32);
 }
 
 int message_net_features(const struct message_net *net)
@@ -190,7 +191,8 @@ void message_work_free(struct message_work *w)
     free(w);
 }
 
-static void reserve_captions(const struct message_net *net, struct message_work *w, int n)
+static void message_net_reserve_captions(const struct message_net *net, struct message_work *w,
+                                         int n)
 {
     w->n = n;
     if (n <= w->cap)
@@ -276,7 +278,7 @@ const float *message_net_forward(const struct message_net *net, const float *wei
                                  const char *const *caption, const uint16_t *len, int n,
                                  struct message_work *w)
 {
-    reserve_captions(net, w, n);
+    message_net_reserve_captions(net, w, n);
     int total = read_captions(net, caption, len, w);
     embedding_forward(w->y[0], w->id, weights + net->stage[0].w, 1, total, net->stage[0].out);
     for (int i = 1; i < net->stages; i++) {

@@ -70,7 +70,7 @@ void env_describe_write(const struct env_description *d, struct buf *out)
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-static bool read_number(const char *text, long long lo, long long hi, long long *out)
+static bool env_describe_read_number(const char *text, long long lo, long long hi, long long *out)
 {
     char *end;
     errno = 0;
@@ -81,7 +81,7 @@ static bool read_number(const char *text, long long lo, long long hi, long long 
 static bool read_int(const char *text, int lo, int *out)
 {
     long long v;
-    if (!read_number(text, lo, 1000000000, &v))
+    if (!env_describe_read_number(text, lo, 1000000000, &v))
         return false;
     *out = (int)v;
     return true;
@@ -195,7 +195,7 @@ static bool read_value(enum key key, char *value, struct env_description *d)
     case COUNT:
         return read_int(value, 1, &d->default_count);
     case SNAPSHOT:
-        if (!read_number(value, 0, 1 << 30, &v))
+        if (!env_describe_read_number(value, 0, 1 << 30, &v))
             return false;
         d->snapshot_bytes = (size_t)v;
         return true;

@@ -81,7 +81,7 @@ void obs_spec_text(const struct obs_spec *s, struct buf *out)
     break
 
 /* `count` elements at p */
-static void read_values(enum obs_type type, const uint8_t *p, size_t count, double *out)
+static void obs_spec_read_values(enum obs_type type, const uint8_t *p, size_t count, double *out)
 {
     switch (type) {
     case OBS_U8:
@@ -101,12 +101,12 @@ static void read_values(enum obs_type type, const uint8_t *p, size_t count, doub
 
 void obs_values(const struct obs_field *f, const uint8_t *obs, double *out)
 {
-    read_values(f->type, obs + f->offset, (size_t)obs_field_count(f), out);
+    obs_spec_read_values(f->type, obs + f->offset, (size_t)obs_field_count(f), out);
 }
 
 double obs_value(const struct obs_field *f, const uint8_t *obs, int i)
 {
     double v = 0;
-    read_values(f->type, obs + f->offset + (size_t)i * obs_type_bytes(f->type), 1, &v);
+    obs_spec_read_values(f->type, obs + f->offset + (size_t)i * obs_type_bytes(f->type), 1, &v);
     return v;
 }

@@ -59,7 +59,7 @@ const char *policy_net_fields(const char *net)
     return t ? t->fields : NULL;
 }
 
-static int resolve(struct policy *p, struct onic_err *err)
+static int policy_resolve(struct policy *p, struct onic_err *err)
 {
     struct policy_config *c = &p->config;
     p->type = encoder_find(c->net);
@@ -143,7 +143,7 @@ int policy_create(struct policy **out, const struct policy_config *c, struct oni
         return rc;
     struct policy *p = xcalloc(1, sizeof *p);
     p->config = *c;
-    rc = resolve(p, err);
+    rc = policy_resolve(p, err);
     if (rc == ONIC_OK)
         rc = p->type->create(&p->encoder, &p->config, &p->params, err);
     if (rc != ONIC_OK) {

@@ -63,7 +63,7 @@ static bool has(const char *dir, const char *name)
     return access(path, F_OK) == 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+static int run_dir_remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
     (void)st;
     (void)type;
@@ -72,7 +72,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 }
 
 /* Removes what a run writes, by name: what a person put beside it stays. */
-static int clear(const char *dir, struct onic_err *err)
+static int run_dir_clear(const char *dir, struct onic_err *err)
 {
     static const char *const names[] = {
         "config.yaml",   "config.yaml.tmp", RUN_DIR_BEFORE,  RUN_DIR_BEFORE ".tmp",
@@ -91,7 +91,7 @@ static int clear(const char *dir, struct onic_err *err)
             mine |= strncmp(e->d_name, prefixes[i], strlen(prefixes[i])) == 0;
         char path[CONFIG_STR_MAX + 300];
         snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
-        if (mine && nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
+        if (mine && nftw(path, run_dir_remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
             rc = err_set(err, ONIC_ECANTCREATE, "%s cannot be removed: %s", path, strerror(errno));
     }
     if (d)
@@ -217,7 +217,7 @@ int run_dir_open(const char *dir, const struct config *given, struct config *cfg
                          "overwritten",
                          dir);
         else if (ours || refused)
-            rc = clear(dir, err);
+            rc = run_dir_clear(dir, err);
         ours = false;
     }
     *cfg = *given;

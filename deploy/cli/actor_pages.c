@@ -11,7 +11,7 @@
 
 enum { FOLDER_MAX = 4096, NAME_LEN = 256 };
 
-static bool is_page(const char *name)
+static bool actor_pages_is_page(const char *name)
 {
     size_t n = strlen(name);
     return strncmp(name, "actor-", 6) == 0 && n > 7 && strcmp(name + n - 7, ".ledger") == 0;
@@ -40,7 +40,7 @@ int actor_pages_bring(const char *from, const char *to, struct onic_err *err)
         return err_set(err, ONIC_ECANTCREATE, "%s cannot be made: %s", to, strerror(errno));
     DIR *d = opendir(from);
     for (struct dirent *e; d && !rc && (e = readdir(d));)
-        if (is_page(e->d_name))
+        if (actor_pages_is_page(e->d_name))
             rc = bring_page(from, to, e->d_name, err);
     if (d)
         closedir(d);

@@ -65,8 +65,9 @@ static struct schedule schedule_of(const struct bench_options *o, bool in_turn)
     return s;
 }
 
-static int start(struct bench_run *r, const struct config *given, const struct annotated *a,
-                 double wall, const struct bench_cores *cores, struct onic_err *err)
+static int bench_annotation_start(struct bench_run *r, const struct config *given,
+                                  const struct annotated *a, double wall,
+                                  const struct bench_cores *cores, struct onic_err *err)
 {
     char model[64], captions[64], seconds[48], annotator[64];
     snprintf(model, sizeof model, "--reward.model=%s", a->model);
@@ -100,7 +101,7 @@ static int run_both(const struct config *given, const struct annotated *const si
     int rc = ONIC_OK;
     for (int k = 0; k < 2 && rc == ONIC_OK; k++) {
         int i = k ? !first : first;
-        rc = start(&run[i], given, side[i], s->wall, half ? &half[k] : NULL, err);
+        rc = bench_annotation_start(&run[i], given, side[i], s->wall, half ? &half[k] : NULL, err);
         if (rc == ONIC_OK && !half)
             rc = bench_run_finish(&run[i], s->from, &out[i], err);
     }
@@ -129,7 +130,7 @@ static double mean(const double *x, int n)
     return sum / n;
 }
 
-static const struct annotated *row_of(const char *name)
+static const struct annotated *bench_annotation_row_of(const char *name)
 {
     const struct annotated *row = ANNOTATED;
     while (strcmp(row->bench, name) != 0) { /* benches.def and ANNOTATED have the same names */
@@ -139,7 +140,8 @@ static const struct annotated *row_of(const char *name)
     return row;
 }
 
-static int check_annotator(const struct bench_options *o, const char *id, struct onic_err *err)
+static int bench_annotation_check_annotator(const struct bench_options *o, const char *id,
+                                            struct onic_err *err)
 {
     if (!id[0] || annotator_find(id)->available(o->cfg, err) == ONIC_OK)
         return ONIC_OK;
@@ -149,14 +151,14 @@ static int check_annotator(const struct bench_options *o, const char *id, struct
 int bench_annotation(const struct bench_options *o, struct bench_result *out, struct onic_err *err)
 {
     static char of[224];
-    const struct annotated *with = row_of(o->name);
+    const struct annotated *with = bench_annotation_row_of(o->name);
     const struct annotated without = {
         .model = "none", .annotator = "", .captions_per_s = with->captions_per_s, .flag = ""};
     const struct annotated *const side[2] = {with, &without};
     struct bench_cores half[2];
     bool together = bench_halves(half);
     const struct schedule s = schedule_of(o, !together);
-    int rounds = s.rounds, rc = check_annotator(o, with->annotator, err);
+    int rounds = s.rounds, rc = bench_annotation_check_annotator(o, with->annotator, err);
     double a[BENCH_ROUNDS_MAX], b[BENCH_ROUNDS_MAX];
     double score_us[BENCH_ROUNDS_MAX], share[BENCH_ROUNDS_MAX], labels[BENCH_ROUNDS_MAX],
         labels_cpu[BENCH_ROUNDS_MAX];

@@ -57,7 +57,7 @@ static void run_dir(const struct bench_run *r, char out[RUN_DIR_MAX])
     snprintf(out, RUN_DIR_MAX, "%.504s/run", r->folder.path);
 }
 
-static int make_folder(struct bench_run *r, struct onic_err *err)
+static int bench_run_make_folder(struct bench_run *r, struct onic_err *err)
 {
     static const struct scratch_wish wish = {
         .prefix = "onic-bench-", .what = "a benchmark", .path_max = RUN_DIR_MAX - 8};
@@ -100,7 +100,8 @@ static void add_given(struct words *w, const struct config *given)
     }
 }
 
-static void become(const struct words *w, const char *output, const struct bench_cores *cores)
+static void bench_run_become(const struct words *w, const char *output,
+                             const struct bench_cores *cores)
 {
     dup2(open("/dev/null", O_RDONLY), STDIN_FILENO);
     dup2(open(output, O_WRONLY | O_CREAT | O_APPEND, 0600), STDOUT_FILENO);
@@ -119,7 +120,7 @@ int bench_run_start(struct bench_run *r, const struct config *given, const char 
     *r = (struct bench_run){0};
     int rc = paths_beside_program("onic", program, sizeof program, err);
     if (!rc)
-        rc = make_folder(r, err);
+        rc = bench_run_make_folder(r, err);
     if (rc)
         return rc;
     run_dir(r, dir);
@@ -135,7 +136,7 @@ int bench_run_start(struct bench_run *r, const struct config *given, const char 
         prctl(PR_SET_PDEATHSIG, SIGTERM);
         if (getppid() != parent) /* it died before the line above */
             _exit(75);
-        become(&w, output, cores);
+        bench_run_become(&w, output, cores);
     }
     free_words(&w);
     if (pid < 0) {

@@ -46,7 +46,7 @@ static void clean_environment(void)
     setenv("OPENBLAS_NUM_THREADS", "1", 0); /* threads are the learner's own; see train.threads */
 }
 
-static void pass_on(int fd, const char *variable)
+static void child_pass_on(int fd, const char *variable)
 {
     char name[16];
     fcntl(fd, F_SETFD, 0);
@@ -55,7 +55,8 @@ static void pass_on(int fd, const char *variable)
 }
 
 /* In the forked child: never returns. */
-static void become(const struct child *c, const struct child_start *how, pid_t parent, int log)
+static void child_become(const struct child *c, const struct child_start *how, pid_t parent,
+                         int log)
 {
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) /* the parent died before the line above */
@@ -69,9 +70,9 @@ static void become(const struct child *c, const struct child_start *how, pid_t p
     if (c->spec->kind == CHILD_LEARNER && how->lock_fd >= 0)
         run_lock_pass(how->lock_fd);
     if (c->spec->kind == CHILD_LEARNER && how->panel_fd >= 0)
-        pass_on(how->panel_fd, "ONIC_PANEL");
+        child_pass_on(how->panel_fd, "ONIC_PANEL");
     if (c->spec->kind == CHILD_LEARNER && how->pulse_fd >= 0)
-        pass_on(how->pulse_fd, "ONIC_PULSE");
+        child_pass_on(how->pulse_fd, "ONIC_PULSE");
     setenv("ONIC_STDERR", c->log_path, 1);
     sigprocmask(SIG_SETMASK, how->mask, NULL);
     process_restore_limits(); /* it raises them itself, and knows what its own children get */
@@ -110,7 +111,7 @@ int child_start(struct child *c, const struct child_start *how, struct onic_err 
     c->started_ms = clock_ms();
     pid_t parent = getpid(), pid = fork();
     if (pid == 0)
-        become(c, how, parent, log);
+        child_become(c, how, parent, log);
     int rc = pid < 0 ? limits_no_process(c->spec->role, errno, err) : ONIC_OK;
     close(log);
     if (rc)

@@ -57,7 +57,7 @@ struct bench_args {
     char only[64], json[CONFIG_STR_MAX];
 };
 
-static int on_extra(void *ctx, const char *name, const char *value, struct onic_err *err)
+static int bench_on_extra(void *ctx, const char *name, const char *value, struct onic_err *err)
 {
     struct bench_args *a = ctx;
     (void)err;
@@ -325,7 +325,7 @@ int cmd_bench(int argc, char **argv)
                  "the rows whose names begin with NAME:\n"
                  "B6, B8, B11-rules, ... (`--only=x` lists them).\n",
         .extra = (const char *const[]){"--quick", "--only=", "--json=", NULL},
-        .on_extra = on_extra,
+        .on_extra = bench_on_extra,
         .ctx = &a,
     };
     int rc = config_load(&cfg, argc, argv, &cli, &err);

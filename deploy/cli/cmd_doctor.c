@@ -120,7 +120,7 @@ static void check_shared_files(const struct config *cfg, struct finding *f)
 }
 
 /* Number behind `key` in a /proc or cgroup file, in bytes times unit; -1 when absent. */
-static double read_number(const char *path, const char *key, double unit)
+static double doctor_read_number(const char *path, const char *key, double unit)
 {
     char line[256];
     double v = -1;
@@ -133,10 +133,10 @@ static double read_number(const char *path, const char *key, double unit)
     return v;
 }
 
-static void check_memory(const struct config *cfg, struct finding *f)
+static void doctor_check_memory(const struct config *cfg, struct finding *f)
 {
-    double free_bytes = read_number("/proc/meminfo", "MemAvailable:", 1024);
-    double limit = read_number("/sys/fs/cgroup/memory.max", "", 1);
+    double free_bytes = doctor_read_number("/proc/meminfo", "MemAvailable:", 1024);
+    double limit = doctor_read_number("/sys/fs/cgroup/memory.max", "", 1);
     (void)cfg;
     buf_printf(&f->text, "%.1f GiB available", free_bytes / 0x1p30);
     if (limit > 0)
@@ -169,13 +169,13 @@ static void check_tmpfs(const struct config *cfg, struct finding *f)
     put_space(f, "/dev/shm", "NetHack's private folders", 0x1p28);
 }
 
-static void check_disk(const struct config *cfg, struct finding *f)
+static void doctor_check_disk(const struct config *cfg, struct finding *f)
 {
     (void)cfg;
     put_space(f, ".", "run directories", 0x1p30);
 }
 
-static void check_files(const struct config *cfg, struct finding *f)
+static void doctor_check_files(const struct config *cfg, struct finding *f)
 {
     struct rlimit r = {0};
     (void)cfg;
@@ -200,14 +200,14 @@ static const struct {
     {"llm", doctor_llm},
     {"annotator", doctor_annotator},
     {"shared files", check_shared_files},
-    {"memory", check_memory},
+    {"memory", doctor_check_memory},
     {"tmpfs", check_tmpfs},
-    {"disk", check_disk},
-    {"file limit", check_files},
+    {"disk", doctor_check_disk},
+    {"file limit", doctor_check_files},
 };
 enum { CHECKS = sizeof checks / sizeof checks[0] };
 
-static int on_extra(void *ctx, const char *name, const char *value, struct onic_err *err)
+static int doctor_on_extra(void *ctx, const char *name, const char *value, struct onic_err *err)
 {
     (void)name;
     (void)value;
@@ -246,7 +246,7 @@ int cmd_doctor(int argc, char **argv)
                  "question (of llm: each server); without annotator.id=llm no language model is\n"
                  "asked. Exit code 64 when something makes every run impossible.\n",
         .extra = (const char *const[]){"--json=-", NULL},
-        .on_extra = on_extra,
+        .on_extra = doctor_on_extra,
         .ctx = &json,
     };
     int rc = config_load(&cfg, argc, argv, &cli, &err);

@@ -25,7 +25,7 @@ struct env_args {
     bool json;
 };
 
-static int on_extra(void *ctx, const char *name, const char *value, struct onic_err *err)
+static int env_on_extra(void *ctx, const char *name, const char *value, struct onic_err *err)
 {
     (void)err;
     struct env_args *a = ctx;
@@ -36,7 +36,7 @@ static int on_extra(void *ctx, const char *name, const char *value, struct onic_
     return ONIC_OK;
 }
 
-static int on_positional(void *ctx, const char *arg, struct onic_err *err)
+static int env_on_positional(void *ctx, const char *arg, struct onic_err *err)
 {
     struct env_args *a = ctx;
     if (!a->verb[0])
@@ -85,7 +85,7 @@ static void list_one(const struct env_family *f, const char *name, const struct 
         env_free(e);
 }
 
-static int list(const struct config *cfg, bool json, struct buf *out, struct onic_err *err)
+static int env_list(const struct config *cfg, bool json, struct buf *out, struct onic_err *err)
 {
     int rc = env_plugin_load(cfg, err);
     if (rc != ONIC_OK)
@@ -113,7 +113,7 @@ static int list(const struct config *cfg, bool json, struct buf *out, struct oni
 
 /* ---- describe ---- */
 
-static void describe(const struct env *e, struct buf *out)
+static void env_describe(const struct env *e, struct buf *out)
 {
     const struct env_spec *s = &e->spec;
     buf_printf(out, "%s - %s\n", s->id, e->family->summary);
@@ -147,7 +147,7 @@ struct trace {
     struct buf line;
 };
 
-static void put_field(const struct obs_field *f, const uint8_t *obs, struct buf *out)
+static void env_put_field(const struct obs_field *f, const uint8_t *obs, struct buf *out)
 {
     buf_printf(out, "\"%s\":[", f->name);
     int n = obs_field_count(f);
@@ -185,7 +185,7 @@ static void put_seeds(const struct trace *tr, struct buf *out)
                    (unsigned long long)seeds[i], i == n - 1 ? "}" : "");
 }
 
-static int put_line(struct trace *tr, bool is_reset, struct onic_err *err)
+static int env_put_line(struct trace *tr, bool is_reset, struct onic_err *err)
 {
     const struct env_result *r = &tr->result;
     struct buf *out = &tr->line;
@@ -196,7 +196,7 @@ static int put_line(struct trace *tr, bool is_reset, struct onic_err *err)
     for (int i = 0; i < spec->nfields; i++) {
         if (i)
             buf_puts(out, ",");
-        put_field(&spec->field[i], tr->obs, out);
+        env_put_field(&spec->field[i], tr->obs, out);
     }
     buf_puts(out, "},\"reward\":");
     buf_json_number(out, r->reward, DIGITS);
@@ -219,7 +219,7 @@ static int put_line(struct trace *tr, bool is_reset, struct onic_err *err)
 static int trace_reset(struct trace *tr, struct onic_err *err)
 {
     int rc = tr->env->family->reset(tr->env, tr->obs, &tr->result, err);
-    return rc == ONIC_OK ? put_line(tr, true, err) : rc;
+    return rc == ONIC_OK ? env_put_line(tr, true, err) : rc;
 }
 
 /* The next whitespace-separated word is an action number; ONIC_ESTOPPED at the end of the file. */
@@ -256,7 +256,7 @@ static int trace_actions(struct trace *tr, FILE *f, struct onic_err *err)
     while (rc == ONIC_OK && (rc = next_action(f, &tr->env->spec, &action, err)) == ONIC_OK) {
         rc = tr->env->family->step(tr->env, action, tr->obs, &tr->result, err);
         if (rc == ONIC_OK)
-            rc = put_line(tr, false, err);
+            rc = env_put_line(tr, false, err);
         if (rc == ONIC_OK && (tr->result.terminated || tr->result.truncated || tr->result.failed))
             rc = trace_reset(tr, err);
     }
@@ -294,10 +294,11 @@ static int not_of_one(const char *env, struct onic_err *err)
                    command_program(), env, command_program(), shell_word(env, word, sizeof word));
 }
 
-static int run(const struct env_args *a, struct config *cfg, struct buf *out, struct onic_err *err)
+static int env_run(const struct env_args *a, struct config *cfg, struct buf *out,
+                   struct onic_err *err)
 {
     if (strcmp(a->verb, "list") == 0)
-        return a->env[0] ? not_of_one(a->env, err) : list(cfg, a->json, out, err);
+        return a->env[0] ? not_of_one(a->env, err) : env_list(cfg, a->json, out, err);
     bool is_trace = strcmp(a->verb, "trace") == 0;
     if (!is_trace && strcmp(a->verb, "describe") != 0)
         return err_set(err, ONIC_ECONFIG, "'%s' is not one of list, describe ENV, trace ENV",
@@ -309,7 +310,7 @@ static int run(const struct env_args *a, struct config *cfg, struct buf *out, st
     if (is_trace)
         rc = trace(e, cfg, a->actions, err);
     else
-        describe(e, out);
+        env_describe(e, out);
     env_free(e);
     return rc;
 }
@@ -331,15 +332,15 @@ int cmd_env(int argc, char **argv)
                  "with seed S, then one per action; an episode that ends is followed by a reset "
                  "without a seed.\n",
         .extra = (const char *const[]){"--json=-", "--actions=", NULL},
-        .on_extra = on_extra,
-        .on_positional = on_positional,
+        .on_extra = env_on_extra,
+        .on_positional = env_on_positional,
         .ctx = &a,
     };
     struct buf out;
     buf_init(&out, 1 << 20);
     int rc = config_load(&cfg, argc, argv, &cli, &err);
     if (rc == ONIC_OK)
-        rc = run(&a, &cfg, &out, &err);
+        rc = env_run(&a, &cfg, &out, &err);
     if (rc == ONIC_OK)
         fwrite(out.data, 1, out.len, stdout);
     buf_release(&out);

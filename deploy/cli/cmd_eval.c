@@ -18,7 +18,7 @@ enum { EVAL_DEFAULT_EPISODES = 100 };
 
 static volatile int stop_asked;
 
-static void on_signal(int sig)
+static void eval_on_signal(int sig)
 {
     (void)sig;
     stop_asked = 1;
@@ -30,7 +30,7 @@ struct eval_args {
     bool random, greedy;
 };
 
-static int on_extra(void *ctx, const char *name, const char *value, struct onic_err *err)
+static int eval_on_extra(void *ctx, const char *name, const char *value, struct onic_err *err)
 {
     struct eval_args *a = ctx;
     name += strspn(name, "-");
@@ -51,7 +51,7 @@ static int on_extra(void *ctx, const char *name, const char *value, struct onic_
     return ONIC_OK;
 }
 
-static int on_positional(void *ctx, const char *arg, struct onic_err *err)
+static int eval_on_positional(void *ctx, const char *arg, struct onic_err *err)
 {
     struct eval_args *a = ctx;
     if (a->path[0])
@@ -138,8 +138,8 @@ int cmd_eval(int argc, char **argv)
             "env are as it\nwas trained unless they are given here.\n",
         .extra =
             (const char *const[]){"--random", "--greedy", "--json=", "--csv=", "--episodes=", NULL},
-        .on_extra = on_extra,
-        .on_positional = on_positional,
+        .on_extra = eval_on_extra,
+        .on_positional = eval_on_positional,
         .ctx = &a,
     };
     int rc = config_load(&given, argc, argv, &cli, &err);
@@ -153,7 +153,8 @@ int cmd_eval(int argc, char **argv)
         rc = err_set(&err, ONIC_ECONFIG, "--random needs no run: leave out '%s' or --random",
                      a.path);
     log_set_role("eval");
-    sigaction(SIGINT, &(struct sigaction){.sa_handler = on_signal, .sa_flags = SA_ONSTACK}, NULL);
+    sigaction(SIGINT, &(struct sigaction){.sa_handler = eval_on_signal, .sa_flags = SA_ONSTACK},
+              NULL);
     if (rc == ONIC_OK)
         rc = run_eval(&a, &given, &err);
     if (rc == ONIC_OK)

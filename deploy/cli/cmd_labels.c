@@ -46,7 +46,7 @@ struct labels_args {
     char chunk[32]; /* annotate */
 };
 
-static int on_positional(void *ctx, const char *arg, struct onic_err *err)
+static int labels_on_positional(void *ctx, const char *arg, struct onic_err *err)
 {
     struct labels_args *a = ctx;
     if (!a->verb[0])
@@ -61,7 +61,7 @@ static int on_positional(void *ctx, const char *arg, struct onic_err *err)
     return ONIC_OK;
 }
 
-static int on_extra(void *ctx, const char *name, const char *value, struct onic_err *err)
+static int labels_on_extra(void *ctx, const char *name, const char *value, struct onic_err *err)
 {
     struct labels_args *a = ctx;
     name += strspn(name, "-");
@@ -90,8 +90,8 @@ static int on_extra(void *ctx, const char *name, const char *value, struct onic_
 
 /* The store of a run: labels.path as given or stored, else RUN/labels.sqlite; RUN may be the file
  * itself. */
-static int store_path(const struct labels_args *a, const struct config *given, char *out,
-                      size_t size, struct onic_err *err)
+static int labels_store_path(const struct labels_args *a, const struct config *given, char *out,
+                             size_t size, struct onic_err *err)
 {
     struct stat st;
     if (stat(a->run, &st) != 0)
@@ -131,7 +131,7 @@ static void server_address(const struct labels_args *a, const struct config *giv
 }
 
 /* False when nobody answers in time. */
-static bool ask_server(const char *address, unsigned long long *total)
+static bool labels_ask_server(const char *address, unsigned long long *total)
 {
     struct wire_labels_client *c = NULL;
     struct wire_labels_client_status st = {0};
@@ -148,13 +148,13 @@ static bool ask_server(const char *address, unsigned long long *total)
     return st.server_labels_total > 0; /* 0 may also mean "not told yet": the file knows */
 }
 
-static int count(const struct labels_args *a, const struct config *given, const char *path,
-                 struct onic_err *err)
+static int labels_count(const struct labels_args *a, const struct config *given, const char *path,
+                        struct onic_err *err)
 {
     char address[CONFIG_STR_MAX];
     unsigned long long total = 0;
     server_address(a, given, address, sizeof address);
-    if (!ask_server(address, &total)) {
+    if (!labels_ask_server(address, &total)) {
         struct label_store *s = NULL;
         struct label_counts n = {0};
         int rc = label_store_open(&s, path, LABEL_STORE_READ, err);
@@ -397,8 +397,8 @@ int cmd_labels(int argc, char **argv)
             "RUN is a run directory or a label store (labels.sqlite).\n",
         .extra = (const char *const[]){"--json=-", "--n=", "--pairs=", "--episodes=", "--random",
                                        "--distinct", "--chunk=", NULL},
-        .on_extra = on_extra,
-        .on_positional = on_positional,
+        .on_extra = labels_on_extra,
+        .on_positional = labels_on_positional,
         .ctx = &a,
     };
     int rc = config_load(&given, argc, argv, &cli, &err);
@@ -421,11 +421,11 @@ int cmd_labels(int argc, char **argv)
         return command_result("labels", rc, &err);
     }
     if (!rc)
-        rc = store_path(&a, &given, path, sizeof path, &err);
+        rc = labels_store_path(&a, &given, path, sizeof path, &err);
     if (rc)
         return command_result("labels", rc, &err);
     if (strcmp(a.verb, "count") == 0)
-        rc = count(&a, &given, path, &err);
+        rc = labels_count(&a, &given, path, &err);
     else if (strcmp(a.verb, "list") == 0 || strcmp(a.verb, "export") == 0)
         rc = write_rows(&a, path, &err);
     else if (strcmp(a.verb, "import") == 0)

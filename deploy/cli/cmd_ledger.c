@@ -13,7 +13,7 @@ struct ledger_args {
     bool json;
 };
 
-static int on_extra(void *ctx, const char *name, const char *value, struct onic_err *err)
+static int ledger_on_extra(void *ctx, const char *name, const char *value, struct onic_err *err)
 {
     (void)name;
     (void)value;
@@ -22,7 +22,7 @@ static int on_extra(void *ctx, const char *name, const char *value, struct onic_
     return ONIC_OK;
 }
 
-static int on_positional(void *ctx, const char *arg, struct onic_err *err)
+static int ledger_on_positional(void *ctx, const char *arg, struct onic_err *err)
 {
     struct ledger_args *a = ctx;
     if (a->run[0])
@@ -44,8 +44,8 @@ int cmd_ledger(int argc, char **argv)
                  "Prints where every trajectory of a run went. Exit code 70 when the sums do not "
                  "balance.\n",
         .extra = (const char *const[]){"--json=-", NULL},
-        .on_extra = on_extra,
-        .on_positional = on_positional,
+        .on_extra = ledger_on_extra,
+        .on_positional = ledger_on_positional,
         .ctx = &a,
     };
     int rc = config_load(&cfg, argc, argv, &cli, &err);

@@ -49,14 +49,14 @@ struct play {
 /* --- one step -------------------------------------------------------------------------------- */
 
 /* Values and preferences for what is seen now: shown with it, acted on afterwards. */
-static void consider(struct play *p)
+static void play_consider(struct play *p)
 {
     const uint8_t *row = p->obs;
     if (!p->args.random)
         policy_act(p->run.policy, p->ws, p->run.weights, &row, 1, p->state, p->logits, p->value);
 }
 
-static int choose(struct play *p)
+static int play_choose(struct play *p)
 {
     int actions = vec_env_spec(p->envs)->actions;
     int32_t action;
@@ -143,7 +143,7 @@ static void put_step(struct play *p, int action, const struct env_result *x, str
         explain_caption(p->explain, p->mix, x->caption, (size_t)x->caption_len, out);
 }
 
-static void show(struct play *p, int action, const struct env_result *x)
+static void play_show(struct play *p, int action, const struct env_result *x)
 {
     struct buf out, frame;
     buf_init(&out, 1 << 20);
@@ -165,14 +165,14 @@ static int play_episode(struct play *p, struct onic_err *err)
     p->ext_sum = p->int_sum = 0;
     p->episode++;
     while (rc == ONIC_OK) {
-        consider(p);
-        show(p, action, &x);
+        play_consider(p);
+        play_show(p, action, &x);
         if (p->term.quit || x.terminated || x.truncated || x.failed)
             break;
         terminal_pace(&p->term);
         if (p->term.quit)
             break;
-        action = choose(p);
+        action = play_choose(p);
         rc = vec_env_step(p->envs, &action, p->obs, &x, err);
     }
     if (rc == ONIC_OK)
@@ -230,7 +230,7 @@ static void close_play(struct play *p)
     loaded_run_close(&p->run);
 }
 
-static int on_extra(void *ctx, const char *name, const char *value, struct onic_err *err)
+static int play_on_extra(void *ctx, const char *name, const char *value, struct onic_err *err)
 {
     struct play *p = ctx;
     struct play_args *a = &p->args;
@@ -251,7 +251,7 @@ static int on_extra(void *ctx, const char *name, const char *value, struct onic_
     return rc;
 }
 
-static int on_positional(void *ctx, const char *arg, struct onic_err *err)
+static int play_on_positional(void *ctx, const char *arg, struct onic_err *err)
 {
     struct play_args *a = &((struct play *)ctx)->args;
     if (a->path[0])
@@ -314,8 +314,8 @@ int cmd_play(int argc, char **argv)
                  "random actions do.\n"
                  "Without a terminal every step is one line.\n",
         .extra = (const char *const[]){"--random", "--greedy", "--speed=", "--episodes=", NULL},
-        .on_extra = on_extra,
-        .on_positional = asks_for_random(argc, argv) ? on_random_file : on_positional,
+        .on_extra = play_on_extra,
+        .on_positional = asks_for_random(argc, argv) ? on_random_file : play_on_positional,
         .ctx = &p,
     };
     int rc = config_load(&given, argc, argv, &cli, &err);

@@ -50,7 +50,7 @@ struct player {
 
 /* --- playing --------------------------------------------------------------------------------- */
 
-static bool ended(const struct env_result *x)
+static bool replay_ended(const struct env_result *x)
 {
     return x->terminated || x->truncated || x->failed;
 }
@@ -74,20 +74,20 @@ static int compare(const struct player *p, int at, const struct env_result *x, s
     const struct replay_step *s = &r->step[at];
     bool last = at == r->nsteps - 1;
     if (r->crash)
-        return ended(x) ? differs(p, at, "the end of the episode", err) : ONIC_OK;
+        return replay_ended(x) ? differs(p, at, "the end of the episode", err) : ONIC_OK;
     if ((size_t)x->caption_len != s->caption_len ||
         memcmp(x->caption, s->caption, s->caption_len) != 0)
         return differs(p, at, "the caption", err);
     if ((float)x->reward != (float)s->reward)
         return differs(p, at, "the reward", err);
     const char *end = x->terminated ? "terminated" : x->truncated ? "truncated" : "broken";
-    if (ended(x) != last || (last && strcmp(end, r->end) != 0))
+    if (replay_ended(x) != last || (last && strcmp(end, r->end) != 0))
         return differs(p, at, "the end of the episode", err);
     return ONIC_OK;
 }
 
 /* at: -1 before the first step. */
-static void show(struct player *p, int at)
+static void replay_show(struct player *p, int at)
 {
     struct buf picture, text;
     buf_init(&picture, PICTURE_MAX);
@@ -117,7 +117,7 @@ static void print_explanation(struct player *p, int at)
 }
 
 /* Shows or collects a step that was played as recorded. */
-static void report(struct player *p, int at)
+static void replay_report(struct player *p, int at)
 {
     p->view.ext_sum += p->replay.step[at].ext;
     p->view.int_sum += p->replay.step[at].intrinsic;
@@ -132,7 +132,7 @@ static void report(struct player *p, int at)
     } else if (p->args.explain) {
         print_explanation(p, at);
     } else {
-        show(p, at);
+        replay_show(p, at);
     }
 }
 
@@ -146,14 +146,14 @@ static int start_episode(struct player *p, struct onic_err *err)
     return rc;
 }
 
-static int play(struct player *p, struct onic_err *err)
+static int replay_play(struct player *p, struct onic_err *err)
 {
     int steps = p->args.explain ? p->args.explain : p->replay.nsteps;
     if (p->replay.crash)
         steps--; /* the last one ended the process that played it */
     int rc = start_episode(p, err);
     if (!rc && p->term.tty)
-        show(p, -1);
+        replay_show(p, -1);
     for (int at = 0; !rc && at < steps; at++) {
         struct env_result x;
         terminal_pace(&p->term);
@@ -163,7 +163,7 @@ static int play(struct player *p, struct onic_err *err)
         if (!rc)
             rc = compare(p, at, &x, err);
         if (!rc)
-            report(p, at);
+            replay_report(p, at);
     }
     if (!rc)
         terminal_linger(&p->term);
@@ -213,7 +213,7 @@ static int make_env(struct player *p, const struct config *given, struct onic_er
                    p->args.path, id);
 }
 
-static int check_actions(const struct player *p, struct onic_err *err)
+static int replay_check_actions(const struct player *p, struct onic_err *err)
 {
     for (int at = 0; at < p->replay.nsteps; at++) {
         int action = p->replay.step[at].action;
@@ -245,7 +245,7 @@ static int open_player(struct player *p, const struct config *given, struct onic
     if (!rc)
         rc = make_env(p, given, err);
     if (!rc)
-        rc = check_actions(p, err);
+        rc = replay_check_actions(p, err);
     if (rc)
         return rc;
     p->obs = xaligned(p->env->spec.obs.obs_bytes);
@@ -295,7 +295,7 @@ static void say_result(const struct player *p)
                p->newest ? ": " : "", p->replay.end, p->replay.nsteps);
 }
 
-static int on_extra(void *ctx, const char *name, const char *value, struct onic_err *err)
+static int replay_on_extra(void *ctx, const char *name, const char *value, struct onic_err *err)
 {
     struct player *p = ctx;
     name += strspn(name, "-");
@@ -311,7 +311,7 @@ static int on_extra(void *ctx, const char *name, const char *value, struct onic_
     return rc;
 }
 
-static int on_positional(void *ctx, const char *arg, struct onic_err *err)
+static int replay_on_positional(void *ctx, const char *arg, struct onic_err *err)
 {
     struct player *p = ctx;
     if (p->args.path[0])
@@ -337,8 +337,8 @@ int cmd_replay(int argc, char **argv)
                  "score of a trained model and the newest pair), annotator, goal, raw answer, "
                  "occurrence and resulting reward.\n",
         .extra = (const char *const[]){"--json=-", "--explain=", "--speed=", NULL},
-        .on_extra = on_extra,
-        .on_positional = on_positional,
+        .on_extra = replay_on_extra,
+        .on_positional = replay_on_positional,
         .ctx = &p,
     };
     buf_init(&p.document, DOCUMENT_MAX);
@@ -351,7 +351,7 @@ int cmd_replay(int argc, char **argv)
     if (rc == ONIC_OK) {
         if (!p.args.json && !p.args.explain)
             terminal_open(&p.term);
-        rc = play(&p, &err);
+        rc = replay_play(&p, &err);
         terminal_close(&p.term);
     }
     if (rc == ONIC_OK)

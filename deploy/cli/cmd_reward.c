@@ -31,13 +31,13 @@ struct reward_args {
 
 static volatile int stop_asked;
 
-static void on_signal(int sig)
+static void reward_on_signal(int sig)
 {
     (void)sig;
     stop_asked = 1;
 }
 
-static int on_positional(void *ctx, const char *arg, struct onic_err *err)
+static int reward_on_positional(void *ctx, const char *arg, struct onic_err *err)
 {
     struct reward_args *a = ctx;
     if (!a->verb[0])
@@ -50,7 +50,7 @@ static int on_positional(void *ctx, const char *arg, struct onic_err *err)
     return ONIC_OK;
 }
 
-static int on_extra(void *ctx, const char *name, const char *value, struct onic_err *err)
+static int reward_on_extra(void *ctx, const char *name, const char *value, struct onic_err *err)
 {
     struct reward_args *a = ctx;
     name += strspn(name, "-");
@@ -160,7 +160,7 @@ static int show_epoch(void *ctx, const struct motif_epoch *e)
     return p->rc || stop_asked;
 }
 
-static void csv_head(FILE *f)
+static void reward_csv_head(FILE *f)
 {
     fputs("epoch,loss,heldout_accuracy,mean,var", f);
     for (int i = 0; i < MOTIF_QUANTILES; i++)
@@ -218,7 +218,7 @@ static void say_trained(const struct progress *p, const struct pair_data *data, 
     buf_release(&warning);
 }
 
-static int train(const struct reward_args *a, const struct config *c, struct onic_err *err)
+static int reward_train(const struct reward_args *a, const struct config *c, struct onic_err *err)
 {
     char path[CONFIG_STR_MAX + 32], identity[192];
     struct pair_data *data = NULL;
@@ -237,10 +237,11 @@ static int train(const struct reward_args *a, const struct config *c, struct oni
         pair_data_free(data);
         return err_set(err, ONIC_ECANTCREATE, "cannot write %s: %s", path, strerror(errno));
     }
-    csv_head(p.csv);
+    reward_csv_head(p.csv);
     fprintf(p.to, "%zu labelled pairs of %zu captions, labelled by [%s]\n", pair_data_count(data),
             pair_data_captions(data), identity);
-    sigaction(SIGINT, &(struct sigaction){.sa_handler = on_signal, .sa_flags = SA_ONSTACK}, NULL);
+    sigaction(SIGINT, &(struct sigaction){.sa_handler = reward_on_signal, .sa_flags = SA_ONSTACK},
+              NULL);
     rc = motif_train(&r, data, &o, show_epoch, &p, err);
     if (!rc)
         rc = p.rc;
@@ -280,15 +281,15 @@ static struct ranked *rank(const struct motif_reward *r, const struct pair_data 
     return order;
 }
 
-static void put_caption(const struct pair_data *data, uint32_t number, struct buf *out)
+static void reward_put_caption(const struct pair_data *data, uint32_t number, struct buf *out)
 {
     uint16_t len;
     const char *text = pair_data_caption(data, number, &len);
     buf_json_string(out, text, len);
 }
 
-static void put_json(const struct motif_reward *r, const struct pair_data *data,
-                     const struct ranked *order, struct buf *out)
+static void reward_put_json(const struct motif_reward *r, const struct pair_data *data,
+                            const struct ranked *order, struct buf *out)
 {
     struct heldout_measure held = motif_measure(r, data, true), all = motif_measure(r, data, false);
     struct learned l = learned_of(data, &held);
@@ -316,7 +317,7 @@ static void put_json(const struct motif_reward *r, const struct pair_data *data,
     buf_puts(out, "],\"captions\":[");
     for (size_t i = 0; i < pair_data_captions(data); i++) {
         buf_puts(out, i ? ",{\"caption\":" : "{\"caption\":");
-        put_caption(data, order[i].number, out);
+        reward_put_caption(data, order[i].number, out);
         buf_puts(out, ",\"reward\":");
         buf_json_number(out, (double)order[i].score, 9);
         buf_puts(out, "}");
@@ -324,20 +325,20 @@ static void put_json(const struct motif_reward *r, const struct pair_data *data,
     buf_puts(out, "]}\n");
 }
 
-static void put_line(const char *name, const struct heldout_measure *m, struct buf *out)
+static void reward_put_line(const char *name, const struct heldout_measure *m, struct buf *out)
 {
     buf_printf(out, "%-9s %7d pairs that are no ties  accuracy %.4f  AUC %.4f  ECE %.4f\n", name,
                m->n, m->accuracy, m->auc, m->ece);
 }
 
 /* The best and the worst captions. */
-static void put_text(const struct motif_reward *r, const struct pair_data *data,
-                     const struct ranked *order, struct buf *out)
+static void reward_put_text(const struct motif_reward *r, const struct pair_data *data,
+                            const struct ranked *order, struct buf *out)
 {
     size_t n = pair_data_captions(data);
     struct heldout_measure held = motif_measure(r, data, true), all = motif_measure(r, data, false);
-    put_line("held-out", &held, out);
-    put_line("all", &all, out);
+    reward_put_line("held-out", &held, out);
+    reward_put_line("all", &all, out);
     struct learned l = learned_of(data, &held);
     struct buf warning;
     buf_init(&warning, LEARNED_WORDS_MAX);
@@ -351,7 +352,7 @@ static void put_text(const struct motif_reward *r, const struct pair_data *data,
             i = n - SHOWN;
         }
         buf_printf(out, "%8.3f  ", (double)order[i].score);
-        put_caption(data, order[i].number, out);
+        reward_put_caption(data, order[i].number, out);
         buf_puts(out, "\n");
     }
 }
@@ -372,7 +373,7 @@ static int eval(const struct reward_args *a, const struct config *c, struct onic
         struct buf out;
         struct ranked *order = rank(&r, data);
         buf_init(&out, DOCUMENT_MAX);
-        (a->json ? put_json : put_text)(&r, data, order, &out);
+        (a->json ? reward_put_json : reward_put_text)(&r, data, order, &out);
         print_document(&out);
         free(order);
     }
@@ -420,8 +421,8 @@ int cmd_reward(int argc, char **argv)
             "defaults are Motif's, for 100,000s of pairs;\nwith less than some 10,000 "
             "--reward.lr=1e-3 --reward.batch=32 learn more.\n",
         .extra = (const char *const[]){"--epochs=", "--json=-", NULL},
-        .on_extra = on_extra,
-        .on_positional = on_positional,
+        .on_extra = reward_on_extra,
+        .on_positional = reward_on_positional,
         .ctx = &a,
     };
     int rc = config_load(&given, argc, argv, &cli, &err);
@@ -440,6 +441,6 @@ int cmd_reward(int argc, char **argv)
     if (!rc)
         rc = blas_start(&err);
     if (!rc)
-        rc = trains ? train(&a, &given, &err) : eval(&a, &given, &err);
+        rc = trains ? reward_train(&a, &given, &err) : eval(&a, &given, &err);
     return command_result("reward", rc, &err);
 }

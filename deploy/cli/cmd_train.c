@@ -54,7 +54,7 @@ struct train {
     int children;
 };
 
-static void add_arg(struct command_line *l, const char *format, const char *value)
+static void train_add_arg(struct command_line *l, const char *format, const char *value)
 {
     struct buf b;
     ONIC_ASSERT(l->argc < ARGS_MAX - 1);
@@ -77,7 +77,7 @@ static struct command_line *add_child(struct train *t, const char *role, enum ch
     *l = (struct command_line){.argc = 0};
     *s = (struct child_spec){.kind = kind, .argv = l->argv};
     snprintf(s->role, sizeof s->role, "%s", role);
-    add_arg(l, path, "");
+    train_add_arg(l, path, "");
     return l;
 }
 
@@ -96,7 +96,7 @@ static void add_local_options(const struct config *cfg, struct command_line *l)
             config_get(cfg, keys[i], value, sizeof value) != ONIC_OK || !value[0])
             continue;
         snprintf(flag, sizeof flag, "--%s=", keys[i]);
-        add_arg(l, flag, value);
+        train_add_arg(l, flag, value);
     }
 }
 
@@ -115,10 +115,10 @@ static int add_actors(struct train *t, struct onic_err *err)
         struct command_line *l = add_child(t, role, CHILD_ACTOR, "onic-actor", err);
         if (!l)
             return ONIC_ENOTFOUND;
-        add_arg(l, "--learner=", t->actor_address);
-        add_arg(l, "--actors.id=", id);
-        add_arg(l, "--actors.state_dir=", state);
-        add_arg(l, "--actors.replay_dir=", replays);
+        train_add_arg(l, "--learner=", t->actor_address);
+        train_add_arg(l, "--actors.id=", id);
+        train_add_arg(l, "--actors.state_dir=", state);
+        train_add_arg(l, "--actors.replay_dir=", replays);
         add_local_options(t->cfg, l);
     }
     return ONIC_OK;
@@ -133,20 +133,20 @@ static int add_children(struct train *t, struct onic_err *err)
             add_child(t, "reward-server", CHILD_REWARD, "onic-reward-server", err);
         if (!l)
             return ONIC_ENOTFOUND;
-        add_arg(l, t->config_path, "");
-        add_arg(l, "--run-dir=", t->run_dir);
-        add_arg(l, "--listen=", t->reward_address);
+        train_add_arg(l, t->config_path, "");
+        train_add_arg(l, "--run-dir=", t->run_dir);
+        train_add_arg(l, "--listen=", t->reward_address);
     }
     struct command_line *l = add_child(t, "learner", CHILD_LEARNER, "onic-learner", err);
     if (!l)
         return ONIC_ENOTFOUND;
-    add_arg(l, t->config_path, "");
-    add_arg(l, "--run-dir=", t->run_dir);
-    add_arg(l, "--on-exists=", "resume");
-    add_arg(l, "--listen=", t->learner_address);
-    add_arg(l, "--actors.count=", count);
+    train_add_arg(l, t->config_path, "");
+    train_add_arg(l, "--run-dir=", t->run_dir);
+    train_add_arg(l, "--on-exists=", "resume");
+    train_add_arg(l, "--listen=", t->learner_address);
+    train_add_arg(l, "--actors.count=", count);
     if (t->reward_address[0])
-        add_arg(l, "--reward.server=", t->reward_address);
+        train_add_arg(l, "--reward.server=", t->reward_address);
     return add_actors(t, err);
 }
 
@@ -222,7 +222,7 @@ static int open_run(struct train *t, const struct config *given, int *lock_fd, b
 }
 
 /* Said here once and with the number, not by each part and for each of its restarts. */
-static int check_files(int actors, struct onic_err *err)
+static int train_check_files(int actors, struct onic_err *err)
 {
     char who[64];
     snprintf(who, sizeof who, "a run with %d actor%s", actors, actors == 1 ? "" : "s");
@@ -237,7 +237,7 @@ static int prepare(struct train *t, int lock_fd, struct onic_err *err)
     t->actors = count_actors(t->cfg, err);
     if (t->actors < 0)
         return ONIC_ECONFIG;
-    rc = check_files(t->actors, err);
+    rc = train_check_files(t->actors, err);
     if (rc)
         return rc;
     snprintf(t->config_path, sizeof t->config_path, "%s/config.yaml", t->run_dir);
@@ -282,7 +282,7 @@ static int live(struct train *t, int lock_fd, struct onic_err *err)
     return code;
 }
 
-static void release(struct train *t, int lock_fd)
+static void train_release(struct train *t, int lock_fd)
 {
     scratch_remove(&t->sockets);
     for (int i = 0; i < t->children; i++)
@@ -294,7 +294,7 @@ static void release(struct train *t, int lock_fd)
         close(lock_fd);
 }
 
-static int run(struct train *t, const struct config *given, struct onic_err *err)
+static int train_run(struct train *t, const struct config *given, struct onic_err *err)
 {
     int lock_fd = -1, code = 0;
     bool resumed = false;
@@ -307,7 +307,7 @@ static int run(struct train *t, const struct config *given, struct onic_err *err
             say_start(t, resumed);
         code = rc ? command_result("train", rc, err) : live(t, lock_fd, err);
     }
-    release(t, lock_fd);
+    train_release(t, lock_fd);
     return code;
 }
 
@@ -330,8 +330,8 @@ int cmd_train(int argc, char **argv)
     };
     int rc = config_load(&given, argc, argv, &cli, &err);
     if (!rc) /* what comes before the actors are counted needs some too */
-        rc = check_files(given.actors_count > 1 ? (int)given.actors_count : 1, &err);
+        rc = train_check_files(given.actors_count > 1 ? (int)given.actors_count : 1, &err);
     if (rc)
         return command_result("train", rc, &err);
-    return run(&t, &given, &err);
+    return train_run(&t, &given, &err);
 }

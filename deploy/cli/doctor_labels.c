@@ -98,7 +98,7 @@ static double patience_s(const struct annotator_vtable *v, const struct config *
     return OWN_PATIENCE_S;
 }
 
-static const char *remedy(const struct annotator_vtable *v, const struct config *cfg)
+static const char *doctor_labels_remedy(const struct annotator_vtable *v, const struct config *cfg)
 {
     if (strcmp(v->id, "command") == 0)
         return "; mend the program, or command.run";
@@ -140,7 +140,7 @@ static void put_trial(struct finding *f, const struct annotator_vtable *v, const
     if (t->state == LABEL_ABSTAINED)
         buf_printf(&f->text, " gets no label (%s)", raw);
     else
-        buf_printf(&f->text, " gets no answer: %s%s", raw, remedy(v, cfg));
+        buf_printf(&f->text, " gets no answer: %s%s", raw, doctor_labels_remedy(v, cfg));
 }
 
 static void try_annotator(struct finding *f, const struct annotator_vtable *v,
@@ -182,7 +182,7 @@ static bool is_answered(struct wire_labels_client *c, struct trial *t)
     return false;
 }
 
-static void ask_server(struct wire_labels_client *c, struct trial *t)
+static void doctor_labels_ask_server(struct wire_labels_client *c, struct trial *t)
 {
     struct wire_labels_client_status s;
     int64_t until = clock_ms() + SERVER_MS;
@@ -212,7 +212,7 @@ static void try_server(struct finding *f, const struct config *cfg, const struct
     }
     trial_question(&t, goal, kind);
     log_set_level(LOG_ERROR);
-    ask_server(c, &t);
+    doctor_labels_ask_server(c, &t);
     log_set_level(LOG_INFO);
     buf_printf(&f->text, "the reward server at %s", cfg->reward_server);
     if (*wire_labels_client_identity(c)->identity)

@@ -94,7 +94,7 @@ static int32_t best_action(const float *logits, int actions)
     return best;
 }
 
-static void choose(struct evaluation *v)
+static void evaluate_choose(struct evaluation *v)
 {
     if (!v->p->policy) {
         for (int e = 0; e < v->E; e++)
@@ -129,7 +129,7 @@ static void keep_episode(struct evaluation *v, int e)
 
 static int step_all(struct evaluation *v, struct onic_err *err)
 {
-    choose(v);
+    evaluate_choose(v);
     for (int e = 0; e < v->E; e++)
         if (v->left[e] == 0) /* its share is done */
             v->action[e] = -1;
@@ -174,7 +174,7 @@ struct eval_stat eval_summarise(const double *x, int n)
     return s;
 }
 
-static void summarise(struct evaluation *v, struct eval_result *out)
+static void evaluate_summarise(struct evaluation *v, struct eval_result *out)
 {
     int n = v->done;
     double *column = xcalloc((size_t)n, sizeof *column);
@@ -199,7 +199,7 @@ static void summarise(struct evaluation *v, struct eval_result *out)
     out->has_success = v->spec->has_success;
 }
 
-static void csv_head(const struct evaluation *v)
+static void evaluate_csv_head(const struct evaluation *v)
 {
     fprintf(v->p->csv, "seed,return,length,success");
     for (int i = 0; i < v->spec->nstats; i++)
@@ -215,7 +215,7 @@ int evaluate(const struct eval_params *p, const volatile int *stop, struct eval_
     int64_t start = clock_ms(), shown = start;
     int rc = open_evaluation(&v, p, err);
     if (rc == ONIC_OK && p->csv)
-        csv_head(&v);
+        evaluate_csv_head(&v);
     while (rc == ONIC_OK && v.done < p->episodes) {
         if (stop && *stop) {
             rc =
@@ -231,7 +231,7 @@ int evaluate(const struct eval_params *p, const volatile int *stop, struct eval_
         }
     }
     if (rc == ONIC_OK)
-        summarise(&v, out);
+        evaluate_summarise(&v, out);
     out->wall_s = (double)(clock_ms() - start) * 1e-3;
     close_evaluation(&v);
     return rc;

@@ -55,7 +55,7 @@ const char *explain_labels_role(const struct reward_model_type *type, bool label
 /* --- the label store ------------------------------------------------------------------------- */
 
 /* The store of a run directory, or of the run that a checkpoint lies in (RUN/checkpoints/FILE). */
-static void store_path(const char *run, const struct config *cfg, char *out, size_t size)
+static void explain_store_path(const char *run, const struct config *cfg, char *out, size_t size)
 {
     struct stat st;
     if (cfg->labels_path[0])
@@ -126,7 +126,7 @@ struct explain *explain_open(const char *run_or_checkpoint, const struct config 
     struct explain *x = xcalloc(1, sizeof *x);
     x->index = strmap_create(256);
     char path[4096];
-    store_path(run_or_checkpoint, cfg, path, sizeof path);
+    explain_store_path(run_or_checkpoint, cfg, path, sizeof path);
     struct label_store *store = NULL;
     struct onic_err err = {0};
     int rc = label_store_open(&store, path, LABEL_STORE_READ, &err);

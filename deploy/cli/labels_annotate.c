@@ -34,7 +34,7 @@ struct serving {
     struct onic_err err;
 };
 
-static void *serve(void *arg)
+static void *labels_annotate_serve(void *arg)
 {
     struct serving *s = arg;
     s->rc = server_run(s->server, &s->err);
@@ -58,7 +58,7 @@ struct asking {
     bool broken_off;
 };
 
-static void show(struct asking *a)
+static void labels_annotate_show(struct asking *a)
 {
     double s = (double)(clock_ms() - a->start_ms) * 1e-3;
     uint64_t done = a->labels + a->abstained;
@@ -83,14 +83,14 @@ static void finish_group(struct asking *a)
             a->shown_ms = clock_ms();
             if (st.waiting_for[0])
                 fprintf(stderr, "annotate: waiting for %s\n", st.waiting_for);
-            show(a);
+            labels_annotate_show(a);
         }
         a->broken_off = atomic_load(&a->serving->ended);
     } while (!a->broken_off && st.outstanding + st.waiting > 0);
     a->in_group = 0;
 }
 
-static void ask(void *ctx, const char *question, size_t len)
+static void labels_annotate_ask(void *ctx, const char *question, size_t len)
 {
     struct asking *a = ctx;
     if (a->broken_off || a->at++ % a->chunk.n != a->chunk.i - 1)
@@ -100,7 +100,7 @@ static void ask(void *ctx, const char *question, size_t len)
         finish_group(a);
 }
 
-static void count(void *ctx, const char *question, size_t len)
+static void labels_annotate_count(void *ctx, const char *question, size_t len)
 {
     (void)question;
     (void)len;
@@ -117,10 +117,10 @@ static int ask_all(struct serving *s, const char *data, struct chunk chunk, int 
     if (rc)
         return rc;
     wire_labels_client_wait_for_all(a.client, true);
-    rc = pairs_read(data, NULL, ask, &a, err);
+    rc = pairs_read(data, NULL, labels_annotate_ask, &a, err);
     if (!rc)
         finish_group(&a);
-    show(&a);
+    labels_annotate_show(&a);
     wire_labels_client_free(a.client);
     if (!rc && a.broken_off && s->rc == ONIC_OK)
         fputs("annotate: stopped; the same command goes on\n", stderr);
@@ -139,7 +139,7 @@ static int read_chunk(const char *text, struct chunk *out, struct onic_err *err)
 }
 
 /* The server drops what its annotator does not answer, and the client would wait for ever. */
-static int check_annotator(const struct config *cfg, struct onic_err *err)
+static int labels_annotate_check_annotator(const struct config *cfg, struct onic_err *err)
 {
     struct annotator_order order;
     char note[ONIC_ERR_MSG_MAX];
@@ -153,7 +153,7 @@ static int configure(struct config *cfg, const char *data, const char *env, stru
 {
     if (env[0] && config_origin_of(cfg, "env.id") == CONFIG_DEFAULT)
         snprintf(cfg->env_id, sizeof cfg->env_id, "%s", env);
-    int rc = check_annotator(cfg, err);
+    int rc = labels_annotate_check_annotator(cfg, err);
     if (rc)
         return rc;
     rc = sock_folder_create(folder, data, err);
@@ -165,10 +165,10 @@ static int configure(struct config *cfg, const char *data, const char *env, stru
 }
 
 /* Serves and asks until all is answered or the server ends. */
-static int run(struct serving *s, const char *data, struct chunk chunk, int total,
-               struct onic_err *err)
+static int labels_annotate_run(struct serving *s, const char *data, struct chunk chunk, int total,
+                               struct onic_err *err)
 {
-    if (pthread_create(&s->thread, NULL, serve, s) != 0)
+    if (pthread_create(&s->thread, NULL, labels_annotate_serve, s) != 0)
         return err_set(err, ONIC_EIO, "cannot start the thread of the reward server");
     int rc = ask_all(s, data, chunk, total, err);
     server_stop(s->server);
@@ -190,13 +190,13 @@ int labels_annotate(const char *data, const struct config *given, const char *ch
     *cfg = *given;
     int rc = read_chunk(chunk_text, &chunk, err);
     if (!rc)
-        rc = pairs_read(data, env, count, &total, err);
+        rc = pairs_read(data, env, labels_annotate_count, &total, err);
     if (!rc)
         rc = configure(cfg, data, env, &folder, err);
     if (!rc)
         rc = server_create(&s.server, cfg, err);
     if (!rc)
-        rc = run(&s, data, chunk, total, err);
+        rc = labels_annotate_run(&s, data, chunk, total, err);
     server_free(s.server);
     scratch_remove(&folder);
     free(cfg);

@@ -111,7 +111,7 @@ static void put_entry_text(const struct caption_total *e, const struct reason *r
     buf_puts(out, "\n");
 }
 
-static void put_label_json(const struct reason *r, struct buf *out)
+static void labels_top_put_label_json(const struct reason *r, struct buf *out)
 {
     const struct explain_label *l = r->label;
     buf_json_number(out, l->abstained ? (double)NAN : l->label, 9);
@@ -138,13 +138,13 @@ static void put_entry_json(const struct caption_total *e, const struct reason *r
                : r->labelled   ? "true"
                                : "false");
     if (r->label)
-        put_label_json(r, out);
+        labels_top_put_label_json(r, out);
     else
         buf_puts(out, "null");
     buf_puts(out, "}");
 }
 
-static void put_json(const struct table *t, struct buf *out)
+static void labels_top_put_json(const struct table *t, struct buf *out)
 {
     buf_puts(out, "{\"total\":");
     buf_json_number(out, caption_totals_total(t->paid), 9);
@@ -160,7 +160,7 @@ static void put_json(const struct table *t, struct buf *out)
     buf_puts(out, "]}\n");
 }
 
-static void put_text(const struct table *t, struct buf *out)
+static void labels_top_put_text(const struct table *t, struct buf *out)
 {
     enum explain_basis basis = explain_basis(t->type);
     buf_puts(out, "        paid       steps    score  label  labels  annotator  caption\n");
@@ -179,11 +179,11 @@ static void put_text(const struct table *t, struct buf *out)
     buf_puts(out, "\n");
 }
 
-static void print(const struct table *t, bool json)
+static void labels_top_print(const struct table *t, bool json)
 {
     struct buf out;
     buf_init(&out, TEXT_MAX);
-    (json ? put_json : put_text)(t, &out);
+    (json ? labels_top_put_json : labels_top_put_text)(t, &out);
     fwrite(out.data, 1, out.len, stdout);
     buf_release(&out);
 }
@@ -203,7 +203,7 @@ int labels_top(const char *run, const struct config *given, int n, bool json, st
     if (!rc) {
         t.labels = explain_open(run, cfg);
         t.n = caption_totals_top(t.paid, t.top, n);
-        print(&t, json);
+        labels_top_print(&t, json);
     }
     explain_close(t.labels);
     reward_mix_free(t.mix);

@@ -50,7 +50,7 @@ static void print_help(FILE *to)
         "minute.\n");
 }
 
-static int unknown(const char *word)
+static int cli_unknown(const char *word)
 {
     const char *near = NULL;
     int best = 3;
@@ -86,7 +86,7 @@ static int run_command(int argc, char **argv)
     for (int i = 0; i < COMMANDS; i++)
         if (strcmp(word, commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);
-    return unknown(word);
+    return cli_unknown(word);
 }
 
 int main(int argc, char **argv)

@@ -36,8 +36,8 @@ static void see(void *ctx, const char *text, size_t len)
     observation_store_put(s->store, text, len);
 }
 
-static int play(const struct pairs_collect *p, const struct config *given, struct seen *seen,
-                char env[CONFIG_STR_MAX], struct onic_err *err)
+static int pairs_play(const struct pairs_collect *p, const struct config *given, struct seen *seen,
+                      char env[CONFIG_STR_MAX], struct onic_err *err)
 {
     static struct loaded_run run;
     static struct eval_result result;
@@ -122,7 +122,7 @@ int pairs_collect(const struct pairs_collect *p, const struct config *given, str
                        strerror(errno));
     struct seen seen = {
         .store = observation_store_create(CAPTIONS_KEPT, p->distinct, (uint64_t)given->run_seed)};
-    int rc = play(p, given, &seen, env, err);
+    int rc = pairs_play(p, given, &seen, env, err);
     if (!rc && observation_store_count(seen.store) < 2)
         rc = err_set(err, ONIC_ECONFIG, "%d episodes of %s showed no two captions; play more",
                      p->episodes, env);
@@ -177,7 +177,7 @@ struct labelled {
     bool mixed;
 };
 
-static int keep(void *ctx, const struct label_row *row)
+static int pairs_keep(void *ctx, const struct label_row *row)
 {
     struct labelled *l = ctx;
     char text[192];
@@ -200,7 +200,7 @@ int pairs_labelled(const char *data, struct pair_data **out, char identity[192],
     snprintf(path, sizeof path, "%s/labels.sqlite", data);
     int rc = label_store_open(&store, path, LABEL_STORE_READ, err);
     if (!rc)
-        rc = label_store_each(store, 0, keep, &l, err);
+        rc = label_store_each(store, 0, pairs_keep, &l, err);
     label_store_close(store);
     if (!rc && l.mixed)
         rc = err_set(err, ONIC_ECONFIG,

@@ -5,8 +5,8 @@
 
 enum { DIGITS = 4, ROWS_MAX = 16, ROW_VALUES_MAX = 24 };
 
-static void put_row(const struct obs_field *f, const uint8_t *obs, int first, int count,
-                    struct buf *out)
+static void picture_put_row(const struct obs_field *f, const uint8_t *obs, int first, int count,
+                            struct buf *out)
 {
     for (int i = 0; i < count && i < ROW_VALUES_MAX; i++) {
         buf_puts(out, " ");
@@ -15,7 +15,7 @@ static void put_row(const struct obs_field *f, const uint8_t *obs, int first, in
     buf_puts(out, count > ROW_VALUES_MAX ? " ...\n" : "\n");
 }
 
-static void put_field(const struct obs_field *f, const uint8_t *obs, struct buf *out)
+static void picture_put_field(const struct obs_field *f, const uint8_t *obs, struct buf *out)
 {
     int values = obs_field_count(f), width = f->ndim ? f->shape[f->ndim - 1] : 1;
     int rows = width > 0 ? values / width : 0;
@@ -23,7 +23,7 @@ static void put_field(const struct obs_field *f, const uint8_t *obs, struct buf 
     if (rows > 1)
         buf_puts(out, "\n");
     for (int r = 0; r < rows && r < ROWS_MAX; r++)
-        put_row(f, obs, r * width, width, out);
+        picture_put_row(f, obs, r * width, width, out);
     if (rows > ROWS_MAX)
         buf_printf(out, " ... %d rows in all\n", rows);
 }
@@ -36,5 +36,5 @@ void picture_draw(const struct env *e, const uint8_t *obs, struct buf *out)
     }
     buf_printf(out, "%s draws no picture; it observes\n", e->spec.id);
     for (int i = 0; i < e->spec.obs.nfields; i++)
-        put_field(&e->spec.obs.field[i], obs, out);
+        picture_put_field(&e->spec.obs.field[i], obs, out);
 }

@@ -21,12 +21,12 @@ enum { LINE_MAX_BYTES = 1 << 16, STEPS_MAX = 1 << 24, RESETS_MAX = 1 << 20 };
 
 /* --- kept episodes --------------------------------------------------------------------------- */
 
-static double number_of(json_t *o, const char *key)
+static double replay_file_number_of(json_t *o, const char *key)
 {
     return json_number_value(json_object_get(o, key));
 }
 
-static int read_options(struct replay *r, json_t *head, struct onic_err *err)
+static int replay_file_read_options(struct replay *r, json_t *head, struct onic_err *err)
 {
     const char *key, *plugin = json_text(head, "plugin"), *slash = strrchr(plugin, '/');
     json_t *value;
@@ -61,12 +61,12 @@ static int read_head(struct replay *r, const char *line, const char *path, struc
     snprintf(r->goal, sizeof r->goal, "%.63s", json_text(head, "goal"));
     snprintf(r->prompt_version, sizeof r->prompt_version, "%.39s",
              json_text(head, "prompt_version"));
-    r->ret = number_of(head, "return");
-    r->coef_ext = number_of(head, "coef_ext");
-    r->coef_int = number_of(head, "coef_int");
+    r->ret = replay_file_number_of(head, "return");
+    r->coef_ext = replay_file_number_of(head, "coef_ext");
+    r->coef_int = replay_file_number_of(head, "coef_int");
     for (size_t i = 0; i < 2; i++)
         r->versions[i] = (uint64_t)json_integer_value(json_array_get(versions, i));
-    if (!rc && (rc = read_options(r, head, err)) != ONIC_OK)
+    if (!rc && (rc = replay_file_read_options(r, head, err)) != ONIC_OK)
         err_wrap(err, "%s", path);
     json_decref(head);
     return rc;
@@ -93,9 +93,9 @@ static int read_step(struct replay *r, int *cap, const char *line, const char *p
     } else {
         struct replay_step *s = add_step(r, cap);
         s->action = (int)json_integer_value(action);
-        s->reward = number_of(o, "reward");
-        s->ext = number_of(o, "ext");
-        s->intrinsic = number_of(o, "int");
+        s->reward = replay_file_number_of(o, "reward");
+        s->ext = replay_file_number_of(o, "ext");
+        s->intrinsic = replay_file_number_of(o, "int");
         s->n = (int)json_integer_value(json_object_get(o, "n"));
         json_t *score = json_object_get(o, "score"), *labelled = json_object_get(o, "labelled");
         if (json_is_number(score))

@@ -19,20 +19,21 @@ static bool is_dir(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-static bool ends_with(const char *name, const char *end)
+static bool replay_find_ends_with(const char *name, const char *end)
 {
     size_t n = strlen(name), m = strlen(end);
     return n > m && strcmp(name + n - m, end) == 0;
 }
 
 /* Names begin with the number of environment steps, so the last in order is the newest. */
-static void look(const char *dir, struct kept *k)
+static void replay_find_look(const char *dir, struct kept *k)
 {
     DIR *d = opendir(dir);
     for (struct dirent *e; d && (e = readdir(d));) {
-        if (ends_with(e->d_name, ".jsonl") && ++k->episodes && strcmp(e->d_name, k->newest) > 0)
+        if (replay_find_ends_with(e->d_name, ".jsonl") && ++k->episodes &&
+            strcmp(e->d_name, k->newest) > 0)
             snprintf(k->newest, sizeof k->newest, "%s", e->d_name);
-        else if (ends_with(e->d_name, ".replay") && ++k->crashes)
+        else if (replay_find_ends_with(e->d_name, ".replay") && ++k->crashes)
             snprintf(k->crash, sizeof k->crash, "%s", e->d_name);
     }
     if (d)
@@ -69,7 +70,7 @@ int replay_find(char path[CONFIG_STR_MAX], bool *found, struct onic_err *err)
     snprintf(dir, sizeof dir, "%s/replays", path);
     if (!is_dir(dir))
         snprintf(dir, sizeof dir, "%s", path);
-    look(dir, &k);
+    replay_find_look(dir, &k);
     if (k.episodes == 0)
         return none_kept(path, dir, &k, err);
     char file[sizeof dir + sizeof k.newest];

@@ -10,8 +10,8 @@ static const char *action_name(const struct replay_view *v, int action)
     return v->spec->action_names[action];
 }
 
-static const struct explain_label *label_of(const struct replay_view *v,
-                                            const struct replay_step *s, int *count)
+static const struct explain_label *replay_text_label_of(const struct replay_view *v,
+                                                        const struct replay_step *s, int *count)
 {
     *count = 0;
     return s->caption_len && v->type && v->type->traits.caption_only
@@ -20,16 +20,17 @@ static const struct explain_label *label_of(const struct replay_view *v,
                : NULL;
 }
 
-static void put_caption(const struct replay_step *s, struct buf *out)
+static void replay_text_put_caption(const struct replay_step *s, struct buf *out)
 {
     buf_json_string(out, s->caption, s->caption_len);
 }
 
 /* In one line, what the caption's pay goes by. */
-static void put_reason(const struct replay_view *v, const struct replay_step *s, struct buf *out)
+static void replay_text_put_reason(const struct replay_view *v, const struct replay_step *s,
+                                   struct buf *out)
 {
     int count;
-    const struct explain_label *l = label_of(v, s, &count);
+    const struct explain_label *l = replay_text_label_of(v, s, &count);
     bool decided = v->type && explain_basis(v->type) == EXPLAIN_MODEL && isfinite(s->score);
     if (decided)
         buf_printf(out, "score %.4g by %s%s\n", s->score, v->type->name,
@@ -54,9 +55,9 @@ void replay_line(const struct replay_view *v, int at, struct buf *out)
         return;
     }
     buf_puts(out, "caption ");
-    put_caption(s, out);
+    replay_text_put_caption(s, out);
     buf_printf(out, " (time %d in this episode)\n", s->n);
-    put_reason(v, s, out);
+    replay_text_put_reason(v, s, out);
 }
 
 void replay_step_json(const struct replay_view *v, int at, struct buf *out)
@@ -68,13 +69,13 @@ void replay_step_json(const struct replay_view *v, int at, struct buf *out)
     buf_json_key_number(out, "ext", s->ext);
     buf_json_key_number(out, "int", s->intrinsic);
     buf_puts(out, ",\"caption\":");
-    put_caption(s, out);
+    replay_text_put_caption(s, out);
     buf_printf(out, ",\"n\":%d", s->n);
     buf_json_key_number(out, "score", s->score);
     buf_printf(out, ",\"labelled\":%s", s->labelled < 0 ? "null" : s->labelled ? "true" : "false");
 }
 
-static void put_label_json(const struct explain_label *l, int count, struct buf *out)
+static void replay_text_put_label_json(const struct explain_label *l, int count, struct buf *out)
 {
     if (!l) {
         buf_puts(out, "null");
@@ -114,9 +115,9 @@ void replay_explain_json(const struct replay_view *v, int at, struct buf *out)
     else /* a model of another build */
         buf_puts(out, ",\"decided_by\":null");
     int count;
-    const struct explain_label *l = label_of(v, &v->replay->step[at], &count);
+    const struct explain_label *l = replay_text_label_of(v, &v->replay->step[at], &count);
     buf_puts(out, ",\"label\":");
-    put_label_json(l, count, out);
+    replay_text_put_label_json(l, count, out);
     buf_puts(out, "}\n");
 }
 
@@ -165,7 +166,7 @@ static void explain_label_text(const struct replay_view *v, const struct replay_
                                struct buf *out)
 {
     int count;
-    const struct explain_label *l = label_of(v, s, &count);
+    const struct explain_label *l = replay_text_label_of(v, s, &count);
     if (!s->caption_len || !v->type || !v->type->traits.caption_only)
         return;
     if (!l && v->type->traits.wants_labels)
@@ -195,7 +196,7 @@ void replay_explain_text(const struct replay_view *v, int at, struct buf *out)
     buf_printf(out, "step %d of %d   action %s\n", at + 1, r->nsteps, action_name(v, s->action));
     if (s->caption_len) {
         buf_puts(out, "caption       ");
-        put_caption(s, out);
+        replay_text_put_caption(s, out);
         buf_printf(out, "\noccurrence    N = %d in this episode\n", s->n);
     } else {
         buf_puts(out, "caption       none\n");

@@ -113,8 +113,8 @@ static int check_code(const struct config *stored, const struct config *given, c
 }
 
 /* The policy as it was trained, reading the fields of the observation that will be played. */
-static int build_policy(struct loaded_run *out, const struct obs_spec *obs,
-                        const struct env_spec *spec, struct onic_err *err)
+static int run_load_build_policy(struct loaded_run *out, const struct obs_spec *obs,
+                                 const struct env_spec *spec, struct onic_err *err)
 {
     const struct config *c = &out->cfg;
     struct policy_config pc;
@@ -145,7 +145,7 @@ int loaded_run_open(struct loaded_run *out, const char *path, const struct confi
     struct env *env = NULL;
     rc = env_create(&env, out->cfg.env_id, &out->cfg, 0, err);
     if (rc == ONIC_OK)
-        rc = build_policy(out, obs, &env->spec, err);
+        rc = run_load_build_policy(out, obs, &env->spec, err);
     env_free(env);
     return rc;
 }

@@ -91,7 +91,7 @@ static size_t fold_at(const char *s, size_t len, int cols)
     return len;
 }
 
-static void put_line(const char *s, size_t len, int cols, bool colour, struct buf *out)
+static void screen_put_line(const char *s, size_t len, int cols, bool colour, struct buf *out)
 {
     int columns = 0;
     bool coloured = false;
@@ -112,7 +112,7 @@ static void put_line(const char *s, size_t len, int cols, bool colour, struct bu
 void screen_lines(const char *lines, bool colour, struct buf *out)
 {
     for (const char *s = lines; is_line(s); s = line_after(s)) {
-        put_line(s, line_length(s), INT_MAX, colour, out);
+        screen_put_line(s, line_length(s), INT_MAX, colour, out);
         buf_puts(out, "\n");
     }
 }
@@ -124,7 +124,7 @@ struct extent {
     int folded;     /* rows when they are folded to the window */
 };
 
-static struct extent measure(const struct screen *s, const char *lines)
+static struct extent screen_measure(const struct screen *s, const char *lines)
 {
     struct extent x = {.rows = 0};
     for (const char *l = lines; is_line(l); l = line_after(l)) {
@@ -147,16 +147,16 @@ struct frame {
 };
 
 /* Erases before it writes: at the end of a full row the cursor stands on its last character. */
-static void put_row(struct frame *f, const char *line, size_t len)
+static void screen_put_row(struct frame *f, const char *line, size_t len)
 {
     buf_puts(f->out, f->row++ ? "\r\n\x1b[K" : "\x1b[H\x1b[K");
-    put_line(line, len, f->s->cols, f->s->colour, f->out);
+    screen_put_line(line, len, f->s->cols, f->s->colour, f->out);
 }
 
 static void put_picture(struct frame *f, const char *picture, int rows)
 {
     for (const char *l = picture; is_line(l) && rows > 0; l = line_after(l), rows--)
-        put_row(f, l, line_length(l));
+        screen_put_row(f, l, line_length(l));
 }
 
 static void put_folded(struct frame *f, const char *text, int rows)
@@ -167,7 +167,7 @@ static void put_folded(struct frame *f, const char *text, int rows)
             size_t n = fold_at(l + at, len - at, f->s->cols);
             if (rows-- <= 0)
                 return;
-            put_row(f, l + at, n);
+            screen_put_row(f, l + at, n);
             at += n;
         } while (at < len);
     }
@@ -185,14 +185,14 @@ static void put_status(const struct screen *s, const struct screen_status *statu
     snprintf(line, sizeof line, "%s%s: %s", status->state, note, status->keys);
     if (line_columns(line, strlen(line)) > s->cols)
         snprintf(line, sizeof line, "%s%s: %s", status->state, note, status->few_keys);
-    put_line(line, strlen(line), s->cols, s->colour, out);
+    screen_put_line(line, strlen(line), s->cols, s->colour, out);
 }
 
 void screen_frame(const struct screen *s, const char *picture, const char *text,
                   const struct screen_status *status, struct buf *out)
 {
     struct frame f = {.s = s, .out = out};
-    struct extent p = measure(s, picture), t = measure(s, text);
+    struct extent p = screen_measure(s, picture), t = screen_measure(s, text);
     char note[64] = "";
     int room = s->rows - 1; /* the status line is there in any case */
     int wanted = room - t.folded > room * 2 / 3 ? room - t.folded : room * 2 / 3;
@@ -205,10 +205,10 @@ void screen_frame(const struct screen *s, const char *picture, const char *text,
     buf_puts(out, "\x1b[?7l"); /* a character whose width we misjudge must not wrap either */
     put_picture(&f, picture, picture_rows);
     if (roomy)
-        put_row(&f, "", 0);
+        screen_put_row(&f, "", 0);
     put_folded(&f, text, text_rows);
     if (roomy)
-        put_row(&f, "", 0);
+        screen_put_row(&f, "", 0);
     buf_puts(out, f.row ? "\r\n\x1b[J" : "\x1b[H\x1b[J");
     put_status(s, status, note, out);
     buf_puts(out, "\x1b[?7h");

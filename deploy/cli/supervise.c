@@ -70,7 +70,7 @@ static void log_to_panel(void *ctx, const char *line, size_t len)
     panel_line(s->panel, line, len);
 }
 
-static void enter(struct supervisor *s, enum state state)
+static void supervise_enter(struct supervisor *s, enum state state)
 {
     if (s->state >= state)
         return;
@@ -90,7 +90,7 @@ static void end_run(struct supervisor *s, int code, const char *why)
         s->result = code;
         err_set(s->sentence, code == 64 ? ONIC_ECONFIG : ONIC_EIO, "%s", why);
     }
-    enter(s, s->learner->pid ? DRAIN : REST);
+    supervise_enter(s, s->learner->pid ? DRAIN : REST);
 }
 
 static void kill_all(struct supervisor *s, const char *why)
@@ -153,7 +153,7 @@ static void end_run_by_death(struct supervisor *s, const struct child *c, int ca
 static void on_cause(struct supervisor *s, struct child *c, int cause)
 {
     if (cause == 0 && c == s->learner) {
-        enter(s, REST);
+        supervise_enter(s, REST);
         return;
     }
     if (cause == 0) { /* drained by hand or by the learner's end */
@@ -205,7 +205,7 @@ static void on_death(struct supervisor *s, struct child *c, int status)
                      c->last_words);
             end_run(s, cause < 0 ? 75 : cause, why);
         }
-        enter(s, REST);
+        supervise_enter(s, REST);
     }
 }
 
@@ -297,7 +297,7 @@ static void on_signals(struct supervisor *s)
         if (s->state == RUN) {
             log_info(
                 "draining: work in flight is finished and a checkpoint written; once more to kill");
-            enter(s, s->learner->pid ? DRAIN : REST);
+            supervise_enter(s, s->learner->pid ? DRAIN : REST);
         } else {
             kill_all(s, "the run was killed before its drain was complete; the newest checkpoint "
                         "holds the state");

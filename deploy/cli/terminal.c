@@ -64,7 +64,7 @@ static void restore(void)
     sigprocmask(SIG_SETMASK, &old, NULL);
 }
 
-static void put(const char *data, size_t n)
+static void terminal_put(const char *data, size_t n)
 {
     while (n) {
         ssize_t done = write(STDOUT_FILENO, data, n);
@@ -79,7 +79,7 @@ static void put(const char *data, size_t n)
     }
 }
 
-static void enter(struct terminal *t)
+static void terminal_enter(struct terminal *t)
 {
     t->keys = in_foreground() && (changed || tcgetattr(STDIN_FILENO, &saved) == 0);
     if (!t->keys)
@@ -90,7 +90,7 @@ static void enter(struct terminal *t)
     ours.c_cc[VTIME] = 0;
     changed = 1;
     tcsetattr(STDIN_FILENO, TCSANOW, &ours);
-    put("\x1b[?25l\x1b[2J", 10);
+    terminal_put("\x1b[?25l\x1b[2J", 10);
 }
 
 /* --- signals --------------------------------------------------------------------------------- */
@@ -107,7 +107,7 @@ static void on_deadly(int sig)
     raise(sig); /* delivered on return */
 }
 
-static void on_stop(int sig)
+static void terminal_on_stop(int sig)
 {
     if (stops++) {
         restore();
@@ -134,7 +134,7 @@ static void on_resize(int sig)
     resized = 1;
 }
 
-static void handle(int sig, void (*handler)(int))
+static void terminal_handle(int sig, void (*handler)(int))
 {
     struct sigaction now;
     memset(&now, 0, sizeof now);
@@ -148,18 +148,18 @@ static void handle_stops(void)
 {
     static char stack[STACK_BYTES];
     sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof stack}, NULL);
-    handle(SIGINT, on_stop);
-    handle(SIGTERM, on_stop);
-    handle(SIGHUP, on_stop);
+    terminal_handle(SIGINT, terminal_on_stop);
+    terminal_handle(SIGTERM, terminal_on_stop);
+    terminal_handle(SIGHUP, terminal_on_stop);
 }
 
 static void handle_all(void)
 {
     for (size_t i = 0; i < sizeof deadly / sizeof deadly[0]; i++)
-        handle(deadly[i], on_deadly);
-    handle(SIGTSTP, on_suspend);
-    handle(SIGCONT, on_return);
-    handle(SIGWINCH, on_resize);
+        terminal_handle(deadly[i], on_deadly);
+    terminal_handle(SIGTSTP, on_suspend);
+    terminal_handle(SIGCONT, on_return);
+    terminal_handle(SIGWINCH, on_resize);
     atexit(restore);
 }
 
@@ -171,7 +171,7 @@ bool terminal_colour(void)
     return isatty(STDOUT_FILENO) && !(term && strcmp(term, "dumb") == 0) && !(no && no[0]);
 }
 
-static struct screen window(const struct terminal *t)
+static struct screen terminal_window(const struct terminal *t)
 {
     struct winsize size = {0};
     ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
@@ -180,7 +180,7 @@ static struct screen window(const struct terminal *t)
                            .colour = t->colour};
 }
 
-static void draw(struct terminal *t)
+static void terminal_draw(struct terminal *t)
 {
     char state[64], speed[32] = "full speed";
     if (t->speed > 0)
@@ -193,10 +193,10 @@ static void draw(struct terminal *t)
         .few_keys = "space n + - q"};
     if (!t->keys)
         status.keys = status.few_keys = "no keys in the background";
-    struct screen s = window(t);
+    struct screen s = terminal_window(t);
     buf_reset(&t->out);
     screen_frame(&s, t->picture.data, t->text.data, &status, &t->out);
-    put(t->out.data, t->out.len); /* in one piece: nobody sees half a frame */
+    terminal_put(t->out.data, t->out.len); /* in one piece: nobody sees half a frame */
 }
 
 static void stand_still(void)
@@ -204,7 +204,7 @@ static void stand_still(void)
     restore();
     signal(SIGTSTP, SIG_DFL);
     raise(SIGTSTP);
-    handle(SIGTSTP, on_suspend);
+    terminal_handle(SIGTSTP, on_suspend);
 }
 
 /* Signals since the last call. A program that had the keys waits in the background, as editors do.
@@ -223,13 +223,13 @@ static void attend(struct terminal *t)
             t->quit |= stops > 0 || (!returned && !in_foreground());
             returned = 1; /* perhaps still in the background: look again */
         } else {
-            enter(t);
+            terminal_enter(t);
             resized = 1;
         }
     }
     if (t->tty && !t->quit && resized) {
         resized = 0;
-        draw(t);
+        terminal_draw(t);
     }
 }
 
@@ -309,13 +309,13 @@ void terminal_open(struct terminal *t)
         return;
     fflush(stdout);
     handle_all();
-    enter(t);
+    terminal_enter(t);
 }
 
 void terminal_close(struct terminal *t)
 {
     if (t->tty && !changed)
-        put("\r\n", 2);
+        terminal_put("\r\n", 2);
     restore();
     t->tty = t->keys = false;
     buf_release(&t->picture);
@@ -330,7 +330,7 @@ void terminal_show(struct terminal *t, const struct buf *picture, const struct b
         buf_append(&t->picture, picture->data, picture->len);
         buf_reset(&t->text);
         buf_append(&t->text, text->data, text->len);
-        draw(t);
+        terminal_draw(t);
     } else {
         for (size_t i = 0; i < text->len; i++) /* one line per step */
             putchar((unsigned char)text->data[i] < 0x20 || text->data[i] == 0x7f ? ' '

@@ -43,8 +43,9 @@ static int check_network(const char *net, struct onic_err *err)
     return rc;
 }
 
-static int check_annotator(const struct config *cfg, const struct reward_model_type *model,
-                           char identity[192], struct onic_err *err)
+static int train_check_check_annotator(const struct config *cfg,
+                                       const struct reward_model_type *model, char identity[192],
+                                       struct onic_err *err)
 {
     struct annotator_order order;
     char note[ONIC_ERR_MSG_MAX];
@@ -79,7 +80,7 @@ static int check_parts(const struct config *cfg, const struct reward_model_type 
         rc = model->create(&probe, cfg, &seen->env.obs, err);
     model->free(probe);
     if (!rc && starts_reward_server(cfg, model))
-        rc = check_annotator(cfg, model, seen->identity, err);
+        rc = train_check_check_annotator(cfg, model, seen->identity, err);
     return rc;
 }
 

@@ -54,8 +54,8 @@ static void put_going_on(struct buf *out, const struct config *cfg, const char *
     buf_puts(out, "`");
 }
 
-static void put_reason(struct buf *out, const struct config *cfg, const struct stop_state *at,
-                       unsigned reached)
+static void train_end_put_reason(struct buf *out, const struct config *cfg,
+                                 const struct stop_state *at, unsigned reached)
 {
     const char *between = "";
     if (reached & STOP_SUCCESS) {
@@ -79,7 +79,7 @@ bool train_end_is_reached(const struct config *cfg, const char *run_dir)
     if (!reached)
         return false;
     buf_init(&text, SENTENCE_MAX);
-    put_reason(&text, cfg, &at, reached);
+    train_end_put_reason(&text, cfg, &at, reached);
     fprintf(stderr, "onic train: nothing to do: the run in %s has reached %s already\n", run_dir,
             text.data);
     buf_release(&text);
@@ -100,7 +100,7 @@ static void say_ledger(const char *run_dir)
 }
 
 /* A life that asked and got no label: its last line of metrics says why (annotate_fruitless). */
-static void say_fruitless(const struct config *cfg, const char *run_dir)
+static void train_end_say_fruitless(const struct config *cfg, const char *run_dir)
 {
     static char line[LINEAGE_LINE_MAX];
     json_t *last = run_identity_last_line(run_dir, line) ? json_loads(line, 0, NULL) : NULL;
@@ -121,7 +121,7 @@ static void say_fruitless(const struct config *cfg, const char *run_dir)
     json_decref(last);
 }
 
-static bool is_refusal(int code)
+static bool train_end_is_refusal(int code)
 {
     return code == 64 || code == 77 || code == 78;
 }
@@ -131,9 +131,9 @@ void train_end_say(const struct config *cfg, const char *run_dir, int code)
     struct stop_state at;
     struct buf text;
     say_ledger(run_dir);
-    if (is_refusal(code))
+    if (train_end_is_refusal(code))
         return;
-    say_fruitless(cfg, run_dir);
+    train_end_say_fruitless(cfg, run_dir);
     buf_init(&text, SENTENCE_MAX);
     if (run_dir_trained(run_dir)) {
         buf_printf(&text, "the run is in %s; `%s eval ", run_dir, command_program());

@@ -27,7 +27,7 @@ struct child_args {
     int argc;
 };
 
-static void add_arg(struct child_args *a, const char *key, const char *value)
+static void env_query_add_arg(struct child_args *a, const char *key, const char *value)
 {
     char text[CONFIG_STR_MAX + 80];
     snprintf(text, sizeof text, key[0] ? "--%s=%s" : "%s%s", key, value);
@@ -45,7 +45,7 @@ static void add_env_options(struct child_args *a, const struct config *cfg)
             config_get(cfg, key, value, sizeof value) != ONIC_OK)
             continue;
         if (cfg->origin[i] != CONFIG_DEFAULT || strcmp(key, "env.id") == 0)
-            add_arg(a, key, value);
+            env_query_add_arg(a, key, value);
     }
 }
 
@@ -113,7 +113,8 @@ static const char *last_sentence(struct buf *errors)
     return strncmp(line, prefix, strlen(prefix)) == 0 ? line + strlen(prefix) : line;
 }
 
-static int judge(int status, struct buf *errors, const char *program, struct onic_err *err)
+static int env_query_judge(int status, struct buf *errors, const char *program,
+                           struct onic_err *err)
 {
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return ONIC_OK;
@@ -134,14 +135,14 @@ int env_query(const struct config *cfg, struct env_description *out, struct onic
     int rc = paths_beside_program("onic-actor", a.program, sizeof a.program, err);
     if (rc)
         return err_wrap(err, "the learner asks onic-actor what %s is", cfg->env_id);
-    add_arg(&a, "", "onic-actor");
-    add_arg(&a, "", "--describe");
+    env_query_add_arg(&a, "", "onic-actor");
+    env_query_add_arg(&a, "", "--describe");
     add_env_options(&a, cfg);
     buf_init(&text, ENV_DESCRIPTION_TEXT_MAX);
     buf_init(&errors, 1 << 16);
     rc = run_child(&a, &text, &errors, &status, err);
     if (!rc)
-        rc = judge(status, &errors, a.program, err);
+        rc = env_query_judge(status, &errors, a.program, err);
     struct onic_err why = {0};
     if (!rc && env_describe_read(text.data, text.len, out, &why) != ONIC_OK)
         rc = err_set(err, ONIC_EINCOMPATIBLE, "%s is of another version than this learner: %s",

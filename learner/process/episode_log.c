@@ -129,7 +129,8 @@ static void prune(const struct episode_log *r)
     free(names);
 }
 
-static bool write_file(const char *path, const struct buf *head, const struct buf *lines)
+static bool episode_log_write_file(const char *path, const struct buf *head,
+                                   const struct buf *lines)
 {
     FILE *f = fopen(path, "we");
     if (!f)
@@ -190,9 +191,9 @@ static void put_head(const struct episode_log *r, const struct recorder *c, uint
     buf_puts(out, "}\n");
 }
 
-static void keep(struct episode_log *r, struct recorder *c, uint8_t flags,
-                 const struct reward_mix *mix, const struct annot_identity *identity,
-                 uint64_t env_steps)
+static void episode_log_keep(struct episode_log *r, struct recorder *c, uint8_t flags,
+                             const struct reward_mix *mix, const struct annot_identity *identity,
+                             uint64_t env_steps)
 {
     char path[PATH_LEN], temporary[PATH_LEN + 8];
     struct buf head;
@@ -202,7 +203,7 @@ static void keep(struct episode_log *r, struct recorder *c, uint8_t flags,
              (unsigned long long)env_steps, episode_actor(c->id), episode_environment(c->id),
              (unsigned long long)episode_number(c->id));
     snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    if (write_file(temporary, &head, &c->lines) && rename(temporary, path) == 0) {
+    if (episode_log_write_file(temporary, &head, &c->lines) && rename(temporary, path) == 0) {
         r->kept++;
         prune(r);
     } else {
@@ -228,7 +229,8 @@ static struct recorder *recorder_of(struct episode_log *r, int actor, int enviro
 
 /* An episode begins: is it one to keep? The first one is, then every N-th; one more when none could
  * be recorded for lack of room. */
-static struct recorder *begin(struct episode_log *r, uint64_t id, const struct trajectory *t)
+static struct recorder *episode_log_begin(struct episode_log *r, uint64_t id,
+                                          const struct trajectory *t)
 {
     if (r->started++ % (uint64_t)r->cfg->replay_every_episodes != 0)
         return NULL;
@@ -262,8 +264,8 @@ static void put_score(struct recorder *c, struct reward_mix *mix, const char *ca
 }
 
 /* Step `step` of column `column`; false when the episode has become too long to keep. */
-static bool append(struct recorder *c, const struct batch *b, int step, int column,
-                   struct reward_mix *mix)
+static bool episode_log_append(struct recorder *c, const struct batch *b, int step, int column,
+                               struct reward_mix *mix)
 {
     const struct trajectory *t = b->column[column].t;
     size_t at = (size_t)step * (size_t)b->C + (size_t)column;
@@ -305,20 +307,20 @@ void episode_log_add(struct episode_log *r, const struct batch *b, struct reward
         if (c && !continues(c, t, e))
             c->active = false, c = NULL;
         if (!c && t->seq == 1) /* of later trajectories the beginning was seen at the end before */
-            c = t->first_step[e] == 0 ? begin(r, id, t) : NULL;
+            c = t->first_step[e] == 0 ? episode_log_begin(r, id, t) : NULL;
         for (int step = 0; step < b->T; step++) {
             uint8_t flags = t->flags[(size_t)step * (size_t)t->shape.E + (size_t)e];
-            if (c && !append(c, b, step, column, mix))
+            if (c && !episode_log_append(c, b, step, column, mix))
                 c->active = false, c = NULL;
             if (!(flags & STEP_ENDED))
                 continue;
             if (c) {
                 if (!(flags & STEP_FAILED)) /* what broke does not break the same way again */
-                    keep(r, c, flags, mix, identity, env_steps);
+                    episode_log_keep(r, c, flags, mix, identity, env_steps);
                 c->active = false;
             }
             id = episode_next(id);
-            c = begin(r, id, t);
+            c = episode_log_begin(r, id, t);
         }
     }
 }

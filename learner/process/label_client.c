@@ -86,7 +86,7 @@ void label_client_free(struct label_client *a)
 
 /* --- asking ---------------------------------------------------------------------------------- */
 
-static void ask_one(struct label_client *a, const char *question, size_t len)
+static void label_client_ask_one(struct label_client *a, const char *question, size_t len)
 {
     wire_labels_client_ask(a->client, question, len);
     if (a->asked)
@@ -103,7 +103,7 @@ static void ask_drawn(struct label_client *a, struct reward_mix *mix)
     if (s.waiting + s.outstanding >= a->cfg->reward_pairs_waiting)
         return;
     while ((len = reward_mix_next_question(mix, question)) > 0)
-        ask_one(a, question, len);
+        label_client_ask_one(a, question, len);
 }
 
 void label_client_ask(struct label_client *a, struct reward_mix *mix, const struct batch *b)
@@ -124,7 +124,7 @@ void label_client_ask(struct label_client *a, struct reward_mix *mix, const stru
         char question[QUESTION_MAX];
         size_t len = question_about(question, reward_mix_type(mix)->traits.asks,
                                     b->reward.caption_text[k], b->reward.caption_len[k]);
-        ask_one(a, question, len);
+        label_client_ask_one(a, question, len);
     }
 }
 
@@ -181,7 +181,7 @@ static void apply(struct label_client *a, struct reward_mix *mix, const struct a
 
 /* Also labels that nobody here has asked for: questions of a killed life, or of another learner of
  * the same server. When they come depends on chance, so they wait until this run asks. */
-static void keep(struct label_client *a, const struct annot_label *l)
+static void label_client_keep(struct label_client *a, const struct annot_label *l)
 {
     if (l->caption_len > QUESTION_MAX)
         return;
@@ -289,7 +289,7 @@ int label_client_poll(struct label_client *a, struct reward_mix *mix, int timeou
     struct annot_label l;
     while (wire_labels_client_next(a->client, &l)) {
         if (a->hold)
-            keep(a, &l);
+            label_client_keep(a, &l);
         else
             apply(a, mix, &l);
     }

@@ -52,7 +52,7 @@ static bool value_then(const char *then, const char *key, char out[VALUE_MAX + 1
     return true;
 }
 
-static void put_value(struct buf *b, const char *value)
+static void label_options_put_value(struct buf *b, const char *value)
 {
     bool plain = !strpbrk(value, " \t\"'\\$`|&;<>()*?#~");
     buf_printf(b, plain ? "%s" : strchr(value, '\'') ? "\"%s\"" : "'%s'", value);
@@ -67,10 +67,10 @@ static void put_change(struct buf *changes, struct buf *flags, const char *key, 
     buf_init(&change, LABEL_OPTIONS_REMEDY_MAX);
     buf_init(&flag, LABEL_OPTIONS_REMEDY_MAX);
     buf_printf(&change, "%s%s was ", changes->len ? ", " : "", key);
-    put_value(&change, *before ? before : "empty");
+    label_options_put_value(&change, *before ? before : "empty");
     buf_printf(&change, " and is %.60s now", *value ? value : "empty");
     buf_printf(&flag, " --%s=", key);
-    put_value(&flag, before);
+    label_options_put_value(&flag, before);
     if (changes->len + change.len < changes->max && flags->len + flag.len < flags->max) {
         buf_append(changes, change.data, change.len);
         buf_append(flags, flag.data, flag.len);

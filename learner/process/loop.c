@@ -106,7 +106,7 @@ static int look_at_saver(struct learner *r, struct onic_err *err)
 }
 
 /* Called before every update and several times a second while waiting. */
-static int look(struct learner *r, struct onic_err *err)
+static int loop_look(struct learner *r, struct onic_err *err)
 {
     int64_t now = clock_ms();
     pulse_beat();
@@ -144,14 +144,14 @@ static const char *reason_to_stop(const struct learner *r)
 
 /* ONIC_ESTOPPED: stop without another update. In lock-step a round that has begun is finished
  * first, so that the run ends on a state that can be resumed exactly. */
-static int collect(struct learner *r, struct onic_err *err)
+static int loop_collect(struct learner *r, struct onic_err *err)
 {
     int64_t asked_ms = 0;
     for (;;) {
         int rc = batcher_fill(r->batcher, WAIT_MS);
         if (rc != ONIC_ETIMEDOUT)
             return rc;
-        rc = look(r, err);
+        rc = loop_look(r, err);
         if (rc)
             return rc;
         if (!reason_to_stop(r))
@@ -169,7 +169,7 @@ static int wait_for_labels(struct learner *r, struct onic_err *err)
     while (label_client_pending(r->annotate)) {
         int rc = label_client_poll(r->annotate, trainer_reward(r->core), WAIT_MS, err);
         if (!rc)
-            rc = look(r, err);
+            rc = loop_look(r, err);
         if (rc)
             return rc;
         if (*r->stop)
@@ -214,7 +214,7 @@ static int update(struct learner *r, struct onic_err *err)
     const struct batch *batch = trainer_lay_out(r->core, held, n);
     reward_mix_on_batch(mix, &batch->reward);
     label_client_ask(r->annotate, mix, batch);
-    int rc = look(r, err);
+    int rc = loop_look(r, err);
     if (!rc && r->cfg->run_deterministic)
         rc = wait_for_labels(r, err);
     if (rc)
@@ -231,11 +231,11 @@ static int update(struct learner *r, struct onic_err *err)
     return ONIC_OK;
 }
 
-static int train(struct learner *r, struct onic_err *err)
+static int loop_train(struct learner *r, struct onic_err *err)
 {
     r->stopping = reason_to_stop(r);
     while (!r->stopping) {
-        int rc = collect(r, err);
+        int rc = loop_collect(r, err);
         if (!rc)
             rc = update(r, err);
         if (rc == ONIC_ESTOPPED)
@@ -285,7 +285,7 @@ static int last_checkpoint(struct learner *r, struct onic_err *err)
     return ONIC_OK;
 }
 
-static bool is_refusal(int rc)
+static bool loop_is_refusal(int rc)
 {
     return rc == ONIC_EINCOMPATIBLE || rc == ONIC_ECONFIG;
 }
@@ -295,11 +295,11 @@ static bool is_refusal(int rc)
  * back, with the options (run_dir_settle). */
 static bool keeps_state(const struct learner *r, int failed)
 {
-    return failed != ONIC_EINTERNAL && !(is_refusal(failed) && r->checkpoint_version == 0);
+    return failed != ONIC_EINTERNAL && !(loop_is_refusal(failed) && r->checkpoint_version == 0);
 }
 
 /* A life without a label looks like any other one from outside. */
-static void say_fruitless(struct learner *r)
+static void loop_say_fruitless(struct learner *r)
 {
     const char *why = annotate_fruitless(r->annotate);
     if (reward_mix_type(trainer_reward(r->core))->traits.wants_labels && !r->cfg->reward_server[0])
@@ -311,7 +311,7 @@ static void say_fruitless(struct learner *r)
 }
 
 /* failed: what ended training. Whatever it was, actors are drained and the books closed. */
-static int finish(struct learner *r, int failed, struct onic_err *err)
+static int loop_finish(struct learner *r, int failed, struct onic_err *err)
 {
     struct ledger ledger;
     char text[1024];
@@ -323,8 +323,8 @@ static int finish(struct learner *r, int failed, struct onic_err *err)
     drop_rest(r);
     int rc = keeps_state(r, failed) ? last_checkpoint(r, err) : ONIC_OK;
     report_links(r);
-    if (!is_refusal(failed))
-        say_fruitless(r);
+    if (!loop_is_refusal(failed))
+        loop_say_fruitless(r);
     write_ledger(r, &ledger);
     buf_init(&line, sizeof text);
     ledger_line(&ledger, &line);
@@ -350,9 +350,9 @@ int learner_run(const struct config *given, const volatile sig_atomic_t *stop, s
                  kv("threads", trainer_threads(r.core)),
                  kv("reward", reward_mix_type(trainer_reward(r.core))->name),
                  kv("shaping", reward_mix_chain(trainer_reward(r.core))));
-        rc = train(&r, err);
+        rc = loop_train(&r, err);
         struct onic_err end = {0};
-        int end_rc = finish(&r, rc, rc ? &end : err);
+        int end_rc = loop_finish(&r, rc, rc ? &end : err);
         if (!rc)
             rc = end_rc;
         else if (end_rc)
@@ -362,7 +362,7 @@ int learner_run(const struct config *given, const volatile sig_atomic_t *stop, s
     if (r.metrics && metrics_end(r.metrics, clock_wall_s(), err_exit_code(rc), &why) != ONIC_OK)
         log_warn("the last metrics were not written", kv("why", (const char *)why.msg));
     if (r.config_is_ours)
-        run_dir_settle(r.dir, is_refusal(rc));
+        run_dir_settle(r.dir, loop_is_refusal(rc));
     learner_close(&r);
     return rc;
 }

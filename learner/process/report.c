@@ -38,7 +38,7 @@ void report_episodes(struct metrics *m, const struct env_description *env,
     }
 }
 
-static void put_number(void *metrics, const char *name, double value)
+static void report_put_number(void *metrics, const char *name, double value)
 {
     metrics_set(metrics, name, value);
 }
@@ -82,7 +82,7 @@ void report_update(struct metrics *m, const struct trainer *core, const struct t
     report_reward(m, &s->reward);
     /* For models that learn from labels and hold some back; null where none does. */
     metrics_set(m, "reward_model/heldout_accuracy", (double)NAN);
-    reward_mix_report(trainer_reward_const(core), put_number, m);
+    reward_mix_report(trainer_reward_const(core), report_put_number, m);
 }
 
 void report_success(struct metrics *m, struct stop_state *out)

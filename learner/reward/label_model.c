@@ -42,7 +42,7 @@ void label_model_free(struct reward_model *m)
     free(m);
 }
 
-static void put(struct reward_model *m, const char *caption, size_t len, struct entry e)
+static void label_model_put(struct reward_model *m, const char *caption, size_t len, struct entry e)
 {
     bool inserted;
     uint64_t *slot = strmap_put(m->index, caption, len, &inserted);
@@ -73,7 +73,8 @@ void label_model_on_label(struct reward_model *m, const struct annot_label *labe
     /* Only a change of a score raises the version, so that repeated deliveries keep the memo warm.
      */
     float before = slot ? m->entry[*slot].label : 0.0f;
-    put(m, label->caption, label->caption_len,
+    label_model_put(
+        m, label->caption, label->caption_len,
         (struct entry){.id = label->id, .label = label->label, .confidence = label->confidence});
     if (before != label->label) /* exact: the same number arrived or another one */
         m->version++;
@@ -119,7 +120,8 @@ void label_model_save(const struct reward_model *m, struct buf *out)
 }
 
 /* Walks the entries; fill false only checks. Returns false when malformed. */
-static bool walk(struct reward_model *m, const char *p, size_t len, uint64_t count, bool fill)
+static bool label_model_walk(struct reward_model *m, const char *p, size_t len, uint64_t count,
+                             bool fill)
 {
     for (uint64_t i = 0; i < count; i++) {
         struct entry e = {0};
@@ -135,7 +137,7 @@ static bool walk(struct reward_model *m, const char *p, size_t len, uint64_t cou
         if (caption_len > len || !valid(m, e.label, e.confidence, caption_len))
             return false;
         if (fill)
-            put(m, p, caption_len, e);
+            label_model_put(m, p, caption_len, e);
         p += caption_len;
         len -= caption_len;
     }
@@ -151,13 +153,14 @@ int label_model_load(struct reward_model *m, const void *data, size_t len, struc
         memcpy(&version, p + 4, 8);
         memcpy(&count, p + 12, 8);
     }
-    if (!fine || count > ENTRIES_MAX || !walk(m, p + HEAD_BYTES, len - HEAD_BYTES, count, false))
+    if (!fine || count > ENTRIES_MAX ||
+        !label_model_walk(m, p + HEAD_BYTES, len - HEAD_BYTES, count, false))
         return err_set(err, ONIC_EDAMAGED,
                        "the label table of reward model %s is malformed (%zu bytes)", m->rule.name,
                        len);
     strmap_clear(m->index);
     m->count = 0;
-    walk(m, p + HEAD_BYTES, len - HEAD_BYTES, count, true);
+    label_model_walk(m, p + HEAD_BYTES, len - HEAD_BYTES, count, true);
     m->version = version;
     return ONIC_OK;
 }

@@ -29,7 +29,7 @@ void label_schedule_arrival(struct label_schedule *s)
 }
 
 /* Time that passed, and how much of it was training. */
-static void pass(struct label_schedule *s, double all_s, double used_s)
+static void label_schedule_pass(struct label_schedule *s, double all_s, double used_s)
 {
     s->life_s += all_s;
     s->used_s += used_s;
@@ -47,7 +47,7 @@ void label_schedule_begin(struct label_schedule *s, uint64_t labels)
     s->arrived = 0;
     s->steps_now = 0;
     s->begin_ns = clock_ns();
-    pass(s, s->last_ns ? (double)(s->begin_ns - s->last_ns) * 1e-9 : 0.0, 0);
+    label_schedule_pass(s, s->last_ns ? (double)(s->begin_ns - s->last_ns) * 1e-9 : 0.0, 0);
 }
 
 bool label_schedule_due(struct label_schedule *s)
@@ -68,7 +68,7 @@ void label_schedule_end(struct label_schedule *s)
 {
     s->last_ns = clock_ns();
     double used_s = (double)(s->last_ns - s->begin_ns) * 1e-9;
-    pass(s, used_s, used_s);
+    label_schedule_pass(s, used_s, used_s);
     if (s->owed < BEHIND || s->said_behind)
         return;
     s->said_behind = true;

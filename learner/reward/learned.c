@@ -10,7 +10,7 @@ enum { LABELS_MIN = 50, DECIDED_MIN = 20, HELD_MIN = 50, STEPS_MIN = 1 };
 static const double ONE_SIDE = 0.95;     /* of pairs that are no ties */
 static const double PROGRESS_MIN = 0.02; /* of the way from guessing to knowing */
 
-static uint64_t count_of(const struct learned *l)
+static uint64_t learned_count_of(const struct learned *l)
 {
     return l->low + l->high + l->ties;
 }
@@ -22,15 +22,16 @@ static double entropy(double p)
 
 double learned_guess(const struct learned *l)
 {
-    if (count_of(l) == 0)
+    if (learned_count_of(l) == 0)
         return (double)NAN;
-    return l->pairs ? log(2) : entropy((double)l->high / (double)count_of(l));
+    return l->pairs ? log(2) : entropy((double)l->high / (double)learned_count_of(l));
 }
 
 /* How far the loss has come from guessing to the least that ties allow. */
 static bool is_guessing(const struct learned *l)
 {
-    double guess = learned_guess(l), decided = (double)(l->low + l->high) / (double)count_of(l);
+    double guess = learned_guess(l),
+           decided = (double)(l->low + l->high) / (double)learned_count_of(l);
     double least = l->pairs ? (1 - decided) * log(2) : 0;
     return l->steps >= STEPS_MIN && guess > least &&
            l->loss > guess - PROGRESS_MIN * (guess - least);
@@ -44,7 +45,7 @@ static bool is_a_coin(const struct heldout_measure *m)
 
 enum learned_verdict learned_judge(const struct learned *l)
 {
-    uint64_t n = count_of(l), decided = l->low + l->high;
+    uint64_t n = learned_count_of(l), decided = l->low + l->high;
     uint64_t most = l->low > l->high ? l->low : l->high;
     if (l->pairs && n > 0 && decided == 0)
         return LEARNED_TIES;
@@ -76,7 +77,7 @@ static void put_nothing(const struct learned *l, char out[LEARNED_WORDS_MAX])
 
 void learned_words(const struct learned *l, char out[LEARNED_WORDS_MAX])
 {
-    uint64_t n = count_of(l), decided = l->low + l->high;
+    uint64_t n = learned_count_of(l), decided = l->low + l->high;
     bool low = l->low > l->high;
     out[0] = '\0';
     switch (learned_judge(l)) {

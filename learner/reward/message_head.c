@@ -86,7 +86,7 @@ void message_head_init(const struct message_head *c, float *weights, uint64_t se
     params_init(&c->params, weights, seed);
 }
 
-static void reserve(struct message_head *c, int n)
+static void message_head_reserve(struct message_head *c, int n)
 {
     if (n <= c->cap)
         return;
@@ -135,7 +135,7 @@ static void score_block(struct message_head *c, const float *weights, const char
 void message_head_score(struct message_head *c, const float *weights, const char *const *caption,
                         const uint16_t *len, int n, float *out)
 {
-    reserve(c, n < SCORE_BLOCK ? n : SCORE_BLOCK);
+    message_head_reserve(c, n < SCORE_BLOCK ? n : SCORE_BLOCK);
     for (int first = 0; first < n; first += SCORE_BLOCK) {
         int rows = n - first < SCORE_BLOCK ? n - first : SCORE_BLOCK;
         score_block(c, weights, caption + first, len + first, rows, out + first * c->out[LAST]);
@@ -168,7 +168,7 @@ const float *message_head_forward(struct message_head *c, const float *weights,
                                   const char *const *caption, const uint16_t *len, int n,
                                   uint64_t seed, uint64_t step)
 {
-    reserve(c, n);
+    message_head_reserve(c, n);
     c->n = n;
     c->input[0] = message_net_forward(&c->trunk, weights, caption, len, n, c->work);
     for (int i = 0; i < LAYERS; i++) {

@@ -48,7 +48,7 @@ static void set(struct observation_store *s, size_t at, const char *caption, siz
     memcpy(s->slot[at].text, caption, len);
 }
 
-static void append(struct observation_store *s, const char *caption, size_t len)
+static void observation_store_append(struct observation_store *s, const char *caption, size_t len)
 {
     if (s->count == s->cap) {
         s->cap = s->cap ? 2 * s->cap : FIRST_SLOTS;
@@ -68,7 +68,7 @@ void observation_store_put(struct observation_store *s, const char *caption, siz
     if (s->index)
         strmap_put(s->index, caption, len, NULL);
     if (!full) {
-        append(s, caption, len);
+        observation_store_append(s, caption, len);
         return;
     }
     struct rng r = rng_stream(s->seed, "observation store", s->offered, 0, 0);
@@ -123,7 +123,7 @@ static bool read_slots(struct observation_store *s, uint64_t count, const char *
         len -= sizeof n;
         if (n == 0 || n > QUESTION_CAPTION_MAX || n > len)
             return false;
-        append(s, p, n);
+        observation_store_append(s, p, n);
         if (s->index)
             strmap_put(s->index, p, n, NULL);
         p += n;

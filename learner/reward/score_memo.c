@@ -61,7 +61,7 @@ void score_memo_clear(struct score_memo *s)
     strmap_clear(s->index);
 }
 
-static void reserve(struct score_memo *s, int n)
+static void score_memo_reserve(struct score_memo *s, int n)
 {
     if (n <= s->cap)
         return;
@@ -95,7 +95,7 @@ void score_memo_captions(struct score_memo *s, const struct reward_batch *b, flo
     int n = 0;
     if (strmap_count(s->index) + (size_t)b->ncaptions > SCORE_MEMO_MAX)
         score_memo_clear(s);
-    reserve(s, b->ncaptions + 1);
+    score_memo_reserve(s, b->ncaptions + 1);
     s->text[n] = ""; /* a batch's entry 0 is the empty caption */
     s->len[n] = 0;
     s->missing[n++] = 0;

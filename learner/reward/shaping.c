@@ -32,7 +32,8 @@ static void squash(const struct shaping *s, float value, float *x, const uint16_
         x[i] = x[i] == 0.0f ? 0.0f : tanhf(x[i] / value);
 }
 
-static void clip(const struct shaping *s, float value, float *x, const uint16_t *count, int n)
+static void shaping_clip(const struct shaping *s, float value, float *x, const uint16_t *count,
+                         int n)
 {
     (void)s;
     (void)count;
@@ -50,12 +51,12 @@ static void count_factor(const struct shaping *s, float value, float *x, const u
 static const struct shaping_stage_type STAGES[] = {
     {"threshold", threshold, .keeps_zero = true},
     {"squash", squash, .keeps_zero = true},
-    {"clip", clip, .keeps_zero = true},
+    {"clip", shaping_clip, .keeps_zero = true},
     {"count", count_factor, .keeps_zero = true, .needs_counts = true, .last = true},
 };
 enum { NSTAGES = sizeof STAGES / sizeof *STAGES };
 
-static const struct shaping_stage_type *find(const char *name)
+static const struct shaping_stage_type *shaping_find(const char *name)
 {
     for (int i = 0; i < NSTAGES; i++)
         if (strcmp(STAGES[i].name, name) == 0)
@@ -64,10 +65,10 @@ static const struct shaping_stage_type *find(const char *name)
 }
 
 /* Checks a stage against the model and the stages before it, then appends it. */
-static int add(struct shaping *s, const char *name, float value,
-               const struct reward_model_type *model, struct onic_err *err)
+static int shaping_add(struct shaping *s, const char *name, float value,
+                       const struct reward_model_type *model, struct onic_err *err)
 {
-    const struct shaping_stage_type *type = find(name);
+    const struct shaping_stage_type *type = shaping_find(name);
     if (!type)
         return err_set(
             err, ONIC_ECONFIG,
@@ -108,14 +109,14 @@ static int add_text(struct shaping *s, char *item, const struct config *cfg,
 {
     char *colon = strchr(item, ':');
     if (!colon)
-        return add(s, item, default_value(item, cfg), model, err);
+        return shaping_add(s, item, default_value(item, cfg), model, err);
     *colon = '\0';
     char *end;
     float value = strtof(colon + 1, &end);
-    return add(s, item, *end || end == colon + 1 ? NAN : value, model, err);
+    return shaping_add(s, item, *end || end == colon + 1 ? NAN : value, model, err);
 }
 
-static void describe(struct shaping *s)
+static void shaping_describe(struct shaping *s)
 {
     size_t len = 0;
     snprintf(s->text, sizeof s->text, "as it is");
@@ -131,9 +132,9 @@ int shaping_parse(struct shaping *s, const char *text, const struct config *cfg,
     memset(s, 0, sizeof *s);
     if (strcmp(text, "auto") == 0) {
         if (cfg->reward_int_clip > 0)
-            rc = add(s, "clip", (float)cfg->reward_int_clip, model, err);
+            rc = shaping_add(s, "clip", (float)cfg->reward_int_clip, model, err);
         if (!rc && cfg->reward_count_power > 0 && model->traits.caption_only)
-            rc = add(s, "count", (float)cfg->reward_count_power, model, err);
+            rc = shaping_add(s, "count", (float)cfg->reward_count_power, model, err);
     } else {
         char copy[CONFIG_STR_MAX], *item = copy;
         snprintf(copy, sizeof copy, "%s", text);
@@ -145,7 +146,7 @@ int shaping_parse(struct shaping *s, const char *text, const struct config *cfg,
             item = comma ? comma + 1 : NULL;
         }
     }
-    describe(s);
+    shaping_describe(s);
     return rc;
 }
 

@@ -128,7 +128,7 @@ static void copy_caption(struct batch *b, const struct trajectory *t, size_t fro
     s->count[to] = before ? count_before(t, from) : t->caption_count[from];
 }
 
-static const uint8_t *row_of(const struct trajectory *t, size_t i, bool before)
+static const uint8_t *batch_row_of(const struct trajectory *t, size_t i, bool before)
 {
     if (before)
         return t->obs + i * t->shape.obs_bytes;
@@ -149,7 +149,7 @@ static void copy_columns(struct batch *b, const struct trajectory *t, int first,
             b->r_env[to + e] = t->reward[from + e];
             copy_caption(b, t, from + e, to + e, what & BATCH_BEFORE);
             if (what & BATCH_ROWS)
-                s->rows[to + e] = row_of(t, from + e, what & BATCH_BEFORE);
+                s->rows[to + e] = batch_row_of(t, from + e, what & BATCH_BEFORE);
         }
     }
 }

@@ -83,7 +83,7 @@ static void cut_slices(struct trainer *c, int first, int count)
 
 /* --- the two phases, run by every thread ----------------------------------------------------- */
 
-static struct slice *forward(struct trainer *c, int i, int member)
+static struct slice *train_step_forward(struct trainer *c, int i, int member)
 {
     struct slice *s = i < c->kept_max ? c->kept[i] : c->scratch[member];
     int from = slice_begin(c, i);
@@ -96,7 +96,7 @@ static void forward_phase(void *ctx, int member)
 {
     struct trainer *c = ctx;
     for (int i = member; i < c->slice_count; i += thread_team_count(c->shards)) {
-        const struct slice *s = forward(c, i, member);
+        const struct slice *s = train_step_forward(c, i, member);
         struct minibatch_result *r = &c->results[i];
         if (!r->finite)
             continue;
@@ -113,14 +113,14 @@ static void backward_phase(void *ctx, int member)
     struct trainer *c = ctx;
     memset(c->grads[member], 0, c->floats * sizeof(float));
     for (int i = member; i < c->slice_count; i += thread_team_count(c->shards)) {
-        struct slice *s = i < c->kept_max ? c->kept[i] : forward(c, i, member);
+        struct slice *s = i < c->kept_max ? c->kept[i] : train_step_forward(c, i, member);
         slice_backward(s, c->policy, c->weights, &c->loss, c->steps, c->advantage_mean,
                        c->advantage_factor, c->grads[member], &c->results[i].loss);
     }
 }
 
 /* This member's part of a block of floats, in whole cache lines. */
-static void part_of(const struct trainer *c, int member, size_t *from, size_t *count)
+static void train_step_part_of(const struct trainer *c, int member, size_t *from, size_t *count)
 {
     size_t n = (size_t)thread_team_count(c->shards), lines = (c->floats + 15) / 16;
     size_t begin = lines * (size_t)member / n * 16, end = lines * ((size_t)member + 1) / n * 16;
@@ -132,7 +132,7 @@ static void sum_phase(void *ctx, int member)
 {
     struct trainer *c = ctx;
     size_t from, count;
-    part_of(c, member, &from, &count);
+    train_step_part_of(c, member, &from, &count);
     for (int i = 1; i < thread_team_count(c->shards); i++)
         kernels()->axpy(c->grads[0] + from, c->grads[i] + from, 1.0f, count);
 }
@@ -141,7 +141,7 @@ static void adam_phase(void *ctx, int member)
 {
     struct trainer *c = ctx;
     size_t from, count;
-    part_of(c, member, &from, &count);
+    train_step_part_of(c, member, &from, &count);
     adam_step(&c->adam, c->weights + from, c->m + from, c->v + from, c->grads[0] + from, count,
               c->grad_scale, c->lr_now, c->counters.adam_steps);
 }
@@ -240,8 +240,8 @@ static void rescale_stats(struct train_stats *out, double factor)
 }
 
 /* One pass over the batch; *loss: its mean policy loss. */
-static int pass(struct trainer *c, int epoch, struct train_stats *out, double *loss,
-                struct onic_err *err)
+static int train_step_pass(struct trainer *c, int epoch, struct train_stats *out, double *loss,
+                           struct onic_err *err)
 {
     const struct batch *b = c->batch;
     int minibatches = c->minibatches < b->C ? c->minibatches : b->C, rc = ONIC_OK;
@@ -270,12 +270,12 @@ int train_step(struct trainer *c, struct train_stats *out, struct onic_err *err)
     double progress = c->frames ? (double)c->counters.env_steps / (double)c->frames : 0.0;
     out->lr = c->lr_now = schedule_value(c->schedule, c->lr, progress);
     double loss = (double)NAN, previous = loss;
-    int rc = pass(c, 0, out, &loss, err);
+    int rc = train_step_pass(c, 0, out, &loss, err);
     for (int epoch = 1; !rc && epoch < c->epochs; epoch++) {
         if (fabs(loss - previous) < c->early_stop) /* never after the first: NAN */
             break;
         previous = loss;
-        rc = pass(c, epoch, out, &loss, err);
+        rc = train_step_pass(c, epoch, out, &loss, err);
     }
     rescale_stats(out, c->epochs / out->epochs);
     c->counters

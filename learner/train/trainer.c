@@ -36,7 +36,7 @@ static int create_policy(struct trainer *c, const struct config *cfg, struct oni
     return policy_create(&c->policy, &pc, err);
 }
 
-static void read_options(struct trainer *c, const struct config *cfg)
+static void trainer_read_options(struct trainer *c, const struct config *cfg)
 {
     c->rule = (struct slice_rule){
         .gamma = {cfg->train_gamma, cfg->train_gamma_int},
@@ -105,7 +105,7 @@ int trainer_create(struct trainer **out, const struct config *cfg,
     *out = NULL;
     struct trainer *c = xcalloc(1, sizeof *c);
     c->env = *env;
-    read_options(c, cfg);
+    trainer_read_options(c, cfg);
     int threads = trainer_threads_for(cfg, cpu_usable());
     int rc = create_policy(c, cfg, err);
     if (!rc)
@@ -260,8 +260,8 @@ static bool first_difference(const char *a, size_t alen, const char *b, size_t b
     return true;
 }
 
-static int check_text(const struct checkpoint_file *f, const char *tensor, const struct buf *mine,
-                      const char *what, struct onic_err *err)
+static int trainer_check_text(const struct checkpoint_file *f, const char *tensor,
+                              const struct buf *mine, const char *what, struct onic_err *err)
 {
     const void *data;
     size_t len;
@@ -322,9 +322,9 @@ int trainer_load(struct trainer *c, const struct checkpoint_file *from, struct o
     const void *data;
     size_t len;
     texts(c, &env, &net);
-    int rc = check_text(from, "env", &env, "environment", err);
+    int rc = trainer_check_text(from, "env", &env, "environment", err);
     if (!rc)
-        rc = check_text(from, "net", &net, "network", err);
+        rc = trainer_check_text(from, "net", &net, "network", err);
     if (!rc)
         rc = load_numbers(c, from, err);
     if (!rc)

@@ -49,12 +49,12 @@ struct fallback {
     int finished;
 };
 
-static struct fallback *self(struct annotator *a)
+static struct fallback *fallback_self(struct annotator *a)
 {
     return (struct fallback *)a;
 }
 
-static const struct fallback *cself(const struct annotator *a)
+static const struct fallback *fallback_cself(const struct annotator *a)
 {
     return (const struct fallback *)a;
 }
@@ -70,7 +70,7 @@ static void status_of(const struct member *m, char text[160])
 }
 
 /* The first that is well; when nobody is, the first. */
-static int choose(const struct fallback *w)
+static int fallback_choose(const struct fallback *w)
 {
     for (int i = 0; i < w->nmembers; i++)
         if (w->member[i].health == ANNOTATOR_AVAILABLE)
@@ -78,11 +78,11 @@ static int choose(const struct fallback *w)
     return 0;
 }
 
-static void look(struct fallback *w)
+static void fallback_look(struct fallback *w)
 {
     for (int i = 0; i < w->nmembers; i++)
         w->member[i].health = annotator_health_of(w->member[i].a);
-    int now = choose(w);
+    int now = fallback_choose(w);
     const char *before = w->member[w->current].id, *next = w->member[now].id;
     if (now > 0)
         status_of(&w->member[0], w->why);
@@ -99,7 +99,7 @@ static void look(struct fallback *w)
 
 /* --- asking ---------------------------------------------------------------------------------- */
 
-static void take_back(void *ctx, uint64_t ticket)
+static void fallback_take_back(void *ctx, uint64_t ticket)
 {
     struct fallback *w = ctx;
     struct fallback_item *it = &w->item[ticket];
@@ -108,12 +108,12 @@ static void take_back(void *ctx, uint64_t ticket)
 }
 
 /* What others than the current one have not begun goes to the current one; a trial stays. */
-static void collect(struct fallback *w)
+static void fallback_collect(struct fallback *w)
 {
     for (int i = 0; i < w->nmembers; i++) {
         struct member *m = &w->member[i];
         if (i != w->current && m->flying > 0 && m->health != ANNOTATOR_PROBING)
-            m->a->v->cancel(m->a, take_back, w);
+            m->a->v->cancel(m->a, fallback_take_back, w);
     }
 }
 
@@ -140,7 +140,7 @@ static bool give(struct fallback *w, int member)
     return true;
 }
 
-static void pump(struct fallback *w)
+static void fallback_pump(struct fallback *w)
 {
     struct member *m = &w->member[w->current];
     int better = m->health == ANNOTATOR_AVAILABLE ? w->current : w->nmembers;
@@ -151,7 +151,7 @@ static void pump(struct fallback *w)
         ;
 }
 
-static void on_answer(void *ctx, const struct annotator_answer *a)
+static void fallback_on_answer(void *ctx, const struct annotator_answer *a)
 {
     struct fallback *w = ctx;
     struct fallback_item *it = &w->item[a->ticket];
@@ -174,7 +174,7 @@ static void fallback_free(struct annotator *a)
 {
     if (!a)
         return;
-    struct fallback *w = self(a);
+    struct fallback *w = fallback_self(a);
     for (int i = 0; i < w->nmembers; i++)
         w->member[i].a->v->free(w->member[i].a);
     free(w->item);
@@ -184,15 +184,15 @@ static void fallback_free(struct annotator *a)
 static void fallback_identity(const struct annotator *a, const char **model,
                               const char **parameters)
 {
-    const struct annotator *first = cself(a)->member[0].a;
+    const struct annotator *first = fallback_cself(a)->member[0].a;
     first->v->identity(first, model, parameters);
-    *parameters = cself(a)->parameters;
+    *parameters = fallback_cself(a)->parameters;
 }
 
 /* What others still have takes no room of the current one. */
 static int fallback_window(const struct annotator *a)
 {
-    const struct fallback *w = cself(a);
+    const struct fallback *w = fallback_cself(a);
     const struct annotator *now = w->member[w->current].a;
     int n = now->v->window(now);
     for (int i = 0; i < w->nmembers; i++)
@@ -204,7 +204,7 @@ static int fallback_window(const struct annotator *a)
 static void fallback_submit(struct annotator *a, uint64_t ticket, const char *question, size_t len,
                             int vote)
 {
-    struct fallback *w = self(a);
+    struct fallback *w = fallback_self(a);
     int i = 0;
     while (i < ITEMS && w->item[i].used)
         i++;
@@ -217,24 +217,24 @@ static void fallback_submit(struct annotator *a, uint64_t ticket, const char *qu
     it->vote = vote;
     it->len = len;
     memcpy(it->question, question, len);
-    pump(w);
+    fallback_pump(w);
 }
 
 static int fallback_poll(struct annotator *a, annotator_done done, void *ctx)
 {
-    struct fallback *w = self(a);
+    struct fallback *w = fallback_self(a);
     int before;
     w->done = done;
     w->ctx = ctx;
     w->finished = 0;
     do {
         before = w->finished;
-        look(w);
-        collect(w);
-        pump(w);
+        fallback_look(w);
+        fallback_collect(w);
+        fallback_pump(w);
         for (w->asking = 0; w->asking < w->nmembers; w->asking++) {
             struct annotator *m = w->member[w->asking].a;
-            m->v->poll(m, on_answer, w);
+            m->v->poll(m, fallback_on_answer, w);
         }
     } while (w->finished > before);
     return w->finished;
@@ -242,7 +242,7 @@ static int fallback_poll(struct annotator *a, annotator_done done, void *ctx)
 
 static int64_t fallback_due_ms(const struct annotator *a)
 {
-    const struct fallback *w = cself(a);
+    const struct fallback *w = fallback_cself(a);
     int64_t due = -1;
     for (int i = 0; i < w->nmembers; i++) {
         int64_t at = w->member[i].a->v->due_ms(w->member[i].a);
@@ -255,10 +255,10 @@ static int64_t fallback_due_ms(const struct annotator *a)
 static int fallback_cancel(struct annotator *a, void (*taken)(void *ctx, uint64_t ticket),
                            void *ctx)
 {
-    struct fallback *w = self(a);
+    struct fallback *w = fallback_self(a);
     int n = 0;
     for (int i = 0; i < w->nmembers; i++)
-        w->member[i].a->v->cancel(w->member[i].a, take_back, w);
+        w->member[i].a->v->cancel(w->member[i].a, fallback_take_back, w);
     for (int i = 0; i < ITEMS; i++) {
         struct fallback_item *it = &w->item[i];
         if (!it->used || it->member != NOBODY)
@@ -274,7 +274,7 @@ static int fallback_cancel(struct annotator *a, void (*taken)(void *ctx, uint64_
  * lasts. */
 static int fallback_status(const struct annotator *a, char text[160], struct onic_err *err)
 {
-    const struct fallback *w = cself(a);
+    const struct fallback *w = fallback_cself(a);
     int rc = ONIC_OK;
     for (int i = w->nmembers - 1; i >= 0 && rc == ONIC_OK; i--) {
         char one[160] = "";
@@ -294,7 +294,7 @@ static int fallback_status(const struct annotator *a, char text[160], struct oni
 static void fallback_report(const struct annotator *a,
                             void (*put)(void *ctx, const char *name, double value), void *ctx)
 {
-    const struct fallback *w = cself(a);
+    const struct fallback *w = fallback_cself(a);
     uint64_t others = 0;
     for (int i = 1; i < w->nmembers; i++)
         others += w->member[i].answers;
@@ -322,7 +322,7 @@ static const struct annotator_vtable vtable = {
 
 /* A hash of everything that any answer depends on, then the first one's own words: texts of
  * identities are cut at their end. */
-static void set_parameters(struct fallback *w)
+static void fallback_set_parameters(struct fallback *w)
 {
     XXH3_state_t *all = XXH3_createState();
     const char *model, *parameters;
@@ -348,6 +348,6 @@ struct annotator *fallback_wrap(struct annotator *const *member, const char *con
     w->nmembers = n;
     for (int i = 0; i < n; i++)
         w->member[i] = (struct member){.a = member[i], .id = id[i]};
-    set_parameters(w);
+    fallback_set_parameters(w);
     return &w->base;
 }

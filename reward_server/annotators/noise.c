@@ -34,12 +34,12 @@ struct noise {
     void *ctx;
 };
 
-static struct noise *self(struct annotator *a)
+static struct noise *noise_self(struct annotator *a)
 {
     return (struct noise *)a;
 }
 
-static const struct noise *cself(const struct annotator *a)
+static const struct noise *noise_cself(const struct annotator *a)
 {
     return (const struct noise *)a;
 }
@@ -48,26 +48,26 @@ static void noise_free(struct annotator *a)
 {
     if (!a)
         return;
-    self(a)->inner->v->free(self(a)->inner);
+    noise_self(a)->inner->v->free(noise_self(a)->inner);
     free(a);
 }
 
 static void noise_identity(const struct annotator *a, const char **model, const char **parameters)
 {
-    cself(a)->inner->v->identity(cself(a)->inner, model, parameters);
-    *parameters = cself(a)->parameters;
+    noise_cself(a)->inner->v->identity(noise_cself(a)->inner, model, parameters);
+    *parameters = noise_cself(a)->parameters;
 }
 
 static int noise_window(const struct annotator *a)
 {
-    int n = cself(a)->inner->v->window(cself(a)->inner);
+    int n = noise_cself(a)->inner->v->window(noise_cself(a)->inner);
     return n < NOISE_WINDOW ? n : NOISE_WINDOW;
 }
 
 static void noise_submit(struct annotator *a, uint64_t ticket, const char *question, size_t len,
                          int vote)
 {
-    struct noise *w = self(a);
+    struct noise *w = noise_self(a);
     struct rng draw =
         rng_stream(w->seed, "annotator.noise", XXH3_64bits(question, len), (uint64_t)vote, 0);
     ONIC_ASSERT(w->nspare > 0);
@@ -95,7 +95,7 @@ static void give_on(void *ctx, const struct annotator_answer *answer)
 
 static int noise_poll(struct annotator *a, annotator_done done, void *ctx)
 {
-    struct noise *w = self(a);
+    struct noise *w = noise_self(a);
     w->done = done;
     w->ctx = ctx;
     return w->inner->v->poll(w->inner, give_on, w);
@@ -103,7 +103,7 @@ static int noise_poll(struct annotator *a, annotator_done done, void *ctx)
 
 static int64_t noise_due_ms(const struct annotator *a)
 {
-    return cself(a)->inner->v->due_ms(cself(a)->inner);
+    return noise_cself(a)->inner->v->due_ms(noise_cself(a)->inner);
 }
 
 static void give_back(void *ctx, uint64_t ticket)
@@ -115,7 +115,7 @@ static void give_back(void *ctx, uint64_t ticket)
 
 static int noise_cancel(struct annotator *a, void (*taken)(void *ctx, uint64_t ticket), void *ctx)
 {
-    struct noise *w = self(a);
+    struct noise *w = noise_self(a);
     w->taken = taken;
     w->ctx = ctx;
     return w->inner->v->cancel(w->inner, give_back, w);
@@ -123,18 +123,18 @@ static int noise_cancel(struct annotator *a, void (*taken)(void *ctx, uint64_t t
 
 static enum annotator_health noise_health(const struct annotator *a)
 {
-    return annotator_health_of(cself(a)->inner);
+    return annotator_health_of(noise_cself(a)->inner);
 }
 
 static int noise_status(const struct annotator *a, char text[160], struct onic_err *err)
 {
-    return cself(a)->inner->v->status(cself(a)->inner, text, err);
+    return noise_cself(a)->inner->v->status(noise_cself(a)->inner, text, err);
 }
 
 static void noise_report(const struct annotator *a,
                          void (*put)(void *ctx, const char *name, double value), void *ctx)
 {
-    const struct annotator *inner = cself(a)->inner;
+    const struct annotator *inner = noise_cself(a)->inner;
     if (inner->v->report)
         inner->v->report(inner, put, ctx);
 }
@@ -155,7 +155,7 @@ static const struct annotator_vtable vtable = {
 };
 
 /* The noise comes first: texts of identities are cut at their end. */
-static void set_parameters(struct noise *w, int64_t seed)
+static void noise_set_parameters(struct noise *w, int64_t seed)
 {
     const char *model, *inner;
     int n = snprintf(w->parameters, sizeof w->parameters, "noise=%.9g", w->probability);
@@ -181,7 +181,7 @@ struct annotator *noise_wrap(struct annotator *inner, const struct annotator_set
     w->probability = probability;
     w->seed =
         XXH3_64bits_withSeed(version, strlen(version), (uint64_t)setup->config->annotator_seed);
-    set_parameters(w, setup->config->annotator_seed);
+    noise_set_parameters(w, setup->config->annotator_seed);
     for (int i = NOISE_WINDOW - 1; i >= 0; i--)
         w->spare[w->nspare++] = i;
     return &w->base;

@@ -42,7 +42,8 @@ static void put_known(struct buf *out, const struct annotator_vtable *first)
         }
 }
 
-static int unknown(const char *name, const struct annotator_vtable *first, struct onic_err *err)
+static int stack_unknown(const char *name, const struct annotator_vtable *first,
+                         struct onic_err *err)
 {
     struct buf known;
     bool wrapper = strcmp(name, "vote") == 0 || strcmp(name, "noise") == 0;
@@ -59,7 +60,7 @@ static int add_member(struct annotator_order *o, const char *name, struct onic_e
 {
     const struct annotator_vtable *v = annotator_find(name);
     if (!v)
-        return unknown(name, o->member[0], err);
+        return stack_unknown(name, o->member[0], err);
     for (int i = 0; i < o->n; i++)
         if (o->member[i] == v)
             return err_set(err, ONIC_ECONFIG,

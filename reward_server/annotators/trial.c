@@ -72,12 +72,12 @@ void trial_put_question(const struct trial *t, struct buf *out)
 
 /* --- asking ---------------------------------------------------------------------------------- */
 
-static void wake_nobody(void *ctx)
+static void trial_wake_nobody(void *ctx)
 {
     (void)ctx; /* it is polled */
 }
 
-static void take(void *ctx, const struct annotator_answer *answer)
+static void trial_take(void *ctx, const struct annotator_answer *answer)
 {
     struct asking *k = ctx;
     struct trial *t = k->t;
@@ -93,7 +93,7 @@ static void take(void *ctx, const struct annotator_answer *answer)
     snprintf(t->raw, sizeof t->raw, "%s", answer->raw);
 }
 
-static void submit(struct asking *k)
+static void trial_submit(struct asking *k)
 {
     int window = k->a->v->window(k->a);
     for (; k->next < k->want && k->next - k->done < window; k->next++) {
@@ -107,7 +107,7 @@ static void submit(struct asking *k)
 static bool is_over(struct asking *k)
 {
     char text[160];
-    k->a->v->poll(k->a, take, k);
+    k->a->v->poll(k->a, trial_take, k);
     if (k->done == k->want)
         return true;
     k->rc = k->a->v->status(k->a, text, k->err);
@@ -120,22 +120,22 @@ static bool is_over(struct asking *k)
     return wrong || clock_ms() - k->moved_ms >= k->patience_ms;
 }
 
-static void on_timer(uv_timer_t *timer)
+static void trial_on_timer(uv_timer_t *timer)
 {
     struct asking *k = timer->data;
     if (is_over(k))
         uv_stop(timer->loop);
     else
-        submit(k);
+        trial_submit(k);
 }
 
-static void run(struct asking *k, uv_loop_t *loop)
+static void trial_run(struct asking *k, uv_loop_t *loop)
 {
     k->moved_ms = clock_ms();
     uv_timer_init(loop, &k->timer);
     k->timer.data = k;
-    submit(k);
-    uv_timer_start(&k->timer, on_timer, 0, POLL_MS);
+    trial_submit(k);
+    uv_timer_start(&k->timer, trial_on_timer, 0, POLL_MS);
     uv_run(loop, UV_RUN_DEFAULT);
     uv_close((uv_handle_t *)&k->timer, NULL);
     if (k->t->state == LABEL_UNKNOWN && k->rc == ONIC_OK)
@@ -147,7 +147,7 @@ int trial_ask(struct trial *t, const struct annotator_vtable *v, const struct co
               const struct goal *goal, double patience_s, struct onic_err *err)
 {
     struct asking k = {.t = t, .goal = goal, .patience_ms = (int64_t)(patience_s * 1000)};
-    struct annotator_setup setup = {.config = config, .goal = goal, .wake = wake_nobody};
+    struct annotator_setup setup = {.config = config, .goal = goal, .wake = trial_wake_nobody};
     uv_loop_t loop;
     bool free_of_charge = !v->costs_money || !v->costs_money(config);
     if (free_of_charge && question_kind_of(t->question, t->len) == QUESTION_CLASS)
@@ -159,7 +159,7 @@ int trial_ask(struct trial *t, const struct annotator_vtable *v, const struct co
     setup.loop = &loop;
     k.rc = v->create(&k.a, &setup, err);
     if (k.rc == ONIC_OK) {
-        run(&k, &loop);
+        trial_run(&k, &loop);
         v->free(k.a);
     }
     uv_run(&loop, UV_RUN_DEFAULT);

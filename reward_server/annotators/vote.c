@@ -51,12 +51,12 @@ struct vote {
     int finished;
 };
 
-static struct vote *self(struct annotator *a)
+static struct vote *vote_self(struct annotator *a)
 {
     return (struct vote *)a;
 }
 
-static const struct vote *cself(const struct annotator *a)
+static const struct vote *vote_cself(const struct annotator *a)
 {
     return (const struct vote *)a;
 }
@@ -110,7 +110,7 @@ static int side_of(struct vote_item *it, const struct annotator_answer *a)
     return i;
 }
 
-static void put_counts(const struct vote_item *it, char *out, size_t size)
+static void vote_put_counts(const struct vote_item *it, char *out, size_t size)
 {
     int n = 0;
     for (int i = 0; i < VOTE_SIDES; i++)
@@ -122,7 +122,7 @@ static void put_counts(const struct vote_item *it, char *out, size_t size)
                           it->side[i].n, it->raw[i]);
 }
 
-static void finish(struct vote *w, struct vote_item *it)
+static void vote_finish(struct vote *w, struct vote_item *it)
 {
     int second, best = leader(it, &second);
     if (it->score) {
@@ -135,7 +135,7 @@ static void finish(struct vote *w, struct vote_item *it)
     if (best == VOTE_SIDES - 1 || lead == second) {
         out.state = LABEL_ABSTAINED;
         int n = snprintf(raw, sizeof raw, "abstained: no majority: ");
-        put_counts(it, raw + n, sizeof raw - (size_t)n);
+        vote_put_counts(it, raw + n, sizeof raw - (size_t)n);
     } else {
         out.state = LABEL_ANSWERED;
         out.label = it->side[best].label;
@@ -150,7 +150,7 @@ static void finish(struct vote *w, struct vote_item *it)
 /* --- asking ---------------------------------------------------------------------------------- */
 
 /* Submits what is to be asked while the inner window has room, in turn. */
-static void pump(struct vote *w)
+static void vote_pump(struct vote *w)
 {
     int room = w->inner->v->window(w->inner) - w->flying;
     for (int seen = 0; seen < VOTE_ITEMS && room > 0; seen++) {
@@ -186,7 +186,7 @@ static void on_vote(void *ctx, const struct annotator_answer *a)
     if (more > 0)
         decide_on(it, more);
     else
-        finish(w, it);
+        vote_finish(w, it);
 }
 
 /* --- the vtable ------------------------------------------------------------------------------ */
@@ -195,20 +195,20 @@ static void vote_free(struct annotator *a)
 {
     if (!a)
         return;
-    self(a)->inner->v->free(self(a)->inner);
-    free(self(a)->item);
+    vote_self(a)->inner->v->free(vote_self(a)->inner);
+    free(vote_self(a)->item);
     free(a);
 }
 
 /* How many votes there are is a field of its own in a label's identity. */
 static void vote_identity(const struct annotator *a, const char **model, const char **parameters)
 {
-    cself(a)->inner->v->identity(cself(a)->inner, model, parameters);
+    vote_cself(a)->inner->v->identity(vote_cself(a)->inner, model, parameters);
 }
 
 static int vote_window(const struct annotator *a)
 {
-    const struct vote *w = cself(a);
+    const struct vote *w = vote_cself(a);
     int n = w->inner->v->window(w->inner) / (w->votes / 2 + 1);
     return n < 1 ? 1 : n < VOTE_ITEMS ? n : VOTE_ITEMS;
 }
@@ -216,7 +216,7 @@ static int vote_window(const struct annotator *a)
 static void vote_submit(struct annotator *a, uint64_t ticket, const char *question, size_t len,
                         int vote)
 {
-    struct vote *w = self(a);
+    struct vote *w = vote_self(a);
     int i = 0;
     while (i < VOTE_ITEMS && w->item[i].used)
         i++;
@@ -231,24 +231,24 @@ static void vote_submit(struct annotator *a, uint64_t ticket, const char *questi
     it->next = it->ntodo = it->flying = it->answered = 0;
     memset(it->side, 0, sizeof it->side);
     decide_on(it, missing(w, it));
-    pump(w);
+    vote_pump(w);
 }
 
 static int vote_poll(struct annotator *a, annotator_done done, void *ctx)
 {
-    struct vote *w = self(a);
+    struct vote *w = vote_self(a);
     w->done = done;
     w->ctx = ctx;
     w->finished = 0;
     do
-        pump(w);
+        vote_pump(w);
     while (w->inner->v->poll(w->inner, on_vote, w) > 0);
     return w->finished;
 }
 
 static int64_t vote_due_ms(const struct annotator *a)
 {
-    return cself(a)->inner->v->due_ms(cself(a)->inner);
+    return vote_cself(a)->inner->v->due_ms(vote_cself(a)->inner);
 }
 
 static void take_vote(void *ctx, uint64_t ticket)
@@ -262,7 +262,7 @@ static void take_vote(void *ctx, uint64_t ticket)
 
 static int vote_cancel(struct annotator *a, void (*taken)(void *ctx, uint64_t ticket), void *ctx)
 {
-    struct vote *w = self(a);
+    struct vote *w = vote_self(a);
     int n = 0;
     w->inner->v->cancel(w->inner, take_vote, w);
     for (int i = 0; i < VOTE_ITEMS; i++) {
@@ -273,24 +273,24 @@ static int vote_cancel(struct annotator *a, void (*taken)(void *ctx, uint64_t ti
         taken(ctx, it->ticket);
         n++;
     }
-    pump(w);
+    vote_pump(w);
     return n;
 }
 
 static enum annotator_health vote_health(const struct annotator *a)
 {
-    return annotator_health_of(cself(a)->inner);
+    return annotator_health_of(vote_cself(a)->inner);
 }
 
 static int vote_status(const struct annotator *a, char text[160], struct onic_err *err)
 {
-    return cself(a)->inner->v->status(cself(a)->inner, text, err);
+    return vote_cself(a)->inner->v->status(vote_cself(a)->inner, text, err);
 }
 
 static void vote_report(const struct annotator *a,
                         void (*put)(void *ctx, const char *name, double value), void *ctx)
 {
-    const struct annotator *inner = cself(a)->inner;
+    const struct annotator *inner = vote_cself(a)->inner;
     if (inner->v->report)
         inner->v->report(inner, put, ctx);
 }

@@ -106,7 +106,7 @@ struct reader {
 static const char goal_keys[] =
     "description environments positive negative threshold rules preference";
 
-static int complain(struct reader *r, const yaml_node_t *node, const char *what)
+static int goal_complain(struct reader *r, const yaml_node_t *node, const char *what)
 {
     return yaml_file_complain(&r->file, node, what);
 }
@@ -114,16 +114,17 @@ static int complain(struct reader *r, const yaml_node_t *node, const char *what)
 static int read_texts(struct reader *r, const yaml_node_t *node, char ***out, int *count)
 {
     if (node->type != YAML_SEQUENCE_NODE)
-        return complain(r, node, "a list of sentences belongs here, one per line after \"- \"");
+        return goal_complain(r, node,
+                             "a list of sentences belongs here, one per line after \"- \"");
     size_t n = (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
     if (n > GOAL_TEXTS_MAX)
-        return complain(r, node, "this list is too long");
+        return goal_complain(r, node, "this list is too long");
     *out = xcalloc(n + 1, sizeof **out);
     for (size_t i = 0; i < n; i++) {
         const yaml_node_t *item = yaml_file_node(&r->file, node->data.sequence.items.start[i]);
         const char *text = yaml_file_text(item);
         if (!text || !*text || strlen(text) > 512)
-            return complain(r, item, "a sentence of 1 to 512 bytes belongs here");
+            return goal_complain(r, item, "a sentence of 1 to 512 bytes belongs here");
         (*out)[(*count)++] = xstrdup(text);
     }
     return ONIC_OK;
@@ -139,14 +140,14 @@ static int read_rule(struct reader *r, const yaml_node_t *item, struct goal_rule
     }
     const char *pattern = yaml_file_text(key), *label = yaml_file_text(value);
     if (!pattern || !*pattern || !label)
-        return complain(r, item, "a rule is written - \"pattern\": 1 (or 0, or abstain)");
+        return goal_complain(r, item, "a rule is written - \"pattern\": 1 (or 0, or abstain)");
     bool yes;
     if (scalar_bool(label, &yes)) /* 1 and 0 too */
         rule->label = yes;
     else if (!strcmp(label, "abstain"))
         rule->label = GOAL_RULE_ABSTAIN;
     else
-        return complain(r, value, "the label of a rule is 1, 0 or abstain");
+        return goal_complain(r, value, "the label of a rule is 1, 0 or abstain");
     size_t len = strlen(pattern);
     rule->pattern = xstrdup(pattern);
     if (len < 3 || pattern[0] != '/' || pattern[len - 1] != '/')
@@ -156,7 +157,7 @@ static int read_rule(struct reader *r, const yaml_node_t *item, struct goal_rule
     int bad = regcomp(&rule->regex, inner, REG_EXTENDED | REG_NOSUB);
     free(inner);
     if (bad)
-        return complain(r, key, "this regular expression is not valid");
+        return goal_complain(r, key, "this regular expression is not valid");
     rule->is_regex = true;
     return ONIC_OK;
 }
@@ -165,10 +166,10 @@ static int read_rules(struct reader *r, const yaml_node_t *node)
 {
     struct goal *g = r->goal;
     if (node->type != YAML_SEQUENCE_NODE)
-        return complain(r, node, "a list of rules belongs here: - \"pattern\": 1");
+        return goal_complain(r, node, "a list of rules belongs here: - \"pattern\": 1");
     size_t n = (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
     if (n > GOAL_TEXTS_MAX)
-        return complain(r, node, "this list is too long");
+        return goal_complain(r, node, "this list is too long");
     g->rules = xcalloc(n + 1, sizeof *g->rules);
     for (size_t i = 0; i < n; i++) {
         int rc = read_rule(r, yaml_file_node(&r->file, node->data.sequence.items.start[i]),
@@ -194,15 +195,15 @@ static int read_key(struct reader *r, const char *name, const yaml_node_t *value
         return read_rules(r, value);
     if (!strcmp(name, "description")) {
         g->description = text ? xstrdup(text) : NULL;
-        return text ? ONIC_OK : complain(r, value, "one sentence belongs here");
+        return text ? ONIC_OK : goal_complain(r, value, "one sentence belongs here");
     }
     if (!strcmp(name, "preference")) {
         g->no_preference = text && !strcmp(text, "none");
-        return g->no_preference ? ONIC_OK : complain(r, value, "preference can only be none");
+        return g->no_preference ? ONIC_OK : goal_complain(r, value, "preference can only be none");
     }
     if (text && scalar_real(text, &g->threshold) && g->threshold >= -2 && g->threshold <= 2)
         return ONIC_OK;
-    return complain(r, value, "threshold is a number from -2 to 2");
+    return goal_complain(r, value, "threshold is a number from -2 to 2");
 }
 
 static int check_complete(struct reader *r)
@@ -211,19 +212,19 @@ static int check_complete(struct reader *r)
     if (g->no_preference && !g->npositive && !g->nnegative && !g->nrules)
         return ONIC_OK;
     if (g->no_preference)
-        return complain(r, NULL, "preference: none stands alone, without anchors or rules");
+        return goal_complain(r, NULL, "preference: none stands alone, without anchors or rules");
     if (!g->npositive || !g->nnegative)
-        return complain(
+        return goal_complain(
             r, NULL,
             "the goal has no anchors; add at least one sentence under positive: and one under "
             "negative:");
     if (!g->nrules)
-        return complain(r, NULL,
-                        "the goal has no rules; add at least one - \"pattern\": 1 under rules:");
+        return goal_complain(
+            r, NULL, "the goal has no rules; add at least one - \"pattern\": 1 under rules:");
     return ONIC_OK;
 }
 
-static int parse(struct goal *g, const struct buf *text, struct onic_err *err)
+static int goal_parse(struct goal *g, const struct buf *text, struct onic_err *err)
 {
     struct reader r = {.goal = g, .file = {.path = g->path, .err = err}};
     int rc = yaml_file_parse(&r.file, text,
@@ -274,7 +275,7 @@ static int read_pool(struct goal *g, struct buf *text, const char *path, struct 
     return ONIC_OK;
 }
 
-static void hash_version(struct goal *g, const struct buf *file, const struct buf *pool)
+static void goal_hash_version(struct goal *g, const struct buf *file, const struct buf *pool)
 {
     uint64_t sizes[2] = {file->len, pool->len};
     XXH3_state_t *state = XXH3_createState();
@@ -327,11 +328,11 @@ static int load_files(struct goal *g, const char *folder, const char *dir, struc
     find_pool(g, folder, dir);
     int rc = yaml_file_read(g->path, &file, err);
     if (rc == ONIC_OK)
-        rc = parse(g, &file, err);
+        rc = goal_parse(g, &file, err);
     if (rc == ONIC_OK && g->pool_path[0])
         load_pool(g, &pool);
     if (rc == ONIC_OK)
-        hash_version(g, &file, &pool);
+        goal_hash_version(g, &file, &pool);
     buf_release(&file);
     buf_release(&pool);
     return rc;
@@ -340,8 +341,8 @@ static int load_files(struct goal *g, const char *folder, const char *dir, struc
 /* --- finding --------------------------------------------------------------------------- */
 
 /* Calls each with the name of every goal (domain given) or domain (NULL) that is there. */
-static void list(const char *folder, const char *suffix, void (*each)(void *ctx, const char *name),
-                 void *ctx)
+static void goal_list(const char *folder, const char *suffix,
+                      void (*each)(void *ctx, const char *name), void *ctx)
 {
     struct dirent **entry = NULL;
     int n = scandir(folder, &entry, NULL, alphasort);
@@ -376,7 +377,7 @@ static void add_name(void *ctx, const char *name)
 static const char *names_in(struct buf *names, const char *folder, const char *suffix)
 {
     buf_init(names, 500);
-    list(folder, suffix, add_name, names);
+    goal_list(folder, suffix, add_name, names);
     return names->len ? names->data : "none";
 }
 
@@ -472,7 +473,7 @@ struct goal *goal_unstated(const char *domain)
     const struct buf nothing = {0};
     snprintf(g->domain, sizeof g->domain, "%.63s", domain);
     snprintf(g->name, sizeof g->name, "unstated");
-    hash_version(g, &nothing, &nothing);
+    goal_hash_version(g, &nothing, &nothing);
     return g;
 }
 
@@ -502,7 +503,7 @@ struct chooser {
     struct onic_err *err;
 };
 
-static void consider(void *ctx, const char *name)
+static void goal_consider(void *ctx, const char *name)
 {
     struct chooser *c = ctx;
     struct goal *g = NULL;
@@ -534,7 +535,7 @@ int goal_choose(const char *dir, const char *env_id, char domain[GOAL_NAME_MAX],
         return ONIC_ENOTFOUND;
     }
     struct chooser c = {.dir = dir, .domain = domain, .env_id = env_id, .err = err};
-    list(folder, ".yaml", consider, &c);
+    goal_list(folder, ".yaml", goal_consider, &c);
     if (c.rc != ONIC_OK)
         return c.rc;
     if (!c.best_len) {

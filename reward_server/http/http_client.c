@@ -57,7 +57,7 @@ struct http_client {
 
 /* --- sockets and timer ----------------------------------------------------------------------- */
 
-static void collect(struct http_client *c);
+static void http_client_collect(struct http_client *c);
 
 static void free_watch(uv_handle_t *h)
 {
@@ -92,7 +92,7 @@ static void on_ready(uv_poll_t *poll, int status, int events)
     if (events & UV_WRITABLE)
         flags |= CURL_CSELECT_OUT;
     curl_multi_socket_action(c->multi, w->fd, flags, &running);
-    collect(c);
+    http_client_collect(c);
 }
 
 static struct watch *add_watch(struct http_client *c, curl_socket_t fd)
@@ -132,12 +132,12 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *so
     return uv_poll_start(&w->poll, events, on_ready) == 0 ? 0 : -1;
 }
 
-static void on_timer(uv_timer_t *timer)
+static void http_client_on_timer(uv_timer_t *timer)
 {
     struct http_client *c = timer->data;
     int running;
     curl_multi_socket_action(c->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    collect(c);
+    http_client_collect(c);
 }
 
 static int on_timeout(CURLM *multi, long ms, void *ctx)
@@ -147,7 +147,7 @@ static int on_timeout(CURLM *multi, long ms, void *ctx)
     if (ms < 0)
         uv_timer_stop(c->timer);
     else
-        uv_timer_start(c->timer, on_timer, (uint64_t)ms, 0);
+        uv_timer_start(c->timer, http_client_on_timer, (uint64_t)ms, 0);
     return 0;
 }
 
@@ -162,7 +162,7 @@ static size_t on_body(char *data, size_t size, size_t n, void *ctx)
     return 0;
 }
 
-static void release(struct http_call *call)
+static void http_client_release(struct http_call *call)
 {
     if (call->prev)
         call->prev->next = call->next;
@@ -212,7 +212,7 @@ static const char *sentence_of(const struct http_call *call, enum http_failure f
     return call->error[0] ? call->error : curl_easy_strerror(code);
 }
 
-static void finish(struct http_call *call, CURLcode code)
+static void http_client_finish(struct http_call *call, CURLcode code)
 {
     struct http_reply r = {.body = call->body.data, .len = call->body.len, .retry_after_s = -1};
     long status = 0;
@@ -232,11 +232,11 @@ static void finish(struct http_call *call, CURLcode code)
     http_done done = call->done;
     if (done)
         done(call->ctx, &r);
-    release(call);
+    http_client_release(call);
 }
 
 /* Hands over what has ended. */
-static void collect(struct http_client *c)
+static void http_client_collect(struct http_client *c)
 {
     CURLMsg *m;
     int left;
@@ -246,7 +246,7 @@ static void collect(struct http_client *c)
         if (m->msg != CURLMSG_DONE)
             continue;
         curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &call);
-        finish((struct http_call *)(void *)call, code);
+        http_client_finish((struct http_call *)(void *)call, code);
     }
 }
 
@@ -255,7 +255,7 @@ static void end_late(struct http_call *call)
     snprintf(call->error, sizeof call->error,
              "Operation timed out after %d ms with %zu bytes received", call->total_ms,
              call->body.len);
-    finish(call, CURLE_OPERATION_TIMEDOUT);
+    http_client_finish(call, CURLE_OPERATION_TIMEDOUT);
 }
 
 /* The first that was late before; all that are late now are marked. */
@@ -355,7 +355,7 @@ struct http_call *http_start(struct http_client *c, const struct http_request *q
 
 void http_cancel(struct http_call *call)
 {
-    release(call);
+    http_client_release(call);
 }
 
 /* --- life ------------------------------------------------------------------------------------ */
@@ -393,7 +393,7 @@ void http_client_free(struct http_client *c)
     if (!c)
         return;
     while (c->calls)
-        release(c->calls);
+        http_client_release(c->calls);
     curl_multi_cleanup(c->multi);
     while (c->watches)
         drop_watch(c->watches);
@@ -407,7 +407,7 @@ void http_client_free(struct http_client *c)
 
 /* --- addresses ------------------------------------------------------------------------------- */
 
-static char *part_of(CURLU *u, CURLUPart part)
+static char *http_client_part_of(CURLU *u, CURLUPart part)
 {
     char *text = NULL;
     return curl_url_get(u, part, &text, 0) == CURLUE_OK ? text : NULL;
@@ -419,8 +419,8 @@ int http_check_url(const char *url, const char *option, struct onic_err *err)
     CURLU *u = curl_url();
     ONIC_ASSERT(u != NULL);
     bool parsed = curl_url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK;
-    char *scheme = parsed ? part_of(u, CURLUPART_SCHEME) : NULL;
-    char *user = parsed ? part_of(u, CURLUPART_USER) : NULL;
+    char *scheme = parsed ? http_client_part_of(u, CURLUPART_SCHEME) : NULL;
+    char *user = parsed ? http_client_part_of(u, CURLUPART_USER) : NULL;
     if (user)
         rc = err_set(err, ONIC_ECONFIG,
                      "%s holds a user name or a password: give a key in a file instead", option);
@@ -441,7 +441,7 @@ bool http_is_loopback(const char *url)
     CURLU *u = curl_url();
     ONIC_ASSERT(u != NULL);
     if (curl_url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK) {
-        char *host = part_of(u, CURLUPART_HOST);
+        char *host = http_client_part_of(u, CURLUPART_HOST);
         struct in_addr a;
         if (host && inet_pton(AF_INET, host, &a) == 1)
             yes = (ntohl(a.s_addr) >> 24) == 127;

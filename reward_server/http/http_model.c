@@ -17,7 +17,7 @@ static const char *file_name(const char *name)
     return last ? last + 1 : name;
 }
 
-static bool ends_with(const char *name, size_t len, const char *end)
+static bool http_model_ends_with(const char *name, size_t len, const char *end)
 {
     size_t n = strlen(end);
     return len > n && strncasecmp(name + len - n, end, n) == 0;
@@ -27,7 +27,7 @@ static size_t without_ending(const char *name, size_t len)
 {
     static const char *const ending[] = {".gguf", ".safetensors", ".bin"};
     for (size_t i = 0; i < sizeof ending / sizeof *ending; i++)
-        if (ends_with(name, len, ending[i]))
+        if (http_model_ends_with(name, len, ending[i]))
             return len - strlen(ending[i]);
     return len;
 }
@@ -38,7 +38,7 @@ static bool is_file(const char *name)
     return *name == '/' || *name == '.' || strchr(name, '\\') || without_ending(name, n) != n;
 }
 
-static int number(const char *digits, int n)
+static int http_model_number(const char *digits, int n)
 {
     int x = 0;
     for (int i = 0; i < n; i++)
@@ -58,12 +58,14 @@ static bool is_date_or_count(const char *d, size_t n)
         if (!isdigit((unsigned char)d[i]))
             return false;
     if (n == 8)
-        return number(d, 4) >= 2000 && is_day(number(d + 4, 2), number(d + 6, 2));
+        return http_model_number(d, 4) >= 2000 &&
+               is_day(http_model_number(d + 4, 2), http_model_number(d + 6, 2));
     if (n == 6)
-        return number(d, 2) >= 20 && is_day(number(d + 2, 2), number(d + 4, 2));
+        return http_model_number(d, 2) >= 20 &&
+               is_day(http_model_number(d + 2, 2), http_model_number(d + 4, 2));
     if (n == 4)
-        return is_day(number(d, 2), number(d + 2, 2)) ||
-               (number(d, 2) >= 20 && is_day(number(d + 2, 2), 1));
+        return is_day(http_model_number(d, 2), http_model_number(d + 2, 2)) ||
+               (http_model_number(d, 2) >= 20 && is_day(http_model_number(d + 2, 2), 1));
     return n == 3 && *d == '0';
 }
 
@@ -88,7 +90,7 @@ static bool is_dashed_date(const char *text, size_t n)
     for (size_t i = 0; i < n; i++)
         if (want[i] == 'd' ? !isdigit((unsigned char)text[i]) : text[i] != '-')
             return false;
-    return is_day(number(text + n - 5, 2), number(text + n - 2, 2));
+    return is_day(http_model_number(text + n - 5, 2), http_model_number(text + n - 2, 2));
 }
 
 static bool is_latest(const char *text, size_t n)

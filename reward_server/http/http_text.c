@@ -54,13 +54,13 @@ static void line_puts(struct line *l, const char *text)
     line_put(l, text, strlen(text));
 }
 
-static bool put_reason(struct line *l, json_t *v, int depth);
+static bool http_text_put_reason(struct line *l, json_t *v, int depth);
 
 /* A provider's own words inside a router's. */
 static bool put_quoted_json(struct line *l, const char *text, int depth)
 {
     json_t *inner = *text == '{' ? json_loads(text, 0, NULL) : NULL;
-    bool any = inner && put_reason(l, inner, depth + 1);
+    bool any = inner && http_text_put_reason(l, inner, depth + 1);
     json_decref(inner);
     return any;
 }
@@ -85,7 +85,7 @@ static bool put_members(struct line *l, json_t *v, int depth)
         line_puts(l, l->len > begin ? "; " : "");
         line_puts(l, json_object_iter_key(it));
         line_puts(l, ": ");
-        put_reason(l, one, depth + 1);
+        http_text_put_reason(l, one, depth + 1);
     }
     return l->len > begin;
 }
@@ -103,7 +103,7 @@ static bool put_object(struct line *l, json_t *v, int depth)
         line_puts(l, name);
     }
     for (size_t i = 0; !any && i < sizeof key / sizeof *key; i++)
-        any = put_reason(l, json_object_get(v, key[i]), depth + 1);
+        any = http_text_put_reason(l, json_object_get(v, key[i]), depth + 1);
     if (!any && depth > 0)
         any = put_members(l, v, depth);
     if (raw && *raw) {
@@ -115,7 +115,7 @@ static bool put_object(struct line *l, json_t *v, int depth)
     return any;
 }
 
-static bool put_reason(struct line *l, json_t *v, int depth)
+static bool http_text_put_reason(struct line *l, json_t *v, int depth)
 {
     bool any = false;
     if (!v || depth > DEPTH_MAX)
@@ -130,7 +130,7 @@ static bool put_reason(struct line *l, json_t *v, int depth)
         return put_object(l, v, depth);
     for (size_t i = 0; i < json_array_size(v) && i < LIST_MAX; i++) {
         line_puts(l, any ? "; " : "");
-        any |= put_reason(l, json_array_get(v, i), depth + 1);
+        any |= http_text_put_reason(l, json_array_get(v, i), depth + 1);
     }
     return any;
 }
@@ -142,7 +142,7 @@ static bool starts_with(const char *text, const char *start)
     return strncasecmp(text, start, strlen(start)) == 0;
 }
 
-static bool is_page(const char *text)
+static bool http_text_is_page(const char *text)
 {
     return starts_with(text, "<!doctype") || starts_with(text, "<html") ||
            starts_with(text, "<head") || starts_with(text, "<body") || starts_with(text, "<?xml") ||
@@ -181,7 +181,7 @@ static bool put_event(struct line *l, const char *text)
     size_t n = data ? strcspn(data, "\r\n") : 0;
     json_t *one = data ? json_loadb(data, n, 0, NULL) : NULL;
     json_t *error = json_object_get(one, "error");
-    bool any = put_reason(l, error ? error : json_object_get(one, "detail"), 0);
+    bool any = http_text_put_reason(l, error ? error : json_object_get(one, "detail"), 0);
     json_decref(one);
     return any;
 }
@@ -194,8 +194,8 @@ void http_error_text(int status, const char *body, size_t len, const char *url_o
     out[0] = '\0';
     json_t *root = json_loadb(body, len, JSON_DECODE_ANY, NULL);
     if (root)
-        put_reason(&l, root, 0);
-    else if (is_page(text))
+        http_text_put_reason(&l, root, 0);
+    else if (http_text_is_page(text))
         put_page(&l, status, text, url_option);
     else if (is_events(text) && !put_event(&l, text))
         line_puts(&l, "the server answered a stream of events, not JSON: it ignores "

@@ -70,7 +70,7 @@ static const yaml_node_t *item(struct source *s, const yaml_node_t *list, int i)
 }
 
 /* A text without control characters: these would break lines or collide with the slots. */
-static int check_text(struct source *s, const yaml_node_t *node, const char *missing)
+static int prompt_check_text(struct source *s, const yaml_node_t *node, const char *missing)
 {
     const char *text = yaml_file_text(node);
     if (!text || !*text)
@@ -81,7 +81,7 @@ static int check_text(struct source *s, const yaml_node_t *node, const char *mis
     return ONIC_OK;
 }
 
-static int read_word(struct source *s, const yaml_node_t *node, char out[PROMPT_WORD_MAX])
+static int prompt_read_word(struct source *s, const yaml_node_t *node, char out[PROMPT_WORD_MAX])
 {
     const char *text = yaml_file_text(node);
     size_t len = text ? strlen(text) : 0;
@@ -111,7 +111,7 @@ static int read_words(struct source *s)
         return yaml_file_complain(&s->file, s->words,
                                   "words: needs two words, first the one for helpful");
     for (; p->nwords < 2; p->nwords++) {
-        int rc = read_word(s, item(s, s->words, p->nwords), p->word[p->nwords]);
+        int rc = prompt_read_word(s, item(s, s->words, p->nwords), p->word[p->nwords]);
         if (rc != ONIC_OK)
             return rc;
         p->label[p->nwords] = p->nwords == 0;
@@ -138,9 +138,9 @@ static int read_examples(struct source *s)
         if (rc == ONIC_OK && (!caption || !analysis))
             rc = yaml_file_complain(&s->file, node, "an example has caption: and analysis:");
         if (rc == ONIC_OK)
-            rc = check_text(s, caption, "the message of the example belongs here");
+            rc = prompt_check_text(s, caption, "the message of the example belongs here");
         if (rc == ONIC_OK)
-            rc = check_text(s, analysis, "one sentence on the message belongs here");
+            rc = prompt_check_text(s, analysis, "one sentence on the message belongs here");
         if (rc != ONIC_OK)
             return rc;
         s->list[s->nexamples].caption = yaml_file_text(caption);
@@ -174,7 +174,7 @@ static int check_goal(struct source *s, const yaml_node_t *name, const yaml_node
         rc = yaml_file_complain(&s->file, name,
                                 "a goal is written name: {preference: \"a sentence, or nothing\"}");
     if (rc == ONIC_OK && *yaml_file_text(preference))
-        rc = check_text(s, preference, "");
+        rc = prompt_check_text(s, preference, "");
     if (rc == ONIC_OK && labels)
         rc = check_labels(s, labels);
     if (rc == ONIC_OK && !strcmp(yaml_file_text(name), s->goal)) {
@@ -228,15 +228,15 @@ static int read_source(struct source *s)
                                   ranking ? "system user key goals"
                                           : "system user key goals words example examples");
     if (rc == ONIC_OK)
-        rc = check_text(s, s->system, "system: with a text is missing");
+        rc = prompt_check_text(s, s->system, "system: with a text is missing");
     if (rc == ONIC_OK)
-        rc = check_text(s, s->user, "user: with a text is missing");
+        rc = prompt_check_text(s, s->user, "user: with a text is missing");
     if (rc == ONIC_OK && !ranking)
-        rc = check_text(s, s->example, "example: with a text is missing");
+        rc = prompt_check_text(s, s->example, "example: with a text is missing");
     if (rc == ONIC_OK && !s->key)
         rc = yaml_file_complain(&s->file, NULL, "key: with the name of the answer is missing");
     if (rc == ONIC_OK)
-        rc = read_word(s, s->key, s->out->key);
+        rc = prompt_read_word(s, s->key, s->out->key);
     if (rc == ONIC_OK)
         rc = read_words(s);
     if (rc == ONIC_OK)
@@ -254,7 +254,7 @@ static size_t unprintable(const unsigned char *s)
     return s[0] == 0xE2 && s[1] == 0x80 && (s[2] == 0xA8 || s[2] == 0xA9) ? 3 : 0;
 }
 
-static void put_caption(struct buf *out, const char *caption, size_t len)
+static void prompt_put_caption(struct buf *out, const char *caption, size_t len)
 {
     char *utf8 = xcalloc(2 * len + 1, 1);
     goal_utf8(caption, len, utf8);
@@ -318,7 +318,7 @@ static int expand(struct source *s, const yaml_node_t *node, struct value *value
             return unknown_placeholder(s, line_of(node, text, c), c + 1, len, values, n);
         values[i].seen = true;
         if (values[i].is_caption)
-            put_caption(out, values[i].text, strlen(values[i].text));
+            prompt_put_caption(out, values[i].text, strlen(values[i].text));
         else
             buf_puts(out, values[i].text);
         c += len + 2;
@@ -379,7 +379,7 @@ static void hash_text(XXH3_state_t *state, const char *text)
     XXH3_128bits_update(state, text, len);
 }
 
-static void hash_version(struct prompt *p)
+static void prompt_hash_version(struct prompt *p)
 {
     uint64_t shape[3] = {RENDER_VERSION, (uint64_t)p->kind, (uint64_t)p->nwords};
     XXH3_state_t *state = XXH3_createState();
@@ -397,7 +397,7 @@ static void hash_version(struct prompt *p)
              (unsigned long long)h.low64);
 }
 
-static int build(struct source *s)
+static int prompt_build(struct source *s)
 {
     struct buf system, examples, user;
     buf_init(&system, TEXT_MAX);
@@ -414,7 +414,7 @@ static int build(struct source *s)
     if (rc == ONIC_OK) {
         s->out->system = xstrdup(system.data);
         s->out->user = xstrdup(user.data);
-        hash_version(s->out);
+        prompt_hash_version(s->out);
     }
     buf_release(&system);
     buf_release(&examples);
@@ -484,7 +484,7 @@ int prompt_load(struct prompt **out, const char *dir, const char *domain, enum p
     s.out->kind = kind;
     rc = read_source(&s);
     if (rc == ONIC_OK)
-        rc = build(&s);
+        rc = prompt_build(&s);
     yaml_file_close(&s.file);
     if (rc == ONIC_OK)
         *out = s.out;
@@ -509,9 +509,9 @@ int prompt_render(const struct prompt *p, const char *caption, size_t len, const
 {
     for (const char *c = p->user; *c; c++) {
         if (*c == SLOT_A)
-            put_caption(out, caption, len);
+            prompt_put_caption(out, caption, len);
         else if (*c == SLOT_B)
-            put_caption(out, caption_b, len_b);
+            prompt_put_caption(out, caption_b, len_b);
         else
             buf_append(out, c, 1);
     }

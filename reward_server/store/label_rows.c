@@ -20,16 +20,16 @@ enum { IDENTITY_TEXTS = 5 };
 
 /* --- keys and checks ------------------------------------------------------------------- */
 
-static void put_field(struct buf *b, const void *data, size_t len)
+static void label_rows_put_field(struct buf *b, const void *data, size_t len)
 {
     uint64_t n = len;
     buf_append(b, &n, sizeof n);
     buf_append(b, data, len);
 }
 
-static void put_text(struct buf *b, const char *s)
+static void label_rows_put_text(struct buf *b, const char *s)
 {
-    put_field(b, s, strlen(s));
+    label_rows_put_field(b, s, strlen(s));
 }
 
 struct label_key label_key_make(const struct label_identity *id, const char *caption, size_t len)
@@ -37,13 +37,13 @@ struct label_key label_key_make(const struct label_identity *id, const char *cap
     struct buf b;
     int32_t vote = id->vote;
     buf_init(&b, 8 * (LABEL_ID_FIELD_MAX + 16) + len + 64);
-    put_text(&b, question_kind_name(question_kind_of(caption, len)));
-    put_text(&b, id->annotator);
-    put_text(&b, id->model);
-    put_text(&b, id->goal_version);
-    put_text(&b, id->parameters);
-    put_field(&b, &vote, sizeof vote);
-    put_field(&b, caption, len);
+    label_rows_put_text(&b, question_kind_name(question_kind_of(caption, len)));
+    label_rows_put_text(&b, id->annotator);
+    label_rows_put_text(&b, id->model);
+    label_rows_put_text(&b, id->goal_version);
+    label_rows_put_text(&b, id->parameters);
+    label_rows_put_field(&b, &vote, sizeof vote);
+    label_rows_put_field(&b, caption, len);
     ONIC_ASSERT(!b.overflow);
     XXH128_canonical_t canonical;
     XXH128_canonicalFromHash(&canonical, XXH3_128bits(b.data, b.len));
@@ -76,15 +76,15 @@ static int64_t row_check(const struct label_row *row)
     struct buf b;
     uint32_t state = row->state, attempts = (uint32_t)row->attempts;
     buf_init(&b, LABEL_RAW_MAX + 256);
-    put_field(&b, row->key.byte, sizeof row->key.byte);
-    put_field(&b, &row->id, sizeof row->id);
-    put_field(&b, &state, sizeof state);
-    put_field(&b, &row->label, sizeof row->label);
-    put_field(&b, &row->confidence, sizeof row->confidence);
-    put_text(&b, row->raw);
-    put_field(&b, &row->asked_at, sizeof row->asked_at);
-    put_field(&b, &row->answered_at, sizeof row->answered_at);
-    put_field(&b, &attempts, sizeof attempts);
+    label_rows_put_field(&b, row->key.byte, sizeof row->key.byte);
+    label_rows_put_field(&b, &row->id, sizeof row->id);
+    label_rows_put_field(&b, &state, sizeof state);
+    label_rows_put_field(&b, &row->label, sizeof row->label);
+    label_rows_put_field(&b, &row->confidence, sizeof row->confidence);
+    label_rows_put_text(&b, row->raw);
+    label_rows_put_field(&b, &row->asked_at, sizeof row->asked_at);
+    label_rows_put_field(&b, &row->answered_at, sizeof row->answered_at);
+    label_rows_put_field(&b, &attempts, sizeof attempts);
     ONIC_ASSERT(!b.overflow);
     int64_t check = (int64_t)XXH3_64bits(b.data, b.len);
     buf_release(&b);
@@ -340,8 +340,8 @@ int label_store_find(struct label_store *s, const char *caption, size_t len, str
     return find_key(s, &key, row ? row : &scratch, err);
 }
 
-static int ask_one(struct label_store *s, struct label_question *q, double now,
-                   struct onic_err *err)
+static int label_rows_ask_one(struct label_store *s, struct label_question *q, double now,
+                              struct onic_err *err)
 {
     struct label_row row;
     struct label_key key = label_key_make(&s->current_view, q->caption, q->len);
@@ -375,7 +375,7 @@ int label_store_ask(struct label_store *s, struct label_question *q, int n, stru
         return rc;
     for (int i = 0; i < n && rc == ONIC_OK; i++) {
         ONIC_ASSERT(q[i].len > 0 && q[i].len <= LABEL_QUESTION_MAX);
-        rc = ask_one(s, &q[i], now, err);
+        rc = label_rows_ask_one(s, &q[i], now, err);
     }
     return label_end(s, rc, err);
 }

@@ -79,7 +79,7 @@ static void corridor_seed(struct env *e, uint64_t seed)
     ((struct corridor *)e)->s.rng = rng_stream(seed, "corridor", 0, 0, 0);
 }
 
-static void observe(struct corridor *c, uint8_t *obs)
+static void corridor_observe(struct corridor *c, uint8_t *obs)
 {
     memset(obs, 0, c->env.spec.obs.obs_bytes); /* the padding too: equal states give equal bytes */
     bool near_door = abs(c->s.door - c->s.position) <= 1;
@@ -97,7 +97,7 @@ static void say(struct env_result *out, const char *caption)
     memcpy(out->caption, caption, (size_t)out->caption_len + 1);
 }
 
-static void clear(struct env_result *out)
+static void corridor_clear(struct env_result *out)
 {
     out->reward = 0.0;
     out->terminated = out->truncated = out->failed = out->success = false;
@@ -111,8 +111,8 @@ static int corridor_reset(struct env *e, uint8_t *obs, struct env_result *out, s
     c->s.position = c->s.steps = 0;
     c->s.door = 2 + (int32_t)rng_below(&c->s.rng, (uint32_t)c->length - 3); /* 2 .. length-2 */
     c->s.open = c->s.seen = false;
-    clear(out);
-    observe(c, obs);
+    corridor_clear(out);
+    corridor_observe(c, obs);
     return ONIC_OK;
 }
 
@@ -132,7 +132,7 @@ static int corridor_step(struct env *e, int action, uint8_t *obs, struct env_res
 {
     (void)err;
     struct corridor *c = (struct corridor *)e;
-    clear(out);
+    corridor_clear(out);
     c->s.steps++;
     if (action == OPEN && !c->s.open && c->s.position + 1 == c->s.door) {
         c->s.open = true;
@@ -149,7 +149,7 @@ static int corridor_step(struct env *e, int action, uint8_t *obs, struct env_res
         say(out, "You see a door.");
     }
     out->truncated = c->s.steps >= c->env.spec.max_steps && !out->terminated;
-    observe(c, obs);
+    corridor_observe(c, obs);
     return ONIC_OK;
 }
 
@@ -176,7 +176,7 @@ static int corridor_load(struct env *e, const uint8_t *state, uint8_t *obs, stru
     if (s.position < 0 || s.position >= c->length || s.door < 2 || s.door > c->length - 2)
         return err_set(err, ONIC_EDAMAGED, "this is not a snapshot of %s", e->spec.id);
     c->s = s;
-    observe(c, obs);
+    corridor_observe(c, obs);
     return ONIC_OK;
 }
 

@@ -24,7 +24,7 @@ const char *const mg_color_name[MG_COLORS] = {"red", "green", "blue", "purple", 
 const char *const mg_type_name[MG_TYPES] = {"unseen", "nothing", "wall", "floor", "door",
                                             "key",    "ball",    "box",  "goal",  "lava"};
 
-static void add(struct env_result *out, const char *piece)
+static void caption_add(struct env_result *out, const char *piece)
 {
     size_t n = strlen(piece);
     memcpy(out->caption + out->caption_len, piece, n + 1);
@@ -33,23 +33,23 @@ static void add(struct env_result *out, const char *piece)
 
 static void add_thing(struct env_result *out, const char *before, uint32_t cell)
 {
-    add(out, before);
-    add(out, mg_color_name[mg_color(cell)]);
-    add(out, " ");
-    add(out, mg_type_name[mg_type(cell)]);
-    add(out, ".");
+    caption_add(out, before);
+    caption_add(out, mg_color_name[mg_color(cell)]);
+    caption_add(out, " ");
+    caption_add(out, mg_type_name[mg_type(cell)]);
+    caption_add(out, ".");
 }
 
 static void say_box(const struct minigrid *m, uint32_t box, struct env_result *out)
 {
     uint32_t content = m->s.content[mg_object(box)];
     if (!content) {
-        add(out, "The box is empty.");
+        caption_add(out, "The box is empty.");
         return;
     }
-    add(out, "The box contains a ");
-    add(out, mg_type_name[mg_type(content)]);
-    add(out, ".");
+    caption_add(out, "The box contains a ");
+    caption_add(out, mg_type_name[mg_type(content)]);
+    caption_add(out, ".");
 }
 
 static void say_event(struct minigrid *m, struct mg_event event, struct env_result *out)
@@ -66,7 +66,7 @@ static void say_event(struct minigrid *m, struct mg_event event, struct env_resu
         add_thing(out, "You drop the ", cell);
         return;
     case MG_DOOR_LOCKED:
-        add(out, "The door is locked.");
+        caption_add(out, "The door is locked.");
         return;
     case MG_UNLOCKED: /* the same door must not be announced again as an unlocked one */
         m->s.seen |= mg_sight(cell) | mg_sight(mg_door(mg_color(cell), MG_OPEN));
@@ -84,22 +84,22 @@ static void say_event(struct minigrid *m, struct mg_event event, struct env_resu
         return;
     case MG_BUMPED:
         if (mg_type(cell) == MG_WALL)
-            add(out, "You bump into a wall.");
+            caption_add(out, "You bump into a wall.");
         else
             add_thing(out, "You bump into a ", cell);
         return;
     case MG_REACHED_GOAL:
-        add(out, "You reach the goal.");
+        caption_add(out, "You reach the goal.");
         return;
     case MG_BURNED:
-        add(out, "You burn in lava.");
+        caption_add(out, "You burn in lava.");
         return;
     }
 }
 
 /* The nearest visible cell with one of the wanted sights; ties go to the row next to the agent,
  * then to the left. */
-static uint32_t nearest(const struct minigrid *m, uint64_t wanted)
+static uint32_t caption_nearest(const struct minigrid *m, uint64_t wanted)
 {
     uint64_t visible = mg_visible(m);
     uint32_t best = 0;
@@ -120,12 +120,12 @@ static uint32_t nearest(const struct minigrid *m, uint64_t wanted)
 
 static void say_sight(struct minigrid *m, uint64_t wanted, struct env_result *out)
 {
-    uint32_t cell = nearest(m, wanted);
+    uint32_t cell = caption_nearest(m, wanted);
     m->s.seen |= mg_sight(cell);
     if (mg_type(cell) == MG_GOAL)
-        add(out, "You see the goal.");
+        caption_add(out, "You see the goal.");
     else if (mg_type(cell) == MG_LAVA)
-        add(out, "You see lava.");
+        caption_add(out, "You see lava.");
     else if (mg_type(cell) == MG_DOOR && mg_door_state(cell) == MG_LOCKED)
         add_thing(out, "You see a locked ", cell);
     else

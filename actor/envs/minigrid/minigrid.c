@@ -45,7 +45,7 @@ static size_t interior_bytes(const struct mg_task *t)
     return (size_t)t->width * (size_t)t->height * sizeof(uint32_t);
 }
 
-static void fill_spec(struct minigrid *m, const struct config *cfg)
+static void minigrid_fill_spec(struct minigrid *m, const struct config *cfg)
 {
     struct env_spec *s = &m->env.spec;
     const char *auto_fields = "image,direction";
@@ -75,7 +75,7 @@ static int minigrid_create(struct env **out, const struct env_family *family, co
     m->task = task_by_name(name);
     ONIC_ASSERT(m->task);
     m->env.family = family;
-    fill_spec(m, cfg);
+    minigrid_fill_spec(m, cfg);
     m->stride = m->task->width + 2 * MG_MARGIN;
     int count = m->stride * (m->task->height + 2 * MG_MARGIN);
     m->cells = xmalloc((size_t)count * sizeof *m->cells);
@@ -101,7 +101,7 @@ static void minigrid_seed(struct env *e, uint64_t seed)
     pcg64_seed(&((struct minigrid *)e)->s.rng, seed);
 }
 
-static uint64_t observe(const struct minigrid *m, uint8_t *obs)
+static uint64_t minigrid_observe(const struct minigrid *m, uint8_t *obs)
 {
     uint64_t sights;
     memset(obs + m->env.spec.obs.obs_bytes - 8, 0,
@@ -134,7 +134,7 @@ static int minigrid_reset(struct env *e, uint8_t *obs, struct env_result *out, s
         m->s.agent = (struct mg_pos){1, 1};
         m->s.dir = 0;
     }
-    mg_caption(m, (struct mg_event){MG_NOTHING, 0}, observe(m, obs), out);
+    mg_caption(m, (struct mg_event){MG_NOTHING, 0}, minigrid_observe(m, obs), out);
     return ONIC_OK;
 }
 
@@ -168,7 +168,7 @@ static int minigrid_step(struct env *e, int action, uint8_t *obs, struct env_res
     }
     out->terminated |= event.kind == MG_BURNED;
     out->truncated = m->s.steps >= m->env.spec.max_steps;
-    mg_caption(m, event, observe(m, obs), out);
+    mg_caption(m, event, minigrid_observe(m, obs), out);
     return ONIC_OK;
 }
 
@@ -224,7 +224,7 @@ static int minigrid_load(struct env *e, const uint8_t *state, uint8_t *obs, stru
     size_t row = (size_t)m->task->width * sizeof(uint32_t);
     for (int y = 0; y < m->task->height; y++)
         memcpy(mg_at(m, 0, y), state + (size_t)y * row, row);
-    observe(m, obs);
+    minigrid_observe(m, obs);
     return ONIC_OK;
 }
 

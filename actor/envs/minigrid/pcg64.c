@@ -51,7 +51,7 @@ static void seed_sequence(uint64_t seed, uint64_t out[4])
         out[i] = words[2 * i] | (uint64_t)words[2 * i + 1] << 32;
 }
 
-static u128 join(const uint64_t half[2])
+static u128 pcg64_join(const uint64_t half[2])
 {
     return (u128)half[1] << 64 | half[0];
 }
@@ -59,7 +59,7 @@ static u128 join(const uint64_t half[2])
 static u128 advance(struct pcg64 *g, u128 state)
 {
     static const uint64_t multiplier[2] = {4865540595714422341ULL, 2549297995355413924ULL};
-    state = state * join(multiplier) + join(g->inc);
+    state = state * pcg64_join(multiplier) + pcg64_join(g->inc);
     g->state[0] = (uint64_t)state;
     g->state[1] = (uint64_t)(state >> 64);
     return state;
@@ -78,7 +78,7 @@ void pcg64_seed(struct pcg64 *g, uint64_t seed)
 
 static uint64_t next64(struct pcg64 *g)
 {
-    u128 state = advance(g, join(g->state));
+    u128 state = advance(g, pcg64_join(g->state));
     uint64_t value = (uint64_t)(state >> 64) ^ (uint64_t)state;
     unsigned turn = (unsigned)(state >> 122);
     return value >> turn | value << (-turn & 63);

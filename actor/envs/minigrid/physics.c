@@ -27,7 +27,7 @@ static bool can_enter(uint32_t cell)
     }
 }
 
-static enum mg_event_kind forward(struct minigrid *m, uint32_t ahead)
+static enum mg_event_kind physics_forward(struct minigrid *m, uint32_t ahead)
 {
     if (!can_enter(ahead))
         return MG_BUMPED;
@@ -79,7 +79,7 @@ struct mg_event mg_act(struct minigrid *m, enum mg_action action)
         m->s.dir = (m->s.dir + 1) & 3;
         break;
     case MG_FORWARD:
-        event.kind = forward(m, *ahead);
+        event.kind = physics_forward(m, *ahead);
         break;
     case MG_PICKUP:
         if (!m->s.carrying && can_pick_up(*ahead)) {

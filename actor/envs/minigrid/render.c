@@ -6,7 +6,7 @@
 
 static const int ansi_color[MG_COLORS] = {31, 32, 34, 35, 33, 90};
 
-static void put_cell(const struct minigrid *m, int x, int y, bool visible, struct buf *out)
+static void render_put_cell(const struct minigrid *m, int x, int y, bool visible, struct buf *out)
 {
     static const char *const symbol[MG_TYPES] = {"  ", "  ", "##", "..", "[]",
                                                  "k ", "o ", "b ", "><", "~~"};
@@ -45,7 +45,7 @@ void mg_render(const struct minigrid *m, struct buf *out)
             int rx = x - m->s.agent.x, ry = y - m->s.agent.y;
             int j = MG_VIEW - 1 - (rx * dx + ry * dy), i = MG_VIEW / 2 + (ry * dx - rx * dy);
             bool in_view = i >= 0 && i < MG_VIEW && j >= 0 && j < MG_VIEW;
-            put_cell(m, x, y, in_view && visible >> (MG_VIEW * j + i) & 1, out);
+            render_put_cell(m, x, y, in_view && visible >> (MG_VIEW * j + i) & 1, out);
         }
         buf_puts(out, "\n");
     }

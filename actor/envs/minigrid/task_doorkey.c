@@ -3,7 +3,7 @@
  * the agent's side. */
 #include "actor/envs/minigrid/minigrid.h"
 
-static bool generate(struct minigrid *m)
+static bool doorkey_generate(struct minigrid *m)
 {
     int size = m->task->width;
     mg_clear(m);
@@ -22,5 +22,5 @@ const struct mg_rules mg_doorkey = {
     .goal = "DoorKey",
     .mission = "use the key to open the door and then get to the goal",
     .success = MG_REACH_GOAL,
-    .generate = generate,
+    .generate = doorkey_generate,
 };

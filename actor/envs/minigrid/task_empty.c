@@ -3,7 +3,7 @@
  * the agent see through walls here; the start is the near corner, or random. */
 #include "actor/envs/minigrid/minigrid.h"
 
-static bool generate(struct minigrid *m)
+static bool empty_generate(struct minigrid *m)
 {
     int size = m->task->width;
     mg_clear(m);
@@ -22,5 +22,5 @@ const struct mg_rules mg_empty = {
     .mission = "get to the green goal square",
     .success = MG_REACH_GOAL,
     .see_through = true,
-    .generate = generate,
+    .generate = empty_generate,
 };

@@ -3,7 +3,7 @@
  * goal anywhere. */
 #include "actor/envs/minigrid/minigrid.h"
 
-static bool generate(struct minigrid *m)
+static bool fourrooms_generate(struct minigrid *m)
 {
     int w = m->task->width, h = m->task->height;
     int room_w = w / 2, room_h = h / 2;
@@ -30,5 +30,5 @@ const struct mg_rules mg_fourrooms = {
     .goal = "FourRooms",
     .mission = "reach the goal",
     .success = MG_REACH_GOAL,
-    .generate = generate,
+    .generate = fourrooms_generate,
 };

@@ -4,7 +4,7 @@
  * either. */
 #include "actor/envs/minigrid/room_grid.h"
 
-static bool generate(struct minigrid *m)
+static bool keycorridor_generate(struct minigrid *m)
 {
     struct mg_rooms r;
     int rows = m->task->b;
@@ -25,5 +25,5 @@ static bool generate(struct minigrid *m)
 const struct mg_rules mg_keycorridor = {
     .goal = "KeyCorridor",
     .success = MG_PICK_UP,
-    .generate = generate,
+    .generate = keycorridor_generate,
 };

@@ -46,8 +46,8 @@ static struct mg_pos draw_exit(struct minigrid *m, int side, const struct room *
     return pos(x, side == 1 ? r->top.y + r->size.y - 1 : r->top.y);
 }
 
-static bool fits(const struct minigrid *m, const struct chain *c, struct mg_pos top,
-                 struct mg_pos size)
+static bool multiroom_fits(const struct minigrid *m, const struct chain *c, struct mg_pos top,
+                           struct mg_pos size)
 {
     if (top.x < 0 || top.y < 0 || top.x + size.x > m->task->width ||
         top.y + size.y >= m->task->height)
@@ -67,7 +67,7 @@ static bool add_room(struct minigrid *m, struct chain *c, int entry_side, struct
     int width = mg_rand(m, SIZE_MIN, m->task->b + 1);
     struct mg_pos size = pos(width, mg_rand(m, SIZE_MIN, m->task->b + 1));
     struct mg_pos top = c->count ? draw_top(m, entry_side, entry, size) : entry;
-    if (!fits(m, c, top, size))
+    if (!multiroom_fits(m, c, top, size))
         return false;
     struct room *room = &c->room[c->count++];
     *room = (struct room){top, size, entry};
@@ -91,7 +91,7 @@ static enum mg_color draw_other_color(struct minigrid *m, int previous)
     return alphabetical[at];
 }
 
-static void build(struct minigrid *m, const struct chain *c)
+static void multiroom_build(struct minigrid *m, const struct chain *c)
 {
     int previous = -1;
     mg_clear(m);
@@ -106,7 +106,7 @@ static void build(struct minigrid *m, const struct chain *c)
     }
 }
 
-static bool generate(struct minigrid *m)
+static bool multiroom_generate(struct minigrid *m)
 {
     struct chain c;
     ONIC_ASSERT(m->task->a <= ROOMS_MAX);
@@ -116,7 +116,7 @@ static bool generate(struct minigrid *m)
         int y = mg_rand(m, 0, m->task->width - 2);
         add_room(m, &c, 2, pos(x, y));
     } while (c.count < m->task->a);
-    build(m, &c);
+    multiroom_build(m, &c);
     const struct room *first = &c.room[0], *last = &c.room[c.count - 1];
     struct mg_pos where;
     return mg_place_agent(m, first->top, first->size, 0) &&
@@ -127,5 +127,5 @@ const struct mg_rules mg_multiroom = {
     .goal = "MultiRoom",
     .mission = "traverse the rooms to get to the goal",
     .success = MG_REACH_GOAL,
-    .generate = generate,
+    .generate = multiroom_generate,
 };

@@ -15,7 +15,7 @@ struct maze {
     enum mg_color door[MG_COLORS]; /* all six colours in random order */
 };
 
-static void begin(struct maze *z, struct minigrid *m, int columns, int rows)
+static void obstructedmaze_begin(struct maze *z, struct minigrid *m, int columns, int rows)
 {
     enum mg_color left[MG_COLORS] = {MG_BLUE, MG_GREEN, MG_GREY, MG_PURPLE, MG_RED, MG_YELLOW};
     mg_rooms_init(&z->rooms, m, 6, columns, rows);
@@ -50,7 +50,7 @@ static bool add_key(struct maze *z, int column, int row, enum mg_color color)
 static bool generate_two_rooms(struct minigrid *m)
 {
     struct maze z;
-    begin(&z, m, 2, 1);
+    obstructedmaze_begin(&z, m, 2, 1);
     add_locked_door(&z, 0, 0, MG_SIDE_RIGHT, z.door[0]);
     return add_key(&z, 0, 0, z.door[0]) &&
            mg_rooms_add(&z.rooms, 1, 0, MG_BALL, MG_BLUE, &m->s.target) &&
@@ -78,7 +78,7 @@ static bool generate_nine_rooms(struct minigrid *m)
 {
     static const struct mg_pos corner[SIDES] = {{2, 0}, {2, 2}, {0, 2}, {0, 0}};
     struct maze z;
-    begin(&z, m, 3, 3);
+    obstructedmaze_begin(&z, m, 3, 3);
     for (int side = 0; side < m->task->a; side++)
         if (!add_quarter(&z, side))
             return false;
@@ -87,7 +87,7 @@ static bool generate_nine_rooms(struct minigrid *m)
            mg_rooms_place_agent(&z.rooms, m->task->b & FROM_MIDDLE ? 1 : 2, 1);
 }
 
-static bool generate(struct minigrid *m)
+static bool obstructedmaze_generate(struct minigrid *m)
 {
     return m->task->a ? generate_nine_rooms(m) : generate_two_rooms(m);
 }
@@ -95,5 +95,5 @@ static bool generate(struct minigrid *m)
 const struct mg_rules mg_obstructedmaze = {
     .goal = "ObstructedMaze",
     .success = MG_PICK_UP,
-    .generate = generate,
+    .generate = obstructedmaze_generate,
 };

@@ -117,7 +117,7 @@ static void plan_copies(struct nethack *n, uint32_t want)
         }
 }
 
-static void fill_spec(struct nethack *n, const struct config *cfg)
+static void nethack_fill_spec(struct nethack *n, const struct config *cfg)
 {
     struct env_spec *s = &n->head.spec;
     snprintf(s->id, sizeof s->id, "nethack:%s", n->task->name);
@@ -180,7 +180,7 @@ static int nethack_create(struct env **out, const struct env_family *family, con
     n->actions = (int)cfg->env_actions;
     struct rng r = rng_stream((uint64_t)cfg->run_seed, "nethack unseeded", (uint64_t)index, 0, 0);
     n->seed = rng_u64(&r);
-    fill_spec(n, cfg);
+    nethack_fill_spec(n, cfg);
     uint32_t want = choose_fields(n, cfg);
     struct nethack_settings settings = {
         .nle = cfg->env_nle, .options = n->task->options, .clock = cfg->env_clock, .want = want};
@@ -250,7 +250,7 @@ static void note_progress(struct nethack *n)
 }
 
 /* Observation and caption of a reset or step. */
-static void report(struct nethack *n, uint8_t *obs, struct env_result *out)
+static void nethack_report(struct nethack *n, uint8_t *obs, struct env_result *out)
 {
     const struct nethack_pages *pages = nethack_game_pages(n->game);
     for (int i = 0; i < n->ncopies; i++)
@@ -283,13 +283,13 @@ static int nethack_reset(struct env *e, uint8_t *obs, struct env_result *out, st
     n->playing = true;
     memset(out, 0, offsetof(struct env_result, caption));
     note_progress(n);
-    report(n, obs, out);
+    nethack_report(n, obs, out);
     return ONIC_OK;
 }
 
 /* Reward and end of the step just made. The goal counts once per episode; a continual task goes on
  * after it, and its last step says whether it was reached. */
-static void judge(struct nethack *n, bool sane, struct env_result *out)
+static void nethack_judge(struct nethack *n, bool sane, struct env_result *out)
 {
     struct nethack_view view = {n->game, n->before, status_line(n), n->max_depth};
     out->reward = n->task->reward(&view);
@@ -324,10 +324,10 @@ static int nethack_step(struct env *e, int action, uint8_t *obs, struct env_resu
     n->steps++;
     n->ended = nethack_game_done(n->game);
     note_progress(n);
-    judge(n, sane, out);
+    nethack_judge(n, sane, out);
     if (!n->playing)
         replay_log_end(n->replay);
-    report(n, obs, out);
+    nethack_report(n, obs, out);
     return ONIC_OK;
 }
 

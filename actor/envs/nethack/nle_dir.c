@@ -21,14 +21,14 @@ static const char *const log_files[] = {"logfile", "xlogfile", "perm", "record"}
 
 /* Memory first. The current folder is the last resort of a machine where nothing else is writable.
  */
-static int make_folder(struct nle_dir *d, struct onic_err *err)
+static int nle_dir_make_folder(struct nle_dir *d, struct onic_err *err)
 {
     static const struct scratch_wish wish = {.prefix = "onic-nethack-", .what = "NetHack's files"};
     const char *const places[] = {"/dev/shm", getenv("TMPDIR"), "/tmp", "."};
     return scratch_create(&d->scratch, &wish, places, 4, err);
 }
 
-static int fill(struct nle_dir *d, const char *data, struct onic_err *err)
+static int nle_dir_fill(struct nle_dir *d, const char *data, struct onic_err *err)
 {
     char full[PATHS_MAX];
     if (!realpath(data, full))
@@ -46,9 +46,9 @@ static int fill(struct nle_dir *d, const char *data, struct onic_err *err)
 
 int nle_dir_create(struct nle_dir *d, const char *data, struct onic_err *err)
 {
-    int rc = make_folder(d, err);
+    int rc = nle_dir_make_folder(d, err);
     if (!rc)
-        rc = fill(d, data, err);
+        rc = nle_dir_fill(d, data, err);
     if (rc)
         nle_dir_free(d);
     return rc;

@@ -52,7 +52,7 @@ static bool file_exists(const char *path)
     return stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-static bool join(char out[PATHS_MAX], const char *dir, const char *name)
+static bool nle_load_join(char out[PATHS_MAX], const char *dir, const char *name)
 {
     int n = snprintf(out, PATHS_MAX, "%s/%s", dir, name);
     return n > 0 && n < PATHS_MAX;
@@ -66,9 +66,9 @@ static int find_data(struct nle_files *f, struct onic_err *err)
     char *slash = strrchr(dir, '/');
     if (slash)
         *slash = '\0';
-    if (join(f->nhdat, slash ? dir : ".", "nhdat") && file_exists(f->nhdat))
+    if (nle_load_join(f->nhdat, slash ? dir : ".", "nhdat") && file_exists(f->nhdat))
         return ONIC_OK;
-    if (join(f->nhdat, slash ? dir : ".", "nethackdir/nhdat") && file_exists(f->nhdat))
+    if (nle_load_join(f->nhdat, slash ? dir : ".", "nethackdir/nhdat") && file_exists(f->nhdat))
         return ONIC_OK;
     return err_set(err, ONIC_ECONFIG,
                    "NetHack's data file nhdat lies neither beside %s nor in"
@@ -85,7 +85,8 @@ int nle_files_find(struct nle_files *out, const char *nle, struct onic_err *err)
         int rc = paths_cache_dir(cache, sizeof cache, err);
         if (rc != ONIC_OK)
             return rc;
-        if (!join(dir, cache, "nle-1.3.0") || !join(out->libnethack, dir, "libnethack.so"))
+        if (!nle_load_join(dir, cache, "nle-1.3.0") ||
+            !nle_load_join(out->libnethack, dir, "libnethack.so"))
             return err_set(err, ONIC_ECONFIG, "the path of the package cache %s is too long",
                            cache);
         if (!file_exists(out->libnethack))
@@ -101,7 +102,7 @@ int nle_files_find(struct nle_files *out, const char *nle, struct onic_err *err)
         return err_set(err, ONIC_ECONFIG, "env.nle names %s, which does not exist", nle);
     if (!S_ISDIR(st.st_mode))
         snprintf(out->libnethack, sizeof out->libnethack, "%s", nle);
-    else if (!join(out->libnethack, nle, "libnethack.so") || !file_exists(out->libnethack))
+    else if (!nle_load_join(out->libnethack, nle, "libnethack.so") || !file_exists(out->libnethack))
         return err_set(err, ONIC_ECONFIG, "env.nle names the folder %s, which has no libnethack.so",
                        nle);
     return find_data(out, err);

@@ -63,7 +63,8 @@ static bool was_running(int fd)
            memcmp(head.magic, REPLAY_MAGIC, sizeof head.magic) == 0 && head.running == 1;
 }
 
-static int map_file(struct replay_log *r, const struct replay_head *head, struct onic_err *err)
+static int replay_log_map_file(struct replay_log *r, const struct replay_head *head,
+                               struct onic_err *err)
 {
     r->bytes = sizeof *head + head->capacity;
     int full = ftruncate(r->fd, 0) != 0 ? errno : posix_fallocate(r->fd, 0, (off_t)r->bytes);
@@ -113,7 +114,7 @@ int replay_log_open(struct replay_log **out, const char *dir, const char *who,
         keep_crash(dir, r->path, who);
         close(r->fd);
     }
-    rc = map_file(r, head, err);
+    rc = replay_log_map_file(r, head, err);
 out:
     if (rc == ONIC_OK) {
         *out = r;

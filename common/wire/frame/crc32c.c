@@ -29,7 +29,7 @@ static uint32_t raw_table(uint32_t c, const uint8_t *p, size_t n)
     return c;
 }
 
-static void fill(void)
+static void crc32c_fill(void)
 {
     static const uint8_t zeros[2 * LANE];
     for (uint32_t i = 0; i < 256; i++) {
@@ -47,7 +47,7 @@ static void fill(void)
 
 uint32_t crc32c_table(uint32_t crc, const void *data, size_t bytes)
 {
-    pthread_once(&filled, fill);
+    pthread_once(&filled, crc32c_fill);
     return ~raw_table(~crc, data, bytes);
 }
 
@@ -68,7 +68,7 @@ static uint64_t load64(const uint8_t *p)
 
 uint32_t crc32c(uint32_t crc, const void *data, size_t bytes)
 {
-    pthread_once(&filled, fill);
+    pthread_once(&filled, crc32c_fill);
     const uint8_t *p = data;
     uint64_t c = (uint32_t)~crc;
     while (bytes >= 3 * LANE) {

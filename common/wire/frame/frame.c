@@ -12,7 +12,7 @@
 
 static const uint8_t magic[4] = {'O', 'N', 'I', 'C'};
 
-static void put(uint8_t *p, uint64_t v, int bytes)
+static void frame_put(uint8_t *p, uint64_t v, int bytes)
 {
     for (int i = 0; i < bytes; i++)
         p[i] = (uint8_t)(v >> (8 * i));
@@ -31,16 +31,16 @@ void frame_seal(uint8_t *out, const struct frame_head *h, uint32_t body_crc)
     memcpy(out, magic, 4);
     out[4] = FRAME_MAJOR;
     out[5] = FRAME_MINOR;
-    put(out + 6, h->type, 2);
+    frame_put(out + 6, h->type, 2);
     memcpy(out + 8, h->run_id, 16);
-    put(out + 24, h->actor_id, 4);
-    put(out + 28, h->epoch, 4);
-    put(out + 32, h->incarnation, 8);
-    put(out + 40, h->seq, 8);
-    put(out + 48, h->meta_len, 4);
-    put(out + 52, h->bulk_len, 4);
-    put(out + 56, body_crc, 4);
-    put(out + 60, crc32c(0, out, 60), 4);
+    frame_put(out + 24, h->actor_id, 4);
+    frame_put(out + 28, h->epoch, 4);
+    frame_put(out + 32, h->incarnation, 8);
+    frame_put(out + 40, h->seq, 8);
+    frame_put(out + 48, h->meta_len, 4);
+    frame_put(out + 52, h->bulk_len, 4);
+    frame_put(out + 56, body_crc, 4);
+    frame_put(out + 60, crc32c(0, out, 60), 4);
 }
 
 enum frame_bad frame_parse(struct frame *f, const void *bytes, size_t len)

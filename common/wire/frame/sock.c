@@ -26,23 +26,23 @@ bool sock_route_equal(const struct sock_route *a, const struct sock_route *b)
     return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
 }
 
-static void set_int(void *s, int option, int value)
+static void sock_set_int(void *s, int option, int value)
 {
     ONIC_ASSERT(zmq_setsockopt(s, option, &value, sizeof value) == 0);
 }
 
 static void set_common(void *s, const struct sock_options *o)
 {
-    set_int(s, ZMQ_LINGER, 0); /* sock_close sets the real one */
-    set_int(s, ZMQ_SNDHWM, o->hwm);
-    set_int(s, ZMQ_RCVHWM, o->hwm);
-    set_int(s, ZMQ_HANDSHAKE_IVL, 5000);
-    set_int(s, ZMQ_HEARTBEAT_IVL, 0);
-    set_int(s, ZMQ_BACKLOG, 4096);
-    set_int(s, ZMQ_TCP_KEEPALIVE, 1);
-    set_int(s, ZMQ_TCP_KEEPALIVE_IDLE, 60);
-    set_int(s, ZMQ_TCP_KEEPALIVE_INTVL, 15);
-    set_int(s, ZMQ_TCP_KEEPALIVE_CNT, 4);
+    sock_set_int(s, ZMQ_LINGER, 0); /* sock_close sets the real one */
+    sock_set_int(s, ZMQ_SNDHWM, o->hwm);
+    sock_set_int(s, ZMQ_RCVHWM, o->hwm);
+    sock_set_int(s, ZMQ_HANDSHAKE_IVL, 5000);
+    sock_set_int(s, ZMQ_HEARTBEAT_IVL, 0);
+    sock_set_int(s, ZMQ_BACKLOG, 4096);
+    sock_set_int(s, ZMQ_TCP_KEEPALIVE, 1);
+    sock_set_int(s, ZMQ_TCP_KEEPALIVE_IDLE, 60);
+    sock_set_int(s, ZMQ_TCP_KEEPALIVE_INTVL, 15);
+    sock_set_int(s, ZMQ_TCP_KEEPALIVE_CNT, 4);
     int64_t limit = o->max_msg_bytes;
     ONIC_ASSERT(zmq_setsockopt(s, ZMQ_MAXMSGSIZE, &limit, sizeof limit) == 0);
 }
@@ -90,7 +90,7 @@ static int bind_all(void *s, const struct sock_endpoints *e, char bound[SOCK_ADD
         memcpy(at, e->at[i].text, sizeof at);
         if (i)
             sock_with_port(e->at[i].text, bound, at);
-        set_int(s, ZMQ_IPV6, e->at[i].ipv6);
+        sock_set_int(s, ZMQ_IPV6, e->at[i].ipv6);
         if (zmq_bind(s, at) != 0)
             return -1;
         if (i == 0 && (zmq_getsockopt(s, ZMQ_LAST_ENDPOINT, bound, &n) != 0 || n <= 1))
@@ -113,8 +113,8 @@ int sock_bind(void **out, void *context, const char *address, const struct sock_
     void *s = zmq_socket(context, ZMQ_ROUTER);
     ONIC_ASSERT(s != NULL);
     set_common(s, o);
-    set_int(s, ZMQ_ROUTER_MANDATORY, 1);
-    set_int(s, ZMQ_ROUTER_HANDOVER, 0);
+    sock_set_int(s, ZMQ_ROUTER_MANDATORY, 1);
+    sock_set_int(s, ZMQ_ROUTER_HANDOVER, 0);
     sock_guard_start(context, s);
     if (bind_all(s, &e, first) != 0) {
         rc = bind_error(address, o, err);
@@ -137,12 +137,12 @@ int sock_connect(void **out, void *context, const char *address, const struct so
     void *s = zmq_socket(context, ZMQ_DEALER);
     ONIC_ASSERT(s != NULL);
     set_common(s, o);
-    set_int(s, ZMQ_IMMEDIATE, 1);
+    sock_set_int(s, ZMQ_IMMEDIATE, 1);
     sock_peer_text(address, text);
-    set_int(s, ZMQ_IPV6, sock_is_name(address) ? o->attempt % 2 : strchr(text, '[') != NULL);
+    sock_set_int(s, ZMQ_IPV6, sock_is_name(address) ? o->attempt % 2 : strchr(text, '[') != NULL);
     struct rng jitter = rng_stream((uint64_t)clock_ns(), "reconnect", (uint64_t)getpid(), 0, 0);
-    set_int(s, ZMQ_RECONNECT_IVL, 100 + (int)rng_below(&jitter, 201));
-    set_int(s, ZMQ_RECONNECT_IVL_MAX, 5000);
+    sock_set_int(s, ZMQ_RECONNECT_IVL, 100 + (int)rng_below(&jitter, 201));
+    sock_set_int(s, ZMQ_RECONNECT_IVL_MAX, 5000);
     if (zmq_connect(s, text) != 0) {
         rc = err_set(err, ONIC_ECONFIG, "%s=%s: cannot connect: %s", o->option, address,
                      zmq_strerror(zmq_errno()));
@@ -158,7 +158,7 @@ void sock_close(void *socket, int linger_ms)
     if (!socket)
         return;
     sock_guard_stop(socket);
-    set_int(socket, ZMQ_LINGER, linger_ms);
+    sock_set_int(socket, ZMQ_LINGER, linger_ms);
     zmq_close(socket);
 }
 

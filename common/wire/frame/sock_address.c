@@ -70,7 +70,7 @@ static bool split(const char *address, struct parts *p)
     return (number || strcmp(p->port, "*") == 0) && (bracketed ? v6 : v6 || !strchr(p->host, ':'));
 }
 
-static void join(char out[SOCK_ADDRESS_MAX], const char *host, const char *port)
+static void sock_address_join(char out[SOCK_ADDRESS_MAX], const char *host, const char *port)
 {
     bool v6 = strchr(host, ':') != NULL;
     snprintf(out, SOCK_ADDRESS_MAX, "tcp://%s%.200s%s:%.15s", v6 ? "[" : "", host, v6 ? "]" : "",
@@ -86,8 +86,8 @@ static int not_an_address(const char *address, const char *option, struct onic_e
 }
 
 /* *tcp: it has parts. */
-static int parse(struct parts *p, bool *tcp, const char *address, const char *option,
-                 struct onic_err *err)
+static int sock_address_parse(struct parts *p, bool *tcp, const char *address, const char *option,
+                              struct onic_err *err)
 {
     size_t n = strlen(address);
     if (n >= SOCK_ADDRESS_MAX)
@@ -125,13 +125,14 @@ static bool is_here(const struct sockaddr *a)
 }
 
 /* a: with port 0. */
-static void add_endpoint(struct sock_endpoints *out, const struct sockaddr *a, const char *port)
+static void sock_address_add_endpoint(struct sock_endpoints *out, const struct sockaddr *a,
+                                      const char *port)
 {
     char host[INET6_ADDRSTRLEN + IF_NAMESIZE + 1];
     if (out->count == SOCK_ENDPOINTS_MAX || !is_here(a) ||
         getnameinfo(a, length_of(a), host, sizeof host, NULL, 0, NI_NUMERICHOST) != 0)
         return;
-    join(out->at[out->count].text, host, port);
+    sock_address_join(out->at[out->count].text, host, port);
     for (int i = 0; i < out->count; i++) /* hosts files say things twice */
         if (strcmp(out->at[i].text, out->at[out->count].text) == 0)
             return;
@@ -148,7 +149,7 @@ static void add_interface(struct sock_endpoints *out, const char *name, const ch
     for (struct ifaddrs *i = all; i; i = i->ifa_next)
         if (i->ifa_addr && strcmp(i->ifa_name, name) == 0 &&
             (i->ifa_addr->sa_family == AF_INET || i->ifa_addr->sa_family == AF_INET6))
-            add_endpoint(out, i->ifa_addr, port);
+            sock_address_add_endpoint(out, i->ifa_addr, port);
     freeifaddrs(all);
 }
 
@@ -160,8 +161,8 @@ static int look_up(const char *host, struct addrinfo **out)
     return rc;
 }
 
-static int resolve(struct sock_endpoints *out, const struct parts *p, const char *address,
-                   const char *option, struct onic_err *err)
+static int sock_address_resolve(struct sock_endpoints *out, const struct parts *p,
+                                const char *address, const char *option, struct onic_err *err)
 {
     struct addrinfo *all;
     if (if_nametoindex(p->host)) {
@@ -173,7 +174,7 @@ static int resolve(struct sock_endpoints *out, const struct parts *p, const char
                            option, address, p->host, gai_strerror(rc));
         for (struct addrinfo *a = all; a; a = a->ai_next)
             if (a->ai_family == AF_INET || a->ai_family == AF_INET6)
-                add_endpoint(out, a->ai_addr, p->port);
+                sock_address_add_endpoint(out, a->ai_addr, p->port);
         freeaddrinfo(all);
     }
     return out->count ? ONIC_OK
@@ -189,18 +190,18 @@ int sock_endpoints(struct sock_endpoints *out, const char *address, const char *
     struct parts p = {0};
     bool tcp = false;
     *out = (struct sock_endpoints){0};
-    int rc = parse(&p, &tcp, address, option, err);
+    int rc = sock_address_parse(&p, &tcp, address, option, err);
     if (rc)
         return rc;
     if (tcp && p.host[0] && !is_everywhere(p.host))
-        return resolve(out, &p, address, option, err);
+        return sock_address_resolve(out, &p, address, option, err);
     out->count = 1;
     out->at[0].loopback = !tcp;
     out->at[0].ipv6 = tcp && strcmp(p.host, "0.0.0.0") != 0;
     if (tcp && !p.host[0]) /* both families; libzmq takes one that is off for absent */
-        join(out->at[0].text, "*", p.port);
+        sock_address_join(out->at[0].text, "*", p.port);
     else if (tcp)
-        join(out->at[0].text, p.host, p.port);
+        sock_address_join(out->at[0].text, p.host, p.port);
     else
         snprintf(out->at[0].text, SOCK_ADDRESS_MAX, "%s", address);
     return ONIC_OK;
@@ -212,7 +213,7 @@ int sock_check_peer(const char *address, const char *option, struct onic_err *er
 {
     struct parts p = {0};
     bool tcp = false;
-    int rc = parse(&p, &tcp, address, option, err);
+    int rc = sock_address_parse(&p, &tcp, address, option, err);
     if (!rc && tcp && (!p.host[0] || strcmp(p.port, "*") == 0))
         rc = err_set(err, ONIC_ECONFIG,
                      "%s=%.200s: to connect, an address needs a host and a port, as in "
@@ -246,7 +247,7 @@ void sock_peer_text(const char *address, char out[SOCK_ADDRESS_MAX])
 {
     struct parts p;
     if (split(address, &p))
-        join(out, p.host, p.port);
+        sock_address_join(out, p.host, p.port);
     else
         snprintf(out, SOCK_ADDRESS_MAX, "%s", address);
 }
@@ -270,7 +271,7 @@ void sock_with_port(const char *address, const char *bound, char out[SOCK_ADDRES
 {
     struct parts p, b;
     if (split(address, &p) && split(bound, &b))
-        join(out, p.host[0] ? p.host : "*", b.port);
+        sock_address_join(out, p.host[0] ? p.host : "*", b.port);
     else
         snprintf(out, SOCK_ADDRESS_MAX, "%s", bound);
 }
@@ -279,7 +280,7 @@ void sock_sibling(const char *address, const char *suffix, char out[SOCK_ADDRESS
 {
     struct parts p;
     if (split(address, &p))
-        join(out, p.host[0] ? p.host : "*", "*");
+        sock_address_join(out, p.host[0] ? p.host : "*", "*");
     else
         snprintf(out, SOCK_ADDRESS_MAX, "%.*s%s", SOCK_ADDRESS_MAX - 32, address, suffix);
 }
@@ -289,7 +290,7 @@ void sock_reachable(const char *announced, const char *via, char out[SOCK_ADDRES
     struct parts a, v;
     snprintf(out, SOCK_ADDRESS_MAX, "%s", announced);
     if (split(announced, &a) && is_everywhere(a.host))
-        join(out, split(via, &v) && v.host[0] ? v.host : "127.0.0.1", a.port);
+        sock_address_join(out, split(via, &v) && v.host[0] ? v.host : "127.0.0.1", a.port);
 }
 
 /* A port that is free on this endpoint now. */
@@ -329,12 +330,12 @@ int sock_local(const char *address, const char *option, char listen[SOCK_ADDRESS
         return ONIC_OK; /* a path */
     if (is_everywhere(p.host))
         snprintf(p.host, sizeof p.host, "%s", strcmp(p.host, "::") == 0 ? "::1" : "127.0.0.1");
-    join(connect, p.host, p.port);
+    sock_address_join(connect, p.host, p.port);
     if (strcmp(p.port, "*") != 0)
         return ONIC_OK;
     if (!free_port(connect, p.port))
         return err_set(err, ONIC_ECANTCREATE, "%s=%.200s: no port is free", option, address);
-    join(listen, given.host[0] ? given.host : "*", p.port);
-    join(connect, p.host, p.port);
+    sock_address_join(listen, given.host[0] ? given.host : "*", p.port);
+    sock_address_join(connect, p.host, p.port);
     return ONIC_OK;
 }

@@ -86,7 +86,7 @@ void wire_labels_client_wait_for_all(struct wire_labels_client *c, bool all)
 
 /* --- life -------------------------------------------------------------------------------- */
 
-static int open_socket(struct wire_labels_client *c, struct onic_err *err)
+static int labels_client_open_socket(struct wire_labels_client *c, struct onic_err *err)
 {
     struct sock_options o = {.hwm = ANNOT_HWM,
                              .max_msg_bytes = 1 << 20,
@@ -116,7 +116,7 @@ int wire_labels_client_create(struct wire_labels_client **out, const char *addre
     captions_init(&c->captions);
     c->created_ms = clock_ms();
     char why[128];
-    int rc = open_socket(c, err);
+    int rc = labels_client_open_socket(c, err);
     if (rc) {
         wire_labels_client_free(c);
         return rc;
@@ -145,8 +145,9 @@ void wire_labels_client_free(struct wire_labels_client *c)
 
 /* --- sending ----------------------------------------------------------------------------- */
 
-static bool send_frame(struct wire_labels_client *c, enum frame_type type, uint64_t seq,
-                       const ProtobufCMessage *meta, struct sock_bulk bulk)
+static bool labels_client_send_frame(struct wire_labels_client *c, enum frame_type type,
+                                     uint64_t seq, const ProtobufCMessage *meta,
+                                     struct sock_bulk bulk)
 {
     struct frame_head h = {.type = (uint16_t)type, .seq = seq, .epoch = c->server_life};
     zmq_msg_t msg;
@@ -154,13 +155,13 @@ static bool send_frame(struct wire_labels_client *c, enum frame_type type, uint6
     return sock_send(c->socket, NULL, &msg) == SOCK_SENT;
 }
 
-static void send_hello(struct wire_labels_client *c)
+static void labels_client_send_hello(struct wire_labels_client *c)
 {
     Onic__Wire__AnnotHello m = ONIC__WIRE__ANNOT_HELLO__INIT;
     m.role = WIRE_ROLE_LEARNER;
     m.host = meta_bytes(c->host);
     m.pid = (uint32_t)getpid();
-    if (send_frame(c, FRAME_ANNOT_HELLO, 0, &m.base, (struct sock_bulk){0}))
+    if (labels_client_send_frame(c, FRAME_ANNOT_HELLO, 0, &m.base, (struct sock_bulk){0}))
         c->hello_ms = clock_ms();
 }
 
@@ -183,7 +184,8 @@ static bool send_ask(struct wire_labels_client *c, int64_t now)
     Onic__Wire__AnnotAsk m = ONIC__WIRE__ANNOT_ASK__INIT;
     m.n_caption_bytes = n;
     m.caption_bytes = lens;
-    if (!send_frame(c, FRAME_ANNOT_ASK, c->asks + 1, &m.base, (struct sock_bulk){text, bytes}))
+    if (!labels_client_send_frame(c, FRAME_ANNOT_ASK, c->asks + 1, &m.base,
+                                  (struct sock_bulk){text, bytes}))
         return false;
     c->asks++;
     for (size_t k = 0; k < n; k++) {
@@ -243,7 +245,7 @@ static void forget_all(struct wire_labels_client *c)
     captions_forget_all(&c->captions);
 }
 
-static void welcome(struct wire_labels_client *c, const struct frame *f)
+static void labels_client_welcome(struct wire_labels_client *c, const struct frame *f)
 {
     const Onic__Wire__AnnotWelcome *m =
         meta_unpack(c->arena, &onic__wire__annot_welcome__descriptor, f->meta, f->head.meta_len);
@@ -315,13 +317,14 @@ static void busy(struct wire_labels_client *c, uint64_t ask, int64_t now)
 }
 
 /* Takes msg over when it returns true. */
-static bool handle(struct wire_labels_client *c, const struct frame *f, zmq_msg_t *msg)
+static bool labels_client_handle(struct wire_labels_client *c, const struct frame *f,
+                                 zmq_msg_t *msg)
 {
     int64_t now = clock_ms();
     c->heard_ms = now;
     switch (f->head.type) {
     case FRAME_ANNOT_WELCOME:
-        welcome(c, f);
+        labels_client_welcome(c, f);
         return false;
     case FRAME_ANNOT_HEARTBEAT:
         numbers(c, f);
@@ -335,7 +338,7 @@ static bool handle(struct wire_labels_client *c, const struct frame *f, zmq_msg_
         captions_ask_again(&c->captions);
         c->connected = false;
         if (now - c->hello_ms > HELLO_MS / 2)
-            send_hello(c);
+            labels_client_send_hello(c);
         return false;
     case FRAME_ANNOT_LABELS: {
         zmq_msg_t *slot = &c->ring[(c->ring_head + c->ring_count) % RING];
@@ -349,7 +352,7 @@ static bool handle(struct wire_labels_client *c, const struct frame *f, zmq_msg_
     }
 }
 
-static void receive(struct wire_labels_client *c)
+static void labels_client_receive(struct wire_labels_client *c)
 {
     zmq_msg_t msg;
     enum sock_got got;
@@ -358,7 +361,7 @@ static void receive(struct wire_labels_client *c)
         if (got != SOCK_FRAME)
             continue;
         bool kept = frame_parse(&f, zmq_msg_data(&msg), zmq_msg_size(&msg)) == FRAME_FINE &&
-                    handle(c, &f, &msg);
+                    labels_client_handle(c, &f, &msg);
         if (!kept)
             zmq_msg_close(&msg);
     }
@@ -384,7 +387,7 @@ static bool open_message(struct wire_labels_client *c)
 }
 
 /* True when this is the first answer for its caption. */
-static bool settle(struct wire_labels_client *c, const struct annot_label *l)
+static bool labels_client_settle(struct wire_labels_client *c, const struct annot_label *l)
 {
     struct captions *b = &c->captions;
     int i = captions_find(b, l->caption, l->caption_len);
@@ -427,7 +430,7 @@ bool wire_labels_client_next(struct wire_labels_client *c, struct annot_label *o
         meta_text(out->source, sizeof out->source, &l->source);
         c->label_text += l->caption_bytes;
         c->label_text_left -= l->caption_bytes;
-        if (settle(c, out))
+        if (labels_client_settle(c, out))
             return true;
     }
     return false;
@@ -445,14 +448,14 @@ static void keep_time(struct wire_labels_client *c, int64_t now)
     bool unreached = !c->heard_ms && sock_is_name(c->address);
     if (!c->connected && now - c->recreated_ms > (unreached ? SOCK_NAME_RETRY_MS : RECREATE_MS)) {
         struct onic_err err = {0};
-        if (open_socket(c, &err) != ONIC_OK)
+        if (labels_client_open_socket(c, &err) != ONIC_OK)
             log_warn(err.msg);
     }
     if (!c->connected && now - c->hello_ms > HELLO_MS)
-        send_hello(c);
+        labels_client_send_hello(c);
     if (c->connected && now - c->heartbeat_ms > HEARTBEAT_MS) {
         c->heartbeat_ms = now;
-        send_frame(c, FRAME_ANNOT_HEARTBEAT, 0, NULL, (struct sock_bulk){0});
+        labels_client_send_frame(c, FRAME_ANNOT_HEARTBEAT, 0, NULL, (struct sock_bulk){0});
     }
 }
 
@@ -464,7 +467,7 @@ void wire_labels_client_poll(struct wire_labels_client *c, int timeout_ms)
     }
     if (!c->socket)
         return;
-    receive(c);
+    labels_client_receive(c);
     int64_t now = clock_ms();
     keep_time(c, now);
     if (!c->connected)
@@ -478,7 +481,7 @@ void wire_labels_client_refresh(struct wire_labels_client *c, int timeout_ms)
     int64_t until = clock_ms() + timeout_ms, left;
     uint64_t before = c->reports;
     if (c->connected)
-        send_frame(c, FRAME_ANNOT_HEARTBEAT, 0, NULL, (struct sock_bulk){0});
+        labels_client_send_frame(c, FRAME_ANNOT_HEARTBEAT, 0, NULL, (struct sock_bulk){0});
     while (c->connected && c->reports == before && (left = until - clock_ms()) > 0 &&
            c->ring_count < RING)
         wire_labels_client_poll(c, (int)left);

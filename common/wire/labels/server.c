@@ -127,9 +127,9 @@ static struct client *by_handle(struct wire_labels_server *s, uint64_t handle)
     return NULL;
 }
 
-static bool send_frame(struct wire_labels_server *s, const struct sock_route *to,
-                       enum frame_type type, uint64_t seq, const ProtobufCMessage *meta,
-                       struct sock_bulk bulk)
+static bool labels_server_send_frame(struct wire_labels_server *s, const struct sock_route *to,
+                                     enum frame_type type, uint64_t seq,
+                                     const ProtobufCMessage *meta, struct sock_bulk bulk)
 {
     struct frame_head h = {.type = (uint16_t)type, .seq = seq, .epoch = s->life};
     zmq_msg_t msg;
@@ -158,7 +158,7 @@ static void send_numbers(struct wire_labels_server *s, const struct sock_route *
     }
     m.n_own = (size_t)s->numbers.nown;
     m.own = list;
-    send_frame(s, to, FRAME_ANNOT_HEARTBEAT, 0, &m.base, (struct sock_bulk){0});
+    labels_server_send_frame(s, to, FRAME_ANNOT_HEARTBEAT, 0, &m.base, (struct sock_bulk){0});
 }
 
 static void hello(struct wire_labels_server *s, const struct sock_route *from,
@@ -172,7 +172,7 @@ static void hello(struct wire_labels_server *s, const struct sock_route *from,
     if (!c) {
         c = by_handle(s, 0);
         if (!c) {
-            send_frame(s, from, FRAME_ANNOT_BUSY, 0, NULL, (struct sock_bulk){0});
+            labels_server_send_frame(s, from, FRAME_ANNOT_BUSY, 0, NULL, (struct sock_bulk){0});
             return;
         }
         *c = (struct client){.handle = ++s->handles, .route = *from};
@@ -186,7 +186,7 @@ static void hello(struct wire_labels_server *s, const struct sock_route *from,
     m.goal_version = meta_bytes(s->self.goal_version);
     m.credits = ANNOT_CREDITS;
     m.kinds = s->self.kinds;
-    send_frame(s, from, FRAME_ANNOT_WELCOME, 0, &m.base, (struct sock_bulk){0});
+    labels_server_send_frame(s, from, FRAME_ANNOT_WELCOME, 0, &m.base, (struct sock_bulk){0});
     send_numbers(s, from);
 }
 
@@ -226,7 +226,8 @@ static bool open_ask(struct wire_labels_server *s, struct client *c, const struc
         return false;
     }
     if (over_rate(c, m->n_caption_bytes)) {
-        send_frame(s, &c->route, FRAME_ANNOT_BUSY, f->head.seq, NULL, (struct sock_bulk){0});
+        labels_server_send_frame(s, &c->route, FRAME_ANNOT_BUSY, f->head.seq, NULL,
+                                 (struct sock_bulk){0});
         return false;
     }
     size_t before = (size_t)((const char *)f->bulk - (const char *)zmq_msg_data(msg));
@@ -240,8 +241,8 @@ static bool open_ask(struct wire_labels_server *s, struct client *c, const struc
     return true;
 }
 
-static bool handle(struct wire_labels_server *s, const struct sock_route *from,
-                   const struct frame *f, zmq_msg_t *msg)
+static bool labels_server_handle(struct wire_labels_server *s, const struct sock_route *from,
+                                 const struct frame *f, zmq_msg_t *msg)
 {
     if (f->head.type == FRAME_ANNOT_HELLO) {
         hello(s, from, f);
@@ -249,7 +250,7 @@ static bool handle(struct wire_labels_server *s, const struct sock_route *from,
     }
     struct client *c = by_route(s, from);
     if (!c || f->head.epoch != s->life) {
-        send_frame(s, from, FRAME_HELLO_REQUIRED, 0, NULL, (struct sock_bulk){0});
+        labels_server_send_frame(s, from, FRAME_HELLO_REQUIRED, 0, NULL, (struct sock_bulk){0});
         return false;
     }
     c->heard_ms = clock_ms();
@@ -258,7 +259,7 @@ static bool handle(struct wire_labels_server *s, const struct sock_route *from,
     return f->head.type == FRAME_ANNOT_ASK && open_ask(s, c, f, msg);
 }
 
-static bool receive_one(struct wire_labels_server *s)
+static bool labels_server_receive_one(struct wire_labels_server *s)
 {
     struct sock_route route;
     zmq_msg_t msg;
@@ -269,7 +270,7 @@ static bool receive_one(struct wire_labels_server *s)
     if (got != SOCK_FRAME)
         return true;
     bool kept = frame_parse(&f, zmq_msg_data(&msg), zmq_msg_size(&msg)) == FRAME_FINE &&
-                handle(s, &route, &f, &msg);
+                labels_server_handle(s, &route, &f, &msg);
     if (!kept)
         zmq_msg_close(&msg);
     return true;
@@ -288,7 +289,7 @@ bool wire_labels_server_recv(struct wire_labels_server *s, struct annot_ask *out
         if (s->has_ask)
             zmq_msg_close(&s->ask);
         s->has_ask = false;
-        if (!receive_one(s))
+        if (!labels_server_receive_one(s))
             return false;
     }
 }
@@ -320,7 +321,8 @@ static bool send_batch(struct wire_labels_server *s, const struct sock_route *to
     Onic__Wire__AnnotLabels m = ONIC__WIRE__ANNOT_LABELS__INIT;
     m.n_labels = (size_t)n;
     m.labels = list;
-    return send_frame(s, to, FRAME_ANNOT_LABELS, 0, &m.base, (struct sock_bulk){text, bytes});
+    return labels_server_send_frame(s, to, FRAME_ANNOT_LABELS, 0, &m.base,
+                                    (struct sock_bulk){text, bytes});
 }
 
 static bool send_all(struct wire_labels_server *s, const struct sock_route *to,

@@ -4,7 +4,7 @@
 
 #include "common/wire/rollout/actor_state.h"
 
-static struct frame_head head_of(const struct wire_actor *w, enum frame_type type)
+static struct frame_head actor_send_head_of(const struct wire_actor *w, enum frame_type type)
 {
     struct frame_head h = {.type = (uint16_t)type,
                            .actor_id = w->welcomed_once ? w->id : (uint32_t)FRAME_ID_NONE,
@@ -17,7 +17,7 @@ static struct frame_head head_of(const struct wire_actor *w, enum frame_type typ
 bool wire_actor_send(struct wire_actor *w, enum frame_type type, const ProtobufCMessage *meta,
                      struct sock_bulk a, struct sock_bulk b)
 {
-    struct frame_head h = head_of(w, type);
+    struct frame_head h = actor_send_head_of(w, type);
     zmq_msg_t msg;
     sock_build(&msg, &h, meta, a, b);
     return sock_send(w->socket, NULL, &msg) == SOCK_SENT;

@@ -49,7 +49,7 @@ static Onic__Wire__Account own_account(const struct wire_actor *w)
     return a;
 }
 
-static void send_hello(struct wire_actor *w)
+static void session_send_hello(struct wire_actor *w)
 {
     Onic__Wire__Hello m = ONIC__WIRE__HELLO__INIT;
     Onic__Wire__Account own = own_account(w), previous = ONIC__WIRE__ACCOUNT__INIT;
@@ -112,7 +112,7 @@ static void send_heartbeat(struct wire_actor *w)
 
 /* --- receiving --------------------------------------------------------------------------- */
 
-static void finish(struct wire_actor *w, int rc, const char *text)
+static void session_finish(struct wire_actor *w, int rc, const char *text)
 {
     if (w->final_rc == ONIC_OK)
         w->final_rc = err_set(&w->final_err, rc, "%s", text);
@@ -138,7 +138,7 @@ static void first_welcome(struct wire_actor *w, const Onic__Wire__Welcome *m, co
     w->welcomed_once = true;
 }
 
-static void welcome(struct wire_actor *w, const struct frame *f)
+static void session_welcome(struct wire_actor *w, const struct frame *f)
 {
     const Onic__Wire__Welcome *m =
         meta_unpack(w->arena, &onic__wire__welcome__descriptor, f->meta, f->head.meta_len);
@@ -202,7 +202,7 @@ static void reject(struct wire_actor *w, const struct frame *f)
         "sides",
         w->learner, f->head.major, f->head.minor, FRAME_MAJOR, FRAME_MINOR);
     if (f->head.major != FRAME_MAJOR) {
-        finish(w, ONIC_EINCOMPATIBLE, text);
+        session_finish(w, ONIC_EINCOMPATIBLE, text);
         return;
     }
     const Onic__Wire__Reject *m =
@@ -213,10 +213,10 @@ static void reject(struct wire_actor *w, const struct frame *f)
     switch (m->code) {
     case WIRE_REJECT_FENCED:
     case WIRE_REJECT_DUPLICATE:
-        finish(w, ONIC_EFENCED, text);
+        session_finish(w, ONIC_EFENCED, text);
         break;
     case WIRE_REJECT_OTHER_RUN:
-        finish(w, ONIC_ETIMEDOUT, text);
+        session_finish(w, ONIC_ETIMEDOUT, text);
         break;
     case WIRE_REJECT_RETRY: /* not all at the same time */
         w->hello_ms = clock_ms() + (int64_t)(clock_ns() / 1000 % HELLO_EVERY_MS);
@@ -224,7 +224,7 @@ static void reject(struct wire_actor *w, const struct frame *f)
             log_warn(text);
         break;
     default:
-        finish(w, ONIC_EINCOMPATIBLE, text);
+        session_finish(w, ONIC_EINCOMPATIBLE, text);
     }
 }
 
@@ -239,7 +239,7 @@ static bool is_for_us(const struct wire_actor *w, const struct frame_head *h)
     return h->epoch == w->epoch && h->incarnation == w->incarnation;
 }
 
-static void handle(struct wire_actor *w, const struct frame *f)
+static void session_handle(struct wire_actor *w, const struct frame *f)
 {
     if (!is_for_us(w, &f->head))
         return;
@@ -247,7 +247,7 @@ static void handle(struct wire_actor *w, const struct frame *f)
     w->heard_once = true;
     switch (f->head.type) {
     case FRAME_WELCOME:
-        welcome(w, f);
+        session_welcome(w, f);
         break;
     case FRAME_CREDIT:
         credit(w, f);
@@ -257,7 +257,7 @@ static void handle(struct wire_actor *w, const struct frame *f)
         break;
     case FRAME_HELLO_REQUIRED:
         if (w->state != LINK_HELLO || clock_ms() - w->hello_ms > HELLO_EVERY_MS)
-            send_hello(w);
+            session_send_hello(w);
         break;
     case FRAME_DRAIN:
         w->draining = true;
@@ -280,7 +280,7 @@ void wire_actor_read(struct wire_actor *w)
             continue;
         enum frame_bad bad = frame_parse(&f, zmq_msg_data(&msg), zmq_msg_size(&msg));
         if (bad == FRAME_FINE)
-            handle(w, &f);
+            session_handle(w, &f);
         else if (log_every_ms(&w->log_ms, 1000))
             log_warn("a message of the learner was thrown away", kv("reason", frame_bad_name(bad)));
         zmq_msg_close(&msg);
@@ -289,7 +289,7 @@ void wire_actor_read(struct wire_actor *w)
 
 /* --- time -------------------------------------------------------------------------------- */
 
-static void complain(struct wire_actor *w, int64_t now)
+static void session_complain(struct wire_actor *w, int64_t now)
 {
     int64_t since = w->heard_once ? w->heard_ms : w->created_ms;
     if (now - since < COMPLAIN_MS ||
@@ -352,7 +352,7 @@ static void check_pause(struct wire_actor *w, int64_t now)
     snprintf(text, sizeof text, "paused for %.1f s; the lease may be lost, joining again",
              (double)gap * 1e-3);
     log_warn(text);
-    send_hello(w);
+    session_send_hello(w);
 }
 
 static void check_silence(struct wire_actor *w, int64_t now)
@@ -378,7 +378,7 @@ static void check_silence(struct wire_actor *w, int64_t now)
         w->hello_ms = 0;
     }
     if (w->state == LINK_RUNNING && silent > SILENCE_MS)
-        send_hello(w); /* stays RUNNING until it could be sent */
+        session_send_hello(w); /* stays RUNNING until it could be sent */
 }
 
 void wire_actor_keep_time(struct wire_actor *w)
@@ -387,7 +387,7 @@ void wire_actor_keep_time(struct wire_actor *w)
     check_pause(w, now);
     bool building = w->state == LINK_WELCOMED && !w->ready_once;
     if (!building) {
-        complain(w, now);
+        session_complain(w, now);
         if (w->state == LINK_RUNNING && !w->suspended)
             complain_of_weights(w, now);
         check_silence(w, now);
@@ -395,13 +395,13 @@ void wire_actor_keep_time(struct wire_actor *w)
     if (w->state == LINK_CONNECTING ||
         (w->state == LINK_HELLO && now - w->hello_ms > HELLO_EVERY_MS) ||
         (w->state == LINK_WELCOMED && w->ready_once && now - w->hello_ms > SILENCE_MS))
-        send_hello(w);
+        session_send_hello(w);
     if (w->state == LINK_RUNNING && now - w->heartbeat_ms > HEARTBEAT_EVERY_MS)
         send_heartbeat(w);
     if (w->orphan_timeout_s && now - w->heard_ms > (int64_t)w->orphan_timeout_s * 1000) {
         char text[400];
         snprintf(text, sizeof text, "no learner at %s for %d s (--orphan-timeout); giving up",
                  w->learner, w->orphan_timeout_s);
-        finish(w, ONIC_ETIMEDOUT, text);
+        session_finish(w, ONIC_ETIMEDOUT, text);
     }
 }

@@ -14,7 +14,7 @@ struct text_line {
     size_t name_len, value_len;
 };
 
-static bool next_line(const char **p, const char *end, struct text_line *l)
+static bool compare_next_line(const char **p, const char *end, struct text_line *l)
 {
     while (*p < end && (**p == '\n' || **p == '\0'))
         (*p)++;
@@ -39,7 +39,7 @@ static bool find_line(const char *text, size_t len, const struct text_line *want
                       struct text_line *out)
 {
     const char *p = text;
-    while (next_line(&p, text + len, out))
+    while (compare_next_line(&p, text + len, out))
         if (out->name_len == want->name_len && memcmp(out->name, want->name, want->name_len) == 0 &&
             nth-- == 0)
             return true;
@@ -51,12 +51,12 @@ static int occurrence(const char *text, const struct text_line *l)
     int n = 0;
     const char *p = text;
     struct text_line o;
-    while (next_line(&p, l->name, &o))
+    while (compare_next_line(&p, l->name, &o))
         n += o.name_len == l->name_len && memcmp(o.name, l->name, l->name_len) == 0;
     return n;
 }
 
-static int clip(size_t n)
+static int compare_clip(size_t n)
 {
     return n < 80 ? (int)n : 80;
 }
@@ -66,8 +66,9 @@ static void differ(struct buf *out, const struct text_line *name, const struct t
 {
     static const struct text_line nothing = {.value = "nothing", .value_len = 7};
     const struct text_line *a = actor ? actor : &nothing, *l = learner ? learner : &nothing;
-    buf_printf(out, "%s%.*s: actor %.*s, learner %.*s", out->len ? "; " : "", clip(name->name_len),
-               name->name, clip(a->value_len), a->value, clip(l->value_len), l->value);
+    buf_printf(out, "%s%.*s: actor %.*s, learner %.*s", out->len ? "; " : "",
+               compare_clip(name->name_len), name->name, compare_clip(a->value_len), a->value,
+               compare_clip(l->value_len), l->value);
 }
 
 static void compare_text(const char *actor, size_t actor_len, const char *learner,
@@ -75,14 +76,14 @@ static void compare_text(const char *actor, size_t actor_len, const char *learne
 {
     struct text_line a, l;
     const char *p = learner;
-    while (next_line(&p, learner + learner_len, &l)) {
+    while (compare_next_line(&p, learner + learner_len, &l)) {
         if (!find_line(actor, actor_len, &l, occurrence(learner, &l), &a))
             differ(out, &l, NULL, &l);
         else if (a.value_len != l.value_len || memcmp(a.value, l.value, l.value_len) != 0)
             differ(out, &l, &a, &l);
     }
     p = actor;
-    while (next_line(&p, actor + actor_len, &a))
+    while (compare_next_line(&p, actor + actor_len, &a))
         if (!find_line(learner, learner_len, &a, occurrence(actor, &a), &l))
             differ(out, &a, &a, NULL);
 }

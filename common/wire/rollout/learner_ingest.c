@@ -162,8 +162,8 @@ static bool wrong_version(const struct wire_learner *w, const struct peer *p,
 
 /* seq is settled_seq + 1 and r is decoded; `bad` names a wrong field or is NULL. True when r went
  * into the queue. */
-static bool settle(struct wire_learner *w, struct peer *p, struct received *r, const char *bad,
-                   const char *why)
+static bool ingest_settle(struct wire_learner *w, struct peer *p, struct received *r,
+                          const char *bad, const char *why)
 {
     uint64_t current = atomic_load(&w->version_plus_1);
     if (bad) {
@@ -230,7 +230,7 @@ static bool trajectory(struct wire_learner *w, const struct sock_route *from, co
     pthread_mutex_lock(&w->lock);
     if (!bad && wrong_version(w, p, &r->t, why))
         bad = "weights_version";
-    kept = settle(w, p, r, bad, why);
+    kept = ingest_settle(w, p, r, bad, why);
     if (kept) {
         r->t.storage = r;
         zmq_msg_init(&r->msg);
@@ -309,7 +309,7 @@ static void control(struct wire_learner *w, const struct sock_route *from, const
     }
 }
 
-static bool receive_one(struct wire_learner *w)
+static bool ingest_receive_one(struct wire_learner *w)
 {
     struct sock_route route;
     zmq_msg_t msg;
@@ -401,7 +401,7 @@ void *wire_learner_ingest(void *arg)
             uint64_t n;
             ONIC_ASSERT(read(w->wake_fd, &n, sizeof n) == (ssize_t)sizeof n);
         }
-        for (int i = 0; i < FRAMES_PER_TURN && receive_one(w); i++)
+        for (int i = 0; i < FRAMES_PER_TURN && ingest_receive_one(w); i++)
             ;
         tick(w);
     }

@@ -27,7 +27,7 @@ static void keep_name(struct peer *p, const struct sock_route *from, const Onic_
     meta_text(p->host, sizeof p->host, &m->host);
 }
 
-static void welcome(struct wire_learner *w, struct peer *p)
+static void join_welcome(struct wire_learner *w, struct peer *p)
 {
     Onic__Wire__Welcome m = ONIC__WIRE__WELCOME__INIT;
     m.weights_address = meta_bytes(w->weights_address);
@@ -145,7 +145,7 @@ static void new_process(struct wire_learner *w, const struct sock_route *from,
         p = peer_add(w, (uint32_t)id);
     else if (p->state == PEER_JOINED &&
              sock_route_equal(&p->route, from)) { /* WELCOME was slow: said twice */
-        welcome(w, p);
+        join_welcome(w, p);
         return;
     } else if (m->actor_id >= 0 && !may_take_over(w, p, from, f))
         return;
@@ -155,7 +155,7 @@ static void new_process(struct wire_learner *w, const struct sock_route *from,
     p->has_shape = false;
     keep_name(p, from, m);
     log_info("actor joined", kv("actor", p->id), kv("host", p->host), kv("pid", p->pid));
-    welcome(w, p);
+    join_welcome(w, p);
 }
 
 /* --- a process that comes back ----------------------------------------------------------- */
@@ -206,7 +206,7 @@ static void come_back(struct wire_learner *w, const struct sock_route *from, con
     keep_name(p, from, m);
     if (was_away)
         log_info("actor is back", kv("actor", p->id), kv("host", p->host), kv("pid", p->pid));
-    welcome(w, p);
+    join_welcome(w, p);
 }
 
 /* A flood of HELLOs, from a restarted learner's thousand actors or from something broken, must not

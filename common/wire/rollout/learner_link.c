@@ -56,7 +56,7 @@ unsigned long long wire_learner_files(int actors)
     return n < NOFILE_LEAST ? NOFILE_LEAST : n;
 }
 
-static int check(const struct wire_learner_params *p, struct onic_err *err)
+static int learner_link_check(const struct wire_learner_params *p, struct onic_err *err)
 {
     if (!p->listen || !p->listen[0])
         return err_set(err, ONIC_ECONFIG,
@@ -122,7 +122,7 @@ int wire_learner_create(struct wire_learner **out, const struct wire_learner_par
                         struct onic_err *err)
 {
     *out = NULL;
-    int actors_max = 0, rc = check(p, err);
+    int actors_max = 0, rc = learner_link_check(p, err);
     if (!rc)
         rc = room_for_actors(&actors_max, err);
     if (rc)

@@ -46,7 +46,7 @@ static uint64_t get64(struct cursor *c)
     return v;
 }
 
-static void put_counts(struct buf *b, const struct ledger_counts *c)
+static void learner_save_put_counts(struct buf *b, const struct ledger_counts *c)
 {
     put64(b, c->consumed);
     put64(b, c->consumed_twice);
@@ -100,8 +100,8 @@ void wire_learner_save(struct wire_learner *w, struct buf *out)
     buf_append(out, "ONLS", 4);
     put64(out, SAVE_VERSION);
     put64(out, w->next_incarnation);
-    put_counts(out, &w->trajectories);
-    put_counts(out, &w->steps);
+    learner_save_put_counts(out, &w->trajectories);
+    learner_save_put_counts(out, &w->steps);
     put64(out, (uint64_t)w->npeers);
     for (int i = 0; i < w->npeers; i++)
         put_peer(out, w->peers[i]);

@@ -29,7 +29,7 @@ struct ledger_page {
     volatile struct ledger_page_content *map;
 };
 
-static int map_file(struct ledger_page *p, const char *path, struct onic_err *err)
+static int ledger_page_map_file(struct ledger_page *p, const char *path, struct onic_err *err)
 {
     p->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (p->fd < 0)
@@ -63,7 +63,7 @@ int ledger_page_open(struct ledger_page **out, const char *dir, uint32_t actor_i
         return err_set(err, ONIC_ECANTCREATE, "actors.state_dir: cannot create %s: %s", dir,
                        strerror(errno));
     struct ledger_page *p = xcalloc(1, sizeof *p);
-    int rc = map_file(p, path, err);
+    int rc = ledger_page_map_file(p, path, err);
     if (rc) {
         ledger_page_close(p);
         return rc;

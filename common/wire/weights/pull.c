@@ -101,7 +101,7 @@ void wire_weights_pull_size(struct wire_weights_pull *p, size_t floats)
         p->block[i] = xaligned(p->total);
 }
 
-static int open_socket(struct wire_weights_pull *p, struct onic_err *err)
+static int weights_pull_open_socket(struct wire_weights_pull *p, struct onic_err *err)
 {
     struct sock_options o = {
         .hwm = 24, .max_msg_bytes = 2 << 20, .option = "weights address", .attempt = p->attempts++};
@@ -128,13 +128,13 @@ int wire_weights_pull_connect(struct wire_weights_pull *p, const char *address, 
     p->attempts = attempt;
     p->answered_once = false;
     p->silent_since_ms = p->polled_ms = clock_ms();
-    return open_socket(p, err);
+    return weights_pull_open_socket(p, err);
 }
 
 void wire_weights_pull_reconnect(struct wire_weights_pull *p)
 {
     struct onic_err err = {0};
-    if (p->address[0] && open_socket(p, &err) != ONIC_OK)
+    if (p->address[0] && weights_pull_open_socket(p, &err) != ONIC_OK)
         log_warn(err.msg);
 }
 
@@ -159,7 +159,8 @@ struct wire_weights_pull_counts wire_weights_pull_counts(const struct wire_weigh
 
 /* --- asking ------------------------------------------------------------------------------ */
 
-static bool ask(struct wire_weights_pull *p, bool manifest, uint64_t version_plus_1, uint32_t chunk)
+static bool weights_pull_ask(struct wire_weights_pull *p, bool manifest, uint64_t version_plus_1,
+                             uint32_t chunk)
 {
     Onic__Wire__WeightsGet m = ONIC__WIRE__WEIGHTS_GET__INIT;
     m.manifest = manifest;
@@ -179,7 +180,7 @@ static bool ask(struct wire_weights_pull *p, bool manifest, uint64_t version_plu
 
 static void ask_manifest(struct wire_weights_pull *p)
 {
-    if (ask(p, true, 0, 0)) {
+    if (weights_pull_ask(p, true, 0, 0)) {
         p->state = PULL_MANIFEST;
         p->heard_ms = clock_ms();
     }
@@ -188,7 +189,8 @@ static void ask_manifest(struct wire_weights_pull *p)
 static void ask_chunks(struct wire_weights_pull *p)
 {
     while (p->state == PULL_CHUNKS && p->asked < p->chunks &&
-           p->asked - p->done < WEIGHTS_OUTSTANDING && ask(p, false, p->coming + 1, p->asked))
+           p->asked - p->done < WEIGHTS_OUTSTANDING &&
+           weights_pull_ask(p, false, p->coming + 1, p->asked))
         p->asked++;
 }
 
@@ -234,7 +236,8 @@ static void manifest(struct wire_weights_pull *p, const struct frame *f)
     p->heard_ms = clock_ms();
     p->state = PULL_CHUNKS;
     if (p->gone_run >= WEIGHTS_PIN_AFTER)
-        ask(p, true, p->coming + 1, 0); /* the answer is ignored in this state; the pin counts */
+        weights_pull_ask(p, true, p->coming + 1,
+                         0); /* the answer is ignored in this state; the pin counts */
     ask_chunks(p);
 }
 
@@ -259,7 +262,7 @@ static void swap_in(struct wire_weights_pull *p, uint64_t version)
     p->gone_run = p->corrupt_run = 0;
 }
 
-static bool finish(struct wire_weights_pull *p)
+static bool weights_pull_finish(struct wire_weights_pull *p)
 {
     float *block = p->block[!p->active];
     XXH128_canonical_t canon;
@@ -299,12 +302,12 @@ static bool chunk(struct wire_weights_pull *p, const struct frame *f)
     p->done++;
     p->heard_ms = clock_ms();
     if (p->done == p->chunks)
-        return finish(p);
+        return weights_pull_finish(p);
     ask_chunks(p);
     return false;
 }
 
-static bool receive(struct wire_weights_pull *p)
+static bool weights_pull_receive(struct wire_weights_pull *p)
 {
     bool swapped = false;
     zmq_msg_t msg;
@@ -394,7 +397,7 @@ bool wire_weights_pull_poll(struct wire_weights_pull *p, uint64_t version_plus_1
         return false;
     if (!p->share_opened)
         open_share(p);
-    bool swapped = receive(p);
+    bool swapped = weights_pull_receive(p);
     int64_t now = clock_ms();
     bool wanted = version_plus_1 && !(p->have && p->version + 1 == version_plus_1);
     bool other_family = !p->answered_once && sock_is_name(p->address);

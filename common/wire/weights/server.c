@@ -76,7 +76,8 @@ static uint8_t *chunk_room(const struct snapshot *n, uint32_t i)
     return n->mem + (size_t)i * (CHUNK_ROOM + WEIGHTS_CHUNK_BYTES);
 }
 
-static struct frame_head head_of(const struct wire_weights_server *s, enum frame_type type)
+static struct frame_head weights_server_head_of(const struct wire_weights_server *s,
+                                                enum frame_type type)
 {
     struct frame_head h = {
         .type = (uint16_t)type, .actor_id = (uint32_t)FRAME_ID_NONE, .epoch = s->p.epoch};
@@ -118,7 +119,7 @@ static void write_chunk(const struct wire_weights_server *s, struct snapshot *n,
     size_t plain = onic__wire__weights_chunk__get_packed_size(&m);
     m.pad.data = zeros;
     m.pad.len = 8 - (plain + 2) % 8;
-    struct frame_head h = head_of(s, FRAME_WEIGHTS_CHUNK);
+    struct frame_head h = weights_server_head_of(s, FRAME_WEIGHTS_CHUNK);
     h.meta_len = (uint32_t)onic__wire__weights_chunk__get_packed_size(&m);
     h.bulk_len = (uint32_t)len;
     ONIC_ASSERT(h.meta_len % 8 == 0 && FRAME_HEADER + h.meta_len <= CHUNK_ROOM);
@@ -129,7 +130,7 @@ static void write_chunk(const struct wire_weights_server *s, struct snapshot *n,
 }
 
 /* Keeps the newest two and what is pinned. */
-static void evict(struct wire_weights_server *s)
+static void weights_server_evict(struct wire_weights_server *s)
 {
     int64_t now = clock_ms();
     int pinned = 0;
@@ -150,7 +151,7 @@ void wire_weights_server_publish(struct wire_weights_server *s, const float *wei
     struct snapshot *n = NULL;
     while (!n) { /* HELD_MAX leaves room: a moment at most */
         pthread_mutex_lock(&s->lock);
-        evict(s);
+        weights_server_evict(s);
         n = unused_snapshot(s);
         pthread_mutex_unlock(&s->lock);
         if (!n)
@@ -171,7 +172,7 @@ void wire_weights_server_publish(struct wire_weights_server *s, const float *wei
     n->listed = true;
     n->order = ++s->published;
     s->current = n;
-    evict(s);
+    weights_server_evict(s);
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -184,7 +185,7 @@ static void sent(void *data, void *hint)
     atomic_fetch_sub(&n->refs, 1);
 }
 
-static struct snapshot *find(struct wire_weights_server *s, uint64_t version_plus_1)
+static struct snapshot *weights_server_find(struct wire_weights_server *s, uint64_t version_plus_1)
 {
     if (version_plus_1 == 0)
         return s->current;
@@ -205,14 +206,14 @@ static void send_manifest(struct wire_weights_server *s, const struct sock_route
     m.chunk_crc = n->crc;
     m.xxh128 = (ProtobufCBinaryData){.len = sizeof n->hash, .data = (uint8_t *)(uintptr_t)n->hash};
     m.gone = gone;
-    struct frame_head h = head_of(s, FRAME_WEIGHTS_MANIFEST);
+    struct frame_head h = weights_server_head_of(s, FRAME_WEIGHTS_MANIFEST);
     zmq_msg_t msg;
     sock_build(&msg, &h, &m.base, (struct sock_bulk){0}, (struct sock_bulk){0});
     sock_send(s->socket, to, &msg); /* lost or full: the actor asks again */
 }
 
 /* Evicted snapshots that somebody still has not read. */
-static int held(const struct wire_weights_server *s)
+static int weights_server_held(const struct wire_weights_server *s)
 {
     int held = 0;
     for (int i = 0; i < SNAPSHOTS; i++)
@@ -226,7 +227,7 @@ static void send_chunk(struct wire_weights_server *s, const struct sock_route *t
     uint8_t *frame = chunk_room(n, i) + n->start[i];
     size_t len = CHUNK_ROOM - n->start[i] + chunk_len(s, i);
     zmq_msg_t msg;
-    if (s->copy || held(s) >= HELD_MAX) {
+    if (s->copy || weights_server_held(s) >= HELD_MAX) {
         ONIC_ASSERT(zmq_msg_init_size(&msg, len) == 0);
         memcpy(zmq_msg_data(&msg), frame, len);
     } else {
@@ -236,19 +237,19 @@ static void send_chunk(struct wire_weights_server *s, const struct sock_route *t
     sock_send(s->socket, to, &msg);
 }
 
-static void answer(struct wire_weights_server *s, const struct sock_route *from,
-                   const struct frame *f)
+static void weights_server_answer(struct wire_weights_server *s, const struct sock_route *from,
+                                  const struct frame *f)
 {
     const Onic__Wire__WeightsGet *get =
         meta_unpack(s->arena, &onic__wire__weights_get__descriptor, f->meta, f->head.meta_len);
     if (f->head.type != FRAME_WEIGHTS_GET || !get)
         return;
     pthread_mutex_lock(&s->lock);
-    struct snapshot *n = find(s, get->version);
+    struct snapshot *n = weights_server_find(s, get->version);
     if (n && get->pin)
         n->pinned_until_ms = clock_ms() + WEIGHTS_PIN_MS;
     if (!s->current) {
-        struct frame_head h = head_of(s, FRAME_WEIGHTS_NONE);
+        struct frame_head h = weights_server_head_of(s, FRAME_WEIGHTS_NONE);
         zmq_msg_t msg;
         sock_build(&msg, &h, NULL, (struct sock_bulk){0}, (struct sock_bulk){0});
         sock_send(s->socket, from, &msg);
@@ -262,7 +263,7 @@ static void answer(struct wire_weights_server *s, const struct sock_route *from,
     pthread_mutex_unlock(&s->lock);
 }
 
-static void *serve(void *arg)
+static void *weights_server_serve(void *arg)
 {
     struct wire_weights_server *s = arg;
     while (!atomic_load(&s->stop)) {
@@ -276,7 +277,7 @@ static void *serve(void *arg)
             if (got != SOCK_FRAME)
                 continue;
             if (frame_parse(&f, zmq_msg_data(&msg), zmq_msg_size(&msg)) == FRAME_FINE)
-                answer(s, &route, &f);
+                weights_server_answer(s, &route, &f);
             zmq_msg_close(&msg);
         }
     }
@@ -308,7 +309,7 @@ int wire_weights_server_create(struct wire_weights_server **out,
     s->arena = meta_arena_create();
     pthread_mutex_init(&s->lock, NULL);
     s->running = true;
-    limits_create_thread(&s->thread, serve, s);
+    limits_create_thread(&s->thread, weights_server_serve, s);
     *out = s;
     return ONIC_OK;
 }

@@ -85,7 +85,7 @@ static int open_used(const char *path)
     return -1;
 }
 
-static bool map_file(struct wire_weights_share *s)
+static bool weights_share_map_file(struct wire_weights_share *s)
 {
     /* Reserved now: a full /dev/shm would otherwise show as SIGBUS at the first write. */
     int rc = posix_fallocate(s->fd, 0, (off_t)s->map_bytes);
@@ -116,7 +116,7 @@ struct wire_weights_share *wire_weights_share_open(const char *address, const ui
     s->bytes = bytes;
     s->map_bytes = HEAD + SLOTS * bytes;
     s->fd = open_used(s->path);
-    if (s->fd >= 0 && map_file(s))
+    if (s->fd >= 0 && weights_share_map_file(s))
         return s;
     log_info("weights are not shared between the actors of this host, each pulls its own",
              kv("file", (const char *)s->path), kv("why", strerror(errno)));

@@ -22,8 +22,8 @@ struct lake {
     } s; /* everything that decides what follows: what a snapshot holds */
 };
 
-static void *create(const char *name, const struct onic_env_option *options, int32_t n,
-                    int32_t index, char error[ONIC_ENV_ERROR_MAX])
+static void *lake_create(const char *name, const struct onic_env_option *options, int32_t n,
+                         int32_t index, char error[ONIC_ENV_ERROR_MAX])
 {
     (void)name, (void)index;
     struct lake *e = calloc(1, sizeof *e);
@@ -67,7 +67,7 @@ static void reset(void *env, struct onic_env_result *out)
     out->caption = "You stand at the edge of a frozen lake.";
 }
 
-static void step(void *env, const void *action, struct onic_env_result *out)
+static void lake_step(void *env, const void *action, struct onic_env_result *out)
 {
     struct lake *e = env;
     int a = *(const int32_t *)action, x = e->s.cell % SIDE, y = e->s.cell / SIDE;
@@ -87,7 +87,7 @@ static void step(void *env, const void *action, struct onic_env_result *out)
                                      : "";
 }
 
-static void observe(const void *env, void *const *field)
+static void lake_observe(const void *env, void *const *field)
 {
     if (field[0]) {
         memset(field[0], 0, CELLS);
@@ -111,7 +111,7 @@ static void save(const void *env, void *snapshot)
     memcpy(snapshot, &((const struct lake *)env)->s, sizeof(struct state));
 }
 
-static int32_t load(void *env, const void *snapshot)
+static int32_t lake_load(void *env, const void *snapshot)
 {
     struct state s;
     memcpy(&s, snapshot, sizeof s);
@@ -124,11 +124,19 @@ static int32_t load(void *env, const void *snapshot)
 const struct onic_env_api *onic_env(void)
 {
     static const char *const names[] = {"", NULL};
-    static const struct onic_env_api api = {
-        ONIC_ENV_HEAD,      .family = "lake", .summary = "cross a frozen lake",
-        .names = names,     .create = create, .spec = spec,
-        .seed = seed,       .reset = reset,   .step = step,
-        .observe = observe, .free = free,     .render = render,
-        .save = save,       .load = load};
+    static const struct onic_env_api api = {ONIC_ENV_HEAD,
+                                            .family = "lake",
+                                            .summary = "cross a frozen lake",
+                                            .names = names,
+                                            .create = lake_create,
+                                            .spec = spec,
+                                            .seed = seed,
+                                            .reset = reset,
+                                            .step = lake_step,
+                                            .observe = lake_observe,
+                                            .free = free,
+                                            .render = render,
+                                            .save = save,
+                                            .load = lake_load};
     return &api;
 }

@@ -67,7 +67,7 @@ struct reward_model {
 
 /* --- labels ---------------------------------------------------------------------------------- */
 
-static void grow(struct dataset *d, size_t text)
+static void classifier_grow(struct dataset *d, size_t text)
 {
     if (d->count == d->cap) {
         d->cap = d->cap ? d->cap * 2 : 1024;
@@ -82,7 +82,8 @@ static void grow(struct dataset *d, size_t text)
 }
 
 /* True when this changed the labels. */
-static bool put(struct dataset *d, const char *caption, size_t len, uint8_t label, double holdout)
+static bool classifier_put(struct dataset *d, const char *caption, size_t len, uint8_t label,
+                           double holdout)
 {
     uint64_t *known = strmap_get(d->index, caption, len);
     if (known) {
@@ -92,7 +93,7 @@ static bool put(struct dataset *d, const char *caption, size_t len, uint8_t labe
     }
     if (d->count == ENTRIES_MAX)
         return false;
-    grow(d, len);
+    classifier_grow(d, len);
     memcpy(d->pool + d->pool_len, caption, len);
     uint32_t at = (uint32_t)d->count++;
     d->entry[at] = (struct entry){d->pool_len, (uint16_t)len, label};
@@ -105,7 +106,7 @@ static bool put(struct dataset *d, const char *caption, size_t len, uint8_t labe
     return true;
 }
 
-static void clear(struct dataset *d)
+static void classifier_clear(struct dataset *d)
 {
     strmap_clear(d->index);
     d->count = d->pool_len = d->ntrained = d->nheld = 0;
@@ -116,7 +117,7 @@ static void classifier_on_label(struct reward_model *m, const struct annot_label
     if (l->state != ANNOT_LABEL || !(l->label >= 0 && l->label <= 1) || l->caption_len == 0 ||
         l->caption_len > CAPTION_MAX)
         return;
-    if (put(&m->data, l->caption, l->caption_len, l->label >= 0.5f, m->holdout))
+    if (classifier_put(&m->data, l->caption, l->caption_len, l->label >= 0.5f, m->holdout))
         label_schedule_arrival(&m->w.schedule);
 }
 
@@ -170,7 +171,7 @@ static int classifier_create(struct reward_model **out, const struct config *cfg
 
 /* --- training -------------------------------------------------------------------------------- */
 
-static void choose(struct reward_model *m, int i, uint32_t position)
+static void classifier_choose(struct reward_model *m, int i, uint32_t position)
 {
     const struct entry *e = &m->data.entry[position];
     m->text[i] = m->data.pool + e->text;
@@ -185,11 +186,12 @@ static int draw_batch(struct reward_model *m)
     int n = all ? (int)d->ntrained : m->batch;
     struct rng r = rng_stream(m->w.seed, "reward batch", m->w.step, 0, 0);
     for (int i = 0; i < n; i++)
-        choose(m, i, d->trained[all ? (uint32_t)i : rng_below(&r, (uint32_t)d->ntrained)]);
+        classifier_choose(m, i,
+                          d->trained[all ? (uint32_t)i : rng_below(&r, (uint32_t)d->ntrained)]);
     return n;
 }
 
-static void take_step(struct reward_model *m)
+static void classifier_take_step(struct reward_model *m)
 {
     int n = draw_batch(m);
     trained_net_step(&m->w, classifier_net_loss(m->net, m->w.trained, m->text, m->len, m->target, n,
@@ -197,14 +199,14 @@ static void take_step(struct reward_model *m)
 }
 
 /* Held-out labels, evenly over the time of their arrival. */
-static void measure(struct reward_model *m)
+static void classifier_measure(struct reward_model *m)
 {
     const struct dataset *d = &m->data;
     int n = d->nheld < MEASURE_CAPTIONS ? (int)d->nheld : MEASURE_CAPTIONS;
     float p[MEASURE_CAPTIONS];
     unsigned char label[MEASURE_CAPTIONS];
     for (int i = 0; i < n; i++) {
-        choose(m, i, d->held[(size_t)i * d->nheld / (size_t)n]);
+        classifier_choose(m, i, d->held[(size_t)i * d->nheld / (size_t)n]);
         label[i] = (unsigned char)m->target[i];
     }
     classifier_net_score(m->net, m->w.scoring, m->text, m->len, n, p);
@@ -216,10 +218,10 @@ static void classifier_train(struct reward_model *m)
 {
     label_schedule_begin(&m->w.schedule, m->data.count);
     while (m->data.ntrained && label_schedule_due(&m->w.schedule))
-        take_step(m);
+        classifier_take_step(m);
     if (trained_net_refresh(&m->w, false) &&
         (m->measured_at == 0 || m->w.step >= m->measured_at + MEASURE_STEPS))
-        measure(m);
+        classifier_measure(m);
     label_schedule_end(&m->w.schedule);
 }
 
@@ -270,7 +272,7 @@ static void classifier_save(const struct reward_model *m, struct buf *out)
 }
 
 /* Walks the labels; m NULL only checks. Returns false when malformed. */
-static bool walk(struct reward_model *m, const char *p, size_t len, uint64_t count)
+static bool classifier_walk(struct reward_model *m, const char *p, size_t len, uint64_t count)
 {
     for (uint64_t i = 0; i < count; i++) {
         uint16_t n = 0;
@@ -280,7 +282,7 @@ static bool walk(struct reward_model *m, const char *p, size_t len, uint64_t cou
         if ((unsigned char)p[0] > 1 || n == 0 || n > CAPTION_MAX || n > len - ENTRY_BYTES)
             return false;
         if (m)
-            put(&m->data, p + ENTRY_BYTES, n, (uint8_t)p[0], m->holdout);
+            classifier_put(&m->data, p + ENTRY_BYTES, n, (uint8_t)p[0], m->holdout);
         p += ENTRY_BYTES + n;
         len -= ENTRY_BYTES + (size_t)n;
     }
@@ -295,7 +297,7 @@ static bool well_formed(const struct reward_model *m, const char *p, size_t len)
         return false;
     memcpy(&count, p + 12, 8);
     return count <= ENTRIES_MAX && trained_net_check(&m->w, p + HEAD_BYTES) &&
-           walk(NULL, p + fixed, len - fixed, count);
+           classifier_walk(NULL, p + fixed, len - fixed, count);
 }
 
 static int classifier_load(struct reward_model *m, const void *data, size_t len,
@@ -310,8 +312,8 @@ static int classifier_load(struct reward_model *m, const void *data, size_t len,
     memcpy(&count, p + 12, 8);
     trained_net_load(&m->w, p + HEAD_BYTES, version);
     p += HEAD_BYTES + trained_net_bytes(&m->w);
-    clear(&m->data);
-    walk(m, p, len - (size_t)(p - (const char *)data), count);
+    classifier_clear(&m->data);
+    classifier_walk(m, p, len - (size_t)(p - (const char *)data), count);
     m->measured_at = 0;
     m->heldout = heldout_measure(NULL, NULL, 0);
     return ONIC_OK;

@@ -59,7 +59,7 @@ static uint64_t counts_version(const struct reward_model *m)
 }
 
 /* Counts one observation and returns the new estimate of N. */
-static uint32_t count(struct reward_model *m, const uint8_t *obs)
+static uint32_t counts_count(struct reward_model *m, const uint8_t *obs)
 {
     XXH128_hash_t h = XXH3_128bits(obs, m->obs_bytes);
     uint32_t *at[ROWS], least = UINT32_MAX;
@@ -82,7 +82,7 @@ static void counts_score(struct reward_model *m, const struct reward_batch *b, f
         out[i] = 0.0f;
         if (!b->obs_after[i]) /* the last observation of an episode is not known */
             continue;
-        out[i] = 1.0f / sqrtf((float)count(m, b->obs_after[i]));
+        out[i] = 1.0f / sqrtf((float)counts_count(m, b->obs_after[i]));
         m->version++;
     }
 }

@@ -49,7 +49,7 @@ int motif_file_write(const char *path, const struct motif_reward *r, struct onic
     return rc;
 }
 
-static bool number_of(const struct checkpoint_file *f, const char *key, double *out)
+static bool motif_file_number_of(const struct checkpoint_file *f, const char *key, double *out)
 {
     const char *text = checkpoint_meta(f, key);
     char *end = NULL;
@@ -71,8 +71,9 @@ int motif_file_read(const char *path, struct motif_reward *r, struct onic_err *e
     rc = checkpoint_get_f32(f, "weights", 1, (int)r->floats, r->weights, err);
     if (!rc)
         rc = checkpoint_get_f32(f, "quantiles", 1, MOTIF_QUANTILES, r->quantile, err);
-    if (!rc && !(number_of(f, "mean", &r->mean) && number_of(f, "var", &r->var) && r->var >= 0 &&
-                 number_of(f, "holdout", &r->holdout)))
+    if (!rc &&
+        !(motif_file_number_of(f, "mean", &r->mean) && motif_file_number_of(f, "var", &r->var) &&
+          r->var >= 0 && motif_file_number_of(f, "holdout", &r->holdout)))
         rc = err_set(err, ONIC_EDAMAGED, "it has no mean and variance of its rewards");
     for (size_t i = 0; !rc && i < r->floats; i++)
         if (!isfinite(r->weights[i]))

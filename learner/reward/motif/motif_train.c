@@ -26,7 +26,8 @@ struct trainer {
     struct pair_batch batch;
 };
 
-static bool held(const struct pair_data *data, const struct labelled_pair *p, double holdout)
+static bool motif_train_held(const struct pair_data *data, const struct labelled_pair *p,
+                             double holdout)
 {
     char question[QUESTION_MAX];
     uint16_t la, lb;
@@ -45,7 +46,7 @@ static void shuffle(struct trainer *t, int epoch)
     }
 }
 
-static double take_step(struct trainer *t, int first, int n)
+static double motif_train_take_step(struct trainer *t, int first, int n)
 {
     pair_batch_begin(&t->batch);
     for (int i = 0; i < n; i++)
@@ -68,8 +69,8 @@ static void raw_scores(struct message_head *net, const float *weights, const str
     }
 }
 
-static struct heldout_measure measure(const struct pair_data *data, const float *score,
-                                      double holdout, bool held_only)
+static struct heldout_measure motif_train_measure(const struct pair_data *data, const float *score,
+                                                  double holdout, bool held_only)
 {
     size_t n = pair_data_trained(data);
     float *p = xcalloc(n, sizeof *p);
@@ -77,7 +78,7 @@ static struct heldout_measure measure(const struct pair_data *data, const float 
     int count = 0;
     for (size_t i = 0; i < n; i++) {
         const struct labelled_pair *q = pair_data_trained_at(data, i);
-        if (q->label == 0.5f || (held_only && !held(data, q, holdout)))
+        if (q->label == 0.5f || (held_only && !motif_train_held(data, q, holdout)))
             continue;
         p[count] = (float)(1 / (1 + exp((double)score[q->a] - (double)score[q->b])));
         label[count++] = q->label > 0.5f;
@@ -95,7 +96,7 @@ static int compare_floats(const void *x, const void *y)
 }
 
 /* Mean and variance over the training pairs, quantiles over their distinct captions. */
-static void summarise(struct trainer *t, const float *score)
+static void motif_train_summarise(struct trainer *t, const float *score)
 {
     struct motif_reward *r = t->out;
     size_t captions = pair_data_captions(t->data);
@@ -143,7 +144,7 @@ static void open_trainer(struct trainer *t, struct motif_reward *out, const stru
     message_head_init(t->net, out->weights, o->seed);
     t->order = xcalloc(n, sizeof *t->order);
     for (size_t i = 0; i < n; i++)
-        if (!held(data, pair_data_trained_at(data, i), o->holdout))
+        if (!motif_train_held(data, pair_data_trained_at(data, i), o->holdout))
             t->order[t->ntrain++] = (uint32_t)i;
     pair_batch_init(&t->batch, data, o->batch);
 }
@@ -178,14 +179,14 @@ int motif_train(struct motif_reward *out, const struct pair_data *data,
         int steps = 0;
         shuffle(&t, epoch);
         for (int i = 0; i < t.ntrain; i += o->batch, steps++)
-            sum += take_step(&t, i, t.ntrain - i < o->batch ? t.ntrain - i : o->batch);
+            sum += motif_train_take_step(&t, i, t.ntrain - i < o->batch ? t.ntrain - i : o->batch);
         raw_scores(t.net, out->weights, data, score);
-        summarise(&t, score);
+        motif_train_summarise(&t, score);
         struct motif_epoch e = {.epoch = epoch,
                                 .epochs = o->epochs,
                                 .train_loss = sum / steps,
                                 .steps = t.step,
-                                .heldout = measure(data, score, o->holdout, true),
+                                .heldout = motif_train_measure(data, score, o->holdout, true),
                                 .reward = out};
         stop = each ? each(ctx, &e) : 0;
     }
@@ -210,7 +211,7 @@ struct heldout_measure motif_measure(const struct motif_reward *r, const struct 
     struct message_head *net = ranking_net_create();
     float *score = xcalloc(pair_data_captions(data), sizeof *score);
     raw_scores(net, r->weights, data, score);
-    struct heldout_measure m = measure(data, score, r->holdout, held_only);
+    struct heldout_measure m = motif_train_measure(data, score, r->holdout, held_only);
     free(score);
     message_head_free(net);
     return m;

@@ -118,7 +118,7 @@ static int ranking_create(struct reward_model **out, const struct config *cfg,
 
 /* --- scores ---------------------------------------------------------------------------------- */
 
-static void reserve_captions(struct reward_model *m, int n)
+static void ranking_reserve_captions(struct reward_model *m, int n)
 {
     if (n <= m->captions_cap)
         return;
@@ -156,7 +156,7 @@ static void rate(struct reward_model *m, const char *const *text, const uint16_t
                  float *raw)
 {
     uint32_t bits;
-    reserve_captions(m, n);
+    ranking_reserve_captions(m, n);
     int missing = collect_unrated(m, text, len, n);
     ranking_net_score(m->net, m->w.scoring, m->unrated.text, m->unrated.len, missing,
                       m->unrated.raw);
@@ -191,20 +191,20 @@ static uint64_t ranking_version(const struct reward_model *m)
 
 /* --- what was seen, and questions about it --------------------------------------------------- */
 
-static void reserve(struct reward_model *m, const struct reward_batch *b)
+static void ranking_reserve(struct reward_model *m, const struct reward_batch *b)
 {
     if (b->n > m->steps_cap) {
         m->steps_cap = b->n + b->n / 2;
         m->steps = xrealloc(m->steps, (size_t)m->steps_cap * sizeof *m->steps);
     }
-    reserve_captions(m, b->ncaptions);
+    ranking_reserve_captions(m, b->ncaptions);
 }
 
 static void ranking_on_batch(struct reward_model *m, const struct reward_batch *b)
 {
     int n = 0;
     bool rated = m->w.version > 0; /* an untrained network has nothing to say */
-    reserve(m, b);
+    ranking_reserve(m, b);
     if (rated)
         rate(m, b->caption_text, b->caption_len, b->ncaptions, m->captions);
     for (int i = 0; i < b->n; i++) {
@@ -245,7 +245,7 @@ static bool ranking_has_label(const struct reward_model *m, const char *caption,
 
 /* --- training -------------------------------------------------------------------------------- */
 
-static void take_step(struct reward_model *m)
+static void ranking_take_step(struct reward_model *m)
 {
     size_t count = pair_data_trained(m->data);
     bool all = count <= (size_t)m->batch;
@@ -261,7 +261,7 @@ static void take_step(struct reward_model *m)
 }
 
 /* Held-out pairs that are no ties, evenly over the time of their arrival: is the second better? */
-static void measure(struct reward_model *m)
+static void ranking_measure(struct reward_model *m)
 {
     const char *text[2 * MEASURE_PAIRS] = {0};
     uint16_t len[2 * MEASURE_PAIRS] = {0};
@@ -288,14 +288,14 @@ static void ranking_train(struct reward_model *m)
 {
     label_schedule_begin(&m->w.schedule, pair_data_count(m->data));
     while (pair_data_trained(m->data) && label_schedule_due(&m->w.schedule))
-        take_step(m);
+        ranking_take_step(m);
     bool stale = m->w.steps_since > 0;
     if (trained_net_refresh(&m->w, m->w.version > 0)) {
         if (stale)
             strmap_clear(m->raw);
         m->frozen = m->norm;
         if (m->measured_at == 0 || m->w.step >= m->measured_at + MEASURE_STEPS)
-            measure(m);
+            ranking_measure(m);
     }
     label_schedule_end(&m->w.schedule);
 }

@@ -148,7 +148,7 @@ static uint64_t rnd_version(const struct reward_model *m)
 
 /* --- scores ---------------------------------------------------------------------------------- */
 
-static void read_values(struct reward_model *m, const uint8_t *obs)
+static void rnd_read_values(struct reward_model *m, const uint8_t *obs)
 {
     double *v = m->value;
     for (int f = 0; f < m->obs.nfields; f++) {
@@ -182,7 +182,7 @@ static void learn_scale(struct reward_model *m, const struct reward_batch *b)
     for (int i = 0; i < b->n; i++) {
         if (!b->obs_after[i])
             continue;
-        read_values(m, b->obs_after[i]);
+        rnd_read_values(m, b->obs_after[i]);
         if (m->seen + rows == 0) /* deviations from about the mean: nothing cancels */
             memcpy(m->mean, m->value, bytes);
         for (int k = 0; k < m->elements; k++) {
@@ -254,7 +254,7 @@ static int gather(struct reward_model *m, const struct reward_batch *b, int from
     for (*rows = 0; i < b->n && *rows < ROWS; i += stride) {
         if (!b->obs_after[i]) /* the last observation of an episode is not known */
             continue;
-        read_values(m, b->obs_after[i]);
+        rnd_read_values(m, b->obs_after[i]);
         normalise(m, m->x + (size_t)*rows * (size_t)m->elements);
         m->index[(*rows)++] = i;
     }
@@ -329,7 +329,7 @@ static bool finite_numbers(const char *p, size_t doubles, size_t floats)
     return true;
 }
 
-static const char *take(void *to, const char *from, size_t bytes)
+static const char *rnd_take(void *to, const char *from, size_t bytes)
 {
     memcpy(to, from, bytes);
     return from + bytes;
@@ -349,15 +349,15 @@ static int rnd_load(struct reward_model *m, const void *data, size_t len, struct
         return err_set(err, ONIC_EDAMAGED, "the state of reward model rnd is malformed (%zu bytes)",
                        len);
     size_t n = (size_t)m->elements * sizeof(double);
-    p = take(&m->version, p + 4, 8) + 8;
-    p = take(&m->step, p, 8);
-    p = take(&m->seen, p, 8);
-    p = take(&m->error, p, sizeof m->error);
-    p = take(m->mean, p, n);
-    p = take(m->m2, p, n);
-    p = take(m->fixed, p, m->target.params.floats * sizeof(float));
+    p = rnd_take(&m->version, p + 4, 8) + 8;
+    p = rnd_take(&m->step, p, 8);
+    p = rnd_take(&m->seen, p, 8);
+    p = rnd_take(&m->error, p, sizeof m->error);
+    p = rnd_take(m->mean, p, n);
+    p = rnd_take(m->m2, p, n);
+    p = rnd_take(m->fixed, p, m->target.params.floats * sizeof(float));
     for (int i = 0; i < 3; i++)
-        p = take(m->block[i], p, m->predictor.params.floats * sizeof(float));
+        p = rnd_take(m->block[i], p, m->predictor.params.floats * sizeof(float));
     return ONIC_OK;
 }
 

@@ -15,12 +15,12 @@ enum { PATIENCE_MS = 1000, FAILURES_AWAY = 3, ABSTAINED_TOLD = 8 };
 
 extern const struct annotator_vtable annotator_command;
 
-static struct command *self(struct annotator *a)
+static struct command *command_self(struct annotator *a)
 {
     return (struct command *)a;
 }
 
-static const struct command *cself(const struct annotator *a)
+static const struct command *command_cself(const struct annotator *a)
 {
     return (const struct command *)a;
 }
@@ -38,7 +38,7 @@ static bool command_costs_money(const struct config *config)
 }
 
 /* The hash comes first: texts of identities are cut. */
-static void set_identity(struct command *c, const struct config *config)
+static void command_set_identity(struct command *c, const struct config *config)
 {
     const char *line = config->command_run;
     if (strlen(line) < sizeof c->model)
@@ -69,7 +69,7 @@ static int command_create(struct annotator **out, const struct annotator_setup *
     c->backoff_s = config->command_backoff_s;
     snprintf(c->line, sizeof c->line, "%s%s", command_is_simple(config->command_run) ? "exec " : "",
              config->command_run);
-    set_identity(c, config);
+    command_set_identity(c, config);
     c->timer = xcalloc(1, sizeof *c->timer);
     uv_timer_init(c->loop, c->timer);
     c->timer->data = c;
@@ -77,7 +77,7 @@ static int command_create(struct annotator **out, const struct annotator_setup *
     return ONIC_OK;
 }
 
-static void close_timer(uv_handle_t *h)
+static void command_close_timer(uv_handle_t *h)
 {
     free(h);
 }
@@ -86,28 +86,28 @@ static void command_free(struct annotator *a)
 {
     if (!a)
         return;
-    struct command *c = self(a);
+    struct command *c = command_self(a);
     if (c->life)
         life_end(c->life, PATIENCE_MS);
-    uv_close((uv_handle_t *)c->timer, close_timer);
+    uv_close((uv_handle_t *)c->timer, command_close_timer);
     free(c);
 }
 
 static void command_identity(const struct annotator *a, const char **model, const char **parameters)
 {
-    *model = cself(a)->model;
-    *parameters = cself(a)->parameters;
+    *model = command_cself(a)->model;
+    *parameters = command_cself(a)->parameters;
 }
 
 static int command_window(const struct annotator *a)
 {
-    return cself(a)->window;
+    return command_cself(a)->window;
 }
 
 static void command_submit(struct annotator *a, uint64_t ticket, const char *question, size_t len,
                            int vote)
 {
-    struct command *c = self(a);
+    struct command *c = command_self(a);
     int i = 0;
     while (i < COMMAND_JOBS_MAX && c->job[i].state != COMMAND_FREE)
         i++;
@@ -126,7 +126,7 @@ static void command_submit(struct annotator *a, uint64_t ticket, const char *que
 
 static int command_poll(struct annotator *a, annotator_done done, void *ctx)
 {
-    struct command *c = self(a);
+    struct command *c = command_self(a);
     int n = 0;
     for (; c->nready > 0; n++) {
         struct command_ready *r = &c->ready[c->ready_head];
@@ -150,7 +150,7 @@ static int64_t command_due_ms(const struct annotator *a)
 
 static int command_cancel(struct annotator *a, void (*taken)(void *ctx, uint64_t ticket), void *ctx)
 {
-    struct command *c = self(a);
+    struct command *c = command_self(a);
     int n = 0;
     for (int i = 0; i < COMMAND_JOBS_MAX; i++)
         if (c->job[i].state == COMMAND_WAITING) {
@@ -164,7 +164,7 @@ static int command_cancel(struct annotator *a, void (*taken)(void *ctx, uint64_t
 /* Away in the pauses between lives of which several in a row answered nothing. */
 static enum annotator_health command_health(const struct annotator *a)
 {
-    const struct command *c = cself(a);
+    const struct command *c = command_cself(a);
     if (c->failures < FAILURES_AWAY || (c->life && c->answers > 0))
         return ANNOTATOR_AVAILABLE;
     return !c->life && clock_ms() < c->start_ms ? ANNOTATOR_UNAVAILABLE : ANNOTATOR_PROBING;
@@ -173,7 +173,7 @@ static enum annotator_health command_health(const struct annotator *a)
 /* A program that abstains from everything gives no label either: as long as it has given none. */
 static int command_status(const struct annotator *a, char text[160], struct onic_err *err)
 {
-    const struct command *c = cself(a);
+    const struct command *c = command_cself(a);
     (void)err;
     text[0] = '\0';
     if (*c->why)

@@ -83,7 +83,7 @@ static void fail_job(struct command *c, struct command_job *j, const char *why)
 /* --- lives ----------------------------------------------------------------------------------- */
 
 /* Why the life is over, with what the program itself says of it: people see nothing else of it. */
-static void set_why(struct command *c, const char *why)
+static void jobs_set_why(struct command *c, const char *why)
 {
     const char *words = c->life ? life_last_words(c->life) : "";
     const char *again = c->answers ? ", after it had answered" : "";
@@ -99,7 +99,7 @@ static void set_why(struct command *c, const char *why)
 /* The life is over. sick: also if it has answered something. */
 static void bury(struct command *c, bool sick, const char *why)
 {
-    set_why(c, why);
+    jobs_set_why(c, why);
     if (c->life)
         life_end(c->life, 0);
     c->life = NULL;
@@ -216,7 +216,7 @@ static void on_line(void *ctx, const char *line, size_t len)
     command_dispatch(c);
 }
 
-static void start(struct command *c)
+static void jobs_start(struct command *c)
 {
     struct life_events events = {.line = on_line, .ended = on_ended, .ctx = c};
     struct onic_err err = {0};
@@ -299,7 +299,7 @@ static int64_t overdue_at(const struct command *c, bool *lost)
 }
 
 /* What time alone does. */
-static void check(struct command *c)
+static void jobs_check(struct command *c)
 {
     bool lost;
     char why[100];
@@ -320,10 +320,10 @@ static void check(struct command *c)
     }
 }
 
-static void on_timer(uv_timer_t *timer)
+static void jobs_on_timer(uv_timer_t *timer)
 {
     struct command *c = timer->data;
-    check(c);
+    jobs_check(c);
     command_dispatch(c);
 }
 
@@ -335,7 +335,7 @@ void command_dispatch(struct command *c)
     if (c->life && c->asked > 0 && c->flying == 0 && (j = next_job(c)) && j->tries == TRIES_MAX - 1)
         rest(c);
     if (!c->life && now >= c->start_ms && next_job(c))
-        start(c);
+        jobs_start(c);
     while (c->life && c->flying < c->window && !one_is_alone(c) && (j = next_job(c)) != NULL &&
            !((j->alone || is_suspect(c, j)) && c->flying > 0))
         if (is_suspect(c, j) && c->control_len > 0)
@@ -344,7 +344,7 @@ void command_dispatch(struct command *c)
             fly(c, j);
     due = c->life ? overdue_at(c, &lost) : next_job(c) ? c->start_ms : -1;
     if (due >= 0)
-        uv_timer_start(c->timer, on_timer, due > now ? (uint64_t)(due - now) : 0, 0);
+        uv_timer_start(c->timer, jobs_on_timer, due > now ? (uint64_t)(due - now) : 0, 0);
     else
         uv_timer_stop(c->timer);
 }

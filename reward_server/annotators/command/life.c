@@ -126,7 +126,7 @@ static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *out)
 
 /* --- how it ends ----------------------------------------------------------------------------- */
 
-static void finish(struct life *l)
+static void command_life_finish(struct life *l)
 {
     if (!l->dead)
         l->events.ended(l->events.ctx, l->why);
@@ -139,13 +139,13 @@ static void on_second(uv_timer_t *timer)
         return;
     if (!l->exited)
         snprintf(l->why, sizeof l->why, "it closed its output");
-    finish(l);
+    command_life_finish(l);
 }
 
 static void half_over(struct life *l)
 {
     if (l->exited && l->eof && l->err_eof)
-        finish(l);
+        command_life_finish(l);
     else
         uv_timer_start(&l->timer, on_second, SECOND_MS, 0);
 }
@@ -174,7 +174,7 @@ static void on_out(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         half_over(l);
     } else if (!read_lines(&l->out_line, buf->base, (size_t)n, tell_line, l) && !l->dead) {
         snprintf(l->why, sizeof l->why, "it wrote a line longer than %d bytes", LINE_MAX_BYTES);
-        finish(l);
+        command_life_finish(l);
     }
 }
 
@@ -193,7 +193,7 @@ static void on_err(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     if (l->err_line.len > 0 && !l->err_line.skip) /* without a newline */
         tell_err(l, l->err_line.text, l->err_line.len);
     if (l->exited && l->eof)
-        finish(l);
+        command_life_finish(l);
 }
 
 static void on_written(uv_write_t *req, int status)

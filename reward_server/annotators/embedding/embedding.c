@@ -92,7 +92,7 @@ struct embedding {
     int in_head, in_count, out_head, out_count;
 };
 
-static struct embedding *self(struct annotator *a)
+static struct embedding *embedding_self(struct annotator *a)
 {
     return (struct embedding *)a;
 }
@@ -146,7 +146,7 @@ static bool make_room(struct embedding *e)
     return true;
 }
 
-static bool warm_up(struct embedding *e)
+static bool embedding_warm_up(struct embedding *e)
 {
     int npool = e->goal->npool; /* the pool in a file of its own: goals of a domain share it */
     if (!make_room(e) || (npool && !embed_rows(e, 0, npool)) || !embed_rows(e, npool, e->ntexts))
@@ -250,8 +250,8 @@ static void answer_pair(const struct embedding *e, const struct margin m[2],
              e->goal->positive[m[1].positive_index], cpu_path());
 }
 
-static void judge(struct embedding *e, const struct embedding_item *item,
-                  struct embedding_answer *out)
+static void embedding_judge(struct embedding *e, const struct embedding_item *item,
+                            struct embedding_answer *out)
 {
     const struct goal *g = e->goal;
     struct question q;
@@ -289,7 +289,7 @@ static void judge(struct embedding *e, const struct embedding_item *item,
 static void *worker(void *arg)
 {
     struct embedding *e = arg;
-    bool warm = e->goal->no_preference || warm_up(e);
+    bool warm = e->goal->no_preference || embedding_warm_up(e);
     pthread_mutex_lock(&e->lock);
     e->state = warm ? READY : BROKEN;
     e->earned_at = clock_ns();
@@ -306,7 +306,7 @@ static void *worker(void *arg)
         e->in_count--;
         pthread_mutex_unlock(&e->lock);
         struct embedding_answer out;
-        judge(e, &item, &out);
+        embedding_judge(e, &item, &out);
         pthread_mutex_lock(&e->lock);
         ONIC_ASSERT(e->out_count < EMBEDDING_WINDOW);
         e->out[(e->out_head + e->out_count++) % EMBEDDING_WINDOW] = out;
@@ -364,7 +364,7 @@ static void warn_without_pool(const struct goal *g, bool centred)
                  kv("goal", (const char *)g->path));
 }
 
-static void release(struct embedding *e)
+static void embedding_release(struct embedding *e)
 {
     strmap_free(e->pool_index);
     strmap_free(e->known);
@@ -398,7 +398,7 @@ static int embedding_create(struct annotator **out, const struct annotator_setup
     if (!e->idle && pthread_create(&e->thread, NULL, worker, e) != 0) {
         pthread_cond_destroy(&e->work);
         pthread_mutex_destroy(&e->lock);
-        release(e);
+        embedding_release(e);
         return err_set(err, ONIC_EIO, "cannot start the thread of the sentence model");
     }
     *out = &e->base;
@@ -409,7 +409,7 @@ static void embedding_free(struct annotator *a)
 {
     if (!a)
         return;
-    struct embedding *e = self(a);
+    struct embedding *e = embedding_self(a);
     pthread_mutex_lock(&e->lock);
     e->stop = true;
     pthread_cond_signal(&e->work);
@@ -420,7 +420,7 @@ static void embedding_free(struct annotator *a)
         pthread_join(e->thread, NULL);
     pthread_cond_destroy(&e->work);
     pthread_mutex_destroy(&e->lock);
-    release(e);
+    embedding_release(e);
 }
 
 static void embedding_identity(const struct annotator *a, const char **model,
@@ -441,7 +441,7 @@ static void embedding_submit(struct annotator *a, uint64_t ticket, const char *q
                              int vote)
 {
     (void)vote;
-    struct embedding *e = self(a);
+    struct embedding *e = embedding_self(a);
     ONIC_ASSERT(len <= LABEL_QUESTION_MAX);
     pthread_mutex_lock(&e->lock);
     ONIC_ASSERT(e->in_count < EMBEDDING_WINDOW);
@@ -455,7 +455,7 @@ static void embedding_submit(struct annotator *a, uint64_t ticket, const char *q
 
 static int embedding_poll(struct annotator *a, annotator_done done, void *ctx)
 {
-    struct embedding *e = self(a);
+    struct embedding *e = embedding_self(a);
     int n = 0;
     for (;; n++) {
         struct embedding_answer one;
@@ -483,7 +483,7 @@ static int64_t embedding_due_ms(const struct annotator *a)
 static int embedding_cancel(struct annotator *a, void (*taken)(void *ctx, uint64_t ticket),
                             void *ctx)
 {
-    struct embedding *e = self(a);
+    struct embedding *e = embedding_self(a);
     uint64_t ticket[EMBEDDING_WINDOW];
     pthread_mutex_lock(&e->lock);
     int n = e->in_count;

@@ -36,7 +36,7 @@ void margin_centre(float *x, const float *mean, int dim)
             x[j] = (float)((double)x[j] / length);
 }
 
-static double nearest(const float *x, const float *rows, int n, int dim, int *index)
+static double margin_nearest(const float *x, const float *rows, int n, int dim, int *index)
 {
     double best = -2;
     for (int i = 0; i < n; i++) {
@@ -53,8 +53,8 @@ struct margin margin_of(const float *x, const float *positive, int np, const flo
                         int nn, int dim)
 {
     struct margin m = {.blank = dot(x, x, dim) <= 0};
-    m.positive = nearest(x, positive, np, dim, &m.positive_index);
-    m.negative = nearest(x, negative, nn, dim, &m.negative_index);
+    m.positive = margin_nearest(x, positive, np, dim, &m.positive_index);
+    m.negative = margin_nearest(x, negative, nn, dim, &m.negative_index);
     m.value = m.positive - m.negative;
     return m;
 }

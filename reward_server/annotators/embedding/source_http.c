@@ -69,12 +69,13 @@ struct http_source {
     atomic_int failures; /* in a row; read by the loop thread */
 };
 
-static struct http_source *self(struct source *s)
+static struct http_source *source_http_self(struct source *s)
 {
     return (struct http_source *)s;
 }
 
-static enum outcome set_why(struct http_source *h, enum outcome outcome, const char *why)
+static enum outcome source_http_set_why(struct http_source *h, enum outcome outcome,
+                                        const char *why)
 {
     pthread_mutex_lock(&h->lock);
     snprintf(h->why, sizeof h->why, "%s", why);
@@ -91,18 +92,19 @@ static enum outcome read_vector(struct http_source *h, const json_t *values, flo
     char why[WHY_MAX];
     double square = 0;
     if (dim < 1 || dim > DIM_MAX)
-        return set_why(h, PASSING, "its answer holds no vectors");
+        return source_http_set_why(h, PASSING, "its answer holds no vectors");
     if (h->dim && (size_t)h->dim != dim) {
         snprintf(why, sizeof why,
                  "it gave a vector of %zu numbers, its first one had %d: is it "
                  "another model?",
                  dim, h->dim);
-        return set_why(h, PERSON, why);
+        return source_http_set_why(h, PERSON, why);
     }
     for (size_t j = 0; j < dim; j++) {
         const json_t *x = json_array_get(values, j);
         if (!json_is_number(x) || !isfinite((float)json_number_value(x)))
-            return set_why(h, PASSING, "a vector of its answer holds something else than numbers");
+            return source_http_set_why(h, PASSING,
+                                       "a vector of its answer holds something else than numbers");
         square += json_number_value(x) * json_number_value(x);
         if (out)
             out[j] = (float)json_number_value(x);
@@ -123,15 +125,17 @@ static enum outcome read_vectors(struct http_source *h, const json_t *root)
     if (model && !http_same_model(h->wanted, model)) {
         snprintf(why, sizeof why, "it answers with the model %.30s, embedding.model is %.40s",
                  model, h->wanted);
-        return set_why(h, PERSON, why);
+        return source_http_set_why(h, PERSON, why);
     }
     if (json_array_size(data) != (size_t)h->n)
-        return set_why(h, PASSING, "its answer has not exactly one vector per sentence");
+        return source_http_set_why(h, PASSING,
+                                   "its answer has not exactly one vector per sentence");
     for (int i = 0; i < h->n; i++) {
         const json_t *one = json_array_get(data, (size_t)i), *index = json_object_get(one, "index");
         json_int_t at = json_is_integer(index) ? json_integer_value(index) : i;
         if (at < 0 || at >= h->n || seen[at])
-            return set_why(h, PASSING, "its answer has not exactly one vector per sentence");
+            return source_http_set_why(h, PASSING,
+                                       "its answer has not exactly one vector per sentence");
         seen[at] = true;
         float *row = h->out ? h->out + (size_t)at * (size_t)h->dim : NULL;
         enum outcome o = read_vector(h, json_object_get(one, "embedding"), row);
@@ -167,7 +171,7 @@ static enum outcome failed(struct http_source *h, const struct http_reply *r)
                                     : "",
                  *text ? ": " : "", text);
     http_hide_key(why, h->key);
-    return set_why(h, of[http_fault_of(r)], why);
+    return source_http_set_why(h, of[http_fault_of(r)], why);
 }
 
 /* Ends the wait: also when this is called by a timer, after which uv_run would go on to poll. */
@@ -192,14 +196,14 @@ static void on_done(void *ctx, const struct http_reply *r)
         http_error_text(r->status, r->body, r->len, "embedding.url", why, sizeof why);
     h->outcome = json_is_object(root) ? read_vectors(h, root)
                  : strncmp(why, "the server answered", 19) == 0
-                     ? set_why(h, PASSING, why)
-                     : set_why(h, PASSING, "its answer is not JSON");
+                     ? source_http_set_why(h, PASSING, why)
+                     : source_http_set_why(h, PASSING, "its answer is not JSON");
     json_decref(root);
 }
 
 /* --- requests ---------------------------------------------------------------------------- */
 
-static void on_stop(uv_async_t *a)
+static void source_http_on_stop(uv_async_t *a)
 {
     struct http_source *h = a->data;
     h->stopped = true;
@@ -238,7 +242,7 @@ static enum outcome attempt(struct http_source *h, const char *const *text, int 
 {
     char *body = body_of(h, text, n);
     if (!body)
-        return set_why(h, REFUSED, "a sentence is not UTF-8");
+        return source_http_set_why(h, REFUSED, "a sentence is not UTF-8");
     struct http_request q = {.url = h->url,
                              .body = body,
                              .body_len = strlen(body),
@@ -287,13 +291,13 @@ static enum outcome insist(struct http_source *h, const char *const *text, int n
             continue;
         atomic_store(&h->failures, o == DONE ? 0 : o == PERSON ? FAILURES_AWAY : failures + 1);
         if (o == DONE)
-            return set_why(h, DONE, "");
+            return source_http_set_why(h, DONE, "");
         if (o == STOPPED || (o == REFUSED && n > 1))
             return o;
         if (o == REFUSED && h->dim && answers_another(h)) {
             atomic_store(&h->failures, 0);
             if (++refusals == REFUSALS)
-                return set_why(h, REFUSED, "");
+                return source_http_set_why(h, REFUSED, "");
             o = PASSING;
         }
         pause_after(h, o, failures);
@@ -303,7 +307,7 @@ static enum outcome insist(struct http_source *h, const char *const *text, int n
 
 static int http_embed(struct source *s, const char *const *text, int n, float *out)
 {
-    struct http_source *h = self(s);
+    struct http_source *h = source_http_self(s);
     if (n > 1 && h->lists) {
         enum outcome o = insist(h, text, n, out);
         if (o != REFUSED)
@@ -318,7 +322,7 @@ static int http_embed(struct source *s, const char *const *text, int n, float *o
 
 static int http_dim(struct source *s)
 {
-    struct http_source *h = self(s);
+    struct http_source *h = source_http_self(s);
     const char *text = probe_text;
     return insist(h, &text, 1, NULL) == DONE ? h->dim : 0;
 }
@@ -341,10 +345,10 @@ static int http_available(const struct config *c, struct onic_err *err)
     return http_check_url(c->embedding_url, "embedding.url", err);
 }
 
-static void open_loop(struct http_source *h)
+static void source_http_open_loop(struct http_source *h)
 {
     ONIC_ASSERT(uv_loop_init(&h->loop) == 0);
-    ONIC_ASSERT(uv_async_init(&h->loop, &h->stop, on_stop) == 0);
+    ONIC_ASSERT(uv_async_init(&h->loop, &h->stop, source_http_on_stop) == 0);
     uv_timer_init(&h->loop, &h->pause);
     h->stop.data = h->pause.data = h;
     pthread_mutex_init(&h->lock, NULL);
@@ -352,7 +356,7 @@ static void open_loop(struct http_source *h)
 
 static void http_close(struct source *s)
 {
-    struct http_source *h = self(s);
+    struct http_source *h = source_http_self(s);
     http_client_free(h->http);
     uv_close((uv_handle_t *)&h->stop, NULL);
     uv_close((uv_handle_t *)&h->pause, NULL);
@@ -385,7 +389,7 @@ static int http_open(struct source **out, const struct config *c, struct onic_er
     snprintf(h->name, sizeof h->name, "http:%s|%s", h->wanted, h->prefix);
     http_address_read(&address, c->embedding_url, strlen(c->embedding_url), paths);
     http_address_join(&address, address.base, "/embeddings", h->url, sizeof h->url);
-    open_loop(h);
+    source_http_open_loop(h);
     rc = http_key_read(h->key, c->embedding_api_key_file, "embedding.api_key_file", err);
     if (rc == ONIC_OK)
         rc = http_key_may_travel(h->key, h->url, c->security_allow_insecure, "embedding.url",
@@ -412,12 +416,12 @@ static const char *http_manner(const struct source *s)
 
 static void http_stop(struct source *s)
 {
-    uv_async_send(&self(s)->stop);
+    uv_async_send(&source_http_self(s)->stop);
 }
 
 static void http_trouble(struct source *s, char text[160])
 {
-    struct http_source *h = self(s);
+    struct http_source *h = source_http_self(s);
     pthread_mutex_lock(&h->lock);
     text[0] = '\0';
     if (*h->why)

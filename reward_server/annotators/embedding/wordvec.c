@@ -36,13 +36,13 @@ struct reader {
     struct onic_err *err;
 };
 
-static int complain(const struct reader *r, const char *what)
+static int wordvec_complain(const struct reader *r, const char *what)
 {
     return err_set(r->err, ONIC_ECONFIG, "%.400s:%ld: %s", r->path, r->number, what);
 }
 
 /* The next line without its end; false at the end of the file. */
-static bool next_line(struct reader *r)
+static bool wordvec_next_line(struct reader *r)
 {
     ssize_t n = getline(&r->line, &r->size, r->f);
     if (n < 0)
@@ -54,18 +54,19 @@ static bool next_line(struct reader *r)
     return true;
 }
 
-static int read_header(struct reader *r, struct wordvec *w, long *count)
+static int wordvec_read_header(struct reader *r, struct wordvec *w, long *count)
 {
     char *end = NULL;
-    if (!next_line(r)) {
+    if (!wordvec_next_line(r)) {
         r->number = 1;
-        return complain(r, "the file is empty, it must begin with \"COUNT WIDTH\"");
+        return wordvec_complain(r, "the file is empty, it must begin with \"COUNT WIDTH\"");
     }
     *count = strtol(r->line, &end, 10);
     long width = end != r->line && *end == ' ' ? strtol(end + 1, &end, 10) : 0;
     if (*end != '\0' || *count < 1 || *count > count_max || width < 1 || width > WIDTH_MAX)
-        return complain(r, "the first line must be \"COUNT WIDTH\", the number of words and of "
-                           "the numbers of each (fastText's text format)");
+        return wordvec_complain(
+            r, "the first line must be \"COUNT WIDTH\", the number of words and of "
+               "the numbers of each (fastText's text format)");
     w->dim = (int)width;
     return ONIC_OK;
 }
@@ -94,7 +95,7 @@ static int read_numbers(const struct reader *r, const char *at, float *out, int 
         float x = strtof(at, &end);
         if (end == at || (*end && *end != ' ') || !isfinite(x)) {
             snprintf(what, sizeof what, "\"%.60s\" does not begin with a number", at);
-            return complain(r, what);
+            return wordvec_complain(r, what);
         }
         if (n < dim)
             out[n] = x;
@@ -103,10 +104,10 @@ static int read_numbers(const struct reader *r, const char *at, float *out, int 
     if (n == dim)
         return ONIC_OK;
     snprintf(what, sizeof what, "%d numbers where the first line says %d", n, dim);
-    return complain(r, what);
+    return wordvec_complain(r, what);
 }
 
-static int read_word(const struct reader *r, struct wordvec *w, float *x)
+static int wordvec_read_word(const struct reader *r, struct wordvec *w, float *x)
 {
     size_t len = strcspn(r->line, " "), n = strmap_count(w->row);
     int rc = read_numbers(r, r->line + len, x, w->dim);
@@ -129,19 +130,19 @@ static int read_all(struct reader *r, struct wordvec *w)
 {
     long count = 0, n = 0;
     char what[100];
-    int rc = read_header(r, w, &count);
+    int rc = wordvec_read_header(r, w, &count);
     float *x = rc == ONIC_OK ? xcalloc((size_t)w->dim, sizeof *x) : NULL;
-    while (rc == ONIC_OK && next_line(r)) {
-        rc = read_word(r, w, x);
+    while (rc == ONIC_OK && wordvec_next_line(r)) {
+        rc = wordvec_read_word(r, w, x);
         n++;
     }
     free(x);
     if (rc == ONIC_OK && (n != count || ferror(r->f))) {
         snprintf(what, sizeof what, "%ld words where the first line says %ld", n, count);
-        rc = complain(r, what);
+        rc = wordvec_complain(r, what);
     }
     if (rc == ONIC_OK && strmap_count(w->row) == 0)
-        rc = complain(r, "no word of the file is in small letters");
+        rc = wordvec_complain(r, "no word of the file is in small letters");
     return rc;
 }
 

@@ -181,8 +181,8 @@ static const char *refusal_of(const json_t *message)
 }
 
 /* Reads the text of a choice: a word, or why it is none. */
-static void read_text(const struct llm_style *style, const struct llm_words *words,
-                      const json_t *content, bool cut_off, struct llm_choice *out)
+static void answer_read_text(const struct llm_style *style, const struct llm_words *words,
+                             const json_t *content, bool cut_off, struct llm_choice *out)
 {
     struct buf b;
     buf_init(&b, TEXT_MAX_BYTES);
@@ -219,10 +219,10 @@ static void read_choice(const struct llm_style *style, const struct llm_words *w
         snprintf(out->why, sizeof out->why, "the model refused");
         return;
     }
-    read_text(style, words,
-              style->api == LLM_CHAT ? json_object_get(message, "content")
-                                     : json_object_get(c, "text"),
-              is_cut_off(finish), out);
+    answer_read_text(style, words,
+                     style->api == LLM_CHAT ? json_object_get(message, "content")
+                                            : json_object_get(c, "text"),
+                     is_cut_off(finish), out);
     if (out->word >= 0)
         out->verdict = LLM_LABEL;
 }

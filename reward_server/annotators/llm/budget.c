@@ -53,7 +53,7 @@ int llm_budget_open(struct llm_budget *b, const struct config *c, const char *st
     return rc;
 }
 
-static bool write_file(struct llm_budget *b, const struct llm_spent *s)
+static bool budget_write_file(struct llm_budget *b, const struct llm_spent *s)
 {
     char text[160];
     struct onic_err err = {0};
@@ -86,7 +86,7 @@ double llm_budget_cost(const struct llm_budget *b, const struct llm_spent *s)
     return ((double)s->tokens_in * b->price_in + (double)s->tokens_out * b->price_out) / 1e6;
 }
 
-static bool fits(const struct llm_budget *b, const struct llm_spent *s)
+static bool budget_fits(const struct llm_budget *b, const struct llm_spent *s)
 {
     return (b->max_requests == 0 || s->requests <= b->max_requests) &&
            (b->max_tokens == 0 || s->tokens_in + s->tokens_out <= b->max_tokens) &&
@@ -110,12 +110,12 @@ bool llm_budget_reserve(struct llm_budget *b, int64_t tokens_in, int64_t tokens_
 {
     struct llm_spent one = {1, tokens_in, tokens_out};
     struct llm_spent now = with(&b->spent, &b->reserved, 1), next = with(&now, &one, 1);
-    b->full = !fits(b, &next);
+    b->full = !budget_fits(b, &next);
     if (b->full)
         return false;
     if (!covers(&b->written, &next)) {
         struct llm_spent ahead = with(&next, &one, BLOCK);
-        if (!write_file(b, fits(b, &ahead) ? &ahead : &next))
+        if (!budget_write_file(b, budget_fits(b, &ahead) ? &ahead : &next))
             return false;
     }
     b->reserved = with(&b->reserved, &one, 1);
@@ -133,7 +133,7 @@ void llm_budget_close(struct llm_budget *b)
 {
     struct llm_spent all = with(&b->spent, &b->reserved, 1); /* cut off: perhaps paid */
     if (memcmp(&all, &b->written, sizeof all) != 0)
-        write_file(b, &all);
+        budget_write_file(b, &all);
 }
 
 void llm_budget_text(const struct llm_budget *b, char out[160])

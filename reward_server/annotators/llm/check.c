@@ -146,7 +146,7 @@ static bool gives_label(const struct check_server *m)
 }
 
 /* What to do about it. */
-static const char *remedy(const struct llm *l, const struct check_server *m)
+static const char *llm_check_remedy(const struct llm *l, const struct check_server *m)
 {
     const char *why = *m->failed ? m->failed : m->choice.why;
     if (!*m->failed && (strstr(why, "max_tokens") || strstr(why, "without text")))
@@ -175,12 +175,12 @@ static void put_answer(const struct llm *l, const struct check_server *m, struct
             buf_printf(out, " by %s", m->model);
         buf_puts(out, ")");
     } else if (*m->failed) {
-        buf_printf(out, " gets no answer: %s%s", m->failed, remedy(l, m));
+        buf_printf(out, " gets no answer: %s%s", m->failed, llm_check_remedy(l, m));
     } else {
         buf_printf(out, " gets no label: %s%s", m->choice.why, *m->choice.text ? ": \"" : "");
         if (*m->choice.text)
             buf_printf(out, "%s\"", m->choice.text);
-        buf_puts(out, remedy(l, m));
+        buf_puts(out, llm_check_remedy(l, m));
     }
 }
 
@@ -220,7 +220,8 @@ static void on_prepare(uv_prepare_t *p)
         uv_stop(r->l->loop);
 }
 
-static int check(struct llm *l, const struct config *c, const struct trial *trial, struct buf *out)
+static int llm_check_check(struct llm *l, const struct config *c, const struct trial *trial,
+                           struct buf *out)
 {
     struct run run = {.l = l};
     int broken = 0;
@@ -286,7 +287,7 @@ int llm_check(const struct config *config, enum question_kind kind, struct buf *
     trial_question(&trial, goal, kind);
     rc = v->create(&a, &setup, err);
     if (rc == ONIC_OK)
-        *broken = check((struct llm *)a, config, &trial, out);
+        *broken = llm_check_check((struct llm *)a, config, &trial, out);
     v->free(a);
     uv_run(&loop, UV_RUN_DEFAULT);
     ONIC_ASSERT(uv_loop_close(&loop) == 0);

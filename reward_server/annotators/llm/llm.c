@@ -24,14 +24,14 @@ enum { ALONE_MAX = 5, BODY_MAX = 1 << 20 };
 
 extern const struct annotator_vtable annotator_llm;
 
-static struct llm *self(struct annotator *a)
+static struct llm *llm_self(struct annotator *a)
 {
     return (struct llm *)a;
 }
 
 static void ask_next(struct llm *l);
 
-static const struct llm *cself(const struct annotator *a)
+static const struct llm *llm_cself(const struct annotator *a)
 {
     return (const struct llm *)a;
 }
@@ -191,7 +191,7 @@ static void on_labels(struct llm_call *call, const struct http_reply *r)
 
 /* --- who is asked ---------------------------------------------------------------------------- */
 
-static struct llm_endpoint *choose(struct llm *l, int64_t now)
+static struct llm_endpoint *llm_choose(struct llm *l, int64_t now)
 {
     struct llm_endpoint *best = NULL;
     for (int i = 0; i < l->nendpoints; i++) {
@@ -238,7 +238,7 @@ static bool ask(struct llm *l, struct llm_endpoint *e, int64_t now)
     return sent;
 }
 
-static void on_timer(uv_timer_t *timer)
+static void llm_on_timer(uv_timer_t *timer)
 {
     ask_next(timer->data);
 }
@@ -255,7 +255,7 @@ static void set_timer(struct llm *l, int64_t now)
     if (job >= 0 && (due < 0 || job < due))
         due = job;
     if (due >= 0)
-        uv_timer_start(l->timer, on_timer, (uint64_t)(due - now) + 1, 0);
+        uv_timer_start(l->timer, llm_on_timer, (uint64_t)(due - now) + 1, 0);
 }
 
 static void ask_next(struct llm *l)
@@ -268,7 +268,7 @@ static void ask_next(struct llm *l)
             llm_probe_start(l, e);
     }
     struct llm_endpoint *e;
-    while (llm_jobs_next(l, now, NULL) >= 0 && (e = choose(l, now)) != NULL)
+    while (llm_jobs_next(l, now, NULL) >= 0 && (e = llm_choose(l, now)) != NULL)
         if (!ask(l, e, now))
             break;
     set_timer(l, now);
@@ -304,7 +304,7 @@ static void number_or_none(const struct llm_settings *s, enum llm_field f, doubl
 }
 
 /* Everything an answer depends on. The hash comes first: texts of identities are cut. */
-static void set_identity(struct llm *l)
+static void llm_set_identity(struct llm *l)
 {
     const struct llm_settings *s = &l->settings;
     char text[96], all[CONFIG_STR_MAX + 192], t[16], top_p[16], most[16];
@@ -326,7 +326,7 @@ static void set_identity(struct llm *l)
                  (unsigned long long)XXH3_64bits(s->model, strlen(s->model)));
 }
 
-static void close_timer(uv_handle_t *h)
+static void llm_close_timer(uv_handle_t *h)
 {
     free(h);
 }
@@ -335,14 +335,14 @@ static void llm_free(struct annotator *a)
 {
     if (!a)
         return;
-    struct llm *l = self(a);
+    struct llm *l = llm_self(a);
     http_client_free(l->http);
     while (l->calls)
         llm_call_end(l->calls);
     for (int i = 0; i < l->nendpoints; i++)
         llm_probe_free(&l->endpoint[i]);
     if (l->timer)
-        uv_close((uv_handle_t *)l->timer, close_timer);
+        uv_close((uv_handle_t *)l->timer, llm_close_timer);
     if (*l->budget.path)
         llm_budget_close(&l->budget);
     explicit_bzero(l->settings.key, sizeof l->settings.key);
@@ -382,24 +382,24 @@ static int llm_create(struct annotator **out, const struct annotator_setup *setu
     }
     if (setup->store_path)
         llm_samples_open(&l->samples, c, setup->store_path);
-    set_identity(l);
+    llm_set_identity(l);
     l->timer = xcalloc(1, sizeof *l->timer);
     uv_timer_init(l->loop, l->timer);
     l->timer->data = l;
-    uv_timer_start(l->timer, on_timer, 0, 0);
+    uv_timer_start(l->timer, llm_on_timer, 0, 0);
     *out = &l->base;
     return ONIC_OK;
 }
 
 static void llm_identity(const struct annotator *a, const char **model, const char **parameters)
 {
-    *model = cself(a)->model;
-    *parameters = cself(a)->parameters;
+    *model = llm_cself(a)->model;
+    *parameters = llm_cself(a)->parameters;
 }
 
 static int llm_window(const struct annotator *a)
 {
-    const struct llm *l = cself(a);
+    const struct llm *l = llm_cself(a);
     double n = 0;
     for (int i = 0; i < l->nendpoints; i++) {
         const struct llm_endpoint *e = &l->endpoint[i];
@@ -413,7 +413,7 @@ static int llm_window(const struct annotator *a)
 static void llm_submit(struct annotator *a, uint64_t ticket, const char *question, size_t len,
                        int vote)
 {
-    struct llm *l = self(a);
+    struct llm *l = llm_self(a);
     int i = 0;
     ONIC_ASSERT(l->njobs < LLM_JOBS_MAX && len <= LABEL_QUESTION_MAX);
     while (l->job[i].state != LLM_FREE)
@@ -428,7 +428,7 @@ static void llm_submit(struct annotator *a, uint64_t ticket, const char *questio
 
 static int llm_poll(struct annotator *a, annotator_done done, void *ctx)
 {
-    struct llm *l = self(a);
+    struct llm *l = llm_self(a);
     int n = 0;
     for (; l->nready > 0; n++) {
         struct llm_ready r = l->ready[l->ready_head];
@@ -452,7 +452,7 @@ static int64_t llm_due_ms(const struct annotator *a)
 
 static int llm_cancel(struct annotator *a, void (*taken)(void *ctx, uint64_t ticket), void *ctx)
 {
-    struct llm *l = self(a);
+    struct llm *l = llm_self(a);
     int n = 0;
     for (int i = 0; i < LLM_JOBS_MAX; i++)
         if (l->job[i].state == LLM_WAITING || l->job[i].state == LLM_DOUBTED) {
@@ -468,7 +468,7 @@ static int llm_cancel(struct annotator *a, void (*taken)(void *ctx, uint64_t tic
  * used up pauses asking, and nobody is asked instead. */
 static enum annotator_health llm_health(const struct annotator *a)
 {
-    const struct llm *l = cself(a);
+    const struct llm *l = llm_cself(a);
     if (llm_budget_full(&l->budget))
         return ANNOTATOR_AVAILABLE;
     bool trial = false;

@@ -130,8 +130,8 @@ static void leave_chat(struct llm *l, struct llm_endpoint *e)
 
 /* --- answers of the server ------------------------------------------------------------------- */
 
-static void on_answer(struct llm *l, struct llm_endpoint *e, const struct http_reply *r,
-                      const struct llm_answer *a)
+static void probe_on_answer(struct llm *l, struct llm_endpoint *e, const struct http_reply *r,
+                            const struct llm_answer *a)
 {
     struct llm_probe *p = e->probe;
     const struct llm_choice *c = &a->choice[0];
@@ -171,7 +171,8 @@ static void on_refusal(struct llm *l, struct llm_endpoint *e, const struct http_
 }
 
 /* Refused the request as such, as against being unable to answer anything now. */
-static bool is_refusal(const struct llm *l, const struct llm_probe *p, const struct http_reply *r)
+static bool probe_is_refusal(const struct llm *l, const struct llm_probe *p,
+                             const struct http_reply *r)
 {
     char text[LLM_WHY_MAX];
     if (r->failure != HTTP_FINE)
@@ -196,8 +197,8 @@ static void on_reply(struct llm_call *call, const struct http_reply *r)
     if (a.nchoices == 0 && llm_omit_refused(call, &e->probe->style, r, false))
         step(l, e);
     else if (fine)
-        on_answer(l, e, r, &a);
-    else if (is_refusal(l, e->probe, r))
+        probe_on_answer(l, e, r, &a);
+    else if (probe_is_refusal(l, e->probe, r))
         on_refusal(l, e, r);
     else
         llm_failed(l, e, r);

@@ -19,8 +19,8 @@ static void set_address(struct llm_endpoint *e, const char *url, size_t len)
         e->root[n - 3] = '\0';
 }
 
-static int add_endpoint(struct llm *l, const char *url, size_t len, const struct config *c,
-                        const char *key, struct onic_err *err)
+static int llm_settings_add_endpoint(struct llm *l, const char *url, size_t len,
+                                     const struct config *c, const char *key, struct onic_err *err)
 {
     struct llm_endpoint one = {.lists = true}, *e = &one;
     if (len >= LLM_URL_MAX - 8)
@@ -52,7 +52,7 @@ static int read_addresses(struct llm *l, const struct config *c, const char *key
         p += strspn(p, ", ");
         size_t len = strcspn(p, ", ");
         if (len) {
-            rc = add_endpoint(l, p, len, c, key, err);
+            rc = llm_settings_add_endpoint(l, p, len, c, key, err);
             n++;
         }
         p += len;
@@ -108,7 +108,7 @@ int llm_omit_read(unsigned *out, const struct config *c, struct onic_err *err)
     return ONIC_OK;
 }
 
-static void fill(struct llm_settings *s, const struct config *c)
+static void llm_settings_fill(struct llm_settings *s, const struct config *c)
 {
     snprintf(s->model, sizeof s->model, "%s", c->llm_model);
     s->temperature = c->llm_temperature;
@@ -150,7 +150,7 @@ int llm_settings_read(struct llm *l, const struct config *c, struct onic_err *er
         rc = llm_omit_read(&omit, c, err);
     if (rc == ONIC_OK && l) {
         l->settings.omit = omit;
-        fill(&l->settings, c);
+        llm_settings_fill(&l->settings, c);
         memcpy(l->settings.key, key, sizeof key);
     }
     explicit_bzero(key, sizeof key);

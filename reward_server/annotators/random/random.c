@@ -39,12 +39,12 @@ struct lots {
     int n;
 };
 
-static struct lots *self(struct annotator *a)
+static struct lots *random_self(struct annotator *a)
 {
     return (struct lots *)a;
 }
 
-static const struct lots *cself(const struct annotator *a)
+static const struct lots *random_cself(const struct annotator *a)
 {
     return (const struct lots *)a;
 }
@@ -78,7 +78,7 @@ static void random_free(struct annotator *a)
 static void random_identity(const struct annotator *a, const char **model, const char **parameters)
 {
     *model = "lots";
-    *parameters = cself(a)->parameters;
+    *parameters = random_cself(a)->parameters;
 }
 
 static int random_window(const struct annotator *a)
@@ -102,7 +102,7 @@ static void random_submit(struct annotator *a, uint64_t ticket, const char *ques
                           int vote)
 {
     (void)vote;
-    struct lots *r = self(a);
+    struct lots *r = random_self(a);
     struct question q;
     char pair[QUESTION_MAX];
     ONIC_ASSERT(r->n < RANDOM_WINDOW);
@@ -117,7 +117,7 @@ static void random_submit(struct annotator *a, uint64_t ticket, const char *ques
     item->draw = rng_double(&draw);
 }
 
-static double label_of(const struct lots *r, const struct random_item *item)
+static double random_label_of(const struct lots *r, const struct random_item *item)
 {
     if (item->kind == QUESTION_SCORE)
         return r->no_preference ? 0 : 2 * item->draw - 1;
@@ -128,13 +128,13 @@ static double label_of(const struct lots *r, const struct random_item *item)
 
 static int random_poll(struct annotator *a, annotator_done done, void *ctx)
 {
-    struct lots *r = self(a);
+    struct lots *r = random_self(a);
     int n = r->n;
     char raw[64];
     for (int i = 0; i < n; i++) {
         struct annotator_answer out = {.ticket = r->item[i].ticket,
                                        .state = LABEL_ANSWERED,
-                                       .label = label_of(r, &r->item[i]),
+                                       .label = random_label_of(r, &r->item[i]),
                                        .confidence = 1,
                                        .raw = raw};
         if (r->no_preference)
@@ -149,12 +149,12 @@ static int random_poll(struct annotator *a, annotator_done done, void *ctx)
 
 static int64_t random_due_ms(const struct annotator *a)
 {
-    return cself(a)->n > 0 ? clock_ms() : -1;
+    return random_cself(a)->n > 0 ? clock_ms() : -1;
 }
 
 static int random_cancel(struct annotator *a, void (*taken)(void *ctx, uint64_t ticket), void *ctx)
 {
-    struct lots *r = self(a);
+    struct lots *r = random_self(a);
     int n = r->n;
     for (int i = 0; i < n; i++)
         taken(ctx, r->item[i].ticket);

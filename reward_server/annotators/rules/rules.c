@@ -35,12 +35,12 @@ struct rules {
     int head, count;
 };
 
-static struct rules *self(struct annotator *a)
+static struct rules *rules_self(struct annotator *a)
 {
     return (struct rules *)a;
 }
 
-static const struct rules *cself(const struct annotator *a)
+static const struct rules *rules_cself(const struct annotator *a)
 {
     return (const struct rules *)a;
 }
@@ -83,7 +83,7 @@ static void rules_free(struct annotator *a)
 {
     if (!a)
         return;
-    free(self(a)->ring);
+    free(rules_self(a)->ring);
     free(a);
 }
 
@@ -96,14 +96,14 @@ static void rules_identity(const struct annotator *a, const char **model, const 
 
 static int rules_window(const struct annotator *a)
 {
-    return cself(a)->window;
+    return rules_cself(a)->window;
 }
 
 static void rules_submit(struct annotator *a, uint64_t ticket, const char *question, size_t len,
                          int vote)
 {
     (void)vote;
-    struct rules *r = self(a);
+    struct rules *r = rules_self(a);
     ONIC_ASSERT(r->count < RULES_WINDOW && len <= LABEL_QUESTION_MAX);
     struct rules_item *item = &r->ring[(r->head + r->count++) % RULES_WINDOW];
     int64_t now = clock_ns();
@@ -117,7 +117,7 @@ static void rules_submit(struct annotator *a, uint64_t ticket, const char *quest
 }
 
 /* Label of one caption; why, in at most size bytes. */
-static int label_of(const struct goal *g, const char *caption, char *why, size_t size)
+static int rules_label_of(const struct goal *g, const char *caption, char *why, size_t size)
 {
     int rule = goal_match(g, caption);
     if (g->no_preference)
@@ -129,19 +129,19 @@ static int label_of(const struct goal *g, const char *caption, char *why, size_t
     return rule == GOAL_NO_RULE ? 0 : g->rules[rule].label;
 }
 
-static void answer(const struct rules *r, const struct rules_item *item, annotator_done done,
-                   void *ctx)
+static void rules_answer(const struct rules *r, const struct rules_item *item, annotator_done done,
+                         void *ctx)
 {
     char raw[LABEL_RAW_MAX];
     struct question q;
     struct annotator_answer out = {
         .ticket = item->ticket, .state = LABEL_ANSWERED, .confidence = 1, .raw = raw};
     question_split(item->question, item->len, &q);
-    int label = label_of(r->goal, q.caption, raw, LABEL_RAW_MAX / 2 - 8), label_b = 0;
+    int label = rules_label_of(r->goal, q.caption, raw, LABEL_RAW_MAX / 2 - 8), label_b = 0;
     if (q.kind == QUESTION_PAIR) {
         size_t at = strlen(raw);
         at += (size_t)snprintf(raw + at, sizeof raw - at, " | ");
-        label_b = label_of(r->goal, q.caption_b, raw + at, LABEL_RAW_MAX / 2 - 8);
+        label_b = rules_label_of(r->goal, q.caption_b, raw + at, LABEL_RAW_MAX / 2 - 8);
     }
     out.label = q.kind == QUESTION_PAIR ? 0.5 + 0.5 * (label_b - label) : label;
     if (label == GOAL_RULE_ABSTAIN || label_b == GOAL_RULE_ABSTAIN) {
@@ -153,7 +153,7 @@ static void answer(const struct rules *r, const struct rules_item *item, annotat
 
 static int rules_poll(struct annotator *a, annotator_done done, void *ctx)
 {
-    struct rules *r = self(a);
+    struct rules *r = rules_self(a);
     int64_t now = clock_ns();
     int n = 0;
     while (r->count > 0 && r->ring[r->head].due_ns <= now) {
@@ -161,20 +161,20 @@ static int rules_poll(struct annotator *a, annotator_done done, void *ctx)
         r->head = (r->head + 1) % RULES_WINDOW;
         r->count--;
         n++;
-        answer(r, item, done, ctx);
+        rules_answer(r, item, done, ctx);
     }
     return n;
 }
 
 static int64_t rules_due_ms(const struct annotator *a)
 {
-    const struct rules *r = cself(a);
+    const struct rules *r = rules_cself(a);
     return r->count ? (r->ring[r->head].due_ns + 999999) / 1000000 : -1;
 }
 
 static int rules_cancel(struct annotator *a, void (*taken)(void *ctx, uint64_t ticket), void *ctx)
 {
-    struct rules *r = self(a);
+    struct rules *r = rules_self(a);
     int n = r->count;
     for (; r->count > 0; r->count--, r->head = (r->head + 1) % RULES_WINDOW)
         taken(ctx, r->ring[r->head].ticket);

@@ -17,8 +17,8 @@ size_t conv1d_scratch_floats(const struct conv1d *s, int longest)
 }
 
 /* Windows [rows_out, k*C] of one sequence. */
-static void unroll(const struct conv1d *s, float *windows, const float *x, int rows_in,
-                   int rows_out)
+static void conv1d_unroll(const struct conv1d *s, float *windows, const float *x, int rows_in,
+                          int rows_out)
 {
     size_t C = (size_t)s->C;
     for (int p = 0; p < rows_out; p++) {
@@ -67,7 +67,7 @@ static void unroll_slice(const struct conv1d *s, const struct slice *c, float *w
                          const float *x, const int *rows_in, const int *rows_out)
 {
     for (int m = c->first; m < c->end; m++) {
-        unroll(s, windows, x, rows_in[m], rows_out[m]);
+        conv1d_unroll(s, windows, x, rows_in[m], rows_out[m]);
         windows += (size_t)rows_out[m] * (size_t)(s->k * s->C);
         x += (size_t)rows_in[m] * (size_t)s->C;
     }

@@ -40,7 +40,7 @@ static void visible(const struct conv2d *s, int left, int *from, int *to)
 }
 
 /* One frame: patches [OH*OW, KH*KW*C] from image, or (back) image += patches. */
-static void unroll(const struct conv2d *s, float *patches, float *image, bool back)
+static void conv2d_unroll(const struct conv2d *s, float *patches, float *image, bool back)
 {
     int oh = conv2d_out_h(s), ow = conv2d_out_w(s);
     size_t run = (size_t)(s->KW * s->C);
@@ -78,8 +78,8 @@ void conv2d_forward(float *y, const float *x, const float *w, const float *b,
     for (int m = 0; m < M; m += SLICE) {
         int n = M - m < SLICE ? M - m : SLICE;
         for (int f = 0; f < n; f++)
-            unroll(s, scratch + (size_t)f * patch,
-                   (float *)(uintptr_t)(x + (size_t)(m + f) * frame), false);
+            conv2d_unroll(s, scratch + (size_t)f * patch,
+                          (float *)(uintptr_t)(x + (size_t)(m + f) * frame), false);
         float *out = y + (size_t)m * (size_t)pixels * (size_t)s->N;
         blas_nn(out, s->N, scratch, K, w, s->N, n * pixels, s->N, K, 0.0f);
         kernels()->bias_act(out, s->N, b, n * pixels, s->N, s->act);
@@ -100,13 +100,13 @@ void conv2d_backward(float *dx, float *dw, float *db, float *dy, const float *x,
         int n = M - m < SLICE ? M - m : SLICE;
         const float *d = dy + (size_t)m * (size_t)pixels * (size_t)N;
         for (int f = 0; f < n; f++)
-            unroll(s, scratch + (size_t)f * patch,
-                   (float *)(uintptr_t)(x + (size_t)(m + f) * frame), false);
+            conv2d_unroll(s, scratch + (size_t)f * patch,
+                          (float *)(uintptr_t)(x + (size_t)(m + f) * frame), false);
         blas_tn(dw, N, scratch, K, d, N, K, N, n * pixels, 1.0f);
         if (!dx)
             continue;
         blas_nt(scratch, K, d, N, w, N, n * pixels, K, N, 0.0f);
         for (int f = 0; f < n; f++)
-            unroll(s, scratch + (size_t)f * patch, dx + (size_t)(m + f) * frame, true);
+            conv2d_unroll(s, scratch + (size_t)f * patch, dx + (size_t)(m + f) * frame, true);
     }
 }

@@ -94,7 +94,7 @@ static size_t mlp_cache(const void *self, void *memory, int max_rows)
     return at;
 }
 
-static float number(const struct obs_field *f, const uint8_t *obs, int i)
+static float mlp_number(const struct obs_field *f, const uint8_t *obs, int i)
 {
     double v = obs_value(f, obs, i);
     switch (f->type) {
@@ -109,7 +109,7 @@ static float number(const struct obs_field *f, const uint8_t *obs, int i)
     }
 }
 
-static void read_row(const struct mlp *m, const uint8_t *obs, int32_t *idx, float *x)
+static void mlp_read_row(const struct mlp *m, const uint8_t *obs, int32_t *idx, float *x)
 {
     int place = 0;
     for (int k = 0; k < m->obs.nfields; k++) {
@@ -123,7 +123,7 @@ static void read_row(const struct mlp *m, const uint8_t *obs, int32_t *idx, floa
             x += n;
         } else
             for (int i = 0; i < n; i++)
-                *x++ = number(f, obs, i);
+                *x++ = mlp_number(f, obs, i);
     }
 }
 
@@ -135,8 +135,8 @@ static void mlp_forward(const void *self, void *cache, const float *params,
     int h = m->hidden;
     for (int i = 0; i < n; i++) {
         c->count[i] = m->places;
-        read_row(m, rows[i], c->idx + (size_t)i * (size_t)m->places,
-                 c->x + (size_t)i * (size_t)m->numbers);
+        mlp_read_row(m, rows[i], c->idx + (size_t)i * (size_t)m->places,
+                     c->x + (size_t)i * (size_t)m->numbers);
     }
     /* numbers first, then the looked-up rows on top; the bias comes with whichever runs last */
     if (m->numbers)

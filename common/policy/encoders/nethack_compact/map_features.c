@@ -181,7 +181,7 @@ static int direction(int dx, int dy)
     return k < 4 ? k : k - 1;
 }
 
-static int distance(int dx, int dy)
+static int map_features_distance(int dx, int dy)
 {
     int ax = abs(dx), ay = abs(dy);
     return ax > ay ? ax : ay;
@@ -205,7 +205,7 @@ struct scan {
 
 static void scan_cell(struct scan *s, int glyph, int dx, int dy)
 {
-    int d = distance(dx, dy);
+    int d = map_features_distance(dx, dy);
     if (d == 0)
         return; /* the hero */
     int dir = direction(dx, dy), band = d <= 4 ? 0 : d <= 16 ? 1 : 2;

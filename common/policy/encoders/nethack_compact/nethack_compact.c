@@ -46,7 +46,7 @@ struct nethack_cache {
     float *block;                /* [BLOCK, 81*16]: embedded crops, then their gradient */
 };
 
-static void add_params(struct nethack *e, struct params *p)
+static void compact_add_params(struct nethack *e, struct params *p)
 {
     const float he = 1.41421356f; /* gain before a ReLU */
     int H = e->H, P = e->part;
@@ -64,8 +64,8 @@ static void add_params(struct nethack *e, struct params *p)
     e->out_b = params_add(p, "nethack.out_b", 1, H, PARAM_ZERO, 0);
 }
 
-static int nethack_create(void **self, const struct policy_config *c, struct params *p,
-                          struct onic_err *err)
+static int compact_nethack_create(void **self, const struct policy_config *c, struct params *p,
+                                  struct onic_err *err)
 {
     const struct obs_spec *obs = &c->obs;
     struct nethack *e = *self = xcalloc(1, sizeof *e);
@@ -79,7 +79,7 @@ static int nethack_create(void **self, const struct policy_config *c, struct par
     e->H = c->hidden;
     e->part = c->hidden >= 4 ? c->hidden / 4 : 1;
     e->joined = e->H + 3 * e->part;
-    add_params(e, p);
+    compact_add_params(e, p);
     return ONIC_OK;
 }
 
@@ -113,8 +113,8 @@ static size_t nethack_cache(const void *self, void *memory, int max_rows)
     return at;
 }
 
-static void read_row(const struct nethack *e, const struct nethack_cache *c, const uint8_t *obs,
-                     size_t i)
+static void compact_read_row(const struct nethack *e, const struct nethack_cache *c,
+                             const uint8_t *obs, size_t i)
 {
     struct map_view v;
     map_view_read(&v, obs + e->glyphs_at, obs + e->blstats_at);
@@ -132,7 +132,7 @@ static void nethack_forward(const void *self, void *cache, const float *params,
     const struct nethack_cache *c = cache;
     int H = e->H, P = e->part, J = e->joined;
     for (int i = 0; i < n; i++)
-        read_row(e, c, rows[i], (size_t)i);
+        compact_read_row(e, c, rows[i], (size_t)i);
     for (int m = 0; m < n; m += BLOCK) {
         int count = n - m < BLOCK ? n - m : BLOCK;
         embedding_forward(c->block, c->crop + (size_t)m * CELLS, params + e->embed, count, CELLS,
@@ -183,7 +183,7 @@ const struct encoder_type encoder_nethack_compact = {
     .fields = "glyphs,blstats,message",
     .hidden = 256,
     .core_size = 256,
-    .create = nethack_create,
+    .create = compact_nethack_create,
     .free = free,
     .width = nethack_width,
     .macs = nethack_macs,

@@ -87,8 +87,8 @@ void char_conv_pictures(float *out, const struct id_set *set, float top)
 }
 
 /* Table rows of output (oy, ox); returns how many, at most 4. */
-static int window(const struct char_cell *cells, const struct id_set *set, int oy, int ox,
-                  int32_t *rows)
+static int char_conv_window(const struct char_cell *cells, const struct id_set *set, int oy, int ox,
+                            int32_t *rows)
 {
     int n = 0, top = 4 * oy / CHAR_PIXELS, left = 4 * ox / CHAR_PIXELS;
     for (int i = 0; i < 2; i++)
@@ -109,7 +109,8 @@ void char_conv_forward(float *y, const struct char_cell *cells, const struct id_
     for (int oy = 0; oy < CHAR_OUT; oy++)
         for (int ox = 0; ox < CHAR_OUT; ox++, at += CHAR_CHANNELS) {
             int32_t rows[4];
-            k->gather_sum(at, b, table, rows, window(cells, set, oy, ox, rows), CHAR_CHANNELS);
+            k->gather_sum(at, b, table, rows, char_conv_window(cells, set, oy, ox, rows),
+                          CHAR_CHANNELS);
         }
     k->bias_act(y, CHAR_CHANNELS, NULL, OUTPUTS, CHAR_CHANNELS, ACT_ELU);
 }
@@ -123,6 +124,7 @@ void char_conv_backward(float *dtable, float *db, float *dy, const float *y,
     for (int oy = 0; oy < CHAR_OUT; oy++)
         for (int ox = 0; ox < CHAR_OUT; ox++, dy += CHAR_CHANNELS) {
             int32_t rows[4];
-            k->scatter_add(dtable, dy, rows, window(cells, set, oy, ox, rows), CHAR_CHANNELS);
+            k->scatter_add(dtable, dy, rows, char_conv_window(cells, set, oy, ox, rows),
+                           CHAR_CHANNELS);
         }
 }

@@ -61,7 +61,7 @@ struct oni_cache {
     float *scratch;
 };
 
-static size_t add_dense(struct params *p, const char *name, int rows, int cols, size_t *bias)
+static size_t oni_add_dense(struct params *p, const char *name, int rows, int cols, size_t *bias)
 {
     char text[PARAM_NAME_MAX];
     snprintf(text, sizeof text, "oni.%s_w", name);
@@ -71,7 +71,7 @@ static size_t add_dense(struct params *p, const char *name, int rows, int cols, 
     return w;
 }
 
-static void add_params(struct oni *e, struct params *p)
+static void oni_add_params(struct oni *e, struct params *p)
 {
     for (int i = 0; i < CONVS; i++) {
         char name[PARAM_NAME_MAX];
@@ -85,10 +85,10 @@ static void add_params(struct oni *e, struct params *p)
     float bound = 1.0f / sqrtf((float)OUT[CONVS - 1]);
     e->fc_w = params_add(p, "oni.fc_w", OUT[CONVS - 1], e->H, PARAM_UNIFORM, bound);
     e->fc_b = params_add(p, "oni.fc_b", 1, e->H, PARAM_UNIFORM, bound);
-    e->stat_w[0] = add_dense(p, "status0", NETHACK_BLSTATS, MLP, &e->stat_b[0]);
-    e->stat_w[1] = add_dense(p, "status1", MLP, MLP, &e->stat_b[1]);
-    e->msg_w[0] = add_dense(p, "message0", NETHACK_MESSAGE, MLP, &e->msg_b[0]);
-    e->msg_w[1] = add_dense(p, "message1", MLP, MLP, &e->msg_b[1]);
+    e->stat_w[0] = oni_add_dense(p, "status0", NETHACK_BLSTATS, MLP, &e->stat_b[0]);
+    e->stat_w[1] = oni_add_dense(p, "status1", MLP, MLP, &e->stat_b[1]);
+    e->msg_w[0] = oni_add_dense(p, "message0", NETHACK_MESSAGE, MLP, &e->msg_b[0]);
+    e->msg_w[1] = oni_add_dense(p, "message1", MLP, MLP, &e->msg_b[1]);
 }
 
 static int oni_create(void **self, const struct policy_config *c, struct params *p,
@@ -109,7 +109,7 @@ static int oni_create(void **self, const struct policy_config *c, struct params 
     e->hero_row = c->compat_oni ? CHAR_HERO_ONI : CHAR_HERO;
     e->top = c->compat_oni ? 255.0f : 1.0f;
     e->E = c->hidden + MLP + NETHACK_BLSTATS + MLP;
-    add_params(e, p);
+    oni_add_params(e, p);
     return ONIC_OK;
 }
 
@@ -173,7 +173,7 @@ static int take_rows(const struct oni *e, struct oni_cache *c, int first, int n)
     return count;
 }
 
-static void first_forward(const struct oni *e, struct oni_cache *c, const float *params, int n)
+static void oni_first_forward(const struct oni *e, struct oni_cache *c, const float *params, int n)
 {
     char_conv_spread(c->spread, params + e->conv_w[0]);
     for (int m = 0, count; m < n; m += count) {
@@ -186,8 +186,8 @@ static void first_forward(const struct oni *e, struct oni_cache *c, const float 
     }
 }
 
-static void read_row(const struct oni *e, const struct oni_cache *c, const uint8_t *row, size_t i,
-                     float *raw)
+static void oni_read_row(const struct oni *e, const struct oni_cache *c, const uint8_t *row,
+                         size_t i, float *raw)
 {
     int64_t blstats[NETHACK_BLSTATS];
     memcpy(blstats, row + e->blstats_at, sizeof blstats);
@@ -206,8 +206,8 @@ static void oni_forward(const void *self, void *cache, const float *params,
     struct oni_cache *c = cache;
     int H = e->H, E = e->E, raw_at = H + MLP, msg_at = H + MLP + NETHACK_BLSTATS;
     for (int i = 0; i < n; i++)
-        read_row(e, c, rows[i], (size_t)i, out + (size_t)i * (size_t)E + raw_at);
-    first_forward(e, c, params, n);
+        oni_read_row(e, c, rows[i], (size_t)i, out + (size_t)i * (size_t)E + raw_at);
+    oni_first_forward(e, c, params, n);
     for (int k = 1; k < CONVS; k++)
         conv2d_forward(c->conv[k], c->conv[k - 1], params + e->conv_w[k], params + e->conv_b[k],
                        &CONV[k], n, c->scratch);
@@ -224,9 +224,9 @@ static void oni_forward(const void *self, void *cache, const float *params,
 }
 
 /* Two dense layers; x [n, K] is the input, h [n, MLP] between them. */
-static void mlp_backward(const struct oni_cache *c, const float *params, float *grads,
-                         const size_t w[2], const size_t b[2], const float *x, int K,
-                         const float *h, float *dy, const float *y, int n, int E)
+static void oni_mlp_backward(const struct oni_cache *c, const float *params, float *grads,
+                             const size_t w[2], const size_t b[2], const float *x, int K,
+                             const float *h, float *dy, const float *y, int n, int E)
 {
     dense_backward(c->dmlp, MLP, grads + w[1], grads + b[1], dy, E, h, MLP, y, E, params + w[1], n,
                    MLP, MLP, ACT_ELU);
@@ -276,10 +276,10 @@ static void oni_backward(const void *self, void *cache, const float *params, con
     const struct oni *e = self;
     struct oni_cache *c = cache;
     int H = e->H, msg_at = H + MLP + NETHACK_BLSTATS;
-    mlp_backward(c, params, grads, e->stat_w, e->stat_b, c->numbers, NETHACK_BLSTATS, c->stat,
-                 dout + H, out + H, n, e->E);
-    mlp_backward(c, params, grads, e->msg_w, e->msg_b, c->bytes, NETHACK_MESSAGE, c->msg,
-                 dout + msg_at, out + msg_at, n, e->E);
+    oni_mlp_backward(c, params, grads, e->stat_w, e->stat_b, c->numbers, NETHACK_BLSTATS, c->stat,
+                     dout + H, out + H, n, e->E);
+    oni_mlp_backward(c, params, grads, e->msg_w, e->msg_b, c->bytes, NETHACK_MESSAGE, c->msg,
+                     dout + msg_at, out + msg_at, n, e->E);
     picture_backward(e, c, params, out, dout, n, grads);
 }
 

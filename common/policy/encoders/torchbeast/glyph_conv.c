@@ -36,7 +36,8 @@ void tap_table_backward(const struct glyph_conv *c, float *de, float *dw, const 
 }
 
 /* Table rows of the window at output (oy, ox); returns how many, at most 9. */
-static int window(const struct glyph_conv *c, const int16_t *cells, int oy, int ox, int32_t *rows)
+static int glyph_conv_window(const struct glyph_conv *c, const int16_t *cells, int oy, int ox,
+                             int32_t *rows)
 {
     int n = 0, top = oy * c->stride - 1, left = ox * c->stride - 1;
     for (int tap = 0; tap < GLYPH_TAPS; tap++) {
@@ -57,7 +58,7 @@ void glyph_conv_forward(const struct glyph_conv *c, float *y, const int16_t *cel
     for (int oy = 0; oy < OH; oy++)
         for (int ox = 0; ox < OW; ox++, at += c->N) {
             int32_t rows[GLYPH_TAPS];
-            int n = window(c, cells, oy, ox, rows);
+            int n = glyph_conv_window(c, cells, oy, ox, rows);
             k->gather_sum(at, b, table, rows, n, c->N);
         }
     k->bias_act(y, c->N, NULL, OH * OW, c->N, ACT_ELU);
@@ -73,7 +74,7 @@ void glyph_conv_backward(const struct glyph_conv *c, float *dtable, float *db, f
     for (int oy = 0; oy < OH; oy++)
         for (int ox = 0; ox < OW; ox++, dy += c->N) {
             int32_t rows[GLYPH_TAPS];
-            int n = window(c, cells, oy, ox, rows);
+            int n = glyph_conv_window(c, cells, oy, ox, rows);
             k->scatter_add(dtable, dy, rows, n, c->N);
         }
 }

@@ -84,8 +84,8 @@ struct torchbeast_cache {
 /* --- create ---------------------------------------------------------------------------------- */
 
 /* One name of policy.parts. */
-static int choose(struct torchbeast *e, const char *name, size_t len, bool *small,
-                  struct onic_err *err)
+static int torchbeast_choose(struct torchbeast *e, const char *name, size_t len, bool *small,
+                             struct onic_err *err)
 {
     static const char *const names[] = {"map", "crop", "status", "message", "message-small"};
     for (int i = 0; i < PARTS + 1; i++) {
@@ -111,7 +111,7 @@ static int choose_parts(struct torchbeast *e, const char *list, bool *small, str
     *small = false;
     for (const char *at = list[0] ? list : "map,crop,status,message"; at;) {
         size_t len = strcspn(at, ",");
-        int rc = choose(e, at, len, small, err);
+        int rc = torchbeast_choose(e, at, len, small, err);
         if (rc != ONIC_OK)
             return rc;
         at = at[len] ? at + len + 1 : NULL;
@@ -138,7 +138,7 @@ static void add_grid(struct torchbeast *e, struct params *p, int g)
     e->joined += conv2d_out_h(s) * conv2d_out_w(s) * s->N;
 }
 
-static void add_params(struct torchbeast *e, struct params *p, bool small)
+static void torchbeast_add_params(struct torchbeast *e, struct params *p, bool small)
 {
     if (e->has[MAP] || e->has[CROP])
         e->glyph = params_add(p, "torchbeast.glyph", NETHACK_GLYPHS, EMBED, PARAM_NORMAL, 1.0f);
@@ -178,7 +178,7 @@ static int torchbeast_create(void **self, const struct policy_config *c, struct 
         return rc;
     e->H = c->hidden;
     e->oni = c->compat_oni;
-    add_params(e, p, small);
+    torchbeast_add_params(e, p, small);
     return ONIC_OK;
 }
 
@@ -294,8 +294,8 @@ static void read_crop(const struct torchbeast *e, struct id_set *set, const int1
         }
 }
 
-static void read_row(const struct torchbeast *e, struct torchbeast_cache *c, const uint8_t *row,
-                     size_t i)
+static void torchbeast_read_row(const struct torchbeast *e, struct torchbeast_cache *c,
+                                const uint8_t *row, size_t i)
 {
     int16_t glyphs[NETHACK_CELLS];
     int64_t blstats[NETHACK_BLSTATS];
@@ -312,21 +312,21 @@ static void read_row(const struct torchbeast *e, struct torchbeast_cache *c, con
         c->message[i] = message_set_add(&c->messages, row + e->message_at);
 }
 
-static void first_forward(const struct torchbeast *e, const struct torchbeast_cache *c,
-                          const float *params, int g, int i)
+static void torchbeast_first_forward(const struct torchbeast *e, const struct torchbeast_cache *c,
+                                     const float *params, int g, int i)
 {
     glyph_conv_forward(&FIRST[g], c->first, c->cells[g] + (size_t)i * (size_t)CELLS[g], c->table[g],
                        params + e->first_b[g]);
 }
 
-static void grid_forward(const struct torchbeast *e, const struct torchbeast_cache *c,
-                         const float *params, int g, int n)
+static void torchbeast_grid_forward(const struct torchbeast *e, const struct torchbeast_cache *c,
+                                    const float *params, int g, int n)
 {
     if (!e->has[g])
         return;
     tap_table(&FIRST[g], c->table[g], c->embedded, c->set.count, params + e->first_w[g]);
     for (int i = 0; i < n; i++) {
-        first_forward(e, c, params, g, i);
+        torchbeast_first_forward(e, c, params, g, i);
         conv2d_forward(c->joined + (size_t)i * (size_t)e->joined + e->at[g], c->first,
                        params + e->second_w[g], params + e->second_b[g], &SECOND[g], 1, c->scratch);
     }
@@ -370,11 +370,11 @@ static void torchbeast_forward(const void *self, void *cache, const float *param
     if (e->has[MESSAGE])
         message_set_clear(&c->messages);
     for (int i = 0; i < n; i++)
-        read_row(e, c, rows[i], (size_t)i);
+        torchbeast_read_row(e, c, rows[i], (size_t)i);
     if (c->set.count)
         embedding_forward(c->embedded, c->set.id, params + e->glyph, 1, c->set.count, EMBED);
-    grid_forward(e, c, params, MAP, n);
-    grid_forward(e, c, params, CROP, n);
+    torchbeast_grid_forward(e, c, params, MAP, n);
+    torchbeast_grid_forward(e, c, params, CROP, n);
     status_forward(e, c, params, n);
     message_forward(e, c, params, n);
     dense_forward(c->mid, JOIN, c->joined, e->joined, params + e->fc_w[0], params + e->fc_b[0], n,
@@ -385,15 +385,15 @@ static void torchbeast_forward(const void *self, void *cache, const float *param
 
 /* --- backward -------------------------------------------------------------------------------- */
 
-static void grid_backward(const struct torchbeast *e, const struct torchbeast_cache *c,
-                          const float *params, int g, int n, float *grads)
+static void torchbeast_grid_backward(const struct torchbeast *e, const struct torchbeast_cache *c,
+                                     const float *params, int g, int n, float *grads)
 {
     if (!e->has[g])
         return;
     memset(c->dtable[g], 0, (size_t)c->set.count * GLYPH_TAPS * CHANNELS * sizeof(float));
     for (int i = 0; i < n; i++) {
         size_t at = (size_t)i * (size_t)e->joined + (size_t)e->at[g];
-        first_forward(e, c, params, g, i);
+        torchbeast_first_forward(e, c, params, g, i);
         conv2d_backward(c->dfirst, grads + e->second_w[g], grads + e->second_b[g], c->djoined + at,
                         c->first, c->joined + at, params + e->second_w[g], &SECOND[g], 1,
                         c->scratch);
@@ -410,8 +410,8 @@ static void grids_backward(const struct torchbeast *e, const struct torchbeast_c
     if (!c->set.count)
         return;
     memset(c->dembedded, 0, (size_t)c->set.count * EMBED * sizeof(float));
-    grid_backward(e, c, params, MAP, n, grads);
-    grid_backward(e, c, params, CROP, n, grads);
+    torchbeast_grid_backward(e, c, params, MAP, n, grads);
+    torchbeast_grid_backward(e, c, params, CROP, n, grads);
     embedding_backward(grads + e->glyph, c->dembedded, c->set.id, 1, c->set.count, EMBED);
 }
 
