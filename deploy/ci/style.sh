@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# What a machine can check of the style: format, who may include what, banned functions, sizes, registries, paths in READMEs.
+# What a machine can check of the style: format, who may include what, banned functions, sizes, registries, paths and pages
+# that are named, and the structure (deploy/ci/structure.py: which folder may use which, circles, names without a caller).
 # Prints the ten longest functions, then each offence as file:line: sentence; exit 1 when there is one.
 # --fix formats the sources first.
 set -uo pipefail
@@ -24,7 +25,8 @@ for f in "${files[@]}"; do
 done
 offences=$(mktemp)
 lengths=$(mktemp)
-trap 'rm -f "$offences" "$lengths"' EXIT
+structure=$(mktemp)
+trap 'rm -f "$offences" "$lengths" "$structure"' EXIT
 
 # --- format ---
 formatter=$(command -v clang-format-14 || true)
@@ -42,10 +44,6 @@ function bad(text) { printf "%s:%d: %s\n", FILENAME, FNR, text }
 function top(path) { sub(/\/.*/, "", path); return path }
 BEGIN {
   split("actor learner reward_server", process)
-  # inside common: what each folder may include besides itself and base
-  allowed["common/base"] = " "; allowed["common/config"] = " "; allowed["common/checkpoint"] = " "
-  allowed["common/metrics"] = " config "; allowed["common/nn"] = " "; allowed["common/policy"] = " nn config "
-  allowed["common/wire"] = " policy nn config "
 }
 FNR == 1 {
   split(FILENAME, part, "/"); root = part[1]; folder = part[1] "/" part[2]; open_at = 0; head = ""
@@ -67,13 +65,9 @@ FNR == 2 && !spdx { bad("the first line is not /* SPDX-License-Identifier: MIT *
     for (i in process)
       if (root == process[i] && to ~ /^(actor|learner|reward_server|deploy|tests)$/ && to != root)
         bad(root " includes " to ": processes never include each other")
-    if (root == "common" && to == "common" && folder in allowed) {
-      split(path, inc, "/")
-      if ("common/" inc[2] != folder && inc[2] != "base" && index(allowed[folder], " " inc[2] " ") == 0)
-        bad(folder " includes common/" inc[2])
-    }
   }
 }
+/^ *(\*|\/\*)/ && length($0) > 100 { bad("a comment line of " length($0) " columns, at most 100") }
 !/^ *(\*|\/\*|\/\/)/ {
   code = $0; sub(/\/\*.*/, "", code); gsub(/"([^"\\]|\\.)*"/, "\"\"", code)
   if (root == "tests") gsub(/(strcpy|strcat|atoi|atof) *\(/, "(", code) # literals and own output, not what a peer sent
@@ -135,12 +129,34 @@ for readme in "${readmes[@]}"; do
   done
 done >>"$offences"
 
+# --- pages: one that is named exists, and so does the section of it that is named ---
+pages=()
+for f in "${files[@]}"; do [[ $f == *.md ]] && pages+=("$f"); done
+grep -noE '([A-Za-z0-9_{},./-]+/)?[A-Za-z0-9_-]+\.md( section [0-9]+)?' -- "${files[@]}" /dev/null 2>/dev/null | grep -vE '^(deploy/experiments|tests/golden)/.*\.tsv' |
+  while IFS=: read -r file line token; do
+    page=${token%% section *}
+    while [[ $page == */* && ! -e $page && ! -e $(dirname "$file")/$page && ${page#*/} == */* ]]; do page=${page#*/}; done
+    [[ -e $page || -e $(dirname "$file")/$page ]] || page=${page##*/}
+    found=()
+    for p in "${pages[@]}"; do [[ $p == "$page" || $p == */"$page" || $(dirname "$file")/$page == "$p" ]] && found+=("$p"); done
+    if [[ ${#found[@]} == 0 ]]; then
+      [[ -e $(dirname "$file")/$page ]] || echo "$file:$line: $page is not in the repository"
+    elif [[ $token == *" section "* ]]; then
+      grep -qhE "^#+ ${token##* }[. ]" "${found[@]}" || echo "$file:$line: $page has no section ${token##* }"
+    fi
+  done >>"$offences"
+
+# --- structure ---
+python3 deploy/ci/structure.py >"$structure" 2>&1
+grep -E '^[^ ]+: ' "$structure" | grep -v '^structure: ' >>"$offences"
+
 # --- nothing of the machine it was written on ---
 grep -nE '(^|[^A-Za-z0-9_.])/(work|home|root)/[a-z]' "${files[@]}" 2>/dev/null | grep -v '^deploy/ci/style.sh' |
   grep -vE '^[^:]*Dockerfile' | sed -E 's/^([^:]+:[0-9]+):.*/\1: a path of one machine/' >>"$offences"
 
 echo "the ten longest functions:"
 sort -rn "$lengths" | head -10 | awk '{ printf "  %3d lines  %s  %s\n", $1, $3, $2 }'
+grep '^structure: ' "$structure" || { cat "$structure"; exit 70; }
 if [[ -s $offences ]]; then
   sort -u "$offences"
   echo "$(sort -u "$offences" | wc -l) offences in ${#sources[@]} sources"

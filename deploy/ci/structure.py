@@ -1,0 +1,272 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The structure of the sources: who may use whom, circles, names defined twice, functions that nobody calls.
+
+    deploy/ci/structure.py            # offences as file:line: sentence, then numbers; exit code 1 when there is an offence
+    deploy/ci/structure.py --edges    # also every arrow between files, with one name that makes it
+
+A file points at the headers that it includes and, a source, at the sources whose functions it names. A circle is a group of
+files that can all be reached from each other. Text is read, nothing is compiled: strings and comments are removed first,
+macros are not expanded.
+"""
+import collections
+import os
+import re
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+FIRST_PARTY = ("actor", "common", "deploy", "learner", "reward_server")
+# What each folder may use besides itself: one way only. A folder without a row of its own belongs to the nearest one above it.
+MAY_USE = {
+    "common/base": "",
+    "common/config": "common/base",
+    "common/metrics": "common/base common/config",
+    "common/checkpoint": "common/base",
+    "common/nn": "common/base",
+    "common/policy": "common/base common/config common/nn",
+    "common/data": "common/base common/policy",
+    "common/run": "common/base common/config common/policy common/data",
+    "common/wire/frame": "common/base",
+    "common/wire/weights": "common/base common/wire/frame",
+    "common/wire/rollout": "common/base common/policy common/data common/wire/frame common/wire/weights",
+    "common/wire/labels": "common/base common/data common/wire/frame",
+    "actor/envs": "common",
+    "actor": "common actor/envs",
+    "learner/reward": "common",
+    "learner/train": "common learner/reward",
+    "learner/process": "common learner/reward learner/train",
+    "learner": "common learner/train learner/process",
+    "reward_server/http": "common",
+    "reward_server/goals": "common",
+    "reward_server/prompts": "common reward_server/goals",
+    "reward_server/store": "common",
+    "reward_server/annotators": "common reward_server/http reward_server/goals reward_server/prompts reward_server/store",
+    "reward_server": "common reward_server/store reward_server/goals reward_server/annotators",
+    "deploy/cli": "common actor learner reward_server",
+    "deploy/examples": "",  # of others
+}
+# Circles that stay: the set of their files, and the reason.
+CIRCLES_THAT_STAY = {}
+# External names that nobody of ours calls: entry points of plug-ins, of the C library, of programs.
+CALLED_FROM_OUTSIDE = {"main", "time", "onic_env_plugin"}
+# External names that only tests use: what they replace, count or look at.
+FOR_TESTS = {"label_option", "checkpoint_at", "checkpoint_count", "checkpoint_use_io", "clock_replace", "err_name", "loss_total", "metrics_fps",
+             "nethack_game_object", "pcg64_integers", "policy_macs", "tensorboard_crc32c", "xmalloc_calls"}
+
+TOKENS = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|/\*.*?\*/|//[^\n]*', re.S)
+WORD = re.compile(r"[A-Za-z_]\w*")
+NAME = re.compile(r"(?<![\w.])(?<!->)[A-Za-z_]\w*")  # no member of a struct
+FUNCTION = re.compile(r"^(?P<head>[A-Za-z_][\w \t\*]*?)\b(?P<name>\w+)\((?P<args>[^;{}]*)\)\s*\n\{", re.M)
+VARIABLE = re.compile(r"^(?P<head>[A-Za-z_][\w \*]*?)\b(?P<name>\w+)(?:\[[^\]]*\])* = ", re.M)
+
+
+def blank(match):
+    """A comment or a string without its text; lines stay where they are."""
+    text = match.group(0)
+    return '""' if text[0] == '"' else re.sub(r"[^\n]", " ", text)
+
+
+class Source:
+    def __init__(self, path):
+        with open(os.path.join(ROOT, path), encoding="utf-8") as f:
+            raw = f.read()
+        self.path = path
+        self.includes = re.findall(r'^#include "([^"]+)"', raw, re.M)
+        self.code = TOKENS.sub(blank, raw)
+        self.words = collections.Counter(NAME.findall(self.code))
+        self.functions = []  # (name, line, static, lines of the body)
+        for m in FUNCTION.finditer(self.code):
+            if m["name"] in ("if", "while", "for", "switch") or "typedef" in m["head"]:
+                continue
+            end = self.code.find("\n}", m.end())
+            static = "static" in m["head"].split()
+            self.functions.append((m["name"], self.line(m.start("name")), static, self.code.count("\n", m.end(), end)))
+        self.variables = [(m["name"], self.line(m.start("name"))) for m in VARIABLE.finditer(self.code)
+                          if "static" not in m["head"].split() and m["head"].strip() and path.endswith(".c")]
+
+    def line(self, at):
+        return self.code.count("\n", 0, at) + 1
+
+
+def strongly_connected(graph):
+    """Tarjan's algorithm, iterative: the groups of more than one node."""
+    index, low, on_stack, stack, groups, count = {}, {}, set(), [], [], 0
+    for start in graph:
+        if start in index:
+            continue
+        work = [(start, iter(graph[start]))]
+        index[start] = low[start] = count
+        count += 1
+        stack.append(start)
+        on_stack.add(start)
+        while work:
+            node, targets = work[-1]
+            for target in targets:
+                if target not in index:
+                    index[target] = low[target] = count
+                    count += 1
+                    stack.append(target)
+                    on_stack.add(target)
+                    work.append((target, iter(graph.get(target, ()))))
+                    break
+                if target in on_stack:
+                    low[node] = min(low[node], index[target])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
+                if low[node] == index[node]:
+                    group = []
+                    while True:
+                        group.append(stack.pop())
+                        on_stack.discard(group[-1])
+                        if group[-1] == node:
+                            break
+                    if len(group) > 1:
+                        groups.append(sorted(group))
+    return groups
+
+
+def read_sources():
+    listed = subprocess.run(["git", "ls-files", "--", "*.c", "*.h"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    return [Source(p) for p in listed.stdout.split() if os.path.exists(os.path.join(ROOT, p))]
+
+
+def external_definitions(ours):
+    """name -> [(source, line)] of functions and variables with external linkage, and the offences among them."""
+    defined = collections.defaultdict(list)
+    for s in ours:
+        if not s.path.endswith(".c"):
+            continue
+        for name, line, static, _ in s.functions:
+            if not static:
+                defined[name].append((s, line))
+        for name, line in s.variables:
+            defined[name].append((s, line))
+    offences = []
+    for name, places in defined.items():
+        if len({s.path for s, _ in places}) > 1 and name != "main":  # one file may hold variants behind #if
+            where = ", ".join(s.path for s, _ in places)
+            offences.append(f"{places[0][0].path}:{places[0][1]}: {name} is external in {where}")
+    return defined, offences
+
+
+def arrows(ours, defined):
+    """file -> {file: what makes the arrow}"""
+    files = {s.path for s in ours}
+    graph = {path: {} for path in files}
+    home = {name: places[0][0].path for name, places in defined.items() if len(places) == 1}
+    for s in ours:
+        for path in s.includes:
+            if path in files:
+                graph[s.path].setdefault(path, "#include")
+        for name in s.words if s.path.endswith(".c") else ():  # a header only promises
+            target = home.get(name)
+            if target and target != s.path and name not in CALLED_FROM_OUTSIDE:
+                graph[s.path].setdefault(target, name)
+    return graph
+
+
+def folder_of(path):
+    folder = os.path.dirname(path)
+    while folder and folder not in MAY_USE:
+        folder = os.path.dirname(folder)
+    return folder
+
+
+def wrong_ways(graph):
+    offences = []
+    for path in graph:
+        folder = folder_of(path)
+        if not folder:
+            offences.append(f"{path}:1: its folder has no row in MAY_USE of deploy/ci/structure.py")
+            continue
+        for target, why in graph[path].items():
+            other = folder_of(target)
+            allowed = MAY_USE[folder].split()
+            if other != folder and not any(other == a or other.startswith(a + "/") for a in allowed):
+                offences.append(f"{path}:1: {folder} may not use {other} ({os.path.basename(target)}: {why})")
+    return offences
+
+
+def used_by_one(graph):
+    """Folders of common that fewer than two programs use, directly or through others; wire holds both ends of its planes."""
+    users = collections.defaultdict(set)
+    for root in ("actor", "learner", "reward_server", "deploy"):
+        todo = [p for p in graph if p.startswith(root + "/")]
+        seen = set(todo)
+        while todo:
+            path = todo.pop()
+            users[folder_of(path)].add(root)
+            for target in graph[path].keys() - seen:
+                if target.startswith("common/"):
+                    seen.add(target)
+                    todo.append(target)
+    return [f"{folder}: only {' '.join(users[folder]) or 'nobody'} uses it: common is for what two programs need"
+            for folder in MAY_USE if folder.startswith("common/") and "wire" not in folder and len(users[folder]) < 2]
+
+
+def uncalled(sources, defined, generated):
+    offences = []
+    text = collections.Counter()
+    for s in sources:
+        for name in s.words.keys() & defined.keys():
+            # its definition and its prototype are no uses
+            own = s is defined[name][0][0] or s.path.endswith(".h")
+            text[name, s.path.split("/")[0] in FIRST_PARTY] += s.words[name] - (1 if own else 0)
+    for name, places in sorted(defined.items()):
+        source, line = places[0]
+        if name in CALLED_FROM_OUTSIDE | FOR_TESTS or len({s.path for s, _ in places}) > 1 or text[name, True] > 0 or name in generated:
+            continue
+        who = "only tests name it" if text[name, False] > 0 else "nobody names it"
+        offences.append(f"{source.path}:{line}: {name} is external, but {who}")
+    return offences
+
+
+def generated_names(sources):
+    """Names that registries make of their lines (ENV(corridor) -> env_corridor): they count as used."""
+    prefixes = {""} | {p for s in sources for p in re.findall(r"\b(\w+_)##\w+", s.code)}
+    listed = subprocess.run(["git", "ls-files", "--", "*.def"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    ids = set()
+    for path in listed.stdout.split():
+        with open(os.path.join(ROOT, path), encoding="utf-8") as f:
+            for arguments in re.findall(r"^[A-Z_0-9]+\(([^)]*)", f.read(), re.M):
+                ids |= set(WORD.findall(arguments))
+    return {prefix + i for prefix in prefixes for i in ids}
+
+
+def main():
+    sources = read_sources()
+    ours = [s for s in sources if s.path.split("/")[0] in FIRST_PARTY]
+    defined, offences = external_definitions(ours)
+    graph = arrows(ours, defined)
+    if "--edges" in sys.argv[1:]:
+        for path in sorted(graph):
+            for target, why in sorted(graph[path].items()):
+                print(f"{path} -> {target}  ({why})")
+    circles = strongly_connected({path: list(targets) for path, targets in graph.items()})
+    for group in circles:
+        if frozenset(group) not in CIRCLES_THAT_STAY:
+            inner = "; ".join(f"{os.path.basename(a)} -> {os.path.basename(b)} ({graph[a][b]})"
+                              for a in group for b in graph[a] if b in group)
+            offences.append(f"{group[0]}:1: a circle of {len(group)} files: {inner}")
+    offences += wrong_ways(graph) + used_by_one(graph)
+    offences += uncalled(sources, defined, generated_names(sources))
+    files_of = collections.defaultdict(set)
+    for s in ours:
+        for name, _, static, _ in s.functions:
+            if static and s.path.endswith(".c"):
+                files_of[name].add(s.path)
+    statics = sum(len(f) for f in files_of.values())
+    shared = sum(len(f) for f in files_of.values() if len(f) > 1)
+    bodies = sorted(n for s in ours if s.path.endswith(".c") for *_, n in s.functions)
+    for line in sorted(offences):
+        print(line)
+    print(f"structure: {len(graph)} files, {len(circles)} circles, {len(bodies)} functions (median {bodies[len(bodies) // 2]} "
+          f"lines, longest {bodies[-1]}), {100 * shared / statics:.0f} % of {statics} static functions share a name with another file")
+    return 1 if offences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
