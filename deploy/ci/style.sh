@@ -129,6 +129,15 @@ for readme in "${readmes[@]}"; do
   done
 done >>"$offences"
 
+# --- functions: `name` in `file`, as tables of functions worth reading have it ---
+for readme in "${readmes[@]}"; do
+  sed -nE 's/^\| (`[a-z_`, ]+`) in `([^`]+)`.*/\2 \1/p' "$readme" | tr -d '`,' | while read -r file names; do
+    for name in $names; do
+      grep -qE "^[a-z].*\b$name\(" "$file" 2>/dev/null || echo "$readme:1: $file has no function $name"
+    done
+  done
+done >>"$offences"
+
 # --- pages: one that is named exists, and so does the section of it that is named ---
 pages=()
 for f in "${files[@]}"; do [[ $f == *.md ]] && pages+=("$f"); done
@@ -145,6 +154,10 @@ grep -noE '([A-Za-z0-9_{},./-]+/)?[A-Za-z0-9_-]+\.md( section [0-9]+)?' -- "${fi
       grep -qhE "^#+ ${token##* }[. ]" "${found[@]}" || echo "$file:$line: $page has no section ${token##* }"
     fi
   done >>"$offences"
+
+# --- version: the changelog has a section of that name ---
+version=$(sed -nE 's/^project\(onic VERSION ([0-9.]+).*/\1/p' CMakeLists.txt)
+grep -q "^## $version\$" CHANGELOG.md || echo "CHANGELOG.md:1: there is no section '## $version', the version of CMakeLists.txt" >>"$offences"
 
 # --- structure ---
 python3 deploy/ci/structure.py >"$structure" 2>&1
