@@ -277,7 +277,7 @@ static void dump_value(const struct config *c, int i, struct buf *out)
 void config_dump(const struct config *c, struct buf *out)
 {
     const char *section = "";
-    for (int i = 0; i < CONFIG_COUNT; i++) {
+    for (int i = option_next(-1); i < CONFIG_COUNT; i = option_next(i)) {
         if (strcmp(section, option_rows[i].section) != 0) {
             section = option_rows[i].section;
             buf_printf(out, "%s:\n", section);

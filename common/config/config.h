@@ -2,7 +2,8 @@
 #ifndef ONIC_COMMON_CONFIG_CONFIG_H
 #define ONIC_COMMON_CONFIG_CONFIG_H
 
-/* config.h - options.def as a struct: default < YAML files in order < environment < command line.
+/* config.h - every options.def as a struct: default < YAML files in order < environment < command
+ * line.
  *
  * Unknown key or bad value is ONIC_ECONFIG with file, line (or flag) and the nearest known name.
  * YAML subset: no anchors, aliases or tags, at most 1 MiB, depth 2, no key twice in a file. A
@@ -31,7 +32,7 @@ enum config_index {
 #define OPT_REAL(section, name, def, lo, hi, who, help) CONFIG_I_##section##_##name,
 #define OPT_BOOL(section, name, def, who, help) CONFIG_I_##section##_##name,
 #define OPT_STR(section, name, def, choices, who, help) CONFIG_I_##section##_##name,
-#include "common/config/options.def"
+#include "generated/options.def"
 #undef OPT_INT
 #undef OPT_REAL
 #undef OPT_BOOL
@@ -44,12 +45,12 @@ struct config {
 #define OPT_REAL(section, name, def, lo, hi, who, help) double section##_##name;
 #define OPT_BOOL(section, name, def, who, help) bool section##_##name;
 #define OPT_STR(section, name, def, choices, who, help) char section##_##name[CONFIG_STR_MAX];
-#include "common/config/options.def"
+#include "generated/options.def"
 #undef OPT_INT
 #undef OPT_REAL
 #undef OPT_BOOL
 #undef OPT_STR
-    uint8_t origin[CONFIG_COUNT]; /* enum config_origin of each option, in options.def order */
+    uint8_t origin[CONFIG_COUNT];                       /* enum config_origin of each option */
     char origin_file[CONFIG_FILES_MAX][CONFIG_STR_MAX]; /* YAML files read, in order */
     uint8_t origin_which[CONFIG_COUNT];                 /* index into origin_file for CONFIG_FILE */
     /* environment or command line gave another value than defaults and files; set by config_load */

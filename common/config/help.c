@@ -108,7 +108,7 @@ static void put_rows(struct buf *out, char who, const char *rows, const char *wh
                      const struct config *defaults)
 {
     const char *section = "";
-    for (int i = 0; i < CONFIG_COUNT; i++) {
+    for (int i = option_next(-1); i < CONFIG_COUNT; i = option_next(i)) {
         const struct option *o = &option_rows[i];
         if (!is_listed(o, who, rows) || !is_wanted(o, what))
             continue;
@@ -123,13 +123,15 @@ static void put_rows(struct buf *out, char who, const char *rows, const char *wh
 static void put_sections(struct buf *out, char who, const char *rows)
 {
     char text[1024] = "";
+    const char *last = "";
     size_t at = 0;
-    for (int i = 0; i < CONFIG_COUNT; i++) {
+    for (int i = option_next(-1); i < CONFIG_COUNT; i = option_next(i)) {
         const char *section = option_rows[i].section;
         int n = count_rows(who, rows, "all", section);
-        if (n && (i == 0 || strcmp(section, option_rows[i - 1].section) != 0) && at < sizeof text)
+        if (n && strcmp(section, last) != 0 && at < sizeof text)
             at += (size_t)snprintf(text + at, sizeof text - at, "%s%s(%d)", at ? ", " : "", section,
                                    n);
+        last = section;
     }
     buf_puts(out, "\nThese are the most used. --help=SECTION lists a section, --help=all all:\n");
     put_wrapped(out, 0, text);
@@ -181,7 +183,7 @@ void config_reference(struct buf *out)
         out,
         "# All options\n\nMade by `onic config --reference`. Written as `--section.key=value`, as "
         "`ONIC_SECTION_KEY`, or in YAML as `section: {key: value}`.\n");
-    for (int i = 0; i < CONFIG_COUNT; i++) {
+    for (int i = option_next(-1); i < CONFIG_COUNT; i = option_next(i)) {
         const struct option *o = &option_rows[i];
         char form[160], value[CONFIG_STR_MAX];
         if (strcmp(section, o->section) != 0) {

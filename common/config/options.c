@@ -22,7 +22,7 @@ const struct option option_rows[CONFIG_COUNT] = {
 #define OPT_STR(section_, name_, def, choices_, who_, help_)                                       \
     {ROW(section_, name_, who_, help_), .type = OPTION_STR, .str_def = (def),                      \
      .choices = (choices_)},
-#include "common/config/options.def"
+#include "generated/options.def"
 #undef OPT_INT
 #undef OPT_REAL
 #undef OPT_BOOL
@@ -40,6 +40,33 @@ void option_env(int index, char out[64])
     snprintf(out, 64, "ONIC_%s_%s", option_rows[index].section, option_rows[index].name);
     for (char *p = out; *p; p++)
         *p = (char)toupper((unsigned char)*p);
+}
+
+static bool is_neighbour(int i, int k)
+{
+    return strcmp(option_rows[i].section, option_rows[k].section) == 0;
+}
+
+/* The first row of the section of row i. */
+static int section_begin(int i)
+{
+    int k = 0;
+    while (!is_neighbour(i, k))
+        k++;
+    return k;
+}
+
+int option_next(int i)
+{
+    if (i < 0)
+        return 0;
+    for (int k = i + 1; k < CONFIG_COUNT; k++)
+        if (is_neighbour(i, k))
+            return k;
+    int k = section_begin(i) + 1;
+    while (k < CONFIG_COUNT && section_begin(k) != k)
+        k++;
+    return k;
 }
 
 int option_find(const char *key)

@@ -2,7 +2,7 @@
 #ifndef ONIC_COMMON_CONFIG_OPTIONS_H
 #define ONIC_COMMON_CONFIG_OPTIONS_H
 
-/* options.h - options.def as a table of rows; private to common/config. */
+/* options.h - every options.def as one table of rows; private to common/config. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,6 +28,9 @@ extern const struct option option_rows[CONFIG_COUNT];
 int option_find(const char *key);
 void option_key(int index, char out[64]); /* "section.name" */
 void option_env(int index, char out[64]); /* "ONIC_SECTION_NAME" */
+/* The row that is shown after row i: those of a section together, in whatever files they stand; the
+ * sections in the order of their first rows. -1: the first; CONFIG_COUNT: there is none. */
+int option_next(int i);
 /* A variable that Kubernetes makes for a Service or Docker for a link, told by the shapes of its
  * name and value. */
 bool option_env_is_injected(const char *name, const char *value);

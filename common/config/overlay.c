@@ -12,6 +12,11 @@ void config_key(int i, char out[64])
     option_key(i, out);
 }
 
+int config_next(int i)
+{
+    return option_next(i);
+}
+
 bool config_names_code(const char *key)
 {
     return strcmp(key, "env.plugin") == 0 || strcmp(key, "env.nle") == 0 ||

@@ -7,8 +7,11 @@
 
 #include "common/config/config.h"
 
-/* Dotted key of option i (0..CONFIG_COUNT-1), in options.def order. */
+/* Dotted key of option i (0..CONFIG_COUNT-1). */
 void config_key(int i, char out[64]);
+/* The option that is written after option i where sections are: those of a section together,
+ * wherever they are defined. -1: the first; CONFIG_COUNT: there is none. */
+int config_next(int i);
 
 /* Whether an option, by its dotted key, names code that a program loads or runs. What a file or a
  * peer names so is never used by itself: only a person's command line, environment or YAML file

@@ -64,9 +64,12 @@ static int unknown_section(const struct reader *r, int line, struct onic_err *er
             line, r->section, near, (int)strcspn(near, "."), near, near + strcspn(near, ".") + 1);
     struct buf known;
     buf_init(&known, 4096);
-    for (int i = 0; i < CONFIG_COUNT; i++)
-        if (i == 0 || strcmp(option_rows[i].section, option_rows[i - 1].section) != 0)
-            buf_printf(&known, "%s%s", i ? ", " : "", option_rows[i].section);
+    const char *last = "";
+    for (int i = option_next(-1); i < CONFIG_COUNT; i = option_next(i)) {
+        if (strcmp(option_rows[i].section, last) != 0)
+            buf_printf(&known, "%s%s", last[0] ? ", " : "", option_rows[i].section);
+        last = option_rows[i].section;
+    }
     int rc = err_set(err, ONIC_ECONFIG, "%s:%d: unknown section '%.80s'; the sections are %s",
                      r->name, line, r->section, known.data);
     buf_release(&known);

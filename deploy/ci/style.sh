@@ -114,6 +114,16 @@ registry() {
   registry common/policy/encoders.def common/policy/encoders
 } >>"$offences"
 
+# --- options: what has an owner lies in the owner's folder, the others in common/config ---
+for f in "${files[@]}"; do
+  case $f in
+    common/config/options.def) ;;
+    actor/envs/*/options.def | learner/reward/*/options.def | reward_server/annotators/*/options.def | common/policy/encoders/*/options.def)
+      compgen -G "${f%/*}/*.c" >/dev/null || echo "$f:1: no plug-in of this folder reads these options" ;;
+    */options.def) echo "$f:1: an options.def lies in the folder of a plug-in or in common/config" ;;
+  esac
+done >>"$offences"
+
 # --- READMEs: a path in backquotes exists, from the root or from the README's folder ---
 for readme in "${readmes[@]}"; do
   grep -noE '`[A-Za-z0-9_./{},-]+`' "$readme" | while IFS=: read -r line token; do

@@ -41,7 +41,7 @@ static bool actors_need(const char *key)
 static void welcome_text(const struct learner *r, struct buf *out)
 {
     char section[64] = "";
-    for (int i = 0; i < CONFIG_COUNT; i++) {
+    for (int i = config_next(-1); i < CONFIG_COUNT; i = config_next(i)) {
         char key[64], value[CONFIG_STR_MAX];
         config_key(i, key);
         if (!actors_need(key) || config_get(r->cfg, key, value, sizeof value) != ONIC_OK)

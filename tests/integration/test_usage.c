@@ -202,7 +202,8 @@ static void lists(const char *help, const char *name)
         fail_msg("'%s' is not named in:\n%s", name, help);
 }
 
-/* What an option may be is said by name; a new plug-in is added to its line in options.def. */
+/* What an option may be is said by name; a new plug-in is added to its line in
+ * common/config/options.def. */
 static void help_names_what_can_be_chosen(void **state)
 {
     (void)state;
