@@ -186,3 +186,13 @@ void blas_tn(float *c, int ldc, const float *a, int lda, const float *b, int ldb
     blas.sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, M, N, K, 1.0f, a, lda, b, ldb, beta, c,
                ldc);
 }
+
+void blas_transpose(float *out, const float *in, int rows, int cols)
+{
+    for (int i0 = 0; i0 < rows; i0 += 16) /* blocks, so that both sides stay in L1 */
+        for (int j0 = 0; j0 < cols; j0 += 16)
+            for (int i = i0; i < i0 + 16 && i < rows; i++)
+                for (int j = j0; j < j0 + 16 && j < cols; j++)
+                    out[(size_t)j * (size_t)rows + (size_t)i] =
+                        in[(size_t)i * (size_t)cols + (size_t)j];
+}

@@ -33,6 +33,8 @@ const char *blas_core(void); /* kernel set in use: "Cooperlake", "Zen", ...; "no
  * `core` is as wide as the CPU, or unknown. */
 const char *blas_better_core(const char *core, const char *cpu);
 
+/* out [cols, rows] = in [rows, cols] transposed; they do not overlap */
+void blas_transpose(float *out, const float *in, int rows, int cols);
 /* C [M,N] = beta C + A [M,K] B [K,N] */
 void blas_nn(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int M, int N,
              int K, float beta);

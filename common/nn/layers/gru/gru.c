@@ -60,16 +60,6 @@ void gru_forward(float *h, struct gru_cache *c, const float *x, const float *sta
     }
 }
 
-static void gru_transpose(float *out, const float *in, int rows, int cols)
-{
-    for (int i0 = 0; i0 < rows; i0 += 16) /* blocks, so that both sides stay in L1 */
-        for (int j0 = 0; j0 < cols; j0 += 16)
-            for (int i = i0; i < i0 + 16 && i < rows; i++)
-                for (int j = j0; j < j0 + 16 && j < cols; j++)
-                    out[(size_t)j * (size_t)rows + (size_t)i] =
-                        in[(size_t)i * (size_t)cols + (size_t)j];
-}
-
 void gru_backward(float *dx, const struct gru_weights *d, float *dh, struct gru_cache *c,
                   const float *x, const uint8_t *reset, const struct gru_weights *w, int T, int B,
                   int I, int H)
@@ -77,7 +67,7 @@ void gru_backward(float *dx, const struct gru_weights *d, float *dh, struct gru_
     const struct kernels *k = kernels();
     size_t bh = (size_t)B * (size_t)H;
     float *dh_prev = c->scratch, *w_h_t = dh_prev + bh; /* [3H, H] */
-    gru_transpose(w_h_t, w->w_h, H, 3 * H);
+    blas_transpose(w_h_t, w->w_h, H, 3 * H);
     for (int t = T - 1; t >= 0; t--) {
         size_t at = (size_t)t * bh;
         float *rec = c->rec + 3 * at;

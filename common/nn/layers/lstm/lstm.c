@@ -66,16 +66,6 @@ void lstm_forward(float *h, struct lstm_cache *c, const float *x, const float *s
     }
 }
 
-static void lstm_transpose(float *out, const float *in, int rows, int cols)
-{
-    for (int i0 = 0; i0 < rows; i0 += 16) /* blocks, so that both sides stay in L1 */
-        for (int j0 = 0; j0 < cols; j0 += 16)
-            for (int i = i0; i < i0 + 16 && i < rows; i++)
-                for (int j = j0; j < j0 + 16 && j < cols; j++)
-                    out[(size_t)j * (size_t)rows + (size_t)i] =
-                        in[(size_t)i * (size_t)cols + (size_t)j];
-}
-
 void lstm_backward(float *dx, const struct lstm_weights *d, float *dh, struct lstm_cache *c,
                    const float *x, const uint8_t *reset, const struct lstm_weights *w, int T, int B,
                    int I, int H)
@@ -83,7 +73,7 @@ void lstm_backward(float *dx, const struct lstm_weights *d, float *dh, struct ls
     const struct kernels *k = kernels();
     size_t bh = (size_t)B * (size_t)H, row = (size_t)H * sizeof(float);
     float *dc = c->scratch, *dh_prev = dc + bh, *w_h_t = dh_prev + bh; /* [4H, H] */
-    lstm_transpose(w_h_t, w->w_h, H, 4 * H);
+    blas_transpose(w_h_t, w->w_h, H, 4 * H);
     memset(dc, 0, bh * sizeof *dc);
     for (int t = T - 1; t >= 0; t--) {
         size_t at = (size_t)t * bh;
