@@ -15,7 +15,7 @@
  *
  * Sentences are put together from pieces with memcpy: this runs at every step, and formatting would
  * cost more than the world does. */
-#include "actor/envs/minigrid/minigrid.h"
+#include "actor/envs/minigrid/world.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,14 +24,19 @@ const char *const mg_color_name[MG_COLORS] = {"red", "green", "blue", "purple", 
 const char *const mg_type_name[MG_TYPES] = {"unseen", "nothing", "wall", "floor", "door",
                                             "key",    "ball",    "box",  "goal",  "lava"};
 
-static void caption_add(struct env_result *out, const char *piece)
+struct words {
+    char *text;
+    int len;
+};
+
+static void caption_add(struct words *out, const char *piece)
 {
     size_t n = strlen(piece);
-    memcpy(out->caption + out->caption_len, piece, n + 1);
-    out->caption_len += (int)n;
+    memcpy(out->text + out->len, piece, n + 1);
+    out->len += (int)n;
 }
 
-static void add_thing(struct env_result *out, const char *before, uint32_t cell)
+static void add_thing(struct words *out, const char *before, uint32_t cell)
 {
     caption_add(out, before);
     caption_add(out, mg_color_name[mg_color(cell)]);
@@ -40,7 +45,7 @@ static void add_thing(struct env_result *out, const char *before, uint32_t cell)
     caption_add(out, ".");
 }
 
-static void say_box(const struct minigrid *m, uint32_t box, struct env_result *out)
+static void say_box(const struct minigrid *m, uint32_t box, struct words *out)
 {
     uint32_t content = m->s.content[mg_object(box)];
     if (!content) {
@@ -52,7 +57,7 @@ static void say_box(const struct minigrid *m, uint32_t box, struct env_result *o
     caption_add(out, ".");
 }
 
-static void say_event(struct minigrid *m, struct mg_event event, struct env_result *out)
+static void say_event(struct minigrid *m, struct mg_event event, struct words *out)
 {
     uint32_t cell = event.cell;
     switch (event.kind) {
@@ -118,7 +123,7 @@ static uint32_t caption_nearest(const struct minigrid *m, uint64_t wanted)
     return best;
 }
 
-static void say_sight(struct minigrid *m, uint64_t wanted, struct env_result *out)
+static void say_sight(struct minigrid *m, uint64_t wanted, struct words *out)
 {
     uint32_t cell = caption_nearest(m, wanted);
     m->s.seen |= mg_sight(cell);
@@ -132,12 +137,13 @@ static void say_sight(struct minigrid *m, uint64_t wanted, struct env_result *ou
         add_thing(out, "You see a ", cell);
 }
 
-void mg_caption(struct minigrid *m, struct mg_event event, uint64_t sights, struct env_result *out)
+int mg_caption(struct minigrid *m, struct mg_event event, uint64_t sights, char *text)
 {
-    out->caption_len = 0;
-    out->caption[0] = '\0';
+    struct words out = {.text = text};
+    text[0] = '\0';
     if (event.kind != MG_NOTHING)
-        say_event(m, event, out);
+        say_event(m, event, &out);
     else if (sights & ~m->s.seen)
-        say_sight(m, sights & ~m->s.seen, out);
+        say_sight(m, sights & ~m->s.seen, &out);
+    return out.len;
 }

@@ -4,7 +4,7 @@
  * Every random draw here is one of the package's, in its order: x before y, a colour from the
  * alphabetical list, a placement that draws again until the cell suits. Changing the order of two
  * draws changes every level of every seed. */
-#include "actor/envs/minigrid/minigrid.h"
+#include "actor/envs/minigrid/world.h"
 
 #include <stdlib.h>
 

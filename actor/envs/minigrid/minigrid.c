@@ -45,20 +45,33 @@ static size_t interior_bytes(const struct mg_task *t)
     return (size_t)t->width * (size_t)t->height * sizeof(uint32_t);
 }
 
-static void minigrid_fill_spec(struct minigrid *m, const struct config *cfg)
+_Static_assert((int)MG_CAPTION_MAX <= (int)ENV_CAPTION_MAX, "every sentence fits a result");
+
+static struct minigrid *world_of(struct env *e)
 {
-    struct env_spec *s = &m->env.spec;
+    return &((struct minigrid_env *)e)->world;
+}
+
+static const struct minigrid *const_world_of(const struct env *e)
+{
+    return &((const struct minigrid_env *)e)->world;
+}
+
+static void minigrid_fill_spec(struct minigrid_env *e, const struct config *cfg)
+{
+    struct minigrid *m = &e->world;
+    struct env_spec *s = &e->env.spec;
     const char *auto_fields = "image,direction";
     snprintf(s->id, sizeof s->id, "minigrid:%s", m->task->name);
     if (env_wants_field(cfg, "image", auto_fields))
         obs_spec_add(&s->obs, "image", OBS_U8, 3, (const int[]){MG_VIEW, MG_VIEW, 3});
     if (env_wants_field(cfg, "direction", auto_fields))
         obs_spec_add(&s->obs, "direction", OBS_U8, 1, (const int[]){1});
-    m->image = obs_spec_find(&s->obs, "image");
-    m->direction = obs_spec_find(&s->obs, "direction");
+    e->image = obs_spec_find(&s->obs, "image");
+    e->direction = obs_spec_find(&s->obs, "direction");
     s->actions = MG_ACTIONS;
     s->action_names = action_names;
-    s->max_steps = cfg->env_max_steps ? (int)cfg->env_max_steps : m->task->max_steps;
+    s->max_steps = m->max_steps = cfg->env_max_steps ? (int)cfg->env_max_steps : m->task->max_steps;
     s->has_success = true;
     s->default_net = "grid-small";
     s->default_goal = m->task->rules->goal;
@@ -71,11 +84,12 @@ static int minigrid_create(struct env **out, const struct env_family *family, co
 {
     (void)index;
     (void)err;
-    struct minigrid *m = xcalloc(1, sizeof *m);
+    struct minigrid_env *e = xcalloc(1, sizeof *e);
+    struct minigrid *m = &e->world;
     m->task = task_by_name(name);
     ONIC_ASSERT(m->task);
-    m->env.family = family;
-    minigrid_fill_spec(m, cfg);
+    e->env.family = family;
+    minigrid_fill_spec(e, cfg);
     m->stride = m->task->width + 2 * MG_MARGIN;
     int count = m->stride * (m->task->height + 2 * MG_MARGIN);
     m->cells = xmalloc((size_t)count * sizeof *m->cells);
@@ -83,32 +97,32 @@ static int minigrid_create(struct env **out, const struct env_family *family, co
         m->cells[i] = MG_WALL_CELL;
     m->origin = m->cells + MG_MARGIN * m->stride + MG_MARGIN;
     pcg64_seed(&m->s.rng, 0);
-    *out = &m->env;
+    *out = &e->env;
     return ONIC_OK;
 }
 
 static void minigrid_free(struct env *e)
 {
-    struct minigrid *m = (struct minigrid *)e;
-    if (!m)
+    if (!e)
         return;
-    free(m->cells);
-    free(m);
+    free(world_of(e)->cells);
+    free(e);
 }
 
 static void minigrid_seed(struct env *e, uint64_t seed)
 {
-    pcg64_seed(&((struct minigrid *)e)->s.rng, seed);
+    pcg64_seed(&world_of(e)->s.rng, seed);
 }
 
-static uint64_t minigrid_observe(const struct minigrid *m, uint8_t *obs)
+static uint64_t minigrid_observe(const struct env *e, uint8_t *obs)
 {
+    const struct minigrid_env *me = (const struct minigrid_env *)e;
     uint64_t sights;
-    memset(obs + m->env.spec.obs.obs_bytes - 8, 0,
-           8); /* the padding: equal states give equal bytes */
-    mg_observe(m, m->image ? obs + m->image->offset : NULL, &sights);
-    if (m->direction)
-        obs[m->direction->offset] = (uint8_t)m->s.dir;
+    /* the padding: equal states give equal bytes */
+    memset(obs + e->spec.obs.obs_bytes - 8, 0, 8);
+    mg_observe(&me->world, me->image ? obs + me->image->offset : NULL, &sights);
+    if (me->direction)
+        obs[me->direction->offset] = (uint8_t)me->world.s.dir;
     return sights;
 }
 
@@ -121,7 +135,7 @@ static void clear_result(struct env_result *out)
 static int minigrid_reset(struct env *e, uint8_t *obs, struct env_result *out, struct onic_err *err)
 {
     (void)err;
-    struct minigrid *m = (struct minigrid *)e;
+    struct minigrid *m = world_of(e);
     m->s.agent = (struct mg_pos){-1, -1};
     m->s.carrying = m->s.target = 0;
     m->s.seen = 0;
@@ -134,7 +148,8 @@ static int minigrid_reset(struct env *e, uint8_t *obs, struct env_result *out, s
         m->s.agent = (struct mg_pos){1, 1};
         m->s.dir = 0;
     }
-    mg_caption(m, (struct mg_event){MG_NOTHING, 0}, minigrid_observe(m, obs), out);
+    out->caption_len =
+        mg_caption(m, (struct mg_event){MG_NOTHING, 0}, minigrid_observe(e, obs), out->caption);
     return ONIC_OK;
 }
 
@@ -158,28 +173,28 @@ static int minigrid_step(struct env *e, int action, uint8_t *obs, struct env_res
                          struct onic_err *err)
 {
     (void)err;
-    struct minigrid *m = (struct minigrid *)e;
+    struct minigrid *m = world_of(e);
     clear_result(out);
     m->s.steps++;
     struct mg_event event = mg_act(m, (enum mg_action)action);
     if (succeeded(m, (enum mg_action)action, event)) {
-        out->reward = 1.0 - 0.9 * ((double)m->s.steps / m->env.spec.max_steps);
+        out->reward = 1.0 - 0.9 * ((double)m->s.steps / m->max_steps);
         out->terminated = out->success = true;
     }
     out->terminated |= event.kind == MG_BURNED;
-    out->truncated = m->s.steps >= m->env.spec.max_steps;
-    mg_caption(m, event, minigrid_observe(m, obs), out);
+    out->truncated = m->s.steps >= m->max_steps;
+    out->caption_len = mg_caption(m, event, minigrid_observe(e, obs), out->caption);
     return ONIC_OK;
 }
 
 static void minigrid_render(const struct env *e, struct buf *out)
 {
-    mg_render((const struct minigrid *)e, out);
+    mg_render(const_world_of(e), out);
 }
 
 static void minigrid_save(const struct env *e, uint8_t *state)
 {
-    const struct minigrid *m = (const struct minigrid *)e;
+    const struct minigrid *m = const_world_of(e);
     memcpy(state, &m->s, sizeof m->s);
     state += sizeof m->s;
     size_t row = (size_t)m->task->width * sizeof(uint32_t);
@@ -214,7 +229,7 @@ static bool plausible(const struct minigrid *m, const struct mg_state *s, const 
 
 static int minigrid_load(struct env *e, const uint8_t *state, uint8_t *obs, struct onic_err *err)
 {
-    struct minigrid *m = (struct minigrid *)e;
+    struct minigrid *m = world_of(e);
     struct mg_state s;
     memcpy(&s, state, sizeof s);
     state += sizeof s;
@@ -224,7 +239,7 @@ static int minigrid_load(struct env *e, const uint8_t *state, uint8_t *obs, stru
     size_t row = (size_t)m->task->width * sizeof(uint32_t);
     for (int y = 0; y < m->task->height; y++)
         memcpy(mg_at(m, 0, y), state + (size_t)y * row, row);
-    minigrid_observe(m, obs);
+    minigrid_observe(e, obs);
     return ONIC_OK;
 }
 

@@ -5,7 +5,7 @@
  * full hands, dropping onto something, toggling a wall) does nothing and costs a step. A locked
  * door opens only for the key of its colour, which is kept. Bumping into something changes nothing,
  * but it is reported: it is an event for a reader. */
-#include "actor/envs/minigrid/minigrid.h"
+#include "actor/envs/minigrid/world.h"
 
 static bool can_pick_up(uint32_t cell)
 {

@@ -2,7 +2,7 @@
 /* render.c - the world as coloured text for `onic play`: two characters per cell, the agent an
  * arrow, the visible cells on a lighter ground, the mission above and what the agent carries below.
  */
-#include "actor/envs/minigrid/minigrid.h"
+#include "actor/envs/minigrid/world.h"
 
 static const int ansi_color[MG_COLORS] = {31, 32, 34, 35, 33, 90};
 
@@ -54,5 +54,5 @@ void mg_render(const struct minigrid *m, struct buf *out)
                    mg_type_name[mg_type(m->s.carrying)]);
     else
         buf_puts(out, "carrying: nothing\n");
-    buf_printf(out, "step %d of %d\n", m->s.steps, m->env.spec.max_steps);
+    buf_printf(out, "step %d of %d\n", m->s.steps, m->max_steps);
 }

@@ -9,7 +9,7 @@
  * (column, row); sides are numbered right 0, down 1, left 2, up 3. Functions return false where the
  * package gives up after 1000 or 5000 tries. */
 
-#include "actor/envs/minigrid/minigrid.h"
+#include "actor/envs/minigrid/world.h"
 
 enum { MG_ROOMS_MAX = 9 };
 enum mg_side { MG_SIDE_RIGHT, MG_SIDE_DOWN, MG_SIDE_LEFT, MG_SIDE_UP };

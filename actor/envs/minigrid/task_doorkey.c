@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* task_doorkey.c - DoorKey: a wall with a locked door between the agent and the goal; the key is on
  * the agent's side. */
-#include "actor/envs/minigrid/minigrid.h"
+#include "actor/envs/minigrid/world.h"
 
 static bool doorkey_generate(struct minigrid *m)
 {

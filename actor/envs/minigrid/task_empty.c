@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* task_empty.c - Empty: a room without anything but the goal in its far corner. The package lets
  * the agent see through walls here; the start is the near corner, or random. */
-#include "actor/envs/minigrid/minigrid.h"
+#include "actor/envs/minigrid/world.h"
 
 static bool empty_generate(struct minigrid *m)
 {

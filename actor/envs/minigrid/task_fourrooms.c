@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* task_fourrooms.c - FourRooms: two crossing walls with one gap in each of the four arms; agent and
  * goal anywhere. */
-#include "actor/envs/minigrid/minigrid.h"
+#include "actor/envs/minigrid/world.h"
 
 static bool fourrooms_generate(struct minigrid *m)
 {

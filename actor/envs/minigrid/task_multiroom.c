@@ -6,7 +6,7 @@
  * successor in eight draws ends the chain, and chains are drawn until one is long enough. The
  * package's peculiarities decide the levels and are kept: the room before is left out of the
  * overlap test, and the limits in x and y differ by one cell. */
-#include "actor/envs/minigrid/minigrid.h"
+#include "actor/envs/minigrid/world.h"
 
 enum { ROOMS_MAX = 6, SIZE_MIN = 4, EXIT_TRIES = 8, SIDES = 4 };
 

@@ -9,7 +9,7 @@
  *
  * The image is a copy of three bytes per cell, written as four-byte words each of which overwrites
  * the surplus byte of the one before. It is stored x first, so view columns are the outer loop. */
-#include "actor/envs/minigrid/minigrid.h"
+#include "actor/envs/minigrid/world.h"
 
 #include <string.h>
 

@@ -18,7 +18,7 @@ static int room(void **state)
     static struct config cfg;
     config_defaults(&cfg);
     assert_ok(env_create(&w.env, "minigrid:DoorKey-8x8", &cfg, 0, &err));
-    w.m = (struct minigrid *)w.env;
+    w.m = &((struct minigrid_env *)w.env)->world;
     w.env->family->seed(w.env, 1);
     assert_ok(w.env->family->reset(w.env, w.obs, &w.r, &err));
     mg_clear(w.m);
@@ -164,7 +164,7 @@ static void picking_up_the_target_is_the_last_caption(void **state)
     config_defaults(&cfg);
     struct env *e;
     assert_ok(env_create(&e, "minigrid:KeyCorridorS3R3", &cfg, 0, &err));
-    struct minigrid *m = (struct minigrid *)e;
+    struct minigrid *m = &((struct minigrid_env *)e)->world;
     struct env_result r;
     e->family->seed(e, 3);
     assert_ok(e->family->reset(e, w.obs, &r, &err));

@@ -105,7 +105,7 @@ static void bit_parallel_view_equals_the_definition(void **state)
     assert_ok(env_create(&e, "minigrid:FourRooms", &cfg, 0, &err));
     struct rng r = rng_stream(1, "view test", 0, 0, 0);
     for (int n = 0; n < PATTERNS; n++)
-        check_pattern((struct minigrid *)e, &r);
+        check_pattern(&((struct minigrid_env *)e)->world, &r);
     env_free(e);
 }
 
