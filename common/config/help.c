@@ -120,36 +120,40 @@ static void put_rows(struct buf *out, char who, const char *rows, const char *wh
     }
 }
 
-static void put_sections(struct buf *out, char who, const char *rows)
+/* "run(6), env(12)": what --help=SECTION takes, and how many options each has. */
+static const char *help_sections(char who, const char *rows, char text[1024])
 {
-    char text[1024] = "";
     const char *last = "";
     size_t at = 0;
+    text[0] = '\0';
     for (int i = option_next(-1); i < CONFIG_COUNT; i = option_next(i)) {
         const char *section = option_rows[i].section;
         int n = count_rows(who, rows, "all", section);
-        if (n && strcmp(section, last) != 0 && at < sizeof text)
-            at += (size_t)snprintf(text + at, sizeof text - at, "%s%s(%d)", at ? ", " : "", section,
-                                   n);
+        if (n && strcmp(section, last) != 0 && at < 1024)
+            at += (size_t)snprintf(text + at, 1024 - at, "%s%s(%d)", at ? ", " : "", section, n);
         last = section;
     }
-    buf_puts(out, "\nThese are the most used. --help=SECTION lists a section, --help=all all:\n");
-    put_wrapped(out, 0, text);
+    return text;
 }
 
 int config_help(char who, const char *rows, const char *what, const struct config *defaults,
                 struct buf *out, struct onic_err *err)
 {
+    char sections[1024];
     if (rows && !rows[0]) {
+        if (what && strcmp(what, "all") != 0)
+            return err_set(err, ONIC_ECONFIG,
+                           "--help=%.60s: this command has no sections of options; --help shows all "
+                           "there is",
+                           what);
         buf_puts(out, "\n  --help, --version\n");
         return ONIC_OK;
     }
     if (what && count_rows(who, rows, what, NULL) == 0)
-        return err_set(
-            err, ONIC_ECONFIG,
-            "--help=%.60s: it is neither all nor a section or an option of this command; "
-            "--help lists the sections",
-            what);
+        return err_set(err, ONIC_ECONFIG,
+                       "--help=%.60s: it is neither all nor a section or an option of this "
+                       "command; the sections are %s",
+                       what, help_sections(who, rows, sections));
     bool brief = !what && count_rows(who, rows, "all", NULL) > HELP_ROWS_BRIEF;
     buf_puts(
         out,
@@ -157,19 +161,25 @@ int config_help(char who, const char *rows, const char *what, const struct confi
         "file as\nsection: {key: value}; the last wins: default < files < environment < "
         "command line.\n");
     put_rows(out, who, rows, brief ? NULL : what ? what : "all", defaults);
-    if (brief)
-        put_sections(out, who, rows);
+    if (brief) {
+        buf_puts(out,
+                 "\nThese are the most used. --help=SECTION lists a section, --help=all all:\n");
+        put_wrapped(out, 0, help_sections(who, rows, sections));
+    }
     buf_puts(out, "\n  --help, --version\n");
     return ONIC_OK;
 }
 
 /* --- the page of all options ----------------------------------------------------------------- */
 
-/* `|` would end the cell. */
+/* `|` would end the cell, and <name> would be taken for HTML and not shown. */
 static void help_put_cell(struct buf *out, const char *text)
 {
-    for (; *text; text++)
-        buf_append(out, *text == '|' ? "\\|" : text, *text == '|' ? 2 : 1);
+    for (; *text; text++) {
+        if (strchr("|<", *text))
+            buf_append(out, "\\", 1);
+        buf_append(out, text, 1);
+    }
 }
 
 void config_reference(struct buf *out)

@@ -517,6 +517,10 @@ static void help_is_short_unless_more_is_asked_for(void **state)
     assert_ok(config_help('F', NULL, "train.lr", &c, &out, &err));
     assert_null(strstr(out.data, "--train.lr_schedule="));
     assert_err(config_help('F', NULL, "trian", &c, &out, &err), ONIC_ECONFIG, "--help=trian");
+    assert_err(config_help('F', NULL, "trian", &c, &out, &err), ONIC_ECONFIG, "train(");
+    assert_err(config_help('F', "run.seed env.id", "train", &c, &out, &err), ONIC_ECONFIG,
+               "the sections are run(1), env(1)");
+    assert_err(config_help('F', "", "train", &c, &out, &err), ONIC_ECONFIG, "no sections");
     buf_reset(&out);
     assert_ok(config_help('F', NULL, "all", &c, &out, &err));
     for (const char *p = out.data; *p; p += strcspn(p, "\n"), p += *p == '\n')
@@ -541,6 +545,9 @@ static void the_page_of_all_options_is_up_to_date(void **state)
     config_reference(&out);
     if (strcmp(page, out.data) != 0)
         fail_msg("deploy/options.md is not what `onic config --reference` prints");
+    for (const char *p = out.data; (p = strchr(p, '<')) != NULL; p++)
+        if (p[-1] != '\\')
+            fail_msg("Markdown hides what is taken for HTML: %.40s", p);
     buf_release(&out);
 }
 
