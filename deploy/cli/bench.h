@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 
+#include "common/base/buf.h"
 #include "common/base/err.h"
 #include "common/config/config.h"
 
@@ -59,6 +60,8 @@ enum bench_verdict bench_judge(const struct bench_result *r);
 enum { BENCH_WORDS_MAX = 160 };
 /* The verdict for people, without a full stop. */
 void bench_words(const struct bench_result *r, char out[BENCH_WORDS_MAX]);
+/* Appends the figures behind it, in one line; nothing where no round has one. */
+void bench_figures(const struct bench_result *r, struct buf *out);
 
 typedef int bench_function(const struct bench_options *o, struct bench_result *out,
                            struct onic_err *err);

@@ -87,3 +87,21 @@ void bench_words(const struct bench_result *r, char out[BENCH_WORDS_MAX])
         break;
     }
 }
+
+void bench_figures(const struct bench_result *r, struct buf *out)
+{
+    if (r->n == 0)
+        return;
+    buf_printf(out, "ratio %.3f (%.3f .. %.3f, n=%d)  %.4g against %.4g %s: %s", r->ratio, r->min,
+               r->max, r->n, r->value, r->value_b, r->unit, r->of);
+    if (isfinite(r->score_us))
+        buf_printf(out, "; scores %.3f us/frame", r->score_us);
+    if (isfinite(r->train_share))
+        buf_printf(out, "; its training %.1f %% of the learner's time", 100 * r->train_share);
+    if (isfinite(r->ratio_net))
+        buf_printf(out, ", ratio over the rest %.3f", r->ratio_net);
+    if (isfinite(r->labels_per_s))
+        buf_printf(out, "; %.0f labels/s", r->labels_per_s);
+    if (isfinite(r->labels_cpu))
+        buf_printf(out, " in %.2f %% of its CPU time", 100 * r->labels_cpu);
+}

@@ -108,20 +108,14 @@ static void put_result(struct buf *out, const struct bench_result *r)
 static void print_result(FILE *table, const struct bench_result *r)
 {
     char words[BENCH_WORDS_MAX];
+    struct buf figures;
     bench_words(r, words);
-    fprintf(table, "%-14s %s\n%-14s ratio %.3f (%.3f .. %.3f, n=%d)  %.4g against %.4g %s: %s",
-            r->name, words, "", r->ratio, r->min, r->max, r->n, r->value, r->value_b, r->unit,
-            r->of);
-    if (isfinite(r->score_us))
-        fprintf(table, "; scores %.3f us/frame", r->score_us);
-    if (isfinite(r->train_share))
-        fprintf(table, "; its training %.1f %% of the learner's time, ratio over the rest %.3f",
-                100 * r->train_share, r->ratio_net);
-    if (isfinite(r->labels_per_s))
-        fprintf(table, "; %.0f labels/s", r->labels_per_s);
-    if (isfinite(r->labels_cpu))
-        fprintf(table, " in %.2f %% of its CPU time", 100 * r->labels_cpu);
-    fprintf(table, "\n");
+    buf_init(&figures, 4096);
+    bench_figures(r, &figures);
+    fprintf(table, "%-14s %s\n", r->name, words);
+    if (figures.len)
+        fprintf(table, "%-14s %s\n", "", figures.data);
+    buf_release(&figures);
     fflush(table); /* a row takes minutes: seen at once, also in a file */
 }
 
@@ -257,7 +251,7 @@ static int run_row(struct pace *p, int i, const struct config *cfg, struct bench
                               .round = show_round,
                               .ctx = p};
     if (p->args->quick && o.seconds < QUICK_ROW_MIN_S)
-        return err_set(err, ONIC_ENOTFOUND, "the minute is over; --only=%s measures it",
+        return err_set(err, ONIC_ENOTFOUND, "no time was left for it in this minute; --only=%s measures it",
                        benches[i].name);
     int rc = benches[i].run(&o, r, err);
     end_row(p, o.seconds);

@@ -78,6 +78,26 @@ static void one_round_or_none_is_not_judged(void **state)
     assert_true(isnan(r.ratio) && isnan(r.value) && isnan(bench_noise(&r)) && r.n == 0);
 }
 
+static void figures_are_shown_where_there_are_any(void **state)
+{
+    (void)state;
+    const double two[] = {1.06, 1.10}, none[] = {(double)NAN, 0};
+    struct buf out;
+    struct bench_result r = of(none, 2);
+    buf_init(&out, 4096);
+    r.unit = "frames/s";
+    r.of = "with it / without";
+    r.score_us = r.labels_per_s = 3;
+    r.train_share = r.ratio_net = r.labels_cpu = (double)NAN;
+    bench_figures(&r, &out);
+    assert_int_equal(out.len, 0);
+    bench_ratio(&r, two, one, 2, false);
+    bench_figures(&r, &out);
+    assert_string_equal(out.data, "ratio 1.080 (1.060 .. 1.100, n=2)  1.08 against 1 frames/s: "
+                                  "with it / without; scores 3.000 us/frame; 3 labels/s");
+    buf_release(&out);
+}
+
 static void rounds_without_a_figure_are_left_out(void **state)
 {
     (void)state;
@@ -110,6 +130,7 @@ int main(void)
         cmocka_unit_test(equal_rounds_without_noise_differ_by_what_they_differ),
         cmocka_unit_test(few_rounds_may_agree_by_chance),
         cmocka_unit_test(one_round_or_none_is_not_judged),
+        cmocka_unit_test(figures_are_shown_where_there_are_any),
         cmocka_unit_test(rounds_without_a_figure_are_left_out),
         cmocka_unit_test(of_costs_the_smaller_is_the_faster),
     };
