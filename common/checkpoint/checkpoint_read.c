@@ -99,12 +99,12 @@ static int check_envelope(struct checkpoint_file *f, struct onic_err *err)
     if (is_another_kind(f))
         return file_kind_refuse(f->path, "a checkpoint of onic", err);
     if (f->len < FORMAT_LENGTH_BYTES)
-        return damaged(f, err, "it is shorter than its header's length");
+        return damaged(f, err, f->len ? "next to nothing is left of it" : "it is empty");
     uint64_t header = 0;
     for (int i = 0; i < FORMAT_LENGTH_BYTES; i++)
         header |= (uint64_t)(unsigned char)f->bytes[i] << (8 * i);
     if (header > CHECKPOINT_HEADER_MAX)
-        return damaged(f, err, "its header is longer than 1 MiB");
+        return damaged(f, err, "its first bytes are not those of a checkpoint");
     if (header > f->len - FORMAT_LENGTH_BYTES)
         return damaged(f, err, "it is shorter than its header");
     f->data_at = FORMAT_LENGTH_BYTES + (size_t)header;

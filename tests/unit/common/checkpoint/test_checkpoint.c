@@ -158,6 +158,11 @@ static void every_truncation_is_detected(void **state)
     data[n] = 0;
     spill(in_dir("b"), data, n + 1); /* one byte too many is damage too */
     assert_err(checkpoint_open(&f, in_dir("b"), &err), ONIC_EDAMAGED, "damaged");
+    spill(in_dir("b"), data, 0);
+    assert_err(checkpoint_open(&f, in_dir("b"), &err), ONIC_EDAMAGED, "it is empty");
+    memset(data, 0xd3, n); /* nothing that any format begins with */
+    spill(in_dir("b"), data, n);
+    assert_err(checkpoint_open(&f, in_dir("b"), &err), ONIC_EDAMAGED, "first bytes are not");
     free(data);
     checkpoint_free(c);
 }
