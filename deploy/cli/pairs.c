@@ -106,7 +106,10 @@ static int write_pairs(const struct pairs_collect *p, const struct seen *seen, c
     failed |= fclose(f) != 0;
     if (failed || rename(part, path) != 0)
         return err_set(err, ONIC_EIO, "%s could not be written; is the disk full?", path);
-    printf("%d pairs of %zu captions in %s\n", written, observation_store_count(seen->store), path);
+    printf("%d pairs of %zu captions in %s", written, observation_store_count(seen->store), path);
+    if (written < p->pairs) /* few captions make few pairs, however many are drawn */
+        printf("; no others were found (--pairs=%d)", p->pairs);
+    puts("");
     return ONIC_OK;
 }
 

@@ -87,6 +87,8 @@ static void a_reward_is_learned_offline_and_pays_an_agent(void **state)
 {
     (void)state;
     struct program p;
+    const char *few = "labels collect few --random --env.id=minigrid:DoorKey-5x5 --episodes=200";
+    assert_non_null(strstr(program_text(onic(few, 0)->out), "; no others were found (--pairs=10"));
     onic("labels collect data --random --env.id=minigrid:DoorKey-5x5 --episodes=200 --pairs=300",
          0);
     program_start(&p, dir, "annotate", "onic",
