@@ -62,7 +62,8 @@ void doctor_embedding(const struct config *cfg, struct finding *f)
     }
     f->verdict = VERDICT_WARN;
     buf_printf(&f->text,
-               "no sentence model in %s; `./deploy/quickstart.sh` fetches it, until then annotator "
+               "no sentence model in %s; deploy/quickstart.sh of a checkout fetches it "
+               "(ONIC_CACHE=CHECKOUT/build/cache tells an installed copy), until then annotator "
                "auto means rules",
                cache);
 }

@@ -92,9 +92,9 @@ int nle_files_find(struct nle_files *out, const char *nle, struct onic_err *err)
         if (!file_exists(out->libnethack))
             return err_set(
                 err, ONIC_ECONFIG,
-                "NetHack needs %s, which is missing; run"
-                " deploy/quickstart.sh or tests/run.sh to fetch the nle 1.3.0 wheel, or point"
-                " --env.nle at an installed nle package",
+                "NetHack needs %s, which is missing; deploy/quickstart.sh or tests/run.sh of a "
+                "checkout fetch the nle 1.3.0 wheel (ONIC_CACHE=CHECKOUT/build/cache tells an "
+                "installed copy), or point --env.nle at an installed nle package",
                 out->libnethack);
         return find_data(out, err);
     }
