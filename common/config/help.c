@@ -142,10 +142,11 @@ int config_help(char who, const char *rows, const char *what, const struct confi
     char sections[1024];
     if (rows && !rows[0]) {
         if (what && strcmp(what, "all") != 0)
-            return err_set(err, ONIC_ECONFIG,
-                           "--help=%.60s: this command has no sections of options; --help shows all "
-                           "there is",
-                           what);
+            return err_set(
+                err, ONIC_ECONFIG,
+                "--help=%.60s: this command has no sections of options; --help shows all "
+                "there is",
+                what);
         buf_puts(out, "\n  --help, --version\n");
         return ONIC_OK;
     }

@@ -251,7 +251,8 @@ static int run_row(struct pace *p, int i, const struct config *cfg, struct bench
                               .round = show_round,
                               .ctx = p};
     if (p->args->quick && o.seconds < QUICK_ROW_MIN_S)
-        return err_set(err, ONIC_ENOTFOUND, "no time was left for it in this minute; --only=%s measures it",
+        return err_set(err, ONIC_ENOTFOUND,
+                       "no time was left for it in this minute; --only=%s measures it",
                        benches[i].name);
     int rc = benches[i].run(&o, r, err);
     end_row(p, o.seconds);
