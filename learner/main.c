@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -53,15 +52,6 @@ static int learner_main_fail(int rc, const struct onic_err *err)
     return err_exit_code(rc);
 }
 
-static enum log_level level_named(const char *name)
-{
-    static const char *const names[] = {"error", "warn", "info", "debug"};
-    for (int i = LOG_ERROR; i <= LOG_DEBUG; i++)
-        if (strcmp(names[i], name) == 0)
-            return (enum log_level)i;
-    return LOG_INFO;
-}
-
 /* Two links of two threads each, reading, weights, checkpoints, the clock; and those that train. */
 static int check_limits(const struct config *cfg, struct onic_err *err)
 {
@@ -103,7 +93,7 @@ int main(int argc, char **argv)
     log_set_role("learner");
     log_follow_file();
     pulse_open();
-    log_set_level(level_named(given.log_level));
+    config_use_log_level(&given);
     catch_signals();
     rc = check_limits(&given, &err);
     if (rc)

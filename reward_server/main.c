@@ -2,7 +2,6 @@
 /* main.c - onic-reward-server: options, server, exit code. */
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "common/base/clock.h"
 #include "common/base/limits.h"
@@ -23,15 +22,6 @@ static const char usage[] =
 static const struct limits_need server_need = {
     .who = "onic-reward-server", .threads = 4, .address_mb = 64, .memory_mb = 4};
 
-static enum log_level level_of(const char *name)
-{
-    static const char *const names[] = {"error", "warn", "info", "debug"};
-    for (int i = 0; i < 4; i++)
-        if (strcmp(name, names[i]) == 0)
-            return (enum log_level)i;
-    return LOG_INFO;
-}
-
 int main(int argc, char **argv)
 {
     process_start();
@@ -50,7 +40,7 @@ int main(int argc, char **argv)
     if (rc == ONIC_OK)
         rc = process_need_files(FILES_NEEDED, "a reward server", &err);
     if (rc == ONIC_OK) {
-        log_set_level(level_of(config.log_level));
+        config_use_log_level(&config);
         rc = limits_check(&server_need, &err);
     }
     if (rc == ONIC_OK) {

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/log.h"
 #include "common/config/options.h"
 #include "common/config/scalar.h"
 
@@ -42,6 +43,9 @@ void config_defaults(struct config *c)
             break;
         case OPTION_STR:
             snprintf(field(c, i), CONFIG_STR_MAX, "%s", o->str_def);
+            break;
+        case OPTION_CHOICE:
+            memcpy(field(c, i), &o->choice_def, sizeof o->choice_def);
             break;
         }
     }
@@ -115,33 +119,42 @@ static int set_bool(void *at, int index, const char *value, const char *where, s
     return ONIC_OK;
 }
 
-/* True when value is one of the words of "a|b|c". */
-static bool one_of(const char *value, const char *choices)
+_Static_assert(sizeof(enum config_run_on_exists) == sizeof(int), "choices are set as int");
+
+/* Word number k of "a|b|c"; NULL behind the last. */
+static const char *choice_word(const char *choices, int k, size_t *len)
 {
-    size_t n = strlen(value);
-    for (const char *p = choices; *p;) {
-        size_t len = strcspn(p, "|");
-        if (len == n && strncmp(p, value, n) == 0)
-            return true;
-        p += len + (p[len] == '|');
+    const char *p = choices;
+    for (; k > 0 && *p; k--) {
+        p += strcspn(p, "|");
+        p += *p == '|';
     }
-    return false;
+    *len = strcspn(p, "|");
+    return *len ? p : NULL;
+}
+
+static int set_choice(void *at, int index, const char *value, const char *where,
+                      struct onic_err *err)
+{
+    const char *choices = option_rows[index].choices, *word;
+    size_t len, n = strlen("one of ");
+    for (int k = 0; (word = choice_word(choices, k, &len)) != NULL; k++)
+        if (strlen(value) == len && memcmp(word, value, len) == 0) {
+            memcpy(at, &k, sizeof k);
+            return ONIC_OK;
+        }
+    char wanted[160] = "one of ";
+    for (const char *p = choices; *p && n + 3 < sizeof wanted; p++) {
+        if (*p == '|')
+            wanted[n++] = ',';
+        wanted[n++] = *p == '|' ? ' ' : *p;
+    }
+    wanted[n] = '\0';
+    return bad(err, where, index, value, wanted);
 }
 
 static int set_str(void *at, int index, const char *value, const char *where, struct onic_err *err)
 {
-    const struct option *o = &option_rows[index];
-    if (o->choices[0] && !one_of(value, o->choices)) {
-        char wanted[160] = "one of ";
-        size_t n = strlen(wanted);
-        for (const char *p = o->choices; *p && n + 3 < sizeof wanted; p++) {
-            if (*p == '|')
-                wanted[n++] = ',';
-            wanted[n++] = *p == '|' ? ' ' : *p;
-        }
-        wanted[n] = '\0';
-        return bad(err, where, index, value, wanted);
-    }
     if (strlen(value) >= CONFIG_STR_MAX)
         return bad(err, where, index, value, "shorter than 512 bytes");
     for (const char *p = value; *p; p++)
@@ -156,10 +169,8 @@ int option_set(struct config *c, int index, const char *value, enum config_origi
                const char *where, struct onic_err *err)
 {
     static int (*const setters[])(void *, int, const char *, const char *, struct onic_err *) = {
-        [OPTION_INT] = config_set_int,
-        [OPTION_REAL] = set_real,
-        [OPTION_BOOL] = set_bool,
-        [OPTION_STR] = set_str,
+        [OPTION_INT] = config_set_int, [OPTION_REAL] = set_real,     [OPTION_BOOL] = set_bool,
+        [OPTION_STR] = set_str,        [OPTION_CHOICE] = set_choice,
     };
     int rc = setters[option_rows[index].type](field(c, index), index, value, where, err);
     if (rc)
@@ -188,6 +199,15 @@ static void real_text(double v, char out[CONFIG_STR_MAX])
     }
 }
 
+static void choice_text(const char *choices, const void *at, char out[CONFIG_STR_MAX])
+{
+    int k;
+    size_t len;
+    memcpy(&k, at, sizeof k);
+    const char *word = choice_word(choices, k, &len);
+    snprintf(out, CONFIG_STR_MAX, "%.*s", word ? (int)len : 0, word ? word : "");
+}
+
 void option_text(const struct config *c, int index, char out[CONFIG_STR_MAX])
 {
     const void *at = const_field(c, index);
@@ -210,6 +230,9 @@ void option_text(const struct config *c, int index, char out[CONFIG_STR_MAX])
     case OPTION_STR:
         snprintf(out, CONFIG_STR_MAX, "%s", (const char *)at);
         break;
+    case OPTION_CHOICE:
+        choice_text(option_rows[index].choices, at, out);
+        break;
     }
 }
 
@@ -230,6 +253,17 @@ enum config_origin config_origin_of(const struct config *c, const char *key)
 {
     int index = option_find(key);
     return index < 0 ? CONFIG_DEFAULT : (enum config_origin)c->origin[index];
+}
+
+void config_use_log_level(const struct config *c)
+{
+    static const enum log_level levels[] = {
+        [CONFIG_log_level_error] = LOG_ERROR,
+        [CONFIG_log_level_warn] = LOG_WARN,
+        [CONFIG_log_level_info] = LOG_INFO,
+        [CONFIG_log_level_debug] = LOG_DEBUG,
+    };
+    log_set_level(levels[c->log_level]);
 }
 
 static void dump_origin(const struct config *c, int i, struct buf *out)
@@ -264,7 +298,7 @@ static void dump_value(const struct config *c, int i, struct buf *out)
 {
     char text[CONFIG_STR_MAX];
     option_text(c, i, text);
-    if (option_rows[i].type != OPTION_STR) {
+    if (option_rows[i].type != OPTION_STR && option_rows[i].type != OPTION_CHOICE) {
         buf_puts(out, text);
         return;
     }

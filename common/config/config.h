@@ -15,6 +15,7 @@
 
 #include "common/base/buf.h"
 #include "common/base/err.h"
+#include "common/config/choice.h"
 
 enum { CONFIG_STR_MAX = 512, CONFIG_FILES_MAX = 16 };
 
@@ -31,25 +32,45 @@ enum config_index {
 #define OPT_INT(section, name, def, lo, hi, who, help) CONFIG_I_##section##_##name,
 #define OPT_REAL(section, name, def, lo, hi, who, help) CONFIG_I_##section##_##name,
 #define OPT_BOOL(section, name, def, who, help) CONFIG_I_##section##_##name,
-#define OPT_STR(section, name, def, choices, who, help) CONFIG_I_##section##_##name,
+#define OPT_STR(section, name, def, who, help) CONFIG_I_##section##_##name,
+#define OPT_CHOICE(section, name, def, words, who, help) CONFIG_I_##section##_##name,
 #include "generated/options.def"
 #undef OPT_INT
 #undef OPT_REAL
 #undef OPT_BOOL
 #undef OPT_STR
+#undef OPT_CHOICE
     CONFIG_COUNT
 };
+
+/* enum config_run_on_exists { CONFIG_run_on_exists_resume, ... } */
+#define OPT_INT(section, name, def, lo, hi, who, help)
+#define OPT_REAL(section, name, def, lo, hi, who, help)
+#define OPT_BOOL(section, name, def, who, help)
+#define OPT_STR(section, name, def, who, help)
+#define OPT_CHOICE(section, name, def, words, who, help)                                           \
+    enum config_##section##_##name{                                                                \
+        CHOICE_CONSTANTS(CONFIG_##section##_##name##_, CHOICE_WORDS words)};
+#include "generated/options.def"
+#undef OPT_INT
+#undef OPT_REAL
+#undef OPT_BOOL
+#undef OPT_STR
+#undef OPT_CHOICE
 
 struct config {
 #define OPT_INT(section, name, def, lo, hi, who, help) int64_t section##_##name;
 #define OPT_REAL(section, name, def, lo, hi, who, help) double section##_##name;
 #define OPT_BOOL(section, name, def, who, help) bool section##_##name;
-#define OPT_STR(section, name, def, choices, who, help) char section##_##name[CONFIG_STR_MAX];
+#define OPT_STR(section, name, def, who, help) char section##_##name[CONFIG_STR_MAX];
+#define OPT_CHOICE(section, name, def, words, who, help)                                           \
+    enum config_##section##_##name section##_##name;
 #include "generated/options.def"
 #undef OPT_INT
 #undef OPT_REAL
 #undef OPT_BOOL
 #undef OPT_STR
+#undef OPT_CHOICE
     uint8_t origin[CONFIG_COUNT];                       /* enum config_origin of each option */
     char origin_file[CONFIG_FILES_MAX][CONFIG_STR_MAX]; /* YAML files read, in order */
     uint8_t origin_which[CONFIG_COUNT];                 /* index into origin_file for CONFIG_FILE */
@@ -123,6 +144,8 @@ void config_dump(const struct config *c, struct buf *out);
 int config_help(char who, const char *rows, const char *what, const struct config *defaults,
                 struct buf *out, struct onic_err *err);
 void config_reference(struct buf *out); /* all options as Markdown: deploy/options.md */
-void config_version(struct buf *out);   /* version, git, compiler, CPU path */
+/* From here on log.level says which lines are written. */
+void config_use_log_level(const struct config *c);
+void config_version(struct buf *out); /* version, git, compiler, CPU path */
 
 #endif /* ONIC_COMMON_CONFIG_CONFIG_H */

@@ -24,7 +24,10 @@ static void value_form(const struct option *o, char out[160])
         snprintf(out, 160, "true|false");
         break;
     case OPTION_STR:
-        snprintf(out, 160, "%s", o->choices[0] ? o->choices : "TEXT");
+        snprintf(out, 160, "TEXT");
+        break;
+    case OPTION_CHOICE:
+        snprintf(out, 160, "%s", o->choices);
         break;
     }
 }
@@ -70,7 +73,7 @@ static void help_put_row(struct buf *out, int i, const struct config *defaults)
     snprintf(left, sizeof left, "  --%s.%s=%s", o->section, o->name, form);
     if (strlen(left) > HELP_WIDTH) /* the choices come with the text */
         snprintf(left, sizeof left, "  --%s.%s=TEXT", o->section, o->name);
-    bool cut = strstr(left, "=TEXT") && o->choices[0];
+    bool cut = strstr(left, "=TEXT") && o->choices;
     snprintf(text, sizeof text, "%s%s%s%s%s%s", o->help, cut ? ": " : "", cut ? o->choices : "",
              value[0] ? " [" : "", value, value[0] ? "]" : "");
     for (char *p = text; cut && *p; p++)

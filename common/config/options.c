@@ -19,14 +19,18 @@ const struct option option_rows[CONFIG_COUNT] = {
      .real_max = (hi)},
 #define OPT_BOOL(section_, name_, def, who_, help_)                                                \
     {ROW(section_, name_, who_, help_), .type = OPTION_BOOL, .bool_def = (def)},
-#define OPT_STR(section_, name_, def, choices_, who_, help_)                                       \
-    {ROW(section_, name_, who_, help_), .type = OPTION_STR, .str_def = (def),                      \
-     .choices = (choices_)},
+#define OPT_STR(section_, name_, def, who_, help_)                                                 \
+    {ROW(section_, name_, who_, help_), .type = OPTION_STR, .str_def = (def)},
+#define OPT_CHOICE(section_, name_, def, words_, who_, help_)                                      \
+    {ROW(section_, name_, who_, help_), .type = OPTION_CHOICE,                                     \
+     .choice_def = CONFIG_##section_##_##name_##_##def,                                            \
+     .choices = &(CHOICE_TEXT(CHOICE_WORDS words_))[1]},
 #include "generated/options.def"
 #undef OPT_INT
 #undef OPT_REAL
 #undef OPT_BOOL
 #undef OPT_STR
+#undef OPT_CHOICE
 #undef ROW
 };
 

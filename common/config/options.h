@@ -10,7 +10,7 @@
 
 #include "common/config/config.h"
 
-enum option_type { OPTION_INT, OPTION_REAL, OPTION_BOOL, OPTION_STR };
+enum option_type { OPTION_INT, OPTION_REAL, OPTION_BOOL, OPTION_STR, OPTION_CHOICE };
 
 struct option {
     const char *section, *name, *who, *help;
@@ -19,7 +19,9 @@ struct option {
     int64_t int_def, int_min, int_max;
     double real_def, real_min, real_max;
     bool bool_def;
-    const char *str_def, *choices; /* choices "a|b|c", "" = free */
+    const char *str_def;
+    const char *choices; /* "a|b|c"; NULL but for OPTION_CHOICE */
+    int choice_def;      /* which of them, counted from 0; so the field too, as an enum */
 };
 
 extern const struct option option_rows[CONFIG_COUNT];

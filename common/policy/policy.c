@@ -43,6 +43,8 @@ struct policy {
     size_t pi_w, pi_b, v_w[POLICY_HEADS], v_b[POLICY_HEADS]; /* heads; offsets */
 };
 
+static const char *const core_names[POLICY_CORES] = {"lstm", "gru", "none"};
+
 /* --- creation -------------------------------------------------------------------------------- */
 
 const char *policy_net_name(int i, const char **help)
@@ -65,10 +67,10 @@ static int policy_resolve(struct policy *p, struct onic_err *err)
     p->type = encoder_find(c->net);
     if (!p->type)
         return encoder_unknown(c->net, err);
-    p->gru = strcmp(c->core, "gru") == 0;
-    if (!p->gru && strcmp(c->core, "lstm") != 0 && strcmp(c->core, "none") != 0)
-        return err_set(err, ONIC_ECONFIG, "policy.core is '%s', must be lstm, gru or none",
-                       c->core);
+    p->gru = c->core == POLICY_CORE_GRU;
+    if ((unsigned)c->core >= POLICY_CORES)
+        return err_set(err, ONIC_ECONFIG, "policy.core is number %d, must be lstm, gru or none",
+                       (int)c->core);
     if (c->actions < 1 || c->actions > ACTIONS_MAX || c->hidden < 0 || c->core_size < 0)
         return err_set(err, ONIC_ECONFIG,
                        "a policy needs 1 to %d actions and sizes that are not negative, not %d "
@@ -81,7 +83,7 @@ static int policy_resolve(struct policy *p, struct onic_err *err)
                        c->parts, c->net);
     if (c->hidden == 0)
         c->hidden = p->type->hidden;
-    if (strcmp(c->core, "none") == 0)
+    if (c->core == POLICY_CORE_NONE)
         c->core_size = 0;
     else if (c->core_size == 0)
         c->core_size = p->type->core_size;
@@ -213,7 +215,7 @@ void policy_text(const struct policy *p, struct buf *out)
 {
     const struct policy_config *c = &p->config;
     buf_printf(out, "net %s hidden %d; core %s %d; actions %d; observation ", c->net, c->hidden,
-               c->core, c->core_size, c->actions);
+               core_names[c->core], c->core_size, c->actions);
     obs_spec_text(&c->obs, out);
     for (int i = 0; i < p->params.count; i++) {
         const struct param *t = &p->params.param[i];

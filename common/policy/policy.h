@@ -24,13 +24,15 @@
 
 enum { POLICY_HEADS = 2, POLICY_EXT = 0, POLICY_INT = 1, POLICY_NAME_MAX = 32 };
 
+enum policy_core { POLICY_CORE_LSTM, POLICY_CORE_GRU, POLICY_CORE_NONE, POLICY_CORES };
+
 struct policy_config {
-    char net[POLICY_NAME_MAX];  /* encoder name; "auto" is resolved by the caller */
-    char core[POLICY_NAME_MAX]; /* "lstm", "gru" or "none" */
-    int hidden, core_size;      /* 0 = the encoder's own default */
-    int actions;                /* A */
-    char parts[64];             /* of the encoder, comma-separated; "": all */
-    bool layer_norm;            /* of the encoder's features */
+    char net[POLICY_NAME_MAX]; /* encoder name; "auto" is resolved by the caller */
+    enum policy_core core;
+    int hidden, core_size; /* 0 = the encoder's own default */
+    int actions;           /* A */
+    char parts[64];        /* of the encoder, comma-separated; "": all */
+    bool layer_norm;       /* of the encoder's features */
     bool compat_oni; /* one value head, policy head at gain 1; encoders: their own differences */
     struct obs_spec obs;
 };

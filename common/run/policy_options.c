@@ -8,6 +8,11 @@
 void policy_options(struct policy_config *out, const struct config *cfg, const char *default_net,
                     int actions, const struct obs_spec *obs)
 {
+    static const enum policy_core cores[] = {
+        [CONFIG_policy_core_lstm] = POLICY_CORE_LSTM,
+        [CONFIG_policy_core_gru] = POLICY_CORE_GRU,
+        [CONFIG_policy_core_none] = POLICY_CORE_NONE,
+    };
     *out = (struct policy_config){.hidden = (int)cfg->policy_hidden,
                                   .core_size = (int)cfg->policy_core_size,
                                   .actions = actions,
@@ -17,5 +22,5 @@ void policy_options(struct policy_config *out, const struct config *cfg, const c
     snprintf(out->parts, sizeof out->parts, "%.63s", cfg->policy_parts);
     bool automatic = strcmp(cfg->policy_net, "auto") == 0;
     snprintf(out->net, sizeof out->net, "%.31s", automatic ? default_net : cfg->policy_net);
-    snprintf(out->core, sizeof out->core, "%.31s", cfg->policy_core);
+    out->core = cores[cfg->policy_core];
 }

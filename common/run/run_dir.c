@@ -194,23 +194,25 @@ static int refuse_existing(const char *dir, struct onic_err *err)
 
 bool run_dir_resumes(const char *dir, const struct config *given)
 {
-    return is_run(dir) && strcmp(given->run_on_exists, "resume") == 0;
+    return is_run(dir) && given->run_on_exists == CONFIG_run_on_exists_resume;
 }
 
 int run_dir_open(const char *dir, const struct config *given, struct config *cfg, int *lock_fd,
                  bool *resumed, struct onic_err *err)
 {
     *lock_fd = -1;
-    if (strcmp(given->run_on_exists, "fail") == 0 && access(dir, F_OK) == 0 && !was_refused(dir))
+    if (given->run_on_exists == CONFIG_run_on_exists_fail && access(dir, F_OK) == 0 &&
+        !was_refused(dir))
         return refuse_existing(dir, err);
     int rc = make_dirs(dir, err);
     if (!rc)
         rc = run_lock_take(dir, lock_fd, err);
     bool ours = is_run(dir), refused = was_refused(dir);
     bool only_lock = !ours && !has(dir, "checkpoints") && !has(dir, "labels.sqlite");
-    if (!rc && ours && strcmp(given->run_on_exists, "fail") == 0) /* made since the first look */
+    if (!rc && ours &&
+        given->run_on_exists == CONFIG_run_on_exists_fail) /* made since the first look */
         rc = refuse_existing(dir, err);
-    if (!rc && strcmp(given->run_on_exists, "overwrite") == 0) {
+    if (!rc && given->run_on_exists == CONFIG_run_on_exists_overwrite) {
         if (!ours && !refused && !only_lock)
             rc = err_set(err, ONIC_ECANTCREATE,
                          "%s holds no config.yaml and version.txt, so it is not a run and is not "

@@ -34,7 +34,7 @@ static bool asked_kind(const struct config *cfg, enum question_kind *kind)
 void doctor_embedding(const struct config *cfg, struct finding *f)
 {
     char cache[PATHS_MAX], path[PATHS_MAX + 64];
-    if (strcmp(cfg->embedding_source, "http") == 0) {
+    if (cfg->embedding_source == CONFIG_embedding_source_http) {
         bool ok = *cfg->embedding_url && *cfg->embedding_model;
         f->verdict = ok ? VERDICT_OK : VERDICT_WARN;
         buf_puts(&f->text, ok ? "sentence vectors come from the server of embedding.url, which is "
@@ -42,7 +42,7 @@ void doctor_embedding(const struct config *cfg, struct finding *f)
                               : "embedding.source=http needs embedding.url and embedding.model");
         return;
     }
-    if (strcmp(cfg->embedding_source, "file") == 0) {
+    if (cfg->embedding_source == CONFIG_embedding_source_file) {
         bool ok = access(cfg->embedding_vectors, R_OK) == 0;
         f->verdict = ok ? VERDICT_OK : VERDICT_WARN;
         buf_printf(&f->text, "the word vectors %s %s", cfg->embedding_vectors,
@@ -94,7 +94,7 @@ static double patience_s(const struct annotator_vtable *v, const struct config *
 {
     if (strcmp(v->id, "command") == 0)
         return cfg->command_timeout_s + SLACK_S;
-    if (strcmp(v->id, "embedding") == 0 && strcmp(cfg->embedding_source, "http") == 0)
+    if (strcmp(v->id, "embedding") == 0 && cfg->embedding_source == CONFIG_embedding_source_http)
         return cfg->embedding_deadline_s + SLACK_S;
     return OWN_PATIENCE_S;
 }
@@ -103,7 +103,7 @@ static const char *doctor_labels_remedy(const struct annotator_vtable *v, const 
 {
     if (strcmp(v->id, "command") == 0)
         return "; mend the program, or command.run";
-    if (strcmp(v->id, "embedding") == 0 && strcmp(cfg->embedding_source, "http") == 0)
+    if (strcmp(v->id, "embedding") == 0 && cfg->embedding_source == CONFIG_embedding_source_http)
         return "; start the server there, or change embedding.url";
     return "";
 }

@@ -50,10 +50,11 @@ static void trainer_read_options(struct trainer *c, const struct config *cfg)
         .clip_value = (float)cfg->train_clip_value,
         .value_coef = (float)cfg->train_value_coef,
         .entropy_coef = (float)cfg->train_entropy,
-        .symmetric_kl = strcmp(cfg->train_exploration, "symmetric_kl") == 0,
+        .symmetric_kl = cfg->train_exploration == CONFIG_train_exploration_symmetric_kl,
     };
     c->adam = (struct adam){cfg->train_adam_beta1, cfg->train_adam_beta2, cfg->train_adam_eps};
-    c->schedule = schedule_parse(cfg->train_lr_schedule);
+    c->schedule = cfg->train_lr_schedule == CONFIG_train_lr_schedule_linear ? SCHEDULE_LINEAR
+                                                                            : SCHEDULE_CONSTANT;
     c->lr = cfg->train_lr;
     c->max_grad_norm = cfg->train_max_grad_norm;
     c->epochs = (int)cfg->train_epochs;

@@ -67,7 +67,7 @@ static void fill_nethack(const struct obs_spec *s, uint8_t *obs, struct rng *r)
 
 static struct policy_config config(const char *net)
 {
-    struct policy_config c = {.core = "lstm", .actions = 28};
+    struct policy_config c = {.core = POLICY_CORE_LSTM, .actions = 28};
     snprintf(c.net, sizeof c.net, "%s", net);
     if (strcmp(net, "grid-small") == 0) {
         c.actions = 7;

@@ -67,6 +67,13 @@ static void scale(const struct net *n, const char *name, float by)
         n->params[t->offset + (size_t)i] *= by;
 }
 
+static enum policy_core core_named(const char *name)
+{
+    return strcmp(name, "gru") == 0    ? POLICY_CORE_GRU
+           : strcmp(name, "none") == 0 ? POLICY_CORE_NONE
+                                       : POLICY_CORE_LSTM;
+}
+
 struct net net_create(const char *id, const char *core, int hidden, const struct net_options *o)
 {
     static const struct net_options plain;
@@ -79,7 +86,7 @@ struct net net_create(const char *id, const char *core, int hidden, const struct
                               .layer_norm = o->layer_norm};
     bool all_parts = !o->parts || !o->parts[0];
     snprintf(c.net, sizeof c.net, "%s", id);
-    snprintf(c.core, sizeof c.core, "%s", core);
+    c.core = core_named(core);
     snprintf(c.parts, sizeof c.parts, "%s", all_parts ? "" : o->parts);
     net_fields(&c.obs, id);
     struct net n = {0};

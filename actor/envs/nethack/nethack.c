@@ -175,7 +175,8 @@ static int nethack_create(struct env **out, const struct env_family *family, con
     n->head.family = family;
     n->task = nethack_task_find(name);
     ONIC_ASSERT(n->task);
-    n->staircase = strcmp(cfg->env_staircase, "depth") == 0 ? NETHACK_BY_DEPTH : NETHACK_BY_MESSAGE;
+    n->staircase =
+        cfg->env_staircase == CONFIG_env_staircase_depth ? NETHACK_BY_DEPTH : NETHACK_BY_MESSAGE;
     n->message_only = cfg->compat_oni;
     n->actions = (int)cfg->env_actions;
     struct rng r = rng_stream((uint64_t)cfg->run_seed, "nethack unseeded", (uint64_t)index, 0, 0);

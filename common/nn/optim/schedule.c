@@ -2,13 +2,6 @@
 /* schedule.c - see schedule.h. */
 #include "common/nn/optim/schedule.h"
 
-#include <string.h>
-
-enum schedule schedule_parse(const char *name)
-{
-    return strcmp(name, "linear") == 0 ? SCHEDULE_LINEAR : SCHEDULE_CONSTANT;
-}
-
 double schedule_value(enum schedule s, double start, double progress)
 {
     if (s == SCHEDULE_CONSTANT)

@@ -6,8 +6,6 @@
 
 enum schedule { SCHEDULE_CONSTANT, SCHEDULE_LINEAR };
 
-/* "constant" or "linear" (the choices of train.lr_schedule, checked when options are read). */
-enum schedule schedule_parse(const char *name);
 /* start * 1, or start * (1 - progress); progress is clamped to [0, 1]. */
 double schedule_value(enum schedule s, double start, double progress);
 

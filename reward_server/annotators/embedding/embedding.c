@@ -529,13 +529,13 @@ static int embedding_status(const struct annotator *a, char text[160], struct on
 
 static bool embedding_costs_money(const struct config *config)
 {
-    return strcmp(config->embedding_source, "http") == 0;
+    return config->embedding_source == CONFIG_embedding_source_http;
 }
 
 /* A model in the process is always there. */
 static bool embedding_may_leave(const struct config *c)
 {
-    return strcmp(c->embedding_source, "http") == 0;
+    return c->embedding_source == CONFIG_embedding_source_http;
 }
 
 const struct annotator_vtable annotator_embedding = {

@@ -64,23 +64,22 @@ static int read_addresses(struct llm *l, const struct config *c, const char *key
     return rc;
 }
 
-static int index_of(const char *name, const char *(*names)(int), int n)
-{
-    for (int i = 0; i < n; i++)
-        if (strcmp(names(i), name) == 0)
-            return i;
-    return -1; /* auto */
-}
-
-static const char *dialect_at(int i)
-{
-    return llm_dialect_name((enum llm_dialect)i);
-}
-
-static const char *api_at(int i)
-{
-    return llm_api_name((enum llm_api)i);
-}
+/* -1: auto, found out by a probe. */
+static const int apis[] = {
+    [CONFIG_llm_api_auto] = -1,
+    [CONFIG_llm_api_chat] = LLM_CHAT,
+    [CONFIG_llm_api_completions] = LLM_COMPLETIONS,
+};
+static const int dialects[] = {
+    [CONFIG_llm_structured_auto] = -1,
+    [CONFIG_llm_structured_structured_outputs] = LLM_STRUCTURED_OUTPUTS,
+    [CONFIG_llm_structured_guided_choice] = LLM_GUIDED_CHOICE,
+    [CONFIG_llm_structured_json_schema] = LLM_JSON_SCHEMA,
+    [CONFIG_llm_structured_json_object] = LLM_JSON_OBJECT,
+    [CONFIG_llm_structured_grammar] = LLM_GRAMMAR,
+    [CONFIG_llm_structured_logit_bias] = LLM_LOGIT_BIAS,
+    [CONFIG_llm_structured_plain] = LLM_PLAIN,
+};
 
 int llm_omit_read(unsigned *out, const struct config *c, struct onic_err *err)
 {
@@ -118,9 +117,9 @@ static void llm_settings_fill(struct llm_settings *s, const struct config *c)
     s->batch = (int)c->llm_batch;
     s->seed = c->annotator_seed;
     s->any_model = c->llm_any_model;
-    s->first = strcmp(c->llm_order, "first") == 0;
-    s->api = index_of(c->llm_api, api_at, 2);
-    s->dialect = index_of(c->llm_structured, dialect_at, LLM_DIALECTS);
+    s->first = c->llm_order == CONFIG_llm_order_first;
+    s->api = apis[c->llm_api];
+    s->dialect = dialects[c->llm_structured];
     s->health = (struct llm_health_options){.backoff_s = c->llm_backoff_s,
                                             .breaker_s = c->llm_breaker_s,
                                             .deadline_s = c->llm_deadline_s};
@@ -139,7 +138,7 @@ int llm_settings_read(struct llm *l, const struct config *c, struct onic_err *er
     if (rc == ONIC_OK && *c->llm_ca_file && access(c->llm_ca_file, R_OK) != 0)
         rc = err_set(err, ONIC_ECONFIG, "llm.ca_file %.300s cannot be read: %s", c->llm_ca_file,
                      strerror(errno));
-    if (rc == ONIC_OK && c->llm_batch > 1 && strcmp(c->llm_api, "completions") != 0)
+    if (rc == ONIC_OK && c->llm_batch > 1 && c->llm_api != CONFIG_llm_api_completions)
         rc = err_set(err, ONIC_ECONFIG,
                      "llm.batch needs llm.api=completions: a chat request holds one question");
     if (rc == ONIC_OK && c->llm_max_cost > 0 && c->llm_price_in <= 0 && c->llm_price_out <= 0)

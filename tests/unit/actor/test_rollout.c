@@ -25,7 +25,8 @@ static void open_fixture(struct fixture *f, const char *env_id, int max_steps)
     f->cfg.env_max_steps = max_steps;
     assert_ok(vec_env_create(&f->envs, &f->cfg, 3, E, &err));
     const struct env_spec *spec = vec_env_spec(f->envs);
-    struct policy_config pc = {.core = "lstm", .actions = spec->actions, .obs = spec->obs};
+    struct policy_config pc = {
+        .core = POLICY_CORE_LSTM, .actions = spec->actions, .obs = spec->obs};
     snprintf(pc.net, sizeof pc.net, "%s", spec->default_net);
     assert_ok(policy_create(&f->policy, &pc, &err));
     f->weights = xaligned(policy_params(f->policy)->floats * sizeof(float));

@@ -402,7 +402,7 @@ static void lists_that_make_no_sense_are_refused(void **state)
     struct config c = with(" rules ,random,");
     assert_ok(order_checked("llm", &c, &err));
     c = with("rules");
-    snprintf(c.embedding_source, sizeof c.embedding_source, "http");
+    c.embedding_source = CONFIG_embedding_source_http;
     assert_ok(order_checked("embedding", &c, &err));
 }
 
@@ -437,7 +437,7 @@ static void what_may_cost_something_is_paid(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof is / sizeof *is; i++) {
         struct config c = with(is[i].fallback);
-        snprintf(c.embedding_source, sizeof c.embedding_source, "%s", is[i].source);
+        assert_ok(config_set(&c, "embedding.source", is[i].source, CONFIG_CLI, "test", &err));
         struct annotator_order o;
         assert_ok(annotator_order_read(&o, annotator_find(is[i].id), &c, &err));
         if (annotator_costs_money(&o, &c) != is[i].paid)

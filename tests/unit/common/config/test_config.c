@@ -289,7 +289,7 @@ static void short_forms_and_extras_are_understood(void **state)
     assert_int_equal(c.run_seed, 9);
     assert_string_equal(c.run_dir, "runs/x");
     assert_true(c.run_deterministic);
-    assert_string_equal(c.run_on_exists, "fail");
+    assert_int_equal(c.run_on_exists, CONFIG_run_on_exists_fail);
     assert_string_equal(c.listen_address, "tcp://a:1");
     assert_string_equal(c.actors_learner, "ipc:///x");
     assert_int_equal(c.actors_orphan_timeout_s, 5);

@@ -116,12 +116,71 @@ static void what_is_printed_names_each_section_once(void **state)
     buf_release(&help);
 }
 
+/* Constants in code, one of the words everywhere else. */
+static void a_choice_is_a_constant_inside_and_its_word_outside(void **state)
+{
+    (void)state;
+    static struct config c, back;
+    struct buf dump;
+    config_defaults(&c);
+    assert_int_equal(c.run_on_exists, CONFIG_run_on_exists_resume);
+    assert_int_equal(c.llm_structured, CONFIG_llm_structured_auto);
+    assert_int_equal(c.log_level, CONFIG_log_level_info);
+    assert_ok(config_set(&c, "run.on_exists", "overwrite", CONFIG_CLI, "t", &err));
+    assert_ok(config_set(&c, "llm.structured", "plain", CONFIG_CLI, "t", &err));
+    assert_ok(config_set(&c, "policy.core", "none", CONFIG_CLI, "t", &err));
+    assert_int_equal(c.run_on_exists, CONFIG_run_on_exists_overwrite);
+    assert_int_equal(c.llm_structured, CONFIG_llm_structured_plain);
+    assert_int_equal(c.policy_core, CONFIG_policy_core_none);
+    assert_err(config_set(&c, "policy.core", "gruu", CONFIG_CLI, "t", &err), ONIC_ECONFIG,
+               "t: policy.core is 'gruu', must be one of lstm, gru, none");
+    assert_err(config_set(&c, "policy.core", "lstm|gru", CONFIG_CLI, "t", &err), ONIC_ECONFIG,
+               "must be one of");
+    assert_err(config_set(&c, "policy.core", "", CONFIG_CLI, "t", &err), ONIC_ECONFIG,
+               "policy.core has no value, must be one of lstm, gru, none");
+    assert_int_equal(c.policy_core, CONFIG_policy_core_none);
+    buf_init(&dump, 1 << 20);
+    config_dump(&c, &dump);
+    assert_non_null(strstr(dump.data, "\n  on_exists: 'overwrite'  # command line\n"));
+    config_defaults(&back);
+    assert_ok(config_read_text(&back, dump.data, dump.len, "dump", CONFIG_FILE, &err));
+    assert_int_equal(back.run_on_exists, CONFIG_run_on_exists_overwrite);
+    assert_int_equal(back.llm_structured, CONFIG_llm_structured_plain);
+    buf_release(&dump);
+}
+
+static void each_word_of_each_choice_reads_back(void **state)
+{
+    (void)state;
+    int rows_of_words = 0, words = 0;
+    for (int i = 0; i < CONFIG_COUNT; i++) {
+        char key[64], word[64], text[CONFIG_STR_MAX];
+        if (option_rows[i].type != OPTION_CHOICE)
+            continue;
+        option_key(i, key);
+        rows_of_words++;
+        for (const char *p = option_rows[i].choices; *p; p += *p == '|', words++) {
+            struct config c;
+            size_t len = strcspn(p, "|");
+            snprintf(word, sizeof word, "%.*s", (int)len, p);
+            config_defaults(&c);
+            assert_ok(config_set(&c, key, word, CONFIG_CLI, "t", &err));
+            assert_ok(config_get(&c, key, text, sizeof text));
+            assert_string_equal(text, word);
+            p += len;
+        }
+    }
+    assert_true(rows_of_words >= 10 && words >= 2 * rows_of_words);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_table_holds_each_row_of_each_file_once),
         cmocka_unit_test(each_option_is_reached_once_and_each_section_in_one_piece),
         cmocka_unit_test(what_is_printed_names_each_section_once),
+        cmocka_unit_test(a_choice_is_a_constant_inside_and_its_word_outside),
+        cmocka_unit_test(each_word_of_each_choice_reads_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

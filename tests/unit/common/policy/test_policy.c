@@ -15,7 +15,7 @@ static void oni_default_has_the_size_of_the_original(void **state)
     (void)state;
     struct policy_config c = {.actions = 28};
     snprintf(c.net, sizeof c.net, "oni-default");
-    snprintf(c.core, sizeof c.core, "gru");
+    c.core = POLICY_CORE_GRU;
     net_fields(&c.obs, "oni-default");
     struct policy *p = NULL;
     assert_ok(policy_create(&p, &c, &err));
@@ -254,14 +254,14 @@ static void a_bad_configuration_is_one_sentence(void **state)
 {
     (void)state;
     struct policy *p = NULL;
-    struct policy_config c = {.net = "grid-smal", .core = "lstm", .actions = 3};
+    struct policy_config c = {.net = "grid-smal", .core = POLICY_CORE_LSTM, .actions = 3};
     assert_err(policy_create(&p, &c, &err), ONIC_ECONFIG, "grid-small");
     snprintf(c.net, sizeof c.net, "grid-small");
     obs_spec_add(&c.obs, "position", OBS_U8, 1, (const int[]){1});
     assert_err(policy_create(&p, &c, &err), ONIC_ECONFIG, "'image'");
     obs_spec_add(&c.obs, "image", OBS_U8, 2, (const int[]){7, 7});
     assert_err(policy_create(&p, &c, &err), ONIC_ECONFIG, "uint8[height,width,3]");
-    snprintf(c.core, sizeof c.core, "gruu");
+    c.core = POLICY_CORES;
     assert_err(policy_create(&p, &c, &err), ONIC_ECONFIG, "lstm, gru or none");
     assert_null(p);
 }

@@ -88,7 +88,7 @@ static void refuse_parts(const char *net, const char *list, const char *complain
     struct policy *p = NULL;
     struct onic_err err = {0};
     snprintf(c.net, sizeof c.net, "%s", net);
-    snprintf(c.core, sizeof c.core, "none");
+    c.core = POLICY_CORE_NONE;
     snprintf(c.parts, sizeof c.parts, "%s", list);
     net_fields(&c.obs, net);
     assert_int_equal(policy_create(&p, &c, &err), ONIC_ECONFIG);

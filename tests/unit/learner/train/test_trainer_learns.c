@@ -66,7 +66,7 @@ static void it_learns_without_a_recurrent_core_and_in_minibatches(void **state)
     static struct world w;
     memset(&w, 0, sizeof w);
     world_configure(&w);
-    strcpy(w.cfg.policy_core, "none");
+    w.cfg.policy_core = CONFIG_policy_core_none;
     w.cfg.train_epochs = 2;
     w.cfg.train_minibatches = 3;
     world_open(&w);

@@ -59,7 +59,7 @@ static void falling_counts_as_depth_and_not_as_stairs(void **state)
     act(&p, DOWN); /* past the level */
     assert_false(p.r.terminated);
     close_play(&p);
-    strcpy(c.env_staircase, "depth");
+    c.env_staircase = CONFIG_env_staircase_depth;
     p = open_play("nethack:StaircaseLvl3", &c, 1);
     act(&p, DOWN);
     assert_false(p.r.terminated);

@@ -72,8 +72,8 @@ static void a_gradient_that_is_not_finite_is_refused(void **state)
 static void schedules_fall_as_named(void **state)
 {
     (void)state;
-    assert_close(schedule_value(schedule_parse("constant"), 0.5, 0.9), 0.5, 0, 0);
-    assert_close(schedule_value(schedule_parse("linear"), 0.5, 0.25), 0.375, 1e-12, 0);
+    assert_close(schedule_value(SCHEDULE_CONSTANT, 0.5, 0.9), 0.5, 0, 0);
+    assert_close(schedule_value(SCHEDULE_LINEAR, 0.5, 0.25), 0.375, 1e-12, 0);
     assert_close(schedule_value(SCHEDULE_LINEAR, 0.5, 1.5), 0, 0, 0);
     assert_close(schedule_value(SCHEDULE_LINEAR, 0.5, -1), 0.5, 0, 0);
 }
