@@ -16,7 +16,7 @@ enum { NONE = -1 };
 enum node_state { FREE, WAITING, IN_FLIGHT };
 
 struct node {
-    char *caption; /* owned, NUL-terminated */
+    char *question; /* owned, NUL-terminated */
     size_t len;
     uint64_t hash;
     int32_t newer, older; /* list of the waiting ones; `older` also links the free list */
@@ -70,7 +70,7 @@ void annotation_queue_free(struct annotation_queue *q)
     if (!q)
         return;
     for (int32_t i = 0; i < q->count; i++)
-        free(q->node[i].caption);
+        free(q->node[i].question);
     free(q->node);
     free(q->bucket);
     free(q);
@@ -101,8 +101,8 @@ static void drop_node(struct annotation_queue *q, int32_t i)
     while (*link != i)
         link = &q->node[*link].chain;
     *link = n->chain;
-    free(n->caption);
-    n->caption = NULL;
+    free(n->question);
+    n->question = NULL;
     n->state = FREE;
     n->older = q->free_list;
     q->free_list = i;
@@ -149,18 +149,18 @@ static void annotation_queue_evict(struct annotation_queue *q)
     }
 }
 
-bool annotation_queue_put(struct annotation_queue *q, const char *caption, size_t len)
+bool annotation_queue_put(struct annotation_queue *q, const char *question, size_t len)
 {
-    uint64_t hash = XXH3_64bits(caption, len);
+    uint64_t hash = XXH3_64bits(question, len);
     for (int32_t i = q->bucket[hash & (q->buckets - 1)]; i != NONE; i = q->node[i].chain)
         if (q->node[i].hash == hash && q->node[i].len == len &&
-            memcmp(q->node[i].caption, caption, len) == 0)
+            memcmp(q->node[i].question, question, len) == 0)
             return false;
     int32_t i = new_node(q);
     struct node *n = &q->node[i];
-    n->caption = xmalloc(len + 1);
-    memcpy(n->caption, caption, len);
-    n->caption[len] = '\0';
+    n->question = xmalloc(len + 1);
+    memcpy(n->question, question, len);
+    n->question[len] = '\0';
     n->len = len;
     n->hash = hash;
     n->chain = q->bucket[hash & (q->buckets - 1)];
@@ -170,7 +170,7 @@ bool annotation_queue_put(struct annotation_queue *q, const char *caption, size_
     return true;
 }
 
-bool annotation_queue_take(struct annotation_queue *q, uint64_t *ticket, const char **caption,
+bool annotation_queue_take(struct annotation_queue *q, uint64_t *ticket, const char **question,
                            size_t *len)
 {
     if (q->newest == NONE)
@@ -186,7 +186,7 @@ bool annotation_queue_take(struct annotation_queue *q, uint64_t *ticket, const c
     q->node[i].asked_at = clock_wall_s();
     q->numbers.in_flight++;
     *ticket = (uint64_t)i;
-    *caption = q->node[i].caption;
+    *question = q->node[i].question;
     *len = q->node[i].len;
     return true;
 }
@@ -197,11 +197,12 @@ static int32_t in_flight(const struct annotation_queue *q, uint64_t ticket)
     return (int32_t)ticket;
 }
 
-const char *annotation_queue_caption(const struct annotation_queue *q, uint64_t ticket, size_t *len)
+const char *annotation_queue_question(const struct annotation_queue *q, uint64_t ticket,
+                                      size_t *len)
 {
     const struct node *n = &q->node[in_flight(q, ticket)];
     *len = n->len;
-    return n->caption;
+    return n->question;
 }
 
 double annotation_queue_asked_at(const struct annotation_queue *q, uint64_t ticket)

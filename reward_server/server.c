@@ -5,12 +5,12 @@
  *            no -> queue -> [intent durable] -> annotator -> label durable -> delivered to all
  *
  * Order is the promise: a label is on disk before a client hears of it, and an intent before an
- * annotator that is paid sees the caption; one that costs nothing needs none. Answers are collected
- * for GROUP_WAIT_MS and committed as one group. A client that is gone or full is not waited for: it
- * asks again and is answered from the store.
+ * annotator that costs money sees the question; one that costs none needs no intent. Answers are
+ * collected for GROUP_WAIT_MS and committed as one group. A client that is gone or full is not
+ * waited for: it asks again and is answered from the store.
  *
  * When the disk does not take a label: stop asking (never pay for what cannot be kept), keep what
- * was answered in memory, keep answering known captions, try a small commit every 10 s, give up
+ * was answered in memory, keep answering known questions, try a small commit every 10 s, give up
  * after a grace of 15 minutes with exit code 74.
  *
  * The ZeroMQ descriptor is edge-triggered: it may stay silent although messages wait, so the socket
@@ -49,58 +49,38 @@ static void store_failed(struct server *s, const struct onic_err *why)
     }
 }
 
-static void fill_label(struct annot_label *out, const struct server *s, const char *caption,
-                       size_t len, const char *raw)
-{
-    *out = (struct annot_label){.caption = caption, .caption_len = len};
-    label_origin(s->annotators, raw, out->source);
-}
-
 static void deliver_row(struct server *s, uint64_t client, const struct label_row *row)
 {
-    struct annot_label label;
-    fill_label(&label, s, row->caption, row->caption_len, row->raw);
-    label.id = row->id;
-    label.state = row->state == LABEL_ANSWERED ? ANNOT_LABEL : ANNOT_ABSTAIN;
-    label.label = (float)row->label;
-    label.confidence = (float)row->confidence;
-    label.asked_at = row->asked_at;
-    label.answered_at = row->answered_at;
+    struct label label = row->label;
+    label_origin(s->annotators, label.raw, label.source);
     if (wire_labels_server_send(s->socket, client, &label, 1) && !row->delivered)
-        label_store_delivered(s->store, row->id);
+        label_store_delivered(s->store, label.id);
 }
 
 /* Makes the collected answers durable, then sends them to everybody. False: the disk did not take
  * them, they are still there. */
 static bool keep_answers(struct server *s)
 {
-    struct label_answer *batch = s->commit_row;
-    struct annot_label *label = s->commit_label;
+    struct label *label = s->commit;
     struct onic_err err = {0};
     int n = s->nanswers;
     if (n == 0)
         return true;
     s->committed_ms = clock_ms();
     for (int i = 0; i < n; i++) {
-        const struct pending_answer *p = &s->answers[i];
-        batch[i] = (struct label_answer){
-            .state = p->state, .label = p->label, .confidence = p->confidence, .raw = p->raw};
-        batch[i].asked_at = annotation_queue_asked_at(s->queue, p->ticket);
-        batch[i].caption = annotation_queue_caption(s->queue, p->ticket, &batch[i].len);
+        const struct annotator_answer *a = &s->answers[i];
+        struct label *l = &label[i];
+        *l = annotator_answer_label(a);
+        l->asked_at = annotation_queue_asked_at(s->queue, a->ticket);
+        l->question = annotation_queue_question(s->queue, a->ticket, &l->question_len);
+        label_origin(s->annotators, l->raw, l->source);
     }
-    if (label_store_answer(s->store, batch, n, &err) != ONIC_OK) {
+    if (label_store_answer(s->store, label, n, &err) != ONIC_OK) {
         store_failed(s, &err);
         return false;
     }
     for (int i = 0; i < n; i++) {
-        bool answered = batch[i].state == LABEL_ANSWERED;
-        fill_label(&label[i], s, batch[i].caption, batch[i].len, batch[i].raw);
-        label[i].id = batch[i].id;
-        label[i].state = answered ? ANNOT_LABEL : ANNOT_ABSTAIN;
-        label[i].label = (float)batch[i].label;
-        label[i].confidence = (float)batch[i].confidence;
-        label[i].asked_at = batch[i].asked_at;
-        label[i].answered_at = batch[i].answered_at;
+        bool answered = label[i].state == LABEL_ANSWERED;
         s->counts.answered += answered;
         s->counts.abstained += !answered;
     }
@@ -121,19 +101,14 @@ static void commit_answers(struct server *s)
 
 /* --- asking ---------------------------------------------------------------------------- */
 
-static void take_answer(void *ctx, const struct annotator_answer *a)
+static void take_answer(void *ctx, uint64_t ticket, const struct label *label)
 {
     struct server *s = ctx;
     if (s->nanswers == GROUP_MAX)
         commit_answers(s);
-    ONIC_ASSERT(s->nanswers <
-                GROUP_MAX); /* the window bounds what is in flight while the disk is full */
-    struct pending_answer *p = &s->answers[s->nanswers++];
-    p->ticket = a->ticket;
-    p->state = a->state;
-    p->label = a->label;
-    p->confidence = a->confidence;
-    snprintf(p->raw, sizeof p->raw, "%s", a->raw);
+    /* the window bounds what is in flight while the disk is full */
+    ONIC_ASSERT(s->nanswers < GROUP_MAX);
+    annotator_answer_keep(&s->answers[s->nanswers++], ticket, label);
 }
 
 static int server_window(const struct server *s)
@@ -157,11 +132,11 @@ static void later(struct server *s, int64_t since_ms)
 static void server_submit(struct server *s, int n)
 {
     for (int i = 0; i < n; i++) {
-        const struct label_question *q = &s->question[i];
-        if (q->known) /* counted in asked_twice; the client asks again and hears the stored label */
+        const struct label *l = &s->asked[i];
+        if (label_is_settled(l->state)) /* the client asks again and hears the stored label */
             annotation_queue_done(s->queue, s->ticket[i]);
         else
-            s->annotator->v->submit(s->annotator, s->ticket[i], q->caption, q->len, 0);
+            s->annotator->v->submit(s->annotator, s->ticket[i], l->question, l->question_len, 0);
     }
 }
 
@@ -178,8 +153,8 @@ static bool is_group(struct server *s, int waiting, int room)
     return false;
 }
 
-/* Fills the annotator's window: where it is paid one durable group of intents, then the questions.
- */
+/* Fills the annotator's window: where it costs money one durable group of intents, then the
+ * questions. */
 static void server_ask(struct server *s)
 {
     struct onic_err err = {0};
@@ -187,21 +162,21 @@ static void server_ask(struct server *s)
     int room = server_window(s) - (int)now.in_flight, n = 0;
     if (s->draining || s->full_since || now.waiting == 0)
         return;
-    if (s->paid && !is_group(s, (int)now.waiting, room))
+    if (s->costs_money && !is_group(s, (int)now.waiting, room))
         return;
     while (n < room) {
-        struct label_question *q = &s->question[n];
-        *q = (struct label_question){0};
-        if (!annotation_queue_take(s->queue, &s->ticket[n], &q->caption, &q->len))
+        struct label *l = &s->asked[n];
+        *l = (struct label){.state = LABEL_UNKNOWN};
+        if (!annotation_queue_take(s->queue, &s->ticket[n], &l->question, &l->question_len))
             break;
         n++;
     }
-    if (!s->paid) {
+    if (!s->costs_money) {
         server_submit(s, n);
         return;
     }
     s->asked_ms = clock_ms();
-    if (label_store_ask(s->store, s->question, n, &err) == ONIC_OK) {
+    if (label_store_ask(s->store, s->asked, n, &err) == ONIC_OK) {
         server_submit(s, n);
         return;
     }
@@ -228,27 +203,27 @@ static void work(struct server *s)
 
 /* --- receiving ------------------------------------------------------------------------- */
 
-static void server_receive_one(struct server *s, const struct annot_ask *ask_)
+static void server_receive_one(struct server *s, const struct wire_labels_ask *ask)
 {
     struct label_row row;
     struct onic_err err = {0};
     struct question q;
-    if (!question_split(ask_->caption, ask_->caption_len, &q) ||
+    if (!question_split(ask->question, ask->question_len, &q) ||
         !(s->identity.kinds & 1u << q.kind)) /* WELCOME has said what is answered */
         return;
-    int state = label_store_find(s->store, ask_->caption, ask_->caption_len, &row, &err);
+    int state = label_store_find(s->store, ask->question, ask->question_len, &row, &err);
     if (state < 0) {
         store_failed(s, &err);
-    } else if (state == LABEL_ANSWERED || state == LABEL_ABSTAINED) {
-        deliver_row(s, ask_->client, &row);
+    } else if (label_is_settled((enum label_state)state)) {
+        deliver_row(s, ask->client, &row);
     } else if (!s->draining) {
-        annotation_queue_put(s->queue, ask_->caption, ask_->caption_len);
+        annotation_queue_put(s->queue, ask->question, ask->question_len);
     }
 }
 
 static void server_receive(struct server *s)
 {
-    struct annot_ask one;
+    struct wire_labels_ask one;
     while (wire_labels_server_recv(s->socket, &one))
         server_receive_one(s, &one);
     work(s);
@@ -282,9 +257,9 @@ static void server_report(struct server *s)
 static void server_put_number(void *ctx, const char *name, double value)
 {
     struct wire_labels_server_numbers *n = ctx;
-    if (n->nown == ANNOT_NUMBERS_MAX)
+    if (n->nown == WIRE_LABELS_NUMBERS_MAX)
         return;
-    struct annot_number *own = &n->own[n->nown++];
+    struct wire_labels_number *own = &n->own[n->nown++];
     snprintf(own->name, sizeof own->name, "%s", name);
     own->value = value;
 }
@@ -417,10 +392,10 @@ void server_on_readable(uv_poll_t *poll, int status, int events)
 static void server_take_back(void *ctx, uint64_t ticket)
 {
     struct server *s = ctx;
-    struct label_question q = {0};
-    q.caption = annotation_queue_caption(s->queue, ticket, &q.len);
-    if (s->paid && !s->full_since)
-        label_store_forget(s->store, &q, 1, NULL);
+    struct label l = {.state = LABEL_ASKED};
+    l.question = annotation_queue_question(s->queue, ticket, &l.question_len);
+    if (s->costs_money && !s->full_since)
+        label_store_forget(s->store, &l, 1, NULL);
     annotation_queue_done(s->queue, ticket);
 }
 

@@ -23,13 +23,6 @@ enum {
     REPORT_MS = 60000,
 };
 
-struct pending_answer {
-    uint64_t ticket;
-    enum label_state state;
-    double label, confidence;
-    char raw[LABEL_RAW_MAX + 1];
-};
-
 struct server {
     uv_loop_t loop;
     uv_poll_t readable;
@@ -43,16 +36,15 @@ struct server {
     struct annotator *annotator;
     struct label_store *store;
     struct annotation_queue *queue;
-    struct annot_identity identity;
+    struct wire_labels_identity identity;
     char annotators[ANNOTATOR_NAMES_MAX]; /* "llm>rules": of the labels' identity */
-    bool paid;                            /* one of them is: intents are kept */
+    bool costs_money;                     /* asking one of them may: intents are kept */
 
-    struct pending_answer answers[GROUP_MAX]; /* answered, not yet durable */
+    struct annotator_answer answers[GROUP_MAX]; /* not yet durable */
     int nanswers;
-    struct label_answer commit_row[GROUP_MAX]; /* scratch of one commit */
-    struct annot_label commit_label[GROUP_MAX];
-    struct label_question question[GROUP_MAX]; /* scratch of one round of asking */
-    uint64_t ticket[GROUP_MAX];
+    struct label commit[GROUP_MAX]; /* scratch of one commit */
+    struct label asked[GROUP_MAX];  /* scratch of one round of asking */
+    uint64_t ticket[GROUP_MAX];     /* of asked */
     int64_t asked_ms, committed_ms; /* clock_ms of the last commits of intents, of answers */
     struct label_counts counts;     /* of the store, kept up to date between re-counts */
     double rate;                    /* labels per second, over the last ticks */

@@ -44,7 +44,7 @@ static int open_annotator(struct server *s, const struct config *c, const char *
     if (*note)
         log_warn(note);
     annotator_names(&order, s->annotators);
-    s->paid = annotator_costs_money(&order, c);
+    s->costs_money = annotator_costs_money(&order, c);
     snprintf(s->identity.annotator, sizeof s->identity.annotator, "%.31s", s->annotators);
     s->identity.kinds = annotator_kinds(&order);
     snprintf(s->identity.goal_version, sizeof s->identity.goal_version, "%s", s->goal->version);
@@ -73,10 +73,10 @@ static int server_life_store_path(const struct config *c, char *out, size_t size
                    strerror(errno));
 }
 
-static void put_back(void *ctx, const char *caption, size_t len)
+static void put_back(void *ctx, const char *question, size_t len)
 {
     struct server *s = ctx;
-    annotation_queue_put(s->queue, caption, len);
+    annotation_queue_put(s->queue, question, len);
 }
 
 static int use_identity(struct server *s, const struct config *c, struct onic_err *err)

@@ -177,17 +177,18 @@ struct writer {
 
 static void put_row_text(const struct label_row *row, struct buf *line)
 {
-    buf_printf(line, "%8llu  ", (unsigned long long)row->id);
-    if (row->state == LABEL_ANSWERED)
-        buf_printf(line, "%4g  %4.2f  ", row->label, row->confidence);
+    const struct label *l = &row->label;
+    buf_printf(line, "%8llu  ", (unsigned long long)l->id);
+    if (l->state == LABEL_ANSWERED)
+        buf_printf(line, "%4g  %4.2f  ", l->value, l->confidence);
     else
         buf_puts(line, "none     -  ");
-    char origin[32];
-    label_origin(row->identity.annotator, row->raw, origin);
+    char origin[LABEL_SOURCE_MAX];
+    label_origin(row->identity.annotator, l->raw, origin);
     buf_printf(line, "%-10s %-28s ", origin, row->identity.goal);
     struct question q;
-    if (!question_split(row->caption, row->caption_len, &q))
-        q = (struct question){.caption = row->caption, .len = row->caption_len};
+    if (!question_split(l->question, l->question_len, &q))
+        q = (struct question){.caption = l->question, .len = l->question_len};
     buf_json_string(line, q.caption, q.len);
     if (q.kind == QUESTION_PAIR) {
         buf_puts(line, " | ");
@@ -201,7 +202,7 @@ static int write_row(void *ctx, const struct label_row *row)
 {
     struct writer *w = ctx;
     buf_reset(&w->line);
-    if (w->json && row->state != LABEL_ANSWERED)
+    if (w->json && row->label.state != LABEL_ANSWERED)
         return 0;
     if (w->json)
         label_row_json(row, &w->line);
@@ -239,7 +240,7 @@ struct import {
     struct label_store *store;
     struct label_row rows[IMPORT_GROUP];
     json_t *objects[IMPORT_GROUP]; /* own the strings of rows */
-    char *captions[IMPORT_GROUP], *raws[IMPORT_GROUP];
+    char *questions[IMPORT_GROUP], *raws[IMPORT_GROUP];
     int n, lines, added;
     const char *name; /* of the file, for sentences */
 };
@@ -251,7 +252,7 @@ static int flush_group(struct import *im, struct onic_err *err)
     im->added += added;
     for (int i = 0; i < im->n; i++) {
         json_decref(im->objects[i]);
-        free(im->captions[i]);
+        free(im->questions[i]);
         free(im->raws[i]);
     }
     im->n = 0;
@@ -312,16 +313,16 @@ static int import_line(struct import *im, const char *line, struct onic_err *err
                      .goal_version = json_text(o, "prompt_version"),
                      .parameters = json_text(o, "parameters"),
                      .vote = vote ? (int)json_integer_value(vote) : 1},
-        .caption = question,
-        .caption_len = len,
-        .state = LABEL_ANSWERED,
-        .label = json_number_value(label),
-        .confidence = json_number_value(json_object_get(o, "confidence")),
-        .raw = raw,
-        .asked_at = json_number_value(json_object_get(o, "asked_at")),
-        .answered_at = json_number_value(json_object_get(o, "answered_at")),
+        .label = {.question = question,
+                  .question_len = len,
+                  .state = LABEL_ANSWERED,
+                  .value = json_number_value(label),
+                  .confidence = json_number_value(json_object_get(o, "confidence")),
+                  .raw = raw,
+                  .asked_at = json_number_value(json_object_get(o, "asked_at")),
+                  .answered_at = json_number_value(json_object_get(o, "answered_at"))},
     };
-    im->captions[im->n] = question;
+    im->questions[im->n] = question;
     im->raws[im->n] = raw;
     im->objects[im->n++] = o;
     return im->n == IMPORT_GROUP ? flush_group(im, err) : ONIC_OK;

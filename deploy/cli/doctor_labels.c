@@ -126,19 +126,20 @@ static void put_trial(struct finding *f, const struct annotator_vtable *v, const
                       const struct goal *goal, const struct trial *t)
 {
     static const char again[] = "the program is started again: ";
-    const char *raw = t->raw;
+    const struct label *l = &t->answer.label;
+    const char *raw = t->answer.raw;
     if (strncmp(raw, again, sizeof again - 1) == 0)
         raw += sizeof again - 1;
     buf_printf(&f->text, "%s: ", v->id);
     trial_put_question(t, &f->text);
-    if (t->state == LABEL_ANSWERED) {
-        trial_put_label(t, t->label, &f->text);
+    if (l->state == LABEL_ANSWERED) {
+        trial_put_label(t, l->value, &f->text);
         buf_printf(&f->text, " (%s)", raw);
         put_pool(f, t, goal);
         return;
     }
     f->verdict = VERDICT_WARN;
-    if (t->state == LABEL_ABSTAINED)
+    if (l->state == LABEL_ABSTAINED)
         buf_printf(&f->text, " gets no label (%s)", raw);
     else
         buf_printf(&f->text, " gets no answer: %s%s", raw, doctor_labels_remedy(v, cfg));
@@ -172,12 +173,13 @@ static void try_annotator(struct finding *f, const struct annotator_vtable *v,
 /* True when the answer to t is there. */
 static bool is_answered(struct wire_labels_client *c, struct trial *t)
 {
-    struct annot_label l;
+    struct label l;
     while (wire_labels_client_next(c, &l))
-        if (l.caption_len == t->len && memcmp(l.caption, t->question, t->len) == 0) {
-            t->state = l.state == ANNOT_LABEL ? LABEL_ANSWERED : LABEL_ABSTAINED;
-            t->label = (double)l.label;
-            snprintf(t->raw, sizeof t->raw, "by %s", l.source);
+        if (l.question_len == t->len && memcmp(l.question, t->question, t->len) == 0) {
+            char by[3 + LABEL_SOURCE_MAX];
+            snprintf(by, sizeof by, "by %s", l.source);
+            l.raw = by;
+            annotator_answer_keep(&t->answer, 0, &l);
             return true;
         }
     return false;
@@ -187,16 +189,17 @@ static void doctor_labels_ask_server(struct wire_labels_client *c, struct trial 
 {
     struct wire_labels_client_status s;
     int64_t until = clock_ms() + SERVER_MS;
+    struct annotator_answer *a = &t->answer;
     do {
         wire_labels_client_poll(c, 20);
         if (*wire_labels_client_identity(c)->identity)
             wire_labels_client_ask(c, t->question, t->len);
         wire_labels_client_status(c, &s);
-        snprintf(t->raw, sizeof t->raw, "%s", s.annotator);
+        snprintf(a->raw, sizeof a->raw, "%s", s.annotator);
     } while (!is_answered(c, t) && clock_ms() < until && !s.waiting_for[0] &&
              (!*s.annotator || annotator_is_starting(s.annotator)));
-    if (t->state == LABEL_UNKNOWN && !*t->raw)
-        snprintf(t->raw, sizeof t->raw, "%s",
+    if (a->label.state == LABEL_UNKNOWN && !*a->raw)
+        snprintf(a->raw, sizeof a->raw, "%s",
                  s.waiting_for[0] ? s.waiting_for : "it does not answer in time");
 }
 
@@ -220,15 +223,16 @@ static void try_server(struct finding *f, const struct config *cfg, const struct
         buf_printf(&f->text, " [%s]", wire_labels_client_identity(c)->identity);
     buf_puts(&f->text, ": ");
     trial_put_question(&t, &f->text);
-    if (t.state == LABEL_ANSWERED) {
+    const struct annotator_answer *a = &t.answer;
+    if (a->label.state == LABEL_ANSWERED) {
         f->verdict = VERDICT_OK;
-        trial_put_label(&t, t.label, &f->text);
-        buf_printf(&f->text, " (%s)", t.raw);
-    } else if (t.state == LABEL_ABSTAINED) {
+        trial_put_label(&t, a->label.value, &f->text);
+        buf_printf(&f->text, " (%s)", a->raw);
+    } else if (a->label.state == LABEL_ABSTAINED) {
         buf_printf(&f->text, " gets no label (%s; `onic labels list` on its store says why)",
-                   t.raw);
+                   a->raw);
     } else {
-        buf_printf(&f->text, " gets no answer: %s", t.raw);
+        buf_printf(&f->text, " gets no answer: %s", a->raw);
     }
     wire_labels_client_free(c);
 }

@@ -79,17 +79,18 @@ static void keep_label(struct explain *x, const struct label_row *row, const str
         x->cap = x->cap ? x->cap * 2 : 256;
         x->labels = xrealloc(x->labels, x->cap * sizeof *x->labels);
     }
+    const struct label *l = &row->label;
     struct explain_label *k = &x->labels[x->count];
-    *k = (struct explain_label){.id = row->id,
+    *k = (struct explain_label){.id = l->id,
                                 .kind = q->kind,
-                                .label = row->label,
-                                .confidence = row->confidence,
-                                .abstained = row->state == LABEL_ABSTAINED,
+                                .label = l->value,
+                                .confidence = l->confidence,
+                                .abstained = l->state == LABEL_ABSTAINED,
                                 .vote = row->identity.vote,
-                                .asked_at = row->asked_at,
-                                .answered_at = row->answered_at,
-                                .raw = xstrdup(row->raw ? row->raw : "")};
-    label_origin(row->identity.annotator, row->raw ? row->raw : "", k->annotator);
+                                .asked_at = l->asked_at,
+                                .answered_at = l->answered_at,
+                                .raw = xstrdup(l->raw ? l->raw : "")};
+    label_origin(row->identity.annotator, l->raw ? l->raw : "", k->annotator);
     if (q->kind == QUESTION_PAIR) {
         k->place = place;
         k->other_len = place == 1 ? q->len_b : q->len;
@@ -113,7 +114,7 @@ static int keep_row(void *ctx, const struct label_row *row)
 {
     struct explain *x = ctx;
     struct question q;
-    if (!question_split(row->caption, row->caption_len, &q))
+    if (!question_split(row->label.question, row->label.question_len, &q))
         return 0;
     keep_label(x, row, &q, 1);
     if (q.kind == QUESTION_PAIR)

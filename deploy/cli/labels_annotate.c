@@ -73,11 +73,11 @@ static void labels_annotate_show(struct asking *a)
 static void finish_group(struct asking *a)
 {
     struct wire_labels_client_status st;
-    struct annot_label l;
+    struct label l;
     do {
         wire_labels_client_poll(a->client, POLL_MS);
         while (wire_labels_client_next(a->client, &l))
-            *(l.state == ANNOT_LABEL ? &a->labels : &a->abstained) += 1;
+            *(l.state == LABEL_ANSWERED ? &a->labels : &a->abstained) += 1;
         wire_labels_client_status(a->client, &st);
         if (clock_ms() - a->shown_ms > PROGRESS_MS) {
             a->shown_ms = clock_ms();

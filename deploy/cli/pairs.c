@@ -184,13 +184,13 @@ static int pairs_keep(void *ctx, const struct label_row *row)
 {
     struct labelled *l = ctx;
     char text[192];
-    if (row->state != LABEL_ANSWERED ||
-        question_kind_of(row->caption, row->caption_len) != QUESTION_PAIR)
+    if (row->label.state != LABEL_ANSWERED ||
+        question_kind_of(row->label.question, row->label.question_len) != QUESTION_PAIR)
         return 0;
     label_identity_text(&row->identity, text);
     l->mixed |= l->identity[0] && strcmp(l->identity, text) != 0;
     snprintf(l->identity, sizeof l->identity, "%s", text);
-    pair_data_put(l->pairs, row->caption, row->caption_len, (float)row->label);
+    pair_data_put(l->pairs, row->label.question, row->label.question_len, (float)row->label.value);
     return 0;
 }
 

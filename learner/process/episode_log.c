@@ -163,7 +163,7 @@ static void put_options(const struct config *cfg, struct buf *out)
 }
 
 static void put_head(const struct episode_log *r, const struct recorder *c, uint8_t flags,
-                     const struct reward_mix *mix, const struct annot_identity *identity,
+                     const struct reward_mix *mix, const struct wire_labels_identity *identity,
                      uint64_t env_steps, struct buf *out)
 {
     buf_puts(out, "{\"onic_replay\":1");
@@ -192,8 +192,8 @@ static void put_head(const struct episode_log *r, const struct recorder *c, uint
 }
 
 static void episode_log_keep(struct episode_log *r, struct recorder *c, uint8_t flags,
-                             const struct reward_mix *mix, const struct annot_identity *identity,
-                             uint64_t env_steps)
+                             const struct reward_mix *mix,
+                             const struct wire_labels_identity *identity, uint64_t env_steps)
 {
     char path[PATH_LEN], temporary[PATH_LEN + 8];
     struct buf head;
@@ -297,7 +297,7 @@ static bool continues(const struct recorder *c, const struct trajectory *t, int 
 }
 
 void episode_log_add(struct episode_log *r, const struct batch *b, struct reward_mix *mix,
-                     const struct annot_identity *identity, uint64_t env_steps)
+                     const struct wire_labels_identity *identity, uint64_t env_steps)
 {
     for (int column = 0; r && column < b->C; column++) {
         const struct trajectory *t = b->column[column].t;

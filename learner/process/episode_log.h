@@ -37,7 +37,7 @@ void episode_log_free(struct episode_log *r); /* episodes under way are forgotte
  * labels the captions now, NULL = nothing does.
  */
 void episode_log_add(struct episode_log *r, const struct batch *b, struct reward_mix *mix,
-                     const struct annot_identity *identity, uint64_t env_steps);
+                     const struct wire_labels_identity *identity, uint64_t env_steps);
 /* Files written by this process. */
 uint64_t episode_log_kept(const struct episode_log *r);
 

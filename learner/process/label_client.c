@@ -26,8 +26,8 @@ enum {
 };
 
 struct held_label {
-    struct annot_label label;
-    char caption[QUESTION_MAX];
+    struct label label; /* its question is the one below */
+    char question[QUESTION_MAX];
 };
 
 struct label_client {
@@ -49,7 +49,7 @@ struct label_client {
     int *unknown;       /* [unknown_cap] */
     int unknown_cap;
     bool hold;
-    struct strmap *asked;    /* captions of this round while holding; NULL = not holding */
+    struct strmap *asked;    /* questions of this round while holding; NULL = not holding */
     struct held_label *held; /* [held_cap] */
     int held_count, held_cap;
     char waiting[192], trouble[160]; /* trouble: the last that was said of the annotator */
@@ -144,25 +144,25 @@ static void count_source(struct label_client *a, const char *name)
 }
 
 /* False: another learner of the same server asks another kind of question. */
-static bool hand_over(struct reward_mix *mix, const struct annot_label *l)
+static bool hand_over(struct reward_mix *mix, const struct label *l)
 {
     struct question q;
-    struct annot_label mine = *l;
-    if (!question_split(l->caption, l->caption_len, &q) ||
+    struct label mine = *l;
+    if (!question_split(l->question, l->question_len, &q) ||
         q.kind != reward_mix_type(mix)->traits.asks)
         return false;
     if (q.kind != QUESTION_PAIR) {
-        mine.caption = q.caption;
-        mine.caption_len = q.len;
+        mine.question = q.caption;
+        mine.question_len = q.len;
     }
     reward_mix_on_label(mix, &mine);
     return true;
 }
 
-static void apply(struct label_client *a, struct reward_mix *mix, const struct annot_label *l)
+static void apply(struct label_client *a, struct reward_mix *mix, const struct label *l)
 {
     a->cursor = l->id > a->cursor ? l->id : a->cursor;
-    if (l->state != ANNOT_LABEL) {
+    if (l->state != LABEL_ANSWERED) {
         a->abstained++;
         return;
     }
@@ -170,9 +170,9 @@ static void apply(struct label_client *a, struct reward_mix *mix, const struct a
         return;
     a->labels++;
     a->judged++;
-    a->high += l->label > 0.5f;
-    a->tie += l->label == 0.5f;
-    a->sum += (double)l->label;
+    a->high += l->value > 0.5;
+    a->tie += l->value == 0.5;
+    a->sum += l->value;
     count_source(a, l->source);
     double age = clock_wall_s() - l->asked_at;
     if (l->asked_at > 0 && age >= 0)
@@ -181,9 +181,9 @@ static void apply(struct label_client *a, struct reward_mix *mix, const struct a
 
 /* Also labels that nobody here has asked for: questions of a killed life, or of another learner of
  * the same server. When they come depends on chance, so they wait until this run asks. */
-static void label_client_keep(struct label_client *a, const struct annot_label *l)
+static void label_client_keep(struct label_client *a, const struct label *l)
 {
-    if (l->caption_len > QUESTION_MAX)
+    if (l->question_len > QUESTION_MAX)
         return;
     if (a->held_count == a->held_cap) {
         a->held_cap = a->held_cap ? 2 * a->held_cap : 256;
@@ -191,14 +191,14 @@ static void label_client_keep(struct label_client *a, const struct annot_label *
     }
     struct held_label *h = &a->held[a->held_count++];
     h->label = *l;
-    memcpy(h->caption, l->caption, l->caption_len);
+    memcpy(h->question, l->question, l->question_len);
 }
 
-static int compare_captions(const void *x, const void *y)
+static int compare_questions(const void *x, const void *y)
 {
     const struct held_label *a = x, *b = y;
-    size_t la = a->label.caption_len, lb = b->label.caption_len;
-    int order = memcmp(a->caption, b->caption, la < lb ? la : lb);
+    size_t la = a->label.question_len, lb = b->label.question_len;
+    int order = memcmp(a->question, b->question, la < lb ? la : lb);
     return order ? order : (la > lb) - (la < lb);
 }
 
@@ -214,12 +214,12 @@ void label_client_hold(struct label_client *a, bool hold)
 void label_client_apply(struct label_client *a, struct reward_mix *mix)
 {
     if (a->held_count)
-        qsort(a->held, (size_t)a->held_count, sizeof *a->held, compare_captions);
+        qsort(a->held, (size_t)a->held_count, sizeof *a->held, compare_questions);
     int kept = 0;
     for (int i = 0; i < a->held_count; i++) {
         struct held_label *h = &a->held[i];
-        h->label.caption = h->caption;
-        if (a->asked && !strmap_get(a->asked, h->caption, h->label.caption_len))
+        h->label.question = h->question;
+        if (a->asked && !strmap_get(a->asked, h->question, h->label.question_len))
             a->held[kept++] = *h;
         else
             apply(a, mix, &h->label);
@@ -263,7 +263,7 @@ int annotate_check_identity(const struct label_client *a, const char *identity,
 static int check_identity(struct label_client *a, const struct reward_model_type *type,
                           struct onic_err *err)
 {
-    const struct annot_identity *now = wire_labels_client_identity(a->client);
+    const struct wire_labels_identity *now = wire_labels_client_identity(a->client);
     if (!now->identity[0])
         return ONIC_OK;
     if (!(now->kinds & 1u << type->traits.asks))
@@ -286,7 +286,7 @@ int label_client_poll(struct label_client *a, struct reward_mix *mix, int timeou
     int rc = check_identity(a, reward_mix_type(mix), err);
     if (rc)
         return rc;
-    struct annot_label l;
+    struct label l;
     while (wire_labels_client_next(a->client, &l)) {
         if (a->hold)
             label_client_keep(a, &l);
@@ -312,7 +312,7 @@ bool label_client_pending(const struct label_client *a)
 
 /* --- showing --------------------------------------------------------------------------------- */
 
-const struct annot_identity *label_client_identity(const struct label_client *a)
+const struct wire_labels_identity *label_client_identity(const struct label_client *a)
 {
     return a->client ? wire_labels_client_identity(a->client) : NULL;
 }

@@ -47,7 +47,7 @@ void label_client_hold(struct label_client *a, bool hold);
 void label_client_apply(struct label_client *a, struct reward_mix *mix);
 
 /* What labels the captions now, "" fields until known; NULL without a server. Borrowed. */
-const struct annot_identity *label_client_identity(const struct label_client *a);
+const struct wire_labels_identity *label_client_identity(const struct label_client *a);
 /* One sentence when something is wrong with the server, "" when healthy or without one. */
 const char *label_client_waiting_for(struct label_client *a);
 /* Why the reward model was told nothing in this life although something was asked: "no label in

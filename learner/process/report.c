@@ -130,7 +130,7 @@ void report_learned(const struct trainer *core, const struct label_client *a)
     char words[LEARNED_WORDS_MAX];
     const struct reward_mix *mix = trainer_reward_const(core);
     const struct reward_model_traits *traits = &reward_mix_type(mix)->traits;
-    const struct annot_identity *id = label_client_identity(a);
+    const struct wire_labels_identity *id = label_client_identity(a);
     const char *goal = id ? strrchr(id->goal, '/') : NULL;
     struct learned l = {.pairs = traits->asks == QUESTION_PAIR, .loss = (double)NAN};
     if (!traits->wants_labels || traits->asks == QUESTION_SCORE ||

@@ -62,21 +62,20 @@ static bool valid(const struct reward_model *m, float label, float confidence, s
            isfinite(confidence) && len > 0 && len <= CAPTION_MAX;
 }
 
-void label_model_on_label(struct reward_model *m, const struct annot_label *label)
+void label_model_on_label(struct reward_model *m, const struct label *label)
 {
-    if (label->state != ANNOT_LABEL ||
-        !valid(m, label->label, label->confidence, label->caption_len))
+    float value = (float)label->value, confidence = (float)label->confidence;
+    if (label->state != LABEL_ANSWERED || !valid(m, value, confidence, label->question_len))
         return;
-    const uint64_t *slot = strmap_get(m->index, label->caption, label->caption_len);
+    const uint64_t *slot = strmap_get(m->index, label->question, label->question_len);
     if (!slot && m->count == ENTRIES_MAX)
         return;
     /* Only a change of a score raises the version, so that repeated deliveries keep the memo warm.
      */
     float before = slot ? m->entry[*slot].label : 0.0f;
-    label_model_put(
-        m, label->caption, label->caption_len,
-        (struct entry){.id = label->id, .label = label->label, .confidence = label->confidence});
-    if (before != label->label) /* exact: the same number arrived or another one */
+    label_model_put(m, label->question, label->question_len,
+                    (struct entry){.id = label->id, .label = value, .confidence = confidence});
+    if (before != value) /* exact: the same number arrived or another one */
         m->version++;
 }
 

@@ -25,7 +25,7 @@ struct label_model_rule {
 struct reward_model *label_model_create(const struct label_model_rule *rule); /* copied */
 void label_model_free(struct reward_model *m);                                /* NULL is allowed */
 
-void label_model_on_label(struct reward_model *m, const struct annot_label *label);
+void label_model_on_label(struct reward_model *m, const struct label *label);
 bool label_model_has_label(const struct reward_model *m, const char *caption, size_t len);
 uint64_t label_model_version(const struct reward_model *m); /* rises when a label changes */
 void label_model_score(struct reward_model *m, const struct reward_batch *b, float *out);

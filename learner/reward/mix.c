@@ -124,9 +124,9 @@ size_t reward_mix_next_question(struct reward_mix *x, char out[QUESTION_MAX])
     return x->type->next_question ? x->type->next_question(x->model, out) : 0;
 }
 
-void reward_mix_on_label(struct reward_mix *x, const struct annot_label *label)
+void reward_mix_on_label(struct reward_mix *x, const struct label *label)
 {
-    if (x->type->on_label && label->state == ANNOT_LABEL)
+    if (x->type->on_label && label->state == LABEL_ANSWERED)
         x->type->on_label(x->model, label);
 }
 

@@ -47,7 +47,7 @@ void reward_mix_on_batch(struct reward_mix *x, const struct reward_batch *b);
 /* The next question the model draws itself; 0 = none, or the model asks for unknown captions. */
 size_t reward_mix_next_question(struct reward_mix *x, char out[QUESTION_MAX]);
 /* A label arrived (abstentions are ignored here). No-op for models that want none. */
-void reward_mix_on_label(struct reward_mix *x, const struct annot_label *label);
+void reward_mix_on_label(struct reward_mix *x, const struct label *label);
 /* Gives the model time to learn; no-op when there is nothing to train. */
 void reward_mix_train(struct reward_mix *x);
 

@@ -17,9 +17,8 @@
 #include "common/base/buf.h"
 #include "common/base/err.h"
 #include "common/config/config.h"
-#include "common/data/question.h"
+#include "common/data/label.h"
 #include "common/policy/obs_spec.h"
-#include "common/wire/labels/labels.h"
 
 /* One batch to score: n steps; the observation is the one AFTER the action. */
 struct reward_batch {
@@ -57,9 +56,9 @@ struct reward_model_type {
     /* The next question of kind `asks` the model itself wants answered, until it returns 0. NULL:
      * captions that are not known are asked. */
     size_t (*next_question)(struct reward_model *m, char out[QUESTION_MAX]);
-    /* A label of kind `asks` arrived; its caption is the caption, of a pair the question.
-     * Idempotent: the same caption again replaces the old label. NULL when !wants_labels. */
-    void (*on_label)(struct reward_model *m, const struct annot_label *label);
+    /* A label of kind `asks` arrived; its question is the caption alone, of a pair the whole.
+     * Idempotent: the same question again replaces the old label. NULL when !wants_labels. */
+    void (*on_label)(struct reward_model *m, const struct label *label);
     /* True when this caption has a label, or is part of a pair that has one. NULL when
      * !wants_labels. */
     bool (*has_label)(const struct reward_model *m, const char *caption, size_t len);

@@ -16,17 +16,24 @@
 
 #include "common/base/err.h"
 #include "common/config/config.h"
+#include "common/data/label.h"
 #include "reward_server/goals/goal.h"
-#include "reward_server/store/label_store.h"
 
+/* The answer to the question that was submitted with this ticket: state (LABEL_ANSWERED or
+ * LABEL_ABSTAINED), value, confidence and raw of the label are filled in, it is borrowed for the
+ * call. */
+typedef void (*annotator_done)(void *ctx, uint64_t ticket, const struct label *label);
+
+/* An answer that waits, with its own copy of `raw`; registry.c. */
 struct annotator_answer {
-    uint64_t ticket;        /* as given to submit */
-    enum label_state state; /* LABEL_ANSWERED or LABEL_ABSTAINED */
-    double label;           /* what it says depends on the kind of question: question.h */
-    double confidence;      /* [0, 1] */
-    const char *raw;        /* why, for people; borrowed for the call */
+    uint64_t ticket;
+    struct label label; /* its raw is not set: it would not survive a copy of this struct */
+    char raw[LABEL_RAW_MAX];
 };
-typedef void (*annotator_done)(void *ctx, const struct annotator_answer *answer);
+/* Keeps the answer; raw longer than LABEL_RAW_MAX - 1 is cut. */
+void annotator_answer_keep(struct annotator_answer *to, uint64_t ticket, const struct label *label);
+/* The label with its raw, borrowed from `a`. */
+struct label annotator_answer_label(const struct annotator_answer *a);
 
 struct annotator_setup {
     const struct config *config; /* borrowed for the call of create */
@@ -93,8 +100,8 @@ struct annotator_vtable {
     enum annotator_health (*health)(const struct annotator *a);
     /* "" when ready, else what it is doing; a broken annotator returns its code and sentence. */
     int (*status)(const struct annotator *a, char text[160], struct onic_err *err);
-    /* Its own numbers for annot/... metrics (names of a-z, 0-9 and _, at most ANNOT_NUMBERS_MAX);
-     * NULL when it has none. */
+    /* Its own numbers for annot/... metrics (names of a-z, 0-9 and _, at most
+     * WIRE_LABELS_NUMBERS_MAX); NULL when it has none. */
     void (*report)(const struct annotator *a,
                    void (*put)(void *ctx, const char *name, double value), void *ctx);
 };

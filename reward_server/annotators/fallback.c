@@ -26,7 +26,7 @@ struct fallback_item {
     int member; /* who has it, or NOBODY */
     int vote;
     size_t len;
-    char question[LABEL_QUESTION_MAX];
+    char question[QUESTION_MAX];
 };
 
 struct member {
@@ -151,21 +151,20 @@ static void fallback_pump(struct fallback *w)
         ;
 }
 
-static void fallback_on_answer(void *ctx, const struct annotator_answer *a)
+static void fallback_on_answer(void *ctx, uint64_t ticket, const struct label *label)
 {
     struct fallback *w = ctx;
-    struct fallback_item *it = &w->item[a->ticket];
+    struct fallback_item *it = &w->item[ticket];
     struct member *m = &w->member[w->asking];
-    struct annotator_answer out = *a;
+    struct label out = *label;
     char raw[LABEL_RAW_MAX];
-    snprintf(raw, sizeof raw, "%s: %.480s", m->id, a->raw);
+    snprintf(raw, sizeof raw, "%s: %.480s", m->id, label->raw);
     out.raw = raw;
-    out.ticket = it->ticket;
     m->flying--;
     m->answers++;
     it->used = false;
     w->finished++;
-    w->done(w->ctx, &out);
+    w->done(w->ctx, it->ticket, &out);
 }
 
 /* --- the vtable ------------------------------------------------------------------------------ */
@@ -208,7 +207,7 @@ static void fallback_submit(struct annotator *a, uint64_t ticket, const char *qu
     int i = 0;
     while (i < ITEMS && w->item[i].used)
         i++;
-    ONIC_ASSERT(i < ITEMS && len <= LABEL_QUESTION_MAX);
+    ONIC_ASSERT(i < ITEMS && len <= QUESTION_MAX);
     struct fallback_item *it = &w->item[i];
     it->used = true;
     it->ticket = ticket;

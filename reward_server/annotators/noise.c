@@ -77,20 +77,19 @@ static void noise_submit(struct annotator *a, uint64_t ticket, const char *quest
     w->inner->v->submit(w->inner, (uint64_t)i, question, len, vote);
 }
 
-static void give_on(void *ctx, const struct annotator_answer *answer)
+static void give_on(void *ctx, uint64_t ticket, const struct label *label)
 {
     struct noise *w = ctx;
-    const struct noise_item *item = &w->item[answer->ticket];
+    const struct noise_item *item = &w->item[ticket];
     char raw[LABEL_RAW_MAX];
-    struct annotator_answer out = *answer;
-    out.ticket = item->ticket;
-    if (item->turn && answer->state == LABEL_ANSWERED) {
-        out.label = item->score ? -answer->label : 1 - answer->label;
-        snprintf(raw, sizeof raw, "%.480s (turned by noise)", answer->raw);
+    struct label out = *label;
+    if (item->turn && label->state == LABEL_ANSWERED) {
+        out.value = item->score ? -label->value : 1 - label->value;
+        snprintf(raw, sizeof raw, "%.480s (turned by noise)", label->raw);
         out.raw = raw;
     }
-    w->spare[w->nspare++] = (int)answer->ticket;
-    w->done(w->ctx, &out);
+    w->spare[w->nspare++] = (int)ticket;
+    w->done(w->ctx, item->ticket, &out);
 }
 
 static int noise_poll(struct annotator *a, annotator_done done, void *ctx)

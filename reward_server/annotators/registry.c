@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* registry.c - annotators.def as a table. */
+/* registry.c - annotators.def as a table, and what all annotators share. */
+#include <stdio.h>
 #include <string.h>
 
 #include "reward_server/annotators/annotator.h"
@@ -24,6 +25,21 @@ const struct annotator_vtable *annotator_at(int index)
 enum annotator_health annotator_health_of(const struct annotator *a)
 {
     return a->v->health ? a->v->health(a) : ANNOTATOR_AVAILABLE;
+}
+
+void annotator_answer_keep(struct annotator_answer *to, uint64_t ticket, const struct label *label)
+{
+    to->ticket = ticket;
+    to->label = *label;
+    to->label.raw = NULL;
+    snprintf(to->raw, sizeof to->raw, "%s", label->raw);
+}
+
+struct label annotator_answer_label(const struct annotator_answer *a)
+{
+    struct label label = a->label;
+    label.raw = a->raw;
+    return label;
 }
 
 bool annotator_is_starting(const char *status)

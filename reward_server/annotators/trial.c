@@ -45,7 +45,7 @@ void trial_question(struct trial *t, const struct goal *goal, enum question_kind
 {
     const char *good = caption_of(goal, 1, goal->positive, goal->npositive);
     const char *other = caption_of(goal, 0, goal->negative, goal->nnegative);
-    *t = (struct trial){.state = LABEL_UNKNOWN, .expected = -1};
+    *t = (struct trial){.expected = -1};
     int label = label_by_rules(goal, good);
     if (kind == QUESTION_CLASS && !goal->no_preference && (label == 0 || label == 1))
         t->expected = label;
@@ -77,20 +77,18 @@ static void trial_wake_nobody(void *ctx)
     (void)ctx; /* it is polled */
 }
 
-static void trial_take(void *ctx, const struct annotator_answer *answer)
+static void trial_take(void *ctx, uint64_t ticket, const struct label *label)
 {
     struct asking *k = ctx;
     struct trial *t = k->t;
     k->done++;
     k->moved_ms = clock_ms();
-    if (answer->ticket > 0) {
-        t->abstained += answer->state != LABEL_ANSWERED;
-        t->high += answer->state == LABEL_ANSWERED && answer->label > 0.5;
+    if (ticket > 0) {
+        t->abstained += label->state != LABEL_ANSWERED;
+        t->high += label->state == LABEL_ANSWERED && label->value > 0.5;
         return;
     }
-    t->state = answer->state;
-    t->label = answer->label;
-    snprintf(t->raw, sizeof t->raw, "%s", answer->raw);
+    annotator_answer_keep(&t->answer, ticket, label);
 }
 
 static void trial_submit(struct asking *k)
@@ -138,8 +136,8 @@ static void trial_run(struct asking *k, uv_loop_t *loop)
     uv_timer_start(&k->timer, trial_on_timer, 0, POLL_MS);
     uv_run(loop, UV_RUN_DEFAULT);
     uv_close((uv_handle_t *)&k->timer, NULL);
-    if (k->t->state == LABEL_UNKNOWN && k->rc == ONIC_OK)
-        snprintf(k->t->raw, sizeof k->t->raw, "%s",
+    if (k->t->answer.label.state == LABEL_UNKNOWN && k->rc == ONIC_OK)
+        snprintf(k->t->answer.raw, sizeof k->t->answer.raw, "%s",
                  *k->said ? k->said : "it does not answer in time");
 }
 

@@ -9,12 +9,11 @@
 #include "reward_server/annotators/annotator.h"
 
 struct trial {
-    char question[LABEL_QUESTION_MAX];
+    char question[QUESTION_MAX];
     size_t len;
-    int expected;           /* its label by the goal's rules; -1: they do not say */
-    enum label_state state; /* LABEL_UNKNOWN: no answer came */
-    double label;
-    char raw[LABEL_RAW_MAX]; /* why, by the annotator; of LABEL_UNKNOWN what it says of itself */
+    int expected; /* its label by the goal's rules; -1: they do not say */
+    /* LABEL_UNKNOWN: no answer came, and its raw is what the annotator says of itself */
+    struct annotator_answer answer;
     /* of the goal's pool, where it was asked: how many captions, with label 1, without one */
     int pool, high, abstained;
 };

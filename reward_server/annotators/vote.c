@@ -33,7 +33,7 @@ struct vote_item {
     uint64_t ticket;
     int base; /* index of its first vote */
     size_t len;
-    char question[LABEL_QUESTION_MAX];
+    char question[QUESTION_MAX];
     int next;               /* votes decided on so far */
     uint8_t todo[VOTE_MAX]; /* of these, to be submitted */
     int ntodo, flying, answered;
@@ -95,18 +95,18 @@ static void decide_on(struct vote_item *it, int n)
     it->next += n;
 }
 
-static int side_of(struct vote_item *it, const struct annotator_answer *a)
+static int side_of(struct vote_item *it, const struct label *label)
 {
     int i = 0;
-    if (a->state != LABEL_ANSWERED)
+    if (label->state != LABEL_ANSWERED)
         return VOTE_SIDES - 1;
     if (it->score) { /* the running mean */
-        it->side[0].label += (a->label - it->side[0].label) / (it->side[0].n + 1);
+        it->side[0].label += (label->value - it->side[0].label) / (it->side[0].n + 1);
         return 0;
     }
-    while (i < VOTE_SIDES - 2 && it->side[i].n > 0 && it->side[i].label != a->label)
+    while (i < VOTE_SIDES - 2 && it->side[i].n > 0 && it->side[i].label != label->value)
         i++;
-    it->side[i].label = a->label;
+    it->side[i].label = label->value;
     return i;
 }
 
@@ -131,20 +131,20 @@ static void vote_finish(struct vote *w, struct vote_item *it)
     }
     int lead = it->side[best].n;
     char raw[LABEL_RAW_MAX];
-    struct annotator_answer out = {.ticket = it->ticket, .raw = raw};
+    struct label out = {.raw = raw};
     if (best == VOTE_SIDES - 1 || lead == second) {
         out.state = LABEL_ABSTAINED;
         int n = snprintf(raw, sizeof raw, "abstained: no majority: ");
         vote_put_counts(it, raw + n, sizeof raw - (size_t)n);
     } else {
         out.state = LABEL_ANSWERED;
-        out.label = it->side[best].label;
+        out.value = it->side[best].label;
         out.confidence = (double)lead / it->next;
         snprintf(raw, sizeof raw, "%d of %d votes: %.480s", lead, it->next, it->raw[best]);
     }
     it->used = false;
     w->finished++;
-    w->done(w->ctx, &out);
+    w->done(w->ctx, it->ticket, &out);
 }
 
 /* --- asking ---------------------------------------------------------------------------------- */
@@ -170,13 +170,13 @@ static void vote_pump(struct vote *w)
     }
 }
 
-static void on_vote(void *ctx, const struct annotator_answer *a)
+static void on_vote(void *ctx, uint64_t ticket, const struct label *label)
 {
     struct vote *w = ctx;
-    struct vote_item *it = &w->item[a->ticket / VOTE_MAX];
-    int side = side_of(it, a);
+    struct vote_item *it = &w->item[ticket / VOTE_MAX];
+    int side = side_of(it, label);
     if (it->side[side].n++ == 0)
-        snprintf(it->raw[side], sizeof it->raw[side], "%s", a->raw);
+        snprintf(it->raw[side], sizeof it->raw[side], "%s", label->raw);
     w->flying--;
     it->flying--;
     it->answered++;
@@ -220,7 +220,7 @@ static void vote_submit(struct annotator *a, uint64_t ticket, const char *questi
     int i = 0;
     while (i < VOTE_ITEMS && w->item[i].used)
         i++;
-    ONIC_ASSERT(i < VOTE_ITEMS && len <= LABEL_QUESTION_MAX);
+    ONIC_ASSERT(i < VOTE_ITEMS && len <= QUESTION_MAX);
     struct vote_item *it = &w->item[i];
     it->used = true;
     it->ticket = ticket;

@@ -49,7 +49,7 @@ int label_store_each(struct label_store *s, uint64_t after,
 }
 
 int label_store_unanswered(struct label_store *s, int max,
-                           void (*each)(void *ctx, const char *caption, size_t len), void *ctx,
+                           void (*each)(void *ctx, const char *question, size_t len), void *ctx,
                            struct onic_err *err)
 {
     ONIC_ASSERT(s->current);
@@ -63,7 +63,7 @@ int label_store_unanswered(struct label_store *s, int max,
     while ((step = sqlite3_step(q)) == SQLITE_ROW) {
         if (!label_row_read(s, q, &row))
             continue; /* asking again meets it by its key and sets it aside */
-        each(ctx, row.caption, row.caption_len);
+        each(ctx, row.label.question, row.label.question_len);
         n++;
     }
     sqlite3_reset(q);
@@ -73,10 +73,11 @@ int label_store_unanswered(struct label_store *s, int max,
 int label_row_json(const struct label_row *row, struct buf *out)
 {
     const struct label_identity *id = &row->identity;
-    buf_printf(out, "{\"id\":%llu,\"caption\":", (unsigned long long)row->id);
+    const struct label *l = &row->label;
+    buf_printf(out, "{\"id\":%llu,\"caption\":", (unsigned long long)l->id);
     struct question q;
-    if (!question_split(row->caption, row->caption_len, &q))
-        q = (struct question){.caption = row->caption, .len = row->caption_len};
+    if (!question_split(l->question, l->question_len, &q))
+        q = (struct question){.caption = l->question, .len = l->question_len};
     buf_json_string(out, q.caption, q.len);
     if (q.kind == QUESTION_PAIR) {
         buf_puts(out, ",\"caption_b\":");
@@ -86,33 +87,34 @@ int label_row_json(const struct label_row *row, struct buf *out)
     buf_json_key_text(out, "prompt_version", id->goal_version);
     buf_json_key_text(out, "annotator", id->annotator);
     buf_json_key_text(out, "model", id->model);
-    buf_json_key_number(out, "label", row->state == LABEL_ANSWERED ? row->label : (double)NAN);
-    buf_json_key_number(out, "confidence", row->confidence);
-    buf_json_key_text(out, "raw", row->raw);
+    buf_json_key_number(out, "label", l->state == LABEL_ANSWERED ? l->value : (double)NAN);
+    buf_json_key_number(out, "confidence", l->confidence);
+    buf_json_key_text(out, "raw", l->raw);
     buf_puts(out, ",\"asked_at\":");
-    buf_json_number(out, row->asked_at, 17);
+    buf_json_number(out, l->asked_at, 17);
     buf_puts(out, ",\"answered_at\":");
-    buf_json_number(out, row->answered_at, 17);
+    buf_json_number(out, l->answered_at, 17);
     buf_json_key_text(out, "kind", question_kind_name(q.kind));
     buf_json_key_text(out, "parameters", id->parameters);
     if (strchr(id->annotator, '>')) {
-        char origin[32];
-        label_origin(id->annotator, row->raw, origin);
+        char origin[LABEL_SOURCE_MAX];
+        label_origin(id->annotator, l->raw, origin);
         buf_json_key_text(out, "origin", origin);
     }
     return buf_printf(out, ",\"vote\":%d,\"state\":\"%s\"}\n", id->vote,
-                      row->state == LABEL_ANSWERED ? "answered" : "abstained");
+                      l->state == LABEL_ANSWERED ? "answered" : "abstained");
 }
 
 static int import_one(struct label_store *s, const struct label_row *row, int *added,
                       struct onic_err *err)
 {
+    const struct label *l = &row->label;
     struct label_identity_row *identity = NULL;
     struct label_row old, next = *row;
-    if (row->state != LABEL_ANSWERED && row->state != LABEL_ABSTAINED)
+    if (!label_is_settled(l->state))
         return err_set(err, ONIC_ECONFIG, "a row without an answer cannot be imported");
     struct question q;
-    if (!question_split(row->caption, row->caption_len, &q))
+    if (!question_split(l->question, l->question_len, &q))
         return err_set(err, ONIC_ECONFIG, "a caption has 1 to %d bytes, none of them 0",
                        QUESTION_CAPTION_MAX);
     int rc = label_identity_get(s, &row->identity, &identity, err);
@@ -123,25 +125,27 @@ static int import_one(struct label_store *s, const struct label_row *row, int *a
     struct label_identity current_view = s->current_view;
     s->current = identity;
     s->current_view = view;
-    int state = label_store_find(s, row->caption, row->caption_len, &old, err);
+    int state = label_store_find(s, l->question, l->question_len, &old, err);
     s->current = label_identity_number(s, current ? current->number : -1);
     s->current_view = current_view;
-    if (state < 0 || state == LABEL_ANSWERED || state == LABEL_ABSTAINED)
-        return state < 0 ? state : ONIC_OK;
+    if (state < 0)
+        return state;
+    if (label_is_settled((enum label_state)state))
+        return ONIC_OK;
     int64_t id = 0;
     rc = label_meta_add(s, "last_id", 1, &id, err);
     if (rc != ONIC_OK)
         return rc;
-    next.id = (uint64_t)id;
-    next.key = label_key_make(&view, row->caption, row->caption_len);
+    next.label.id = (uint64_t)id;
+    next.key = label_key_make(&view, l->question, l->question_len);
     next.delivered = false;
     next.attempts = row->attempts > 0 ? row->attempts : 1;
     char raw[LABEL_RAW_MAX + 1];
-    size_t raw_len = row->raw ? strnlen(row->raw, LABEL_RAW_MAX) : 0;
+    size_t raw_len = l->raw ? strnlen(l->raw, LABEL_RAW_MAX) : 0;
     if (raw_len)
-        memcpy(raw, row->raw, raw_len);
+        memcpy(raw, l->raw, raw_len);
     raw[raw_len] = '\0';
-    next.raw = raw;
+    next.label.raw = raw;
     rc = label_row_put(s, &next, identity->number, err);
     *added += rc == ONIC_OK;
     return rc;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* label_rows.c - questions, answers and their checks.
  *
- * The key is a hash of everything the question is made of, so verifying a row needs two
- * comparisons: the key against identity and caption, and the row check against what was answered. A
- * bit that flipped anywhere in a row is caught by one of them, and the row is moved to `quarantine`
- * (kept for people, never served): the caption then counts as unknown and is asked again.
+ * The key is a hash of identity and question, so verifying a row needs two comparisons: the key
+ * against these two, and the row check against what was answered. A bit that flipped anywhere in a
+ * row is caught by one of them, and the row is moved to `quarantine`
+ * (kept for people, never served): the question then counts as unknown and is asked again.
  *
  * Delivered is outside the check: it is bookkeeping and changes without touching the answer. */
 #include "reward_server/store/label_store_impl.h"
@@ -32,18 +32,18 @@ static void label_rows_put_text(struct buf *b, const char *s)
     label_rows_put_field(b, s, strlen(s));
 }
 
-struct label_key label_key_make(const struct label_identity *id, const char *caption, size_t len)
+struct label_key label_key_make(const struct label_identity *id, const char *question, size_t len)
 {
     struct buf b;
     int32_t vote = id->vote;
     buf_init(&b, 8 * (LABEL_ID_FIELD_MAX + 16) + len + 64);
-    label_rows_put_text(&b, question_kind_name(question_kind_of(caption, len)));
+    label_rows_put_text(&b, question_kind_name(question_kind_of(question, len)));
     label_rows_put_text(&b, id->annotator);
     label_rows_put_text(&b, id->model);
     label_rows_put_text(&b, id->goal_version);
     label_rows_put_text(&b, id->parameters);
     label_rows_put_field(&b, &vote, sizeof vote);
-    label_rows_put_field(&b, caption, len);
+    label_rows_put_field(&b, question, len);
     ONIC_ASSERT(!b.overflow);
     XXH128_canonical_t canonical;
     XXH128_canonicalFromHash(&canonical, XXH3_128bits(b.data, b.len));
@@ -59,14 +59,14 @@ void label_identity_text(const struct label_identity *id, char out[192])
              id->goal_version, id->parameters, *id->parameters ? " " : "", id->vote);
 }
 
-void label_origin(const char *annotator, const char *raw, char out[32])
+void label_origin(const char *annotator, const char *raw, char out[LABEL_SOURCE_MAX])
 {
     size_t n = strcspn(raw, ":");
-    snprintf(out, 32, "%.31s", annotator);
+    snprintf(out, LABEL_SOURCE_MAX, "%.31s", annotator);
     for (const char *p = strchr(annotator, '>') ? annotator : ""; *p; p += *p == '>') {
         size_t len = strcspn(p, ">");
-        if (len == n && n < 32 && memcmp(p, raw, n) == 0)
-            snprintf(out, 32, "%.*s", (int)n, raw);
+        if (len == n && n < LABEL_SOURCE_MAX && memcmp(p, raw, n) == 0)
+            snprintf(out, LABEL_SOURCE_MAX, "%.*s", (int)n, raw);
         p += len;
     }
 }
@@ -74,16 +74,17 @@ void label_origin(const char *annotator, const char *raw, char out[32])
 static int64_t row_check(const struct label_row *row)
 {
     struct buf b;
-    uint32_t state = row->state, attempts = (uint32_t)row->attempts;
+    const struct label *l = &row->label;
+    uint32_t state = l->state, attempts = (uint32_t)row->attempts;
     buf_init(&b, LABEL_RAW_MAX + 256);
     label_rows_put_field(&b, row->key.byte, sizeof row->key.byte);
-    label_rows_put_field(&b, &row->id, sizeof row->id);
+    label_rows_put_field(&b, &l->id, sizeof l->id);
     label_rows_put_field(&b, &state, sizeof state);
-    label_rows_put_field(&b, &row->label, sizeof row->label);
-    label_rows_put_field(&b, &row->confidence, sizeof row->confidence);
-    label_rows_put_text(&b, row->raw);
-    label_rows_put_field(&b, &row->asked_at, sizeof row->asked_at);
-    label_rows_put_field(&b, &row->answered_at, sizeof row->answered_at);
+    label_rows_put_field(&b, &l->value, sizeof l->value);
+    label_rows_put_field(&b, &l->confidence, sizeof l->confidence);
+    label_rows_put_text(&b, l->raw);
+    label_rows_put_field(&b, &l->asked_at, sizeof l->asked_at);
+    label_rows_put_field(&b, &l->answered_at, sizeof l->answered_at);
     label_rows_put_field(&b, &attempts, sizeof attempts);
     ONIC_ASSERT(!b.overflow);
     int64_t check = (int64_t)XXH3_64bits(b.data, b.len);
@@ -234,21 +235,24 @@ bool label_row_read(struct label_store *s, sqlite3_stmt *q, struct label_row *ro
     }
     if (!identity || sqlite3_column_bytes(q, 0) != (int)sizeof row->key.byte)
         return false;
-    *row = (struct label_row){.id = (uint64_t)sqlite3_column_int64(q, 1),
-                              .identity = label_identity_view(identity),
-                              .state = (enum label_state)sqlite3_column_int(q, 4),
-                              .label = sqlite3_column_double(q, 5),
-                              .confidence = sqlite3_column_double(q, 6),
-                              .asked_at = sqlite3_column_double(q, 8),
-                              .answered_at = sqlite3_column_double(q, 9),
-                              .delivered = sqlite3_column_int(q, 10) != 0,
-                              .attempts = sqlite3_column_int(q, 11),
-                              .caption = s->caption,
-                              .raw = s->raw};
+    *row = (struct label_row){
+        .label = {.id = (uint64_t)sqlite3_column_int64(q, 1),
+                  .state = (enum label_state)sqlite3_column_int(q, 4),
+                  .value = sqlite3_column_double(q, 5),
+                  .confidence = sqlite3_column_double(q, 6),
+                  .asked_at = sqlite3_column_double(q, 8),
+                  .answered_at = sqlite3_column_double(q, 9),
+                  .question = s->question,
+                  .question_len = copy_bytes(s->question, QUESTION_MAX, q, 3),
+                  .raw = s->raw},
+        .identity = label_identity_view(identity),
+        .delivered = sqlite3_column_int(q, 10) != 0,
+        .attempts = sqlite3_column_int(q, 11),
+    };
     memcpy(row->key.byte, sqlite3_column_blob(q, 0), sizeof row->key.byte);
-    row->caption_len = copy_bytes(s->caption, LABEL_QUESTION_MAX, q, 3);
     copy_bytes(s->raw, LABEL_RAW_MAX, q, 7);
-    struct label_key want = label_key_make(&row->identity, row->caption, row->caption_len);
+    struct label_key want =
+        label_key_make(&row->identity, row->label.question, row->label.question_len);
     return memcmp(want.byte, row->key.byte, sizeof want.byte) == 0 &&
            row_check(row) == sqlite3_column_int64(q, 12);
 }
@@ -256,20 +260,21 @@ bool label_row_read(struct label_store *s, sqlite3_stmt *q, struct label_row *ro
 int label_row_put(struct label_store *s, const struct label_row *row, int64_t identity,
                   struct onic_err *err)
 {
+    const struct label *l = &row->label;
     sqlite3_stmt *q = label_sql(s, LABEL_SQL_PUT);
     if (!q)
         return label_sql_fail(s, "writing", err);
     sqlite3_bind_blob(q, 1, row->key.byte, sizeof row->key.byte, SQLITE_STATIC);
-    if (row->id)
-        sqlite3_bind_int64(q, 2, (sqlite3_int64)row->id);
+    if (l->id)
+        sqlite3_bind_int64(q, 2, (sqlite3_int64)l->id);
     sqlite3_bind_int64(q, 3, identity);
-    sqlite3_bind_blob(q, 4, row->caption, (int)row->caption_len, SQLITE_STATIC);
-    sqlite3_bind_int(q, 5, row->state);
-    sqlite3_bind_double(q, 6, row->label);
-    sqlite3_bind_double(q, 7, row->confidence);
-    sqlite3_bind_text(q, 8, row->raw, -1, SQLITE_STATIC);
-    sqlite3_bind_double(q, 9, row->asked_at);
-    sqlite3_bind_double(q, 10, row->answered_at);
+    sqlite3_bind_blob(q, 4, l->question, (int)l->question_len, SQLITE_STATIC);
+    sqlite3_bind_int(q, 5, l->state);
+    sqlite3_bind_double(q, 6, l->value);
+    sqlite3_bind_double(q, 7, l->confidence);
+    sqlite3_bind_text(q, 8, l->raw, -1, SQLITE_STATIC);
+    sqlite3_bind_double(q, 9, l->asked_at);
+    sqlite3_bind_double(q, 10, l->answered_at);
     sqlite3_bind_int(q, 11, row->delivered);
     sqlite3_bind_int(q, 12, row->attempts);
     sqlite3_bind_int64(q, 13, row_check(row));
@@ -323,7 +328,7 @@ static int find_key(struct label_store *s, const struct label_key *key, struct l
         rc = label_sql_fail(s, "reading", err);
     sqlite3_reset(q);
     if (good)
-        return row->state;
+        return row->label.state;
     if (step == SQLITE_ROW && s->mode == LABEL_STORE_READ)
         s->damaged_read++;
     else if (step == SQLITE_ROW)
@@ -331,42 +336,42 @@ static int find_key(struct label_store *s, const struct label_key *key, struct l
     return rc;
 }
 
-int label_store_find(struct label_store *s, const char *caption, size_t len, struct label_row *row,
+int label_store_find(struct label_store *s, const char *question, size_t len, struct label_row *row,
                      struct onic_err *err)
 {
     struct label_row scratch;
-    struct label_key key = label_key_make(&s->current_view, caption, len);
+    struct label_key key = label_key_make(&s->current_view, question, len);
     ONIC_ASSERT(s->current);
     return find_key(s, &key, row ? row : &scratch, err);
 }
 
-static int label_rows_ask_one(struct label_store *s, struct label_question *q, double now,
+static int label_rows_ask_one(struct label_store *s, struct label *l, double now,
                               struct onic_err *err)
 {
     struct label_row row;
-    struct label_key key = label_key_make(&s->current_view, q->caption, q->len);
+    struct label_key key = label_key_make(&s->current_view, l->question, l->question_len);
     int state = find_key(s, &key, &row, err);
-    q->known = state == LABEL_ANSWERED || state == LABEL_ABSTAINED;
     if (state < 0)
         return state;
-    if (q->known)
+    l->state = state == LABEL_UNKNOWN ? LABEL_ASKED : (enum label_state)state;
+    if (label_is_settled(l->state))
         return label_meta_add(s, "asked_twice", 1, NULL, err);
     if (state == LABEL_ASKED) {
         int rc = label_meta_add(s, "maybe_paid_twice", 1, NULL, err);
         if (rc != ONIC_OK)
             return rc;
     }
-    struct label_row next = {.key = key,
-                             .caption = q->caption,
-                             .caption_len = q->len,
-                             .state = LABEL_ASKED,
-                             .raw = "",
-                             .asked_at = now,
+    struct label_row next = {.label = {.question = l->question,
+                                       .question_len = l->question_len,
+                                       .state = LABEL_ASKED,
+                                       .raw = "",
+                                       .asked_at = now},
+                             .key = key,
                              .attempts = state == LABEL_ASKED ? row.attempts + 1 : 1};
     return label_row_put(s, &next, s->current->number, err);
 }
 
-int label_store_ask(struct label_store *s, struct label_question *q, int n, struct onic_err *err)
+int label_store_ask(struct label_store *s, struct label *l, int n, struct onic_err *err)
 {
     ONIC_ASSERT(s->current);
     double now = clock_wall_s();
@@ -374,21 +379,20 @@ int label_store_ask(struct label_store *s, struct label_question *q, int n, stru
     if (rc != ONIC_OK)
         return rc;
     for (int i = 0; i < n && rc == ONIC_OK; i++) {
-        ONIC_ASSERT(q[i].len > 0 && q[i].len <= LABEL_QUESTION_MAX);
-        rc = label_rows_ask_one(s, &q[i], now, err);
+        ONIC_ASSERT(l[i].question_len > 0 && l[i].question_len <= QUESTION_MAX);
+        rc = label_rows_ask_one(s, &l[i], now, err);
     }
     return label_end(s, rc, err);
 }
 
-int label_store_forget(struct label_store *s, const struct label_question *q, int n,
-                       struct onic_err *err)
+int label_store_forget(struct label_store *s, const struct label *l, int n, struct onic_err *err)
 {
     int rc = label_begin(s, err);
     if (rc != ONIC_OK)
         return rc;
     for (int i = 0; i < n && rc == ONIC_OK; i++) {
         struct label_row row;
-        struct label_key key = label_key_make(&s->current_view, q[i].caption, q[i].len);
+        struct label_key key = label_key_make(&s->current_view, l[i].question, l[i].question_len);
         int state = find_key(s, &key, &row, err);
         if (state < 0)
             rc = state;
@@ -399,47 +403,41 @@ int label_store_forget(struct label_store *s, const struct label_question *q, in
 }
 
 /* *last_id: of the answers so far; rises when this one is new. */
-static int answer_one(struct label_store *s, struct label_answer *a, double now, int64_t *last_id,
+static int answer_one(struct label_store *s, struct label *l, double now, int64_t *last_id,
                       struct onic_err *err)
 {
     struct label_row row;
-    struct label_key key = label_key_make(&s->current_view, a->caption, a->len);
+    struct label_key key = label_key_make(&s->current_view, l->question, l->question_len);
     int state = find_key(s, &key, &row, err);
     if (state < 0)
         return state;
-    if (state == LABEL_ANSWERED || state == LABEL_ABSTAINED) {
-        a->id = row.id;
-        a->state = row.state;
-        a->label = row.label;
-        a->confidence = row.confidence;
-        a->asked_at = row.asked_at;
-        a->answered_at = row.answered_at;
+    if (label_is_settled((enum label_state)state)) {
+        l->id = row.label.id;
+        l->state = row.label.state;
+        l->value = row.label.value;
+        l->confidence = row.label.confidence;
+        l->asked_at = row.label.asked_at;
+        l->answered_at = row.label.answered_at;
         return label_meta_add(s, "asked_twice", 1, NULL, err);
     }
     char raw[LABEL_RAW_MAX + 1];
-    snprintf(raw, sizeof raw, "%s", a->raw ? a->raw : "");
+    snprintf(raw, sizeof raw, "%s", l->raw ? l->raw : "");
     *last_id += 1;
-    a->id = (uint64_t)*last_id;
-    if (state == LABEL_ASKED && row.asked_at > a->asked_at)
-        a->asked_at = row.asked_at;
-    else if (a->asked_at <= 0)
-        a->asked_at = now;
-    a->answered_at = now;
-    struct label_row next = {.key = key,
-                             .id = a->id,
-                             .caption = a->caption,
-                             .caption_len = a->len,
-                             .state = a->state,
-                             .label = a->state == LABEL_ANSWERED ? a->label : 0,
-                             .confidence = a->confidence,
-                             .raw = raw,
-                             .asked_at = a->asked_at,
-                             .answered_at = now,
-                             .attempts = state == LABEL_ASKED ? row.attempts : 1};
+    l->id = (uint64_t)*last_id;
+    if (state == LABEL_ASKED && row.label.asked_at > l->asked_at)
+        l->asked_at = row.label.asked_at;
+    else if (l->asked_at <= 0)
+        l->asked_at = now;
+    l->answered_at = now;
+    struct label_row next = {
+        .label = *l, .key = key, .attempts = state == LABEL_ASKED ? row.attempts : 1};
+    next.label.raw = raw;
+    if (l->state == LABEL_ABSTAINED)
+        next.label.value = 0;
     return label_row_put(s, &next, s->current->number, err);
 }
 
-int label_store_answer(struct label_store *s, struct label_answer *a, int n, struct onic_err *err)
+int label_store_answer(struct label_store *s, struct label *l, int n, struct onic_err *err)
 {
     ONIC_ASSERT(s->current);
     double now = clock_wall_s();
@@ -450,9 +448,9 @@ int label_store_answer(struct label_store *s, struct label_answer *a, int n, str
     rc = label_meta_add(s, "last_id", 0, &before, err);
     int64_t last_id = before;
     for (int i = 0; i < n && rc == ONIC_OK; i++) {
-        ONIC_ASSERT(a[i].state == LABEL_ANSWERED || a[i].state == LABEL_ABSTAINED);
-        ONIC_ASSERT(a[i].len > 0 && a[i].len <= LABEL_QUESTION_MAX);
-        rc = answer_one(s, &a[i], now, &last_id, err);
+        ONIC_ASSERT(label_is_settled(l[i].state));
+        ONIC_ASSERT(l[i].question_len > 0 && l[i].question_len <= QUESTION_MAX);
+        rc = answer_one(s, &l[i], now, &last_id, err);
     }
     if (rc == ONIC_OK && last_id > before)
         rc = label_meta_add(s, "last_id", last_id - before, NULL, err);

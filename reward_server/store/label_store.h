@@ -26,11 +26,9 @@
 
 #include "common/base/buf.h"
 #include "common/base/err.h"
-#include "common/data/question.h"
+#include "common/data/label.h"
 
-enum { LABEL_QUESTION_MAX = QUESTION_MAX, LABEL_RAW_MAX = 512 };
-
-/* What a label is an answer to, besides the caption. Strings borrowed, "" allowed, at most 127
+/* What a label is an answer to, besides the question. Strings borrowed, "" allowed, at most 127
  * bytes each (longer ones are refused with ONIC_EINVAL). */
 struct label_identity {
     const char *annotator, *model, *goal, *goal_version;
@@ -42,29 +40,22 @@ struct label_key {
     uint8_t byte[16];
 };
 
-struct label_key label_key_make(const struct label_identity *id, const char *caption, size_t len);
+struct label_key label_key_make(const struct label_identity *id, const char *question, size_t len);
 /* The identity on one line, "rules patterns minigrid/KeyCorridor@1f.. noise=0.1 vote=1". */
 void label_identity_text(const struct label_identity *id, char out[192]);
 
 /* Who answered: the annotator of the identity, or, where that is a declared order ("llm>rules"),
  * the one whose id begins `raw` ("rules: pattern 3 matched"). */
-void label_origin(const char *annotator, const char *raw, char out[32]);
+void label_origin(const char *annotator, const char *raw, char out[LABEL_SOURCE_MAX]);
 
-enum label_state { LABEL_UNKNOWN = 0, LABEL_ASKED = 1, LABEL_ANSWERED = 2, LABEL_ABSTAINED = 3 };
-
-/* One question with its answer. Pointers handed out by the store stay valid until its next call. */
+/* A label as the database has it. Pointers handed out by the store stay valid until its next call;
+ * question and raw are NUL-terminated. The source is not in the row: label_origin tells it. */
 struct label_row {
-    uint64_t id; /* rises with every answer: the label cursor; 0 while asked */
+    struct label label;
     struct label_key key;
     struct label_identity identity;
-    const char *caption; /* the question (question.h), [caption_len], also NUL-terminated */
-    size_t caption_len;
-    enum label_state state;
-    double label, confidence;     /* label: valid for LABEL_ANSWERED; what it says: question.h */
-    const char *raw;              /* the annotator's own words: scores, matched pattern, reason */
-    double asked_at, answered_at; /* Unix s; 0 = not yet */
-    bool delivered;               /* sent to a learner at least once */
-    int attempts;                 /* times asked */
+    bool delivered; /* sent to a learner at least once */
+    int attempts;   /* times asked */
 };
 
 enum label_store_mode {
@@ -101,43 +92,31 @@ int label_store_counters(struct label_store *s, struct label_counts *out, struct
 
 /* The identity of everything asked and answered from now on. */
 int label_store_use(struct label_store *s, const struct label_identity *id, struct onic_err *err);
-/* State of a caption under the identity in use; *row (may be NULL) is filled unless LABEL_UNKNOWN.
+/* State of a question under the identity in use; *row (may be NULL) is filled unless LABEL_UNKNOWN.
  * A damaged row is quarantined and reads as LABEL_UNKNOWN. Negative code on I/O errors. */
-int label_store_find(struct label_store *s, const char *caption, size_t len, struct label_row *row,
+int label_store_find(struct label_store *s, const char *question, size_t len, struct label_row *row,
                      struct onic_err *err);
 
-struct label_question {
-    const char *caption;
-    size_t len;
-    bool known; /* out: already answered or abstained; counted in asked_twice, not to be asked */
-};
-/* Durable intents, one commit. Nothing is changed on failure. */
-int label_store_ask(struct label_store *s, struct label_question *q, int n, struct onic_err *err);
+/* Durable intents of questions, one commit; nothing is changed on failure. Sets the state of each:
+ * LABEL_ASKED, or that of an answer that is already there, which is counted in asked_twice and not
+ * to be asked. */
+int label_store_ask(struct label_store *s, struct label *l, int n, struct onic_err *err);
 /* Takes back intents that no annotator has seen. */
-int label_store_forget(struct label_store *s, const struct label_question *q, int n,
-                       struct onic_err *err);
+int label_store_forget(struct label_store *s, const struct label *l, int n, struct onic_err *err);
 
-struct label_answer {
-    const char *caption;
-    size_t len;
-    enum label_state state; /* LABEL_ANSWERED or LABEL_ABSTAINED */
-    double label, confidence;
-    const char *raw;    /* cut at LABEL_RAW_MAX */
-    uint64_t id;        /* out */
-    double asked_at;    /* in: when (0 = unknown); out: that, or of the intent if it is later */
-    double answered_at; /* out */
-};
-/* Durable when it returns ONIC_OK: one commit for the whole group. Nothing is changed on failure.
- * An answer to a question already answered is ignored, gets what is stored and is counted in
- * asked_twice. */
-int label_store_answer(struct label_store *s, struct label_answer *a, int n, struct onic_err *err);
+/* Takes the question, state (LABEL_ANSWERED or LABEL_ABSTAINED), value, confidence and raw (cut at
+ * LABEL_RAW_MAX) of each; asked_at is when, 0 = unknown, and becomes that of the intent if it is
+ * later. Sets id and answered_at. Durable when it returns ONIC_OK: one commit for the whole group.
+ * Nothing is changed on failure. An answer to a question already answered is ignored, gets what is
+ * stored and is counted in asked_twice. */
+int label_store_answer(struct label_store *s, struct label *l, int n, struct onic_err *err);
 /* Bookkeeping only: rides on the next commit, so a crash may lose it. */
 void label_store_delivered(struct label_store *s, uint64_t id);
 
 /* Questions of the identity in use that were asked and not answered (by a process that is gone).
  * Newest first, at most max; each is called once. Returns how many, or a negative code. */
 int label_store_unanswered(struct label_store *s, int max,
-                           void (*each)(void *ctx, const char *caption, size_t len), void *ctx,
+                           void (*each)(void *ctx, const char *question, size_t len), void *ctx,
                            struct onic_err *err);
 /* After ONIC_EIO: reopens if it must and commits something small. ONIC_OK = writing works again. */
 int label_store_probe(struct label_store *s, struct onic_err *err);

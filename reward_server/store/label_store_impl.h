@@ -66,7 +66,7 @@ struct label_store {
     uint64_t pending[LABEL_PENDING_MAX]; /* delivered, not yet marked */
     int npending;
     uint64_t damaged_read; /* damaged rows met by a reader that may not move them */
-    char caption[LABEL_QUESTION_MAX + 1], raw[LABEL_RAW_MAX + 1]; /* of the row handed out last */
+    char question[QUESTION_MAX + 1], raw[LABEL_RAW_MAX + 1]; /* of the row handed out last */
 };
 
 /* label_sql.c */

@@ -23,16 +23,16 @@ struct run {
     } got[MANY];
 };
 
-static void note(void *ctx, const struct annotator_answer *answer)
+static void note(void *ctx, uint64_t ticket, const struct label *label)
 {
     struct run *r = ctx;
-    assert_true(answer->ticket < MANY);
+    assert_true(ticket < MANY);
     r->answered++;
-    r->got[answer->ticket].times++;
-    r->got[answer->ticket].state = answer->state;
-    r->got[answer->ticket].label = answer->label;
-    r->got[answer->ticket].confidence = answer->confidence;
-    r->got[answer->ticket].has_raw = answer->raw && *answer->raw;
+    r->got[ticket].times++;
+    r->got[ticket].state = label->state;
+    r->got[ticket].label = label->value;
+    r->got[ticket].confidence = label->confidence;
+    r->got[ticket].has_raw = label->raw && *label->raw;
 }
 
 static void wake(void *ctx)

@@ -102,13 +102,13 @@ static void observe(const struct reward_model_type *t, struct reward_model *m, i
     size_t len = t->traits.asks == QUESTION_PAIR
                      ? question_pair(question, w.ptr[i], w.len[i], w.ptr[b], w.len[b])
                      : question_about(question, QUESTION_CLASS, w.ptr[i], w.len[i]);
-    t->on_label(m, &(struct annot_label){.id = (uint64_t)i,
-                                         .state = ANNOT_LABEL,
-                                         .label = value,
-                                         .confidence = 0.75f,
-                                         .caption = question,
-                                         .caption_len = len,
-                                         .source = "test"});
+    t->on_label(m, &(struct label){.id = (uint64_t)i,
+                                   .state = LABEL_ANSWERED,
+                                   .value = value,
+                                   .confidence = 0.75f,
+                                   .question = question,
+                                   .question_len = len,
+                                   .source = "test"});
 }
 
 static int scores(const struct reward_model_type *t, struct reward_model *m, float out[STEPS])

@@ -217,10 +217,11 @@ static void a_program_that_has_worked_and_breaks_settles_nothing(void **state)
     dispose(&r);
 }
 
-static void ignore_answer(void *ctx, const struct annotator_answer *answer)
+static void ignore_answer(void *ctx, uint64_t ticket, const struct label *label)
 {
+    (void)ticket;
     (void)ctx;
-    (void)answer;
+    (void)label;
 }
 
 static bool lives_again(void *ctx)

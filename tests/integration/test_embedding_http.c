@@ -99,12 +99,13 @@ struct waiting {
     char text[160];
 };
 
-static void note(void *ctx, const struct annotator_answer *answer)
+static void note(void *ctx, uint64_t ticket, const struct label *label)
 {
+    (void)ticket;
     struct waiting *w = ctx;
     w->answers++;
-    w->state = answer->state;
-    w->label = answer->label;
+    w->state = label->state;
+    w->label = label->value;
 }
 
 static bool answered(void *ctx)

@@ -89,13 +89,14 @@ struct waiting {
     char raw[LABEL_RAW_MAX];
 };
 
-static void note(void *ctx, const struct annotator_answer *answer)
+static void note(void *ctx, uint64_t ticket, const struct label *label)
 {
+    (void)ticket;
     struct waiting *w = ctx;
     w->done = true;
-    w->state = answer->state;
-    w->label = answer->label;
-    snprintf(w->raw, sizeof w->raw, "%s", answer->raw);
+    w->state = label->state;
+    w->label = label->value;
+    snprintf(w->raw, sizeof w->raw, "%s", label->raw);
 }
 
 static bool answered(void *ctx)

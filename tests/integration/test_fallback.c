@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "reward_server/store/label_store.h"
 #include "tests/onic_test.h"
 #include "tests/support/annotator_run.h"
 #include "tests/support/program.h"
@@ -173,7 +174,7 @@ static int count_row(void *ctx, const struct label_row *row)
     struct rows *n = ctx;
     char origin[32];
     assert_string_equal(row->identity.annotator, "llm>rules");
-    label_origin(row->identity.annotator, row->raw, origin);
+    label_origin(row->identity.annotator, row->label.raw, origin);
     if (strcmp(origin, "llm") == 0)
         n->llm++;
     else if (strcmp(origin, "rules") == 0)

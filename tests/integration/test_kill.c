@@ -128,22 +128,22 @@ static void wait_for_training(struct scene *s, const char *program, pid_t old)
 
 static uint64_t digest_of(const struct label_row *row)
 {
-    uint64_t h = 14695981039346656037u ^ (uint64_t)row->label;
-    for (size_t i = 0; i < row->caption_len; i++)
-        h = (h ^ (uint8_t)row->caption[i]) * 1099511628211u;
+    uint64_t h = 14695981039346656037u ^ (uint64_t)row->label.value;
+    for (size_t i = 0; i < row->label.question_len; i++)
+        h = (h ^ (uint8_t)row->label.question[i]) * 1099511628211u;
     return h | 1;
 }
 
 static int check_label(void *ctx, const struct label_row *row)
 {
     struct scene *s = ctx;
-    assert_true(row->id > 0 && row->id < LABELS_MAX);
+    assert_true(row->label.id > 0 && row->label.id < LABELS_MAX);
     uint64_t now = digest_of(row);
-    if (s->digest[row->id])
-        assert_int_equal(s->digest[row->id], now);
+    if (s->digest[row->label.id])
+        assert_int_equal(s->digest[row->label.id], now);
     else
         s->seen++;
-    s->digest[row->id] = now;
+    s->digest[row->label.id] = now;
     return 0;
 }
 

@@ -296,13 +296,13 @@ static void fill_store(const char *path)
     assert_ok(label_store_open(&store, path, LABEL_STORE_SERVER, &err));
     assert_ok(label_store_use(store, &id, &err));
     for (int i = 0; i < 4; i++) {
-        struct label_question q = {.caption = captions[i], .len = strlen(captions[i])};
-        struct label_answer a = {.caption = captions[i],
-                                 .len = strlen(captions[i]),
-                                 .state = i < 3 ? LABEL_ANSWERED : LABEL_ABSTAINED,
-                                 .label = i % 2,
-                                 .confidence = 0.75,
-                                 .raw = "why \xe9"};
+        struct label q = {.question = captions[i], .question_len = strlen(captions[i])};
+        struct label a = {.question = captions[i],
+                          .question_len = strlen(captions[i]),
+                          .state = i < 3 ? LABEL_ANSWERED : LABEL_ABSTAINED,
+                          .value = i % 2,
+                          .confidence = 0.75,
+                          .raw = "why \xe9"};
         assert_ok(label_store_ask(store, &q, 1, &err));
         assert_ok(label_store_answer(store, &a, 1, &err));
     }

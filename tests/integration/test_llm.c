@@ -414,13 +414,13 @@ static void votes_ask_for_samples_with_seeds_of_their_own(void **state)
 }
 
 /* Ticket k asks about a pair; first, second or neither is the good one. */
-static void note_pair(void *ctx, const struct annotator_answer *a)
+static void note_pair(void *ctx, uint64_t ticket, const struct label *label)
 {
     static const double want[3] = {0, 1, 0.5};
     struct annotator_run *r = ctx;
     r->answered++;
-    assert_int_equal(a->state, LABEL_ANSWERED);
-    r->right += a->label == want[a->ticket % 3];
+    assert_int_equal(label->state, LABEL_ANSWERED);
+    r->right += label->value == want[ticket % 3];
 }
 
 static bool pairs_answered(void *ctx)

@@ -72,23 +72,23 @@ static int note(void *ctx, const struct label_row *row)
 {
     struct rows *r = ctx;
     struct question q;
-    assert_int_equal(row->state, LABEL_ANSWERED);
-    assert_true(question_split(row->caption, row->caption_len, &q));
+    assert_int_equal(row->label.state, LABEL_ANSWERED);
+    assert_true(question_split(row->label.question, row->label.question_len, &q));
     bool a = holds(q.caption, q.len, "key"), b = false;
     identity_of(r, row->identity.parameters);
     if (q.kind == QUESTION_PAIR) {
         b = holds(q.caption_b, q.len_b, "key");
         r->pairs++;
-        r->ties += row->label == 0.5;
-        r->right += row->label == (a == b ? 0.5 : b);
+        r->ties += row->label.value == 0.5;
+        r->right += row->label.value == (a == b ? 0.5 : b);
     } else {
-        r->right += row->label == a;
+        r->right += row->label.value == a;
     }
     if (r->n < CAPTIONS_MAX) {
         struct row *to = &r->row[r->n];
         snprintf(to->parameters, sizeof to->parameters, "%s", row->identity.parameters);
-        to->len = row->caption_len;
-        memcpy(to->caption, row->caption, row->caption_len);
+        to->len = row->label.question_len;
+        memcpy(to->caption, row->label.question, row->label.question_len);
     }
     r->n++;
     return 0;

@@ -44,10 +44,11 @@ static int count_kind(void *ctx, const struct label_row *row)
 {
     struct kinds *k = ctx;
     struct question q;
-    assert_true(question_split(row->caption, row->caption_len, &q));
-    assert_true(row->state != LABEL_ANSWERED || question_label_fits(q.kind, row->label));
+    assert_true(question_split(row->label.question, row->label.question_len, &q));
+    assert_true(row->label.state != LABEL_ANSWERED ||
+                question_label_fits(q.kind, row->label.value));
     k->rows[q.kind]++;
-    k->ties += q.kind == QUESTION_PAIR && row->label == 0.5;
+    k->ties += q.kind == QUESTION_PAIR && row->label.value == 0.5;
     if (q.kind == QUESTION_PAIR) /* equal captions are a draw that nobody is asked */
         assert_true(q.len != q.len_b || memcmp(q.caption, q.caption_b, q.len) != 0);
     return 0;

@@ -83,15 +83,15 @@ static void start_server(struct fixture *f, const char *option)
 /* Every label heard must agree with what was heard of the same caption before. */
 static void listen_once(struct fixture *f)
 {
-    struct annot_label label;
+    struct label label;
     wire_labels_client_poll(f->client, 5);
     while (wire_labels_client_next(f->client, &label)) {
         bool first;
-        uint64_t *slot = strmap_put(f->heard, label.caption, label.caption_len, &first);
-        assert_int_equal(label.state, ANNOT_LABEL);
+        uint64_t *slot = strmap_put(f->heard, label.question, label.question_len, &first);
+        assert_int_equal(label.state, LABEL_ANSWERED);
         if (!first)
-            assert_int_equal(*slot, (uint64_t)label.label + 1);
-        *slot = (uint64_t)label.label + 1;
+            assert_int_equal(*slot, (uint64_t)label.value + 1);
+        *slot = (uint64_t)label.value + 1;
     }
 }
 
@@ -122,9 +122,9 @@ static void ask(struct fixture *f, const char *caption)
 static int check_row(void *ctx, const struct label_row *row)
 {
     struct fixture *f = ctx;
-    uint64_t *heard = strmap_get(f->heard, row->caption, row->caption_len);
+    uint64_t *heard = strmap_get(f->heard, row->label.question, row->label.question_len);
     if (heard)
-        assert_int_equal(*heard, (uint64_t)row->label + 1);
+        assert_int_equal(*heard, (uint64_t)row->label.value + 1);
     return 0;
 }
 
@@ -152,7 +152,7 @@ static void captions_are_labelled_and_the_server_says_who_it_is(void **state)
     wait_for_labels(f, 2);
     assert_int_equal(*strmap_get(f->heard, "You see a red key.", 18), 2);
     assert_int_equal(*strmap_get(f->heard, "You bump into a wall.", 21), 1);
-    const struct annot_identity *id = wire_labels_client_identity(f->client);
+    const struct wire_labels_identity *id = wire_labels_client_identity(f->client);
     assert_string_equal(id->annotator, "rules");
     assert_string_equal(id->goal, "minigrid/KeyCorridor");
     assert_non_null(strstr(id->identity, "patterns"));
@@ -243,7 +243,7 @@ static void votes_are_named_and_survive_kill_9(void **state)
     start_server(f, "--annotator.vote=3");
     ask_numbered(f, 150);
     wait_for_labels(f, 30);
-    const struct annot_identity *id = wire_labels_client_identity(f->client);
+    const struct wire_labels_identity *id = wire_labels_client_identity(f->client);
     assert_non_null(strstr(id->identity, "noise=0.2"));
     assert_non_null(strstr(id->identity, "vote=3"));
     stop_server(f, SIGKILL);

@@ -34,13 +34,14 @@ struct one {
     char raw[LABEL_RAW_MAX];
 };
 
-static void note(void *ctx, const struct annotator_answer *a)
+static void note(void *ctx, uint64_t ticket, const struct label *label)
 {
+    (void)ticket;
     struct one *one = ctx;
     one->done = true;
-    one->label = a->label;
-    one->state = a->state;
-    snprintf(one->raw, sizeof one->raw, "%s", a->raw);
+    one->label = label->value;
+    one->state = label->state;
+    snprintf(one->raw, sizeof one->raw, "%s", label->raw);
 }
 
 static void no_wake(void *ctx)

@@ -254,9 +254,12 @@ static void label_and_die(const char *path)
                                           .goal = "minigrid/KeyCorridor",
                                           .goal_version = "1",
                                           .parameters = "noise=0"};
-        struct label_question q = {.caption = "You die.", .len = 8};
-        struct label_answer a = {
-            .caption = "You die.", .len = 8, .state = LABEL_ANSWERED, .confidence = 1, .raw = ""};
+        struct label q = {.question = "You die.", .question_len = 8};
+        struct label a = {.question = "You die.",
+                          .question_len = 8,
+                          .state = LABEL_ANSWERED,
+                          .confidence = 1,
+                          .raw = ""};
         bool done = label_store_open(&store, path, LABEL_STORE_SERVER, &err) == ONIC_OK &&
                     label_store_use(store, &id, &err) == ONIC_OK &&
                     label_store_ask(store, &q, 1, &err) >= 0 &&

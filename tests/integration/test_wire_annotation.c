@@ -10,11 +10,11 @@
 #include "common/wire/labels/labels.h"
 #include "tests/onic_test.h"
 
-static const struct annot_identity self = {.identity = "class/rules/v1/goal:score",
-                                           .annotator = "rules",
-                                           .model = "-",
-                                           .goal = "score",
-                                           .goal_version = "3"};
+static const struct wire_labels_identity self = {.identity = "class/rules/v1/goal:score",
+                                                 .annotator = "rules",
+                                                 .model = "-",
+                                                 .goal = "score",
+                                                 .goal_version = "3"};
 
 struct bench {
     char dir[256], address[300];
@@ -45,18 +45,18 @@ static void close_bench(struct bench *b)
 /* Receives what was asked, and answers it unless `deaf`. */
 static void serve(struct bench *b, bool deaf)
 {
-    struct annot_ask q;
+    struct wire_labels_ask q;
     while (wire_labels_server_recv(b->s, &q)) {
-        (*strmap_put(b->asked, q.caption, q.caption_len, NULL))++;
-        struct annot_label l = {.id = ++b->next_id,
-                                .state = q.caption[0] == '?' ? ANNOT_ABSTAIN : ANNOT_LABEL,
-                                .label = (float)(q.caption_len % 2),
-                                .confidence = 0.5f,
-                                .asked_at = 10,
-                                .answered_at = 11,
-                                .caption = q.caption,
-                                .caption_len = q.caption_len,
-                                .source = "rules"};
+        (*strmap_put(b->asked, q.question, q.question_len, NULL))++;
+        struct label l = {.id = ++b->next_id,
+                          .state = q.question[0] == '?' ? LABEL_ABSTAINED : LABEL_ANSWERED,
+                          .value = (double)(q.question_len % 2),
+                          .confidence = 0.5,
+                          .asked_at = 10,
+                          .answered_at = 11,
+                          .question = q.question,
+                          .question_len = q.question_len,
+                          .source = "rules"};
         if (!deaf)
             assert_true(wire_labels_server_send(b->s, q.client, &l, 1));
     }
@@ -66,15 +66,15 @@ static void serve(struct bench *b, bool deaf)
 static void exchange(struct bench *b, uint64_t want, int timeout_ms)
 {
     int64_t end = clock_ms() + timeout_ms;
-    struct annot_label l;
+    struct label l;
     while (b->received < want && clock_ms() < end) {
         wire_labels_client_poll(b->c, 2);
         serve(b, false);
         while (wire_labels_client_next(b->c, &l)) {
             b->received++;
-            assert_close(l.label, l.caption_len % 2, 0, 0);
+            assert_close(l.value, l.question_len % 2, 0, 0);
             assert_string_equal(l.source, "rules");
-            assert_int_equal(l.state, l.caption[0] == '?' ? ANNOT_ABSTAIN : ANNOT_LABEL);
+            assert_int_equal(l.state, l.question[0] == '?' ? LABEL_ABSTAINED : LABEL_ANSWERED);
         }
     }
     assert_int_equal(b->received, want);
@@ -330,7 +330,7 @@ static void another_identity_starts_from_nothing(void **state)
     wire_labels_client_ask(b.c, "you win", 7);
     exchange(&b, 1, 5000);
     wire_labels_server_free(b.s);
-    struct annot_identity other = self;
+    struct wire_labels_identity other = self;
     snprintf(other.identity, sizeof other.identity, "class/rules/v2");
     assert_ok(wire_labels_server_create(&b.s, b.address, NULL, false, &other, &err));
     int64_t end = clock_ms() + 8000;

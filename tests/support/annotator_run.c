@@ -73,17 +73,17 @@ void annotator_run_dispose(struct annotator_run *r)
     temp_dir_remove(r->dir);
 }
 
-static void note(void *ctx, const struct annotator_answer *a)
+static void note(void *ctx, uint64_t ticket, const struct label *label)
 {
     struct annotator_run *r = ctx;
     r->answered++;
-    r->labels += a->state == LABEL_ANSWERED;
-    r->abstained += a->state == LABEL_ABSTAINED;
-    r->right += a->state == LABEL_ANSWERED && (a->label > 0.5) == (a->ticket % 2 == 0);
-    r->odd += a->ticket % 2 == 1;
-    snprintf(r->raw, sizeof r->raw, "%s", a->raw);
-    if (a->ticket % 2 == 1)
-        snprintf(r->odd_raw, sizeof r->odd_raw, "%s", a->raw);
+    r->labels += label->state == LABEL_ANSWERED;
+    r->abstained += label->state == LABEL_ABSTAINED;
+    r->right += label->state == LABEL_ANSWERED && (label->value > 0.5) == (ticket % 2 == 0);
+    r->odd += ticket % 2 == 1;
+    snprintf(r->raw, sizeof r->raw, "%s", label->raw);
+    if (ticket % 2 == 1)
+        snprintf(r->odd_raw, sizeof r->odd_raw, "%s", label->raw);
 }
 
 void annotator_run_submit(struct annotator_run *r, int i)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* client.c - the learner's side of the annotation plane; see labels.h.
  *
- * At most 4096 questions are open. An annotator slower than the stream of new captions would fill
- * them with old ones for ever; so when newer captions wait, the oldest open question is PARKED: its
- * answer is still welcome, and it is asked again when the caption is seen again. Nothing here
- * waits: without a server captions pile up to a bound and the oldest are dropped and counted (they,
- * too, can be asked again when seen again). */
+ * At most 4096 questions are open. An annotator slower than the stream of new ones would fill them
+ * with old ones for ever; so when newer questions wait, the oldest open one is PARKED: its answer
+ * is still welcome, and it is asked again when it is put again. Nothing here waits: without a
+ * server questions pile up to a bound and the oldest are dropped and counted (they, too, can be
+ * asked again when they are put again). */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,13 +43,13 @@ struct wire_labels_client {
     struct meta_arena *arena, *label_arena;
     bool connected;
     uint32_t server_life; /* header epoch of the server */
-    struct annot_identity identity;
+    struct wire_labels_identity identity;
     unsigned attempts; /* sockets made */
     int64_t created_ms, heard_ms, hello_ms, heartbeat_ms, recreated_ms, pause_until_ms, sent_ms;
     int credits;
     uint64_t asks, reports; /* reports: heartbeats with numbers */
 
-    struct captions captions;
+    struct pending pending;
 
     zmq_msg_t ring[RING]; /* received label messages */
     unsigned ring_head, ring_count;
@@ -60,28 +60,28 @@ struct wire_labels_client {
     bool no_room; /* the server answers, but serves as many learners as it can */
 };
 
-bool wire_labels_client_ask(struct wire_labels_client *c, const char *caption, size_t len)
+bool wire_labels_client_ask(struct wire_labels_client *c, const char *question, size_t len)
 {
     if (len == 0)
         return false;
     if (len > ANNOT_QUESTION_MAX)
         len = ANNOT_QUESTION_MAX;
-    struct captions *b = &c->captions;
-    int i = captions_find(b, caption, len);
+    struct pending *b = &c->pending;
+    int i = pending_find(b, question, len);
     if (i < 0) {
-        captions_wait_newest(b, captions_add(b, caption, len));
+        pending_wait_newest(b, pending_add(b, question, len));
         return true;
     }
-    const struct caption_entry *e = &b->entry[i];
-    if (e->state == CAPTION_FORGOTTEN ||
-        (e->state == CAPTION_PARKED && clock_ms() - e->asked_ms > RESEND_MS))
-        captions_wait_newest(b, i);
+    const struct pending_entry *e = &b->entry[i];
+    if (e->state == PENDING_FORGOTTEN ||
+        (e->state == PENDING_PARKED && clock_ms() - e->asked_ms > RESEND_MS))
+        pending_wait_newest(b, i);
     return false;
 }
 
 void wire_labels_client_wait_for_all(struct wire_labels_client *c, bool all)
 {
-    c->captions.keep_all = all;
+    c->pending.keep_all = all;
 }
 
 /* --- life -------------------------------------------------------------------------------- */
@@ -113,7 +113,7 @@ int wire_labels_client_create(struct wire_labels_client **out, const char *addre
     ONIC_ASSERT(c->context != NULL);
     c->arena = meta_arena_create();
     c->label_arena = meta_arena_create();
-    captions_init(&c->captions);
+    pending_init(&c->pending);
     c->created_ms = clock_ms();
     char why[128];
     int rc = labels_client_open_socket(c, err);
@@ -137,7 +137,7 @@ void wire_labels_client_free(struct wire_labels_client *c)
         zmq_msg_close(&c->ring[c->ring_head++ % RING]);
     if (c->own_context)
         zmq_ctx_term(c->context);
-    captions_release(&c->captions);
+    pending_release(&c->pending);
     meta_arena_free(c->arena);
     meta_arena_free(c->label_arena);
     free(c);
@@ -165,17 +165,17 @@ static void labels_client_send_hello(struct wire_labels_client *c)
         c->hello_ms = clock_ms();
 }
 
-/* One message of the newest waiting captions; false when the socket takes no more. */
+/* One message of the newest waiting questions; false when the socket takes no more. */
 static bool send_ask(struct wire_labels_client *c, int64_t now)
 {
     uint32_t lens[ANNOT_BATCH];
     int who[ANNOT_BATCH];
     char text[ANNOT_BATCH * ANNOT_QUESTION_MAX];
     size_t n = 0, bytes = 0;
-    struct captions *b = &c->captions;
+    struct pending *b = &c->pending;
     for (int i = b->waiting.first;
          i >= 0 && n < ANNOT_BATCH && b->asked.count + (int)n < c->credits; i = b->entry[i].next) {
-        const struct caption_entry *e = &b->entry[i];
+        const struct pending_entry *e = &b->entry[i];
         memcpy(text + bytes, b->texts + e->at, e->len);
         bytes += e->len;
         lens[n] = e->len;
@@ -193,7 +193,7 @@ static bool send_ask(struct wire_labels_client *c, int64_t now)
             c->status.resent_total++;
         else
             c->status.asked_total++;
-        captions_set_asked(b, who[k], c->asks, now);
+        pending_set_asked(b, who[k], c->asks, now);
     }
     return true;
 }
@@ -202,7 +202,7 @@ static bool send_ask(struct wire_labels_client *c, int64_t now)
  * questions of several updates share them. */
 static void send_asks(struct wire_labels_client *c, int64_t now)
 {
-    const struct captions *b = &c->captions;
+    const struct pending *b = &c->pending;
     int room = c->credits - b->asked.count, full = room < ANNOT_BATCH ? room : ANNOT_BATCH;
     bool gathered = b->waiting.count >= full || now - c->sent_ms >= GATHER_MS || b->keep_all;
     if (!gathered || now < c->pause_until_ms)
@@ -213,15 +213,15 @@ static void send_asks(struct wire_labels_client *c, int64_t now)
 
 static void repeat_and_park(struct wire_labels_client *c, int64_t now)
 {
-    struct captions *b = &c->captions;
+    struct pending *b = &c->pending;
     while (b->asked.first >= 0) {
         int i = b->asked.first;
         int64_t age = now - b->entry[i].asked_ms;
         if (b->asked.count >= c->credits && b->waiting.count > 0 && age > PARK_AFTER_MS &&
             !b->keep_all)
-            captions_set(b, i, CAPTION_PARKED);
+            pending_set(b, i, PENDING_PARKED);
         else if (age > RESEND_MS)
-            captions_wait_oldest(b, i);
+            pending_wait_oldest(b, i);
         else
             break;
     }
@@ -242,7 +242,7 @@ static void forget_all(struct wire_labels_client *c)
 {
     while (c->ring_count)
         drop_message(c);
-    captions_forget_all(&c->captions);
+    pending_forget_all(&c->pending);
 }
 
 static void labels_client_welcome(struct wire_labels_client *c, const struct frame *f)
@@ -252,7 +252,7 @@ static void labels_client_welcome(struct wire_labels_client *c, const struct fra
     if (!m)
         return;
     c->no_room = false;
-    struct annot_identity id;
+    struct wire_labels_identity id;
     meta_text(id.identity, sizeof id.identity, &m->identity);
     meta_text(id.annotator, sizeof id.annotator, &m->annotator);
     meta_text(id.model, sizeof id.model, &m->model);
@@ -267,7 +267,7 @@ static void labels_client_welcome(struct wire_labels_client *c, const struct fra
     c->identity = id;
     if (f->head.epoch !=
         c->server_life) /* a new process: what it was asked before is not in its queue */
-        captions_ask_again(&c->captions);
+        pending_ask_again(&c->pending);
     c->server_life = f->head.epoch;
     c->credits = m->credits < ANNOT_CREDITS ? (int)m->credits : ANNOT_CREDITS;
     if (!c->connected)
@@ -296,8 +296,8 @@ static void numbers(struct wire_labels_client *c, const struct frame *f)
     c->status.server_maybe_paid_twice = m->maybe_paid_twice;
     meta_text(c->status.annotator, sizeof c->status.annotator, &m->status);
     c->status.nown = 0;
-    for (size_t i = 0; i < m->n_own && i < ANNOT_NUMBERS_MAX; i++) {
-        struct annot_number *own = &c->status.own[c->status.nown];
+    for (size_t i = 0; i < m->n_own && i < WIRE_LABELS_NUMBERS_MAX; i++) {
+        struct wire_labels_number *own = &c->status.own[c->status.nown];
         meta_text(own->name, sizeof own->name, &m->own[i]->name);
         own->value = m->own[i]->value;
         c->status.nown += isfinite(own->value) && number_name(own->name);
@@ -307,11 +307,11 @@ static void numbers(struct wire_labels_client *c, const struct frame *f)
 static void busy(struct wire_labels_client *c, uint64_t ask, int64_t now)
 {
     c->pause_until_ms = now + BUSY_PAUSE_MS;
-    struct captions *b = &c->captions;
+    struct pending *b = &c->pending;
     for (int i = b->asked.first; i >= 0;) {
         int next = b->entry[i].next;
         if (b->entry[i].ask == ask)
-            captions_wait_oldest(b, i);
+            pending_wait_oldest(b, i);
         i = next;
     }
 }
@@ -335,7 +335,7 @@ static bool labels_client_handle(struct wire_labels_client *c, const struct fram
             busy(c, f->head.seq, now);
         return false;
     case FRAME_HELLO_REQUIRED: /* what it answers was thrown away */
-        captions_ask_again(&c->captions);
+        pending_ask_again(&c->pending);
         c->connected = false;
         if (now - c->hello_ms > HELLO_MS / 2)
             labels_client_send_hello(c);
@@ -386,24 +386,24 @@ static bool open_message(struct wire_labels_client *c)
     return c->labels != NULL;
 }
 
-/* True when this is the first answer for its caption. */
-static bool labels_client_settle(struct wire_labels_client *c, const struct annot_label *l)
+/* True when this is the first answer to its question. */
+static bool labels_client_settle(struct wire_labels_client *c, const struct label *l)
 {
-    struct captions *b = &c->captions;
-    int i = captions_find(b, l->caption, l->caption_len);
+    struct pending *b = &c->pending;
+    int i = pending_find(b, l->question, l->question_len);
     if (i < 0)
-        i = captions_add(b, l->caption, l->caption_len);
-    if (b->entry[i].state == CAPTION_ANSWERED)
+        i = pending_add(b, l->question, l->question_len);
+    if (b->entry[i].state == PENDING_ANSWERED)
         return false;
-    captions_set(b, i, CAPTION_ANSWERED);
-    if (l->state == ANNOT_LABEL)
+    pending_set(b, i, PENDING_ANSWERED);
+    if (l->state == LABEL_ANSWERED)
         c->status.labels_total++;
     else
         c->status.abstained_total++;
     return true;
 }
 
-bool wire_labels_client_next(struct wire_labels_client *c, struct annot_label *out)
+bool wire_labels_client_next(struct wire_labels_client *c, struct label *out)
 {
     while (open_message(c)) {
         if (c->next_label == c->labels->n_labels) {
@@ -412,21 +412,21 @@ bool wire_labels_client_next(struct wire_labels_client *c, struct annot_label *o
         }
         const Onic__Wire__AnnotLabel *l = c->labels->labels[c->next_label++];
         if (l->caption_bytes == 0 || l->caption_bytes > ANNOT_QUESTION_MAX ||
-            l->caption_bytes > c->label_text_left || l->state > ANNOT_ABSTAIN ||
-            !isfinite(l->confidence) ||
+            l->caption_bytes > c->label_text_left ||
+            l->state > LABEL_ABSTAINED - ANNOT_STATE_FIRST || !isfinite(l->confidence) ||
             !question_label_fits(question_kind_of(c->label_text, l->caption_bytes),
                                  (double)l->label)) {
             drop_message(c); /* the rest of it cannot be trusted either */
             continue;
         }
-        *out = (struct annot_label){.id = l->id,
-                                    .state = (enum annot_state)l->state,
-                                    .label = l->label,
-                                    .confidence = l->confidence,
-                                    .asked_at = l->asked_at,
-                                    .answered_at = l->answered_at,
-                                    .caption = c->label_text,
-                                    .caption_len = l->caption_bytes};
+        *out = (struct label){.id = l->id,
+                              .state = (enum label_state)(ANNOT_STATE_FIRST + l->state),
+                              .value = (double)l->label,
+                              .confidence = (double)l->confidence,
+                              .asked_at = l->asked_at,
+                              .answered_at = l->answered_at,
+                              .question = c->label_text,
+                              .question_len = l->caption_bytes};
         meta_text(out->source, sizeof out->source, &l->source);
         c->label_text += l->caption_bytes;
         c->label_text_left -= l->caption_bytes;
@@ -487,7 +487,7 @@ void wire_labels_client_refresh(struct wire_labels_client *c, int timeout_ms)
         wire_labels_client_poll(c, (int)left);
 }
 
-const struct annot_identity *wire_labels_client_identity(const struct wire_labels_client *c)
+const struct wire_labels_identity *wire_labels_client_identity(const struct wire_labels_client *c)
 {
     return &c->identity;
 }
@@ -497,9 +497,9 @@ void wire_labels_client_status(const struct wire_labels_client *c,
 {
     *out = c->status;
     out->connected = c->connected;
-    out->outstanding = c->captions.asked.count;
-    out->waiting = c->captions.waiting.count;
-    out->dropped_total = c->captions.dropped;
+    out->outstanding = c->pending.asked.count;
+    out->waiting = c->pending.waiting.count;
+    out->dropped_total = c->pending.dropped;
     out->last_seen_ms = c->heard_ms;
     int64_t now = clock_ms(), silent = now - (c->heard_ms ? c->heard_ms : c->created_ms);
     out->waiting_for[0] = '\0';

@@ -4,33 +4,20 @@
 
 /* labels.h - questions out, labels in: learner (client) and reward server.
  *
- * A question (question.h) is a caption or a pair of captions; "caption" below means its bytes. At
- * least once and idempotent: a question has one key (label identity + bytes), the client asks
- * again what was not answered, the server answers known keys from its durable store. Neither side
- * ever waits for the other. Rules A1-A8 of common/wire/README.md. */
+ * Questions are bytes (question.h), labels a struct label. At least once and idempotent: a question
+ * has one key (label identity + bytes), the client asks again what was not answered, the server
+ * answers known keys from its durable store. Neither side ever waits for the other. Rules A1-A8 of
+ * common/wire/README.md. */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "common/base/err.h"
-#include "common/data/question.h"
-
-enum annot_state { ANNOT_LABEL, ANNOT_ABSTAIN };
-
-struct annot_label {
-    uint64_t id; /* rising number of the store: the label cursor */
-    enum annot_state state;
-    float label;                  /* valid for ANNOT_LABEL; what it says: question.h */
-    float confidence;             /* [0, 1] */
-    double asked_at, answered_at; /* Unix s */
-    const char *caption;          /* borrowed until the next call on the same object */
-    size_t caption_len;
-    char source[32]; /* annotator that answered: "embedding", "rules" */
-};
+#include "common/data/label.h"
 
 /* What the server says of itself at connection. */
-struct annot_identity {
+struct wire_labels_identity {
     /* label identity: annotator, model, goal version, parameters, vote; "" until known */
     char identity[192];
     unsigned kinds; /* bit set 1 << enum question_kind: what it answers */
@@ -38,8 +25,8 @@ struct annot_identity {
 };
 
 /* Numbers an annotator keeps of itself: requests, tokens, cost. */
-enum { ANNOT_NUMBERS_MAX = 16 };
-struct annot_number {
+enum { WIRE_LABELS_NUMBERS_MAX = 16 };
+struct wire_labels_number {
     char name[32];
     double value;
 };
@@ -51,13 +38,13 @@ struct wire_labels_client;
 int wire_labels_client_create(struct wire_labels_client **out, const char *address,
                               void *zmq_context, struct onic_err *err);
 void wire_labels_client_free(struct wire_labels_client *c);
-/* Queues a caption unless it is already asked or answered in this life (262144 are remembered, then
- * all but the open ones are forgotten); newest first, bounded (4096
- * outstanding, the rest waits; the oldest waiting one is dropped and counted). Returns true when it
- * was new. Longer ones than QUESTION_MAX are cut. A question is repeated after 15 s without an
- * answer; when 4096 are open and newer captions wait, the oldest open one is set aside (its answer
- * is still taken, and it is asked again when it is seen again). */
-bool wire_labels_client_ask(struct wire_labels_client *c, const char *caption, size_t len);
+/* Queues a question unless it is already asked or answered in this life (262144 are remembered,
+ * then all but the open ones are forgotten); newest first, bounded (4096 outstanding, the rest
+ * waits; the oldest waiting one is dropped and counted). Returns true when it was new. Longer ones
+ * than QUESTION_MAX are cut. A question is repeated after 15 s without an
+ * answer; when 4096 are open and newer ones wait, the oldest open one is set aside (its answer
+ * is still taken, and it is asked again when it is put again). */
+bool wire_labels_client_ask(struct wire_labels_client *c, const char *question, size_t len);
 /* For a caller that waits for every answer: nothing is dropped, no question set aside or held back
  * for others. */
 void wire_labels_client_wait_for_all(struct wire_labels_client *c, bool all);
@@ -65,11 +52,12 @@ void wire_labels_client_wait_for_all(struct wire_labels_client *c, bool all);
  * out at most every 100 ms, or when a message or the window of
  * open questions is full. */
 void wire_labels_client_poll(struct wire_labels_client *c, int timeout_ms);
-/* Next received answer, false when none. Each caption is answered once; further answers are dropped
- * here. When the server's label identity changes, everything is forgotten, answers that were not
- * fetched included, and may be asked again: look at wire_labels_client_identity. */
-bool wire_labels_client_next(struct wire_labels_client *c, struct annot_label *out);
-const struct annot_identity *wire_labels_client_identity(const struct wire_labels_client *c);
+/* Next received answer, its question borrowed until the next call; false when none. Each question
+ * is answered once; further answers are dropped here. When the server's label identity changes,
+ * everything is forgotten, answers that were not fetched included, and may be asked again: look at
+ * wire_labels_client_identity. */
+bool wire_labels_client_next(struct wire_labels_client *c, struct label *out);
+const struct wire_labels_identity *wire_labels_client_identity(const struct wire_labels_client *c);
 
 struct wire_labels_client_status {
     bool connected;
@@ -81,7 +69,7 @@ struct wire_labels_client_status {
     int64_t last_seen_ms;  /* clock_ms of the last message of the server; 0 = never */
     char waiting_for[160]; /* "" when healthy */
     char annotator[160];   /* what the annotator says of itself, "" = ready */
-    struct annot_number own[ANNOT_NUMBERS_MAX]; /* its numbers, as last reported */
+    struct wire_labels_number own[WIRE_LABELS_NUMBERS_MAX]; /* its numbers, as last reported */
     int nown;
 };
 void wire_labels_client_status(const struct wire_labels_client *c,
@@ -93,35 +81,35 @@ void wire_labels_client_refresh(struct wire_labels_client *c, int timeout_ms);
 /* --- server: socket of the reward server, driven by its libuv loop ----------------------- */
 struct wire_labels_server;
 
-struct annot_ask {
-    uint64_t client;     /* handle to answer to */
-    const char *caption; /* borrowed until the next wire_labels_server_recv */
-    size_t caption_len;
+struct wire_labels_ask {
+    uint64_t client;      /* handle to answer to */
+    const char *question; /* borrowed until the next wire_labels_server_recv */
+    size_t question_len;
 };
 
 int wire_labels_server_create(struct wire_labels_server **out, const char *listen,
                               void *zmq_context, bool allow_insecure,
-                              const struct annot_identity *self, struct onic_err *err);
+                              const struct wire_labels_identity *self, struct onic_err *err);
 void wire_labels_server_free(struct wire_labels_server *s);
 const char *wire_labels_server_address(const struct wire_labels_server *s);
 /* ZMQ_FD, edge-triggered: readable means "something may have happened", once. Call
  * wire_labels_server_recv until it returns false whenever it fires, and also after
  * wire_labels_server_send and on every tick: sending may swallow the edge. */
 int wire_labels_server_fd(const struct wire_labels_server *s);
-/* The next asked caption; false when there is none now. Handles HELLO, heartbeats and STATUS
+/* The next question; false when there is none now. Handles HELLO, heartbeats and STATUS
  * queries inside. */
-bool wire_labels_server_recv(struct wire_labels_server *s, struct annot_ask *out);
+bool wire_labels_server_recv(struct wire_labels_server *s, struct wire_labels_ask *out);
 /* Sends labels (durable ones only) to one client, or to all (client 0). False: that client is gone
  * or full; it asks again. */
 bool wire_labels_server_send(struct wire_labels_server *s, uint64_t client,
-                             const struct annot_label *labels, int n);
+                             const struct label *labels, int n);
 /* Numbers reported to clients in heartbeats and to `onic labels count`. */
 struct wire_labels_server_numbers {
     uint64_t labels_total, abstained_total, backlog, in_flight, asked_twice, maybe_paid_twice,
         evicted;
     double labels_per_s;
     char status[160]; /* of the annotator, "" = ready */
-    struct annot_number own[ANNOT_NUMBERS_MAX];
+    struct wire_labels_number own[WIRE_LABELS_NUMBERS_MAX];
     int nown;
 };
 void wire_labels_server_numbers(struct wire_labels_server *s,

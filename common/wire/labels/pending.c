@@ -10,13 +10,13 @@
 #include "common/base/xmalloc.h"
 
 enum { WAITING_MAX = 65536, ENTRIES_MAX = 1 << 18 };
-static const struct caption_list EMPTY = {.first = -1, .last = -1};
+static const struct pending_list EMPTY = {.first = -1, .last = -1};
 
 /* --- lists ------------------------------------------------------------------------------- */
 
-static void unlink_entry(struct caption_entry *entry, struct caption_list *l, int i)
+static void unlink_entry(struct pending_entry *entry, struct pending_list *l, int i)
 {
-    struct caption_entry *e = &entry[i];
+    struct pending_entry *e = &entry[i];
     if (e->prev >= 0)
         entry[e->prev].next = e->next;
     else
@@ -28,9 +28,9 @@ static void unlink_entry(struct caption_entry *entry, struct caption_list *l, in
     l->count--;
 }
 
-static void push_first(struct caption_entry *entry, struct caption_list *l, int i)
+static void push_first(struct pending_entry *entry, struct pending_list *l, int i)
 {
-    struct caption_entry *e = &entry[i];
+    struct pending_entry *e = &entry[i];
     e->prev = -1;
     e->next = l->first;
     if (l->first >= 0)
@@ -41,9 +41,9 @@ static void push_first(struct caption_entry *entry, struct caption_list *l, int 
     l->count++;
 }
 
-static void push_last(struct caption_entry *entry, struct caption_list *l, int i)
+static void push_last(struct pending_entry *entry, struct pending_list *l, int i)
 {
-    struct caption_entry *e = &entry[i];
+    struct pending_entry *e = &entry[i];
     e->next = -1;
     e->prev = l->last;
     if (l->last >= 0)
@@ -56,40 +56,40 @@ static void push_last(struct caption_entry *entry, struct caption_list *l, int i
 
 /* --- states ------------------------------------------------------------------------------ */
 
-void captions_set(struct captions *b, int i, enum caption_state state)
+void pending_set(struct pending *b, int i, enum pending_state state)
 {
-    if (b->entry[i].state == CAPTION_WAITING)
+    if (b->entry[i].state == PENDING_WAITING)
         unlink_entry(b->entry, &b->waiting, i);
-    else if (b->entry[i].state == CAPTION_ASKED)
+    else if (b->entry[i].state == PENDING_ASKED)
         unlink_entry(b->entry, &b->asked, i);
     b->entry[i].state = (uint8_t)state;
 }
 
-void captions_wait_newest(struct captions *b, int i)
+void pending_wait_newest(struct pending *b, int i)
 {
-    captions_set(b, i, CAPTION_WAITING);
+    pending_set(b, i, PENDING_WAITING);
     push_first(b->entry, &b->waiting, i);
     if (b->waiting.count <= WAITING_MAX || b->keep_all)
         return;
-    captions_set(b, b->waiting.last, CAPTION_FORGOTTEN);
+    pending_set(b, b->waiting.last, PENDING_FORGOTTEN);
     b->dropped++;
 }
 
-void captions_wait_oldest(struct captions *b, int i)
+void pending_wait_oldest(struct pending *b, int i)
 {
-    captions_set(b, i, CAPTION_WAITING);
+    pending_set(b, i, PENDING_WAITING);
     push_last(b->entry, &b->waiting, i);
 }
 
-void captions_ask_again(struct captions *b)
+void pending_ask_again(struct pending *b)
 {
     while (b->asked.last >= 0)
-        captions_wait_oldest(b, b->asked.last);
+        pending_wait_oldest(b, b->asked.last);
 }
 
-void captions_set_asked(struct captions *b, int i, uint64_t ask, int64_t now_ms)
+void pending_set_asked(struct pending *b, int i, uint64_t ask, int64_t now_ms)
 {
-    captions_set(b, i, CAPTION_ASKED);
+    pending_set(b, i, PENDING_ASKED);
     b->entry[i].ask = ask;
     b->entry[i].asked_ms = now_ms;
     push_last(b->entry, &b->asked, i);
@@ -97,19 +97,19 @@ void captions_set_asked(struct captions *b, int i, uint64_t ask, int64_t now_ms)
 
 /* --- memory ------------------------------------------------------------------------------ */
 
-void captions_init(struct captions *b)
+void pending_init(struct pending *b)
 {
-    *b = (struct captions){.index = strmap_create(4096), .waiting = EMPTY, .asked = EMPTY};
+    *b = (struct pending){.index = strmap_create(4096), .waiting = EMPTY, .asked = EMPTY};
 }
 
-void captions_release(struct captions *b)
+void pending_release(struct pending *b)
 {
     strmap_free(b->index);
     free(b->entry);
     free(b->texts);
 }
 
-void captions_forget_all(struct captions *b)
+void pending_forget_all(struct pending *b)
 {
     strmap_clear(b->index);
     b->count = 0;
@@ -118,12 +118,12 @@ void captions_forget_all(struct captions *b)
 }
 
 /* Moves a list into the new table, order kept. */
-static void move_list(struct captions *b, struct caption_list *to, const struct caption_list *from,
-                      const struct caption_entry *entry, const char *texts)
+static void move_list(struct pending *b, struct pending_list *to, const struct pending_list *from,
+                      const struct pending_entry *entry, const char *texts)
 {
     for (int k = from->first; k >= 0; k = entry[k].next) {
-        const struct caption_entry *e = &entry[k];
-        int i = captions_add(b, texts + e->at, e->len);
+        const struct pending_entry *e = &entry[k];
+        int i = pending_add(b, texts + e->at, e->len);
         b->entry[i].state = e->state;
         b->entry[i].ask = e->ask;
         b->entry[i].asked_ms = e->asked_ms;
@@ -132,27 +132,27 @@ static void move_list(struct captions *b, struct caption_list *to, const struct 
 }
 
 /* Keeps what waits and what is asked. */
-static void forget_closed(struct captions *b)
+static void forget_closed(struct pending *b)
 {
-    struct captions old = *b;
+    struct pending old = *b;
     b->entry = NULL;
     b->texts = NULL;
     b->cap = 0;
     b->texts_cap = 0;
-    captions_forget_all(b);
+    pending_forget_all(b);
     move_list(b, &b->waiting, &old.waiting, old.entry, old.texts);
     move_list(b, &b->asked, &old.asked, old.entry, old.texts);
     free(old.entry);
     free(old.texts);
 }
 
-int captions_find(const struct captions *b, const char *text, size_t len)
+int pending_find(const struct pending *b, const char *text, size_t len)
 {
     const uint64_t *known = strmap_get(b->index, text, len);
     return known ? (int)*known : -1;
 }
 
-int captions_add(struct captions *b, const char *text, size_t len)
+int pending_add(struct pending *b, const char *text, size_t len)
 {
     if (b->count >= ENTRIES_MAX && b->waiting.count + b->asked.count < b->count / 2)
         forget_closed(b);
@@ -166,7 +166,7 @@ int captions_add(struct captions *b, const char *text, size_t len)
     }
     int i = b->count++;
     b->entry[i] =
-        (struct caption_entry){.at = b->texts_len, .len = (uint16_t)len, .prev = -1, .next = -1};
+        (struct pending_entry){.at = b->texts_len, .len = (uint16_t)len, .prev = -1, .next = -1};
     memcpy(b->texts + b->texts_len, text, len);
     b->texts_len += len;
     *strmap_put(b->index, text, len, NULL) = (uint64_t)i;

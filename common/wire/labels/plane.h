@@ -4,15 +4,16 @@
 
 /* plane.h - numbers both ends of the annotation plane agree on. Private to common/wire. */
 
-#include "common/data/question.h"
+#include "common/data/label.h"
 
 enum {
     ANNOT_CREDITS = 4096,               /* questions a client may have open */
-    ANNOT_BATCH = 256,                  /* captions of one ASK, labels of one LABELS message */
+    ANNOT_BATCH = 256,                  /* questions of one ASK, labels of one LABELS message */
     ANNOT_QUESTION_MAX = QUESTION_MAX,  /* bytes */
     ANNOT_HWM = 4 * ANNOT_CREDITS + 16, /* one message per open question would still fit */
+    ANNOT_STATE_FIRST = LABEL_ANSWERED, /* 0 on the wire, which knows answers alone */
     ANNOT_CLIENTS_MAX = 64,
-    ANNOT_RATE_MAX = 65536 /* captions of one client within a second; more is BUSY */
+    ANNOT_RATE_MAX = 65536 /* questions of one client within a second; more is BUSY */
 };
 
 #endif /* ONIC_COMMON_WIRE_LABELS_PLANE_H */

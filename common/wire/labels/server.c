@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* server.c - the reward server's socket; see labels.h.
  *
- * Knows connections and nothing of labels: it hands captions out one by one and sends what it is
+ * Knows connections and nothing of labels: it hands questions out one by one and sends what it is
  * given. Whoever asks without having said HELLO to this process (it was restarted) is told to do
  * so, which makes the client repeat its open questions. A client that asks more than ANNOT_RATE_MAX
- * captions within a second gets BUSY and keeps them.
+ * questions within a second gets BUSY and keeps them.
  *
  * A client that was not heard for 10 s is forgotten. An answer for it is refused, so that the
  * caller counts it as not delivered; the client asks again and gets it from the store. */
@@ -36,7 +36,7 @@ struct wire_labels_server {
     void *context, *socket;
     bool own_context, exposed;
     char address[SOCK_ADDRESS_MAX];
-    struct annot_identity self;
+    struct wire_labels_identity self;
     uint32_t life;
     struct meta_arena *arena;
     struct client clients[ANNOT_CLIENTS_MAX];
@@ -56,7 +56,7 @@ struct wire_labels_server {
 
 int wire_labels_server_create(struct wire_labels_server **out, const char *listen,
                               void *zmq_context, bool allow_insecure,
-                              const struct annot_identity *self, struct onic_err *err)
+                              const struct wire_labels_identity *self, struct onic_err *err)
 {
     *out = NULL;
     if (!listen || !listen[0])
@@ -149,7 +149,7 @@ static void send_numbers(struct wire_labels_server *s, const struct sock_route *
     m.evicted = s->numbers.evicted;
     m.labels_per_s = s->numbers.labels_per_s;
     m.status = meta_bytes(s->numbers.status);
-    Onic__Wire__AnnotNumber own[ANNOT_NUMBERS_MAX], *list[ANNOT_NUMBERS_MAX];
+    Onic__Wire__AnnotNumber own[WIRE_LABELS_NUMBERS_MAX], *list[WIRE_LABELS_NUMBERS_MAX];
     for (int i = 0; i < s->numbers.nown; i++) {
         onic__wire__annot_number__init(&own[i]);
         own[i].name = meta_bytes(s->numbers.own[i].name);
@@ -276,13 +276,13 @@ static bool labels_server_receive_one(struct wire_labels_server *s)
     return true;
 }
 
-bool wire_labels_server_recv(struct wire_labels_server *s, struct annot_ask *out)
+bool wire_labels_server_recv(struct wire_labels_server *s, struct wire_labels_ask *out)
 {
     for (;;) {
         if (s->has_ask && s->ask_next < s->ask_meta->n_caption_bytes) {
             size_t n = s->ask_meta->caption_bytes[s->ask_next++];
-            *out = (struct annot_ask){
-                .client = s->ask_client, .caption = s->ask_text, .caption_len = n};
+            *out = (struct wire_labels_ask){
+                .client = s->ask_client, .question = s->ask_text, .question_len = n};
             s->ask_text += n;
             return true;
         }
@@ -297,24 +297,24 @@ bool wire_labels_server_recv(struct wire_labels_server *s, struct annot_ask *out
 /* --- sending ----------------------------------------------------------------------------- */
 
 static bool send_batch(struct wire_labels_server *s, const struct sock_route *to,
-                       const struct annot_label *labels, int n)
+                       const struct label *labels, int n)
 {
     Onic__Wire__AnnotLabel parts[ANNOT_BATCH], *list[ANNOT_BATCH];
     char text[ANNOT_BATCH * ANNOT_QUESTION_MAX];
     size_t bytes = 0;
     for (int i = 0; i < n; i++) {
-        const struct annot_label *l = &labels[i];
-        size_t len = l->caption_len < ANNOT_QUESTION_MAX ? l->caption_len : ANNOT_QUESTION_MAX;
+        const struct label *l = &labels[i];
+        size_t len = l->question_len < ANNOT_QUESTION_MAX ? l->question_len : ANNOT_QUESTION_MAX;
         onic__wire__annot_label__init(&parts[i]);
         parts[i].id = l->id;
-        parts[i].state = l->state;
-        parts[i].label = l->label;
-        parts[i].confidence = l->confidence;
+        parts[i].state = (uint32_t)l->state - ANNOT_STATE_FIRST;
+        parts[i].label = (float)l->value;
+        parts[i].confidence = (float)l->confidence;
         parts[i].asked_at = l->asked_at;
         parts[i].answered_at = l->answered_at;
         parts[i].caption_bytes = (uint32_t)len;
         parts[i].source = meta_bytes(l->source);
-        memcpy(text + bytes, l->caption, len);
+        memcpy(text + bytes, l->question, len);
         bytes += len;
         list[i] = &parts[i];
     }
@@ -326,7 +326,7 @@ static bool send_batch(struct wire_labels_server *s, const struct sock_route *to
 }
 
 static bool send_all(struct wire_labels_server *s, const struct sock_route *to,
-                     const struct annot_label *labels, int n)
+                     const struct label *labels, int n)
 {
     for (int i = 0; i < n; i += ANNOT_BATCH)
         if (!send_batch(s, to, labels + i, n - i < ANNOT_BATCH ? n - i : ANNOT_BATCH))
@@ -335,7 +335,7 @@ static bool send_all(struct wire_labels_server *s, const struct sock_route *to,
 }
 
 bool wire_labels_server_send(struct wire_labels_server *s, uint64_t client,
-                             const struct annot_label *labels, int n)
+                             const struct label *labels, int n)
 {
     bool all = true;
     for (int i = 0; i < ANNOT_CLIENTS_MAX; i++) {

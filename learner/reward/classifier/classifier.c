@@ -112,12 +112,12 @@ static void classifier_clear(struct dataset *d)
     d->count = d->pool_len = d->ntrained = d->nheld = 0;
 }
 
-static void classifier_on_label(struct reward_model *m, const struct annot_label *l)
+static void classifier_on_label(struct reward_model *m, const struct label *l)
 {
-    if (l->state != ANNOT_LABEL || !(l->label >= 0 && l->label <= 1) || l->caption_len == 0 ||
-        l->caption_len > CAPTION_MAX)
+    if (l->state != LABEL_ANSWERED || !(l->value >= 0 && l->value <= 1) || l->question_len == 0 ||
+        l->question_len > CAPTION_MAX)
         return;
-    if (classifier_put(&m->data, l->caption, l->caption_len, l->label >= 0.5f, m->holdout))
+    if (classifier_put(&m->data, l->question, l->question_len, l->value >= 0.5, m->holdout))
         label_schedule_arrival(&m->w.schedule);
 }
 

@@ -232,9 +232,10 @@ static size_t ranking_next_question(struct reward_model *m, char out[QUESTION_MA
     return 0;
 }
 
-static void ranking_on_label(struct reward_model *m, const struct annot_label *l)
+static void ranking_on_label(struct reward_model *m, const struct label *l)
 {
-    if (l->state == ANNOT_LABEL && pair_data_put(m->data, l->caption, l->caption_len, l->label))
+    if (l->state == LABEL_ANSWERED &&
+        pair_data_put(m->data, l->question, l->question_len, (float)l->value))
         label_schedule_arrival(&m->w.schedule);
 }
 

@@ -111,15 +111,18 @@ static void command_submit(struct annotator *a, uint64_t ticket, const char *que
     int i = 0;
     while (i < COMMAND_JOBS_MAX && c->job[i].state != COMMAND_FREE)
         i++;
-    ONIC_ASSERT(i < COMMAND_JOBS_MAX && len <= LABEL_QUESTION_MAX);
+    ONIC_ASSERT(i < COMMAND_JOBS_MAX && len <= QUESTION_MAX);
     struct command_job *j = &c->job[i];
     *j = (struct command_job){
         .state = COMMAND_WAITING, .ticket = ticket, .order = c->orders++, .vote = vote, .len = len};
     memcpy(j->question, question, len);
     if (c->goal->no_preference)
-        command_settle(c, j, LABEL_ANSWERED,
-                       question_kind_of(question, len) == QUESTION_PAIR ? 0.5 : 0, 1,
-                       "no preference");
+        command_settle(
+            c, j,
+            &(struct label){.state = LABEL_ANSWERED,
+                            .value = question_kind_of(question, len) == QUESTION_PAIR ? 0.5 : 0,
+                            .confidence = 1,
+                            .raw = "no preference"});
     else
         command_dispatch(c);
 }
@@ -129,15 +132,11 @@ static int command_poll(struct annotator *a, annotator_done done, void *ctx)
     struct command *c = command_self(a);
     int n = 0;
     for (; c->nready > 0; n++) {
-        struct command_ready *r = &c->ready[c->ready_head];
+        const struct annotator_answer *r = &c->ready[c->ready_head];
+        struct label label = annotator_answer_label(r);
         c->ready_head = (c->ready_head + 1) % COMMAND_JOBS_MAX;
         c->nready--;
-        struct annotator_answer out = {.ticket = r->ticket,
-                                       .state = r->state,
-                                       .label = r->label,
-                                       .confidence = r->confidence,
-                                       .raw = r->raw};
-        done(ctx, &out);
+        done(ctx, r->ticket, &label);
     }
     return n;
 }

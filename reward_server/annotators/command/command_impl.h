@@ -33,8 +33,7 @@ char *protocol_question(const struct goal *goal, uint64_t id, const char *questi
 
 struct protocol_answer {
     uint64_t id;
-    enum label_state state; /* LABEL_UNKNOWN: `why` says what is wrong; the id may be right */
-    double label, confidence;
+    struct label label; /* LABEL_UNKNOWN: `why` says what is wrong; the id may be right */
     char raw[LABEL_RAW_MAX];
     char why[160];
 };
@@ -81,14 +80,7 @@ struct command_job {
     bool control;         /* nobody waits for its answer */
     bool alone;           /* never beside another one; after two failures first thing in a life */
     size_t len;
-    char question[LABEL_QUESTION_MAX];
-};
-
-struct command_ready {
-    uint64_t ticket;
-    enum label_state state;
-    double label, confidence;
-    char raw[LABEL_RAW_MAX];
+    char question[QUESTION_MAX];
 };
 
 struct command {
@@ -118,16 +110,15 @@ struct command {
 
     size_t control_len; /* of the last question that got a label; 0 = none yet */
     int control_vote;
-    char control[LABEL_QUESTION_MAX];
+    char control[QUESTION_MAX];
     struct command_job job[COMMAND_JOBS_MAX];
-    struct command_ready ready[COMMAND_JOBS_MAX];
+    struct annotator_answer ready[COMMAND_JOBS_MAX];
     int flying, ready_head, nready;
     uint64_t orders, ids;
 };
 
 /* Hands over an answer to a job, which is free then. */
-void command_settle(struct command *c, struct command_job *j, enum label_state state, double label,
-                    double confidence, const char *raw);
+void command_settle(struct command *c, struct command_job *j, const struct label *label);
 /* Starts the program, asks it and sets the timer, as far as there is something to do. */
 void command_dispatch(struct command *c);
 

@@ -31,14 +31,11 @@ enum { UNUSABLE_IN_A_ROW = 8, HISTORY_MAX = 20 }; /* when a life is */
 
 /* --- answers to the server ------------------------------------------------------------------- */
 
-void command_settle(struct command *c, struct command_job *j, enum label_state state, double label,
-                    double confidence, const char *raw)
+void command_settle(struct command *c, struct command_job *j, const struct label *label)
 {
     ONIC_ASSERT(c->nready < COMMAND_JOBS_MAX);
-    struct command_ready *r = &c->ready[(c->ready_head + c->nready++) % COMMAND_JOBS_MAX];
-    *r = (struct command_ready){
-        .ticket = j->ticket, .state = state, .label = label, .confidence = confidence};
-    snprintf(r->raw, sizeof r->raw, "%s", raw);
+    annotator_answer_keep(&c->ready[(c->ready_head + c->nready++) % COMMAND_JOBS_MAX], j->ticket,
+                          label);
     c->flying -= j->state == COMMAND_FLYING;
     j->state = COMMAND_FREE;
     c->wake(c->wake_ctx);
@@ -72,7 +69,7 @@ static void fail_job(struct command *c, struct command_job *j, const char *why)
     if (j->tries >= TRIES_MAX) {
         snprintf(raw, sizeof raw,
                  "abstained: it failed %d times while others were answered: %.380s", j->tries, why);
-        command_settle(c, j, LABEL_ABSTAINED, 0, 0, raw);
+        command_settle(c, j, &(struct label){.state = LABEL_ABSTAINED, .raw = raw});
         return;
     }
     c->flying--;
@@ -181,7 +178,7 @@ static void take_usable(struct command *c, struct command_job *j, const struct p
         return;
     }
     c->proofs++;
-    if (a->state == LABEL_ABSTAINED) {
+    if (a->label.state == LABEL_ABSTAINED) {
         c->abstained++;
         life_printable(c->reason, sizeof c->reason, a->raw, strlen(a->raw));
     } else {
@@ -190,7 +187,9 @@ static void take_usable(struct command *c, struct command_job *j, const struct p
         c->control_vote = j->vote;
         memcpy(c->control, j->question, j->len);
     }
-    command_settle(c, j, a->state, a->label, a->confidence, a->raw);
+    struct label label = a->label;
+    label.raw = a->raw;
+    command_settle(c, j, &label);
 }
 
 static void on_line(void *ctx, const char *line, size_t len)

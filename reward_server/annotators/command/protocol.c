@@ -56,7 +56,7 @@ static void read_label(const json_t *o, struct protocol_answer *out)
         life_printable(text, sizeof text, error, strlen(error));
         snprintf(out->why, sizeof out->why, "it says: %s", text);
     } else if (abstain && !label) {
-        out->state = LABEL_ABSTAINED;
+        out->label.state = LABEL_ABSTAINED;
         snprintf(out->raw, sizeof out->raw, "abstained: %.400s",
                  json_is_string(abstain) ? json_string_value(abstain) : "no reason given");
     } else if (abstain || !(json_is_number(label) || json_is_boolean(label))) {
@@ -65,16 +65,16 @@ static void read_label(const json_t *o, struct protocol_answer *out)
                                json_number_value(confidence) <= 1)) {
         snprintf(out->why, sizeof out->why, "its confidence is not a number in [0, 1]");
     } else {
-        out->state = LABEL_ANSWERED;
-        out->label = json_is_true(label) ? 1 : json_number_value(label);
-        out->confidence = confidence ? json_number_value(confidence) : 1;
+        out->label.state = LABEL_ANSWERED;
+        out->label.value = json_is_true(label) ? 1 : json_number_value(label);
+        out->label.confidence = confidence ? json_number_value(confidence) : 1;
         snprintf(out->raw, sizeof out->raw, "%s", raw && *raw ? raw : "no reason given");
     }
 }
 
 bool protocol_read(const char *line, size_t len, struct protocol_answer *out)
 {
-    *out = (struct protocol_answer){.state = LABEL_UNKNOWN};
+    *out = (struct protocol_answer){.label = {.state = LABEL_UNKNOWN}};
     json_t *o = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
     const json_t *id = json_object_get(o, "id");
     bool fine = json_is_integer(id) && json_integer_value(id) > 0;
@@ -91,10 +91,10 @@ bool protocol_read(const char *line, size_t len, struct protocol_answer *out)
 
 bool protocol_fits(struct protocol_answer *a, enum question_kind kind)
 {
-    if (a->state == LABEL_ANSWERED && !question_label_fits(kind, a->label)) {
-        a->state = LABEL_UNKNOWN;
-        snprintf(a->why, sizeof a->why, "%g is no label of a question of kind %s", a->label,
+    if (a->label.state == LABEL_ANSWERED && !question_label_fits(kind, a->label.value)) {
+        a->label.state = LABEL_UNKNOWN;
+        snprintf(a->why, sizeof a->why, "%g is no label of a question of kind %s", a->label.value,
                  question_kind_name(kind));
     }
-    return a->state != LABEL_UNKNOWN;
+    return a->label.state != LABEL_UNKNOWN;
 }

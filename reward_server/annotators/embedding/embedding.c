@@ -44,12 +44,7 @@ static const double bucket_seconds = 0.5; /* balance never grows beyond so many 
 struct embedding_item {
     uint64_t ticket;
     size_t len;
-    char question[LABEL_QUESTION_MAX];
-};
-
-struct embedding_answer {
-    struct annotator_answer answer;
-    char raw[LABEL_RAW_MAX];
+    char question[QUESTION_MAX];
 };
 
 enum embedding_state { WARMING, READY, BROKEN };
@@ -88,7 +83,7 @@ struct embedding {
     enum embedding_state state;
     int warmed; /* sentences embedded so far */
     struct embedding_item in[EMBEDDING_WINDOW];
-    struct embedding_answer out[EMBEDDING_WINDOW];
+    struct annotator_answer out[EMBEDDING_WINDOW];
     int in_head, in_count, out_head, out_count;
 };
 
@@ -242,25 +237,25 @@ static bool judge_caption(struct embedding *e, enum question_kind kind, const ch
 }
 
 static void answer_pair(const struct embedding *e, const struct margin m[2],
-                        struct embedding_answer *out)
+                        struct annotator_answer *out)
 {
-    out->answer.label = margin_preference(m[0].value, m[1].value, e->tie, &out->answer.confidence);
+    out->label.value = margin_preference(m[0].value, m[1].value, e->tie, &out->label.confidence);
     snprintf(out->raw, sizeof out->raw, "margins %.4f \"%.150s\" | %.4f \"%.150s\" on %s",
              m[0].value, e->goal->positive[m[0].positive_index], m[1].value,
              e->goal->positive[m[1].positive_index], cpu_path());
 }
 
 static void embedding_judge(struct embedding *e, const struct embedding_item *item,
-                            struct embedding_answer *out)
+                            struct annotator_answer *out)
 {
     const struct goal *g = e->goal;
     struct question q;
     struct margin m[2];
     question_split(item->question, item->len, &q);
-    out->answer = (struct annotator_answer){.ticket = item->ticket, .state = LABEL_ANSWERED};
+    *out = (struct annotator_answer){.ticket = item->ticket, .label = {.state = LABEL_ANSWERED}};
     if (g->no_preference) {
-        out->answer.confidence = 1;
-        out->answer.label = q.kind == QUESTION_PAIR ? 0.5 : 0;
+        out->label.confidence = 1;
+        out->label.value = q.kind == QUESTION_PAIR ? 0.5 : 0;
         snprintf(out->raw, sizeof out->raw, "no preference");
         return;
     }
@@ -268,18 +263,18 @@ static void embedding_judge(struct embedding *e, const struct embedding_item *it
                 (q.kind != QUESTION_PAIR || judge_caption(e, q.kind, q.caption_b, q.len_b, &m[1]));
     pay(e);
     if (!fine) {
-        out->answer.state = LABEL_ABSTAINED;
+        out->label.state = LABEL_ABSTAINED;
         snprintf(out->raw, sizeof out->raw, "a caption is blank or could not be embedded");
     } else if (q.kind == QUESTION_PAIR) {
         answer_pair(e, m, out);
     } else if (q.kind == QUESTION_SCORE) {
-        out->answer.label = fmin(fmax(m->positive, -1), 1);
-        out->answer.confidence = 1;
+        out->label.value = fmin(fmax(m->positive, -1), 1);
+        out->label.confidence = 1;
         snprintf(out->raw, sizeof out->raw, "cosine %.4f \"%.300s\" on %s", m->positive,
                  g->positive[m->positive_index], cpu_path());
     } else {
-        out->answer.label = !m->blank && m->value > e->threshold;
-        out->answer.confidence = margin_confidence(m->value, e->threshold);
+        out->label.value = !m->blank && m->value > e->threshold;
+        out->label.confidence = margin_confidence(m->value, e->threshold);
         snprintf(out->raw, sizeof out->raw, "margin %.4f = %.4f \"%.150s\" - %.4f \"%.150s\" on %s",
                  m->value, m->positive, g->positive[m->positive_index], m->negative,
                  g->negative[m->negative_index], cpu_path());
@@ -305,7 +300,7 @@ static void *worker(void *arg)
         e->in_head = (e->in_head + 1) % EMBEDDING_WINDOW;
         e->in_count--;
         pthread_mutex_unlock(&e->lock);
-        struct embedding_answer out;
+        struct annotator_answer out;
         embedding_judge(e, &item, &out);
         pthread_mutex_lock(&e->lock);
         ONIC_ASSERT(e->out_count < EMBEDDING_WINDOW);
@@ -442,7 +437,7 @@ static void embedding_submit(struct annotator *a, uint64_t ticket, const char *q
 {
     (void)vote;
     struct embedding *e = embedding_self(a);
-    ONIC_ASSERT(len <= LABEL_QUESTION_MAX);
+    ONIC_ASSERT(len <= QUESTION_MAX);
     pthread_mutex_lock(&e->lock);
     ONIC_ASSERT(e->in_count < EMBEDDING_WINDOW);
     struct embedding_item *item = &e->in[(e->in_head + e->in_count++) % EMBEDDING_WINDOW];
@@ -458,7 +453,7 @@ static int embedding_poll(struct annotator *a, annotator_done done, void *ctx)
     struct embedding *e = embedding_self(a);
     int n = 0;
     for (;; n++) {
-        struct embedding_answer one;
+        struct annotator_answer one;
         pthread_mutex_lock(&e->lock);
         bool any = e->out_count > 0;
         if (any) {
@@ -469,8 +464,8 @@ static int embedding_poll(struct annotator *a, annotator_done done, void *ctx)
         pthread_mutex_unlock(&e->lock);
         if (!any)
             return n;
-        one.answer.raw = one.raw;
-        done(ctx, &one.answer);
+        struct label label = annotator_answer_label(&one);
+        done(ctx, one.ticket, &label);
     }
 }
 

@@ -11,11 +11,10 @@ void llm_job_answer(struct llm *l, struct llm_job *j, enum label_state state, do
                     const char *raw)
 {
     ONIC_ASSERT(l->nready < LLM_JOBS_MAX);
-    struct llm_ready *r = &l->ready[(l->ready_head + l->nready++) % LLM_JOBS_MAX];
-    r->ticket = j->ticket;
-    r->state = state;
-    r->label = label;
-    snprintf(r->raw, sizeof r->raw, "%s", raw);
+    struct label answer = {
+        .state = state, .value = label, .confidence = state == LABEL_ANSWERED, .raw = raw};
+    annotator_answer_keep(&l->ready[(l->ready_head + l->nready++) % LLM_JOBS_MAX], j->ticket,
+                          &answer);
     j->state = LLM_FREE;
     l->njobs--;
     if (state == LABEL_ANSWERED)

@@ -415,7 +415,7 @@ static void llm_submit(struct annotator *a, uint64_t ticket, const char *questio
 {
     struct llm *l = llm_self(a);
     int i = 0;
-    ONIC_ASSERT(l->njobs < LLM_JOBS_MAX && len <= LABEL_QUESTION_MAX);
+    ONIC_ASSERT(l->njobs < LLM_JOBS_MAX && len <= QUESTION_MAX);
     while (l->job[i].state != LLM_FREE)
         i++;
     struct llm_job *j = &l->job[i];
@@ -431,15 +431,11 @@ static int llm_poll(struct annotator *a, annotator_done done, void *ctx)
     struct llm *l = llm_self(a);
     int n = 0;
     for (; l->nready > 0; n++) {
-        struct llm_ready r = l->ready[l->ready_head];
+        struct annotator_answer r = l->ready[l->ready_head];
+        struct label label = annotator_answer_label(&r);
         l->ready_head = (l->ready_head + 1) % LLM_JOBS_MAX;
         l->nready--;
-        struct annotator_answer out = {.ticket = r.ticket,
-                                       .state = r.state,
-                                       .label = r.label,
-                                       .confidence = r.state == LABEL_ANSWERED,
-                                       .raw = r.raw};
-        done(ctx, &out);
+        done(ctx, r.ticket, &label);
     }
     return n;
 }

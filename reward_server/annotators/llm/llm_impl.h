@@ -289,7 +289,7 @@ struct llm_job {
     enum llm_job_state state;
     uint64_t ticket, order;
     size_t len;
-    char question[LABEL_QUESTION_MAX];
+    char question[QUESTION_MAX];
     int vote;
     int64_t due_ms;              /* not asked before */
     int alone;                   /* failures while the same server answered others */
@@ -299,13 +299,6 @@ struct llm_job {
     int64_t doubted_ms;
     int rounds; /* doubts that fell */
     char doubt[LABEL_RAW_MAX];
-};
-
-struct llm_ready {
-    uint64_t ticket;
-    enum label_state state;
-    double label;
-    char raw[LABEL_RAW_MAX];
 };
 
 struct llm {
@@ -328,7 +321,7 @@ struct llm {
     struct llm_job job[LLM_JOBS_MAX];
     int njobs;
     uint64_t orders;
-    struct llm_ready ready[LLM_JOBS_MAX];
+    struct annotator_answer ready[LLM_JOBS_MAX];
     int ready_head, nready;
     struct llm_call *calls;
     void (*ask_next)(struct llm *l); /* of llm.c: a request or a probe has ended */

@@ -132,16 +132,15 @@ static int random_poll(struct annotator *a, annotator_done done, void *ctx)
     int n = r->n;
     char raw[64];
     for (int i = 0; i < n; i++) {
-        struct annotator_answer out = {.ticket = r->item[i].ticket,
-                                       .state = LABEL_ANSWERED,
-                                       .label = random_label_of(r, &r->item[i]),
-                                       .confidence = 1,
-                                       .raw = raw};
+        struct label out = {.state = LABEL_ANSWERED,
+                            .value = random_label_of(r, &r->item[i]),
+                            .confidence = 1,
+                            .raw = raw};
         if (r->no_preference)
             snprintf(raw, sizeof raw, "no preference");
         else
             snprintf(raw, sizeof raw, "drew %.4f", r->item[i].draw);
-        done(ctx, &out);
+        done(ctx, r->item[i].ticket, &out);
     }
     r->n = 0;
     return n;

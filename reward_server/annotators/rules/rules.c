@@ -19,7 +19,7 @@ enum { RULES_WINDOW = 1024 };
 struct rules_item {
     uint64_t ticket;
     int64_t due_ns;
-    char question[LABEL_QUESTION_MAX + 1];
+    char question[QUESTION_MAX + 1];
     size_t len;
 };
 
@@ -104,7 +104,7 @@ static void rules_submit(struct annotator *a, uint64_t ticket, const char *quest
 {
     (void)vote;
     struct rules *r = rules_self(a);
-    ONIC_ASSERT(r->count < RULES_WINDOW && len <= LABEL_QUESTION_MAX);
+    ONIC_ASSERT(r->count < RULES_WINDOW && len <= QUESTION_MAX);
     struct rules_item *item = &r->ring[(r->head + r->count++) % RULES_WINDOW];
     int64_t now = clock_ns();
     int64_t start = r->next_ns > now ? r->next_ns : now;
@@ -134,8 +134,7 @@ static void rules_answer(const struct rules *r, const struct rules_item *item, a
 {
     char raw[LABEL_RAW_MAX];
     struct question q;
-    struct annotator_answer out = {
-        .ticket = item->ticket, .state = LABEL_ANSWERED, .confidence = 1, .raw = raw};
+    struct label out = {.state = LABEL_ANSWERED, .confidence = 1, .raw = raw};
     question_split(item->question, item->len, &q);
     int label = rules_label_of(r->goal, q.caption, raw, LABEL_RAW_MAX / 2 - 8), label_b = 0;
     if (q.kind == QUESTION_PAIR) {
@@ -143,12 +142,12 @@ static void rules_answer(const struct rules *r, const struct rules_item *item, a
         at += (size_t)snprintf(raw + at, sizeof raw - at, " | ");
         label_b = rules_label_of(r->goal, q.caption_b, raw + at, LABEL_RAW_MAX / 2 - 8);
     }
-    out.label = q.kind == QUESTION_PAIR ? 0.5 + 0.5 * (label_b - label) : label;
+    out.value = q.kind == QUESTION_PAIR ? 0.5 + 0.5 * (label_b - label) : label;
     if (label == GOAL_RULE_ABSTAIN || label_b == GOAL_RULE_ABSTAIN) {
         out.state = LABEL_ABSTAINED;
-        out.confidence = out.label = 0;
+        out.confidence = out.value = 0;
     }
-    done(ctx, &out);
+    done(ctx, item->ticket, &out);
 }
 
 static int rules_poll(struct annotator *a, annotator_done done, void *ctx)

@@ -138,7 +138,7 @@ static void random_operations_agree_with_a_naive_queue(void **state)
                 int i = (int)rng_below(&r, (uint32_t)nflying);
                 size_t len;
                 snprintf(name, sizeof name, "name %d", flying[i].name);
-                assert_string_equal(annotation_queue_caption(q, flying[i].ticket, &len), name);
+                assert_string_equal(annotation_queue_question(q, flying[i].ticket, &len), name);
                 if (what == 8) {
                     annotation_queue_done(q, flying[i].ticket);
                 } else {

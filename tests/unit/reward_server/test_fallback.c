@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "reward_server/annotators/wrap.h"
+#include "reward_server/store/label_store.h"
 
 enum { MEMBERS = 3, CLERK_ITEMS = 64 };
 
@@ -57,10 +58,9 @@ static int clerk_poll(struct annotator *a, annotator_done done, void *ctx)
     struct clerk *c = (struct clerk *)a;
     int n = 0;
     while (c->n > 0 && c->limit > 0) {
-        struct annotator_answer out = {.ticket = c->ticket[0],
-                                       .state = c->abstains ? LABEL_ABSTAINED : LABEL_ANSWERED,
-                                       .label = 1,
-                                       .confidence = 1};
+        uint64_t ticket = c->ticket[0];
+        struct label out = {
+            .state = c->abstains ? LABEL_ABSTAINED : LABEL_ANSWERED, .value = 1, .confidence = 1};
         char raw[16];
         snprintf(raw, sizeof raw, "%s", c->question[0]);
         out.raw = raw;
@@ -68,7 +68,7 @@ static int clerk_poll(struct annotator *a, annotator_done done, void *ctx)
         c->limit--;
         memmove(c->ticket, c->ticket + 1, (size_t)c->n * sizeof *c->ticket);
         memmove(c->question, c->question + 1, (size_t)c->n * sizeof *c->question);
-        done(ctx, &out);
+        done(ctx, ticket, &out);
         n++;
     }
     return n;
@@ -124,13 +124,13 @@ struct scene {
 
 static const char *const names[MEMBERS] = {"ann", "bob", "cid"};
 
-static void note(void *ctx, const struct annotator_answer *a)
+static void note(void *ctx, uint64_t ticket, const struct label *label)
 {
     struct scene *s = ctx;
-    assert_string_equal(s->by[a->ticket], ""); /* each once */
-    snprintf(s->by[a->ticket], sizeof s->by[0], "%s", a->raw);
+    assert_string_equal(s->by[ticket], ""); /* each once */
+    snprintf(s->by[ticket], sizeof s->by[0], "%s", label->raw);
     s->answers++;
-    s->abstained += a->state == LABEL_ABSTAINED;
+    s->abstained += label->state == LABEL_ABSTAINED;
 }
 
 static void open_scene(struct scene *s)

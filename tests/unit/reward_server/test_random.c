@@ -13,10 +13,11 @@ struct heard {
     double label;
 };
 
-static void note(void *ctx, const struct annotator_answer *answer)
+static void note(void *ctx, uint64_t ticket, const struct label *label)
 {
+    (void)ticket;
     struct heard *h = ctx;
-    h->label = answer->label;
+    h->label = label->value;
 }
 
 static double ask(struct heard *h, const char *question, size_t len)

@@ -14,13 +14,13 @@ struct answers {
     char raw[LABEL_RAW_MAX];
 };
 
-static void note(void *ctx, const struct annotator_answer *a)
+static void note(void *ctx, uint64_t ticket, const struct label *label)
 {
     struct answers *out = ctx;
-    out->ticket[out->n] = a->ticket;
-    out->label[out->n] = a->label;
-    out->state[out->n++] = a->state;
-    snprintf(out->raw, sizeof out->raw, "%s", a->raw);
+    out->ticket[out->n] = ticket;
+    out->label[out->n] = label->value;
+    out->state[out->n++] = label->state;
+    snprintf(out->raw, sizeof out->raw, "%s", label->raw);
 }
 
 static void no_wake(void *ctx)

@@ -156,11 +156,12 @@ struct waiting {
     struct one one;
 };
 
-static void note(void *ctx, const struct annotator_answer *a)
+static void note(void *ctx, uint64_t ticket, const struct label *label)
 {
+    (void)ticket;
     struct one *one = ctx;
-    *one = (struct one){.done = true, .state = a->state, .label = a->label};
-    snprintf(one->raw, sizeof one->raw, "%s", a->raw);
+    *one = (struct one){.done = true, .state = label->state, .label = label->value};
+    snprintf(one->raw, sizeof one->raw, "%s", label->raw);
 }
 
 static bool answered(void *ctx)
@@ -178,7 +179,7 @@ static void no_wake(void *ctx)
 static struct one ask(struct annotator *a, enum question_kind kind, const char *caption)
 {
     struct waiting w = {.a = a};
-    char question[LABEL_QUESTION_MAX];
+    char question[QUESTION_MAX];
     size_t len = question_about(question, kind, caption, strlen(caption));
     a->v->submit(a, 1, question, len, 0);
     assert_true(wait_until(answered, &w, 20000));

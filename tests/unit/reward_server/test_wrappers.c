@@ -19,15 +19,15 @@ struct answers {
     char raw[LABEL_RAW_MAX];
 };
 
-static void note(void *ctx, const struct annotator_answer *a)
+static void note(void *ctx, uint64_t ticket, const struct label *label)
 {
     struct answers *out = ctx;
     assert_true(out->n < ITEMS);
-    out->ticket[out->n] = a->ticket;
-    out->label[out->n] = a->label;
-    out->confidence[out->n] = a->confidence;
-    out->state[out->n++] = a->state;
-    snprintf(out->raw, sizeof out->raw, "%s", a->raw);
+    out->ticket[out->n] = ticket;
+    out->label[out->n] = label->value;
+    out->confidence[out->n] = label->confidence;
+    out->state[out->n++] = label->state;
+    snprintf(out->raw, sizeof out->raw, "%s", label->raw);
 }
 
 static void no_wake(void *ctx)
@@ -249,12 +249,11 @@ static int told_poll(struct annotator *a, annotator_done done, void *ctx)
     for (int i = 0; i < n; i++) {
         int at = t->backwards ? n - 1 - i : i;
         char c = t->item[at].answer;
-        struct annotator_answer out = {.ticket = t->item[at].ticket,
-                                       .state = c == 'a' ? LABEL_ABSTAINED : LABEL_ANSWERED,
-                                       .label = c == 't' ? 0.5 : c == '1',
-                                       .confidence = 1,
-                                       .raw = c == 'a' ? "tired" : "told"};
-        done(ctx, &out);
+        struct label out = {.state = c == 'a' ? LABEL_ABSTAINED : LABEL_ANSWERED,
+                            .value = c == 't' ? 0.5 : c == '1',
+                            .confidence = 1,
+                            .raw = c == 'a' ? "tired" : "told"};
+        done(ctx, t->item[at].ticket, &out);
     }
     memmove(t->item, t->item + n, (size_t)t->flying * sizeof *t->item);
     return n;

@@ -37,12 +37,12 @@ static int setup(void **state)
     s->cfg.run_seed = 5;
     s->cfg.replay_every_episodes = 1;
     assert_ok(reward_mix_create(&s->mix, &s->cfg, &obs, &err));
-    reward_mix_on_label(s->mix, &(struct annot_label){.id = 1,
-                                                      .state = ANNOT_LABEL,
-                                                      .label = 1,
-                                                      .confidence = 1,
-                                                      .caption = "You see a key.",
-                                                      .caption_len = 14});
+    reward_mix_on_label(s->mix, &(struct label){.id = 1,
+                                                .state = LABEL_ANSWERED,
+                                                .value = 1,
+                                                .confidence = 1,
+                                                .question = "You see a key.",
+                                                .question_len = 14});
     s->batch = batch_create();
     struct trajectory_shape shape = {.T = T, .E = 1, .obs_bytes = 8, .actions = 7};
     s->t = trajectory_create(&shape);

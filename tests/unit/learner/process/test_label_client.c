@@ -23,7 +23,7 @@ struct fixture {
 
 static void start_server(struct fixture *f, const char *identity, unsigned kinds)
 {
-    struct annot_identity self = {.kinds = kinds};
+    struct wire_labels_identity self = {.kinds = kinds};
     snprintf(self.identity, sizeof self.identity, "%s", identity);
     strcpy(self.annotator, "rules");
     assert_ok(wire_labels_server_create(&f->server, f->address, NULL, false, &self, &err));
@@ -72,19 +72,19 @@ static void close_fixture(struct fixture *f)
 static bool serve(void *ctx)
 {
     struct fixture *f = ctx;
-    struct annot_ask ask;
+    struct wire_labels_ask ask;
     wire_labels_server_tick(f->server);
     while (wire_labels_server_recv(f->server, &ask)) {
-        assert_true(f->nasked < 8 && ask.caption_len < 64);
-        memcpy(f->asked[f->nasked], ask.caption, ask.caption_len);
-        f->asked[f->nasked++][ask.caption_len] = '\0';
-        struct annot_label l = {.id = (uint64_t)f->nasked,
-                                .state = ANNOT_LABEL,
-                                .label = ask.caption_len == 5 ? 1.0f : 0.0f,
-                                .asked_at = 1.0,
-                                .answered_at = 2.0,
-                                .caption = f->asked[f->nasked - 1],
-                                .caption_len = ask.caption_len};
+        assert_true(f->nasked < 8 && ask.question_len < 64);
+        memcpy(f->asked[f->nasked], ask.question, ask.question_len);
+        f->asked[f->nasked++][ask.question_len] = '\0';
+        struct label l = {.id = (uint64_t)f->nasked,
+                          .state = LABEL_ANSWERED,
+                          .value = ask.question_len == 5 ? 1.0f : 0.0f,
+                          .asked_at = 1.0,
+                          .answered_at = 2.0,
+                          .question = f->asked[f->nasked - 1],
+                          .question_len = ask.question_len};
         strcpy(l.source, "rules");
         wire_labels_server_send(f->server, 0, &l, 1);
     }
@@ -182,8 +182,8 @@ static void pairs_are_drawn_and_labels_of_another_kind_are_no_answer(void **stat
         reward_mix_on_batch(f.mix, &f.batch->reward);
         label_client_ask(f.annotate, f.mix, f.batch);
     }
-    struct annot_label stray = {
-        .id = 99, .state = ANNOT_LABEL, .caption = "a wall", .caption_len = 6};
+    struct label stray = {
+        .id = 99, .state = LABEL_ANSWERED, .question = "a wall", .question_len = 6};
     assert_true(wait_until(serve, &f, PATIENCE_MS));
     assert_int_equal(question_kind_of(f.asked[0], 12), QUESTION_PAIR); /* a key, a door */
     assert_true(wire_labels_server_send(f.server, 0, &stray, 1));
@@ -199,7 +199,7 @@ static void an_annotator_that_does_not_answer_such_questions_ends_the_run(void *
     struct onic_err err = {0};
     open_with(&f, "id-1", "ranking", 1u << QUESTION_CLASS);
     while (label_client_poll(f.annotate, f.mix, 10, &err) == ONIC_OK) {
-        struct annot_ask ask;
+        struct wire_labels_ask ask;
         wire_labels_server_tick(f.server);
         wire_labels_server_recv(f.server, &ask);
     }
@@ -262,7 +262,7 @@ static void labels_of_another_identity_are_refused(void **state)
     f.cfg.annotator_vote = 3;
     int rc = ONIC_OK;
     for (int i = 0; i < 1000 && rc == ONIC_OK; i++) {
-        struct annot_ask ask;
+        struct wire_labels_ask ask;
         wire_labels_server_tick(f.server);
         while (wire_labels_server_recv(f.server, &ask))
             ;
@@ -279,11 +279,11 @@ static void labels_of_another_identity_are_refused(void **state)
 static bool abstains(void *ctx)
 {
     struct fixture *f = ctx;
-    struct annot_ask ask;
+    struct wire_labels_ask ask;
     wire_labels_server_tick(f->server);
     while (wire_labels_server_recv(f->server, &ask)) {
-        struct annot_label l = {.id = 1, .state = ANNOT_ABSTAIN, .caption = ask.caption};
-        l.caption_len = ask.caption_len;
+        struct label l = {.id = 1, .state = LABEL_ABSTAINED, .question = ask.question};
+        l.question_len = ask.question_len;
         wire_labels_server_send(f->server, 0, &l, 1);
         f->nasked++;
     }
@@ -347,7 +347,7 @@ static void a_server_that_changes_its_identity_is_refused(void **state)
     start_server(&f, "id-2", 1u << QUESTION_CLASS);
     int rc = ONIC_OK;
     for (int i = 0; i < 1000 && rc == ONIC_OK; i++) {
-        struct annot_ask ask;
+        struct wire_labels_ask ask;
         wire_labels_server_tick(f.server);
         while (wire_labels_server_recv(f.server, &ask))
             ;

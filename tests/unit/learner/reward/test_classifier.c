@@ -150,13 +150,13 @@ static void teach(struct reward_model *m)
 {
     char text[48];
     for (int i = 0; i < WORDS; i++)
-        t->on_label(m, &(struct annot_label){.id = (uint64_t)i + 1,
-                                             .state = ANNOT_LABEL,
-                                             .label = (float)(i % 2),
-                                             .confidence = 1,
-                                             .caption = text,
-                                             .caption_len = (uint16_t)caption(text, i),
-                                             .source = "test"});
+        t->on_label(m, &(struct label){.id = (uint64_t)i + 1,
+                                       .state = LABEL_ANSWERED,
+                                       .value = (float)(i % 2),
+                                       .confidence = 1,
+                                       .question = text,
+                                       .question_len = (uint16_t)caption(text, i),
+                                       .source = "test"});
     t->train(m);
 }
 

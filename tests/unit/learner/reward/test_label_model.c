@@ -22,11 +22,11 @@ static struct reward_model *create(const struct reward_model_type *t, double eps
 
 static void observe(struct reward_model *m, int caption, float label)
 {
-    label_model_on_label(m, &(struct annot_label){.state = ANNOT_LABEL,
-                                                  .label = label,
-                                                  .confidence = 1,
-                                                  .caption = text[caption],
-                                                  .caption_len = length[caption]});
+    label_model_on_label(m, &(struct label){.state = LABEL_ANSWERED,
+                                            .value = label,
+                                            .confidence = 1,
+                                            .question = text[caption],
+                                            .question_len = length[caption]});
 }
 
 static void assert_pays(struct reward_model *m, int caption, double want)

@@ -34,12 +34,12 @@ static struct reward_mix *create(const struct config *c)
 
 static void label(struct reward_mix *x, const char *caption, float value)
 {
-    reward_mix_on_label(x, &(struct annot_label){.id = 1,
-                                                 .state = ANNOT_LABEL,
-                                                 .label = value,
-                                                 .confidence = 0.5f,
-                                                 .caption = caption,
-                                                 .caption_len = strlen(caption)});
+    reward_mix_on_label(x, &(struct label){.id = 1,
+                                           .state = LABEL_ANSWERED,
+                                           .value = value,
+                                           .confidence = 0.5f,
+                                           .question = caption,
+                                           .question_len = strlen(caption)});
 }
 
 static const char *const TEXT[] = {"", "You see a key.", "You hit a wall.", "You open the door."};
@@ -120,8 +120,8 @@ static void abstentions_and_nonsense_are_not_labels(void **state)
     (void)state;
     struct config c = config("hash");
     struct reward_mix *x = create(&c);
-    struct annot_label l = {
-        .state = ANNOT_ABSTAIN, .label = 1, .caption = TEXT[1], .caption_len = 14};
+    struct label l = {
+        .state = LABEL_ABSTAINED, .value = 1, .question = TEXT[1], .question_len = 14};
     bool known;
     reward_mix_on_label(x, &l);
     label(x, TEXT[2], NAN);

@@ -84,11 +84,11 @@ static int live(struct reward_model *m, int updates, bool right)
             assert_int_equal(q.kind, QUESTION_PAIR);
             int a = kill(q.caption), c = kill(q.caption_b);
             float label = right ? 0.5f + 0.5f * (float)(c - a) : 0.5f * (float)(asked % 3);
-            t->on_label(m, &(struct annot_label){.state = ANNOT_LABEL,
-                                                 .label = label,
-                                                 .confidence = 1,
-                                                 .caption = text,
-                                                 .caption_len = len});
+            t->on_label(m, &(struct label){.state = LABEL_ANSWERED,
+                                           .value = label,
+                                           .confidence = 1,
+                                           .question = text,
+                                           .question_len = len});
         }
         t->train(m);
     }

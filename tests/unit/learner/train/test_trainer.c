@@ -121,12 +121,11 @@ static void compare_losses(bool compat_oni)
     }
     world_open(&w);
     if (compat_oni)
-        reward_mix_on_label(trainer_reward(w.core),
-                            &(struct annot_label){.id = 1,
-                                                  .state = ANNOT_LABEL,
-                                                  .label = 1.0f,
-                                                  .caption = "You go right.",
-                                                  .caption_len = 13});
+        reward_mix_on_label(trainer_reward(w.core), &(struct label){.id = 1,
+                                                                    .state = LABEL_ANSWERED,
+                                                                    .value = 1.0f,
+                                                                    .question = "You go right.",
+                                                                    .question_len = 13});
     world_learn(&w, 8);
     world_play(&w);
     for (int g = 0; g < GROUPS; g++) /* as if other weights had acted */
@@ -317,11 +316,11 @@ static void a_loaded_core_goes_on_bit_for_bit(void **state)
     b = a;
     world_open(&a);
     world_open(&b);
-    struct annot_label label = {.id = 1,
-                                .state = ANNOT_LABEL,
-                                .label = 1.0f,
-                                .caption = "You go right.",
-                                .caption_len = 13};
+    struct label label = {.id = 1,
+                          .state = LABEL_ANSWERED,
+                          .value = 1.0f,
+                          .question = "You go right.",
+                          .question_len = 13};
     reward_mix_on_label(trainer_reward(a.core), &label);
     world_learn(&a, 7);
     save(&a, path);

@@ -47,12 +47,12 @@ static void it_learns_from_labels_alone(void **state)
     world_open(&w);
     struct train_stats s = world_learn(&w, 1);
     assert_true(s.reward.known == 0 && s.reward.paid == 0);
-    struct annot_label label = {.id = 1,
-                                .state = ANNOT_LABEL,
-                                .label = 1.0f,
-                                .confidence = 1.0f,
-                                .caption = "You go right.",
-                                .caption_len = 13};
+    struct label label = {.id = 1,
+                          .state = LABEL_ANSWERED,
+                          .value = 1.0f,
+                          .confidence = 1.0f,
+                          .question = "You go right.",
+                          .question_len = 13};
     reward_mix_on_label(trainer_reward(w.core), &label);
     s = world_learn(&w, 60);
     assert_true(s.reward.known == s.reward.captioned && s.reward.known > 0);

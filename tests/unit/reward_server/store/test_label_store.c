@@ -45,19 +45,19 @@ static struct label_store *open_server(const char *path)
     return s;
 }
 
-static struct label_question question(const char *caption)
+static struct label question(const char *caption)
 {
-    return (struct label_question){.caption = caption, .len = strlen(caption)};
+    return (struct label){.question = caption, .question_len = strlen(caption)};
 }
 
-static struct label_answer answer(const char *caption, double label)
+static struct label answer(const char *caption, double label)
 {
-    return (struct label_answer){.caption = caption,
-                                 .len = strlen(caption),
-                                 .state = LABEL_ANSWERED,
-                                 .label = label,
-                                 .confidence = 0.75,
-                                 .raw = "why"};
+    return (struct label){.question = caption,
+                          .question_len = strlen(caption),
+                          .state = LABEL_ANSWERED,
+                          .value = label,
+                          .confidence = 0.75,
+                          .raw = "why"};
 }
 
 static struct label_counts counts_of(struct label_store *s)
@@ -106,8 +106,8 @@ static void answers_survive_closing_with_all_their_fields(void **state)
     struct fixture *f = *state;
     const char *caption = "You hear a d\xe9j\xe0 vu."; /* Latin-1 bytes */
     struct label_store *s = open_server(f->path);
-    struct label_question q = question(caption);
-    struct label_answer a = answer(caption, 1);
+    struct label q = question(caption);
+    struct label a = answer(caption, 1);
     struct label_row row;
     assert_int_equal(find(s, caption, &row), LABEL_UNKNOWN);
     assert_ok(label_store_ask(s, &q, 1, &err));
@@ -119,15 +119,15 @@ static void answers_survive_closing_with_all_their_fields(void **state)
 
     s = open_server(f->path);
     assert_int_equal(find(s, caption, &row), LABEL_ANSWERED);
-    assert_int_equal(row.id, 1);
-    assert_close(row.label, 1, 0, 0);
-    assert_close(row.confidence, 0.75, 0, 0);
-    assert_string_equal(row.raw, "why");
-    assert_int_equal(row.caption_len, strlen(caption));
-    assert_memory_equal(row.caption, caption, row.caption_len);
+    assert_int_equal(row.label.id, 1);
+    assert_close(row.label.value, 1, 0, 0);
+    assert_close(row.label.confidence, 0.75, 0, 0);
+    assert_string_equal(row.label.raw, "why");
+    assert_int_equal(row.label.question_len, strlen(caption));
+    assert_memory_equal(row.label.question, caption, row.label.question_len);
     assert_string_equal(row.identity.goal, "minigrid/KeyCorridor");
     assert_true(row.delivered);
-    assert_true(row.asked_at > 1e9 && row.answered_at >= row.asked_at);
+    assert_true(row.label.asked_at > 1e9 && row.label.answered_at >= row.label.asked_at);
     assert_int_equal(row.attempts, 1);
     struct label_identity other = identity;
     other.goal_version = "abd";
@@ -140,18 +140,18 @@ static void an_answered_question_is_not_asked_again(void **state)
 {
     struct fixture *f = *state;
     struct label_store *s = open_server(f->path);
-    struct label_question q[2] = {question("a"), question("b")};
-    struct label_answer a = answer("a", 1), again = answer("a", 0);
+    struct label q[2] = {question("a"), question("b")};
+    struct label a = answer("a", 1), again = answer("a", 0);
     assert_ok(label_store_ask(s, q, 1, &err));
     assert_ok(label_store_answer(s, &a, 1, &err));
     assert_int_equal(counts_of(s).asked_twice, 0);
     assert_ok(label_store_ask(s, q, 2, &err));
-    assert_true(q[0].known);
-    assert_false(q[1].known);
+    assert_true(label_is_settled(q[0].state));
+    assert_int_equal(q[1].state, LABEL_ASKED);
     assert_int_equal(counts_of(s).asked_twice, 1); /* the counter does count */
     assert_ok(label_store_answer(s, &again, 1, &err));
     assert_int_equal(again.id, a.id);
-    assert_close(again.label, 1, 0, 0); /* the first answer counts */
+    assert_close(again.value, 1, 0, 0); /* the first answer counts */
     assert_int_equal(counts_of(s).asked_twice, 2);
     label_store_close(s);
 }
@@ -161,13 +161,13 @@ static void an_answer_without_an_intent_says_itself_when_it_was_asked(void **sta
     struct fixture *f = *state;
     struct label_store *s = open_server(f->path);
     struct label_row row;
-    struct label_question q = question("c");
-    struct label_answer a[3] = {answer("a", 1), answer("b", 1), answer("c", 1)};
+    struct label q = question("c");
+    struct label a[3] = {answer("a", 1), answer("b", 1), answer("c", 1)};
     a[0].asked_at = a[2].asked_at = 1234.5;
     assert_ok(label_store_ask(s, &q, 1, &err));
     assert_ok(label_store_answer(s, a, 3, &err));
     assert_int_equal(find(s, "a", &row), LABEL_ANSWERED);
-    assert_close(row.asked_at, 1234.5, 0, 0);
+    assert_close(row.label.asked_at, 1234.5, 0, 0);
     assert_int_equal(row.attempts, 1);
     assert_close(a[1].asked_at, a[1].answered_at, 0, 0);
     assert_true(a[2].asked_at > 1e9); /* the intent counts */
@@ -178,7 +178,7 @@ static void an_intent_of_a_dead_process_is_listed_and_counted_when_asked_again(v
 {
     struct fixture *f = *state;
     struct label_store *s = open_server(f->path);
-    struct label_question q[2] = {question("a"), question("b")};
+    struct label q[2] = {question("a"), question("b")};
     assert_ok(label_store_ask(s, q, 2, &err));
     assert_ok(label_store_forget(s, &q[1], 1, &err));
     label_store_close(s);
@@ -206,10 +206,10 @@ static void unanswered_questions_come_newest_first_and_only_of_this_identity(voi
     char seen[64] = "";
     for (const char *c = "abc"; *c; c++) {
         char caption[2] = {*c, 0};
-        struct label_question q = question(caption);
+        struct label q = question(caption);
         assert_ok(label_store_ask(s, &q, 1, &err));
     }
-    struct label_answer a = answer("b", 0);
+    struct label a = answer("b", 0);
     assert_ok(label_store_answer(s, &a, 1, &err));
     assert_int_equal(label_store_unanswered(s, 10, collect, seen, NULL), 2);
     assert_string_equal(seen, "ca");
@@ -248,7 +248,7 @@ static void a_damaged_row_is_set_aside_and_counted_whatever_was_damaged(void **s
         char path[400];
         snprintf(path, sizeof path, "%s.%zu", f->path, i);
         struct label_store *s = open_server(path);
-        struct label_answer a[2] = {answer("aa", 1), answer("cc", 1)};
+        struct label a[2] = {answer("aa", 1), answer("cc", 1)};
         assert_ok(label_store_answer(s, a, 2, &err));
         label_store_close(s);
         sql(path, damage[i]);
@@ -265,7 +265,7 @@ static void a_damaged_row_is_set_aside_and_counted_whatever_was_damaged(void **s
         assert_int_equal(find(s, "aa", &row), LABEL_UNKNOWN);
         assert_int_equal(find(s, "cc", &row), LABEL_ANSWERED);
         assert_int_equal(counts_of(s).quarantined, 1);
-        struct label_answer again = answer("aa", 1);
+        struct label again = answer("aa", 1);
         assert_ok(label_store_answer(s, &again, 1, &err));
         assert_int_equal(again.id, 3); /* a number is never given twice */
         label_store_close(s);
@@ -279,7 +279,7 @@ static void damaged_pages_and_foreign_files_are_refused_with_a_sentence(void **s
     for (int i = 0; i < 400; i++) {
         char caption[64];
         snprintf(caption, sizeof caption, "You see thing number %d.", i);
-        struct label_answer a = answer(caption, 1);
+        struct label a = answer(caption, 1);
         assert_ok(label_store_answer(s, &a, 1, &err));
     }
     label_store_close(s);
@@ -317,7 +317,7 @@ static void one_server_at_a_time(void **state)
     struct label_store *s = open_server(f->path), *second = NULL, *reader = NULL;
     assert_err(label_store_open(&second, f->path, LABEL_STORE_SERVER, &err), ONIC_ECANTCREATE,
                "in use");
-    struct label_answer a = answer("a", 1);
+    struct label a = answer("a", 1);
     assert_ok(label_store_answer(s, &a, 1, &err));
     assert_ok(label_store_open(&reader, f->path, LABEL_STORE_READ, &err));
     assert_int_equal(counts_of(reader).answered, 1);
@@ -333,8 +333,8 @@ static void writer(const char *path, int fd)
     struct label_store *s = NULL;
     struct label_counts c;
     char caption[8][64];
-    struct label_question q[8];
-    struct label_answer a[8];
+    struct label q[8];
+    struct label a[8];
     if (label_store_open(&s, path, LABEL_STORE_SERVER, NULL) != ONIC_OK ||
         label_store_use(s, &identity, NULL) != ONIC_OK ||
         label_store_counts(s, &c, NULL) != ONIC_OK)
@@ -388,7 +388,7 @@ static void a_label_reported_as_durable_survives_kill_9(void **state)
             struct label_row row;
             snprintf(caption, sizeof caption, "caption %llu", (unsigned long long)n);
             assert_int_equal(find(s, caption, &row), LABEL_ANSWERED);
-            assert_int_equal(row.id, n);
+            assert_int_equal(row.label.id, n);
         }
         label_store_close(s);
     }
@@ -400,7 +400,7 @@ static void a_full_disk_stops_writing_only_until_there_is_room(void **state)
     struct fixture *f = *state;
     struct rlimit old, tight;
     struct label_store *s = open_server(f->path);
-    struct label_answer kept = answer("kept", 1), lost = answer("lost", 1);
+    struct label kept = answer("kept", 1), lost = answer("lost", 1);
     struct label_row row;
     assert_ok(label_store_answer(s, &kept, 1, &err));
     signal(SIGXFSZ, SIG_IGN);
@@ -439,7 +439,7 @@ static void export_and_import_carry_every_label_to_another_store(void **state)
     struct fixture *f = *state;
     char path[400];
     struct label_store *s = open_server(f->path), *t = NULL;
-    struct label_answer a[2] = {answer("You \"see\" a k\xe9y.", 1), answer("b", 0)};
+    struct label a[2] = {answer("You \"see\" a k\xe9y.", 1), answer("b", 0)};
     a[1].state = LABEL_ABSTAINED;
     struct buf json;
     assert_ok(label_store_answer(s, a, 2, &err));
@@ -463,14 +463,14 @@ static void export_and_import_carry_every_label_to_another_store(void **state)
     t = open_server(path);
     struct label_row row;
     assert_int_equal(find(t, "You \"see\" a k\xe9y.", &row), LABEL_ANSWERED);
-    assert_string_equal(row.raw, "why");
+    assert_string_equal(row.label.raw, "why");
     struct label_row twice = row;
     int added = 7;
     char raw[16], caption[64];
-    snprintf(raw, sizeof raw, "%s", row.raw);
-    snprintf(caption, sizeof caption, "%s", row.caption);
-    twice.raw = raw;
-    twice.caption = caption;
+    snprintf(raw, sizeof raw, "%s", row.label.raw);
+    snprintf(caption, sizeof caption, "%s", row.label.question);
+    twice.label.raw = raw;
+    twice.label.question = caption;
     assert_ok(label_store_import(t, &twice, 1, &added, &err));
     assert_int_equal(added, 0);
     label_store_close(t);
