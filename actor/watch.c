@@ -18,6 +18,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/process.h"
 #include "common/base/xmalloc.h"
 
 struct watch {
@@ -53,7 +54,7 @@ static void *watch_main(void *arg)
     struct watch *w = arg;
     while (!atomic_load(&w->stop)) {
         int sig = sigtimedwait(&w->signals, NULL, &(struct timespec){.tv_nsec = 200000000});
-        if (sig == SIGTERM || sig == SIGINT) {
+        if (sig > 0) {
             bool again = atomic_exchange(&w->drain, true);
             if (!again)
                 w->asked_ms = clock_ms();
@@ -72,10 +73,11 @@ static void *watch_main(void *arg)
 int watch_create(struct watch **out, int step_timeout_s, struct onic_err *err)
 {
     struct watch *w = xcalloc(1, sizeof *w);
+    int stop[PROCESS_STOPS_MAX], stops = process_stop_signals(stop);
     w->step_timeout_s = step_timeout_s;
     sigemptyset(&w->signals);
-    sigaddset(&w->signals, SIGTERM);
-    sigaddset(&w->signals, SIGINT);
+    for (int i = 0; i < stops; i++)
+        sigaddset(&w->signals, stop[i]);
     pthread_sigmask(SIG_BLOCK, &w->signals, NULL);
     if (pthread_create(&w->thread, NULL, watch_main, w) != 0) {
         free(w);
@@ -84,8 +86,8 @@ int watch_create(struct watch **out, int step_timeout_s, struct onic_err *err)
     }
     watching_thread = w->thread;
     struct sigaction action = {.sa_handler = watch_pass_on, .sa_flags = SA_RESTART};
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
+    for (int i = 0; i < stops; i++)
+        sigaction(stop[i], &action, NULL);
     *out = w;
     return ONIC_OK;
 }

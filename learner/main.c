@@ -40,8 +40,9 @@ static void catch_signals(void)
 {
     struct sigaction stop = {.sa_handler = learner_main_on_signal},
                      ignore = {.sa_handler = SIG_IGN};
-    sigaction(SIGINT, &stop, NULL);
-    sigaction(SIGTERM, &stop, NULL);
+    int stops[PROCESS_STOPS_MAX], n = process_stop_signals(stops);
+    for (int i = 0; i < n; i++)
+        sigaction(stops[i], &stop, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
     sigaction(SIGXFSZ, &ignore, NULL); /* a full disk is an error code, not a death */
 }

@@ -7,6 +7,7 @@
 
 #include <uv.h>
 
+#include "common/base/process.h"
 #include "common/wire/labels/labels.h"
 #include "reward_server/annotation_queue.h"
 #include "reward_server/annotators/annotator.h"
@@ -28,7 +29,7 @@ struct server {
     uv_poll_t readable;
     uv_timer_t tick, group, due;
     uv_async_t wake, stop;
-    uv_signal_t term, interrupt;
+    uv_signal_t stops[PROCESS_STOPS_MAX];
     bool loop_ready;
 
     struct wire_labels_server *socket;

@@ -108,11 +108,13 @@ static int server_life_open_loop(struct server *s, struct onic_err *err)
     uv_timer_init(&s->loop, &s->tick);
     uv_timer_init(&s->loop, &s->group);
     uv_timer_init(&s->loop, &s->due);
-    uv_signal_init(&s->loop, &s->term);
-    uv_signal_init(&s->loop, &s->interrupt);
+    for (int i = 0; i < PROCESS_STOPS_MAX; i++) {
+        uv_signal_init(&s->loop, &s->stops[i]);
+        server_life_handle(s, &s->stops[i]);
+    }
     uv_async_init(&s->loop, &s->wake, server_on_wake);
     uv_async_init(&s->loop, &s->stop, server_on_stop);
-    void *all[] = {&s->tick, &s->group, &s->due, &s->term, &s->interrupt, &s->wake, &s->stop};
+    void *all[] = {&s->tick, &s->group, &s->due, &s->wake, &s->stop};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         server_life_handle(s, all[i]);
     return ONIC_OK;
@@ -175,8 +177,9 @@ int server_run(struct server *s, struct onic_err *err)
     s->rate_at = s->reported_at = clock_ms();
     s->rate_answered = s->counts.answered + s->counts.abstained;
     uv_timer_start(&s->tick, server_on_tick, 0, TICK_MS);
-    uv_signal_start(&s->term, server_on_signal, SIGTERM);
-    uv_signal_start(&s->interrupt, server_on_signal, SIGINT);
+    int stops[PROCESS_STOPS_MAX], n = process_stop_signals(stops);
+    for (int i = 0; i < n; i++)
+        uv_signal_start(&s->stops[i], server_on_signal, stops[i]);
     uv_poll_start(&s->readable, UV_READABLE, server_on_readable);
     uv_run(&s->loop, UV_RUN_DEFAULT);
     /* the disk did not take them; their questions stay open in the store or with the clients */

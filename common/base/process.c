@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -57,8 +58,13 @@ int process_need_files(unsigned long long needed, const char *who, struct onic_e
                    who, needed, (unsigned long long)r.rlim_cur, needed);
 }
 
-bool process_ignores(int sig)
+int process_stop_signals(int signals[PROCESS_STOPS_MAX])
 {
-    struct sigaction now;
-    return sigaction(sig, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+    struct sigaction hangup;
+    int n = 0;
+    if (sigaction(SIGHUP, NULL, &hangup) != 0 || hangup.sa_handler != SIG_IGN)
+        signals[n++] = SIGHUP;
+    signals[n++] = SIGINT;
+    signals[n++] = SIGTERM;
+    return n;
 }

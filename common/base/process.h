@@ -4,8 +4,6 @@
 
 /* process.h - what a program takes over from whoever started it: descriptors, limits, signals. */
 
-#include <stdbool.h>
-
 #include "common/base/err.h"
 
 /* First thing in main, before anything is opened. Descriptors 0 to 2 that are closed become
@@ -23,7 +21,12 @@ unsigned long long process_files_before(void);
 /* ONIC_ECONFIG when the limit of open files is below `needed`; who: "a reward server". */
 int process_need_files(unsigned long long needed, const char *who, struct onic_err *err);
 
-/* The signal was ignored when the program began, as nohup and some shells do: then it stays so. */
-bool process_ignores(int sig);
+enum { PROCESS_STOPS_MAX = 3 };
+
+/* The signals that ask a program to finish its work and end, and how many they are: SIGINT,
+ * SIGTERM, and SIGHUP unless it was ignored when the program began, as under nohup: then it stays
+ * so. SIGINT always, because shells without job control start what runs in the background with it
+ * ignored. */
+int process_stop_signals(int signals[PROCESS_STOPS_MAX]);
 
 #endif /* ONIC_COMMON_BASE_PROCESS_H */

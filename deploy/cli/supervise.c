@@ -358,11 +358,10 @@ static void loop(struct supervisor *s)
 static int open_sources(struct supervisor *s, struct onic_err *err)
 {
     sigset_t ours;
+    int stop[PROCESS_STOPS_MAX], stops = process_stop_signals(stop);
     sigemptyset(&ours);
-    sigaddset(&ours, SIGINT);
-    sigaddset(&ours, SIGTERM);
-    if (!process_ignores(SIGHUP)) /* nohup; ignored or not, a blocked signal would be read here */
-        sigaddset(&ours, SIGHUP);
+    for (int i = 0; i < stops; i++)
+        sigaddset(&ours, stop[i]);
     sigaddset(&ours, SIGCHLD);
     sigprocmask(SIG_BLOCK, &ours, &s->old_mask);
     s->child_mask = s->old_mask;

@@ -151,6 +151,42 @@ static void a_hangup_drains_a_run_otherwise(void **state)
     assert_non_null(strstr(program_text(s->p.err), "draining"));
 }
 
+/* It has a handler for SIGTERM, the last of the signals that drain. */
+static bool is_ready_to_drain(void *ctx)
+{
+    const struct scene *s = ctx;
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/status", (int)s->p.pid);
+    const char *caught = strstr(program_text(path), "SigCgt:");
+    return caught && (strtoull(caught + 7, NULL, 16) & (1ULL << (SIGTERM - 1)));
+}
+
+/* Each program alone; the actor waits for a learner. */
+static void a_hangup_drains_each_program_alone_but_not_under_nohup(void **state)
+{
+    struct scene *s = *state;
+    static const char *const programs[] = {
+        "onic-learner --env.id=corridor --listen=ipc://l --reward.model=none --run-dir=run",
+        "onic-reward-server --env.id=corridor --listen=ipc://r --annotator.id=rules "
+        "--run-dir=labels",
+        "onic-actor --learner=ipc://nobody",
+    };
+    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
+        for (int nohup = 0; nohup <= 1; nohup++) {
+            char line[300];
+            snprintf(line, sizeof line, "mkdir -p labels; %s exec \"$ONIC_BUILD\"/%s",
+                     nohup ? "trap '' HUP;" : "", programs[i]);
+            program_start_shell(&s->p, s->dir, "shell", line);
+            assert_true(wait_until(is_ready_to_drain, s, WAIT_MS));
+            kill(s->p.pid, SIGHUP);
+            if (nohup) { /* it would end of the first signal, and be killed by the second */
+                assert_int_equal(program_wait(&s->p, 500), PROGRAM_STILL_RUNS);
+                kill(s->p.pid, SIGTERM);
+            }
+            assert_int_equal(program_wait(&s->p, WAIT_MS), 0);
+        }
+}
+
 static void limits_that_are_too_low_are_said_with_the_number_needed(void **state)
 {
     struct scene *s = *state;
@@ -248,7 +284,7 @@ static void a_run_directory_with_a_long_path_takes_the_next_place(void **state)
 
 /* A mount namespace of its own in which only the scene's folder can be written to. */
 #define READ_ONLY                                                                                  \
-    "unset TMPDIR XDG_RUNTIME_DIR; unshare -rm sh -c 'mount --bind /tmp /tmp && "                  \
+    "unset TMPDIR XDG_RUNTIME_DIR; unshare -rm sh -c 'mount --rbind /tmp /tmp && "                 \
     "mount -o remount,bind,ro /tmp && mount --bind \"$PWD\" \"$PWD\" && "                          \
     "mount -o remount,bind,rw \"$PWD\" && mount -t tmpfs -o ro none /dev/shm && "                  \
     "cd \"$PWD\" && ! touch /tmp/x 2>/dev/null && "
@@ -376,6 +412,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_users_program_gets_the_limit_of_before, setup, teardown),
         cmocka_unit_test_setup_teardown(a_hangup_does_not_end_a_run_under_nohup, setup, teardown),
         cmocka_unit_test_setup_teardown(a_hangup_drains_a_run_otherwise, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_hangup_drains_each_program_alone_but_not_under_nohup,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(
             sockets_lie_in_the_run_directory_and_a_killed_runs_are_removed, setup, teardown),
         cmocka_unit_test_setup_teardown(a_run_directory_with_a_long_path_takes_the_next_place,

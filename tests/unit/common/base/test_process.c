@@ -75,18 +75,21 @@ static void the_limit_of_open_files_is_raised_and_given_back(void **state)
     assert_int_equal(in_a_child(raise_and_restore), 0);
 }
 
-static int ask_about_hangup(void)
+static int ask_for_stop_signals(void)
 {
-    bool before = process_ignores(SIGHUP);
+    int sig[PROCESS_STOPS_MAX];
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_DFL);
+    if (process_stop_signals(sig) != 3 || sig[0] != SIGHUP || sig[1] != SIGINT || sig[2] != SIGTERM)
+        return 1;
     signal(SIGHUP, SIG_IGN);
-    return !before && process_ignores(SIGHUP) ? 0 : 1;
+    return process_stop_signals(sig) == 2 && sig[0] == SIGINT && sig[1] == SIGTERM ? 0 : 2;
 }
 
-static void an_inherited_ignored_signal_is_known(void **state)
+static void an_ignored_hangup_is_no_stop_and_an_ignored_interrupt_is(void **state)
 {
     (void)state;
-    signal(SIGHUP, SIG_DFL);
-    assert_int_equal(in_a_child(ask_about_hangup), 0);
+    assert_int_equal(in_a_child(ask_for_stop_signals), 0);
 }
 
 int main(void)
@@ -94,7 +97,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(closed_standard_descriptors_become_dev_null),
         cmocka_unit_test(the_limit_of_open_files_is_raised_and_given_back),
-        cmocka_unit_test(an_inherited_ignored_signal_is_known),
+        cmocka_unit_test(an_ignored_hangup_is_no_stop_and_an_ignored_interrupt_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
