@@ -13,6 +13,7 @@
 #include "common/base/process.h"
 #include "common/base/pulse.h"
 #include "common/nn/blas.h"
+#include "common/wire/rollout/learner_link.h"
 #include "learner/process/loop.h"
 #include "learner/train/trainer.h"
 
@@ -44,7 +45,6 @@ static void catch_signals(void)
     for (int i = 0; i < n; i++)
         sigaction(stops[i], &stop, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
-    sigaction(SIGXFSZ, &ignore, NULL); /* a full disk is an error code, not a death */
 }
 
 static int learner_main_fail(int rc, const struct onic_err *err)
@@ -56,6 +56,9 @@ static int learner_main_fail(int rc, const struct onic_err *err)
 /* Two links of two threads each, reading, weights, checkpoints, the clock; and those that train. */
 static int check_limits(const struct config *cfg, struct onic_err *err)
 {
+    int rc = process_need_files(wire_learner_files(1), "a learner", err);
+    if (rc)
+        return rc;
     int threads = 8 + trainer_threads_for(cfg, cpu_usable()) - 1;
     struct limits_need need = {.who = "onic-learner",
                                .threads = threads,

@@ -32,7 +32,6 @@ int main(int argc, char **argv)
     log_set_role("reward-server");
     log_follow_file();
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write, as a full disk is */
     config_defaults(&config);
     int rc = config_load(&config, argc, argv, &cli, &err);
     if (rc == ONIC_ESTOPPED)

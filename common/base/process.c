@@ -3,12 +3,17 @@
 #define _GNU_SOURCE
 #include "common/base/process.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+enum { STACK_LEAST = 1 << 20, STACK_USUAL = 8 << 20 };
 
 static struct rlimit files_before;
 static bool files_raised;
@@ -31,10 +36,36 @@ static void raise_files(void)
     files_raised = setrlimit(RLIMIT_NOFILE, &r) == 0;
 }
 
+/* Threads that are made without a size get what the limit was when the C library was loaded. A hard
+ * limit that is too low ends the program here: later it would be a SIGSEGV somewhere. */
+static void raise_stack(void)
+{
+    struct rlimit r;
+    pthread_attr_t threads;
+    if (getrlimit(RLIMIT_STACK, &r) != 0 || r.rlim_cur >= STACK_USUAL)
+        return;
+    r.rlim_cur = r.rlim_max < STACK_USUAL ? r.rlim_max : STACK_USUAL;
+    if (r.rlim_cur < STACK_LEAST) {
+        fprintf(stderr,
+                "%s: it needs %d kB of stack, and the limit is %llu kB; raise it "
+                "(ulimit -s %d)\n",
+                program_invocation_short_name, STACK_LEAST >> 10,
+                (unsigned long long)r.rlim_cur >> 10, STACK_USUAL >> 10);
+        _exit(64);
+    }
+    if (setrlimit(RLIMIT_STACK, &r) != 0 || pthread_getattr_default_np(&threads) != 0)
+        return;
+    pthread_attr_setstacksize(&threads, r.rlim_cur);
+    pthread_setattr_default_np(&threads);
+    pthread_attr_destroy(&threads);
+}
+
 void process_start(void)
 {
     fill_standard_descriptors();
     raise_files();
+    raise_stack();
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write, as a full disk is */
 }
 
 void process_restore_limits(void)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* main.c - `onic`, the front end: finds the sub-command in commands.def and runs it. */
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -96,7 +95,6 @@ int main(int argc, char **argv)
     if (argc > 0 && argv[0][0])
         shell_word(argv[0], called_as, sizeof called_as);
     log_set_role("onic");
-    signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write, as a full disk is */
     if (argc < 2) {
         print_help(stderr);
         return 64;

@@ -202,15 +202,22 @@ static void limits_that_are_too_low_are_said_with_the_number_needed(void **state
         {"ulimit -n 16; exec \"$ONIC_BUILD\"/onic-reward-server --env.id=corridor --listen=ipc://x "
          "--annotator.id=rules --run-dir=.",
          "a reward server needs 64 open files, and the limit is 16"},
-        {"ulimit -n 128; exec \"$ONIC_BUILD\"/onic-learner --env.id=corridor --listen=ipc://x "
+        {"ulimit -n 20; exec \"$ONIC_BUILD\"/onic-learner --env.id=corridor --listen=ipc://x "
          "--reward.model=none --run-dir=other",
-         "a learner needs 192 open files, and the limit is 128"},
+         "a learner needs 192 open files, and the limit is 20"},
+        {"ulimit -s 64; " TRAIN, "onic: it needs 1024 kB of stack, and the limit is 64 kB"},
+        {"ulimit -s 200; exec \"$ONIC_BUILD\"/onic-learner --version",
+         "onic-learner: it needs 1024 kB of stack, and the limit is 200 kB"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_int_equal(shell(s, cases[i].line), 64);
         assert_non_null(strstr(program_text(s->p.err), cases[i].part));
     }
-    assert_int_equal(shell(s, "ulimit -Sn 32; " TRAIN "--frames=5000"), 0); /* soft: raised */
+    assert_int_equal(shell(s, "ulimit -Sn 32; ulimit -Ss 128; " TRAIN "--frames=5000"),
+                     0); /* soft: raised */
+    assert_int_equal(shell(s, "ulimit -f 0; exec \"$ONIC_BUILD\"/onic-actor --learner=ipc://x "
+                              "--orphan-timeout=1"),
+                     75); /* its sentence is lost, for stderr is a file */
 }
 
 static bool has_written_its_limit(void *ctx)
