@@ -5,7 +5,8 @@
 /* server.h - the reward server: captions in, durable labels out.
  *
  * server_create opens everything (goal, annotator, store, socket) and fails with one sentence;
- * server_run drives the libuv loop until SIGTERM, SIGINT or SIGHUP, or until going on makes no sense. */
+ * server_run drives the libuv loop until SIGTERM, SIGINT or SIGHUP, or until going on makes no
+ * sense. */
 
 #include "common/base/err.h"
 #include "common/config/config.h"
