@@ -2,7 +2,7 @@
 #ifndef ONIC_REWARD_SERVER_SERVER_H
 #define ONIC_REWARD_SERVER_SERVER_H
 
-/* server.h - the reward server: captions in, durable labels out.
+/* server.h - the reward server: questions in, durable labels out.
  *
  * server_create opens everything (goal, annotator, store, socket) and fails with one sentence;
  * server_run drives the libuv loop until SIGTERM, SIGINT or SIGHUP, or until going on makes no

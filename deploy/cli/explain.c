@@ -81,16 +81,12 @@ static void keep_label(struct explain *x, const struct label_row *row, const str
     }
     const struct label *l = &row->label;
     struct explain_label *k = &x->labels[x->count];
-    *k = (struct explain_label){.id = l->id,
-                                .kind = q->kind,
-                                .label = l->value,
-                                .confidence = l->confidence,
-                                .abstained = l->state == LABEL_ABSTAINED,
-                                .vote = row->identity.vote,
-                                .asked_at = l->asked_at,
-                                .answered_at = l->answered_at,
-                                .raw = xstrdup(l->raw ? l->raw : "")};
-    label_origin(row->identity.annotator, l->raw ? l->raw : "", k->annotator);
+    *k = (struct explain_label){
+        .label = *l, .kind = q->kind, .vote = row->identity.vote, .raw = xstrdup(l->raw)};
+    k->label.question = NULL;
+    k->label.question_len = 0;
+    k->label.raw = k->raw;
+    label_origin(row->identity.annotator, l->raw, k->label.source);
     if (q->kind == QUESTION_PAIR) {
         k->place = place;
         k->other_len = place == 1 ? q->len_b : q->len;
@@ -164,10 +160,10 @@ const struct explain_label *explain_find(const struct explain *x,
         if ((kind != ANY_KIND && (int)k->kind != kind) ||
             (goal_version[0] && strcmp(k->goal_version, goal_version) != 0))
             continue;
-        answers += !k->abstained;
-        if (k->abstained && !abstention)
+        answers += k->label.state == LABEL_ANSWERED;
+        if (k->label.state != LABEL_ANSWERED && !abstention)
             abstention = k;
-        else if (!k->abstained && !answer)
+        else if (k->label.state == LABEL_ANSWERED && !answer)
             answer = k;
     }
     if (count)
@@ -177,11 +173,11 @@ const struct explain_label *explain_find(const struct explain *x,
 
 const char *explain_side(const struct explain_label *k)
 {
-    if (k->kind != QUESTION_PAIR || k->abstained)
+    if (k->kind != QUESTION_PAIR || k->label.state != LABEL_ANSWERED)
         return NULL;
-    if (k->label != 0 && k->label != 1)
+    if (k->label.value != 0 && k->label.value != 1)
         return "tie";
-    return (k->label == 0) == (k->place == 1) ? "won" : "lost";
+    return (k->label.value == 0) == (k->place == 1) ? "won" : "lost";
 }
 
 void explain_pair_json(const struct explain_label *k, struct buf *out)
@@ -210,16 +206,16 @@ static void put_pair(const struct explain_label *k, int count, struct buf *out)
 
 static void put_label(const struct explain_label *k, int count, struct buf *out)
 {
-    if (k->abstained) {
-        buf_printf(out, "no label: %s abstained (%.95s)\n", k->annotator, k->raw);
+    if (k->label.state != LABEL_ANSWERED) {
+        buf_printf(out, "no label: %s abstained (%.95s)\n", k->label.source, k->label.raw);
         return;
     }
     if (k->kind == QUESTION_PAIR)
         put_pair(k, count, out);
     else
-        buf_printf(out, "label %g (confidence %.2f)", k->label, k->confidence);
-    buf_printf(out, " by %s, goal %s, label id %" PRIu64 ": %.95s\n", k->annotator, k->goal, k->id,
-               k->raw);
+        buf_printf(out, "label %g (confidence %.2f)", k->label.value, k->label.confidence);
+    buf_printf(out, " by %s, goal %s, label id %" PRIu64 ": %.95s\n", k->label.source, k->goal,
+               k->label.id, k->label.raw);
 }
 
 void explain_caption(struct explain *x, struct reward_mix *mix, const char *caption, size_t len,

@@ -29,20 +29,16 @@ const char *explain_labels_role(const struct reward_model_type *type, bool label
 
 /* A label as the store has it, seen from one caption: of a pair each caption has its own view. */
 struct explain_label {
-    uint64_t id;
+    struct label label; /* without its question */
     enum question_kind kind;
-    double label, confidence; /* of an answer */
-    char *other;              /* of a pair, the other caption [other_len]; owned by the explain */
+    char *other; /* of a pair, the other caption [other_len]; owned by the explain */
     size_t other_len;
-    int place; /* of a pair, where this caption stood in the question: 1 or 2 */
-    bool abstained;
-    char annotator[32]; /* who answered */
-    char order[128];    /* "llm>rules" where annotator.fallback was declared, else "" */
+    int place;       /* of a pair, where this caption stood in the question: 1 or 2 */
+    char order[128]; /* "llm>rules" where annotator.fallback was declared, else "" */
     char model[64], goal[64], goal_version[40], parameters[128];
     int vote;
-    double asked_at, answered_at; /* Unix s */
-    char *raw;                    /* the annotator's own words; owned by the explain */
-    size_t older;                 /* private */
+    char *raw;    /* private: the memory of the label's raw */
+    size_t older; /* private */
 };
 
 /* Opens the label store of a run for reading. Never fails: without a store explain_caption says so.

@@ -91,13 +91,13 @@ static struct reason reason_of(const struct table *t, const struct caption_total
 static void put_label_cell(const struct reason *r, struct buf *out)
 {
     char label[32] = "-";
-    if (r->label && r->label->abstained)
+    if (r->label && r->label->label.state != LABEL_ANSWERED)
         snprintf(label, sizeof label, "none");
     else if (r->label && explain_side(r->label))
         snprintf(label, sizeof label, "%s", explain_side(r->label));
     else if (r->label)
-        snprintf(label, sizeof label, "%g", r->label->label);
-    buf_printf(out, "%5s  %6d  %-10s ", label, r->count, r->label ? r->label->annotator : "-");
+        snprintf(label, sizeof label, "%g", r->label->label.value);
+    buf_printf(out, "%5s  %6d  %-10s ", label, r->count, r->label ? r->label->label.source : "-");
 }
 
 static void put_entry_text(const struct caption_total *e, const struct reason *r, struct buf *out)
@@ -114,13 +114,14 @@ static void put_entry_text(const struct caption_total *e, const struct reason *r
 static void labels_top_put_label_json(const struct reason *r, struct buf *out)
 {
     const struct explain_label *l = r->label;
-    buf_json_number(out, l->abstained ? (double)NAN : l->label, 9);
-    buf_json_key_number(out, "confidence", l->abstained ? (double)NAN : l->confidence);
-    buf_printf(out, ",\"id\":%llu", (unsigned long long)l->id);
-    buf_json_key_text(out, "annotator", l->annotator);
+    buf_json_number(out, l->label.state == LABEL_ANSWERED ? l->label.value : (double)NAN, 9);
+    buf_json_key_number(out, "confidence",
+                        l->label.state == LABEL_ANSWERED ? l->label.confidence : (double)NAN);
+    buf_printf(out, ",\"id\":%llu", (unsigned long long)l->label.id);
+    buf_json_key_text(out, "annotator", l->label.source);
     buf_json_key_text(out, "goal", l->goal);
     buf_json_key_text(out, "prompt_version", l->goal_version);
-    buf_json_key_text(out, "raw", l->raw);
+    buf_json_key_text(out, "raw", l->label.raw);
     buf_json_key_text(out, "kind", question_kind_name(l->kind));
     buf_printf(out, ",\"count\":%d", r->count);
     explain_pair_json(l, out);

@@ -35,8 +35,9 @@ static void replay_text_put_reason(const struct replay_view *v, const struct rep
     if (decided)
         buf_printf(out, "score %.4g by %s%s\n", s->score, v->type->name,
                    s->labelled == 0 && v->type->traits.wants_labels ? ", not labelled" : "");
-    else if (l && !l->abstained && l->kind != QUESTION_PAIR)
-        buf_printf(out, "label %g by %s, id %" PRIu64 "\n", l->label, l->annotator, l->id);
+    else if (l && l->label.state == LABEL_ANSWERED && l->kind != QUESTION_PAIR)
+        buf_printf(out, "label %g by %s, id %" PRIu64 "\n", l->label.value, l->label.source,
+                   l->label.id);
 }
 
 void replay_line(const struct replay_view *v, int at, struct buf *out)
@@ -81,13 +82,15 @@ static void replay_text_put_label_json(const struct explain_label *l, int count,
         buf_puts(out, "null");
         return;
     }
-    buf_printf(out, "{\"id\":%" PRIu64, l->id);
+    buf_printf(out, "{\"id\":%" PRIu64, l->label.id);
     buf_json_key_text(out, "kind", question_kind_name(l->kind));
     buf_printf(out, ",\"count\":%d", count);
     explain_pair_json(l, out);
-    buf_json_key_number(out, "label", l->abstained ? (double)NAN : l->label);
-    buf_json_key_number(out, "confidence", l->abstained ? (double)NAN : l->confidence);
-    buf_json_key_text(out, "annotator", l->annotator);
+    buf_json_key_number(out, "label",
+                        l->label.state == LABEL_ANSWERED ? l->label.value : (double)NAN);
+    buf_json_key_number(out, "confidence",
+                        l->label.state == LABEL_ANSWERED ? l->label.confidence : (double)NAN);
+    buf_json_key_text(out, "annotator", l->label.source);
     if (l->order[0])
         buf_json_key_text(out, "order", l->order);
     buf_json_key_text(out, "model", l->model);
@@ -95,11 +98,11 @@ static void replay_text_put_label_json(const struct explain_label *l, int count,
     buf_printf(out, ",\"vote\":%d", l->vote);
     buf_json_key_text(out, "goal", l->goal);
     buf_json_key_text(out, "prompt_version", l->goal_version);
-    buf_json_key_text(out, "raw", l->raw);
+    buf_json_key_text(out, "raw", l->label.raw);
     buf_puts(out, ",\"asked_at\":");
-    buf_json_number(out, l->asked_at, 17);
+    buf_json_number(out, l->label.asked_at, 17);
     buf_puts(out, ",\"answered_at\":");
-    buf_json_number(out, l->answered_at, 17);
+    buf_json_number(out, l->label.answered_at, 17);
     buf_puts(out, "}");
 }
 
@@ -155,11 +158,11 @@ static void label_pair_text(const struct explain_label *l, int count, struct buf
 
 static void explain_answer_text(const struct explain_label *l, struct buf *out)
 {
-    buf_printf(out, "annotator     %s%s%s, %smodel %s%s%s, vote %d\n", l->annotator,
+    buf_printf(out, "annotator     %s%s%s, %smodel %s%s%s, vote %d\n", l->label.source,
                l->order[0] ? ", one of " : "", l->order, l->order[0] ? "the first with " : "",
                l->model[0] ? l->model : "-", l->parameters[0] ? ", " : "", l->parameters, l->vote);
     buf_printf(out, "goal          %s, prompt version %s\n", l->goal, l->goal_version);
-    buf_printf(out, "raw answer    %s\n", l->raw);
+    buf_printf(out, "raw answer    %s\n", l->label.raw);
 }
 
 static void explain_label_text(const struct replay_view *v, const struct replay_step *s,
@@ -175,11 +178,12 @@ static void explain_label_text(const struct replay_view *v, const struct replay_
                    v->replay->prompt_version);
     if (!l)
         return;
-    if (l->abstained)
-        buf_printf(out, "label         none, the annotator abstained (id %" PRIu64 ")\n", l->id);
+    if (l->label.state != LABEL_ANSWERED)
+        buf_printf(out, "label         none, the annotator abstained (id %" PRIu64 ")\n",
+                   l->label.id);
     else
-        buf_printf(out, "label         %g, confidence %.3g, id %" PRIu64 "%s\n", l->label,
-                   l->confidence, l->id,
+        buf_printf(out, "label         %g, confidence %.3g, id %" PRIu64 "%s\n", l->label.value,
+                   l->label.confidence, l->label.id,
                    s->labelled == 0 && v->type->traits.wants_labels
                        ? "; not yet known when this step was paid"
                        : "");

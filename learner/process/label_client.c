@@ -2,7 +2,7 @@
 /* label_client.c - see label_client.h.
  *
  * The client below (labels.h) deduplicates, resends and bounds; here is only what belongs
- * to learning: which captions to ask, where labels go, and that labels of two different annotators
+ * to learning: which questions to ask, where labels go, and that labels of two different annotators
  * never mix in one reward model. */
 #define _DEFAULT_SOURCE /* strsep */
 #include "learner/process/label_client.h"

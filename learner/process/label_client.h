@@ -6,7 +6,7 @@
  *
  * Training never waits for a label: asking and looking take microseconds, and without a server the
  * run goes on with what is known. The exception is a deterministic run, where the labels of a batch
- * are part of the result: there annotate_wait blocks until every caption that was asked has an
+ * are part of the result: there annotate_wait blocks until every question that was asked has an
  * answer. Training thread. */
 
 #include <stdbool.h>
@@ -39,10 +39,10 @@ int annotate_check_identity(const struct label_client *a, const char *identity,
                             struct onic_err *err);
 /* Labels that the reward model has been given, in all lives. */
 uint64_t annotate_labels(const struct label_client *a);
-/* True while an asked caption has no answer. */
+/* True while a question has no answer. */
 bool label_client_pending(const struct label_client *a);
 /* Deterministic runs: labels wait inside until label_client_apply hands over those that were asked,
- * in the order of their captions. */
+ * in the order of their questions. */
 void label_client_hold(struct label_client *a, bool hold);
 void label_client_apply(struct label_client *a, struct reward_mix *mix);
 

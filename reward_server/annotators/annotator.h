@@ -84,7 +84,7 @@ struct annotator_vtable {
     void (*free)(struct annotator *a); /* forgets what was not handed over */
     /* model and parameters of the labels' identity; pointers live as long as the annotator */
     void (*identity)(const struct annotator *a, const char **model, const char **parameters);
-    int (*window)(const struct annotator *a); /* captions it wants at once, >= 1 */
+    int (*window)(const struct annotator *a); /* questions it wants at once, >= 1 */
     /* Copies the question, of one of its kinds. At most `window` are submitted and not answered.
      * vote: which of several independent answers is wanted, from 0; where `varies`, its chance is
      * drawn anew for each. */

@@ -111,10 +111,10 @@ unsigned annotator_kinds(const struct annotator_order *o)
 
 bool annotator_costs_money(const struct annotator_order *o, const struct config *c)
 {
-    bool paid = false;
+    bool costs = false;
     for (int i = 0; i < o->n; i++)
-        paid = paid || (o->member[i]->costs_money && o->member[i]->costs_money(c));
-    return paid;
+        costs = costs || (o->member[i]->costs_money && o->member[i]->costs_money(c));
+    return costs;
 }
 
 int annotator_check_kind(const struct annotator_order *o, enum question_kind kind, const char *who,

@@ -95,9 +95,9 @@ static void trial_submit(struct asking *k)
 {
     int window = k->a->v->window(k->a);
     for (; k->next < k->want && k->next - k->done < window; k->next++) {
-        const char *caption = k->next > 0 ? k->goal->pool[k->next - 1] : k->t->question;
-        size_t len = k->next > 0 ? question_caption_len(caption, strlen(caption)) : k->t->len;
-        k->a->v->submit(k->a, (uint64_t)k->next, caption, len, 0);
+        const char *question = k->next > 0 ? k->goal->pool[k->next - 1] : k->t->question;
+        size_t len = k->next > 0 ? question_caption_len(question, strlen(question)) : k->t->len;
+        k->a->v->submit(k->a, (uint64_t)k->next, question, len, 0);
     }
 }
 

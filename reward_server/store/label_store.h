@@ -2,7 +2,7 @@
 #ifndef ONIC_REWARD_SERVER_STORE_LABEL_STORE_H
 #define ONIC_REWARD_SERVER_STORE_LABEL_STORE_H
 
-/* label_store.h - every label that was ever paid for, on disk.
+/* label_store.h - every label that was ever given, on disk.
  *
  * A question is (annotator, model, goal version, parameters, votes, question bytes); its key is the
  * XXH3-128 of these, each length-prefixed. States: asked (the intent is durable, an answer may be
