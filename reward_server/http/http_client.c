@@ -13,6 +13,7 @@
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -367,6 +368,7 @@ int http_client_create(struct http_client **out, uv_loop_t *loop, const struct h
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return err_set(err, ONIC_EINTERNAL, "libcurl cannot be initialised");
     struct http_client *c = xcalloc(1, sizeof *c);
+    signal(SIGPIPE, SIG_IGN); /* CURLOPT_NOSIGNAL leaves it to us, and TLS may write too late */
     c->loop = loop;
     c->ca_file = xstrdup(o->ca_file ? o->ca_file : "");
     c->proxy = xstrdup(o->proxy ? o->proxy : "");

@@ -57,7 +57,8 @@ struct http_request {
     void *ctx;
 };
 
-/* Strings of options are copied. *out is owned by the caller, NULL on failure. */
+/* Strings of options are copied. *out is owned by the caller, NULL on failure. The process ignores
+ * SIGPIPE from then on. */
 int http_client_create(struct http_client **out, uv_loop_t *loop,
                        const struct http_options *options, struct onic_err *err);
 /* Ends what is under way without calling done. The loop must run once more, for its handles. */

@@ -122,6 +122,7 @@ static void stops(const char *behaviour, const char *part, const char *timeout_s
     COMES(chatty, NULL, NULL)                                                                      \
     COMES(twice, NULL, NULL)                                                                       \
     COMES(one_shot, NULL, NULL)                                                                    \
+    COMES(deaf, "command.window", "1")                                                             \
     COMES(dead_first, NULL, NULL)                                                                  \
     COMES(killed_first, NULL, NULL)                                                                \
     COMES(endless_line, NULL, NULL)                                                                \

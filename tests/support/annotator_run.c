@@ -17,7 +17,7 @@ void annotator_run_prepare(struct annotator_run *r, int want)
     char goals[600];
     memset(r, 0, sizeof *r);
     r->want = want;
-    signal(SIGPIPE, SIG_IGN);
+    signal(SIGPIPE, SIG_DFL); /* as in a program that never thought of it */
     temp_dir_create(r->dir);
     snprintf(r->store, sizeof r->store, "%s/labels.sqlite", r->dir);
     snprintf(goals, sizeof goals, "%s/deploy/goals", getenv("ONIC_SOURCE"));

@@ -53,7 +53,8 @@ struct life_events {
     void *ctx;
 };
 
-/* Starts /bin/sh -c command in a process group of its own. Lines of its stderr go to the log. */
+/* Starts /bin/sh -c command in a process group of its own. Lines of its stderr go to the log. The
+ * calling process ignores SIGPIPE from then on. */
 int life_start(struct life **out, uv_loop_t *loop, const char *command,
                const struct life_events *events, struct onic_err *err);
 void life_write(struct life *l, char *text); /* takes text over */

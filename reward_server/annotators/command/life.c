@@ -261,6 +261,7 @@ int life_start(struct life **out, uv_loop_t *loop, const char *command,
                const struct life_events *events, struct onic_err *err)
 {
     struct life *l = xcalloc(1, sizeof *l);
+    signal(SIGPIPE, SIG_IGN); /* it may end, or close its stdin, before it is written to */
     l->events = *events;
     l->out_line = (struct line_reader){.text = l->reply, .max = sizeof l->reply};
     l->err_line = (struct line_reader){.text = l->trace, .max = sizeof l->trace};

@@ -71,6 +71,11 @@ for line in sys.stdin:
     elif behaviour == "hang_first" and life == 1:
         sys.stdin.read()  # to its end: the server may have been killed
         sys.exit(0)
+    elif behaviour == "deaf" and life <= 2:
+        os.close(0)
+        say(json.dumps(a))
+        time.sleep(0.2)  # in which it is written to
+        os._exit(0)
     elif behaviour == "garbage":
         say("Traceback: \x1b[2J")
         continue
