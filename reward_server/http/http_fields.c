@@ -2,13 +2,12 @@
 /* http_fields.c - which field of a request a refusal speaks of; see http_text.h.
  *
  * Servers say it in many ways: {"error": {"param": "seed"}}, a validator's list of {"loc": ["body",
- * "seed"]}, "Unknown name \"seed\"", "`temperature` and `top_p` cannot both be specified", "unknown
- * field: seed". All texts of the answer are looked through, except what only repeats the request.
- */
+ * "seed"]}, {"errors": {"$.seed": [...]}}, "Unknown name \"seed\"", "`temperature` and `top_p`
+ * cannot both be specified", "unknown field: seed", "Temperature must be 1", "topP is not
+ * supported". All texts of the answer are looked through, except what only repeats the request. */
 #include <ctype.h>
 #include <jansson.h>
 #include <string.h>
-#include <strings.h>
 
 #include "reward_server/http/http_text.h"
 
@@ -31,21 +30,38 @@ static bool quotes(char c)
     return c == '"' || c == '\'' || c == '`';
 }
 
+/* Bytes of text that are the field, 0 when it does not begin with it: in whatever case, and with
+ * "-", a blank or nothing in the place of "_". */
+static size_t spelt(const char *text, const char *field)
+{
+    const char *at = text;
+    for (; *field; field++) {
+        if (tolower((unsigned char)*at) == tolower((unsigned char)*field))
+            at++;
+        else if (*field == '_')
+            at += *at == '-' || *at == ' ';
+        else
+            return 0;
+    }
+    return (size_t)(at - text);
+}
+
 static bool names(const char *text, const char *field, bool sure)
 {
-    size_t n = strlen(field);
-    for (const char *at = text; (at = strstr(at, field)) != NULL; at += n) {
-        char before = at > text ? at[-1] : ' ', after = at[n];
-        if (sure ? quotes(before) && quotes(after) : !in_word(before) && !in_word(after))
+    for (const char *at = text; *at; at++) {
+        size_t n = spelt(at, field);
+        char before = at > text ? at[-1] : ' ';
+        if (n && (sure ? quotes(before) && quotes(at[n]) : !in_word(before) && !in_word(at[n])))
             return true;
     }
     return false;
 }
 
-static void search_text(struct search *s, const char *text, bool whole)
+/* place: the text is where a field stands, and no sentence. */
+static void search_text(struct search *s, const char *text, bool place)
 {
     for (int i = 0; i < s->n; i++)
-        if (whole ? strcmp(text, s->field[i]) == 0 : names(text, s->field[i], s->sure))
+        if (names(text, s->field[i], s->sure && !place))
             s->found |= 1u << i;
 }
 
@@ -60,8 +76,8 @@ static void search_keys(struct search *s, json_t *object)
     }
 }
 
-/* whole: every text below is a name by itself. */
-static void search_value(struct search *s, json_t *v, bool whole, int depth)
+/* place: every text below is the place of a field. */
+static void search_value(struct search *s, json_t *v, bool place, int depth)
 {
     static const char *const repeated[] = {"input", "body", "request", "url", "ctx"};
     const char *key;
@@ -70,15 +86,16 @@ static void search_value(struct search *s, json_t *v, bool whole, int depth)
     if (!v || depth > DEPTH_MAX)
         return;
     if (json_is_string(v))
-        search_text(s, json_string_value(v), whole);
+        search_text(s, json_string_value(v), place);
     json_array_foreach(v, i, one)
     {
-        search_value(s, one, whole, depth + 1);
+        search_value(s, one, place, depth + 1);
     }
     json_object_foreach(v, key, one)
     {
         bool skip = false, member = strncmp(key, "error", 5) == 0 || strncmp(key, "detail", 6) == 0;
-        bool name = strcmp(key, "param") == 0 || strcmp(key, "loc") == 0;
+        bool name =
+            strcmp(key, "param") == 0 || strcmp(key, "loc") == 0 || strcmp(key, "pointer") == 0;
         for (size_t k = 0; k < sizeof repeated / sizeof *repeated; k++)
             skip |= strcmp(key, repeated[k]) == 0;
         if (!skip && member && json_is_object(one)) /* {"errors": {"seed": ["is not permitted"]}} */

@@ -73,6 +73,12 @@ static void the_field_that_is_refused_is_found(void **state)
         {"{\"message\": \"You eat the seed.\"}", 4, 0},
         {"{\"temperature\": \"no\"}", 0, 0},
         {"{\"errors\": {\"seed\": [\"no\"], \"top_p\": 1}}", 4, 4},
+        {"{\"errors\": {\"$.seed\": [\"no\"]}}", 4, 4},
+        {"{\"errors\": [{\"pointer\": \"/top_p\", \"detail\": \"no\"}]}", 2, 2},
+        {"{\"message\": \"Temperature must be 1\"}", 1, 0},
+        {"{\"message\": \"topP is not supported, nor is 'SEED'\"}", 6, 4},
+        {"Top-p sampling is not available", 2, 0},
+        {"{\"message\": \"no top paid, stop p, SEED_1 or temperatures\"}", 0, 0},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
