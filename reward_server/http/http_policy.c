@@ -129,14 +129,16 @@ enum http_fault http_fault_of(const struct http_reply *r)
         return HTTP_FAULT_PASSING;
     if (r->status < 300) /* its body is no answer: http_answered */
         return HTTP_FAULT_PASSING;
+    if (r->status > 505) /* 507, 520 to 530: a disk, or what stands before the server */
+        return r->status == 529 ? HTTP_FAULT_OVERLOAD : HTTP_FAULT_PASSING;
     switch (r->status) {
     case 429:
         return strstr(r->body, "insufficient_quota") ? HTTP_FAULT_PERSON : HTTP_FAULT_OVERLOAD;
     case 503:
-    case 529:
         return HTTP_FAULT_OVERLOAD;
     case 408:
     case 409:
+    case 424:
     case 425:
     case 500:
     case 502:

@@ -4,6 +4,7 @@
 #include "tests/onic_test.h"
 
 #include "reward_server/http/http_address.h"
+#include "reward_server/http/http_policy.h"
 #include "reward_server/http/http_text.h"
 
 static void reasons_are_found_in_every_shape(void **state)
@@ -85,6 +86,29 @@ static void the_field_that_is_refused_is_found(void **state)
         const char *b = cases[i].body;
         assert_int_equal(http_refused_fields(b, strlen(b), field, 3, false), cases[i].bare);
         assert_int_equal(http_refused_fields(b, strlen(b), field, 3, true), cases[i].sure);
+    }
+}
+
+/* Statuses of what stands before a server pass, too; what nobody knows is for a person. */
+static void a_status_tells_who_can_mend_it(void **state)
+{
+    static const struct {
+        int status;
+        enum http_fault want;
+    } cases[] = {
+        {400, HTTP_FAULT_REQUEST}, {401, HTTP_FAULT_PERSON},   {402, HTTP_FAULT_PERSON},
+        {404, HTTP_FAULT_PERSON},  {408, HTTP_FAULT_PASSING},  {418, HTTP_FAULT_PERSON},
+        {422, HTTP_FAULT_REQUEST}, {424, HTTP_FAULT_PASSING},  {429, HTTP_FAULT_OVERLOAD},
+        {500, HTTP_FAULT_PASSING}, {501, HTTP_FAULT_PERSON},   {503, HTTP_FAULT_OVERLOAD},
+        {505, HTTP_FAULT_PERSON},  {507, HTTP_FAULT_PASSING},  {521, HTTP_FAULT_PASSING},
+        {524, HTTP_FAULT_PASSING}, {529, HTTP_FAULT_OVERLOAD}, {530, HTTP_FAULT_PASSING},
+        {204, HTTP_FAULT_PASSING},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct http_reply r = {.failure = HTTP_FINE, .status = cases[i].status, .body = ""};
+        if (http_fault_of(&r) != cases[i].want)
+            fail_msg("%d is fault %d", cases[i].status, (int)http_fault_of(&r));
     }
 }
 
@@ -181,6 +205,7 @@ int main(void)
         cmocka_unit_test(reasons_are_found_in_every_shape),
         cmocka_unit_test(long_reasons_are_cut_between_characters),
         cmocka_unit_test(the_field_that_is_refused_is_found),
+        cmocka_unit_test(a_status_tells_who_can_mend_it),
         cmocka_unit_test(only_a_date_or_a_version_is_the_same_model),
         cmocka_unit_test(a_key_is_hidden_wherever_it_stands),
         cmocka_unit_test(addresses_keep_their_query),
