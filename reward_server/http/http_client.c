@@ -292,6 +292,7 @@ static void set_limits(const struct http_client *c, CURL *e, const struct http_r
     curl_easy_setopt(e, CURLOPT_PROXY, c->proxy);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_USERAGENT, "onic");
+    curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, ""); /* some compress unasked */
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)c->connect_ms);
     curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 1L);
     if (*c->ca_file)

@@ -78,6 +78,7 @@ static void a_server_that_does_not_says_what_to_change(void **state)
     says("no_model", "", 'w', "404", "it serves tiny-chat, tiny-base: set llm.model");
     says("other_model", "", 'w', "it serves the model someone-else", "set llm.model");
     says("unauthorised", "", 'w', "401", "llm.api_key_file, there is no key");
+    says("needs_fewer", "", 'w', "'max_tokens' is too large", "the server is there: see to what");
     says("redirect", "", 'w', "redirects", "change llm.url");
     says("vllm", "--llm.structured=grammar", 'w', "llm.structured=grammar does not bind there",
          "try llm.structured=auto");
@@ -99,6 +100,7 @@ static void the_label_of_a_real_question_is_shown(void **state)
          "take another model");
     says("prose", "--llm.structured=plain", 'w', "gets no label", "answers as it is asked");
     says("length", "", 'w', "gets no label: cut off at max_tokens", "--llm.max_tokens=512");
+    says("length", "--llm.max_tokens=512", 'w', "cut off at max_tokens", "--llm.max_tokens=2048");
     says("null", "", 'w', "gets no label: ", "llm.max_tokens");
     says("filter", "", 'w', "content filter", "annotator.prompt");
     says("quota", "", 'w', "gets no answer: it says 429", "quota");

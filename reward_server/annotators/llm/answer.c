@@ -7,6 +7,7 @@
  * text may have put it there. */
 #define _GNU_SOURCE
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -202,6 +203,22 @@ static void answer_read_text(const struct llm_style *style, const struct llm_wor
     buf_release(&b);
 }
 
+/* What broke off while it was written, as routers say it: there may be half an answer. */
+static bool read_error(const json_t *choice, const char *finish, char why[LLM_WHY_MAX])
+{
+    char *text;
+    const json_t *error = json_object_get(choice, "error");
+    if (!json_is_object(error) && !(finish && strcmp(finish, "error") == 0))
+        return false;
+    text = json_dumps(error, JSON_COMPACT);
+    if (text)
+        http_error_text(200, text, strlen(text), "llm.url", why, LLM_WHY_MAX);
+    free(text);
+    if (!*why)
+        snprintf(why, LLM_WHY_MAX, "the server broke off");
+    return true;
+}
+
 static void read_choice(const struct llm_style *style, const struct llm_words *words,
                         const json_t *c, struct llm_choice *out)
 {
@@ -209,6 +226,8 @@ static void read_choice(const struct llm_style *style, const struct llm_words *w
     const char *finish = json_string_value(json_object_get(c, "finish_reason"));
     const char *refusal = refusal_of(message);
     *out = (struct llm_choice){.verdict = LLM_NO_LABEL, .word = -1};
+    if (read_error(c, finish, out->why))
+        return;
     if (finish && strcmp(finish, "content_filter") == 0) {
         out->verdict = LLM_REFUSED;
         snprintf(out->why, sizeof out->why, "the server's content filter");
@@ -259,15 +278,27 @@ static bool read_choices(const struct llm_style *style, const struct llm_words *
     return true;
 }
 
-/* A web page and a stream of events are named as such. */
+/* A web page and a stream of events are named as such; other text is shown. */
 static void read_no_json(const char *body, size_t len, const char *error, char why[LLM_WHY_MAX])
 {
     static const char named[] = "the server answered";
-    http_error_text(200, body, len, "llm.url", why, LLM_WHY_MAX);
+    char text[LLM_WHY_MAX];
+    http_error_text(200, body, len, "llm.url", text, sizeof text);
     if (!body[strspn(body, " \t\r\n")])
         snprintf(why, LLM_WHY_MAX, "the answer is empty");
-    else if (strncmp(why, named, sizeof named - 1) != 0)
+    else if (!*text)
         snprintf(why, LLM_WHY_MAX, "the answer is not JSON: %.100s", error);
+    else if (strncmp(text, named, sizeof named - 1) == 0)
+        snprintf(why, LLM_WHY_MAX, "%s", text);
+    else
+        snprintf(why, LLM_WHY_MAX, "the answer is not JSON, it says: %.150s", text);
+}
+
+/* Members that say in a 200 why there is no answer. */
+static bool has_reason(const json_t *object)
+{
+    return json_object_get(object, "error") || json_object_get(object, "errors") ||
+           json_object_get(object, "detail") || json_object_get(object, "message");
 }
 
 bool llm_answer_read(const struct llm_style *style, const struct llm_words *words, const char *body,
@@ -288,8 +319,7 @@ bool llm_answer_read(const struct llm_style *style, const struct llm_words *word
     out->has_usage = json_is_integer(json_object_get(usage, "prompt_tokens"));
     out->tokens_in = tokens(usage, "prompt_tokens");
     out->tokens_out = tokens(usage, "completion_tokens");
-    if (!choices && (json_object_get(root, "error") || json_object_get(root, "detail") ||
-                     json_object_get(root, "message"))) {
+    if (json_array_size(choices) == 0 && has_reason(root)) {
         http_error_text(200, body, len, "llm.url", out->why, sizeof out->why);
         json_decref(root);
         if (!*out->why)

@@ -10,7 +10,7 @@
 #include "reward_server/annotators/llm/llm_impl.h"
 #include "reward_server/annotators/trial.h"
 
-enum { MODELS_TEXT = 160 };
+enum { MODELS_TEXT = 160, ENOUGH_TOKENS = 512 };
 
 /* What one server is asked after the probe: a real question, or which models it serves. */
 struct check_server {
@@ -145,13 +145,17 @@ static bool gives_label(const struct check_server *m)
     return m->e->ready && !*m->why && !*m->failed && m->choice.verdict == LLM_LABEL;
 }
 
+static void put_more_tokens(const struct llm *l, const struct check_server *m, struct buf *out)
+{
+    int now = llm_request_max_tokens(&l->settings, m->e->style.dialect);
+    buf_printf(out, "; try --llm.max_tokens=%d, or a model that does not think before it answers",
+               now > ENOUGH_TOKENS / 4 ? 4 * now : ENOUGH_TOKENS);
+}
+
 /* What to do about it. */
 static const char *llm_check_remedy(const struct llm *l, const struct check_server *m)
 {
     const char *why = *m->failed ? m->failed : m->choice.why;
-    if (!*m->failed && (strstr(why, "max_tokens") || strstr(why, "without text")))
-        return "; give it more of them, --llm.max_tokens=512, or take a model that does not think "
-               "before it answers";
     if (strstr(why, "llm."))
         return "";
     if (*m->failed)
@@ -180,7 +184,10 @@ static void put_answer(const struct llm *l, const struct check_server *m, struct
         buf_printf(out, " gets no label: %s%s", m->choice.why, *m->choice.text ? ": \"" : "");
         if (*m->choice.text)
             buf_printf(out, "%s\"", m->choice.text);
-        buf_puts(out, llm_check_remedy(l, m));
+        if (strstr(m->choice.why, "max_tokens") || strstr(m->choice.why, "without text"))
+            put_more_tokens(l, m, out);
+        else
+            buf_puts(out, llm_check_remedy(l, m));
     }
 }
 
@@ -198,12 +205,15 @@ static void put_ready(const struct llm *l, const struct llm_endpoint *e, struct 
 
 static void put_broken(const struct llm *l, const struct check_server *m, struct buf *out)
 {
-    bool advises = strstr(m->why, "llm.") != NULL;
+    bool advises = strstr(m->why, "llm.") != NULL, speaks = strncmp(m->why, "it ", 3) == 0;
     buf_printf(out, "%s cannot be asked: %s", m->e->url, m->why);
     if (*m->models && !serves(m, l->settings.model))
         buf_printf(out, "; it serves %s: set llm.model to one of them", m->models);
     else if (!advises)
-        buf_puts(out, "; start the server there, or change llm.url");
+        buf_puts(out, speaks
+                          ? "; the server is there: see to what it says (its log may tell more), "
+                            "or change llm.url"
+                          : "; start the server there, or change llm.url");
 }
 
 static void put_key(const struct llm *l, const struct config *c, struct buf *out)

@@ -20,7 +20,7 @@
 #include "common/base/xmalloc.h"
 #include "reward_server/annotators/llm/llm_impl.h"
 
-enum { QUESTIONS = 2 };
+enum { QUESTIONS = 2, TELLING_REASON = 8 };
 
 static const char *const questions[QUESTIONS] = {
     "What is 7 times 8? Answer with the number only.",
@@ -84,8 +84,8 @@ static void give_up(struct llm *l, struct llm_endpoint *e)
 static void note_refusal(struct llm_probe *p, int status, const char *text)
 {
     bool there = status != 404 && status != 405, reason = !http_reason_is_bare(text);
-    int telling =
-        8 * reason + 4 * there + 2 * (p->style.dialect == LLM_PLAIN) + (p->style.api == LLM_CHAT);
+    int telling = TELLING_REASON * reason + 4 * there + 2 * (p->style.dialect == LLM_PLAIN) +
+                  (p->style.api == LLM_CHAT);
     if (*p->refused && telling < p->telling)
         return;
     p->telling = telling;
@@ -180,7 +180,8 @@ static bool probe_is_refusal(const struct llm *l, const struct llm_probe *p,
     llm_error_text(l, r, text);
     if (r->status == 404 || r->status == 405)
         return !strstr(text, "model") && l->settings.api < 0;
-    if (r->status == 403 && p->style.api == LLM_COMPLETIONS && *p->refused)
+    if (p->style.api == LLM_COMPLETIONS && p->telling >= TELLING_REASON &&
+        http_fault_of(r) == HTTP_FAULT_PERSON)
         return true; /* chat was refused for a reason of its own, and is what is wanted */
     return r->status == 400 || r->status == 422 || r->status == 500 || r->status == 501;
 }

@@ -29,6 +29,24 @@ void llm_report(const struct annotator *a, void (*put)(void *ctx, const char *na
     put(ctx, "llm_servers_stopped", open);
 }
 
+static const char *trouble_of(const struct llm_endpoint *e)
+{
+    return e->why[0] ? e->why : e->bad_why;
+}
+
+/* A budget that is used up must not hide that no labels came for it. */
+static void put_what_it_went_for(const struct llm *l, char text[160])
+{
+    size_t n = strlen(text);
+    for (int i = 0; i < l->nendpoints; i++) {
+        const char *why = trouble_of(&l->endpoint[i]);
+        if (*why) {
+            snprintf(text + n, 160 - n, " (%.90s)", why);
+            return;
+        }
+    }
+}
+
 int llm_status(const struct annotator *a, char text[160], struct onic_err *err)
 {
     const struct llm *l = (const struct llm *)a;
@@ -38,12 +56,13 @@ int llm_status(const struct annotator *a, char text[160], struct onic_err *err)
     text[0] = '\0';
     if (llm_budget_full(&l->budget)) {
         llm_budget_text(&l->budget, text);
+        put_what_it_went_for(l, text);
         return ONIC_OK;
     }
     for (int i = 0; i < l->nendpoints; i++) {
         const struct llm_endpoint *e = &l->endpoint[i];
         asked += e->ready && e->breaker == LLM_CLOSED;
-        const char *why = e->why[0] ? e->why : e->bad_why;
+        const char *why = trouble_of(e);
         if (*why && !text[0])
             snprintf(text, 160, "%.60s: %.90s", e->url, why);
         else if (!e->ready && !probed)
