@@ -38,7 +38,17 @@ static void refused_fields_are_left_out(void **state)
 {
     static const char *const behaviour[] = {"no_both",      "both_500",  "fine_refusal",  "members",
                                             "only_one",     "no_top_p",  "strict_fields", "router",
-                                            "unknown_name", "no_length", "hardened",      NULL};
+                                            "unknown_name", "no_length", "hardened",      "camel",
+                                            "paths",        NULL};
+    (void)state;
+    all_labels_come(behaviour);
+}
+
+/* Templates that know users and assistants only get its text before the question. */
+static void a_system_role_that_is_refused_is_left_out(void **state)
+{
+    static const char *const behaviour[] = {"no_system", "no_developer", "alternate", "only_users",
+                                            NULL};
     (void)state;
     all_labels_come(behaviour);
 }
@@ -62,9 +72,9 @@ static void a_date_or_a_version_is_the_same_model(void **state)
 
 static void answers_are_read_in_every_shape(void **state)
 {
-    static const char *const behaviour[] = {"parts",      "think",    "think_lost",
-                                            "think_late", "harmony",  "end_mark",
-                                            "created",    "accepted", NULL};
+    static const char *const behaviour[] = {"parts",   "think",    "think_lost", "think_late",
+                                            "harmony", "end_mark", "created",    "accepted",
+                                            "zipped",  NULL};
     (void)state;
     all_labels_come(behaviour);
 }
@@ -77,6 +87,8 @@ static void what_is_no_answer_says_why(void **state)
         {"thinks_too_long", "still thinking at max_tokens: raise llm.max_tokens"},
         {"later", "the answer has no choices"},
         {"events", "a stream of events, not JSON"},
+        {"event_error", "the answer is not JSON, it says: speak to Ann"},
+        {"broke_off", "no labels (speak to Ann)"},
         {"page", "a web page, not JSON: is llm.url right?"},
         {"page_404", "a web page, not JSON: is llm.url right?"},
         {"page_502", "it says 502: the server answered a web page"},
@@ -88,7 +100,10 @@ static void what_is_no_answer_says_why(void **state)
 static void the_reason_of_a_refusal_is_shown(void **state)
 {
     static const char *const want[][2] = {{"why_fine", "speak to Ann"},
+                                          {"why_errors", "every request: speak to Ann"},
+                                          {"why_text", "the answer is not JSON, it says: speak to"},
                                           {"why_locked", "400 speak to Ann"},
+                                          {"why_then_key", "422 speak to Ann"},
                                           {"why_error", "400 speak to Ann"},
                                           {"why_message", "400 speak to Ann"},
                                           {"why_detail", "422 speak to Ann"},
@@ -181,6 +196,22 @@ static void fields_that_are_left_out_by_hand_are_never_sent(void **state)
     annotator_run_dispose(&r);
 }
 
+static void a_system_role_left_out_by_hand_is_in_the_identity(void **state)
+{
+    struct annotator_run r;
+    const char *model, *parameters;
+    (void)state;
+    llm_case_prepare(&r, server.port, "no_system~hand");
+    annotator_run_set(&r, "llm.omit", "system");
+    annotator_run_open(&r, "llm");
+    annotator_run_ask_all(&r);
+    assert_int_equal(r.labels, MANY);
+    assert_int_equal(requests_of(&r), 2 + MANY);
+    r.a->v->identity(r.a, &model, &parameters);
+    assert_non_null(strstr(parameters, " system=-"));
+    annotator_run_dispose(&r);
+}
+
 struct told {
     const char *part;
     int n;
@@ -250,6 +281,23 @@ static void a_budget_keeps_the_length_of_answers(void **state)
     annotator_run_dispose(&r);
 }
 
+static void a_budget_that_bought_no_labels_says_why(void **state)
+{
+    struct annotator_run r;
+    struct annotator_hope h = {.r = &r,
+                               .part = "30 of llm.max_requests=30; asking pauses (8 answers in a "
+                                       "row are no labels"};
+    (void)state;
+    llm_case_prepare(&r, server.port, "prose~spent");
+    annotator_run_set(&r, "llm.max_requests", "30");
+    annotator_run_open(&r, "llm");
+    for (int i = 0; i < MANY; i++)
+        annotator_run_submit(&r, i);
+    if (!wait_until(annotator_run_says, &h, ANNOTATOR_RUN_PATIENCE_MS))
+        fail_msg("status \"%s\"", h.text);
+    annotator_run_dispose(&r);
+}
+
 static void bad_lists_of_fields_get_a_sentence(void **state)
 {
     struct annotator_run r;
@@ -269,6 +317,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refused_fields_are_left_out),
+        cmocka_unit_test(a_system_role_that_is_refused_is_left_out),
         cmocka_unit_test(a_value_that_is_too_large_leaves_the_field),
         cmocka_unit_test(a_date_or_a_version_is_the_same_model),
         cmocka_unit_test(answers_are_read_in_every_shape),
@@ -277,9 +326,11 @@ int main(void)
         cmocka_unit_test(a_query_of_the_address_stays_the_query),
         cmocka_unit_test(a_key_that_a_server_repeats_is_not_shown),
         cmocka_unit_test(fields_that_are_left_out_by_hand_are_never_sent),
+        cmocka_unit_test(a_system_role_left_out_by_hand_is_in_the_identity),
         cmocka_unit_test(a_refused_field_is_remembered),
         cmocka_unit_test(a_server_that_gives_no_labels_is_told_of_once),
         cmocka_unit_test(a_budget_keeps_the_length_of_answers),
+        cmocka_unit_test(a_budget_that_bought_no_labels_says_why),
         cmocka_unit_test(bad_lists_of_fields_get_a_sentence),
     };
     return scripted_run_group_tests(tests, &server, "scripted_llm/scripted_llm.py", dir);

@@ -307,14 +307,16 @@ static void number_or_none(const struct llm_settings *s, enum llm_field f, doubl
 static void llm_set_identity(struct llm *l)
 {
     const struct llm_settings *s = &l->settings;
-    char text[96], all[CONFIG_STR_MAX + 192], t[16], top_p[16], most[16];
+    char text[112], all[CONFIG_STR_MAX + 192], t[16], top_p[16], most[16];
     number_or_none(s, LLM_TEMPERATURE, s->temperature, t);
     number_or_none(s, LLM_TOP_P, s->top_p, top_p);
     number_or_none(s, LLM_MAX_TOKENS, s->max_tokens, most);
     int n = snprintf(text, sizeof text, "t=%s top_p=%s max=%s prompt=%.8s/%.8s", t, top_p, most,
                      l->prompt[0]->version, l->prompt[1]->version);
     if (s->seed && !(s->omit & 1u << LLM_SEED))
-        snprintf(text + n, sizeof text - (size_t)n, " seed=%lld", (long long)s->seed);
+        n += snprintf(text + n, sizeof text - (size_t)n, " seed=%lld", (long long)s->seed);
+    if (s->omit & 1u << LLM_SYSTEM)
+        snprintf(text + n, sizeof text - (size_t)n, " system=-");
     snprintf(all, sizeof all, "%s %s %s %s", s->model, text, l->prompt[0]->version,
              l->prompt[1]->version);
     snprintf(l->parameters, sizeof l->parameters, "%08x %s",

@@ -97,6 +97,7 @@ enum llm_field {
     LLM_SEED,
     LLM_STREAM,
     LLM_MAX_TOKENS, /* under either of its names */
+    LLM_SYSTEM,     /* no field: a message of that role; its text goes before the question */
     LLM_FIELDS
 };
 const char *llm_field_name(enum llm_field f);

@@ -13,8 +13,8 @@
 
 const char *llm_field_name(enum llm_field f)
 {
-    static const char *const name[LLM_FIELDS] = {"temperature", "top_p", "seed", "stream",
-                                                 "max_tokens"};
+    static const char *const name[LLM_FIELDS] = {"temperature", "top_p",      "seed",
+                                                 "stream",      "max_tokens", "system"};
     return name[f];
 }
 
@@ -26,7 +26,7 @@ static unsigned fields_of(const char *body, const char *const name[LLM_FIELDS])
     unsigned set = 0;
     for (int i = 0; i < LLM_FIELDS; i++) {
         char key[40];
-        snprintf(key, sizeof key, "\"%.32s\":", name[i]);
+        snprintf(key, sizeof key, i == LLM_SYSTEM ? "\"role\":\"%.24s\"" : "\"%.32s\":", name[i]);
         if (strstr(body, key))
             set |= 1u << i;
     }
@@ -48,12 +48,30 @@ static bool speaks_of_the_field(const char *text)
     return false;
 }
 
+/* Templates of models say it in their own words, and most servers with 500 then. */
+static bool refuses_the_system_role(const char *text)
+{
+    return strcasestr(text, "system role") || strcasestr(text, "developer instruction") ||
+           strcasestr(text, "system instruction") || strcasestr(text, "system message") ||
+           strcasestr(text, "system prompt") || strcasestr(text, "roles must alternate") ||
+           strcasestr(text, "roles are supported") ||
+           (strcasestr(text, "role") && strcasestr(text, "system"));
+}
+
 /* Also an error that comes with 200; a server that is broken has to say more than a word. */
 static bool may_refuse_a_field(int status, const char *why)
 {
     if (status == 500)
-        return speaks_of_the_field(why) || strcasestr(why, " both ");
+        return speaks_of_the_field(why) || strcasestr(why, " both ") ||
+               refuses_the_system_role(why);
     return status < 300 || status == 400 || status == 404 || status == 422 || status == 501;
+}
+
+static const char *instead_of(enum llm_field f)
+{
+    if (f == LLM_TEMPERATURE || f == LLM_TOP_P)
+        return "its own default; llm.omit makes that part of the labels' identity";
+    return f == LLM_SYSTEM ? "the same text before the question" : "nothing";
 }
 
 static void tell(const struct llm_call *call, unsigned fields, const char *why)
@@ -62,11 +80,7 @@ static void tell(const struct llm_call *call, unsigned fields, const char *why)
         if (fields & 1u << i)
             log_warn("the server refuses a field of the request: it is left out from now on",
                      kv("url", (const char *)call->e->url), kv("field", llm_field_name(i)),
-                     kv("instead", i == LLM_TEMPERATURE || i == LLM_TOP_P
-                                       ? "its own default; llm.omit makes that part of the labels' "
-                                         "identity"
-                                       : "nothing"),
-                     kv("why", why));
+                     kv("instead", instead_of((enum llm_field)i)), kv("why", why));
 }
 
 /* Of the length of an answer: its newer name first; nothing, where no budget depends on it. */
@@ -98,7 +112,9 @@ bool llm_omit_refused(struct llm_call *call, struct llm_style *style, const stru
     llm_error_text(call->l, r, why);
     if (!may_refuse_a_field(r->status, why))
         return false;
-    unsigned named = http_refused_fields(r->body, r->len, name, LLM_FIELDS, sure);
+    unsigned named = http_refused_fields(r->body, r->len, name, LLM_SYSTEM, sure);
+    if (!sure && refuses_the_system_role(why))
+        named |= 1u << LLM_SYSTEM;
     if (!newer && strstr(why, newer_name)) /* "use max_completion_tokens instead" */
         named |= LENGTH;
     named &= fields_of(call->body, name);

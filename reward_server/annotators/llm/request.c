@@ -125,15 +125,18 @@ static void put_reminder(struct buf *b, const struct llm_words *w)
         w->list);
 }
 
-static json_t *messages(const struct llm_style *style, const struct llm_ask *ask)
+static json_t *messages(const struct llm_style *style, const struct llm_ask *ask, bool system)
 {
     const struct llm_question *q = ask->question;
     struct buf b;
     buf_init(&b, TEXT_MAX);
+    json_t *list =
+        system ? json_pack("[{s:s, s:s}]", "role", "system", "content", q->system) : json_array();
+    if (!system)
+        buf_printf(&b, "%s\n\n", q->system);
     put_user(&b, style, q, ask->words);
-    json_t *list = json_pack("[{s:s, s:s}, {s:s, s:s}]", "role", "system", "content", q->system,
-                             "role", "user", "content", b.data);
-    if (list && ask->before) {
+    json_array_append_new(list, json_pack("{s:s, s:s}", "role", "user", "content", b.data));
+    if (ask->before) {
         json_array_append_new(list,
                               json_pack("{s:s, s:s}", "role", "assistant", "content", ask->before));
         buf_reset(&b);
@@ -178,13 +181,13 @@ static void put_sampling(json_t *root, const struct llm_settings *s, const struc
     const char *length =
         style->max_completion_tokens ? "max_completion_tokens" : llm_field_name(LLM_MAX_TOKENS);
     json_int_t seed = (s->seed * VOTES_OF_A_SEED + vote) & INT32_MAX;
-    json_t *value[LLM_FIELDS] = {[LLM_TEMPERATURE] = json_real(s->temperature),
+    json_t *value[LLM_SYSTEM] = {[LLM_TEMPERATURE] = json_real(s->temperature),
                                  [LLM_TOP_P] = json_real(s->top_p),
                                  [LLM_SEED] = json_integer(seed),
                                  [LLM_STREAM] = json_false(),
                                  [LLM_MAX_TOKENS] =
                                      json_integer(llm_request_max_tokens(s, style->dialect))};
-    for (int i = 0; i < LLM_FIELDS; i++)
+    for (int i = 0; i < LLM_SYSTEM; i++)
         if ((style->omit | s->omit) & 1u << i)
             json_decref(value[i]);
         else
@@ -197,7 +200,8 @@ char *llm_request_body(const struct llm_settings *s, const struct llm_style *sty
     json_t *root = json_pack("{s:s}", "model", s->model);
     ONIC_ASSERT(root != NULL);
     if (style->api == LLM_CHAT)
-        json_object_set_new(root, "messages", messages(style, ask));
+        json_object_set_new(root, "messages",
+                            messages(style, ask, !((style->omit | s->omit) & 1u << LLM_SYSTEM)));
     else
         json_object_set_new(root, "prompt", prompts(style, ask));
     put_sampling(root, s, style, ask->vote);

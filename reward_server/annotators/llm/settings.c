@@ -94,7 +94,7 @@ int llm_omit_read(unsigned *out, const struct config *c, struct onic_err *err)
         if (len && i == LLM_FIELDS)
             return err_set(err, ONIC_ECONFIG,
                            "llm.omit names \"%.*s\"; it is a list of: temperature, top_p, seed, "
-                           "stream, max_tokens",
+                           "stream, max_tokens, system",
                            (int)(len < 60 ? len : 60), p);
         *out |= len ? 1u << i : 0;
         p += len;

@@ -7,6 +7,7 @@ the behaviour "keys": "key") is 1, else 0, and the better one of a pair; what is
 counters of its own, <behaviour>~<anything> others; GET /<behaviour>/log gives {"requests": n, "labels": n, "paths": [...], "keys": [...]}.
 """
 import email.utils
+import gzip
 import json
 import re
 import socket
@@ -321,6 +322,25 @@ def events(s, a):
     return s.send(200, text.encode(), ctype="text/event-stream")
 
 
+def no_system(code, say):
+    """A template that knows no system role, and no API but chat."""
+    def run(s, a):
+        if not a["chat"]:
+            return s.send(404, {})
+        return s.send(code, say) if any(m["role"] == "system" for m in a["q"]["messages"]) else sane(s, a)
+    return run
+
+
+def zipped(s, a):
+    """Compresses although nobody may have asked for it."""
+    data = json.dumps(s.reply(a["q"], a["texts"], a["name"], a["chat"])).encode()
+    return s.send(200, gzip.compress(data), ("Content-Encoding: gzip",))
+
+
+def broke_off(m, c):
+    c["finish_reason"], c["error"] = "error", {"code": 502, "message": "speak to Ann"}
+
+
 def page(code, title):
     return lambda s, a: s.send(code, f"<!DOCTYPE html>\n<html><head><title>{title}</title></head></html>".encode(), ctype="text/html")
 
@@ -375,6 +395,19 @@ BEHAVIOURS = {
     "both_500": lacks(500, lambda f: {"error": {"message": "temperature and top_p cannot both be specified"}}, ("temperature", "top_p")),
     "fine_refusal": lacks(200, lambda f: {"error": {"message": f"Unsupported parameter: {f}"}}, "seed"),
     "members": lacks(422, lambda f: {"errors": {f: ["is not permitted"]}}, "stream", "seed"),
+    "camel": lacks(400, lambda f: {"error": {"message": "topP is not supported" if f == "top_p" else "Temperature must be 1"}},
+                   "top_p", "temperature"),
+    "paths": lacks(400, lambda f: {"title": "errors occurred", "errors": {f"$.{f}": ["is unknown"]}}, "seed"),
+    "no_system": no_system(400, {"error": {"message": "System role not supported"}}),
+    "no_developer": no_system(400, [{"error": {"message": "Developer instruction is not enabled for models/m"}}]),
+    "alternate": no_system(500, {"error": {"message": "Conversation roles must alternate user/assistant/user/assistant/..."}}),
+    "only_users": no_system(400, {"message": "Only user and assistant roles are supported!"}),
+    "zipped": zipped,
+    "broke_off": message(broke_off),
+    "event_error": lambda s, a: s.send(200, b'event: error\ndata: {"error": {"message": "speak to Ann"}}\n\n', ctype="text/event-stream"),
+    "why_errors": lambda s, a: s.send(200, {"success": False, "errors": [{"code": 7, "message": "speak to Ann"}], "choices": []}),
+    "why_text": lambda s, a: s.send(200, b"speak to Ann\n", ctype="text/plain"),
+    "why_then_key": lambda s, a: s.send(422, {"message": "speak to Ann"}) if a["chat"] else s.send(401, {}),
     "no_length": lacks(400, lambda f: {"error": f"unsupported parameter: {f}"}, "max_tokens", "max_completion_tokens"),
     "needs_fewer": lacks(400, lambda f: {"error": {"message": f"'{f}' is too large: this model's context length is 8"}}, "max_tokens"),
     "parts": message(parts), "thinks_too_long": message(thinks_too_long), "thinks_only": message(thinks_only),
