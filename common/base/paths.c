@@ -7,6 +7,7 @@
 #define _XOPEN_SOURCE 700 /* realpath */
 #include "common/base/paths.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,6 +79,11 @@ int paths_beside_program(const char *name, char *out, size_t size, struct onic_e
         rc = paths_join(out, size, dir, name, err);
     if (rc)
         return rc;
+    if (access(out, X_OK) != 0 && errno == EACCES)
+        return err_set(err, ONIC_EAUTH,
+                       "the program %s may not be run by this user (%u): Permission denied, for it "
+                       "or for a folder on the way to it",
+                       out, (unsigned)geteuid());
     if (access(out, X_OK) != 0)
         return err_set(err, ONIC_ENOTFOUND,
                        "the program %s is missing beside %s; build or install all of onic", name,

@@ -114,6 +114,9 @@ static void paths_are_relative_to_the_program(void **state)
     char program[PATHS_MAX], out[PATHS_MAX], want[PATHS_MAX + 16];
     assert_ok(paths_program_dir(program, sizeof program, &err));
     assert_int_equal(program[0], '/');
+    /* what is there without the right to run it is not missing */
+    assert_err(paths_beside_program("CTestTestfile.cmake", out, sizeof out, &err), ONIC_EAUTH,
+               "may not be run by this user");
     assert_err(paths_beside_program("no-such-program", out, sizeof out, &err), ONIC_ENOTFOUND,
                "no-such-program is missing beside");
     assert_err(paths_share("no/such/file", out, sizeof out, &err), ONIC_ENOTFOUND,
