@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/config/options.h"
 #include "common/run/run_dir.h"
 
 static bool is_plain(char c)
@@ -54,6 +55,28 @@ static void put_subject(const struct config *given, struct buf *out)
     buf_puts(out, what);
 }
 
+/* Is the word of n bytes one that the option's help, which names all its values, contains? */
+static bool help_has_word(int option, const char *word, size_t n)
+{
+    static const char ends[] = " ,.:;()";
+    for (const char *p = option_rows[option].help; *p; p += strspn(p, ends)) {
+        size_t len = strcspn(p, ends);
+        if (len == n && memcmp(p, word, n) == 0)
+            return true;
+        p += len;
+    }
+    return false;
+}
+
+/* A goal "none" or "rules-of-mine" would name the run of that reward model or annotator. */
+static bool reads_as_another_value(const char *goal)
+{
+    size_t n = strcspn(goal, "-");
+    return help_has_word(CONFIG_I_reward_model, goal, n) ||
+           help_has_word(CONFIG_I_annotator_id, goal, n) ||
+           (n == 4 && memcmp(goal, "goal", n) == 0);
+}
+
 /* "-value" when it was given another one than the configuration's; of a path its file's name. */
 static void put_difference(const struct config *given, int option, const char *value,
                            struct buf *out)
@@ -68,8 +91,9 @@ static void put_difference(const struct config *given, int option, const char *v
     for (char *p = part; *p; p++)
         if (!is_plain(*p))
             *p = '-';
+    bool goal = option == CONFIG_I_annotator_goal && reads_as_another_value(part);
     if (part[0])
-        buf_printf(out, "-%s", part);
+        buf_printf(out, "-%s%s", goal ? "goal-" : "", part);
 }
 
 int run_dir_name(const struct config *given, char *out, size_t size, struct onic_err *err)

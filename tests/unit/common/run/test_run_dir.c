@@ -151,6 +151,15 @@ static void the_name_tells_in_what_a_run_differs_from_its_configuration(void **s
     snprintf(words, sizeof words,
              "%s --annotator.goal=./my/goals/Find:it.v2.yaml --annotator.id=rules", last);
     assert_named(words, NULL, "runs/last-rules-Find-it.v2-s4");
+    /* a goal that is called as a reward model or an annotator is told apart from it */
+    assert_named("--env.id=corridor --annotator.goal=none", NULL, "runs/corridor-goal-none-s1");
+    assert_named("--env.id=corridor --annotator.goal=./my/llm.yaml --reward.model=none", NULL,
+                 "runs/corridor-none-goal-llm-s1");
+    assert_named("--env.id=corridor --annotator.id=random --annotator.goal=./rules-2.yaml", NULL,
+                 "runs/corridor-random-goal-rules-2-s1");
+    assert_named("--env.id=corridor --annotator.goal=./goal-none.yaml", NULL,
+                 "runs/corridor-goal-goal-none-s1");
+    assert_named("--env.id=corridor --annotator.goal=./nones.yaml", NULL, "runs/corridor-nones-s1");
     snprintf(words, sizeof words, "%s --annotator.id=llm --run-dir=mine", last);
     assert_named(words, NULL, "mine");
 }
