@@ -36,7 +36,7 @@ MAY_USE = {
     "learner/reward": "common/base common/config common/checkpoint common/nn common/policy common/data",
     "learner/train": "common/base common/config common/checkpoint common/nn common/policy common/data common/run learner/reward",
     "learner/process": "common learner/reward learner/train",
-    "learner": "common/base common/config common/nn learner/train learner/process",
+    "learner": "common learner/train learner/process",
     "reward_server/http": "common/base common/config",
     "reward_server/goals": "common/base common/config",
     "reward_server/prompts": "common/base common/config reward_server/goals",
