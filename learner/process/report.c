@@ -58,6 +58,18 @@ static void report_reward(struct metrics *m, const struct reward_mix_stats *r)
         metrics_add(m, "train/rewards_not_finite_total", (double)r->not_finite);
 }
 
+static void report_values(struct metrics *m, const struct train_stats *s)
+{
+    const struct value_sums *ext = &s->values[POLICY_EXT], *intrinsic = &s->values[POLICY_INT];
+    double steps = ext->steps > 0 ? ext->steps : 1.0;
+    metrics_set(m, "train/value", ext->value / steps);
+    metrics_set(m, "train/value_target", ext->target / steps);
+    metrics_set(m, "train/explained_variance_ext", value_sums_explained(ext));
+    metrics_set(m, "train/explained_variance_int", value_sums_explained(intrinsic));
+    metrics_set(m, "train/return_scale_ext", s->return_scale[POLICY_EXT]);
+    metrics_set(m, "train/return_scale_int", s->return_scale[POLICY_INT]);
+}
+
 void report_update(struct metrics *m, const struct trainer *core, const struct train_stats *s)
 {
     const struct learner_counters *c = trainer_counters(core);
@@ -74,8 +86,7 @@ void report_update(struct metrics *m, const struct trainer *core, const struct t
     metrics_set(m, "train/epochs", s->epochs);
     metrics_set(m, "train/grad_norm", s->grad_norm);
     metrics_set(m, "train/lr", s->lr);
-    metrics_set(m, "train/value", s->value_mean);
-    metrics_set(m, "train/value_target", s->target_mean);
+    report_values(m, s);
     metrics_mean(m, "train/version_diff_avg", s->lag_mean);
     metrics_set(m, "train/version_diff_max", s->lag_max);
     metrics_set(m, "train/nonfinite_updates", (double)c->nonfinite);

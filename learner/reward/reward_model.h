@@ -40,6 +40,7 @@ struct reward_model_traits {
     bool wants_labels;
     enum question_kind asks;
     bool reads_observations; /* obs_after is filled in */
+    bool pays_nothing;       /* every score is 0 */
 };
 
 struct reward_model; /* each model's own struct */

@@ -77,15 +77,16 @@ static float policy_term(const struct loss_params *p, float ratio, float advanta
     return cut ? 0.0f : -plain; /* d(ratio)/d(logp) = ratio */
 }
 
-/* Value term of one step and head; returns d/dV (before coefficient and division). */
-static float value_term(const struct loss_params *p, float value, float old, float target,
-                        double *sum)
+/* Value term of one step and head; returns d/dV (before coefficients and division), both in units
+ * of `unit`. */
+static float value_term(const struct loss_params *p, float unit, float value, float old,
+                        float target, double *sum)
 {
-    float d = value - target;
+    float d = (value - target) / unit;
     if (p->clip_value > 0.0f) {
-        float moved = value - old;
-        if (fabsf(moved) > p->clip_value) {
-            float bounded = old + copysignf(p->clip_value, moved) - target;
+        float moved = value - old, limit = p->clip_value * unit;
+        if (fabsf(moved) > limit) {
+            float bounded = (old + copysignf(limit, moved) - target) / unit;
             if (bounded * bounded > d * d) {
                 *sum += (double)bounded * (double)bounded;
                 return 0.0f;
@@ -115,7 +116,9 @@ void loss_gradient(const struct loss_params *p, const struct loss_rows *r, doubl
                    float *dlogits, float *dvalue, struct loss_sums *sums)
 {
     size_t A = (size_t)r->actions;
-    float inv = (float)(1.0 / steps);
+    float inv = (float)(1.0 / steps), weight[2];
+    for (size_t h = 0; h < 2; h++)
+        weight[h] = p->value_coef * inv * (p->value_share[h] / p->value_unit[h]);
     kernels()->exp(dlogits, r->logp_all, (size_t)r->n * A); /* p_j, turned into gradients below */
     for (int i = 0; i < r->n; i++) {
         const float *logp_all = r->logp_all + (size_t)i * A;
@@ -132,10 +135,11 @@ void loss_gradient(const struct loss_params *p, const struct loss_rows *r, doubl
         for (size_t j = 0; j < A; j++)
             dz[j] = dz[j] * (coef * (logp_all[j] + entropy) - dlogp + one) - one / (float)A;
         dz[r->action[i]] += dlogp;
-        for (size_t h = 0; h < 2; h++)
-            dv[h] = p->value_coef * inv *
-                    value_term(p, r->value[2 * (size_t)i + h], r->value_old[2 * (size_t)i + h],
-                               r->target[h][i], &sums->value[h]);
+        for (size_t h = 0; h < 2; h++) {
+            float d = value_term(p, p->value_unit[h], r->value[2 * (size_t)i + h],
+                                 r->value_old[2 * (size_t)i + h], r->target[h][i], &sums->value[h]);
+            dv[h] = p->value_share[h] > 0.0f ? weight[h] * d : 0.0f;
+        }
         sums->steps += 1.0;
         sums->kl += (double)r->ratio[i] - 1.0 - ((double)r->logp[i] - (double)r->logp_mu[i]);
         sums->ratio += (double)r->ratio[i];
@@ -146,7 +150,7 @@ double loss_total(const struct loss_params *p, const struct loss_sums *s)
 {
     double n = s->steps > 0.0 ? s->steps : 1.0;
     double explore = p->symmetric_kl ? s->uniform_kl : -s->entropy;
-    return (s->policy + (double)p->value_coef * (s->value[0] + s->value[1]) +
-            (double)p->entropy_coef * explore) /
-           n;
+    double value =
+        (double)p->value_share[0] * s->value[0] + (double)p->value_share[1] * s->value[1];
+    return (s->policy + (double)p->value_coef * value + (double)p->entropy_coef * explore) / n;
 }

@@ -8,7 +8,8 @@
  *   ratio  = clamp(pi(a|x) / mu(a|x), 1/20, 20)
  *   policy = -mean min(ratio A, clamp(ratio, 1/(1+clip), 1+clip) A)
  *   value  = value_coef * mean over steps, summed over the two heads, of
- *            max((V - v)^2, (V_old + clamp(V - V_old, +-clip_value) - v)^2)
+ *            value_share max((V - v)^2, (V_old + clamp(V - V_old, +-clip_value) - v)^2),
+ *            V, V_old, v and the clip in units of value_unit (value_norm.h)
  *   entropy = -entropy_coef * mean H(pi), or with symmetric_kl
  *              entropy_coef * mean min(30, KL(pi || uniform) + KL(uniform || pi))
  *
@@ -24,13 +25,15 @@
 struct loss_params {
     float clip, clip_value; /* 0 = off */
     float value_coef, entropy_coef;
+    /* per head; a share of 0 is a gradient of exactly 0. Both 1: losses in reward units */
+    float value_share[2], value_unit[2];
     bool symmetric_kl; /* pull towards uniform instead of the entropy bonus (oni-spec 3.1) */
 };
 
 /* Sums over steps; divide by `steps` for means. */
 struct loss_sums {
     double steps;                     /* of weight 1 */
-    double policy, value[2], entropy; /* value without value_coef; entropy H */
+    double policy, value[2], entropy; /* value without value_coef and share; entropy H */
     double uniform_kl; /* with symmetric_kl: the term above without its coefficient */
     double kl;         /* estimate of KL(mu || pi): sum of ratio - 1 - log ratio */
     double clipped;    /* steps whose policy gradient the clip cut off */

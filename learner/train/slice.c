@@ -181,19 +181,39 @@ void slice_advantage_sums(const struct slice *s, struct advantage_sums *sums)
     }
 }
 
-void slice_advantage_scale(const struct advantage_sums *sums, double *mean, double *factor)
+void slice_advantage_scale(const struct advantage_sums *sums, double unit, double *mean,
+                           double *factor)
 {
     double m = sums->sum / sums->count;
     double variance = (sums->squares - sums->count * m * m) / (sums->count - 1);
-    double deviation = sqrt(variance > 0 ? variance : 0);
+    double deviation = sqrt(variance > 0 ? variance : 0), least = deviation_min * unit;
     *mean = m;
-    *factor = 1.0 / (deviation > deviation_min ? deviation : deviation_min);
+    *factor = 1.0 / (deviation > least ? deviation : least);
 }
 
 void slice_normalize(struct slice *s, double mean, double factor)
 {
     for (size_t i = 0; i < (size_t)s->T * (size_t)s->N; i++)
         s->advantage[i] = (float)(((double)s->advantage[i] - mean) * factor);
+}
+
+void slice_value_sums(const struct slice *s, struct value_sums sums[POLICY_HEADS])
+{
+    for (int h = 0; h < POLICY_HEADS; h++) {
+        struct value_sums add = {0};
+        for (size_t i = 0; i < (size_t)s->T * (size_t)s->N; i++) {
+            if (s->skip[i])
+                continue;
+            double v = (double)s->head[h][i], target = (double)s->target[h][i], e = target - v;
+            add.steps += 1.0;
+            add.value += v;
+            add.target += target;
+            add.target_squares += target * target;
+            add.error += e;
+            add.error_squares += e * e;
+        }
+        value_sums_add(&sums[h], &add);
+    }
 }
 
 /* --- backward -------------------------------------------------------------------------------- */

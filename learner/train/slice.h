@@ -16,6 +16,7 @@
 #include "common/policy/policy.h"
 #include "learner/train/batch.h"
 #include "learner/train/loss.h"
+#include "learner/train/value_norm.h"
 
 struct slice {
     int T, N, A, S; /* of the slice held now; N <= max_n */
@@ -65,9 +66,13 @@ struct advantage_sums {
 };
 void slice_advantage_sums(const struct slice *s, struct advantage_sums *sums);
 /* What brings advantages with these sums (of two steps at least) to mean 0 and deviation 1:
- * (A - mean) * factor. The deviation is the unbiased one, and never taken for less than 0.001. */
-void slice_advantage_scale(const struct advantage_sums *sums, double *mean, double *factor);
+ * (A - mean) * factor. The deviation is the unbiased one, and never taken for less than 0.001 of
+ * `unit` (value_norm_advantage_unit). */
+void slice_advantage_scale(const struct advantage_sums *sums, double unit, double *mean,
+                           double *factor);
 void slice_normalize(struct slice *s, double mean, double factor);
+/* Adds up the heads' values and targets of weight 1. */
+void slice_value_sums(const struct slice *s, struct value_sums sums[POLICY_HEADS]);
 
 /* slice_normalize, losses, backward pass; adds to grads and *sums. */
 void slice_backward(struct slice *s, const struct policy *p, const float *weights,

@@ -8,12 +8,13 @@
  * 3. Forward: network over T+1 rows, importance ratios, V-trace for each value head,
  *    A = c_ext A_ext + c_int A_int.
  *
- * 4. Normalise A to mean 0 and deviation 1 over the whole minibatch: the one number all slices
- *    must agree on.
+ * 4. Normalise A to mean 0 and deviation 1 over the whole minibatch, and measure the scale on which
+ *    each value head learns (value_norm.h): the numbers all slices must agree on.
  *
  * 5. Backward: losses and gradients per slice, each thread into its own block.
  *
- * 6. Step: sum of the blocks in thread order, clip by the global norm, Adam.
+ * 6. Step: sum of the blocks in thread order, clip by the global norm, Adam; value heads in their
+ *    own units.
  *
  * Slices keep their activations between 3 and 5, so normalising costs no second forward pass; only
  * slices beyond a memory bound repeat it. All sums run in a fixed order: the same batch gives the
@@ -101,10 +102,7 @@ static void forward_phase(void *ctx, int member)
         if (!r->finite)
             continue;
         slice_advantage_sums(s, &r->advantage);
-        for (size_t k = 0; k < (size_t)s->T * (size_t)s->N; k++) {
-            r->value += (double)s->head[POLICY_EXT][k];
-            r->target += (double)s->target[POLICY_EXT][k];
-        }
+        slice_value_sums(s, r->value);
     }
 }
 
@@ -137,23 +135,81 @@ static void sum_phase(void *ctx, int member)
         kernels()->axpy(c->grads[0] + from, c->grads[i] + from, 1.0f, count);
 }
 
+/* Floats [from, to) of the block, if any. Returns where the next range begins. */
+static size_t adam_range(struct trainer *c, size_t from, size_t to, double lr)
+{
+    if (from >= to)
+        return from;
+    adam_step(&c->adam, c->weights + from, c->m + from, c->v + from, c->grads[0] + from, to - from,
+              c->grad_scale, lr, c->counters.adam_steps);
+    return to;
+}
+
+/* The step of a value head is one in its normalised parameters (value_norm.h). */
 static void adam_phase(void *ctx, int member)
 {
     struct trainer *c = ctx;
-    size_t from, count;
-    train_step_part_of(c, member, &from, &count);
-    adam_step(&c->adam, c->weights + from, c->m + from, c->v + from, c->grads[0] + from, count,
-              c->grad_scale, c->lr_now, c->counters.adam_steps);
+    size_t at, count;
+    train_step_part_of(c, member, &at, &count);
+    size_t end = at + count;
+    for (int h = 0; h < POLICY_HEADS; h++) {
+        size_t from = c->head[h].from, to = from + c->head[h].count;
+        at = adam_range(c, at, from < end ? from : end, c->lr_now);
+        at = adam_range(c, at, to < end ? to : end, c->lr_now * (double)c->loss.value_unit[h]);
+    }
+    adam_range(c, at, end, c->lr_now);
+}
+
+/* What the clip and Adam see of a value head is the gradient of its normalised parameters. */
+static void scale_head_gradients(struct trainer *c)
+{
+    for (int h = 0; h < POLICY_HEADS; h++)
+        for (size_t i = 0; i < c->head[h].count; i++)
+            c->grads[0][c->head[h].from + i] *= c->loss.value_unit[h];
 }
 
 /* --- one gradient step ----------------------------------------------------------------------- */
 
-static bool measure_advantages(struct trainer *c)
+/* The statistics of the value targets move, and with them the scale of the losses. */
+static void measure_values(struct trainer *c, struct value_sums total[POLICY_HEADS])
 {
-    struct advantage_sums sums = {0};
+    double share[POLICY_HEADS];
+    struct value_sums sums[POLICY_HEADS] = {{0}};
+    for (int h = 0; h < POLICY_HEADS; h++) {
+        for (int i = 0; i < c->slice_count; i++)
+            value_sums_add(&sums[h], &c->results[i].value[h]);
+        value_sums_add(&total[h], &sums[h]);
+    }
+    value_norm_see(&c->value_norm, sums);
+    value_norm_shares(&c->value_norm, c->rule.coef, share);
+    for (int h = 0; h < POLICY_HEADS; h++) {
+        c->loss.value_share[h] = (float)share[h];
+        c->loss.value_unit[h] = (float)value_norm_sigma(&c->value_norm, h);
+    }
+}
+
+/* Outputs, advantages and targets: what is not finite must not reach the statistics. */
+static bool forward_finite(const struct trainer *c)
+{
+    double sum = 0;
     for (int i = 0; i < c->slice_count; i++) {
         if (!c->results[i].finite)
             return false;
+        sum += c->results[i].advantage.squares;
+        for (int h = 0; h < POLICY_HEADS; h++)
+            sum += c->results[i].value[h].target_squares;
+    }
+    return isfinite(sum);
+}
+
+/* False when something is not finite. */
+static bool measure_minibatch(struct trainer *c, struct value_sums total[POLICY_HEADS])
+{
+    struct advantage_sums sums = {0};
+    if (!forward_finite(c))
+        return false;
+    measure_values(c, total);
+    for (int i = 0; i < c->slice_count; i++) {
         sums.sum += c->results[i].advantage.sum;
         sums.squares += c->results[i].advantage.squares;
         sums.count += c->results[i].advantage.count;
@@ -162,15 +218,40 @@ static bool measure_advantages(struct trainer *c)
     c->advantage_mean = 0.0;
     c->advantage_factor = 1.0;
     if (c->normalize_advantage && sums.count > 1)
-        slice_advantage_scale(&sums, &c->advantage_mean, &c->advantage_factor);
+        slice_advantage_scale(&sums, value_norm_advantage_unit(&c->value_norm, c->rule.coef),
+                              &c->advantage_mean, &c->advantage_factor);
     return isfinite(c->advantage_mean) && isfinite(c->advantage_factor);
+}
+
+/* Heads to be started after this step. They were created as 0 (trainer.c). */
+static void heads_to_start(const struct trainer *c, bool start[POLICY_HEADS])
+{
+    for (int h = 0; h < POLICY_HEADS; h++) {
+        const float *w = c->weights + c->head[h].from;
+        start[h] = c->value_norm.rate > 0 && c->loss.value_share[h] > 0 &&
+                   value_norm_varies(&c->value_norm, h);
+        for (size_t i = 0; start[h] && i < c->head[h].count; i++)
+            start[h] = w[i] == 0.0f;
+    }
+}
+
+/* The network's initial weights are those of a normalised head; they get their unit with the first
+ * targets that are not all 0. */
+static void start_heads(struct trainer *c, const bool start[POLICY_HEADS])
+{
+    if (!start[POLICY_EXT] && !start[POLICY_INT])
+        return;
+    params_init(policy_params(c->policy), c->grads[0], c->seed); /* not needed any more */
+    for (int h = 0; h < POLICY_HEADS; h++)
+        if (start[h])
+            kernels()->axpy(c->weights + c->head[h].from, c->grads[0] + c->head[h].from,
+                            c->loss.value_unit[h], c->head[h].count);
 }
 
 /* Adds this minibatch to the statistics of the update; `share`: its part of them. */
 static void add_stats(const struct trainer *c, double norm, double share, struct train_stats *out)
 {
     struct loss_sums sums = {0};
-    double value = 0, target = 0;
     for (int i = 0; i < c->slice_count; i++) {
         const struct minibatch_result *r = &c->results[i];
         sums.steps += r->loss.steps;
@@ -181,8 +262,6 @@ static void add_stats(const struct trainer *c, double norm, double share, struct
         sums.kl += r->loss.kl;
         sums.clipped += r->loss.clipped;
         sums.ratio += r->loss.ratio;
-        value += r->value;
-        target += r->target;
     }
     double per_step = share / (sums.steps > 0 ? sums.steps : 1);
     out->policy_loss += sums.policy * per_step;
@@ -192,8 +271,6 @@ static void add_stats(const struct trainer *c, double norm, double share, struct
     out->kl += sums.kl * per_step;
     out->clipped += sums.clipped * per_step;
     out->ratio += sums.ratio * per_step;
-    out->value_mean += value * per_step;
-    out->target_mean += target * per_step;
     out->grad_norm += norm * share;
 }
 
@@ -201,15 +278,19 @@ static void add_stats(const struct trainer *c, double norm, double share, struct
 static bool gradient_step(struct trainer *c, double share, struct train_stats *out)
 {
     double norm = 0;
+    bool start[POLICY_HEADS];
     thread_team_run(c->shards, forward_phase, c);
-    if (!measure_advantages(c))
+    if (!measure_minibatch(c, out->values))
         return false;
     thread_team_run(c->shards, backward_phase, c);
     thread_team_run(c->shards, sum_phase, c);
+    scale_head_gradients(c);
     if (!grad_clip(c->grads[0], c->floats, c->max_grad_norm, &norm, &c->grad_scale))
         return false;
     c->counters.adam_steps++;
+    heads_to_start(c, start);
     thread_team_run(c->shards, adam_phase, c);
+    start_heads(c, start);
     add_stats(c, norm, share, out);
     return true;
 }
@@ -233,8 +314,7 @@ static int book_nonfinite(struct trainer *c, struct onic_err *err)
 static void rescale_stats(struct train_stats *out, double factor)
 {
     double *mean[] = {&out->policy_loss, &out->value_loss, &out->value_loss_int, &out->entropy,
-                      &out->kl,          &out->clipped,    &out->ratio,          &out->grad_norm,
-                      &out->value_mean,  &out->target_mean};
+                      &out->kl,          &out->clipped,    &out->ratio,          &out->grad_norm};
     for (size_t i = 0; i < sizeof mean / sizeof mean[0]; i++)
         *mean[i] *= factor;
 }
@@ -278,6 +358,9 @@ int train_step(struct trainer *c, struct train_stats *out, struct onic_err *err)
         rc = train_step_pass(c, epoch, out, &loss, err);
     }
     rescale_stats(out, c->epochs / out->epochs);
+    for (int h = 0; h < POLICY_HEADS; h++)
+        out->return_scale[h] = c->value_norm.rate > 0 ? value_norm_sigma(&c->value_norm, h)
+                                                      : value_sums_deviation(&out->values[h]);
     c->counters
         .version++; /* also after a skipped step: actors wait for the next version in lock-step */
     c->counters.env_steps += b->steps;

@@ -16,7 +16,7 @@
 struct minibatch_result { /* of one slice, added up in slice order */
     struct advantage_sums advantage;
     struct loss_sums loss;
-    double value, target; /* extrinsic head */
+    struct value_sums value[POLICY_HEADS];
     bool finite;
 };
 
@@ -25,7 +25,8 @@ struct trainer {
     struct policy *policy;
     struct env_description env;
     struct slice_rule rule;
-    struct loss_params loss;
+    struct loss_params loss; /* but for the scale of the value heads: the minibatch's at hand */
+    struct value_head head[POLICY_HEADS];
     struct adam adam;
     enum schedule schedule;
     double lr, max_grad_norm, early_stop;
@@ -37,6 +38,7 @@ struct trainer {
     float *weights, *m, *v;
     struct learner_counters counters;
     struct reward_mix *reward;
+    struct value_norm value_norm;
     int nonfinite_in_row;
     /* workspace */
     struct thread_team *shards;

@@ -51,7 +51,10 @@ static void trainer_read_options(struct trainer *c, const struct config *cfg)
         .value_coef = (float)cfg->train_value_coef,
         .entropy_coef = (float)cfg->train_entropy,
         .symmetric_kl = cfg->train_exploration == CONFIG_train_exploration_symmetric_kl,
+        .value_share = {1.0f, 1.0f},
+        .value_unit = {1.0f, 1.0f},
     };
+    c->value_norm.rate = cfg->compat_oni ? 0.0 : cfg->train_value_norm;
     c->adam = (struct adam){cfg->train_adam_beta1, cfg->train_adam_beta2, cfg->train_adam_eps};
     c->schedule = cfg->train_lr_schedule == CONFIG_train_lr_schedule_linear ? SCHEDULE_LINEAR
                                                                             : SCHEDULE_CONSTANT;
@@ -82,6 +85,20 @@ static void create_workspace(struct trainer *c, int threads)
     c->kept_max = KEPT_ROWS_MAX / ((c->T + 1) * c->slice_columns);
     c->kept_max = c->kept_max > threads ? c->kept_max : threads;
     c->kept = xcalloc((size_t)c->kept_max, sizeof *c->kept);
+}
+
+/* With normalised values a head has no unit before the first rewards, so it is 0 (value_norm.h).
+ * And a stream that is always 0 has no part in the advantage: else `none` would follow the noise of
+ * a head that nothing teaches. */
+static void prepare_value_heads(struct trainer *c)
+{
+    value_head_find(policy_params(c->policy), c->head);
+    if (c->value_norm.rate <= 0)
+        return;
+    for (int h = 0; h < POLICY_HEADS; h++)
+        memset(c->weights + c->head[h].from, 0, c->head[h].count * sizeof *c->weights);
+    if (reward_mix_type(c->reward)->traits.pays_nothing)
+        c->rule.coef[POLICY_INT] = 0.0f;
 }
 
 /* Half of the cores; under `onic train` the other half is the actors'. Beyond 8 little is gained:
@@ -116,6 +133,7 @@ int trainer_create(struct trainer **out, const struct config *cfg,
     if (!rc) {
         create_workspace(c, threads);
         params_init(policy_params(c->policy), c->weights, c->seed);
+        prepare_value_heads(c);
         *out = c;
         c = NULL;
     }
@@ -240,6 +258,10 @@ void trainer_save(struct trainer *c, struct checkpoint *to)
     checkpoint_add_meta_u64(to, "adam_steps", n->adam_steps);
     checkpoint_add_meta_u64(to, "nonfinite", n->nonfinite);
     checkpoint_add_meta_u64(to, "nonfinite_in_row", (uint64_t)c->nonfinite_in_row);
+    char statistics[VALUE_NORM_TEXT_MAX];
+    value_norm_write(&c->value_norm, statistics);
+    if (c->value_norm.rate > 0)
+        checkpoint_add_meta(to, "value_norm", statistics);
 }
 
 /* First line in which two texts differ, cut to fit. */
@@ -314,6 +336,10 @@ static int load_numbers(struct trainer *c, const struct checkpoint_file *f, stru
     if (!rc)
         rc = checkpoint_meta_u64(f, "nonfinite_in_row", &in_row, err);
     c->nonfinite_in_row = (int)in_row;
+    /* Absent: trained without; the statistics then begin with the next batch. */
+    const char *statistics = checkpoint_meta(f, "value_norm");
+    if (!rc && statistics && c->value_norm.rate > 0)
+        rc = value_norm_read(&c->value_norm, statistics, err);
     return rc;
 }
 

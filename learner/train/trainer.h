@@ -21,6 +21,7 @@
 #include "common/policy/env_describe.h"
 #include "common/policy/policy.h"
 #include "learner/reward/mix.h"
+#include "learner/train/value_norm.h"
 
 struct trainer;
 struct batch;
@@ -50,10 +51,14 @@ const struct learner_counters *trainer_counters(const struct trainer *c);
 
 /* What one update saw; means are over its steps and gradient steps. */
 struct train_stats {
-    double policy_loss, value_loss, value_loss_int, entropy, kl, clipped, ratio;
-    double grad_norm, lr;           /* grad_norm: before the clip */
-    double lag_mean, lag_max;       /* train/version_diff_* */
-    double value_mean, target_mean; /* extrinsic head */
+    double policy_loss, entropy, kl, clipped, ratio;
+    double value_loss, value_loss_int; /* in units of return_scale with train.value_norm */
+    double grad_norm, lr;              /* grad_norm: before the clip */
+    double lag_mean, lag_max;          /* train/version_diff_* */
+    /* values and targets, in reward units, over all gradient steps */
+    struct value_sums values[POLICY_HEADS];
+    /* deviation of a head's targets: the statistic it learns by, without one that of this update */
+    double return_scale[POLICY_HEADS];
     double steps;
     double epochs; /* passes made: fewer than train.epochs after an early stop */
     struct reward_mix_stats reward;

@@ -55,6 +55,7 @@ static int none_load(struct reward_model *m, const void *data, size_t len, struc
 const struct reward_model_type reward_model_none = {
     .name = "none",
     .summary = "no intrinsic reward",
+    .traits = {.pays_nothing = true},
     .create = none_create,
     .free = none_free,
     .version = none_version,

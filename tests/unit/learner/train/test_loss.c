@@ -15,14 +15,27 @@ struct sample {
     uint8_t skip[N];
 };
 
-static const struct loss_params usual = {
-    .clip = 0.2f, .clip_value = 0.3f, .value_coef = 0.5f, .entropy_coef = 0.02f};
+static const struct loss_params usual = {.clip = 0.2f,
+                                         .clip_value = 0.3f,
+                                         .value_coef = 0.5f,
+                                         .entropy_coef = 0.02f,
+                                         .value_share = {1, 1},
+                                         .value_unit = {1, 1}};
+
+/* Heads in units of their own, of which 0.3 and 6 are the clips in reward units. */
+static const struct loss_params normalised = {.clip = 0.2f,
+                                              .clip_value = 3.0f,
+                                              .value_coef = 0.5f,
+                                              .value_share = {0.7f, 0.3f},
+                                              .value_unit = {0.1f, 2}};
 
 static const struct loss_params towards_uniform = {.clip = 0.2f,
                                                    .clip_value = 0.3f,
                                                    .value_coef = 0.5f,
                                                    .entropy_coef = 0.3f,
-                                                   .symmetric_kl = true};
+                                                   .symmetric_kl = true,
+                                                   .value_share = {1, 1},
+                                                   .value_unit = {1, 1}};
 
 static void make(struct sample *s)
 {
@@ -65,11 +78,11 @@ static double reference(const struct sample *s, const struct loss_params *p)
         policy -= fmin(ratio * a, bounded * a);
         entropy += p->symmetric_kl ? -fmin(d, 30) : h;
         for (int k = 0; k < 2; k++) {
-            double v = s->value[2 * i + k], old = (double)s->value_old[2 * i + k],
-                   c = (double)p->clip_value;
+            double unit = (double)p->value_unit[k], c = (double)p->clip_value;
+            double v = s->value[2 * i + k] / unit, old = (double)s->value_old[2 * i + k] / unit;
             double moved = c > 0 ? fmin(fmax(v - old, -c), c) : v - old;
-            double t = (double)s->target[k][i], e1 = v - t, e2 = old + moved - t;
-            value += fmax(e1 * e1, e2 * e2);
+            double t = (double)s->target[k][i] / unit, e1 = v - t, e2 = old + moved - t;
+            value += (double)p->value_share[k] * fmax(e1 * e1, e2 * e2);
         }
         steps++;
     }
@@ -120,7 +133,8 @@ static void loss_equals_the_reference(void **state)
     static struct sample s;
     static struct result r;
     make(&s);
-    const struct loss_params off = {.value_coef = 1.0f};
+    const struct loss_params off = {
+        .value_coef = 1.0f, .value_share = {1, 1}, .value_unit = {1, 1}};
     compute(&s, &usual, &r);
     assert_close(r.total, reference(&s, &usual), 1e-5, 1e-6);
     assert_close(r.sums.steps, 36, 0, 0);
@@ -129,6 +143,9 @@ static void loss_equals_the_reference(void **state)
     assert_close(r.total, reference(&s, &towards_uniform), 1e-5, 1e-6);
     compute(&s, &off, &r);
     assert_close(r.total, reference(&s, &off), 1e-5, 1e-6);
+    compute(&s, &normalised, &r);
+    assert_close(r.total, reference(&s, &normalised), 1e-5, 1e-6);
+    compute(&s, &off, &r);
     assert_true(r.sums.clipped <= 2); /* only the bound of 20 on the ratio is left */
 }
 
@@ -164,6 +181,24 @@ static void gradients_equal_finite_differences(void **state)
     (void)state;
     gradients_equal_differences(&usual);
     gradients_equal_differences(&towards_uniform);
+    gradients_equal_differences(&normalised);
+}
+
+/* Not a small one: it must not reach the trunk, whatever the head says. */
+static void a_head_without_a_share_has_no_gradient(void **state)
+{
+    (void)state;
+    static struct sample s;
+    static struct result r;
+    struct loss_params p = normalised;
+    p.value_share[1] = 0;
+    make(&s);
+    for (int i = 0; i < N; i++)
+        s.target[1][i] = i % 2 ? INFINITY : 1e30f;
+    compute(&s, &p, &r);
+    for (int i = 0; i < N; i++) {
+        assert_true(r.dvalue[2 * i + 1] == 0);
+    }
 }
 
 /* Two actions out of A so unlikely that the divergence is beyond its clamp. */
@@ -172,7 +207,7 @@ static void a_divergence_beyond_its_clamp_has_no_gradient(void **state)
     (void)state;
     static struct sample s;
     static struct result r;
-    struct loss_params p = {.entropy_coef = 1.0f, .symmetric_kl = true};
+    struct loss_params p = {.entropy_coef = 1.0f, .symmetric_kl = true, .value_unit = {1, 1}};
     make(&s);
     for (int i = 0; i < N; i++) {
         s.advantage[i] = 0.0f;
@@ -251,6 +286,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loss_equals_the_reference),
         cmocka_unit_test(gradients_equal_finite_differences),
+        cmocka_unit_test(a_head_without_a_share_has_no_gradient),
         cmocka_unit_test(a_divergence_beyond_its_clamp_has_no_gradient),
         cmocka_unit_test(skipped_steps_have_no_gradient),
         cmocka_unit_test(a_good_action_becomes_likelier),

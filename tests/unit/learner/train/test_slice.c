@@ -14,7 +14,7 @@ static void normalize(struct slice *s, int slices)
     double mean = (double)NAN, factor = (double)NAN;
     for (int i = 0; i < slices; i++)
         slice_advantage_sums(&s[i], &sums);
-    slice_advantage_scale(&sums, &mean, &factor);
+    slice_advantage_scale(&sums, 1.0, &mean, &factor);
     for (int i = 0; i < slices; i++)
         slice_normalize(&s[i], mean, factor);
 }
@@ -62,12 +62,29 @@ static void equal_advantages_are_not_blown_up(void **state)
         assert_close(adv[t], 0, 0, 1e-3);
 }
 
+/* The least deviation is 0.001 of the unit that advantages come in. */
+static void small_advantages_are_small_in_their_unit(void **state)
+{
+    static const float adv[2] = {1e-5f, -1e-5f};
+    struct advantage_sums sums = {
+        .sum = 0, .squares = 2 * (double)adv[0] * (double)adv[0], .count = 2};
+    double mean, factor;
+    (void)state;
+    slice_advantage_scale(&sums, 1.0, &mean, &factor);
+    assert_close(factor, 1e3, 1e-9, 0);
+    slice_advantage_scale(&sums, 0.05, &mean, &factor);
+    assert_close(factor, 2e4, 1e-9, 0);
+    slice_advantage_scale(&sums, 1e-3, &mean, &factor);
+    assert_close(factor, sqrt(0.5) * 1e5, 1e-6, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden_numbers_of_oni),
         cmocka_unit_test(slices_agree_on_the_numbers_and_steps_that_are_masked_do_not_count),
         cmocka_unit_test(equal_advantages_are_not_blown_up),
+        cmocka_unit_test(small_advantages_are_small_in_their_unit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

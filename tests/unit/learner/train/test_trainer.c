@@ -301,9 +301,8 @@ static int load(struct trainer *core, const char *path, struct onic_err *err)
     return rc;
 }
 
-static void a_loaded_core_goes_on_bit_for_bit(void **state)
+static void goes_on_bit_for_bit(double value_norm)
 {
-    (void)state;
     static struct world a, b;
     char dir[256], path[300];
     temp_dir_create(dir);
@@ -313,6 +312,7 @@ static void a_loaded_core_goes_on_bit_for_bit(void **state)
     strcpy(a.cfg.reward_model, "hash");
     a.cfg.reward_coef_int = 0.5;
     a.cfg.train_minibatches = 2;
+    a.cfg.train_value_norm = value_norm;
     b = a;
     world_open(&a);
     world_open(&b);
@@ -327,6 +327,7 @@ static void a_loaded_core_goes_on_bit_for_bit(void **state)
     assert_ok(load(b.core, path, &err));
     assert_int_equal(trainer_counters(b.core)->version, 7);
     assert_int_equal(trainer_counters(b.core)->env_steps, 7 * GROUPS * T * E);
+    assert_memory_equal(&a.core->value_norm, &b.core->value_norm, sizeof a.core->value_norm);
     struct train_stats sa, sb;
     for (int i = 0; i < 4; i++) { /* the same trajectories for both */
         world_play(&a);
@@ -341,6 +342,54 @@ static void a_loaded_core_goes_on_bit_for_bit(void **state)
     assert_true(sb.reward.paid > 0);
     world_close(&a);
     world_close(&b);
+    temp_dir_remove(dir);
+}
+
+static void a_loaded_core_goes_on_bit_for_bit(void **state)
+{
+    (void)state;
+    goes_on_bit_for_bit(0);
+    goes_on_bit_for_bit(0.1);
+}
+
+/* A checkpoint without statistics of the value targets, as older programs wrote it: the same
+ * outputs, and the statistics begin with the next batch. And back. */
+static void normalisation_can_begin_and_end_at_a_resume(void **state)
+{
+    (void)state;
+    static struct world off, on, again;
+    char dir[256], path[300];
+    struct train_stats s, next;
+    temp_dir_create(dir);
+    snprintf(path, sizeof path, "%s/c.safetensors", dir);
+    memset(&off, 0, sizeof off);
+    world_configure(&off);
+    off.cfg.train_value_norm = 0;
+    on = off;
+    on.cfg.train_value_norm = 0.01;
+    again = off;
+    world_open(&off);
+    world_open(&on);
+    world_open(&again);
+    s = world_learn(&off, 30);
+    save(&off, path);
+    assert_ok(load(on.core, path, &err));
+    size_t bytes = policy_params(trainer_policy(on.core))->floats * sizeof(float);
+    assert_memory_equal(trainer_weights(on.core), trainer_weights(off.core), bytes);
+    assert_true(on.core->value_norm.mass == 0);
+    next = world_learn(&on, 1);
+    assert_close(next.return_scale[0], value_sums_deviation(&next.values[0]), 1e-6, 0);
+    assert_close(next.return_scale[0], s.return_scale[0], 0.5, 0);
+    world_learn(&on, 30);
+    assert_true(world_share_of_right(&on) > 0.9);
+    save(&on, path);
+    assert_ok(load(again.core, path, &err));
+    assert_memory_equal(trainer_weights(on.core), trainer_weights(again.core), bytes);
+    world_learn(&again, 10);
+    assert_true(world_share_of_right(&again) > 0.9);
+    world_close(&off);
+    world_close(&on);
+    world_close(&again);
     temp_dir_remove(dir);
 }
 
@@ -421,6 +470,7 @@ int main(void)
         cmocka_unit_test(half_of_the_cores_train),
         cmocka_unit_test(the_steady_state_allocates_nothing),
         cmocka_unit_test(a_loaded_core_goes_on_bit_for_bit),
+        cmocka_unit_test(normalisation_can_begin_and_end_at_a_resume),
         cmocka_unit_test(another_network_or_environment_is_refused_by_name),
         cmocka_unit_test(a_bad_gradient_is_skipped_and_the_third_in_a_row_ends_the_run),
     };
