@@ -19,12 +19,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/bounds.h"
 #include "common/base/buf.h"
 #include "common/base/err.h"
 #include "common/config/config.h"
 #include "common/policy/obs_spec.h"
 
-enum { ENV_CAPTION_MAX = 256, ENV_STATS_MAX = 12, ENV_ID_MAX = 64 };
+enum { ENV_CAPTION_MAX = BOUND_CAPTION, ENV_STATS_MAX = 12, ENV_ID_MAX = 64 };
 
 /* What an environment is; constant for its life, owned by it. */
 struct env_spec {

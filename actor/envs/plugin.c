@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "actor/envs/onic_env.h"
+#include "common/base/bounds.h"
 #include "common/base/xmalloc.h"
 
 enum { OPTIONS_MAX = 64, FIELD_ELEMENTS_MAX = 1 << 22, DEFAULT_COUNT = 16 };
@@ -58,6 +59,15 @@ static int plugin_bad(const struct plugin_env *p, const char *what, struct onic_
     return err_set(err, ONIC_ECONFIG,
                    "env.plugin: the environment '%s' %s; the plug-in must be mended",
                    p->env.spec.id, what);
+}
+
+/* The bound ends the sentence. */
+static int plugin_beyond(const struct plugin_env *p, const char *what, int bound,
+                         struct onic_err *err)
+{
+    char text[80];
+    snprintf(text, sizeof text, "%s %d", what, bound);
+    return plugin_bad(p, text, err);
 }
 
 static bool plain_word(const char *s, size_t max)
@@ -108,8 +118,8 @@ static int plugin_check_actions(const struct plugin_env *p, struct onic_err *err
                        "env.plugin: '%s' masks its actions, which this version of onic cannot do; "
                        "let an impossible action do nothing instead",
                        p->env.spec.id);
-    if (a->n < 1 || a->n > 32767)
-        return plugin_bad(p, "has no actions, or more than 32767", err);
+    if (a->n < 1 || a->n > BOUND_ACTIONS)
+        return plugin_beyond(p, "has no actions, or more than", BOUND_ACTIONS, err);
     for (int i = 0; a->names && i < a->n; i++)
         if (!a->names[i] || !a->names[i][0])
             return plugin_bad(p, "has an action without a name", err);
@@ -135,9 +145,10 @@ static int check_spec(const struct plugin_env *p, struct onic_err *err)
     for (int i = 0; i < s->nstats; i++)
         if (!plain_word(s->stat_names[i], ENV_ID_MAX - 1))
             return plugin_bad(p, "has a statistic whose name is not letters, digits or _", err);
-    if (s->default_count < 0 || s->default_count > 4096)
-        return plugin_bad(p, "has a default_count that is not 0 to 4096", err);
-    if (s->snapshot_bytes > (1u << 26) || (s->snapshot_bytes && (!p->api->save || !p->api->load)))
+    if (s->default_count < 0 || s->default_count > BOUND_ENVS)
+        return plugin_beyond(p, "has a default_count that is not 0 to", BOUND_ENVS, err);
+    if (s->snapshot_bytes > BOUND_SNAPSHOT ||
+        (s->snapshot_bytes && (!p->api->save || !p->api->load)))
         return plugin_bad(p, "has snapshots without save and load, or larger than 64 MiB", err);
     return plugin_check_actions(p, err);
 }

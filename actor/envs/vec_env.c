@@ -20,6 +20,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "common/base/bounds.h"
 #include "common/base/clock.h"
 #include "common/base/strmap.h"
 #include "common/base/xmalloc.h"
@@ -84,7 +85,7 @@ int vec_env_create(struct vec_env **out, const struct config *cfg, int actor_id,
                    struct onic_err *err)
 {
     *out = NULL;
-    ONIC_ASSERT(actor_id >= 0 && actor_id < 65536 && count >= 0 && count <= 4096);
+    ONIC_ASSERT(actor_id >= 0 && actor_id < BOUND_ACTORS && count >= 0 && count <= BOUND_ENVS);
     struct vec_env *v = xcalloc(1, sizeof *v);
     v->run_seed = (uint64_t)cfg->run_seed;
     v->actor_id = actor_id;
@@ -170,7 +171,7 @@ static void make_unique(struct vec_env *v, struct env_result *r)
     v->tokens -= 1.0;
     char mark[32];
     int n = snprintf(mark, sizeof mark, " #%llu",
-                     (unsigned long long)(v->unique++ * 65536 + (uint64_t)v->actor_id));
+                     (unsigned long long)(v->unique++ * BOUND_ACTORS + (uint64_t)v->actor_id));
     int keep = r->caption_len + n > ENV_CAPTION_MAX ? ENV_CAPTION_MAX - n : r->caption_len;
     memcpy(r->caption + keep, mark, (size_t)n + 1);
     r->caption_len = keep + n;

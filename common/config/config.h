@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/bounds.h"
 #include "common/base/buf.h"
 #include "common/base/err.h"
 #include "common/config/choice.h"
@@ -57,6 +58,22 @@ enum config_index {
 #undef OPT_BOOL
 #undef OPT_STR
 #undef OPT_CHOICE
+
+/* CONFIG_MAX_train_window: the largest value of a whole number, INT32_MAX where that is less. */
+enum config_max {
+#define OPT_INT(section, name, def, lo, hi, who, help)                                             \
+    CONFIG_MAX_##section##_##name = (hi) > INT32_MAX ? INT32_MAX : (hi),
+#define OPT_REAL(section, name, def, lo, hi, who, help)
+#define OPT_BOOL(section, name, def, who, help)
+#define OPT_STR(section, name, def, who, help)
+#define OPT_CHOICE(section, name, def, words, who, help)
+#include "generated/options.def"
+#undef OPT_INT
+#undef OPT_REAL
+#undef OPT_BOOL
+#undef OPT_STR
+#undef OPT_CHOICE
+};
 
 struct config {
 #define OPT_INT(section, name, def, lo, hi, who, help) int64_t section##_##name;

@@ -16,7 +16,9 @@
 #include <stddef.h>
 #include <string.h>
 
-enum { QUESTION_CAPTION_MAX = 256, QUESTION_MAX = 2 * QUESTION_CAPTION_MAX + 1 };
+#include "common/base/bounds.h"
+
+enum { QUESTION_CAPTION_MAX = BOUND_CAPTION, QUESTION_MAX = 2 * QUESTION_CAPTION_MAX + 1 };
 
 enum question_kind { QUESTION_CLASS, QUESTION_PAIR, QUESTION_SCORE, QUESTION_KINDS };
 

@@ -46,10 +46,10 @@ static size_t aligned(size_t bytes)
 
 bool trajectory_shape_valid(const struct trajectory_shape *s)
 {
-    if (s->T < 1 || s->T > 4096 || s->E < 1 || s->E > 4096 || s->obs_bytes < 1 ||
-        s->obs_bytes > (1u << 24) || s->actions < 1 || s->actions > 32767 || s->state_size < 0 ||
-        s->state_size > (1 << 20) || s->nstats < 0 || s->nstats > 256 ||
-        s->snapshot_bytes > (1u << 26))
+    if (s->T < 1 || s->T > BOUND_STEPS || s->E < 1 || s->E > BOUND_ENVS || s->obs_bytes < 1 ||
+        s->obs_bytes > (1u << 24) || s->actions < 1 || s->actions > BOUND_ACTIONS ||
+        s->state_size < 0 || s->state_size > BOUND_STATE || s->nstats < 0 ||
+        s->nstats > BOUND_STATS || s->snapshot_bytes > BOUND_SNAPSHOT)
         return false;
     double obs = ((double)s->T + 1) * s->E * (double)s->obs_bytes;
     double rest = (double)s->E * ((double)s->snapshot_bytes + 4.0 * s->state_size);
@@ -97,7 +97,7 @@ static int captions_max(const struct trajectory_shape *s)
 
 static size_t text_max(const struct trajectory_shape *s)
 {
-    size_t n = (size_t)captions_max(s) * TRAJECTORY_CAPTION_MAX;
+    size_t n = (size_t)captions_max(s) * BOUND_CAPTION;
     return n < TEXT_CAP ? n : TEXT_CAP;
 }
 
@@ -174,8 +174,8 @@ uint16_t trajectory_caption(struct trajectory *t, const char *text, size_t len)
     struct trajectory_block *b = t->storage;
     if (len == 0)
         return 0;
-    if (len > TRAJECTORY_CAPTION_MAX)
-        len = TRAJECTORY_CAPTION_MAX;
+    if (len > BOUND_CAPTION)
+        len = BOUND_CAPTION;
     uint64_t *known = strmap_get(b->captions, text, len);
     if (known)
         return (uint16_t)*known;

@@ -13,13 +13,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/bounds.h"
 #include "common/base/err.h"
 #include "common/policy/obs_spec.h"
 #include "common/policy/policy.h"
 
 /* Bytes of one environment's exact resume point: environment state, recurrent state [S], action
  * stream position, newest caption (length, text). */
-enum { TRAJECTORY_SNAPSHOT_CAPTION = sizeof(uint16_t) + 256 };
+enum { TRAJECTORY_SNAPSHOT_CAPTION = sizeof(uint16_t) + BOUND_CAPTION };
 static inline size_t trajectory_snapshot_bytes(size_t env_state_bytes, int state_size)
 {
     return (env_state_bytes + (size_t)state_size * sizeof(float) + sizeof(uint64_t) +
@@ -72,7 +73,7 @@ struct trajectory {
 
     int ncaptions;             /* entries of the table, entry 0 = "" */
     const char **caption_text; /* [ncaptions] not NUL-terminated */
-    uint16_t *caption_len;     /* [ncaptions] <= 256 */
+    uint16_t *caption_len;     /* [ncaptions] <= BOUND_CAPTION */
 
     int nepisodes; /* episodes that ended within */
     /* [nepisodes, 4 + nstats]: return, length, success (0/1, -1 = none), environment, stats */

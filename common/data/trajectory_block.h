@@ -22,7 +22,6 @@
 #include "common/data/trajectory.h"
 
 enum {
-    TRAJECTORY_CAPTION_MAX = 256, /* bytes of one caption */
     TRAJECTORY_CAPTIONS_MAX = 65535,
     TRAJECTORY_HEADROOM = 512 /* bytes in front of the arrays, for whoever sends them */
 };

@@ -8,12 +8,13 @@
 #include <string.h>
 
 #include "actor/envs/vec_env.h"
+#include "common/base/bounds.h"
 #include "common/base/clock.h"
 #include "common/base/rng.h"
 #include "common/base/wilson.h"
 #include "common/base/xmalloc.h"
 
-enum { EVAL_ENVS_MAX = 64, EVAL_ACTOR_ID = 65535, EVAL_ROW_HEAD = 4 };
+enum { EVAL_ENVS_MAX = 64, EVAL_ACTOR_ID = BOUND_ACTORS - 1, EVAL_ROW_HEAD = 4 };
 
 struct evaluation {
     const struct eval_params *p;

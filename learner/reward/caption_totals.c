@@ -11,10 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/bounds.h"
 #include "common/base/strmap.h"
 #include "common/base/xmalloc.h"
 
-enum { TEXT_MAX = 256, MAGIC = 0x31444150 }; /* "PAD1" */
+enum { TEXT_MAX = BOUND_CAPTION, MAGIC = 0x31444150 }; /* "PAD1" */
 
 struct entry {
     double sum;

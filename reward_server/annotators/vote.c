@@ -21,7 +21,7 @@
 #include "common/base/xmalloc.h"
 #include "reward_server/annotators/wrap.h"
 
-enum { VOTE_ITEMS = 512, VOTE_MAX = 99, VOTE_SIDES = 4 };
+enum { VOTE_ITEMS = 512, VOTE_MAX = CONFIG_MAX_annotator_vote, VOTE_SIDES = 4 };
 
 struct vote_side {
     double label; /* of VOTE_SIDES - 1: unused, these are the abstentions */

@@ -6,6 +6,7 @@
 #include <zmq.h>
 
 #include "common/base/xmalloc.h"
+#include "common/config/config.h"
 #include "tests/support/wire_pair.h"
 
 static void one_of_each_transport(const char *address, void *context)
@@ -88,12 +89,35 @@ static void trajectories_arrive_as_they_were_written_over_inproc(void **state)
     zmq_ctx_term(context);
 }
 
+/* The option, the learner and the actor have one maximum. */
+static void both_ends_take_the_largest_window_that_can_be_asked_for(void **state)
+{
+    (void)state;
+    struct wire_learner *l = NULL;
+    struct wire_learner_params p = pair_learner_params("tcp://127.0.0.1:*");
+    p.window = CONFIG_MAX_train_window + 1;
+    assert_err(wire_learner_create(&l, &p, &err), ONIC_ECONFIG,
+               "train.window is 65, must be 1..64");
+    p.window = CONFIG_MAX_train_window;
+    assert_ok(wire_learner_create(&l, &p, &err));
+    pair_publish(l, 5);
+    struct wire_actor *a = pair_join(wire_learner_address(l), NULL, -1, NULL);
+    pair_play(a, 0, 0);
+    struct trajectory *t = pair_take(l, a, 5000);
+    assert_non_null(t);
+    wire_learner_consumed(l, t);
+    wire_learner_release(l, t);
+    wire_actor_free(a);
+    wire_learner_free(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(trajectories_arrive_as_they_were_written_over_ipc),
         cmocka_unit_test(trajectories_arrive_as_they_were_written_over_tcp),
         cmocka_unit_test(trajectories_arrive_as_they_were_written_over_inproc),
+        cmocka_unit_test(both_ends_take_the_largest_window_that_can_be_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

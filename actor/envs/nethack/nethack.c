@@ -26,6 +26,9 @@
 #include "common/base/xmalloc.h"
 
 #define AUTO_FIELDS "glyphs,blstats,message"
+_Static_assert((int)CONFIG_MAX_env_actions == (int)NETHACK_ACTIONS_EXTENDED,
+               "env.actions may be each of the two sets");
+
 enum { DEFAULT_COUNT = 32, DEFAULT_STEPS = 5000, LEVELS_SEEN = 128, REPLAY_ACTIONS_MAX = 1 << 20 };
 
 /* name; value from the running or just-ended episode. How it ended: died, left (quit, or climbed

@@ -89,7 +89,7 @@ void wire_labels_client_wait_for_all(struct wire_labels_client *c, bool all)
 static int labels_client_open_socket(struct wire_labels_client *c, struct onic_err *err)
 {
     struct sock_options o = {.hwm = ANNOT_HWM,
-                             .max_msg_bytes = 1 << 20,
+                             .max_msg_bytes = ANNOT_MESSAGE_BYTES,
                              .option = "--reward.server",
                              .attempt = c->attempts++};
     sock_close(c->socket, 0);

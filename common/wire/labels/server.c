@@ -67,7 +67,7 @@ int wire_labels_server_create(struct wire_labels_server **out, const char *liste
     s->context = s->own_context ? zmq_ctx_new() : zmq_context;
     ONIC_ASSERT(s->context != NULL);
     struct sock_options o = {.hwm = ANNOT_HWM,
-                             .max_msg_bytes = 1 << 20,
+                             .max_msg_bytes = ANNOT_MESSAGE_BYTES,
                              .allow_insecure = allow_insecure,
                              .option = "--listen"};
     int rc = sock_bind(&s->socket, s->context, listen, &o, s->address, err);

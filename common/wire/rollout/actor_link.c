@@ -69,7 +69,7 @@ int wire_actor_create(struct wire_actor **out, const struct wire_actor_params *p
 
 static void free_blocks(struct wire_actor *w)
 {
-    for (int i = 0; i <= WINDOW_MAX; i++) {
+    for (int i = 0; i <= BOUND_WINDOW; i++) {
         struct trajectory_block *b = w->blocks[i];
         for (int tries = 0; b && tries < 1000 && atomic_load(&b->refs) > 0; tries++)
             nanosleep(&(struct timespec){.tv_nsec = 1000000},

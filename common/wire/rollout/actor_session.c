@@ -23,14 +23,16 @@
 #include "common/wire/rollout/actor_state.h"
 #include "session.pb-c.h"
 
-enum { HWM = 4 * WINDOW_MAX + 16, FRAME_MAX = 64 << 20 };
+enum { HWM = 4 * BOUND_WINDOW + 16 };
 
 static const struct sock_bulk no_bulk = {0};
 
 int wire_actor_open_socket(struct wire_actor *w, struct onic_err *err)
 {
-    struct sock_options o = {
-        .hwm = HWM, .max_msg_bytes = FRAME_MAX, .option = "--learner", .attempt = w->attempts++};
+    struct sock_options o = {.hwm = HWM,
+                             .max_msg_bytes = BOUND_FRAME_BYTES,
+                             .option = "--learner",
+                             .attempt = w->attempts++};
     sock_close(w->socket, 0);
     w->socket = NULL;
     w->recreated_ms = clock_ms();
@@ -144,7 +146,7 @@ static void session_welcome(struct wire_actor *w, const struct frame *f)
         meta_unpack(w->arena, &onic__wire__welcome__descriptor, f->meta, f->head.meta_len);
     if (!m || m->config_bytes > f->head.bulk_len ||
         m->config_bytes + m->resume_bytes != f->head.bulk_len || m->window < 1 ||
-        m->window > WINDOW_MAX || m->weights_address.len >= SOCK_ADDRESS_MAX)
+        m->window > BOUND_WINDOW || m->weights_address.len >= SOCK_ADDRESS_MAX)
         return;
     if (w->state != LINK_HELLO && w->welcomed_once)
         return; /* the answer to a HELLO said twice */

@@ -9,6 +9,7 @@
  * actor_window.c   trajectories: taken, put, sent and sent again
  * actor_send.c     one frame */
 
+#include "common/base/bounds.h"
 #include "common/data/trajectory_block.h"
 #include "common/wire/frame/sock.h"
 #include "common/wire/rollout/actor_link.h"
@@ -22,8 +23,7 @@ enum {
     SUSPEND_MS = 10000,  /* then no new rollout */
     RECREATE_MS = 30000, /* a suspended actor makes new sockets */
     COMPLAIN_MS = 8000,  /* users are promised 10 s */
-    COMPLAIN_AGAIN_MS = 60000,
-    WINDOW_MAX = 64
+    COMPLAIN_AGAIN_MS = 60000
 };
 
 enum actor_link_state {
@@ -74,8 +74,8 @@ struct wire_actor {
     char *env_text, *net_text;
     size_t weights_floats;
 
-    struct trajectory_block *blocks[WINDOW_MAX + 1];  /* [window + 1] */
-    struct trajectory_block *unacked[WINDOW_MAX + 1]; /* of seq s at s % (WINDOW_MAX + 1) */
+    struct trajectory_block *blocks[BOUND_WINDOW + 1];  /* [window + 1] */
+    struct trajectory_block *unacked[BOUND_WINDOW + 1]; /* of seq s at s % (BOUND_WINDOW + 1) */
     /* weights_version + 1; 0 = none */
     uint64_t produced, acked, sent, credit_until, weights_version;
     int taken;
@@ -83,7 +83,7 @@ struct wire_actor {
     uint64_t steps_put, steps_since;
 };
 
-enum { UNACKED_RING = WINDOW_MAX + 1 };
+enum { UNACKED_RING = BOUND_WINDOW + 1 };
 
 /* actor_session.c */
 void wire_actor_read(struct wire_actor *w);      /* every message that has come */

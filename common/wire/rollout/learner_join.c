@@ -264,8 +264,8 @@ void wire_learner_hello(struct wire_learner *w, const struct sock_route *from,
 static bool read_claim(const Onic__Wire__Ready *m, const struct frame *f, struct ready_claim *c)
 {
     if (!m || m->env_bytes > f->head.bulk_len || m->env_bytes + m->net_bytes != f->head.bulk_len ||
-        m->steps > 4096 || m->envs > 4096 || m->actions > 32767 || m->state_size > (1u << 20) ||
-        m->nstats > 256)
+        m->steps > BOUND_STEPS || m->envs > BOUND_ENVS || m->actions > BOUND_ACTIONS ||
+        m->state_size > BOUND_STATE || m->nstats > BOUND_STATS)
         return false;
     c->shape = (struct trajectory_shape){.T = (int)m->steps,
                                          .E = (int)m->envs,
@@ -307,12 +307,12 @@ void wire_learner_ready(struct wire_learner *w, struct peer *p, const struct fra
         size_t bytes = trajectory_bytes_max(&c.shape);
         if (!diff.len && !trajectory_shape_valid(&c.shape))
             buf_puts(&diff, "the trajectory shape is out of range");
-        else if (!diff.len && bytes > LEARNER_FRAME_MAX)
+        else if (!diff.len && bytes > BOUND_FRAME_BYTES)
             buf_printf(&diff,
                        "a trajectory of %d steps of %d environments may need %zu MiB, the limit is "
                        "%d MiB; use a "
                        "smaller env.count or train.rollout",
-                       c.shape.T, c.shape.E, bytes >> 20, LEARNER_FRAME_MAX >> 20);
+                       c.shape.T, c.shape.E, bytes >> 20, BOUND_FRAME_BYTES >> 20);
     }
     if (diff.len) {
         log_error("an actor does not fit to this run", kv("actor", p->id), kv("host", p->host),

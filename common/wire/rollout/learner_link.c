@@ -61,8 +61,9 @@ static int learner_link_check(const struct wire_learner_params *p, struct onic_e
     if (!p->listen || !p->listen[0])
         return err_set(err, ONIC_ECONFIG,
                        "no address to listen at: give --listen=tcp://127.0.0.1:5555");
-    if (p->window < 1 || p->window > 64)
-        return err_set(err, ONIC_ECONFIG, "train.window is %d, must be 1..64", p->window);
+    if (p->window < 1 || p->window > BOUND_WINDOW)
+        return err_set(err, ONIC_ECONFIG, "train.window is %d, must be 1..%d", p->window,
+                       BOUND_WINDOW);
     if (p->weights_floats == 0 || p->max_queued < 1)
         return err_set(err, ONIC_EINVAL, "a learner needs weights to serve and a queue");
     if (p->deterministic && (p->deterministic_rounds < 1 || p->deterministic_actors < 1))
@@ -84,7 +85,7 @@ static char *copy_text(const char *text)
 static int open_sockets(struct wire_learner *w, struct onic_err *err)
 {
     struct sock_options o = {.hwm = 4 * w->p.window + 16,
-                             .max_msg_bytes = LEARNER_FRAME_MAX,
+                             .max_msg_bytes = BOUND_FRAME_BYTES,
                              .allow_insecure = w->p.allow_insecure,
                              .option = "--listen"};
     int rc = sock_bind(&w->socket, w->context, w->p.listen, &o, w->address, err);

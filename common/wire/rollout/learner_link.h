@@ -30,7 +30,7 @@ struct wire_learner_params {
     /* expected; "" env_text = accept the first actor's and hold the others to it */
     const char *env_text, *net_text;
     size_t weights_floats;
-    /* T, obs_bytes, actions, state_size, nstats; E = 0: any up to 4096 */
+    /* T, obs_bytes, actions, state_size, nstats; E = 0: any up to BOUND_ENVS */
     struct trajectory_shape shape;
     int window;                /* W */
     int max_queued;            /* trajectories in the queue towards training */

@@ -18,6 +18,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "common/base/bounds.h"
 #include "common/wire/frame/sock.h"
 #include "common/wire/rollout/learner_link.h"
 #include "common/wire/rollout/received.h"
@@ -28,9 +29,8 @@ enum {
     BUILD_LEASE_MS = 120000, /* between WELCOME and READY the actor loads games and does not poll */
     FORGET_MS = 60000, /* silent for so long: what it holds is booked as lost{actor_unknown} */
     BOOK_BITS = 1024,  /* trajectories of one actor that may be accepted and not yet booked */
-    PEERS_MAX = 65536,
-    HELLO_RATE = 500,            /* new sessions a second; the rest are asked to come again */
-    LEARNER_FRAME_MAX = 64 << 20 /* MAXMSGSIZE of the trajectory plane */
+    PEERS_MAX = BOUND_ACTORS,
+    HELLO_RATE = 500 /* new sessions a second; the rest are asked to come again */
 };
 
 enum peer_state {

@@ -138,7 +138,7 @@ static const char *point_captions(struct received *r, const uint8_t *tail, size_
     size_t at = 0;
     for (uint32_t i = 0; i < ncaptions; i++) {
         uint16_t n = t->caption_len[i];
-        if (n > TRAJECTORY_CAPTION_MAX || n > text_len - at || (i == 0 && n != 0)) {
+        if (n > BOUND_CAPTION || n > text_len - at || (i == 0 && n != 0)) {
             snprintf(why, 160, "caption %u claims %u bytes", i, n);
             return "caption_table";
         }

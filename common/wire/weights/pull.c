@@ -16,6 +16,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "common/base/bounds.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/xmalloc.h"
@@ -103,8 +104,10 @@ void wire_weights_pull_size(struct wire_weights_pull *p, size_t floats)
 
 static int weights_pull_open_socket(struct wire_weights_pull *p, struct onic_err *err)
 {
-    struct sock_options o = {
-        .hwm = 24, .max_msg_bytes = 2 << 20, .option = "weights address", .attempt = p->attempts++};
+    struct sock_options o = {.hwm = 24,
+                             .max_msg_bytes = BOUND_WEIGHTS_BYTES,
+                             .option = "weights address",
+                             .attempt = p->attempts++};
     sock_close(p->socket, 0);
     p->socket = NULL;
     p->state = PULL_IDLE;

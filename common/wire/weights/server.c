@@ -22,6 +22,7 @@
 #include <time.h>
 #include <xxhash.h>
 
+#include "common/base/bounds.h"
 #include "common/base/clock.h"
 #include "common/base/limits.h"
 #include "common/base/xmalloc.h"
@@ -291,7 +292,7 @@ int wire_weights_server_create(struct wire_weights_server **out,
 {
     *out = NULL;
     struct sock_options o = {.hwm = p->hwm,
-                             .max_msg_bytes = 2 << 20,
+                             .max_msg_bytes = BOUND_WEIGHTS_BYTES,
                              .allow_insecure = p->allow_insecure,
                              .option = "--weights.listen"};
     void *socket;

@@ -69,7 +69,7 @@ void life_end(struct life *l, int patience_ms);
 
 /* --- jobs.c ---------------------------------------------------------------------------------- */
 
-enum { COMMAND_JOBS_MAX = 1024 };
+enum { COMMAND_JOBS_MAX = 2 * CONFIG_MAX_command_window };
 enum command_state { COMMAND_FREE, COMMAND_WAITING, COMMAND_FLYING };
 
 struct command_job {

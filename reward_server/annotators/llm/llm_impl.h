@@ -36,7 +36,7 @@
 enum {
     LLM_ENDPOINTS_MAX = 16,
     LLM_JOBS_MAX = 512,
-    LLM_BATCH_MAX = 32,
+    LLM_BATCH_MAX = CONFIG_MAX_llm_batch,
     LLM_URL_MAX = HTTP_ADDRESS_MAX,
     LLM_WHY_MAX = 200,
     LLM_TEXT_MAX = 400, /* of an answer, kept for the question that is asked again */

@@ -173,6 +173,32 @@ static void each_word_of_each_choice_reads_back(void **state)
     assert_true(rows_of_words >= 10 && words >= 2 * rows_of_words);
 }
 
+static void a_maximum_is_a_constant_and_holds(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key;
+        int max, bound;
+    } is[] = {{"train.window", CONFIG_MAX_train_window, BOUND_WINDOW},
+              {"train.rollout", CONFIG_MAX_train_rollout, BOUND_STEPS},
+              {"env.count", CONFIG_MAX_env_count, BOUND_ENVS},
+              {"actors.id", CONFIG_MAX_actors_id, BOUND_ACTORS - 1},
+              {"annotator.vote", CONFIG_MAX_annotator_vote, 99},
+              {"command.window", CONFIG_MAX_command_window, 512},
+              {"llm.batch", CONFIG_MAX_llm_batch, 32}};
+    struct config c;
+    config_defaults(&c);
+    for (size_t i = 0; i < sizeof is / sizeof *is; i++) {
+        char text[32];
+        assert_int_equal(is[i].max, is[i].bound);
+        snprintf(text, sizeof text, "%d", is[i].max);
+        assert_ok(config_set(&c, is[i].key, text, CONFIG_CLI, "t", &err));
+        snprintf(text, sizeof text, "%d", is[i].max + 1);
+        assert_err(config_set(&c, is[i].key, text, CONFIG_CLI, "t", &err), ONIC_ECONFIG, "to ");
+    }
+    assert_int_equal(CONFIG_MAX_run_frames, INT32_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +207,7 @@ int main(void)
         cmocka_unit_test(what_is_printed_names_each_section_once),
         cmocka_unit_test(a_choice_is_a_constant_inside_and_its_word_outside),
         cmocka_unit_test(each_word_of_each_choice_reads_back),
+        cmocka_unit_test(a_maximum_is_a_constant_and_holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
