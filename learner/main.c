@@ -8,14 +8,11 @@
 
 #include "common/base/clock.h"
 #include "common/base/cpu.h"
-#include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/process.h"
 #include "common/base/pulse.h"
 #include "common/nn/blas.h"
-#include "common/wire/rollout/learner_link.h"
 #include "learner/process/loop.h"
-#include "learner/train/trainer.h"
 
 enum { SECOND_SIGNAL_S = 2 };
 
@@ -53,20 +50,6 @@ static int learner_main_fail(int rc, const struct onic_err *err)
     return err_exit_code(rc);
 }
 
-/* Two links of two threads each, reading, weights, checkpoints, the clock; and those that train. */
-static int check_limits(const struct config *cfg, struct onic_err *err)
-{
-    int rc = process_need_files(wire_learner_files(1), "a learner", err);
-    if (rc)
-        return rc;
-    int threads = 8 + trainer_threads_for(cfg, cpu_usable()) - 1;
-    struct limits_need need = {.who = "onic-learner",
-                               .threads = threads,
-                               .address_mb = 32 + 8 * (size_t)threads,
-                               .memory_mb = 20};
-    return limits_check(&need, err);
-}
-
 int main(int argc, char **argv)
 {
     process_start();
@@ -99,7 +82,7 @@ int main(int argc, char **argv)
     pulse_open();
     config_use_log_level(&given);
     catch_signals();
-    rc = check_limits(&given, &err);
+    rc = learner_check_limits(&given, &err);
     if (rc)
         return learner_main_fail(rc, &err);
     clock_leave_out_standstills();

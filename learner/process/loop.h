@@ -49,6 +49,9 @@ struct learner {
 int learner_run(const struct config *given, const volatile sig_atomic_t *stop,
                 struct onic_err *err);
 
+/* open.c: whether this process can have the open files, threads and memory that a run will need;
+ * ONIC_ECONFIG names the limit in the way. */
+int learner_check_limits(const struct config *cfg, struct onic_err *err);
 /* open.c: fills an empty run; on failure what was opened is closed by learner_close. */
 int learner_open(struct learner *r, const struct config *given, struct onic_err *err);
 void learner_close(struct learner *r);

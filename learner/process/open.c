@@ -8,7 +8,10 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/base/cpu.h"
+#include "common/base/limits.h"
 #include "common/base/log.h"
+#include "common/base/process.h"
 #include "common/base/run_lock.h"
 #include "common/base/xmalloc.h"
 #include "common/config/overlay.h"
@@ -313,6 +316,20 @@ static int open_links(struct learner *r, struct checkpoint_file *from, struct on
     if (!rc)
         wire_learner_publish(r->wire, trainer_weights(r->core), trainer_counters(r->core)->version);
     return rc;
+}
+
+/* Two links of two threads each, reading, weights, checkpoints, the clock; and those that train. */
+int learner_check_limits(const struct config *cfg, struct onic_err *err)
+{
+    int rc = process_need_files(wire_learner_files(1), "a learner", err);
+    if (rc)
+        return rc;
+    int threads = 8 + trainer_threads_for(cfg, cpu_usable()) - 1;
+    struct limits_need need = {.who = "onic-learner",
+                               .threads = threads,
+                               .address_mb = 32 + 8 * (size_t)threads,
+                               .memory_mb = 20};
+    return limits_check(&need, err);
 }
 
 int learner_open(struct learner *r, const struct config *given, struct onic_err *err)
