@@ -8,6 +8,7 @@
 
 enum { LABELS_MIN = 50, DECIDED_MIN = 20, HELD_MIN = 50, STEPS_MIN = 1 };
 static const double ONE_SIDE = 0.95;     /* of pairs that are no ties */
+static const double DIVERGED = 1;        /* nats above a guess: no untrained model is that wrong */
 static const double PROGRESS_MIN = 0.02; /* of the way from guessing to knowing */
 
 static uint64_t learned_count_of(const struct learned *l)
@@ -54,20 +55,25 @@ enum learned_verdict learned_judge(const struct learned *l)
         return LEARNED_ONE_SIDED;
     if (n == 0)
         return LEARNED_FINE;
+    if (l->steps >= STEPS_MIN && l->loss > learned_guess(l) + DIVERGED)
+        return LEARNED_DIVERGED;
     if (is_guessing(l))
         return LEARNED_NOTHING;
     return l->pairs && is_a_coin(&l->heldout) ? LEARNED_BY_HEART : LEARNED_FINE;
 }
 
 /* The order of captions may be right long before the loss shows it. */
-static void put_nothing(const struct learned *l, char out[LEARNED_WORDS_MAX])
+static void put_loss(const struct learned *l, char out[LEARNED_WORDS_MAX])
 {
     bool begun = l->pairs && l->heldout.n >= HELD_MIN && !is_a_coin(&l->heldout);
     int n = snprintf(
         out, LEARNED_WORDS_MAX,
-        "the loss is %.4f after %" PRIu64 " gradient steps, that of guessing is %.4f: ", l->loss,
-        l->steps, learned_guess(l));
-    if (begun)
+        "the loss is %.4g after %" PRIu64 " gradient step%s, that of guessing is %.4g: ", l->loss,
+        l->steps, l->steps == 1 ? "" : "s", learned_guess(l));
+    if (learned_judge(l) == LEARNED_DIVERGED)
+        snprintf(out + n, (size_t)(LEARNED_WORDS_MAX - n),
+                 "training diverged; try a smaller learning rate (reward.lr)");
+    else if (begun)
         snprintf(out + n, (size_t)(LEARNED_WORDS_MAX - n),
                  "learning has hardly begun, with %.0f %% of %d held-out pairs predicted",
                  100 * l->heldout.accuracy, l->heldout.n);
@@ -103,16 +109,18 @@ void learned_words(const struct learned *l, char out[LEARNED_WORDS_MAX])
                      "(annotator.goal) fit the environment? `onic labels list` shows them",
                      n, low ? 0 : 1);
         break;
+    case LEARNED_DIVERGED:
     case LEARNED_NOTHING:
-        put_nothing(l, out);
+        put_loss(l, out);
         break;
     case LEARNED_BY_HEART:
         snprintf(
             out, LEARNED_WORDS_MAX,
-            "of %d held-out pairs %.0f %% are predicted, as a coin does: what was learned does "
-            "not hold for other pairs; more pairs or fewer epochs may help, or the labels are "
-            "chance",
-            l->heldout.n, 100 * l->heldout.accuracy);
+            "of %d held-out pairs %.0f %% are predicted, %s: what was learned does not hold for "
+            "other pairs; more pairs or fewer epochs may help, or the labels are chance",
+            l->heldout.n, 100 * l->heldout.accuracy,
+            l->heldout.accuracy < 0.5 - 1 / sqrt(l->heldout.n) ? "fewer than by a coin"
+                                                               : "as by a coin");
         break;
     }
 }

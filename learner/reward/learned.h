@@ -23,6 +23,7 @@ enum learned_verdict {
     LEARNED_FINE,      /* or too few labels to say */
     LEARNED_TIES,      /* of pairs: all are ties */
     LEARNED_ONE_SIDED, /* all labels are the same; of pairs: nearly all that are no ties */
+    LEARNED_DIVERGED,  /* the loss is far above that of guessing */
     LEARNED_NOTHING,   /* the loss is that of the best constant guess */
     LEARNED_BY_HEART   /* of pairs: no better than a coin on those that were held out */
 };

@@ -42,6 +42,21 @@ static void a_loss_of_guessing_is_nothing_learned(void **state)
     assert_verdict(of_classes(900, 100, 0.30), LEARNED_FINE, "");
 }
 
+static void a_loss_far_above_guessing_has_diverged(void **state)
+{
+    (void)state;
+    const char *smaller = "training diverged; try a smaller learning rate (reward.lr)";
+    assert_verdict(of_pairs(500, 480, 20, 2.5e14), LEARNED_DIVERGED, smaller);
+    assert_verdict(of_pairs(500, 480, 20, (double)INFINITY), LEARNED_DIVERGED, smaller);
+    assert_verdict(of_pairs(500, 480, 20, 1.72), LEARNED_DIVERGED, "the loss is 1.72 after 500");
+    assert_verdict(of_pairs(500, 480, 20, 1.66), LEARNED_NOTHING, "next to nothing");
+    assert_verdict(of_classes(900, 100, 0.6931), LEARNED_NOTHING,
+                   "next to nothing"); /* untrained */
+    struct learned one = of_pairs(500, 480, 20, 0.6931);
+    one.steps = 1;
+    assert_verdict(one, LEARNED_NOTHING, "after 1 gradient step, that");
+}
+
 static void an_order_that_is_right_has_begun_to_be_learned(void **state)
 {
     (void)state;
@@ -88,7 +103,9 @@ static void held_out_pairs_at_chance_were_learned_by_heart(void **state)
     (void)state;
     struct learned l = of_pairs(500, 500, 0, 0.2);
     l.heldout = (struct heldout_measure){.n = 326, .accuracy = 0.457};
-    assert_verdict(l, LEARNED_BY_HEART, "of 326 held-out pairs 46 % are predicted");
+    assert_verdict(l, LEARNED_BY_HEART, "of 326 held-out pairs 46 % are predicted, as by a coin");
+    l.heldout.accuracy = 0.239;
+    assert_verdict(l, LEARNED_BY_HEART, "24 % are predicted, fewer than by a coin");
     l.heldout.accuracy = 0.6;
     assert_verdict(l, LEARNED_FINE, "");
     l.heldout = (struct heldout_measure){.n = 10, .accuracy = 0.4}; /* too few to say */
@@ -112,6 +129,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_loss_of_guessing_is_nothing_learned),
+        cmocka_unit_test(a_loss_far_above_guessing_has_diverged),
         cmocka_unit_test(an_order_that_is_right_has_begun_to_be_learned),
         cmocka_unit_test(ties_bound_what_a_loss_can_reach),
         cmocka_unit_test(all_ties_leave_nothing_to_learn),
