@@ -7,14 +7,19 @@
 
 #include "common/base/buf.h"
 
-static const char *const keys[] = {
-    "annotator.id",        "annotator.fallback",  "annotator.goal",   "annotator.domain",
-    "annotator.goals_dir", "annotator.prompt",    "annotator.vote",   "annotator.prompts_dir",
-    "annotator.noise",     "annotator.seed",      "rules.noise",      "random.probability",
-    "command.run",         "command.version",     "embedding.source", "embedding.model",
-    "embedding.prefix",    "embedding.vectors",   "embedding.tie",    "embedding.threshold",
-    "llm.model",           "embedding.model_dir", "llm.temperature",  "llm.top_p",
-    "llm.max_tokens"};
+static const char *const keys[] = {"annotator.id",        "annotator.fallback",
+                                   "annotator.goal",      "annotator.domain",
+                                   "annotator.goals_dir", "annotator.prompt",
+                                   "annotator.vote",      "annotator.prompts_dir",
+                                   "annotator.noise",     "annotator.seed",
+                                   "rules.noise",         "random.probability",
+                                   "command.run",         "command.version",
+                                   "embedding.source",    "embedding.model",
+                                   "embedding.prefix",    "embedding.vectors",
+                                   "embedding.tie",       "embedding.threshold",
+                                   "llm.model",           "embedding.model_dir",
+                                   "llm.temperature",     "llm.top_p",
+                                   "llm.max_tokens",      "llm.omit"};
 enum { KEYS = sizeof keys / sizeof keys[0], VALUE_MAX = 200, GOAL_VERSION = 32 };
 
 bool label_option(const char *key)
