@@ -99,12 +99,16 @@ static double patience_s(const struct annotator_vtable *v, const struct config *
     return OWN_PATIENCE_S;
 }
 
-static const char *doctor_labels_remedy(const struct annotator_vtable *v, const struct config *cfg)
+/* raw: what was wrong, in the words of the annotator. */
+static const char *doctor_labels_remedy(const struct annotator_vtable *v, const struct config *cfg,
+                                        const char *raw)
 {
     if (strcmp(v->id, "command") == 0)
         return "; mend the program, or command.run";
     if (strcmp(v->id, "embedding") == 0 && cfg->embedding_source == CONFIG_embedding_source_http)
-        return "; start the server there, or change embedding.url";
+        return strstr(raw, ": it ") ? "; the server is there: see to what it says, or change "
+                                      "embedding.url"
+                                    : "; start the server there, or change embedding.url";
     return "";
 }
 
@@ -142,7 +146,7 @@ static void put_trial(struct finding *f, const struct annotator_vtable *v, const
     if (l->state == LABEL_ABSTAINED)
         buf_printf(&f->text, " gets no label (%s)", raw);
     else
-        buf_printf(&f->text, " gets no answer: %s%s", raw, doctor_labels_remedy(v, cfg));
+        buf_printf(&f->text, " gets no answer: %s%s", raw, doctor_labels_remedy(v, cfg, raw));
 }
 
 static void try_annotator(struct finding *f, const struct annotator_vtable *v,

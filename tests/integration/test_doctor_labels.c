@@ -78,6 +78,7 @@ static void a_server_of_vectors_is_asked_for_one(void **state)
                "say 1 (margin 0.0000"},
               {"other_model", 'w', "gets no answer: ", "somebody-else"},
               {"locked", 'w', "it says 401: check embedding.api_key_file", ""},
+              {"reason", 'w', "it says 403: your country is not served", "the server is there"},
               {"gone", 'w', "gets no answer: ", "change embedding.url"}};
     assert_true(scripted_start(&server, "scripted_embeddings/scripted_embeddings.py", "", 0));
     for (size_t i = 0; i < sizeof of / sizeof *of; i++) {

@@ -229,6 +229,8 @@ static void what_a_person_must_mend_is_said_and_labels_nothing(void **state)
         {"locked", "it says 401: check embedding.api_key_file"},
         {"gone", "it redirects to another address"},
         {"reason", "it says 403: your country is not served"},
+        {"fine_reason", "your account is asleep"},
+        {"text", "still loading"},
         {"page", "a web page, not JSON: is embedding.url right?"},
         {"x/y", "it says 404: check embedding.url and embedding.model"},
     };

@@ -181,6 +181,15 @@ static void over(struct http_source *h)
     uv_stop(&h->loop);
 }
 
+/* A 200 that says why it is none. */
+static enum outcome no_vectors(struct http_source *h, const struct http_reply *r)
+{
+    char why[WHY_MAX];
+    http_error_text(r->status, r->body, r->len, "embedding.url", why, sizeof why);
+    http_hide_key(why, h->key);
+    return source_http_set_why(h, PASSING, *why ? why : "its answer holds no vectors");
+}
+
 static void on_done(void *ctx, const struct http_reply *r)
 {
     struct http_source *h = ctx;
@@ -191,13 +200,7 @@ static void on_done(void *ctx, const struct http_reply *r)
         return;
     }
     json_t *root = json_loadb(r->body, r->len, 0, NULL);
-    char why[WHY_MAX] = "";
-    if (!root)
-        http_error_text(r->status, r->body, r->len, "embedding.url", why, sizeof why);
-    h->outcome = json_is_object(root) ? read_vectors(h, root)
-                 : strncmp(why, "the server answered", 19) == 0
-                     ? source_http_set_why(h, PASSING, why)
-                     : source_http_set_why(h, PASSING, "its answer is not JSON");
+    h->outcome = json_object_get(root, "data") ? read_vectors(h, root) : no_vectors(h, r);
     json_decref(root);
 }
 

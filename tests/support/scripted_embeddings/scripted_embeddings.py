@@ -75,6 +75,10 @@ class Handler(BaseHTTPRequestHandler):
             answer["model"] = "org/m-2024-07-18"
         elif name == "reason":
             return self.say(403, {"detail": "your country is not served"})
+        elif name == "fine_reason":
+            return self.say(200, {"success": False, "errors": [{"message": "your account is asleep"}]})
+        elif name == "text":
+            return self.say(200, b"still loading\n")
         elif name == "page":
             return self.say(200, b"<html><title>Hi</title></html>")
         elif name == "busy" and n < 4:
