@@ -56,6 +56,15 @@ static int make_sub_dir(const char *dir, const char *name, struct onic_err *err)
     return make_dirs(path, err);
 }
 
+static int make_folders(const char *dir, struct onic_err *err)
+{
+    static const char *const folders[] = {"log", "checkpoints", "replays"};
+    int rc = ONIC_OK;
+    for (int i = 0; !rc && i < 3; i++)
+        rc = make_sub_dir(dir, folders[i], err);
+    return rc;
+}
+
 static bool has(const char *dir, const char *name)
 {
     char path[CONFIG_STR_MAX + 64];
@@ -180,6 +189,14 @@ static bool is_run(const char *dir)
     return has(dir, "config.yaml") && has(dir, "version.txt");
 }
 
+/* Not begun: its first life could not be written, say. What is there is made again. */
+static bool holds_nothing(const char *dir)
+{
+    char path[CONFIG_STR_MAX + 16];
+    snprintf(path, sizeof path, "%s/checkpoints", dir);
+    return !has(dir, "labels.sqlite") && (rmdir(path) == 0 || errno == ENOENT);
+}
+
 static bool was_refused(const char *dir)
 {
     return !is_run(dir) && has(dir, RUN_DIR_REFUSED) && has(dir, "version.txt");
@@ -208,19 +225,16 @@ int run_dir_open(const char *dir, const struct config *given, struct config *cfg
     if (!rc)
         rc = run_lock_take(dir, lock_fd, err);
     bool ours = is_run(dir), refused = was_refused(dir);
-    bool only_lock = !ours && !has(dir, "checkpoints") && !has(dir, "labels.sqlite");
     if (!rc && ours &&
         given->run_on_exists == CONFIG_run_on_exists_fail) /* made since the first look */
         rc = refuse_existing(dir, err);
     if (!rc && given->run_on_exists == CONFIG_run_on_exists_overwrite) {
-        if (!ours && !refused && !only_lock)
+        if (!ours && !refused && !holds_nothing(dir))
             rc = err_set(err, ONIC_ECANTCREATE,
                          "%s holds no config.yaml and version.txt, so it is not a run and is not "
                          "overwritten",
                          dir);
-        else if (ours || refused)
-            rc = run_dir_clear(dir, err);
-        ours = false;
+        ours = false; /* run_dir_write empties it */
     }
     *cfg = *given;
     if (!rc && ours && !run_lock_is_inherited())
@@ -229,9 +243,8 @@ int run_dir_open(const char *dir, const struct config *given, struct config *cfg
         rc = resume(dir, given, cfg, err);
     if (!rc && strcmp(cfg->run_dir, dir) != 0)
         rc = config_set(cfg, "run.dir", dir, CONFIG_AUTO, "run directory", err);
-    static const char *const folders[] = {"log", "checkpoints", "replays"};
-    for (int i = 0; !rc && i < 3; i++)
-        rc = make_sub_dir(dir, folders[i], err);
+    if (!rc)
+        rc = make_folders(dir, err);
     *resumed = ours;
     return rc;
 }
@@ -264,9 +277,21 @@ static int check_room(const char *dir, struct onic_err *err)
     return ONIC_OK;
 }
 
-int run_dir_write(const char *dir, const struct config *cfg, struct onic_err *err)
+/* A run that is not resumed but is there is to be overwritten; labels of one that was refused
+ * before it began are kept unless that was asked for. */
+static int empty_overwritten(const char *dir, const struct config *cfg, struct onic_err *err)
+{
+    if (!is_run(dir) && !(was_refused(dir) && cfg->run_on_exists == CONFIG_run_on_exists_overwrite))
+        return ONIC_OK;
+    int rc = run_dir_clear(dir, err);
+    return rc ? rc : make_folders(dir, err);
+}
+
+int run_dir_write(const char *dir, const struct config *cfg, bool resumed, struct onic_err *err)
 {
     int rc = check_room(dir, err);
+    if (!rc && !resumed)
+        rc = empty_overwritten(dir, cfg, err);
     if (!rc && is_run(dir))
         rc = run_dir_keep_config(dir, err);
     if (!rc)

@@ -32,10 +32,12 @@ bool run_dir_resumes(const char *dir, const struct config *given);
  * config.yaml. */
 int run_dir_config(const char *dir, struct config *out, struct onic_err *err);
 
-/* Writes config.yaml (atomically) and adds a line to version.txt. What a resumed run had until now
- * is kept beside it (config.yaml.before) until run_dir_settle. ONIC_ECANTCREATE also when the disk
- * has no room for 1 MiB. */
-int run_dir_write(const char *dir, const struct config *cfg, struct onic_err *err);
+/* Empties the directory of a run that is overwritten (not `resumed`, as run_dir_open says): only
+ * now, so that what is refused between the two loses nothing. Writes config.yaml (atomically) and
+ * adds a line to version.txt. What a resumed run had until now is kept beside it
+ * (config.yaml.before) until run_dir_settle. ONIC_ECANTCREATE also when the disk has no room for
+ * 1 MiB. */
+int run_dir_write(const char *dir, const struct config *cfg, bool resumed, struct onic_err *err);
 
 /* The checkpoint that every run begins with. */
 #define RUN_DIR_UNTRAINED "ckpt-000000000000.safetensors"

@@ -215,7 +215,8 @@ static int open_run(struct train *t, const struct config *given, int *lock_fd, b
     if (!rc)
         rc =
             reward_model_find(t->cfg->reward_model, &model, err); /* the stored one, when resumed */
-    if (!rc && (*resumed || run_dir_trained(t->run_dir)))
+    bool overwrites = given->run_on_exists == CONFIG_run_on_exists_overwrite;
+    if (!rc && (*resumed || (!overwrites && run_dir_trained(t->run_dir))))
         rc = train_check_resume(t->cfg, model, t->run_dir, err);
     t->wants_labels = !rc && model->traits.wants_labels;
     return rc;
@@ -229,7 +230,7 @@ static int train_check_files(int actors, struct onic_err *err)
     return process_need_files(wire_learner_files(actors), who, err);
 }
 
-static int prepare(struct train *t, int lock_fd, struct onic_err *err)
+static int prepare(struct train *t, int lock_fd, bool resumed, struct onic_err *err)
 {
     int rc = choose_addresses(t, err);
     if (rc)
@@ -241,7 +242,7 @@ static int prepare(struct train *t, int lock_fd, struct onic_err *err)
     if (rc)
         return rc;
     snprintf(t->config_path, sizeof t->config_path, "%s/config.yaml", t->run_dir);
-    rc = run_dir_write(t->run_dir, t->cfg, err);
+    rc = run_dir_write(t->run_dir, t->cfg, resumed, err);
     if (rc)
         return rc;
     describe_lock(t, lock_fd);
@@ -302,7 +303,7 @@ static int train_run(struct train *t, const struct config *given, struct onic_er
     if (!rc && resumed && train_end_is_reached(t->cfg, t->run_dir)) {
         train_end_say(t->cfg, t->run_dir, 0);
     } else {
-        rc = rc ? rc : prepare(t, lock_fd, err);
+        rc = rc ? rc : prepare(t, lock_fd, resumed, err);
         if (!rc)
             say_start(t, resumed);
         code = rc ? command_result("train", rc, err) : live(t, lock_fd, err);

@@ -297,7 +297,7 @@ static int open_dir(struct learner *r, const struct config *given, struct onic_e
     if (!rc)
         rc = run_dir_open(r->dir, given, r->cfg, &r->lock_fd, &existed, err);
     if (!rc && !below_launcher)
-        rc = run_dir_write(r->dir, r->cfg, err);
+        rc = run_dir_write(r->dir, r->cfg, existed, err);
     r->config_is_ours = !rc && !below_launcher;
     if (!rc)
         rc = run_identity_begin(&r->lineage, r->dir, err);

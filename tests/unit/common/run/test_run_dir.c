@@ -56,7 +56,7 @@ static void begin_life(const char *dir, const struct config *given, struct confi
     bool resumed;
     snprintf(run, sizeof run, "%s/run", dir);
     assert_ok(run_dir_open(run, given, cfg, &lock, &resumed, &err));
-    assert_ok(run_dir_write(run, cfg, &err));
+    assert_ok(run_dir_write(run, cfg, resumed, &err));
     assert_int_equal(resumed, want_resumed);
     assert_string_equal(cfg->run_dir, run);
     close(lock);
@@ -240,11 +240,41 @@ static void overwriting_empties_a_run_but_nothing_else(void **state)
     char file[600];
     snprintf(file, sizeof file, "%s/checkpoints", path);
     assert_int_equal(mkdir(file, 0700), 0);
+    snprintf(file, sizeof file, "%s/checkpoints/mine", path);
+    put_file(file, "");
     assert_err(run_dir_open(path, &given, &cfg, &lock, &resumed, &err), ONIC_ECANTCREATE,
                "is not a run and is not overwritten");
     assert_int_equal(access(file, F_OK), 0);
     if (lock >= 0)
         close(lock);
+}
+
+/* What is refused after the run was opened, and before it is written, loses nothing; nor does what
+ * was opened and never written keep the next one from beginning. */
+static void a_run_is_emptied_when_the_new_one_is_written(void **state)
+{
+    struct config given, cfg;
+    char run[400], old[500];
+    int lock;
+    bool resumed;
+    config_defaults(&given);
+    set(&given, "run.on_exists", "overwrite");
+    snprintf(run, sizeof run, "%s/run", (char *)*state);
+    assert_ok(run_dir_open(run, &given, &cfg, &lock, &resumed, &err));
+    close(lock);
+    one_life(*state, &given, &cfg, false);
+    snprintf(old, sizeof old, "%s/checkpoints/old", run);
+    put_file(old, "");
+    assert_ok(run_dir_open(run, &given, &cfg, &lock, &resumed, &err));
+    close(lock);
+    assert_false(resumed);
+    assert_int_equal(access(old, F_OK), 0);
+    config_defaults(&given); /* the stored run.on_exists is no wish of this life */
+    one_life(*state, &given, &cfg, true);
+    assert_int_equal(access(old, F_OK), 0);
+    set(&given, "run.on_exists", "overwrite");
+    one_life(*state, &given, &cfg, false);
+    assert_int_equal(access(old, F_OK), -1);
 }
 
 /* The first command had a slip that only a child process could see. */
@@ -425,6 +455,7 @@ int main(void)
         IN_DIR(every_life_leaves_its_version),
         IN_DIR(an_existing_run_may_be_refused),
         IN_DIR(overwriting_empties_a_run_but_nothing_else),
+        IN_DIR(a_run_is_emptied_when_the_new_one_is_written),
         IN_DIR(a_new_run_that_was_refused_begins_again_whatever_is_wanted),
         IN_DIR(the_first_checkpoint_goes_with_the_options_that_were_refused),
         IN_DIR(a_refused_life_leaves_the_options_of_the_one_before),
