@@ -150,7 +150,9 @@ int cmd_eval(int argc, char **argv)
             &err, ONIC_ECONFIG,
             "nothing to evaluate: give a run directory or a checkpoint, or --random --env.id=ENV");
     if (rc == ONIC_OK && a.random && a.path[0])
-        rc = err_set(&err, ONIC_ECONFIG, "--random needs no run: leave out '%s' or --random",
+        rc = err_set(&err, ONIC_ECONFIG,
+                     "--random plays without a run: give --env.id=ENV instead of '%s', or leave "
+                     "out --random",
                      a.path);
     log_set_role("eval");
     sigaction(SIGINT, &(struct sigaction){.sa_handler = eval_on_signal, .sa_flags = SA_ONSTACK},

@@ -85,6 +85,10 @@ static int run_command(int argc, char **argv)
     for (int i = 0; i < COMMANDS; i++)
         if (strcmp(word, commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);
+    if (strncmp(word, "--help=", 7) == 0) {
+        fprintf(stderr, "onic: options are of a command: `onic train %.60s`\n", word);
+        return 64;
+    }
     return cli_unknown(word);
 }
 

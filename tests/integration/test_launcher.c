@@ -137,6 +137,8 @@ static void slips_get_one_sentence_and_64(void **state)
     struct scene *s = *state;
     assert_fails("", 64, "usage: onic COMMAND");
     assert_fails("trian", 64, "unknown command 'trian', did you mean 'train'?");
+    assert_fails("--help=all", 64, "`onic train --help=all`");
+    assert_fails("eval runs/x --random", 64, "give --env.id=ENV instead of 'runs/x'");
     assert_fails("config --train.lrr=1", 64, "did you mean '--train.lr'?");
     assert_fails("config --run.frames=0", 64,
                  "run.frames is '0', must be a whole number from 1 to");
