@@ -249,6 +249,8 @@ int config_read_stored(struct config *c, const char *text, size_t len, const cha
 
 static int cannot_be(const char *path, const char *what, int code, struct onic_err *err)
 {
+    if (code == EACCES)
+        return file_unreadable(path, code, err);
     return err_set(err, ONIC_ECONFIG, "the configuration file %s cannot be %s: %s", path, what,
                    strerror(code));
 }

@@ -3,10 +3,13 @@
 #include "deploy/cli/replay_find.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "common/base/file_kind.h"
 
 struct kept {
     int episodes, crashes;
@@ -26,18 +29,20 @@ static bool replay_find_ends_with(const char *name, const char *end)
 }
 
 /* Names begin with the number of environment steps, so the last in order is the newest. */
-static void replay_find_look(const char *dir, struct kept *k)
+static int replay_find_look(const char *dir, struct kept *k, struct onic_err *err)
 {
     DIR *d = opendir(dir);
-    for (struct dirent *e; d && (e = readdir(d));) {
+    if (!d)
+        return file_unreadable(dir, errno, err);
+    for (struct dirent *e; (e = readdir(d));) {
         if (replay_find_ends_with(e->d_name, ".jsonl") && ++k->episodes &&
             strcmp(e->d_name, k->newest) > 0)
             snprintf(k->newest, sizeof k->newest, "%s", e->d_name);
         else if (replay_find_ends_with(e->d_name, ".replay") && ++k->crashes)
             snprintf(k->crash, sizeof k->crash, "%s", e->d_name);
     }
-    if (d)
-        closedir(d);
+    closedir(d);
+    return ONIC_OK;
 }
 
 static int none_kept(const char *path, const char *dir, const struct kept *k, struct onic_err *err)
@@ -70,7 +75,9 @@ int replay_find(char path[CONFIG_STR_MAX], bool *found, struct onic_err *err)
     snprintf(dir, sizeof dir, "%s/replays", path);
     if (!is_dir(dir))
         snprintf(dir, sizeof dir, "%s", path);
-    replay_find_look(dir, &k);
+    int rc = replay_find_look(dir, &k, err);
+    if (rc)
+        return rc;
     if (k.episodes == 0)
         return none_kept(path, dir, &k, err);
     char file[sizeof dir + sizeof k.newest];

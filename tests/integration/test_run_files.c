@@ -325,12 +325,19 @@ static void what_may_not_be_read_is_said_and_nothing_else(void **state)
     struct reading *r = *state;
     char command[700];
     need(r, as_nobody);
-    ends_with(r, "cp -r run private && chmod -R go= private/*", 0, "");
+    static const char *const others[] = {"replay private", "config private/config.yaml",
+                                         "reward eval private"};
+    ends_with(r, "cp -r run private && touch private/reward.safetensors && chmod -R go= private/*",
+              0, "");
     for (int i = 0; i < READING; i++) {
         snprintf(command, sizeof command, "run=private; replay=${replay/run/private}; %s $onic %s",
                  as_nobody, reading_commands[i]);
         ends_with(r, command, 77, "Permission denied");
         assert_not_blamed(r);
+    }
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        snprintf(command, sizeof command, "%s $onic %s", as_nobody, others[i]);
+        ends_with(r, command, 77, "cannot be read: Permission denied for user 65534");
     }
     ends_with(r, "rm -rf private", 0, "");
 }

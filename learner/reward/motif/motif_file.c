@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/file_kind.h"
 #include "common/base/xmalloc.h"
 #include "common/checkpoint/checkpoint.h"
 
@@ -60,6 +61,8 @@ static bool motif_file_number_of(const struct checkpoint_file *f, const char *ke
 int motif_file_read(const char *path, struct motif_reward *r, struct onic_err *err)
 {
     struct checkpoint_file *f = NULL;
+    if (access(path, R_OK) != 0 && errno == EACCES)
+        return file_unreadable(path, EACCES, err);
     if (access(path, R_OK) != 0)
         return err_set(err, ONIC_ENOTFOUND,
                        "reward.file: %s cannot be read (%s); `onic reward train DATA` writes one",
