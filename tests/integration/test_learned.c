@@ -45,7 +45,7 @@ static void labels_that_all_say_the_same_warn(void **state)
 
 static void a_run_that_learned_says_nothing(void **state)
 {
-    const char *said = trained(*state, "--frames=60000 --reward.model=classifier --reward.lr=0.01 "
+    const char *said = trained(*state, "--frames=60000 --reward.model=classifier --reward.lr=0.003 "
                                        "--reward.steps_per_arrival=20 --reward.steps_max=100 "
                                        "--annotator.id=rules");
     assert_null(strstr(said, "did not learn"));

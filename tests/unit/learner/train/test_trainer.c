@@ -112,6 +112,7 @@ static void compare_losses(bool compat_oni)
     memset(&w, 0, sizeof w);
     world_configure(&w);
     w.cfg.train_threads = 2;
+    w.cfg.train_value_norm = 0;
     if (compat_oni) {
         w.cfg.compat_oni = true;
         w.cfg.reward_coef_ext = 0.5;

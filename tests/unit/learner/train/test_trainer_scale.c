@@ -121,6 +121,7 @@ static void open_scaled(struct world *w, float scale)
     configure(w, "hash");
     w->cfg.reward_coef_int = 0.5 * LABEL;
     w->cfg.reward_scale = (double)scale;
+    w->cfg.train_value_coef = 0.5;
     w->cfg.train_max_grad_norm = 0.3; /* is in the way */
     w->cfg.train_clip_value = 0.2;    /* also */
     w->cfg.train_epochs = 2;
