@@ -117,11 +117,11 @@ bool scalar_real(const char *text, double *out)
         return errno == 0;
     }
     if (word[0] == '.' && is_word(word + 1, "inf")) {
-        *out = *text == '-' ? -INFINITY : INFINITY;
+        *out = *text == '-' ? -(double)INFINITY : (double)INFINITY;
         return true;
     }
     if (strcmp(text, ".nan") == 0 || strcmp(text, ".NaN") == 0 || strcmp(text, ".NAN") == 0) {
-        *out = NAN;
+        *out = (double)NAN;
         return true;
     }
     if (!has_real_form(text))

@@ -53,7 +53,7 @@ static void panel_text_put_field(struct metrics *m, const char *label, const cha
  * nothing left to wait for. */
 static void put_eta(struct metrics *m, double steps, double per_s)
 {
-    double left = INFINITY;
+    double left = (double)INFINITY;
     if (m->params.frames_total && per_s > 0)
         left = ((double)m->params.frames_total - steps) / per_s;
     if (m->params.stop_wall_s > 0)

@@ -104,8 +104,8 @@ static void observe(const struct reward_model_type *t, struct reward_model *m, i
                      : question_about(question, QUESTION_CLASS, w.ptr[i], w.len[i]);
     t->on_label(m, &(struct label){.id = (uint64_t)i,
                                    .state = LABEL_ANSWERED,
-                                   .value = value,
-                                   .confidence = 0.75f,
+                                   .value = (double)value,
+                                   .confidence = 0.75,
                                    .question = question,
                                    .question_len = len,
                                    .source = "test"});

@@ -167,8 +167,8 @@ static void a_hangup_drains_each_program_alone_but_not_under_nohup(void **state)
     struct scene *s = *state;
     static const char *const programs[] = {
         "onic-learner --env.id=corridor --listen=ipc://l --reward.model=none --run-dir=run",
-        "onic-reward-server --env.id=corridor --listen=ipc://r --annotator.id=rules "
-        "--run-dir=labels",
+        ("onic-reward-server --env.id=corridor --listen=ipc://r --annotator.id=rules "
+         "--run-dir=labels"),
         "onic-actor --learner=ipc://nobody",
     };
     for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)

@@ -80,7 +80,7 @@ static bool serve(void *ctx)
         f->asked[f->nasked++][ask.question_len] = '\0';
         struct label l = {.id = (uint64_t)f->nasked,
                           .state = LABEL_ANSWERED,
-                          .value = ask.question_len == 5 ? 1.0f : 0.0f,
+                          .value = ask.question_len == 5 ? 1.0 : 0.0,
                           .asked_at = 1.0,
                           .answered_at = 2.0,
                           .question = f->asked[f->nasked - 1],

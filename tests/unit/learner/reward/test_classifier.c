@@ -152,7 +152,7 @@ static void teach(struct reward_model *m)
     for (int i = 0; i < WORDS; i++)
         t->on_label(m, &(struct label){.id = (uint64_t)i + 1,
                                        .state = LABEL_ANSWERED,
-                                       .value = (float)(i % 2),
+                                       .value = i % 2,
                                        .confidence = 1,
                                        .question = text,
                                        .question_len = (uint16_t)caption(text, i),

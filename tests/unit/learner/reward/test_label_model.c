@@ -23,7 +23,7 @@ static struct reward_model *create(const struct reward_model_type *t, double eps
 static void observe(struct reward_model *m, int caption, float label)
 {
     label_model_on_label(m, &(struct label){.state = LABEL_ANSWERED,
-                                            .value = label,
+                                            .value = (double)label,
                                             .confidence = 1,
                                             .question = text[caption],
                                             .question_len = length[caption]});

@@ -36,8 +36,8 @@ static void label(struct reward_mix *x, const char *caption, float value)
 {
     reward_mix_on_label(x, &(struct label){.id = 1,
                                            .state = LABEL_ANSWERED,
-                                           .value = value,
-                                           .confidence = 0.5f,
+                                           .value = (double)value,
+                                           .confidence = 0.5,
                                            .question = caption,
                                            .question_len = strlen(caption)});
 }

@@ -85,7 +85,7 @@ static int live(struct reward_model *m, int updates, bool right)
             int a = kill(q.caption), c = kill(q.caption_b);
             float label = right ? 0.5f + 0.5f * (float)(c - a) : 0.5f * (float)(asked % 3);
             t->on_label(m, &(struct label){.state = LABEL_ANSWERED,
-                                           .value = label,
+                                           .value = (double)label,
                                            .confidence = 1,
                                            .question = text,
                                            .question_len = len});

@@ -124,7 +124,7 @@ static void compare_losses(bool compat_oni)
     if (compat_oni)
         reward_mix_on_label(trainer_reward(w.core), &(struct label){.id = 1,
                                                                     .state = LABEL_ANSWERED,
-                                                                    .value = 1.0f,
+                                                                    .value = 1.0,
                                                                     .question = "You go right.",
                                                                     .question_len = 13});
     world_learn(&w, 8);
@@ -319,7 +319,7 @@ static void goes_on_bit_for_bit(double value_norm)
     world_open(&b);
     struct label label = {.id = 1,
                           .state = LABEL_ANSWERED,
-                          .value = 1.0f,
+                          .value = 1.0,
                           .question = "You go right.",
                           .question_len = 13};
     reward_mix_on_label(trainer_reward(a.core), &label);

@@ -49,8 +49,8 @@ static void it_learns_from_labels_alone(void **state)
     assert_true(s.reward.known == 0 && s.reward.paid == 0);
     struct label label = {.id = 1,
                           .state = LABEL_ANSWERED,
-                          .value = 1.0f,
-                          .confidence = 1.0f,
+                          .value = 1.0,
+                          .confidence = 1.0,
                           .question = "You go right.",
                           .question_len = 13};
     reward_mix_on_label(trainer_reward(w.core), &label);
