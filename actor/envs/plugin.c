@@ -441,6 +441,11 @@ int env_plugin_open(const struct env_family **out, const char *path, struct onic
     return ONIC_OK;
 }
 
+void env_plugin_forget(const struct env_family *family)
+{
+    free((struct plugin_family *)(uintptr_t)family);
+}
+
 bool env_plugin_made(const struct env_family *family)
 {
     return family->create == plugin_create;

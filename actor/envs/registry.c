@@ -166,6 +166,14 @@ int env_find(const char *id, const struct env_family **family, const char **name
     return unknown_id(id, err);
 }
 
+static int refuse_taken(const struct env_family *family, const char *path, struct onic_err *err)
+{
+    int rc = err_set(err, ONIC_ECONFIG, "env.plugin: the family '%s' of %s exists already",
+                     family->family, path);
+    env_plugin_forget(family);
+    return rc;
+}
+
 /* The caller holds the lock. */
 static int plugin_open(const char *path, struct onic_err *err)
 {
@@ -183,8 +191,7 @@ static int plugin_open(const char *path, struct onic_err *err)
         const struct env_family *other =
             i < BUILTIN_COUNT ? builtin[i] : plugins.family[i - BUILTIN_COUNT];
         if (strcmp(other->family, family->family) == 0)
-            return err_set(err, ONIC_ECONFIG, "env.plugin: the family '%s' of %s exists already",
-                           family->family, path);
+            return refuse_taken(family, path, err);
     }
     plugins.family[plugins.count] = family;
     snprintf(plugins.path[plugins.count], sizeof plugins.path[0], "%s", path);
