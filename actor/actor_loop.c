@@ -66,7 +66,7 @@ static int adopt_config(struct config *mine, const struct wire_welcome *w, struc
     config_defaults(theirs);
     int rc = config_read_text(theirs, w->config_text, w->config_len, "the learner's configuration",
                               CONFIG_PEER, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = config_adopt(mine, theirs, err);
     free(theirs);
     return rc;
@@ -123,7 +123,7 @@ static int actor_loop_build(struct actor *a, const struct wire_welcome *w, struc
     struct config *c = a->cfg;
     c->actors_id = w->actor_id; /* as assigned: it names this actor's files */
     int rc = vec_env_create(&a->envs, c, (int)w->actor_id, (int)c->env_count, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = actor_loop_build_policy(a, err);
     if (rc)
         return rc;
@@ -139,9 +139,9 @@ static int actor_loop_build(struct actor *a, const struct wire_welcome *w, struc
                                .warmup = (int)c->env_warmup,
                                .snapshot = w->deterministic};
     rc = rollout_create(&a->rollout, &p, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = rollout_start(a->rollout, w->resume, w->resume_len, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = say_ready(a, err);
     return rc;
 }
@@ -155,7 +155,7 @@ static void on_tick(void *ctx, uint64_t env_steps)
     a->steps += env_steps;
     wire_actor_progress(a->wire, a->steps);
     int64_t now = clock_ns();
-    if (a->wire_rc != ONIC_OK || now - a->last_poll_ns < POLL_INTERVAL_NS)
+    if (a->wire_rc || now - a->last_poll_ns < POLL_INTERVAL_NS)
         return;
     a->last_poll_ns = now;
     a->wire_rc = wire_actor_poll(a->wire, 0, &a->wire_err);
@@ -178,7 +178,7 @@ static int play_one(struct actor *a, struct onic_err *err)
     watch_begin(a->watch);
     int rc = rollout_fill(a->rollout, a->weights, a->weights_version, t, on_tick, a, err);
     watch_end(a->watch);
-    if (rc == ONIC_OK)
+    if (!rc)
         wire_actor_put(a->wire, t);
     return rc;
 }
@@ -187,7 +187,7 @@ static int actor_loop_play(struct actor *a, bool *recycle, struct onic_err *err)
 {
     uint64_t recycle_at = (uint64_t)a->cfg->env_recycle_episodes;
     while (!watch_drain_asked(a->watch)) {
-        if (a->wire_rc != ONIC_OK) {
+        if (a->wire_rc) {
             *err = a->wire_err;
             return a->wire_rc;
         }
@@ -222,22 +222,22 @@ int actor_run(struct config *cfg, struct watch *watch, bool *recycle, struct oni
     struct actor a = {.cfg = cfg, .watch = watch};
     struct wire_welcome w = {0};
     int rc = connect_link(&a, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = wait_for_welcome(&a, &w, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = adopt_config(cfg, &w, err);
-    if (rc == ONIC_OK) {
+    if (!rc) {
         char role[32];
         snprintf(role, sizeof role, "actor-%u", w.actor_id);
         log_set_role(role);
         rc = actor_loop_build(&a, &w, err);
     }
-    if (rc == ONIC_OK) {
+    if (!rc) {
         log_info("ready, waiting for weights", kv("env", vec_env_spec(a.envs)->id),
                  kv("envs", vec_env_count(a.envs)), kv("net", policy_config(a.policy)->net));
         rc = actor_loop_play(&a, recycle, err);
     }
-    if ((rc == ONIC_OK || rc == ONIC_ESTOPPED) && a.wire)
+    if ((!rc || rc == ONIC_ESTOPPED) && a.wire)
         rc = wire_actor_leave(a.wire, 10000, err);
     if (a.rollout) /* it has played */
         log_summary(&a);

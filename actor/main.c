@@ -66,30 +66,30 @@ int main(int argc, char **argv)
     int rc = config_load(&cfg, argc, argv, &cli, &err);
     if (rc == ONIC_ESTOPPED)
         return 0;
-    if (rc != ONIC_OK)
+    if (rc)
         return actor_main_fail(&err);
     rc = process_need_files(FILES_NEEDED, "an actor", &err);
-    if (rc != ONIC_OK)
+    if (rc)
         return actor_main_fail(&err);
     log_set_role("actor");
     log_follow_file();
     if (describe) {
         rc = actor_describe(&cfg, &err);
-        return rc == ONIC_OK || rc == ONIC_ESTOPPED ? 0 : actor_main_fail(&err);
+        return !rc || rc == ONIC_ESTOPPED ? 0 : actor_main_fail(&err);
     }
     rc = limits_check(&actor_need, &err);
-    if (rc != ONIC_OK)
+    if (rc)
         return actor_main_fail(&err);
     clock_leave_out_standstills();
     struct watch *watch = NULL;
     bool recycle = false;
     rc = watch_create(&watch, (int)cfg.actors_step_timeout_s, &err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = actor_run(&cfg, watch, &recycle, &err);
     watch_free(watch);
-    if (rc == ONIC_OK && recycle) {
+    if (!rc && recycle) {
         log_info("recycling: starting afresh in the same process");
         exec_self(argv);
     }
-    return rc == ONIC_OK ? 0 : actor_main_fail(&err);
+    return rc ? actor_main_fail(&err) : 0;
 }

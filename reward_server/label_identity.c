@@ -38,9 +38,9 @@ static int identity_with(char out[192], const struct config *config,
                                     .loop = loop,
                                     .wake = label_identity_wake_nobody,
                                     .idle = true};
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = annotator_open(&a, o, &setup, err);
-    if (rc == ONIC_OK) {
+    if (!rc) {
         annotator_names(o, names);
         label_identity_of(&id, goal_name, a, names, goal, config);
         label_identity_text(&id, out);

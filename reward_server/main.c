@@ -36,20 +36,20 @@ int main(int argc, char **argv)
     int rc = config_load(&config, argc, argv, &cli, &err);
     if (rc == ONIC_ESTOPPED)
         return 0;
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = process_need_files(FILES_NEEDED, "a reward server", &err);
-    if (rc == ONIC_OK) {
+    if (!rc) {
         config_use_log_level(&config);
         rc = limits_check(&server_need, &err);
     }
-    if (rc == ONIC_OK) {
+    if (!rc) {
         clock_leave_out_standstills();
         rc = server_create(&server, &config, &err);
     }
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = server_run(server, &err);
     server_free(server);
-    if (rc != ONIC_OK)
+    if (rc)
         fprintf(stderr, "onic-reward-server: %s\n", err.msg);
-    return rc == ONIC_OK ? 0 : err_exit_code(rc);
+    return rc ? err_exit_code(rc) : 0;
 }

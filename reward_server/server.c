@@ -327,8 +327,8 @@ static void server_check_annotator(struct server *s)
     char text[160];
     struct onic_err err = {0};
     int rc = s->annotator->v->status(s->annotator, text, &err);
-    snprintf(s->said_now, sizeof s->said_now, "%.159s", rc == ONIC_OK ? text : err.msg);
-    if (rc != ONIC_OK) {
+    snprintf(s->said_now, sizeof s->said_now, "%.159s", !rc ? text : err.msg);
+    if (rc) {
         if (s->err)
             *s->err = err;
         quit(s, rc);

@@ -37,9 +37,9 @@ static int open_annotator(struct server *s, const struct config *c, const char *
     char note[ONIC_ERR_MSG_MAX];
     struct annotator_order order;
     int rc = annotator_choose(&order, c, note, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = annotator_goal(&s->goal, &order, c, err);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
     if (*note)
         log_warn(note);
@@ -88,7 +88,7 @@ static int use_identity(struct server *s, const struct config *c, struct onic_er
     snprintf(s->identity.goal, sizeof s->identity.goal, "%s", goal);
     label_identity_text(&id, s->identity.identity);
     int rc = label_store_use(s->store, &id, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = label_store_unanswered(s->store, (int)c->annotator_queue_entries, put_back, s, err);
     if (rc > 0)
         log_info("questions of an earlier life are asked again", kv("captions", rc));
@@ -124,7 +124,7 @@ static int server_life_open_socket(struct server *s, const struct config *c, str
 {
     int rc = wire_labels_server_create(&s->socket, c->listen_address, NULL,
                                        c->security_allow_insecure, &s->identity, err);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
     uv_poll_init(&s->loop, &s->readable, wire_labels_server_fd(s->socket));
     server_life_handle(s, &s->readable);
@@ -144,21 +144,21 @@ int server_create(struct server **out, const struct config *config, struct onic_
     s->queue = annotation_queue_create((size_t)config->annotator_queue_entries,
                                        (size_t)config->annotator_queue_bytes,
                                        config->annotator_oldest_share);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = server_life_open_loop(s, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = server_life_store_path(config, path, sizeof path, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = label_store_open(&s->store, path, LABEL_STORE_SERVER, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = label_store_counts(s->store, &s->counts, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = open_annotator(s, config, path, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = use_identity(s, config, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = server_life_open_socket(s, config, err);
-    if (rc != ONIC_OK) {
+    if (rc) {
         server_free(s);
         return rc;
     }

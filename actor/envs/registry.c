@@ -185,7 +185,7 @@ static int plugin_open(const char *path, struct onic_err *err)
                        PLUGINS_MAX);
     const struct env_family *family;
     int rc = env_plugin_open(&family, path, err);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
     for (int i = 0; i < BUILTIN_COUNT + plugins.count; i++) {
         const struct env_family *other =
@@ -229,16 +229,16 @@ static int registry_create(struct env **out, const char *id, const struct config
     const struct env_family *family;
     const char *name;
     int rc = env_plugin_load(cfg, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = env_find(id, &family, &name, err);
-    if (rc == ONIC_OK && cfg->env_options[0] && !env_plugin_made(family))
+    if (!rc && cfg->env_options[0] && !env_plugin_made(family))
         rc = err_set(err, ONIC_ECONFIG,
                      "env.options (plugin.KEY=VALUE) is for environments of env.plugin; %s has the "
                      "options that --help lists under env",
                      id);
-    if (rc == ONIC_OK && family->available)
+    if (!rc && family->available)
         rc = family->available(cfg, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = family->create(out, family, name, cfg, index, err);
     return rc;
 }
@@ -248,7 +248,7 @@ int env_create(struct env **out, const char *id, const struct config *cfg, int i
 {
     struct config *own = with_fields_of_net(cfg);
     int rc = registry_create(out, id, own ? own : cfg, index, err);
-    if (rc == ONIC_OK && (rc = env_check_fields(own ? own : cfg, &(*out)->spec, err)) != ONIC_OK) {
+    if (!rc && (rc = env_check_fields(own ? own : cfg, &(*out)->spec, err)) != ONIC_OK) {
         if (own)
             err_wrap(err, "the network policy.net=%s is not for this environment", cfg->policy_net);
         env_free(*out);

@@ -66,7 +66,7 @@ static int create_slots(struct vec_env *v, const struct config *cfg, int count,
     v->slots = xcalloc(1, sizeof *v->slots);
     v->count = 1;
     int rc = env_create(&v->slots[0].env, cfg->env_id, cfg, 0, err);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
     if (count == 0)
         count = cfg->env_count ? (int)cfg->env_count : v->slots[0].env->spec.default_count;
@@ -75,7 +75,7 @@ static int create_slots(struct vec_env *v, const struct config *cfg, int count,
     v->count = count;
     for (int i = 1; i < count; i++) {
         rc = env_create(&v->slots[i].env, cfg->env_id, cfg, i, err);
-        if (rc != ONIC_OK)
+        if (rc)
             return rc;
     }
     return ONIC_OK;
@@ -92,7 +92,7 @@ int vec_env_create(struct vec_env **out, const struct config *cfg, int actor_id,
     v->unique_per_s = cfg->bench_captions_per_s;
     v->refilled_ns = clock_ns();
     int rc = create_slots(v, cfg, count, err);
-    if (rc != ONIC_OK) {
+    if (rc) {
         vec_env_free(v);
         return rc;
     }
@@ -204,7 +204,7 @@ int vec_env_reset_one(struct vec_env *v, int i, uint8_t *obs, struct env_result 
     strmap_clear(s->counts);
     s->env->family->seed(s->env, s->episode.seed);
     int rc = s->env->family->reset(s->env, obs, result, err);
-    if (rc != ONIC_OK) {
+    if (rc) {
         err_wrap(err, "environment %d of actor %d", i, v->actor_id);
         return rc;
     }
@@ -218,7 +218,7 @@ int vec_env_reset_all(struct vec_env *v, uint8_t *obs, struct env_result *result
 {
     for (int i = 0; i < v->count; i++) {
         int rc = vec_env_reset_one(v, i, obs + (size_t)i * v->obs_bytes, &results[i], err);
-        if (rc != ONIC_OK)
+        if (rc)
             return rc;
     }
     return ONIC_OK;
@@ -234,7 +234,7 @@ int vec_env_step(struct vec_env *v, const int32_t *action, uint8_t *obs, struct 
             continue;
         ONIC_ASSERT(!s->episode.ended && action[i] < s->env->spec.actions);
         int rc = s->env->family->step(s->env, action[i], obs + (size_t)i * v->obs_bytes, r, err);
-        if (rc != ONIC_OK) {
+        if (rc) {
             err_wrap(err, "environment %d of actor %d", i, v->actor_id);
             return rc;
         }
@@ -314,7 +314,7 @@ int vec_env_load(struct vec_env *v, int i, const uint8_t *snapshot, uint8_t *obs
     const uint8_t *at = snapshot + sizeof head;
     int rc =
         s->env->family->load(s->env, at + v->counts_max * sizeof(struct count_entry), obs, err);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
     strmap_clear(s->counts);
     for (uint32_t k = 0; k < head.entries; k++) {

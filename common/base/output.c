@@ -41,9 +41,9 @@ int output_end(const char *program, int code)
     int rc = output_flush(&err);
     /* A network file system may keep its refusal until the file is closed. With nothing to write, a
      * descriptor that was closed all along (EBADF) is nobody's loss. */
-    if (fclose(stdout) != 0 && rc == ONIC_OK && errno != EBADF && errno != EPIPE)
+    if (fclose(stdout) != 0 && !rc && errno != EBADF && errno != EPIPE)
         rc = output_lost(&err, errno);
-    if (rc == ONIC_OK || rc == ONIC_ESTOPPED || code != 0)
+    if (!rc || rc == ONIC_ESTOPPED || code != 0)
         return code;
     fprintf(stderr, "%s: %s\n", program, err.msg);
     return err_exit_code(rc);

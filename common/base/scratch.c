@@ -143,7 +143,7 @@ int scratch_create(struct scratch *s, const struct scratch_wish *wish, const cha
         }
         remove_leftovers(place, wish->prefix);
         int rc = done ? 0 : make_in(s, wish, place);
-        done |= rc == 0;
+        done |= !rc;
         if (rc)
             add_reason(why, wish, place, rc);
     }

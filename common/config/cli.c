@@ -221,12 +221,12 @@ static int print_and_stop(const char *arg, const struct config *defaults,
     } else {
         config_version(&out);
     }
-    if (rc == ONIC_OK) {
+    if (!rc) {
         fwrite(out.data, 1, out.len, stdout);
         rc = output_flush(err);
     }
     buf_release(&out);
-    return rc == ONIC_OK ? ONIC_ESTOPPED : rc;
+    return rc ? rc : ONIC_ESTOPPED;
 }
 
 static void note_differences(struct config *c, const struct config *before)

@@ -119,7 +119,7 @@ static int not_an_option(struct config *c, const char *name, const char *value,
 int config_read_env(struct config *c, struct onic_err *err)
 {
     int rc = ONIC_OK;
-    for (char **e = environ; e && *e && rc == ONIC_OK; e++) {
+    for (char **e = environ; e && *e && !rc; e++) {
         size_t n = strcspn(*e, "=");
         char name[NAME_MAX_BYTES];
         if (strncmp(*e, "ONIC_", 5) != 0 || n >= sizeof name || (*e)[n] != '=')

@@ -141,14 +141,14 @@ int policy_create(struct policy **out, const struct policy_config *c, struct oni
 {
     *out = NULL;
     int rc = blas_start(err);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
     struct policy *p = xcalloc(1, sizeof *p);
     p->config = *c;
     rc = policy_resolve(p, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = p->type->create(&p->encoder, &p->config, &p->params, err);
-    if (rc != ONIC_OK) {
+    if (rc) {
         policy_free(p);
         return rc;
     }

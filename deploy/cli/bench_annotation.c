@@ -99,14 +99,14 @@ static int run_both(const struct config *given, const struct annotated *const si
 {
     struct bench_run run[2] = {0};
     int rc = ONIC_OK;
-    for (int k = 0; k < 2 && rc == ONIC_OK; k++) {
+    for (int k = 0; k < 2 && !rc; k++) {
         int i = k ? !first : first;
         rc = bench_annotation_start(&run[i], given, side[i], s->wall, half ? &half[k] : NULL, err);
-        if (rc == ONIC_OK && !half)
+        if (!rc && !half)
             rc = bench_run_finish(&run[i], s->from, &out[i], err);
     }
     for (int i = 0; i < 2; i++) {
-        if (rc == ONIC_OK && half)
+        if (!rc && half)
             rc = bench_run_finish(&run[i], s->from, &out[i], err);
         else
             bench_run_abandon(&run[i]);
@@ -162,10 +162,10 @@ int bench_annotation(const struct bench_options *o, struct bench_result *out, st
     double a[BENCH_ROUNDS_MAX], b[BENCH_ROUNDS_MAX];
     double score_us[BENCH_ROUNDS_MAX], share[BENCH_ROUNDS_MAX], labels[BENCH_ROUNDS_MAX],
         labels_cpu[BENCH_ROUNDS_MAX];
-    for (int i = 0; rc == ONIC_OK && i < rounds; i++) {
+    for (int i = 0; !rc && i < rounds; i++) {
         struct bench_figures f[2];
         rc = run_both(o->cfg, side, i % 2, &s, together ? half : NULL, f, err);
-        if (rc == ONIC_OK && with->annotator[0] && f[0].labels < 1)
+        if (!rc && with->annotator[0] && f[0].labels < 1)
             rc = err_set(err, ONIC_ENOTFOUND, "the annotator %s answered nothing in %.1f s",
                          with->annotator, s.wall);
         if (rc)

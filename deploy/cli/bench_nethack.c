@@ -27,11 +27,11 @@ static int through_environment(const struct config *cfg, int steps, double *per_
     struct rng rng = rng_stream((uint64_t)cfg->run_seed, "bench", 0, 0, 0);
     rc = vec_env_reset_all(v, obs, result, err);
     int64_t start = clock_cpu_ns();
-    for (int s = 0; rc == ONIC_OK && s < steps; s++) {
+    for (int s = 0; !rc && s < steps; s++) {
         for (int e = 0; e < NETHACK_ENVS; e++)
             action[e] = (int32_t)rng_below(&rng, (uint32_t)spec->actions);
         rc = vec_env_step(v, action, obs, result, err);
-        for (int e = 0; rc == ONIC_OK && e < NETHACK_ENVS; e++)
+        for (int e = 0; !rc && e < NETHACK_ENVS; e++)
             if (result[e].terminated || result[e].truncated || result[e].failed)
                 rc =
                     vec_env_reset_one(v, e, obs + (size_t)e * spec->obs.obs_bytes, &result[e], err);
@@ -52,16 +52,16 @@ int bench_nethack(const struct bench_options *o, struct bench_result *out, struc
     const struct env_family *family;
     const char *name;
     int rc = env_find(cfg.env_id, &family, &name, err);
-    if (rc == ONIC_OK && family->available && family->available(&cfg, err) != ONIC_OK)
+    if (!rc && family->available && family->available(&cfg, err) != ONIC_OK)
         return ONIC_ENOTFOUND;
     double a[BENCH_ROUNDS_MAX], b[BENCH_ROUNDS_MAX];
-    for (int i = 0; rc == ONIC_OK && i < rounds && (i < 2 || clock_ms() < end_ms); i++) {
+    for (int i = 0; !rc && i < rounds && (i < 2 || clock_ms() < end_ms); i++) {
         cfg.run_seed = i + 1;
         rc = through_environment(&cfg, steps, &a[i], err);
         struct bare_loop_result bare;
-        if (rc == ONIC_OK)
+        if (!rc)
             rc = nethack_bare_loop(&bare, &cfg, NETHACK_ENVS, steps, err);
-        if (rc == ONIC_OK)
+        if (!rc)
             b[i] = (double)bare.agent_steps / bare.cpu_s;
         o->round(o->ctx, done = i + 1, rounds);
     }

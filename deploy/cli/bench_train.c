@@ -38,9 +38,9 @@ static int inprocess_open(struct inprocess *x, const struct config *cfg, struct 
     memset(x, 0, sizeof *x);
     x->cfg = *cfg;
     int rc = ONIC_OK;
-    for (int g = 0; rc == ONIC_OK && g < BENCH_GROUPS; g++) {
+    for (int g = 0; !rc && g < BENCH_GROUPS; g++) {
         rc = vec_env_create(&x->envs[g], &x->cfg, g, 0, err);
-        if (rc == ONIC_OK && g == 0) {
+        if (!rc && g == 0) {
             struct env_description d;
             vec_env_describe(x->envs[0], &d);
             rc = trainer_create(&x->core, &x->cfg, &d, err);
@@ -53,9 +53,9 @@ static int inprocess_open(struct inprocess *x, const struct config *cfg, struct 
                                    .actor_id = (uint32_t)g,
                                    .T = (int)x->cfg.train_rollout};
         rc = rollout_create(&x->rollout[g], &p, err);
-        if (rc == ONIC_OK)
+        if (!rc)
             rc = rollout_start(x->rollout[g], NULL, 0, err);
-        if (rc == ONIC_OK) {
+        if (!rc) {
             struct trajectory_shape shape = rollout_shape(x->rollout[g]);
             x->t[g] = trajectory_create(&shape);
         }
@@ -70,19 +70,18 @@ static int inprocess_run(const struct config *cfg, double frames, double seconds
     struct inprocess x;
     int rc = inprocess_open(&x, cfg, err);
     int64_t start = clock_process_cpu_ns(), end_ms = clock_ms() + (int64_t)(seconds * 1e3);
-    while (rc == ONIC_OK && (double)trainer_counters(x.core)->env_steps < frames &&
-           clock_ms() < end_ms) {
+    while (!rc && (double)trainer_counters(x.core)->env_steps < frames && clock_ms() < end_ms) {
         uint64_t version = trainer_counters(x.core)->version;
-        for (int g = 0; rc == ONIC_OK && g < BENCH_GROUPS; g++)
+        for (int g = 0; !rc && g < BENCH_GROUPS; g++)
             rc = rollout_fill(x.rollout[g], trainer_weights(x.core), version, x.t[g], NULL, NULL,
                               err);
         struct train_stats stats;
-        if (rc == ONIC_OK) {
+        if (!rc) {
             trainer_lay_out(x.core, x.t, BENCH_GROUPS);
             rc = trainer_update(x.core, &stats, err);
         }
     }
-    if (rc == ONIC_OK)
+    if (!rc)
         *cost = (double)(clock_process_cpu_ns() - start) * 1e-9 /
                 (double)trainer_counters(x.core)->env_steps;
     inprocess_close(&x);
@@ -124,9 +123,9 @@ int bench_distributed(const struct bench_options *o, struct bench_result *out, s
         struct bench_run run;
         struct bench_figures f;
         int rc = bench_run_start(&run, o->cfg, flags, NULL, err);
-        if (rc == ONIC_OK)
+        if (!rc)
             rc = bench_run_finish(&run, 0, &f, err);
-        if (rc == ONIC_OK) /* as far: an agent that has learned costs more per frame */
+        if (!rc) /* as far: an agent that has learned costs more per frame */
             rc = inprocess_run(&cfg, f.frames, wall, &b[i], err);
         if (rc)
             return rc;

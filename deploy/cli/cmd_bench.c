@@ -278,7 +278,7 @@ static int run_all(const struct bench_args *a, const struct config *cfg, struct 
     FILE *table = strcmp(a->json, "-") == 0 ? stderr : stdout;
     fprintf(table, "%d usable cores, %s, peak %.0f GF/s per core\n", cpu_usable(), cpu_path(),
             peak);
-    for (int i = 0; i < BENCHES && rc == ONIC_OK; i++) {
+    for (int i = 0; i < BENCHES && !rc; i++) {
         struct bench_result r;
         if (!chosen(a, i))
             continue;
@@ -295,10 +295,10 @@ static int run_all(const struct bench_args *a, const struct config *cfg, struct 
             buf_puts(&doc, ",");
         put_result(&doc, &r);
     }
-    if (a->quick && rc == ONIC_OK)
+    if (a->quick && !rc)
         fputs("bench: rounds of --quick are too short for figures to keep\n", stderr);
     buf_puts(&doc, "]}\n");
-    if (rc == ONIC_OK && json)
+    if (!rc && json)
         fwrite(doc.data, 1, doc.len, json);
     int closed = result_close(json, a->json, rc ? NULL : err);
     buf_release(&doc);
@@ -324,9 +324,9 @@ int cmd_bench(int argc, char **argv)
         .ctx = &a,
     };
     int rc = config_load(&cfg, argc, argv, &cli, &err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = check_only(&a, &err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = run_all(&a, &cfg, &err);
     return command_result("bench", rc, &err);
 }

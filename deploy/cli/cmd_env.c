@@ -88,7 +88,7 @@ static void list_one(const struct env_family *f, const char *name, const struct 
 static int env_list(const struct config *cfg, bool json, struct buf *out, struct onic_err *err)
 {
     int rc = env_plugin_load(cfg, err);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
     /* An explicit env.obs is for one environment; others lack its fields. */
     struct config any = *cfg;
@@ -219,7 +219,7 @@ static int env_put_line(struct trace *tr, bool is_reset, struct onic_err *err)
 static int trace_reset(struct trace *tr, struct onic_err *err)
 {
     int rc = tr->env->family->reset(tr->env, tr->obs, &tr->result, err);
-    return rc == ONIC_OK ? env_put_line(tr, true, err) : rc;
+    return rc ? rc : env_put_line(tr, true, err);
 }
 
 /* The next whitespace-separated word is an action number; ONIC_ESTOPPED at the end of the file. */
@@ -253,11 +253,11 @@ static int next_action(FILE *f, const struct env_spec *spec, int *action, struct
 static int trace_actions(struct trace *tr, FILE *f, struct onic_err *err)
 {
     int rc = trace_reset(tr, err), action = 0;
-    while (rc == ONIC_OK && (rc = next_action(f, &tr->env->spec, &action, err)) == ONIC_OK) {
+    while (!rc && (rc = next_action(f, &tr->env->spec, &action, err)) == ONIC_OK) {
         rc = tr->env->family->step(tr->env, action, tr->obs, &tr->result, err);
-        if (rc == ONIC_OK)
+        if (!rc)
             rc = env_put_line(tr, false, err);
-        if (rc == ONIC_OK && (tr->result.terminated || tr->result.truncated || tr->result.failed))
+        if (!rc && (tr->result.terminated || tr->result.truncated || tr->result.failed))
             rc = trace_reset(tr, err);
     }
     return rc == ONIC_ESTOPPED ? ONIC_OK : rc;
@@ -305,7 +305,7 @@ static int env_run(const struct env_args *a, struct config *cfg, struct buf *out
                        a->verb[0] ? a->verb : "nothing");
     struct env *e;
     int rc = env_create(&e, a->env[0] ? a->env : cfg->env_id, cfg, 0, err);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
     if (is_trace)
         rc = trace(e, cfg, a->actions, err);
@@ -339,9 +339,9 @@ int cmd_env(int argc, char **argv)
     struct buf out;
     buf_init(&out, 1 << 20);
     int rc = config_load(&cfg, argc, argv, &cli, &err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = env_run(&a, &cfg, &out, &err);
-    if (rc == ONIC_OK)
+    if (!rc)
         fwrite(out.data, 1, out.len, stdout);
     buf_release(&out);
     return command_result("env", rc, &err);

@@ -96,18 +96,18 @@ static int run_eval(const struct eval_args *a, struct config *given, struct onic
                             .progress = true};
     if (a->csv[0])
         rc = result_open(&p.csv, a->csv, err);
-    if (rc == ONIC_OK && a->json[0])
+    if (!rc && a->json[0])
         rc = result_open(&json, a->json, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = evaluate(&p, &stop_asked, &result, err);
-    if (rc == ONIC_OK && strcmp(a->json, "-") != 0 && strcmp(a->csv, "-") != 0) {
+    if (!rc && strcmp(a->json, "-") != 0 && strcmp(a->csv, "-") != 0) {
         struct buf text;
         buf_init(&text, 1 << 16);
         eval_text(&result, &text);
         fwrite(text.data, 1, text.len, stdout);
         buf_release(&text);
     }
-    if (rc == ONIC_OK && json)
+    if (!rc && json)
         write_json(json, a, &result, (uint64_t)run.cfg.run_seed, &run);
     int csv_rc = result_close(p.csv, a->csv, rc ? NULL : err);
     rc = rc ? rc : csv_rc;
@@ -145,11 +145,11 @@ int cmd_eval(int argc, char **argv)
     int rc = config_load(&given, argc, argv, &cli, &err);
     if (rc == ONIC_ESTOPPED)
         return 0;
-    if (rc == ONIC_OK && !a.random && !a.path[0])
+    if (!rc && !a.random && !a.path[0])
         rc = err_set(
             &err, ONIC_ECONFIG,
             "nothing to evaluate: give a run directory or a checkpoint, or --random --env.id=ENV");
-    if (rc == ONIC_OK && a.random && a.path[0])
+    if (!rc && a.random && a.path[0])
         rc = err_set(&err, ONIC_ECONFIG,
                      "--random plays without a run: give --env.id=ENV instead of '%s', or leave "
                      "out --random",
@@ -157,9 +157,9 @@ int cmd_eval(int argc, char **argv)
     log_set_role("eval");
     sigaction(SIGINT, &(struct sigaction){.sa_handler = eval_on_signal, .sa_flags = SA_ONSTACK},
               NULL);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = run_eval(&a, &given, &err);
-    if (rc == ONIC_OK)
+    if (!rc)
         return 0;
     fprintf(stderr, "onic eval: %s\n", err.msg);
     return err_exit_code(rc);

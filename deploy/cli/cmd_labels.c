@@ -230,7 +230,7 @@ static int write_rows(const struct labels_args *a, const char *path, struct onic
     rc = label_store_each(s, 0, write_row, &w, err);
     bool unwritten = ferror(w.to) != 0; /* then that is the reason why the reading ended */
     int closed = result_close(w.to, a->file, rc && !unwritten ? NULL : err);
-    rc = unwritten || rc == ONIC_OK ? closed : rc;
+    rc = unwritten || !rc ? closed : rc;
     buf_release(&w.line);
     label_store_close(s);
     return rc;

@@ -164,7 +164,7 @@ static int play_episode(struct play *p, struct onic_err *err)
         memset(p->state, 0, (size_t)policy_state_size(p->run.policy) * sizeof(float));
     p->ext_sum = p->int_sum = 0;
     p->episode++;
-    while (rc == ONIC_OK) {
+    while (!rc) {
         play_consider(p);
         play_show(p, action, &x);
         if (p->term.quit || x.terminated || x.truncated || x.failed)
@@ -175,7 +175,7 @@ static int play_episode(struct play *p, struct onic_err *err)
         action = play_choose(p);
         rc = vec_env_step(p->envs, &action, p->obs, &x, err);
     }
-    if (rc == ONIC_OK)
+    if (!rc)
         terminal_linger(&p->term);
     return rc;
 }
@@ -190,9 +190,9 @@ static int open_policy(struct play *p, const struct env_spec *spec, struct onic_
     int rc = reward_mix_create(&p->mix, &p->run.cfg, &spec->obs, err);
     const void *state;
     size_t len;
-    if (rc == ONIC_OK && checkpoint_get_bytes(p->run.file, "reward", &state, &len, NULL) == ONIC_OK)
+    if (!rc && checkpoint_get_bytes(p->run.file, "reward", &state, &len, NULL) == ONIC_OK)
         rc = reward_mix_load(p->mix, state, len, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         p->explain = explain_open(p->args.path, &p->run.cfg);
     return rc;
 }
@@ -321,19 +321,19 @@ int cmd_play(int argc, char **argv)
     int rc = config_load(&given, argc, argv, &cli, &err);
     if (rc == ONIC_ESTOPPED)
         return 0;
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = check_args(&p.args, &err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = open_play(&p, &given, &err);
-    if (rc == ONIC_OK) {
+    if (!rc) {
         terminal_open(&p.term);
         int episodes = p.args.episodes >= 0 ? p.args.episodes : p.term.tty ? 0 : 1;
-        while (rc == ONIC_OK && !p.term.quit && (episodes == 0 || p.episode < episodes))
+        while (!rc && !p.term.quit && (episodes == 0 || p.episode < episodes))
             rc = play_episode(&p, &err);
         terminal_close(&p.term);
     }
     close_play(&p);
-    if (rc == ONIC_OK)
+    if (!rc)
         return 0;
     fprintf(stderr, "onic play: %s\n", err.msg);
     return err_exit_code(rc);

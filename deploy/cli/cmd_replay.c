@@ -343,18 +343,18 @@ int cmd_replay(int argc, char **argv)
     };
     buf_init(&p.document, DOCUMENT_MAX);
     int rc = config_load(&given, argc, argv, &cli, &err);
-    if (rc == ONIC_OK && !p.args.path[0])
+    if (!rc && !p.args.path[0])
         rc = err_set(&err, ONIC_ECONFIG,
                      "nothing to play: give a file of RUN/replays/, or RUN for the newest");
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = open_player(&p, &given, &err);
-    if (rc == ONIC_OK) {
+    if (!rc) {
         if (!p.args.json && !p.args.explain)
             terminal_open(&p.term);
         rc = replay_play(&p, &err);
         terminal_close(&p.term);
     }
-    if (rc == ONIC_OK)
+    if (!rc)
         say_result(&p);
     close_player(&p);
     return command_result("replay", rc, &err);

@@ -164,7 +164,7 @@ static void try_annotator(struct finding *f, const struct annotator_vtable *v,
     log_set_level(LOG_ERROR); /* what is wrong is said below */
     int rc = trial_ask(&t, v, cfg, goal, patience_s(v, cfg), &err);
     log_set_level(LOG_INFO);
-    if (rc == ONIC_OK) {
+    if (!rc) {
         put_trial(f, v, cfg, goal, &t);
     } else {
         f->verdict = VERDICT_WARN;
@@ -251,13 +251,13 @@ static int try_order(struct finding *f, const struct config *cfg, enum question_
     char note[ONIC_ERR_MSG_MAX] = "", who[96];
     snprintf(who, sizeof who, "reward.model=%.60s", cfg->reward_model);
     int rc = annotator_choose(&order, cfg, note, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = annotator_check_kind(&order, kind, who, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = annotator_goal(&goal, &order, cfg, err);
     if (*note)
         buf_printf(&f->text, "%s; ", note);
-    for (int i = 0; rc == ONIC_OK && i < order.n; i++) {
+    for (int i = 0; !rc && i < order.n; i++) {
         buf_puts(&f->text, i ? "; then " : "");
         try_annotator(f, order.member[i], cfg, goal, kind);
     }
@@ -276,13 +276,13 @@ void doctor_annotator(const struct config *cfg, struct finding *f)
     } else if (cfg->reward_server[0]) {
         struct annotator_order any = {.member = {annotator_find("random")}, .n = 1};
         rc = annotator_goal(&goal, &any, cfg, &err);
-        if (rc == ONIC_OK)
+        if (!rc)
             try_server(f, cfg, goal, kind);
         goal_free(goal);
     } else {
         rc = try_order(f, cfg, kind, &err);
     }
-    if (rc == ONIC_OK)
+    if (!rc)
         return;
     f->verdict = VERDICT_WARN;
     buf_puts(&f->text, err.msg);

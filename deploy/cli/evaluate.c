@@ -137,7 +137,7 @@ static int step_all(struct evaluation *v, struct onic_err *err)
         else
             v->steps++;
     int rc = vec_env_step(v->envs, v->action, v->obs[1], v->result, err);
-    for (int e = 0; rc == ONIC_OK && e < v->E; e++) {
+    for (int e = 0; !rc && e < v->E; e++) {
         const struct env_result *x = &v->result[e];
         if (v->p->caption && v->action[e] >= 0 && x->caption_len)
             v->p->caption(v->p->ctx, x->caption, (size_t)x->caption_len);
@@ -215,9 +215,9 @@ int evaluate(const struct eval_params *p, const volatile int *stop, struct eval_
     memset(out, 0, sizeof *out);
     int64_t start = clock_ms(), shown = start;
     int rc = open_evaluation(&v, p, err);
-    if (rc == ONIC_OK && p->csv)
+    if (!rc && p->csv)
         evaluate_csv_head(&v);
-    while (rc == ONIC_OK && v.done < p->episodes) {
+    while (!rc && v.done < p->episodes) {
         if (stop && *stop) {
             rc =
                 err_set(err, ONIC_ESTOPPED, "stopped after %d of %d episodes", v.done, p->episodes);
@@ -231,7 +231,7 @@ int evaluate(const struct eval_params *p, const volatile int *stop, struct eval_
                     p->episodes, out->env_steps, (double)(shown - start) * 1e-3);
         }
     }
-    if (rc == ONIC_OK)
+    if (!rc)
         evaluate_summarise(&v, out);
     out->wall_s = (double)(clock_ms() - start) * 1e-3;
     close_evaluation(&v);

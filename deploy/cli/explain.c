@@ -127,10 +127,10 @@ struct explain *explain_open(const char *run_or_checkpoint, const struct config 
     struct label_store *store = NULL;
     struct onic_err err = {0};
     int rc = label_store_open(&store, path, LABEL_STORE_READ, &err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = label_store_each(store, 0, keep_row, x, &err);
     label_store_close(store);
-    if (rc != ONIC_OK && rc != ONIC_ENOTFOUND) /* a run without language has none */
+    if (rc && rc != ONIC_ENOTFOUND) /* a run without language has none */
         fprintf(stderr, "onic: labels cannot be shown: %s\n", err.msg);
     return x;
 }

@@ -122,7 +122,7 @@ static int ask_all(struct serving *s, const char *data, struct chunk chunk, int 
         finish_group(&a);
     labels_annotate_show(&a);
     wire_labels_client_free(a.client);
-    if (!rc && a.broken_off && s->rc == ONIC_OK)
+    if (!rc && a.broken_off && s->!rc)
         fputs("annotate: stopped; the same command goes on\n", stderr);
     return rc;
 }
@@ -173,9 +173,9 @@ static int labels_annotate_run(struct serving *s, const char *data, struct chunk
     int rc = ask_all(s, data, chunk, total, err);
     server_stop(s->server);
     pthread_join(s->thread, NULL);
-    if (s->rc != ONIC_OK && err)
+    if (s->rc && err)
         *err = s->err;
-    return s->rc != ONIC_OK ? s->rc : rc;
+    return s->rc ? s->rc : rc;
 }
 
 int labels_annotate(const char *data, const struct config *given, const char *chunk_text,

@@ -31,7 +31,7 @@ const char *command_program(void)
 
 int command_result(const char *command, int rc, const struct onic_err *err)
 {
-    if (rc == ONIC_OK || rc == ONIC_ESTOPPED)
+    if (!rc || rc == ONIC_ESTOPPED)
         return 0;
     fprintf(stderr, "onic %s: %s\n", command, err->msg);
     return err_exit_code(rc);

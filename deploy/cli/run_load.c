@@ -70,7 +70,7 @@ static int stored_config(struct config *out, const struct checkpoint_file *file,
     size_t len;
     int rc = checkpoint_get_bytes(file, "config", &text, &len, err);
     config_defaults(out);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = config_read_stored(out, text, len, checkpoint_path(file), err);
     return rc;
 }
@@ -86,7 +86,7 @@ int loaded_run_config(struct config *out, const struct checkpoint_file *file,
                       const struct config *given, struct onic_err *err)
 {
     int rc = stored_config(out, file, err);
-    return rc == ONIC_OK ? put_given_on_top(out, given, err) : rc;
+    return rc ? rc : put_given_on_top(out, given, err);
 }
 
 /* A checkpoint may come from anywhere, and loading a shared object runs it. */
@@ -134,17 +134,17 @@ int loaded_run_open(struct loaded_run *out, const char *path, const struct confi
 {
     memset(out, 0, sizeof *out);
     int rc = loaded_run_checkpoint(&out->file, path, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = stored_config(&out->cfg, out->file, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = check_code(&out->cfg, given, path, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = put_given_on_top(&out->cfg, given, err);
     if (rc)
         return rc;
     struct env *env = NULL;
     rc = env_create(&env, out->cfg.env_id, &out->cfg, 0, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = run_load_build_policy(out, obs, &env->spec, err);
     env_free(env);
     return rc;

@@ -275,13 +275,13 @@ static int fallback_status(const struct annotator *a, char text[160], struct oni
 {
     const struct fallback *w = fallback_cself(a);
     int rc = ONIC_OK;
-    for (int i = w->nmembers - 1; i >= 0 && rc == ONIC_OK; i--) {
+    for (int i = w->nmembers - 1; i >= 0 && !rc; i--) {
         char one[160] = "";
         rc = w->member[i].a->v->status(w->member[i].a, one, err);
         if (i == w->current)
             snprintf(text, 160, "%s", one);
     }
-    if (rc == ONIC_OK && w->current > 0) {
+    if (!rc && w->current > 0) {
         char own[160];
         snprintf(own, sizeof own, "%s", text);
         snprintf(text, 160, "asking %s instead of %s: %.90s%s%.40s", w->member[w->current].id,

@@ -26,7 +26,7 @@ int annotator_goal(struct goal **out, const struct annotator_order *o, const str
         snprintf(goals, sizeof goals, "%s", config->annotator_goals_dir);
     else
         rc = paths_share("goals", goals, sizeof goals, err);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
     snprintf(domain, sizeof domain, "%.63s", config->annotator_domain);
     snprintf(name, sizeof name, "%s", config->annotator_goal);
@@ -36,10 +36,10 @@ int annotator_goal(struct goal **out, const struct annotator_order *o, const str
         *out = goal_unstated(domain);
         return ONIC_OK;
     }
-    if (rc != ONIC_OK)
+    if (rc)
         return err_set(err, ONIC_ECONFIG, "%s", why.msg);
     rc = goal_load(out, goals, domain, name, err);
-    if (rc != ONIC_OK || !reads_pool || !(*out)->pool_trouble[0])
+    if (rc || !reads_pool || !(*out)->pool_trouble[0])
         return rc;
     err_set(err, ONIC_ECONFIG, "%s", (*out)->pool_trouble);
     goal_free(*out);

@@ -80,7 +80,7 @@ int annotator_order_read(struct annotator_order *out, const struct annotator_vta
 {
     int rc = ONIC_OK;
     *out = (struct annotator_order){.member = {first}, .n = 1};
-    for (const char *p = c->annotator_fallback; rc == ONIC_OK && *p;) {
+    for (const char *p = c->annotator_fallback; !rc && *p;) {
         char name[64];
         p += strspn(p, ", ");
         size_t len = strcspn(p, ", ");
@@ -141,7 +141,7 @@ static int check_fallback(const struct annotator_order *o, const struct config *
                        o->member[0]->id);
     for (int i = 1; i < o->n; i++) {
         int rc = o->member[i]->available(c, err);
-        if (rc != ONIC_OK) {
+        if (rc) {
             err_wrap(err, "annotator.fallback names %s", o->member[i]->id);
             return rc;
         }
@@ -201,9 +201,9 @@ int annotator_choose(struct annotator_order *out, const struct config *config,
 {
     const struct annotator_vtable *first;
     int rc = choose_first(&first, config, note, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = annotator_order_read(out, first, config, err);
-    return rc == ONIC_OK ? annotator_order_check(out, config, err) : rc;
+    return rc ? rc : annotator_order_check(out, config, err);
 }
 
 /* --- creation -------------------------------------------------------------------------------- */
@@ -214,7 +214,7 @@ static int open_one(struct annotator **out, const struct annotator_vtable *v,
     const struct config *c = setup->config;
     *out = NULL;
     int rc = v->create(out, setup, err);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
     if (noise_of(v, c) > 0)
         *out = noise_wrap(*out, setup, noise_of(v, c));
@@ -231,13 +231,13 @@ int annotator_open(struct annotator **out, const struct annotator_order *o,
     int n = 0;
     *out = NULL;
     int rc = annotator_order_check(o, setup->config, err);
-    for (; rc == ONIC_OK && n < o->n; n += rc == ONIC_OK) {
+    for (; !rc && n < o->n; n += !rc) {
         id[n] = o->member[n]->id;
         rc = open_one(&one[n], o->member[n], setup, err);
     }
-    if (rc == ONIC_OK)
+    if (!rc)
         *out = n > 1 ? fallback_wrap(one, id, n) : one[0];
-    while (rc != ONIC_OK && n > 0) {
+    while (rc && n > 0) {
         n--;
         one[n]->v->free(one[n]);
     }

@@ -175,7 +175,7 @@ static int read_rules(struct reader *r, const yaml_node_t *node)
         int rc = read_rule(r, yaml_file_node(&r->file, node->data.sequence.items.start[i]),
                            &g->rules[i]);
         g->nrules += g->rules[i].pattern != NULL;
-        if (rc != ONIC_OK)
+        if (rc)
             return rc;
     }
     return ONIC_OK;
@@ -229,15 +229,15 @@ static int goal_parse(struct goal *g, const struct buf *text, struct onic_err *e
     struct reader r = {.goal = g, .file = {.path = g->path, .err = err}};
     int rc = yaml_file_parse(&r.file, text,
                              "a goal file is a list of keys such as positive: and negative:");
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
     const yaml_node_t *root = r.file.root;
     rc = yaml_file_check_keys(&r.file, root, goal_keys);
     for (yaml_node_pair_t *p = root->data.mapping.pairs.start;
-         rc == ONIC_OK && p < root->data.mapping.pairs.top; p++)
+         !rc && p < root->data.mapping.pairs.top; p++)
         rc = read_key(&r, yaml_file_text(yaml_file_node(&r.file, p->key)),
                       yaml_file_node(&r.file, p->value));
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = check_complete(&r);
     yaml_file_close(&r.file);
     return rc;
@@ -309,10 +309,10 @@ static void load_pool(struct goal *g, struct buf *text)
     buf_init(&copy, GOAL_FILE_MAX_BYTES);
     int rc = yaml_file_read(g->pool_path, text, &err);
     buf_append(&copy, text->data, text->len);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = read_pool(g, &copy, g->pool_path, &err);
     buf_release(&copy);
-    if (rc == ONIC_OK)
+    if (!rc)
         return;
     snprintf(g->pool_trouble, sizeof g->pool_trouble, "%s", err.msg);
     free_texts(g->pool, g->npool);
@@ -327,11 +327,11 @@ static int load_files(struct goal *g, const char *folder, const char *dir, struc
     buf_init(&pool, GOAL_FILE_MAX_BYTES);
     find_pool(g, folder, dir);
     int rc = yaml_file_read(g->path, &file, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = goal_parse(g, &file, err);
-    if (rc == ONIC_OK && g->pool_path[0])
+    if (!rc && g->pool_path[0])
         load_pool(g, &pool);
-    if (rc == ONIC_OK)
+    if (!rc)
         goal_hash_version(g, &file, &pool);
     buf_release(&file);
     buf_release(&pool);
@@ -458,9 +458,9 @@ int goal_load(struct goal **out, const char *dir, const char *domain, const char
     snprintf(g->domain, sizeof g->domain, "%.63s", domain);
     int rc = goal_is_file(name) ? find_file(g, name, folder, err)
                                 : find_named(g, dir, name, folder, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = load_files(g, folder, dir, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         *out = g;
     else
         goal_free(g);
@@ -507,10 +507,10 @@ static void goal_consider(void *ctx, const char *name)
 {
     struct chooser *c = ctx;
     struct goal *g = NULL;
-    if (c->rc != ONIC_OK)
+    if (c->rc)
         return;
     c->rc = goal_load(&g, c->dir, c->domain, name, c->err);
-    for (int i = 0; c->rc == ONIC_OK && i < g->nenvironments; i++) {
+    for (int i = 0; c->!rc && i < g->nenvironments; i++) {
         size_t len = strlen(g->environments[i]);
         if (len > c->best_len && goal_glob(g->environments[i], c->env_id)) {
             c->best_len = len;
@@ -536,7 +536,7 @@ int goal_choose(const char *dir, const char *env_id, char domain[GOAL_NAME_MAX],
     }
     struct chooser c = {.dir = dir, .domain = domain, .env_id = env_id, .err = err};
     goal_list(folder, ".yaml", goal_consider, &c);
-    if (c.rc != ONIC_OK)
+    if (c.rc)
         return c.rc;
     if (!c.best_len) {
         struct buf names;

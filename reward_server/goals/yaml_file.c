@@ -17,11 +17,11 @@ int yaml_file_read(const char *path, struct buf *out, struct onic_err *err)
     char chunk[4096];
     size_t n;
     int rc = ONIC_OK;
-    while (rc == ONIC_OK && (n = fread(chunk, 1, sizeof chunk, f)) > 0)
+    while (!rc && (n = fread(chunk, 1, sizeof chunk, f)) > 0)
         rc = buf_append(out, chunk, n);
     if (ferror(f))
         rc = err_set(err, ONIC_ECONFIG, "cannot read %s: %s", path, strerror(errno));
-    else if (rc != ONIC_OK)
+    else if (rc)
         err_set(err, rc = ONIC_ECONFIG, "%s is larger than %zu bytes", path, out->max);
     fclose(f);
     return rc;

@@ -87,7 +87,7 @@ int http_key_read(char key[HTTP_KEY_MAX], const char *path, const char *option,
         rc = read_key_file(path, key, option, err);
     else if (variable)
         snprintf(key, HTTP_KEY_MAX, "%s", variable);
-    for (const char *p = key; rc == ONIC_OK && *p; p++)
+    for (const char *p = key; !rc && *p; p++)
         if (!isgraph((unsigned char)*p))
             rc = err_set(err, ONIC_ECONFIG,
                          "the key in %s holds blanks or control characters: it must be one word",

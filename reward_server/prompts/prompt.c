@@ -112,7 +112,7 @@ static int read_words(struct source *s)
                                   "words: needs two words, first the one for helpful");
     for (; p->nwords < 2; p->nwords++) {
         int rc = prompt_read_word(s, item(s, s->words, p->nwords), p->word[p->nwords]);
-        if (rc != ONIC_OK)
+        if (rc)
             return rc;
         p->label[p->nwords] = p->nwords == 0;
     }
@@ -135,13 +135,13 @@ static int read_examples(struct source *s)
         int rc = ONIC_OK;
         if (node->type == YAML_MAPPING_NODE)
             rc = yaml_file_check_keys(&s->file, node, "caption analysis");
-        if (rc == ONIC_OK && (!caption || !analysis))
+        if (!rc && (!caption || !analysis))
             rc = yaml_file_complain(&s->file, node, "an example has caption: and analysis:");
-        if (rc == ONIC_OK)
+        if (!rc)
             rc = prompt_check_text(s, caption, "the message of the example belongs here");
-        if (rc == ONIC_OK)
+        if (!rc)
             rc = prompt_check_text(s, analysis, "one sentence on the message belongs here");
-        if (rc != ONIC_OK)
+        if (rc)
             return rc;
         s->list[s->nexamples].caption = yaml_file_text(caption);
         s->list[s->nexamples].analysis = yaml_file_text(analysis);
@@ -170,14 +170,14 @@ static int check_goal(struct source *s, const yaml_node_t *name, const yaml_node
     if (yaml_file_text(name) && value->type == YAML_MAPPING_NODE)
         rc = yaml_file_check_keys(
             &s->file, value, s->kind == PROMPT_CLASSIFICATION ? "preference labels" : "preference");
-    if (rc == ONIC_OK && (!yaml_file_text(name) || !yaml_file_text(preference)))
+    if (!rc && (!yaml_file_text(name) || !yaml_file_text(preference)))
         rc = yaml_file_complain(&s->file, name,
                                 "a goal is written name: {preference: \"a sentence, or nothing\"}");
-    if (rc == ONIC_OK && *yaml_file_text(preference))
+    if (!rc && *yaml_file_text(preference))
         rc = prompt_check_text(s, preference, "");
-    if (rc == ONIC_OK && labels)
+    if (!rc && labels)
         rc = check_labels(s, labels);
-    if (rc == ONIC_OK && !strcmp(yaml_file_text(name), s->goal)) {
+    if (!rc && !strcmp(yaml_file_text(name), s->goal)) {
         s->preference = yaml_file_text(preference);
         s->labels = labels;
     }
@@ -194,16 +194,15 @@ static int read_goals(struct source *s)
     buf_init(&known, 600);
     int rc = ONIC_OK;
     for (yaml_node_pair_t *p = goals->data.mapping.pairs.start;
-         rc == ONIC_OK && p < goals->data.mapping.pairs.top; p++) {
+         !rc && p < goals->data.mapping.pairs.top; p++) {
         const yaml_node_t *name = yaml_file_node(&s->file, p->key);
         rc = check_goal(s, name, yaml_file_node(&s->file, p->value));
-        if (rc == ONIC_OK &&
-            child(s, goals, yaml_file_text(name)) != yaml_file_node(&s->file, p->value))
+        if (!rc && child(s, goals, yaml_file_text(name)) != yaml_file_node(&s->file, p->value))
             rc = yaml_file_complain(&s->file, name, "this goal is given twice");
-        if (rc == ONIC_OK)
+        if (!rc)
             buf_printf(&known, "%s%s", known.len ? ", " : "", yaml_file_text(name));
     }
-    if (rc == ONIC_OK && !s->preference)
+    if (!rc && !s->preference)
         rc = err_set(s->file.err, ONIC_ECONFIG,
                      "%s:%d: there is no goal \"%.60s\" here; known: %s. Add a line %.60s: "
                      "{preference: \"a sentence for the model\"} below goals: (in a copy of the "
@@ -227,21 +226,21 @@ static int read_source(struct source *s)
     int rc = yaml_file_check_keys(&s->file, root,
                                   ranking ? "system user key goals"
                                           : "system user key goals words example examples");
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = prompt_check_text(s, s->system, "system: with a text is missing");
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = prompt_check_text(s, s->user, "user: with a text is missing");
-    if (rc == ONIC_OK && !ranking)
+    if (!rc && !ranking)
         rc = prompt_check_text(s, s->example, "example: with a text is missing");
-    if (rc == ONIC_OK && !s->key)
+    if (!rc && !s->key)
         rc = yaml_file_complain(&s->file, NULL, "key: with the name of the answer is missing");
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = prompt_read_word(s, s->key, s->out->key);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = read_words(s);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = read_examples(s);
-    return rc == ONIC_OK ? read_goals(s) : rc;
+    return rc ? rc : read_goals(s);
 }
 
 /* --- expanding ------------------------------------------------------------------------- */
@@ -334,7 +333,7 @@ static int expand(struct source *s, const yaml_node_t *node, struct value *value
 static int expand_examples(struct source *s, struct buf *out)
 {
     int rc = ONIC_OK;
-    for (int i = 0; rc == ONIC_OK && i < s->nexamples; i++) {
+    for (int i = 0; !rc && i < s->nexamples; i++) {
         bool helpful = s->labels && *yaml_file_text(item(s, s->labels, i)) == '1';
         struct value values[] = {
             {"caption", s->list[i].caption, true, true, false},
@@ -404,14 +403,14 @@ static int prompt_build(struct source *s)
     buf_init(&examples, TEXT_MAX);
     buf_init(&user, TEXT_MAX);
     int rc = expand(s, s->system, NULL, 0, &system);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = expand_examples(s, &examples);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = expand_user(s, examples.data, &user);
-    if (rc == ONIC_OK && (system.overflow || examples.overflow || user.overflow))
+    if (!rc && (system.overflow || examples.overflow || user.overflow))
         rc = err_set(s->file.err, ONIC_ECONFIG, "%s: the prompt is longer than %d bytes",
                      s->file.path, TEXT_MAX);
-    if (rc == ONIC_OK) {
+    if (!rc) {
         s->out->system = xstrdup(system.data);
         s->out->user = xstrdup(user.data);
         prompt_hash_version(s->out);
@@ -474,19 +473,19 @@ int prompt_load(struct prompt **out, const char *dir, const char *domain, enum p
     buf_init(&text, PROMPT_FILE_MAX_BYTES);
     int rc = access(path, F_OK) == 0 ? yaml_file_read(path, &text, err)
                                      : no_such_prompt(path, dir, domain, kind, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = yaml_file_parse(&s.file, &text,
                              "a prompt file is a list of keys such as system: and user:");
     buf_release(&text);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
     s.out = xcalloc(1, sizeof *s.out);
     s.out->kind = kind;
     rc = read_source(&s);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = prompt_build(&s);
     yaml_file_close(&s.file);
-    if (rc == ONIC_OK)
+    if (!rc)
         *out = s.out;
     else
         prompt_free(s.out);

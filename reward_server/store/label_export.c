@@ -118,7 +118,7 @@ static int import_one(struct label_store *s, const struct label_row *row, int *a
         return err_set(err, ONIC_ECONFIG, "a caption has 1 to %d bytes, none of them 0",
                        QUESTION_CAPTION_MAX);
     int rc = label_identity_get(s, &row->identity, &identity, err);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
     struct label_identity view = label_identity_view(identity);
     const struct label_identity_row *current = s->current;
@@ -134,7 +134,7 @@ static int import_one(struct label_store *s, const struct label_row *row, int *a
         return ONIC_OK;
     int64_t id = 0;
     rc = label_meta_add(s, "last_id", 1, &id, err);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
     next.label.id = (uint64_t)id;
     next.key = label_key_make(&view, l->question, l->question_len);
@@ -147,7 +147,7 @@ static int import_one(struct label_store *s, const struct label_row *row, int *a
     raw[raw_len] = '\0';
     next.label.raw = raw;
     rc = label_row_put(s, &next, identity->number, err);
-    *added += rc == ONIC_OK;
+    *added += !rc;
     return rc;
 }
 
@@ -156,14 +156,14 @@ int label_store_import(struct label_store *s, const struct label_row *rows, int 
 {
     int count = 0;
     int rc = label_begin(s, err);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
-    for (int i = 0; i < n && rc == ONIC_OK; i++)
+    for (int i = 0; i < n && !rc; i++)
         rc = import_one(s, &rows[i], &count, err);
     rc = label_end(s, rc, err);
-    if (rc != ONIC_OK)
+    if (rc)
         label_identities_load(s, NULL);
     if (added)
-        *added = rc == ONIC_OK ? count : 0;
+        *added = !rc ? count : 0;
     return rc;
 }

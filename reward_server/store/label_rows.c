@@ -185,7 +185,7 @@ int label_identity_get(struct label_store *s, const struct label_identity *id,
             }
         if (pass == 0) { /* an import may have added some behind our back */
             int rc = label_identities_load(s, err);
-            if (rc != ONIC_OK)
+            if (rc)
                 return rc;
         }
     }
@@ -193,7 +193,7 @@ int label_identity_get(struct label_store *s, const struct label_identity *id,
         return err_set(err, ONIC_ELIMIT, "label store %s holds %d identities, the most it can",
                        s->path, LABEL_IDENTITIES_MAX);
     int rc = add_identity(s, id, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         *out = &s->identities[s->nidentities++];
     return rc;
 }
@@ -202,9 +202,9 @@ int label_store_use(struct label_store *s, const struct label_identity *id, stru
 {
     struct label_identity_row *row = NULL;
     int rc = label_begin(s, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = label_end(s, label_identity_get(s, id, &row, err), err);
-    if (rc == ONIC_OK) {
+    if (!rc) {
         s->current = row;
         s->current_view = label_identity_view(row);
     } else {
@@ -299,7 +299,7 @@ int label_row_quarantine(struct label_store *s, const struct label_key *key, con
               kv("why", why), kv("store", (const char *)s->path));
     bool own = sqlite3_get_autocommit(s->db);
     int rc = own ? label_begin(s, err) : ONIC_OK;
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
     sqlite3_stmt *q = label_sql(s, LABEL_SQL_QUARANTINE);
     if (q) {
@@ -307,9 +307,9 @@ int label_row_quarantine(struct label_store *s, const struct label_key *key, con
         sqlite3_bind_text(q, 2, why, -1, SQLITE_STATIC);
     }
     rc = label_sql_run(s, q, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = delete_row(s, key, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = label_meta_add(s, "quarantined", 1, NULL, err);
     return own ? label_end(s, rc, err) : rc;
 }
@@ -358,7 +358,7 @@ static int label_rows_ask_one(struct label_store *s, struct label *l, double now
         return label_meta_add(s, "asked_twice", 1, NULL, err);
     if (state == LABEL_ASKED) {
         int rc = label_meta_add(s, "maybe_paid_twice", 1, NULL, err);
-        if (rc != ONIC_OK)
+        if (rc)
             return rc;
     }
     struct label_row next = {.label = {.question = l->question,
@@ -376,9 +376,9 @@ int label_store_ask(struct label_store *s, struct label *l, int n, struct onic_e
     ONIC_ASSERT(s->current);
     double now = clock_wall_s();
     int rc = label_begin(s, err);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
-    for (int i = 0; i < n && rc == ONIC_OK; i++) {
+    for (int i = 0; i < n && !rc; i++) {
         ONIC_ASSERT(l[i].question_len > 0 && l[i].question_len <= QUESTION_MAX);
         rc = label_rows_ask_one(s, &l[i], now, err);
     }
@@ -388,9 +388,9 @@ int label_store_ask(struct label_store *s, struct label *l, int n, struct onic_e
 int label_store_forget(struct label_store *s, const struct label *l, int n, struct onic_err *err)
 {
     int rc = label_begin(s, err);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
-    for (int i = 0; i < n && rc == ONIC_OK; i++) {
+    for (int i = 0; i < n && !rc; i++) {
         struct label_row row;
         struct label_key key = label_key_make(&s->current_view, l[i].question, l[i].question_len);
         int state = find_key(s, &key, &row, err);
@@ -443,16 +443,16 @@ int label_store_answer(struct label_store *s, struct label *l, int n, struct oni
     double now = clock_wall_s();
     int64_t before = 0;
     int rc = label_begin(s, err);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
     rc = label_meta_add(s, "last_id", 0, &before, err);
     int64_t last_id = before;
-    for (int i = 0; i < n && rc == ONIC_OK; i++) {
+    for (int i = 0; i < n && !rc; i++) {
         ONIC_ASSERT(label_is_settled(l[i].state));
         ONIC_ASSERT(l[i].question_len > 0 && l[i].question_len <= QUESTION_MAX);
         rc = answer_one(s, &l[i], now, &last_id, err);
     }
-    if (rc == ONIC_OK && last_id > before)
+    if (!rc && last_id > before)
         rc = label_meta_add(s, "last_id", last_id - before, NULL, err);
     return label_end(s, rc, err);
 }

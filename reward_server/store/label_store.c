@@ -170,12 +170,12 @@ static int connect_file(struct label_store *s, struct onic_err *err)
     sqlite3_extended_result_codes(s->db, 1);
     sqlite3_busy_timeout(s->db, BUSY_WAIT_MS);
     int rc = pragma(s, "PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY", err);
-    if (rc != ONIC_OK || s->mode == LABEL_STORE_READ)
+    if (rc || s->mode == LABEL_STORE_READ)
         return rc;
     rc = pragma(
         s, on_local_disk(s->path) ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode = DELETE",
         err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = pragma(s, "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216", err);
     return rc;
 }
@@ -202,9 +202,9 @@ static int check_schema(struct label_store *s, struct onic_err *err)
     if (s->mode != LABEL_STORE_READ && sqlite3_exec(s->db, schema, NULL, NULL, NULL) != SQLITE_OK)
         return label_sql_fail(s, "preparing", err);
     int rc = s->mode == LABEL_STORE_READ ? check_is_store(s, err) : ONIC_OK;
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = label_meta_add(s, "schema", 0, &version, err);
-    if (rc == ONIC_OK && version != SCHEMA_VERSION)
+    if (!rc && version != SCHEMA_VERSION)
         rc = err_set(
             err, ONIC_EINCOMPATIBLE,
             "label store %s has layout %d, this program knows layout %d; use the onic that wrote "
@@ -220,7 +220,7 @@ static int refuse_other_file(const char *path, enum label_store_mode mode, struc
     if (kind && strcmp(kind, "an SQLite database") == 0)
         return ONIC_OK;
     int rc = file_kind_refuse(path, "a label store (labels.sqlite of a run)", err);
-    if (rc == ONIC_OK || mode != LABEL_STORE_SERVER)
+    if (!rc || mode != LABEL_STORE_SERVER)
         return rc;
     return err_set(err, ONIC_EDAMAGED,
                    "%s is %s where the label store should be; restore the store from a copy, or "
@@ -245,20 +245,20 @@ int label_store_open(struct label_store **out, const char *path, enum label_stor
     int rc = ONIC_OK;
     if (mode == LABEL_STORE_SERVER)
         rc = take_lock(s, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = connect_file(s, err);
-    if (rc == ONIC_OK && mode == LABEL_STORE_SERVER)
+    if (!rc && mode == LABEL_STORE_SERVER)
         rc = check_whole(s, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = check_schema(s, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = label_identities_load(s, err);
     if (rc == ONIC_EIO && mode != LABEL_STORE_READ) { /* nothing is lost yet: refuse to start */
         rc = ONIC_ECANTCREATE;
         if (err)
             err->code = rc;
     }
-    if (rc == ONIC_OK)
+    if (!rc)
         *out = s;
     else
         label_store_close(s);
@@ -282,7 +282,7 @@ void label_store_close(struct label_store *s)
 static int probe_write(struct label_store *s, struct onic_err *err)
 {
     int rc = label_begin(s, err);
-    return rc == ONIC_OK ? label_end(s, label_meta_add(s, "probes", 1, NULL, err), err) : rc;
+    return rc ? rc : label_end(s, label_meta_add(s, "probes", 1, NULL, err), err);
 }
 
 /* The old connection stays open until the new one has committed: closing the last connection
@@ -298,9 +298,9 @@ int label_store_probe(struct label_store *s, struct onic_err *err)
     memset(s->sql, 0, sizeof s->sql);
     s->reopen = false;
     int rc = connect_file(s, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = probe_write(s, err);
-    if (rc == ONIC_OK) {
+    if (!rc) {
         disconnect(&old);
         return rc;
     }
@@ -343,7 +343,7 @@ int label_store_counters(struct label_store *s, struct label_counts *out, struct
     for (size_t i = 0; i < sizeof counter / sizeof *counter; i++) {
         int64_t value = 0;
         int rc = label_meta_add(s, counter[i].name, 0, &value, err);
-        if (rc != ONIC_OK)
+        if (rc)
             return rc;
         *counter[i].to = (uint64_t)value;
     }

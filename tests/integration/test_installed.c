@@ -22,7 +22,7 @@ static int shell(struct place *p, const char *tag, const char *line)
     int rc = program_wait(&run, 120000);
     if (rc == PROGRAM_STILL_RUNS)
         program_kill(&run);
-    if (rc != 0)
+    if (rc)
         print_message("%s\n%s%s", line, program_text(run.out), program_text(run.err));
     return rc;
 }

@@ -34,7 +34,7 @@ static void stop(struct program *p)
 {
     kill(p->pid, SIGINT);
     int rc = program_wait(p, PATIENCE_MS);
-    if (rc != 0)
+    if (rc)
         fail_msg("%d: %s", rc, program_text(p->err));
 }
 

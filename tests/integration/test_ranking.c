@@ -32,7 +32,7 @@ static void start(struct program *p, const char *name, const char *model, const 
 static void finish(struct program *p)
 {
     int rc = program_wait(p, PATIENCE_MS);
-    if (rc != 0)
+    if (rc)
         fail_msg("%d: %s", rc, program_text(p->err));
 }
 

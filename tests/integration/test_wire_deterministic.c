@@ -151,7 +151,7 @@ static void a_restored_learner_takes_actors_back_to_what_its_weights_know(void *
     struct onic_err e = {0};
     int rc = ONIC_OK;
     int64_t end = clock_ms() + 8000;
-    while (rc == ONIC_OK && clock_ms() < end)
+    while (!rc && clock_ms() < end)
         rc = wire_actor_poll(a, 20, &e);
     assert_int_equal(rc, ONIC_ETIMEDOUT); /* exit 75: the supervisor starts it again */
     assert_non_null(strstr(e.msg, "resume exactly"));

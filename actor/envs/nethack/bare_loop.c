@@ -37,9 +37,9 @@ static int bare_start(struct bare *b, struct onic_err *err)
         nle_lib_calls(b->lib)->end(b->running);
     b->running = NULL;
     int rc = nle_lib_unload(b->lib, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = nle_lib_load(b->lib, err);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
     b->settings.seeds = (struct nle_seeds){.use_seeds = true, .use_lgen = true};
     b->settings.seeds.core = rng_u64(&b->seeds) >> 1;
@@ -67,11 +67,11 @@ static int bare_open(struct bare *b, const struct config *cfg, int index, struct
 {
     struct nle_files files;
     int rc = nle_files_find(&files, cfg->env_nle, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = nle_lib_open(&b->lib, files.libnethack, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = nle_dir_create(&b->dir, files.nhdat, err);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
     b->obs.glyphs = b->glyphs, b->obs.blstats = b->blstats, b->obs.message = b->message;
     b->obs.program_state = b->program_state, b->obs.internal = b->internal, b->obs.misc = b->misc;
@@ -112,7 +112,7 @@ static int bare_run(struct bare_loop_result *out, struct bare *b, const struct c
                 continue;
             int64_t start = clock_cpu_ns();
             int rc = bare_start(&b[i], err);
-            if (rc != ONIC_OK)
+            if (rc)
                 return rc;
             out->games++;
             out->start_cpu_s += (double)(clock_cpu_ns() - start) * 1e-9;
@@ -129,9 +129,9 @@ int nethack_bare_loop(struct bare_loop_result *out, const struct config *cfg, in
     memset(out, 0, sizeof *out);
     struct bare *b = xcalloc((size_t)count, sizeof *b);
     frozen_time_enter(cfg->env_clock);
-    for (; opened < count && rc == ONIC_OK; opened++)
+    for (; opened < count && !rc; opened++)
         rc = bare_open(&b[opened], cfg, opened, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = bare_run(out, b, cfg, count, steps, err);
     for (int i = 0; i < opened; i++)
         bare_free(&b[i]);

@@ -189,9 +189,9 @@ static int nethack_create(struct env **out, const struct env_family *family, con
     struct nethack_settings settings = {
         .nle = cfg->env_nle, .options = n->task->options, .clock = cfg->env_clock, .want = want};
     int rc = nethack_game_create(&n->game, &settings, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = open_replay(n, cfg, index, err);
-    if (rc != ONIC_OK) {
+    if (rc) {
         nethack_free(&n->head);
         return rc;
     }
@@ -282,7 +282,7 @@ static int nethack_reset(struct env *e, uint8_t *obs, struct env_result *out, st
     n->ended = n->truncated = n->succeeded = false;
     replay_log_episode(n->replay, n->seed, episode, n->seeds);
     int rc = nethack_game_start(n->game, n->seeds, episode == 0, err);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
     n->playing = true;
     memset(out, 0, offsetof(struct env_result, caption));

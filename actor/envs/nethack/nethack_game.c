@@ -65,7 +65,7 @@ int nethack_game_create(struct nethack_game **out, const struct nethack_settings
 {
     struct nle_files files;
     int rc = nle_files_find(&files, s->nle, err);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
     if (s->clock != 0 && !frozen_time_exported())
         return err_set(err, ONIC_EINTERNAL,
@@ -78,9 +78,9 @@ int nethack_game_create(struct nethack_game **out, const struct nethack_settings
     g->settings->spawn_monsters = 1;
     point_buffers(g, s->want);
     rc = nle_lib_open(&g->lib, files.libnethack, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = nle_dir_create(&g->dir, files.nhdat, err);
-    if (rc == ONIC_OK) {
+    if (!rc) {
         snprintf(g->settings->hackdir, sizeof g->settings->hackdir - 1, "%s", g->dir.scratch.path);
         *out = g;
     } else {
@@ -229,11 +229,11 @@ int nethack_game_start(struct nethack_game *g, const uint64_t seeds[3], bool new
                        struct onic_err *err)
 {
     int rc = game_end(g, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = nle_dir_clear(&g->dir, new_record, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = nle_lib_load(g->lib, err);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
     blank_buffers(g);
     nethack_pages_begin(g);

@@ -160,5 +160,5 @@ int nle_elf_read(struct nle_elf *out, const uint8_t *file, size_t bytes, const c
         return err_set(err, ONIC_ECONFIG,
                        "%s has no readable symbol table; fetch the nle wheel again", path);
     int rc = recognise(out, &s, path, err);
-    return rc == ONIC_OK ? read_segments(out, v, head, path, err) : rc;
+    return rc ? rc : read_segments(out, v, head, path, err);
 }

@@ -83,7 +83,7 @@ int nle_files_find(struct nle_files *out, const char *nle, struct onic_err *err)
     if (nle[0] == '\0') {
         char cache[PATHS_MAX];
         int rc = paths_cache_dir(cache, sizeof cache, err);
-        if (rc != ONIC_OK)
+        if (rc)
             return rc;
         if (!nle_load_join(dir, cache, "nle-1.3.0") ||
             !nle_load_join(out->libnethack, dir, "libnethack.so"))
@@ -148,12 +148,12 @@ int nle_lib_open(struct nle_lib **out, const char *library, struct onic_err *err
         goto out;
     }
     rc = nle_elf_read(&l->elf, file, (size_t)st.st_size, library, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = make_copy(l, (size_t)st.st_size, err);
 out:
     if (file != MAP_FAILED)
         munmap(file, (size_t)st.st_size);
-    if (rc == ONIC_OK)
+    if (!rc)
         *out = l;
     else
         nle_lib_close(l);

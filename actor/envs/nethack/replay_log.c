@@ -116,7 +116,7 @@ int replay_log_open(struct replay_log **out, const char *dir, const char *who,
     }
     rc = replay_log_map_file(r, head, err);
 out:
-    if (rc == ONIC_OK) {
+    if (!rc) {
         *out = r;
     } else {
         if (r->fd >= 0)

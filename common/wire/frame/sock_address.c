@@ -240,7 +240,7 @@ bool sock_resolves(const char *address, char why[128])
         snprintf(why, 128, "the name %.60s does not resolve: %.30s", p.host, gai_strerror(rc));
     else
         freeaddrinfo(all);
-    return rc == 0;
+    return !rc;
 }
 
 void sock_peer_text(const char *address, char out[SOCK_ADDRESS_MAX])

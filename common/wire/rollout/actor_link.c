@@ -47,7 +47,7 @@ int wire_actor_create(struct wire_actor **out, const struct wire_actor_params *p
     if (strlen(w->fixed_options) > FRAME_META_MAX / 2)
         rc = err_set(err, ONIC_ECONFIG, "the options fixed by hand are longer than %d bytes",
                      FRAME_META_MAX / 2);
-    if (rc == ONIC_OK && w->state_dir[0] && w->wanted_id >= 0) {
+    if (!rc && w->state_dir[0] && w->wanted_id >= 0) {
         struct onic_err page_err = {0};
         rc = ledger_page_open(&w->page, w->state_dir, (uint32_t)w->wanted_id, &w->previous,
                               &page_err);
@@ -57,7 +57,7 @@ int wire_actor_create(struct wire_actor **out, const struct wire_actor_params *p
             rc = ONIC_OK;
         }
     }
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = wire_actor_open_socket(w, err);
     if (rc) {
         wire_actor_free(w);
@@ -137,7 +137,7 @@ int wire_actor_welcome(struct wire_actor *w, int timeout_ms, struct wire_welcome
                        struct onic_err *err)
 {
     int64_t end = clock_ms() + timeout_ms;
-    while (!w->welcomed_once && w->final_rc == ONIC_OK) {
+    while (!w->welcomed_once && !w->final_rc) {
         int64_t left = end - clock_ms();
         turn(w, left > POLL_SLICE_MS ? POLL_SLICE_MS : left > 0 ? (int)left : 0);
         if (left <= 0)
@@ -198,7 +198,7 @@ int wire_actor_ready(struct wire_actor *w, const struct wire_ready *r, struct on
 
 int wire_actor_poll(struct wire_actor *w, int timeout_ms, struct onic_err *err)
 {
-    if (w->final_rc == ONIC_OK)
+    if (!w->final_rc)
         turn(w, w->draining ? 0 : timeout_ms);
     return final_state(w, err);
 }
@@ -215,10 +215,10 @@ int wire_actor_leave(struct wire_actor *w, int timeout_ms, struct onic_err *err)
     (void)err;
     int64_t end = clock_ms() + timeout_ms, said = 0;
     w->draining = true;
-    while (w->produced > w->acked && clock_ms() < end && w->final_rc == ONIC_OK)
+    while (w->produced > w->acked && clock_ms() < end && !w->final_rc)
         turn(w, POLL_SLICE_MS);
     end = clock_ms() + (timeout_ms < BYE_WAIT_MS ? timeout_ms : BYE_WAIT_MS);
-    while (w->welcomed_once && !w->bye_acked && clock_ms() < end && w->final_rc == ONIC_OK) {
+    while (w->welcomed_once && !w->bye_acked && clock_ms() < end && !w->final_rc) {
         if (clock_ms() - said >= BYE_EVERY_MS) {
             wire_actor_send_bye(w);
             said = clock_ms();

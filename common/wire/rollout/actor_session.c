@@ -116,7 +116,7 @@ static void send_heartbeat(struct wire_actor *w)
 
 static void session_finish(struct wire_actor *w, int rc, const char *text)
 {
-    if (w->final_rc == ONIC_OK)
+    if (!w->final_rc)
         w->final_rc = err_set(&w->final_err, rc, "%s", text);
 }
 

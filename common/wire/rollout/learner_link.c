@@ -257,7 +257,7 @@ int wire_learner_take(struct wire_learner *w, struct trajectory **out, int timeo
     struct timespec deadline = deadline_after(timeout_ms);
     pthread_mutex_lock(&w->lock);
     int rc = 0;
-    while (!w->queue_head && !w->stopped && rc == 0 && timeout_ms > 0)
+    while (!w->queue_head && !w->stopped && !rc && timeout_ms > 0)
         rc = pthread_cond_timedwait(&w->arrived, &w->lock, &deadline);
     struct received *r = w->queue_head;
     bool refill = false;

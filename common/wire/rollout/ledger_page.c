@@ -40,7 +40,7 @@ static int ledger_page_map_file(struct ledger_page *p, const char *path, struct 
                        "actors.state_dir: %s is held by another process of this actor number",
                        path);
     int rc = posix_fallocate(p->fd, 0, sizeof *p->map);
-    if (rc != 0)
+    if (rc)
         return err_set(err, ONIC_ECANTCREATE, "actors.state_dir: cannot reserve space for %s: %s",
                        path, strerror(rc));
     void *m = mmap(NULL, sizeof *p->map, PROT_READ | PROT_WRITE, MAP_SHARED, p->fd, 0);

@@ -55,7 +55,7 @@ static int command_create(struct annotator **out, const struct annotator_setup *
 {
     const struct config *config = setup->config;
     int rc = command_available(config, err);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
     struct command *c = xcalloc(1, sizeof *c);
     ONIC_ASSERT(setup->loop != NULL);

@@ -272,7 +272,7 @@ int life_start(struct life **out, uv_loop_t *loop, const char *command,
     int rc = spawn(l, loop, command);
     l->open = 5;
     l->process.data = l->in.data = l->out.data = l->err.data = l->timer.data = l;
-    if (rc != 0) {
+    if (rc) {
         l->dead = true;
         close_all(l);
         return err_set(err, ONIC_EIO, "it cannot be started: %s", uv_strerror(rc));

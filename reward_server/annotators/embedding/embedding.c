@@ -377,7 +377,7 @@ static int embedding_create(struct annotator **out, const struct annotator_setup
 {
     struct embedding *e = xcalloc(1, sizeof *e);
     int rc = source_chosen(setup->config)->open(&e->source, setup->config, err);
-    if (rc != ONIC_OK) {
+    if (rc) {
         free(e);
         return rc;
     }

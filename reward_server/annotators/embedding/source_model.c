@@ -23,7 +23,7 @@ static int model_open(struct source **out, const struct config *config, struct o
     struct model_source *m = xcalloc(1, sizeof *m);
     m->base.v = &source_model;
     int rc = engine_open(&m->engine, config->embedding_model_dir, err);
-    if (rc != ONIC_OK)
+    if (rc)
         free(m);
     else
         *out = &m->base;
@@ -57,7 +57,7 @@ static int model_embed(struct source *s, const char *const *text, int n, float *
 {
     struct model_source *m = (struct model_source *)s;
     int dim = engine_dim(m->engine), rc = 0;
-    for (int i = 0; i < n && rc == 0; i++)
+    for (int i = 0; i < n && !rc; i++)
         rc = engine_embed(m->engine, text[i], out + (size_t)i * (size_t)dim);
     return rc;
 }

@@ -111,7 +111,7 @@ static int wordvec_read_word(const struct reader *r, struct wordvec *w, float *x
 {
     size_t len = strcspn(r->line, " "), n = strmap_count(w->row);
     int rc = read_numbers(r, r->line + len, x, w->dim);
-    if (rc != ONIC_OK || !can_be_asked(r->line, len))
+    if (rc || !can_be_asked(r->line, len))
         return rc;
     bool inserted;
     uint64_t *row = strmap_put(w->row, r->line, len, &inserted);
@@ -131,17 +131,17 @@ static int read_all(struct reader *r, struct wordvec *w)
     long count = 0, n = 0;
     char what[100];
     int rc = wordvec_read_header(r, w, &count);
-    float *x = rc == ONIC_OK ? xcalloc((size_t)w->dim, sizeof *x) : NULL;
-    while (rc == ONIC_OK && wordvec_next_line(r)) {
+    float *x = !rc ? xcalloc((size_t)w->dim, sizeof *x) : NULL;
+    while (!rc && wordvec_next_line(r)) {
         rc = wordvec_read_word(r, w, x);
         n++;
     }
     free(x);
-    if (rc == ONIC_OK && (n != count || ferror(r->f))) {
+    if (!rc && (n != count || ferror(r->f))) {
         snprintf(what, sizeof what, "%ld words where the first line says %ld", n, count);
         rc = wordvec_complain(r, what);
     }
-    if (rc == ONIC_OK && strmap_count(w->row) == 0)
+    if (!rc && strmap_count(w->row) == 0)
         rc = wordvec_complain(r, "no word of the file is in small letters");
     return rc;
 }
@@ -164,7 +164,7 @@ int wordvec_load(struct wordvec **out, const char *path, struct onic_err *err)
     XXH3_freeState(r.hash);
     free(r.line);
     fclose(r.f);
-    if (rc == ONIC_OK)
+    if (!rc)
         *out = w;
     else
         wordvec_free(w);

@@ -287,7 +287,7 @@ int llm_check(const struct config *config, enum question_kind kind, struct buf *
                        question_kind_name(kind), config->reward_model);
     const struct annotator_order alone = {.member = {v}, .n = 1};
     int rc = annotator_goal(&goal, &alone, config, err);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
     if (uv_loop_init(&loop) != 0) {
         goal_free(goal);
@@ -296,7 +296,7 @@ int llm_check(const struct config *config, enum question_kind kind, struct buf *
     struct annotator_setup setup = {.config = config, .goal = goal, .loop = &loop, .wake = no_wake};
     trial_question(&trial, goal, kind);
     rc = v->create(&a, &setup, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         *broken = llm_check_check((struct llm *)a, config, &trial, out);
     v->free(a);
     uv_run(&loop, UV_RUN_DEFAULT);

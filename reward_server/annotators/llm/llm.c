@@ -367,17 +367,17 @@ static int llm_create(struct annotator **out, const struct annotator_setup *setu
     l->tokens_per_byte = 1; /* never more; learned from the first answers */
     l->jitter = rng_stream((uint64_t)clock_ns(), "llm.jitter", 0, 0, 0);
     int rc = llm_settings_read(l, c, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = llm_prompts_open(l, c, err);
     struct http_options o = {.ca_file = c->llm_ca_file,
                              .proxy = c->llm_proxy,
                              .connect_ms = (int)(c->llm_connect_s * 1000),
                              .max_body = BODY_MAX};
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = http_client_create(&l->http, l->loop, &o, err);
-    if (rc == ONIC_OK && setup->store_path) /* else: nothing is kept, llm_check.h */
+    if (!rc && setup->store_path) /* else: nothing is kept, llm_check.h */
         rc = llm_budget_open(&l->budget, c, setup->store_path, err);
-    if (rc != ONIC_OK) {
+    if (rc) {
         l->budget.path[0] = '\0';
         llm_free(&l->base);
         return rc;

@@ -38,10 +38,10 @@ int llm_prompts_open(struct llm *l, const struct config *c, struct onic_err *err
         snprintf(dir, sizeof dir, "%s", c->annotator_prompts_dir);
     else
         rc = paths_share("prompts", dir, sizeof dir, err);
-    for (int i = 0; i < LLM_KINDS && rc == ONIC_OK; i++) {
+    for (int i = 0; i < LLM_KINDS && !rc; i++) {
         rc = prompt_load(&l->prompt[i], dir, l->goal->domain, kind[i], l->goal->name,
                          c->annotator_prompt, err);
-        if (rc == ONIC_OK)
+        if (!rc)
             set_words(&l->words[i], l->prompt[i], first);
         first += l->words[i].n;
     }
@@ -95,7 +95,7 @@ void llm_question_render(const struct llm *l, const char *question, size_t len,
         blen = disarm(second, q.caption_b, q.len_b);
     buf_init(&b, QUESTION_TEXT_MAX);
     int rc = prompt_render(p, a, alen, second, blen, &b);
-    ONIC_ASSERT(rc == ONIC_OK); /* a prompt file is smaller than the buffer */
+    ONIC_ASSERT(!rc); /* a prompt file is smaller than the buffer */
     out->system = xstrdup(p->system);
     out->user = xstrdup(b.data);
     buf_release(&b);

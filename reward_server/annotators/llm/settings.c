@@ -28,11 +28,11 @@ static int llm_settings_add_endpoint(struct llm *l, const char *url, size_t len,
                        LLM_URL_MAX - 8);
     set_address(e, url, len);
     int rc = http_check_url(e->url, "llm.url", err);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
     rc = http_key_may_travel(key, e->url, c->security_allow_insecure, "llm.url", "llm.api_key_file",
                              err);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
     e->window = (double)c->llm_window;
     e->window_max = (double)c->llm_window_max;
@@ -48,7 +48,7 @@ static int read_addresses(struct llm *l, const struct config *c, const char *key
                           struct onic_err *err)
 {
     int rc = ONIC_OK, n = 0;
-    for (const char *p = c->llm_url; rc == ONIC_OK && *p;) {
+    for (const char *p = c->llm_url; !rc && *p;) {
         p += strspn(p, ", ");
         size_t len = strcspn(p, ", ");
         if (len) {
@@ -57,7 +57,7 @@ static int read_addresses(struct llm *l, const struct config *c, const char *key
         }
         p += len;
     }
-    if (rc == ONIC_OK && n == 0)
+    if (!rc && n == 0)
         rc =
             err_set(err, ONIC_ECONFIG,
                     "annotator llm needs the address of a server: --llm.url=http://127.0.0.1:8000");
@@ -129,25 +129,25 @@ int llm_settings_read(struct llm *l, const struct config *c, struct onic_err *er
 {
     char key[HTTP_KEY_MAX];
     int rc = http_key_read(key, c->llm_api_key_file, "llm.api_key_file", err);
-    if (rc == ONIC_OK && !*c->llm_model)
+    if (!rc && !*c->llm_model)
         rc = err_set(err, ONIC_ECONFIG,
                      "annotator llm needs the name of a model, part of every label's identity: "
                      "--llm.model=NAME (a server lists its models at /v1/models)");
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = read_addresses(l, c, key, err);
-    if (rc == ONIC_OK && *c->llm_ca_file && access(c->llm_ca_file, R_OK) != 0)
+    if (!rc && *c->llm_ca_file && access(c->llm_ca_file, R_OK) != 0)
         rc = err_set(err, ONIC_ECONFIG, "llm.ca_file %.300s cannot be read: %s", c->llm_ca_file,
                      strerror(errno));
-    if (rc == ONIC_OK && c->llm_batch > 1 && c->llm_api != CONFIG_llm_api_completions)
+    if (!rc && c->llm_batch > 1 && c->llm_api != CONFIG_llm_api_completions)
         rc = err_set(err, ONIC_ECONFIG,
                      "llm.batch needs llm.api=completions: a chat request holds one question");
-    if (rc == ONIC_OK && c->llm_max_cost > 0 && c->llm_price_in <= 0 && c->llm_price_out <= 0)
+    if (!rc && c->llm_max_cost > 0 && c->llm_price_in <= 0 && c->llm_price_out <= 0)
         rc = err_set(err, ONIC_ECONFIG,
                      "llm.max_cost needs llm.price_in and llm.price_out (per million tokens)");
     unsigned omit = 0;
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = llm_omit_read(&omit, c, err);
-    if (rc == ONIC_OK && l) {
+    if (!rc && l) {
         l->settings.omit = omit;
         llm_settings_fill(&l->settings, c);
         memcpy(l->settings.key, key, sizeof key);

@@ -11,7 +11,7 @@ static int parse(const char *bytes, size_t len, struct onic_err *err)
     buf_init(&text, 1000);
     buf_append(&text, bytes, len);
     int rc = yaml_file_parse(&f, &text, "a mapping belongs here");
-    if (rc == ONIC_OK)
+    if (!rc)
         yaml_file_close(&f);
     buf_release(&text);
     return rc;

@@ -70,11 +70,11 @@ static int compact_nethack_create(void **self, const struct policy_config *c, st
     const struct obs_spec *obs = &c->obs;
     struct nethack *e = *self = xcalloc(1, sizeof *e);
     int rc = nethack_field(&e->glyphs_at, obs, c->net, "glyphs", OBS_I16, NETHACK_CELLS, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = nethack_field(&e->blstats_at, obs, c->net, "blstats", OBS_I64, NETHACK_BLSTATS, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = nethack_field(&e->message_at, obs, c->net, "message", OBS_U8, NETHACK_MESSAGE, err);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
     e->H = c->hidden;
     e->part = c->hidden >= 4 ? c->hidden / 4 : 1;

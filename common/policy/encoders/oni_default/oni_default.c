@@ -97,13 +97,13 @@ static int oni_create(void **self, const struct policy_config *c, struct params 
     const struct obs_spec *obs = &c->obs;
     struct oni *e = *self = xcalloc(1, sizeof *e);
     int rc = nethack_field(&e->chars_at, obs, c->net, "chars", OBS_U8, NETHACK_CELLS, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = nethack_field(&e->colors_at, obs, c->net, "colors", OBS_U8, NETHACK_CELLS, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = nethack_field(&e->blstats_at, obs, c->net, "blstats", OBS_I64, NETHACK_BLSTATS, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = nethack_field(&e->message_at, obs, c->net, "message", OBS_U8, NETHACK_MESSAGE, err);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
     e->H = c->hidden;
     e->hero_row = c->compat_oni ? CHAR_HERO_ONI : CHAR_HERO;

@@ -112,7 +112,7 @@ static int choose_parts(struct torchbeast *e, const char *list, bool *small, str
     for (const char *at = list[0] ? list : "map,crop,status,message"; at;) {
         size_t len = strcspn(at, ",");
         int rc = torchbeast_choose(e, at, len, small, err);
-        if (rc != ONIC_OK)
+        if (rc)
             return rc;
         at = at[len] ? at + len + 1 : NULL;
     }
@@ -168,13 +168,13 @@ static int torchbeast_create(void **self, const struct policy_config *c, struct 
     struct torchbeast *e = *self = xcalloc(1, sizeof *e);
     bool small;
     int rc = nethack_field(&e->glyphs_at, obs, c->net, "glyphs", OBS_I16, NETHACK_CELLS, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = nethack_field(&e->blstats_at, obs, c->net, "blstats", OBS_I64, NETHACK_BLSTATS, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = nethack_field(&e->message_at, obs, c->net, "message", OBS_U8, NETHACK_MESSAGE, err);
-    if (rc == ONIC_OK)
+    if (!rc)
         rc = choose_parts(e, c->parts, &small, err);
-    if (rc != ONIC_OK)
+    if (rc)
         return rc;
     e->H = c->hidden;
     e->oni = c->compat_oni;

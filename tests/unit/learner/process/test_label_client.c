@@ -261,7 +261,7 @@ static void labels_of_another_identity_are_refused(void **state)
     checkpoint_close(file);
     f.cfg.annotator_vote = 3;
     int rc = ONIC_OK;
-    for (int i = 0; i < 1000 && rc == ONIC_OK; i++) {
+    for (int i = 0; i < 1000 && !rc; i++) {
         struct wire_labels_ask ask;
         wire_labels_server_tick(f.server);
         while (wire_labels_server_recv(f.server, &ask))
@@ -346,7 +346,7 @@ static void a_server_that_changes_its_identity_is_refused(void **state)
     wire_labels_server_free(f.server);
     start_server(&f, "id-2", 1u << QUESTION_CLASS);
     int rc = ONIC_OK;
-    for (int i = 0; i < 1000 && rc == ONIC_OK; i++) {
+    for (int i = 0; i < 1000 && !rc; i++) {
         struct wire_labels_ask ask;
         wire_labels_server_tick(f.server);
         while (wire_labels_server_recv(f.server, &ask))
