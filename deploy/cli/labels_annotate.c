@@ -122,7 +122,7 @@ static int ask_all(struct serving *s, const char *data, struct chunk chunk, int 
         finish_group(&a);
     labels_annotate_show(&a);
     wire_labels_client_free(a.client);
-    if (!rc && a.broken_off && s->!rc)
+    if (!rc && a.broken_off && !s->rc)
         fputs("annotate: stopped; the same command goes on\n", stderr);
     return rc;
 }

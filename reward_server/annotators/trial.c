@@ -136,7 +136,7 @@ static void trial_run(struct asking *k, uv_loop_t *loop)
     uv_timer_start(&k->timer, trial_on_timer, 0, POLL_MS);
     uv_run(loop, UV_RUN_DEFAULT);
     uv_close((uv_handle_t *)&k->timer, NULL);
-    if (k->t->answer.label.state == LABEL_UNKNOWN && k->!rc)
+    if (k->t->answer.label.state == LABEL_UNKNOWN && !k->rc)
         snprintf(k->t->answer.raw, sizeof k->t->answer.raw, "%s",
                  *k->said ? k->said : "it does not answer in time");
 }
@@ -156,7 +156,7 @@ int trial_ask(struct trial *t, const struct annotator_vtable *v, const struct co
         return err_set(err, ONIC_EIO, "cannot create an event loop");
     setup.loop = &loop;
     k.rc = v->create(&k.a, &setup, err);
-    if (k.!rc) {
+    if (!k.rc) {
         trial_run(&k, &loop);
         v->free(k.a);
     }

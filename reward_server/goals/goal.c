@@ -510,7 +510,7 @@ static void goal_consider(void *ctx, const char *name)
     if (c->rc)
         return;
     c->rc = goal_load(&g, c->dir, c->domain, name, c->err);
-    for (int i = 0; c->!rc && i < g->nenvironments; i++) {
+    for (int i = 0; !c->rc && i < g->nenvironments; i++) {
         size_t len = strlen(g->environments[i]);
         if (len > c->best_len && goal_glob(g->environments[i], c->env_id)) {
             c->best_len = len;
