@@ -47,6 +47,8 @@ MAY_USE = {
     "deploy/cli": "common actor learner reward_server",
     "deploy/examples": "",  # of others
 }
+# Folders that hold a folder per plug-in.
+PLUGINS = ("actor/envs", "learner/reward", "reward_server/annotators", "common/policy/encoders", "common/nn/layers")
 # Circles that stay: the set of their files, and the reason.
 CIRCLES_THAT_STAY = {}
 # External names that nobody of ours calls: entry points of plug-ins, of the C library, of programs.
@@ -54,6 +56,89 @@ CALLED_FROM_OUTSIDE = {"main", "time", "onic_env_plugin"}
 # External names that only tests use: what they replace, count or look at.
 FOR_TESTS = {"label_option", "checkpoint_at", "checkpoint_count", "checkpoint_use_io", "clock_replace", "err_name", "loss_total", "metrics_fps",
              "nethack_game_object", "pcg64_integers", "policy_macs", "tensorboard_crc32c", "xmalloc_calls"}
+
+# Who may name `struct config` besides common/config, common/run, a command (cmd_*.c), main.c, open.c and a reader (*_options.[ch]):
+# the tables of functions that a plug-in fills in, and what calls them. A plug-in's create is its open.
+CONFIG_IN_TABLES = {"actor/envs/env.h", "actor/envs/registry.c", "actor/envs/plugin.c",
+                    "learner/reward/reward_model.h", "reward_server/annotators/annotator.h"}
+# Files that still name it: to become shorter, never longer.
+CONFIG_STILL_IN = {
+    "actor/actor_loop.c",
+    "actor/actor_loop.h",
+    "actor/envs/env_fields.c",
+    "actor/envs/nethack/bare_loop.c",
+    "actor/envs/nethack/bare_loop.h",
+    "actor/envs/vec_env.c",
+    "actor/envs/vec_env.h",
+    "deploy/cli/bench.h",
+    "deploy/cli/bench_annotation.c",
+    "deploy/cli/bench_nethack.c",
+    "deploy/cli/bench_run.c",
+    "deploy/cli/bench_run.h",
+    "deploy/cli/bench_train.c",
+    "deploy/cli/doctor.h",
+    "deploy/cli/doctor_labels.c",
+    "deploy/cli/evaluate.h",
+    "deploy/cli/explain.c",
+    "deploy/cli/explain.h",
+    "deploy/cli/labels_annotate.c",
+    "deploy/cli/labels_top.c",
+    "deploy/cli/labels_top.h",
+    "deploy/cli/pairs.c",
+    "deploy/cli/pairs.h",
+    "deploy/cli/replay_file.c",
+    "deploy/cli/replay_file.h",
+    "deploy/cli/run_load.c",
+    "deploy/cli/run_load.h",
+    "deploy/cli/train_check.c",
+    "deploy/cli/train_check.h",
+    "deploy/cli/train_end.c",
+    "deploy/cli/train_end.h",
+    "learner/process/env_query.c",
+    "learner/process/env_query.h",
+    "learner/process/episode_log.c",
+    "learner/process/episode_log.h",
+    "learner/process/label_client.c",
+    "learner/process/label_client.h",
+    "learner/process/loop.c",
+    "learner/process/loop.h",
+    "learner/process/resume.c",
+    "learner/process/resume.h",
+    "learner/process/stop.c",
+    "learner/process/stop.h",
+    "learner/reward/label_schedule.c",
+    "learner/reward/label_schedule.h",
+    "learner/reward/mix.c",
+    "learner/reward/mix.h",
+    "learner/reward/shaping.c",
+    "learner/reward/shaping.h",
+    "learner/reward/trained_net.c",
+    "learner/reward/trained_net.h",
+    "learner/train/trainer.c",
+    "learner/train/trainer.h",
+    "reward_server/annotators/command/command_impl.h",
+    "reward_server/annotators/command/program.c",
+    "reward_server/annotators/embedding/source.c",
+    "reward_server/annotators/embedding/source.h",
+    "reward_server/annotators/embedding/source_file.c",
+    "reward_server/annotators/embedding/source_http.c",
+    "reward_server/annotators/embedding/source_model.c",
+    "reward_server/annotators/llm/budget.c",
+    "reward_server/annotators/llm/check.c",
+    "reward_server/annotators/llm/llm_check.h",
+    "reward_server/annotators/llm/llm_impl.h",
+    "reward_server/annotators/llm/question.c",
+    "reward_server/annotators/llm/samples.c",
+    "reward_server/annotators/llm/settings.c",
+    "reward_server/annotators/order_goal.c",
+    "reward_server/annotators/stack.c",
+    "reward_server/annotators/trial.c",
+    "reward_server/annotators/trial.h",
+    "reward_server/label_identity.c",
+    "reward_server/label_identity.h",
+    "reward_server/server.h",
+    "reward_server/server_life.c",
+}
 
 TOKENS = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|/\*.*?\*/|//[^\n]*', re.S)
 WORD = re.compile(r"[A-Za-z_]\w*")
@@ -191,6 +276,37 @@ def wrong_ways(graph):
     return offences
 
 
+def may_name_config(path):
+    folder, name = os.path.split(path)
+    return (folder in ("common/config", "common/run") or name in ("main.c", "open.c") or path in CONFIG_IN_TABLES or
+            re.fullmatch(r"\w*options\.[ch]", name) or (folder == "deploy/cli" and re.fullmatch(r"cmd_\w+\.c", name)))
+
+
+def is_plugin(path):
+    """actor/envs/corridor/corridor.c"""
+    folder, name = os.path.split(path)
+    return os.path.dirname(folder) in PLUGINS and name == os.path.basename(folder) + ".c"
+
+
+def config_everywhere(ours):
+    """`struct config` ends at a program's start and in a module's reader of options; what is below gets the values it needs."""
+    offences, named = [], set()
+    for s in ours:
+        places = [m.start() for m in re.finditer(r"\bstruct config\b", s.code)]
+        if not places or may_name_config(s.path):
+            continue
+        if is_plugin(s.path):  # handed to its create, kept by nobody
+            kept = [m.span() for m in re.finditer(r"^(?:static )?struct \w+\s*\{.*?^\}", s.code, re.M | re.S)]
+            places = [at for at in places if any(a < at < b for a, b in kept)]
+        if not places:
+            continue
+        named.add(s.path)
+        if s.path not in CONFIG_STILL_IN:
+            offences.append(f"{s.path}:{s.line(places[0])}: struct config ends at main.c, open.c, a command and *_options.[ch]: "
+                            "take a parameter struct of your own")
+    return offences + [f"{path}: does not name struct config: take it out of CONFIG_STILL_IN" for path in sorted(CONFIG_STILL_IN - named)]
+
+
 def used_by_one(graph):
     """Folders of common that fewer than two programs use, directly or through others; wire holds both ends of its planes."""
     users = collections.defaultdict(set)
@@ -252,7 +368,7 @@ def main():
             inner = "; ".join(f"{os.path.basename(a)} -> {os.path.basename(b)} ({graph[a][b]})"
                               for a in group for b in graph[a] if b in group)
             offences.append(f"{group[0]}:1: a circle of {len(group)} files: {inner}")
-    offences += wrong_ways(graph) + used_by_one(graph)
+    offences += wrong_ways(graph) + used_by_one(graph) + config_everywhere(ours)
     offences += uncalled(sources, defined, generated_names(sources))
     files_of = collections.defaultdict(set)
     for s in ours:
