@@ -114,8 +114,6 @@ CONFIG_STILL_IN = {
     "learner/reward/shaping.h",
     "learner/reward/trained_net.c",
     "learner/reward/trained_net.h",
-    "learner/train/trainer.c",
-    "learner/train/trainer.h",
     "reward_server/annotators/command/command_impl.h",
     "reward_server/annotators/command/program.c",
     "reward_server/annotators/embedding/source.c",

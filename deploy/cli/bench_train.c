@@ -9,7 +9,7 @@
 #include "common/base/clock.h"
 #include "deploy/cli/bench.h"
 #include "deploy/cli/bench_run.h"
-#include "learner/train/trainer.h"
+#include "learner/train/trainer_options.h"
 
 enum { BENCH_GROUPS = 2 };
 
@@ -43,7 +43,7 @@ static int inprocess_open(struct inprocess *x, const struct config *cfg, struct 
         if (!rc && g == 0) {
             struct env_description d;
             vec_env_describe(x->envs[0], &d);
-            rc = trainer_create(&x->core, &x->cfg, &d, err);
+            rc = trainer_of_options(&x->core, &x->cfg, &d, err);
         }
         if (rc)
             break;

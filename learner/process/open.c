@@ -20,6 +20,7 @@
 #include "learner/process/loop.h"
 #include "learner/process/report.h"
 #include "learner/process/resume.h"
+#include "learner/train/trainer_options.h"
 
 enum { TEXT_MAX = 1 << 20, BLOB_MAX = 1 << 30, INFLIGHT_BYTES_MAX = 512 << 20 };
 
@@ -324,7 +325,9 @@ int learner_check_limits(const struct config *cfg, struct onic_err *err)
     int rc = process_need_files(wire_learner_files(1), "a learner", err);
     if (rc)
         return rc;
-    int threads = 8 + trainer_threads_for(cfg, cpu_usable()) - 1;
+    struct trainer_params params;
+    trainer_options(&params, cfg);
+    int threads = 8 + trainer_threads_for(&params, cpu_usable()) - 1;
     struct limits_need need = {.who = "onic-learner",
                                .threads = threads,
                                .address_mb = 32 + 8 * (size_t)threads,
@@ -342,7 +345,7 @@ int learner_open(struct learner *r, const struct config *given, struct onic_err 
     if (!rc)
         rc = env_query(r->cfg, &r->env, err);
     if (!rc)
-        rc = trainer_create(&r->core, r->cfg, &r->env, err);
+        rc = trainer_of_options(&r->core, r->cfg, &r->env, err);
     if (!rc)
         rc = open_annotation(r, err);
     if (rc)

@@ -3,6 +3,8 @@
  * what must not change would sooner or later say something else than the loading itself. */
 #include "learner/process/resume.h"
 
+#include "learner/train/trainer_options.h"
+
 int resume_load(struct trainer *core, struct label_client *annotate,
                 const struct checkpoint_file *from, struct onic_err *err)
 {
@@ -18,7 +20,7 @@ static int check_against(const struct checkpoint_file *file, const struct config
 {
     struct trainer *core = NULL;
     struct label_client *annotate = NULL;
-    int rc = trainer_create(&core, cfg, env, err);
+    int rc = trainer_of_options(&core, cfg, env, err);
     if (!rc)
         rc = label_client_create(&annotate, cfg, "", err);
     if (!rc)

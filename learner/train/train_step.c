@@ -45,9 +45,10 @@ static void order_columns(struct trainer *c, int epoch)
     }
     for (int i = 0; i < C; i++)
         c->order[i] = i;
-    if (c->minibatches == 1)
+    if (c->params.minibatches == 1)
         return;
-    struct rng rng = rng_stream(c->seed, "minibatch", c->counters.version, (uint64_t)epoch, 0);
+    struct rng rng =
+        rng_stream(c->params.seed, "minibatch", c->counters.version, (uint64_t)epoch, 0);
     for (int i = C - 1; i > 0; i--) {
         int j = (int)rng_below(&rng, (uint32_t)i + 1), column = c->order[i];
         c->order[i] = c->order[j];
@@ -76,10 +77,10 @@ static void cut_slices(struct trainer *c, int first, int count)
     }
     memset(c->results, 0, (size_t)c->slice_count * sizeof *c->results);
     while (c->kept_count < c->slice_count && c->kept_count < c->kept_max)
-        c->kept[c->kept_count++] = slice_create(c->policy, c->T, c->slice_columns);
+        c->kept[c->kept_count++] = slice_create(c->policy, c->params.rollout, c->slice_columns);
     for (int i = 0; c->slice_count > c->kept_max && i < threads; i++)
         if (!c->scratch[i])
-            c->scratch[i] = slice_create(c->policy, c->T, c->slice_columns);
+            c->scratch[i] = slice_create(c->policy, c->params.rollout, c->slice_columns);
 }
 
 /* --- the two phases, run by every thread ----------------------------------------------------- */
@@ -140,8 +141,8 @@ static size_t adam_range(struct trainer *c, size_t from, size_t to, double lr)
 {
     if (from >= to)
         return from;
-    adam_step(&c->adam, c->weights + from, c->m + from, c->v + from, c->grads[0] + from, to - from,
-              c->grad_scale, lr, c->counters.adam_steps);
+    adam_step(&c->params.adam, c->weights + from, c->m + from, c->v + from, c->grads[0] + from,
+              to - from, c->grad_scale, lr, c->counters.adam_steps);
     return to;
 }
 
@@ -217,7 +218,7 @@ static bool measure_minibatch(struct trainer *c, struct value_sums total[POLICY_
     c->steps = sums.count > 0 ? sums.count : 1;
     c->advantage_mean = 0.0;
     c->advantage_factor = 1.0;
-    if (c->normalize_advantage && sums.count > 1)
+    if (c->params.normalize_advantage && sums.count > 1)
         slice_advantage_scale(&sums, value_norm_advantage_unit(&c->value_norm, c->rule.coef),
                               &c->advantage_mean, &c->advantage_factor);
     return isfinite(c->advantage_mean) && isfinite(c->advantage_factor);
@@ -241,7 +242,7 @@ static void start_heads(struct trainer *c, const bool start[POLICY_HEADS])
 {
     if (!start[POLICY_EXT] && !start[POLICY_INT])
         return;
-    params_init(policy_params(c->policy), c->grads[0], c->seed); /* not needed any more */
+    params_init(policy_params(c->policy), c->grads[0], c->params.seed); /* not needed any more */
     for (int h = 0; h < POLICY_HEADS; h++)
         if (start[h])
             kernels()->axpy(c->weights + c->head[h].from, c->grads[0] + c->head[h].from,
@@ -285,7 +286,7 @@ static bool gradient_step(struct trainer *c, double share, struct train_stats *o
     thread_team_run(c->shards, backward_phase, c);
     thread_team_run(c->shards, sum_phase, c);
     scale_head_gradients(c);
-    if (!grad_clip(c->grads[0], c->floats, c->max_grad_norm, &norm, &c->grad_scale))
+    if (!grad_clip(c->grads[0], c->floats, c->params.max_grad_norm, &norm, &c->grad_scale))
         return false;
     c->counters.adam_steps++;
     heads_to_start(c, start);
@@ -324,8 +325,8 @@ static int train_step_pass(struct trainer *c, int epoch, struct train_stats *out
                            struct onic_err *err)
 {
     const struct batch *b = c->batch;
-    int minibatches = c->minibatches < b->C ? c->minibatches : b->C, rc = ONIC_OK;
-    double share = 1.0 / ((double)c->epochs * minibatches), before = out->policy_loss;
+    int minibatches = c->params.minibatches < b->C ? c->params.minibatches : b->C, rc = ONIC_OK;
+    double share = 1.0 / ((double)c->params.epochs * minibatches), before = out->policy_loss;
     order_columns(c, epoch);
     for (int k = 0; !rc && k < minibatches; k++) {
         int from = (int)((int64_t)b->C * k / minibatches);
@@ -336,7 +337,7 @@ static int train_step_pass(struct trainer *c, int epoch, struct train_stats *out
             rc = book_nonfinite(c, err);
     }
     out->epochs += 1;
-    *loss = (out->policy_loss - before) * c->epochs;
+    *loss = (out->policy_loss - before) * c->params.epochs;
     return rc;
 }
 
@@ -347,17 +348,18 @@ int train_step(struct trainer *c, struct train_stats *out, struct onic_err *err)
         .lag_mean = b->lag_mean, .lag_max = (double)b->lag_max, .steps = (double)b->steps};
     reward_mix_bind(c->reward, &b->reward, b->r_env, b->r_ext, b->r_int);
     reward_mix_take_stats(c->reward, &out->reward);
-    double progress = c->frames ? (double)c->counters.env_steps / (double)c->frames : 0.0;
-    out->lr = c->lr_now = schedule_value(c->schedule, c->lr, progress);
+    double progress =
+        c->params.frames ? (double)c->counters.env_steps / (double)c->params.frames : 0.0;
+    out->lr = c->lr_now = schedule_value(c->params.lr_schedule, c->params.lr, progress);
     double loss = (double)NAN, previous = loss;
     int rc = train_step_pass(c, 0, out, &loss, err);
-    for (int epoch = 1; !rc && epoch < c->epochs; epoch++) {
-        if (fabs(loss - previous) < c->early_stop) /* never after the first: NAN */
+    for (int epoch = 1; !rc && epoch < c->params.epochs; epoch++) {
+        if (fabs(loss - previous) < c->params.early_stop) /* never after the first: NAN */
             break;
         previous = loss;
         rc = train_step_pass(c, epoch, out, &loss, err);
     }
-    rescale_stats(out, c->epochs / out->epochs);
+    rescale_stats(out, c->params.epochs / out->epochs);
     for (int h = 0; h < POLICY_HEADS; h++)
         out->return_scale[h] = c->value_norm.rate > 0 ? value_norm_sigma(&c->value_norm, h)
                                                       : value_sums_deviation(&out->values[h]);

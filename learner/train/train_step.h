@@ -6,8 +6,6 @@
  *
  * train_step.c is the algorithm on one page. Training thread. */
 
-#include "common/nn/optim/adam.h"
-#include "common/nn/optim/schedule.h"
 #include "learner/train/batch.h"
 #include "learner/train/slice.h"
 #include "learner/train/thread_team.h"
@@ -22,17 +20,13 @@ struct minibatch_result { /* of one slice, added up in slice order */
 
 struct trainer {
     /* fixed */
+    struct trainer_params params;
     struct policy *policy;
     struct env_description env;
     struct slice_rule rule;
     struct loss_params loss; /* but for the scale of the value heads: the minibatch's at hand */
     struct value_head head[POLICY_HEADS];
-    struct adam adam;
-    enum schedule schedule;
-    double lr, max_grad_norm, early_stop;
-    int epochs, minibatches, T, slice_columns;
-    bool normalize_advantage;
-    uint64_t seed, frames;
+    int slice_columns;
     size_t floats; /* length of the blocks below */
     /* state that a checkpoint holds */
     float *weights, *m, *v;

@@ -14,7 +14,6 @@
 #include "common/base/cpu.h"
 #include "common/base/xmalloc.h"
 #include "common/nn/blas.h"
-#include "common/run/policy_options.h"
 #include "learner/reward/caption_totals.h"
 #include "learner/train/batch.h"
 #include "learner/train/train_step.h"
@@ -26,47 +25,35 @@ enum {
 
 /* --- creation -------------------------------------------------------------------------------- */
 
-static int create_policy(struct trainer *c, const struct config *cfg, struct onic_err *err)
+static int create_policy(struct trainer *c, const struct policy_config *policy,
+                         struct onic_err *err)
 {
-    struct policy_config pc;
-    policy_options(&pc, cfg, c->env.default_net, c->env.actions, &c->env.obs);
-    if (pc.actions > LOSS_ACTIONS_MAX)
+    if (policy->actions > LOSS_ACTIONS_MAX)
         return err_set(err, ONIC_ECONFIG, "%s has %d actions; at most %d can be learned", c->env.id,
-                       pc.actions, LOSS_ACTIONS_MAX);
-    return policy_create(&c->policy, &pc, err);
+                       policy->actions, LOSS_ACTIONS_MAX);
+    return policy_create(&c->policy, policy, err);
 }
 
-static void trainer_read_options(struct trainer *c, const struct config *cfg)
+static void take_params(struct trainer *c, const struct trainer_params *p)
 {
     c->rule = (struct slice_rule){
-        .gamma = {cfg->train_gamma, cfg->train_gamma_int},
-        .rho_bar = cfg->train_rho_bar,
-        .c_bar = cfg->train_c_bar,
-        .coef = {(float)cfg->reward_coef_ext, (float)cfg->reward_coef_int},
-        .compat_oni = cfg->compat_oni,
+        .gamma = {p->gamma[POLICY_EXT], p->gamma[POLICY_INT]},
+        .rho_bar = p->rho_bar,
+        .c_bar = p->c_bar,
+        .coef = {p->coef[POLICY_EXT], p->coef[POLICY_INT]},
+        .compat_oni = p->compat_oni,
     };
     c->loss = (struct loss_params){
-        .clip = (float)cfg->train_clip,
-        .clip_value = (float)cfg->train_clip_value,
-        .value_coef = (float)cfg->train_value_coef,
-        .entropy_coef = (float)cfg->train_entropy,
-        .symmetric_kl = cfg->train_exploration == CONFIG_train_exploration_symmetric_kl,
+        .clip = p->clip,
+        .clip_value = p->clip_value,
+        .value_coef = p->value_coef,
+        .entropy_coef = p->entropy_coef,
+        .symmetric_kl = p->symmetric_kl,
         .value_share = {1.0f, 1.0f},
         .value_unit = {1.0f, 1.0f},
     };
-    c->value_norm.rate = cfg->compat_oni ? 0.0 : cfg->train_value_norm;
-    c->adam = (struct adam){cfg->train_adam_beta1, cfg->train_adam_beta2, cfg->train_adam_eps};
-    c->schedule = cfg->train_lr_schedule == CONFIG_train_lr_schedule_linear ? SCHEDULE_LINEAR
-                                                                            : SCHEDULE_CONSTANT;
-    c->lr = cfg->train_lr;
-    c->max_grad_norm = cfg->train_max_grad_norm;
-    c->epochs = (int)cfg->train_epochs;
-    c->early_stop = cfg->train_early_stop;
-    c->minibatches = (int)cfg->train_minibatches;
-    c->T = (int)cfg->train_rollout;
-    c->normalize_advantage = cfg->train_normalize_advantage;
-    c->seed = (uint64_t)cfg->run_seed;
-    c->frames = (uint64_t)cfg->run_frames;
+    c->value_norm.rate = p->value_norm;
+    c->params = *p;
 }
 
 static void create_workspace(struct trainer *c, int threads)
@@ -81,8 +68,8 @@ static void create_workspace(struct trainer *c, int threads)
     for (int i = 0; i < threads; i++)
         c->grads[i] = xaligned(c->floats * sizeof(float));
     c->scratch = xcalloc((size_t)threads, sizeof *c->scratch);
-    c->slice_columns = policy_slice(c->policy, c->T + 1);
-    c->kept_max = KEPT_ROWS_MAX / ((c->T + 1) * c->slice_columns);
+    c->slice_columns = policy_slice(c->policy, c->params.rollout + 1);
+    c->kept_max = KEPT_ROWS_MAX / ((c->params.rollout + 1) * c->slice_columns);
     c->kept_max = c->kept_max > threads ? c->kept_max : threads;
     c->kept = xcalloc((size_t)c->kept_max, sizeof *c->kept);
 }
@@ -104,35 +91,35 @@ static void prepare_value_heads(struct trainer *c)
 /* Half of the cores; under `onic train` the other half is the actors'. Beyond 8 little is gained:
  * 12 made KeyCorridor 5 % faster on 16 cores. A deterministic run has the same number everywhere:
  * it decides in which order gradients are added. */
-int trainer_threads_for(const struct config *cfg, int cores)
+int trainer_threads_for(const struct trainer_params *params, int cores)
 {
     enum { FEWEST = 2, MOST = 8 };
     int half = cores / 2;
-    if (cfg->train_threads > 0)
-        return (int)cfg->train_threads;
-    if (cfg->run_deterministic)
+    if (params->threads > 0)
+        return params->threads;
+    if (params->deterministic)
         return FEWEST;
     if (cores < FEWEST)
         return 1;
     return half < FEWEST ? FEWEST : half > MOST ? MOST : half;
 }
 
-int trainer_create(struct trainer **out, const struct config *cfg,
+int trainer_create(struct trainer **out, const struct trainer_params *params,
+                   const struct policy_config *policy, struct reward_mix *reward,
                    const struct env_description *env, struct onic_err *err)
 {
     *out = NULL;
     struct trainer *c = xcalloc(1, sizeof *c);
     c->env = *env;
-    trainer_read_options(c, cfg);
-    int threads = trainer_threads_for(cfg, cpu_usable());
-    int rc = create_policy(c, cfg, err);
-    if (!rc)
-        rc = reward_mix_create(&c->reward, cfg, &c->env.obs, err);
+    c->reward = reward;
+    take_params(c, params);
+    int threads = trainer_threads_for(params, cpu_usable());
+    int rc = create_policy(c, policy, err);
     if (!rc)
         rc = blas_reserve(threads, err);
     if (!rc) {
         create_workspace(c, threads);
-        params_init(policy_params(c->policy), c->weights, c->seed);
+        params_init(policy_params(c->policy), c->weights, c->params.seed);
         prepare_value_heads(c);
         *out = c;
         c = NULL;

@@ -16,8 +16,9 @@
 
 #include "common/base/err.h"
 #include "common/checkpoint/checkpoint.h"
-#include "common/config/config.h"
 #include "common/data/trajectory.h"
+#include "common/nn/optim/adam.h"
+#include "common/nn/optim/schedule.h"
 #include "common/policy/env_describe.h"
 #include "common/policy/policy.h"
 #include "learner/reward/mix.h"
@@ -26,9 +27,34 @@
 struct trainer;
 struct batch;
 
-/* cfg: policy.*, train.*, reward.*, run.seed and run.frames are read and copied. ONIC_ECONFIG names
- * what to change. env: what the policy sees and does; policy.net=auto is its default_net. */
-int trainer_create(struct trainer **out, const struct config *cfg,
+/* What a trainer is told. Plain values; trainer_options.c fills it from the options of a run. */
+struct trainer_params {
+    double gamma[POLICY_HEADS]; /* discount per step */
+    float coef[POLICY_HEADS];   /* of the heads' advantages */
+    double rho_bar, c_bar;      /* V-trace clips */
+    bool normalize_advantage;
+    double value_norm; /* rate of value_norm.h per gradient step; 0 = off */
+    float value_coef;
+    float clip, clip_value; /* PPO's: of ratios, of values; 0 = off */
+    float entropy_coef;     /* of the exploration term */
+    bool symmetric_kl;      /* which is a divergence from uniform instead of the entropy */
+    enum schedule lr_schedule;
+    double lr, max_grad_norm; /* 0 = no clip of gradients */
+    struct adam adam;
+    int epochs, minibatches; /* passes over a batch, gradient steps of a pass */
+    double early_stop;       /* least change of the policy loss for a further pass */
+    int rollout;             /* T, steps per trajectory */
+    int threads;             /* that train; 0 = from the cores */
+    bool deterministic;      /* the same number of threads everywhere */
+    bool compat_oni;         /* learner/reward/ONI.md */
+    uint64_t seed;
+    uint64_t frames; /* environment steps of the whole run, where schedules end */
+};
+
+/* policy: the network; copied. reward: owned by the trainer from here on, also on failure. env:
+ * what the policy sees and does; copied. ONIC_ECONFIG names what to change. */
+int trainer_create(struct trainer **out, const struct trainer_params *params,
+                   const struct policy_config *policy, struct reward_mix *reward,
                    const struct env_description *env, struct onic_err *err);
 void trainer_free(struct trainer *c); /* NULL is allowed */
 
@@ -37,7 +63,7 @@ struct reward_mix *trainer_reward(struct trainer *c);
 const struct reward_mix *trainer_reward_const(const struct trainer *c);
 const float *trainer_weights(const struct trainer *c); /* [params floats], changes at updates */
 /* How many training threads train.threads means on a machine with so many usable cores. */
-int trainer_threads_for(const struct config *cfg, int cores);
+int trainer_threads_for(const struct trainer_params *params, int cores);
 int trainer_threads(const struct trainer *c);
 
 /* Counters that resume with the run. */

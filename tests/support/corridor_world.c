@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/base/xmalloc.h"
+#include "learner/train/trainer_options.h"
 #include "tests/onic_test.h"
 
 enum { T = WORLD_T, E = WORLD_E, GROUPS = WORLD_GROUPS, CELLS = 6, LIMIT = WORLD_LIMIT, RIGHT = 1 };
@@ -28,7 +29,7 @@ void world_configure(struct world *w)
 
 void world_open(struct world *w)
 {
-    assert_ok(trainer_create(&w->core, &w->cfg, &w->env, &err));
+    assert_ok(trainer_of_options(&w->core, &w->cfg, &w->env, &err));
     const struct policy *p = trainer_policy(w->core);
     int S = policy_state_size(p);
     w->actor = policy_actor_create(p, E);

@@ -9,6 +9,7 @@
 #include "common/base/xmalloc.h"
 #include "learner/train/batch.h"
 #include "learner/train/train_step.h"
+#include "learner/train/trainer_options.h"
 #include "learner/train/vtrace.h"
 #include "tests/support/corridor_world.h"
 
@@ -244,6 +245,13 @@ static void repeating_the_forward_pass_changes_nothing(void **state)
     free(b);
 }
 
+static int threads_for(const struct world *w, int cores)
+{
+    struct trainer_params params;
+    trainer_options(&params, &w->cfg);
+    return trainer_threads_for(&params, cores);
+}
+
 static void half_of_the_cores_train(void **state)
 {
     (void)state;
@@ -253,12 +261,12 @@ static void half_of_the_cores_train(void **state)
     world_configure(&w);
     w.cfg.train_threads = 0;
     for (size_t i = 0; i < sizeof want / sizeof *want; i++)
-        assert_int_equal(trainer_threads_for(&w.cfg, want[i][0]), want[i][1]);
+        assert_int_equal(threads_for(&w, want[i][0]), want[i][1]);
     world_open(&w);
-    assert_int_equal(trainer_threads(w.core), trainer_threads_for(&w.cfg, cpu_usable()));
+    assert_int_equal(trainer_threads(w.core), threads_for(&w, cpu_usable()));
     w.cfg.run_deterministic = true; /* the same on every machine */
     for (size_t i = 0; i < sizeof want / sizeof *want; i++)
-        assert_int_equal(trainer_threads_for(&w.cfg, want[i][0]), 2);
+        assert_int_equal(threads_for(&w, want[i][0]), 2);
     reopen_with_threads(&w, 3);
     assert_int_equal(trainer_threads(w.core), 3);
     world_close(&w);

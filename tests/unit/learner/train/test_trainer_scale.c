@@ -221,7 +221,7 @@ static void a_head_starts_and_steps_in_its_own_unit(void **state)
     const struct params *p = policy_params(trainer_policy(w.core));
     size_t begin = head_begins(&w, POLICY_EXT), bias = params_find(p, "value_ext.b")->offset;
     float *initial = xmalloc(p->floats * sizeof *initial);
-    params_init(p, initial, w.core->seed);
+    params_init(p, initial, w.core->params.seed);
     for (size_t i = begin; i < p->floats; i++)
         assert_true(w.core->weights[i] == 0);
     update(&w, 1, &s);
@@ -271,7 +271,7 @@ static void outputs_stay_when_the_statistics_move(void **state)
     size_t bytes = w.core->floats * sizeof(float);
     float *before = xmalloc(bytes);
     memcpy(before, w.core->weights, bytes);
-    w.core->lr = 0;
+    w.core->params.lr = 0;
     w.right_pays = 1000;
     for (int u = 0; u < 5; u++)
         update(&w, 1, &last);

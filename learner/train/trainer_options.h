@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_LEARNER_TRAIN_TRAINER_OPTIONS_H
+#define ONIC_LEARNER_TRAIN_TRAINER_OPTIONS_H
+
+/* trainer_options.h - a trainer of the options of a run: what train.*, run.seed, run.frames and the
+ * coefficients of reward.* mean for it. */
+
+#include "common/config/config.h"
+#include "learner/train/trainer.h"
+
+void trainer_options(struct trainer_params *out, const struct config *cfg);
+/* A trainer with the network (policy.*; policy.net=auto is the environment's default_net) and the
+ * reward model (reward.*) that the options ask for. ONIC_ECONFIG names what to change. */
+int trainer_of_options(struct trainer **out, const struct config *cfg,
+                       const struct env_description *env, struct onic_err *err);
+
+#endif /* ONIC_LEARNER_TRAIN_TRAINER_OPTIONS_H */
