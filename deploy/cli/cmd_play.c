@@ -21,6 +21,7 @@
 #include "deploy/cli/run_load.h"
 #include "deploy/cli/terminal.h"
 #include "learner/reward/mix.h"
+#include "learner/reward/reward_options.h"
 
 enum { PLAY_ACTOR_ID = 65534 };
 
@@ -187,7 +188,7 @@ static int open_policy(struct play *p, const struct env_spec *spec, struct onic_
     p->ws = policy_actor_create(p->run.policy, 1);
     p->state = xaligned((size_t)policy_state_size(p->run.policy) * sizeof(float));
     p->logits = xaligned((size_t)spec->actions * sizeof(float));
-    int rc = reward_mix_create(&p->mix, &p->run.cfg, &spec->obs, err);
+    int rc = reward_options_open(&p->mix, &p->run.cfg, &spec->obs, err);
     const void *state;
     size_t len;
     if (!rc && checkpoint_get_bytes(p->run.file, "reward", &state, &len, NULL) == ONIC_OK)

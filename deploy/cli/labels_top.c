@@ -14,6 +14,7 @@
 #include "deploy/cli/run_load.h"
 #include "learner/reward/caption_totals.h"
 #include "learner/reward/mix.h"
+#include "learner/reward/reward_options.h"
 
 enum { TEXT_MAX = 1 << 24 };
 
@@ -58,7 +59,7 @@ static int read_model(const struct checkpoint_file *f, const struct config *cfg,
     int rc = reward_model_find(cfg->reward_model, &t->type, err);
     if (rc || !t->type->traits.caption_only)
         return rc;
-    rc = reward_mix_create(&t->mix, cfg, NULL, &why);
+    rc = reward_options_open(&t->mix, cfg, NULL, &why);
     if (!rc)
         rc = checkpoint_get_bytes(f, "reward", &state, &len, &why);
     if (!rc)

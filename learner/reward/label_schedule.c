@@ -11,16 +11,9 @@
 static const double FULL_S = 10.0;
 enum { BEHIND = 1000 }; /* steps owed that are worth a word */
 
-void label_schedule_init(struct label_schedule *s, const struct config *cfg)
+void label_schedule_init(struct label_schedule *s, const struct label_schedule_params *p)
 {
-    *s = (struct label_schedule){
-        .dataset_size = cfg->reward_dataset_size,
-        .steps_per_arrival = cfg->reward_steps_per_arrival,
-        .steps_per_update = cfg->reward_steps_per_update,
-        .steps_max = cfg->reward_steps_max,
-        .share = cfg->reward_train_share,
-        .deterministic = cfg->run_deterministic,
-    };
+    *s = (struct label_schedule){.p = *p};
 }
 
 void label_schedule_arrival(struct label_schedule *s)
@@ -33,17 +26,17 @@ static void label_schedule_pass(struct label_schedule *s, double all_s, double u
 {
     s->life_s += all_s;
     s->used_s += used_s;
-    s->left_s += s->share * all_s - used_s;
-    if (s->left_s > s->share * FULL_S)
-        s->left_s = s->share * FULL_S;
+    s->left_s += s->p.share * all_s - used_s;
+    if (s->left_s > s->p.share * FULL_S)
+        s->left_s = s->p.share * FULL_S;
 }
 
 void label_schedule_begin(struct label_schedule *s, uint64_t labels)
 {
-    if (labels >= (uint64_t)s->dataset_size)
-        s->owed += (uint64_t)s->steps_per_update;
+    if (labels >= (uint64_t)s->p.dataset_size)
+        s->owed += (uint64_t)s->p.steps_per_update;
     else if (s->arrived)
-        s->owed += (uint64_t)s->steps_per_arrival;
+        s->owed += (uint64_t)s->p.steps_per_arrival;
     s->arrived = 0;
     s->steps_now = 0;
     s->begin_ns = clock_ns();
@@ -52,11 +45,11 @@ void label_schedule_begin(struct label_schedule *s, uint64_t labels)
 
 bool label_schedule_due(struct label_schedule *s)
 {
-    if (s->owed == 0 || s->steps_now >= s->steps_max)
+    if (s->owed == 0 || s->steps_now >= s->p.steps_max)
         return false;
-    if (!s->deterministic && s->share < 1) {
+    if (!s->p.deterministic && s->p.share < 1) {
         double now_s = (double)(clock_ns() - s->begin_ns) * 1e-9;
-        if (s->left_s + s->share * now_s - now_s <= 0)
+        if (s->left_s + s->p.share * now_s - now_s <= 0)
             return false;
     }
     s->owed--;
@@ -72,7 +65,7 @@ void label_schedule_end(struct label_schedule *s)
     if (s->owed < BEHIND || s->said_behind)
         return;
     s->said_behind = true;
-    bool by_count = s->deterministic || s->share >= 1 || s->steps_now == s->steps_max;
+    bool by_count = s->p.deterministic || s->p.share >= 1 || s->steps_now == s->p.steps_max;
     log_info("the reward model trains less than its schedule asks for", kv("owed_steps", s->owed),
              kv("limited_by", by_count ? "reward.steps_max" : "reward.train_share"));
 }

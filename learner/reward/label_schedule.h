@@ -16,12 +16,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/config/config.h"
+struct label_schedule_params {
+    int64_t dataset_size, steps_per_arrival, steps_per_update, steps_max;
+    double share;       /* of the learner's time, 0..1 */
+    bool deterministic; /* the counts alone decide */
+};
 
 struct label_schedule {
-    int64_t dataset_size, steps_per_arrival, steps_per_update, steps_max;
-    double share;
-    bool deterministic;
+    struct label_schedule_params p;
     /* to be saved */
     uint64_t owed, arrived; /* arrived: labels came since the last begin (0 or 1) */
     /* of this life */
@@ -31,7 +33,8 @@ struct label_schedule {
     bool said_behind;
 };
 
-void label_schedule_init(struct label_schedule *s, const struct config *cfg);
+/* p is copied. */
+void label_schedule_init(struct label_schedule *s, const struct label_schedule_params *p);
 void label_schedule_arrival(struct label_schedule *s); /* a label that was not known came */
 void label_schedule_begin(struct label_schedule *s, uint64_t labels);
 /* True: take one step now. */

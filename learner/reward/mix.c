@@ -16,15 +16,13 @@
 #include "common/base/xmalloc.h"
 #include "learner/reward/caption_totals.h"
 #include "learner/reward/score_memo.h"
-#include "learner/reward/shaping.h"
 
 struct reward_mix {
+    struct reward_mix_params p;
     const struct reward_model_type *type;
     struct reward_model *model;
     bool unlabelled;
     struct score_memo *memo; /* NULL unless caption_only */
-    struct shaping shaping;
-    float coef_ext, coef_int, scale, clip;
     struct reward_mix_stats stats;
     struct caption_totals *paid;
     int64_t score_ns; /* not in stats: those are the same in every run */
@@ -39,32 +37,18 @@ struct caption_paid {
     uint64_t steps;
 };
 
-int reward_mix_create(struct reward_mix **out, const struct config *cfg, const struct obs_spec *obs,
-                      struct onic_err *err)
+struct reward_mix *reward_mix_create(const struct reward_mix_params *p,
+                                     const struct reward_model_type *type,
+                                     struct reward_model *model)
 {
-    *out = NULL;
-    const struct reward_model_type *type;
-    int rc = reward_model_find(cfg->reward_model, &type, err);
-    if (rc)
-        return rc;
     struct reward_mix *x = xcalloc(1, sizeof *x);
+    x->p = *p;
     x->type = type;
-    x->coef_ext = (float)cfg->reward_coef_ext;
-    x->coef_int = (float)cfg->reward_coef_int;
-    x->scale = (float)cfg->reward_scale;
-    x->clip = (float)cfg->reward_clip;
+    x->model = model;
     x->paid = caption_totals_create();
-    rc = shaping_parse(&x->shaping, cfg->reward_shaping, cfg, type, err);
-    if (!rc)
-        rc = type->create(&x->model, cfg, obs, err);
-    if (rc) {
-        reward_mix_free(x);
-        return rc;
-    }
     if (type->traits.caption_only)
-        x->memo = score_memo_create(type, x->model);
-    *out = x;
-    return ONIC_OK;
+        x->memo = score_memo_create(type, model);
+    return x;
 }
 
 void reward_mix_free(struct reward_mix *x)
@@ -72,8 +56,7 @@ void reward_mix_free(struct reward_mix *x)
     if (!x)
         return;
     score_memo_free(x->memo);
-    if (x->model)
-        x->type->free(x->model);
+    x->type->free(x->model);
     caption_totals_free(x->paid);
     free(x->caption_score);
     free(x->sums);
@@ -87,12 +70,12 @@ const struct reward_model_type *reward_mix_type(const struct reward_mix *x)
 
 float reward_mix_coef_ext(const struct reward_mix *x)
 {
-    return x->coef_ext;
+    return x->p.coef_ext;
 }
 
 float reward_mix_coef_int(const struct reward_mix *x)
 {
-    return x->coef_int;
+    return x->p.coef_int;
 }
 
 const struct caption_totals *reward_mix_paid(const struct reward_mix *x)
@@ -107,7 +90,7 @@ int reward_mix_load_paid(struct reward_mix *x, const void *data, size_t len, str
 
 const char *reward_mix_chain(const struct reward_mix *x)
 {
-    return x->shaping.text;
+    return x->p.shaping.text;
 }
 
 void reward_mix_on_batch(struct reward_mix *x, const struct reward_batch *b)
@@ -174,12 +157,12 @@ static void score_steps(struct reward_mix *x, const struct reward_batch *b, floa
 static void bind_environment(struct reward_mix *x, const float *r_env, int n, float *r_ext)
 {
     for (int i = 0; i < n; i++) {
-        float r = r_env[i] * x->scale;
+        float r = r_env[i] * x->p.scale;
         if (!isfinite(r)) {
             r = 0.0f;
             x->stats.not_finite++;
         }
-        r_ext[i] = x->clip > 0 ? fminf(fmaxf(r, -x->clip), x->clip) : r;
+        r_ext[i] = x->p.clip > 0 ? fminf(fmaxf(r, -x->p.clip), x->p.clip) : r;
     }
 }
 
@@ -204,7 +187,7 @@ static void book_paid(struct reward_mix *x, const struct reward_batch *b, const 
     memset(x->sums, 0, (size_t)b->ncaptions * sizeof *x->sums);
     for (int i = 0; i < b->n; i++) {
         struct caption_paid *c = &x->sums[b->caption[i]];
-        c->sum += fabs((double)(x->coef_int * r_int[i]));
+        c->sum += fabs((double)(x->p.coef_int * r_int[i]));
         c->steps += r_int[i] != 0.0f;
     }
     for (int i = 1; i < b->ncaptions; i++)
@@ -226,13 +209,13 @@ void reward_mix_bind(struct reward_mix *x, const struct reward_batch *b, const f
     score_steps(x, b, r_int);
     x->score_ns += clock_ns() - before;
     x->scored += (uint64_t)b->n;
-    shaping_apply(&x->shaping, r_int, b->episodic_count, b->n);
+    shaping_apply(&x->p.shaping, r_int, b->episodic_count, b->n);
     struct reward_mix_stats *s = &x->stats;
     s->steps += (uint64_t)b->n;
     for (int i = 0; i < b->n; i++) {
         s->int_sum += (double)r_int[i];
-        s->int_abs += fabs((double)(x->coef_int * r_int[i]));
-        s->ext_abs += fabs((double)(x->coef_ext * r_ext[i]));
+        s->int_abs += fabs((double)(x->p.coef_int * r_int[i]));
+        s->ext_abs += fabs((double)(x->p.coef_ext * r_ext[i]));
         s->paid += r_int[i] != 0.0f;
     }
     add_coverage(x, b);

@@ -20,15 +20,22 @@
 #include <stdint.h>
 
 #include "learner/reward/reward_model.h"
+#include "learner/reward/shaping.h"
 
 struct reward_mix;
 struct caption_totals; /* caption_totals.h */
 
-/* Creates the model cfg->reward_model and checks the shaping chain (reward.shaping) against what
- * the model declares. ONIC_ECONFIG names what to change. obs: the layout of obs_after rows; copied
- * if the model needs it; NULL is allowed for a model that does not read observations. */
-int reward_mix_create(struct reward_mix **out, const struct config *cfg, const struct obs_spec *obs,
-                      struct onic_err *err);
+struct reward_mix_params {
+    float coef_ext, coef_int;
+    float scale, clip; /* of the environment's rewards; clip 0 = none */
+    struct shaping shaping;
+};
+
+/* p is copied, model is owned from here on. reward_options_open (reward_options.h) makes both of
+ * the configuration. */
+struct reward_mix *reward_mix_create(const struct reward_mix_params *p,
+                                     const struct reward_model_type *type,
+                                     struct reward_model *model);
 void reward_mix_free(struct reward_mix *x); /* NULL is allowed */
 
 const struct reward_model_type *reward_mix_type(const struct reward_mix *x); /* name, traits */

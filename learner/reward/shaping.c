@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/xmalloc.h"
+
 struct shaping_stage_type {
     const char *name;
     void (*apply)(const struct shaping *s, float value, float *x, const uint16_t *count, int n);
@@ -96,20 +98,20 @@ static int shaping_add(struct shaping *s, const char *name, float value,
     return ONIC_OK;
 }
 
-static float default_value(const char *name, const struct config *cfg)
+static float default_value(const char *name, const struct shaping_values *values)
 {
     if (strcmp(name, "clip") == 0)
-        return (float)cfg->reward_int_clip;
-    return strcmp(name, "count") == 0 ? (float)cfg->reward_count_power : 0.0f;
+        return values->clip;
+    return strcmp(name, "count") == 0 ? values->count : 0.0f;
 }
 
 /* One "name" or "name:value". */
-static int add_text(struct shaping *s, char *item, const struct config *cfg,
+static int add_text(struct shaping *s, char *item, const struct shaping_values *values,
                     const struct reward_model_type *model, struct onic_err *err)
 {
     char *colon = strchr(item, ':');
     if (!colon)
-        return shaping_add(s, item, default_value(item, cfg), model, err);
+        return shaping_add(s, item, default_value(item, values), model, err);
     *colon = '\0';
     char *end;
     float value = strtof(colon + 1, &end);
@@ -125,26 +127,26 @@ static void shaping_describe(struct shaping *s)
                                 s->stage[i].type->name, (double)s->stage[i].value);
 }
 
-int shaping_parse(struct shaping *s, const char *text, const struct config *cfg,
+int shaping_parse(struct shaping *s, const char *text, const struct shaping_values *values,
                   const struct reward_model_type *model, struct onic_err *err)
 {
     int rc = ONIC_OK;
     memset(s, 0, sizeof *s);
     if (strcmp(text, "auto") == 0) {
-        if (cfg->reward_int_clip > 0)
-            rc = shaping_add(s, "clip", (float)cfg->reward_int_clip, model, err);
-        if (!rc && cfg->reward_count_power > 0 && model->traits.caption_only)
-            rc = shaping_add(s, "count", (float)cfg->reward_count_power, model, err);
+        if (values->clip > 0)
+            rc = shaping_add(s, "clip", values->clip, model, err);
+        if (!rc && values->count > 0 && model->traits.caption_only)
+            rc = shaping_add(s, "count", values->count, model, err);
     } else {
-        char copy[CONFIG_STR_MAX], *item = copy;
-        snprintf(copy, sizeof copy, "%s", text);
+        char *copy = xstrdup(text), *item = copy;
         while (!rc && item) {
             char *comma = strchr(item, ',');
             if (comma)
                 *comma = '\0';
-            rc = add_text(s, item, cfg, model, err);
+            rc = add_text(s, item, values, model, err);
             item = comma ? comma + 1 : NULL;
         }
+        free(copy);
     }
     shaping_describe(s);
     return rc;

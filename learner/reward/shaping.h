@@ -33,10 +33,14 @@ struct shaping {
     char text[128];               /* "clip(10) count(3)" */
 };
 
-/* text "auto": clip:reward.int_clip (unless 0), and count:reward.count_power (unless 0) where the
- * model is caption-only. A stage without ":value" takes the value of the option named here (clip,
- * count); the others need one. ONIC_ECONFIG says which stage cannot be used and why. */
-int shaping_parse(struct shaping *s, const char *text, const struct config *cfg,
+struct shaping_values { /* of stages that are written without one */
+    float clip, count;
+};
+
+/* text "auto": clip (unless its value is 0), and count (unless 0) where the model is caption-only.
+ * A stage without ":value" takes that of `values`; those that are not in it need one. ONIC_ECONFIG
+ * says which stage cannot be used and why. */
+int shaping_parse(struct shaping *s, const char *text, const struct shaping_values *values,
                   const struct reward_model_type *model, struct onic_err *err);
 /* x [n] in place; count [n] as in struct reward_batch (0 gives 0 in a count stage). */
 void shaping_apply(const struct shaping *s, float *x, const uint16_t *count, int n);

@@ -18,18 +18,18 @@ enum { UPDATES_PER_STEP = 8, LONGEST_WAIT = 8 }; /* see trained_net_refresh */
 static const struct adam ADAM = {0.9, 0.999, 1e-8};
 
 void trained_net_init(struct trained_net *t, size_t floats, double max_norm,
-                      const struct config *cfg)
+                      const struct trained_net_params *p)
 {
     *t = (struct trained_net){.floats = floats,
-                              .refresh = (uint64_t)cfg->reward_refresh,
-                              .seed = (uint64_t)cfg->run_seed,
-                              .lr = cfg->reward_lr,
+                              .refresh = p->refresh,
+                              .seed = p->seed,
+                              .lr = p->lr,
                               .max_norm = max_norm,
                               .loss = (double)NAN};
     float **block[] = {&t->trained, &t->adam_m, &t->adam_v, &t->scoring, &t->grads};
     for (size_t i = 0; i < sizeof block / sizeof *block; i++)
         *block[i] = xaligned(floats * sizeof(float));
-    label_schedule_init(&t->schedule, cfg);
+    label_schedule_init(&t->schedule, &p->schedule);
 }
 
 void trained_net_release(struct trained_net *t)

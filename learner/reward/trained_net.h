@@ -15,8 +15,14 @@
 #include <stdint.h>
 
 #include "common/base/buf.h"
-#include "common/config/config.h"
 #include "learner/reward/label_schedule.h"
+
+struct trained_net_params {
+    uint64_t refresh; /* updates of the policy after which the scoring weights are renewed */
+    uint64_t seed;    /* of the weights and of the batches drawn */
+    double lr;
+    struct label_schedule_params schedule;
+};
 
 struct trained_net {
     size_t floats;
@@ -26,12 +32,13 @@ struct trained_net {
     uint64_t version, step;              /* renewals of the scoring weights; gradient steps */
     uint64_t updates_since, steps_since; /* the last renewal */
     uint64_t refresh, seed;
-    double lr, max_norm; /* max_norm: of the gradient, 0 = not clipped */
-    double loss;         /* moving average, NAN before the first step of this life */
+    double lr, max_norm;
+    double loss; /* moving average, NAN before the first step of this life */
 };
 
+/* max_norm: of the gradient, 0 = not clipped. p is copied. */
 void trained_net_init(struct trained_net *t, size_t floats, double max_norm,
-                      const struct config *cfg);
+                      const struct trained_net_params *p);
 void trained_net_release(struct trained_net *t);
 
 /* After the model wrote grads: one step of Adam. A loss or gradient that is not finite changes

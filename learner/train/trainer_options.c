@@ -3,6 +3,7 @@
 #include "learner/train/trainer_options.h"
 
 #include "common/run/policy_options.h"
+#include "learner/reward/reward_options.h"
 
 void trainer_options(struct trainer_params *out, const struct config *cfg)
 {
@@ -45,6 +46,6 @@ int trainer_of_options(struct trainer **out, const struct config *cfg,
     *out = NULL;
     trainer_options(&params, cfg);
     policy_options(&policy, cfg, env->default_net, env->actions, &env->obs);
-    int rc = reward_mix_create(&reward, cfg, &env->obs, err);
+    int rc = reward_options_open(&reward, cfg, &env->obs, err);
     return rc ? rc : trainer_create(out, &params, &policy, reward, env, err);
 }

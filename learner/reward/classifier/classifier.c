@@ -24,7 +24,7 @@
 #include "learner/reward/classifier/classifier_net.h"
 #include "learner/reward/heldout.h"
 #include "learner/reward/reward_model.h"
-#include "learner/reward/trained_net.h"
+#include "learner/reward/trained_net_options.h"
 
 enum {
     ENTRIES_MAX = 1 << 20,
@@ -152,9 +152,11 @@ static int classifier_create(struct reward_model **out, const struct config *cfg
     int rc = blas_start(err);
     if (rc)
         return rc;
+    struct trained_net_params trained;
+    trained_net_options(&trained, cfg);
     struct reward_model *m = xcalloc(1, sizeof *m);
     m->net = classifier_net_create();
-    trained_net_init(&m->w, message_head_params(m->net)->floats, 0, cfg);
+    trained_net_init(&m->w, message_head_params(m->net)->floats, 0, &trained);
     m->data.index = strmap_create(4096);
     m->eta = cfg->reward_eta;
     m->holdout = cfg->reward_holdout;

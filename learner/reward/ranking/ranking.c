@@ -29,7 +29,7 @@
 #include "learner/reward/ranking_net.h"
 #include "learner/reward/reward_model.h"
 #include "learner/reward/running_norm.h"
-#include "learner/reward/trained_net.h"
+#include "learner/reward/trained_net_options.h"
 
 enum {
     HEAD_BYTES = 4 + 8 + 8,
@@ -96,9 +96,11 @@ static int ranking_create(struct reward_model **out, const struct config *cfg,
     int rc = blas_start(err);
     if (rc)
         return rc;
+    struct trained_net_params trained;
+    trained_net_options(&trained, cfg);
     struct reward_model *m = xcalloc(1, sizeof *m);
     m->net = ranking_net_create();
-    trained_net_init(&m->w, message_head_params(m->net)->floats, MAX_NORM, cfg);
+    trained_net_init(&m->w, message_head_params(m->net)->floats, MAX_NORM, &trained);
     m->data = pair_data_create(cfg->reward_holdout);
     m->capacity = (size_t)cfg->reward_store;
     m->store = observation_store_create(m->capacity, cfg->reward_store_distinct, m->w.seed);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/data/episode.h"
+#include "learner/reward/reward_options.h"
 #include "tests/onic_test.h"
 
 enum { T = 4, ACTOR = 3 };
@@ -36,7 +37,7 @@ static int setup(void **state)
     strcpy(s->cfg.reward_model, "hash");
     s->cfg.run_seed = 5;
     s->cfg.replay_every_episodes = 1;
-    assert_ok(reward_mix_create(&s->mix, &s->cfg, &obs, &err));
+    assert_ok(reward_options_open(&s->mix, &s->cfg, &obs, &err));
     reward_mix_on_label(s->mix, &(struct label){.id = 1,
                                                 .state = LABEL_ANSWERED,
                                                 .value = 1,

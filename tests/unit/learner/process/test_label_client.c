@@ -6,6 +6,7 @@
 
 #include "common/base/clock.h"
 #include "learner/process/label_client.h"
+#include "learner/reward/reward_options.h"
 
 enum { T = 2, E = 2, PATIENCE_MS = 10000 };
 
@@ -39,7 +40,7 @@ static void open_with(struct fixture *f, const char *identity, const char *model
     snprintf(f->cfg.reward_model, sizeof f->cfg.reward_model, "%s", model);
     f->cfg.reward_store_every = 1;
     obs_spec_add(&obs, "x", OBS_U8, 1, (int[]){1});
-    assert_ok(reward_mix_create(&f->mix, &f->cfg, &obs, &err));
+    assert_ok(reward_options_open(&f->mix, &f->cfg, &obs, &err));
     start_server(f, identity, kinds);
     assert_ok(label_client_create(&f->annotate, &f->cfg, f->address, &err));
     struct trajectory_shape shape = {.T = T, .E = E, .obs_bytes = 8, .actions = 2};

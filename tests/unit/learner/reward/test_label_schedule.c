@@ -13,12 +13,13 @@ static int64_t test_clock(void)
     return now_ns;
 }
 
-static struct config config(void)
+static struct label_schedule_params params(void)
 {
-    struct config c;
-    config_defaults(&c);
-    c.reward_steps_max = 100;
-    return c;
+    return (struct label_schedule_params){.dataset_size = 25000,
+                                          .steps_per_arrival = 32,
+                                          .steps_per_update = 1,
+                                          .steps_max = 100,
+                                          .share = 0.05};
 }
 
 /* One train() whose steps take step_ms each. */
@@ -35,9 +36,9 @@ static int train(struct label_schedule *s, uint64_t labels, int step_ms)
 static void arrivals_owe_steps_below_the_size_and_updates_from_there(void **state)
 {
     (void)state;
-    struct config c = config();
+    struct label_schedule_params c = params();
     struct label_schedule s;
-    c.run_deterministic = true;
+    c.deterministic = true;
     label_schedule_init(&s, &c);
     assert_int_equal(train(&s, 10, 0), 0);
     label_schedule_arrival(&s);
@@ -52,10 +53,10 @@ static void arrivals_owe_steps_below_the_size_and_updates_from_there(void **stat
 static void owed_steps_are_kept_for_later_updates(void **state)
 {
     (void)state;
-    struct config c = config();
+    struct label_schedule_params c = params();
     struct label_schedule s;
-    c.run_deterministic = true;
-    c.reward_steps_max = 12;
+    c.deterministic = true;
+    c.steps_max = 12;
     label_schedule_init(&s, &c);
     label_schedule_arrival(&s);
     assert_int_equal(train(&s, 10, 1000), 12); /* no clock is looked at */
@@ -68,7 +69,7 @@ static void owed_steps_are_kept_for_later_updates(void **state)
 static void training_keeps_to_its_share_of_the_time(void **state)
 {
     (void)state;
-    struct config c = config();
+    struct label_schedule_params c = params();
     struct label_schedule s;
     label_schedule_init(&s, &c);
     int steps = 0;
@@ -85,9 +86,9 @@ static void training_keeps_to_its_share_of_the_time(void **state)
 static void a_share_of_one_is_no_limit(void **state)
 {
     (void)state;
-    struct config c = config();
+    struct label_schedule_params c = params();
     struct label_schedule s;
-    c.reward_train_share = 1;
+    c.share = 1;
     label_schedule_init(&s, &c);
     label_schedule_arrival(&s);
     assert_int_equal(train(&s, 10, 1000), 32); /* ONI's 32 steps at once, however long they take */
@@ -96,7 +97,7 @@ static void a_share_of_one_is_no_limit(void **state)
     now_ns += 1000000000;
     train(&s, 10, 0);
     assert_close(label_schedule_share(&s), 32.0 / 33, 0, 1e-9);
-    c.reward_train_share = 0.99;
+    c.share = 0.99;
     label_schedule_init(&s, &c);
     train(&s, 10, 0);
     now_ns += 1000000000;
@@ -108,7 +109,7 @@ static void a_share_of_one_is_no_limit(void **state)
 static void a_pause_earns_no_burst(void **state)
 {
     (void)state;
-    struct config c = config();
+    struct label_schedule_params c = params();
     struct label_schedule s;
     label_schedule_init(&s, &c);
     train(&s, 10, 0);
@@ -120,7 +121,7 @@ static void a_pause_earns_no_burst(void **state)
 static void slow_updates_keep_to_the_share_as_well(void **state)
 {
     (void)state;
-    struct config c = config();
+    struct label_schedule_params c = params();
     struct label_schedule s;
     label_schedule_init(&s, &c);
     for (int i = 0; i < 100; i++, now_ns += 5000000000) {
@@ -134,7 +135,7 @@ static void slow_updates_keep_to_the_share_as_well(void **state)
 static void hours_without_labels_earn_no_burst(void **state)
 {
     (void)state;
-    struct config c = config();
+    struct label_schedule_params c = params();
     struct label_schedule s;
     label_schedule_init(&s, &c);
     for (int i = 0; i < 36000; i++, now_ns += 100000000)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_mix.c - binding rewards: coefficients, clips, counts, memo, and what is refused at start. */
 #include "learner/reward/mix.h"
+#include "learner/reward/reward_options.h"
 
 #include "common/base/xmalloc.h"
 #include "learner/reward/score_memo.h"
@@ -28,7 +29,7 @@ static struct reward_mix *create(const struct config *c)
 {
     struct obs_spec s = obs_spec();
     struct reward_mix *x;
-    assert_ok(reward_mix_create(&x, c, &s, &err));
+    assert_ok(reward_options_open(&x, c, &s, &err));
     return x;
 }
 
@@ -212,20 +213,21 @@ static void none_pays_nothing(void **state)
     reward_mix_free(x);
 }
 
+static const struct shaping_values VALUES = {.clip = 10, .count = 3}; /* the defaults */
+
 static void the_shaping_chain_applies_its_stages_in_order(void **state)
 {
     (void)state;
-    struct config c = config("hash");
     struct shaping s;
     const struct reward_model_type *hash;
     assert_ok(reward_model_find("hash", &hash, &err));
-    assert_ok(shaping_parse(&s, "squash:2,clip:0.25,count", &c, hash, &err));
+    assert_ok(shaping_parse(&s, "squash:2,clip:0.25,count", &VALUES, hash, &err));
     float x[] = {1.0f, -1.0f, 0.1f, 0.0f, 1.0f};
     shaping_apply(&s, x, (uint16_t[]){1, 2, 1, 1, 2000}, 5);
     const double want[] = {0.25, -0.25 / 8, 0.04995837495787998, 0, 0.25 / 8e9};
     for (int i = 0; i < 5; i++)
         assert_close(x[i], want[i], 1e-5, 0);
-    assert_ok(shaping_parse(&s, "threshold:0.5", &c, hash, &err));
+    assert_ok(shaping_parse(&s, "threshold:0.5", &VALUES, hash, &err));
     float y[] = {0.49f, 0.5f, -3.0f};
     shaping_apply(&s, y, (uint16_t[]){1, 1, 1}, 3);
     assert_close(y[0], 0, 0, 0);
@@ -236,20 +238,19 @@ static void the_shaping_chain_applies_its_stages_in_order(void **state)
 static void chains_that_make_no_sense_are_refused_by_name(void **state)
 {
     (void)state;
-    struct config c = config("hash");
     struct shaping s;
     const struct reward_model_type *hash, *counts;
     assert_ok(reward_model_find("hash", &hash, &err));
     assert_ok(reward_model_find("counts", &counts, &err));
-    assert_err(shaping_parse(&s, "clip,squish:2", &c, hash, &err), ONIC_ECONFIG, "squish");
-    assert_err(shaping_parse(&s, "count,clip", &c, hash, &err), ONIC_ECONFIG,
+    assert_err(shaping_parse(&s, "clip,squish:2", &VALUES, hash, &err), ONIC_ECONFIG, "squish");
+    assert_err(shaping_parse(&s, "count,clip", &VALUES, hash, &err), ONIC_ECONFIG,
                "nothing may follow count");
-    assert_err(shaping_parse(&s, "count", &c, counts, &err), ONIC_ECONFIG, "counts does not");
-    assert_err(shaping_parse(&s, "threshold", &c, hash, &err), ONIC_ECONFIG,
+    assert_err(shaping_parse(&s, "count", &VALUES, counts, &err), ONIC_ECONFIG, "counts does not");
+    assert_err(shaping_parse(&s, "threshold", &VALUES, hash, &err), ONIC_ECONFIG,
                "threshold needs a value");
-    assert_err(shaping_parse(&s, "threshold:0", &c, hash, &err), ONIC_ECONFIG, "above 0");
-    assert_err(shaping_parse(&s, "clip:1x", &c, hash, &err), ONIC_ECONFIG, "clip");
-    assert_err(shaping_parse(&s, "", &c, hash, &err), ONIC_ECONFIG, "must be made of");
+    assert_err(shaping_parse(&s, "threshold:0", &VALUES, hash, &err), ONIC_ECONFIG, "above 0");
+    assert_err(shaping_parse(&s, "clip:1x", &VALUES, hash, &err), ONIC_ECONFIG, "clip");
+    assert_err(shaping_parse(&s, "", &VALUES, hash, &err), ONIC_ECONFIG, "must be made of");
 }
 
 static void an_unknown_model_is_refused_with_the_known_ones(void **state)
@@ -258,7 +259,7 @@ static void an_unknown_model_is_refused_with_the_known_ones(void **state)
     struct config c = config("hush");
     struct obs_spec s = obs_spec();
     struct reward_mix *x;
-    assert_err(reward_mix_create(&x, &c, &s, &err), ONIC_ECONFIG,
+    assert_err(reward_options_open(&x, &c, &s, &err), ONIC_ECONFIG,
                "none, hash, classifier, ranking, motif, similarity, counts");
 }
 

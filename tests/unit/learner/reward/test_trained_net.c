@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_trained_net.c - when the scoring weights are renewed. */
-#include "learner/reward/trained_net.h"
+#include "learner/reward/trained_net_options.h"
 #include "tests/onic_test.h"
 
 enum { FLOATS = 4 };
@@ -8,9 +8,11 @@ enum { FLOATS = 4 };
 static struct trained_net *create(struct trained_net *t, int refresh)
 {
     struct config cfg;
+    struct trained_net_params p;
     config_defaults(&cfg);
     cfg.reward_refresh = refresh;
-    trained_net_init(t, FLOATS, 0, &cfg);
+    trained_net_options(&p, &cfg);
+    trained_net_init(t, FLOATS, 0, &p);
     return t;
 }
 

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* reward_options.c - see reward_options.h. */
+#include "learner/reward/reward_options.h"
+
+static void reward_options_mix(struct reward_mix_params *out, const struct config *cfg)
+{
+    *out = (struct reward_mix_params){
+        .coef_ext = (float)cfg->reward_coef_ext,
+        .coef_int = (float)cfg->reward_coef_int,
+        .scale = (float)cfg->reward_scale,
+        .clip = (float)cfg->reward_clip,
+    };
+}
+
+int reward_options_open(struct reward_mix **out, const struct config *cfg,
+                        const struct obs_spec *obs, struct onic_err *err)
+{
+    const struct shaping_values values = {.clip = (float)cfg->reward_int_clip,
+                                          .count = (float)cfg->reward_count_power};
+    const struct reward_model_type *type;
+    struct reward_model *model;
+    struct reward_mix_params p;
+    *out = NULL;
+    reward_options_mix(&p, cfg);
+    int rc = reward_model_find(cfg->reward_model, &type, err);
+    if (!rc)
+        rc = shaping_parse(&p.shaping, cfg->reward_shaping, &values, type, err);
+    if (!rc)
+        rc = type->create(&model, cfg, obs, err);
+    if (!rc)
+        *out = reward_mix_create(&p, type, model);
+    return rc;
+}
