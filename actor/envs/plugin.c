@@ -18,6 +18,7 @@
 
 #include "actor/envs/onic_env.h"
 #include "common/base/bounds.h"
+#include "common/base/utf8.h"
 #include "common/base/xmalloc.h"
 
 enum { OPTIONS_MAX = 64, FIELD_ELEMENTS_MAX = 1 << 22, DEFAULT_COUNT = 16 };
@@ -303,6 +304,8 @@ static int plugin_result(const struct plugin_env *p, const struct onic_env_resul
                                .failed = r->failed != 0,
                                .success = r->success && p->spec->has_success};
     size_t n = r->caption ? strnlen(r->caption, ENV_CAPTION_MAX) : 0;
+    if (n == ENV_CAPTION_MAX)
+        n = utf8_whole(r->caption, n);
     if (n)
         memcpy(out->caption, r->caption, n);
     out->caption_len = (int)n;

@@ -29,11 +29,22 @@ const char *utf8_wide_name(const char *text, size_t len)
     return NULL;
 }
 
-/* Bytes of the character that begins at p, 0 = it is none. */
-static size_t character_length(const unsigned char *p, size_t left)
+/* Bytes that a character with this first one has, 0 = none begins so. */
+static size_t utf8_length_by(unsigned char first)
 {
-    size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-    if (p[0] > 0xf4 || !n || n > left)
+    return first < 0x80   ? 1
+           : first < 0xc2 ? 0
+           : first < 0xe0 ? 2
+           : first < 0xf0 ? 3
+           : first < 0xf5 ? 4
+                          : 0;
+}
+
+size_t utf8_character(const char *text, size_t len)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    size_t n = utf8_length_by(p[0]);
+    if (!n || n > len)
         return 0;
     for (size_t i = 1; i < n; i++)
         if ((p[i] & 0xc0) != 0x80)
@@ -45,6 +56,15 @@ static size_t character_length(const unsigned char *p, size_t left)
     return n;
 }
 
+size_t utf8_whole(const char *text, size_t len)
+{
+    size_t tail = 1; /* bytes from the last one that is not inside of a character */
+    while (tail < 4 && tail < len && ((unsigned char)text[len - tail] & 0xc0) == 0x80)
+        tail++;
+    bool cut = len > 0 && utf8_length_by((unsigned char)text[len - tail]) > tail;
+    return cut ? len - tail : len;
+}
+
 int utf8_check(const char *text, size_t len, const char *name, struct onic_err *err)
 {
     const char *wide = utf8_wide_name(text, len);
@@ -52,7 +72,7 @@ int utf8_check(const char *text, size_t len, const char *name, struct onic_err *
         return err_set(err, ONIC_ECONFIG, "%s is %s text; save it as UTF-8", name, wide);
     int line = 1;
     for (size_t i = 0, n; i < len; i += n) {
-        n = character_length((const unsigned char *)text + i, len - i);
+        n = utf8_character(text + i, len - i);
         if (!n)
             return err_set(err, ONIC_ECONFIG,
                            "%s:%d: the byte 0x%02x is not UTF-8 text; save the file as UTF-8", name,

@@ -30,7 +30,8 @@ struct annotator_answer {
     struct label label; /* its raw is not set: it would not survive a copy of this struct */
     char raw[LABEL_RAW_MAX];
 };
-/* Keeps the answer; raw longer than LABEL_RAW_MAX - 1 is cut. */
+/* Keeps the answer; raw longer than LABEL_RAW_MAX - 1 is cut, between
+ * characters. */
 void annotator_answer_keep(struct annotator_answer *to, uint64_t ticket, const struct label *label);
 /* The label with its raw, borrowed from `a`. */
 struct label annotator_answer_label(const struct annotator_answer *a);

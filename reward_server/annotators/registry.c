@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/utf8.h"
 #include "reward_server/annotators/annotator.h"
 
 #define ANNOTATOR(id) extern const struct annotator_vtable annotator_##id;
@@ -33,6 +34,7 @@ void annotator_answer_keep(struct annotator_answer *to, uint64_t ticket, const s
     to->label = *label;
     to->label.raw = NULL;
     snprintf(to->raw, sizeof to->raw, "%s", label->raw);
+    to->raw[utf8_whole(to->raw, strlen(to->raw))] = '\0';
 }
 
 struct label annotator_answer_label(const struct annotator_answer *a)

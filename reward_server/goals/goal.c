@@ -19,6 +19,7 @@
 #include <xxhash.h>
 
 #include "common/base/buf.h"
+#include "common/base/utf8.h"
 #include "common/base/xmalloc.h"
 #include "common/config/options.h"
 #include "common/config/scalar.h"
@@ -59,26 +60,11 @@ int goal_match(const struct goal *g, const char *caption)
     return GOAL_NO_RULE;
 }
 
-/* Length of a valid UTF-8 sequence of at least two bytes at s, else 0. */
-static size_t utf8_sequence(const unsigned char *s, size_t left)
-{
-    size_t n = s[0] >= 0xC2 && s[0] <= 0xDF   ? 2
-               : s[0] >= 0xE0 && s[0] <= 0xEF ? 3
-               : s[0] >= 0xF0 && s[0] <= 0xF4 ? 4
-                                              : 0;
-    if (n == 0 || n > left)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xC0) != 0x80)
-            return 0;
-    return n;
-}
-
 void goal_utf8(const char *bytes, size_t len, char *out)
 {
     for (size_t i = 0; i < len;) {
         unsigned char c = (unsigned char)bytes[i];
-        size_t n = c >= 0x80 ? utf8_sequence((const unsigned char *)bytes + i, len - i) : 0;
+        size_t n = c >= 0x80 ? utf8_character(bytes + i, len - i) : 0;
         if (n) {
             memcpy(out, bytes + i, n);
             out += n;

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/base/utf8.h"
+
 enum { DEPTH_MAX = 6, LIST_MAX = 3, TITLE_MAX = 60 };
 
 struct line {
@@ -33,12 +35,8 @@ static void line_put(struct line *l, const char *text, size_t len)
         else if (l->len > 0 && l->out[l->len - 1] != ' ')
             l->out[l->len++] = ' ';
     }
-    if (l->len + 1 >= l->size) {
-        while (l->len > 0 && ((unsigned char)l->out[l->len - 1] & 0xc0) == 0x80)
-            l->len--;
-        if (l->len > 0 && (unsigned char)l->out[l->len - 1] >= 0xc0)
-            l->len--;
-    }
+    if (l->len + 1 >= l->size)
+        l->len = utf8_whole(l->out, l->len);
     l->out[l->len] = '\0';
 }
 

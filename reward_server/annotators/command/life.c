@@ -16,6 +16,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/process.h"
+#include "common/base/utf8.h"
 #include "common/base/xmalloc.h"
 #include "reward_server/annotators/command/command_impl.h"
 
@@ -218,6 +219,7 @@ void life_printable(char *out, size_t size, const char *bytes, size_t len)
     }
     for (; n < len && n + 1 < size; n++)
         out[n] = (unsigned char)bytes[n] < ' ' || bytes[n] == 127 ? ' ' : bytes[n];
+    n = utf8_whole(out, n);
     while (n > 0 && out[n - 1] == ' ')
         n--;
     out[n] = '\0';

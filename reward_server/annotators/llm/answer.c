@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #include "common/base/buf.h"
+#include "common/base/utf8.h"
 #include "reward_server/annotators/llm/llm_impl.h"
 
 enum { TEXT_MAX_BYTES = 1 << 20 };
@@ -21,11 +22,7 @@ static void cut(char *out, size_t size, const char *text)
     size_t n = 0;
     for (const char *p = text; *p && n + 1 < size; p++)
         out[n++] = (unsigned char)*p < 32 || *p == 127 ? ' ' : *p;
-    while (n > 0 && ((unsigned char)out[n - 1] & 0xc0) == 0x80) /* no half character at the end */
-        n--;
-    if (n > 0 && (unsigned char)out[n - 1] >= 0xc0)
-        n--;
-    out[n] = '\0';
+    out[utf8_whole(out, n)] = '\0';
 }
 
 static int word_index(const struct llm_words *w, const char *text, size_t len)

@@ -79,9 +79,19 @@ static void bad_reset(void *env, struct onic_env_result *out)
     out->terminated = (uint8_t)is_bad("over at once");
 }
 
+/* 2 + 3 n bytes: the limit of 256 is not between two of its characters. */
+static const char *long_caption(void)
+{
+    static char text[512] = "ab";
+    for (size_t at = 2; at + 4 < sizeof text; at += 3)
+        memcpy(text + at, "\xe2\x82\xac", 4);
+    return text;
+}
+
 static void bad_step(void *env, const void *action, struct onic_env_result *out)
 {
     (void)env, (void)action;
+    out->caption = is_bad("long caption") ? long_caption() : NULL;
     out->reward = is_bad("nan") ? (double)NAN : is_bad("infinite") ? (double)INFINITY : 1.0;
     out->terminated = out->truncated = 1;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "actor/envs/env.h"
+#include "common/base/utf8.h"
 #include "tests/onic_test.h"
 
 static struct config cfg;
@@ -109,6 +110,24 @@ static void what_is_left_out_is_filled_in(void **state)
     env_free(e);
 }
 
+static void a_long_caption_is_cut_between_characters(void **state)
+{
+    struct env *e;
+    struct env_result r;
+    uint8_t obs[64];
+    (void)state;
+    with_plugin("plugin_bad");
+    setenv("PLUGIN_BAD", "long caption", 1);
+    assert_ok(env_create(&e, "bad", &cfg, 0, &err));
+    e->family->seed(e, 1);
+    assert_ok(e->family->reset(e, obs, &r, &err));
+    assert_ok(e->family->step(e, 1, obs, &r, &err));
+    assert_int_equal(r.caption_len, 254);
+    assert_ok(utf8_check(r.caption, (size_t)r.caption_len, "the caption", &err));
+    env_free(e);
+    unsetenv("PLUGIN_BAD");
+}
+
 static void its_own_options_reach_it(void **state)
 {
     (void)state;
@@ -134,6 +153,7 @@ int main(void)
         cmocka_unit_test(what_breaks_the_contract_is_one_sentence),
         cmocka_unit_test(rewards_that_are_no_numbers_never_leave_it),
         cmocka_unit_test(what_is_left_out_is_filled_in),
+        cmocka_unit_test(a_long_caption_is_cut_between_characters),
         cmocka_unit_test(its_own_options_reach_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

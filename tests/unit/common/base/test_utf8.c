@@ -53,8 +53,24 @@ static void encodings_are_named(void **state)
     }
 }
 
+static void a_text_is_cut_between_characters(void **state)
+{
+    static const char text[] = "a\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80z"; /* 1, 2, 3, 4, 1 bytes */
+    static const size_t whole[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 11};
+    (void)state;
+    for (size_t n = 0; n < sizeof text; n++)
+        assert_int_equal(utf8_whole(text, n), whole[n]);
+    assert_int_equal(utf8_whole("ab\xff", 3), 3); /* not UTF-8: not ours to judge */
+    assert_int_equal(utf8_whole("\x80\x80\x80\x80\x80", 5), 5);
+    assert_int_equal(utf8_whole("\x80", 1), 1);
+    assert_int_equal(utf8_character(text + 3, 8), 3);
+    assert_int_equal(utf8_character(text + 3, 2), 0);
+    assert_int_equal(utf8_character("\xed\xa0\x80", 3), 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(encodings_are_named)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(encodings_are_named),
+                                       cmocka_unit_test(a_text_is_cut_between_characters)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

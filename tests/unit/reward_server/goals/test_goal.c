@@ -299,6 +299,8 @@ static void latin_1_becomes_utf_8_and_utf_8_stays(void **state)
     assert_string_equal(out, "d\xc3\xa9j");
     goal_utf8("a\x1b[2J\nb", 7, out);
     assert_string_equal(out, "a [2J b");
+    goal_utf8("\xed\xa0\x80", 3, out); /* half of a pair is no character: JSON does not take it */
+    assert_string_equal(out, "\xc3\xad\xc2\xa0\xc2\x80");
 }
 
 int main(void)
