@@ -2,20 +2,40 @@
 #ifndef ONIC_ACTOR_ACTOR_LOOP_H
 #define ONIC_ACTOR_ACTOR_LOOP_H
 
-/* actor_loop.h - the life of an actor: be welcomed, build what the learner wants, play, hand over,
- * leave. */
+/* actor_loop.h - an actor that was welcomed and built (actor/open.h): play, hand over, leave. */
 
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "actor/envs/vec_env.h"
+#include "actor/rollout.h"
 #include "actor/watch.h"
 #include "common/base/err.h"
-#include "common/config/config.h"
+#include "common/policy/policy.h"
+#include "common/wire/rollout/actor_link.h"
+
+struct actor {
+    struct watch *watch; /* borrowed; the rest is freed by actor_leave */
+    struct wire_actor *wire;
+    struct vec_env *envs;
+    struct policy *policy;
+    struct rollout *rollout;
+    uint64_t recycle_episodes; /* after so many, environments that leak ask for a fresh process */
+    float *weights;            /* copy of those that the trajectory under way is played with */
+    /* actor_loop.c */
+    uint64_t weights_version;
+    bool playing;   /* the first weights are here */
+    uint64_t steps; /* of the trajectory under way */
+    int wire_rc;    /* first final state seen while a rollout was running */
+    struct onic_err wire_err;
+    int64_t last_poll_ns;
+};
 
 /* Runs until drained (ONIC_OK) or a final error. *recycle is set when the environments ask for a
- * fresh process (NetHack's library leaks): the caller re-executes the program. cfg holds what the
- * user fixed; the rest comes from WELCOME. */
-int actor_run(struct config *cfg, struct watch *watch, bool *recycle, struct onic_err *err);
-
-/* Writes the description of cfg->env_id (common/policy/env_describe.h) to stdout: the learner asks
- * for it at start. */
-int actor_describe(const struct config *cfg, struct onic_err *err);
+ * fresh process (NetHack's library leaks): the caller re-executes the program. */
+int actor_play(struct actor *a, bool *recycle, struct onic_err *err);
+/* Ends an actor, also one that was built only in part; rc: how its building or playing ended. Hands
+ * over what is under way unless that was an error, and frees. Returns how the actor ended. */
+int actor_leave(struct actor *a, int rc, struct onic_err *err);
 
 #endif /* ONIC_ACTOR_ACTOR_LOOP_H */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "actor/actor_loop.h"
+#include "actor/open.h"
 #include "actor/watch.h"
 #include "common/base/clock.h"
 #include "common/base/cpu.h"
@@ -36,6 +37,16 @@ static int actor_main_fail(const struct onic_err *err)
 {
     fprintf(stderr, "onic-actor: %s\n", err->msg);
     return err_exit_code(err->code);
+}
+
+static int actor_main_run(struct config *cfg, struct watch *watch, bool *recycle,
+                          struct onic_err *err)
+{
+    struct actor a = {.watch = watch};
+    int rc = actor_open(&a, cfg, err);
+    if (!rc)
+        rc = actor_play(&a, recycle, err);
+    return actor_leave(&a, rc, err);
 }
 
 int main(int argc, char **argv)
@@ -85,7 +96,7 @@ int main(int argc, char **argv)
     bool recycle = false;
     rc = watch_create(&watch, (int)cfg.actors_step_timeout_s, &err);
     if (!rc)
-        rc = actor_run(&cfg, watch, &recycle, &err);
+        rc = actor_main_run(&cfg, watch, &recycle, &err);
     watch_free(watch);
     if (!rc && recycle) {
         log_info("recycling: starting afresh in the same process");

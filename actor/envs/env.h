@@ -70,8 +70,8 @@ struct env_family {
     /* ONIC_OK, or why an environment of this family cannot be made here (missing wheel ...). NULL =
      * always available. */
     int (*available)(const struct config *cfg, struct onic_err *err);
-    /* name: one of names. index: number of the environment in this process (private folders,
-     * streams). */
+    /* Reads its options here; cfg is not kept. name: one of names. index: number of the
+     * environment in this process (private folders, streams). */
     int (*create)(struct env **out, const struct env_family *family, const char *name,
                   const struct config *cfg, int index, struct onic_err *err);
     void (*free)(struct env *e); /* NULL is allowed */
@@ -113,15 +113,15 @@ int env_find(const char *id, const struct env_family **family, const char **name
 int env_create(struct env **out, const char *id, const struct config *cfg, int index,
                struct onic_err *err);
 void env_free(struct env *e);
-/* Loads the shared object cfg->env_plugin (once per path; nothing when empty), which is written
+/* Loads the shared object at path (env.plugin; once per path, nothing when empty), which is written
  * against onic_env.h. env_create does this itself; call it to list or find its family. */
-int env_plugin_load(const struct config *cfg, struct onic_err *err);
-/* Field selection shared by all families: true when `field` is wanted by cfg->env_obs ("auto" = in
- * auto_fields, a comma-separated list; "all"; or an explicit list). */
-bool env_wants_field(const struct config *cfg, const char *field, const char *auto_fields);
+int env_plugin_load(const char *path, struct onic_err *err);
 
-/* ONIC_ECONFIG when an explicit cfg->env_obs names a field that the environment does not have.
+/* env_fields.c. Field selection shared by all families: true when `field` is wanted by env.obs
+ * ("auto" or "" = in auto_fields, a comma-separated list; "all"; or an explicit list). */
+bool env_wants_field(const char *env_obs, const char *field, const char *auto_fields);
+/* ONIC_ECONFIG when an explicit env.obs names a field that the environment does not have.
  * env_create calls it. */
-int env_check_fields(const struct config *cfg, const struct env_spec *spec, struct onic_err *err);
+int env_check_fields(const char *env_obs, const struct env_spec *spec, struct onic_err *err);
 
 #endif /* ONIC_ACTOR_ENVS_ENV_H */

@@ -22,9 +22,9 @@ static bool listed(const char *list, const char *word)
     return false;
 }
 
-bool env_wants_field(const struct config *cfg, const char *field, const char *auto_fields)
+bool env_wants_field(const char *env_obs, const char *field, const char *auto_fields)
 {
-    const char *list = cfg->env_obs;
+    const char *list = env_obs;
     if (strcmp(list, "all") == 0)
         return true;
     if (strcmp(list, "auto") == 0 || list[0] == '\0')
@@ -32,14 +32,13 @@ bool env_wants_field(const struct config *cfg, const char *field, const char *au
     return listed(list, field);
 }
 
-int env_check_fields(const struct config *cfg, const struct env_spec *spec, struct onic_err *err)
+int env_check_fields(const char *env_obs, const struct env_spec *spec, struct onic_err *err)
 {
-    const char *list = cfg->env_obs;
     if (spec->obs.nfields == 0)
-        return err_set(err, ONIC_ECONFIG, "env.obs=%s selects no field of %s", list, spec->id);
-    if (strcmp(list, "all") == 0 || strcmp(list, "auto") == 0)
+        return err_set(err, ONIC_ECONFIG, "env.obs=%s selects no field of %s", env_obs, spec->id);
+    if (strcmp(env_obs, "all") == 0 || strcmp(env_obs, "auto") == 0)
         return ONIC_OK;
-    for (const char *p = list + strspn(list, " ,"); *p; p += strspn(p, " ,")) {
+    for (const char *p = env_obs + strspn(env_obs, " ,"); *p; p += strspn(p, " ,")) {
         char word[OBS_NAME_MAX];
         size_t n = strcspn(p, " ,");
         snprintf(word, sizeof word, "%.*s", (int)n, p);

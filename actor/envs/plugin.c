@@ -206,7 +206,7 @@ static void plugin_fill_spec(struct plugin_env *p, const struct config *cfg)
         const struct onic_env_field *f = &s->fields[i];
         int shape[OBS_DIMS_MAX] = {f->shape[0], f->shape[1], f->shape[2]};
         p->offset[i] = -1;
-        if (!env_wants_field(cfg, f->name, all))
+        if (!env_wants_field(cfg->env_obs, f->name, all))
             continue;
         obs_spec_add(&out->obs, f->name, obs_type_of[f->type], f->ndim, shape);
         p->offset[i] = (ptrdiff_t)out->obs.field[out->obs.nfields - 1].offset;

@@ -199,12 +199,12 @@ static int plugin_open(const char *path, struct onic_err *err)
     return ONIC_OK;
 }
 
-int env_plugin_load(const struct config *cfg, struct onic_err *err)
+int env_plugin_load(const char *path, struct onic_err *err)
 {
-    if (!cfg->env_plugin[0])
+    if (!path[0])
         return ONIC_OK;
     pthread_mutex_lock(&plugins.lock);
-    int rc = plugin_open(cfg->env_plugin, err);
+    int rc = plugin_open(path, err);
     pthread_mutex_unlock(&plugins.lock);
     return rc;
 }
@@ -228,7 +228,7 @@ static int registry_create(struct env **out, const char *id, const struct config
     *out = NULL;
     const struct env_family *family;
     const char *name;
-    int rc = env_plugin_load(cfg, err);
+    int rc = env_plugin_load(cfg->env_plugin, err);
     if (!rc)
         rc = env_find(id, &family, &name, err);
     if (!rc && cfg->env_options[0] && !env_plugin_made(family))
@@ -248,7 +248,7 @@ int env_create(struct env **out, const char *id, const struct config *cfg, int i
 {
     struct config *own = with_fields_of_net(cfg);
     int rc = registry_create(out, id, own ? own : cfg, index, err);
-    if (!rc && (rc = env_check_fields(own ? own : cfg, &(*out)->spec, err)) != ONIC_OK) {
+    if (!rc && (rc = env_check_fields((own ? own : cfg)->env_obs, &(*out)->spec, err)) != ONIC_OK) {
         if (own)
             err_wrap(err, "the network policy.net=%s is not for this environment", cfg->policy_net);
         env_free(*out);

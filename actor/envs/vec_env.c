@@ -60,51 +60,23 @@ struct count_entry {
     uint64_t hash, count;
 };
 
-static int create_slots(struct vec_env *v, const struct config *cfg, int count,
-                        struct onic_err *err)
+struct vec_env *vec_env_create(const struct vec_env_params *p, struct env *const *envs, int count)
 {
-    v->slots = xcalloc(1, sizeof *v->slots);
-    v->count = 1;
-    int rc = env_create(&v->slots[0].env, cfg->env_id, cfg, 0, err);
-    if (rc)
-        return rc;
-    if (count == 0)
-        count = cfg->env_count ? (int)cfg->env_count : v->slots[0].env->spec.default_count;
-    v->slots = xrealloc(v->slots, (size_t)count * sizeof *v->slots);
-    memset(v->slots + 1, 0, ((size_t)count - 1) * sizeof *v->slots);
-    v->count = count;
-    for (int i = 1; i < count; i++) {
-        rc = env_create(&v->slots[i].env, cfg->env_id, cfg, i, err);
-        if (rc)
-            return rc;
-    }
-    return ONIC_OK;
-}
-
-int vec_env_create(struct vec_env **out, const struct config *cfg, int actor_id, int count,
-                   struct onic_err *err)
-{
-    *out = NULL;
-    ONIC_ASSERT(actor_id >= 0 && actor_id < BOUND_ACTORS && count >= 0 && count <= BOUND_ENVS);
+    ONIC_ASSERT(p->actor_id >= 0 && p->actor_id < BOUND_ACTORS && count > 0 && count <= BOUND_ENVS);
+    const struct env_spec *spec = &envs[0]->spec;
     struct vec_env *v = xcalloc(1, sizeof *v);
-    v->run_seed = (uint64_t)cfg->run_seed;
-    v->actor_id = actor_id;
-    v->unique_per_s = cfg->bench_captions_per_s;
+    v->run_seed = p->run_seed;
+    v->actor_id = p->actor_id;
+    v->unique_per_s = p->unique_per_s;
     v->refilled_ns = clock_ns();
-    int rc = create_slots(v, cfg, count, err);
-    if (rc) {
-        vec_env_free(v);
-        return rc;
-    }
-    const struct env_spec *spec = &v->slots[0].env->spec;
     v->obs_bytes = spec->obs.obs_bytes;
     v->counts_max = spec->state_bytes ? VEC_CAPTIONS_SAVED : VEC_CAPTIONS_MAX;
-    for (int i = 0; i < v->count; i++) {
-        v->slots[i].counts = strmap_create(64);
-        v->slots[i].episode.ended = true;
-    }
-    *out = v;
-    return ONIC_OK;
+    v->slots = xcalloc((size_t)count, sizeof *v->slots);
+    v->count = count;
+    for (int i = 0; i < count; i++)
+        v->slots[i] =
+            (struct slot){.env = envs[i], .counts = strmap_create(64), .episode = {.ended = true}};
+    return v;
 }
 
 void vec_env_free(struct vec_env *v)

@@ -22,7 +22,6 @@
 
 #include "actor/envs/env.h"
 #include "common/base/err.h"
-#include "common/config/config.h"
 #include "common/policy/env_describe.h"
 
 /* Distinct captions per episode that a snapshot can hold. Environments that can be saved have fewer
@@ -45,11 +44,15 @@ struct vec_episode {
 
 struct vec_env; /* opaque: see vec_env.c */
 
-/* Makes `count` environments of cfg->env_id (0: env.count, or the family's default when that is 0
- * too). No episode is started. On failure *out is NULL and err says what to change. Freed with
- * vec_env_free. */
-int vec_env_create(struct vec_env **out, const struct config *cfg, int actor_id, int count,
-                   struct onic_err *err);
+struct vec_env_params {
+    uint64_t run_seed; /* of the episodes' seeds */
+    int actor_id;
+    double unique_per_s; /* captions per second made unique, for benchmarks; 0: none */
+};
+
+/* Takes over `count` environments of one kind, made by env_create. No episode is started. Freed
+ * with vec_env_free. Of a configuration: vec_env_open in actor/envs/open.h. */
+struct vec_env *vec_env_create(const struct vec_env_params *p, struct env *const *envs, int count);
 void vec_env_free(struct vec_env *v); /* NULL is allowed */
 
 const struct env_spec *vec_env_spec(const struct vec_env *v); /* borrowed, for the life of v */

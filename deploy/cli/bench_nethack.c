@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "actor/envs/nethack/bare_loop.h"
+#include "actor/envs/open.h"
 #include "actor/envs/vec_env.h"
 #include "common/base/clock.h"
 #include "common/base/rng.h"
@@ -17,7 +18,7 @@ static int through_environment(const struct config *cfg, int steps, double *per_
                                struct onic_err *err)
 {
     struct vec_env *v = NULL;
-    int rc = vec_env_create(&v, cfg, 0, NETHACK_ENVS, err);
+    int rc = vec_env_open(&v, cfg, 0, NETHACK_ENVS, err);
     if (rc)
         return rc;
     const struct env_spec *spec = vec_env_spec(v);
@@ -58,9 +59,15 @@ int bench_nethack(const struct bench_options *o, struct bench_result *out, struc
     for (int i = 0; !rc && i < rounds && (i < 2 || clock_ms() < end_ms); i++) {
         cfg.run_seed = i + 1;
         rc = through_environment(&cfg, steps, &a[i], err);
+        struct bare_loop_params p = {.nle = cfg.env_nle,
+                                     .clock = cfg.env_clock,
+                                     .actions = (int)cfg.env_actions,
+                                     .seed = (uint64_t)cfg.run_seed,
+                                     .games = NETHACK_ENVS,
+                                     .steps = steps};
         struct bare_loop_result bare;
         if (!rc)
-            rc = nethack_bare_loop(&bare, &cfg, NETHACK_ENVS, steps, err);
+            rc = nethack_bare_loop(&bare, &p, err);
         if (!rc)
             b[i] = (double)bare.agent_steps / bare.cpu_s;
         o->round(o->ctx, done = i + 1, rounds);

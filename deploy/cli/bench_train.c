@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "actor/envs/open.h"
 #include "actor/rollout.h"
 #include "common/base/clock.h"
 #include "deploy/cli/bench.h"
@@ -39,7 +40,7 @@ static int inprocess_open(struct inprocess *x, const struct config *cfg, struct 
     x->cfg = *cfg;
     int rc = ONIC_OK;
     for (int g = 0; !rc && g < BENCH_GROUPS; g++) {
-        rc = vec_env_create(&x->envs[g], &x->cfg, g, 0, err);
+        rc = vec_env_open(&x->envs[g], &x->cfg, g, 0, err);
         if (!rc && g == 0) {
             struct env_description d;
             vec_env_describe(x->envs[0], &d);

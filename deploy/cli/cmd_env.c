@@ -87,7 +87,7 @@ static void list_one(const struct env_family *f, const char *name, const struct 
 
 static int env_list(const struct config *cfg, bool json, struct buf *out, struct onic_err *err)
 {
-    int rc = env_plugin_load(cfg, err);
+    int rc = env_plugin_load(cfg->env_plugin, err);
     if (rc)
         return rc;
     /* An explicit env.obs is for one environment; others lack its fields. */

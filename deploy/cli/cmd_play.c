@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "actor/envs/open.h"
 #include "actor/envs/vec_env.h"
 #include "common/base/rng.h"
 #include "common/base/xmalloc.h"
@@ -210,7 +211,7 @@ static int open_play(struct play *p, struct config *given, struct onic_err *err)
     if (rc)
         return rc;
     p->run.cfg.run_seed = given->run_seed;
-    rc = vec_env_create(&p->envs, &p->run.cfg, PLAY_ACTOR_ID, 1, err);
+    rc = vec_env_open(&p->envs, &p->run.cfg, PLAY_ACTOR_ID, 1, err);
     if (rc)
         return rc;
     const struct env_spec *spec = vec_env_spec(p->envs);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actor/envs/open.h"
 #include "actor/envs/vec_env.h"
 #include "common/base/bounds.h"
 #include "common/base/clock.h"
@@ -36,7 +37,7 @@ struct evaluation {
 static int open_evaluation(struct evaluation *v, const struct eval_params *p, struct onic_err *err)
 {
     int want = p->episodes < EVAL_ENVS_MAX ? p->episodes : EVAL_ENVS_MAX;
-    int rc = vec_env_create(&v->envs, p->cfg, EVAL_ACTOR_ID, want, err);
+    int rc = vec_env_open(&v->envs, p->cfg, EVAL_ACTOR_ID, want, err);
     if (rc)
         return rc;
     v->p = p;

@@ -19,7 +19,7 @@ int train_check_environment(const struct config *cfg, struct onic_err *err)
 {
     const struct env_family *family;
     const char *name;
-    int rc = env_plugin_load(cfg, err);
+    int rc = env_plugin_load(cfg->env_plugin, err);
     if (!rc)
         rc = env_find(cfg->env_id, &family, &name, err);
     if (!rc && family->available)

@@ -59,7 +59,7 @@ static void add_the_example(void)
     if (!build)
         return;
     snprintf(cfg.env_plugin, sizeof cfg.env_plugin, "%s/tests/lake.so", build);
-    if (env_plugin_load(&cfg, &err) != ONIC_OK)
+    if (env_plugin_load(cfg.env_plugin, &err) != ONIC_OK)
         fail_msg("%s", err.msg);
     cfg.env_plugin[0] = '\0';
 }

@@ -49,9 +49,9 @@ static int corridor_create(struct env **out, const struct env_family *family, co
     struct env_spec *s = &c->env.spec;
     snprintf(s->id, sizeof s->id, "corridor%s%s", name[0] ? ":" : "", name);
     const char *auto_fields = "position,door";
-    if (env_wants_field(cfg, "position", auto_fields))
+    if (env_wants_field(cfg->env_obs, "position", auto_fields))
         obs_spec_add(&s->obs, "position", OBS_U8, 1, (const int[]){1});
-    if (env_wants_field(cfg, "door", auto_fields))
+    if (env_wants_field(cfg->env_obs, "door", auto_fields))
         obs_spec_add(&s->obs, "door", OBS_U8, 1, (const int[]){1});
     c->field_position = obs_spec_find(&s->obs, "position");
     c->field_door = obs_spec_find(&s->obs, "door");

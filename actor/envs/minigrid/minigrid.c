@@ -57,21 +57,22 @@ static const struct minigrid *const_world_of(const struct env *e)
     return &((const struct minigrid_env *)e)->world;
 }
 
-static void minigrid_fill_spec(struct minigrid_env *e, const struct config *cfg)
+/* max_steps: 0 = as the task has it */
+static void minigrid_fill_spec(struct minigrid_env *e, const char *env_obs, int max_steps)
 {
     struct minigrid *m = &e->world;
     struct env_spec *s = &e->env.spec;
     const char *auto_fields = "image,direction";
     snprintf(s->id, sizeof s->id, "minigrid:%s", m->task->name);
-    if (env_wants_field(cfg, "image", auto_fields))
+    if (env_wants_field(env_obs, "image", auto_fields))
         obs_spec_add(&s->obs, "image", OBS_U8, 3, (const int[]){MG_VIEW, MG_VIEW, 3});
-    if (env_wants_field(cfg, "direction", auto_fields))
+    if (env_wants_field(env_obs, "direction", auto_fields))
         obs_spec_add(&s->obs, "direction", OBS_U8, 1, (const int[]){1});
     e->image = obs_spec_find(&s->obs, "image");
     e->direction = obs_spec_find(&s->obs, "direction");
     s->actions = MG_ACTIONS;
     s->action_names = action_names;
-    s->max_steps = m->max_steps = cfg->env_max_steps ? (int)cfg->env_max_steps : m->task->max_steps;
+    s->max_steps = m->max_steps = max_steps ? max_steps : m->task->max_steps;
     s->has_success = true;
     s->default_net = "grid-small";
     s->default_goal = m->task->rules->goal;
@@ -89,7 +90,7 @@ static int minigrid_create(struct env **out, const struct env_family *family, co
     m->task = task_by_name(name);
     ONIC_ASSERT(m->task);
     e->env.family = family;
-    minigrid_fill_spec(e, cfg);
+    minigrid_fill_spec(e, cfg->env_obs, (int)cfg->env_max_steps);
     m->stride = m->task->width + 2 * MG_MARGIN;
     int count = m->stride * (m->task->height + 2 * MG_MARGIN);
     m->cells = xmalloc((size_t)count * sizeof *m->cells);

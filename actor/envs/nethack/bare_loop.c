@@ -63,10 +63,11 @@ static void bare_free(struct bare *b)
     nle_dir_free(&b->dir);
 }
 
-static int bare_open(struct bare *b, const struct config *cfg, int index, struct onic_err *err)
+static int bare_open(struct bare *b, const struct bare_loop_params *p, int index,
+                     struct onic_err *err)
 {
     struct nle_files files;
-    int rc = nle_files_find(&files, cfg->env_nle, err);
+    int rc = nle_files_find(&files, p->nle, err);
     if (!rc)
         rc = nle_lib_open(&b->lib, files.libnethack, err);
     if (!rc)
@@ -75,7 +76,7 @@ static int bare_open(struct bare *b, const struct config *cfg, int index, struct
         return rc;
     b->obs.glyphs = b->glyphs, b->obs.blstats = b->blstats, b->obs.message = b->message;
     b->obs.program_state = b->program_state, b->obs.internal = b->internal, b->obs.misc = b->misc;
-    b->seeds = rng_stream((uint64_t)cfg->run_seed, "nethack bare", (uint64_t)index, 0, 0);
+    b->seeds = rng_stream(p->seed, "nethack bare", (uint64_t)index, 0, 0);
     snprintf(b->settings.options, sizeof b->settings.options, "%s",
              nethack_task_find("Score")->options);
     snprintf(b->settings.hackdir, sizeof b->settings.hackdir - 1, "%s", b->dir.scratch.path);
@@ -98,15 +99,15 @@ static int bare_step(struct bare *b, int key)
     return keys;
 }
 
-static int bare_run(struct bare_loop_result *out, struct bare *b, const struct config *cfg,
-                    int count, int steps, struct onic_err *err)
+static int bare_run(struct bare_loop_result *out, struct bare *b, const struct bare_loop_params *p,
+                    struct onic_err *err)
 {
-    struct rng actions = rng_stream((uint64_t)cfg->run_seed, "nethack bare actions", 0, 0, 0);
+    struct rng actions = rng_stream(p->seed, "nethack bare actions", 0, 0, 0);
     int64_t wall = clock_ns(), cpu = clock_cpu_ns();
-    for (int t = 0; t < steps; t++)
-        for (int i = 0; i < count; i++) {
-            out->keys += bare_step(
-                &b[i], nethack_action_keys[rng_below(&actions, (uint32_t)cfg->env_actions)]);
+    for (int t = 0; t < p->steps; t++)
+        for (int i = 0; i < p->games; i++) {
+            out->keys +=
+                bare_step(&b[i], nethack_action_keys[rng_below(&actions, (uint32_t)p->actions)]);
             out->agent_steps++;
             if (!b[i].obs.done)
                 continue;
@@ -122,17 +123,17 @@ static int bare_run(struct bare_loop_result *out, struct bare *b, const struct c
     return ONIC_OK;
 }
 
-int nethack_bare_loop(struct bare_loop_result *out, const struct config *cfg, int count, int steps,
+int nethack_bare_loop(struct bare_loop_result *out, const struct bare_loop_params *p,
                       struct onic_err *err)
 {
     int rc = ONIC_OK, opened = 0;
     memset(out, 0, sizeof *out);
-    struct bare *b = xcalloc((size_t)count, sizeof *b);
-    frozen_time_enter(cfg->env_clock);
-    for (; opened < count && !rc; opened++)
-        rc = bare_open(&b[opened], cfg, opened, err);
+    struct bare *b = xcalloc((size_t)p->games, sizeof *b);
+    frozen_time_enter(p->clock);
+    for (; opened < p->games && !rc; opened++)
+        rc = bare_open(&b[opened], p, opened, err);
     if (!rc)
-        rc = bare_run(out, b, cfg, count, steps, err);
+        rc = bare_run(out, b, p, err);
     for (int i = 0; i < opened; i++)
         bare_free(&b[i]);
     frozen_time_leave();

@@ -12,7 +12,14 @@
 #include <stdint.h>
 
 #include "common/base/err.h"
-#include "common/config/config.h"
+
+struct bare_loop_params {
+    const char *nle; /* env.nle: where the library is, "" = found */
+    int64_t clock;   /* seconds since 1970 that the game sees */
+    int actions;     /* the first ones of nethack_action_keys are pressed */
+    uint64_t seed;
+    int games, steps; /* agent steps of each game */
+};
 
 struct bare_loop_result {
     int64_t agent_steps;  /* keys that an agent would have chosen */
@@ -22,8 +29,7 @@ struct bare_loop_result {
     double start_cpu_s;   /* the part of cpu_s spent starting games */
 };
 
-/* count games, `steps` agent steps in each. cfg: env.nle, env.clock, env.actions, run.seed. */
-int nethack_bare_loop(struct bare_loop_result *out, const struct config *cfg, int count, int steps,
+int nethack_bare_loop(struct bare_loop_result *out, const struct bare_loop_params *p,
                       struct onic_err *err);
 
 #endif /* ONIC_ACTOR_ENVS_NETHACK_BARE_LOOP_H */

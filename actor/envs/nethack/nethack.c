@@ -94,13 +94,37 @@ static int nethack_available(const struct config *cfg, struct onic_err *err)
     return nle_files_find(&files, cfg->env_nle, err);
 }
 
+/* What the environment is made of, besides its task; texts are borrowed while it is made. */
+struct nethack_options {
+    const char *obs, *nle;
+    const char *replay_dir; /* where the last episode's actions are written; "": nowhere */
+    int64_t clock;          /* seconds since 1970 that the game sees */
+    int max_steps, actor_id /* below 0: none */;
+    uint64_t run_seed;
+};
+
+static void nethack_options(struct nethack_options *out, const struct config *cfg)
+{
+    const char *replays =
+        cfg->actors_replay_dir[0] ? cfg->actors_replay_dir : cfg->actors_state_dir;
+    *out = (struct nethack_options){
+        .obs = cfg->env_obs,
+        .nle = cfg->env_nle,
+        .replay_dir = replays,
+        .clock = cfg->env_clock,
+        .max_steps = cfg->env_max_steps > 0 ? (int)cfg->env_max_steps : DEFAULT_STEPS,
+        .actor_id = (int)cfg->actors_id,
+        .run_seed = (uint64_t)cfg->run_seed,
+    };
+}
+
 /* Fills spec.obs from env.obs; returns the set of wanted fields. */
-static uint32_t choose_fields(struct nethack *n, const struct config *cfg)
+static uint32_t choose_fields(struct nethack *n, const char *env_obs)
 {
     uint32_t want = 0;
     int shape[OBS_DIMS_MAX];
 #define XX(name, type, ndim, a, b)                                                                 \
-    if (env_wants_field(cfg, #name, AUTO_FIELDS)) {                                                \
+    if (env_wants_field(env_obs, #name, AUTO_FIELDS)) {                                            \
         shape[0] = a, shape[1] = b;                                                                \
         want |= 1u << NETHACK_FIELD_##name;                                                        \
         obs_spec_add(&n->head.spec.obs, #name, type, ndim, shape);                                 \
@@ -120,13 +144,13 @@ static void plan_copies(struct nethack *n, uint32_t want)
         }
 }
 
-static void nethack_fill_spec(struct nethack *n, const struct config *cfg)
+static void nethack_fill_spec(struct nethack *n, int max_steps)
 {
     struct env_spec *s = &n->head.spec;
     snprintf(s->id, sizeof s->id, "nethack:%s", n->task->name);
     s->actions = n->actions;
     s->action_names = nethack_action_names;
-    s->max_steps = cfg->env_max_steps > 0 ? (int)cfg->env_max_steps : DEFAULT_STEPS;
+    s->max_steps = max_steps;
     s->has_success = n->task->reached != NULL;
     s->nstats = (int)(sizeof stat_names / sizeof stat_names[0]);
     s->stat_names = stat_names;
@@ -146,9 +170,10 @@ static void nethack_free(struct env *e)
     free(n);
 }
 
-static int open_replay(struct nethack *n, const struct config *cfg, int index, struct onic_err *err)
+static int open_replay(struct nethack *n, const struct nethack_options *o, int index,
+                       struct onic_err *err)
 {
-    struct replay_head head = {.clock = cfg->env_clock, .actions = (uint32_t)n->actions};
+    struct replay_head head = {.clock = o->clock, .actions = (uint32_t)n->actions};
     snprintf(head.id, sizeof head.id, "%s", n->head.spec.id);
     head.capacity = (uint64_t)n->head.spec.max_steps;
     if (head.capacity > REPLAY_ACTIONS_MAX)
@@ -156,12 +181,11 @@ static int open_replay(struct nethack *n, const struct config *cfg, int index, s
     /* actors of one run share a folder: "<actor>-<environment>", without an actor
      * "<environment>" */
     char who[48];
-    if (cfg->actors_id >= 0)
-        snprintf(who, sizeof who, "%d-%d", (int)cfg->actors_id, index);
+    if (o->actor_id >= 0)
+        snprintf(who, sizeof who, "%d-%d", o->actor_id, index);
     else
         snprintf(who, sizeof who, "%d", index);
-    const char *dir = cfg->actors_replay_dir[0] ? cfg->actors_replay_dir : cfg->actors_state_dir;
-    return replay_log_open(&n->replay, dir, who, &head, err);
+    return replay_log_open(&n->replay, o->replay_dir, who, &head, err);
 }
 
 extern const struct env_family env_nethack;
@@ -172,6 +196,8 @@ static int nethack_create(struct env **out, const struct env_family *family, con
     if (cfg->env_actions != NETHACK_ACTIONS_BASE && cfg->env_actions != NETHACK_ACTIONS_EXTENDED)
         return err_set(err, ONIC_ECONFIG, "env.actions is %lld, must be %d or %d for NetHack",
                        (long long)cfg->env_actions, NETHACK_ACTIONS_BASE, NETHACK_ACTIONS_EXTENDED);
+    struct nethack_options o;
+    nethack_options(&o, cfg);
     setenv("TZ", "UTC", 1); /* the game reads the hour from localtime */
     tzset();
     struct nethack *n = xcalloc(1, sizeof *n);
@@ -182,15 +208,15 @@ static int nethack_create(struct env **out, const struct env_family *family, con
         cfg->env_staircase == CONFIG_env_staircase_depth ? NETHACK_BY_DEPTH : NETHACK_BY_MESSAGE;
     n->message_only = cfg->compat_oni;
     n->actions = (int)cfg->env_actions;
-    struct rng r = rng_stream((uint64_t)cfg->run_seed, "nethack unseeded", (uint64_t)index, 0, 0);
+    struct rng r = rng_stream(o.run_seed, "nethack unseeded", (uint64_t)index, 0, 0);
     n->seed = rng_u64(&r);
-    nethack_fill_spec(n, cfg);
-    uint32_t want = choose_fields(n, cfg);
+    nethack_fill_spec(n, o.max_steps);
+    uint32_t want = choose_fields(n, o.obs);
     struct nethack_settings settings = {
-        .nle = cfg->env_nle, .options = n->task->options, .clock = cfg->env_clock, .want = want};
+        .nle = o.nle, .options = n->task->options, .clock = o.clock, .want = want};
     int rc = nethack_game_create(&n->game, &settings, err);
     if (!rc)
-        rc = open_replay(n, cfg, index, err);
+        rc = open_replay(n, &o, index, err);
     if (rc) {
         nethack_free(&n->head);
         return rc;

@@ -2,6 +2,7 @@
 /* test_rollout.c - what an actor writes into a trajectory. */
 #include <stdlib.h>
 
+#include "actor/envs/open.h"
 #include "actor/rollout.h"
 #include "common/base/xmalloc.h"
 #include "tests/onic_test.h"
@@ -23,7 +24,7 @@ static void open_fixture(struct fixture *f, const char *env_id, int max_steps)
     config_defaults(&f->cfg);
     snprintf(f->cfg.env_id, sizeof f->cfg.env_id, "%s", env_id);
     f->cfg.env_max_steps = max_steps;
-    assert_ok(vec_env_create(&f->envs, &f->cfg, 3, E, &err));
+    assert_ok(vec_env_open(&f->envs, &f->cfg, 3, E, &err));
     const struct env_spec *spec = vec_env_spec(f->envs);
     struct policy_config pc = {
         .core = POLICY_CORE_LSTM, .actions = spec->actions, .obs = spec->obs};

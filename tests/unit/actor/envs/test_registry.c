@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "actor/envs/env.h"
+#include "actor/envs/open.h"
 #include "actor/envs/vec_env.h"
 #include "tests/onic_test.h"
 
@@ -80,15 +81,15 @@ static void what_is_like_nothing_is_told_what_there_is(void **state)
 static void fields_follow_the_option(void **state)
 {
     (void)state;
-    assert_true(env_wants_field(&cfg, "image", "image,direction"));
-    assert_false(env_wants_field(&cfg, "mission", "image,direction"));
-    assert_false(env_wants_field(&cfg, "imag", "image,direction"));
+    assert_true(env_wants_field(cfg.env_obs, "image", "image,direction"));
+    assert_false(env_wants_field(cfg.env_obs, "mission", "image,direction"));
+    assert_false(env_wants_field(cfg.env_obs, "imag", "image,direction"));
     snprintf(cfg.env_obs, sizeof cfg.env_obs, "all");
-    assert_true(env_wants_field(&cfg, "mission", "image,direction"));
+    assert_true(env_wants_field(cfg.env_obs, "mission", "image,direction"));
     snprintf(cfg.env_obs, sizeof cfg.env_obs, " mission , blstats");
-    assert_true(env_wants_field(&cfg, "mission", "image"));
-    assert_true(env_wants_field(&cfg, "blstats", "image"));
-    assert_false(env_wants_field(&cfg, "image", "image"));
+    assert_true(env_wants_field(cfg.env_obs, "mission", "image"));
+    assert_true(env_wants_field(cfg.env_obs, "blstats", "image"));
+    assert_false(env_wants_field(cfg.env_obs, "image", "image"));
 }
 
 static void unknown_fields_are_refused(void **state)
@@ -109,7 +110,7 @@ static void a_plugin_adds_a_family(void **state)
     struct vec_env *v;
     snprintf(cfg.env_plugin, sizeof cfg.env_plugin, "%s/tests/plugin_env.so", build);
     snprintf(cfg.env_id, sizeof cfg.env_id, "coin");
-    assert_ok(vec_env_create(&v, &cfg, 0, 0, &err));
+    assert_ok(vec_env_open(&v, &cfg, 0, 0, &err));
     assert_int_equal(vec_env_count(v), 4);
     assert_int_equal(env_family_count(), before + 1); /* four environments, one loading */
     uint8_t obs[4 * 8];

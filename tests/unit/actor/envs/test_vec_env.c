@@ -3,6 +3,7 @@
  * unique for benchmarks. */
 #include <stdlib.h>
 
+#include "actor/envs/open.h"
 #include "actor/envs/vec_env.h"
 #include "common/base/clock.h"
 #include "common/base/rng.h"
@@ -40,7 +41,7 @@ struct world {
 static void open_world(struct world *w, int actor, int count)
 {
     memset(w, 0, sizeof *w);
-    assert_ok(vec_env_create(&w->v, &cfg, actor, count, &err));
+    assert_ok(vec_env_open(&w->v, &cfg, actor, count, &err));
     w->E = count;
     w->obs_bytes = vec_env_spec(w->v)->obs.obs_bytes;
     w->obs = calloc((size_t)count, w->obs_bytes);
@@ -295,7 +296,7 @@ static void a_bad_id_is_an_error_and_leaves_nothing(void **state)
     (void)state;
     snprintf(cfg.env_id, sizeof cfg.env_id, "minigrid:Nowhere");
     struct vec_env *v = (struct vec_env *)&cfg;
-    assert_err(vec_env_create(&v, &cfg, 0, 4, &err), ONIC_ECONFIG, "Nowhere");
+    assert_err(vec_env_open(&v, &cfg, 0, 4, &err), ONIC_ECONFIG, "Nowhere");
     assert_null(v);
 }
 

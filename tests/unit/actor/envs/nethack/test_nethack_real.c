@@ -242,7 +242,13 @@ static void the_bare_loop_plays(void **state)
     struct config cfg;
     struct bare_loop_result r;
     config_defaults(&cfg);
-    assert_ok(nethack_bare_loop(&r, &cfg, 2, 1000, &err));
+    struct bare_loop_params p = {.nle = cfg.env_nle,
+                                 .clock = cfg.env_clock,
+                                 .actions = (int)cfg.env_actions,
+                                 .seed = (uint64_t)cfg.run_seed,
+                                 .games = 2,
+                                 .steps = 1000};
+    assert_ok(nethack_bare_loop(&r, &p, &err));
     assert_int_equal(r.agent_steps, 2000);
     assert_true(r.keys >= 2000 && r.wall_s > 0 && r.cpu_s > 0);
 }
