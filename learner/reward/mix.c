@@ -78,6 +78,11 @@ float reward_mix_coef_int(const struct reward_mix *x)
     return x->p.coef_int;
 }
 
+bool reward_mix_episodic(const struct reward_mix *x)
+{
+    return x->p.episodic;
+}
+
 const struct caption_totals *reward_mix_paid(const struct reward_mix *x)
 {
     return x->paid;

@@ -28,6 +28,7 @@ struct caption_totals; /* caption_totals.h */
 struct reward_mix_params {
     float coef_ext, coef_int;
     float scale, clip; /* of the environment's rewards; clip 0 = none */
+    bool episodic;     /* intrinsic returns stop where an episode does */
     struct shaping shaping;
 };
 
@@ -41,6 +42,7 @@ void reward_mix_free(struct reward_mix *x); /* NULL is allowed */
 const struct reward_model_type *reward_mix_type(const struct reward_mix *x); /* name, traits */
 float reward_mix_coef_ext(const struct reward_mix *x);
 float reward_mix_coef_int(const struct reward_mix *x);
+bool reward_mix_episodic(const struct reward_mix *x);
 /* What each caption has been paid in this run, |c_int r_int| summed: for `onic labels top`. It is a
  * record and influences nothing; saved and loaded apart from the model, so that an older checkpoint
  * without it can be resumed. */

@@ -41,6 +41,9 @@ struct reward_model_traits {
     enum question_kind asks;
     bool reads_observations; /* obs_after is filled in */
     bool pays_nothing;       /* every score is 0 */
+    /* what it pays is new once in a run: its return does not stop where an episode does, unless
+     * reward.episodic says so */
+    bool endless;
 };
 
 struct reward_model; /* each model's own struct */

@@ -2,14 +2,25 @@
 /* reward_options.c - see reward_options.h. */
 #include "learner/reward/reward_options.h"
 
-static void reward_options_mix(struct reward_mix_params *out, const struct config *cfg)
+static int reward_options_mix(struct reward_mix_params *out, const struct config *cfg,
+                              const struct reward_model_type *type, struct onic_err *err)
 {
+    enum config_reward_episodic episodic = cfg->reward_episodic;
+    if (episodic == CONFIG_reward_episodic_auto)
+        episodic = type->traits.endless && !cfg->compat_oni ? CONFIG_reward_episodic_no
+                                                            : CONFIG_reward_episodic_yes;
+    if (cfg->compat_oni && episodic == CONFIG_reward_episodic_no)
+        return err_set(err, ONIC_ECONFIG,
+                       "reward.episodic=no and compat.oni do not go together: ONI adds both "
+                       "rewards up before it forms one return; leave one of them out");
     *out = (struct reward_mix_params){
         .coef_ext = (float)cfg->reward_coef_ext,
         .coef_int = (float)cfg->reward_coef_int,
         .scale = (float)cfg->reward_scale,
         .clip = (float)cfg->reward_clip,
+        .episodic = episodic == CONFIG_reward_episodic_yes,
     };
+    return ONIC_OK;
 }
 
 int reward_options_open(struct reward_mix **out, const struct config *cfg,
@@ -21,8 +32,9 @@ int reward_options_open(struct reward_mix **out, const struct config *cfg,
     struct reward_model *model;
     struct reward_mix_params p;
     *out = NULL;
-    reward_options_mix(&p, cfg);
     int rc = reward_model_find(cfg->reward_model, &type, err);
+    if (!rc)
+        rc = reward_options_mix(&p, cfg, type, err);
     if (!rc)
         rc = shaping_parse(&p.shaping, cfg->reward_shaping, &values, type, err);
     if (!rc)

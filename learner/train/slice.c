@@ -29,6 +29,7 @@ static size_t point(struct slice *s, uint8_t *base, size_t T, size_t N)
     s->value_old = memory_cut(base, &at, n * 2 * f);
     s->ended = memory_cut(base, &at, n);
     s->skip = memory_cut(base, &at, n);
+    s->never = memory_cut(base, &at, n);
     s->logits = memory_cut(base, &at, n1 * A * f);
     s->value = memory_cut(base, &at, n1 * 2 * f);
     s->logp = memory_cut(base, &at, n * f);
@@ -58,6 +59,7 @@ struct slice *slice_create(const struct policy *p, int T, int max_n)
     size_t bytes = point(s, NULL, (size_t)T, (size_t)max_n);
     s->memory = xaligned(bytes);
     point(s, s->memory, (size_t)T, (size_t)max_n);
+    memset(s->never, 0, (size_t)T * (size_t)max_n);
     return s;
 }
 
@@ -158,9 +160,9 @@ bool slice_forward(struct slice *s, const struct policy *p, const float *weights
             s->head[h][i] = s->value[2 * i + h];
         if (rule->compat_oni)
             bootstrap_like_oni(s, (int)h, rule->gamma[h]);
-        vtrace(s->target[h], s->adv[h], s->ratio, s->reward[h], s->head[h], s->ended,
-               s->end_value[h], s->head[h] + n, s->T, s->N, rule->gamma[h], rule->rho_bar,
-               rule->c_bar);
+        vtrace(s->target[h], s->adv[h], s->ratio, s->reward[h], s->head[h],
+               rule->endless[h] ? s->never : s->ended, s->end_value[h], s->head[h] + n, s->T, s->N,
+               rule->gamma[h], rule->rho_bar, rule->c_bar);
     }
     float ext = rule->compat_oni ? 1.0f : rule->coef[POLICY_EXT];
     float intrinsic = rule->compat_oni ? 0.0f : rule->coef[POLICY_INT];

@@ -29,6 +29,7 @@ struct slice {
     float *logp_mu;                  /* [T, N] */
     float *value_old;                /* [T, N, 2] */
     uint8_t *ended, *skip;           /* [T, N] */
+    uint8_t *never;                  /* [T, N] zeros: the ends of a head that knows none */
     float *reward[2], *end_value[2]; /* [T, N] per head */
     /* outputs of the forward pass */
     float *logits;                 /* [T+1, N, A]; rows 0..T-1 become log-probabilities */
@@ -47,6 +48,9 @@ void slice_free(struct slice *s); /* NULL is allowed */
 struct slice_rule { /* how targets and advantages are formed */
     double gamma[2], rho_bar, c_bar;
     float coef[2];
+    /* the head's return goes on at the end of an episode: what follows is the first observation of
+     * the next one */
+    bool endless[2];
     /* one head learns the mixed reward; a time limit is an end; the bootstrap makes the last
      * advantage 0 */
     bool compat_oni;

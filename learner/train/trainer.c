@@ -113,6 +113,7 @@ int trainer_create(struct trainer **out, const struct trainer_params *params,
     c->env = *env;
     c->reward = reward;
     take_params(c, params);
+    c->rule.endless[POLICY_INT] = !params->compat_oni && !reward_mix_episodic(reward);
     int threads = trainer_threads_for(params, cpu_usable());
     int rc = create_policy(c, policy, err);
     if (!rc)

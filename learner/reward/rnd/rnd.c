@@ -364,7 +364,7 @@ static int rnd_load(struct reward_model *m, const void *data, size_t len, struct
 const struct reward_model_type reward_model_rnd = {
     .name = "rnd",
     .summary = "error of predicting a random network's view of the observation; no language",
-    .traits = {.reads_observations = true},
+    .traits = {.reads_observations = true, .endless = true},
     .create = rnd_create,
     .free = rnd_free,
     .version = rnd_version,

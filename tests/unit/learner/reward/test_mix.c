@@ -213,6 +213,34 @@ static void none_pays_nothing(void **state)
     reward_mix_free(x);
 }
 
+static void intrinsic_returns_stop_at_ends_unless_the_model_or_the_option_says_no(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *model;
+        enum config_reward_episodic option;
+        bool oni, episodic;
+    } want[] = {{"hash", CONFIG_reward_episodic_auto, false, true},
+                {"rnd", CONFIG_reward_episodic_auto, false, false},
+                {"rnd", CONFIG_reward_episodic_auto, true, true},
+                {"rnd", CONFIG_reward_episodic_yes, false, true},
+                {"hash", CONFIG_reward_episodic_no, false, false}};
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        struct config c = config(want[i].model);
+        c.reward_episodic = want[i].option;
+        c.compat_oni = want[i].oni;
+        struct reward_mix *x = create(&c);
+        assert_int_equal(reward_mix_episodic(x), want[i].episodic);
+        reward_mix_free(x);
+    }
+    struct config c = config("hash");
+    struct reward_mix *x;
+    c.reward_episodic = CONFIG_reward_episodic_no;
+    c.compat_oni = true;
+    assert_err(reward_options_open(&x, &c, &(struct obs_spec){0}, &err), ONIC_ECONFIG,
+               "reward.episodic=no and compat.oni");
+}
+
 static const struct shaping_values VALUES = {.clip = 10, .count = 3}; /* the defaults */
 
 static void the_shaping_chain_applies_its_stages_in_order(void **state)
@@ -294,6 +322,7 @@ int main(void)
         cmocka_unit_test(scores_are_computed_once_per_caption_and_version),
         cmocka_unit_test(counts_pays_one_over_root_n_over_the_whole_run),
         cmocka_unit_test(none_pays_nothing),
+        cmocka_unit_test(intrinsic_returns_stop_at_ends_unless_the_model_or_the_option_says_no),
         cmocka_unit_test(the_shaping_chain_applies_its_stages_in_order),
         cmocka_unit_test(chains_that_make_no_sense_are_refused_by_name),
         cmocka_unit_test(an_unknown_model_is_refused_with_the_known_ones),

@@ -65,6 +65,8 @@ static void expect(struct world *w, struct expected *x)
                 reward[s] = t->reward[s * E + e];
             }
             for (int h = 0; h < 2; h++) {
+                if (h == POLICY_INT && w->cfg.reward_episodic == CONFIG_reward_episodic_no)
+                    memset(ended, 0, sizeof ended);
                 for (int s = 0; s <= T; s++)
                     head[s] = value[2 * s + h];
                 for (int s = 0; s < T; s++) {
@@ -105,7 +107,7 @@ static void expect(struct world *w, struct expected *x)
 }
 
 /* One update, by the core and by the computation above. */
-static void compare_losses(bool compat_oni)
+static void compare_losses(bool compat_oni, enum config_reward_episodic episodic)
 {
     static struct world w;
     struct expected want;
@@ -114,6 +116,7 @@ static void compare_losses(bool compat_oni)
     world_configure(&w);
     w.cfg.train_threads = 2;
     w.cfg.train_value_norm = 0;
+    w.cfg.reward_episodic = episodic;
     if (compat_oni) {
         w.cfg.compat_oni = true;
         w.cfg.reward_coef_ext = 0.5;
@@ -149,13 +152,20 @@ static void compare_losses(bool compat_oni)
 static void losses_equal_an_independent_computation(void **state)
 {
     (void)state;
-    compare_losses(false);
+    compare_losses(false, CONFIG_reward_episodic_auto);
 }
 
 static void losses_like_oni_equal_an_independent_computation(void **state)
 {
     (void)state;
-    compare_losses(true);
+    compare_losses(true, CONFIG_reward_episodic_auto);
+}
+
+/* The intrinsic return goes on with the first observation of the next episode. */
+static void losses_of_an_endless_stream_equal_an_independent_computation(void **state)
+{
+    (void)state;
+    compare_losses(false, CONFIG_reward_episodic_no);
 }
 
 /* --- repeatability --------------------------------------------------------------------------- */
@@ -473,6 +483,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(losses_equal_an_independent_computation),
         cmocka_unit_test(losses_like_oni_equal_an_independent_computation),
+        cmocka_unit_test(losses_of_an_endless_stream_equal_an_independent_computation),
         cmocka_unit_test(runs_with_the_same_threads_are_bit_identical),
         cmocka_unit_test(the_number_of_threads_changes_only_rounding),
         cmocka_unit_test(repeating_the_forward_pass_changes_nothing),
