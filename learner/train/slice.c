@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/base/xmalloc.h"
+#include "learner/train/gae.h"
 #include "learner/train/vtrace.h"
 
 static const double deviation_min = 1e-3; /* a batch of equal advantages must not be blown up */
@@ -145,6 +146,20 @@ static void bootstrap_like_oni(struct slice *s, int head, double gamma)
     }
 }
 
+static void targets_of_head(struct slice *s, const struct slice_rule *rule, size_t h)
+{
+    const float *value = s->head[h], *bootstrap = value + (size_t)s->T * (size_t)s->N;
+    const uint8_t *ended = rule->endless[h] ? s->never : s->ended;
+    if (rule->gae) {
+        gae(s->target[h], s->adv[h], s->reward[h], value, ended, s->end_value[h], bootstrap, s->T,
+            s->N, rule->gamma[h], rule->lambda);
+        return;
+    }
+    struct vtrace_rule v = {rule->gamma[h], rule->lambda, rule->rho_bar, rule->c_bar};
+    vtrace(s->target[h], s->adv[h], s->ratio, s->reward[h], value, ended, s->end_value[h],
+           bootstrap, s->T, s->N, &v);
+}
+
 bool slice_forward(struct slice *s, const struct policy *p, const float *weights,
                    const struct slice_rule *rule)
 {
@@ -160,9 +175,7 @@ bool slice_forward(struct slice *s, const struct policy *p, const float *weights
             s->head[h][i] = s->value[2 * i + h];
         if (rule->compat_oni)
             bootstrap_like_oni(s, (int)h, rule->gamma[h]);
-        vtrace(s->target[h], s->adv[h], s->ratio, s->reward[h], s->head[h],
-               rule->endless[h] ? s->never : s->ended, s->end_value[h], s->head[h] + n, s->T, s->N,
-               rule->gamma[h], rule->rho_bar, rule->c_bar);
+        targets_of_head(s, rule, h);
     }
     float ext = rule->compat_oni ? 1.0f : rule->coef[POLICY_EXT];
     float intrinsic = rule->compat_oni ? 0.0f : rule->coef[POLICY_INT];

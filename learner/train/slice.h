@@ -46,7 +46,8 @@ struct slice *slice_create(const struct policy *p, int T, int max_n);
 void slice_free(struct slice *s); /* NULL is allowed */
 
 struct slice_rule { /* how targets and advantages are formed */
-    double gamma[2], rho_bar, c_bar;
+    double gamma[2], lambda, rho_bar, c_bar;
+    bool gae; /* instead of V-trace */
     float coef[2];
     /* the head's return goes on at the end of an episode: what follows is the first observation of
      * the next one */
@@ -59,8 +60,8 @@ struct slice_rule { /* how targets and advantages are formed */
 void slice_gather(struct slice *s, const struct batch *b, const int *order, int n,
                   const struct slice_rule *rule);
 
-/* Forward pass, V-trace per head, mixed advantage. False when an output of the network is not
- * finite. */
+/* Forward pass, targets and advantages per head, mixed advantage. False when an output of
+ * the network is not finite. */
 bool slice_forward(struct slice *s, const struct policy *p, const float *weights,
                    const struct slice_rule *rule);
 

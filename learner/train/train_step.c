@@ -5,7 +5,7 @@
  *
  * 2. Per pass: cut the batch's columns into minibatches, these into slices, slices over threads.
  *
- * 3. Forward: network over T+1 rows, importance ratios, V-trace for each value head,
+ * 3. Forward: network over T+1 rows, importance ratios, V-trace or GAE for each value head,
  *    A = c_ext A_ext + c_int A_int.
  *
  * 4. Normalise A to mean 0 and deviation 1 over the whole minibatch, and measure the scale on which

@@ -38,6 +38,8 @@ static void take_params(struct trainer *c, const struct trainer_params *p)
 {
     c->rule = (struct slice_rule){
         .gamma = {p->gamma[POLICY_EXT], p->gamma[POLICY_INT]},
+        .lambda = p->lambda,
+        .gae = p->gae,
         .rho_bar = p->rho_bar,
         .c_bar = p->c_bar,
         .coef = {p->coef[POLICY_EXT], p->coef[POLICY_INT]},

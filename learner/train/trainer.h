@@ -31,6 +31,8 @@ struct batch;
 struct trainer_params {
     double gamma[POLICY_HEADS]; /* discount per step */
     float coef[POLICY_HEADS];   /* of the heads' advantages */
+    double lambda;              /* how far rewards reach, 0..1 */
+    bool gae;                   /* instead of V-trace */
     double rho_bar, c_bar;      /* V-trace clips */
     bool normalize_advantage;
     double value_norm; /* rate of value_norm.h per gradient step; 0 = off */

@@ -10,6 +10,8 @@ void trainer_options(struct trainer_params *out, const struct config *cfg)
     *out = (struct trainer_params){
         .gamma = {cfg->train_gamma, cfg->train_gamma_int},
         .coef = {(float)cfg->reward_coef_ext, (float)cfg->reward_coef_int},
+        .lambda = cfg->compat_oni ? 1.0 : cfg->train_lambda,
+        .gae = !cfg->compat_oni && cfg->train_advantage == CONFIG_train_advantage_gae,
         .rho_bar = cfg->train_rho_bar,
         .c_bar = cfg->train_c_bar,
         .normalize_advantage = cfg->train_normalize_advantage,

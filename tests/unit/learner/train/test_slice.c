@@ -30,7 +30,8 @@ static void golden_numbers_of_oni(void **state)
     float target[T], adv[T];
     struct slice s = {.T = T, .N = 1, .advantage = adv, .skip = none};
     (void)state;
-    vtrace(target, adv, ratio, reward, value, none, end_value, &bootstrap, T, 1, 0.99, 1, 1);
+    vtrace(target, adv, ratio, reward, value, none, end_value, &bootstrap, T, 1,
+           &(struct vtrace_rule){0.99, 1, 1, 1});
     normalize(&s, 1);
     for (int t = 0; t < T; t++)
         assert_close(adv[t], want[t], 0, 1.1e-6);

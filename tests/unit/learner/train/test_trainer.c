@@ -8,6 +8,7 @@
 #include "common/base/cpu.h"
 #include "common/base/xmalloc.h"
 #include "learner/train/batch.h"
+#include "learner/train/gae.h"
 #include "learner/train/train_step.h"
 #include "learner/train/trainer_options.h"
 #include "learner/train/vtrace.h"
@@ -21,15 +22,33 @@ struct expected {
     double policy, value[2], entropy;
 };
 
-/* What the extrinsic head is paid for a step: with compat.oni both rewards, the intrinsic one for
- * having seen "You go right." before the step (label 1, first time). */
-static float paid_at(const struct world *w, const struct trajectory *t, int s, int e)
+/* What a head is paid for a step: the intrinsic one for "You go right." (label 1, first time). With
+ * compat.oni the extrinsic head gets both rewards, and the intrinsic one is for having seen it
+ * before the step. */
+static float paid_at(const struct world *w, const struct trajectory *t, int head, int s, int e)
 {
     float r = t->reward[s * E + e];
-    if (!w->cfg.compat_oni)
+    if (!w->cfg.compat_oni && head == POLICY_EXT)
         return r;
+    if (!w->cfg.compat_oni)
+        return w->cfg.reward_coef_int > 0 && t->caption[s * E + e] != 0 ? 1.0f : 0.0f;
+    if (head == POLICY_INT)
+        return 0.0f;
     bool seen = t->obs_caption[s * E + e] != 0;
     return (float)w->cfg.reward_coef_ext * r + (seen ? (float)w->cfg.reward_coef_int : 0.0f);
+}
+
+/* One environment's targets and advantages of a head; head [T + 1]. */
+static void expect_targets(const struct world *w, int h, const float *ratio, const float *reward,
+                           const float *head, const uint8_t *ended, const float *end, float *vs,
+                           float *a)
+{
+    double gamma = h == POLICY_EXT ? w->cfg.train_gamma : w->cfg.train_gamma_int;
+    struct vtrace_rule rule = {gamma, w->cfg.compat_oni ? 1 : w->cfg.train_lambda, 1, 1};
+    if (w->cfg.train_advantage == CONFIG_train_advantage_gae && !w->cfg.compat_oni)
+        gae(vs, a, reward, head, ended, end, &head[T], T, 1, gamma, w->cfg.train_lambda);
+    else
+        vtrace(vs, a, ratio, reward, head, ended, end, &head[T], T, 1, &rule);
 }
 
 /* Losses of the batch at hand from the network's outputs, one environment at a time and in double.
@@ -41,6 +60,8 @@ static void expect(struct world *w, struct expected *x)
     struct policy_trainer *ws = policy_trainer_create(p, T + 1, 1);
     static double adv[STEPS], ratio[STEPS];
     double sum = 0, squares = 0;
+    double ext = w->cfg.compat_oni ? 1 : w->cfg.reward_coef_ext;
+    double intrinsic = w->cfg.compat_oni ? 0 : w->cfg.reward_coef_int;
     memset(x, 0, sizeof *x);
     for (int g = 0, k = 0; g < GROUPS; g++) {
         const struct trajectory *t = w->t[g];
@@ -73,19 +94,18 @@ static void expect(struct world *w, struct expected *x)
                     end[s] = t->flags[s * E + e] == STEP_TRUNCATED && !w->cfg.compat_oni
                                  ? t->final_value[2 * (s * E + e) + h]
                                  : 0;
-                    reward[s] = h == POLICY_EXT ? paid_at(w, t, s, e) : 0.0f;
+                    reward[s] = paid_at(w, t, h, s, e);
                 }
                 if (w->cfg.compat_oni)
                     head[T] = (head[T - 1] - reward[T - 1]) / (float)w->cfg.train_gamma;
-                vtrace(vs, a, one, reward, head, ended, end, &head[T], T, 1, w->cfg.train_gamma, 1,
-                       1);
+                expect_targets(w, h, one, reward, head, ended, end, vs, a);
                 for (int s = 0; s < T; s++) {
                     double v = (double)head[s], old = (double)t->value[2 * (s * E + e) + h];
                     double moved = fmin(fmax(v - old, -1), 1), e1 = v - (double)vs[s];
                     double e2 = old + moved - (double)vs[s];
                     x->value[h] += fmax(e1 * e1, e2 * e2);
-                    if (h == POLICY_EXT)
-                        adv[k + s] = (double)a[s];
+                    adv[k + s] = h == POLICY_EXT ? ext * (double)a[s]
+                                                 : adv[k + s] + intrinsic * (double)a[s];
                 }
             }
             k += T;
@@ -107,7 +127,7 @@ static void expect(struct world *w, struct expected *x)
 }
 
 /* One update, by the core and by the computation above. */
-static void compare_losses(bool compat_oni, enum config_reward_episodic episodic)
+static void compare_losses(void (*options)(struct config *cfg))
 {
     static struct world w;
     struct expected want;
@@ -116,16 +136,10 @@ static void compare_losses(bool compat_oni, enum config_reward_episodic episodic
     world_configure(&w);
     w.cfg.train_threads = 2;
     w.cfg.train_value_norm = 0;
-    w.cfg.reward_episodic = episodic;
-    if (compat_oni) {
-        w.cfg.compat_oni = true;
-        w.cfg.reward_coef_ext = 0.5;
-        w.cfg.reward_coef_int = 0.25;
-        w.cfg.train_gamma_int = 0.5; /* not used */
-        strcpy(w.cfg.reward_model, "hash");
-    }
+    if (options)
+        options(&w.cfg);
     world_open(&w);
-    if (compat_oni)
+    if (options)
         reward_mix_on_label(trainer_reward(w.core), &(struct label){.id = 1,
                                                                     .state = LABEL_ANSWERED,
                                                                     .value = 1.0,
@@ -144,28 +158,79 @@ static void compare_losses(bool compat_oni, enum config_reward_episodic episodic
     assert_close(s.value_loss_int, want.value[1], 1e-4, 1e-7);
     assert_close(s.entropy, want.entropy, 1e-5, 0);
     assert_true(s.clipped > 0.05); /* the sample exercises the clip */
-    if (compat_oni)
+    if (w.cfg.compat_oni)
         assert_close(s.value_loss_int, 0, 0, 0);
+    else if (options)
+        assert_true(s.value_loss_int > 0.01);
     world_close(&w);
 }
 
 static void losses_equal_an_independent_computation(void **state)
 {
     (void)state;
-    compare_losses(false, CONFIG_reward_episodic_auto);
+    compare_losses(NULL);
+}
+
+/* Two streams that differ in reward, discount and coefficient. */
+static void two_streams(struct config *cfg)
+{
+    cfg->reward_coef_ext = 0.5;
+    cfg->reward_coef_int = 0.25;
+    cfg->train_gamma_int = 0.5;
+    strcpy(cfg->reward_model, "hash");
+}
+
+/* The intrinsic return goes on with the first observation of the next episode. */
+static void endless_stream(struct config *cfg)
+{
+    two_streams(cfg);
+    cfg->reward_episodic = CONFIG_reward_episodic_no;
+}
+
+static void lambda_below_one(struct config *cfg)
+{
+    two_streams(cfg);
+    cfg->train_lambda = 0.7;
+}
+
+static void gae_of_lambda(struct config *cfg)
+{
+    lambda_below_one(cfg);
+    cfg->train_advantage = CONFIG_train_advantage_gae;
+}
+
+static void gae_of_an_endless_stream(struct config *cfg)
+{
+    gae_of_lambda(cfg);
+    cfg->reward_episodic = CONFIG_reward_episodic_no;
+}
+
+/* What belongs to onic's way alone is not used. */
+static void like_oni(struct config *cfg)
+{
+    gae_of_lambda(cfg);
+    cfg->compat_oni = true;
+}
+
+static void losses_of_two_streams_equal_an_independent_computation(void **state)
+{
+    (void)state;
+    compare_losses(two_streams);
+    compare_losses(lambda_below_one);
+    compare_losses(gae_of_lambda);
+}
+
+static void losses_of_an_endless_stream_equal_an_independent_computation(void **state)
+{
+    (void)state;
+    compare_losses(endless_stream);
+    compare_losses(gae_of_an_endless_stream);
 }
 
 static void losses_like_oni_equal_an_independent_computation(void **state)
 {
     (void)state;
-    compare_losses(true, CONFIG_reward_episodic_auto);
-}
-
-/* The intrinsic return goes on with the first observation of the next episode. */
-static void losses_of_an_endless_stream_equal_an_independent_computation(void **state)
-{
-    (void)state;
-    compare_losses(false, CONFIG_reward_episodic_no);
+    compare_losses(like_oni);
 }
 
 /* --- repeatability --------------------------------------------------------------------------- */
@@ -482,6 +547,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(losses_equal_an_independent_computation),
+        cmocka_unit_test(losses_of_two_streams_equal_an_independent_computation),
         cmocka_unit_test(losses_like_oni_equal_an_independent_computation),
         cmocka_unit_test(losses_of_an_endless_stream_equal_an_independent_computation),
         cmocka_unit_test(runs_with_the_same_threads_are_bit_identical),

@@ -19,7 +19,8 @@ static void check4(int ended_at, float bootstrap, const double *vs_want, const d
     float end_value[T4] = {0}, vs[T4], adv[T4];
     if (ended_at >= 0)
         ended[ended_at] = 1;
-    vtrace(vs, adv, ratio4, reward4, value4, ended, end_value, &bootstrap, T4, 1, 0.99, 1.0, 1.0);
+    vtrace(vs, adv, ratio4, reward4, value4, ended, end_value, &bootstrap, T4, 1,
+           &(struct vtrace_rule){0.99, 1, 1, 1});
     for (int t = 0; t < T4; t++) {
         assert_close(vs[t], vs_want[t], 0, 1.1e-6);
         assert_close(adv[t], adv_want[t], 0, 1.1e-6);
@@ -64,7 +65,7 @@ struct column {
     int T;
     const float *ratio, *reward, *value, *end_value;
     const uint8_t *ended;
-    double bootstrap, gamma, rho_bar, c_bar;
+    double bootstrap, gamma, lambda, rho_bar, c_bar;
 };
 
 static double next_value(const struct column *k, int t)
@@ -74,7 +75,7 @@ static double next_value(const struct column *k, int t)
     return t + 1 < k->T ? (double)k->value[t + 1] : k->bootstrap;
 }
 
-/* v_s = V(x_s) + sum_{t >= s} gamma^{t-s} (prod_{i<t} c_i) delta_t, up to the end of the episode */
+/* v_s = V(x_s) + sum_{t >= s} gamma^{t-s} (prod_{s<=i<t} c_i) delta_t, to the episode's end */
 static double target_by_sum(const struct column *k, int s)
 {
     double v = (double)k->value[s], weight = 1.0;
@@ -84,14 +85,13 @@ static double target_by_sum(const struct column *k, int s)
              ((double)k->reward[t] + k->gamma * next_value(k, t) - (double)k->value[t]);
         if (k->ended[t])
             break;
-        weight *= k->gamma * fmin(k->c_bar, w);
+        weight *= k->gamma * k->lambda * fmin(k->c_bar, w);
     }
     return v;
 }
 
-static void recursion_equals_the_sum_of_the_definition(void **state)
+static void compare_with_the_sum(double lambda)
 {
-    (void)state;
     enum { T = 37, B = 131 };
     static float ratio[T * B], reward[T * B], value[T * B], end_value[T * B], boot[B], vs[T * B],
         adv[T * B];
@@ -107,7 +107,8 @@ static void recursion_equals_the_sum_of_the_definition(void **state)
     }
     for (int b = 0; b < B; b++)
         boot[b] = rng_normal(&r);
-    vtrace(vs, adv, ratio, reward, value, ended, end_value, boot, T, B, 0.97, 1.3, 0.9);
+    vtrace(vs, adv, ratio, reward, value, ended, end_value, boot, T, B,
+           &(struct vtrace_rule){0.97, lambda, 1.3, 0.9});
     for (int b = 0; b < B; b++) {
         float cr[T], cw[T], cv[T], ce[T];
         uint8_t cd[T];
@@ -118,14 +119,51 @@ static void recursion_equals_the_sum_of_the_definition(void **state)
             ce[t] = end_value[t * B + b];
             cd[t] = ended[t * B + b];
         }
-        struct column k = {T, cr, cw, cv, ce, cd, (double)boot[b], 0.97, 1.3, 0.9};
+        struct column k = {T, cr, cw, cv, ce, cd, (double)boot[b], 0.97, lambda, 1.3, 0.9};
         for (int t = 0; t < T; t++) {
             double v_next = cd[t]       ? (double)ce[t]
                             : t + 1 < T ? target_by_sum(&k, t + 1)
                                         : k.bootstrap;
-            double a = fmin(1.3, (double)cr[t]) * ((double)cw[t] + 0.97 * v_next - (double)cv[t]);
+            double after = lambda * v_next + (1 - lambda) * next_value(&k, t);
+            double a = fmin(1.3, (double)cr[t]) * ((double)cw[t] + 0.97 * after - (double)cv[t]);
             assert_close(vs[t * B + b], target_by_sum(&k, t), 1e-5, 1e-6);
             assert_close(adv[t * B + b], a, 1e-5, 1e-6);
+        }
+    }
+}
+
+static void recursion_equals_the_sum_of_the_definition(void **state)
+{
+    (void)state;
+    compare_with_the_sum(1);
+    compare_with_the_sum(0.8);
+    compare_with_the_sum(0);
+}
+
+/* tests/golden/make_advantages.py: a time limit at step 1, a true end at step 3. */
+static void golden_numbers_with_lambda(void **state)
+{
+    enum { T6 = 6 };
+    static const float reward[T6] = {1, 0, -1, 2, 0.5f, 1},
+                       value[T6] = {0.5f, 1, -0.25f, 1.5f, 2, 1},
+                       ratio[T6] = {1.25f, 0.5f, 1, 2, 0.75f, 1.5f}, end_value[T6] = {0, 2},
+                       bootstrap = 3;
+    static const uint8_t ended[T6] = {0, 1, 0, 1};
+    static const struct {
+        double lambda, vs[T6], adv[T6];
+    } want[] = {
+        {0, {1.9, 1.4, 0.35, 2, 1.55, 3.7}, {1.4, 0.4, 0.6, 0.5, -0.45, 2.7}},
+        {0.6, {2.062, 1.4, 0.5525, 2, 2.6435, 3.7}, {1.616, 0.4, 0.87, 0.5, 0.6435, 2.7}},
+        {1, {2.17, 1.4, 0.6875, 2, 3.3725, 3.7}, {1.76, 0.4, 1.05, 0.5, 1.3725, 2.7}},
+    };
+    float vs[T6], adv[T6];
+    (void)state;
+    for (size_t k = 0; k < sizeof want / sizeof *want; k++) {
+        struct vtrace_rule rule = {0.9, want[k].lambda, 1, 0.75};
+        vtrace(vs, adv, ratio, reward, value, ended, end_value, &bootstrap, T6, 1, &rule);
+        for (int t = 0; t < T6; t++) {
+            assert_close(vs[t], want[k].vs[t], 0, 1e-6);
+            assert_close(adv[t], want[k].adv[t], 0, 1e-6);
         }
     }
 }
@@ -137,7 +175,8 @@ static void on_policy_targets_are_n_step_returns(void **state)
           adv[3];
     uint8_t ended[3] = {0};
     float boot = 8.0f;
-    vtrace(vs, adv, ratio, reward, value, ended, end, &boot, 3, 1, 0.5, 1.0, 1.0);
+    vtrace(vs, adv, ratio, reward, value, ended, end, &boot, 3, 1,
+           &(struct vtrace_rule){0.5, 1, 1, 1});
     assert_close(vs[2], 4 + 0.5 * 8, 0, 1e-6);
     assert_close(vs[1], 2 + 0.5 * 4 + 0.25 * 8, 0, 1e-6);
     assert_close(vs[0], 1 + 0.5 * 2 + 0.25 * 4 + 0.125 * 8, 0, 1e-6);
@@ -150,9 +189,11 @@ static void a_time_limit_bootstraps_and_a_death_does_not(void **state)
     float ratio[2] = {1, 1}, reward[2] = {1, 1}, value[2] = {0, 100}, vs[2], adv[2], boot = 50.0f;
     uint8_t ended[2] = {1, 0};
     float death[2] = {0, 0}, limit[2] = {10, 0};
-    vtrace(vs, adv, ratio, reward, value, ended, death, &boot, 2, 1, 0.9, 1.0, 1.0);
+    vtrace(vs, adv, ratio, reward, value, ended, death, &boot, 2, 1,
+           &(struct vtrace_rule){0.9, 1, 1, 1});
     assert_close(vs[0], 1.0, 0, 1e-6);
-    vtrace(vs, adv, ratio, reward, value, ended, limit, &boot, 2, 1, 0.9, 1.0, 1.0);
+    vtrace(vs, adv, ratio, reward, value, ended, limit, &boot, 2, 1,
+           &(struct vtrace_rule){0.9, 1, 1, 1});
     assert_close(vs[0], 1.0 + 0.9 * 10, 0, 1e-6);
     assert_close(vs[1], 1.0 + 0.9 * 50, 0, 1e-5);
 }
@@ -164,6 +205,7 @@ int main(void)
         cmocka_unit_test(golden_numbers_of_oni_with_an_end_in_the_middle),
         cmocka_unit_test(golden_numbers_of_oni_with_an_end_at_the_last_step),
         cmocka_unit_test(golden_numbers_with_the_value_of_the_next_observation),
+        cmocka_unit_test(golden_numbers_with_lambda),
         cmocka_unit_test(recursion_equals_the_sum_of_the_definition),
         cmocka_unit_test(on_policy_targets_are_n_step_returns),
         cmocka_unit_test(a_time_limit_bootstraps_and_a_death_does_not),
