@@ -13,6 +13,7 @@
 #include "common/base/pulse.h"
 #include "common/nn/blas.h"
 #include "learner/process/loop.h"
+#include "learner/process/open.h"
 
 enum { SECOND_SIGNAL_S = 2 };
 
@@ -86,6 +87,10 @@ int main(int argc, char **argv)
     if (rc)
         return learner_main_fail(rc, &err);
     clock_leave_out_standstills();
-    rc = learner_run(&given, &stop_asked, &err);
+    struct learner learner = {.stop = &stop_asked};
+    rc = learner_open(&learner, &given, &err);
+    if (!rc)
+        rc = learner_train(&learner, &err);
+    learner_end(&learner, rc);
     return rc ? learner_main_fail(rc, &err) : 0;
 }

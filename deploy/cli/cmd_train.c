@@ -31,6 +31,7 @@
 #include "deploy/cli/supervise.h"
 #include "deploy/cli/train_check.h"
 #include "deploy/cli/train_end.h"
+#include "learner/process/learner_options.h"
 #include "learner/reward/reward_model.h"
 
 enum { ARGS_MAX = 40 };
@@ -261,6 +262,13 @@ static void say_start(const struct train *t, bool resumed)
         t->actors == 1 ? "" : "s", cpu_usable(), t->run_dir);
 }
 
+static struct train_end end_of(const struct train *t)
+{
+    struct train_end e = {.run_dir = t->run_dir, .foreign_labels = t->cfg->reward_server[0]};
+    stop_options(&e.stop, t->cfg);
+    return e;
+}
+
 /* One life, from the first process to the last; its exit code. */
 static int live(struct train *t, int lock_fd, struct onic_err *err)
 {
@@ -277,7 +285,8 @@ static int live(struct train *t, int lock_fd, struct onic_err *err)
     };
     int code = supervise(&p, err);
     run_dir_settle(t->run_dir, code == 64 || code == 78);
-    train_end_say(t->cfg, t->run_dir, code);
+    struct train_end end = end_of(t);
+    train_end_say(&end, code);
     if (code)
         fprintf(stderr, "onic train: %s\n", err->msg);
     return code;
@@ -300,8 +309,9 @@ static int train_run(struct train *t, const struct config *given, struct onic_er
     int lock_fd = -1, code = 0;
     bool resumed = false;
     int rc = open_run(t, given, &lock_fd, &resumed, err);
-    if (!rc && resumed && train_end_is_reached(t->cfg, t->run_dir)) {
-        train_end_say(t->cfg, t->run_dir, 0);
+    struct train_end end = end_of(t);
+    if (!rc && resumed && train_end_is_reached(&end)) {
+        train_end_say(&end, 0);
     } else {
         rc = rc ? rc : prepare(t, lock_fd, resumed, err);
         if (!rc)

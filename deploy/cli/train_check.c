@@ -9,8 +9,8 @@
 #include "common/base/buf.h"
 #include "common/policy/policy.h"
 #include "common/run/run_dir.h"
-#include "learner/process/env_query.h"
-#include "learner/process/resume.h"
+#include "learner/process/learner_options.h"
+#include "learner/process/resume_options.h"
 #include "reward_server/annotators/annotator.h"
 #include "reward_server/label_identity.h"
 
@@ -73,7 +73,7 @@ static int check_parts(const struct config *cfg, const struct reward_model_type 
 {
     struct reward_model *probe = NULL;
     seen->identity[0] = '\0';
-    int rc = env_query(cfg, &seen->env, err);
+    int rc = env_query_of_options(cfg, &seen->env, err);
     if (!rc)
         rc = check_network(cfg->policy_net, err);
     if (!rc)

@@ -17,70 +17,70 @@
 enum { SENTENCE_MAX = 1 << 16 };
 
 /* What the run has reached as of its newest checkpoint; 0 when it has none. */
-static unsigned reached_by(const struct config *cfg, const char *run_dir, struct stop_state *at)
+static unsigned reached_by(const struct train_end *e, struct stop_state *at)
 {
     char path[CONFIG_STR_MAX + 16];
     struct checkpoint_file *newest;
-    snprintf(path, sizeof path, "%s/checkpoints", run_dir);
+    snprintf(path, sizeof path, "%s/checkpoints", e->run_dir);
     if (checkpoint_newest_valid(&newest, path, NULL, NULL) != ONIC_OK)
         return 0;
-    *at = (struct stop_state){.wall_s = run_identity_wall_s(run_dir)};
+    *at = (struct stop_state){.wall_s = run_identity_wall_s(e->run_dir)};
     stop_of_checkpoint(newest, at);
     checkpoint_close(newest);
-    return stop_reached(cfg, at);
+    return stop_reached(&e->stop, at);
 }
 
 /* Twice run.frames, or as often twice as it takes. */
-static int64_t more_frames(const struct config *cfg, const struct stop_state *at)
+static int64_t more_frames(const struct stop_params *stop, const struct stop_state *at)
 {
-    int64_t frames = cfg->run_frames;
+    int64_t frames = (int64_t)stop->frames;
     while ((uint64_t)frames <= at->env_steps && frames < INT64_MAX / 2)
         frames *= 2;
     return frames;
 }
 
 /* `onic train --run-dir=RUN`, and what lets it go on where it has stopped. */
-static void put_going_on(struct buf *out, const struct config *cfg, const char *run_dir,
-                         unsigned reached, const struct stop_state *at)
+static void put_going_on(struct buf *out, const struct train_end *e, unsigned reached,
+                         const struct stop_state *at)
 {
     buf_printf(out, "`%s train --run-dir=", command_program());
-    shell_put(out, run_dir);
+    shell_put(out, e->run_dir);
     if (reached & STOP_SUCCESS)
         buf_puts(out, " --stop.success=0");
     if (reached & STOP_WALL)
         buf_puts(out, " --stop.wall_s=0");
     if (reached & STOP_FRAMES)
-        buf_printf(out, " --frames=%" PRId64, more_frames(cfg, at));
+        buf_printf(out, " --frames=%" PRId64, more_frames(&e->stop, at));
     buf_puts(out, "`");
 }
 
-static void train_end_put_reason(struct buf *out, const struct config *cfg,
+static void train_end_put_reason(struct buf *out, const struct stop_params *stop,
                                  const struct stop_state *at, unsigned reached)
 {
     const char *between = "";
     if (reached & STOP_SUCCESS) {
-        buf_printf(out, "stop.success=%g (%.3g of the last %d episodes)", cfg->stop_success,
+        buf_printf(out, "stop.success=%g (%.3g of the last %d episodes)", stop->success,
                    at->success, at->episodes);
         between = " and ";
     }
     if (reached & STOP_FRAMES) {
-        buf_printf(out, "%srun.frames=%" PRId64, between, cfg->run_frames);
+        buf_printf(out, "%srun.frames=%" PRIu64, between, stop->frames);
         between = " and ";
     }
     if (reached & STOP_WALL)
-        buf_printf(out, "%sstop.wall_s=%g", between, cfg->stop_wall_s);
+        buf_printf(out, "%sstop.wall_s=%g", between, stop->wall_s);
 }
 
-bool train_end_is_reached(const struct config *cfg, const char *run_dir)
+bool train_end_is_reached(const struct train_end *e)
 {
     struct stop_state at;
     struct buf text;
-    unsigned reached = reached_by(cfg, run_dir, &at);
+    unsigned reached = reached_by(e, &at);
     if (!reached)
         return false;
     buf_init(&text, SENTENCE_MAX);
-    train_end_put_reason(&text, cfg, &at, reached);
-    fprintf(stderr, "onic train: nothing to do: the run in %s has reached %s already\n", run_dir,
+    train_end_put_reason(&text, &e->stop, &at, reached);
+    fprintf(stderr, "onic train: nothing to do: the run in %s has reached %s already\n", e->run_dir,
             text.data);
     buf_release(&text);
     return true;
@@ -100,19 +100,19 @@ static void say_ledger(const char *run_dir)
 }
 
 /* A life that asked and got no label: its last line of metrics says why (annotate_fruitless). */
-static void train_end_say_fruitless(const struct config *cfg, const char *run_dir)
+static void train_end_say_fruitless(const struct train_end *e)
 {
     static char line[LINEAGE_LINE_MAX];
-    json_t *last = run_identity_last_line(run_dir, line) ? json_loads(line, 0, NULL) : NULL;
+    json_t *last = run_identity_last_line(e->run_dir, line) ? json_loads(line, 0, NULL) : NULL;
     const char *why = json_string_value(json_object_get(last, "waiting_for"));
     double labels = json_number_value(json_object_get(last, "annot/labels_total"));
     if (why && json_object_get(last, "event") && strncmp(why, "no label", 8) == 0) {
         struct buf text;
         buf_init(&text, SENTENCE_MAX);
         buf_printf(&text, "%s (labels of all lives: %.0f)", why, labels);
-        if (!cfg->reward_server[0]) {
+        if (!e->foreign_labels) {
             buf_printf(&text, "; `%s doctor ", command_program());
-            shell_put(&text, run_dir);
+            shell_put(&text, e->run_dir);
             buf_puts(&text, "/config.yaml` asks it one question");
         }
         fprintf(stderr, "onic train: %s\n", text.data);
@@ -126,24 +126,24 @@ static bool train_end_is_refusal(int code)
     return code == 64 || code == 77 || code == 78;
 }
 
-void train_end_say(const struct config *cfg, const char *run_dir, int code)
+void train_end_say(const struct train_end *e, int code)
 {
     struct stop_state at;
     struct buf text;
-    say_ledger(run_dir);
+    say_ledger(e->run_dir);
     if (train_end_is_refusal(code))
         return;
-    train_end_say_fruitless(cfg, run_dir);
+    train_end_say_fruitless(e);
     buf_init(&text, SENTENCE_MAX);
-    if (run_dir_trained(run_dir)) {
-        buf_printf(&text, "the run is in %s; `%s eval ", run_dir, command_program());
-        shell_put(&text, run_dir);
+    if (run_dir_trained(e->run_dir)) {
+        buf_printf(&text, "the run is in %s; `%s eval ", e->run_dir, command_program());
+        shell_put(&text, e->run_dir);
         buf_puts(&text, "` measures it, ");
-        put_going_on(&text, cfg, run_dir, reached_by(cfg, run_dir, &at), &at);
+        put_going_on(&text, e, reached_by(e, &at), &at);
         buf_puts(&text, " goes on");
     } else if (code == 0) {
         buf_puts(&text, "nothing has been trained yet; ");
-        put_going_on(&text, cfg, run_dir, 0, NULL);
+        put_going_on(&text, e, 0, NULL);
         buf_puts(&text, " begins");
     }
     if (text.len)

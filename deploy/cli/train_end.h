@@ -4,15 +4,23 @@
 
 /* train_end.h - whether a run has got to its end, and what `onic train` says then. */
 
-#include "common/config/config.h"
+#include <stdbool.h>
 
-/* True when the newest checkpoint of the run has reached run.frames, stop.success or stop.wall_s of
- * cfg: training would end at once. Then it is said, with the command that goes on. */
-bool train_end_is_reached(const struct config *cfg, const char *run_dir);
+#include "learner/process/stop.h"
+
+struct train_end {
+    const char *run_dir;
+    struct stop_params stop;
+    bool foreign_labels; /* reward.server was given: what labels is not ours to examine */
+};
+
+/* True when the newest checkpoint of the run has reached what ends it: training would end at once.
+ * Then it is said. */
+bool train_end_is_reached(const struct train_end *e);
 
 /* The ledger on stdout; then why no label came, if one should have; then, when there is something
  * to evaluate and the life was not refused
  * (`code` its exit code), where it is and which command goes on. */
-void train_end_say(const struct config *cfg, const char *run_dir, int code);
+void train_end_say(const struct train_end *e, int code);
 
 #endif /* ONIC_DEPLOY_CLI_TRAIN_END_H */

@@ -14,40 +14,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/base/buf.h"
 #include "common/base/limits.h"
 #include "common/base/paths.h"
 #include "common/base/xmalloc.h"
-#include "common/config/overlay.h"
-
-enum { ARGS_MAX = 32 };
-
-struct child_args {
-    char program[PATHS_MAX];
-    char *argv[ARGS_MAX];
-    int argc;
-};
-
-static void env_query_add_arg(struct child_args *a, const char *key, const char *value)
-{
-    char text[CONFIG_STR_MAX + 80];
-    snprintf(text, sizeof text, key[0] ? "--%s=%s" : "%s%s", key, value);
-    ONIC_ASSERT(a->argc < ARGS_MAX - 1);
-    a->argv[a->argc++] = xstrdup(text);
-}
-
-/* What an environment is made of; the network says which fields are read. */
-static void add_env_options(struct child_args *a, const struct config *cfg)
-{
-    for (int i = 0; i < CONFIG_COUNT; i++) {
-        char key[64], value[CONFIG_STR_MAX];
-        config_key(i, key);
-        if ((strncmp(key, "env.", 4) != 0 && strcmp(key, "policy.net") != 0) ||
-            config_get(cfg, key, value, sizeof value) != ONIC_OK)
-            continue;
-        if (cfg->origin[i] != CONFIG_DEFAULT || strcmp(key, "env.id") == 0)
-            env_query_add_arg(a, key, value);
-    }
-}
 
 /* Reads both pipes to their ends. */
 static void read_pipes(const int fds[2], struct buf *const bufs[2])
@@ -69,8 +39,8 @@ static void read_pipes(const int fds[2], struct buf *const bufs[2])
     }
 }
 
-static int run_child(struct child_args *a, struct buf *out, struct buf *errors, int *status,
-                     struct onic_err *err)
+static int run_child(const char *program, char *const *argv, struct buf *out, struct buf *errors,
+                     int *status, struct onic_err *err)
 {
     int o[2], e[2];
     if (pipe2(o, O_CLOEXEC) != 0)
@@ -85,7 +55,7 @@ static int run_child(struct child_args *a, struct buf *out, struct buf *errors, 
     if (pid == 0) {
         dup2(o[1], STDOUT_FILENO);
         dup2(e[1], STDERR_FILENO);
-        execv(a->program, a->argv);
+        execv(program, argv);
         _exit(127);
     }
     close(o[1]);
@@ -127,28 +97,29 @@ static int env_query_judge(int status, struct buf *errors, const char *program,
                    WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), why);
 }
 
-int env_query(const struct config *cfg, struct env_description *out, struct onic_err *err)
+int env_query(const char *env_id, char *const *options, int n, struct env_description *out,
+              struct onic_err *err)
 {
-    struct child_args a = {.argc = 0};
+    char program[PATHS_MAX], name[] = "onic-actor", describe[] = "--describe";
+    int rc = paths_beside_program(name, program, sizeof program, err);
+    if (rc)
+        return err_wrap(err, "the learner asks onic-actor what %s is", env_id);
+    char **argv = xcalloc((size_t)n + 3, sizeof *argv);
+    argv[0] = name;
+    argv[1] = describe;
+    memcpy(argv + 2, options, (size_t)n * sizeof *argv);
     struct buf text, errors;
     int status = 0;
-    int rc = paths_beside_program("onic-actor", a.program, sizeof a.program, err);
-    if (rc)
-        return err_wrap(err, "the learner asks onic-actor what %s is", cfg->env_id);
-    env_query_add_arg(&a, "", "onic-actor");
-    env_query_add_arg(&a, "", "--describe");
-    add_env_options(&a, cfg);
     buf_init(&text, ENV_DESCRIPTION_TEXT_MAX);
     buf_init(&errors, 1 << 16);
-    rc = run_child(&a, &text, &errors, &status, err);
+    rc = run_child(program, argv, &text, &errors, &status, err);
     if (!rc)
-        rc = env_query_judge(status, &errors, a.program, err);
+        rc = env_query_judge(status, &errors, program, err);
     struct onic_err why = {0};
     if (!rc && env_describe_read(text.data, text.len, out, &why) != ONIC_OK)
         rc = err_set(err, ONIC_EINCOMPATIBLE, "%s is of another version than this learner: %s",
-                     a.program, why.msg);
-    for (int i = 0; i < a.argc; i++)
-        free(a.argv[i]);
+                     program, why.msg);
+    free(argv);
     buf_release(&text);
     buf_release(&errors);
     return rc;

@@ -23,10 +23,9 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/xmalloc.h"
-#include "common/config/overlay.h"
 #include "common/data/episode.h"
 
-enum { PATH_LEN = CONFIG_STR_MAX + 320, FILES_MAX = 1 << 17, HEAD_MAX = 1 << 16 };
+enum { DIR_LEN = 544, PATH_LEN = DIR_LEN + 288, FILES_MAX = 1 << 17, HEAD_MAX = 1 << 16 };
 
 struct recorder {
     bool active;
@@ -38,28 +37,29 @@ struct recorder {
 };
 
 struct episode_log {
-    const struct config *cfg;
-    char dir[CONFIG_STR_MAX + 16], env_id[64];
-    uint64_t started, kept;
+    char dir[DIR_LEN], env_id[64];
+    char *options;
+    uint64_t run_seed, every, started, kept;
+    int64_t files;
     size_t bytes_max;
     int64_t log_ms;
     struct recorder recorder[EPISODE_LOG_OPEN_MAX];
 };
 
-void episode_log_create(struct episode_log **out, const struct config *cfg, const char *run_dir,
-                        const char *env_id)
+struct episode_log *episode_log_create(const struct episode_log_params *p)
 {
-    *out = NULL;
-    if (cfg->replay_every_episodes == 0 || cfg->bench_captions_per_s > 0)
-        return;
     struct episode_log *r = xcalloc(1, sizeof *r);
-    r->cfg = cfg;
-    r->bytes_max = (size_t)cfg->replay_max_mb << 20;
-    snprintf(r->dir, sizeof r->dir, "%s/replays", run_dir);
-    snprintf(r->env_id, sizeof r->env_id, "%s", env_id);
+    ONIC_ASSERT(p->every > 0);
+    snprintf(r->dir, sizeof r->dir, "%s/replays", p->run_dir);
+    snprintf(r->env_id, sizeof r->env_id, "%s", p->env_id);
+    r->options = xstrdup(p->options);
+    r->run_seed = p->run_seed;
+    r->every = p->every;
+    r->files = p->files;
+    r->bytes_max = p->bytes_max;
     for (int i = 0; i < EPISODE_LOG_OPEN_MAX; i++)
         buf_init(&r->recorder[i].lines, r->bytes_max);
-    *out = r;
+    return r;
 }
 
 void episode_log_free(struct episode_log *r)
@@ -68,6 +68,7 @@ void episode_log_free(struct episode_log *r)
         return;
     for (int i = 0; i < EPISODE_LOG_OPEN_MAX; i++)
         buf_release(&r->recorder[i].lines);
+    free(r->options);
     free(r);
 }
 
@@ -122,7 +123,7 @@ static void prune(const struct episode_log *r)
         snprintf(path, sizeof path, "%s/%s", r->dir, names[i]);
         if (stat(path, &st) == 0)
             bytes += (size_t)st.st_size;
-        if (++kept > r->cfg->replay_keep || bytes > r->bytes_max)
+        if (++kept > r->files || bytes > r->bytes_max)
             unlink(path);
         free(names[i]);
     }
@@ -140,39 +141,17 @@ static bool episode_log_write_file(const char *path, const struct buf *head,
     return fclose(f) == 0 && good;
 }
 
-/* Every env.* option that decides what is played; paths of one machine are left out, and of a
- * plug-in the file's name tells which one it was. */
-static void put_options(const struct config *cfg, struct buf *out)
-{
-    bool first = true;
-    buf_puts(out, ",\"options\":{");
-    for (int i = 0; i < CONFIG_COUNT; i++) {
-        char key[64], value[CONFIG_STR_MAX];
-        config_key(i, key);
-        if (strncmp(key, "env.", 4) != 0 || config_names_code(key) || strcmp(key, "env.id") == 0 ||
-            config_get(cfg, key, value, sizeof value) != ONIC_OK)
-            continue;
-        buf_printf(out, "%s\"%s\":", first ? "" : ",", key);
-        buf_json_string(out, value, strlen(value));
-        first = false;
-    }
-    buf_puts(out, "}");
-    const char *slash = strrchr(cfg->env_plugin, '/');
-    if (cfg->env_plugin[0])
-        buf_json_key_text(out, "plugin", slash ? slash + 1 : cfg->env_plugin);
-}
-
 static void put_head(const struct episode_log *r, const struct recorder *c, uint8_t flags,
                      const struct reward_mix *mix, const struct wire_labels_identity *identity,
                      uint64_t env_steps, struct buf *out)
 {
     buf_puts(out, "{\"onic_replay\":1");
     buf_json_key_text(out, "env", r->env_id);
-    put_options(r->cfg, out);
+    buf_puts(out, r->options);
     buf_printf(out, ",\"actor\":%d,\"environment\":%d,\"episode\":%llu,\"seed\":\"%llu\"",
                episode_actor(c->id), episode_environment(c->id),
                (unsigned long long)episode_number(c->id),
-               (unsigned long long)episode_seed((uint64_t)r->cfg->run_seed, c->id));
+               (unsigned long long)episode_seed(r->run_seed, c->id));
     buf_printf(out, ",\"weights_versions\":[%llu,%llu],\"env_steps\":%llu,\"steps\":%u",
                (unsigned long long)c->first_version, (unsigned long long)c->last_version,
                (unsigned long long)env_steps, c->steps);
@@ -232,7 +211,7 @@ static struct recorder *recorder_of(struct episode_log *r, int actor, int enviro
 static struct recorder *episode_log_begin(struct episode_log *r, uint64_t id,
                                           const struct trajectory *t)
 {
-    if (r->started++ % (uint64_t)r->cfg->replay_every_episodes != 0)
+    if (r->started++ % r->every != 0)
         return NULL;
     for (int i = 0; i < EPISODE_LOG_OPEN_MAX; i++) {
         struct recorder *c = &r->recorder[i];

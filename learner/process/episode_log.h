@@ -16,7 +16,6 @@
 
 #include <stdint.h>
 
-#include "common/config/config.h"
 #include "common/wire/labels/labels.h"
 #include "learner/reward/mix.h"
 #include "learner/train/batch.h"
@@ -25,11 +24,21 @@ enum { EPISODE_LOG_OPEN_MAX = 16 };
 
 struct episode_log;
 
-/* run_dir has the folder replays/. *out is NULL, which every other call accepts, when
- * replay.every_episodes is 0 or captions are made unique for a benchmark. cfg: borrowed for life.
- */
-void episode_log_create(struct episode_log **out, const struct config *cfg, const char *run_dir,
-                        const char *env_id);
+/* What is kept. episode_log_of_options (learner_options.h) reads it from the options of a run. */
+struct episode_log_params {
+    const char *run_dir; /* has the folder replays/ */
+    const char *env_id;
+    /* what a file says of the environment's options: members of a JSON object, each with a comma
+     * before it */
+    const char *options;
+    uint64_t run_seed;
+    uint64_t every;   /* the first episode is kept and then every so many-th; at least 1 */
+    int64_t files;    /* kept at most */
+    size_t bytes_max; /* of all files together, and of one episode in memory */
+};
+
+/* Texts are copied. NULL is a log that keeps nothing: every other call accepts it. */
+struct episode_log *episode_log_create(const struct episode_log_params *p);
 void episode_log_free(struct episode_log *r); /* episodes under way are forgotten */
 
 /* After an update, before the model learns again: looks at every step of the batch, with the

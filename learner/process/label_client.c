@@ -15,6 +15,7 @@
 #include "common/base/log.h"
 #include "common/base/strmap.h"
 #include "common/base/xmalloc.h"
+#include "common/wire/frame/sock_address.h"
 #include "common/wire/labels/labels.h"
 #include "learner/process/label_options.h"
 
@@ -31,8 +32,10 @@ struct held_label {
 };
 
 struct label_client {
-    const struct config *cfg;
-    struct wire_labels_client *client;    /* NULL: no server */
+    struct wire_labels_client *client; /* NULL: no server */
+    char address[SOCK_ADDRESS_MAX];
+    int pairs_waiting;
+    struct label_options now;             /* of this life */
     char identity[192];                   /* of the labels in the reward model; "" = none yet */
     char options[LABEL_OPTIONS_TEXT_MAX]; /* with which it came to be */
     /* of all lives */
@@ -56,16 +59,18 @@ struct label_client {
     char fruitless[300];
 };
 
-int label_client_create(struct label_client **out, const struct config *cfg, const char *address,
+int label_client_create(struct label_client **out, const struct label_client_params *p,
                         struct onic_err *err)
 {
     struct label_client *a = xcalloc(1, sizeof *a);
     a->staleness_s = -1.0;
-    a->cfg = cfg;
+    snprintf(a->address, sizeof a->address, "%s", p->address);
+    a->pairs_waiting = p->pairs_waiting;
+    a->now = *p->options;
     *out = a;
-    if (!address[0])
+    if (!p->address[0])
         return ONIC_OK;
-    int rc = wire_labels_client_create(&a->client, address, NULL, err);
+    int rc = wire_labels_client_create(&a->client, p->address, NULL, err);
     if (rc) {
         label_client_free(a);
         *out = NULL;
@@ -100,7 +105,7 @@ static void ask_drawn(struct label_client *a, struct reward_mix *mix)
     char question[QUESTION_MAX];
     size_t len;
     wire_labels_client_status(a->client, &s);
-    if (s.waiting + s.outstanding >= a->cfg->reward_pairs_waiting)
+    if (s.waiting + s.outstanding >= a->pairs_waiting)
         return;
     while ((len = reward_mix_next_question(mix, question)) > 0)
         label_client_ask_one(a, question, len);
@@ -240,7 +245,7 @@ static void adopt(struct label_client *a, const char *identity)
         log_info("the run has no labels yet, so it takes those that are given now",
                  kv("was", (const char *)a->identity), kv("is", identity));
     snprintf(a->identity, sizeof a->identity, "%s", identity);
-    label_options_write(a->cfg, a->options);
+    label_options_write(&a->now, a->options);
     a->held_count = 0;
     while (a->asked && strmap_next(a->asked, &it, &question, &len, &value))
         wire_labels_client_ask(a->client, question, len);
@@ -252,7 +257,7 @@ int annotate_check_identity(const struct label_client *a, const char *identity,
     char remedy[LABEL_OPTIONS_REMEDY_MAX];
     if (!a->identity[0] || a->labels == 0 || strcmp(a->identity, identity) == 0)
         return ONIC_OK;
-    label_options_remedy(a->options, a->cfg, a->identity, identity, remedy);
+    label_options_remedy(a->options, &a->now, a->identity, identity, remedy);
     return err_set(err, ONIC_EINCOMPATIBLE,
                    "%llu labels of this run were given by [%s], the reward server now answers as "
                    "[%s]: %s, or another --run-dir",
@@ -352,8 +357,7 @@ const char *annotate_fruitless(struct label_client *a)
         snprintf(what, sizeof what, "the annotator abstained from %llu of %llu questions",
                  (unsigned long long)s.abstained_total, (unsigned long long)asked);
     if (!a->trouble[0] && !s.last_seen_ms)
-        snprintf(a->trouble, sizeof a->trouble, "no reward server answers at %.100s",
-                 a->cfg->reward_server);
+        snprintf(a->trouble, sizeof a->trouble, "no reward server answers at %.100s", a->address);
     snprintf(a->fruitless, sizeof a->fruitless, "no label in this life, %s%s%s", what,
              a->trouble[0] ? ": " : "", a->trouble);
     return a->fruitless;

@@ -18,10 +18,16 @@
 #include "learner/train/batch.h"
 
 struct label_client;
+struct label_options;
 
-/* address "" gives an object that does nothing but remember what earlier lives received. cfg is
- * borrowed for the object's life. */
-int label_client_create(struct label_client **out, const struct config *cfg, const char *address,
+struct label_client_params {
+    const char *address; /* of the reward server; "": only remembers what earlier lives received */
+    int pairs_waiting;   /* the model draws no question while so many wait for an answer */
+    const struct label_options *options; /* that labels are given with (label_options.h) */
+};
+
+/* Everything is copied. */
+int label_client_create(struct label_client **out, const struct label_client_params *p,
                         struct onic_err *err);
 void label_client_free(struct label_client *a); /* NULL is allowed */
 

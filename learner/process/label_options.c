@@ -20,23 +20,29 @@ static const char *const keys[] = {"annotator.id",        "annotator.fallback",
                                    "llm.model",           "embedding.model_dir",
                                    "llm.temperature",     "llm.top_p",
                                    "llm.max_tokens",      "llm.omit"};
-enum { KEYS = sizeof keys / sizeof keys[0], VALUE_MAX = 200, GOAL_VERSION = 32 };
+enum { VALUE_MAX = 200, GOAL_VERSION = 32, ANNOTATOR_ID = 0 };
+_Static_assert(sizeof keys / sizeof keys[0] == LABEL_OPTIONS, "one key for each value");
 
 bool label_option(const char *key)
 {
-    for (int i = 0; i < KEYS; i++)
+    for (int i = 0; i < LABEL_OPTIONS; i++)
         if (strcmp(keys[i], key) == 0)
             return true;
     return false;
 }
 
-void label_options_write(const struct config *c, char out[LABEL_OPTIONS_TEXT_MAX])
+void label_options(struct label_options *out, const struct config *cfg)
+{
+    for (int i = 0; i < LABEL_OPTIONS; i++)
+        config_get(cfg, keys[i], out->value[i], sizeof out->value[i]);
+}
+
+void label_options_write(const struct label_options *o, char out[LABEL_OPTIONS_TEXT_MAX])
 {
     size_t at = 0;
     out[0] = '\0';
-    for (int i = 0; i < KEYS; i++) {
-        char value[CONFIG_STR_MAX];
-        config_get(c, keys[i], value, sizeof value);
+    for (int i = 0; i < LABEL_OPTIONS; i++) {
+        const char *value = o->value[i];
         if (strlen(value) > VALUE_MAX || strchr(value, '\n'))
             continue;
         at += (size_t)snprintf(out + at, LABEL_OPTIONS_TEXT_MAX - at, "option %s=%s\n", keys[i],
@@ -94,11 +100,11 @@ static const char *goal_version(const char *identity)
 }
 
 /* An option is not named: what else an identity is made of. */
-static void put_other_cause(struct buf *b, const struct config *now, const char *was,
+static void put_other_cause(struct buf *b, const struct label_options *now, const char *was,
                             const char *is)
 {
     size_t first = strcspn(was, " >");
-    if (strcmp(now->annotator_id, "auto") == 0 &&
+    if (strcmp(now->value[ANNOTATOR_ID], "auto") == 0 &&
         (first != strcspn(is, " >") || strncmp(was, is, first) != 0))
         buf_printf(b, "annotator.id=auto means another annotator now; give --annotator.id=%.*s",
                    (int)first, was);
@@ -109,15 +115,15 @@ static void put_other_cause(struct buf *b, const struct config *now, const char 
         buf_puts(b, "give the old annotator options, or bring the old prompt file back");
 }
 
-void label_options_remedy(const char *then, const struct config *now, const char *was,
+void label_options_remedy(const char *then, const struct label_options *now, const char *was,
                           const char *is, char out[LABEL_OPTIONS_REMEDY_MAX])
 {
     struct buf changes, flags;
     buf_init(&changes, LABEL_OPTIONS_REMEDY_MAX / 2);
     buf_init(&flags, LABEL_OPTIONS_REMEDY_MAX / 2 - 16);
-    for (int i = 0; i < KEYS; i++) {
-        char before[VALUE_MAX + 1], value[CONFIG_STR_MAX];
-        config_get(now, keys[i], value, sizeof value);
+    for (int i = 0; i < LABEL_OPTIONS; i++) {
+        char before[VALUE_MAX + 1];
+        const char *value = now->value[i];
         if (value_then(then, keys[i], before) && strcmp(before, value) != 0)
             put_change(&changes, &flags, keys[i], before, value);
     }

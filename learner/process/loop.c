@@ -14,6 +14,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -27,14 +28,52 @@ enum {
     LEDGER_FILE_MS = 10000,
     DRAIN_MS = 10000,
     FINISH_ROUND_MS = 20000, /* a deterministic run that is told to stop finishes its round */
-    LEDGER_TEXT_MAX = 65536
+    LEDGER_TEXT_MAX = 65536,
+    LEDGER_BLOB_MAX = 1 << 30
 };
+
+/* --- checkpoints ----------------------------------------------------------------------------- */
+
+/* The steps of a milestone, or 0: the first checkpoint past each multiple, also across a resume. */
+static uint64_t milestone(struct learner *r, uint64_t steps)
+{
+    uint64_t every = r->params.milestone_every;
+    uint64_t before = r->checkpoint_steps;
+    r->checkpoint_steps = steps;
+    return every && steps / every > before / every ? steps : 0;
+}
+
+bool learner_checkpoint(struct learner *r)
+{
+    struct checkpoint *c = checkpoint_writer_begin(r->saver);
+    struct wire_learner_status status;
+    struct buf b;
+    if (!c)
+        return false;
+    wire_learner_status(r->wire, &status);
+    trainer_save(r->core, c);
+    label_client_save(r->annotate, c);
+    report_save(r->metrics, c);
+    run_identity_save(&r->lineage, metrics_wall_s(r->metrics),
+                      r->lineage.cpu_learner_before_s + (double)clock_process_cpu_ns() * 1e-9,
+                      r->lineage.cpu_actors_before_s + status.actors_cpu_s, c);
+    buf_init(&b, LEDGER_BLOB_MAX);
+    wire_learner_save(r->wire, &b);
+    checkpoint_add_bytes(c, "ledger", b.data, b.len);
+    buf_release(&b);
+    checkpoint_add_bytes(c, "config", r->config.data, r->config.len);
+    const struct learner_counters *n = trainer_counters(r->core);
+    r->checkpoint_version = n->version;
+    r->checkpoint_ms = clock_ms();
+    checkpoint_writer_commit(r->saver, r->checkpoint_version, milestone(r, n->env_steps));
+    return true;
+}
 
 /* --- looking around -------------------------------------------------------------------------- */
 
 static void write_ledger(struct learner *r, struct ledger *out)
 {
-    char path[CONFIG_STR_MAX + 16];
+    char path[LEARNER_TEXT_MAX + 16];
     struct buf text;
     struct onic_err err = {0};
     buf_init(&text, LEDGER_TEXT_MAX);
@@ -99,7 +138,7 @@ static int look_at_saver(struct learner *r, struct onic_err *err)
     log_error("a checkpoint was not written; training goes on, the last good one is kept",
               kv("version", s.version), kv("why", (const char *)s.err.msg),
               kv("failures_in_row", s.failures), kv("last_good_s_ago", age_s));
-    if (s.failures < (int)r->cfg->checkpoint_fail_max)
+    if (s.failures < r->params.checkpoint_failures_max)
         return ONIC_OK;
     return err_set(err, ONIC_EIO, "%d checkpoints in a row could not be written: %s", s.failures,
                    s.err.msg);
@@ -137,7 +176,7 @@ static const char *reason_to_stop(const struct learner *r)
     struct stop_state now = {.env_steps = trainer_counters(r->core)->env_steps,
                              .wall_s = metrics_wall_s(r->metrics)};
     report_success(r->metrics, &now);
-    return stop_text(stop_reached(r->cfg, &now));
+    return stop_text(stop_reached(&r->params.stop, &now));
 }
 
 /* --- one round ------------------------------------------------------------------------------- */
@@ -157,7 +196,7 @@ static int loop_collect(struct learner *r, struct onic_err *err)
         if (!reason_to_stop(r))
             continue;
         asked_ms = asked_ms ? asked_ms : clock_ms();
-        if (!r->cfg->run_deterministic || clock_ms() - asked_ms > FINISH_ROUND_MS)
+        if (!r->params.deterministic || clock_ms() - asked_ms > FINISH_ROUND_MS)
             return ONIC_ESTOPPED;
     }
 }
@@ -178,7 +217,7 @@ static int wait_for_labels(struct learner *r, struct onic_err *err)
             said_ms = clock_ms();
             log_info(
                 "deterministic run: waiting for the labels of this batch from the reward server",
-                kv("server", (const char *)r->cfg->reward_server));
+                kv("server", (const char *)r->params.reward_server));
         }
     }
     label_client_apply(r->annotate, trainer_reward(r->core));
@@ -188,17 +227,17 @@ static int wait_for_labels(struct learner *r, struct onic_err *err)
 static bool checkpoint_due(const struct learner *r)
 {
     uint64_t version = trainer_counters(r->core)->version;
-    uint64_t every = (uint64_t)r->cfg->checkpoint_every_updates;
-    if (every == 0 && r->cfg->run_deterministic)
+    uint64_t every = r->params.checkpoint_every_updates;
+    if (every == 0 && r->params.deterministic)
         every = 100;
     return (every && version % every == 0) ||
-           (double)(clock_ms() - r->checkpoint_ms) >= r->cfg->checkpoint_every_s * 1e3;
+           (double)(clock_ms() - r->checkpoint_ms) >= r->params.checkpoint_every_s * 1e3;
 }
 
 static void publish(struct learner *r)
 {
     int64_t now = clock_ms();
-    double wait_s = r->cfg->run_deterministic ? 0 : r->cfg->weights_min_interval_s;
+    double wait_s = r->params.deterministic ? 0 : r->params.publish_every_s;
     if (r->published_ms && (double)(now - r->published_ms) < wait_s * 1e3)
         return;
     wire_learner_publish(r->wire, trainer_weights(r->core), trainer_counters(r->core)->version);
@@ -215,7 +254,7 @@ static int update(struct learner *r, struct onic_err *err)
     reward_mix_on_batch(mix, &batch->reward);
     label_client_ask(r->annotate, mix, batch);
     int rc = loop_look(r, err);
-    if (!rc && r->cfg->run_deterministic)
+    if (!rc && r->params.deterministic)
         rc = wait_for_labels(r, err);
     if (rc)
         return rc;
@@ -243,9 +282,9 @@ static int loop_train(struct learner *r, struct onic_err *err)
         if (rc)
             return rc == ONIC_ESTOPPED ? ONIC_OK : rc;
         r->stopping = reason_to_stop(r);
-        if (r->stopping && r->cfg->run_deterministic)
+        if (r->stopping && r->params.deterministic)
             checkpoint_writer_wait(r->saver);
-        if (checkpoint_due(r) || (r->stopping && r->cfg->run_deterministic))
+        if (checkpoint_due(r) || (r->stopping && r->params.deterministic))
             learner_checkpoint(r);
         if (!r->stopping)
             publish(r);
@@ -275,7 +314,7 @@ static int last_checkpoint(struct learner *r, struct onic_err *err)
 {
     struct checkpoint_writer_result s;
     checkpoint_writer_wait(r->saver);
-    if (!r->cfg->run_deterministic) {
+    if (!r->params.deterministic) {
         learner_checkpoint(r);
         checkpoint_writer_wait(r->saver);
     }
@@ -302,7 +341,8 @@ static bool keeps_state(const struct learner *r, int failed)
 static void loop_say_fruitless(struct learner *r)
 {
     const char *why = annotate_fruitless(r->annotate);
-    if (reward_mix_type(trainer_reward(r->core))->traits.wants_labels && !r->cfg->reward_server[0])
+    if (reward_mix_type(trainer_reward(r->core))->traits.wants_labels &&
+        !r->params.reward_server[0])
         why = "no label in this life: no reward server was given (--reward.server=ADDR)";
     if (!*why)
         return;
@@ -338,31 +378,38 @@ static int loop_finish(struct learner *r, int failed, struct onic_err *err)
     return rc;
 }
 
-int learner_run(const struct config *given, const volatile sig_atomic_t *stop, struct onic_err *err)
+int learner_train(struct learner *r, struct onic_err *err)
 {
-    struct learner r = {.stop = stop, .lock_fd = -1};
-    int rc = learner_open(&r, given, err);
-    if (!rc) {
-        log_info("listening", kv("address", wire_learner_address(r.wire)),
-                 kv("env", (const char *)r.env.id),
-                 kv("net", (const char *)policy_config(trainer_policy(r.core))->net),
-                 kv("parameters", params_count(policy_params(trainer_policy(r.core)))),
-                 kv("threads", trainer_threads(r.core)),
-                 kv("reward", reward_mix_type(trainer_reward(r.core))->name),
-                 kv("shaping", reward_mix_chain(trainer_reward(r.core))));
-        rc = loop_train(&r, err);
-        struct onic_err end = {0};
-        int end_rc = loop_finish(&r, rc, rc ? &end : err);
-        if (!rc)
-            rc = end_rc;
-        else if (end_rc)
-            log_error("after that", kv("why", (const char *)end.msg));
-    }
+    log_info("listening", kv("address", wire_learner_address(r->wire)),
+             kv("env", (const char *)r->env.id),
+             kv("net", (const char *)policy_config(trainer_policy(r->core))->net),
+             kv("parameters", params_count(policy_params(trainer_policy(r->core)))),
+             kv("threads", trainer_threads(r->core)),
+             kv("reward", reward_mix_type(trainer_reward(r->core))->name),
+             kv("shaping", reward_mix_chain(trainer_reward(r->core))));
+    int rc = loop_train(r, err);
+    struct onic_err end = {0};
+    int end_rc = loop_finish(r, rc, rc ? &end : err);
+    if (rc && end_rc)
+        log_error("after that", kv("why", (const char *)end.msg));
+    return rc ? rc : end_rc;
+}
+
+void learner_end(struct learner *r, int rc)
+{
     struct onic_err why = {0};
-    if (r.metrics && metrics_end(r.metrics, clock_wall_s(), err_exit_code(rc), &why) != ONIC_OK)
+    if (r->metrics && metrics_end(r->metrics, clock_wall_s(), err_exit_code(rc), &why) != ONIC_OK)
         log_warn("the last metrics were not written", kv("why", (const char *)why.msg));
-    if (r.config_is_ours)
-        run_dir_settle(r.dir, loop_is_refusal(rc));
-    learner_close(&r);
-    return rc;
+    if (r->config_is_ours)
+        run_dir_settle(r->dir, loop_is_refusal(rc));
+    checkpoint_writer_free(r->saver); /* finishes a write under way */
+    batcher_free(r->batcher);
+    wire_learner_free(r->wire);
+    episode_log_free(r->replays);
+    label_client_free(r->annotate);
+    trainer_free(r->core);
+    metrics_free(r->metrics);
+    buf_release(&r->config);
+    if (r->lock_fd >= 0)
+        close(r->lock_fd);
 }

@@ -2,17 +2,17 @@
 #ifndef ONIC_LEARNER_PROCESS_LOOP_H
 #define ONIC_LEARNER_PROCESS_LOOP_H
 
-/* loop.h - a life of a learner: open, resume, train until something says stop, drain, close.
+/* loop.h - a life of a learner that was opened (open.h): train until something says stop, drain,
+ * close.
  *
- * open.c opens and resumes, loop.c is the loop. Everything runs on the training thread; the
- * links and the checkpoint writer have threads of their own behind their headers. */
+ * Everything runs on the training thread; the links and the checkpoint writer have threads of
+ * their own behind their headers. */
 
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/err.h"
-#include "common/config/config.h"
 #include "common/metrics/metrics.h"
 #include "common/wire/rollout/learner_link.h"
 #include "learner/process/batcher.h"
@@ -20,12 +20,28 @@
 #include "learner/process/episode_log.h"
 #include "learner/process/label_client.h"
 #include "learner/process/run_identity.h"
+#include "learner/process/stop.h"
 #include "learner/train/trainer.h"
 
+enum { LEARNER_TEXT_MAX = 512 };
+
+/* What the loop is told; learner_options.h reads it. */
+struct learner_params {
+    struct stop_params stop;
+    bool deterministic; /* lock-step: rounds, labels and checkpoints in a fixed order */
+    double checkpoint_every_s;
+    uint64_t checkpoint_every_updates;    /* 0: by time alone */
+    uint64_t milestone_every;             /* environment steps; 0: none is kept for good */
+    int checkpoint_failures_max;          /* in a row; then the run ends */
+    double publish_every_s;               /* weights, at most so often */
+    char reward_server[LEARNER_TEXT_MAX]; /* "": none was given */
+};
+
 struct learner {
-    struct config *cfg;                /* resolved */
+    struct learner_params params;
     const volatile sig_atomic_t *stop; /* set by a signal: drain */
-    char dir[CONFIG_STR_MAX];
+    char dir[LEARNER_TEXT_MAX];
+    struct buf config; /* resolved options as YAML, for checkpoints */
     int lock_fd;
     bool config_is_ours; /* config.yaml was written by this process, which settles it */
     struct env_description env;
@@ -44,19 +60,12 @@ struct learner {
     int64_t wait_log_ms, flush_log_ms;                       /* rate limits */
 };
 
-/* given: the command line. ONIC_OK when the run ended as wished (drained, frames reached, ...);
- * else the error whose exit code the program ends with. */
-int learner_run(const struct config *given, const volatile sig_atomic_t *stop,
-                struct onic_err *err);
-
-/* open.c: whether this process can have the open files, threads and memory that a run will need;
- * ONIC_ECONFIG names the limit in the way. */
-int learner_check_limits(const struct config *cfg, struct onic_err *err);
-/* open.c: fills an empty run; on failure what was opened is closed by learner_close. */
-int learner_open(struct learner *r, const struct config *given, struct onic_err *err);
-void learner_close(struct learner *r);
-/* open.c: starts the checkpoint of the state as it is now; false while the last one is being
- * written. */
+/* Trains and drains. ONIC_OK when the run ended as wished (drained, frames reached, ...); else the
+ * error whose exit code the program ends with. */
+int learner_train(struct learner *r, struct onic_err *err);
+/* Starts the checkpoint of the state as it is now; false while the last one is being written. */
 bool learner_checkpoint(struct learner *r);
+/* Ends a life, also one that was opened only in part; rc: how opening or training ended. */
+void learner_end(struct learner *r, int rc);
 
 #endif /* ONIC_LEARNER_PROCESS_LOOP_H */

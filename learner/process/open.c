@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* open.c - opening a run in the order that makes failures cheap and honest: directory and
- * lock, what the environment is, the network, the newest valid checkpoint, and only then a socket
- * that actors can find. */
+/* open.c - see open.h. A run is opened in the order that makes failures cheap and honest: directory
+ * and lock, what the environment is, the network, the newest valid checkpoint, and only then a
+ * socket that actors can find. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,13 +16,13 @@
 #include "common/base/xmalloc.h"
 #include "common/config/overlay.h"
 #include "common/run/run_dir.h"
-#include "learner/process/env_query.h"
-#include "learner/process/loop.h"
+#include "learner/process/learner_options.h"
+#include "learner/process/open.h"
 #include "learner/process/report.h"
 #include "learner/process/resume.h"
 #include "learner/train/trainer_options.h"
 
-enum { TEXT_MAX = 1 << 20, BLOB_MAX = 1 << 30, INFLIGHT_BYTES_MAX = 512 << 20 };
+enum { TEXT_MAX = 1 << 20, INFLIGHT_BYTES_MAX = 512 << 20 };
 
 /* --- what actors are told -------------------------------------------------------------------- */
 
@@ -42,13 +42,13 @@ static bool actors_need(const char *key)
     return false;
 }
 
-static void welcome_text(const struct learner *r, struct buf *out)
+static void welcome_text(const struct learner *r, const struct config *cfg, struct buf *out)
 {
     char section[64] = "";
     for (int i = config_next(-1); i < CONFIG_COUNT; i = config_next(i)) {
         char key[64], value[CONFIG_STR_MAX];
         config_key(i, key);
-        if (!actors_need(key) || config_get(r->cfg, key, value, sizeof value) != ONIC_OK)
+        if (!actors_need(key) || config_get(cfg, key, value, sizeof value) != ONIC_OK)
             continue;
         char *name = strchr(key, '.') + 1;
         if (strcmp(key, "policy.net") == 0)
@@ -65,35 +65,35 @@ static void welcome_text(const struct learner *r, struct buf *out)
 
 /* --- links ----------------------------------------------------------------------------------- */
 
-static int actors_per_round(const struct learner *r, int *rounds, struct onic_err *err)
+static int actors_per_round(const struct learner *r, const struct config *cfg, int *rounds,
+                            struct onic_err *err)
 {
-    int64_t actors = r->cfg->actors_count;
-    int64_t envs = r->cfg->env_count ? r->cfg->env_count : r->env.default_count;
+    int64_t actors = cfg->actors_count;
+    int64_t envs = cfg->env_count ? cfg->env_count : r->env.default_count;
     if (actors < 1)
         return err_set(err, ONIC_ECONFIG,
                        "a deterministic run needs a fixed number of actors: give --actors.count=N");
-    int64_t each = actors * envs * r->cfg->train_rollout;
-    *rounds = (int)((r->cfg->train_batch + each - 1) / each);
+    int64_t each = actors * envs * cfg->train_rollout;
+    *rounds = (int)((cfg->train_batch + each - 1) / each);
     return ONIC_OK;
 }
 
-static struct trajectory_shape wanted_shape(const struct learner *r)
+static struct trajectory_shape wanted_shape(const struct learner *r, const struct config *cfg)
 {
     int S = policy_state_size(trainer_policy(r->core));
     return (struct trajectory_shape){
-        .T = (int)r->cfg->train_rollout,
+        .T = (int)cfg->train_rollout,
         .obs_bytes = r->env.obs.obs_bytes,
         .actions = r->env.actions,
         .state_size = S,
         .nstats = r->env.nstats,
         .snapshot_bytes =
-            r->cfg->run_deterministic ? trajectory_snapshot_bytes(r->env.snapshot_bytes, S) : 0,
+            cfg->run_deterministic ? trajectory_snapshot_bytes(r->env.snapshot_bytes, S) : 0,
     };
 }
 
-static int open_wire(struct learner *r, struct onic_err *err)
+static int open_wire(struct learner *r, const struct config *c, struct onic_err *err)
 {
-    const struct config *c = r->cfg;
     struct buf config, env, net;
     int rounds = 1;
     if (!c->listen_address[0])
@@ -105,13 +105,13 @@ static int open_wire(struct learner *r, struct onic_err *err)
             "run.deterministic needs an environment that can be saved exactly, and %s cannot: "
             "use a minigrid or corridor environment",
             r->env.id);
-    int rc = c->run_deterministic ? actors_per_round(r, &rounds, err) : ONIC_OK;
+    int rc = c->run_deterministic ? actors_per_round(r, c, &rounds, err) : ONIC_OK;
     if (rc)
         return rc;
     buf_init(&config, TEXT_MAX);
     buf_init(&env, TEXT_MAX);
     buf_init(&net, TEXT_MAX);
-    welcome_text(r, &config);
+    welcome_text(r, c, &config);
     env_describe_write(&r->env, &env);
     policy_text(trainer_policy(r->core), &net);
     int64_t envs = c->env_count ? c->env_count : r->env.default_count;
@@ -127,7 +127,7 @@ static int open_wire(struct learner *r, struct onic_err *err)
         .env_text = env.data,
         .net_text = net.data,
         .weights_floats = policy_params(trainer_policy(r->core))->floats,
-        .shape = wanted_shape(r),
+        .shape = wanted_shape(r, c),
         .window = (int)c->train_window,
         .max_queued = (int)(per_batch < 65536 ? per_batch : 65536),
         .inflight_bytes_max = INFLIGHT_BYTES_MAX,
@@ -152,77 +152,40 @@ static int open_wire(struct learner *r, struct onic_err *err)
     return rc;
 }
 
-static int open_annotation(struct learner *r, struct onic_err *err)
+static int open_annotation(struct learner *r, const struct config *cfg, struct onic_err *err)
 {
     bool wanted = reward_mix_type(trainer_reward(r->core))->traits.wants_labels;
-    const char *address = wanted ? r->cfg->reward_server : "";
+    const char *address = wanted ? cfg->reward_server : "";
     if (wanted && !address[0])
         log_warn("no reward server is given (--reward.server=ADDR), so this run gets no labels",
                  kv("reward_model", reward_mix_type(trainer_reward(r->core))->name));
-    int rc = label_client_create(&r->annotate, r->cfg, address, err);
+    int rc = label_client_of_options(&r->annotate, cfg, address, err);
     if (!rc)
-        label_client_hold(r->annotate, r->cfg->run_deterministic);
+        label_client_hold(r->annotate, cfg->run_deterministic);
     return rc;
 }
 
-static int open_metrics(struct learner *r, struct onic_err *err)
+static int open_metrics(struct learner *r, const struct config *cfg, struct onic_err *err)
 {
     char title[CONFIG_STR_MAX];
     snprintf(title, sizeof title, "%s  %s", r->env.id,
              reward_mix_type(trainer_reward(r->core))->name);
     struct metrics_params p = {
         .run_dir = r->dir,
-        .every_s = r->cfg->metrics_every_s,
+        .every_s = cfg->metrics_every_s,
         .wall_before_s = r->lineage.wall_before_s,
         .steps_before = (int64_t)trainer_counters(r->core)->env_steps,
-        .tensorboard = r->cfg->metrics_tensorboard,
-        .panel = r->cfg->metrics_panel,
+        .tensorboard = cfg->metrics_tensorboard,
+        .panel = cfg->metrics_panel,
         .title = title,
-        .frames_total = (uint64_t)r->cfg->run_frames,
-        .stop_wall_s = r->cfg->stop_wall_s,
-        .stop_success = r->cfg->stop_success,
+        .frames_total = (uint64_t)cfg->run_frames,
+        .stop_wall_s = cfg->stop_wall_s,
+        .stop_success = cfg->stop_success,
     };
     return metrics_create(&r->metrics, &p, err);
 }
 
 /* --- checkpoints ----------------------------------------------------------------------------- */
-
-/* The steps of a milestone, or 0: the first checkpoint past each multiple, also across a resume. */
-static uint64_t milestone(struct learner *r, uint64_t steps)
-{
-    uint64_t every = (uint64_t)r->cfg->checkpoint_milestone_every;
-    uint64_t before = r->checkpoint_steps;
-    r->checkpoint_steps = steps;
-    return every && steps / every > before / every ? steps : 0;
-}
-
-bool learner_checkpoint(struct learner *r)
-{
-    struct checkpoint *c = checkpoint_writer_begin(r->saver);
-    struct wire_learner_status status;
-    struct buf b;
-    if (!c)
-        return false;
-    wire_learner_status(r->wire, &status);
-    trainer_save(r->core, c);
-    label_client_save(r->annotate, c);
-    report_save(r->metrics, c);
-    run_identity_save(&r->lineage, metrics_wall_s(r->metrics),
-                      r->lineage.cpu_learner_before_s + (double)clock_process_cpu_ns() * 1e-9,
-                      r->lineage.cpu_actors_before_s + status.actors_cpu_s, c);
-    buf_init(&b, BLOB_MAX);
-    wire_learner_save(r->wire, &b);
-    checkpoint_add_bytes(c, "ledger", b.data, b.len);
-    buf_reset(&b);
-    config_dump(r->cfg, &b);
-    checkpoint_add_bytes(c, "config", b.data, b.len);
-    buf_release(&b);
-    const struct learner_counters *n = trainer_counters(r->core);
-    r->checkpoint_version = n->version;
-    r->checkpoint_ms = clock_ms();
-    checkpoint_writer_commit(r->saver, r->checkpoint_version, milestone(r, n->env_steps));
-    return true;
-}
 
 /* Everything but the wire's part, which needs the socket. */
 static int load_checkpoint(struct learner *r, const struct checkpoint_file *f, struct onic_err *err)
@@ -290,28 +253,30 @@ static void say_resumed(struct learner *r, const struct checkpoint_file *f)
 
 /* --- all of it ------------------------------------------------------------------------------- */
 
-static int open_dir(struct learner *r, const struct config *given, struct onic_err *err)
+static int open_dir(struct learner *r, const struct config *given, struct config *cfg,
+                    struct onic_err *err)
 {
     bool existed;
     bool below_launcher = run_lock_is_inherited(); /* then config.yaml is already written */
     int rc = run_dir_name(given, r->dir, sizeof r->dir, err);
     if (!rc)
-        rc = run_dir_open(r->dir, given, r->cfg, &r->lock_fd, &existed, err);
+        rc = run_dir_open(r->dir, given, cfg, &r->lock_fd, &existed, err);
     if (!rc && !below_launcher)
-        rc = run_dir_write(r->dir, r->cfg, existed, err);
+        rc = run_dir_write(r->dir, cfg, existed, err);
     r->config_is_ours = !rc && !below_launcher;
     if (!rc)
         rc = run_identity_begin(&r->lineage, r->dir, err);
     return rc;
 }
 
-static int open_links(struct learner *r, struct checkpoint_file *from, struct onic_err *err)
+static int open_links(struct learner *r, const struct config *cfg, struct checkpoint_file *from,
+                      struct onic_err *err)
 {
-    int rc = open_wire(r, err);
+    int rc = open_wire(r, cfg, err);
     if (!rc && from)
         rc = load_ledger(r, from, err);
     if (!rc)
-        rc = open_metrics(r, err);
+        rc = open_metrics(r, cfg, err);
     if (!rc && !from)
         rc = first_checkpoint(r, err);
     if (!rc)
@@ -335,29 +300,28 @@ int learner_check_limits(const struct config *cfg, struct onic_err *err)
     return limits_check(&need, err);
 }
 
-int learner_open(struct learner *r, const struct config *given, struct onic_err *err)
+/* In a directory that is ours now. */
+static int open_parts(struct learner *r, const struct config *cfg, struct onic_err *err)
 {
-    char checkpoints[CONFIG_STR_MAX + 16];
+    char checkpoints[LEARNER_TEXT_MAX + 16];
     struct checkpoint_file *from = NULL;
-    r->lock_fd = -1;
-    r->cfg = xmalloc(sizeof *r->cfg);
-    int rc = open_dir(r, given, err);
+    learner_options(&r->params, cfg);
+    config_dump(cfg, &r->config);
+    int rc = env_query_of_options(cfg, &r->env, err);
     if (!rc)
-        rc = env_query(r->cfg, &r->env, err);
+        rc = trainer_of_options(&r->core, cfg, &r->env, err);
     if (!rc)
-        rc = trainer_of_options(&r->core, r->cfg, &r->env, err);
-    if (!rc)
-        rc = open_annotation(r, err);
+        rc = open_annotation(r, cfg, err);
     if (rc)
         return rc;
-    episode_log_create(&r->replays, r->cfg, r->dir, r->env.id);
+    r->replays = episode_log_of_options(cfg, r->dir, r->env.id);
     snprintf(checkpoints, sizeof checkpoints, "%s/checkpoints", r->dir);
-    r->saver = checkpoint_writer_create(checkpoints, (int)r->cfg->checkpoint_keep);
+    r->saver = checkpoint_writer_create(checkpoints, (int)cfg->checkpoint_keep);
     rc = find_checkpoint(checkpoints, &from, err);
     if (!rc && from)
         rc = load_checkpoint(r, from, err);
     if (!rc)
-        rc = open_links(r, from, err);
+        rc = open_links(r, cfg, from, err);
     if (!rc && from)
         report_load(r->metrics, from);
     if (!rc && from)
@@ -368,16 +332,14 @@ int learner_open(struct learner *r, const struct config *given, struct onic_err 
     return rc;
 }
 
-void learner_close(struct learner *r)
+int learner_open(struct learner *r, const struct config *given, struct onic_err *err)
 {
-    checkpoint_writer_free(r->saver); /* finishes a write under way */
-    batcher_free(r->batcher);
-    wire_learner_free(r->wire);
-    episode_log_free(r->replays);
-    label_client_free(r->annotate);
-    trainer_free(r->core);
-    metrics_free(r->metrics);
-    free(r->cfg);
-    if (r->lock_fd >= 0)
-        close(r->lock_fd);
+    r->lock_fd = -1;
+    buf_init(&r->config, TEXT_MAX);
+    struct config *cfg = xmalloc(sizeof *cfg);
+    int rc = open_dir(r, given, cfg, err);
+    if (!rc)
+        rc = open_parts(r, cfg, err);
+    free(cfg);
+    return rc;
 }

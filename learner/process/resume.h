@@ -2,14 +2,9 @@
 #ifndef ONIC_LEARNER_PROCESS_RESUME_H
 #define ONIC_LEARNER_PROCESS_RESUME_H
 
-/* resume.h - whether a run can go on with the options of its next life.
- *
- * The learner finds out when it loads the newest checkpoint and when the reward server tells who it
- * is; `onic train` asks the same code before it writes or starts anything. */
+/* resume.h - what a checkpoint gives back to the parts of a learner. */
 
 #include "common/checkpoint/checkpoint.h"
-#include "common/config/config.h"
-#include "common/policy/env_describe.h"
 #include "learner/process/label_client.h"
 #include "learner/train/trainer.h"
 
@@ -18,11 +13,5 @@
  * ONIC_EDAMAGED. */
 int resume_load(struct trainer *core, struct label_client *annotate,
                 const struct checkpoint_file *from, struct onic_err *err);
-
-/* ONIC_OK when a learner with these options would go on with the newest checkpoint in the folder
- * `checkpoints`, or when there is none. identity: as what the reward server will answer
- * (label_identity.h), "" = unknown. Errors as resume_load and annotate_check_identity. */
-int resume_check(const struct config *cfg, const struct env_description *env,
-                 const char *checkpoints, const char *identity, struct onic_err *err);
 
 #endif /* ONIC_LEARNER_PROCESS_RESUME_H */

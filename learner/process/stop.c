@@ -4,14 +4,14 @@
 
 static const char OUTCOMES[] = "success_window"; /* F32 [n] */
 
-unsigned stop_reached(const struct config *cfg, const struct stop_state *s)
+unsigned stop_reached(const struct stop_params *p, const struct stop_state *s)
 {
     unsigned reached = 0;
-    if (s->env_steps >= (uint64_t)cfg->run_frames)
+    if (s->env_steps >= p->frames)
         reached |= STOP_FRAMES;
-    if (cfg->stop_success > 0 && s->episodes >= STOP_WINDOW && s->success >= cfg->stop_success)
+    if (p->success > 0 && s->episodes >= STOP_WINDOW && s->success >= p->success)
         reached |= STOP_SUCCESS;
-    if (cfg->stop_wall_s > 0 && s->wall_s >= cfg->stop_wall_s)
+    if (p->wall_s > 0 && s->wall_s >= p->wall_s)
         reached |= STOP_WALL;
     return reached;
 }

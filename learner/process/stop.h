@@ -8,11 +8,17 @@
  * reached does not depend on who asks. */
 
 #include "common/checkpoint/checkpoint.h"
-#include "common/config/config.h"
 
 enum { STOP_WINDOW = 400 }; /* episodes, for policy_stats/success_rate and stop.success */
 /* Bits: what is reached. */
 enum { STOP_FRAMES = 1, STOP_SUCCESS = 2, STOP_WALL = 4 };
+
+/* Where a run is to end; learner_options.h reads it. */
+struct stop_params {
+    uint64_t frames; /* environment steps */
+    double success;  /* rate over STOP_WINDOW episodes; 0: not asked for */
+    double wall_s;   /* of all lives; 0: not asked for */
+};
 
 struct stop_state {
     uint64_t env_steps;
@@ -21,7 +27,7 @@ struct stop_state {
     double wall_s;  /* of all lives */
 };
 
-unsigned stop_reached(const struct config *cfg, const struct stop_state *s);
+unsigned stop_reached(const struct stop_params *p, const struct stop_state *s);
 /* "run.frames reached"; NULL for none. Of several the first. */
 const char *stop_text(unsigned reached);
 

@@ -149,6 +149,7 @@ int wire_learner_create(struct wire_learner **out, const struct wire_learner_par
     w->created_ms = clock_ms();
     init_lock(w);
     rc = open_sockets(w, err);
+    w->p.listen = w->p.weights_listen = NULL; /* the caller's */
     if (rc) {
         wire_learner_free(w);
         return rc;

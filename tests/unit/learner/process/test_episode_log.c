@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/data/episode.h"
+#include "learner/process/learner_options.h"
 #include "learner/reward/reward_options.h"
 #include "tests/onic_test.h"
 
@@ -66,7 +67,7 @@ static int teardown(void **state)
 
 static void open_replays(struct scene *s)
 {
-    episode_log_create(&s->replays, &s->cfg, s->dir, "corridor");
+    s->replays = episode_log_of_options(&s->cfg, s->dir, "corridor");
 }
 
 /* One trajectory of the same actor; flags of its T steps. Every step pays 0.5 and shows the caption

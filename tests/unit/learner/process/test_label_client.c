@@ -6,6 +6,7 @@
 
 #include "common/base/clock.h"
 #include "learner/process/label_client.h"
+#include "learner/process/learner_options.h"
 #include "learner/reward/reward_options.h"
 
 enum { T = 2, E = 2, PATIENCE_MS = 10000 };
@@ -42,7 +43,7 @@ static void open_with(struct fixture *f, const char *identity, const char *model
     obs_spec_add(&obs, "x", OBS_U8, 1, (int[]){1});
     assert_ok(reward_options_open(&f->mix, &f->cfg, &obs, &err));
     start_server(f, identity, kinds);
-    assert_ok(label_client_create(&f->annotate, &f->cfg, f->address, &err));
+    assert_ok(label_client_of_options(&f->annotate, &f->cfg, f->address, &err));
     struct trajectory_shape shape = {.T = T, .E = E, .obs_bytes = 8, .actions = 2};
     f->t = trajectory_create(&shape);
     static const char *const captions[T * E] = {"a key", "", "a door", "a key"};
@@ -257,10 +258,10 @@ static void labels_of_another_identity_are_refused(void **state)
     label_client_free(f.annotate);
     wire_labels_server_free(f.server);
     start_server(&f, "id-2", 1u << QUESTION_CLASS);
-    assert_ok(label_client_create(&f.annotate, &f.cfg, f.address, &err));
+    f.cfg.annotator_vote = 3;
+    assert_ok(label_client_of_options(&f.annotate, &f.cfg, f.address, &err));
     assert_ok(label_client_load(f.annotate, file, &err));
     checkpoint_close(file);
-    f.cfg.annotator_vote = 3;
     int rc = ONIC_OK;
     for (int i = 0; i < 1000 && !rc; i++) {
         struct wire_labels_ask ask;
@@ -366,7 +367,7 @@ static void without_a_server_nothing_waits(void **state)
     static struct fixture f;
     open_fixture(&f, "id-1");
     label_client_free(f.annotate);
-    assert_ok(label_client_create(&f.annotate, &f.cfg, "", &err));
+    assert_ok(label_client_of_options(&f.annotate, &f.cfg, "", &err));
     label_client_ask(f.annotate, f.mix, f.batch);
     assert_ok(label_client_poll(f.annotate, f.mix, 0, &err));
     assert_false(label_client_pending(f.annotate));

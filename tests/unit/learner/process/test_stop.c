@@ -6,21 +6,19 @@
 
 static void each_end_is_told_apart(void **state)
 {
-    struct config cfg;
+    struct stop_params ends = {.frames = 1000};
     struct stop_state at = {
         .env_steps = 999, .success = 0.9, .episodes = STOP_WINDOW, .wall_s = 50};
     (void)state;
-    config_defaults(&cfg);
-    cfg.run_frames = 1000;
-    assert_int_equal(stop_reached(&cfg, &at), 0); /* no other end was asked for */
+    assert_int_equal(stop_reached(&ends, &at), 0); /* no other end was asked for */
     assert_null(stop_text(0));
-    cfg.stop_success = 0.9;
-    cfg.stop_wall_s = 50;
-    assert_int_equal(stop_reached(&cfg, &at), STOP_SUCCESS | STOP_WALL);
+    ends.success = 0.9;
+    ends.wall_s = 50;
+    assert_int_equal(stop_reached(&ends, &at), STOP_SUCCESS | STOP_WALL);
     at.env_steps = 1000;
-    assert_int_equal(stop_reached(&cfg, &at), STOP_SUCCESS | STOP_WALL | STOP_FRAMES);
+    assert_int_equal(stop_reached(&ends, &at), STOP_SUCCESS | STOP_WALL | STOP_FRAMES);
     at = (struct stop_state){.success = 1, .episodes = STOP_WINDOW - 1}; /* too few to be sure */
-    assert_int_equal(stop_reached(&cfg, &at), 0);
+    assert_int_equal(stop_reached(&ends, &at), 0);
     assert_string_equal(stop_text(STOP_WALL), "stop.wall_s reached");
 }
 

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* learner_options.c - see learner_options.h. */
+#include "learner/process/learner_options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/xmalloc.h"
+#include "common/config/overlay.h"
+#include "learner/process/env_query.h"
+#include "learner/process/label_options.h"
+
+enum { ENV_FLAGS_MAX = 32, OPTIONS_TEXT_MAX = 1 << 15 };
+
+void stop_options(struct stop_params *out, const struct config *cfg)
+{
+    *out = (struct stop_params){.frames = (uint64_t)cfg->run_frames,
+                                .success = cfg->stop_success,
+                                .wall_s = cfg->stop_wall_s};
+}
+
+void learner_options(struct learner_params *out, const struct config *cfg)
+{
+    *out = (struct learner_params){
+        .deterministic = cfg->run_deterministic,
+        .checkpoint_every_s = cfg->checkpoint_every_s,
+        .checkpoint_every_updates = (uint64_t)cfg->checkpoint_every_updates,
+        .milestone_every = (uint64_t)cfg->checkpoint_milestone_every,
+        .checkpoint_failures_max = (int)cfg->checkpoint_fail_max,
+        .publish_every_s = cfg->weights_min_interval_s,
+    };
+    stop_options(&out->stop, cfg);
+    snprintf(out->reward_server, sizeof out->reward_server, "%s", cfg->reward_server);
+}
+
+int label_client_of_options(struct label_client **out, const struct config *cfg,
+                            const char *address, struct onic_err *err)
+{
+    struct label_options options;
+    label_options(&options, cfg);
+    struct label_client_params p = {
+        .address = address, .pairs_waiting = (int)cfg->reward_pairs_waiting, .options = &options};
+    return label_client_create(out, &p, err);
+}
+
+/* --- the environment ------------------------------------------------------------------------- */
+
+/* Every env.* option that decides what is played; paths of one machine are left out, and of a
+ * plug-in the file's name tells which one it was. */
+static void put_env_options(const struct config *cfg, struct buf *out)
+{
+    bool first = true;
+    buf_puts(out, ",\"options\":{");
+    for (int i = 0; i < CONFIG_COUNT; i++) {
+        char key[64], value[CONFIG_STR_MAX];
+        config_key(i, key);
+        if (strncmp(key, "env.", 4) != 0 || config_names_code(key) || strcmp(key, "env.id") == 0 ||
+            config_get(cfg, key, value, sizeof value) != ONIC_OK)
+            continue;
+        buf_printf(out, "%s\"%s\":", first ? "" : ",", key);
+        buf_json_string(out, value, strlen(value));
+        first = false;
+    }
+    buf_puts(out, "}");
+    const char *slash = strrchr(cfg->env_plugin, '/');
+    if (cfg->env_plugin[0])
+        buf_json_key_text(out, "plugin", slash ? slash + 1 : cfg->env_plugin);
+}
+
+struct episode_log *episode_log_of_options(const struct config *cfg, const char *run_dir,
+                                           const char *env_id)
+{
+    if (cfg->replay_every_episodes == 0 || cfg->bench_captions_per_s > 0)
+        return NULL;
+    struct buf options;
+    buf_init(&options, OPTIONS_TEXT_MAX);
+    put_env_options(cfg, &options);
+    struct episode_log *r = episode_log_create(
+        &(struct episode_log_params){.run_dir = run_dir,
+                                     .env_id = env_id,
+                                     .options = options.data,
+                                     .run_seed = (uint64_t)cfg->run_seed,
+                                     .every = (uint64_t)cfg->replay_every_episodes,
+                                     .files = cfg->replay_keep,
+                                     .bytes_max = (size_t)cfg->replay_max_mb << 20});
+    buf_release(&options);
+    return r;
+}
+
+/* What an environment is made of; the network says which fields are read. */
+static int env_flags(const struct config *cfg, char *flags[ENV_FLAGS_MAX])
+{
+    int n = 0;
+    for (int i = 0; i < CONFIG_COUNT; i++) {
+        char key[64], value[CONFIG_STR_MAX], flag[CONFIG_STR_MAX + 80];
+        config_key(i, key);
+        if ((strncmp(key, "env.", 4) != 0 && strcmp(key, "policy.net") != 0) ||
+            config_get(cfg, key, value, sizeof value) != ONIC_OK)
+            continue;
+        if (cfg->origin[i] == CONFIG_DEFAULT && strcmp(key, "env.id") != 0)
+            continue;
+        snprintf(flag, sizeof flag, "--%s=%s", key, value);
+        ONIC_ASSERT(n < ENV_FLAGS_MAX);
+        flags[n++] = xstrdup(flag);
+    }
+    return n;
+}
+
+int env_query_of_options(const struct config *cfg, struct env_description *out,
+                         struct onic_err *err)
+{
+    char *flags[ENV_FLAGS_MAX];
+    int n = env_flags(cfg, flags);
+    int rc = env_query(cfg->env_id, flags, n, out, err);
+    for (int i = 0; i < n; i++)
+        free(flags[i]);
+    return rc;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* resume_options.c - see resume_options.h. The check loads the checkpoint for real, as the learner
+ * will: a list of what must not change would sooner or later say something else than the loading
+ * itself. */
+#include "learner/process/resume_options.h"
+
+#include "learner/process/learner_options.h"
+#include "learner/process/resume.h"
+#include "learner/train/trainer_options.h"
+
+static int check_against(const struct checkpoint_file *file, const struct config *cfg,
+                         const struct env_description *env, const char *identity,
+                         struct onic_err *err)
+{
+    struct trainer *core = NULL;
+    struct label_client *annotate = NULL;
+    int rc = trainer_of_options(&core, cfg, env, err);
+    if (!rc)
+        rc = label_client_of_options(&annotate, cfg, "", err);
+    if (!rc)
+        rc = resume_load(core, annotate, file, err);
+    if (!rc && identity[0] && reward_mix_type(trainer_reward(core))->traits.wants_labels)
+        rc = annotate_check_identity(annotate, identity, err);
+    label_client_free(annotate);
+    trainer_free(core);
+    return rc;
+}
+
+int resume_check(const struct config *cfg, const struct env_description *env,
+                 const char *checkpoints, const char *identity, struct onic_err *err)
+{
+    struct checkpoint_file *file = NULL;
+    int rc = checkpoint_newest_valid(&file, checkpoints, NULL, err);
+    if (rc == ONIC_ENOTFOUND)
+        return ONIC_OK;
+    if (!rc)
+        rc = check_against(file, cfg, env, identity, err);
+    checkpoint_close(file);
+    return rc;
+}
