@@ -43,6 +43,15 @@ static void shaping_clip(const struct shaping *s, float value, float *x, const u
         x[i] = fminf(fmaxf(x[i], -value), value);
 }
 
+static void shaping_scale(const struct shaping *s, float value, float *x, const uint16_t *count,
+                          int n)
+{
+    (void)s;
+    (void)count;
+    for (int i = 0; i < n; i++)
+        x[i] *= value;
+}
+
 static void count_factor(const struct shaping *s, float value, float *x, const uint16_t *count,
                          int n)
 {
@@ -54,6 +63,7 @@ static const struct shaping_stage_type STAGES[] = {
     {"threshold", threshold, .keeps_zero = true},
     {"squash", squash, .keeps_zero = true},
     {"clip", shaping_clip, .keeps_zero = true},
+    {"scale", shaping_scale, .keeps_zero = true},
     {"count", count_factor, .keeps_zero = true, .needs_counts = true, .last = true},
 };
 enum { NSTAGES = sizeof STAGES / sizeof *STAGES };
@@ -74,7 +84,8 @@ static int shaping_add(struct shaping *s, const char *name, float value,
     if (!type)
         return err_set(
             err, ONIC_ECONFIG,
-            "reward.shaping names \"%.32s\", must be made of threshold, squash, clip, count", name);
+            "reward.shaping names \"%.32s\", must be made of threshold, squash, clip, scale, count",
+            name);
     if (!isfinite(value) || value <= 0)
         return err_set(err, ONIC_ECONFIG, "reward.shaping: %s needs a value above 0, as in %s:1",
                        name, name);

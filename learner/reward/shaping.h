@@ -12,6 +12,7 @@
  *   threshold:t   1 where x >= t, else 0         (t > 0)
  *   squash:s      tanh(x / s)                    (s > 0)
  *   clip:c        min(max(x, -c), c)             (c > 0)
+ *   scale:s       s x                            (s > 0): the stream in another unit
  *   count:b       x * N^-b, N = times the caption occurred in the episode, this one included;
  *                 must be last */
 

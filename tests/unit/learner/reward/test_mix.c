@@ -255,6 +255,12 @@ static void the_shaping_chain_applies_its_stages_in_order(void **state)
     const double want[] = {0.25, -0.25 / 8, 0.04995837495787998, 0, 0.25 / 8e9};
     for (int i = 0; i < 5; i++)
         assert_close(x[i], want[i], 1e-5, 0);
+    assert_ok(shaping_parse(&s, "clip:0.5,scale:100,count", &VALUES, hash, &err));
+    float z[] = {1.0f, -0.25f, 0.0f};
+    shaping_apply(&s, z, (uint16_t[]){1, 2, 1}, 3);
+    assert_close(z[0], 50, 0, 0);
+    assert_close(z[1], -25.0 / 8, 0, 0);
+    assert_close(z[2], 0, 0, 0);
     assert_ok(shaping_parse(&s, "threshold:0.5", &VALUES, hash, &err));
     float y[] = {0.49f, 0.5f, -3.0f};
     shaping_apply(&s, y, (uint16_t[]){1, 1, 1}, 3);
