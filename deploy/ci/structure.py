@@ -57,8 +57,8 @@ CALLED_FROM_OUTSIDE = {"main", "time", "onic_env_plugin"}
 FOR_TESTS = {"label_option", "checkpoint_at", "checkpoint_count", "checkpoint_use_io", "clock_replace", "err_name", "loss_total", "metrics_fps",
              "nethack_game_object", "pcg64_integers", "policy_macs", "tensorboard_crc32c", "xmalloc_calls"}
 
-# Who may name `struct config` besides common/config, common/run, a command (cmd_*.c), main.c, open.[ch] and readers
-# (*_options.[ch]): the tables of functions that a plug-in fills in, and what calls them. A plug-in's create is its open.
+# Who may name `struct config` besides common/config, common/run, a command (cmd_*.c), main.c, what opens (open.[ch],
+# *_open.[ch]) and readers (*_options.[ch]): the tables of functions that a plug-in fills in, and what calls them. A plug-in's create is its open.
 CONFIG_IN_TABLES = {"actor/envs/env.h", "actor/envs/registry.c", "actor/envs/plugin.c",
                     "learner/reward/reward_model.h", "reward_server/annotators/annotator.h"}
 # Files that still name it: to become shorter, never longer.
@@ -83,8 +83,6 @@ CONFIG_STILL_IN = {
     "deploy/cli/replay_file.h",
     "deploy/cli/run_load.c",
     "deploy/cli/run_load.h",
-    "deploy/cli/train_check.c",
-    "deploy/cli/train_check.h",
     "reward_server/annotators/command/command_impl.h",
     "reward_server/annotators/command/program.c",
     "reward_server/annotators/embedding/source.c",
@@ -247,8 +245,8 @@ def wrong_ways(graph):
 
 def may_name_config(path):
     folder, name = os.path.split(path)
-    return (folder in ("common/config", "common/run") or name in ("main.c", "open.c", "open.h") or path in CONFIG_IN_TABLES or
-            re.fullmatch(r"\w*options\.[ch]", name) or (folder == "deploy/cli" and re.fullmatch(r"cmd_\w+\.c", name)))
+    return (folder in ("common/config", "common/run") or name == "main.c" or path in CONFIG_IN_TABLES or
+            re.fullmatch(r"(\w+_)?(open|options)\.[ch]", name) or (folder == "deploy/cli" and re.fullmatch(r"cmd_\w+\.c", name)))
 
 
 def is_plugin(path):
@@ -271,7 +269,7 @@ def config_everywhere(ours):
             continue
         named.add(s.path)
         if s.path not in CONFIG_STILL_IN:
-            offences.append(f"{s.path}:{s.line(places[0])}: struct config ends at main.c, open.[ch], a command and *_options.[ch]: "
+            offences.append(f"{s.path}:{s.line(places[0])}: struct config ends at main.c, a command, *open.[ch] and *options.[ch]: "
                             "take a parameter struct of your own")
     return offences + [f"{path}: does not name struct config: take it out of CONFIG_STILL_IN" for path in sorted(CONFIG_STILL_IN - named)]
 

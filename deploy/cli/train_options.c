@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* train_check.c - see train_check.h. */
-#include "deploy/cli/train_check.h"
+/* train_options.c - see train_options.h. */
+#include "deploy/cli/train_options.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 #include "reward_server/label_identity.h"
 
 /* A name that no part knows should fail here and at once, not in the first actor. */
-int train_check_environment(const struct config *cfg, struct onic_err *err)
+int train_options_check_environment(const struct config *cfg, struct onic_err *err)
 {
     const struct env_family *family;
     const char *name;
@@ -43,9 +43,8 @@ static int check_network(const char *net, struct onic_err *err)
     return rc;
 }
 
-static int train_check_check_annotator(const struct config *cfg,
-                                       const struct reward_model_type *model, char identity[192],
-                                       struct onic_err *err)
+static int train_options_annotator(const struct config *cfg, const struct reward_model_type *model,
+                                   char identity[192], struct onic_err *err)
 {
     struct annotator_order order;
     char note[ONIC_ERR_MSG_MAX];
@@ -80,12 +79,12 @@ static int check_parts(const struct config *cfg, const struct reward_model_type 
         rc = model->create(&probe, cfg, &seen->env.obs, err);
     model->free(probe);
     if (!rc && starts_reward_server(cfg, model))
-        rc = train_check_check_annotator(cfg, model, seen->identity, err);
+        rc = train_options_annotator(cfg, model, seen->identity, err);
     return rc;
 }
 
-int train_check_parts(const struct config *cfg, const struct reward_model_type *model,
-                      struct onic_err *err)
+int train_options_check_parts(const struct config *cfg, const struct reward_model_type *model,
+                              struct onic_err *err)
 {
     static struct seen seen;
     return check_parts(cfg, model, &seen, err);
@@ -93,8 +92,8 @@ int train_check_parts(const struct config *cfg, const struct reward_model_type *
 
 /* Checkpoints that are all damaged end the run here with one sentence, and not after five restarts
  * of a learner that cannot read them either. */
-int train_check_resume(const struct config *cfg, const struct reward_model_type *model,
-                       const char *run_dir, struct onic_err *err)
+int train_options_check_resume(const struct config *cfg, const struct reward_model_type *model,
+                               const char *run_dir, struct onic_err *err)
 {
     static struct seen seen;
     char path[CONFIG_STR_MAX + 16];

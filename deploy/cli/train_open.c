@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* train_open.c - see train_open.h. */
+#include "deploy/cli/train_open.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/base/cpu.h"
+#include "common/base/process.h"
+#include "common/base/xmalloc.h"
+#include "common/run/run_dir.h"
+#include "common/wire/rollout/learner_link.h"
+#include "deploy/cli/train_end.h"
+#include "deploy/cli/train_options.h"
+#include "learner/process/learner_options.h"
+#include "learner/reward/reward_model.h"
+
+/* Said here once and with the number, not by each part and for each of its restarts. */
+static int check_files(int actors, struct onic_err *err)
+{
+    char who[64];
+    snprintf(who, sizeof who, "a run with %d actor%s", actors, actors == 1 ? "" : "s");
+    return process_need_files(wire_learner_files(actors), who, err);
+}
+
+static int count_actors(struct config *cfg, struct onic_err *err)
+{
+    if (cfg->actors_count > 0)
+        return (int)cfg->actors_count;
+    int n = cpu_usable() / 2 > 1 ? cpu_usable() / 2 : 1;
+    char text[16];
+    snprintf(text, sizeof text, "%d", n);
+    /* The schedule of a deterministic run depends on the number of actors: it is kept for every
+     * resume. */
+    if (cfg->run_deterministic &&
+        config_set(cfg, "actors.count", text, CONFIG_AUTO, "actors.count", err) != ONIC_OK)
+        return -1;
+    return n;
+}
+
+/* Options that only this machine can know, for actors: everything else comes from the learner. */
+static void add_local_options(const struct config *cfg, struct train_plan *t)
+{
+    static const char *const keys[] = {"env.nle",
+                                       "env.plugin",
+                                       "actors.orphan_timeout_s",
+                                       "actors.step_timeout_s",
+                                       "security.allow_insecure",
+                                       "log.level"};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        char value[CONFIG_STR_MAX], flag[CONFIG_STR_MAX + 80];
+        if (config_origin_of(cfg, keys[i]) == CONFIG_DEFAULT ||
+            config_get(cfg, keys[i], value, sizeof value) != ONIC_OK || !value[0])
+            continue;
+        snprintf(flag, sizeof flag, "--%s=%s", keys[i], value);
+        ONIC_ASSERT(t->nactor_flags < TRAIN_ACTOR_FLAGS_MAX);
+        t->actor_flags[t->nactor_flags++] = xstrdup(flag);
+    }
+}
+
+/* The run directory, with its lock and the resolved configuration; nothing in it is changed. */
+static int open_run(struct train_plan *t, const struct config *given, struct config *cfg,
+                    const struct reward_model_type **model, struct onic_err *err)
+{
+    int rc = run_dir_name(given, t->run_dir, sizeof t->run_dir, err);
+    if (!rc)
+        rc = reward_model_find(given->reward_model, model, err);
+    if (!rc)
+        rc = train_options_check_environment(given, err);
+    if (!rc && !run_dir_resumes(t->run_dir, given)) /* before anything is made or overwritten */
+        rc = train_options_check_parts(given, *model, err);
+    if (!rc)
+        rc = run_dir_open(t->run_dir, given, cfg, &t->lock_fd, &t->resumed, err);
+    if (!rc)
+        rc = reward_model_find(cfg->reward_model, model, err); /* the stored one, when resumed */
+    bool overwrites = given->run_on_exists == CONFIG_run_on_exists_overwrite;
+    if (!rc && (t->resumed || (!overwrites && run_dir_trained(t->run_dir))))
+        rc = train_options_check_resume(cfg, *model, t->run_dir, err);
+    return rc;
+}
+
+/* What the processes are told, of the options of this life. */
+static void read_options(struct train_plan *t, const struct config *cfg)
+{
+    snprintf(t->env_id, sizeof t->env_id, "%s", cfg->env_id);
+    snprintf(t->reward_model, sizeof t->reward_model, "%s", cfg->reward_model);
+    stop_options(&t->stop, cfg);
+    t->foreign_labels = cfg->reward_server[0] != '\0';
+    t->panel = cfg->metrics_panel;
+    t->restarts = (int)cfg->run_restarts;
+    add_local_options(cfg, t);
+}
+
+/* Of a run that is not at its end: where its parts meet, and its configuration on disk. */
+static int prepare(struct train_plan *t, struct config *cfg, bool wants_labels,
+                   struct onic_err *err)
+{
+    const struct train_addresses_wish wish = {.run_dir = t->run_dir,
+                                              .listen = cfg->listen_address,
+                                              .reward_server = cfg->reward_server,
+                                              .wants_labels = wants_labels};
+    int rc = train_addresses_choose(&t->addresses, &wish, err);
+    if (rc)
+        return rc;
+    t->actors = count_actors(cfg, err);
+    if (t->actors < 0)
+        return ONIC_ECONFIG;
+    rc = check_files(t->actors, err);
+    return rc ? rc : run_dir_write(t->run_dir, cfg, t->resumed, err);
+}
+
+int train_open(struct train_plan *out, const struct config *given, struct onic_err *err)
+{
+    const struct reward_model_type *model;
+    *out = (struct train_plan){.lock_fd = -1};
+    /* what comes before the actors are counted needs some too */
+    int rc = check_files(given->actors_count > 1 ? (int)given->actors_count : 1, err);
+    if (rc)
+        return rc;
+    struct config *cfg = xmalloc(sizeof *cfg);
+    rc = open_run(out, given, cfg, &model, err);
+    if (!rc) {
+        read_options(out, cfg);
+        const struct train_end end = {.run_dir = out->run_dir, .stop = out->stop};
+        out->finished = out->resumed && train_end_is_reached(&end);
+    }
+    if (!rc && !out->finished)
+        rc = prepare(out, cfg, model->traits.wants_labels, err);
+    free(cfg);
+    return rc;
+}
+
+void train_close(struct train_plan *p)
+{
+    scratch_remove(&p->addresses.sockets);
+    for (int i = 0; i < p->nactor_flags; i++)
+        free(p->actor_flags[i]);
+    if (p->lock_fd >= 0)
+        close(p->lock_fd);
+}
