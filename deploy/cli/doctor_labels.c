@@ -68,10 +68,29 @@ void doctor_embedding(const struct config *cfg, struct finding *f)
                cache);
 }
 
+/* A sentence per server of llm.url; *broken = servers that give no label. */
+static int ask_servers(const struct config *cfg, struct buf *out, int *broken, struct onic_err *err)
+{
+    struct goal *goal = NULL;
+    enum question_kind kind = QUESTION_CLASS;
+    const struct annotator_order alone = {.member = {annotator_find("llm")}, .n = 1};
+    asked_kind(cfg, &kind);
+    if (!(alone.member[0]->kinds & 1u << kind))
+        return err_set(err, ONIC_ECONFIG,
+                       "a language model answers no %s questions, which reward.model=%s asks; "
+                       "choose another of the two",
+                       question_kind_name(kind), cfg->reward_model);
+    int rc = annotator_goal(&goal, &alone, cfg, err);
+    const struct annotator_setup setup = {.config = cfg, .goal = goal};
+    if (!rc)
+        rc = llm_check(&setup, kind, out, broken, err);
+    goal_free(goal);
+    return rc;
+}
+
 void doctor_llm(const struct config *cfg, struct finding *f)
 {
     struct onic_err err = {0};
-    enum question_kind kind = QUESTION_CLASS;
     int broken = 0;
     if (strcmp(cfg->annotator_id, "llm") != 0 && !strstr(cfg->annotator_fallback, "llm") &&
         !cfg->llm_url[0]) {
@@ -79,9 +98,8 @@ void doctor_llm(const struct config *cfg, struct finding *f)
                            "--llm.model=NAME its servers are asked here");
         return;
     }
-    asked_kind(cfg, &kind);
     log_set_level(LOG_ERROR); /* what the probe finds is said below */
-    if (llm_check(cfg, kind, &f->text, &broken, &err) != ONIC_OK)
+    if (ask_servers(cfg, &f->text, &broken, &err) != ONIC_OK)
         buf_puts(&f->text, err.msg);
     log_set_level(LOG_INFO);
     if (broken || err.code)

@@ -39,14 +39,10 @@ static int read_file(struct llm_budget *b, struct onic_err *err)
     return ONIC_OK;
 }
 
-int llm_budget_open(struct llm_budget *b, const struct config *c, const char *store_path,
+int llm_budget_open(struct llm_budget *b, const struct llm_limits *limits, const char *store_path,
                     struct onic_err *err)
 {
-    *b = (struct llm_budget){.max_tokens = c->llm_max_tokens_total,
-                             .max_requests = c->llm_max_requests,
-                             .max_cost = c->llm_max_cost,
-                             .price_in = c->llm_price_in,
-                             .price_out = c->llm_price_out};
+    *b = (struct llm_budget){.limits = *limits};
     snprintf(b->path, sizeof b->path, "%s.spent", store_path);
     int rc = read_file(b, err);
     b->written = b->spent;
@@ -83,14 +79,16 @@ bool llm_budget_full(const struct llm_budget *b)
 
 double llm_budget_cost(const struct llm_budget *b, const struct llm_spent *s)
 {
-    return ((double)s->tokens_in * b->price_in + (double)s->tokens_out * b->price_out) / 1e6;
+    return ((double)s->tokens_in * b->limits.price_in +
+            (double)s->tokens_out * b->limits.price_out) /
+           1e6;
 }
 
 static bool budget_fits(const struct llm_budget *b, const struct llm_spent *s)
 {
-    return (b->max_requests == 0 || s->requests <= b->max_requests) &&
-           (b->max_tokens == 0 || s->tokens_in + s->tokens_out <= b->max_tokens) &&
-           (b->max_cost <= 0 || llm_budget_cost(b, s) <= b->max_cost);
+    return (b->limits.max_requests == 0 || s->requests <= b->limits.max_requests) &&
+           (b->limits.max_tokens == 0 || s->tokens_in + s->tokens_out <= b->limits.max_tokens) &&
+           (b->limits.max_cost <= 0 || llm_budget_cost(b, s) <= b->limits.max_cost);
 }
 
 static struct llm_spent with(const struct llm_spent *a, const struct llm_spent *b, int64_t times)
@@ -145,14 +143,14 @@ void llm_budget_text(const struct llm_budget *b, char out[160])
     }
     struct llm_spent all = with(&b->spent, &b->reserved, 1), next = all;
     next.requests++;
-    bool requests = b->max_requests && next.requests > b->max_requests;
+    bool requests = b->limits.max_requests && next.requests > b->limits.max_requests;
     if (requests)
         snprintf(out, 160, "budget used up: %lld of llm.max_requests=%lld; asking pauses",
-                 (long long)all.requests, (long long)b->max_requests);
-    else if (b->max_cost > 0)
+                 (long long)all.requests, (long long)b->limits.max_requests);
+    else if (b->limits.max_cost > 0)
         snprintf(out, 160, "budget used up: %.4g of llm.max_cost=%.6g; asking pauses",
-                 llm_budget_cost(b, &all), b->max_cost);
+                 llm_budget_cost(b, &all), b->limits.max_cost);
     else
         snprintf(out, 160, "budget used up: %lld of llm.max_tokens_total=%lld; asking pauses",
-                 (long long)(all.tokens_in + all.tokens_out), (long long)b->max_tokens);
+                 (long long)(all.tokens_in + all.tokens_out), (long long)b->limits.max_tokens);
 }

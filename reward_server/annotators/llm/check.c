@@ -216,11 +216,11 @@ static void put_broken(const struct llm *l, const struct check_server *m, struct
                           : "; start the server there, or change llm.url");
 }
 
-static void put_key(const struct llm *l, const struct config *c, struct buf *out)
+static void put_key(const struct llm *l, struct buf *out)
 {
-    buf_puts(out, !*l->settings.key      ? "; no key is sent"
-                  : *c->llm_api_key_file ? "; the key comes from llm.api_key_file"
-                                         : "; the key comes from OPENAI_API_KEY");
+    buf_puts(out, !*l->settings.key         ? "; no key is sent"
+                  : l->settings.key_of_file ? "; the key comes from llm.api_key_file"
+                                            : "; the key comes from OPENAI_API_KEY");
 }
 
 static void on_prepare(uv_prepare_t *p)
@@ -230,8 +230,7 @@ static void on_prepare(uv_prepare_t *p)
         uv_stop(r->l->loop);
 }
 
-static int llm_check_check(struct llm *l, const struct config *c, const struct trial *trial,
-                           struct buf *out)
+static int check_servers(struct llm *l, const struct trial *trial, struct buf *out)
 {
     struct run run = {.l = l};
     int broken = 0;
@@ -263,7 +262,7 @@ static int llm_check_check(struct llm *l, const struct config *c, const struct t
         put_ready(l, m->e, out);
         put_answer(l, m, out);
     }
-    put_key(l, c, out);
+    put_key(l, out);
     return broken;
 }
 
@@ -272,35 +271,24 @@ static void no_wake(void *ctx)
     (void)ctx;
 }
 
-int llm_check(const struct config *config, enum question_kind kind, struct buf *out, int *broken,
-              struct onic_err *err)
+int llm_check(const struct annotator_setup *what, enum question_kind kind, struct buf *out,
+              int *broken, struct onic_err *err)
 {
     static struct trial trial;
-    struct goal *goal = NULL;
     struct annotator *a = NULL;
     uv_loop_t loop;
     const struct annotator_vtable *v = annotator_find("llm");
-    if (!(v->kinds & 1u << kind))
-        return err_set(err, ONIC_ECONFIG,
-                       "a language model answers no %s questions, which reward.model=%s asks; "
-                       "choose another of the two",
-                       question_kind_name(kind), config->reward_model);
-    const struct annotator_order alone = {.member = {v}, .n = 1};
-    int rc = annotator_goal(&goal, &alone, config, err);
-    if (rc)
-        return rc;
-    if (uv_loop_init(&loop) != 0) {
-        goal_free(goal);
+    struct annotator_setup setup = *what;
+    if (uv_loop_init(&loop) != 0)
         return err_set(err, ONIC_EIO, "cannot create an event loop");
-    }
-    struct annotator_setup setup = {.config = config, .goal = goal, .loop = &loop, .wake = no_wake};
-    trial_question(&trial, goal, kind);
-    rc = v->create(&a, &setup, err);
+    setup.loop = &loop;
+    setup.wake = no_wake;
+    trial_question(&trial, setup.goal, kind);
+    int rc = v->create(&a, &setup, err);
     if (!rc)
-        *broken = llm_check_check((struct llm *)a, config, &trial, out);
+        *broken = check_servers((struct llm *)a, &trial, out);
     v->free(a);
     uv_run(&loop, UV_RUN_DEFAULT);
     ONIC_ASSERT(uv_loop_close(&loop) == 0);
-    goal_free(goal);
     return rc;
 }

@@ -23,6 +23,7 @@
  * no answer of the caption: it stands only if the server labelled eight others within the same
  * minute and went on doing well, else the caption is asked again. */
 #include <stdio.h>
+#include <string.h>
 
 #include "reward_server/annotators/llm/llm_impl.h"
 
@@ -35,6 +36,17 @@ enum {
     QUIET_MS = 8000 /* a server that gives 8 labels a minute is not quiet for longer */
 };
 static const double slow_factor = 4;
+
+void llm_endpoint_open(struct llm_endpoint *e, const char *url, int window, int window_max)
+{
+    *e = (struct llm_endpoint){.lists = true, .window = window, .window_max = window_max};
+    llm_address_read(&e->address, url, strlen(url));
+    memcpy(e->url, e->address.base, sizeof e->url);
+    memcpy(e->root, e->url, sizeof e->root);
+    size_t n = strlen(e->root);
+    if (n > 3 && strcmp(e->root + n - 3, "/v1") == 0)
+        e->root[n - 3] = '\0';
+}
 
 static void note(struct llm_endpoint *e, bool failed)
 {

@@ -278,14 +278,10 @@ static void ask_next(struct llm *l)
 
 static int llm_available(const struct config *config, struct onic_err *err)
 {
-    return llm_settings_read(NULL, config, err);
-}
-
-static bool llm_varies(const struct config *config)
-{
-    unsigned omit;
-    return config->llm_temperature > 0 || (llm_omit_read(&omit, config, NULL) == ONIC_OK &&
-                                           omit & 1u << LLM_TEMPERATURE); /* often 1 */
+    struct llm_options o;
+    int rc = llm_options_read(&o, config, err);
+    explicit_bzero(o.settings.key, sizeof o.settings.key);
+    return rc;
 }
 
 static bool llm_costs_money(const struct config *config)
@@ -352,10 +348,34 @@ static void llm_free(struct annotator *a)
     free(l);
 }
 
+/* setup->store_path NULL: nothing is kept, llm_check.h. */
+static int llm_open(struct llm *l, const struct llm_options *o, const struct annotator_setup *setup,
+                    struct onic_err *err)
+{
+    struct http_options http = {.ca_file = o->ca_file,
+                                .proxy = o->proxy,
+                                .connect_ms = o->connect_ms,
+                                .max_body = BODY_MAX};
+    l->settings = o->settings;
+    for (; l->nendpoints < o->naddresses; l->nendpoints++)
+        llm_endpoint_open(&l->endpoint[l->nendpoints], o->address[l->nendpoints], o->window,
+                          o->window_max);
+    int rc = llm_prompts_open(l, &o->wording, err);
+    if (!rc)
+        rc = http_client_create(&l->http, l->loop, &http, err);
+    if (!rc && setup->store_path)
+        rc = llm_budget_open(&l->budget, &o->limits, setup->store_path, err);
+    if (rc)
+        l->budget.path[0] = '\0';
+    if (!rc && setup->store_path)
+        llm_samples_open(&l->samples, o->samples_per_hour, setup->store_path);
+    return rc;
+}
+
 static int llm_create(struct annotator **out, const struct annotator_setup *setup,
                       struct onic_err *err)
 {
-    const struct config *c = setup->config;
+    struct llm_options o;
     struct llm *l = xcalloc(1, sizeof *l);
     ONIC_ASSERT(setup->loop);
     l->base.v = &annotator_llm;
@@ -366,24 +386,14 @@ static int llm_create(struct annotator **out, const struct annotator_setup *setu
     l->wake_ctx = setup->wake_ctx;
     l->tokens_per_byte = 1; /* never more; learned from the first answers */
     l->jitter = rng_stream((uint64_t)clock_ns(), "llm.jitter", 0, 0, 0);
-    int rc = llm_settings_read(l, c, err);
+    int rc = llm_options_read(&o, setup->config, err);
     if (!rc)
-        rc = llm_prompts_open(l, c, err);
-    struct http_options o = {.ca_file = c->llm_ca_file,
-                             .proxy = c->llm_proxy,
-                             .connect_ms = (int)(c->llm_connect_s * 1000),
-                             .max_body = BODY_MAX};
-    if (!rc)
-        rc = http_client_create(&l->http, l->loop, &o, err);
-    if (!rc && setup->store_path) /* else: nothing is kept, llm_check.h */
-        rc = llm_budget_open(&l->budget, c, setup->store_path, err);
+        rc = llm_open(l, &o, setup, err);
+    explicit_bzero(o.settings.key, sizeof o.settings.key);
     if (rc) {
-        l->budget.path[0] = '\0';
         llm_free(&l->base);
         return rc;
     }
-    if (setup->store_path)
-        llm_samples_open(&l->samples, c, setup->store_path);
     llm_set_identity(l);
     l->timer = xcalloc(1, sizeof *l->timer);
     uv_timer_init(l->loop, l->timer);
@@ -484,7 +494,7 @@ const struct annotator_vtable annotator_llm = {
     .kinds = 1u << QUESTION_CLASS | 1u << QUESTION_PAIR,
     .needs_goal = true,
     .available = llm_available,
-    .varies = llm_varies,
+    .varies = llm_options_vary,
     .costs_money = llm_costs_money,
     .vary_hint = "set llm.temperature above 0, or annotator.vote=1",
     .create = llm_create,

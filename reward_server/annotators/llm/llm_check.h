@@ -6,16 +6,16 @@
 
 #include "common/base/buf.h"
 #include "common/base/err.h"
-#include "common/config/config.h"
 #include "common/data/question.h"
+#include "reward_server/annotators/annotator.h"
 
 /* Probes every address of llm.url as the start of a run does and asks it one real question of this
  * kind (trial.h), without a label store: what it costs (a handful of questions) is booked nowhere.
- * Puts a sentence per address into out, with the label that would be booked; the key itself is
- * never in it. Waits for the servers, llm.deadline_s per question at most. *broken = addresses that
- * give no label. ONIC_ECONFIG when options, goal or prompts are no good, or it does not answer such
- * questions. */
-int llm_check(const struct config *config, enum question_kind kind, struct buf *out, int *broken,
-              struct onic_err *err);
+ * Of the setup only configuration and goal are read. Puts a sentence per address into out, with the
+ * label that would be booked; the key itself is never in it. Waits for the servers, llm.deadline_s
+ * per question at most. *broken = addresses that give no label. ONIC_ECONFIG when options or
+ * prompts are no good. */
+int llm_check(const struct annotator_setup *what, enum question_kind kind, struct buf *out,
+              int *broken, struct onic_err *err);
 
 #endif /* ONIC_REWARD_SERVER_ANNOTATORS_LLM_LLM_CHECK_H */

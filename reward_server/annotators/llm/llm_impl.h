@@ -7,7 +7,7 @@
  *   llm.c        captions in, answers out: the vtable, who is asked what
  *   call.c       one request: reserved, sent, booked
  *   jobs.c       the questions under way: which is asked next, what becomes of each
- *   settings.c   options, addresses and the key
+ *   llm_options.c  options, addresses and the key (llm_options.h)
  *   question.c   a caption or a pair as the question of a prompt file, and the words that answer it
  *   request.c    a question as JSON in one of the dialects of structured output
  *   omit.c       fields of a request that a server refuses
@@ -27,6 +27,7 @@
 
 #include "common/base/rng.h"
 #include "reward_server/annotators/annotator.h"
+#include "reward_server/annotators/llm/llm_options.h"
 #include "reward_server/http/http_address.h"
 #include "reward_server/http/http_client.h"
 #include "reward_server/http/http_policy.h"
@@ -34,10 +35,8 @@
 #include "reward_server/prompts/prompt.h"
 
 enum {
-    LLM_ENDPOINTS_MAX = 16,
     LLM_JOBS_MAX = 512,
     LLM_BATCH_MAX = CONFIG_MAX_llm_batch,
-    LLM_URL_MAX = HTTP_ADDRESS_MAX,
     LLM_WHY_MAX = 200,
     LLM_TEXT_MAX = 400, /* of an answer, kept for the question that is asked again */
     LLM_WORDS_MAX = 3,
@@ -63,9 +62,8 @@ struct llm_question {
 };
 
 struct llm;
-/* Loads the prompts of both kinds for the goal: annotator.prompt, annotator.prompts_dir.
- * ONIC_ECONFIG with file and line. */
-int llm_prompts_open(struct llm *l, const struct config *c, struct onic_err *err);
+/* Loads the prompts of both kinds for the goal. ONIC_ECONFIG with file and line. */
+int llm_prompts_open(struct llm *l, const struct llm_wording *w, struct onic_err *err);
 void llm_prompts_close(struct llm *l);
 /* Renders a question (question.h) of kind class or pair; release with llm_question_release. */
 void llm_question_render(const struct llm *l, const char *question, size_t len,
@@ -118,7 +116,6 @@ struct llm_ask {
     int vote; /* another sample for each: part of the seed */
 };
 
-struct llm_settings;
 /* The body of a request, NUL-terminated; release with free. */
 char *llm_request_body(const struct llm_settings *s, const struct llm_style *style,
                        const struct llm_ask *ask);
@@ -190,10 +187,8 @@ struct llm_endpoint {
     struct llm_probe *probe;   /* under way */
 };
 
-struct llm_health_options {
-    double backoff_s, breaker_s, deadline_s;
-};
-
+/* The server at an address of llm.url, of which nothing is known yet. */
+void llm_endpoint_open(struct llm_endpoint *e, const char *url, int window, int window_max);
 /* A request that ended well, after ms. */
 void llm_endpoint_success(struct llm_endpoint *e, double ms, int64_t now);
 /* A request that failed for a reason that may pass. retry_after_s < 0: it did not say. */
@@ -231,8 +226,7 @@ struct llm_spent {
 };
 
 struct llm_budget {
-    int64_t max_tokens, max_requests; /* 0 = no limit */
-    double max_cost, price_in, price_out;
+    struct llm_limits limits;
     struct llm_spent spent;    /* all lives */
     struct llm_spent reserved; /* requests under way, at their most */
     struct llm_spent written;  /* in the file: never less than what was spent */
@@ -242,7 +236,7 @@ struct llm_budget {
 };
 
 /* Reads what earlier lives spent from <store_path>.spent; a damaged file is ONIC_EDAMAGED. */
-int llm_budget_open(struct llm_budget *b, const struct config *c, const char *store_path,
+int llm_budget_open(struct llm_budget *b, const struct llm_limits *limits, const char *store_path,
                     struct onic_err *err);
 /* True and reserved when a request of at most so many tokens fits; it is durable then. */
 bool llm_budget_reserve(struct llm_budget *b, int64_t tokens_in, int64_t tokens_out);
@@ -263,25 +257,13 @@ struct llm_samples {
     double interval_ms; /* 0 = none are kept */
     int64_t next_ms;
 };
-void llm_samples_open(struct llm_samples *s, const struct config *c, const char *store_path);
+/* per_hour 0: none are kept. */
+void llm_samples_open(struct llm_samples *s, int64_t per_hour, const char *store_path);
 bool llm_samples_want(const struct llm_samples *s, int64_t now);
 void llm_samples_keep(struct llm_samples *s, int64_t now, const char *url, const char *request,
                       int status, const char *reply, size_t len, const char *verdict);
 
 /* --- the annotator --------------------------------------------------------------------------- */
-
-struct llm_settings {
-    char model[CONFIG_STR_MAX];
-    char key[HTTP_KEY_MAX]; /* never shown; wiped in the end */
-    double temperature, top_p, deadline_s;
-    int max_tokens, batch;
-    int64_t seed;
-    unsigned omit;                    /* llm.omit: 1 << enum llm_field */
-    bool any_model, first;            /* llm.order=first */
-    int api;                          /* enum llm_api, or -1 = auto */
-    int dialect;                      /* enum llm_dialect, or -1 = auto */
-    struct llm_health_options health; /* */
-};
 
 /* LLM_DOUBTED: it would be abstained from if its server is known to work; endpoint.c. */
 enum llm_job_state { LLM_FREE, LLM_WAITING, LLM_FLYING, LLM_DOUBTED };
@@ -331,10 +313,8 @@ struct llm {
     uint64_t labels, abstained, retries, asked_again, unusable, requests;
 };
 
-/* settings.c: the list llm.omit as a bit set of fields. ONIC_ECONFIG when it names another one. */
-int llm_omit_read(unsigned *out, const struct config *c, struct onic_err *err);
-/* settings.c: options to settings and endpoints. Used by available and create; l may be NULL. */
-int llm_settings_read(struct llm *l, const struct config *c, struct onic_err *err);
+/* llm_options.c: the parts of an address; paths that people copy with it are cut off. */
+void llm_address_read(struct http_address *out, const char *url, size_t len);
 
 /* One request under way; llm.c and probe.c. */
 struct llm_call {

@@ -86,12 +86,12 @@ static void tell(const struct llm_call *call, unsigned fields, const char *why)
 /* Of the length of an answer: its newer name first; nothing, where no budget depends on it. */
 static bool rename_or_omit_length(struct llm_call *call, struct llm_style *style, const char *why)
 {
-    const struct llm_budget *b = &call->l->budget;
+    const struct llm_limits *most = &call->l->budget.limits;
     if (strstr(call->body, newer_name) == NULL) {
         style->max_completion_tokens = true;
         return true;
     }
-    if (b->max_tokens > 0 || b->max_cost > 0)
+    if (most->max_tokens > 0 || most->max_cost > 0)
         return false;
     style->omit |= 1u << LLM_MAX_TOKENS;
     tell(call, 1u << LLM_MAX_TOKENS, why);

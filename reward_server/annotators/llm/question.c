@@ -29,18 +29,17 @@ static void set_words(struct llm_words *w, const struct prompt *p, int first)
     }
 }
 
-int llm_prompts_open(struct llm *l, const struct config *c, struct onic_err *err)
+int llm_prompts_open(struct llm *l, const struct llm_wording *w, struct onic_err *err)
 {
     static const enum prompt_kind kind[LLM_KINDS] = {PROMPT_CLASSIFICATION, PROMPT_RANKING};
     char dir[PATHS_MAX];
     int rc = ONIC_OK, first = 0;
-    if (*c->annotator_prompts_dir)
-        snprintf(dir, sizeof dir, "%s", c->annotator_prompts_dir);
+    if (*w->dir)
+        snprintf(dir, sizeof dir, "%s", w->dir);
     else
         rc = paths_share("prompts", dir, sizeof dir, err);
     for (int i = 0; i < LLM_KINDS && !rc; i++) {
-        rc = prompt_load(&l->prompt[i], dir, l->goal->domain, kind[i], l->goal->name,
-                         c->annotator_prompt, err);
+        rc = prompt_load(&l->prompt[i], dir, l->goal->domain, kind[i], l->goal->name, w->name, err);
         if (!rc)
             set_words(&l->words[i], l->prompt[i], first);
         first += l->words[i].n;

@@ -15,19 +15,19 @@
 
 enum { FILE_MAX = 8 << 20, LINE_MAX_BYTES = 1 << 18, REPLY_MAX = 16384 };
 
-void llm_samples_open(struct llm_samples *s, const struct config *c, const char *store_path)
+void llm_samples_open(struct llm_samples *s, int64_t per_hour, const char *store_path)
 {
     const char *slash = strrchr(store_path, '/');
     char folder[4000];
     *s = (struct llm_samples){0};
-    if (c->llm_samples_per_hour <= 0)
+    if (per_hour <= 0)
         return;
     snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - store_path) : 1,
              slash ? store_path : ".");
     snprintf(s->path, sizeof s->path, "%s/log", folder);
     mkdir(s->path, 0777); /* exists, or the line below says what is wrong */
     snprintf(s->path, sizeof s->path, "%s/log/conversations.jsonl", folder);
-    s->interval_ms = 3600e3 / (double)c->llm_samples_per_hour;
+    s->interval_ms = 3600e3 / (double)per_hour;
 }
 
 bool llm_samples_want(const struct llm_samples *s, int64_t now)

@@ -17,10 +17,12 @@ static int reserved(struct llm_budget *b)
 static void as_many_requests_as_fit_are_reserved(void **state)
 {
     const struct llm_budget limits[] = {
-        {.max_requests = FIT},
-        {.max_tokens = FIT * (IN + OUT)},
-        {.max_tokens = (FIT + 1) * (IN + OUT) - 1},
-        {.max_cost = (FIT * (IN + OUT * 60) + 1) * 1e-6, .price_in = 1, .price_out = 60},
+        {.limits.max_requests = FIT},
+        {.limits.max_tokens = FIT * (IN + OUT)},
+        {.limits.max_tokens = (FIT + 1) * (IN + OUT) - 1},
+        {.limits.max_cost = (FIT * (IN + OUT * 60) + 1) * 1e-6,
+         .limits.price_in = 1,
+         .limits.price_out = 60},
     };
     (void)state;
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
@@ -33,7 +35,7 @@ static void as_many_requests_as_fit_are_reserved(void **state)
 static void what_a_request_did_not_use_is_free_again(void **state)
 {
     const struct llm_spent most = {1, IN, OUT}, real = {1, IN / 2, OUT / 2};
-    struct llm_budget b = {.max_tokens = FIT * (IN + OUT)};
+    struct llm_budget b = {.limits.max_tokens = FIT * (IN + OUT)};
     (void)state;
     assert_int_equal(reserved(&b), FIT);
     llm_budget_settle(&b, &most, &real);
@@ -44,7 +46,7 @@ static void what_a_request_did_not_use_is_free_again(void **state)
 
 static void the_sentence_names_the_limit(void **state)
 {
-    struct llm_budget b = {.max_tokens = FIT * (IN + OUT)};
+    struct llm_budget b = {.limits.max_tokens = FIT * (IN + OUT)};
     char text[160];
     (void)state;
     reserved(&b);
