@@ -248,10 +248,10 @@ static uint8_t flags_of(const struct env_result *x)
                      (x->failed ? STEP_FAILED : 0) | (x->success ? STEP_SUCCESS : 0));
 }
 
-static void finish_episode(struct rollout *r, struct trajectory *t, int e)
+static void finish_episode(struct rollout *r, struct trajectory *t, int e, const uint8_t *final_obs)
 {
     vec_env_episode_row(r->p.envs, e, r->episode);
-    trajectory_episode(t, r->episode);
+    trajectory_episode(t, r->episode, final_obs);
     r->episodes++;
 }
 
@@ -305,9 +305,9 @@ static int reset_ended(struct rollout *r, struct trajectory *t, int step, struct
     for (int e = 0; e < r->E; e++) {
         if (!rollout_ended(&r->result[e]))
             continue;
-        finish_episode(r, t, e);
-        int rc = vec_env_reset_one(r->p.envs, e, t->obs + (next + (size_t)e) * r->obs_bytes,
-                                   &r->result[e], err);
+        uint8_t *obs = t->obs + (next + (size_t)e) * r->obs_bytes;
+        finish_episode(r, t, e, obs);
+        int rc = vec_env_reset_one(r->p.envs, e, obs, &r->result[e], err);
         if (rc)
             return rc;
         t->obs_caption[next + (size_t)e] =

@@ -89,6 +89,16 @@ static size_t episode_bytes(const struct trajectory_shape *s)
     return (size_t)(TRAJECTORY_EPISODE_HEAD + s->nstats) * sizeof(float);
 }
 
+size_t trajectory_numbers_bytes(const struct trajectory_shape *s, size_t episodes)
+{
+    return (episodes * episode_bytes(s) + 7) / 8 * 8;
+}
+
+size_t trajectory_episodes_bytes(const struct trajectory_shape *s, size_t episodes)
+{
+    return trajectory_numbers_bytes(s, episodes) + episodes * s->obs_bytes;
+}
+
 static int captions_max(const struct trajectory_shape *s)
 {
     long n = (2L * s->T + 1) * s->E + 1; /* every step and every observation a different one */
@@ -103,7 +113,7 @@ static size_t text_max(const struct trajectory_shape *s)
 
 static size_t tail_max(const struct trajectory_shape *s)
 {
-    return (size_t)trajectory_episodes_max(s) * episode_bytes(s) +
+    return trajectory_episodes_bytes(s, (size_t)trajectory_episodes_max(s)) +
            (size_t)captions_max(s) * sizeof(uint16_t) + text_max(s);
 }
 
@@ -126,6 +136,8 @@ struct trajectory_block *trajectory_block_create(const struct trajectory_shape *
     b->captions_cap = captions_max(shape);
     b->text_cap = text_max(shape);
     b->text = xmalloc(b->text_cap);
+    b->final_obs = xmalloc((size_t)trajectory_episodes_max(shape) * shape->obs_bytes);
+    b->t.final_obs = b->final_obs;
     b->captions = strmap_create(64);
     b->t.caption_text = xmalloc((size_t)b->captions_cap * sizeof *b->t.caption_text);
     b->t.caption_len = xmalloc((size_t)b->captions_cap * sizeof *b->t.caption_len);
@@ -140,6 +152,7 @@ void trajectory_block_free(struct trajectory_block *b)
         return;
     free(b->raw);
     free(b->text);
+    free(b->final_obs);
     strmap_free(b->captions);
     free(b->t.caption_text);
     free(b->t.caption_len);
@@ -193,13 +206,14 @@ uint16_t trajectory_caption(struct trajectory *t, const char *text, size_t len)
     return (uint16_t)i;
 }
 
-bool trajectory_episode(struct trajectory *t, const float *episode)
+bool trajectory_episode(struct trajectory *t, const float *episode, const uint8_t *final_obs)
 {
     if (t->nepisodes == trajectory_episodes_max(&t->shape)) {
         t->episodes_dropped++;
         return false;
     }
     size_t n = (size_t)(TRAJECTORY_EPISODE_HEAD + t->shape.nstats);
+    memcpy(t->final_obs + (size_t)t->nepisodes * t->shape.obs_bytes, final_obs, t->shape.obs_bytes);
     memcpy(t->episodes + (size_t)t->nepisodes++ * n, episode, n * sizeof(float));
     return true;
 }
@@ -207,7 +221,12 @@ bool trajectory_episode(struct trajectory *t, const float *episode)
 size_t trajectory_block_finish(struct trajectory_block *b)
 {
     const struct trajectory *t = &b->t;
-    uint8_t *p = (uint8_t *)t->episodes + (size_t)t->nepisodes * episode_bytes(&t->shape);
+    size_t episodes = (size_t)t->nepisodes, rows = episodes * t->shape.obs_bytes;
+    uint8_t *end = (uint8_t *)t->episodes + episodes * episode_bytes(&t->shape);
+    uint8_t *p = (uint8_t *)t->episodes + trajectory_numbers_bytes(&t->shape, episodes);
+    memset(end, 0, (size_t)(p - end));
+    memcpy(p, b->final_obs, rows);
+    p += rows;
     size_t lens = (size_t)t->ncaptions * sizeof *t->caption_len;
     memcpy(p, t->caption_len, lens);
     memcpy(p + lens, b->text, b->text_len);

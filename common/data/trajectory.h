@@ -78,6 +78,10 @@ struct trajectory {
     int nepisodes; /* episodes that ended within */
     /* [nepisodes, 4 + nstats]: return, length, success (0/1, -1 = none), environment, stats */
     float *episodes;
+    /* [nepisodes, obs_bytes] the last observation of each, before the reset: what the k-th step
+     * that ended an episode led to, in order of time, then of environment. Of a failed one it
+     * means nothing. */
+    uint8_t *final_obs;
 
     uint32_t captions_dropped, episodes_dropped; /* found no room; in the learner's metrics */
 
@@ -93,8 +97,8 @@ void trajectory_clear(struct trajectory *t);
 /* Writes caption `text` into the table and returns its index (0 for empty); at most 65535 distinct
  * ones, further ones 0 and counted. */
 uint16_t trajectory_caption(struct trajectory *t, const char *text, size_t len);
-/* Appends a finished episode [4 + nstats]; false when there is no room (T*E/4+64), and
- * counted. */
-bool trajectory_episode(struct trajectory *t, const float *episode);
+/* Appends a finished episode [4 + nstats] and its last observation [obs_bytes]; false when there is
+ * no room (T*E/4+64), and counted. */
+bool trajectory_episode(struct trajectory *t, const float *episode, const uint8_t *final_obs);
 
 #endif /* ONIC_COMMON_DATA_TRAJECTORY_H */

@@ -9,6 +9,7 @@
  *   - the fixed arrays of struct trajectory in the order of trajectory.h (their total size:
  *     trajectory_fixed_bytes)
  *   - episodes [nepisodes, 4 + nstats] float32
+ *   - the last observations of these, from the next multiple of 8 on
  *   - caption_len [ncaptions] uint16
  *   - caption texts, one behind the other
  * The order and the alignment are part of the protocol. For common/data and common/wire. */
@@ -31,6 +32,10 @@ bool trajectory_shape_valid(const struct trajectory_shape *s);
 size_t trajectory_fixed_bytes(const struct trajectory_shape *s);
 size_t trajectory_bytes_max(const struct trajectory_shape *s); /* with headroom and longest tail */
 int trajectory_episodes_max(const struct trajectory_shape *s);
+/* Bytes behind the arrays of so many episodes: their numbers, and these with the last observations.
+ */
+size_t trajectory_numbers_bytes(const struct trajectory_shape *s, size_t episodes);
+size_t trajectory_episodes_bytes(const struct trajectory_shape *s, size_t episodes);
 /* Sets the pointers of the fixed arrays and of episodes. */
 void trajectory_point(struct trajectory *t, uint8_t *arrays);
 
@@ -39,6 +44,7 @@ struct trajectory_block {
     struct trajectory t;     /* first: a trajectory of ours is its block */
     uint8_t *raw;            /* owned; headroom, then the arrays */
     uint8_t *bulk;           /* where the arrays begin */
+    uint8_t *final_obs;      /* rows of the episodes that ended */
     struct strmap *captions; /* text -> index */
     char *text;              /* caption texts, one behind the other */
     size_t text_len, text_cap;

@@ -25,7 +25,8 @@ struct reward_batch {
     int n;
     const uint8_t *const
         *obs_after; /* [n] observation rows; NULL unless the model declares reads_observations. An
-                       entry is NULL where an episode ended: its last observation is not known */
+                       entry is NULL where it is not known: an environment broke, or more episodes
+                       ended than a trajectory has room for */
     const uint32_t *caption;         /* [n] index into the distinct captions below */
     const uint16_t *episodic_count;  /* [n] N >= 1, 0 for the empty caption */
     int ncaptions;                   /* distinct captions, entry 0 = "" */

@@ -128,19 +128,23 @@ static void copy_caption(struct batch *b, const struct trajectory *t, size_t fro
     s->count[to] = before ? count_before(t, from) : t->caption_count[from];
 }
 
-static const uint8_t *batch_row_of(const struct trajectory *t, size_t i, bool before)
+/* The observation after step i, or before it. ended: episodes that ended before step i; counts this
+ * one. The last observation of an episode is kept with it, the next row belongs to another. */
+static const uint8_t *batch_row_of(const struct trajectory *t, size_t i, bool before, int *ended)
 {
     if (before)
         return t->obs + i * t->shape.obs_bytes;
-    if (t->flags[i] & STEP_ENDED)
-        return NULL; /* the next row belongs to another episode */
-    return t->obs + (i + (size_t)t->shape.E) * t->shape.obs_bytes;
+    if (!(t->flags[i] & STEP_ENDED))
+        return t->obs + (i + (size_t)t->shape.E) * t->shape.obs_bytes;
+    int k = (*ended)++;
+    bool known = k < t->nepisodes && !(t->flags[i] & STEP_FAILED);
+    return known ? t->final_obs + (size_t)k * t->shape.obs_bytes : NULL;
 }
 
 static void copy_columns(struct batch *b, const struct trajectory *t, int first, unsigned what)
 {
     struct batch_store *s = b->store;
-    int E = t->shape.E;
+    int E = t->shape.E, ended = 0;
     for (int e = 0; e < E; e++)
         b->column[first + e] = (struct batch_column){.t = t, .e = e};
     for (int step = 0; step < b->T; step++) {
@@ -149,7 +153,7 @@ static void copy_columns(struct batch *b, const struct trajectory *t, int first,
             b->r_env[to + e] = t->reward[from + e];
             copy_caption(b, t, from + e, to + e, what & BATCH_BEFORE);
             if (what & BATCH_ROWS)
-                s->rows[to + e] = batch_row_of(t, from + e, what & BATCH_BEFORE);
+                s->rows[to + e] = batch_row_of(t, from + e, what & BATCH_BEFORE, &ended);
         }
     }
 }

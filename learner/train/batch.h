@@ -37,8 +37,7 @@ struct batch {
 struct batch *batch_create(void);
 void batch_free(struct batch *b); /* NULL is allowed */
 enum {
-    /* also fill reward.obs_after; NULL after a step that ended an episode, because a trajectory
-     * does not carry an episode's last observation */
+    /* also fill reward.obs_after; where a step ended an episode, its last observation */
     BATCH_ROWS = 1,
     BATCH_BEFORE = 2 /* as ONI: captions, counts and rows of the observation before each action */
 };

@@ -44,6 +44,8 @@ static size_t read_all(const struct trajectory *t)
             sum += (uint8_t)t->caption_text[i][j];
     for (int i = 0; i < t->nepisodes * (TRAJECTORY_EPISODE_HEAD + t->shape.nstats); i++)
         sum += t->episodes[i] > 0;
+    for (size_t i = 0; i < (size_t)t->nepisodes * t->shape.obs_bytes; i++)
+        sum += t->final_obs[i];
     return sum;
 }
 

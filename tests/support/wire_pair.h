@@ -127,7 +127,7 @@ static inline void pair_fill(struct trajectory *t, uint32_t actor, uint64_t n, u
     if (t->snapshot)
         memset(t->snapshot, (int)(n & 0xff), (size_t)t->shape.E * t->shape.snapshot_bytes);
     float episode[TRAJECTORY_EPISODE_HEAD + PAIR_STATS] = {1.5f, 10, 1, 2, 3};
-    trajectory_episode(t, episode);
+    trajectory_episode(t, episode, t->obs + t->shape.obs_bytes);
 }
 
 /* Polls until a rollout may start; the poll's code, or ONIC_ETIMEDOUT. */

@@ -181,8 +181,7 @@ const char *received_decode(struct received *r, struct meta_arena *arena, const 
         return "shape";
     }
     size_t fixed = trajectory_fixed_bytes(shape);
-    size_t episodes =
-        (size_t)m->episodes * (size_t)(TRAJECTORY_EPISODE_HEAD + shape->nstats) * sizeof(float);
+    size_t episodes = trajectory_episodes_bytes(shape, m->episodes);
     if (m->episodes > (uint32_t)trajectory_episodes_max(shape) ||
         f->head.bulk_len < fixed + episodes) {
         snprintf(why, 160, "%u bytes are too few for the arrays and %u episodes", f->head.bulk_len,
@@ -201,6 +200,7 @@ const char *received_decode(struct received *r, struct meta_arena *arena, const 
     t->nepisodes = (int)m->episodes;
     t->storage = r;
     trajectory_point(t, bulk);
+    t->final_obs = bulk + fixed + trajectory_numbers_bytes(shape, m->episodes);
     const char *bad =
         point_captions(r, bulk + fixed + episodes, f->head.bulk_len - fixed - episodes, m->captions,
                        m->caption_bytes, why);

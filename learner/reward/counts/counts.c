@@ -9,7 +9,6 @@
  * every new screen of NetHack. The estimate is never below the true N; with a million distinct
  * observations it is above it for well under 1 % of them.
  *
- * A step that ends an episode pays 0 and counts nothing: its observation is not known here.
  * Scoring a step counts it: a trajectory must be bound once. Counts are per run, not per episode;
  * the episodic factor is therefore not applied (traits: not caption_only).
  *
@@ -80,7 +79,7 @@ static void counts_score(struct reward_model *m, const struct reward_batch *b, f
 {
     for (int i = 0; i < b->n; i++) {
         out[i] = 0.0f;
-        if (!b->obs_after[i]) /* the last observation of an episode is not known */
+        if (!b->obs_after[i]) /* not known */
             continue;
         out[i] = 1.0f / sqrtf((float)counts_count(m, b->obs_after[i]));
         m->version++;

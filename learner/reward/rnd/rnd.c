@@ -252,7 +252,7 @@ static int gather(struct reward_model *m, const struct reward_batch *b, int from
 {
     int i = from;
     for (*rows = 0; i < b->n && *rows < ROWS; i += stride) {
-        if (!b->obs_after[i]) /* the last observation of an episode is not known */
+        if (!b->obs_after[i]) /* not known */
             continue;
         rnd_read_values(m, b->obs_after[i]);
         normalise(m, m->x + (size_t)*rows * (size_t)m->elements);

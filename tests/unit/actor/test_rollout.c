@@ -94,6 +94,34 @@ static void only_cut_off_steps_carry_a_final_value(void **state)
     close_fixture(&f);
 }
 
+/* What a cut was valued at is the value of the last observation that travels with the episode. */
+static void the_last_observation_of_an_episode_is_kept(void **state)
+{
+    (void)state;
+    enum { LIMIT = 5 };
+    struct fixture f;
+    open_fixture(&f, "minigrid:DoorKey-8x8", LIMIT);
+    assert_ok(rollout_start(f.rollout, NULL, 0, &err));
+    assert_ok(rollout_fill(f.rollout, f.weights, 1, f.t, NULL, NULL, &err));
+    const uint8_t *rows[(LIMIT + 1) * E];
+    uint8_t reset[(LIMIT + 1) * E] = {0};
+    for (size_t i = 0; i < LIMIT * E; i++)
+        rows[i] = f.t->obs + i * f.t->shape.obs_bytes;
+    for (size_t e = 0; e < E; e++)
+        rows[LIMIT * E + e] = f.t->final_obs + e * f.t->shape.obs_bytes;
+    size_t A = (size_t)f.t->shape.actions, n = (LIMIT + 1) * E;
+    float *logits = xcalloc(n * A, sizeof *logits), *value = xcalloc(n * 2, sizeof *value);
+    struct policy_trainer *w = policy_trainer_create(f.policy, LIMIT + 1, E);
+    policy_forward(f.policy, w, f.weights, rows, f.t->state0, reset, LIMIT + 1, E, logits, value);
+    for (size_t e = 0; e < E; e++)
+        assert_close(f.t->final_value[2 * ((LIMIT - 1) * E + e)], value[2 * (LIMIT * E + e)], 1e-3,
+                     1e-4);
+    policy_trainer_free(w);
+    free(logits);
+    free(value);
+    close_fixture(&f);
+}
+
 static void log_probability_is_that_of_the_taken_action(void **state)
 {
     (void)state;
@@ -232,6 +260,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(last_row_is_the_first_row_of_the_next_trajectory),
         cmocka_unit_test(only_cut_off_steps_carry_a_final_value),
+        cmocka_unit_test(the_last_observation_of_an_episode_is_kept),
         cmocka_unit_test(log_probability_is_that_of_the_taken_action),
         cmocka_unit_test(a_snapshot_continues_bit_for_bit),
         cmocka_unit_test(a_snapshot_of_another_size_is_refused),

@@ -30,7 +30,12 @@ static void steps_are_time_major_over_all_environments(void **state)
         t[0]->reward[i] = (float)i;
     for (int i = 0; i < T; i++)
         t[1]->reward[i] = (float)(100 + i);
+    const float episode[TRAJECTORY_EPISODE_HEAD] = {0};
+    t[0]->flags[0 * 2 + 1] = STEP_FAILED;
     t[0]->flags[1 * 2 + 1] = STEP_TERMINATED; /* step 1 of environment 1 */
+    t[0]->flags[2 * 2 + 0] = STEP_TRUNCATED;
+    for (uint8_t i = 0; i < 2; i++)
+        trajectory_episode(t[0], episode, (uint8_t[8]){i, 1, 2, 3, 4, 5, 6, 7});
     batch_lay_out(b, t, 2, 9, BATCH_ROWS);
     const float want[T * 3] = {0, 1, 100, 2, 3, 101, 4, 5, 102};
     assert_int_equal(b->C, 3);
@@ -38,9 +43,11 @@ static void steps_are_time_major_over_all_environments(void **state)
     assert_memory_equal(b->r_env, want, sizeof want);
     assert_ptr_equal(b->column[2].t, t[1]);
     assert_int_equal(b->column[1].e, 1);
-    assert_ptr_equal(b->reward.obs_after[0], t[0]->obs + 2 * 8); /* row 1, environment 0 */
-    assert_ptr_equal(b->reward.obs_after[8], t[1]->obs + 3 * 8); /* row T */
-    assert_null(b->reward.obs_after[4]); /* the next row belongs to another episode */
+    assert_ptr_equal(b->reward.obs_after[0], t[0]->obs + 2 * 8);   /* row 1, environment 0 */
+    assert_ptr_equal(b->reward.obs_after[8], t[1]->obs + 3 * 8);   /* row T */
+    assert_null(b->reward.obs_after[1]);                           /* failed */
+    assert_ptr_equal(b->reward.obs_after[4], t[0]->final_obs + 8); /* the next row is another's */
+    assert_null(b->reward.obs_after[6]);                           /* found no room */
     assert_int_equal(b->lag_max, 4);
     assert_close(b->lag_mean, 2.5, 1e-12, 0);
     batch_free(b);

@@ -166,6 +166,9 @@ static void a_message_at_an_odd_address_is_read_the_same(void **state)
         assert_memory_equal(g.r.t.value, g.t->value, PAIR_T * PAIR_E * 8);
         assert_memory_equal(g.r.t.snapshot, g.t->snapshot, PAIR_E * 24);
         assert_int_equal(g.r.t.ncaptions, g.t->ncaptions);
+        assert_int_equal(g.r.t.nepisodes, 1);
+        assert_int_equal((uintptr_t)g.r.t.final_obs % 8, 0);
+        assert_memory_equal(g.r.t.final_obs, g.t->obs + g.shape.obs_bytes, g.shape.obs_bytes);
     }
     free(room);
     close_rig(&g);
@@ -202,7 +205,7 @@ static void captions_are_stored_once_and_cut_at_their_limit(void **state)
     assert_int_equal(trajectory_caption(t, "z", 1), 1);
     float episode[5] = {0};
     int episodes = 0;
-    while (trajectory_episode(t, episode))
+    while (trajectory_episode(t, episode, t->obs))
         episodes++;
     assert_int_equal(episodes, PAIR_T * PAIR_E / 4 + 64);
     assert_int_equal(t->episodes_dropped, 1);
