@@ -86,6 +86,8 @@ void report_update(struct metrics *m, const struct trainer *core, const struct t
     metrics_set(m, "train/epochs", s->epochs);
     metrics_set(m, "train/grad_norm", s->grad_norm);
     metrics_set(m, "train/lr", s->lr);
+    metrics_set(m, "train/entropy_coef", s->entropy_coef);
+    metrics_set(m, "train/gradient_steps", s->gradient_steps);
     report_values(m, s);
     metrics_mean(m, "train/version_diff_avg", s->lag_mean);
     metrics_set(m, "train/version_diff_max", s->lag_max);

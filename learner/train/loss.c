@@ -146,11 +146,17 @@ void loss_gradient(const struct loss_params *p, const struct loss_rows *r, doubl
     }
 }
 
-double loss_total(const struct loss_params *p, const struct loss_sums *s)
+double loss_actor(const struct loss_params *p, const struct loss_sums *s)
 {
     double n = s->steps > 0.0 ? s->steps : 1.0;
     double explore = p->symmetric_kl ? s->uniform_kl : -s->entropy;
+    return (s->policy + (double)p->entropy_coef * explore) / n;
+}
+
+double loss_total(const struct loss_params *p, const struct loss_sums *s)
+{
+    double n = s->steps > 0.0 ? s->steps : 1.0;
     double value =
         (double)p->value_share[0] * s->value[0] + (double)p->value_share[1] * s->value[1];
-    return (s->policy + (double)p->value_coef * value + (double)p->entropy_coef * explore) / n;
+    return loss_actor(p, s) + (double)p->value_coef * value / n;
 }

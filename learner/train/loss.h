@@ -65,7 +65,9 @@ struct loss_rows {
 void loss_gradient(const struct loss_params *p, const struct loss_rows *r, double steps,
                    float *dlogits, float *dvalue, struct loss_sums *sums);
 
-/* policy + value + entropy, as differentiated above */
+/* policy + entropy, as differentiated above */
+double loss_actor(const struct loss_params *p, const struct loss_sums *s);
+/* policy + value + entropy */
 double loss_total(const struct loss_params *p, const struct loss_sums *s);
 
 #endif /* ONIC_LEARNER_TRAIN_LOSS_H */

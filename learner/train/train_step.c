@@ -249,8 +249,7 @@ static void start_heads(struct trainer *c, const bool start[POLICY_HEADS])
                             c->loss.value_unit[h], c->head[h].count);
 }
 
-/* Adds this minibatch to the statistics of the update; `share`: its part of them. */
-static void add_stats(const struct trainer *c, double norm, double share, struct train_stats *out)
+static struct loss_sums minibatch_losses(const struct trainer *c)
 {
     struct loss_sums sums = {0};
     for (int i = 0; i < c->slice_count; i++) {
@@ -260,40 +259,64 @@ static void add_stats(const struct trainer *c, double norm, double share, struct
         sums.value[0] += r->loss.value[0];
         sums.value[1] += r->loss.value[1];
         sums.entropy += r->loss.entropy;
+        sums.uniform_kl += r->loss.uniform_kl;
         sums.kl += r->loss.kl;
         sums.clipped += r->loss.clipped;
         sums.ratio += r->loss.ratio;
     }
-    double per_step = share / (sums.steps > 0 ? sums.steps : 1);
-    out->policy_loss += sums.policy * per_step;
-    out->value_loss += sums.value[POLICY_EXT] * per_step;
-    out->value_loss_int += sums.value[POLICY_INT] * per_step;
-    out->entropy += sums.entropy * per_step;
-    out->kl += sums.kl * per_step;
-    out->clipped += sums.clipped * per_step;
-    out->ratio += sums.ratio * per_step;
-    out->grad_norm += norm * share;
+    return sums;
 }
 
-/* False when something was not finite; the weights are then as they were. */
-static bool gradient_step(struct trainer *c, double share, struct train_stats *out)
+/* Adds this minibatch to the statistics of the update; `share`: its part of them. */
+static void add_stats(const struct trainer *c, const struct loss_sums *losses, double norm,
+                      double share, struct train_stats *out)
+{
+    double per_step = share / (losses->steps > 0 ? losses->steps : 1);
+    out->policy_loss += losses->policy * per_step;
+    out->actor_loss += loss_actor(&c->loss, losses) * share;
+    out->value_loss += losses->value[POLICY_EXT] * per_step;
+    out->value_loss_int += losses->value[POLICY_INT] * per_step;
+    out->entropy += losses->entropy * per_step;
+    out->kl += losses->kl * per_step;
+    out->clipped += losses->clipped * per_step;
+    out->ratio += losses->ratio * per_step;
+    out->grad_norm += norm * share;
+    out->gradient_steps += 1;
+}
+
+/* The policy has moved far enough from the one that acted. The first step with a batch is always
+ * made: what acted may be older than train.kl_stop allows, and only a step brings newer weights. */
+static bool diverged(const struct trainer *c, const struct loss_sums *losses,
+                     const struct train_stats *so_far)
+{
+    return c->params.kl_stop > 0 && so_far->gradient_steps > 0 &&
+           losses->kl > c->params.kl_stop * losses->steps;
+}
+
+enum step_result { STEP_MADE, STEP_NOT_FINITE, STEP_DIVERGED };
+
+/* The weights are as they were unless STEP_MADE. */
+static enum step_result gradient_step(struct trainer *c, double share, struct train_stats *out)
 {
     double norm = 0;
     bool start[POLICY_HEADS];
     thread_team_run(c->shards, forward_phase, c);
     if (!measure_minibatch(c, out->values))
-        return false;
+        return STEP_NOT_FINITE;
     thread_team_run(c->shards, backward_phase, c);
     thread_team_run(c->shards, sum_phase, c);
     scale_head_gradients(c);
     if (!grad_clip(c->grads[0], c->floats, c->params.max_grad_norm, &norm, &c->grad_scale))
-        return false;
+        return STEP_NOT_FINITE;
+    struct loss_sums losses = minibatch_losses(c);
+    if (diverged(c, &losses, out))
+        return STEP_DIVERGED;
     c->counters.adam_steps++;
     heads_to_start(c, start);
     thread_team_run(c->shards, adam_phase, c);
     start_heads(c, start);
-    add_stats(c, norm, share, out);
-    return true;
+    add_stats(c, &losses, norm, share, out);
+    return STEP_MADE;
 }
 
 static int book_nonfinite(struct trainer *c, struct onic_err *err)
@@ -311,34 +334,56 @@ static int book_nonfinite(struct trainer *c, struct onic_err *err)
         NONFINITE_MAX);
 }
 
-/* Means over all passes become means over those that were made. */
+/* Means over all gradient steps become means over those that were made. */
 static void rescale_stats(struct train_stats *out, double factor)
 {
-    double *mean[] = {&out->policy_loss, &out->value_loss, &out->value_loss_int, &out->entropy,
-                      &out->kl,          &out->clipped,    &out->ratio,          &out->grad_norm};
+    double *mean[] = {&out->policy_loss,    &out->actor_loss, &out->value_loss,
+                      &out->value_loss_int, &out->entropy,    &out->kl,
+                      &out->clipped,        &out->ratio,      &out->grad_norm};
     for (size_t i = 0; i < sizeof mean / sizeof mean[0]; i++)
         *mean[i] *= factor;
 }
 
-/* One pass over the batch; *loss: its mean policy loss. */
-static int train_step_pass(struct trainer *c, int epoch, struct train_stats *out, double *loss,
-                           struct onic_err *err)
+static int minibatches_of(const struct trainer *c)
 {
-    const struct batch *b = c->batch;
-    int minibatches = c->params.minibatches < b->C ? c->params.minibatches : b->C, rc = ONIC_OK;
-    double share = 1.0 / ((double)c->params.epochs * minibatches), before = out->policy_loss;
+    return c->params.minibatches < c->batch->C ? c->params.minibatches : c->batch->C;
+}
+
+/* One pass over the batch; *loss: its mean actor loss. *ended: the policy has diverged, so it ended
+ * before its end and no other one follows. */
+static int train_step_pass(struct trainer *c, int epoch, struct train_stats *out, double *loss,
+                           bool *ended, struct onic_err *err)
+{
+    int C = c->batch->C, minibatches = minibatches_of(c), k = 0, rc = ONIC_OK;
+    double share = 1.0 / ((double)c->params.epochs * minibatches), before = out->actor_loss;
     order_columns(c, epoch);
-    for (int k = 0; !rc && k < minibatches; k++) {
-        int from = (int)((int64_t)b->C * k / minibatches);
-        cut_slices(c, from, (int)((int64_t)b->C * (k + 1) / minibatches) - from);
-        if (gradient_step(c, share, out))
+    for (; !rc && !*ended && k < minibatches; k++) {
+        int from = (int)((int64_t)C * k / minibatches);
+        cut_slices(c, from, (int)((int64_t)C * (k + 1) / minibatches) - from);
+        enum step_result step = gradient_step(c, share, out);
+        *ended = step == STEP_DIVERGED;
+        if (step == STEP_MADE)
             c->nonfinite_in_row = 0;
-        else
+        else if (step == STEP_NOT_FINITE)
             rc = book_nonfinite(c, err);
     }
-    out->epochs += 1;
-    *loss = (out->policy_loss - before) * c->params.epochs;
+    out->epochs += (double)(k - *ended) / minibatches;
+    *loss = (out->actor_loss - before) * c->params.epochs;
     return rc;
+}
+
+/* --- one update ------------------------------------------------------------------------------ */
+
+static void begin_schedules(struct trainer *c, struct train_stats *out)
+{
+    const struct trainer_params *p = &c->params;
+    double progress = p->frames ? (double)c->counters.env_steps / (double)p->frames : 0.0;
+    c->lr_now = p->lr_schedule == SCHEDULE_LINEAR        ? schedule_linear(p->lr, 0, progress)
+                : p->lr_schedule == SCHEDULE_KL_ADAPTIVE ? c->lr_adapted
+                                                         : p->lr;
+    out->lr = c->lr_now;
+    out->entropy_coef = schedule_linear(p->entropy, p->entropy_final, progress);
+    c->loss.entropy_coef = (float)out->entropy_coef;
 }
 
 int train_step(struct trainer *c, struct train_stats *out, struct onic_err *err)
@@ -348,18 +393,21 @@ int train_step(struct trainer *c, struct train_stats *out, struct onic_err *err)
         .lag_mean = b->lag_mean, .lag_max = (double)b->lag_max, .steps = (double)b->steps};
     reward_mix_bind(c->reward, &b->reward, b->r_env, b->r_ext, b->r_int);
     reward_mix_take_stats(c->reward, &out->reward);
-    double progress =
-        c->params.frames ? (double)c->counters.env_steps / (double)c->params.frames : 0.0;
-    out->lr = c->lr_now = schedule_value(c->params.lr_schedule, c->params.lr, progress);
+    begin_schedules(c, out);
+    bool ended = false;
     double loss = (double)NAN, previous = loss;
-    int rc = train_step_pass(c, 0, out, &loss, err);
-    for (int epoch = 1; !rc && epoch < c->params.epochs; epoch++) {
+    int rc = train_step_pass(c, 0, out, &loss, &ended, err);
+    for (int epoch = 1; !rc && !ended && epoch < c->params.epochs; epoch++) {
         if (fabs(loss - previous) < c->params.early_stop) /* never after the first: NAN */
             break;
         previous = loss;
-        rc = train_step_pass(c, epoch, out, &loss, err);
+        rc = train_step_pass(c, epoch, out, &loss, &ended, err);
     }
-    rescale_stats(out, c->params.epochs / out->epochs);
+    if (out->gradient_steps > 0) {
+        rescale_stats(out, (double)c->params.epochs * minibatches_of(c) / out->gradient_steps);
+        if (c->params.lr_schedule == SCHEDULE_KL_ADAPTIVE)
+            c->lr_adapted = schedule_kl_adaptive(c->lr_adapted, out->kl, c->params.kl_target);
+    }
     for (int h = 0; h < POLICY_HEADS; h++)
         out->return_scale[h] = c->value_norm.rate > 0 ? value_norm_sigma(&c->value_norm, h)
                                                       : value_sums_deviation(&out->values[h]);

@@ -24,7 +24,8 @@ struct trainer {
     struct policy *policy;
     struct env_description env;
     struct slice_rule rule;
-    struct loss_params loss; /* but for the scale of the value heads: the minibatch's at hand */
+    /* the scale of the value heads is the minibatch's at hand, entropy_coef the update's */
+    struct loss_params loss;
     struct value_head head[POLICY_HEADS];
     int slice_columns;
     size_t floats; /* length of the blocks below */
@@ -33,6 +34,7 @@ struct trainer {
     struct learner_counters counters;
     struct reward_mix *reward;
     struct value_norm value_norm;
+    double lr_adapted; /* of SCHEDULE_KL_ADAPTIVE: of the next update */
     int nonfinite_in_row;
     /* workspace */
     struct thread_team *shards;

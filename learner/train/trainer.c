@@ -49,12 +49,13 @@ static void take_params(struct trainer *c, const struct trainer_params *p)
         .clip = p->clip,
         .clip_value = p->clip_value,
         .value_coef = p->value_coef,
-        .entropy_coef = p->entropy_coef,
+        .entropy_coef = (float)p->entropy,
         .symmetric_kl = p->symmetric_kl,
         .value_share = {1.0f, 1.0f},
         .value_unit = {1.0f, 1.0f},
     };
     c->value_norm.rate = p->value_norm;
+    c->lr_adapted = p->lr;
     c->params = *p;
 }
 
@@ -218,6 +219,28 @@ static void texts(const struct trainer *c, struct buf *env, struct buf *net)
     policy_text(c->policy, net);
 }
 
+static void save_lr(const struct trainer *c, struct checkpoint *to)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.17g", c->lr_adapted);
+    checkpoint_add_meta(to, "lr", text);
+}
+
+/* Absent: trained with another schedule; the options then say where it begins. */
+static int load_lr(struct trainer *c, const struct checkpoint_file *f, struct onic_err *err)
+{
+    const char *text = checkpoint_meta(f, "lr");
+    double lr = 0;
+    char rest;
+    if (!text || c->params.lr_schedule != SCHEDULE_KL_ADAPTIVE)
+        return ONIC_OK;
+    if (sscanf(text, "%lf%c", &lr, &rest) != 1 || !(lr >= 0 && lr <= 1))
+        return err_set(err, ONIC_EDAMAGED, "the learning rate is '%.32s', must be from 0 to 1",
+                       text);
+    c->lr_adapted = lr;
+    return ONIC_OK;
+}
+
 void trainer_save(struct trainer *c, struct checkpoint *to)
 {
     const struct params *p = policy_params(c->policy);
@@ -252,6 +275,8 @@ void trainer_save(struct trainer *c, struct checkpoint *to)
     value_norm_write(&c->value_norm, statistics);
     if (c->value_norm.rate > 0)
         checkpoint_add_meta(to, "value_norm", statistics);
+    if (c->params.lr_schedule == SCHEDULE_KL_ADAPTIVE)
+        save_lr(c, to);
 }
 
 /* First line in which two texts differ, cut to fit. */
@@ -330,7 +355,7 @@ static int load_numbers(struct trainer *c, const struct checkpoint_file *f, stru
     const char *statistics = checkpoint_meta(f, "value_norm");
     if (!rc && statistics && c->value_norm.rate > 0)
         rc = value_norm_read(&c->value_norm, statistics, err);
-    return rc;
+    return rc ? rc : load_lr(c, f, err);
 }
 
 int trainer_load(struct trainer *c, const struct checkpoint_file *from, struct onic_err *err)

@@ -37,14 +37,17 @@ struct trainer_params {
     bool normalize_advantage;
     double value_norm; /* rate of value_norm.h per gradient step; 0 = off */
     float value_coef;
-    float clip, clip_value; /* PPO's: of ratios, of values; 0 = off */
-    float entropy_coef;     /* of the exploration term */
-    bool symmetric_kl;      /* which is a divergence from uniform instead of the entropy */
+    float clip, clip_value;        /* PPO's: of ratios, of values; 0 = off */
+    double entropy, entropy_final; /* coefficient of the exploration term: at first, at `frames` */
+    bool symmetric_kl;             /* which is a divergence from uniform instead of the entropy */
     enum schedule lr_schedule;
-    double lr, max_grad_norm; /* 0 = no clip of gradients */
+    double lr;            /* with SCHEDULE_KL_ADAPTIVE the first */
+    double kl_target;     /* nats, of SCHEDULE_KL_ADAPTIVE */
+    double kl_stop;       /* nats; above it no further step is made with a batch; 0 = off */
+    double max_grad_norm; /* 0 = no clip of gradients */
     struct adam adam;
     int epochs, minibatches; /* passes over a batch, gradient steps of a pass */
-    double early_stop;       /* least change of the policy loss for a further pass */
+    double early_stop;       /* least change of the actor loss for a further pass */
     int rollout;             /* T, steps per trajectory */
     int threads;             /* that train; 0 = from the cores */
     bool deterministic;      /* the same number of threads everywhere */
@@ -79,16 +82,19 @@ const struct learner_counters *trainer_counters(const struct trainer *c);
 
 /* What one update saw; means are over its steps and gradient steps. */
 struct train_stats {
-    double policy_loss, entropy, kl, clipped, ratio;
+    double policy_loss, actor_loss; /* the second with the exploration term */
+    double entropy, kl, clipped, ratio;
     double value_loss, value_loss_int; /* in units of return_scale with train.value_norm */
     double grad_norm, lr;              /* grad_norm: before the clip */
-    double lag_mean, lag_max;          /* train/version_diff_* */
+    double entropy_coef;
+    double gradient_steps;    /* made: fewer than planned after a stop or a number not finite */
+    double lag_mean, lag_max; /* train/version_diff_* */
     /* values and targets, in reward units, over all gradient steps */
     struct value_sums values[POLICY_HEADS];
     /* deviation of a head's targets: the statistic it learns by, without one that of this update */
     double return_scale[POLICY_HEADS];
     double steps;
-    double epochs; /* passes made: fewer than train.epochs after an early stop */
+    double epochs; /* passes made: fewer than train.epochs after a stop, then maybe a part */
     struct reward_mix_stats reward;
 };
 

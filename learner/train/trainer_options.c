@@ -7,6 +7,11 @@
 
 void trainer_options(struct trainer_params *out, const struct config *cfg)
 {
+    static const enum schedule schedules[] = {
+        [CONFIG_train_lr_schedule_constant] = SCHEDULE_CONSTANT,
+        [CONFIG_train_lr_schedule_linear] = SCHEDULE_LINEAR,
+        [CONFIG_train_lr_schedule_kl_adaptive] = SCHEDULE_KL_ADAPTIVE,
+    };
     *out = (struct trainer_params){
         .gamma = {cfg->train_gamma, cfg->train_gamma_int},
         .coef = {(float)cfg->reward_coef_ext, (float)cfg->reward_coef_int},
@@ -19,12 +24,14 @@ void trainer_options(struct trainer_params *out, const struct config *cfg)
         .value_coef = (float)cfg->train_value_coef,
         .clip = (float)cfg->train_clip,
         .clip_value = (float)cfg->train_clip_value,
-        .entropy_coef = (float)cfg->train_entropy,
+        .entropy = cfg->train_entropy,
+        .entropy_final =
+            cfg->train_entropy_final < 0 ? cfg->train_entropy : cfg->train_entropy_final,
         .symmetric_kl = cfg->train_exploration == CONFIG_train_exploration_symmetric_kl,
-        .lr_schedule = cfg->train_lr_schedule == CONFIG_train_lr_schedule_linear
-                           ? SCHEDULE_LINEAR
-                           : SCHEDULE_CONSTANT,
+        .lr_schedule = schedules[cfg->train_lr_schedule],
         .lr = cfg->train_lr,
+        .kl_target = cfg->train_kl_target,
+        .kl_stop = cfg->train_kl_stop,
         .max_grad_norm = cfg->train_max_grad_norm,
         .adam = {cfg->train_adam_beta1, cfg->train_adam_beta2, cfg->train_adam_eps},
         .epochs = (int)cfg->train_epochs,
@@ -39,6 +46,19 @@ void trainer_options(struct trainer_params *out, const struct config *cfg)
     };
 }
 
+/* In lock-step the weights that acted are those of the first gradient step: with no other one there
+ * is no divergence, and the learning rate would only rise. */
+static int check_schedule(const struct trainer_params *p, struct onic_err *err)
+{
+    bool measures = !p->deterministic || p->epochs * p->minibatches > 1;
+    if (p->lr_schedule != SCHEDULE_KL_ADAPTIVE || measures)
+        return ONIC_OK;
+    return err_set(err, ONIC_ECONFIG,
+                   "train.lr_schedule=kl_adaptive has nothing to go by in a deterministic run with "
+                   "one gradient step per batch: give --train.minibatches=2 or more, or another "
+                   "--train.lr_schedule");
+}
+
 int trainer_of_options(struct trainer **out, const struct config *cfg,
                        const struct env_description *env, struct onic_err *err)
 {
@@ -48,6 +68,8 @@ int trainer_of_options(struct trainer **out, const struct config *cfg,
     *out = NULL;
     trainer_options(&params, cfg);
     policy_options(&policy, cfg, env->default_net, env->actions, &env->obs);
-    int rc = reward_options_open(&reward, cfg, &env->obs, err);
+    int rc = check_schedule(&params, err);
+    if (!rc)
+        rc = reward_options_open(&reward, cfg, &env->obs, err);
     return rc ? rc : trainer_create(out, &params, &policy, reward, env, err);
 }

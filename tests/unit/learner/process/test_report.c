@@ -42,6 +42,31 @@ static void value_heads_are_reported(void **state)
     }
 }
 
+static void schedules_are_reported(void **state)
+{
+    static struct world w;
+    struct metrics *m = NULL;
+    (void)state;
+    memset(&w, 0, sizeof w);
+    world_configure(&w);
+    w.cfg.train_lr = 0.01;
+    w.cfg.train_lr_schedule = CONFIG_train_lr_schedule_linear;
+    w.cfg.train_entropy = 0.02;
+    w.cfg.train_entropy_final = 0.01;
+    w.cfg.train_minibatches = 4;
+    w.cfg.run_frames = 2 * WORLD_GROUPS * WORLD_T * WORLD_E;
+    world_open(&w);
+    assert_ok(metrics_create(&m, &(struct metrics_params){.quiet = true}, &err));
+    struct train_stats s = world_learn(&w, 2);
+    report_update(m, w.core, &s);
+    assert_close(metrics_get(m, "train/lr"), 0.005, 1e-9, 0);
+    assert_close(metrics_get(m, "train/entropy_coef"), 0.015, 1e-9, 0);
+    assert_close(metrics_get(m, "train/gradient_steps"), 4, 0, 0);
+    assert_close(metrics_get(m, "train/kl_divergence"), s.kl, 0, 0);
+    metrics_free(m);
+    world_close(&w);
+}
+
 /* Until something is paid, and for a stream that does not exist. */
 static void targets_that_do_not_vary_have_no_explained_variance(void **state)
 {
@@ -64,6 +89,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(value_heads_are_reported),
+        cmocka_unit_test(schedules_are_reported),
         cmocka_unit_test(targets_that_do_not_vary_have_no_explained_variance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -385,7 +385,7 @@ static int load(struct trainer *core, const char *path, struct onic_err *err)
     return rc;
 }
 
-static void goes_on_bit_for_bit(double value_norm)
+static void goes_on_bit_for_bit(double value_norm, enum config_train_lr_schedule lr_schedule)
 {
     static struct world a, b;
     char dir[256], path[300];
@@ -397,6 +397,11 @@ static void goes_on_bit_for_bit(double value_norm)
     a.cfg.reward_coef_int = 0.5;
     a.cfg.train_minibatches = 2;
     a.cfg.train_value_norm = value_norm;
+    a.cfg.train_lr = 1e-3;
+    a.cfg.train_lr_schedule = lr_schedule;
+    a.cfg.train_kl_target = 0.001;
+    a.cfg.train_entropy_final = 0;
+    a.cfg.run_frames = 20 * GROUPS * T * E;
     b = a;
     world_open(&a);
     world_open(&b);
@@ -412,6 +417,9 @@ static void goes_on_bit_for_bit(double value_norm)
     assert_int_equal(trainer_counters(b.core)->version, 7);
     assert_int_equal(trainer_counters(b.core)->env_steps, 7 * GROUPS * T * E);
     assert_memory_equal(&a.core->value_norm, &b.core->value_norm, sizeof a.core->value_norm);
+    assert_close(b.core->lr_adapted, a.core->lr_adapted, 0, 0);
+    assert_true((b.core->lr_adapted != 1e-3) ==
+                (lr_schedule == CONFIG_train_lr_schedule_kl_adaptive));
     struct train_stats sa, sb;
     for (int i = 0; i < 4; i++) { /* the same trajectories for both */
         world_play(&a);
@@ -432,8 +440,10 @@ static void goes_on_bit_for_bit(double value_norm)
 static void a_loaded_core_goes_on_bit_for_bit(void **state)
 {
     (void)state;
-    goes_on_bit_for_bit(0);
-    goes_on_bit_for_bit(0.1);
+    goes_on_bit_for_bit(0, CONFIG_train_lr_schedule_constant);
+    goes_on_bit_for_bit(0.1, CONFIG_train_lr_schedule_constant);
+    goes_on_bit_for_bit(0.1, CONFIG_train_lr_schedule_linear);
+    goes_on_bit_for_bit(0.1, CONFIG_train_lr_schedule_kl_adaptive);
 }
 
 /* A checkpoint without statistics of the value targets, as older programs wrote it: the same
@@ -507,6 +517,27 @@ static void another_network_or_environment_is_refused_by_name(void **state)
     temp_dir_remove(dir);
 }
 
+static void a_learning_rate_that_cannot_be_is_refused(void **state)
+{
+    (void)state;
+    static const double bad[] = {7, -1, (double)NAN};
+    for (int i = 0; i < 3; i++) {
+        static struct world w;
+        char dir[256], path[300];
+        temp_dir_create(dir);
+        snprintf(path, sizeof path, "%s/c.safetensors", dir);
+        memset(&w, 0, sizeof w);
+        world_configure(&w);
+        w.cfg.train_lr_schedule = CONFIG_train_lr_schedule_kl_adaptive;
+        world_open(&w);
+        w.core->lr_adapted = bad[i];
+        save(&w, path);
+        assert_err(load(w.core, path, &err), ONIC_EDAMAGED, "learning rate");
+        world_close(&w);
+        temp_dir_remove(dir);
+    }
+}
+
 /* --- bad numbers ----------------------------------------------------------------------------- */
 
 static int poisoned_update(struct world *w, struct onic_err *err)
@@ -558,6 +589,7 @@ int main(void)
         cmocka_unit_test(a_loaded_core_goes_on_bit_for_bit),
         cmocka_unit_test(normalisation_can_begin_and_end_at_a_resume),
         cmocka_unit_test(another_network_or_environment_is_refused_by_name),
+        cmocka_unit_test(a_learning_rate_that_cannot_be_is_refused),
         cmocka_unit_test(a_bad_gradient_is_skipped_and_the_third_in_a_row_ends_the_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

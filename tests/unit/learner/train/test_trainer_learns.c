@@ -76,37 +76,6 @@ static void it_learns_without_a_recurrent_core_and_in_minibatches(void **state)
     world_close(&w);
 }
 
-static void passes_end_early_when_the_loss_stands_still(void **state)
-{
-    (void)state;
-    const struct {
-        double early_stop, lr;
-        int epochs;
-    } want[] = {{0, 0, 5}, {1e-6, 0, 2}, {1e-6, 0.05, 5}}; /* with lr 0 every pass is the same */
-    for (int i = 0; i < 3; i++) {
-        static struct world w;
-        struct train_stats s[2];
-        memset(&w, 0, sizeof w);
-        world_configure(&w);
-        w.cfg.train_lr = want[i].lr;
-        w.cfg.train_epochs = 5;
-        w.cfg.train_early_stop = want[i].early_stop;
-        world_open(&w);
-        s[0] = world_learn(&w, 1);
-        assert_int_equal((int)s[0].epochs, want[i].epochs);
-        assert_int_equal(trainer_counters(w.core)->adam_steps, want[i].epochs);
-        world_close(&w);
-        w.cfg.train_epochs = 1; /* means are per pass, however many there were */
-        w.core = NULL;
-        memset(w.step, 0, sizeof w.step);
-        world_open(&w);
-        s[1] = world_learn(&w, 1);
-        if (want[i].lr == 0)
-            assert_close(s[0].entropy, s[1].entropy, 1e-9, 0);
-        world_close(&w);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -114,7 +83,6 @@ int main(void)
         cmocka_unit_test(it_learns_to_avoid_what_costs),
         cmocka_unit_test(it_learns_from_labels_alone),
         cmocka_unit_test(it_learns_without_a_recurrent_core_and_in_minibatches),
-        cmocka_unit_test(passes_end_early_when_the_loss_stands_still),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

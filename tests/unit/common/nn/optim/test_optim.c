@@ -69,13 +69,29 @@ static void a_gradient_that_is_not_finite_is_refused(void **state)
     assert_false(grad_clip(g, 50, 0.0, &norm, &scale));
 }
 
-static void schedules_fall_as_named(void **state)
+static void a_linear_schedule_goes_from_start_to_end(void **state)
 {
     (void)state;
-    assert_close(schedule_value(SCHEDULE_CONSTANT, 0.5, 0.9), 0.5, 0, 0);
-    assert_close(schedule_value(SCHEDULE_LINEAR, 0.5, 0.25), 0.375, 1e-12, 0);
-    assert_close(schedule_value(SCHEDULE_LINEAR, 0.5, 1.5), 0, 0, 0);
-    assert_close(schedule_value(SCHEDULE_LINEAR, 0.5, -1), 0.5, 0, 0);
+    assert_close(schedule_linear(0.5, 0, 0.25), 0.375, 1e-12, 0);
+    assert_close(schedule_linear(0.5, 0, 1.5), 0, 0, 0);
+    assert_close(schedule_linear(0.5, 0, -1), 0.5, 0, 0);
+    assert_close(schedule_linear(0.02, 0.01, 0.25), 0.0175, 1e-12, 0);
+    assert_close(schedule_linear(0.01, 0.05, 2), 0.05, 0, 0);
+    for (double progress = 0; progress < 1; progress += 0.001)
+        assert_true(schedule_linear(0.0123, 0.0123, progress) == 0.0123);
+}
+
+static void the_learning_rate_follows_the_divergence(void **state)
+{
+    (void)state;
+    static const double want[][3] = {
+        {3e-4, 0.0161, 2e-4},   {3e-4, 0.0159, 3e-4}, {3e-4, 0.008, 3e-4}, {3e-4, 0.0041, 3e-4},
+        {3e-4, 0.0039, 4.5e-4}, {3e-4, 0, 4.5e-4},    {8e-3, 0, 1e-2},     {1e-2, 0, 1e-2},
+        {1.2e-6, 1, 1e-6},      {1e-6, 1, 1e-6},      {0.05, 0, 0.05},     {0.06, 1, 0.04},
+        {5e-7, 1, 5e-7},        {4e-7, 0, 6e-7},      {0, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++)
+        assert_close(schedule_kl_adaptive(want[i][0], want[i][1], 0.008), want[i][2], 1e-12, 0);
 }
 
 int main(void)
@@ -86,7 +102,8 @@ int main(void)
         cmocka_unit_test(adam_finds_the_minimum_of_a_parabola),
         cmocka_unit_test(a_long_gradient_is_scaled_to_the_bound),
         cmocka_unit_test(a_gradient_that_is_not_finite_is_refused),
-        cmocka_unit_test(schedules_fall_as_named),
+        cmocka_unit_test(a_linear_schedule_goes_from_start_to_end),
+        cmocka_unit_test(the_learning_rate_follows_the_divergence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
