@@ -95,45 +95,45 @@ static bool is_no_use(int rc)
     return rc != ONIC_EAUTH && rc != ONIC_EAGAIN;
 }
 
-int checkpoint_newest_valid(struct checkpoint_file **out, const char *dir, struct buf *report,
-                            struct onic_err *err)
+/* The newest of `all` that can be used, the others on the way to it in the report. */
+static int open_newest(struct checkpoint_file **out, const char *dir, const struct versions *all,
+                       struct buf *report, struct onic_err *err)
 {
-    struct versions all = {0};
     struct onic_err first = {0};
-    *out = NULL;
-    int rc = checkpoint_folder_list(dir, &all, NULL, err);
-    if (rc)
-        goto out;
-    if (!all.n) {
-        rc = err_set(err, ONIC_ENOTFOUND, "%s holds no checkpoint", dir);
-        goto out;
-    }
-    for (size_t i = 0; i < all.n && !*out; i++) {
+    for (size_t i = 0; i < all->n; i++) {
         char path[CHECKPOINT_PATH_MAX];
         struct onic_err why = {0};
-        if (!make_path(path, dir, all.v[i]))
+        if (!make_path(path, dir, all->v[i]))
             continue;
-        rc = checkpoint_open(out, path, &why);
+        int rc = checkpoint_open(out, path, &why);
         if (!rc)
-            break;
+            return ONIC_OK;
         if (!is_no_use(rc)) {
             if (err)
                 *err = why;
-            goto out;
+            return rc;
         }
         if (!first.code)
             first = why;
         if (report)
-            buf_printf(report, "%s%012llu%s: %s\n", PREFIX, (unsigned long long)all.v[i], SUFFIX,
+            buf_printf(report, "%s%012llu%s: %s\n", PREFIX, (unsigned long long)all->v[i], SUFFIX,
                        why.msg);
     }
-    if (!*out)
-        rc = err_set(
-            err, ONIC_EDAMAGED,
-            "none of the %zu checkpoints in %s can be used (the newest: %.500s); restore one from "
-            "a copy, or remove them to start fresh",
-            all.n, dir, first.msg);
-out:
+    return err_set(err, ONIC_EDAMAGED,
+                   "none of the %zu checkpoints in %s can be used (the newest: %.500s); restore "
+                   "one from a copy, or remove them to start fresh",
+                   all->n, dir, first.msg);
+}
+
+int checkpoint_newest_valid(struct checkpoint_file **out, const char *dir, struct buf *report,
+                            struct onic_err *err)
+{
+    struct versions all = {0};
+    *out = NULL;
+    int rc = checkpoint_folder_list(dir, &all, NULL, err);
+    if (!rc)
+        rc = all.n ? open_newest(out, dir, &all, report, err)
+                   : err_set(err, ONIC_ENOTFOUND, "%s holds no checkpoint", dir);
     free(all.v);
     return rc;
 }

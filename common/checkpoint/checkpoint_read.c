@@ -38,45 +38,47 @@ static int damaged(const struct checkpoint_file *f, struct onic_err *err, const 
     return err_set(err, ONIC_EDAMAGED, "%s is damaged: %s", f->path, why);
 }
 
-static int read_whole(struct checkpoint_file *f, struct onic_err *err)
+/* All f->len bytes of the file. */
+static int read_bytes(struct checkpoint_file *f, int fd, struct onic_err *err)
 {
-    int rc = ONIC_OK;
-    int fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* of a FIFO: do not wait */
-    struct stat st;
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        rc = file_unreadable(f->path, errno, err);
-        goto out;
-    }
-    if (!S_ISREG(st.st_mode)) {
-        rc = file_kind_refuse(f->path, "a checkpoint of onic", err);
-        goto out;
-    }
-    if ((uint64_t)st.st_size > CHECKPOINT_FILE_MAX) {
-        rc = err_set(err, ONIC_ELIMIT, "%s has %lld bytes, more than a checkpoint may have (%llu)",
-                     f->path, (long long)st.st_size, (unsigned long long)CHECKPOINT_FILE_MAX);
-        goto out;
-    }
-    f->len = (size_t)st.st_size;
-    f->bytes = aligned_alloc(FORMAT_ALIGN, (f->len / FORMAT_ALIGN + 1) * FORMAT_ALIGN);
-    if (!f->bytes) {
-        rc = err_set(err, ONIC_EAGAIN, "no memory for the %zu bytes of %s", f->len, f->path);
-        goto out;
-    }
     size_t got = 0;
     while (got < f->len) {
         ssize_t n = read(fd, f->bytes + got, f->len - got);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n <= 0) {
-            rc = err_set(err, ONIC_EIO, "cannot read %s: %s", f->path,
-                         n < 0 ? strerror(errno) : "it became shorter");
-            goto out;
-        }
+        if (n <= 0)
+            return err_set(err, ONIC_EIO, "cannot read %s: %s", f->path,
+                           n < 0 ? strerror(errno) : "it became shorter");
         got += (size_t)n;
     }
-out:
-    if (fd >= 0)
-        close(fd);
+    return ONIC_OK;
+}
+
+static int read_opened(struct checkpoint_file *f, int fd, struct onic_err *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return file_unreadable(f->path, errno, err);
+    if (!S_ISREG(st.st_mode))
+        return file_kind_refuse(f->path, "a checkpoint of onic", err);
+    if ((uint64_t)st.st_size > CHECKPOINT_FILE_MAX)
+        return err_set(err, ONIC_ELIMIT,
+                       "%s has %lld bytes, more than a checkpoint may have (%llu)", f->path,
+                       (long long)st.st_size, (unsigned long long)CHECKPOINT_FILE_MAX);
+    f->len = (size_t)st.st_size;
+    f->bytes = aligned_alloc(FORMAT_ALIGN, (f->len / FORMAT_ALIGN + 1) * FORMAT_ALIGN);
+    if (!f->bytes)
+        return err_set(err, ONIC_EAGAIN, "no memory for the %zu bytes of %s", f->len, f->path);
+    return read_bytes(f, fd, err);
+}
+
+static int read_whole(struct checkpoint_file *f, struct onic_err *err)
+{
+    int fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* of a FIFO: do not wait */
+    if (fd < 0)
+        return file_unreadable(f->path, errno, err);
+    int rc = read_opened(f, fd, err);
+    close(fd);
     return rc;
 }
 

@@ -128,26 +128,14 @@ static int safe_file_fill(const struct safe_io *io, int fd, const struct safe_pa
     return ONIC_OK;
 }
 
-/* Opens the file again and compares its checksum and length with what was meant. */
-static int verify(const struct safe_io *io, const char *temp, const struct safe_part *parts,
-                  int nparts, struct onic_err *err)
+/* Checksum and length of a file, past the cache. */
+static int read_back(const struct safe_io *io, const char *temp, XXH3_state_t *sum, size_t *bytes,
+                     struct onic_err *err)
 {
-    XXH3_state_t *want = XXH3_createState(), *got = XXH3_createState();
+    int rc = ONIC_OK, fd = io->open(temp, O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0);
+    if (fd < 0)
+        return err_set(err, ONIC_EIO, "cannot read %s back: %s", temp, strerror(errno));
     char *block = xmalloc(READ_BLOCK);
-    ONIC_ASSERT(want && got);
-    XXH3_128bits_reset(want);
-    XXH3_128bits_reset(got);
-    size_t total = 0, seen = 0;
-    for (int i = 0; i < nparts; i++) {
-        XXH3_128bits_update(want, parts[i].data, parts[i].bytes);
-        total += parts[i].bytes;
-    }
-    int rc = ONIC_OK;
-    int fd = io->open(temp, O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0);
-    if (fd < 0) {
-        rc = err_set(err, ONIC_EIO, "cannot read %s back: %s", temp, strerror(errno));
-        goto out;
-    }
     posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
     for (;;) {
         ssize_t n = io->read(fd, block, READ_BLOCK);
@@ -157,18 +145,34 @@ static int verify(const struct safe_io *io, const char *temp, const struct safe_
             rc = err_set(err, ONIC_EIO, "cannot read %s back: %s", temp, strerror(errno));
         if (n <= 0)
             break;
-        XXH3_128bits_update(got, block, (size_t)n);
-        seen += (size_t)n;
+        XXH3_128bits_update(sum, block, (size_t)n);
+        *bytes += (size_t)n;
     }
+    free(block);
+    if (io->close(fd) < 0 && !rc)
+        rc = err_set(err, ONIC_EIO, "cannot close %s: %s", temp, strerror(errno));
+    return rc;
+}
+
+/* Opens the file again and compares its checksum and length with what was meant. */
+static int verify(const struct safe_io *io, const char *temp, const struct safe_part *parts,
+                  int nparts, struct onic_err *err)
+{
+    XXH3_state_t *want = XXH3_createState(), *got = XXH3_createState();
+    ONIC_ASSERT(want && got);
+    XXH3_128bits_reset(want);
+    XXH3_128bits_reset(got);
+    size_t total = 0, seen = 0;
+    for (int i = 0; i < nparts; i++) {
+        XXH3_128bits_update(want, parts[i].data, parts[i].bytes);
+        total += parts[i].bytes;
+    }
+    int rc = read_back(io, temp, got, &seen, err);
     if (!rc &&
         (seen != total || !XXH128_isEqual(XXH3_128bits_digest(want), XXH3_128bits_digest(got))))
         rc = err_set(err, ONIC_EIO,
                      "%s does not read back as it was written (%zu of %zu bytes): check the disk",
                      temp, seen, total);
-out:
-    if (fd >= 0 && io->close(fd) < 0 && !rc)
-        rc = err_set(err, ONIC_EIO, "cannot close %s: %s", temp, strerror(errno));
-    free(block);
     XXH3_freeState(want);
     XXH3_freeState(got);
     return rc;

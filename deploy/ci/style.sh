@@ -52,6 +52,7 @@ FNR == 1 {
 FNR <= 2 && /SPDX-License-Identifier: MIT/ { spdx = 1 }
 FNR == 2 && !spdx { bad("the first line is not /* SPDX-License-Identifier: MIT */") }
 /rc [!=]= (ONIC_OK|0)[^a-zA-Z0-9_]/ { bad("a variable that holds a code is asked as if (rc) or if (!rc): .github/CONTRIBUTING.md, Errors") }
+/(^|[^A-Za-z0-9_])goto +[a-z]/ && !/^ *(\/\*|\*)/ { bad("goto: a function that needs one is two: .github/CONTRIBUTING.md, Errors") }
 /^#include/ {
   path = $2; gsub(/["<>]/, "", path)
   if (path == "zmq.h" && folder != "common/wire" && root != "tests") bad("zmq.h is included outside common/wire")

@@ -128,35 +128,35 @@ static int make_copy(struct nle_lib *l, size_t bytes, struct onic_err *err)
     return ONIC_OK;
 }
 
+/* Reads what is needed of the file to load it again and again. */
+static int read_library(struct nle_lib *l, struct onic_err *err)
+{
+    struct stat st;
+    l->source_fd = open(l->path, O_RDONLY | O_CLOEXEC);
+    if (l->source_fd < 0 || fstat(l->source_fd, &st) != 0 || st.st_size <= 0)
+        return err_set(err, ONIC_ECONFIG, "NetHack's library %s cannot be read: %s", l->path,
+                       l->source_fd < 0 ? strerror(errno) : "it is empty");
+    size_t bytes = (size_t)st.st_size;
+    void *file = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, l->source_fd, 0);
+    if (file == MAP_FAILED)
+        return err_set(err, ONIC_EIO, "%s cannot be mapped: %s", l->path, strerror(errno));
+    int rc = nle_elf_read(&l->elf, file, bytes, l->path, err);
+    if (!rc)
+        rc = make_copy(l, bytes, err);
+    munmap(file, bytes);
+    return rc;
+}
+
 int nle_lib_open(struct nle_lib **out, const char *library, struct onic_err *err)
 {
-    int rc;
-    struct stat st;
-    void *file = MAP_FAILED;
     struct nle_lib *l = xcalloc(1, sizeof *l);
     l->copy_fd = -1;
     snprintf(l->path, sizeof l->path, "%s", library);
-    l->source_fd = open(library, O_RDONLY | O_CLOEXEC);
-    if (l->source_fd < 0 || fstat(l->source_fd, &st) != 0 || st.st_size <= 0) {
-        rc = err_set(err, ONIC_ECONFIG, "NetHack's library %s cannot be read: %s", library,
-                     l->source_fd < 0 ? strerror(errno) : "it is empty");
-        goto out;
-    }
-    file = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, l->source_fd, 0);
-    if (file == MAP_FAILED) {
-        rc = err_set(err, ONIC_EIO, "%s cannot be mapped: %s", library, strerror(errno));
-        goto out;
-    }
-    rc = nle_elf_read(&l->elf, file, (size_t)st.st_size, library, err);
-    if (!rc)
-        rc = make_copy(l, (size_t)st.st_size, err);
-out:
-    if (file != MAP_FAILED)
-        munmap(file, (size_t)st.st_size);
-    if (!rc)
-        *out = l;
-    else
+    int rc = read_library(l, err);
+    if (rc)
         nle_lib_close(l);
+    else
+        *out = l;
     return rc;
 }
 

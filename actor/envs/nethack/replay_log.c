@@ -84,46 +84,48 @@ static int replay_log_map_file(struct replay_log *r, const struct replay_head *h
     return ONIC_OK;
 }
 
+/* The file, locked for this actor; r->fd is open only on success. */
+static int replay_log_lock_file(struct replay_log *r, struct onic_err *err)
+{
+    r->fd = open(r->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (r->fd < 0)
+        return err_set(err, ONIC_ECANTCREATE,
+                       "the replay file %s cannot be created: %s; does actors.state_dir exist?",
+                       r->path, strerror(errno));
+    if (flock(r->fd, LOCK_EX | LOCK_NB) == 0)
+        return ONIC_OK;
+    close(r->fd);
+    return err_set(err, ONIC_ECANTCREATE,
+                   "%s is in use by another actor; give each actor its own actors.state_dir",
+                   r->path);
+}
+
 int replay_log_open(struct replay_log **out, const char *dir, const char *who,
                     const struct replay_head *head, struct onic_err *err)
 {
-    int rc = ONIC_OK;
     *out = NULL;
     if (dir[0] == '\0')
         return ONIC_OK;
     struct replay_log *r = xcalloc(1, sizeof *r);
     snprintf(r->path, sizeof r->path, "%s/replay-%s.bin", dir, who);
-    for (int attempt = 0; attempt < 2; attempt++) {
-        r->fd = open(r->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-        if (r->fd < 0) {
-            rc = err_set(err, ONIC_ECANTCREATE,
-                         "the replay file %s cannot be created: %s; does actors.state_dir"
-                         " exist?",
-                         r->path, strerror(errno));
-            goto out;
-        }
-        if (flock(r->fd, LOCK_EX | LOCK_NB) != 0) {
-            rc = err_set(err, ONIC_ECANTCREATE,
-                         "%s is in use by another actor; give each actor its own"
-                         " actors.state_dir",
-                         r->path);
-            goto out;
-        }
-        if (!was_running(r->fd))
-            break;
+    int rc = replay_log_lock_file(r, err);
+    if (!rc && was_running(r->fd)) {
         keep_crash(dir, r->path, who);
         close(r->fd);
+        rc = replay_log_lock_file(r, err);
+    }
+    if (rc) {
+        free(r);
+        return rc;
     }
     rc = replay_log_map_file(r, head, err);
-out:
-    if (!rc) {
-        *out = r;
-    } else {
-        if (r->fd >= 0)
-            close(r->fd);
+    if (rc) {
+        close(r->fd);
         free(r);
+        return rc;
     }
-    return rc;
+    *out = r;
+    return ONIC_OK;
 }
 
 void replay_log_close(struct replay_log *r)

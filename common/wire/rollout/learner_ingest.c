@@ -199,17 +199,37 @@ static bool ingest_settle(struct wire_learner *w, struct peer *p, struct receive
     return true;
 }
 
-/* Takes over msg when it returns true. */
-static bool trajectory(struct wire_learner *w, const struct sock_route *from, const struct frame *f,
-                       zmq_msg_t *msg)
+/* Decodes without the lock, which is held else. Takes over msg when it returns true. */
+static bool ingest_next(struct wire_learner *w, struct peer *p, const struct frame *f,
+                        zmq_msg_t *msg)
 {
     char why[160] = "";
-    const char *bad = NULL;
-    bool kept = false, alive = true;
+    struct received *r = from_pool(w);
+    pthread_mutex_unlock(&w->lock);
+    const char *bad = received_decode(r, w->arena, f, &p->shape, why);
     pthread_mutex_lock(&w->lock);
-    struct peer *p = session(w, from, f);
-    if (!p || p->state != PEER_RUNNING)
-        goto out;
+    if (!bad && wrong_version(w, p, &r->t, why))
+        bad = "weights_version";
+    if (!ingest_settle(w, p, r, bad, why)) {
+        to_pool(w, r);
+        return false;
+    }
+    r->t.storage = r;
+    zmq_msg_init(&r->msg);
+    zmq_msg_move(&r->msg, msg);
+    return true;
+}
+
+static void ingest_grant(struct wire_learner *w, struct peer *p)
+{
+    peer_grant(w, p);
+    wire_learner_credit(w, p, false);
+}
+
+/* Of a peer that is running, in any order. Takes over msg when it returns true. */
+static bool ingest_ordered(struct wire_learner *w, struct peer *p, const struct frame *f,
+                           zmq_msg_t *msg)
+{
     uint64_t seq = f->head.seq;
     if (seq != p->settled_seq + 1 || seq > p->credit_until) {
         if (seq <= p->settled_seq)
@@ -217,34 +237,27 @@ static bool trajectory(struct wire_learner *w, const struct sock_route *from, co
         else
             w->status.out_of_order++;
         wire_learner_credit(w, p, seq > p->settled_seq + 1);
-        goto out;
+        return false;
     }
     if (peer_is_booked(p, seq)) { /* trained on before the learner was restored */
         w->status.duplicates++;
         peer_accept(w, p);
-        goto granted;
+        ingest_grant(w, p);
+        return false;
     }
-    struct received *r = from_pool(w);
-    pthread_mutex_unlock(&w->lock);
-    bad = received_decode(r, w->arena, f, &p->shape, why);
+    bool kept = ingest_next(w, p, f, msg);
+    if (peer_alive(p))
+        ingest_grant(w, p);
+    return kept;
+}
+
+/* Takes over msg when it returns true. */
+static bool trajectory(struct wire_learner *w, const struct sock_route *from, const struct frame *f,
+                       zmq_msg_t *msg)
+{
     pthread_mutex_lock(&w->lock);
-    if (!bad && wrong_version(w, p, &r->t, why))
-        bad = "weights_version";
-    kept = ingest_settle(w, p, r, bad, why);
-    if (kept) {
-        r->t.storage = r;
-        zmq_msg_init(&r->msg);
-        zmq_msg_move(&r->msg, msg);
-    } else {
-        to_pool(w, r);
-    }
-    alive = peer_alive(p);
-granted:
-    if (alive) {
-        peer_grant(w, p);
-        wire_learner_credit(w, p, false);
-    }
-out:
+    struct peer *p = session(w, from, f);
+    bool kept = p && p->state == PEER_RUNNING && ingest_ordered(w, p, f, msg);
     pthread_mutex_unlock(&w->lock);
     return kept;
 }
