@@ -8,15 +8,12 @@
 #include <uv.h>
 
 void label_identity_of(struct label_identity *out, char goal_name[LABEL_IDENTITY_GOAL_MAX],
-                       const struct annotator *a, const char *names, const struct goal *goal,
-                       const struct config *config)
+                       const struct annotator *a, const struct annotator_order *o,
+                       const char *names, const struct goal *goal)
 {
     snprintf(goal_name, LABEL_IDENTITY_GOAL_MAX, "%.30s/%.30s", goal->domain, goal->name);
-    *out = (struct label_identity){.annotator = names,
-                                   .goal = goal_name,
-                                   .goal_version = goal->version,
-                                   .vote = config->annotator_vote > 1 ? (int)config->annotator_vote
-                                                                      : 1};
+    *out = (struct label_identity){
+        .annotator = names, .goal = goal_name, .goal_version = goal->version, .vote = o->vote};
     a->v->identity(a, &out->model, &out->parameters);
 }
 
@@ -25,24 +22,21 @@ static void label_identity_wake_nobody(void *ctx)
     (void)ctx;
 }
 
-static int identity_with(char out[192], const struct config *config,
-                         const struct annotator_order *o, uv_loop_t *loop, struct onic_err *err)
+static int identity_with(char out[192], const struct annotator_order *o,
+                         const struct goal_choice *choice, uv_loop_t *loop, struct onic_err *err)
 {
     char names[ANNOTATOR_NAMES_MAX], goal_name[LABEL_IDENTITY_GOAL_MAX];
     struct annotator *a;
     struct goal *goal = NULL;
     struct label_identity id;
-    int rc = annotator_goal(&goal, o, config, err);
-    struct annotator_setup setup = {.config = config,
-                                    .goal = goal,
-                                    .loop = loop,
-                                    .wake = label_identity_wake_nobody,
-                                    .idle = true};
+    int rc = annotator_goal(&goal, o, choice, err);
+    struct annotator_setup setup = {
+        .goal = goal, .loop = loop, .wake = label_identity_wake_nobody, .idle = true};
     if (!rc)
         rc = annotator_open(&a, o, &setup, err);
     if (!rc) {
         annotator_names(o, names);
-        label_identity_of(&id, goal_name, a, names, goal, config);
+        label_identity_of(&id, goal_name, a, o, names, goal);
         label_identity_text(&id, out);
         a->v->free(a);
     }
@@ -51,12 +45,12 @@ static int identity_with(char out[192], const struct config *config,
 }
 
 int label_identity_expected(char out[192], const struct annotator_order *o,
-                            const struct config *config, struct onic_err *err)
+                            const struct goal_choice *choice, struct onic_err *err)
 {
     uv_loop_t loop;
     if (uv_loop_init(&loop) != 0)
         return err_set(err, ONIC_EIO, "cannot create an event loop");
-    int rc = identity_with(out, config, o, &loop, err);
+    int rc = identity_with(out, o, choice, &loop, err);
     uv_run(&loop, UV_RUN_DEFAULT); /* handles close here */
     uv_loop_close(&loop);
     return rc;

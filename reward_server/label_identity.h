@@ -9,16 +9,15 @@
 
 enum { LABEL_IDENTITY_GOAL_MAX = 64 };
 
-/* names: of the order (annotator_names); goal_name receives "domain/goal". All strings of *out are
- * borrowed from the arguments. */
+/* a: of the order; names: its (annotator_names); goal_name receives "domain/goal". All strings of
+ * *out are borrowed from the arguments. */
 void label_identity_of(struct label_identity *out, char goal_name[LABEL_IDENTITY_GOAL_MAX],
-                       const struct annotator *a, const char *names, const struct goal *goal,
-                       const struct config *config);
+                       const struct annotator *a, const struct annotator_order *o,
+                       const char *names, const struct goal *goal);
 
-/* The text (label_identity_text) of a server with this annotator (annotator_choose) and
- * configuration, without one: nothing is
- * asked, written or left running. Errors as those of the server's start. */
+/* The text (label_identity_text) of a server with these annotators and this goal, without one:
+ * nothing is asked, written or left running. Errors as those of the server's start. */
 int label_identity_expected(char out[192], const struct annotator_order *o,
-                            const struct config *config, struct onic_err *err);
+                            const struct goal_choice *choice, struct onic_err *err);
 
 #endif /* ONIC_REWARD_SERVER_LABEL_IDENTITY_H */

@@ -8,7 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/process.h"
 #include "common/config/config.h"
-#include "reward_server/server.h"
+#include "reward_server/server_options.h"
 
 enum { FILES_NEEDED = 64 }; /* 26 without a client, and as many again for connections */
 
@@ -26,6 +26,7 @@ int main(int argc, char **argv)
 {
     process_start();
     static struct config config;
+    static struct server_params params;
     struct onic_err err = {0};
     struct server *server = NULL;
     struct config_cli cli = {.who = 'R', .program = "onic-reward-server", .usage = usage};
@@ -44,8 +45,10 @@ int main(int argc, char **argv)
     }
     if (!rc) {
         clock_leave_out_standstills();
-        rc = server_create(&server, &config, &err);
+        rc = server_options(&params, &config, &err);
     }
+    if (!rc)
+        rc = server_create(&server, &params, &err);
     if (!rc)
         rc = server_run(server, &err);
     server_free(server);

@@ -9,12 +9,28 @@
  * sense. */
 
 #include "common/base/err.h"
-#include "common/config/config.h"
+#include "common/base/paths.h"
+#include "reward_server/annotators/annotator.h"
+#include "reward_server/goals/goal.h"
 
 struct server;
 
-/* config is borrowed for the call. *out is owned by the caller, NULL on failure. */
-int server_create(struct server **out, const struct config *config, struct onic_err *err);
+/* server_options.h makes it of the options. */
+struct server_params {
+    const char *listen_address; /* tcp://host:port or ipc://path; borrowed */
+    bool allow_insecure;        /* without keys beyond this machine too */
+    const char *run_dir;        /* made where it is not there; "" = none is; borrowed */
+    char store_path[PATHS_MAX]; /* of the label store */
+    int queue_entries;          /* questions that wait at most, */
+    size_t queue_bytes;         /* and the bytes they take */
+    double oldest_share;        /* of the questions asked, the share that waited longest */
+    struct annotator_order annotators;
+    struct goal_choice goal;
+};
+
+/* params are read during the call, but for what annotators borrow. *out is owned by the caller,
+ * NULL on failure. */
+int server_create(struct server **out, const struct server_params *params, struct onic_err *err);
 /* ONIC_OK after a drain; ONIC_EIO when labels could not be kept for the stated grace, ONIC_EDAMAGED
  * when the store is damaged, the annotator's code when it broke. */
 int server_run(struct server *s, struct onic_err *err);

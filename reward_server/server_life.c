@@ -31,46 +31,33 @@ static void wake_loop(void *ctx)
     uv_async_send(&s->wake);
 }
 
-static int open_annotator(struct server *s, const struct config *c, const char *store,
-                          struct onic_err *err)
+static int open_annotator(struct server *s, const struct server_params *p, struct onic_err *err)
 {
-    char note[ONIC_ERR_MSG_MAX];
-    struct annotator_order order;
-    int rc = annotator_choose(&order, c, note, err);
-    if (!rc)
-        rc = annotator_goal(&s->goal, &order, c, err);
+    const struct annotator_order *o = &p->annotators;
+    int rc = annotator_goal(&s->goal, o, &p->goal, err);
     if (rc)
         return rc;
-    if (*note)
-        log_warn(note);
-    annotator_names(&order, s->annotators);
-    s->costs_money = annotator_costs_money(&order, c);
+    annotator_names(o, s->annotators);
+    s->costs_money = annotator_costs_money(o);
     snprintf(s->identity.annotator, sizeof s->identity.annotator, "%.31s", s->annotators);
-    s->identity.kinds = annotator_kinds(&order);
+    s->identity.kinds = annotator_kinds(o);
     snprintf(s->identity.goal_version, sizeof s->identity.goal_version, "%s", s->goal->version);
-    struct annotator_setup setup = {.config = c,
-                                    .goal = s->goal,
+    struct annotator_setup setup = {.goal = s->goal,
                                     .answered_before = s->counts.answered,
                                     .loop = &s->loop,
-                                    .store_path = store,
+                                    .store_path = p->store_path,
                                     .wake = wake_loop,
                                     .wake_ctx = s};
-    return annotator_open(&s->annotator, &order, &setup, err);
+    return annotator_open(&s->annotator, o, &setup, err);
 }
 
-static int server_life_store_path(const struct config *c, char *out, size_t size,
-                                  struct onic_err *err)
+static int open_store(struct server *s, const struct server_params *p, struct onic_err *err)
 {
-    if (*c->labels_path)
-        snprintf(out, size, "%s", c->labels_path);
-    else if (*c->run_dir)
-        snprintf(out, size, "%s/labels.sqlite", c->run_dir);
-    else
-        snprintf(out, size, "labels.sqlite");
-    if (*c->labels_path || !*c->run_dir || mkdir(c->run_dir, 0777) == 0 || errno == EEXIST)
-        return ONIC_OK;
-    return err_set(err, ONIC_ECANTCREATE, "cannot create the run directory %s: %s", c->run_dir,
-                   strerror(errno));
+    if (*p->run_dir && mkdir(p->run_dir, 0777) != 0 && errno != EEXIST)
+        return err_set(err, ONIC_ECANTCREATE, "cannot create the run directory %s: %s", p->run_dir,
+                       strerror(errno));
+    int rc = label_store_open(&s->store, p->store_path, LABEL_STORE_SERVER, err);
+    return rc ? rc : label_store_counts(s->store, &s->counts, err);
 }
 
 static void put_back(void *ctx, const char *question, size_t len)
@@ -79,17 +66,17 @@ static void put_back(void *ctx, const char *question, size_t len)
     annotation_queue_put(s->queue, question, len);
 }
 
-static int use_identity(struct server *s, const struct config *c, struct onic_err *err)
+static int use_identity(struct server *s, const struct server_params *p, struct onic_err *err)
 {
     char goal[LABEL_IDENTITY_GOAL_MAX];
     struct label_identity id;
-    label_identity_of(&id, goal, s->annotator, s->annotators, s->goal, c);
+    label_identity_of(&id, goal, s->annotator, &p->annotators, s->annotators, s->goal);
     snprintf(s->identity.model, sizeof s->identity.model, "%s", id.model);
     snprintf(s->identity.goal, sizeof s->identity.goal, "%s", goal);
     label_identity_text(&id, s->identity.identity);
     int rc = label_store_use(s->store, &id, err);
     if (!rc)
-        rc = label_store_unanswered(s->store, (int)c->annotator_queue_entries, put_back, s, err);
+        rc = label_store_unanswered(s->store, p->queue_entries, put_back, s, err);
     if (rc > 0)
         log_info("questions of an earlier life are asked again", kv("captions", rc));
     return rc < 0 ? rc : ONIC_OK;
@@ -120,10 +107,11 @@ static int server_life_open_loop(struct server *s, struct onic_err *err)
     return ONIC_OK;
 }
 
-static int server_life_open_socket(struct server *s, const struct config *c, struct onic_err *err)
+static int server_life_open_socket(struct server *s, const struct server_params *p,
+                                   struct onic_err *err)
 {
-    int rc = wire_labels_server_create(&s->socket, c->listen_address, NULL,
-                                       c->security_allow_insecure, &s->identity, err);
+    int rc = wire_labels_server_create(&s->socket, p->listen_address, NULL, p->allow_insecure,
+                                       &s->identity, err);
     if (rc)
         return rc;
     uv_poll_init(&s->loop, &s->readable, wire_labels_server_fd(s->socket));
@@ -131,41 +119,29 @@ static int server_life_open_socket(struct server *s, const struct config *c, str
     return ONIC_OK;
 }
 
-int server_create(struct server **out, const struct config *config, struct onic_err *err)
+int server_create(struct server **out, const struct server_params *params, struct onic_err *err)
 {
-    char path[PATHS_MAX];
     struct server *s = xcalloc(1, sizeof *s);
     *out = NULL;
-    int rc = *config->listen_address
-                 ? ONIC_OK
-                 : err_set(err, ONIC_ECONFIG,
-                           "the reward server needs an address to bind, for example "
-                           "--listen=tcp://127.0.0.1:5600");
-    s->queue = annotation_queue_create((size_t)config->annotator_queue_entries,
-                                       (size_t)config->annotator_queue_bytes,
-                                       config->annotator_oldest_share);
+    s->queue = annotation_queue_create((size_t)params->queue_entries, params->queue_bytes,
+                                       params->oldest_share);
+    int rc = server_life_open_loop(s, err);
     if (!rc)
-        rc = server_life_open_loop(s, err);
+        rc = open_store(s, params, err);
     if (!rc)
-        rc = server_life_store_path(config, path, sizeof path, err);
+        rc = open_annotator(s, params, err);
     if (!rc)
-        rc = label_store_open(&s->store, path, LABEL_STORE_SERVER, err);
+        rc = use_identity(s, params, err);
     if (!rc)
-        rc = label_store_counts(s->store, &s->counts, err);
-    if (!rc)
-        rc = open_annotator(s, config, path, err);
-    if (!rc)
-        rc = use_identity(s, config, err);
-    if (!rc)
-        rc = server_life_open_socket(s, config, err);
+        rc = server_life_open_socket(s, params, err);
     if (rc) {
         server_free(s);
         return rc;
     }
     log_info("reward server is ready", kv("address", wire_labels_server_address(s->socket)),
-             kv("identity", (const char *)s->identity.identity), kv("store", (const char *)path),
-             kv("labels", s->counts.answered),
-             kv("queue_max_mb", (double)config->annotator_queue_bytes / 1048576));
+             kv("identity", (const char *)s->identity.identity),
+             kv("store", (const char *)params->store_path), kv("labels", s->counts.answered),
+             kv("queue_max_mb", (double)params->queue_bytes / 1048576));
     *out = s;
     return ONIC_OK;
 }

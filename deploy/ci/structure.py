@@ -83,21 +83,6 @@ CONFIG_STILL_IN = {
     "deploy/cli/replay_file.h",
     "deploy/cli/run_load.c",
     "deploy/cli/run_load.h",
-    "reward_server/annotators/command/command_impl.h",
-    "reward_server/annotators/command/program.c",
-    "reward_server/annotators/embedding/source.c",
-    "reward_server/annotators/embedding/source.h",
-    "reward_server/annotators/embedding/source_file.c",
-    "reward_server/annotators/embedding/source_http.c",
-    "reward_server/annotators/embedding/source_model.c",
-    "reward_server/annotators/order_goal.c",
-    "reward_server/annotators/stack.c",
-    "reward_server/annotators/trial.c",
-    "reward_server/annotators/trial.h",
-    "reward_server/label_identity.c",
-    "reward_server/label_identity.h",
-    "reward_server/server.h",
-    "reward_server/server_life.c",
 }
 
 TOKENS = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|/\*.*?\*/|//[^\n]*', re.S)

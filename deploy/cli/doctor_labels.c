@@ -13,8 +13,10 @@
 #include "common/wire/labels/labels.h"
 #include "deploy/cli/doctor.h"
 #include "learner/reward/reward_model.h"
+#include "reward_server/annotators/annotator_options.h"
 #include "reward_server/annotators/llm/llm_check.h"
 #include "reward_server/annotators/trial.h"
+#include "reward_server/goals/goal_options.h"
 
 enum { SERVER_MS = 15000, OWN_PATIENCE_S = 60, SLACK_S = 5 };
 
@@ -29,6 +31,14 @@ static bool asked_kind(const struct config *cfg, enum question_kind *kind)
         return false;
     *kind = model->traits.asks;
     return true;
+}
+
+static int goal_of(struct goal **out, const struct annotator_order *o, const struct config *cfg,
+                   struct onic_err *err)
+{
+    struct goal_choice choice;
+    int rc = goal_options(&choice, cfg, err);
+    return rc ? rc : annotator_goal(out, o, &choice, err);
 }
 
 void doctor_embedding(const struct config *cfg, struct finding *f)
@@ -73,14 +83,15 @@ static int ask_servers(const struct config *cfg, struct buf *out, int *broken, s
 {
     struct goal *goal = NULL;
     enum question_kind kind = QUESTION_CLASS;
-    const struct annotator_order alone = {.member = {annotator_find("llm")}, .n = 1};
+    struct annotator_order alone;
+    annotator_alone(&alone, annotator_find("llm"), cfg);
     asked_kind(cfg, &kind);
-    if (!(alone.member[0]->kinds & 1u << kind))
+    if (!(alone.member[0].v->kinds & 1u << kind))
         return err_set(err, ONIC_ECONFIG,
                        "a language model answers no %s questions, which reward.model=%s asks; "
                        "choose another of the two",
                        question_kind_name(kind), cfg->reward_model);
-    int rc = annotator_goal(&goal, &alone, cfg, err);
+    int rc = goal_of(&goal, &alone, cfg, err);
     const struct annotator_setup setup = {.config = cfg, .goal = goal};
     if (!rc)
         rc = llm_check(&setup, kind, out, broken, err);
@@ -167,10 +178,11 @@ static void put_trial(struct finding *f, const struct annotator_vtable *v, const
         buf_printf(&f->text, " gets no answer: %s%s", raw, doctor_labels_remedy(v, cfg, raw));
 }
 
-static void try_annotator(struct finding *f, const struct annotator_vtable *v,
+static void try_annotator(struct finding *f, const struct annotator_order *o, int member,
                           const struct config *cfg, const struct goal *goal,
                           enum question_kind kind)
 {
+    const struct annotator_vtable *v = o->member[member].v;
     static struct trial t;
     struct onic_err err = {0};
     if (strcmp(v->id, "llm") == 0) {
@@ -180,7 +192,7 @@ static void try_annotator(struct finding *f, const struct annotator_vtable *v,
     }
     trial_question(&t, goal, kind);
     log_set_level(LOG_ERROR); /* what is wrong is said below */
-    int rc = trial_ask(&t, v, cfg, goal, patience_s(v, cfg), &err);
+    int rc = trial_ask(&t, o, member, goal, patience_s(v, cfg), &err);
     log_set_level(LOG_INFO);
     if (!rc) {
         put_trial(f, v, cfg, goal, &t);
@@ -272,12 +284,12 @@ static int try_order(struct finding *f, const struct config *cfg, enum question_
     if (!rc)
         rc = annotator_check_kind(&order, kind, who, err);
     if (!rc)
-        rc = annotator_goal(&goal, &order, cfg, err);
+        rc = goal_of(&goal, &order, cfg, err);
     if (*note)
         buf_printf(&f->text, "%s; ", note);
     for (int i = 0; !rc && i < order.n; i++) {
         buf_puts(&f->text, i ? "; then " : "");
-        try_annotator(f, order.member[i], cfg, goal, kind);
+        try_annotator(f, &order, i, cfg, goal, kind);
     }
     goal_free(goal);
     return rc;
@@ -292,8 +304,9 @@ void doctor_annotator(const struct config *cfg, struct finding *f)
     if (!asked_kind(cfg, &kind)) {
         buf_printf(&f->text, "reward.model=%s asks for no labels", cfg->reward_model);
     } else if (cfg->reward_server[0]) {
-        struct annotator_order any = {.member = {annotator_find("random")}, .n = 1};
-        rc = annotator_goal(&goal, &any, cfg, &err);
+        struct annotator_order any;
+        annotator_alone(&any, annotator_find("random"), cfg);
+        rc = goal_of(&goal, &any, cfg, &err);
         if (!rc)
             try_server(f, cfg, goal, kind);
         goal_free(goal);

@@ -21,8 +21,7 @@
 #include "common/wire/frame/sock_folder.h"
 #include "common/wire/labels/labels.h"
 #include "deploy/cli/pairs.h"
-#include "reward_server/annotators/annotator.h"
-#include "reward_server/server.h"
+#include "reward_server/server_options.h"
 
 enum { GROUP = 1024, PROGRESS_MS = 2000, POLL_MS = 50 };
 
@@ -138,30 +137,21 @@ static int read_chunk(const char *text, struct chunk *out, struct onic_err *err)
     return ONIC_OK;
 }
 
-/* The server drops what its annotator does not answer, and the client would wait for ever. */
-static int labels_annotate_check_annotator(const struct config *cfg, struct onic_err *err)
-{
-    struct annotator_order order;
-    char note[ONIC_ERR_MSG_MAX];
-    int rc = annotator_choose(&order, cfg, note, err);
-    return rc ? rc : annotator_check_kind(&order, QUESTION_PAIR, "onic labels annotate", err);
-}
-
 /* Options of the server: the store in DATA, the socket in a private folder. */
-static int configure(struct config *cfg, const char *data, const char *env, struct scratch *folder,
-                     struct onic_err *err)
+static int configure(struct server_params *out, struct config *cfg, const char *data,
+                     const char *env, struct scratch *folder, struct onic_err *err)
 {
     if (env[0] && config_origin_of(cfg, "env.id") == CONFIG_DEFAULT)
         snprintf(cfg->env_id, sizeof cfg->env_id, "%s", env);
-    int rc = labels_annotate_check_annotator(cfg, err);
-    if (rc)
-        return rc;
-    rc = sock_folder_create(folder, data, err);
+    int rc = sock_folder_create(folder, data, err);
     if (rc)
         return rc;
     snprintf(cfg->run_dir, sizeof cfg->run_dir, "%s", data);
     snprintf(cfg->listen_address, sizeof cfg->listen_address, "ipc://%.91s/reward", folder->path);
-    return ONIC_OK;
+    rc = server_options(out, cfg, err);
+    /* the server drops what its annotator does not answer, and the client would wait for ever */
+    return rc ? rc
+              : annotator_check_kind(&out->annotators, QUESTION_PAIR, "onic labels annotate", err);
 }
 
 /* Serves and asks until all is answered or the server ends. */
@@ -182,6 +172,7 @@ int labels_annotate(const char *data, const struct config *given, const char *ch
                     struct onic_err *err)
 {
     struct config *cfg = xmalloc(sizeof *cfg);
+    struct server_params *params = xmalloc(sizeof *params);
     struct serving s = {0};
     struct chunk chunk;
     char env[CONFIG_STR_MAX] = "";
@@ -192,13 +183,14 @@ int labels_annotate(const char *data, const struct config *given, const char *ch
     if (!rc)
         rc = pairs_read(data, env, labels_annotate_count, &total, err);
     if (!rc)
-        rc = configure(cfg, data, env, &folder, err);
+        rc = configure(params, cfg, data, env, &folder, err);
     if (!rc)
-        rc = server_create(&s.server, cfg, err);
+        rc = server_create(&s.server, params, err);
     if (!rc)
         rc = labels_annotate_run(&s, data, chunk, total, err);
     server_free(s.server);
     scratch_remove(&folder);
+    free(params);
     free(cfg);
     return rc;
 }

@@ -11,7 +11,8 @@
 #include "common/run/run_dir.h"
 #include "learner/process/learner_options.h"
 #include "learner/process/resume_options.h"
-#include "reward_server/annotators/annotator.h"
+#include "reward_server/annotators/annotator_options.h"
+#include "reward_server/goals/goal_options.h"
 #include "reward_server/label_identity.h"
 
 /* A name that no part knows should fail here and at once, not in the first actor. */
@@ -47,6 +48,7 @@ static int train_options_annotator(const struct config *cfg, const struct reward
                                    char identity[192], struct onic_err *err)
 {
     struct annotator_order order;
+    struct goal_choice goal;
     char note[ONIC_ERR_MSG_MAX];
     int rc = annotator_choose(&order, cfg, note, err);
     if (rc)
@@ -54,7 +56,9 @@ static int train_options_annotator(const struct config *cfg, const struct reward
     char who[96];
     snprintf(who, sizeof who, "reward.model=%s", model->name);
     rc = annotator_check_kind(&order, model->traits.asks, who, err);
-    return rc ? rc : label_identity_expected(identity, &order, cfg, err);
+    if (!rc)
+        rc = goal_options(&goal, cfg, err);
+    return rc ? rc : label_identity_expected(identity, &order, &goal, err);
 }
 
 static bool starts_reward_server(const struct config *cfg, const struct reward_model_type *model)

@@ -119,26 +119,30 @@ bool annotator_is_starting(const char *status);
 const struct annotator_vtable *annotator_find(const char *id); /* NULL when unknown */
 const struct annotator_vtable *annotator_at(int index);        /* NULL at the end */
 
-/* --- stack.c: annotators in the order and with the wrappers that the configuration asks for --- */
+/* --- stack.c: annotators in the order and with the wrappers that the options ask for ---------- */
 
 enum { ANNOTATOR_ORDER_MAX = 8, ANNOTATOR_NAMES_MAX = 128 };
 
-/* annotator.id and those of annotator.fallback behind it: who is asked, in this order. */
-struct annotator_order {
-    const struct annotator_vtable *member[ANNOTATOR_ORDER_MAX];
-    int n; /* >= 1 */
+/* An annotator with what its own options say of it. */
+struct annotator_member {
+    const struct annotator_vtable *v;
+    bool varies, costs_money, may_leave; /* as in its vtable */
+    double own_noise;                    /* probability; 0 = none */
 };
 
-/* For annotator.id, "auto" resolved: embedding where its model is present, else rules, with the
- * reason in note ("" otherwise). ONIC_ECONFIG when the first or one of the others cannot work here,
- * or annotator.vote, annotator.noise or annotator.fallback do not fit them. */
-int annotator_choose(struct annotator_order *out, const struct config *config,
-                     char note[ONIC_ERR_MSG_MAX], struct onic_err *err);
-/* The two steps of it for a given first one: read the list, check what it asks for. */
-int annotator_order_read(struct annotator_order *out, const struct annotator_vtable *first,
-                         const struct config *config, struct onic_err *err);
-int annotator_order_check(const struct annotator_order *o, const struct config *config,
-                          struct onic_err *err);
+/* Who is asked, in this order, and how: annotator_options.h makes it of the options. */
+struct annotator_order {
+    struct annotator_member member[ANNOTATOR_ORDER_MAX];
+    int n;        /* >= 1 */
+    int vote;     /* votes asked of each that varies, >= 1 */
+    double noise; /* probability that an answer is turned into its opposite; 0 = none of all */
+    int64_t seed; /* of the noise */
+    const struct config *config; /* borrowed; for the functions of the members alone */
+};
+
+/* ONIC_ECONFIG when one of the others cannot work here, or votes, noise or the others do not fit
+ * the first. */
+int annotator_order_check(const struct annotator_order *o, struct onic_err *err);
 /* Their ids, "llm>embedding>rules", for the labels' identity. */
 void annotator_names(const struct annotator_order *o, char out[ANNOTATOR_NAMES_MAX]);
 /* ONIC_ECONFIG when one of them does not answer questions of this kind, which `who` asks. */
@@ -147,15 +151,16 @@ int annotator_check_kind(const struct annotator_order *o, enum question_kind kin
 /* What all of them answer: bit set 1 << enum question_kind. */
 unsigned annotator_kinds(const struct annotator_order *o);
 /* True when asking one of them may cost money or somebody's time. */
-bool annotator_costs_money(const struct annotator_order *o, const struct config *config);
-/* Creates it, inside the wrappers that annotator.noise, annotator.vote and annotator.fallback ask
- * for. Only what struct annotator_vtable has from `free` on may be called of a wrapped one. */
+bool annotator_costs_money(const struct annotator_order *o);
+/* Creates it, inside the wrappers that noise, votes and the others ask for; the config of `setup`
+ * is that of the order. Only what struct annotator_vtable has from `free` on may be called of a
+ * wrapped one. */
 int annotator_open(struct annotator **out, const struct annotator_order *o,
                    const struct annotator_setup *setup, struct onic_err *err);
-/* Loads the goal that the configuration names (annotator.goal, .domain, .goals_dir, env.id for
- * auto). Where none is named, none is there for the environment and nobody in v's order goes by
- * one, it is goal_unstated. Errors as goal_load; *out is owned by the caller. */
-int annotator_goal(struct goal **out, const struct annotator_order *o, const struct config *config,
-                   struct onic_err *err);
+/* Loads the goal that is chosen. Where none is named, none is there for the environment and nobody
+ * in the order goes by one, it is goal_unstated. Errors as goal_load; *out is owned by the caller.
+ */
+int annotator_goal(struct goal **out, const struct annotator_order *o,
+                   const struct goal_choice *choice, struct onic_err *err);
 
 #endif /* ONIC_REWARD_SERVER_ANNOTATORS_ANNOTATOR_H */

@@ -170,17 +170,16 @@ static void noise_set_parameters(struct noise *w, int64_t seed)
                  (unsigned long long)XXH3_64bits(inner, strlen(inner)));
 }
 
-struct annotator *noise_wrap(struct annotator *inner, const struct annotator_setup *setup,
+struct annotator *noise_wrap(struct annotator *inner, const struct goal *goal, int64_t seed,
                              double probability)
 {
     struct noise *w = xcalloc(1, sizeof *w);
-    const char *version = setup->goal->version;
+    const char *version = goal->version;
     w->base.v = &vtable;
     w->inner = inner;
     w->probability = probability;
-    w->seed =
-        XXH3_64bits_withSeed(version, strlen(version), (uint64_t)setup->config->annotator_seed);
-    noise_set_parameters(w, setup->config->annotator_seed);
+    w->seed = XXH3_64bits_withSeed(version, strlen(version), (uint64_t)seed);
+    noise_set_parameters(w, seed);
     for (int i = NOISE_WINDOW - 1; i >= 0; i--)
         w->spare[w->nspare++] = i;
     return &w->base;

@@ -141,14 +141,14 @@ static void trial_run(struct asking *k, uv_loop_t *loop)
                  *k->said ? k->said : "it does not answer in time");
 }
 
-int trial_ask(struct trial *t, const struct annotator_vtable *v, const struct config *config,
-              const struct goal *goal, double patience_s, struct onic_err *err)
+int trial_ask(struct trial *t, const struct annotator_order *o, int member, const struct goal *goal,
+              double patience_s, struct onic_err *err)
 {
+    const struct annotator_vtable *v = o->member[member].v;
     struct asking k = {.t = t, .goal = goal, .patience_ms = (int64_t)(patience_s * 1000)};
-    struct annotator_setup setup = {.config = config, .goal = goal, .wake = trial_wake_nobody};
+    struct annotator_setup setup = {.config = o->config, .goal = goal, .wake = trial_wake_nobody};
     uv_loop_t loop;
-    bool free_of_charge = !v->costs_money || !v->costs_money(config);
-    if (free_of_charge && question_kind_of(t->question, t->len) == QUESTION_CLASS)
+    if (!o->member[member].costs_money && question_kind_of(t->question, t->len) == QUESTION_CLASS)
         t->pool = goal->npool < POOL_MAX ? goal->npool : POOL_MAX;
     k.want = 1 + t->pool;
     k.err = err;

@@ -25,10 +25,10 @@ void trial_question(struct trial *t, const struct goal *goal, enum question_kind
 void trial_put_question(const struct trial *t, struct buf *out);
 /* " gets label 0", and what the rules say where they say something else. */
 void trial_put_label(const struct trial *t, double label, struct buf *out);
-/* Asks it of one annotator, without votes and noise, and one that costs nothing also (kind class)
- * for the pool. Ends with the answer, with the first thing that goes wrong, or when nothing has
- * moved for patience_s. Errors as those of the annotator's create. */
-int trial_ask(struct trial *t, const struct annotator_vtable *v, const struct config *config,
-              const struct goal *goal, double patience_s, struct onic_err *err);
+/* Asks it of one member of the order, without votes and noise, and one that costs nothing also
+ * (kind class) for the pool. Ends with the answer, with the first thing that goes wrong, or when
+ * nothing has moved for patience_s. Errors as those of the annotator's create. */
+int trial_ask(struct trial *t, const struct annotator_order *o, int member, const struct goal *goal,
+              double patience_s, struct onic_err *err);
 
 #endif /* ONIC_REWARD_SERVER_ANNOTATORS_TRIAL_H */

@@ -12,7 +12,7 @@
 #include "reward_server/annotators/annotator.h"
 
 /* Turns an answer into its opposite with a probability, drawn per (seed, goal, question, vote). */
-struct annotator *noise_wrap(struct annotator *inner, const struct annotator_setup *setup,
+struct annotator *noise_wrap(struct annotator *inner, const struct goal *goal, int64_t seed,
                              double probability);
 /* Asks up to `votes` times and answers with the majority. */
 struct annotator *vote_wrap(struct annotator *inner, int votes);

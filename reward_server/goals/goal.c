@@ -506,34 +506,33 @@ static void goal_consider(void *ctx, const char *name)
     goal_free(g);
 }
 
-int goal_choose(const char *dir, const char *env_id, char domain[GOAL_NAME_MAX],
-                char name[GOAL_NAME_MAX], struct onic_err *err)
+int goal_choose(struct goal_choice *c, struct onic_err *err)
 {
-    if (!strcmp(domain, "auto"))
-        snprintf(domain, GOAL_NAME_MAX, "%.*s", (int)strcspn(env_id, ":"), env_id);
-    if (strcmp(name, "auto") != 0)
+    if (!strcmp(c->domain, "auto"))
+        snprintf(c->domain, sizeof c->domain, "%.*s", (int)strcspn(c->env_id, ":"), c->env_id);
+    if (strcmp(c->name, "auto") != 0)
         return ONIC_OK;
     char folder[4096];
     struct stat st;
-    snprintf(folder, sizeof folder, "%.3900s/%s", dir, domain);
-    if (!*domain || stat(folder, &st) != 0) {
-        unknown_domain(dir, domain, err);
+    snprintf(folder, sizeof folder, "%.3900s/%s", c->dir, c->domain);
+    if (!*c->domain || stat(folder, &st) != 0) {
+        unknown_domain(c->dir, c->domain, err);
         return ONIC_ENOTFOUND;
     }
-    struct chooser c = {.dir = dir, .domain = domain, .env_id = env_id, .err = err};
-    goal_list(folder, ".yaml", goal_consider, &c);
-    if (c.rc)
-        return c.rc;
-    if (!c.best_len) {
+    struct chooser found = {.dir = c->dir, .domain = c->domain, .env_id = c->env_id, .err = err};
+    goal_list(folder, ".yaml", goal_consider, &found);
+    if (found.rc)
+        return found.rc;
+    if (!found.best_len) {
         struct buf names;
         err_set(err, ONIC_ENOTFOUND,
                 "no goal in %.200s is for %.60s (annotator.goal=auto goes by the patterns below "
                 "environments: in the files); name one of them as annotator.goal, or a file of "
                 "yours: %s",
-                folder, env_id, names_in(&names, folder, ".yaml"));
+                folder, c->env_id, names_in(&names, folder, ".yaml"));
         buf_release(&names);
         return ONIC_ENOTFOUND;
     }
-    snprintf(name, GOAL_NAME_MAX, "%s", c.best);
+    snprintf(c->name, sizeof c->name, "%s", found.best);
     return ONIC_OK;
 }

@@ -32,7 +32,12 @@
 
 #include "common/base/err.h"
 
-enum { GOAL_NAME_MAX = 64, GOAL_TEXTS_MAX = 8192, GOAL_FILE_MAX_BYTES = 1 << 20 };
+enum {
+    GOAL_NAME_MAX = 64,
+    GOAL_REF_MAX = 512,
+    GOAL_TEXTS_MAX = 8192,
+    GOAL_FILE_MAX_BYTES = 1 << 20
+};
 enum { GOAL_NO_RULE = -1 };
 
 struct goal_rule {
@@ -76,10 +81,16 @@ bool goal_is_file(const char *name);
  * that go by none. Owned by the caller. */
 struct goal *goal_unstated(const char *domain);
 
+/* Which goal: goal_options.h makes it of the options. */
+struct goal_choice {
+    char dir[4096];                                 /* holds a folder per domain */
+    char domain[GOAL_NAME_MAX], name[GOAL_REF_MAX]; /* as goal_load takes them, or "auto" */
+    char env_id[GOAL_REF_MAX];                      /* what auto goes by */
+};
+
 /* Replaces "auto": domain = the family of env_id, name = the goal whose `environments` fits best.
  * ONIC_ENOTFOUND: name is auto and there is no goal for env_id. */
-int goal_choose(const char *dir, const char *env_id, char domain[GOAL_NAME_MAX],
-                char name[GOAL_NAME_MAX], struct onic_err *err);
+int goal_choose(struct goal_choice *c, struct onic_err *err);
 
 /* The first rule that matches, or GOAL_NO_RULE. caption is NUL-terminated. */
 int goal_match(const struct goal *g, const char *caption);

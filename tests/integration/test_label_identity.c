@@ -26,7 +26,7 @@ static bool identity_of(const struct config *c, const char *id, char out[600])
     annotator_run_prepare(&r, 1);
     r.config = *c;
     struct annotator_setup setup = {
-        .config = c, .goal = r.goal, .loop = &r.loop, .store_path = r.store, .wake = no_wake};
+        .goal = r.goal, .loop = &r.loop, .store_path = r.store, .wake = no_wake};
     struct annotator_order order;
     bool fine = annotator_order_read(&order, annotator_find(id), c, NULL) == ONIC_OK &&
                 annotator_open(&r.a, &order, &setup, NULL) == ONIC_OK;

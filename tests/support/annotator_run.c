@@ -35,7 +35,7 @@ int order_checked(const char *id, const struct config *config, struct onic_err *
 {
     struct annotator_order o;
     int rc = annotator_order_read(&o, annotator_find(id), config, err);
-    return rc ? rc : annotator_order_check(&o, config, err);
+    return rc ? rc : annotator_order_check(&o, err);
 }
 
 int order_opened(struct annotator **out, const char *id, const struct annotator_setup *setup,

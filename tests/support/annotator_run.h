@@ -7,7 +7,7 @@
 
 #include <uv.h>
 
-#include "reward_server/annotators/annotator.h"
+#include "reward_server/annotators/annotator_options.h"
 
 enum { ANNOTATOR_RUN_PATIENCE_MS = 20000 };
 

@@ -37,6 +37,14 @@ static bool command_costs_money(const struct config *config)
     return true;
 }
 
+static int command_available(const struct config *config, struct onic_err *err)
+{
+    if (strlen(config->command_version) > COMMAND_VERSION_MAX)
+        return err_set(err, ONIC_ECONFIG, "command.version is longer than %d bytes",
+                       COMMAND_VERSION_MAX);
+    return command_check_program(config->command_run, err);
+}
+
 /* The hash comes first: texts of identities are cut. */
 static void command_set_identity(struct command *c, const struct config *config)
 {

@@ -19,8 +19,8 @@
 /* --- program.c ------------------------------------------------------------------------------- */
 
 enum { COMMAND_VERSION_MAX = 60 };
-/* Of the vtable: whether command.run names something that can be run. */
-int command_available(const struct config *config, struct onic_err *err);
+/* Whether the command line (command.run) names something that can be run. */
+int command_check_program(const char *line, struct onic_err *err);
 /* One program with its arguments: nothing that only a shell understands. */
 bool command_is_simple(const char *line);
 

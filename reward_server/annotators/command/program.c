@@ -36,10 +36,14 @@ static bool found_in_path(const char *word)
     return !dirs;
 }
 
-static int check_program(const char *line, struct onic_err *err)
+int command_check_program(const char *line, struct onic_err *err)
 {
     char word[1024];
     struct stat st;
+    if (!*line || *line == ' ')
+        return err_set(err, ONIC_ECONFIG,
+                       "annotator command needs a program to ask, for example "
+                       "--command.run=\"python3 deploy/examples/annotator.py\"");
     snprintf(word, sizeof word, "%.*s", (int)strcspn(line, " \t"), line);
     if (!command_is_simple(line) || (strchr(word, '/') ? is_program(word) : found_in_path(word)))
         return ONIC_OK;
@@ -53,17 +57,4 @@ static int check_program(const char *line, struct onic_err *err)
         why = "which is a file here but no program that a shell finds: write ./ before it, or its "
               "interpreter (python3 FILE)";
     return err_set(err, ONIC_ECONFIG, "command.run starts with \"%.300s\", %s", word, why);
-}
-
-int command_available(const struct config *config, struct onic_err *err)
-{
-    const char *line = config->command_run;
-    if (!*line || *line == ' ')
-        return err_set(err, ONIC_ECONFIG,
-                       "annotator command needs a program to ask, for example "
-                       "--command.run=\"python3 deploy/examples/annotator.py\"");
-    if (strlen(config->command_version) > COMMAND_VERSION_MAX)
-        return err_set(err, ONIC_ECONFIG, "command.version is longer than %d bytes",
-                       COMMAND_VERSION_MAX);
-    return check_program(line, err);
 }

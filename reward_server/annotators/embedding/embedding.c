@@ -314,9 +314,27 @@ static void *worker(void *arg)
 
 /* --- the loop's side ------------------------------------------------------------------- */
 
+static struct source_params source_params_of(const struct config *c)
+{
+    return (struct source_params){
+        .model_dir = c->embedding_model_dir,
+        .vectors = c->embedding_vectors,
+        .url = c->embedding_url,
+        .model = c->embedding_model,
+        .prefix = c->embedding_prefix,
+        .api_key_file = c->embedding_api_key_file,
+        .ca_file = c->embedding_ca_file,
+        .deadline_s = c->embedding_deadline_s,
+        .backoff_s = c->embedding_backoff_s,
+        .allow_insecure = c->security_allow_insecure,
+        .seed = (uint64_t)c->run_seed,
+    };
+}
+
 static int embedding_available(const struct config *config, struct onic_err *err)
 {
-    return source_chosen(config)->available(config, err);
+    const struct source_params p = source_params_of(config);
+    return source_chosen(config->embedding_source)->available(&p, err);
 }
 
 static void set_up(struct embedding *e, const struct annotator_setup *setup)
@@ -376,7 +394,8 @@ static int embedding_create(struct annotator **out, const struct annotator_setup
                             struct onic_err *err)
 {
     struct embedding *e = xcalloc(1, sizeof *e);
-    int rc = source_chosen(setup->config)->open(&e->source, setup->config, err);
+    const struct source_params p = source_params_of(setup->config);
+    int rc = source_chosen(setup->config->embedding_source)->open(&e->source, &p, err);
     if (rc) {
         free(e);
         return rc;

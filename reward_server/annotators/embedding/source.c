@@ -12,7 +12,7 @@ static const struct source_vtable *const table[] = {
 #undef SOURCE
 };
 
-const struct source_vtable *source_chosen(const struct config *config)
+const struct source_vtable *source_chosen(enum config_embedding_source which)
 {
-    return table[config->embedding_source];
+    return table[which];
 }

@@ -7,9 +7,22 @@
  * Opened and closed by the loop thread; in between the annotator's worker uses it. */
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "common/base/err.h"
 #include "common/config/config.h"
+
+/* What a source is told; strings are borrowed for the call. */
+struct source_params {
+    const char *model_dir; /* model: folder of the unpacked wheel; "" = the fetched one */
+    const char *vectors;   /* file: word vectors, fastText's text format */
+    /* http: address, model, what stands before each sentence, files of the key and of trusted
+     * authorities ("" = none) */
+    const char *url, *model, *prefix, *api_key_file, *ca_file;
+    double deadline_s, backoff_s; /* http: of a request, the first pause after a failure */
+    bool allow_insecure;          /* http: the key may travel without TLS */
+    uint64_t seed;                /* http: of the jitter of pauses */
+};
 
 struct source; /* a source's own struct starts with this one */
 
@@ -21,8 +34,8 @@ struct source_vtable {
     bool kept;
     int batch; /* sentences per call of embed at most, >= 1 */
     /* ONIC_OK when open can work here, else the reason in one sentence. Cheap. */
-    int (*available)(const struct config *config, struct onic_err *err);
-    int (*open)(struct source **out, const struct config *config, struct onic_err *err);
+    int (*available)(const struct source_params *p, struct onic_err *err);
+    int (*open)(struct source **out, const struct source_params *p, struct onic_err *err);
     void (*close)(struct source *s);
     /* Name and content hash: identity of labels, and of kept vectors. */
     const char *(*model)(const struct source *s);
@@ -43,6 +56,6 @@ struct source {
 };
 
 /* The source that embedding.source names. */
-const struct source_vtable *source_chosen(const struct config *config);
+const struct source_vtable *source_chosen(enum config_embedding_source which);
 
 #endif /* ONIC_REWARD_SERVER_ANNOTATORS_EMBEDDING_SOURCE_H */

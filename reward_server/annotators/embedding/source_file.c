@@ -17,24 +17,23 @@ struct file_source {
     struct wordvec *words;
 };
 
-static int file_available(const struct config *config, struct onic_err *err)
+static int file_available(const struct source_params *p, struct onic_err *err)
 {
-    if (!*config->embedding_vectors)
+    if (!*p->vectors)
         return err_set(err, ONIC_ECONFIG,
                        "embedding.source=file needs embedding.vectors, a file in fastText's text "
                        "format (.vec)");
-    if (access(config->embedding_vectors, R_OK) != 0)
-        return err_set(err, ONIC_ECONFIG, "embedding.vectors %.400s cannot be read",
-                       config->embedding_vectors);
+    if (access(p->vectors, R_OK) != 0)
+        return err_set(err, ONIC_ECONFIG, "embedding.vectors %.400s cannot be read", p->vectors);
     return ONIC_OK;
 }
 
-static int file_open(struct source **out, const struct config *config, struct onic_err *err)
+static int file_open(struct source **out, const struct source_params *p, struct onic_err *err)
 {
     struct wordvec *words = NULL;
-    int rc = file_available(config, err);
+    int rc = file_available(p, err);
     if (!rc)
-        rc = wordvec_load(&words, config->embedding_vectors, err);
+        rc = wordvec_load(&words, p->vectors, err);
     if (rc)
         return rc;
     struct file_source *f = xcalloc(1, sizeof *f);

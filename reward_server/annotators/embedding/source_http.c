@@ -332,20 +332,20 @@ static int http_dim(struct source *s)
 
 /* --- life -------------------------------------------------------------------------------- */
 
-static int http_available(const struct config *c, struct onic_err *err)
+static int http_available(const struct source_params *p, struct onic_err *err)
 {
-    if (!*c->embedding_url || !*c->embedding_model)
+    if (!*p->url || !*p->model)
         return err_set(err, ONIC_ECONFIG,
                        "embedding.source=http needs the address of a server and the name of its "
                        "model: --embedding.url=http://127.0.0.1:8000 --embedding.model=NAME");
-    if (strlen(c->embedding_model) > MODEL_MAX || strlen(c->embedding_prefix) > PREFIX_MAX)
+    if (strlen(p->model) > MODEL_MAX || strlen(p->prefix) > PREFIX_MAX)
         return err_set(err, ONIC_ECONFIG,
                        "embedding.model may have %d bytes and embedding.prefix %d: both are part "
                        "of a label's identity",
                        MODEL_MAX, PREFIX_MAX);
-    if (strlen(c->embedding_url) >= URL_MAX)
+    if (strlen(p->url) >= URL_MAX)
         return err_set(err, ONIC_ECONFIG, "embedding.url is longer than %d bytes", URL_MAX);
-    return http_check_url(c->embedding_url, "embedding.url", err);
+    return http_check_url(p->url, "embedding.url", err);
 }
 
 static void source_http_open_loop(struct http_source *h)
@@ -370,32 +370,32 @@ static void http_close(struct source *s)
     free(h);
 }
 
-static int http_open(struct source **out, const struct config *c, struct onic_err *err)
+static int http_open(struct source **out, const struct source_params *p, struct onic_err *err)
 {
-    int rc = http_available(c, err);
+    int rc = http_available(p, err);
     if (rc)
         return rc;
     static const char *const paths[] = {"/embeddings", NULL};
     struct http_address address;
     struct http_source *h = xcalloc(1, sizeof *h);
-    struct http_options options = {.ca_file = c->embedding_ca_file,
+    struct http_options options = {.ca_file = p->ca_file,
                                    .proxy = "",
-                                   .connect_ms = (int)(c->embedding_deadline_s * 1000),
+                                   .connect_ms = (int)(p->deadline_s * 1000),
                                    .max_body = body_max};
     h->base.v = &source_http;
     h->lists = true;
-    h->deadline_s = c->embedding_deadline_s;
-    h->backoff_s = c->embedding_backoff_s;
-    h->jitter = rng_stream((uint64_t)c->run_seed, "embedding", 0, 0, 0);
-    snprintf(h->wanted, sizeof h->wanted, "%.40s", c->embedding_model);
-    snprintf(h->prefix, sizeof h->prefix, "%.16s", c->embedding_prefix);
+    h->deadline_s = p->deadline_s;
+    h->backoff_s = p->backoff_s;
+    h->jitter = rng_stream(p->seed, "embedding", 0, 0, 0);
+    snprintf(h->wanted, sizeof h->wanted, "%.40s", p->model);
+    snprintf(h->prefix, sizeof h->prefix, "%.16s", p->prefix);
     snprintf(h->name, sizeof h->name, "http:%s|%s", h->wanted, h->prefix);
-    http_address_read(&address, c->embedding_url, strlen(c->embedding_url), paths);
+    http_address_read(&address, p->url, strlen(p->url), paths);
     http_address_join(&address, address.base, "/embeddings", h->url, sizeof h->url);
     source_http_open_loop(h);
-    rc = http_key_read(h->key, c->embedding_api_key_file, "embedding.api_key_file", err);
+    rc = http_key_read(h->key, p->api_key_file, "embedding.api_key_file", err);
     if (!rc)
-        rc = http_key_may_travel(h->key, h->url, c->security_allow_insecure, "embedding.url",
+        rc = http_key_may_travel(h->key, h->url, p->allow_insecure, "embedding.url",
                                  "embedding.api_key_file", err);
     if (!rc)
         rc = http_client_create(&h->http, &h->loop, &options, err);

@@ -13,16 +13,16 @@ struct model_source {
     struct engine *engine;
 };
 
-static int model_available(const struct config *config, struct onic_err *err)
+static int model_available(const struct source_params *p, struct onic_err *err)
 {
-    return engine_available(config->embedding_model_dir, err);
+    return engine_available(p->model_dir, err);
 }
 
-static int model_open(struct source **out, const struct config *config, struct onic_err *err)
+static int model_open(struct source **out, const struct source_params *p, struct onic_err *err)
 {
     struct model_source *m = xcalloc(1, sizeof *m);
     m->base.v = &source_model;
-    int rc = engine_open(&m->engine, config->embedding_model_dir, err);
+    int rc = engine_open(&m->engine, p->model_dir, err);
     if (rc)
         free(m);
     else

@@ -440,7 +440,7 @@ static void what_may_cost_something_is_paid(void **state)
         assert_ok(config_set(&c, "embedding.source", is[i].source, CONFIG_CLI, "test", &err));
         struct annotator_order o;
         assert_ok(annotator_order_read(&o, annotator_find(is[i].id), &c, &err));
-        if (annotator_costs_money(&o, &c) != is[i].costs_money)
+        if (annotator_costs_money(&o) != is[i].costs_money)
             fail_msg("%s>%s, embedding.source=%s", is[i].id, is[i].fallback, is[i].source);
     }
 }

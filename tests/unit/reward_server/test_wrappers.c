@@ -372,12 +372,9 @@ static void noise_turns_each_kind_its_own_way(void **state)
         double label;
     } want[] = {{"1", 1, 0}, {"0", 1, 1}, {"1\0b", 3, 0}, {"t\0b", 3, 0.5}, {"\0t", 2, -0.5}};
     struct answers out = {0};
-    struct config c;
     struct goal *g = key_corridor();
     (void)state;
-    config_defaults(&c);
-    struct annotator_setup setup = {.config = &c, .goal = g, .wake = no_wake};
-    struct annotator *a = noise_wrap(&told(8)->base, &setup, 1);
+    struct annotator *a = noise_wrap(&told(8)->base, g, 0, 1);
     for (int i = 0; i < 5; i++) {
         a->v->submit(a, (uint64_t)i, want[i].question, want[i].len, 0);
         a->v->poll(a, note, &out);

@@ -239,6 +239,14 @@ static void every_shipped_goal_is_good(void **state)
     assert_int_equal(n, 18);
 }
 
+static struct goal_choice chosen_by_itself(const char *env_id)
+{
+    struct goal_choice c = {.domain = "auto", .name = "auto"};
+    goals_dir(c.dir);
+    snprintf(c.env_id, sizeof c.env_id, "%s", env_id);
+    return c;
+}
+
 static void auto_finds_the_goal_of_an_environment(void **state)
 {
     (void)state;
@@ -258,19 +266,18 @@ static void auto_finds_the_goal_of_an_environment(void **state)
                              {"nethack:OracleSober-Continual", "nethack", "oracle"},
                              {"corridor", "corridor", "corridor"}};
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
-        char dir[1024], domain[GOAL_NAME_MAX] = "auto", name[GOAL_NAME_MAX] = "auto";
-        assert_ok(goal_choose(goals_dir(dir), want[i][0], domain, name, &err));
-        assert_string_equal(domain, want[i][1]);
-        assert_string_equal(name, want[i][2]);
+        struct goal_choice c = chosen_by_itself(want[i][0]);
+        assert_ok(goal_choose(&c, &err));
+        assert_string_equal(c.domain, want[i][1]);
+        assert_string_equal(c.name, want[i][2]);
     }
-    char dir[1024], domain[GOAL_NAME_MAX] = "auto", name[GOAL_NAME_MAX] = "auto";
-    assert_err(goal_choose(goals_dir(dir), "minigrid:Dance", domain, name, &err), ONIC_ENOTFOUND,
-               "KeyCorridor");
-    strcpy(domain, "auto");
+    struct goal_choice dance = chosen_by_itself("minigrid:Dance");
+    struct goal_choice coin = chosen_by_itself("coin");
+    assert_err(goal_choose(&dance, &err), ONIC_ENOTFOUND, "KeyCorridor");
     const char *part[] = {"there are no goals for \"coin\"", "has corridor, minigrid, nethack",
                           "--annotator.goal=./FILE.yaml", "--reward.model=counts"};
     for (int i = 0; i < 4; i++)
-        assert_err(goal_choose(dir, "coin", domain, name, &err), ONIC_ENOTFOUND, part[i]);
+        assert_err(goal_choose(&coin, &err), ONIC_ENOTFOUND, part[i]);
 }
 
 static void globs_match_like_a_shell(void **state)

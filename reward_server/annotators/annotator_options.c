@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* annotator_options.c - see annotator_options.h. */
+#include "reward_server/annotators/annotator_options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What its options say of it. */
+static struct annotator_member member_of(const struct annotator_vtable *v, const struct config *c)
+{
+    return (struct annotator_member){
+        .v = v,
+        .varies = v->varies && v->varies(c),
+        .costs_money = v->costs_money && v->costs_money(c),
+        .may_leave = v->may_leave ? v->may_leave(c) : v->health != NULL,
+        .own_noise = v->own_noise ? v->own_noise(c) : 0,
+    };
+}
+
+void annotator_alone(struct annotator_order *out, const struct annotator_vtable *v,
+                     const struct config *config)
+{
+    *out = (struct annotator_order){
+        .member = {member_of(v, config)}, .n = 1, .vote = 1, .config = config};
+}
+
+/* --- the declared order ---------------------------------------------------------------------- */
+
+static void put_known(struct buf *out, const struct annotator_vtable *first)
+{
+    bool any = false;
+    for (int i = 0; annotator_at(i); i++)
+        if (annotator_at(i) != first) {
+            buf_printf(out, "%s%s", any ? ", " : "", annotator_at(i)->id);
+            any = true;
+        }
+}
+
+static int unknown_member(const char *name, const struct annotator_vtable *first,
+                          struct onic_err *err)
+{
+    struct buf known;
+    bool wrapper = strcmp(name, "vote") == 0 || strcmp(name, "noise") == 0;
+    buf_init(&known, 4096);
+    put_known(&known, first);
+    int rc = err_set(
+        err, ONIC_ECONFIG, "annotator.fallback names \"%.60s\", %s; it is a list of: %s", name,
+        wrapper ? "which changes annotators and is none" : "which is no annotator", known.data);
+    buf_release(&known);
+    return rc;
+}
+
+static int add_member(struct annotator_order *o, const char *name, struct onic_err *err)
+{
+    const struct annotator_vtable *v = annotator_find(name);
+    if (!v)
+        return unknown_member(name, o->member[0].v, err);
+    for (int i = 0; i < o->n; i++)
+        if (o->member[i].v == v)
+            return err_set(err, ONIC_ECONFIG,
+                           i ? "annotator.fallback names %s twice"
+                             : "annotator.fallback names %s, which is asked first already "
+                               "(annotator.id): leave it out",
+                           name);
+    if (o->n == ANNOTATOR_ORDER_MAX)
+        return err_set(err, ONIC_ECONFIG, "annotator.fallback has more than %d names",
+                       ANNOTATOR_ORDER_MAX - 1);
+    o->member[o->n++] = member_of(v, o->config);
+    return ONIC_OK;
+}
+
+int annotator_order_read(struct annotator_order *out, const struct annotator_vtable *first,
+                         const struct config *c, struct onic_err *err)
+{
+    int rc = ONIC_OK;
+    annotator_alone(out, first, c);
+    out->vote = c->annotator_vote > 1 ? (int)c->annotator_vote : 1;
+    out->noise = c->annotator_noise;
+    out->seed = c->annotator_seed;
+    for (const char *p = c->annotator_fallback; !rc && *p;) {
+        char name[64];
+        p += strspn(p, ", ");
+        size_t len = strcspn(p, ", ");
+        snprintf(name, sizeof name, "%.*s", (int)(len < 63 ? len : 63), p);
+        if (len)
+            rc = add_member(out, name, err);
+        p += len;
+    }
+    return rc;
+}
+
+/* --- the first of it ------------------------------------------------------------------------- */
+
+/* annotator.id as one of the table. */
+static int choose_first(const struct annotator_vtable **out, const struct config *config,
+                        char note[ONIC_ERR_MSG_MAX], struct onic_err *err)
+{
+    note[0] = '\0';
+    if (strcmp(config->annotator_id, "auto") == 0) {
+        struct onic_err why = {0};
+        *out = annotator_find("embedding");
+        if ((*out)->available(config, &why) != ONIC_OK) {
+            *out = annotator_find("rules");
+            snprintf(note, ONIC_ERR_MSG_MAX, "annotator rules is used: %.900s", why.msg);
+        }
+        return ONIC_OK;
+    }
+    *out = annotator_find(config->annotator_id);
+    if (*out)
+        return (*out)->available(config, err);
+    struct buf known;
+    buf_init(&known, 4096);
+    put_known(&known, NULL);
+    int rc = err_set(err, ONIC_ECONFIG, "annotator.id is \"%.60s\", must be auto or one of: %s",
+                     config->annotator_id, known.data);
+    buf_release(&known);
+    return rc;
+}
+
+int annotator_choose(struct annotator_order *out, const struct config *config,
+                     char note[ONIC_ERR_MSG_MAX], struct onic_err *err)
+{
+    const struct annotator_vtable *first;
+    int rc = choose_first(&first, config, note, err);
+    if (!rc)
+        rc = annotator_order_read(out, first, config, err);
+    return rc ? rc : annotator_order_check(out, err);
+}

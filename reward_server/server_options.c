@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* server_options.c - see server_options.h. */
+#include "reward_server/server_options.h"
+
+#include <stdio.h>
+
+#include "common/base/log.h"
+#include "reward_server/annotators/annotator_options.h"
+#include "reward_server/goals/goal_options.h"
+
+static void server_options_store(struct server_params *out, const struct config *cfg)
+{
+    if (*cfg->labels_path)
+        snprintf(out->store_path, sizeof out->store_path, "%s", cfg->labels_path);
+    else if (*cfg->run_dir)
+        snprintf(out->store_path, sizeof out->store_path, "%s/labels.sqlite", cfg->run_dir);
+    else
+        snprintf(out->store_path, sizeof out->store_path, "labels.sqlite");
+}
+
+int server_options(struct server_params *out, const struct config *cfg, struct onic_err *err)
+{
+    char note[ONIC_ERR_MSG_MAX];
+    *out = (struct server_params){
+        .listen_address = cfg->listen_address,
+        .allow_insecure = cfg->security_allow_insecure,
+        .run_dir = *cfg->labels_path ? "" : cfg->run_dir,
+        .queue_entries = (int)cfg->annotator_queue_entries,
+        .queue_bytes = (size_t)cfg->annotator_queue_bytes,
+        .oldest_share = cfg->annotator_oldest_share,
+    };
+    server_options_store(out, cfg);
+    if (!*out->listen_address)
+        return err_set(err, ONIC_ECONFIG,
+                       "the reward server needs an address to bind, for example "
+                       "--listen=tcp://127.0.0.1:5600");
+    int rc = annotator_choose(&out->annotators, cfg, note, err);
+    if (!rc)
+        rc = goal_options(&out->goal, cfg, err);
+    if (!rc && *note)
+        log_warn(note);
+    return rc;
+}
