@@ -189,11 +189,10 @@ static int open_policy(struct play *p, const struct env_spec *spec, struct onic_
     p->ws = policy_actor_create(p->run.policy, 1);
     p->state = xaligned((size_t)policy_state_size(p->run.policy) * sizeof(float));
     p->logits = xaligned((size_t)spec->actions * sizeof(float));
-    int rc = reward_options_open(&p->mix, &p->run.cfg, &spec->obs, err);
-    const void *state;
-    size_t len;
-    if (!rc && checkpoint_get_bytes(p->run.file, "reward", &state, &len, NULL) == ONIC_OK)
-        rc = reward_mix_load(p->mix, state, len, err);
+    const void *state = NULL;
+    size_t len = 0;
+    checkpoint_get_bytes(p->run.file, "reward", &state, &len, NULL); /* it may have none */
+    int rc = reward_options_open_kept(&p->mix, &p->run.cfg, &spec->obs, state, len, err);
     if (!rc)
         p->explain = explain_open(p->args.path, &p->run.cfg);
     return rc;

@@ -59,11 +59,9 @@ static int read_model(const struct checkpoint_file *f, const struct config *cfg,
     int rc = reward_model_find(cfg->reward_model, &t->type, err);
     if (rc || !t->type->traits.caption_only)
         return rc;
-    rc = reward_options_open(&t->mix, cfg, NULL, &why);
+    rc = checkpoint_get_bytes(f, "reward", &state, &len, &why);
     if (!rc)
-        rc = checkpoint_get_bytes(f, "reward", &state, &len, &why);
-    if (!rc)
-        rc = reward_mix_load(t->mix, state, len, &why);
+        rc = reward_options_open_kept(&t->mix, cfg, NULL, state, len, &why);
     if (rc) {
         fprintf(stderr, "onic labels: no scores of reward model %s: %s\n", t->type->name, why.msg);
         reward_mix_free(t->mix);

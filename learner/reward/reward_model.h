@@ -55,6 +55,9 @@ struct reward_model_type {
     struct reward_model_traits traits;
     int (*create)(struct reward_model **out, const struct config *cfg, const struct obs_spec *obs,
                   struct onic_err *err);
+    /* What a run needs that begins: ONIC_ECONFIG names an option. A model that is only read (`onic
+     * play`) is loaded from a checkpoint and needs none of it. NULL: nothing. */
+    int (*begins_with)(const struct config *cfg, struct onic_err *err);
     void (*free)(struct reward_model *m);
     /* Once per batch, before anything is asked about it. NULL when not needed. */
     void (*on_batch)(struct reward_model *m, const struct reward_batch *b);

@@ -23,8 +23,8 @@ static int reward_options_mix(struct reward_mix_params *out, const struct config
     return ONIC_OK;
 }
 
-int reward_options_open(struct reward_mix **out, const struct config *cfg,
-                        const struct obs_spec *obs, struct onic_err *err)
+static int reward_options_make(struct reward_mix **out, const struct config *cfg,
+                               const struct obs_spec *obs, bool begins, struct onic_err *err)
 {
     const struct shaping_values values = {.clip = (float)cfg->reward_int_clip,
                                           .count = (float)cfg->reward_count_power};
@@ -37,9 +37,25 @@ int reward_options_open(struct reward_mix **out, const struct config *cfg,
         rc = reward_options_mix(&p, cfg, type, err);
     if (!rc)
         rc = shaping_parse(&p.shaping, cfg->reward_shaping, &values, type, err);
+    if (!rc && begins && type->begins_with)
+        rc = type->begins_with(cfg, err);
     if (!rc)
         rc = type->create(&model, cfg, obs, err);
     if (!rc)
         *out = reward_mix_create(&p, type, model);
     return rc;
+}
+
+int reward_options_open(struct reward_mix **out, const struct config *cfg,
+                        const struct obs_spec *obs, struct onic_err *err)
+{
+    return reward_options_make(out, cfg, obs, true, err);
+}
+
+int reward_options_open_kept(struct reward_mix **out, const struct config *cfg,
+                             const struct obs_spec *obs, const void *state, size_t len,
+                             struct onic_err *err)
+{
+    int rc = reward_options_make(out, cfg, obs, false, err);
+    return rc || !len ? rc : reward_mix_load(*out, state, len, err);
 }

@@ -14,4 +14,9 @@
 int reward_options_open(struct reward_mix **out, const struct config *cfg,
                         const struct obs_spec *obs, struct onic_err *err);
 
+/* The same of a run that is only read, with the state that its checkpoint keeps; len 0: none. */
+int reward_options_open_kept(struct reward_mix **out, const struct config *cfg,
+                             const struct obs_spec *obs, const void *state, size_t len,
+                             struct onic_err *err);
+
 #endif /* ONIC_LEARNER_REWARD_REWARD_OPTIONS_H */

@@ -37,14 +37,19 @@ static void motif_free(struct reward_model *m)
     free(m);
 }
 
+static int motif_begins_with(const struct config *cfg, struct onic_err *err)
+{
+    if (cfg->reward_file[0])
+        return ONIC_OK;
+    return err_set(
+        err, ONIC_ECONFIG,
+        "reward.model=motif needs reward.file, the file that `onic reward train` writes");
+}
+
 static int motif_create(struct reward_model **out, const struct config *cfg,
                         const struct obs_spec *obs, struct onic_err *err)
 {
     (void)obs;
-    if (!cfg->reward_file[0])
-        return err_set(err, ONIC_ECONFIG,
-                       "reward.model=motif needs reward.file, the file that `onic reward train` "
-                       "writes");
     int rc = blas_start(err);
     if (rc)
         return rc;
@@ -52,7 +57,11 @@ static int motif_create(struct reward_model **out, const struct config *cfg,
     m->net = ranking_net_create();
     m->r.floats = message_head_params(m->net)->floats;
     m->quantile = cfg->reward_quantile;
-    rc = motif_file_read(cfg->reward_file, &m->r, err);
+    if (cfg->reward_file[0])
+        rc = motif_file_read(cfg->reward_file, &m->r, err);
+    else /* its state comes out of a checkpoint */
+        memset(m->r.weights = xaligned(m->r.floats * sizeof(float)), 0,
+               m->r.floats * sizeof(float));
     if (rc) {
         motif_free(m);
         return rc;
@@ -126,6 +135,7 @@ const struct reward_model_type reward_model_motif = {
     .summary = "a reward learned offline from preferences, frozen (Motif)",
     .traits = {.caption_only = true},
     .create = motif_create,
+    .begins_with = motif_begins_with,
     .free = motif_free,
     .version = motif_version,
     .score = motif_score,

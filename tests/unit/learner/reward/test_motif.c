@@ -196,7 +196,7 @@ static void the_frozen_model_pays_what_is_above_the_quantile(void **state)
     m = NULL;
     assert_err(t->create(&m, &cfg, NULL, &err), ONIC_ENOTFOUND, "onic reward train");
     cfg.reward_file[0] = '\0';
-    assert_err(t->create(&m, &cfg, NULL, &err), ONIC_ECONFIG, "needs reward.file");
+    assert_err(t->begins_with(&cfg, &err), ONIC_ECONFIG, "needs reward.file");
     motif_reward_release(&r);
     pair_data_free(d);
 }
