@@ -308,10 +308,12 @@ static void dump_value(const struct config *c, int i, struct buf *out)
     buf_puts(out, "'");
 }
 
-void config_dump(const struct config *c, struct buf *out)
+void config_dump_some(const struct config *c, bool (*wanted)(int i), struct buf *out)
 {
     const char *section = "";
     for (int i = option_next(-1); i < CONFIG_COUNT; i = option_next(i)) {
+        if (wanted && !wanted(i))
+            continue;
         if (strcmp(section, option_rows[i].section) != 0) {
             section = option_rows[i].section;
             buf_printf(out, "%s:\n", section);
@@ -322,4 +324,9 @@ void config_dump(const struct config *c, struct buf *out)
         dump_origin(c, i, out);
         buf_puts(out, "\n");
     }
+}
+
+void config_dump(const struct config *c, struct buf *out)
+{
+    config_dump_some(c, NULL, out);
 }

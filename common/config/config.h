@@ -153,6 +153,8 @@ int config_flag_real(const char *flag, const char *value, double min, double max
 
 /* Resolved YAML, each value with its origin as a comment. */
 void config_dump(const struct config *c, struct buf *out);
+/* The same of the options that `wanted` holds for. */
+void config_dump_some(const struct config *c, bool (*wanted)(int i), struct buf *out);
 /* The option rows of --help, with their values in `defaults`: those of a program (who:
  * 'A','L','R','F'); rows, when not NULL, narrows them to words separated by spaces, each a section
  * ("env") or an option ("run.seed"). what: "all", a section or an option; NULL: where there are

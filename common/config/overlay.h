@@ -13,18 +13,28 @@ void config_key(int i, char out[64]);
  * wherever they are defined. -1: the first; CONFIG_COUNT: there is none. */
 int config_next(int i);
 
-/* Whether an option, by its dotted key, names code that a program loads or runs. What a file or a
- * peer names so is never used by itself: only a person's command line, environment or YAML file
- * decides what runs here. */
-bool config_names_code(const char *key);
+/* Whose word counts (README.md): a value that comes from a peer or out of a file that was handed on
+ * may decide what is played and learned, never what runs, is read, written or reached on this
+ * machine. */
+/* Option i may be decided by such a file. */
+bool config_is_portable(int i);
+/* Option i may be decided by the learner, of an actor. */
+bool config_is_for_actors(int i);
 
 /* Copies into `onto` every option of `from` that was really given (origin file, environment,
- * command line or peer). */
+ * command line or peer): `from` is the user's word. */
 int config_overlay(struct config *onto, const struct config *from, struct onic_err *err);
 
-/* Adopts every option that `peer` states (origin CONFIG_PEER). ONIC_EINCOMPATIBLE naming each
- * option and both values when `mine` was given other values by file, environment or command line.
- */
+/* Copies into `onto` every portable option that a stored configuration `from` gives (origin file).
+ * The others keep the value of `onto`; those that say something else are named in one line of the
+ * log with `source`, unless `given` (the command line, may be NULL) decides them. ONIC_ECONFIG: the
+ * value of a portable text is a path, and `given` has none. */
+int config_take_portable(struct config *onto, const struct config *from, const struct config *given,
+                         const char *source, struct onic_err *err);
+
+/* Adopts what `peer` states (origin CONFIG_PEER) and a learner may decide; the log names the rest.
+ * ONIC_EINCOMPATIBLE naming each option and both values when `mine` was given other values by file,
+ * environment or command line; or when a text is a path, which only `mine` may say. */
 int config_adopt(struct config *mine, const struct config *peer, struct onic_err *err);
 
 #endif /* ONIC_COMMON_CONFIG_OVERLAY_H */

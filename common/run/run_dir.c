@@ -25,6 +25,7 @@
 #include "common/config/overlay.h"
 #include "common/run/run_file.h"
 #include "common/run/run_settle.h"
+#include "common/run/run_trust.h"
 
 enum { CONFIG_TEXT_MAX = 1 << 20, ROOM_NEEDED = 1 << 20 };
 
@@ -145,6 +146,29 @@ int run_dir_config(const char *dir, struct config *base, struct onic_err *err)
     return rc;
 }
 
+int run_dir_labels(const char *dir, const char *given, char *out, size_t size, struct onic_err *err)
+{
+    int n = snprintf(out, size, "%s", given);
+    if (!given[0]) {
+        struct config *stored = xmalloc(sizeof *stored);
+        config_defaults(stored);
+        int rc = has(dir, "config.yaml") ? run_dir_config(dir, stored, err) : ONIC_OK;
+        n = snprintf(out, size, "%s/labels.sqlite", dir);
+        if (!rc && stored->labels_path[0] && strcmp(stored->labels_path, out) != 0)
+            rc = err_set(err, ONIC_ECONFIG,
+                         "the labels of %s are in another place, as its config.yaml says "
+                         "(labels.path): give --labels.path=%.300s, since no path is taken from a "
+                         "file that may come from anywhere",
+                         dir, stored->labels_path);
+        free(stored);
+        if (rc)
+            return rc;
+    }
+    if (n < 0 || (size_t)n >= size)
+        return err_set(err, ONIC_ECONFIG, "the path of the label store is too long");
+    return ONIC_OK;
+}
+
 /* Differs from life to life by nature: not worth a line. */
 static bool belongs_to_a_life(const char *key)
 {
@@ -174,6 +198,8 @@ static int resume(const char *dir, const struct config *given, struct config *cf
 {
     struct config *stored = xmalloc(sizeof *stored);
     int rc = run_dir_config(dir, stored, err);
+    if (!rc)
+        rc = run_dir_trust(dir, stored, given, err);
     if (!rc) {
         *cfg = *stored;
         rc = config_overlay(cfg, given, err);

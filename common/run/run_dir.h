@@ -20,7 +20,9 @@ int run_dir_name(const struct config *given, char *out, size_t size, struct onic
 /* Prepares the directory by run.on_exists: creates it, takes its lock (*lock_fd, see run_lock.h),
  * and on resume puts `given` on top of the stored configuration (differences are logged). cfg
  * receives the result, with run.dir set. ONIC_ECANTCREATE: in use, not writable, full, exists and
- * must not, or is no run directory and would be overwritten. */
+ * must not, or is no run directory and would be overwritten. ONIC_EAUTH: others can write it, and
+ * what it stores names plug-ins, programs, paths or addresses that `given` does not (run_trust.h).
+ */
 int run_dir_open(const char *dir, const struct config *given, struct config *cfg, int *lock_fd,
                  bool *resumed, struct onic_err *err);
 
@@ -31,6 +33,12 @@ bool run_dir_resumes(const char *dir, const struct config *given);
  * Options of an older onic that are gone are named in the log and left out. ONIC_ENOTFOUND: no
  * config.yaml. */
 int run_dir_config(const char *dir, struct config *out, struct onic_err *err);
+
+/* The label store of a run that is only read: `given` (labels.path of the command line) or, where
+ * it is "", RUN/labels.sqlite. ONIC_ECONFIG: the stored configuration names another one, whose path
+ * the user must give. */
+int run_dir_labels(const char *dir, const char *given, char *out, size_t size,
+                   struct onic_err *err);
 
 /* Empties the directory of a run that is overwritten (not `resumed`, as run_dir_open says): only
  * now, so that what is refused between the two loses nothing. Writes config.yaml (atomically) and

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/base/clock.h"
 #include "common/base/file_kind.h"
@@ -88,8 +89,7 @@ static int labels_on_extra(void *ctx, const char *name, const char *value, struc
     return rc;
 }
 
-/* The store of a run: labels.path as given or stored, else RUN/labels.sqlite; RUN may be the file
- * itself. */
+/* The store of a run: labels.path as given, else RUN/labels.sqlite; RUN may be the file itself. */
 static int labels_store_path(const struct labels_args *a, const struct config *given, char *out,
                              size_t size, struct onic_err *err)
 {
@@ -101,20 +101,16 @@ static int labels_store_path(const struct labels_args *a, const struct config *g
         snprintf(out, size, "%s", a->run);
         return ONIC_OK;
     }
-    struct config *stored = xmalloc(sizeof *stored);
-    char path[CONFIG_STR_MAX + 32];
-    int rc = ONIC_OK;
-    config_defaults(stored);
-    snprintf(path, sizeof path, "%s/config.yaml", a->run);
-    if (stat(path, &st) == 0)
-        rc = run_dir_config(a->run, stored, err);
-    const char *named = given->labels_path[0] ? given->labels_path : stored->labels_path;
-    int n = named[0] ? snprintf(out, size, "%s", named)
-                     : snprintf(out, size, "%s/labels.sqlite", a->run);
-    free(stored);
-    if (!rc && (n < 0 || (size_t)n >= size))
-        rc = err_set(err, ONIC_ECONFIG, "the path of the label store is too long");
-    return rc;
+    return run_dir_labels(a->run, given->labels_path, out, size, err);
+}
+
+/* Whoever holds the lock of a stranger's directory is not asked. */
+static bool lock_is_mine(const char *run)
+{
+    char path[CONFIG_STR_MAX + 8];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/lock", run);
+    return stat(path, &st) == 0 && (st.st_uid == geteuid() || st.st_uid == 0);
 }
 
 /* Address of the reward server of a run that is going on, "" when there is none. */
@@ -124,7 +120,8 @@ static void server_address(const struct labels_args *a, const struct config *giv
     char holder[512];
     int held;
     snprintf(out, size, "%s", given->reward_server);
-    if (out[0] || run_lock_peek(a->run, holder, sizeof holder, &held) != ONIC_OK || !held)
+    if (out[0] || !lock_is_mine(a->run) ||
+        run_lock_peek(a->run, holder, sizeof holder, &held) != ONIC_OK || !held)
         return;
     const char *at = strstr(holder, "reward=");
     snprintf(out, size, "%s", at ? at + 7 : "");

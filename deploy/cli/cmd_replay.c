@@ -17,7 +17,6 @@
 #include "actor/envs/env.h"
 #include "common/base/xmalloc.h"
 #include "common/config/overlay.h"
-#include "common/run/run_dir.h"
 #include "deploy/cli/commands.h"
 #include "deploy/cli/explain.h"
 #include "deploy/cli/picture.h"
@@ -40,8 +39,8 @@ struct player {
     bool newest; /* of a run directory */
     struct terminal term;
     struct replay replay;
+    struct config cfg; /* as it is played: what the file may say, under the command line */
     struct replay_view view;
-    struct config labels; /* where the label store is */
     struct explain *store;
     struct env *env;
     uint8_t *obs;
@@ -57,10 +56,9 @@ static bool replay_ended(const struct env_result *x)
 
 static int differs(const struct player *p, int at, const char *what, struct onic_err *err)
 {
-    const char *clock =
-        strcmp(p->env->family->family, "nethack") == 0 && p->replay.env.env_clock == 0
-            ? "; it was played with the real clock (env.clock=0)"
-            : "";
+    const char *clock = strcmp(p->env->family->family, "nethack") == 0 && p->cfg.env_clock == 0
+                            ? "; it was played with the real clock (env.clock=0)"
+                            : "";
     return err_set(err, ONIC_EINCOMPATIBLE,
                    "step %d of %s cannot be played again: %s is not what was recorded, so another "
                    "version of the environment is at work here%s",
@@ -173,9 +171,9 @@ static int replay_play(struct player *p, struct onic_err *err)
 /* --- set-up and result ----------------------------------------------------------------------- */
 
 /* The run that the file lies in: RUN/replays/FILE. */
-static int open_labels(struct player *p, const struct config *given, struct onic_err *err)
+static void open_labels(struct player *p, const struct config *given)
 {
-    char run[CONFIG_STR_MAX], path[CONFIG_STR_MAX + 16];
+    char run[CONFIG_STR_MAX];
     snprintf(run, sizeof run, "%s", p->args.path);
     for (int i = 0; i < 2; i++) {
         char *slash = strrchr(run, '/');
@@ -184,24 +182,17 @@ static int open_labels(struct player *p, const struct config *given, struct onic
         else
             snprintf(run, sizeof run, "%s", i == 0 ? "." : "..");
     }
-    config_defaults(&p->labels);
-    snprintf(path, sizeof path, "%s/config.yaml", run);
-    int rc = access(path, R_OK) == 0 ? run_dir_config(run, &p->labels, err) : ONIC_OK;
-    if (!rc)
-        rc = config_overlay(&p->labels, given, err);
-    if (!rc)
-        p->store = explain_open(run, &p->labels);
-    return rc;
+    p->store = explain_open(run, given);
 }
 
 /* A file may come from anywhere, and loading a shared object runs it: what a record says of a
  * plug-in is only shown. */
 static int make_env(struct player *p, const struct config *given, struct onic_err *err)
 {
-    const char *id = p->replay.env.env_id, *name;
+    const char *id = p->cfg.env_id, *name;
     const struct env_family *family;
     if (given->env_plugin[0] || env_find(id, &family, &name, err) == ONIC_OK)
-        return env_create(&p->env, id, &p->replay.env, 0, err);
+        return env_create(&p->env, id, &p->cfg, 0, err);
     if (p->replay.plugin[0])
         return err_set(err, ONIC_ECONFIG,
                        "%s was played in %.64s of a plug-in, %s: give --env.plugin=PATH, since no "
@@ -224,6 +215,16 @@ static int replay_check_actions(const struct player *p, struct onic_err *err)
     return ONIC_OK;
 }
 
+/* What the file says of the environment, as far as a file may, under the command line. */
+static int choose_options(struct player *p, const struct config *given, struct onic_err *err)
+{
+    config_defaults(&p->cfg);
+    int rc = config_take_portable(&p->cfg, &p->replay.said, given, p->args.path, err);
+    if (!rc && !p->args.json && (p->args.explain || isatty(STDOUT_FILENO)))
+        rc = config_set(&p->cfg, "env.obs", "all", CONFIG_FILE, "onic replay", err);
+    return rc ? rc : config_overlay(&p->cfg, given, err);
+}
+
 static int open_player(struct player *p, const struct config *given, struct onic_err *err)
 {
     int rc = replay_find(p->args.path, &p->newest, err);
@@ -236,12 +237,8 @@ static int open_player(struct player *p, const struct config *given, struct onic
         rc = err_set(err, ONIC_ECONFIG,
                      "%s holds the actions of a game that crashed and no rewards to explain",
                      p->args.path);
-    if (!rc && !p->args.json && (p->args.explain || isatty(STDOUT_FILENO)))
-        rc = config_set(&p->replay.env, "env.obs", "all", CONFIG_FILE, "onic replay", err);
     if (!rc)
-        rc = config_overlay(&p->replay.env, given, err);
-    if (!rc)
-        rc = open_labels(p, given, err);
+        rc = choose_options(p, given, err);
     if (!rc)
         rc = make_env(p, given, err);
     if (!rc)
@@ -249,6 +246,7 @@ static int open_player(struct player *p, const struct config *given, struct onic
     if (rc)
         return rc;
     p->obs = xaligned(p->env->spec.obs.obs_bytes);
+    open_labels(p, given);
     p->view = (struct replay_view){.replay = &p->replay, .spec = &p->env->spec, .store = p->store};
     /* An unknown one has no labels to show: view.type stays NULL. */
     reward_model_find(p->replay.reward_model, &p->view.type, NULL);

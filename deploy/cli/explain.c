@@ -11,6 +11,7 @@
 
 #include "common/base/strmap.h"
 #include "common/base/xmalloc.h"
+#include "common/run/run_dir.h"
 #include "reward_server/store/label_store.h"
 
 static const size_t NONE = SIZE_MAX;
@@ -55,18 +56,17 @@ const char *explain_labels_role(const struct reward_model_type *type, bool label
 /* --- the label store ------------------------------------------------------------------------- */
 
 /* The store of a run directory, or of the run that a checkpoint lies in (RUN/checkpoints/FILE). */
-static void explain_store_path(const char *run, const struct config *cfg, char *out, size_t size)
+static int explain_store_path(const char *run, const struct config *cfg, char *out, size_t size,
+                              struct onic_err *err)
 {
     struct stat st;
-    if (cfg->labels_path[0])
-        snprintf(out, size, "%s", cfg->labels_path);
-    else if (stat(run, &st) == 0 && S_ISDIR(st.st_mode))
-        snprintf(out, size, "%s/labels.sqlite", run);
-    else {
-        const char *cut = strstr(run, "/checkpoints/");
-        int n = cut ? (int)(cut - run) : 1;
-        snprintf(out, size, "%.*s/labels.sqlite", n, cut ? run : ".");
-    }
+    char dir[CONFIG_STR_MAX];
+    const char *cut = strstr(run, "/checkpoints/");
+    if (stat(run, &st) == 0 && S_ISDIR(st.st_mode))
+        snprintf(dir, sizeof dir, "%s", run);
+    else
+        snprintf(dir, sizeof dir, "%.*s", cut ? (int)(cut - run) : 1, cut ? run : ".");
+    return run_dir_labels(dir, cfg->labels_path, out, size, err);
 }
 
 /* A label of a pair is found under both captions. place: 1 or 2 = the first or second of q. */
@@ -123,10 +123,11 @@ struct explain *explain_open(const char *run_or_checkpoint, const struct config 
     struct explain *x = xcalloc(1, sizeof *x);
     x->index = strmap_create(256);
     char path[4096];
-    explain_store_path(run_or_checkpoint, cfg, path, sizeof path);
     struct label_store *store = NULL;
     struct onic_err err = {0};
-    int rc = label_store_open(&store, path, LABEL_STORE_READ, &err);
+    int rc = explain_store_path(run_or_checkpoint, cfg, path, sizeof path, &err);
+    if (!rc)
+        rc = label_store_open(&store, path, LABEL_STORE_READ, &err);
     if (!rc)
         rc = label_store_each(store, 0, keep_row, x, &err);
     label_store_close(store);

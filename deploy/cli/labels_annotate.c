@@ -18,6 +18,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/xmalloc.h"
+#include "common/config/overlay.h"
 #include "common/wire/frame/sock_folder.h"
 #include "common/wire/labels/labels.h"
 #include "deploy/cli/pairs.h"
@@ -137,13 +138,28 @@ static int read_chunk(const char *text, struct chunk *out, struct onic_err *err)
     return ONIC_OK;
 }
 
+/* As the pairs say: a name, of which goal files are found. */
+static int take_environment(struct config *cfg, const char *data, const char *env,
+                            struct onic_err *err)
+{
+    struct config *said = xmalloc(sizeof *said);
+    config_defaults(said);
+    int rc = config_set(said, "env.id", env, CONFIG_FILE, data, err);
+    if (!rc)
+        rc = config_take_portable(cfg, said, NULL, data, err);
+    free(said);
+    return rc;
+}
+
 /* Options of the server: the store in DATA, the socket in a private folder. */
 static int configure(struct server_params *out, struct config *cfg, const char *data,
                      const char *env, struct scratch *folder, struct onic_err *err)
 {
+    int rc = ONIC_OK;
     if (env[0] && config_origin_of(cfg, "env.id") == CONFIG_DEFAULT)
-        snprintf(cfg->env_id, sizeof cfg->env_id, "%s", env);
-    int rc = sock_folder_create(folder, data, err);
+        rc = take_environment(cfg, data, env, err);
+    if (!rc)
+        rc = sock_folder_create(folder, data, err);
     if (rc)
         return rc;
     snprintf(cfg->run_dir, sizeof cfg->run_dir, "%s", data);

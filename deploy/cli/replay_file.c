@@ -14,7 +14,6 @@
 #include "actor/envs/nethack/replay_log.h"
 #include "common/base/file_kind.h"
 #include "common/base/xmalloc.h"
-#include "common/config/overlay.h"
 #include "deploy/cli/json_text.h"
 
 enum { LINE_MAX_BYTES = 1 << 16, STEPS_MAX = 1 << 24, RESETS_MAX = 1 << 20 };
@@ -30,12 +29,12 @@ static int replay_file_read_options(struct replay *r, json_t *head, struct onic_
 {
     const char *key, *plugin = json_text(head, "plugin"), *slash = strrchr(plugin, '/');
     json_t *value;
-    int rc = config_set(&r->env, "env.id", json_text(head, "env"), CONFIG_FILE, "env", err);
+    int rc = config_set(&r->said, "env.id", json_text(head, "env"), CONFIG_FILE, "env", err);
     snprintf(r->plugin, sizeof r->plugin, "%.127s", slash ? slash + 1 : plugin);
     json_object_foreach(json_object_get(head, "options"), key, value)
     {
-        if (!rc && !config_names_code(key) && strncmp(key, "env.", 4) == 0 && json_is_string(value))
-            rc = config_set(&r->env, key, json_string_value(value), CONFIG_FILE, key, err);
+        if (!rc && json_is_string(value))
+            rc = config_set(&r->said, key, json_string_value(value), CONFIG_FILE, key, err);
     }
     return rc;
 }
@@ -141,13 +140,13 @@ static int read_crash(struct replay *r, FILE *f, const char *path, struct onic_e
     r->crash = true;
     r->seed = head.seed;
     r->resets = head.episode + 1;
-    int rc = config_set(&r->env, "env.id", head.id, CONFIG_FILE, path, err);
+    int rc = config_set(&r->said, "env.id", head.id, CONFIG_FILE, path, err);
     if (!rc)
-        rc = set_number(&r->env, "env.actions", head.actions, err);
+        rc = set_number(&r->said, "env.actions", head.actions, err);
     if (!rc)
-        rc = set_number(&r->env, "env.clock", head.clock, err);
+        rc = set_number(&r->said, "env.clock", head.clock, err);
     if (!rc)
-        rc = set_number(&r->env, "env.max_steps", (long long)head.capacity, err);
+        rc = set_number(&r->said, "env.max_steps", (long long)head.capacity, err);
     int cap = 0;
     for (uint64_t i = 0; !rc && i < head.count; i++) {
         int action = fgetc(f);
@@ -164,7 +163,7 @@ int replay_read(struct replay *out, const char *path, struct onic_err *err)
 {
     char magic[8] = "";
     memset(out, 0, sizeof *out);
-    config_defaults(&out->env);
+    config_defaults(&out->said);
     struct stat st;
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
         return file_kind_refuse(path, "a kept episode (a file of RUN/replays/)", err);

@@ -29,11 +29,11 @@ struct replay_step {
 };
 
 struct replay {
-    bool crash;        /* actions only; the last one ended the process */
-    struct config env; /* env.* as it was played, over the defaults, but what names code */
-    char plugin[128];  /* file name of the plug-in it was played in, to be shown; "" = none */
-    uint64_t seed;     /* given to the environment, */
-    uint64_t resets;   /* which is then reset so many times */
+    bool crash;         /* actions only; the last one ended the process */
+    struct config said; /* options as the file gives them (config_take_portable), origin FILE */
+    char plugin[128];   /* file name of the plug-in it was played in, to be shown; "" = none */
+    uint64_t seed;      /* given to the environment, */
+    uint64_t resets;    /* which is then reset so many times */
     int nsteps;
     struct replay_step *step; /* [nsteps] */
     char end[16];             /* "terminated", "truncated"; "" = unknown */

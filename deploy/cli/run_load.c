@@ -63,6 +63,7 @@ int loaded_run_checkpoint(struct checkpoint_file **out, const char *path, struct
     return rc;
 }
 
+/* Everything that the checkpoint says. */
 static int stored_config(struct config *out, const struct checkpoint_file *file,
                          struct onic_err *err)
 {
@@ -73,20 +74,6 @@ static int stored_config(struct config *out, const struct checkpoint_file *file,
     if (!rc)
         rc = config_read_stored(out, text, len, checkpoint_path(file), err);
     return rc;
-}
-
-/* `given` on top of what is stored, but for the names of code: those are the caller's alone. */
-static int put_given_on_top(struct config *stored, const struct config *given, struct onic_err *err)
-{
-    stored->env_plugin[0] = stored->env_nle[0] = stored->command_run[0] = '\0';
-    return config_overlay(stored, given, err);
-}
-
-int loaded_run_config(struct config *out, const struct checkpoint_file *file,
-                      const struct config *given, struct onic_err *err)
-{
-    int rc = stored_config(out, file, err);
-    return rc ? rc : put_given_on_top(out, given, err);
 }
 
 /* A checkpoint may come from anywhere, and loading a shared object runs it. */
@@ -112,6 +99,30 @@ static int check_code(const struct config *stored, const struct config *given, c
     return ONIC_OK;
 }
 
+/* plays: the environment is made, so what it needs of this machine must have been given. */
+static int stored_under_given(struct config *out, const struct checkpoint_file *file,
+                              const struct config *given, const char *path, bool plays,
+                              struct onic_err *err)
+{
+    struct config *stored = xmalloc(sizeof *stored);
+    int rc = stored_config(stored, file, err);
+    if (!rc && plays)
+        rc = check_code(stored, given, path, err);
+    config_defaults(out);
+    if (!rc)
+        rc = config_take_portable(out, stored, given, checkpoint_path(file), err);
+    if (!rc)
+        rc = config_overlay(out, given, err);
+    free(stored);
+    return rc;
+}
+
+int loaded_run_config(struct config *out, const struct checkpoint_file *file,
+                      const struct config *given, struct onic_err *err)
+{
+    return stored_under_given(out, file, given, checkpoint_path(file), false, err);
+}
+
 /* The policy as it was trained, reading the fields of the observation that will be played. */
 static int run_load_build_policy(struct loaded_run *out, const struct obs_spec *obs,
                                  const struct env_spec *spec, struct onic_err *err)
@@ -135,11 +146,7 @@ int loaded_run_open(struct loaded_run *out, const char *path, const struct confi
     memset(out, 0, sizeof *out);
     int rc = loaded_run_checkpoint(&out->file, path, err);
     if (!rc)
-        rc = stored_config(&out->cfg, out->file, err);
-    if (!rc)
-        rc = check_code(&out->cfg, given, path, err);
-    if (!rc)
-        rc = put_given_on_top(&out->cfg, given, err);
+        rc = stored_under_given(&out->cfg, out->file, given, path, true, err);
     if (rc)
         return rc;
     struct env *env = NULL;

@@ -28,8 +28,8 @@ int loaded_run_open(struct loaded_run *out, const char *path, const struct confi
                     const struct obs_spec *obs, struct onic_err *err);
 /* Opens the checkpoint alone; *out (NULL on failure) is closed with checkpoint_close. */
 int loaded_run_checkpoint(struct checkpoint_file **out, const char *path, struct onic_err *err);
-/* The configuration that a checkpoint carries, under what was given now, for who needs neither
- * policy nor environment; options that name code are those of `given` alone. */
+/* The portable options of the configuration that a checkpoint carries, under what was given now,
+ * for who needs neither policy nor environment. */
 int loaded_run_config(struct config *out, const struct checkpoint_file *file,
                       const struct config *given, struct onic_err *err);
 void loaded_run_close(struct loaded_run *r);

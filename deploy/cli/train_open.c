@@ -39,11 +39,25 @@ static int count_actors(struct config *cfg, struct onic_err *err)
     return n;
 }
 
+/* What runs in a child is decided once: not again by the config.yaml it reads, which may be another
+ * one when the child is started again. */
+static void add_code(const struct config *cfg, struct train_plan *t)
+{
+    char flag[CONFIG_STR_MAX + 80];
+    snprintf(flag, sizeof flag, "--env.plugin=%s", cfg->env_plugin);
+    t->code_flags[0] = xstrdup(flag);
+    snprintf(flag, sizeof flag, "--env.nle=%s", cfg->env_nle);
+    t->code_flags[1] = xstrdup(flag);
+    snprintf(flag, sizeof flag, "--command.run=%s", cfg->command_run);
+    t->code_flags[2] = xstrdup(flag);
+}
+
 /* Options that only this machine can know, for actors: everything else comes from the learner. */
 static void add_local_options(const struct config *cfg, struct train_plan *t)
 {
     static const char *const keys[] = {"env.nle",
                                        "env.plugin",
+                                       "env.options", /* may hold a path, which no peer may give */
                                        "actors.orphan_timeout_s",
                                        "actors.step_timeout_s",
                                        "security.allow_insecure",
@@ -90,6 +104,7 @@ static void read_options(struct train_plan *t, const struct config *cfg)
     t->panel = cfg->metrics_panel;
     t->restarts = (int)cfg->run_restarts;
     add_local_options(cfg, t);
+    add_code(cfg, t);
 }
 
 /* Of a run that is not at its end: where its parts meet, and its configuration on disk. */
@@ -136,6 +151,8 @@ void train_close(struct train_plan *p)
     scratch_remove(&p->addresses.sockets);
     for (int i = 0; i < p->nactor_flags; i++)
         free(p->actor_flags[i]);
+    for (int i = 0; i < TRAIN_CODE_FLAGS; i++)
+        free(p->code_flags[i]);
     if (p->lock_fd >= 0)
         close(p->lock_fd);
 }

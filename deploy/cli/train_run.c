@@ -84,6 +84,12 @@ static int add_actors(struct train *t, struct onic_err *err)
     return ONIC_OK;
 }
 
+static void add_code_flags(const struct train_plan *p, struct command_line *l)
+{
+    for (int i = 0; i < TRAIN_CODE_FLAGS; i++)
+        train_add_arg(l, p->code_flags[i], "");
+}
+
 static int add_children(struct train *t, struct onic_err *err)
 {
     char count[16], config[TRAIN_PATH_MAX + 16];
@@ -97,6 +103,7 @@ static int add_children(struct train *t, struct onic_err *err)
         train_add_arg(l, config, "");
         train_add_arg(l, "--run-dir=", t->p->run_dir);
         train_add_arg(l, "--listen=", t->p->addresses.reward);
+        add_code_flags(t->p, l);
     }
     struct command_line *l = add_child(t, "learner", CHILD_LEARNER, "onic-learner", err);
     if (!l)
@@ -106,6 +113,7 @@ static int add_children(struct train *t, struct onic_err *err)
     train_add_arg(l, "--on-exists=", "resume");
     train_add_arg(l, "--listen=", t->p->addresses.learner);
     train_add_arg(l, "--actors.count=", count);
+    add_code_flags(t->p, l);
     if (t->p->addresses.reward[0])
         train_add_arg(l, "--reward.server=", t->p->addresses.reward);
     return add_actors(t, err);

@@ -14,7 +14,7 @@
 #include "deploy/cli/train_addresses.h"
 #include "learner/process/stop.h"
 
-enum { TRAIN_PATH_MAX = 512, TRAIN_ACTOR_FLAGS_MAX = 8 };
+enum { TRAIN_PATH_MAX = 512, TRAIN_ACTOR_FLAGS_MAX = 8, TRAIN_CODE_FLAGS = 3 };
 
 /* A run that is ready to be started; train_open.h makes it. */
 struct train_plan {
@@ -29,6 +29,7 @@ struct train_plan {
     int actors;
     char *actor_flags[TRAIN_ACTOR_FLAGS_MAX]; /* [nactor_flags] of each of them; owned */
     int nactor_flags;
+    char *code_flags[TRAIN_CODE_FLAGS]; /* of learner and reward server: what they load; owned */
     bool panel;
     int restarts; /* run.restarts */
 };

@@ -44,10 +44,34 @@ int label_client_of_options(struct label_client **out, const struct config *cfg,
     return label_client_create(out, &p, err);
 }
 
+/* --- the checkpoint -------------------------------------------------------------------------- */
+
+static bool is_kept(int i)
+{
+    return config_is_portable(i) || i == CONFIG_I_env_plugin || i == CONFIG_I_env_nle;
+}
+
+static void cut_to_name(char path[CONFIG_STR_MAX])
+{
+    char *slash = strrchr(path, '/');
+    if (slash)
+        memmove(path, slash + 1, strlen(slash + 1) + 1);
+}
+
+void learner_options_kept(const struct config *cfg, struct buf *out)
+{
+    struct config *c = xmalloc(sizeof *c);
+    *c = *cfg;
+    cut_to_name(c->env_plugin);
+    cut_to_name(c->env_nle);
+    config_dump_some(c, is_kept, out);
+    free(c);
+}
+
 /* --- the environment ------------------------------------------------------------------------- */
 
-/* Every env.* option that decides what is played; paths of one machine are left out, and of a
- * plug-in the file's name tells which one it was. */
+/* Every env.* option that decides what is played and may be handed on; of a plug-in the file's name
+ * tells which one it was. */
 static void put_env_options(const struct config *cfg, struct buf *out)
 {
     bool first = true;
@@ -55,7 +79,7 @@ static void put_env_options(const struct config *cfg, struct buf *out)
     for (int i = 0; i < CONFIG_COUNT; i++) {
         char key[64], value[CONFIG_STR_MAX];
         config_key(i, key);
-        if (strncmp(key, "env.", 4) != 0 || config_names_code(key) || strcmp(key, "env.id") == 0 ||
+        if (strncmp(key, "env.", 4) != 0 || !config_is_portable(i) || strcmp(key, "env.id") == 0 ||
             config_get(cfg, key, value, sizeof value) != ONIC_OK)
             continue;
         buf_printf(out, "%s\"%s\":", first ? "" : ",", key);

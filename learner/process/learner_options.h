@@ -14,6 +14,9 @@
 
 void stop_options(struct stop_params *out, const struct config *cfg);
 void learner_options(struct learner_params *out, const struct config *cfg);
+/* What a checkpoint keeps of the configuration, as YAML: what a reader takes (config_is_portable),
+ * and the file names of plug-in and NetHack library, so that a person can be told what to give. */
+void learner_options_kept(const struct config *cfg, struct buf *out);
 /* A label client that asks at `address`, which is not always the option's: "" for none. */
 int label_client_of_options(struct label_client **out, const struct config *cfg,
                             const char *address, struct onic_err *err);

@@ -26,29 +26,13 @@ enum { TEXT_MAX = 1 << 20, INFLIGHT_BYTES_MAX = 512 << 20 };
 
 /* --- what actors are told -------------------------------------------------------------------- */
 
-/* Options an actor takes from WELCOME: everything that decides what it plays and sends, and nothing
- * that is a path or an address on one machine. */
-static bool actors_need(const char *key)
-{
-    static const char *const exact[] = {"train.rollout", "run.seed", "run.deterministic",
-                                        "bench.captions_per_s"};
-    if (strncmp(key, "env.", 4) == 0)
-        return !config_names_code(key);
-    if (strncmp(key, "policy.", 7) == 0 || strncmp(key, "compat.", 7) == 0)
-        return true;
-    for (size_t i = 0; i < sizeof exact / sizeof exact[0]; i++)
-        if (strcmp(key, exact[i]) == 0)
-            return true;
-    return false;
-}
-
 static void welcome_text(const struct learner *r, const struct config *cfg, struct buf *out)
 {
     char section[64] = "";
     for (int i = config_next(-1); i < CONFIG_COUNT; i = config_next(i)) {
         char key[64], value[CONFIG_STR_MAX];
         config_key(i, key);
-        if (!actors_need(key) || config_get(cfg, key, value, sizeof value) != ONIC_OK)
+        if (!config_is_for_actors(i) || config_get(cfg, key, value, sizeof value) != ONIC_OK)
             continue;
         char *name = strchr(key, '.') + 1;
         if (strcmp(key, "policy.net") == 0)
@@ -306,7 +290,7 @@ static int open_parts(struct learner *r, const struct config *cfg, struct onic_e
     char checkpoints[LEARNER_TEXT_MAX + 16];
     struct checkpoint_file *from = NULL;
     learner_options(&r->params, cfg);
-    config_dump(cfg, &r->config);
+    learner_options_kept(cfg, &r->config);
     int rc = env_query_of_options(cfg, &r->env, err);
     if (!rc)
         rc = trainer_of_options(&r->core, cfg, &r->env, err);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* test_overlay.c - one configuration on top of another. */
 #include "common/config/overlay.h"
+
+#include "common/base/log.h"
+#include "common/config/options.h"
 #include "tests/onic_test.h"
 
 static void set(struct config *c, const char *key, const char *value, enum config_origin origin)
@@ -64,12 +67,156 @@ static void a_peers_word_is_adopted_unless_it_contradicts(void **state)
                "train.rollout: this actor was given 16, the learner has 8; ");
 }
 
+/* --- whose word counts ------------------------------------------------------------------------ */
+
+static char warned[1 << 14];
+
+static void keep_line(void *ctx, const char *line, size_t len)
+{
+    (void)ctx;
+    snprintf(warned, sizeof warned, "%.*s", (int)len, line);
+}
+
+static bool marked(int i, char letter)
+{
+    return strchr(option_rows[i].who, letter) != NULL;
+}
+
+static void a_text_is_portable_by_a_mark_and_other_kinds_without_one(void **state)
+{
+    static const char *const portable[] = {"env.id",        "env.obs",      "env.options",
+                                           "policy.net",    "policy.parts", "reward.model",
+                                           "reward.shaping"};
+    int texts = 0;
+    (void)state;
+    for (int i = 0; i < CONFIG_COUNT; i++) {
+        bool text = option_rows[i].type == OPTION_STR;
+        texts += text && config_is_portable(i);
+        assert_false(marked(i, 'P') && !text);
+        assert_false(marked(i, 'O') && text);
+        assert_int_equal(config_is_portable(i), text ? marked(i, 'P') : !marked(i, 'O'));
+        assert_int_equal(config_is_for_actors(i), config_is_portable(i) && marked(i, 'A'));
+    }
+    for (size_t i = 0; i < sizeof portable / sizeof *portable; i++)
+        assert_true(config_is_portable(option_find(portable[i])));
+    assert_int_equal(texts, sizeof portable / sizeof *portable);
+}
+
+static void strange_value(int i, char out[CONFIG_STR_MAX])
+{
+    const struct option *o = &option_rows[i];
+    if (o->type == OPTION_STR)
+        snprintf(out, CONFIG_STR_MAX, "strange");
+    else if (o->type == OPTION_INT)
+        snprintf(out, CONFIG_STR_MAX, "%lld",
+                 (long long)(o->int_def == o->int_max ? o->int_min : o->int_max));
+    else if (o->type == OPTION_REAL)
+        snprintf(out, CONFIG_STR_MAX, "%.17g",
+                 o->real_def == o->real_max ? o->real_min : o->real_max);
+    else if (o->type == OPTION_BOOL)
+        snprintf(out, CONFIG_STR_MAX, "%s", o->bool_def ? "false" : "true");
+    else
+        snprintf(out, CONFIG_STR_MAX, "%.*s",
+                 o->choice_def == 0 ? 64 : (int)strcspn(o->choices, "|"),
+                 o->choice_def == 0 ? strchr(o->choices, '|') + 1 : o->choices);
+    out[strcspn(out, "|")] = '\0';
+}
+
+/* What a configuration with one strange value leaves of mine: the strange value or the default. */
+static void takes(int i, bool from_peer, bool taken)
+{
+    static struct config mine, said;
+    char key[64], strange[CONFIG_STR_MAX], was[CONFIG_STR_MAX], is[CONFIG_STR_MAX];
+    option_key(i, key);
+    strange_value(i, strange);
+    config_defaults(&mine);
+    config_defaults(&said);
+    option_text(&mine, i, was);
+    set(&said, key, strange, from_peer ? CONFIG_PEER : CONFIG_FILE);
+    option_text(&said, i, strange);
+    warned[0] = '\0';
+    if (from_peer)
+        assert_ok(config_adopt(&mine, &said, &err));
+    else
+        assert_ok(config_take_portable(&mine, &said, NULL, "a file", &err));
+    option_text(&mine, i, is);
+    if (strcmp(is, taken ? strange : was) != 0)
+        fail_msg("%s is %s", key, is);
+    if (!taken == !strstr(warned, key))
+        fail_msg("of %s the log says: %s", key, warned);
+}
+
+static void each_option_is_taken_or_left_aside_and_named(void **state)
+{
+    (void)state;
+    log_set_writer(keep_line, NULL);
+    for (int i = 0; i < CONFIG_COUNT; i++) {
+        takes(i, false, config_is_portable(i));
+        takes(i, true, config_is_for_actors(i));
+    }
+    log_set_writer(NULL, NULL);
+}
+
+static void no_portable_text_may_be_a_path(void **state)
+{
+    static const char *const paths[] = {"/etc/passwd", "a/b", "../x", ".", "~", "k=~/x", "..;k=v"};
+    static struct config mine, said, given;
+    (void)state;
+    for (int i = 0; i < CONFIG_COUNT; i++)
+        for (size_t k = 0; k < sizeof paths / sizeof *paths; k++) {
+            char key[64], wanted[300];
+            if (option_rows[i].type != OPTION_STR || !config_is_portable(i))
+                continue;
+            option_key(i, key);
+            config_defaults(&mine);
+            config_defaults(&said);
+            set(&said, key, paths[k], CONFIG_FILE);
+            snprintf(wanted, sizeof wanted, "a file says %s=%s: give --%s=...", key, paths[k], key);
+            assert_err(config_take_portable(&mine, &said, NULL, "a file", &err), ONIC_ECONFIG,
+                       wanted);
+            config_defaults(&given);
+            set(&given, key, "mine", CONFIG_CLI);
+            assert_ok(config_take_portable(&mine, &said, &given, "a file", &err));
+            set(&said, key, paths[k], CONFIG_PEER);
+            snprintf(wanted, sizeof wanted, "the learner says %s=%s", key, paths[k]);
+            if (config_is_for_actors(i)) {
+                assert_err(config_adopt(&mine, &said, &err), ONIC_EINCOMPATIBLE, wanted);
+                set(&mine, key, paths[k], CONFIG_CLI); /* this actor was given the same */
+                assert_ok(config_adopt(&mine, &said, &err));
+            }
+        }
+}
+
+/* What the command line decides needs no word. */
+static void what_is_given_is_not_named(void **state)
+{
+    static struct config mine, said, given;
+    (void)state;
+    log_set_writer(keep_line, NULL);
+    config_defaults(&mine);
+    config_defaults(&said);
+    config_defaults(&given);
+    set(&said, "env.plugin", "/x.so", CONFIG_FILE);
+    set(&said, "env.nle", "/y", CONFIG_FILE);
+    set(&given, "env.plugin", "", CONFIG_CLI);
+    warned[0] = '\0';
+    assert_ok(config_take_portable(&mine, &said, &given, "run/c", &err));
+    log_set_writer(NULL, NULL);
+    assert_string_equal(mine.env_plugin, "");
+    assert_string_equal(mine.env_nle, "");
+    assert_non_null(strstr(warned, "are left aside options=\"env.nle\" of=\"run/c\""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_what_was_given_is_put_on_top),
         cmocka_unit_test(the_file_of_a_value_is_kept),
         cmocka_unit_test(a_peers_word_is_adopted_unless_it_contradicts),
+        cmocka_unit_test(a_text_is_portable_by_a_mark_and_other_kinds_without_one),
+        cmocka_unit_test(each_option_is_taken_or_left_aside_and_named),
+        cmocka_unit_test(no_portable_text_may_be_a_path),
+        cmocka_unit_test(what_is_given_is_not_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
