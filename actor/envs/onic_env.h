@@ -101,7 +101,7 @@ struct onic_env_result {
     uint8_t failed;     /* the environment broke; the episode counts as cut off and is reset */
     uint8_t success;    /* on the last step, where the task has success */
     uint8_t reserved[4];
-    /* what happened, in a plain sentence, 0-terminated; NULL or "": nothing. * Valid until the next
+    /* what happened, in a plain sentence, 0-terminated; NULL or "": nothing. Valid until the next
      * call for this environment. */
     const char *caption;
 };
@@ -111,8 +111,7 @@ struct onic_env_option {
     const char *key, *value;
 };
 
-/* --- what it does ------------------------------------------------------------------------------
- */
+/* --- what it does ---------------------------------------------------------------------------- */
 
 struct onic_env_api {
     uint32_t abi, api_bytes, spec_bytes, result_bytes; /* ONIC_ENV_HEAD */

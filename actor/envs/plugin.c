@@ -52,8 +52,7 @@ static const enum obs_type obs_type_of[] = {
     [ONIC_ENV_I32] = OBS_I32, [ONIC_ENV_I64] = OBS_I64, [ONIC_ENV_F32] = OBS_F32,
 };
 
-/* --- what it says of itself --------------------------------------------------------------------
- */
+/* --- what it says of itself ------------------------------------------------------------------ */
 
 static int plugin_bad(const struct plugin_env *p, const char *what, struct onic_err *err)
 {
@@ -154,8 +153,7 @@ static int check_spec(const struct plugin_env *p, struct onic_err *err)
     return plugin_check_actions(p, err);
 }
 
-/* --- making one ----------------------------------------------------------------------------------
- */
+/* --- making one ------------------------------------------------------------------------------ */
 
 /* "size=8;slippery=true" as pairs, which point into text. */
 static int split_options(char *text, struct onic_env_option *out, int32_t *n, struct onic_err *err)
@@ -276,8 +274,7 @@ static int plugin_create(struct env **out, const struct env_family *family, cons
     return ONIC_OK;
 }
 
-/* --- playing it ----------------------------------------------------------------------------------
- */
+/* --- playing it ------------------------------------------------------------------------------ */
 
 static void plugin_seed(struct env *e, uint64_t seed)
 {
@@ -374,8 +371,7 @@ static int plugin_load(struct env *e, const uint8_t *state, uint8_t *obs, struct
     return ONIC_OK;
 }
 
-/* --- the file ------------------------------------------------------------------------------------
- */
+/* --- the file -------------------------------------------------------------------------------- */
 
 static int check_api(const struct onic_env_api *api, const char *path, struct onic_err *err)
 {

@@ -6,9 +6,9 @@
  *
  * A function that can fail returns ONIC_OK (0) or a negative code and fills its last parameter with
  * one complete sentence that names what the user can change; control characters in it become
- * blanks. The struct is untouched on success and
- * may be NULL. Only main.c prints and exits. Bugs abort through ONIC_ASSERT, which is never
- * compiled out; what a peer or a file says is never a bug. */
+ * blanks. The struct is untouched on success and may be NULL. Only main.c prints and exits. Bugs
+ * abort through ONIC_ASSERT, which is never compiled out; what a peer or a file says is never a
+ * bug. */
 
 #include <stdarg.h>
 

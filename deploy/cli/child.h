@@ -44,8 +44,8 @@ struct child_start {
  * further process; the child's own failure to execute is its exit code 127. */
 int child_start(struct child *c, const struct child_start *how, struct onic_err *err);
 /* Reads what the child has written since the last call and shows it, also when its log was rotated
- * away or truncated meanwhile. dead: also the line without a
- * newline; quiet_end: the newest line is kept back (it becomes the sentence of the run). */
+ * away or truncated meanwhile. dead: also the line without a newline; quiet_end: the newest line is
+ * kept back (it becomes the sentence of the run). */
 void child_follow(struct child *c, struct panel *panel, bool dead, bool quiet_end);
 /* True when the process has ended; *status as of waitpid. */
 bool child_reap(struct child *c, int *status);

@@ -5,8 +5,7 @@
 /* pairs.h - data of an offline reward (Motif), a folder DATA.
  *
  * pairs.jsonl: a first line {"env","from","episodes","captions"}, then {"caption","caption_b"},
- * each two
- * captions once, in one order or the other.
+ * each two captions once, in one order or the other.
  *
  * labels.sqlite: their labels, as the reward server keeps them.
  *

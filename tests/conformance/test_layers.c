@@ -365,8 +365,7 @@ static void maxpool1d_o(const struct layer_case *c, double *y, double *const in[
 
 #include "tests/conformance/recurrent_layers.h"
 
-/* --- layernorm: x [M,N], gain, bias ------------------------------------------------------------
- */
+/* --- layernorm: x [M,N], gain, bias ---------------------------------------------------------- */
 
 static void layernorm_setup(struct layer_case *c, int variant, struct rng *r)
 {

@@ -14,8 +14,7 @@
 #include "tests/onic_test.h"
 #include "tests/support/scene.h"
 
-/* --- the files of a run ------------------------------------------------------------------------
- */
+/* --- the files of a run ---------------------------------------------------------------------- */
 
 static struct buf listing;
 
@@ -66,8 +65,7 @@ static void goes_on(struct scene *s)
     scene_drain(&s->a);
 }
 
-/* --- refused before anything is written --------------------------------------------------------
- */
+/* --- refused before anything is written ------------------------------------------------------ */
 
 /* By `onic train` itself: its parts are not started and no file of the run is touched. */
 static void what_does_not_fit_a_run_leaves_no_trace_in_it(void **state)
@@ -107,8 +105,7 @@ static void what_does_not_fit_a_run_leaves_no_trace_in_it(void **state)
     goes_on(s);
 }
 
-/* --- refused by a part, after it began ---------------------------------------------------------
- */
+/* --- refused by a part, after it began ------------------------------------------------------- */
 
 static void start_other_labels(struct scene *s)
 {
@@ -163,8 +160,7 @@ static void a_learner_alone_undoes_its_refused_life_too(void **state)
     goes_on(s);
 }
 
-/* --- killed early ------------------------------------------------------------------------------
- */
+/* --- killed early ---------------------------------------------------------------------------- */
 
 static void the_options_of_a_life_that_was_killed_before_a_checkpoint_are_gone(void **state)
 {
@@ -182,8 +178,7 @@ static void the_options_of_a_life_that_was_killed_before_a_checkpoint_are_gone(v
     assert_null(strstr(text_of(s, "config.yaml"), "0.125"));
 }
 
-/* --- the end, and how to go on -----------------------------------------------------------------
- */
+/* --- the end, and how to go on --------------------------------------------------------------- */
 
 /* The command between the backquotes before `then` in what the program said last, run by a shell
  * in the scene's folder as program b. */

@@ -460,8 +460,7 @@ static void another_kind_of_file_is_named(void **state)
               "checkpoint is damaged: it");
 }
 
-/* --- configurations that are no files ----------------------------------------------------------
- */
+/* --- configurations that are no files -------------------------------------------------------- */
 
 /* The first line of `onic config` names the run directory. */
 static void config_is_named(struct reading *r, const char *command, const char *want)

@@ -49,8 +49,7 @@ bool wire_labels_client_ask(struct wire_labels_client *c, const char *question, 
  * for others. */
 void wire_labels_client_wait_for_all(struct wire_labels_client *c, bool all);
 /* Sends and receives; never waits longer than timeout_ms (0 for the training loop). Questions go
- * out at most every 100 ms, or when a message or the window of
- * open questions is full. */
+ * out at most every 100 ms, or when a message or the window of open questions is full. */
 void wire_labels_client_poll(struct wire_labels_client *c, int timeout_ms);
 /* Next received answer, its question borrowed until the next call; false when none. Each question
  * is answered once; further answers are dropped here. When the server's label identity changes,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* lake.c - an environment in one file against onic_env.h: cross a frozen lake without falling into
- * a hole. One step in four slides
- * sideways, unless --plugin.slippery=false. */
+ * a hole. One step in four slides sideways, unless --plugin.slippery=false. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,8 +2,8 @@
 /* request.c - a question as the JSON of /v1/chat/completions or /v1/completions; see llm_impl.h.
  *
  * Sampling is stated wherever the server lets us: servers fill in what is missing from files of the
- * model. The seed
- * belongs to the vote, so that asking again asks for another sample and not for the same one. */
+ * model. The seed belongs to the vote, so that asking again asks for another sample and not for the
+ * same one. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -4,9 +4,9 @@
  * A caption's label is 1 with probability random.probability, a score is anywhere in [-1, 1), of a
  * pair the one that is first in order of bytes is better with probability 1/2, whichever is named
  * first. All is drawn from (annotator.seed, question) alone, so the same question has the same
- * label for ever. What a run with hash + random gains over a run
- * without labels does not come from language, and it does gain: each message it happens to praise
- * is a novelty bonus (deploy/experiments/README.md). Answers at once. */
+ * label for ever. What a run with hash + random gains over a run without labels does not come from
+ * language, and it does gain: each message it happens to praise is a novelty bonus
+ * (deploy/experiments/README.md). Answers at once. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

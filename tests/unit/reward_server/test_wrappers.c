@@ -203,8 +203,7 @@ static void pairings_that_make_no_sense_are_refused(void **state)
     assert_err(order_checked("rules", &c, &err), ONIC_ECONFIG, "they are the same noise");
 }
 
-/* --- around a stand-in: character i of a caption is its answer to vote i; a = abstains ----------
- */
+/* --- around a stand-in: character i of a caption is its answer to vote i; a = abstains ------- */
 
 struct told {
     struct annotator base;
