@@ -16,7 +16,8 @@
  * Life of an environment: create, spec, then per episode seed, reset, and step until one of the
  * three flags says that the episode is over. It never resets itself. observe is called after each
  * reset and step. Everything random comes from the seed: the same seed and actions give the same
- * bytes, for ever, which is what lets onic play an episode again.
+ * bytes, for ever, which is what lets onic play an episode again. A reset without a seed before it
+ * goes on with the generator as it is.
  *
  * Threads: one environment is used by one thread at a time; several live in one process, maybe in
  * several threads, so they share nothing that changes.
@@ -53,7 +54,10 @@ enum onic_env_type {
     ONIC_ENV_F32
 };
 
-/* One array of an observation, row-major. */
+/* One array of an observation, row-major. How the network "mlp" reads it: U8 of at most 16
+ * elements, each as a category (a place, a direction, a switch); U8 of three dimensions as a picture,
+ * v / 255; other whole numbers sign(v) log(1 + |v|); I8 v / 128; F32 as it is, within +-1000. A
+ * place on a board is better one U8 with its number than a vector of 0 and 1. */
 struct onic_env_field {
     const char *name; /* letters, digits and _ */
     int32_t type;     /* enum onic_env_type */
@@ -85,7 +89,7 @@ struct onic_env_spec {
     int32_t nstats;      /* numbers that `stats` gives of an episode */
     struct onic_env_actions actions;
     const char *const *stat_names; /* [nstats]; become policy_stats/<name> in metrics */
-    const char *default_net;       /* for policy.net=auto; NULL: "mlp", which reads anything */
+    const char *default_net;       /* for policy.net=auto; NULL: "mlp", see onic_env_field */
     /* what annotators judge by, deploy/goals/<domain>/<goal>.yaml; NULL: none */
     const char *default_goal;
     int32_t default_count;   /* environments per actor for env.count=0; 0: 16 */

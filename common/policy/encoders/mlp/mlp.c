@@ -4,13 +4,14 @@
  *
  * How a value becomes a number (stated here because it is part of the network):
  *   uint8, field of at most 16 elements   a category: one weight row per value, looked up
- *   uint8, longer                         v / 255
+ *   uint8, longer, three dimensions       v / 255: a picture
  *   int8                                  v / 128
- *   int16, int32, int64                   sign(v) log(1 + |v|)
+ *   other whole numbers                   sign(v) log(1 + |v|): counts, flags, codes of characters
  *   float32                               v, limited to +-1000; not finite: 0
  *
  * Short byte fields are categories because a position, a direction or a switch says nothing by its
- * size, and 2/255 against 1/255 is not a difference a network learns quickly. */
+ * size, and 2/255 against 1/255 is not a difference a network learns quickly. Nor is a one-hot
+ * vector of 30 bytes, whose 1 would be 0.004: only what has the shape of a picture is one. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -40,6 +41,11 @@ struct mlp_cache {
 static bool is_category(const struct obs_field *f)
 {
     return f->type == OBS_U8 && obs_field_count(f) <= CATEGORY_FIELD_MAX;
+}
+
+static bool is_picture(const struct obs_field *f)
+{
+    return f->type == OBS_U8 && f->ndim == 3;
 }
 
 static int mlp_create(void **self, const struct policy_config *c, struct params *p,
@@ -98,8 +104,6 @@ static float mlp_number(const struct obs_field *f, const uint8_t *obs, int i)
 {
     double v = obs_value(f, obs, i);
     switch (f->type) {
-    case OBS_U8:
-        return (float)(v / 255.0);
     case OBS_I8:
         return (float)(v / 128.0);
     case OBS_F32:
@@ -118,7 +122,7 @@ static void mlp_read_row(const struct mlp *m, const uint8_t *obs, int32_t *idx, 
         if (is_category(f))
             for (int i = 0; i < n; i++, place++)
                 *idx++ = place * CATEGORIES + obs[f->offset + (size_t)i];
-        else if (f->type == OBS_U8) {
+        else if (is_picture(f)) {
             kernels()->u8_scale(x, obs + f->offset, 1.0f / 255.0f, (size_t)n);
             x += n;
         } else
