@@ -55,9 +55,9 @@ enum onic_env_type {
 };
 
 /* One array of an observation, row-major. How the network "mlp" reads it: U8 of at most 16
- * elements, each as a category (a place, a direction, a switch); U8 of three dimensions as a picture,
- * v / 255; other whole numbers sign(v) log(1 + |v|); I8 v / 128; F32 as it is, within +-1000. A
- * place on a board is better one U8 with its number than a vector of 0 and 1. */
+ * elements, each as a category (a place, a direction, a switch); U8 of three dimensions as a
+ * picture, v / 255; other whole numbers sign(v) log(1 + |v|); I8 v / 128; F32 as it is, within
+ * +-1000. A place on a board is better one U8 with its number than a vector of 0 and 1. */
 struct onic_env_field {
     const char *name; /* letters, digits and _ */
     int32_t type;     /* enum onic_env_type */

@@ -7,6 +7,7 @@
  *
  * Observations are laid out by onic: the environment gets a pointer per field, so it knows nothing
  * of offsets, and a field that nobody reads (env.obs) is not even computed. */
+#define _XOPEN_SOURCE 700 /* realpath */
 #include "actor/envs/plugin.h"
 
 #include <ctype.h>
@@ -18,6 +19,7 @@
 
 #include "actor/envs/onic_env.h"
 #include "common/base/bounds.h"
+#include "common/base/paths.h"
 #include "common/base/utf8.h"
 #include "common/base/xmalloc.h"
 
@@ -404,7 +406,8 @@ static int check_api(const struct onic_env_api *api, const char *path, struct on
 
 int env_plugin_open(const struct env_family **out, const char *path, struct onic_err *err)
 {
-    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    char real[PATHS_MAX]; /* dlopen looks for a name without a / in the system's folders only */
+    void *handle = dlopen(realpath(path, real) ? real : path, RTLD_NOW | RTLD_LOCAL);
     if (!handle)
         return err_set(err, ONIC_ECONFIG, "env.plugin: %s", dlerror());
     const struct onic_env_api *(*entry)(void);
@@ -413,7 +416,7 @@ int env_plugin_open(const struct env_family **out, const char *path, struct onic
         dlclose(handle);
         return err_set(err, ONIC_ECONFIG,
                        "env.plugin: %s has no function onic_env; an environment is written against "
-                       "onic_env.h (actor/envs/README.md)",
+                       "onic_env.h, which says how",
                        path);
     }
     memcpy(&entry, &symbol, sizeof entry); /* ISO C has no cast from void * to a function */

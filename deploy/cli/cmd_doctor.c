@@ -88,6 +88,11 @@ static void check_blas(const struct config *cfg, struct finding *f)
 static void check_environments(const struct config *cfg, struct finding *f)
 {
     bool first = true;
+    struct onic_err plugin = {0};
+    if (env_plugin_load(cfg->env_plugin, &plugin) != ONIC_OK) {
+        f->verdict = VERDICT_FAIL;
+        buf_printf(&f->text, "%s; ", plugin.msg);
+    }
     for (int i = 0; i < env_family_count(); i++) {
         const struct env_family *family = env_family_at(i);
         struct onic_err err = {0};

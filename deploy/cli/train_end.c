@@ -138,6 +138,11 @@ void train_end_say(const struct train_end *e, int code)
     if (run_dir_trained(e->run_dir)) {
         buf_printf(&text, "the run is in %s; `%s eval ", e->run_dir, command_program());
         shell_put(&text, e->run_dir);
+        if (e->env_plugin &&
+            e->env_plugin[0]) { /* a run never loads code: its own command line names it */
+            buf_puts(&text, " --env.plugin=");
+            shell_put(&text, e->env_plugin);
+        }
         buf_puts(&text, "` measures it, ");
         put_going_on(&text, e, reached_by(e, &at), &at);
         buf_puts(&text, " goes on");

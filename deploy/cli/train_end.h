@@ -10,6 +10,7 @@
 
 struct train_end {
     const char *run_dir;
+    const char *env_plugin; /* NULL or "": none */
     struct stop_params stop;
     bool foreign_labels; /* reward.server was given: what labels is not ours to examine */
 };
@@ -19,8 +20,8 @@ struct train_end {
 bool train_end_is_reached(const struct train_end *e);
 
 /* The ledger on stdout; then why no label came, if one should have; then, when there is something
- * to evaluate and the life was not refused
- * (`code` its exit code), where it is and which command goes on. */
+ * to evaluate and the life was not refused (`code` its exit code), where it is and which command
+ * goes on. */
 void train_end_say(const struct train_end *e, int code);
 
 #endif /* ONIC_DEPLOY_CLI_TRAIN_END_H */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* train_open.c - see train_open.h. */
+#define _XOPEN_SOURCE 700 /* realpath */
 #include "deploy/cli/train_open.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/base/cpu.h"
@@ -94,11 +96,21 @@ static int open_run(struct train_plan *t, const struct config *given, struct con
     return rc;
 }
 
+/* A run goes on from any folder. A name that no file has is the system's (dlopen) and stays. */
+static void make_plugin_absolute(struct config *cfg)
+{
+    char *real = cfg->env_plugin[0] ? realpath(cfg->env_plugin, NULL) : NULL;
+    if (real && strlen(real) < sizeof cfg->env_plugin)
+        memcpy(cfg->env_plugin, real, strlen(real) + 1);
+    free(real);
+}
+
 /* What the processes are told, of the options of this life. */
 static void read_options(struct train_plan *t, const struct config *cfg)
 {
     snprintf(t->env_id, sizeof t->env_id, "%s", cfg->env_id);
     snprintf(t->reward_model, sizeof t->reward_model, "%s", cfg->reward_model);
+    snprintf(t->env_plugin, sizeof t->env_plugin, "%s", cfg->env_plugin);
     stop_options(&t->stop, cfg);
     t->foreign_labels = cfg->reward_server[0] != '\0';
     t->panel = cfg->metrics_panel;
@@ -136,6 +148,7 @@ int train_open(struct train_plan *out, const struct config *given, struct onic_e
     struct config *cfg = xmalloc(sizeof *cfg);
     rc = open_run(out, given, cfg, &model, err);
     if (!rc) {
+        make_plugin_absolute(cfg);
         read_options(out, cfg);
         const struct train_end end = {.run_dir = out->run_dir, .stop = out->stop};
         out->finished = out->resumed && train_end_is_reached(&end);

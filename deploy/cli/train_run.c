@@ -168,8 +168,10 @@ static void free_children(struct train *t)
 int train_run(const struct train_plan *p, struct onic_err *err)
 {
     struct train t = {.p = p};
-    struct train_end end = {
-        .run_dir = p->run_dir, .stop = p->stop, .foreign_labels = p->foreign_labels};
+    struct train_end end = {.run_dir = p->run_dir,
+                            .env_plugin = p->env_plugin,
+                            .stop = p->stop,
+                            .foreign_labels = p->foreign_labels};
     if (p->finished) {
         train_end_say(&end, 0);
         return 0;

@@ -21,6 +21,7 @@ struct train_plan {
     char run_dir[TRAIN_PATH_MAX]; /* config.yaml in it is that of this life */
     int lock_fd;                  /* of the directory, < 0 = none; children inherit it */
     char env_id[TRAIN_PATH_MAX], reward_model[TRAIN_PATH_MAX]; /* to be said */
+    char env_plugin[TRAIN_PATH_MAX];                           /* absolute; "": none */
     bool resumed;
     bool finished; /* it has reached its end before: nothing is to be started */
     struct stop_params stop;

@@ -192,6 +192,19 @@ static int read_key(struct reader *r, const char *name, const yaml_node_t *value
     return goal_complain(r, value, "threshold is a number from -2 to 2");
 }
 
+static int complain_of_anchors(struct reader *r)
+{
+    const struct goal *g = r->goal;
+    char text[160];
+    snprintf(text, sizeof text,
+             "the goal has no anchors%s; every goal has at least one sentence under positive: and "
+             "one under negative:, whoever annotates",
+             g->npositive   ? " under negative:"
+             : g->nnegative ? " under positive:"
+                            : "");
+    return goal_complain(r, NULL, text);
+}
+
 static int check_complete(struct reader *r)
 {
     struct goal *g = r->goal;
@@ -200,10 +213,7 @@ static int check_complete(struct reader *r)
     if (g->no_preference)
         return goal_complain(r, NULL, "preference: none stands alone, without anchors or rules");
     if (!g->npositive || !g->nnegative)
-        return goal_complain(
-            r, NULL,
-            "the goal has no anchors; add at least one sentence under positive: and one under "
-            "negative:");
+        return complain_of_anchors(r);
     if (!g->nrules)
         return goal_complain(
             r, NULL, "the goal has no rules; add at least one - \"pattern\": 1 under rules:");
@@ -377,7 +387,7 @@ static int unknown_domain(const char *dir, const char *domain, struct onic_err *
         err, ONIC_ECONFIG,
         "there are no goals for \"%.60s\" (annotator.domain, or what env.id begins with)%s%s%s: "
         "%.200s has %s. Give a goal file of yours (--annotator.goal=./FILE.yaml; "
-        "deploy/goals/README.md shows one), or train without language: --reward.model=counts, rnd "
+        "the README of the goals shows one), or train without language: --reward.model=counts, rnd "
         "or none",
         domain, near[0] ? ", did you mean \"" : "", near, near[0] ? "\"?" : "", dir, known);
     buf_release(&names);

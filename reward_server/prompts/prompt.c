@@ -453,10 +453,10 @@ static int no_such_prompt(const char *path, const char *dir, const char *domain,
                            path, known.data)
                  : err_set(err, ONIC_ECONFIG,
                            "there is no prompt file %.400s to ask a language model with: make "
-                           "a folder of yours with %.63s/%s in it (deploy/prompts has "
-                           "those of other domains to copy, deploy/prompts/README.md says "
-                           "what to change) and name it as annotator.prompts_dir",
-                           path, domain, strrchr(path, '/') + 1);
+                           "a folder of yours with %.63s/%s in it (%.300s has "
+                           "those of other domains to copy and a README.md that says what to "
+                           "change) and name it as annotator.prompts_dir",
+                           path, domain, strrchr(path, '/') + 1, dir);
     buf_release(&known);
     return rc;
 }

@@ -41,11 +41,12 @@ static void a_copy_holds_all_that_an_environment_needs(void **state)
     snprintf(line, sizeof line, "cmake --install %s --prefix %s/copy", getenv("ONIC_BUILD"),
              p->dir);
     assert_int_equal(shell(p, "install", line), 0);
-    assert_int_equal(shell(p, "files",
-                           "cd copy && ls include/onic_env.h lib/pkgconfig/onic.pc "
-                           "share/doc/onic/LICENSE share/onic/slurm/submit.sh "
-                           "share/onic/examples/annotator.py"),
-                     0);
+    assert_int_equal(
+        shell(p, "files",
+              "cd copy && ls include/onic_env.h lib/pkgconfig/onic.pc "
+              "share/doc/onic/LICENSE share/doc/onic/options.md share/onic/slurm/submit.sh "
+              "share/onic/examples/annotator.py"),
+        0);
     assert_int_equal(shell(p, "build",
                            "cp copy/share/onic/examples/env/lake.c . && cc -O2 -Wall -Werror "
                            "-shared -fPIC $(pkg-config --cflags onic) lake.c -o lake.so"),
@@ -54,17 +55,23 @@ static void a_copy_holds_all_that_an_environment_needs(void **state)
                            "echo 2 2 1 1 1 2 | onic env trace lake --env.plugin=./lake.so "
                            "--plugin.slippery=false --seed=1 --actions=-"),
                      0);
+    assert_int_equal(shell(p, "doctor", "onic doctor --env.plugin=lake.so | grep lake"), 0);
     assert_non_null(strstr(said(p, "trace"), "You reach the other side."));
     assert_int_equal(shell(p, "train",
-                           "onic train --env.plugin=./lake.so --env.id=lake --actors.count=1 "
+                           "onic train --env.plugin=lake.so --env.id=lake --actors.count=1 "
                            "--plugin.slippery=false --reward.model=none --reward.coef_int=0 "
-                           "--stop.success=0.9 --frames=1000000 --run-dir=run"),
+                           "--stop.success=0.9 --frames=1000000 --run-dir=run 2>&1"),
                      0);
+    assert_non_null(strstr(said(p, "train"), "onic eval run --env.plugin="));
     assert_int_equal(shell(p, "config", "onic config run/config.yaml"), 0);
     assert_non_null(strstr(said(p, "config"), "options: 'slippery=false'"));
+    assert_int_equal(
+        shell(p, "resume",
+              "cd copy && onic train --run-dir=../run --stop.success=0 --frames=1200000"),
+        0); /* the plug-in is found from anywhere */
     assert_int_equal(shell(p, "eval",
-                           "onic eval run --env.plugin=./lake.so --episodes=50 --json=- | "
-                           "grep -E '\"mean\": ?(0.[89]|1)'"),
+                           "cd copy && onic eval ../run --env.plugin=../lake.so --episodes=50 "
+                           "--json=- | grep -E '\"mean\": ?(0.[89]|1)'"),
                      0);
 }
 

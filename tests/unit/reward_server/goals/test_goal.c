@@ -108,7 +108,9 @@ static void bad_files_are_refused_with_file_line_and_remedy(void **state)
     const struct {
         const char *text, *line, *part;
     } bad[] = {
-        {"description: d\nrules:\n  - \"*\": 1\n", ":1:", "no anchors"},
+        {"description: d\nrules:\n  - \"*\": 1\n", ":1:", "no anchors; every goal"},
+        {"positive: [a]\nrules:\n  - \"*\": 1\n", ":1:", "no anchors under negative:"},
+        {"negative: [a]\nrules:\n  - \"*\": 1\n", ":1:", "no anchors under positive:"},
         {"positive: [a]\nrules:\n  - \"*\": 1\n", ":1:", "negative:"},
         {"positive: [a]\nnegative: [b]\n", ":1:", "no rules"},
         {"positive: [a]\nnegative: [b]\npostive: [c]\n",
