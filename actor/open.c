@@ -63,7 +63,7 @@ static int build_policy(struct actor *a, const struct config *c, struct onic_err
 {
     const struct env_spec *spec = vec_env_spec(a->envs);
     struct policy_config pc;
-    policy_options(&pc, c, spec->default_net, spec->actions, &spec->obs);
+    policy_options(&pc, c, spec->default_net, &spec->actions, &spec->obs);
     return policy_create(&a->policy, &pc, err);
 }
 

@@ -21,8 +21,9 @@ struct rollout {
     struct rollout_params p;
     const struct env_spec *spec;
     struct policy_actor *ws;
-    int E, S, A;
-    size_t obs_bytes, env_state_bytes;
+    const struct action_dist *dist;
+    int E, S, parts;
+    size_t mask_bytes, obs_bytes, env_state_bytes;
     uint8_t *obs;           /* [E, obs_bytes] observation that the next rollout starts from */
     float *state;           /* [E, S] */
     struct rng *action_rng; /* [E] */
@@ -30,8 +31,8 @@ struct rollout {
     uint64_t env_steps, episodes;  /* taken and finished by this process */
     /* scratch of one step */
     const uint8_t **rows;         /* [E] */
-    float *logits, *u;            /* [E, A], [E] */
-    int32_t *action;              /* [E] */
+    float *outputs, *u;           /* [E, A], [E, uniforms] */
+    union action_cell *action;    /* [E, parts] */
     struct env_result *result;    /* [E] */
     float *cut_state, *cut_value; /* [E, S], [E, 2] */
     const uint8_t **cut_rows;     /* [E] */
@@ -54,7 +55,9 @@ int rollout_create(struct rollout **out, const struct rollout_params *p, struct 
     r->spec = vec_env_spec(p->envs);
     r->E = vec_env_count(p->envs);
     r->S = policy_state_size(p->policy);
-    r->A = r->spec->actions;
+    r->dist = policy_actions(p->policy);
+    r->parts = action_space_parts(&r->spec->actions);
+    r->mask_bytes = action_space_mask_bytes(&r->spec->actions);
     r->obs_bytes = r->spec->obs.obs_bytes;
     r->env_state_bytes = env_state;
     size_t E = (size_t)r->E, S = (size_t)r->S;
@@ -64,9 +67,9 @@ int rollout_create(struct rollout **out, const struct rollout_params *p, struct 
     r->action_rng = xcalloc(E, sizeof *r->action_rng);
     r->obs_result = xcalloc(E, sizeof *r->obs_result);
     r->rows = xcalloc(E, sizeof *r->rows);
-    r->logits = xaligned(E * (size_t)r->A * sizeof(float));
-    r->u = xcalloc(E, sizeof *r->u);
-    r->action = xcalloc(E, sizeof *r->action);
+    r->outputs = xaligned(E * (size_t)action_dist_outputs(r->dist) * sizeof(float));
+    r->u = xcalloc(E * (size_t)action_dist_uniforms(r->dist), sizeof *r->u);
+    r->action = xcalloc(E * (size_t)r->parts, sizeof *r->action);
     r->result = xcalloc(E, sizeof *r->result);
     r->cut_state = xaligned(E * S * sizeof(float));
     r->cut_value = xcalloc(E * POLICY_HEADS, sizeof(float));
@@ -89,7 +92,7 @@ void rollout_free(struct rollout *r)
     free(r->action_rng);
     free(r->obs_result);
     free(r->rows);
-    free(r->logits);
+    free(r->outputs);
     free(r->u);
     free(r->action);
     free(r->result);
@@ -107,7 +110,7 @@ struct trajectory_shape rollout_shape(const struct rollout *r)
         .T = r->p.T,
         .E = r->E,
         .obs_bytes = r->obs_bytes,
-        .actions = r->A,
+        .actions = r->spec->actions,
         .state_size = r->S,
         .nstats = r->spec->nstats,
         .snapshot_bytes = r->p.snapshot ? trajectory_snapshot_bytes(r->env_state_bytes, r->S) : 0,
@@ -171,11 +174,16 @@ static int rollout_warm_up(struct rollout *r, struct onic_err *err)
     for (int step = 0; step < r->p.warmup && r->E > 1; step++) {
         for (int e = 0; e < r->E; e++) {
             bool moves = step < (int)((int64_t)r->p.warmup * e / (r->E - 1));
-            r->action[e] = moves ? (int32_t)rng_below(&rng, (uint32_t)r->A) : -1;
+            union action_cell *action = r->action + (size_t)e * (size_t)r->parts;
+            if (moves)
+                vec_env_random_action(r->p.envs, e, &rng, action);
+            else
+                action->choice = ACTION_NONE;
         }
         int rc = vec_env_step(r->p.envs, r->action, r->obs, r->obs_result, err);
         for (int e = 0; !rc && e < r->E; e++)
-            if (r->action[e] >= 0 && rollout_ended(&r->obs_result[e]))
+            if (r->action[(size_t)e * (size_t)r->parts].choice != ACTION_NONE &&
+                rollout_ended(&r->obs_result[e]))
                 rc = vec_env_reset_one(r->p.envs, e, r->obs + (size_t)e * r->obs_bytes,
                                        &r->obs_result[e], err);
         if (rc)
@@ -227,19 +235,33 @@ static void rollout_begin(struct rollout *r, struct trajectory *t, uint64_t vers
     }
 }
 
+/* The actions of a step, as the policy gave them, and what was possible. */
+static void record_action(const struct rollout *r, struct trajectory *t, size_t at)
+{
+    size_t parts = (size_t)r->parts, n = (size_t)r->E * parts;
+    for (size_t i = 0; t->action && i < n; i++)
+        t->action[at * parts + i] = (int16_t)r->action[i].choice;
+    for (size_t i = 0; t->number && i < n; i++)
+        t->number[at * parts + i] = r->action[i].number;
+    if (t->mask)
+        memcpy(t->mask + at * r->mask_bytes, vec_env_mask(r->p.envs), (size_t)r->E * r->mask_bytes);
+}
+
 static void act(struct rollout *r, const float *weights, struct trajectory *t, int step)
 {
     const uint8_t *row = t->obs + (size_t)step * (size_t)r->E * r->obs_bytes;
-    size_t at = (size_t)step * (size_t)r->E;
-    for (int e = 0; e < r->E; e++) {
-        r->rows[e] = row + (size_t)e * r->obs_bytes;
-        r->u[e] = rng_float(&r->action_rng[e]);
+    size_t at = (size_t)step * (size_t)r->E, draws = (size_t)action_dist_uniforms(r->dist);
+    for (size_t e = 0; e < (size_t)r->E; e++) {
+        r->rows[e] = row + e * r->obs_bytes;
+        for (size_t k = 0; k < draws; k++)
+            r->u[e * draws + k] = rng_float(&r->action_rng[e]);
     }
-    policy_act(r->p.policy, r->ws, weights, r->rows, r->E, r->state, r->logits,
+    policy_act(r->p.policy, r->ws, weights, r->rows, r->E, r->state, r->outputs,
                t->value + at * POLICY_HEADS);
-    policy_sample(r->logits, r->u, r->E, r->A, r->action, t->logp + at);
-    for (int e = 0; e < r->E; e++)
-        t->action[at + (size_t)e] = (int16_t)r->action[e];
+    action_dist_sample(r->dist, r->outputs, vec_env_mask(r->p.envs), r->u, r->E, r->action,
+                       t->logp + at);
+    record_action(r, t, at);
+    action_dist_act(r->dist, r->action, r->E);
 }
 
 static uint8_t flags_of(const struct env_result *x)
@@ -279,7 +301,7 @@ static void value_cut(struct rollout *r, const float *weights, struct trajectory
     }
     if (n == 0)
         return;
-    policy_act(r->p.policy, r->ws, weights, r->cut_rows, n, r->cut_state, r->logits, r->cut_value);
+    policy_act(r->p.policy, r->ws, weights, r->cut_rows, n, r->cut_state, r->outputs, r->cut_value);
     for (int i = 0; i < n; i++)
         memcpy(t->final_value + (at + (size_t)r->cut[i]) * POLICY_HEADS,
                r->cut_value + (size_t)i * POLICY_HEADS, POLICY_HEADS * sizeof(float));

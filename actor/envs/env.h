@@ -23,16 +23,17 @@
 #include "common/base/buf.h"
 #include "common/base/err.h"
 #include "common/config/config.h"
+#include "common/policy/action_space.h"
 #include "common/policy/obs_spec.h"
 
 enum { ENV_CAPTION_MAX = BOUND_CAPTION, ENV_STATS_MAX = 12, ENV_ID_MAX = 64 };
 
 /* What an environment is; constant for its life, owned by it. */
 struct env_spec {
-    char id[ENV_ID_MAX];             /* canonical, "minigrid:KeyCorridorS3R3" */
-    struct obs_spec obs;             /* the fields written, after env.obs */
-    int actions;                     /* discrete actions 0..actions-1 */
-    const char *const *action_names; /* [actions] */
+    char id[ENV_ID_MAX]; /* canonical, "minigrid:KeyCorridorS3R3" */
+    struct obs_spec obs; /* the fields written, after env.obs */
+    struct action_space actions;
+    const char *const *action_names; /* [actions.n]: of options, else of the parts */
     int max_steps;                   /* step limit; truncated at this step */
     bool has_success;                /* env_result.success has a meaning */
     int nstats;                      /* task statistics of an episode */
@@ -79,8 +80,15 @@ struct env_family {
     /* Both fill *out completely; obs [obs_bytes] is written. On an error code the environment is
      * unusable and is freed by the caller; a broken episode is not an error but out->failed. */
     int (*reset)(struct env *e, uint8_t *obs, struct env_result *out, struct onic_err *err);
+    /* With one choice per action; NULL in a family without such an environment. */
     int (*step)(struct env *e, int action, uint8_t *obs, struct env_result *out,
                 struct onic_err *err);
+    /* The same with several choices or with numbers, [spec.actions.n], each in range. */
+    int (*step_many)(struct env *e, const union action_cell *action, uint8_t *obs,
+                     struct env_result *out, struct onic_err *err);
+    /* With spec.actions.masked: possible [all options] is written, 1 = possible now, at least one
+     * of each choice unless the episode is over. Else NULL. */
+    void (*mask)(const struct env *e, uint8_t *possible);
     /* Statistics of the running or just-ended episode, [nstats] in stat_names order. NULL when
      * nstats = 0. */
     void (*stats)(const struct env *e, float *out);
@@ -113,6 +121,11 @@ int env_find(const char *id, const struct env_family **family, const char **name
 int env_create(struct env **out, const char *id, const struct config *cfg, int index,
                struct onic_err *err);
 void env_free(struct env *e);
+/* "forward"; of several parts their names and values, "gas 2, wheel -0.25". */
+void env_action_text(const struct env_spec *spec, const union action_cell *action, struct buf *out);
+/* step or step_many, whichever the kind of the actions asks for. */
+int env_step(struct env *e, const union action_cell *action, uint8_t *obs, struct env_result *out,
+             struct onic_err *err);
 /* Loads the shared object at path (env.plugin; once per path, nothing when empty), which is written
  * against onic_env.h. env_create does this itself; call it to list or find its family. */
 int env_plugin_load(const char *path, struct onic_err *err);

@@ -72,12 +72,14 @@ enum onic_env_action_kind {
 };
 
 struct onic_env_actions {
-    int32_t kind; /* enum onic_env_action_kind; this version of onic acts with ONIC_ENV_DISCRETE */
+    int32_t kind; /* enum onic_env_action_kind */
+    /* at most 64 with ONIC_ENV_MULTI_DISCRETE and ONIC_ENV_CONTINUOUS; a policy learns at most 1024
+     * options, all choices together */
     int32_t n;
     const int32_t *choices;   /* [n], ONIC_ENV_MULTI_DISCRETE */
-    const float *low, *high;  /* [n], ONIC_ENV_CONTINUOUS */
+    const float *low, *high;  /* [n], ONIC_ENV_CONTINUOUS; finite, low < high */
     const char *const *names; /* [n], or NULL: "0", "1", ... */
-    int32_t masked; /* 1: `mask` says which actions are possible; this version of onic wants 0 */
+    int32_t masked; /* 1: `mask` says which choices are possible; not ONIC_ENV_CONTINUOUS */
 };
 
 /* Constant for the life of the environment and owned by it. */
@@ -99,7 +101,7 @@ struct onic_env_spec {
 
 /* Outcome of a reset or step; zeroed by onic before the call. */
 struct onic_env_result {
-    double reward;
+    double reward;      /* one that is not finite breaks the episode, and so does an observation */
     uint8_t terminated; /* the task ended: its value is 0 from here on */
     uint8_t truncated;  /* a time limit: what would have come is estimated from this observation */
     uint8_t failed;     /* the environment broke; the episode counts as cut off and is reset */
@@ -131,7 +133,7 @@ struct onic_env_api {
     const struct onic_env_spec *(*spec)(const void *env);
     void (*seed)(void *env, uint64_t seed);
     void (*reset)(void *env, struct onic_env_result *out);
-    /* action: as the kind of the action space says; always in range. */
+    /* action: as the kind of the action space says; always in range, and possible. */
     void (*step)(void *env, const void *action, struct onic_env_result *out);
     /* Writes the whole array of each field; field[i] belongs to fields[i] of the specification and
      * is aligned for its type. NULL: nobody reads this one. */
@@ -139,9 +141,12 @@ struct onic_env_api {
     void (*free)(void *env);
 
     /* The rest may be NULL. */
-    void (*stats)(const void *env, float *out);       /* [nstats], running or just ended */
-    void (*mask)(const void *env, uint8_t *possible); /* [n], 1 = possible */
-    const char *(*mission)(const void *env);          /* what to do, shown by `onic play` */
+    void (*stats)(const void *env, float *out); /* [nstats], running or just ended */
+    /* Called after each reset and step. possible [n], of ONIC_ENV_MULTI_DISCRETE [all choices
+     * together], those of the first choice first: 1 = possible. Each choice must keep one, unless
+     * the episode is over; else it counts as broken. */
+    void (*mask)(const void *env, uint8_t *possible);
+    const char *(*mission)(const void *env); /* what to do, shown by `onic play` */
     /* A picture of text for `onic play`, lines end with \n, ANSI colour allowed; at most size bytes
      * with the 0. */
     void (*render)(const void *env, char *text, size_t size);

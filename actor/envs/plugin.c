@@ -12,7 +12,6 @@
 
 #include <ctype.h>
 #include <dlfcn.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,31 +103,40 @@ static int check_field(const struct plugin_env *p, int i, struct onic_err *err)
     return ONIC_OK;
 }
 
-static int plugin_check_actions(const struct plugin_env *p, struct onic_err *err)
+/* What the environment says of its actions, whose arrays must be there before they are read. */
+static int plugin_read_actions(struct plugin_env *p, struct onic_err *err)
 {
+    static const enum action_kind kinds[] = {[ONIC_ENV_DISCRETE] = ACTION_DISCRETE,
+                                             [ONIC_ENV_MULTI_DISCRETE] = ACTION_MULTI,
+                                             [ONIC_ENV_CONTINUOUS] = ACTION_CONTINUOUS};
     const struct onic_env_actions *a = &p->spec->actions;
-    if (a->kind != ONIC_ENV_DISCRETE)
-        return err_set(err, ONIC_ECONFIG,
-                       "env.plugin: the actions of '%s' are %s; this version of onic acts with "
-                       "discrete actions only",
-                       p->env.spec.id,
-                       a->kind == ONIC_ENV_MULTI_DISCRETE ? "several choices at once"
-                       : a->kind == ONIC_ENV_CONTINUOUS   ? "numbers"
-                                                          : "of an unknown kind");
-    if (a->masked)
-        return err_set(err, ONIC_ECONFIG,
-                       "env.plugin: '%s' masks its actions, which this version of onic cannot do; "
-                       "let an impossible action do nothing instead",
-                       p->env.spec.id);
-    if (a->n < 1 || a->n > BOUND_ACTIONS)
-        return plugin_beyond(p, "has no actions, or more than", BOUND_ACTIONS, err);
+    struct action_space *out = &p->env.spec.actions;
+    if (a->kind < ONIC_ENV_DISCRETE || a->kind > ONIC_ENV_CONTINUOUS)
+        return plugin_bad(p, "has actions of an unknown kind", err);
+    *out = (struct action_space){.kind = kinds[a->kind], .n = a->n, .masked = a->masked != 0};
+    bool several = a->kind == ONIC_ENV_MULTI_DISCRETE, numbers = a->kind == ONIC_ENV_CONTINUOUS;
+    if ((several && !a->choices) || (numbers && (!a->low || !a->high)))
+        return plugin_bad(p, "says neither how many choices nor which bounds its actions have",
+                          err);
+    for (int i = 0; i < a->n && i < BOUND_ACTION_PARTS; i++) {
+        out->choices[i] = several ? a->choices[i] : 0;
+        out->low[i] = numbers ? a->low[i] : 0.0f;
+        out->high[i] = numbers ? a->high[i] : 0.0f;
+    }
+    char text[160];
+    const char *fault = action_space_fault(out);
+    snprintf(text, sizeof text, "has %s", fault ? fault : "");
+    if (fault)
+        return plugin_bad(p, text, err);
+    if (a->masked && !p->api->mask)
+        return plugin_bad(p, "masks its actions without a function mask", err);
     for (int i = 0; a->names && i < a->n; i++)
         if (!a->names[i] || !a->names[i][0])
             return plugin_bad(p, "has an action without a name", err);
     return ONIC_OK;
 }
 
-static int check_spec(const struct plugin_env *p, struct onic_err *err)
+static int plugin_check_spec(struct plugin_env *p, struct onic_err *err)
 {
     const struct onic_env_spec *s = p->spec;
     if (!s || !s->fields || s->nfields < 1 || s->nfields > ONIC_ENV_FIELDS_MAX)
@@ -152,7 +160,7 @@ static int check_spec(const struct plugin_env *p, struct onic_err *err)
     if (s->snapshot_bytes > BOUND_SNAPSHOT ||
         (s->snapshot_bytes && (!p->api->save || !p->api->load)))
         return plugin_bad(p, "has snapshots without save and load, or larger than 64 MiB", err);
-    return plugin_check_actions(p, err);
+    return plugin_read_actions(p, err);
 }
 
 /* --- making one ------------------------------------------------------------------------------ */
@@ -212,7 +220,6 @@ static void plugin_fill_spec(struct plugin_env *p, const struct config *cfg)
         p->offset[i] = (ptrdiff_t)out->obs.field[out->obs.nfields - 1].offset;
     }
     name_actions(p);
-    out->actions = s->actions.n;
     out->action_names = p->action_names;
     out->max_steps = s->max_steps;
     if (cfg->env_max_steps > 0 && cfg->env_max_steps < s->max_steps)
@@ -254,7 +261,7 @@ static int plugin_create_state(struct plugin_env *p, const char *name, const str
         return err_set(err, ONIC_ECONFIG, "env.plugin: %s: %s", p->env.spec.id,
                        why[0] ? why : "the plug-in could not make it and did not say why");
     p->spec = p->api->spec(p->state);
-    return check_spec(p, err);
+    return plugin_check_spec(p, err);
 }
 
 static int plugin_create(struct env **out, const struct env_family *family, const char *name,
@@ -292,11 +299,9 @@ static void plugin_observe(const struct plugin_env *p, uint8_t *obs)
     p->api->observe(p->state, field);
 }
 
-static int plugin_result(const struct plugin_env *p, const struct onic_env_result *r, uint8_t *obs,
-                         struct env_result *out, struct onic_err *err)
+static void plugin_result(const struct plugin_env *p, const struct onic_env_result *r, uint8_t *obs,
+                          struct env_result *out)
 {
-    if (!isfinite(r->reward))
-        return plugin_bad(p, "gave a reward that is not a finite number", err);
     *out = (struct env_result){.reward = r->reward,
                                .terminated = r->terminated != 0,
                                .truncated = r->truncated && !r->terminated,
@@ -309,7 +314,6 @@ static int plugin_result(const struct plugin_env *p, const struct onic_env_resul
         memcpy(out->caption, r->caption, n);
     out->caption_len = (int)n;
     plugin_observe(p, obs);
-    return ONIC_OK;
 }
 
 static int plugin_reset(struct env *e, uint8_t *obs, struct env_result *out, struct onic_err *err)
@@ -320,19 +324,33 @@ static int plugin_reset(struct env *e, uint8_t *obs, struct env_result *out, str
     p->api->reset(p->state, &r);
     if (r.terminated || r.truncated)
         return plugin_bad(p, "ends an episode in its reset", err);
-    return plugin_result(p, &r, obs, out, err);
+    plugin_result(p, &r, obs, out);
+    return ONIC_OK;
+}
+
+static int plugin_step_many(struct env *e, const union action_cell *action, uint8_t *obs,
+                            struct env_result *out, struct onic_err *err)
+{
+    (void)err;
+    struct plugin_env *p = (struct plugin_env *)e;
+    struct onic_env_result r = {0};
+    p->api->step(p->state, action, &r); /* a cell is an int32_t or a float */
+    if (++p->steps >= p->env.spec.max_steps)
+        r.truncated = 1;
+    plugin_result(p, &r, obs, out);
+    return ONIC_OK;
 }
 
 static int plugin_step(struct env *e, int action, uint8_t *obs, struct env_result *out,
                        struct onic_err *err)
 {
-    struct plugin_env *p = (struct plugin_env *)e;
-    struct onic_env_result r = {0};
-    int32_t one = action;
-    p->api->step(p->state, &one, &r);
-    if (++p->steps >= p->env.spec.max_steps)
-        r.truncated = 1;
-    return plugin_result(p, &r, obs, out, err);
+    return plugin_step_many(e, &(union action_cell){.choice = action}, obs, out, err);
+}
+
+static void plugin_mask(const struct env *e, uint8_t *possible)
+{
+    const struct plugin_env *p = (const struct plugin_env *)e;
+    p->api->mask(p->state, possible);
 }
 
 static void plugin_stats(const struct env *e, float *out)
@@ -435,6 +453,8 @@ int env_plugin_open(const struct env_family **out, const char *path, struct onic
                                     .seed = plugin_seed,
                                     .reset = plugin_reset,
                                     .step = plugin_step,
+                                    .step_many = plugin_step_many,
+                                    .mask = plugin_mask,
                                     .stats = api->stats ? plugin_stats : NULL,
                                     .render = api->render || api->mission ? plugin_render : NULL,
                                     .save = api->save && api->load ? plugin_save : NULL,

@@ -258,6 +258,30 @@ int env_create(struct env **out, const char *id, const struct config *cfg, int i
     return rc;
 }
 
+void env_action_text(const struct env_spec *spec, const union action_cell *action, struct buf *out)
+{
+    const struct action_space *s = &spec->actions;
+    if (s->kind == ACTION_DISCRETE) {
+        buf_puts(out, spec->action_names[action[0].choice]);
+        return;
+    }
+    for (int i = 0; i < s->n; i++) {
+        buf_printf(out, "%s%s ", i ? ", " : "", spec->action_names[i]);
+        if (s->kind == ACTION_CONTINUOUS)
+            buf_printf(out, "%.4g", (double)action[i].number);
+        else
+            buf_printf(out, "%d", action[i].choice);
+    }
+}
+
+int env_step(struct env *e, const union action_cell *action, uint8_t *obs, struct env_result *out,
+             struct onic_err *err)
+{
+    if (e->spec.actions.kind == ACTION_DISCRETE)
+        return e->family->step(e, action[0].choice, obs, out, err);
+    return e->family->step_many(e, action, obs, out, err);
+}
+
 void env_free(struct env *e)
 {
     if (e)

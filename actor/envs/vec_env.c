@@ -22,11 +22,15 @@
 
 #include "common/base/bounds.h"
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/base/strmap.h"
 #include "common/base/xmalloc.h"
 #include "common/data/episode.h"
 
-enum { SNAPSHOT_MAGIC = 0x564e4531 }; /* "1ENV", layout 1 */
+enum {
+    SNAPSHOT_MAGIC = 0x564e4531, /* "1ENV", layout 1 */
+    RESETS_MAX = 100             /* episodes broken before their first step, in a row */
+};
 
 struct slot {
     struct env *env;
@@ -42,7 +46,17 @@ struct vec_env {
     size_t counts_max; /* entries per episode */
     double unique_per_s, tokens;
     int64_t refilled_ns;
-    uint64_t unique;    /* captions made unique so far */
+    uint64_t unique;          /* captions made unique so far */
+    int parts;                /* cells of an action */
+    int options;              /* of the one choice that an action is; 0: of other kinds */
+    size_t mask_bytes;        /* of one environment */
+    uint8_t *mask, *possible; /* [count, mask_bytes], [options]; NULL without masks */
+    struct {
+        size_t from, count;
+    } floats[OBS_FIELDS_MAX]; /* fields of an observation that could hold a NaN: offset, elements */
+    int nfloats;
+    const char *fault; /* of the last reset or step, NULL: none */
+    int64_t log_ms;
     struct slot *slots; /* [count] */
 };
 
@@ -73,6 +87,18 @@ struct vec_env *vec_env_create(const struct vec_env_params *p, struct env *const
     v->counts_max = spec->state_bytes ? VEC_CAPTIONS_SAVED : VEC_CAPTIONS_MAX;
     v->slots = xcalloc((size_t)count, sizeof *v->slots);
     v->count = count;
+    v->parts = action_space_parts(&spec->actions);
+    v->options = spec->actions.kind == ACTION_DISCRETE ? spec->actions.n : 0;
+    v->mask_bytes = action_space_mask_bytes(&spec->actions);
+    if (v->mask_bytes) {
+        v->mask = xcalloc((size_t)count, v->mask_bytes);
+        v->possible = xcalloc((size_t)action_space_all_options(&spec->actions), 1);
+    }
+    for (int i = 0; i < spec->obs.nfields; i++)
+        if (spec->obs.field[i].type == OBS_F32) {
+            v->floats[v->nfloats].from = spec->obs.field[i].offset;
+            v->floats[v->nfloats++].count = (size_t)obs_field_count(&spec->obs.field[i]);
+        }
     for (int i = 0; i < count; i++)
         v->slots[i] =
             (struct slot){.env = envs[i], .counts = strmap_create(64), .episode = {.ended = true}};
@@ -88,6 +114,8 @@ void vec_env_free(struct vec_env *v)
         strmap_free(v->slots[i].counts);
     }
     free(v->slots);
+    free(v->mask);
+    free(v->possible);
     free(v);
 }
 
@@ -165,10 +193,61 @@ static void count_caption(struct vec_env *v, struct slot *s, struct env_result *
     s->episode.caption_count = occurrences > UINT16_MAX ? UINT16_MAX : (uint16_t)occurrences;
 }
 
-int vec_env_reset_one(struct vec_env *v, int i, uint8_t *obs, struct env_result *result,
-                      struct onic_err *err)
+/* --- what an environment gave ---------------------------------------------------------------- */
+
+/* Exponent bits instead of isfinite: without a branch per element. */
+static bool floats_finite(const uint8_t *at, size_t n)
 {
-    ONIC_ASSERT(i >= 0 && i < v->count);
+    uint32_t bad = 0, bits;
+    for (size_t i = 0; i < n; i++) {
+        memcpy(&bits, at + i * sizeof bits, sizeof bits);
+        bad |= (bits & 0x7f800000U) == 0x7f800000U;
+    }
+    return !bad;
+}
+
+/* Reads the mask of environment i; false when it leaves an open choice without an option. */
+static bool read_mask(struct vec_env *v, int i)
+{
+    const struct env *e = v->slots[i].env;
+    uint8_t *mask = v->mask + (size_t)i * v->mask_bytes;
+    e->family->mask(e, v->possible);
+    action_mask_pack(&e->spec.actions, v->possible, mask);
+    return action_mask_fault(&e->spec.actions, mask) < 0;
+}
+
+/* Why the result or observation is of no use; NULL: it is. */
+static const char *vec_env_fault(struct vec_env *v, int i, const uint8_t *obs,
+                                 const struct env_result *r)
+{
+    if (!isfinite((float)r->reward))
+        return "the reward is not a finite number";
+    for (int k = 0; k < v->nfloats; k++)
+        if (!floats_finite(obs + v->floats[k].from, v->floats[k].count))
+            return "a field of the observation is not finite";
+    if (v->mask && !read_mask(v, i) && !r->terminated && !r->truncated && !r->failed)
+        return "the mask forbids every option of a choice";
+    return NULL;
+}
+
+/* What no policy could use ends the episode as broken; nothing of it is trained on. */
+static void vec_env_inspect(struct vec_env *v, int i, const uint8_t *obs, struct env_result *r)
+{
+    const char *fault = v->fault = vec_env_fault(v, i, obs, r);
+    if (!fault)
+        return;
+    r->failed = true;
+    r->terminated = r->truncated = r->success = false;
+    r->reward = 0.0;
+    if (log_every_ms(&v->log_ms, 60000))
+        log_warn("an environment broke; its episode counts as cut off",
+                 kv("env", (const char *)v->slots[i].env->spec.id), kv("environment", i),
+                 kv("step", (int64_t)v->slots[i].episode.steps), kv("why", fault));
+}
+
+static int begin_episode(struct vec_env *v, int i, uint8_t *obs, struct env_result *result,
+                         struct onic_err *err)
+{
     struct slot *s = &v->slots[i];
     uint64_t number = s->number++;
     uint64_t id = episode_id(v->actor_id, i, number);
@@ -180,9 +259,26 @@ int vec_env_reset_one(struct vec_env *v, int i, uint8_t *obs, struct env_result 
         err_wrap(err, "environment %d of actor %d", i, v->actor_id);
         return rc;
     }
-    s->episode.ended = result->failed; /* a reset may break, too; the caller tries again */
+    vec_env_inspect(v, i, obs, result);
+    s->episode.ended = result->failed;
     count_caption(v, s, result);
     return ONIC_OK;
+}
+
+int vec_env_reset_one(struct vec_env *v, int i, uint8_t *obs, struct env_result *result,
+                      struct onic_err *err)
+{
+    ONIC_ASSERT(i >= 0 && i < v->count);
+    for (int tries = 0; tries < RESETS_MAX; tries++) {
+        int rc = begin_episode(v, i, obs, result, err);
+        if (rc || !result->failed)
+            return rc;
+    }
+    return err_set(err, ONIC_ECONFIG,
+                   "%s is broken at the start of %d episodes in a row%s%s: the environment must be "
+                   "mended",
+                   v->slots[i].env->spec.id, RESETS_MAX, v->fault ? ", " : "",
+                   v->fault ? v->fault : "");
 }
 
 int vec_env_reset_all(struct vec_env *v, uint8_t *obs, struct env_result *results,
@@ -196,20 +292,23 @@ int vec_env_reset_all(struct vec_env *v, uint8_t *obs, struct env_result *result
     return ONIC_OK;
 }
 
-int vec_env_step(struct vec_env *v, const int32_t *action, uint8_t *obs, struct env_result *results,
-                 struct onic_err *err)
+int vec_env_step(struct vec_env *v, const union action_cell *action, uint8_t *obs,
+                 struct env_result *results, struct onic_err *err)
 {
-    for (int i = 0; i < v->count; i++) {
+    for (int i = 0; i < v->count; i++, action += v->parts, obs += v->obs_bytes) {
         struct slot *s = &v->slots[i];
         struct env_result *r = &results[i];
-        if (action[i] < 0)
+        if (action[0].choice == ACTION_NONE)
             continue;
-        ONIC_ASSERT(!s->episode.ended && action[i] < s->env->spec.actions);
-        int rc = s->env->family->step(s->env, action[i], obs + (size_t)i * v->obs_bytes, r, err);
+        ONIC_ASSERT(!s->episode.ended &&
+                    (v->options ? action[0].choice >= 0 && action[0].choice < v->options
+                                : action_space_holds(&s->env->spec.actions, action)));
+        int rc = env_step(s->env, action, obs, r, err);
         if (rc) {
             err_wrap(err, "environment %d of actor %d", i, v->actor_id);
             return rc;
         }
+        vec_env_inspect(v, i, obs, r);
         s->episode.steps++;
         s->episode.ret += r->reward;
         s->episode.ended = r->terminated || r->truncated || r->failed;
@@ -217,6 +316,18 @@ int vec_env_step(struct vec_env *v, const int32_t *action, uint8_t *obs, struct 
         count_caption(v, s, r);
     }
     return ONIC_OK;
+}
+
+const uint8_t *vec_env_mask(const struct vec_env *v)
+{
+    return v->mask;
+}
+
+void vec_env_random_action(const struct vec_env *v, int i, struct rng *rng,
+                           union action_cell *action)
+{
+    action_space_random(&v->slots[i].env->spec.actions,
+                        v->mask ? v->mask + (size_t)i * v->mask_bytes : NULL, rng, action);
 }
 
 const struct vec_episode *vec_env_episode(const struct vec_env *v, int i)
@@ -235,6 +346,9 @@ void vec_env_episode_row(const struct vec_env *v, int i, float *row)
     row[3] = (float)i;
     if (s->env->spec.nstats)
         s->env->family->stats(s->env, row + 4);
+    for (int k = 0; k < 4 + s->env->spec.nstats; k++)
+        if (!isfinite(row[k])) /* one such number would cost the whole trajectory */
+            row[k] = 0.0f;
 }
 
 size_t vec_env_snapshot_bytes(const struct vec_env *v)
@@ -302,5 +416,7 @@ int vec_env_load(struct vec_env *v, int i, const uint8_t *snapshot, uint8_t *obs
                                       .success = head.success,
                                       .ret = head.ret,
                                       .caption_count = head.caption_count};
+    if (v->mask && !read_mask(v, i) && !head.ended)
+        return err_set(err, ONIC_EDAMAGED, "this is not a snapshot of %s", s->env->spec.id);
     return ONIC_OK;
 }

@@ -69,15 +69,23 @@ void vec_env_number_episodes_from(struct vec_env *v, uint64_t first);
 /* Starts a new episode in all environments. obs [E, obs_bytes] and results [E] are written. */
 int vec_env_reset_all(struct vec_env *v, uint8_t *obs, struct env_result *results,
                       struct onic_err *err);
-/* One step of all environments: action [E] in, obs [E, obs_bytes] and results [E] out. An
- * environment with a negative action is left alone, and so are its obs and result; no other one
- * may be waiting for its reset (asserted). An error code means that an environment is
- * unusable: free the whole vec_env. A broken episode is not an error but results[i].failed. */
-int vec_env_step(struct vec_env *v, const int32_t *action, uint8_t *obs, struct env_result *results,
-                 struct onic_err *err);
+/* One step of all environments: action [E, parts] in, obs [E, obs_bytes] and results [E] out. An
+ * environment with ACTION_NONE is left alone, and so are its obs and result; no other one may be
+ * waiting for its reset (asserted). An error code means that an environment is unusable: free the
+ * whole vec_env. A broken episode is not an error but results[i].failed; a reward or an observation
+ * that is not finite, and a mask that forbids everything, break it too. */
+int vec_env_step(struct vec_env *v, const union action_cell *action, uint8_t *obs,
+                 struct env_result *results, struct onic_err *err);
+/* What is possible in each environment after its last reset or step, [E, mask_bytes] as in
+ * action_space.h; NULL where nothing is masked. Borrowed, for the life of v. */
+const uint8_t *vec_env_mask(const struct vec_env *v);
+/* A uniform one of the actions that are possible in environment i: action [parts]. */
+void vec_env_random_action(const struct vec_env *v, int i, struct rng *rng,
+                           union action_cell *action);
 /* Starts the next episode of environment i; obs [obs_bytes] and *result are written. Call it after
  * each result that is terminated, truncated or failed (read vec_env_episode before: it then
- * describes the new episode). */
+ * describes the new episode). An episode that is broken before its first step is passed over;
+ * ONIC_ECONFIG after too many of them in a row. */
 int vec_env_reset_one(struct vec_env *v, int i, uint8_t *obs, struct env_result *result,
                       struct onic_err *err);
 

@@ -25,10 +25,21 @@ static size_t aligned(size_t bytes)
     return (bytes + ALIGN - 1) / ALIGN * ALIGN;
 }
 
+/* Choices and numbers of an action. */
+static size_t choices(const struct trajectory_shape *s)
+{
+    return s->actions.kind == ACTION_CONTINUOUS ? 0 : (size_t)action_space_parts(&s->actions);
+}
+
+static size_t numbers(const struct trajectory_shape *s)
+{
+    return s->actions.kind == ACTION_CONTINUOUS ? (size_t)s->actions.n : 0;
+}
+
 /* The fixed arrays: field, C type, number of elements. The order is part of the protocol. */
 #define FIELDS(XX)                                                                                 \
     XX(obs, uint8_t, (T + 1) * E * s->obs_bytes)                                                   \
-    XX(action, int16_t, T *E)                                                                      \
+    XX(action, int16_t, T *E *choices(s))                                                          \
     XX(logp, float, T *E)                                                                          \
     XX(value, float, T *E *POLICY_HEADS)                                                           \
     XX(reward, float, T *E)                                                                        \
@@ -42,17 +53,22 @@ static size_t aligned(size_t bytes)
     XX(episode_id, uint64_t, E)                                                                    \
     XX(episode_seed, uint64_t, E)                                                                  \
     XX(first_step, uint32_t, E)                                                                    \
-    XX(snapshot, uint8_t, E * s->snapshot_bytes)
+    XX(snapshot, uint8_t, E * s->snapshot_bytes)                                                   \
+    XX(number, float, T *E *numbers(s))                                                            \
+    XX(mask, uint8_t, T *E *action_space_mask_bytes(&s->actions))
 
 bool trajectory_shape_valid(const struct trajectory_shape *s)
 {
     if (s->T < 1 || s->T > BOUND_STEPS || s->E < 1 || s->E > BOUND_ENVS || s->obs_bytes < 1 ||
-        s->obs_bytes > (1u << 24) || s->actions < 1 || s->actions > BOUND_ACTIONS ||
-        s->state_size < 0 || s->state_size > BOUND_STATE || s->nstats < 0 ||
-        s->nstats > BOUND_STATS || s->snapshot_bytes > BOUND_SNAPSHOT)
+        s->obs_bytes > (1u << 24) || action_space_fault(&s->actions) || s->state_size < 0 ||
+        s->state_size > BOUND_STATE || s->nstats < 0 || s->nstats > BOUND_STATS ||
+        s->snapshot_bytes > BOUND_SNAPSHOT)
         return false;
     double obs = ((double)s->T + 1) * s->E * (double)s->obs_bytes;
-    double rest = (double)s->E * ((double)s->snapshot_bytes + 4.0 * s->state_size);
+    double each_step =
+        4.0 * action_space_parts(&s->actions) + (double)action_space_mask_bytes(&s->actions);
+    double rest =
+        (double)s->E * ((double)s->snapshot_bytes + 4.0 * s->state_size + each_step * (double)s->T);
     return obs + rest < (double)(1u << 30);
 }
 
@@ -77,6 +93,12 @@ void trajectory_point(struct trajectory *t, uint8_t *bulk)
     t->episodes = (void *)(bulk + at);
     if (s->snapshot_bytes == 0)
         t->snapshot = NULL;
+    if (choices(s) == 0)
+        t->action = NULL;
+    if (numbers(s) == 0)
+        t->number = NULL;
+    if (!s->actions.masked)
+        t->mask = NULL;
 }
 
 int trajectory_episodes_max(const struct trajectory_shape *s)

@@ -36,7 +36,7 @@ enum { TRAJECTORY_EPISODE_HEAD = 4 }; /* return, length, success, environment nu
 struct trajectory_shape {
     int T, E; /* steps, environments */
     size_t obs_bytes;
-    int actions;           /* actions are 0..actions-1 */
+    struct action_space actions;
     int state_size;        /* S */
     int nstats;            /* task statistics per finished episode */
     size_t snapshot_bytes; /* per environment, deterministic mode; else 0 */
@@ -52,7 +52,7 @@ struct trajectory {
 
     /* [T+1, E, obs_bytes]; row T = observation after the last step (after a reset if it ended) */
     uint8_t *obs;
-    int16_t *action; /* [T, E] */
+    int16_t *action; /* [T, E, parts] choices; NULL where actions are numbers */
     float *logp;     /* [T, E] of the behaviour policy */
     float *value;    /* [T, E, 2] of the behaviour policy */
     float *reward;   /* [T, E] environment units */
@@ -70,6 +70,10 @@ struct trajectory {
     uint64_t *episode_seed; /* [E] */
     uint32_t *first_step;   /* [E] index of step 0 within its episode */
     uint8_t *snapshot;      /* [E, snapshot_bytes] after the last step; NULL when 0 */
+    /* [T, E, parts] numbers as common/policy/action_dist.h has them; NULL where actions are choices
+     */
+    float *number;
+    uint8_t *mask; /* [T, E, mask_bytes] what was possible; NULL when 0 */
 
     int ncaptions;             /* entries of the table, entry 0 = "" */
     const char **caption_text; /* [ncaptions] not NUL-terminated */

@@ -30,7 +30,7 @@ static void write_value(const struct env_description *d, enum key key, struct bu
         obs_spec_text(&d->obs, out);
         break;
     case ACTIONS:
-        buf_printf(out, "%d", d->actions);
+        action_space_text(&d->actions, out);
         break;
     case MAX_STEPS:
         buf_printf(out, "%d", d->max_steps);
@@ -180,7 +180,8 @@ static bool read_value(enum key key, char *value, struct env_description *d)
     case OBS:
         return read_obs(value, &d->obs);
     case ACTIONS:
-        return read_int(value, 1, &d->actions) && d->actions <= 4096;
+        return action_space_read(value, &d->actions) &&
+               action_space_all_options(&d->actions) <= ENV_DESCRIPTION_OPTIONS_MAX;
     case MAX_STEPS:
         return read_int(value, 0, &d->max_steps);
     case SUCCESS:

@@ -13,19 +13,21 @@
 
 #include "common/base/buf.h"
 #include "common/base/err.h"
+#include "common/policy/action_space.h"
 #include "common/policy/obs_spec.h"
 
 enum {
     ENV_DESCRIPTION_STATS_MAX = 12,
     ENV_DESCRIPTION_NAME_MAX = 32,
-    ENV_DESCRIPTION_TEXT_MAX = 65536 /* bytes of the text */
+    ENV_DESCRIPTION_OPTIONS_MAX = 4096, /* of an action, all choices together */
+    ENV_DESCRIPTION_TEXT_MAX = 65536    /* bytes of the text */
 };
 
 struct env_description {
     char id[64];     /* canonical, "minigrid:KeyCorridorS3R3" */
     char domain[32]; /* folder of goals and caption pools */
     struct obs_spec obs;
-    int actions;
+    struct action_space actions;
     int max_steps;
     bool has_success;
     int nstats;

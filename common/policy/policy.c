@@ -2,9 +2,9 @@
 /* policy.c - encoder -> core -> heads, once for acting and once for training; see policy.h.
  *
  * The three heads are separate tensors (they start differently: the policy near uniform, the values
- * at scale 1) but one product: their columns are copied side by side into [C, A+2] per call,
- * because a product with 2 columns runs at a tenth of the speed. The copy is C (A+2) floats against
- * T N C (A+2) multiply-adds.
+ * at scale 1) but one product: their columns are copied side by side into [C, P+2] per call,
+ * because a product with 2 columns runs at a tenth of the speed. The copy is C (P+2) floats against
+ * T N C (P+2) multiply-adds.
  *
  * Acting and training share every weight and every layer, so their numbers differ only by the order
  * of summation inside a product. */
@@ -24,22 +24,21 @@
 #include "common/nn/layers/lstm/lstm.h"
 #include "common/policy/encoders/encoder.h"
 
-enum { ACTIONS_MAX = 1024 };
-static const float IMPOSSIBLE =
-    1e-37f; /* the exponential of kernels.h ends at e^-87 instead of 0 */
-
 struct policy {
     struct policy_config config; /* resolved */
     struct params params;
     const struct encoder_type *type;
     void *encoder;
-    int E, H, C, A;     /* encoder features, cells of the core (0: none), head inputs, actions */
-    int values;         /* value heads: POLICY_HEADS, like ONI 1 */
-    bool gru;           /* the core; else LSTM */
-    int gates, S;       /* of a cell: 4 or 3; state floats: 2H or H */
-    size_t w_x, w_h, b; /* core; offsets; b: the GRU's input bias */
-    size_t b_h;         /* the GRU's recurrent bias */
-    size_t norm_gain, norm_bias;                             /* with layer_norm; offsets */
+    struct action_dist dist;
+    int E, H, C, A; /* encoder features, cells of the core (0: none), head inputs, policy outputs */
+    int P;          /* of A, columns of the policy head; the rest are free parameters (pi_free) */
+    int values;     /* value heads: POLICY_HEADS, like ONI 1 */
+    bool gru;       /* the core; else LSTM */
+    int gates, S;   /* of a cell: 4 or 3; state floats: 2H or H */
+    size_t w_x, w_h, b;          /* core; offsets; b: the GRU's input bias */
+    size_t b_h;                  /* the GRU's recurrent bias */
+    size_t norm_gain, norm_bias; /* with layer_norm; offsets */
+    size_t pi_free;              /* with A > P; offset */
     size_t pi_w, pi_b, v_w[POLICY_HEADS], v_b[POLICY_HEADS]; /* heads; offsets */
 };
 
@@ -71,11 +70,15 @@ static int policy_resolve(struct policy *p, struct onic_err *err)
     if ((unsigned)c->core >= POLICY_CORES)
         return err_set(err, ONIC_ECONFIG, "policy.core is number %d, must be lstm, gru or none",
                        (int)c->core);
-    if (c->actions < 1 || c->actions > ACTIONS_MAX || c->hidden < 0 || c->core_size < 0)
+    const char *fault = action_space_fault(&c->actions);
+    if (fault)
+        return err_set(err, ONIC_ECONFIG, "no policy can act here: the environment has %s", fault);
+    p->dist = (struct action_dist){c->actions, c->squash, c->state_deviation};
+    if (action_dist_outputs(&p->dist) > ACTION_OUTPUTS_MAX || c->hidden < 0 || c->core_size < 0)
         return err_set(err, ONIC_ECONFIG,
                        "a policy needs 1 to %d actions and sizes that are not negative, not %d "
                        "actions, policy.hidden=%d and policy.core_size=%d",
-                       ACTIONS_MAX, c->actions, c->hidden, c->core_size);
+                       ACTION_OUTPUTS_MAX, action_dist_outputs(&p->dist), c->hidden, c->core_size);
     if (c->parts[0] && !p->type->has_parts)
         return err_set(err, ONIC_ECONFIG,
                        "policy.parts is '%s', but the network %s has no parts to choose; leave it "
@@ -118,7 +121,8 @@ static void add_core_and_heads(struct policy *p)
     p->E = p->type->width(p->encoder);
     p->H = p->config.core_size;
     p->C = p->H ? p->H : p->E;
-    p->A = p->config.actions;
+    p->A = action_dist_outputs(&p->dist);
+    p->P = action_dist_columns(&p->dist);
     if (p->config.layer_norm) {
         p->norm_gain = params_add(t, "norm.gain", 1, p->E, PARAM_CONSTANT, 1.0f);
         p->norm_bias = params_add(t, "norm.bias", 1, p->E, PARAM_ZERO, 0);
@@ -126,8 +130,10 @@ static void add_core_and_heads(struct policy *p)
     add_core(p);
     bool oni = p->config.compat_oni;
     p->values = oni ? 1 : POLICY_HEADS;
-    p->pi_w = params_add(t, "policy.w", p->C, p->A, PARAM_ORTHOGONAL, oni ? 1.0f : 0.01f);
-    p->pi_b = params_add(t, "policy.b", 1, p->A, PARAM_ZERO, 0);
+    p->pi_w = params_add(t, "policy.w", p->C, p->P, PARAM_ORTHOGONAL, oni ? 1.0f : 0.01f);
+    p->pi_b = params_add(t, "policy.b", 1, p->P, PARAM_ZERO, 0);
+    if (p->A > p->P)
+        p->pi_free = params_add(t, "policy.log_deviation", 1, p->A - p->P, PARAM_ZERO, 0);
     p->v_w[POLICY_EXT] =
         params_add(t, oni ? "value.w" : "value_ext.w", p->C, 1, PARAM_ORTHOGONAL, 1.0f);
     p->v_b[POLICY_EXT] = params_add(t, oni ? "value.b" : "value_ext.b", 1, 1, PARAM_ZERO, 0);
@@ -176,6 +182,11 @@ const struct policy_config *policy_config(const struct policy *p)
     return &p->config;
 }
 
+const struct action_dist *policy_actions(const struct policy *p)
+{
+    return &p->dist;
+}
+
 int policy_state_size(const struct policy *p)
 {
     return p->S;
@@ -183,7 +194,7 @@ int policy_state_size(const struct policy *p)
 
 static int head_width(const struct policy *p)
 {
-    return p->A + p->values;
+    return p->P + p->values;
 }
 
 double policy_macs(const struct policy *p)
@@ -214,8 +225,13 @@ int policy_slice(const struct policy *p, int T)
 void policy_text(const struct policy *p, struct buf *out)
 {
     const struct policy_config *c = &p->config;
-    buf_printf(out, "net %s hidden %d; core %s %d; actions %d; observation ", c->net, c->hidden,
-               core_names[c->core], c->core_size, c->actions);
+    buf_printf(out, "net %s hidden %d; core %s %d; actions ", c->net, c->hidden,
+               core_names[c->core], c->core_size);
+    action_space_text(&c->actions, out);
+    if (c->actions.kind == ACTION_CONTINUOUS)
+        buf_printf(out, "%s, deviation %s", c->squash ? " squashed" : "",
+                   c->state_deviation ? "of the state" : "free");
+    buf_puts(out, "; observation ");
     obs_spec_text(&c->obs, out);
     for (int i = 0; i < p->params.count; i++) {
         const struct param *t = &p->params.param[i];
@@ -225,50 +241,53 @@ void policy_text(const struct policy *p, struct buf *out)
 
 /* --- heads ----------------------------------------------------------------------------------- */
 
-/* w [C, A+2], b [A+2] from the three heads' tensors. */
+/* w [C, P+2], b [P+2] from the three heads' tensors. */
 static void heads_pack(const struct policy *p, const float *params, float *w, float *b)
 {
-    int A = p->A, N = head_width(p);
+    int P = p->P, N = head_width(p);
     for (int k = 0; k < p->C; k++) {
-        memcpy(w + (size_t)k * (size_t)N, params + p->pi_w + (size_t)k * (size_t)A,
-               (size_t)A * sizeof *w);
+        memcpy(w + (size_t)k * (size_t)N, params + p->pi_w + (size_t)k * (size_t)P,
+               (size_t)P * sizeof *w);
         for (int v = 0; v < p->values; v++)
-            w[(size_t)k * (size_t)N + (size_t)(A + v)] = params[p->v_w[v] + (size_t)k];
+            w[(size_t)k * (size_t)N + (size_t)(P + v)] = params[p->v_w[v] + (size_t)k];
     }
-    memcpy(b, params + p->pi_b, (size_t)A * sizeof *b);
+    memcpy(b, params + p->pi_b, (size_t)P * sizeof *b);
     for (int v = 0; v < p->values; v++)
-        b[A + v] = params[p->v_b[v]];
+        b[P + v] = params[p->v_b[v]];
 }
 
 /* The reverse, for gradients: adds. */
 static void heads_unpack(const struct policy *p, float *grads, const float *dw, const float *db)
 {
-    int A = p->A, N = head_width(p);
+    int P = p->P, N = head_width(p);
     for (int k = 0; k < p->C; k++) {
         const float *row = dw + (size_t)k * (size_t)N;
-        for (int a = 0; a < A; a++)
-            grads[p->pi_w + (size_t)k * (size_t)A + (size_t)a] += row[a];
+        for (int a = 0; a < P; a++)
+            grads[p->pi_w + (size_t)k * (size_t)P + (size_t)a] += row[a];
         for (int v = 0; v < p->values; v++)
-            grads[p->v_w[v] + (size_t)k] += row[A + v];
+            grads[p->v_w[v] + (size_t)k] += row[P + v];
     }
-    for (int a = 0; a < A; a++)
+    for (int a = 0; a < P; a++)
         grads[p->pi_b + (size_t)a] += db[a];
     for (int v = 0; v < p->values; v++)
-        grads[p->v_b[v]] += db[A + v];
+        grads[p->v_b[v]] += db[P + v];
 }
 
-/* y [M, A+2] = h W + b, split into logits [M,A] and value [M,2]. */
-static void heads_forward(const struct policy *p, const float *w, const float *b, const float *h,
-                          int ldh, int M, float *y, float *logits, float *value)
+/* y [M, P+2] = h W + b, split into logits [M,A] and value [M,2]. */
+static void heads_forward(const struct policy *p, const float *params, const float *w,
+                          const float *b, const float *h, int ldh, int M, float *y, float *logits,
+                          float *value)
 {
-    int A = p->A, N = head_width(p);
+    int A = p->A, P = p->P, N = head_width(p);
     blas_nn(y, N, h, ldh, w, N, M, N, p->C, 0.0f);
     for (int m = 0; m < M; m++) {
         const float *row = y + (size_t)m * (size_t)N;
-        for (int a = 0; a < A; a++)
+        for (int a = 0; a < P; a++)
             logits[(size_t)m * (size_t)A + (size_t)a] = row[a] + b[a];
+        for (int a = P; a < A; a++)
+            logits[(size_t)m * (size_t)A + (size_t)a] = params[p->pi_free + (size_t)(a - P)];
         for (int v = 0; v < POLICY_HEADS; v++)
-            value[(size_t)m * POLICY_HEADS + (size_t)v] = v < p->values ? row[A + v] + b[A + v] : 0;
+            value[(size_t)m * POLICY_HEADS + (size_t)v] = v < p->values ? row[P + v] + b[P + v] : 0;
     }
 }
 
@@ -301,7 +320,7 @@ struct policy_actor {
     float *features, *gates, *tanh_c; /* [n,E], [n,gates H], [n,H]; the GRU's u_n in tanh_c */
     float *inv_std;                   /* [n], layer_norm */
     float *rec;                       /* [n,3H], GRU */
-    float *head_w, *head_b, *head_y;  /* [C,A+2], [A+2], [n,A+2] */
+    float *head_w, *head_b, *head_y;  /* [C,P+2], [P+2], [n,P+2] */
 };
 
 static float *floats(size_t n)
@@ -373,41 +392,8 @@ void policy_act(const struct policy *p, struct policy_actor *w, const float *par
         ldh = p->S;
     }
     heads_pack(p, params, w->head_w, w->head_b);
-    heads_forward(p, w->head_w, w->head_b, h, ldh, n, w->head_y, logits, value);
+    heads_forward(p, params, w->head_w, w->head_b, h, ldh, n, w->head_y, logits, value);
     denormals_restore(mode);
-}
-
-void policy_sample(const float *logits, const float *u, int n, int actions, int32_t *action,
-                   float *logp)
-{
-    const struct kernels *k = kernels();
-    float e[ACTIONS_MAX];
-    ONIC_ASSERT(actions >= 1 && actions <= ACTIONS_MAX);
-    for (int i = 0; i < n; i++) {
-        const float *x = logits + (size_t)i * (size_t)actions;
-        float top = x[0], sum = 0;
-        for (int a = 1; a < actions; a++)
-            top = x[a] > top ? x[a] : top;
-        for (int a = 0; a < actions; a++)
-            e[a] = x[a] - top;
-        k->exp(e, e, (size_t)actions);
-        for (int a = 0; a < actions; a++)
-            sum += e[a];
-        /* rounding may leave u * sum above the total: then the last action that has a probability
-         * is taken */
-        float left = u[i] * sum;
-        int chosen = 0;
-        for (int a = 0; a < actions; a++) {
-            if (e[a] <= IMPOSSIBLE)
-                continue;
-            chosen = a;
-            left -= e[a];
-            if (left < 0.0f)
-                break;
-        }
-        action[i] = chosen;
-        logp[i] = x[chosen] - top - logf(sum);
-    }
 }
 
 /* --- training -------------------------------------------------------------------------------- */
@@ -425,8 +411,8 @@ struct policy_trainer {
     float *core_memory;
     struct lstm_cache core;
     struct gru_cache gru;
-    float *head_w, *head_b, *head_dw, *head_db; /* [C,A+2], [A+2] */
-    float *head_y;                              /* [T,N,A+2], also its gradient */
+    float *head_w, *head_b, *head_dw, *head_db; /* [C,P+2], [P+2] */
+    float *head_y;                              /* [T,N,P+2], also its gradient */
 };
 
 struct policy_trainer *policy_trainer_create(const struct policy *p, int max_t, int max_n)
@@ -531,7 +517,7 @@ void policy_forward(const struct policy *p, struct policy_trainer *w, const floa
         h = w->h;
     }
     heads_pack(p, params, w->head_w, w->head_b);
-    heads_forward(p, w->head_w, w->head_b, h, p->C, T * N, w->head_y, logits, value);
+    heads_forward(p, params, w->head_w, w->head_b, h, p->C, T * N, w->head_y, logits, value);
     denormals_restore(mode);
 }
 
@@ -557,18 +543,20 @@ static void heads_backward(const struct policy *p, struct policy_trainer *w, con
                            const float *dlogits, const float *dvalue, int M, float *dh,
                            float *grads)
 {
-    int A = p->A, N = head_width(p);
+    int A = p->A, P = p->P, N = head_width(p);
     float *dy = w->head_y;
     for (int m = 0; m < M; m++) {
         float *row = dy + (size_t)m * (size_t)N;
-        memcpy(row, dlogits + (size_t)m * (size_t)A, (size_t)A * sizeof *row);
-        memcpy(row + A, dvalue + (size_t)m * POLICY_HEADS, (size_t)p->values * sizeof *row);
+        memcpy(row, dlogits + (size_t)m * (size_t)A, (size_t)P * sizeof *row);
+        memcpy(row + P, dvalue + (size_t)m * POLICY_HEADS, (size_t)p->values * sizeof *row);
     }
     memset(w->head_db, 0, (size_t)N * sizeof *w->head_db);
     kernels()->add_columns(w->head_db, dy, N, M, N);
     blas_tn(w->head_dw, N, h, p->C, dy, N, p->C, N, M, 0.0f);
     blas_nt(dh, p->C, dy, N, w->head_w, N, M, p->C, N, 0.0f);
     heads_unpack(p, grads, w->head_dw, w->head_db);
+    if (A > P)
+        kernels()->add_columns(grads + p->pi_free, dlogits + P, A, M, A - P);
 }
 
 void policy_backward(const struct policy *p, struct policy_trainer *w, const float *params,

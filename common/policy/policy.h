@@ -9,7 +9,8 @@
  * policy is the immutable architecture and its parameter table; parameter blocks, gradients and
  * workspaces are separate, so threads share one policy and each use their own workspace. All
  * functions after creation cannot fail and allocate nothing. Letters: T time, N environments, A
- * actions, S state floats per environment, B rows.
+ * outputs of the policy head (with one choice, an action each: "logits"), S state floats per
+ * environment, B rows.
  *
  * Observations are passed as row pointers (into rollout slots or received messages), so nothing is
  * copied before the encoder's own expansion. */
@@ -20,6 +21,7 @@
 
 #include "common/base/err.h"
 #include "common/nn/params.h"
+#include "common/policy/action_dist.h"
 #include "common/policy/obs_spec.h"
 
 enum { POLICY_HEADS = 2, POLICY_EXT = 0, POLICY_INT = 1, POLICY_NAME_MAX = 32 };
@@ -30,9 +32,10 @@ struct policy_config {
     char net[POLICY_NAME_MAX]; /* encoder name; "auto" is resolved by the caller */
     enum policy_core core;
     int hidden, core_size; /* 0 = the encoder's own default */
-    int actions;           /* A */
-    char parts[64];        /* of the encoder, comma-separated; "": all */
-    bool layer_norm;       /* of the encoder's features */
+    struct action_space actions;
+    bool squash, state_deviation; /* of numbers: action_dist.h */
+    char parts[64];               /* of the encoder, comma-separated; "": all */
+    bool layer_norm;              /* of the encoder's features */
     bool compat_oni; /* one value head, policy head at gain 1; encoders: their own differences */
     struct obs_spec obs;
 };
@@ -51,7 +54,9 @@ int policy_create(struct policy **out, const struct policy_config *c, struct oni
 void policy_free(struct policy *p);
 const struct params *policy_params(const struct policy *p);
 const struct policy_config *policy_config(const struct policy *p); /* with defaults resolved */
-int policy_state_size(const struct policy *p);                     /* S; 0 for core none */
+/* How the outputs of the policy head become actions. */
+const struct action_dist *policy_actions(const struct policy *p);
+int policy_state_size(const struct policy *p); /* S; 0 for core none */
 /* Multiply-accumulates of one forward row; for reports. */
 double policy_macs(const struct policy *p);
 /* Environments per call of policy_forward/backward with which the live activations of T steps stay
@@ -69,10 +74,6 @@ void policy_actor_free(struct policy_actor *w);
  * observation i. */
 void policy_act(const struct policy *p, struct policy_actor *w, const float *params,
                 const uint8_t *const *rows, int n, float *state, float *logits, float *value);
-/* Inverse-CDF sample of each row by u [n] in [0,1): action [n], logp [n] natural log of its
- * probability. */
-void policy_sample(const float *logits, const float *u, int n, int actions, int32_t *action,
-                   float *logp);
 
 /* --- training -------------------------------------------------------------------------------- */
 struct policy_trainer; /* workspace: activations for up to (max_t, max_n) */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 void policy_options(struct policy_config *out, const struct config *cfg, const char *default_net,
-                    int actions, const struct obs_spec *obs)
+                    const struct action_space *actions, const struct obs_spec *obs)
 {
     static const enum policy_core cores[] = {
         [CONFIG_policy_core_lstm] = POLICY_CORE_LSTM,
@@ -15,7 +15,10 @@ void policy_options(struct policy_config *out, const struct config *cfg, const c
     };
     *out = (struct policy_config){.hidden = (int)cfg->policy_hidden,
                                   .core_size = (int)cfg->policy_core_size,
-                                  .actions = actions,
+                                  .actions = *actions,
+                                  .squash = cfg->policy_squash,
+                                  .state_deviation =
+                                      cfg->policy_deviation == CONFIG_policy_deviation_state,
                                   .layer_norm = cfg->policy_layer_norm,
                                   .compat_oni = cfg->compat_oni,
                                   .obs = *obs};

@@ -10,6 +10,6 @@
 
 /* default_net: what policy.net=auto means for this environment. obs is copied. */
 void policy_options(struct policy_config *out, const struct config *cfg, const char *default_net,
-                    int actions, const struct obs_spec *obs);
+                    const struct action_space *actions, const struct obs_spec *obs);
 
 #endif /* ONIC_COMMON_RUN_POLICY_OPTIONS_H */

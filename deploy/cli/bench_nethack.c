@@ -24,13 +24,13 @@ static int through_environment(const struct config *cfg, int steps, double *per_
     const struct env_spec *spec = vec_env_spec(v);
     uint8_t *obs = xaligned(NETHACK_ENVS * spec->obs.obs_bytes);
     struct env_result *result = xcalloc(NETHACK_ENVS, sizeof *result);
-    int32_t action[NETHACK_ENVS];
+    union action_cell action[NETHACK_ENVS];
     struct rng rng = rng_stream((uint64_t)cfg->run_seed, "bench", 0, 0, 0);
     rc = vec_env_reset_all(v, obs, result, err);
     int64_t start = clock_cpu_ns();
     for (int s = 0; !rc && s < steps; s++) {
         for (int e = 0; e < NETHACK_ENVS; e++)
-            action[e] = (int32_t)rng_below(&rng, (uint32_t)spec->actions);
+            vec_env_random_action(v, e, &rng, &action[e]);
         rc = vec_env_step(v, action, obs, result, err);
         for (int e = 0; !rc && e < NETHACK_ENVS; e++)
             if (result[e].terminated || result[e].truncated || result[e].failed)

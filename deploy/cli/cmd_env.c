@@ -51,6 +51,25 @@ static int env_on_positional(void *ctx, const char *arg, struct onic_err *err)
 
 /* ---- list ---- */
 
+/* A number where one of so many is done, else the text of the action space. */
+static void put_actions_json(const struct action_space *s, struct buf *out)
+{
+    bool plain = s->kind == ACTION_DISCRETE && !s->masked;
+    buf_puts(out, plain ? "" : "\"");
+    action_space_text(s, out);
+    buf_puts(out, plain ? "" : "\"");
+}
+
+/* "7 actions", "3 choices (2,4,2), masked", "1 number" */
+static void put_actions_text(const struct action_space *s, struct buf *out)
+{
+    static const char *const one[] = {"action", "choice", "number"};
+    buf_printf(out, "%2d %s%s", s->n, one[s->kind], s->n == 1 ? "" : "s");
+    for (int i = 0; s->kind == ACTION_MULTI && i < s->n; i++)
+        buf_printf(out, "%s%d%s", i ? "," : " (", s->choices[i], i == s->n - 1 ? ")" : "");
+    buf_puts(out, s->masked ? ", masked" : "");
+}
+
 static void list_one(const struct env_family *f, const char *name, const struct config *cfg,
                      bool json, bool first, struct buf *out)
 {
@@ -65,7 +84,7 @@ static void list_one(const struct env_family *f, const char *name, const struct 
         buf_json_string(out, id, strlen(id));
         buf_puts(out, ",\"actions\":");
         if (available)
-            buf_printf(out, "%d", e->spec.actions);
+            put_actions_json(&e->spec.actions, out);
         else
             buf_puts(out, "null");
         buf_printf(out, ",\"available\":%s", available ? "true" : "false");
@@ -75,7 +94,9 @@ static void list_one(const struct env_family *f, const char *name, const struct 
         }
         buf_puts(out, "}");
     } else if (available) {
-        buf_printf(out, "  %-32s %2d actions, %d steps\n", id, e->spec.actions, e->spec.max_steps);
+        buf_printf(out, "  %-32s ", id);
+        put_actions_text(&e->spec.actions, out);
+        buf_printf(out, ", %d steps\n", e->spec.max_steps);
     } else {
         struct onic_err family = {0};
         bool told = f->available && f->available(cfg, &family) != ONIC_OK; /* for all of them */
@@ -113,15 +134,34 @@ static int env_list(const struct config *cfg, bool json, struct buf *out, struct
 
 /* ---- describe ---- */
 
+static void describe_actions(const struct env_spec *s, struct buf *out)
+{
+    const struct action_space *a = &s->actions;
+    const char *masked = a->masked ? " (masked: not all are possible always)" : "";
+    if (a->kind == ACTION_DISCRETE)
+        buf_printf(out, "%d%s:", a->n, masked);
+    else
+        buf_printf(out, "%d %s at once%s:", a->n, a->kind == ACTION_MULTI ? "choices" : "numbers",
+                   masked);
+    for (int i = 0; i < a->n; i++) {
+        if (a->kind == ACTION_DISCRETE)
+            buf_printf(out, " %d=%s", i, s->action_names[i]);
+        else if (a->kind == ACTION_MULTI)
+            buf_printf(out, " %s=0..%d", s->action_names[i], a->choices[i] - 1);
+        else
+            buf_printf(out, " %s=%.9g..%.9g", s->action_names[i], (double)a->low[i],
+                       (double)a->high[i]);
+    }
+}
+
 static void env_describe(const struct env *e, struct buf *out)
 {
     const struct env_spec *s = &e->spec;
     buf_printf(out, "%s - %s\n", s->id, e->family->summary);
     buf_puts(out, "observation: ");
     obs_spec_text(&s->obs, out);
-    buf_printf(out, " (%zu bytes)\nactions:     %d:", s->obs.obs_bytes, s->actions);
-    for (int i = 0; i < s->actions; i++)
-        buf_printf(out, " %d=%s", i, s->action_names[i]);
+    buf_printf(out, " (%zu bytes)\nactions:     ", s->obs.obs_bytes);
+    describe_actions(s, out);
     buf_printf(out, "\nstep limit:  %d\nsuccess:     %s\n", s->max_steps,
                s->has_success ? "yes, reported at the end of an episode" : "not defined");
     buf_puts(out, "statistics: ");
@@ -185,6 +225,19 @@ static void put_seeds(const struct trace *tr, struct buf *out)
                    (unsigned long long)seeds[i], i == n - 1 ? "}" : "");
 }
 
+/* "mask": 1 for each option that is possible now. */
+static void put_mask(const struct trace *tr, struct buf *out)
+{
+    const struct action_space *s = &tr->env->spec.actions;
+    uint8_t possible[BOUND_ACTIONS];
+    if (!s->masked)
+        return;
+    tr->env->family->mask(tr->env, possible);
+    for (int i = 0; i < action_space_all_options(s); i++)
+        buf_printf(out, "%s%d", i ? "," : ",\"mask\":[", possible[i] != 0);
+    buf_puts(out, "]");
+}
+
 static int env_put_line(struct trace *tr, bool is_reset, struct onic_err *err)
 {
     const struct env_result *r = &tr->result;
@@ -204,6 +257,7 @@ static int env_put_line(struct trace *tr, bool is_reset, struct onic_err *err)
                r->truncated ? "true" : "false");
     if (r->failed)
         buf_puts(out, ",\"failed\":true");
+    put_mask(tr, out);
     put_message(tr, out);
     if (is_reset)
         put_seeds(tr, out);
@@ -222,39 +276,82 @@ static int trace_reset(struct trace *tr, struct onic_err *err)
     return rc ? rc : env_put_line(tr, true, err);
 }
 
-/* The next whitespace-separated word is an action number; ONIC_ESTOPPED at the end of the file. */
-static int next_action(FILE *f, const struct env_spec *spec, int *action, struct onic_err *err)
+enum { WORD_MAX = 64 };
+
+/* The next whitespace-separated word, cut; ONIC_ESTOPPED at the end of the file. */
+static int next_word(FILE *f, char word[WORD_MAX], struct onic_err *err)
 {
     int c, n = 0;
-    char word[16];
     while ((c = getc(f)) != EOF && isspace(c))
         continue;
     if (c == EOF && ferror(f))
         return err_set(err, ONIC_EIO, "the actions cannot be read: %s", strerror(errno));
     if (c == EOF)
         return ONIC_ESTOPPED;
-    long value = 0;
-    bool good = true;
-    for (; c != EOF && !isspace(c); c = getc(f)) {
-        good = good && isdigit(c) && value < 1000000;
-        value = value * 10 + (good ? c - '0' : 0);
-        if (n < (int)sizeof word - 1)
+    for (; c != EOF && !isspace(c); c = getc(f))
+        if (n < WORD_MAX - 1)
             word[n++] = (char)c;
-    }
     word[n] = '\0';
-    if (!good || value >= spec->actions)
+    return ONIC_OK;
+}
+
+/* One part of an action out of a word. */
+static bool read_part(const struct action_space *s, int part, const char *word,
+                      union action_cell *out)
+{
+    char *end;
+    if (s->kind == ACTION_CONTINUOUS) {
+        out->number = strtof(word, &end);
+        return *word && !*end && out->number >= s->low[part] && out->number <= s->high[part];
+    }
+    long v = isdigit((unsigned char)*word) ? strtol(word, &end, 10) : -1;
+    out->choice = (int32_t)v;
+    return v >= 0 && !*end && v < action_space_options(s, part);
+}
+
+static int no_such_part(const struct env_spec *spec, int part, const char *word,
+                        struct onic_err *err)
+{
+    const struct action_space *s = &spec->actions;
+    if (s->kind == ACTION_DISCRETE)
         return err_set(err, ONIC_ECONFIG,
                        "'%s' is not an action of %s: they are numbers from 0 to %d", word, spec->id,
-                       spec->actions - 1);
-    *action = (int)value;
+                       s->n - 1);
+    if (s->kind == ACTION_MULTI)
+        return err_set(err, ONIC_ECONFIG,
+                       "'%s' is not a choice of '%s' of %s: they are numbers from 0 to %d", word,
+                       spec->action_names[part], spec->id, s->choices[part] - 1);
+    return err_set(err, ONIC_ECONFIG, "'%s' is no value of '%s' of %s: it goes from %.9g to %.9g",
+                   word, spec->action_names[part], spec->id, (double)s->low[part],
+                   (double)s->high[part]);
+}
+
+/* The words of one action; ONIC_ESTOPPED at the end of the file. */
+static int next_action(FILE *f, const struct env_spec *spec, union action_cell *action,
+                       struct onic_err *err)
+{
+    int parts = action_space_parts(&spec->actions);
+    for (int i = 0; i < parts; i++) {
+        char word[WORD_MAX];
+        int rc = next_word(f, word, err);
+        if (rc == ONIC_ESTOPPED && i > 0)
+            return err_set(err, ONIC_ECONFIG,
+                           "the last action has %d of the %d numbers that an action of %s is", i,
+                           parts, spec->id);
+        if (rc)
+            return rc;
+        if (!read_part(&spec->actions, i, word, &action[i]))
+            return no_such_part(spec, i, word, err);
+    }
     return ONIC_OK;
 }
 
 static int trace_actions(struct trace *tr, FILE *f, struct onic_err *err)
 {
-    int rc = trace_reset(tr, err), action = 0;
-    while (!rc && (rc = next_action(f, &tr->env->spec, &action, err)) == ONIC_OK) {
-        rc = tr->env->family->step(tr->env, action, tr->obs, &tr->result, err);
+    union action_cell action[BOUND_ACTION_PARTS];
+    int rc = trace_reset(tr, err);
+    while (!rc && (rc = next_action(f, &tr->env->spec, action, err)) == ONIC_OK) {
+        rc = env_step(tr->env, action, tr->obs, &tr->result, err);
         if (!rc)
             rc = env_put_line(tr, false, err);
         if (!rc && (tr->result.terminated || tr->result.truncated || tr->result.failed))
@@ -324,13 +421,15 @@ int cmd_env(int argc, char **argv)
         .who = 'F',
         .program = "onic env",
         .rows = "run.seed env",
-        .usage = "usage: onic env list [--json]\n"
-                 "       onic env describe ENV\n"
-                 "       onic env trace ENV --seed=S --actions=FILE|- [--env.key=value ...]\n"
-                 "trace reads whitespace-separated action numbers and prints one JSON object per "
-                 "line: the reset\n"
-                 "with seed S, then one per action; an episode that ends is followed by a reset "
-                 "without a seed.\n",
+        .usage =
+            "usage: onic env list [--json]\n"
+            "       onic env describe ENV\n"
+            "       onic env trace ENV --seed=S --actions=FILE|- [--env.key=value ...]\n"
+            "trace reads whitespace-separated action numbers (of several choices or numbers all "
+            "of one action, then\n"
+            "the next) and prints one JSON object per line: the reset with seed S, then one "
+            "per action; an episode that ends is followed by a reset "
+            "without a seed.\n",
         .extra = (const char *const[]){"--json=-", "--actions=", NULL},
         .on_extra = env_on_extra,
         .on_positional = env_on_positional,

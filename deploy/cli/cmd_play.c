@@ -41,7 +41,9 @@ struct play {
     struct reward_mix *mix;
     struct explain *explain;
     uint8_t *obs;
-    float *state, *logits, value[POLICY_HEADS];
+    float *state, *outputs, value[POLICY_HEADS];
+    bool acted;                                   /* an action led to what is seen now: */
+    union action_cell action[BOUND_ACTION_PARTS]; /* in the environment's units */
     struct rng rng;
     struct terminal term;
     double ext_sum, int_sum;
@@ -55,21 +57,25 @@ static void play_consider(struct play *p)
 {
     const uint8_t *row = p->obs;
     if (!p->args.random)
-        policy_act(p->run.policy, p->ws, p->run.weights, &row, 1, p->state, p->logits, p->value);
+        policy_act(p->run.policy, p->ws, p->run.weights, &row, 1, p->state, p->outputs, p->value);
 }
 
-static int play_choose(struct play *p)
+static void play_choose(struct play *p)
 {
-    int actions = vec_env_spec(p->envs)->actions;
-    int32_t action;
-    if (p->args.random)
-        return (int)rng_below(&p->rng, (uint32_t)actions);
-    float u = rng_float(&p->rng), logp;
-    policy_sample(p->logits, &u, 1, actions, &action, &logp);
-    for (int a = 0; p->args.greedy && a < actions; a++)
-        if (p->logits[a] > p->logits[action])
-            action = a;
-    return action;
+    if (p->args.random) {
+        vec_env_random_action(p->envs, 0, &p->rng, p->action);
+        return;
+    }
+    const struct action_dist *dist = policy_actions(p->run.policy);
+    const uint8_t *mask = vec_env_mask(p->envs);
+    float u[2 * BOUND_ACTION_PARTS], logp;
+    for (int i = 0; i < action_dist_uniforms(dist); i++)
+        u[i] = rng_float(&p->rng);
+    if (p->args.greedy)
+        action_dist_mode(dist, p->outputs, mask, 1, p->action);
+    else
+        action_dist_sample(dist, p->outputs, mask, u, 1, p->action, &logp);
+    action_dist_act(dist, p->action, 1);
 }
 
 /* The two rewards of this step as training would bind them now. */
@@ -91,10 +97,10 @@ static void bind_reward(struct play *p, const struct env_result *x, float *r_ext
     reward_mix_bind(p->mix, &b, &reward, r_ext, r_int);
 }
 
-static void put_reward(struct play *p, int action, const struct env_result *x, struct buf *out)
+static void put_reward(struct play *p, const struct env_result *x, struct buf *out)
 {
-    float r_ext = action < 0 ? 0 : (float)x->reward, r_int = 0;
-    if (action >= 0 && p->mix) {
+    float r_ext = p->acted ? (float)x->reward : 0, r_int = 0;
+    if (p->acted && p->mix) {
         bind_reward(p, x, &r_ext, &r_int);
         r_ext *= reward_mix_coef_ext(p->mix);
         r_int *= reward_mix_coef_int(p->mix);
@@ -127,13 +133,17 @@ static void put_outlook(const struct play *p, const struct env_result *x, struct
                    (double)p->value[POLICY_INT]);
 }
 
-static void put_step(struct play *p, int action, const struct env_result *x, struct buf *out)
+static void put_step(struct play *p, const struct env_result *x, struct buf *out)
 {
     const struct vec_episode *ep = vec_env_episode(p->envs, 0);
-    buf_printf(out, "episode %d  step %u  action %s  ", p->episode, ep->steps,
-               action < 0 ? "reset" : vec_env_spec(p->envs)->action_names[action]);
+    buf_printf(out, "episode %d  step %u  action ", p->episode, ep->steps);
+    if (p->acted)
+        env_action_text(vec_env_spec(p->envs), p->action, out);
+    else
+        buf_puts(out, "reset");
+    buf_puts(out, "  ");
     put_outlook(p, x, out);
-    put_reward(p, action, x, out);
+    put_reward(p, x, out);
     if (x->caption_len) {
         buf_puts(out, "caption ");
         buf_json_string(out, x->caption, (size_t)x->caption_len);
@@ -145,13 +155,13 @@ static void put_step(struct play *p, int action, const struct env_result *x, str
         explain_caption(p->explain, p->mix, x->caption, (size_t)x->caption_len, out);
 }
 
-static void play_show(struct play *p, int action, const struct env_result *x)
+static void play_show(struct play *p, const struct env_result *x)
 {
     struct buf out, frame;
     buf_init(&out, 1 << 20);
     buf_init(&frame, 1 << 20);
     picture_draw(vec_env_at(p->envs, 0), p->obs, &frame);
-    put_step(p, action, x, &out);
+    put_step(p, x, &out);
     terminal_show(&p->term, &frame, &out);
     buf_release(&frame);
     buf_release(&out);
@@ -161,21 +171,22 @@ static int play_episode(struct play *p, struct onic_err *err)
 {
     struct env_result x;
     int rc = vec_env_reset_one(p->envs, 0, p->obs, &x, err);
-    int32_t action = -1;
+    p->acted = false;
     if (p->run.policy)
         memset(p->state, 0, (size_t)policy_state_size(p->run.policy) * sizeof(float));
     p->ext_sum = p->int_sum = 0;
     p->episode++;
     while (!rc) {
         play_consider(p);
-        play_show(p, action, &x);
+        play_show(p, &x);
         if (p->term.quit || x.terminated || x.truncated || x.failed)
             break;
         terminal_pace(&p->term);
         if (p->term.quit)
             break;
-        action = play_choose(p);
-        rc = vec_env_step(p->envs, &action, p->obs, &x, err);
+        play_choose(p);
+        p->acted = true;
+        rc = vec_env_step(p->envs, p->action, p->obs, &x, err);
     }
     if (!rc)
         terminal_linger(&p->term);
@@ -188,7 +199,8 @@ static int open_policy(struct play *p, const struct env_spec *spec, struct onic_
 {
     p->ws = policy_actor_create(p->run.policy, 1);
     p->state = xaligned((size_t)policy_state_size(p->run.policy) * sizeof(float));
-    p->logits = xaligned((size_t)spec->actions * sizeof(float));
+    p->outputs =
+        xaligned((size_t)action_dist_outputs(policy_actions(p->run.policy)) * sizeof(float));
     const void *state = NULL;
     size_t len = 0;
     checkpoint_get_bytes(p->run.file, "reward", &state, &len, NULL); /* it may have none */
@@ -227,7 +239,7 @@ static void close_play(struct play *p)
     vec_env_free(p->envs);
     free(p->obs);
     free(p->state);
-    free(p->logits);
+    free(p->outputs);
     loaded_run_close(&p->run);
 }
 

@@ -157,7 +157,9 @@ static int replay_play(struct player *p, struct onic_err *err)
         terminal_pace(&p->term);
         if (p->term.quit)
             break;
-        rc = p->env->family->step(p->env, p->replay.step[at].action, p->obs, &x, err);
+        union action_cell action[BOUND_ACTION_PARTS];
+        replay_action(&p->replay.step[at], &p->env->spec.actions, action);
+        rc = env_step(p->env, action, p->obs, &x, err);
         if (!rc)
             rc = compare(p, at, &x, err);
         if (!rc)
@@ -206,11 +208,17 @@ static int make_env(struct player *p, const struct config *given, struct onic_er
 
 static int replay_check_actions(const struct player *p, struct onic_err *err)
 {
+    const struct action_space *space = &p->env->spec.actions;
+    union action_cell action[BOUND_ACTION_PARTS];
     for (int at = 0; at < p->replay.nsteps; at++) {
-        int action = p->replay.step[at].action;
-        if (action < 0 || action >= p->env->spec.actions)
-            return err_set(err, ONIC_ECONFIG, "%s: step %d takes action %d, %s has 0..%d",
-                           p->args.path, at + 1, action, p->env->spec.id, p->env->spec.actions - 1);
+        const struct replay_step *s = &p->replay.step[at];
+        if (replay_action(s, space, action))
+            continue;
+        if (space->kind == ACTION_DISCRETE && s->parts == 1)
+            return err_set(err, ONIC_ECONFIG, "%s: step %d takes action %.9g, %s has 0..%d",
+                           p->args.path, at + 1, s->action[0], p->env->spec.id, space->n - 1);
+        return err_set(err, ONIC_ECONFIG, "%s: step %d takes no action of %s", p->args.path, at + 1,
+                       p->env->spec.id);
     }
     return ONIC_OK;
 }
@@ -279,6 +287,17 @@ static void put_document(const struct player *p)
     buf_release(&head);
 }
 
+static void say_last_action(const struct player *p)
+{
+    union action_cell action[BOUND_ACTION_PARTS];
+    struct buf name;
+    buf_init(&name, PICTURE_MAX);
+    replay_action(&p->replay.step[p->replay.nsteps - 1], &p->env->spec.actions, action);
+    env_action_text(&p->env->spec, action, &name);
+    printf("the next action, %s, ended the process\n", name.data);
+    buf_release(&name);
+}
+
 static void say_result(const struct player *p)
 {
     if (p->args.json && p->args.explain)
@@ -286,8 +305,7 @@ static void say_result(const struct player *p)
     else if (p->args.json)
         put_document(p);
     else if (p->replay.crash && !p->term.quit)
-        printf("the next action, %s, ended the process\n",
-               p->env->spec.action_names[p->replay.step[p->replay.nsteps - 1].action]);
+        say_last_action(p);
     else if (!p->args.explain && !p->term.quit)
         printf("%s%s%s after %d steps, as recorded\n", p->newest ? p->args.path : "",
                p->newest ? ": " : "", p->replay.end, p->replay.nsteps);

@@ -22,12 +22,13 @@ struct evaluation {
     struct vec_env *envs;
     const struct env_spec *spec;
     struct policy_actor *ws;
-    int E, S, A, done, row_len;
-    int *left; /* [E] episodes still to play */
+    int E, S, parts, done, row_len;
+    const struct action_dist *dist; /* of the policy */
+    int *left;                      /* [E] episodes still to play */
     uint8_t *obs[2];
     const uint8_t **rows;
-    float *state, *logits, *value, *u, *logp, *row;
-    int32_t *action;
+    float *state, *outputs, *value, *u, *logp, *row;
+    union action_cell *action; /* [E, parts] */
     struct env_result *result;
     struct rng rng;
     double *table;  /* [episodes, row_len] */
@@ -43,9 +44,9 @@ static int open_evaluation(struct evaluation *v, const struct eval_params *p, st
     v->p = p;
     v->spec = vec_env_spec(v->envs);
     v->E = want;
-    v->A = v->spec->actions;
+    v->parts = action_space_parts(&v->spec->actions);
     v->S = p->policy ? policy_state_size(p->policy) : 0;
-    size_t E = (size_t)v->E, A = (size_t)v->A;
+    size_t E = (size_t)v->E;
     v->row_len = EVAL_ROW_HEAD + v->spec->nstats;
     v->left = xcalloc(E, sizeof *v->left);
     for (int i = 0; i < v->E; i++)
@@ -54,17 +55,19 @@ static int open_evaluation(struct evaluation *v, const struct eval_params *p, st
         v->obs[i] = xaligned(E * v->spec->obs.obs_bytes);
     v->rows = xcalloc(E, sizeof *v->rows);
     v->state = xaligned(E * (size_t)v->S * sizeof(float));
-    v->logits = xaligned(E * A * sizeof(float));
     v->value = xaligned(E * POLICY_HEADS * sizeof(float));
-    v->u = xcalloc(E, sizeof(float));
     v->logp = xcalloc(E, sizeof(float));
     v->row = xcalloc((size_t)v->row_len, sizeof(float));
-    v->action = xcalloc(E, sizeof *v->action);
+    v->action = xcalloc(E * (size_t)v->parts, sizeof *v->action);
     v->result = xcalloc(E, sizeof *v->result);
     v->table = xcalloc((size_t)p->episodes * (size_t)v->row_len, sizeof(double));
     v->rng = rng_stream((uint64_t)p->cfg->run_seed, "eval", 0, 0, 0);
-    if (p->policy)
+    if (p->policy) {
+        v->dist = policy_actions(p->policy);
         v->ws = policy_actor_create(p->policy, v->E);
+        v->outputs = xaligned(E * (size_t)action_dist_outputs(v->dist) * sizeof(float));
+        v->u = xcalloc(E * (size_t)action_dist_uniforms(v->dist), sizeof(float));
+    }
     return vec_env_reset_all(v->envs, v->obs[0], v->result, err);
 }
 
@@ -77,7 +80,7 @@ static void close_evaluation(struct evaluation *v)
     free(v->obs[1]);
     free(v->rows);
     free(v->state);
-    free(v->logits);
+    free(v->outputs);
     free(v->value);
     free(v->u);
     free(v->logp);
@@ -87,30 +90,26 @@ static void close_evaluation(struct evaluation *v)
     free(v->table);
 }
 
-static int32_t best_action(const float *logits, int actions)
-{
-    int best = 0;
-    for (int a = 1; a < actions; a++)
-        if (logits[a] > logits[best])
-            best = a;
-    return best;
-}
-
 static void evaluate_choose(struct evaluation *v)
 {
     if (!v->p->policy) {
         for (int e = 0; e < v->E; e++)
-            v->action[e] = (int32_t)rng_below(&v->rng, (uint32_t)v->A);
+            vec_env_random_action(v->envs, e, &v->rng, v->action + e * v->parts);
         return;
     }
+    int draws = action_dist_uniforms(v->dist);
     for (int e = 0; e < v->E; e++) {
         v->rows[e] = v->obs[0] + (size_t)e * v->spec->obs.obs_bytes;
-        v->u[e] = rng_float(&v->rng);
+        for (int k = 0; k < draws; k++)
+            v->u[e * draws + k] = rng_float(&v->rng);
     }
-    policy_act(v->p->policy, v->ws, v->p->weights, v->rows, v->E, v->state, v->logits, v->value);
-    policy_sample(v->logits, v->u, v->E, v->A, v->action, v->logp);
-    for (int e = 0; v->p->greedy && e < v->E; e++)
-        v->action[e] = best_action(v->logits + (size_t)e * (size_t)v->A, v->A);
+    policy_act(v->p->policy, v->ws, v->p->weights, v->rows, v->E, v->state, v->outputs, v->value);
+    const uint8_t *mask = vec_env_mask(v->envs);
+    if (v->p->greedy)
+        action_dist_mode(v->dist, v->outputs, mask, v->E, v->action);
+    else
+        action_dist_sample(v->dist, v->outputs, mask, v->u, v->E, v->action, v->logp);
+    action_dist_act(v->dist, v->action, v->E);
 }
 
 static void keep_episode(struct evaluation *v, int e)
@@ -134,15 +133,16 @@ static int step_all(struct evaluation *v, struct onic_err *err)
     evaluate_choose(v);
     for (int e = 0; e < v->E; e++)
         if (v->left[e] == 0) /* its share is done */
-            v->action[e] = -1;
+            v->action[e * v->parts].choice = ACTION_NONE;
         else
             v->steps++;
     int rc = vec_env_step(v->envs, v->action, v->obs[1], v->result, err);
     for (int e = 0; !rc && e < v->E; e++) {
         const struct env_result *x = &v->result[e];
-        if (v->p->caption && v->action[e] >= 0 && x->caption_len)
+        bool stepped = v->action[e * v->parts].choice != ACTION_NONE;
+        if (v->p->caption && stepped && x->caption_len)
             v->p->caption(v->p->ctx, x->caption, (size_t)x->caption_len);
-        if (v->action[e] < 0 || (!x->terminated && !x->truncated && !x->failed))
+        if (!stepped || (!x->terminated && !x->truncated && !x->failed))
             continue;
         keep_episode(v, e);
         if (v->left[e] == 0)

@@ -81,17 +81,50 @@ static struct replay_step *add_step(struct replay *r, int *cap)
     return &r->step[r->nsteps++];
 }
 
+/* "action": a number, or an array of them. */
+static bool read_action(struct replay_step *s, json_t *action)
+{
+    size_t n = json_is_array(action) ? json_array_size(action) : 1;
+    if (n < 1 || n > BOUND_ACTION_PARTS)
+        return false;
+    s->action = xcalloc(n, sizeof *s->action);
+    s->parts = (int)n;
+    for (size_t i = 0; i < n; i++) {
+        json_t *part = json_is_array(action) ? json_array_get(action, i) : action;
+        if (!json_is_number(part))
+            return false;
+        s->action[i] = json_number_value(part);
+    }
+    return true;
+}
+
+bool replay_action(const struct replay_step *s, const struct action_space *space,
+                   union action_cell *out)
+{
+    if (s->parts != action_space_parts(space))
+        return false;
+    for (int i = 0; i < s->parts; i++) {
+        double x = s->action[i];
+        if (space->kind == ACTION_CONTINUOUS)
+            out[i].number = (float)x;
+        else if (x >= 0 && x < BOUND_ACTIONS && x == floor(x))
+            out[i].choice = (int32_t)x;
+        else
+            return false;
+    }
+    return action_space_holds(space, out);
+}
+
 static int read_step(struct replay *r, int *cap, const char *line, const char *path,
                      struct onic_err *err)
 {
     json_t *o = json_loads(line, 0, NULL), *action = json_object_get(o, "action");
     int rc = ONIC_OK;
-    if (!json_is_integer(action) || r->nsteps == STEPS_MAX) {
+    struct replay_step *s = r->nsteps < STEPS_MAX ? add_step(r, cap) : NULL;
+    if (!s || !read_action(s, action)) {
         rc = err_set(err, ONIC_ECONFIG, "%s: line %d is not a step of an episode", path,
-                     r->nsteps + 2);
+                     r->nsteps + (s ? 1 : 2));
     } else {
-        struct replay_step *s = add_step(r, cap);
-        s->action = (int)json_integer_value(action);
         s->reward = replay_file_number_of(o, "reward");
         s->ext = replay_file_number_of(o, "ext");
         s->intrinsic = replay_file_number_of(o, "int");
@@ -153,7 +186,9 @@ static int read_crash(struct replay *r, FILE *f, const char *path, struct onic_e
         if (action == EOF)
             return err_set(err, ONIC_ECONFIG, "%s is cut short", path);
         struct replay_step *s = add_step(r, &cap);
-        s->action = action;
+        s->action = xcalloc(1, sizeof *s->action);
+        s->action[0] = action;
+        s->parts = 1;
         s->caption = xstrdup("");
     }
     return rc;
@@ -185,7 +220,7 @@ int replay_read(struct replay *out, const char *path, struct onic_err *err)
 void replay_release(struct replay *r)
 {
     for (int i = 0; i < r->nsteps; i++)
-        free(r->step[i].caption);
+        free(r->step[i].caption), free(r->step[i].action);
     free(r->step);
     r->step = NULL;
     r->nsteps = 0;

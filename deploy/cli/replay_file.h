@@ -15,9 +15,11 @@
 
 #include "common/base/err.h"
 #include "common/config/config.h"
+#include "common/policy/action_space.h"
 
 struct replay_step {
-    int action;
+    double *action; /* [parts] as recorded: choices or numbers */
+    int parts;
     /* of the environment; as paid by source, coefficients included */
     double reward, ext, intrinsic;
     int n;         /* times the caption occurred in the episode, this one included */
@@ -45,5 +47,8 @@ struct replay {
 /* ONIC_ENOTFOUND; ONIC_ECONFIG with the line when it is no such file. Release it in any case. */
 int replay_read(struct replay *out, const char *path, struct onic_err *err);
 void replay_release(struct replay *r);
+/* The action of a step; false when it is none of this space. */
+bool replay_action(const struct replay_step *s, const struct action_space *space,
+                   union action_cell *out);
 
 #endif /* ONIC_DEPLOY_CLI_REPLAY_FILE_H */

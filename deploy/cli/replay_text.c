@@ -5,9 +5,28 @@
 #include <inttypes.h>
 #include <math.h>
 
-static const char *action_name(const struct replay_view *v, int action)
+/* Actions were looked at when the file was opened. */
+static void put_action_name(const struct replay_view *v, const struct replay_step *s,
+                            struct buf *out)
 {
-    return v->spec->action_names[action];
+    union action_cell action[BOUND_ACTION_PARTS];
+    if (replay_action(s, &v->spec->actions, action))
+        env_action_text(v->spec, action, out);
+}
+
+/* As it was recorded: a number, or an array of them. */
+static void put_action_json(const struct replay_view *v, const struct replay_step *s,
+                            struct buf *out)
+{
+    union action_cell action[BOUND_ACTION_PARTS];
+    struct buf name;
+    buf_init(&name, 1 << 16);
+    put_action_name(v, s, &name);
+    buf_puts(out, ",\"action\":");
+    if (replay_action(s, &v->spec->actions, action))
+        action_space_json(&v->spec->actions, action, out);
+    buf_json_key_text(out, "action_name", name.data);
+    buf_release(&name);
 }
 
 static const struct explain_label *replay_text_label_of(const struct replay_view *v,
@@ -43,8 +62,8 @@ static void replay_text_put_reason(const struct replay_view *v, const struct rep
 void replay_line(const struct replay_view *v, int at, struct buf *out)
 {
     const struct replay_step *s = &v->replay->step[at];
-    buf_printf(out, "step %d of %d  action %s", at + 1, v->replay->nsteps,
-               action_name(v, s->action));
+    buf_printf(out, "step %d of %d  action ", at + 1, v->replay->nsteps);
+    put_action_name(v, s, out);
     if (v->replay->crash) {
         buf_puts(out, "\n");
         return;
@@ -64,8 +83,8 @@ void replay_line(const struct replay_view *v, int at, struct buf *out)
 void replay_step_json(const struct replay_view *v, int at, struct buf *out)
 {
     const struct replay_step *s = &v->replay->step[at];
-    buf_printf(out, "{\"t\":%d,\"action\":%d", at + 1, s->action);
-    buf_json_key_text(out, "action_name", action_name(v, s->action));
+    buf_printf(out, "{\"t\":%d", at + 1);
+    put_action_json(v, s, out);
     buf_json_key_number(out, "reward", s->reward);
     buf_json_key_number(out, "ext", s->ext);
     buf_json_key_number(out, "int", s->intrinsic);
@@ -197,7 +216,9 @@ void replay_explain_text(const struct replay_view *v, int at, struct buf *out)
 {
     const struct replay *r = v->replay;
     const struct replay_step *s = &r->step[at];
-    buf_printf(out, "step %d of %d   action %s\n", at + 1, r->nsteps, action_name(v, s->action));
+    buf_printf(out, "step %d of %d   action ", at + 1, r->nsteps);
+    put_action_name(v, s, out);
+    buf_puts(out, "\n");
     if (s->caption_len) {
         buf_puts(out, "caption       ");
         replay_text_put_caption(s, out);

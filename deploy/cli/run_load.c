@@ -129,7 +129,7 @@ static int run_load_build_policy(struct loaded_run *out, const struct obs_spec *
 {
     const struct config *c = &out->cfg;
     struct policy_config pc;
-    policy_options(&pc, c, spec->default_net, spec->actions, obs ? obs : &spec->obs);
+    policy_options(&pc, c, spec->default_net, &spec->actions, obs ? obs : &spec->obs);
     int rc = policy_create(&out->policy, &pc, err);
     if (rc)
         return rc;

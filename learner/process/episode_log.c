@@ -39,6 +39,7 @@ struct recorder {
 struct episode_log {
     char dir[DIR_LEN], env_id[64];
     char *options;
+    struct action_dist dist;
     uint64_t run_seed, every, started, kept;
     int64_t files;
     size_t bytes_max;
@@ -53,6 +54,7 @@ struct episode_log *episode_log_create(const struct episode_log_params *p)
     snprintf(r->dir, sizeof r->dir, "%s/replays", p->run_dir);
     snprintf(r->env_id, sizeof r->env_id, "%s", p->env_id);
     r->options = xstrdup(p->options);
+    r->dist = *p->actions;
     r->run_seed = p->run_seed;
     r->every = p->every;
     r->files = p->files;
@@ -242,9 +244,24 @@ static void put_score(struct recorder *c, struct reward_mix *mix, const char *ca
     buf_printf(&c->lines, ",\"labelled\":%s", labelled ? "true" : "false");
 }
 
+/* What the environment got: from these numbers the episode is played again. */
+static void put_action(const struct action_dist *dist, const struct trajectory *t, size_t own,
+                       struct buf *out)
+{
+    union action_cell action[BOUND_ACTION_PARTS];
+    size_t parts = (size_t)action_space_parts(&dist->space);
+    for (size_t k = 0; k < parts; k++)
+        if (t->number)
+            action[k].number = t->number[own * parts + k];
+        else
+            action[k].choice = t->action[own * parts + k];
+    action_dist_act(dist, action, 1);
+    action_space_json(&dist->space, action, out);
+}
+
 /* Step `step` of column `column`; false when the episode has become too long to keep. */
 static bool episode_log_append(struct recorder *c, const struct batch *b, int step, int column,
-                               struct reward_mix *mix)
+                               const struct action_dist *dist, struct reward_mix *mix)
 {
     const struct trajectory *t = b->column[column].t;
     size_t at = (size_t)step * (size_t)b->C + (size_t)column;
@@ -257,7 +274,8 @@ static bool episode_log_append(struct recorder *c, const struct batch *b, int st
     c->ret += (double)t->reward[own];
     c->ext += ext;
     c->intrinsic += intrinsic;
-    buf_printf(&c->lines, "{\"t\":%u,\"action\":%d", c->steps, t->action[own]);
+    buf_printf(&c->lines, "{\"t\":%u,\"action\":", c->steps);
+    put_action(dist, t, own, &c->lines);
     buf_json_key_number(&c->lines, "reward", (double)t->reward[own]);
     buf_json_key_number(&c->lines, "ext", ext);
     buf_json_key_number(&c->lines, "int", intrinsic);
@@ -289,7 +307,7 @@ void episode_log_add(struct episode_log *r, const struct batch *b, struct reward
             c = t->first_step[e] == 0 ? episode_log_begin(r, id, t) : NULL;
         for (int step = 0; step < b->T; step++) {
             uint8_t flags = t->flags[(size_t)step * (size_t)t->shape.E + (size_t)e];
-            if (c && !episode_log_append(c, b, step, column, mix))
+            if (c && !episode_log_append(c, b, step, column, &r->dist, mix))
                 c->active = false, c = NULL;
             if (!(flags & STEP_ENDED))
                 continue;

@@ -31,6 +31,7 @@ struct episode_log_params {
     /* what a file says of the environment's options: members of a JSON object, each with a comma
      * before it */
     const char *options;
+    const struct action_dist *actions; /* of the policy; copied */
     uint64_t run_seed;
     uint64_t every;   /* the first episode is kept and then every so many-th; at least 1 */
     int64_t files;    /* kept at most */

@@ -93,7 +93,7 @@ static void put_env_options(const struct config *cfg, struct buf *out)
 }
 
 struct episode_log *episode_log_of_options(const struct config *cfg, const char *run_dir,
-                                           const char *env_id)
+                                           const char *env_id, const struct action_dist *actions)
 {
     if (cfg->replay_every_episodes == 0 || cfg->bench_captions_per_s > 0)
         return NULL;
@@ -104,6 +104,7 @@ struct episode_log *episode_log_of_options(const struct config *cfg, const char 
         &(struct episode_log_params){.run_dir = run_dir,
                                      .env_id = env_id,
                                      .options = options.data,
+                                     .actions = actions,
                                      .run_seed = (uint64_t)cfg->run_seed,
                                      .every = (uint64_t)cfg->replay_every_episodes,
                                      .files = cfg->replay_keep,

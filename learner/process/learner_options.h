@@ -22,7 +22,7 @@ int label_client_of_options(struct label_client **out, const struct config *cfg,
                             const char *address, struct onic_err *err);
 /* NULL when replay.every_episodes is 0 or captions are made unique for a benchmark. */
 struct episode_log *episode_log_of_options(const struct config *cfg, const char *run_dir,
-                                           const char *env_id);
+                                           const char *env_id, const struct action_dist *actions);
 /* env_query about cfg->env_id, with every env.* option that was given. */
 int env_query_of_options(const struct config *cfg, struct env_description *out,
                          struct onic_err *err);

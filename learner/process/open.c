@@ -298,7 +298,8 @@ static int open_parts(struct learner *r, const struct config *cfg, struct onic_e
         rc = open_annotation(r, cfg, err);
     if (rc)
         return rc;
-    r->replays = episode_log_of_options(cfg, r->dir, r->env.id);
+    r->replays =
+        episode_log_of_options(cfg, r->dir, r->env.id, policy_actions(trainer_policy(r->core)));
     snprintf(checkpoints, sizeof checkpoints, "%s/checkpoints", r->dir);
     r->saver = checkpoint_writer_create(checkpoints, (int)cfg->checkpoint_keep);
     rc = find_checkpoint(checkpoints, &from, err);

@@ -1,56 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* loss.c - see loss.h.
  *
- * The gradient is written out instead of derived by a tape. With z the logits, p = softmax(z), a
- * the action taken and A the number of actions:
- *
- *   d ratio / d z_j                    = ratio ((j = a) - p_j)
- *   d H / d z_j                        = -p_j (log p_j + H)
- *   d (KL(pi||u) + KL(u||pi)) / d z_j  = p_j (log p_j + H) + p_j - 1/A
- *
- * A clip or clamp that is active has gradient 0. The same formulas are checked by finite
- * differences in tests/unit/learner/train/test_loss.c. */
+ * The gradient is written out instead of derived by a tape: with respect to the log-probability and
+ * the exploration term of each step here, with respect to the outputs of the policy head in
+ * action_dist.h, because that depends on the kind of the actions. A clip or clamp that is active
+ * has gradient 0. The same formulas are checked by finite differences in
+ * tests/unit/learner/train/test_loss.c. */
 #include "learner/train/loss.h"
 
 #include <math.h>
-#include <string.h>
-
-#include "common/nn/kernels.h"
 
 static const float UNIFORM_KL_MAX = 30.0f;
-
-void loss_log_softmax(float *logits, const int16_t *action, int n, int actions, float *logp,
-                      float *entropy)
-{
-    const struct kernels *k = kernels();
-    float p[LOSS_ACTIONS_MAX];
-    size_t A = (size_t)actions;
-    int rows_at_once = LOSS_ACTIONS_MAX / actions;
-    for (int from = 0; from < n; from += rows_at_once) {
-        int rows = n - from < rows_at_once ? n - from : rows_at_once;
-        float *block = logits + (size_t)from * A;
-        for (int i = 0; i < rows; i++) {
-            float *z = block + (size_t)i * A, top = z[0];
-            for (int j = 1; j < actions; j++)
-                top = z[j] > top ? z[j] : top;
-            for (int j = 0; j < actions; j++)
-                z[j] -= top;
-        }
-        k->exp(p, block, (size_t)rows * A);
-        for (int i = 0; i < rows; i++) {
-            float *z = block + (size_t)i * A, sum = 0.0f, weighted = 0.0f;
-            for (int j = 0; j < actions; j++) {
-                sum += p[(size_t)i * A + (size_t)j];
-                weighted += p[(size_t)i * A + (size_t)j] * z[j];
-            }
-            float log_sum = logf(sum);
-            for (int j = 0; j < actions; j++)
-                z[j] -= log_sum;
-            entropy[from + i] = log_sum - weighted / sum;
-            logp[from + i] = z[action[from + i]];
-        }
-    }
-}
 
 void loss_ratio(float *ratio, const float *logp, const float *logp_mu, int n)
 {
@@ -97,53 +57,51 @@ static float value_term(const struct loss_params *p, float unit, float value, fl
     return 2.0f * d;
 }
 
-/* Exploration term of one step; returns its coefficient, 0 where the clamp is active. */
-static float exploration_term(const struct loss_params *p, const float *logp_all, float entropy,
-                              size_t A, struct loss_sums *s)
+/* Exploration term of step i; returns its coefficient, 0 where the clamp is active. */
+static float exploration_term(const struct loss_params *p, const struct loss_rows *r, size_t i,
+                              struct loss_sums *s)
 {
-    s->entropy += (double)entropy;
+    s->entropy += (double)r->entropy[i];
     if (!p->symmetric_kl)
         return p->entropy_coef;
-    float sum = 0.0f;
-    for (size_t j = 0; j < A; j++)
-        sum += logp_all[j];
-    float d = -entropy - sum / (float)A; /* log A and -log A cancel */
+    size_t A = (size_t)action_dist_outputs(r->dist);
+    const uint8_t *mask = r->done.mask;
+    if (mask)
+        mask += i * action_space_mask_bytes(&r->dist->space);
+    float d = action_dist_uniform_kl(r->dist, r->evaluated + i * A, mask, r->entropy[i]);
     s->uniform_kl += (double)(d < UNIFORM_KL_MAX ? d : UNIFORM_KL_MAX);
     return d < UNIFORM_KL_MAX ? p->entropy_coef : 0.0f;
 }
 
 void loss_gradient(const struct loss_params *p, const struct loss_rows *r, double steps,
-                   float *dlogits, float *dvalue, struct loss_sums *sums)
+                   float *doutputs, float *dvalue, struct loss_sums *sums)
 {
-    size_t A = (size_t)r->actions;
     float inv = (float)(1.0 / steps), weight[2];
     for (size_t h = 0; h < 2; h++)
         weight[h] = p->value_coef * inv * (p->value_share[h] / p->value_unit[h]);
-    kernels()->exp(dlogits, r->logp_all, (size_t)r->n * A); /* p_j, turned into gradients below */
-    for (int i = 0; i < r->n; i++) {
-        const float *logp_all = r->logp_all + (size_t)i * A;
-        float *dz = dlogits + (size_t)i * A, *dv = dvalue + 2 * (size_t)i;
+    for (size_t i = 0; i < (size_t)r->n; i++) {
+        float *dv = dvalue + 2 * i;
         if (r->skip[i]) {
-            memset(dz, 0, A * sizeof *dz);
-            dv[0] = dv[1] = 0.0f;
+            r->dlogp[i] = r->explore[i] = dv[0] = dv[1] = 0.0f;
             continue;
         }
-        float dlogp = policy_term(p, r->ratio[i], r->advantage[i], sums) * inv;
-        float entropy = r->entropy[i];
-        float coef = exploration_term(p, logp_all, entropy, A, sums) * inv;
-        float one = p->symmetric_kl ? coef : 0.0f; /* d KL(uniform || pi) / d z_j = p_j - 1/A */
-        for (size_t j = 0; j < A; j++)
-            dz[j] = dz[j] * (coef * (logp_all[j] + entropy) - dlogp + one) - one / (float)A;
-        dz[r->action[i]] += dlogp;
+        r->dlogp[i] = policy_term(p, r->ratio[i], r->advantage[i], sums) * inv;
+        r->explore[i] = exploration_term(p, r, i, sums) * inv;
         for (size_t h = 0; h < 2; h++) {
-            float d = value_term(p, p->value_unit[h], r->value[2 * (size_t)i + h],
-                                 r->value_old[2 * (size_t)i + h], r->target[h][i], &sums->value[h]);
+            float d = value_term(p, p->value_unit[h], r->value[2 * i + h], r->value_old[2 * i + h],
+                                 r->target[h][i], &sums->value[h]);
             dv[h] = p->value_share[h] > 0.0f ? weight[h] * d : 0.0f;
         }
         sums->steps += 1.0;
         sums->kl += (double)r->ratio[i] - 1.0 - ((double)r->logp[i] - (double)r->logp_mu[i]);
         sums->ratio += (double)r->ratio[i];
     }
+    struct action_slopes slopes = {.entropy = r->entropy,
+                                   .dlogp = r->dlogp,
+                                   .explore = r->explore,
+                                   .to_uniform = p->symmetric_kl,
+                                   .skip = r->skip};
+    action_dist_gradient(r->dist, r->evaluated, &r->done, r->n, &slopes, doutputs);
 }
 
 double loss_actor(const struct loss_params *p, const struct loss_sums *s)

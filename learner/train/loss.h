@@ -20,6 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/policy/action_dist.h"
+
 #define LOSS_RATIO_MAX 20.0f /* further off-policy than this the importance weight says nothing */
 
 struct loss_params {
@@ -40,30 +42,28 @@ struct loss_sums {
     double ratio;
 };
 
-enum { LOSS_ACTIONS_MAX = 4096 };
-
-/* logits [n, A] become log-probabilities in place; logp [n] of `action`, entropy [n]. A <= 4096. */
-void loss_log_softmax(float *logits, const int16_t *action, int n, int actions, float *logp,
-                      float *entropy);
 /* ratio [n] = clamp(exp(logp - logp_mu), 1/20, 20) */
 void loss_ratio(float *ratio, const float *logp, const float *logp_mu, int n);
 
 /* What loss_gradient reads, all [n] unless noted. */
 struct loss_rows {
-    int n, actions;
-    const float *logp_all; /* [n, A] from loss_log_softmax */
-    const int16_t *action;
+    int n;
+    const struct action_dist *dist;
+    const float *evaluated; /* [n, A] after action_dist_evaluate */
+    struct action_rows done;
     const float *ratio, *logp, *logp_mu, *entropy;
     const float *advantage;         /* mixed and normalised */
     const float *value, *value_old; /* [n, 2] now, and when the step was taken */
     const float *target[2];         /* v of each head */
     const uint8_t *skip;            /* 1 = weight 0 */
+    float *dlogp, *explore;         /* scratch */
 };
 
-/* dlogits [n, A] and dvalue [n, 2] are written: the gradient of (policy + value + entropy), where
- * means divide by `steps` (of the whole minibatch, so that shards add up). Adds to *sums. */
+/* doutputs [n, A] and dvalue [n, 2] are written: the gradient of (policy + value + entropy), where
+ * means divide by `steps` (of the whole minibatch, so that shards add up). Adds to *sums.
+ * symmetric_kl wants choices. */
 void loss_gradient(const struct loss_params *p, const struct loss_rows *r, double steps,
-                   float *dlogits, float *dvalue, struct loss_sums *sums);
+                   float *doutputs, float *dvalue, struct loss_sums *sums);
 
 /* policy + entropy, as differentiated above */
 double loss_actor(const struct loss_params *p, const struct loss_sums *s);

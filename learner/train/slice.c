@@ -25,20 +25,25 @@ static size_t point(struct slice *s, uint8_t *base, size_t T, size_t N)
     s->rows = memory_cut(base, &at, n1 * sizeof *s->rows);
     s->state0 = memory_cut(base, &at, N * S * f);
     s->reset = memory_cut(base, &at, n1);
-    s->action = memory_cut(base, &at, n * sizeof *s->action);
+    bool numbers = s->dist->space.kind == ACTION_CONTINUOUS;
+    s->choice = numbers ? NULL : memory_cut(base, &at, n * s->parts * sizeof *s->choice);
+    s->number = numbers ? memory_cut(base, &at, n * s->parts * f) : NULL;
+    s->mask = s->mask_bytes ? memory_cut(base, &at, n * s->mask_bytes) : NULL;
     s->logp_mu = memory_cut(base, &at, n * f);
     s->value_old = memory_cut(base, &at, n * 2 * f);
     s->ended = memory_cut(base, &at, n);
     s->skip = memory_cut(base, &at, n);
     s->never = memory_cut(base, &at, n);
-    s->logits = memory_cut(base, &at, n1 * A * f);
+    s->outputs = memory_cut(base, &at, n1 * A * f);
     s->value = memory_cut(base, &at, n1 * 2 * f);
     s->logp = memory_cut(base, &at, n * f);
     s->entropy = memory_cut(base, &at, n * f);
     s->ratio = memory_cut(base, &at, n * f);
     s->advantage = memory_cut(base, &at, n * f);
-    s->dlogits = memory_cut(base, &at, n1 * A * f);
+    s->doutputs = memory_cut(base, &at, n1 * A * f);
     s->dvalue = memory_cut(base, &at, n1 * 2 * f);
+    s->dlogp = memory_cut(base, &at, n * f);
+    s->explore = memory_cut(base, &at, n * f);
     for (int h = 0; h < 2; h++) {
         s->reward[h] = memory_cut(base, &at, n * f);
         s->end_value[h] = memory_cut(base, &at, n * f);
@@ -54,7 +59,10 @@ struct slice *slice_create(const struct policy *p, int T, int max_n)
     struct slice *s = xcalloc(1, sizeof *s);
     s->T = T;
     s->max_n = max_n;
-    s->A = policy_config(p)->actions;
+    s->dist = policy_actions(p);
+    s->A = action_dist_outputs(s->dist);
+    s->parts = (size_t)action_space_parts(&s->dist->space);
+    s->mask_bytes = action_space_mask_bytes(&s->dist->space);
     s->S = policy_state_size(p);
     s->ws = policy_trainer_create(p, T + 1, max_n);
     size_t bytes = point(s, NULL, (size_t)T, (size_t)max_n);
@@ -75,13 +83,24 @@ void slice_free(struct slice *s)
 
 /* --- inputs ---------------------------------------------------------------------------------- */
 
+static void gather_action(struct slice *s, const struct trajectory *t, size_t from, size_t to)
+{
+    size_t parts = s->parts;
+    for (size_t k = 0; s->choice && k < parts; k++)
+        s->choice[to * parts + k] = t->action[from * parts + k];
+    for (size_t k = 0; s->number && k < parts; k++)
+        s->number[to * parts + k] = t->number[from * parts + k];
+    if (s->mask)
+        memcpy(s->mask + to * s->mask_bytes, t->mask + from * s->mask_bytes, s->mask_bytes);
+}
+
 static void gather_step(struct slice *s, const struct trajectory *t, size_t from, size_t to,
                         bool limit_ends)
 {
     uint8_t flags = t->flags[from];
     bool cut =
         !limit_ends && !(flags & STEP_TERMINATED) && (flags & (STEP_TRUNCATED | STEP_FAILED));
-    s->action[to] = t->action[from];
+    gather_action(s, t, from, to);
     s->logp_mu[to] = t->logp[from];
     s->ended[to] = (flags & STEP_ENDED) != 0;
     s->skip[to] =
@@ -130,10 +149,15 @@ static bool outputs_finite(const struct slice *s, size_t n, size_t n1)
 {
     double sum = 0.0;
     for (size_t i = 0; i < n * (size_t)s->A; i++)
-        sum += (double)s->logits[i];
+        sum += (double)s->outputs[i];
     for (size_t i = 0; i < 2 * n1; i++)
         sum += (double)s->value[i];
     return isfinite(sum);
+}
+
+static struct action_rows rows_done(const struct slice *s)
+{
+    return (struct action_rows){.choice = s->choice, .number = s->number, .mask = s->mask};
 }
 
 /* ONI's bootstrap instead of V(x_T): (V(x_{T-1}) - r_{T-1}) / gamma (learner/reward/ONI.md). */
@@ -164,11 +188,12 @@ bool slice_forward(struct slice *s, const struct policy *p, const float *weights
                    const struct slice_rule *rule)
 {
     size_t N = (size_t)s->N, n = (size_t)s->T * N, n1 = n + N;
-    policy_forward(p, s->ws, weights, s->rows, s->state0, s->reset, s->T + 1, s->N, s->logits,
+    policy_forward(p, s->ws, weights, s->rows, s->state0, s->reset, s->T + 1, s->N, s->outputs,
                    s->value);
     if (!outputs_finite(s, n, n1))
         return false;
-    loss_log_softmax(s->logits, s->action, (int)n, s->A, s->logp, s->entropy);
+    struct action_rows done = rows_done(s);
+    action_dist_evaluate(s->dist, s->outputs, &done, (int)n, s->logp, s->entropy);
     loss_ratio(s->ratio, s->logp, s->logp_mu, (int)n);
     for (size_t h = 0; h < 2; h++) {
         for (size_t i = 0; i < n1; i++)
@@ -241,9 +266,9 @@ void slice_backward(struct slice *s, const struct policy *p, const float *weight
     slice_normalize(s, mean, factor);
     struct loss_rows rows = {
         .n = (int)n,
-        .actions = s->A,
-        .logp_all = s->logits,
-        .action = s->action,
+        .dist = s->dist,
+        .evaluated = s->outputs,
+        .done = rows_done(s),
         .ratio = s->ratio,
         .logp = s->logp,
         .logp_mu = s->logp_mu,
@@ -253,9 +278,11 @@ void slice_backward(struct slice *s, const struct policy *p, const float *weight
         .value_old = s->value_old,
         .target = {s->target[0], s->target[1]},
         .skip = s->skip,
+        .dlogp = s->dlogp,
+        .explore = s->explore,
     };
-    loss_gradient(loss, &rows, steps, s->dlogits, s->dvalue, sums);
-    memset(s->dlogits + n * (size_t)s->A, 0, N * (size_t)s->A * sizeof(float));
+    loss_gradient(loss, &rows, steps, s->doutputs, s->dvalue, sums);
+    memset(s->doutputs + n * (size_t)s->A, 0, N * (size_t)s->A * sizeof(float));
     memset(s->dvalue + 2 * n, 0, 2 * N * sizeof(float));
-    policy_backward(p, s->ws, weights, s->dlogits, s->dvalue, grads);
+    policy_backward(p, s->ws, weights, s->doutputs, s->dvalue, grads);
 }

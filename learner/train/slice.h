@@ -21,24 +21,30 @@
 struct slice {
     int T, N, A, S; /* of the slice held now; N <= max_n */
     int max_n;
+    const struct action_dist *dist;
+    size_t parts, mask_bytes; /* of an action */
     struct policy_trainer *ws;
     const uint8_t **rows;            /* [T+1, N] */
     float *state0;                   /* [N, S] */
     uint8_t *reset;                  /* [T+1, N] */
-    int16_t *action;                 /* [T, N] */
+    int16_t *choice;                 /* [T, N, parts]; this and the next two: what was done */
+    float *number;                   /* [T, N, parts] */
+    uint8_t *mask;                   /* [T, N, mask_bytes] */
     float *logp_mu;                  /* [T, N] */
     float *value_old;                /* [T, N, 2] */
     uint8_t *ended, *skip;           /* [T, N] */
     uint8_t *never;                  /* [T, N] zeros: the ends of a head that knows none */
     float *reward[2], *end_value[2]; /* [T, N] per head */
     /* outputs of the forward pass */
-    float *logits;                 /* [T+1, N, A]; rows 0..T-1 become log-probabilities */
+    float *outputs;                /* [T+1, N, A] of the policy head; choices: rows 0..T-1 become
+                                    * log-probabilities */
     float *value;                  /* [T+1, N, 2] */
     float *logp, *entropy, *ratio; /* [T, N] */
     float *head[2];                /* [T+1, N] value of one head */
     float *target[2], *adv[2];     /* [T, N] */
     float *advantage;              /* [T, N] mixed; normalised in the second phase */
-    float *dlogits, *dvalue;       /* [T+1, N, A], [T+1, N, 2]; row T is 0 */
+    float *doutputs, *dvalue;      /* [T+1, N, A], [T+1, N, 2]; row T is 0 */
+    float *dlogp, *explore;        /* [T, N] scratch of the loss */
     void *memory;                  /* owner of the arrays */
 };
 

@@ -25,13 +25,15 @@ enum {
 
 /* --- creation -------------------------------------------------------------------------------- */
 
-static int create_policy(struct trainer *c, const struct policy_config *policy,
-                         struct onic_err *err)
+static int check_exploration(const struct trainer *c, const struct policy_config *policy,
+                             struct onic_err *err)
 {
-    if (policy->actions > LOSS_ACTIONS_MAX)
-        return err_set(err, ONIC_ECONFIG, "%s has %d actions; at most %d can be learned", c->env.id,
-                       policy->actions, LOSS_ACTIONS_MAX);
-    return policy_create(&c->policy, policy, err);
+    if (!c->params.symmetric_kl || policy->actions.kind != ACTION_CONTINUOUS)
+        return ONIC_OK;
+    return err_set(err, ONIC_ECONFIG,
+                   "train.exploration=symmetric_kl pulls towards all options being alike, and the "
+                   "actions of %s are numbers: use train.exploration=entropy",
+                   c->env.id);
 }
 
 static void take_params(struct trainer *c, const struct trainer_params *p)
@@ -118,7 +120,9 @@ int trainer_create(struct trainer **out, const struct trainer_params *params,
     take_params(c, params);
     c->rule.endless[POLICY_INT] = !params->compat_oni && !reward_mix_episodic(reward);
     int threads = trainer_threads_for(params, cpu_usable());
-    int rc = create_policy(c, policy, err);
+    int rc = check_exploration(c, policy, err);
+    if (!rc)
+        rc = policy_create(&c->policy, policy, err);
     if (!rc)
         rc = blas_reserve(threads, err);
     if (!rc) {

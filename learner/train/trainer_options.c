@@ -67,7 +67,7 @@ int trainer_of_options(struct trainer **out, const struct config *cfg,
     struct reward_mix *reward;
     *out = NULL;
     trainer_options(&params, cfg);
-    policy_options(&policy, cfg, env->default_net, env->actions, &env->obs);
+    policy_options(&policy, cfg, env->default_net, &env->actions, &env->obs);
     int rc = check_schedule(&params, err);
     if (!rc)
         rc = reward_options_open(&reward, cfg, &env->obs, err);

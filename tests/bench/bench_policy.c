@@ -67,10 +67,10 @@ static void fill_nethack(const struct obs_spec *s, uint8_t *obs, struct rng *r)
 
 static struct policy_config config(const char *net)
 {
-    struct policy_config c = {.core = POLICY_CORE_LSTM, .actions = 28};
+    struct policy_config c = {.core = POLICY_CORE_LSTM, .actions = {.n = 28}};
     snprintf(c.net, sizeof c.net, "%s", net);
     if (strcmp(net, "grid-small") == 0) {
-        c.actions = 7;
+        c.actions.n = 7;
         obs_spec_add(&c.obs, "image", OBS_U8, 3, (const int[]){7, 7, 3});
         obs_spec_add(&c.obs, "direction", OBS_U8, 1, (const int[]){1});
     } else {
@@ -113,7 +113,7 @@ static struct bench create(const char *net, int T, int N, int act_n)
     b.actor = policy_actor_create(b.p, act_n);
     b.trainer = policy_trainer_create(b.p, T, N);
     b.state = xcalloc(most * (size_t)policy_state_size(b.p), sizeof(float));
-    b.logits = xcalloc(most * (size_t)c.actions, sizeof(float));
+    b.logits = xcalloc(most * (size_t)c.actions.n, sizeof(float));
     b.value = xcalloc(most * 2, sizeof(float));
     b.reset = xcalloc(most, 1);
     for (size_t i = 0; i < most; i++)

@@ -46,7 +46,7 @@ struct encoder_run {
 static struct encoder_run *run_create(const struct encoder_type *e)
 {
     struct encoder_run *t = xcalloc(1, sizeof *t);
-    struct policy_config c = {.hidden = e->hidden, .core_size = 8, .actions = 3};
+    struct policy_config c = {.hidden = e->hidden, .core_size = 8, .actions = {.n = 3}};
     struct rng r = rng_stream(1, e->id, 0, 0, 0);
     c.obs = spec_for(e);
     t->e = e;

@@ -24,6 +24,7 @@ struct probe {
     uint64_t hash; /* of everything it returned so far */
     uint32_t rng;  /* for actions */
     bool ended;
+    uint8_t mask[1 + BOUND_ACTIONS / 8 + 1]; /* 1 and what is possible now; 0: not masked */
 };
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -100,6 +101,15 @@ static void note(struct probe *p)
     memcpy(&parts[4], &p->r.reward, sizeof p->r.reward);
     p->hash = XXH3_64bits(parts, sizeof parts);
     p->ended = p->r.terminated || p->r.truncated || p->r.failed;
+    const struct action_space *s = &p->env->spec.actions;
+    uint8_t possible[BOUND_ACTIONS];
+    if (!s->masked)
+        return;
+    p->env->family->mask(p->env, possible);
+    action_mask_pack(s, possible, p->mask + 1);
+    assert_true(p->ended || action_mask_fault(s, p->mask + 1) < 0);
+    p->mask[0] = 1;
+    p->hash = XXH3_64bits_withSeed(p->mask, 1 + action_space_mask_bytes(s), p->hash);
 }
 
 static void probe_reset(struct probe *p)
@@ -140,9 +150,14 @@ static void probe_step(struct probe *p)
         return;
     }
     p->rng = p->rng * 1664525U + 1013904223U;
-    int action = (int)((uint64_t)p->rng * (uint64_t)p->env->spec.actions >> 32);
+    struct rng rng = rng_stream(p->rng, "conformance", 0, 0, 0);
+    union action_cell action[BOUND_ACTION_PARTS];
+    const struct action_space *s = &p->env->spec.actions;
+    action_space_random(s, p->mask[0] ? p->mask + 1 : NULL, &rng, action);
+    if (s->kind == ACTION_DISCRETE && !s->masked)
+        action[0].choice = (int32_t)((uint64_t)p->rng * (uint64_t)s->n >> 32);
     memset(&p->r, 0xEE, sizeof p->r);
-    assert_ok(p->env->family->step(p->env, action, p->obs, &p->r, &err));
+    assert_ok(env_step(p->env, action, p->obs, &p->r, &err));
     note(p);
 }
 
@@ -176,8 +191,12 @@ static void spec_is_sane(const char *id)
     probe_open(&p, id, 0);
     const struct env_spec *s = &p.env->spec;
     assert_string_equal(s->id, id);
-    assert_true(s->actions >= 2 && s->actions <= 1024 && s->max_steps >= 1);
-    for (int a = 0; a < s->actions; a++)
+    assert_null(action_space_fault(&s->actions));
+    assert_true(action_space_all_options(&s->actions) <= 1024 && s->max_steps >= 1);
+    assert_true(s->actions.kind == ACTION_DISCRETE ? p.env->family->step != NULL
+                                                   : p.env->family->step_many != NULL);
+    assert_true(!s->actions.masked || p.env->family->mask);
+    for (int a = 0; a < s->actions.n; a++)
         assert_true(s->action_names[a] && s->action_names[a][0]);
     assert_true(s->obs.nfields >= 1 && s->obs.obs_bytes % 8 == 0);
     assert_true(s->nstats >= 0 && s->nstats <= ENV_STATS_MAX);

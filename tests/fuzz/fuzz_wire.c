@@ -52,7 +52,7 @@ static size_t read_all(const struct trajectory *t)
 static void trajectory(struct meta_arena *arena, const struct frame *f)
 {
     const struct trajectory_shape shape = {
-        .T = 2, .E = 2, .obs_bytes = 8, .actions = 3, .state_size = 2, .nstats = 1};
+        .T = 2, .E = 2, .obs_bytes = 8, .actions = {.n = 3}, .state_size = 2, .nstats = 1};
     struct received r = {0};
     char why[160];
     if (!received_decode(&r, arena, f, &shape, why) && read_all(&r.t) == SIZE_MAX)

@@ -137,7 +137,7 @@ static const char *actor_of(const char *yaml, const char *args, int code)
         .env_text = "env.id: of another learner\n",
         .net_text = "policy.net: none\n",
         .weights_floats = 16,
-        .shape = {.T = 4, .obs_bytes = 16, .actions = 3, .state_size = 2, .nstats = 1},
+        .shape = {.T = 4, .obs_bytes = 16, .actions = {.n = 3}, .state_size = 2, .nstats = 1},
         .window = 2,
         .max_queued = 16,
         .inflight_bytes_max = 64 << 20,

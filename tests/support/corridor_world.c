@@ -20,7 +20,7 @@ void world_configure(struct world *w)
     w->cfg.train_lr = 0.01;
     strcpy(w->cfg.reward_model, "none");
     w->cfg.reward_coef_int = 0;
-    w->env = (struct env_description){.actions = 2, .max_steps = LIMIT, .default_count = E};
+    w->env = (struct env_description){.actions = {.n = 2}, .max_steps = LIMIT, .default_count = E};
     strcpy(w->env.id, "test:Corridor");
     strcpy(w->env.default_net, "mlp");
     obs_spec_add(&w->env.obs, "cell", OBS_U8, 1, (int[]){1});
@@ -36,7 +36,7 @@ void world_open(struct world *w)
     w->state = xcalloc((size_t)(GROUPS * E * S + 1), sizeof(float));
     w->rng = rng_stream(3, "test", 0, 0, 0);
     struct trajectory_shape shape = {
-        .T = T, .E = E, .obs_bytes = w->env.obs.obs_bytes, .actions = 2, .state_size = S};
+        .T = T, .E = E, .obs_bytes = w->env.obs.obs_bytes, .actions = {.n = 2}, .state_size = S};
     for (int g = 0; g < GROUPS; g++) {
         w->t[g] = trajectory_create(&shape);
         for (int e = 0; e < E; e++)
@@ -99,16 +99,17 @@ void world_play(struct world *w)
         for (int step = 0; step < T; step++) {
             const uint8_t *rows[E];
             float logits[E * 2], u[E];
-            int32_t action[E];
+            union action_cell action[E];
             for (int e = 0; e < E; e++) {
                 rows[e] = t->obs + (size_t)(step * E + e) * t->shape.obs_bytes;
                 u[e] = rng_float(&w->rng);
             }
             policy_act(p, w->actor, trainer_weights(w->core), rows, E, state, logits,
                        t->value + (size_t)step * E * 2);
-            policy_sample(logits, u, E, 2, action, t->logp + (size_t)step * E);
+            action_dist_sample(policy_actions(p), logits, NULL, u, E, action,
+                               t->logp + (size_t)step * E);
             for (int e = 0; e < E; e++) {
-                t->action[step * E + e] = (int16_t)action[e];
+                t->action[step * E + e] = (int16_t)action[e].choice;
                 move(w, t, g, step, e);
             }
             observe(w, t, g, step + 1);

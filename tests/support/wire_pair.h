@@ -32,7 +32,7 @@ static inline struct trajectory_shape pair_shape(size_t snapshot)
     return (struct trajectory_shape){.T = PAIR_T,
                                      .E = PAIR_E,
                                      .obs_bytes = PAIR_OBS,
-                                     .actions = 3,
+                                     .actions = {.n = 3},
                                      .state_size = PAIR_STATE,
                                      .nstats = PAIR_STATS,
                                      .snapshot_bytes = snapshot};

@@ -55,7 +55,7 @@ static int corridor_create(struct env **out, const struct env_family *family, co
         obs_spec_add(&s->obs, "door", OBS_U8, 1, (const int[]){1});
     c->field_position = obs_spec_find(&s->obs, "position");
     c->field_door = obs_spec_find(&s->obs, "door");
-    s->actions = ACTIONS;
+    s->actions.n = ACTIONS;
     s->action_names = action_names;
     s->max_steps = cfg->env_max_steps ? (int)cfg->env_max_steps : 8 * c->length;
     s->has_success = true;

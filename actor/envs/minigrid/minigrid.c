@@ -70,7 +70,7 @@ static void minigrid_fill_spec(struct minigrid_env *e, const char *env_obs, int 
         obs_spec_add(&s->obs, "direction", OBS_U8, 1, (const int[]){1});
     e->image = obs_spec_find(&s->obs, "image");
     e->direction = obs_spec_find(&s->obs, "direction");
-    s->actions = MG_ACTIONS;
+    s->actions.n = MG_ACTIONS;
     s->action_names = action_names;
     s->max_steps = m->max_steps = max_steps ? max_steps : m->task->max_steps;
     s->has_success = true;

@@ -148,7 +148,7 @@ static void nethack_fill_spec(struct nethack *n, int max_steps)
 {
     struct env_spec *s = &n->head.spec;
     snprintf(s->id, sizeof s->id, "nethack:%s", n->task->name);
-    s->actions = n->actions;
+    s->actions.n = n->actions;
     s->action_names = nethack_action_names;
     s->max_steps = max_steps;
     s->has_success = n->task->reached != NULL;

@@ -83,15 +83,21 @@ void wire_actor_send_ready(struct wire_actor *w)
     m.steps = (uint32_t)w->shape.T;
     m.envs = (uint32_t)w->shape.E;
     m.obs_bytes = w->shape.obs_bytes;
-    m.actions = (uint32_t)w->shape.actions;
+    m.actions = (uint32_t)w->shape.actions.n;
     m.state_size = (uint32_t)w->shape.state_size;
     m.nstats = (uint32_t)w->shape.nstats;
     m.snapshot_bytes = w->shape.snapshot_bytes;
     m.weights_floats = w->weights_floats;
     m.env_bytes = strlen(w->env_text);
     m.net_bytes = strlen(w->net_text);
+    struct buf actions;
+    buf_init(&actions, ACTION_TEXT_MAX);
+    action_space_text(&w->shape.actions, &actions);
+    if (w->shape.actions.kind != ACTION_DISCRETE || w->shape.actions.masked)
+        m.action_space = (ProtobufCBinaryData){actions.len, (uint8_t *)actions.data};
     wire_actor_send(w, FRAME_READY, &m.base, (struct sock_bulk){w->env_text, m.env_bytes},
                     (struct sock_bulk){w->net_text, m.net_bytes});
+    buf_release(&actions);
     w->hello_ms = clock_ms();
 }
 

@@ -108,8 +108,12 @@ void wire_learner_compare(const struct wire_learner *w, const struct ready_claim
         compare_number("env.count", (uint64_t)a->E, (uint64_t)w->p.shape.E, out);
     if (l->obs_bytes)
         compare_number("observation bytes", a->obs_bytes, l->obs_bytes, out);
-    if (l->actions)
-        compare_number("actions", (uint64_t)a->actions, (uint64_t)l->actions, out);
+    if (l->actions.n && !action_space_equal(&a->actions, &l->actions)) {
+        buf_printf(out, "%sactions: actor ", out->len ? "; " : "");
+        action_space_text(&a->actions, out);
+        buf_puts(out, ", learner ");
+        action_space_text(&l->actions, out);
+    }
     compare_number("recurrent state size", (uint64_t)a->state_size, (uint64_t)l->state_size, out);
     if (w->has_shape || w->env_known)
         compare_number("statistics", (uint64_t)a->nstats, (uint64_t)l->nstats, out);

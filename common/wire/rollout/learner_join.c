@@ -261,6 +261,19 @@ void wire_learner_hello(struct wire_learner *w, const struct sock_route *from,
 
 /* --- READY ------------------------------------------------------------------------------- */
 
+static bool read_actions(const Onic__Wire__Ready *m, struct action_space *out)
+{
+    char text[ACTION_TEXT_MAX];
+    *out = (struct action_space){.n = (int)m->actions};
+    if (m->action_space.len == 0)
+        return true;
+    if (m->action_space.len >= sizeof text)
+        return false;
+    memcpy(text, m->action_space.data, m->action_space.len);
+    text[m->action_space.len] = '\0';
+    return action_space_read(text, out) && out->n == (int)m->actions;
+}
+
 static bool read_claim(const Onic__Wire__Ready *m, const struct frame *f, struct ready_claim *c)
 {
     if (!m || m->env_bytes > f->head.bulk_len || m->env_bytes + m->net_bytes != f->head.bulk_len ||
@@ -270,10 +283,11 @@ static bool read_claim(const Onic__Wire__Ready *m, const struct frame *f, struct
     c->shape = (struct trajectory_shape){.T = (int)m->steps,
                                          .E = (int)m->envs,
                                          .obs_bytes = m->obs_bytes,
-                                         .actions = (int)m->actions,
                                          .state_size = (int)m->state_size,
                                          .nstats = (int)m->nstats,
                                          .snapshot_bytes = m->snapshot_bytes};
+    if (!read_actions(m, &c->shape.actions))
+        return false;
     c->weights_floats = m->weights_floats;
     c->env = (const char *)f->bulk;
     c->env_len = m->env_bytes;

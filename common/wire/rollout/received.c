@@ -54,6 +54,7 @@ static const char *check_floats(const struct trajectory *t, char why[160])
         {"value", t->value, te * POLICY_HEADS},
         {"reward", t->reward, te},
         {"final_value", t->final_value, te * POLICY_HEADS},
+        {"number", t->number, t->number ? te * (size_t)t->shape.actions.n : 0},
         {"state0", t->state0, (size_t)t->shape.E * (size_t)t->shape.state_size},
         {"episodes", t->episodes,
          (size_t)t->nepisodes * (size_t)(TRAJECTORY_EPISODE_HEAD + t->shape.nstats)},
@@ -65,7 +66,7 @@ static const char *check_floats(const struct trajectory *t, char why[160])
             return fields[k].name;
         }
     }
-    for (size_t i = 0; i < te; i++)
+    for (size_t i = 0; t->action && i < te; i++) /* a density may be above 1 */
         if (t->logp[i] > 1e-3f) {
             snprintf(why, 160, "logp[%zu] is %g, a log-probability is at most 0", i,
                      (double)t->logp[i]);
@@ -80,12 +81,38 @@ static const char *out_of_range(const char *name, size_t i, long value, long end
     return name;
 }
 
+/* Choices in range, masks that leave something, and choices that they allow. */
+static const char *check_actions(const struct trajectory *t, char why[160])
+{
+    const struct action_space *s = &t->shape.actions;
+    size_t parts = (size_t)action_space_parts(s), bytes = action_space_mask_bytes(s);
+    size_t n = (size_t)t->shape.T * (size_t)t->shape.E * parts;
+    for (size_t part = 0; t->action && part < parts; part++) {
+        int options = action_space_options(s, (int)part);
+        for (size_t i = part; i < n; i += parts)
+            if (t->action[i] < 0 || t->action[i] >= options)
+                return out_of_range("action", i, t->action[i], options, why);
+    }
+    for (size_t i = 0; t->mask && i < n / parts; i++)
+        if (action_mask_fault(s, t->mask + i * bytes) >= 0) {
+            snprintf(why, 160, "mask[%zu] forbids every option of a choice or has bits too many",
+                     i);
+            return "mask";
+        }
+    for (size_t i = 0, first = 0; t->mask && i < n; i++) {
+        first = i % parts ? first : 0;
+        if (!action_mask_get(t->mask + i / parts * bytes, (int)first + t->action[i])) {
+            snprintf(why, 160, "action[%zu] is %d, which its mask forbids", i, t->action[i]);
+            return "action";
+        }
+        first += (size_t)action_space_options(s, (int)(i % parts));
+    }
+    return NULL;
+}
+
 static const char *check_integers(const struct trajectory *t, char why[160])
 {
     size_t E = (size_t)t->shape.E, te = (size_t)t->shape.T * E;
-    for (size_t i = 0; i < te; i++)
-        if (t->action[i] < 0 || t->action[i] >= t->shape.actions)
-            return out_of_range("action", i, t->action[i], t->shape.actions, why);
     for (size_t i = 0; i < te; i++)
         if (t->flags[i] > (STEP_ENDED | STEP_SUCCESS))
             return out_of_range("flags", i, t->flags[i], (STEP_ENDED | STEP_SUCCESS) + 1, why);
@@ -110,7 +137,8 @@ static const char *check_integers(const struct trajectory *t, char why[160])
 static bool matches(const Onic__Wire__TrajectoryMeta *m, const struct trajectory_shape *s)
 {
     return m->steps == (uint32_t)s->T && m->envs == (uint32_t)s->E &&
-           m->obs_bytes == s->obs_bytes && m->actions == (uint32_t)s->actions &&
+           m->obs_bytes == s->obs_bytes && m->actions == (uint32_t)s->actions.n &&
+           m->action_kind == (uint32_t)s->actions.kind && !m->masked == !s->actions.masked &&
            m->state_size == (uint32_t)s->state_size && m->nstats == (uint32_t)s->nstats &&
            m->snapshot_bytes == s->snapshot_bytes;
 }
@@ -204,6 +232,8 @@ const char *received_decode(struct received *r, struct meta_arena *arena, const 
     const char *bad =
         point_captions(r, bulk + fixed + episodes, f->head.bulk_len - fixed - episodes, m->captions,
                        m->caption_bytes, why);
+    if (!bad)
+        bad = check_actions(t, why);
     if (!bad)
         bad = check_integers(t, why);
     if (!bad)

@@ -20,7 +20,9 @@ void trajectory_seal(struct trajectory_block *b)
     m.steps = (uint32_t)t->shape.T;
     m.envs = (uint32_t)t->shape.E;
     m.obs_bytes = t->shape.obs_bytes;
-    m.actions = (uint32_t)t->shape.actions;
+    m.actions = (uint32_t)t->shape.actions.n;
+    m.action_kind = (uint32_t)t->shape.actions.kind;
+    m.masked = t->shape.actions.masked;
     m.state_size = (uint32_t)t->shape.state_size;
     m.nstats = (uint32_t)t->shape.nstats;
     m.snapshot_bytes = t->shape.snapshot_bytes;

@@ -16,8 +16,17 @@ static int is_bad(const char *what)
 static struct onic_env_field fields[2];
 static struct onic_env_spec what;
 static struct onic_env_api api;
-static const char *const names[] = {"", NULL};
+static const char *const names[] = {"", NULL, "score"};
 static const char *const one_name[] = {"left", ""};
+
+static void bad_mask(const void *env, uint8_t *possible)
+{
+    (void)env;
+    memset(possible, 0, 2);
+}
+
+static const float ones[2] = {1, 1}, nans[2] = {NAN, NAN};
+static const int32_t two_and_none[2] = {2, 0};
 
 static const struct onic_env_spec *bad_spec(const void *env)
 {
@@ -42,15 +51,26 @@ static const struct onic_env_spec *bad_spec(const void *env)
         what.max_steps = 0;
     if (is_bad("stats"))
         what.nstats = 3;
+    if (is_bad("nan statistic"))
+        what.nstats = 1, what.stat_names = names + 2;
     if (is_bad("count"))
         what.default_count = 100000;
     if (is_bad("snapshot"))
         what.snapshot_bytes = 16;
-    if (is_bad("continuous"))
+    if (is_bad("kind"))
+        what.actions.kind = 7;
+    if (is_bad("continuous") || is_bad("bounds") || is_bad("nan bounds"))
         what.actions.kind = ONIC_ENV_CONTINUOUS;
-    if (is_bad("several"))
+    if (is_bad("bounds") || is_bad("nan bounds"))
+        what.actions.low = what.actions.high = is_bad("bounds") ? ones : nans;
+    if (is_bad("several") || is_bad("no options") || is_bad("too many"))
         what.actions.kind = ONIC_ENV_MULTI_DISCRETE;
-    if (is_bad("masked"))
+    if (is_bad("no options") || is_bad("too many"))
+        what.actions.choices = two_and_none;
+    if (is_bad("too many"))
+        what.actions.n = 65;
+    api.mask = is_bad("all forbidden") ? bad_mask : NULL;
+    if (is_bad("masked") || is_bad("all forbidden"))
         what.actions.masked = 1;
     if (is_bad("no actions"))
         what.actions.n = 0;
@@ -92,7 +112,10 @@ static void bad_step(void *env, const void *action, struct onic_env_result *out)
 {
     (void)env, (void)action;
     out->caption = is_bad("long caption") ? long_caption() : NULL;
-    out->reward = is_bad("nan") ? (double)NAN : is_bad("infinite") ? (double)INFINITY : 1.0;
+    out->reward = is_bad("nan")        ? (double)NAN
+                  : is_bad("infinite") ? (double)INFINITY
+                  : is_bad("huge sum") ? 1e300
+                                       : 1.0;
     out->terminated = out->truncated = 1;
 }
 
@@ -101,14 +124,22 @@ static void bad_observe(const void *env, void *const *field)
     (void)env;
     if (field[0])
         memset(field[0], 1, 4);
+    if (field[1])
+        ((float *)field[1])[1] = is_bad("nan observed") ? NAN : 0.5f;
+}
+
+static void bad_stats(const void *env, float *out)
+{
+    (void)env;
+    out[0] = NAN;
 }
 
 const struct onic_env_api *onic_env(void)
 {
-    api = (struct onic_env_api){ONIC_ENV_HEAD,        .family = "bad",  .names = names,
-                                .create = bad_create, .spec = bad_spec, .seed = bad_seed,
-                                .reset = bad_reset,   .step = bad_step, .observe = bad_observe,
-                                .free = free};
+    api = (struct onic_env_api){ONIC_ENV_HEAD,        .family = "bad",   .names = names,
+                                .create = bad_create, .spec = bad_spec,  .seed = bad_seed,
+                                .reset = bad_reset,   .step = bad_step,  .observe = bad_observe,
+                                .free = free,         .stats = bad_stats};
     if (is_bad("abi"))
         api.abi = 2;
     if (is_bad("size"))

@@ -109,7 +109,7 @@ static void the_last_observation_of_an_episode_is_kept(void **state)
         rows[i] = f.t->obs + i * f.t->shape.obs_bytes;
     for (size_t e = 0; e < E; e++)
         rows[LIMIT * E + e] = f.t->final_obs + e * f.t->shape.obs_bytes;
-    size_t A = (size_t)f.t->shape.actions, n = (LIMIT + 1) * E;
+    size_t A = (size_t)f.t->shape.actions.n, n = (LIMIT + 1) * E;
     float *logits = xcalloc(n * A, sizeof *logits), *value = xcalloc(n * 2, sizeof *value);
     struct policy_trainer *w = policy_trainer_create(f.policy, LIMIT + 1, E);
     policy_forward(f.policy, w, f.weights, rows, f.t->state0, reset, LIMIT + 1, E, logits, value);
@@ -136,7 +136,7 @@ static void log_probability_is_that_of_the_taken_action(void **state)
         rows[i] = f.t->obs + (size_t)i * f.t->shape.obs_bytes;
         reset[i] = i >= E && (f.t->flags[i - E] & STEP_ENDED) != 0;
     }
-    int A = f.t->shape.actions;
+    int A = f.t->shape.actions.n;
     float *logits = xcalloc((size_t)(T * E * A), sizeof *logits),
           *value = xcalloc(T * E * 2, sizeof *value);
     struct policy_trainer *w = policy_trainer_create(f.policy, T, E);

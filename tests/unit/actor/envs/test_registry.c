@@ -116,7 +116,7 @@ static void a_plugin_adds_a_family(void **state)
     uint8_t obs[4 * 8];
     struct env_result r[4];
     assert_ok(vec_env_reset_all(v, obs, r, &err));
-    assert_ok(vec_env_step(v, (const int32_t[]){0, 1, 1, 0}, obs, r, &err));
+    assert_ok(vec_env_step(v, (const union action_cell[]){{0}, {1}, {1}, {0}}, obs, r, &err));
     assert_true(r[1].terminated && r[1].success && !r[0].success);
     assert_string_equal(r[2].caption, "The coin shows heads.");
     assert_int_equal(vec_env_snapshot_bytes(v), 0);

@@ -57,10 +57,10 @@ static void close_world(struct world *w)
 
 static void step_world(struct world *w)
 {
-    int32_t action[E_MAX];
+    union action_cell action[E_MAX];
     for (int i = 0; i < w->E; i++) {
         w->rng = w->rng * 1664525U + 1013904223U;
-        action[i] = (int32_t)((uint64_t)w->rng * 7 >> 32);
+        action[i].choice = (int32_t)((uint64_t)w->rng * 7 >> 32);
     }
     assert_ok(vec_env_step(w->v, action, w->obs, w->r, &err));
 }
@@ -145,7 +145,7 @@ static void captions_are_counted_within_an_episode(void **state)
     struct world w;
     open_world(&w, 0, 1);
     const struct vec_episode *ep = vec_env_episode(w.v, 0);
-    const int32_t left = 0, right = 1;
+    const union action_cell left = {0}, right = {1};
     assert_int_equal(ep->caption_count, 0);
     for (int n = 1; n <= 3; n++) {
         assert_ok(vec_env_step(w.v, &left, w.obs, w.r, &err));
@@ -168,7 +168,7 @@ static void counts_saturate_at_sixteen_bits(void **state)
     cfg.env_max_steps = 100000;
     struct world w;
     open_world(&w, 0, 1);
-    const int32_t left = 0;
+    const union action_cell left = {0};
     for (int n = 1; n <= 65540; n++)
         assert_ok(vec_env_step(w.v, &left, w.obs, w.r, &err));
     assert_int_equal(vec_env_episode(w.v, 0)->caption_count, 65535);
@@ -185,7 +185,8 @@ static void the_row_of_an_episode_adds_up(void **state)
     /* right and open in turn reach the end; left never does. */
     int steps = 0;
     for (; !vec_env_episode(w.v, 1)->ended; steps++)
-        assert_ok(vec_env_step(w.v, (const int32_t[]){0, steps % 2 ? 1 : 2}, w.obs, w.r, &err));
+        assert_ok(vec_env_step(w.v, (const union action_cell[]){{0}, {steps % 2 ? 1 : 2}}, w.obs,
+                               w.r, &err));
     assert_true(vec_env_episode(w.v, 1)->success);
     vec_env_episode_row(w.v, 1, row);
     assert_close(row[0], 1, 0, 0);
@@ -270,7 +271,7 @@ static void unique_captions_come_at_the_given_rate(void **state)
     struct world w;
     open_world(&w, 2, 1);
     struct strmap *texts = strmap_create(1024);
-    const int32_t left = 0;
+    const union action_cell left = {0};
     int unique = 0;
     for (int t = 0; t < 10000; t++) { /* ten seconds, a caption every millisecond */
         fake_ns += 1000000;
@@ -289,6 +290,70 @@ static void unique_captions_come_at_the_given_rate(void **state)
     strmap_free(texts);
     close_world(&w);
     clock_replace(NULL);
+}
+
+static void open_bad(struct world *w, const char *how)
+{
+    snprintf(cfg.env_plugin, sizeof cfg.env_plugin, "%s/tests/plugin_bad.so", getenv("ONIC_BUILD"));
+    snprintf(cfg.env_id, sizeof cfg.env_id, "bad");
+    setenv("PLUGIN_BAD", how, 1);
+    memset(w, 0, sizeof *w);
+    assert_ok(vec_env_open(&w->v, &cfg, 0, 2, &err));
+    w->E = 2;
+    w->obs_bytes = vec_env_spec(w->v)->obs.obs_bytes;
+    w->obs = calloc(2, w->obs_bytes);
+}
+
+/* A reward that is no number costs its episode, not the trajectory or the actor. */
+static void what_no_policy_can_use_breaks_the_episode(void **state)
+{
+    (void)state;
+    static const char *const rewards[] = {"nan", "infinite", "huge sum"};
+    const union action_cell action[2] = {{0}, {1}};
+    for (int k = 0; k < 3; k++) {
+        struct world w;
+        open_bad(&w, rewards[k]);
+        assert_ok(vec_env_reset_all(w.v, w.obs, w.r, &err));
+        assert_ok(vec_env_step(w.v, action, w.obs, w.r, &err));
+        for (int i = 0; i < 2; i++) {
+            assert_true(w.r[i].failed && !w.r[i].terminated && !w.r[i].truncated);
+            assert_true(w.r[i].reward == 0 && vec_env_episode(w.v, i)->ret == 0);
+            assert_true(vec_env_episode(w.v, i)->ended);
+            assert_ok(vec_env_reset_one(w.v, i, w.obs + (size_t)i * w.obs_bytes, &w.r[i], &err));
+        }
+        close_world(&w);
+    }
+    unsetenv("PLUGIN_BAD");
+}
+
+/* An environment that is never of use is one sentence, not a loop. */
+static void what_is_broken_from_the_start_is_an_error(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {{"nan observed", "a field of the observation"},
+                                           {"all forbidden", "the mask forbids every option"}};
+    for (int k = 0; k < 2; k++) {
+        struct world w;
+        open_bad(&w, cases[k][0]);
+        assert_err(vec_env_reset_all(w.v, w.obs, w.r, &err), ONIC_ECONFIG, cases[k][1]);
+        assert_err(vec_env_reset_all(w.v, w.obs, w.r, &err), ONIC_ECONFIG,
+                   "bad is broken at the start of 100 episodes in a row");
+        close_world(&w);
+    }
+    unsetenv("PLUGIN_BAD");
+}
+
+static void statistics_are_finite(void **state)
+{
+    (void)state;
+    struct world w;
+    float row[5];
+    open_bad(&w, "nan statistic");
+    assert_ok(vec_env_reset_all(w.v, w.obs, w.r, &err));
+    vec_env_episode_row(w.v, 0, row);
+    assert_true(row[4] == 0.0f);
+    close_world(&w);
+    unsetenv("PLUGIN_BAD");
 }
 
 static void a_bad_id_is_an_error_and_leaves_nothing(void **state)
@@ -313,6 +378,9 @@ int main(void)
         cmocka_unit_test_setup(a_snapshot_restores_the_books_and_the_world, defaults),
         cmocka_unit_test_setup(stepping_allocates_nothing, defaults),
         cmocka_unit_test_setup(unique_captions_come_at_the_given_rate, defaults),
+        cmocka_unit_test_setup(what_no_policy_can_use_breaks_the_episode, defaults),
+        cmocka_unit_test_setup(what_is_broken_from_the_start_is_an_error, defaults),
+        cmocka_unit_test_setup(statistics_are_finite, defaults),
         cmocka_unit_test_setup(a_bad_id_is_an_error_and_leaves_nothing, defaults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

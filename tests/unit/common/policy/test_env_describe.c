@@ -6,7 +6,7 @@
 
 static struct env_description sample(void)
 {
-    struct env_description d = {.actions = 7,
+    struct env_description d = {.actions = {.n = 7},
                                 .max_steps = 270,
                                 .has_success = true,
                                 .nstats = 2,
@@ -43,7 +43,7 @@ static void a_description_survives_the_round_trip(void **state)
     assert_string_equal(back.default_goal, d.default_goal);
     assert_string_equal(back.stat_names[1], "max_depth");
     assert_int_equal(back.nstats, 2);
-    assert_int_equal(back.actions, 7);
+    assert_int_equal(back.actions.n, 7);
     assert_int_equal(back.max_steps, 270);
     assert_int_equal(back.default_count, 16);
     assert_int_equal(back.snapshot_bytes, 4096);

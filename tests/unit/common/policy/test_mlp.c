@@ -13,7 +13,8 @@ enum { ELEMENTS = 30, SEED = 3 };
 /* Value of the network for one observation of a single field. */
 static float value_of(enum obs_type type, int ndim, const int *shape, const void *obs)
 {
-    struct policy_config c = {.net = "mlp", .core = POLICY_CORE_NONE, .hidden = 16, .actions = 4};
+    struct policy_config c = {
+        .net = "mlp", .core = POLICY_CORE_NONE, .hidden = 16, .actions = {.n = 4}};
     obs_spec_add(&c.obs, "field", type, ndim, shape);
     struct policy *p;
     assert_ok(policy_create(&p, &c, &err));

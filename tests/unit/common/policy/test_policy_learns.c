@@ -45,7 +45,8 @@ static void task_draw(struct task *k, const struct obs_field *image, struct rng 
 static void a_colour_seen_once_is_remembered_until_the_reset(void **state)
 {
     (void)state;
-    struct policy_config c = {.net = "grid-small", .core = POLICY_CORE_LSTM, .actions = ACTIONS};
+    struct policy_config c = {
+        .net = "grid-small", .core = POLICY_CORE_LSTM, .actions = {.n = ACTIONS}};
     obs_spec_add(&c.obs, "image", OBS_U8, 3, (const int[]){7, 7, 3});
     struct policy *p;
     assert_ok(policy_create(&p, &c, &err));

@@ -42,7 +42,7 @@ static void rows_with_the_same_message_add_up(void **state)
                        b.obs + (size_t)(i % 2) * c->obs.obs_bytes + c->obs.field[f].offset,
                        c->obs.field[f].bytes);
     struct policy_trainer *w = policy_trainer_create(n.p, 1, N);
-    size_t floats = policy_params(n.p)->floats, A = (size_t)c->actions;
+    size_t floats = policy_params(n.p)->floats, A = (size_t)c->actions.n;
     float *sum = xcalloc(floats, sizeof *sum), *logits = xcalloc(N, A * sizeof *logits);
     for (size_t i = 0; i < N; i++) {
         policy_forward(n.p, w, n.params, b.rows + i, b.state0, b.reset + i, 1, 1, logits + i * A,
@@ -76,7 +76,7 @@ static void torchbeast_has_the_size_of_the_original(void **state)
     for (size_t i = 0; i < sizeof encoders / sizeof encoders[0]; i++) {
         struct net n = net_create("torchbeast", "none", 512,
                                   &(struct net_options){.parts = encoders[i].parts});
-        int heads = 513 * (policy_config(n.p)->actions + 2);
+        int heads = 513 * (policy_config(n.p)->actions.n + 2);
         assert_int_equal(params_count(policy_params(n.p)), encoders[i].count + heads);
         net_free(&n);
     }
@@ -84,7 +84,7 @@ static void torchbeast_has_the_size_of_the_original(void **state)
 
 static void refuse_parts(const char *net, const char *list, const char *complaint)
 {
-    struct policy_config c = {.actions = 5};
+    struct policy_config c = {.actions = {.n = 5}};
     struct policy *p = NULL;
     struct onic_err err = {0};
     snprintf(c.net, sizeof c.net, "%s", net);
@@ -124,7 +124,7 @@ static void like_oni_the_crop_stays_in_the_corner(void **state)
         memcpy(b.obs + at + 8, &(int64_t){9}, sizeof(int64_t));
         memcpy(b.obs + bytes + at + 8, &(int64_t){9}, sizeof(int64_t));
         net_loss(&n, w, &b);
-        assert_int_equal(b.logits[0] == b.logits[policy_config(n.p)->actions], oni);
+        assert_int_equal(b.logits[0] == b.logits[policy_config(n.p)->actions.n], oni);
         policy_trainer_free(w);
         net_batch_free(&b);
         net_free(&n);

@@ -46,7 +46,7 @@ static int setup(void **state)
                                                 .question = "You see a key.",
                                                 .question_len = 14});
     s->batch = batch_create();
-    struct trajectory_shape shape = {.T = T, .E = 1, .obs_bytes = 8, .actions = 7};
+    struct trajectory_shape shape = {.T = T, .E = 1, .obs_bytes = 8, .actions = {.n = 7}};
     s->t = trajectory_create(&shape);
     s->id = episode_id(ACTOR, 0, 10);
     *state = s;
@@ -67,7 +67,8 @@ static int teardown(void **state)
 
 static void open_replays(struct scene *s)
 {
-    s->replays = episode_log_of_options(&s->cfg, s->dir, "corridor");
+    static const struct action_dist seven = {.space = {.n = 7}};
+    s->replays = episode_log_of_options(&s->cfg, s->dir, "corridor", &seven);
 }
 
 /* One trajectory of the same actor; flags of its T steps. Every step pays 0.5 and shows the caption

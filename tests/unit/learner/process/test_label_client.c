@@ -44,7 +44,7 @@ static void open_with(struct fixture *f, const char *identity, const char *model
     assert_ok(reward_options_open(&f->mix, &f->cfg, &obs, &err));
     start_server(f, identity, kinds);
     assert_ok(label_client_of_options(&f->annotate, &f->cfg, f->address, &err));
-    struct trajectory_shape shape = {.T = T, .E = E, .obs_bytes = 8, .actions = 2};
+    struct trajectory_shape shape = {.T = T, .E = E, .obs_bytes = 8, .actions = {.n = 2}};
     f->t = trajectory_create(&shape);
     static const char *const captions[T * E] = {"a key", "", "a door", "a key"};
     for (int i = 0; i < T * E; i++) {

@@ -8,7 +8,7 @@ enum { T = 3 };
 
 static struct trajectory *make(int E, uint64_t version)
 {
-    struct trajectory_shape shape = {.T = T, .E = E, .obs_bytes = 8, .actions = 2};
+    struct trajectory_shape shape = {.T = T, .E = E, .obs_bytes = 8, .actions = {.n = 2}};
     struct trajectory *t = trajectory_create(&shape);
     t->weights_version = version;
     return t;

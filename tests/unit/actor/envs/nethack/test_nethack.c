@@ -23,7 +23,7 @@ static void the_default_observation_is_glyphs_blstats_message(void **state)
     buf_init(&text, 4096);
     obs_spec_text(&p.e->spec.obs, &text);
     assert_string_equal(text.data, "glyphs int16[21,79]; blstats int64[27]; message uint8[256]");
-    assert_int_equal(p.e->spec.actions, 28);
+    assert_int_equal(p.e->spec.actions.n, 28);
     assert_int_equal(p.e->spec.max_steps, 5000);
     assert_false(p.e->spec.has_success);
     assert_true(p.e->spec.recycle);

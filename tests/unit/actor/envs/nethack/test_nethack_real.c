@@ -81,7 +81,7 @@ static void games_play(struct games *g, int steps, uint64_t seed)
         r[i] = rng_stream(seed + (uint64_t)i, "test actions", 0, 0, 0);
     for (int t = 0; t < steps; t++)
         for (int i = 0; i < g->count; i++) {
-            int action = (int)rng_below(&r[i], (uint32_t)g->e[i]->spec.actions);
+            int action = (int)rng_below(&r[i], (uint32_t)g->e[i]->spec.actions.n);
             assert_ok(g->e[i]->family->step(g->e[i], action, g->obs[i], &g->r[i], &err));
             digest(g, i);
             assert_false(g->r[i].failed);

@@ -219,7 +219,7 @@ static void arrays_do_not_overlap_and_are_aligned(void **state)
     struct trajectory_shape s = {.T = 5,
                                  .E = 3,
                                  .obs_bytes = 24,
-                                 .actions = 2,
+                                 .actions = {.n = 2},
                                  .state_size = 3,
                                  .nstats = 0,
                                  .snapshot_bytes = 8};
