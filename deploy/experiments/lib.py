@@ -8,9 +8,11 @@ import json
 import os
 import shlex
 import shutil
+import statistics
 import subprocess
 import sys
 import time
+from random import Random
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 COLOURS = ["#0072b2", "#009e73", "#d55e00", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999"]
@@ -124,6 +126,30 @@ def write_curve(path, names, rows):
         f.write("# " + "\t".join(names) + "\n")
         for row in rows[:: max(1, len(rows) // 300)] + rows[-1:]:
             f.write("\t".join("nan" if v is None else f"{v:.6g}" for v in row) + "\n")
+
+
+# Student's t at 0.975 by degrees of freedom.
+STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
+
+
+def mean_interval(values):
+    """Mean and its 95 % interval (Student's) from 2 to 10 independent values; without one the interval is the mean."""
+    mean = statistics.fmean(values)
+    half = STUDENT[len(values) - 1] * statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0
+    return mean, mean - half, mean + half
+
+
+def interquartile_mean(values):
+    """Mean of the values without the lowest and the highest quarter (rounded down), as rliable's."""
+    cut = len(values) // 4
+    return statistics.fmean(sorted(values)[cut:len(values) - cut])
+
+
+def bootstrap_interval(strata, statistic=interquartile_mean, draws=2000):
+    """95 % percentile interval of statistic(all values), seeds drawn anew within each stratum (a task's values)."""
+    random = Random(0)
+    drawn = sorted(statistic([v for values in strata for v in random.choices(values, k=len(values))]) for _ in range(draws))
+    return drawn[int(0.025 * draws)], drawn[int(0.975 * draws) - 1]
 
 
 def markdown(header, rows):
