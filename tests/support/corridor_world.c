@@ -15,6 +15,7 @@ void world_configure(struct world *w)
     config_defaults(&w->cfg);
     w->cfg.train_rollout = T;
     w->cfg.train_threads = 1;
+    w->cfg.train_minibatches = 1; /* an update is one gradient step: what can be computed by hand */
     w->cfg.policy_hidden = 16;
     w->cfg.policy_core_size = 16;
     w->cfg.train_lr = 0.01;
