@@ -81,7 +81,6 @@ int main(int argc, char **argv)
     log_set_role("learner");
     log_follow_file();
     pulse_open();
-    config_use_log_level(&given);
     catch_signals();
     rc = learner_check_limits(&given, &err);
     if (rc)

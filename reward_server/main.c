@@ -40,7 +40,6 @@ int main(int argc, char **argv)
     if (!rc)
         rc = process_need_files(FILES_NEEDED, "a reward server", &err);
     if (!rc) {
-        config_use_log_level(&config);
         rc = limits_check(&server_need, &err);
     }
     if (!rc) {

@@ -48,9 +48,9 @@ void log_set_role(const char *role)
     snprintf(role_name, sizeof role_name, "%s", role);
 }
 
-void log_set_level(enum log_level level)
+enum log_level log_set_level(enum log_level level)
 {
-    atomic_store(&max_level, (int)level);
+    return (enum log_level)atomic_exchange(&max_level, (int)level);
 }
 
 void log_set_writer(void (*writer)(void *ctx, const char *line, size_t len), void *ctx)

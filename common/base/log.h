@@ -29,8 +29,9 @@ struct log_kv log_kv_str(const char *key, const char *v);
     _Generic((value), float: log_kv_double, double: log_kv_double, char *: log_kv_str,             \
              const char *: log_kv_str, default: log_kv_int)((key), (value))
 
-void log_set_role(const char *role);      /* "learner", "actor 3"; copied */
-void log_set_level(enum log_level level); /* lines above are dropped; default LOG_INFO */
+void log_set_role(const char *role); /* "learner", "actor 3"; copied */
+/* Lines above are dropped; default LOG_INFO. Returns what it was before. */
+enum log_level log_set_level(enum log_level level);
 /* Lines go to writer(ctx, ...) instead of stderr, whole and with their newline; NULL restores
  * stderr. Set while a terminal panel is shown; the writer must be thread-safe. */
 void log_set_writer(void (*writer)(void *ctx, const char *line, size_t len), void *ctx);

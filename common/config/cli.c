@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/log.h"
 #include "common/base/output.h"
 #include "common/base/xmalloc.h"
 #include "common/config/options.h"
@@ -241,6 +242,17 @@ static void note_differences(struct config *c, const struct config *before)
     }
 }
 
+static void use_log_level(const struct config *c)
+{
+    static const enum log_level levels[] = {
+        [CONFIG_log_level_error] = LOG_ERROR,
+        [CONFIG_log_level_warn] = LOG_WARN,
+        [CONFIG_log_level_info] = LOG_INFO,
+        [CONFIG_log_level_debug] = LOG_DEBUG,
+    };
+    log_set_level(levels[c->log_level]);
+}
+
 int config_load(struct config *c, int argc, char **argv, const struct config_cli *cli,
                 struct onic_err *err)
 {
@@ -259,6 +271,8 @@ int config_load(struct config *c, int argc, char **argv, const struct config_cli
         rc = cli_walk(c, argc, argv, cli, 1, err);
     if (!rc)
         note_differences(c, files);
+    if (!rc)
+        use_log_level(c);
     free(files);
     return rc;
 }

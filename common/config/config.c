@@ -255,17 +255,6 @@ enum config_origin config_origin_of(const struct config *c, const char *key)
     return index < 0 ? CONFIG_DEFAULT : (enum config_origin)c->origin[index];
 }
 
-void config_use_log_level(const struct config *c)
-{
-    static const enum log_level levels[] = {
-        [CONFIG_log_level_error] = LOG_ERROR,
-        [CONFIG_log_level_warn] = LOG_WARN,
-        [CONFIG_log_level_info] = LOG_INFO,
-        [CONFIG_log_level_debug] = LOG_DEBUG,
-    };
-    log_set_level(levels[c->log_level]);
-}
-
 static void dump_origin(const struct config *c, int i, struct buf *out)
 {
     char env[64];

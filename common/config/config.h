@@ -125,8 +125,9 @@ int config_read_env(struct config *c, struct onic_err *err); /* ONIC_SECTION_NAM
  * NULL-terminated; on_extra is called with the name without dashes and '=' ("episodes") and the
  * value (NULL when it takes none; then --greedy=false or --greedy false is as if it
  * were not there). who and rows select what --help lists: see config_help. usage:
- * first lines of --help. Returns ONIC_OK, or ONIC_ESTOPPED when --help or --version was printed to
- * stdout (exit 0), ONIC_EIO when that could not be written. */
+ * first lines of --help. From then on log.level says which lines are written. Returns ONIC_OK, or
+ * ONIC_ESTOPPED when --help or --version was printed to stdout (exit 0), ONIC_EIO when that could
+ * not be written. */
 struct config_cli {
     char who;
     const char *program; /* "onic train" */
@@ -163,8 +164,6 @@ void config_dump_some(const struct config *c, bool (*wanted)(int i), struct buf 
 int config_help(char who, const char *rows, const char *what, const struct config *defaults,
                 struct buf *out, struct onic_err *err);
 void config_reference(struct buf *out); /* all options as Markdown: deploy/options.md */
-/* From here on log.level says which lines are written. */
-void config_use_log_level(const struct config *c);
-void config_version(struct buf *out); /* version, git, compiler, CPU path */
+void config_version(struct buf *out);   /* version, git, compiler, CPU path */
 
 #endif /* ONIC_COMMON_CONFIG_CONFIG_H */

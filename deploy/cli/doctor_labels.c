@@ -109,10 +109,10 @@ void doctor_llm(const struct config *cfg, struct finding *f)
                            "--llm.model=NAME its servers are asked here");
         return;
     }
-    log_set_level(LOG_ERROR); /* what the probe finds is said below */
+    enum log_level before = log_set_level(LOG_ERROR); /* what the probe finds is said below */
     if (ask_servers(cfg, &f->text, &broken, &err) != ONIC_OK)
         buf_puts(&f->text, err.msg);
-    log_set_level(LOG_INFO);
+    log_set_level(before);
     if (broken || err.code)
         llm_verdict = f->verdict = VERDICT_WARN;
 }
@@ -191,9 +191,9 @@ static void try_annotator(struct finding *f, const struct annotator_order *o, in
         return;
     }
     trial_question(&t, goal, kind);
-    log_set_level(LOG_ERROR); /* what is wrong is said below */
+    enum log_level before = log_set_level(LOG_ERROR); /* what is wrong is said below */
     int rc = trial_ask(&t, o, member, goal, patience_s(v, cfg), &err);
-    log_set_level(LOG_INFO);
+    log_set_level(before);
     if (!rc) {
         put_trial(f, v, cfg, goal, &t);
     } else {
@@ -249,9 +249,9 @@ static void try_server(struct finding *f, const struct config *cfg, const struct
         return;
     }
     trial_question(&t, goal, kind);
-    log_set_level(LOG_ERROR);
+    enum log_level before = log_set_level(LOG_ERROR);
     doctor_labels_ask_server(c, &t);
-    log_set_level(LOG_INFO);
+    log_set_level(before);
     buf_printf(&f->text, "the reward server at %s", cfg->reward_server);
     if (*wire_labels_client_identity(c)->identity)
         buf_printf(&f->text, " [%s]", wire_labels_client_identity(c)->identity);

@@ -98,6 +98,25 @@ static void programs_that_run_alone_bear_closed_descriptors_too(void **state)
     assert_null(strstr(text_of(s, "run/labels.sqlite.lock"), " info "));
 }
 
+/* --- options that all of them have ----------------------------------------------------------- */
+
+static void log_level_holds_for_every_part(void **state)
+{
+    static const char *const logs[] = {"run/log/learner.log", "run/log/actor-0.log",
+                                       "run/log/reward-server.log", "shell.err"};
+    static const char *const levels[] = {"info", "error"};
+    struct scene *s = *state;
+    for (int quiet = 0; quiet < 2; quiet++) {
+        char line[400];
+        snprintf(line, sizeof line, TRAIN "--on-exists=overwrite --frames=20000 --log.level=%s",
+                 levels[quiet]);
+        assert_int_equal(shell(s, line), 0);
+        for (size_t i = 0; i < sizeof logs / sizeof logs[0]; i++)
+            if ((strstr(text_of(s, logs[i]), " info ") == NULL) != quiet)
+                fail_msg("%s with log.level=%s: %s", logs[i], levels[quiet], text_of(s, logs[i]));
+    }
+}
+
 /* --- signals --------------------------------------------------------------------------------- */
 
 struct more {
@@ -414,6 +433,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(programs_that_run_alone_bear_closed_descriptors_too, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(log_level_holds_for_every_part, setup, teardown),
         cmocka_unit_test_setup_teardown(limits_that_are_too_low_are_said_with_the_number_needed,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_users_program_gets_the_limit_of_before, setup, teardown),
