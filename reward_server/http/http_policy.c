@@ -59,40 +59,59 @@ static int check_key_file(int fd, const char *path, const char *option, struct o
                    mode);
 }
 
+/* Space around it is not part of a key: editors put some at the end of a file. */
+static int take_key(char key[HTTP_KEY_MAX], const char *text, size_t len, const char *where,
+                    struct onic_err *err)
+{
+    while (len > 0 && isspace((unsigned char)text[len - 1]))
+        len--;
+    if (len >= HTTP_KEY_MAX)
+        return err_set(err, ONIC_ECONFIG,
+                       "the key in %s is longer than %d bytes: no server's key is, name the file "
+                       "with the key alone",
+                       where, HTTP_KEY_MAX - 1);
+    for (size_t i = 0; i < len; i++)
+        if (!isgraph((unsigned char)text[i]))
+            return err_set(err, ONIC_ECONFIG,
+                           "the key in %s holds blanks or control characters: it must be one word",
+                           where);
+    memcpy(key, text, len);
+    key[len] = '\0';
+    return ONIC_OK;
+}
+
 static int read_key_file(const char *path, char key[HTTP_KEY_MAX], const char *option,
                          struct onic_err *err)
 {
+    char text[4 * HTTP_KEY_MAX], where[400];
     FILE *f = fopen(path, "re");
     if (!f)
         return err_set(err, ONIC_ECONFIG, "%s %.300s cannot be read: %s", option, path,
                        strerror(errno));
     int rc = check_key_file(fileno(f), path, option, err);
-    size_t n = rc ? 0 : fread(key, 1, HTTP_KEY_MAX - 1, f);
+    size_t n = rc ? 0 : fread(text, 1, sizeof text, f);
+    bool more = !rc && fgetc(f) != EOF;
     fclose(f);
-    if (rc)
-        return rc;
-    key[n] = '\0';
-    while (n > 0 && isspace((unsigned char)key[n - 1]))
-        key[--n] = '\0';
-    return n ? ONIC_OK : err_set(err, ONIC_ECONFIG, "%s %.300s is empty", option, path);
+    snprintf(where, sizeof where, "%s %.300s", option, path);
+    if (!rc && more)
+        rc = err_set(err, ONIC_ECONFIG, "%s is larger than %zu bytes: name the file with the key",
+                     where, sizeof text);
+    if (!rc)
+        rc = take_key(key, text, n, where, err);
+    explicit_bzero(text, sizeof text);
+    if (!rc && !*key)
+        rc = err_set(err, ONIC_ECONFIG, "%s is empty", where);
+    return rc;
 }
 
 int http_key_read(char key[HTTP_KEY_MAX], const char *path, const char *option,
                   struct onic_err *err)
 {
     const char *variable = getenv("OPENAI_API_KEY");
-    int rc = ONIC_OK;
     key[0] = '\0';
     if (*path)
-        rc = read_key_file(path, key, option, err);
-    else if (variable)
-        snprintf(key, HTTP_KEY_MAX, "%s", variable);
-    for (const char *p = key; !rc && *p; p++)
-        if (!isgraph((unsigned char)*p))
-            rc = err_set(err, ONIC_ECONFIG,
-                         "the key in %s holds blanks or control characters: it must be one word",
-                         *path ? option : "OPENAI_API_KEY");
-    return rc;
+        return read_key_file(path, key, option, err);
+    return variable ? take_key(key, variable, strlen(variable), "OPENAI_API_KEY", err) : ONIC_OK;
 }
 
 int http_key_may_travel(const char *key, const char *url, bool allow_insecure,

@@ -9,10 +9,11 @@
 #include "common/base/rng.h"
 #include "reward_server/http/http_client.h"
 
-enum { HTTP_KEY_MAX = 1024 };
+enum { HTTP_KEY_MAX = 1024 }; /* a key has fewer bytes */
 
 /* The key of `path` ("" = the variable OPENAI_API_KEY, or none). A file that every user can read,
- * an empty one and a key with blanks are refused in a sentence that names `option`. */
+ * an empty one, a key that is too long and one with blanks are refused in a sentence that names
+ * `option`. */
 int http_key_read(char key[HTTP_KEY_MAX], const char *path, const char *option,
                   struct onic_err *err);
 /* A key travels over TLS, to this machine, or where allow_insecure says so. */

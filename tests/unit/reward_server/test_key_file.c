@@ -144,6 +144,51 @@ static void what_is_no_key_is_said(void **state)
     assert_err(read_key(&err), ONIC_ECONFIG, "is empty");
 }
 
+/* A key of `len` bytes, then what follows it; the key that is read, or "". */
+static const char *read_long(size_t len, const char *then, size_t then_len, struct onic_err *err)
+{
+    static char key[HTTP_KEY_MAX];
+    FILE *f = fopen(key_path, "we");
+    assert_non_null(f);
+    for (size_t i = 0; i < len; i++)
+        fputc('k', f);
+    fwrite(then, 1, then_len, f);
+    fclose(f);
+    assert_int_equal(chmod(key_path, 0600), 0);
+    return http_key_read(key, key_path, "embedding.api_key_file", err) == ONIC_OK ? key : "";
+}
+
+static void a_long_key_is_refused_not_cut(void **state)
+{
+    (void)state;
+    struct onic_err err = {0};
+    char blanks[1000];
+    memset(blanks, '\n', sizeof blanks);
+    assert_int_equal(strlen(read_long(1023, blanks, sizeof blanks, &err)), 1023);
+    assert_string_equal(read_long(1024, "", 0, &err), "");
+    assert_non_null(strstr(err.msg, "the key in embedding.api_key_file "));
+    assert_non_null(strstr(err.msg, "is longer than 1023 bytes"));
+    assert_string_equal(read_long(100000, "", 0, &err), "");
+    assert_non_null(strstr(err.msg, "is larger than 4096 bytes: name the file with the key"));
+    assert_string_equal(read_long(6, "\0more", 5, &err), ""); /* a byte 0 ends no key either */
+    assert_non_null(strstr(err.msg, "control characters: it must be one word"));
+}
+
+static void a_long_variable_is_refused_not_cut(void **state)
+{
+    (void)state;
+    char long_key[2000], key[HTTP_KEY_MAX];
+    memset(long_key, 'k', sizeof long_key - 1);
+    long_key[sizeof long_key - 1] = '\0';
+    setenv("OPENAI_API_KEY", long_key, 1);
+    assert_err(http_key_read(key, "", "llm.api_key_file", &err), ONIC_ECONFIG,
+               "the key in OPENAI_API_KEY is longer than 1023 bytes");
+    setenv("OPENAI_API_KEY", "sesame\n", 1);
+    assert_ok(http_key_read(key, "", "llm.api_key_file", &err));
+    assert_string_equal(key, "sesame");
+    unsetenv("OPENAI_API_KEY");
+}
+
 int main(void)
 {
 #define IN_DIR(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -153,6 +198,8 @@ int main(void)
         IN_DIR(a_secret_on_a_read_only_mount_may_be_read_by_all),
         IN_DIR(another_users_file_is_refused_and_roots_is_not),
         IN_DIR(what_is_no_key_is_said),
+        IN_DIR(a_long_key_is_refused_not_cut),
+        IN_DIR(a_long_variable_is_refused_not_cut),
     };
     /* Mounts are this process's own and vanish with it. */
     if (unshare(CLONE_NEWNS) == 0)
