@@ -88,5 +88,5 @@ int death_exit_code(int cause)
 {
     if (cause == DEATH_NO_START)
         return 64;
-    return cause < 0 || cause == 127 ? 70 : cause;
+    return cause < 0 || cause == 127 || cause == 75 ? 70 : cause;
 }

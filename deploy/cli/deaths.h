@@ -37,7 +37,7 @@ void death_sentence(int cause, char *out, size_t size);
 /* What may be behind it and what to look at, "" when the cause says it all. oom_kills: of the
  * out-of-memory killer around us (limits.h) during that life, -1 = not known. */
 void death_hint(int cause, int64_t oom_kills, char *out, size_t size);
-/* Exit code of a run that such a death ends. */
+/* Exit code of a run that such a death ends; never 75, which would be tried again for ever. */
 int death_exit_code(int cause);
 
 #endif /* ONIC_DEPLOY_CLI_DEATHS_H */

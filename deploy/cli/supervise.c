@@ -149,6 +149,13 @@ static void end_run_by_death(struct supervisor *s, const struct child *c, int ca
     end_run(s, death_exit_code(cause), why);
 }
 
+/* Nobody answered an actor because the learner was away: no fault of the actor's. */
+static bool missed_learner(const struct supervisor *s, const struct child *c, int cause)
+{
+    return cause == 75 && c->spec->kind == CHILD_ACTOR &&
+           (!s->learner->pid || s->learner->started_ms > c->started_ms);
+}
+
 /* A part died (or could not be made) while the run goes on. */
 static void on_cause(struct supervisor *s, struct child *c, int cause)
 {
@@ -161,7 +168,8 @@ static void on_cause(struct supervisor *s, struct child *c, int cause)
         return;
     }
     c->disk_failed = cause == 74;
-    int times = cause == 75 ? 0 : deaths_book(&c->deaths, cause, clock_ms() - c->started_ms);
+    int64_t lived_ms = clock_ms() - c->started_ms;
+    int times = missed_learner(s, c, cause) ? 0 : deaths_book(&c->deaths, cause, lived_ms);
     bool last = s->p->restarts > 0 && times >= s->p->restarts;
     if (last || ends_run(cause))
         end_run_by_death(s, c, cause, times);
@@ -187,7 +195,7 @@ static bool is_last(const struct supervisor *s, const struct child *c, int cause
         return false;
     if (ends_run(cause))
         return true;
-    return cause != 75 && s->p->restarts > 0 &&
+    return !missed_learner(s, c, cause) && s->p->restarts > 0 &&
            deaths_book(&then, cause, clock_ms() - c->started_ms) >= s->p->restarts;
 }
 

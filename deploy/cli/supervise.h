@@ -7,10 +7,11 @@
  * A child that dies is restarted after a back-off of 0.2 s that doubles to 5 s and is forgotten
  * after 10 s alive. Its deaths are counted by cause (a signal, an exit code, no sign of life, no
  * process to be had), and the one that is the `restarts`th of its cause ends the run; a life of ten
- * minutes clears the counts. 75 is temporary by its meaning and not counted; 76 is: the place of a
- * fenced child is still to be filled. A child that exits 64, 73, 77 or 78 ends the run with its
- * sentence. The learner's exit 0 is the end of the run. SIGINT or SIGTERM drains: actors and
- * learner first, then the reward server; a second one kills.
+ * minutes clears the counts. 75 is temporary by its meaning, and counted like the others: a game
+ * whose steps hang in every life does not mend itself. Not counted is that of an actor whose
+ * learner was away or new in its life. 76 is a place still to be filled. A child that exits 64,
+ * 73, 77 or 78 ends the run with its sentence. The learner's exit 0 is the end of the run. SIGINT
+ * or SIGTERM drains: actors and learner first, then the reward server; a second one kills.
  *
  * stderr of each child is <run_dir>/log/<role>.log, so that no child depends on us to write; the
  * files are followed (also when they are rotated away) and shown here: the learner's lines all, of

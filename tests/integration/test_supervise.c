@@ -296,15 +296,50 @@ static void exit_70_is_restarted_five_times_at_most(void **state)
                "SENTENCE learner ended with exit code 70, 5 times by now (run.restarts): broken"));
 }
 
-static void exit_75_is_restarted_without_a_bound(void **state)
+static void exit_75_again_and_again_ends_the_run(void **state)
+{
+    struct scene *s = *state;
+    s->params.restarts = 3;
+    part(s, "learner", CHILD_LEARNER,
+         "trap 'ev learner-term; exit 0' TERM; "
+         "while [ $(grep -c life events) -lt 6 ]; do sleep 0.05; done; exit 0");
+    part(s, "actor-0", CHILD_ACTOR, "ev life; echo 'environment step hung' >&2; exit 75");
+    start(s);
+    assert_int_equal(finish(s), 70); /* whoever supervises us would try 75 for ever */
+    assert_in_range(count_word(s, "events", "life"), 3, 4); /* the learner may be the newer one */
+    assert_non_null(strstr(slurp(s, "stderr"),
+                           "SENTENCE actor-0 ended with exit code 75, 3 times by now "
+                           "(run.restarts): environment step hung"));
+    assert_int_equal(count_word(s, "events", "learner-term"), 1); /* drained, not killed */
+}
+
+static void exit_75_of_a_learner_is_bounded_too(void **state)
 {
     struct scene *s = *state;
     s->params.restarts = 2;
     part(s, "learner", CHILD_LEARNER,
          "ev learner; [ $(grep -c learner events) -ge 4 ] && exit 0; exit 75");
     start(s);
+    assert_int_equal(finish(s), 70);
+    assert_int_equal(count_word(s, "events", "learner"), 2);
+}
+
+/* Each life of the learner ends after one more of the actor has begun, and each of the actor's when
+ * the learner is gone: four of them, where two would end the run. */
+static void an_actor_that_misses_its_learner_is_not_counted(void **state)
+{
+    struct scene *s = *state;
+    s->params.restarts = 2;
+    part(s, "learner", CHILD_LEARNER,
+         "ev learner; n=$(grep -c learner events); [ $n -eq 5 ] && exit 0; "
+         "while [ $(grep -c actor events) -lt $n ]; do sleep 0.02; done; exit $n");
+    part(s, "actor-0", CHILD_ACTOR,
+         "ev actor; n=$(grep -c actor events); "
+         "while [ $(grep -c learner events) -le $n ]; do sleep 0.02; done; exit 75");
+    start(s);
     assert_int_equal(finish(s), 0);
-    assert_int_equal(count_word(s, "events", "learner"), 4);
+    assert_int_equal(count_word(s, "events", "learner"), 5);
+    assert_true(count_word(s, "events", "actor") >= 4);
 }
 
 static void a_signal_drains_learner_and_actors_before_the_reward_server(void **state)
@@ -553,7 +588,9 @@ int main(void)
         SCENE(a_part_that_cannot_be_started_ends_the_run),
         SCENE(exit_64_ends_the_run_with_the_childs_sentence),
         SCENE(exit_70_is_restarted_five_times_at_most),
-        SCENE(exit_75_is_restarted_without_a_bound),
+        SCENE(exit_75_again_and_again_ends_the_run),
+        SCENE(exit_75_of_a_learner_is_bounded_too),
+        SCENE(an_actor_that_misses_its_learner_is_not_counted),
         SCENE(a_signal_drains_learner_and_actors_before_the_reward_server),
         SCENE(a_second_signal_kills),
         SCENE(an_echo_of_the_first_signal_does_not_kill),

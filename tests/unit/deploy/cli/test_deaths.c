@@ -61,6 +61,7 @@ static void a_status_becomes_a_cause_and_a_text(void **state)
     assert_int_equal(death_exit_code(DEATH_NO_START), 64); /* a limit, as its sentence says */
     assert_int_equal(death_exit_code(127), 70);
     assert_int_equal(death_exit_code(74), 74);
+    assert_int_equal(death_exit_code(75), 70); /* nobody should go on trying */
 }
 
 static void the_out_of_memory_killer_is_named_when_it_was_seen(void **state)
