@@ -31,6 +31,18 @@ static void wake_loop(void *ctx)
     uv_async_send(&s->wake);
 }
 
+static bool get_note(void *ctx, const char *name, char out[ANNOTATOR_NOTE_MAX])
+{
+    struct server *s = ctx;
+    return label_store_note(s->store, name, out, ANNOTATOR_NOTE_MAX);
+}
+
+static bool put_note(void *ctx, const char *name, const char *text)
+{
+    struct server *s = ctx;
+    return label_store_put_note(s->store, name, text, NULL) == ONIC_OK;
+}
+
 static int open_annotator(struct server *s, const struct server_params *p, struct onic_err *err)
 {
     const struct annotator_order *o = &p->annotators;
@@ -46,6 +58,7 @@ static int open_annotator(struct server *s, const struct server_params *p, struc
                                     .answered_before = s->counts.answered,
                                     .loop = &s->loop,
                                     .store_path = p->store_path,
+                                    .notes = {get_note, put_note, s},
                                     .wake = wake_loop,
                                     .wake_ctx = s};
     return annotator_open(&s->annotator, o, &setup, err);

@@ -36,6 +36,16 @@ void annotator_answer_keep(struct annotator_answer *to, uint64_t ticket, const s
 /* The label with its raw, borrowed from `a`. */
 struct label annotator_answer_label(const struct annotator_answer *a);
 
+enum { ANNOTATOR_NOTE_MAX = 200 };
+
+/* What an annotator must know again in its next life for its labels to be of one kind; kept with
+ * the identity of the labels. Both may be called from when the loop runs. NULL: nothing is kept. */
+struct annotator_notes {
+    bool (*get)(void *ctx, const char *name, char out[ANNOTATOR_NOTE_MAX]); /* false: none */
+    bool (*put)(void *ctx, const char *name, const char *text); /* false: not kept, try again */
+    void *ctx;
+};
+
 struct annotator_setup {
     const struct config *config; /* borrowed for the call of create */
     const struct goal *goal;     /* borrowed for the annotator's life */
@@ -45,6 +55,7 @@ struct annotator_setup {
     struct uv_loop_s *loop;
     /* label store; what an annotator keeps lies beside it; borrowed for the call of create */
     const char *store_path;
+    struct annotator_notes notes;
     void (*wake)(void *ctx); /* poll has something to hand over; called from any thread */
     void *wake_ctx;
     bool

@@ -95,30 +95,39 @@ static int prompt_read_word(struct source *s, const yaml_node_t *node, char out[
     return ONIC_OK;
 }
 
+/* Without words: a ranking has 1, 2 and none. */
+static void ranking_words(struct prompt *p)
+{
+    static const char *const word[] = {"1", "2", "none"};
+    for (p->nwords = 0; p->nwords < 3; p->nwords++)
+        snprintf(p->word[p->nwords], PROMPT_WORD_MAX, "%s", word[p->nwords]);
+}
+
 static int read_words(struct source *s)
 {
+    static const double label[PROMPT_KINDS][3] = {{1, 0}, {0, 1, 0.5}};
     struct prompt *p = s->out;
-    if (s->kind == PROMPT_RANKING) {
-        static const char *const word[] = {"1", "2", "none"};
-        static const double label[] = {0, 1, 0.5};
-        for (p->nwords = 0; p->nwords < 3; p->nwords++) {
-            snprintf(p->word[p->nwords], PROMPT_WORD_MAX, "%s", word[p->nwords]);
-            p->label[p->nwords] = label[p->nwords];
-        }
+    bool ranking = s->kind == PROMPT_RANKING;
+    int n = ranking ? 3 : 2;
+    memcpy(p->label, label[s->kind], sizeof p->label);
+    if (ranking && !s->words) {
+        ranking_words(p);
         return ONIC_OK;
     }
-    if (items(s->words) != 2)
-        return yaml_file_complain(&s->file, s->words,
-                                  "words: needs two words, first the one for helpful");
-    for (; p->nwords < 2; p->nwords++) {
+    if (items(s->words) != n)
+        return yaml_file_complain(
+            &s->file, s->words,
+            ranking ? "words: needs three words, for the first, the second and neither"
+                    : "words: needs two words, first the one for helpful");
+    for (; p->nwords < n; p->nwords++) {
         int rc = prompt_read_word(s, item(s, s->words, p->nwords), p->word[p->nwords]);
         if (rc)
             return rc;
-        p->label[p->nwords] = p->nwords == 0;
+        for (int i = 0; i < p->nwords; i++)
+            if (strcasecmp(p->word[i], p->word[p->nwords]) == 0)
+                return yaml_file_complain(&s->file, s->words, "two of the words are the same");
     }
-    return strcasecmp(p->word[0], p->word[1]) != 0
-               ? ONIC_OK
-               : yaml_file_complain(&s->file, s->words, "the two words are the same");
+    return ONIC_OK;
 }
 
 static int read_examples(struct source *s)
@@ -135,16 +144,19 @@ static int read_examples(struct source *s)
         int rc = ONIC_OK;
         if (node->type == YAML_MAPPING_NODE)
             rc = yaml_file_check_keys(&s->file, node, "caption analysis");
-        if (!rc && (!caption || !analysis))
-            rc = yaml_file_complain(&s->file, node, "an example has caption: and analysis:");
+        bool wanted = strstr(yaml_file_text(s->example), "{analysis}") != NULL;
+        if (!rc && (!caption || (wanted && !analysis)))
+            rc = yaml_file_complain(&s->file, node,
+                                    wanted ? "an example has caption: and analysis:"
+                                           : "an example has caption:");
         if (!rc)
             rc = prompt_check_text(s, caption, "the message of the example belongs here");
-        if (!rc)
+        if (!rc && analysis)
             rc = prompt_check_text(s, analysis, "one sentence on the message belongs here");
         if (rc)
             return rc;
         s->list[s->nexamples].caption = yaml_file_text(caption);
-        s->list[s->nexamples].analysis = yaml_file_text(analysis);
+        s->list[s->nexamples].analysis = analysis ? yaml_file_text(analysis) : "";
     }
     return ONIC_OK;
 }
@@ -224,7 +236,7 @@ static int read_source(struct source *s)
     s->example = child(s, root, "example");
     s->examples = child(s, root, "examples");
     int rc = yaml_file_check_keys(&s->file, root,
-                                  ranking ? "system user key goals"
+                                  ranking ? "system user key goals words"
                                           : "system user key goals words example examples");
     if (!rc)
         rc = prompt_check_text(s, s->system, "system: with a text is missing");
@@ -337,7 +349,7 @@ static int expand_examples(struct source *s, struct buf *out)
         bool helpful = s->labels && *yaml_file_text(item(s, s->labels, i)) == '1';
         struct value values[] = {
             {"caption", s->list[i].caption, true, true, false},
-            {"analysis", s->list[i].analysis, true, false, false},
+            {"analysis", s->list[i].analysis, false, false, false},
             {"word", s->out->word[helpful ? 0 : 1], true, false, false},
             {"key", s->out->key, false, false, false},
         };

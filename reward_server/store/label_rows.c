@@ -213,6 +213,39 @@ int label_store_use(struct label_store *s, const struct label_identity *id, stru
     return rc;
 }
 
+bool label_store_note(struct label_store *s, const char *name, char *out, size_t size)
+{
+    sqlite3_stmt *q = s->current ? label_sql(s, LABEL_SQL_NOTE_GET) : NULL;
+    if (!q)
+        return false;
+    sqlite3_bind_int64(q, 1, s->current->number);
+    sqlite3_bind_text(q, 2, name, -1, SQLITE_STATIC);
+    const char *text = NULL;
+    if (sqlite3_step(q) == SQLITE_ROW)
+        text = (const char *)sqlite3_column_text(q, 0);
+    bool fits = text && strlen(text) < size;
+    if (fits)
+        snprintf(out, size, "%s", text);
+    sqlite3_reset(q);
+    return fits;
+}
+
+int label_store_put_note(struct label_store *s, const char *name, const char *text,
+                         struct onic_err *err)
+{
+    ONIC_ASSERT(s->current);
+    int rc = label_begin(s, err);
+    if (rc)
+        return rc;
+    sqlite3_stmt *q = label_sql(s, LABEL_SQL_NOTE_PUT);
+    if (q) {
+        sqlite3_bind_int64(q, 1, s->current->number);
+        sqlite3_bind_text(q, 2, name, -1, SQLITE_STATIC);
+        sqlite3_bind_text(q, 3, text, -1, SQLITE_STATIC);
+    }
+    return label_end(s, label_sql_run(s, q, err), err);
+}
+
 /* --- rows ------------------------------------------------------------------------------ */
 
 static size_t copy_bytes(char *out, size_t max, sqlite3_stmt *q, int column)

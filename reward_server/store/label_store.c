@@ -45,6 +45,8 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS labels(key BLOB PRIMARY KEY, id INTEGER UNIQUE, identity INTEGER,"
     " caption BLOB, state INTEGER, label REAL, confidence REAL, raw TEXT, asked_at REAL,"
     " answered_at REAL, delivered INTEGER, attempts INTEGER, row_check INTEGER);"
+    "CREATE TABLE IF NOT EXISTS notes(identity INTEGER, name TEXT, value TEXT,"
+    " PRIMARY KEY (identity, name)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS quarantine(why TEXT, key BLOB, id INTEGER, identity INTEGER,"
     " caption BLOB, state INTEGER, label REAL, confidence REAL, raw TEXT, asked_at REAL,"
     " answered_at REAL, delivered INTEGER, attempts INTEGER, row_check INTEGER);"

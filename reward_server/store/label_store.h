@@ -92,6 +92,12 @@ int label_store_counters(struct label_store *s, struct label_counts *out, struct
 
 /* The identity of everything asked and answered from now on. */
 int label_store_use(struct label_store *s, const struct label_identity *id, struct onic_err *err);
+/* What the annotator keeps with the identity in use, by name; false: nothing, or it cannot be read.
+ */
+bool label_store_note(struct label_store *s, const char *name, char *out, size_t size);
+/* Durable when it returns ONIC_OK. */
+int label_store_put_note(struct label_store *s, const char *name, const char *text,
+                         struct onic_err *err);
 /* State of a question under the identity in use; *row (may be NULL) is filled unless LABEL_UNKNOWN.
  * A damaged row is quarantined and reads as LABEL_UNKNOWN. Negative code on I/O errors. */
 int label_store_find(struct label_store *s, const char *question, size_t len, struct label_row *row,

@@ -20,6 +20,8 @@ enum { LABEL_ID_FIELD_MAX = 128, LABEL_IDENTITIES_MAX = 4096, LABEL_PENDING_MAX 
                      " vote) VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING number")                    \
     XX(IDENTITIES, "SELECT number, annotator, model, goal, goal_version, parameters, vote"         \
                    " FROM identities ORDER BY number")                                             \
+    XX(NOTE_GET, "SELECT value FROM notes WHERE identity = ?1 AND name = ?2")                      \
+    XX(NOTE_PUT, "INSERT OR REPLACE INTO notes (identity, name, value) VALUES (?1, ?2, ?3)")       \
     XX(FIND, "SELECT " LABEL_COLUMNS " FROM labels WHERE key = ?1")                                \
     XX(PUT, "INSERT OR REPLACE INTO labels (" LABEL_COLUMNS ") VALUES"                             \
             " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)")                           \

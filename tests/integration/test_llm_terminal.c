@@ -157,7 +157,7 @@ static void shows(const char *tag, const char *url, const char *options, struct 
              "TERM=xterm train --run-dir=%s --frames=1000000000 "
              "--env.id=minigrid:KeyCorridorS3R3 --reward.model=hash --annotator.id=llm "
              "--llm.model=m --llm.url=%s --llm.breaker_s=0.1 --llm.backoff_s=0.01 "
-             "--actors.count=1 --metrics.every_s=0.2 --train.batch=1024 %s",
+             "--llm.answer=text --actors.count=1 --metrics.every_s=0.2 --train.batch=1024 %s",
              tag, url, options);
     terminal_open(&t, tag);
     w.t = &t;

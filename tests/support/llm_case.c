@@ -14,6 +14,7 @@ void llm_case_prepare(struct annotator_run *r, int port, const char *behaviour)
     annotator_run_set(r, "llm.backoff_s", "0.01");
     annotator_run_set(r, "llm.breaker_s", "0.1");
     annotator_run_set(r, "llm.deadline_s", "1");
+    annotator_run_set(r, "llm.answer", "text");
 }
 
 void llm_case_labels_come(int port, const char *behaviour, const char *key, const char *value)

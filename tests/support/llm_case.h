@@ -8,7 +8,8 @@
 
 enum { LLM_CASE_MANY = 12 };
 
-/* Everything but the annotator: short pauses and deadlines, LLM_CASE_MANY questions. */
+/* Everything but the annotator: short pauses and deadlines, LLM_CASE_MANY questions, answers that
+ * are texts. */
 void llm_case_prepare(struct annotator_run *r, int port, const char *behaviour);
 /* Every caption gets its right label in the end; key: an option, or NULL. */
 void llm_case_labels_come(int port, const char *behaviour, const char *key, const char *value);

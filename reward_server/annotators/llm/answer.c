@@ -216,6 +216,15 @@ static bool read_error(const json_t *choice, const char *finish, char why[LLM_WH
     return true;
 }
 
+/* The same question has the same probabilities: it is not asked again. */
+static void answer_read_logprobs(const struct llm_words *words, const json_t *c,
+                                 struct llm_choice *out)
+{
+    bool there = llm_logprobs_read(words, c, &out->reading, out->why);
+    cut(out->text, sizeof out->text, out->reading.first);
+    out->verdict = there && out->reading.answers ? LLM_LABEL : LLM_REFUSED;
+}
+
 static void read_choice(const struct llm_style *style, const struct llm_words *words,
                         const json_t *c, struct llm_choice *out)
 {
@@ -225,6 +234,11 @@ static void read_choice(const struct llm_style *style, const struct llm_words *w
     *out = (struct llm_choice){.verdict = LLM_NO_LABEL, .word = -1};
     if (read_error(c, finish, out->why))
         return;
+    if (style->reads != LLM_READS_TEXT && !refusal &&
+        !(finish && strcmp(finish, "content_filter") == 0)) {
+        answer_read_logprobs(words, c, out);
+        return;
+    }
     if (finish && strcmp(finish, "content_filter") == 0) {
         out->verdict = LLM_REFUSED;
         snprintf(out->why, sizeof out->why, "the server's content filter");
@@ -275,6 +289,22 @@ static bool read_choices(const struct llm_style *style, const struct llm_words *
     return true;
 }
 
+/* llama.cpp's own: no choices, and other names. Takes root over. */
+static bool read_own_answer(const struct llm_words *words, json_t *root, struct llm_answer *out)
+{
+    const char *model = json_string_value(json_object_get(root, "model"));
+    if (model)
+        cut(out->model, sizeof out->model, model);
+    out->has_usage = json_is_integer(json_object_get(root, "tokens_evaluated"));
+    out->tokens_in = tokens(root, "tokens_evaluated");
+    out->tokens_out = tokens(root, "tokens_predicted");
+    out->choice[0].word = -1;
+    answer_read_logprobs(words, root, &out->choice[0]);
+    out->nchoices = 1;
+    json_decref(root);
+    return true;
+}
+
 /* A web page and a stream of events are named as such; other text is shown. */
 static void read_no_json(const char *body, size_t len, const char *error, char why[LLM_WHY_MAX])
 {
@@ -308,6 +338,8 @@ bool llm_answer_read(const struct llm_style *style, const struct llm_words *word
         read_no_json(body, len, e.text, out->why);
         return false;
     }
+    if (style->reads == LLM_READS_N_PROBS && json_object_get(root, "completion_probabilities"))
+        return read_own_answer(words, root, out);
     const json_t *choices = json_object_get(root, "choices");
     const json_t *usage = json_object_get(root, "usage");
     const char *model = json_string_value(json_object_get(root, "model"));

@@ -43,7 +43,8 @@ bool llm_send(struct llm *l, struct llm_endpoint *e, const char *path, char *bod
         return false;
     }
     char url[2 * LLM_URL_MAX + 32];
-    bool root = strncmp(path, "/tokenize", 9) == 0 || strncmp(path, "/extras", 7) == 0;
+    bool root = strncmp(path, "/tokenize", 9) == 0 || strncmp(path, "/extras", 7) == 0 ||
+                strcmp(path, "/completion") == 0;
     http_address_join(&e->address, root ? e->root : e->url, path, url, sizeof url);
     struct llm_call *call = xcalloc(1, sizeof *call);
     *call = (struct llm_call){.l = l, .e = e, .reserved = most, .body = body, .done = done};

@@ -23,6 +23,9 @@ struct check_server {
     const struct llm_words *words;
     bool again;
     struct llm_choice choice; /* its last answer */
+    struct llm_halves halves;
+    struct llm_margin_label margin; /* of log-probabilities, once they are all there */
+    bool has_margin;
     char model[128], failed[LLM_WHY_MAX];
 };
 
@@ -114,6 +117,12 @@ static void on_real(struct llm_call *call, const struct http_reply *r)
         snprintf(m->failed, sizeof m->failed, "%s", a.why);
     } else if (llm_wrong_model(call->l, m->e, a.model)) {
         snprintf(m->failed, sizeof m->failed, "%s", m->e->why);
+    } else if (m->choice.verdict == LLM_LABEL && m->e->style.reads != LLM_READS_TEXT) {
+        m->has_margin =
+            llm_margin_take(call->l, question_kind_of(m->trial->question, m->trial->len),
+                            &m->choice.reading, &m->halves, &m->margin);
+        if (!m->has_margin)
+            check_ask(call->l, m);
     } else if (m->choice.verdict == LLM_NO_LABEL && !m->again) {
         m->again = true;
         check_ask(call->l, m);
@@ -125,15 +134,13 @@ static void on_real(struct llm_call *call, const struct http_reply *r)
 static void check_ask(struct llm *l, struct check_server *m)
 {
     struct llm_question q;
-    enum llm_api api = m->e->style.api;
-    llm_question_render(l, m->trial->question, m->trial->len, &q);
+    llm_question_render(l, m->trial->question, m->trial->len, m->halves.n == 1, &q);
     struct llm_ask ask = {
         .question = &q, .words = m->words, .before = m->again ? m->choice.text : NULL, .n = 1};
     char *body = llm_request_body(&l->settings, &m->e->style, &ask);
     ++*m->waiting;
-    if (!llm_send(l, m->e, api == LLM_CHAT ? "/chat/completions" : "/completions", body,
-                  strlen(body), llm_request_max_tokens(&l->settings, m->e->style.dialect), NULL, 0,
-                  on_real)) {
+    if (!llm_send(l, m->e, llm_request_path(&m->e->style), body, strlen(body),
+                  llm_request_max_tokens(&l->settings, &m->e->style), NULL, 0, on_real)) {
         snprintf(m->failed, sizeof m->failed, "the question cannot be sent");
         --*m->waiting;
     }
@@ -142,12 +149,13 @@ static void check_ask(struct llm *l, struct check_server *m)
 
 static bool gives_label(const struct check_server *m)
 {
-    return m->e->ready && !*m->why && !*m->failed && m->choice.verdict == LLM_LABEL;
+    return m->e->ready && !*m->why && !*m->failed && m->choice.verdict == LLM_LABEL &&
+           (m->e->style.reads == LLM_READS_TEXT || m->has_margin);
 }
 
 static void put_more_tokens(const struct llm *l, const struct check_server *m, struct buf *out)
 {
-    int now = llm_request_max_tokens(&l->settings, m->e->style.dialect);
+    int now = llm_request_max_tokens(&l->settings, &m->e->style);
     buf_printf(out, "; try --llm.max_tokens=%d, or a model that does not think before it answers",
                now > ENOUGH_TOKENS / 4 ? 4 * now : ENOUGH_TOKENS);
 }
@@ -162,6 +170,9 @@ static const char *llm_check_remedy(const struct llm *l, const struct check_serv
         return "; look at the log of the server";
     if (m->choice.verdict == LLM_REFUSED)
         return "; take another server, or another wording (annotator.prompt)";
+    if (m->e->style.reads != LLM_READS_TEXT)
+        return "; set llm.answer=text, or take a model that answers with one of the words, or "
+               "another wording (annotator.prompt)";
     if (m->e->style.dialect == LLM_PLAIN || l->settings.dialect >= 0)
         return "; take a model or a server that answers as it is asked, or another wording "
                "(annotator.prompt)";
@@ -173,8 +184,9 @@ static void put_answer(const struct llm *l, const struct check_server *m, struct
     buf_puts(out, "; ");
     trial_put_question(m->trial, out);
     if (gives_label(m)) {
-        trial_put_label(m->trial, m->words->label[m->choice.word], out);
-        buf_printf(out, " (\"%s\"", m->choice.text);
+        bool text = m->e->style.reads == LLM_READS_TEXT;
+        trial_put_label(m->trial, text ? m->words->label[m->choice.word] : m->margin.label, out);
+        buf_printf(out, text ? " (\"%s\"" : " (%s", text ? m->choice.text : m->margin.raw);
         if (*m->model)
             buf_printf(out, " by %s", m->model);
         buf_puts(out, ")");
@@ -193,10 +205,27 @@ static void put_answer(const struct llm *l, const struct check_server *m, struct
 
 /* --- sentences ------------------------------------------------------------------------------- */
 
+static void put_log_probabilities(const struct llm *l, struct buf *out)
+{
+    char why[LLM_WHY_MAX];
+    const struct llm_words *w = &l->words[QUESTION_CLASS];
+    const struct llm_reading nothing = {.lp = {l->calibration.margin}};
+    buf_printf(out, "the log-probabilities of %s decide", w->list);
+    if (!l->settings.calibrate)
+        return;
+    buf_printf(out, ", less %+.3f that the message \"%s\" has", l->calibration.margin,
+               llm_no_content);
+    llm_margin_one_sided_text(l, l->calibration.margin, why);
+    if (llm_margin_is_one_sided(l, &nothing))
+        buf_printf(out, "; %s", why);
+}
+
 static void put_ready(const struct llm *l, const struct llm_endpoint *e, struct buf *out)
 {
     buf_printf(out, "%s answers as %s; ", e->url, l->settings.model);
-    if (e->style.dialect == LLM_PLAIN)
+    if (e->style.reads != LLM_READS_TEXT)
+        put_log_probabilities(l, out);
+    else if (e->style.dialect == LLM_PLAIN)
         buf_puts(out, "nothing binds its answers, so they are parsed strictly");
     else
         buf_printf(out, "%s binds its answers", llm_dialect_name(e->style.dialect));

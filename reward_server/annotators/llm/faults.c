@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* faults.c - what people are told of a failed request, and of a server whose answers are no labels;
- * see llm_impl.h. */
+/* faults.c - what people are told of a failed request, of a server whose answers are no labels,
+ * that refuses what the probe asks, or serves another model; see llm_impl.h. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "reward_server/annotators/llm/llm_impl.h"
+#include "reward_server/annotators/llm/probe_impl.h"
 
 static void say_why(const struct llm *l, struct llm_endpoint *e, const struct http_reply *r,
                     enum http_fault fault)
@@ -84,4 +85,42 @@ void llm_judge(struct llm *l, struct llm_endpoint *e, const struct llm_choice *c
         kv("structured", llm_dialect_name(e->style.dialect)), kv("said", (const char *)c->text),
         kv("pause_s", (double)(e->open_until - now) / 1000));
     llm_jobs_put_back(l, e);
+}
+
+/* --- the probe ------------------------------------------------------------------------------- */
+
+/* Keeps the refusal if it tells more than those before: one with a reason more than one without, of
+ * a path that is there more than of one that is not, of a bare question more than of one with a
+ * constraint, of chat more than of what is tried without it. */
+void llm_probe_refusal(struct llm_probe *p, int status, const char *text)
+{
+    bool there = status != 404 && status != 405, reason = !http_reason_is_bare(text);
+    int telling = PROBE_TELLING_REASON * reason + 4 * there + 2 * (p->style.dialect == LLM_PLAIN) +
+                  (p->style.api == LLM_CHAT);
+    if (*p->refused && telling < p->telling)
+        return;
+    p->telling = telling;
+    if (status < 300)
+        snprintf(p->refused, sizeof p->refused, "%.190s", text);
+    else
+        snprintf(p->refused, sizeof p->refused, "%d %.180s", status, text);
+}
+
+void llm_probe_free(struct llm_endpoint *e)
+{
+    free(e->probe);
+    e->probe = NULL;
+}
+
+bool llm_wrong_model(struct llm *l, struct llm_endpoint *e, const char *served)
+{
+    if (l->settings.any_model || http_same_model(l->settings.model, served))
+        return false;
+    snprintf(e->why, sizeof e->why,
+             "it serves the model %.60s, not llm.model=%.60s (llm.any_model=true takes it)", served,
+             l->settings.model);
+    llm_endpoint_stop(e, 10 * l->settings.health.breaker_s, clock_ms());
+    log_warn("language model is not asked", kv("url", (const char *)e->url),
+             kv("why", (const char *)e->why));
+    return true;
 }

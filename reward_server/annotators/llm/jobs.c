@@ -8,11 +8,10 @@
 enum { ROUNDS_MAX = 7 }; /* pauses of a doubted caption double up to 128 times llm.breaker_s */
 
 void llm_job_answer(struct llm *l, struct llm_job *j, enum label_state state, double label,
-                    const char *raw)
+                    double confidence, const char *raw)
 {
     ONIC_ASSERT(l->nready < LLM_JOBS_MAX);
-    struct label answer = {
-        .state = state, .value = label, .confidence = state == LABEL_ANSWERED, .raw = raw};
+    struct label answer = {.state = state, .value = label, .confidence = confidence, .raw = raw};
     annotator_answer_keep(&l->ready[(l->ready_head + l->nready++) % LLM_JOBS_MAX], j->ticket,
                           &answer);
     j->state = LLM_FREE;
@@ -75,7 +74,7 @@ void llm_jobs_settle(struct llm *l, int64_t now)
             continue;
         switch (llm_endpoint_doubt(&l->endpoint[j->server], o, j->doubted_ms, idle, now)) {
         case LLM_DOUBT_STANDS:
-            llm_job_answer(l, j, LABEL_ABSTAINED, 0, j->doubt);
+            llm_job_answer(l, j, LABEL_ABSTAINED, 0, 0, j->doubt);
             break;
         case LLM_DOUBT_FALLS: /* a pause that doubles: nothing is spent without bound */
             j->rounds += j->rounds < ROUNDS_MAX;

@@ -46,8 +46,21 @@ static void take_label(struct llm_call *call, struct llm_job *j, const struct ll
     if (j->again)
         llm_endpoint_bad_answer(call->e);
     llm_endpoint_good_answer(call->e, clock_ms());
-    llm_job_answer(l, j, LABEL_ANSWERED, llm_words_of(l, j->question, j->len)->label[c->word],
+    llm_job_answer(l, j, LABEL_ANSWERED, llm_words_of(l, j->question, j->len)->label[c->word], 1,
                    c->text);
+}
+
+static void take_reading(struct llm_call *call, struct llm_job *j, const struct llm_choice *c)
+{
+    struct llm *l = call->l;
+    struct llm_margin_label m;
+    if (!llm_margin_take(l, question_kind_of(j->question, j->len), &c->reading, &j->halves, &m)) {
+        j->state = LLM_WAITING; /* for the other order */
+        j->due_ms = 0;
+        return;
+    }
+    llm_endpoint_good_answer(call->e, clock_ms());
+    llm_job_answer(l, j, LABEL_ANSWERED, m.label, m.confidence, m.raw);
 }
 
 static void take_no_label(struct llm_call *call, struct llm_job *j, const struct llm_choice *c)
@@ -80,7 +93,8 @@ static void take_choices(struct llm_call *call, const struct llm_answer *a)
         }
     for (int i = 0; i < call->n; i++)
         if (a->choice[i].verdict == LLM_LABEL)
-            take_label(call, &l->job[call->job[i]], &a->choice[i]);
+            (call->e->style.reads == LLM_READS_TEXT ? take_label : take_reading)(
+                call, &l->job[call->job[i]], &a->choice[i]);
     if (bad)
         llm_judge(l, call->e, bad);
 }
@@ -214,7 +228,7 @@ static bool ask(struct llm *l, struct llm_endpoint *e, int64_t now)
     size_t bytes = 0;
     for (int i; n < most && (i = llm_jobs_next(l, now, n > 0 ? &l->job[job[0]] : NULL)) >= 0;) {
         struct llm_job *j = &l->job[i];
-        llm_question_render(l, j->question, j->len, &q[n]);
+        llm_question_render(l, j->question, j->len, j->halves.n == 1, &q[n]);
         bytes += strlen(q[n].system) + strlen(q[n].user) + strlen(j->previous) + 256;
         j->state = LLM_FLYING;
         job[n++] = i;
@@ -227,9 +241,9 @@ static bool ask(struct llm *l, struct llm_endpoint *e, int64_t now)
                            .vote = l->job[job[0]].vote};
     if (n == 1 && l->job[job[0]].again)
         what.before = l->job[job[0]].previous;
-    bool sent = llm_send(l, e, e->style.api == LLM_CHAT ? "/chat/completions" : "/completions",
+    bool sent = llm_send(l, e, llm_request_path(&e->style),
                          llm_request_body(&l->settings, &e->style, &what), bytes,
-                         llm_request_max_tokens(&l->settings, e->style.dialect), job, n, on_labels);
+                         llm_request_max_tokens(&l->settings, &e->style), job, n, on_labels);
     for (int i = 0; i < n; i++) {
         llm_question_release(&q[i]);
         if (!sent)
@@ -299,6 +313,18 @@ static void number_or_none(const struct llm_settings *s, enum llm_field f, doubl
         snprintf(out, 16, f == LLM_MAX_TOKENS ? "%.0f" : "%.4g", x);
 }
 
+/* What decides, where that is not the word alone. auto: whichever it was found to be is the same
+ * for all labels of this identity (margin.c). */
+static void put_answer_way(const struct llm_settings *s, char *text, size_t size)
+{
+    if (s->answer == CONFIG_llm_answer_text)
+        return;
+    size_t n = strlen(text);
+    snprintf(text + n, size - n, " answer=%s%s",
+             s->answer == CONFIG_llm_answer_auto ? "auto" : "logprob",
+             s->calibrate ? "" : " calibration=-");
+}
+
 /* Everything an answer depends on. The hash comes first: texts of identities are cut. */
 static void llm_set_identity(struct llm *l)
 {
@@ -307,12 +333,17 @@ static void llm_set_identity(struct llm *l)
     number_or_none(s, LLM_TEMPERATURE, s->temperature, t);
     number_or_none(s, LLM_TOP_P, s->top_p, top_p);
     number_or_none(s, LLM_MAX_TOKENS, s->max_tokens, most);
-    int n = snprintf(text, sizeof text, "t=%s top_p=%s max=%s prompt=%.8s/%.8s", t, top_p, most,
-                     l->prompt[0]->version, l->prompt[1]->version);
+    text[0] = '\0';
+    if (s->answer != CONFIG_llm_answer_logprob)
+        snprintf(text, sizeof text, "t=%s top_p=%s max=%s ", t, top_p, most);
+    size_t n = strlen(text);
+    n += (size_t)snprintf(text + n, sizeof text - n, "prompt=%.8s/%.8s", l->prompt[0]->version,
+                          l->prompt[1]->version);
     if (s->seed && !(s->omit & 1u << LLM_SEED))
-        n += snprintf(text + n, sizeof text - (size_t)n, " seed=%lld", (long long)s->seed);
+        n += (size_t)snprintf(text + n, sizeof text - n, " seed=%lld", (long long)s->seed);
     if (s->omit & 1u << LLM_SYSTEM)
-        snprintf(text + n, sizeof text - (size_t)n, " system=-");
+        snprintf(text + n, sizeof text - n, " system=-");
+    put_answer_way(s, text, sizeof text);
     snprintf(all, sizeof all, "%s %s %s %s", s->model, text, l->prompt[0]->version,
              l->prompt[1]->version);
     snprintf(l->parameters, sizeof l->parameters, "%08x %s",
@@ -384,6 +415,7 @@ static int llm_create(struct annotator **out, const struct annotator_setup *setu
     l->loop = setup->loop;
     l->wake = setup->wake;
     l->wake_ctx = setup->wake_ctx;
+    l->notes = setup->notes;
     l->tokens_per_byte = 1; /* never more; learned from the first answers */
     l->jitter = rng_stream((uint64_t)clock_ns(), "llm.jitter", 0, 0, 0);
     int rc = llm_options_read(&o, setup->config, err);
@@ -496,7 +528,7 @@ const struct annotator_vtable annotator_llm = {
     .available = llm_available,
     .varies = llm_options_vary,
     .costs_money = llm_costs_money,
-    .vary_hint = "set llm.temperature above 0, or annotator.vote=1",
+    .vary_hint = "set llm.temperature above 0 (and llm.answer=text), or annotator.vote=1",
     .create = llm_create,
     .free = llm_free,
     .identity = llm_identity,

@@ -12,8 +12,11 @@
  *   request.c    a question as JSON in one of the dialects of structured output
  *   omit.c       fields of a request that a server refuses
  *   answer.c     JSON of a server as an answer; what is not exactly a label never becomes one
+ *   logprob.c    the probabilities of the answers, read of what a server says
+ *   margin.c     labels from these probabilities, and what is taken off for no message
  *   probe.c      which dialect a server really obeys, found by asking
  *   endpoint.c   health of one server: window, back-off, circuit breaker
+ *   probe_margin.c  whether it tells log-probabilities (probe_impl.h)
  *   faults.c     what people are told of failed requests, and of answers that are no labels
  *   budget.c     tokens, requests and money, kept across restarts
  *   samples.c    conversations kept for people
@@ -43,6 +46,9 @@ enum {
     LLM_KINDS = 2, /* QUESTION_CLASS, QUESTION_PAIR */
     LLM_TOKENS_MAX = LLM_KINDS * LLM_WORDS_MAX,
     LLM_HISTORY = 20,
+    LLM_TOP = 20,    /* tokens whose log-probabilities are asked for: the most of OpenAI's chat */
+    LLM_TOP_FEW = 5, /* and of its completions */
+    LLM_FIRST_MAX = 64,
     LLM_PROOF = 8 /* labels that show that a server works */
 };
 
@@ -65,8 +71,9 @@ struct llm;
 /* Loads the prompts of both kinds for the goal. ONIC_ECONFIG with file and line. */
 int llm_prompts_open(struct llm *l, const struct llm_wording *w, struct onic_err *err);
 void llm_prompts_close(struct llm *l);
-/* Renders a question (question.h) of kind class or pair; release with llm_question_release. */
-void llm_question_render(const struct llm *l, const char *question, size_t len,
+/* Renders a question (question.h) of kind class or pair, of a pair with its captions exchanged
+ * where `exchanged`; release with llm_question_release. */
+void llm_question_render(const struct llm *l, const char *question, size_t len, bool exchanged,
                          struct llm_question *out);
 void llm_question_release(struct llm_question *q);
 const struct llm_words *llm_words_of(const struct llm *l, const char *question, size_t len);
@@ -100,8 +107,17 @@ enum llm_field {
 };
 const char *llm_field_name(enum llm_field f);
 
+/* What is read of an answer. */
+enum llm_reads {
+    LLM_READS_TEXT,
+    LLM_READS_LOGPROBS, /* "logprobs" of OpenAI's API */
+    LLM_READS_N_PROBS   /* "n_probs" of llama.cpp's own /completion */
+};
+
 struct llm_style {
-    unsigned omit; /* fields that the server refuses: 1 << enum llm_field */
+    enum llm_reads reads; /* all but text: no dialect binds */
+    int top;              /* log-probabilities that are asked for */
+    unsigned omit;        /* fields that the server refuses: 1 << enum llm_field */
     enum llm_api api;
     enum llm_dialect dialect;
     bool max_completion_tokens; /* the server wants max_tokens by its newer name */
@@ -119,18 +135,32 @@ struct llm_ask {
 /* The body of a request, NUL-terminated; release with free. */
 char *llm_request_body(const struct llm_settings *s, const struct llm_style *style,
                        const struct llm_ask *ask);
-int llm_request_max_tokens(const struct llm_settings *s, enum llm_dialect d);
+int llm_request_max_tokens(const struct llm_settings *s, const struct llm_style *style);
+/* Below the address; "/completion" is below its root. */
+const char *llm_request_path(const struct llm_style *style);
+
+/* Of the first token of an answer. */
+struct llm_reading {
+    double lp[LLM_WORDS_MAX];  /* log-probability of each word, -20 at least */
+    bool answers;              /* all words together are worth 0.01 or more */
+    char first[LLM_FIRST_MAX]; /* the token that was written */
+};
+/* Reads an element of "choices", or the whole of llama.cpp's own answer. False: no
+ * log-probabilities, or numbers that are none; why says it, and also why words are no answers. */
+bool llm_logprobs_read(const struct llm_words *words, const json_t *choice, struct llm_reading *out,
+                       char why[LLM_WHY_MAX]);
 
 enum llm_verdict {
     LLM_LABEL,
     LLM_NO_LABEL, /* the model answered, but not with a label: ask once more, then abstain */
-    LLM_REFUSED,  /* content filter: asking again costs and does not help */
+    LLM_REFUSED,  /* content filter, no probability on a word: asking again does not help */
     LLM_NONSENSE  /* not an answer of such a server: a failure of the server */
 };
 
 struct llm_choice {
     enum llm_verdict verdict;
-    int word;
+    int word;                   /* of a text that is a label */
+    struct llm_reading reading; /* of a style that reads log-probabilities, LLM_LABEL */
     char text[LLM_TEXT_MAX];
     char why[LLM_WHY_MAX]; /* for all but LLM_LABEL */
 };
@@ -263,6 +293,42 @@ bool llm_samples_want(const struct llm_samples *s, int64_t now);
 void llm_samples_keep(struct llm_samples *s, int64_t now, const char *url, const char *request,
                       int status, const char *reply, size_t len, const char *verdict);
 
+/* --- margins --------------------------------------------------------------------------------- */
+
+/* What the labels of an identity are made of; kept in its notes. */
+struct llm_calibration {
+    bool known, kept;
+    bool text;     /* llm.answer=auto has found text */
+    double margin; /* of the message without content */
+    /* of this life: do the labels tell anything apart? */
+    int labels, same;
+    double last;
+    bool told_same;
+};
+
+/* A pair is asked in both orders: what is known after the first. */
+struct llm_halves {
+    int n;
+    struct llm_reading first;
+};
+
+struct llm_margin_label {
+    double label, confidence;
+    char raw[LABEL_RAW_MAX];
+};
+
+extern const char llm_no_content[]; /* "N/A." */
+/* What an earlier life decided, if it did. */
+void llm_margin_recall(struct llm *l);
+/* Settles what labels are made of, for all servers and lives; what is known stays. */
+void llm_margin_decide(struct llm *l, bool text, double margin);
+/* The answer about nothing leaves no room for the other word. */
+bool llm_margin_is_one_sided(const struct llm *l, const struct llm_reading *nothing);
+void llm_margin_one_sided_text(const struct llm *l, double margin, char out[LLM_WHY_MAX]);
+/* A usable reading of a question. False: a pair, of which the other order is asked next. */
+bool llm_margin_take(struct llm *l, enum question_kind kind, const struct llm_reading *r,
+                     struct llm_halves *h, struct llm_margin_label *out);
+
 /* --- the annotator --------------------------------------------------------------------------- */
 
 /* LLM_DOUBTED: it would be abstained from if its server is known to work; endpoint.c. */
@@ -281,6 +347,7 @@ struct llm_job {
     int server;                  /* who gave it, or is doubted */
     int64_t doubted_ms;
     int rounds; /* doubts that fell */
+    struct llm_halves halves;
     char doubt[LABEL_RAW_MAX];
 };
 
@@ -294,6 +361,8 @@ struct llm {
     int nendpoints;
     struct llm_budget budget;
     struct llm_samples samples;
+    struct llm_calibration calibration;
+    struct annotator_notes notes;
     struct http_client *http;
     uv_loop_t *loop;
     uv_timer_t *timer;
@@ -338,8 +407,9 @@ void llm_call_end(struct llm_call *call); /* forgets it; the request has ended *
 void llm_book(struct llm_call *call, const struct http_reply *reply, const struct llm_answer *a);
 
 /* jobs.c */
+/* What the annotator says of a question: value and confidence count where it is answered. */
 void llm_job_answer(struct llm *l, struct llm_job *j, enum label_state state, double label,
-                    const char *raw);
+                    double confidence, const char *raw);
 /* An answer of e that is no label, for the second time: why and text say what it is. Settled by
  * llm_jobs_settle, or asked again when e proves to be no good. */
 void llm_job_doubt(struct llm *l, struct llm_job *j, const struct llm_endpoint *e, const char *why,
@@ -380,8 +450,9 @@ void llm_report(const struct annotator *a, void (*put)(void *ctx, const char *na
                 void *ctx);
 int llm_status(const struct annotator *a, char text[160], struct onic_err *err);
 
-/* probe.c */
+/* probe.c, below it probe_margin.c */
 void llm_probe_start(struct llm *l, struct llm_endpoint *e);
+/* faults.c */
 void llm_probe_free(struct llm_endpoint *e);
 /* Refuses a server that serves another model; true when it does. */
 bool llm_wrong_model(struct llm *l, struct llm_endpoint *e, const char *served);

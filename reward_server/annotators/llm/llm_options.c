@@ -94,6 +94,14 @@ static int read_omit(unsigned *out, const struct config *c, struct onic_err *err
     return ONIC_OK;
 }
 
+/* Votes are samples, and llm.structured binds what is written: both ask for text. */
+static int answer_of(const struct config *c)
+{
+    bool text = c->annotator_vote > 1 || c->llm_structured != CONFIG_llm_structured_auto;
+    return c->llm_answer == CONFIG_llm_answer_auto && text ? CONFIG_llm_answer_text
+                                                           : (int)c->llm_answer;
+}
+
 static void fill(struct llm_options *o, const struct config *c)
 {
     struct llm_settings *s = &o->settings;
@@ -109,6 +117,8 @@ static void fill(struct llm_options *o, const struct config *c)
     s->first = c->llm_order == CONFIG_llm_order_first;
     s->api = apis[c->llm_api];
     s->dialect = dialects[c->llm_structured];
+    s->answer = answer_of(c);
+    s->calibrate = c->llm_calibration == CONFIG_llm_calibration_message;
     s->health = (struct llm_health_options){.backoff_s = c->llm_backoff_s,
                                             .breaker_s = c->llm_breaker_s,
                                             .deadline_s = c->llm_deadline_s};
@@ -136,6 +146,11 @@ static int check_together(const struct config *c, struct onic_err *err)
     if (c->llm_batch > 1 && c->llm_api != CONFIG_llm_api_completions)
         return err_set(err, ONIC_ECONFIG,
                        "llm.batch needs llm.api=completions: a chat request holds one question");
+    if (c->llm_answer == CONFIG_llm_answer_logprob &&
+        c->llm_structured != CONFIG_llm_structured_auto)
+        return err_set(err, ONIC_ECONFIG,
+                       "llm.structured binds what is written, which llm.answer=logprob does not "
+                       "read: leave out one of the two");
     if (c->llm_max_cost > 0 && c->llm_price_in <= 0 && c->llm_price_out <= 0)
         return err_set(err, ONIC_ECONFIG,
                        "llm.max_cost needs llm.price_in and llm.price_out (per million tokens)");
@@ -165,6 +180,7 @@ int llm_options_read(struct llm_options *out, const struct config *c, struct oni
 bool llm_options_vary(const struct config *c)
 {
     unsigned omit; /* a temperature of the server's own is often 1 */
-    return c->llm_temperature > 0 ||
-           (read_omit(&omit, c, NULL) == ONIC_OK && omit & 1u << LLM_TEMPERATURE);
+    bool sampled = c->llm_temperature > 0 ||
+                   (read_omit(&omit, c, NULL) == ONIC_OK && omit & 1u << LLM_TEMPERATURE);
+    return sampled && c->llm_answer != CONFIG_llm_answer_logprob;
 }

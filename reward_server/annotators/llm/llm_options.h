@@ -32,6 +32,8 @@ struct llm_settings {
     bool any_model, first; /* llm.order=first */
     int api;               /* enum llm_api, or -1 = auto */
     int dialect;           /* enum llm_dialect, or -1 = auto */
+    int answer;            /* enum config_llm_answer: which may be tried; auto only if both may */
+    bool calibrate;        /* llm.calibration=message */
     struct llm_health_options health;
 };
 

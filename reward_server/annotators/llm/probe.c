@@ -18,26 +18,16 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/xmalloc.h"
-#include "reward_server/annotators/llm/llm_impl.h"
+#include "reward_server/annotators/llm/probe_impl.h"
 
-enum { QUESTIONS = 2, TELLING_REASON = 8 };
+enum { QUESTIONS = 2 };
 
 static const char *const questions[QUESTIONS] = {
     "What is 7 times 8? Answer with the number only.",
     "Which city is the capital of France? Answer with the name only.",
 };
 
-struct llm_probe {
-    struct llm_style style;
-    int question;
-    bool tokens_known, words_are_tokens; /* for logit_bias */
-    int token_word, token_path;          /* which is being asked */
-    bool chat_works;
-    char refused[LLM_WHY_MAX]; /* the most telling refusal of all attempts */
-    int telling;
-};
-
-static void step(struct llm *l, struct llm_endpoint *e);
+static void probe_step(struct llm *l, struct llm_endpoint *e);
 
 static bool tries(const struct llm_settings *s, const struct llm_style *style)
 {
@@ -45,32 +35,30 @@ static bool tries(const struct llm_settings *s, const struct llm_style *style)
            (s->dialect < 0 || s->dialect == (int)style->dialect);
 }
 
-static void found(struct llm *l, struct llm_endpoint *e)
+static void probe_found(struct llm *l, struct llm_endpoint *e)
 {
     struct llm_probe *p = e->probe;
+    bool text = p->style.reads == LLM_READS_TEXT;
+    if (llm_probe_margin_differs(l, e))
+        return;
+    if (text && l->settings.answer == CONFIG_llm_answer_auto)
+        llm_margin_decide(l, true, 0);
     e->style = p->style;
     e->ready = true;
     e->gone &= e->doubted; /* that it obeys a probe says nothing of its other answers */
-    log_info(
-        "language model is ready", kv("url", (const char *)e->url),
-        kv("model", (const char *)l->settings.model), kv("api", llm_api_name(e->style.api)),
-        kv("structured", llm_dialect_name(e->style.dialect)),
-        kv("binds", e->style.dialect == LLM_PLAIN ? "no: answers are parsed strictly" : "yes"));
+    log_info("language model is ready", kv("url", (const char *)e->url),
+             kv("model", (const char *)l->settings.model), kv("api", llm_api_name(e->style.api)),
+             kv("structured", text ? llm_dialect_name(e->style.dialect) : "none"),
+             kv("binds", !text                           ? "no: log-probabilities are read"
+                         : e->style.dialect == LLM_PLAIN ? "no: answers are parsed strictly"
+                                                         : "yes"));
     llm_probe_free(e);
     l->ask_next(l);
 }
 
-/* Nothing is left to try. */
-static void give_up(struct llm *l, struct llm_endpoint *e)
+static void probe_give_up(struct llm *l, struct llm_endpoint *e, const char *why)
 {
-    struct llm_probe *p = e->probe;
-    if (l->settings.dialect >= 0)
-        snprintf(e->why, sizeof e->why,
-                 "llm.structured=%s does not bind there%s%.90s; try llm.structured=auto",
-                 llm_dialect_name((enum llm_dialect)l->settings.dialect), *p->refused ? ": " : "",
-                 p->refused);
-    else
-        snprintf(e->why, sizeof e->why, "it refuses every request: %.150s", p->refused);
+    snprintf(e->why, sizeof e->why, "%s", why);
     llm_probe_free(e);
     bool again = e->opened > 0; /* a probe costs a dozen requests */
     llm_endpoint_stop(e, l->settings.health.breaker_s * (double)(1 << e->opened), clock_ms());
@@ -78,21 +66,19 @@ static void give_up(struct llm *l, struct llm_endpoint *e)
            kv("url", (const char *)e->url), kv("why", (const char *)e->why));
 }
 
-/* Keeps the refusal if it tells more than those before: one with a reason more than one without, of
- * a path that is there more than of one that is not, of a bare question more than of one with a
- * constraint, of chat more than of what is tried without it. */
-static void note_refusal(struct llm_probe *p, int status, const char *text)
+/* Nothing is left to try. */
+static void give_up(struct llm *l, struct llm_endpoint *e)
 {
-    bool there = status != 404 && status != 405, reason = !http_reason_is_bare(text);
-    int telling = TELLING_REASON * reason + 4 * there + 2 * (p->style.dialect == LLM_PLAIN) +
-                  (p->style.api == LLM_CHAT);
-    if (*p->refused && telling < p->telling)
-        return;
-    p->telling = telling;
-    if (status < 300)
-        snprintf(p->refused, sizeof p->refused, "%.190s", text);
+    const struct llm_probe *p = e->probe;
+    char why[LLM_WHY_MAX];
+    if (l->settings.dialect >= 0)
+        snprintf(why, sizeof why,
+                 "llm.structured=%s does not bind there%s%.90s; try llm.structured=auto",
+                 llm_dialect_name((enum llm_dialect)l->settings.dialect), *p->refused ? ": " : "",
+                 p->refused);
     else
-        snprintf(p->refused, sizeof p->refused, "%d %.180s", status, text);
+        snprintf(why, sizeof why, "it refuses every request: %.150s", p->refused);
+    probe_give_up(l, e, why);
 }
 
 /* The next way worth trying; false at the end. */
@@ -116,7 +102,7 @@ static bool next_way(const struct llm *l, struct llm_probe *p)
 static void go_on(struct llm *l, struct llm_endpoint *e)
 {
     if (next_way(l, e->probe))
-        step(l, e);
+        probe_step(l, e);
     else
         give_up(l, e);
 }
@@ -136,7 +122,7 @@ static void probe_on_answer(struct llm *l, struct llm_endpoint *e, const struct 
     struct llm_probe *p = e->probe;
     const struct llm_choice *c = &a->choice[0];
     if (a->nchoices == 0) { /* 200 and no answer in it: perhaps the constraint's fault */
-        note_refusal(p, r->status, a->why);
+        llm_probe_refusal(p, r->status, a->why);
         go_on(l, e);
         return;
     }
@@ -147,13 +133,13 @@ static void probe_on_answer(struct llm *l, struct llm_endpoint *e, const struct 
     llm_endpoint_success(e, r->seconds * 1000, clock_ms());
     p->chat_works |= p->style.api == LLM_CHAT;
     if (p->style.dialect == LLM_PLAIN)
-        found(l, e);
+        probe_found(l, e);
     else if (c->verdict != LLM_LABEL)
         go_on(l, e);
     else if (++p->question < QUESTIONS)
-        step(l, e);
+        probe_step(l, e);
     else
-        found(l, e);
+        probe_found(l, e);
 }
 
 static void on_refusal(struct llm *l, struct llm_endpoint *e, const struct http_reply *r)
@@ -161,7 +147,7 @@ static void on_refusal(struct llm *l, struct llm_endpoint *e, const struct http_
     struct llm_probe *p = e->probe;
     char text[LLM_WHY_MAX];
     llm_error_text(l, r, text);
-    note_refusal(p, r->status, text);
+    llm_probe_refusal(p, r->status, text);
     if ((r->status == 404 || r->status == 405) && p->style.api == LLM_CHAT && l->settings.api < 0 &&
         !strstr(text, "model")) {
         leave_chat(l, e);
@@ -180,7 +166,7 @@ static bool probe_is_refusal(const struct llm *l, const struct llm_probe *p,
     llm_error_text(l, r, text);
     if (r->status == 404 || r->status == 405)
         return !strstr(text, "model") && l->settings.api < 0;
-    if (p->style.api == LLM_COMPLETIONS && p->telling >= TELLING_REASON &&
+    if (p->style.api == LLM_COMPLETIONS && p->telling >= PROBE_TELLING_REASON &&
         http_fault_of(r) == HTTP_FAULT_PERSON)
         return true; /* chat was refused for a reason of its own, and is what is wanted */
     return r->status == 400 || r->status == 422 || r->status == 500 || r->status == 501;
@@ -196,7 +182,7 @@ static void on_reply(struct llm_call *call, const struct http_reply *r)
         llm_answer_read(&e->probe->style, &l->words[0], r->body, r->len, 1, &a);
     llm_book(call, r, &a);
     if (a.nchoices == 0 && llm_omit_refused(call, &e->probe->style, r, false))
-        step(l, e);
+        probe_step(l, e);
     else if (fine)
         probe_on_answer(l, e, r, &a);
     else if (probe_is_refusal(l, e->probe, r))
@@ -230,7 +216,7 @@ static void on_tokens(struct llm_call *call, const struct http_reply *r)
     llm_book(call, r, &none);
     if (!there && p->token_path == 0 && p->token_word == 0) {
         p->token_path = 1;
-        step(l, e);
+        probe_step(l, e);
         return;
     }
     bool one = there && one_token(r->body, &p->style.token[p->token_word]);
@@ -241,7 +227,7 @@ static void on_tokens(struct llm_call *call, const struct http_reply *r)
     if (p->tokens_known && !one)
         go_on(l, e);
     else
-        step(l, e);
+        probe_step(l, e);
 }
 
 static void ask_tokens(struct llm *l, struct llm_endpoint *e)
@@ -259,9 +245,13 @@ static void ask_tokens(struct llm *l, struct llm_endpoint *e)
 
 /* --- asking ---------------------------------------------------------------------------------- */
 
-static void step(struct llm *l, struct llm_endpoint *e)
+static void probe_step(struct llm *l, struct llm_endpoint *e)
 {
     struct llm_probe *p = e->probe;
+    if (llm_probe_margin_asks(p)) {
+        llm_probe_margin_step(l, e);
+        return;
+    }
     if (p->style.dialect == LLM_LOGIT_BIAS && !p->tokens_known) {
         ask_tokens(l, e);
         return;
@@ -270,43 +260,40 @@ static void step(struct llm *l, struct llm_endpoint *e)
                              .user = xstrdup(questions[p->question])};
     struct llm_ask ask = {.question = &q, .words = &l->words[0], .n = 1};
     char *body = llm_request_body(&l->settings, &p->style, &ask);
-    llm_send(l, e, p->style.api == LLM_CHAT ? "/chat/completions" : "/completions", body,
-             strlen(body), llm_request_max_tokens(&l->settings, p->style.dialect), NULL, 0,
-             on_reply);
+    llm_send(l, e, llm_request_path(&p->style), body, strlen(body),
+             llm_request_max_tokens(&l->settings, &p->style), NULL, 0, on_reply);
     llm_question_release(&q);
+}
+
+/* What it does not take stays known. */
+static void llm_probe_reset(struct llm_endpoint *e)
+{
+    unsigned omit = e->style.omit;
+    bool newer = e->style.max_completion_tokens;
+    omit |= e->probe->style.omit;
+    newer |= e->probe->style.max_completion_tokens;
+    *e->probe = (struct llm_probe){.margin_way = e->probe->margin_way, .ends = e->probe->ends};
+    e->probe->style.max_completion_tokens = newer;
+    e->probe->style.omit = omit;
+}
+
+static void probe_texts(struct llm *l, struct llm_endpoint *e)
+{
+    llm_probe_reset(e);
+    if (!tries(&l->settings, &e->probe->style) && !next_way(l, e->probe))
+        give_up(l, e);
+    else
+        probe_step(l, e);
 }
 
 void llm_probe_start(struct llm *l, struct llm_endpoint *e)
 {
-    if (!e->probe) {
-        e->probe = xcalloc(1, sizeof *e->probe);
-        e->probe->style.max_completion_tokens = e->style.max_completion_tokens;
-        e->probe->style.omit = e->style.omit;
-        if (!tries(&l->settings, &e->probe->style) && !next_way(l, e->probe)) {
-            give_up(l, e);
-            return;
-        }
+    if (e->probe) {
+        probe_step(l, e);
+        return;
     }
-    step(l, e);
-}
-
-void llm_probe_free(struct llm_endpoint *e)
-{
-    free(e->probe);
-    e->probe = NULL;
-}
-
-/* --- who answers ----------------------------------------------------------------------------- */
-
-bool llm_wrong_model(struct llm *l, struct llm_endpoint *e, const char *served)
-{
-    if (l->settings.any_model || http_same_model(l->settings.model, served))
-        return false;
-    snprintf(e->why, sizeof e->why,
-             "it serves the model %.60s, not llm.model=%.60s (llm.any_model=true takes it)", served,
-             l->settings.model);
-    llm_endpoint_stop(e, 10 * l->settings.health.breaker_s, clock_ms());
-    log_warn("language model is not asked", kv("url", (const char *)e->url),
-             kv("why", (const char *)e->why));
-    return true;
+    e->probe = xcalloc(1, sizeof *e->probe);
+    e->probe->ends = (struct llm_probe_ends){probe_found, probe_texts, probe_give_up};
+    llm_probe_reset(e);
+    llm_probe_margin_start(l, e);
 }

@@ -81,7 +81,7 @@ static size_t disarm(char out[2 * QUESTION_CAPTION_MAX], const char *text, size_
     return n;
 }
 
-void llm_question_render(const struct llm *l, const char *question, size_t len,
+void llm_question_render(const struct llm *l, const char *question, size_t len, bool exchanged,
                          struct llm_question *out)
 {
     struct question q;
@@ -93,7 +93,8 @@ void llm_question_render(const struct llm *l, const char *question, size_t len,
     if (q.kind == QUESTION_PAIR)
         blen = disarm(second, q.caption_b, q.len_b);
     buf_init(&b, QUESTION_TEXT_MAX);
-    int rc = prompt_render(p, a, alen, second, blen, &b);
+    int rc = exchanged ? prompt_render(p, second, blen, a, alen, &b)
+                       : prompt_render(p, a, alen, second, blen, &b);
     ONIC_ASSERT(!rc); /* a prompt file is smaller than the buffer */
     out->system = xstrdup(p->system);
     out->user = xstrdup(b.data);

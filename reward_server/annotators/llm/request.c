@@ -96,9 +96,10 @@ static void put_constraint(json_t *root, const struct llm_style *style, const st
     }
 }
 
-int llm_request_max_tokens(const struct llm_settings *s, enum llm_dialect d)
+int llm_request_max_tokens(const struct llm_settings *s, const struct llm_style *style)
 {
-    if (d == LLM_LOGIT_BIAS)
+    enum llm_dialect d = style->dialect;
+    if (d == LLM_LOGIT_BIAS || style->reads != LLM_READS_TEXT)
         return 1;
     if (s->max_tokens > 0)
         return s->max_tokens;
@@ -107,14 +108,32 @@ int llm_request_max_tokens(const struct llm_settings *s, enum llm_dialect d)
     return d == LLM_JSON_SCHEMA || d == LLM_JSON_OBJECT ? 48 : 16;
 }
 
-/* The prompt asks for a few lines; where the server binds the answer, they cannot be given. */
+const char *llm_request_path(const struct llm_style *style)
+{
+    if (style->reads == LLM_READS_N_PROBS)
+        return "/completion";
+    return style->api == LLM_CHAT ? "/chat/completions" : "/completions";
+}
+
+/* "Answer:" ends it: the word comes next, and nothing is to be said of it. */
+static bool leads_to_the_word(const struct llm_question *q)
+{
+    size_t n = strlen(q->user);
+    return n > 0 && q->user[n - 1] == ':';
+}
+
+/* The prompt asks for a few lines; where the server binds the answer, they cannot be given, and
+ * where the first token decides, they must not. */
 static void put_user(struct buf *b, const struct llm_style *style, const struct llm_question *q,
                      const struct llm_words *w)
 {
+    bool json = style->dialect == LLM_JSON_SCHEMA || style->dialect == LLM_JSON_OBJECT;
     buf_puts(b, q->user);
-    if (style->dialect == LLM_JSON_SCHEMA || style->dialect == LLM_JSON_OBJECT)
+    if (leads_to_the_word(q) && !json)
+        return;
+    if (style->reads == LLM_READS_TEXT && json)
         buf_printf(b, "\nGive the label alone, as JSON: {\"label\": %s}", w->list);
-    else if (style->dialect != LLM_PLAIN)
+    else if (style->reads != LLM_READS_TEXT || style->dialect != LLM_PLAIN)
         buf_printf(b, "\nGive the label alone: %s", w->list);
 }
 
@@ -154,7 +173,8 @@ static json_t *prompt_text(const struct llm_style *style, const struct llm_quest
     buf_init(&b, TEXT_MAX);
     buf_printf(&b, "%s\n\n", q->system);
     put_user(&b, style, q, w);
-    buf_puts(&b, "\n\nAnswer:");
+    if (b.data[b.len - 1] != ':')
+        buf_puts(&b, "\n\nAnswer:");
     if (before) {
         buf_printf(&b, " %s\n\n", before);
         put_reminder(&b, w);
@@ -175,23 +195,38 @@ static json_t *prompts(const struct llm_style *style, const struct llm_ask *ask)
     return list;
 }
 
+/* Probabilities are those of the model, and of one answer: of a temperature that makes one of them
+ * 1, or of the tokens that sampling leaves, some servers would tell others. */
 static void put_sampling(json_t *root, const struct llm_settings *s, const struct llm_style *style,
                          int vote)
 {
+    bool text = style->reads == LLM_READS_TEXT;
     const char *length =
         style->max_completion_tokens ? "max_completion_tokens" : llm_field_name(LLM_MAX_TOKENS);
     json_int_t seed = (s->seed * VOTES_OF_A_SEED + vote) & INT32_MAX;
-    json_t *value[LLM_SYSTEM] = {[LLM_TEMPERATURE] = json_real(s->temperature),
-                                 [LLM_TOP_P] = json_real(s->top_p),
+    json_t *value[LLM_SYSTEM] = {[LLM_TEMPERATURE] = json_real(text ? s->temperature : 1),
+                                 [LLM_TOP_P] = json_real(text ? s->top_p : 1),
                                  [LLM_SEED] = json_integer(seed),
                                  [LLM_STREAM] = json_false(),
-                                 [LLM_MAX_TOKENS] =
-                                     json_integer(llm_request_max_tokens(s, style->dialect))};
+                                 [LLM_MAX_TOKENS] = json_integer(llm_request_max_tokens(s, style))};
     for (int i = 0; i < LLM_SYSTEM; i++)
         if ((style->omit | s->omit) & 1u << i)
             json_decref(value[i]);
         else
             json_object_set_new(root, i == LLM_MAX_TOKENS ? length : llm_field_name(i), value[i]);
+}
+
+static void put_logprobs(json_t *root, const struct llm_style *style)
+{
+    if (style->reads == LLM_READS_N_PROBS) {
+        json_object_set_new(root, "n_predict", json_integer(1));
+        json_object_set_new(root, "n_probs", json_integer(style->top));
+    } else if (style->api == LLM_CHAT) {
+        json_object_set_new(root, "logprobs", json_true());
+        json_object_set_new(root, "top_logprobs", json_integer(style->top));
+    } else {
+        json_object_set_new(root, "logprobs", json_integer(style->top));
+    }
 }
 
 char *llm_request_body(const struct llm_settings *s, const struct llm_style *style,
@@ -205,7 +240,10 @@ char *llm_request_body(const struct llm_settings *s, const struct llm_style *sty
     else
         json_object_set_new(root, "prompt", prompts(style, ask));
     put_sampling(root, s, style, ask->vote);
-    put_constraint(root, style, ask->words);
+    if (style->reads == LLM_READS_TEXT)
+        put_constraint(root, style, ask->words);
+    else
+        put_logprobs(root, style);
     char *text = json_dumps(root, JSON_COMPACT | JSON_ENSURE_ASCII);
     ONIC_ASSERT(text != NULL);
     json_decref(root);

@@ -9,6 +9,7 @@ counters of its own, <behaviour>~<anything> others; GET /<behaviour>/log gives {
 import email.utils
 import gzip
 import json
+import math
 import re
 import socket
 import ssl
@@ -16,6 +17,7 @@ import sys
 import threading
 import time
 
+NO_CONTENT = "N/A."
 WORDS = ("TOV", "BEX")  # of deploy/prompts/minigrid/classification.default.yaml
 PAIR = ("1", "2", "none")
 lock = threading.Lock()
@@ -148,13 +150,13 @@ class Server:
         whole = [" ".join(m["content"] for m in q["messages"])] if chat else texts
         again = len(q.get("messages", [])) > 2 or (not chat and "not an answer I can use" in whole[0])
         texts = [natural(t) and t or judged(w) for t, w in zip(texts, whole)]
-        probe = natural(texts[0]) is not None
+        probe = natural(texts[0]) is not None or texts[0] == NO_CONTENT
         if not probe:
             with lock:
                 b["labels"] += 1
                 n = b["labels"]
         handler = BEHAVIOURS.get(name, sane)
-        return handler(self, dict(q=q, texts=texts, key=key, name=name, chat=chat, probe=probe, again=again, n=n, headers=headers))
+        return handler(self, dict(q=q, path=path, texts=texts, key=key, name=name, chat=chat, probe=probe, again=again, n=n, headers=headers))
 
 
 UNBOUND = {"openai", "llamacpp", "llamacpp_completions", "logit_bias", "ignored", "max_completion"}
@@ -350,7 +352,78 @@ def chat_says(code, body):
     return lambda s, a: s.send(code, body) if a["chat"] else s.send(404, {})
 
 
+# --- servers that tell log-probabilities -----------------------------------------------------------------------------------------
+
+BIAS = 3.0  # towards the first word, whatever is asked
+
+
+def token_logprobs(a, bias):
+    """Tokens and log-probabilities of the answer: the truth is worth 1, and what is asked about nothing 0."""
+    words, text = WORDS, a["texts"][0]
+    if isinstance(text, tuple):
+        words = PAIR
+        first, second = ("good" in t for t in text)
+        margin = bias + first - second
+    else:
+        margin = bias + (0 if text == NO_CONTENT else 1 if "good" in text else -1)
+    weights = {" " + words[0][:2]: math.exp(margin) * 0.7, words[0].lower() + ".": math.exp(margin) * 0.3, words[1]: 1.0, " The": 1.0}
+    if len(words) == 3:
+        weights[" none"] = 0.01
+    total = sum(weights.values())
+    return sorted(((t, math.log(w / total)) for t, w in weights.items()), key=lambda x: -x[1])
+
+
+def as_content(pairs, names=("token", "logprob")):
+    return [{names[0]: t, names[1]: lp, "bytes": list(t.encode())} for t, lp in pairs]
+
+
+def told(a, pairs, shape):
+    """A whole answer with log-probabilities in the shape of chat, of OpenAI's completions, of llama.cpp's own /completion."""
+    token = pairs[0][0]
+    usage = {"prompt_tokens": 100, "completion_tokens": 1}
+    if shape == "own":
+        return {"content": token, "model": "m", "tokens_evaluated": 100, "tokens_predicted": 1, "completion_probabilities": [
+            {"token": token, "logprob": pairs[0][1], "top_logprobs": as_content(pairs)}]}
+    if shape == "old":
+        return {"content": token, "model": "m", "completion_probabilities": [
+            {"content": token, "probs": [{"tok_str": t, "prob": math.exp(lp)} for t, lp in pairs]}]}
+    if shape == "legacy":
+        said = {"text": token, "logprobs": {"tokens": [token], "token_logprobs": [pairs[0][1]], "top_logprobs": [dict(pairs)]}}
+    else:
+        said = {"message": {"role": "assistant", "content": token}, "text": token,
+                "logprobs": {"content": [{"token": token, "logprob": pairs[0][1], "top_logprobs": as_content(pairs)}]}}
+    return {"model": a["q"].get("model", "m"), "choices": [dict(said, index=0, finish_reason="length")], "usage": usage}
+
+
+def tells(shape, bias=BIAS, most=20, path=None, alter=lambda pairs: pairs, raw=None):
+    """Log-probabilities in a shape, at most so many, at one path; raw: what stands for the number of the first token."""
+    def run(s, a):
+        q, at = a["q"], a["path"]
+        if path and not at.endswith(path):
+            return s.send(404, {"detail": "Not Found"})
+        asked = q.get("top_logprobs") or q.get("n_probs") or (0 if q.get("logprobs") is True else q.get("logprobs", 0))
+        if asked > most:
+            return s.send(400, {"error": {"message": f"Invalid value for 'logprobs': must be at most {most}"}})
+        if not asked:
+            return sane(s, a)
+        body = json.dumps(told(a, alter(token_logprobs(a, bias)), shape))
+        if raw:
+            body = re.sub(r'("logprob": )[^,}]*', r"\g<1>" + raw, body, count=2)
+        return s.send(200, body.encode())
+    return run
+
+
+def nothing_of_it(pairs):
+    return [(" Well", -0.1), (" The", -2.5)]
+
+
 BEHAVIOURS = {
+    "lp_chat": tells("chat", path="/chat/completions"), "lp_completions": tells("chat", path="/v1/completions"),
+    "lp_legacy": tells("legacy", path="/v1/completions", most=5), "lp_own": tells("own", path="/completion"),
+    "lp_old": tells("old", path="/completion"), "lp_no_mass": tells("chat", alter=nothing_of_it),
+    "lp_one_sided": tells("chat", bias=9.0),
+    "lp_nan": tells("chat", raw="NaN"), "lp_huge": tells("chat", raw="1e999"), "lp_text": tells("chat", raw='"-1"'),
+    "lp_positive": tells("chat", raw="4.5"),
     "llamacpp": refuses("json_schema"), "llamacpp_completions": no_chat, "no_chat": no_chat, "max_completion": max_completion,
     "limit_seconds": first(2, status(429, headers=("Retry-After: 1",))), "limit": first(3, status(429)),
     "limit_date": first(1, lambda s, a: s.send(429, {}, (

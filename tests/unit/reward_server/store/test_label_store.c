@@ -477,11 +477,34 @@ static void export_and_import_carry_every_label_to_another_store(void **state)
     label_store_close(s);
 }
 
+/* Of the identity in use, over lives; another identity has none. */
+static void notes_belong_to_an_identity(void **state)
+{
+    struct fixture *f = *state;
+    struct label_identity other = identity;
+    char text[40];
+    struct label_store *s = open_server(f->path);
+    assert_false(label_store_note(s, "n", text, sizeof text));
+    assert_ok(label_store_put_note(s, "n", "first", &err));
+    assert_ok(label_store_put_note(s, "n", "second", &err));
+    label_store_close(s);
+    s = open_server(f->path);
+    assert_true(label_store_note(s, "n", text, sizeof text));
+    assert_string_equal(text, "second");
+    assert_false(label_store_note(s, "n", text, 6)); /* no half notes */
+    assert_false(label_store_note(s, "m", text, sizeof text));
+    other.model = "another";
+    assert_ok(label_store_use(s, &other, &err));
+    assert_false(label_store_note(s, "n", text, sizeof text));
+    label_store_close(s);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_part_of_a_question_changes_its_key),
+        TEST(notes_belong_to_an_identity),
         TEST(answers_survive_closing_with_all_their_fields),
         TEST(an_answered_question_is_not_asked_again),
         TEST(an_answer_without_an_intent_says_itself_when_it_was_asked),
