@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "common/wire/frame/sock_address.h"
+#include "common/wire/frame/sock.h"
 #include "common/wire/frame/sock_folder.h"
 
 /* Who gives an address to listen at needs no folder: without one the reward server gets a port. */
@@ -26,5 +26,9 @@ int train_addresses_choose(struct train_addresses *out, const struct train_addre
     snprintf(out->actor, sizeof out->actor, "%s", out->learner);
     if (!rc && wish->listen[0])
         rc = sock_local(wish->listen, "--listen", out->learner, out->actor, err);
+    const struct sock_options as_learner = {
+        .hwm = 1, .allow_insecure = wish->allow_insecure, .option = "--listen"};
+    if (!rc && wish->listen[0])
+        rc = sock_try_bind(wish->listen, &as_learner, err);
     return rc;
 }

@@ -24,11 +24,13 @@ struct train_addresses {
 struct train_addresses_wish {
     const char *run_dir;
     const char *listen;        /* of the learner; "" = ours to choose */
+    bool allow_insecure;       /* it may listen beyond this machine */
     const char *reward_server; /* "" = one of our own */
     bool wants_labels;
 };
 
-/* ONIC_ECONFIG, ONIC_ECANTCREATE with what to change. */
+/* An address that is given is tried: one that is in use is said before a run is begun or
+ * overwritten. ONIC_ECONFIG, ONIC_ECANTCREATE with what to change. */
 int train_addresses_choose(struct train_addresses *out, const struct train_addresses_wish *wish,
                            struct onic_err *err);
 

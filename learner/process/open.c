@@ -237,20 +237,22 @@ static void say_resumed(struct learner *r, const struct checkpoint_file *f)
 
 /* --- all of it ------------------------------------------------------------------------------- */
 
+/* Its lock and the resolved options; nothing in it is changed. */
 static int open_dir(struct learner *r, const struct config *given, struct config *cfg,
-                    struct onic_err *err)
+                    bool *existed, struct onic_err *err)
 {
-    bool existed;
-    bool below_launcher = run_lock_is_inherited(); /* then config.yaml is already written */
     int rc = run_dir_name(given, r->dir, sizeof r->dir, err);
-    if (!rc)
-        rc = run_dir_open(r->dir, given, cfg, &r->lock_fd, &existed, err);
-    if (!rc && !below_launcher)
-        rc = run_dir_write(r->dir, cfg, existed, err);
+    return rc ? rc : run_dir_open(r->dir, given, cfg, &r->lock_fd, existed, err);
+}
+
+/* From here on the directory is that of this life: a run that is overwritten is gone. */
+static int begin_life(struct learner *r, const struct config *cfg, bool existed,
+                      struct onic_err *err)
+{
+    bool below_launcher = run_lock_is_inherited(); /* then config.yaml is already written */
+    int rc = below_launcher ? ONIC_OK : run_dir_write(r->dir, cfg, existed, err);
     r->config_is_ours = !rc && !below_launcher;
-    if (!rc)
-        rc = run_identity_begin(&r->lineage, r->dir, err);
-    return rc;
+    return rc ? rc : run_identity_begin(&r->lineage, r->dir, err);
 }
 
 static int open_links(struct learner *r, const struct config *cfg, struct checkpoint_file *from,
@@ -284,25 +286,39 @@ int learner_check_limits(const struct config *cfg, struct onic_err *err)
     return limits_check(&need, err);
 }
 
-/* In a directory that is ours now. */
-static int open_parts(struct learner *r, const struct config *cfg, struct onic_err *err)
+/* What depends on options alone: what is wrong with them is said before anything is changed. */
+static int open_core(struct learner *r, const struct config *cfg, struct onic_err *err)
 {
-    char checkpoints[LEARNER_TEXT_MAX + 16];
-    struct checkpoint_file *from = NULL;
     learner_options(&r->params, cfg);
     learner_options_kept(cfg, &r->config);
     int rc = env_query_of_options(cfg, &r->env, err);
     if (!rc)
         rc = trainer_of_options(&r->core, cfg, &r->env, err);
-    if (!rc)
-        rc = open_annotation(r, cfg, err);
-    if (rc)
-        return rc;
+    return rc ? rc : open_annotation(r, cfg, err);
+}
+
+/* An address that is no good, or in use, should not cost a run that is overwritten. Nobody is heard
+ * before weights are published, so these sockets speak to nobody. */
+static int try_wire(struct learner *r, const struct config *cfg, struct onic_err *err)
+{
+    int rc = open_wire(r, cfg, err);
+    batcher_free(r->batcher);
+    wire_learner_free(r->wire);
+    r->batcher = NULL;
+    r->wire = NULL;
+    return rc;
+}
+
+/* In a directory that is ours now. */
+static int open_parts(struct learner *r, const struct config *cfg, struct onic_err *err)
+{
+    char checkpoints[LEARNER_TEXT_MAX + 16];
+    struct checkpoint_file *from = NULL;
     r->replays =
         episode_log_of_options(cfg, r->dir, r->env.id, policy_actions(trainer_policy(r->core)));
     snprintf(checkpoints, sizeof checkpoints, "%s/checkpoints", r->dir);
     r->saver = checkpoint_writer_create(checkpoints, (int)cfg->checkpoint_keep);
-    rc = find_checkpoint(checkpoints, &from, err);
+    int rc = find_checkpoint(checkpoints, &from, err);
     if (!rc && from)
         rc = load_checkpoint(r, from, err);
     if (!rc)
@@ -322,7 +338,14 @@ int learner_open(struct learner *r, const struct config *given, struct onic_err 
     r->lock_fd = -1;
     buf_init(&r->config, TEXT_MAX);
     struct config *cfg = xmalloc(sizeof *cfg);
-    int rc = open_dir(r, given, cfg, err);
+    bool existed = false;
+    int rc = open_dir(r, given, cfg, &existed, err);
+    if (!rc)
+        rc = open_core(r, cfg, err);
+    if (!rc && given->run_on_exists == CONFIG_run_on_exists_overwrite)
+        rc = try_wire(r, cfg, err);
+    if (!rc)
+        rc = begin_life(r, cfg, existed, err);
     if (!rc)
         rc = open_parts(r, cfg, err);
     free(cfg);

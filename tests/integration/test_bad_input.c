@@ -191,8 +191,6 @@ static void a_slip_overwrites_nothing(void **state)
     assert_false(has_file(s, "run/replays/mine"));
 }
 
-/* --- addresses and peers --------------------------------------------------------------------- */
-
 static int listening_port(int *fd)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -202,6 +200,58 @@ static int listening_port(int *fd)
     assert_int_equal(getsockname(*fd, (struct sockaddr *)&a, &len), 0);
     return ntohs(a.sin_port);
 }
+
+/* A learner that is started alone: nobody has looked at its options before. */
+static void a_slip_of_a_learner_overwrites_nothing(void **state)
+{
+    struct scene *s = *state;
+    char in_use[60];
+    int fd, port = listening_port(&fd);
+    assert_int_equal(listen(fd, 1), 0);
+    snprintf(in_use, sizeof in_use, "--listen=tcp://127.0.0.1:%d", port);
+    const char *slips[] = {"--policy.net=typo",
+                           "--env.id=typo",
+                           "--reward.model=typo",
+                           "--reward.shaping=typo",
+                           "--listen=",
+                           "--listen=tcp://localhost",
+                           "--reward.server=typo --reward.model=hash",
+                           "--policy.hidden=4096 "
+                           "--policy.core_size=4096 --policy.parts=typo",
+                           in_use};
+    assert_int_equal(program_run(&s->a, s->dir, "a", "onic",
+                                 "train --run-dir=run --env.id=corridor --annotator.id=rules "
+                                 "--frames=2000 --stop.success=0",
+                                 SCENE_LONG_MS),
+                     0);
+    write_file(s->dir, "run/replays/mine", "kept by a run, gone with it\n");
+    for (size_t i = 0; i < sizeof slips / sizeof *slips; i++) {
+        char args[500];
+        snprintf(args, sizeof args,
+                 "--run-dir=run --on-exists=overwrite --env.id=corridor --reward.model=none "
+                 "--listen=ipc://sock %s",
+                 slips[i]);
+        int code = program_run(&s->a, s->dir, "b", "onic-learner", args, SCENE_LONG_MS);
+        if (code == 0 || code == PROGRAM_STILL_RUNS || program_lines(&s->a) > 2 ||
+            !has_file(s, "run/replays/mine") || !has_file(s, "run/checkpoints/LATEST"))
+            fail_msg("%s: exit %d, %s", slips[i], code, program_text(s->a.err));
+    }
+    char train[300];
+    snprintf(train, sizeof train,
+             "train --run-dir=run --on-exists=overwrite --env.id=corridor --reward.model=none %s",
+             in_use);
+    assert_int_equal(program_run(&s->a, s->dir, "d", "onic", train, SCENE_LONG_MS), 73);
+    assert_true(has_file(s, "run/replays/mine"));
+    close(fd);
+    program_start(&s->a, s->dir, "c", "onic-learner",
+                  "--run-dir=run --on-exists=overwrite --env.id=corridor --reward.model=none "
+                  "--listen=ipc://sock");
+    await_word(s->a.err, "listening", SCENE_SOON_MS);
+    assert_false(has_file(s, "run/replays/mine"));
+    scene_drain(&s->a);
+}
+
+/* --- addresses and peers --------------------------------------------------------------------- */
 
 /* Starts an actor for that port; its sentence must come within ten seconds, and 75 at the end. */
 static void actor_complains(struct scene *s, int port, const char *sentence)
@@ -463,6 +513,7 @@ int main(void)
         SCENE(a_broken_pattern_is_64_with_file_and_line),
         SCENE(an_unknown_placeholder_of_a_prompt_is_64_with_file_and_line),
         SCENE(a_slip_overwrites_nothing),
+        SCENE(a_slip_of_a_learner_overwrites_nothing),
         SCENE(nobody_at_the_address_is_said_within_ten_seconds),
         SCENE(a_port_of_something_else_is_said_within_ten_seconds),
         SCENE(an_actor_that_disagrees_is_78_and_told_each_difference),

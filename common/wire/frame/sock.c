@@ -126,6 +126,18 @@ int sock_bind(void **out, void *context, const char *address, const struct sock_
     return ONIC_OK;
 }
 
+int sock_try_bind(const char *address, const struct sock_options *o, struct onic_err *err)
+{
+    char bound[SOCK_ADDRESS_MAX];
+    void *context = zmq_ctx_new(), *s;
+    ONIC_ASSERT(context != NULL);
+    int rc = sock_bind(&s, context, address, o, bound, err);
+    if (!rc)
+        sock_close(s, 0);
+    zmq_ctx_term(context); /* waits until the address is free again */
+    return rc;
+}
+
 int sock_connect(void **out, void *context, const char *address, const struct sock_options *o,
                  struct onic_err *err)
 {

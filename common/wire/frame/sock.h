@@ -42,6 +42,8 @@ struct sock_options {
  * (in use). */
 int sock_bind(void **out, void *context, const char *address, const struct sock_options *o,
               char bound[SOCK_ADDRESS_MAX], struct onic_err *err);
+/* Whether sock_bind would work now, in its words; nobody is spoken to. */
+int sock_try_bind(const char *address, const struct sock_options *o, struct onic_err *err);
 /* DEALER. The peer need not exist yet, nor its name resolve: libzmq asks again at every try, and
  * whoever hears nothing makes a new socket with the next attempt. ONIC_ECONFIG when the address
  * cannot be parsed. */
