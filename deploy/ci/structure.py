@@ -71,18 +71,6 @@ CONFIG_STILL_IN = {
     "deploy/cli/bench_train.c",
     "deploy/cli/doctor.h",
     "deploy/cli/doctor_labels.c",
-    "deploy/cli/evaluate.h",
-    "deploy/cli/explain.c",
-    "deploy/cli/explain.h",
-    "deploy/cli/labels_annotate.c",
-    "deploy/cli/labels_top.c",
-    "deploy/cli/labels_top.h",
-    "deploy/cli/pairs.c",
-    "deploy/cli/pairs.h",
-    "deploy/cli/replay_file.c",
-    "deploy/cli/replay_file.h",
-    "deploy/cli/run_load.c",
-    "deploy/cli/run_load.h",
 }
 
 TOKENS = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|/\*.*?\*/|//[^\n]*', re.S)

@@ -7,12 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actor/envs/open.h"
 #include "common/base/log.h"
 #include "common/base/xmalloc.h"
 #include "deploy/cli/commands.h"
 #include "deploy/cli/evaluate.h"
 #include "deploy/cli/result_file.h"
-#include "deploy/cli/run_load.h"
+#include "deploy/cli/run_open.h"
 
 enum { EVAL_DEFAULT_EPISODES = 100 };
 
@@ -88,7 +89,8 @@ static int run_eval(const struct eval_args *a, struct config *given, struct onic
     if (rc)
         return rc;
     run.cfg.run_seed = given->run_seed; /* never the training seed by accident */
-    struct eval_params p = {.cfg = &run.cfg,
+    struct vec_env *envs = NULL;
+    struct eval_params p = {.seed = (uint64_t)run.cfg.run_seed,
                             .policy = run.policy,
                             .weights = run.weights,
                             .greedy = a->greedy,
@@ -98,6 +100,9 @@ static int run_eval(const struct eval_args *a, struct config *given, struct onic
         rc = result_open(&p.csv, a->csv, err);
     if (!rc && a->json[0])
         rc = result_open(&json, a->json, err);
+    if (!rc)
+        rc = vec_env_open(&envs, &run.cfg, EVAL_ACTOR_ID, eval_envs(a->episodes), err);
+    p.envs = envs;
     if (!rc)
         rc = evaluate(&p, &stop_asked, &result, err);
     if (!rc && strcmp(a->json, "-") != 0 && strcmp(a->csv, "-") != 0) {
@@ -113,6 +118,7 @@ static int run_eval(const struct eval_args *a, struct config *given, struct onic
     rc = rc ? rc : csv_rc;
     int json_rc = result_close(json, a->json, rc ? NULL : err);
     rc = rc ? rc : json_rc;
+    vec_env_free(envs);
     loaded_run_close(&run);
     return rc;
 }

@@ -7,15 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "actor/envs/open.h"
-#include "actor/envs/vec_env.h"
-#include "common/base/bounds.h"
 #include "common/base/clock.h"
 #include "common/base/rng.h"
 #include "common/base/wilson.h"
 #include "common/base/xmalloc.h"
 
-enum { EVAL_ENVS_MAX = 64, EVAL_ACTOR_ID = BOUND_ACTORS - 1, EVAL_ROW_HEAD = 4 };
+enum { EVAL_ENVS_MAX = 64, EVAL_ROW_HEAD = 4 };
 
 struct evaluation {
     const struct eval_params *p;
@@ -35,15 +32,17 @@ struct evaluation {
     uint64_t steps; /* taken in all environments */
 };
 
+int eval_envs(int episodes)
+{
+    return episodes < EVAL_ENVS_MAX ? episodes : EVAL_ENVS_MAX;
+}
+
 static int open_evaluation(struct evaluation *v, const struct eval_params *p, struct onic_err *err)
 {
-    int want = p->episodes < EVAL_ENVS_MAX ? p->episodes : EVAL_ENVS_MAX;
-    int rc = vec_env_open(&v->envs, p->cfg, EVAL_ACTOR_ID, want, err);
-    if (rc)
-        return rc;
     v->p = p;
+    v->envs = p->envs;
     v->spec = vec_env_spec(v->envs);
-    v->E = want;
+    v->E = vec_env_count(v->envs);
     v->parts = action_space_parts(&v->spec->actions);
     v->S = p->policy ? policy_state_size(p->policy) : 0;
     size_t E = (size_t)v->E;
@@ -61,7 +60,7 @@ static int open_evaluation(struct evaluation *v, const struct eval_params *p, st
     v->action = xcalloc(E * (size_t)v->parts, sizeof *v->action);
     v->result = xcalloc(E, sizeof *v->result);
     v->table = xcalloc((size_t)p->episodes * (size_t)v->row_len, sizeof(double));
-    v->rng = rng_stream((uint64_t)p->cfg->run_seed, "eval", 0, 0, 0);
+    v->rng = rng_stream(p->seed, "eval", 0, 0, 0);
     if (p->policy) {
         v->dist = policy_actions(p->policy);
         v->ws = policy_actor_create(p->policy, v->E);
@@ -73,7 +72,6 @@ static int open_evaluation(struct evaluation *v, const struct eval_params *p, st
 
 static void close_evaluation(struct evaluation *v)
 {
-    vec_env_free(v->envs);
     policy_actor_free(v->ws);
     free(v->left);
     free(v->obs[0]);

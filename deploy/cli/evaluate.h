@@ -12,10 +12,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "actor/envs/env.h"
+#include "actor/envs/vec_env.h"
 #include "common/base/buf.h"
 #include "common/base/err.h"
-#include "common/config/config.h"
 #include "common/policy/policy.h"
 
 struct eval_stat {
@@ -23,8 +22,14 @@ struct eval_stat {
     double mean, std, ci95[2], min, max;
 };
 
+/* An actor number that training does not give, so that its episodes have other seeds. */
+enum { EVAL_ACTOR_ID = BOUND_ACTORS - 1 };
+/* How many environments play so many episodes. */
+int eval_envs(int episodes);
+
 struct eval_params {
-    const struct config *cfg;    /* env.*; run.seed is the evaluation's seed */
+    struct vec_env *envs;        /* borrowed; eval_envs(episodes) of them */
+    uint64_t seed;               /* of the actions */
     const struct policy *policy; /* NULL = uniform random */
     const float *weights;
     bool greedy;

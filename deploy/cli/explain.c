@@ -16,7 +16,7 @@
 
 static const size_t NONE = SIZE_MAX;
 
-enum { ANY_KIND = QUESTION_KINDS };
+enum { ANY_KIND = QUESTION_KINDS, PATH_MAX_BYTES = 512 };
 
 struct explain {
     struct strmap *index; /* caption -> its newest label in labels */
@@ -56,17 +56,17 @@ const char *explain_labels_role(const struct reward_model_type *type, bool label
 /* --- the label store ------------------------------------------------------------------------- */
 
 /* The store of a run directory, or of the run that a checkpoint lies in (RUN/checkpoints/FILE). */
-static int explain_store_path(const char *run, const struct config *cfg, char *out, size_t size,
+static int explain_store_path(const char *run, const char *labels_path, char *out, size_t size,
                               struct onic_err *err)
 {
     struct stat st;
-    char dir[CONFIG_STR_MAX];
+    char dir[PATH_MAX_BYTES];
     const char *cut = strstr(run, "/checkpoints/");
     if (stat(run, &st) == 0 && S_ISDIR(st.st_mode))
         snprintf(dir, sizeof dir, "%s", run);
     else
         snprintf(dir, sizeof dir, "%.*s", cut ? (int)(cut - run) : 1, cut ? run : ".");
-    return run_dir_labels(dir, cfg->labels_path, out, size, err);
+    return run_dir_labels(dir, labels_path, out, size, err);
 }
 
 /* A label of a pair is found under both captions. place: 1 or 2 = the first or second of q. */
@@ -118,14 +118,14 @@ static int keep_row(void *ctx, const struct label_row *row)
     return 0;
 }
 
-struct explain *explain_open(const char *run_or_checkpoint, const struct config *cfg)
+struct explain *explain_open(const char *run_or_checkpoint, const char *labels_path)
 {
     struct explain *x = xcalloc(1, sizeof *x);
     x->index = strmap_create(256);
     char path[4096];
     struct label_store *store = NULL;
     struct onic_err err = {0};
-    int rc = explain_store_path(run_or_checkpoint, cfg, path, sizeof path, &err);
+    int rc = explain_store_path(run_or_checkpoint, labels_path, path, sizeof path, &err);
     if (!rc)
         rc = label_store_open(&store, path, LABEL_STORE_READ, &err);
     if (!rc)

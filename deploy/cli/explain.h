@@ -6,7 +6,6 @@
  * the reward model and the run's label store. */
 
 #include "common/base/buf.h"
-#include "common/config/config.h"
 #include "learner/reward/mix.h"
 
 struct explain;
@@ -41,9 +40,10 @@ struct explain_label {
     size_t older; /* private */
 };
 
-/* Opens the label store of a run for reading. Never fails: without a store explain_caption says so.
+/* Opens the label store of a run for reading; labels_path: the option, "" = the run's own. Never
+ * fails: without a store explain_caption says so.
  */
-struct explain *explain_open(const char *run_or_checkpoint, const struct config *cfg);
+struct explain *explain_open(const char *run_or_checkpoint, const char *labels_path);
 void explain_close(struct explain *x); /* NULL is allowed */
 
 /* The newest label of a caption, of the kind that this model asks for (any kind, where it asks for

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* labels_annotate.c - `onic labels annotate DATA`: a reward server in a thread of this process, and
- * a client that asks it about every pair.
+/* labels_annotate.c - see labels_annotate.h.
  *
  * Nothing is new here but the questions: labels are durable before they are counted, what is
  * answered is never asked again, so breaking off costs nothing and calling again goes on. Pairs are
@@ -18,11 +17,9 @@
 
 #include "common/base/clock.h"
 #include "common/base/xmalloc.h"
-#include "common/config/overlay.h"
-#include "common/wire/frame/sock_folder.h"
 #include "common/wire/labels/labels.h"
-#include "deploy/cli/pairs.h"
-#include "reward_server/server_options.h"
+#include "deploy/cli/labels_annotate.h"
+#include "reward_server/server.h"
 
 enum { GROUP = 1024, PROGRESS_MS = 2000, POLL_MS = 50 };
 
@@ -42,14 +39,9 @@ static void *labels_annotate_serve(void *arg)
     return NULL;
 }
 
-/* Of n chunks the i-th: pairs i - 1, i - 1 + n, ... */
-struct chunk {
-    unsigned i, n;
-};
-
 struct asking {
     struct serving *serving;
-    struct chunk chunk;
+    const struct annotate_plan *plan;
     unsigned at; /* pairs read */
     struct wire_labels_client *client;
     int total, in_group;
@@ -93,7 +85,7 @@ static void finish_group(struct asking *a)
 static void labels_annotate_ask(void *ctx, const char *question, size_t len)
 {
     struct asking *a = ctx;
-    if (a->broken_off || a->at++ % a->chunk.n != a->chunk.i - 1)
+    if (a->broken_off || a->at++ % a->plan->of != a->plan->chunk - 1)
         return;
     wire_labels_client_ask(a->client, question, len);
     if (++a->in_group == GROUP)
@@ -107,17 +99,16 @@ static void labels_annotate_count(void *ctx, const char *question, size_t len)
     ++*(int *)ctx;
 }
 
-static int ask_all(struct serving *s, const char *data, struct chunk chunk, int total,
-                   struct onic_err *err)
+static int ask_all(struct serving *s, const struct annotate_plan *plan, struct onic_err *err)
 {
-    struct asking a = {.serving = s, .chunk = chunk, .start_ms = clock_ms()};
-    a.total = (int)(((unsigned)total + chunk.n - chunk.i) / chunk.n);
+    struct asking a = {.serving = s, .plan = plan, .start_ms = clock_ms()};
+    a.total = (int)(((unsigned)plan->total + plan->of - plan->chunk) / plan->of);
     a.shown_ms = a.start_ms;
     int rc = wire_labels_client_create(&a.client, server_address(s->server), NULL, err);
     if (rc)
         return rc;
     wire_labels_client_wait_for_all(a.client, true);
-    rc = pairs_read(data, NULL, labels_annotate_ask, &a, err);
+    rc = pairs_read(plan->data, NULL, labels_annotate_ask, &a, err);
     if (!rc)
         finish_group(&a);
     labels_annotate_show(&a);
@@ -127,86 +118,35 @@ static int ask_all(struct serving *s, const char *data, struct chunk chunk, int 
     return rc;
 }
 
-static int read_chunk(const char *text, struct chunk *out, struct onic_err *err)
+static int read_chunk(const char *text, struct annotate_plan *out, struct onic_err *err)
 {
     char end;
-    *out = (struct chunk){1, 1};
-    if (text[0] && (sscanf(text, "%u/%u%c", &out->i, &out->n, &end) != 2 || out->i < 1 ||
-                    out->i > out->n || out->n > 100000))
+    out->chunk = out->of = 1;
+    if (text[0] && (sscanf(text, "%u/%u%c", &out->chunk, &out->of, &end) != 2 || out->chunk < 1 ||
+                    out->chunk > out->of || out->of > 100000))
         return err_set(err, ONIC_ECONFIG,
                        "--chunk is '%s', must be i/n with i from 1 to n, for example 1/4", text);
     return ONIC_OK;
 }
 
-/* As the pairs say: a name, of which goal files are found. */
-static int take_environment(struct config *cfg, const char *data, const char *env,
-                            struct onic_err *err)
+int labels_annotate_plan(struct annotate_plan *out, const char *data, const char *chunk,
+                         struct onic_err *err)
 {
-    struct config *said = xmalloc(sizeof *said);
-    config_defaults(said);
-    int rc = config_set(said, "env.id", env, CONFIG_FILE, data, err);
-    if (!rc)
-        rc = config_take_portable(cfg, said, NULL, data, err);
-    free(said);
-    return rc;
-}
-
-/* Options of the server: the store in DATA, the socket in a private folder. */
-static int configure(struct server_params *out, struct config *cfg, const char *data,
-                     const char *env, struct scratch *folder, struct onic_err *err)
-{
-    int rc = ONIC_OK;
-    if (env[0] && config_origin_of(cfg, "env.id") == CONFIG_DEFAULT)
-        rc = take_environment(cfg, data, env, err);
-    if (!rc)
-        rc = sock_folder_create(folder, data, err);
-    if (rc)
-        return rc;
-    snprintf(cfg->run_dir, sizeof cfg->run_dir, "%s", data);
-    snprintf(cfg->listen_address, sizeof cfg->listen_address, "ipc://%.91s/reward", folder->path);
-    rc = server_options(out, cfg, err);
-    /* the server drops what its annotator does not answer, and the client would wait for ever */
-    return rc ? rc
-              : annotator_check_kind(&out->annotators, QUESTION_PAIR, "onic labels annotate", err);
+    *out = (struct annotate_plan){.data = data};
+    int rc = read_chunk(chunk, out, err);
+    return rc ? rc : pairs_read(data, out->env_id, labels_annotate_count, &out->total, err);
 }
 
 /* Serves and asks until all is answered or the server ends. */
-static int labels_annotate_run(struct serving *s, const char *data, struct chunk chunk, int total,
-                               struct onic_err *err)
+int labels_annotate(const struct annotate_plan *plan, struct server *server, struct onic_err *err)
 {
-    if (pthread_create(&s->thread, NULL, labels_annotate_serve, s) != 0)
+    struct serving s = {.server = server};
+    if (pthread_create(&s.thread, NULL, labels_annotate_serve, &s) != 0)
         return err_set(err, ONIC_EIO, "cannot start the thread of the reward server");
-    int rc = ask_all(s, data, chunk, total, err);
-    server_stop(s->server);
-    pthread_join(s->thread, NULL);
-    if (s->rc && err)
-        *err = s->err;
-    return s->rc ? s->rc : rc;
-}
-
-int labels_annotate(const char *data, const struct config *given, const char *chunk_text,
-                    struct onic_err *err)
-{
-    struct config *cfg = xmalloc(sizeof *cfg);
-    struct server_params *params = xmalloc(sizeof *params);
-    struct serving s = {0};
-    struct chunk chunk;
-    char env[CONFIG_STR_MAX] = "";
-    struct scratch folder = {0};
-    int total = 0;
-    *cfg = *given;
-    int rc = read_chunk(chunk_text, &chunk, err);
-    if (!rc)
-        rc = pairs_read(data, env, labels_annotate_count, &total, err);
-    if (!rc)
-        rc = configure(params, cfg, data, env, &folder, err);
-    if (!rc)
-        rc = server_create(&s.server, params, err);
-    if (!rc)
-        rc = labels_annotate_run(&s, data, chunk, total, err);
-    server_free(s.server);
-    scratch_remove(&folder);
-    free(params);
-    free(cfg);
-    return rc;
+    int rc = ask_all(&s, plan, err);
+    server_stop(server);
+    pthread_join(s.thread, NULL);
+    if (s.rc && err)
+        *err = s.err;
+    return s.rc ? s.rc : rc;
 }

@@ -11,10 +11,8 @@
 #include "common/base/xmalloc.h"
 #include "common/checkpoint/checkpoint.h"
 #include "deploy/cli/explain.h"
-#include "deploy/cli/run_load.h"
 #include "learner/reward/caption_totals.h"
 #include "learner/reward/mix.h"
-#include "learner/reward/reward_options.h"
 
 enum { TEXT_MAX = 1 << 24 };
 
@@ -24,7 +22,7 @@ struct table {
     int n;
     const struct reward_model_type *type;
     struct reward_mix *mix; /* NULL where the model reads no captions, or cannot be read itself */
-    struct explain *labels;
+    const struct explain *labels;
 };
 
 /* What is said of one caption. */
@@ -47,27 +45,6 @@ static int read_paid(const struct checkpoint_file *f, struct caption_totals *p,
                        checkpoint_path(f));
     int rc = checkpoint_get_bytes(f, "paid", &data, &len, err);
     return rc ? rc : caption_totals_load(p, data, len, err);
-}
-
-/* The model that decides now; without it the table is shorter, and says why. */
-static int read_model(const struct checkpoint_file *f, const struct config *cfg, struct table *t,
-                      struct onic_err *err)
-{
-    const void *state;
-    size_t len;
-    struct onic_err why = {0};
-    int rc = reward_model_find(cfg->reward_model, &t->type, err);
-    if (rc || !t->type->traits.caption_only)
-        return rc;
-    rc = checkpoint_get_bytes(f, "reward", &state, &len, &why);
-    if (!rc)
-        rc = reward_options_open_kept(&t->mix, cfg, NULL, state, len, &why);
-    if (rc) {
-        fprintf(stderr, "onic labels: no scores of reward model %s: %s\n", t->type->name, why.msg);
-        reward_mix_free(t->mix);
-        t->mix = NULL;
-    }
-    return ONIC_OK;
 }
 
 /* --- the table ------------------------------------------------------------------------------- */
@@ -188,28 +165,19 @@ static void labels_top_print(const struct table *t, bool json)
     buf_release(&out);
 }
 
-int labels_top(const char *run, const struct config *given, int n, bool json, struct onic_err *err)
+int labels_top(const struct labels_top *p, struct onic_err *err)
 {
-    struct checkpoint_file *file = NULL;
-    struct config *cfg = xmalloc(sizeof *cfg);
-    struct table t = {.paid = caption_totals_create(), .top = xcalloc((size_t)n, sizeof *t.top)};
-    int rc = loaded_run_checkpoint(&file, run, err);
-    if (!rc)
-        rc = read_paid(file, t.paid, err);
-    if (!rc)
-        rc = loaded_run_config(cfg, file, given, err);
-    if (!rc)
-        rc = read_model(file, cfg, &t, err);
+    struct table t = {.paid = caption_totals_create(),
+                      .top = xcalloc((size_t)p->n, sizeof *t.top),
+                      .type = p->type,
+                      .mix = p->mix,
+                      .labels = p->labels};
+    int rc = read_paid(p->from, t.paid, err);
     if (!rc) {
-        t.labels = explain_open(run, cfg);
-        t.n = caption_totals_top(t.paid, t.top, n);
-        labels_top_print(&t, json);
+        t.n = caption_totals_top(t.paid, t.top, p->n);
+        labels_top_print(&t, p->json);
     }
-    explain_close(t.labels);
-    reward_mix_free(t.mix);
-    checkpoint_close(file);
     caption_totals_free(t.paid);
     free(t.top);
-    free(cfg);
     return rc;
 }

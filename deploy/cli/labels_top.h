@@ -6,11 +6,23 @@
 
 #include <stdbool.h>
 
-#include "common/config/config.h"
+#include "common/base/err.h"
+#include "learner/reward/mix.h"
 
-/* run: run directory (its newest valid checkpoint) or a checkpoint file. n: lines at most. Writes a
- * table, or one JSON document, to stdout. given: the command line; labels.path wins over the run's.
- */
-int labels_top(const char *run, const struct config *given, int n, bool json, struct onic_err *err);
+struct checkpoint_file;
+struct explain;
+
+/* Everything is borrowed. */
+struct labels_top {
+    const struct checkpoint_file *from;
+    const struct reward_model_type *type; /* the model that decides now */
+    struct reward_mix *mix; /* NULL where it reads no captions, or cannot be read itself */
+    const struct explain *labels;
+    int n; /* lines at most */
+    bool json;
+};
+
+/* Writes a table, or one JSON document, to stdout. */
+int labels_top(const struct labels_top *p, struct onic_err *err);
 
 #endif /* ONIC_DEPLOY_CLI_LABELS_TOP_H */

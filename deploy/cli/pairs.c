@@ -16,11 +16,15 @@
 #include "deploy/cli/commands.h"
 #include "deploy/cli/evaluate.h"
 #include "deploy/cli/json_text.h"
-#include "deploy/cli/run_load.h"
 #include "learner/reward/observation_store.h"
 #include "reward_server/store/label_store.h"
 
-enum { CAPTIONS_KEPT = 1000000, LINE_MAX_BYTES = 1 << 14, DRAWS_PER_PAIR = 100 };
+enum {
+    PATH_MAX_BYTES = 544,
+    CAPTIONS_KEPT = 1000000,
+    LINE_MAX_BYTES = 1 << 14,
+    DRAWS_PER_PAIR = 100
+};
 
 /* --- collecting ------------------------------------------------------------------------------ */
 
@@ -36,35 +40,24 @@ static void see(void *ctx, const char *text, size_t len)
     observation_store_put(s->store, text, len);
 }
 
-static int pairs_play(const struct pairs_collect *p, const struct config *given, struct seen *seen,
-                      char env[CONFIG_STR_MAX], struct onic_err *err)
+static int pairs_play(const struct pairs_collect *p, struct seen *seen, struct onic_err *err)
 {
-    static struct loaded_run run;
     static struct eval_result result;
-    int rc = ONIC_OK;
-    if (p->run[0])
-        rc = loaded_run_open(&run, p->run, given, NULL, err);
-    else
-        run.cfg = *given;
-    if (rc)
-        return rc;
-    snprintf(env, CONFIG_STR_MAX, "%s", run.cfg.env_id);
-    struct eval_params e = {.cfg = &run.cfg,
-                            .policy = run.policy,
-                            .weights = run.weights,
-                            .episodes = p->episodes,
-                            .progress = true,
-                            .caption = see,
-                            .ctx = seen};
-    rc = evaluate(&e, NULL, &result, err);
-    loaded_run_close(&run);
-    return rc;
+    const struct eval_params e = {.envs = p->envs,
+                                  .seed = p->seed,
+                                  .policy = p->policy,
+                                  .weights = p->weights,
+                                  .episodes = p->episodes,
+                                  .progress = true,
+                                  .caption = see,
+                                  .ctx = seen};
+    return evaluate(&e, NULL, &result, err);
 }
 
-static int write_pairs(const struct pairs_collect *p, const struct seen *seen, const char *env,
-                       const char *path, struct onic_err *err)
+static int write_pairs(const struct pairs_collect *p, const struct seen *seen, const char *path,
+                       struct onic_err *err)
 {
-    char part[CONFIG_STR_MAX + 32], question[QUESTION_MAX], name[QUESTION_MAX];
+    char part[PATH_MAX_BYTES + 8], question[QUESTION_MAX], name[QUESTION_MAX];
     snprintf(part, sizeof part, "%s.part", path);
     FILE *f = fopen(part, "we");
     if (!f)
@@ -72,7 +65,7 @@ static int write_pairs(const struct pairs_collect *p, const struct seen *seen, c
     struct buf line;
     buf_init(&line, LINE_MAX_BYTES);
     buf_puts(&line, "{\"env\":");
-    buf_json_string(&line, env, strlen(env));
+    buf_json_string(&line, p->env_id, strlen(p->env_id));
     buf_puts(&line, ",\"from\":");
     buf_json_string(&line, p->run, strlen(p->run));
     buf_printf(&line, ",\"episodes\":%d,\"captions\":%llu}\n", p->episodes,
@@ -113,35 +106,42 @@ static int write_pairs(const struct pairs_collect *p, const struct seen *seen, c
     return ONIC_OK;
 }
 
-int pairs_collect(const struct pairs_collect *p, const struct config *given, struct onic_err *err)
+int pairs_make_folder(const char *data, struct onic_err *err)
 {
-    char path[CONFIG_STR_MAX + 16], env[CONFIG_STR_MAX];
-    snprintf(path, sizeof path, "%s/pairs.jsonl", p->data);
+    char path[PATH_MAX_BYTES];
+    snprintf(path, sizeof path, "%s/pairs.jsonl", data);
     if (access(path, F_OK) == 0)
         return err_set(err, ONIC_ECANTCREATE,
                        "%s is there already; remove it or name another folder", path);
-    if (mkdir(p->data, 0777) != 0 && errno != EEXIST)
-        return err_set(err, ONIC_ECANTCREATE, "cannot create the folder %s: %s", p->data,
+    if (mkdir(data, 0777) != 0 && errno != EEXIST)
+        return err_set(err, ONIC_ECANTCREATE, "cannot create the folder %s: %s", data,
                        strerror(errno));
-    struct seen seen = {
-        .store = observation_store_create(CAPTIONS_KEPT, p->distinct, (uint64_t)given->run_seed)};
-    int rc = pairs_play(p, given, &seen, env, err);
+    return ONIC_OK;
+}
+
+int pairs_collect(const struct pairs_collect *p, struct onic_err *err)
+{
+    char path[PATH_MAX_BYTES];
+    snprintf(path, sizeof path, "%s/pairs.jsonl", p->data);
+    struct seen seen = {.store =
+                            observation_store_create(CAPTIONS_KEPT, p->distinct, p->draw_seed)};
+    int rc = pairs_play(p, &seen, err);
     if (!rc && observation_store_count(seen.store) < 2)
         rc = err_set(err, ONIC_ECONFIG, "%d episodes of %s showed no two captions; play more",
-                     p->episodes, env);
+                     p->episodes, p->env_id);
     if (!rc)
-        rc = write_pairs(p, &seen, env, path, err);
+        rc = write_pairs(p, &seen, path, err);
     observation_store_free(seen.store);
     return rc;
 }
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-int pairs_read(const char *data, char env[CONFIG_STR_MAX],
+int pairs_read(const char *data, char env[PAIRS_ENV_MAX],
                void (*each)(void *ctx, const char *question, size_t len), void *ctx,
                struct onic_err *err)
 {
-    char path[CONFIG_STR_MAX + 16], question[QUESTION_MAX], *line = xmalloc(LINE_MAX_BYTES);
+    char path[PATH_MAX_BYTES], question[QUESTION_MAX], *line = xmalloc(LINE_MAX_BYTES);
     snprintf(path, sizeof path, "%s/pairs.jsonl", data);
     FILE *f = fopen(path, "re");
     int rc = ONIC_OK, number = 0;
@@ -153,7 +153,7 @@ int pairs_read(const char *data, char env[CONFIG_STR_MAX],
         bool fine = json_is_object(o);
         if (fine && ++number == 1 && json_object_get(o, "env")) {
             if (env)
-                snprintf(env, CONFIG_STR_MAX, "%s", json_text(o, "env"));
+                snprintf(env, PAIRS_ENV_MAX, "%s", json_text(o, "env"));
         } else if (fine) {
             size_t len = json_question(o, question);
             fine = question_kind_of(question, len) == QUESTION_PAIR;
@@ -197,7 +197,7 @@ static int pairs_keep(void *ctx, const struct label_row *row)
 int pairs_labelled(const char *data, struct pair_data **out, char identity[192],
                    struct onic_err *err)
 {
-    char path[CONFIG_STR_MAX + 16], word[2 * CONFIG_STR_MAX];
+    char path[PATH_MAX_BYTES], word[2 * PATH_MAX_BYTES];
     struct label_store *store = NULL;
     struct labelled l = {.pairs = pair_data_create(0)};
     snprintf(path, sizeof path, "%s/labels.sqlite", data);

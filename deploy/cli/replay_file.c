@@ -25,18 +25,23 @@ static double replay_file_number_of(json_t *o, const char *key)
     return json_number_value(json_object_get(o, key));
 }
 
-static int replay_file_read_options(struct replay *r, json_t *head, struct onic_err *err)
+static void replay_file_add_option(struct replay *r, const char *key, const char *value)
+{
+    r->option = xrealloc(r->option, (size_t)(r->noptions + 1) * sizeof *r->option);
+    r->option[r->noptions++] = (struct replay_option){xstrdup(key), xstrdup(value)};
+}
+
+static void replay_file_read_options(struct replay *r, json_t *head)
 {
     const char *key, *plugin = json_text(head, "plugin"), *slash = strrchr(plugin, '/');
     json_t *value;
-    int rc = config_set(&r->said, "env.id", json_text(head, "env"), CONFIG_FILE, "env", err);
+    r->env_id = xstrdup(json_text(head, "env"));
     snprintf(r->plugin, sizeof r->plugin, "%.127s", slash ? slash + 1 : plugin);
     json_object_foreach(json_object_get(head, "options"), key, value)
     {
-        if (!rc && json_is_string(value))
-            rc = config_set(&r->said, key, json_string_value(value), CONFIG_FILE, key, err);
+        if (json_is_string(value))
+            replay_file_add_option(r, key, json_string_value(value));
     }
-    return rc;
 }
 
 static int read_head(struct replay *r, const char *line, const char *path, struct onic_err *err)
@@ -65,8 +70,8 @@ static int read_head(struct replay *r, const char *line, const char *path, struc
     r->coef_int = replay_file_number_of(head, "coef_int");
     for (size_t i = 0; i < 2; i++)
         r->versions[i] = (uint64_t)json_integer_value(json_array_get(versions, i));
-    if (!rc && (rc = replay_file_read_options(r, head, err)) != ONIC_OK)
-        err_wrap(err, "%s", path);
+    if (!rc)
+        replay_file_read_options(r, head);
     json_decref(head);
     return rc;
 }
@@ -156,11 +161,11 @@ static int read_kept(struct replay *r, FILE *f, const char *path, struct onic_er
 
 /* --- crashes --------------------------------------------------------------------------------- */
 
-static int set_number(struct config *c, const char *key, long long value, struct onic_err *err)
+static void add_number(struct replay *r, const char *key, long long value)
 {
     char text[32];
     snprintf(text, sizeof text, "%lld", value);
-    return config_set(c, key, text, CONFIG_FILE, "the crash replay", err);
+    replay_file_add_option(r, key, text);
 }
 
 static int read_crash(struct replay *r, FILE *f, const char *path, struct onic_err *err)
@@ -173,15 +178,12 @@ static int read_crash(struct replay *r, FILE *f, const char *path, struct onic_e
     r->crash = true;
     r->seed = head.seed;
     r->resets = head.episode + 1;
-    int rc = config_set(&r->said, "env.id", head.id, CONFIG_FILE, path, err);
-    if (!rc)
-        rc = set_number(&r->said, "env.actions", head.actions, err);
-    if (!rc)
-        rc = set_number(&r->said, "env.clock", head.clock, err);
-    if (!rc)
-        rc = set_number(&r->said, "env.max_steps", (long long)head.capacity, err);
+    r->env_id = xstrdup(head.id);
+    add_number(r, "env.actions", head.actions);
+    add_number(r, "env.clock", head.clock);
+    add_number(r, "env.max_steps", (long long)head.capacity);
     int cap = 0;
-    for (uint64_t i = 0; !rc && i < head.count; i++) {
+    for (uint64_t i = 0; i < head.count; i++) {
         int action = fgetc(f);
         if (action == EOF)
             return err_set(err, ONIC_ECONFIG, "%s is cut short", path);
@@ -191,14 +193,13 @@ static int read_crash(struct replay *r, FILE *f, const char *path, struct onic_e
         s->parts = 1;
         s->caption = xstrdup("");
     }
-    return rc;
+    return ONIC_OK;
 }
 
 int replay_read(struct replay *out, const char *path, struct onic_err *err)
 {
     char magic[8] = "";
     memset(out, 0, sizeof *out);
-    config_defaults(&out->said);
     struct stat st;
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
         return file_kind_refuse(path, "a kept episode (a file of RUN/replays/)", err);
@@ -221,7 +222,12 @@ void replay_release(struct replay *r)
 {
     for (int i = 0; i < r->nsteps; i++)
         free(r->step[i].caption), free(r->step[i].action);
+    for (int i = 0; i < r->noptions; i++) {
+        free(r->option[i].key);
+        free(r->option[i].value);
+    }
     free(r->step);
-    r->step = NULL;
-    r->nsteps = 0;
+    free(r->option);
+    free(r->env_id);
+    *r = (struct replay){.nsteps = 0};
 }

@@ -11,10 +11,10 @@
  * bytes without anything about rewards. */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/base/err.h"
-#include "common/config/config.h"
 #include "common/policy/action_space.h"
 
 struct replay_step {
@@ -30,12 +30,19 @@ struct replay_step {
     int labelled; /* 1 a label of the caption had come by then, 0 none had, -1 unknown */
 };
 
+/* An option as the record has it, whatever it may say. */
+struct replay_option {
+    char *key, *value; /* "env.max_steps", text as an option is given */
+};
+
 struct replay {
-    bool crash;         /* actions only; the last one ended the process */
-    struct config said; /* options as the file gives them (config_take_portable), origin FILE */
-    char plugin[128];   /* file name of the plug-in it was played in, to be shown; "" = none */
-    uint64_t seed;      /* given to the environment, */
-    uint64_t resets;    /* which is then reset so many times */
+    bool crash;                   /* actions only; the last one ended the process */
+    char *env_id;                 /* what was played, with these options */
+    struct replay_option *option; /* [noptions] */
+    int noptions;
+    char plugin[128]; /* file name of the plug-in it was played in, to be shown; "" = none */
+    uint64_t seed;    /* given to the environment, */
+    uint64_t resets;  /* which is then reset so many times */
     int nsteps;
     struct replay_step *step; /* [nsteps] */
     char end[16];             /* "terminated", "truncated"; "" = unknown */

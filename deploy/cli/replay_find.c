@@ -63,9 +63,9 @@ static int none_kept(const char *path, const char *dir, const struct kept *k, st
                    path);
 }
 
-int replay_find(char path[CONFIG_STR_MAX], bool *found, struct onic_err *err)
+int replay_find(char path[REPLAY_PATH_MAX], bool *found, struct onic_err *err)
 {
-    char dir[CONFIG_STR_MAX + 16];
+    char dir[REPLAY_PATH_MAX + 16];
     struct kept k = {.episodes = 0};
     *found = false;
     if (!is_dir(path))
@@ -81,7 +81,7 @@ int replay_find(char path[CONFIG_STR_MAX], bool *found, struct onic_err *err)
     if (k.episodes == 0)
         return none_kept(path, dir, &k, err);
     char file[sizeof dir + sizeof k.newest];
-    if (snprintf(file, sizeof file, "%s/%s", dir, k.newest) >= CONFIG_STR_MAX)
+    if (snprintf(file, sizeof file, "%s/%s", dir, k.newest) >= REPLAY_PATH_MAX)
         return err_set(err, ONIC_ECONFIG, "the path of %s is too long", k.newest);
     memcpy(path, file, strlen(file) + 1);
     *found = true;

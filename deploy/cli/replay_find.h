@@ -7,11 +7,12 @@
 #include <stdbool.h>
 
 #include "common/base/err.h"
-#include "common/config/config.h"
+
+enum { REPLAY_PATH_MAX = 512 };
 
 /* Of a run directory, or of its folder replays/, path becomes that of the newest kept episode,
  * *found is set, and how many there are is said on stderr; another path stays. ONIC_ENOTFOUND: none
  * is kept there. */
-int replay_find(char path[CONFIG_STR_MAX], bool *found, struct onic_err *err);
+int replay_find(char path[REPLAY_PATH_MAX], bool *found, struct onic_err *err);
 
 #endif /* ONIC_DEPLOY_CLI_REPLAY_FIND_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* run_load.c - see run_load.h. The checkpoint carries its configuration, so a file copied elsewhere
+/* run_open.c - see run_open.h. The checkpoint carries its configuration, so a file copied elsewhere
  * plays as well. */
-#include "deploy/cli/run_load.h"
+#include "deploy/cli/run_open.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -124,7 +124,7 @@ int loaded_run_config(struct config *out, const struct checkpoint_file *file,
 }
 
 /* The policy as it was trained, reading the fields of the observation that will be played. */
-static int run_load_build_policy(struct loaded_run *out, const struct obs_spec *obs,
+static int run_open_build_policy(struct loaded_run *out, const struct obs_spec *obs,
                                  const struct env_spec *spec, struct onic_err *err)
 {
     const struct config *c = &out->cfg;
@@ -152,7 +152,7 @@ int loaded_run_open(struct loaded_run *out, const char *path, const struct confi
     struct env *env = NULL;
     rc = env_create(&env, out->cfg.env_id, &out->cfg, 0, err);
     if (!rc)
-        rc = run_load_build_policy(out, obs, &env->spec, err);
+        rc = run_open_build_policy(out, obs, &env->spec, err);
     env_free(env);
     return rc;
 }

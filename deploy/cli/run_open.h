@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef ONIC_DEPLOY_CLI_RUN_LOAD_H
-#define ONIC_DEPLOY_CLI_RUN_LOAD_H
+#ifndef ONIC_DEPLOY_CLI_RUN_OPEN_H
+#define ONIC_DEPLOY_CLI_RUN_OPEN_H
 
-/* run_load.h - a trained policy out of a run directory or a checkpoint file. */
+/* run_open.h - a trained policy out of a run directory or a checkpoint file. */
 
 #include <stdint.h>
 
@@ -34,4 +34,4 @@ int loaded_run_config(struct config *out, const struct checkpoint_file *file,
                       const struct config *given, struct onic_err *err);
 void loaded_run_close(struct loaded_run *r);
 
-#endif /* ONIC_DEPLOY_CLI_RUN_LOAD_H */
+#endif /* ONIC_DEPLOY_CLI_RUN_OPEN_H */

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* labels_import.c - see labels_rows.h. */
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/file_kind.h"
+#include "common/base/utf8.h"
+#include "common/base/xmalloc.h"
+#include "deploy/cli/json_text.h"
+#include "deploy/cli/labels_rows.h"
+#include "reward_server/store/label_store.h"
+
+enum { IMPORT_GROUP = 512, JSON_LINE_MAX = 1 << 16 };
+
+struct import {
+    struct label_store *store;
+    struct label_row rows[IMPORT_GROUP];
+    json_t *objects[IMPORT_GROUP]; /* own the strings of rows */
+    char *questions[IMPORT_GROUP], *raws[IMPORT_GROUP];
+    int n, lines, added;
+    const char *name; /* of the file, for sentences */
+};
+
+static int flush_group(struct import *im, struct onic_err *err)
+{
+    int added = 0,
+        rc = im->n ? label_store_import(im->store, im->rows, im->n, &added, err) : ONIC_OK;
+    im->added += added;
+    for (int i = 0; i < im->n; i++) {
+        json_decref(im->objects[i]);
+        free(im->questions[i]);
+        free(im->raws[i]);
+    }
+    im->n = 0;
+    return rc;
+}
+
+/* Text may be JSON lines under any name; anything else is said before the store is touched. */
+static int check_lines_file(const char *path, struct onic_err *err)
+{
+    static const char *const fine[] = {"JSON text", "a text file", "an empty file", "a pipe"};
+    const char *kind = file_kind(path);
+    for (size_t i = 0; kind && i < sizeof fine / sizeof *fine; i++)
+        if (strcmp(kind, fine[i]) == 0)
+            return ONIC_OK;
+    FILE *f = kind ? NULL : fopen(path, "re");
+    char head[4];
+    const char *wide = f ? utf8_wide_name(head, fread(head, 1, sizeof head, f)) : NULL;
+    if (f)
+        fclose(f);
+    return wide ? err_set(err, ONIC_ECONFIG, "%s is %s text; save it as UTF-8", path, wide)
+                : file_kind_refuse(path, "JSON lines of `onic labels export`", err);
+}
+
+/* Abstentions carry no label and are not imported: the question stays open. */
+static int import_line(struct import *im, const char *line, struct onic_err *err)
+{
+    json_error_t why;
+    im->lines++;
+    json_t *o = json_loads(line, 0, &why);
+    json_t *label = json_object_get(o, "label"), *caption = json_object_get(o, "caption");
+    if (!json_is_object(o) || !json_is_string(caption) ||
+        !(json_is_number(label) || json_is_null(label))) {
+        int rc = err_set(err, ONIC_ECONFIG, "line %d is not a label: %s", im->lines,
+                         o ? "it needs \"caption\" and \"label\"" : why.text);
+        json_decref(o);
+        return rc;
+    }
+    char *question = xmalloc(QUESTION_MAX), *raw = xstrdup(json_text(o, "raw"));
+    size_t len = json_question(o, question);
+    bool fits = question_label_fits(question_kind_of(question, len), json_number_value(label));
+    if (json_is_null(label) || !fits) {
+        bool abstained = json_is_null(label); /* label belongs to o */
+        json_decref(o);
+        free(question);
+        free(raw);
+        return abstained ? ONIC_OK
+                         : err_set(err, ONIC_ECONFIG,
+                                   "line %d: label must be 0 or 1, of a pair also 0.5, of a score "
+                                   "from -1 to 1",
+                                   im->lines);
+    }
+    const json_t *vote = json_object_get(o, "vote");
+    latin1_from_utf8(raw);
+    im->rows[im->n] = (struct label_row){
+        .identity = {.annotator = json_text(o, "annotator"),
+                     .model = json_text(o, "model"),
+                     .goal = json_text(o, "goal"),
+                     .goal_version = json_text(o, "prompt_version"),
+                     .parameters = json_text(o, "parameters"),
+                     .vote = vote ? (int)json_integer_value(vote) : 1},
+        .label = {.question = question,
+                  .question_len = len,
+                  .state = LABEL_ANSWERED,
+                  .value = json_number_value(label),
+                  .confidence = json_number_value(json_object_get(o, "confidence")),
+                  .raw = raw,
+                  .asked_at = json_number_value(json_object_get(o, "asked_at")),
+                  .answered_at = json_number_value(json_object_get(o, "answered_at"))},
+    };
+    im->questions[im->n] = question;
+    im->raws[im->n] = raw;
+    im->objects[im->n++] = o;
+    return im->n == IMPORT_GROUP ? flush_group(im, err) : ONIC_OK;
+}
+
+int labels_import(const char *path, const char *file, struct onic_err *err)
+{
+    bool from_stdin = !file[0] || strcmp(file, "-") == 0;
+    int other = from_stdin ? ONIC_OK : check_lines_file(file, err);
+    if (other)
+        return other;
+    FILE *from = from_stdin ? stdin : fopen(file, "re");
+    if (!from)
+        return file_unreadable(file, errno, err);
+    struct import *im = xcalloc(1, sizeof *im);
+    im->name = from_stdin ? "standard input" : file;
+    char *line = xmalloc(JSON_LINE_MAX);
+    int rc = label_store_open(&im->store, path, LABEL_STORE_IMPORT, err);
+    while (!rc && fgets(line, JSON_LINE_MAX, from)) {
+        if (!strchr(line, '\n') && !feof(from))
+            rc = err_set(err, ONIC_ECONFIG, "line %d is longer than 64 KiB", im->lines + 1);
+        else if (line[strspn(line, " \t\r\n")])
+            rc = import_line(im, line, err);
+    }
+    if (!rc && ferror(from))
+        rc = file_unreadable(im->name, errno, err);
+    struct onic_err late = {0};
+    int rc2 = im->store ? flush_group(im, rc ? &late : err)
+                        : ONIC_OK; /* whole groups before a bad line are kept */
+    label_store_close(im->store);
+    if (!from_stdin)
+        fclose(from);
+    if (im->lines)
+        fprintf(stderr, "onic labels: %d lines read, %d labels added, the others were there\n",
+                im->lines, im->added);
+    free(line);
+    free(im);
+    return rc ? rc : rc2;
+}

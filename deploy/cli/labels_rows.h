@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_DEPLOY_CLI_LABELS_ROWS_H
+#define ONIC_DEPLOY_CLI_LABELS_ROWS_H
+
+/* labels_rows.h - the durable label store of a run, counted, read and added to.
+ *
+ * Reading goes to the file, also while a server writes it: every label is durable there before
+ * anybody hears of it, so the file is never behind. Counting asks the running server first all the
+ * same, because a store may lie on another machine's disk. Captions are bytes of a game; in JSON
+ * each byte is the Latin-1 character of that number, and import turns it back. */
+
+#include <stdbool.h>
+
+#include "common/base/err.h"
+
+/* Prints how many labels there are. address: of the server, "" = none runs; path: of the store. */
+int labels_count(const char *path, const char *address, struct onic_err *err);
+/* Text, with abstentions, or JSON lines, answers only. file: "" or "-" = stdout. */
+int labels_write(const char *path, bool json, const char *file, struct onic_err *err);
+/* Adds the JSON lines of a file to the store; "" or "-" = stdin. Labels that are there stay, and
+ * whole groups before a bad line are kept. labels_import.c */
+int labels_import(const char *path, const char *file, struct onic_err *err);
+
+#endif /* ONIC_DEPLOY_CLI_LABELS_ROWS_H */
