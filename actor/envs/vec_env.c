@@ -206,12 +206,17 @@ static bool floats_finite(const uint8_t *at, size_t n)
     return !bad;
 }
 
-/* Reads the mask of environment i; false when it leaves an open choice without an option. */
-static bool read_mask(struct vec_env *v, int i)
+/* Reads the mask of environment i; false when it leaves a choice without an option. Where the
+ * episode is over nothing is forbidden: actions are drawn for all environments at once, also for
+ * those that are left alone. */
+static bool read_mask(struct vec_env *v, int i, bool over)
 {
     const struct env *e = v->slots[i].env;
     uint8_t *mask = v->mask + (size_t)i * v->mask_bytes;
-    e->family->mask(e, v->possible);
+    if (over)
+        memset(v->possible, 1, (size_t)action_space_all_options(&e->spec.actions));
+    else
+        e->family->mask(e, v->possible);
     action_mask_pack(&e->spec.actions, v->possible, mask);
     return action_mask_fault(&e->spec.actions, mask) < 0;
 }
@@ -225,7 +230,7 @@ static const char *vec_env_fault(struct vec_env *v, int i, const uint8_t *obs,
     for (int k = 0; k < v->nfloats; k++)
         if (!floats_finite(obs + v->floats[k].from, v->floats[k].count))
             return "a field of the observation is not finite";
-    if (v->mask && !read_mask(v, i) && !r->terminated && !r->truncated && !r->failed)
+    if (v->mask && !read_mask(v, i, r->terminated || r->truncated || r->failed))
         return "the mask forbids every option of a choice";
     return NULL;
 }
@@ -239,6 +244,8 @@ static void vec_env_inspect(struct vec_env *v, int i, const uint8_t *obs, struct
     r->failed = true;
     r->terminated = r->truncated = r->success = false;
     r->reward = 0.0;
+    if (v->mask)
+        read_mask(v, i, true);
     if (log_every_ms(&v->log_ms, 60000))
         log_warn("an environment broke; its episode counts as cut off",
                  kv("env", (const char *)v->slots[i].env->spec.id), kv("environment", i),
@@ -416,7 +423,7 @@ int vec_env_load(struct vec_env *v, int i, const uint8_t *snapshot, uint8_t *obs
                                       .success = head.success,
                                       .ret = head.ret,
                                       .caption_count = head.caption_count};
-    if (v->mask && !read_mask(v, i) && !head.ended)
+    if (v->mask && !read_mask(v, i, head.ended))
         return err_set(err, ONIC_EDAMAGED, "this is not a snapshot of %s", s->env->spec.id);
     return ONIC_OK;
 }

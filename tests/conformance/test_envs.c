@@ -91,6 +91,19 @@ static void check_result(const struct probe *p)
     }
 }
 
+static void read_mask(struct probe *p)
+{
+    const struct action_space *s = &p->env->spec.actions;
+    uint8_t possible[BOUND_ACTIONS];
+    if (!s->masked)
+        return;
+    p->env->family->mask(p->env, possible);
+    action_mask_pack(s, possible, p->mask + 1);
+    assert_true(p->ended || action_mask_fault(s, p->mask + 1) < 0);
+    p->mask[0] = 1;
+    p->hash = XXH3_64bits_withSeed(p->mask, 1 + action_space_mask_bytes(s), p->hash);
+}
+
 static void note(struct probe *p)
 {
     check_result(p);
@@ -101,15 +114,7 @@ static void note(struct probe *p)
     memcpy(&parts[4], &p->r.reward, sizeof p->r.reward);
     p->hash = XXH3_64bits(parts, sizeof parts);
     p->ended = p->r.terminated || p->r.truncated || p->r.failed;
-    const struct action_space *s = &p->env->spec.actions;
-    uint8_t possible[BOUND_ACTIONS];
-    if (!s->masked)
-        return;
-    p->env->family->mask(p->env, possible);
-    action_mask_pack(s, possible, p->mask + 1);
-    assert_true(p->ended || action_mask_fault(s, p->mask + 1) < 0);
-    p->mask[0] = 1;
-    p->hash = XXH3_64bits_withSeed(p->mask, 1 + action_space_mask_bytes(s), p->hash);
+    read_mask(p);
 }
 
 static void probe_reset(struct probe *p)
@@ -275,8 +280,10 @@ static void snapshot_continues_exactly(const char *id)
     probe_start(&b, 7);
     assert_ok(b.env->family->load(b.env, state, b.obs, &err));
     assert_true(XXH3_64bits(b.obs, b.env->spec.obs.obs_bytes) == obs_hash);
+    b.ended = false;
+    read_mask(&b);
     a.hash = b.hash = 0;
-    a.ended = b.ended = false;
+    a.ended = false;
     b.rng = a.rng;
     for (int t = 0; t < 5 * STEPS;
          t++) { /* several episodes: the generator is part of the snapshot */

@@ -21,7 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "actor/envs/minigrid/pcg64.h"
+#include "actor/envs/pcg64.h"
 #include "common/base/buf.h"
 #include "common/base/err.h"
 

@@ -53,13 +53,17 @@ static void ids_of_other_libraries_are_answered_with_ours(void **state)
                "nearest name is 'nethack:Score'");
     assert_err(env_create(&e, "doorkey-8X8", &cfg, 0, &err), ONIC_ECONFIG,
                "nearest name is 'minigrid:DoorKey-8x8'");
+    assert_err(env_create(&e, "CartPole-v1", &cfg, 0, &err), ONIC_ECONFIG,
+               "nearest name is 'cartpole'");
+    assert_err(env_create(&e, "Pendulum-v1", &cfg, 0, &err), ONIC_ECONFIG,
+               "nearest name is 'pendulum'");
     assert_err(env_create(&e, "KeyCorridor", &cfg, 0, &err), ONIC_ECONFIG,
                "nearest name is 'minigrid:KeyCorridorS3R");
 }
 
 static void what_is_like_nothing_is_told_what_there_is(void **state)
 {
-    static const char *const ids[] = {"CartPole-v1", "ALE/Pong-v5", "HalfCheetah", "x", ""};
+    static const char *const ids[] = {"MountainCar-v0", "ALE/Pong-v5", "HalfCheetah", "x", ""};
     (void)state;
     struct env *e;
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {

@@ -343,6 +343,28 @@ static void what_is_broken_from_the_start_is_an_error(void **state)
     unsetenv("PLUGIN_BAD");
 }
 
+/* Who draws for all environments at once draws for those that are over too. */
+static void where_an_episode_is_over_nothing_is_forbidden(void **state)
+{
+    (void)state;
+    struct world w;
+    struct rng rng = rng_stream(1, "test", 0, 0, 0);
+    snprintf(cfg.env_id, sizeof cfg.env_id, "tiles");
+    open_world(&w, 0, 2);
+    const uint8_t *mask = vec_env_mask(w.v);
+    assert_int_equal(mask[0], 0x3f);
+    for (int t = 0; t < 6; t++) {
+        union action_cell action[2] = {{0}, {ACTION_NONE}};
+        vec_env_random_action(w.v, 0, &rng, &action[0]);
+        assert_true(action_mask_get(mask, action[0].choice));
+        assert_ok(vec_env_step(w.v, action, w.obs, w.r, &err));
+        assert_int_equal(__builtin_popcount(mask[0]), t == 5 ? 6 : 5 - t);
+        assert_int_equal(mask[1], 0x3f); /* the other one was left alone */
+    }
+    assert_true(w.r[0].terminated);
+    close_world(&w);
+}
+
 static void statistics_are_finite(void **state)
 {
     (void)state;
@@ -380,6 +402,7 @@ int main(void)
         cmocka_unit_test_setup(unique_captions_come_at_the_given_rate, defaults),
         cmocka_unit_test_setup(what_no_policy_can_use_breaks_the_episode, defaults),
         cmocka_unit_test_setup(what_is_broken_from_the_start_is_an_error, defaults),
+        cmocka_unit_test_setup(where_an_episode_is_over_nothing_is_forbidden, defaults),
         cmocka_unit_test_setup(statistics_are_finite, defaults),
         cmocka_unit_test_setup(a_bad_id_is_an_error_and_leaves_nothing, defaults),
     };

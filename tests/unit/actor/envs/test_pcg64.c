@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_pcg64.c - vectors printed by numpy 2.4.6: Generator(PCG64(SeedSequence(seed))).integers. */
-#include "actor/envs/minigrid/pcg64.h"
+#include "actor/envs/pcg64.h"
 #include "tests/onic_test.h"
 
 static void draws_equal_numpy_for_small_large_and_two_word_seeds(void **state)

@@ -9,7 +9,7 @@
  * output first and keep the upper half for the next one, across episodes; ranges below 2^32 use
  * 32-bit draws; and a range of a single value draws nothing.
  * tests/unit/actor/envs/minigrid/test_pcg64.c has vectors of the real library. */
-#include "actor/envs/minigrid/pcg64.h"
+#include "actor/envs/pcg64.h"
 
 __extension__ typedef unsigned __int128 u128;
 
@@ -108,4 +108,10 @@ int pcg64_integers(struct pcg64 *g, int low, int high)
             product = (uint64_t)next32(g) * range;
     }
     return low + (int)(product >> 32);
+}
+
+double pcg64_uniform(struct pcg64 *g, double low, double high)
+{
+    double u = (double)(next64(g) >> 11) * 0x1p-53;
+    return low + (high - low) * u;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef ONIC_ACTOR_ENVS_MINIGRID_PCG64_H
-#define ONIC_ACTOR_ENVS_MINIGRID_PCG64_H
+#ifndef ONIC_ACTOR_ENVS_PCG64_H
+#define ONIC_ACTOR_ENVS_PCG64_H
 
 /* pcg64.h - the random numbers of NumPy's default generator, draw for draw.
  *
- * MiniGrid draws every level from numpy.random.Generator(PCG64(SeedSequence(seed))).integers.
- * Giving the same levels for the same seeds therefore needs exactly this generator, and not onic's
- * Philox. The struct is the whole state, plain data. */
+ * Gymnasium's environments draw from numpy.random.Generator(PCG64(SeedSequence(seed))): MiniGrid
+ * its levels, the classic ones their first state. The same for the same seeds therefore needs
+ * exactly this generator, and not onic's Philox. The struct is the whole state, plain data. */
 
 #include <stdint.h>
 
@@ -20,5 +20,7 @@ struct pcg64 {
 void pcg64_seed(struct pcg64 *g, uint64_t seed);
 /* integers(low, high): uniform in [low, high), high > low. A range of one value draws nothing. */
 int pcg64_integers(struct pcg64 *g, int low, int high);
+/* uniform(low, high): in [low, high), 53 bits. */
+double pcg64_uniform(struct pcg64 *g, double low, double high);
 
-#endif /* ONIC_ACTOR_ENVS_MINIGRID_PCG64_H */
+#endif /* ONIC_ACTOR_ENVS_PCG64_H */
