@@ -81,9 +81,12 @@ struct net net_create(const char *id, const char *core, int hidden, const struct
         o = &plain;
     struct policy_config c = {.hidden = hidden,
                               .core_size = hidden,
-                              .actions = {.n = 5},
+                              .actions = o->actions,
+                              .state_deviation = o->state_deviation,
                               .compat_oni = o->compat_oni,
                               .layer_norm = o->layer_norm};
+    if (c.actions.n == 0)
+        c.actions.n = 5;
     bool all_parts = !o->parts || !o->parts[0];
     snprintf(c.net, sizeof c.net, "%s", id);
     c.core = core_named(core);
@@ -115,7 +118,8 @@ void net_free(struct net *n)
 struct net_batch net_batch_create(struct net *n, int T, int N)
 {
     size_t rows = (size_t)T * (size_t)N, bytes = policy_config(n->p)->obs.obs_bytes;
-    size_t A = (size_t)policy_config(n->p)->actions.n, S = (size_t)policy_state_size(n->p);
+    size_t A = (size_t)action_dist_outputs(policy_actions(n->p)),
+           S = (size_t)policy_state_size(n->p);
     struct net_batch b = {.T = T, .N = N};
     b.obs = xcalloc(rows, bytes);
     b.rows = xcalloc(rows, sizeof *b.rows);
@@ -155,7 +159,8 @@ double net_loss(const struct net *n, struct policy_trainer *w, struct net_batch 
 {
     policy_forward(n->p, w, n->params, b->rows, b->state0, b->reset, b->T, b->N, b->logits,
                    b->value);
-    size_t rows = (size_t)b->T * (size_t)b->N, A = (size_t)policy_config(n->p)->actions.n;
+    size_t rows = (size_t)b->T * (size_t)b->N,
+           A = (size_t)action_dist_outputs(policy_actions(n->p));
     double sum = 0;
     for (size_t i = 0; i < rows * A; i++)
         sum += (double)b->logits[i] * (double)b->dlogits[i];

@@ -11,6 +11,8 @@
 struct net_options { /* 0 or NULL: as by default */
     const char *parts;
     bool compat_oni, layer_norm;
+    struct action_space actions; /* n 0: one of 5 */
+    bool state_deviation;
     /* Relative errors that net_check_gradients allows: 2e-3 along the gradient, 5e-3 across. */
     double along_max, across_max;
 };

@@ -73,10 +73,12 @@ static void an_environment_without_statistics_is_fine(void **state)
     buf_release(&text);
 }
 
+static struct env_description was_read; /* by read_changed */
+
 /* The sample's text with `from` replaced by `to`. */
 static int read_changed(const char *from, const char *to, struct onic_err *err)
 {
-    struct env_description d = sample(), back;
+    struct env_description d = sample();
     struct buf text, changed;
     text_of(&d, &text);
     buf_init(&changed, ENV_DESCRIPTION_TEXT_MAX);
@@ -85,7 +87,7 @@ static int read_changed(const char *from, const char *to, struct onic_err *err)
     buf_append(&changed, text.data, (size_t)(at - text.data));
     buf_puts(&changed, to);
     buf_puts(&changed, at + strlen(from));
-    int rc = env_describe_read(changed.data, changed.len, &back, err);
+    int rc = env_describe_read(changed.data, changed.len, &was_read, err);
     buf_release(&text);
     buf_release(&changed);
     return rc;
@@ -111,6 +113,21 @@ static void damage_is_refused_and_named(void **state)
     assert_err(read_changed("id: ", "id ", &err), ONIC_EPROTO, "without a key");
 }
 
+static void every_kind_of_action_is_read_back(void **state)
+{
+    (void)state;
+    assert_ok(read_changed("actions: 7", "actions: 7 masked", &err));
+    assert_true(was_read.actions.masked && was_read.actions.kind == ACTION_DISCRETE);
+    assert_ok(read_changed("actions: 7", "actions: multi 3,2", &err));
+    assert_true(was_read.actions.kind == ACTION_MULTI && was_read.actions.choices[1] == 2);
+    assert_ok(read_changed("actions: 7", "actions: continuous -2:2,0:1", &err));
+    assert_true(was_read.actions.kind == ACTION_CONTINUOUS && was_read.actions.low[0] == -2.0f);
+    assert_err(read_changed("actions: 7", "actions: multi 3000,3000", &err), ONIC_EPROTO,
+               "actions");
+    assert_err(read_changed("actions: 7", "actions: continuous 2:-2", &err), ONIC_EPROTO,
+               "actions");
+}
+
 static void zero_bytes_and_excess_length_are_refused(void **state)
 {
     (void)state;
@@ -126,6 +143,7 @@ int main(void)
         cmocka_unit_test(a_description_survives_the_round_trip),
         cmocka_unit_test(an_environment_without_statistics_is_fine),
         cmocka_unit_test(damage_is_refused_and_named),
+        cmocka_unit_test(every_kind_of_action_is_read_back),
         cmocka_unit_test(zero_bytes_and_excess_length_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,6 +20,17 @@ static void gradients_of_mlp_match_differences(void **state)
     net_check_gradients("mlp", "none", 16, 1, 3, NULL);
 }
 
+/* Numbers: the deviation as free parameters, and as columns of the head. */
+static void gradients_of_numbers_match_differences(void **state)
+{
+    (void)state;
+    struct net_options o = {
+        .actions = {.kind = ACTION_CONTINUOUS, .n = 3, .low = {-1, -1, 0}, .high = {1, 1, 5}}};
+    net_check_gradients("mlp", "gru", 16, 4, 3, &o);
+    o.state_deviation = true;
+    net_check_gradients("mlp", "gru", 16, 4, 3, &o);
+}
+
 static void gradients_of_nethack_compact_match_differences(void **state)
 {
     (void)state;
@@ -39,6 +50,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_of_grid_small_match_differences),
         cmocka_unit_test(gradients_of_mlp_match_differences),
+        cmocka_unit_test(gradients_of_numbers_match_differences),
         cmocka_unit_test(gradients_of_nethack_compact_match_differences),
         cmocka_unit_test(gradients_of_oni_default_match_differences),
     };

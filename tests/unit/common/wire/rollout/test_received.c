@@ -96,6 +96,100 @@ static void every_wrong_field_is_named_with_its_place_and_value(void **state)
     close_rig(&g);
 }
 
+/* Zeros are an action of every kind; all options possible. */
+static void open_kind(struct rig *g, const struct action_space *actions)
+{
+    memset(g, 0, sizeof *g);
+    g->shape = pair_shape(0);
+    g->shape.actions = *actions;
+    g->t = trajectory_create(&g->shape);
+    g->arena = meta_arena_create();
+    size_t bytes = action_space_mask_bytes(actions);
+    uint8_t possible[16];
+    memset(possible, 1, sizeof possible);
+    for (size_t i = 0; g->t->mask && i < (size_t)g->shape.T * (size_t)g->shape.E; i++)
+        action_mask_pack(actions, possible, g->t->mask + i * bytes);
+}
+
+static void is_taken(struct rig *g)
+{
+    char why[160] = "";
+    seal(g->t, &g->f);
+    assert_null(received_decode(&g->r, g->arena, &g->f, &g->shape, why));
+}
+
+static void is_refused(struct rig *g, const char *field, const char *part)
+{
+    char why[160] = "";
+    seal(g->t, &g->f);
+    const char *bad = received_decode(&g->r, g->arena, &g->f, &g->shape, why);
+    assert_non_null(bad);
+    assert_string_equal(bad, field);
+    assert_non_null(strstr(why, part));
+}
+
+static void choices_and_masks_are_checked_against_the_space(void **state)
+{
+    (void)state;
+    const struct action_space several = {
+        .kind = ACTION_MULTI, .n = 3, .masked = true, .choices = {3, 2, 4}};
+    struct rig g;
+    open_kind(&g, &several);
+    assert_null(g.t->number);
+    g.t->action[4] = 1; /* of the second choice */
+    is_taken(&g);
+    assert_int_equal(g.r.t.action[4], 1);
+    assert_int_equal(g.r.t.mask[2], 0xff);
+    g.t->action[4] = 2;
+    is_refused(&g, "action", "action[4] is 2, must be 0..1");
+    g.t->action[4] = 0;
+    g.t->action[5] = 3;
+    g.t->mask[3] = 0; /* the ninth option of step 1 */
+    is_refused(&g, "action", "action[5] is 3, which its mask forbids");
+    g.t->mask[3] = 0x03;
+    is_refused(&g, "mask", "mask[1] forbids every option of a choice or has bits too many");
+    g.t->mask[3] = 1;
+    g.t->mask[2] = 0xe7;
+    is_refused(&g, "mask", "mask[1]");
+    g.t->mask[2] = 0xff;
+    is_taken(&g);
+    close_rig(&g);
+}
+
+static void numbers_must_be_finite_and_may_be_dense(void **state)
+{
+    (void)state;
+    const struct action_space box = {
+        .kind = ACTION_CONTINUOUS, .n = 2, .low = {-1, -1}, .high = {1, 1}};
+    struct rig g;
+    open_kind(&g, &box);
+    assert_null(g.t->action);
+    g.t->number[3] = -7.5f; /* before the clamp */
+    g.t->logp[0] = 4.0f;
+    is_taken(&g);
+    assert_true(g.r.t.number[3] == -7.5f && g.r.t.logp[0] == 4.0f);
+    g.t->number[5] = NAN;
+    is_refused(&g, "number", "number[5] is not a finite number");
+    close_rig(&g);
+}
+
+/* A message says of which kind its actions are: nothing of another kind is read as these. */
+static void another_kind_than_at_ready_is_refused(void **state)
+{
+    (void)state;
+    const struct action_space one = {.n = 3}, masked = {.n = 3, .masked = true};
+    struct rig g;
+    char why[160];
+    open_kind(&g, &one);
+    seal(g.t, &g.f);
+    struct trajectory_shape other = g.shape;
+    other.actions = masked;
+    assert_string_equal(received_decode(&g.r, g.arena, &g.f, &other, why), "shape");
+    other.actions = (struct action_space){.kind = ACTION_MULTI, .n = 3, .choices = {3, 3, 3}};
+    assert_string_equal(received_decode(&g.r, g.arena, &g.f, &other, why), "shape");
+    close_rig(&g);
+}
+
 static void another_shape_than_at_ready_is_refused(void **state)
 {
     (void)state;
@@ -244,6 +338,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_wrong_field_is_named_with_its_place_and_value),
+        cmocka_unit_test(choices_and_masks_are_checked_against_the_space),
+        cmocka_unit_test(numbers_must_be_finite_and_may_be_dense),
+        cmocka_unit_test(another_kind_than_at_ready_is_refused),
         cmocka_unit_test(another_shape_than_at_ready_is_refused),
         cmocka_unit_test(no_changed_byte_of_meta_or_tail_reads_outside_the_message),
         cmocka_unit_test(a_message_at_an_odd_address_is_read_the_same),
