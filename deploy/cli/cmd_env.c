@@ -141,8 +141,8 @@ static void describe_actions(const struct env_spec *s, struct buf *out)
     if (a->kind == ACTION_DISCRETE)
         buf_printf(out, "%d%s:", a->n, masked);
     else
-        buf_printf(out, "%d %s at once%s:", a->n, a->kind == ACTION_MULTI ? "choices" : "numbers",
-                   masked);
+        buf_printf(out, "%d %s%s at once%s:", a->n, a->kind == ACTION_MULTI ? "choice" : "number",
+                   a->n == 1 ? "" : "s", masked);
     for (int i = 0; i < a->n; i++) {
         if (a->kind == ACTION_DISCRETE)
             buf_printf(out, " %d=%s", i, s->action_names[i]);
