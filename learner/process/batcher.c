@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* batcher.c - see batcher.h. A growing list of pointers; the wire has already checked, ordered per
- * actor, and thrown out what is too old. */
+/* batcher.c - see batcher.h. A growing list of pointers; the wire has already checked them and put
+ * them in order per actor. */
 #include "learner/process/batcher.h"
 
 #include <stdlib.h>
@@ -59,14 +59,25 @@ static bool complete(const struct batcher *b)
     return b->p.actors ? b->count == b->p.actors * b->p.rounds : b->steps >= b->p.steps;
 }
 
-int batcher_fill(struct batcher *b, int timeout_ms)
+static bool too_old(const struct batcher *b, const struct trajectory *t, uint64_t version)
+{
+    return !b->p.actors && version > t->weights_version &&
+           version - t->weights_version > b->p.max_policy_lag;
+}
+
+int batcher_fill(struct batcher *b, uint64_t version, int timeout_ms)
 {
     while (!complete(b)) {
         struct trajectory *t;
         int rc = wire_learner_take(b->p.wire, &t, timeout_ms);
         if (rc)
             return rc;
-        insert(b, t);
+        if (!too_old(b, t, version)) {
+            insert(b, t);
+            continue;
+        }
+        wire_learner_dropped(b->p.wire, t, LEDGER_DROP_STALE);
+        wire_learner_release(b->p.wire, t);
     }
     return ONIC_OK;
 }

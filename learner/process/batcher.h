@@ -19,15 +19,18 @@ struct batcher_params {
     struct wire_learner *wire; /* borrowed */
     int64_t steps;             /* of a batch, at least; not used when deterministic */
     int actors, rounds;        /* deterministic runs; actors = 0: not deterministic */
+    uint64_t max_policy_lag;   /* weights versions; what is older is dropped (not deterministic) */
 };
 
 struct batcher *batcher_create(const struct batcher_params *p);
 void batcher_free(struct batcher *b); /* gives back what it holds, unbooked; NULL is allowed */
 
-/* Takes what has arrived, waiting at most timeout_ms for the next trajectory. ONIC_OK: a batch is
+/* Takes what has arrived, waiting at most timeout_ms for the next trajectory. version: of the
+ * weights that the batch will be trained with; what is too old for them is booked as dropped. It is
+ * here that nothing older is trained on: credit keeps it rare. ONIC_OK: a batch is
  * complete. ONIC_ETIMEDOUT: not yet, call again. ONIC_ESTOPPED: the wire is drained and no batch
  * will be complete. */
-int batcher_fill(struct batcher *b, int timeout_ms);
+int batcher_fill(struct batcher *b, uint64_t version, int timeout_ms);
 /* The trajectories held now; *n receives their number. Valid until batcher_done. */
 struct trajectory *const *batcher_held(const struct batcher *b, int *n);
 /* Books all held trajectories as consumed (before the checkpoint that contains them). */

@@ -8,6 +8,7 @@
 
 #include "common/base/xmalloc.h"
 #include "common/config/overlay.h"
+#include "common/wire/rollout/lag.h"
 #include "learner/process/env_query.h"
 #include "learner/process/label_options.h"
 
@@ -29,6 +30,7 @@ void learner_options(struct learner_params *out, const struct config *cfg)
         .milestone_every = (uint64_t)cfg->checkpoint_milestone_every,
         .checkpoint_failures_max = (int)cfg->checkpoint_fail_max,
         .publish_every_s = cfg->weights_min_interval_s,
+        .publish_versions_max = wire_lag_slack((uint64_t)cfg->train_max_policy_lag),
     };
     stop_options(&out->stop, cfg);
     snprintf(out->reward_server, sizeof out->reward_server, "%s", cfg->reward_server);

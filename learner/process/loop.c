@@ -187,7 +187,7 @@ static int loop_collect(struct learner *r, struct onic_err *err)
 {
     int64_t asked_ms = 0;
     for (;;) {
-        int rc = batcher_fill(r->batcher, WAIT_MS);
+        int rc = batcher_fill(r->batcher, trainer_counters(r->core)->version, WAIT_MS);
         if (rc != ONIC_ETIMEDOUT)
             return rc;
         rc = loop_look(r, err);
@@ -238,10 +238,15 @@ static void publish(struct learner *r)
 {
     int64_t now = clock_ms();
     double wait_s = r->params.deterministic ? 0 : r->params.publish_every_s;
-    if (r->published_ms && (double)(now - r->published_ms) < wait_s * 1e3)
+    uint64_t version = trainer_counters(r->core)->version;
+    /* What is played with weights that stay behind for too long is never trained on, and then there
+     * is no update that would publish newer ones. */
+    bool behind = version - r->published_version > r->params.publish_versions_max;
+    if (r->published_ms && !behind && (double)(now - r->published_ms) < wait_s * 1e3)
         return;
-    wire_learner_publish(r->wire, trainer_weights(r->core), trainer_counters(r->core)->version);
+    wire_learner_publish(r->wire, trainer_weights(r->core), version);
     r->published_ms = now;
+    r->published_version = version;
 }
 
 static int update(struct learner *r, struct onic_err *err)

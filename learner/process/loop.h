@@ -34,6 +34,7 @@ struct learner_params {
     uint64_t milestone_every;             /* environment steps; 0: none is kept for good */
     int checkpoint_failures_max;          /* in a row; then the run ends */
     double publish_every_s;               /* weights, at most so often */
+    uint64_t publish_versions_max;        /* but before they are more than so many ahead */
     char reward_server[LEARNER_TEXT_MAX]; /* "": none was given */
 };
 
@@ -57,7 +58,8 @@ struct learner {
     const char *stopping;                                    /* why, NULL = training */
     int64_t checkpoint_ms, ledger_ms, look_ms, published_ms; /* clock_ms of the last one */
     uint64_t checkpoint_version, checkpoint_steps;           /* asked for last */
-    int64_t wait_log_ms, flush_log_ms;                       /* rate limits */
+    uint64_t published_version;
+    int64_t wait_log_ms, flush_log_ms; /* rate limits */
 };
 
 /* Trains and drains. ONIC_OK when the run ended as wished (drained, frames reached, ...); else the

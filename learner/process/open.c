@@ -116,6 +116,7 @@ static int open_wire(struct learner *r, const struct config *c, struct onic_err 
         .max_queued = (int)(per_batch < 65536 ? per_batch : 65536),
         .inflight_bytes_max = INFLIGHT_BYTES_MAX,
         .max_policy_lag = (uint64_t)c->train_max_policy_lag,
+        .batch_steps = (uint64_t)c->train_batch,
         .deterministic = c->run_deterministic,
         .deterministic_actors = (int)c->actors_count,
         .deterministic_rounds = rounds,
@@ -127,7 +128,8 @@ static int open_wire(struct learner *r, const struct config *c, struct onic_err 
         struct batcher_params bp = {.wire = r->wire,
                                     .steps = c->train_batch,
                                     .actors = c->run_deterministic ? (int)c->actors_count : 0,
-                                    .rounds = rounds};
+                                    .rounds = rounds,
+                                    .max_policy_lag = (uint64_t)c->train_max_policy_lag};
         r->batcher = batcher_create(&bp);
     }
     buf_release(&config);
@@ -265,8 +267,10 @@ static int open_links(struct learner *r, const struct config *cfg, struct checkp
         rc = open_metrics(r, cfg, err);
     if (!rc && !from)
         rc = first_checkpoint(r, err);
-    if (!rc)
-        wire_learner_publish(r->wire, trainer_weights(r->core), trainer_counters(r->core)->version);
+    if (!rc) {
+        r->published_version = trainer_counters(r->core)->version;
+        wire_learner_publish(r->wire, trainer_weights(r->core), r->published_version);
+    }
     return rc;
 }
 

@@ -13,6 +13,7 @@
 
 #include "common/data/ledger.h"
 #include "common/wire/rollout/actor_state.h"
+#include "common/wire/rollout/lag.h"
 #include "common/wire/rollout/seal.h"
 #include "session.pb-c.h"
 
@@ -29,12 +30,20 @@ static struct trajectory_block *free_block(const struct wire_actor *w)
     return NULL;
 }
 
+/* Weights so far behind the newest that what they play may be too old to be trained on; the newest
+ * are being pulled. */
+static bool behind(const struct wire_actor *w, uint64_t version)
+{
+    return w->weights_version > version + 1 &&
+           w->weights_version - 1 - version > wire_lag_slack(w->max_policy_lag);
+}
+
 bool wire_actor_may_start(const struct wire_actor *w)
 {
     uint64_t version;
     if (w->state != LINK_RUNNING || w->suspended || w->draining || w->final_rc ||
         w->produced + (uint64_t)w->taken + 1 > w->credit_until ||
-        !wire_weights_pull_get(w->pull, &version))
+        !wire_weights_pull_get(w->pull, &version) || behind(w, version))
         return false;
     uint64_t index = w->next_index_base + w->produced + (uint64_t)w->taken;
     if (w->deterministic && version != index / (uint64_t)w->rounds)

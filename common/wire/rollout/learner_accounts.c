@@ -16,6 +16,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/xmalloc.h"
+#include "common/wire/rollout/lag.h"
 #include "common/wire/rollout/learner_state.h"
 
 struct peer *peer_find(struct wire_learner *w, uint32_t id)
@@ -98,15 +99,26 @@ static void book_up_to(struct peer *p, uint64_t seq)
 
 static void uncredit(struct wire_learner *w, struct peer *p)
 {
-    if (p->credit_until >= p->settled_seq)
-        w->credit_bytes -= (size_t)(p->credit_until - p->settled_seq) * p->frame_bytes;
+    if (p->credit_until < p->settled_seq)
+        return;
+    uint64_t n = p->credit_until - p->settled_seq;
+    w->credit_bytes -= (size_t)n * p->frame_bytes;
+    w->credit_steps -= n * p->steps_each;
 }
 
 static void recredit(struct wire_learner *w, struct peer *p)
 {
     if (p->credit_until < p->settled_seq)
         p->credit_until = p->settled_seq;
-    w->credit_bytes += (size_t)(p->credit_until - p->settled_seq) * p->frame_bytes;
+    uint64_t n = p->credit_until - p->settled_seq;
+    w->credit_bytes += (size_t)n * p->frame_bytes;
+    w->credit_steps += n * p->steps_each;
+}
+
+void peer_revoke_credit(struct wire_learner *w, struct peer *p)
+{
+    uncredit(w, p);
+    p->credit_until = p->settled_seq;
 }
 
 static void set_settled(struct wire_learner *w, struct peer *p, uint64_t seq)
@@ -193,8 +205,7 @@ void peer_close(struct wire_learner *w, struct peer *p, enum ledger_lost lost,
     w->steps.closed_outstanding += outstanding * p->steps_each;
     w->trajectories.closed_produced += p->produced;
     w->steps.closed_produced += p->produced * p->steps_each;
-    uncredit(w, p);
-    p->credit_until = p->settled_seq;
+    peer_revoke_credit(w, p);
     p->state = PEER_CLOSED;
     p->env_steps_before += p->env_steps;
     p->cpu_ms_before += p->cpu_ms;
@@ -249,6 +260,8 @@ void books_trajectory(struct wire_learner *w, struct received *r, bool consumed,
         return;
     }
     r->booked = true;
+    w->unbooked_steps -= steps;
+    w->unpublished_steps += consumed ? steps : 0;
     if (p->state != PEER_CLOSED && p->incarnation == t->incarnation) {
         peer_book(p, t->seq);
     } else {
@@ -295,6 +308,39 @@ void books_ledger(struct wire_learner *w, struct ledger *out)
 
 /* --- credit ------------------------------------------------------------------------------ */
 
+/* Running actors that may not play: the others get no second trajectory while room is short. */
+static uint64_t steps_of_idle(const struct wire_learner *w, const struct peer *but)
+{
+    uint64_t steps = 0;
+    for (int i = 0; i < w->npeers; i++) {
+        const struct peer *p = w->peers[i];
+        if (p != but && p->state == PEER_RUNNING && p->credit_until <= p->settled_seq)
+            steps += p->steps_each;
+    }
+    return steps;
+}
+
+uint64_t peer_room(const struct wire_learner *w, const struct peer *p)
+{
+    uint64_t lag = w->p.max_policy_lag - wire_lag_slack(w->p.max_policy_lag);
+    if (!w->p.batch_steps || w->p.deterministic)
+        return UINT64_MAX;
+    /* a batch is whole trajectories */
+    uint64_t update = (w->p.batch_steps + p->steps_each - 1) / p->steps_each * p->steps_each;
+    return (lag + 1) * update;
+}
+
+/* Whether one more trajectory of p, begun with weights up to wire_lag_slack behind those that are
+ * published, will be trained on within max_policy_lag versions: by then all that is under way now
+ * has been, and what was trained on without being published counts too. */
+static bool young_enough(const struct wire_learner *w, const struct peer *p)
+{
+    uint64_t ahead = w->credit_steps + w->unbooked_steps + w->unpublished_steps;
+    if (p->credit_until > p->settled_seq)
+        ahead += steps_of_idle(w, p);
+    return ahead < peer_room(w, p);
+}
+
 bool peer_grant(struct wire_learner *w, struct peer *p)
 {
     uint64_t before = p->credit_until;
@@ -304,10 +350,11 @@ bool peer_grant(struct wire_learner *w, struct peer *p)
     if (want > p->booked + BOOK_BITS)
         want = p->booked + BOOK_BITS;
     bool full = w->queued >= w->p.max_queued && !w->p.deterministic;
-    while (p->credit_until < want && !full &&
+    while (p->credit_until < want && !full && young_enough(w, p) &&
            (w->credit_bytes == 0 || w->credit_bytes + p->frame_bytes <= w->p.inflight_bytes_max)) {
         p->credit_until++;
         w->credit_bytes += p->frame_bytes;
+        w->credit_steps += p->steps_each;
     }
     if (p->credit_until < want)
         w->starved = true;

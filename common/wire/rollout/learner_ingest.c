@@ -188,6 +188,7 @@ static bool ingest_settle(struct wire_learner *w, struct peer *p, struct receive
     r->index = p->next_index++;
     accept_snapshot(p, r);
     peer_accept(w, p);
+    w->unbooked_steps += p->steps_each;
     if (w->queue_tail)
         w->queue_tail->next = r;
     else
@@ -220,10 +221,10 @@ static bool ingest_next(struct wire_learner *w, struct peer *p, const struct fra
     return true;
 }
 
-static void ingest_grant(struct wire_learner *w, struct peer *p)
+static void ingest_grant(struct wire_learner *w, struct peer *p, bool go_back)
 {
     peer_grant(w, p);
-    wire_learner_credit(w, p, false);
+    wire_learner_credit(w, p, go_back);
 }
 
 /* Of a peer that is running, in any order. Takes over msg when it returns true. */
@@ -242,12 +243,12 @@ static bool ingest_ordered(struct wire_learner *w, struct peer *p, const struct 
     if (peer_is_booked(p, seq)) { /* trained on before the learner was restored */
         w->status.duplicates++;
         peer_accept(w, p);
-        ingest_grant(w, p);
+        ingest_grant(w, p, false);
         return false;
     }
     bool kept = ingest_next(w, p, f, msg);
     if (peer_alive(p))
-        ingest_grant(w, p);
+        ingest_grant(w, p, false);
     return kept;
 }
 
@@ -275,8 +276,7 @@ static void heartbeat(struct wire_learner *w, struct peer *p, const struct frame
     p->env_steps = m->own->env_steps;
     p->cpu_ms = m->own->cpu_ms;
     if (p->state == PEER_RUNNING) {
-        peer_grant(w, p);
-        wire_learner_credit(w, p, false);
+        ingest_grant(w, p, false);
     }
 }
 
@@ -290,8 +290,7 @@ static void skip(struct wire_learner *w, struct peer *p, const struct frame *f)
     if (!go_back && m->to <= p->credit_until)
         while (p->settled_seq < m->to)
             peer_settle_dropped(w, p, (enum ledger_drop)m->reason);
-    peer_grant(w, p);
-    wire_learner_credit(w, p, go_back);
+    ingest_grant(w, p, go_back);
 }
 
 static void control(struct wire_learner *w, const struct sock_route *from, const struct frame *f)
@@ -363,13 +362,30 @@ static void check_lease(struct wire_learner *w, struct peer *p, int64_t now)
                  p->id, p->host, p->pid, (double)silent * 1e-3, (unsigned long long)p->settled_seq,
                  (unsigned long long)(p->produced - p->settled_seq));
         log_warn(text, kv("actor", p->id));
-        w->credit_bytes -= (size_t)(p->credit_until - p->settled_seq) * p->frame_bytes;
-        p->credit_until = p->settled_seq;
+        peer_revoke_credit(w, p);
         p->state = PEER_ABSENT;
     }
     if (p->state == PEER_ABSENT && p->given_up == 0 && silent > FORGET_MS &&
         p->produced > p->settled_seq)
         peer_give_up(w, p);
+}
+
+/* Room for too few goes round. announce: tell everybody of the new version. */
+static void grant_in_turn(struct wire_learner *w, bool announce)
+{
+    int first = w->turn, left_out = -1;
+    for (int k = 0; k < w->npeers; k++) {
+        int i = (first + k) % w->npeers;
+        struct peer *p = w->peers[i];
+        if (p->state != PEER_RUNNING)
+            continue;
+        if (peer_grant(w, p) || announce)
+            wire_learner_credit(w, p, false);
+        if (left_out < 0 && p->credit_until <= p->settled_seq)
+            left_out = i;
+    }
+    if (left_out >= 0)
+        w->turn = left_out;
 }
 
 static void tick(struct wire_learner *w)
@@ -387,9 +403,9 @@ static void tick(struct wire_learner *w)
         check_lease(w, p, now);
         if (draining && peer_alive(p))
             wire_learner_send(w, p, FRAME_DRAIN, NULL);
-        if (p->state == PEER_RUNNING && (announce || retry) && (peer_grant(w, p) || announce))
-            wire_learner_credit(w, p, false);
     }
+    if (announce || retry)
+        grant_in_turn(w, announce);
     if (w->exposed && now - w->warned_ms > WARN_MS) {
         w->warned_ms = now;
         log_warn("listening beyond this machine without encryption or authentication "

@@ -19,6 +19,8 @@
 #include "common/wire/rollout/learner_state.h"
 #include "session.pb-c.h"
 
+enum { CROWD_MS = 600000 };
+
 static void keep_name(struct peer *p, const struct sock_route *from, const Onic__Wire__Hello *m)
 {
     p->route = *from;
@@ -307,6 +309,20 @@ static void set_reference_shape(struct wire_learner *w, const struct ready_claim
     }
 }
 
+/* More actors than can play at once without their trajectories becoming too old. */
+static void warn_of_too_many(struct wire_learner *w, const struct peer *p)
+{
+    uint64_t running = 0, room = peer_room(w, p) / p->steps_each;
+    for (int i = 0; i < w->npeers; i++)
+        running += w->peers[i]->state == PEER_RUNNING;
+    if (running <= room || !log_every_ms(&w->crowd_log_ms, CROWD_MS))
+        return;
+    log_warn("more actors than train.max_policy_lag lets play at the same time; the others wait. A "
+             "larger train.batch or train.max_policy_lag lets more play",
+             kv("actors", running), kv("at_a_time", room),
+             kv("train.max_policy_lag", w->p.max_policy_lag), kv("train.batch", w->p.batch_steps));
+}
+
 void wire_learner_ready(struct wire_learner *w, struct peer *p, const struct frame *f)
 {
     struct ready_claim c;
@@ -336,13 +352,13 @@ void wire_learner_ready(struct wire_learner *w, struct peer *p, const struct fra
     } else {
         if (!w->has_shape)
             set_reference_shape(w, &c);
-        w->credit_bytes -= (size_t)(p->credit_until - p->settled_seq) * p->frame_bytes;
-        p->credit_until = p->settled_seq;
+        peer_revoke_credit(w, p);
         p->shape = c.shape;
         p->has_shape = true;
         p->steps_each = (uint64_t)c.shape.T * (uint64_t)c.shape.E;
         p->frame_bytes = FRAME_HEADER + trajectory_fixed_bytes(&c.shape);
         p->state = PEER_RUNNING;
+        warn_of_too_many(w, p);
         peer_grant(w, p);
         wire_learner_credit(w, p, true);
     }

@@ -35,7 +35,10 @@ struct wire_learner_params {
     int window;                /* W */
     int max_queued;            /* trajectories in the queue towards training */
     size_t inflight_bytes_max; /* cap of all credit */
-    uint64_t max_policy_lag;
+    uint64_t max_policy_lag;   /* weights versions between acting and training, at most */
+    /* environment steps that an update takes, at least: how many trajectories may be under way for
+     * none to become older than that (not when deterministic); 0 = any number */
+    uint64_t batch_steps;
     bool deterministic;
     int deterministic_actors; /* actors per round when deterministic */
     /* R: trajectories of one actor per weights version when deterministic, >= 1 */

@@ -101,7 +101,7 @@ struct wire_learner {
     atomic_bool stop, draining, open; /* open: the books are loaded, actors may be heard */
     atomic_ullong version_plus_1;     /* 0 = nothing published */
     struct meta_arena *arena;         /* ingest thread */
-    int64_t created_ms, warned_ms, log_ms;
+    int64_t created_ms, warned_ms, log_ms, crowd_log_ms;
 
     pthread_mutex_t lock;
     pthread_cond_t arrived;
@@ -116,10 +116,14 @@ struct wire_learner {
     struct trajectory_shape shape;
     struct received *queue_head, *queue_tail, *pool;
     int queued;
-    bool stopped, starved; /* starved: some actor was refused credit because the queue was full */
+    bool stopped, starved; /* starved: some actor was refused credit for want of room */
     bool announce;         /* a new version: tell everybody */
     bool drain_told;
     size_t credit_bytes;
+    /* environment steps: granted and not settled; accepted and not booked; trained on since weights
+     * were published */
+    uint64_t credit_steps, unbooked_steps, unpublished_steps;
+    int turn; /* of peers, the first that was left without credit: the next room is its */
     struct ledger_counts trajectories, steps;
     struct wire_learner_status status; /* the counters of it */
     uint64_t rx_bad[FRAME_BADS];
@@ -154,6 +158,10 @@ void books_trajectory(struct wire_learner *w, struct received *r, bool consumed,
 void books_ledger(struct wire_learner *w, struct ledger *out);
 /* raises the credit if it may; true when it changed */
 bool peer_grant(struct wire_learner *w, struct peer *p);
+/* environment steps that may be under way for a trajectory of p to be young enough after them */
+uint64_t peer_room(const struct wire_learner *w, const struct peer *p);
+/* takes back what was granted and not used */
+void peer_revoke_credit(struct wire_learner *w, struct peer *p);
 
 /* learner_ingest.c */
 void *wire_learner_ingest(void *arg);
