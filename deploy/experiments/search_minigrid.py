@@ -75,7 +75,7 @@ TRIALS = [
     *((text, options_of(text), ("DoorKey-5x5", "DoorKey-6x6"), SEEDS) for text in ("batch=4096 minibatches=4 kl_stop=0.02",)),
     # 7. The largest maze, and NetHack.
     *((text, options_of(text), ("S6R3",), (1,)) for text in ("minibatches=4 gamma_int=0.9", "minibatches=4 gamma_int=0.95")),
-    *((text, options_of(text), (NETHACK,), (1, 2)) for text in ("minibatches=1", "minibatches=4")),
+    *((text, options_of(text), (NETHACK,), (1,)) for text in ("minibatches=1", "minibatches=4")),
 ]
 
 
