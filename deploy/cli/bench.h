@@ -13,15 +13,14 @@
 
 #include "common/base/buf.h"
 #include "common/base/err.h"
-#include "common/config/config.h"
 
 enum { BENCH_ROUNDS_MAX = 32 };
 
 struct bench_options {
-    bool quick;               /* fewer and shorter rounds: a smoke test of the benchmark itself */
-    double seconds;           /* the row should take about so long; wall time, above 0 */
-    const struct config *cfg; /* options given on the command line */
-    const char *name;         /* the line of benches.def that is run */
+    bool quick;         /* fewer and shorter rounds: a smoke test of the benchmark itself */
+    double seconds;     /* the row should take about so long; wall time, above 0 */
+    char *const *given; /* options given to `onic bench`, as flags; NULL ends them */
+    const char *name;   /* the line of benches.def that is run */
     /* Told after each round. */
     void (*round)(void *ctx, int done, int of);
     void *ctx;

@@ -17,8 +17,8 @@
 #include <string.h>
 
 #include "deploy/cli/bench.h"
+#include "deploy/cli/bench_open.h"
 #include "deploy/cli/bench_run.h"
-#include "reward_server/annotators/annotator.h"
 
 /* One line of benches.def each. Annotators that cost next to nothing, so that the row shows the
  * model; B11-embedding is the other way round. */
@@ -65,7 +65,7 @@ static struct schedule schedule_of(const struct bench_options *o, bool in_turn)
     return s;
 }
 
-static int bench_annotation_start(struct bench_run *r, const struct config *given,
+static int bench_annotation_start(struct bench_run *r, char *const *given,
                                   const struct annotated *a, double wall,
                                   const struct bench_cores *cores, struct onic_err *err)
 {
@@ -93,7 +93,7 @@ static int bench_annotation_start(struct bench_run *r, const struct config *give
 }
 
 /* One round: figures of side 0 and 1. `first` starts first, or on half[0]; NULL: in turn. */
-static int run_both(const struct config *given, const struct annotated *const side[2], int first,
+static int run_both(char *const *given, const struct annotated *const side[2], int first,
                     const struct schedule *s, const struct bench_cores *half,
                     struct bench_figures out[2], struct onic_err *err)
 {
@@ -143,7 +143,7 @@ static const struct annotated *bench_annotation_row_of(const char *name)
 static int bench_annotation_check_annotator(const struct bench_options *o, const char *id,
                                             struct onic_err *err)
 {
-    if (!id[0] || annotator_find(id)->available(o->cfg, err) == ONIC_OK)
+    if (!id[0] || bench_open_annotator(id, o->given, err) == ONIC_OK)
         return ONIC_OK;
     return ONIC_ENOTFOUND;
 }
@@ -164,7 +164,7 @@ int bench_annotation(const struct bench_options *o, struct bench_result *out, st
         labels_cpu[BENCH_ROUNDS_MAX];
     for (int i = 0; !rc && i < rounds; i++) {
         struct bench_figures f[2];
-        rc = run_both(o->cfg, side, i % 2, &s, together ? half : NULL, f, err);
+        rc = run_both(o->given, side, i % 2, &s, together ? half : NULL, f, err);
         if (!rc && with->annotator[0] && f[0].labels < 1)
             rc = err_set(err, ONIC_ENOTFOUND, "the annotator %s answered nothing in %.1f s",
                          with->annotator, s.wall);

@@ -21,9 +21,8 @@
 #include "common/base/cpu.h"
 #include "common/base/paths.h"
 #include "common/base/xmalloc.h"
-#include "common/config/options.h"
 
-enum { RUN_DIR_MAX = 512 };
+enum { RUN_DIR_MAX = 512, WORD_MAX = PATHS_MAX + 512 };
 
 bool bench_halves(struct bench_cores half[2])
 {
@@ -68,16 +67,17 @@ static int bench_run_make_folder(struct bench_run *r, struct onic_err *err)
 /* The argument vector of a run, in one allocation per word; free_words. */
 struct words {
     int n;
-    char *word[CONFIG_COUNT + BENCH_ARGS_MAX + 4];
+    char **word;
 };
 
 __attribute__((format(printf, 2, 3))) static void add_word(struct words *w, const char *format, ...)
 {
-    char text[CONFIG_STR_MAX + PATHS_MAX];
+    char text[WORD_MAX];
     va_list ap;
     va_start(ap, format);
     vsnprintf(text, sizeof text, format, ap);
     va_end(ap);
+    w->word = xrealloc(w->word, (size_t)(w->n + 2) * sizeof *w->word);
     w->word[w->n++] = xstrdup(text);
     w->word[w->n] = NULL;
 }
@@ -86,18 +86,7 @@ static void free_words(struct words *w)
 {
     for (int i = 0; i < w->n; i++)
         free(w->word[i]);
-}
-
-/* What was given in a file or on the command line; variables of the environment are inherited. */
-static void add_given(struct words *w, const struct config *given)
-{
-    for (int i = 0; i < CONFIG_COUNT; i++) {
-        char value[CONFIG_STR_MAX];
-        if (given->origin[i] != CONFIG_FILE && given->origin[i] != CONFIG_CLI)
-            continue;
-        option_text(given, i, value);
-        add_word(w, "--%s.%s=%s", option_rows[i].section, option_rows[i].name, value);
-    }
+    free(w->word);
 }
 
 static void bench_run_become(const struct words *w, const char *output,
@@ -112,7 +101,7 @@ static void bench_run_become(const struct words *w, const char *output,
     _exit(127);
 }
 
-int bench_run_start(struct bench_run *r, const struct config *given, const char *const *flags,
+int bench_run_start(struct bench_run *r, char *const *given, const char *const *flags,
                     const struct bench_cores *cores, struct onic_err *err)
 {
     char program[PATHS_MAX], dir[RUN_DIR_MAX], output[RUN_DIR_MAX];
@@ -127,7 +116,8 @@ int bench_run_start(struct bench_run *r, const struct config *given, const char 
     snprintf(output, sizeof output, "%.504s/output", r->folder.path);
     add_word(&w, "%s", program);
     add_word(&w, "train");
-    add_given(&w, given);
+    for (int i = 0; given[i]; i++)
+        add_word(&w, "%s", given[i]);
     add_word(&w, "--run-dir=%s", dir);
     for (int i = 0; i < BENCH_ARGS_MAX && flags[i]; i++)
         add_word(&w, "%s", flags[i]);

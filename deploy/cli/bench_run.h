@@ -9,7 +9,6 @@
 
 #include "common/base/err.h"
 #include "common/base/scratch.h"
-#include "common/config/config.h"
 
 enum { BENCH_ARGS_MAX = 24 };
 
@@ -30,9 +29,9 @@ struct bench_figures {
 };
 
 /* Starts `onic train` with the options that were given to `onic bench` and these flags (NULL ends
- * them, at most BENCH_ARGS_MAX; they win) on these cores, NULL = all. The folder is
+ * both, at most BENCH_ARGS_MAX flags; they win) on these cores, NULL = all. The folder is
  * onic-bench-* in $TMPDIR or /tmp. */
-int bench_run_start(struct bench_run *r, const struct config *given, const char *const *flags,
+int bench_run_start(struct bench_run *r, char *const *given, const char *const *flags,
                     const struct bench_cores *cores, struct onic_err *err);
 /* Waits for its end. Frames per second after the first from_wall seconds and before the drain; the
  * rest as of its end. Removes the folder; that of a run that failed (ONIC_EINTERNAL)

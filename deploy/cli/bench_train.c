@@ -5,19 +5,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "actor/envs/open.h"
 #include "actor/rollout.h"
 #include "common/base/clock.h"
 #include "deploy/cli/bench.h"
+#include "deploy/cli/bench_open.h"
 #include "deploy/cli/bench_run.h"
-#include "learner/train/trainer_options.h"
+#include "learner/train/trainer.h"
 
 enum { BENCH_GROUPS = 2 };
 
 /* --- the same work in one process ------------------------------------------------------------ */
 
 struct inprocess {
-    struct config cfg;
     struct vec_env *envs[BENCH_GROUPS];
     struct rollout *rollout[BENCH_GROUPS];
     struct trajectory *t[BENCH_GROUPS];
@@ -34,25 +33,18 @@ static void inprocess_close(struct inprocess *x)
     }
 }
 
-static int inprocess_open(struct inprocess *x, const struct config *cfg, struct onic_err *err)
+static int inprocess_open(struct inprocess *x, char *const *given, const char *const *flags,
+                          struct onic_err *err)
 {
+    int T = 0;
     memset(x, 0, sizeof *x);
-    x->cfg = *cfg;
-    int rc = ONIC_OK;
+    int rc = bench_open_training(x->envs, BENCH_GROUPS, &x->core, &T, given, flags, err);
     for (int g = 0; !rc && g < BENCH_GROUPS; g++) {
-        rc = vec_env_open(&x->envs[g], &x->cfg, g, 0, err);
-        if (!rc && g == 0) {
-            struct env_description d;
-            vec_env_describe(x->envs[0], &d);
-            rc = trainer_of_options(&x->core, &x->cfg, &d, err);
-        }
-        if (rc)
-            break;
         struct rollout_params p = {.policy = trainer_policy(x->core),
                                    .envs = x->envs[g],
                                    .seed = 1,
                                    .actor_id = (uint32_t)g,
-                                   .T = (int)x->cfg.train_rollout};
+                                   .T = T};
         rc = rollout_create(&x->rollout[g], &p, err);
         if (!rc)
             rc = rollout_start(x->rollout[g], NULL, 0, err);
@@ -65,11 +57,11 @@ static int inprocess_open(struct inprocess *x, const struct config *cfg, struct 
 }
 
 /* Trains until `frames`, or for so many seconds; CPU seconds per frame into *cost. */
-static int inprocess_run(const struct config *cfg, double frames, double seconds, double *cost,
-                         struct onic_err *err)
+static int inprocess_run(char *const *given, const char *const *flags, double frames,
+                         double seconds, double *cost, struct onic_err *err)
 {
     struct inprocess x;
-    int rc = inprocess_open(&x, cfg, err);
+    int rc = inprocess_open(&x, given, flags, err);
     int64_t start = clock_process_cpu_ns(), end_ms = clock_ms() + (int64_t)(seconds * 1e3);
     while (!rc && (double)trainer_counters(x.core)->env_steps < frames && clock_ms() < end_ms) {
         uint64_t version = trainer_counters(x.core)->version;
@@ -89,18 +81,6 @@ static int inprocess_run(const struct config *cfg, double frames, double seconds
     return rc;
 }
 
-/* Options among the flags of `onic train`, for the same in one process. */
-static void apply_flags(struct config *cfg, const char *const *flags)
-{
-    for (int i = 0; flags[i]; i++) {
-        char key[64];
-        const char *value = strchr(flags[i], '=') + 1;
-        snprintf(key, sizeof key, "%.*s", (int)(value - flags[i] - 3), flags[i] + 2);
-        if (strchr(key, '.')) /* --frames is a limit of its own here */
-            ONIC_ASSERT(config_set(cfg, key, value, CONFIG_AUTO, "bench", NULL) == ONIC_OK);
-    }
-}
-
 int bench_distributed(const struct bench_options *o, struct bench_result *out, struct onic_err *err)
 {
     int rounds = o->quick ? 2 : 3;
@@ -117,17 +97,15 @@ int bench_distributed(const struct bench_options *o, struct bench_result *out, s
                            frames_flag,
                            wall_flag,
                            NULL};
-    struct config cfg = *o->cfg;
-    apply_flags(&cfg, flags);
     double a[BENCH_ROUNDS_MAX], b[BENCH_ROUNDS_MAX];
     for (int i = 0; i < rounds; i++) {
         struct bench_run run;
         struct bench_figures f;
-        int rc = bench_run_start(&run, o->cfg, flags, NULL, err);
+        int rc = bench_run_start(&run, o->given, flags, NULL, err);
         if (!rc)
             rc = bench_run_finish(&run, 0, &f, err);
         if (!rc) /* as far: an agent that has learned costs more per frame */
-            rc = inprocess_run(&cfg, f.frames, wall, &b[i], err);
+            rc = inprocess_run(o->given, flags, f.frames, wall, &b[i], err);
         if (rc)
             return rc;
         a[i] = f.cpu_s / f.frames * 1e6;
