@@ -334,7 +334,7 @@ static void server_check_annotator(struct server *s)
         quit(s, rc);
     } else if (strncmp(text, s->said, 8) !=
                0) { /* the first words tell the phase, numbers follow */
-        if (*text && !annotator_is_starting(text))
+        if (*text && !label_annotator_is_starting(text))
             log_warn("annotator", kv("status", (const char *)text));
         else
             log_info("annotator", kv("status", *text ? (const char *)text : "ready"));

@@ -46,9 +46,12 @@ static bool put_note(void *ctx, const char *name, const char *text)
 static int open_annotator(struct server *s, const struct server_params *p, struct onic_err *err)
 {
     const struct annotator_order *o = &p->annotators;
+    char note[ONIC_ERR_MSG_MAX];
     int rc = annotator_goal(&s->goal, o, &p->goal, err);
     if (rc)
         return rc;
+    if (annotator_goal_is_foreign(o, s->goal, &p->goal, note))
+        log_warn(note);
     annotator_names(o, s->annotators);
     s->costs_money = annotator_costs_money(o);
     snprintf(s->identity.annotator, sizeof s->identity.annotator, "%.31s", s->annotators);

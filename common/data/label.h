@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "common/data/question.h"
 
@@ -46,6 +47,13 @@ struct label {
 static inline bool label_is_settled(enum label_state state)
 {
     return state == LABEL_ANSWERED || state == LABEL_ABSTAINED;
+}
+
+/* True for what an annotator says of itself in every start; anything else is for people to look
+ * at. */
+static inline bool label_annotator_is_starting(const char *status)
+{
+    return strncmp(status, "warming up", 10) == 0 || strncmp(status, "asking ", 7) == 0;
 }
 
 #endif /* ONIC_COMMON_DATA_LABEL_H */

@@ -33,12 +33,20 @@ static bool asked_kind(const struct config *cfg, enum question_kind *kind)
     return true;
 }
 
+/* f: where it is said that the goal is of another domain than the environment; NULL: nowhere. */
 static int goal_of(struct goal **out, const struct annotator_order *o, const struct config *cfg,
-                   struct onic_err *err)
+                   struct finding *f, struct onic_err *err)
 {
     struct goal_choice choice;
+    char why[ONIC_ERR_MSG_MAX];
     int rc = goal_options(&choice, cfg, err);
-    return rc ? rc : annotator_goal(out, o, &choice, err);
+    if (!rc)
+        rc = annotator_goal(out, o, &choice, err);
+    if (!rc && f && annotator_goal_is_foreign(o, *out, &choice, why)) {
+        f->verdict = VERDICT_WARN;
+        buf_printf(&f->text, "%s; ", why);
+    }
+    return rc;
 }
 
 void doctor_embedding(const struct config *cfg, struct finding *f)
@@ -91,7 +99,7 @@ static int ask_servers(const struct config *cfg, struct buf *out, int *broken, s
                        "a language model answers no %s questions, which reward.model=%s asks; "
                        "choose another of the two",
                        question_kind_name(kind), cfg->reward_model);
-    int rc = goal_of(&goal, &alone, cfg, err);
+    int rc = goal_of(&goal, &alone, cfg, NULL, err);
     const struct annotator_setup setup = {.config = cfg, .goal = goal};
     if (!rc)
         rc = llm_check(&setup, kind, out, broken, err);
@@ -231,7 +239,7 @@ static void doctor_labels_ask_server(struct wire_labels_client *c, struct trial 
         wire_labels_client_status(c, &s);
         snprintf(a->raw, sizeof a->raw, "%s", s.annotator);
     } while (!is_answered(c, t) && clock_ms() < until && !s.waiting_for[0] &&
-             (!*s.annotator || annotator_is_starting(s.annotator)));
+             (!*s.annotator || label_annotator_is_starting(s.annotator)));
     if (a->label.state == LABEL_UNKNOWN && !*a->raw)
         snprintf(a->raw, sizeof a->raw, "%s",
                  s.waiting_for[0] ? s.waiting_for : "it does not answer in time");
@@ -284,7 +292,7 @@ static int try_order(struct finding *f, const struct config *cfg, enum question_
     if (!rc)
         rc = annotator_check_kind(&order, kind, who, err);
     if (!rc)
-        rc = goal_of(&goal, &order, cfg, err);
+        rc = goal_of(&goal, &order, cfg, f, err);
     if (*note)
         buf_printf(&f->text, "%s; ", note);
     for (int i = 0; !rc && i < order.n; i++) {
@@ -306,7 +314,7 @@ void doctor_annotator(const struct config *cfg, struct finding *f)
     } else if (cfg->reward_server[0]) {
         struct annotator_order any;
         annotator_alone(&any, annotator_find("random"), cfg);
-        rc = goal_of(&goal, &any, cfg, &err);
+        rc = goal_of(&goal, &any, cfg, NULL, &err);
         if (!rc)
             try_server(f, cfg, goal, kind);
         goal_free(goal);

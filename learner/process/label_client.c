@@ -21,6 +21,7 @@
 
 enum {
     REFRESH_MS = 1000,
+    FRUITLESS_MS = 60000, /* a life without a label is worth a word when it asked for so long */
     SOURCES_MAX = 8,
     SOURCE_NAME_MAX = 32,
     STATE_MAX = 4096 + LABEL_OPTIONS_TEXT_MAX
@@ -55,6 +56,8 @@ struct label_client {
     struct strmap *asked;    /* questions of this round while holding; NULL = not holding */
     struct held_label *held; /* [held_cap] */
     int held_count, held_cap;
+    int64_t asked_ms;                /* clock_ms of the first question of this life; 0 = none */
+    bool ails;                       /* the annotator said what no start says */
     char waiting[192], trouble[160]; /* trouble: the last that was said of the annotator */
     char fruitless[300];
 };
@@ -94,6 +97,8 @@ void label_client_free(struct label_client *a)
 static void label_client_ask_one(struct label_client *a, const char *question, size_t len)
 {
     wire_labels_client_ask(a->client, question, len);
+    if (!a->asked_ms)
+        a->asked_ms = clock_ms();
     if (a->asked)
         strmap_put(a->asked, question, len, NULL);
 }
@@ -333,10 +338,20 @@ const char *label_client_waiting_for(struct label_client *a)
         snprintf(a->waiting, sizeof a->waiting, "%s", s.waiting_for);
     else if (s.connected && s.annotator[0])
         snprintf(a->waiting, sizeof a->waiting, "labels: %s", s.annotator);
+    a->ails |= s.annotator[0] && !label_annotator_is_starting(s.annotator);
     if (s.waiting_for[0] || s.annotator[0])
         snprintf(a->trouble, sizeof a->trouble, "%s",
                  s.waiting_for[0] ? s.waiting_for : s.annotator);
     return a->waiting;
+}
+
+/* A life that is stopped while server and annotator were still starting could not have had a label,
+ * and nothing is wrong with it. */
+static bool could_have_had_labels(const struct label_client *a,
+                                  const struct wire_labels_client_status *s)
+{
+    return s->abstained_total > 0 || a->ails ||
+           (a->asked_ms && clock_ms() - a->asked_ms >= FRUITLESS_MS);
 }
 
 const char *annotate_fruitless(struct label_client *a)
@@ -350,7 +365,7 @@ const char *annotate_fruitless(struct label_client *a)
     label_client_waiting_for(a);
     wire_labels_client_status(a->client, &s);
     uint64_t asked = s.asked_total + (uint64_t)(s.waiting > 0 ? s.waiting : 0);
-    if (asked == 0)
+    if (asked == 0 || !could_have_had_labels(a, &s))
         return a->fruitless;
     snprintf(what, sizeof what, "none of %llu questions was answered", (unsigned long long)asked);
     if (s.abstained_total)

@@ -125,8 +125,6 @@ struct annotator {
 /* registry.c */
 /* How it is; one without `health` is always well. */
 enum annotator_health annotator_health_of(const struct annotator *a);
-/* True for a status that every start shows; other ones are for people to look at. */
-bool annotator_is_starting(const char *status);
 const struct annotator_vtable *annotator_find(const char *id); /* NULL when unknown */
 const struct annotator_vtable *annotator_at(int index);        /* NULL at the end */
 
@@ -173,5 +171,8 @@ int annotator_open(struct annotator **out, const struct annotator_order *o,
  */
 int annotator_goal(struct goal **out, const struct annotator_order *o,
                    const struct goal_choice *choice, struct onic_err *err);
+/* goal_is_foreign, where somebody in the order goes by the goal. */
+bool annotator_goal_is_foreign(const struct annotator_order *o, const struct goal *g,
+                               const struct goal_choice *choice, char why[ONIC_ERR_MSG_MAX]);
 
 #endif /* ONIC_REWARD_SERVER_ANNOTATORS_ANNOTATOR_H */

@@ -34,3 +34,10 @@ int annotator_goal(struct goal **out, const struct annotator_order *o,
     *out = NULL;
     return ONIC_ECONFIG;
 }
+
+bool annotator_goal_is_foreign(const struct annotator_order *o, const struct goal *g,
+                               const struct goal_choice *choice, char why[ONIC_ERR_MSG_MAX])
+{
+    bool reads_pool;
+    return any_needs_goal(o, &reads_pool) && goal_is_foreign(g, choice, why);
+}

@@ -44,11 +44,6 @@ struct label annotator_answer_label(const struct annotator_answer *a)
     return label;
 }
 
-bool annotator_is_starting(const char *status)
-{
-    return strncmp(status, "warming up", 10) == 0 || strncmp(status, "asking ", 7) == 0;
-}
-
 const struct annotator_vtable *annotator_find(const char *id)
 {
     for (int i = 0; i < TABLE_COUNT; i++)

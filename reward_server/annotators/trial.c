@@ -114,7 +114,7 @@ static bool is_over(struct asking *k)
     if (strcmp(text, k->said) != 0)
         k->moved_ms = clock_ms();
     snprintf(k->said, sizeof k->said, "%s", text);
-    bool wrong = *text && !annotator_is_starting(text);
+    bool wrong = *text && !label_annotator_is_starting(text);
     return wrong || clock_ms() - k->moved_ms >= k->patience_ms;
 }
 

@@ -428,8 +428,20 @@ static int find_named(struct goal *g, const char *dir, const char *name, char fo
     return stat(g->path, &st) != 0 ? unknown_goal(folder, name, err) : ONIC_OK;
 }
 
+static int refuse_folder(const char *name, struct onic_err *err)
+{
+    struct buf names;
+    int rc = err_set(err, ONIC_ECONFIG,
+                     "annotator.goal=%.300s is a folder; name a goal file in it (it has %s), or a "
+                     "goal by its name and the folder of the domains as annotator.goals_dir",
+                     name, names_in(&names, name, ".yaml"));
+    buf_release(&names);
+    return rc;
+}
+
 static int find_file(struct goal *g, const char *name, char folder[4096], struct onic_err *err)
 {
+    struct stat st;
     const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
     snprintf(g->path, sizeof g->path, "%s", name);
     snprintf(folder, 4096, "%.*s", slash ? (int)(slash - name) : 1, slash ? name : ".");
@@ -439,8 +451,8 @@ static int find_file(struct goal *g, const char *name, char folder[4096], struct
     char *dot = strrchr(g->name, '.');
     if (dot && dot != g->name)
         *dot = '\0';
-    if (access(name, F_OK) == 0)
-        return ONIC_OK;
+    if (stat(name, &st) == 0)
+        return S_ISDIR(st.st_mode) ? refuse_folder(name, err) : ONIC_OK;
     return err_set(err, ONIC_ECONFIG, "the goal file %.400s (annotator.goal) is not there: %s",
                    name, strerror(errno));
 }

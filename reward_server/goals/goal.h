@@ -85,12 +85,17 @@ struct goal *goal_unstated(const char *domain);
 struct goal_choice {
     char dir[4096];                                 /* holds a folder per domain */
     char domain[GOAL_NAME_MAX], name[GOAL_REF_MAX]; /* as goal_load takes them, or "auto" */
-    char env_id[GOAL_REF_MAX];                      /* what auto goes by */
+    bool env_given;            /* somebody said which environment it is; else env_id is a default */
+    char env_id[GOAL_REF_MAX]; /* what auto goes by */
 };
 
 /* Replaces "auto": domain = the family of env_id, name = the goal whose `environments` fits best.
  * ONIC_ENOTFOUND: name is auto and there is no goal for env_id. */
 int goal_choose(struct goal_choice *c, struct onic_err *err);
+/* True when the goal that was loaded by this choice is of another domain than the environment, so
+ * that what it praises is never said there: by its `environments`, else by the name of its folder;
+ * why: one sentence with the option to change. One without a preference fits everywhere. */
+bool goal_is_foreign(const struct goal *g, const struct goal_choice *c, char why[ONIC_ERR_MSG_MAX]);
 
 /* The first rule that matches, or GOAL_NO_RULE. caption is NUL-terminated. */
 int goal_match(const struct goal *g, const char *caption);

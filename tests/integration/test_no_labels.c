@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* test_no_labels.c - a run whose annotator gives no label trains on, ends well, and says at its end
  * that and why nothing was learned from language. */
+#include <stdlib.h>
+
 #include "tests/onic_test.h"
 #include "tests/support/scene.h"
 
@@ -84,6 +86,33 @@ static void a_server_that_is_away_all_the_time_is_the_reason(void **state)
     is_told_twice(s, "http://127.0.0.1:1/v1: Failed to connect");
 }
 
+/* Three seconds and less: neither server nor annotator need have been there yet. */
+static void a_short_run_is_not_told_that_it_learned_nothing(void **state)
+{
+    struct scene *s = *state;
+    assert_int_equal(program_run(&s->a, s->dir, "a", "onic",
+                                 "train --run-dir=run --env.id=corridor --annotator.id=rules "
+                                 "--rules.latency_ms=100000 --frames=2000 --stop.success=0",
+                                 SCENE_LONG_MS),
+                     0);
+    if (strstr(program_text(s->a.err), "no label in this life"))
+        fail_msg("%s", program_text(s->a.err));
+}
+
+static void a_goal_of_another_domain_is_a_warning(void **state)
+{
+    struct scene *s = *state;
+    char args[700];
+    snprintf(args, sizeof args,
+             "train --run-dir=run --env.id=minigrid:DoorKey-5x5 --frames=1000000000 "
+             "--annotator.id=rules --annotator.goal=%s/deploy/goals/nethack/gold.yaml",
+             getenv("ONIC_SOURCE"));
+    program_start(&s->a, s->dir, "a", "onic", args);
+    await_word(s->a.err, "gold.yaml is a goal of nethack, and minigrid:DoorKey-5x5 says other",
+               SCENE_LONG_MS);
+    scene_drain(&s->a);
+}
+
 int main(void)
 {
 #define IN_SCENE(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
@@ -92,6 +121,8 @@ int main(void)
         IN_SCENE(so_is_what_it_wrote_where_answers_belong),
         IN_SCENE(a_shell_that_finds_no_program_is_quoted),
         IN_SCENE(a_server_that_is_away_all_the_time_is_the_reason),
+        IN_SCENE(a_short_run_is_not_told_that_it_learned_nothing),
+        IN_SCENE(a_goal_of_another_domain_is_a_warning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
  * Cosines are those of the sums themselves, as there, so they are not centred; a sentence without a
  * known word has cosine 0 to everything. */
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/xmalloc.h"
@@ -25,6 +26,10 @@ static int file_available(const struct source_params *p, struct onic_err *err)
                        "format (.vec)");
     if (access(p->vectors, R_OK) != 0)
         return err_set(err, ONIC_ECONFIG, "embedding.vectors %.400s cannot be read", p->vectors);
+    struct stat st;
+    if (stat(p->vectors, &st) == 0 && S_ISDIR(st.st_mode))
+        return err_set(err, ONIC_ECONFIG, "embedding.vectors %.400s is a folder; name a .vec file",
+                       p->vectors);
     return ONIC_OK;
 }
 

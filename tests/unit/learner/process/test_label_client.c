@@ -3,6 +3,7 @@
 #include "tests/onic_test.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "common/base/clock.h"
 #include "learner/process/label_client.h"
@@ -21,6 +22,7 @@ struct fixture {
     struct batch *batch;
     char asked[8][64];
     int nasked, want;
+    bool mute; /* the server answers nothing */
 };
 
 static void start_server(struct fixture *f, const char *identity, unsigned kinds)
@@ -88,7 +90,8 @@ static bool serve(void *ctx)
                           .question = f->asked[f->nasked - 1],
                           .question_len = ask.question_len};
         strcpy(l.source, "rules");
-        wire_labels_server_send(f->server, 0, &l, 1);
+        if (!f->mute)
+            wire_labels_server_send(f->server, 0, &l, 1);
     }
     struct onic_err err = {0};
     if (label_client_poll(f->annotate, f->mix, 1, &err) != ONIC_OK)
@@ -234,6 +237,64 @@ static void what_the_annotator_says_of_itself_reaches_the_learner(void **state)
     assert_close(metrics_get(m, "annot/llm_requests"), 7, 0, 0);
     assert_false(metrics_get(m, "annot/Not a name/") == 1);
     metrics_free(m);
+    close_fixture(&f);
+}
+
+static int64_t sooner_ns; /* the clock is ahead by so much */
+static int64_t ahead(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000000LL + t.tv_nsec + sooner_ns;
+}
+
+static bool annotator_warms_up(void *ctx)
+{
+    struct fixture *f = ctx;
+    serve(f);
+    return strstr(label_client_waiting_for(f->annotate), "warming up") && f->nasked == 2;
+}
+
+/* Stopped while the annotator was still starting, it could not have had a label. */
+static void a_life_that_is_too_short_for_labels_is_not_fruitless(void **state)
+{
+    (void)state;
+    static struct fixture f;
+    struct wire_labels_server_numbers n = {.status = "warming up: 3 of 300 sentences"};
+    open_fixture(&f, "id-1");
+    f.mute = true;
+    wire_labels_server_numbers(f.server, &n);
+    label_client_ask(f.annotate, f.mix, f.batch);
+    assert_true(wait_until(annotator_warms_up, &f, PATIENCE_MS));
+    assert_string_equal(annotate_fruitless(f.annotate), "");
+    sooner_ns = 60000000000LL;
+    clock_replace(ahead);
+    const char *why = annotate_fruitless(f.annotate);
+    clock_replace(NULL);
+    assert_non_null(strstr(why, "no label in this life, none of 2 questions was answered"));
+    close_fixture(&f);
+}
+
+static bool annotator_ails(void *ctx)
+{
+    struct fixture *f = ctx;
+    serve(f);
+    return strstr(label_client_waiting_for(f->annotate), "no such model") != NULL;
+}
+
+static void an_annotator_that_ails_makes_every_life_fruitless(void **state)
+{
+    (void)state;
+    static struct fixture f;
+    struct wire_labels_server_numbers n = {.status = "llm.url: no such model"};
+    open_fixture(&f, "id-1");
+    f.mute = true;
+    wire_labels_server_numbers(f.server, &n);
+    label_client_ask(f.annotate, f.mix, f.batch);
+    assert_true(wait_until(annotator_ails, &f, PATIENCE_MS));
+    assert_string_equal(annotate_fruitless(f.annotate),
+                        "no label in this life, none of 2 questions was answered: llm.url: no "
+                        "such model");
     close_fixture(&f);
 }
 
@@ -385,6 +446,8 @@ int main(void)
         cmocka_unit_test(pairs_are_drawn_and_labels_of_another_kind_are_no_answer),
         cmocka_unit_test(an_annotator_that_does_not_answer_such_questions_ends_the_run),
         cmocka_unit_test(what_the_annotator_says_of_itself_reaches_the_learner),
+        cmocka_unit_test(a_life_that_is_too_short_for_labels_is_not_fruitless),
+        cmocka_unit_test(an_annotator_that_ails_makes_every_life_fruitless),
         cmocka_unit_test(labels_of_another_identity_are_refused),
         cmocka_unit_test(a_run_without_labels_takes_another_identity),
         cmocka_unit_test(a_server_that_changes_its_identity_is_refused),

@@ -282,6 +282,69 @@ static void auto_finds_the_goal_of_an_environment(void **state)
         assert_err(goal_choose(&coin, &err), ONIC_ENOTFOUND, part[i]);
 }
 
+/* Loads the goal of the choice; the sentence where it is foreign, else "". */
+static const char *foreign(const char *env_id, const char *domain, const char *name)
+{
+    static char why[ONIC_ERR_MSG_MAX];
+    struct goal *g = NULL;
+    struct goal_choice c = chosen_by_itself(env_id), asked;
+    snprintf(c.domain, sizeof c.domain, "%s", domain);
+    snprintf(c.name, sizeof c.name, "%s", name);
+    c.env_given = true;
+    asked = c;
+    assert_ok(goal_choose(&c, &err));
+    assert_ok(goal_load(&g, c.dir, c.domain, c.name, &err));
+    bool is_foreign = goal_is_foreign(g, &asked, why);
+    assert_int_equal(is_foreign, why[0] != '\0');
+    goal_free(g);
+    return why;
+}
+
+static const char *shipped(const char *file)
+{
+    static char path[1200];
+    char dir[1024];
+    snprintf(path, sizeof path, "%s/%s", goals_dir(dir), file);
+    return path;
+}
+
+static void a_goal_of_another_domain_is_named(void **state)
+{
+    (void)state;
+    static const char *const own[][3] = {
+        {"minigrid:Unlock", "auto", "auto"},
+        {"minigrid:Unlock", "auto", "KeyCorridor"}, /* of minigrid */
+        {"minigrid:Unlock", "minigrid", "auto"},
+        {"nethack:Score", "auto", "combat"},
+        {"corridor", "auto", "none"}};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        assert_string_equal(foreign(own[i][0], own[i][1], own[i][2]), "");
+    assert_string_equal(foreign("nethack:Score", "auto", shipped("nethack/combat.yaml")), "");
+    assert_string_equal(foreign("nethack:Score", "auto", shipped("minigrid/none.yaml")), "");
+    static const char *const strange[] = {"nethack/score.yaml", "nethack/combat.yaml",
+                                          "corridor/corridor.yaml"};
+    for (size_t i = 0; i < sizeof strange / sizeof *strange; i++) {
+        const char *why = foreign("minigrid:Unlock", "auto", shipped(strange[i]));
+        if (!strstr(why, "annotator.goal=") || !strstr(why, "--annotator.goal=auto takes one of "
+                                                            "minigrid"))
+            fail_msg("%s: %s", strange[i], why);
+    }
+    assert_non_null(strstr(foreign("minigrid:Unlock", "nethack", "combat"),
+                           "--annotator.domain=auto takes those of minigrid"));
+}
+
+static void what_no_goal_can_be_names_the_option(void **state)
+{
+    (void)state;
+    struct goal *g = NULL;
+    char dir[1024];
+    const char *const parts[] = {"annotator.goal=", "is a folder; name a goal file in it (it has "
+                                                    "BlockedUnlockPickup, DoorKey"};
+    for (int i = 0; i < 2; i++)
+        assert_err(goal_load(&g, goals_dir(dir), "minigrid", shipped("minigrid"), &err),
+                   ONIC_ECONFIG, parts[i]);
+}
+
 static void globs_match_like_a_shell(void **state)
 {
     (void)state;
@@ -325,6 +388,8 @@ int main(void)
         cmocka_unit_test(unknown_names_list_the_known_ones),
         cmocka_unit_test(every_shipped_goal_is_good),
         cmocka_unit_test(auto_finds_the_goal_of_an_environment),
+        cmocka_unit_test(a_goal_of_another_domain_is_named),
+        cmocka_unit_test(what_no_goal_can_be_names_the_option),
         cmocka_unit_test(globs_match_like_a_shell),
         cmocka_unit_test(latin_1_becomes_utf_8_and_utf_8_stays),
     };
