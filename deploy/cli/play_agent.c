@@ -45,7 +45,10 @@ static void bind_reward(struct play_agent *p, const struct env_result *x, float 
     uint32_t index = x->caption_len ? 1 : 0;
     uint16_t count = vec_env_episode(p->envs, 0)->caption_count;
     const uint8_t *row = p->obs;
+    const uint64_t environment = 0;
     struct reward_batch b = {.n = 1,
+                             .C = 1,
+                             .environment = &environment,
                              .obs_after = &row,
                              .caption = &index,
                              .episodic_count = &count,

@@ -22,7 +22,8 @@
 
 /* One batch to score: n steps; the observation is the one AFTER the action. */
 struct reward_batch {
-    int n;
+    int n, C;                    /* step i is of column i % C, in the order of time */
+    const uint64_t *environment; /* [C] whose column it is: the same number in every batch */
     const uint8_t *const
         *obs_after; /* [n] observation rows; NULL unless the model declares reads_observations. An
                        entry is NULL where it is not known: an environment broke, or more episodes

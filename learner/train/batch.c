@@ -17,6 +17,7 @@ struct batch_store {
     uint32_t *caption;       /* [T, C] index into the batch's table */
     uint16_t *count;         /* [T, C] */
     const uint8_t **rows;    /* [T, C] */
+    uint64_t *environment;   /* [C] */
     struct strmap *distinct; /* text -> index + 1 */
     const char **text;       /* [captions] borrowed from the trajectories */
     uint16_t *len;
@@ -39,6 +40,7 @@ void batch_free(struct batch *b)
     free(s->caption);
     free(s->count);
     free(s->rows);
+    free(s->environment);
     free(s->text);
     free(s->len);
     free(s->local);
@@ -59,6 +61,7 @@ static void reserve_steps(struct batch *b, size_t steps, int columns)
     struct batch_store *s = b->store;
     if (columns > s->columns_cap) {
         GROW(b->column, (size_t)columns);
+        GROW(s->environment, (size_t)columns);
         s->columns_cap = columns + columns / 4;
     }
     if (steps <= s->steps_cap)
@@ -145,8 +148,10 @@ static void copy_columns(struct batch *b, const struct trajectory *t, int first,
 {
     struct batch_store *s = b->store;
     int E = t->shape.E, ended = 0;
-    for (int e = 0; e < E; e++)
+    for (int e = 0; e < E; e++) {
         b->column[first + e] = (struct batch_column){.t = t, .e = e};
+        s->environment[first + e] = (uint64_t)t->actor_id << 32 | (uint32_t)e;
+    }
     for (int step = 0; step < b->T; step++) {
         size_t to = (size_t)step * (size_t)b->C + (size_t)first, from = (size_t)step * (size_t)E;
         for (size_t e = 0; e < (size_t)E; e++) {
@@ -192,6 +197,8 @@ void batch_lay_out(struct batch *b, struct trajectory *const *trajectories, int 
         copy_columns(b, trajectories[i], first, what);
     }
     b->reward.n = (int)b->steps;
+    b->reward.C = b->C;
+    b->reward.environment = s->environment;
     b->reward.obs_after = what & BATCH_ROWS ? s->rows : NULL;
     b->reward.caption = s->caption;
     b->reward.episodic_count = s->count;

@@ -70,7 +70,10 @@ static int draw(void **state)
 
 static struct reward_batch batch(void)
 {
+    static const uint64_t environment = 0;
     return (struct reward_batch){.n = STEPS,
+                                 .C = 1,
+                                 .environment = &environment,
                                  .obs_after = w.row,
                                  .caption = w.caption,
                                  .episodic_count = w.count,
