@@ -6,7 +6,9 @@
  * from the caption's 64-bit hash to N (8-byte keys keep the snapshot small: 16 bytes per distinct
  * caption; two captions of one episode share a hash once in about 10^15 episodes). The number of
  * entries is bounded by a constant per environment, and the same bound holds live, so a resumed run
- * counts as the unbroken one would.
+ * counts as the unbroken one would. Captions beyond it share SHARED counters by their hash: N is
+ * then at least the true number, so what an episode can be paid stays bounded however many captions
+ * it has.
  *
  * Unique captions for benchmarks. bench.captions_per_s marks captions with a running number to
  * imitate a world whose captions never repeat. A token bucket (one second deep at most, refilled
@@ -28,14 +30,16 @@
 #include "common/data/episode.h"
 
 enum {
-    SNAPSHOT_MAGIC = 0x564e4531, /* "1ENV", layout 1 */
-    RESETS_MAX = 100             /* episodes broken before their first step, in a row */
+    SNAPSHOT_MAGIC = 0x564e4532, /* "2ENV", layout 2 */
+    RESETS_MAX = 100,            /* episodes broken before their first step, in a row */
+    SHARED = 64
 };
 
 struct slot {
     struct env *env;
-    struct strmap *counts; /* caption hash -> occurrences in this episode */
-    uint64_t number;       /* of the next episode */
+    struct strmap *counts;   /* caption hash -> occurrences in this episode */
+    uint32_t shared[SHARED]; /* of captions that found no room there */
+    uint64_t number;         /* of the next episode */
     struct vec_episode episode;
 };
 
@@ -68,6 +72,7 @@ struct snapshot_head {
     uint32_t steps;
     uint16_t caption_count;
     uint8_t ended, success;
+    uint32_t shared[SHARED];
 };
 
 struct count_entry {
@@ -189,7 +194,7 @@ static void count_caption(struct vec_env *v, struct slot *s, struct env_result *
     uint64_t *n = strmap_get(s->counts, &hash, sizeof hash);
     if (!n && strmap_count(s->counts) < v->counts_max)
         n = strmap_put(s->counts, &hash, sizeof hash, NULL);
-    uint64_t occurrences = n ? ++*n : 1;
+    uint64_t occurrences = n ? ++*n : ++s->shared[hash % SHARED];
     s->episode.caption_count = occurrences > UINT16_MAX ? UINT16_MAX : (uint16_t)occurrences;
 }
 
@@ -260,6 +265,7 @@ static int begin_episode(struct vec_env *v, int i, uint8_t *obs, struct env_resu
     uint64_t id = episode_id(v->actor_id, i, number);
     s->episode = (struct vec_episode){.id = id, .seed = episode_seed(v->run_seed, id)};
     strmap_clear(s->counts);
+    memset(s->shared, 0, sizeof s->shared);
     s->env->family->seed(s->env, s->episode.seed);
     int rc = s->env->family->reset(s->env, obs, result, err);
     if (rc) {
@@ -381,6 +387,7 @@ void vec_env_save(const struct vec_env *v, int i, uint8_t *snapshot)
     head.caption_count = s->episode.caption_count;
     head.ended = s->episode.ended;
     head.success = s->episode.success;
+    memcpy(head.shared, s->shared, sizeof head.shared);
     memcpy(snapshot, &head, sizeof head);
     uint8_t *at = snapshot + sizeof head;
     memset(at, 0, v->counts_max * sizeof(struct count_entry));
@@ -415,6 +422,7 @@ int vec_env_load(struct vec_env *v, int i, const uint8_t *snapshot, uint8_t *obs
         memcpy(&entry, at + k * sizeof entry, sizeof entry);
         *strmap_put(s->counts, &entry.hash, sizeof entry.hash, NULL) = entry.count;
     }
+    memcpy(s->shared, head.shared, sizeof s->shared);
     s->number = head.number;
     s->episode = (struct vec_episode){.id = head.id,
                                       .seed = head.seed,

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* observation_store.c - see observation_store.h. Slots of fixed size: replacing one moves nothing.
- */
+ * A distinct store finds its largest hash by a heap. Its index keeps captions that gave way: their
+ * hash is above the largest one from then on, so they are turned away before they are looked up.
+ * About capacity x ln(captions / capacity) of them come in all. */
 #include "learner/reward/observation_store.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "common/base/rng.h"
 #include "common/base/strmap.h"
@@ -17,10 +20,16 @@ struct slot {
     char text[QUESTION_CAPTION_MAX];
 };
 
+struct ranked { /* of a distinct store */
+    uint64_t hash;
+    size_t slot;
+};
+
 struct observation_store {
     struct slot *slot;
     size_t count, cap, capacity;
-    struct strmap *index; /* captions held; NULL unless distinct */
+    struct strmap *index; /* captions held or given up; NULL unless distinct */
+    struct ranked *heap;  /* [count] the largest hash first; NULL unless distinct */
     uint64_t seed, offered, drawn;
 };
 
@@ -38,6 +47,7 @@ void observation_store_free(struct observation_store *s)
     if (!s)
         return;
     strmap_free(s->index);
+    free(s->heap);
     free(s->slot);
     free(s);
 }
@@ -54,20 +64,85 @@ static void observation_store_append(struct observation_store *s, const char *ca
         s->cap = s->cap ? 2 * s->cap : FIRST_SLOTS;
         s->cap = s->cap < s->capacity ? s->cap : s->capacity;
         s->slot = xrealloc(s->slot, s->cap * sizeof *s->slot);
+        if (s->index)
+            s->heap = xrealloc(s->heap, s->cap * sizeof *s->heap);
     }
     set(s, s->count++, caption, len);
 }
 
+/* --- distinct -------------------------------------------------------------------------------- */
+
+static void heap_up(struct ranked *heap, size_t i)
+{
+    for (size_t parent; i > 0 && heap[(parent = (i - 1) / 2)].hash < heap[i].hash; i = parent) {
+        struct ranked swap = heap[i];
+        heap[i] = heap[parent];
+        heap[parent] = swap;
+    }
+}
+
+static void heap_down(struct ranked *heap, size_t n)
+{
+    for (size_t i = 0, child; (child = 2 * i + 1) < n; i = child) {
+        child += child + 1 < n && heap[child + 1].hash > heap[child].hash;
+        if (heap[child].hash <= heap[i].hash)
+            return;
+        struct ranked swap = heap[i];
+        heap[i] = heap[child];
+        heap[child] = swap;
+    }
+}
+
+/* A caption that is not held, into a free slot. */
+static void append_distinct(struct observation_store *s, const char *caption, size_t len)
+{
+    strmap_put(s->index, caption, len, NULL);
+    observation_store_append(s, caption, len);
+    s->heap[s->count - 1] =
+        (struct ranked){XXH3_64bits_withSeed(caption, len, s->seed), s->count - 1};
+    heap_up(s->heap, s->count - 1);
+}
+
+static void forget_given_up(struct observation_store *s)
+{
+    if (strmap_count(s->index) < 2 * s->capacity)
+        return;
+    strmap_clear(s->index);
+    for (size_t i = 0; i < s->count; i++)
+        strmap_put(s->index, s->slot[i].text, s->slot[i].len, NULL);
+}
+
+static void put_distinct(struct observation_store *s, const char *caption, size_t len)
+{
+    bool full = s->count == s->capacity;
+    uint64_t hash = XXH3_64bits_withSeed(caption, len, s->seed);
+    if ((full && hash >= s->heap[0].hash) || strmap_get(s->index, caption, len))
+        return;
+    s->offered++;
+    if (!full) {
+        append_distinct(s, caption, len);
+        return;
+    }
+    strmap_put(s->index, caption, len, NULL);
+    set(s, s->heap[0].slot, caption, len);
+    s->heap[0].hash = hash;
+    heap_down(s->heap, s->count);
+    forget_given_up(s);
+}
+
+/* --- all ------------------------------------------------------------------------------------- */
+
 void observation_store_put(struct observation_store *s, const char *caption, size_t len)
 {
     len = len < QUESTION_CAPTION_MAX ? len : QUESTION_CAPTION_MAX;
-    bool full = s->count == s->capacity;
-    if (len == 0 || (s->index && (full || strmap_get(s->index, caption, len))))
+    if (len == 0)
         return;
+    if (s->index) {
+        put_distinct(s, caption, len);
+        return;
+    }
     s->offered++;
-    if (s->index)
-        strmap_put(s->index, caption, len, NULL);
-    if (!full) {
+    if (s->count < s->capacity) {
         observation_store_append(s, caption, len);
         return;
     }
@@ -123,9 +198,10 @@ static bool read_slots(struct observation_store *s, uint64_t count, const char *
         len -= sizeof n;
         if (n == 0 || n > QUESTION_CAPTION_MAX || n > len)
             return false;
-        observation_store_append(s, p, n);
         if (s->index)
-            strmap_put(s->index, p, n, NULL);
+            append_distinct(s, p, n);
+        else
+            observation_store_append(s, p, n);
         p += n;
         len -= n;
     }

@@ -6,9 +6,11 @@
  *
  * Bounded. A full store keeps a uniform sample of everything ever offered (reservoir sampling): the
  * k-th caption takes the place of a random one with probability capacity / k. So captions are held
- * as often as they were visited, unless `distinct` is set: then each is offered once, and a full
- * store takes no more. Random numbers are named by the count of captions offered and of pairs
- * drawn; captions and these counts are the whole state. Single-threaded. */
+ * as often as they were visited, unless `distinct` is set: then each is held once, and a full store
+ * is a uniform sample of all distinct captions ever offered, however often: those whose seeded hash
+ * is smallest (bottom-k sampling), so a caption that gave way never comes back. Random numbers are
+ * named by the count of captions offered and of pairs drawn; captions and these counts are the
+ * whole state. Single-threaded. */
 
 #include <stdbool.h>
 #include <stddef.h>

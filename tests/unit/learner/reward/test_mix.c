@@ -213,6 +213,46 @@ static void none_pays_nothing(void **state)
     reward_mix_free(x);
 }
 
+/* Those that are new look new as long as the memory given tells so many apart. */
+static void counts_tells_as_many_apart_as_its_memory_allows(void **state)
+{
+    (void)state;
+    enum { DISTINCT = 2 << 20, LAST = 4096 };
+    const struct reward_model_type *type;
+    struct obs_spec s = {0};
+    struct config c = config("counts");
+    struct reward_model *m[2];
+    struct buf saved;
+    double sum[2] = {0};
+    obs_spec_add(&s, "x", OBS_I64, 1, (int[]){1});
+    assert_ok(reward_model_find("counts", &type, &err));
+    for (int k = 0; k < 2; k++) {
+        c.reward_counts_mb = k ? 16 : 64;
+        assert_ok(type->create(&m[k], &c, &s, &err));
+        for (int64_t i = 0; i < DISTINCT; i++) {
+            const uint8_t *row = (const uint8_t *)&i;
+            float out;
+            type->score(m[k], &(struct reward_batch){.n = 1, .obs_after = &row}, &out);
+            sum[k] += i >= DISTINCT - LAST ? (double)out / LAST : 0.0;
+        }
+    }
+    assert_true(sum[0] > 0.98 && sum[1] < 0.85);
+    buf_init(&saved, (size_t)1 << 30);
+    type->save(m[0], &saved);
+    assert_ok(type->load(m[1], saved.data, saved.len, &err));
+    const int64_t seen[] = {0, DISTINCT / 2, DISTINCT - 1, DISTINCT + 7};
+    for (int i = 0; i < 4; i++) {
+        const uint8_t *row = (const uint8_t *)&seen[i];
+        float a, b;
+        type->score(m[0], &(struct reward_batch){.n = 1, .obs_after = &row}, &a);
+        type->score(m[1], &(struct reward_batch){.n = 1, .obs_after = &row}, &b);
+        assert_true(a == b && (i == 3 || (double)a < 0.71)); /* seen twice */
+    }
+    buf_release(&saved);
+    type->free(m[0]);
+    type->free(m[1]);
+}
+
 static void intrinsic_returns_stop_at_ends_unless_the_model_or_the_option_says_no(void **state)
 {
     (void)state;
@@ -328,6 +368,7 @@ int main(void)
         cmocka_unit_test(scores_are_computed_once_per_caption_and_version),
         cmocka_unit_test(counts_pays_one_over_root_n_over_the_whole_run),
         cmocka_unit_test(none_pays_nothing),
+        cmocka_unit_test(counts_tells_as_many_apart_as_its_memory_allows),
         cmocka_unit_test(intrinsic_returns_stop_at_ends_unless_the_model_or_the_option_says_no),
         cmocka_unit_test(the_shaping_chain_applies_its_stages_in_order),
         cmocka_unit_test(chains_that_make_no_sense_are_refused_by_name),

@@ -74,15 +74,43 @@ static void a_distinct_store_holds_every_caption_once(void **state)
     put(s, "b");
     assert_int_equal(observation_store_count(s), 2);
     put(s, "c");
-    put(s, "d"); /* full */
+    put(s, "d"); /* full: one of the four gives way */
     assert_int_equal(observation_store_count(s), 3);
-    for (int i = 0; i < 50; i++) {
-        char text[QUESTION_MAX];
-        size_t n = observation_store_pair(s, text);
-        if (n)
-            assert_null(memchr(text, 'd', n));
-    }
     observation_store_free(s);
+}
+
+/* Captions come as often as their number says, many times over; each is as likely as any other. */
+static void a_full_distinct_store_is_a_uniform_sample_of_all_distinct_ones(void **state)
+{
+    (void)state;
+    int late = 0, drawn = 0;
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        struct observation_store *s = observation_store_create(50, true, seed);
+        struct buf saved;
+        buf_init(&saved, 1 << 20);
+        for (int i = 0; i < 5000; i++) {
+            char text[16];
+            snprintf(text, sizeof text, "c%03d", i % 10 ? i % 7 : i / 10);
+            put(s, text);
+        }
+        assert_int_equal(observation_store_count(s), 50);
+        observation_store_save(s, &saved);
+        bool seen[500] = {false};
+        const char *p = saved.data + 3 * 8;
+        for (int i = 0; i < 50; i++) { /* u16 length, caption */
+            char text[5] = {0};
+            memcpy(text, p + 2, 4);
+            int number = atoi(text + 1);
+            assert_false(seen[number]);
+            seen[number] = true;
+            late += number >= 250;
+            drawn++;
+            p += 6;
+        }
+        buf_release(&saved);
+        observation_store_free(s);
+    }
+    assert_close((double)late / drawn, 0.5, 0, 0.05);
 }
 
 static void a_loaded_store_goes_on_as_the_saved_one(void **state)
@@ -145,6 +173,7 @@ int main(void)
         cmocka_unit_test(a_full_store_is_a_uniform_sample_of_all_that_was_offered),
         cmocka_unit_test(equal_and_empty_captions_are_never_asked),
         cmocka_unit_test(a_distinct_store_holds_every_caption_once),
+        cmocka_unit_test(a_full_distinct_store_is_a_uniform_sample_of_all_distinct_ones),
         cmocka_unit_test(a_loaded_store_goes_on_as_the_saved_one),
         cmocka_unit_test(malformed_bytes_are_refused_and_leave_it_empty),
     };
