@@ -134,6 +134,8 @@ static void take_learned(void *ctx, const char *name, double value)
     struct learned *l = ctx;
     if (strcmp(name, "reward_model/loss") == 0)
         l->loss = value;
+    else if (strcmp(name, "reward_model/loss_of_guessing") == 0)
+        l->guess = value;
     else if (strcmp(name, "reward_model/train_steps") == 0)
         l->steps = value > 0 ? (uint64_t)value : 0;
 }

@@ -25,6 +25,8 @@ double learned_guess(const struct learned *l)
 {
     if (learned_count_of(l) == 0)
         return (double)NAN;
+    if (l->guess > 0)
+        return l->guess;
     return l->pairs ? log(2) : entropy((double)l->high / (double)learned_count_of(l));
 }
 

@@ -16,6 +16,7 @@ struct learned {
     uint64_t low, high, ties;       /* labels below, above and at 0.5 */
     uint64_t steps;                 /* gradient steps; 0 = a model that is not trained */
     double loss;                    /* of training at the end, NAN = not known */
+    double guess;                   /* loss of guessing where the model says it, else 0 */
     struct heldout_measure heldout; /* n = 0: nothing was held out */
 };
 

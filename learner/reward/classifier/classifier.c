@@ -9,20 +9,29 @@
  * A share of the captions (heldout.h) is labelled like all others and never trained on. Labels are
  * kept in order of arrival and never forgotten; a second label replaces the first. At ENTRIES_MAX
  * captions further ones stay unknown, which the coverage metric shows. A step draws reward.batch
- * labels with replacement, or takes each once where there are no more than that.
+ * labels, each once before any comes again (label_pass.h).
  *
- * State in a checkpoint, little-endian: "CLS1", u64 version, u64 labels, trained_net's state, then
- * per label: u8 class, u16 length, caption. */
+ * Where one caption in twenty helps, a network that says no to all is right 19 times in 20, and a
+ * batch holds three labels that say otherwise. With reward.balanced half of each batch is of either
+ * side (or all there are of the rarer one) and both sides weigh the same in the loss, so the
+ * network learns odds as if both were as frequent. These are multiplied by the odds of the labels
+ * seen, and p is a probability again: reward.eta keeps its meaning. Weights alone would do for the
+ * odds, but not show a step more than three of the rare ones.
+ *
+ * State in a checkpoint, little-endian: "CLS2", u64 version, u64 labels, trained_net's state, f64
+ * odds, nine u64 (three passes), then per label: u8 class, u16 length, caption. "CLS1" had neither
+ * odds nor passes. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/rng.h"
+#include "common/base/log.h"
 #include "common/base/strmap.h"
 #include "common/base/xmalloc.h"
 #include "common/nn/blas.h"
 #include "learner/reward/classifier/classifier_net.h"
 #include "learner/reward/heldout.h"
+#include "learner/reward/label_pass.h"
 #include "learner/reward/reward_model.h"
 #include "learner/reward/trained_net_options.h"
 
@@ -31,10 +40,13 @@ enum {
     CAPTION_MAX = 4096,
     HEAD_BYTES = 4 + 8 + 8,
     ENTRY_BYTES = 3,
+    LISTS = 3, /* what a pass goes over: labels 0, labels 1, all */
+    DRAW_BYTES = 8 + LISTS * (int)sizeof(struct label_pass),
+    SAY_FROM = 100,        /* labels, of which one in ten at most is on the rarer side */
     MEASURE_STEPS = 32,    /* between two looks at the held-out labels */
     MEASURE_CAPTIONS = 256 /* of them at most */
 };
-static const char MAGIC[4] = "CLS1";
+static const char MAGIC[4] = "CLS2", MAGIC_BEFORE[4] = "CLS1";
 
 struct entry {
     size_t text; /* offset in the pool */
@@ -46,8 +58,8 @@ struct dataset {
     struct strmap *index; /* caption -> position in entry */
     struct entry *entry;
     char *pool;
-    uint32_t *trained, *held; /* positions of both parts, in order of arrival */
-    size_t count, cap, pool_len, pool_cap, ntrained, nheld;
+    uint32_t *trained[2], *held; /* positions, rising: of each class, and of those held out */
+    size_t count, cap, pool_len, pool_cap, ntrained[2], nheld;
 };
 
 struct reward_model {
@@ -55,6 +67,9 @@ struct reward_model {
     struct trained_net w;
     struct dataset data;
     double eta, holdout;
+    bool balanced, said_rare;
+    double odds; /* frozen with the scoring weights */
+    struct label_pass pass[LISTS];
     int batch;
     /* one step or measurement, [room] */
     const char **text;
@@ -72,7 +87,8 @@ static void classifier_grow(struct dataset *d, size_t text)
     if (d->count == d->cap) {
         d->cap = d->cap ? d->cap * 2 : 1024;
         d->entry = xrealloc(d->entry, d->cap * sizeof *d->entry);
-        d->trained = xrealloc(d->trained, d->cap * sizeof *d->trained);
+        for (int c = 0; c < 2; c++)
+            d->trained[c] = xrealloc(d->trained[c], d->cap * sizeof *d->trained[c]);
         d->held = xrealloc(d->held, d->cap * sizeof *d->held);
     }
     if (d->pool_len + text > d->pool_cap) {
@@ -81,15 +97,44 @@ static void classifier_grow(struct dataset *d, size_t text)
     }
 }
 
+/* Where position `at` is, or belongs, in a rising list. */
+static size_t place_in(const uint32_t *list, size_t n, uint32_t at)
+{
+    size_t low = 0, high = n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (list[middle] < at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* A label of the training part is another one now. */
+static void change_class(struct dataset *d, uint32_t at, uint8_t from, uint8_t to)
+{
+    uint32_t *old = d->trained[from], *list = d->trained[to];
+    size_t i = place_in(old, d->ntrained[from], at);
+    memmove(old + i, old + i + 1, (--d->ntrained[from] - i) * sizeof *old);
+    i = place_in(list, d->ntrained[to], at);
+    memmove(list + i + 1, list + i, (d->ntrained[to]++ - i) * sizeof *list);
+    list[i] = at;
+}
+
 /* True when this changed the labels. */
 static bool classifier_put(struct dataset *d, const char *caption, size_t len, uint8_t label,
                            double holdout)
 {
     uint64_t *known = strmap_get(d->index, caption, len);
     if (known) {
-        bool changed = d->entry[*known].label != label;
-        d->entry[*known].label = label;
-        return changed;
+        struct entry *e = &d->entry[*known];
+        if (e->label == label)
+            return false;
+        if (!heldout_caption(caption, len, holdout))
+            change_class(d, (uint32_t)*known, e->label, label);
+        e->label = label;
+        return true;
     }
     if (d->count == ENTRIES_MAX)
         return false;
@@ -102,14 +147,14 @@ static bool classifier_put(struct dataset *d, const char *caption, size_t len, u
     if (heldout_caption(caption, len, holdout))
         d->held[d->nheld++] = at;
     else
-        d->trained[d->ntrained++] = at;
+        d->trained[label][d->ntrained[label]++] = at;
     return true;
 }
 
 static void classifier_clear(struct dataset *d)
 {
     strmap_clear(d->index);
-    d->count = d->pool_len = d->ntrained = d->nheld = 0;
+    d->count = d->pool_len = d->ntrained[0] = d->ntrained[1] = d->nheld = 0;
 }
 
 static void classifier_on_label(struct reward_model *m, const struct label *l)
@@ -137,7 +182,8 @@ static void classifier_free(struct reward_model *m)
     strmap_free(m->data.index);
     free(m->data.entry);
     free(m->data.pool);
-    free(m->data.trained);
+    free(m->data.trained[0]);
+    free(m->data.trained[1]);
     free(m->data.held);
     free(m->text);
     free(m->len);
@@ -160,6 +206,8 @@ static int classifier_create(struct reward_model **out, const struct config *cfg
     m->data.index = strmap_create(4096);
     m->eta = cfg->reward_eta;
     m->holdout = cfg->reward_holdout;
+    m->balanced = cfg->reward_balanced && !cfg->compat_oni;
+    m->odds = 1;
     m->batch = (int)cfg->reward_batch;
     size_t room = (size_t)(m->batch > MEASURE_CAPTIONS ? m->batch : MEASURE_CAPTIONS);
     m->text = xcalloc(room, sizeof *m->text);
@@ -181,23 +229,62 @@ static void classifier_choose(struct reward_model *m, int i, uint32_t position)
     m->target[i] = e->label;
 }
 
-static int draw_batch(struct reward_model *m)
+/* n labels of a list, into the batch from `first` on. */
+static void draw_from(struct reward_model *m, int list, int first, int n)
 {
     const struct dataset *d = &m->data;
-    bool all = d->ntrained <= (size_t)m->batch;
-    int n = all ? (int)d->ntrained : m->batch;
-    struct rng r = rng_stream(m->w.seed, "reward batch", m->w.step, 0, 0);
-    for (int i = 0; i < n; i++)
-        classifier_choose(m, i,
-                          d->trained[all ? (uint32_t)i : rng_below(&r, (uint32_t)d->ntrained)]);
-    return n;
+    size_t of[2] = {list == 1 ? 0 : d->ntrained[0], list == 0 ? 0 : d->ntrained[1]};
+    if (n == 0)
+        return;
+    label_pass_begin(&m->pass[list], of[0] + of[1], (size_t)n);
+    for (int i = 0; i < n; i++) {
+        size_t k = label_pass_next(&m->pass[list], m->w.seed + (uint64_t)list);
+        classifier_choose(m, first + i, k < of[0] ? d->trained[0][k] : d->trained[1][k - of[0]]);
+    }
+}
+
+static int at_most(size_t n, int most)
+{
+    return n < (size_t)most ? (int)n : most;
+}
+
+static bool draws_both_sides(const struct reward_model *m)
+{
+    return m->balanced && m->batch > 1 && m->data.ntrained[0] && m->data.ntrained[1];
 }
 
 static void classifier_take_step(struct reward_model *m)
 {
-    int n = draw_batch(m);
+    const struct dataset *d = &m->data;
+    float weight[2];
+    int n = at_most(d->ntrained[0] + d->ntrained[1], m->batch);
+    bool both = draws_both_sides(m);
+    if (both) {
+        int one = at_most(d->ntrained[1], m->batch / 2);
+        int zero = at_most(d->ntrained[0], m->batch - one);
+        one = at_most(d->ntrained[1], m->batch - zero);
+        draw_from(m, 0, 0, zero);
+        draw_from(m, 1, zero, one);
+        n = zero + one;
+        weight[0] = 0.5f / (float)zero;
+        weight[1] = 0.5f / (float)one;
+    } else {
+        draw_from(m, LISTS - 1, 0, n);
+    }
     trained_net_step(&m->w, classifier_net_loss(m->net, m->w.trained, m->text, m->len, m->target, n,
-                                                m->w.seed, m->w.step + 1, m->w.grads));
+                                                both ? weight : NULL, m->w.seed, m->w.step + 1,
+                                                m->w.grads));
+}
+
+/* p [n] of the scoring weights, which know nothing of how frequent either side is. */
+static void classifier_probability(struct reward_model *m, const char *const *text,
+                                   const uint16_t *len, int n, float *p)
+{
+    classifier_net_score(m->net, m->w.scoring, text, len, n, p);
+    for (int i = 0; i < n; i++) {
+        double yes = (double)p[i] * m->odds, no = 1.0 - (double)p[i];
+        p[i] = m->odds == 1 ? p[i] : (float)(yes / (yes + no));
+    }
 }
 
 /* Held-out labels, evenly over the time of their arrival. */
@@ -211,19 +298,41 @@ static void classifier_measure(struct reward_model *m)
         classifier_choose(m, i, d->held[(size_t)i * d->nheld / (size_t)n]);
         label[i] = (unsigned char)m->target[i];
     }
-    classifier_net_score(m->net, m->w.scoring, m->text, m->len, n, p);
+    classifier_probability(m, m->text, m->len, n, p);
     m->heldout = heldout_measure(p, label, n);
     m->measured_at = m->w.step;
+}
+
+static void classifier_say_rare(struct reward_model *m)
+{
+    size_t zero = m->data.ntrained[0], one = m->data.ntrained[1];
+    size_t rare = zero < one ? zero : one;
+    if (m->said_rare || !draws_both_sides(m) || zero + one < SAY_FROM || 10 * rare > zero + one)
+        return;
+    m->said_rare = true;
+    log_info("few labels are of one side; the classifier draws both sides alike and weighs its "
+             "answers by their frequency (reward.balanced)",
+             kv("helpful", (uint64_t)one), kv("not_helpful", (uint64_t)zero));
+}
+
+/* With the scoring weights: what they were trained on knew both sides as equally frequent. */
+static void freeze_odds(struct reward_model *m)
+{
+    const size_t *n = m->data.ntrained;
+    m->odds = draws_both_sides(m) ? (double)n[1] / (double)n[0] : 1;
 }
 
 static void classifier_train(struct reward_model *m)
 {
     label_schedule_begin(&m->w.schedule, m->data.count);
-    while (m->data.ntrained && label_schedule_due(&m->w.schedule))
+    while (m->data.ntrained[0] + m->data.ntrained[1] && label_schedule_due(&m->w.schedule))
         classifier_take_step(m);
-    if (trained_net_refresh(&m->w, false) &&
-        (m->measured_at == 0 || m->w.step >= m->measured_at + MEASURE_STEPS))
-        classifier_measure(m);
+    if (trained_net_refresh(&m->w, false)) {
+        freeze_odds(m);
+        classifier_say_rare(m);
+        if (m->measured_at == 0 || m->w.step >= m->measured_at + MEASURE_STEPS)
+            classifier_measure(m);
+    }
     label_schedule_end(&m->w.schedule);
 }
 
@@ -239,8 +348,7 @@ static void classifier_score(struct reward_model *m, const struct reward_batch *
     memset(out, 0, (size_t)b->ncaptions * sizeof *out);
     if (m->w.version == 0 || b->ncaptions < 2)
         return;
-    classifier_net_score(m->net, m->w.scoring, b->caption_text + 1, b->caption_len + 1,
-                         b->ncaptions - 1, out + 1);
+    classifier_probability(m, b->caption_text + 1, b->caption_len + 1, b->ncaptions - 1, out + 1);
     for (int i = 1; i < b->ncaptions; i++)
         out[i] = (double)out[i] > m->eta ? 1.0f : 0.0f;
 }
@@ -250,6 +358,8 @@ static void classifier_report(const struct reward_model *m,
                               void *ctx)
 {
     trained_net_report(&m->w, put_number, ctx);
+    if (draws_both_sides(m))
+        put_number(ctx, "reward_model/loss_of_guessing", log(2));
     put_number(ctx, "reward_model/dataset", (double)m->data.count);
     put_number(ctx, "reward_model/heldout", (double)m->data.nheld);
     heldout_report(&m->heldout, put_number, ctx);
@@ -265,6 +375,8 @@ static void classifier_save(const struct reward_model *m, struct buf *out)
     buf_append(out, &m->w.version, 8);
     buf_append(out, &count, 8);
     trained_net_save(&m->w, out);
+    buf_append(out, &m->odds, 8);
+    buf_append(out, m->pass, sizeof m->pass);
     for (size_t i = 0; i < d->count; i++) {
         const struct entry *e = &d->entry[i];
         buf_append(out, &e->label, 1);
@@ -291,31 +403,54 @@ static bool classifier_walk(struct reward_model *m, const char *p, size_t len, u
     return len == 0;
 }
 
-static bool well_formed(const struct reward_model *m, const char *p, size_t len)
+static bool passes_well_formed(const char *p)
 {
-    size_t fixed = HEAD_BYTES + trained_net_bytes(&m->w);
+    double odds;
+    struct label_pass pass[LISTS];
+    memcpy(&odds, p, 8);
+    memcpy(pass, p + 8, sizeof pass);
+    bool fine = isfinite(odds) && odds > 0;
+    for (int i = 0; i < LISTS; i++)
+        fine = fine && pass[i].count <= ENTRIES_MAX && pass[i].at <= pass[i].count;
+    return fine;
+}
+
+/* Bytes in front of the labels; 0 when malformed. */
+static size_t well_formed(const struct reward_model *m, const char *p, size_t len)
+{
+    size_t net = HEAD_BYTES + trained_net_bytes(&m->w);
+    bool before = len >= sizeof MAGIC && memcmp(p, MAGIC_BEFORE, sizeof MAGIC) == 0;
+    size_t fixed = before ? net : net + DRAW_BYTES;
     uint64_t count;
-    if (len < fixed || memcmp(p, MAGIC, sizeof MAGIC) != 0)
-        return false;
+    if (len < fixed || (!before && memcmp(p, MAGIC, sizeof MAGIC) != 0))
+        return 0;
     memcpy(&count, p + 12, 8);
-    return count <= ENTRIES_MAX && trained_net_check(&m->w, p + HEAD_BYTES) &&
-           classifier_walk(NULL, p + fixed, len - fixed, count);
+    bool fine = count <= ENTRIES_MAX && trained_net_check(&m->w, p + HEAD_BYTES) &&
+                (before || passes_well_formed(p + net)) &&
+                classifier_walk(NULL, p + fixed, len - fixed, count);
+    return fine ? fixed : 0;
 }
 
 static int classifier_load(struct reward_model *m, const void *data, size_t len,
                            struct onic_err *err)
 {
     const char *p = data;
-    if (!well_formed(m, p, len))
+    size_t fixed = well_formed(m, p, len), net = HEAD_BYTES + trained_net_bytes(&m->w);
+    if (!fixed)
         return err_set(err, ONIC_EDAMAGED,
                        "the state of reward model classifier is malformed (%zu bytes)", len);
     uint64_t version, count;
     memcpy(&version, p + 4, 8);
     memcpy(&count, p + 12, 8);
     trained_net_load(&m->w, p + HEAD_BYTES, version);
-    p += HEAD_BYTES + trained_net_bytes(&m->w);
+    m->odds = 1;
+    memset(m->pass, 0, sizeof m->pass);
+    if (fixed > net) {
+        memcpy(&m->odds, p + net, 8);
+        memcpy(m->pass, p + net + 8, sizeof m->pass);
+    }
     classifier_clear(&m->data);
-    classifier_walk(m, p, len - (size_t)(p - (const char *)data), count);
+    classifier_walk(m, p + fixed, len - fixed, count);
     m->measured_at = 0;
     m->heldout = heldout_measure(NULL, NULL, 0);
     return ONIC_OK;

@@ -27,7 +27,7 @@ void classifier_net_score(struct message_head *net, const float *weights,
 
 double classifier_net_loss(struct message_head *net, const float *weights,
                            const char *const *caption, const uint16_t *len, const int32_t *target,
-                           int n, uint64_t seed, uint64_t step, float *grads)
+                           int n, const float weight[2], uint64_t seed, uint64_t step, float *grads)
 {
     size_t rows = (size_t)n;
     float *p = message_head_scratch(net, (CLASSES + 2) * rows);
@@ -36,10 +36,10 @@ double classifier_net_loss(struct message_head *net, const float *weights,
     softmax_ce_forward(p, loss, logits, target, n, CLASSES);
     double sum = 0;
     for (int i = 0; i < n; i++) {
-        sum += (double)loss[i];
-        dloss[i] = 1.0f / (float)n;
+        dloss[i] = weight ? weight[target[i]] : 1.0f / (float)n;
+        sum += (double)dloss[i] * (double)loss[i];
     }
     softmax_ce_backward(message_head_gradient(net), dloss, p, target, n, CLASSES);
     message_head_backward(net, weights, grads);
-    return sum / n;
+    return sum;
 }

@@ -34,7 +34,7 @@ static void the_gradient_is_the_slope_of_the_loss(void **state)
     float *w = xaligned(p->floats * sizeof *w), *g = xaligned(p->floats * sizeof *g);
     float *moved = xaligned(p->floats * sizeof *w), *unused = xaligned(p->floats * sizeof *g);
     message_head_init(c, w, 7);
-    classifier_net_loss(c, w, text, len, target, 4, 1, 2, g);
+    classifier_net_loss(c, w, text, len, target, 4, NULL, 1, 2, g);
     for (int i = 0; i < p->count; i++) {
         const struct param *q = &p->param[i];
         double norm = 0, loss[2];
@@ -48,7 +48,7 @@ static void the_gradient_is_the_slope_of_the_loss(void **state)
             memcpy(moved, w, p->floats * sizeof *w);
             for (size_t k = 0; k < n; k++)
                 moved[q->offset + k] += (float)((side ? h : -h) * (double)g[q->offset + k] / norm);
-            loss[side] = classifier_net_loss(c, moved, text, len, target, 4, 1, 2, unused);
+            loss[side] = classifier_net_loss(c, moved, text, len, target, 4, NULL, 1, 2, unused);
         }
         if (norm * h > 1e-5) /* else lost in the rounding of the loss */
             assert_close((loss[1] - loss[0]) / (2 * h), norm, 0.03, 1e-4);
@@ -93,10 +93,10 @@ static void dropout_depends_on_seed_and_step_alone(void **state)
     size_t floats = message_head_params(c)->floats;
     float *w = xaligned(floats * sizeof *w), *g = xaligned(floats * sizeof *g);
     message_head_init(c, w, 7);
-    double a = classifier_net_loss(c, w, text, len, target, 1, 1, 2, g);
-    double other_step = classifier_net_loss(c, w, text, len, target, 1, 1, 3, g);
-    double other_seed = classifier_net_loss(c, w, text, len, target, 1, 2, 2, g);
-    double again = classifier_net_loss(c, w, text, len, target, 1, 1, 2, g);
+    double a = classifier_net_loss(c, w, text, len, target, 1, NULL, 1, 2, g);
+    double other_step = classifier_net_loss(c, w, text, len, target, 1, NULL, 1, 3, g);
+    double other_seed = classifier_net_loss(c, w, text, len, target, 1, NULL, 2, 2, g);
+    double again = classifier_net_loss(c, w, text, len, target, 1, NULL, 1, 2, g);
     assert_close(again, a, 0, 0);
     assert_true(other_step != a && other_seed != a);
     free(w), free(g);
@@ -113,9 +113,9 @@ static void a_step_that_is_warm_allocates_nothing(void **state)
     size_t floats = message_head_params(c)->floats;
     float *w = xaligned(floats * sizeof *w), *g = xaligned(floats * sizeof *g);
     message_head_init(c, w, 7);
-    classifier_net_loss(c, w, text, len, target, 2, 1, 2, g);
+    classifier_net_loss(c, w, text, len, target, 2, NULL, 1, 2, g);
     uint64_t before = xmalloc_calls();
-    classifier_net_loss(c, w, text, len, target, 2, 1, 3, g);
+    classifier_net_loss(c, w, text, len, target, 2, NULL, 1, 3, g);
     assert_int_equal(xmalloc_calls(), before);
     free(w), free(g);
     message_head_free(c);
@@ -125,6 +125,9 @@ static void a_step_that_is_warm_allocates_nothing(void **state)
 
 enum { WORDS = 120 };
 
+static bool balanced = true; /* of the models made below */
+static int steps = 80;
+
 static struct reward_model *create(double holdout)
 {
     struct config cfg;
@@ -133,8 +136,9 @@ static struct reward_model *create(double holdout)
     cfg.run_deterministic = true;
     cfg.reward_lr = 1e-3;
     cfg.reward_refresh = 1;
-    cfg.reward_steps_per_arrival = cfg.reward_steps_max = 80;
+    cfg.reward_steps_per_arrival = cfg.reward_steps_max = steps;
     cfg.reward_holdout = holdout;
+    cfg.reward_balanced = balanced;
     assert_ok(t->create(&m, &cfg, NULL, &err));
     return m;
 }
@@ -216,6 +220,76 @@ static void it_learns_what_helps_and_predicts_labels_it_never_saw(void **state)
     t->free(m);
 }
 
+/* One message in twenty helps, as on NetHack: after as many steps the network that draws both sides
+ * alike pays it, and one that draws labels as they come says no to all. */
+static void a_rare_side_is_learned(void **state)
+{
+    (void)state;
+    enum { MANY = 1000, RARE = 20 };
+    int paid[2] = {0}, wrong = 0;
+    for (int k = 0; k < 2; k++) {
+        balanced = k;
+        steps = 35;
+        struct reward_model *m = create(0);
+        balanced = true;
+        steps = 80;
+        for (int i = 0; i < MANY; i++) {
+            char text[48];
+            int n = caption(text, i % RARE ? 2 * i : 2 * i + 1);
+            t->on_label(m, &(struct label){.id = (uint64_t)i + 1,
+                                           .state = LABEL_ANSWERED,
+                                           .value = i % RARE == 0,
+                                           .confidence = 1,
+                                           .question = text,
+                                           .question_len = (uint16_t)n,
+                                           .source = "test"});
+        }
+        t->train(m);
+        for (int i = 0; i < 26; i++) {
+            char text[48];
+            snprintf(text, sizeof text, "You kill the z%cz!", 'a' + i);
+            paid[k] += score(m, text) > 0;
+            snprintf(text, sizeof text, "You miss the z%cz.", 'a' + i);
+            wrong += score(m, text) > 0;
+        }
+        t->free(m);
+    }
+    assert_true(paid[1] >= 24 && paid[0] <= 2 && wrong == 0);
+}
+
+static void a_label_that_changes_sides_is_counted_there(void **state)
+{
+    (void)state;
+    struct reward_model *m = create(0), *copy = create(0);
+    struct buf a, b;
+    teach(m);
+    for (int i = 0; i < WORDS; i += 3) {
+        char text[48];
+        int n = caption(text, i);
+        t->on_label(m, &(struct label){.id = 1,
+                                       .state = LABEL_ANSWERED,
+                                       .value = !(i % 2),
+                                       .question = text,
+                                       .question_len = (uint16_t)n,
+                                       .source = "test"});
+    }
+    buf_init(&a, 1 << 26);
+    buf_init(&b, 1 << 26);
+    t->save(m, &a);
+    assert_ok(t->load(copy, a.data, a.len, &err)); /* sorts them from their order of arrival */
+    t->train(m);
+    t->train(copy);
+    buf_reset(&a);
+    t->save(m, &a);
+    t->save(copy, &b);
+    assert_int_equal(a.len, b.len);
+    assert_memory_equal(a.data, b.data, a.len);
+    buf_release(&a);
+    buf_release(&b);
+    t->free(m);
+    t->free(copy);
+}
+
 static void held_out_labels_are_never_trained_on(void **state)
 {
     (void)state;
@@ -243,6 +317,8 @@ int main(void)
         cmocka_unit_test(dropout_depends_on_seed_and_step_alone),
         cmocka_unit_test(a_step_that_is_warm_allocates_nothing),
         cmocka_unit_test(it_learns_what_helps_and_predicts_labels_it_never_saw),
+        cmocka_unit_test(a_rare_side_is_learned),
+        cmocka_unit_test(a_label_that_changes_sides_is_counted_there),
         cmocka_unit_test(held_out_labels_are_never_trained_on),
     };
     return cmocka_run_group_tests(tests, start, NULL);
