@@ -7,25 +7,34 @@
  * questions wait already. The network learns the answers by the Bradley-Terry loss; a tie is a
  * label of one half.
  *
- * Rewards of preferences have no zero and no scale, so they are normalised by the running mean and
- * variance over the captioned steps (running_norm.h) and what is not above reward.epsilon pays 0.
- * The statistics are frozen with the scoring weights: a score is a function of (caption, version).
- * Before the first of both are there, scores are 0.
+ * Rewards of preferences have no zero and no scale. So the captions of the last captioned steps
+ * (recent_captions.h) are rated whenever the scoring weights are renewed: rewards are in their
+ * deviations above their mean, and what is below the best reward.pay_share of these steps pays 0,
+ * as does what is not above the mean. With reward.pay_share=0 it is as in ONI: normalised by the
+ * running mean and variance over all captioned steps (running_norm.h), and what is not above
+ * reward.epsilon pays 0, which is the greater part of all steps or nearly none as the network's
+ * scale will have it. The statistics are frozen with the scoring weights: a score is a function of
+ * (caption, version). Before the first of both are there, scores are 0.
  *
- * State in a checkpoint, little-endian: "RNK1", u64 version, u64 pairs, trained_net's state, six
- * f64 (statistics running and frozen), u64 captioned steps, u64 length and state of the store, then
- * the pairs (pair_data.c). */
+ * A step draws reward.batch pairs, each once before any comes again (label_pass.h).
+ *
+ * State in a checkpoint, little-endian: "RNK2", u64 bytes of what comes now: f64 threshold, three
+ * u64 (the pass), the recent captions; then, as after "RNK1" alone: u64 version, u64 pairs,
+ * trained_net's state, six f64 (statistics running and frozen), u64 captioned steps, u64 length and
+ * state of the store, then the pairs (pair_data.c). */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/rng.h"
 #include "common/base/strmap.h"
 #include "common/base/xmalloc.h"
 #include "common/nn/blas.h"
 #include "learner/reward/heldout.h"
+#include "learner/reward/label_pass.h"
 #include "learner/reward/observation_store.h"
 #include "learner/reward/ranking/pair_batch.h"
+#include "learner/reward/ranking/recent_captions.h"
 #include "learner/reward/ranking_net.h"
 #include "learner/reward/reward_model.h"
 #include "learner/reward/running_norm.h"
@@ -34,12 +43,13 @@
 enum {
     HEAD_BYTES = 4 + 8 + 8,
     NORM_DOUBLES = 6,
+    SHARE_BYTES = 8 + (int)sizeof(struct label_pass), /* before the recent captions */
     TAIL_BYTES = NORM_DOUBLES * 8 + 8 + 8,
     MEASURE_STEPS = 32, /* between two looks at the held-out pairs */
     MEASURE_PAIRS = 256,
     RAW_MAX = 1 << 16 /* captions whose network output is remembered */
 };
-static const char MAGIC[4] = "RNK1";
+static const char MAGIC[4] = "RNK2", MAGIC_BEFORE[4] = "RNK1";
 static const double MAX_NORM = 10;
 
 struct reward_model {
@@ -51,7 +61,10 @@ struct reward_model {
     uint64_t captioned; /* steps with a caption seen so far */
     struct running_norm norm, frozen;
     struct strmap *raw; /* caption -> bits of the scoring network's output */
-    double epsilon;
+    struct recent_captions *recent;
+    struct label_pass pass;
+    double pay_share, epsilon;
+    float threshold;         /* of the scoring network's output; frozen */
     bool raw_reward;         /* as ONI's code: neither normalised nor thresholded */
     int batch, pairs, drawn; /* drawn: in this update */
     uint64_t every;
@@ -79,6 +92,7 @@ static void ranking_free(struct reward_model *m)
     trained_net_release(&m->w);
     pair_data_free(m->data);
     observation_store_free(m->store);
+    recent_captions_free(m->recent);
     strmap_free(m->raw);
     pair_batch_release(&m->step);
     free(m->steps);
@@ -106,6 +120,9 @@ static int ranking_create(struct reward_model **out, const struct config *cfg,
     m->store = observation_store_create(m->capacity, cfg->reward_store_distinct, m->w.seed);
     m->norm = m->frozen = running_norm_start();
     m->raw = strmap_create(1024);
+    m->recent = recent_captions_create();
+    m->threshold = -FLT_MAX;
+    m->pay_share = cfg->reward_pay_share;
     m->epsilon = cfg->reward_epsilon;
     m->raw_reward = cfg->compat_oni;
     m->batch = (int)cfg->reward_batch;
@@ -172,6 +189,11 @@ static void rate(struct reward_model *m, const char *const *text, const uint16_t
     }
 }
 
+static bool pays(const struct reward_model *m, float raw, double r)
+{
+    return m->pay_share > 0 ? raw >= m->threshold && r > 0 : r > m->epsilon;
+}
+
 static void ranking_score(struct reward_model *m, const struct reward_batch *b, float *out)
 {
     memset(out, 0, (size_t)b->ncaptions * sizeof *out);
@@ -182,7 +204,7 @@ static void ranking_score(struct reward_model *m, const struct reward_batch *b, 
         return;
     for (int i = 0; i < b->ncaptions; i++) {
         double r = running_norm_apply(&m->frozen, (double)out[i]);
-        out[i] = b->caption_len[i] && r > m->epsilon ? (float)r : 0.0f;
+        out[i] = b->caption_len[i] && pays(m, out[i], r) ? (float)r : 0.0f;
     }
 }
 
@@ -213,6 +235,7 @@ static void ranking_on_batch(struct reward_model *m, const struct reward_batch *
         uint32_t c = b->caption[i];
         if (b->caption_len[c] == 0)
             continue;
+        recent_captions_put(m->recent, b->caption_text[c], b->caption_len[c]);
         if (m->captioned++ % m->every == 0)
             observation_store_put(m->store, b->caption_text[c], b->caption_len[c]);
         if (rated)
@@ -251,14 +274,12 @@ static bool ranking_has_label(const struct reward_model *m, const char *caption,
 static void ranking_take_step(struct reward_model *m)
 {
     size_t count = pair_data_trained(m->data);
-    bool all = count <= (size_t)m->batch;
-    int n = all ? (int)count : m->batch;
-    struct rng r = rng_stream(m->w.seed, "reward batch", m->w.step, 0, 0);
+    int n = count < (size_t)m->batch ? (int)count : m->batch;
     pair_batch_begin(&m->step);
-    for (int i = 0; i < n; i++) {
-        size_t at = all ? (size_t)i : rng_below(&r, (uint32_t)count);
-        pair_batch_add(&m->step, pair_data_trained_at(m->data, at));
-    }
+    label_pass_begin(&m->pass, count, (size_t)n);
+    for (int i = 0; i < n; i++)
+        pair_batch_add(&m->step,
+                       pair_data_trained_at(m->data, label_pass_next(&m->pass, m->w.seed)));
     struct ranking_pairs pairs = pair_batch_pairs(&m->step);
     trained_net_step(&m->w, ranking_net_loss(m->net, m->w.trained, &pairs, m->w.grads));
 }
@@ -287,6 +308,31 @@ static void ranking_measure(struct reward_model *m)
     m->measured_at = m->w.step;
 }
 
+static int falling_float(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x < y) - (x > y);
+}
+
+/* What the new scoring weights think of the last steps. Equal outputs are paid alike, so where the
+ * best caption alone is more than the share, more than the share is paid. */
+static void freeze_share(struct reward_model *m)
+{
+    const char *text[RECENT_CAPTIONS];
+    uint16_t len[RECENT_CAPTIONS];
+    float raw[RECENT_CAPTIONS];
+    struct running_norm recent = running_norm_start();
+    int n = recent_captions_all(m->recent, text, len);
+    if (n < 2)
+        return;
+    rate(m, text, len, n, raw);
+    running_norm_update(&recent, raw, n);
+    m->frozen = recent;
+    qsort(raw, (size_t)n, sizeof *raw, falling_float);
+    int paid = (int)ceil(m->pay_share * n);
+    m->threshold = raw[paid < 1 ? 0 : paid > n ? n - 1 : paid - 1];
+}
+
 static void ranking_train(struct reward_model *m)
 {
     label_schedule_begin(&m->w.schedule, pair_data_count(m->data));
@@ -297,6 +343,8 @@ static void ranking_train(struct reward_model *m)
         if (stale)
             strmap_clear(m->raw);
         m->frozen = m->norm;
+        if (m->pay_share > 0)
+            freeze_share(m);
         if (m->measured_at == 0 || m->w.step >= m->measured_at + MEASURE_STEPS)
             ranking_measure(m);
     }
@@ -322,7 +370,17 @@ static void ranking_save(const struct reward_model *m, struct buf *out)
     uint64_t count = pair_data_count(m->data), store_len = 0;
     double norm[NORM_DOUBLES] = {m->norm.mean,   m->norm.var,   m->norm.count,
                                  m->frozen.mean, m->frozen.var, m->frozen.count};
+    uint64_t share_len = 0;
+    double threshold = (double)m->threshold;
     buf_append(out, MAGIC, sizeof MAGIC);
+    size_t share_at = out->len;
+    buf_append(out, &share_len, 8);
+    buf_append(out, &threshold, 8);
+    buf_append(out, &m->pass, sizeof m->pass);
+    recent_captions_save(m->recent, out);
+    share_len = out->len - share_at - 8;
+    if (!out->overflow)
+        memcpy(out->data + share_at, &share_len, 8);
     buf_append(out, &m->w.version, 8);
     buf_append(out, &count, 8);
     trained_net_save(&m->w, out);
@@ -337,12 +395,50 @@ static void ranking_save(const struct reward_model *m, struct buf *out)
     pair_data_save(m->data, out);
 }
 
+/* Passes over what is of the share, and leaves *p four bytes in front of what follows, where "RNK1"
+ * was; *share is NULL for a state of then. False when malformed. */
+static bool split_share(const char **p, size_t *len, const char **share, size_t *share_len)
+{
+    uint64_t n;
+    *share = NULL;
+    if (*len >= sizeof MAGIC && memcmp(*p, MAGIC_BEFORE, sizeof MAGIC) == 0)
+        return true;
+    if (*len < sizeof MAGIC + 8 || memcmp(*p, MAGIC, sizeof MAGIC) != 0)
+        return false;
+    memcpy(&n, *p + sizeof MAGIC, 8);
+    if (n < SHARE_BYTES || n > *len - sizeof MAGIC - 8)
+        return false;
+    *share = *p + sizeof MAGIC + 8;
+    *share_len = (size_t)n;
+    *p += 8 + n;
+    *len -= 8 + n;
+    return true;
+}
+
+/* m NULL only checks. */
+static bool load_share(struct reward_model *m, const char *p, size_t len)
+{
+    double threshold;
+    struct label_pass pass;
+    memcpy(&threshold, p, 8);
+    memcpy(&pass, p + 8, sizeof pass);
+    struct recent_captions *probe = m ? NULL : recent_captions_create();
+    bool fine = isfinite(threshold) && pass.at <= pass.count && pass.count <= PAIR_DATA_MAX &&
+                recent_captions_load(m ? m->recent : probe, p + SHARE_BYTES, len - SHARE_BYTES);
+    recent_captions_free(probe);
+    if (fine && m) {
+        m->threshold = (float)threshold;
+        m->pass = pass;
+    }
+    return fine;
+}
+
 /* Where the parts of a saved state lie; false when malformed. */
 static bool parts(const struct reward_model *m, const char *p, size_t len, size_t *store_len)
 {
     size_t fixed = HEAD_BYTES + trained_net_bytes(&m->w) + TAIL_BYTES;
     uint64_t count, store;
-    if (len < fixed || memcmp(p, MAGIC, sizeof MAGIC) != 0)
+    if (len < fixed)
         return false;
     memcpy(&count, p + 12, 8);
     memcpy(&store, p + fixed - 8, 8);
@@ -363,16 +459,23 @@ static bool parts(const struct reward_model *m, const char *p, size_t len, size_
 
 static int ranking_load(struct reward_model *m, const void *data, size_t len, struct onic_err *err)
 {
-    const char *p = data;
-    size_t store_len, net_bytes = trained_net_bytes(&m->w);
+    const char *p = data, *share;
+    size_t given = len, share_len = 0, store_len, net_bytes = trained_net_bytes(&m->w);
     uint64_t version, count;
     double norm[NORM_DOUBLES];
-    if (!parts(m, p, len, &store_len))
+    if (!split_share(&p, &len, &share, &share_len) ||
+        (share && !load_share(NULL, share, share_len)) || !parts(m, p, len, &store_len))
         return err_set(
             err, ONIC_EDAMAGED,
             "the state of reward model ranking is malformed (%zu bytes), or its store is "
             "larger than reward.store",
-            len);
+            given);
+    const char *end = p + len;
+    m->threshold = -FLT_MAX;
+    m->pass = (struct label_pass){0};
+    recent_captions_load(m->recent, NULL, 0);
+    if (share)
+        load_share(m, share, share_len);
     memcpy(&version, p + 4, 8);
     memcpy(&count, p + 12, 8);
     trained_net_load(&m->w, p + HEAD_BYTES, version);
@@ -384,8 +487,7 @@ static int ranking_load(struct reward_model *m, const void *data, size_t len, st
     p += TAIL_BYTES;
     observation_store_load(m->store, p, store_len);
     pair_data_clear(m->data);
-    pair_data_load(m->data, p + store_len, len - (size_t)(p + store_len - (const char *)data),
-                   count);
+    pair_data_load(m->data, p + store_len, (size_t)(end - p) - store_len, count);
     strmap_clear(m->raw);
     m->drawn = 0;
     m->measured_at = 0;

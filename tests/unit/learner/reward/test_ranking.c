@@ -1,3 +1,4 @@
+/* timeout: 180 */
 /* SPDX-License-Identifier: MIT */
 /* test_ranking.c - what the preference model learns, from what, and how it normalises. */
 #include <stdlib.h>
@@ -46,6 +47,7 @@ static struct reward_batch batch(void)
 }
 
 static bool compat_oni; /* of the models made below */
+static double pay_share;
 
 static struct reward_model *create(double holdout)
 {
@@ -53,6 +55,7 @@ static struct reward_model *create(double holdout)
     struct reward_model *m = NULL;
     config_defaults(&cfg);
     cfg.compat_oni = compat_oni;
+    cfg.reward_pay_share = pay_share;
     cfg.run_deterministic = true;
     cfg.reward_lr = 1e-3;
     cfg.reward_batch = 64;
@@ -231,6 +234,55 @@ static void scores_are_normalised(void **state)
     t->free(m);
 }
 
+/* A quarter of the steps, the best ones, whatever the scale of the network's outputs. */
+static void the_best_share_of_the_steps_is_paid(void **state)
+{
+    (void)state;
+    static const double share[] = {0.25, 0.01};
+    for (int k = 0; k < 2; k++) {
+        float out[WORDS + 1];
+        int paid = 0, of_kills = 0;
+        pay_share = share[k];
+        struct reward_model *m = create(0.1);
+        pay_share = 0;
+        live(m, 60, true);
+        struct reward_batch b = batch();
+        t->score(m, &b, out);
+        for (int i = 1; i <= WORDS; i++) {
+            paid += out[i] > 0;
+            of_kills += out[i] > 0 && kill(w.text[i]);
+            assert_true(out[i] >= 0);
+        }
+        assert_in_range(paid, 1, (int)ceil(share[k] * WORDS) + 2); /* never none */
+        assert_true(k || paid >= WORDS / 4 - 3);
+        assert_int_equal(of_kills, paid);
+        t->free(m);
+    }
+}
+
+/* One message makes nine tenths of all steps and is the best: it is paid, though it is more. */
+static void the_best_caption_is_paid_however_frequent_it_is(void **state)
+{
+    (void)state;
+    float out[WORDS + 1];
+    int best = 1;
+    pay_share = 0.1;
+    struct reward_model *m = create(0);
+    pay_share = 0;
+    while (!kill(w.text[best]))
+        best++;
+    for (int i = 0; i < STEPS; i++)
+        w.caption[i] = i % 10 ? (uint32_t)best : best == 1 ? 2 : 1;
+    live(m, 60, true);
+    struct reward_batch b = batch();
+    t->score(m, &b, out);
+    for (int i = 0; i < STEPS; i++)
+        w.caption[i] = (uint32_t)(i % (WORDS + 1));
+    assert_true(out[best] > 0);
+    assert_close(out[best == 1 ? 2 : 1], 0, 0, 0);
+    t->free(m);
+}
+
 static void like_oni_the_reward_is_the_network_output_itself(void **state)
 {
     (void)state;
@@ -266,6 +318,8 @@ int main(void)
         cmocka_unit_test(at_most_reward_pairs_are_drawn_per_update),
         cmocka_unit_test(held_out_pairs_are_never_trained_on),
         cmocka_unit_test(scores_are_normalised),
+        cmocka_unit_test(the_best_share_of_the_steps_is_paid),
+        cmocka_unit_test(the_best_caption_is_paid_however_frequent_it_is),
         cmocka_unit_test(like_oni_the_reward_is_the_network_output_itself),
     };
     return cmocka_run_group_tests(tests, start, NULL);
