@@ -272,6 +272,7 @@ static int update(struct learner *r, struct onic_err *err)
                     trainer_counters(r->core)->env_steps);
     report_episodes(r->metrics, &r->env, held, n);
     report_update(r->metrics, r->core, &stats);
+    report_share(&r->share, mix, &stats);
     return ONIC_OK;
 }
 

@@ -21,6 +21,7 @@
 #include "learner/process/label_client.h"
 #include "learner/process/run_identity.h"
 #include "learner/process/stop.h"
+#include "learner/reward/share_watch.h"
 #include "learner/train/trainer.h"
 
 enum { LEARNER_TEXT_MAX = 512 };
@@ -51,6 +52,7 @@ struct learner {
     struct wire_learner *wire;
     struct batcher *batcher;
     struct label_client *annotate;
+    struct share_watch share; /* of the intrinsic reward */
     struct metrics *metrics;
     struct checkpoint_writer *saver;
     struct episode_log *replays;

@@ -168,6 +168,7 @@ static int open_metrics(struct learner *r, const struct config *cfg, struct onic
         .stop_wall_s = cfg->stop_wall_s,
         .stop_success = cfg->stop_success,
     };
+    share_watch_start(&r->share, (uint64_t)cfg->run_frames);
     return metrics_create(&r->metrics, &p, err);
 }
 

@@ -98,6 +98,13 @@ void report_update(struct metrics *m, const struct trainer *core, const struct t
     reward_mix_report(trainer_reward_const(core), report_put_number, m);
 }
 
+void report_share(struct share_watch *w, const struct reward_mix *mix, const struct train_stats *s)
+{
+    char words[SHARE_WORDS_MAX];
+    if (share_watch_add(w, mix, &s->reward, words))
+        log_warn("the intrinsic reward", kv("why", (const char *)words));
+}
+
 void report_success(struct metrics *m, struct stop_state *out)
 {
     out->episodes = metrics_samples(m, SUCCESS);

@@ -12,6 +12,7 @@
 #include "common/policy/env_describe.h"
 #include "learner/process/label_client.h"
 #include "learner/process/stop.h"
+#include "learner/reward/share_watch.h"
 #include "learner/train/trainer.h"
 
 /* Episodes that ended in these trajectories: reward/reward, len/len, policy_stats/... */
@@ -19,6 +20,8 @@ void report_episodes(struct metrics *m, const struct env_description *env,
                      struct trajectory *const *trajectories, int n);
 /* train/..., intrinsic/..., reward_model/coverage, env_steps, updates, weights_version */
 void report_update(struct metrics *m, const struct trainer *core, const struct train_stats *s);
+/* Warns when the intrinsic reward drowns the task, or is not there (reward/share_watch.h). */
+void report_share(struct share_watch *w, const struct reward_mix *mix, const struct train_stats *s);
 /* success and episodes of *out, from the metrics. */
 void report_success(struct metrics *m, struct stop_state *out);
 /* The window behind policy_stats/success_rate to a checkpoint, and back. */

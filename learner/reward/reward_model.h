@@ -54,6 +54,7 @@ struct reward_model_type {
     const char *name;
     const char *summary; /* one line for --help and the docs */
     struct reward_model_traits traits;
+    const char *pays_by; /* the options that decide what it pays, for a warning; NULL: none */
     int (*create)(struct reward_model **out, const struct config *cfg, const struct obs_spec *obs,
                   struct onic_err *err);
     /* What a run needs that begins: ONIC_ECONFIG names an option. A model that is only read (`onic

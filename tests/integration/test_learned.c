@@ -41,6 +41,8 @@ static void labels_that_all_say_the_same_warn(void **state)
     const char *said = trained(s, "--frames=60000 --reward.model=hash --annotator.id=rules "
                                   "--annotator.goal=zero.yaml");
     assert_non_null(strstr(said, "labels are 0: all captions are worth the same"));
+    assert_non_null(strstr(said, "reward.model=hash paid nothing in the last")); /* long before */
+    assert_non_null(strstr(said, "what it pays is decided by annotator.goal"));
 }
 
 static void a_run_that_learned_says_nothing(void **state)
@@ -51,6 +53,17 @@ static void a_run_that_learned_says_nothing(void **state)
     assert_null(strstr(said, "did not learn"));
 }
 
+/* Labels of a coin that always says yes, paid far above the task. */
+static void an_intrinsic_share_that_drowns_the_task_warns(void **state)
+{
+    const char *said = trained(
+        *state, "--frames=60000 --env.id=corridor:8 --reward.model=hash --annotator.id=random "
+                "--random.probability=1 --reward.coef_int=100 --train.lr=1e-5 "
+                "--reward.count_power=0");
+    assert_non_null(strstr(said, "of what the policy is paid is intrinsic"));
+    assert_non_null(strstr(said, "a reward.coef_int below 100"));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
@@ -58,6 +71,7 @@ int main(void)
         TEST(a_classifier_that_ends_at_the_base_rate_warns),
         TEST(labels_that_all_say_the_same_warn),
         TEST(a_run_that_learned_says_nothing),
+        TEST(an_intrinsic_share_that_drowns_the_task_warns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -460,6 +460,7 @@ const struct reward_model_type reward_model_classifier = {
     .name = "classifier",
     .summary = "a network trained on the labels decides for every caption (ONI-classification)",
     .traits = {.caption_only = true, .wants_labels = true},
+    .pays_by = "reward.eta, reward.lr, reward.train_share and annotator.goal",
     .create = classifier_create,
     .free = classifier_free,
     .on_label = classifier_on_label,

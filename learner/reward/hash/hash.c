@@ -23,6 +23,7 @@ const struct reward_model_type reward_model_hash = {
     .name = "hash",
     .summary = "the annotator's label of the caption, 0 while it has none (ONI-retrieval)",
     .traits = {.caption_only = true, .wants_labels = true},
+    .pays_by = "annotator.goal",
     .create = hash_create,
     .free = label_model_free,
     .on_label = label_model_on_label,

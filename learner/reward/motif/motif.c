@@ -134,6 +134,7 @@ const struct reward_model_type reward_model_motif = {
     .name = "motif",
     .summary = "a reward learned offline from preferences, frozen (Motif)",
     .traits = {.caption_only = true},
+    .pays_by = "reward.quantile and reward.file",
     .create = motif_create,
     .begins_with = motif_begins_with,
     .free = motif_free,

@@ -499,6 +499,7 @@ const struct reward_model_type reward_model_ranking = {
     .name = "ranking",
     .summary = "a network trained on preferences between captions rewards them (ONI-ranking)",
     .traits = {.caption_only = true, .wants_labels = true, .asks = QUESTION_PAIR},
+    .pays_by = "reward.pay_share, reward.lr and reward.train_share",
     .create = ranking_create,
     .free = ranking_free,
     .on_batch = ranking_on_batch,

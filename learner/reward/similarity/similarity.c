@@ -24,6 +24,7 @@ const struct reward_model_type reward_model_similarity = {
     .name = "similarity",
     .summary = "cosine of the caption to the goal, as the annotator measures it (ELLM)",
     .traits = {.caption_only = true, .wants_labels = true, .asks = QUESTION_SCORE},
+    .pays_by = "reward.epsilon and annotator.goal",
     .create = similarity_create,
     .free = label_model_free,
     .on_label = label_model_on_label,

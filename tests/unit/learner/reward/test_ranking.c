@@ -245,7 +245,7 @@ static void the_best_share_of_the_steps_is_paid(void **state)
         pay_share = share[k];
         struct reward_model *m = create(0.1);
         pay_share = 0;
-        live(m, 60, true);
+        live(m, 25, true);
         struct reward_batch b = batch();
         t->score(m, &b, out);
         for (int i = 1; i <= WORDS; i++) {
@@ -273,7 +273,7 @@ static void the_best_caption_is_paid_however_frequent_it_is(void **state)
         best++;
     for (int i = 0; i < STEPS; i++)
         w.caption[i] = i % 10 ? (uint32_t)best : best == 1 ? 2 : 1;
-    live(m, 60, true);
+    live(m, 25, true);
     struct reward_batch b = batch();
     t->score(m, &b, out);
     for (int i = 0; i < STEPS; i++)
