@@ -18,6 +18,7 @@
 #include "common/wire/frame/sock_address.h"
 #include "common/wire/labels/labels.h"
 #include "learner/process/label_options.h"
+#include "learner/process/peer_numbers.h"
 
 enum {
     REFRESH_MS = 1000,
@@ -49,6 +50,7 @@ struct label_client {
         uint64_t labels;
     } source[SOURCES_MAX];
     int sources;
+    struct peer_numbers peer;
     double staleness_s; /* between question and use, moving average; < 0 = no label yet */
     int *unknown;       /* [unknown_cap] */
     int unknown_cap;
@@ -146,8 +148,10 @@ static void count_source(struct label_client *a, const char *name)
     while (i < a->sources && strcmp(a->source[i].name, name) != 0)
         i++;
     if (i == a->sources) {
-        if (i == SOURCES_MAX)
+        if (i == SOURCES_MAX || !peer_name_is_plain(name)) {
+            peer_numbers_drop(&a->peer, name);
             return;
+        }
         snprintf(a->source[a->sources++].name, SOURCE_NAME_MAX, "%s", name);
     }
     a->source[i].labels++;
@@ -404,11 +408,7 @@ void label_client_report(struct label_client *a, struct metrics *m)
     }
     if (a->staleness_s >= 0)
         metrics_set(m, "annot/staleness_s", a->staleness_s);
-    for (int i = 0; i < s.nown; i++) {
-        char name[64];
-        snprintf(name, sizeof name, "annot/%s", s.own[i].name);
-        metrics_set(m, name, s.own[i].value);
-    }
+    peer_numbers_report(&a->peer, s.own, s.nown, m);
     for (int i = 0; i < a->sources; i++) {
         char name[64];
         snprintf(name, sizeof name, "annot/source/%s", a->source[i].name);
