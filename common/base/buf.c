@@ -97,7 +97,7 @@ int buf_json_string(struct buf *b, const char *bytes, size_t len)
         unsigned char c = (unsigned char)bytes[i];
         if (c == '"' || c == '\\')
             buf_printf(b, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
+        else if (c < 0x20 || (c >= 0x7f && c < 0xa0)) /* C1 too: some reader is a terminal */
             buf_printf(b, "\\u%04x", c);
         else if (c < 0x80)
             buf_append(b, &bytes[i], 1);

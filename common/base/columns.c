@@ -9,6 +9,8 @@
 #include <string.h>
 #include <wchar.h>
 
+#include "common/base/shown.h"
+
 static locale_t utf8;
 static pthread_once_t utf8_once = PTHREAD_ONCE_INIT;
 
@@ -26,11 +28,13 @@ static int guess(const char *s, size_t n, size_t *bytes)
     *bytes = 1;
     while (c >= 0xc0 && *bytes < n && *bytes < 4 && ((unsigned char)s[*bytes] & 0xc0) == 0x80)
         ++*bytes;
-    return c < 0x20 || c == 0x7f || (c >= 0x80 && *bytes == 1) ? -1 : 1;
+    return 1;
 }
 
 int columns_of(const char *s, size_t n, size_t *bytes)
 {
+    if (!shown_as_is(s, n, bytes))
+        return -1;
     pthread_once(&utf8_once, open_utf8);
     if (!utf8)
         return guess(s, n, bytes);

@@ -10,8 +10,8 @@
 
 #include "common/base/buf.h"
 
-/* The character at s, of n >= 1 bytes: how many bytes it has, and its columns; -1 for a control
- * character or what is no UTF-8. */
+/* The character at s, of n >= 1 bytes: how many bytes it has, and its columns; -1 for what is not
+ * shown (shown.h): a control character, or what is no UTF-8. */
 int columns_of(const char *s, size_t n, size_t *bytes);
 /* Appends as much of a line as fits into so many columns; what is cut off becomes "..." where there
  * is room for that. Control characters become blanks and damaged bytes '?'. Returns the columns

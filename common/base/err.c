@@ -6,12 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a file or a peer says is part of many sentences, and must not reach a terminal as it is. */
+#include "common/base/shown.h"
+#include "common/base/utf8.h"
+
+/* What a file or a peer says is part of many sentences, and must not reach a terminal as it is.
+ * What was cut to fit ends with a whole character. */
 static void make_one_line(struct onic_err *err)
 {
-    for (char *c = err->msg; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = ' ';
+    size_t len = utf8_whole(err->msg, strlen(err->msg));
+    err->msg[len] = '\0';
+    shown_clean_line(err->msg, len);
 }
 
 int err_set(struct onic_err *err, int code, const char *fmt, ...)

@@ -16,6 +16,7 @@
 #include "common/base/buf.h"
 #include "common/base/clock.h"
 #include "common/base/rotated.h"
+#include "common/base/shown.h"
 
 enum { REOPEN_EVERY_MS = 1000, PATH_MAX_BYTES = 4096 };
 
@@ -132,9 +133,7 @@ void log_write(enum log_level level, const char *msg, const struct log_kv *kvs)
     buf_printf(&line, " %s %s %s", level_names[level], role_name, msg);
     for (const struct log_kv *v = kvs; v->key; v++)
         log_put_value(&line, v);
-    for (size_t i = 0; i < line.len; i++)
-        if ((unsigned char)line.data[i] < 0x20 || line.data[i] == 0x7f)
-            line.data[i] = ' ';
+    shown_clean_line(line.data, line.len);
     buf_append(&line, "\n", 1);
     void (*writer)(void *, const char *, size_t) = atomic_load(&line_writer);
     if (writer) {

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "common/base/log.h"
+#include "common/base/shown.h"
 #include "common/config/options.h"
 #include "common/config/scalar.h"
 
@@ -157,9 +158,9 @@ static int set_str(void *at, int index, const char *value, const char *where, st
 {
     if (strlen(value) >= CONFIG_STR_MAX)
         return bad(err, where, index, value, "shorter than 512 bytes");
-    for (const char *p = value; *p; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            return bad(err, where, index, "...", "text without control characters");
+    for (size_t i = 0, n; value[i]; i += n)
+        if (!shown_as_is(value + i, strlen(value + i), &n))
+            return bad(err, where, index, "...", "UTF-8 text without control characters");
     memset(at, 0, CONFIG_STR_MAX); /* equal configurations are equal bytes */
     memcpy(at, value, strlen(value));
     return ONIC_OK;

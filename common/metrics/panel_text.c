@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/shown.h"
 #include "common/base/wilson.h"
 #include "common/metrics/registry.h"
 
@@ -191,4 +192,5 @@ void metrics_panel_text(struct metrics *m, bool brief)
         panel_text_put_block(m);
     }
     pthread_mutex_unlock(&m->lock);
+    shown_clean_lines(m->text.data, m->text.len);
 }

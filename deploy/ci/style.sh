@@ -77,6 +77,9 @@ FNR == 2 && !spdx { bad("the first line is not /* SPDX-License-Identifier: MIT *
     bad("banned function: " substr(code, RSTART, RLENGTH - 1))
 }
 /^#include "common\/base\/shell.h"/ { quotes[FILENAME] = 1 }
+root == "deploy" && FILENAME !~ /bench/ && /(^|[^a-z_])(fprintf\(stderr|printf\("[^"]*%[-.0-9*]*s)/ && !/JSON/ {
+  bad("what a person is shown goes through shown_printf (common/base/shown.h)")
+}
 root != "tests" && /`(onic|%s) [^`"]*%[.0-9]*s[^`"]*`/ { suggests[FILENAME] = FNR }
 /^[A-Za-z_].*\(/ && !/;$/ && !/^#/ { head = $0 }
 /^{/ { open_at = FNR }

@@ -29,6 +29,7 @@
 #include "common/base/process.h"
 #include "common/base/rotated.h"
 #include "common/base/run_lock.h"
+#include "common/base/shown.h"
 #include "common/config/overlay.h"
 
 enum { LOOK_FOR_LOG_MS = 500 };
@@ -77,7 +78,7 @@ static void child_become(const struct child *c, const struct child_start *how, p
     sigprocmask(SIG_SETMASK, how->mask, NULL);
     process_restore_limits(); /* it raises them itself, and knows what its own children get */
     execv(c->spec->argv[0], c->spec->argv);
-    fprintf(stderr, "onic: %s cannot be executed: %s\n", c->spec->argv[0], strerror(errno));
+    shown_printf(stderr, "onic: %s cannot be executed: %s\n", c->spec->argv[0], strerror(errno));
     _exit(127);
 }
 
@@ -139,6 +140,7 @@ static void end_line(struct child *c, struct panel *panel)
     c->partial_len = 0;
     if (!c->partial[0])
         return;
+    shown_clean_line(c->partial, strlen(c->partial)); /* not every word is a logger's */
     show_held(c, panel);
     memcpy(c->held, c->partial, sizeof c->held);
     memcpy(c->last_words, c->partial, sizeof c->last_words);

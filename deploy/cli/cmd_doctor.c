@@ -15,6 +15,7 @@
 #include "actor/envs/env.h"
 #include "common/base/cpu.h"
 #include "common/base/paths.h"
+#include "common/base/shown.h"
 #include "common/config/config.h"
 #include "common/nn/blas.h"
 #include "deploy/cli/commands.h"
@@ -271,7 +272,7 @@ int cmd_doctor(int argc, char **argv)
     }
     if (json)
         buf_puts(&out, "]}\n");
-    fwrite(out.data, 1, out.len, stdout);
+    shown_write(stdout, out.data, out.len);
     buf_release(&out);
     return failed ? 64 : 0;
 }

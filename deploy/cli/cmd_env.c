@@ -15,6 +15,7 @@
 #include "actor/envs/env.h"
 #include "common/base/output.h"
 #include "common/base/shell.h"
+#include "common/base/shown.h"
 #include "common/base/xmalloc.h"
 #include "deploy/cli/commands.h"
 
@@ -266,7 +267,7 @@ static int env_put_line(struct trace *tr, bool is_reset, struct onic_err *err)
     if (out->overflow)
         return err_set(err, ONIC_ELIMIT, "a step of the trace is longer than %d bytes",
                        LINE_MAX_BYTES);
-    fwrite(out->data, 1, out->len, stdout);
+    shown_write(stdout, out->data, out->len);
     return output_flush(err);
 }
 
@@ -441,7 +442,7 @@ int cmd_env(int argc, char **argv)
     if (!rc)
         rc = env_run(&a, &cfg, &out, &err);
     if (!rc)
-        fwrite(out.data, 1, out.len, stdout);
+        shown_write(stdout, out.data, out.len);
     buf_release(&out);
     return command_result("env", rc, &err);
 }

@@ -9,6 +9,7 @@
 
 #include "actor/envs/open.h"
 #include "common/base/log.h"
+#include "common/base/shown.h"
 #include "common/base/xmalloc.h"
 #include "deploy/cli/commands.h"
 #include "deploy/cli/evaluate.h"
@@ -109,7 +110,7 @@ static int run_eval(const struct eval_args *a, struct config *given, struct onic
         struct buf text;
         buf_init(&text, 1 << 16);
         eval_text(&result, &text);
-        fwrite(text.data, 1, text.len, stdout);
+        shown_write(stdout, text.data, text.len);
         buf_release(&text);
     }
     if (!rc && json)
@@ -167,6 +168,6 @@ int cmd_eval(int argc, char **argv)
         rc = run_eval(&a, &given, &err);
     if (!rc)
         return 0;
-    fprintf(stderr, "onic eval: %s\n", err.msg);
+    shown_printf(stderr, "onic eval: %s\n", err.msg);
     return err_exit_code(rc);
 }

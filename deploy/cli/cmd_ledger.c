@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/shown.h"
 #include "common/config/config.h"
 #include "common/run/run_dir.h"
 #include "deploy/cli/commands.h"
@@ -63,7 +64,7 @@ int cmd_ledger(int argc, char **argv)
         ledger_json(&l, &out);
     else
         ledger_line(&l, &out);
-    printf("%s\n", out.data);
+    shown_printf(stdout, "%s\n", out.data);
     buf_release(&out);
     return ledger_balanced(&l) ? 0 : 70;
 }

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "actor/envs/open.h"
+#include "common/base/shown.h"
 #include "deploy/cli/commands.h"
 #include "deploy/cli/play_agent.h"
 #include "deploy/cli/run_open.h"
@@ -163,6 +164,6 @@ int cmd_play(int argc, char **argv)
     loaded_run_close(&p.run);
     if (!rc)
         return 0;
-    fprintf(stderr, "onic play: %s\n", err.msg);
+    shown_printf(stderr, "onic play: %s\n", err.msg);
     return err_exit_code(rc);
 }

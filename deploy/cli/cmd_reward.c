@@ -13,6 +13,7 @@
 
 #include "common/base/file_kind.h"
 #include "common/base/shell.h"
+#include "common/base/shown.h"
 #include "common/base/xmalloc.h"
 #include "common/nn/blas.h"
 #include "deploy/cli/commands.h"
@@ -126,7 +127,7 @@ static void put_warning_key(struct buf *out, const struct buf *warning)
 static void say_warning(const struct buf *warning)
 {
     if (warning->len)
-        fprintf(stderr, "onic reward: warning: %s\n", warning->data);
+        shown_printf(stderr, "onic reward: warning: %s\n", warning->data);
 }
 
 struct progress {
@@ -181,7 +182,7 @@ static void put_measure(struct buf *out, const char *name, const struct heldout_
 
 static void print_document(struct buf *out)
 {
-    fwrite(out->data, 1, out->len, stdout);
+    shown_write(stdout, out->data, out->len);
     buf_release(out);
 }
 
@@ -238,8 +239,8 @@ static int reward_train(const struct reward_args *a, const struct config *c, str
         return err_set(err, ONIC_ECANTCREATE, "cannot write %s: %s", path, strerror(errno));
     }
     reward_csv_head(p.csv);
-    fprintf(p.to, "%zu labelled pairs of %zu captions, labelled by [%s]\n", pair_data_count(data),
-            pair_data_captions(data), identity);
+    shown_printf(p.to, "%zu labelled pairs of %zu captions, labelled by [%s]\n",
+                 pair_data_count(data), pair_data_captions(data), identity);
     sigaction(SIGINT, &(struct sigaction){.sa_handler = reward_on_signal, .sa_flags = SA_ONSTACK},
               NULL);
     rc = motif_train(&r, data, &o, show_epoch, &p, err);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/base/shown.h"
 #include "common/base/strmap.h"
 #include "common/base/xmalloc.h"
 #include "common/run/run_dir.h"
@@ -132,7 +133,7 @@ struct explain *explain_open(const char *run_or_checkpoint, const char *labels_p
         rc = label_store_each(store, 0, keep_row, x, &err);
     label_store_close(store);
     if (rc && rc != ONIC_ENOTFOUND) /* a run without language has none */
-        fprintf(stderr, "onic: labels cannot be shown: %s\n", err.msg);
+        shown_printf(stderr, "onic: labels cannot be shown: %s\n", err.msg);
     return x;
 }
 

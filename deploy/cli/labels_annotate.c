@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/base/shown.h"
 #include "common/base/xmalloc.h"
 #include "common/wire/labels/labels.h"
 #include "deploy/cli/labels_annotate.h"
@@ -55,10 +56,10 @@ static void labels_annotate_show(struct asking *a)
     double s = (double)(clock_ms() - a->start_ms) * 1e-3;
     uint64_t done = a->labels + a->abstained;
     double rate = s > 0 ? (double)done / s : 0, left = (double)a->total - (double)done;
-    fprintf(stderr,
-            "annotate: %" PRIu64 " of %d pairs, %" PRIu64
-            " without an answer, %.1f/s, ETA %.0f s\n",
-            done, a->total, a->abstained, rate, rate > 0 && left > 0 ? left / rate : 0.0);
+    shown_printf(stderr,
+                 "annotate: %" PRIu64 " of %d pairs, %" PRIu64
+                 " without an answer, %.1f/s, ETA %.0f s\n",
+                 done, a->total, a->abstained, rate, rate > 0 && left > 0 ? left / rate : 0.0);
 }
 
 /* Until every question of the group has an answer, or the server ended. */
@@ -74,7 +75,7 @@ static void finish_group(struct asking *a)
         if (clock_ms() - a->shown_ms > PROGRESS_MS) {
             a->shown_ms = clock_ms();
             if (st.waiting_for[0])
-                fprintf(stderr, "annotate: waiting for %s\n", st.waiting_for);
+                shown_printf(stderr, "annotate: waiting for %s\n", st.waiting_for);
             labels_annotate_show(a);
         }
         a->broken_off = atomic_load(&a->serving->ended);

@@ -6,6 +6,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/shown.h"
 #include "common/wire/labels/labels.h"
 #include "deploy/cli/result_file.h"
 #include "reward_server/store/label_store.h"
@@ -83,11 +84,12 @@ static int write_row(void *ctx, const struct label_row *row)
     buf_reset(&w->line);
     if (w->json && row->label.state != LABEL_ANSWERED)
         return 0;
-    if (w->json)
+    if (w->json) {
         label_row_json(row, &w->line);
-    else
-        put_row_text(row, &w->line);
-    return fwrite(w->line.data, 1, w->line.len, w->to) == w->line.len ? 0 : ONIC_EIO;
+        return fwrite(w->line.data, 1, w->line.len, w->to) == w->line.len ? 0 : ONIC_EIO;
+    }
+    put_row_text(row, &w->line);
+    return shown_write(w->to, w->line.data, w->line.len) ? 0 : ONIC_EIO;
 }
 
 int labels_write(const char *path, bool json, const char *file, struct onic_err *err)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/base/shown.h"
 #include "common/base/xmalloc.h"
 #include "common/checkpoint/checkpoint.h"
 #include "deploy/cli/explain.h"
@@ -161,7 +162,7 @@ static void labels_top_print(const struct table *t, bool json)
     struct buf out;
     buf_init(&out, TEXT_MAX);
     (json ? labels_top_put_json : labels_top_put_text)(t, &out);
-    fwrite(out.data, 1, out.len, stdout);
+    shown_write(stdout, out.data, out.len);
     buf_release(&out);
 }
 

@@ -7,6 +7,7 @@
 #include "common/base/output.h"
 #include "common/base/process.h"
 #include "common/base/shell.h"
+#include "common/base/shown.h"
 #include "common/config/config.h"
 #include "common/config/options.h"
 #include "common/nn/blas.h"
@@ -33,7 +34,7 @@ int command_result(const char *command, int rc, const struct onic_err *err)
 {
     if (!rc || rc == ONIC_ESTOPPED)
         return 0;
-    fprintf(stderr, "onic %s: %s\n", command, err->msg);
+    shown_printf(stderr, "onic %s: %s\n", command, err->msg);
     return err_exit_code(rc);
 }
 
@@ -61,9 +62,10 @@ static int cli_unknown(const char *word)
         }
     }
     if (near)
-        fprintf(stderr, "onic: unknown command '%.40s', did you mean '%s'?\n", word, near);
+        shown_printf(stderr, "onic: unknown command '%.40s', did you mean '%s'?\n", word, near);
     else
-        fprintf(stderr, "onic: unknown command '%.40s'; `onic --help` lists the commands\n", word);
+        shown_printf(stderr, "onic: unknown command '%.40s'; `onic --help` lists the commands\n",
+                     word);
     return 64;
 }
 
@@ -86,7 +88,7 @@ static int run_command(int argc, char **argv)
         if (strcmp(word, commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);
     if (strncmp(word, "--help=", 7) == 0) {
-        fprintf(stderr, "onic: options are of a command: `onic train %.60s`\n", word);
+        shown_printf(stderr, "onic: options are of a command: `onic train %.60s`\n", word);
         return 64;
     }
     return cli_unknown(word);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/base/shell.h"
+#include "common/base/shown.h"
 #include "common/base/strmap.h"
 #include "common/base/xmalloc.h"
 #include "deploy/cli/commands.h"
@@ -99,7 +100,8 @@ static int write_pairs(const struct pairs_collect *p, const struct seen *seen, c
     failed |= fclose(f) != 0;
     if (failed || rename(part, path) != 0)
         return err_set(err, ONIC_EIO, "%s could not be written; is the disk full?", path);
-    printf("%d pairs of %zu captions in %s", written, observation_store_count(seen->store), path);
+    shown_printf(stdout, "%d pairs of %zu captions in %s", written,
+                 observation_store_count(seen->store), path);
     if (written < p->pairs) /* few captions make few pairs, however many are drawn */
         printf("; no others were found (--pairs=%d)", p->pairs);
     puts("");

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/base/file_kind.h"
+#include "common/base/shown.h"
 
 struct kept {
     int episodes, crashes;
@@ -85,7 +86,7 @@ int replay_find(char path[REPLAY_PATH_MAX], bool *found, struct onic_err *err)
         return err_set(err, ONIC_ECONFIG, "the path of %s is too long", k.newest);
     memcpy(path, file, strlen(file) + 1);
     *found = true;
-    fprintf(stderr, "onic replay: %s, the newest of %d kept episode%s\n", path, k.episodes,
-            k.episodes == 1 ? "" : "s");
+    shown_printf(stderr, "onic replay: %s, the newest of %d kept episode%s\n", path, k.episodes,
+                 k.episodes == 1 ? "" : "s");
     return ONIC_OK;
 }

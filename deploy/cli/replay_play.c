@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/shown.h"
 #include "deploy/cli/picture.h"
 #include "deploy/cli/screen.h"
 
@@ -65,14 +66,17 @@ static void replay_show(struct replay_player *p, int at)
 
 static void print_explanation(struct replay_player *p, int at)
 {
-    struct buf text, shown;
+    struct buf picture, text, shown;
+    buf_init(&picture, PICTURE_MAX);
     buf_init(&text, PICTURE_MAX);
     buf_init(&shown, 2 * PICTURE_MAX);
-    picture_draw(p->env, p->obs, &text);
-    buf_puts(&text, "\n");
+    picture_draw(p->env, p->obs, &picture);
+    buf_puts(&picture, "\n");
+    screen_lines(picture.data, terminal_colour(), &shown);
     replay_explain_text(&p->view, at, &text);
-    screen_lines(text.data, terminal_colour(), &shown);
+    screen_lines(text.data, false, &shown);
     fputs(shown.data, stdout);
+    buf_release(&picture);
     buf_release(&text);
     buf_release(&shown);
 }
@@ -148,7 +152,9 @@ static void put_document(const struct replay_player *p)
     buf_json_key_number(&head, "paid_ext", p->view.ext_sum);
     buf_json_key_number(&head, "paid_int", p->view.int_sum);
     buf_json_key_text(&head, "reward_model", p->replay.reward_model);
-    printf("%s,\"step\":[%s]}\n", head.data, p->document.data);
+    printf("%s,\"step\":[", head.data); /* JSON, larger than a text that is shown may be */
+    fwrite(p->document.data, 1, p->document.len, stdout);
+    puts("]}");
     buf_release(&head);
 }
 
@@ -159,7 +165,7 @@ static void say_last_action(const struct replay_player *p)
     buf_init(&name, PICTURE_MAX);
     replay_action(&p->replay.step[p->replay.nsteps - 1], &p->env->spec.actions, action);
     env_action_text(&p->env->spec, action, &name);
-    printf("the next action, %s, ended the process\n", name.data);
+    shown_printf(stdout, "the next action, %s, ended the process\n", name.data);
     buf_release(&name);
 }
 
@@ -172,8 +178,8 @@ static void say_result(const struct replay_player *p)
     else if (p->replay.crash && !p->term.quit)
         say_last_action(p);
     else if (!p->explain && !p->term.quit)
-        printf("%s%s%s after %d steps, as recorded\n", p->newest ? p->path : "",
-               p->newest ? ": " : "", p->replay.end, p->replay.nsteps);
+        shown_printf(stdout, "%s%s%s after %d steps, as recorded\n", p->newest ? p->path : "",
+                     p->newest ? ": " : "", p->replay.end, p->replay.nsteps);
 }
 
 int replay_play(struct replay_player *p, struct onic_err *err)

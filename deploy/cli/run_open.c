@@ -11,6 +11,7 @@
 
 #include "actor/envs/env.h"
 #include "common/base/file_kind.h"
+#include "common/base/shown.h"
 #include "common/base/xmalloc.h"
 #include "common/config/overlay.h"
 #include "common/run/policy_options.h"
@@ -54,7 +55,7 @@ int loaded_run_checkpoint(struct checkpoint_file **out, const char *path, struct
     buf_init(&report, 1 << 16);
     int rc = checkpoint_newest_valid(out, dir, &report, err);
     if (report.len)
-        fprintf(stderr, "onic: skipped checkpoints that cannot be used:\n%s", report.data);
+        shown_printf(stderr, "onic: skipped checkpoints that cannot be used:\n%s", report.data);
     buf_release(&report);
     if (rc == ONIC_ENOTFOUND && stat(dir, &st) != 0 && errno == ENOENT)
         return not_a_run(path, err);

@@ -19,16 +19,16 @@ struct glyph {
 
 /* --- characters ------------------------------------------------------------------------------ */
 
+/* CSI 1;31 m is a colour; CSI > 4 m sets what keys send. */
 static struct glyph escape_sequence(const char *s, size_t len)
 {
     size_t n = 1;
-    if (len > 1 && s[1] == '[') { /* parameters, then one final byte */
-        n = 2;
-        while (n < len && s[n] >= 0x20 && s[n] < 0x40)
-            n++;
-    }
+    bool colour = len > 1 && s[1] == '[';
+    if (colour) /* parameters, then one final byte */
+        for (n = 2; n < len && s[n] >= 0x20 && s[n] < 0x40; n++)
+            colour &= strchr("0123456789;:", s[n]) != NULL;
     n += n < len && s[n] >= 0x20;
-    bool colour = n > 2 && s[1] == '[' && s[n - 1] == 'm';
+    colour &= n > 2 && s[n - 1] == 'm';
     return (struct glyph){.kind = colour ? GLYPH_COLOUR : GLYPH_OTHER, .bytes = n};
 }
 

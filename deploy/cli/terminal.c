@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/base/shown.h"
 #include "deploy/cli/screen.h"
 
 enum { TEXT_BYTES_MAX = 1 << 20, FRAME_BYTES_MAX = 1 << 23, STACK_BYTES = 1 << 16 };
@@ -330,12 +331,15 @@ void terminal_show(struct terminal *t, const struct buf *picture, const struct b
         buf_append(&t->picture, picture->data, picture->len);
         buf_reset(&t->text);
         buf_append(&t->text, text->data, text->len);
+        shown_clean_lines(t->text.data, t->text.len); /* colours are for pictures */
         terminal_draw(t);
     } else {
-        for (size_t i = 0; i < text->len; i++) /* one line per step */
-            putchar((unsigned char)text->data[i] < 0x20 || text->data[i] == 0x7f ? ' '
-                                                                                 : text->data[i]);
-        putchar('\n');
+        struct buf line; /* one per step */
+        buf_init(&line, text->len + 1);
+        buf_append(&line, text->data, text->len);
+        shown_clean_line(line.data, line.len);
+        puts(line.data);
+        buf_release(&line);
         fflush(stdout);
     }
     attend(t);

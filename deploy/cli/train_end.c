@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/base/shell.h"
+#include "common/base/shown.h"
 #include "common/run/run_dir.h"
 #include "deploy/cli/commands.h"
 #include "learner/process/run_identity.h"
@@ -80,8 +81,8 @@ bool train_end_is_reached(const struct train_end *e)
         return false;
     buf_init(&text, SENTENCE_MAX);
     train_end_put_reason(&text, &e->stop, &at, reached);
-    fprintf(stderr, "onic train: nothing to do: the run in %s has reached %s already\n", e->run_dir,
-            text.data);
+    shown_printf(stderr, "onic train: nothing to do: the run in %s has reached %s already\n",
+                 e->run_dir, text.data);
     buf_release(&text);
     return true;
 }
@@ -93,7 +94,7 @@ static void say_ledger(const char *run_dir)
     buf_init(&line, 4096);
     if (run_dir_ledger(run_dir, &l, NULL) == ONIC_OK) {
         ledger_line(&l, &line);
-        printf("%s\n", line.data);
+        shown_printf(stdout, "%s\n", line.data);
         fflush(stdout);
     }
     buf_release(&line);
@@ -115,7 +116,7 @@ static void train_end_say_fruitless(const struct train_end *e)
             shell_put(&text, e->run_dir);
             buf_puts(&text, "/config.yaml` asks it one question");
         }
-        fprintf(stderr, "onic train: %s\n", text.data);
+        shown_printf(stderr, "onic train: %s\n", text.data);
         buf_release(&text);
     }
     json_decref(last);
@@ -152,6 +153,6 @@ void train_end_say(const struct train_end *e, int code)
         buf_puts(&text, " begins");
     }
     if (text.len)
-        fprintf(stderr, "onic train: %s\n", text.data);
+        shown_printf(stderr, "onic train: %s\n", text.data);
     buf_release(&text);
 }

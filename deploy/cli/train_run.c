@@ -10,6 +10,7 @@
 #include "common/base/cpu.h"
 #include "common/base/paths.h"
 #include "common/base/run_lock.h"
+#include "common/base/shown.h"
 #include "common/base/xmalloc.h"
 #include "common/run/run_dir.h"
 #include "deploy/cli/actor_pages.h"
@@ -130,7 +131,7 @@ static void describe_lock(const struct train_plan *p)
 
 static void say_start(const struct train_plan *p)
 {
-    fprintf(
+    shown_printf(
         stderr,
         "onic train: %s %s with reward model %s, %d actor%s on %d usable cores, run directory %s\n",
         p->resumed ? "resuming" : "training", p->env_id, p->reward_model, p->actors,
@@ -185,7 +186,7 @@ int train_run(const struct train_plan *p, struct onic_err *err)
         code = live(&t, err);
         train_end_say(&end, code);
         if (code)
-            fprintf(stderr, "onic train: %s\n", err->msg);
+            shown_printf(stderr, "onic train: %s\n", err->msg);
     }
     free_children(&t);
     return rc ? command_result("train", rc, err) : code;

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/shown.h"
+#include "common/base/utf8.h"
 #include "common/base/xmalloc.h"
 
 enum { BUDGET_FIXED = 65536, BUDGET_FACTOR = 4 };
@@ -69,10 +71,13 @@ void *meta_unpack(struct meta_arena *a, const ProtobufCMessageDescriptor *type, 
 void meta_text(char *out, size_t size, const ProtobufCBinaryData *b)
 {
     size_t n = b->len < size - 1 ? b->len : size - 1;
-    for (size_t i = 0; i < n; i++) {
-        uint8_t c = b->data[i];
-        out[i] = (char)(c < 0x20 || c == 0x7f ? '?' : c);
-    }
+    if (n)
+        memcpy(out, b->data, n);
+    n = utf8_whole(out, n);
+    for (size_t i = 0; i < n; i++)
+        if (!out[i]) /* it ends later than it seems to */
+            out[i] = '?';
+    shown_clean_line(out, n);
     out[n] = '\0';
 }
 

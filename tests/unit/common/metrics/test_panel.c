@@ -12,6 +12,7 @@
 #include "common/metrics/panel.h"
 #include "common/metrics/registry.h"
 #include "tests/onic_test.h"
+#include "tests/support/hostile_text.h"
 
 /* A terminal of 200 rows that knows what panel.c uses: newline, carriage return, cursor up, clear
  * to the end, colours. A line that is too wide goes on in the next row, and lines are folded when
@@ -308,6 +309,24 @@ static void a_relayed_block_is_one_datagram_and_never_blocks(void **state)
     unsetenv("ONIC_PANEL");
 }
 
+static void what_a_peer_says_does_not_act_on_the_terminal(void **state)
+{
+    (void)state;
+    struct metrics *m = NULL;
+    struct metrics_params p = {.every_s = 10, .quiet = true, .title = hostile_text};
+    assert_ok(metrics_create(&m, &p, &err));
+    metrics_text(m, "waiting", hostile_text);
+    metrics_text(m, "ledger", hostile_text);
+    for (int brief = 0; brief < 2; brief++) {
+        metrics_panel_text(m, brief);
+        for (char *at = m->text.data; (at = strchr(at, '\n')) != NULL;)
+            *at = ' ';
+        assert_non_null(strstr(m->text.data, "31m"));
+        assert_null(hostile_text_in(m->text.data));
+    }
+    metrics_free(m);
+}
+
 static void the_text_shows_what_is_known_and_nothing_else(void **state)
 {
     (void)state;
@@ -401,6 +420,7 @@ int main(void)
         cmocka_unit_test(a_window_may_become_narrower_wider_and_low),
         cmocka_unit_test(without_a_terminal_only_lines_pass),
         cmocka_unit_test(a_relayed_block_is_one_datagram_and_never_blocks),
+        cmocka_unit_test(what_a_peer_says_does_not_act_on_the_terminal),
         cmocka_unit_test(the_text_shows_what_is_known_and_nothing_else),
         cmocka_unit_test(a_success_rate_is_shown_with_its_interval),
         cmocka_unit_test(the_time_left_is_that_of_the_first_end_and_none_at_the_end),

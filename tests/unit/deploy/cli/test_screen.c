@@ -4,6 +4,7 @@
 #include "deploy/cli/screen.h"
 
 #include "tests/onic_test.h"
+#include "tests/support/hostile_text.h"
 #include "tests/support/vt.h"
 
 static const struct screen_status status = {"playing, 6 steps/s", "space pauses, q quit", "q"};
@@ -51,6 +52,23 @@ static void a_frame_never_leaves_its_window(void **state)
              "episode 1  step 3  action run northwest  value ext +0.100 int +0.200\n"
              "caption \"You see here several things that take more than eighty characters to say "
              "of it all, at least.\"\nlabel 1\n");
+}
+
+/* Of a picture only colours pass, of other text not even these where they are not asked for. */
+static void what_acts_on_a_terminal_is_left_out(void **state)
+{
+    struct buf out;
+    (void)state;
+    buf_init(&out, 1 << 16);
+    screen_lines(hostile_text, true, &out);
+    assert_string_equal(out.data, "ab0;tc31md2Jefg\n");
+    buf_reset(&out);
+    screen_lines("\x1b[1;31mred\x1b[>4;2m\x1b[?25l\x1b[2J", true, &out);
+    assert_string_equal(out.data, "\x1b[1;31mred\x1b[0m\n");
+    buf_reset(&out);
+    screen_lines("\x1b[1;31mred", false, &out);
+    assert_string_equal(out.data, "red\n");
+    buf_release(&out);
 }
 
 static void a_window_that_holds_all_shows_all(void **state)
@@ -116,6 +134,7 @@ static void lines_for_a_file_hold_no_sequences(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_acts_on_a_terminal_is_left_out),
         cmocka_unit_test(a_frame_never_leaves_its_window),
         cmocka_unit_test(a_window_that_holds_all_shows_all),
         cmocka_unit_test(what_does_not_fit_is_said),

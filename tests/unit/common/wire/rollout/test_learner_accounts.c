@@ -13,6 +13,7 @@
 #include "common/wire/rollout/ledger_page.h"
 #include "session.pb-c.h"
 #include "tests/onic_test.h"
+#include "tests/support/hostile_text.h"
 
 static struct ledger some_ledger(void)
 {
@@ -138,11 +139,17 @@ static void a_message_that_needs_too_much_memory_is_refused(void **state)
 static void text_of_a_peer_is_made_printable(void **state)
 {
     (void)state;
-    char out[8];
+    char out[8], hostile_copy[sizeof hostile_text];
     uint8_t evil[] = {'a', 27, '[', '\n', 0, 'b', 'c', 'd', 'e'};
     ProtobufCBinaryData b = {.len = sizeof evil, .data = evil};
     meta_text(out, sizeof out, &b);
-    assert_string_equal(out, "a?[??bc");
+    assert_string_equal(out, "a [ ?bc");
+    char long_out[64];
+    b = (ProtobufCBinaryData){.len = sizeof hostile_text - 1, .data = (uint8_t *)hostile_copy};
+    memcpy(hostile_copy, hostile_text, sizeof hostile_copy);
+    meta_text(long_out, sizeof long_out, &b);
+    assert_null(hostile_text_in(long_out));
+    assert_non_null(strstr(long_out, "31md"));
 }
 
 int main(void)
