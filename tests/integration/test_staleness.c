@@ -27,6 +27,7 @@ static struct run run_open(int actors, uint64_t lag, int batch)
     struct run r = {.actors = actors};
     struct wire_learner_params p = pair_learner_params("tcp://127.0.0.1:*");
     p.max_queued = 1000; /* nothing but the lag holds actors back */
+    p.shape.E = 0;       /* any */
     p.max_policy_lag = lag;
     p.batch_steps = (uint64_t)batch * STEPS;
     assert_ok(wire_learner_create(&r.link, &p, &err));
@@ -128,6 +129,31 @@ static void many_actors_of_a_slow_learner_are_held_back_in_time(void **state)
     assert_int_equal(dropped_as_stale(&r), 0);
     for (int i = 0; i < ACTORS; i++)
         assert_true(r.played[i] >= 5); /* the room goes round */
+    run_close(&r);
+}
+
+/* Trajectories of one actor are as large as five batches, of the other as half of one: one of the
+ * former is an update, so both have room. */
+static void actors_of_all_sizes_play(void **state)
+{
+    (void)state;
+    struct run r = run_open(1, LAG, 2);
+    struct trajectory_shape wide = pair_shape(0);
+    wide.E = 10 * PAIR_E;
+    r.actor[r.actors++] = pair_join_as(wire_learner_address(r.link), NULL, 1, NULL, wide);
+    int64_t end = clock_ms() + 60000;
+    while ((r.played[0] < 2 || r.played[1] < 2) && clock_ms() < end)
+        play_all(&r); /* their windows, before any update */
+    assert_true(r.played[0] == 2 && r.played[1] == 2);
+    while (r.version < UPDATES && clock_ms() < end) {
+        for (int i = 0; i < 5; i++)
+            play_all(&r);
+        train_one(&r);
+    }
+    assert_int_equal(r.version, UPDATES);
+    assert_true(r.lag_max <= LAG);
+    assert_int_equal(dropped_as_stale(&r), 0);
+    assert_true(r.played[0] >= UPDATES / 4 && r.played[1] >= UPDATES / 4);
     run_close(&r);
 }
 
@@ -266,6 +292,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_actors_of_a_slow_learner_are_held_back_in_time),
+        cmocka_unit_test(actors_of_all_sizes_play),
         cmocka_unit_test(the_smallest_bound_is_lock_step),
         cmocka_unit_test(updates_that_are_not_published_count),
         cmocka_unit_test(what_a_slow_actor_played_too_long_ago_is_dropped_and_counted),

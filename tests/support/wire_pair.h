@@ -67,8 +67,8 @@ static inline void pair_publish(struct wire_learner *l, uint64_t version)
 }
 
 /* Joins up to the point where READY is sent. */
-static inline struct wire_actor *pair_join(const char *address, void *context, int id,
-                                           const char *state_dir)
+static inline struct wire_actor *pair_join_as(const char *address, void *context, int id,
+                                              const char *state_dir, struct trajectory_shape shape)
 {
     struct wire_actor_params p = {.learner = address,
                                   .zmq_context = context,
@@ -86,12 +86,16 @@ static inline struct wire_actor *pair_join(const char *address, void *context, i
     if (rc)
         print_error("welcome: %s\n", err.msg);
     assert_int_equal(rc, ONIC_OK);
-    struct wire_ready r = {.shape = pair_shape(0),
-                           .env_text = pair_env,
-                           .net_text = pair_net,
-                           .weights_floats = PAIR_WEIGHTS};
+    struct wire_ready r = {
+        .shape = shape, .env_text = pair_env, .net_text = pair_net, .weights_floats = PAIR_WEIGHTS};
     assert_int_equal(wire_actor_ready(a, &r, &err), ONIC_OK);
     return a;
+}
+
+static inline struct wire_actor *pair_join(const char *address, void *context, int id,
+                                           const char *state_dir)
+{
+    return pair_join_as(address, context, id, state_dir, pair_shape(0));
 }
 
 /* Everything a rollout writes, derived from (actor, number of the trajectory). */

@@ -97,13 +97,27 @@ static void book_up_to(struct peer *p, uint64_t seq)
     }
 }
 
+uint64_t load_of(const struct wire_learner *w, uint64_t steps)
+{
+    uint64_t batch = w->p.batch_steps;
+    if (!batch || !steps)
+        return 0;
+    uint64_t of_update = (batch + steps - 1) / steps; /* trajectories: a batch is whole ones */
+    return (batch + of_update - 1) / of_update;
+}
+
+uint64_t lag_room(const struct wire_learner *w)
+{
+    return (w->p.max_policy_lag - wire_lag_slack(w->p.max_policy_lag) + 1) * w->p.batch_steps;
+}
+
 static void uncredit(struct wire_learner *w, struct peer *p)
 {
     if (p->credit_until < p->settled_seq)
         return;
     uint64_t n = p->credit_until - p->settled_seq;
     w->credit_bytes -= (size_t)n * p->frame_bytes;
-    w->credit_steps -= n * p->steps_each;
+    w->credit_load -= n * load_of(w, p->steps_each);
 }
 
 static void recredit(struct wire_learner *w, struct peer *p)
@@ -112,7 +126,7 @@ static void recredit(struct wire_learner *w, struct peer *p)
         p->credit_until = p->settled_seq;
     uint64_t n = p->credit_until - p->settled_seq;
     w->credit_bytes += (size_t)n * p->frame_bytes;
-    w->credit_steps += n * p->steps_each;
+    w->credit_load += n * load_of(w, p->steps_each);
 }
 
 void peer_revoke_credit(struct wire_learner *w, struct peer *p)
@@ -260,8 +274,8 @@ void books_trajectory(struct wire_learner *w, struct received *r, bool consumed,
         return;
     }
     r->booked = true;
-    w->unbooked_steps -= steps;
-    w->unpublished_steps += consumed ? steps : 0;
+    w->unbooked_load -= load_of(w, steps);
+    w->unpublished_load += consumed ? load_of(w, steps) : 0;
     if (p->state != PEER_CLOSED && p->incarnation == t->incarnation) {
         peer_book(p, t->seq);
     } else {
@@ -309,25 +323,15 @@ void books_ledger(struct wire_learner *w, struct ledger *out)
 /* --- credit ------------------------------------------------------------------------------ */
 
 /* Running actors that may not play: the others get no second trajectory while room is short. */
-static uint64_t steps_of_idle(const struct wire_learner *w, const struct peer *but)
+static uint64_t load_of_idle(const struct wire_learner *w, const struct peer *but)
 {
-    uint64_t steps = 0;
+    uint64_t load = 0;
     for (int i = 0; i < w->npeers; i++) {
         const struct peer *p = w->peers[i];
         if (p != but && p->state == PEER_RUNNING && p->credit_until <= p->settled_seq)
-            steps += p->steps_each;
+            load += load_of(w, p->steps_each);
     }
-    return steps;
-}
-
-uint64_t peer_room(const struct wire_learner *w, const struct peer *p)
-{
-    uint64_t lag = w->p.max_policy_lag - wire_lag_slack(w->p.max_policy_lag);
-    if (!w->p.batch_steps || w->p.deterministic)
-        return UINT64_MAX;
-    /* a batch is whole trajectories */
-    uint64_t update = (w->p.batch_steps + p->steps_each - 1) / p->steps_each * p->steps_each;
-    return (lag + 1) * update;
+    return load;
 }
 
 /* Whether one more trajectory of p, begun with weights up to wire_lag_slack behind those that are
@@ -335,10 +339,12 @@ uint64_t peer_room(const struct wire_learner *w, const struct peer *p)
  * has been, and what was trained on without being published counts too. */
 static bool young_enough(const struct wire_learner *w, const struct peer *p)
 {
-    uint64_t ahead = w->credit_steps + w->unbooked_steps + w->unpublished_steps;
+    if (!w->p.batch_steps || w->p.deterministic)
+        return true;
+    uint64_t ahead = w->credit_load + w->unbooked_load + w->unpublished_load;
     if (p->credit_until > p->settled_seq)
-        ahead += steps_of_idle(w, p);
-    return ahead < peer_room(w, p);
+        ahead += load_of_idle(w, p);
+    return ahead < lag_room(w);
 }
 
 bool peer_grant(struct wire_learner *w, struct peer *p)
@@ -354,7 +360,7 @@ bool peer_grant(struct wire_learner *w, struct peer *p)
            (w->credit_bytes == 0 || w->credit_bytes + p->frame_bytes <= w->p.inflight_bytes_max)) {
         p->credit_until++;
         w->credit_bytes += p->frame_bytes;
-        w->credit_steps += p->steps_each;
+        w->credit_load += load_of(w, p->steps_each);
     }
     if (p->credit_until < want)
         w->starved = true;

@@ -188,7 +188,7 @@ static bool ingest_settle(struct wire_learner *w, struct peer *p, struct receive
     r->index = p->next_index++;
     accept_snapshot(p, r);
     peer_accept(w, p);
-    w->unbooked_steps += p->steps_each;
+    w->unbooked_load += load_of(w, p->steps_each);
     if (w->queue_tail)
         w->queue_tail->next = r;
     else

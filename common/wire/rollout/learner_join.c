@@ -312,7 +312,10 @@ static void set_reference_shape(struct wire_learner *w, const struct ready_claim
 /* More actors than can play at once without their trajectories becoming too old. */
 static void warn_of_too_many(struct wire_learner *w, const struct peer *p)
 {
-    uint64_t running = 0, room = peer_room(w, p) / p->steps_each;
+    uint64_t running = 0, load = load_of(w, p->steps_each);
+    if (!load || w->p.deterministic)
+        return;
+    uint64_t room = lag_room(w) / load;
     for (int i = 0; i < w->npeers; i++)
         running += w->peers[i]->state == PEER_RUNNING;
     if (running <= room || !log_every_ms(&w->crowd_log_ms, CROWD_MS))

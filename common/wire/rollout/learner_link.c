@@ -318,7 +318,7 @@ void wire_learner_publish(struct wire_learner *w, const float *weights, uint64_t
     atomic_store(&w->version_plus_1, version + 1);
     pthread_mutex_lock(&w->lock);
     w->announce = true;
-    w->unpublished_steps = 0;
+    w->unpublished_load = 0;
     pthread_mutex_unlock(&w->lock);
     open_gate(w);
     wake(w);

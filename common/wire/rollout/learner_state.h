@@ -120,9 +120,9 @@ struct wire_learner {
     bool announce;         /* a new version: tell everybody */
     bool drain_told;
     size_t credit_bytes;
-    /* environment steps: granted and not settled; accepted and not booked; trained on since weights
+    /* load (load_of): granted and not settled; accepted and not booked; trained on since weights
      * were published */
-    uint64_t credit_steps, unbooked_steps, unpublished_steps;
+    uint64_t credit_load, unbooked_load, unpublished_load;
     int turn; /* of peers, the first that was left without credit: the next room is its */
     struct ledger_counts trajectories, steps;
     struct wire_learner_status status; /* the counters of it */
@@ -158,8 +158,11 @@ void books_trajectory(struct wire_learner *w, struct received *r, bool consumed,
 void books_ledger(struct wire_learner *w, struct ledger *out);
 /* raises the credit if it may; true when it changed */
 bool peer_grant(struct wire_learner *w, struct peer *p);
-/* environment steps that may be under way for a trajectory of p to be young enough after them */
-uint64_t peer_room(const struct wire_learner *w, const struct peer *p);
+/* What a trajectory of so many environment steps takes of an update, of which batch_steps is all.
+ * One that is larger than a batch is an update of its own. */
+uint64_t load_of(const struct wire_learner *w, uint64_t steps);
+/* Load that may be under way for one more trajectory to be young enough after it. */
+uint64_t lag_room(const struct wire_learner *w);
 /* takes back what was granted and not used */
 void peer_revoke_credit(struct wire_learner *w, struct peer *p);
 
