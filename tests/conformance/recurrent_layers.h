@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* recurrent_layers.h - LSTM and GRU as cases of test_layers.c, which includes this file once. */
+/* recurrent_layers.h - LSTM, GRU and MinGRU as cases of test_layers.c, which includes this file
+ * once. */
 
 /* --- lstm: x [T,B,I], w_x, w_h, b, state0 (no gradient) -------------------------------------- */
 
@@ -135,6 +136,66 @@ static void gru_o(const struct layer_case *c, double *y, double *const in[])
                 double z = logistic(a[H + j] + u[H + j]);
                 double n = tanh(a[2 * H + j] + logistic(a[j] + u[j]) * u[2 * H + j]);
                 h[j] = (1 - z) * n + z * h[j];
+                y[(t * B + b) * H + j] = h[j];
+            }
+        }
+    }
+}
+
+/* --- mingru: x [T,B,I], w, b, state0 (no gradient) -------------------------------------------- */
+
+static void mingru_setup(struct layer_case *c, int variant, struct rng *r)
+{
+    static const int sizes[4][4] = {{1, 1, 1, 1}, {1, 5, 3, 7}, {6, 1, 4, 5}, {5, 3, 9, 17}};
+    memcpy(c->size, sizes[variant], sizeof sizes[0]); /* T, B, I, H */
+    int T = c->size[0], B = c->size[1], I = c->size[2], H = c->size[3];
+    for (int i = 0; i < T * B; i++)
+        c->reset[i] = rng_below(r, 3) == 0;
+    c->count[0] = T * B * I, c->count[1] = I * 2 * H, c->count[2] = 2 * H, c->count[3] = B * H;
+    c->adds[1] = c->adds[2] = true;
+    c->no_grad[3] = true;
+    c->outputs = T * B * H;
+    c->memory = xaligned(mingru_cache_floats(T, B, H) * sizeof(float));
+}
+
+static void mingru_f(struct layer_case *c, float *y, float *const in[])
+{
+    struct mingru_cache cache;
+    struct mingru_weights w = {in[1], in[2]};
+    mingru_cache_set(&cache, c->memory, c->size[0], c->size[1], c->size[3]);
+    mingru_forward(y, &cache, in[0], in[3], c->reset, &w, c->size[0], c->size[1], c->size[2],
+                   c->size[3]);
+}
+
+static void mingru_b(struct layer_case *c, float *const d[], float *dy, const float *y,
+                     float *const in[])
+{
+    (void)y;
+    struct mingru_cache cache;
+    struct mingru_weights w = {in[1], in[2]}, dw = {d[1], d[2]};
+    mingru_cache_set(&cache, c->memory, c->size[0], c->size[1], c->size[3]);
+    mingru_backward(d[0], &dw, dy, &cache, in[0], c->reset, &w, c->size[0], c->size[1], c->size[2],
+                    c->size[3]);
+}
+
+static void mingru_o(const struct layer_case *c, double *y, double *const in[])
+{
+    int T = c->size[0], B = c->size[1], I = c->size[2], H = c->size[3];
+    double h[32], a[2 * 32];
+    for (int b = 0; b < B; b++) {
+        memcpy(h, in[3] + b * H, (size_t)H * sizeof *h);
+        for (int t = 0; t < T; t++) {
+            if (c->reset[t * B + b])
+                memset(h, 0, sizeof h);
+            for (int j = 0; j < 2 * H; j++) {
+                a[j] = in[2][j];
+                for (int i = 0; i < I; i++)
+                    a[j] += in[0][(t * B + b) * I + i] * in[1][i * 2 * H + j];
+            }
+            for (int j = 0; j < H; j++) {
+                double z = logistic(a[j]);
+                double candidate = a[H + j] >= 0 ? a[H + j] + 0.5 : logistic(a[H + j]);
+                h[j] = (1 - z) * h[j] + z * candidate;
                 y[(t * B + b) * H + j] = h[j];
             }
         }

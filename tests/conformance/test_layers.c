@@ -20,6 +20,7 @@
 #include "common/nn/layers/layernorm/layernorm.h"
 #include "common/nn/layers/lstm/lstm.h"
 #include "common/nn/layers/maxpool1d/maxpool1d.h"
+#include "common/nn/layers/mingru/mingru.h"
 #include "common/nn/layers/softmax_ce/softmax_ce.h"
 #include "tests/onic_test.h"
 
