@@ -19,10 +19,9 @@
 #include "common/nn/blas.h"
 #include "common/nn/denormals.h"
 #include "common/nn/kernels.h"
-#include "common/nn/layers/gru/gru.h"
 #include "common/nn/layers/layernorm/layernorm.h"
-#include "common/nn/layers/lstm/lstm.h"
 #include "common/policy/encoders/encoder.h"
+#include "common/policy/policy_core.h"
 
 struct policy {
     struct policy_config config; /* resolved */
@@ -33,16 +32,12 @@ struct policy {
     int E, H, C, A; /* encoder features, cells of the core (0: none), head inputs, policy outputs */
     int P;          /* of A, columns of the policy head; the rest are free parameters (pi_free) */
     int values;     /* value heads: POLICY_HEADS, like ONI 1 */
-    bool gru;       /* the core; else LSTM */
-    int gates, S;   /* of a cell: 4 or 3; state floats: 2H or H */
-    size_t w_x, w_h, b;          /* core; offsets; b: the GRU's input bias */
-    size_t b_h;                  /* the GRU's recurrent bias */
-    size_t norm_gain, norm_bias; /* with layer_norm; offsets */
-    size_t pi_free;              /* with A > P; offset */
+    struct core core;
+    int S;                                                   /* state floats */
+    size_t norm_gain, norm_bias;                             /* with layer_norm; offsets */
+    size_t pi_free;                                          /* with A > P; offset */
     size_t pi_w, pi_b, v_w[POLICY_HEADS], v_b[POLICY_HEADS]; /* heads; offsets */
 };
-
-static const char *const core_names[POLICY_CORES] = {"lstm", "gru", "none"};
 
 /* --- creation -------------------------------------------------------------------------------- */
 
@@ -66,10 +61,9 @@ static int policy_resolve(struct policy *p, struct onic_err *err)
     p->type = encoder_find(c->net);
     if (!p->type)
         return encoder_unknown(c->net, err);
-    p->gru = c->core == POLICY_CORE_GRU;
     if ((unsigned)c->core >= POLICY_CORES)
-        return err_set(err, ONIC_ECONFIG, "policy.core is number %d, must be lstm, gru or none",
-                       (int)c->core);
+        return err_set(err, ONIC_ECONFIG,
+                       "policy.core is number %d, must be lstm, gru, none or mingru", (int)c->core);
     const char *fault = action_space_fault(&c->actions);
     if (fault)
         return err_set(err, ONIC_ECONFIG, "no policy can act here: the environment has %s", fault);
@@ -93,28 +87,6 @@ static int policy_resolve(struct policy *p, struct onic_err *err)
     return encoder_check(p->type, &c->obs, err);
 }
 
-/* The GRU starts as the frameworks start it: everything uniform in +-1/sqrt(H). */
-static void add_core(struct policy *p)
-{
-    struct params *t = &p->params;
-    int H = p->H, G = p->gru ? 3 : 4;
-    p->gates = G;
-    p->S = p->gru ? H : 2 * H;
-    if (H == 0)
-        return;
-    if (p->gru) {
-        float bound = 1.0f / sqrtf((float)H);
-        p->w_x = params_add(t, "core.w_x", p->E, G * H, PARAM_UNIFORM, bound);
-        p->w_h = params_add(t, "core.w_h", H, G * H, PARAM_UNIFORM, bound);
-        p->b = params_add(t, "core.b_x", 1, G * H, PARAM_UNIFORM, bound);
-        p->b_h = params_add(t, "core.b_h", 1, G * H, PARAM_UNIFORM, bound);
-    } else {
-        p->w_x = params_add(t, "core.w_x", p->E, G * H, PARAM_ORTHOGONAL, 2.0f);
-        p->w_h = params_add(t, "core.w_h", H, G * H, PARAM_ORTHOGONAL, 1.0f);
-        p->b = params_add(t, "core.b", 1, G * H, PARAM_ZERO, 0);
-    }
-}
-
 static void add_core_and_heads(struct policy *p)
 {
     struct params *t = &p->params;
@@ -127,7 +99,8 @@ static void add_core_and_heads(struct policy *p)
         p->norm_gain = params_add(t, "norm.gain", 1, p->E, PARAM_CONSTANT, 1.0f);
         p->norm_bias = params_add(t, "norm.bias", 1, p->E, PARAM_ZERO, 0);
     }
-    add_core(p);
+    core_add(&p->core, p->config.core, p->E, p->H, t);
+    p->S = p->core.S;
     bool oni = p->config.compat_oni;
     p->values = oni ? 1 : POLICY_HEADS;
     p->pi_w = params_add(t, "policy.w", p->C, p->P, PARAM_ORTHOGONAL, oni ? 1.0f : 0.01f);
@@ -199,8 +172,7 @@ static int head_width(const struct policy *p)
 
 double policy_macs(const struct policy *p)
 {
-    return p->type->macs(p->encoder) + (double)p->gates * p->H * (p->E + p->H) +
-           (double)p->C * head_width(p);
+    return p->type->macs(p->encoder) + core_macs(&p->core) + (double)p->C * head_width(p);
 }
 
 /* Activations and gradients of one row: features, core (gates, states, tanh), heads; the encoder's
@@ -225,8 +197,8 @@ int policy_slice(const struct policy *p, int T)
 void policy_text(const struct policy *p, struct buf *out)
 {
     const struct policy_config *c = &p->config;
-    buf_printf(out, "net %s hidden %d; core %s %d; actions ", c->net, c->hidden,
-               core_names[c->core], c->core_size);
+    buf_printf(out, "net %s hidden %d; core %s %d; actions ", c->net, c->hidden, core_name(c->core),
+               c->core_size);
     action_space_text(&c->actions, out);
     if (c->actions.kind == ACTION_CONTINUOUS)
         buf_printf(out, "%s, deviation %s", c->squash ? " squashed" : "",
@@ -291,36 +263,15 @@ static void heads_forward(const struct policy *p, const float *params, const flo
     }
 }
 
-static struct lstm_weights core_weights(const struct policy *p, float *block)
-{
-    return (struct lstm_weights){block + p->w_x, block + p->w_h, block + p->b};
-}
-
-/* lstm.h uses one struct for weights and gradients; the weights are only read. */
-static struct lstm_weights core_weights_in(const struct policy *p, const float *block)
-{
-    return core_weights(p, (float *)(uintptr_t)block);
-}
-
-static struct gru_weights gru_weights(const struct policy *p, float *block)
-{
-    return (struct gru_weights){block + p->w_x, block + p->w_h, block + p->b, block + p->b_h};
-}
-
-static struct gru_weights gru_weights_in(const struct policy *p, const float *block)
-{
-    return gru_weights(p, (float *)(uintptr_t)block);
-}
-
 /* --- acting ---------------------------------------------------------------------------------- */
 
 struct policy_actor {
     int max_n;
-    void *cache;                      /* the encoder's */
-    float *features, *gates, *tanh_c; /* [n,E], [n,gates H], [n,H]; the GRU's u_n in tanh_c */
-    float *inv_std;                   /* [n], layer_norm */
-    float *rec;                       /* [n,3H], GRU */
-    float *head_w, *head_b, *head_y;  /* [C,P+2], [P+2], [n,P+2] */
+    void *cache;                     /* the encoder's */
+    float *features;                 /* [n,E] */
+    float *core;                     /* scratch of the core */
+    float *inv_std;                  /* [n], layer_norm */
+    float *head_w, *head_b, *head_y; /* [C,P+2], [P+2], [n,P+2] */
 };
 
 static float *floats(size_t n)
@@ -338,9 +289,7 @@ struct policy_actor *policy_actor_create(const struct policy *p, int max_n)
     p->type->cache(p->encoder, w->cache, max_n);
     w->features = floats(n * (size_t)p->E);
     w->inv_std = floats(n);
-    w->gates = floats(n * (size_t)(p->gates * p->H));
-    w->rec = floats(p->gru ? n * 3 * (size_t)p->H : 0);
-    w->tanh_c = floats(n * (size_t)p->H);
+    w->core = floats(core_step_floats(&p->core, max_n));
     w->head_w = floats((size_t)p->C * N);
     w->head_b = floats(N);
     w->head_y = floats(n * N);
@@ -354,25 +303,11 @@ void policy_actor_free(struct policy_actor *w)
     free(w->cache);
     free(w->features);
     free(w->inv_std);
-    free(w->gates);
-    free(w->tanh_c);
-    free(w->rec);
+    free(w->core);
     free(w->head_w);
     free(w->head_b);
     free(w->head_y);
     free(w);
-}
-
-static void core_step(const struct policy *p, struct policy_actor *w, const float *params, int n,
-                      float *state)
-{
-    if (p->gru) {
-        struct gru_weights core = gru_weights_in(p, params);
-        gru_step(state, w->features, &core, n, p->E, p->H, w->gates, w->rec, w->tanh_c);
-    } else {
-        struct lstm_weights core = core_weights_in(p, params);
-        lstm_step(state, w->features, &core, n, p->E, p->H, w->gates, w->tanh_c);
-    }
 }
 
 void policy_act(const struct policy *p, struct policy_actor *w, const float *params,
@@ -387,7 +322,7 @@ void policy_act(const struct policy *p, struct policy_actor *w, const float *par
     const float *h = w->features;
     int ldh = p->E;
     if (p->H) {
-        core_step(p, w, params, n, state);
+        core_step(&p->core, params, w->features, n, state, w->core);
         h = state;
         ldh = p->S;
     }
@@ -409,8 +344,6 @@ struct policy_trainer {
     float *x, *norm, *inv_std;
     float *h, *dh; /* [T,N,H]; not used without a core */
     float *core_memory;
-    struct lstm_cache core;
-    struct gru_cache gru;
     float *head_w, *head_b, *head_dw, *head_db; /* [C,P+2], [P+2] */
     float *head_y;                              /* [T,N,P+2], also its gradient */
 };
@@ -433,9 +366,7 @@ struct policy_trainer *policy_trainer_create(const struct policy *p, int max_t, 
     w->inv_std = norm ? floats(rows) : NULL;
     w->h = floats(rows * (size_t)p->H);
     w->dh = floats(rows * (size_t)p->H);
-    w->core_memory = floats(p->H == 0 ? 0
-                            : p->gru  ? gru_cache_floats(max_t, max_n, p->H)
-                                      : lstm_cache_floats(max_t, max_n, p->H));
+    w->core_memory = floats(core_cache_floats(&p->core, max_t, max_n));
     w->head_w = floats(C * N);
     w->head_b = floats(N);
     w->head_dw = floats(C * N);
@@ -467,36 +398,6 @@ void policy_trainer_free(struct policy_trainer *w)
     free(w);
 }
 
-static void core_forward(const struct policy *p, struct policy_trainer *w, const float *params,
-                         const float *state0)
-{
-    int T = w->T, N = w->N;
-    if (p->gru) {
-        struct gru_weights core = gru_weights_in(p, params);
-        gru_cache_set(&w->gru, w->core_memory, T, N, p->H);
-        gru_forward(w->h, &w->gru, w->x, state0, w->reset_copy, &core, T, N, p->E, p->H);
-    } else {
-        struct lstm_weights core = core_weights_in(p, params);
-        lstm_cache_set(&w->core, w->core_memory, T, N, p->H);
-        lstm_forward(w->h, &w->core, w->x, state0, w->reset_copy, &core, T, N, p->E, p->H);
-    }
-}
-
-/* dfeatures from dh, and the core's gradients. */
-static void core_backward(const struct policy *p, struct policy_trainer *w, const float *params,
-                          int T, float *grads)
-{
-    if (p->gru) {
-        struct gru_weights core = gru_weights_in(p, params), d = gru_weights(p, grads);
-        gru_backward(w->dfeatures, &d, w->dh, &w->gru, w->x, w->reset_copy, &core, T, w->N, p->E,
-                     p->H);
-    } else {
-        struct lstm_weights core = core_weights_in(p, params), d = core_weights(p, grads);
-        lstm_backward(w->dfeatures, &d, w->dh, &w->core, w->x, w->reset_copy, &core, T, w->N, p->E,
-                      p->H);
-    }
-}
-
 void policy_forward(const struct policy *p, struct policy_trainer *w, const float *params,
                     const uint8_t *const *rows, const float *state0, const uint8_t *reset, int T,
                     int N, float *logits, float *value)
@@ -513,7 +414,7 @@ void policy_forward(const struct policy *p, struct policy_trainer *w, const floa
                           params + p->norm_bias, T * N, p->E);
     const float *h = w->x;
     if (p->H) {
-        core_forward(p, w, params, state0);
+        core_forward(&p->core, params, w->h, w->x, state0, w->reset_copy, T, N, w->core_memory);
         h = w->h;
     }
     heads_pack(p, params, w->head_w, w->head_b);
@@ -568,7 +469,8 @@ void policy_backward(const struct policy *p, struct policy_trainer *w, const flo
     unsigned mode = denormals_off();
     if (p->H) {
         heads_backward(p, w, w->h, dlogits, dvalue, T * N, w->dh, grads);
-        core_backward(p, w, params, T, grads);
+        core_backward(&p->core, params, grads, w->dfeatures, w->dh, w->x, w->reset_copy, T, w->T, N,
+                      w->core_memory);
     } else {
         heads_backward(p, w, w->x, dlogits, dvalue, T * N, w->dfeatures, grads);
     }

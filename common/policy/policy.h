@@ -4,13 +4,12 @@
 
 /* policy.h - observation -> logits and values: what actor and learner must agree on.
  *
- * encoder (by name, encoders.def) -> recurrent core (LSTM, GRU or none) -> one policy head and two
- * value heads: extrinsic return (0) and intrinsic return (1); like ONI one, and value 1 is 0. A
- * policy is the immutable architecture and its parameter table; parameter blocks, gradients and
- * workspaces are separate, so threads share one policy and each use their own workspace. All
- * functions after creation cannot fail and allocate nothing. Letters: T time, N environments, A
- * outputs of the policy head (with one choice, an action each: "logits"), S state floats per
- * environment, B rows.
+ * encoder (by name, encoders.def) -> recurrent core (policy_core.h) -> a policy head and two value
+ * heads: extrinsic return (0) and intrinsic return (1); like ONI one, and value 1 is 0. A policy is
+ * the immutable architecture and its parameter table; parameter blocks, gradients and workspaces
+ * are separate, so threads share one policy and each use their own workspace. All functions after
+ * creation cannot fail and allocate nothing. Letters: T time, N environments, A outputs of the
+ * policy head (with one choice, an action each: "logits"), S state floats per environment, B rows.
  *
  * Observations are passed as row pointers (into rollout slots or received messages), so nothing is
  * copied before the encoder's own expansion. */
@@ -26,7 +25,13 @@
 
 enum { POLICY_HEADS = 2, POLICY_EXT = 0, POLICY_INT = 1, POLICY_NAME_MAX = 32 };
 
-enum policy_core { POLICY_CORE_LSTM, POLICY_CORE_GRU, POLICY_CORE_NONE, POLICY_CORES };
+enum policy_core {
+    POLICY_CORE_LSTM,
+    POLICY_CORE_GRU,
+    POLICY_CORE_NONE,
+    POLICY_CORE_MINGRU,
+    POLICY_CORES
+};
 
 struct policy_config {
     char net[POLICY_NAME_MAX]; /* encoder name; "auto" is resolved by the caller */

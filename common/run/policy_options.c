@@ -12,6 +12,7 @@ void policy_options(struct policy_config *out, const struct config *cfg, const c
         [CONFIG_policy_core_lstm] = POLICY_CORE_LSTM,
         [CONFIG_policy_core_gru] = POLICY_CORE_GRU,
         [CONFIG_policy_core_none] = POLICY_CORE_NONE,
+        [CONFIG_policy_core_mingru] = POLICY_CORE_MINGRU,
     };
     *out = (struct policy_config){.hidden = (int)cfg->policy_hidden,
                                   .core_size = (int)cfg->policy_core_size,

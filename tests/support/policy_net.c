@@ -69,9 +69,10 @@ static void scale(const struct net *n, const char *name, float by)
 
 static enum policy_core core_named(const char *name)
 {
-    return strcmp(name, "gru") == 0    ? POLICY_CORE_GRU
-           : strcmp(name, "none") == 0 ? POLICY_CORE_NONE
-                                       : POLICY_CORE_LSTM;
+    return strcmp(name, "gru") == 0      ? POLICY_CORE_GRU
+           : strcmp(name, "none") == 0   ? POLICY_CORE_NONE
+           : strcmp(name, "mingru") == 0 ? POLICY_CORE_MINGRU
+                                         : POLICY_CORE_LSTM;
 }
 
 struct net net_create(const char *id, const char *core, int hidden, const struct net_options *o)

@@ -223,7 +223,7 @@ static void a_bad_configuration_is_one_sentence(void **state)
     obs_spec_add(&c.obs, "image", OBS_U8, 2, (const int[]){7, 7});
     assert_err(policy_create(&p, &c, &err), ONIC_ECONFIG, "uint8[height,width,3]");
     c.core = POLICY_CORES;
-    assert_err(policy_create(&p, &c, &err), ONIC_ECONFIG, "lstm, gru or none");
+    assert_err(policy_create(&p, &c, &err), ONIC_ECONFIG, "lstm, gru, none or mingru");
     assert_null(p);
 }
 

@@ -18,6 +18,8 @@ static void gradients_of_mlp_match_differences(void **state)
     (void)state;
     net_check_gradients("mlp", "lstm", 17, 6, 5, NULL);
     net_check_gradients("mlp", "none", 16, 1, 3, NULL);
+    net_check_gradients("mlp", "mingru", 24, 6, 5, NULL);
+    net_check_gradients("mlp", "mingru", 17, 1, 3, NULL);
 }
 
 /* Numbers: the deviation as free parameters, and as columns of the head. */
