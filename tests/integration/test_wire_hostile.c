@@ -84,9 +84,10 @@ static bool await(struct raw *r, enum frame_type type, struct frame *f, zmq_msg_
     }
 }
 
-static void join(struct raw *r)
+/* HELLO, and READY with this action space; NULL: none is said. */
+static void say_ready(struct raw *r, const char *actions)
 {
-    uint8_t meta[512], out[4096];
+    uint8_t meta[8192], out[16384];
     struct frame f;
     zmq_msg_t msg;
     Onic__Wire__Hello h = ONIC__WIRE__HELLO__INIT;
@@ -110,11 +111,20 @@ static void join(struct raw *r)
     m.weights_floats = PAIR_WEIGHTS;
     m.env_bytes = strlen(pair_env);
     m.net_bytes = strlen(pair_net);
+    if (actions)
+        m.action_space = (ProtobufCBinaryData){strlen(actions), (uint8_t *)(uintptr_t)actions};
     char text[512];
     int tn = snprintf(text, sizeof text, "%s%s", pair_env, pair_net);
     n = onic__wire__ready__pack(&m, meta);
     n = build(out, head(r, FRAME_READY), meta, n, text, (size_t)tn);
     zmq_send(r->socket, out, n, 0);
+}
+
+static void join(struct raw *r)
+{
+    struct frame f;
+    zmq_msg_t msg;
+    say_ready(r, NULL);
     assert_true(await(r, FRAME_CREDIT, &f, &msg));
     zmq_msg_close(&msg);
 }
@@ -188,6 +198,42 @@ static void garbage_truncated_and_multipart_frames_are_counted(void **state)
     struct goal g = {&r, sent};
     assert_true(wait_until(reached, &g, 5000));
     assert_int_equal(bad_so_far(&r), sent);
+    assert_alive(&r);
+    close_raw(&r);
+}
+
+static void is_rejected(struct raw *r, const char *actions, const char *part)
+{
+    struct frame f;
+    zmq_msg_t msg;
+    say_ready(r, actions);
+    assert_true(await(r, FRAME_REJECT, &f, &msg));
+    Onic__Wire__Reject *m = onic__wire__reject__unpack(NULL, f.head.meta_len, f.meta);
+    assert_non_null(m);
+    char text[2000] = {0};
+    memcpy(text, m->text.data, m->text.len < sizeof text ? m->text.len : sizeof text - 1);
+    if (!strstr(text, part))
+        fail_msg("%.40s: %s", actions, text);
+    onic__wire__reject__free_unpacked(m, NULL);
+    zmq_msg_close(&msg);
+}
+
+/* The run's actions are one of 3. */
+static void another_action_space_is_told_so(void **state)
+{
+    (void)state;
+    struct raw r;
+    char longest[5000] = "multi 1";
+    while (strlen(longest) < sizeof longest - 3)
+        strcat(longest, ",1");
+    open_raw(&r);
+    is_rejected(&r, "3 masked", "actions: actor 3 masked, learner 3");
+    is_rejected(&r, "multi 3,2,9", "actions: actor multi 3,2,9, learner 3");
+    is_rejected(&r, "continuous 0:1,0:1,0:1", "actions: actor continuous 0:1,0:1,0:1, learner 3");
+    is_rejected(&r, "multi 3,2", "the READY message cannot be decoded"); /* and `actions` is 3 */
+    is_rejected(&r, "continuous 1:0,0:1,0:1", "the READY message cannot be decoded");
+    is_rejected(&r, "continuous nan:1,0:1,0:1", "the READY message cannot be decoded");
+    is_rejected(&r, longest, "the READY message cannot be decoded");
     assert_alive(&r);
     close_raw(&r);
 }
@@ -415,6 +461,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(garbage_truncated_and_multipart_frames_are_counted),
         cmocka_unit_test(another_protocol_version_is_told_so),
+        cmocka_unit_test(another_action_space_is_told_so),
         cmocka_unit_test(hostile_protobuf_in_every_message_changes_nothing),
         cmocka_unit_test(three_invalid_trajectories_in_a_row_end_the_session),
         cmocka_unit_test(sequence_numbers_are_taken_in_order_and_once),
