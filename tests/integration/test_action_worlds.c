@@ -113,6 +113,24 @@ static void what_numbers_cannot_have_is_one_sentence(void **state)
                        "train.exploration=symmetric_kl pulls towards all options being alike", 2);
 }
 
+/* A plug-in whose every reward is no number: all its steps are cut off, none is lost or trained on,
+ * and the log says so once a minute. */
+static void nonsense_costs_episodes_and_not_the_run(void **state)
+{
+    struct scene *s = *state;
+    char args[900];
+    snprintf(args, sizeof args,
+             "train --run-dir=run --env.plugin=%s/tests/plugin_bad.so --env.id=bad "
+             "--reward.model=none --actors.count=1 --frames=10000",
+             getenv("ONIC_BUILD"));
+    setenv("PLUGIN_BAD", "nan", 1);
+    run_well(s, args);
+    await_word(s->a.err, "why=\"the reward is not a finite number\"", SCENE_SOON_MS);
+    scene_ledger_is_balanced(s);
+    assert_true(metrics_last(s->run, "reward/reward") == 0.0);
+    unsetenv("PLUGIN_BAD");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
@@ -122,6 +140,7 @@ int main(void)
         TEST(several_choices_at_once_are_learned),
         TEST(numbers_are_learned_and_continued),
         TEST(what_numbers_cannot_have_is_one_sentence),
+        TEST(nonsense_costs_episodes_and_not_the_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
