@@ -2,59 +2,23 @@
 /* test_wire_faults.c - restarts, duplicates, fencing, mismatches and old weights, in one process
  * over ipc. */
 #define _DEFAULT_SOURCE
-#include <fcntl.h>
-#include <pthread.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-#include <zmq.h>
 
-#include "common/base/xmalloc.h"
 #include "tests/support/wire_pair.h"
-
-struct place {
-    char dir[256], address[300], state[300];
-};
-
-static struct place open_place(void)
-{
-    struct place p;
-    temp_dir_create(p.dir);
-    snprintf(p.address, sizeof p.address, "ipc://%s/t", p.dir);
-    snprintf(p.state, sizeof p.state, "%s/state", p.dir);
-    return p;
-}
-
-static struct wire_learner *learner_at(const struct place *p, uint32_t epoch)
-{
-    struct wire_learner *l = NULL;
-    struct wire_learner_params lp = pair_learner_params(p->address);
-    lp.epoch = epoch;
-    assert_ok(wire_learner_create(&l, &lp, &err));
-    return l;
-}
-
-static void consume_one(struct wire_learner *l, struct wire_actor *a, uint64_t seq)
-{
-    struct trajectory *t = pair_take(l, a, 8000);
-    assert_non_null(t);
-    assert_int_equal(t->seq, seq);
-    wire_learner_consumed(l, t);
-    wire_learner_release(l, t);
-}
 
 /* --- R4, R5, R8: the learner dies and comes back from its checkpoint --------------------- */
 
 static void unacknowledged_work_reaches_a_restarted_learner_exactly_once(void **state)
 {
     (void)state;
-    struct place p = open_place();
-    struct wire_learner *l = learner_at(&p, 1);
+    struct pair_place p = pair_place_open();
+    struct wire_learner *l = pair_learner_at(&p, 1);
     pair_publish(l, 1);
     struct wire_actor *a = pair_join(p.address, NULL, 4, NULL);
     for (uint64_t n = 1; n <= 3; n++) {
         pair_play(a, 4, n);
-        consume_one(l, a, n);
+        pair_consume_one(l, a, n);
     }
     struct buf blob;
     buf_init(&blob, 1 << 20);
@@ -64,13 +28,13 @@ static void unacknowledged_work_reaches_a_restarted_learner_exactly_once(void **
     struct onic_err e = {0};
     if (wire_actor_may_start(a)) /* what was credited may still be played while nobody is there */
         pair_play(a, 4, 4);
-    l = learner_at(&p, 2);
+    l = pair_learner_at(&p, 2);
     assert_ok(wire_learner_load(l, blob.data, blob.len, &err));
     pair_publish(l, 1);
     for (uint64_t n = 4; n <= 10; n++) {
         if (n > 4)
             pair_play(a, 4, n);
-        consume_one(l, a, n);
+        pair_consume_one(l, a, n);
     }
     assert_int_equal(wire_actor_leave(a, 3000, &e), ONIC_OK);
     struct ledger led = pair_ledger(l);
@@ -88,15 +52,15 @@ static void unacknowledged_work_reaches_a_restarted_learner_exactly_once(void **
 static void work_after_the_restored_checkpoint_is_lost_to_the_roll_back_and_counted(void **state)
 {
     (void)state;
-    struct place p = open_place();
-    struct wire_learner *l = learner_at(&p, 1);
+    struct pair_place p = pair_place_open();
+    struct wire_learner *l = pair_learner_at(&p, 1);
     pair_publish(l, 1);
     struct wire_actor *a = pair_join(p.address, NULL, 0, NULL);
     struct buf blob;
     buf_init(&blob, 1 << 20);
     for (uint64_t n = 1; n <= 9; n++) {
         pair_play(a, 0, n);
-        consume_one(l, a, n);
+        pair_consume_one(l, a, n);
         if (n == 4)
             wire_learner_save(l, &blob);
     }
@@ -106,11 +70,11 @@ static void work_after_the_restored_checkpoint_is_lost_to_the_roll_back_and_coun
         wire_actor_poll(a, 5, &e);
     wire_learner_free(l);
 
-    l = learner_at(&p, 2);
+    l = pair_learner_at(&p, 2);
     assert_ok(wire_learner_load(l, blob.data, blob.len, &err));
     pair_publish(l, 1);
     pair_play(a, 0, 10);
-    consume_one(l, a, 10);
+    pair_consume_one(l, a, 10);
     struct ledger led = pair_ledger(l);
     assert_balanced(&led);
     assert_int_equal(led.trajectories.produced, 10);
@@ -126,14 +90,14 @@ static void work_after_the_restored_checkpoint_is_lost_to_the_roll_back_and_coun
 static void queued_but_untrained_work_is_not_in_the_checkpoint(void **state)
 {
     (void)state;
-    struct place p = open_place();
-    struct wire_learner *l = learner_at(&p, 1);
+    struct pair_place p = pair_place_open();
+    struct wire_learner *l = pair_learner_at(&p, 1);
     pair_publish(l, 1);
     struct wire_actor *a = pair_join(p.address, NULL, 0, NULL);
     struct onic_err e = {0};
     for (uint64_t n = 1; n <= 3; n++)
         pair_play(a, 0, n);
-    consume_one(l, a, 1);
+    pair_consume_one(l, a, 1);
     struct trajectory *held =
         pair_take(l, a, 5000); /* 2 is in a half-filled batch, 3 in the queue */
     assert_non_null(held);
@@ -148,11 +112,11 @@ static void queued_but_untrained_work_is_not_in_the_checkpoint(void **state)
     wire_learner_release(l, held);
     wire_learner_free(l);
 
-    l = learner_at(&p, 2);
+    l = pair_learner_at(&p, 2);
     assert_ok(wire_learner_load(l, blob.data, blob.len, &err));
     pair_publish(l, 1);
     pair_play(a, 0, 4);
-    consume_one(l, a, 4);
+    pair_consume_one(l, a, 4);
     led = pair_ledger(l);
     assert_balanced(&led);
     assert_int_equal(led.trajectories.consumed, 2);
@@ -166,12 +130,12 @@ static void queued_but_untrained_work_is_not_in_the_checkpoint(void **state)
 static void a_damaged_ledger_blob_is_refused(void **state)
 {
     (void)state;
-    struct place p = open_place();
-    struct wire_learner *l = learner_at(&p, 1);
+    struct pair_place p = pair_place_open();
+    struct wire_learner *l = pair_learner_at(&p, 1);
     pair_publish(l, 1);
     struct wire_actor *a = pair_join(p.address, NULL, 0, NULL);
     pair_play(a, 0, 1);
-    consume_one(l, a, 1);
+    pair_consume_one(l, a, 1);
     struct buf blob;
     buf_init(&blob, 1 << 20);
     wire_learner_save(l, &blob);
@@ -193,12 +157,12 @@ static void a_damaged_ledger_blob_is_refused(void **state)
 static void a_killed_actors_page_tells_what_it_had_produced(void **state)
 {
     (void)state;
-    struct place p = open_place();
-    struct wire_learner *l = learner_at(&p, 1);
+    struct pair_place p = pair_place_open();
+    struct wire_learner *l = pair_learner_at(&p, 1);
     pair_publish(l, 1);
     struct wire_actor *a = pair_join(p.address, NULL, 2, p.state);
     pair_play(a, 2, 1);
-    consume_one(l, a, 1);
+    pair_consume_one(l, a, 1);
     struct onic_err e = {0};
     assert_int_equal(pair_wait_start(a, 5000, &e), ONIC_OK);
     /* two are finished while the learner cannot hear it: their sequence numbers exist only on the
@@ -208,11 +172,11 @@ static void a_killed_actors_page_tells_what_it_had_produced(void **state)
     wire_learner_free(l);
     wire_actor_put(a, t);
     wire_actor_free(a); /* killed */
-    l = learner_at(&p, 2);
+    l = pair_learner_at(&p, 2);
     pair_publish(l, 1);
     a = pair_join(p.address, NULL, 2, p.state);
     pair_play(a, 2, 1);
-    consume_one(l, a, 1);
+    pair_consume_one(l, a, 1);
     struct ledger led = pair_ledger(l);
     assert_balanced(&led);
     /* this learner started from nothing: what the first one acknowledged is a roll-back, the rest
@@ -230,14 +194,14 @@ static void a_killed_actors_page_tells_what_it_had_produced(void **state)
 static void a_killed_actor_that_is_restarted_at_once_gets_its_number_back(void **state)
 {
     (void)state;
-    struct place p = open_place();
-    struct wire_learner *l = learner_at(&p, 1);
+    struct pair_place p = pair_place_open();
+    struct wire_learner *l = pair_learner_at(&p, 1);
     pair_publish(l, 1);
     int64_t begin = clock_ms();
     for (uint64_t life = 0; life < 5; life++) {
         struct wire_actor *a = pair_join(p.address, NULL, 3, p.state);
         pair_play(a, 3, 1);
-        consume_one(l, a, 1);
+        pair_consume_one(l, a, 1);
         wire_actor_free(a); /* killed: its connection closes, its lease would last 10 s more */
     }
     assert_true(clock_ms() - begin < 8000);
@@ -253,8 +217,8 @@ static void a_killed_actor_that_is_restarted_at_once_gets_its_number_back(void *
 static void a_second_actor_of_a_living_number_is_told_who_has_it(void **state)
 {
     (void)state;
-    struct place p = open_place();
-    struct wire_learner *l = learner_at(&p, 1);
+    struct pair_place p = pair_place_open();
+    struct wire_learner *l = pair_learner_at(&p, 1);
     pair_publish(l, 1);
     struct wire_actor *a = pair_join(p.address, NULL, 7, NULL), *b = NULL;
     struct wire_actor_params bp = {.learner = p.address, .actor_id = 7};
@@ -273,7 +237,7 @@ static void a_second_actor_of_a_living_number_is_told_who_has_it(void **state)
     assert_non_null(strstr(e.msg, pid));
     assert_non_null(strstr(e.msg, "--actors.id"));
     pair_play(a, 7, 1); /* the holder goes on */
-    consume_one(l, a, 1);
+    pair_consume_one(l, a, 1);
     wire_actor_free(a);
     wire_actor_free(b);
     wire_learner_free(l);
@@ -291,19 +255,19 @@ static int64_t skewed(void)
 static void a_replaced_actor_is_fenced(void **state)
 {
     (void)state;
-    struct place p = open_place();
-    struct wire_learner *l = learner_at(&p, 1);
+    struct pair_place p = pair_place_open();
+    struct wire_learner *l = pair_learner_at(&p, 1);
     pair_publish(l, 1);
     struct wire_actor *a = pair_join(p.address, NULL, 7, NULL);
     pair_play(a, 7, 1);
-    consume_one(l, a, 1);
+    pair_consume_one(l, a, 1);
     struct trajectory *t = wire_actor_take(a);
     clock_replace(skewed);
     __atomic_store_n(&skew_ns, 11000000000,
                      __ATOMIC_RELAXED); /* a is stopped for 11 s: its lease runs out */
     struct wire_actor *b = pair_join(p.address, NULL, 7, NULL);
     pair_play(b, 7, 1);
-    consume_one(l, b, 1);
+    pair_consume_one(l, b, 1);
     struct onic_err e = {0};
     pair_fill(t, 7, 2, 1);
     wire_actor_put(a, t); /* and goes on */
@@ -329,12 +293,12 @@ static void a_replaced_actor_is_fenced(void **state)
 static void a_lost_actor_that_returns_goes_on_where_it_was(void **state)
 {
     (void)state;
-    struct place p = open_place();
-    struct wire_learner *l = learner_at(&p, 1);
+    struct pair_place p = pair_place_open();
+    struct wire_learner *l = pair_learner_at(&p, 1);
     pair_publish(l, 1);
     struct wire_actor *a = pair_join(p.address, NULL, 7, NULL);
     pair_play(a, 7, 1);
-    consume_one(l, a, 1);
+    pair_consume_one(l, a, 1);
     struct trajectory *t = wire_actor_take(a);
     clock_replace(skewed);
     __atomic_store_n(&skew_ns, 75000000000, __ATOMIC_RELAXED);
@@ -346,7 +310,7 @@ static void a_lost_actor_that_returns_goes_on_where_it_was(void **state)
     assert_int_equal(s.actors_connected, 0);
     pair_fill(t, 7, 2, 1);
     wire_actor_put(a, t);
-    consume_one(l, a, 2);
+    pair_consume_one(l, a, 2);
     struct ledger led = pair_ledger(l);
     assert_balanced(&led);
     assert_int_equal(led.trajectories.produced, 2);
@@ -362,8 +326,8 @@ static void a_lost_actor_that_returns_goes_on_where_it_was(void **state)
 static void every_differing_field_is_named_with_both_values(void **state)
 {
     (void)state;
-    struct place p = open_place();
-    struct wire_learner *l = learner_at(&p, 1);
+    struct pair_place p = pair_place_open();
+    struct wire_learner *l = pair_learner_at(&p, 1);
     struct wire_actor_params ap = {.learner = p.address, .actor_id = -1};
     struct wire_actor *a;
     struct wire_welcome w;
@@ -401,8 +365,8 @@ static void every_differing_field_is_named_with_both_values(void **state)
 static void a_slow_actor_reaches_the_current_weights_although_they_keep_moving(void **state)
 {
     (void)state;
-    struct place p = open_place();
-    struct wire_learner *l = learner_at(&p, 1);
+    struct pair_place p = pair_place_open();
+    struct wire_learner *l = pair_learner_at(&p, 1);
     pair_publish(l, 1);
     struct wire_actor *a = pair_join(p.address, NULL, 0, NULL);
     struct onic_err e = {0};
@@ -426,168 +390,6 @@ static void a_slow_actor_reaches_the_current_weights_although_they_keep_moving(v
     temp_dir_remove(p.dir);
 }
 
-/* --- addresses --------------------------------------------------------------------------- */
-
-static void addresses_are_refused_with_a_sentence(void **state)
-{
-    (void)state;
-    struct wire_learner *l = NULL, *m = NULL;
-    struct wire_learner_params p = pair_learner_params("tcp://0.0.0.0:*");
-    assert_err(wire_learner_create(&l, &p, &err), ONIC_ECONFIG, "--security.allow_insecure=true");
-    p.listen = "tcp://*:5555";
-    assert_err(wire_learner_create(&l, &p, &err), ONIC_ECONFIG, "--security.allow_insecure=true");
-    p.listen = "tcp://192.0.2.77:5555";
-    assert_err(wire_learner_create(&l, &p, &err), ONIC_ECONFIG, "no such address");
-    p.listen = "nonsense";
-    assert_err(wire_learner_create(&l, &p, &err), ONIC_ECONFIG, "--listen=nonsense");
-    p.listen = "tcp://127.0.0.1:notaport";
-    assert_err(wire_learner_create(&l, &p, &err), ONIC_ECONFIG, "an address looks like");
-    p.listen = "";
-    assert_err(wire_learner_create(&l, &p, &err), ONIC_ECONFIG, "--listen");
-    p.listen = "tcp://127.0.0.1:*";
-    assert_ok(wire_learner_create(&l, &p, &err));
-    p.listen = wire_learner_address(l);
-    assert_err(wire_learner_create(&m, &p, &err), ONIC_ECANTCREATE, "in use");
-    wire_learner_free(l);
-    p.listen = "tcp://0.0.0.0:*";
-    p.allow_insecure = true;
-    assert_ok(wire_learner_create(&l, &p, &err));
-    wire_learner_free(l);
-    struct wire_actor *a = NULL;
-    assert_err(wire_actor_create(
-                   &a, &(struct wire_actor_params){.learner = "http://x", .actor_id = -1}, &err),
-               ONIC_ECONFIG, "--learner=http://x");
-}
-
-static void an_actor_without_a_learner_gives_up_after_its_orphan_timeout(void **state)
-{
-    (void)state;
-    struct place p = open_place();
-    struct wire_actor *a;
-    struct wire_actor_params ap = {.learner = p.address, .actor_id = -1, .orphan_timeout_s = 20};
-    struct wire_welcome w;
-    struct onic_err e = {0};
-    clock_replace(skewed);
-    __atomic_store_n(&skew_ns, 0, __ATOMIC_RELAXED);
-    assert_ok(wire_actor_create(&a, &ap, &err));
-    assert_int_equal(wire_actor_welcome(a, 5, &w, &e), ONIC_EAGAIN);
-    for (int i = 0; i < 25;
-         i++) { /* small steps: a long one would count as a pause of this process */
-        __atomic_fetch_add(&skew_ns, 900000000, __ATOMIC_RELAXED);
-        if (wire_actor_welcome(a, 1, &w, &e) == ONIC_ETIMEDOUT)
-            break;
-    }
-    assert_int_equal(wire_actor_welcome(a, 1, &w, &e), ONIC_ETIMEDOUT);
-    assert_non_null(strstr(e.msg, "--orphan-timeout"));
-    clock_replace(NULL);
-    wire_actor_free(a);
-    temp_dir_remove(p.dir);
-}
-
-/* --- drain ------------------------------------------------------------------------------- */
-
-struct leaver {
-    struct wire_actor *a;
-};
-
-static void *leave_when_told(void *arg)
-{
-    struct leaver *v = arg;
-    struct onic_err e = {0};
-    int64_t end = clock_ms() + 8000;
-    while (wire_actor_poll(v->a, 20, &e) != ONIC_ESTOPPED && clock_ms() < end)
-        ;
-    wire_actor_leave(v->a, 3000, &e);
-    return NULL;
-}
-
-static void a_drain_accounts_for_everything(void **state)
-{
-    (void)state;
-    struct place p = open_place();
-    struct wire_learner *l = learner_at(&p, 1);
-    pair_publish(l, 1);
-    struct leaver v[3];
-    pthread_t thread[3];
-    for (int i = 0; i < 3; i++) {
-        v[i].a = pair_join(p.address, NULL, i, NULL);
-        pair_play(v[i].a, (uint32_t)i, 1);
-        pair_play(v[i].a, (uint32_t)i, 2);
-    }
-    for (int i = 0; i < 3; i++)
-        pthread_create(&thread[i], NULL, leave_when_told, &v[i]);
-    wire_learner_drain(l, 5000);
-    for (int i = 0; i < 3; i++) {
-        pthread_join(thread[i], NULL);
-        wire_actor_free(v[i].a);
-    }
-    struct trajectory *t;
-    int taken = 0;
-    while (wire_learner_take(l, &t, 10) == ONIC_OK) {
-        if (++taken <= 4)
-            wire_learner_consumed(l, t);
-        else
-            wire_learner_dropped(l, t, LEDGER_DROP_DRAIN);
-        wire_learner_release(l, t);
-    }
-    assert_int_equal(taken, 6);
-    assert_int_equal(wire_learner_take(l, &t, 10), ONIC_ESTOPPED);
-    struct ledger led = pair_ledger(l);
-    assert_balanced(&led);
-    assert_int_equal(led.trajectories.produced, 6);
-    assert_int_equal(led.trajectories.consumed, 4);
-    assert_int_equal(led.trajectories.dropped[LEDGER_DROP_DRAIN], 2);
-    assert_int_equal(led.trajectories.in_flight, 0);
-    wire_learner_free(l);
-    temp_dir_remove(p.dir);
-}
-
-static void booking_twice_is_seen(void **state)
-{
-    (void)state;
-    struct place p = open_place();
-    struct wire_learner *l = learner_at(&p, 1);
-    pair_publish(l, 1);
-    struct wire_actor *a = pair_join(p.address, NULL, 0, NULL);
-    pair_play(a, 0, 1);
-    struct trajectory *t = pair_take(l, a, 5000);
-    assert_non_null(t);
-    wire_learner_consumed(l, t);
-    wire_learner_consumed(l, t);
-    wire_learner_release(l, t);
-    struct ledger led = pair_ledger(l);
-    assert_int_equal(led.trajectories.consumed_twice, 1);
-    assert_int_equal(led.trajectories.consumed, 1);
-    wire_actor_free(a);
-    wire_learner_free(l);
-    temp_dir_remove(p.dir);
-}
-
-static void the_steady_state_allocates_nothing(void **state)
-{
-    (void)state;
-    struct place p = open_place();
-    struct wire_learner *l = learner_at(&p, 1);
-    pair_publish(l, 1);
-    struct wire_actor *a = pair_join(p.address, NULL, 0, NULL);
-    uint64_t before = 0;
-    for (uint64_t n = 1; n <= 300; n++) {
-        if (n == 100)
-            before = xmalloc_calls();
-        pair_play(a, 0, n);
-        consume_one(l, a, n);
-    }
-    assert_int_equal(xmalloc_calls() - before, 0);
-    struct wire_learner_status s;
-    wire_learner_status(l, &s);
-    assert_int_equal(s.hwm_hit, 0);
-    assert_int_equal(s.duplicates, 0);
-    assert_int_equal(s.out_of_order, 0);
-    wire_actor_free(a);
-    wire_learner_free(l);
-    temp_dir_remove(p.dir);
-}
-
 int main(void)
 {
     log_set_level(LOG_ERROR);
@@ -603,11 +405,6 @@ int main(void)
         cmocka_unit_test(a_lost_actor_that_returns_goes_on_where_it_was),
         cmocka_unit_test(every_differing_field_is_named_with_both_values),
         cmocka_unit_test(a_slow_actor_reaches_the_current_weights_although_they_keep_moving),
-        cmocka_unit_test(addresses_are_refused_with_a_sentence),
-        cmocka_unit_test(an_actor_without_a_learner_gives_up_after_its_orphan_timeout),
-        cmocka_unit_test(a_drain_accounts_for_everything),
-        cmocka_unit_test(booking_twice_is_seen),
-        cmocka_unit_test(the_steady_state_allocates_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

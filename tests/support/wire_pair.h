@@ -199,4 +199,36 @@ static inline void assert_balanced(const struct ledger *l)
     }
 }
 
+/* A folder with an address in it, and what a test does there again and again. */
+struct pair_place {
+    char dir[256], address[300], state[300];
+};
+
+static inline struct pair_place pair_place_open(void)
+{
+    struct pair_place p;
+    temp_dir_create(p.dir);
+    snprintf(p.address, sizeof p.address, "ipc://%s/t", p.dir);
+    snprintf(p.state, sizeof p.state, "%s/state", p.dir);
+    return p;
+}
+
+static inline struct wire_learner *pair_learner_at(const struct pair_place *p, uint32_t epoch)
+{
+    struct wire_learner *l = NULL;
+    struct wire_learner_params lp = pair_learner_params(p->address);
+    lp.epoch = epoch;
+    assert_ok(wire_learner_create(&l, &lp, &err));
+    return l;
+}
+
+static inline void pair_consume_one(struct wire_learner *l, struct wire_actor *a, uint64_t seq)
+{
+    struct trajectory *t = pair_take(l, a, 8000);
+    assert_non_null(t);
+    assert_int_equal(t->seq, seq);
+    wire_learner_consumed(l, t);
+    wire_learner_release(l, t);
+}
+
 #endif /* ONIC_TESTS_SUPPORT_WIRE_PAIR_H */

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* test_wire_drain.c - how a link begins and ends: addresses, an actor that finds nobody, a drain
+ * that accounts for everything; in between nothing is allocated and nothing booked twice unseen. */
+#define _DEFAULT_SOURCE
+#include <pthread.h>
+#include <time.h>
+
+#include "common/base/xmalloc.h"
+#include "tests/support/wire_pair.h"
+
+static int64_t skew_ns;
+static int64_t skewed(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec + __atomic_load_n(&skew_ns, __ATOMIC_RELAXED);
+}
+
+/* --- addresses --------------------------------------------------------------------------- */
+
+static void addresses_are_refused_with_a_sentence(void **state)
+{
+    (void)state;
+    struct wire_learner *l = NULL, *m = NULL;
+    struct wire_learner_params p = pair_learner_params("tcp://0.0.0.0:*");
+    assert_err(wire_learner_create(&l, &p, &err), ONIC_ECONFIG, "--security.allow_insecure=true");
+    p.listen = "tcp://*:5555";
+    assert_err(wire_learner_create(&l, &p, &err), ONIC_ECONFIG, "--security.allow_insecure=true");
+    p.listen = "tcp://192.0.2.77:5555";
+    assert_err(wire_learner_create(&l, &p, &err), ONIC_ECONFIG, "no such address");
+    p.listen = "nonsense";
+    assert_err(wire_learner_create(&l, &p, &err), ONIC_ECONFIG, "--listen=nonsense");
+    p.listen = "tcp://127.0.0.1:notaport";
+    assert_err(wire_learner_create(&l, &p, &err), ONIC_ECONFIG, "an address looks like");
+    p.listen = "";
+    assert_err(wire_learner_create(&l, &p, &err), ONIC_ECONFIG, "--listen");
+    p.listen = "tcp://127.0.0.1:*";
+    assert_ok(wire_learner_create(&l, &p, &err));
+    p.listen = wire_learner_address(l);
+    assert_err(wire_learner_create(&m, &p, &err), ONIC_ECANTCREATE, "in use");
+    wire_learner_free(l);
+    p.listen = "tcp://0.0.0.0:*";
+    p.allow_insecure = true;
+    assert_ok(wire_learner_create(&l, &p, &err));
+    wire_learner_free(l);
+    struct wire_actor *a = NULL;
+    assert_err(wire_actor_create(
+                   &a, &(struct wire_actor_params){.learner = "http://x", .actor_id = -1}, &err),
+               ONIC_ECONFIG, "--learner=http://x");
+}
+
+static void an_actor_without_a_learner_gives_up_after_its_orphan_timeout(void **state)
+{
+    (void)state;
+    struct pair_place p = pair_place_open();
+    struct wire_actor *a;
+    struct wire_actor_params ap = {.learner = p.address, .actor_id = -1, .orphan_timeout_s = 20};
+    struct wire_welcome w;
+    struct onic_err e = {0};
+    clock_replace(skewed);
+    __atomic_store_n(&skew_ns, 0, __ATOMIC_RELAXED);
+    assert_ok(wire_actor_create(&a, &ap, &err));
+    assert_int_equal(wire_actor_welcome(a, 5, &w, &e), ONIC_EAGAIN);
+    for (int i = 0; i < 25;
+         i++) { /* small steps: a long one would count as a pause of this process */
+        __atomic_fetch_add(&skew_ns, 900000000, __ATOMIC_RELAXED);
+        if (wire_actor_welcome(a, 1, &w, &e) == ONIC_ETIMEDOUT)
+            break;
+    }
+    assert_int_equal(wire_actor_welcome(a, 1, &w, &e), ONIC_ETIMEDOUT);
+    assert_non_null(strstr(e.msg, "--orphan-timeout"));
+    clock_replace(NULL);
+    wire_actor_free(a);
+    temp_dir_remove(p.dir);
+}
+
+/* --- drain ------------------------------------------------------------------------------- */
+
+struct leaver {
+    struct wire_actor *a;
+};
+
+static void *leave_when_told(void *arg)
+{
+    struct leaver *v = arg;
+    struct onic_err e = {0};
+    int64_t end = clock_ms() + 8000;
+    while (wire_actor_poll(v->a, 20, &e) != ONIC_ESTOPPED && clock_ms() < end)
+        ;
+    wire_actor_leave(v->a, 3000, &e);
+    return NULL;
+}
+
+static void a_drain_accounts_for_everything(void **state)
+{
+    (void)state;
+    struct pair_place p = pair_place_open();
+    struct wire_learner *l = pair_learner_at(&p, 1);
+    pair_publish(l, 1);
+    struct leaver v[3];
+    pthread_t thread[3];
+    for (int i = 0; i < 3; i++) {
+        v[i].a = pair_join(p.address, NULL, i, NULL);
+        pair_play(v[i].a, (uint32_t)i, 1);
+        pair_play(v[i].a, (uint32_t)i, 2);
+    }
+    for (int i = 0; i < 3; i++)
+        pthread_create(&thread[i], NULL, leave_when_told, &v[i]);
+    wire_learner_drain(l, 5000);
+    for (int i = 0; i < 3; i++) {
+        pthread_join(thread[i], NULL);
+        wire_actor_free(v[i].a);
+    }
+    struct trajectory *t;
+    int taken = 0;
+    while (wire_learner_take(l, &t, 10) == ONIC_OK) {
+        if (++taken <= 4)
+            wire_learner_consumed(l, t);
+        else
+            wire_learner_dropped(l, t, LEDGER_DROP_DRAIN);
+        wire_learner_release(l, t);
+    }
+    assert_int_equal(taken, 6);
+    assert_int_equal(wire_learner_take(l, &t, 10), ONIC_ESTOPPED);
+    struct ledger led = pair_ledger(l);
+    assert_balanced(&led);
+    assert_int_equal(led.trajectories.produced, 6);
+    assert_int_equal(led.trajectories.consumed, 4);
+    assert_int_equal(led.trajectories.dropped[LEDGER_DROP_DRAIN], 2);
+    assert_int_equal(led.trajectories.in_flight, 0);
+    wire_learner_free(l);
+    temp_dir_remove(p.dir);
+}
+
+static void booking_twice_is_seen(void **state)
+{
+    (void)state;
+    struct pair_place p = pair_place_open();
+    struct wire_learner *l = pair_learner_at(&p, 1);
+    pair_publish(l, 1);
+    struct wire_actor *a = pair_join(p.address, NULL, 0, NULL);
+    pair_play(a, 0, 1);
+    struct trajectory *t = pair_take(l, a, 5000);
+    assert_non_null(t);
+    wire_learner_consumed(l, t);
+    wire_learner_consumed(l, t);
+    wire_learner_release(l, t);
+    struct ledger led = pair_ledger(l);
+    assert_int_equal(led.trajectories.consumed_twice, 1);
+    assert_int_equal(led.trajectories.consumed, 1);
+    wire_actor_free(a);
+    wire_learner_free(l);
+    temp_dir_remove(p.dir);
+}
+
+static void the_steady_state_allocates_nothing(void **state)
+{
+    (void)state;
+    struct pair_place p = pair_place_open();
+    struct wire_learner *l = pair_learner_at(&p, 1);
+    pair_publish(l, 1);
+    struct wire_actor *a = pair_join(p.address, NULL, 0, NULL);
+    uint64_t before = 0;
+    for (uint64_t n = 1; n <= 300; n++) {
+        if (n == 100)
+            before = xmalloc_calls();
+        pair_play(a, 0, n);
+        pair_consume_one(l, a, n);
+    }
+    assert_int_equal(xmalloc_calls() - before, 0);
+    struct wire_learner_status s;
+    wire_learner_status(l, &s);
+    assert_int_equal(s.hwm_hit, 0);
+    assert_int_equal(s.duplicates, 0);
+    assert_int_equal(s.out_of_order, 0);
+    wire_actor_free(a);
+    wire_learner_free(l);
+    temp_dir_remove(p.dir);
+}
+
+int main(void)
+{
+    log_set_level(LOG_ERROR);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(addresses_are_refused_with_a_sentence),
+        cmocka_unit_test(an_actor_without_a_learner_gives_up_after_its_orphan_timeout),
+        cmocka_unit_test(a_drain_accounts_for_everything),
+        cmocka_unit_test(booking_twice_is_seen),
+        cmocka_unit_test(the_steady_state_allocates_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
