@@ -40,7 +40,8 @@ enum {
     ONIC_ENV_NAME_MAX = 23,     /* bytes of a field's name */
     ONIC_ENV_CAPTION_MAX = 256, /* bytes of a caption that count */
     ONIC_ENV_STATS_MAX = 12,
-    ONIC_ENV_ERROR_MAX = 256 /* bytes for an error text, its 0 included */
+    ONIC_ENV_OPTIONS_MAX = 4096, /* of an action */
+    ONIC_ENV_ERROR_MAX = 256     /* bytes for an error text, its 0 included */
 };
 
 /* --- what an environment is ------------------------------------------------------------------ */
@@ -73,7 +74,7 @@ enum onic_env_action_kind {
 
 struct onic_env_actions {
     int32_t kind; /* enum onic_env_action_kind */
-    /* at most 64 with ONIC_ENV_MULTI_DISCRETE and ONIC_ENV_CONTINUOUS; a policy learns at most 1024
+    /* at most 64 with ONIC_ENV_MULTI_DISCRETE and ONIC_ENV_CONTINUOUS; at most ONIC_ENV_OPTIONS_MAX
      * options, all choices together */
     int32_t n;
     const int32_t *choices;   /* [n], ONIC_ENV_MULTI_DISCRETE */

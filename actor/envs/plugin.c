@@ -28,6 +28,7 @@ _Static_assert((int)ONIC_ENV_FIELDS_MAX == (int)OBS_FIELDS_MAX &&
                    (int)ONIC_ENV_DIMS_MAX == (int)OBS_DIMS_MAX &&
                    (int)ONIC_ENV_NAME_MAX < (int)OBS_NAME_MAX &&
                    (int)ONIC_ENV_CAPTION_MAX == (int)ENV_CAPTION_MAX &&
+                   (int)ONIC_ENV_OPTIONS_MAX == (int)BOUND_ACTIONS &&
                    (int)ONIC_ENV_STATS_MAX == (int)ENV_STATS_MAX,
                "what onic_env.h promises fits what env.h holds");
 

@@ -10,7 +10,7 @@ enum {
     BOUND_WINDOW = 64,            /* W: trajectories of an actor that wait for acknowledgement */
     BOUND_STEPS = 4096,           /* T: steps of a trajectory */
     BOUND_ENVS = 4096,            /* E: environments of an actor */
-    BOUND_ACTIONS = 32767,        /* of an environment; a choice travels in 16 bits */
+    BOUND_ACTIONS = 4096,         /* options of an action, all choices together: fits 16 bits */
     BOUND_ACTION_PARTS = 64,      /* choices or numbers of an action */
     BOUND_STATS = 256,            /* task statistics of an episode */
     BOUND_STATE = 1 << 20,        /* floats of a recurrent state */

@@ -18,8 +18,6 @@
 #include "common/base/err.h"
 #include "common/nn/kernels.h"
 
-enum { BLOCK = 4096 }; /* probabilities at a time */
-
 static const float IMPOSSIBLE =
     1e-37f; /* the exponential of kernels.h ends at e^-87 instead of 0 */
 
@@ -152,9 +150,9 @@ static void evaluate_one_open(float *logits, const int16_t *action, int n, int a
                               float *entropy)
 {
     const struct kernels *k = kernels();
-    float p[BLOCK];
+    float p[ACTION_OUTPUTS_MAX];
     size_t A = (size_t)actions;
-    int rows_at_once = BLOCK / actions;
+    int rows_at_once = ACTION_OUTPUTS_MAX / actions;
     for (int from = 0; from < n; from += rows_at_once) {
         int rows = n - from < rows_at_once ? n - from : rows_at_once;
         float *block = logits + (size_t)from * A;

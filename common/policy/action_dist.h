@@ -23,7 +23,7 @@
 
 #include "common/policy/action_space.h"
 
-enum { ACTION_OUTPUTS_MAX = 1024 };
+enum { ACTION_OUTPUTS_MAX = BOUND_ACTIONS }; /* numbers have fewer */
 /* Deviations of 0.0067 and 7.4 half ranges: less repeats one action, more is noise. */
 #define ACTION_LOG_DEVIATION_MIN (-5.0f)
 #define ACTION_LOG_DEVIATION_MAX 2.0f

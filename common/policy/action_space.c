@@ -10,21 +10,23 @@
 
 static const char masked_word[] = " masked";
 
+_Static_assert(BOUND_ACTIONS == 4096 && BOUND_ACTION_PARTS == 64, "sentences below say so");
+
 const char *action_space_fault(const struct action_space *s)
 {
     int total = 0;
     switch (s->kind) {
     case ACTION_DISCRETE:
-        return s->n < 1 || s->n > BOUND_ACTIONS ? "no actions, or more than 32767" : NULL;
+        return s->n < 1 || s->n > BOUND_ACTIONS ? "no actions, or more than 4096" : NULL;
     case ACTION_MULTI:
         if (s->n < 1 || s->n > BOUND_ACTION_PARTS)
             return "no choices at once, or more than 64";
         for (int i = 0; i < s->n; i++) {
             if (s->choices[i] < 1 || s->choices[i] > BOUND_ACTIONS)
-                return "a choice among less than 1 or more than 32767 options";
+                return "a choice among less than 1 or more than 4096 options";
             total += s->choices[i];
         }
-        return total > BOUND_ACTIONS ? "choices of more than 32767 options together" : NULL;
+        return total > BOUND_ACTIONS ? "choices of more than 4096 options together" : NULL;
     case ACTION_CONTINUOUS:
         if (s->n < 1 || s->n > BOUND_ACTION_PARTS)
             return "no numbers in an action, or more than 64";

@@ -180,8 +180,7 @@ static bool read_value(enum key key, char *value, struct env_description *d)
     case OBS:
         return read_obs(value, &d->obs);
     case ACTIONS:
-        return action_space_read(value, &d->actions) &&
-               action_space_all_options(&d->actions) <= ENV_DESCRIPTION_OPTIONS_MAX;
+        return action_space_read(value, &d->actions);
     case MAX_STEPS:
         return read_int(value, 0, &d->max_steps);
     case SUCCESS:

@@ -19,8 +19,7 @@
 enum {
     ENV_DESCRIPTION_STATS_MAX = 12,
     ENV_DESCRIPTION_NAME_MAX = 32,
-    ENV_DESCRIPTION_OPTIONS_MAX = 4096, /* of an action, all choices together */
-    ENV_DESCRIPTION_TEXT_MAX = 65536    /* bytes of the text */
+    ENV_DESCRIPTION_TEXT_MAX = 65536 /* bytes of the text */
 };
 
 struct env_description {

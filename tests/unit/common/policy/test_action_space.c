@@ -18,7 +18,7 @@ static void texts_are_read_back(void **state)
 {
     (void)state;
     static const char *const texts[] = {"7",
-                                        "32767",
+                                        "4096",
                                         "3 masked",
                                         "multi 3,2,12",
                                         "multi 5 masked",
@@ -40,7 +40,7 @@ static void bad_texts_are_refused(void **state)
     static const char *const texts[] = {"",
                                         "0",
                                         "-1",
-                                        "32768",
+                                        "4097",
                                         "7x",
                                         "7 maske",
                                         "+7",
@@ -52,7 +52,7 @@ static void bad_texts_are_refused(void **state)
                                         "multi ,3",
                                         "multi 3,0",
                                         "multi 3;2",
-                                        "multi 30000,30000",
+                                        "multi 2048,2049",
                                         "continuous",
                                         "continuous 1",
                                         "continuous 2:1",
@@ -82,6 +82,10 @@ static void bad_texts_are_refused(void **state)
 static void faults_are_named(void **state)
 {
     (void)state;
+    struct action_space most = {.n = BOUND_ACTIONS}; /* of a discrete one */
+    assert_null(action_space_fault(&most));
+    most.n++;
+    assert_string_equal(action_space_fault(&most), "no actions, or more than 4096");
     struct action_space s = {.kind = (enum action_kind)7, .n = 2};
     assert_string_equal(action_space_fault(&s), "actions of an unknown kind");
     s.kind = ACTION_CONTINUOUS;

@@ -227,6 +227,27 @@ static void a_bad_configuration_is_one_sentence(void **state)
     assert_null(p);
 }
 
+/* As many as an environment may have, a description may name and a step may carry. */
+static void all_actions_there_may_be_can_be_acted(void **state)
+{
+    (void)state;
+    static float outputs[BOUND_ACTIONS];
+    struct policy *p = NULL;
+    struct policy_config c = {
+        .net = "mlp", .core = POLICY_CORE_NONE, .actions = {.n = BOUND_ACTIONS}};
+    obs_spec_add(&c.obs, "x", OBS_U8, 1, (const int[]){1});
+    assert_ok(policy_create(&p, &c, &err));
+    policy_free(p);
+    struct action_dist d = {.space = c.actions};
+    union action_cell a;
+    float logp, u = 0.999999f;
+    outputs[BOUND_ACTIONS - 1] = 100;
+    action_dist_sample(&d, outputs, NULL, &u, 1, &a, &logp);
+    assert_int_equal(a.choice, BOUND_ACTIONS - 1);
+    c.actions.n++;
+    assert_err(policy_create(&p, &c, &err), ONIC_ECONFIG, "no actions, or more than 4096");
+}
+
 static void the_text_names_everything_peers_must_share(void **state)
 {
     (void)state;
@@ -263,6 +284,7 @@ int main(void)
         cmocka_unit_test(acting_and_training_allocate_nothing),
         cmocka_unit_test(a_gru_has_two_biases_and_starts_uniform),
         cmocka_unit_test(a_bad_configuration_is_one_sentence),
+        cmocka_unit_test(all_actions_there_may_be_can_be_acted),
         cmocka_unit_test(the_text_names_everything_peers_must_share),
         cmocka_unit_test(a_network_says_how_it_uses_each_field),
     };
