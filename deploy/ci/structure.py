@@ -61,11 +61,6 @@ FOR_TESTS = {"label_option", "checkpoint_at", "checkpoint_count", "checkpoint_us
 # *_open.[ch]) and readers (*_options.[ch]): the tables of functions that a plug-in fills in, and what calls them. A plug-in's create is its open.
 CONFIG_IN_TABLES = {"actor/envs/env.h", "actor/envs/registry.c", "actor/envs/plugin.c",
                     "learner/reward/reward_model.h", "reward_server/annotators/annotator.h"}
-# Files that still name it: to become shorter, never longer.
-CONFIG_STILL_IN = {
-    "deploy/cli/doctor.h",
-    "deploy/cli/doctor_labels.c",
-}
 
 TOKENS = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|/\*.*?\*/|//[^\n]*', re.S)
 WORD = re.compile(r"[A-Za-z_]\w*")
@@ -217,7 +212,7 @@ def is_plugin(path):
 
 def config_everywhere(ours):
     """`struct config` ends at a program's start and in a module's reader of options; what is below gets the values it needs."""
-    offences, named = [], set()
+    offences = []
     for s in ours:
         places = [m.start() for m in re.finditer(r"\bstruct config\b", s.code)]
         if not places or may_name_config(s.path):
@@ -225,13 +220,10 @@ def config_everywhere(ours):
         if is_plugin(s.path):  # handed to its create, kept by nobody
             kept = [m.span() for m in re.finditer(r"^(?:static )?struct \w+\s*\{.*?^\}", s.code, re.M | re.S)]
             places = [at for at in places if any(a < at < b for a, b in kept)]
-        if not places:
-            continue
-        named.add(s.path)
-        if s.path not in CONFIG_STILL_IN:
+        if places:
             offences.append(f"{s.path}:{s.line(places[0])}: struct config ends at main.c, a command, *open.[ch] and *options.[ch]: "
                             "take a parameter struct of your own")
-    return offences + [f"{path}: does not name struct config: take it out of CONFIG_STILL_IN" for path in sorted(CONFIG_STILL_IN - named)]
+    return offences
 
 
 def used_by_one(graph):

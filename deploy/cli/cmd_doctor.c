@@ -6,85 +6,18 @@
  * pattern rules runs without any. */
 #define _GNU_SOURCE
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "actor/envs/env.h"
-#include "common/base/cpu.h"
 #include "common/base/paths.h"
 #include "common/base/shown.h"
 #include "common/config/config.h"
-#include "common/nn/blas.h"
 #include "deploy/cli/commands.h"
-#include "deploy/cli/doctor.h"
+#include "deploy/cli/doctor_machine.h"
+#include "deploy/cli/doctor_open.h"
 
 static const char *const verdict_names[] = {"ok", "warn", "fail"};
-
-static void check_programs(const struct config *cfg, struct finding *f)
-{
-    static const char *const names[] = {"onic-learner", "onic-actor", "onic-reward-server"};
-    char path[PATHS_MAX];
-    struct onic_err err = {0};
-    (void)cfg;
-    for (int i = 0; i < 3; i++)
-        if (paths_beside_program(names[i], path, sizeof path, &err) != ONIC_OK) {
-            f->verdict = VERDICT_FAIL;
-            buf_puts(&f->text, err.msg);
-            return;
-        }
-    buf_puts(&f->text, "onic-learner, onic-actor and onic-reward-server are beside onic");
-}
-
-static void check_cpu(const struct config *cfg, struct finding *f)
-{
-    struct cpu_features c = cpu_features();
-    (void)cfg;
-    buf_printf(&f->text, "AVX2 and FMA are usable; AVX-512 %s; kernels: %s",
-               c.avx512 ? "too" : "is not", cpu_path());
-}
-
-static void check_cores(const struct config *cfg, struct finding *f)
-{
-    double quota = cpu_quota("");
-    (void)cfg;
-    buf_printf(&f->text, "%d usable (affinity %d, cgroup quota ", cpu_usable(), cpu_affinity());
-    if (quota > 0)
-        buf_printf(&f->text, "%.2f)", quota);
-    else
-        buf_puts(&f->text, "none)");
-    if (cpu_usable() < 2) {
-        f->verdict = VERDICT_WARN;
-        buf_puts(&f->text, "; learner and actors share one core");
-    }
-}
-
-static void check_blas(const struct config *cfg, struct finding *f)
-{
-    struct onic_err err = {0};
-    (void)cfg;
-    if (blas_start(&err) != ONIC_OK) {
-        f->verdict = VERDICT_FAIL; /* policies refuse to be created */
-        buf_puts(&f->text, err.msg);
-        return;
-    }
-    buf_printf(&f->text, "OpenBLAS with kernels for %s, one thread per caller as it should be",
-               blas_core());
-    const char *better = blas_better_core(blas_core(), cpu_path());
-    const char *set = getenv("OPENBLAS_CORETYPE");
-    if (!better)
-        return;
-    f->verdict = VERDICT_WARN; /* the user's choice, not in this library, or exec failed */
-    buf_printf(&f->text, "; with those for %s training is 1.6 to 4 times as fast: ", better);
-    if (set && strcmp(set, better) == 0)
-        buf_puts(&f->text, "install a newer OpenBLAS, this one has none");
-    else if (set && *set)
-        buf_puts(&f->text, "unset OPENBLAS_CORETYPE");
-    else
-        buf_printf(&f->text, "set OPENBLAS_CORETYPE=%s", better);
-}
 
 static void check_environments(const struct config *cfg, struct finding *f)
 {
@@ -125,91 +58,24 @@ static void check_shared_files(const struct config *cfg, struct finding *f)
                f->verdict == VERDICT_OK ? "are in" : "cannot be read in", path);
 }
 
-/* Number behind `key` in a /proc or cgroup file, in bytes times unit; -1 when absent. */
-static double doctor_read_number(const char *path, const char *key, double unit)
-{
-    char line[256];
-    double v = -1;
-    FILE *file = fopen(path, "re");
-    while (file && v < 0 && fgets(line, sizeof line, file))
-        if (strncmp(line, key, strlen(key)) == 0 && sscanf(line + strlen(key), "%lf", &v) == 1)
-            v *= unit;
-    if (file)
-        fclose(file);
-    return v;
-}
-
-static void doctor_check_memory(const struct config *cfg, struct finding *f)
-{
-    double free_bytes = doctor_read_number("/proc/meminfo", "MemAvailable:", 1024);
-    double limit = doctor_read_number("/sys/fs/cgroup/memory.max", "", 1);
-    (void)cfg;
-    buf_printf(&f->text, "%.1f GiB available", free_bytes / 0x1p30);
-    if (limit > 0)
-        buf_printf(&f->text, ", cgroup limit %.1f GiB", limit / 0x1p30);
-    if (free_bytes < 0x1p30 || (limit > 0 && limit < 0x1p30)) {
-        f->verdict = VERDICT_WARN;
-        buf_puts(&f->text, "; less than 1 GiB is tight for NetHack");
-    }
-}
-
-static void put_space(struct finding *f, const char *path, const char *use, double need)
-{
-    struct statvfs s;
-    if (statvfs(path, &s) != 0 || access(path, W_OK) != 0) {
-        f->verdict = VERDICT_WARN;
-        buf_printf(&f->text, "%s cannot be written; it is used for %s", path, use);
-        return;
-    }
-    double free_bytes = (double)s.f_bavail * (double)s.f_frsize;
-    buf_printf(&f->text, "%s has %.1f GiB free for %s", path, free_bytes / 0x1p30, use);
-    if (free_bytes < need) {
-        f->verdict = VERDICT_WARN;
-        buf_printf(&f->text, "; at least %.2f GiB are advised", need / 0x1p30);
-    }
-}
-
-static void check_tmpfs(const struct config *cfg, struct finding *f)
-{
-    (void)cfg;
-    put_space(f, "/dev/shm", "NetHack's private folders", 0x1p28);
-}
-
-static void doctor_check_disk(const struct config *cfg, struct finding *f)
-{
-    (void)cfg;
-    put_space(f, ".", "run directories", 0x1p30);
-}
-
-static void doctor_check_files(const struct config *cfg, struct finding *f)
-{
-    struct rlimit r = {0};
-    (void)cfg;
-    getrlimit(RLIMIT_NOFILE, &r);
-    buf_printf(&f->text, "%llu open files allowed", (unsigned long long)r.rlim_cur);
-    if (r.rlim_cur < 1024) {
-        f->verdict = VERDICT_WARN;
-        buf_puts(&f->text, "; `ulimit -n 4096` before a run with many actors");
-    }
-}
-
 static const struct {
     const char *name;
-    void (*run)(const struct config *cfg, struct finding *f);
+    void (*machine)(struct finding *f); /* one of the two */
+    void (*options)(const struct config *cfg, struct finding *f);
 } checks[] = {
-    {"cpu", check_cpu},
-    {"cores", check_cores},
-    {"programs", check_programs},
-    {"blas", check_blas},
-    {"environments", check_environments},
-    {"embedding", doctor_embedding},
-    {"llm", doctor_llm},
-    {"annotator", doctor_annotator},
-    {"shared files", check_shared_files},
-    {"memory", doctor_check_memory},
-    {"tmpfs", check_tmpfs},
-    {"disk", doctor_check_disk},
-    {"file limit", doctor_check_files},
+    {.name = "cpu", .machine = doctor_cpu},
+    {.name = "cores", .machine = doctor_cores},
+    {.name = "programs", .machine = doctor_programs},
+    {.name = "blas", .machine = doctor_blas},
+    {.name = "environments", .options = check_environments},
+    {.name = "embedding", .options = doctor_open_embedding},
+    {.name = "llm", .options = doctor_open_llm},
+    {.name = "annotator", .options = doctor_open_annotator},
+    {.name = "shared files", .options = check_shared_files},
+    {.name = "memory", .machine = doctor_memory},
+    {.name = "tmpfs", .machine = doctor_tmpfs},
+    {.name = "disk", .machine = doctor_disk},
+    {.name = "file limit", .machine = doctor_files},
 };
 enum { CHECKS = sizeof checks / sizeof checks[0] };
 
@@ -265,7 +131,10 @@ int cmd_doctor(int argc, char **argv)
     for (int i = 0; i < CHECKS; i++) {
         struct finding f = {.verdict = VERDICT_OK};
         buf_init(&f.text, 8192);
-        checks[i].run(&cfg, &f);
+        if (checks[i].machine)
+            checks[i].machine(&f);
+        else
+            checks[i].options(&cfg, &f);
         put_finding(checks[i].name, &f, json, i == CHECKS - 1, &out);
         failed |= f.verdict == VERDICT_FAIL;
         buf_release(&f.text);
