@@ -2,6 +2,7 @@
 /* The llm annotator against tests/support/scripted_llm: one behaviour of a server per test. */
 #define _GNU_SOURCE
 #include "tests/onic_test.h"
+#include "tests/support/files.h"
 
 #include <fcntl.h>
 #include <jansson.h>
@@ -51,13 +52,6 @@ static int stop(void **state)
 static void prepare(struct annotator_run *r, const char *behaviour)
 {
     llm_case_prepare(r, server.http.port, behaviour);
-}
-
-static void write_text(const char *path, const char *text)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
-    close(fd);
 }
 
 static void take_number(void *ctx, const char *name, double value)
@@ -357,8 +351,8 @@ static void conversations_are_kept_without_the_key_and_stay_small(void **state)
     assert_int_equal(mkdir(path, 0700), 0);
     snprintf(path, sizeof path, "%s/log/conversations.jsonl", r.dir);
     snprintf(old, sizeof old, "%s.1", path);
-    write_text(key, "sk-secret-of-the-test");
-    write_text(path, "");
+    files_write_private(key, "sk-secret-of-the-test");
+    files_write_private(path, "");
     assert_int_equal(truncate(path, FULL), 0);
     annotator_run_set(&r, "llm.api_key_file", key);
     annotator_run_set(&r, "llm.samples_per_hour", "3600000");

@@ -3,6 +3,7 @@
  * shape, or refuse with a reason; behaviours of tests/support/scripted_llm. */
 #define _GNU_SOURCE
 #include "tests/onic_test.h"
+#include "tests/support/files.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -117,13 +118,6 @@ static void the_reason_of_a_refusal_is_shown(void **state)
     all_stop(want);
 }
 
-static void write_text(const char *path, const char *text)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
-    close(fd);
-}
-
 /* What follows "?" is the query of each request, whatever path the address gives. */
 static void a_query_of_the_address_stays_the_query(void **state)
 {
@@ -136,7 +130,7 @@ static void a_query_of_the_address_stays_the_query(void **state)
         char url[300], base[100], key[300];
         llm_case_prepare(&r, server.port, "azure");
         snprintf(key, sizeof key, "%s/key", r.dir);
-        write_text(key, "sesame");
+        files_write_private(key, "sesame");
         annotator_run_set(&r, "llm.api_key_file", key);
         snprintf(base, sizeof base, "http://127.0.0.1:%d/azure", server.port);
         snprintf(url, sizeof url, "%s%s", base, form[k]);
@@ -156,7 +150,7 @@ static void a_key_that_a_server_repeats_is_not_shown(void **state)
     (void)state;
     llm_case_prepare(&r, server.port, "echo");
     snprintf(key, sizeof key, "%s/key", r.dir);
-    write_text(key, "sk-secret");
+    files_write_private(key, "sk-secret");
     annotator_run_set(&r, "llm.api_key_file", key);
     annotator_run_open(&r, "llm");
     annotator_run_submit(&r, 0);

@@ -11,33 +11,10 @@
 
 #include "common/base/clock.h"
 #include "tests/onic_test.h"
-#include "tests/support/program.h"
+#include "tests/support/scene.h"
 #include "tests/support/scripted.h"
 
 enum { PATIENCE_MS = 60000, STOPPED_MS = 5000 };
-
-struct scene {
-    char dir[256], run[300];
-    struct program train;
-};
-
-static int setup(void **state)
-{
-    static struct scene s;
-    memset(&s, 0, sizeof s);
-    temp_dir_create(s.dir);
-    snprintf(s.run, sizeof s.run, "%s/run", s.dir);
-    *state = &s;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct scene *s = *state;
-    program_kill(&s->train);
-    temp_dir_remove(s->dir);
-    return 0;
-}
 
 static const char *file_of(const struct scene *s, const char *name)
 {
@@ -69,7 +46,7 @@ static void goes_on(struct scene *s)
     struct progress p = {s, metrics_last(s->run, "env_steps"),
                          metrics_last(s->run, "annot/labels_total")};
     if (!wait_until(has_gone_on, &p, PATIENCE_MS)) {
-        print_error("%s\n", program_text(s->train.err));
+        print_error("%s\n", program_text(s->a.err));
         fail_msg("training did not go on");
     }
 }
@@ -101,26 +78,26 @@ static void suspend_a_run(struct scene *s, const char *annotator, pid_t server)
              "--actors.count=1 --metrics.every_s=0.2 --actors.step_timeout_s=3 "
              "--actors.orphan_timeout_s=4 --bench.captions_per_s=40 %s",
              annotator);
-    program_start(&s->train, s->dir, "train", "onic", options);
+    program_start(&s->a, s->dir, "train", "onic", options);
     if (!wait_until(trains, s, PATIENCE_MS))
-        fail_msg("it does not train: %s", program_text(s->train.err));
+        fail_msg("it does not train: %s", program_text(s->a.err));
     if (server)
         assert_int_equal(kill(server, SIGSTOP), 0);
     let_pass(100); /* a question is under way by now */
-    assert_int_equal(kill(-s->train.pid, SIGSTOP), 0);
+    assert_int_equal(kill(-s->a.pid, SIGSTOP), 0);
     let_pass(STOPPED_MS);
-    assert_int_equal(kill(-s->train.pid, SIGCONT), 0);
+    assert_int_equal(kill(-s->a.pid, SIGCONT), 0);
     let_pass(500);
     if (server)
         assert_int_equal(kill(server, SIGCONT), 0);
     goes_on(s);
-    kill(s->train.pid, SIGINT);
-    assert_int_equal(program_wait(&s->train, PATIENCE_MS), 0);
-    never_says(program_text(s->train.err), "died");
-    never_says(program_text(s->train.err), "does not report");
+    kill(s->a.pid, SIGINT);
+    assert_int_equal(program_wait(&s->a, PATIENCE_MS), 0);
+    never_says(program_text(s->a.err), "died");
+    never_says(program_text(s->a.err), "does not report");
     never_says(file_of(s, "log/actor-0.log"), "hung");
     never_says(file_of(s, "log/actor-0.log"), "giving up");
-    assert_non_null(strstr(program_text(s->train.err), "the run stood still"));
+    assert_non_null(strstr(program_text(s->a.err), "the run stood still"));
 }
 
 /* An environment is stepped nearly always, and a question flies nearly always. */
@@ -172,7 +149,7 @@ static bool is_there_again(void *ctx)
 static void a_run_whose_files_are_rotated_away_writes_new_ones(void **state)
 {
     struct scene *s = *state;
-    program_start(&s->train, s->dir, "train", "onic",
+    program_start(&s->a, s->dir, "train", "onic",
                   "train --run-dir=run --env.id=minigrid:KeyCorridorS3R3 --frames=1000000000000 "
                   "--actors.count=1 --metrics.every_s=0.2 --annotator.id=rules "
                   "--bench.captions_per_s=40");
@@ -181,15 +158,15 @@ static void a_run_whose_files_are_rotated_away_writes_new_ones(void **state)
     move_away(s, "log/learner.log");
     assert_true(wait_until(is_there_again, s, PATIENCE_MS));
     goes_on(s);
-    kill(s->train.pid, SIGINT);
-    assert_int_equal(program_wait(&s->train, PATIENCE_MS), 0);
+    kill(s->a.pid, SIGINT);
+    assert_int_equal(program_wait(&s->a, PATIENCE_MS), 0);
     assert_non_null(strstr(file_of(s, "log/learner.log"), "draining"));
     assert_null(strstr(file_of(s, "log/learner.log.1"), "draining"));
     assert_non_null(strstr(file_of(s, "metrics.jsonl"), "\"event\":\"end\""));
-    assert_non_null(strstr(program_text(s->train.err), "info learner draining")); /* followed */
+    assert_non_null(strstr(program_text(s->a.err), "info learner draining")); /* followed */
 }
 
-#define SCENE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define SCENE(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
 
 int main(void)
 {

@@ -9,36 +9,13 @@
 #include <unistd.h>
 
 #include "tests/onic_test.h"
-#include "tests/support/program.h"
+#include "tests/support/scene.h"
 
 #define TRAIN                                                                                      \
     "exec \"$ONIC_BUILD\"/onic train --env.id=corridor --actors.count=1 --annotator.id=rules "     \
     "--run-dir=run --metrics.every_s=0.1 "
 
 enum { WAIT_MS = 60000 };
-
-struct scene {
-    char dir[256], run[300];
-    struct program p;
-};
-
-static int setup(void **state)
-{
-    static struct scene s;
-    memset(&s, 0, sizeof s);
-    temp_dir_create(s.dir);
-    snprintf(s.run, sizeof s.run, "%s/run", s.dir);
-    *state = &s;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct scene *s = *state;
-    program_kill(&s->p);
-    temp_dir_remove(s->dir);
-    return 0;
-}
 
 static const char *text_of(const struct scene *s, const char *name)
 {
@@ -49,8 +26,8 @@ static const char *text_of(const struct scene *s, const char *name)
 
 static int shell(struct scene *s, const char *line)
 {
-    program_start_shell(&s->p, s->dir, "shell", line);
-    return program_wait(&s->p, WAIT_MS);
+    program_start_shell(&s->a, s->dir, "shell", line);
+    return program_wait(&s->a, WAIT_MS);
 }
 
 /* --- descriptors ----------------------------------------------------------------------------- */
@@ -76,7 +53,7 @@ static bool reward_server_listens(void *ctx)
     struct scene *s = ctx;
     char path[400];
     snprintf(path, sizeof path, "%s/socket", s->dir);
-    return access(path, F_OK) == 0 || process_gone(s->p.pid);
+    return access(path, F_OK) == 0 || process_gone(s->a.pid);
 }
 
 static void programs_that_run_alone_bear_closed_descriptors_too(void **state)
@@ -87,12 +64,12 @@ static void programs_that_run_alone_bear_closed_descriptors_too(void **state)
                      0);
     assert_non_null(strstr(text_of(s, "described"), "corridor"));
     assert_int_equal(shell(s, "exec \"$ONIC_BUILD\"/onic-learner --nonsense=1 <&- >&- 2>&-"), 64);
-    program_start_shell(&s->p, s->dir, "shell",
+    program_start_shell(&s->a, s->dir, "shell",
                         "mkdir run; exec \"$ONIC_BUILD\"/onic-reward-server --listen=ipc://socket "
                         "--env.id=corridor --annotator.id=rules --run-dir=run <&- >&- 2>&-");
     assert_true(wait_until(reward_server_listens, s, WAIT_MS));
-    kill(s->p.pid, SIGTERM);
-    int code = program_wait(&s->p, WAIT_MS);
+    kill(s->a.pid, SIGTERM);
+    int code = program_wait(&s->a, WAIT_MS);
     assert_true(code == 0 || code == -SIGTERM); /* it may have bound, and not yet be waiting */
     assert_memory_equal(text_of(s, "run/labels.sqlite"), "SQLite format 3", 15);
     assert_null(strstr(text_of(s, "run/labels.sqlite.lock"), " info "));
@@ -127,23 +104,23 @@ struct more {
 static bool has_more_metrics(void *ctx)
 {
     const struct more *m = ctx;
-    return metrics_lines(m->s->run) >= m->lines || process_gone(m->s->p.pid);
+    return metrics_lines(m->s->run) >= m->lines || process_gone(m->s->a.pid);
 }
 
 static void wait_for_metrics(const struct scene *s, int more)
 {
     struct more m = {.s = s, .lines = metrics_lines(s->run) + more};
     assert_true(wait_until(has_more_metrics, &m, WAIT_MS));
-    assert_false(process_gone(s->p.pid));
+    assert_false(process_gone(s->a.pid));
 }
 
 /* To each process, as a shell that hangs up does. */
 static void hang_up(const struct scene *s)
 {
     pid_t children[8];
-    int n = process_children(s->p.pid, children, 8);
+    int n = process_children(s->a.pid, children, 8);
     assert_true(n >= 2);
-    kill(s->p.pid, SIGHUP);
+    kill(s->a.pid, SIGHUP);
     for (int i = 0; i < n; i++)
         kill(children[i], SIGHUP);
 }
@@ -151,23 +128,23 @@ static void hang_up(const struct scene *s)
 static void a_hangup_does_not_end_a_run_under_nohup(void **state)
 {
     struct scene *s = *state;
-    program_start_shell(&s->p, s->dir, "shell", "trap '' HUP; " TRAIN "--frames=1000000000");
+    program_start_shell(&s->a, s->dir, "shell", "trap '' HUP; " TRAIN "--frames=1000000000");
     wait_for_metrics(s, 1);
     hang_up(s);
     wait_for_metrics(s, 2);
-    assert_null(strstr(program_text(s->p.err), "draining"));
-    kill(s->p.pid, SIGTERM);
-    assert_int_equal(program_wait(&s->p, WAIT_MS), 0);
+    assert_null(strstr(program_text(s->a.err), "draining"));
+    kill(s->a.pid, SIGTERM);
+    assert_int_equal(program_wait(&s->a, WAIT_MS), 0);
 }
 
 static void a_hangup_drains_a_run_otherwise(void **state)
 {
     struct scene *s = *state;
-    program_start_shell(&s->p, s->dir, "shell", TRAIN "--frames=1000000000");
+    program_start_shell(&s->a, s->dir, "shell", TRAIN "--frames=1000000000");
     wait_for_metrics(s, 1);
     hang_up(s);
-    assert_int_equal(program_wait(&s->p, WAIT_MS), 0);
-    assert_non_null(strstr(program_text(s->p.err), "draining"));
+    assert_int_equal(program_wait(&s->a, WAIT_MS), 0);
+    assert_non_null(strstr(program_text(s->a.err), "draining"));
 }
 
 /* It has a handler for SIGTERM, the last of the signals that drain. */
@@ -175,7 +152,7 @@ static bool is_ready_to_drain(void *ctx)
 {
     const struct scene *s = ctx;
     char path[64];
-    snprintf(path, sizeof path, "/proc/%d/status", (int)s->p.pid);
+    snprintf(path, sizeof path, "/proc/%d/status", (int)s->a.pid);
     const char *caught = strstr(program_text(path), "SigCgt:");
     return caught && (strtoull(caught + 7, NULL, 16) & (1ULL << (SIGTERM - 1)));
 }
@@ -195,14 +172,14 @@ static void a_hangup_drains_each_program_alone_but_not_under_nohup(void **state)
             char line[300];
             snprintf(line, sizeof line, "mkdir -p labels; %s exec \"$ONIC_BUILD\"/%s",
                      nohup ? "trap '' HUP;" : "", programs[i]);
-            program_start_shell(&s->p, s->dir, "shell", line);
+            program_start_shell(&s->a, s->dir, "shell", line);
             assert_true(wait_until(is_ready_to_drain, s, WAIT_MS));
-            kill(s->p.pid, SIGHUP);
+            kill(s->a.pid, SIGHUP);
             if (nohup) { /* it would end of the first signal, and be killed by the second */
-                assert_int_equal(program_wait(&s->p, 500), PROGRAM_STILL_RUNS);
-                kill(s->p.pid, SIGTERM);
+                assert_int_equal(program_wait(&s->a, 500), PROGRAM_STILL_RUNS);
+                kill(s->a.pid, SIGTERM);
             }
-            assert_int_equal(program_wait(&s->p, WAIT_MS), 0);
+            assert_int_equal(program_wait(&s->a, WAIT_MS), 0);
         }
 }
 
@@ -230,7 +207,7 @@ static void limits_that_are_too_low_are_said_with_the_number_needed(void **state
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_int_equal(shell(s, cases[i].line), 64);
-        assert_non_null(strstr(program_text(s->p.err), cases[i].part));
+        assert_non_null(strstr(program_text(s->a.err), cases[i].part));
     }
     assert_int_equal(shell(s, "ulimit -Sn 32; ulimit -Ss 128; " TRAIN "--frames=5000"),
                      0); /* soft: raised */
@@ -242,19 +219,19 @@ static void limits_that_are_too_low_are_said_with_the_number_needed(void **state
 static bool has_written_its_limit(void *ctx)
 {
     struct scene *s = ctx;
-    return strchr(text_of(s, "limit"), '\n') || process_gone(s->p.pid);
+    return strchr(text_of(s, "limit"), '\n') || process_gone(s->a.pid);
 }
 
 static void a_users_program_gets_the_limit_of_before(void **state)
 {
     struct scene *s = *state;
-    program_start_shell(&s->p, s->dir, "shell",
+    program_start_shell(&s->a, s->dir, "shell",
                         "echo 'ulimit -Sn >limit; exec cat >/dev/null' >program; ulimit -Sn 123; "
                         "exec \"$ONIC_BUILD\"/onic train --env.id=corridor --actors.count=1 "
                         "--run-dir=run --annotator.id=command --command.run=\"sh $PWD/program\"");
     assert_true(wait_until(has_written_its_limit, s, WAIT_MS));
     assert_string_equal(text_of(s, "limit"), "123\n");
-    program_kill(&s->p); /* a drain would wait for the program, which answers nothing */
+    program_kill(&s->a); /* a drain would wait for the program, which answers nothing */
 }
 
 /* --- folders --------------------------------------------------------------------------------- */
@@ -277,16 +254,16 @@ static int socket_folders(const struct scene *s, const char *place)
 static void sockets_lie_in_the_run_directory_and_a_killed_runs_are_removed(void **state)
 {
     struct scene *s = *state;
-    program_start_shell(&s->p, s->dir, "shell", TRAIN "--frames=1000000000");
+    program_start_shell(&s->a, s->dir, "shell", TRAIN "--frames=1000000000");
     wait_for_metrics(s, 1);
     assert_int_equal(socket_folders(s, "run"), 1);
-    program_kill(&s->p);
+    program_kill(&s->a);
     assert_int_equal(socket_folders(s, "run"), 1);
-    program_start_shell(&s->p, s->dir, "shell", TRAIN "--frames=1000000000");
+    program_start_shell(&s->a, s->dir, "shell", TRAIN "--frames=1000000000");
     wait_for_metrics(s, 1);
     assert_int_equal(socket_folders(s, "run"), 1);
-    kill(s->p.pid, SIGTERM);
-    assert_int_equal(program_wait(&s->p, WAIT_MS), 0);
+    kill(s->a.pid, SIGTERM);
+    assert_int_equal(program_wait(&s->a, WAIT_MS), 0);
     assert_int_equal(socket_folders(s, "run"), 0);
     assert_int_equal(socket_folders(s, "."), 0);
 }
@@ -332,8 +309,8 @@ static void a_read_only_tmp_ends_nothing(void **state)
                                               "--run-dir=" LONG_DIR "'"),
                      0);
     assert_int_equal(shell(s, READ_ONLY TRAIN "--frames=5000 --run-dir=" LONG_DIR "2'"), 73);
-    assert_non_null(strstr(program_text(s->p.err), "/tmp: Read-only file system"));
-    assert_non_null(strstr(program_text(s->p.err), "bytes may stand before"));
+    assert_non_null(strstr(program_text(s->a.err), "/tmp: Read-only file system"));
+    assert_non_null(strstr(program_text(s->a.err), "bytes may stand before"));
     assert_int_equal(shell(s, READ_ONLY "exec \"$ONIC_BUILD\"/onic eval run --episodes=2'"), 0);
     assert_int_equal(
         shell(s, READ_ONLY
@@ -357,7 +334,7 @@ static void own_actors_reach_a_learner_wherever_it_listens(void **state)
     }
     assert_int_equal(shell(s, TRAIN "--run-dir=other --listen=tcp://no.such.name.invalid:5555"),
                      64);
-    assert_non_null(strstr(program_text(s->p.err), "no.such.name.invalid does not resolve"));
+    assert_non_null(strstr(program_text(s->a.err), "no.such.name.invalid does not resolve"));
 }
 
 /* A learner and an actor that is told `localhost`, where the hosts file says what that is. The port
@@ -393,7 +370,7 @@ static void a_name_is_reached_whatever_families_it_stands_for(void **state)
 static bool actor_complains(void *ctx)
 {
     struct scene *s = ctx;
-    return strstr(text_of(s, "actor.err"), "no weights come from") || process_gone(s->p.pid);
+    return strstr(text_of(s, "actor.err"), "no weights come from") || process_gone(s->a.pid);
 }
 
 /* The second address of the learner is a name that leads the actor elsewhere, then no longer. */
@@ -405,7 +382,7 @@ static void weights_that_cannot_be_reached_are_named_and_tried_again(void **stat
         skip();
     }
     program_start_shell(
-        &s->p, s->dir, "shell",
+        &s->a, s->dir, "shell",
         "export P=$((2000 + $$ % 10000)); echo 127.0.0.9 localhost >h; unshare -rm sh -c '"
         "mount --bind h /etc/hosts; exec \"$ONIC_BUILD\"/onic-actor --learner=tcp://127.0.0.1:$P "
         "2>actor.err' & "
@@ -422,36 +399,41 @@ static void weights_that_cannot_be_reached_are_named_and_tried_again(void **stat
     assert_non_null(f);
     fputs("127.0.0.1 localhost\n", f);
     fclose(f);
-    assert_int_equal(program_wait(&s->p, WAIT_MS), 0);
+    assert_int_equal(program_wait(&s->a, WAIT_MS), 0);
 }
 
 int main(void)
 {
     signal(SIGHUP, SIG_DFL); /* the tests themselves may run under nohup */
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(closed_descriptors_put_no_log_line_into_a_file, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(programs_that_run_alone_bear_closed_descriptors_too, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(log_level_holds_for_every_part, setup, teardown),
+        cmocka_unit_test_setup_teardown(closed_descriptors_put_no_log_line_into_a_file, scene_setup,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(programs_that_run_alone_bear_closed_descriptors_too,
+                                        scene_setup, scene_teardown),
+        cmocka_unit_test_setup_teardown(log_level_holds_for_every_part, scene_setup,
+                                        scene_teardown),
         cmocka_unit_test_setup_teardown(limits_that_are_too_low_are_said_with_the_number_needed,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(a_users_program_gets_the_limit_of_before, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_hangup_does_not_end_a_run_under_nohup, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_hangup_drains_a_run_otherwise, setup, teardown),
+                                        scene_setup, scene_teardown),
+        cmocka_unit_test_setup_teardown(a_users_program_gets_the_limit_of_before, scene_setup,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(a_hangup_does_not_end_a_run_under_nohup, scene_setup,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(a_hangup_drains_a_run_otherwise, scene_setup,
+                                        scene_teardown),
         cmocka_unit_test_setup_teardown(a_hangup_drains_each_program_alone_but_not_under_nohup,
-                                        setup, teardown),
+                                        scene_setup, scene_teardown),
         cmocka_unit_test_setup_teardown(
-            sockets_lie_in_the_run_directory_and_a_killed_runs_are_removed, setup, teardown),
+            sockets_lie_in_the_run_directory_and_a_killed_runs_are_removed, scene_setup,
+            scene_teardown),
         cmocka_unit_test_setup_teardown(a_run_directory_with_a_long_path_takes_the_next_place,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(a_read_only_tmp_ends_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(own_actors_reach_a_learner_wherever_it_listens, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(a_name_is_reached_whatever_families_it_stands_for, setup,
-                                        teardown),
+                                        scene_setup, scene_teardown),
+        cmocka_unit_test_setup_teardown(a_read_only_tmp_ends_nothing, scene_setup, scene_teardown),
+        cmocka_unit_test_setup_teardown(own_actors_reach_a_learner_wherever_it_listens, scene_setup,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(a_name_is_reached_whatever_families_it_stands_for,
+                                        scene_setup, scene_teardown),
         cmocka_unit_test_setup_teardown(weights_that_cannot_be_reached_are_named_and_tried_again,
-                                        setup, teardown),
+                                        scene_setup, scene_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include "tests/onic_test.h"
+#include "tests/support/files.h"
 
 #include <dirent.h>
 #include <stdlib.h>
@@ -12,14 +13,6 @@
 struct fixture {
     char dir[256], domain[300], file[400], ranking[400];
 };
-
-static void write_file(const char *path, const char *text)
-{
-    FILE *f = fopen(path, "wb");
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
-}
 
 static int setup(void **state)
 {
@@ -72,7 +65,7 @@ static void placeholders_are_filled_once(void **state)
 {
     struct fixture *f = *state;
     struct prompt *p = NULL;
-    write_file(f->file, good);
+    files_write(f->file, good);
     assert_ok(prompt_load(&p, f->dir, "x", PROMPT_CLASSIFICATION, "g", "w", &err));
     assert_string_equal(p->system, "S");
     assert_renders(p, "{yes}", "",
@@ -81,7 +74,7 @@ static void placeholders_are_filled_once(void **state)
     assert_ok(prompt_load(&p, f->dir, "x", PROMPT_CLASSIFICATION, "none", "w", &err));
     assert_renders(p, "c", "", " M: 'c' label is UP or DOWN {}");
     prompt_free(p);
-    write_file(f->ranking, good_pair);
+    files_write(f->ranking, good_pair);
     assert_ok(prompt_load(&p, f->dir, "x", PROMPT_RANKING, "g", "w", &err));
     assert_renders(p, "{caption_b}", "two", "P. '{caption_b}' or 'two': best");
     prompt_free(p);
@@ -91,7 +84,7 @@ static void no_caption_leaves_its_quotes_or_its_line(void **state)
 {
     struct fixture *f = *state;
     struct prompt *p = NULL;
-    write_file(f->ranking, good_pair);
+    files_write(f->ranking, good_pair);
     assert_ok(prompt_load(&p, f->dir, "x", PROMPT_RANKING, "g", "w", &err));
     assert_renders(p, "a\"b\\c\nd\re\x01\x02", "caf\xe9 \xc3\xa9 \x85x\xe2\x80\xa8y",
                    "P. 'a\\\"b\\\\c d e  ' or 'caf\xc3\xa9 \xc3\xa9  x y': best");
@@ -105,7 +98,7 @@ static void no_caption_leaves_its_quotes_or_its_line(void **state)
 static void version_of(struct fixture *f, const char *text, const char *goal, char out[33])
 {
     struct prompt *p = NULL;
-    write_file(f->file, text);
+    files_write(f->file, text);
     assert_ok(prompt_load(&p, f->dir, "x", PROMPT_CLASSIFICATION, goal, "w", &err));
     snprintf(out, 33, "%s", p->version);
     prompt_free(p);
@@ -187,7 +180,7 @@ static void bad_files_are_refused_with_file_line_and_remedy(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct prompt *p = NULL;
         struct onic_err err = {0};
-        write_file(f->file, bad[i].text);
+        files_write(f->file, bad[i].text);
         int rc = prompt_load(&p, f->dir, "x", PROMPT_CLASSIFICATION, "g", "w", &err);
         if (rc != ONIC_ECONFIG || !strstr(err.msg, f->file) || !strstr(err.msg, bad[i].line) ||
             !strstr(err.msg, bad[i].part)) {
@@ -226,7 +219,7 @@ static void only_a_word_or_a_last_line_with_the_key_answers(void **state)
         {"label", -1},
         {"label:", -1},
     };
-    write_file(f->file, good);
+    files_write(f->file, good);
     assert_ok(prompt_load(&p, f->dir, "x", PROMPT_CLASSIFICATION, "g", "w", &err));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int got = prompt_answer(p, cases[i].text, strlen(cases[i].text));
@@ -243,20 +236,21 @@ static void a_short_wording_has_no_analysis_and_other_words(void **state)
 {
     struct fixture *f = *state;
     struct prompt *p = NULL;
-    write_file(f->file, "system: S\n" USER "words: [A, B]\nkey: k\nexample: \"{caption}={word} \"\n"
-                        "examples: [{caption: c1}, {caption: c2}]\n" GOALS);
+    files_write(f->file,
+                "system: S\n" USER "words: [A, B]\nkey: k\nexample: \"{caption}={word} \"\n"
+                "examples: [{caption: c1}, {caption: c2}]\n" GOALS);
     assert_ok(prompt_load(&p, f->dir, "x", PROMPT_CLASSIFICATION, "g", "w", &err));
     assert_non_null(strstr(p->user, "c1=A c2=B "));
     prompt_free(p);
-    write_file(f->ranking, "system: S\nuser: \"{preference}{caption_a}{caption_b}{key}\"\nkey: k\n"
-                           "words: [Left, Right, none]\ngoals: {g: {preference: P.}}\n");
+    files_write(f->ranking, "system: S\nuser: \"{preference}{caption_a}{caption_b}{key}\"\nkey: k\n"
+                            "words: [Left, Right, none]\ngoals: {g: {preference: P.}}\n");
     assert_ok(prompt_load(&p, f->dir, "x", PROMPT_RANKING, "g", "w", &err));
     assert_string_equal(p->word[1], "Right");
     assert_close(p->label[0], 0, 0, 0);
     assert_close(p->label[2], 0.5, 0, 0);
     prompt_free(p);
-    write_file(f->ranking, "system: S\nuser: \"{preference}{caption_a}{caption_b}{key}\"\nkey: k\n"
-                           "words: [Left, Right]\ngoals: {g: {preference: P.}}\n");
+    files_write(f->ranking, "system: S\nuser: \"{preference}{caption_a}{caption_b}{key}\"\nkey: k\n"
+                            "words: [Left, Right]\ngoals: {g: {preference: P.}}\n");
     assert_err(prompt_load(&p, f->dir, "x", PROMPT_RANKING, "g", "w", &err), ONIC_ECONFIG,
                "three words");
 }

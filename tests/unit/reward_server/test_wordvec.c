@@ -3,6 +3,7 @@
  * tests/golden/make_wordvec.py. */
 #define _GNU_SOURCE
 #include "tests/onic_test.h"
+#include "tests/support/files.h"
 
 #include <stdlib.h>
 
@@ -40,14 +41,6 @@ static int remove_dir(void **state)
     return 0;
 }
 
-static void write_text(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    assert_int_equal(fclose(file), 0);
-}
-
 static void a_sentence_is_the_sum_of_its_known_words(void **state)
 {
     (void)state;
@@ -63,7 +56,7 @@ static void a_sentence_is_the_sum_of_its_known_words(void **state)
         {"a b c", 0, {0}},
     };
     struct wordvec *w = NULL;
-    write_text(f.path, good);
+    files_write(f.path, good);
     assert_ok(wordvec_load(&w, f.path, &err));
     assert_int_equal(wordvec_dim(w), 4);
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
@@ -81,7 +74,7 @@ static void a_very_long_token_is_a_word_nobody_knows(void **state)
     char text[1100];
     float x[4];
     struct wordvec *w = NULL;
-    write_text(f.path, good);
+    files_write(f.path, good);
     assert_ok(wordvec_load(&w, f.path, &err));
     memset(text, 'k', sizeof text);
     strcpy(text + 1000, " key");
@@ -116,7 +109,7 @@ static void a_damaged_file_is_named_with_its_line(void **state)
     };
     struct wordvec *w = NULL;
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
-        write_text(f.path, want[i].text);
+        files_write(f.path, want[i].text);
         assert_err(wordvec_load(&w, f.path, &err), ONIC_ECONFIG, want[i].complaint);
         assert_null(w);
     }
@@ -129,13 +122,13 @@ static void the_name_follows_the_content(void **state)
     struct wordvec *a = NULL, *b = NULL;
     char other[400];
     snprintf(other, sizeof other, "%s/other.vec", f.dir);
-    write_text(f.path, good);
-    write_text(other, good);
+    files_write(f.path, good);
+    files_write(other, good);
     assert_ok(wordvec_load(&a, f.path, &err));
     assert_ok(wordvec_load(&b, other, &err));
     assert_string_equal(wordvec_name(a), wordvec_name(b));
     wordvec_free(b);
-    write_text(other, "1 4\nyou 0.1 -0.2 0.3 0.05\n");
+    files_write(other, "1 4\nyou 0.1 -0.2 0.3 0.05\n");
     assert_ok(wordvec_load(&b, other, &err));
     assert_string_not_equal(wordvec_name(a), wordvec_name(b));
     wordvec_free(a);
@@ -191,10 +184,10 @@ static struct goal *make_goal(void)
     char path[300];
     struct goal *g = NULL;
     snprintf(path, sizeof path, "%s/pool.txt", f.dir);
-    write_text(path, "You see a key.\nYou see a door.\n");
+    files_write(path, "You see a key.\nYou see a door.\n");
     snprintf(path, sizeof path, "%s/goal.yaml", f.dir);
-    write_text(path, "description: keys\npositive: [\"Key.\"]\nnegative: [\"You see a door!\"]\n"
-                     "threshold: -0.5\nrules: [{\"*\": 0}]\n");
+    files_write(path, "description: keys\npositive: [\"Key.\"]\nnegative: [\"You see a door!\"]\n"
+                      "threshold: -0.5\nrules: [{\"*\": 0}]\n");
     assert_ok(goal_load(&g, f.dir, "minigrid", path, &err));
     return g;
 }
@@ -207,7 +200,7 @@ static void labels_and_scores_are_cosines_of_the_sums(void **state)
     struct annotator *a = NULL;
     const char *model, *parameters;
     config_defaults(&c);
-    write_text(f.path, good);
+    files_write(f.path, good);
     assert_ok(config_set(&c, "embedding.source", "file", CONFIG_CLI, "test", &err));
     assert_ok(config_set(&c, "embedding.vectors", f.path, CONFIG_CLI, "test", &err));
     struct annotator_setup setup = {.config = &c, .goal = g, .wake = no_wake};

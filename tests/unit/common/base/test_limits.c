@@ -12,42 +12,26 @@
 
 #include "common/base/xmalloc.h"
 #include "tests/onic_test.h"
+#include "tests/support/files.h"
 
 enum { MB = 1 << 20, SOMEBODY = 54321 };
-
-/* Writes root/path, making its folders. */
-static void put_file(const char *root, const char *path, const char *text)
-{
-    char full[1024];
-    snprintf(full, sizeof full, "%s%s", root, path);
-    for (char *p = full + strlen(root) + 1; *p; p++)
-        if (*p == '/') {
-            *p = '\0';
-            mkdir(full, 0700);
-            *p = '/';
-        }
-    FILE *f = fopen(full, "w");
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
-}
 
 static void control_groups_are_read_on_all_levels(void **state)
 {
     (void)state;
     char root[256], text[LIMITS_TEXT_MAX];
     temp_dir_create(root);
-    put_file(root, "/proc/self/cgroup", "0::/a/b\n");
-    put_file(root, "/proc/vmstat", "nr_free_pages 1\noom_kill 7\n");
+    files_make(root, "/proc/self/cgroup", "0::/a/b\n");
+    files_make(root, "/proc/vmstat", "nr_free_pages 1\noom_kill 7\n");
     assert_close(limits_group_memory(root), 0, 0, 0);
     assert_int_equal(limits_oom_kills(root), 7); /* of the machine: the group does not tell */
-    put_file(root, "/sys/fs/cgroup/a/b/memory.max", "max\n");
-    put_file(root, "/sys/fs/cgroup/a/memory.max", "31457280\n");
-    put_file(root, "/sys/fs/cgroup/a/b/pids.max", "12\n");
-    put_file(root, "/sys/fs/cgroup/a/memory.events", "low 0\noom 9\noom_kill 5\n");
+    files_make(root, "/sys/fs/cgroup/a/b/memory.max", "max\n");
+    files_make(root, "/sys/fs/cgroup/a/memory.max", "31457280\n");
+    files_make(root, "/sys/fs/cgroup/a/b/pids.max", "12\n");
+    files_make(root, "/sys/fs/cgroup/a/memory.events", "low 0\noom 9\noom_kill 5\n");
     assert_close(limits_group_memory(root), 30.0 * MB, 0, 0);
     assert_int_equal(limits_oom_kills(root), 5);
-    put_file(root, "/sys/fs/cgroup/a/b/memory.events", "low 0\noom 2\noom_kill 0\n");
+    files_make(root, "/sys/fs/cgroup/a/b/memory.events", "low 0\noom 2\noom_kill 0\n");
     assert_int_equal(limits_oom_kills(root), 0); /* our own group knows best */
     limits_memory_text(root, text, sizeof text);
     assert_non_null(strstr(text, "control group (container) is 30 MB"));
@@ -61,11 +45,11 @@ static void version_1_groups_are_read(void **state)
     (void)state;
     char root[256];
     temp_dir_create(root);
-    put_file(root, "/proc/self/cgroup", "4:memory:/x/y\n3:cpu,cpuacct:/\n0::/\n");
-    put_file(root, "/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+    files_make(root, "/proc/self/cgroup", "4:memory:/x/y\n3:cpu,cpuacct:/\n0::/\n");
+    files_make(root, "/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
     assert_close(limits_group_memory(root), 0, 0, 0);
-    put_file(root, "/sys/fs/cgroup/memory/x/memory.limit_in_bytes", "62914560\n");
-    put_file(root, "/sys/fs/cgroup/memory/x/y/memory.oom_control", "under_oom 0\noom_kill 3\n");
+    files_make(root, "/sys/fs/cgroup/memory/x/memory.limit_in_bytes", "62914560\n");
+    files_make(root, "/sys/fs/cgroup/memory/x/y/memory.oom_control", "under_oom 0\noom_kill 3\n");
     assert_close(limits_group_memory(root), 60.0 * MB, 0, 0);
     assert_int_equal(limits_oom_kills(root), 3);
     temp_dir_remove(root);

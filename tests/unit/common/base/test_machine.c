@@ -13,37 +13,7 @@
 #include "common/base/paths.h"
 #include "common/base/run_lock.h"
 #include "tests/onic_test.h"
-
-static int setup(void **state)
-{
-    static char dir[256];
-    temp_dir_create(dir);
-    *state = dir;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    temp_dir_remove(*state);
-    return 0;
-}
-
-/* Writes root/path, making its folders. */
-static void put_file(const char *root, const char *path, const char *text)
-{
-    char full[1024];
-    snprintf(full, sizeof full, "%s%s", root, path);
-    for (char *p = full + strlen(root) + 1; *p; p++)
-        if (*p == '/') {
-            *p = '\0';
-            mkdir(full, 0700);
-            *p = '/';
-        }
-    FILE *f = fopen(full, "w");
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
-}
+#include "tests/support/files.h"
 
 static void a_cpu_that_lacks_something_is_named_and_refused(void **state)
 {
@@ -60,33 +30,33 @@ static void a_cpu_that_lacks_something_is_named_and_refused(void **state)
 static void no_cgroup_means_no_quota(void **state)
 {
     assert_close(cpu_quota(*state), 0, 0, 0);
-    put_file(*state, "/proc/self/cgroup", "0::/\n");
+    files_make(*state, "/proc/self/cgroup", "0::/\n");
     assert_close(cpu_quota(*state), 0, 0, 0);
-    put_file(*state, "/sys/fs/cgroup/cpu.max", "max 100000\n");
+    files_make(*state, "/sys/fs/cgroup/cpu.max", "max 100000\n");
     assert_close(cpu_quota(*state), 0, 0, 0);
 }
 
 static void the_tightest_cgroup_v2_quota_on_the_way_up_counts(void **state)
 {
-    put_file(*state, "/proc/self/cgroup", "0::/a/b/c\n");
-    put_file(*state, "/sys/fs/cgroup/a/b/c/cpu.max", "400000 100000\n");
+    files_make(*state, "/proc/self/cgroup", "0::/a/b/c\n");
+    files_make(*state, "/sys/fs/cgroup/a/b/c/cpu.max", "400000 100000\n");
     assert_close(cpu_quota(*state), 4, 1e-9, 0);
-    put_file(*state, "/sys/fs/cgroup/a/cpu.max", "150000 100000\n");
+    files_make(*state, "/sys/fs/cgroup/a/cpu.max", "150000 100000\n");
     assert_close(cpu_quota(*state), 1.5, 1e-9, 0);
-    put_file(*state, "/sys/fs/cgroup/cpu.max", "50000 100000\n");
+    files_make(*state, "/sys/fs/cgroup/cpu.max", "50000 100000\n");
     assert_close(cpu_quota(*state), 0.5, 1e-9, 0);
 }
 
 static void cgroup_v1_quotas_are_read(void **state)
 {
-    put_file(*state, "/proc/self/cgroup",
-             "5:cpuset:/x\n4:cpu,cpuacct:/docker/abc\n1:name=systemd:/x\n");
-    put_file(*state, "/sys/fs/cgroup/cpu/cpu.cfs_quota_us",
-             "250000\n"); /* seen from inside a container */
-    put_file(*state, "/sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
+    files_make(*state, "/proc/self/cgroup",
+               "5:cpuset:/x\n4:cpu,cpuacct:/docker/abc\n1:name=systemd:/x\n");
+    files_make(*state, "/sys/fs/cgroup/cpu/cpu.cfs_quota_us",
+               "250000\n"); /* seen from inside a container */
+    files_make(*state, "/sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
     assert_close(cpu_quota(*state), 2.5, 1e-9, 0);
-    put_file(*state, "/sys/fs/cgroup/cpu/docker/abc/cpu.cfs_quota_us", "-1\n");
-    put_file(*state, "/sys/fs/cgroup/cpu/docker/abc/cpu.cfs_period_us", "100000\n");
+    files_make(*state, "/sys/fs/cgroup/cpu/docker/abc/cpu.cfs_quota_us", "-1\n");
+    files_make(*state, "/sys/fs/cgroup/cpu/docker/abc/cpu.cfs_period_us", "100000\n");
     assert_close(cpu_quota(*state), 2.5, 1e-9, 0);
 }
 
@@ -179,7 +149,7 @@ static void a_child_inherits_the_lock(void **state)
 int main(void)
 {
     unsetenv("ONIC_HELD_LOCK");
-#define IN_DIR(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define IN_DIR(name) cmocka_unit_test_setup_teardown(name, files_setup, files_teardown)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_cpu_that_lacks_something_is_named_and_refused),
         IN_DIR(no_cgroup_means_no_quota),

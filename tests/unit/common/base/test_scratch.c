@@ -9,31 +9,7 @@
 
 #include "common/base/scratch.h"
 #include "tests/onic_test.h"
-
-static char dir[256];
-
-static int setup(void **state)
-{
-    (void)state;
-    temp_dir_create(dir);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    temp_dir_remove(dir);
-    return 0;
-}
-
-static const char *in_dir(const char *name)
-{
-    static char path[4][300];
-    static int next;
-    next = (next + 1) % 4;
-    snprintf(path[next], sizeof path[next], "%s/%s", dir, name);
-    return path[next];
-}
+#include "tests/support/files.h"
 
 static bool exists(const char *path)
 {
@@ -48,10 +24,10 @@ static void the_first_place_that_can_hold_it_is_taken(void **state)
     (void)state;
     struct scratch s;
     struct stat st;
-    assert_int_equal(mkdir(in_dir("b"), 0700), 0);
-    const char *const places[] = {NULL, "", in_dir("missing"), in_dir("b"), dir};
+    assert_int_equal(mkdir(files_in("b"), 0700), 0);
+    const char *const places[] = {NULL, "", files_in("missing"), files_in("b"), files_folder()};
     assert_ok(scratch_create(&s, &wish, places, 5, &err));
-    assert_memory_equal(s.path, in_dir("b/onic-x-"), strlen(in_dir("b/onic-x-")));
+    assert_memory_equal(s.path, files_in("b/onic-x-"), strlen(files_in("b/onic-x-")));
     assert_int_equal(stat(s.path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0700);
     char path[sizeof s.path];
@@ -66,15 +42,15 @@ static void a_path_that_is_too_long_is_passed_over_and_the_limit_said(void **sta
     (void)state;
     struct scratch s;
     struct scratch_wish tight = wish;
-    const char *deep = in_dir("a-folder-with-a-long-name");
+    const char *deep = files_in("a-folder-with-a-long-name");
     assert_int_equal(mkdir(deep, 0700), 0);
-    tight.path_max = strlen(dir) + 1 + strlen("onic-x-XXXXXX");
-    const char *const places[] = {deep, dir};
+    tight.path_max = strlen(files_folder()) + 1 + strlen("onic-x-XXXXXX");
+    const char *const places[] = {deep, files_folder()};
     assert_ok(scratch_create(&s, &tight, places, 2, &err));
-    assert_memory_equal(s.path, in_dir("onic-x-"), strlen(in_dir("onic-x-")));
+    assert_memory_equal(s.path, files_in("onic-x-"), strlen(files_in("onic-x-")));
     scratch_remove(&s);
     char limit[64];
-    snprintf(limit, sizeof limit, "(%zu bytes may stand before", strlen(dir));
+    snprintf(limit, sizeof limit, "(%zu bytes may stand before", strlen(files_folder()));
     assert_err(scratch_create(&s, &tight, places, 1, &err), ONIC_ECANTCREATE, limit);
 }
 
@@ -89,10 +65,10 @@ static void a_place_that_fails_the_test_is_left_clean_and_named(void **state)
     struct scratch s;
     struct scratch_wish checked = wish;
     checked.check = refuse;
-    const char *const places[] = {dir};
-    assert_err(scratch_create(&s, &checked, places, 1, &err), ONIC_ECANTCREATE, dir);
-    assert_int_equal(rmdir(dir), 0); /* empty */
-    assert_int_equal(mkdir(dir, 0700), 0);
+    const char *const places[] = {files_folder()};
+    assert_err(scratch_create(&s, &checked, places, 1, &err), ONIC_ECANTCREATE, files_folder());
+    assert_int_equal(rmdir(files_folder()), 0); /* empty */
+    assert_int_equal(mkdir(files_folder(), 0700), 0);
 }
 
 /* A process that is killed with its folder in place `dir`; the folder's path. */
@@ -104,7 +80,7 @@ static void leave_behind(char out[300])
     pid_t pid = fork();
     if (pid == 0) {
         struct scratch s;
-        const char *const places[] = {dir};
+        const char *const places[] = {files_folder()};
         if (scratch_create(&s, &wish, places, 1, NULL) != ONIC_OK ||
             mkdir(strcat(strcpy(path, s.path), "/sub"), 0700) != 0 ||
             write(fds[1], s.path, strlen(s.path)) < 0)
@@ -126,8 +102,8 @@ static void what_a_killed_process_left_is_removed_from_every_place(void **state)
     char dead[300];
     struct scratch s;
     leave_behind(dead);
-    assert_int_equal(mkdir(in_dir("first"), 0700), 0);
-    const char *const places[] = {in_dir("first"), dir};
+    assert_int_equal(mkdir(files_in("first"), 0700), 0);
+    const char *const places[] = {files_in("first"), files_folder()};
     assert_ok(scratch_create(&s, &wish, places, 2, &err));
     assert_false(exists(dead));
     scratch_remove(&s);
@@ -137,17 +113,17 @@ static void what_may_be_anothers_or_alive_is_left_alone(void **state)
 {
     (void)state;
     struct scratch alive, s;
-    const char *const places[] = {dir};
+    const char *const places[] = {files_folder()};
     assert_ok(scratch_create(&alive, &wish, places, 1, &err));
-    assert_int_equal(mkdir(in_dir("onic-x-by-hand"), 0700),
+    assert_int_equal(mkdir(files_in("onic-x-by-hand"), 0700),
                      0); /* no owner file: not provably dead */
-    assert_int_equal(mkdir(in_dir("onic-y-else"), 0700), 0);
-    assert_int_equal(symlink(in_dir("onic-y-else"), in_dir("onic-x-link")), 0);
+    assert_int_equal(mkdir(files_in("onic-y-else"), 0700), 0);
+    assert_int_equal(symlink(files_in("onic-y-else"), files_in("onic-x-link")), 0);
     assert_ok(scratch_create(&s, &wish, places, 1, &err));
     assert_true(exists(alive.path));
-    assert_true(exists(in_dir("onic-x-by-hand")));
-    assert_true(exists(in_dir("onic-x-link")));
-    assert_true(exists(in_dir("onic-y-else")));
+    assert_true(exists(files_in("onic-x-by-hand")));
+    assert_true(exists(files_in("onic-x-link")));
+    assert_true(exists(files_in("onic-y-else")));
     scratch_remove(&alive);
     scratch_remove(&s);
 }
@@ -157,7 +133,7 @@ static void another_users_dead_folder_is_left_alone(void **state)
     (void)state;
     char dead[300];
     struct scratch s;
-    const char *const places[] = {dir};
+    const char *const places[] = {files_folder()};
     leave_behind(dead);
     if (geteuid() != 0 || chown(dead, 12345, 12345) != 0)
         skip(); /* only root can give a folder away */
@@ -169,16 +145,18 @@ static void another_users_dead_folder_is_left_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(the_first_place_that_can_hold_it_is_taken, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_first_place_that_can_hold_it_is_taken, files_setup,
+                                        files_teardown),
         cmocka_unit_test_setup_teardown(a_path_that_is_too_long_is_passed_over_and_the_limit_said,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(a_place_that_fails_the_test_is_left_clean_and_named, setup,
-                                        teardown),
+                                        files_setup, files_teardown),
+        cmocka_unit_test_setup_teardown(a_place_that_fails_the_test_is_left_clean_and_named,
+                                        files_setup, files_teardown),
         cmocka_unit_test_setup_teardown(what_a_killed_process_left_is_removed_from_every_place,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(what_may_be_anothers_or_alive_is_left_alone, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(another_users_dead_folder_is_left_alone, setup, teardown),
+                                        files_setup, files_teardown),
+        cmocka_unit_test_setup_teardown(what_may_be_anothers_or_alive_is_left_alone, files_setup,
+                                        files_teardown),
+        cmocka_unit_test_setup_teardown(another_users_dead_folder_is_left_alone, files_setup,
+                                        files_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

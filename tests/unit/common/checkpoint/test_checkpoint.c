@@ -10,31 +10,7 @@
 #include "common/checkpoint/checkpoint.h"
 #include "common/checkpoint/format.h"
 #include "tests/onic_test.h"
-
-static char dir[256];
-
-static int setup(void **state)
-{
-    (void)state;
-    temp_dir_create(dir);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    temp_dir_remove(dir);
-    return 0;
-}
-
-static const char *in_dir(const char *name)
-{
-    static char path[4][512];
-    static int i;
-    i = (i + 1) % 4;
-    snprintf(path[i], sizeof path[i], "%s/%s", dir, name);
-    return path[i];
-}
+#include "tests/support/files.h"
 
 static size_t slurp(const char *path, char **out)
 {
@@ -77,9 +53,9 @@ static void what_is_written_is_read_back_bit_for_bit(void **state)
 {
     (void)state;
     struct checkpoint *c = small();
-    assert_ok(checkpoint_write(c, in_dir("a"), &err));
+    assert_ok(checkpoint_write(c, files_in("a"), &err));
     struct checkpoint_file *f;
-    assert_ok(checkpoint_open(&f, in_dir("a"), &err));
+    assert_ok(checkpoint_open(&f, files_in("a"), &err));
     float m[6], v[3];
     assert_ok(checkpoint_get_f32(f, "policy/core.w_h", 2, 3, m, &err));
     assert_ok(checkpoint_get_f32(f, "adam.m", 1, 3, v, &err));
@@ -106,9 +82,9 @@ static void wrong_shape_or_missing_name_is_named(void **state)
 {
     (void)state;
     struct checkpoint *c = small();
-    assert_ok(checkpoint_write(c, in_dir("a"), &err));
+    assert_ok(checkpoint_write(c, files_in("a"), &err));
     struct checkpoint_file *f;
-    assert_ok(checkpoint_open(&f, in_dir("a"), &err));
+    assert_ok(checkpoint_open(&f, files_in("a"), &err));
     float m[6];
     const void *bytes;
     size_t len;
@@ -119,7 +95,7 @@ static void wrong_shape_or_missing_name_is_named(void **state)
     assert_err(checkpoint_get_bytes(f, "adam.m", &bytes, &len, &err), ONIC_EDAMAGED, "adam.m");
     assert_err(checkpoint_meta_u64(f, "note", &n, &err), ONIC_EDAMAGED, "note");
     checkpoint_close(f);
-    assert_err(checkpoint_open(&f, in_dir("nowhere"), &err), ONIC_ENOTFOUND, "nowhere");
+    assert_err(checkpoint_open(&f, files_in("nowhere"), &err), ONIC_ENOTFOUND, "nowhere");
     checkpoint_free(c);
 }
 
@@ -127,12 +103,12 @@ static void a_builder_that_is_reset_forgets_what_it_held(void **state)
 {
     (void)state;
     struct checkpoint *c = small();
-    assert_ok(checkpoint_write(c, in_dir("a"), &err));
+    assert_ok(checkpoint_write(c, files_in("a"), &err));
     checkpoint_reset(c);
     checkpoint_add_f32(c, "x", 1, 3, VECTOR);
-    assert_ok(checkpoint_write(c, in_dir("b"), &err));
+    assert_ok(checkpoint_write(c, files_in("b"), &err));
     struct checkpoint_file *f;
-    assert_ok(checkpoint_open(&f, in_dir("b"), &err));
+    assert_ok(checkpoint_open(&f, files_in("b"), &err));
     assert_int_equal(checkpoint_count(f), 1);
     assert_null(checkpoint_meta(f, "note"));
     checkpoint_close(f);
@@ -143,26 +119,26 @@ static void every_truncation_is_detected(void **state)
 {
     (void)state;
     struct checkpoint *c = small();
-    assert_ok(checkpoint_write(c, in_dir("a"), &err));
+    assert_ok(checkpoint_write(c, files_in("a"), &err));
     char *data;
-    size_t n = slurp(in_dir("a"), &data);
+    size_t n = slurp(files_in("a"), &data);
     for (size_t keep = 0; keep < n; keep++) {
         struct checkpoint_file *f;
-        spill(in_dir("b"), data, keep);
-        int rc = checkpoint_open(&f, in_dir("b"), NULL);
+        spill(files_in("b"), data, keep);
+        int rc = checkpoint_open(&f, files_in("b"), NULL);
         if (rc != ONIC_EDAMAGED)
             print_error("kept %zu of %zu bytes: %s\n", keep, n, err_name(rc));
         assert_int_equal(rc, ONIC_EDAMAGED);
     }
     struct checkpoint_file *f;
     data[n] = 0;
-    spill(in_dir("b"), data, n + 1); /* one byte too many is damage too */
-    assert_err(checkpoint_open(&f, in_dir("b"), &err), ONIC_EDAMAGED, "damaged");
-    spill(in_dir("b"), data, 0);
-    assert_err(checkpoint_open(&f, in_dir("b"), &err), ONIC_EDAMAGED, "it is empty");
+    spill(files_in("b"), data, n + 1); /* one byte too many is damage too */
+    assert_err(checkpoint_open(&f, files_in("b"), &err), ONIC_EDAMAGED, "damaged");
+    spill(files_in("b"), data, 0);
+    assert_err(checkpoint_open(&f, files_in("b"), &err), ONIC_EDAMAGED, "it is empty");
     memset(data, 0xd3, n); /* nothing that any format begins with */
-    spill(in_dir("b"), data, n);
-    assert_err(checkpoint_open(&f, in_dir("b"), &err), ONIC_EDAMAGED, "first bytes are not");
+    spill(files_in("b"), data, n);
+    assert_err(checkpoint_open(&f, files_in("b"), &err), ONIC_EDAMAGED, "first bytes are not");
     free(data);
     checkpoint_free(c);
 }
@@ -171,14 +147,14 @@ static void every_flipped_bit_is_detected(void **state)
 {
     (void)state;
     struct checkpoint *c = small();
-    assert_ok(checkpoint_write(c, in_dir("a"), &err));
+    assert_ok(checkpoint_write(c, files_in("a"), &err));
     char *data;
-    size_t n = slurp(in_dir("a"), &data);
+    size_t n = slurp(files_in("a"), &data);
     for (size_t bit = 0; bit < n * 8; bit++) {
         struct checkpoint_file *f;
         data[bit / 8] = (char)(data[bit / 8] ^ (1 << bit % 8));
-        spill(in_dir("b"), data, n);
-        int rc = checkpoint_open(&f, in_dir("b"), NULL);
+        spill(files_in("b"), data, n);
+        int rc = checkpoint_open(&f, files_in("b"), NULL);
         if (rc != ONIC_EDAMAGED)
             print_error("bit %zu of %zu: %s\n", bit, n * 8, err_name(rc));
         assert_int_equal(rc, ONIC_EDAMAGED);
@@ -192,7 +168,7 @@ static void versions(uint64_t from, uint64_t to)
 {
     struct checkpoint *c = small();
     for (uint64_t v = from; v <= to; v++)
-        assert_ok(checkpoint_write_version(c, dir, v, NULL, &err));
+        assert_ok(checkpoint_write_version(c, files_folder(), v, NULL, &err));
     checkpoint_free(c);
 }
 
@@ -200,14 +176,14 @@ static void the_newest_valid_version_is_chosen_and_skipped_ones_are_reported(voi
 {
     (void)state;
     versions(8, 11);
-    assert_int_equal(truncate(in_dir("ckpt-000000000011.safetensors"), 100), 0);
-    assert_int_equal(truncate(in_dir("ckpt-000000000010.safetensors"), 0), 0);
-    spill(in_dir("ckpt-7.safetensors"), "x", 1); /* not one of our names */
-    spill(in_dir("best.safetensors"), "x", 1);
+    assert_int_equal(truncate(files_in("ckpt-000000000011.safetensors"), 100), 0);
+    assert_int_equal(truncate(files_in("ckpt-000000000010.safetensors"), 0), 0);
+    spill(files_in("ckpt-7.safetensors"), "x", 1); /* not one of our names */
+    spill(files_in("best.safetensors"), "x", 1);
     struct checkpoint_file *f;
     struct buf report;
     buf_init(&report, 1 << 16);
-    assert_ok(checkpoint_newest_valid(&f, dir, &report, &err));
+    assert_ok(checkpoint_newest_valid(&f, files_folder(), &report, &err));
     assert_non_null(strstr(checkpoint_path(f), "ckpt-000000000009.safetensors"));
     assert_non_null(strstr(report.data, "ckpt-000000000011.safetensors: "));
     assert_non_null(strstr(report.data, "ckpt-000000000010.safetensors: "));
@@ -220,32 +196,35 @@ static void no_checkpoint_and_no_valid_checkpoint_are_different(void **state)
 {
     (void)state;
     struct checkpoint_file *f;
-    assert_err(checkpoint_newest_valid(&f, dir, NULL, &err), ONIC_ENOTFOUND, "no checkpoint");
-    assert_err(checkpoint_newest_valid(&f, in_dir("absent"), NULL, &err), ONIC_ENOTFOUND, "absent");
+    assert_err(checkpoint_newest_valid(&f, files_folder(), NULL, &err), ONIC_ENOTFOUND,
+               "no checkpoint");
+    assert_err(checkpoint_newest_valid(&f, files_in("absent"), NULL, &err), ONIC_ENOTFOUND,
+               "absent");
     versions(3, 3);
-    assert_int_equal(truncate(in_dir("ckpt-000000000003.safetensors"), 9), 0);
-    assert_err(checkpoint_newest_valid(&f, dir, NULL, &err), ONIC_EDAMAGED, "none of the 1");
+    assert_int_equal(truncate(files_in("ckpt-000000000003.safetensors"), 9), 0);
+    assert_err(checkpoint_newest_valid(&f, files_folder(), NULL, &err), ONIC_EDAMAGED,
+               "none of the 1");
 }
 
 static void pruning_keeps_the_newest_and_removes_what_a_crash_left(void **state)
 {
     (void)state;
     versions(1, 6);
-    spill(in_dir("ckpt-000000000007.safetensors.tmp.99.0123456789abcdef"), "x", 1);
-    spill(in_dir("notes.txt"), "x", 1);
-    assert_int_equal(checkpoint_prune(dir, 2, 6), 5);
-    assert_int_equal(access(in_dir("ckpt-000000000006.safetensors"), F_OK), 0);
-    assert_int_equal(access(in_dir("ckpt-000000000005.safetensors"), F_OK), 0);
-    assert_int_equal(access(in_dir("notes.txt"), F_OK), 0);
-    assert_int_not_equal(access(in_dir("ckpt-000000000004.safetensors"), F_OK), 0);
+    spill(files_in("ckpt-000000000007.safetensors.tmp.99.0123456789abcdef"), "x", 1);
+    spill(files_in("notes.txt"), "x", 1);
+    assert_int_equal(checkpoint_prune(files_folder(), 2, 6), 5);
+    assert_int_equal(access(files_in("ckpt-000000000006.safetensors"), F_OK), 0);
+    assert_int_equal(access(files_in("ckpt-000000000005.safetensors"), F_OK), 0);
+    assert_int_equal(access(files_in("notes.txt"), F_OK), 0);
+    assert_int_not_equal(access(files_in("ckpt-000000000004.safetensors"), F_OK), 0);
     char *hint;
-    size_t n = slurp(in_dir("LATEST"), &hint);
+    size_t n = slurp(files_in("LATEST"), &hint);
     assert_int_equal(n, strlen("ckpt-000000000006.safetensors\n"));
     assert_memory_equal(hint, "ckpt-000000000006.safetensors\n", n);
     free(hint);
     /* 6 turned out to be damaged, the run went on from 4: 5 is the newest good one */
-    assert_int_equal(checkpoint_prune(dir, 1, 5), 0);
-    assert_int_equal(access(in_dir("ckpt-000000000005.safetensors"), F_OK), 0);
+    assert_int_equal(checkpoint_prune(files_folder(), 1, 5), 0);
+    assert_int_equal(access(files_in("ckpt-000000000005.safetensors"), F_OK), 0);
 }
 
 /* A file with a correct checksum but a header our writer would not produce: the checks behind the
@@ -291,18 +270,18 @@ static void forged_headers_with_correct_checksums_are_refused(void **state)
     };
     struct checkpoint_file *f;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        forge(in_dir("f"), cases[i].header, cases[i].data, strlen(cases[i].data));
+        forge(files_in("f"), cases[i].header, cases[i].data, strlen(cases[i].data));
         /* the lone "}" closes the metadata only; give that case its outer brace */
         if (i == 0)
-            forge(in_dir("f"), "}}", cases[i].data, strlen(cases[i].data));
+            forge(files_in("f"), "}}", cases[i].data, strlen(cases[i].data));
         print_message("case %zu\n", i);
-        assert_err(checkpoint_open(&f, in_dir("f"), &err), ONIC_EDAMAGED, cases[i].part);
+        assert_err(checkpoint_open(&f, files_in("f"), &err), ONIC_EDAMAGED, cases[i].part);
     }
-    forge(in_dir("f"),
+    forge(files_in("f"),
           ",\"onic.xxh3/a\":\"99aa06d3014798d86001c324468d497f\"},"
           "\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}",
           "", 0); /* XXH3-128 of nothing, from the specification's test vectors */
-    assert_ok(checkpoint_open(&f, in_dir("f"), &err));
+    assert_ok(checkpoint_open(&f, files_in("f"), &err));
     checkpoint_close(f);
 }
 
@@ -315,30 +294,33 @@ static void too_many_tensors_are_an_error_and_not_a_torn_file(void **state)
         snprintf(name, sizeof name, "t%d", i);
         checkpoint_add_bytes(c, name, "x", 1);
     }
-    assert_err(checkpoint_write(c, in_dir("a"), &err), ONIC_ELIMIT, "1024");
-    assert_int_not_equal(access(in_dir("a"), F_OK), 0);
+    assert_err(checkpoint_write(c, files_in("a"), &err), ONIC_ELIMIT, "1024");
+    assert_int_not_equal(access(files_in("a"), F_OK), 0);
     checkpoint_free(c);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_is_written_is_read_back_bit_for_bit, setup, teardown),
-        cmocka_unit_test_setup_teardown(wrong_shape_or_missing_name_is_named, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_builder_that_is_reset_forgets_what_it_held, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(every_truncation_is_detected, setup, teardown),
-        cmocka_unit_test_setup_teardown(every_flipped_bit_is_detected, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_written_is_read_back_bit_for_bit, files_setup,
+                                        files_teardown),
+        cmocka_unit_test_setup_teardown(wrong_shape_or_missing_name_is_named, files_setup,
+                                        files_teardown),
+        cmocka_unit_test_setup_teardown(a_builder_that_is_reset_forgets_what_it_held, files_setup,
+                                        files_teardown),
+        cmocka_unit_test_setup_teardown(every_truncation_is_detected, files_setup, files_teardown),
+        cmocka_unit_test_setup_teardown(every_flipped_bit_is_detected, files_setup, files_teardown),
         cmocka_unit_test_setup_teardown(
-            the_newest_valid_version_is_chosen_and_skipped_ones_are_reported, setup, teardown),
-        cmocka_unit_test_setup_teardown(no_checkpoint_and_no_valid_checkpoint_are_different, setup,
-                                        teardown),
+            the_newest_valid_version_is_chosen_and_skipped_ones_are_reported, files_setup,
+            files_teardown),
+        cmocka_unit_test_setup_teardown(no_checkpoint_and_no_valid_checkpoint_are_different,
+                                        files_setup, files_teardown),
         cmocka_unit_test_setup_teardown(pruning_keeps_the_newest_and_removes_what_a_crash_left,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(forged_headers_with_correct_checksums_are_refused, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(too_many_tensors_are_an_error_and_not_a_torn_file, setup,
-                                        teardown),
+                                        files_setup, files_teardown),
+        cmocka_unit_test_setup_teardown(forged_headers_with_correct_checksums_are_refused,
+                                        files_setup, files_teardown),
+        cmocka_unit_test_setup_teardown(too_many_tensors_are_an_error_and_not_a_torn_file,
+                                        files_setup, files_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

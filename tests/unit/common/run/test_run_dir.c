@@ -10,6 +10,7 @@
 #include "common/base/run_lock.h"
 #include "common/run/run_dir.h"
 #include "tests/onic_test.h"
+#include "tests/support/files.h"
 
 #define TRAINED "ckpt-000000000005.safetensors"
 
@@ -69,14 +70,6 @@ static void one_life(const char *dir, const struct config *given, struct config 
     assert_false(run_dir_settle(cfg->run_dir, false));
 }
 
-static void put_file(const char *path, const char *text)
-{
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
-}
-
 static void the_name_comes_from_file_or_environment_and_seed(void **state)
 {
     (void)state;
@@ -128,8 +121,8 @@ static void the_name_tells_in_what_a_run_differs_from_its_configuration(void **s
     char first[400], last[400], words[900];
     snprintf(first, sizeof first, "%s/first.yaml", (char *)*state);
     snprintf(last, sizeof last, "%s/last.yaml", (char *)*state);
-    put_file(first, "reward: {model: ranking}\nannotator: {id: rules}\n");
-    put_file(last, "reward: {model: classifier}\nrun: {seed: 4}\n");
+    files_write(first, "reward: {model: ranking}\nannotator: {id: rules}\n");
+    files_write(last, "reward: {model: classifier}\nrun: {seed: 4}\n");
     assert_named("--seed=2", NULL, "runs/minigrid-KeyCorridorS3R3-s2");
     assert_named("--reward.model=none --env.id=corridor", NULL, "runs/corridor-none-s1");
     assert_named("--reward.model=hash", NULL, "runs/minigrid-KeyCorridorS3R3-s1"); /* the default */
@@ -241,7 +234,7 @@ static void overwriting_empties_a_run_but_nothing_else(void **state)
     snprintf(file, sizeof file, "%s/checkpoints", path);
     assert_int_equal(mkdir(file, 0700), 0);
     snprintf(file, sizeof file, "%s/checkpoints/mine", path);
-    put_file(file, "");
+    files_write(file, "");
     assert_err(run_dir_open(path, &given, &cfg, &lock, &resumed, &err), ONIC_ECANTCREATE,
                "is not a run and is not overwritten");
     assert_int_equal(access(file, F_OK), 0);
@@ -264,7 +257,7 @@ static void a_run_is_emptied_when_the_new_one_is_written(void **state)
     close(lock);
     one_life(*state, &given, &cfg, false);
     snprintf(old, sizeof old, "%s/checkpoints/old", run);
-    put_file(old, "");
+    files_write(old, "");
     assert_ok(run_dir_open(run, &given, &cfg, &lock, &resumed, &err));
     close(lock);
     assert_false(resumed);
@@ -304,10 +297,10 @@ static void checkpoint(const char *dir, const char *name)
 {
     char path[500], line[100];
     snprintf(path, sizeof path, "%s/run/checkpoints/%s", dir, name);
-    put_file(path, "");
+    files_write(path, "");
     snprintf(path, sizeof path, "%s/run/checkpoints/LATEST", dir);
     snprintf(line, sizeof line, "%s\n", name);
-    put_file(path, line);
+    files_write(path, line);
 }
 
 static bool exists(const char *dir, const char *name)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include "tests/onic_test.h"
+#include "tests/support/files.h"
 
 #include <dirent.h>
 #include <stdlib.h>
@@ -12,21 +13,13 @@ struct fixture {
     char dir[256], file[300], pool[300];
 };
 
-static void write_file(const char *path, const char *text)
-{
-    FILE *f = fopen(path, "wb");
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
-}
-
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     temp_dir_create(f->dir);
     snprintf(f->file, sizeof f->file, "%s/goal.yaml", f->dir);
     snprintf(f->pool, sizeof f->pool, "%s/pool.txt", f->dir);
-    write_file(f->pool, "# two\nYou see a key.\nYou bump into a wall.\n");
+    files_write(f->pool, "# two\nYou see a key.\nYou bump into a wall.\n");
     *state = f;
     return 0;
 }
@@ -48,7 +41,7 @@ static void a_good_file_is_read(void **state)
 {
     struct fixture *f = *state;
     struct goal *g = NULL;
-    write_file(f->file, good);
+    files_write(f->file, good);
     assert_ok(goal_load(&g, "", "x", f->file, &err));
     assert_string_equal(g->name, "goal");
     assert_int_equal(g->npositive, 1);
@@ -69,8 +62,8 @@ static void words_mean_what_they_mean_in_a_configuration(void **state)
 {
     struct fixture *f = *state;
     struct goal *g = NULL;
-    write_file(f->file, "positive: [True]\nnegative: [null, 0x1F]\nthreshold: +1e-1\nrules:\n"
-                        "  - \"a\": True\n  - \"b\": FALSE\n  - \"c\": yes\n  - \"d\": 0\n");
+    files_write(f->file, "positive: [True]\nnegative: [null, 0x1F]\nthreshold: +1e-1\nrules:\n"
+                         "  - \"a\": True\n  - \"b\": FALSE\n  - \"c\": yes\n  - \"d\": 0\n");
     assert_ok(goal_load(&g, "", "x", f->file, &err));
     assert_string_equal(g->positive[0], "True");
     assert_string_equal(g->negative[0], "null");
@@ -86,17 +79,17 @@ static void the_version_changes_with_goal_and_pool(void **state)
     struct fixture *f = *state;
     struct goal *g = NULL;
     char first[33], text[1024];
-    write_file(f->file, good);
+    files_write(f->file, good);
     assert_ok(goal_load(&g, "", "x", f->file, &err));
     snprintf(first, sizeof first, "%s", g->version);
     goal_free(g);
     snprintf(text, sizeof text, "# a comment\n%s", good);
-    write_file(f->file, text);
+    files_write(f->file, text);
     assert_ok(goal_load(&g, "", "x", f->file, &err));
     assert_string_not_equal(first, g->version);
     goal_free(g);
-    write_file(f->file, good);
-    write_file(f->pool, "You see a key.\nYou bump into a door.\n");
+    files_write(f->file, good);
+    files_write(f->pool, "You see a key.\nYou bump into a door.\n");
     assert_ok(goal_load(&g, "", "x", f->file, &err));
     assert_string_not_equal(first, g->version);
     goal_free(g);
@@ -140,7 +133,7 @@ static void bad_files_are_refused_with_file_line_and_remedy(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct goal *g = NULL;
         struct onic_err err = {0};
-        write_file(f->file, bad[i].text);
+        files_write(f->file, bad[i].text);
         int rc = goal_load(&g, "", "x", f->file, &err);
         if (rc != ONIC_ECONFIG || !strstr(err.msg, f->file) || !strstr(err.msg, bad[i].line) ||
             !strstr(err.msg, bad[i].part)) {
@@ -149,8 +142,8 @@ static void bad_files_are_refused_with_file_line_and_remedy(void **state)
         }
         assert_null(g);
     }
-    write_file(f->file, good);
-    write_file(f->pool, "# one\nYou see a key.\n");
+    files_write(f->file, good);
+    files_write(f->pool, "# one\nYou see a key.\n");
     struct goal *g = NULL; /* a pool that is no good is for those to refuse who read it */
     assert_ok(goal_load(&g, "", "x", f->file, &err));
     assert_non_null(strstr(g->pool_trouble, "pool.txt has 1 captions"));
@@ -164,7 +157,7 @@ static void a_goal_file_without_a_pool_takes_its_domain_s_or_none(void **state)
     struct fixture *f = *state;
     struct goal *g = NULL;
     char domain[300], shared[340], with[33];
-    write_file(f->file, good);
+    files_write(f->file, good);
     remove(f->pool);
     assert_ok(goal_load(&g, f->dir, "x", f->file, &err));
     assert_int_equal(g->npool, 0);
@@ -174,13 +167,13 @@ static void a_goal_file_without_a_pool_takes_its_domain_s_or_none(void **state)
     snprintf(domain, sizeof domain, "%s/x", f->dir);
     snprintf(shared, sizeof shared, "%s/pool.txt", domain);
     assert_int_equal(mkdir(domain, 0700), 0);
-    write_file(shared, "one\ntwo\nthree\n");
+    files_write(shared, "one\ntwo\nthree\n");
     assert_ok(goal_load(&g, f->dir, "x", f->file, &err));
     assert_int_equal(g->npool, 3);
     assert_string_equal(g->pool_path, shared);
     assert_string_not_equal(g->version, with);
     goal_free(g);
-    write_file(f->pool, "one\ntwo\n"); /* its own is nearer */
+    files_write(f->pool, "one\ntwo\n"); /* its own is nearer */
     assert_ok(goal_load(&g, f->dir, "x", f->file, &err));
     assert_int_equal(g->npool, 2);
     goal_free(g);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* files.c - see files.h. */
+#define _GNU_SOURCE
+#include "tests/support/files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/onic_test.h"
+
+enum { PATHS_KEPT = 4 };
+
+static char files_dir[256];
+
+int files_setup(void **state)
+{
+    temp_dir_create(files_dir);
+    *state = files_dir;
+    return 0;
+}
+
+int files_teardown(void **state)
+{
+    (void)state;
+    temp_dir_remove(files_dir);
+    return 0;
+}
+
+const char *files_folder(void)
+{
+    return files_dir;
+}
+
+const char *files_in(const char *name)
+{
+    static char path[PATHS_KEPT][512];
+    static int next;
+    next = (next + 1) % PATHS_KEPT;
+    snprintf(path[next], sizeof path[next], "%s/%s", files_dir, name);
+    return path[next];
+}
+
+void files_write(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+void files_write_private(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    close(fd);
+}
+
+void files_make(const char *root, const char *path, const char *text)
+{
+    char full[1024];
+    snprintf(full, sizeof full, "%s%s", root, path);
+    for (char *p = full + strlen(root) + 1; *p; p++)
+        if (*p == '/') {
+            *p = '\0';
+            mkdir(full, 0700);
+            *p = '/';
+        }
+    files_write(full, text);
+}
