@@ -15,6 +15,7 @@
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/process.h"
+#include "common/base/secrets.h"
 #include "common/config/config.h"
 #include "common/nn/blas.h"
 
@@ -52,6 +53,7 @@ static int actor_main_run(struct config *cfg, struct watch *watch, bool *recycle
 int main(int argc, char **argv)
 {
     process_start();
+    secrets_forget(); /* an actor asks nobody */
     struct onic_err err = {0};
     char sentence[256];
     if (!cpu_supported(cpu_features(), sentence, sizeof sentence)) {

@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "common/base/process.h"
 #include "common/base/pulse.h"
+#include "common/base/secrets.h"
 #include "common/nn/blas.h"
 #include "learner/process/loop.h"
 #include "learner/process/open.h"
@@ -54,6 +55,7 @@ static int learner_main_fail(int rc, const struct onic_err *err)
 int main(int argc, char **argv)
 {
     process_start();
+    secrets_forget(); /* the reward server asks, not the learner */
     struct onic_err err = {0};
     char sentence[256];
     static struct config given;

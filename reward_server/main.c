@@ -2,11 +2,13 @@
 /* main.c - onic-reward-server: options, server, exit code. */
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/base/clock.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/process.h"
+#include "common/base/secrets.h"
 #include "common/config/config.h"
 #include "reward_server/server_options.h"
 
@@ -21,6 +23,16 @@ static const char usage[] =
 /* Two threads of ZeroMQ, that of the clock, and one that an annotator may have. */
 static const struct limits_need server_need = {
     .who = "onic-reward-server", .threads = 4, .address_mb = 64, .memory_mb = 4};
+
+/* Of the annotators, also of a program that asks a model by itself. */
+static bool somebody_needs_keys(const struct config *c)
+{
+    static const char *const who[] = {"llm", "command"};
+    bool needs = c->embedding_source == CONFIG_embedding_source_http;
+    for (size_t i = 0; i < sizeof who / sizeof *who; i++)
+        needs |= strstr(c->annotator_id, who[i]) || strstr(c->annotator_fallback, who[i]);
+    return needs;
+}
 
 int main(int argc, char **argv)
 {
@@ -37,6 +49,8 @@ int main(int argc, char **argv)
     int rc = config_load(&config, argc, argv, &cli, &err);
     if (rc == ONIC_ESTOPPED)
         return 0;
+    if (!somebody_needs_keys(&config))
+        secrets_forget();
     if (!rc)
         rc = process_need_files(FILES_NEEDED, "a reward server", &err);
     if (!rc) {

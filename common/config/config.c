@@ -158,6 +158,12 @@ static int set_str(void *at, int index, const char *value, const char *where, st
 {
     if (strlen(value) >= CONFIG_STR_MAX)
         return bad(err, where, index, value, "shorter than 512 bytes");
+    if (option_holds_secret(index, value))
+        return err_set(err, ONIC_ECONFIG,
+                       "%s: %s.%s holds a password or a key, which would be written into "
+                       "config.yaml and logs: leave it out, and name a file that holds it (%s)",
+                       where, option_rows[index].section, option_rows[index].name,
+                       "llm.proxy_auth_file, llm.api_key_file, embedding.api_key_file");
     for (size_t i = 0, n; value[i]; i += n)
         if (!shown_as_is(value + i, strlen(value + i), &n))
             return bad(err, where, index, "...", "UTF-8 text without control characters");

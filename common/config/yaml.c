@@ -85,8 +85,8 @@ static int on_value(struct reader *r, const char *text, int line, struct onic_er
     if (option_is_of_plugin(key))
         return option_set_of_plugin(r->c, key, text, r->origin, r->file, where, err);
     if (index < 0 && r->stored) {
-        log_warn("an option of a stored run is no longer known and is left out", kv("option", key),
-                 kv("value", text));
+        log_warn("an option of a stored run is no longer known and is left out",
+                 kv("option", (const char *)key));
         return ONIC_OK;
     }
     if (index < 0)
@@ -95,6 +95,11 @@ static int on_value(struct reader *r, const char *text, int line, struct onic_er
         return err_set(err, ONIC_ECONFIG, "%s: '%s' is given twice, first in line %d; keep one",
                        where, key, r->seen[index]);
     r->seen[index] = line;
+    if (r->stored && option_holds_secret(index, text)) { /* kept by an older onic */
+        log_warn("an option of a stored run holds a password or a key and is left out",
+                 kv("option", (const char *)key));
+        return ONIC_OK;
+    }
     return option_set(r->c, index, text, r->origin, r->file, where, err);
 }
 

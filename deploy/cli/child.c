@@ -6,7 +6,7 @@
  * outlives a run's front end. SIGINT is blocked in children: Ctrl-C reaches the whole process
  * group, but the order of a drain (actors and learner, then the reward server) is ours. Variables
  * ONIC_SECTION_KEY are removed from the environment: they are already in config.yaml, and would
- * otherwise win over the command line there. */
+ * otherwise win over the command line there. API keys reach the reward server alone. */
 #define _GNU_SOURCE
 #include "deploy/cli/child.h"
 
@@ -29,6 +29,7 @@
 #include "common/base/process.h"
 #include "common/base/rotated.h"
 #include "common/base/run_lock.h"
+#include "common/base/secrets.h"
 #include "common/base/shown.h"
 #include "common/config/overlay.h"
 
@@ -64,6 +65,8 @@ static void child_become(const struct child *c, const struct child_start *how, p
         _exit(75);
     signal(SIGPIPE, SIG_DFL);
     clean_environment();
+    if (c->spec->kind != CHILD_REWARD)
+        secrets_forget();
     int null = open("/dev/null", O_RDONLY);
     dup2(null, STDIN_FILENO);
     dup2(log, STDOUT_FILENO);

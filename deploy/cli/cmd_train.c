@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd_train.c - `onic train`: the whole system on one machine. */
+#include "common/base/secrets.h"
 #include "deploy/cli/commands.h"
 #include "deploy/cli/train_open.h"
 
@@ -23,6 +24,8 @@ int cmd_train(int argc, char **argv)
     int rc = config_load(&given, argc, argv, &cli, &err);
     if (rc)
         return command_result("train", rc, &err);
+    if (secrets_are_here()) /* for the reward server, whenever it is started again */
+        secrets_hold();
     rc = train_open(&plan, &given, &err);
     int code = rc ? command_result("train", rc, &err) : train_run(&plan, &err);
     train_close(&plan);

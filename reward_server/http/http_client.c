@@ -51,7 +51,7 @@ struct http_client {
     CURLM *multi;
     struct http_call *calls;
     struct watch *watches;
-    char *ca_file, *proxy;
+    char *ca_file, *proxy, *proxy_auth;
     int connect_ms;
     size_t max_body;
 };
@@ -290,6 +290,8 @@ static void set_limits(const struct http_client *c, CURL *e, const struct http_r
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(e, CURLOPT_PROXY, c->proxy);
+    if (*c->proxy && *c->proxy_auth)
+        curl_easy_setopt(e, CURLOPT_PROXYUSERPWD, c->proxy_auth);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_USERAGENT, "onic");
     curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, ""); /* some compress unasked */
@@ -373,6 +375,7 @@ int http_client_create(struct http_client **out, uv_loop_t *loop, const struct h
     c->loop = loop;
     c->ca_file = xstrdup(o->ca_file ? o->ca_file : "");
     c->proxy = xstrdup(o->proxy ? o->proxy : "");
+    c->proxy_auth = xstrdup(o->proxy_auth ? o->proxy_auth : "");
     c->connect_ms = o->connect_ms;
     c->max_body = o->max_body;
     c->timer = xcalloc(1, sizeof *c->timer);
@@ -404,6 +407,8 @@ void http_client_free(struct http_client *c)
     uv_close((uv_handle_t *)c->deadlines, free_timer);
     free(c->ca_file);
     free(c->proxy);
+    explicit_bzero(c->proxy_auth, strlen(c->proxy_auth));
+    free(c->proxy_auth);
     free(c);
     curl_global_cleanup();
 }

@@ -22,8 +22,10 @@ struct http_call;
 struct http_options {
     const char *ca_file; /* PEM file of trusted authorities; "" = the system's */
     const char *proxy;   /* "" = none */
-    int connect_ms;      /* deadline of name look-up, connection and TLS */
-    size_t max_body;     /* bytes of an answer */
+    /* "user:password" for it; "" or NULL = none */
+    const char *proxy_auth;
+    int connect_ms;  /* deadline of name look-up, connection and TLS */
+    size_t max_body; /* bytes of an answer */
 };
 
 enum http_failure {

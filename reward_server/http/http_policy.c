@@ -16,6 +16,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "common/base/secrets.h"
+
 static const double max_pause_s = 60, max_retry_after_s = 120;
 
 /* Secrets of containers are mounted for every user to read, on a file system that leaves no trace
@@ -108,21 +110,38 @@ int http_key_read(char key[HTTP_KEY_MAX], const char *path, const char *option,
                   struct onic_err *err)
 {
     const char *variable = getenv("OPENAI_API_KEY");
+    int rc = ONIC_OK;
     key[0] = '\0';
     if (*path)
-        return read_key_file(path, key, option, err);
-    return variable ? take_key(key, variable, strlen(variable), "OPENAI_API_KEY", err) : ONIC_OK;
+        rc = read_key_file(path, key, option, err);
+    else if (variable)
+        rc = take_key(key, variable, strlen(variable), "OPENAI_API_KEY", err);
+    if (*key)
+        secrets_hold();
+    return rc;
 }
 
-int http_key_may_travel(const char *key, const char *url, bool allow_insecure,
-                        const char *url_option, const char *key_option, struct onic_err *err)
+int http_proxy_auth_read(char auth[HTTP_KEY_MAX], const char *path, const char *option,
+                         struct onic_err *err)
 {
-    if (!*key || strncmp(url, "https:", 6) == 0 || http_is_loopback(url) || allow_insecure)
+    auth[0] = '\0';
+    int rc = *path ? read_key_file(path, auth, option, err) : ONIC_OK;
+    if (!rc && *auth && !strchr(auth, ':'))
+        rc = err_set(err, ONIC_ECONFIG, "%s %.300s must hold user:password", option, path);
+    if (*auth)
+        secrets_hold();
+    return rc;
+}
+
+int http_key_may_travel(const char *key, const char *url, bool allow_plain, const char *url_option,
+                        const char *key_option, const char *plain_option, struct onic_err *err)
+{
+    if (!*key || strncmp(url, "https:", 6) == 0 || http_is_loopback(url) || allow_plain)
         return ONIC_OK;
     return err_set(err, ONIC_ECONFIG,
                    "%s %.200s would get the key without encryption: use https, unset the key (%s, "
-                   "OPENAI_API_KEY), or say --security.allow_insecure=true",
-                   url_option, url, key_option);
+                   "OPENAI_API_KEY), or say --%s=true: then everybody on the way can read it",
+                   url_option, url, key_option, plain_option);
 }
 
 int64_t http_backoff_ms(double base_s, int n, double retry_after_s, struct rng *jitter)

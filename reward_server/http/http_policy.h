@@ -16,9 +16,13 @@ enum { HTTP_KEY_MAX = 1024 }; /* a key has fewer bytes */
  * `option`. */
 int http_key_read(char key[HTTP_KEY_MAX], const char *path, const char *option,
                   struct onic_err *err);
-/* A key travels over TLS, to this machine, or where allow_insecure says so. */
-int http_key_may_travel(const char *key, const char *url, bool allow_insecure,
-                        const char *url_option, const char *key_option, struct onic_err *err);
+/* "user:password" for a proxy, of the file `path`; "" = none. The same rules. */
+int http_proxy_auth_read(char auth[HTTP_KEY_MAX], const char *path, const char *option,
+                         struct onic_err *err);
+/* A key travels over TLS, to this machine, or where allow_plain (the option plain_option) says so.
+ */
+int http_key_may_travel(const char *key, const char *url, bool allow_plain, const char *url_option,
+                        const char *key_option, const char *plain_option, struct onic_err *err);
 
 /* Base * 2^n up to 60 s, times a random number in [0.5, 1), but never less than what the server
  * asked for (up to 120 s). */

@@ -326,7 +326,7 @@ static struct source_params source_params_of(const struct config *c)
         .ca_file = c->embedding_ca_file,
         .deadline_s = c->embedding_deadline_s,
         .backoff_s = c->embedding_backoff_s,
-        .allow_insecure = c->security_allow_insecure,
+        .allow_plain_key = c->embedding_allow_plain_key,
         .seed = (uint64_t)c->run_seed,
     };
 }

@@ -20,7 +20,7 @@ struct source_params {
      * authorities ("" = none) */
     const char *url, *model, *prefix, *api_key_file, *ca_file;
     double deadline_s, backoff_s; /* http: of a request, the first pause after a failure */
-    bool allow_insecure;          /* http: the key may travel without TLS */
+    bool allow_plain_key;         /* http: the key may travel without TLS */
     uint64_t seed;                /* http: of the jitter of pauses */
 };
 

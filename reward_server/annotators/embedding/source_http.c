@@ -395,8 +395,8 @@ static int http_open(struct source **out, const struct source_params *p, struct 
     source_http_open_loop(h);
     rc = http_key_read(h->key, p->api_key_file, "embedding.api_key_file", err);
     if (!rc)
-        rc = http_key_may_travel(h->key, h->url, p->allow_insecure, "embedding.url",
-                                 "embedding.api_key_file", err);
+        rc = http_key_may_travel(h->key, h->url, p->allow_plain_key, "embedding.url",
+                                 "embedding.api_key_file", "embedding.allow_plain_key", err);
     if (!rc)
         rc = http_client_create(&h->http, &h->loop, &options, err);
     if (!rc)

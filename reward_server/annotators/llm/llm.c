@@ -294,7 +294,7 @@ static int llm_available(const struct config *config, struct onic_err *err)
 {
     struct llm_options o;
     int rc = llm_options_read(&o, config, err);
-    explicit_bzero(o.settings.key, sizeof o.settings.key);
+    llm_options_wipe(&o);
     return rc;
 }
 
@@ -385,6 +385,7 @@ static int llm_open(struct llm *l, const struct llm_options *o, const struct ann
 {
     struct http_options http = {.ca_file = o->ca_file,
                                 .proxy = o->proxy,
+                                .proxy_auth = o->proxy_auth,
                                 .connect_ms = o->connect_ms,
                                 .max_body = BODY_MAX};
     l->settings = o->settings;
@@ -421,7 +422,7 @@ static int llm_create(struct annotator **out, const struct annotator_setup *setu
     int rc = llm_options_read(&o, setup->config, err);
     if (!rc)
         rc = llm_open(l, &o, setup, err);
-    explicit_bzero(o.settings.key, sizeof o.settings.key);
+    llm_options_wipe(&o);
     if (rc) {
         llm_free(&l->base);
         return rc;

@@ -26,8 +26,8 @@ static int check_address(const struct config *c, const char *url, size_t len, co
     int rc = http_check_url(address.base, "llm.url", err);
     if (rc)
         return rc;
-    return http_key_may_travel(key, address.base, c->security_allow_insecure, "llm.url",
-                               "llm.api_key_file", err);
+    return http_key_may_travel(key, address.base, c->llm_allow_plain_key, "llm.url",
+                               "llm.api_key_file", "llm.allow_plain_key", err);
 }
 
 static int read_addresses(struct llm_options *o, const struct config *c, struct onic_err *err)
@@ -157,11 +157,20 @@ static int check_together(const struct config *c, struct onic_err *err)
     return ONIC_OK;
 }
 
+void llm_options_wipe(struct llm_options *o)
+{
+    explicit_bzero(o->settings.key, sizeof o->settings.key);
+    explicit_bzero(o->proxy_auth, sizeof o->proxy_auth);
+}
+
 int llm_options_read(struct llm_options *out, const struct config *c, struct onic_err *err)
 {
     *out = (struct llm_options){0};
     fill(out, c);
     int rc = http_key_read(out->settings.key, c->llm_api_key_file, "llm.api_key_file", err);
+    if (!rc)
+        rc = http_proxy_auth_read(out->proxy_auth, c->llm_proxy_auth_file, "llm.proxy_auth_file",
+                                  err);
     if (!rc && !*c->llm_model)
         rc = err_set(err, ONIC_ECONFIG,
                      "annotator llm needs the name of a model, part of every label's identity: "
@@ -173,7 +182,7 @@ int llm_options_read(struct llm_options *out, const struct config *c, struct oni
     if (!rc)
         rc = read_omit(&out->settings.omit, c, err);
     if (rc)
-        explicit_bzero(out->settings.key, sizeof out->settings.key);
+        llm_options_wipe(out);
     return rc;
 }
 

@@ -58,12 +58,14 @@ struct llm_options {
     int naddresses;
     int window, window_max; /* requests at once per address */
     char ca_file[CONFIG_STR_MAX], proxy[CONFIG_STR_MAX];
+    char proxy_auth[HTTP_KEY_MAX]; /* "user:password" or ""; never shown; wiped in the end */
     int connect_ms;
 };
 
-/* ONIC_ECONFIG names the option that is wrong. Whoever keeps *out wipes its key in the end; after
- * an error it holds none. */
+/* ONIC_ECONFIG names the option that is wrong. Whoever keeps *out wipes it in the end; after an
+ * error it holds no key. */
 int llm_options_read(struct llm_options *out, const struct config *c, struct onic_err *err);
+void llm_options_wipe(struct llm_options *o); /* its secrets */
 /* The same answers to a question can differ: votes are worth asking. */
 bool llm_options_vary(const struct config *c);
 

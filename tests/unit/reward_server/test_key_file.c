@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -189,10 +190,48 @@ static void a_long_variable_is_refused_not_cut(void **state)
     unsetenv("OPENAI_API_KEY");
 }
 
+/* --- where a key goes ------------------------------------------------------------------------- */
+
+static void a_key_travels_plainly_by_its_own_switch_alone(void **state)
+{
+    static const char *const safe[] = {"https://h/v1", "http://127.0.0.1:1/v1", "http://[::1]/v1",
+                                       "http://localhost/v1"};
+    (void)state;
+    for (size_t i = 0; i < sizeof safe / sizeof *safe; i++)
+        assert_ok(http_key_may_travel("k", safe[i], false, "llm.url", "llm.api_key_file",
+                                      "llm.allow_plain_key", &err));
+    assert_err(http_key_may_travel("k", "http://10.0.0.1/v1", false, "llm.url", "llm.api_key_file",
+                                   "llm.allow_plain_key", &err),
+               ONIC_ECONFIG, "or say --llm.allow_plain_key=true: then everybody on the way");
+    assert_ok(http_key_may_travel("", "http://10.0.0.1/v1", false, "llm.url", "llm.api_key_file",
+                                  "llm.allow_plain_key", &err));
+    assert_ok(http_key_may_travel("k", "http://10.0.0.1/v1", true, "llm.url", "llm.api_key_file",
+                                  "llm.allow_plain_key", &err));
+}
+
+static void a_process_with_a_key_cannot_be_looked_into(void **state)
+{
+    char key[HTTP_KEY_MAX];
+    (void)state;
+    assert_int_equal(prctl(PR_SET_DUMPABLE, 1), 0);
+    unsetenv("OPENAI_API_KEY");
+    assert_ok(http_key_read(key, "", "llm.api_key_file", &err));
+    assert_int_equal(prctl(PR_GET_DUMPABLE), 1); /* it holds none */
+    setenv("OPENAI_API_KEY", "sesame", 1);
+    assert_ok(http_key_read(key, "", "llm.api_key_file", &err));
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__clang__)
+    assert_int_equal(prctl(PR_GET_DUMPABLE), 0);
+#endif
+    unsetenv("OPENAI_API_KEY");
+    prctl(PR_SET_DUMPABLE, 1);
+}
+
 int main(void)
 {
 #define IN_DIR(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_key_travels_plainly_by_its_own_switch_alone),
+        cmocka_unit_test(a_process_with_a_key_cannot_be_looked_into),
         IN_DIR(a_file_must_be_its_owners_alone),
         IN_DIR(a_secret_on_a_tmpfs_may_be_read_by_all),
         IN_DIR(a_secret_on_a_read_only_mount_may_be_read_by_all),

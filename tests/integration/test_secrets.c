@@ -1,0 +1,215 @@
+/* timeout: 300 */
+/* SPDX-License-Identifier: MIT */
+/* test_secrets.c - a key is in the process that uses it and nowhere else: not in the environment or
+ * command line of others, not in a file of the run. */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/onic_test.h"
+#include "tests/support/program.h"
+#include "tests/support/scene.h"
+#include "tests/support/scripted.h"
+
+#define MARKER "sk-marker-4711-never-to-be-found"
+
+static struct scripted server;
+static char dir[256];
+
+/* Reads a file of /proc, whose texts end with NULs. */
+static size_t read_bytes(const char *path, char *out, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, out, size) : 0;
+    if (fd >= 0)
+        close(fd);
+    return n > 0 ? (size_t)n : 0;
+}
+
+static bool process_shows(pid_t pid, const char *file, const char *word)
+{
+    static char text[1 << 17];
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
+    size_t n = read_bytes(path, text, sizeof text);
+    assert_true(n > 0);
+    return memmem(text, n, word, strlen(word)) != NULL;
+}
+
+static bool has_labels(void *run)
+{
+    return metrics_last(run, "annot/labels_total") > 5 && metrics_last(run, "updates") > 1;
+}
+
+static void only_the_reward_server_has_the_key(void **state)
+{
+    struct program p;
+    char args[1200], run[300], command[700];
+    (void)state;
+    snprintf(run, sizeof run, "%s/run", dir);
+    snprintf(args, sizeof args,
+             "OPENAI_API_KEY=" MARKER " train --run-dir=run --frames=1000000000 "
+             "--env.id=minigrid:KeyCorridorS3R3 --annotator.id=llm "
+             "--llm.url=http://127.0.0.1:%d/keys --llm.model=m --actors.count=1 "
+             "--metrics.every_s=0.2 --train.batch=1024 --checkpoint.every_s=1 "
+             "--llm.samples_per_hour=1000 --log.level=debug",
+             server.port);
+    program_start(&p, dir, "train", "onic", args);
+    if (!wait_until(has_labels, run, SCENE_LONG_MS))
+        fail_msg("%s", program_text(p.err));
+    pid_t actor = process_child(p.pid, "onic-actor"),
+          learner = process_child(p.pid, "onic-learner"),
+          reward = process_child(p.pid, "onic-reward-server");
+    assert_true(actor > 0 && learner > 0 && reward > 0);
+    assert_false(process_shows(actor, "environ", MARKER));
+    assert_false(process_shows(learner, "environ", MARKER));
+    assert_true(process_shows(reward, "environ", MARKER)); /* so the look is one */
+    pid_t all[] = {p.pid, actor, learner, reward};
+    for (int i = 0; i < 4; i++)
+        assert_false(process_shows(all[i], "cmdline", MARKER));
+    kill(p.pid, SIGINT);
+    assert_int_equal(program_wait(&p, SCENE_LONG_MS), 0);
+    snprintf(command, sizeof command, "! grep -rlaF '" MARKER "' '%s' && ls '%s'/checkpoints/ckpt*",
+             dir, run);
+    assert_int_equal(system(command), 0);
+}
+
+/* It has become the program, and wiped. */
+static bool has_no_key(void *pid)
+{
+    return process_shows(*(pid_t *)pid, "cmdline", "onic-") &&
+           process_shows(*(pid_t *)pid, "environ", "KEPT=yes") &&
+           !process_shows(*(pid_t *)pid, "environ", MARKER);
+}
+
+/* Started alone in an environment with a key, as a cluster's job may be. */
+static void programs_that_need_none_wipe_their_environment(void **state)
+{
+    static const char *const lines[][2] = {
+        {"onic-actor", "--learner=ipc://nobody"},
+        {"onic-reward-server", "--listen=ipc://r --run-dir=store --annotator.id=rules "
+                               "--annotator.domain=minigrid --annotator.goal=KeyCorridor"}};
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct program p;
+        char args[700];
+        snprintf(args, sizeof args,
+                 "OPENAI_API_KEY=" MARKER " OTHER_API_KEY=" MARKER " KEPT=yes %s", lines[i][1]);
+        program_start(&p, dir, "alone", lines[i][0], args);
+        assert_true(wait_until(has_no_key, &p.pid, SCENE_LONG_MS));
+        assert_true(process_shows(p.pid, "environ", "KEPT=yes"));
+        program_kill(&p);
+    }
+}
+
+static void a_password_is_no_option(void **state)
+{
+    static const char *const commands[] = {
+        "$onic train --run-dir=no --annotator.id=llm --llm.url=http://127.0.0.1:1 --llm.model=m "
+        "--llm.proxy=http://u:" MARKER "@127.0.0.1:1",
+        "ONIC_LLM_PROXY=u:" MARKER "@127.0.0.1:1 $onic train --run-dir=no --annotator.id=llm",
+        "$onic train --run-dir=no secret.yaml",
+        "$onic config secret.yaml",
+    };
+    char command[900];
+    (void)state;
+    snprintf(command, sizeof command,
+             "cd '%s' && echo 'llm: {url: \"https://h/v1?key=" MARKER "\"}' >secret.yaml", dir);
+    assert_int_equal(system(command), 0);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        struct program p;
+        snprintf(command, sizeof command, "onic='%s/onic'; %s", getenv("ONIC_BUILD"), commands[i]);
+        program_start_shell(&p, dir, "no", command);
+        assert_int_equal(program_wait(&p, SCENE_LONG_MS), 64);
+        if (!strstr(program_text(p.err), "holds a password or a key"))
+            fail_msg("%s: %s", commands[i], program_text(p.err));
+        assert_null(strstr(program_text(p.err), MARKER));
+        assert_null(strstr(program_text(p.out), MARKER));
+    }
+    snprintf(command, sizeof command, "test ! -e '%s/no'", dir);
+    assert_int_equal(system(command), 0);
+}
+
+static void binding_openly_sends_no_key_openly(void **state)
+{
+    struct program p;
+    (void)state;
+    const char *args = "OPENAI_API_KEY=" MARKER " --listen=ipc://x --run-dir=store "
+                       "--annotator.id=llm --llm.url=http://192.0.2.1/v1 --llm.model=m "
+                       "--annotator.domain=minigrid --annotator.goal=KeyCorridor "
+                       "--security.allow_insecure=true";
+    assert_int_equal(program_run(&p, dir, "plain", "onic-reward-server", args, SCENE_LONG_MS), 64);
+    assert_non_null(strstr(program_text(p.err), "or say --llm.allow_plain_key=true"));
+    assert_null(strstr(program_text(p.err), MARKER));
+}
+
+/* --- a proxy --------------------------------------------------------------------------------- */
+
+struct proxy {
+    int fd, port;
+    pthread_t thread;
+    char request[4096];
+};
+
+/* The first request it gets. */
+static void *proxy_serve(void *arg)
+{
+    struct proxy *x = arg;
+    int c = accept(x->fd, NULL, NULL);
+    if (c < 0)
+        return NULL;
+    ssize_t n = read(c, x->request, sizeof x->request - 1);
+    x->request[n > 0 ? n : 0] = '\0';
+    close(c);
+    return NULL;
+}
+
+static void a_proxy_gets_its_password_out_of_a_file(void **state)
+{
+    static struct proxy x;
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof a;
+    struct program p;
+    char args[900], path[300];
+    (void)state;
+    x.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(bind(x.fd, (struct sockaddr *)&a, sizeof a) == 0 && listen(x.fd, 8) == 0 &&
+                getsockname(x.fd, (struct sockaddr *)&a, &len) == 0);
+    assert_int_equal(pthread_create(&x.thread, NULL, proxy_serve, &x), 0);
+    snprintf(path, sizeof path, "%s/auth", dir);
+    FILE *f = fopen(path, "we");
+    assert_true(f && fputs("user:sesame\n", f) >= 0 && fclose(f) == 0 && chmod(path, 0644) == 0);
+    snprintf(args, sizeof args,
+             "doctor --annotator.id=llm --llm.url=http://llm.invalid/v1 --llm.model=m "
+             "--llm.proxy=http://127.0.0.1:%d --llm.proxy_auth_file=auth --llm.deadline_s=5",
+             ntohs(a.sin_port));
+    program_run(&p, dir, "open", "onic", args, SCENE_LONG_MS);
+    assert_non_null(strstr(program_text(p.out), "llm.proxy_auth_file auth can be read by every"));
+    assert_int_equal(chmod(path, 0600), 0);
+    program_run(&p, dir, "proxy", "onic", args, SCENE_LONG_MS);
+    shutdown(x.fd, SHUT_RDWR);
+    close(x.fd);
+    pthread_join(x.thread, NULL);
+    if (!strstr(x.request, "Proxy-Authorization: Basic dXNlcjpzZXNhbWU=\r\n"))
+        fail_msg("%s\n%s", x.request, program_text(p.out));
+    assert_null(strstr(program_text(p.out), "sesame"));
+    assert_null(strstr(program_text(p.err), "sesame"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_the_reward_server_has_the_key),
+        cmocka_unit_test(programs_that_need_none_wipe_their_environment),
+        cmocka_unit_test(a_password_is_no_option),
+        cmocka_unit_test(binding_openly_sends_no_key_openly),
+        cmocka_unit_test(a_proxy_gets_its_password_out_of_a_file),
+    };
+    return scripted_run_group_tests(tests, &server, "scripted_llm/scripted_llm.py", dir);
+}
