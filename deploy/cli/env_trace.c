@@ -161,7 +161,7 @@ static int trace_reset(struct trace *tr, struct onic_err *err)
 enum { WORD_MAX = 64 };
 
 /* The next whitespace-separated word, cut; ONIC_ESTOPPED at the end of the file. */
-static int next_word(FILE *f, char word[WORD_MAX], struct onic_err *err)
+static int env_trace_next_word(FILE *f, char word[WORD_MAX], struct onic_err *err)
 {
     int c, n = 0;
     while ((c = getc(f)) != EOF && isspace(c))
@@ -215,7 +215,7 @@ static int next_action(FILE *f, const struct env_spec *spec, union action_cell *
     int parts = action_space_parts(&spec->actions);
     for (int i = 0; i < parts; i++) {
         char word[WORD_MAX];
-        int rc = next_word(f, word, err);
+        int rc = env_trace_next_word(f, word, err);
         if (rc == ONIC_ESTOPPED && i > 0)
             return err_set(err, ONIC_ECONFIG,
                            "the last action has %d of the %d numbers that an action of %s is", i,
