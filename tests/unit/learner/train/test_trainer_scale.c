@@ -84,35 +84,46 @@ static void assert_same_network(const struct world *a, const struct world *b, si
     assert_memory_equal(a->core->v, b->core->v, floats * sizeof(float));
 }
 
+static void assert_counts_for_nothing(const char *model, int minibatches, const struct world *none)
+{
+    static struct world w;
+    struct train_stats s;
+    uint64_t paid = 0;
+    configure(&w, model);
+    w.cfg.train_minibatches = minibatches;
+    w.cfg.reward_epsilon = -1000; /* ranking and similarity pay whatever they think */
+    w.cfg.reward_eta = 0;
+    open_labelled(&w, 1);
+    for (int u = 0; u < UPDATES; u++)
+        paid += update(&w, 1, &s);
+    if (strcmp(model, "none") != 0)
+        assert_true(paid > 0);
+    size_t ends = head_begins(&w, POLICY_INT), all = w.core->floats;
+    assert_same_network(none, &w, ends);
+    for (size_t i = ends; i < all; i++) /* it is not taught either */
+        assert_true(w.core->weights[i] == 0 && w.core->m[i] == 0 && w.core->v[i] == 0);
+    world_close(&w);
+}
+
 static void a_head_that_counts_for_nothing_changes_nothing(void **state)
 {
-    static const char *const models[] = {"hash", "classifier", "ranking", "counts", "rnd", "none"};
-    static struct world none, w;
+    static const char *const models[] = {"hash",       "classifier", "ranking", "counts",
+                                         "similarity", "rnd",        "none"};
+    static struct world none;
     struct train_stats s;
     (void)state;
-    configure(&none, "none");
-    none.cfg.reward_coef_int = 0.2; /* of a stream that does not exist */
-    world_open(&none);
-    for (int u = 0; u < UPDATES; u++)
-        update(&none, 1, &s);
-    assert_true(world_share_of_right(&none) > 0.7); /* it learned */
-    for (size_t k = 0; k < sizeof models / sizeof *models; k++) {
-        uint64_t paid = 0;
-        configure(&w, models[k]);
-        w.cfg.reward_epsilon = -1000; /* ranking pays whatever it thinks */
-        w.cfg.reward_eta = 0;
-        open_labelled(&w, 1);
+    for (int minibatches = 1; minibatches <= 2; minibatches++) {
+        configure(&none, "none");
+        none.cfg.train_minibatches = minibatches;
+        none.cfg.reward_coef_int = 0.2; /* of a stream that does not exist */
+        world_open(&none);
         for (int u = 0; u < UPDATES; u++)
-            paid += update(&w, 1, &s);
-        if (strcmp(models[k], "none") != 0)
-            assert_true(paid > 0);
-        size_t ends = head_begins(&w, POLICY_INT), all = w.core->floats;
-        assert_same_network(&none, &w, ends);
-        for (size_t i = ends; i < all; i++) /* it is not taught either */
-            assert_true(w.core->weights[i] == 0 && w.core->m[i] == 0 && w.core->v[i] == 0);
-        world_close(&w);
+            update(&none, 1, &s);
+        assert_true(world_share_of_right(&none) > 0.7); /* it learned */
+        for (size_t k = 0; k < sizeof models / sizeof *models; k++)
+            assert_counts_for_nothing(models[k], minibatches, &none);
+        world_close(&none);
     }
-    world_close(&none);
 }
 
 /* Rewards of both streams in another unit, at most LABEL: a label is at most 1. */
