@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Is it the labels that help, or that messages are paid at all? Right labels (rules) against labels drawn by a coin, and none.
 
-Tasks, budgets and seeds stand in TASKS and SEEDS and were committed before the first run; budgets were chosen on seeds 1 and
-2, so that right labels have just got there. Final success is that of `onic eval --episodes 400` with sampled actions and seeds
-that training never used; the second measure is frames until a training success of 0.9 (a run that never got there counts as
-the whole budget). Interquartile means with stratified bootstrap intervals (rliable's definitions) over five held-out seeds.
+Tasks, budgets and seeds stand in TASKS and SEEDS and were committed before the first run (S6R3 after the other two had run);
+budgets were chosen on seed 1, so that right labels have just got there. Final success is that of `onic eval --episodes 400`
+with sampled actions and seeds that training never used; the second measure is frames until a training success of 0.9 (a run
+that never got there counts as the whole budget). Interquartile means with stratified bootstrap intervals (rliable's
+definitions) over five held-out seeds.
 Resumable: a run with its line in minigrid_controls/results.jsonl is not repeated.
 """
 import shutil
@@ -14,7 +15,7 @@ from lib import Experiment, bootstrap_interval, interquartile_mean, last_metrics
 SEEDS = (101, 102, 103, 104, 105)
 # task -> frames. Half of the messages are helpful for the rules on these tasks (0.49 and 0.53), so one coin is both controls: a fair
 # one, and one of the right labels' share.
-TASKS = {"KeyCorridorS4R3": 3_500_000, "ObstructedMaze-2Dlhb": 4_500_000}
+TASKS = {"KeyCorridorS4R3": 3_500_000, "ObstructedMaze-2Dlhb": 4_500_000, "KeyCorridorS6R3": 7_000_000}
 VARIANTS = {
     "none": ["--reward.model=none", "--reward.coef_int=0"],
     "hash": ["--reward.model=hash", "--annotator.id=rules"],
@@ -26,7 +27,7 @@ CURVE = ("env_steps", "policy_stats/success_rate")
 
 
 def config_of(task):
-    return "deploy/configs/keycorridor_s4r3.yaml" if task.startswith("Key") else "deploy/configs/obstructedmaze_full.yaml"
+    return f"deploy/configs/keycorridor_{task[-4:].lower()}.yaml" if task.startswith("Key") else "deploy/configs/obstructedmaze_full.yaml"
 
 
 def reached_at(curve, success):
