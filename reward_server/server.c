@@ -24,9 +24,9 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 
-static void quit(struct server *s, int code)
+static void server_quit(struct server *s, int code)
 {
-    s->exit_code = code;
+    s->result = code;
     uv_stop(&s->loop);
 }
 
@@ -38,7 +38,7 @@ static void store_failed(struct server *s, const struct onic_err *why)
     if (why->code == ONIC_EDAMAGED) {
         if (s->err)
             *s->err = *why;
-        quit(s, why->code);
+        server_quit(s, why->code);
         return;
     }
     if (!s->full_since) {
@@ -121,7 +121,7 @@ static void on_group(uv_timer_t *timer);
 static void on_due(uv_timer_t *timer);
 
 /* Runs the whole round again when the pause between commits is over. */
-static void later(struct server *s, int64_t since_ms)
+static void server_run_round_later(struct server *s, int64_t since_ms)
 {
     int64_t wait = since_ms + GROUP_WAIT_MS - clock_ms();
     if (!uv_is_active((uv_handle_t *)&s->group))
@@ -149,7 +149,7 @@ static bool is_group(struct server *s, int waiting, int room)
     if ((room >= (server_window(s) + 1) / 2 && waiting >= room) ||
         clock_ms() - s->asked_ms >= GROUP_WAIT_MS)
         return true;
-    later(s, s->asked_ms);
+    server_run_round_later(s, s->asked_ms);
     return false;
 }
 
@@ -185,7 +185,7 @@ static void server_ask(struct server *s)
     store_failed(s, &err);
 }
 
-static void work(struct server *s)
+static void server_ask_and_arm_due(struct server *s)
 {
     server_ask(s);
     if (s->full_since && s->nanswers) /* nothing is polled: the tick goes on with it */
@@ -226,7 +226,7 @@ static void server_receive(struct server *s)
     struct wire_labels_ask one;
     while (wire_labels_server_recv(s->socket, &one))
         server_receive_one(s, &one);
-    work(s);
+    server_ask_and_arm_due(s);
 }
 
 /* Answers that are there, then the socket: sending may have swallowed its signal. */
@@ -319,7 +319,7 @@ static void server_check_disk(struct server *s)
     err_wrap(&err, "labels could not be kept for %d minutes", FULL_GRACE_MS / 60000);
     if (s->err)
         *s->err = err;
-    quit(s, ONIC_EIO);
+    server_quit(s, ONIC_EIO);
 }
 
 static void server_check_annotator(struct server *s)
@@ -331,7 +331,7 @@ static void server_check_annotator(struct server *s)
     if (rc) {
         if (s->err)
             *s->err = err;
-        quit(s, rc);
+        server_quit(s, rc);
     } else if (strncmp(text, s->said, 8) !=
                0) { /* the first words tell the phase, numbers follow */
         if (*text && !label_annotator_is_starting(text))
@@ -349,7 +349,7 @@ static void check_drain(struct server *s)
     struct annotation_queue_numbers q = annotation_queue_numbers(s->queue);
     if (q.in_flight == 0 || clock_ms() >= s->drain_until || s->full_since) {
         server_report(s);
-        quit(s, ONIC_OK);
+        server_quit(s, ONIC_OK);
     }
 }
 
@@ -380,7 +380,7 @@ static void on_group(uv_timer_t *timer)
 void server_on_wake(uv_async_t *async)
 {
     struct server *s = async->data;
-    later(s, s->committed_ms);
+    server_run_round_later(s, s->committed_ms);
 }
 
 void server_on_readable(uv_poll_t *poll, int status, int events)
@@ -399,10 +399,10 @@ static void server_take_back(void *ctx, uint64_t ticket)
     annotation_queue_done(s->queue, ticket);
 }
 
-static void drain(struct server *s)
+static void server_drain(struct server *s)
 {
     if (s->draining) { /* asked a second time: now */
-        quit(s, ONIC_OK);
+        server_quit(s, ONIC_OK);
         return;
     }
     s->draining = true;
@@ -417,10 +417,10 @@ static void drain(struct server *s)
 void server_on_signal(uv_signal_t *signal, int number)
 {
     (void)number;
-    drain(signal->data);
+    server_drain(signal->data);
 }
 
 void server_on_stop(uv_async_t *async)
 {
-    drain(async->data);
+    server_drain(async->data);
 }

@@ -55,7 +55,7 @@ struct server {
     bool draining;
     int64_t drain_until;
     char said[160], said_now[160]; /* status last logged; of the last tick */
-    int exit_code;
+    int result;                    /* enum onic_code, what server_run returns */
     struct onic_err *err;
 };
 

@@ -178,7 +178,7 @@ int server_run(struct server *s, struct onic_err *err)
     if (s->nanswers)
         log_error("answers that could not be kept are lost and will be asked again",
                   kv("answers", s->nanswers));
-    return s->exit_code;
+    return s->result;
 }
 
 static void close_handle(uv_handle_t *h, void *arg)

@@ -59,7 +59,7 @@ struct env_result {
     char caption[ENV_CAPTION_MAX + 1];
 };
 
-struct env; /* first member of each family's own struct: see ENV_HEAD */
+struct env; /* first member of each family's own struct */
 
 struct env_family {
     const char *family;  /* "minigrid" */

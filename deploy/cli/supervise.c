@@ -344,7 +344,7 @@ static void enforce_deadlines(struct supervisor *s)
     }
 }
 
-static void loop(struct supervisor *s)
+static void supervise_loop(struct supervisor *s)
 {
     while (s->state == RUN || anything_runs(s)) {
         struct pollfd fds[2] = {{.fd = s->signal_fd, .events = POLLIN},
@@ -405,7 +405,7 @@ int supervise(const struct supervise_params *p, struct onic_err *sentence)
     s.panel = panel_create(s.relay ? PANEL_TERMINAL : PANEL_OFF, STDERR_FILENO);
     log_set_writer(log_to_panel, &s);
     s.pulse_ms = clock_ms();
-    loop(&s);
+    supervise_loop(&s);
     log_set_writer(NULL, NULL);
     panel_free(s.panel);
     for (int i = 0; i < p->count; i++)

@@ -100,7 +100,7 @@ static void say_ledger(const char *run_dir)
     buf_release(&line);
 }
 
-/* A life that asked and got no label: its last line of metrics says why (annotate_fruitless). */
+/* A life that asked and got no label: its last line of metrics says why: label_client_fruitless. */
 static void train_end_say_fruitless(const struct train_end *e)
 {
     static char line[LINEAGE_LINE_MAX];

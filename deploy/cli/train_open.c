@@ -120,8 +120,8 @@ static void read_options(struct train_plan *t, const struct config *cfg)
 }
 
 /* Of a run that is not at its end: where its parts meet, and its configuration on disk. */
-static int prepare(struct train_plan *t, struct config *cfg, bool wants_labels,
-                   struct onic_err *err)
+static int train_prepare(struct train_plan *t, struct config *cfg, bool wants_labels,
+                         struct onic_err *err)
 {
     const struct train_addresses_wish wish = {.run_dir = t->run_dir,
                                               .listen = cfg->listen_address,
@@ -155,7 +155,7 @@ int train_open(struct train_plan *out, const struct config *given, struct onic_e
         out->finished = out->resumed && train_end_is_reached(&end);
     }
     if (!rc && !out->finished)
-        rc = prepare(out, cfg, model->traits.wants_labels, err);
+        rc = train_prepare(out, cfg, model->traits.wants_labels, err);
     free(cfg);
     return rc;
 }

@@ -139,7 +139,7 @@ static void say_start(const struct train_plan *p)
 }
 
 /* From the first process to the last; the exit code. */
-static int live(struct train *t, struct onic_err *err)
+static int train_supervise(struct train *t, struct onic_err *err)
 {
     struct supervise_params p = {
         .run_dir = t->p->run_dir,
@@ -183,7 +183,7 @@ int train_run(const struct train_plan *p, struct onic_err *err)
     int rc = add_children(&t, err), code = 0;
     if (!rc) {
         say_start(p);
-        code = live(&t, err);
+        code = train_supervise(&t, err);
         train_end_say(&end, code);
         if (code)
             shown_printf(stderr, "onic train: %s\n", err->msg);

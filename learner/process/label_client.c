@@ -260,8 +260,8 @@ static void adopt(struct label_client *a, const char *identity)
         wire_labels_client_ask(a->client, question, len);
 }
 
-int annotate_check_identity(const struct label_client *a, const char *identity,
-                            struct onic_err *err)
+int label_client_check_identity(const struct label_client *a, const char *identity,
+                                struct onic_err *err)
 {
     char remedy[LABEL_OPTIONS_REMEDY_MAX];
     if (!a->identity[0] || a->labels == 0 || strcmp(a->identity, identity) == 0)
@@ -285,7 +285,7 @@ static int check_identity(struct label_client *a, const struct reward_model_type
                        "reward.model=%s asks %s questions, which annotator.id=%s does not answer; "
                        "choose another of the two",
                        type->name, question_kind_name(type->traits.asks), now->annotator);
-    int rc = annotate_check_identity(a, now->identity, err);
+    int rc = label_client_check_identity(a, now->identity, err);
     if (!rc && strcmp(a->identity, now->identity) != 0)
         adopt(a, now->identity);
     return rc;
@@ -310,7 +310,7 @@ int label_client_poll(struct label_client *a, struct reward_mix *mix, int timeou
     return ONIC_OK;
 }
 
-uint64_t annotate_labels(const struct label_client *a)
+uint64_t label_client_labels(const struct label_client *a)
 {
     return a->labels;
 }
@@ -358,7 +358,7 @@ static bool could_have_had_labels(const struct label_client *a,
            (a->asked_ms && clock_ms() - a->asked_ms >= FRUITLESS_MS);
 }
 
-const char *annotate_fruitless(struct label_client *a)
+const char *label_client_fruitless(struct label_client *a)
 {
     struct wire_labels_client_status s;
     char what[100];

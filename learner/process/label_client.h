@@ -6,8 +6,8 @@
  *
  * Training never waits for a label: asking and looking take microseconds, and without a server the
  * run goes on with what is known. The exception is a deterministic run, where the labels of a batch
- * are part of the result: there annotate_wait blocks until every question that was asked has an
- * answer. Training thread. */
+ * are part of the result: there the loop polls until label_client_pending says that every question
+ * has its answer. Training thread. */
 
 #include <stdbool.h>
 
@@ -41,10 +41,10 @@ int label_client_poll(struct label_client *a, struct reward_mix *mix, int timeou
                       struct onic_err *err);
 /* ONIC_EINCOMPATIBLE when the labels this run holds were given by another identity than this one.
  */
-int annotate_check_identity(const struct label_client *a, const char *identity,
-                            struct onic_err *err);
+int label_client_check_identity(const struct label_client *a, const char *identity,
+                                struct onic_err *err);
 /* Labels that the reward model has been given, in all lives. */
-uint64_t annotate_labels(const struct label_client *a);
+uint64_t label_client_labels(const struct label_client *a);
 /* True while a question has no answer. */
 bool label_client_pending(const struct label_client *a);
 /* Deterministic runs: labels wait inside until label_client_apply hands over those that were asked,
@@ -59,7 +59,7 @@ const char *label_client_waiting_for(struct label_client *a);
 /* Why the reward model was told nothing in this life although something was asked: "no label in
  * this life: ..." with the last thing that was wrong; "" when a label came, or nothing was asked.
  */
-const char *annotate_fruitless(struct label_client *a);
+const char *label_client_fruitless(struct label_client *a);
 void label_client_report(struct label_client *a, struct metrics *m); /* annot/... */
 /* Labels of this life: below, above and at 0.5. */
 void annotate_sides(const struct label_client *a, uint64_t *low, uint64_t *high, uint64_t *ties);

@@ -45,7 +45,7 @@ static uint64_t milestone(struct learner *r, uint64_t steps)
 
 bool learner_checkpoint(struct learner *r)
 {
-    struct checkpoint *c = checkpoint_writer_begin(r->saver);
+    struct checkpoint *c = checkpoint_writer_begin(r->checkpoints);
     struct wire_learner_status status;
     struct buf b;
     if (!c)
@@ -65,7 +65,7 @@ bool learner_checkpoint(struct learner *r)
     const struct learner_counters *n = trainer_counters(r->core);
     r->checkpoint_version = n->version;
     r->checkpoint_ms = clock_ms();
-    checkpoint_writer_commit(r->saver, r->checkpoint_version, milestone(r, n->env_steps));
+    checkpoint_writer_commit(r->checkpoints, r->checkpoint_version, milestone(r, n->env_steps));
     return true;
 }
 
@@ -122,10 +122,10 @@ static void report_links(struct learner *r)
     buf_release(&line);
 }
 
-static int look_at_saver(struct learner *r, struct onic_err *err)
+static int look_at_checkpoints(struct learner *r, struct onic_err *err)
 {
     struct checkpoint_writer_result s;
-    checkpoint_writer_look(r->saver, &s);
+    checkpoint_writer_look(r->checkpoints, &s);
     metrics_set(r->metrics, "checkpoint/written_total", (double)s.written);
     metrics_set(r->metrics, "checkpoint/failures_in_row", s.failures);
     if (!s.fresh)
@@ -165,7 +165,7 @@ static int loop_look(struct learner *r, struct onic_err *err)
     if (metrics_flush(r->metrics, clock_wall_s(), &why) != ONIC_OK &&
         log_every_ms(&r->flush_log_ms, 60000))
         log_warn("metrics were not written", kv("why", (const char *)why.msg));
-    return look_at_saver(r, err);
+    return look_at_checkpoints(r, err);
 }
 
 /* Why training should end now, NULL to go on. */
@@ -289,7 +289,7 @@ static int loop_train(struct learner *r, struct onic_err *err)
             return rc == ONIC_ESTOPPED ? ONIC_OK : rc;
         r->stopping = reason_to_stop(r);
         if (r->stopping && r->params.deterministic)
-            checkpoint_writer_wait(r->saver);
+            checkpoint_writer_wait(r->checkpoints);
         if (checkpoint_due(r) || (r->stopping && r->params.deterministic))
             learner_checkpoint(r);
         if (!r->stopping)
@@ -319,12 +319,12 @@ static void drop_rest(struct learner *r)
 static int last_checkpoint(struct learner *r, struct onic_err *err)
 {
     struct checkpoint_writer_result s;
-    checkpoint_writer_wait(r->saver);
+    checkpoint_writer_wait(r->checkpoints);
     if (!r->params.deterministic) {
         learner_checkpoint(r);
-        checkpoint_writer_wait(r->saver);
+        checkpoint_writer_wait(r->checkpoints);
     }
-    checkpoint_writer_look(r->saver, &s);
+    checkpoint_writer_look(r->checkpoints, &s);
     if (s.failures)
         return err_set(err, ONIC_EIO, "the last checkpoint was not written: %s", s.err.msg);
     return ONIC_OK;
@@ -346,7 +346,7 @@ static bool keeps_state(const struct learner *r, int failed)
 /* A life without a label looks like any other one from outside. */
 static void loop_say_fruitless(struct learner *r)
 {
-    const char *why = annotate_fruitless(r->annotate);
+    const char *why = label_client_fruitless(r->annotate);
     if (reward_mix_type(trainer_reward(r->core))->traits.wants_labels &&
         !r->params.reward_server[0])
         why = "no label in this life: no reward server was given (--reward.server=ADDR)";
@@ -408,7 +408,7 @@ void learner_end(struct learner *r, int rc)
         log_warn("the last metrics were not written", kv("why", (const char *)why.msg));
     if (r->config_is_ours)
         run_dir_settle(r->dir, loop_is_refusal(rc));
-    checkpoint_writer_free(r->saver); /* finishes a write under way */
+    checkpoint_writer_free(r->checkpoints); /* finishes a write under way */
     batcher_free(r->batcher);
     wire_learner_free(r->wire);
     episode_log_free(r->replays);

@@ -54,7 +54,7 @@ struct learner {
     struct label_client *annotate;
     struct share_watch share; /* of the intrinsic reward */
     struct metrics *metrics;
-    struct checkpoint_writer *saver;
+    struct checkpoint_writer *checkpoints;
     struct episode_log *replays;
     /* loop.c */
     const char *stopping;                                    /* why, NULL = training */

@@ -220,8 +220,8 @@ static int first_checkpoint(struct learner *r, struct onic_err *err)
 {
     struct checkpoint_writer_result result;
     learner_checkpoint(r);
-    checkpoint_writer_wait(r->saver);
-    checkpoint_writer_look(r->saver, &result);
+    checkpoint_writer_wait(r->checkpoints);
+    checkpoint_writer_look(r->checkpoints, &result);
     if (result.failures)
         return err_set(err, ONIC_ECANTCREATE, "the first checkpoint cannot be written: %s",
                        result.err.msg);
@@ -322,7 +322,7 @@ static int open_parts(struct learner *r, const struct config *cfg, struct onic_e
     r->replays =
         episode_log_of_options(cfg, r->dir, r->env.id, policy_actions(trainer_policy(r->core)));
     snprintf(checkpoints, sizeof checkpoints, "%s/checkpoints", r->dir);
-    r->saver = checkpoint_writer_create(checkpoints, (int)cfg->checkpoint_keep);
+    r->checkpoints = checkpoint_writer_create(checkpoints, (int)cfg->checkpoint_keep);
     int rc = find_checkpoint(checkpoints, &from, err);
     if (!rc && from)
         rc = load_checkpoint(r, from, err);

@@ -6,7 +6,7 @@ int resume_load(struct trainer *core, struct label_client *annotate,
                 const struct checkpoint_file *from, struct onic_err *err)
 {
     int rc = label_client_load(annotate, from, err);
-    if (!rc && annotate_labels(annotate) == 0)
+    if (!rc && label_client_labels(annotate) == 0)
         reward_mix_unlabelled(trainer_reward(core));
     return rc ? rc : trainer_load(core, from, err);
 }

@@ -20,7 +20,7 @@ static int check_against(const struct checkpoint_file *file, const struct config
     if (!rc)
         rc = resume_load(core, annotate, file, err);
     if (!rc && identity[0] && reward_mix_type(trainer_reward(core))->traits.wants_labels)
-        rc = annotate_check_identity(annotate, identity, err);
+        rc = label_client_check_identity(annotate, identity, err);
     label_client_free(annotate);
     trainer_free(core);
     return rc;

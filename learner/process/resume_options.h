@@ -12,7 +12,7 @@
 
 /* ONIC_OK when a learner with these options would go on with the newest checkpoint in the folder
  * `checkpoints`, or when there is none. identity: as what the reward server will answer
- * (label_identity.h), "" = unknown. Errors as resume_load and annotate_check_identity. */
+ * (label_identity.h), "" = unknown. Errors as resume_load and label_client_check_identity. */
 int resume_check(const struct config *cfg, const struct env_description *env,
                  const char *checkpoints, const char *identity, struct onic_err *err);
 

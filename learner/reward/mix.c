@@ -259,8 +259,8 @@ void reward_mix_unlabelled(struct reward_mix *x)
     x->unlabelled = true;
 }
 
-/* Whether the state of another model may be left behind. */
-static bool has_learned(const struct reward_mix *x, const char *name)
+/* True when the state of another model holds labels, or nobody knows it: it is not left behind. */
+static bool must_keep_state(const struct reward_mix *x, const char *name)
 {
     const struct reward_model_type *then;
     return !x->unlabelled || reward_model_find(name, &then, NULL) != ONIC_OK ||
@@ -273,7 +273,7 @@ int reward_mix_load(struct reward_mix *x, const void *data, size_t len, struct o
     size_t name_len = len ? strnlen(name, len) : 0;
     if (name_len == len)
         return err_set(err, ONIC_EDAMAGED, "the reward model's state has no name");
-    if (strcmp(name, x->type->name) != 0 && !has_learned(x, name)) {
+    if (strcmp(name, x->type->name) != 0 && !must_keep_state(x, name)) {
         log_info("the run has no labels yet, so it takes another reward model", kv("was", name),
                  kv("is", x->type->name));
         return ONIC_OK;

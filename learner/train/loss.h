@@ -60,7 +60,7 @@ struct loss_rows {
 };
 
 /* doutputs [n, A] and dvalue [n, 2] are written: the gradient of (policy + value + entropy), where
- * means divide by `steps` (of the whole minibatch, so that shards add up). Adds to *sums.
+ * means divide by `steps` (of the whole minibatch, so that slices add up). Adds to *sums.
  * symmetric_kl wants choices. */
 void loss_gradient(const struct loss_params *p, const struct loss_rows *r, double steps,
                    float *doutputs, float *dvalue, struct loss_sums *sums);

@@ -65,7 +65,7 @@ static int slice_begin(const struct trainer *c, int slice)
  * possible. */
 static void cut_slices(struct trainer *c, int first, int count)
 {
-    int threads = thread_team_count(c->shards);
+    int threads = thread_team_count(c->team);
     c->columns = c->order + first;
     c->column_count = count;
     int n = (count + c->slice_columns - 1) / c->slice_columns;
@@ -97,7 +97,7 @@ static struct slice *train_step_forward(struct trainer *c, int i, int member)
 static void forward_phase(void *ctx, int member)
 {
     struct trainer *c = ctx;
-    for (int i = member; i < c->slice_count; i += thread_team_count(c->shards)) {
+    for (int i = member; i < c->slice_count; i += thread_team_count(c->team)) {
         const struct slice *s = train_step_forward(c, i, member);
         struct minibatch_result *r = &c->results[i];
         if (!r->finite)
@@ -111,7 +111,7 @@ static void backward_phase(void *ctx, int member)
 {
     struct trainer *c = ctx;
     memset(c->grads[member], 0, c->floats * sizeof(float));
-    for (int i = member; i < c->slice_count; i += thread_team_count(c->shards)) {
+    for (int i = member; i < c->slice_count; i += thread_team_count(c->team)) {
         struct slice *s = i < c->kept_max ? c->kept[i] : train_step_forward(c, i, member);
         slice_backward(s, c->policy, c->weights, &c->loss, c->steps, c->advantage_mean,
                        c->advantage_factor, c->grads[member], &c->results[i].loss);
@@ -121,7 +121,7 @@ static void backward_phase(void *ctx, int member)
 /* This member's part of a block of floats, in whole cache lines. */
 static void train_step_part_of(const struct trainer *c, int member, size_t *from, size_t *count)
 {
-    size_t n = (size_t)thread_team_count(c->shards), lines = (c->floats + 15) / 16;
+    size_t n = (size_t)thread_team_count(c->team), lines = (c->floats + 15) / 16;
     size_t begin = lines * (size_t)member / n * 16, end = lines * ((size_t)member + 1) / n * 16;
     *from = begin;
     *count = (end < c->floats ? end : c->floats) - begin;
@@ -132,7 +132,7 @@ static void sum_phase(void *ctx, int member)
     struct trainer *c = ctx;
     size_t from, count;
     train_step_part_of(c, member, &from, &count);
-    for (int i = 1; i < thread_team_count(c->shards); i++)
+    for (int i = 1; i < thread_team_count(c->team); i++)
         kernels()->axpy(c->grads[0] + from, c->grads[i] + from, 1.0f, count);
 }
 
@@ -300,11 +300,11 @@ static enum step_result gradient_step(struct trainer *c, double share, struct tr
 {
     double norm = 0;
     bool start[POLICY_HEADS];
-    thread_team_run(c->shards, forward_phase, c);
+    thread_team_run(c->team, forward_phase, c);
     if (!measure_minibatch(c, out->values))
         return STEP_NOT_FINITE;
-    thread_team_run(c->shards, backward_phase, c);
-    thread_team_run(c->shards, sum_phase, c);
+    thread_team_run(c->team, backward_phase, c);
+    thread_team_run(c->team, sum_phase, c);
     scale_head_gradients(c);
     if (!grad_clip(c->grads[0], c->floats, c->params.max_grad_norm, &norm, &c->grad_scale))
         return STEP_NOT_FINITE;
@@ -313,7 +313,7 @@ static enum step_result gradient_step(struct trainer *c, double share, struct tr
         return STEP_DIVERGED;
     c->counters.adam_steps++;
     heads_to_start(c, start);
-    thread_team_run(c->shards, adam_phase, c);
+    thread_team_run(c->team, adam_phase, c);
     start_heads(c, start);
     add_stats(c, &losses, norm, share, out);
     return STEP_MADE;

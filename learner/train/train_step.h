@@ -37,12 +37,12 @@ struct trainer {
     double lr_adapted; /* of SCHEDULE_KL_ADAPTIVE: of the next update */
     int nonfinite_in_row;
     /* workspace */
-    struct thread_team *shards;
+    struct thread_team *team;
     struct batch *batch;
-    float **grads;       /* [shards] blocks; the sum ends in grads[0] */
+    float **grads;       /* [members of team] blocks; the sum ends in grads[0] */
     struct slice **kept; /* [kept_count] slices whose activations survive between the two phases */
     int kept_count, kept_max;
-    /* [shards] for slices beyond kept_max: their forward pass is repeated */
+    /* [members of team] for slices beyond kept_max: their forward pass is repeated */
     struct slice **scratch;
     int *order; /* [order_cap] columns, shuffled when there are several minibatches */
     int order_cap;

@@ -67,7 +67,7 @@ static void create_workspace(struct trainer *c, int threads)
     c->weights = xaligned(c->floats * sizeof(float));
     c->m = xaligned(c->floats * sizeof(float));
     c->v = xaligned(c->floats * sizeof(float));
-    c->shards = thread_team_create(threads);
+    c->team = thread_team_create(threads);
     c->batch = batch_create();
     c->grads = xcalloc((size_t)threads, sizeof *c->grads);
     for (int i = 0; i < threads; i++)
@@ -142,11 +142,11 @@ void trainer_free(struct trainer *c)
         return;
     for (int i = 0; i < c->kept_count; i++)
         slice_free(c->kept[i]);
-    for (int i = 0; c->shards && i < thread_team_count(c->shards); i++) {
+    for (int i = 0; c->team && i < thread_team_count(c->team); i++) {
         slice_free(c->scratch[i]);
         free(c->grads[i]);
     }
-    thread_team_free(c->shards);
+    thread_team_free(c->team);
     batch_free(c->batch);
     reward_mix_free(c->reward);
     policy_free(c->policy);
@@ -185,7 +185,7 @@ const float *trainer_weights(const struct trainer *c)
 
 int trainer_threads(const struct trainer *c)
 {
-    return thread_team_count(c->shards);
+    return thread_team_count(c->team);
 }
 
 const struct learner_counters *trainer_counters(const struct trainer *c)
@@ -215,7 +215,7 @@ static void tensor_name(char out[CHECKPOINT_NAME_MAX], const char *param)
     snprintf(out, CHECKPOINT_NAME_MAX, "policy/%s", param);
 }
 
-static void texts(const struct trainer *c, struct buf *env, struct buf *net)
+static void describe_env_and_net(const struct trainer *c, struct buf *env, struct buf *net)
 {
     buf_init(env, TEXT_MAX);
     buf_init(net, TEXT_MAX);
@@ -257,7 +257,7 @@ void trainer_save(struct trainer *c, struct checkpoint *to)
     checkpoint_add_f32(to, "adam/m", 1, (int)c->floats, c->m);
     checkpoint_add_f32(to, "adam/v", 1, (int)c->floats, c->v);
     struct buf env, net, reward;
-    texts(c, &env, &net);
+    describe_env_and_net(c, &env, &net);
     buf_init(&reward, (size_t)1 << 32);
     reward_mix_save(c->reward, &reward);
     checkpoint_add_bytes(to, "env", env.data, env.len);
@@ -367,7 +367,7 @@ int trainer_load(struct trainer *c, const struct checkpoint_file *from, struct o
     struct buf env, net;
     const void *data;
     size_t len;
-    texts(c, &env, &net);
+    describe_env_and_net(c, &env, &net);
     int rc = trainer_check_text(from, "env", &env, "environment", err);
     if (!rc)
         rc = trainer_check_text(from, "net", &net, "network", err);

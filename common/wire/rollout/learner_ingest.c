@@ -75,8 +75,8 @@ static void bad_frame(struct wire_learner *w, const struct sock_route *from, enu
 
 /* The peer whose current session this frame belongs to, or NULL after telling the sender what is
  * wrong. */
-static struct peer *session(struct wire_learner *w, const struct sock_route *from,
-                            const struct frame *f)
+static struct peer *ingest_session(struct wire_learner *w, const struct sock_route *from,
+                                   const struct frame *f)
 {
     const struct frame_head *h = &f->head;
     struct peer *p = peer_find(w, h->actor_id);
@@ -253,11 +253,11 @@ static bool ingest_ordered(struct wire_learner *w, struct peer *p, const struct 
 }
 
 /* Takes over msg when it returns true. */
-static bool trajectory(struct wire_learner *w, const struct sock_route *from, const struct frame *f,
-                       zmq_msg_t *msg)
+static bool ingest_trajectory(struct wire_learner *w, const struct sock_route *from,
+                              const struct frame *f, zmq_msg_t *msg)
 {
     pthread_mutex_lock(&w->lock);
-    struct peer *p = session(w, from, f);
+    struct peer *p = ingest_session(w, from, f);
     bool kept = p && p->state == PEER_RUNNING && ingest_ordered(w, p, f, msg);
     pthread_mutex_unlock(&w->lock);
     return kept;
@@ -280,7 +280,7 @@ static void heartbeat(struct wire_learner *w, struct peer *p, const struct frame
     }
 }
 
-static void skip(struct wire_learner *w, struct peer *p, const struct frame *f)
+static void ingest_skip(struct wire_learner *w, struct peer *p, const struct frame *f)
 {
     const Onic__Wire__Skip *m =
         meta_unpack(w->arena, &onic__wire__skip__descriptor, f->meta, f->head.meta_len);
@@ -293,13 +293,14 @@ static void skip(struct wire_learner *w, struct peer *p, const struct frame *f)
     ingest_grant(w, p, go_back);
 }
 
-static void control(struct wire_learner *w, const struct sock_route *from, const struct frame *f)
+static void ingest_control(struct wire_learner *w, const struct sock_route *from,
+                           const struct frame *f)
 {
     if (f->head.type == FRAME_HELLO) {
         wire_learner_hello(w, from, f);
         return;
     }
-    struct peer *p = session(w, from, f);
+    struct peer *p = ingest_session(w, from, f);
     if (!p)
         return;
     switch (f->head.type) {
@@ -310,7 +311,7 @@ static void control(struct wire_learner *w, const struct sock_route *from, const
         heartbeat(w, p, f);
         break;
     case FRAME_SKIP:
-        skip(w, p, f);
+        ingest_skip(w, p, f);
         break;
     case FRAME_BYE:
         wire_learner_bye(w, p, f);
@@ -338,10 +339,10 @@ static bool ingest_receive_one(struct wire_learner *w)
     if (bad != FRAME_FINE) {
         bad_frame(w, &route, bad, &f);
     } else if (f.head.type == FRAME_TRAJECTORY) {
-        kept = trajectory(w, &route, &f, &msg);
+        kept = ingest_trajectory(w, &route, &f, &msg);
     } else {
         pthread_mutex_lock(&w->lock);
-        control(w, &route, &f);
+        ingest_control(w, &route, &f);
         pthread_mutex_unlock(&w->lock);
     }
     if (!kept)
@@ -388,7 +389,7 @@ static void grant_in_turn(struct wire_learner *w, bool announce)
         w->turn = left_out;
 }
 
-static void tick(struct wire_learner *w)
+static void ingest_tick(struct wire_learner *w)
 {
     pthread_mutex_lock(&w->lock);
     int64_t now = clock_ms();
@@ -432,7 +433,7 @@ void *wire_learner_ingest(void *arg)
         }
         for (int i = 0; i < FRAMES_PER_TURN && ingest_receive_one(w); i++)
             ;
-        tick(w);
+        ingest_tick(w);
     }
     return NULL;
 }

@@ -266,10 +266,10 @@ static void a_life_that_is_too_short_for_labels_is_not_fruitless(void **state)
     wire_labels_server_numbers(f.server, &n);
     label_client_ask(f.annotate, f.mix, f.batch);
     assert_true(wait_until(annotator_warms_up, &f, PATIENCE_MS));
-    assert_string_equal(annotate_fruitless(f.annotate), "");
+    assert_string_equal(label_client_fruitless(f.annotate), "");
     sooner_ns = 60000000000LL;
     clock_replace(ahead);
-    const char *why = annotate_fruitless(f.annotate);
+    const char *why = label_client_fruitless(f.annotate);
     clock_replace(NULL);
     assert_non_null(strstr(why, "no label in this life, none of 2 questions was answered"));
     close_fixture(&f);
@@ -292,7 +292,7 @@ static void an_annotator_that_ails_makes_every_life_fruitless(void **state)
     wire_labels_server_numbers(f.server, &n);
     label_client_ask(f.annotate, f.mix, f.batch);
     assert_true(wait_until(annotator_ails, &f, PATIENCE_MS));
-    assert_string_equal(annotate_fruitless(f.annotate),
+    assert_string_equal(label_client_fruitless(f.annotate),
                         "no label in this life, none of 2 questions was answered: llm.url: no "
                         "such model");
     close_fixture(&f);
@@ -374,7 +374,7 @@ static void a_run_without_labels_takes_another_identity(void **state)
         label_client_hold(f.annotate, hold);
         label_client_ask(f.annotate, f.mix, f.batch);
         assert_true(wait_until(hold ? serve : abstains, &f, PATIENCE_MS));
-        const char *why = annotate_fruitless(f.annotate);
+        const char *why = label_client_fruitless(f.annotate);
         if (!hold)
             assert_string_equal(why, "no label in this life, the annotator abstained from 2 of 2 "
                                      "questions");
@@ -385,7 +385,7 @@ static void a_run_without_labels_takes_another_identity(void **state)
         if (hold)
             label_client_apply(f.annotate, f.mix);
         assert_true(known(&f, "a key", &score));
-        assert_string_equal(annotate_fruitless(f.annotate), "");
+        assert_string_equal(label_client_fruitless(f.annotate), "");
         assert_string_equal(label_client_identity(f.annotate)->identity, "id-2");
         struct metrics *m = NULL;
         assert_ok(metrics_create(&m, &(struct metrics_params){0}, &err));
@@ -433,7 +433,7 @@ static void without_a_server_nothing_waits(void **state)
     assert_ok(label_client_poll(f.annotate, f.mix, 0, &err));
     assert_false(label_client_pending(f.annotate));
     assert_string_equal(label_client_waiting_for(f.annotate), "");
-    assert_string_equal(annotate_fruitless(f.annotate), "");
+    assert_string_equal(label_client_fruitless(f.annotate), "");
     close_fixture(&f);
 }
 

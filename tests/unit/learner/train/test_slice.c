@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The normalisation of advantages; the rest of a slice is tested as a whole in test_core.c. */
+/* The normalisation of advantages; the rest of a slice is tested as a whole in test_trainer.c. */
 #include "tests/onic_test.h"
 
 #include "learner/train/slice.h"
