@@ -115,7 +115,7 @@ int cmd_labels(int argc, char **argv)
             "       onic labels collect DATA RUN [--pairs=100000] [--episodes=1000] [--distinct]  "
             "pairs of captions that\n"
             "                                        an agent sees (or --random --env.id=ENV)\n"
-            "       onic labels annotate DATA [--chunk=i/n]  asks about every pair; goes on where "
+            "       onic labels annotate DATA [--chunk=i/n]  asks about every line; goes on where "
             "it "
             "was stopped\n"
             "RUN is a run directory or a label store (labels.sqlite).\n",

@@ -57,7 +57,7 @@ static void labels_annotate_show(struct asking *a)
     uint64_t done = a->labels + a->abstained;
     double rate = s > 0 ? (double)done / s : 0, left = (double)a->total - (double)done;
     shown_printf(stderr,
-                 "annotate: %" PRIu64 " of %d pairs, %" PRIu64
+                 "annotate: %" PRIu64 " of %d questions, %" PRIu64
                  " without an answer, %.1f/s, ETA %.0f s\n",
                  done, a->total, a->abstained, rate, rate > 0 && left > 0 ? left / rate : 0.0);
 }
@@ -95,9 +95,9 @@ static void labels_annotate_ask(void *ctx, const char *question, size_t len)
 
 static void labels_annotate_count(void *ctx, const char *question, size_t len)
 {
-    (void)question;
-    (void)len;
-    ++*(int *)ctx;
+    struct annotate_plan *plan = ctx;
+    plan->total++;
+    plan->kinds |= 1u << question_kind_of(question, len);
 }
 
 static int ask_all(struct serving *s, const struct annotate_plan *plan, struct onic_err *err)
@@ -135,7 +135,7 @@ int labels_annotate_plan(struct annotate_plan *out, const char *data, const char
 {
     *out = (struct annotate_plan){.data = data};
     int rc = read_chunk(chunk, out, err);
-    return rc ? rc : pairs_read(data, out->env_id, labels_annotate_count, &out->total, err);
+    return rc ? rc : pairs_read(data, out->env_id, labels_annotate_count, out, err);
 }
 
 /* Serves and asks until all is answered or the server ends. */

@@ -3,7 +3,7 @@
 #define ONIC_DEPLOY_CLI_LABELS_ANNOTATE_H
 
 /* labels_annotate.h - `onic labels annotate DATA`: a reward server in a thread of this process, and
- * a client that asks it about every pair that has no label yet. Can be broken off and called
+ * a client that asks it every question that has no label yet. Can be broken off and called
  * again. */
 
 #include "common/base/err.h"
@@ -13,7 +13,8 @@
 struct annotate_plan {
     const char *data;           /* folder of pairs.h; borrowed */
     char env_id[PAIRS_ENV_MAX]; /* of which the pairs are, "" = not known */
-    int total;                  /* pairs there are */
+    int total;                  /* questions there are, of pairs or of one caption */
+    unsigned kinds;             /* of them: 1 << enum question_kind */
     unsigned chunk, of;         /* of `of` chunks the one to be asked about, from 1 */
 };
 

@@ -152,23 +152,32 @@ static int take_environment(struct config *cfg, const char *data, const char *en
     return rc;
 }
 
-/* Options of the server: the store in DATA, the socket in a private folder. */
-static int configure_server(struct server_params *out, struct config *cfg, const char *data,
-                            const char *env, struct scratch *folder, struct onic_err *err)
+/* The server drops what its annotator does not answer, and the client would wait for ever. */
+static int check_kinds(const struct annotator_order *o, unsigned kinds, struct onic_err *err)
 {
     int rc = ONIC_OK;
-    if (env[0] && config_origin_of(cfg, "env.id") == CONFIG_DEFAULT)
-        rc = take_environment(cfg, data, env, err);
+    for (int k = 0; !rc && k < QUESTION_KINDS; k++)
+        if (kinds & 1u << k)
+            rc = annotator_check_kind(o, (enum question_kind)k, "onic labels annotate", err);
+    return rc;
+}
+
+/* Options of the server: the store in DATA, the socket in a private folder. */
+static int configure_server(struct server_params *out, struct config *cfg,
+                            const struct annotate_plan *plan, struct scratch *folder,
+                            struct onic_err *err)
+{
+    int rc = ONIC_OK;
+    if (plan->env_id[0] && config_origin_of(cfg, "env.id") == CONFIG_DEFAULT)
+        rc = take_environment(cfg, plan->data, plan->env_id, err);
     if (!rc)
-        rc = sock_folder_create(folder, data, err);
+        rc = sock_folder_create(folder, plan->data, err);
     if (rc)
         return rc;
-    snprintf(cfg->run_dir, sizeof cfg->run_dir, "%s", data);
+    snprintf(cfg->run_dir, sizeof cfg->run_dir, "%s", plan->data);
     snprintf(cfg->listen_address, sizeof cfg->listen_address, "ipc://%.91s/reward", folder->path);
     rc = server_options(out, cfg, err);
-    /* the server drops what its annotator does not answer, and the client would wait for ever */
-    return rc ? rc
-              : annotator_check_kind(&out->annotators, QUESTION_PAIR, "onic labels annotate", err);
+    return rc ? rc : check_kinds(&out->annotators, plan->kinds, err);
 }
 
 int labels_open_annotate(const char *data, const struct config *given, const char *chunk,
@@ -186,7 +195,7 @@ int labels_open_annotate(const char *data, const struct config *given, const cha
     struct config *cfg = xmalloc(sizeof *cfg);
     struct server_params *params = xmalloc(sizeof *params);
     *cfg = *given;
-    rc = configure_server(params, cfg, data, plan.env_id, &folder, err);
+    rc = configure_server(params, cfg, &plan, &folder, err);
     if (!rc)
         rc = server_create(&server, params, err);
     if (!rc)

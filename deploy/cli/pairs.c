@@ -158,14 +158,16 @@ int pairs_read(const char *data, char env[PAIRS_ENV_MAX],
                 snprintf(env, PAIRS_ENV_MAX, "%s", json_text(o, "env"));
         } else if (fine) {
             size_t len = json_question(o, question);
-            fine = question_kind_of(question, len) == QUESTION_PAIR;
+            fine = json_is_string(json_object_get(o, "caption")) &&
+                   question_kind_of(question, len) != QUESTION_SCORE;
             if (fine)
                 each(ctx, question, len);
         }
         if (!fine)
             rc = err_set(err, ONIC_ECONFIG,
-                         "%s:%d is not a pair: it needs \"caption\" and \"caption_b\"", path,
-                         number);
+                         "%s:%d is not a pair: it needs \"caption\" and \"caption_b\" (or, to be "
+                         "asked about alone, \"caption\")",
+                         path, number);
         json_decref(o);
     }
     if (f)

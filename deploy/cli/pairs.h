@@ -5,7 +5,8 @@
 /* pairs.h - data of an offline reward (Motif), a folder DATA.
  *
  * pairs.jsonl: a first line {"env","from","episodes","captions"}, then {"caption","caption_b"},
- * each two captions once, in one order or the other.
+ * each two captions once, in one order or the other. A line {"caption"} that somebody has written
+ * there is a question about one caption, for annotators alone.
  *
  * labels.sqlite: their labels, as the reward server keeps them.
  *
@@ -37,7 +38,7 @@ int pairs_make_folder(const char *data, struct onic_err *err);
 /* Plays and writes DATA/pairs.jsonl. */
 int pairs_collect(const struct pairs_collect *p, struct onic_err *err);
 
-/* Calls back with the question of each pair, in order; env (may be NULL) gets the environment. */
+/* Calls back with the question of each line, in order; env (may be NULL) gets the environment. */
 int pairs_read(const char *data, char env[PAIRS_ENV_MAX],
                void (*each)(void *ctx, const char *question, size_t len), void *ctx,
                struct onic_err *err);

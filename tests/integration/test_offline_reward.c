@@ -3,6 +3,7 @@
  * in the middle), train, measure, and an agent that is paid by the result. */
 #include <jansson.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/strmap.h"
@@ -194,6 +195,35 @@ static void mistakes_get_a_sentence(void **state)
     assert_int_equal(access(path, F_OK), -1); /* what was refused is not stored */
 }
 
+/* A list of captions that somebody has: labels of each alone, for whoever compares annotators. */
+static void captions_alone_are_annotated_too(void **state)
+{
+    char path[300];
+    (void)state;
+    snprintf(path, sizeof path, "%s/alone", dir);
+    assert_int_equal(mkdir(path, 0777), 0);
+    snprintf(path, sizeof path, "%s/alone/pairs.jsonl", dir);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs("{\"env\":\"minigrid:KeyCorridorS3R3\"}\n{\"caption\":\"You pick up the red key.\"}\n"
+          "{\"caption\":\"You bump into a wall.\"}\n"
+          "{\"caption\":\"You bump into a wall.\",\"caption_b\":\"You see a grey key.\"}\n",
+          f);
+    assert_int_equal(fclose(f), 0);
+    onic("labels annotate alone --annotator.id=rules", 0);
+    const char *out = program_text(onic("labels export alone/labels.sqlite -", 0)->out);
+    assert_non_null(strstr(out, "\"caption\":\"You pick up the red key.\""));
+    int labels = 0;
+    for (const char *at = out; (at = strstr(at, "\"label\":1,")) != NULL; at++)
+        labels++;
+    assert_int_equal(labels, 2); /* the key, and of the pair its second */
+    f = fopen(path, "a");
+    assert_non_null(f);
+    fputs("{\"captoin\":\"x\"}\n", f);
+    assert_int_equal(fclose(f), 0);
+    onic("labels annotate alone --annotator.id=rules", 64);
+}
+
 int main(void)
 {
     temp_dir_create(dir);
@@ -202,6 +232,7 @@ int main(void)
         cmocka_unit_test(what_learned_nothing_warns),
         cmocka_unit_test(ties_alone_are_told),
         cmocka_unit_test(mistakes_get_a_sentence),
+        cmocka_unit_test(captions_alone_are_annotated_too),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     temp_dir_remove(dir);
