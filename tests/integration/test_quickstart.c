@@ -123,7 +123,24 @@ static void options_choose_the_directory_as_in_onic_train(void **state)
     assert_int_equal(sh(root, "slip", QUICK "--run.frames=many"), 64);
     assert_non_null(strstr(said("slip", "err"), "run.frames is 'many'"));
     must(sh(root, "help", "cd deploy && ./quickstart.sh --help"), "help");
-    assert_non_null(strstr(said("help", "out"), "./deploy/quickstart.sh [keycorridor|nethack]"));
+    assert_non_null(
+        strstr(said("help", "out"), "./deploy/quickstart.sh [keycorridor|nethack|llm]"));
+}
+
+/* Nothing is fetched here, and the package cache is empty. */
+static void a_language_model_that_is_missing_is_said(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        sh(root, "llm",
+           "ONIC_CACHE=\"$PWD/none\" PATH=\"$PWD/bin:$PATH\" ./deploy/quickstart.sh llm "
+           "--no-install"),
+        75);
+    assert_non_null(strstr(said("llm", "err"), "the language model is not here and cannot be "
+                                               "fetched"));
+    assert_int_equal(sh(root, "train", "build/onic train --annotator.id=llm"), 64);
+    assert_non_null(strstr(said("train", "err"), "./deploy/quickstart.sh llm fetches a small "
+                                                 "model and serves it"));
 }
 
 int main(void)
@@ -131,6 +148,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_the_script_suggests_can_be_copied),
         cmocka_unit_test(options_choose_the_directory_as_in_onic_train),
+        cmocka_unit_test(a_language_model_that_is_missing_is_said),
     };
     return cmocka_run_group_tests(tests, make_checkout, remove_checkout);
 }

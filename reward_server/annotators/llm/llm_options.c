@@ -47,8 +47,11 @@ static int read_addresses(struct llm_options *o, const struct config *c, struct 
     }
     if (o->naddresses > 0)
         return ONIC_OK;
-    return err_set(err, ONIC_ECONFIG,
-                   "annotator llm needs the address of a server: --llm.url=http://127.0.0.1:8000");
+    return err_set(
+        err, ONIC_ECONFIG,
+        "annotator llm needs the address of a server, --llm.url=http://127.0.0.1:8000 "
+        "--llm.model=NAME; without one, ./deploy/quickstart.sh llm fetches a small model "
+        "and serves it");
 }
 
 /* -1: auto, found out by a probe. */
@@ -171,7 +174,7 @@ int llm_options_read(struct llm_options *out, const struct config *c, struct oni
     if (!rc)
         rc = http_proxy_auth_read(out->proxy_auth, c->llm_proxy_auth_file, "llm.proxy_auth_file",
                                   err);
-    if (!rc && !*c->llm_model)
+    if (!rc && *c->llm_url && !*c->llm_model)
         rc = err_set(err, ONIC_ECONFIG,
                      "annotator llm needs the name of a model, part of every label's identity: "
                      "--llm.model=NAME (a server lists its models at /v1/models)");
