@@ -84,7 +84,7 @@ PY
 packages_install "the build" $install $PACKAGES_BUILD $PACKAGES_WHEELS
 packages_install "the tests" $install $PACKAGES_TESTS
 [[ $deploy == yes ]] && packages_install "the deployment tests" $install $PACKAGES_DEPLOY
-fetch_wheels "$root" || note "tests that need what is missing are skipped, each with its reason."
+fetch_wheels "$root" llm || note "tests that need what is missing are skipped, each with its reason."
 # The other builds look for the fetched packages where this one put them.
 ONIC_CACHE=$(fetch_cache_dir "$root")
 export ONIC_CACHE
