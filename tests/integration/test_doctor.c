@@ -72,6 +72,17 @@ static void a_server_that_works_is_named_with_what_binds(void **state)
     says("ignored", "", 'o', "nothing binds its answers", "parsed strictly");
 }
 
+static void log_probabilities_are_named_with_what_is_taken_off(void **state)
+{
+    (void)state;
+    says("lp_chat", "", 'o', "the log-probabilities of TOV or BEX decide, less +3.000", "(chat)");
+    says("lp_own", "--reward.model=ranking", 'o', "in both orders", "(completions)");
+    says("lp_one_sided", "--llm.answer=logprob", 'o', "it says TOV with odds of 8103 to 1",
+         "set llm.calibration=none, or annotator.prompt");
+    says("lp_no_mass", "--llm.answer=logprob", 'w', "set llm.answer=text", "no probability on TOV");
+    says("vllm", "--llm.answer=logprob", 'w', "no log-probabilities there", "set llm.answer=text");
+}
+
 static void a_server_that_does_not_says_what_to_change(void **state)
 {
     (void)state;
@@ -177,6 +188,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_server_that_works_is_named_with_what_binds),
+        cmocka_unit_test(log_probabilities_are_named_with_what_is_taken_off),
         cmocka_unit_test(a_server_that_does_not_says_what_to_change),
         cmocka_unit_test(the_label_of_a_real_question_is_shown),
         cmocka_unit_test(the_key_is_found_and_never_shown),

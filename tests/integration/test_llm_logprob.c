@@ -179,8 +179,50 @@ static void auto_reads_texts_there(void **state)
     static const char *const none[] = {"vllm~auto",   "no_chat~auto",    "openai~auto",
                                        "lp_nan~auto", "lp_no_mass~auto", "lp_one_sided~auto"};
     (void)state;
-    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
-        labels_come(none[i], "auto", "");
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        struct annotator_run r;
+        print_message("%s\n", none[i]);
+        prepare(&r, none[i], "auto");
+        must_label(&r);
+        if (strstr(r.raw, "margin"))
+            fail_msg("%s is labelled by \"%s\"", none[i], r.raw);
+        annotator_run_dispose(&r);
+    }
+}
+
+/* An unusable answer: it stands because the server labels others, and nothing is asked twice. */
+static void a_caption_without_mass_is_abstained_from(void **state)
+{
+    struct annotator_run r;
+    (void)state;
+    prepare(&r, "lp_poison", "logprob");
+    annotator_run_open(&r, "llm");
+    r.a->v->submit(r.a, 1, "the poison", 10, 0);
+    for (int i = 0; i < MANY; i++)
+        if (i != 1)
+            annotator_run_submit(&r, i);
+    assert_true(wait_until(annotator_run_answered, &r, ANNOTATOR_RUN_PATIENCE_MS));
+    assert_int_equal(r.labels, MANY - 1);
+    assert_int_equal(r.right, MANY - 1);
+    assert_int_equal(r.abstained, 1);
+    annotator_run_dispose(&r);
+}
+
+/* Where nothing has mass, it is the server: no question is settled. */
+static void a_server_without_mass_settles_nothing(void **state)
+{
+    struct annotator_run r;
+    struct annotator_hope h = {.r = &r, .part = "puts no probability on TOV or BEX"};
+    (void)state;
+    prepare(&r, "lp_poison~all", "logprob");
+    annotator_run_set(&r, "llm.breaker_s", "30");
+    annotator_run_open(&r, "llm");
+    for (int i = 0; i < MANY; i++)
+        r.a->v->submit(r.a, (uint64_t)i, "the poison", 10, 0);
+    if (!wait_until(annotator_run_says, &h, ANNOTATOR_RUN_PATIENCE_MS))
+        fail_msg("%s", h.text);
+    assert_int_equal(r.answered, 0);
+    annotator_run_dispose(&r);
 }
 
 /* --- over lives ------------------------------------------------------------------------------ */
@@ -321,6 +363,8 @@ int main(void)
         cmocka_unit_test(confidence_is_of_the_margin),
         cmocka_unit_test(a_server_without_them_is_said_in_one_sentence),
         cmocka_unit_test(auto_reads_texts_there),
+        cmocka_unit_test(a_caption_without_mass_is_abstained_from),
+        cmocka_unit_test(a_server_without_mass_settles_nothing),
         cmocka_unit_test(the_calibration_is_kept_with_the_identity),
         cmocka_unit_test(texts_stay_texts_over_lives),
         cmocka_unit_test(the_way_is_part_of_the_identity),

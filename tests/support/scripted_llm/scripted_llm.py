@@ -421,6 +421,7 @@ BEHAVIOURS = {
     "lp_chat": tells("chat", path="/chat/completions"), "lp_completions": tells("chat", path="/v1/completions"),
     "lp_legacy": tells("legacy", path="/v1/completions", most=5), "lp_own": tells("own", path="/completion"),
     "lp_old": tells("old", path="/completion"), "lp_no_mass": tells("chat", alter=nothing_of_it),
+    "lp_poison": lambda s, a: tells("chat", alter=nothing_of_it if "poison" in a["texts"][0] else lambda p: p)(s, a),
     "lp_one_sided": tells("chat", bias=9.0),
     "lp_nan": tells("chat", raw="NaN"), "lp_huge": tells("chat", raw="1e999"), "lp_text": tells("chat", raw='"-1"'),
     "lp_positive": tells("chat", raw="4.5"),
