@@ -51,14 +51,29 @@ void label_options_write(const struct label_options *o, char out[LABEL_OPTIONS_T
     }
 }
 
-/* The value of an option in `then`; false when it is not there. */
-static bool value_then(const char *then, const char *key, char out[VALUE_MAX + 1])
+/* What was done before there was an option for it, where that is not its default. */
+static const struct {
+    const char *key, *value, *annotator;
+} older[] = {{"llm.answer", "text", "llm"}};
+
+static bool value_before_it_was(const char *key, const char *was, char out[VALUE_MAX + 1])
+{
+    for (size_t i = 0; i < sizeof older / sizeof *older; i++)
+        if (strcmp(key, older[i].key) == 0 && strstr(was, older[i].annotator)) {
+            snprintf(out, VALUE_MAX + 1, "%s", older[i].value);
+            return true;
+        }
+    return false;
+}
+
+/* The value of an option in `then`, of labels of the identity `was`; false when it is not known. */
+static bool value_then(const char *then, const char *was, const char *key, char out[VALUE_MAX + 1])
 {
     char line[80];
     snprintf(line, sizeof line, "option %s=", key);
     const char *at = strstr(then, line);
     if (!at)
-        return false;
+        return *then && value_before_it_was(key, was, out);
     at += strlen(line);
     snprintf(out, VALUE_MAX + 1, "%.*s", (int)strcspn(at, "\n"), at);
     return true;
@@ -125,7 +140,7 @@ void label_options_remedy(const char *then, const struct label_options *now, con
     for (int i = 0; i < LABEL_OPTIONS; i++) {
         char before[VALUE_MAX + 1];
         const char *value = now->value[i];
-        if (value_then(then, keys[i], before) && strcmp(before, value) != 0)
+        if (value_then(then, was, keys[i], before) && strcmp(before, value) != 0)
             put_change(&changes, &flags, keys[i], before, value);
     }
     if (!changes.len)

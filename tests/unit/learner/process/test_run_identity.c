@@ -6,7 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/xmalloc.h"
 #include "learner/process/checkpoint_writer.h"
+#include "learner/process/label_options.h"
 #include "learner/process/run_identity.h"
 
 static char dir[256];
@@ -176,9 +178,29 @@ static void failures_are_counted_in_a_row_and_forgiven_by_a_success(void **state
     checkpoint_writer_free(s);
 }
 
+/* Labels of an onic that had no llm.answer are of texts. */
+static void what_was_done_before_there_was_an_option_is_named(void **state)
+{
+    char remedy[LABEL_OPTIONS_REMEDY_MAX];
+    struct label_options *now = xcalloc(1, sizeof *now);
+    struct config *cfg = xmalloc(sizeof *cfg);
+    (void)state;
+    config_defaults(cfg);
+    assert_ok(config_set(cfg, "annotator.id", "llm", CONFIG_CLI, "", &err));
+    assert_ok(config_set(cfg, "llm.model", "m", CONFIG_CLI, "", &err));
+    label_options(now, cfg);
+    label_options_remedy("option llm.model=m\n", now, "llm m g", "llm m g", remedy);
+    assert_string_equal(remedy, "llm.answer was text and is auto now; give --llm.answer=text");
+    label_options_remedy("option llm.model=n\n", now, "rules m g", "rules m g", remedy);
+    assert_null(strstr(remedy, "llm.answer"));
+    free(cfg);
+    free(now);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_done_before_there_was_an_option_is_named),
         cmocka_unit_test_setup_teardown(every_life_has_the_next_epoch, setup, teardown),
         cmocka_unit_test_setup_teardown(an_epoch_that_cannot_be_read_stops_the_run, setup,
                                         teardown),
