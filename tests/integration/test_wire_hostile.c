@@ -24,12 +24,13 @@ struct raw {
     uint32_t id;
 };
 
-static void open_raw(struct raw *r)
+static void open_raw_as(struct raw *r, const struct wire_learner_params *params)
 {
+    struct wire_learner_params p = *params;
     memset(r, 0, sizeof *r);
     temp_dir_create(r->dir);
     snprintf(r->address, sizeof r->address, "ipc://%s/t", r->dir);
-    struct wire_learner_params p = pair_learner_params(r->address);
+    p.listen = r->address;
     assert_ok(wire_learner_create(&r->l, &p, &err));
     pair_publish(r->l, 1);
     memcpy(r->run_id, p.run_id, 16);
@@ -39,6 +40,12 @@ static void open_raw(struct raw *r)
     zmq_setsockopt(r->socket, ZMQ_LINGER, &linger, sizeof linger);
     zmq_setsockopt(r->socket, ZMQ_RCVTIMEO, &wait_ms, sizeof wait_ms);
     assert_int_equal(zmq_connect(r->socket, r->address), 0);
+}
+
+static void open_raw(struct raw *r)
+{
+    struct wire_learner_params p = pair_learner_params("");
+    open_raw_as(r, &p);
 }
 
 static void close_raw(struct raw *r)
@@ -84,10 +91,12 @@ static bool await(struct raw *r, enum frame_type type, struct frame *f, zmq_msg_
     }
 }
 
-/* HELLO, and READY with this action space; NULL: none is said. */
-static void say_ready(struct raw *r, const char *actions)
+/* HELLO, and READY with this action space (NULL: none is said) and these descriptions. */
+static void say_ready_of(struct raw *r, const char *actions, const char *env, const char *net)
 {
-    uint8_t meta[8192], out[16384];
+    static uint8_t out[3 << 20];
+    static char text[2 << 20];
+    uint8_t meta[8192];
     struct frame f;
     zmq_msg_t msg;
     Onic__Wire__Hello h = ONIC__WIRE__HELLO__INIT;
@@ -109,15 +118,19 @@ static void say_ready(struct raw *r, const char *actions)
     m.state_size = PAIR_STATE;
     m.nstats = PAIR_STATS;
     m.weights_floats = PAIR_WEIGHTS;
-    m.env_bytes = strlen(pair_env);
-    m.net_bytes = strlen(pair_net);
+    m.env_bytes = strlen(env);
+    m.net_bytes = strlen(net);
     if (actions)
         m.action_space = (ProtobufCBinaryData){strlen(actions), (uint8_t *)(uintptr_t)actions};
-    char text[512];
-    int tn = snprintf(text, sizeof text, "%s%s", pair_env, pair_net);
+    int tn = snprintf(text, sizeof text, "%s%s", env, net);
     n = onic__wire__ready__pack(&m, meta);
     n = build(out, head(r, FRAME_READY), meta, n, text, (size_t)tn);
     zmq_send(r->socket, out, n, 0);
+}
+
+static void say_ready(struct raw *r, const char *actions)
+{
+    say_ready_of(r, actions, pair_env, pair_net);
 }
 
 static void join(struct raw *r)
@@ -403,6 +416,98 @@ static void data_of_another_epoch_or_incarnation_is_not_used(void **state)
     close_raw(&r);
 }
 
+/* A mebibyte of lines that are all different would be compared line by line with the lock held, and
+ * where the learner knows no environment yet, be copied into a buffer of 64 KiB. */
+static void a_large_description_is_refused_at_once(void **state)
+{
+    static char large[1 << 20];
+    (void)state;
+    for (int known = 0; known < 2; known++) {
+        struct raw r;
+        struct frame f;
+        zmq_msg_t msg;
+        struct wire_learner_params p = pair_learner_params("");
+        p.env_text = known ? pair_env : "";
+        open_raw_as(&r, &p);
+        size_t n = 0;
+        for (int i = 0; n + 16 < sizeof large; i++)
+            n += (size_t)snprintf(large + n, sizeof large - n, "%d\n", i);
+        say_ready_of(&r, NULL, large, pair_net);
+        assert_true(await(&r, FRAME_REJECT, &f, &msg));
+        zmq_msg_close(&msg);
+        say_ready_of(&r, NULL, pair_env, large);
+        assert_true(await(&r, FRAME_REJECT, &f, &msg));
+        zmq_msg_close(&msg);
+        assert_alive(&r);
+        close_raw(&r);
+    }
+}
+
+/* A claim that cannot be true does not enter the ledger, where it would balance. */
+static void more_than_was_granted_is_not_believed(void **state)
+{
+    static const uint64_t claims[] = {1ull << 60, UINT64_MAX, BOUND_WINDOW + 1};
+    static const enum frame_type types[] = {FRAME_HEARTBEAT, FRAME_BYE};
+    struct raw r;
+    uint64_t bad = 0;
+    (void)state;
+    open_raw(&r);
+    join(&r);
+    for (size_t i = 0; i < sizeof claims / sizeof *claims; i++)
+        for (int k = 0; k < 2; k++) {
+            uint8_t meta[512], out[4096];
+            Onic__Wire__Account own = ONIC__WIRE__ACCOUNT__INIT;
+            Onic__Wire__Bye bye = ONIC__WIRE__BYE__INIT;
+            Onic__Wire__Heartbeat beat = ONIC__WIRE__HEARTBEAT__INIT;
+            own.incarnation = r.incarnation;
+            own.produced = claims[i];
+            bye.own = beat.own = &own;
+            size_t n = types[k] == FRAME_BYE ? onic__wire__bye__pack(&bye, meta)
+                                             : onic__wire__heartbeat__pack(&beat, meta);
+            n = build(out, head(&r, types[k]), meta, n, NULL, 0);
+            zmq_send(r.socket, out, n, 0);
+            assert_true(wait_until(reached, &(struct goal){&r, ++bad}, 5000));
+        }
+    struct ledger led = pair_ledger(r.l);
+    assert_balanced(&led);
+    assert_int_equal(led.trajectories.produced, 0);
+    assert_alive(&r);
+    close_raw(&r);
+}
+
+/* A connection that asks for one number after the other gets one. */
+static void one_connection_is_one_actor(void **state)
+{
+    struct raw r;
+    struct wire_learner_status s;
+    (void)state;
+    open_raw(&r);
+    join(&r);
+    uint64_t mine = r.incarnation;
+    uint32_t id = r.id;
+    for (int i = 0; i < 60; i++) {
+        uint8_t meta[512], out[4096];
+        struct frame f;
+        zmq_msg_t msg;
+        Onic__Wire__Hello h = ONIC__WIRE__HELLO__INIT;
+        Onic__Wire__Account own = ONIC__WIRE__ACCOUNT__INIT;
+        h.role = WIRE_ROLE_ACTOR;
+        h.actor_id = i % 3 == 0 ? -1 : (int)id + 1 + i;
+        h.own = &own;
+        r.incarnation = i % 3 == 2 ? mine + 1000 : 0; /* as one that comes back */
+        r.id = id + 1 + (uint32_t)i;
+        size_t n = onic__wire__hello__pack(&h, meta);
+        n = build(out, head(&r, FRAME_HELLO), meta, n, NULL, 0);
+        zmq_send(r.socket, out, n, 0);
+        assert_true(await(&r, FRAME_REJECT, &f, &msg));
+        zmq_msg_close(&msg);
+    }
+    wire_learner_status(r.l, &s);
+    assert_int_equal(s.actors_connected, 1);
+    assert_alive(&r);
+    close_raw(&r);
+}
+
 static bool held_back(void *ctx)
 {
     struct raw *r = ctx;
@@ -466,6 +571,9 @@ int main(void)
         cmocka_unit_test(three_invalid_trajectories_in_a_row_end_the_session),
         cmocka_unit_test(sequence_numbers_are_taken_in_order_and_once),
         cmocka_unit_test(data_of_another_epoch_or_incarnation_is_not_used),
+        cmocka_unit_test(a_large_description_is_refused_at_once),
+        cmocka_unit_test(more_than_was_granted_is_not_believed),
+        cmocka_unit_test(one_connection_is_one_actor),
         cmocka_unit_test(a_flood_of_hellos_is_held_back_and_told_to_come_again),
         cmocka_unit_test(too_few_open_files_are_refused_with_the_remedy),
     };

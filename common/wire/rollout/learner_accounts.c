@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/base/xmalloc.h"
 #include "common/wire/rollout/lag.h"
 #include "common/wire/rollout/learner_state.h"
@@ -345,6 +346,20 @@ static bool young_enough(const struct wire_learner *w, const struct peer *p)
     if (p->credit_until > p->settled_seq)
         ahead += load_of_idle(w, p);
     return ahead < lag_room(w);
+}
+
+bool peer_claim_holds(struct wire_learner *w, const struct peer *p, uint64_t produced)
+{
+    /* of any life of this run: train.window may have been another one */
+    if (produced <= p->produced || produced - p->settled_seq <= BOUND_WINDOW)
+        return true;
+    w->status.rx_bad++;
+    w->rx_bad[FRAME_BAD_META]++;
+    if (log_every_ms(&w->claim_log_ms, 1000))
+        log_warn("an actor claims more trajectories than it was granted; it is not believed",
+                 kv("actor", p->id), kv("claimed", (double)produced),
+                 kv("settled", (int64_t)p->settled_seq));
+    return false;
 }
 
 bool peer_grant(struct wire_learner *w, struct peer *p)

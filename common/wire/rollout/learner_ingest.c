@@ -271,7 +271,9 @@ static void heartbeat(struct wire_learner *w, struct peer *p, const struct frame
         meta_unpack(w->arena, &onic__wire__heartbeat__descriptor, f->meta, f->head.meta_len);
     if (!m || !m->own)
         return;
-    if (m->own->produced > p->produced && m->own->produced - p->produced < BOOK_BITS)
+    if (!peer_claim_holds(w, p, m->own->produced))
+        return;
+    if (m->own->produced > p->produced)
         p->produced = m->own->produced;
     p->env_steps = m->own->env_steps;
     p->cpu_ms = m->own->cpu_ms;

@@ -55,6 +55,31 @@ static void join_welcome(struct wire_learner *w, struct peer *p)
 
 /* --- a new process ----------------------------------------------------------------------- */
 
+/* The actor that this connection is already. */
+static struct peer *peer_of_route(const struct wire_learner *w, const struct sock_route *from)
+{
+    for (int i = 0; i < w->npeers; i++)
+        if (peer_alive(w->peers[i]) && sock_route_equal(&w->peers[i]->route, from))
+            return w->peers[i];
+    return NULL;
+}
+
+/* One connection is one actor: otherwise one of them could take all the numbers there are. True: it
+ * asked for a second one and has been told. */
+static bool is_another(struct wire_learner *w, const struct sock_route *from, const struct frame *f,
+                       int64_t wanted)
+{
+    const struct peer *p = peer_of_route(w, from);
+    char text[200];
+    if (!p || wanted == (int64_t)p->id || (wanted < 0 && p->state == PEER_JOINED))
+        return false;
+    snprintf(text, sizeof text,
+             "this connection is actor %u already; another actor needs a connection of its own",
+             p->id);
+    wire_learner_reject(w, from, &f->head, WIRE_REJECT_DUPLICATE, text);
+    return true;
+}
+
 /* A number for somebody who asked for none: the one given to this connection already (its WELCOME
  * was slow), else the lowest whose account is closed or that nobody has. */
 static int free_id(struct wire_learner *w, const struct sock_route *from)
@@ -186,10 +211,15 @@ static void come_back(struct wire_learner *w, const struct sock_route *from, con
                             text);
         return;
     }
-    if (h->actor_id >= PEERS_MAX || !m->own || m->own->acked > m->own->produced)
+    if (h->actor_id >= PEERS_MAX || !m->own || m->own->acked > m->own->produced ||
+        m->own->produced - m->own->acked > BOUND_WINDOW || m->own->produced >= 1ull << 48)
         return;
     if (!p)
         p = peer_add(w, h->actor_id);
+    /* what an earlier life of the learner granted is not known to this one */
+    if (p->incarnation == h->incarnation && h->epoch == w->p.epoch &&
+        !peer_claim_holds(w, p, m->own->produced))
+        return;
     if (p->incarnation !=
         h->incarnation) { /* WELCOME came from a life that the checkpoint does not know */
         settle_previous(w, p, m->previous);
@@ -255,6 +285,8 @@ void wire_learner_hello(struct wire_learner *w, const struct sock_route *from,
     }
     if (!admitted(w, from, f))
         return;
+    if (is_another(w, from, f, f->head.incarnation ? (int64_t)f->head.actor_id : m->actor_id))
+        return;
     if (f->head.incarnation)
         come_back(w, from, f, m);
     else
@@ -278,9 +310,10 @@ static bool read_actions(const Onic__Wire__Ready *m, struct action_space *out)
 
 static bool read_claim(const Onic__Wire__Ready *m, const struct frame *f, struct ready_claim *c)
 {
-    if (!m || m->env_bytes > f->head.bulk_len || m->env_bytes + m->net_bytes != f->head.bulk_len ||
-        m->steps > BOUND_STEPS || m->envs > BOUND_ENVS || m->actions > BOUND_ACTIONS ||
-        m->state_size > BOUND_STATE || m->nstats > BOUND_STATS)
+    if (!m || m->env_bytes >= FRAME_META_MAX || m->net_bytes >= FRAME_META_MAX ||
+        m->env_bytes + m->net_bytes != f->head.bulk_len || m->steps > BOUND_STEPS ||
+        m->envs > BOUND_ENVS || m->actions > BOUND_ACTIONS || m->state_size > BOUND_STATE ||
+        m->nstats > BOUND_STATS)
         return false;
     c->shape = (struct trajectory_shape){.T = (int)m->steps,
                                          .E = (int)m->envs,
@@ -374,7 +407,7 @@ void wire_learner_bye(struct wire_learner *w, struct peer *p, const struct frame
 {
     const Onic__Wire__Bye *m =
         meta_unpack(w->arena, &onic__wire__bye__descriptor, f->meta, f->head.meta_len);
-    if (!m || !m->own)
+    if (!m || !m->own || !peer_claim_holds(w, p, m->own->produced))
         return;
     if (m->own->produced > p->produced)
         p->produced = m->own->produced;

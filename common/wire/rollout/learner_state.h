@@ -101,7 +101,7 @@ struct wire_learner {
     atomic_bool stop, draining, open; /* open: the books are loaded, actors may be heard */
     atomic_ullong version_plus_1;     /* 0 = nothing published */
     struct meta_arena *arena;         /* ingest thread */
-    int64_t created_ms, warned_ms, log_ms, crowd_log_ms;
+    int64_t created_ms, warned_ms, log_ms, crowd_log_ms, claim_log_ms;
 
     pthread_mutex_t lock;
     pthread_cond_t arrived;
@@ -158,6 +158,9 @@ void books_trajectory(struct wire_learner *w, struct received *r, bool consumed,
 void books_ledger(struct wire_learner *w, struct ledger *out);
 /* raises the credit if it may; true when it changed */
 bool peer_grant(struct wire_learner *w, struct peer *p);
+/* Whether p can have produced so many trajectories: never more than it was granted. What cannot be
+ * is counted as a bad frame, and must not enter the ledger, which would balance all the same. */
+bool peer_claim_holds(struct wire_learner *w, const struct peer *p, uint64_t produced);
 /* What a trajectory of so many environment steps takes of an update, of which batch_steps is all.
  * One that is larger than a batch is an update of its own. */
 uint64_t load_of(const struct wire_learner *w, uint64_t steps);
