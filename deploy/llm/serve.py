@@ -62,6 +62,7 @@ def serve(args, path):
     params.n_ctx = CONTEXT * args.parallel
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = args.threads
     params.n_threads_http = 2
+    params.cache_ram_mib = 0  # its store of earlier prompts grows to 8 GiB; the prefix that questions share stays in the slots
     params.ui = False
     params.verbosity = 1
     try:
