@@ -20,7 +20,8 @@ static const char *const keys[] = {"annotator.id",        "annotator.fallback",
                                    "llm.model",           "embedding.model_dir",
                                    "llm.temperature",     "llm.top_p",
                                    "llm.max_tokens",      "llm.omit",
-                                   "llm.answer",          "llm.calibration"};
+                                   "llm.answer",          "llm.calibration",
+                                   "llm.structured"};
 enum { VALUE_MAX = 200, GOAL_VERSION = 32, ANNOTATOR_ID = 0 };
 _Static_assert(sizeof keys / sizeof keys[0] == LABEL_OPTIONS, "one key for each value");
 

@@ -9,7 +9,7 @@
 
 #include "common/config/config.h"
 
-enum { LABEL_OPTIONS = 28, LABEL_OPTIONS_TEXT_MAX = 8192, LABEL_OPTIONS_REMEDY_MAX = 512 };
+enum { LABEL_OPTIONS = 29, LABEL_OPTIONS_TEXT_MAX = 8192, LABEL_OPTIONS_REMEDY_MAX = 512 };
 
 /* Their values as text. */
 struct label_options {
