@@ -28,6 +28,7 @@ static void prepare(struct annotator_run *r, int want)
     snprintf(url, sizeof url, "http://127.0.0.1:%d/vllm", server.port);
     annotator_run_set(r, "llm.url", url);
     annotator_run_set(r, "llm.model", "m");
+    annotator_run_set(r, "llm.answer", "text"); /* requests are counted below */
     annotator_run_set(r, "llm.backoff_s", "0.01");
     annotator_run_set(r, "llm.breaker_s", "0.1");
     annotator_run_set(r, "annotator.fallback", "rules");
