@@ -17,7 +17,7 @@ static void train(const char *frames)
     char args[512];
     snprintf(args, sizeof args,
              "train --run-dir=run --env.id=minigrid:DoorKey-5x5 --annotator.id=rules "
-             "--actors.count=1 --frames=%s",
+             "--actors.count=1 --deterministic --frames=%s", /* waits for its labels */
              frames);
     if (program_run(&p, dir, "train", "onic", args, TRAIN_MS) != 0)
         fail_msg("%s", program_text(p.err));
