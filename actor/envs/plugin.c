@@ -119,7 +119,8 @@ static int plugin_read_actions(struct plugin_env *p, struct onic_err *err)
     if ((several && !a->choices) || (numbers && (!a->low || !a->high)))
         return plugin_bad(p, "says neither how many choices nor which bounds its actions have",
                           err);
-    for (int i = 0; i < a->n && i < BOUND_ACTION_PARTS; i++) {
+    /* a number of parts that is none is complained of below, not read by */
+    for (int i = 0; a->n <= BOUND_ACTION_PARTS && i < a->n; i++) {
         out->choices[i] = several ? a->choices[i] : 0;
         out->low[i] = numbers ? a->low[i] : 0.0f;
         out->high[i] = numbers ? a->high[i] : 0.0f;
