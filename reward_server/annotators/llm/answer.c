@@ -289,15 +289,22 @@ static bool read_choices(const struct llm_style *style, const struct llm_words *
     return true;
 }
 
-/* llama.cpp's own: no choices, and other names. Takes root over. */
-static bool read_own_answer(const struct llm_words *words, json_t *root, struct llm_answer *out)
+/* Who answered, and what was counted, under the names of this form. */
+static void read_model_and_usage(const json_t *root, const json_t *usage, const char *in,
+                                 const char *out_of, struct llm_answer *out)
 {
     const char *model = json_string_value(json_object_get(root, "model"));
     if (model)
         cut(out->model, sizeof out->model, model);
-    out->has_usage = json_is_integer(json_object_get(root, "tokens_evaluated"));
-    out->tokens_in = tokens(root, "tokens_evaluated");
-    out->tokens_out = tokens(root, "tokens_predicted");
+    out->has_usage = json_is_integer(json_object_get(usage, in));
+    out->tokens_in = tokens(usage, in);
+    out->tokens_out = tokens(usage, out_of);
+}
+
+/* llama.cpp's own: no choices, and other names. Takes root over. */
+static bool read_own_answer(const struct llm_words *words, json_t *root, struct llm_answer *out)
+{
+    read_model_and_usage(root, root, "tokens_evaluated", "tokens_predicted", out);
     out->choice[0].word = -1;
     answer_read_logprobs(words, root, &out->choice[0]);
     out->nchoices = 1;
@@ -341,13 +348,8 @@ bool llm_answer_read(const struct llm_style *style, const struct llm_words *word
     if (style->reads == LLM_READS_N_PROBS && json_object_get(root, "completion_probabilities"))
         return read_own_answer(words, root, out);
     const json_t *choices = json_object_get(root, "choices");
-    const json_t *usage = json_object_get(root, "usage");
-    const char *model = json_string_value(json_object_get(root, "model"));
-    if (model)
-        cut(out->model, sizeof out->model, model);
-    out->has_usage = json_is_integer(json_object_get(usage, "prompt_tokens"));
-    out->tokens_in = tokens(usage, "prompt_tokens");
-    out->tokens_out = tokens(usage, "completion_tokens");
+    read_model_and_usage(root, json_object_get(root, "usage"), "prompt_tokens", "completion_tokens",
+                         out);
     if (json_array_size(choices) == 0 && has_reason(root)) {
         http_error_text(200, body, len, "llm.url", out->why, sizeof out->why);
         json_decref(root);
