@@ -16,6 +16,7 @@
 #include "common/wire/rollout/learner_link.h"
 #include "tests/onic_test.h"
 #include "tests/support/scene.h"
+#include "tests/support/strange_option.h"
 
 static char dir[256], library[300], touched[300], crafted[300], kept[300];
 
@@ -275,26 +276,6 @@ static bool is_of_stranger(int i)
     return is_unportable(i) || i == CONFIG_I_env_id;
 }
 
-/* Another value than the default. */
-static void strange_value(int i, char out[CONFIG_STR_MAX])
-{
-    const struct option *o = &option_rows[i];
-    if (o->type == OPTION_STR)
-        snprintf(out, CONFIG_STR_MAX, "/stranger/%s", o->name);
-    else if (o->type == OPTION_INT)
-        snprintf(out, CONFIG_STR_MAX, "%lld",
-                 (long long)(o->int_def == o->int_max ? o->int_min : o->int_max));
-    else if (o->type == OPTION_REAL)
-        snprintf(out, CONFIG_STR_MAX, "%.17g",
-                 o->real_def == o->real_max ? o->real_min : o->real_max);
-    else if (o->type == OPTION_BOOL)
-        snprintf(out, CONFIG_STR_MAX, "%s", o->bool_def ? "false" : "true");
-    else
-        snprintf(out, CONFIG_STR_MAX, "%.*s", (int)strcspn(o->choices, "|"),
-                 o->choice_def == 0 ? strchr(o->choices, '|') + 1 : o->choices);
-    out[strcspn(out, "|")] = '\0';
-}
-
 static void names_each(const char *text)
 {
     int n = 0;
@@ -317,11 +298,12 @@ static void each_unportable_option_is_left_aside_and_named(void **state)
     buf_init(&yaml, 1 << 20);
     buf_init(&members, 1 << 20);
     for (int i = 0; i < CONFIG_COUNT; i++) {
-        char key[64], value[CONFIG_STR_MAX];
+        char key[64], text[96], value[CONFIG_STR_MAX];
         if (!is_unportable(i))
             continue;
         option_key(i, key);
-        strange_value(i, value);
+        snprintf(text, sizeof text, "/stranger/%s", option_rows[i].name);
+        strange_option_value(i, text, value);
         assert_ok(config_set(&c, key, value, CONFIG_CLI, key, &err));
         buf_printf(&members, ",\"%s\":\"%s\"", key, value);
     }

@@ -2,13 +2,13 @@
 /* test_wire_annotation.c - captions out, labels in: bursts, restarts of the server, lost answers,
  * BUSY. */
 #define _DEFAULT_SOURCE
-#include <time.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/strmap.h"
 #include "common/wire/labels/labels.h"
 #include "tests/onic_test.h"
+#include "tests/support/skewed_clock.h"
 
 static const struct wire_labels_identity self = {.identity = "class/rules/v1/goal:score",
                                                  .annotator = "rules",
@@ -128,14 +128,6 @@ static void a_burst_of_twenty_thousand_captions_is_answered_completely(void **st
     close_bench(&b);
 }
 
-static int64_t skew_ns;
-static int64_t skewed(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec + skew_ns;
-}
-
 static int real_clock(void **state)
 {
     (void)state;
@@ -187,7 +179,7 @@ static void a_lost_answer_is_asked_for_again(void **state)
     (void)state;
     struct bench b;
     open_bench(&b);
-    clock_replace(skewed);
+    skewed_clock_set(0);
     ask_numbers(&b, 0, 300);
     int64_t end = clock_ms() + 5000;
     while (strmap_count(b.asked) < 300 && clock_ms() < end) {
@@ -195,7 +187,7 @@ static void a_lost_answer_is_asked_for_again(void **state)
         serve(&b, true);
     }
     assert_int_equal(strmap_count(b.asked), 300);
-    skew_ns += 16000000000;
+    skewed_clock_advance(16000000000);
     exchange(&b, 300, 8000);
     struct wire_labels_client_status st;
     wire_labels_client_status(b.c, &st);
@@ -227,8 +219,7 @@ static void open_questions_do_not_keep_newer_captions_out(void **state)
     (void)state;
     struct bench b;
     open_bench(&b);
-    skew_ns = 0;
-    clock_replace(skewed);
+    skewed_clock_set(0);
     ask_numbers(&b, 0, 5000);
     int64_t end = clock_ms() + 5000;
     while (strmap_count(b.asked) < 4096 && clock_ms() < end) {
@@ -238,7 +229,7 @@ static void open_questions_do_not_keep_newer_captions_out(void **state)
     struct wire_labels_client_status st;
     wire_labels_client_status(b.c, &st);
     assert_int_equal(st.outstanding, 4096);
-    skew_ns += 6000000000; /* a slow annotator: nothing is answered for 6 s */
+    skewed_clock_advance(6000000000); /* a slow annotator: nothing is answered for 6 s */
     assert_true(wire_labels_client_ask(b.c, "a new thing happens", 19));
     end = clock_ms() + 5000;
     while (!strmap_get(b.asked, "a new thing happens", 19) && clock_ms() < end) {
@@ -255,8 +246,7 @@ static void who_waits_for_all_answers_has_none_set_aside(void **state)
     (void)state;
     struct bench b;
     open_bench(&b);
-    skew_ns = 0;
-    clock_replace(skewed);
+    skewed_clock_set(0);
     wire_labels_client_wait_for_all(b.c, true);
     ask_numbers(&b, 0, 70000);
     struct wire_labels_client_status st;
@@ -267,7 +257,7 @@ static void who_waits_for_all_answers_has_none_set_aside(void **state)
         wire_labels_client_poll(b.c, 2);
         serve(&b, true);
     }
-    skew_ns += 6000000000;
+    skewed_clock_advance(6000000000);
     for (int i = 0; i < 20; i++) {
         wire_labels_client_poll(b.c, 2);
         serve(&b, true);

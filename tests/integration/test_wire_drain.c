@@ -3,18 +3,10 @@
  * that accounts for everything; in between nothing is allocated and nothing booked twice unseen. */
 #define _DEFAULT_SOURCE
 #include <pthread.h>
-#include <time.h>
 
 #include "common/base/xmalloc.h"
+#include "tests/support/skewed_clock.h"
 #include "tests/support/wire_pair.h"
-
-static int64_t skew_ns;
-static int64_t skewed(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec + __atomic_load_n(&skew_ns, __ATOMIC_RELAXED);
-}
 
 /* --- addresses --------------------------------------------------------------------------- */
 
@@ -57,13 +49,12 @@ static void an_actor_without_a_learner_gives_up_after_its_orphan_timeout(void **
     struct wire_actor_params ap = {.learner = p.address, .actor_id = -1, .orphan_timeout_s = 20};
     struct wire_welcome w;
     struct onic_err e = {0};
-    clock_replace(skewed);
-    __atomic_store_n(&skew_ns, 0, __ATOMIC_RELAXED);
+    skewed_clock_set(0);
     assert_ok(wire_actor_create(&a, &ap, &err));
     assert_int_equal(wire_actor_welcome(a, 5, &w, &e), ONIC_EAGAIN);
     for (int i = 0; i < 25;
          i++) { /* small steps: a long one would count as a pause of this process */
-        __atomic_fetch_add(&skew_ns, 900000000, __ATOMIC_RELAXED);
+        skewed_clock_advance(900000000);
         if (wire_actor_welcome(a, 1, &w, &e) == ONIC_ETIMEDOUT)
             break;
     }

@@ -2,9 +2,9 @@
 /* test_wire_faults.c - restarts, duplicates, fencing, mismatches and old weights, in one process
  * over ipc. */
 #define _DEFAULT_SOURCE
-#include <time.h>
 #include <unistd.h>
 
+#include "tests/support/skewed_clock.h"
 #include "tests/support/wire_pair.h"
 
 /* --- R4, R5, R8: the learner dies and comes back from its checkpoint --------------------- */
@@ -244,14 +244,6 @@ static void a_second_actor_of_a_living_number_is_told_who_has_it(void **state)
     temp_dir_remove(p.dir);
 }
 
-static int64_t skew_ns;
-static int64_t skewed(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec + __atomic_load_n(&skew_ns, __ATOMIC_RELAXED);
-}
-
 static void a_replaced_actor_is_fenced(void **state)
 {
     (void)state;
@@ -262,9 +254,7 @@ static void a_replaced_actor_is_fenced(void **state)
     pair_play(a, 7, 1);
     pair_consume_one(l, a, 1);
     struct trajectory *t = wire_actor_take(a);
-    clock_replace(skewed);
-    __atomic_store_n(&skew_ns, 11000000000,
-                     __ATOMIC_RELAXED); /* a is stopped for 11 s: its lease runs out */
+    skewed_clock_set(11000000000); /* a is stopped for 11 s: its lease runs out */
     struct wire_actor *b = pair_join(p.address, NULL, 7, NULL);
     pair_play(b, 7, 1);
     pair_consume_one(l, b, 1);
@@ -300,8 +290,7 @@ static void a_lost_actor_that_returns_goes_on_where_it_was(void **state)
     pair_play(a, 7, 1);
     pair_consume_one(l, a, 1);
     struct trajectory *t = wire_actor_take(a);
-    clock_replace(skewed);
-    __atomic_store_n(&skew_ns, 75000000000, __ATOMIC_RELAXED);
+    skewed_clock_set(75000000000);
     int64_t end = clock_ms() + 3000;
     struct wire_learner_status s;
     do {

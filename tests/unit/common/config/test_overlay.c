@@ -5,6 +5,7 @@
 #include "common/base/log.h"
 #include "common/config/options.h"
 #include "tests/onic_test.h"
+#include "tests/support/strange_option.h"
 
 static void set(struct config *c, const char *key, const char *value, enum config_origin origin)
 {
@@ -102,33 +103,13 @@ static void a_text_is_portable_by_a_mark_and_other_kinds_without_one(void **stat
     assert_int_equal(texts, sizeof portable / sizeof *portable);
 }
 
-static void strange_value(int i, char out[CONFIG_STR_MAX])
-{
-    const struct option *o = &option_rows[i];
-    if (o->type == OPTION_STR)
-        snprintf(out, CONFIG_STR_MAX, "strange");
-    else if (o->type == OPTION_INT)
-        snprintf(out, CONFIG_STR_MAX, "%lld",
-                 (long long)(o->int_def == o->int_max ? o->int_min : o->int_max));
-    else if (o->type == OPTION_REAL)
-        snprintf(out, CONFIG_STR_MAX, "%.17g",
-                 o->real_def == o->real_max ? o->real_min : o->real_max);
-    else if (o->type == OPTION_BOOL)
-        snprintf(out, CONFIG_STR_MAX, "%s", o->bool_def ? "false" : "true");
-    else
-        snprintf(out, CONFIG_STR_MAX, "%.*s",
-                 o->choice_def == 0 ? 64 : (int)strcspn(o->choices, "|"),
-                 o->choice_def == 0 ? strchr(o->choices, '|') + 1 : o->choices);
-    out[strcspn(out, "|")] = '\0';
-}
-
 /* What a configuration with one strange value leaves of mine: the strange value or the default. */
 static void takes(int i, bool from_peer, bool taken)
 {
     static struct config mine, said;
     char key[64], strange[CONFIG_STR_MAX], was[CONFIG_STR_MAX], is[CONFIG_STR_MAX];
     option_key(i, key);
-    strange_value(i, strange);
+    strange_option_value(i, "strange", strange);
     config_defaults(&mine);
     config_defaults(&said);
     option_text(&mine, i, was);
