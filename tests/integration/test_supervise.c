@@ -16,6 +16,8 @@
 #include "common/base/clock.h"
 #include "deploy/cli/supervise.h"
 #include "tests/onic_test.h"
+#include "tests/support/files.h"
+#include "tests/support/program.h"
 
 enum { PARTS_MAX = 4 };
 
@@ -40,10 +42,7 @@ static int setup(void **state)
     if (mkdir(path, 0700) != 0)
         return -1;
     snprintf(path, sizeof path, "%s/events", scene.dir);
-    FILE *f = fopen(path, "w");
-    if (!f)
-        return -1;
-    fclose(f);
+    files_write(path, "");
     scene.params = (struct supervise_params){.run_dir = scene.dir,
                                              .children = scene.specs,
                                              .lock_fd = -1,
@@ -116,17 +115,11 @@ static int finish(struct scene *s)
     return WEXITSTATUS(status);
 }
 
-static char *slurp(struct scene *s, const char *name)
+static const char *slurp(struct scene *s, const char *name)
 {
-    static char text[65536];
     char path[300];
     snprintf(path, sizeof path, "%s/%s", s->dir, name);
-    FILE *f = fopen(path, "r");
-    size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
-    if (f)
-        fclose(f);
-    text[n] = '\0';
-    return text;
+    return program_text(path);
 }
 
 static int count_word(struct scene *s, const char *name, const char *word)
@@ -139,25 +132,19 @@ static int count_word(struct scene *s, const char *name, const char *word)
 
 struct wish {
     struct scene *s;
-    const char *word;
+    const char *file, *word;
     int times;
 };
 
 static bool wish_came_true(void *ctx)
 {
     struct wish *w = ctx;
-    return count_word(w->s, "events", w->word) >= w->times;
-}
-
-static bool is_shown(void *ctx)
-{
-    struct wish *w = ctx;
-    return count_word(w->s, "stderr", w->word) >= w->times;
+    return count_word(w->s, w->file, w->word) >= w->times;
 }
 
 static void await(struct scene *s, const char *word, int times)
 {
-    struct wish w = {s, word, times};
+    struct wish w = {s, "events", word, times};
     if (!wait_until(wish_came_true, &w, 30000)) {
         print_error("no '%s' x %d in: %s\n", word, times, slurp(s, "events"));
         print_error("stderr: %s\n", slurp(s, "stderr"));
@@ -518,8 +505,8 @@ static void a_rotated_log_is_followed(void **state)
     assert_non_null(f);
     fputs("moved\n", f);
     fflush(f);
-    struct wish shown = {s, "in the new", 1};
-    assert_true(wait_until(is_shown, &shown, 30000));
+    struct wish shown = {s, "stderr", "in the new", 1};
+    assert_true(wait_until(wish_came_true, &shown, 30000));
     fputs("copied\n", f);
     fclose(f);
     assert_int_equal(finish(s), 0);
