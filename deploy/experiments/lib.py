@@ -53,9 +53,13 @@ class Experiment:
         code = subprocess.call(cmd, cwd=ROOT)
         if code != 0:
             sys.exit(f"training ended with {code}; its logs are in {run_dir}/log")
-        if last_metrics(run_dir).get("env_steps", 0) < frames:  # drained by a signal
-            sys.exit(f"{run_name} was stopped before its {frames} frames; the same command goes on with it")
+        self.finished(run_dir, frames)
         return run_dir
+
+    def finished(self, run_dir, frames, solved=False):
+        """Ends this script when the run was drained by a signal: neither at its frames nor solved."""
+        if not solved and last_metrics(run_dir).get("env_steps", 0) < frames:
+            sys.exit(f"{os.path.basename(run_dir)} was stopped before its {frames} frames; the same command goes on with it")
 
     def evaluate(self, *words):
         """The document of `onic eval`."""
@@ -120,6 +124,13 @@ def last_metrics(run_dir):
     return last
 
 
+def reached_at(curve, success):
+    """Frames at which the success in training reaches it and stays there for five lines of metrics (or to the end of the run): the first
+    episodes to end are the short, solved ones. curve: rows of (env_steps, success, ...)."""
+    good = [(r[1] or 0) >= success for r in curve]
+    return next((curve[i][0] for i in range(len(curve)) if good[i] and all(good[i:i + 5])), None)
+
+
 def write_curve(path, names, rows):
     """At most about 300 rows as tab-separated values, the last one always among them."""
     with open(path, "w") as f:
@@ -150,6 +161,12 @@ def bootstrap_interval(strata, statistic=interquartile_mean, draws=2000):
     random = Random(0)
     drawn = sorted(statistic([v for values in strata for v in random.choices(values, k=len(values))]) for _ in range(draws))
     return drawn[int(0.025 * draws)], drawn[int(0.975 * draws) - 1]
+
+
+def interval_text(values):
+    """Interquartile mean with its 95 % interval."""
+    low, high = bootstrap_interval([values])
+    return f"{interquartile_mean(values):.2f} [{low:.2f}, {high:.2f}]"
 
 
 def markdown(header, rows):

@@ -10,7 +10,7 @@ Resumable: a run with its line in minigrid_controls/results.jsonl is not repeate
 """
 import shutil
 
-from lib import Experiment, bootstrap_interval, interquartile_mean, last_metrics, markdown, read_metrics
+from lib import Experiment, interval_text, last_metrics, markdown, reached_at, read_metrics
 
 SEEDS = (101, 102, 103, 104, 105)
 # task -> frames. Half of the messages are helpful for the rules on these tasks (0.49 and 0.53), so one coin is both controls: a fair
@@ -30,12 +30,6 @@ def config_of(task):
     return f"deploy/configs/keycorridor_{task[-4:].lower()}.yaml" if task.startswith("Key") else "deploy/configs/obstructedmaze_full.yaml"
 
 
-def reached_at(curve, success):
-    """Frames at which the success in training reaches it and stays there for five lines of metrics."""
-    good = [(r[1] or 0) >= success for r in curve]
-    return next((curve[i][0] for i in range(len(curve) - 4) if all(good[i:i + 5])), None)
-
-
 def run_one(e, task, variant, flags, seed, frames):
     name = f"{task}-{variant.replace(' ', '').replace('+', '-')}-s{seed}"
     # the coin is drawn anew for each seed
@@ -49,11 +43,6 @@ def run_one(e, task, variant, flags, seed, frames):
             "label_positive": last.get("annot/label_positive"), "wall_s": last["wall_s"]})
     print(f"= {task} {variant} seed {seed}: success {e.rows[-1]['success']:.3f}", flush=True)
     shutil.rmtree(run_dir)
-
-
-def interval_text(values):
-    low, high = bootstrap_interval([values])
-    return f"{interquartile_mean(values):.2f} [{low:.2f}, {high:.2f}]"
 
 
 def table(rows):

@@ -7,8 +7,8 @@ is not repeated.
 """
 from lib import Experiment, last_metrics, markdown
 
-SEEDS, MOST, SUCCESS = (1, 2, 3), 4_000_000, 0.95
-FLAGS = ["--env.id=minigrid:MultiRoom-N4-S5", "--train.gamma_int=0.99", "--train.minibatches=1"]
+SEEDS, MOST, SUCCESS = (101, 102, 103, 104, 105), 4_000_000, 0.95
+FLAGS = ["--env.id=minigrid:MultiRoom-N4-S5", "--train.gamma_int=0.99"]
 MODELS = {"none": ["--reward.model=none", "--reward.coef_int=0"], "rnd": ["--reward.model=rnd", "--reward.coef_int=0.2"]}
 
 
