@@ -33,7 +33,7 @@ int server_options(struct server_params *out, const struct config *cfg, struct o
     if (!*out->listen_address)
         return err_set(err, ONIC_ECONFIG,
                        "the reward server needs an address to bind, for example "
-                       "--listen=tcp://127.0.0.1:5600");
+                       "--listen=tcp://127.0.0.1:5557");
     int rc = annotator_choose(&out->annotators, cfg, note, err);
     if (!rc)
         rc = goal_options(&out->goal, cfg, err);

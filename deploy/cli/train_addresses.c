@@ -3,9 +3,33 @@
 #include "deploy/cli/train_addresses.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "common/wire/frame/sock.h"
 #include "common/wire/frame/sock_folder.h"
+
+/* Both that the learner binds. A free port was chosen for it above, whose next one may be taken: it
+ * gets a free one for its weights, too. */
+static int train_addresses_try(struct train_addresses *out, const struct train_addresses_wish *wish,
+                               struct onic_err *err)
+{
+    char next[SOCK_ADDRESS_MAX];
+    struct sock_options as_learner = {
+        .hwm = 1, .allow_insecure = wish->allow_insecure, .option = "--listen"};
+    int rc = sock_try_bind(wish->listen, &as_learner, err);
+    as_learner.option = "--weights.listen";
+    if (!rc && wish->weights[0])
+        return sock_try_bind(wish->weights, &as_learner, err);
+    if (!rc)
+        rc = sock_sibling(wish->listen, ".weights", as_learner.option, next, err);
+    as_learner.option =
+        "the second address of a learner, the port after --listen: --weights.listen";
+    if (!rc)
+        rc = sock_try_bind(next, &as_learner, err);
+    if (!rc && strcmp(wish->listen, out->learner) != 0)
+        snprintf(out->weights, sizeof out->weights, "%s", next);
+    return rc;
+}
 
 /* Who gives an address to listen at needs no folder: without one the reward server gets a port. */
 int train_addresses_choose(struct train_addresses *out, const struct train_addresses_wish *wish,
@@ -26,9 +50,7 @@ int train_addresses_choose(struct train_addresses *out, const struct train_addre
     snprintf(out->actor, sizeof out->actor, "%s", out->learner);
     if (!rc && wish->listen[0])
         rc = sock_local(wish->listen, "--listen", out->learner, out->actor, err);
-    const struct sock_options as_learner = {
-        .hwm = 1, .allow_insecure = wish->allow_insecure, .option = "--listen"};
     if (!rc && wish->listen[0])
-        rc = sock_try_bind(wish->listen, &as_learner, err);
+        rc = train_addresses_try(out, wish, err);
     return rc;
 }

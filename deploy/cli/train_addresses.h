@@ -17,20 +17,22 @@ enum { TRAIN_ADDRESS_MAX = 512 };
 struct train_addresses {
     struct scratch sockets; /* the folder; scratch_remove, also after a failure */
     char learner[TRAIN_ADDRESS_MAX], actor[TRAIN_ADDRESS_MAX]; /* to listen at, to connect to */
-    char reward[TRAIN_ADDRESS_MAX];                            /* "": no labels are wanted */
-    bool own_reward_server;                                    /* else it is somebody else's */
+    char weights[TRAIN_ADDRESS_MAX]; /* "": where the learner has it by itself */
+    char reward[TRAIN_ADDRESS_MAX];  /* "": no labels are wanted */
+    bool own_reward_server;          /* else it is somebody else's */
 };
 
 struct train_addresses_wish {
     const char *run_dir;
     const char *listen;        /* of the learner; "" = ours to choose */
+    const char *weights;       /* its second address; "" = next to that */
     bool allow_insecure;       /* it may listen beyond this machine */
     const char *reward_server; /* "" = one of our own */
     bool wants_labels;
 };
 
-/* An address that is given is tried: one that is in use is said before a run is begun or
- * overwritten. ONIC_ECONFIG, ONIC_ECANTCREATE with what to change. */
+/* An address that is given is tried, and the learner's second one with it: one that is in use is
+ * said before a run is begun or overwritten. ONIC_ECONFIG, ONIC_ECANTCREATE with what to change. */
 int train_addresses_choose(struct train_addresses *out, const struct train_addresses_wish *wish,
                            struct onic_err *err);
 

@@ -125,6 +125,7 @@ static int train_prepare(struct train_plan *t, struct config *cfg, bool wants_la
 {
     const struct train_addresses_wish wish = {.run_dir = t->run_dir,
                                               .listen = cfg->listen_address,
+                                              .weights = cfg->weights_listen,
                                               .allow_insecure = cfg->security_allow_insecure,
                                               .reward_server = cfg->reward_server,
                                               .wants_labels = wants_labels};

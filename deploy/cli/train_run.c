@@ -113,6 +113,8 @@ static int add_children(struct train *t, struct onic_err *err)
     train_add_arg(l, "--run-dir=", t->p->run_dir);
     train_add_arg(l, "--on-exists=", "resume");
     train_add_arg(l, "--listen=", t->p->addresses.learner);
+    if (t->p->addresses.weights[0])
+        train_add_arg(l, "--weights.listen=", t->p->addresses.weights);
     train_add_arg(l, "--actors.count=", count);
     add_code_flags(t->p, l);
     if (t->p->addresses.reward[0])

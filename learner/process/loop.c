@@ -387,6 +387,7 @@ static int loop_finish(struct learner *r, int failed, struct onic_err *err)
 int learner_train(struct learner *r, struct onic_err *err)
 {
     log_info("listening", kv("address", wire_learner_address(r->wire)),
+             kv("weights", wire_learner_weights_address(r->wire)),
              kv("env", (const char *)r->env.id),
              kv("net", (const char *)policy_config(trainer_policy(r->core))->net),
              kv("parameters", params_count(policy_params(trainer_policy(r->core)))),

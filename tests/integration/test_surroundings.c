@@ -337,6 +337,23 @@ static void own_actors_reach_a_learner_wherever_it_listens(void **state)
     assert_non_null(strstr(program_text(s->a.err), "no.such.name.invalid does not resolve"));
 }
 
+static bool weights_have_a_free_port(void *ctx)
+{
+    struct scene *s = ctx;
+    return process_child(s->a.pid, "--weights.listen=tcp://localhost:*") > 0;
+}
+
+/* The one behind the free port that was chosen for the learner may be taken. */
+static void a_run_at_a_free_port_asks_for_a_second_free_one(void **state)
+{
+    struct scene *s = *state;
+    program_start_shell(&s->a, s->dir, "shell",
+                        TRAIN "--frames=1000000000 --reward.model=none --listen=tcp://localhost:*");
+    assert_true(wait_until(weights_have_a_free_port, s, WAIT_MS));
+    scene_await_metric(s, "updates", 1);
+    scene_drain(&s->a);
+}
+
 /* A learner and an actor that is told `localhost`, where the hosts file says what that is. The port
  * is below those that the system gives to clients: a client may connect to itself there. */
 static int meet(struct scene *s, const char *hosts, const char *listen)
@@ -430,6 +447,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_read_only_tmp_ends_nothing, scene_setup, scene_teardown),
         cmocka_unit_test_setup_teardown(own_actors_reach_a_learner_wherever_it_listens, scene_setup,
                                         scene_teardown),
+        cmocka_unit_test_setup_teardown(a_run_at_a_free_port_asks_for_a_second_free_one,
+                                        scene_setup, scene_teardown),
         cmocka_unit_test_setup_teardown(a_name_is_reached_whatever_families_it_stands_for,
                                         scene_setup, scene_teardown),
         cmocka_unit_test_setup_teardown(weights_that_cannot_be_reached_are_named_and_tried_again,

@@ -3,6 +3,7 @@
  * that accounts for everything; in between nothing is allocated and nothing booked twice unseen. */
 #define _DEFAULT_SOURCE
 #include <pthread.h>
+#include <stdlib.h>
 
 #include "common/base/xmalloc.h"
 #include "tests/support/skewed_clock.h"
@@ -39,6 +40,52 @@ static void addresses_are_refused_with_a_sentence(void **state)
     assert_err(wire_actor_create(
                    &a, &(struct wire_actor_params){.learner = "http://x", .actor_id = -1}, &err),
                ONIC_ECONFIG, "--learner=http://x");
+}
+
+static int port_of(const char *address)
+{
+    return atoi(strrchr(address, ':') + 1);
+}
+
+/* A learner at a port whose next one is free, too; its first one is returned. */
+static int learner_with_room_behind(struct wire_learner **l, char address[64])
+{
+    for (int port = 21000; port < 31000; port += 7) {
+        snprintf(address, 64, "tcp://127.0.0.1:%d", port);
+        struct wire_learner_params p = pair_learner_params(address);
+        if (wire_learner_create(l, &p, NULL) == ONIC_OK)
+            return port;
+    }
+    fail_msg("no two ports are free");
+    return 0;
+}
+
+static void weights_are_at_the_port_after_the_learners(void **state)
+{
+    (void)state;
+    struct wire_learner *l, *m;
+    char address[64], before[64], path[300], dir[256], expected[300];
+    int port = learner_with_room_behind(&l, address);
+    assert_int_equal(port_of(wire_learner_weights_address(l)), port + 1);
+    snprintf(before, sizeof before, "tcp://127.0.0.1:%d", port - 1);
+    struct wire_learner_params p = pair_learner_params(before);
+    assert_err(wire_learner_create(&m, &p, &err), ONIC_ECANTCREATE, "the port after --listen");
+    p.weights_listen = "tcp://127.0.0.1:*"; /* another, then */
+    assert_ok(wire_learner_create(&m, &p, &err));
+    assert_int_not_equal(port_of(wire_learner_weights_address(m)), port);
+    wire_learner_free(m);
+    wire_learner_free(l);
+    p = pair_learner_params("tcp://127.0.0.1:*"); /* whatever is behind the free one */
+    assert_ok(wire_learner_create(&l, &p, &err));
+    assert_true(port_of(wire_learner_weights_address(l)) > 0);
+    wire_learner_free(l);
+    temp_dir_create(dir);
+    snprintf(path, sizeof path, "ipc://%s/l", dir);
+    snprintf(expected, sizeof expected, "ipc://%s/l.weights", dir);
+    p = pair_learner_params(path);
+    assert_ok(wire_learner_create(&l, &p, &err));
+    assert_string_equal(wire_learner_weights_address(l), expected);
+    wire_learner_free(l);
 }
 
 static void an_actor_without_a_learner_gives_up_after_its_orphan_timeout(void **state)
@@ -174,6 +221,7 @@ int main(void)
     log_set_level(LOG_ERROR);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_are_refused_with_a_sentence),
+        cmocka_unit_test(weights_are_at_the_port_after_the_learners),
         cmocka_unit_test(an_actor_without_a_learner_gives_up_after_its_orphan_timeout),
         cmocka_unit_test(a_drain_accounts_for_everything),
         cmocka_unit_test(booking_twice_is_seen),

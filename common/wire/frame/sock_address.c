@@ -276,13 +276,37 @@ void sock_with_port(const char *address, const char *bound, char out[SOCK_ADDRES
         snprintf(out, SOCK_ADDRESS_MAX, "%s", bound);
 }
 
-void sock_sibling(const char *address, const char *suffix, char out[SOCK_ADDRESS_MAX])
+int sock_sibling(const char *address, const char *suffix, const char *option,
+                 char out[SOCK_ADDRESS_MAX], struct onic_err *err)
 {
     struct parts p;
-    if (split(address, &p))
-        sock_address_join(out, p.host[0] ? p.host : "*", "*");
-    else
-        snprintf(out, SOCK_ADDRESS_MAX, "%.*s%s", SOCK_ADDRESS_MAX - 32, address, suffix);
+    if (!split(address, &p)) {
+        int n = snprintf(out, SOCK_ADDRESS_MAX, "%.*s%s", SOCK_ADDRESS_MAX - 1, address, suffix);
+        return n < SOCK_ADDRESS_MAX
+                   ? ONIC_OK
+                   : err_set(err, ONIC_ECONFIG, "%s: %.200s with %s behind it is too long; give it",
+                             option, address, suffix);
+    }
+    if (strcmp(p.port, "*") != 0) {
+        int port = (int)strtol(p.port, NULL, 10) + 1;
+        if (port > 65535)
+            return err_set(err, ONIC_ECONFIG,
+                           "%s: it would be the port after that of %.200s, which is the last there "
+                           "is; choose a lower one there, or give %s=tcp://HOST:PORT",
+                           option, address, option);
+        snprintf(p.port, sizeof p.port, "%d", port);
+    }
+    sock_address_join(out, p.host[0] ? p.host : "*", p.port);
+    return ONIC_OK;
+}
+
+void sock_announce(const char *address, const char *first, const char *bound,
+                   char out[SOCK_ADDRESS_MAX])
+{
+    struct parts a, f;
+    bool known = split(address, &a) &&
+                 ((split(first, &f) && strcmp(a.host, f.host) == 0) || if_nametoindex(a.host) != 0);
+    sock_with_port(known ? "tcp://*:*" : address, bound, out);
 }
 
 void sock_reachable(const char *announced, const char *via, char out[SOCK_ADDRESS_MAX])

@@ -44,9 +44,16 @@ bool sock_is_exposed(const char *address);
 
 /* `address` with its port, as bound: `bound` ends with it. ipc and others: `bound` itself. */
 void sock_with_port(const char *address, const char *bound, char out[SOCK_ADDRESS_MAX]);
-/* An address next to `address` for a second socket: a free port of the same host, or path + suffix.
- */
-void sock_sibling(const char *address, const char *suffix, char out[SOCK_ADDRESS_MAX]);
+/* An address next to `address` for a second socket: the next port of the same host (a free one
+ * where `address` asks for a free one), or path + suffix. ONIC_ECONFIG: there is none, in a
+ * sentence that names the option by which the second one is given. */
+int sock_sibling(const char *address, const char *suffix, const char *option,
+                 char out[SOCK_ADDRESS_MAX], struct onic_err *err);
+/* What peers are told of a second socket, bound as `bound` when `address` was asked for: host and
+ * port, or every interface (below) where only the host by which they came means something to them:
+ * that of the first socket, `first`, or the name of an interface. */
+void sock_announce(const char *address, const char *first, const char *bound,
+                   char out[SOCK_ADDRESS_MAX]);
 /* Where to connect to a socket that its owner announced as bound to every interface
  * (tcp://0.0.0.0:P): the host by which the owner itself was reached (via), and port P. Any other
  * address is copied. */

@@ -61,7 +61,7 @@ int wire_labels_server_create(struct wire_labels_server **out, const char *liste
     *out = NULL;
     if (!listen || !listen[0])
         return err_set(err, ONIC_ECONFIG,
-                       "no address to listen at: give --listen=tcp://127.0.0.1:5556");
+                       "no address to listen at: give --listen=tcp://127.0.0.1:5557");
     struct wire_labels_server *s = xcalloc(1, sizeof *s);
     s->own_context = zmq_context == NULL;
     s->context = s->own_context ? zmq_ctx_new() : zmq_context;

@@ -99,13 +99,18 @@ static int open_sockets(struct wire_learner *w, struct onic_err *err)
                                             .hwm = 4 * w->p.window + 16};
     memcpy(wp.run_id, w->p.run_id, sizeof wp.run_id);
     char sibling[SOCK_ADDRESS_MAX];
-    sock_sibling(w->address, ".weights", sibling);
-    wp.address = w->p.weights_listen && w->p.weights_listen[0] ? w->p.weights_listen : sibling;
     bool chosen = w->p.weights_listen && w->p.weights_listen[0];
-    rc = wire_weights_server_create(&w->weights, &wp, err);
-    if (!rc) /* next to our own: by whatever host an actor reached us, perhaps through a NAT */
-        sock_with_port(chosen ? wp.address : "tcp://*:*", wire_weights_server_address(w->weights),
-                       w->weights_address);
+    wp.address = chosen ? w->p.weights_listen : sibling;
+    wp.option = chosen
+                    ? "--weights.listen"
+                    : "the second address of a learner, the port after --listen: --weights.listen";
+    if (!chosen)
+        rc = sock_sibling(w->p.listen, ".weights", "--weights.listen", sibling, err);
+    if (!rc)
+        rc = wire_weights_server_create(&w->weights, &wp, err);
+    if (!rc) /* of our own host: by whatever name an actor reached us, perhaps through a NAT */
+        sock_announce(wp.address, w->p.listen, wire_weights_server_address(w->weights),
+                      w->weights_address);
     return rc;
 }
 
@@ -235,6 +240,11 @@ void wire_learner_free(struct wire_learner *w)
 const char *wire_learner_address(const struct wire_learner *w)
 {
     return w->address;
+}
+
+const char *wire_learner_weights_address(const struct wire_learner *w)
+{
+    return wire_weights_server_address(w->weights);
 }
 
 /* --- queue ------------------------------------------------------------------------------- */

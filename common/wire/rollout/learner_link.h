@@ -21,7 +21,7 @@ struct wire_learner;
 
 struct wire_learner_params {
     const char *listen;         /* trajectory address; "tcp://host:*" binds a free port */
-    const char *weights_listen; /* "" = free port on the same host / a sibling ipc path */
+    const char *weights_listen; /* "" = the port after listen's (free: free), path + .weights */
     void *zmq_context;          /* NULL = own */
     uint8_t run_id[16];
     uint32_t epoch;          /* of this learner life; fsynced by the caller before */
@@ -56,6 +56,7 @@ int wire_learner_create(struct wire_learner **out, const struct wire_learner_par
                         struct onic_err *err);
 void wire_learner_free(struct wire_learner *w);
 const char *wire_learner_address(const struct wire_learner *w); /* as bound, port filled in */
+const char *wire_learner_weights_address(const struct wire_learner *w); /* the same */
 
 /* Training thread. Takes a checked trajectory out of the queue; the caller owns it and gives it
  * back with wire_learner_release when its memory is no longer read. ONIC_ETIMEDOUT, ONIC_ESTOPPED.

@@ -294,7 +294,7 @@ int wire_weights_server_create(struct wire_weights_server **out,
     struct sock_options o = {.hwm = p->hwm,
                              .max_msg_bytes = BOUND_WEIGHTS_BYTES,
                              .allow_insecure = p->allow_insecure,
-                             .option = "--weights.listen"};
+                             .option = p->option};
     void *socket;
     char bound[SOCK_ADDRESS_MAX];
     int rc = sock_bind(&socket, p->context, p->address, &o, bound, err);

@@ -21,6 +21,7 @@ struct wire_weights_server;
 struct wire_weights_server_params {
     void *context;
     const char *address;
+    const char *option; /* what to change, in sentences */
     bool allow_insecure;
     uint8_t run_id[16];
     uint32_t epoch;

@@ -108,22 +108,52 @@ static void names_and_interfaces_stand_for_addresses_of_this_machine(void **stat
                "this machine has no such address");
 }
 
+static void a_sibling_is_at(const char *address, const char *expected)
+{
+    char out[SOCK_ADDRESS_MAX];
+    assert_ok(sock_sibling(address, ".weights", "--weights.listen", out, &err));
+    assert_string_equal(out, expected);
+}
+
 static void ports_and_siblings_keep_the_host_as_it_was_written(void **state)
 {
     (void)state;
-    char out[SOCK_ADDRESS_MAX];
+    char out[SOCK_ADDRESS_MAX], path[SOCK_ADDRESS_MAX] = "ipc://";
     sock_with_port("tcp://localhost:*", "tcp://127.0.0.1:4567", out);
     assert_string_equal(out, "tcp://localhost:4567");
     sock_with_port("tcp://:*", "tcp://[::]:4567", out);
     assert_string_equal(out, "tcp://*:4567");
     sock_with_port("ipc://a", "ipc://a", out);
     assert_string_equal(out, "ipc://a");
-    sock_sibling("tcp://localhost:4567", ".weights", out);
-    assert_string_equal(out, "tcp://localhost:*");
-    sock_sibling("tcp://[::1]:4567", ".weights", out);
-    assert_string_equal(out, "tcp://[::1]:*");
-    sock_sibling("ipc:///tmp/a", ".weights", out);
-    assert_string_equal(out, "ipc:///tmp/a.weights");
+    a_sibling_is_at("tcp://localhost:4567", "tcp://localhost:4568");
+    a_sibling_is_at("tcp://[::1]:4567", "tcp://[::1]:4568");
+    a_sibling_is_at("tcp://:65534", "tcp://*:65535");
+    a_sibling_is_at("tcp://localhost:*", "tcp://localhost:*");
+    a_sibling_is_at("tcp://*:0", "tcp://*:*");
+    a_sibling_is_at("ipc:///tmp/a", "ipc:///tmp/a.weights");
+    assert_err(sock_sibling("tcp://h:65535", ".weights", "--weights.listen", out, &err),
+               ONIC_ECONFIG, "the last there is");
+    memset(path + 6, 'x', SOCK_ADDRESS_MAX - 12);
+    assert_err(sock_sibling(path, ".weights", "--weights.listen", out, &err), ONIC_ECONFIG,
+               "too long");
+}
+
+static void what_peers_are_told_means_something_where_they_are(void **state)
+{
+    static const struct {
+        const char *address, *first, *bound, *told;
+    } cases[] = {{"tcp://a:7", "tcp://a:6", "tcp://127.0.0.1:7", "tcp://*:7"},
+                 {"tcp://:*", "tcp://*:6", "tcp://[::]:7", "tcp://*:7"},
+                 {"tcp://lo:*", "tcp://a:6", "tcp://127.0.0.1:7", "tcp://*:7"},
+                 {"tcp://b:*", "tcp://a:6", "tcp://10.0.0.1:7", "tcp://b:7"},
+                 {"tcp://10.0.0.2:7", "tcp://10.0.0.1:6", "tcp://10.0.0.2:7", "tcp://10.0.0.2:7"},
+                 {"ipc:///x.weights", "ipc:///x", "ipc:///x.weights", "ipc:///x.weights"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char out[SOCK_ADDRESS_MAX];
+        sock_announce(cases[i].address, cases[i].first, cases[i].bound, out);
+        assert_string_equal(out, cases[i].told);
+    }
 }
 
 static void a_local_address_is_numeric_and_its_port_is_chosen(void **state)
@@ -199,6 +229,7 @@ int main(void)
         cmocka_unit_test(a_name_that_does_not_resolve_is_said),
         cmocka_unit_test(names_and_interfaces_stand_for_addresses_of_this_machine),
         cmocka_unit_test(ports_and_siblings_keep_the_host_as_it_was_written),
+        cmocka_unit_test(what_peers_are_told_means_something_where_they_are),
         cmocka_unit_test(a_local_address_is_numeric_and_its_port_is_chosen),
         cmocka_unit_test(a_server_is_reached_by_name_and_by_number),
         cmocka_unit_test(a_server_of_both_families_is_reached_by_either),
