@@ -16,6 +16,7 @@
 #include "common/base/log.h"
 #include "common/base/process.h"
 #include "common/base/secrets.h"
+#include "common/base/trace.h"
 #include "common/config/config.h"
 #include "common/nn/blas.h"
 
@@ -90,7 +91,9 @@ int main(int argc, char **argv)
         rc = actor_describe(&cfg, &err);
         return !rc || rc == ONIC_ESTOPPED ? 0 : actor_main_fail(&err);
     }
-    rc = limits_check(&actor_need, &err);
+    rc = trace_open("actor", &err);
+    if (!rc)
+        rc = limits_check(&actor_need, &err);
     if (rc)
         return actor_main_fail(&err);
     clock_leave_out_standstills();

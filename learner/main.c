@@ -12,6 +12,7 @@
 #include "common/base/process.h"
 #include "common/base/pulse.h"
 #include "common/base/secrets.h"
+#include "common/base/trace.h"
 #include "common/nn/blas.h"
 #include "learner/process/loop.h"
 #include "learner/process/open.h"
@@ -84,7 +85,9 @@ int main(int argc, char **argv)
     log_follow_file();
     pulse_open();
     catch_signals();
-    rc = learner_check_limits(&given, &err);
+    rc = trace_open("learner", &err);
+    if (!rc)
+        rc = learner_check_limits(&given, &err);
     if (rc)
         return learner_main_fail(rc, &err);
     clock_leave_out_standstills();

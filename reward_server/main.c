@@ -9,6 +9,7 @@
 #include "common/base/log.h"
 #include "common/base/process.h"
 #include "common/base/secrets.h"
+#include "common/base/trace.h"
 #include "common/config/config.h"
 #include "reward_server/server_options.h"
 
@@ -53,9 +54,10 @@ int main(int argc, char **argv)
         secrets_forget();
     if (!rc)
         rc = process_need_files(FILES_NEEDED, "a reward server", &err);
-    if (!rc) {
+    if (!rc)
+        rc = trace_open("reward-server", &err);
+    if (!rc)
         rc = limits_check(&server_need, &err);
-    }
     if (!rc) {
         clock_leave_out_standstills();
         rc = server_options(&params, &config, &err);

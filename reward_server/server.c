@@ -23,6 +23,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/trace.h"
 
 static void server_quit(struct server *s, int code)
 {
@@ -49,9 +50,25 @@ static void store_failed(struct server *s, const struct onic_err *why)
     }
 }
 
+/* kind: found in the store, handed to the annotator, or sent. */
+static void trace_labels(const struct server *s, enum trace_kind kind, const struct label *l, int n)
+{
+    uint64_t identity =
+        trace_on ? trace_hash(s->identity.identity, strlen(s->identity.identity)) : 0;
+    for (int i = 0; i < n && trace_on; i++)
+        trace_write(&(struct trace_event){.kind = (uint16_t)kind,
+                                          .incarnation = identity,
+                                          .seq = trace_hash(l[i].question, l[i].question_len),
+                                          .version = l[i].id,
+                                          .n = trace_value(l[i].value),
+                                          .reason = (uint16_t)l[i].state});
+}
+
 static void deliver_row(struct server *s, uint64_t client, const struct label_row *row)
 {
     struct label label = row->label;
+    trace_labels(s, TRACE_STORED, &label, 1);
+    trace_labels(s, TRACE_DELIVERED, &label, 1);
     label_origin(s->annotators, label.raw, label.source);
     if (wire_labels_server_send(s->socket, client, &label, 1) && !row->delivered)
         label_store_delivered(s->store, label.id);
@@ -84,6 +101,7 @@ static bool keep_answers(struct server *s)
         s->counts.answered += answered;
         s->counts.abstained += !answered;
     }
+    trace_labels(s, TRACE_DELIVERED, label, n);
     if (wire_labels_server_send(s->socket, 0, label, n))
         for (int i = 0; i < n; i++)
             label_store_delivered(s->store, label[i].id);
@@ -135,8 +153,10 @@ static void server_submit(struct server *s, int n)
         const struct label *l = &s->asked[i];
         if (label_is_settled(l->state)) /* the client asks again and hears the stored label */
             annotation_queue_done(s->queue, s->ticket[i]);
-        else
+        else {
+            trace_labels(s, TRACE_ASKED, l, 1);
             s->annotator->v->submit(s->annotator, s->ticket[i], l->question, l->question_len, 0);
+        }
     }
 }
 

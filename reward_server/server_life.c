@@ -17,6 +17,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/paths.h"
+#include "common/base/trace.h"
 #include "common/base/xmalloc.h"
 #include "reward_server/label_identity.h"
 
@@ -73,7 +74,11 @@ static int open_store(struct server *s, const struct server_params *p, struct on
         return err_set(err, ONIC_ECANTCREATE, "cannot create the run directory %s: %s", p->run_dir,
                        strerror(errno));
     int rc = label_store_open(&s->store, p->store_path, LABEL_STORE_SERVER, err);
-    return rc ? rc : label_store_counts(s->store, &s->counts, err);
+    if (!rc)
+        rc = label_store_counts(s->store, &s->counts, err);
+    if (!rc)
+        trace(STORE, .seq = s->counts.last_id, .version = s->counts.answered);
+    return rc;
 }
 
 static void put_back(void *ctx, const char *question, size_t len)

@@ -19,6 +19,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/pulse.h"
+#include "common/base/trace.h"
 #include "common/run/run_dir.h"
 #include "learner/process/report.h"
 
@@ -268,6 +269,7 @@ static int update(struct learner *r, struct onic_err *err)
     if (rc)
         return rc;
     batcher_book_consumed(r->batcher);
+    trace(UPDATED, .version = trainer_counters(r->core)->version);
     episode_log_add(r->replays, batch, mix, label_client_identity(r->annotate),
                     trainer_counters(r->core)->env_steps);
     report_episodes(r->metrics, &r->env, held, n);
@@ -376,6 +378,7 @@ static int loop_finish(struct learner *r, int failed, struct onic_err *err)
     ledger_line(&ledger, &line);
     log_info("ledger", kv("trajectories", (const char *)line.data));
     buf_release(&line);
+    trace(ENDED, .n = rc || failed);
     if (!rc && !ledger_balanced(&ledger))
         rc = err_set(
             err, ONIC_EINTERNAL,

@@ -13,6 +13,7 @@
 #include "common/base/log.h"
 #include "common/base/process.h"
 #include "common/base/run_lock.h"
+#include "common/base/trace.h"
 #include "common/base/xmalloc.h"
 #include "common/config/overlay.h"
 #include "common/run/run_dir.h"
@@ -270,6 +271,7 @@ static int open_links(struct learner *r, const struct config *cfg, struct checkp
         rc = first_checkpoint(r, err);
     if (!rc) {
         r->published_version = trainer_counters(r->core)->version;
+        trace(UPDATED, .version = r->published_version);
         wire_learner_publish(r->wire, trainer_weights(r->core), r->published_version);
     }
     return rc;

@@ -15,6 +15,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/trace.h"
 
 enum { IDENTITY_TEXTS = 5 };
 
@@ -470,6 +471,16 @@ static int answer_one(struct label_store *s, struct label *l, double now, int64_
     return label_row_put(s, &next, s->current->number, err);
 }
 
+static void trace_answers(const struct label_store *s, const struct label *l, int n)
+{
+    char identity[192];
+    label_identity_text(&s->current_view, identity);
+    uint64_t id = trace_hash(identity, strlen(identity));
+    for (int i = 0; i < n; i++)
+        trace(DURABLE, .incarnation = id, .seq = trace_hash(l[i].question, l[i].question_len),
+              .version = l[i].id, .n = trace_value(l[i].value), .reason = (uint16_t)l[i].state);
+}
+
 int label_store_answer(struct label_store *s, struct label *l, int n, struct onic_err *err)
 {
     ONIC_ASSERT(s->current);
@@ -487,5 +498,8 @@ int label_store_answer(struct label_store *s, struct label *l, int n, struct oni
     }
     if (!rc && last_id > before)
         rc = label_meta_add(s, "last_id", last_id - before, NULL, err);
-    return label_end(s, rc, err);
+    rc = label_end(s, rc, err);
+    if (!rc && trace_on)
+        trace_answers(s, l, n);
+    return rc;
 }

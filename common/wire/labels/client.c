@@ -16,6 +16,7 @@
 #include "common/base/buf.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/trace.h"
 #include "common/base/xmalloc.h"
 #include "common/wire/frame/meta.h"
 #include "common/wire/frame/sock.h"
@@ -189,7 +190,9 @@ static bool send_ask(struct wire_labels_client *c, int64_t now)
         return false;
     c->asks++;
     for (size_t k = 0; k < n; k++) {
-        if (b->entry[who[k]].ask)
+        const struct pending_entry *e = &b->entry[who[k]];
+        trace(QUESTION, .seq = trace_hash(b->texts + e->at, e->len));
+        if (e->ask)
             c->status.resent_total++;
         else
             c->status.asked_total++;
@@ -396,6 +399,8 @@ static bool labels_client_settle(struct wire_labels_client *c, const struct labe
     if (b->entry[i].state == PENDING_ANSWERED)
         return false;
     pending_set(b, i, PENDING_ANSWERED);
+    trace(LABEL, .seq = trace_hash(l->question, l->question_len), .version = l->id,
+          .n = trace_value(l->value), .reason = (uint16_t)l->state);
     if (l->state == LABEL_ANSWERED)
         c->status.labels_total++;
     else

@@ -11,6 +11,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/trace.h"
 #include "common/base/xmalloc.h"
 #include "common/wire/rollout/actor_state.h"
 #include "session.pb-c.h"
@@ -225,6 +226,9 @@ int wire_actor_leave(struct wire_actor *w, int timeout_ms, struct onic_err *err)
         }
         turn(w, POLL_SLICE_MS);
     }
+    if (w->bye_acked)
+        trace(LEFT, .actor = w->id, .incarnation = w->incarnation, .seq = w->produced,
+              .version = w->acked);
     if (w->bye_acked)
         ledger_page_update(w->page, w->produced, w->produced, w->steps_put + w->steps_since);
     else if (w->welcomed_once)

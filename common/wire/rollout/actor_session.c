@@ -19,6 +19,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/trace.h"
 #include "common/base/xmalloc.h"
 #include "common/wire/rollout/actor_state.h"
 #include "session.pb-c.h"
@@ -167,6 +168,8 @@ static void session_welcome(struct wire_actor *w, const struct frame *f)
     if (!w->welcomed_once)
         first_welcome(w, m, f);
     w->epoch = f->head.epoch;
+    trace(WELCOMED, .actor = w->id, .incarnation = w->incarnation, .n = w->epoch,
+          .seq = trace_hash(w->run_id, sizeof w->run_id));
     w->weights_version = 0;
     w->state = LINK_WELCOMED;
     w->hello_ms = clock_ms();
@@ -199,6 +202,8 @@ static void credit(struct wire_actor *w, const struct frame *f)
         w->credit_until = m->credit_until;
     if (m->go_back || w->sent < w->acked)
         w->sent = w->acked;
+    trace(CREDIT, .actor = w->id, .incarnation = w->incarnation, .n = w->epoch,
+          .seq = m->credit_until, .version = m->ack);
 }
 
 static void reject(struct wire_actor *w, const struct frame *f)

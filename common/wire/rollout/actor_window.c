@@ -11,6 +11,7 @@
  * meanwhile is replaced by a SKIP of its number, so the learner never waits for it. */
 #include <string.h>
 
+#include "common/base/trace.h"
 #include "common/data/ledger.h"
 #include "common/wire/rollout/actor_state.h"
 #include "common/wire/rollout/lag.h"
@@ -72,6 +73,8 @@ void wire_actor_put(struct wire_actor *w, struct trajectory *t)
     t->actor_id = w->id;
     t->incarnation = w->incarnation;
     t->seq = ++w->produced;
+    trace(MADE, .actor = w->id, .incarnation = w->incarnation, .seq = t->seq,
+          .version = t->weights_version);
     t->env_steps_before = w->steps_base + w->steps_put;
     w->steps_put += (uint64_t)w->shape.T * (uint64_t)w->shape.E;
     w->steps_since = 0;
@@ -145,5 +148,7 @@ void wire_actor_flush(struct wire_actor *w)
         if (!(stale ? send_skip(w, b->t.seq) : send_block(w, b)))
             return;
         w->sent++;
+        trace(SENT, .actor = w->id, .incarnation = w->incarnation, .seq = w->sent, .n = w->epoch,
+              .version = b->t.weights_version, .reason = stale);
     }
 }

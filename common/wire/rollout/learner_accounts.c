@@ -16,6 +16,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/trace.h"
 #include "common/base/xmalloc.h"
 #include "common/wire/rollout/lag.h"
 #include "common/wire/rollout/learner_state.h"
@@ -154,6 +155,8 @@ void peer_accept(struct wire_learner *w, struct peer *p)
 void peer_settle_dropped(struct wire_learner *w, struct peer *p, enum ledger_drop reason)
 {
     set_settled(w, p, p->settled_seq + 1);
+    trace(DROPPED, .actor = p->id, .incarnation = p->incarnation, .seq = p->settled_seq, .n = 1,
+          .reason = (uint16_t)(TRACE_DROP + reason));
     peer_book(p, p->settled_seq);
     w->trajectories.dropped[reason]++;
     w->steps.dropped[reason] += p->steps_each;
@@ -171,6 +174,7 @@ void peer_roll_back(struct wire_learner *w, struct peer *p, uint64_t acked)
     if (acked <= p->settled_seq)
         return;
     uint64_t missing = 0;
+    trace(ROLLED_BACK, .actor = p->id, .incarnation = p->incarnation, .seq = acked);
     for (uint64_t s = p->settled_seq + 1; s <= acked; s++) {
         if (s - p->booked > BOOK_BITS) { /* far beyond anything this account knows */
             missing += acked - s + 1;
@@ -208,6 +212,9 @@ void peer_close(struct wire_learner *w, struct peer *p, enum ledger_lost lost,
     if (p->state == PEER_CLOSED)
         return;
     peer_take_back(w, p);
+    trace(CLOSED, .actor = p->id, .incarnation = p->incarnation, .seq = p->produced,
+          .version = p->settled_seq,
+          .reason = (uint16_t)(lost != LEDGER_LOSTS ? TRACE_LOST + lost : TRACE_DROP + dropped));
     uint64_t open = p->produced - p->settled_seq;
     if (lost != LEDGER_LOSTS) {
         count_lost(w, lost, open, p->steps_each);
@@ -238,6 +245,7 @@ void peer_open(struct wire_learner *w, struct peer *p, uint64_t incarnation)
     p->invalid_run = p->bad_minute = 0;
     p->challenged_ms = 0;
     p->state = PEER_JOINED;
+    trace(OPENED, .actor = p->id, .incarnation = incarnation);
 }
 
 void books_unknown_account(struct wire_learner *w, uint64_t produced, uint64_t acked,
@@ -270,11 +278,19 @@ void books_trajectory(struct wire_learner *w, struct received *r, bool consumed,
     uint64_t steps = (uint64_t)t->shape.T * (uint64_t)t->shape.E;
     struct peer *p = peer_find(w, t->actor_id);
     if (r->booked) {
+        trace(CONSUMED, .actor = t->actor_id, .incarnation = t->incarnation, .seq = t->seq,
+              .version = t->weights_version);
         w->trajectories.consumed_twice++;
         w->steps.consumed_twice += steps;
         return;
     }
     r->booked = true;
+    if (consumed)
+        trace(CONSUMED, .actor = t->actor_id, .incarnation = t->incarnation, .seq = t->seq,
+              .version = t->weights_version);
+    else
+        trace(DROPPED, .actor = t->actor_id, .incarnation = t->incarnation, .seq = t->seq,
+              .reason = (uint16_t)(TRACE_DROP + reason));
     w->unbooked_load -= load_of(w, steps);
     w->unpublished_load += consumed ? load_of(w, steps) : 0;
     if (p->state != PEER_CLOSED && p->incarnation == t->incarnation) {

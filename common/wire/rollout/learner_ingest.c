@@ -14,6 +14,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/trace.h"
 #include "common/base/xmalloc.h"
 #include "common/wire/rollout/learner_state.h"
 #include "session.pb-c.h"
@@ -188,6 +189,8 @@ static bool ingest_settle(struct wire_learner *w, struct peer *p, struct receive
     r->index = p->next_index++;
     accept_snapshot(p, r);
     peer_accept(w, p);
+    trace(ACCEPTED, .actor = p->id, .incarnation = p->incarnation, .seq = p->settled_seq,
+          .version = r->t.weights_version);
     w->unbooked_load += load_of(w, p->steps_each);
     if (w->queue_tail)
         w->queue_tail->next = r;
@@ -243,6 +246,7 @@ static bool ingest_ordered(struct wire_learner *w, struct peer *p, const struct 
     if (peer_is_booked(p, seq)) { /* trained on before the learner was restored */
         w->status.duplicates++;
         peer_accept(w, p);
+        trace(REPEATED, .actor = p->id, .incarnation = p->incarnation, .seq = seq);
         ingest_grant(w, p, false);
         return false;
     }
@@ -367,6 +371,7 @@ static void check_lease(struct wire_learner *w, struct peer *p, int64_t now)
         log_warn(text, kv("actor", p->id));
         peer_revoke_credit(w, p);
         p->state = PEER_ABSENT;
+        trace(ABSENT, .actor = p->id, .incarnation = p->incarnation);
     }
     if (p->state == PEER_ABSENT && p->given_up == 0 && silent > FORGET_MS &&
         p->produced > p->settled_seq)

@@ -15,6 +15,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/trace.h"
 #include "common/data/trajectory_block.h"
 #include "common/wire/rollout/learner_state.h"
 #include "session.pb-c.h"
@@ -120,8 +121,11 @@ static void settle_previous(struct wire_learner *w, struct peer *p, const Onic__
         }
         peer_close(w, p, LEDGER_LOST_ACTOR_UNKNOWN, 0);
     }
-    if (known && page->incarnation > p->incarnation)
-        books_unknown_account(w, page->produced, page->acked, page->steps_each);
+    if (!known || page->incarnation <= p->incarnation)
+        return;
+    trace(UNKNOWN, .actor = p->id, .incarnation = page->incarnation, .seq = page->produced,
+          .version = page->acked);
+    books_unknown_account(w, page->produced, page->acked, page->steps_each);
 }
 
 /* May the number of p be given to somebody new? Otherwise the asker has been told, or is left to
@@ -233,6 +237,8 @@ static void come_back(struct wire_learner *w, const struct sock_route *from, con
     peer_roll_back(w, p, m->own->acked);
     bool was_away = !peer_alive(p);
     p->state = PEER_JOINED;
+    trace(BACK, .actor = p->id, .incarnation = p->incarnation, .seq = p->produced,
+          .version = m->own->acked);
     p->env_steps = m->own->env_steps;
     p->cpu_ms = m->own->cpu_ms;
     keep_name(p, from, m);
@@ -384,6 +390,7 @@ void wire_learner_ready(struct wire_learner *w, struct peer *p, const struct fra
         log_error("an actor does not fit to this run", kv("actor", p->id), kv("host", p->host),
                   kv("differs", diff.data));
         wire_learner_reject(w, &p->route, &f->head, WIRE_REJECT_INCOMPATIBLE, diff.data);
+        trace(ABSENT, .actor = p->id, .incarnation = p->incarnation);
         peer_close(w, p, LEDGER_LOST_ACTOR_UNKNOWN, 0);
     } else {
         if (!w->has_shape)

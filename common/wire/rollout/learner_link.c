@@ -22,6 +22,7 @@
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/process.h"
+#include "common/base/trace.h"
 #include "common/base/xmalloc.h"
 #include "common/wire/frame/sock_guard.h"
 #include "common/wire/rollout/learner_state.h"
@@ -159,6 +160,8 @@ int wire_learner_create(struct wire_learner **out, const struct wire_learner_par
         wire_learner_free(w);
         return rc;
     }
+    trace(LIFE, .n = p->epoch, .incarnation = trace_hash(p->run_id, sizeof p->run_id),
+          .seq = (uint64_t)p->window, .version = p->max_policy_lag, .reason = p->deterministic);
     w->running = true;
     limits_create_thread(&w->thread, wire_learner_ingest, w);
     *out = w;
@@ -324,6 +327,8 @@ uint64_t wire_learner_index(const struct trajectory *t)
 
 void wire_learner_publish(struct wire_learner *w, const float *weights, uint64_t version)
 {
+    trace(PUBLISHED, .version = version,
+          .seq = trace_hash(weights, w->p.weights_floats * sizeof *weights));
     wire_weights_server_publish(w->weights, weights, version);
     atomic_store(&w->version_plus_1, version + 1);
     pthread_mutex_lock(&w->lock);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/trace.h"
 #include "common/base/xmalloc.h"
 #include "common/wire/frame/crc32c.h"
 #include "common/wire/rollout/learner_state.h"
@@ -105,8 +106,10 @@ void wire_learner_save(struct wire_learner *w, struct buf *out)
     put64(out, (uint64_t)w->npeers);
     for (int i = 0; i < w->npeers; i++)
         put_peer(out, w->peers[i]);
+    uint32_t check = crc32c(0, out->data + start, out->len - start);
+    trace(SAVED, .seq = check, .version = out->len - start);
     pthread_mutex_unlock(&w->lock);
-    put64(out, crc32c(0, out->data + start, out->len - start));
+    put64(out, check);
 }
 
 static void get_peer(struct wire_learner *w, struct cursor *in)
@@ -175,6 +178,7 @@ int wire_learner_load(struct wire_learner *w, const void *blob, size_t len, stru
                        (unsigned long long)version, SAVE_VERSION);
     int rc = ONIC_OK;
     pthread_mutex_lock(&w->lock);
+    trace(RESTORED, .seq = crc32c(0, blob, len - 8), .version = len - 8);
     forget_peers(w);
     w->next_incarnation = (uint32_t)get64(&in) + INCARNATION_GAP;
     get_counts(&in, &w->trajectories);

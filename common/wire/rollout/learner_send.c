@@ -5,6 +5,7 @@
  * the actor may go, the weights version, and whether to go back. */
 #include <string.h>
 
+#include "common/base/trace.h"
 #include "common/wire/rollout/learner_state.h"
 #include "session.pb-c.h"
 
@@ -40,6 +41,8 @@ bool wire_learner_send(struct wire_learner *w, struct peer *p, enum frame_type t
     enum sock_sent sent = sock_send(w->socket, &p->route, &msg);
     if (sent == SOCK_FULL)
         w->status.hwm_hit++;
+    else if (sent != SOCK_SENT)
+        trace(UNREACHABLE, .actor = p->id, .incarnation = p->incarnation);
     return sent == SOCK_SENT;
 }
 
@@ -64,5 +67,7 @@ bool wire_learner_credit(struct wire_learner *w, struct peer *p, bool go_back)
     m.credit_until = p->credit_until;
     m.weights_version = atomic_load(&w->version_plus_1);
     m.go_back = go_back;
+    trace(GRANTED, .actor = p->id, .incarnation = p->incarnation, .seq = m.credit_until,
+          .version = m.ack);
     return wire_learner_send(w, p, FRAME_CREDIT, &m.base);
 }

@@ -19,6 +19,7 @@
 #include "common/base/bounds.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/trace.h"
 #include "common/base/xmalloc.h"
 #include "common/wire/frame/crc32c.h"
 #include "common/wire/frame/sock.h"
@@ -263,6 +264,8 @@ static void swap_in(struct wire_weights_pull *p, uint64_t version)
     p->state = PULL_IDLE;
     p->waiting_ms = 0;
     p->gone_run = p->corrupt_run = 0;
+    trace(WEIGHTS, .n = p->epoch, .version = version,
+          .seq = trace_hash(p->block[p->active], p->total));
 }
 
 static bool weights_pull_finish(struct wire_weights_pull *p)
