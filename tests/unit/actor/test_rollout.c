@@ -122,6 +122,36 @@ static void the_last_observation_of_an_episode_is_kept(void **state)
     close_fixture(&f);
 }
 
+/* Replays the whole trajectory through the training forward pass; how many episodes ended in it. */
+static int equals_the_training_pass(const struct fixture *f)
+{
+    int ends = 0;
+    const uint8_t *rows[T * E];
+    uint8_t reset[T * E] = {0};
+    for (int i = 0; i < T * E; i++) {
+        rows[i] = f->t->obs + (size_t)i * f->t->shape.obs_bytes;
+        reset[i] = i >= E && (f->t->flags[i - E] & STEP_ENDED) != 0;
+        ends += reset[i];
+    }
+    int A = f->t->shape.actions.n;
+    float *logits = xcalloc((size_t)(T * E * A), sizeof *logits),
+          *value = xcalloc(T * E * 2, sizeof *value);
+    struct policy_trainer *w = policy_trainer_create(f->policy, T, E);
+    policy_forward(f->policy, w, f->weights, rows, f->t->state0, reset, T, E, logits, value);
+    for (int i = 0; i < T * E; i++) {
+        double sum = 0;
+        for (int a = 0; a < A; a++)
+            sum += exp((double)logits[i * A + a]);
+        double logp = (double)logits[i * A + f->t->action[i]] - log(sum);
+        assert_close(f->t->logp[i], logp, 1e-4, 1e-4);
+        assert_close(f->t->value[2 * i], value[2 * i], 1e-3, 1e-4);
+    }
+    policy_trainer_free(w);
+    free(logits);
+    free(value);
+    return ends;
+}
+
 static void log_probability_is_that_of_the_taken_action(void **state)
 {
     (void)state;
@@ -129,29 +159,22 @@ static void log_probability_is_that_of_the_taken_action(void **state)
     open_fixture(&f, "minigrid:Empty-5x5", 0);
     assert_ok(rollout_start(f.rollout, NULL, 0, &err));
     assert_ok(rollout_fill(f.rollout, f.weights, 1, f.t, NULL, NULL, &err));
-    /* replay the whole trajectory through the training forward pass */
-    const uint8_t *rows[T * E];
-    uint8_t reset[T * E] = {0};
-    for (int i = 0; i < T * E; i++) {
-        rows[i] = f.t->obs + (size_t)i * f.t->shape.obs_bytes;
-        reset[i] = i >= E && (f.t->flags[i - E] & STEP_ENDED) != 0;
-    }
-    int A = f.t->shape.actions.n;
-    float *logits = xcalloc((size_t)(T * E * A), sizeof *logits),
-          *value = xcalloc(T * E * 2, sizeof *value);
-    struct policy_trainer *w = policy_trainer_create(f.policy, T, E);
-    policy_forward(f.policy, w, f.weights, rows, f.t->state0, reset, T, E, logits, value);
-    for (int i = 0; i < T * E; i++) {
-        double sum = 0;
-        for (int a = 0; a < A; a++)
-            sum += exp((double)logits[i * A + a]);
-        double logp = (double)logits[i * A + f.t->action[i]] - log(sum);
-        assert_close(f.t->logp[i], logp, 1e-4, 1e-4);
-        assert_close(f.t->value[2 * i], value[2 * i], 1e-3, 1e-4);
-    }
-    policy_trainer_free(w);
-    free(logits);
-    free(value);
+    equals_the_training_pass(&f);
+    close_fixture(&f);
+}
+
+/* The learner empties the state where an episode ended; an actor that did not would act by another
+ * policy than the one that is trained, from the second episode on. */
+static void an_episode_begins_with_an_empty_state(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, "minigrid:DoorKey-8x8", 5);
+    assert_ok(rollout_start(f.rollout, NULL, 0, &err));
+    assert_ok(rollout_fill(f.rollout, f.weights, 1, f.t, NULL, NULL, &err));
+    assert_int_equal(equals_the_training_pass(&f), 3 * E);
+    assert_ok(rollout_fill(f.rollout, f.weights, 1, f.t, NULL, NULL, &err));
+    assert_int_equal(equals_the_training_pass(&f), 3 * E);
     close_fixture(&f);
 }
 
@@ -262,6 +285,7 @@ int main(void)
         cmocka_unit_test(only_cut_off_steps_carry_a_final_value),
         cmocka_unit_test(the_last_observation_of_an_episode_is_kept),
         cmocka_unit_test(log_probability_is_that_of_the_taken_action),
+        cmocka_unit_test(an_episode_begins_with_an_empty_state),
         cmocka_unit_test(a_snapshot_continues_bit_for_bit),
         cmocka_unit_test(a_snapshot_of_another_size_is_refused),
         cmocka_unit_test(environments_start_apart_after_a_warm_up),
