@@ -81,8 +81,8 @@ struct checkpoint_file;
 
 /* Reads and verifies the whole file. ONIC_ENOTFOUND, ONIC_EAUTH, ONIC_EAGAIN or ONIC_EIO when it
  * cannot be read (file_kind.h), ONIC_ELIMIT when too large, ONIC_ECONFIG when it is another kind of
- * file, ONIC_EDAMAGED with the reason for everything else: truncated, a flipped bit, overlapping or
- * missing sections. */
+ * file, ONIC_EINCOMPATIBLE when it is whole and of another format, ONIC_EDAMAGED with the reason
+ * for everything else: truncated, a flipped bit, overlapping or missing sections. */
 int checkpoint_open(struct checkpoint_file **out, const char *path, struct onic_err *err);
 void checkpoint_close(struct checkpoint_file *f); /* NULL is allowed */
 
@@ -111,8 +111,8 @@ int checkpoint_meta_u64(const struct checkpoint_file *f, const char *key, uint64
  * consulted. Every newer one that was skipped is appended to report (may be NULL) as one line
  * "<name>: <reason>\n". ONIC_ENOTFOUND when dir does not exist or holds no checkpoint at all (a
  * fresh start is right), ONIC_EDAMAGED when it holds some and none is valid (a fresh start would
- * lose a run silently), ONIC_EAUTH or ONIC_EAGAIN when a newer one than any that is valid could not
- * be opened for want of permission or memory. */
+ * lose a run silently), ONIC_EAUTH, ONIC_EAGAIN or ONIC_EINCOMPATIBLE when a newer one than any
+ * that is valid could not be opened for want of permission or memory, or is of another format. */
 int checkpoint_newest_valid(struct checkpoint_file **out, const char *dir, struct buf *report,
                             struct onic_err *err);
 

@@ -88,11 +88,11 @@ static bool make_path(char path[CHECKPOINT_PATH_MAX], const char *dir, uint64_t 
     return n > 0 && n < CHECKPOINT_PATH_MAX;
 }
 
-/* For good: an older one is used instead. What a permission or more memory mends is not that; it
- * would silently cost what was trained since. */
+/* For good: an older one is used instead. What a permission, more memory or the onic that wrote it
+ * mends is not that; it would silently cost what was trained since. */
 static bool is_no_use(int rc)
 {
-    return rc != ONIC_EAUTH && rc != ONIC_EAGAIN;
+    return rc != ONIC_EAUTH && rc != ONIC_EAGAIN && rc != ONIC_EINCOMPATIBLE;
 }
 
 /* The newest of `all` that can be used, the others on the way to it in the report. */

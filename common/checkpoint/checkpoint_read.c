@@ -94,6 +94,31 @@ static bool is_another_kind(const struct checkpoint_file *f)
            strcmp(kind, "a safetensors file") != 0;
 }
 
+static const char not_ours[] =
+    "its header does not start as that of an onic checkpoint of format " FORMAT_VERSION;
+
+/* Every format starts alike and has this checksum, so a file of another one that is whole is told
+ * from one that is damaged. */
+static int check_format(const struct checkpoint_file *f, struct onic_err *err)
+{
+    const char *at = f->bytes + FORMAT_DIGEST_AT + FORMAT_DIGITS, *end = f->bytes + f->data_at;
+    char format[FORMAT_VERSION_MAX];
+    size_t n = 0;
+    if ((size_t)(end - at) < sizeof FORMAT_NAMED ||
+        memcmp(at, FORMAT_NAMED, sizeof FORMAT_NAMED - 1) != 0)
+        return damaged(f, err, not_ours);
+    at += sizeof FORMAT_NAMED - 1;
+    for (; at < end && n < sizeof format - 1 && *at >= '0' && *at <= '9'; at++)
+        format[n++] = *at;
+    format[n] = '\0';
+    if (n == 0 || at == end || *at != '"')
+        return damaged(f, err, not_ours);
+    return err_set(err, ONIC_EINCOMPATIBLE,
+                   "%s is a checkpoint of format %s, this onic reads format " FORMAT_VERSION
+                   ": use the onic that wrote it",
+                   f->path, format);
+}
+
 /* Length, first words and checksum of the whole file; sets data_at. */
 static int check_envelope(struct checkpoint_file *f, struct onic_err *err)
 {
@@ -111,19 +136,17 @@ static int check_envelope(struct checkpoint_file *f, struct onic_err *err)
         return damaged(f, err, "it is shorter than its header");
     f->data_at = FORMAT_LENGTH_BYTES + (size_t)header;
     if (f->data_at < fixed ||
-        memcmp(f->bytes + FORMAT_LENGTH_BYTES, FORMAT_BEFORE, sizeof FORMAT_BEFORE - 1) != 0 ||
-        memcmp(f->bytes + FORMAT_DIGEST_AT + FORMAT_DIGITS, FORMAT_AFTER,
-               sizeof FORMAT_AFTER - 1) != 0)
-        return damaged(
-            f, err,
-            "its header does not start as that of an onic checkpoint of format " FORMAT_VERSION);
+        memcmp(f->bytes + FORMAT_LENGTH_BYTES, FORMAT_BEFORE, sizeof FORMAT_BEFORE - 1) != 0)
+        return damaged(f, err, not_ours);
     char digest[FORMAT_DIGITS + 1];
     const void *tail[1] = {f->bytes + f->data_at};
     size_t tail_bytes[1] = {f->len - f->data_at};
     format_digest_blanked(f->bytes, f->data_at, FORMAT_DIGEST_AT, tail, tail_bytes, 1, digest);
-    if (memcmp(digest, f->bytes + FORMAT_DIGEST_AT, FORMAT_DIGITS) != 0)
-        return damaged(f, err, "its checksum does not match its bytes");
-    return ONIC_OK;
+    bool whole = memcmp(digest, f->bytes + FORMAT_DIGEST_AT, FORMAT_DIGITS) == 0;
+    if (memcmp(f->bytes + FORMAT_DIGEST_AT + FORMAT_DIGITS, FORMAT_AFTER,
+               sizeof FORMAT_AFTER - 1) != 0)
+        return whole ? check_format(f, err) : damaged(f, err, not_ours);
+    return whole ? ONIC_OK : damaged(f, err, "its checksum does not match its bytes");
 }
 
 static bool get_size(const json_t *array, size_t i, size_t *out)

@@ -10,11 +10,17 @@
 /* The header starts with exactly this, the digits of the whole-file checksum follow, then
  * FORMAT_AFTER. */
 #define FORMAT_BEFORE "{\"__metadata__\":{\"onic.xxh3\":\""
-#define FORMAT_AFTER "\",\"onic.format\":\"1\""
 #define FORMAT_VERSION "1"
+#define FORMAT_NAMED "\",\"onic.format\":\""
+#define FORMAT_AFTER FORMAT_NAMED FORMAT_VERSION "\""
 #define FORMAT_DIGEST_KEY "onic.xxh3"     /* whole file */
 #define FORMAT_TENSOR_DIGEST "onic.xxh3/" /* + tensor name */
-enum { FORMAT_DIGITS = 32, FORMAT_LENGTH_BYTES = 8, FORMAT_ALIGN = 64 };
+enum {
+    FORMAT_DIGITS = 32,
+    FORMAT_LENGTH_BYTES = 8,
+    FORMAT_ALIGN = 64,
+    FORMAT_VERSION_MAX = 8 /* bytes of a format's number */
+};
 /* Offset of the digits in the file. */
 #define FORMAT_DIGEST_AT (FORMAT_LENGTH_BYTES + sizeof FORMAT_BEFORE - 1)
 

@@ -229,12 +229,13 @@ static void pruning_keeps_the_newest_and_removes_what_a_crash_left(void **state)
 
 /* A file with a correct checksum but a header our writer would not produce: the checks behind the
  * checksum. */
-static void forge(const char *path, const char *rest_of_header, const char *data, size_t data_bytes)
+static void forge_format(const char *path, const char *format, const char *rest_of_header,
+                         const char *data, size_t data_bytes)
 {
     char file[4096], *p = file + 8;
     int n = snprintf(p, sizeof file - 8 - data_bytes,
-                     "{\"__metadata__\":{\"onic.xxh3\":\"%032d\",\"onic.format\":\"1\"%s", 0,
-                     rest_of_header);
+                     "{\"__metadata__\":{\"onic.xxh3\":\"%032d\",\"onic.format\":\"%s\"%s", 0,
+                     format, rest_of_header);
     uint64_t length = (uint64_t)n;
     memcpy(file, &length, 8);
     memcpy(p + n, data, data_bytes);
@@ -243,6 +244,34 @@ static void forge(const char *path, const char *rest_of_header, const char *data
     format_digest(file, total, digest); /* the digits are still zeros */
     memcpy(p + strlen("{\"__metadata__\":{\"onic.xxh3\":\""), digest, 32);
     spill(path, file, total);
+}
+
+static void forge(const char *path, const char *rest_of_header, const char *data, size_t data_bytes)
+{
+    forge_format(path, "1", rest_of_header, data, data_bytes);
+}
+
+/* Going on from an older file would silently cost what the other release has trained since. */
+static void another_format_is_named_and_no_older_file_is_taken_instead(void **state)
+{
+    static const char *const formats[] = {"0", "2", "10", "9999999"};
+    (void)state;
+    struct checkpoint_file *f;
+    versions(1, 1);
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        char want[80];
+        snprintf(want, sizeof want, "is a checkpoint of format %s, this onic reads format 1: use",
+                 formats[i]);
+        forge_format(files_in("ckpt-000000000002.safetensors"), formats[i], "}}", "", 0);
+        assert_err(checkpoint_newest_valid(&f, files_folder(), NULL, &err), ONIC_EINCOMPATIBLE,
+                   want);
+    }
+    static const char *const nonsense[] = {"", "two", "1234567890", "2\\\"", "-1"};
+    for (size_t i = 0; i < sizeof nonsense / sizeof *nonsense; i++) {
+        forge_format(files_in("a"), nonsense[i], "}}", "", 0);
+        assert_err(checkpoint_open(&f, files_in("a"), &err), ONIC_EDAMAGED,
+                   "does not start as that of an onic checkpoint of format 1");
+    }
 }
 
 static void forged_headers_with_correct_checksums_are_refused(void **state)
@@ -316,6 +345,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_checkpoint_and_no_valid_checkpoint_are_different,
                                         files_setup, files_teardown),
         cmocka_unit_test_setup_teardown(pruning_keeps_the_newest_and_removes_what_a_crash_left,
+                                        files_setup, files_teardown),
+        cmocka_unit_test_setup_teardown(another_format_is_named_and_no_older_file_is_taken_instead,
                                         files_setup, files_teardown),
         cmocka_unit_test_setup_teardown(forged_headers_with_correct_checksums_are_refused,
                                         files_setup, files_teardown),
