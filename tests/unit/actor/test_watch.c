@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* test_watch.c - an actor whose step hangs ends itself; one that shows signs of life, or is between
+ * steps, does not. */
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "actor/watch.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "tests/onic_test.h"
+
+enum { LIMIT_S = 1, LONGER_MS = 2500, FINE = 3 };
+
+/* In a child, because the watch ends its process. */
+static int exit_of(void (*act)(struct watch *))
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct watch *w;
+        struct onic_err err = {0};
+        alarm(60); /* a watch that sees nothing */
+        if (watch_create(&w, LIMIT_S, &err) != ONIC_OK)
+            _exit(70);
+        act(w);
+        _exit(FINE);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static void hang(struct watch *w)
+{
+    watch_begin(w);
+    for (;;)
+        pause();
+}
+
+static void let_pass(void (*each)(struct watch *), struct watch *w)
+{
+    for (int64_t end = clock_ms() + LONGER_MS; clock_ms() < end;) {
+        each(w);
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    }
+}
+
+static void step_slowly(struct watch *w)
+{
+    watch_begin(w);
+    let_pass(watch_progress, w);
+}
+
+static void wait_between_steps(struct watch *w)
+{
+    watch_begin(w);
+    let_pass(watch_end, w);
+}
+
+static void a_step_that_hangs_ends_the_actor(void **state)
+{
+    (void)state;
+    assert_int_equal(exit_of(hang), 75);
+}
+
+static void signs_of_life_and_time_between_steps_do_not(void **state)
+{
+    (void)state;
+    assert_int_equal(exit_of(step_slowly), FINE);
+    assert_int_equal(exit_of(wait_between_steps), FINE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_step_that_hangs_ends_the_actor),
+        cmocka_unit_test(signs_of_life_and_time_between_steps_do_not),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
