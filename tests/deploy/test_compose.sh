@@ -54,6 +54,7 @@ compose+=(-p "$project" -f deploy/docker/compose.yaml)
 diagnose() { "${compose[@]}" ps; "${compose[@]}" logs --no-color --tail=30; }
 
 step "building the image"
+export ONIC_BASE=$base
 docker build --build-arg BASE=$base -t $ONIC_IMAGE -f deploy/docker/Dockerfile . >"$work/build.log" 2>&1 ||
   { tail -30 "$work/build.log"; fail "the image does not build"; }
 
@@ -68,6 +69,18 @@ at_exit '"${compose[@]}" down -v -t 5'
 step "up with one actor"
 scale 1 || fail "compose up: $(tail -5 "$work/compose.log")"
 wait_for 60 "training" past 0
+
+step "looking at how the containers are confined"
+confined() {
+  docker inspect -f '{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}} {{.Config.User}} {{.HostConfig.PidsLimit}}' "$1"
+}
+for id in $("${compose[@]}" ps -q); do
+  [[ $(confined "$id") == "true [ALL] [no-new-privileges:true] 10001:10001 512" ]] || fail "a container is not confined: $(confined "$id")"
+  [[ $(docker inspect -f '{{.HostConfig.Memory}}' "$id") -gt 0 ]] || fail "a container may take all memory"
+done
+learner=$("${compose[@]}" ps -q learner)
+docker exec "$learner" sh -c 'touch /etc/x /opt/onic/x 2>/dev/null' && fail "the root of a container can be written"
+[[ $(docker exec "$learner" find / -xdev -type f -perm /6000) == "" ]] || fail "the image holds setuid programs"
 
 step "one actor -> three"
 before=$(steps)
@@ -98,4 +111,8 @@ step "stopping, reading the ledger"
 "${compose[@]}" stop >>"$work/compose.log" 2>&1 || fail "compose stop"
 ledger=$(docker run --rm -v "${project}_runs:/runs" $ONIC_IMAGE onic ledger /runs/demo --json) || fail "onic ledger"
 check_ledger "$ledger"
+
+step "the bill of materials of the image"
+deploy/ci/sbom.py --image=$ONIC_IMAGE >"$work/sbom.json" || fail "deploy/ci/sbom.py"
+grep -q '"libzmq5"' "$work/sbom.json" || fail "the bill of materials does not name libzmq5"
 echo "passed"
