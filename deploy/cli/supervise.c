@@ -156,6 +156,20 @@ static bool missed_learner(const struct supervisor *s, const struct child *c, in
            (!s->learner->pid || s->learner->started_ms > c->started_ms);
 }
 
+/* Another process has its place, whoever made that: a warning, and never the end of the run, which
+ * else everybody who can join could bring about. */
+static bool was_fenced(int cause)
+{
+    return cause == 76;
+}
+
+static int book_death(const struct supervisor *s, struct child *c, int cause)
+{
+    int64_t lived_ms = clock_ms() - c->started_ms;
+    bool no_fault = missed_learner(s, c, cause) || was_fenced(cause);
+    return no_fault ? 0 : deaths_book(&c->deaths, cause, lived_ms);
+}
+
 /* A part died (or could not be made) while the run goes on. */
 static void on_cause(struct supervisor *s, struct child *c, int cause)
 {
@@ -168,8 +182,7 @@ static void on_cause(struct supervisor *s, struct child *c, int cause)
         return;
     }
     c->disk_failed = cause == 74;
-    int64_t lived_ms = clock_ms() - c->started_ms;
-    int times = missed_learner(s, c, cause) ? 0 : deaths_book(&c->deaths, cause, lived_ms);
+    int times = book_death(s, c, cause);
     bool last = s->p->restarts > 0 && times >= s->p->restarts;
     if (last || ends_run(cause))
         end_run_by_death(s, c, cause, times);
@@ -190,13 +203,10 @@ static int cause_of(const struct child *c, int status)
 /* Will this death end the run with the child's newest line as its sentence? */
 static bool is_last(const struct supervisor *s, const struct child *c, int cause)
 {
-    struct deaths then = c->deaths;
+    struct child then = *c;
     if (s->state != RUN || cause <= 0)
         return false;
-    if (ends_run(cause))
-        return true;
-    return !missed_learner(s, c, cause) && s->p->restarts > 0 &&
-           deaths_book(&then, cause, clock_ms() - c->started_ms) >= s->p->restarts;
+    return ends_run(cause) || (s->p->restarts > 0 && book_death(s, &then, cause) >= s->p->restarts);
 }
 
 static void on_death(struct supervisor *s, struct child *c, int status)
