@@ -88,7 +88,7 @@ static int run_dir_clear(const char *dir, struct onic_err *err)
         "config.yaml",   "config.yaml.tmp", RUN_DIR_BEFORE,  RUN_DIR_BEFORE ".tmp",
         RUN_DIR_REFUSED, "version.txt",     "metrics.jsonl", "checkpoints",
         "log",           "replays",         "actors",        "ledger.json",
-        "epoch"};
+        "epoch",         "places.key"};
     static const char *const prefixes[] = {"events.out.tfevents.", "labels.sqlite"};
     DIR *d = opendir(dir);
     int rc =

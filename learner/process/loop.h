@@ -19,6 +19,7 @@
 #include "learner/process/checkpoint_writer.h"
 #include "learner/process/episode_log.h"
 #include "learner/process/label_client.h"
+#include "learner/process/place_key.h"
 #include "learner/process/run_identity.h"
 #include "learner/process/stop.h"
 #include "learner/reward/share_watch.h"
@@ -48,6 +49,7 @@ struct learner {
     bool config_is_ours; /* config.yaml was written by this process, which settles it */
     struct env_description env;
     struct run_identity lineage;
+    uint8_t place_key[PLACE_KEY_LEN];
     struct trainer *core;
     struct wire_learner *wire;
     struct batcher *batcher;

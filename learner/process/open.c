@@ -124,6 +124,7 @@ static int open_wire(struct learner *r, const struct config *c, struct onic_err 
         .allow_insecure = c->security_allow_insecure,
     };
     memcpy(p.run_id, r->lineage.run_id, sizeof p.run_id);
+    memcpy(p.place_key, r->place_key, sizeof p.place_key);
     rc = wire_learner_create(&r->wire, &p, err);
     if (!rc) {
         struct batcher_params bp = {.wire = r->wire,
@@ -256,7 +257,9 @@ static int begin_life(struct learner *r, const struct config *cfg, bool existed,
     bool below_launcher = run_lock_is_inherited(); /* then config.yaml is already written */
     int rc = below_launcher ? ONIC_OK : run_dir_write(r->dir, cfg, existed, err);
     r->config_is_ours = !rc && !below_launcher;
-    return rc ? rc : run_identity_begin(&r->lineage, r->dir, err);
+    if (!rc)
+        rc = run_identity_begin(&r->lineage, r->dir, err);
+    return rc ? rc : place_key_of_run(r->dir, r->place_key, err);
 }
 
 static int open_links(struct learner *r, const struct config *cfg, struct checkpoint_file *from,

@@ -57,6 +57,7 @@ int wire_actor_create(struct wire_actor **out, const struct wire_actor_params *p
             log_warn(page_err.msg);
             rc = ONIC_OK;
         }
+        w->held = ledger_page_held(w->page);
     }
     if (!rc)
         rc = wire_actor_open_socket(w, err);
@@ -166,6 +167,7 @@ static void open_page(struct wire_actor *w)
     if (!w->page && w->state_dir[0] && w->wanted_id < 0 &&
         ledger_page_open(&w->page, w->state_dir, w->id, &ignored, &err) != ONIC_OK)
         log_warn(err.msg);
+    ledger_page_hold(w->page, &w->held);
     ledger_page_begin(w->page, w->run_id, w->incarnation,
                       (uint64_t)w->shape.T * (uint64_t)w->shape.E);
 }

@@ -56,6 +56,10 @@ static void session_send_hello(struct wire_actor *w)
 {
     Onic__Wire__Hello m = ONIC__WIRE__HELLO__INIT;
     Onic__Wire__Account own = own_account(w), previous = ONIC__WIRE__ACCOUNT__INIT;
+    if (w->held.incarnation) {
+        m.held = w->held.incarnation;
+        m.secret = (ProtobufCBinaryData){sizeof w->held.secret, w->held.secret};
+    }
     m.role = WIRE_ROLE_ACTOR;
     m.actor_id = w->welcomed_once ? (int32_t)w->id : w->wanted_id;
     m.host = meta_bytes(w->host);
@@ -138,6 +142,11 @@ static void first_welcome(struct wire_actor *w, const Onic__Wire__Welcome *m, co
     w->next_index_base = m->next_index;
     w->steps_base = m->env_steps;
     w->max_policy_lag = m->max_policy_lag;
+    w->held.incarnation = m->incarnation;
+    memset(w->held.secret, 0, sizeof w->held.secret);
+    if (m->secret.len == sizeof w->held.secret)
+        memcpy(w->held.secret, m->secret.data, sizeof w->held.secret);
+    ledger_page_hold(w->page, &w->held);
     w->config_len = m->config_bytes;
     w->config = xcalloc(1, w->config_len + 1);
     memcpy(w->config, f->bulk, w->config_len);

@@ -45,6 +45,7 @@ struct wire_actor {
     struct wire_weights_pull *pull;
     struct ledger_page *page;
     struct ledger_page_content previous;
+    struct ledger_page_held held; /* what HELLO shows */
     char host[64];
 
     enum actor_link_state state;

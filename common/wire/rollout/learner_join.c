@@ -7,9 +7,14 @@
  * that was replaced and is fenced; a larger one was given by a learner life that the restored
  * checkpoint does not know.
  *
+ * What a HELLO says of an incarnation counts only with its secret (place.h): numbers can be
+ * guessed. A process that shows the secret of the newest incarnation comes back, or follows it.
+ *
  * A number that is alive is not given away. Whether it is alive is not guessed: the second process
  * is answered only when the holder has been heard after it asked (REJECT), when its connection is
- * gone (a killed process), or when its lease has run out (WELCOME). */
+ * gone (a killed process), or when its lease has run out (WELCOME). A number whose holder is not
+ * there is kept for a moment for whoever shows its secret; then anybody may have it, for the
+ * holder's machine may be gone with the secret. */
 #include <stdio.h>
 #include <string.h>
 
@@ -18,9 +23,13 @@
 #include "common/base/trace.h"
 #include "common/data/trajectory_block.h"
 #include "common/wire/rollout/learner_state.h"
+#include "common/wire/rollout/place.h"
 #include "session.pb-c.h"
 
-enum { CROWD_MS = 600000 };
+enum {
+    CROWD_MS = 600000,
+    RESTART_MS = 3000 /* longer than two heartbeats; a killed actor is back sooner */
+};
 
 static void keep_name(struct peer *p, const struct sock_route *from, const Onic__Wire__Hello *m)
 {
@@ -28,6 +37,13 @@ static void keep_name(struct peer *p, const struct sock_route *from, const Onic_
     p->last_rx_ms = clock_ms();
     p->pid = m->pid;
     meta_text(p->host, sizeof p->host, &m->host);
+}
+
+static struct place place_of(const struct wire_learner *w, uint32_t id, uint64_t incarnation)
+{
+    struct place p = {.actor_id = id, .incarnation = incarnation};
+    memcpy(p.run_id, w->p.run_id, sizeof p.run_id);
+    return p;
 }
 
 static void join_welcome(struct wire_learner *w, struct peer *p)
@@ -43,6 +59,10 @@ static void join_welcome(struct wire_learner *w, struct peer *p)
     m.actor_id = p->id;
     m.incarnation = p->incarnation;
     m.max_policy_lag = w->p.max_policy_lag;
+    uint8_t secret[PLACE_SECRET_BYTES];
+    struct place place = place_of(w, p->id, p->incarnation);
+    place_secret(w->p.place_key, &place, secret);
+    m.secret = (ProtobufCBinaryData){sizeof secret, secret};
     struct sock_bulk resume = {0};
     if (w->p.deterministic && p->snap)
         resume = (struct sock_bulk){.data = p->snap, .len = p->snap_bytes};
@@ -81,10 +101,20 @@ static bool is_another(struct wire_learner *w, const struct sock_route *from, co
     return true;
 }
 
+/* For whoever shows its secret: a process that is started again, or one that has not found a
+ * restarted learner yet. In lock-step nobody comes back to another life of the learner. */
+static bool is_kept(const struct wire_learner *w, const struct peer *p, int64_t now)
+{
+    bool heard = p->route.len > 0; /* in this life of the learner */
+    int64_t kept_ms = heard ? RESTART_MS : w->p.deterministic ? 0 : LEASE_MS;
+    return p->state != PEER_CLOSED && now - p->last_rx_ms < kept_ms;
+}
+
 /* A number for somebody who asked for none: the one given to this connection already (its WELCOME
  * was slow), else the lowest whose account is closed or that nobody has. */
 static int free_id(struct wire_learner *w, const struct sock_route *from)
 {
+    int64_t now = clock_ms();
     for (int i = 0; i < w->npeers; i++)
         if (w->peers[i]->state == PEER_JOINED && sock_route_equal(&w->peers[i]->route, from))
             return (int)w->peers[i]->id;
@@ -96,17 +126,28 @@ static int free_id(struct wire_learner *w, const struct sock_route *from)
     }
     for (int id = 0; id < end; id++) {
         struct peer *p = peer_find(w, (uint32_t)id);
-        if (!peer_alive(p) || !wire_learner_credit(w, p, false)) /* its connection is gone */
-            return id;
+        if (!is_kept(w, p, now) && (!peer_alive(p) || !wire_learner_credit(w, p, false)))
+            return id; /* nobody is there, or its connection is gone */
     }
     return -1;
 }
 
-/* The previous incarnation as its ledger page tells it; 0 = there is none. */
+/* Of the current incarnation, which has been heard in this life of the learner: then it is known
+ * what was granted and settled. */
+static bool account_holds(struct wire_learner *w, const struct peer *p,
+                          const Onic__Wire__Account *a)
+{
+    if (!p->route.len || a->incarnation != p->incarnation)
+        return true;
+    return a->acked <= p->settled_seq && peer_claim_holds(w, p, a->produced);
+}
+
+/* The previous incarnation as its ledger page tells it; NULL, or 0: none is known. */
 static void settle_previous(struct wire_learner *w, struct peer *p, const Onic__Wire__Account *page)
 {
     bool known = page && page->incarnation && page->acked <= page->produced &&
-                 page->produced < (1ull << 48) && page->steps_each < (1ull << 32);
+                 page->produced - page->acked <= BOUND_WINDOW && page->produced < (1ull << 48) &&
+                 page->steps_each < (1ull << 32) && account_holds(w, p, page);
     if (p->state != PEER_CLOSED) {
         if (known && page->incarnation == p->incarnation) {
             if (!p->steps_each)
@@ -131,20 +172,28 @@ static void settle_previous(struct wire_learner *w, struct peer *p, const Onic__
 /* May the number of p be given to somebody new? Otherwise the asker has been told, or is left to
  * ask again. */
 static bool may_take_over(struct wire_learner *w, struct peer *p, const struct sock_route *from,
-                          const struct frame *f)
+                          const struct frame *f, bool shown)
 {
-    if (!peer_alive(p) || sock_route_equal(&p->route, from))
-        return true;
     int64_t now = clock_ms();
-    if (!wire_learner_send(w, p, FRAME_HELLO_REQUIRED, NULL)) /* its connection is gone */
+    char text[300];
+    if (p->state == PEER_CLOSED || sock_route_equal(&p->route, from))
         return true;
+    if (!peer_alive(p) || !wire_learner_send(w, p, FRAME_HELLO_REQUIRED, NULL)) {
+        if (shown || !is_kept(w, p, now)) /* nobody is there, or its connection is gone */
+            return true;
+        snprintf(text, sizeof text,
+                 "actor number %u is kept for its last process (host %s, pid %u) for some seconds; "
+                 "asking again",
+                 p->id, p->host, p->pid);
+        wire_learner_reject(w, from, &f->head, WIRE_REJECT_RETRY, text);
+        return false;
+    }
     if (p->challenged_ms == 0 || now - p->challenged_ms > LEASE_MS) {
         p->challenged_ms = now; /* the holder has been asked to speak */
         return false;
     }
     if (p->last_rx_ms <= p->challenged_ms)
         return false;
-    char text[300];
     snprintf(text, sizeof text,
              "actor number %u is in use by a process that is alive (host %s, pid %u); give this "
              "one another "
@@ -172,16 +221,18 @@ static void new_process(struct wire_learner *w, const struct sock_route *from,
         return;
     }
     struct peer *p = peer_find(w, (uint32_t)id);
+    struct place held = place_of(w, (uint32_t)id, m->held);
+    bool shown = place_is_shown(w->p.place_key, &held, &m->secret);
     if (!p)
         p = peer_add(w, (uint32_t)id);
     else if (p->state == PEER_JOINED &&
              sock_route_equal(&p->route, from)) { /* WELCOME was slow: said twice */
         join_welcome(w, p);
         return;
-    } else if (m->actor_id >= 0 && !may_take_over(w, p, from, f))
+    } else if (m->actor_id >= 0 &&
+               !may_take_over(w, p, from, f, shown && m->held >= p->incarnation))
         return;
-    bool same_run = memcmp(f->head.run_id, w->p.run_id, 16) == 0;
-    settle_previous(w, p, same_run ? m->previous : NULL);
+    settle_previous(w, p, shown ? m->previous : NULL);
     peer_open(w, p, (uint64_t)w->p.epoch << 32 | ++w->next_incarnation);
     p->has_shape = false;
     keep_name(p, from, m);
@@ -215,14 +266,20 @@ static void come_back(struct wire_learner *w, const struct sock_route *from, con
                             text);
         return;
     }
+    struct place held = place_of(w, h->actor_id, h->incarnation);
+    if (m->held != h->incarnation || !place_is_shown(w->p.place_key, &held, &m->secret)) {
+        w->status.unproved++;
+        wire_learner_reject(w, from, h, WIRE_REJECT_OTHER_RUN,
+                            "the learner does not know this session as one that it has given; "
+                            "restart the actor to join it");
+        return;
+    }
     if (h->actor_id >= PEERS_MAX || !m->own || m->own->acked > m->own->produced ||
         m->own->produced - m->own->acked > BOUND_WINDOW || m->own->produced >= 1ull << 48)
         return;
     if (!p)
         p = peer_add(w, h->actor_id);
-    /* what an earlier life of the learner granted is not known to this one */
-    if (p->incarnation == h->incarnation && h->epoch == w->p.epoch &&
-        !peer_claim_holds(w, p, m->own->produced))
+    if (m->own->incarnation != h->incarnation || !account_holds(w, p, m->own))
         return;
     if (p->incarnation !=
         h->incarnation) { /* WELCOME came from a life that the checkpoint does not know */

@@ -24,6 +24,7 @@ struct wire_learner_params {
     const char *weights_listen; /* "" = the port after listen's (free: free), path + .weights */
     void *zmq_context;          /* NULL = own */
     uint8_t run_id[16];
+    uint8_t place_key[32];   /* of the run, the same in all its lives; known to nobody else */
     uint32_t epoch;          /* of this learner life; fsynced by the caller before */
     const char *config_text; /* YAML for WELCOME: env.*, policy.*, train.rollout, ... */
     size_t config_len;
@@ -92,6 +93,7 @@ struct wire_learner_status {
     double actors_cpu_s; /* CPU seconds of all actors, all incarnations */
     uint64_t env_steps;  /* steps reported by actors */
     uint64_t rx_bad, duplicates, out_of_order, old_epoch, fenced, rejected, hwm_hit;
+    uint64_t unproved;      /* HELLOs of an incarnation whose secret they did not show */
     uint64_t hello_limited; /* HELLOs that were asked to come again: 500 a second are admitted */
     /* captions and finished episodes that found no room in their trajectory */
     uint64_t captions_dropped, episodes_dropped;

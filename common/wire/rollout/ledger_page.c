@@ -20,12 +20,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/log.h"
+#include "common/base/paths.h"
+#include "common/base/private_file.h"
 #include "common/base/xmalloc.h"
 
 static const uint64_t page_magic = 0x31656761704e4fu; /* "ONpage1" */
 
 struct ledger_page {
     int fd;
+    char secret_path[PATHS_MAX];
     volatile struct ledger_page_content *map;
 };
 
@@ -54,7 +58,7 @@ static int ledger_page_map_file(struct ledger_page *p, const char *path, struct 
 int ledger_page_open(struct ledger_page **out, const char *dir, uint32_t actor_id,
                      struct ledger_page_content *previous, struct onic_err *err)
 {
-    char path[4096];
+    char path[PATHS_MAX];
     *out = NULL;
     memset(previous, 0, sizeof *previous);
     if (snprintf(path, sizeof path, "%s/actor-%u.ledger", dir, actor_id) >= (int)sizeof path)
@@ -63,6 +67,7 @@ int ledger_page_open(struct ledger_page **out, const char *dir, uint32_t actor_i
         return err_set(err, ONIC_ECANTCREATE, "actors.state_dir: cannot create %s: %s", dir,
                        strerror(errno));
     struct ledger_page *p = xcalloc(1, sizeof *p);
+    snprintf(p->secret_path, sizeof p->secret_path, "%s/actor-%u.key", dir, actor_id);
     int rc = ledger_page_map_file(p, path, err);
     if (rc) {
         ledger_page_close(p);
@@ -108,4 +113,19 @@ void ledger_page_update(struct ledger_page *p, uint64_t produced, uint64_t acked
     p->map->produced = produced;
     p->map->acked = acked;
     p->map->env_steps = env_steps;
+}
+
+struct ledger_page_held ledger_page_held(const struct ledger_page *p)
+{
+    struct ledger_page_held held;
+    if (!p || !private_file_read(p->secret_path, &held, sizeof held))
+        return (struct ledger_page_held){0};
+    return held;
+}
+
+void ledger_page_hold(const struct ledger_page *p, const struct ledger_page_held *held)
+{
+    struct onic_err err = {0};
+    if (p && private_file_write(p->secret_path, held, sizeof *held, &err) != ONIC_OK)
+        log_warn(err.msg); /* a killed actor then waits for its place until its lease is over */
 }

@@ -33,4 +33,14 @@ void ledger_page_begin(struct ledger_page *p, const uint8_t run_id[16], uint64_t
 void ledger_page_update(struct ledger_page *p, uint64_t produced, uint64_t acked,
                         uint64_t env_steps);
 
+/* The newest incarnation that was given to this number here and its secret (place.h), in a file
+ * beside the page that only its user can read, as pages are not; incarnation 0: none is kept. It
+ * may be newer than the page's: games are built in between. NULL pages are allowed. */
+struct ledger_page_held {
+    uint64_t incarnation;
+    uint8_t secret[16];
+};
+struct ledger_page_held ledger_page_held(const struct ledger_page *p);
+void ledger_page_hold(const struct ledger_page *p, const struct ledger_page_held *held);
+
 #endif /* ONIC_COMMON_WIRE_ROLLOUT_LEDGER_PAGE_H */
