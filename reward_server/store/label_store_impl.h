@@ -87,7 +87,7 @@ int label_end(struct label_store *s, int rc, struct onic_err *err);
 int label_meta_add(struct label_store *s, const char *name, int64_t add, int64_t *value,
                    struct onic_err *err);
 
-/* label_rows.c */
+/* label_identities.c */
 struct label_identity label_identity_view(const struct label_identity_row *row);
 struct label_identity_row *label_identity_number(struct label_store *s, int64_t number);
 /* Number of an identity, added when new (inside a transaction). */
@@ -95,6 +95,7 @@ int label_identity_get(struct label_store *s, const struct label_identity *id,
                        struct label_identity_row **out, struct onic_err *err);
 int label_identities_load(struct label_store *s, struct onic_err *err);
 
+/* label_rows.c */
 /* Reads a row of LABEL_COLUMNS into *row, copying into the store's buffers. False: damaged. */
 bool label_row_read(struct label_store *s, sqlite3_stmt *stmt, struct label_row *row);
 /* Writes a row with its check (inside a transaction). */
