@@ -131,6 +131,8 @@ struct explain *explain_open(const char *run_or_checkpoint, const char *labels_p
         rc = label_store_open(&store, path, LABEL_STORE_READ, &err);
     if (!rc)
         rc = label_store_each(store, 0, keep_row, x, &err);
+    if (!rc && label_store_damage(store, &err) != ONIC_OK)
+        shown_printf(stderr, "onic: %s\n", err.msg);
     label_store_close(store);
     if (rc && rc != ONIC_ENOTFOUND) /* a run without language has none */
         shown_printf(stderr, "onic: labels cannot be shown: %s\n", err.msg);

@@ -40,10 +40,12 @@ int labels_count(const char *path, const char *address, struct onic_err *err)
         int rc = label_store_open(&s, path, LABEL_STORE_READ, err);
         if (!rc)
             rc = label_store_counts(s, &n, err);
+        if (!rc) {
+            printf("%llu\n", (unsigned long long)n.answered);
+            rc = label_store_damage(s, err);
+        }
         label_store_close(s);
-        if (rc)
-            return rc;
-        total = n.answered;
+        return rc;
     }
     printf("%llu\n", total);
     return ONIC_OK;
@@ -108,6 +110,8 @@ int labels_write(const char *path, bool json, const char *file, struct onic_err 
     if (!w.json)
         fputs("      id  label conf  annotator  goal                         caption\n", w.to);
     rc = label_store_each(s, 0, write_row, &w, err);
+    if (!rc)
+        rc = label_store_damage(s, err);
     bool unwritten = ferror(w.to) != 0; /* then that is the reason why the reading ended */
     int closed = result_close(w.to, file, rc && !unwritten ? NULL : err);
     rc = unwritten || !rc ? closed : rc;

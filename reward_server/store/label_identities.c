@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* label_identities.c - what labels are answers to, besides the question: read once and kept, and the
- * notes that an annotator keeps with its own. */
+/* label_identities.c - what labels are answers to, besides the question: read once and kept, and
+ * the notes that an annotator keeps with its own. */
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/log.h"
 #include "reward_server/store/label_store_impl.h"
 
 enum { IDENTITY_TEXTS = 5 };
+
+static int64_t identity_check(const struct label_identity *id)
+{
+    const char *text[] = {id->annotator, id->model, id->goal, id->goal_version, id->parameters};
+    return label_texts_check(text, IDENTITY_TEXTS, id->vote);
+}
 
 struct label_identity label_identity_view(const struct label_identity_row *row)
 {
@@ -42,6 +49,9 @@ int label_identities_load(struct label_store *s, struct onic_err *err)
         copy_column(row->goal_version, q, 4);
         copy_column(row->parameters, q, 5);
         row->vote = sqlite3_column_int(q, 6);
+        struct label_identity id = label_identity_view(row);
+        row->damaged = sqlite3_column_count(q) > 7 && sqlite3_column_type(q, 7) != SQLITE_NULL &&
+                       sqlite3_column_int64(q, 7) != identity_check(&id);
     }
     if (q)
         sqlite3_reset(q);
@@ -50,9 +60,20 @@ int label_identities_load(struct label_store *s, struct onic_err *err)
 
 static bool same_identity(const struct label_identity_row *a, const struct label_identity *b)
 {
-    return !strcmp(a->annotator, b->annotator) && !strcmp(a->model, b->model) &&
+    return !a->damaged && !strcmp(a->annotator, b->annotator) && !strcmp(a->model, b->model) &&
            !strcmp(a->goal, b->goal) && !strcmp(a->goal_version, b->goal_version) &&
            !strcmp(a->parameters, b->parameters) && a->vote == b->vote;
+}
+
+static void bind_identity(sqlite3_stmt *q, const struct label_identity *id)
+{
+    const char *field[] = {id->annotator, id->model, id->goal, id->goal_version, id->parameters};
+    for (int i = 0; q && i < IDENTITY_TEXTS; i++)
+        sqlite3_bind_text(q, i + 1, field[i], -1, SQLITE_STATIC);
+    if (q) {
+        sqlite3_bind_int(q, IDENTITY_TEXTS + 1, id->vote);
+        sqlite3_bind_int64(q, IDENTITY_TEXTS + 2, identity_check(id));
+    }
 }
 
 static int add_identity(struct label_store *s, const struct label_identity *id,
@@ -61,10 +82,7 @@ static int add_identity(struct label_store *s, const struct label_identity *id,
     const char *field[] = {id->annotator, id->model, id->goal, id->goal_version, id->parameters};
     sqlite3_stmt *q = label_sql(s, LABEL_SQL_IDENTITY_ADD);
     int rc = ONIC_OK;
-    for (int i = 0; q && i < IDENTITY_TEXTS; i++)
-        sqlite3_bind_text(q, i + 1, field[i], -1, SQLITE_STATIC);
-    if (q)
-        sqlite3_bind_int(q, IDENTITY_TEXTS + 1, id->vote);
+    bind_identity(q, id);
     if (!q || sqlite3_step(q) != SQLITE_ROW) {
         rc = label_sql_fail(s, "writing", err);
     } else {
@@ -75,12 +93,59 @@ static int add_identity(struct label_store *s, const struct label_identity *id,
         for (int i = 0; i < IDENTITY_TEXTS; i++)
             snprintf(*to[i], LABEL_ID_FIELD_MAX, "%s", field[i]);
         row->vote = id->vote;
+        row->damaged = false;
         if (sqlite3_step(q) != SQLITE_DONE)
             rc = label_sql_fail(s, "writing", err);
     }
     if (q)
         sqlite3_reset(q);
     return rc;
+}
+
+/* Keys are of the identity that a label was given with, whatever stands in the table. */
+static bool keys_say(struct label_store *s, const struct label_identity_row *row,
+                     const struct label_identity *id)
+{
+    sqlite3_stmt *q = label_sql(s, LABEL_SQL_OF_IDENTITY);
+    bool same = false;
+    if (!q)
+        return false;
+    sqlite3_bind_int64(q, 1, row->number);
+    while (!same && sqlite3_step(q) == SQLITE_ROW) {
+        const void *key = sqlite3_column_blob(q, 0), *question = sqlite3_column_blob(q, 3);
+        int len = sqlite3_column_bytes(q, 3);
+        if (!key || !question || len < 1 || len > QUESTION_MAX ||
+            sqlite3_column_bytes(q, 0) != (int)sizeof(struct label_key))
+            continue;
+        struct label_key want = label_key_make(id, question, (size_t)len);
+        same = memcmp(key, want.byte, sizeof want.byte) == 0;
+    }
+    sqlite3_reset(q);
+    return same;
+}
+
+/* An identity that was damaged is this one, if its labels are: else none of them would be found,
+ * and all be asked again. */
+static int restore_identity(struct label_store *s, const struct label_identity *id, bool *restored,
+                            struct onic_err *err)
+{
+    *restored = false;
+    for (int i = 0; i < s->nidentities && !*restored; i++) {
+        const struct label_identity_row *row = &s->identities[i];
+        if (!keys_say(s, row, id))
+            continue;
+        log_warn("the identity of labels was damaged in the label store and is put right",
+                 kv("annotator", id->annotator), kv("store", (const char *)s->path));
+        sqlite3_stmt *q = label_sql(s, LABEL_SQL_IDENTITY_SET);
+        bind_identity(q, id);
+        if (q)
+            sqlite3_bind_int64(q, IDENTITY_TEXTS + 3, row->number);
+        int rc = label_sql_run(s, q, err);
+        if (rc)
+            return rc;
+        *restored = true;
+    }
+    return *restored ? label_identities_load(s, err) : ONIC_OK;
 }
 
 int label_identity_get(struct label_store *s, const struct label_identity *id,
@@ -91,17 +156,20 @@ int label_identity_get(struct label_store *s, const struct label_identity *id,
         if (strlen(field[i]) >= LABEL_ID_FIELD_MAX)
             return err_set(err, ONIC_EINVAL, "\"%.40s...\" is longer than %d bytes", field[i],
                            LABEL_ID_FIELD_MAX - 1);
-    for (int pass = 0; pass < 2; pass++) {
+    for (int pass = 0; pass < 3; pass++) {
+        bool restored = false;
         for (int i = 0; i < s->nidentities; i++)
             if (same_identity(&s->identities[i], id)) {
                 *out = &s->identities[i];
                 return ONIC_OK;
             }
-        if (pass == 0) { /* an import may have added some behind our back */
-            int rc = label_identities_load(s, err);
-            if (rc)
-                return rc;
-        }
+        int rc = ONIC_OK;
+        if (pass == 0) /* an import may have added some behind our back */
+            rc = label_identities_load(s, err);
+        else if (pass == 1)
+            rc = restore_identity(s, id, &restored, err);
+        if (rc)
+            return rc;
     }
     if (s->nidentities == LABEL_IDENTITIES_MAX)
         return err_set(err, ONIC_ELIMIT, "label store %s holds %d identities, the most it can",
@@ -127,6 +195,32 @@ int label_store_use(struct label_store *s, const struct label_identity *id, stru
     return rc;
 }
 
+/* Of a row of notes; NULL: damaged, or longer than any. */
+static const char *note_text(sqlite3_stmt *q)
+{
+    const char *name = (const char *)sqlite3_column_text(q, 1);
+    const char *text = (const char *)sqlite3_column_text(q, 2);
+    if (!name || !text || strlen(name) >= LABEL_NOTE_MAX || strlen(text) >= LABEL_NOTE_MAX)
+        return NULL;
+    bool checked = sqlite3_column_count(q) > 3 && sqlite3_column_type(q, 3) != SQLITE_NULL;
+    const char *const both[] = {name, text};
+    return checked && sqlite3_column_int64(q, 3) !=
+                          label_texts_check(both, 2, sqlite3_column_int64(q, 0))
+               ? NULL
+               : text;
+}
+
+int label_notes_damaged(struct label_store *s)
+{
+    sqlite3_stmt *q = label_sql(s, LABEL_SQL_NOTES);
+    int n = 0;
+    while (q && sqlite3_step(q) == SQLITE_ROW)
+        n += note_text(q) == NULL;
+    if (q)
+        sqlite3_reset(q);
+    return n;
+}
+
 bool label_store_note(struct label_store *s, const char *name, char *out, size_t size)
 {
     sqlite3_stmt *q = s->current ? label_sql(s, LABEL_SQL_NOTE_GET) : NULL;
@@ -134,9 +228,11 @@ bool label_store_note(struct label_store *s, const char *name, char *out, size_t
         return false;
     sqlite3_bind_int64(q, 1, s->current->number);
     sqlite3_bind_text(q, 2, name, -1, SQLITE_STATIC);
-    const char *text = NULL;
-    if (sqlite3_step(q) == SQLITE_ROW)
-        text = (const char *)sqlite3_column_text(q, 0);
+    bool found = sqlite3_step(q) == SQLITE_ROW;
+    const char *text = found ? note_text(q) : NULL;
+    if (found && !text)
+        log_warn("a damaged note of the label store is not used", kv("note", name),
+                 kv("store", (const char *)s->path));
     bool fits = text && strlen(text) < size;
     if (fits)
         snprintf(out, size, "%s", text);
@@ -147,7 +243,7 @@ bool label_store_note(struct label_store *s, const char *name, char *out, size_t
 int label_store_put_note(struct label_store *s, const char *name, const char *text,
                          struct onic_err *err)
 {
-    ONIC_ASSERT(s->current);
+    ONIC_ASSERT(s->current && strlen(name) < LABEL_NOTE_MAX && strlen(text) < LABEL_NOTE_MAX);
     int rc = label_begin(s, err);
     if (rc)
         return rc;
@@ -156,6 +252,8 @@ int label_store_put_note(struct label_store *s, const char *name, const char *te
         sqlite3_bind_int64(q, 1, s->current->number);
         sqlite3_bind_text(q, 2, name, -1, SQLITE_STATIC);
         sqlite3_bind_text(q, 3, text, -1, SQLITE_STATIC);
+        const char *const both[] = {name, text};
+        sqlite3_bind_int64(q, 4, label_texts_check(both, 2, s->current->number));
     }
     return label_end(s, label_sql_run(s, q, err), err);
 }

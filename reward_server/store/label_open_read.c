@@ -5,7 +5,7 @@
  * missing, which a folder that is read-only, or another user's, does not allow. Without a
  * write-ahead file there is nothing to index: SQLite then reads the file as one that cannot change.
  * With one (the server was killed, and only the files were copied) it must be merged first, which
- * is done to a private copy. */
+ * is done to a private copy; so is a write-ahead file that is damaged. */
 #define _GNU_SOURCE
 #include <ctype.h>
 #include <errno.h>
@@ -71,15 +71,14 @@ static int open_immutable(struct label_store *s)
     return rc;
 }
 
-/* 0, or an errno. A file that is not there needs no copy. */
-static int copy_file(const char *from, const char *to, bool *from_failed)
+int label_file_copy(const char *from, const char *to, mode_t mode, bool *from_failed)
 {
     char *block = xmalloc(COPY_BLOCK);
     int in = open(from, O_RDONLY | O_CLOEXEC), out = -1, code = 0;
     *from_failed = in < 0;
     if (in < 0)
         code = errno;
-    else if ((out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) < 0)
+    else if ((out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)) < 0)
         code = errno;
     while (!code) {
         ssize_t n = read(in, block, COPY_BLOCK);
@@ -103,21 +102,29 @@ static int copy_file(const char *from, const char *to, bool *from_failed)
     return code;
 }
 
-static int copy_all(const char *path, const char *dir, struct onic_err *err)
+static const char *why_a_copy(const struct label_store *s)
 {
+    return s->log.damaged ? "its write-ahead file is damaged"
+                          : "it was not closed, its folder cannot be written";
+}
+
+/* A file that is not there needs no copy. */
+static int copy_all(const struct label_store *s, const char *dir, struct onic_err *err)
+{
+    const char *path = s->path;
     for (int i = 0; i < 3; i++) {
         char from[COPY_PATH], to[COPY_PATH];
         bool from_failed;
         snprintf(from, sizeof from, "%.4096s%s", path, copied[i]);
         snprintf(to, sizeof to, "%.4096s/labels%s", dir, copied[i]);
-        int code = copy_file(from, to, &from_failed);
+        int code = label_file_copy(from, to, 0600, &from_failed);
         if (code && from_failed && !(i && code == ENOENT))
             return file_unreadable(from, code, err);
         if (code && !from_failed)
             return err_set(err, ONIC_ECANTCREATE,
-                           "%s was not closed, its folder cannot be written, and a copy to read "
-                           "in %s failed: %s; set TMPDIR to a folder with room",
-                           path, dir, strerror(code));
+                           "%s: %s, and a copy to read in %s failed: %s; set TMPDIR to a folder "
+                           "with room",
+                           path, why_a_copy(s), dir, strerror(code));
     }
     return ONIC_OK;
 }
@@ -130,10 +137,15 @@ static int open_copy(struct label_store *s, struct onic_err *err)
     snprintf(dir, sizeof dir, "%.4000s/onic-labels-XXXXXX", tmp && tmp[0] ? tmp : "/tmp");
     if (!mkdtemp(dir))
         return err_set(err, ONIC_ECANTCREATE,
-                       "%s was not closed, its folder cannot be written, and no folder for a copy "
-                       "can be made as %s: %s; set TMPDIR to one that can be written",
-                       s->path, dir, strerror(errno));
-    int rc = copy_all(s->path, dir, err);
+                       "%s: %s, and no folder for a copy can be made as %s: %s; set TMPDIR to one "
+                       "that can be written",
+                       s->path, why_a_copy(s), dir, strerror(errno));
+    int rc = copy_all(s, dir, err);
+    snprintf(name, sizeof name, "%s/labels-wal", dir);
+    int code = !rc && s->log.damaged ? label_wal_mend(name) : 0;
+    if (code)
+        rc = err_set(err, ONIC_EIO, "a copy of %s in %s cannot be written: %s", s->path, dir,
+                     strerror(code));
     snprintf(name, sizeof name, "%s/labels", dir);
     if (!rc && try_open(s, name, SQLITE_OPEN_READWRITE) != SQLITE_OK)
         rc = label_sql_fail(s, "opening a copy of", err);
@@ -151,6 +163,11 @@ int label_open_read(struct label_store *s, struct onic_err *err)
     if (fd < 0)
         return file_unreadable(s->path, errno, err);
     close(fd);
+    int checked = label_wal_check(s->path, &s->log, err);
+    if (checked)
+        return checked;
+    if (s->log.damaged && !s->log.hopeless)
+        return open_copy(s, err);
     /* Only a connection that may write takes the files away again that it made for reading. */
     int flags = has_log(s->path) ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
     int rc = try_open(s, s->path, flags) & 0xff;

@@ -11,85 +11,10 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/trace.h"
-
-/* --- keys and checks ------------------------------------------------------------------- */
-
-static void label_rows_put_field(struct buf *b, const void *data, size_t len)
-{
-    uint64_t n = len;
-    buf_append(b, &n, sizeof n);
-    buf_append(b, data, len);
-}
-
-static void label_rows_put_text(struct buf *b, const char *s)
-{
-    label_rows_put_field(b, s, strlen(s));
-}
-
-struct label_key label_key_make(const struct label_identity *id, const char *question, size_t len)
-{
-    struct buf b;
-    int32_t vote = id->vote;
-    buf_init(&b, 8 * (LABEL_ID_FIELD_MAX + 16) + len + 64);
-    label_rows_put_text(&b, question_kind_name(question_kind_of(question, len)));
-    label_rows_put_text(&b, id->annotator);
-    label_rows_put_text(&b, id->model);
-    label_rows_put_text(&b, id->goal_version);
-    label_rows_put_text(&b, id->parameters);
-    label_rows_put_field(&b, &vote, sizeof vote);
-    label_rows_put_field(&b, question, len);
-    ONIC_ASSERT(!b.overflow);
-    XXH128_canonical_t canonical;
-    XXH128_canonicalFromHash(&canonical, XXH3_128bits(b.data, b.len));
-    struct label_key key;
-    memcpy(key.byte, canonical.digest, sizeof key.byte);
-    buf_release(&b);
-    return key;
-}
-
-void label_identity_text(const struct label_identity *id, char out[192])
-{
-    snprintf(out, 192, "%s %.40s %.40s@%.32s %.40s%svote=%d", id->annotator, id->model, id->goal,
-             id->goal_version, id->parameters, *id->parameters ? " " : "", id->vote);
-}
-
-void label_origin(const char *annotator, const char *raw, char out[LABEL_SOURCE_MAX])
-{
-    size_t n = strcspn(raw, ":");
-    snprintf(out, LABEL_SOURCE_MAX, "%.31s", annotator);
-    for (const char *p = strchr(annotator, '>') ? annotator : ""; *p; p += *p == '>') {
-        size_t len = strcspn(p, ">");
-        if (len == n && n < LABEL_SOURCE_MAX && memcmp(p, raw, n) == 0)
-            snprintf(out, LABEL_SOURCE_MAX, "%.*s", (int)n, raw);
-        p += len;
-    }
-}
-
-static int64_t row_check(const struct label_row *row)
-{
-    struct buf b;
-    const struct label *l = &row->label;
-    uint32_t state = l->state, attempts = (uint32_t)row->attempts;
-    buf_init(&b, LABEL_RAW_MAX + 256);
-    label_rows_put_field(&b, row->key.byte, sizeof row->key.byte);
-    label_rows_put_field(&b, &l->id, sizeof l->id);
-    label_rows_put_field(&b, &state, sizeof state);
-    label_rows_put_field(&b, &l->value, sizeof l->value);
-    label_rows_put_field(&b, &l->confidence, sizeof l->confidence);
-    label_rows_put_text(&b, l->raw);
-    label_rows_put_field(&b, &l->asked_at, sizeof l->asked_at);
-    label_rows_put_field(&b, &l->answered_at, sizeof l->answered_at);
-    label_rows_put_field(&b, &attempts, sizeof attempts);
-    ONIC_ASSERT(!b.overflow);
-    int64_t check = (int64_t)XXH3_64bits(b.data, b.len);
-    buf_release(&b);
-    return check;
-}
 
 /* --- rows ------------------------------------------------------------------------------ */
 
@@ -132,7 +57,7 @@ bool label_row_read(struct label_store *s, sqlite3_stmt *q, struct label_row *ro
     struct label_key want =
         label_key_make(&row->identity, row->label.question, row->label.question_len);
     return memcmp(want.byte, row->key.byte, sizeof want.byte) == 0 &&
-           row_check(row) == sqlite3_column_int64(q, 12);
+           label_row_check(row) == sqlite3_column_int64(q, 12);
 }
 
 int label_row_put(struct label_store *s, const struct label_row *row, int64_t identity,
@@ -155,7 +80,7 @@ int label_row_put(struct label_store *s, const struct label_row *row, int64_t id
     sqlite3_bind_double(q, 10, l->answered_at);
     sqlite3_bind_int(q, 11, row->delivered);
     sqlite3_bind_int(q, 12, row->attempts);
-    sqlite3_bind_int64(q, 13, row_check(row));
+    sqlite3_bind_int64(q, 13, label_row_check(row));
     return label_sql_run(s, q, err);
 }
 

@@ -39,14 +39,15 @@ static const char schema[] =
     "BEGIN IMMEDIATE;"
     "CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "INSERT OR IGNORE INTO meta VALUES ('schema', 1), ('last_id', 0), ('asked_twice', 0),"
-    " ('maybe_paid_twice', 0), ('quarantined', 0), ('probes', 0);"
+    " ('maybe_paid_twice', 0), ('quarantined', 0), ('probes', 0), ('store', abs(random() >> 1) + "
+    "1);"
     "CREATE TABLE IF NOT EXISTS identities(number INTEGER PRIMARY KEY, annotator TEXT,"
-    " model TEXT, goal TEXT, goal_version TEXT, parameters TEXT, vote INTEGER);"
+    " model TEXT, goal TEXT, goal_version TEXT, parameters TEXT, vote INTEGER, row_check INTEGER);"
     "CREATE TABLE IF NOT EXISTS labels(key BLOB PRIMARY KEY, id INTEGER UNIQUE, identity INTEGER,"
     " caption BLOB, state INTEGER, label REAL, confidence REAL, raw TEXT, asked_at REAL,"
     " answered_at REAL, delivered INTEGER, attempts INTEGER, row_check INTEGER);"
     "CREATE TABLE IF NOT EXISTS notes(identity INTEGER, name TEXT, value TEXT,"
-    " PRIMARY KEY (identity, name)) WITHOUT ROWID;"
+    " row_check INTEGER, PRIMARY KEY (identity, name)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS quarantine(why TEXT, key BLOB, id INTEGER, identity INTEGER,"
     " caption BLOB, state INTEGER, label REAL, confidence REAL, raw TEXT, asked_at REAL,"
     " answered_at REAL, delivered INTEGER, attempts INTEGER, row_check INTEGER);"
@@ -115,28 +116,21 @@ static int pragma(struct label_store *s, const char *text, struct onic_err *err)
     return ONIC_OK;
 }
 
+/* A reader says what is wrong when it is done, and reads what can be read. */
 static int check_whole(struct label_store *s, struct onic_err *err)
 {
-    struct stat st;
-    char word[WORD_MAX];
-    if (stat(s->path, &st) != 0 || st.st_size == 0 || st.st_size > CHECK_WHOLE_BELOW_BYTES)
+    char word[WORD_MAX], verdict[LABEL_VERDICT_MAX];
+    int rc = label_pages_verdict(s, CHECK_WHOLE_BELOW_BYTES, verdict, err);
+    if (rc || !verdict[0])
+        return rc;
+    if (s->mode == LABEL_STORE_READ) {
+        snprintf(s->pages, sizeof s->pages, "%s", verdict);
         return ONIC_OK;
-    sqlite3_stmt *q = NULL;
-    int rc = ONIC_OK;
-    if (sqlite3_prepare_v2(s->db, "PRAGMA integrity_check(1)", -1, &q, NULL) != SQLITE_OK ||
-        sqlite3_step(q) != SQLITE_ROW) {
-        rc = label_sql_fail(s, "checking", err);
-    } else {
-        const char *verdict = (const char *)sqlite3_column_text(q, 0);
-        if (!verdict || strcmp(verdict, "ok") != 0)
-            rc = err_set(err, ONIC_EDAMAGED,
-                         "label store %s is damaged (%.200s); export what is readable with "
-                         "`onic labels export %s`, then move the file away",
-                         s->path, verdict ? verdict : "no answer",
-                         shell_word(s->path, word, sizeof word));
     }
-    sqlite3_finalize(q);
-    return rc;
+    return err_set(err, ONIC_EDAMAGED,
+                   "label store %s is damaged (%s); export what is readable with `onic labels "
+                   "export %s`, then move the file away",
+                   s->path, verdict, shell_word(s->path, word, sizeof word));
 }
 
 static void disconnect(struct label_store *s)
@@ -198,11 +192,31 @@ static int check_is_store(struct label_store *s, struct onic_err *err)
                    s->path);
 }
 
+/* Identities and notes of stores made by onic 0.1 carry no checks: they are believed, and what is
+ * written from now on gets one. */
+static int add_checks(struct label_store *s, struct onic_err *err)
+{
+    static const char *const tables[] = {"identities", "notes"};
+    for (int i = 0; i < 2; i++) {
+        char text[80];
+        if (sqlite3_table_column_metadata(s->db, NULL, tables[i], "row_check", NULL, NULL, NULL,
+                                          NULL, NULL) == SQLITE_OK)
+            continue;
+        snprintf(text, sizeof text, "ALTER TABLE %s ADD COLUMN row_check INTEGER", tables[i]);
+        if (sqlite3_exec(s->db, text, NULL, NULL, NULL) != SQLITE_OK)
+            return label_sql_fail(s, "preparing", err);
+    }
+    return ONIC_OK;
+}
+
 static int check_schema(struct label_store *s, struct onic_err *err)
 {
     int64_t version = 0;
     if (s->mode != LABEL_STORE_READ && sqlite3_exec(s->db, schema, NULL, NULL, NULL) != SQLITE_OK)
         return label_sql_fail(s, "preparing", err);
+    int checks = s->mode != LABEL_STORE_READ ? add_checks(s, err) : ONIC_OK;
+    if (checks)
+        return checks;
     int rc = s->mode == LABEL_STORE_READ ? check_is_store(s, err) : ONIC_OK;
     if (!rc)
         rc = label_meta_add(s, "schema", 0, &version, err);
@@ -230,6 +244,47 @@ static int refuse_other_file(const char *path, enum label_store_mode mode, struc
                    path, kind);
 }
 
+/* Read as a copy in which the file is put right, does the store hold together? */
+static int try_mended_log(struct label_store *s, struct onic_err *err)
+{
+    struct label_store *trial = NULL;
+    char word[WORD_MAX], verdict[LABEL_VERDICT_MAX] = "";
+    int rc = ONIC_OK;
+    if (!s->log.hopeless)
+        rc = label_store_open(&trial, s->path, LABEL_STORE_READ, err);
+    if (rc == ONIC_EDAMAGED) {
+        rc = ONIC_OK;
+        snprintf(verdict, sizeof verdict, "the pages do not fit together");
+    }
+    if (trial)
+        snprintf(verdict, sizeof verdict, "%s", trial->pages);
+    label_store_close(trial);
+    if (rc || (!verdict[0] && !s->log.hopeless))
+        return rc;
+    return err_set(err, ONIC_EDAMAGED,
+                   "label store %s: its write-ahead file is damaged at byte %lld, and so are the "
+                   "%d commits after it (%s); export what is readable with `onic labels export "
+                   "%s`, then move the files away",
+                   s->path, (long long)s->log.at, s->log.commits,
+                   verdict[0] ? verdict : "too much is damaged",
+                   shell_word(s->path, word, sizeof word));
+}
+
+/* A damaged write-ahead file is put right before SQLite meets it, or refused. */
+static int open_log(struct label_store *s, struct onic_err *err)
+{
+    int rc = label_wal_check(s->path, &s->log, err);
+    if (rc)
+        return rc;
+    if (s->log.unfinished)
+        log_warn("the last labels of the store's write-ahead file are not whole: they were being "
+                 "written when a process died, or are damaged; they are passed over",
+                 kv("store", (const char *)s->path));
+    if (s->log.damaged)
+        rc = try_mended_log(s, err);
+    return s->log.damaged && !rc ? label_log_mend(s, err) : rc;
+}
+
 int label_store_open(struct label_store **out, const char *path, enum label_store_mode mode,
                      struct onic_err *err)
 {
@@ -247,14 +302,18 @@ int label_store_open(struct label_store **out, const char *path, enum label_stor
     int rc = ONIC_OK;
     if (mode == LABEL_STORE_SERVER)
         rc = take_lock(s, err);
+    if (!rc && mode != LABEL_STORE_READ)
+        rc = open_log(s, err);
     if (!rc)
         rc = connect_file(s, err);
-    if (!rc && mode == LABEL_STORE_SERVER)
+    if (!rc && mode != LABEL_STORE_IMPORT)
         rc = check_whole(s, err);
     if (!rc)
         rc = check_schema(s, err);
     if (!rc)
         rc = label_identities_load(s, err);
+    if (!rc && mode != LABEL_STORE_READ)
+        rc = label_last_id_check(s, err);
     if (rc == ONIC_EIO && mode != LABEL_STORE_READ) { /* nothing is lost yet: refuse to start */
         rc = ONIC_ECANTCREATE;
         if (err)
@@ -350,5 +409,7 @@ int label_store_counters(struct label_store *s, struct label_counts *out, struct
         *counter[i].to = (uint64_t)value;
     }
     out->quarantined += s->damaged_read;
+    int64_t store = 0; /* there is none in what onic 0.1 made and nobody has written to since */
+    out->store = label_meta_add(s, "store", 0, &store, NULL) == ONIC_OK ? (uint64_t)store : 0;
     return ONIC_OK;
 }

@@ -13,7 +13,8 @@
  *
  * SQLite with synchronous=FULL; WAL only on file systems known to be local, a rollback journal
  * elsewhere. Every row carries an XXH3-64 of its content: a damaged row is moved to the table
- * `quarantine`, named in the log and counted, never served.
+ * `quarantine`, named in the log and counted, never served. A damaged write-ahead file is put right
+ * before SQLite would end it at the damage (label_wal.h); what cannot be put right ends the server.
  *
  * One server at a time (a lock beside the file); `onic labels` may read and import meanwhile.
  * Single-threaded per object. Errors: ONIC_EIO disk full or I/O (the store stays usable for
@@ -66,7 +67,8 @@ enum label_store_mode {
 
 struct label_store;
 
-/* Small files (<= 64 MiB) are checked whole (integrity_check). *out is owned by the caller, NULL on
+/* Small files (<= 64 MiB) are checked whole (integrity_check): ONIC_EDAMAGED for a server, while a
+ * reader goes on and says so in label_store_damage. *out is owned by the caller, NULL on
  * failure. */
 int label_store_open(struct label_store **out, const char *path, enum label_store_mode mode,
                      struct onic_err *err);
@@ -82,9 +84,10 @@ struct label_counts {
     uint64_t asked_twice;
     uint64_t maybe_paid_twice; /* intents of a dead process asked again */
     uint64_t quarantined;      /* damaged rows found so far */
+    uint64_t store;            /* drawn by lot when the store was made; 0 = not known */
 };
 int label_store_counts(struct label_store *s, struct label_counts *out, struct onic_err *err);
-/* Only last_id, asked_twice, maybe_paid_twice and quarantined, which are kept counters; the others
+/* Only last_id, asked_twice, maybe_paid_twice, quarantined and store, which are kept; the others
  * are counted row by row and stay as they are in *out. */
 int label_store_counters(struct label_store *s, struct label_counts *out, struct onic_err *err);
 
@@ -131,10 +134,32 @@ int label_store_probe(struct label_store *s, struct onic_err *err);
 
 /* Answered and abstained rows of all identities in id order, after the id `after` (0 = all). each
  * returns 0 to go on, anything else stops and is returned. Damaged rows are skipped and counted in
- * label_counts.quarantined. */
+ * label_counts.quarantined: see label_store_damage. */
 int label_store_each(struct label_store *s, uint64_t after,
                      int (*each)(void *ctx, const struct label_row *row), void *ctx,
                      struct onic_err *err);
+/* After reading: ONIC_EDAMAGED, with what of it could not be read as one sentence, or ONIC_OK. */
+int label_store_damage(struct label_store *s, struct onic_err *err);
+
+enum { LABEL_VERDICT_MAX = 256 };
+struct label_verdict {
+    uint64_t settled, asked;       /* rows that match their checks */
+    uint64_t damaged;              /* rows that do not */
+    uint64_t set_aside;            /* damaged answers that a server has moved to `quarantine` */
+    uint64_t missing;              /* numbers given to answers that are in neither */
+    bool counter_behind;           /* answers have numbers above the last one given */
+    int identities, notes;         /* damaged */
+    char pages[LABEL_VERDICT_MAX]; /* of SQLite, "" = nothing is wrong */
+    int log_frames;                /* damaged ones of the write-ahead file */
+    int log_commits;               /* that depend on them */
+    bool log_hopeless;             /* and cannot be read */
+    bool log_unfinished;           /* the last commit is no whole one */
+};
+/* Reads everything (LABEL_STORE_READ). each, which may be NULL: of every damaged row. */
+int label_store_verify(struct label_store *s, struct label_verdict *out,
+                       void (*each)(void *ctx, const struct label_key *key, uint64_t id), void *ctx,
+                       struct onic_err *err);
+
 /* One line of `onic labels export` (interface.md section 7, and what import needs to restore the
  * identity: kind, parameters, vote, state), with its newline. */
 int label_row_json(const struct label_row *row, struct buf *out);

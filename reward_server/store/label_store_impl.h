@@ -8,8 +8,14 @@
 #include <sqlite3.h>
 
 #include "reward_server/store/label_store.h"
+#include "reward_server/store/label_wal.h"
 
-enum { LABEL_ID_FIELD_MAX = 128, LABEL_IDENTITIES_MAX = 4096, LABEL_PENDING_MAX = 4096 };
+enum {
+    LABEL_ID_FIELD_MAX = 128,
+    LABEL_IDENTITIES_MAX = 4096,
+    LABEL_PENDING_MAX = 4096,
+    LABEL_NOTE_MAX = 4096
+};
 
 #define LABEL_SQL_MAP(XX)                                                                          \
     XX(BEGIN, "BEGIN IMMEDIATE")                                                                   \
@@ -17,11 +23,15 @@ enum { LABEL_ID_FIELD_MAX = 128, LABEL_IDENTITIES_MAX = 4096, LABEL_PENDING_MAX 
     XX(META_ADD, "UPDATE meta SET value = value + ?2 WHERE name = ?1 RETURNING value")             \
     XX(META_GET, "SELECT value FROM meta WHERE name = ?1")                                         \
     XX(IDENTITY_ADD, "INSERT INTO identities (annotator, model, goal, goal_version, parameters,"   \
-                     " vote) VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING number")                    \
-    XX(IDENTITIES, "SELECT number, annotator, model, goal, goal_version, parameters, vote"         \
-                   " FROM identities ORDER BY number")                                             \
-    XX(NOTE_GET, "SELECT value FROM notes WHERE identity = ?1 AND name = ?2")                      \
-    XX(NOTE_PUT, "INSERT OR REPLACE INTO notes (identity, name, value) VALUES (?1, ?2, ?3)")       \
+                     " vote, row_check) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING number")     \
+    XX(IDENTITY_SET, "UPDATE identities SET annotator = ?1, model = ?2, goal = ?3,"                \
+                     " goal_version = ?4, parameters = ?5, vote = ?6, row_check = ?7"              \
+                     " WHERE number = ?8")                                                         \
+    /* every column: an older store has no row_check */                                            \
+    XX(IDENTITIES, "SELECT * FROM identities ORDER BY number")                                     \
+    XX(NOTE_GET, "SELECT * FROM notes WHERE identity = ?1 AND name = ?2")                          \
+    XX(NOTE_PUT, "INSERT OR REPLACE INTO notes (identity, name, value, row_check)"                 \
+                 " VALUES (?1, ?2, ?3, ?4)")                                                       \
     XX(FIND, "SELECT " LABEL_COLUMNS " FROM labels WHERE key = ?1")                                \
     XX(PUT, "INSERT OR REPLACE INTO labels (" LABEL_COLUMNS ") VALUES"                             \
             " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)")                           \
@@ -32,6 +42,12 @@ enum { LABEL_ID_FIELD_MAX = 128, LABEL_IDENTITIES_MAX = 4096, LABEL_PENDING_MAX 
     XX(UNANSWERED, "SELECT " LABEL_COLUMNS " FROM labels WHERE id IS NULL AND identity = ?1"       \
                    " ORDER BY asked_at DESC LIMIT ?2")                                             \
     XX(EACH, "SELECT " LABEL_COLUMNS " FROM labels WHERE id > ?1 ORDER BY id LIMIT 256")           \
+    XX(OF_IDENTITY, "SELECT " LABEL_COLUMNS " FROM labels WHERE identity = ?1 LIMIT 16")           \
+    XX(NEWEST, "SELECT " LABEL_COLUMNS " FROM labels WHERE id > ?1 ORDER BY id DESC LIMIT 64")     \
+    XX(SET_ASIDE, "SELECT COUNT(id) FROM quarantine")                                              \
+    XX(ROWS, "SELECT " LABEL_COLUMNS ", rowid FROM labels WHERE rowid > ?1 ORDER BY rowid"         \
+             " LIMIT 256")                                                                         \
+    XX(NOTES, "SELECT * FROM notes")                                                               \
     XX(COUNTS, "SELECT state, COUNT(*), SUM(delivered) FROM labels GROUP BY state")
 
 /* Order of the columns in every statement that reads or writes a row. */
@@ -52,6 +68,7 @@ struct label_identity_row {
     char annotator[LABEL_ID_FIELD_MAX], model[LABEL_ID_FIELD_MAX];
     char goal[LABEL_ID_FIELD_MAX], goal_version[LABEL_ID_FIELD_MAX], parameters[LABEL_ID_FIELD_MAX];
     int vote;
+    bool damaged; /* its check does not match: only keys of its labels tell what it was */
 };
 
 struct label_store {
@@ -68,6 +85,9 @@ struct label_store {
     uint64_t pending[LABEL_PENDING_MAX]; /* delivered, not yet marked */
     int npending;
     uint64_t damaged_read; /* damaged rows met by a reader that may not move them */
+    struct label_wal log;  /* its write-ahead file, as it was found */
+    char pages
+        [LABEL_VERDICT_MAX]; /* of a reader: SQLite's verdict on the pages, "" = nothing is wrong */
     char question[QUESTION_MAX + 1], raw[LABEL_RAW_MAX + 1]; /* of the row handed out last */
 };
 
@@ -87,6 +107,24 @@ int label_end(struct label_store *s, int rc, struct onic_err *err);
 int label_meta_add(struct label_store *s, const char *name, int64_t add, int64_t *value,
                    struct onic_err *err);
 
+/* label_damage.c */
+/* Puts the damaged write-ahead file of s->log right; what it was is kept beside it. */
+int label_log_mend(struct label_store *s, struct onic_err *err);
+/* SQLite's verdict on the pages of a file of at most max_bytes (0 = any): "" = nothing is wrong. */
+int label_pages_verdict(struct label_store *s, int64_t max_bytes, char out[LABEL_VERDICT_MAX],
+                        struct onic_err *err);
+/* A counter that is behind the labels there are would give their numbers a second time. */
+int label_last_id_check(struct label_store *s, struct onic_err *err);
+
+/* label_open_read.c: a new file of that mode; 0, or an errno, *from_failed says of which of the two
+ * files. */
+int label_file_copy(const char *from, const char *to, mode_t mode, bool *from_failed);
+
+/* label_check.c */
+int64_t label_row_check(const struct label_row *row);
+/* Of a small row: its texts and a number. */
+int64_t label_texts_check(const char *const *text, int n, int64_t number);
+
 /* label_identities.c */
 struct label_identity label_identity_view(const struct label_identity_row *row);
 struct label_identity_row *label_identity_number(struct label_store *s, int64_t number);
@@ -94,6 +132,8 @@ struct label_identity_row *label_identity_number(struct label_store *s, int64_t 
 int label_identity_get(struct label_store *s, const struct label_identity *id,
                        struct label_identity_row **out, struct onic_err *err);
 int label_identities_load(struct label_store *s, struct onic_err *err);
+
+int label_notes_damaged(struct label_store *s);
 
 /* label_rows.c */
 /* Reads a row of LABEL_COLUMNS into *row, copying into the store's buffers. False: damaged. */
