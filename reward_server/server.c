@@ -64,12 +64,20 @@ static void trace_labels(const struct server *s, enum trace_kind kind, const str
                                           .reason = (uint16_t)l[i].state});
 }
 
+/* Before labels go out: a client that comes back compares what it has with what it is told. */
+static void tell_store(struct server *s, uint64_t newest_id)
+{
+    s->counts.last_id = newest_id > s->counts.last_id ? newest_id : s->counts.last_id;
+    wire_labels_server_store(s->socket, s->counts.store, s->counts.last_id);
+}
+
 static void deliver_row(struct server *s, uint64_t client, const struct label_row *row)
 {
     struct label label = row->label;
     trace_labels(s, TRACE_STORED, &label, 1);
     trace_labels(s, TRACE_DELIVERED, &label, 1);
     label_origin(s->annotators, label.raw, label.source);
+    tell_store(s, label.id);
     if (wire_labels_server_send(s->socket, client, &label, 1) && !row->delivered)
         label_store_delivered(s->store, label.id);
 }
@@ -100,6 +108,7 @@ static bool keep_answers(struct server *s)
         bool answered = label[i].state == LABEL_ANSWERED;
         s->counts.answered += answered;
         s->counts.abstained += !answered;
+        tell_store(s, label[i].id);
     }
     trace_labels(s, TRACE_DELIVERED, label, n);
     if (wire_labels_server_send(s->socket, 0, label, n))

@@ -135,6 +135,7 @@ static int server_life_open_socket(struct server *s, const struct server_params 
                                        &s->identity, err);
     if (rc)
         return rc;
+    wire_labels_server_store(s->socket, s->counts.store, s->counts.last_id);
     uv_poll_init(&s->loop, &s->readable, wire_labels_server_fd(s->socket));
     server_life_handle(s, &s->readable);
     return ONIC_OK;

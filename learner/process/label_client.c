@@ -41,8 +41,11 @@ struct label_client {
     char identity[192];                   /* of the labels in the reward model; "" = none yet */
     char options[LABEL_OPTIONS_TEXT_MAX]; /* with which it came to be */
     /* of all lives */
-    uint64_t cursor, labels, abstained;
+    struct label_heard heard;
+    uint64_t labels, abstained;
     /* of this life */
+    uint64_t missing;           /* heard of, and not in the store */
+    unsigned server_met;        /* wire_labels_client_status.welcomes that were compared with it */
     uint64_t judged, high, tie; /* all labels; above 0.5; 0.5 */
     double sum;
     struct {
@@ -175,7 +178,7 @@ static bool hand_over(struct reward_mix *mix, const struct label *l)
 
 static void apply(struct label_client *a, struct reward_mix *mix, const struct label *l)
 {
-    a->cursor = l->id > a->cursor ? l->id : a->cursor;
+    a->heard.last_id = l->id > a->heard.last_id ? l->id : a->heard.last_id;
     if (l->state != LABEL_ANSWERED) {
         a->abstained++;
         return;
@@ -291,6 +294,35 @@ static int check_identity(struct label_client *a, const struct reward_model_type
     return rc;
 }
 
+/* Rule A7: a store that was damaged, or replaced by an older copy, has fewer labels than were heard
+ * of. They stay in the reward model; whoever asks the store gets them anew, perhaps others. Before
+ * labels of this connection are taken: the server told its numbers first. */
+static void compare_store(struct label_client *a)
+{
+    struct wire_labels_client_status s;
+    wire_labels_client_status(a->client, &s);
+    if (!s.store || s.told == a->server_met)
+        return;
+    a->server_met = s.told;
+    struct label_heard *heard = &a->heard;
+    if (heard->store && heard->store != s.store) {
+        if (a->labels)
+            log_warn("the labels of this run are of another label store than the reward server's, "
+                     "which may have none of them",
+                     kv("labels", a->labels));
+        heard->last_id = 0;
+    } else if (heard->last_id > s.store_last_id) {
+        uint64_t missing = heard->last_id - s.store_last_id;
+        a->missing += missing;
+        log_warn("labels that this run has heard of are no longer in the label store; the reward "
+                 "model keeps them, `onic labels verify` says more",
+                 kv("missing", missing), kv("heard_up_to", heard->last_id),
+                 kv("store_ends_at", s.store_last_id));
+        heard->last_id = s.store_last_id;
+    }
+    heard->store = s.store;
+}
+
 int label_client_poll(struct label_client *a, struct reward_mix *mix, int timeout_ms,
                       struct onic_err *err)
 {
@@ -300,6 +332,7 @@ int label_client_poll(struct label_client *a, struct reward_mix *mix, int timeou
     int rc = check_identity(a, reward_mix_type(mix), err);
     if (rc)
         return rc;
+    compare_store(a);
     struct label l;
     while (wire_labels_client_next(a->client, &l)) {
         if (a->hold)
@@ -399,6 +432,8 @@ void label_client_report(struct label_client *a, struct metrics *m)
     metrics_set(m, "annot/backlog",
                 (double)(s.server_backlog + (uint64_t)(s.waiting > 0 ? s.waiting : 0)));
     metrics_set(m, "annot/labels_per_s", s.server_labels_per_s);
+    if (a->missing)
+        metrics_set(m, "annot/missing_total", (double)a->missing);
     metrics_set(m, "annot/outstanding", s.outstanding);
     metrics_set(m, "annot/connected", s.connected ? 1 : 0);
     if (a->judged) {
@@ -418,13 +453,15 @@ void label_client_report(struct label_client *a, struct metrics *m)
 
 /* --- checkpoint ------------------------------------------------------------------------------ */
 
-/* Lines: identity, then numbers, then "source <name> <labels>" and "option <key>=<value>". */
+/* Lines: identity, then numbers, then "store <number>", "source <name> <labels>" and "option
+ * <key>=<value>". */
 void label_client_save(const struct label_client *a, struct checkpoint *to)
 {
     struct buf b;
     buf_init(&b, STATE_MAX);
-    buf_printf(&b, "%s\n%llu %llu %llu %.9g\n", a->identity, (unsigned long long)a->cursor,
+    buf_printf(&b, "%s\n%llu %llu %llu %.9g\n", a->identity, (unsigned long long)a->heard.last_id,
                (unsigned long long)a->labels, (unsigned long long)a->abstained, a->staleness_s);
+    buf_printf(&b, "store %llu\n", (unsigned long long)a->heard.store);
     for (int i = 0; i < a->sources; i++)
         buf_printf(&b, "source %s %llu\n", a->source[i].name,
                    (unsigned long long)a->source[i].labels);
@@ -433,42 +470,73 @@ void label_client_save(const struct label_client *a, struct checkpoint *to)
     buf_release(&b);
 }
 
-int label_client_load(struct label_client *a, const struct checkpoint_file *from,
-                      struct onic_err *err)
+/* The text of a checkpoint, its first two lines read: *rest is what follows them. */
+static int read_state(const struct checkpoint_file *from, char text[STATE_MAX + 1], char **rest,
+                      char **identity, uint64_t number[3], double *staleness, struct onic_err *err)
 {
     const void *data;
     size_t len;
+    unsigned long long n[3];
     int rc = checkpoint_get_bytes(from, "annotation", &data, &len, err);
     if (rc)
         return rc;
-    char text[STATE_MAX + 1], *rest = text;
-    unsigned long long cursor, labels, abstained, n;
     if (len > STATE_MAX)
         return err_set(err, ONIC_EDAMAGED, "%s: the annotation state is too long",
                        checkpoint_path(from));
     memcpy(text, data, len);
     text[len] = '\0';
-    char *line = strsep(&rest, "\n");
-    if (line && strncmp(line, "class ", 6) == 0) /* before questions told their own kind */
-        line += 6;
-    snprintf(a->identity, sizeof a->identity, "%s", line);
-    line = rest ? strsep(&rest, "\n") : NULL;
-    if (!line ||
-        sscanf(line, "%llu %llu %llu %lf", &cursor, &labels, &abstained, &a->staleness_s) != 4)
+    *rest = text;
+    *identity = strsep(rest, "\n");
+    if (strncmp(*identity, "class ", 6) == 0) /* before questions told their own kind */
+        *identity += 6;
+    char *line = *rest ? strsep(rest, "\n") : NULL;
+    if (!line || sscanf(line, "%llu %llu %llu %lf", &n[0], &n[1], &n[2], staleness) != 4)
         return err_set(err, ONIC_EDAMAGED, "%s: the annotation state cannot be read",
                        checkpoint_path(from));
-    a->cursor = cursor;
-    a->labels = labels;
-    a->abstained = abstained;
+    for (int i = 0; i < 3; i++)
+        number[i] = n[i];
+    return ONIC_OK;
+}
+
+int label_client_load(struct label_client *a, const struct checkpoint_file *from,
+                      struct onic_err *err)
+{
+    char text[STATE_MAX + 1], *rest, *line;
+    uint64_t number[3];
+    unsigned long long n;
+    int rc = read_state(from, text, &rest, &line, number, &a->staleness_s, err);
+    if (rc)
+        return rc;
+    snprintf(a->identity, sizeof a->identity, "%s", line);
+    a->heard = (struct label_heard){.last_id = number[0]};
+    a->labels = number[1];
+    a->abstained = number[2];
     a->sources = 0;
     a->options[0] = '\0';
     while (rest && (line = strsep(&rest, "\n"))) {
         size_t at = strlen(a->options);
         if (strncmp(line, "option ", 7) == 0)
             snprintf(a->options + at, sizeof a->options - at, "%s\n", line);
+        else if (sscanf(line, "store %llu", &n) == 1)
+            a->heard.store = n;
         else if (a->sources < SOURCES_MAX &&
                  sscanf(line, "source %31s %llu", a->source[a->sources].name, &n) == 2)
             a->source[a->sources++].labels = n;
     }
     return ONIC_OK;
+}
+
+int label_client_heard(const struct checkpoint_file *from, struct label_heard *out,
+                       struct onic_err *err)
+{
+    char text[STATE_MAX + 1], *rest, *line;
+    uint64_t number[3];
+    unsigned long long n;
+    double staleness;
+    int rc = read_state(from, text, &rest, &line, number, &staleness, err);
+    *out = (struct label_heard){.last_id = !rc ? number[0] : 0};
+    while (!rc && rest && (line = strsep(&rest, "\n")))
+        if (sscanf(line, "store %llu", &n) == 1)
+            out->store = n;
+    return rc;
 }

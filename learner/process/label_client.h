@@ -64,6 +64,14 @@ void label_client_report(struct label_client *a, struct metrics *m); /* annot/..
 /* Labels of this life: below, above and at 0.5. */
 void annotate_sides(const struct label_client *a, uint64_t *low, uint64_t *high, uint64_t *ties);
 
+/* Up to which label of which store a run has heard (rule A7). */
+struct label_heard {
+    uint64_t store;   /* label_counts.store; 0 = not known */
+    uint64_t last_id; /* 0 = of none */
+};
+int label_client_heard(const struct checkpoint_file *from, struct label_heard *out,
+                       struct onic_err *err);
+
 void label_client_save(const struct label_client *a, struct checkpoint *to);
 int label_client_load(struct label_client *a, const struct checkpoint_file *from,
                       struct onic_err *err);

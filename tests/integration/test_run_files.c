@@ -3,6 +3,7 @@
  * read it. The run is trained once for all tests, which leave it as it was. */
 #define _GNU_SOURCE
 #include <glob.h>
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -95,6 +96,7 @@ static const char *const printing[] = {
     "labels list run",
     "labels export run",
     "labels export run -",
+    "labels verify run",
     "labels top run",
     "labels top run --json",
     "ledger run",
@@ -185,15 +187,11 @@ static void a_result_file_is_tried_before_the_work_and_kept_until_there_is_a_res
 
 /* All that read a run. */
 static const char *const reading_commands[] = {
-    "eval $run --episodes=1",
-    "play $run --episodes=1 --speed=0",
-    "labels count $run",
-    "labels list $run",
-    "labels export $run",
-    "labels top $run",
-    "ledger $run",
-    "replay $replay --json",
-    "replay $replay --explain=1",
+    "eval $run --episodes=1", "play $run --episodes=1 --speed=0",
+    "labels count $run",      "labels list $run",
+    "labels export $run",     "labels verify $run",
+    "labels top $run",        "ledger $run",
+    "replay $replay --json",  "replay $replay --explain=1",
 };
 enum { READING = sizeof reading_commands / sizeof reading_commands[0] };
 
@@ -287,6 +285,26 @@ static void label_and_die(const char *path)
     assert_int_equal(status, 0);
 }
 
+/* A byte in the middle of the write-ahead file: every label is read all the same. */
+static void a_damaged_write_ahead_file_costs_no_label(struct reading *r)
+{
+    char path[400];
+    snprintf(path, sizeof path, "%.200s/killed/labels.sqlite-wal", r->dir);
+    FILE *f = fopen(path, "r+b");
+    assert_non_null(f);
+    assert_int_equal(fseek(f, 32 + 24 + 3000, SEEK_SET), 0);
+    int byte = fgetc(f);
+    assert_int_equal(fseek(f, 32 + 24 + 3000, SEEK_SET), 0);
+    fputc(byte ^ 2, f);
+    fclose(f);
+    ends_with(r, "$onic labels verify killed >out", 74, "damaged or incomplete");
+    ends_with(r, "grep -q 'pages of its write-ahead file' out", 0, "");
+    ends_with(r,
+              "test $(( $($onic labels count run) + 1 )) = $($onic labels count killed) && "
+              "$onic labels list killed | grep -q 'You die.'",
+              0, "");
+}
+
 static void labels_of_a_killed_server_are_read_without_writing(void **state)
 {
     struct reading *r = *state;
@@ -307,7 +325,52 @@ static void labels_of_a_killed_server_are_read_without_writing(void **state)
                  readers[i]);
         ends_with(r, command, 0, "");
     }
+    a_damaged_write_ahead_file_costs_no_label(r);
     ends_with(r, "! ls -d ${TMPDIR:-/tmp}/onic-labels-* 2>&1", 0, "");
+}
+
+/* --- what of the labels is there ------------------------------------------------------------- */
+
+static void change_labels(struct reading *r, const char *run, const char *text)
+{
+    char path[400];
+    sqlite3 *db = NULL;
+    snprintf(path, sizeof path, "%.200s/%s/labels.sqlite", r->dir, run);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void labels_that_are_damaged_or_gone_are_said(void **state)
+{
+    struct reading *r = *state;
+    ends_with(r, "$onic labels verify run >out && grep -q 'match their checks' out", 0, "");
+    ends_with(r, "cp -r run damaged", 0, "");
+    change_labels(r, "damaged", "UPDATE labels SET label = 1 - label WHERE id = 1");
+    ends_with(r, "$onic labels verify damaged >out", 74, "damaged or incomplete");
+    ends_with(r, "grep -q '^damaged: row [0-9a-f]* (label 1)$' out", 0, "");
+    ends_with(r, "$onic labels export damaged >some", 74,
+              "1 rows that do not match their checks are left out");
+    ends_with(r, "$onic labels list damaged >some", 74, "`onic labels verify damaged/labels");
+    ends_with(r,
+              "test $(( $($onic labels export damaged 2>/dev/null | wc -l) + 1 )) = "
+              "$($onic labels export run | wc -l)",
+              0, "");
+    ends_with(r, "cp -r run gone", 0, "");
+    change_labels(r, "gone",
+                  "DELETE FROM labels WHERE id > 1; UPDATE meta SET value = 1 WHERE name = "
+                  "'last_id'");
+    ends_with(r, "$onic labels verify gone >out", 74, "damaged or incomplete");
+    ends_with(r, "grep -q '^missing: the newest checkpoint of gone has heard of labels' out", 0,
+              "");
+    ends_with(r, "$onic labels verify gone/labels.sqlite >out", 0, ""); /* by itself it is whole */
+    ends_with(
+        r,
+        "$onic train --run-dir=gone --annotator.id=rules --frames=90000000 >out 2>&1 & p=$!; "
+        "for i in $(seq 600); do grep -q 'no longer in the label store' out && break; "
+        "sleep 0.1; done; kill -INT $p; wait $p && grep -q 'no longer in the label store' out",
+        0, "");
+    ends_with(r, "rm -rf damaged gone", 0, "");
 }
 
 static void assert_not_blamed(struct reading *r)
@@ -507,6 +570,7 @@ int main(void)
         cmocka_unit_test(a_run_of_another_user_is_read),
         cmocka_unit_test(a_run_that_cannot_be_written_is_read),
         cmocka_unit_test(labels_of_a_killed_server_are_read_without_writing),
+        cmocka_unit_test(labels_that_are_damaged_or_gone_are_said),
         cmocka_unit_test(what_may_not_be_read_is_said_and_nothing_else),
         cmocka_unit_test(a_newest_checkpoint_that_may_not_be_read_is_not_passed_over),
         cmocka_unit_test(a_run_that_may_not_be_written_is_73),

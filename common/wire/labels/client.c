@@ -58,7 +58,8 @@ struct wire_labels_client {
     const char *label_text;
     size_t label_text_left, next_label;
     struct wire_labels_client_status status;
-    bool no_room; /* the server answers, but serves as many learners as it can */
+    bool first_numbers; /* of this connection are to come */
+    bool no_room;       /* the server answers, but serves as many learners as it can */
 };
 
 bool wire_labels_client_ask(struct wire_labels_client *c, const char *question, size_t len)
@@ -276,7 +277,7 @@ static void labels_client_welcome(struct wire_labels_client *c, const struct fra
     if (!c->connected)
         log_info("the reward server is there", kv("address", c->address),
                  kv("annotator", id.annotator), kv("goal", id.goal));
-    c->connected = true;
+    c->connected = c->first_numbers = true;
 }
 
 /* What may stand in the name of a metric. */
@@ -298,6 +299,12 @@ static void numbers(struct wire_labels_client *c, const struct frame *f)
     c->status.server_asked_twice = m->asked_twice;
     c->status.server_maybe_paid_twice = m->maybe_paid_twice;
     meta_text(c->status.annotator, sizeof c->status.annotator, &m->status);
+    if (c->first_numbers && m->store) {
+        c->first_numbers = false;
+        c->status.store = m->store;
+        c->status.store_last_id = m->last_id;
+        c->status.told++;
+    }
     c->status.nown = 0;
     for (size_t i = 0; i < m->n_own && i < WIRE_LABELS_NUMBERS_MAX; i++) {
         struct wire_labels_number *own = &c->status.own[c->status.nown];

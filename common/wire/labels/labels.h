@@ -70,6 +70,10 @@ struct wire_labels_client_status {
     char annotator[160];   /* what the annotator says of itself, "" = ready */
     struct wire_labels_number own[WIRE_LABELS_NUMBERS_MAX]; /* its numbers, as last reported */
     int nown;
+    /* The server's label store (label_counts) as it was when this connection began, before any
+     * label came over it; store 0 = not told. told rises with each connection. */
+    uint64_t store, store_last_id;
+    unsigned told;
 };
 void wire_labels_client_status(const struct wire_labels_client *c,
                                struct wire_labels_client_status *out);
@@ -113,6 +117,9 @@ struct wire_labels_server_numbers {
 };
 void wire_labels_server_numbers(struct wire_labels_server *s,
                                 const struct wire_labels_server_numbers *n);
+/* Which store it has, and the number of its newest label: told before labels are, so never behind
+ * what a client has. */
+void wire_labels_server_store(struct wire_labels_server *s, uint64_t store, uint64_t last_id);
 /* Heartbeats and timeouts; call every 500 ms or so. */
 void wire_labels_server_tick(struct wire_labels_server *s);
 

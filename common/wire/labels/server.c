@@ -42,6 +42,7 @@ struct wire_labels_server {
     struct client clients[ANNOT_CLIENTS_MAX];
     uint64_t handles;
     struct wire_labels_server_numbers numbers;
+    uint64_t store, last_id;
     int64_t warned_ms, log_ms;
     /* the ASK that is being handed out */
     zmq_msg_t ask;
@@ -158,6 +159,8 @@ static void send_numbers(struct wire_labels_server *s, const struct sock_route *
     }
     m.n_own = (size_t)s->numbers.nown;
     m.own = list;
+    m.store = s->store;
+    m.last_id = s->last_id;
     labels_server_send_frame(s, to, FRAME_ANNOT_HEARTBEAT, 0, &m.base, (struct sock_bulk){0});
 }
 
@@ -353,6 +356,12 @@ void wire_labels_server_numbers(struct wire_labels_server *s,
                                 const struct wire_labels_server_numbers *n)
 {
     s->numbers = *n;
+}
+
+void wire_labels_server_store(struct wire_labels_server *s, uint64_t store, uint64_t last_id)
+{
+    s->store = store;
+    s->last_id = last_id > s->last_id ? last_id : s->last_id;
 }
 
 void wire_labels_server_tick(struct wire_labels_server *s)

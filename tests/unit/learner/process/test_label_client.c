@@ -298,6 +298,73 @@ static void an_annotator_that_ails_makes_every_life_fruitless(void **state)
     close_fixture(&f);
 }
 
+/* Another client of the same run, as it was saved, and a server whose store is that. */
+static void begin_another_life(struct fixture *f, uint64_t store, uint64_t last_id)
+{
+    char path[300];
+    snprintf(path, sizeof path, "%s/c.safetensors", f->dir);
+    struct checkpoint *c = checkpoint_create();
+    label_client_save(f->annotate, c);
+    assert_ok(checkpoint_write(c, path, &err));
+    checkpoint_free(c);
+    label_client_free(f->annotate);
+    wire_labels_server_free(f->server);
+    start_server(f, "id-1", 1u << QUESTION_CLASS);
+    wire_labels_server_store(f->server, store, last_id);
+    struct checkpoint_file *file;
+    struct label_heard heard;
+    assert_ok(checkpoint_open(&file, path, &err));
+    assert_ok(label_client_of_options(&f->annotate, &f->cfg, f->address, &err));
+    assert_ok(label_client_load(f->annotate, file, &err));
+    assert_ok(label_client_heard(file, &heard, &err));
+    assert_int_equal(heard.store, 7);
+    checkpoint_close(file);
+}
+
+/* The numbers come with the welcome; one more round takes them, too. */
+static bool server_is_met(void *ctx)
+{
+    struct fixture *f = ctx;
+    bool met = label_client_identity(f->annotate)->identity[0];
+    serve(f);
+    return met;
+}
+
+static bool never(void *ctx)
+{
+    serve(ctx);
+    return false;
+}
+
+/* Rule A7. What is in the store, and what comes of it later, is no loss; what a store of before
+ * has is no measure for another. */
+static void labels_that_are_gone_from_the_store_are_missed(void **state)
+{
+    (void)state;
+    static struct fixture f;
+    static const struct {
+        uint64_t store, last_id, missing;
+    } then[] = {{7, 2, 0}, {7, 9, 0}, {7, 1, 1}, {7, 0, 2}, {8, 0, 0}};
+    for (size_t i = 0; i < sizeof then / sizeof *then; i++) {
+        open_fixture(&f, "id-1");
+        wire_labels_server_store(f.server, 7, 0);
+        f.want = 2;
+        label_client_ask(f.annotate, f.mix, f.batch);
+        assert_true(wait_until(serve, &f, PATIENCE_MS)); /* labels 1 and 2 */
+        begin_another_life(&f, then[i].store, then[i].last_id);
+        assert_true(wait_until(server_is_met, &f, PATIENCE_MS));
+        wire_labels_server_store(f.server, then[i].store, 50);
+        wait_until(never, &f, 100); /* told once, whatever is said later */
+        struct metrics *m = NULL;
+        assert_ok(metrics_create(&m, &(struct metrics_params){0}, &err));
+        label_client_report(f.annotate, m);
+        double missing = metrics_get(m, "annot/missing_total");
+        assert_int_equal(missing > 0 ? (int)missing : 0, then[i].missing);
+        metrics_free(m);
+        close_fixture(&f);
+    }
+}
+
 static void labels_of_another_identity_are_refused(void **state)
 {
     (void)state;
@@ -448,6 +515,7 @@ int main(void)
         cmocka_unit_test(what_the_annotator_says_of_itself_reaches_the_learner),
         cmocka_unit_test(a_life_that_is_too_short_for_labels_is_not_fruitless),
         cmocka_unit_test(an_annotator_that_ails_makes_every_life_fruitless),
+        cmocka_unit_test(labels_that_are_gone_from_the_store_are_missed),
         cmocka_unit_test(labels_of_another_identity_are_refused),
         cmocka_unit_test(a_run_without_labels_takes_another_identity),
         cmocka_unit_test(a_server_that_changes_its_identity_is_refused),

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* labels_verify.c - see labels_verify.h. */
+#include "deploy/cli/labels_verify.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "common/base/shell.h"
+#include "common/base/shown.h"
+#include "common/checkpoint/checkpoint.h"
+#include "learner/process/label_client.h"
+#include "reward_server/store/label_store.h"
+
+enum { VERIFY_NAMED_MAX = 20, VERIFY_WORD_MAX = 4096, VERIFY_PATH_MAX = 4200 };
+
+static void name_damaged(void *ctx, const struct label_key *key, uint64_t id)
+{
+    int *named = ctx;
+    if (++*named > VERIFY_NAMED_MAX)
+        return;
+    shown_printf(stdout, "damaged: row ");
+    for (size_t i = 0; i < sizeof key->byte; i++)
+        shown_printf(stdout, "%02x", key->byte[i]);
+    shown_printf(stdout, " (label %" PRIu64 ")\n", id);
+}
+
+static int verdict_of_log(const struct label_verdict *v)
+{
+    if (v->log_unfinished)
+        shown_printf(
+            stdout,
+            "the last commit of its write-ahead file is not whole (broken off, or damaged) and "
+            "is passed over\n");
+    if (v->log_frames == 0)
+        return 0;
+    shown_printf(
+        stdout, "damaged: %d pages of its write-ahead file, with %d commits after them, which %s\n",
+        v->log_frames, v->log_commits,
+        v->log_hopeless ? "cannot be read" : "are read all the same; the next server mends it");
+    return 1;
+}
+
+/* Writes what is wrong; returns how many things. */
+static int verdict_write(const struct label_verdict *v, int named)
+{
+    int wrong = verdict_of_log(v);
+    shown_printf(stdout,
+                 "%" PRIu64 " labels and abstentions, %" PRIu64
+                 " open questions match their checks\n",
+                 v->settled, v->asked);
+    if (v->set_aside)
+        shown_printf(stdout,
+                     "%" PRIu64
+                     " damaged labels were set aside by a server and their questions asked "
+                     "again\n",
+                     v->set_aside);
+    if (named > VERIFY_NAMED_MAX)
+        shown_printf(stdout, "damaged: %d more rows\n", named - VERIFY_NAMED_MAX);
+    wrong += v->damaged > 0;
+    if (v->missing)
+        shown_printf(stdout, "missing: %" PRIu64 " labels that were given a number\n", v->missing);
+    wrong += v->missing > 0;
+    if (v->counter_behind)
+        shown_printf(stdout,
+                     "damaged: the counter of labels is behind them; the next server mends it\n");
+    wrong += v->counter_behind;
+    if (v->identities)
+        shown_printf(stdout, "damaged: %d identities of labels\n", v->identities);
+    wrong += v->identities > 0;
+    if (v->notes)
+        shown_printf(stdout, "damaged: %d notes of annotators, which are made anew\n", v->notes);
+    wrong += v->notes > 0;
+    if (v->pages[0])
+        shown_printf(stdout, "damaged: pages (%s)\n", v->pages);
+    return wrong + (v->pages[0] != '\0');
+}
+
+/* What a run has heard of, and its store does not know. */
+static int verify_run(const char *run, const struct label_counts *n)
+{
+    struct checkpoint_file *file = NULL;
+    char folder[VERIFY_PATH_MAX];
+    struct buf report;
+    struct label_heard heard = {0};
+    snprintf(folder, sizeof folder, "%.4096s/checkpoints", run);
+    buf_init(&report, 1 << 16);
+    bool read = checkpoint_newest_valid(&file, folder, &report, NULL) == ONIC_OK &&
+                label_client_heard(file, &heard, NULL) == ONIC_OK;
+    checkpoint_close(file);
+    buf_release(&report);
+    if (!read)
+        return 0;
+    if (heard.store && n->store && heard.store != n->store) {
+        shown_printf(stdout, "the newest checkpoint of %s has its labels from another store\n",
+                     run);
+        return 0;
+    }
+    if (heard.last_id <= n->last_id)
+        return 0;
+    shown_printf(stdout,
+                 "missing: the newest checkpoint of %s has heard of labels up to number %" PRIu64
+                 ", the store ends at %" PRIu64 "\n",
+                 run, heard.last_id, n->last_id);
+    return 1;
+}
+
+int labels_verify(const char *path, const char *run, struct onic_err *err)
+{
+    struct label_store *s = NULL;
+    struct label_verdict v;
+    struct label_counts n = {0};
+    struct stat st;
+    int named = 0, wrong = 0;
+    char word[VERIFY_WORD_MAX];
+    int rc = label_store_open(&s, path, LABEL_STORE_READ, err);
+    if (!rc)
+        rc = label_store_verify(s, &v, name_damaged, &named, err);
+    if (!rc)
+        rc = label_store_counters(s, &n, err);
+    if (!rc) {
+        wrong = verdict_write(&v, named);
+        if (stat(run, &st) == 0 && S_ISDIR(st.st_mode))
+            wrong += verify_run(run, &n);
+    }
+    label_store_close(s);
+    if (rc || !wrong)
+        return rc;
+    return err_set(err, ONIC_EDAMAGED,
+                   "label store %s is damaged or incomplete, as said; `onic labels export %s` "
+                   "writes what is readable, and `onic labels import` takes it into a new store",
+                   path, shell_word(path, word, sizeof word));
+}
