@@ -136,8 +136,10 @@ static int run_open_build_policy(struct loaded_run *out, const struct obs_spec *
         return rc;
     const struct params *params = policy_params(out->policy);
     out->weights = xaligned(params->floats * sizeof(float));
-    rc = trainer_read_weights(out->file, params, out->weights, &out->weights_version,
-                              &out->env_steps, err);
+    rc = trainer_check_network(out->file, out->policy, err);
+    if (!rc)
+        rc = trainer_read_weights(out->file, params, out->weights, &out->weights_version,
+                                  &out->env_steps, err);
     return rc ? (err_wrap(err, "%s", checkpoint_path(out->file)), rc) : rc;
 }
 

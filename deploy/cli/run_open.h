@@ -21,7 +21,7 @@ struct loaded_run {
 
 /* path: run directory (newest valid checkpoint; skipped ones are named on stderr) or a checkpoint
  * file. given: the command line; its explicit options win, except those that would change the
- * network (ONIC_EINCOMPATIBLE). ONIC_ECONFIG where the run needs a plug-in or a NetHack library
+ * network (ONIC_ECONFIG). ONIC_ECONFIG, too, where the run needs a plug-in or a NetHack library
  * that `given` does not name: what a checkpoint names is not loaded. obs: layout that will be
  * played; NULL = make the environment of cfg->env_id and use its own. */
 int loaded_run_open(struct loaded_run *out, const char *path, const struct config *given,

@@ -8,9 +8,8 @@
 #include "learner/process/label_client.h"
 #include "learner/train/trainer.h"
 
-/* The checkpoint's state into both. ONIC_EINCOMPATIBLE: trained in another environment or with
- * another network; ONIC_ECONFIG: with another reward model that has learned something;
- * ONIC_EDAMAGED. */
+/* The checkpoint's state into both. ONIC_ECONFIG: trained in another environment, with another
+ * network, or with another reward model that has learned something; ONIC_EDAMAGED. */
 int resume_load(struct trainer *core, struct label_client *annotate,
                 const struct checkpoint_file *from, struct onic_err *err);
 

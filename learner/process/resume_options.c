@@ -8,6 +8,17 @@
 #include "learner/process/resume.h"
 #include "learner/train/trainer_options.h"
 
+/* These labels would be given by the options at hand: a fault of theirs, and not, as in a running
+ * learner, of a peer. */
+static int check_labels(const struct label_client *labels, const char *identity,
+                        struct onic_err *err)
+{
+    struct onic_err why;
+    if (label_client_check_identity(labels, identity, &why) != ONIC_OK)
+        return err_set(err, ONIC_ECONFIG, "%s", why.msg);
+    return ONIC_OK;
+}
+
 static int check_against(const struct checkpoint_file *file, const struct config *cfg,
                          const struct env_description *env, const char *identity,
                          struct onic_err *err)
@@ -20,7 +31,7 @@ static int check_against(const struct checkpoint_file *file, const struct config
     if (!rc)
         rc = resume_load(core, annotate, file, err);
     if (!rc && identity[0] && reward_mix_type(trainer_reward(core))->traits.wants_labels)
-        rc = label_client_check_identity(annotate, identity, err);
+        rc = check_labels(annotate, identity, err);
     label_client_free(annotate);
     trainer_free(core);
     return rc;

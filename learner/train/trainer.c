@@ -283,7 +283,15 @@ void trainer_save(struct trainer *c, struct checkpoint *to)
         save_lr(c, to);
 }
 
-/* First line in which two texts differ, cut to fit. */
+static int part_length(const char *part, size_t left)
+{
+    size_t n = 0;
+    while (n < left && n < 119 && part[n] != ';' && part[n] != '\n')
+        n++;
+    return (int)n;
+}
+
+/* The first part (parts end with "; " or the line) in which two texts differ, cut to fit. */
 static bool first_difference(const char *a, size_t alen, const char *b, size_t blen, char was[120],
                              char now[120])
 {
@@ -291,19 +299,17 @@ static bool first_difference(const char *a, size_t alen, const char *b, size_t b
         return false;
     size_t i = 0, start = 0;
     for (; i < alen && i < blen && a[i] == b[i]; i++)
-        if (a[i] == '\n')
+        if (a[i] == '\n' || (i > 0 && a[i - 1] == ';' && a[i] == ' '))
             start = i + 1;
-    const char *ea = memchr(a + start, '\n', alen - start),
-               *eb = memchr(b + start, '\n', blen - start);
-    size_t la = ea ? (size_t)(ea - a) - start : alen - start;
-    size_t lb = eb ? (size_t)(eb - b) - start : blen - start;
-    snprintf(was, 120, "%.*s", (int)(la < 119 ? la : 119), a + start);
-    snprintf(now, 120, "%.*s", (int)(lb < 119 ? lb : 119), b + start);
+    snprintf(was, 120, "%.*s", part_length(a + start, alen - start), a + start);
+    snprintf(now, 120, "%.*s", part_length(b + start, blen - start), b + start);
     return true;
 }
 
+/* remedy: what to change about it. */
 static int trainer_check_text(const struct checkpoint_file *f, const char *tensor,
-                              const struct buf *mine, const char *what, struct onic_err *err)
+                              const struct buf *mine, const char *what, const char *remedy,
+                              struct onic_err *err)
 {
     const void *data;
     size_t len;
@@ -312,12 +318,21 @@ static int trainer_check_text(const struct checkpoint_file *f, const char *tenso
     if (rc)
         return rc;
     if (first_difference(data, len, mine->data, mine->len, was, now))
-        return err_set(
-            err, ONIC_EINCOMPATIBLE,
-            "the run was trained with another %s: \"%s\" then, \"%s\" now; give the old options "
-            "or another --run-dir",
-            what, was, now);
+        return err_set(err, ONIC_ECONFIG,
+                       "the run was trained with another %s: \"%s\" then, \"%s\" now; %s", what,
+                       was, now, remedy);
     return ONIC_OK;
+}
+
+int trainer_check_network(const struct checkpoint_file *from, const struct policy *p,
+                          struct onic_err *err)
+{
+    struct buf net;
+    buf_init(&net, TEXT_MAX);
+    policy_text(p, &net);
+    int rc = trainer_check_text(from, "net", &net, "network", "leave these options out", err);
+    buf_release(&net);
+    return rc;
 }
 
 int trainer_read_weights(const struct checkpoint_file *from, const struct params *p, float *weights,
@@ -368,9 +383,10 @@ int trainer_load(struct trainer *c, const struct checkpoint_file *from, struct o
     const void *data;
     size_t len;
     describe_env_and_net(c, &env, &net);
-    int rc = trainer_check_text(from, "env", &env, "environment", err);
+    static const char remedy[] = "give the old options or another --run-dir";
+    int rc = trainer_check_text(from, "env", &env, "environment", remedy, err);
     if (!rc)
-        rc = trainer_check_text(from, "net", &net, "network", err);
+        rc = trainer_check_text(from, "net", &net, "network", remedy, err);
     if (!rc)
         rc = load_numbers(c, from, err);
     if (!rc)

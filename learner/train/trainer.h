@@ -108,8 +108,8 @@ const struct batch *trainer_lay_out(struct trainer *c, struct trajectory *const 
 int trainer_update(struct trainer *c, struct train_stats *out, struct onic_err *err);
 
 /* Everything an identical continuation needs, as tensors and facts of a checkpoint (names:
- * README.md), and back. load: ONIC_EINCOMPATIBLE when the stored network or observation differs
- * from this one (both named), ONIC_ECONFIG for another reward model, ONIC_EDAMAGED. */
+ * README.md), and back. load: ONIC_ECONFIG when the stored network or observation differs from this
+ * one (both named), and for another reward model; ONIC_EDAMAGED. */
 void trainer_save(struct trainer *c, struct checkpoint *to);
 int trainer_load(struct trainer *c, const struct checkpoint_file *from, struct onic_err *err);
 
@@ -117,5 +117,8 @@ int trainer_load(struct trainer *c, const struct checkpoint_file *from, struct o
  * NULL. */
 int trainer_read_weights(const struct checkpoint_file *from, const struct params *p, float *weights,
                          uint64_t *version, uint64_t *env_steps, struct onic_err *err);
+/* That they are of this network: ONIC_ECONFIG when the stored one differs (both named). */
+int trainer_check_network(const struct checkpoint_file *from, const struct policy *p,
+                          struct onic_err *err);
 
 #endif /* ONIC_LEARNER_TRAIN_TRAINER_H */

@@ -347,7 +347,7 @@ static void a_run_with_another_environment_is_not_resumed(void **state)
     scene_train(s, "");
     scene_drain(&s->a);
     scene_fails_within(s, "onic",
-                       "train --run-dir=run --env.id=minigrid:DoorKey-8x8 --policy.hidden=32", 78,
+                       "train --run-dir=run --env.id=minigrid:DoorKey-8x8 --policy.hidden=32", 64,
                        "env", 8);
     assert_non_null(strstr(program_text(s->a.err), "DoorKey-8x8"));
     assert_non_null(strstr(program_text(s->a.err), "KeyCorridorS3R3"));

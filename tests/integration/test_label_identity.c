@@ -136,7 +136,7 @@ static void a_run_without_labels_takes_other_options(void **state)
           "--reward.model=classifier",
           "annot/labels_total", 0);
     start(s, "--annotator.noise=0.2 --annotator.vote=3");
-    assert_int_equal(program_wait(&s->a, SCENE_LONG_MS), 78);
+    assert_int_equal(program_wait(&s->a, SCENE_LONG_MS), 64);
     assert_non_null(strstr(program_text(s->a.err), "annotator.noise was 0.1 and is 0.2 now"));
     assert_non_null(
         strstr(program_text(s->a.err), "give --annotator.vote=1 --annotator.noise=0.1"));

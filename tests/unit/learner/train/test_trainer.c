@@ -501,12 +501,12 @@ static void another_network_or_environment_is_refused_by_name(void **state)
     save(&a, path);
     b.cfg.policy_hidden = 24;
     world_open(&b);
-    assert_err(load(b.core, path, &err), ONIC_EINCOMPATIBLE, "network");
+    assert_err(load(b.core, path, &err), ONIC_ECONFIG, "network");
     world_close(&b);
     b.cfg.policy_hidden = 16;
     b.env.max_steps = 99;
     world_open(&b);
-    assert_err(load(b.core, path, &err), ONIC_EINCOMPATIBLE, "max_steps: 99");
+    assert_err(load(b.core, path, &err), ONIC_ECONFIG, "max_steps: 99");
     world_close(&b);
     b.env.max_steps = LIMIT;
     strcpy(b.cfg.reward_model, "counts");
