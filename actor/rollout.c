@@ -3,7 +3,8 @@
  *
  * Order of things within a step, and why:
  *   1. act on the observations in row t (the state of row t is overwritten with the next one);
- *   2. step all environments, which write row t+1 in place;
+ *   2. step all environments, which write row t+1 in place; what was done and what it gave goes
+ *      into their states, for policies that see the step before;
  *   3. environments that were cut off (truncated, failed) are valued on their final observation,
  *      still in row t+1, with the state after step t: time limits bootstrap, deaths do not;
  *   4. ended environments are reset into row t+1 and their recurrent state is zeroed.
@@ -166,6 +167,19 @@ static bool rollout_ended(const struct env_result *x)
     return x->terminated || x->truncated || x->failed;
 }
 
+/* Of environment e, which has been stepped. */
+static void rollout_remember(struct rollout *r, int e, const struct env_result *x)
+{
+    policy_remember(r->p.policy, r->state + (size_t)e * (size_t)r->S,
+                    r->action + (size_t)e * (size_t)r->parts, (float)x->reward);
+}
+
+static void rollout_forget(struct rollout *r, int e)
+{
+    if (r->S)
+        memset(r->state + (size_t)e * (size_t)r->S, 0, (size_t)r->S * sizeof(float));
+}
+
 /* Environment e takes warmup e / (E - 1) random steps: episodes that all begin at once would also
  * end together for a while, and a batch would hold one phase of the game. */
 static int rollout_warm_up(struct rollout *r, struct onic_err *err)
@@ -181,11 +195,16 @@ static int rollout_warm_up(struct rollout *r, struct onic_err *err)
                 action->choice = ACTION_NONE;
         }
         int rc = vec_env_step(r->p.envs, r->action, r->obs, r->obs_result, err);
-        for (int e = 0; !rc && e < r->E; e++)
-            if (r->action[(size_t)e * (size_t)r->parts].choice != ACTION_NONE &&
-                rollout_ended(&r->obs_result[e]))
-                rc = vec_env_reset_one(r->p.envs, e, r->obs + (size_t)e * r->obs_bytes,
-                                       &r->obs_result[e], err);
+        for (int e = 0; !rc && e < r->E; e++) {
+            if (r->action[(size_t)e * (size_t)r->parts].choice == ACTION_NONE)
+                continue;
+            rollout_remember(r, e, &r->obs_result[e]);
+            if (!rollout_ended(&r->obs_result[e]))
+                continue;
+            rollout_forget(r, e);
+            rc = vec_env_reset_one(r->p.envs, e, r->obs + (size_t)e * r->obs_bytes,
+                                   &r->obs_result[e], err);
+        }
         if (rc)
             return rc;
     }
@@ -315,6 +334,7 @@ static void record(struct rollout *r, struct trajectory *t, int step)
         size_t i = at + (size_t)e;
         t->reward[i] = (float)x->reward;
         t->flags[i] = flags_of(x);
+        rollout_remember(r, e, x);
         t->caption[i] = trajectory_caption(t, x->caption, (size_t)x->caption_len);
         t->caption_count[i] = vec_env_episode(r->p.envs, e)->caption_count;
         t->obs_caption[i + (size_t)r->E] = t->caption[i];
@@ -334,8 +354,7 @@ static int reset_ended(struct rollout *r, struct trajectory *t, int step, struct
             return rc;
         t->obs_caption[next + (size_t)e] =
             trajectory_caption(t, r->result[e].caption, (size_t)r->result[e].caption_len);
-        if (r->S)
-            memset(r->state + (size_t)e * (size_t)r->S, 0, (size_t)r->S * sizeof(float));
+        rollout_forget(r, e);
     }
     return ONIC_OK;
 }

@@ -21,6 +21,7 @@
 #include "common/nn/kernels.h"
 #include "common/nn/layers/layernorm/layernorm.h"
 #include "common/policy/encoders/encoder.h"
+#include "common/policy/last_step.h"
 #include "common/policy/policy_core.h"
 
 struct policy {
@@ -29,11 +30,12 @@ struct policy {
     const struct encoder_type *type;
     void *encoder;
     struct action_dist dist;
-    int E, H, C, A; /* encoder features, cells of the core (0: none), head inputs, policy outputs */
-    int P;          /* of A, columns of the policy head; the rest are free parameters (pi_free) */
-    int values;     /* value heads: POLICY_HEADS, like ONI 1 */
+    int E, H, C,
+        A;      /* encoder features, cells of the core (0: no core), head inputs, policy outputs */
+    int P;      /* of A, columns of the policy head; the rest are free parameters (pi_free) */
+    int values; /* value heads: POLICY_HEADS, like ONI 1 */
     struct core core;
-    int S;                                                   /* state floats */
+    int S, X; /* state floats; the last of them, which are the step before (last_step.h) */
     size_t norm_gain, norm_bias;                             /* with layer_norm; offsets */
     size_t pi_free;                                          /* with A > P; offset */
     size_t pi_w, pi_b, v_w[POLICY_HEADS], v_b[POLICY_HEADS]; /* heads; offsets */
@@ -91,7 +93,10 @@ static void add_core_and_heads(struct policy *p)
 {
     struct params *t = &p->params;
     p->E = p->type->width(p->encoder);
+    p->X = last_step_size(&p->config.actions, p->config.last_action, p->config.last_reward);
     p->H = p->config.core_size;
+    if (p->X && !p->H) /* heads alone see no more than a sum of what is seen and what was done */
+        p->H = p->E;
     p->C = p->H ? p->H : p->E;
     p->A = action_dist_outputs(&p->dist);
     p->P = action_dist_columns(&p->dist);
@@ -99,8 +104,8 @@ static void add_core_and_heads(struct policy *p)
         p->norm_gain = params_add(t, "norm.gain", 1, p->E, PARAM_CONSTANT, 1.0f);
         p->norm_bias = params_add(t, "norm.bias", 1, p->E, PARAM_ZERO, 0);
     }
-    core_add(&p->core, p->config.core, p->E, p->H, t);
-    p->S = p->core.S;
+    core_add(&p->core, p->config.core, p->E + p->X, p->H, t);
+    p->S = p->core.S + p->X;
     bool oni = p->config.compat_oni;
     p->values = oni ? 1 : POLICY_HEADS;
     p->pi_w = params_add(t, "policy.w", p->C, p->P, PARAM_ORTHOGONAL, oni ? 1.0f : 0.01f);
@@ -165,6 +170,24 @@ int policy_state_size(const struct policy *p)
     return p->S;
 }
 
+int policy_last_size(const struct policy *p)
+{
+    return p->X;
+}
+
+void policy_last_write(const struct policy *p, const union action_cell *done, float reward,
+                       float *out)
+{
+    const struct policy_config *c = &p->config;
+    last_step_write(&c->actions, c->last_action, c->last_reward, done, reward, out);
+}
+
+void policy_remember(const struct policy *p, float *state, const union action_cell *done,
+                     float reward)
+{
+    policy_last_write(p, done, reward, state + p->core.S);
+}
+
 static int head_width(const struct policy *p)
 {
     return p->P + p->values;
@@ -179,7 +202,9 @@ double policy_macs(const struct policy *p)
  * cache. */
 static size_t row_bytes(const struct policy *p)
 {
-    size_t core = (size_t)((p->config.layer_norm ? 5 : 2) * p->E + 10 * p->H + 2 * head_width(p));
+    int joined = p->X ? 2 * (p->E + p->X) : 0;
+    size_t core =
+        (size_t)((p->config.layer_norm ? 5 : 2) * p->E + joined + 10 * p->H + 2 * head_width(p));
     return core * sizeof(float) + p->type->cache(p->encoder, NULL, 1024) / 1024;
 }
 
@@ -197,8 +222,12 @@ int policy_slice(const struct policy *p, int T)
 void policy_text(const struct policy *p, struct buf *out)
 {
     const struct policy_config *c = &p->config;
-    buf_printf(out, "net %s hidden %d; core %s %d; actions ", c->net, c->hidden, core_name(c->core),
+    buf_printf(out, "net %s hidden %d; core %s %d; ", c->net, c->hidden, core_name(c->core),
                c->core_size);
+    if (p->X)
+        buf_printf(out, "last%s%s; ", c->last_action ? " action" : "",
+                   c->last_reward ? " reward" : "");
+    buf_puts(out, "actions ");
     action_space_text(&c->actions, out);
     if (c->actions.kind == ACTION_CONTINUOUS)
         buf_printf(out, "%s, deviation %s", c->squash ? " squashed" : "",
@@ -270,6 +299,7 @@ struct policy_actor {
     void *cache;                     /* the encoder's */
     float *features;                 /* [n,E] */
     float *core;                     /* scratch of the core */
+    float *joined, *core_state;      /* [n,E+X], [n,S-X]; NULL where X is 0 */
     float *inv_std;                  /* [n], layer_norm */
     float *head_w, *head_b, *head_y; /* [C,P+2], [P+2], [n,P+2] */
 };
@@ -290,6 +320,8 @@ struct policy_actor *policy_actor_create(const struct policy *p, int max_n)
     w->features = floats(n * (size_t)p->E);
     w->inv_std = floats(n);
     w->core = floats(core_step_floats(&p->core, max_n));
+    w->joined = p->X ? floats(n * (size_t)(p->E + p->X)) : NULL;
+    w->core_state = p->X ? floats(n * (size_t)p->core.S) : NULL;
     w->head_w = floats((size_t)p->C * N);
     w->head_b = floats(N);
     w->head_y = floats(n * N);
@@ -304,10 +336,37 @@ void policy_actor_free(struct policy_actor *w)
     free(w->features);
     free(w->inv_std);
     free(w->core);
+    free(w->joined);
+    free(w->core_state);
     free(w->head_w);
     free(w->head_b);
     free(w->head_y);
     free(w);
+}
+
+/* One row of the core's input: features beside the step before. */
+static void join_row(const struct policy *p, float *row, const float *features, const float *last)
+{
+    memcpy(row, features, (size_t)p->E * sizeof *row);
+    if (last)
+        memcpy(row + p->E, last, (size_t)p->X * sizeof *row);
+    else
+        memset(row + p->E, 0, (size_t)p->X * sizeof *row);
+}
+
+/* The core's own state and the step before lie side by side in `state`. */
+static const float *act_joined(const struct policy *p, struct policy_actor *w, const float *params,
+                               int n, float *state)
+{
+    size_t S = (size_t)p->S, own = (size_t)p->core.S, E = (size_t)p->E, X = (size_t)p->X;
+    for (size_t i = 0; i < (size_t)n; i++) {
+        join_row(p, w->joined + i * (E + X), w->features + i * E, state + i * S + own);
+        memcpy(w->core_state + i * own, state + i * S, own * sizeof *state);
+    }
+    const float *h = core_step(&p->core, params, w->joined, n, w->core_state, w->core);
+    for (size_t i = 0; i < (size_t)n; i++)
+        memcpy(state + i * S, w->core_state + i * own, own * sizeof *state);
+    return h;
 }
 
 void policy_act(const struct policy *p, struct policy_actor *w, const float *params,
@@ -322,9 +381,9 @@ void policy_act(const struct policy *p, struct policy_actor *w, const float *par
     const float *h = w->features;
     int ldh = p->E;
     if (p->H) {
-        core_step(&p->core, params, w->features, n, state, w->core);
-        h = state;
-        ldh = p->S;
+        h = p->X ? act_joined(p, w, params, n, state)
+                 : core_step(&p->core, params, w->features, n, state, w->core);
+        ldh = core_h_stride(&p->core);
     }
     heads_pack(p, params, w->head_w, w->head_b);
     heads_forward(p, params, w->head_w, w->head_b, h, ldh, n, w->head_y, logits, value);
@@ -342,6 +401,8 @@ struct policy_trainer {
     /* [T,N,E] what the core reads: features, or with layer_norm their normalised form; [T,N,E],
      * [T,N]: kept for its backward */
     float *x, *norm, *inv_std;
+    /* [T,N,E+X] what the core reads instead and its gradient, [N,S-X]; NULL where X is 0 */
+    float *joined, *djoined, *core_state0;
     float *h, *dh; /* [T,N,H]; not used without a core */
     float *core_memory;
     float *head_w, *head_b, *head_dw, *head_db; /* [C,P+2], [P+2] */
@@ -364,6 +425,9 @@ struct policy_trainer *policy_trainer_create(const struct policy *p, int max_t, 
     w->x = norm ? floats(rows * (size_t)p->E) : w->features;
     w->norm = norm ? floats(rows * (size_t)p->E) : NULL;
     w->inv_std = norm ? floats(rows) : NULL;
+    w->joined = p->X ? floats(rows * (size_t)(p->E + p->X)) : NULL;
+    w->djoined = p->X ? floats(rows * (size_t)(p->E + p->X)) : NULL;
+    w->core_state0 = p->X ? floats((size_t)max_n * (size_t)p->core.S) : NULL;
     w->h = floats(rows * (size_t)p->H);
     w->dh = floats(rows * (size_t)p->H);
     w->core_memory = floats(core_cache_floats(&p->core, max_t, max_n));
@@ -385,6 +449,9 @@ void policy_trainer_free(struct policy_trainer *w)
         free(w->x);
     free(w->norm);
     free(w->inv_std);
+    free(w->joined);
+    free(w->djoined);
+    free(w->core_state0);
     free(w->features);
     free(w->dfeatures);
     free(w->h);
@@ -398,9 +465,24 @@ void policy_trainer_free(struct policy_trainer *w)
     free(w);
 }
 
+/* Row t sees the step that led to it: of step 0 that lies behind the core's state, and after an
+ * end there is none. */
+static void join_steps(const struct policy *p, struct policy_trainer *w, const float *done,
+                       const float *state0)
+{
+    size_t N = (size_t)w->N, S = (size_t)p->S, own = (size_t)p->core.S, X = (size_t)p->X;
+    for (size_t i = 0; i < (size_t)w->T * N; i++) {
+        const float *last = i < N ? state0 + i * S + own : done + (i - N) * X;
+        join_row(p, w->joined + i * ((size_t)p->E + X), w->x + i * (size_t)p->E,
+                 w->reset_copy[i] ? NULL : last);
+    }
+    for (size_t i = 0; i < N; i++)
+        memcpy(w->core_state0 + i * own, state0 + i * S, own * sizeof *state0);
+}
+
 void policy_forward(const struct policy *p, struct policy_trainer *w, const float *params,
-                    const uint8_t *const *rows, const float *state0, const uint8_t *reset, int T,
-                    int N, float *logits, float *value)
+                    const uint8_t *const *rows, const float *done, const float *state0,
+                    const uint8_t *reset, int T, int N, float *logits, float *value)
 {
     ONIC_ASSERT(T >= 1 && N >= 1 && (size_t)T * (size_t)N <= (size_t)w->max_t * (size_t)w->max_n);
     ONIC_ASSERT(T <= w->max_t && N <= w->max_n);
@@ -413,8 +495,11 @@ void policy_forward(const struct policy *p, struct policy_trainer *w, const floa
         layernorm_forward(w->x, w->norm, w->inv_std, w->features, params + p->norm_gain,
                           params + p->norm_bias, T * N, p->E);
     const float *h = w->x;
+    if (p->X)
+        join_steps(p, w, done, state0);
     if (p->H) {
-        core_forward(&p->core, params, w->h, w->x, state0, w->reset_copy, T, N, w->core_memory);
+        core_forward(&p->core, params, w->h, p->X ? w->joined : w->x,
+                     p->X ? w->core_state0 : state0, w->reset_copy, T, N, w->core_memory);
         h = w->h;
     }
     heads_pack(p, params, w->head_w, w->head_b);
@@ -460,6 +545,14 @@ static void heads_backward(const struct policy *p, struct policy_trainer *w, con
         kernels()->add_columns(grads + p->pi_free, dlogits + P, A, M, A - P);
 }
 
+/* Of the core's input to that of the features in it; the step before is no parameter's. */
+static void split_gradient(const struct policy *p, struct policy_trainer *w, int rows)
+{
+    size_t E = (size_t)p->E;
+    for (size_t i = 0; i < (size_t)rows; i++)
+        memcpy(w->dfeatures + i * E, w->djoined + i * (E + (size_t)p->X), E * sizeof(float));
+}
+
 void policy_backward(const struct policy *p, struct policy_trainer *w, const float *params,
                      const float *dlogits, const float *dvalue, float *grads)
 {
@@ -469,8 +562,10 @@ void policy_backward(const struct policy *p, struct policy_trainer *w, const flo
     unsigned mode = denormals_off();
     if (p->H) {
         heads_backward(p, w, w->h, dlogits, dvalue, T * N, w->dh, grads);
-        core_backward(&p->core, params, grads, w->dfeatures, w->dh, w->x, w->reset_copy, T, w->T, N,
-                      w->core_memory);
+        core_backward(&p->core, params, grads, p->X ? w->djoined : w->dfeatures, w->dh,
+                      p->X ? w->joined : w->x, w->reset_copy, T, w->T, N, w->core_memory);
+        if (p->X)
+            split_gradient(p, w, T * N);
     } else {
         heads_backward(p, w, w->x, dlogits, dvalue, T * N, w->dfeatures, grads);
     }

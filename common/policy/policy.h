@@ -9,7 +9,12 @@
  * the immutable architecture and its parameter table; parameter blocks, gradients and workspaces
  * are separate, so threads share one policy and each use their own workspace. All functions after
  * creation cannot fail and allocate nothing. Letters: T time, N environments, A outputs of the
- * policy head (with one choice, an action each: "logits"), S state floats per environment, B rows.
+ * policy head (with one choice, an action each: "logits"), S state floats per environment, X of
+ * these of the step before, B rows.
+ *
+ * With last_action or last_reward what was done in the step before, and what it gave, stands beside
+ * the encoder's features, X floats behind the core's state: who steps an environment writes them
+ * there (policy_remember), and a state of zeros begins an episode in this as well.
  *
  * Observations are passed as row pointers (into rollout slots or received messages), so nothing is
  * copied before the encoder's own expansion. */
@@ -38,9 +43,10 @@ struct policy_config {
     enum policy_core core;
     int hidden, core_size; /* 0 = the encoder's own default */
     struct action_space actions;
-    bool squash, state_deviation; /* of numbers: action_dist.h */
-    char parts[64];               /* of the encoder, comma-separated; "": all */
-    bool layer_norm;              /* of the encoder's features */
+    bool squash, state_deviation;  /* of numbers: action_dist.h */
+    char parts[64];                /* of the encoder, comma-separated; "": all */
+    bool layer_norm;               /* of the encoder's features */
+    bool last_action, last_reward; /* the step before is an input, too: last_step.h */
     bool compat_oni; /* one value head, policy head at gain 1; encoders: their own differences */
     struct obs_spec obs;
 };
@@ -61,7 +67,12 @@ const struct params *policy_params(const struct policy *p);
 const struct policy_config *policy_config(const struct policy *p); /* with defaults resolved */
 /* How the outputs of the policy head become actions. */
 const struct action_dist *policy_actions(const struct policy *p);
-int policy_state_size(const struct policy *p); /* S; 0 for core none */
+int policy_state_size(const struct policy *p); /* S; 0 with core none and nothing remembered */
+int policy_last_size(const struct policy *p);  /* X; 0 without last_action and last_reward */
+/* What the next step sees of this one, out [X]. done: what the environment got (action_dist_act).
+ */
+void policy_last_write(const struct policy *p, const union action_cell *done, float reward,
+                       float *out);
 /* Multiply-accumulates of one forward row; for reports. */
 double policy_macs(const struct policy *p);
 /* Environments per call of policy_forward/backward with which the live activations of T steps stay
@@ -75,21 +86,26 @@ void policy_text(const struct policy *p, struct buf *out);
 struct policy_actor; /* workspace for up to max_n rows */
 struct policy_actor *policy_actor_create(const struct policy *p, int max_n);
 void policy_actor_free(struct policy_actor *w);
-/* logits [n, A], value [n, 2]; state [n, S] is read and overwritten with the next state. rows[i]:
- * observation i. */
+/* logits [n, A], value [n, 2]; state [n, S] is read and overwritten with the next state, but for
+ * its last X floats. rows[i]: observation i. */
 void policy_act(const struct policy *p, struct policy_actor *w, const float *params,
                 const uint8_t *const *rows, int n, float *state, float *logits, float *value);
+
+/* To be called after each step with the state [S] of its environment: policy_last_write into it. */
+void policy_remember(const struct policy *p, float *state, const union action_cell *done,
+                     float reward);
 
 /* --- training -------------------------------------------------------------------------------- */
 struct policy_trainer; /* workspace: activations for up to (max_t, max_n) */
 struct policy_trainer *policy_trainer_create(const struct policy *p, int max_t, int max_n);
 void policy_trainer_free(struct policy_trainer *w);
-/* rows [T, N] time-major; state0 [N, S] before step 0; reset [T, N]: 1 = the state is zeroed BEFORE
- * step t (t-1 ended an episode). logits [T, N, A], value [T, N, 2] are written and the activations
- * kept for policy_backward. */
+/* rows [T, N] time-major; state0 [N, S] before step 0; reset [T, N]: 1 = the state is zeroed
+ * BEFORE step t (t-1 ended an episode). done [T-1, N, X]: policy_last_write of each step but the
+ * last, NULL where X is 0. logits [T, N, A], value [T, N, 2] are written and the activations kept
+ * for policy_backward. */
 void policy_forward(const struct policy *p, struct policy_trainer *w, const float *params,
-                    const uint8_t *const *rows, const float *state0, const uint8_t *reset, int T,
-                    int N, float *logits, float *value);
+                    const uint8_t *const *rows, const float *done, const float *state0,
+                    const uint8_t *reset, int T, int N, float *logits, float *value);
 /* dlogits [T, N, A], dvalue [T, N, 2] of the last forward; adds to grads [params floats]. Truncated
  * at state0. */
 void policy_backward(const struct policy *p, struct policy_trainer *w, const float *params,

@@ -3,7 +3,10 @@
 #include "common/policy/policy_core.h"
 
 #include <math.h>
+#include <stdbool.h>
+#include <string.h>
 
+#include "common/nn/layers/dense/dense.h"
 #include "common/nn/layers/gru/gru.h"
 #include "common/nn/layers/lstm/lstm.h"
 #include "common/nn/layers/mingru/mingru.h"
@@ -18,10 +21,9 @@ const char *core_name(enum policy_core kind)
  * which is a dense layer and a blend, in +-1/sqrt(E). */
 void core_add(struct core *c, enum policy_core kind, int E, int H, struct params *t)
 {
-    static const int gates[POLICY_CORES] = {4, 3, 4, 2};
+    static const int gates[POLICY_CORES] = {4, 3, 1, 2}, states[POLICY_CORES] = {2, 1, 0, 1};
     int G = gates[kind];
-    *c = (struct core){
-        .kind = kind, .E = E, .H = H, .gates = G, .S = kind == POLICY_CORE_LSTM ? 2 * H : H};
+    *c = (struct core){.kind = kind, .E = E, .H = H, .gates = G, .S = states[kind] * H};
     if (H == 0)
         return;
     float bound = 1.0f / sqrtf((float)(kind == POLICY_CORE_GRU ? H : E));
@@ -33,6 +35,9 @@ void core_add(struct core *c, enum policy_core kind, int E, int H, struct params
     } else if (kind == POLICY_CORE_MINGRU) {
         c->w_x = params_add(t, "core.w", E, G * H, PARAM_UNIFORM, bound);
         c->b = params_add(t, "core.b", 1, G * H, PARAM_UNIFORM, bound);
+    } else if (kind == POLICY_CORE_NONE) {
+        c->w_x = params_add(t, "core.w", E, H, PARAM_ORTHOGONAL, 1.41421356f);
+        c->b = params_add(t, "core.b", 1, H, PARAM_ZERO, 0);
     } else {
         c->w_x = params_add(t, "core.w_x", E, G * H, PARAM_ORTHOGONAL, 2.0f);
         c->w_h = params_add(t, "core.w_h", H, G * H, PARAM_ORTHOGONAL, 1.0f);
@@ -42,7 +47,8 @@ void core_add(struct core *c, enum policy_core kind, int E, int H, struct params
 
 double core_macs(const struct core *c)
 {
-    return (double)c->gates * c->H * (c->E + (c->kind == POLICY_CORE_MINGRU ? 0 : c->H));
+    bool recurrent = c->kind == POLICY_CORE_LSTM || c->kind == POLICY_CORE_GRU;
+    return (double)c->gates * c->H * (c->E + (recurrent ? c->H : 0));
 }
 
 /* The layers use one struct for weights and gradients; weights are only read. */
@@ -72,8 +78,13 @@ size_t core_step_floats(const struct core *c, int n)
     return (size_t)n * (size_t)c->H * (size_t)(c->gates + recurrent + 1);
 }
 
-void core_step(const struct core *c, const float *params, const float *x, int n, float *state,
-               float *memory)
+int core_h_stride(const struct core *c)
+{
+    return c->S ? c->S : c->H;
+}
+
+const float *core_step(const struct core *c, const float *params, const float *x, int n,
+                       float *state, float *memory)
 {
     size_t nh = (size_t)n * (size_t)c->H;
     if (c->kind == POLICY_CORE_GRU) {
@@ -82,10 +93,15 @@ void core_step(const struct core *c, const float *params, const float *x, int n,
     } else if (c->kind == POLICY_CORE_MINGRU) {
         struct mingru_weights w = mingru_of(c, params);
         mingru_step(state, x, &w, n, c->E, c->H, memory);
+    } else if (c->kind == POLICY_CORE_NONE) {
+        dense_forward(memory, c->H, x, c->E, params + c->w_x, params + c->b, n, c->E, c->H,
+                      ACT_RELU);
+        return memory;
     } else {
         struct lstm_weights w = lstm_of(c, params);
         lstm_step(state, x, &w, n, c->E, c->H, memory, memory + 4 * nh);
     }
+    return state;
 }
 
 /* --- training -------------------------------------------------------------------------------- */
@@ -96,6 +112,7 @@ size_t core_cache_floats(const struct core *c, int T, int N)
         return 0;
     return c->kind == POLICY_CORE_GRU      ? gru_cache_floats(T, N, c->H)
            : c->kind == POLICY_CORE_MINGRU ? mingru_cache_floats(T, N, c->H)
+           : c->kind == POLICY_CORE_NONE   ? (size_t)T * (size_t)N * (size_t)c->H
                                            : lstm_cache_floats(T, N, c->H);
 }
 
@@ -112,6 +129,10 @@ void core_forward(const struct core *c, const float *params, float *h, const flo
         struct mingru_cache cache;
         mingru_cache_set(&cache, memory, T, N, c->H);
         mingru_forward(h, &cache, x, state0, reset, &w, T, N, c->E, c->H);
+    } else if (c->kind == POLICY_CORE_NONE) {
+        dense_forward(memory, c->H, x, c->E, params + c->w_x, params + c->b, T * N, c->E, c->H,
+                      ACT_RELU);
+        memcpy(h, memory, core_cache_floats(c, T, N) * sizeof *h);
     } else {
         struct lstm_weights w = lstm_of(c, params);
         struct lstm_cache cache;
@@ -133,6 +154,9 @@ void core_backward(const struct core *c, const float *params, float *grads, floa
         struct mingru_cache cache;
         mingru_cache_set(&cache, memory, T, N, c->H);
         mingru_backward(dx, &d, dh, &cache, x, reset, &w, steps, N, c->E, c->H);
+    } else if (c->kind == POLICY_CORE_NONE) {
+        dense_backward(dx, c->E, grads + c->w_x, grads + c->b, dh, c->H, x, c->E, memory, c->H,
+                       params + c->w_x, steps * N, c->E, c->H, ACT_RELU);
     } else {
         struct lstm_weights w = lstm_of(c, params), d = lstm_of(c, grads);
         struct lstm_cache cache;

@@ -3,7 +3,8 @@
 #define ONIC_COMMON_POLICY_POLICY_CORE_H
 
 /* policy_core.h - the recurrent core of a policy, whichever it is: its parameters, one step for
- * acting, all steps for training. Of `none` nothing but core_add may be called. */
+ * acting, all steps for training. With `none` there is no state, and either no core at all (0
+ * cells: nothing but core_add may be called) or a dense layer with ReLU in its place. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -13,7 +14,7 @@
 
 struct core {
     enum policy_core kind;
-    int E, H;        /* inputs, cells (0: none) */
+    int E, H;        /* inputs, cells (0: no core) */
     int gates, S;    /* blocks of H columns of the input's product; state floats */
     size_t w_x, w_h; /* offsets of the parameters, as the layer has them */
     size_t b, b_h;
@@ -30,9 +31,11 @@ double core_macs(const struct core *c);
 size_t core_step_floats(const struct core *c, int n);
 size_t core_cache_floats(const struct core *c, int T, int N);
 
-/* x [n,E]; state [n,S] is read and overwritten, h in its first H columns. */
-void core_step(const struct core *c, const float *params, const float *x, int n, float *state,
-               float *memory);
+/* x [n,E]; state [n,S] is read and overwritten. Returns h, n rows of H, in `state` or in `memory`;
+ * a row begins core_h_stride after the one before. */
+const float *core_step(const struct core *c, const float *params, const float *x, int n,
+                       float *state, float *memory);
+int core_h_stride(const struct core *c);
 /* h [T,N,H]. memory is kept for core_backward. */
 void core_forward(const struct core *c, const float *params, float *h, const float *x,
                   const float *state0, const uint8_t *reset, int T, int N, float *memory);

@@ -139,6 +139,9 @@ static int step_all(struct evaluation *v, struct onic_err *err)
     for (int e = 0; !rc && e < v->E; e++) {
         const struct env_result *x = &v->result[e];
         bool stepped = v->action[e * v->parts].choice != ACTION_NONE;
+        if (v->p->policy && stepped)
+            policy_remember(v->p->policy, v->state + (size_t)e * (size_t)v->S,
+                            v->action + e * v->parts, (float)x->reward);
         if (v->p->caption && stepped && x->caption_len)
             v->p->caption(v->p->ctx, x->caption, (size_t)x->caption_len);
         if (!stepped || (!x->terminated && !x->truncated && !x->failed))

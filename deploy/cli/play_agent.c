@@ -149,6 +149,8 @@ static int play_episode(struct play_agent *p, struct onic_err *err)
         play_choose(p);
         p->acted = true;
         rc = vec_env_step(p->envs, p->action, p->obs, &x, err);
+        if (!rc && p->policy)
+            policy_remember(p->policy, p->state, p->action, (float)x.reward);
     }
     if (!rc)
         terminal_linger(&p->term);

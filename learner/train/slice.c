@@ -29,6 +29,7 @@ static size_t point(struct slice *s, uint8_t *base, size_t T, size_t N)
     s->choice = numbers ? NULL : memory_cut(base, &at, n * s->parts * sizeof *s->choice);
     s->number = numbers ? memory_cut(base, &at, n * s->parts * f) : NULL;
     s->mask = s->mask_bytes ? memory_cut(base, &at, n * s->mask_bytes) : NULL;
+    s->done = s->X ? memory_cut(base, &at, n * (size_t)s->X * f) : NULL;
     s->logp_mu = memory_cut(base, &at, n * f);
     s->value_old = memory_cut(base, &at, n * 2 * f);
     s->ended = memory_cut(base, &at, n);
@@ -63,7 +64,9 @@ struct slice *slice_create(const struct policy *p, int T, int max_n)
     s->A = action_dist_outputs(s->dist);
     s->parts = (size_t)action_space_parts(&s->dist->space);
     s->mask_bytes = action_space_mask_bytes(&s->dist->space);
+    s->policy = p;
     s->S = policy_state_size(p);
+    s->X = policy_last_size(p);
     s->ws = policy_trainer_create(p, T + 1, max_n);
     size_t bytes = point(s, NULL, (size_t)T, (size_t)max_n);
     s->memory = xaligned(bytes);
@@ -94,6 +97,19 @@ static void gather_action(struct slice *s, const struct trajectory *t, size_t fr
         memcpy(s->mask + to * s->mask_bytes, t->mask + from * s->mask_bytes, s->mask_bytes);
 }
 
+/* As the actor remembered it: from what the environment got and gave. */
+static void gather_last(struct slice *s, const struct trajectory *t, size_t from, size_t to)
+{
+    union action_cell cell[BOUND_ACTION_PARTS];
+    for (size_t k = 0; k < s->parts; k++)
+        if (s->choice)
+            cell[k].choice = t->action[from * s->parts + k];
+        else
+            cell[k].number = t->number[from * s->parts + k];
+    action_dist_act(s->dist, cell, 1);
+    policy_last_write(s->policy, cell, t->reward[from], s->done + to * (size_t)s->X);
+}
+
 static void gather_step(struct slice *s, const struct trajectory *t, size_t from, size_t to,
                         bool limit_ends)
 {
@@ -101,6 +117,8 @@ static void gather_step(struct slice *s, const struct trajectory *t, size_t from
     bool cut =
         !limit_ends && !(flags & STEP_TERMINATED) && (flags & (STEP_TRUNCATED | STEP_FAILED));
     gather_action(s, t, from, to);
+    if (s->done)
+        gather_last(s, t, from, to);
     s->logp_mu[to] = t->logp[from];
     s->ended[to] = (flags & STEP_ENDED) != 0;
     s->skip[to] =
@@ -188,8 +206,8 @@ bool slice_forward(struct slice *s, const struct policy *p, const float *weights
                    const struct slice_rule *rule)
 {
     size_t N = (size_t)s->N, n = (size_t)s->T * N, n1 = n + N;
-    policy_forward(p, s->ws, weights, s->rows, s->state0, s->reset, s->T + 1, s->N, s->outputs,
-                   s->value);
+    policy_forward(p, s->ws, weights, s->rows, s->done, s->state0, s->reset, s->T + 1, s->N,
+                   s->outputs, s->value);
     if (!outputs_finite(s, n, n1))
         return false;
     struct action_rows done = rows_done(s);

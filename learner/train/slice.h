@@ -19,10 +19,11 @@
 #include "learner/train/value_norm.h"
 
 struct slice {
-    int T, N, A, S; /* of the slice held now; N <= max_n */
+    int T, N, A, S, X; /* of the slice held now; N <= max_n; X: policy.h */
     int max_n;
     const struct action_dist *dist;
     size_t parts, mask_bytes; /* of an action */
+    const struct policy *policy;
     struct policy_trainer *ws;
     const uint8_t **rows;            /* [T+1, N] */
     float *state0;                   /* [N, S] */
@@ -30,6 +31,7 @@ struct slice {
     int16_t *choice;                 /* [T, N, parts]; this and the next two: what was done */
     float *number;                   /* [T, N, parts] */
     uint8_t *mask;                   /* [T, N, mask_bytes] */
+    float *done;                     /* [T, N, X] what the row after it sees of each step */
     float *logp_mu;                  /* [T, N] */
     float *value_old;                /* [T, N, 2] */
     uint8_t *ended, *skip;           /* [T, N] */

@@ -146,8 +146,8 @@ static void once(struct bench *b, enum what what, int n)
         return;
     }
     memset(b->state, 0, (size_t)b->N * (size_t)policy_state_size(b->p) * sizeof(float));
-    policy_forward(b->p, b->trainer, b->params, b->rows, b->state, b->reset, b->T, b->N, b->logits,
-                   b->value);
+    policy_forward(b->p, b->trainer, b->params, b->rows, NULL, b->state, b->reset, b->T, b->N,
+                   b->logits, b->value);
     if (what == FORWARD_BACKWARD)
         policy_backward(b->p, b->trainer, b->params, b->logits, b->value, b->grads);
 }

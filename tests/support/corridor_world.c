@@ -54,7 +54,7 @@ void world_close(struct world *w)
     free(w->state);
 }
 
-static void move(struct world *w, struct trajectory *t, int g, int step, int e)
+static void move(struct world *w, struct trajectory *t, int g, int step, int e, float *state)
 {
     int *cell = &w->cell[g * E + e], *n = &w->step[g * E + e], i = step * E + e;
     bool right = t->action[i] == RIGHT;
@@ -68,10 +68,10 @@ static void move(struct world *w, struct trajectory *t, int g, int step, int e)
     t->obs_caption[i + E] = end || limit ? 0 : t->caption[i];
     w->right += right;
     w->moves++;
+    policy_remember(trainer_policy(w->core), state, &(union action_cell){.choice = t->action[i]},
+                    t->reward[i]);
     if (end || limit) {
-        size_t S = (size_t)t->shape.state_size;
-        if (S)
-            memset(w->state + (size_t)(g * E + e) * S, 0, S * sizeof(float));
+        memset(state, 0, (size_t)t->shape.state_size * sizeof(float));
         *cell = CELLS / 2;
         *n = 0;
         for (int h = 0; limit && h < 2; h++)
@@ -111,7 +111,7 @@ void world_play(struct world *w)
                                t->logp + (size_t)step * E);
             for (int e = 0; e < E; e++) {
                 t->action[step * E + e] = (int16_t)action[e].choice;
-                move(w, t, g, step, e);
+                move(w, t, g, step, e, state + (size_t)e * S);
             }
             observe(w, t, g, step + 1);
         }

@@ -85,7 +85,9 @@ struct net net_create(const char *id, const char *core, int hidden, const struct
                               .actions = o->actions,
                               .state_deviation = o->state_deviation,
                               .compat_oni = o->compat_oni,
-                              .layer_norm = o->layer_norm};
+                              .layer_norm = o->layer_norm,
+                              .last_action = o->last_action,
+                              .last_reward = o->last_reward};
     if (c.actions.n == 0)
         c.actions.n = 5;
     bool all_parts = !o->parts || !o->parts[0];
@@ -137,6 +139,10 @@ struct net_batch net_batch_create(struct net *n, int T, int N)
     }
     for (size_t i = 0; i < (size_t)N * S; i++)
         b.state0[i] = 0.5f * rng_normal(&n->rng);
+    size_t X = (size_t)policy_last_size(n->p);
+    b.done = X ? xcalloc(rows * X, sizeof(float)) : NULL;
+    for (size_t i = 0; i < rows * X; i++)
+        b.done[i] = rng_normal(&n->rng);
     for (size_t i = 0; i < rows * A; i++)
         b.dlogits[i] = rng_normal(&n->rng);
     for (size_t i = 0; i < rows * 2; i++)
@@ -150,6 +156,7 @@ void net_batch_free(struct net_batch *b)
     free(b->rows);
     free(b->reset);
     free(b->state0);
+    free(b->done);
     free(b->logits);
     free(b->value);
     free(b->dlogits);
@@ -158,7 +165,7 @@ void net_batch_free(struct net_batch *b)
 
 double net_loss(const struct net *n, struct policy_trainer *w, struct net_batch *b)
 {
-    policy_forward(n->p, w, n->params, b->rows, b->state0, b->reset, b->T, b->N, b->logits,
+    policy_forward(n->p, w, n->params, b->rows, b->done, b->state0, b->reset, b->T, b->N, b->logits,
                    b->value);
     size_t rows = (size_t)b->T * (size_t)b->N,
            A = (size_t)action_dist_outputs(policy_actions(n->p));

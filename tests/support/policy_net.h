@@ -12,7 +12,7 @@ struct net_options { /* 0 or NULL: as by default */
     const char *parts;
     bool compat_oni, layer_norm;
     struct action_space actions; /* n 0: one of 5 */
-    bool state_deviation;
+    bool state_deviation, last_action, last_reward;
     /* Relative errors that net_check_gradients allows: 2e-3 along the gradient, 5e-3 across. */
     double along_max, across_max;
 };
@@ -35,6 +35,7 @@ struct net_batch {
     uint8_t *obs, *reset;    /* [T, N, obs_bytes], [T, N] */
     const uint8_t **rows;    /* [T, N] into obs */
     float *state0;           /* [N, state size] */
+    float *done;             /* [T, N, X of policy.h] random numbers; NULL where X is 0 */
     float *logits, *value;   /* [T, N, actions], [T, N, 2]: written by net_loss */
     float *dlogits, *dvalue; /* the same shapes: fixed weights of the loss */
 };

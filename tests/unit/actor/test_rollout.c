@@ -112,7 +112,8 @@ static void the_last_observation_of_an_episode_is_kept(void **state)
     size_t A = (size_t)f.t->shape.actions.n, n = (LIMIT + 1) * E;
     float *logits = xcalloc(n * A, sizeof *logits), *value = xcalloc(n * 2, sizeof *value);
     struct policy_trainer *w = policy_trainer_create(f.policy, LIMIT + 1, E);
-    policy_forward(f.policy, w, f.weights, rows, f.t->state0, reset, LIMIT + 1, E, logits, value);
+    policy_forward(f.policy, w, f.weights, rows, NULL, f.t->state0, reset, LIMIT + 1, E, logits,
+                   value);
     for (size_t e = 0; e < E; e++)
         assert_close(f.t->final_value[2 * ((LIMIT - 1) * E + e)], value[2 * (LIMIT * E + e)], 1e-3,
                      1e-4);
@@ -137,7 +138,7 @@ static int equals_the_training_pass(const struct fixture *f)
     float *logits = xcalloc((size_t)(T * E * A), sizeof *logits),
           *value = xcalloc(T * E * 2, sizeof *value);
     struct policy_trainer *w = policy_trainer_create(f->policy, T, E);
-    policy_forward(f->policy, w, f->weights, rows, f->t->state0, reset, T, E, logits, value);
+    policy_forward(f->policy, w, f->weights, rows, NULL, f->t->state0, reset, T, E, logits, value);
     for (int i = 0; i < T * E; i++) {
         double sum = 0;
         for (int a = 0; a < A; a++)

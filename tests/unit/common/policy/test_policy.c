@@ -38,7 +38,8 @@ static void check_act_equals_forward(const char *id, const char *core, const str
     struct policy_trainer *w = policy_trainer_create(n.p, T, N);
     struct policy_actor *a = policy_actor_create(n.p, N);
     net_loss(&n, w, &b);
-    int A = policy_config(n.p)->actions.n, S = policy_state_size(n.p);
+    int A = action_dist_outputs(policy_actions(n.p)), S = policy_state_size(n.p),
+        X = policy_last_size(n.p);
     float *s = xcalloc((size_t)(N * S) + 1, sizeof *s), logits[N * 8], value[N * 2];
     memcpy(s, b.state0, (size_t)(N * S) * sizeof *s);
     for (int t = 0; t < T; t++) {
@@ -50,6 +51,8 @@ static void check_act_equals_forward(const char *id, const char *core, const str
             assert_close(logits[i], b.logits[t * N * A + i], 1e-5, 1e-5);
         for (int i = 0; i < N * 2; i++)
             assert_close(value[i], b.value[t * N * 2 + i], 1e-5, 1e-5);
+        for (int i = 0; i < N * X; i++) /* the next step sees this one */
+            s[i / X * S + S - X + i % X] = b.done[t * N * X + i];
     }
     free(s);
     policy_actor_free(a);
@@ -104,6 +107,90 @@ static void acting_step_by_step_equals_the_training_pass(void **state)
     check_act_equals_forward("mlp", "gru", NULL);
     check_act_equals_forward("nethack-compact", "gru", NULL);
     check_act_equals_forward("mlp", "none", NULL);
+}
+
+static const struct net_options seeing[] = {
+    {.last_action = true},
+    {.last_reward = true},
+    {.last_action = true, .last_reward = true, .layer_norm = true},
+    {.last_action = true, .last_reward = true, .compat_oni = true},
+    {.actions = {.kind = ACTION_MULTI, .n = 2, .choices = {3, 4}},
+     .last_action = true,
+     .last_reward = true},
+    {.actions = {.kind = ACTION_CONTINUOUS, .n = 2, .low = {-1, 0}, .high = {1, 5}},
+     .last_action = true,
+     .last_reward = true},
+};
+
+/* Every network, core and kind of action: the step before is an input that acting and training see
+ * alike, over episodes that end within the rollout. */
+static void the_step_before_is_seen_alike_by_acting_and_training(void **state)
+{
+    (void)state;
+    static const char *const nets[] = {"grid-small", "mlp", "nethack-compact", "oni-default",
+                                       "torchbeast"};
+    static const char *const cores[] = {"lstm", "gru", "mingru", "none"};
+    for (size_t o = 0; o < sizeof seeing / sizeof seeing[0]; o++)
+        for (size_t c = 0; c < 4; c++)
+            check_act_equals_forward("mlp", cores[c], &seeing[o]);
+    for (size_t i = 0; i < sizeof nets / sizeof nets[0]; i++) {
+        check_act_equals_forward(nets[i], "gru", &seeing[2]);
+        check_act_equals_forward(nets[i], "none", &seeing[4]);
+    }
+}
+
+static void gradients_past_the_step_before_match_differences(void **state)
+{
+    (void)state;
+    for (size_t o = 0; o < sizeof seeing / sizeof seeing[0]; o++) {
+        net_check_gradients("mlp", "lstm", 17, 6, 5, &seeing[o]);
+        net_check_gradients("mlp", "none", 16, 4, 3, &seeing[o]);
+    }
+    net_check_gradients("grid-small", "gru", 24, 6, 5, &seeing[2]);
+    net_check_gradients("grid-small", "mingru", 24, 6, 5, &seeing[2]);
+    net_check_gradients("nethack-compact", "lstm", 13, 4, 3, &seeing[2]);
+    net_check_gradients("oni-default", "gru", 9, 2, 2, &seeing[3]);
+}
+
+/* Another step before, another output; at a reset none counts. */
+static void the_step_before_matters_but_not_over_an_end(void **state)
+{
+    (void)state;
+    enum { T = 3, N = 2, A = 5 };
+    struct net n = net_create("mlp", "none", 8, &seeing[2]);
+    struct net_batch b = net_batch_create(&n, T, N);
+    struct policy_trainer *w = policy_trainer_create(n.p, T, N);
+    float before[T * N * A];
+    memset(b.reset, 0, T * N);
+    b.reset[1 * N + 1] = 1;
+    net_loss(&n, w, &b);
+    memcpy(before, b.logits, sizeof before);
+    for (int i = 0; i < N * policy_last_size(n.p); i++)
+        b.done[i] += 1.0f; /* of step 0 */
+    net_loss(&n, w, &b);
+    for (int row = 0; row < T * N; row++) {
+        bool same = memcmp(before + row * A, b.logits + row * A, A * sizeof *before) == 0;
+        assert_int_equal(same, row != N); /* step 1 of the first environment alone */
+    }
+    policy_trainer_free(w);
+    net_batch_free(&b);
+    net_free(&n);
+}
+
+/* Two networks that differ in this alone say so, near the start: a refusal shows what differs. */
+static void the_step_before_is_in_the_text_of_the_network(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"last action;", "last reward;", "last action reward;"};
+    for (int o = 0; o < 3; o++) {
+        struct buf text;
+        struct net n = net_create("mlp", "gru", 8, &seeing[o]);
+        buf_init(&text, 1 << 16);
+        policy_text(n.p, &text);
+        assert_non_null(strstr(text.data, texts[o]));
+        buf_release(&text);
+        net_free(&n);
+    }
 }
 
 /* Slices over N, as the learner makes them, add up to the whole batch; a last row without gradient
@@ -279,6 +366,10 @@ int main(void)
         cmocka_unit_test(layer_norm_stands_between_encoder_and_core),
         cmocka_unit_test(oni_default_has_the_size_of_the_original),
         cmocka_unit_test(acting_step_by_step_equals_the_training_pass),
+        cmocka_unit_test(the_step_before_is_seen_alike_by_acting_and_training),
+        cmocka_unit_test(gradients_past_the_step_before_match_differences),
+        cmocka_unit_test(the_step_before_matters_but_not_over_an_end),
+        cmocka_unit_test(the_step_before_is_in_the_text_of_the_network),
         cmocka_unit_test(slices_add_up_and_the_bootstrap_row_is_free),
         cmocka_unit_test(a_single_value_gradient_reaches_its_head),
         cmocka_unit_test(acting_and_training_allocate_nothing),

@@ -69,7 +69,7 @@ static void a_colour_seen_once_is_remembered_until_the_reset(void **state)
     for (uint64_t step = 1; step <= 200; step++) {
         double norm, scale;
         task_draw(k, &c.obs.field[0], &r);
-        policy_forward(p, w, block[0], k->rows, state0, k->reset, T, N, logits, value);
+        policy_forward(p, w, block[0], k->rows, NULL, state0, k->reset, T, N, logits, value);
         softmax_ce_forward(prob, loss, logits, k->target, T * N, ACTIONS);
         memset(dlogits, 0, sizeof dlogits);
         softmax_ce_backward(dlogits, dloss, prob, k->target, T * N, ACTIONS);

@@ -45,8 +45,8 @@ static void rows_with_the_same_message_add_up(void **state)
     size_t floats = policy_params(n.p)->floats, A = (size_t)c->actions.n;
     float *sum = xcalloc(floats, sizeof *sum), *logits = xcalloc(N, A * sizeof *logits);
     for (size_t i = 0; i < N; i++) {
-        policy_forward(n.p, w, n.params, b.rows + i, b.state0, b.reset + i, 1, 1, logits + i * A,
-                       b.value + 2 * i);
+        policy_forward(n.p, w, n.params, b.rows + i, NULL, b.state0, b.reset + i, 1, 1,
+                       logits + i * A, b.value + 2 * i);
         policy_backward(n.p, w, n.params, b.dlogits + i * A, b.dvalue + 2 * i, sum);
     }
     net_loss(&n, w, &b);

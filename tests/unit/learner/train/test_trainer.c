@@ -74,7 +74,7 @@ static void expect(struct world *w, struct expected *x)
                 rows[s] = t->obs + (size_t)(s * E + e) * t->shape.obs_bytes;
             for (int s = 0; s < T; s++)
                 reset[s + 1] = ended[s] = t->flags[s * E + e] != 0;
-            policy_forward(p, ws, trainer_weights(w->core), rows,
+            policy_forward(p, ws, trainer_weights(w->core), rows, NULL,
                            t->state0 + (size_t)e * (size_t)t->shape.state_size, reset, T + 1, 1,
                            logits, value);
             for (int s = 0; s < T; s++) {
