@@ -23,11 +23,13 @@
 #include "common/base/run_lock.h"
 #include "common/base/xmalloc.h"
 #include "common/config/overlay.h"
+#include "common/run/run_config.h"
 #include "common/run/run_file.h"
+#include "common/run/run_id.h"
 #include "common/run/run_settle.h"
 #include "common/run/run_trust.h"
 
-enum { CONFIG_TEXT_MAX = 1 << 20, ROOM_NEEDED = 1 << 20 };
+enum { VERSIONS_MAX = 1 << 20, ROOM_NEEDED = 1 << 20 };
 
 static int make_dirs(const char *dir, struct onic_err *err)
 {
@@ -66,13 +68,6 @@ static int make_folders(const char *dir, struct onic_err *err)
     return rc;
 }
 
-static bool has(const char *dir, const char *name)
-{
-    char path[CONFIG_STR_MAX + 64];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    return access(path, F_OK) == 0;
-}
-
 static int run_dir_remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
     (void)st;
@@ -81,27 +76,45 @@ static int run_dir_remove_one(const char *path, const struct stat *st, int type,
     return remove(path);
 }
 
-/* Removes what a run writes, by name: what a person put beside it stays. */
-static int run_dir_clear(const char *dir, struct onic_err *err)
+/* What a run writes, by name: what a person put beside it stays. Names of the second kind go on.
+ */
+static const char *const run_dir_names[] = {
+    "config.yaml",   RUN_DIR_BEFORE, RUN_DIR_REFUSED, "version.txt", RUN_ID_FILE,
+    "metrics.jsonl", "checkpoints",  "log",           "replays",     "actors",
+    "ledger.json",   "epoch",        "places.key"};
+static const char *const run_dir_prefixes[] = {"events.out.tfevents.", "labels.sqlite"};
+
+/* The file, or what a killed process left of its replacement (safe_file.h). */
+static bool run_dir_is_temporary(const char *name)
 {
-    static const char *const names[] = {
-        "config.yaml",   "config.yaml.tmp", RUN_DIR_BEFORE,  RUN_DIR_BEFORE ".tmp",
-        RUN_DIR_REFUSED, "version.txt",     "metrics.jsonl", "checkpoints",
-        "log",           "replays",         "actors",        "ledger.json",
-        "epoch",         "places.key"};
-    static const char *const prefixes[] = {"events.out.tfevents.", "labels.sqlite"};
+    for (size_t i = 0; i < sizeof run_dir_names / sizeof run_dir_names[0]; i++) {
+        size_t n = strlen(run_dir_names[i]);
+        if (strncmp(name, run_dir_names[i], n) == 0 &&
+            (strncmp(name + n, ".tmp.", 5) == 0 || strcmp(name + n, ".tmp") == 0))
+            return true;
+    }
+    return false;
+}
+
+static bool run_dir_is_ours(const char *name)
+{
+    bool ours = run_dir_is_temporary(name);
+    for (size_t i = 0; i < sizeof run_dir_names / sizeof run_dir_names[0]; i++)
+        ours |= strcmp(name, run_dir_names[i]) == 0;
+    for (size_t i = 0; i < sizeof run_dir_prefixes / sizeof run_dir_prefixes[0]; i++)
+        ours |= strncmp(name, run_dir_prefixes[i], strlen(run_dir_prefixes[i])) == 0;
+    return ours;
+}
+
+static int run_dir_remove(const char *dir, bool (*wanted)(const char *name), struct onic_err *err)
+{
     DIR *d = opendir(dir);
     int rc =
         d ? ONIC_OK : err_set(err, ONIC_ECANTCREATE, "%s cannot be read: %s", dir, strerror(errno));
     for (struct dirent *e = d ? readdir(d) : NULL; e && !rc; e = readdir(d)) {
-        bool mine = false;
-        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-            mine |= strcmp(e->d_name, names[i]) == 0;
-        for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
-            mine |= strncmp(e->d_name, prefixes[i], strlen(prefixes[i])) == 0;
         char path[CONFIG_STR_MAX + 300];
         snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
-        if (mine && nftw(path, run_dir_remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
+        if (wanted(e->d_name) && nftw(path, run_dir_remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
             rc = err_set(err, ONIC_ECANTCREATE, "%s cannot be removed: %s", path, strerror(errno));
     }
     if (d)
@@ -121,38 +134,13 @@ int run_dir_ledger(const char *dir, struct ledger *out, struct onic_err *err)
     return rc ? err_wrap(err, "the ledger of %s", dir) : ONIC_OK;
 }
 
-/* The stored configuration as a base: values equal to the defaults keep the origin "default". */
-int run_dir_config(const char *dir, struct config *base, struct onic_err *err)
-{
-    char path[CONFIG_STR_MAX + 32];
-    snprintf(path, sizeof path, "%s/config.yaml", dir);
-    struct config *defaults = xmalloc(sizeof *defaults);
-    char *text = xmalloc(CONFIG_TEXT_MAX);
-    config_defaults(defaults);
-    config_defaults(base);
-    int rc = run_dir_read(dir, "config.yaml", text, CONFIG_TEXT_MAX, err);
-    if (!rc)
-        rc = config_read_stored(base, text, strlen(text), path, err);
-    free(text);
-    for (int i = 0; !rc && i < CONFIG_COUNT; i++) {
-        char key[64], a[CONFIG_STR_MAX], b[CONFIG_STR_MAX];
-        config_key(i, key);
-        config_get(base, key, a, sizeof a);
-        config_get(defaults, key, b, sizeof b);
-        if (strcmp(a, b) == 0)
-            base->origin[i] = CONFIG_DEFAULT;
-    }
-    free(defaults);
-    return rc;
-}
-
 int run_dir_labels(const char *dir, const char *given, char *out, size_t size, struct onic_err *err)
 {
     int n = snprintf(out, size, "%s", given);
     if (!given[0]) {
         struct config *stored = xmalloc(sizeof *stored);
         config_defaults(stored);
-        int rc = has(dir, "config.yaml") ? run_dir_config(dir, stored, err) : ONIC_OK;
+        int rc = run_file_exists(dir, "config.yaml") ? run_dir_config(dir, stored, err) : ONIC_OK;
         n = snprintf(out, size, "%s/labels.sqlite", dir);
         if (!rc && stored->labels_path[0] && strcmp(stored->labels_path, out) != 0)
             rc = err_set(err, ONIC_ECONFIG,
@@ -173,7 +161,8 @@ int run_dir_labels(const char *dir, const char *given, char *out, size_t size, s
 static bool belongs_to_a_life(const char *key)
 {
     static const char *const keys[] = {"run.dir",        "run.on_exists", "listen.address",
-                                       "weights.listen", "reward.server", "actors.count"};
+                                       "weights.listen", "reward.server", "actors.count",
+                                       "run.config"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         if (strcmp(key, keys[i]) == 0)
             return true;
@@ -197,7 +186,7 @@ static int resume(const char *dir, const struct config *given, struct config *cf
                   struct onic_err *err)
 {
     struct config *stored = xmalloc(sizeof *stored);
-    int rc = run_dir_config(dir, stored, err);
+    int rc = run_config_take(dir, given, stored, err);
     if (!rc)
         rc = run_dir_trust(dir, stored, given, err);
     if (!rc) {
@@ -210,22 +199,18 @@ static int resume(const char *dir, const struct config *given, struct config *cf
     return rc;
 }
 
-static bool is_run(const char *dir)
-{
-    return has(dir, "config.yaml") && has(dir, "version.txt");
-}
-
 /* Not begun: its first life could not be written, say. What is there is made again. */
 static bool holds_nothing(const char *dir)
 {
     char path[CONFIG_STR_MAX + 16];
     snprintf(path, sizeof path, "%s/checkpoints", dir);
-    return !has(dir, "labels.sqlite") && (rmdir(path) == 0 || errno == ENOENT);
+    return !run_file_exists(dir, "labels.sqlite") && (rmdir(path) == 0 || errno == ENOENT);
 }
 
 static bool was_refused(const char *dir)
 {
-    return !is_run(dir) && has(dir, RUN_DIR_REFUSED) && has(dir, "version.txt");
+    return run_config_look(dir, NULL) == RUN_CONFIG_NONE && run_file_exists(dir, RUN_DIR_REFUSED) &&
+           run_file_exists(dir, "version.txt");
 }
 
 static int refuse_existing(const char *dir, struct onic_err *err)
@@ -237,12 +222,47 @@ static int refuse_existing(const char *dir, struct onic_err *err)
 
 bool run_dir_resumes(const char *dir, const struct config *given)
 {
-    return is_run(dir) && given->run_on_exists == CONFIG_run_on_exists_resume;
+    return run_config_look(dir, NULL) != RUN_CONFIG_NONE &&
+           given->run_on_exists == CONFIG_run_on_exists_resume;
+}
+
+/* A run that is not whole is one still; somebody's folder is none. */
+static bool may_be_overwritten(const char *dir, enum run_config_state state)
+{
+    return state == RUN_CONFIG_WHOLE || was_refused(dir) || holds_nothing(dir) ||
+           (run_file_exists(dir, "config.yaml") &&
+            (run_file_exists(dir, "version.txt") || run_file_exists(dir, RUN_ID_FILE)));
+}
+
+/* What is there, under the lock, and whether it is a run that goes on. */
+static int run_dir_judge(const char *dir, const struct config *given, bool *goes_on,
+                         struct onic_err *err)
+{
+    char why[RUN_CONFIG_WHY_MAX];
+    enum run_config_state state = run_config_look(dir, why);
+    *goes_on = false;
+    switch (given->run_on_exists) {
+    case CONFIG_run_on_exists_fail: /* made since the first look */
+        return state == RUN_CONFIG_NONE ? ONIC_OK : refuse_existing(dir, err);
+    case CONFIG_run_on_exists_overwrite: /* run_dir_write empties it */
+        return may_be_overwritten(dir, state)
+                   ? ONIC_OK
+                   : err_set(err, ONIC_ECANTCREATE,
+                             "%s holds no config.yaml and version.txt, so it is not a run and is "
+                             "not overwritten",
+                             dir);
+    default:
+        *goes_on = state != RUN_CONFIG_NONE;
+        return state == RUN_CONFIG_BAD && given->run_config == CONFIG_run_config_kept
+                   ? run_config_refuse(dir, why, err)
+                   : ONIC_OK;
+    }
 }
 
 int run_dir_open(const char *dir, const struct config *given, struct config *cfg, int *lock_fd,
                  bool *resumed, struct onic_err *err)
 {
+    bool goes_on = false;
     *lock_fd = -1;
     if (given->run_on_exists == CONFIG_run_on_exists_fail && access(dir, F_OK) == 0 &&
         !was_refused(dir))
@@ -250,38 +270,23 @@ int run_dir_open(const char *dir, const struct config *given, struct config *cfg
     int rc = make_dirs(dir, err);
     if (!rc)
         rc = run_lock_take(dir, lock_fd, err);
-    bool ours = is_run(dir), refused = was_refused(dir);
-    if (!rc && ours &&
-        given->run_on_exists == CONFIG_run_on_exists_fail) /* made since the first look */
-        rc = refuse_existing(dir, err);
-    if (!rc && given->run_on_exists == CONFIG_run_on_exists_overwrite) {
-        if (!ours && !refused && !holds_nothing(dir))
-            rc = err_set(err, ONIC_ECANTCREATE,
-                         "%s holds no config.yaml and version.txt, so it is not a run and is not "
-                         "overwritten",
-                         dir);
-        ours = false; /* run_dir_write empties it */
-    }
-    *cfg = *given;
-    if (!rc && ours && !run_lock_is_inherited())
+    bool alone = !run_lock_is_inherited();
+    if (!rc && alone)
+        rc = run_dir_remove(dir, run_dir_is_temporary, err);
+    if (!rc && alone && given->run_on_exists == CONFIG_run_on_exists_resume)
         run_dir_recover_config(dir);
-    if (!rc && ours)
+    if (!rc)
+        rc = run_dir_judge(dir, given, &goes_on, err);
+    *cfg = *given;
+    if (!rc && goes_on)
         rc = resume(dir, given, cfg, err);
+    cfg->run_config = CONFIG_run_config_kept; /* said once, of what is there now */
+    cfg->origin[CONFIG_I_run_config] = CONFIG_DEFAULT;
     if (!rc && strcmp(cfg->run_dir, dir) != 0)
         rc = config_set(cfg, "run.dir", dir, CONFIG_AUTO, "run directory", err);
     if (!rc)
         rc = make_folders(dir, err);
-    *resumed = ours;
-    return rc;
-}
-
-static int write_config(const char *dir, const struct config *cfg, struct onic_err *err)
-{
-    struct buf text;
-    buf_init(&text, CONFIG_TEXT_MAX);
-    config_dump(cfg, &text);
-    int rc = run_dir_replace(dir, "config.yaml", text.data, text.len, err);
-    buf_release(&text);
+    *resumed = goes_on;
     return rc;
 }
 
@@ -307,40 +312,53 @@ static int check_room(const char *dir, struct onic_err *err)
  * before it began are kept unless that was asked for. */
 static int empty_overwritten(const char *dir, const struct config *cfg, struct onic_err *err)
 {
-    if (!is_run(dir) && !(was_refused(dir) && cfg->run_on_exists == CONFIG_run_on_exists_overwrite))
+    if (run_config_look(dir, NULL) == RUN_CONFIG_NONE &&
+        !(was_refused(dir) && cfg->run_on_exists == CONFIG_run_on_exists_overwrite))
         return ONIC_OK;
-    int rc = run_dir_clear(dir, err);
+    int rc = run_dir_remove(dir, run_dir_is_ours, err);
     return rc ? rc : make_folders(dir, err);
 }
 
-int run_dir_write(const char *dir, const struct config *cfg, bool resumed, struct onic_err *err)
+/* A line more of version.txt. */
+static int add_version(const char *dir, struct onic_err *err)
 {
-    int rc = check_room(dir, err);
-    if (!rc && !resumed)
-        rc = empty_overwritten(dir, cfg, err);
-    if (!rc && is_run(dir))
-        rc = run_dir_keep_config(dir, err);
-    if (!rc)
-        rc = write_config(dir, cfg, err);
-    if (rc)
-        return rc;
-    char path[CONFIG_STR_MAX + 32], stamp[32];
-    snprintf(path, sizeof path, "%s/" RUN_DIR_REFUSED, dir);
-    unlink(path);
-    snprintf(path, sizeof path, "%s/version.txt", dir);
+    char stamp[32];
+    char *before = xmalloc(VERSIONS_MAX);
+    struct buf text;
     time_t now = time(NULL);
     struct tm tm;
     gmtime_r(&now, &tm);
     strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    struct buf line;
-    buf_init(&line, 4096);
-    buf_printf(&line, "%s ", stamp);
-    config_version(&line);
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (fd < 0 || run_file_write(fd, line.data, line.len) != 0)
-        rc = err_set(err, ONIC_ECANTCREATE, "%s cannot be written: %s", path, strerror(errno));
-    if (fd >= 0)
-        close(fd);
-    buf_release(&line);
+    buf_init(&text, VERSIONS_MAX + 4096);
+    if (run_dir_read(dir, "version.txt", before, VERSIONS_MAX, NULL) == ONIC_OK)
+        buf_puts(&text, before);
+    if (text.len && text.data[text.len - 1] != '\n')
+        buf_puts(&text, "\n");
+    buf_printf(&text, "%s ", stamp);
+    config_version(&text);
+    int rc = run_file_replace(dir, "version.txt", text.data, text.len, err);
+    buf_release(&text);
+    free(before);
     return rc;
+}
+
+int run_dir_write(const char *dir, const struct config *cfg, bool resumed, struct onic_err *err)
+{
+    char path[CONFIG_STR_MAX + 32];
+    uint8_t id[RUN_ID_BYTES];
+    int rc = check_room(dir, err);
+    if (!rc && !resumed)
+        rc = empty_overwritten(dir, cfg, err);
+    if (!rc && run_file_exists(dir, "config.yaml") &&
+        run_config_look(dir, NULL) == RUN_CONFIG_WHOLE)
+        rc = run_dir_keep_config(dir, err);
+    if (!rc)
+        rc = run_config_write(dir, cfg, err);
+    if (!rc) /* from here on a config.yaml without a checksum is not whole */
+        rc = run_id_ensure(dir, id, err);
+    if (rc)
+        return rc;
+    snprintf(path, sizeof path, "%s/" RUN_DIR_REFUSED, dir);
+    unlink(path);
+    return add_version(dir, err);
 }

@@ -4,9 +4,14 @@
 
 /* run_file.h - what the files of a run directory share; private to common/run. */
 
+#include <stdbool.h>
 #include <stddef.h>
 
-/* All of it, and on disk; -1 with errno. */
-int run_file_write(int fd, const char *data, size_t n);
+#include "common/base/err.h"
+
+bool run_file_exists(const char *dir, const char *name);
+/* Replaces dir/name (safe_file.h), on disk when it returns. ONIC_ECANTCREATE. */
+int run_file_replace(const char *dir, const char *name, const char *data, size_t len,
+                     struct onic_err *err);
 
 #endif /* ONIC_COMMON_RUN_RUN_FILE_H */

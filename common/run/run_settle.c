@@ -10,6 +10,8 @@
 
 #include "common/base/log.h"
 #include "common/base/xmalloc.h"
+#include "common/run/run_file.h"
+#include "common/run/run_seal.h"
 
 enum { SETTLE_TEXT_MAX = 1 << 20, NAME_MAX_BYTES = 64, STATE_MAX = 2 * NAME_MAX_BYTES + 2 };
 
@@ -54,33 +56,41 @@ bool run_dir_trained(const char *dir)
     return highest[0] && strcmp(highest, RUN_DIR_UNTRAINED) != 0;
 }
 
+/* The checkpoints of then stand in the file that comes back, and below them its own checksum. */
 int run_dir_keep_config(const char *dir, struct onic_err *err)
 {
     char now[STATE_MAX];
     char *text = xmalloc(SETTLE_TEXT_MAX);
-    int rc = run_dir_read(dir, "config.yaml", text, SETTLE_TEXT_MAX - 512, err);
+    struct buf kept;
+    buf_init(&kept, SETTLE_TEXT_MAX);
+    int rc = run_dir_read(dir, "config.yaml", text, SETTLE_TEXT_MAX - 1024, err);
     if (!rc) {
         checkpoints_text(dir, now);
-        size_t n = strlen(text);
-        n += (size_t)snprintf(text + n, 512, "%s%s%s\n", n && text[n - 1] != '\n' ? "\n" : "", MARK,
-                              now);
-        rc = run_dir_replace(dir, RUN_DIR_BEFORE, text, n, err);
+        buf_append(&kept, text, run_seal_body(text, strlen(text)));
+        if (kept.len && kept.data[kept.len - 1] != '\n')
+            buf_puts(&kept, "\n");
+        buf_printf(&kept, "%s%s\n", MARK, now);
+        run_seal_close(&kept);
+        rc = run_file_replace(dir, RUN_DIR_BEFORE, kept.data, kept.len, err);
     }
+    buf_release(&kept);
     free(text);
     return rc;
 }
 
-/* checkpoints_text of when config.yaml.before was made; false when there is no such file. */
+/* checkpoints_text of when config.yaml.before was made; false when there is no such file, or one
+ * that is not whole and so brings nothing back. */
 static bool kept_with(const char *dir, char out[STATE_MAX])
 {
     char *text = xmalloc(SETTLE_TEXT_MAX), *mark = NULL;
-    bool found = run_dir_read(dir, RUN_DIR_BEFORE, text, SETTLE_TEXT_MAX, NULL) == ONIC_OK;
+    bool found = run_dir_read(dir, RUN_DIR_BEFORE, text, SETTLE_TEXT_MAX, NULL) == ONIC_OK &&
+                 run_seal_look(text, strlen(text)) != RUN_SEAL_BROKEN;
     for (char *p = text; found && (p = strstr(p, MARK)) != NULL; p++)
         mark = p;
     snprintf(out, STATE_MAX, "%.*s", mark ? (int)strcspn(mark + strlen(MARK), "\n") : 0,
              mark ? mark + strlen(MARK) : "");
     free(text);
-    return found;
+    return mark != NULL;
 }
 
 void run_dir_drop_untrained(const char *dir)

@@ -4,20 +4,16 @@
 
 /* run_settle.h - which configuration a run has once a life is over; private to common/run.
  *
- * config.yaml.before is the configuration of the lives before this one, with the names of
- * the checkpoints of then in its last line. It is complete before config.yaml is replaced, and
- * comes back by one rename: whenever a process is killed, either the old configuration is in place
- * or what brings it back lies beside the new one. A newer checkpoint means that the new one was
- * trained with, and stays. */
+ * config.yaml.before is the configuration of the lives before this one, with the names of the
+ * checkpoints of then in its last line but one; the last is its checksum. It is complete before
+ * config.yaml is replaced, and comes back by one rename: whenever a process is killed, either the
+ * old configuration is in place or what brings it back lies beside the new one. A newer checkpoint
+ * means that the new one was trained with, and stays. */
 
 #include "common/run/run_dir.h"
 
 #define RUN_DIR_BEFORE "config.yaml.before"
 #define RUN_DIR_REFUSED "config.yaml.refused"
-
-/* run_dir.c: replaces dir/name by one rename, on disk when it returns. ONIC_ECANTCREATE. */
-int run_dir_replace(const char *dir, const char *name, const char *data, size_t len,
-                    struct onic_err *err);
 
 /* Makes config.yaml.before of config.yaml. ONIC_ECANTCREATE, ONIC_EIO. */
 int run_dir_keep_config(const char *dir, struct onic_err *err);

@@ -26,7 +26,7 @@ MAY_USE = {
     "common/nn": "common/base",
     "common/policy": "common/base common/config common/nn",
     "common/data": "common/base common/policy",
-    "common/run": "common/base common/config common/policy common/data",
+    "common/run": "common/base common/config common/checkpoint common/policy common/data",
     "common/wire/frame": "common/base",
     "common/wire/weights": "common/base common/wire/frame",
     "common/wire/rollout": "common/base common/policy common/data common/wire/frame common/wire/weights",

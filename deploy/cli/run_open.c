@@ -15,6 +15,7 @@
 #include "common/base/xmalloc.h"
 #include "common/config/overlay.h"
 #include "common/run/policy_options.h"
+#include "common/run/run_id.h"
 #include "learner/train/trainer.h"
 
 static int not_a_run(const char *path, struct onic_err *err)
@@ -53,7 +54,7 @@ int loaded_run_checkpoint(struct checkpoint_file **out, const char *path, struct
     snprintf(dir, sizeof dir, "%s/checkpoints", path);
     struct buf report;
     buf_init(&report, 1 << 16);
-    int rc = checkpoint_newest_valid(out, dir, &report, err);
+    int rc = run_dir_newest(out, path, &report, err);
     if (report.len)
         shown_printf(stderr, "onic: skipped checkpoints that cannot be used:\n%s", report.data);
     buf_release(&report);

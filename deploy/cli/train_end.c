@@ -11,6 +11,7 @@
 #include "common/base/shell.h"
 #include "common/base/shown.h"
 #include "common/run/run_dir.h"
+#include "common/run/run_id.h"
 #include "deploy/cli/commands.h"
 #include "learner/process/run_identity.h"
 #include "learner/process/stop.h"
@@ -20,10 +21,8 @@ enum { SENTENCE_MAX = 1 << 16 };
 /* What the run has reached as of its newest checkpoint; 0 when it has none. */
 static unsigned reached_by(const struct train_end *e, struct stop_state *at)
 {
-    char path[CONFIG_STR_MAX + 16];
     struct checkpoint_file *newest;
-    snprintf(path, sizeof path, "%s/checkpoints", e->run_dir);
-    if (checkpoint_newest_valid(&newest, path, NULL, NULL) != ONIC_OK)
+    if (run_dir_newest(&newest, e->run_dir, NULL, NULL) != ONIC_OK)
         return 0;
     *at = (struct stop_state){.wall_s = run_identity_wall_s(e->run_dir)};
     stop_of_checkpoint(newest, at);

@@ -100,12 +100,10 @@ int train_options_check_resume(const struct config *cfg, const struct reward_mod
                                const char *run_dir, struct onic_err *err)
 {
     static struct seen seen;
-    char path[CONFIG_STR_MAX + 16];
     int rc = check_parts(cfg, model, &seen, err);
-    snprintf(path, sizeof path, "%s/checkpoints", run_dir);
     if (rc)
         return rc;
-    rc = resume_check(cfg, &seen.env, path, seen.identity, err);
+    rc = resume_check(cfg, &seen.env, run_dir, seen.identity, err);
     if ((rc == ONIC_EINCOMPATIBLE || rc == ONIC_ECONFIG) && !run_dir_trained(run_dir)) {
         run_dir_drop_untrained(run_dir); /* nothing ties the run to the options of its first life */
         rc = ONIC_OK;

@@ -17,6 +17,7 @@
 #include "common/base/xmalloc.h"
 #include "common/config/overlay.h"
 #include "common/run/run_dir.h"
+#include "common/run/run_id.h"
 #include "learner/process/learner_options.h"
 #include "learner/process/open.h"
 #include "learner/process/report.h"
@@ -199,11 +200,11 @@ static void log_skipped(struct buf *report)
 }
 
 /* *file is NULL for a fresh run. */
-static int find_checkpoint(const char *dir, struct checkpoint_file **file, struct onic_err *err)
+static int find_checkpoint(const char *run_dir, struct checkpoint_file **file, struct onic_err *err)
 {
     struct buf report;
     buf_init(&report, TEXT_MAX);
-    int rc = checkpoint_newest_valid(file, dir, &report, err);
+    int rc = run_dir_newest(file, run_dir, &report, err);
     log_skipped(&report);
     buf_release(&report);
     if (rc == ONIC_ENOTFOUND) {
@@ -257,8 +258,6 @@ static int begin_life(struct learner *r, const struct config *cfg, bool existed,
     bool below_launcher = run_lock_is_inherited(); /* then config.yaml is already written */
     int rc = below_launcher ? ONIC_OK : run_dir_write(r->dir, cfg, existed, err);
     r->config_is_ours = !rc && !below_launcher;
-    if (!rc)
-        rc = run_identity_begin(&r->lineage, r->dir, err);
     return rc ? rc : place_key_of_run(r->dir, r->place_key, err);
 }
 
@@ -328,7 +327,9 @@ static int open_parts(struct learner *r, const struct config *cfg, struct onic_e
         episode_log_of_options(cfg, r->dir, r->env.id, policy_actions(trainer_policy(r->core)));
     snprintf(checkpoints, sizeof checkpoints, "%s/checkpoints", r->dir);
     r->checkpoints = checkpoint_writer_create(checkpoints, (int)cfg->checkpoint_keep);
-    int rc = find_checkpoint(checkpoints, &from, err);
+    int rc = find_checkpoint(r->dir, &from, err);
+    if (!rc)
+        rc = run_identity_begin(&r->lineage, r->dir, from, err);
     if (!rc && from)
         rc = load_checkpoint(r, from, err);
     if (!rc)

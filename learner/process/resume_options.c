@@ -4,8 +4,10 @@
  * itself. */
 #include "learner/process/resume_options.h"
 
+#include "common/run/run_id.h"
 #include "learner/process/learner_options.h"
 #include "learner/process/resume.h"
+#include "learner/process/run_identity.h"
 #include "learner/train/trainer_options.h"
 
 /* These labels would be given by the options at hand: a fault of theirs, and not, as in a running
@@ -37,15 +39,17 @@ static int check_against(const struct checkpoint_file *file, const struct config
     return rc;
 }
 
-int resume_check(const struct config *cfg, const struct env_description *env,
-                 const char *checkpoints, const char *identity, struct onic_err *err)
+int resume_check(const struct config *cfg, const struct env_description *env, const char *run_dir,
+                 const char *identity, struct onic_err *err)
 {
     struct checkpoint_file *file = NULL;
-    int rc = checkpoint_newest_valid(&file, checkpoints, NULL, err);
+    int rc = run_dir_newest(&file, run_dir, NULL, err);
     if (rc == ONIC_ENOTFOUND)
         return ONIC_OK;
     if (!rc)
         rc = check_against(file, cfg, env, identity, err);
+    if (!rc)
+        rc = run_identity_check(run_dir, file, err);
     checkpoint_close(file);
     return rc;
 }

@@ -10,10 +10,10 @@
 #include "common/config/config.h"
 #include "common/policy/env_describe.h"
 
-/* ONIC_OK when a learner with these options would go on with the newest checkpoint in the folder
- * `checkpoints`, or when there is none. identity: as what the reward server will answer
+/* ONIC_OK when a learner with these options would go on with the newest checkpoint of the run in
+ * `run_dir`, or when there is none. identity: as what the reward server will answer
  * (label_identity.h), "" = unknown. Errors as resume_load and label_client_check_identity. */
-int resume_check(const struct config *cfg, const struct env_description *env,
-                 const char *checkpoints, const char *identity, struct onic_err *err);
+int resume_check(const struct config *cfg, const struct env_description *env, const char *run_dir,
+                 const char *identity, struct onic_err *err);
 
 #endif /* ONIC_LEARNER_PROCESS_RESUME_OPTIONS_H */

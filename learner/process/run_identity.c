@@ -3,29 +3,74 @@
 #define _GNU_SOURCE
 #include "learner/process/run_identity.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
-static int read_epoch(const char *path, uint32_t *epoch, struct onic_err *err)
+#include "common/base/log.h"
+#include "common/run/run_dir.h"
+
+enum { LIVES_PASSED_OVER = 1000 };
+static const double SECONDS_MAX = 1e10; /* 300 years */
+
+/* The number in the epoch file, 0 when there is none. Nothing else is taken for a number: an epoch
+ * that was used before lets two lives be taken for one. */
+static int read_epoch(const char *run_dir, uint64_t *epoch, struct onic_err *err)
 {
-    FILE *f = fopen(path, "re");
+    char text[64];
     *epoch = 0;
-    if (!f && errno == ENOENT)
+    int rc = run_dir_read(run_dir, "epoch", text, sizeof text, err);
+    if (rc == ONIC_ENOTFOUND)
         return ONIC_OK;
-    unsigned value = 0;
-    int got = f ? fscanf(f, "%u", &value) : 0;
-    if (f)
-        fclose(f);
-    if (got != 1)
-        return err_set(
-            err, ONIC_EDAMAGED,
-            "%s holds no number; write into it one larger than any epoch this run has had", path);
-    *epoch = value;
+    if (rc && rc != ONIC_EIO)
+        return rc;
+    size_t n = rc ? 0 : strspn(text, "0123456789");
+    if (n >= 1 && n <= 10 && (text[n] == '\0' || strcmp(text + n, "\n") == 0))
+        *epoch = strtoull(text, NULL, 10);
+    if (*epoch >= 1 && *epoch <= RUN_EPOCH_MAX)
+        return ONIC_OK;
+    return err_set(err, ONIC_ECONFIG,
+                   "%s/epoch holds no number from 1 to %d; remove it, and the newest checkpoint "
+                   "says how many lives this run has had",
+                   run_dir, RUN_EPOCH_MAX);
+}
+
+/* 0: of an older onic, which did not say. */
+static int epoch_of_checkpoint(const struct checkpoint_file *f, uint64_t *epoch,
+                               struct onic_err *err)
+{
+    *epoch = 0;
+    int rc = checkpoint_meta(f, "epoch") ? checkpoint_meta_u64(f, "epoch", epoch, err) : ONIC_OK;
+    if (!rc && *epoch > RUN_EPOCH_MAX)
+        rc = err_set(err, ONIC_ECONFIG, "%s says that it is of life %llu of its run, more than %d",
+                     checkpoint_path(f), (unsigned long long)*epoch, RUN_EPOCH_MAX);
+    return rc;
+}
+
+/* The larger of file and checkpoint wins. Where the file does not know the checkpoint's life, lives
+ * after it may have left no trace at all: their epochs are passed over. */
+static int next_epoch(const char *run_dir, const struct checkpoint_file *from, bool quiet,
+                      uint32_t *out, struct onic_err *err)
+{
+    uint64_t file, kept = 0;
+    int rc = read_epoch(run_dir, &file, err);
+    if (!rc && from)
+        rc = epoch_of_checkpoint(from, &kept, err);
+    if (rc)
+        return rc;
+    bool lost = from && (file == 0 || file < kept);
+    uint64_t next = lost ? kept + LIVES_PASSED_OVER : file + 1;
+    if (lost && !quiet)
+        log_warn("the number of this life is unknown or behind that of the newest checkpoint, and "
+                 "is taken from there",
+                 kv("epoch_file", (int64_t)file), kv("checkpoint", (int64_t)kept),
+                 kv("now", (int64_t)next));
+    if (next > RUN_EPOCH_MAX)
+        return err_set(err, ONIC_ECONFIG, "the run in %s has no epoch left after %d", run_dir,
+                       RUN_EPOCH_MAX);
+    *out = (uint32_t)next;
     return ONIC_OK;
 }
 
@@ -51,33 +96,44 @@ bool run_identity_last_line(const char *run_dir, char out[LINEAGE_LINE_MAX])
     return end != NULL;
 }
 
+/* Seconds, or 0 for what cannot be a time that a run has taken. */
+static double sane_seconds(double s)
+{
+    return s > 0.0 && s <= SECONDS_MAX ? s : 0.0;
+}
+
 double run_identity_wall_s(const char *run_dir)
 {
     char line[LINEAGE_LINE_MAX];
     const char *at = run_identity_last_line(run_dir, line) ? strstr(line, "\"wall_s\":") : NULL;
-    double wall = at ? strtod(at + strlen("\"wall_s\":"), NULL) : 0.0;
-    return wall > 0.0 ? wall : 0.0;
+    return at ? sane_seconds(strtod(at + strlen("\"wall_s\":"), NULL)) : 0.0;
 }
 
-int run_identity_begin(struct run_identity *l, const char *run_dir, struct onic_err *err)
+int run_identity_check(const char *run_dir, const struct checkpoint_file *from,
+                       struct onic_err *err)
+{
+    uint32_t unused;
+    return next_epoch(run_dir, from, true, &unused, err);
+}
+
+int run_identity_begin(struct run_identity *l, const char *run_dir,
+                       const struct checkpoint_file *from, struct onic_err *err)
 {
     char path[CHECKPOINT_PATH_MAX], text[32];
-    uint32_t last;
     memset(l, 0, sizeof *l);
-    snprintf(path, sizeof path, "%s/epoch", run_dir);
-    int rc = read_epoch(path, &last, err);
+    int rc = run_id_ensure(run_dir, l->run_id, err);
+    if (!rc)
+        rc = next_epoch(run_dir, from, false, &l->epoch, err);
     if (rc)
         return rc;
-    l->epoch = last + 1;
     int n = snprintf(text, sizeof text, "%u\n", l->epoch);
+    snprintf(path, sizeof path, "%s/epoch", run_dir);
     rc = safe_replace_bytes(path, text, (size_t)n, err);
     if (rc) {
         if (err)
             err->code = ONIC_ECANTCREATE;
         return ONIC_ECANTCREATE;
     }
-    if (getrandom(l->run_id, sizeof l->run_id, 0) != (ssize_t)sizeof l->run_id)
-        return err_set(err, ONIC_EIO, "the system gives no random numbers: %s", strerror(errno));
     l->wall_before_s = run_identity_wall_s(run_dir);
     return ONIC_OK;
 }
@@ -89,6 +145,7 @@ void run_identity_save(const struct run_identity *l, double wall_s, double cpu_l
     snprintf(text, sizeof text, "%.3f", wall_s);
     checkpoint_add_meta(to, "wall_s", text);
     checkpoint_add_bytes(to, "run_id", l->run_id, sizeof l->run_id);
+    checkpoint_add_meta_u64(to, "epoch", l->epoch);
     snprintf(text, sizeof text, "%.3f", cpu_learner_s);
     checkpoint_add_meta(to, "cpu_s_learner", text);
     snprintf(text, sizeof text, "%.3f", cpu_actors_s);
@@ -98,21 +155,18 @@ void run_identity_save(const struct run_identity *l, double wall_s, double cpu_l
 static double meta_double(const struct checkpoint_file *f, const char *key)
 {
     const char *text = checkpoint_meta(f, key);
-    return text ? strtod(text, NULL) : 0.0;
+    return text ? sane_seconds(strtod(text, NULL)) : 0.0;
 }
 
 int run_identity_load(struct run_identity *l, const struct checkpoint_file *from,
                       struct onic_err *err)
 {
-    const void *data;
-    size_t len;
-    int rc = checkpoint_get_bytes(from, "run_id", &data, &len, err);
+    uint8_t id[RUN_ID_BYTES];
+    int rc = run_id_of_checkpoint(from, id, err);
     if (rc)
         return rc;
-    if (len != sizeof l->run_id)
-        return err_set(err, ONIC_EDAMAGED, "%s: the run id has %zu bytes", checkpoint_path(from),
-                       len);
-    memcpy(l->run_id, data, len);
+    if (memcmp(id, l->run_id, sizeof id) != 0)
+        return err_set(err, ONIC_ECONFIG, "%s is of another run", checkpoint_path(from));
     double wall_s = meta_double(from, "wall_s");
     if (wall_s > l->wall_before_s)
         l->wall_before_s = wall_s;

@@ -14,20 +14,27 @@
 
 #include "common/base/err.h"
 #include "common/checkpoint/checkpoint.h"
+#include "common/run/run_id.h"
+
+enum { RUN_EPOCH_MAX = 1000000000 }; /* a life a second for thirty years */
 
 struct run_identity {
-    uint8_t run_id[16];
+    uint8_t run_id[RUN_ID_BYTES];
     uint32_t epoch;       /* of this life, 1 for the first */
     double wall_before_s; /* of earlier lives, crashed ones included */
     /* of earlier lives up to their last checkpoint */
     double cpu_learner_before_s, cpu_actors_before_s;
 };
 
-/* Reads <run_dir>/epoch, adds one and makes it durable; wall_before_s from metrics.jsonl; a new
- * random run id, which run_identity_load replaces (and wall_before_s, when metrics.jsonl was
- * rotated away and knows less than the checkpoint). ONIC_EDAMAGED when the epoch file cannot be
- * understood, ONIC_ECANTCREATE. */
-int run_identity_begin(struct run_identity *l, const char *run_dir, struct onic_err *err);
+/* The run's id; one more than the larger epoch of <run_dir>/epoch and `from`, the checkpoint that
+ * this life goes on from (NULL: none), made durable; wall_before_s from metrics.jsonl, which
+ * run_identity_load replaces when that was rotated away and knows less than the checkpoint.
+ * ONIC_ECONFIG when one of these files holds what no life has written, ONIC_ECANTCREATE. */
+int run_identity_begin(struct run_identity *l, const char *run_dir,
+                       const struct checkpoint_file *from, struct onic_err *err);
+/* Whether a life could begin so; changes nothing. ONIC_ECONFIG. */
+int run_identity_check(const char *run_dir, const struct checkpoint_file *from,
+                       struct onic_err *err);
 enum { LINEAGE_LINE_MAX = 1 << 16 };
 /* The last whole line of metrics.jsonl; false when there is none. */
 bool run_identity_last_line(const char *run_dir, char out[LINEAGE_LINE_MAX]);
@@ -37,6 +44,7 @@ bool run_identity_last_line(const char *run_dir, char out[LINEAGE_LINE_MAX]);
 double run_identity_wall_s(const char *run_dir);
 void run_identity_save(const struct run_identity *l, double wall_s, double cpu_learner_s,
                        double cpu_actors_s, struct checkpoint *to);
+/* What a checkpoint knows of earlier lives. ONIC_ECONFIG: it is another run's. */
 int run_identity_load(struct run_identity *l, const struct checkpoint_file *from,
                       struct onic_err *err);
 

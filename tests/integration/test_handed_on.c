@@ -231,13 +231,14 @@ static void what_others_can_write_names_no_code_for_a_resumed_run(void **state)
              "grep -q touch_code shared/config.yaml && chmod 777 shared",
              library);
     in_shell(line);
-    const char *resume = "train --run-dir=shared --frames=8192";
+    const char *resume = "train --run-dir=shared --frames=8192 --run.config=edited";
     says(without_touching("onic", resume, 77),
          "shared can be written by others (mode 777), so its config.yaml does not decide what runs "
          "here: give --env.plugin again, or make it yours alone (chmod go-w)");
     in_shell("chmod 755 shared && chmod 664 shared/config.yaml");
     says(without_touching("onic", resume, 77), "shared/config.yaml can be written by others");
-    says(without_touching("onic", "train --run-dir=shared --frames=8192 --env.plugin=", 0),
+    says(without_touching(
+             "onic", "train --run-dir=shared --frames=8192 --run.config=edited --env.plugin=", 0),
          "resuming corridor:8");
     in_shell("chmod 777 shared"); /* and nothing of that kind in it */
     says(without_touching("onic", "train --run-dir=shared --frames=12288", 0),

@@ -41,20 +41,98 @@ static void every_life_has_the_next_epoch(void **state)
 {
     (void)state;
     struct run_identity a, b;
-    assert_ok(run_identity_begin(&a, dir, &err));
-    assert_ok(run_identity_begin(&b, dir, &err));
+    assert_ok(run_identity_begin(&a, dir, NULL, &err));
+    assert_ok(run_identity_begin(&b, dir, NULL, &err));
     assert_int_equal(a.epoch, 1);
     assert_int_equal(b.epoch, 2);
-    assert_true(memcmp(a.run_id, b.run_id, sizeof a.run_id) !=
-                0); /* until a checkpoint is loaded */
+    assert_memory_equal(a.run_id, b.run_id, sizeof a.run_id);
 }
 
-static void an_epoch_that_cannot_be_read_stops_the_run(void **state)
+/* A checkpoint of this epoch and its run. */
+static struct checkpoint_file *checkpoint_of_life(uint32_t epoch)
 {
-    (void)state;
+    char path[300];
+    struct checkpoint_file *f;
     struct run_identity l;
-    write_file("epoch", "");
-    assert_err(run_identity_begin(&l, dir, &err), ONIC_EDAMAGED, "epoch");
+    assert_ok(run_identity_begin(&l, dir, NULL, &err));
+    l.epoch = epoch;
+    snprintf(path, sizeof path, "%s/c.safetensors", dir);
+    struct checkpoint *c = checkpoint_create();
+    run_identity_save(&l, 1, 1, 1, c);
+    assert_ok(checkpoint_write(c, path, &err));
+    checkpoint_free(c);
+    assert_ok(checkpoint_open(&f, path, &err));
+    return f;
+}
+
+static void what_is_no_epoch_is_refused(void **state)
+{
+    static const char *const bad[] = {
+        "",   "\n", "0\n",   "-5\n",         "4294967295\n", "+3\n",
+        " 3", "3x", "3 4\n", "1000000001\n", "0x3\n",        "99999999999999999999999999999999\n"};
+    struct run_identity l;
+    struct checkpoint_file *f = checkpoint_of_life(3);
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        write_file("epoch", bad[i]);
+        assert_err(run_identity_begin(&l, dir, NULL, &err), ONIC_ECONFIG,
+                   "/epoch holds no number from 1 to 1000000000; remove it");
+        assert_err(run_identity_check(dir, f, &err), ONIC_ECONFIG, "/epoch holds no number");
+    }
+    write_file("epoch", "1000000000\n");
+    assert_err(run_identity_begin(&l, dir, f, &err), ONIC_ECONFIG, "no epoch left");
+    checkpoint_close(f);
+}
+
+/* Lives that left no checkpoint had numbers, too. */
+static void the_larger_epoch_of_file_and_checkpoint_wins(void **state)
+{
+    char path[300];
+    struct run_identity l;
+    struct checkpoint_file *f = checkpoint_of_life(40);
+    (void)state;
+    write_file("epoch", "41");
+    assert_ok(run_identity_begin(&l, dir, f, &err));
+    assert_int_equal(l.epoch, 42);
+    write_file("epoch", "7\n");
+    assert_ok(run_identity_begin(&l, dir, f, &err));
+    assert_true(l.epoch > 41);
+    snprintf(path, sizeof path, "%s/epoch", dir);
+    assert_int_equal(unlink(path), 0);
+    assert_ok(run_identity_begin(&l, dir, f, &err));
+    assert_true(l.epoch > 41);
+    uint32_t before = l.epoch;
+    assert_ok(run_identity_begin(&l, dir, f, &err)); /* and the file knows it again */
+    assert_int_equal(l.epoch, before + 1);
+    checkpoint_close(f);
+    f = checkpoint_of_life(RUN_EPOCH_MAX + 1u);
+    assert_err(run_identity_begin(&l, dir, f, &err), ONIC_ECONFIG, "of life 1000000001");
+    checkpoint_close(f);
+}
+
+static void a_checkpoint_of_another_run_gives_nothing(void **state)
+{
+    char path[300];
+    struct run_identity l;
+    struct checkpoint_file *f = checkpoint_of_life(1);
+    (void)state;
+    snprintf(path, sizeof path, "%s/run_id", dir);
+    assert_int_equal(unlink(path), 0);
+    assert_ok(run_identity_begin(&l, dir, NULL, &err));
+    assert_err(run_identity_load(&l, f, &err), ONIC_ECONFIG, "is of another run");
+    checkpoint_close(f);
+}
+
+static void a_time_that_no_run_has_taken_is_none(void **state)
+{
+    static const char *const absurd[] = {"1e400", "-7", "nan", "1e300", "inf"};
+    char line[64];
+    (void)state;
+    for (size_t i = 0; i < sizeof absurd / sizeof *absurd; i++) {
+        snprintf(line, sizeof line, "{\"wall_s\":%s}\n", absurd[i]);
+        write_file("metrics.jsonl", line);
+        assert_close(run_identity_wall_s(dir), 0, 0, 0);
+    }
 }
 
 static void time_goes_on_from_the_last_whole_line_of_the_metrics(void **state)
@@ -63,7 +141,7 @@ static void time_goes_on_from_the_last_whole_line_of_the_metrics(void **state)
     struct run_identity l;
     write_file("metrics.jsonl",
                "{\"time\":1,\"wall_s\":4.5}\n{\"time\":2,\"wall_s\":17.25}\n{\"wall_s\":99");
-    assert_ok(run_identity_begin(&l, dir, &err));
+    assert_ok(run_identity_begin(&l, dir, NULL, &err));
     assert_close(l.wall_before_s, 17.25, 1e-12, 0);
 }
 
@@ -73,14 +151,14 @@ static void the_run_id_comes_back_from_a_checkpoint(void **state)
     struct run_identity a, b;
     char path[300];
     snprintf(path, sizeof path, "%s/c.safetensors", dir);
-    assert_ok(run_identity_begin(&a, dir, &err));
+    assert_ok(run_identity_begin(&a, dir, NULL, &err));
     struct checkpoint *c = checkpoint_create();
     run_identity_save(&a, 17.5, 12.5, 99.25, c);
     assert_ok(checkpoint_write(c, path, &err));
     checkpoint_free(c);
     struct checkpoint_file *f;
     assert_ok(checkpoint_open(&f, path, &err));
-    assert_ok(run_identity_begin(&b, dir, &err));
+    assert_ok(run_identity_begin(&b, dir, f, &err));
     assert_ok(run_identity_load(&b, f, &err));
     checkpoint_close(f);
     assert_memory_equal(a.run_id, b.run_id, sizeof a.run_id);
@@ -202,8 +280,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_done_before_there_was_an_option_is_named),
         cmocka_unit_test_setup_teardown(every_life_has_the_next_epoch, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_epoch_that_cannot_be_read_stops_the_run, setup,
+        cmocka_unit_test_setup_teardown(what_is_no_epoch_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_larger_epoch_of_file_and_checkpoint_wins, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_checkpoint_of_another_run_gives_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_time_that_no_run_has_taken_is_none, setup, teardown),
         cmocka_unit_test_setup_teardown(time_goes_on_from_the_last_whole_line_of_the_metrics, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(the_run_id_comes_back_from_a_checkpoint, setup, teardown),

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/* run_config.c - see run_config.h. */
+#include "common/run/run_config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/log.h"
+#include "common/base/xmalloc.h"
+#include "common/checkpoint/checkpoint.h"
+#include "common/config/overlay.h"
+#include "common/run/run_file.h"
+#include "common/run/run_id.h"
+#include "common/run/run_seal.h"
+
+enum { CONFIG_TEXT_MAX = 1 << 20 };
+
+/* --- whole or not ---------------------------------------------------------------------------- */
+
+/* A file without a checksum: an older onic wrote none. Since then a run has an id. */
+static const char *unsealed_fault(const char *dir, const char *text, size_t len)
+{
+    if (len == 0)
+        return "config.yaml is empty";
+    if (run_file_exists(dir, RUN_ID_FILE))
+        return "config.yaml lacks its checksum: it was cut or edited since onic wrote it";
+    if (!run_file_exists(dir, "version.txt"))
+        return "config.yaml has no checksum and no version.txt beside it: onic did not write it";
+    return text[len - 1] == '\n' ? NULL : "config.yaml was cut";
+}
+
+static const char *config_fault(const char *dir, const char *text)
+{
+    size_t len = strlen(text);
+    switch (run_seal_look(text, len)) {
+    case RUN_SEAL_GOOD:
+        return NULL;
+    case RUN_SEAL_BROKEN:
+        return "config.yaml does not match its checksum: it was cut, damaged or edited since onic "
+               "wrote it";
+    default:
+        return unsealed_fault(dir, text, len);
+    }
+}
+
+enum run_config_state run_config_look(const char *dir, char why[RUN_CONFIG_WHY_MAX])
+{
+    char *text = xmalloc(CONFIG_TEXT_MAX);
+    const char *fault = NULL;
+    bool none = false;
+    int rc = run_dir_read(dir, "config.yaml", text, CONFIG_TEXT_MAX, NULL);
+    if (!rc) {
+        fault = config_fault(dir, text);
+    } else if (rc == ONIC_ENOTFOUND) {
+        none = !run_dir_trained(dir);
+        fault = none ? NULL : "config.yaml is gone, though there are checkpoints";
+    }
+    if (fault && why)
+        snprintf(why, RUN_CONFIG_WHY_MAX, "%s", fault);
+    free(text);
+    return none ? RUN_CONFIG_NONE : fault ? RUN_CONFIG_BAD : RUN_CONFIG_WHOLE;
+}
+
+int run_config_refuse(const char *dir, const char *why, struct onic_err *err)
+{
+    bool there = run_file_exists(dir, "config.yaml");
+    return err_set(err, ONIC_ECONFIG,
+                   "%s: %s (changed options belong on the command line, which is stored); %s"
+                   "--run.config=checkpoint goes on with those of its newest checkpoint",
+                   dir, why,
+                   there ? "--run.config=edited goes on with what the file says now, " : "");
+}
+
+/* --- taking it over -------------------------------------------------------------------------- */
+
+static void mark_defaults(struct config *c)
+{
+    struct config *defaults = xmalloc(sizeof *defaults);
+    config_defaults(defaults);
+    for (int i = 0; i < CONFIG_COUNT; i++) {
+        char key[64], a[CONFIG_STR_MAX], b[CONFIG_STR_MAX];
+        config_key(i, key);
+        config_get(c, key, a, sizeof a);
+        config_get(defaults, key, b, sizeof b);
+        if (strcmp(a, b) == 0)
+            c->origin[i] = CONFIG_DEFAULT;
+    }
+    free(defaults);
+}
+
+/* On top of what *onto holds. */
+static int read_config_file(const char *dir, struct config *onto, struct onic_err *err)
+{
+    char path[CONFIG_STR_MAX + 32];
+    char *text = xmalloc(CONFIG_TEXT_MAX);
+    snprintf(path, sizeof path, "%s/config.yaml", dir);
+    int rc = run_dir_read(dir, "config.yaml", text, CONFIG_TEXT_MAX, err);
+    if (!rc)
+        rc = config_read_stored(onto, text, strlen(text), path, err);
+    free(text);
+    return rc;
+}
+
+int run_dir_config(const char *dir, struct config *out, struct onic_err *err)
+{
+    config_defaults(out);
+    int rc = read_config_file(dir, out, err);
+    if (!rc)
+        mark_defaults(out);
+    return rc;
+}
+
+/* Portable options alone: its plug-ins are names of files, not paths. */
+static int read_newest_checkpoint(const char *dir, const struct config *given, struct config *out,
+                                  struct onic_err *err)
+{
+    struct checkpoint_file *newest = NULL;
+    struct config *stored = xmalloc(sizeof *stored);
+    const void *text;
+    size_t len;
+    config_defaults(stored);
+    config_defaults(out);
+    int rc = run_dir_newest(&newest, dir, NULL, err);
+    if (!rc)
+        rc = checkpoint_get_bytes(newest, "config", &text, &len, err);
+    if (!rc)
+        rc = config_read_stored(stored, text, len, checkpoint_path(newest), err);
+    if (!rc)
+        rc = config_take_portable(out, stored, given, checkpoint_path(newest), err);
+    if (!rc)
+        log_info("options of a checkpoint are taken over",
+                 kv("checkpoint", checkpoint_path(newest)));
+    checkpoint_close(newest);
+    free(stored);
+    return rc;
+}
+
+int run_config_take(const char *dir, const struct config *given, struct config *out,
+                    struct onic_err *err)
+{
+    if (given->run_config == CONFIG_run_config_kept)
+        return run_dir_config(dir, out, err);
+    bool edited = given->run_config == CONFIG_run_config_edited;
+    int rc = read_newest_checkpoint(dir, given, out, err);
+    if (edited && rc == ONIC_ENOTFOUND) { /* nothing was trained with anything yet */
+        config_defaults(out);
+        rc = ONIC_OK;
+    }
+    if (!rc && edited)
+        rc = read_config_file(dir, out, err);
+    if (!rc)
+        mark_defaults(out);
+    return rc;
+}
+
+int run_config_write(const char *dir, const struct config *cfg, struct onic_err *err)
+{
+    struct buf text;
+    buf_init(&text, CONFIG_TEXT_MAX);
+    config_dump(cfg, &text);
+    run_seal_close(&text);
+    int rc = run_file_replace(dir, "config.yaml", text.data, text.len, err);
+    buf_release(&text);
+    return rc;
+}

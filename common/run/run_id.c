@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* run_id.c - see run_id.h. */
+#include "common/run/run_id.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "common/run/run_dir.h"
+#include "common/run/run_file.h"
+
+void run_id_text(const uint8_t id[RUN_ID_BYTES], char out[RUN_ID_TEXT_MAX])
+{
+    for (int i = 0; i < RUN_ID_BYTES; i++)
+        snprintf(out + 2 * i, 3, "%02x", id[i]);
+}
+
+static bool run_id_parse(const char *text, uint8_t id[RUN_ID_BYTES])
+{
+    static const char digits[] = "0123456789abcdef";
+    if (strspn(text, digits) != 2 * RUN_ID_BYTES || strcmp(text + 2 * RUN_ID_BYTES, "\n") != 0)
+        return false;
+    for (int i = 0; i < RUN_ID_BYTES; i++)
+        id[i] = (uint8_t)((strchr(digits, text[2 * i]) - digits) * 16 +
+                          (strchr(digits, text[2 * i + 1]) - digits));
+    return true;
+}
+
+int run_id_read(const char *dir, uint8_t id[RUN_ID_BYTES], struct onic_err *err)
+{
+    char text[256];
+    int rc = run_dir_read(dir, RUN_ID_FILE, text, sizeof text, err);
+    if (!rc && !run_id_parse(text, id))
+        rc = err_set(err, ONIC_ECONFIG,
+                     "%s/" RUN_ID_FILE " holds no run id (32 hexadecimal digits); remove it, and "
+                     "the id of the newest checkpoint is taken",
+                     dir);
+    return rc;
+}
+
+int run_id_of_checkpoint(const struct checkpoint_file *f, uint8_t id[RUN_ID_BYTES],
+                         struct onic_err *err)
+{
+    const void *data;
+    size_t len;
+    int rc = checkpoint_get_bytes(f, "run_id", &data, &len, err);
+    if (!rc && len != RUN_ID_BYTES)
+        rc = err_set(err, ONIC_EDAMAGED, "%s: the run id has %zu bytes", checkpoint_path(f), len);
+    if (!rc)
+        memcpy(id, data, RUN_ID_BYTES);
+    return rc;
+}
+
+/* Of the newest checkpoint, or of its own where there is none that could tell. */
+static int make_id(const char *dir, uint8_t id[RUN_ID_BYTES], struct onic_err *err)
+{
+    struct checkpoint_file *newest = NULL;
+    bool found = run_dir_newest(&newest, dir, NULL, NULL) == ONIC_OK &&
+                 run_id_of_checkpoint(newest, id, NULL) == ONIC_OK;
+    checkpoint_close(newest);
+    if (!found && getrandom(id, RUN_ID_BYTES, 0) != RUN_ID_BYTES)
+        return err_set(err, ONIC_EIO, "the system gives no random numbers: %s", strerror(errno));
+    return ONIC_OK;
+}
+
+int run_id_ensure(const char *dir, uint8_t id[RUN_ID_BYTES], struct onic_err *err)
+{
+    char text[RUN_ID_TEXT_MAX], line[RUN_ID_TEXT_MAX + 1];
+    int rc = run_id_read(dir, id, err);
+    if (rc != ONIC_ENOTFOUND)
+        return rc;
+    rc = make_id(dir, id, err);
+    if (rc)
+        return rc;
+    run_id_text(id, text);
+    int n = snprintf(line, sizeof line, "%s\n", text);
+    return run_file_replace(dir, RUN_ID_FILE, line, (size_t)n, err);
+}
+
+static int check_run(const struct checkpoint_file *f, const char *dir, struct onic_err *err)
+{
+    uint8_t here[RUN_ID_BYTES], there[RUN_ID_BYTES];
+    char a[RUN_ID_TEXT_MAX], b[RUN_ID_TEXT_MAX];
+    int rc = run_id_read(dir, here, err);
+    if (rc) /* nothing to compare with */
+        return rc == ONIC_ENOTFOUND ? ONIC_OK : rc;
+    rc = run_id_of_checkpoint(f, there, err);
+    if (rc || memcmp(here, there, RUN_ID_BYTES) == 0)
+        return rc;
+    run_id_text(here, a);
+    run_id_text(there, b);
+    return err_set(err, ONIC_ECONFIG,
+                   "the newest checkpoint, %s, is of another run (%.8s, %s is run %.8s): move it "
+                   "away",
+                   checkpoint_path(f), b, dir, a);
+}
+
+int run_dir_newest(struct checkpoint_file **out, const char *dir, struct buf *report,
+                   struct onic_err *err)
+{
+    char path[CHECKPOINT_PATH_MAX];
+    int n = snprintf(path, sizeof path, "%s/checkpoints", dir);
+    *out = NULL;
+    if (n < 0 || (size_t)n >= sizeof path)
+        return err_set(err, ONIC_ENOTFOUND, "the path %.80s... is too long", dir);
+    int rc = checkpoint_newest_valid(out, path, report, err);
+    if (!rc)
+        rc = check_run(*out, dir, err);
+    if (rc) {
+        checkpoint_close(*out);
+        *out = NULL;
+    }
+    return rc;
+}

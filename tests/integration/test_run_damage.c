@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* test_run_damage.c - files of a run that were cut, emptied, edited, removed or taken from another
+ * run, against the real programs: nothing is believed, nothing comes back as a default, and one
+ * sentence says what to do. The run is trained once; every case harms a copy of it. */
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/onic_test.h"
+#include "tests/support/program.h"
+
+static char dir[256];
+
+/* A line of the shell in the folder of the runs; the exit code. */
+static int in_shell(const char *line)
+{
+    char script[1600];
+    const char *build = getenv("ONIC_BUILD");
+    assert_non_null(build);
+    snprintf(script, sizeof script, "cd '%s' && onic='%s/onic' && { %s; } >out 2>&1 </dev/null",
+             dir, build, line);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        execl("/bin/bash", "bash", "-c", script, (char *)NULL);
+        _exit(127);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static const char *said(void)
+{
+    char path[300];
+    snprintf(path, sizeof path, "%s/out", dir);
+    return program_text(path);
+}
+
+static void ends_with(const char *line, int code, const char *sentence)
+{
+    int got = in_shell(line);
+    if (got != code || !strstr(said(), sentence))
+        fail_msg("%s: exit code %d instead of %d, \"%s\" where \"%s\" was expected", line, got,
+                 code, said(), sentence);
+}
+
+#define TRAIN                                                                                      \
+    "$onic train --env.id=corridor:8 --actors.count=1 --annotator.id=rules --train.lr=0.0005 "
+
+static int train_twice(void **state)
+{
+    (void)state;
+    temp_dir_create(dir);
+    return in_shell(TRAIN "--run-dir=run --frames=12000") == 0 &&
+                   in_shell(TRAIN "--run-dir=other --frames=20000") == 0
+               ? 0
+               : -1;
+}
+
+static int forget(void **state)
+{
+    (void)state;
+    temp_dir_remove(dir);
+    return 0;
+}
+
+struct harm {
+    const char *how;      /* in a copy of the run, named harmed */
+    const char *sentence; /* of the refusal */
+};
+
+/* The front end and a learner that is started alone refuse it with 64, change nothing, and one more
+ * word or the removal of the file lets the run go on. */
+static void is_refused(const struct harm *h)
+{
+    char line[900];
+    snprintf(line, sizeof line,
+             "rm -rf harmed before && cp -r run harmed && cd harmed && { %s; } && cd .. && "
+             "cp -r harmed before && $onic train --run-dir=harmed --frames=30000",
+             h->how);
+    ends_with(line, 64, h->sentence);
+    assert_null(strstr(said(), "started again"));
+    ends_with("diff -r -x lock harmed before", 0, "");
+    snprintf(line, sizeof line,
+             "${onic}-learner --run-dir=harmed --frames=30000 --listen=ipc://$PWD/l");
+    ends_with(line, 64, h->sentence);
+}
+
+static void a_configuration_that_is_not_whole_is_refused(void **state)
+{
+    static const struct harm harms[] = {
+        {"truncate -s 0 config.yaml", "harmed: config.yaml is empty"},
+        {"truncate -s 500 config.yaml", "config.yaml lacks its checksum: it was cut or edited"},
+        {"truncate -s 3000 config.yaml", "config.yaml lacks its checksum: it was cut or edited"},
+        {"sed -i 's/lr: 0.0005/lr: 0.5/' config.yaml", "config.yaml does not match its checksum"},
+        {"sed -i '$d' config.yaml", "config.yaml lacks its checksum"},
+        {"echo 'run: {seed: 2}' >config.yaml", "config.yaml lacks its checksum"},
+        {"rm config.yaml", "config.yaml is gone, though there are checkpoints"},
+        {"rm config.yaml version.txt", "config.yaml is gone, though there are checkpoints"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof harms / sizeof *harms; i++)
+        is_refused(&harms[i]);
+    /* and goes on, with the options that the checkpoint was trained with */
+    ends_with("$onic train --run-dir=harmed --frames=30000 --run.config=checkpoint "
+              "--annotator.id=rules && grep -q ' lr: 0.0005' harmed/config.yaml && "
+              "$onic train --run-dir=harmed --frames=40000",
+              0, "resumed");
+}
+
+static void an_edited_configuration_needs_a_word(void **state)
+{
+    (void)state;
+    ends_with("rm -rf edited && cp -r run edited && "
+              "sed -i 's/lr: 0.0005/lr: 0.0003/' edited/config.yaml && "
+              "$onic train --run-dir=edited --frames=30000",
+              64, "--run.config=edited goes on with what the file says now, ");
+    ends_with("$onic train --run-dir=edited --frames=30000 --run.config=edited && "
+              "grep -q ' lr: 0.0003' edited/config.yaml",
+              0, "resumed");
+    ends_with("rm edited/version.txt && $onic train --run-dir=edited --frames=40000 && "
+              "grep -q ' lr: 0.0003' edited/config.yaml && test -s edited/version.txt",
+              0, "resumed");
+}
+
+static void an_epoch_that_no_life_had_is_refused(void **state)
+{
+    static const char *const epochs[] = {"0", "-5", "4294967295", "3x"};
+    char how[100];
+    (void)state;
+    for (size_t i = 0; i < sizeof epochs / sizeof *epochs; i++) {
+        snprintf(how, sizeof how, "echo '%s' >epoch", epochs[i]);
+        is_refused(&(struct harm){how, "harmed/epoch holds no number from 1 to 1000000000; remove "
+                                       "it, and the newest checkpoint says how many"});
+    }
+    ends_with("rm harmed/epoch && $onic train --run-dir=harmed --frames=30000 && "
+              "test $(cat harmed/epoch) -gt 1",
+              0, "the number of this life is unknown or behind that of the newest checkpoint");
+    ends_with("echo 1 >harmed/epoch && $onic train --run-dir=harmed --frames=40000 && "
+              "test $(cat harmed/epoch) -gt 1001",
+              0, "is taken from there epoch_file=1 checkpoint=1001");
+}
+
+static void a_checkpoint_of_another_run_is_refused(void **state)
+{
+    (void)state;
+    is_refused(&(struct harm){"cp ../other/checkpoints/ckpt-000000000005.safetensors checkpoints/",
+                              "the newest checkpoint, "
+                              "harmed/checkpoints/ckpt-000000000005.safetensors, is of another run "
+                              "("});
+    ends_with("$onic eval harmed --episodes=1", 64, "is of another run (");
+    ends_with("rm harmed/checkpoints/ckpt-000000000005.safetensors && "
+              "$onic train --run-dir=harmed --frames=30000",
+              0, "resumed checkpoint=");
+    is_refused(&(struct harm){"echo nonsense >run_id", "harmed/run_id holds no run id"});
+    ends_with("rm harmed/run_id && $onic train --run-dir=harmed --frames=30000 && "
+              "cmp run/run_id harmed/run_id",
+              0, "resumed checkpoint=");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_configuration_that_is_not_whole_is_refused),
+        cmocka_unit_test(an_edited_configuration_needs_a_word),
+        cmocka_unit_test(an_epoch_that_no_life_had_is_refused),
+        cmocka_unit_test(a_checkpoint_of_another_run_is_refused),
+    };
+    return cmocka_run_group_tests(tests, train_twice, forget);
+}

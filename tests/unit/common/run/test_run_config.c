@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/* test_run_config.c - a stored configuration that is not whole is refused, and which word lets a
+ * run go on all the same. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/log.h"
+#include "common/checkpoint/checkpoint.h"
+#include "common/run/run_dir.h"
+#include "common/run/run_id.h"
+#include "common/run/run_seal.h"
+#include "tests/onic_test.h"
+#include "tests/support/files.h"
+
+enum { TEXT_MAX = 1 << 16 };
+
+static void keep_quiet(void *ctx, const char *line, size_t len)
+{
+    (void)ctx, (void)line, (void)len;
+}
+
+static int setup(void **state)
+{
+    log_set_writer(keep_quiet, NULL);
+    return files_setup(state);
+}
+
+static int teardown(void **state)
+{
+    log_set_writer(NULL, NULL);
+    return files_teardown(state);
+}
+
+static void set(struct config *c, const char *key, const char *value)
+{
+    assert_ok(config_set(c, key, value, CONFIG_CLI, key, &err));
+}
+
+static int open_run(const struct config *given, struct config *cfg, bool *resumed,
+                    struct onic_err *err)
+{
+    int lock = -1, rc = run_dir_open(files_in("run"), given, cfg, &lock, resumed, err);
+    if (lock >= 0)
+        close(lock);
+    return rc;
+}
+
+/* A run that learns with 0.25, in a checkpoint too. */
+static void make_run(void)
+{
+    struct config given, cfg;
+    bool resumed;
+    uint8_t id[RUN_ID_BYTES];
+    config_defaults(&given);
+    set(&given, "train.lr", "0.25");
+    set(&given, "run.on_exists", "overwrite");
+    assert_ok(open_run(&given, &cfg, &resumed, &err));
+    assert_ok(run_dir_write(files_in("run"), &cfg, resumed, &err));
+    assert_ok(run_id_read(files_in("run"), id, &err));
+    static const char kept[] = "train:\n  lr: 0.125\nlabels:\n  path: '/etc/x'\n";
+    struct checkpoint *c = checkpoint_create();
+    checkpoint_add_bytes(c, "config", kept, sizeof kept - 1);
+    checkpoint_add_bytes(c, "run_id", id, sizeof id);
+    assert_ok(checkpoint_write_version(c, files_in("run/checkpoints"), 5, NULL, &err));
+    checkpoint_free(c);
+}
+
+static size_t read_stored(char text[TEXT_MAX])
+{
+    assert_ok(run_dir_read(files_in("run"), "config.yaml", text, TEXT_MAX, &err));
+    return strlen(text);
+}
+
+static void store(const char *text, size_t len)
+{
+    FILE *f = fopen(files_in("run/config.yaml"), "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(text, 1, len, f), len);
+    fclose(f);
+}
+
+static void assert_refused(const char *part)
+{
+    struct config given, cfg;
+    bool resumed;
+    config_defaults(&given);
+    assert_err(open_run(&given, &cfg, &resumed, &err), ONIC_ECONFIG, part);
+    assert_err(open_run(&given, &cfg, &resumed, &err), ONIC_ECONFIG, "--run.config=checkpoint");
+}
+
+/* Whatever is left of it and whatever was changed, no option comes back as its default. */
+static void a_configuration_that_was_cut_or_changed_is_refused(void **state)
+{
+    static char text[TEXT_MAX];
+    (void)state;
+    make_run();
+    size_t len = read_stored(text);
+    store(text, 0);
+    assert_refused("config.yaml is empty");
+    for (size_t n = 1; n < len; n += n < len - 200 ? 97 : 1) {
+        store(text, n);
+        assert_refused("was cut");
+    }
+    for (size_t at = 0; at < len; at += 131) {
+        text[at] ^= 4;
+        store(text, len);
+        assert_refused("it was cut");
+        text[at] ^= 4;
+    }
+    char *digit = strstr(text, "0.25");
+    assert_non_null(digit);
+    digit[2] = '5';
+    store(text, len);
+    assert_refused("config.yaml does not match its checksum");
+    store("\0\0\0\0", 4); /* as some file systems leave it after a power cut */
+    assert_refused("config.yaml is empty");
+    assert_int_equal(unlink(files_in("run/config.yaml")), 0);
+    assert_refused("config.yaml is gone, though there are checkpoints");
+}
+
+static double rate_with(const char *how)
+{
+    struct config given, cfg;
+    bool resumed;
+    config_defaults(&given);
+    set(&given, "run.config", how);
+    assert_ok(open_run(&given, &cfg, &resumed, &err));
+    assert_true(resumed);
+    assert_int_equal(cfg.run_config, CONFIG_run_config_kept); /* the word of one life */
+    assert_string_equal(cfg.labels_path, "");                 /* no path out of a checkpoint */
+    return cfg.train_lr;
+}
+
+static void a_word_lets_it_go_on_with_the_file_or_the_checkpoint(void **state)
+{
+    static char text[TEXT_MAX];
+    (void)state;
+    make_run();
+    assert_close(rate_with("kept"), 0.25, 1e-12, 0);
+    assert_close(rate_with("checkpoint"), 0.125, 1e-12, 0);
+    read_stored(text);
+    memcpy(strstr(text, "0.25"), "0.75", 4);
+    store(text, strlen(text));
+    assert_close(rate_with("edited"), 0.75, 1e-12, 0);
+    store(text, (size_t)(strstr(text, "\n  seed") + 1 - text));
+    /* what is not in it comes from the checkpoint, never from the defaults */
+    assert_close(rate_with("edited"), 0.125, 1e-12, 0);
+    assert_close(rate_with("checkpoint"), 0.125, 1e-12, 0);
+    assert_int_equal(unlink(files_in("run/config.yaml")), 0);
+    assert_close(rate_with("checkpoint"), 0.125, 1e-12, 0);
+}
+
+/* What is taken over so is stored whole, and the next life needs no word. */
+static void the_next_life_finds_it_whole_again(void **state)
+{
+    struct config given, cfg;
+    bool resumed;
+    (void)state;
+    make_run();
+    store("", 0);
+    config_defaults(&given);
+    set(&given, "run.config", "checkpoint");
+    assert_ok(open_run(&given, &cfg, &resumed, &err));
+    assert_ok(run_dir_write(files_in("run"), &cfg, resumed, &err));
+    assert_false(run_dir_settle(files_in("run"), true)); /* nothing whole to go back to */
+    assert_close(rate_with("kept"), 0.125, 1e-12, 0);
+}
+
+static void a_lost_version_is_no_lost_run(void **state)
+{
+    struct config given, cfg;
+    bool resumed;
+    (void)state;
+    make_run();
+    assert_int_equal(unlink(files_in("run/version.txt")), 0);
+    assert_close(rate_with("kept"), 0.25, 1e-12, 0);
+    config_defaults(&given);
+    assert_ok(open_run(&given, &cfg, &resumed, &err));
+    assert_ok(run_dir_write(files_in("run"), &cfg, resumed, &err));
+    assert_int_equal(access(files_in("run/version.txt"), F_OK), 0);
+}
+
+/* It wrote no checksum and no run id. */
+static void a_run_of_an_older_onic_goes_on(void **state)
+{
+    static char text[TEXT_MAX];
+    (void)state;
+    make_run();
+    size_t len = read_stored(text), body = run_seal_body(text, len);
+    assert_true(body < len);
+    store(text, body);
+    assert_refused("lacks its checksum");
+    assert_int_equal(unlink(files_in("run/run_id")), 0);
+    assert_close(rate_with("kept"), 0.25, 1e-12, 0);
+    store(text, body - 1);
+    assert_refused("config.yaml was cut");
+    assert_int_equal(unlink(files_in("run/version.txt")), 0);
+    store(text, body);
+    assert_refused("onic did not write it");
+}
+
+/* Somebody's config.yaml in the folder that was named as a run directory. */
+static void a_persons_file_is_not_replaced(void **state)
+{
+    struct config given, cfg;
+    bool resumed;
+    char text[100];
+    (void)state;
+    assert_int_equal(mkdir(files_in("run"), 0700), 0);
+    assert_int_equal(mkdir(files_in("run/checkpoints"), 0700), 0);
+    files_write(files_in("run/checkpoints/mine"), "");
+    files_write(files_in("run/config.yaml"), "train: {lr: 0.5}\n");
+    assert_refused("onic did not write it");
+    config_defaults(&given);
+    set(&given, "run.on_exists", "overwrite");
+    assert_err(open_run(&given, &cfg, &resumed, &err), ONIC_ECANTCREATE, "is not a run and is not");
+    assert_ok(run_dir_read(files_in("run"), "config.yaml", text, sizeof text, &err));
+    assert_string_equal(text, "train: {lr: 0.5}\n");
+}
+
+/* config.yaml.before that was cut brings nothing back. */
+static void half_a_copy_of_before_is_not_brought_back(void **state)
+{
+    static char text[TEXT_MAX];
+    struct config given, cfg;
+    bool resumed;
+    (void)state;
+    make_run();
+    config_defaults(&given);
+    set(&given, "train.lr", "0.5");
+    assert_ok(open_run(&given, &cfg, &resumed, &err));
+    assert_ok(run_dir_write(files_in("run"), &cfg, resumed, &err)); /* and is killed */
+    assert_ok(run_dir_read(files_in("run"), "config.yaml.before", text, TEXT_MAX, &err));
+    assert_int_equal(run_seal_look(text, strlen(text)), RUN_SEAL_GOOD);
+    assert_int_equal(truncate(files_in("run/config.yaml.before"), 300), 0);
+    assert_close(rate_with("kept"), 0.5, 1e-12, 0);
+}
+
+/* Of a process that was killed while it replaced a file; not what a person called so. */
+static void what_a_killed_process_left_is_removed(void **state)
+{
+    static const char *const left[] = {"run/config.yaml.tmp.12.0123456789abcdef",
+                                       "run/ledger.json.tmp.7.0123456789abcdef",
+                                       "run/epoch.tmp.9.0123456789abcdef"};
+    (void)state;
+    make_run();
+    for (int i = 0; i < 3; i++)
+        files_write(files_in(left[i]), "half");
+    files_write(files_in("run/notes.tmp.1"), "mine");
+    assert_close(rate_with("kept"), 0.25, 1e-12, 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(access(files_in(left[i]), F_OK), -1);
+    assert_int_equal(access(files_in("run/notes.tmp.1"), F_OK), 0);
+}
+
+int main(void)
+{
+    unsetenv("ONIC_HELD_LOCK");
+#define IN_DIR(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        IN_DIR(a_configuration_that_was_cut_or_changed_is_refused),
+        IN_DIR(a_word_lets_it_go_on_with_the_file_or_the_checkpoint),
+        IN_DIR(the_next_life_finds_it_whole_again),
+        IN_DIR(a_lost_version_is_no_lost_run),
+        IN_DIR(a_run_of_an_older_onic_goes_on),
+        IN_DIR(a_persons_file_is_not_replaced),
+        IN_DIR(half_a_copy_of_before_is_not_brought_back),
+        IN_DIR(what_a_killed_process_left_is_removed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

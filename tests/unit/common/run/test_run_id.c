@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* test_run_id.c - which run a directory and its checkpoints are of. */
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/run/run_id.h"
+#include "tests/onic_test.h"
+#include "tests/support/files.h"
+
+static void write_checkpoint(const uint8_t id[RUN_ID_BYTES], uint64_t version)
+{
+    struct checkpoint *c = checkpoint_create();
+    checkpoint_add_bytes(c, "run_id", id, RUN_ID_BYTES);
+    assert_ok(checkpoint_write_version(c, files_in("checkpoints"), version, NULL, &err));
+    checkpoint_free(c);
+}
+
+static int setup(void **state)
+{
+    int rc = files_setup(state);
+    assert_int_equal(mkdir(files_in("checkpoints"), 0700), 0);
+    return rc;
+}
+
+static void an_id_is_made_once(void **state)
+{
+    uint8_t a[RUN_ID_BYTES], b[RUN_ID_BYTES];
+    assert_err(run_id_read(*state, a, &err), ONIC_ENOTFOUND, "run_id does not exist");
+    assert_ok(run_id_ensure(*state, a, &err));
+    assert_ok(run_id_ensure(*state, b, &err));
+    assert_memory_equal(a, b, RUN_ID_BYTES);
+    assert_int_equal(unlink(files_in(RUN_ID_FILE)), 0);
+    assert_ok(run_id_ensure(*state, b, &err));
+    assert_memory_not_equal(a, b, RUN_ID_BYTES);
+}
+
+static void a_lost_id_is_that_of_the_newest_checkpoint(void **state)
+{
+    uint8_t id[RUN_ID_BYTES] = {1, 2, 3, 250}, got[RUN_ID_BYTES];
+    write_checkpoint(id, 7);
+    assert_ok(run_id_ensure(*state, got, &err));
+    assert_memory_equal(got, id, RUN_ID_BYTES);
+}
+
+static void what_is_no_id_is_refused(void **state)
+{
+    static const char *const bad[] = {"",
+                                      "\n",
+                                      "0123456789abcdef0123456789abcde\n",
+                                      "0123456789abcdef0123456789abcdef",
+                                      "0123456789abcdef0123456789abcdef0\n",
+                                      "0123456789ABCDEF0123456789abcdef\n"};
+    uint8_t id[RUN_ID_BYTES];
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        files_write(files_in(RUN_ID_FILE), bad[i]);
+        assert_err(run_id_ensure(*state, id, &err), ONIC_ECONFIG, "run_id holds no run id (32 hex");
+    }
+}
+
+/* The newer one of somebody else is neither gone on with nor passed over. */
+static void a_checkpoint_of_another_run_is_refused_by_name(void **state)
+{
+    uint8_t mine[RUN_ID_BYTES], other[RUN_ID_BYTES] = {0xab, 0xcd, 0xef, 0x01};
+    struct checkpoint_file *f = NULL;
+    assert_ok(run_id_ensure(*state, mine, &err));
+    write_checkpoint(mine, 5);
+    assert_ok(run_dir_newest(&f, *state, NULL, &err));
+    checkpoint_close(f);
+    write_checkpoint(other, 6);
+    assert_err(run_dir_newest(&f, *state, NULL, &err), ONIC_ECONFIG,
+               "checkpoints/ckpt-000000000006.safetensors, is of another run (abcdef01, ");
+    assert_null(f);
+    assert_int_equal(unlink(files_in("checkpoints/ckpt-000000000006.safetensors")), 0);
+    assert_ok(run_dir_newest(&f, *state, NULL, &err));
+    checkpoint_close(f);
+}
+
+int main(void)
+{
+#define IN_DIR(name) cmocka_unit_test_setup_teardown(name, setup, files_teardown)
+    const struct CMUnitTest tests[] = {
+        IN_DIR(an_id_is_made_once),
+        IN_DIR(a_lost_id_is_that_of_the_newest_checkpoint),
+        IN_DIR(what_is_no_id_is_refused),
+        IN_DIR(a_checkpoint_of_another_run_is_refused_by_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
