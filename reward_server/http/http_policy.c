@@ -11,55 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/statfs.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
 
+#include "common/base/key_file.h"
 #include "common/base/secrets.h"
 
 static const double max_pause_s = 60, max_retry_after_s = 120;
-
-/* Secrets of containers are mounted for every user to read, on a file system that leaves no trace
- * or cannot be written. */
-static bool is_secret_mount(int fd)
-{
-    enum { TMPFS = 0x01021994, RAMFS = (int)0x858458f6 };
-    struct statvfs mount;
-    struct statfs fs;
-    return (fstatfs(fd, &fs) == 0 && ((int)fs.f_type == TMPFS || (int)fs.f_type == RAMFS)) ||
-           (fstatvfs(fd, &mount) == 0 && (mount.f_flag & ST_RDONLY));
-}
-
-static int check_key_file(int fd, const char *path, const char *option, struct onic_err *err)
-{
-    struct stat st;
-    if (fstat(fd, &st) != 0)
-        return err_set(err, ONIC_ECONFIG, "%s %.300s cannot be read: %s", option, path,
-                       strerror(errno));
-    if (S_ISDIR(st.st_mode))
-        return err_set(err, ONIC_ECONFIG, "%s %.300s is a folder; name the file with the key",
-                       option, path);
-    if (st.st_uid != geteuid() && st.st_uid != 0)
-        return err_set(err, ONIC_ECONFIG,
-                       "%s %.300s belongs to user %u, who could change it: it must belong to this "
-                       "user (%u) or to root",
-                       option, path, (unsigned)st.st_uid, (unsigned)geteuid());
-    unsigned mode = st.st_mode & 0777;
-    if (!(mode & ~0600u) || (!(mode & ~0444u) && is_secret_mount(fd)))
-        return ONIC_OK;
-    return err_set(err, ONIC_ECONFIG,
-                   "%s %.300s can be %s by %s (mode %03o): chmod 600 it; 444 is fine on a tmpfs or "
-                   "a read-only mount only",
-                   option, path,
-                   mode & 022   ? "changed"
-                   : mode & 044 ? "read"
-                                : "run",
-                   mode & 07    ? "every user of this machine"
-                   : mode & 070 ? "its group"
-                                : "its owner",
-                   mode);
-}
 
 /* Space around it is not part of a key: editors put some at the end of a file. */
 static int take_key(char key[HTTP_KEY_MAX], const char *text, size_t len, const char *where,
@@ -90,7 +46,7 @@ static int read_key_file(const char *path, char key[HTTP_KEY_MAX], const char *o
     if (!f)
         return err_set(err, ONIC_ECONFIG, "%s %.300s cannot be read: %s", option, path,
                        strerror(errno));
-    int rc = check_key_file(fileno(f), path, option, err);
+    int rc = key_file_check(fileno(f), path, option, err);
     size_t n = rc ? 0 : fread(text, 1, sizeof text, f);
     bool more = !rc && fgetc(f) != EOF;
     fclose(f);
