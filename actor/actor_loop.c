@@ -12,6 +12,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/xmalloc.h"
+#include "common/wire/keys/keys.h"
 #include "common/wire/rollout/actor_link.h"
 
 enum { POLL_INTERVAL_NS = 20000000, LEAVE_MS = 10000 };
@@ -97,5 +98,6 @@ int actor_leave(struct actor *a, int rc, struct onic_err *err)
     vec_env_free(a->envs);
     free(a->weights);
     wire_actor_free(a->wire);
+    wire_keys_free(a->keys);
     return rc;
 }

@@ -15,7 +15,8 @@
 #include "common/wire/rollout/actor_link.h"
 
 struct actor {
-    struct watch *watch; /* borrowed; the rest is freed by actor_leave */
+    struct watch *watch;    /* borrowed; the rest is freed by actor_leave */
+    struct wire_keys *keys; /* NULL = none */
     struct wire_actor *wire;
     struct vec_env *envs;
     struct policy *policy;

@@ -19,6 +19,7 @@
 #include "common/base/trace.h"
 #include "common/config/config.h"
 #include "common/nn/blas.h"
+#include "common/wire/keys/keys.h"
 
 /* Two threads of ZeroMQ, the watch and that of the clock. */
 static const struct limits_need actor_need = {
@@ -54,6 +55,7 @@ static int actor_main_run(struct config *cfg, struct watch *watch, bool *recycle
 int main(int argc, char **argv)
 {
     process_start();
+    wire_keys_take_variable();
     secrets_forget(); /* an actor asks nobody */
     struct onic_err err = {0};
     char sentence[256];
@@ -105,6 +107,7 @@ int main(int argc, char **argv)
     watch_free(watch);
     if (!rc && recycle) {
         log_info("recycling: starting afresh in the same process");
+        wire_keys_put_variable();
         exec_self(argv);
     }
     return rc ? actor_main_fail(&err) : 0;

@@ -13,6 +13,7 @@
 #include "common/config/overlay.h"
 #include "common/policy/env_describe.h"
 #include "common/run/policy_options.h"
+#include "common/wire/keys/keys.h"
 
 enum { EPISODE_BITS = 20 };
 
@@ -30,7 +31,11 @@ static int connect_link(struct actor *a, const struct config *c, struct onic_err
         .fixed_options = "",
         .orphan_timeout_s = (int)c->actors_orphan_timeout_s,
     };
-    return wire_actor_create(&a->wire, &p, err);
+    const struct wire_keys_wish keys = {
+        .folder = c->security_keys, .self = KEY_ACTOR, .address = {c->actors_learner}};
+    int rc = wire_keys_open(&a->keys, &keys, err);
+    p.keys = a->keys;
+    return rc ? rc : wire_actor_create(&a->wire, &p, err);
 }
 
 /* Options that WELCOME decides: an explicit local value must be equal. */

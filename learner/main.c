@@ -14,6 +14,7 @@
 #include "common/base/secrets.h"
 #include "common/base/trace.h"
 #include "common/nn/blas.h"
+#include "common/wire/keys/keys.h"
 #include "learner/process/loop.h"
 #include "learner/process/open.h"
 
@@ -56,6 +57,7 @@ static int learner_main_fail(int rc, const struct onic_err *err)
 int main(int argc, char **argv)
 {
     process_start();
+    wire_keys_take_variable();
     secrets_forget(); /* the reward server asks, not the learner */
     struct onic_err err = {0};
     char sentence[256];

@@ -11,6 +11,7 @@
 #include "common/base/secrets.h"
 #include "common/base/trace.h"
 #include "common/config/config.h"
+#include "common/wire/keys/keys.h"
 #include "reward_server/server_options.h"
 
 enum { FILES_NEEDED = 64 }; /* 26 without a client, and as many again for connections */
@@ -38,6 +39,7 @@ static bool somebody_needs_keys(const struct config *c)
 int main(int argc, char **argv)
 {
     process_start();
+    wire_keys_take_variable();
     static struct config config;
     static struct server_params params;
     struct onic_err err = {0};

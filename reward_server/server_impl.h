@@ -32,6 +32,7 @@ struct server {
     uv_signal_t stops[PROCESS_STOPS_MAX];
     bool loop_ready;
 
+    struct wire_keys *keys; /* NULL = none */
     struct wire_labels_server *socket;
     struct goal *goal;
     struct annotator *annotator;

@@ -19,6 +19,7 @@
 #include "common/base/paths.h"
 #include "common/base/trace.h"
 #include "common/base/xmalloc.h"
+#include "common/wire/keys/keys.h"
 #include "reward_server/label_identity.h"
 
 void server_stop(struct server *s)
@@ -131,8 +132,13 @@ static int server_life_open_loop(struct server *s, struct onic_err *err)
 static int server_life_open_socket(struct server *s, const struct server_params *p,
                                    struct onic_err *err)
 {
-    int rc = wire_labels_server_create(&s->socket, p->listen_address, NULL, p->allow_insecure,
-                                       &s->identity, err);
+    const struct wire_keys_wish keys = {.folder = p->keys ? p->keys : "",
+                                        .self = KEY_REWARD_SERVER,
+                                        .address = {p->listen_address}};
+    int rc = wire_keys_open(&s->keys, &keys, err);
+    if (!rc)
+        rc = wire_labels_server_create(&s->socket, p->listen_address, NULL, p->allow_insecure,
+                                       s->keys, &s->identity, err);
     if (rc)
         return rc;
     wire_labels_server_store(s->socket, s->counts.store, s->counts.last_id);
@@ -206,6 +212,7 @@ void server_free(struct server *s)
         uv_loop_close(&s->loop);
     }
     wire_labels_server_free(s->socket);
+    wire_keys_free(s->keys);
     label_store_close(s->store);
     annotation_queue_free(s->queue);
     goal_free(s->goal);

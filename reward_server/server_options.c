@@ -24,6 +24,7 @@ int server_options(struct server_params *out, const struct config *cfg, struct o
     *out = (struct server_params){
         .listen_address = cfg->listen_address,
         .allow_insecure = cfg->security_allow_insecure,
+        .keys = cfg->security_keys,
         .run_dir = *cfg->labels_path ? "" : cfg->run_dir,
         .queue_entries = (int)cfg->annotator_queue_entries,
         .queue_bytes = (size_t)cfg->annotator_queue_bytes,

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "common/base/secrets.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -18,14 +19,15 @@
 #define SECRETS_LEAK_CHECKED
 #endif
 
-static const char SUFFIX[] = "_API_KEY";
+static const char SUFFIX[] = "_API_KEY", CURVE[] = "ONIC_CURVE_SECRET=";
 
 /* Of "NAME=value": where the value begins; NULL: it is no key. */
 static char *value_of_key(char *entry)
 {
     char *equals = strchr(entry, '=');
     size_t n = equals ? (size_t)(equals - entry) : 0, k = sizeof SUFFIX - 1;
-    bool key = n > k && strncmp(equals - k, SUFFIX, k) == 0;
+    bool key = (n > k && strncmp(equals - k, SUFFIX, k) == 0) ||
+               strncmp(entry, CURVE, sizeof CURVE - 1) == 0;
     return key ? equals + 1 : NULL;
 }
 
@@ -56,6 +58,16 @@ void secrets_forget(void)
         memcpy(name, entry, n);
         unsetenv(name);
     }
+}
+
+void secrets_take(const char *name, char *out, size_t size)
+{
+    char *value = getenv(name);
+    snprintf(out, size, "%s", value ? value : "");
+    if (!value)
+        return;
+    explicit_bzero(value, strlen(value));
+    unsetenv(name);
 }
 
 void secrets_hold(void)

@@ -27,12 +27,13 @@ MAY_USE = {
     "common/policy": "common/base common/config common/nn",
     "common/data": "common/base common/policy",
     "common/run": "common/base common/config common/checkpoint common/policy common/data",
-    "common/wire/frame": "common/base",
-    "common/wire/weights": "common/base common/wire/frame",
-    "common/wire/rollout": "common/base common/policy common/data common/wire/frame common/wire/weights",
-    "common/wire/labels": "common/base common/data common/wire/frame",
+    "common/wire/keys": "common/base",
+    "common/wire/frame": "common/base common/wire/keys",
+    "common/wire/weights": "common/base common/wire/keys common/wire/frame",
+    "common/wire/rollout": "common/base common/policy common/data common/wire/keys common/wire/frame common/wire/weights",
+    "common/wire/labels": "common/base common/data common/wire/keys common/wire/frame",
     "actor/envs": "common/base common/config common/policy common/data",
-    "actor": "common/base common/config common/nn common/policy common/data common/run common/wire/rollout actor/envs",
+    "actor": "common/base common/config common/nn common/policy common/data common/run common/wire/keys common/wire/rollout actor/envs",
     "learner/reward": "common/base common/config common/checkpoint common/nn common/policy common/data",
     "learner/train": "common/base common/config common/checkpoint common/nn common/policy common/data common/run learner/reward",
     "learner/process": "common learner/reward learner/train",
@@ -43,7 +44,7 @@ MAY_USE = {
     "reward_server/store": "common/base common/data",
     "reward_server/annotators": "common/base common/config common/checkpoint common/data"
                                 " reward_server/http reward_server/goals reward_server/prompts",
-    "reward_server": "common/base common/config common/data common/wire/labels reward_server/store reward_server/goals reward_server/annotators",
+    "reward_server": "common/base common/config common/data common/wire/keys common/wire/labels reward_server/store reward_server/goals reward_server/annotators",
     "deploy/cli": "common actor learner reward_server",
     "deploy/examples": "",  # of others
 }

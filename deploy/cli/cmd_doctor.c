@@ -14,6 +14,7 @@
 #include "common/base/shown.h"
 #include "common/config/config.h"
 #include "deploy/cli/commands.h"
+#include "deploy/cli/doctor_keys.h"
 #include "deploy/cli/doctor_machine.h"
 #include "deploy/cli/doctor_open.h"
 
@@ -58,6 +59,11 @@ static void check_shared_files(const struct config *cfg, struct finding *f)
                f->verdict == VERDICT_OK ? "are in" : "cannot be read in", path);
 }
 
+static void check_keys_folder(const struct config *cfg, struct finding *f)
+{
+    doctor_keys(cfg->security_keys, f);
+}
+
 static const struct {
     const char *name;
     void (*machine)(struct finding *f); /* one of the two */
@@ -72,6 +78,7 @@ static const struct {
     {.name = "llm", .options = doctor_open_llm},
     {.name = "annotator", .options = doctor_open_annotator},
     {.name = "shared files", .options = check_shared_files},
+    {.name = "keys", .options = check_keys_folder},
     {.name = "memory", .machine = doctor_memory},
     {.name = "tmpfs", .machine = doctor_tmpfs},
     {.name = "disk", .machine = doctor_disk},
@@ -112,7 +119,7 @@ int cmd_doctor(int argc, char **argv)
         .program = "onic doctor",
         .rows = "env.nle env.plugin env.id annotator.id annotator.fallback annotator.goal "
                 "annotator.domain annotator.goals_dir annotator.prompt annotator.prompts_dir "
-                "reward.model reward.server command rules embedding llm security.allow_insecure",
+                "reward.model reward.server command rules embedding llm security",
         .usage = "usage: onic doctor [CONFIG.yaml ...] [--json] [--section.key=value ...]\n"
                  "Checks this machine, and asks the annotator of the configuration one real\n"
                  "question (of llm: each server); without annotator.id=llm no language model is\n"

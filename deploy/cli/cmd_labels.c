@@ -85,7 +85,7 @@ static int labels_run(const struct labels_args *a, const struct config *given, s
         return rc;
     if (strcmp(a->verb, "count") == 0) {
         labels_open_server(a->run, given, address, sizeof address);
-        return labels_count(path, address, err);
+        return labels_count(path, address, given->security_keys, err);
     }
     bool exports = strcmp(a->verb, "export") == 0;
     if (exports || strcmp(a->verb, "list") == 0)
@@ -107,7 +107,8 @@ int cmd_labels(int argc, char **argv)
     const struct config_cli cli = {
         .who = 'F',
         .program = "onic labels",
-        .rows = "labels reward.server run.seed env annotator rules embedding llm command random",
+        .rows = "labels reward.server security.keys run.seed env annotator rules embedding llm "
+                "command random",
         .usage =
             "usage: onic labels count RUN            answered labels\n"
             "       onic labels list RUN             one line per label\n"

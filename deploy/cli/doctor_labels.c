@@ -6,6 +6,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/wire/keys/keys.h"
 #include "common/wire/labels/labels.h"
 #include "deploy/cli/doctor_labels.h"
 #include "reward_server/annotators/trial.h"
@@ -115,15 +116,20 @@ static void doctor_labels_ask_server(struct wire_labels_client *c, struct trial 
                  s.waiting_for[0] ? s.waiting_for : "it does not answer in time");
 }
 
-void doctor_try_server(struct finding *f, const char *address, const struct goal *goal,
-                       enum question_kind kind)
+void doctor_try_server(struct finding *f, const char *address, const char *folder,
+                       const struct goal *goal, enum question_kind kind)
 {
     struct trial t;
     struct wire_labels_client *c = NULL;
+    struct wire_keys *keys = NULL;
     struct onic_err err = {0};
+    const struct wire_keys_wish wish = {
+        .folder = folder, .self = KEY_LEARNER, .address = {address}};
     f->verdict = VERDICT_WARN;
-    if (wire_labels_client_create(&c, address, NULL, &err) != ONIC_OK) {
+    if (wire_keys_open(&keys, &wish, &err) != ONIC_OK ||
+        wire_labels_client_create(&c, address, NULL, keys, &err) != ONIC_OK) {
         buf_puts(&f->text, err.msg);
+        wire_keys_free(keys);
         return;
     }
     trial_question(&t, goal, kind);
@@ -147,4 +153,5 @@ void doctor_try_server(struct finding *f, const char *address, const struct goal
         buf_printf(&f->text, " gets no answer: %s", a->raw);
     }
     wire_labels_client_free(c);
+    wire_keys_free(keys);
 }

@@ -21,8 +21,8 @@ struct doctor_member {
 /* One annotator in this process. */
 void doctor_try_annotator(struct finding *f, const struct doctor_member *m, const struct goal *goal,
                           enum question_kind kind);
-/* A reward server that runs. */
-void doctor_try_server(struct finding *f, const char *address, const struct goal *goal,
-                       enum question_kind kind);
+/* A reward server that runs, asked as a learner with the keys of this folder ("" = none). */
+void doctor_try_server(struct finding *f, const char *address, const char *keys,
+                       const struct goal *goal, enum question_kind kind);
 
 #endif /* ONIC_DEPLOY_CLI_DOCTOR_LABELS_H */

@@ -189,7 +189,7 @@ void doctor_open_annotator(const struct config *cfg, struct finding *f)
         annotator_alone(&any, annotator_find("random"), cfg);
         rc = goal_of(&goal, &any, cfg, NULL, &err);
         if (!rc)
-            doctor_try_server(f, cfg->reward_server, goal, kind);
+            doctor_try_server(f, cfg->reward_server, cfg->security_keys, goal, kind);
         goal_free(goal);
     } else {
         rc = try_order(f, cfg, kind, &err);

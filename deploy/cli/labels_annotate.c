@@ -105,7 +105,7 @@ static int ask_all(struct serving *s, const struct annotate_plan *plan, struct o
     struct asking a = {.serving = s, .plan = plan, .start_ms = clock_ms()};
     a.total = (int)(((unsigned)plan->total + plan->of - plan->chunk) / plan->of);
     a.shown_ms = a.start_ms;
-    int rc = wire_labels_client_create(&a.client, server_address(s->server), NULL, err);
+    int rc = wire_labels_client_create(&a.client, server_address(s->server), NULL, NULL, err);
     if (rc)
         return rc;
     wire_labels_client_wait_for_all(a.client, true);

@@ -13,8 +13,9 @@
 
 #include "common/base/err.h"
 
-/* Prints how many labels there are. address: of the server, "" = none runs; path: of the store. */
-int labels_count(const char *path, const char *address, struct onic_err *err);
+/* Prints how many labels there are. address: of the server, "" = none runs; path: of the store;
+ * keys: a folder of keys for the server, "" = none (keys.h). */
+int labels_count(const char *path, const char *address, const char *keys, struct onic_err *err);
 /* Text, with abstentions, or JSON lines, answers only. file: "" or "-" = stdout. */
 int labels_write(const char *path, bool json, const char *file, struct onic_err *err);
 /* Adds the JSON lines of a file to the store; "" or "-" = stdin. Labels that are there stay, and

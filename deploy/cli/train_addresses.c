@@ -15,7 +15,7 @@ static int train_addresses_try(struct train_addresses *out, const struct train_a
 {
     char next[SOCK_ADDRESS_MAX];
     struct sock_options as_learner = {
-        .hwm = 1, .allow_insecure = wish->allow_insecure, .option = "--listen"};
+        .hwm = 1, .allow_insecure = wish->allow_exposed, .option = "--listen"};
     int rc = sock_try_bind(wish->listen, &as_learner, err);
     as_learner.option = "--weights.listen";
     if (!rc && wish->weights[0])

@@ -26,7 +26,7 @@ struct train_addresses_wish {
     const char *run_dir;
     const char *listen;        /* of the learner; "" = ours to choose */
     const char *weights;       /* its second address; "" = next to that */
-    bool allow_insecure;       /* it may listen beyond this machine */
+    bool allow_exposed;        /* with keys, or without: it may listen beyond this machine */
     const char *reward_server; /* "" = one of our own */
     bool wants_labels;
 };

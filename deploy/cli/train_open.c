@@ -12,6 +12,7 @@
 #include "common/base/process.h"
 #include "common/base/xmalloc.h"
 #include "common/run/run_dir.h"
+#include "common/wire/keys/keys.h"
 #include "common/wire/rollout/learner_link.h"
 #include "deploy/cli/train_end.h"
 #include "deploy/cli/train_options.h"
@@ -63,6 +64,7 @@ static void add_local_options(const struct config *cfg, struct train_plan *t)
                                        "actors.orphan_timeout_s",
                                        "actors.step_timeout_s",
                                        "security.allow_insecure",
+                                       "security.keys",
                                        "log.level"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         char value[CONFIG_STR_MAX], flag[CONFIG_STR_MAX + 80];
@@ -119,6 +121,22 @@ static void read_options(struct train_plan *t, const struct config *cfg)
     add_code(cfg, t);
 }
 
+/* Said here, before a run is begun: of the learner, and of its actors. */
+static int train_check_keys(const struct config *cfg, struct onic_err *err)
+{
+    int rc = ONIC_OK;
+    for (int i = 0; i < 2 && !rc; i++) {
+        struct wire_keys *keys = NULL;
+        const struct wire_keys_wish wish = {
+            .folder = cfg->security_keys,
+            .self = i ? KEY_ACTOR : KEY_LEARNER,
+            .address = {cfg->listen_address, i ? "" : cfg->reward_server}};
+        rc = wire_keys_open(&keys, &wish, err);
+        wire_keys_free(keys);
+    }
+    return rc;
+}
+
 /* Of a run that is not at its end: where its parts meet, and its configuration on disk. */
 static int train_prepare(struct train_plan *t, struct config *cfg, bool wants_labels,
                          struct onic_err *err)
@@ -126,10 +144,13 @@ static int train_prepare(struct train_plan *t, struct config *cfg, bool wants_la
     const struct train_addresses_wish wish = {.run_dir = t->run_dir,
                                               .listen = cfg->listen_address,
                                               .weights = cfg->weights_listen,
-                                              .allow_insecure = cfg->security_allow_insecure,
+                                              .allow_exposed = cfg->security_allow_insecure ||
+                                                               cfg->security_keys[0] != '\0',
                                               .reward_server = cfg->reward_server,
                                               .wants_labels = wants_labels};
-    int rc = train_addresses_choose(&t->addresses, &wish, err);
+    int rc = train_check_keys(cfg, err);
+    if (!rc)
+        rc = train_addresses_choose(&t->addresses, &wish, err);
     if (rc)
         return rc;
     t->actors = count_actors(cfg, err);

@@ -78,7 +78,7 @@ int label_client_create(struct label_client **out, const struct label_client_par
     *out = a;
     if (!p->address[0])
         return ONIC_OK;
-    int rc = wire_labels_client_create(&a->client, p->address, NULL, err);
+    int rc = wire_labels_client_create(&a->client, p->address, NULL, p->keys, err);
     if (rc) {
         label_client_free(a);
         *out = NULL;

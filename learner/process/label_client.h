@@ -19,8 +19,10 @@
 
 struct label_client;
 struct label_options;
+struct wire_keys;
 
 struct label_client_params {
+    struct wire_keys *keys; /* NULL = none; outlive the client */
     const char *address; /* of the reward server; "": only remembers what earlier lives received */
     int pairs_waiting;   /* the model draws no question while so many wait for an answer */
     const struct label_options *options; /* that labels are given with (label_options.h) */

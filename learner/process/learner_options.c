@@ -37,12 +37,14 @@ void learner_options(struct learner_params *out, const struct config *cfg)
 }
 
 int label_client_of_options(struct label_client **out, const struct config *cfg,
-                            const char *address, struct onic_err *err)
+                            const char *address, struct wire_keys *keys, struct onic_err *err)
 {
     struct label_options options;
     label_options(&options, cfg);
-    struct label_client_params p = {
-        .address = address, .pairs_waiting = (int)cfg->reward_pairs_waiting, .options = &options};
+    struct label_client_params p = {.address = address,
+                                    .keys = keys,
+                                    .pairs_waiting = (int)cfg->reward_pairs_waiting,
+                                    .options = &options};
     return label_client_create(out, &p, err);
 }
 

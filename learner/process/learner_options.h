@@ -12,6 +12,8 @@
 #include "learner/process/loop.h"
 #include "learner/process/stop.h"
 
+struct wire_keys;
+
 void stop_options(struct stop_params *out, const struct config *cfg);
 void learner_options(struct learner_params *out, const struct config *cfg);
 /* What a checkpoint keeps of the configuration, as YAML: what a reader takes (config_is_portable),
@@ -19,7 +21,7 @@ void learner_options(struct learner_params *out, const struct config *cfg);
 void learner_options_kept(const struct config *cfg, struct buf *out);
 /* A label client that asks at `address`, which is not always the option's: "" for none. */
 int label_client_of_options(struct label_client **out, const struct config *cfg,
-                            const char *address, struct onic_err *err);
+                            const char *address, struct wire_keys *keys, struct onic_err *err);
 /* NULL when replay.every_episodes is 0 or captions are made unique for a benchmark. */
 struct episode_log *episode_log_of_options(const struct config *cfg, const char *run_dir,
                                            const char *env_id, const struct action_dist *actions);

@@ -21,6 +21,7 @@
 #include "common/base/pulse.h"
 #include "common/base/trace.h"
 #include "common/run/run_dir.h"
+#include "common/wire/keys/keys.h"
 #include "learner/process/report.h"
 
 enum {
@@ -418,6 +419,7 @@ void learner_end(struct learner *r, int rc)
     wire_learner_free(r->wire);
     episode_log_free(r->replays);
     label_client_free(r->annotate);
+    wire_keys_free(r->keys);
     trainer_free(r->core);
     metrics_free(r->metrics);
     buf_release(&r->config);

@@ -51,6 +51,7 @@ struct learner {
     struct run_identity lineage;
     uint8_t place_key[PLACE_KEY_LEN];
     struct trainer *core;
+    struct wire_keys *keys; /* NULL = none */
     struct wire_learner *wire;
     struct batcher *batcher;
     struct label_client *annotate;

@@ -18,6 +18,7 @@
 #include "common/config/overlay.h"
 #include "common/run/run_dir.h"
 #include "common/run/run_id.h"
+#include "common/wire/keys/keys.h"
 #include "learner/process/learner_options.h"
 #include "learner/process/open.h"
 #include "learner/process/report.h"
@@ -123,6 +124,7 @@ static int open_wire(struct learner *r, const struct config *c, struct onic_err 
         .deterministic_actors = (int)c->actors_count,
         .deterministic_rounds = rounds,
         .allow_insecure = c->security_allow_insecure,
+        .keys = r->keys,
     };
     memcpy(p.run_id, r->lineage.run_id, sizeof p.run_id);
     memcpy(p.place_key, r->place_key, sizeof p.place_key);
@@ -148,7 +150,7 @@ static int open_annotation(struct learner *r, const struct config *cfg, struct o
     if (wanted && !address[0])
         log_warn("no reward server is given (--reward.server=ADDR), so this run gets no labels",
                  kv("reward_model", reward_mix_type(trainer_reward(r->core))->name));
-    int rc = label_client_of_options(&r->annotate, cfg, address, err);
+    int rc = label_client_of_options(&r->annotate, cfg, address, r->keys, err);
     if (!rc)
         label_client_hold(r->annotate, cfg->run_deterministic);
     return rc;
@@ -303,6 +305,11 @@ static int open_core(struct learner *r, const struct config *cfg, struct onic_er
     int rc = env_query_of_options(cfg, &r->env, err);
     if (!rc)
         rc = trainer_of_options(&r->core, cfg, &r->env, err);
+    const struct wire_keys_wish keys = {.folder = cfg->security_keys,
+                                        .self = KEY_LEARNER,
+                                        .address = {cfg->listen_address, cfg->reward_server}};
+    if (!rc)
+        rc = wire_keys_open(&r->keys, &keys, err);
     return rc ? rc : open_annotation(r, cfg, err);
 }
 

@@ -29,7 +29,7 @@ static int check_against(const struct checkpoint_file *file, const struct config
     struct label_client *annotate = NULL;
     int rc = trainer_of_options(&core, cfg, env, err);
     if (!rc)
-        rc = label_client_of_options(&annotate, cfg, "", err);
+        rc = label_client_of_options(&annotate, cfg, "", NULL, err);
     if (!rc)
         rc = resume_load(core, annotate, file, err);
     if (!rc && identity[0] && reward_mix_type(trainer_reward(core))->traits.wants_labels)

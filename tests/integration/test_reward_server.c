@@ -34,7 +34,7 @@ static int setup(void **state)
     snprintf(f->log, sizeof f->log, "%s/log", f->dir);
     f->zmq = zmq_ctx_new();
     f->heard = strmap_create(1024);
-    assert_ok(wire_labels_client_create(&f->client, f->address, f->zmq, &err));
+    assert_ok(wire_labels_client_create(&f->client, f->address, f->zmq, NULL, &err));
     *state = f;
     return 0;
 }
@@ -264,7 +264,7 @@ static void a_new_client_gets_known_labels_from_the_store(void **state)
     wait_for_labels(f, 1);
     wire_labels_client_free(f->client);
     strmap_clear(f->heard);
-    assert_ok(wire_labels_client_create(&f->client, f->address, f->zmq, &err));
+    assert_ok(wire_labels_client_create(&f->client, f->address, f->zmq, NULL, &err));
     ask(f, "You see a red key.");
     wait_for_labels(f, 1);
     stop_server(f, SIGTERM);
@@ -318,7 +318,7 @@ static void a_full_disk_pauses_asking_and_known_captions_are_answered(void **sta
 
     wire_labels_client_free(f->client); /* a new learner asks for what is known */
     strmap_clear(f->heard);
-    assert_ok(wire_labels_client_create(&f->client, f->address, f->zmq, &err));
+    assert_ok(wire_labels_client_create(&f->client, f->address, f->zmq, NULL, &err));
     ask(f, "You see a red key.");
     wait_for_labels(f, 1);
     ask(f, "You see a blue key.");

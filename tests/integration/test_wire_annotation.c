@@ -29,8 +29,8 @@ static void open_bench(struct bench *b)
     memset(b, 0, sizeof *b);
     temp_dir_create(b->dir);
     snprintf(b->address, sizeof b->address, "ipc://%s/a", b->dir);
-    assert_ok(wire_labels_server_create(&b->s, b->address, NULL, false, &self, &err));
-    assert_ok(wire_labels_client_create(&b->c, b->address, NULL, &err));
+    assert_ok(wire_labels_server_create(&b->s, b->address, NULL, false, NULL, &self, &err));
+    assert_ok(wire_labels_client_create(&b->c, b->address, NULL, NULL, &err));
     b->asked = strmap_create(64);
 }
 
@@ -209,7 +209,7 @@ static void a_restarted_server_is_asked_what_was_open_at_once(void **state)
     wire_labels_server_free(b.s);
     for (int i = 0; i < 20; i++)
         wire_labels_client_poll(b.c, 5); /* nothing ever waits for the server */
-    assert_ok(wire_labels_server_create(&b.s, b.address, NULL, false, &self, &err));
+    assert_ok(wire_labels_server_create(&b.s, b.address, NULL, false, NULL, &self, &err));
     exchange(&b, 500, 8000);
     close_bench(&b);
 }
@@ -322,7 +322,7 @@ static void another_identity_starts_from_nothing(void **state)
     wire_labels_server_free(b.s);
     struct wire_labels_identity other = self;
     snprintf(other.identity, sizeof other.identity, "class/rules/v2");
-    assert_ok(wire_labels_server_create(&b.s, b.address, NULL, false, &other, &err));
+    assert_ok(wire_labels_server_create(&b.s, b.address, NULL, false, NULL, &other, &err));
     int64_t end = clock_ms() + 8000;
     while (strcmp(wire_labels_client_identity(b.c)->identity, other.identity) != 0 &&
            clock_ms() < end) {
@@ -343,7 +343,7 @@ static void one_learner_too_many_is_told_that_there_is_no_room(void **state)
     struct wire_labels_client_status st = {0};
     open_bench(&b);
     for (int i = 0; i < FULL; i++)
-        assert_ok(wire_labels_client_create(&c[i], b.address, NULL, &err));
+        assert_ok(wire_labels_client_create(&c[i], b.address, NULL, NULL, &err));
     int64_t end = clock_ms() + 20000;
     for (int joined = 0; joined < FULL && clock_ms() < end;) {
         joined = 0;

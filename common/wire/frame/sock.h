@@ -18,6 +18,7 @@
 #include "common/base/err.h"
 #include "common/wire/frame/frame.h"
 #include "common/wire/frame/sock_address.h"
+#include "common/wire/keys/keys.h"
 
 enum { SOCK_ROUTE_MAX = 255 };
 
@@ -25,6 +26,7 @@ enum { SOCK_ROUTE_MAX = 255 };
 struct sock_route {
     uint8_t len; /* 0 = none (DEALER) */
     uint8_t bytes[SOCK_ROUTE_MAX];
+    char key[KEY_TEXT]; /* public key that its message came with, "" = none */
 };
 bool sock_route_equal(const struct sock_route *a, const struct sock_route *b);
 
@@ -32,24 +34,31 @@ struct sock_options {
     int hwm; /* messages per peer and direction: a backstop that credit keeps from being reached */
     int64_t max_msg_bytes; /* a larger message cuts its connection */
     bool allow_insecure;   /* bind beyond loopback without keys */
-    const char *option;    /* what to change, in sentences: "--listen" */
+    /* With them tcp is encrypted and both ends prove who they are; ipc never. NULL = none. */
+    struct wire_keys *keys;
+    unsigned roles;     /* to bind: who may connect, 1 << enum key_role */
+    enum key_role peer; /* to connect: who is expected */
+    const char *option; /* what to change, in sentences: "--listen" */
     unsigned
         attempt; /* to connect to a name: even numbers try IPv4, odd ones IPv6 where it has it */
 };
 
 /* ROUTER, at every address that a name stands for. bound: the address with the port filled in.
- * ONIC_ECONFIG (address not usable, or beyond loopback without allow_insecure) or ONIC_ECANTCREATE
- * (in use). */
+ * ONIC_ECONFIG (address not usable, or beyond loopback without keys or allow_insecure) or
+ * ONIC_ECANTCREATE (in use). */
 int sock_bind(void **out, void *context, const char *address, const struct sock_options *o,
               char bound[SOCK_ADDRESS_MAX], struct onic_err *err);
 /* Whether sock_bind would work now, in its words; nobody is spoken to. */
 int sock_try_bind(const char *address, const struct sock_options *o, struct onic_err *err);
 /* DEALER. The peer need not exist yet, nor its name resolve: libzmq asks again at every try, and
- * whoever hears nothing makes a new socket with the next attempt. ONIC_ECONFIG when the address
- * cannot be parsed. */
+ * whoever hears nothing makes a new socket with the next attempt, for which the next key of who is
+ * expected is taken, too. sock_trouble.h tells why one does not get through. ONIC_ECONFIG when the
+ * address cannot be parsed, or there is no key of who is expected. */
 int sock_connect(void **out, void *context, const char *address, const struct sock_options *o,
                  struct onic_err *err);
 enum { SOCK_NAME_RETRY_MS = 2000 }; /* after which a name that was never reached is tried anew */
+/* Whether a socket at (or of) this address uses the keys. */
+bool sock_is_keyed(const char *address, const struct wire_keys *keys);
 /* Messages not yet written are given up after linger_ms. NULL is allowed. */
 void sock_close(void *socket, int linger_ms);
 

@@ -27,6 +27,7 @@ enum { SAY_EVERY_MS = 60000, ADDRESS_LEN = 64 };
 
 struct sock_guard {
     void *socket, *events; /* events: a PAIR, of the thread once it runs */
+    bool keyed;
     rlim_t limit;
     pthread_t thread;
     struct sock_guard *next;
@@ -69,13 +70,39 @@ static void say_refused(const struct sock_guard *g)
                  kv("kept", (int64_t)(g->limit - sock_guard_first_kept(g->limit))));
 }
 
+/* What cannot be told by a key: who has none, or looks for another server's. Those whose key is
+ * not allowed are said by sock_zap.c. */
+static void say_failed_handshake(const struct sock_guard *g, int32_t value)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static int64_t said_ms[2];
+    bool other = value == ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC,
+         mismatch = value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH;
+    if (!other && !mismatch)
+        return;
+    pthread_mutex_lock(&lock);
+    bool due = log_every_ms(&said_ms[other], SAY_EVERY_MS);
+    pthread_mutex_unlock(&lock);
+    if (due && other)
+        log_warn("a connection was refused: it expects another key here; the public key of this "
+                 "program must be in the list of whoever connects (security.keys)");
+    else if (due && g->keyed)
+        log_warn("a connection was refused: it has no keys, and here they are wanted; give that "
+                 "program --security.keys=DIR");
+    else if (due)
+        log_warn("a connection was refused: it has keys, and here are none; start this program "
+                 "with --security.keys=DIR, or that one without");
+}
+
 static void *guard_main(void *arg)
 {
     struct sock_guard *g = arg;
     int32_t fd = -1;
     for (uint16_t what; (what = next_event(g->events, &fd)) && what != ZMQ_EVENT_MONITOR_STOPPED;)
-        if (what == ZMQ_EVENT_ACCEPTED && fd >= 0 &&
-            (rlim_t)fd >= sock_guard_first_kept(g->limit) && shutdown(fd, SHUT_RDWR) == 0)
+        if (what == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL)
+            say_failed_handshake(g, fd);
+        else if (what == ZMQ_EVENT_ACCEPTED && fd >= 0 &&
+                 (rlim_t)fd >= sock_guard_first_kept(g->limit) && shutdown(fd, SHUT_RDWR) == 0)
             say_refused(g);
     zmq_close(g->events);
     return NULL;
@@ -91,17 +118,19 @@ static bool start_thread(struct sock_guard *g)
     return ok;
 }
 
-void sock_guard_start(void *context, void *socket)
+void sock_guard_start(void *context, void *socket, bool keyed)
 {
     static atomic_uint number;
     struct rlimit r;
     char address[ADDRESS_LEN];
     snprintf(address, sizeof address, "inproc://sock-guard-%u", atomic_fetch_add(&number, 1));
     if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur == RLIM_INFINITY ||
-        zmq_socket_monitor(socket, address, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_MONITOR_STOPPED) != 0)
+        zmq_socket_monitor(socket, address,
+                           ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                               ZMQ_EVENT_MONITOR_STOPPED) != 0)
         return;
     struct sock_guard *g = xcalloc(1, sizeof *g);
-    *g = (struct sock_guard){.socket = socket, .limit = r.rlim_cur};
+    *g = (struct sock_guard){.socket = socket, .keyed = keyed, .limit = r.rlim_cur};
     g->events = zmq_socket(context, ZMQ_PAIR);
     if (!g->events || zmq_connect(g->events, address) != 0 || !start_thread(g)) {
         log_warn("connections are not limited: no thread can be started");

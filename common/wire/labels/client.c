@@ -20,6 +20,7 @@
 #include "common/base/xmalloc.h"
 #include "common/wire/frame/meta.h"
 #include "common/wire/frame/sock.h"
+#include "common/wire/frame/sock_trouble.h"
 #include "common/wire/labels/labels.h"
 #include "common/wire/labels/pending.h"
 #include "common/wire/labels/plane.h"
@@ -33,6 +34,7 @@ enum {
     HELLO_MS = 1000,
     SILENT_MS = 8000, /* users are promised 10 s */
     RECREATE_MS = 30000,
+    TROUBLE_AGAIN_MS = 60000,
     RING = 256 /* messages with labels that nobody has fetched yet */
 };
 
@@ -40,6 +42,7 @@ struct wire_labels_client {
     char address[SOCK_ADDRESS_MAX];
     char host[64];
     void *context, *socket;
+    struct wire_keys *keys;
     bool own_context;
     struct meta_arena *arena, *label_arena;
     bool connected;
@@ -58,8 +61,10 @@ struct wire_labels_client {
     const char *label_text;
     size_t label_text_left, next_label;
     struct wire_labels_client_status status;
-    bool first_numbers; /* of this connection are to come */
-    bool no_room;       /* the server answers, but serves as many learners as it can */
+    bool first_numbers;        /* of this connection are to come */
+    enum sock_trouble trouble; /* the last, since it was connected */
+    int64_t trouble_log_ms;
+    bool no_room; /* the server answers, but serves as many learners as it can */
 };
 
 bool wire_labels_client_ask(struct wire_labels_client *c, const char *question, size_t len)
@@ -92,6 +97,8 @@ static int labels_client_open_socket(struct wire_labels_client *c, struct onic_e
 {
     struct sock_options o = {.hwm = ANNOT_HWM,
                              .max_msg_bytes = ANNOT_MESSAGE_BYTES,
+                             .keys = c->keys,
+                             .peer = KEY_REWARD_SERVER,
                              .option = "--reward.server",
                              .attempt = c->attempts++};
     sock_close(c->socket, 0);
@@ -101,7 +108,7 @@ static int labels_client_open_socket(struct wire_labels_client *c, struct onic_e
 }
 
 int wire_labels_client_create(struct wire_labels_client **out, const char *address,
-                              void *zmq_context, struct onic_err *err)
+                              void *zmq_context, struct wire_keys *keys, struct onic_err *err)
 {
     *out = NULL;
     if (!address || !address[0] || strlen(address) >= SOCK_ADDRESS_MAX)
@@ -110,6 +117,7 @@ int wire_labels_client_create(struct wire_labels_client **out, const char *addre
     snprintf(c->address, sizeof c->address, "%s", address);
     if (gethostname(c->host, sizeof c->host - 1) != 0)
         snprintf(c->host, sizeof c->host, "unknown");
+    c->keys = keys;
     c->own_context = zmq_context == NULL;
     c->context = c->own_context ? zmq_ctx_new() : zmq_context;
     ONIC_ASSERT(c->context != NULL);
@@ -274,6 +282,7 @@ static void labels_client_welcome(struct wire_labels_client *c, const struct fra
         pending_ask_again(&c->pending);
     c->server_life = f->head.epoch;
     c->credits = m->credits < ANNOT_CREDITS ? (int)m->credits : ANNOT_CREDITS;
+    c->trouble = SOCK_FINE;
     if (!c->connected)
         log_info("the reward server is there", kv("address", c->address),
                  kv("annotator", id.annotator), kv("goal", id.goal));
@@ -450,6 +459,20 @@ bool wire_labels_client_next(struct wire_labels_client *c, struct label *out)
 
 /* --- the loop ---------------------------------------------------------------------------- */
 
+/* True: a new socket may get through, with the next key that is known of the server. One that was
+ * refused waits for longer: somebody must let it in first. */
+static bool look_for_trouble(struct wire_labels_client *c)
+{
+    char text[SOCK_TROUBLE_TEXT];
+    enum sock_trouble t = sock_trouble(c->socket, text);
+    if (t == SOCK_FINE)
+        return false;
+    c->trouble = t;
+    if (log_every_ms(&c->trouble_log_ms, TROUBLE_AGAIN_MS))
+        log_warn(text);
+    return t == SOCK_SHUT && c->keys;
+}
+
 static void keep_time(struct wire_labels_client *c, int64_t now)
 {
     if (c->connected && now - c->heard_ms > SILENT_MS) {
@@ -457,7 +480,8 @@ static void keep_time(struct wire_labels_client *c, int64_t now)
         log_warn("the reward server is silent; training goes on with the labels there are",
                  kv("address", c->address));
     }
-    bool unreached = !c->heard_ms && sock_is_name(c->address);
+    bool shut = !c->connected && look_for_trouble(c);
+    bool unreached = shut || (!c->heard_ms && sock_is_name(c->address));
     if (!c->connected && now - c->recreated_ms > (unreached ? SOCK_NAME_RETRY_MS : RECREATE_MS)) {
         struct onic_err err = {0};
         if (labels_client_open_socket(c, &err) != ONIC_OK)
@@ -515,7 +539,12 @@ void wire_labels_client_status(const struct wire_labels_client *c,
     out->last_seen_ms = c->heard_ms;
     int64_t now = clock_ms(), silent = now - (c->heard_ms ? c->heard_ms : c->created_ms);
     out->waiting_for[0] = '\0';
-    if (!c->connected && c->no_room)
+    if (!c->connected && c->trouble)
+        snprintf(out->waiting_for, sizeof out->waiting_for,
+                 "the reward server at %.60s and this program do not get together: %s", c->address,
+                 c->trouble == SOCK_REFUSED ? "not authorised (keys)"
+                                            : "another key, none, or another protocol");
+    else if (!c->connected && c->no_room)
         snprintf(out->waiting_for, sizeof out->waiting_for,
                  "the reward server at %.60s serves %d learners already; no new labels, start "
                  "another server",

@@ -16,6 +16,8 @@
 #include "common/base/err.h"
 #include "common/data/label.h"
 
+struct wire_keys;
+
 /* What the server says of itself at connection. */
 struct wire_labels_identity {
     /* label identity: annotator, model, goal version, parameters, vote; "" until known */
@@ -34,9 +36,10 @@ struct wire_labels_number {
 /* --- client: one per learner, used by one thread ----------------------------------------- */
 struct wire_labels_client;
 
-/* address "" is refused. Connects lazily; create never waits. */
+/* address "" is refused. Connects lazily; create never waits. keys: NULL = none; they outlive
+ * it. */
 int wire_labels_client_create(struct wire_labels_client **out, const char *address,
-                              void *zmq_context, struct onic_err *err);
+                              void *zmq_context, struct wire_keys *keys, struct onic_err *err);
 void wire_labels_client_free(struct wire_labels_client *c);
 /* Queues a question unless it is already asked or answered in this life (262144 are remembered,
  * then all but the open ones are forgotten); newest first, bounded (4096 outstanding, the rest
@@ -84,6 +87,8 @@ void wire_labels_client_refresh(struct wire_labels_client *c, int timeout_ms);
 /* --- server: socket of the reward server, driven by its libuv loop ----------------------- */
 struct wire_labels_server;
 
+/* keys: NULL = none; they outlive the server. Learners may connect and ask, observers may connect.
+ */
 struct wire_labels_ask {
     uint64_t client;      /* handle to answer to */
     const char *question; /* borrowed until the next wire_labels_server_recv */
@@ -91,7 +96,7 @@ struct wire_labels_ask {
 };
 
 int wire_labels_server_create(struct wire_labels_server **out, const char *listen,
-                              void *zmq_context, bool allow_insecure,
+                              void *zmq_context, bool allow_insecure, struct wire_keys *keys,
                               const struct wire_labels_identity *self, struct onic_err *err);
 void wire_labels_server_free(struct wire_labels_server *s);
 const char *wire_labels_server_address(const struct wire_labels_server *s);

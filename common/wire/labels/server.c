@@ -25,6 +25,8 @@
 
 enum { CLIENT_SILENT_MS = 10000, WARN_EVERY_MS = 60000 };
 
+static const unsigned roles_here = 1u << KEY_LEARNER | 1u << KEY_OBSERVER;
+
 struct client {
     uint64_t handle; /* 0 = free slot */
     struct sock_route route;
@@ -34,6 +36,7 @@ struct client {
 
 struct wire_labels_server {
     void *context, *socket;
+    struct wire_keys *keys; /* NULL = none, or not over this address */
     bool own_context, exposed;
     char address[SOCK_ADDRESS_MAX];
     struct wire_labels_identity self;
@@ -56,7 +59,7 @@ struct wire_labels_server {
 /* --- life -------------------------------------------------------------------------------- */
 
 int wire_labels_server_create(struct wire_labels_server **out, const char *listen,
-                              void *zmq_context, bool allow_insecure,
+                              void *zmq_context, bool allow_insecure, struct wire_keys *keys,
                               const struct wire_labels_identity *self, struct onic_err *err)
 {
     *out = NULL;
@@ -70,6 +73,8 @@ int wire_labels_server_create(struct wire_labels_server **out, const char *liste
     struct sock_options o = {.hwm = ANNOT_HWM,
                              .max_msg_bytes = ANNOT_MESSAGE_BYTES,
                              .allow_insecure = allow_insecure,
+                             .keys = keys,
+                             .roles = roles_here,
                              .option = "--listen"};
     int rc = sock_bind(&s->socket, s->context, listen, &o, s->address, err);
     if (rc) {
@@ -77,7 +82,8 @@ int wire_labels_server_create(struct wire_labels_server **out, const char *liste
         return rc;
     }
     s->self = *self;
-    s->exposed = sock_is_exposed(s->address);
+    s->exposed = !keys && sock_is_exposed(s->address);
+    s->keys = sock_is_keyed(s->address, keys) ? keys : NULL;
     s->life = (uint32_t)(uint64_t)(clock_wall_s() * 1000.0) ^ (uint32_t)getpid() << 16;
     s->arena = meta_arena_create();
     *out = s;
@@ -244,6 +250,19 @@ static bool open_ask(struct wire_labels_server *s, struct client *c, const struc
     return true;
 }
 
+/* Still: its key may be off the list since it connected. */
+static bool may_be(struct wire_labels_server *s, const struct sock_route *from, unsigned roles)
+{
+    if (!s->keys || wire_keys_allow(s->keys, roles, from->key))
+        return true;
+    if (log_every_ms(&s->log_ms, 1000))
+        log_warn(roles == roles_here ? "a connection is not heard any more: its key was taken off "
+                                       "the list"
+                                     : "an observer's question was thrown away: learners ask",
+                 kv("key", from->key));
+    return false;
+}
+
 static bool labels_server_handle(struct wire_labels_server *s, const struct sock_route *from,
                                  const struct frame *f, zmq_msg_t *msg)
 {
@@ -259,7 +278,8 @@ static bool labels_server_handle(struct wire_labels_server *s, const struct sock
     c->heard_ms = clock_ms();
     if (f->head.type == FRAME_ANNOT_HEARTBEAT)
         send_numbers(s, from);
-    return f->head.type == FRAME_ANNOT_ASK && open_ask(s, c, f, msg);
+    return f->head.type == FRAME_ANNOT_ASK && may_be(s, from, 1u << KEY_LEARNER) &&
+           open_ask(s, c, f, msg);
 }
 
 static bool labels_server_receive_one(struct wire_labels_server *s)
@@ -272,7 +292,8 @@ static bool labels_server_receive_one(struct wire_labels_server *s)
         return false;
     if (got != SOCK_FRAME)
         return true;
-    bool kept = frame_parse(&f, zmq_msg_data(&msg), zmq_msg_size(&msg)) == FRAME_FINE &&
+    bool kept = may_be(s, &route, roles_here) &&
+                frame_parse(&f, zmq_msg_data(&msg), zmq_msg_size(&msg)) == FRAME_FINE &&
                 labels_server_handle(s, &route, &f, &msg);
     if (!kept)
         zmq_msg_close(&msg);

@@ -39,7 +39,8 @@ int wire_actor_create(struct wire_actor **out, const struct wire_actor_params *p
     w->context = w->own_context ? zmq_ctx_new() : p->zmq_context;
     ONIC_ASSERT(w->context != NULL);
     w->arena = meta_arena_create();
-    w->pull = wire_weights_pull_create(w->context, w->arena);
+    w->keys = p->keys;
+    w->pull = wire_weights_pull_create(w->context, w->arena, w->keys);
     w->created_ms = w->heard_ms = w->polled_ms = clock_ms();
     w->stood_still_ms = clock_stood_still_ms();
     if (gethostname(w->host, sizeof w->host - 1) != 0)

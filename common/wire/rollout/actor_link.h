@@ -18,6 +18,7 @@
 #include "common/policy/obs_spec.h"
 
 struct wire_actor;
+struct wire_keys;
 
 struct wire_actor_params {
     const char *learner;   /* ipc://, tcp://, inproc:// */
@@ -26,7 +27,8 @@ struct wire_actor_params {
     const char *state_dir; /* ledger page; NULL or "" = none */
     /* YAML text of what the user fixed by hand (flags, environment, file); may be "" */
     const char *fixed_options;
-    int orphan_timeout_s; /* 0 = never */
+    int orphan_timeout_s;   /* 0 = never */
+    struct wire_keys *keys; /* NULL = none; outlive the link */
 };
 
 /* Creates sockets and connects; nobody needs to listen yet. */
@@ -37,7 +39,8 @@ void wire_actor_free(struct wire_actor *w);
 /* Waits for WELCOME. On ONIC_OK: *config_text (YAML, borrowed until free), *deterministic, *seed;
  * actor id and incarnation are known. ONIC_EAGAIN: call again (signals can be looked at in
  * between); after 10 s without an answer it logs one sentence. ONIC_ETIMEDOUT: orphan timeout, or
- * another run answers. ONIC_EINCOMPATIBLE: REJECT with the learner's sentence. ONIC_EFENCED: the
+ * another run answers. ONIC_EINCOMPATIBLE: REJECT with the learner's sentence. ONIC_EAUTH: the
+ * learner does not let in this actor's key, or wants one. ONIC_EFENCED: the
  * actor number is in use by a living process (host and pid are named). */
 struct wire_welcome {
     const char *config_text;
@@ -65,9 +68,10 @@ int wire_actor_ready(struct wire_actor *w, const struct wire_ready *r, struct on
 
 /* Reads what has arrived, sends heartbeats, resends, pulls weights. timeout_ms: how long it may
  * wait when there is nothing to do; 0 never waits. ONIC_OK, or a final state: ONIC_ESTOPPED
- * (drained by the learner: finish and leave), ONIC_EFENCED (another process has this number now),
- * ONIC_EINCOMPATIBLE (REJECT: what differs), ONIC_ETIMEDOUT (orphan timeout, another run at this
- * address, or, in a deterministic run, a restarted learner: restart the actor). Final states stay.
+ * (drained by the learner: finish and leave), ONIC_EAUTH (its key is not let in), ONIC_EFENCED
+ * (another process has this number now), ONIC_EINCOMPATIBLE (REJECT: what differs), ONIC_ETIMEDOUT
+ * (orphan timeout, another run at this address, or, in a deterministic run, a restarted learner:
+ * restart the actor). Final states stay.
  * Call it at least every second while environments step: it is the heartbeat. */
 int wire_actor_poll(struct wire_actor *w, int timeout_ms, struct onic_err *err);
 

@@ -21,6 +21,7 @@
 #include "common/base/log.h"
 #include "common/base/trace.h"
 #include "common/base/xmalloc.h"
+#include "common/wire/frame/sock_trouble.h"
 #include "common/wire/rollout/actor_state.h"
 #include "session.pb-c.h"
 
@@ -32,6 +33,8 @@ int wire_actor_open_socket(struct wire_actor *w, struct onic_err *err)
 {
     struct sock_options o = {.hwm = HWM,
                              .max_msg_bytes = BOUND_FRAME_BYTES,
+                             .keys = w->keys,
+                             .peer = KEY_LEARNER,
                              .option = "--learner",
                              .attempt = w->attempts++};
     sock_close(w->socket, 0);
@@ -240,6 +243,9 @@ static void reject(struct wire_actor *w, const struct frame *f)
     case WIRE_REJECT_OTHER_RUN:
         session_finish(w, ONIC_ETIMEDOUT, text);
         break;
+    case WIRE_REJECT_KEY:
+        session_finish(w, ONIC_EAUTH, text);
+        break;
     case WIRE_REJECT_RETRY: /* not all at the same time */
         w->hello_ms = clock_ms() + (int64_t)(clock_ns() / 1000 % HELLO_EVERY_MS);
         if (log_every_ms(&w->log_ms, COMPLAIN_MS))
@@ -311,15 +317,30 @@ void wire_actor_read(struct wire_actor *w)
 
 /* --- time -------------------------------------------------------------------------------- */
 
-static void session_complain(struct wire_actor *w, int64_t now)
+/* Whether this actor may join at all; trouble: why it does not get through, or "". One that is not
+ * answered by the key that it expects looks for the next, or for one that was put there since. */
+static void session_check_keys(struct wire_actor *w, int64_t now, char trouble[SOCK_TROUBLE_TEXT])
+{
+    trouble[0] = '\0';
+    if (w->heard_once && now - w->heard_ms < SILENCE_MS)
+        return;
+    enum sock_trouble t = sock_trouble(w->socket, trouble);
+    if (t == SOCK_REFUSED)
+        session_finish(w, ONIC_EAUTH, trouble);
+    w->other_key = t == SOCK_SHUT && w->keys;
+}
+
+static void session_complain(struct wire_actor *w, int64_t now, const char *trouble)
 {
     int64_t since = w->heard_once ? w->heard_ms : w->created_ms;
-    if (now - since < COMPLAIN_MS ||
+    if (now - since < (*trouble ? TROUBLE_MS : COMPLAIN_MS) ||
         (w->complained_ms && now - w->complained_ms < COMPLAIN_AGAIN_MS))
         return;
     w->complained_ms = now;
-    char text[500], why[128];
-    if (w->heard_once)
+    char text[SOCK_TROUBLE_TEXT + 32], why[128];
+    if (*trouble)
+        snprintf(text, sizeof text, "%s. Trying on", trouble);
+    else if (w->heard_once)
         snprintf(
             text, sizeof text,
             "the learner at %s has been silent for %.0f s; waiting with %llu unsent trajectories",
@@ -347,9 +368,13 @@ static void complain_of_weights(struct wire_actor *w, int64_t now)
     if (silent < COMPLAIN_MS ||
         (w->complained_weights_ms && now - w->complained_weights_ms < COMPLAIN_AGAIN_MS))
         return;
-    char text[900], why[128];
+    char text[900], why[128], trouble[SOCK_TROUBLE_TEXT];
     const char *address = wire_weights_pull_address(w->pull);
     w->complained_weights_ms = now;
+    if (sock_trouble(wire_weights_pull_socket(w->pull), trouble) != SOCK_FINE) {
+        log_warn(trouble);
+        return;
+    }
     bool known = sock_resolves(address, why);
     snprintf(text, sizeof text,
              "no weights come from %.255s for %.0f s%s%s, though the learner at %.255s answers; "
@@ -390,7 +415,7 @@ static void check_silence(struct wire_actor *w, int64_t now)
         w->complained_ms = 0;
         log_info("the learner answers", kv("address", w->learner));
     }
-    bool unreached = !w->hello_sent_once && sock_is_name(w->learner) &&
+    bool unreached = (w->other_key || (!w->hello_sent_once && sock_is_name(w->learner))) &&
                      now - w->recreated_ms > SOCK_NAME_RETRY_MS;
     if (unreached || (w->suspended && now - w->recreated_ms > RECREATE_MS)) {
         struct onic_err err = {0};
@@ -409,7 +434,9 @@ void wire_actor_keep_time(struct wire_actor *w)
     check_pause(w, now);
     bool building = w->state == LINK_WELCOMED && !w->ready_once;
     if (!building) {
-        session_complain(w, now);
+        char trouble[SOCK_TROUBLE_TEXT];
+        session_check_keys(w, now, trouble);
+        session_complain(w, now, trouble);
         if (w->state == LINK_RUNNING && !w->suspended)
             complain_of_weights(w, now);
         check_silence(w, now);

@@ -23,6 +23,7 @@ enum {
     SUSPEND_MS = 10000,  /* then no new rollout */
     RECREATE_MS = 30000, /* a suspended actor makes new sockets */
     COMPLAIN_MS = 8000,  /* users are promised 10 s */
+    TROUBLE_MS = 1000,   /* sooner, where it is known what is wrong */
     COMPLAIN_AGAIN_MS = 60000
 };
 
@@ -37,6 +38,7 @@ struct wire_actor {
     char learner[SOCK_ADDRESS_MAX];
     char *state_dir, *fixed_options;
     int wanted_id, orphan_timeout_s;
+    struct wire_keys *keys;
     void *context;
     /* copy: inproc hands our memory to the other side, so messages are copied */
     bool own_context, copy;
@@ -57,6 +59,7 @@ struct wire_actor {
     int64_t created_ms, polled_ms, heard_ms, hello_ms, heartbeat_ms, recreated_ms, complained_ms,
         complained_weights_ms, log_ms;
     bool hello_sent_once, heard_once;
+    bool other_key; /* a new socket may find the learner's key */
 
     uint8_t run_id[16];
     uint32_t id, epoch;

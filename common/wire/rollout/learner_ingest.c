@@ -115,6 +115,26 @@ static struct peer *ingest_session(struct wire_learner *w, const struct sock_rou
     return NULL;
 }
 
+/* True: the key is off the list since its connection was let in. The sender is told, and whatever
+ * it was is not heard any more. */
+static bool is_shut_out(struct wire_learner *w, const struct sock_route *from,
+                        const struct frame_head *h)
+{
+    char text[KEY_PLACE_MAX + 120], place[KEY_PLACE_MAX];
+    if (!w->keyed || wire_keys_allow(w->p.keys, 1u << KEY_ACTOR, from->key))
+        return false;
+    wire_keys_place(w->p.keys, KEY_ACTOR, place);
+    snprintf(text, sizeof text, "not authorised: the key %s is no longer in %s of the learner",
+             from->key, place);
+    pthread_mutex_lock(&w->lock);
+    if (log_every_ms(&w->key_log_ms, 1000))
+        log_warn("a connection is not heard any more: its key was taken off the list",
+                 kv("key", from->key), kv("list", (const char *)place));
+    wire_learner_reject(w, from, h, WIRE_REJECT_KEY, text);
+    pthread_mutex_unlock(&w->lock);
+    return true;
+}
+
 /* --- trajectories ------------------------------------------------------------------------ */
 
 static struct received *from_pool(struct wire_learner *w)
@@ -342,6 +362,10 @@ static bool ingest_receive_one(struct wire_learner *w)
     struct frame f = {0};
     enum frame_bad bad = frame_parse(&f, zmq_msg_data(&msg), zmq_msg_size(&msg));
     bool kept = false;
+    if (is_shut_out(w, &route, &f.head)) {
+        zmq_msg_close(&msg);
+        return true;
+    }
     if (bad != FRAME_FINE) {
         bad_frame(w, &route, bad, &f);
     } else if (f.head.type == FRAME_TRAJECTORY) {

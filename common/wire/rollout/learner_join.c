@@ -110,6 +110,30 @@ static bool is_kept(const struct wire_learner *w, const struct peer *p, int64_t 
     return p->state != PEER_CLOSED && now - p->last_rx_ms < kept_ms;
 }
 
+/* A number is of the key that joined it first, until that actor has left or its key is off the
+ * list: a key that may play does not thereby replace other actors. */
+static bool belongs_to_another(const struct wire_learner *w, const struct peer *p,
+                               const struct sock_route *from)
+{
+    return w->keyed && p && p->state != PEER_CLOSED && p->route.key[0] &&
+           strcmp(p->route.key, from->key) != 0 &&
+           wire_keys_allow(w->p.keys, 1u << KEY_ACTOR, p->route.key);
+}
+
+static void refuse_other_key(struct wire_learner *w, const struct peer *p,
+                             const struct sock_route *from, const struct frame *f)
+{
+    char text[400];
+    snprintf(text, sizeof text,
+             "not authorised: actor number %u belongs to the key %s (host %s), not to %s; give "
+             "this one another --actors.id, or none",
+             p->id, p->route.key, p->host, from->key);
+    if (log_every_ms(&w->key_log_ms, 1000))
+        log_warn("an actor number of another key was asked for", kv("actor", p->id),
+                 kv("owner", p->route.key), kv("asker", from->key));
+    wire_learner_reject(w, from, &f->head, WIRE_REJECT_KEY, text);
+}
+
 /* A number for somebody who asked for none: the one given to this connection already (its WELCOME
  * was slow), else the lowest whose account is closed or that nobody has. */
 static int free_id(struct wire_learner *w, const struct sock_route *from)
@@ -126,7 +150,9 @@ static int free_id(struct wire_learner *w, const struct sock_route *from)
     }
     for (int id = 0; id < end; id++) {
         struct peer *p = peer_find(w, (uint32_t)id);
-        if (!is_kept(w, p, now) && (!peer_alive(p) || !wire_learner_credit(w, p, false)))
+        if (is_kept(w, p, now) || belongs_to_another(w, p, from))
+            continue;
+        if (!peer_alive(p) || !wire_learner_credit(w, p, false))
             return id; /* nobody is there, or its connection is gone */
     }
     return -1;
@@ -223,6 +249,10 @@ static void new_process(struct wire_learner *w, const struct sock_route *from,
     struct peer *p = peer_find(w, (uint32_t)id);
     struct place held = place_of(w, (uint32_t)id, m->held);
     bool shown = place_is_shown(w->p.place_key, &held, &m->secret);
+    if (!shown && belongs_to_another(w, p, from)) {
+        refuse_other_key(w, p, from, f);
+        return;
+    }
     if (!p)
         p = peer_add(w, (uint32_t)id);
     else if (p->state == PEER_JOINED &&
@@ -236,7 +266,11 @@ static void new_process(struct wire_learner *w, const struct sock_route *from,
     peer_open(w, p, (uint64_t)w->p.epoch << 32 | ++w->next_incarnation);
     p->has_shape = false;
     keep_name(p, from, m);
-    log_info("actor joined", kv("actor", p->id), kv("host", p->host), kv("pid", p->pid));
+    if (w->keyed)
+        log_info("actor joined", kv("actor", p->id), kv("host", p->host), kv("pid", p->pid),
+                 kv("key", p->route.key));
+    else
+        log_info("actor joined", kv("actor", p->id), kv("host", p->host), kv("pid", p->pid));
     join_welcome(w, p);
 }
 
@@ -255,6 +289,10 @@ static void come_back(struct wire_learner *w, const struct sock_route *from, con
         return;
     }
     struct peer *p = peer_find(w, h->actor_id);
+    if (belongs_to_another(w, p, from)) {
+        refuse_other_key(w, p, from, f);
+        return;
+    }
     if (p && (p->incarnation > h->incarnation ||
               (p->incarnation == h->incarnation && p->state == PEER_CLOSED))) {
         char text[200];

@@ -88,13 +88,17 @@ static int open_sockets(struct wire_learner *w, struct onic_err *err)
     struct sock_options o = {.hwm = 4 * w->p.window + 16,
                              .max_msg_bytes = BOUND_FRAME_BYTES,
                              .allow_insecure = w->p.allow_insecure,
+                             .keys = w->p.keys,
+                             .roles = 1u << KEY_ACTOR,
                              .option = "--listen"};
     int rc = sock_bind(&w->socket, w->context, w->p.listen, &o, w->address, err);
     if (rc)
         return rc;
-    w->exposed = w->p.allow_insecure && sock_is_exposed(w->address);
+    w->keyed = sock_is_keyed(w->address, w->p.keys);
+    w->exposed = !w->p.keys && sock_is_exposed(w->address);
     struct wire_weights_server_params wp = {.context = w->context,
                                             .allow_insecure = w->p.allow_insecure,
+                                            .keys = w->p.keys,
                                             .epoch = w->p.epoch,
                                             .floats = w->p.weights_floats,
                                             .hwm = 4 * w->p.window + 16};

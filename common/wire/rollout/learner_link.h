@@ -18,6 +18,7 @@
 #include "common/data/trajectory.h"
 
 struct wire_learner;
+struct wire_keys;
 
 struct wire_learner_params {
     const char *listen;         /* trajectory address; "tcp://host:*" binds a free port */
@@ -45,6 +46,7 @@ struct wire_learner_params {
     /* R: trajectories of one actor per weights version when deterministic, >= 1 */
     int deterministic_rounds;
     bool allow_insecure;
+    struct wire_keys *keys; /* NULL = none; outlive the link */
 };
 
 /* Open files that a learner needs for so many actors. */

@@ -94,6 +94,7 @@ struct wire_learner {
     char address[SOCK_ADDRESS_MAX];
     char weights_address[SOCK_ADDRESS_MAX]; /* as actors are told */
     bool exposed;
+    bool keyed; /* the trajectory socket lets in keys of p.keys only */
     struct wire_weights_server *weights;
     int wake_fd;
     pthread_t thread;
@@ -101,7 +102,7 @@ struct wire_learner {
     atomic_bool stop, draining, open; /* open: the books are loaded, actors may be heard */
     atomic_ullong version_plus_1;     /* 0 = nothing published */
     struct meta_arena *arena;         /* ingest thread */
-    int64_t created_ms, warned_ms, log_ms, crowd_log_ms, claim_log_ms;
+    int64_t created_ms, warned_ms, log_ms, crowd_log_ms, claim_log_ms, key_log_ms;
 
     pthread_mutex_t lock;
     pthread_cond_t arrived;

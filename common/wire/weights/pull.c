@@ -40,6 +40,7 @@ enum pull_state { PULL_IDLE, PULL_MANIFEST, PULL_CHUNKS };
 
 struct wire_weights_pull {
     void *context, *socket;
+    struct wire_keys *keys;
     char address[SOCK_ADDRESS_MAX];
     unsigned attempts; /* sockets made */
     uint8_t run_id[16];
@@ -71,10 +72,12 @@ struct wire_weights_pull {
     struct wire_weights_pull_counts counts;
 };
 
-struct wire_weights_pull *wire_weights_pull_create(void *context, struct meta_arena *arena)
+struct wire_weights_pull *wire_weights_pull_create(void *context, struct meta_arena *arena,
+                                                   struct wire_keys *keys)
 {
     struct wire_weights_pull *p = xcalloc(1, sizeof *p);
     p->context = context;
+    p->keys = keys;
     p->arena = arena;
     p->crc = xcalloc(WEIGHTS_CHUNKS_MAX, sizeof *p->crc);
     p->got = xcalloc(WEIGHTS_CHUNKS_MAX, sizeof *p->got);
@@ -107,6 +110,8 @@ static int weights_pull_open_socket(struct wire_weights_pull *p, struct onic_err
 {
     struct sock_options o = {.hwm = 24,
                              .max_msg_bytes = BOUND_WEIGHTS_BYTES,
+                             .keys = p->keys,
+                             .peer = KEY_LEARNER,
                              .option = "weights address",
                              .attempt = p->attempts++};
     sock_close(p->socket, 0);

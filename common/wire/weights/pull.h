@@ -18,8 +18,11 @@
 enum { WEIGHTS_OUTSTANDING = 2, WEIGHTS_PIN_AFTER = 3, WEIGHTS_CHUNKS_MAX = 16384 };
 
 struct wire_weights_pull;
+struct wire_keys;
 
-struct wire_weights_pull *wire_weights_pull_create(void *context, struct meta_arena *arena);
+/* keys: NULL = none; they outlive the pull. */
+struct wire_weights_pull *wire_weights_pull_create(void *context, struct meta_arena *arena,
+                                                   struct wire_keys *keys);
 void wire_weights_pull_free(struct wire_weights_pull *p);
 /* once, before the first poll */
 void wire_weights_pull_size(struct wire_weights_pull *p, size_t floats);

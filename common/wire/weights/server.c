@@ -49,10 +49,13 @@ struct snapshot {
     uint8_t hash[16];
 };
 
+static const unsigned weights_roles = 1u << KEY_ACTOR | 1u << KEY_OBSERVER;
+
 struct wire_weights_server {
     struct wire_weights_server_params p;
     char address[SOCK_ADDRESS_MAX];
     void *socket;
+    bool keyed;
     bool copy; /* inproc: the receiver would otherwise hold our memory */
     size_t total;
     uint32_t chunks;
@@ -264,6 +267,12 @@ static void weights_server_answer(struct wire_weights_server *s, const struct so
     pthread_mutex_unlock(&s->lock);
 }
 
+/* Still: its key may be off the list since it connected. */
+static bool is_let_in(const struct wire_weights_server *s, const struct sock_route *from)
+{
+    return !s->keyed || wire_keys_allow(s->p.keys, weights_roles, from->key);
+}
+
 static void *weights_server_serve(void *arg)
 {
     struct wire_weights_server *s = arg;
@@ -277,7 +286,8 @@ static void *weights_server_serve(void *arg)
             struct frame f;
             if (got != SOCK_FRAME)
                 continue;
-            if (frame_parse(&f, zmq_msg_data(&msg), zmq_msg_size(&msg)) == FRAME_FINE)
+            if (is_let_in(s, &route) &&
+                frame_parse(&f, zmq_msg_data(&msg), zmq_msg_size(&msg)) == FRAME_FINE)
                 weights_server_answer(s, &route, &f);
             zmq_msg_close(&msg);
         }
@@ -294,6 +304,8 @@ int wire_weights_server_create(struct wire_weights_server **out,
     struct sock_options o = {.hwm = p->hwm,
                              .max_msg_bytes = BOUND_WEIGHTS_BYTES,
                              .allow_insecure = p->allow_insecure,
+                             .keys = p->keys,
+                             .roles = weights_roles,
                              .option = p->option};
     void *socket;
     char bound[SOCK_ADDRESS_MAX];
@@ -304,6 +316,7 @@ int wire_weights_server_create(struct wire_weights_server **out,
     s->p = *p;
     s->socket = socket;
     memcpy(s->address, bound, sizeof s->address);
+    s->keyed = sock_is_keyed(p->address, p->keys);
     s->copy = strncmp(p->address, "inproc:", 7) == 0;
     s->total = p->floats * sizeof(float);
     s->chunks = (uint32_t)((s->total + WEIGHTS_CHUNK_BYTES - 1) / WEIGHTS_CHUNK_BYTES);

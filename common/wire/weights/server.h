@@ -17,12 +17,14 @@
 enum { WEIGHTS_CHUNK_BYTES = 1 << 20, WEIGHTS_PIN_MS = 30000 };
 
 struct wire_weights_server;
+struct wire_keys;
 
 struct wire_weights_server_params {
     void *context;
     const char *address;
     const char *option; /* what to change, in sentences */
     bool allow_insecure;
+    struct wire_keys *keys; /* NULL = none */
     uint8_t run_id[16];
     uint32_t epoch;
     size_t floats;

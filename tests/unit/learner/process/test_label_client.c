@@ -30,7 +30,7 @@ static void start_server(struct fixture *f, const char *identity, unsigned kinds
     struct wire_labels_identity self = {.kinds = kinds};
     snprintf(self.identity, sizeof self.identity, "%s", identity);
     strcpy(self.annotator, "rules");
-    assert_ok(wire_labels_server_create(&f->server, f->address, NULL, false, &self, &err));
+    assert_ok(wire_labels_server_create(&f->server, f->address, NULL, false, NULL, &self, &err));
 }
 
 static void open_with(struct fixture *f, const char *identity, const char *model, unsigned kinds)
@@ -45,7 +45,7 @@ static void open_with(struct fixture *f, const char *identity, const char *model
     obs_spec_add(&obs, "x", OBS_U8, 1, (int[]){1});
     assert_ok(reward_options_open(&f->mix, &f->cfg, &obs, &err));
     start_server(f, identity, kinds);
-    assert_ok(label_client_of_options(&f->annotate, &f->cfg, f->address, &err));
+    assert_ok(label_client_of_options(&f->annotate, &f->cfg, f->address, NULL, &err));
     struct trajectory_shape shape = {.T = T, .E = E, .obs_bytes = 8, .actions = {.n = 2}};
     f->t = trajectory_create(&shape);
     static const char *const captions[T * E] = {"a key", "", "a door", "a key"};
@@ -314,7 +314,7 @@ static void begin_another_life(struct fixture *f, uint64_t store, uint64_t last_
     struct checkpoint_file *file;
     struct label_heard heard;
     assert_ok(checkpoint_open(&file, path, &err));
-    assert_ok(label_client_of_options(&f->annotate, &f->cfg, f->address, &err));
+    assert_ok(label_client_of_options(&f->annotate, &f->cfg, f->address, NULL, &err));
     assert_ok(label_client_load(f->annotate, file, &err));
     assert_ok(label_client_heard(file, &heard, &err));
     assert_int_equal(heard.store, 7);
@@ -387,7 +387,7 @@ static void labels_of_another_identity_are_refused(void **state)
     wire_labels_server_free(f.server);
     start_server(&f, "id-2", 1u << QUESTION_CLASS);
     f.cfg.annotator_vote = 3;
-    assert_ok(label_client_of_options(&f.annotate, &f.cfg, f.address, &err));
+    assert_ok(label_client_of_options(&f.annotate, &f.cfg, f.address, NULL, &err));
     assert_ok(label_client_load(f.annotate, file, &err));
     checkpoint_close(file);
     int rc = ONIC_OK;
@@ -495,7 +495,7 @@ static void without_a_server_nothing_waits(void **state)
     static struct fixture f;
     open_fixture(&f, "id-1");
     label_client_free(f.annotate);
-    assert_ok(label_client_of_options(&f.annotate, &f.cfg, "", &err));
+    assert_ok(label_client_of_options(&f.annotate, &f.cfg, "", NULL, &err));
     label_client_ask(f.annotate, f.mix, f.batch);
     assert_ok(label_client_poll(f.annotate, f.mix, 0, &err));
     assert_false(label_client_pending(f.annotate));

@@ -113,7 +113,7 @@ static struct wire_weights_pull *actor_of(struct host *h)
 {
     uint8_t run_id[16] = {0};
     memcpy(run_id, h->dir + strlen(h->dir) - 6, 6);
-    struct wire_weights_pull *p = wire_weights_pull_create(h->context, h->arena);
+    struct wire_weights_pull *p = wire_weights_pull_create(h->context, h->arena, NULL);
     wire_weights_pull_size(p, FLOATS);
     assert_ok(wire_weights_pull_connect(p, wire_weights_server_address(h->s), 0, run_id, 0, &err));
     return p;
@@ -219,7 +219,7 @@ static void silence_is_measured_while_weights_are_wanted_from_an_address(void **
     publish(&h, 1);
     memcpy(run_id, h.dir + strlen(h.dir) - 6, 6);
     clock_replace(later);
-    struct wire_weights_pull *p = wire_weights_pull_create(h.context, h.arena);
+    struct wire_weights_pull *p = wire_weights_pull_create(h.context, h.arena, NULL);
     wire_weights_pull_size(p, FLOATS);
     assert_ok(wire_weights_pull_connect(p, "ipc:///no/such/folder/w", 0, run_id, 0, &err));
     poll_for(p, 9, 2);

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/* test_keys.c - folders of keys: what is made, what is refused, what is read again. */
+#define _GNU_SOURCE
+#include "common/wire/keys/keys.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tests/support/wire_keys.h"
+
+static char dir[256];
+
+static int keys_setup(void **state)
+{
+    (void)state;
+    temp_dir_create(dir);
+    return 0;
+}
+
+static void keys_write(const char *folder, const char *name, const char *text, mode_t mode)
+{
+    char path[400];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    unlink(path);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(chmod(path, mode), 0);
+}
+
+static unsigned mode_of(const char *folder, const char *name)
+{
+    struct stat st;
+    char path[400];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_int_equal(stat(path, &st), 0);
+    return st.st_mode & 0777;
+}
+
+static void keys_fail(const char *folder, enum key_role self, const char *part)
+{
+    struct wire_keys *k;
+    const struct wire_keys_wish wish = {.folder = folder, .self = self, .address = {"tcp://h:1"}};
+    assert_err(wire_keys_open(&k, &wish, &err), ONIC_ECONFIG, part);
+    assert_null(k);
+}
+
+static void a_folder_of_keys_lets_its_own_in(void **state)
+{
+    (void)state;
+    char folder[300];
+    umask(0);
+    keys_make(folder, dir, "own", KEYS_ALL, "");
+    umask(022);
+    assert_int_equal(mode_of(folder, "."), 0700);
+    for (int i = 0; i < KEY_ROLES; i++) {
+        char name[40];
+        snprintf(name, sizeof name, "%s.key", key_role_name((enum key_role)i));
+        assert_int_equal(mode_of(folder, name), 0600);
+        snprintf(name, sizeof name, "%s.allow", key_role_name((enum key_role)i));
+        assert_int_equal(mode_of(folder, name) & 022, 0);
+        struct wire_keys *k = keys_of(folder, (enum key_role)i);
+        assert_int_equal(strlen(wire_keys_secret(k)), KEY_TEXT - 1);
+        assert_string_not_equal(wire_keys_secret(k), wire_keys_public(k));
+        for (int r = 0; r < KEY_ROLES; r++)
+            assert_int_equal(wire_keys_allow(k, 1u << r, wire_keys_public(k)), r == i);
+        assert_false(wire_keys_allow(k, KEYS_ALL, wire_keys_secret(k)));
+        assert_false(wire_keys_allow(k, KEYS_ALL, ""));
+        wire_keys_free(k);
+    }
+}
+
+static void no_key_is_overwritten(void **state)
+{
+    (void)state;
+    char folder[300], public[KEY_ROLES][KEY_TEXT];
+    keys_make(folder, dir, "once", 1u << KEY_ACTOR, "");
+    struct wire_keys *before = keys_of(folder, KEY_ACTOR);
+    assert_err(key_make(folder, KEYS_ALL, "", public, &err), ONIC_ECANTCREATE,
+               "no key is overwritten");
+    struct wire_keys *after = keys_of(folder, KEY_ACTOR);
+    assert_string_equal(wire_keys_secret(before), wire_keys_secret(after));
+    wire_keys_free(before);
+    wire_keys_free(after);
+    keys_fail(folder, KEY_LEARNER, "holds no learner.key"); /* nor was another one made */
+    assert_int_equal(chmod(folder, 0777), 0);
+    assert_err(key_make(folder, 1u << KEY_LEARNER, "", public, &err), ONIC_ECANTCREATE,
+               "others can write");
+    keys_write(dir, "file", "", 0644);
+    char file[300];
+    snprintf(file, sizeof file, "%s/file", dir);
+    assert_err(key_make(file, KEYS_ALL, "", public, &err), ONIC_ECANTCREATE, "is no folder");
+}
+
+static void one_more_key_of_a_folder_is_let_in_by_it(void **state)
+{
+    (void)state;
+    char all[300], more[300];
+    keys_make(all, dir, "all", KEYS_ALL, "");
+    keys_make(more, dir, "more", 1u << KEY_ACTOR, all);
+    struct wire_keys *learner = keys_of(all, KEY_LEARNER), *actor = keys_of(more, KEY_ACTOR);
+    char peer[KEY_TEXT];
+    assert_true(wire_keys_allow(learner, 1u << KEY_ACTOR, wire_keys_public(actor)));
+    assert_true(wire_keys_peer(actor, KEY_LEARNER, 0, peer));
+    assert_string_equal(peer, wire_keys_public(learner));
+    char one[KEY_TEXT], two[KEY_TEXT], again[KEY_TEXT]; /* tried in turn */
+    assert_true(wire_keys_peer(learner, KEY_ACTOR, 0, one));
+    assert_true(wire_keys_peer(learner, KEY_ACTOR, 1, two));
+    assert_true(wire_keys_peer(learner, KEY_ACTOR, 2, again));
+    assert_string_not_equal(one, two);
+    assert_string_equal(one, again);
+    wire_keys_free(learner);
+    wire_keys_free(actor);
+}
+
+static void a_secret_that_others_know_is_refused(void **state)
+{
+    (void)state;
+    char folder[300], path[400];
+    keys_make(folder, dir, "open", KEYS_ALL, "");
+    snprintf(path, sizeof path, "%s/actor.key", folder);
+    static const mode_t modes[] = {0640, 0604, 0660, 0644};
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        assert_int_equal(chmod(path, modes[i]), 0);
+        keys_fail(folder, KEY_ACTOR, "chmod 600");
+    }
+    assert_int_equal(chmod(path, 0600), 0);
+    snprintf(path, sizeof path, "%s/learner.allow", folder);
+    assert_int_equal(chmod(path, 0664), 0);
+    keys_fail(folder, KEY_ACTOR, "could let anybody in");
+    if (geteuid() != 0)
+        return;
+    assert_int_equal(chmod(path, 0644), 0);
+    assert_int_equal(chown(path, 12345, 12345), 0);
+    keys_fail(folder, KEY_ACTOR, "belongs to user 12345");
+}
+
+/* Not the text: it may be a secret that stands in the wrong place. */
+static void what_is_no_key_is_named_by_file_and_line(void **state)
+{
+    (void)state;
+    char folder[300];
+    static const char *const bad[] = {"",
+                                      "# nothing\n",
+                                      "short\n",
+                                      "0123456789012345678901234567890123456789x\n",
+                                      "012345678901234567890123456789012345678 9\n",
+                                      "~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~\n"};
+    keys_make(folder, dir, "bad", KEYS_ALL, "");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        keys_write(folder, "observer.key", bad[i], 0600);
+        keys_fail(folder, KEY_OBSERVER, "observer.key holds no secret key");
+    }
+    for (size_t i = 2; i < sizeof bad / sizeof *bad; i++) {
+        char text[300];
+        snprintf(text, sizeof text, "# a list\n\n%s", bad[i]);
+        keys_write(folder, "actor.allow", text, 0644);
+        keys_fail(folder, KEY_LEARNER, "actor.allow:3: a line begins with a public key");
+    }
+    keys_fail("/no/such/folder", KEY_LEARNER, "holds no learner.key");
+}
+
+static void a_list_has_comments_and_keys_with_a_hash_in_them(void **state)
+{
+    (void)state;
+    struct key_list l;
+    char folder[300];
+    static const char key[] = "0#2340#2340#2340#2340#2340#2340#2340#234";
+    keys_make(folder, dir, "hash", KEYS_ALL, "");
+    keys_write(folder, "actor.allow",
+               "# a comment\n#off\n\r\n  0#2340#2340#2340#2340#2340#2340#2340#234 x\r\n#", 0644);
+    struct wire_keys *k = keys_of(folder, KEY_LEARNER);
+    assert_true(wire_keys_allow(k, 1u << KEY_ACTOR, key));
+    for (unsigned i = 0; i < 3; i++) { /* and no other */
+        char only[KEY_TEXT];
+        assert_true(wire_keys_peer(k, KEY_ACTOR, i, only));
+        assert_string_equal(only, key);
+    }
+    wire_keys_free(k);
+    assert_ok(key_list_parse(&l, "0#2340#2340#2340#2340#2340#2340#2340#234, ,", "X", &err));
+    assert_true(key_list_has(&l, key));
+    key_list_free(&l);
+    assert_err(key_list_parse(&l, "x", "ONIC_CURVE_ACTOR", &err), ONIC_ECONFIG, "ONIC_CURVE_ACTOR");
+}
+
+static void a_list_that_changes_is_read_again_and_a_broken_one_is_not(void **state)
+{
+    (void)state;
+    char folder[300], one[300], path[400];
+    keys_make(folder, dir, "lists", KEYS_ALL, "");
+    keys_make(one, dir, "one", 1u << KEY_ACTOR, "");
+    struct wire_keys *k = keys_of(folder, KEY_LEARNER), *actor = keys_of(one, KEY_ACTOR);
+    const char *key = wire_keys_public(actor);
+    assert_false(wire_keys_allow(k, 1u << KEY_ACTOR, key));
+    keys_let_in(folder, KEY_ACTOR, &key, 1);
+    wire_keys_refresh(k);
+    assert_true(wire_keys_allow(k, 1u << KEY_ACTOR, key));
+    keys_write(folder, "actor.allow", "half a li", 0644);
+    wire_keys_refresh(k);
+    assert_true(wire_keys_allow(k, 1u << KEY_ACTOR, key));
+    snprintf(path, sizeof path, "%s/actor.allow", folder);
+    assert_int_equal(unlink(path), 0);
+    wire_keys_refresh(k);
+    assert_true(wire_keys_allow(k, 1u << KEY_ACTOR, key));
+    keys_write(folder, "actor.allow", "# nobody\n", 0666);
+    wire_keys_refresh(k);
+    assert_true(wire_keys_allow(k, 1u << KEY_ACTOR, key)); /* who wrote that? */
+    assert_int_equal(chmod(path, 0644), 0);
+    wire_keys_refresh(k);
+    assert_false(wire_keys_allow(k, 1u << KEY_ACTOR, key));
+    wire_keys_free(k);
+    wire_keys_free(actor);
+}
+
+static void variables_take_the_place_of_files(void **state)
+{
+    (void)state;
+    char folder[300], peer[KEY_TEXT];
+    struct wire_keys *k;
+    struct wire_keys_wish wish = {.folder = "", .self = KEY_ACTOR, .address = {"tcp://h:1"}};
+    assert_ok(wire_keys_open(&k, &wish, &err));
+    assert_null(k); /* no keys at all */
+    keys_make(folder, dir, "variables", KEYS_ALL, "");
+    struct wire_keys *files = keys_of(folder, KEY_ACTOR), *learner = keys_of(folder, KEY_LEARNER);
+    setenv("ONIC_CURVE_SECRET", wire_keys_secret(files), 1);
+    setenv("ONIC_CURVE_LEARNER", wire_keys_public(learner), 1);
+    wire_keys_take_variable();
+    assert_null(getenv("ONIC_CURVE_SECRET"));
+    assert_ok(wire_keys_open(&k, &wish, &err));
+    assert_string_equal(wire_keys_public(k), wire_keys_public(files));
+    assert_true(wire_keys_peer(k, KEY_LEARNER, 5, peer));
+    assert_string_equal(peer, wire_keys_public(learner));
+    assert_false(wire_keys_peer(k, KEY_REWARD_SERVER, 0, peer));
+    wire_keys_free(k);
+    wire_keys_put_variable();
+    assert_string_equal(getenv("ONIC_CURVE_SECRET"), wire_keys_secret(files));
+    wish.address[0] = "ipc:///x"; /* needs none */
+    assert_ok(wire_keys_open(&k, &wish, &err));
+    assert_null(k);
+    setenv("ONIC_CURVE_SECRET", "nonsense", 1);
+    wire_keys_take_variable();
+    keys_fail("", KEY_ACTOR, "ONIC_CURVE_SECRET holds no secret key");
+    wire_keys_take_variable();
+    unsetenv("ONIC_CURVE_LEARNER");
+    wire_keys_free(files);
+    wire_keys_free(learner);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_folder_of_keys_lets_its_own_in),
+        cmocka_unit_test(no_key_is_overwritten),
+        cmocka_unit_test(one_more_key_of_a_folder_is_let_in_by_it),
+        cmocka_unit_test(a_secret_that_others_know_is_refused),
+        cmocka_unit_test(what_is_no_key_is_named_by_file_and_line),
+        cmocka_unit_test(a_list_has_comments_and_keys_with_a_hash_in_them),
+        cmocka_unit_test(a_list_that_changes_is_read_again_and_a_broken_one_is_not),
+        cmocka_unit_test(variables_take_the_place_of_files),
+    };
+    return cmocka_run_group_tests(tests, keys_setup, NULL);
+}
