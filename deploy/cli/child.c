@@ -33,7 +33,7 @@
 #include "common/base/shown.h"
 #include "common/config/overlay.h"
 
-enum { LOOK_FOR_LOG_MS = 500 };
+enum { LOOK_FOR_LOG_MS = 500, LAST_WORDS_MS = 5000 };
 
 static void clean_environment(void)
 {
@@ -137,6 +137,13 @@ static void show_held(struct child *c, struct panel *panel)
     c->held[0] = '\0';
 }
 
+/* A sentence that is no logger's is said before the end, which repeats it: it waits for that. */
+static bool may_be_last_words(const struct child *c)
+{
+    return log_line_level(c->held, strlen(c->held)) == '?' &&
+           clock_ms() - c->held_ms < LAST_WORDS_MS;
+}
+
 static void end_line(struct child *c, struct panel *panel)
 {
     c->partial[c->partial_len] = '\0';
@@ -146,6 +153,7 @@ static void end_line(struct child *c, struct panel *panel)
     shown_clean_line(c->partial, strlen(c->partial)); /* not every word is a logger's */
     show_held(c, panel);
     memcpy(c->held, c->partial, sizeof c->held);
+    c->held_ms = clock_ms();
     memcpy(c->last_words, c->partial, sizeof c->last_words);
 }
 
@@ -184,7 +192,8 @@ void child_follow(struct child *c, struct panel *panel, bool dead, bool quiet_en
 {
     if (c->log_fd < 0)
         return;
-    show_held(c, panel);
+    if (!may_be_last_words(c))
+        show_held(c, panel);
     if (dead || log_every_ms(&c->log_looked_ms, LOOK_FOR_LOG_MS))
         find_new_log(c, panel);
     read_log(c, panel);

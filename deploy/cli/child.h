@@ -30,7 +30,9 @@ struct child {
     int64_t log_looked_ms;        /* was it rotated away? */
     char partial[CHILD_LINE_MAX]; /* line that has not ended yet */
     size_t partial_len;
-    char held[CHILD_LINE_MAX];       /* newest line, shown on the next tick; "" = none */
+    char held[CHILD_LINE_MAX];       /* newest line, shown on the next tick, a program's last words
+                                        only when it lives on; "" = none */
+    int64_t held_ms;                 /* when it was read */
     char last_words[CHILD_LINE_MAX]; /* newest line that is not empty */
 };
 
