@@ -9,7 +9,7 @@
  *
  * Nothing here waits without looking, several times a second, at signals, labels, metrics and the
  * checkpoint writer; between two looks are one update of the policy and at most reward.steps_max
- * steps of the reward model. */
+ * steps of the reward model, if no thread of its own takes these (trained_net.h). */
 #include "learner/process/loop.h"
 
 #include <stdio.h>

@@ -281,7 +281,8 @@ static int open_links(struct learner *r, const struct config *cfg, struct checkp
     return rc;
 }
 
-/* Two links of two threads each, reading, weights, checkpoints, the clock; and those that train. */
+/* Two links of two threads each, reading, weights, checkpoints, the clock; and those that train,
+ * the reward model's among them. */
 int learner_check_limits(const struct config *cfg, struct onic_err *err)
 {
     int rc = process_need_files(wire_learner_files(1), "a learner", err);
@@ -289,7 +290,8 @@ int learner_check_limits(const struct config *cfg, struct onic_err *err)
         return rc;
     struct trainer_params params;
     trainer_options(&params, cfg);
-    int threads = 8 + trainer_threads_for(&params, cpu_usable()) - 1;
+    int threads =
+        8 + trainer_threads_for(&params, cpu_usable()) - 1 + (params.reward_beside ? 1 : 0);
     struct limits_need need = {.who = "onic-learner",
                                .threads = threads,
                                .address_mb = 32 + 8 * (size_t)threads,

@@ -8,7 +8,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 
-static const double FULL_S = 10.0;
+static const double FULL_S = 10.0, PIECE_S = 1.0;
 enum { BEHIND = 1000 }; /* steps owed that are worth a word */
 
 void label_schedule_init(struct label_schedule *s, const struct label_schedule_params *p)
@@ -57,20 +57,64 @@ bool label_schedule_due(struct label_schedule *s)
     return true;
 }
 
+/* The n steps planned before it are not taken yet, so it goes by what one took so far; the first
+ * one shows that. */
+static bool one_more_fits(const struct label_schedule *s, int n)
+{
+    double planned_s = n * s->step_s;
+    bool counts_alone = s->p.deterministic || s->p.share >= 1;
+    return (n == 0 || (s->step_s > 0 && planned_s < PIECE_S)) &&
+           (counts_alone || s->left_s > planned_s);
+}
+
+int label_schedule_plan(struct label_schedule *s, int most)
+{
+    int n = 0;
+    while (n < most && s->owed > 0 && s->steps_now < s->p.steps_max && one_more_fits(s, n)) {
+        s->owed--;
+        s->steps_now++;
+        n++;
+    }
+    return n;
+}
+
+void label_schedule_spent(struct label_schedule *s, double seconds, int steps)
+{
+    label_schedule_pass(s, 0, seconds);
+    if (steps == 0)
+        return;
+    double each = seconds / steps;
+    s->step_s = s->step_s > 0 ? s->step_s + 0.2 * (each - s->step_s) : each;
+}
+
+static const char *what_limits(const struct label_schedule *s)
+{
+    if (s->steps_now == s->p.steps_max)
+        return "reward.steps_max";
+    if (!s->p.deterministic && s->p.share < 1)
+        return "reward.train_share";
+    return s->step_s > 0 ? "the speed of the thread that trains it" : "reward.steps_max";
+}
+
 void label_schedule_end(struct label_schedule *s)
 {
     s->last_ns = clock_ns();
     double used_s = (double)(s->last_ns - s->begin_ns) * 1e-9;
     label_schedule_pass(s, used_s, used_s);
+    s->between_s += used_s;
     if (s->owed < BEHIND || s->said_behind)
         return;
     s->said_behind = true;
-    bool by_count = s->p.deterministic || s->p.share >= 1 || s->steps_now == s->p.steps_max;
     log_info("the reward model trains less than its schedule asks for", kv("owed_steps", s->owed),
-             kv("limited_by", by_count ? "reward.steps_max" : "reward.train_share"));
+             kv("limited_by", what_limits(s)));
 }
 
 double label_schedule_share(const struct label_schedule *s)
 {
     return s->life_s > 0 ? s->used_s / s->life_s : 0.0;
+}
+
+double label_schedule_between_share(const struct label_schedule *s)
+{
+    return s->life_s > 0 ? s->between_s / s->life_s : 0.0;
 }

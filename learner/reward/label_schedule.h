@@ -11,7 +11,9 @@
  * of 1, as in ONI, and in a deterministic run no clock is looked at: the counts alone decide.
  *
  * In train(): label_schedule_begin, then a step as long as label_schedule_due, then
- * label_schedule_end. Training thread. */
+ * label_schedule_end. Where another thread takes the steps: label_schedule_spent with the time of
+ * those that it took, label_schedule_plan for those that come, both between begin and end. Training
+ * thread. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,8 +30,9 @@ struct label_schedule {
     uint64_t owed, arrived; /* arrived: labels came since the last begin (0 or 1) */
     /* of this life */
     int64_t steps_now, last_ns, begin_ns;
-    double life_s, used_s; /* in all; inside begin .. end */
-    double left_s;         /* of the share: a step begins while it is above 0 */
+    double life_s, used_s, between_s; /* in all; training, on any thread; inside begin .. end */
+    double left_s;                    /* of the share: a step begins while it is above 0 */
+    double step_s; /* of the other thread, moving average; 0: it has not taken one yet */
     bool said_behind;
 };
 
@@ -39,8 +42,15 @@ void label_schedule_arrival(struct label_schedule *s); /* a label that was not k
 void label_schedule_begin(struct label_schedule *s, uint64_t labels);
 /* True: take one step now. */
 bool label_schedule_due(struct label_schedule *s);
+/* How many steps another thread may take now, at most `most`. It gets them in pieces of about a
+ * second, for which a checkpoint may have to wait. */
+int label_schedule_plan(struct label_schedule *s, int most);
+/* Seconds of CPU time that the other thread took for so many steps. */
+void label_schedule_spent(struct label_schedule *s, double seconds, int steps);
 void label_schedule_end(struct label_schedule *s);
 /* Share of the learner's time used in this life. */
 double label_schedule_share(const struct label_schedule *s);
+/* Of it, what the policy had to wait for: all but the other thread's. */
+double label_schedule_between_share(const struct label_schedule *s);
 
 #endif /* ONIC_LEARNER_REWARD_LABEL_SCHEDULE_H */

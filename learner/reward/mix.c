@@ -124,6 +124,13 @@ void reward_mix_train(struct reward_mix *x)
         x->type->train(x->model);
 }
 
+int reward_mix_beside(struct reward_mix *x)
+{
+    if (x->type->beside)
+        x->type->beside(x->model);
+    return x->type->beside != NULL;
+}
+
 void reward_mix_report(const struct reward_mix *x,
                        void (*put)(void *ctx, const char *name, double value), void *ctx)
 {

@@ -59,6 +59,9 @@ size_t reward_mix_next_question(struct reward_mix *x, char out[QUESTION_MAX]);
 void reward_mix_on_label(struct reward_mix *x, const struct label *label);
 /* Gives the model time to learn; no-op when there is nothing to train. */
 void reward_mix_train(struct reward_mix *x);
+/* From now on it learns on a thread of its own, where there is something to train; returns how many
+ * threads that are: 0 or 1. At most once. */
+int reward_mix_beside(struct reward_mix *x);
 
 /* The model's own numbers, and perf/score_us_per_frame: what seeing and scoring cost in this life.
  * NAN = not known yet. */

@@ -8,7 +8,7 @@
  * A model learns from labels and scores batches; the caller applies what the model declares:
  * memoisation of scores per (caption, version) and the episodic count factor N^-beta for
  * caption-only models, then coefficient and clip (mix.h). Single-threaded: everything is called
- * from the training thread. */
+ * from the training thread; what a model's own thread does is hidden in train(). */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -75,6 +75,10 @@ struct reward_model_type {
     /* Learns, once per update of the policy and within its schedule (label_schedule.h). NULL when
      * there is nothing to train. */
     void (*train)(struct reward_model *m);
+    /* From now on train() leaves what takes long to a thread of the model's own and takes what has
+     * come of it: labels count a little later. At most once; NULL when there is nothing to train.
+     */
+    void (*beside)(struct reward_model *m);
     /* Rises whenever scores may have changed. */
     uint64_t (*version)(const struct reward_model *m);
     /* caption_only: scores the distinct captions, out [ncaptions]; the others: scores steps, out

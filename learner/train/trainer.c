@@ -124,7 +124,7 @@ int trainer_create(struct trainer **out, const struct trainer_params *params,
     if (!rc)
         rc = policy_create(&c->policy, policy, err);
     if (!rc)
-        rc = blas_reserve(threads, err);
+        rc = blas_reserve(threads + (params->reward_beside ? reward_mix_beside(reward) : 0), err);
     if (!rc) {
         create_workspace(c, threads);
         params_init(policy_params(c->policy), c->weights, c->params.seed);

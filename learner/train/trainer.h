@@ -8,8 +8,9 @@
  * onic-learner wraps it in links, checkpoints and metrics; tests and the in-process benchmark call
  * it directly. The algorithm itself is train_step.c.
  *
- * Threads: every call from one thread; trainer_update uses the core's own shard threads
- * inside. After the first updates with batches of full size nothing is allocated. */
+ * Threads: every call from one thread; trainer_update uses the core's own shard threads inside, and
+ * the reward model may have one of its own (reward_beside). After the first updates with batches of
+ * full size nothing is allocated. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -50,6 +51,7 @@ struct trainer_params {
     double early_stop;       /* least change of the actor loss for a further pass */
     int rollout;             /* T, steps per trajectory */
     int threads;             /* that train; 0 = from the cores */
+    bool reward_beside;      /* the reward model learns on a thread of its own */
     bool deterministic;      /* the same number of threads everywhere */
     bool compat_oni;         /* learner/reward/ONI.md */
     uint64_t seed;

@@ -2,8 +2,19 @@
 /* trainer_options.c - see trainer_options.h. */
 #include "learner/train/trainer_options.h"
 
+#include "common/base/cpu.h"
 #include "common/run/policy_options.h"
 #include "learner/reward/reward_options.h"
+
+/* A core that no training thread has is idle whenever the actors leave it so. In lock-step it is
+ * the counts that say which labels a score has seen. */
+static bool reward_beside(const struct config *cfg, const struct trainer_params *p)
+{
+    int cores = cpu_usable();
+    if (cfg->reward_train_beside != CONFIG_reward_train_beside_auto)
+        return cfg->reward_train_beside == CONFIG_reward_train_beside_yes;
+    return !p->deterministic && cores > trainer_threads_for(p, cores);
+}
 
 void trainer_options(struct trainer_params *out, const struct config *cfg)
 {
@@ -44,6 +55,18 @@ void trainer_options(struct trainer_params *out, const struct config *cfg)
         .seed = (uint64_t)cfg->run_seed,
         .frames = (uint64_t)cfg->run_frames,
     };
+    out->reward_beside = reward_beside(cfg, out);
+}
+
+static int check_beside(const struct trainer_params *p, struct onic_err *err)
+{
+    if (!p->deterministic || !p->reward_beside)
+        return ONIC_OK;
+    return err_set(
+        err, ONIC_ECONFIG,
+        "reward.train_beside=yes and run.deterministic do not go together: what a thread "
+        "of its own has learned by an update depends on the machine; leave one of them "
+        "out");
 }
 
 /* In lock-step the weights that acted are those of the first gradient step: with no other one there
@@ -69,6 +92,8 @@ int trainer_of_options(struct trainer **out, const struct config *cfg,
     trainer_options(&params, cfg);
     policy_options(&policy, cfg, env->default_net, &env->actions, &env->obs);
     int rc = check_schedule(&params, err);
+    if (!rc)
+        rc = check_beside(&params, err);
     if (!rc)
         rc = reward_options_open(&reward, cfg, &env->obs, err);
     return rc ? rc : trainer_create(out, &params, &policy, reward, env, err);

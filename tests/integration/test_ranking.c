@@ -103,13 +103,14 @@ static bool learned(void *ctx)
            metrics_last(run, "intrinsic/paid_fraction") > 0;
 }
 
+/* Beside the policy, where a kill finds steps under way. */
 static void pairs_are_learned_from_whatever_is_killed(void **state)
 {
     (void)state;
     struct program p;
     struct label_counts counts = {0};
     struct more want = {QUESTION_PAIR, 60};
-    start(&p, "run", "ranking", "--checkpoint.every_s=0.3");
+    start(&p, "run", "ranking", "--checkpoint.every_s=0.3 --reward.train_beside=yes");
     assert_true(wait_until(enough, &want, PATIENCE_MS));
     kill_child(&p, "onic-reward-server");
     want.than = labels(&counts).rows[QUESTION_PAIR] + 20;
@@ -118,6 +119,8 @@ static void pairs_are_learned_from_whatever_is_killed(void **state)
     want.than += 100;
     assert_true(wait_until(learned, &want, PATIENCE_MS));
     stop(&p);
+    assert_true(metrics_last(run, "reward_model/train_share") >
+                metrics_last(run, "reward_model/between_share"));
     struct kinds k = labels(&counts);
     assert_int_equal(counts.asked_twice, 0);
     assert_int_equal(k.rows[QUESTION_CLASS], 0);

@@ -29,6 +29,7 @@
 #include "common/base/strmap.h"
 #include "common/base/xmalloc.h"
 #include "common/nn/blas.h"
+#include "learner/reward/caption_copies.h"
 #include "learner/reward/classifier/classifier_net.h"
 #include "learner/reward/heldout.h"
 #include "learner/reward/label_pass.h"
@@ -42,9 +43,8 @@ enum {
     ENTRY_BYTES = 3,
     LISTS = 3, /* what a pass goes over: labels 0, labels 1, all */
     DRAW_BYTES = 8 + LISTS * (int)sizeof(struct label_pass),
-    SAY_FROM = 100,        /* labels, of which one in ten at most is on the rarer side */
-    MEASURE_STEPS = 32,    /* between two looks at the held-out labels */
-    MEASURE_CAPTIONS = 256 /* of them at most */
+    SAY_FROM = 100,     /* labels, of which one in ten at most is on the rarer side */
+    LOOK_CAPTIONS = 256 /* held-out ones that are measured, at most */
 };
 static const char MAGIC[4] = "CLS2", MAGIC_BEFORE[4] = "CLS1";
 
@@ -62,8 +62,20 @@ struct dataset {
     size_t count, cap, pool_len, pool_cap, ntrained[2], nheld;
 };
 
+/* What was drawn for a step, or to be measured; grown to what it has to hold. */
+struct drawn {
+    const char **text;
+    uint16_t *len;
+    int32_t *target;
+    int n, room;
+    bool weighted;
+    float weight[2];
+    struct caption_copies copies;
+};
+
 struct reward_model {
-    struct message_head *net;
+    struct message_head *net, *trains; /* of the training thread; of whoever trains: the same, or
+                                          one of its own */
     struct trained_net w;
     struct dataset data;
     double eta, holdout;
@@ -71,13 +83,7 @@ struct reward_model {
     double odds; /* frozen with the scoring weights */
     struct label_pass pass[LISTS];
     int batch;
-    /* one step or measurement, [room] */
-    const char **text;
-    uint16_t *len;
-    int32_t *target;
-    /* shown */
-    uint64_t measured_at;
-    struct heldout_measure heldout;
+    struct drawn step[TRAINED_NET_PIECE], held;
 };
 
 /* --- labels ---------------------------------------------------------------------------------- */
@@ -171,66 +177,35 @@ static bool classifier_has_label(const struct reward_model *m, const char *capti
     return strmap_get(m->data.index, caption, len) != NULL;
 }
 
-/* --- creation -------------------------------------------------------------------------------- */
-
-static void classifier_free(struct reward_model *m)
-{
-    if (!m)
-        return;
-    message_head_free(m->net);
-    trained_net_release(&m->w);
-    strmap_free(m->data.index);
-    free(m->data.entry);
-    free(m->data.pool);
-    free(m->data.trained[0]);
-    free(m->data.trained[1]);
-    free(m->data.held);
-    free(m->text);
-    free(m->len);
-    free(m->target);
-    free(m);
-}
-
-static int classifier_create(struct reward_model **out, const struct config *cfg,
-                             const struct obs_spec *obs, struct onic_err *err)
-{
-    (void)obs;
-    int rc = blas_start(err);
-    if (rc)
-        return rc;
-    struct trained_net_params trained;
-    trained_net_options(&trained, cfg);
-    struct reward_model *m = xcalloc(1, sizeof *m);
-    m->net = classifier_net_create();
-    trained_net_init(&m->w, message_head_params(m->net)->floats, 0, &trained);
-    m->data.index = strmap_create(4096);
-    m->eta = cfg->reward_eta;
-    m->holdout = cfg->reward_holdout;
-    m->balanced = cfg->reward_balanced && !cfg->compat_oni;
-    m->odds = 1;
-    m->batch = (int)cfg->reward_batch;
-    size_t room = (size_t)(m->batch > MEASURE_CAPTIONS ? m->batch : MEASURE_CAPTIONS);
-    m->text = xcalloc(room, sizeof *m->text);
-    m->len = xcalloc(room, sizeof *m->len);
-    m->target = xcalloc(room, sizeof *m->target);
-    m->heldout = heldout_measure(NULL, NULL, 0);
-    message_head_init(m->net, m->w.trained, m->w.seed);
-    *out = m;
-    return ONIC_OK;
-}
-
 /* --- training -------------------------------------------------------------------------------- */
 
-static void classifier_choose(struct reward_model *m, int i, uint32_t position)
+static void drawn_begin(struct drawn *d, int room)
 {
-    const struct entry *e = &m->data.entry[position];
-    m->text[i] = m->data.pool + e->text;
-    m->len[i] = e->len;
-    m->target[i] = e->label;
+    d->n = 0;
+    d->weighted = false;
+    if (room <= d->room)
+        return;
+    d->room = room;
+    d->text = xrealloc(d->text, (size_t)room * sizeof *d->text);
+    d->len = xrealloc(d->len, (size_t)room * sizeof *d->len);
+    d->target = xrealloc(d->target, (size_t)room * sizeof *d->target);
 }
 
-/* n labels of a list, into the batch from `first` on. */
-static void draw_from(struct reward_model *m, int list, int first, int n)
+static void drawn_add(struct drawn *d, const struct dataset *data, uint32_t position)
+{
+    const struct entry *e = &data->entry[position];
+    d->text[d->n] = data->pool + e->text;
+    d->len[d->n] = e->len;
+    d->target[d->n++] = e->label;
+}
+
+static void drawn_keep(struct drawn *d)
+{
+    caption_copies_take(&d->copies, d->text, d->len, d->n);
+}
+
+/* n labels of a list. */
+static void draw_from(struct reward_model *m, struct drawn *to, int list, int n)
 {
     const struct dataset *d = &m->data;
     size_t of[2] = {list == 1 ? 0 : d->ntrained[0], list == 0 ? 0 : d->ntrained[1]};
@@ -239,7 +214,7 @@ static void draw_from(struct reward_model *m, int list, int first, int n)
     label_pass_begin(&m->pass[list], of[0] + of[1], (size_t)n);
     for (int i = 0; i < n; i++) {
         size_t k = label_pass_next(&m->pass[list], m->w.seed + (uint64_t)list);
-        classifier_choose(m, first + i, k < of[0] ? d->trained[0][k] : d->trained[1][k - of[0]]);
+        drawn_add(to, d, k < of[0] ? d->trained[0][k] : d->trained[1][k - of[0]]);
     }
 }
 
@@ -253,34 +228,41 @@ static bool draws_both_sides(const struct reward_model *m)
     return m->balanced && m->batch > 1 && m->data.ntrained[0] && m->data.ntrained[1];
 }
 
-static void classifier_take_step(struct reward_model *m)
+static void classifier_draw(void *model, int k)
 {
+    struct reward_model *m = model;
     const struct dataset *d = &m->data;
-    float weight[2];
-    int n = at_most(d->ntrained[0] + d->ntrained[1], m->batch);
-    bool both = draws_both_sides(m);
-    if (both) {
+    struct drawn *to = &m->step[k];
+    drawn_begin(to, at_most(d->ntrained[0] + d->ntrained[1], m->batch));
+    if (draws_both_sides(m)) {
         int one = at_most(d->ntrained[1], m->batch / 2);
         int zero = at_most(d->ntrained[0], m->batch - one);
         one = at_most(d->ntrained[1], m->batch - zero);
-        draw_from(m, 0, 0, zero);
-        draw_from(m, 1, zero, one);
-        n = zero + one;
-        weight[0] = 0.5f / (float)zero;
-        weight[1] = 0.5f / (float)one;
+        draw_from(m, to, 0, zero);
+        draw_from(m, to, 1, one);
+        to->weighted = true;
+        to->weight[0] = 0.5f / (float)zero;
+        to->weight[1] = 0.5f / (float)one;
     } else {
-        draw_from(m, LISTS - 1, 0, n);
+        draw_from(m, to, LISTS - 1, at_most(d->ntrained[0] + d->ntrained[1], m->batch));
     }
-    trained_net_step(&m->w, classifier_net_loss(m->net, m->w.trained, m->text, m->len, m->target, n,
-                                                both ? weight : NULL, m->w.seed, m->w.step + 1,
-                                                m->w.grads));
+    drawn_keep(to);
+}
+
+static double classifier_loss(void *model, int k)
+{
+    struct reward_model *m = model;
+    const struct drawn *d = &m->step[k];
+    return classifier_net_loss(m->trains, m->w.trained, d->text, d->len, d->target, d->n,
+                               d->weighted ? d->weight : NULL, m->w.seed, m->w.step + 1,
+                               m->w.grads);
 }
 
 /* p [n] of the scoring weights, which know nothing of how frequent either side is. */
-static void classifier_probability(struct reward_model *m, const char *const *text,
-                                   const uint16_t *len, int n, float *p)
+static void classifier_probability(const struct reward_model *m, struct message_head *net,
+                                   const char *const *text, const uint16_t *len, int n, float *p)
 {
-    classifier_net_score(m->net, m->w.scoring, text, len, n, p);
+    classifier_net_score(net, m->w.scoring, text, len, n, p);
     for (int i = 0; i < n; i++) {
         double yes = (double)p[i] * m->odds, no = 1.0 - (double)p[i];
         p[i] = m->odds == 1 ? p[i] : (float)(yes / (yes + no));
@@ -288,20 +270,33 @@ static void classifier_probability(struct reward_model *m, const char *const *te
 }
 
 /* Held-out labels, evenly over the time of their arrival. */
-static void classifier_measure(struct reward_model *m)
+static void classifier_draw_held(void *model)
 {
+    struct reward_model *m = model;
     const struct dataset *d = &m->data;
-    int n = d->nheld < MEASURE_CAPTIONS ? (int)d->nheld : MEASURE_CAPTIONS;
-    float p[MEASURE_CAPTIONS];
-    unsigned char label[MEASURE_CAPTIONS];
-    for (int i = 0; i < n; i++) {
-        classifier_choose(m, i, d->held[(size_t)i * d->nheld / (size_t)n]);
-        label[i] = (unsigned char)m->target[i];
-    }
-    classifier_probability(m, m->text, m->len, n, p);
-    m->heldout = heldout_measure(p, label, n);
-    m->measured_at = m->w.step;
+    int n = at_most(d->nheld, LOOK_CAPTIONS);
+    drawn_begin(&m->held, n);
+    for (int i = 0; i < n; i++)
+        drawn_add(&m->held, d, d->held[(size_t)i * d->nheld / (size_t)n]);
+    drawn_keep(&m->held);
 }
+
+static struct heldout_measure classifier_look(void *model)
+{
+    struct reward_model *m = model;
+    const struct drawn *d = &m->held;
+    float p[LOOK_CAPTIONS];
+    unsigned char label[LOOK_CAPTIONS];
+    for (int i = 0; i < d->n; i++)
+        label[i] = (unsigned char)d->target[i];
+    classifier_probability(m, m->trains, d->text, d->len, d->n, p);
+    return heldout_measure(p, label, d->n);
+}
+
+static const struct trained_net_work CLASSIFIER_WORK = {.draw = classifier_draw,
+                                                        .loss = classifier_loss,
+                                                        .draw_held = classifier_draw_held,
+                                                        .look = classifier_look};
 
 static void classifier_say_rare(struct reward_model *m)
 {
@@ -324,16 +319,72 @@ static void freeze_odds(struct reward_model *m)
 
 static void classifier_train(struct reward_model *m)
 {
-    label_schedule_begin(&m->w.schedule, m->data.count);
-    while (m->data.ntrained[0] + m->data.ntrained[1] && label_schedule_due(&m->w.schedule))
-        classifier_take_step(m);
-    if (trained_net_refresh(&m->w, false)) {
+    bool any = m->data.ntrained[0] + m->data.ntrained[1] > 0;
+    bool renewed = trained_net_begin(&m->w, m->data.count, any, false);
+    if (renewed) {
         freeze_odds(m);
         classifier_say_rare(m);
-        if (m->measured_at == 0 || m->w.step >= m->measured_at + MEASURE_STEPS)
-            classifier_measure(m);
     }
-    label_schedule_end(&m->w.schedule);
+    trained_net_end(&m->w, any, renewed);
+}
+
+/* --- creation -------------------------------------------------------------------------------- */
+
+static void drawn_release(struct drawn *d)
+{
+    free(d->text);
+    free(d->len);
+    free(d->target);
+    caption_copies_release(&d->copies);
+}
+
+static void classifier_free(struct reward_model *m)
+{
+    if (!m)
+        return;
+    trained_net_release(&m->w); /* whoever trains has ended then */
+    if (m->trains != m->net)
+        message_head_free(m->trains);
+    message_head_free(m->net);
+    strmap_free(m->data.index);
+    free(m->data.entry);
+    free(m->data.pool);
+    free(m->data.trained[0]);
+    free(m->data.trained[1]);
+    free(m->data.held);
+    for (int k = 0; k < TRAINED_NET_PIECE; k++)
+        drawn_release(&m->step[k]);
+    drawn_release(&m->held);
+    free(m);
+}
+
+static int classifier_create(struct reward_model **out, const struct config *cfg,
+                             const struct obs_spec *obs, struct onic_err *err)
+{
+    (void)obs;
+    int rc = blas_start(err);
+    if (rc)
+        return rc;
+    struct trained_net_params trained;
+    trained_net_options(&trained, cfg);
+    struct reward_model *m = xcalloc(1, sizeof *m);
+    m->net = m->trains = classifier_net_create();
+    trained_net_init(&m->w, message_head_params(m->net)->floats, 0, &trained, &CLASSIFIER_WORK, m);
+    m->data.index = strmap_create(4096);
+    m->eta = cfg->reward_eta;
+    m->holdout = cfg->reward_holdout;
+    m->balanced = cfg->reward_balanced && !cfg->compat_oni;
+    m->odds = 1;
+    m->batch = (int)cfg->reward_batch;
+    message_head_init(m->net, m->w.trained, m->w.seed);
+    *out = m;
+    return ONIC_OK;
+}
+
+static void classifier_beside(struct reward_model *m)
+{
+    m->trains = classifier_net_create();
+    trained_net_beside(&m->w);
 }
 
 /* --- scores ---------------------------------------------------------------------------------- */
@@ -348,7 +399,8 @@ static void classifier_score(struct reward_model *m, const struct reward_batch *
     memset(out, 0, (size_t)b->ncaptions * sizeof *out);
     if (m->w.version == 0 || b->ncaptions < 2)
         return;
-    classifier_probability(m, b->caption_text + 1, b->caption_len + 1, b->ncaptions - 1, out + 1);
+    classifier_probability(m, m->net, b->caption_text + 1, b->caption_len + 1, b->ncaptions - 1,
+                           out + 1);
     for (int i = 1; i < b->ncaptions; i++)
         out[i] = (double)out[i] > m->eta ? 1.0f : 0.0f;
 }
@@ -362,7 +414,6 @@ static void classifier_report(const struct reward_model *m,
         put_number(ctx, "reward_model/loss_of_guessing", log(2));
     put_number(ctx, "reward_model/dataset", (double)m->data.count);
     put_number(ctx, "reward_model/heldout", (double)m->data.nheld);
-    heldout_report(&m->heldout, put_number, ctx);
 }
 
 /* --- checkpoint ------------------------------------------------------------------------------ */
@@ -451,8 +502,6 @@ static int classifier_load(struct reward_model *m, const void *data, size_t len,
     }
     classifier_clear(&m->data);
     classifier_walk(m, p + fixed, len - fixed, count);
-    m->measured_at = 0;
-    m->heldout = heldout_measure(NULL, NULL, 0);
     return ONIC_OK;
 }
 
@@ -466,6 +515,7 @@ const struct reward_model_type reward_model_classifier = {
     .on_label = classifier_on_label,
     .has_label = classifier_has_label,
     .train = classifier_train,
+    .beside = classifier_beside,
     .version = classifier_version,
     .score = classifier_score,
     .report = classifier_report,

@@ -30,9 +30,9 @@
 #include "common/base/strmap.h"
 #include "common/base/xmalloc.h"
 #include "common/nn/blas.h"
-#include "learner/reward/heldout.h"
 #include "learner/reward/label_pass.h"
 #include "learner/reward/observation_store.h"
+#include "learner/reward/ranking/kept_pairs.h"
 #include "learner/reward/ranking/pair_batch.h"
 #include "learner/reward/ranking/recent_captions.h"
 #include "learner/reward/ranking_net.h"
@@ -45,15 +45,15 @@ enum {
     NORM_DOUBLES = 6,
     SHARE_BYTES = 8 + (int)sizeof(struct label_pass), /* before the recent captions */
     TAIL_BYTES = NORM_DOUBLES * 8 + 8 + 8,
-    MEASURE_STEPS = 32, /* between two looks at the held-out pairs */
-    MEASURE_PAIRS = 256,
+    LOOK_PAIRS = 256, /* held-out ones that are measured, at most */
     RAW_MAX = 1 << 16 /* captions whose network output is remembered */
 };
 static const char MAGIC[4] = "RNK2", MAGIC_BEFORE[4] = "RNK1";
 static const double MAX_NORM = 10;
 
 struct reward_model {
-    struct message_head *net;
+    struct message_head *net, *trains; /* of the training thread; of whoever trains: the same, or
+                                          one of its own */
     struct trained_net w;
     struct pair_data *data;
     struct observation_store *store;
@@ -69,7 +69,7 @@ struct reward_model {
     int batch, pairs, drawn; /* drawn: in this update */
     uint64_t every;
     /* scratch */
-    struct pair_batch step;
+    struct pair_batch draws;
     float *steps, *captions; /* grown to the largest batch, as is `unrated` */
     int steps_cap, captions_cap;
     struct {
@@ -77,63 +77,8 @@ struct reward_model {
         uint16_t *len;
         float *raw;
     } unrated;
-    /* shown */
-    uint64_t measured_at;
-    struct heldout_measure heldout;
+    struct kept_pairs step[TRAINED_NET_PIECE], held;
 };
-
-/* --- creation -------------------------------------------------------------------------------- */
-
-static void ranking_free(struct reward_model *m)
-{
-    if (!m)
-        return;
-    message_head_free(m->net);
-    trained_net_release(&m->w);
-    pair_data_free(m->data);
-    observation_store_free(m->store);
-    recent_captions_free(m->recent);
-    strmap_free(m->raw);
-    pair_batch_release(&m->step);
-    free(m->steps);
-    free(m->captions);
-    free(m->unrated.text);
-    free(m->unrated.len);
-    free(m->unrated.raw);
-    free(m);
-}
-
-static int ranking_create(struct reward_model **out, const struct config *cfg,
-                          const struct obs_spec *obs, struct onic_err *err)
-{
-    (void)obs;
-    int rc = blas_start(err);
-    if (rc)
-        return rc;
-    struct trained_net_params trained;
-    trained_net_options(&trained, cfg);
-    struct reward_model *m = xcalloc(1, sizeof *m);
-    m->net = ranking_net_create();
-    trained_net_init(&m->w, message_head_params(m->net)->floats, MAX_NORM, &trained);
-    m->data = pair_data_create(cfg->reward_holdout);
-    m->capacity = (size_t)cfg->reward_store;
-    m->store = observation_store_create(m->capacity, cfg->reward_store_distinct, m->w.seed);
-    m->norm = m->frozen = running_norm_start();
-    m->raw = strmap_create(1024);
-    m->recent = recent_captions_create();
-    m->threshold = -FLT_MAX;
-    m->pay_share = cfg->reward_pay_share;
-    m->epsilon = cfg->reward_epsilon;
-    m->raw_reward = cfg->compat_oni;
-    m->batch = (int)cfg->reward_batch;
-    m->pairs = (int)cfg->reward_pairs;
-    m->every = (uint64_t)cfg->reward_store_every;
-    pair_batch_init(&m->step, m->data, m->batch);
-    m->heldout = heldout_measure(NULL, NULL, 0);
-    message_head_init(m->net, m->w.trained, m->w.seed);
-    *out = m;
-    return ONIC_OK;
-}
 
 /* --- scores ---------------------------------------------------------------------------------- */
 
@@ -271,42 +216,59 @@ static bool ranking_has_label(const struct reward_model *m, const char *caption,
 
 /* --- training -------------------------------------------------------------------------------- */
 
-static void ranking_take_step(struct reward_model *m)
+static void ranking_draw(void *model, int k)
 {
+    struct reward_model *m = model;
     size_t count = pair_data_trained(m->data);
     int n = count < (size_t)m->batch ? (int)count : m->batch;
-    pair_batch_begin(&m->step);
+    pair_batch_begin(&m->draws);
     label_pass_begin(&m->pass, count, (size_t)n);
     for (int i = 0; i < n; i++)
-        pair_batch_add(&m->step,
+        pair_batch_add(&m->draws,
                        pair_data_trained_at(m->data, label_pass_next(&m->pass, m->w.seed)));
-    struct ranking_pairs pairs = pair_batch_pairs(&m->step);
-    trained_net_step(&m->w, ranking_net_loss(m->net, m->w.trained, &pairs, m->w.grads));
+    kept_pairs_take(&m->step[k], &m->draws);
 }
 
-/* Held-out pairs that are no ties, evenly over the time of their arrival: is the second better? */
-static void ranking_measure(struct reward_model *m)
+static double ranking_loss(void *model, int k)
 {
-    const char *text[2 * MEASURE_PAIRS] = {0};
-    uint16_t len[2 * MEASURE_PAIRS] = {0};
-    float raw[2 * MEASURE_PAIRS], p[MEASURE_PAIRS];
-    unsigned char label[MEASURE_PAIRS];
-    int n = 0;
-    size_t held = pair_data_held(m->data), step = held / MEASURE_PAIRS + 1;
+    struct reward_model *m = model;
+    struct ranking_pairs pairs = kept_pairs_pairs(&m->step[k]);
+    return ranking_net_loss(m->trains, m->w.trained, &pairs, m->w.grads);
+}
+
+/* Held-out pairs that are no ties, evenly over the time of their arrival. */
+static void ranking_draw_held(void *model)
+{
+    struct reward_model *m = model;
+    size_t held = pair_data_held(m->data), step = held / LOOK_PAIRS + 1;
+    pair_batch_begin(&m->draws);
     for (size_t i = 0; i < held; i += step) {
         const struct labelled_pair *q = pair_data_held_at(m->data, i);
-        if (q->label == 0.5f)
-            continue;
-        text[2 * n] = pair_data_caption(m->data, q->a, &len[2 * n]);
-        text[2 * n + 1] = pair_data_caption(m->data, q->b, &len[2 * n + 1]);
-        label[n++] = q->label > 0.5f;
+        if (q->label != 0.5f)
+            pair_batch_add(&m->draws, q);
     }
-    rate(m, text, len, 2 * n, raw);
-    for (int i = 0; i < n; i++)
-        p[i] = (float)(1 / (1 + exp((double)raw[2 * i] - (double)raw[2 * i + 1])));
-    m->heldout = heldout_measure(p, label, n);
-    m->measured_at = m->w.step;
+    kept_pairs_take(&m->held, &m->draws);
 }
+
+/* Is the second better? */
+static struct heldout_measure ranking_look(void *model)
+{
+    struct reward_model *m = model;
+    struct ranking_pairs q = kept_pairs_pairs(&m->held);
+    float raw[2 * LOOK_PAIRS], p[LOOK_PAIRS];
+    unsigned char label[LOOK_PAIRS];
+    ranking_net_score(m->trains, m->w.scoring, q.caption, q.len, q.ncaptions, raw);
+    for (int i = 0; i < q.n; i++) {
+        label[i] = q.label[i] > 0.5f;
+        p[i] = (float)(1 / (1 + exp((double)raw[q.a[i]] - (double)raw[q.b[i]])));
+    }
+    return heldout_measure(p, label, q.n);
+}
+
+static const struct trained_net_work RANKING_WORK = {.draw = ranking_draw,
+                                                     .loss = ranking_loss,
+                                                     .draw_held = ranking_draw_held,
+                                                     .look = ranking_look};
 
 static int falling_float(const void *a, const void *b)
 {
@@ -335,20 +297,80 @@ static void freeze_share(struct reward_model *m)
 
 static void ranking_train(struct reward_model *m)
 {
-    label_schedule_begin(&m->w.schedule, pair_data_count(m->data));
-    while (pair_data_trained(m->data) && label_schedule_due(&m->w.schedule))
-        ranking_take_step(m);
-    bool stale = m->w.steps_since > 0;
-    if (trained_net_refresh(&m->w, m->w.version > 0)) {
-        if (stale)
+    bool any = pair_data_trained(m->data) > 0;
+    bool renewed = trained_net_begin(&m->w, pair_data_count(m->data), any, m->w.version > 0);
+    if (renewed) {
+        if (m->w.renewed_new)
             strmap_clear(m->raw);
         m->frozen = m->norm;
         if (m->pay_share > 0)
             freeze_share(m);
-        if (m->measured_at == 0 || m->w.step >= m->measured_at + MEASURE_STEPS)
-            ranking_measure(m);
     }
-    label_schedule_end(&m->w.schedule);
+    trained_net_end(&m->w, any, renewed);
+}
+
+/* --- creation -------------------------------------------------------------------------------- */
+
+static void ranking_free(struct reward_model *m)
+{
+    if (!m)
+        return;
+    trained_net_release(&m->w); /* whoever trains has ended then */
+    if (m->trains != m->net)
+        message_head_free(m->trains);
+    message_head_free(m->net);
+    pair_data_free(m->data);
+    observation_store_free(m->store);
+    recent_captions_free(m->recent);
+    strmap_free(m->raw);
+    pair_batch_release(&m->draws);
+    for (int k = 0; k < TRAINED_NET_PIECE; k++)
+        kept_pairs_release(&m->step[k]);
+    kept_pairs_release(&m->held);
+    free(m->steps);
+    free(m->captions);
+    free(m->unrated.text);
+    free(m->unrated.len);
+    free(m->unrated.raw);
+    free(m);
+}
+
+static int ranking_create(struct reward_model **out, const struct config *cfg,
+                          const struct obs_spec *obs, struct onic_err *err)
+{
+    (void)obs;
+    int rc = blas_start(err);
+    if (rc)
+        return rc;
+    struct trained_net_params trained;
+    trained_net_options(&trained, cfg);
+    struct reward_model *m = xcalloc(1, sizeof *m);
+    m->net = m->trains = ranking_net_create();
+    trained_net_init(&m->w, message_head_params(m->net)->floats, MAX_NORM, &trained, &RANKING_WORK,
+                     m);
+    m->data = pair_data_create(cfg->reward_holdout);
+    m->capacity = (size_t)cfg->reward_store;
+    m->store = observation_store_create(m->capacity, cfg->reward_store_distinct, m->w.seed);
+    m->norm = m->frozen = running_norm_start();
+    m->raw = strmap_create(1024);
+    m->recent = recent_captions_create();
+    m->threshold = -FLT_MAX;
+    m->pay_share = cfg->reward_pay_share;
+    m->epsilon = cfg->reward_epsilon;
+    m->raw_reward = cfg->compat_oni;
+    m->batch = (int)cfg->reward_batch;
+    m->pairs = (int)cfg->reward_pairs;
+    m->every = (uint64_t)cfg->reward_store_every;
+    pair_batch_init(&m->draws, m->data, m->batch > LOOK_PAIRS ? m->batch : LOOK_PAIRS);
+    message_head_init(m->net, m->w.trained, m->w.seed);
+    *out = m;
+    return ONIC_OK;
+}
+
+static void ranking_beside(struct reward_model *m)
+{
+    m->trains = ranking_net_create();
+    trained_net_beside(&m->w);
 }
 
 static void ranking_report(const struct reward_model *m,
@@ -360,7 +382,6 @@ static void ranking_report(const struct reward_model *m,
     put(ctx, "reward_model/store", (double)observation_store_count(m->store));
     put(ctx, "reward_model/mean", m->norm.mean);
     put(ctx, "reward_model/std", sqrt(m->norm.var));
-    heldout_report(&m->heldout, put, ctx);
 }
 
 /* --- checkpoint ------------------------------------------------------------------------------ */
@@ -490,8 +511,6 @@ static int ranking_load(struct reward_model *m, const void *data, size_t len, st
     pair_data_load(m->data, p + store_len, (size_t)(end - p) - store_len, count);
     strmap_clear(m->raw);
     m->drawn = 0;
-    m->measured_at = 0;
-    m->heldout = heldout_measure(NULL, NULL, 0);
     return ONIC_OK;
 }
 
@@ -507,6 +526,7 @@ const struct reward_model_type reward_model_ranking = {
     .on_label = ranking_on_label,
     .has_label = ranking_has_label,
     .train = ranking_train,
+    .beside = ranking_beside,
     .version = ranking_version,
     .score = ranking_score,
     .report = ranking_report,

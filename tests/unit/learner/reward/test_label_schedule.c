@@ -150,6 +150,63 @@ static void hours_without_labels_earn_no_burst(void **state)
     assert_in_range(steps, 8, 11);
 }
 
+/* One train() of which another thread, that needs step_ms for a step, took `before` steps since the
+ * last one; how many it takes until the next. */
+static int train_beside(struct label_schedule *s, int before, int step_ms)
+{
+    label_schedule_begin(s, 10);
+    label_schedule_spent(s, 1e-3 * step_ms * before, before);
+    int n = label_schedule_plan(s, 32);
+    label_schedule_end(s);
+    return n;
+}
+
+/* As training_keeps_to_its_share_of_the_time, but the updates go on. */
+static void another_thread_keeps_to_the_share_as_well(void **state)
+{
+    (void)state;
+    struct label_schedule_params c = params();
+    struct label_schedule s;
+    label_schedule_init(&s, &c);
+    int steps = 0, n = 0;
+    for (int i = 0; i < 1000; i++) {
+        label_schedule_arrival(&s);
+        n = train_beside(&s, n, 20);
+        steps += n;
+        now_ns += 10000000;
+    }
+    train_beside(&s, n, 20);
+    assert_in_range(steps, 24, 27); /* 20 n = 0.05 x 10000 */
+    assert_close(label_schedule_share(&s), 0.05, 0.06, 0);
+    assert_close(label_schedule_between_share(&s), 0, 0, 0);
+    label_schedule_arrival(&s);
+    now_ns += 1000000000;
+    n = train(&s, 10, 20); /* and what the training thread takes itself is between updates */
+    assert_true(n > 0);
+    assert_close(label_schedule_between_share(&s), 0.02 * n / s.life_s, 1e-9, 0);
+}
+
+/* What a step takes shows the first; then about a second's worth, which a checkpoint waits for. */
+static void another_thread_gets_its_steps_in_pieces(void **state)
+{
+    (void)state;
+    struct label_schedule_params c = params();
+    struct label_schedule s;
+    c.share = 1;
+    label_schedule_init(&s, &c);
+    label_schedule_arrival(&s);
+    assert_int_equal(train_beside(&s, 0, 0), 1);
+    assert_int_equal(s.owed, 31);
+    assert_int_equal(train_beside(&s, 1, 150), 7);
+    assert_int_equal(train_beside(&s, 7, 150), 7);
+    s.p.steps_max = 3;
+    assert_int_equal(train_beside(&s, 7, 150), 3);
+    s.p.steps_max = 100;
+    s.step_s = 0.001;
+    assert_int_equal(train_beside(&s, 0, 0), 14); /* that is all */
+    assert_int_equal(train_beside(&s, 14, 1), 0);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -175,6 +232,8 @@ int main(void)
         cmocka_unit_test(a_pause_earns_no_burst),
         cmocka_unit_test(slow_updates_keep_to_the_share_as_well),
         cmocka_unit_test(hours_without_labels_earn_no_burst),
+        cmocka_unit_test(another_thread_keeps_to_the_share_as_well),
+        cmocka_unit_test(another_thread_gets_its_steps_in_pieces),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "common/base/cpu.h"
 #include "common/base/xmalloc.h"
 #include "learner/train/train_step.h"
 #include "learner/train/trainer_options.h"
@@ -95,6 +96,46 @@ static void an_adaptive_learning_rate_needs_a_divergence(void **state)
     w.cfg.run_deterministic = false;
     world_open(&w);
     world_close(&w);
+}
+
+/* --- the reward model's thread --------------------------------------------------------------- */
+
+static bool is_beside(const struct config *cfg)
+{
+    struct trainer_params p;
+    trainer_options(&p, cfg);
+    return p.reward_beside;
+}
+
+static void a_reward_model_trains_beside_where_a_core_is_left(void **state)
+{
+    (void)state;
+    static struct world w;
+    int cores = cpu_usable();
+    w = fresh();
+    w.cfg.train_threads = cores;
+    assert_false(is_beside(&w.cfg));
+    w.cfg.reward_train_beside = CONFIG_reward_train_beside_yes;
+    assert_true(is_beside(&w.cfg));
+    w.cfg.reward_train_beside = CONFIG_reward_train_beside_auto;
+    w.cfg.train_threads = 1;
+    assert_int_equal(is_beside(&w.cfg), cores > 1);
+    w.cfg.reward_train_beside = CONFIG_reward_train_beside_no;
+    assert_false(is_beside(&w.cfg));
+}
+
+static void a_deterministic_run_trains_between_updates(void **state)
+{
+    (void)state;
+    static struct world w;
+    w = fresh();
+    w.cfg.train_threads = 1;
+    w.cfg.run_deterministic = true;
+    assert_false(is_beside(&w.cfg));
+    w.cfg.reward_train_beside = CONFIG_reward_train_beside_yes;
+    assert_err(trainer_of_options(&w.core, &w.cfg, &w.env, &err), ONIC_ECONFIG,
+               "reward.train_beside=yes and run.deterministic do not go together");
+    assert_null(w.core);
 }
 
 /* --- exploration ----------------------------------------------------------------------------- */
@@ -224,6 +265,8 @@ int main(void)
         cmocka_unit_test(a_linear_learning_rate_is_zero_at_the_end),
         cmocka_unit_test(an_adaptive_learning_rate_follows_the_divergence_of_updates),
         cmocka_unit_test(an_adaptive_learning_rate_needs_a_divergence),
+        cmocka_unit_test(a_reward_model_trains_beside_where_a_core_is_left),
+        cmocka_unit_test(a_deterministic_run_trains_between_updates),
         cmocka_unit_test(the_entropy_coefficient_moves_linearly_and_is_the_one_of_the_loss),
         cmocka_unit_test(passes_end_early_when_the_loss_stands_still),
         cmocka_unit_test(passes_do_not_end_early_while_the_exploration_term_moves),
