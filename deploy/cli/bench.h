@@ -35,8 +35,9 @@ struct bench_result {
     double ratio, min, max; /* median and spread of the rounds' ratios; NAN when n = 0 */
     int n;                  /* rounds that have a figure, or pairs of them */
     /* of A where it trains with a reward model, else NAN: cost of its scores per frame, share of
-     * the learner's time that the model trains, labels per second */
-    double score_us, train_share, labels_per_s;
+     * the learner's time that goes to the model's training, the same of a thread that trains it
+     * beside the policy, labels per second */
+    double score_us, train_share, beside_share, labels_per_s;
     double labels_cpu; /* share of A's CPU time that its reward server took; NAN without one */
     /* ratio / (1 - train_share), about what labels and scores alone cost; the share is of wall time
      */

@@ -8,6 +8,10 @@
  * two threads of one physical core) is the price: it draws the ratio towards 1 a little. With one
  * core they take turns.
  *
+ * A row whose model trains beside the policy takes turns as well: policy, actors and labels have
+ * the first half of the cores on either side, and the thread that trains the model has the other
+ * half, which is idle without it.
+ *
  * Both sides play the same game: reward.coef_int is 0 for `none` and next to 0 for the model, so
  * that captions are asked about, labelled, learned, scored and booked as paid, but the policies see
  * the same advantages. An agent that solves its mazes asks for new ones far more often, and the row
@@ -19,6 +23,8 @@
 #include "deploy/cli/bench.h"
 #include "deploy/cli/bench_open.h"
 #include "deploy/cli/bench_run.h"
+#include "deploy/cli/bench_thread.h"
+#include "learner/reward/trained_net.h"
 
 /* One line of benches.def each. Annotators that cost next to nothing, so that the row shows the
  * model; B11-embedding is the other way round. */
@@ -27,19 +33,25 @@ static const struct annotated {
     int captions_per_s;                    /* made unique, so that labels never stop coming */
     const char *flag;                      /* one more, "" = none */
     const char *what;
+    bool beside; /* trained by a thread of its own, on cores of its own */
 } ANNOTATED[] = {
-    {"B11-rules", "hash", "rules", 50, "", "rules answering 50 unique captions/s per actor"},
-    {"B11-1000", "hash", "rules", 1000, "", "rules answering 1000 unique captions/s per actor"},
+    {"B11-rules", "hash", "rules", 50, "", "rules answering 50 unique captions/s per actor", false},
+    {"B11-1000", "hash", "rules", 1000, "", "rules answering 1000 unique captions/s per actor",
+     false},
     {"B11-classifier", "classifier", "rules", 50, "",
-     "rules answering 50 unique captions/s per actor"},
-    {"B11-ranking", "ranking", "rules", 50, "--rules.rate=50", "rules answering 50 pairs/s"},
+     "rules answering 50 unique captions/s per actor", false},
+    {"B11-ranking", "ranking", "rules", 50, "--rules.rate=50", "rules answering 50 pairs/s", false},
+    {"B11-classifier-beside", "classifier", "rules", 50, "",
+     "trained beside it, rules answering 50 unique captions/s per actor", true},
+    {"B11-ranking-beside", "ranking", "rules", 50, "--rules.rate=50",
+     "trained beside it, rules answering 50 pairs/s", true},
     {"B11-similarity", "similarity", "random", 50, "",
-     "random scores of 50 unique captions/s per actor"},
-    {"B11-counts", "counts", "", 50, "", "no labels"},
-    {"B11-rnd", "rnd", "", 50, "", "no labels"},
+     "random scores of 50 unique captions/s per actor", false},
+    {"B11-counts", "counts", "", 50, "", "no labels", false},
+    {"B11-rnd", "rnd", "", 50, "", "no labels", false},
     {"B11-embedding", "hash", "embedding", 50,
      "--embedding.burst=0", /* the steady state: the burst is over in a run of hours */
-     "the embedded model under its default CPU cap"},
+     "the embedded model under its default CPU cap", false},
 };
 
 /* How a row uses its seconds. from: actors, learner and an embedded model have started. */
@@ -89,7 +101,30 @@ static int bench_annotation_start(struct bench_run *r, char *const *given,
         flags[n++] = annotator;
     if (a->flag[0])
         flags[n++] = a->flag;
+    if (a->beside)
+        flags[n++] = "--reward.train_beside=yes";
     return bench_run_start(r, given, flags, cores, err);
+}
+
+/* One round in turn, both on half[0], and what trains a model beside it on half[1]. */
+static int run_beside(char *const *given, const struct annotated *const side[2], int first,
+                      const struct schedule *s, const struct bench_cores half[2],
+                      struct bench_figures out[2], struct onic_err *err)
+{
+    int rc = ONIC_OK;
+    for (int k = 0; k < 2 && !rc; k++) {
+        int i = k ? !first : first;
+        struct bench_run run;
+        rc = bench_annotation_start(&run, given, side[i], s->wall, &half[0], err);
+        if (!rc && side[i]->beside)
+            rc = bench_thread_place(run.pid, TRAINED_NET_THREAD, &half[1], (int)(s->wall * 1e3),
+                                    err);
+        if (!rc)
+            rc = bench_run_finish(&run, s->from, &out[i], err);
+        else
+            bench_run_abandon(&run);
+    }
+    return rc;
 }
 
 /* One round: figures of side 0 and 1. `first` starts first, or on half[0]; NULL: in turn. */
@@ -97,6 +132,8 @@ static int run_both(char *const *given, const struct annotated *const side[2], i
                     const struct schedule *s, const struct bench_cores *half,
                     struct bench_figures out[2], struct onic_err *err)
 {
+    if (side[0]->beside)
+        return run_beside(given, side, first, s, half, out, err);
     struct bench_run run[2] = {0};
     int rc = ONIC_OK;
     for (int k = 0; k < 2 && !rc; k++) {
@@ -150,18 +187,21 @@ static int bench_annotation_check_annotator(const struct bench_options *o, const
 
 int bench_annotation(const struct bench_options *o, struct bench_result *out, struct onic_err *err)
 {
-    static char of[224];
+    static char of[256];
     const struct annotated *with = bench_annotation_row_of(o->name);
     const struct annotated without = {
         .model = "none", .annotator = "", .captions_per_s = with->captions_per_s, .flag = ""};
     const struct annotated *const side[2] = {with, &without};
     struct bench_cores half[2];
     bool together = bench_halves(half);
-    const struct schedule s = schedule_of(o, !together);
+    const struct schedule s = schedule_of(o, !together || with->beside);
     int rounds = s.rounds, rc = bench_annotation_check_annotator(o, with->annotator, err);
     double a[BENCH_ROUNDS_MAX], b[BENCH_ROUNDS_MAX];
-    double score_us[BENCH_ROUNDS_MAX], share[BENCH_ROUNDS_MAX], labels[BENCH_ROUNDS_MAX],
-        labels_cpu[BENCH_ROUNDS_MAX];
+    double score_us[BENCH_ROUNDS_MAX], share[BENCH_ROUNDS_MAX], beside[BENCH_ROUNDS_MAX],
+        labels[BENCH_ROUNDS_MAX], labels_cpu[BENCH_ROUNDS_MAX];
+    if (!rc && with->beside && !together)
+        rc = err_set(err, ONIC_ENOTFOUND,
+                     "it needs two cores, one of them for the thread that trains the model");
     for (int i = 0; !rc && i < rounds; i++) {
         struct bench_figures f[2];
         rc = run_both(o->given, side, i % 2, &s, together ? half : NULL, f, err);
@@ -174,6 +214,7 @@ int bench_annotation(const struct bench_options *o, struct bench_result *out, st
         b[i] = f[1].fps;
         score_us[i] = f[0].score_us;
         share[i] = f[0].train_share;
+        beside[i] = f[0].beside_share;
         labels_cpu[i] = f[0].labels_cpu_s / f[0].cpu_s;
         labels[i] = with->annotator[0] ? f[0].labels / s.wall : (double)NAN;
         o->round(o->ctx, i + 1, rounds);
@@ -182,9 +223,11 @@ int bench_annotation(const struct bench_options *o, struct bench_result *out, st
         return rc;
     out->score_us = mean(score_us, rounds);
     out->train_share = mean(share, rounds);
+    out->beside_share = mean(beside, rounds);
     out->labels_per_s = mean(labels, rounds);
     out->labels_cpu = mean(labels_cpu, rounds);
-    if (!o->quick) { /* two rounds are kept apart: without a spread nothing could be said of them */
+    if (!o->quick &&
+        !with->beside) { /* two rounds are kept apart: without a spread nothing could be said of them */
         join_pairs(a, rounds);
         rounds = join_pairs(b, rounds);
     }
@@ -192,7 +235,9 @@ int bench_annotation(const struct bench_options *o, struct bench_result *out, st
     out->ratio_net = out->ratio / (1 - out->train_share);
     snprintf(of, sizeof of, "trained frames/s with reward model %s (%s) / reward model none, %s",
              with->model, with->what,
-             together ? "at the same time, each on half of the cores" : "in turn on one core");
+             with->beside ? "in turn on half of the cores"
+             : together   ? "at the same time, each on half of the cores"
+                          : "in turn on one core");
     out->of = of;
     out->subject = "training with it";
     out->unit = "frames/s";

@@ -98,6 +98,8 @@ void bench_figures(const struct bench_result *r, struct buf *out)
         buf_printf(out, "; scores %.3f us/frame", r->score_us);
     if (isfinite(r->train_share))
         buf_printf(out, "; its training %.1f %% of the learner's time", 100 * r->train_share);
+    if (isfinite(r->beside_share) && r->beside_share > 0)
+        buf_printf(out, " and %.1f %% of another core's", 100 * r->beside_share);
     if (isfinite(r->ratio_net))
         buf_printf(out, ", ratio over the rest %.3f", r->ratio_net);
     if (isfinite(r->labels_per_s))

@@ -169,7 +169,8 @@ static void read_metrics(const struct bench_run *r, double from_wall, struct ben
         out->labels = json_number_value(json_object_get(m, "annot/labels_total"));
         out->labels_cpu_s = number_or_nan(m, "annot/cpu_s");
         out->score_us = number_or_nan(m, "perf/score_us_per_frame");
-        out->train_share = number_or_nan(m, "reward_model/train_share");
+        out->train_share = number_or_nan(m, "reward_model/between_share");
+        out->beside_share = number_or_nan(m, "reward_model/train_share") - out->train_share;
         if (s > 0 && w >= from_wall && first_wall < 0) {
             first_wall = w;
             first_steps = s;

@@ -25,7 +25,9 @@ struct bench_run {
 struct bench_figures {
     double cpu_s, frames, fps, labels; /* cpu_s: of all its processes */
     double labels_cpu_s;               /* of its reward server; NAN: it has none */
-    double score_us, train_share;      /* NAN: the reward model has none */
+    double score_us;                   /* NAN, like those below: the reward model has none */
+    double train_share;                /* of the learner's time, for the model's training */
+    double beside_share;               /* the same of the thread that trains it beside the policy */
 };
 
 /* Starts `onic train` with the options that were given to `onic bench` and these flags (NULL ends

@@ -77,6 +77,8 @@ static void put_result(struct buf *out, const struct bench_result *r)
     buf_json_number(out, r->score_us, 4);
     buf_puts(out, ",\"train_share\":");
     buf_json_number(out, r->train_share, 4);
+    buf_puts(out, ",\"beside_share\":");
+    buf_json_number(out, r->beside_share, 4);
     buf_puts(out, ",\"ratio_net\":");
     buf_json_number(out, r->ratio_net, 6);
     buf_puts(out, ",\"labels_per_s\":");
@@ -221,6 +223,7 @@ static int run_row(struct pace *p, int i, char *const *given, struct bench_resul
     *r = (struct bench_result){.name = benches[i].name,
                                .score_us = (double)NAN,
                                .train_share = (double)NAN,
+                               .beside_share = (double)NAN,
                                .ratio_net = (double)NAN,
                                .labels_cpu = (double)NAN,
                                .labels_per_s = (double)NAN};

@@ -88,7 +88,7 @@ static void figures_are_shown_where_there_are_any(void **state)
     r.unit = "frames/s";
     r.of = "with it / without";
     r.score_us = r.labels_per_s = 3;
-    r.train_share = r.ratio_net = r.labels_cpu = (double)NAN;
+    r.train_share = r.beside_share = r.ratio_net = r.labels_cpu = (double)NAN;
     bench_figures(&r, &out);
     assert_int_equal(out.len, 0);
     bench_ratio(&r, two, one, 2, false);
