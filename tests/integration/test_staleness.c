@@ -236,6 +236,89 @@ static void what_a_slow_actor_played_too_long_ago_is_dropped_and_counted(void **
     run_close(&r);
 }
 
+struct said {
+    int warnings;
+    char line[1024];
+};
+
+static void note_line(void *ctx, const char *line, size_t len)
+{
+    struct said *s = ctx;
+    if (!strstr(line, "too old to be trained on"))
+        return;
+    s->warnings++;
+    snprintf(s->line, sizeof s->line, "%.*s", (int)len, line);
+}
+
+/* As above, again and again: nothing that the second actor plays is used. */
+static void waste(struct run *r, int times)
+{
+    struct wire_actor *slow = r->actor[1];
+    struct onic_err err = {0};
+    int64_t end = clock_ms() + 60000;
+    for (int i = 0; i < times; i++) {
+        uint64_t version, before = dropped_as_stale(r);
+        assert_int_equal(pair_wait_start(slow, 10000, &err), ONIC_OK);
+        wire_actor_weights(slow, &version);
+        struct trajectory *t = wire_actor_take(slow);
+        pair_fill(t, 1, r->played[1]++, version);
+        r->actors = 1;
+        while (r->version < version + LAG + 1 && clock_ms() < end) {
+            play_all(r);
+            train_one(r);
+        }
+        r->actors = 2;
+        wire_actor_put(slow, t);
+        while (dropped_as_stale(r) == before && clock_ms() < end)
+            wire_actor_poll(slow, 5, &err);
+        assert_int_equal(dropped_as_stale(r), before + 1);
+    }
+}
+
+/* Two may be chance. What wastes everything is named once, with what helps; that it goes on is not
+ * said again at once, and an actor that is used is not meant. */
+static void an_actor_of_which_nothing_is_used_is_named(void **state)
+{
+    (void)state;
+    struct run r = run_open(2, LAG, 1);
+    struct said said = {0};
+    log_set_writer(note_line, &said);
+    waste(&r, 2);
+    assert_int_equal(said.warnings, 0);
+    waste(&r, 5);
+    log_set_writer(NULL, NULL);
+    assert_int_equal(said.warnings, 1);
+    assert_non_null(strstr(said.line, " warn "));
+    assert_non_null(strstr(said.line, "A smaller env.count"));
+    assert_non_null(strstr(said.line, "train.max_policy_lag=4"));
+    assert_non_null(strstr(said.line, "actor=1 host="));
+    assert_non_null(strstr(said.line, "too_old=3 of_last=3 actors_like_it=0"));
+    run_close(&r);
+}
+
+/* One in three of its trajectories comes too late: it takes part. */
+static void an_actor_of_which_most_is_used_is_not_named(void **state)
+{
+    (void)state;
+    struct run r = run_open(2, LAG, 1);
+    struct said said = {0};
+    struct onic_err err = {0};
+    int64_t end = clock_ms() + 60000;
+    log_set_writer(note_line, &said);
+    for (int i = 0; i < 6; i++) {
+        for (uint64_t want = r.played[1] + 2; r.played[1] < want && clock_ms() < end;) {
+            play_all(&r);
+            while (train_one(&r))
+                ;
+        }
+        waste(&r, 1);
+        wire_actor_poll(r.actor[1], 0, &err);
+    }
+    log_set_writer(NULL, NULL);
+    assert_int_equal(said.warnings, 0);
+    run_close(&r);
+}
+
 static void no_rollout_begins_with_weights_that_are_far_behind(void **state)
 {
     (void)state;
@@ -296,6 +379,8 @@ int main(void)
         cmocka_unit_test(the_smallest_bound_is_lock_step),
         cmocka_unit_test(updates_that_are_not_published_count),
         cmocka_unit_test(what_a_slow_actor_played_too_long_ago_is_dropped_and_counted),
+        cmocka_unit_test(an_actor_of_which_nothing_is_used_is_named),
+        cmocka_unit_test(an_actor_of_which_most_is_used_is_not_named),
         cmocka_unit_test(no_rollout_begins_with_weights_that_are_far_behind),
         cmocka_unit_test(a_run_of_many_actors_trains_on_nothing_older),
         cmocka_unit_test(rarely_published_weights_do_not_stop_a_run),

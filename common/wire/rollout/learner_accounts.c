@@ -21,6 +21,12 @@
 #include "common/wire/rollout/lag.h"
 #include "common/wire/rollout/learner_state.h"
 
+enum {
+    STALE_FEW = 3, /* trajectories that are too old; fewer are nothing to speak of */
+    STALE_WINDOW = 32,
+    STALE_LOG_MS = 600000
+};
+
 struct peer *peer_find(struct wire_learner *w, uint32_t id)
 {
     if (id >= PEERS_MAX || w->peer_of_id[id] < 0)
@@ -152,6 +158,34 @@ void peer_accept(struct wire_learner *w, struct peer *p)
     p->steps_accepted += p->steps_each;
 }
 
+static bool wastes_most(const struct peer *p)
+{
+    return p->recent_stale >= STALE_FEW && p->recent_stale > p->recent_used;
+}
+
+/* An actor that is slower than the others by many updates plays, sends and is acknowledged like
+ * them, and takes no part in the run. */
+static void note_age(struct wire_learner *w, struct peer *p, bool stale)
+{
+    *(stale ? &p->recent_stale : &p->recent_used) += 1;
+    if (stale && wastes_most(p) && log_every_ms(&w->stale_log_ms, STALE_LOG_MS)) {
+        int actors = 0;
+        for (int i = 0; i < w->npeers; i++)
+            actors += peer_alive(w->peers[i]) && wastes_most(w->peers[i]);
+        log_warn("most of what an actor plays is too old to be trained on when it comes, and is "
+                 "thrown away: it is too slow for this run. A smaller env.count or train.rollout "
+                 "makes its trajectories shorter, a larger train.batch or train.max_policy_lag "
+                 "gives them more time",
+                 kv("actor", p->id), kv("host", (const char *)p->host),
+                 kv("too_old", p->recent_stale), kv("of_last", p->recent_stale + p->recent_used),
+                 kv("actors_like_it", actors - 1), kv("train.max_policy_lag", w->p.max_policy_lag));
+    }
+    if (p->recent_used + p->recent_stale < STALE_WINDOW)
+        return;
+    p->recent_used /= 2;
+    p->recent_stale /= 2;
+}
+
 void peer_settle_dropped(struct wire_learner *w, struct peer *p, enum ledger_drop reason)
 {
     set_settled(w, p, p->settled_seq + 1);
@@ -160,6 +194,8 @@ void peer_settle_dropped(struct wire_learner *w, struct peer *p, enum ledger_dro
     peer_book(p, p->settled_seq);
     w->trajectories.dropped[reason]++;
     w->steps.dropped[reason] += p->steps_each;
+    if (reason == LEDGER_DROP_STALE || reason == LEDGER_DROP_STALE_ACTOR)
+        note_age(w, p, true);
 }
 
 static void count_lost(struct wire_learner *w, enum ledger_lost reason, uint64_t n,
@@ -243,6 +279,7 @@ void peer_open(struct wire_learner *w, struct peer *p, uint64_t incarnation)
     memset(p->bits, 0, sizeof p->bits);
     p->revoked = false;
     p->invalid_run = p->bad_minute = 0;
+    p->recent_used = p->recent_stale = 0;
     p->challenged_ms = 0;
     p->state = PEER_JOINED;
     trace(OPENED, .actor = p->id, .incarnation = incarnation);
@@ -309,6 +346,8 @@ void books_trajectory(struct wire_learner *w, struct received *r, bool consumed,
         w->trajectories.dropped[reason]++;
         w->steps.dropped[reason] += steps;
     }
+    if (consumed || reason == LEDGER_DROP_STALE)
+        note_age(w, p, !consumed);
 }
 
 static void sums_of(const struct ledger_counts *c, struct ledger_sums *out)

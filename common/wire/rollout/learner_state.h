@@ -64,6 +64,8 @@ struct peer {
     uint64_t bits[BOOK_BITS / 64]; /* bit i: seq booked + 1 + i is booked */
     uint64_t given_up; /* produced - settled_seq, booked as lost{actor_unknown} while absent */
 
+    uint64_t recent_used, recent_stale; /* trajectories trained on, and too old for it; halved when
+                                           they are many */
     int invalid_run;
     int bad_minute;
     int64_t bad_minute_ms;
@@ -102,7 +104,7 @@ struct wire_learner {
     atomic_bool stop, draining, open; /* open: the books are loaded, actors may be heard */
     atomic_ullong version_plus_1;     /* 0 = nothing published */
     struct meta_arena *arena;         /* ingest thread */
-    int64_t created_ms, warned_ms, log_ms, crowd_log_ms, claim_log_ms, key_log_ms;
+    int64_t created_ms, warned_ms, log_ms, crowd_log_ms, claim_log_ms, key_log_ms, stale_log_ms;
 
     pthread_mutex_t lock;
     pthread_cond_t arrived;
