@@ -189,6 +189,65 @@ static void what_was_not_granted_is_not_taken(void **state)
     close_peer(&s);
 }
 
+static void skip_from(struct peer_script *s, uint64_t from, uint64_t to, uint32_t reason)
+{
+    Onic__Wire__Skip m = ONIC__WIRE__SKIP__INIT;
+    m.from = from;
+    m.to = to;
+    m.reason = reason;
+    say(s, FRAME_SKIP, &m.base, nothing, nothing);
+}
+
+/* Rule R5: holes come of explicit words alone, and those are counted. */
+static void what_an_actor_skips_is_booked_and_the_next_one_taken(void **state)
+{
+    (void)state;
+    struct peer_script s;
+    open_peer(&s, 4);
+    next_credit(&s);
+    play_as(&s, 1);
+    assert_int_equal(next_credit(&s).ack, 1);
+    skip_from(&s, 2, 3, LEDGER_DROP_STALE_ACTOR);
+    Onic__Wire__Credit c = next_credit(&s);
+    assert_int_equal(c.ack, 3);
+    assert_int_equal(c.credit_until, 7);
+    assert_false(c.go_back);
+    play_as(&s, 4);
+    assert_int_equal(next_credit(&s).ack, 4);
+    assert_int_equal(status_of(&s).queued, 2);
+    struct ledger led = pair_ledger(s.learner);
+    assert_balanced(&led);
+    assert_int_equal(led.trajectories.dropped[LEDGER_DROP_STALE_ACTOR], 2);
+    close_peer(&s);
+}
+
+/* Said twice, of what is settled, of what was not granted, with a hole before it, or without a
+ * reason that there is: nothing is booked, and the number that comes next is still taken. */
+static void a_skip_that_cannot_be_is_not_booked(void **state)
+{
+    (void)state;
+    struct peer_script s;
+    open_peer(&s, 2);
+    next_credit(&s);
+    play_as(&s, 1);
+    assert_int_equal(next_credit(&s).ack, 1);
+    static const uint64_t wrong[][2] = {{1, 1}, {0, 0}, {2, 4}, {2, UINT64_MAX},
+                                        {3, 3}, {3, 2}, {2, 1}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        skip_from(&s, wrong[i][0], wrong[i][1], LEDGER_DROP_STALE_ACTOR);
+        Onic__Wire__Credit c = next_credit(&s);
+        assert_int_equal(c.ack, 1);
+        assert_int_equal(c.go_back, wrong[i][0] > 2);
+    }
+    skip_from(&s, 2, 2, LEDGER_DROPS);
+    play_as(&s, 2);
+    assert_int_equal(next_credit(&s).ack, 2);
+    assert_int_equal(status_of(&s).queued, 2);
+    struct ledger led = pair_ledger(s.learner);
+    assert_int_equal(led.trajectories.dropped[LEDGER_DROP_STALE_ACTOR], 0);
+    close_peer(&s);
+}
+
 static void data_of_an_earlier_learner_life_is_not_used(void **state)
 {
     (void)state;
@@ -468,6 +527,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_actor_is_granted_the_window_and_no_more),
         cmocka_unit_test(what_was_not_granted_is_not_taken),
+        cmocka_unit_test(what_an_actor_skips_is_booked_and_the_next_one_taken),
+        cmocka_unit_test(a_skip_that_cannot_be_is_not_booked),
         cmocka_unit_test(data_of_an_earlier_learner_life_is_not_used),
         cmocka_unit_test(data_from_another_connection_is_not_used),
         cmocka_unit_test(what_is_too_old_is_not_queued_and_counted),

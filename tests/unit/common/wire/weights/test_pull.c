@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/* Rule W4: weights are swapped in whole, after every check, and until then the old ones act. A
+ * scripted server tells what is not so, one thing at a time. */
+#include "tests/onic_test.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "common/base/bounds.h"
+#include "common/base/log.h"
+#include "common/wire/frame/crc32c.h"
+#include "common/wire/frame/sock.h"
+#include "common/wire/weights/pull.h"
+#include "common/wire/weights/server.h"
+#include "weights.pb-c.h"
+
+enum { CHUNK_FLOATS = 1000, FLOATS = 2 * CHUNK_FLOATS + 7, CHUNKS = 3, PATIENCE_MS = 10000 };
+
+/* What the server does wrong; the frames themselves are always whole. */
+enum lie {
+    LIE_NONE,
+    LIE_CHUNK,        /* another bit than the manifest's checksum says */
+    LIE_CHUNK_LONG,   /* more bytes than there are */
+    LIE_HASH,         /* of the whole */
+    LIE_NOT_FINITE,   /* with right checksums */
+    LIE_INFINITE,     /* likewise */
+    LIE_TOTAL,        /* weights of another network */
+    LIE_CHUNK_COUNT,  /* a checksum too many */
+    LIE_LONG_HASH,    /* 17 bytes */
+    LIE_NO_CHUNK_SIZE /* 0 */
+};
+
+struct liar {
+    char dir[256], address[300], bound[SOCK_ADDRESS_MAX];
+    uint8_t run_id[16];
+    void *context, *socket;
+    struct meta_arena *arena;
+    struct wire_weights_pull *pull;
+    float weights[FLOATS];
+    uint64_t version;
+    enum lie lie;
+    int manifests, chunks; /* asked for */
+};
+
+static void send_frame(struct liar *s, const struct sock_route *to, enum frame_type type,
+                       const ProtobufCMessage *meta, struct sock_bulk bulk)
+{
+    struct frame_head h = {.type = (uint16_t)type, .actor_id = (uint32_t)FRAME_ID_NONE};
+    zmq_msg_t msg;
+    memcpy(h.run_id, s->run_id, 16);
+    sock_build(&msg, &h, meta, bulk, (struct sock_bulk){0});
+    assert_int_equal(sock_send(s->socket, to, &msg), SOCK_SENT);
+}
+
+static size_t floats_of(uint32_t chunk)
+{
+    return chunk + 1 < CHUNKS ? CHUNK_FLOATS : FLOATS - (CHUNKS - 1) * CHUNK_FLOATS;
+}
+
+static void tell_manifest(struct liar *s, const struct sock_route *to)
+{
+    uint32_t crc[CHUNKS + 1] = {0};
+    struct {
+        XXH128_canonical_t of;
+        uint8_t more;
+    } hash = {0};
+    for (uint32_t i = 0; i < CHUNKS; i++)
+        crc[i] = crc32c(0, s->weights + i * CHUNK_FLOATS, floats_of(i) * sizeof(float));
+    XXH128_canonicalFromHash(&hash.of, XXH3_128bits(s->weights, sizeof s->weights));
+    hash.of.digest[5] ^= s->lie == LIE_HASH;
+    Onic__Wire__WeightsManifest m = ONIC__WIRE__WEIGHTS_MANIFEST__INIT;
+    m.version = s->version;
+    m.total_bytes = sizeof s->weights + (s->lie == LIE_TOTAL ? 4 : 0);
+    m.chunk_bytes = s->lie == LIE_NO_CHUNK_SIZE ? 0 : CHUNK_FLOATS * sizeof(float);
+    m.n_chunk_crc = CHUNKS + (s->lie == LIE_CHUNK_COUNT);
+    m.chunk_crc = crc;
+    m.xxh128 = (ProtobufCBinaryData){.len = sizeof hash.of.digest + (s->lie == LIE_LONG_HASH),
+                                     .data = hash.of.digest};
+    s->manifests++;
+    send_frame(s, to, FRAME_WEIGHTS_MANIFEST, &m.base, (struct sock_bulk){0});
+}
+
+static void tell_chunk(struct liar *s, const struct sock_route *to, uint32_t chunk)
+{
+    float data[CHUNK_FLOATS + 1] = {0};
+    size_t n = floats_of(chunk) * sizeof(float);
+    memcpy(data, s->weights + chunk * CHUNK_FLOATS, n);
+    if (s->lie == LIE_CHUNK && chunk == 0)
+        data[17] += 1;
+    n += s->lie == LIE_CHUNK_LONG && chunk == 0 ? 4 : 0;
+    Onic__Wire__WeightsChunk m = ONIC__WIRE__WEIGHTS_CHUNK__INIT;
+    m.version = s->version;
+    m.chunk = chunk;
+    s->chunks++;
+    send_frame(s, to, FRAME_WEIGHTS_CHUNK, &m.base, (struct sock_bulk){data, n});
+}
+
+static void serve(struct liar *s)
+{
+    struct sock_route route;
+    zmq_msg_t msg;
+    zmq_poll(&(zmq_pollitem_t){.socket = s->socket, .events = ZMQ_POLLIN}, 1, 1);
+    while (sock_recv(s->socket, &route, &msg) == SOCK_FRAME) {
+        struct frame f;
+        assert_int_equal(frame_parse(&f, zmq_msg_data(&msg), zmq_msg_size(&msg)), FRAME_FINE);
+        Onic__Wire__WeightsGet *get =
+            onic__wire__weights_get__unpack(NULL, f.head.meta_len, f.meta);
+        assert_non_null(get);
+        if (get->manifest)
+            tell_manifest(s, &route);
+        else
+            tell_chunk(s, &route, get->chunk);
+        onic__wire__weights_get__free_unpacked(get, NULL);
+        zmq_msg_close(&msg);
+    }
+    wire_weights_pull_poll(s->pull, s->version + 1);
+}
+
+static bool refused(void *ctx)
+{
+    struct liar *s = ctx;
+    serve(s);
+    return wire_weights_pull_counts(s->pull).corrupt > 0;
+}
+
+static bool has_version(void *ctx)
+{
+    struct liar *s = ctx;
+    uint64_t version = 0;
+    serve(s);
+    return wire_weights_pull_get(s->pull, &version) && version == s->version;
+}
+
+static void make_weights(struct liar *s, uint64_t version)
+{
+    s->version = version;
+    for (int i = 0; i < FLOATS; i++)
+        s->weights[i] = (float)version + 0.25f * (float)i;
+}
+
+static int open_liar(void **state)
+{
+    struct liar *s = calloc(1, sizeof *s);
+    log_set_level(LOG_ERROR);
+    temp_dir_create(s->dir);
+    snprintf(s->address, sizeof s->address, "ipc://%s/w", s->dir);
+    memcpy(s->run_id, s->dir + strlen(s->dir) - 6, 6); /* no other test's */
+    s->context = zmq_ctx_new();
+    s->arena = meta_arena_create();
+    struct sock_options o = {.hwm = 64, .max_msg_bytes = BOUND_WEIGHTS_BYTES, .option = "test"};
+    assert_ok(sock_bind(&s->socket, s->context, s->address, &o, s->bound, &err));
+    s->pull = wire_weights_pull_create(s->context, s->arena, NULL);
+    wire_weights_pull_size(s->pull, FLOATS);
+    assert_ok(wire_weights_pull_connect(s->pull, s->bound, 0, s->run_id, 0, &err));
+    *state = s;
+    return 0;
+}
+
+static int close_liar(void **state)
+{
+    struct liar *s = *state;
+    wire_weights_pull_free(s->pull);
+    sock_close(s->socket, 0);
+    zmq_ctx_term(s->context);
+    meta_arena_free(s->arena);
+    temp_dir_remove(s->dir);
+    free(s);
+    return 0;
+}
+
+/* Version 1 acts; version 2 is told with a lie: it is not taken, and nothing of it is in what acts.
+ * The truth about version 2 is taken then. */
+static void a_lie_changes_nothing(struct liar *s, enum lie lie)
+{
+    float before[FLOATS];
+    uint64_t version;
+    make_weights(s, 1);
+    assert_true(wait_until(has_version, s, PATIENCE_MS));
+    memcpy(before, s->weights, sizeof before);
+    make_weights(s, 2);
+    if (lie == LIE_NOT_FINITE || lie == LIE_INFINITE)
+        s->weights[FLOATS - 2] = lie == LIE_INFINITE ? -INFINITY : NAN;
+    s->lie = lie;
+    assert_true(wait_until(refused, s, PATIENCE_MS));
+    const float *acts = wire_weights_pull_get(s->pull, &version);
+    assert_int_equal(version, 1);
+    assert_memory_equal(acts, before, sizeof before);
+    assert_int_equal(wire_weights_pull_counts(s->pull).complete, 1);
+    s->lie = LIE_NONE;
+    make_weights(s, 3); /* what is under way of version 2 is of no use any more */
+    assert_true(wait_until(has_version, s, PATIENCE_MS));
+    acts = wire_weights_pull_get(s->pull, &version);
+    assert_int_equal(version, 3);
+    assert_memory_equal(acts, s->weights, sizeof s->weights);
+}
+
+#define LIE(name, lie)                                                                             \
+    static void name(void **state)                                                                 \
+    {                                                                                              \
+        a_lie_changes_nothing(*state, lie);                                                        \
+    }
+LIE(a_chunk_that_is_too_long_is_not_used, LIE_CHUNK_LONG)
+LIE(a_wrong_hash_of_the_whole_is_not_used, LIE_HASH)
+LIE(weights_that_are_no_numbers_are_not_used, LIE_NOT_FINITE)
+LIE(weights_that_are_infinite_are_not_used, LIE_INFINITE)
+LIE(weights_of_another_network_are_not_used, LIE_TOTAL)
+LIE(a_manifest_with_more_checksums_is_not_used, LIE_CHUNK_COUNT)
+LIE(a_manifest_with_another_kind_of_hash_is_not_used, LIE_LONG_HASH)
+LIE(a_manifest_without_a_size_is_not_used, LIE_NO_CHUNK_SIZE)
+
+/* Also before the whole is there, so that the hash is not what finds it. */
+static void a_wrong_chunk_is_found_at_once(void **state)
+{
+    struct liar *s = *state;
+    make_weights(s, 1);
+    s->lie = LIE_CHUNK;
+    assert_true(wait_until(refused, s, PATIENCE_MS));
+    assert_true(s->chunks <= WEIGHTS_OUTSTANDING); /* the third was never asked for */
+    assert_null(wire_weights_pull_get(s->pull, NULL));
+    s->lie = LIE_NONE;
+    make_weights(s, 2);
+    assert_true(wait_until(has_version, s, PATIENCE_MS));
+}
+
+static bool refused_thrice(void *ctx)
+{
+    struct liar *s = ctx;
+    serve(s);
+    return wire_weights_pull_counts(s->pull).corrupt >= 3;
+}
+
+/* A server whose memory is damaged is not asked without end. */
+static void after_three_failures_there_is_a_pause(void **state)
+{
+    struct liar *s = *state;
+    make_weights(s, 1);
+    s->lie = LIE_HASH;
+    assert_true(wait_until(refused_thrice, s, PATIENCE_MS));
+    int asked = s->manifests;
+    for (int i = 0; i < 20; i++)
+        serve(s);
+    assert_int_equal(s->manifests, asked);
+    s->lie = LIE_NONE;
+    assert_true(wait_until(has_version, s, PATIENCE_MS));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_liar, close_liar)
+    const struct CMUnitTest tests[] = {
+        TEST(a_wrong_chunk_is_found_at_once),
+        TEST(a_chunk_that_is_too_long_is_not_used),
+        TEST(a_wrong_hash_of_the_whole_is_not_used),
+        TEST(weights_that_are_no_numbers_are_not_used),
+        TEST(weights_that_are_infinite_are_not_used),
+        TEST(weights_of_another_network_are_not_used),
+        TEST(a_manifest_with_more_checksums_is_not_used),
+        TEST(a_manifest_with_another_kind_of_hash_is_not_used),
+        TEST(a_manifest_without_a_size_is_not_used),
+        TEST(after_three_failures_there_is_a_pause),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
