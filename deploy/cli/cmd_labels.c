@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* cmd_labels.c - `onic labels count|list|export|import|verify|top|collect|annotate`: the durable
- * label store of a run, which captions earned most, and pairs for offline rewards. */
+/* cmd_labels.c - `onic labels count|list|export|import|verify|distrust|top|collect|annotate`:
+ * the durable label store of a run, which captions earned most, and pairs for offline rewards. */
 #include <stdio.h>
 #include <string.h>
 
 #include "deploy/cli/commands.h"
+#include "deploy/cli/labels_distrust.h"
 #include "deploy/cli/labels_open.h"
 #include "deploy/cli/labels_rows.h"
 #include "deploy/cli/labels_verify.h"
@@ -92,11 +93,14 @@ static int labels_run(const struct labels_args *a, const struct config *given, s
         return labels_write(path, exports, a->file, err);
     if (strcmp(a->verb, "import") == 0)
         return labels_import(path, a->file, err);
+    if (strcmp(a->verb, "distrust") == 0)
+        return labels_distrust(path, a->run, a->file, err);
     if (strcmp(a->verb, "verify") == 0)
         return labels_verify(path, a->run, err);
-    return err_set(err, ONIC_ECONFIG,
-                   "'%s' is not count, list, export, import, verify, top, collect or annotate",
-                   a->verb);
+    return err_set(
+        err, ONIC_ECONFIG,
+        "'%s' is not count, list, export, import, verify, distrust, top, collect or annotate",
+        a->verb);
 }
 
 int cmd_labels(int argc, char **argv)
@@ -116,6 +120,10 @@ int cmd_labels(int argc, char **argv)
             "       onic labels import RUN [FILE|-]  adds exported labels; those that are "
             "there stay\n"
             "       onic labels verify RUN           is every label there, and as it was given?\n"
+            "       onic labels distrust RUN SOURCE  takes the labels of an annotator or a model "
+            "out; "
+            "the reward model\n"
+            "                                        learns anew from the others\n"
             "       onic labels top RUN [--n=20] [--json]  captions that were paid most, as of "
             "the newest checkpoint\n"
             "       onic labels collect DATA RUN [--pairs=100000] [--episodes=1000] [--distinct]  "

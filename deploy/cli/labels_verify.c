@@ -51,8 +51,8 @@ static int verdict_write(const struct label_verdict *v, int named)
                  v->settled, v->asked);
     if (v->set_aside)
         shown_printf(stdout,
-                     "%" PRIu64
-                     " damaged labels were set aside by a server and their questions asked "
+                     "%" PRIu64 " labels were set aside, being damaged or of a source that is not "
+                     "trusted, and their questions asked "
                      "again\n",
                      v->set_aside);
     if (named > VERIFY_NAMED_MAX)

@@ -42,7 +42,7 @@ struct label_client {
     char options[LABEL_OPTIONS_TEXT_MAX]; /* with which it came to be */
     /* of all lives */
     struct label_heard heard;
-    uint64_t labels, abstained;
+    uint64_t labels, abstained, distrusts;
     /* of this life */
     uint64_t missing;           /* heard of, and not in the store */
     unsigned server_met;        /* wire_labels_client_status.welcomes that were compared with it */
@@ -451,9 +451,22 @@ void label_client_report(struct label_client *a, struct metrics *m)
     }
 }
 
+uint64_t label_client_distrusts(const struct label_client *a)
+{
+    return a->distrusts;
+}
+
+void label_client_relearn(struct label_client *a, uint64_t distrusts)
+{
+    a->labels = a->abstained = 0;
+    a->sources = 0;
+    a->distrusts = distrusts;
+}
+
 /* --- checkpoint ------------------------------------------------------------------------------ */
 
-/* Lines: identity, then numbers, then "store <number>", "source <name> <labels>" and "option
+/* Lines: identity, then numbers, then "store <number>", "distrusts
+ * <number>", "source <name> <labels>" and "option
  * <key>=<value>". */
 void label_client_save(const struct label_client *a, struct checkpoint *to)
 {
@@ -462,6 +475,7 @@ void label_client_save(const struct label_client *a, struct checkpoint *to)
     buf_printf(&b, "%s\n%llu %llu %llu %.9g\n", a->identity, (unsigned long long)a->heard.last_id,
                (unsigned long long)a->labels, (unsigned long long)a->abstained, a->staleness_s);
     buf_printf(&b, "store %llu\n", (unsigned long long)a->heard.store);
+    buf_printf(&b, "distrusts %llu\n", (unsigned long long)a->distrusts);
     for (int i = 0; i < a->sources; i++)
         buf_printf(&b, "source %s %llu\n", a->source[i].name,
                    (unsigned long long)a->source[i].labels);
@@ -519,6 +533,8 @@ int label_client_load(struct label_client *a, const struct checkpoint_file *from
             snprintf(a->options + at, sizeof a->options - at, "%s\n", line);
         else if (sscanf(line, "store %llu", &n) == 1)
             a->heard.store = n;
+        else if (sscanf(line, "distrusts %llu", &n) == 1)
+            a->distrusts = n;
         else if (a->sources < SOURCES_MAX &&
                  sscanf(line, "source %31s %llu", a->source[a->sources].name, &n) == 2)
             a->source[a->sources++].labels = n;

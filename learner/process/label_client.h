@@ -74,6 +74,12 @@ struct label_heard {
 int label_client_heard(const struct checkpoint_file *from, struct label_heard *out,
                        struct onic_err *err);
 
+/* How often labels of this run were withdrawn (`onic labels distrust`) before its labels came, as
+ * its checkpoint has it. */
+uint64_t label_client_distrusts(const struct label_client *a);
+/* The run holds no label any more: it asks anew, and what is left in the store answers. */
+void label_client_relearn(struct label_client *a, uint64_t distrusts);
+
 void label_client_save(const struct label_client *a, struct checkpoint *to);
 int label_client_load(struct label_client *a, const struct checkpoint_file *from,
                       struct onic_err *err);

@@ -21,7 +21,7 @@ struct reward_mix {
     struct reward_mix_params p;
     const struct reward_model_type *type;
     struct reward_model *model;
-    bool unlabelled;
+    bool unlabelled, forget;
     struct score_memo *memo; /* NULL unless caption_only */
     struct reward_mix_stats stats;
     struct caption_totals *paid;
@@ -266,6 +266,11 @@ void reward_mix_unlabelled(struct reward_mix *x)
     x->unlabelled = true;
 }
 
+void reward_mix_forget(struct reward_mix *x)
+{
+    x->forget = true;
+}
+
 /* True when the state of another model holds labels, or nobody knows it: it is not left behind. */
 static bool must_keep_state(const struct reward_mix *x, const char *name)
 {
@@ -291,6 +296,8 @@ int reward_mix_load(struct reward_mix *x, const void *data, size_t len, struct o
             "the run was trained with reward.model=%.64s, the configuration says reward.model=%s; "
             "give the old one or another --run-dir",
             name, x->type->name);
+    if (x->forget && x->type->traits.wants_labels)
+        return ONIC_OK;
     int rc = x->type->load(x->model, name + name_len + 1, len - name_len - 1, err);
     if (!rc && x->memo)
         score_memo_clear(x->memo);

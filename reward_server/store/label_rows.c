@@ -92,6 +92,19 @@ static int delete_row(struct label_store *s, const struct label_key *key, struct
     return label_sql_run(s, q, err);
 }
 
+/* Inside a transaction. */
+static int set_row_aside(struct label_store *s, const struct label_key *key, const char *why,
+                         struct onic_err *err)
+{
+    sqlite3_stmt *q = label_sql(s, LABEL_SQL_QUARANTINE);
+    if (q) {
+        sqlite3_bind_blob(q, 1, key->byte, sizeof key->byte, SQLITE_STATIC);
+        sqlite3_bind_text(q, 2, why, -1, SQLITE_STATIC);
+    }
+    int rc = label_sql_run(s, q, err);
+    return rc ? rc : delete_row(s, key, err);
+}
+
 int label_row_quarantine(struct label_store *s, const struct label_key *key, const char *why,
                          struct onic_err *err)
 {
@@ -104,14 +117,7 @@ int label_row_quarantine(struct label_store *s, const struct label_key *key, con
     int rc = own ? label_begin(s, err) : ONIC_OK;
     if (rc)
         return rc;
-    sqlite3_stmt *q = label_sql(s, LABEL_SQL_QUARANTINE);
-    if (q) {
-        sqlite3_bind_blob(q, 1, key->byte, sizeof key->byte, SQLITE_STATIC);
-        sqlite3_bind_text(q, 2, why, -1, SQLITE_STATIC);
-    }
-    rc = label_sql_run(s, q, err);
-    if (!rc)
-        rc = delete_row(s, key, err);
+    rc = set_row_aside(s, key, why, err);
     if (!rc)
         rc = label_meta_add(s, "quarantined", 1, NULL, err);
     return own ? label_end(s, rc, err) : rc;
@@ -271,4 +277,52 @@ int label_store_answer(struct label_store *s, struct label *l, int n, struct oni
     if (!rc && trace_on)
         trace_answers(s, l, n);
     return rc;
+}
+
+/* --- sources that are not trusted ------------------------------------------------------------ */
+
+static bool is_of_source(const struct label_row *row, const char *source)
+{
+    char origin[LABEL_SOURCE_MAX];
+    label_origin(row->identity.annotator, row->label.raw, origin);
+    return strcmp(origin, source) == 0 || strcmp(row->identity.model, source) == 0;
+}
+
+/* Of up to LABEL_PAGE rows after *after; returns how many were looked at, or a negative code. */
+static int distrust_page(struct label_store *s, const char *source, bool remove, int64_t *after,
+                         uint64_t *n, struct onic_err *err)
+{
+    struct label_key key[LABEL_PAGE];
+    int rows = 0, keys = 0, step, rc = ONIC_OK;
+    sqlite3_stmt *q = label_sql(s, LABEL_SQL_EACH);
+    if (!q)
+        return label_sql_fail(s, "reading", err);
+    sqlite3_bind_int64(q, 1, *after);
+    for (; (step = sqlite3_step(q)) == SQLITE_ROW; rows++) {
+        struct label_row row;
+        *after = sqlite3_column_int64(q, 1);
+        if (label_row_read(s, q, &row) && is_of_source(&row, source) && keys < LABEL_PAGE)
+            key[keys++] = row.key;
+    }
+    sqlite3_reset(q);
+    if (step != SQLITE_DONE)
+        return label_sql_fail(s, "reading", err);
+    *n += (uint64_t)keys;
+    for (int i = 0; remove && i < keys && !rc; i++)
+        rc = set_row_aside(s, &key[i], "of a source that is not trusted", err);
+    return rc ? rc : rows;
+}
+
+int label_store_distrust(struct label_store *s, const char *source, bool remove, uint64_t *n,
+                         struct onic_err *err)
+{
+    int64_t after = 0;
+    *n = 0;
+    int rc = label_begin(s, err);
+    if (rc)
+        return rc;
+    do {
+        rc = distrust_page(s, source, remove, &after, n, err);
+    } while (rc > 0);
+    return label_end(s, rc, err);
 }

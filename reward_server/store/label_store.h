@@ -160,6 +160,12 @@ int label_store_verify(struct label_store *s, struct label_verdict *out,
                        void (*each)(void *ctx, const struct label_key *key, uint64_t id), void *ctx,
                        struct onic_err *err);
 
+/* Labels and abstentions of a source (the annotator that answered, as label_origin tells it, or the
+ * model of the identity) are moved to `quarantine`: kept for people, never served, and their
+ * questions are open again. *n = how many; remove false: counts alone. One commit. */
+int label_store_distrust(struct label_store *s, const char *source, bool remove, uint64_t *n,
+                         struct onic_err *err);
+
 /* One line of `onic labels export` (interface.md section 7, and what import needs to restore the
  * identity: kind, parameters, vote, state), with its newline. */
 int label_row_json(const struct label_row *row, struct buf *out);

@@ -14,7 +14,8 @@ enum {
     LABEL_ID_FIELD_MAX = 128,
     LABEL_IDENTITIES_MAX = 4096,
     LABEL_PENDING_MAX = 4096,
-    LABEL_NOTE_MAX = 4096
+    LABEL_NOTE_MAX = 4096,
+    LABEL_PAGE = 256
 };
 
 #define LABEL_SQL_MAP(XX)                                                                          \
@@ -41,7 +42,8 @@ enum {
     XX(DELIVERED, "UPDATE labels SET delivered = 1 WHERE id = ?1")                                 \
     XX(UNANSWERED, "SELECT " LABEL_COLUMNS " FROM labels WHERE id IS NULL AND identity = ?1"       \
                    " ORDER BY asked_at DESC LIMIT ?2")                                             \
-    XX(EACH, "SELECT " LABEL_COLUMNS " FROM labels WHERE id > ?1 ORDER BY id LIMIT 256")           \
+    XX(EACH, "SELECT " LABEL_COLUMNS                                                               \
+             " FROM labels WHERE id > ?1 ORDER BY id LIMIT 256") /* LABEL_PAGE */                  \
     XX(OF_IDENTITY, "SELECT " LABEL_COLUMNS " FROM labels WHERE identity = ?1 LIMIT 16")           \
     XX(NEWEST, "SELECT " LABEL_COLUMNS " FROM labels WHERE id > ?1 ORDER BY id DESC LIMIT 64")     \
     XX(SET_ASIDE, "SELECT COUNT(id) FROM quarantine")                                              \

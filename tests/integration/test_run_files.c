@@ -285,6 +285,35 @@ static void label_and_die(const char *path)
     assert_int_equal(status, 0);
 }
 
+/* The whole of what this run learned is of one source: the model that goes on knows nothing, asks
+ * for every caption again, and the run may take another annotator. */
+static void what_was_learned_of_a_source_is_learned_anew_without_it(void **state)
+{
+    struct reading *r = *state;
+    ends_with(r, "cp -r run poisoned", 0, "");
+    ends_with(r, "$onic labels distrust poisoned llm", 64, "no label of poisoned is of 'llm'");
+    ends_with(r, "$onic labels distrust poisoned", 64, "name the source");
+    ends_with(r, "! test -e poisoned/checkpoints/DISTRUSTED", 0, "");
+    ends_with(
+        r,
+        "before=$($onic labels count poisoned) && $onic labels distrust poisoned rules >out && "
+        "grep -q \"^$before labels and abstentions of rules are set aside\" out && "
+        "test $($onic labels count poisoned) = 0 && $onic labels verify poisoned >out",
+        0, "");
+    ends_with(r,
+              "$onic train --run-dir=poisoned --annotator.id=random --frames=90000000 >out 2>&1 & "
+              "p=$!; for i in $(seq 600); do test $($onic labels count poisoned) -ge "
+              "$($onic labels count run) && break; sleep 0.1; done; kill -INT $p; wait $p && "
+              "grep -q 'learns anew' poisoned/log/learner.log && ! $onic labels list poisoned | "
+              "tail -n +2 | grep -v random",
+              0, "");
+    ends_with(r,
+              "$onic train --run-dir=poisoned --annotator.id=random --frames=10 >out 2>&1; "
+              "test $(grep -c 'learns anew' poisoned/log/learner.log) = 1",
+              0, ""); /* once */
+    ends_with(r, "rm -rf poisoned", 0, "");
+}
+
 /* A byte in the middle of the write-ahead file: every label is read all the same. */
 static void a_damaged_write_ahead_file_costs_no_label(struct reading *r)
 {
@@ -571,6 +600,7 @@ int main(void)
         cmocka_unit_test(a_run_that_cannot_be_written_is_read),
         cmocka_unit_test(labels_of_a_killed_server_are_read_without_writing),
         cmocka_unit_test(labels_that_are_damaged_or_gone_are_said),
+        cmocka_unit_test(what_was_learned_of_a_source_is_learned_anew_without_it),
         cmocka_unit_test(what_may_not_be_read_is_said_and_nothing_else),
         cmocka_unit_test(a_newest_checkpoint_that_may_not_be_read_is_not_passed_over),
         cmocka_unit_test(a_run_that_may_not_be_written_is_73),

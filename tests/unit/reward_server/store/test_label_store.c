@@ -477,6 +477,65 @@ static void export_and_import_carry_every_label_to_another_store(void **state)
     label_store_close(s);
 }
 
+/* By the annotator that answered, also within a declared order, or by the model. */
+static void labels_of_a_source_are_withdrawn_and_their_questions_open_again(void **state)
+{
+    struct fixture *f = *state;
+    struct label_identity order = identity;
+    struct label_row row;
+    struct label_counts n;
+    uint64_t withdrawn;
+    order.annotator = "llm>rules";
+    order.model = "gpt>patterns";
+    struct label_store *s = open_server(f->path);
+    struct label a[3] = {answer("a", 1), answer("b", 1), answer("c", 1)};
+    a[2].state = LABEL_ABSTAINED;
+    assert_ok(label_store_answer(s, a, 3, &err)); /* rules */
+    assert_ok(label_store_use(s, &order, &err));
+    struct label b[2] = {answer("a", 1), answer("b", 1)};
+    b[0].raw = "llm: yes";
+    b[1].raw = "rules: pattern 3 matched";
+    assert_ok(label_store_answer(s, b, 2, &err));
+
+    assert_ok(label_store_distrust(s, "rules", false, &withdrawn, &err));
+    assert_int_equal(withdrawn, 4);
+    assert_int_equal(counts_of(s).answered, 4);
+    assert_ok(label_store_distrust(s, "rules", true, &withdrawn, &err));
+    assert_int_equal(withdrawn, 4);
+    n = counts_of(s);
+    assert_int_equal(n.answered, 1);
+    assert_int_equal(n.abstained, 0);
+    assert_int_equal(n.quarantined, 0); /* nothing was damaged */
+    assert_int_equal(find(s, "a", &row), LABEL_ANSWERED);
+    assert_int_equal(find(s, "b", &row), LABEL_UNKNOWN);
+    assert_ok(label_store_distrust(s, "gpt", true, &withdrawn, &err));
+    assert_int_equal(withdrawn, 0); /* no part of a name */
+    assert_ok(label_store_distrust(s, "gpt>patterns", true, &withdrawn, &err));
+    assert_int_equal(withdrawn, 1);
+    struct label again = answer("b", 0);
+    assert_ok(label_store_answer(s, &again, 1, &err));
+    assert_int_equal(again.id, 6);
+    label_store_close(s);
+}
+
+/* More than a page of them. */
+static void many_labels_of_a_source_are_withdrawn(void **state)
+{
+    struct fixture *f = *state;
+    struct label_store *s = open_server(f->path);
+    uint64_t withdrawn;
+    for (int i = 0; i < 600; i++) {
+        char caption[32];
+        snprintf(caption, sizeof caption, "caption %d", i);
+        struct label a = answer(caption, 1);
+        assert_ok(label_store_answer(s, &a, 1, &err));
+    }
+    assert_ok(label_store_distrust(s, "rules", true, &withdrawn, &err));
+    assert_int_equal(withdrawn, 600);
+    assert_int_equal(counts_of(s).answered, 0);
+    label_store_close(s);
+}
+
 /* Of the identity in use, over lives; another identity has none. */
 static void notes_belong_to_an_identity(void **state)
 {
@@ -504,6 +563,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_part_of_a_question_changes_its_key),
+        TEST(labels_of_a_source_are_withdrawn_and_their_questions_open_again),
+        TEST(many_labels_of_a_source_are_withdrawn),
         TEST(notes_belong_to_an_identity),
         TEST(answers_survive_closing_with_all_their_fields),
         TEST(an_answered_question_is_not_asked_again),
