@@ -90,6 +90,13 @@ void log_reopen(void)
     pthread_mutex_unlock(&follow_lock);
 }
 
+void log_unfollow(void)
+{
+    pthread_mutex_lock(&follow_lock);
+    followed_path[0] = '\0';
+    pthread_mutex_unlock(&follow_lock);
+}
+
 static void reopen_now_and_then(void)
 {
     if (!followed_path[0] || pthread_mutex_trylock(&follow_lock) != 0)

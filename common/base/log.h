@@ -43,6 +43,8 @@ void log_follow_file(void);
 /* Looks now: for what is written to stderr past the logger, and before an exec, which must find the
  * file as named. */
 void log_reopen(void);
+/* The file that is written now is the last one: the folder is somebody else's by now. */
+void log_unfollow(void);
 void log_write(enum log_level level, const char *msg, const struct log_kv *kvs /* key NULL ends */);
 
 #define LOG_FIRST_(msg, ...) msg

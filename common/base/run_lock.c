@@ -13,6 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/lock_file.h"
+#include "common/base/log.h"
+#include "common/base/rotated.h"
+
 static int lock_path(const char *run_dir, char path[4096])
 {
     int n = snprintf(path, 4096, "%s/lock", run_dir);
@@ -40,9 +44,39 @@ static void run_lock_read_text(int fd, char *text, size_t size)
     text[strcspn(text, "\n")] = '\0';
 }
 
+static int in_use(const char *run_dir, int fd, struct onic_err *err)
+{
+    char holder[512];
+    run_lock_read_text(fd, holder, sizeof holder);
+    return err_set(err, ONIC_ECANTCREATE,
+                   "the run directory %s is in use by %s; stop that run or give another --run-dir",
+                   run_dir, holder[0] ? holder : "another process");
+}
+
+int run_lock_keep(const char *run_dir, int fd, struct onic_err *err)
+{
+    char path[4096], text[512];
+    if (lock_path(run_dir, path) != 0 || !rotated_away(fd, path))
+        return ONIC_OK;
+    int now = lock_file_open(path), rc = ONIC_OK;
+    if (now < 0) /* the folder is gone, say: not for the lock to tell */
+        return ONIC_OK;
+    if (lock_file_take(now) != LOCK_FILE_MINE) {
+        rc = in_use(run_dir, now, err);
+    } else {
+        run_lock_read_text(fd, text, sizeof text);
+        run_lock_describe(now, text);
+        dup3(now, fd, O_CLOEXEC);
+        log_warn("the lock file of the run directory was removed, and is taken again",
+                 kv("file", (const char *)path));
+    }
+    close(now);
+    return rc;
+}
+
 int run_lock_take(const char *run_dir, int *fd, struct onic_err *err)
 {
-    char path[4096], holder[512];
+    char path[4096];
     if (lock_path(run_dir, path) != 0)
         return err_set(err, ONIC_ECANTCREATE, "the run directory's path is too long");
     *fd = inherited(path);
@@ -50,17 +84,20 @@ int run_lock_take(const char *run_dir, int *fd, struct onic_err *err)
         fcntl(*fd, F_SETFD, FD_CLOEXEC);
         return ONIC_OK;
     }
-    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    *fd = lock_file_open(path);
     if (*fd < 0)
         return err_set(err, ONIC_ECANTCREATE, "%s cannot be created: %s", path, strerror(errno));
-    if (flock(*fd, LOCK_EX | LOCK_NB) != 0) {
-        run_lock_read_text(*fd, holder, sizeof holder);
+    enum lock_file_got got = lock_file_take(*fd);
+    if (got != LOCK_FILE_MINE) {
+        int rc = got == LOCK_FILE_HELD
+                     ? in_use(run_dir, *fd, err)
+                     : err_set(err, ONIC_ECANTCREATE,
+                               "%s is locked by a process that does not run this run, but could "
+                               "open the file to read it; remove the file",
+                               path);
         close(*fd);
         *fd = -1;
-        return err_set(
-            err, ONIC_ECANTCREATE,
-            "the run directory %s is in use by %s; stop that run or give another --run-dir",
-            run_dir, holder[0] ? holder : "another process");
+        return rc;
     }
     char text[160], host[64] = "?";
     gethostname(host, sizeof host - 1);

@@ -72,6 +72,12 @@ int run_config_refuse(const char *dir, const char *why, struct onic_err *err)
                    there ? "--run.config=edited goes on with what the file says now, " : "");
 }
 
+int run_dir_check_config(const char *dir, struct onic_err *err)
+{
+    char why[RUN_CONFIG_WHY_MAX];
+    return run_config_look(dir, why) == RUN_CONFIG_BAD ? run_config_refuse(dir, why, err) : ONIC_OK;
+}
+
 /* --- taking it over -------------------------------------------------------------------------- */
 
 static void mark_defaults(struct config *c)

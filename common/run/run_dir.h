@@ -34,6 +34,10 @@ bool run_dir_resumes(const char *dir, const struct config *given);
  * config.yaml. */
 int run_dir_config(const char *dir, struct config *out, struct onic_err *err);
 
+/* ONIC_ECONFIG: config.yaml is not as onic wrote it; what the next reader would make of it is not
+ * what the run was started with. */
+int run_dir_check_config(const char *dir, struct onic_err *err);
+
 /* The label store of a run that is only read: `given` (labels.path of the command line) or, where
  * it is "", RUN/labels.sqlite. ONIC_ECONFIG: the stored configuration names another one, whose path
  * the user must give. */

@@ -194,7 +194,7 @@ void child_follow(struct child *c, struct panel *panel, bool dead, bool quiet_en
         return;
     if (!may_be_last_words(c))
         show_held(c, panel);
-    if (dead || log_every_ms(&c->log_looked_ms, LOOK_FOR_LOG_MS))
+    if (!c->log_stays && (dead || log_every_ms(&c->log_looked_ms, LOOK_FOR_LOG_MS)))
         find_new_log(c, panel);
     read_log(c, panel);
     if (dead) {

@@ -28,6 +28,7 @@ struct child {
     char log_path[4096];          /* absolute */
     int log_fd;                   /* followed log, -1 = not open */
     int64_t log_looked_ms;        /* was it rotated away? */
+    bool log_stays;               /* what is there under its name now is not this child's */
     char partial[CHILD_LINE_MAX]; /* line that has not ended yet */
     size_t partial_len;
     char held[CHILD_LINE_MAX];       /* newest line, shown on the next tick, a program's last words

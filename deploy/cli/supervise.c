@@ -42,6 +42,7 @@ enum {
     STOOD_STILL_MS = 3000, /* worth a line */
     REST_MS = 25000,       /* longer than the reward server drains: answers that were paid for */
     ONE_PRESS_MS = 500,
+    LOOK_EVERY_MS = 1000,
 };
 
 enum state { RUN, DRAIN, REST };
@@ -60,7 +61,7 @@ struct supervisor {
     int64_t signal_ms; /* of the last SIGINT, SIGTERM or SIGHUP; 0 = none */
     int result;        /* exit code of the run */
     struct onic_err *sentence;
-    int64_t pulse_ms, pulse_said_ms;
+    int64_t pulse_ms, pulse_said_ms, look_ms;
     int64_t stood_still_ms; /* clock_stood_still_ms that was told */
 };
 
@@ -239,6 +240,27 @@ static void reap_and_follow(struct supervisor *s)
     }
 }
 
+/* False when the run cannot go on where it is: it ends. Logs stay the files that they were. */
+static bool may_go_on(struct supervisor *s, const struct child_spec *starting)
+{
+    struct onic_err err = {0};
+    if (!s->p->look)
+        return true;
+    int rc = s->p->look(s->p->look_ctx, starting, &err);
+    if (!rc)
+        return true;
+    for (int i = 0; i < s->p->count; i++)
+        s->children[i].log_stays = true;
+    end_run(s, err_exit_code(rc), err.msg);
+    return false;
+}
+
+static void look_around(struct supervisor *s)
+{
+    if (log_every_ms(&s->look_ms, LOOK_EVERY_MS))
+        may_go_on(s, NULL);
+}
+
 static void start_due(struct supervisor *s)
 {
     struct child_start how = {.run_dir = s->p->run_dir,
@@ -252,6 +274,8 @@ static void start_due(struct supervisor *s)
         struct onic_err err = {0};
         if (c->pid || !c->restart_at_ms || now < c->restart_at_ms)
             continue;
+        if (!may_go_on(s, c->spec))
+            return;
         if (child_start(c, &how, &err) != ONIC_OK) {
             snprintf(c->last_words, sizeof c->last_words, "%s", err.msg);
             c->backoff_ms = BACKOFF_MAX_MS; /* what is short now may be there soon */
@@ -364,6 +388,8 @@ static void supervise_loop(struct supervisor *s)
         on_panel(s);
         reap_and_follow(s);
         tell_standstill(s);
+        if (s->state == RUN)
+            look_around(s);
         if (s->state == RUN) {
             start_due(s);
             watch_pulse(s);

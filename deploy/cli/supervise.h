@@ -13,6 +13,9 @@
  * 73, 77 or 78 ends the run with its sentence. The learner's exit 0 is the end of the run. SIGINT
  * or SIGTERM drains: actors and learner first, then the reward server; a second one kills.
  *
+ * The run directory is looked after by `look`: when it says that the run cannot go on there, the
+ * run ends at once, and no further child is started.
+ *
  * stderr of each child is <run_dir>/log/<role>.log, so that no child depends on us to write; the
  * files are followed (also when they are rotated away) and shown here: the learner's lines all, of
  * the others warnings, errors and last words. */
@@ -40,6 +43,10 @@ struct supervise_params {
     double stall_warn_s; /* say so when the learner gives no sign of life for so long */
     double stall_kill_s; /* then kill and restart the learner */
     double drain_s;      /* after so long a drain becomes a kill */
+    /* May be NULL. Asked about once a second, starting NULL, and before each start of a child.
+     * ONIC_OK, or the error that ends the run. */
+    int (*look)(void *ctx, const struct child_spec *starting, struct onic_err *err);
+    void *look_ctx;
 };
 
 /* Runs to the end of the run. Returns the exit code of interface.md section 3: 0 for a finished or

@@ -157,7 +157,9 @@ static int train_prepare(struct train_plan *t, struct config *cfg, bool wants_la
     if (t->actors < 0)
         return ONIC_ECONFIG;
     rc = check_files(t->actors, err);
-    return rc ? rc : run_dir_write(t->run_dir, cfg, t->resumed, err);
+    if (!rc)
+        rc = run_dir_write(t->run_dir, cfg, t->resumed, err);
+    return rc ? rc : run_home_open(&t->home, t->run_dir, err);
 }
 
 int train_open(struct train_plan *out, const struct config *given, struct onic_err *err)
@@ -189,6 +191,7 @@ void train_close(struct train_plan *p)
         free(p->actor_flags[i]);
     for (int i = 0; i < TRAIN_CODE_FLAGS; i++)
         free(p->code_flags[i]);
+    run_home_close(&p->home);
     if (p->lock_fd >= 0)
         close(p->lock_fd);
 }

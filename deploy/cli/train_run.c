@@ -140,6 +140,19 @@ static void say_start(const struct train_plan *p)
         p->actors == 1 ? "" : "s", cpu_usable(), p->run_dir);
 }
 
+/* What the supervisor asks: learner and reward server read the stored configuration when they
+ * start. */
+static int train_look(void *ctx, const struct child_spec *starting, struct onic_err *err)
+{
+    struct train *t = ctx;
+    int rc = run_home_check(&t->p->home, err);
+    if (!rc)
+        rc = run_lock_keep(t->p->run_dir, t->p->lock_fd, err);
+    if (!rc && starting && starting->kind != CHILD_ACTOR)
+        rc = run_dir_check_config(t->p->run_dir, err);
+    return rc;
+}
+
 /* From the first process to the last; the exit code. */
 static int train_supervise(struct train *t, struct onic_err *err)
 {
@@ -153,9 +166,12 @@ static int train_supervise(struct train *t, struct onic_err *err)
         .stall_warn_s = 10,
         .stall_kill_s = 180,
         .drain_s = 120,
+        .look = train_look,
+        .look_ctx = t,
     };
     int code = supervise(&p, err);
-    run_dir_settle(t->p->run_dir, code == 64 || code == 78);
+    if (run_home_is_here(&t->p->home))
+        run_dir_settle(t->p->run_dir, code == 64 || code == 78);
     return code;
 }
 
@@ -186,7 +202,8 @@ int train_run(const struct train_plan *p, struct onic_err *err)
     if (!rc) {
         say_start(p);
         code = train_supervise(&t, err);
-        train_end_say(&end, code);
+        if (run_home_is_here(&p->home))
+            train_end_say(&end, code);
         if (code)
             shown_printf(stderr, "onic train: %s\n", err->msg);
     }

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "common/base/err.h"
+#include "common/run/run_home.h"
 #include "deploy/cli/train_addresses.h"
 #include "learner/process/stop.h"
 
@@ -20,6 +21,7 @@ enum { TRAIN_PATH_MAX = 512, TRAIN_ACTOR_FLAGS_MAX = 8, TRAIN_CODE_FLAGS = 3 };
 struct train_plan {
     char run_dir[TRAIN_PATH_MAX]; /* config.yaml in it is that of this life */
     int lock_fd;                  /* of the directory, < 0 = none; children inherit it */
+    struct run_home home;         /* of the directory, of a run that is not finished */
     char env_id[TRAIN_PATH_MAX], reward_model[TRAIN_PATH_MAX]; /* to be said */
     char env_plugin[TRAIN_PATH_MAX];                           /* absolute; "": none */
     bool resumed;

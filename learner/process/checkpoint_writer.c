@@ -16,6 +16,7 @@
 struct checkpoint_writer {
     char dir[CHECKPOINT_PATH_MAX];
     int keep;
+    const struct run_home *home;
     struct checkpoint *builder;
     pthread_t thread;
     pthread_mutex_t lock;
@@ -28,10 +29,12 @@ struct checkpoint_writer {
 static void write_one(struct checkpoint_writer *s, uint64_t version, uint64_t milestone)
 {
     struct onic_err err = {0};
-    int rc = checkpoint_write_version(s->builder, s->dir, version, NULL, &err);
+    int rc = s->home ? run_home_check(s->home, &err) : ONIC_OK;
+    if (!rc)
+        rc = checkpoint_write_version(s->builder, s->dir, version, NULL, &err);
     if (!rc && milestone)
         rc = checkpoint_milestone(s->dir, version, milestone, &err);
-    if (!rc)
+    if (!rc && (!s->home || run_home_is_here(s->home)))
         checkpoint_prune(s->dir, s->keep, version);
     pthread_mutex_lock(&s->lock);
     struct checkpoint_writer_result *r = &s->result;
@@ -67,11 +70,13 @@ static void *checkpoint_writer_main(void *arg)
     return NULL;
 }
 
-struct checkpoint_writer *checkpoint_writer_create(const char *dir, int keep)
+struct checkpoint_writer *checkpoint_writer_create(const char *dir, int keep,
+                                                   const struct run_home *home)
 {
     struct checkpoint_writer *s = xcalloc(1, sizeof *s);
     snprintf(s->dir, sizeof s->dir, "%s", dir);
     s->keep = keep;
+    s->home = home;
     s->builder = checkpoint_create();
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->changed, NULL);

@@ -12,11 +12,14 @@
 #include <stdint.h>
 
 #include "common/checkpoint/checkpoint.h"
+#include "common/run/run_home.h"
 
 struct checkpoint_writer;
 
-/* dir: .../checkpoints, must exist. keep: newest versions kept. */
-struct checkpoint_writer *checkpoint_writer_create(const char *dir, int keep);
+/* dir: .../checkpoints, must exist. keep: newest versions kept. home: nothing is written once the
+ * run is no longer there; borrowed, NULL: not asked. */
+struct checkpoint_writer *checkpoint_writer_create(const char *dir, int keep,
+                                                   const struct run_home *home);
 /* waits for a write under way; NULL is allowed */
 void checkpoint_writer_free(struct checkpoint_writer *s);
 

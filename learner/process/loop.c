@@ -19,6 +19,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/pulse.h"
+#include "common/base/run_lock.h"
 #include "common/base/trace.h"
 #include "common/run/run_dir.h"
 #include "common/wire/keys/keys.h"
@@ -73,6 +74,20 @@ bool learner_checkpoint(struct learner *r)
 
 /* --- looking around -------------------------------------------------------------------------- */
 
+/* Is the run still in its directory, and its lock ours? Asked before anything is written there by
+ * name. */
+static int look_at_home(struct learner *r, struct onic_err *err)
+{
+    int rc = run_home_check(&r->home, err);
+    if (!rc && r->lock_is_ours)
+        rc = run_lock_keep(r->dir, r->lock_fd, err);
+    if (rc && !r->homeless)
+        log_unfollow();
+    if (rc)
+        r->homeless = true;
+    return rc;
+}
+
 static void write_ledger(struct learner *r, struct ledger *out)
 {
     char path[LEARNER_TEXT_MAX + 16];
@@ -82,7 +97,8 @@ static void write_ledger(struct learner *r, struct ledger *out)
     wire_learner_ledger(r->wire, out);
     ledger_json(out, &text);
     snprintf(path, sizeof path, "%s/ledger.json", r->dir);
-    if (safe_replace_bytes(path, text.data, text.len, &err) != ONIC_OK &&
+    if (!r->homeless && look_at_home(r, &err) == ONIC_OK &&
+        safe_replace_bytes(path, text.data, text.len, &err) != ONIC_OK &&
         log_every_ms(&r->flush_log_ms, 60000))
         log_warn("the ledger file was not written", kv("why", (const char *)err.msg));
     r->ledger_ms = clock_ms();
@@ -158,6 +174,9 @@ static int loop_look(struct learner *r, struct onic_err *err)
     if (r->look_ms && now - r->look_ms < LOOK_MS)
         return ONIC_OK;
     r->look_ms = now;
+    rc = look_at_home(r, err);
+    if (rc)
+        return rc;
     log_reopen(); /* the lines of metrics go to stderr past the logger */
     report_links(r);
     if (now - r->ledger_ms >= LEDGER_FILE_MS) {
@@ -272,8 +291,9 @@ static int update(struct learner *r, struct onic_err *err)
         return rc;
     batcher_book_consumed(r->batcher);
     trace(UPDATED, .version = trainer_counters(r->core)->version);
-    episode_log_add(r->replays, batch, mix, label_client_identity(r->annotate),
-                    trainer_counters(r->core)->env_steps);
+    if (run_home_is_here(&r->home))
+        episode_log_add(r->replays, batch, mix, label_client_identity(r->annotate),
+                        trainer_counters(r->core)->env_steps);
     report_episodes(r->metrics, &r->env, held, n);
     report_update(r->metrics, r->core, &stats);
     report_share(&r->share, mix, &stats);
@@ -344,7 +364,8 @@ static bool loop_is_refusal(int rc)
  * back, with the options (run_dir_settle). */
 static bool keeps_state(const struct learner *r, int failed)
 {
-    return failed != ONIC_EINTERNAL && !(loop_is_refusal(failed) && r->checkpoint_version == 0);
+    return !r->homeless && failed != ONIC_EINTERNAL &&
+           !(loop_is_refusal(failed) && r->checkpoint_version == 0);
 }
 
 /* A life without a label looks like any other one from outside. */
@@ -410,9 +431,11 @@ int learner_train(struct learner *r, struct onic_err *err)
 void learner_end(struct learner *r, int rc)
 {
     struct onic_err why = {0};
-    if (r->metrics && metrics_end(r->metrics, clock_wall_s(), err_exit_code(rc), &why) != ONIC_OK)
+    bool here = !r->homeless && run_home_is_here(&r->home);
+    if (here && r->metrics &&
+        metrics_end(r->metrics, clock_wall_s(), err_exit_code(rc), &why) != ONIC_OK)
         log_warn("the last metrics were not written", kv("why", (const char *)why.msg));
-    if (r->config_is_ours)
+    if (here && r->config_is_ours)
         run_dir_settle(r->dir, loop_is_refusal(rc));
     checkpoint_writer_free(r->checkpoints); /* finishes a write under way */
     batcher_free(r->batcher);
@@ -422,6 +445,7 @@ void learner_end(struct learner *r, int rc)
     wire_keys_free(r->keys);
     trainer_free(r->core);
     metrics_free(r->metrics);
+    run_home_close(&r->home);
     buf_release(&r->config);
     if (r->lock_fd >= 0)
         close(r->lock_fd);

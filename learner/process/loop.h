@@ -14,6 +14,7 @@
 
 #include "common/base/err.h"
 #include "common/metrics/metrics.h"
+#include "common/run/run_home.h"
 #include "common/wire/rollout/learner_link.h"
 #include "learner/process/batcher.h"
 #include "learner/process/checkpoint_writer.h"
@@ -46,6 +47,9 @@ struct learner {
     char dir[LEARNER_TEXT_MAX];
     struct buf config; /* resolved options as YAML, for checkpoints */
     int lock_fd;
+    bool lock_is_ours;    /* not inherited */
+    struct run_home home; /* nothing is written once it is not here any more */
+    bool homeless;
     bool config_is_ours; /* config.yaml was written by this process, which settles it */
     struct env_description env;
     struct run_identity lineage;

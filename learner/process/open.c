@@ -260,6 +260,7 @@ static int begin_life(struct learner *r, const struct config *cfg, bool existed,
     bool below_launcher = run_lock_is_inherited(); /* then config.yaml is already written */
     int rc = below_launcher ? ONIC_OK : run_dir_write(r->dir, cfg, existed, err);
     r->config_is_ours = !rc && !below_launcher;
+    r->lock_is_ours = !below_launcher;
     return rc ? rc : place_key_of_run(r->dir, r->place_key, err);
 }
 
@@ -335,10 +336,12 @@ static int open_parts(struct learner *r, const struct config *cfg, struct onic_e
     r->replays =
         episode_log_of_options(cfg, r->dir, r->env.id, policy_actions(trainer_policy(r->core)));
     snprintf(checkpoints, sizeof checkpoints, "%s/checkpoints", r->dir);
-    r->checkpoints = checkpoint_writer_create(checkpoints, (int)cfg->checkpoint_keep);
+    r->checkpoints = checkpoint_writer_create(checkpoints, (int)cfg->checkpoint_keep, &r->home);
     int rc = find_checkpoint(r->dir, &from, err);
     if (!rc)
         rc = run_identity_begin(&r->lineage, r->dir, from, err);
+    if (!rc)
+        rc = run_home_open(&r->home, r->dir, err);
     if (!rc && from)
         rc = load_checkpoint(r, from, err);
     if (!rc)

@@ -18,12 +18,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "common/base/file_kind.h"
+#include "common/base/lock_file.h"
 #include "common/base/log.h"
 #include "common/base/shell.h"
 #include "common/base/xmalloc.h"
@@ -97,10 +97,10 @@ static int take_lock(struct label_store *s, struct onic_err *err)
     buf_init(&name, 8192);
     buf_printf(&name, "%s.lock", s->path);
     int rc = ONIC_OK;
-    s->lock_fd = open(name.data, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    s->lock_fd = lock_file_open(name.data);
     if (s->lock_fd < 0)
         rc = err_set(err, ONIC_ECANTCREATE, "cannot create %s: %s", name.data, strerror(errno));
-    else if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0)
+    else if (lock_file_take(s->lock_fd) != LOCK_FILE_MINE)
         rc = err_set(err, ONIC_ECANTCREATE,
                      "label store %s is in use by another reward server; stop it or choose another "
                      "labels.path",

@@ -6,8 +6,7 @@
  * itself; `produced` is stored before the trajectory is sent, `acked` after its acknowledgement was
  * read. Stores are volatile so that the compiler keeps that order. The file is locked: two
  * processes of one number on one host would otherwise write over each other. */
-#define _DEFAULT_SOURCE /* flock: unlike fcntl locks it belongs to the open file, not to the       \
-                           process */
+#define _DEFAULT_SOURCE
 #include "common/wire/rollout/ledger_page.h"
 
 #include <errno.h>
@@ -15,11 +14,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/lock_file.h"
 #include "common/base/log.h"
 #include "common/base/paths.h"
 #include "common/base/private_file.h"
@@ -35,11 +34,11 @@ struct ledger_page {
 
 static int ledger_page_map_file(struct ledger_page *p, const char *path, struct onic_err *err)
 {
-    p->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    p->fd = lock_file_open(path);
     if (p->fd < 0)
         return err_set(err, ONIC_ECANTCREATE, "actors.state_dir: cannot open %s: %s", path,
                        strerror(errno));
-    if (flock(p->fd, LOCK_EX | LOCK_NB) != 0)
+    if (lock_file_take(p->fd) != LOCK_FILE_MINE)
         return err_set(err, ONIC_ECANTCREATE,
                        "actors.state_dir: %s is held by another process of this actor number",
                        path);

@@ -5,8 +5,10 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/base/cpu.h"
@@ -126,6 +128,70 @@ static void one_directory_one_run(void **state)
                "/nonexistent/lock cannot be created");
 }
 
+/* `onic labels` looks who holds it; neither that nor a stranger who can read keeps a run out. */
+static void who_only_looks_at_the_lock_keeps_nobody_out(void **state)
+{
+    const char *dir = *state;
+    char path[400];
+    struct stat st;
+    int fd, look, held;
+    snprintf(path, sizeof path, "%s/lock", dir);
+    mode_t before = umask(022);
+    assert_ok(run_lock_take(dir, &fd, &err));
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600); /* who may not write may not open it, so not lock */
+    close(fd);
+    assert_int_equal(chmod(path, 0644), 0); /* as an older onic made it */
+    look = open(path, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(flock(look, LOCK_SH), 0);
+    assert_err(run_lock_take(dir, &fd, &err), ONIC_ECANTCREATE,
+               "/lock is locked by a process that does not run this run");
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    pid_t pid = fork();
+    if (pid == 0) { /* lets go while the other one tries */
+        nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+        flock(look, LOCK_UN);
+        _exit(0);
+    }
+    assert_ok(run_lock_take(dir, &fd, &err));
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    close(look);
+    char text[256];
+    assert_int_equal(run_lock_peek(dir, text, sizeof text, &held), ONIC_OK);
+    assert_true(held);
+    umask(007); /* a directory that a group shares */
+    assert_int_equal(unlink(path), 0);
+    assert_ok(run_lock_keep(dir, fd, &err));
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0660);
+    close(fd);
+    umask(before);
+}
+
+/* A lock file that was removed is taken again, unless somebody was quicker. */
+static void a_removed_lock_file_is_taken_again(void **state)
+{
+    const char *dir = *state;
+    char path[400], text[256];
+    int fd, other, held;
+    snprintf(path, sizeof path, "%s/lock", dir);
+    assert_ok(run_lock_take(dir, &fd, &err));
+    run_lock_describe(fd, "the first run");
+    assert_ok(run_lock_keep(dir, fd, &err));
+    assert_int_equal(unlink(path), 0);
+    assert_ok(run_lock_keep(dir, fd, &err));
+    assert_int_equal(run_lock_peek(dir, text, sizeof text, &held), ONIC_OK);
+    assert_true(held);
+    assert_string_equal(text, "the first run");
+    assert_err(run_lock_take(dir, &other, &err), ONIC_ECANTCREATE, "in use by the first run");
+    assert_int_equal(unlink(path), 0);
+    assert_ok(run_lock_take(dir, &other, &err));
+    assert_err(run_lock_keep(dir, fd, &err), ONIC_ECANTCREATE, "in use by process");
+    close(fd);
+    close(other);
+}
+
 static void a_child_inherits_the_lock(void **state)
 {
     const char *dir = *state;
@@ -158,6 +224,8 @@ int main(void)
         cmocka_unit_test(the_affinity_mask_counts),
         IN_DIR(paths_are_relative_to_the_program),
         IN_DIR(one_directory_one_run),
+        IN_DIR(who_only_looks_at_the_lock_keeps_nobody_out),
+        IN_DIR(a_removed_lock_file_is_taken_again),
         IN_DIR(a_child_inherits_the_lock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

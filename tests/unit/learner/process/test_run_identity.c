@@ -186,7 +186,7 @@ static void save_one(struct checkpoint_writer *s, uint64_t version)
 static void the_saver_keeps_the_newest_and_reports_once(void **state)
 {
     (void)state;
-    struct checkpoint_writer *s = checkpoint_writer_create(dir, 2);
+    struct checkpoint_writer *s = checkpoint_writer_create(dir, 2, NULL);
     struct checkpoint_writer_result r;
     uint64_t version = 0;
     for (uint64_t v = 1; v <= 4; v++)
@@ -215,7 +215,7 @@ static void milestones_are_kept_for_good(void **state)
     char path[300];
     uint64_t version = 0;
     struct checkpoint_file *f;
-    struct checkpoint_writer *s = checkpoint_writer_create(dir, 1);
+    struct checkpoint_writer *s = checkpoint_writer_create(dir, 1, NULL);
     save_as(s, 50, 7000);
     save_as(s, 60, 7000);
     save_one(s, 70);
@@ -240,7 +240,7 @@ static void failures_are_counted_in_a_row_and_forgiven_by_a_success(void **state
     snprintf(folder, sizeof folder, "%s/f", dir);
     snprintf(gone, sizeof gone, "%s.gone", folder);
     assert_int_equal(mkdir(folder, 0700), 0);
-    struct checkpoint_writer *s = checkpoint_writer_create(folder, 2);
+    struct checkpoint_writer *s = checkpoint_writer_create(folder, 2, NULL);
     struct checkpoint_writer_result r;
     assert_int_equal(rename(folder, gone), 0);
     save_one(s, 1);
