@@ -69,6 +69,7 @@ at_exit '"${compose[@]}" down -v -t 5'
 step "up with one actor"
 scale 1 || fail "compose up: $(tail -5 "$work/compose.log")"
 wait_for 60 "training" past 0
+"${compose[@]}" logs --no-color learner | grep -q 'actor joined.*key=' || fail "the actors have no keys"
 
 step "looking at how the containers are confined"
 confined() {

@@ -88,6 +88,8 @@ mkdir -p "$run"
 read -r learner array <<<"$(deploy/slurm/submit.sh "$work/test.yaml" "$run" 3)" || fail "submit.sh"
 at_exit "scancel $learner $array"
 wait_for 60 "training" past 0
+grep -q 'actor joined.*key=' "$run"/slurm/learner-*.log || fail "the actors have no keys"
+[[ $(stat -Lc %a "$run/slurm/keys/learner.key") == 600 ]] || fail "others can read the job's keys"
 
 step "requeueing the learner (Slurm waits two minutes before it starts again)"
 before=$(steps)

@@ -74,6 +74,19 @@ static void service_is_confined(yaml_node_t *service)
     assert_null(entry(service, "ports")); /* the private network is enough */
 }
 
+/* Those that the first service has made, which alone can write them. */
+static void service_uses_keys(yaml_node_t *service, const char *name)
+{
+    bool makes = strcmp(name, "keys") == 0;
+    yaml_node_t *command = entry(service, "command");
+    assert_true(lists(entry(service, "volumes"), makes ? "keys:/keys" : "keys:/keys:ro"));
+    if (makes)
+        return;
+    assert_true(command && command->type == YAML_SCALAR_NODE);
+    assert_non_null(strstr((char *)command->data.scalar.value, " --security.keys=/keys"));
+    assert_null(strstr((char *)command->data.scalar.value, "allow_insecure"));
+}
+
 static void every_service_is_confined(void **state)
 {
     (void)state;
@@ -91,10 +104,11 @@ static void every_service_is_confined(void **state)
         yaml_node_t *service = node_at(p->value);
         print_message("%s\n", (char *)node_at(p->key)->data.scalar.value);
         service_is_confined(service);
+        service_uses_keys(service, (char *)node_at(p->key)->data.scalar.value);
         yaml_node_t *base = entry(entry(entry(service, "build"), "args"), "BASE");
         assert_true(base && strstr((char *)base->data.scalar.value, "${ONIC_BASE:-"));
     }
-    assert_int_equal(n, 3);
+    assert_int_equal(n, 4);
     yaml_document_delete(&compose);
     yaml_parser_delete(&parser);
     fclose(f);

@@ -138,6 +138,30 @@ static void a_key_in_the_environment_is_taken_out_of_it(void **state)
     scene_drain(&s->a);
 }
 
+/* As Slurm starts them, without Slurm: a learner's job and an actor's. */
+static void slurms_jobs_use_keys_of_their_own(void **state)
+{
+    struct scene *s = *state;
+    program_start_shell(&s->a, s->dir, "a",
+                        "export ONIC_BIN=$ONIC_BUILD ONIC_HOST=127.0.0.1 SLURM_JOB_ID=$$; "
+                        "echo 'env: {id: corridor}' >c.yaml; mkdir -p run/slurm; "
+                        "bash \"$ONIC_SOURCE/deploy/slurm/actors.sbatch\" run 2>actors.err & "
+                        "echo $! >actors.pid; "
+                        "exec bash \"$ONIC_SOURCE/deploy/slurm/onic.sbatch\" c.yaml run "
+                        "--train.batch=512 --metrics.every_s=0.2 --annotator.id=rules "
+                        "--run.frames=1000000000");
+    scene_await_metric(s, "annot/labels_total", 0);
+    assert_int_equal(keys_shell(s, "k=run/slurm/$(readlink run/slurm/keys) && "
+                                   "test $(stat -c %a $k/actor.key) = 600 && "
+                                   "grep -q 'actor joined.*key=' run/log/*.log a.err"),
+                     0);
+    assert_null(strstr(program_text(s->a.err), "without encryption"));
+    kill(s->a.pid, SIGTERM);
+    int code = program_wait(&s->a, SCENE_LONG_MS);
+    keys_shell(s, "kill $(cat actors.pid)");
+    assert_int_equal(code, 0);
+}
+
 static void doctor_looks_at_keys(void **state)
 {
     struct scene *s = *state;
@@ -173,6 +197,8 @@ int main(void)
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(who_may_not_join_is_told_why, scene_setup, scene_teardown),
         cmocka_unit_test_setup_teardown(a_key_in_the_environment_is_taken_out_of_it, scene_setup,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(slurms_jobs_use_keys_of_their_own, scene_setup,
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(doctor_looks_at_keys, scene_setup, scene_teardown),
     };
