@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/base/shown.h"
 #include "common/base/utf8.h"
 
 enum { DEPTH_MAX = 6, LIST_MAX = 3, TITLE_MAX = 60 };
@@ -42,6 +43,7 @@ static void line_put(struct line *l, const char *text, size_t len)
 
 static void line_end(struct line *l)
 {
+    shown_clean_line(l->out, l->len); /* C1 and what turns the direction of writing, too */
     while (l->len > 0 && l->out[l->len - 1] == ' ')
         l->len--;
     l->out[l->len] = '\0';

@@ -33,6 +33,7 @@ static void reasons_are_found_in_every_shape(void **state)
         {200, " <!doctype html><title>Hi</title>",
          "the server answered a web page, not JSON: is x.url right? (\"Hi\")"},
         {502, "<html><body>oops", "the server answered a web page, not JSON"},
+        {400, "{\"error\": \"a\\u009b2J\\u202eb\\u001b[2J\"}", "a  2J   b [2J"}, /* nothing acts */
         {400, "", ""},
         {400, "{}", ""},
         {400, "{\"error\": {\"mess", ""},
