@@ -1,3 +1,4 @@
+/* links: onic_wire */
 /* SPDX-License-Identifier: MIT */
 /* fuzz_wire.c - what a peer may send, given to the code that reads it.
  *
