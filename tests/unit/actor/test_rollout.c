@@ -94,6 +94,25 @@ static void only_cut_off_steps_carry_a_final_value(void **state)
     close_fixture(&f);
 }
 
+/* Nothing follows a death: a value there would be trained on as if the episode went on. */
+static void a_step_that_ended_by_the_task_carries_no_final_value(void **state)
+{
+    (void)state;
+    struct fixture f;
+    int deaths = 0;
+    open_fixture(&f, "cartpole", 0); /* falls within some dozen steps */
+    assert_ok(rollout_start(f.rollout, NULL, 0, &err));
+    for (int round = 0; round < 8; round++) {
+        assert_ok(rollout_fill(f.rollout, f.weights, 1, f.t, NULL, NULL, &err));
+        for (int i = 0; i < T * E; i++) {
+            deaths += (f.t->flags[i] & STEP_TERMINATED) != 0;
+            assert_true(f.t->final_value[2 * i] == 0.0f && f.t->final_value[2 * i + 1] == 0.0f);
+        }
+    }
+    assert_true(deaths > 0);
+    close_fixture(&f);
+}
+
 /* What a cut was valued at is the value of the last observation that travels with the episode. */
 static void the_last_observation_of_an_episode_is_kept(void **state)
 {
@@ -284,6 +303,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(last_row_is_the_first_row_of_the_next_trajectory),
         cmocka_unit_test(only_cut_off_steps_carry_a_final_value),
+        cmocka_unit_test(a_step_that_ended_by_the_task_carries_no_final_value),
         cmocka_unit_test(the_last_observation_of_an_episode_is_kept),
         cmocka_unit_test(log_probability_is_that_of_the_taken_action),
         cmocka_unit_test(an_episode_begins_with_an_empty_state),
