@@ -127,6 +127,14 @@ static void a_meta_part_over_the_limit_is_refused_before_it_is_read(void **state
     h.meta_len = h.bulk_len = UINT32_MAX; /* the sum must not wrap to the size of the frame */
     frame_seal(b, &h, 0);
     assert_int_equal(frame_parse(&f, b, 64), FRAME_BAD_LENGTH);
+    static uint8_t whole[FRAME_HEADER + FRAME_META_MAX + 1]; /* nothing else is wrong with it */
+    for (uint32_t over = 0; over <= 1; over++) {
+        h.meta_len = FRAME_META_MAX + over;
+        h.bulk_len = 0;
+        frame_seal(whole, &h, crc32c(0, whole + FRAME_HEADER, h.meta_len));
+        assert_int_equal(frame_parse(&f, whole, FRAME_HEADER + h.meta_len),
+                         over ? FRAME_BAD_LENGTH : FRAME_FINE);
+    }
 }
 
 int main(void)
