@@ -50,6 +50,7 @@ struct peer_script {
     struct wire_learner *learner;
     void *context, *socket;
     struct frame_head head; /* of what it says */
+    uint8_t secret[16];     /* of its place */
     struct trajectory *t;
 };
 
@@ -71,6 +72,22 @@ static Onic__Wire__Credit next_credit(struct peer_script *s)
     onic__wire__credit__free_unpacked(m, NULL);
     zmq_msg_close(&msg);
     return out;
+}
+
+static void say_ready(struct peer_script *s)
+{
+    Onic__Wire__Ready m = ONIC__WIRE__READY__INIT;
+    m.steps = PAIR_T;
+    m.envs = PAIR_E;
+    m.obs_bytes = PAIR_OBS;
+    m.actions = 3;
+    m.state_size = PAIR_STATE;
+    m.nstats = PAIR_STATS;
+    m.weights_floats = PAIR_WEIGHTS;
+    m.env_bytes = strlen(pair_env);
+    m.net_bytes = strlen(pair_net);
+    say(s, FRAME_READY, &m.base, (struct sock_bulk){pair_env, m.env_bytes},
+        (struct sock_bulk){pair_net, m.net_bytes});
 }
 
 static void open_peer(struct peer_script *s, int window)
@@ -96,19 +113,12 @@ static void open_peer(struct peer_script *s, int window)
     next_frame(s->socket, FRAME_WELCOME, &f, &msg, NULL);
     s->head.actor_id = f.head.actor_id;
     s->head.incarnation = f.head.incarnation;
+    Onic__Wire__Welcome *w = onic__wire__welcome__unpack(NULL, f.head.meta_len, f.meta);
+    assert_int_equal(w->secret.len, sizeof s->secret);
+    memcpy(s->secret, w->secret.data, sizeof s->secret);
+    onic__wire__welcome__free_unpacked(w, NULL);
     zmq_msg_close(&msg);
-    Onic__Wire__Ready m = ONIC__WIRE__READY__INIT;
-    m.steps = PAIR_T;
-    m.envs = PAIR_E;
-    m.obs_bytes = PAIR_OBS;
-    m.actions = 3;
-    m.state_size = PAIR_STATE;
-    m.nstats = PAIR_STATS;
-    m.weights_floats = PAIR_WEIGHTS;
-    m.env_bytes = strlen(pair_env);
-    m.net_bytes = strlen(pair_net);
-    say(s, FRAME_READY, &m.base, (struct sock_bulk){pair_env, m.env_bytes},
-        (struct sock_bulk){pair_net, m.net_bytes});
+    say_ready(s);
     struct trajectory_shape shape = pair_shape(0);
     s->t = trajectory_create(&shape);
     pair_fill(s->t, s->head.actor_id, 1, 1);
@@ -288,6 +298,81 @@ static void data_from_another_connection_is_not_used(void **state)
     assert_int_equal(status_of(&s).queued, 0);
     sock_close(s.socket, 0);
     s.socket = own;
+    close_peer(&s);
+}
+
+/* The learner dies after it was trained on trajectory 2 and before 1, and no acknowledgement has
+ * reached the actor. */
+static void restart_learner(struct peer_script *s)
+{
+    struct trajectory *t[2];
+    struct buf books;
+    buf_init(&books, 1 << 20);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(wire_learner_take(s->learner, &t[i], WAIT_MS), ONIC_OK);
+    wire_learner_consumed(s->learner, t[1]);
+    wire_learner_save(s->learner, &books);
+    for (int i = 0; i < 2; i++)
+        wire_learner_release(s->learner, t[i]);
+    sock_close(s->socket, 0);
+    wire_learner_free(s->learner);
+    struct wire_learner_params p = pair_learner_params(s->place.address);
+    p.epoch = ++s->head.epoch;
+    assert_ok(wire_learner_create(&s->learner, &p, &err));
+    assert_ok(wire_learner_load(s->learner, books.data, books.len, &err));
+    pair_publish(s->learner, 2);
+    buf_release(&books);
+    struct sock_options o = {.hwm = 64, .max_msg_bytes = 1 << 24, .option = "test"};
+    assert_ok(sock_connect(&s->socket, s->context, s->place.address, &o, &err));
+}
+
+static void come_back(struct peer_script *s, uint64_t produced)
+{
+    struct frame f;
+    zmq_msg_t msg;
+    Onic__Wire__Hello h = ONIC__WIRE__HELLO__INIT;
+    Onic__Wire__Account own = ONIC__WIRE__ACCOUNT__INIT;
+    h.role = WIRE_ROLE_ACTOR;
+    h.actor_id = (int32_t)s->head.actor_id;
+    own.incarnation = s->head.incarnation;
+    own.produced = produced;
+    own.steps_each = PAIR_T * PAIR_E;
+    h.own = &own;
+    h.held = s->head.incarnation;
+    h.secret = (ProtobufCBinaryData){sizeof s->secret, s->secret};
+    say(s, FRAME_HELLO, &h.base, nothing, nothing);
+    next_frame(s->socket, FRAME_WELCOME, &f, &msg, NULL);
+    zmq_msg_close(&msg);
+    say_ready(s);
+    next_credit(s);
+}
+
+static void what_a_restored_learner_was_trained_on_is_not_taken_again(void **state)
+{
+    (void)state;
+    struct peer_script s;
+    open_peer(&s, 2);
+    next_credit(&s);
+    for (uint64_t seq = 1; seq <= 2; seq++) {
+        play_as(&s, seq);
+        next_credit(&s);
+    }
+    restart_learner(&s);
+    come_back(&s, 2);
+    for (uint64_t seq = 1; seq <= 2; seq++) {
+        play_as(&s, seq);
+        assert_int_equal(next_credit(&s).ack, seq);
+    }
+    assert_int_equal(status_of(&s).queued, 1);
+    assert_int_equal(status_of(&s).duplicates, 1);
+    struct trajectory *t;
+    assert_int_equal(wire_learner_take(s.learner, &t, WAIT_MS), ONIC_OK);
+    assert_int_equal(t->seq, 1);
+    wire_learner_consumed(s.learner, t);
+    wire_learner_release(s.learner, t);
+    struct ledger led = pair_ledger(s.learner);
+    assert_balanced(&led);
+    assert_int_equal(led.trajectories.consumed, 2);
     close_peer(&s);
 }
 
@@ -499,8 +584,8 @@ static void what_a_learner_threw_away_is_sent_again(void **state)
     play_and_hear(&s, 1);
     play_and_hear(&s, 2);
     play_and_hear(&s, 3);
-    grant(&s, 1, 3, 1, true);
-    for (uint64_t seq = 2; seq <= 3; seq++) {
+    grant(&s, 0, 3, 1, true);
+    for (uint64_t seq = 1; seq <= 3; seq++) {
         heard(&s, FRAME_TRAJECTORY, &h);
         assert_int_equal(h.seq, seq);
     }
@@ -531,6 +616,7 @@ int main(void)
         cmocka_unit_test(a_skip_that_cannot_be_is_not_booked),
         cmocka_unit_test(data_of_an_earlier_learner_life_is_not_used),
         cmocka_unit_test(data_from_another_connection_is_not_used),
+        cmocka_unit_test(what_a_restored_learner_was_trained_on_is_not_taken_again),
         cmocka_unit_test(what_is_too_old_is_not_queued_and_counted),
         cmocka_unit_test(an_actor_plays_what_it_was_granted),
         cmocka_unit_test(credit_of_another_life_is_not_believed),
