@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* main.c - onic-reward-server: options, server, exit code. */
+#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/clock.h"
@@ -10,6 +12,7 @@
 #include "common/base/process.h"
 #include "common/base/secrets.h"
 #include "common/base/trace.h"
+#include "common/base/xmalloc.h"
 #include "common/config/config.h"
 #include "common/wire/keys/keys.h"
 #include "reward_server/server_options.h"
@@ -48,6 +51,7 @@ int main(int argc, char **argv)
     log_set_role("reward-server");
     log_follow_file();
     signal(SIGPIPE, SIG_IGN);
+    json_set_alloc_funcs(xmalloc, free); /* an answer is not broken for want of memory */
     config_defaults(&config);
     int rc = config_load(&config, argc, argv, &cli, &err);
     if (rc == ONIC_ESTOPPED)

@@ -209,6 +209,9 @@ static int read_tensor(struct checkpoint_file *f, const char *name, const json_t
 static int checkpoint_read_read_header(struct checkpoint_file *f, struct onic_err *err)
 {
     json_error_t why;
+    /* for want of memory the process ends; it does not take this file for a damaged one and go on
+     * with an older */
+    json_set_alloc_funcs(xmalloc, free);
     f->header = json_loadb(f->bytes + FORMAT_LENGTH_BYTES, f->data_at - FORMAT_LENGTH_BYTES,
                            JSON_REJECT_DUPLICATES, &why);
     if (!json_is_object(f->header))

@@ -13,6 +13,7 @@
 #include <yaml.h>
 
 #include "common/base/file_kind.h"
+#include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/utf8.h"
 #include "common/base/xmalloc.h"
@@ -197,7 +198,11 @@ static int read_events(struct reader *r, yaml_parser_t *parser, struct onic_err 
 {
     for (bool done = false; !done;) {
         yaml_event_t e;
-        if (!yaml_parser_parse(parser, &e))
+        bool parsed = yaml_parser_parse(parser, &e);
+        /* libyaml does not always name it; the file may be as good as any */
+        if (!parsed && (parser->error == YAML_MEMORY_ERROR || parser->error == YAML_NO_ERROR))
+            limits_out_of_memory();
+        if (!parsed)
             return err_set(err, ONIC_ECONFIG, "%s:%d: this is not valid YAML: %s", r->name,
                            (int)parser->problem_mark.line + 1,
                            parser->problem ? parser->problem : "unreadable text");
@@ -225,15 +230,12 @@ static int yaml_read_text(struct config *c, const char *text, size_t len, const 
     struct reader r = {.c = copy, .name = name, .origin = origin, .stored = stored};
     r.file = origin == CONFIG_FILE ? option_remember_file(copy, name) : 0;
     yaml_parser_t parser;
-    int rc = yaml_parser_initialize(&parser)
-                 ? ONIC_OK
-                 : err_set(err, ONIC_EINTERNAL, "libyaml could not start");
-    if (!rc) {
-        yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
-        yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-        rc = read_events(&r, &parser, err);
-        yaml_parser_delete(&parser);
-    }
+    if (!yaml_parser_initialize(&parser)) /* it fails of nothing else */
+        limits_out_of_memory();
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
+    yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+    int rc = read_events(&r, &parser, err);
+    yaml_parser_delete(&parser);
     if (!rc)
         *c = *copy;
     free(copy);

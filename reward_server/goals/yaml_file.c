@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/limits.h"
 #include "common/base/utf8.h"
 #include "common/config/options.h"
 
@@ -94,10 +95,15 @@ int yaml_file_parse(struct yaml_file *f, const struct buf *text, const char *map
     int encoded = utf8_check(text->data, text->len, f->path, f->err);
     if (encoded)
         return encoded;
-    ONIC_ASSERT(yaml_parser_initialize(&parser));
+    if (!yaml_parser_initialize(&parser)) /* it fails of nothing else */
+        limits_out_of_memory();
     yaml_parser_set_input_string(&parser, (const unsigned char *)text->data, text->len);
     int rc = ONIC_OK;
-    if (!yaml_parser_load(&parser, &f->doc)) {
+    bool loaded = yaml_parser_load(&parser, &f->doc);
+    /* libyaml does not always name it; the file may be as good as any */
+    if (!loaded && (parser.error == YAML_MEMORY_ERROR || parser.error == YAML_NO_ERROR))
+        limits_out_of_memory();
+    if (!loaded) {
         rc = err_set(f->err, ONIC_ECONFIG, "%s:%d: %s", f->path, (int)parser.problem_mark.line + 1,
                      parser.problem ? parser.problem : "not YAML");
         yaml_parser_delete(&parser);
