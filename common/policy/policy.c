@@ -22,6 +22,7 @@
 #include "common/nn/layers/layernorm/layernorm.h"
 #include "common/policy/encoders/encoder.h"
 #include "common/policy/last_step.h"
+#include "common/policy/obs_norm.h"
 #include "common/policy/policy_core.h"
 
 struct policy {
@@ -80,6 +81,11 @@ static int policy_resolve(struct policy *p, struct onic_err *err)
                        "policy.parts is '%s', but the network %s has no parts to choose; leave it "
                        "empty or take policy.net=torchbeast",
                        c->parts, c->net);
+    if (c->obs_norm && (!p->type->takes_obs_norm || !obs_norm_elements(&c->obs)))
+        return err_set(err, ONIC_ECONFIG,
+                       "policy.obs_norm is for float32 fields that the network mlp reads, and %s "
+                       "reads none here; leave it off",
+                       c->net);
     if (c->hidden == 0)
         c->hidden = p->type->hidden;
     if (c->core == POLICY_CORE_NONE)

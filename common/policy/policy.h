@@ -47,6 +47,7 @@ struct policy_config {
     char parts[64];                /* of the encoder, comma-separated; "": all */
     bool layer_norm;               /* of the encoder's features */
     bool last_action, last_reward; /* the step before is an input, too: last_step.h */
+    bool obs_norm;                 /* of float32 fields: obs_norm.h */
     bool compat_oni; /* one value head, policy head at gain 1; encoders: their own differences */
     struct obs_spec obs;
 };

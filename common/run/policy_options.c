@@ -21,6 +21,7 @@ void policy_options(struct policy_config *out, const struct config *cfg, const c
                                   .state_deviation =
                                       cfg->policy_deviation == CONFIG_policy_deviation_state,
                                   .layer_norm = cfg->policy_layer_norm,
+                                  .obs_norm = cfg->policy_obs_norm,
                                   .last_action = cfg->policy_last_action,
                                   .last_reward = cfg->policy_last_reward,
                                   .compat_oni = cfg->compat_oni,

@@ -3,6 +3,8 @@
  *
  * 1. Rewards: the environment's, scaled and clipped; the intrinsic one from the newest labels.
  *
+ *    Observations: what they are normalised by, if they are (obs_stats.h).
+ *
  * 2. Per pass: cut the batch's columns into minibatches, these into slices, slices over threads.
  *
  * 3. Forward: network over T+1 rows, importance ratios, V-trace or GAE for each value head,
@@ -394,6 +396,8 @@ int train_step(struct trainer *c, struct train_stats *out, struct onic_err *err)
     reward_mix_bind(c->reward, &b->reward, b->r_env, b->r_ext, b->r_int);
     reward_mix_take_stats(c->reward, &out->reward);
     begin_schedules(c, out);
+    obs_stats_see(c->obs_stats, b);
+    obs_stats_put(c->obs_stats, c->weights);
     bool ended = false;
     double loss = (double)NAN, previous = loss;
     int rc = train_step_pass(c, 0, out, &loss, &ended, err);

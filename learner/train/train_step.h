@@ -7,6 +7,7 @@
  * train_step.c is the algorithm on one page. Training thread. */
 
 #include "learner/train/batch.h"
+#include "learner/train/obs_stats.h"
 #include "learner/train/slice.h"
 #include "learner/train/thread_team.h"
 #include "learner/train/trainer.h"
@@ -34,7 +35,8 @@ struct trainer {
     struct learner_counters counters;
     struct reward_mix *reward;
     struct value_norm value_norm;
-    double lr_adapted; /* of SCHEDULE_KL_ADAPTIVE: of the next update */
+    struct obs_stats *obs_stats; /* NULL: no observations are normalised */
+    double lr_adapted;           /* of SCHEDULE_KL_ADAPTIVE: of the next update */
     int nonfinite_in_row;
     /* workspace */
     struct thread_team *team;

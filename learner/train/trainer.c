@@ -128,6 +128,7 @@ int trainer_create(struct trainer **out, const struct trainer_params *params,
     if (!rc) {
         create_workspace(c, threads);
         params_init(policy_params(c->policy), c->weights, c->params.seed);
+        c->obs_stats = obs_stats_create(c->policy);
         prepare_value_heads(c);
         *out = c;
         c = NULL;
@@ -148,6 +149,7 @@ void trainer_free(struct trainer *c)
     }
     thread_team_free(c->team);
     batch_free(c->batch);
+    obs_stats_free(c->obs_stats);
     reward_mix_free(c->reward);
     policy_free(c->policy);
     free(c->kept);
@@ -266,6 +268,11 @@ void trainer_save(struct trainer *c, struct checkpoint *to)
     buf_reset(&reward);
     caption_totals_save(reward_mix_paid(c->reward), &reward);
     checkpoint_add_bytes(to, "paid", reward.data, reward.len);
+    buf_reset(&reward);
+    if (c->obs_stats) {
+        obs_stats_save(c->obs_stats, &reward);
+        checkpoint_add_bytes(to, "obs_norm", reward.data, reward.len);
+    }
     buf_release(&env);
     buf_release(&net);
     buf_release(&reward);
@@ -377,6 +384,16 @@ static int load_numbers(struct trainer *c, const struct checkpoint_file *f, stru
     return rc ? rc : load_lr(c, f, err);
 }
 
+static int load_obs_stats(struct trainer *c, const struct checkpoint_file *f, struct onic_err *err)
+{
+    const void *data;
+    size_t len;
+    if (!c->obs_stats)
+        return ONIC_OK;
+    int rc = checkpoint_get_bytes(f, "obs_norm", &data, &len, err);
+    return rc ? rc : obs_stats_load(c->obs_stats, data, len, err);
+}
+
 int trainer_load(struct trainer *c, const struct checkpoint_file *from, struct onic_err *err)
 {
     struct buf env, net;
@@ -389,6 +406,8 @@ int trainer_load(struct trainer *c, const struct checkpoint_file *from, struct o
         rc = trainer_check_text(from, "net", &net, "network", remedy, err);
     if (!rc)
         rc = load_numbers(c, from, err);
+    if (!rc)
+        rc = load_obs_stats(c, from, err);
     if (!rc)
         rc = checkpoint_get_bytes(from, "reward", &data, &len, err);
     if (!rc)

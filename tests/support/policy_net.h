@@ -12,7 +12,7 @@ struct net_options { /* 0 or NULL: as by default */
     const char *parts;
     bool compat_oni, layer_norm;
     struct action_space actions; /* n 0: one of 5 */
-    bool state_deviation, last_action, last_reward;
+    bool state_deviation, last_action, last_reward, obs_norm;
     /* Relative errors that net_check_gradients allows: 2e-3 along the gradient, 5e-3 across. */
     double along_max, across_max;
 };

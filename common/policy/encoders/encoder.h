@@ -21,9 +21,10 @@ struct encoder_type {
     const char *help; /* half a sentence for lists */
     /* fields it reads, comma-separated; '?' in front: used when present; "*": all */
     const char *fields;
-    bool has_parts; /* policy.parts chooses among its parts */
-    int hidden;     /* default of policy.hidden */
-    int core_size;  /* default of policy.core_size */
+    bool has_parts;      /* policy.parts chooses among its parts */
+    bool takes_obs_norm; /* reads float32 fields as obs_norm.h has it, when c->obs_norm says so */
+    int hidden;          /* default of policy.hidden */
+    int core_size;       /* default of policy.core_size */
 
     /* Adds its parameters to p. c has hidden resolved and every needed field present. ONIC_ECONFIG
      * when a field has the wrong type or shape, or c->parts names none of its parts. *self is owned

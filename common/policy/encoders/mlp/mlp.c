@@ -7,7 +7,8 @@
  *   uint8, longer, three dimensions       v / 255: a picture
  *   int8                                  v / 128
  *   other whole numbers                   sign(v) log(1 + |v|): counts, flags, codes of characters
- *   float32                               v, limited to +-1000; not finite: 0
+ *   float32                               v, limited to +-1000; not finite: 0; with
+ *                                         policy.obs_norm in units of its deviation (obs_norm.h)
  *
  * Short byte fields are categories because a position, a direction or a switch says nothing by its
  * size, and 2/255 against 1/255 is not a difference a network learns quickly. Nor is a one-hot
@@ -19,6 +20,7 @@
 #include "common/nn/layers/dense/dense.h"
 #include "common/nn/layers/gather_sum/gather_sum.h"
 #include "common/policy/encoders/encoder.h"
+#include "common/policy/obs_norm.h"
 
 extern const struct encoder_type encoder_mlp;
 
@@ -29,6 +31,7 @@ struct mlp {
     int places;  /* elements looked up */
     int numbers; /* elements that are numbers */
     int hidden;
+    struct obs_norm norm;
     size_t table, w1, b1, w2, b2; /* offsets into the parameters */
 };
 
@@ -61,6 +64,8 @@ static int mlp_create(void **self, const struct policy_config *c, struct params 
     for (int i = 0; i < c->obs.nfields; i++)
         *(is_category(&c->obs.field[i]) ? &m->places : &m->numbers) +=
             obs_field_count(&c->obs.field[i]);
+    if (c->obs_norm)
+        m->norm = obs_norm_add(obs_norm_elements(&c->obs), p);
     if (m->places) {
         float sd = (float)sqrt(2.0 / m->places);
         m->table = params_add(p, "mlp.table", m->places * CATEGORIES, m->hidden, PARAM_NORMAL, sd);
@@ -113,8 +118,17 @@ static float mlp_number(const struct obs_field *f, const uint8_t *obs, int i)
     }
 }
 
-static void mlp_read_row(const struct mlp *m, const uint8_t *obs, int32_t *idx, float *x)
+static void read_normalised(const struct obs_field *f, const uint8_t *obs, const float *mean,
+                            const float *scale, float *x)
 {
+    for (int i = 0; i < obs_field_count(f); i++)
+        x[i] = obs_norm_apply((float)obs_value(f, obs, i), mean[i], scale[i]);
+}
+
+static void mlp_read_row(const struct mlp *m, const float *params, const uint8_t *obs, int32_t *idx,
+                         float *x)
+{
+    const float *mean = params + m->norm.mean, *scale = params + m->norm.scale;
     int place = 0;
     for (int k = 0; k < m->obs.nfields; k++) {
         const struct obs_field *f = &m->obs.field[k];
@@ -125,6 +139,11 @@ static void mlp_read_row(const struct mlp *m, const uint8_t *obs, int32_t *idx, 
         else if (is_picture(f)) {
             kernels()->u8_scale(x, obs + f->offset, 1.0f / 255.0f, (size_t)n);
             x += n;
+        } else if (m->norm.count && f->type == OBS_F32) {
+            read_normalised(f, obs, mean, scale, x);
+            x += n;
+            mean += n;
+            scale += n;
         } else
             for (int i = 0; i < n; i++)
                 *x++ = mlp_number(f, obs, i);
@@ -139,7 +158,7 @@ static void mlp_forward(const void *self, void *cache, const float *params,
     int h = m->hidden;
     for (int i = 0; i < n; i++) {
         c->count[i] = m->places;
-        mlp_read_row(m, rows[i], c->idx + (size_t)i * (size_t)m->places,
+        mlp_read_row(m, params, rows[i], c->idx + (size_t)i * (size_t)m->places,
                      c->x + (size_t)i * (size_t)m->numbers);
     }
     /* numbers first, then the looked-up rows on top; the bias comes with whichever runs last */
@@ -177,6 +196,7 @@ const struct encoder_type encoder_mlp = {
     .id = "mlp",
     .help = "any observation: two dense layers of 64",
     .fields = "*",
+    .takes_obs_norm = true,
     .hidden = 64,
     .core_size = 64,
     .create = mlp_create,
