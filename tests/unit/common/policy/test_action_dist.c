@@ -206,6 +206,37 @@ static void forbidden_options_are_never_taken(void **state)
     assert_int_equal(action[2].choice, 2);
 }
 
+/* Three rows at once, of which each leaves one option of every part: rows, masks and draws belong
+ * together. */
+static void each_row_is_taken_by_its_own_mask(void **state)
+{
+    (void)state;
+    enum { N = 3, BYTES = 2 };
+    const int want[N * 3] = {0, 1, 3, 2, 0, 1, 1, 1, 0};
+    uint8_t mask[N * BYTES], possible[9];
+    union action_cell action[N * 3];
+    float outputs[N * 9], u[N * 3], logp[N];
+    for (int i = 0; i < N; i++) {
+        memset(possible, 0, sizeof possible);
+        for (int part = 0, first = 0; part < 3; first += several_masked.space.choices[part++])
+            possible[first + want[3 * i + part]] = 1;
+        action_mask_pack(&several_masked.space, possible, mask + i * BYTES);
+        for (int k = 0; k < 9; k++)
+            outputs[9 * i + k] = (float)(k % 3 - i);
+        for (int part = 0; part < 3; part++)
+            u[3 * i + part] = 0.99f;
+    }
+    action_dist_sample(&several_masked, outputs, mask, u, N, action, logp);
+    for (int i = 0; i < N * 3; i++)
+        assert_int_equal(action[i].choice, want[i]);
+    for (int i = 0; i < N; i++)
+        assert_close(logp[i], 0, 0, 1e-6);
+    memset(action, 0x7f, sizeof action);
+    action_dist_mode(&several_masked, outputs, mask, N, action);
+    for (int i = 0; i < N * 3; i++)
+        assert_int_equal(action[i].choice, want[i]);
+}
+
 static void numbers_have_mean_and_deviation_of_the_outputs(void **state)
 {
     (void)state;
@@ -537,6 +568,7 @@ int main(void)
         cmocka_unit_test(sampling_follows_the_distribution),
         cmocka_unit_test(extreme_logits_and_draws_are_sampled_safely),
         cmocka_unit_test(forbidden_options_are_never_taken),
+        cmocka_unit_test(each_row_is_taken_by_its_own_mask),
         cmocka_unit_test(numbers_have_mean_and_deviation_of_the_outputs),
         cmocka_unit_test(numbers_come_into_the_bounds),
         cmocka_unit_test(gradients_equal_finite_differences),
