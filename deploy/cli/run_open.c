@@ -16,6 +16,7 @@
 #include "common/config/overlay.h"
 #include "common/run/policy_options.h"
 #include "common/run/run_id.h"
+#include "learner/train/stored_text.h"
 #include "learner/train/trainer.h"
 
 static int not_a_run(const char *path, struct onic_err *err)
@@ -137,7 +138,7 @@ static int run_open_build_policy(struct loaded_run *out, const struct obs_spec *
         return rc;
     const struct params *params = policy_params(out->policy);
     out->weights = xaligned(params->floats * sizeof(float));
-    rc = trainer_check_network(out->file, out->policy, err);
+    rc = stored_text_check_network(out->file, out->policy, err);
     if (!rc)
         rc = trainer_read_weights(out->file, params, out->weights, &out->weights_version,
                                   &out->env_steps, err);

@@ -16,6 +16,7 @@
 #include "common/nn/blas.h"
 #include "learner/reward/caption_totals.h"
 #include "learner/train/batch.h"
+#include "learner/train/stored_text.h"
 #include "learner/train/train_step.h"
 
 enum {
@@ -290,58 +291,6 @@ void trainer_save(struct trainer *c, struct checkpoint *to)
         save_lr(c, to);
 }
 
-static int part_length(const char *part, size_t left)
-{
-    size_t n = 0;
-    while (n < left && n < 119 && part[n] != ';' && part[n] != '\n')
-        n++;
-    return (int)n;
-}
-
-/* The first part (parts end with "; " or the line) in which two texts differ, cut to fit. */
-static bool first_difference(const char *a, size_t alen, const char *b, size_t blen, char was[120],
-                             char now[120])
-{
-    if (alen == blen && memcmp(a, b, alen) == 0)
-        return false;
-    size_t i = 0, start = 0;
-    for (; i < alen && i < blen && a[i] == b[i]; i++)
-        if (a[i] == '\n' || (i > 0 && a[i - 1] == ';' && a[i] == ' '))
-            start = i + 1;
-    snprintf(was, 120, "%.*s", part_length(a + start, alen - start), a + start);
-    snprintf(now, 120, "%.*s", part_length(b + start, blen - start), b + start);
-    return true;
-}
-
-/* remedy: what to change about it. */
-static int trainer_check_text(const struct checkpoint_file *f, const char *tensor,
-                              const struct buf *mine, const char *what, const char *remedy,
-                              struct onic_err *err)
-{
-    const void *data;
-    size_t len;
-    char was[120], now[120];
-    int rc = checkpoint_get_bytes(f, tensor, &data, &len, err);
-    if (rc)
-        return rc;
-    if (first_difference(data, len, mine->data, mine->len, was, now))
-        return err_set(err, ONIC_ECONFIG,
-                       "the run was trained with another %s: \"%s\" then, \"%s\" now; %s", what,
-                       was, now, remedy);
-    return ONIC_OK;
-}
-
-int trainer_check_network(const struct checkpoint_file *from, const struct policy *p,
-                          struct onic_err *err)
-{
-    struct buf net;
-    buf_init(&net, TEXT_MAX);
-    policy_text(p, &net);
-    int rc = trainer_check_text(from, "net", &net, "network", "leave these options out", err);
-    buf_release(&net);
-    return rc;
-}
-
 int trainer_read_weights(const struct checkpoint_file *from, const struct params *p, float *weights,
                          uint64_t *version, uint64_t *env_steps, struct onic_err *err)
 {
@@ -401,9 +350,9 @@ int trainer_load(struct trainer *c, const struct checkpoint_file *from, struct o
     size_t len;
     describe_env_and_net(c, &env, &net);
     static const char remedy[] = "give the old options or another --run-dir";
-    int rc = trainer_check_text(from, "env", &env, "environment", remedy, err);
+    int rc = stored_text_check(from, "env", &env, "environment", remedy, err);
     if (!rc)
-        rc = trainer_check_text(from, "net", &net, "network", remedy, err);
+        rc = stored_text_check(from, "net", &net, "network", remedy, err);
     if (!rc)
         rc = load_numbers(c, from, err);
     if (!rc)

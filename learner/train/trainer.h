@@ -119,8 +119,5 @@ int trainer_load(struct trainer *c, const struct checkpoint_file *from, struct o
  * NULL. */
 int trainer_read_weights(const struct checkpoint_file *from, const struct params *p, float *weights,
                          uint64_t *version, uint64_t *env_steps, struct onic_err *err);
-/* That they are of this network: ONIC_ECONFIG when the stored one differs (both named). */
-int trainer_check_network(const struct checkpoint_file *from, const struct policy *p,
-                          struct onic_err *err);
 
 #endif /* ONIC_LEARNER_TRAIN_TRAINER_H */
