@@ -193,6 +193,31 @@ static void the_step_before_is_in_the_text_of_the_network(void **state)
     }
 }
 
+/* policy.squash and policy.deviation are what the policy acts and learns by, not only words of its
+ * text. */
+static void numbers_are_bounded_as_the_configuration_says(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        bool squash = i & 1, of_state = i & 2;
+        struct policy_config c = {
+            .net = "mlp",
+            .core = POLICY_CORE_NONE,
+            .squash = squash,
+            .state_deviation = of_state,
+            .actions = {.kind = ACTION_CONTINUOUS, .n = 1, .low = {-2}, .high = {2}}};
+        net_fields(&c.obs, "mlp");
+        struct policy *p = NULL;
+        assert_ok(policy_create(&p, &c, &err));
+        union action_cell done = {.number = 0.5f};
+        action_dist_act(policy_actions(p), &done, 1);
+        assert_close(done.number, squash ? 2 * tanh(0.5) : 1.0, 1e-6, 0);
+        assert_int_equal(action_dist_columns(policy_actions(p)), of_state ? 2 : 1);
+        assert_int_equal(params_find(policy_params(p), "policy.log_deviation") != NULL, !of_state);
+        policy_free(p);
+    }
+}
+
 /* Slices over N, as the learner makes them, add up to the whole batch; a last row without gradient
  * changes nothing. */
 static void slices_add_up_and_the_bootstrap_row_is_free(void **state)
@@ -370,6 +395,7 @@ int main(void)
         cmocka_unit_test(gradients_past_the_step_before_match_differences),
         cmocka_unit_test(the_step_before_matters_but_not_over_an_end),
         cmocka_unit_test(the_step_before_is_in_the_text_of_the_network),
+        cmocka_unit_test(numbers_are_bounded_as_the_configuration_says),
         cmocka_unit_test(slices_add_up_and_the_bootstrap_row_is_free),
         cmocka_unit_test(a_single_value_gradient_reaches_its_head),
         cmocka_unit_test(acting_and_training_allocate_nothing),
