@@ -21,6 +21,7 @@
 enum { REOPEN_EVERY_MS = 1000, PATH_MAX_BYTES = 4096 };
 
 static char role_name[64] = "onic";
+static atomic_int lost_lines;
 static atomic_int max_level = LOG_INFO;
 static void (*_Atomic line_writer)(void *ctx, const char *line, size_t len);
 static void *_Atomic line_writer_ctx;
@@ -130,6 +131,18 @@ static void log_put_value(struct buf *b, const struct log_kv *v)
     }
 }
 
+/* A full disk: there is nowhere to say so but in the first line that it takes again. */
+static void count_lost(bool written)
+{
+    if (!written) {
+        atomic_fetch_add(&lost_lines, 1);
+        return;
+    }
+    int lost = atomic_exchange(&lost_lines, 0);
+    if (lost)
+        log_warn("lines of this log could not be written and are lost", kv("lines", lost));
+}
+
 void log_write(enum log_level level, const char *msg, const struct log_kv *kvs)
 {
     if ((int)level > atomic_load_explicit(&max_level, memory_order_relaxed))
@@ -147,8 +160,7 @@ void log_write(enum log_level level, const char *msg, const struct log_kv *kvs)
         writer(atomic_load(&line_writer_ctx), line.data, line.len);
     } else {
         reopen_now_and_then();
-        ssize_t ignored = write(STDERR_FILENO, line.data, line.len);
-        (void)ignored; /* nowhere to report a failing stderr */
+        count_lost(write(STDERR_FILENO, line.data, line.len) == (ssize_t)line.len);
     }
     buf_release(&line);
 }

@@ -58,11 +58,17 @@ void checkpoint_use_io(struct checkpoint *c, const struct safe_io *io);
  * above. */
 int checkpoint_write(struct checkpoint *c, const char *path, struct onic_err *err);
 
-/* Writes dir/ckpt-<version, 12 digits>.safetensors and then dir/LATEST (a hint for people: its
- * failure is an error too, but the checkpoint is already in place). `dir` must exist. path: the
- * file's path, may be NULL. */
+/* Space for one more checkpoint, in the folder of the others. */
+#define CHECKPOINT_RESERVE "RESERVE"
+/* Writes dir/ckpt-<version, 12 digits>.safetensors, on a full disk into what is reserved, and then
+ * dir/LATEST (a hint for people: where there is no room for it, there is none). `dir` must exist.
+ * path: the file's path, may be NULL. */
 int checkpoint_write_version(struct checkpoint *c, const char *dir, uint64_t version,
                              char path[CHECKPOINT_PATH_MAX], struct onic_err *err);
+
+/* After a write: reserves space for the next one, a quarter more than this one took. False: there
+ * is no room for that now. */
+bool checkpoint_reserve(const struct checkpoint *c, const char *dir);
 
 /* --- reading --------------------------------------------------------------------------------- */
 
@@ -120,7 +126,9 @@ int checkpoint_newest_valid(struct checkpoint_file **out, const char *dir, struc
  * One that exists (the same steps again, after a kill) is replaced. ONIC_ECANTCREATE. */
 int checkpoint_milestone(const char *dir, uint64_t version, uint64_t steps, struct onic_err *err);
 
-/* Removes all but the `keep` newest versions, and temporary files that a crash left. newest: the
+/* Removes all but the `keep` newest versions, and temporary files that a crash left; where nothing
+ * is reserved, the first of them becomes the reserve, so that on a full disk each checkpoint takes
+ * the place of an old one. newest: the
  * version just written. Larger ones (damaged, skipped when the run was resumed) do not count and
  * stay: else they would push out the good ones. Call it after a successful
  * checkpoint_write_version, from the same thread. Other names in dir are left alone. Returns the

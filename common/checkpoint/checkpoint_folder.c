@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/file_kind.h"
@@ -153,6 +154,16 @@ int checkpoint_milestone(const char *dir, uint64_t version, uint64_t steps, stru
     return ONIC_OK;
 }
 
+/* Its space stays ours; not of one that has a second name, as a milestone has. */
+static bool reserve_instead(const char *dir, const char *path)
+{
+    char reserve[CHECKPOINT_PATH_MAX];
+    struct stat st;
+    int n = snprintf(reserve, sizeof reserve, "%s/" CHECKPOINT_RESERVE, dir);
+    return n > 0 && n < (int)sizeof reserve && access(reserve, F_OK) != 0 && stat(path, &st) == 0 &&
+           st.st_nlink == 1 && rename(path, reserve) == 0;
+}
+
 int checkpoint_prune(const char *dir, int keep, uint64_t newest)
 {
     struct versions all = {0};
@@ -163,7 +174,7 @@ int checkpoint_prune(const char *dir, int keep, uint64_t newest)
             char path[CHECKPOINT_PATH_MAX];
             if (all.v[i] > newest || good++ < (size_t)keep)
                 continue;
-            if (make_path(path, dir, all.v[i]) && unlink(path) == 0)
+            if (make_path(path, dir, all.v[i]) && (reserve_instead(dir, path) || unlink(path) == 0))
                 removed++;
         }
     free(all.v);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/xmalloc.h"
 #include "common/checkpoint/checkpoint.h"
@@ -43,6 +44,7 @@ struct checkpoint {
     struct buf header;
     const struct safe_io *io;
     bool too_many;
+    size_t written; /* bytes of the last file */
 };
 
 struct checkpoint *checkpoint_create(void)
@@ -193,7 +195,8 @@ static int build_header(struct checkpoint *c, struct onic_err *err)
     return ONIC_OK;
 }
 
-int checkpoint_write(struct checkpoint *c, const char *path, struct onic_err *err)
+static int checkpoint_write_reserved(struct checkpoint *c, const char *path, const char *reserve,
+                                     struct onic_err *err)
 {
     int rc = build_header(c, err);
     if (rc)
@@ -205,13 +208,27 @@ int checkpoint_write(struct checkpoint *c, const char *path, struct onic_err *er
     memcpy(c->header.data + FORMAT_DIGEST_AT, digest, FORMAT_DIGITS);
     struct safe_part parts[3] = {
         {c->header.data, c->header.len}, {data[0], bytes[0]}, {data[1], bytes[1]}};
-    return safe_replace(c->io, path, parts, 3, err);
+    c->written = c->header.len + bytes[0] + bytes[1];
+    return safe_replace_reserved(c->io, path, reserve, parts, 3, err);
+}
+
+int checkpoint_write(struct checkpoint *c, const char *path, struct onic_err *err)
+{
+    return checkpoint_write_reserved(c, path, NULL, err);
+}
+
+bool checkpoint_reserve(const struct checkpoint *c, const char *dir)
+{
+    char path[CHECKPOINT_PATH_MAX];
+    int n = snprintf(path, sizeof path, "%s/" CHECKPOINT_RESERVE, dir);
+    return n > 0 && (size_t)n < sizeof path && safe_reserve(path, c->written + c->written / 4);
 }
 
 int checkpoint_write_version(struct checkpoint *c, const char *dir, uint64_t version,
                              char path[CHECKPOINT_PATH_MAX], struct onic_err *err)
 {
     char file[CHECKPOINT_PATH_MAX], hint[CHECKPOINT_PATH_MAX], name[64];
+    char reserve[CHECKPOINT_PATH_MAX];
     int n = snprintf(name, sizeof name, "ckpt-%012llu.safetensors\n", (unsigned long long)version);
     int a = snprintf(file, sizeof file, "%s/%.*s", dir, n - 1, name);
     int b = snprintf(hint, sizeof hint, "%s/LATEST", dir);
@@ -219,10 +236,14 @@ int checkpoint_write_version(struct checkpoint *c, const char *dir, uint64_t ver
         return err_set(err, ONIC_ELIMIT,
                        "version %llu or the path %.80s is too long for a checkpoint",
                        (unsigned long long)version, dir);
-    int rc = checkpoint_write(c, file, err);
+    int r = snprintf(reserve, sizeof reserve, "%s/" CHECKPOINT_RESERVE, dir);
+    int rc = checkpoint_write_reserved(c, file, r < (int)sizeof reserve ? reserve : NULL, err);
     if (rc)
         return rc;
     if (path)
         memcpy(path, file, (size_t)a + 1);
-    return safe_replace(c->io, hint, &(struct safe_part){name, (size_t)n}, 1, err);
+    /* No room for some bytes: rather no hint than one that names an older checkpoint. */
+    if (safe_replace(c->io, hint, &(struct safe_part){name, (size_t)n}, 1, NULL) != ONIC_OK)
+        unlink(hint);
+    return ONIC_OK;
 }

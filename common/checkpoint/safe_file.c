@@ -8,6 +8,9 @@
  * where the kernel allows it. A failed fsync is final: the kernel may already have forgotten the
  * dirty pages, so a second fsync that succeeds would prove nothing; the file is thrown away.
  *
+ * A full disk: the file that was reserved is renamed to the temporary one and written over. Its
+ * blocks are never given back in between, so nobody else on the full disk can take them.
+ *
  * A temporary name is never reused (pid and random digits): two processes on one shared folder
  * cannot write into each other's file even if their lock fails. */
 #define _GNU_SOURCE
@@ -15,6 +18,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,10 +70,17 @@ const struct safe_io SAFE_IO_POSIX = {
     .close = close,
     .rename = io_rename,
     .unlink = unlink,
+    .truncate = ftruncate,
 };
 
-static int open_temp(const struct safe_io *io, const char *path, char temp[PATH_SIZE], int *fd,
-                     struct onic_err *err)
+static bool is_full(int code)
+{
+    return code == ENOSPC || code == EDQUOT;
+}
+
+/* reserve: NULL, or the file that becomes the temporary one. */
+static int open_temp(const struct safe_io *io, const char *path, const char *reserve,
+                     char temp[PATH_SIZE], int *fd, struct onic_err *err)
 {
     for (int i = 0; i < NAME_TRIES; i++) {
         uint64_t random;
@@ -80,10 +91,13 @@ static int open_temp(const struct safe_io *io, const char *path, char temp[PATH_
                          (unsigned long long)random);
         if (n < 0 || n >= PATH_SIZE)
             return err_set(err, ONIC_ECANTCREATE, "the path %.80s... is too long", path);
-        *fd = io->open(temp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+        if (reserve && io->rename(reserve, temp) < 0)
+            break;
+        *fd = io->open(temp, O_RDWR | O_NOFOLLOW | O_CLOEXEC | (reserve ? 0 : O_CREAT | O_EXCL),
+                       0666);
         if (*fd >= 0)
             return ONIC_OK;
-        if (errno != EEXIST && errno != EINTR)
+        if (reserve || (errno != EEXIST && errno != EINTR))
             break;
     }
     return err_set(err, ONIC_ECANTCREATE, "cannot create %s: %s", temp, strerror(errno));
@@ -108,21 +122,26 @@ static int write_part(const struct safe_io *io, int fd, const struct safe_part *
 }
 
 static int safe_file_fill(const struct safe_io *io, int fd, const struct safe_part *parts,
-                          int nparts, const char *temp, struct onic_err *err)
+                          int nparts, const char *temp, bool *full, struct onic_err *err)
 {
     size_t total = 0;
     for (int i = 0; i < nparts; i++)
         total += parts[i].bytes;
     /* Some file systems cannot reserve; a full disk is then found by the writes. */
     int rc = total ? io->fallocate(fd, (off_t)total) : 0;
+    *full = is_full(rc);
     if (rc && rc != EINVAL && rc != EOPNOTSUPP && rc != ENOSYS)
         return err_set(err, ONIC_EIO, "cannot reserve %zu bytes for %s: %s", total, temp,
                        strerror(rc));
     for (int i = 0; i < nparts; i++) {
+        errno = 0;
         rc = write_part(io, fd, &parts[i], temp, err);
+        *full = rc && is_full(errno);
         if (rc)
             return rc;
     }
+    if (io->truncate(fd, (off_t)total) < 0) /* a reserved one was longer */
+        return err_set(err, ONIC_EIO, "cannot cut %s: %s", temp, strerror(errno));
     if (io->fsync(fd) < 0)
         return err_set(err, ONIC_EIO, "cannot make %s durable: %s", temp, strerror(errno));
     return ONIC_OK;
@@ -199,17 +218,18 @@ static int sync_folder(const struct safe_io *io, const char *path, struct onic_e
     return rc;
 }
 
-int safe_replace(const struct safe_io *io, const char *path, const struct safe_part *parts,
-                 int nparts, struct onic_err *err)
+/* One try; *full: it failed because the disk has no room. */
+static int replace_once(const struct safe_io *io, const char *path, const char *reserve,
+                        const struct safe_part *parts, int nparts, bool *full, struct onic_err *err)
 {
     char temp[PATH_SIZE];
     int fd = -1;
-    if (!io)
-        io = &SAFE_IO_POSIX;
-    int rc = open_temp(io, path, temp, &fd, err);
+    errno = 0;
+    int rc = open_temp(io, path, reserve, temp, &fd, err);
+    *full = rc && is_full(errno);
     if (rc)
         return rc;
-    rc = safe_file_fill(io, fd, parts, nparts, temp, err);
+    rc = safe_file_fill(io, fd, parts, nparts, temp, full, err);
     if (io->close(fd) < 0 && !rc)
         rc = err_set(err, ONIC_EIO, "cannot close %s: %s", temp, strerror(errno));
     if (!rc)
@@ -221,6 +241,42 @@ int safe_replace(const struct safe_io *io, const char *path, const struct safe_p
         return rc;
     }
     return sync_folder(io, path, err);
+}
+
+int safe_replace_reserved(const struct safe_io *io, const char *path, const char *reserve,
+                          const struct safe_part *parts, int nparts, struct onic_err *err)
+{
+    struct onic_err first = {0};
+    bool full = false;
+    if (!io)
+        io = &SAFE_IO_POSIX;
+    int rc = replace_once(io, path, NULL, parts, nparts, &full, &first);
+    if (rc && full && reserve && access(reserve, F_OK) == 0)
+        rc = replace_once(io, path, reserve, parts, nparts, &full, &first);
+    if (rc && err)
+        *err = first;
+    return rc;
+}
+
+bool safe_reserve(const char *reserve, size_t bytes)
+{
+    struct stat st;
+    int fd = open(reserve, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return false;
+    bool done = fstat(fd, &st) == 0 && st.st_size >= (off_t)bytes;
+    if (!done)
+        done = posix_fallocate(fd, 0, (off_t)bytes) == 0;
+    close(fd);
+    if (!done && st.st_size == 0) /* half of it keeps nothing possible */
+        unlink(reserve);
+    return done;
+}
+
+int safe_replace(const struct safe_io *io, const char *path, const struct safe_part *parts,
+                 int nparts, struct onic_err *err)
+{
+    return safe_replace_reserved(io, path, NULL, parts, nparts, err);
 }
 
 int safe_replace_bytes(const char *path, const void *data, size_t bytes, struct onic_err *err)

@@ -10,6 +10,7 @@
  *
  * Threads: any; two threads must not replace the same path at once (the last rename wins). */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -24,6 +25,7 @@ struct safe_io {
     int (*close)(int fd);
     int (*rename)(const char *from, const char *to);
     int (*unlink)(const char *path);
+    int (*truncate)(int fd, off_t bytes);
 };
 
 extern const struct safe_io SAFE_IO_POSIX;
@@ -43,7 +45,15 @@ struct safe_part {
 int safe_replace(const struct safe_io *io, const char *path, const struct safe_part *parts,
                  int nparts, struct onic_err *err);
 
-/* The same for one block of bytes. */
+/* The same, and where the disk has no room for a new file, `reserve` becomes it: a file beside
+ * `path` whose space was allocated before (safe_reserve), and which is then gone. */
+int safe_replace_reserved(const struct safe_io *io, const char *path, const char *reserve,
+                          const struct safe_part *parts, int nparts, struct onic_err *err);
+/* Makes sure that the file `reserve` has allocated `bytes` at least; false when there is no room
+ * for that. */
+bool safe_reserve(const char *reserve, size_t bytes);
+
+/* safe_replace for one block of bytes. */
 int safe_replace_bytes(const char *path, const void *data, size_t bytes, struct onic_err *err);
 
 #endif /* ONIC_COMMON_CHECKPOINT_SAFE_FILE_H */

@@ -5,9 +5,11 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "common/base/cpu.h"
+#include "common/base/log.h"
 #include "common/base/paths.h"
 #include "common/base/run_lock.h"
 #include "common/base/shown.h"
@@ -18,7 +20,7 @@
 #include "deploy/cli/supervise.h"
 #include "deploy/cli/train_end.h"
 
-enum { ARGS_MAX = 40 };
+enum { ARGS_MAX = 40, DISK_LEAST_BYTES = 65536, DISK_SAY_EVERY_MS = 60000 };
 
 /* One child's command line; argv points into text. */
 struct command_line {
@@ -31,6 +33,8 @@ struct train {
     struct child_spec *specs;
     struct command_line *lines;
     int children;
+    bool disk_is_full;
+    int64_t disk_said_ms;
 };
 
 static void train_add_arg(struct command_line *l, const char *format, const char *value)
@@ -140,11 +144,28 @@ static void say_start(const struct train_plan *p)
         p->actors == 1 ? "" : "s", cpu_usable(), p->run_dir);
 }
 
+/* What its parts cannot write they cannot say either: their logs are on the same disk. */
+static void watch_disk(struct train *t)
+{
+    struct statvfs s;
+    if (statvfs(t->p->run_dir, &s) != 0)
+        return;
+    uint64_t left = (uint64_t)s.f_bavail * s.f_frsize;
+    if (left < DISK_LEAST_BYTES && log_every_ms(&t->disk_said_ms, DISK_SAY_EVERY_MS))
+        log_warn("the disk of the run directory is full: training goes on, lines of metrics and "
+                 "logs are lost, and checkpoints take the space that is reserved for them",
+                 kv("run_dir", (const char *)t->p->run_dir), kv("bytes_left", (int64_t)left));
+    if (left >= DISK_LEAST_BYTES && t->disk_is_full)
+        log_info("the disk of the run directory has room again");
+    t->disk_is_full = left < DISK_LEAST_BYTES;
+}
+
 /* What the supervisor asks: learner and reward server read the stored configuration when they
  * start. */
 static int train_look(void *ctx, const struct child_spec *starting, struct onic_err *err)
 {
     struct train *t = ctx;
+    watch_disk(t);
     int rc = run_home_check(&t->p->home, err);
     if (!rc)
         rc = run_lock_keep(t->p->run_dir, t->p->lock_fd, err);

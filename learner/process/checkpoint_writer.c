@@ -26,6 +26,13 @@ struct checkpoint_writer {
     struct checkpoint_writer_result result;
 };
 
+/* For the next one, also when the disk is full by then. */
+static void keep_room(struct checkpoint_writer *s, uint64_t version)
+{
+    checkpoint_prune(s->dir, s->keep, version);
+    checkpoint_reserve(s->builder, s->dir);
+}
+
 static void write_one(struct checkpoint_writer *s, uint64_t version, uint64_t milestone)
 {
     struct onic_err err = {0};
@@ -35,7 +42,7 @@ static void write_one(struct checkpoint_writer *s, uint64_t version, uint64_t mi
     if (!rc && milestone)
         rc = checkpoint_milestone(s->dir, version, milestone, &err);
     if (!rc && (!s->home || run_home_is_here(s->home)))
-        checkpoint_prune(s->dir, s->keep, version);
+        keep_room(s, version);
     pthread_mutex_lock(&s->lock);
     struct checkpoint_writer_result *r = &s->result;
     r->version = version;

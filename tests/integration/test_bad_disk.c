@@ -51,7 +51,7 @@ static void fill_disk(struct scene *s)
     char path[400];
     static char block[4096];
     snprintf(path, sizeof path, "%s/disk/ballast", s->dir);
-    FILE *f = fopen(path, "we");
+    FILE *f = fopen(path, "ae");
     assert_non_null(f);
     setvbuf(f, NULL, _IONBF, 0);
     while (fwrite(block, 1, sizeof block, f) == sizeof block)
@@ -91,13 +91,79 @@ static void a_file_size_limit_at_the_start_is_73(void **state)
     assert_non_null(strstr(program_text(s->a.err), "there is no room for a run in run"));
 }
 
+/* Full, and nothing reserved for checkpoints: somebody else took that, too. */
+static void fill_disk_wholly(struct scene *s)
+{
+    char path[400];
+    snprintf(path, sizeof path, "%s/checkpoints/RESERVE", s->run);
+    do {
+        fill_disk(s);
+        unlink(path);
+        fill_disk(s);
+    } while (access(path, F_OK) == 0);
+}
+
+static int newest_version(const struct scene *s)
+{
+    char path[600];
+    struct dirent **names;
+    int version = -1;
+    snprintf(path, sizeof path, "%s/checkpoints", s->run);
+    int n = scandir(path, &names, NULL, alphasort);
+    for (int i = 0; i < n; i++) {
+        if (strncmp(names[i]->d_name, "ckpt-", 5) == 0 && !strstr(names[i]->d_name, ".tmp."))
+            version = atoi(names[i]->d_name + 5);
+        free(names[i]);
+    }
+    if (n >= 0)
+        free(names);
+    return version;
+}
+
+struct rise {
+    const struct scene *s;
+    int above;
+};
+
+static bool has_risen(void *ctx)
+{
+    struct rise *r = ctx;
+    return newest_version(r->s) > r->above;
+}
+
+/* Nothing can be written, so nothing can be seen in the metrics: the checkpoints tell that it goes
+ * on, one in the place of another. */
+static void a_full_disk_ends_no_training_and_keeps_checkpoints_possible(void **state)
+{
+    struct scene *s = *state;
+    mount_small(s, "16m");
+    scene_train(s, "--run-dir=disk/run --checkpoint.every_s=0.3 --checkpoint.fail_max=3");
+    scene_await_metric(s, "checkpoint/written_total", 3);
+    fill_disk(s);
+    for (int i = 0; i < 6; i++) { /* twice as many as could fail, and more than are kept */
+        struct rise r = {s, newest_version(s)};
+        assert_true(wait_until(has_risen, &r, SCENE_LONG_MS));
+    }
+    await_word(s->a.err, "the disk of the run directory is full: training goes on", SCENE_LONG_MS);
+    int version = newest_version(s);
+    free_disk(s);
+    await_word(s->a.err, "the disk of the run directory has room again", SCENE_LONG_MS);
+    scene_trains_on(s);
+    program_kill(&s->a);
+    scene_train(s, "--run-dir=disk/run"); /* and the newest of them is good */
+    await_word(s->a.err, "resumed checkpoint=", SCENE_SOON_MS);
+    assert_null(strstr(program_text(s->a.err), "skipped a damaged checkpoint"));
+    assert_true(newest_version(s) >= version);
+    scene_drain(&s->a);
+}
+
 static void a_disk_that_fills_up_is_said_and_free_again_nothing_is_lost(void **state)
 {
     struct scene *s = *state;
     mount_small(s, "16m");
     scene_train(s, "--run-dir=disk/run --checkpoint.every_s=0.3 --checkpoint.fail_max=1000");
     scene_await_metric(s, "checkpoint/written_total", 1);
-    fill_disk(s);
+    fill_disk_wholly(s);
     await_word(s->a.err, "a checkpoint was not written; training goes on", SCENE_SOON_MS);
     free_disk(s);
     scene_trains_on(s);
@@ -112,7 +178,7 @@ static void a_disk_that_stays_full_ends_the_run_with_74(void **state)
     mount_small(s, "16m");
     scene_train(s, "--run-dir=disk/run --checkpoint.every_s=0.3 --checkpoint.fail_max=3");
     scene_await_metric(s, "checkpoint/written_total", 1);
-    fill_disk(s);
+    fill_disk_wholly(s);
     assert_int_equal(program_wait(&s->a, SCENE_LONG_MS), 74);
     assert_non_null(strstr(program_text(s->a.err), "3 checkpoints in a row could not be written"));
     assert_non_null(strstr(program_text(s->a.err), "because=\"training failed\""));
@@ -184,6 +250,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         DISK(a_disk_that_is_full_at_the_start_is_73),
         SCENE(a_file_size_limit_at_the_start_is_73),
+        DISK(a_full_disk_ends_no_training_and_keeps_checkpoints_possible),
         DISK(a_disk_that_fills_up_is_said_and_free_again_nothing_is_lost),
         DISK(a_disk_that_stays_full_ends_the_run_with_74),
         SCENE(a_damaged_checkpoint_is_skipped_and_all_damaged_is_74),

@@ -229,11 +229,37 @@ static void the_log_of_somebody_else_is_not_touched(void **state)
     temp_dir_remove(dir);
 }
 
+static void lines_that_a_full_disk_did_not_take_are_counted(void **state)
+{
+    (void)state;
+    char dir[256], path[300];
+    temp_dir_create(dir);
+    snprintf(path, sizeof path, "%s/x.log", dir);
+    pid_t pid = fork();
+    if (pid == 0) {
+        redirect("/dev/full");
+        for (int i = 0; i < 3; i++)
+            log_info("lost");
+        redirect(path);
+        log_info("kept");
+        log_info("and again");
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    const char *said = strstr(text_of(path), "could not be written and are lost lines=3\n");
+    assert_non_null(said);
+    assert_null(strstr(said + 40, "are lost")); /* once */
+    temp_dir_remove(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_log_that_is_rotated_away_goes_on_in_a_new_file),
         cmocka_unit_test(the_log_of_somebody_else_is_not_touched),
+        cmocka_unit_test(lines_that_a_full_disk_did_not_take_are_counted),
         cmocka_unit_test(codes_have_names_and_exit_codes),
         cmocka_unit_test(errors_are_set_wrapped_and_cut),
         cmocka_unit_test(a_failed_assertion_aborts_and_names_its_place),

@@ -4,9 +4,11 @@
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -69,8 +71,13 @@ static int f_rename(const char *from, const char *to)
     return fails(EIO) ? -1 : rename(from, to);
 }
 
-static const struct safe_io FAULTY = {f_open,  f_fallocate, f_write,  f_read,
-                                      f_fsync, f_close,     f_rename, unlink};
+static int f_truncate(int fd, off_t bytes)
+{
+    return fails(EIO) ? -1 : ftruncate(fd, bytes);
+}
+
+static const struct safe_io FAULTY = {f_open,  f_fallocate, f_write, f_read,    f_fsync,
+                                      f_close, f_rename,    unlink,  f_truncate};
 
 static char dir[256], path[300];
 
@@ -231,6 +238,83 @@ static void a_full_device_is_an_error(void **state)
     checkpoint_free(c);
 }
 
+static bool disk_is_full;
+
+static int full_open(const char *name, int flags, mode_t mode)
+{
+    if (disk_is_full && (flags & O_CREAT)) {
+        errno = ENOSPC;
+        return -1;
+    }
+    return SAFE_IO_POSIX.open(name, flags, mode);
+}
+
+static int full_fallocate(int fd, off_t bytes)
+{
+    struct stat st;
+    if (disk_is_full && (fstat(fd, &st) != 0 || st.st_size < bytes))
+        return EDQUOT;
+    return SAFE_IO_POSIX.fallocate(fd, bytes);
+}
+
+static off_t size_of(const char *name)
+{
+    char file[400];
+    struct stat st;
+    snprintf(file, sizeof file, "%s/%s", dir, name);
+    return stat(file, &st) == 0 ? st.st_size : -1;
+}
+
+/* Each takes the place of an old one; without that there is no room. */
+static void a_full_disk_takes_checkpoints_where_space_is_reserved(void **state)
+{
+    (void)state;
+    struct checkpoint *c = filled(1.0f);
+    struct safe_io full = SAFE_IO_POSIX;
+    full.open = full_open;
+    full.fallocate = full_fallocate;
+    disk_is_full = false;
+    checkpoint_use_io(c, &full);
+    assert_ok(checkpoint_write_version(c, dir, 1, NULL, &err));
+    off_t one = size_of("ckpt-000000000001.safetensors");
+    assert_true(checkpoint_reserve(c, dir));
+    assert_true(size_of(CHECKPOINT_RESERVE) > one);
+    disk_is_full = true;
+    for (uint64_t version = 2; version < 6; version++) {
+        char name[64];
+        assert_ok(checkpoint_write_version(c, dir, version, NULL, &err));
+        assert_int_equal(size_of(CHECKPOINT_RESERVE), -1); /* it is the checkpoint now */
+        snprintf(name, sizeof name, "ckpt-%012llu.safetensors", (unsigned long long)version);
+        assert_int_equal(size_of(name), one);
+        assert_int_equal(size_of("LATEST"), -1); /* rather none than one that is wrong */
+        assert_int_equal(checkpoint_prune(dir, 1, version), 1);
+        assert_int_equal(size_of(CHECKPOINT_RESERVE), one);
+    }
+    struct checkpoint_file *f;
+    assert_ok(checkpoint_newest_valid(&f, dir, NULL, &err));
+    checkpoint_close(f);
+    char reserve[400];
+    snprintf(reserve, sizeof reserve, "%s/" CHECKPOINT_RESERVE, dir);
+    assert_int_equal(unlink(reserve), 0);
+    assert_err(checkpoint_write_version(c, dir, 6, NULL, &err), ONIC_ECANTCREATE, "No space left");
+    assert_int_equal(files_in_dir(), 1); /* the newest good one */
+    checkpoint_free(c);
+}
+
+/* A milestone is a second name of a checkpoint: its bytes stay. */
+static void a_milestone_is_never_written_over(void **state)
+{
+    (void)state;
+    struct checkpoint *c = filled(1.0f);
+    assert_ok(checkpoint_write_version(c, dir, 1, NULL, &err));
+    assert_ok(checkpoint_milestone(dir, 1, 77, &err));
+    assert_ok(checkpoint_write_version(c, dir, 2, NULL, &err));
+    assert_int_equal(checkpoint_prune(dir, 1, 2), 1);
+    assert_int_equal(size_of(CHECKPOINT_RESERVE), -1);
+    assert_true(size_of("milestone-000000000077.safetensors") > 0);
+    checkpoint_free(c);
+}
+
 static void a_missing_folder_cannot_be_created_in(void **state)
 {
     (void)state;
@@ -251,6 +335,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_file_size_limit_is_an_error_that_keeps_the_old_file,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_device_is_an_error, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_full_disk_takes_checkpoints_where_space_is_reserved,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_milestone_is_never_written_over, setup, teardown),
         cmocka_unit_test_setup_teardown(a_missing_folder_cannot_be_created_in, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
