@@ -226,9 +226,10 @@ void sock_close(void *socket, int linger_ms)
         return;
     sock_guard_stop(socket);
     sock_trouble_end(socket);
+    struct zap *zap = sock_zap_leave(socket);
     sock_set_int(socket, ZMQ_LINGER, linger_ms);
     zmq_close(socket);
-    sock_zap_stop(socket);
+    sock_zap_stop(zap);
 }
 
 /* Reads the rest of a message that has more parts than it may have. */

@@ -235,26 +235,35 @@ void sock_zap_start(void *context, void *socket, struct wire_keys *keys)
     pthread_mutex_unlock(&zaps_lock);
 }
 
-void sock_zap_stop(void *socket)
+struct zap *sock_zap_leave(void *socket)
 {
-    struct zap *last = NULL;
+    struct zap *z = NULL;
     pthread_mutex_lock(&zaps_lock);
-    struct zap_user **p = &zap_users;
-    while (*p && (*p)->socket != socket)
-        p = &(*p)->next;
-    struct zap_user *u = *p;
-    if (u) {
-        *p = u->next;
-        if (--u->zap->users == 0)
-            last = u->zap;
-        free(u);
-    }
-    for (struct zap **z = &zaps; last && *z; z = &(*z)->next)
-        if (*z == last) {
-            *z = last->next;
+    for (struct zap_user **p = &zap_users; *p; p = &(*p)->next)
+        if ((*p)->socket == socket) {
+            struct zap_user *u = *p;
+            *p = u->next;
+            z = u->zap;
+            free(u);
+            break;
+        }
+    pthread_mutex_unlock(&zaps_lock);
+    return z;
+}
+
+void sock_zap_stop(struct zap *z)
+{
+    bool last = false;
+    if (!z)
+        return;
+    pthread_mutex_lock(&zaps_lock);
+    last = --z->users == 0;
+    for (struct zap **p = &zaps; last && *p; p = &(*p)->next)
+        if (*p == z) {
+            *p = z->next;
             break;
         }
     pthread_mutex_unlock(&zaps_lock);
     if (last)
-        zap_end(last);
+        zap_end(z);
 }

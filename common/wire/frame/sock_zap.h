@@ -16,7 +16,9 @@ void sock_zap_domain(unsigned roles, char out[SOCK_ZAP_DOMAIN_MAX]);
 /* Before the socket is bound; keys outlive it. The first of a context starts the thread, whose keys
  * are those of all. */
 void sock_zap_start(void *context, void *socket, struct wire_keys *keys);
-/* After the socket is closed. Does nothing for one that was not started. */
-void sock_zap_stop(void *socket);
+/* Before the socket is closed, which is a name for another one from then on; what comes back is
+ * given to sock_zap_stop afterwards: questions of its connections are answered until then. */
+struct zap *sock_zap_leave(void *socket);
+void sock_zap_stop(struct zap *z); /* NULL, of a socket that was not started, is allowed */
 
 #endif /* ONIC_COMMON_WIRE_FRAME_SOCK_ZAP_H */

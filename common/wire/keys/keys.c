@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* keys.c - see keys.h. Files are looked at by who authenticates (once a second) and before each
- * connection, never by a thread that trains: a file system may hang. */
+/* keys.c - see keys.h. Files are looked at by the thread that authenticates, once a second, and
+ * before a connection is made; never for a message: a file system may hang. */
 #define _GNU_SOURCE
 #include "common/wire/keys/keys.h"
 
