@@ -9,6 +9,7 @@
 
 #include "common/base/strmap.h"
 #include "common/base/xmalloc.h"
+#include "learner/reward/label_limit.h"
 
 enum { ENTRIES_MAX = 1 << 22, CAPTION_MAX = 4096, HEAD_BYTES = 4 + 8 + 8, ENTRY_BYTES = 18 };
 
@@ -23,6 +24,7 @@ struct reward_model {
     struct entry *entry;
     size_t count, cap;
     uint64_t version;
+    bool said_full;
 };
 
 struct reward_model *label_model_create(const struct label_model_rule *rule)
@@ -68,8 +70,10 @@ void label_model_on_label(struct reward_model *m, const struct label *label)
     if (label->state != LABEL_ANSWERED || !valid(m, value, confidence, label->question_len))
         return;
     const uint64_t *slot = strmap_get(m->index, label->question, label->question_len);
-    if (!slot && m->count == ENTRIES_MAX)
+    if (!slot && m->count == ENTRIES_MAX) {
+        label_limit_reached(&m->said_full, m->count);
         return;
+    }
     /* Only a change of a score raises the version, so that repeated deliveries keep the memo warm.
      */
     float before = slot ? m->entry[*slot].label : 0.0f;

@@ -32,6 +32,7 @@
 #include "learner/reward/caption_copies.h"
 #include "learner/reward/classifier/classifier_net.h"
 #include "learner/reward/heldout.h"
+#include "learner/reward/label_limit.h"
 #include "learner/reward/label_pass.h"
 #include "learner/reward/reward_model.h"
 #include "learner/reward/trained_net_options.h"
@@ -60,6 +61,7 @@ struct dataset {
     char *pool;
     uint32_t *trained[2], *held; /* positions, rising: of each class, and of those held out */
     size_t count, cap, pool_len, pool_cap, ntrained[2], nheld;
+    bool said_full;
 };
 
 /* What was drawn for a step, or to be measured; grown to what it has to hold. */
@@ -142,8 +144,10 @@ static bool classifier_put(struct dataset *d, const char *caption, size_t len, u
         e->label = label;
         return true;
     }
-    if (d->count == ENTRIES_MAX)
+    if (d->count == ENTRIES_MAX) {
+        label_limit_reached(&d->said_full, d->count);
         return false;
+    }
     classifier_grow(d, len);
     memcpy(d->pool + d->pool_len, caption, len);
     uint32_t at = (uint32_t)d->count++;

@@ -8,6 +8,7 @@
 #include "common/base/strmap.h"
 #include "common/base/xmalloc.h"
 #include "learner/reward/heldout.h"
+#include "learner/reward/label_limit.h"
 
 enum { ENTRY_BYTES = 6 };
 
@@ -24,6 +25,7 @@ struct pair_data {
     uint32_t *trained, *held; /* numbers of pairs */
     char *pool;
     size_t ncaptions, captions_cap, npairs, pairs_cap, ntrained, nheld, pool_len, pool_cap;
+    bool said_full;
 };
 
 struct pair_data *pair_data_create(double holdout)
@@ -108,8 +110,10 @@ bool pair_data_put(struct pair_data *d, const char *question, size_t len, float 
         d->pair[*known].label = label;
         return changed;
     }
-    if (d->npairs == PAIR_DATA_MAX || d->ncaptions >= PAIR_DATA_MAX - 1)
+    if (d->npairs == PAIR_DATA_MAX || d->ncaptions >= PAIR_DATA_MAX - 1) {
+        label_limit_reached(&d->said_full, d->npairs);
         return false;
+    }
     *strmap_put(d->pair_index, question, len, NULL) = d->npairs;
     add_pair(d, &q, label);
     return true;

@@ -3,6 +3,7 @@
 /* test_classifier.c - the network's gradient, what it learns, and what it is kept from learning. */
 #include <stdlib.h>
 
+#include "common/base/log.h"
 #include "common/base/rng.h"
 #include "common/base/xmalloc.h"
 #include "common/nn/blas.h"
@@ -290,6 +291,34 @@ static void a_label_that_changes_sides_is_counted_there(void **state)
     t->free(copy);
 }
 
+static void count_line(void *ctx, const char *line, size_t len)
+{
+    (void)len;
+    *(int *)ctx += strstr(line, " warn ") && strstr(line, "as many labels as it can");
+}
+
+static void a_model_without_room_for_labels_says_so_once(void **state)
+{
+    (void)state;
+    enum { ROOM = 1 << 20 };
+    struct reward_model *m = create(0);
+    int warnings = 0;
+    log_set_writer(count_line, &warnings);
+    for (int i = 0; i < ROOM + 3; i++) {
+        char text[16];
+        t->on_label(m, &(struct label){.id = (uint64_t)i + 1,
+                                       .state = LABEL_ANSWERED,
+                                       .value = i % 2,
+                                       .question = text,
+                                       .question_len = (size_t)snprintf(text, sizeof text, "%d", i),
+                                       .source = "test"});
+        assert_int_equal(warnings, i >= ROOM);
+        assert_int_equal(t->has_label(m, text, strlen(text)), i < ROOM);
+    }
+    log_set_writer(NULL, NULL);
+    t->free(m);
+}
+
 static void held_out_labels_are_never_trained_on(void **state)
 {
     (void)state;
@@ -319,6 +348,7 @@ int main(void)
         cmocka_unit_test(it_learns_what_helps_and_predicts_labels_it_never_saw),
         cmocka_unit_test(a_rare_side_is_learned),
         cmocka_unit_test(a_label_that_changes_sides_is_counted_there),
+        cmocka_unit_test(a_model_without_room_for_labels_says_so_once),
         cmocka_unit_test(held_out_labels_are_never_trained_on),
     };
     return cmocka_run_group_tests(tests, start, NULL);

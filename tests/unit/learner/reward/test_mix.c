@@ -3,6 +3,7 @@
 #include "learner/reward/mix.h"
 #include "learner/reward/reward_options.h"
 
+#include "common/base/log.h"
 #include "common/base/xmalloc.h"
 #include "learner/reward/score_memo.h"
 #include "learner/reward/shaping.h"
@@ -213,7 +214,14 @@ static void none_pays_nothing(void **state)
     reward_mix_free(x);
 }
 
-/* Those that are new look new as long as the memory given tells so many apart. */
+static void count_line(void *ctx, const char *line, size_t len)
+{
+    (void)len;
+    *(int *)ctx += strstr(line, " warn ") && strstr(line, "reward.counts_mb");
+}
+
+/* Those that are new look new as long as the memory given tells so many apart, and where it does
+ * not it is said. */
 static void counts_tells_as_many_apart_as_its_memory_allows(void **state)
 {
     (void)state;
@@ -226,6 +234,8 @@ static void counts_tells_as_many_apart_as_its_memory_allows(void **state)
     double sum[2] = {0};
     obs_spec_add(&s, "x", OBS_I64, 1, (int[]){1});
     assert_ok(reward_model_find("counts", &type, &err));
+    int warnings = 0;
+    log_set_writer(count_line, &warnings);
     for (int k = 0; k < 2; k++) {
         c.reward_counts_mb = k ? 16 : 64;
         assert_ok(type->create(&m[k], &c, &s, &err));
@@ -235,7 +245,9 @@ static void counts_tells_as_many_apart_as_its_memory_allows(void **state)
             type->score(m[k], &(struct reward_batch){.n = 1, .obs_after = &row}, &out);
             sum[k] += i >= DISTINCT - LAST ? (double)out / LAST : 0.0;
         }
+        assert_int_equal(warnings, k); /* 64 MB hold four million in each row */
     }
+    log_set_writer(NULL, NULL);
     assert_true(sum[0] > 0.98 && sum[1] < 0.85);
     buf_init(&saved, (size_t)1 << 30);
     type->save(m[0], &saved);
