@@ -203,6 +203,37 @@ static bool is_asked(void *ctx)
     return c.asked == 1 && stat(lives, &life) == 0 && life.st_size > 0;
 }
 
+static bool is_answered(void *ctx)
+{
+    struct fixture *f = ctx;
+    struct label_store *s = NULL;
+    struct label_counts c = {0};
+    if (label_store_open(&s, f->store, LABEL_STORE_READ, NULL) == ONIC_OK)
+        label_store_counts(s, &c, NULL);
+    label_store_close(s);
+    return c.answered == 1;
+}
+
+/* The learner may be gone for good: what was open when the server was killed is asked all the same,
+ * for the next learner of this store. */
+static void what_was_open_is_asked_again_though_nobody_asks(void **state)
+{
+    struct fixture *f = *state;
+    char run[1200];
+    snprintf(run, sizeof run,
+             "python3 %s/tests/support/scripted_annotator/scripted_annotator.py hang_first %s",
+             getenv("ONIC_SOURCE"), f->dir);
+    setenv("ONIC_COMMAND_RUN", run, 1);
+    start_server(f, "--annotator.id=command");
+    ask(f, "a good thing");
+    assert_true(wait_until(is_asked, f, 60000));
+    stop_server(f, SIGKILL);
+    start_server(f, "--annotator.id=command");
+    assert_true(wait_until(is_answered, f, 60000)); /* the client is not polled here */
+    unsetenv("ONIC_COMMAND_RUN");
+    assert_int_equal(stop_server(f, SIGTERM), 0);
+}
+
 static void a_paid_question_that_was_killed_is_asked_again_and_counted(void **state)
 {
     struct fixture *f = *state;
@@ -376,6 +407,7 @@ int main(void)
         TEST(captions_are_labelled_and_the_server_says_who_it_is),
         TEST(labels_survive_kill_9_and_none_is_asked_twice),
         TEST(a_paid_question_that_was_killed_is_asked_again_and_counted),
+        TEST(what_was_open_is_asked_again_though_nobody_asks),
         TEST(votes_are_named_and_survive_kill_9),
         TEST(a_new_client_gets_known_labels_from_the_store),
         TEST(a_full_disk_leaves_the_server_awake),

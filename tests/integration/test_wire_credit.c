@@ -17,11 +17,11 @@
 enum { EPOCH = 5, WAIT_MS = 8000 };
 static const struct sock_bulk nothing = {0};
 
-/* Next frame of that type, others are skipped; the message stays open. */
-static void next_frame(void *socket, enum frame_type type, struct frame *f, zmq_msg_t *msg,
-                       struct sock_route *from)
+/* Next frame of that type within the time, others are skipped; the message stays open. */
+static bool frame_within(int wait_ms, void *socket, enum frame_type type, struct frame *f,
+                         zmq_msg_t *msg, struct sock_route *from)
 {
-    int64_t end = clock_ms() + WAIT_MS;
+    int64_t end = clock_ms() + wait_ms;
     while (clock_ms() < end) {
         zmq_pollitem_t item = {.socket = socket, .events = ZMQ_POLLIN};
         zmq_poll(&item, 1, 50);
@@ -29,10 +29,17 @@ static void next_frame(void *socket, enum frame_type type, struct frame *f, zmq_
             continue;
         assert_int_equal(frame_parse(f, zmq_msg_data(msg), zmq_msg_size(msg)), FRAME_FINE);
         if (f->head.type == type)
-            return;
+            return true;
         zmq_msg_close(msg);
     }
-    fail_msg("no frame of type %d came", (int)type);
+    return false;
+}
+
+static void next_frame(void *socket, enum frame_type type, struct frame *f, zmq_msg_t *msg,
+                       struct sock_route *from)
+{
+    if (!frame_within(WAIT_MS, socket, type, f, msg, from))
+        fail_msg("no frame of type %d came", (int)type);
 }
 
 /* Waits for the connection, which is being made. */
@@ -301,6 +308,13 @@ static void data_from_another_connection_is_not_used(void **state)
     close_peer(&s);
 }
 
+static void connect_again(struct peer_script *s)
+{
+    struct sock_options o = {.hwm = 64, .max_msg_bytes = 1 << 24, .option = "test"};
+    sock_close(s->socket, 0);
+    assert_ok(sock_connect(&s->socket, s->context, s->place.address, &o, &err));
+}
+
 /* The learner dies after it was trained on trajectory 2 and before 1, and no acknowledgement has
  * reached the actor. */
 static void restart_learner(struct peer_script *s)
@@ -314,7 +328,6 @@ static void restart_learner(struct peer_script *s)
     wire_learner_save(s->learner, &books);
     for (int i = 0; i < 2; i++)
         wire_learner_release(s->learner, t[i]);
-    sock_close(s->socket, 0);
     wire_learner_free(s->learner);
     struct wire_learner_params p = pair_learner_params(s->place.address);
     p.epoch = ++s->head.epoch;
@@ -322,14 +335,11 @@ static void restart_learner(struct peer_script *s)
     assert_ok(wire_learner_load(s->learner, books.data, books.len, &err));
     pair_publish(s->learner, 2);
     buf_release(&books);
-    struct sock_options o = {.hwm = 64, .max_msg_bytes = 1 << 24, .option = "test"};
-    assert_ok(sock_connect(&s->socket, s->context, s->place.address, &o, &err));
+    connect_again(s);
 }
 
-static void come_back(struct peer_script *s, uint64_t produced)
+static void say_hello_again(struct peer_script *s, uint64_t held, uint64_t produced)
 {
-    struct frame f;
-    zmq_msg_t msg;
     Onic__Wire__Hello h = ONIC__WIRE__HELLO__INIT;
     Onic__Wire__Account own = ONIC__WIRE__ACCOUNT__INIT;
     h.role = WIRE_ROLE_ACTOR;
@@ -338,9 +348,16 @@ static void come_back(struct peer_script *s, uint64_t produced)
     own.produced = produced;
     own.steps_each = PAIR_T * PAIR_E;
     h.own = &own;
-    h.held = s->head.incarnation;
+    h.held = held;
     h.secret = (ProtobufCBinaryData){sizeof s->secret, s->secret};
     say(s, FRAME_HELLO, &h.base, nothing, nothing);
+}
+
+static void come_back(struct peer_script *s, uint64_t produced)
+{
+    struct frame f;
+    zmq_msg_t msg;
+    say_hello_again(s, s->head.incarnation, produced);
     next_frame(s->socket, FRAME_WELCOME, &f, &msg, NULL);
     zmq_msg_close(&msg);
     say_ready(s);
@@ -373,6 +390,38 @@ static void what_a_restored_learner_was_trained_on_is_not_taken_again(void **sta
     struct ledger led = pair_ledger(s.learner);
     assert_balanced(&led);
     assert_int_equal(led.trajectories.consumed, 2);
+    close_peer(&s);
+}
+
+/* A process that was replaced (by one that shows its secret) and wakes up again. */
+static void a_replaced_process_that_comes_back_is_sent_away(void **state)
+{
+    (void)state;
+    struct peer_script s;
+    struct frame f;
+    zmq_msg_t msg;
+    open_peer(&s, 2);
+    next_credit(&s);
+    uint64_t first = s.head.incarnation;
+    connect_again(&s);
+    s.head.incarnation = 0;
+    bool welcome = false; /* the learner sees by and by that the first connection is gone */
+    for (int i = 0; i < 40 && !welcome; i++) {
+        say_hello_again(&s, first, 0);
+        welcome = frame_within(500, s.socket, FRAME_WELCOME, &f, &msg, NULL);
+    }
+    assert_true(welcome);
+    assert_true(f.head.incarnation > first);
+    zmq_msg_close(&msg);
+    connect_again(&s);
+    s.head.incarnation = first;
+    say_hello_again(&s, first, 0);
+    next_frame(s.socket, FRAME_REJECT, &f, &msg, NULL);
+    Onic__Wire__Reject *m = onic__wire__reject__unpack(NULL, f.head.meta_len, f.meta);
+    assert_int_equal(m->code, WIRE_REJECT_FENCED);
+    onic__wire__reject__free_unpacked(m, NULL);
+    zmq_msg_close(&msg);
+    assert_int_equal(status_of(&s).fenced, 1);
     close_peer(&s);
 }
 
@@ -617,6 +666,7 @@ int main(void)
         cmocka_unit_test(data_of_an_earlier_learner_life_is_not_used),
         cmocka_unit_test(data_from_another_connection_is_not_used),
         cmocka_unit_test(what_a_restored_learner_was_trained_on_is_not_taken_again),
+        cmocka_unit_test(a_replaced_process_that_comes_back_is_sent_away),
         cmocka_unit_test(what_is_too_old_is_not_queued_and_counted),
         cmocka_unit_test(an_actor_plays_what_it_was_granted),
         cmocka_unit_test(credit_of_another_life_is_not_believed),
