@@ -55,7 +55,7 @@ static void server_end(void *context, const uint8_t *data, size_t size)
     struct frame_head base = {0};
     struct fuzz_frame f;
     void *socket;
-    fuzz_need(wire_labels_server_create(&s, address, context, false, &self, &err), &err);
+    fuzz_need(wire_labels_server_create(&s, address, context, false, NULL, &self, &err), &err);
     fuzz_need(sock_connect(&socket, context, address, &options, &err), &err);
     Onic__Wire__AnnotHello hello = ONIC__WIRE__ANNOT_HELLO__INIT;
     fuzz_say(socket, NULL, base, FRAME_ANNOT_HELLO, &hello.base, none, none);
@@ -99,7 +99,7 @@ static void client_end(void *context, const uint8_t *data, size_t size)
     char bound[SOCK_ADDRESS_MAX];
     void *socket;
     fuzz_need(sock_bind(&socket, context, address, &options, bound, &err), &err);
-    fuzz_need(wire_labels_client_create(&c, address, context, &err), &err);
+    fuzz_need(wire_labels_client_create(&c, address, context, NULL, &err), &err);
     wire_labels_client_ask(c, "you see a door", 14);
     while (!receive(socket, &route, &got))
         wire_labels_client_poll(c, 0);
