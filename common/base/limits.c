@@ -18,11 +18,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/base/cgroup.h"
 
-enum { THREADS_MAX = 256, MB = 1 << 20 };
+enum { THREADS_MAX = 256, MB = 1 << 20, TRIES = 5, TRY_AGAIN_MS = 100 };
 
 /* --- what is set ----------------------------------------------------------------------------- */
 
@@ -176,10 +177,20 @@ static size_t stack_mb(void)
     return bytes / MB + 1;
 }
 
+/* What a process that died a moment ago held, threads and memory, may not be free yet. */
+static void limits_wait_a_moment(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = TRY_AGAIN_MS * 1000000L}, NULL);
+}
+
 static int check_threads(const struct limits_need *need, struct onic_err *err)
 {
     char text[LIMITS_TEXT_MAX];
     int n = need->threads < THREADS_MAX ? need->threads : THREADS_MAX, got = threads_to_be_had(n);
+    for (int i = 0; i < TRIES && got < n; i++) {
+        limits_wait_a_moment();
+        got = threads_to_be_had(n);
+    }
     if (got == n)
         return ONIC_OK;
     bool memory = !can_map(stack_mb());
@@ -238,8 +249,11 @@ int limits_no_process(const char *for_whom, int why, struct onic_err *err)
 void limits_create_thread(pthread_t *thread, void *(*run)(void *), void *arg)
 {
     char text[LIMITS_TEXT_MAX];
-    if (pthread_create(thread, NULL, run, arg) == 0)
-        return;
+    for (int i = 0; i <= TRIES; i++) {
+        if (pthread_create(thread, NULL, run, arg) == 0)
+            return;
+        limits_wait_a_moment();
+    }
     bool memory = !can_map(stack_mb());
     if (memory)
         limits_memory_text("", text, sizeof text);
