@@ -33,6 +33,7 @@ int case_clock(struct chaos_case *k);
 int case_disk(struct chaos_case *k);
 int case_cgroup(struct chaos_case *k);
 int case_network(struct chaos_case *k);
+int case_determinism(struct chaos_case *k);
 
 /* Options of all cases: new captions for ever, labelled one by one; short trajectories and frequent
  * checkpoints, so that a fault hits something. */

@@ -21,7 +21,12 @@ static const struct {
     {"pauses", "SIGSTOP of any part", case_pauses, 12},
     {"proxy", "delays, stalls, flipped bits, cut and half-closed connections", case_proxy, 4},
     {"calls", "the n-th write, fsync, rename, reservation fails or lies", case_calls, 16},
+    {"memory", "the n-th allocation fails", case_memory, 9},
     {"clock", "the wall clock jumps by years", case_clock, 8},
+    {"disk", "the disk of the run fills up (root)", case_disk, 6},
+    {"cgroup", "a memory cgroup that is too small (root)", case_cgroup, 8},
+    {"network", "partitions, loss, resets, a slow line between namespaces (root)", case_network, 6},
+    {"determinism", "kills, and the same weights as without", case_determinism, 20},
 };
 enum { CASES = sizeof cases / sizeof *cases, ROUNDS_MAX = 100000 };
 

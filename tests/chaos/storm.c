@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@
 
 #include "tests/onic_test.h"
 
-enum { ARGS_MAX = 64, LOOK_MS = 5, DRAIN_MS = 60000 };
+enum { ARGS_MAX = 64, LOOK_MS = 5, DRAIN_MS = 120000, DEATHS_MAX = 1000 };
 
 static const char *const programs[TRACE_ROLES] = {"onic-actor", "onic-learner",
                                                   "onic-reward-server", ""};
@@ -87,7 +88,26 @@ static void part_words(const struct storm *s, int part, char *out, size_t size)
                  s->learner_reach, part, s->run);
 }
 
-/* Words NAME=VALUE of `environment` are put into it. Never returns. */
+/* path: cgroup.procs of a cgroup, or NULL. */
+static void join_group(const char *path)
+{
+    int fd = path ? open(path, O_WRONLY | O_CLOEXEC) : -1;
+    if (fd >= 0 && write(fd, "0", 1) != 1)
+        _exit(126);
+    if (fd >= 0)
+        close(fd);
+}
+
+static void enter_network(const char *path)
+{
+    int fd = path[0] ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (path[0] && (fd < 0 || setns(fd, CLONE_NEWNET) != 0))
+        _exit(126);
+    if (fd >= 0)
+        close(fd);
+}
+
+/* Never returns. */
 static void become(const struct storm *s, int part, pid_t parent)
 {
     char path[512], words[4096], log[400], environment[STORM_TEXT_MAX], *argv[ARGS_MAX],
@@ -104,6 +124,9 @@ static void become(const struct storm *s, int part, pid_t parent)
     snprintf(environment, sizeof environment, "%s", s->preload[part]);
     for (char *w = strtok_r(environment, " ", &save); w; w = strtok_r(NULL, " ", &save))
         putenv(strdup(w));
+    join_group(getenv("CHAOS_GROUP"));
+    if (part < STORM_ACTORS)
+        enter_network(s->actor_net);
     argv[0] = path;
     for (char *w = strtok_r(words, " ", &save); w && n < ARGS_MAX - 1;
          w = strtok_r(NULL, " ", &save))
@@ -190,6 +213,8 @@ static void on_event(struct storm *s, struct storm_part *p, const struct trace_e
     } else if (p->role == TRACE_LEARNER && e->kind == TRACE_CONSUMED) {
         s->consumed++;
         is_well(s, p, e->time_ns);
+    } else if (p->role == TRACE_LEARNER && e->kind == TRACE_UPDATED) {
+        s->version = e->version;
     } else if (p->role == TRACE_SERVER && e->kind == TRACE_DURABLE) {
         s->durable++;
         is_well(s, p, e->time_ns);
@@ -248,11 +273,11 @@ static void last_words(const struct storm *s, int part, char *out, size_t size)
 }
 
 /* What `onic train` would start again: killed, I/O, temporary, fenced. */
-static bool may_start_again(int status, const struct storm_part *p)
+static bool may_start_again(const struct storm *s, int status, const struct storm_part *p)
 {
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     if (p->faulty)
-        return code != 64 && code != 76 && code != 78;
+        return (code != 64 || s->may_refuse) && code != 76 && code != 78;
     return code < 0 || code == 74 || code == 75 || (code == 76 && p->role == TRACE_ACTOR) ||
            (code == 73 && p->deaths);
 }
@@ -266,8 +291,14 @@ static bool reap(struct storm *s, int part)
         return true;
     follow_trace(s, p);
     p->pid = 0;
+    if (s->may_end && WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
+        (p->role == TRACE_LEARNER || p->role == TRACE_ACTOR)) { /* told by the learner's drain */
+        s->ended |= p->role == TRACE_LEARNER;
+        p->sick = false;
+        return true;
+    }
     p->deaths++;
-    if (may_start_again(status, p) && p->deaths < 60) {
+    if (may_start_again(s, status, p) && p->deaths < DEATHS_MAX) {
         if (!p->sick)
             storm_hurt(s, part);
         return storm_start(s, part);
@@ -338,12 +369,13 @@ bool storm_drain(struct storm *s)
 {
     if (s->failed)
         return false;
-    kill(s->part[STORM_LEARNER].pid, SIGTERM);
-    bool ok = wait_for_end(s, STORM_LEARNER);
+    if (s->part[STORM_LEARNER].pid)
+        kill(s->part[STORM_LEARNER].pid, SIGTERM);
+    bool ok = !s->part[STORM_LEARNER].pid || wait_for_end(s, STORM_LEARNER);
     for (int i = 0; i < STORM_ACTORS; i++) {
         if (s->part[i].pid)
             kill(s->part[i].pid, SIGTERM);
-        ok = ok && wait_for_end(s, i);
+        ok = ok && (!s->part[i].pid || wait_for_end(s, i));
     }
     if (s->part[STORM_SERVER].pid)
         kill(s->part[STORM_SERVER].pid, SIGTERM);

@@ -49,7 +49,11 @@ struct storm {
     struct storm_part part[STORM_PARTS];
     struct storm_times times[TRACE_ROLES];
     struct rng rng;
+    char actor_net[64];         /* file of the network namespace that actors live in; "" = ours */
     uint64_t consumed, durable; /* seen since the beginning */
+    uint64_t version;           /* of the weights, as the learner said last */
+    bool may_end, ended;        /* the learner may end by itself, and then the actors; it has */
+    bool may_refuse;            /* a part may say that the machine has too little for it */
     bool failed;
     char why[STORM_TEXT_MAX];
 };
