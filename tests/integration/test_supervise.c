@@ -350,9 +350,6 @@ static void a_signal_drains_learner_and_actors_before_the_reward_server(void **s
 static bool gone(void *ctx)
 {
     struct scene *s = ctx;
-    struct timespec pause = {.tv_nsec = 600000000}; /* longer than an echo */
-    nanosleep(&pause, NULL);
-    kill(s->pid, SIGTERM);
     siginfo_t info = {0};
     return waitid(P_PID, (id_t)s->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
            info.si_pid == s->pid;
@@ -367,6 +364,9 @@ static void a_second_signal_kills(void **state)
     await(s, "up", 1);
     kill(s->pid, SIGTERM);
     await(s, "stubborn", 1);
+    struct timespec pause = {.tv_nsec = 600000000}; /* longer than an echo */
+    nanosleep(&pause, NULL);
+    kill(s->pid, SIGTERM);
     assert_true(wait_until(gone, s, 30000));
     assert_int_equal(finish(s), 75);
     assert_non_null(strstr(slurp(s, "stderr"), "was killed before its drain was complete"));

@@ -7,7 +7,13 @@
 
 #include "tests/support/program.h"
 
-enum { SCENE_SOON_MS = 20000, SCENE_LONG_MS = 90000 };
+/* Until a scene is given up; ThreadSanitizer makes programs ten times slower. */
+#ifdef __SANITIZE_THREAD__
+enum { SCENE_SLOWNESS = 5 };
+#else
+enum { SCENE_SLOWNESS = 1 };
+#endif
+enum { SCENE_SOON_MS = 20000 * SCENE_SLOWNESS, SCENE_LONG_MS = 90000 * SCENE_SLOWNESS };
 
 struct scene {
     char dir[256], run[300];
