@@ -126,11 +126,11 @@ int checkpoint_newest_valid(struct checkpoint_file **out, const char *dir, struc
  * One that exists (the same steps again, after a kill) is replaced. ONIC_ECANTCREATE. */
 int checkpoint_milestone(const char *dir, uint64_t version, uint64_t steps, struct onic_err *err);
 
-/* Removes all but the `keep` newest versions, and temporary files that a crash left; where nothing
- * is reserved, the first of them becomes the reserve, so that on a full disk each checkpoint takes
- * the place of an old one. newest: the
- * version just written. Larger ones (damaged, skipped when the run was resumed) do not count and
- * stay: else they would push out the good ones. Call it after a successful
+/* Removes all but the `keep` newest versions, and temporary files that a crash left (untouched for
+ * ten minutes, their process not alive); where nothing is reserved, the first of the versions
+ * becomes the reserve, so that on a full disk each checkpoint takes the place of an old one.
+ * newest: the version just written. Larger ones (damaged, skipped when the run was resumed) do not
+ * count and stay: else they would push out the good ones. Call it after a successful
  * checkpoint_write_version, from the same thread. Other names in dir are left alone. Returns the
  * number removed. */
 int checkpoint_prune(const char *dir, int keep, uint64_t newest);

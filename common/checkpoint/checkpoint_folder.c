@@ -6,17 +6,19 @@
  * LATEST (it may be older than the file it should name, because the two renames are two steps). */
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/clock.h"
 #include "common/base/file_kind.h"
 #include "common/base/xmalloc.h"
 #include "common/checkpoint/checkpoint.h"
 
-enum { VERSION_DIGITS = 12 };
+enum { VERSION_DIGITS = 12, LEFT_OVER_S = 600 };
 static const char PREFIX[] = "ckpt-", SUFFIX[] = ".safetensors", TEMP[] = ".tmp.";
 
 struct versions {
@@ -46,6 +48,24 @@ static int newest_first(const void *a, const void *b)
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
+/* A temporary file whose writer is gone: it has the number of no process of this machine, and
+ * nobody (another machine may share the folder) has written to it for long. */
+static bool is_left_over(const char *path, const char *number)
+{
+    struct stat st;
+    long pid = strtol(number, NULL, 10);
+    bool alive = pid > 0 && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
+    return !alive && stat(path, &st) == 0 && clock_wall_s() - (double)st.st_mtime > LEFT_OVER_S;
+}
+
+/* The number of the process in the name of a temporary file; NULL: it is none. */
+static const char *temp_number(const char *name, const char *rest)
+{
+    if (strncmp(rest, TEMP, sizeof TEMP - 1) == 0)
+        return rest + sizeof TEMP - 1;
+    return strncmp(name, "LATEST.tmp.", 11) == 0 ? name + 11 : NULL;
+}
+
 /* Lists the versions, newest first; removes left-over temporary files when asked. */
 static int checkpoint_folder_list(const char *dir, struct versions *out, int *removed,
                                   struct onic_err *err)
@@ -60,12 +80,11 @@ static int checkpoint_folder_list(const char *dir, struct versions *out, int *re
         uint64_t version = 0;
         const char *rest = "";
         bool ours = checkpoint_folder_parse(e->d_name, &version, &rest);
-        bool temp = (ours && strncmp(rest, TEMP, sizeof TEMP - 1) == 0) ||
-                    strncmp(e->d_name, "LATEST.tmp.", 11) == 0;
-        if (temp && removed) {
+        const char *number = temp_number(e->d_name, ours ? rest : "");
+        if (number && removed) {
             char path[CHECKPOINT_PATH_MAX];
             int n = snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
-            if (n < (int)sizeof path && unlink(path) == 0)
+            if (n < (int)sizeof path && is_left_over(path, number) && unlink(path) == 0)
                 (*removed)++;
         }
         if (!ours || *rest)

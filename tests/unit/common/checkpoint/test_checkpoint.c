@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/base/xmalloc.h"
@@ -206,13 +208,51 @@ static void no_checkpoint_and_no_valid_checkpoint_are_different(void **state)
                "none of the 1");
 }
 
+/* A temporary file of that process, written to so many seconds ago. */
+static const char *left_behind(const char *name, pid_t pid, int seconds)
+{
+    char text[100];
+    snprintf(text, sizeof text, "%s.tmp.%ld.0123456789abcdef", name, (long)pid);
+    const char *path = files_in(text);
+    spill(path, "x", 1);
+    struct timespec then[2] = {{.tv_sec = time(NULL) - seconds}, {.tv_sec = time(NULL) - seconds}};
+    assert_int_equal(utimensat(AT_FDCWD, path, then, 0), 0);
+    return path;
+}
+
+/* No process has its number any more, at least not this one's child. */
+static pid_t dead_process(void)
+{
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    return pid;
+}
+
+/* Of a process that lives, and of one on another machine that shares the folder. */
+static void a_file_that_somebody_is_writing_is_not_pruned(void **state)
+{
+    (void)state;
+    char lives[300], elsewhere[300];
+    versions(1, 2);
+    snprintf(lives, sizeof lives, "%s",
+             left_behind("ckpt-000000000003.safetensors", getppid(), 700));
+    snprintf(elsewhere, sizeof elsewhere, "%s", left_behind("LATEST", dead_process(), 5));
+    assert_int_equal(checkpoint_prune(files_folder(), 2, 2), 0);
+    assert_int_equal(access(lives, F_OK), 0);
+    assert_int_equal(access(elsewhere, F_OK), 0);
+}
+
 static void pruning_keeps_the_newest_and_removes_what_a_crash_left(void **state)
 {
     (void)state;
+    pid_t gone = dead_process();
     versions(1, 6);
-    spill(files_in("ckpt-000000000007.safetensors.tmp.99.0123456789abcdef"), "x", 1);
+    left_behind("ckpt-000000000007.safetensors", gone, 700);
+    left_behind("LATEST", gone, 700);
     spill(files_in("notes.txt"), "x", 1);
-    assert_int_equal(checkpoint_prune(files_folder(), 2, 6), 5);
+    assert_int_equal(checkpoint_prune(files_folder(), 2, 6), 6);
     assert_int_equal(access(files_in("ckpt-000000000006.safetensors"), F_OK), 0);
     assert_int_equal(access(files_in("ckpt-000000000005.safetensors"), F_OK), 0);
     assert_int_equal(access(files_in("notes.txt"), F_OK), 0);
@@ -344,6 +384,8 @@ int main(void)
             files_teardown),
         cmocka_unit_test_setup_teardown(no_checkpoint_and_no_valid_checkpoint_are_different,
                                         files_setup, files_teardown),
+        cmocka_unit_test_setup_teardown(a_file_that_somebody_is_writing_is_not_pruned, files_setup,
+                                        files_teardown),
         cmocka_unit_test_setup_teardown(pruning_keeps_the_newest_and_removes_what_a_crash_left,
                                         files_setup, files_teardown),
         cmocka_unit_test_setup_teardown(another_format_is_named_and_no_older_file_is_taken_instead,
