@@ -116,6 +116,7 @@ static void report_links(struct learner *r)
     metrics_set(m, "perf/cpu_s_actors", r->lineage.cpu_actors_before_s + s.actors_cpu_s);
     metrics_set(m, "actors/connected", s.actors_connected);
     metrics_set(m, "actors/running", s.actors_running);
+    metrics_set(m, "perf/starved_s", (double)r->starved_ms * 1e-3);
     metrics_set(m, "wire/queued", s.queued);
     metrics_set(m, "wire/rx_bad_total", (double)s.rx_bad);
     metrics_set(m, "wire/duplicates_total", (double)s.duplicates);
@@ -209,7 +210,9 @@ static int loop_collect(struct learner *r, struct onic_err *err)
 {
     int64_t asked_ms = 0;
     for (;;) {
+        int64_t since_ms = clock_ms();
         int rc = batcher_fill(r->batcher, trainer_counters(r->core)->version, WAIT_MS);
+        r->starved_ms += clock_ms() - since_ms;
         if (rc != ONIC_ETIMEDOUT)
             return rc;
         rc = loop_look(r, err);

@@ -68,6 +68,7 @@ struct learner {
     int64_t checkpoint_ms, ledger_ms, look_ms, published_ms; /* clock_ms of the last one */
     uint64_t checkpoint_version, checkpoint_steps;           /* asked for last */
     uint64_t published_version;
+    int64_t starved_ms;                /* of this life: waited for trajectories */
     int64_t wait_log_ms, flush_log_ms; /* rate limits */
 };
 

@@ -314,6 +314,18 @@ static void what_was_learned_of_a_source_is_learned_anew_without_it(void **state
     ends_with(r, "rm -rf poisoned", 0, "");
 }
 
+static void a_learner_without_actors_says_how_long_it_starves(void **state)
+{
+    struct reading *r = *state;
+    ends_with(r,
+              "${onic}-learner --env.id=corridor --listen=ipc://l --reward.model=none "
+              "--run-dir=alone --metrics.every_s=1 >out 2>&1 & p=$!; for i in $(seq 300); do grep "
+              "-sq '\"perf/starved_s\":[1-9]' alone/metrics.jsonl && break; sleep 0.1; done; "
+              "kill -INT $p; wait $p && grep -q '\"perf/starved_s\":[1-9]' alone/metrics.jsonl",
+              0, "");
+    ends_with(r, "rm -rf alone", 0, "");
+}
+
 /* A byte in the middle of the write-ahead file: every label is read all the same. */
 static void a_damaged_write_ahead_file_costs_no_label(struct reading *r)
 {
@@ -600,6 +612,7 @@ int main(void)
         cmocka_unit_test(a_run_that_cannot_be_written_is_read),
         cmocka_unit_test(labels_of_a_killed_server_are_read_without_writing),
         cmocka_unit_test(labels_that_are_damaged_or_gone_are_said),
+        cmocka_unit_test(a_learner_without_actors_says_how_long_it_starves),
         cmocka_unit_test(what_was_learned_of_a_source_is_learned_anew_without_it),
         cmocka_unit_test(what_may_not_be_read_is_said_and_nothing_else),
         cmocka_unit_test(a_newest_checkpoint_that_may_not_be_read_is_not_passed_over),
