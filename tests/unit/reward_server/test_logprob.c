@@ -178,6 +178,23 @@ static void numbers_that_json_has_not_are_no_answer(void **state)
     assert_false(llm_answer_read(&style, &yes_no, deep, sizeof deep, 1, &a));
 }
 
+/* Where the model would say something else nearly always, its odds for the words tell nothing: the
+ * line is at 0.01 for all of them together. */
+static void words_that_are_hardly_meant_are_no_answer(void **state)
+{
+    struct llm_reading r;
+    char why[LLM_WHY_MAX];
+    (void)state;
+    assert_true(read_json(
+        &yes_no, TOP(TOKEN("x", "-0.0111") "," TOKEN("Yes", "-5.2") "," TOKEN("No", "-5.2")), &r,
+        why)); /* 0.0055 each */
+    assert_true(r.answers);
+    assert_true(read_json(
+        &yes_no, TOP(TOKEN("x", "-0.0091") "," TOKEN("Yes", "-5.4") "," TOKEN("No", "-5.4")), &r,
+        why)); /* 0.0045 each */
+    assert_false(r.answers);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +204,7 @@ int main(void)
         cmocka_unit_test(what_is_no_probability_is_refused),
         cmocka_unit_test(lists_without_end_and_long_tokens_are_bounded),
         cmocka_unit_test(numbers_that_json_has_not_are_no_answer),
+        cmocka_unit_test(words_that_are_hardly_meant_are_no_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

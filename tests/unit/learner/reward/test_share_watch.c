@@ -66,6 +66,32 @@ static void a_share_that_drowns_the_task_is_said_once(void **state)
     reward_mix_free(mix);
 }
 
+/* Of every `of` updates one is paid by the task; whether it was said that novelty drowns it. */
+static bool drowns_where_one_pays_of(const struct reward_mix *mix, int of)
+{
+    char words[SHARE_WORDS_MAX];
+    struct share_watch w;
+    bool said = false;
+    share_watch_start(&w, FRAMES);
+    for (int i = 0; i < 4 * WINDOW / BATCH; i++) {
+        struct reward_mix_stats s = {
+            .steps = BATCH, .int_abs = 87, .ext_abs = i % of ? 0 : 1.3, .paid = 500};
+        said |= share_watch_add(&w, mix, &s, words);
+    }
+    return said;
+}
+
+static void a_task_that_pays_once_in_a_while_has_no_share_yet(void **state)
+{
+    (void)state;
+    struct reward_mix *mix = mix_of("ranking", 0.25);
+    assert_true(drowns_where_one_pays_of(mix, 1));
+    assert_true(drowns_where_one_pays_of(mix, 2));
+    assert_false(drowns_where_one_pays_of(mix, 3));
+    assert_false(drowns_where_one_pays_of(mix, 10));
+    reward_mix_free(mix);
+}
+
 static void a_model_that_pays_nothing_is_said_once(void **state)
 {
     (void)state;
@@ -100,6 +126,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_share_that_drowns_the_task_is_said_once),
+        cmocka_unit_test(a_task_that_pays_once_in_a_while_has_no_share_yet),
         cmocka_unit_test(a_model_that_pays_nothing_is_said_once),
         cmocka_unit_test(windows_fit_the_run),
     };
