@@ -31,8 +31,8 @@ struct http_call {
     struct curl_slist *headers;
     struct buf body;
     int total_ms;
-    int64_t until_ms; /* clock_ms */
-    bool late, too_large;
+    int64_t until_ms, first_until_ms; /* clock_ms; of its end, of its first byte */
+    bool heard, late, too_large;      /* heard: something of an answer came */
     char error[CURL_ERROR_SIZE];
     http_done done;
     void *ctx;
@@ -52,7 +52,7 @@ struct http_client {
     struct http_call *calls;
     struct watch *watches;
     char *ca_file, *proxy, *proxy_auth;
-    int connect_ms;
+    int connect_ms, first_byte_ms;
     size_t max_body;
 };
 
@@ -163,6 +163,13 @@ static size_t on_body(char *data, size_t size, size_t n, void *ctx)
     return 0;
 }
 
+static size_t on_header(char *data, size_t size, size_t n, void *ctx)
+{
+    (void)data;
+    ((struct http_call *)ctx)->heard = true;
+    return size * n;
+}
+
 static void http_client_release(struct http_call *call)
 {
     if (call->prev)
@@ -253,9 +260,13 @@ static void http_client_collect(struct http_client *c)
 
 static void end_late(struct http_call *call)
 {
-    snprintf(call->error, sizeof call->error,
-             "Operation timed out after %d ms with %zu bytes received", call->total_ms,
-             call->body.len);
+    if (call->heard || clock_ms() >= call->until_ms)
+        snprintf(call->error, sizeof call->error,
+                 "Operation timed out after %d ms with %zu bytes received", call->total_ms,
+                 call->body.len);
+    else
+        snprintf(call->error, sizeof call->error, "no byte of an answer came within %d ms",
+                 call->client->first_byte_ms);
     http_client_finish(call, CURLE_OPERATION_TIMEDOUT);
 }
 
@@ -267,7 +278,8 @@ static struct http_call *late_call(const struct http_client *c, bool mark)
     for (struct http_call *call = c->calls; call; call = call->next) {
         if (call->late && !found)
             found = call;
-        call->late |= mark && now >= call->until_ms;
+        bool mute = !call->heard && now >= call->first_until_ms;
+        call->late |= mark && (mute || now >= call->until_ms);
     }
     return found;
 }
@@ -336,7 +348,9 @@ struct http_call *http_start(struct http_client *c, const struct http_request *q
     ONIC_ASSERT(call->easy != NULL);
     buf_init(&call->body, c->max_body);
     call->total_ms = q->total_ms;
-    call->until_ms = clock_ms() + q->total_ms;
+    call->until_ms = call->first_until_ms = clock_ms() + q->total_ms;
+    if (c->first_byte_ms && c->first_byte_ms < q->total_ms)
+        call->first_until_ms = clock_ms() + c->first_byte_ms;
     if (!uv_is_active((uv_handle_t *)c->deadlines))
         uv_timer_start(c->deadlines, on_deadlines, DEADLINES_EVERY_MS, DEADLINES_EVERY_MS);
     call->next = c->calls;
@@ -351,6 +365,8 @@ struct http_call *http_start(struct http_client *c, const struct http_request *q
     }
     curl_easy_setopt(call->easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(call->easy, CURLOPT_WRITEDATA, call);
+    curl_easy_setopt(call->easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(call->easy, CURLOPT_HEADERDATA, call);
     curl_easy_setopt(call->easy, CURLOPT_ERRORBUFFER, call->error);
     curl_easy_setopt(call->easy, CURLOPT_PRIVATE, (char *)(void *)call);
     ONIC_ASSERT(curl_multi_add_handle(c->multi, call->easy) == CURLM_OK);
@@ -377,6 +393,7 @@ int http_client_create(struct http_client **out, uv_loop_t *loop, const struct h
     c->proxy = xstrdup(o->proxy ? o->proxy : "");
     c->proxy_auth = xstrdup(o->proxy_auth ? o->proxy_auth : "");
     c->connect_ms = o->connect_ms;
+    c->first_byte_ms = o->first_byte_ms;
     c->max_body = o->max_body;
     c->timer = xcalloc(1, sizeof *c->timer);
     uv_timer_init(loop, c->timer);

@@ -24,8 +24,9 @@ struct http_options {
     const char *proxy;   /* "" = none */
     /* "user:password" for it; "" or NULL = none */
     const char *proxy_auth;
-    int connect_ms;  /* deadline of name look-up, connection and TLS */
-    size_t max_body; /* bytes of an answer */
+    int connect_ms;    /* deadline of name look-up, connection and TLS */
+    int first_byte_ms; /* from the start to the first byte of an answer; 0 = as the whole */
+    size_t max_body;   /* bytes of an answer */
 };
 
 enum http_failure {

@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "reward_server/http/http_json.h"
 #include "reward_server/http/http_text.h"
 
 enum { DEPTH_MAX = 8 };
@@ -109,7 +110,7 @@ unsigned http_refused_fields(const char *body, size_t len, const char *const *fi
                              bool sure)
 {
     struct search s = {.field = field, .n = n, .sure = sure};
-    json_t *root = json_loadb(body, len, 0, NULL);
+    json_t *root = http_json(body, len, 0, NULL);
     if (root)
         search_value(&s, root, false, 0);
     else

@@ -11,6 +11,7 @@
 
 #include "common/base/shown.h"
 #include "common/base/utf8.h"
+#include "reward_server/http/http_json.h"
 
 enum { DEPTH_MAX = 6, LIST_MAX = 3, TITLE_MAX = 60 };
 
@@ -59,7 +60,7 @@ static bool http_text_put_reason(struct line *l, json_t *v, int depth);
 /* A provider's own words inside a router's. */
 static bool put_quoted_json(struct line *l, const char *text, int depth)
 {
-    json_t *inner = *text == '{' ? json_loads(text, 0, NULL) : NULL;
+    json_t *inner = *text == '{' ? http_json(text, strlen(text), 0, NULL) : NULL;
     bool any = inner && http_text_put_reason(l, inner, depth + 1);
     json_decref(inner);
     return any;
@@ -179,7 +180,7 @@ static bool put_event(struct line *l, const char *text)
     const char *data = strstr(text, "data:");
     data = data ? data + strlen("data:") : NULL;
     size_t n = data ? strcspn(data, "\r\n") : 0;
-    json_t *one = data ? json_loadb(data, n, 0, NULL) : NULL;
+    json_t *one = data ? http_json(data, n, 0, NULL) : NULL;
     json_t *error = json_object_get(one, "error");
     bool any = http_text_put_reason(l, error ? error : json_object_get(one, "detail"), 0);
     json_decref(one);
@@ -192,7 +193,7 @@ void http_error_text(int status, const char *body, size_t len, const char *url_o
     struct line l = {.out = out, .size = size};
     const char *text = body + strspn(body, " \t\r\n");
     out[0] = '\0';
-    json_t *root = json_loadb(body, len, JSON_DECODE_ANY, NULL);
+    json_t *root = http_json(body, len, JSON_DECODE_ANY, NULL);
     if (root)
         http_text_put_reason(&l, root, 0);
     else if (http_text_is_page(text))

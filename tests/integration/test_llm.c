@@ -144,6 +144,7 @@ static void bad_times_of_a_server_settle_nothing(void **state)
     COMES(e502, NULL, NULL)                                                                        \
     COMES(e503, NULL, NULL)                                                                        \
     COMES(hang, "llm.deadline_s", "0.3")                                                           \
+    COMES(hang_first, "llm.first_byte_s", "0.3")                                                   \
     COMES(slow_headers, "llm.deadline_s", "0.3")                                                   \
     COMES(reset, NULL, NULL)                                                                       \
     COMES(half_json, NULL, NULL)                                                                   \

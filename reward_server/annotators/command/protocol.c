@@ -10,6 +10,7 @@
 
 #include "common/base/xmalloc.h"
 #include "reward_server/annotators/command/command_impl.h"
+#include "reward_server/http/http_json.h"
 
 static json_t *game_text(const char *bytes, size_t len)
 {
@@ -75,7 +76,7 @@ static void read_label(const json_t *o, struct protocol_answer *out)
 bool protocol_read(const char *line, size_t len, struct protocol_answer *out)
 {
     *out = (struct protocol_answer){.label = {.state = LABEL_UNKNOWN}};
-    json_t *o = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
+    json_t *o = http_json(line, len, JSON_REJECT_DUPLICATES, NULL);
     const json_t *id = json_object_get(o, "id");
     bool fine = json_is_integer(id) && json_integer_value(id) > 0;
     if (fine) {

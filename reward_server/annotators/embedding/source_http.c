@@ -22,6 +22,7 @@
 #include "reward_server/annotators/embedding/source.h"
 #include "reward_server/http/http_address.h"
 #include "reward_server/http/http_client.h"
+#include "reward_server/http/http_json.h"
 #include "reward_server/http/http_policy.h"
 #include "reward_server/http/http_text.h"
 
@@ -199,7 +200,7 @@ static void on_done(void *ctx, const struct http_reply *r)
         h->outcome = failed(h, r);
         return;
     }
-    json_t *root = json_loadb(r->body, r->len, 0, NULL);
+    json_t *root = http_json(r->body, r->len, 0, NULL);
     h->outcome = json_object_get(root, "data") ? read_vectors(h, root) : no_vectors(h, r);
     json_decref(root);
 }

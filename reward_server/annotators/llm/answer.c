@@ -14,6 +14,7 @@
 #include "common/base/buf.h"
 #include "common/base/utf8.h"
 #include "reward_server/annotators/llm/llm_impl.h"
+#include "reward_server/http/http_json.h"
 
 enum { TEXT_MAX_BYTES = 1 << 20 };
 
@@ -36,7 +37,7 @@ static int word_index(const struct llm_words *w, const char *text, size_t len)
 static int json_word(const struct llm_words *w, const char *text, size_t len, char why[LLM_WHY_MAX])
 {
     json_error_t e;
-    json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &e);
+    json_t *root = http_json(text, len, JSON_REJECT_DUPLICATES, &e);
     const char *value = json_string_value(json_object_get(root, "label"));
     int found = value ? word_index(w, value, strlen(value)) : -1;
     if (!root)
@@ -340,7 +341,7 @@ bool llm_answer_read(const struct llm_style *style, const struct llm_words *word
 {
     json_error_t e;
     *out = (struct llm_answer){0};
-    json_t *root = json_loadb(body, len, 0, &e);
+    json_t *root = http_json(body, len, 0, &e);
     if (!root) {
         read_no_json(body, len, e.text, out->why);
         return false;

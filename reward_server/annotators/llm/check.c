@@ -9,6 +9,7 @@
 
 #include "reward_server/annotators/llm/llm_impl.h"
 #include "reward_server/annotators/trial.h"
+#include "reward_server/http/http_json.h"
 
 enum { MODELS_TEXT = 160, ENOUGH_TOKENS = 512 };
 
@@ -51,7 +52,7 @@ static bool settled(const struct llm *l)
 static void on_models(void *ctx, const struct http_reply *r)
 {
     struct check_server *m = ctx;
-    json_t *root = http_answered(r) ? json_loads(r->body, 0, NULL) : NULL;
+    json_t *root = http_answered(r) ? http_json(r->body, r->len, 0, NULL) : NULL;
     const json_t *list = json_object_get(root, "data");
     for (size_t i = 0; i < json_array_size(list); i++) {
         const char *id = json_string_value(json_object_get(json_array_get(list, i), "id"));

@@ -387,6 +387,7 @@ static int llm_open(struct llm *l, const struct llm_options *o, const struct ann
                                 .proxy = o->proxy,
                                 .proxy_auth = o->proxy_auth,
                                 .connect_ms = o->connect_ms,
+                                .first_byte_ms = o->first_byte_ms,
                                 .max_body = BODY_MAX};
     l->settings = o->settings;
     for (; l->nendpoints < o->naddresses; l->nendpoints++)

@@ -138,6 +138,7 @@ static void fill(struct llm_options *o, const struct config *c)
     snprintf(o->ca_file, sizeof o->ca_file, "%s", c->llm_ca_file);
     snprintf(o->proxy, sizeof o->proxy, "%s", c->llm_proxy);
     o->connect_ms = (int)(c->llm_connect_s * 1000);
+    o->first_byte_ms = (int)(c->llm_first_byte_s * 1000);
 }
 
 /* What one option asks of another. */

@@ -59,7 +59,7 @@ struct llm_options {
     int window, window_max; /* requests at once per address */
     char ca_file[CONFIG_STR_MAX], proxy[CONFIG_STR_MAX];
     char proxy_auth[HTTP_KEY_MAX]; /* "user:password" or ""; never shown; wiped in the end */
-    int connect_ms;
+    int connect_ms, first_byte_ms;
 };
 
 /* ONIC_ECONFIG names the option that is wrong. Whoever keeps *out wipes it in the end; after an

@@ -19,6 +19,7 @@
 #include "common/base/log.h"
 #include "common/base/xmalloc.h"
 #include "reward_server/annotators/llm/probe_impl.h"
+#include "reward_server/http/http_json.h"
 
 enum { QUESTIONS = 2 };
 
@@ -195,7 +196,7 @@ static void on_reply(struct llm_call *call, const struct http_reply *r)
 
 static bool one_token(const char *body, int *token)
 {
-    json_t *root = json_loads(body, 0, NULL);
+    json_t *root = http_json(body, strlen(body), 0, NULL);
     const json_t *list = json_object_get(root, "tokens");
     const json_t *first = json_array_get(list, 0);
     bool yes = json_array_size(list) == 1 && json_is_integer(first) &&

@@ -439,7 +439,7 @@ BEHAVIOURS = {
     "refusing": labels_only(status(400, {"error": {"message": "no such questions"}})),
     "poison_prose": labels_only(lambda s, a: babble(s, a) if "poison" in a["texts"][0] else sane(s, a)),
     "poison_filter": labels_only(lambda s, a: sane(s, a, finish="content_filter" if "poison" in a["texts"][0] else "stop")),
-    "hang": first(2, hang), "slow_headers": first(2, slow_headers), "reset": first(3, reset_mid_body),
+    "hang": first(2, hang), "hang_first": first(2, hang), "slow_headers": first(2, slow_headers), "reset": first(3, reset_mid_body),
     "half_json": first(3, lambda s, a: s.send(200, b'{"choices": [{"index": 0, "mess')),
     "empty_choices": first(3, lambda s, a: s.send(200, {"model": a["q"]["model"], "choices": []})),
     "nan": first(3, lambda s, a: s.send(200, b'{"choices": [{"index": NaN}]}')),

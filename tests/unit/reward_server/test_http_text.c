@@ -4,6 +4,7 @@
 #include "tests/onic_test.h"
 
 #include "reward_server/http/http_address.h"
+#include "reward_server/http/http_json.h"
 #include "reward_server/http/http_policy.h"
 #include "reward_server/http/http_text.h"
 
@@ -200,9 +201,32 @@ static void addresses_keep_their_query(void **state)
     }
 }
 
+/* Brackets in strings are none. */
+static void json_that_is_nested_without_end_is_not_read(void **state)
+{
+    char text[2 * 4000 + 64];
+    json_error_t e;
+    (void)state;
+    for (int depth = 30; depth <= 4000; depth += depth < 40 ? 1 : 990) {
+        memset(text, '[', (size_t)depth);
+        memset(text + depth, ']', (size_t)depth);
+        json_t *root = http_json(text, 2 * (size_t)depth, 0, &e);
+        assert_int_equal(root != NULL, depth <= 32);
+        if (!root)
+            assert_non_null(strstr(e.text, "nested more than 32 levels deep"));
+        json_decref(root);
+    }
+    int n = snprintf(text, sizeof text, "{\"a\": \"%s\\\"%s\"}", "[[[[[[[[[[[[[[[[[[[[",
+                     "{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{");
+    json_t *root = http_json(text, (size_t)n, 0, &e);
+    assert_non_null(root);
+    json_decref(root);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(json_that_is_nested_without_end_is_not_read),
         cmocka_unit_test(reasons_are_found_in_every_shape),
         cmocka_unit_test(long_reasons_are_cut_between_characters),
         cmocka_unit_test(the_field_that_is_refused_is_found),
