@@ -6,6 +6,7 @@
  * while it starts. */
 #include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "tests/chaos/cases.h"
@@ -86,6 +87,42 @@ int case_pauses(struct chaos_case *k)
         if (s.part[part].pid == pid)
             kill(pid, SIGCONT);
         ok = ok && storm_recover(&s) && storm_wait_ms(&s, 100);
+    }
+    return case_end(k, &s, ok);
+}
+
+/* --- a second process of a number ----------------------------------------------------------- */
+
+enum { IMPOSTOR_MS = 60000, FENCED = 76 };
+
+/* Until the process has ended; its exit code, -1 = it has not, or not by itself. */
+static int end_of(struct storm *s, pid_t pid)
+{
+    int status = 0;
+    uint64_t end = storm_now_ns() + (uint64_t)IMPOSTOR_MS * 1000000u;
+    while (waitpid(pid, &status, WNOHANG) != pid)
+        if (!storm_wait_ms(s, 5) || storm_now_ns() > end) {
+            kill(pid, SIGKILL);
+            waitpid(pid, NULL, 0);
+            return -1;
+        }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+int case_impostors(struct chaos_case *k)
+{
+    struct storm s;
+    bool ok = storm_open(&s, k->base, k->seed, case_options) && storm_start_all(&s);
+    for (int i = 0; ok && i < k->faults; i++) {
+        int part = (int)rng_below(&s.rng, STORM_ACTORS);
+        pid_t holder = s.part[part].pid, pid = storm_impostor(&s, part);
+        int code = pid ? end_of(&s, pid) : -1;
+        k->injected++;
+        if (code != FENCED)
+            ok = storm_fail(&s, "a second actor %d ended with %d, not with %d", part, code, FENCED);
+        if (ok && s.part[part].pid != holder)
+            ok = storm_fail(&s, "actor %d ended, because a second one came", part);
+        ok = ok && case_goes_on(&s);
     }
     return case_end(k, &s, ok);
 }

@@ -26,6 +26,7 @@ struct chaos_case {
 /* 0 well, 1 failed or a promise broken, CASE_SKIPPED. */
 int case_kills(struct chaos_case *k);
 int case_pauses(struct chaos_case *k);
+int case_impostors(struct chaos_case *k);
 int case_proxy(struct chaos_case *k);
 int case_calls(struct chaos_case *k);
 int case_memory(struct chaos_case *k);

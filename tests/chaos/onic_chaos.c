@@ -19,6 +19,7 @@ static const struct {
 } cases[] = {
     {"kills", "kill -9 of actors, learner and reward server", case_kills, 20},
     {"pauses", "SIGSTOP of any part", case_pauses, 12},
+    {"impostors", "a second actor of a number that is in use", case_impostors, 4},
     {"proxy", "delays, stalls, flipped bits, cut and half-closed connections", case_proxy, 4},
     {"calls", "the n-th write, fsync, rename, reservation fails or lies", case_calls, 16},
     {"memory", "the n-th allocation fails", case_memory, 9},

@@ -157,6 +157,16 @@ bool storm_start(struct storm *s, int part)
     return true;
 }
 
+pid_t storm_impostor(struct storm *s, int part)
+{
+    pid_t parent = getpid(), pid = fork();
+    if (pid == 0)
+        become(s, part, parent);
+    if (pid < 0)
+        storm_fail(s, "no process can be made: %s", strerror(errno));
+    return pid < 0 ? 0 : pid;
+}
+
 bool storm_start_all(struct storm *s)
 {
     mkdir(s->run, 0700);

@@ -64,6 +64,8 @@ bool storm_start_all(struct storm *s);
 bool storm_start(struct storm *s, int part);
 /* SIGKILL and a new process at once. */
 void storm_kill(struct storm *s, int part);
+/* A second process of a part's kind and number, of which nothing else is kept; 0 = failed. */
+pid_t storm_impostor(struct storm *s, int part);
 /* One look: reads what the parts did, starts again what ended and may. False: failed, why. */
 bool storm_look(struct storm *s);
 /* Looks for ms milliseconds. */
