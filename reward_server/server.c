@@ -33,10 +33,10 @@ static void server_quit(struct server *s, int code)
 
 /* --- the store ------------------------------------------------------------------------- */
 
-/* A failed write: pause, or end when the store itself is damaged. */
+/* A failed write: pause, or end when the store itself is damaged, or not there any more. */
 static void store_failed(struct server *s, const struct onic_err *why)
 {
-    if (why->code == ONIC_EDAMAGED) {
+    if (why->code == ONIC_EDAMAGED || why->code == ONIC_ECANTCREATE) {
         if (s->err)
             *s->err = *why;
         server_quit(s, why->code);
@@ -339,6 +339,10 @@ static void server_check_disk(struct server *s)
         log_info("the label store can be written again",
                  kv("after_s", (now - s->full_since) / 1000));
         s->full_since = 0;
+        return;
+    }
+    if (err.code == ONIC_ECANTCREATE) {
+        store_failed(s, &err);
         return;
     }
     if (now - s->full_since < FULL_GRACE_MS)

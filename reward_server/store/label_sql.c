@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* label_sql.c - the store's statements, errors and transactions: below opening it and below its
  * rows. */
+#include <errno.h>
+#include <sys/stat.h>
+
 #include "common/base/shell.h"
 #include "reward_server/store/label_store_impl.h"
 
@@ -108,8 +111,27 @@ static void mark_delivered(struct label_store *s)
     }
 }
 
+/* A file without a name is lost with its last process, and one that took its place is not ours. */
+int label_check_place(struct label_store *s, struct onic_err *err)
+{
+    struct stat st;
+    int moved = 0;
+    if (!s->db ||
+        sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK || !moved)
+        return ONIC_OK;
+    if (stat(s->path, &st) != 0 && errno != ENOENT && errno != ENOTDIR)
+        return ONIC_OK; /* the file system does not answer just now */
+    return err_set(err, ONIC_ECANTCREATE,
+                   "the label store %s was removed, moved or replaced while it was in use: nothing "
+                   "more is kept there",
+                   s->path);
+}
+
 int label_begin(struct label_store *s, struct onic_err *err)
 {
+    int gone = label_check_place(s, err);
+    if (gone)
+        return gone;
     if (s->reopen)
         return err_set(err, ONIC_EIO, "writing %s failed before and was not repaired yet", s->path);
     return label_sql_run(s, label_sql(s, LABEL_SQL_BEGIN), err);

@@ -351,6 +351,9 @@ static int probe_write(struct label_store *s, struct onic_err *err)
  * be read. */
 int label_store_probe(struct label_store *s, struct onic_err *err)
 {
+    int gone = label_check_place(s, err);
+    if (gone)
+        return gone;
     if (!s->reopen)
         return probe_write(s, err);
     struct label_store old = {.db = s->db};

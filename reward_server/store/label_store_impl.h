@@ -102,6 +102,8 @@ int label_sql_run(struct label_store *s, sqlite3_stmt *stmt, struct onic_err *er
 int label_sql_fail(struct label_store *s, const char *doing, struct onic_err *err);
 /* Opens s->db for reading alone, also where nothing can be written. */
 int label_open_read(struct label_store *s, struct onic_err *err);
+/* ONIC_ECANTCREATE: the file is no longer where it was opened. */
+int label_check_place(struct label_store *s, struct onic_err *err);
 int label_begin(struct label_store *s, struct onic_err *err);
 /* Commits, or rolls back when rc is negative; returns the final code. */
 int label_end(struct label_store *s, int rc, struct onic_err *err);

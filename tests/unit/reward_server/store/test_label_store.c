@@ -558,6 +558,36 @@ static void notes_belong_to_an_identity(void **state)
     label_store_close(s);
 }
 
+/* The run directory was removed, or another run is there: neither a label without a name nor one in
+ * somebody else's store. */
+static void a_store_that_was_moved_or_replaced_takes_nothing_more(void **state)
+{
+    struct fixture *f = *state;
+    char moved[400];
+    struct label_store *s = open_server(f->path);
+    struct label a = answer("first", 1), q = question("second");
+    assert_ok(label_store_answer(s, &a, 1, &err));
+    snprintf(moved, sizeof moved, "%s.moved", f->path);
+    assert_int_equal(rename(f->path, moved), 0);
+    assert_err(label_store_ask(s, &q, 1, &err), ONIC_ECANTCREATE,
+               "was removed, moved or replaced while it was in use");
+    FILE *other = fopen(f->path, "w");
+    assert_non_null(other);
+    fputs("another run's", other);
+    fclose(other);
+    a = answer("second", 0);
+    assert_err(label_store_answer(s, &a, 1, &err), ONIC_ECANTCREATE, "nothing more is kept there");
+    assert_err(label_store_probe(s, &err), ONIC_ECANTCREATE, "nothing more is kept there");
+    label_store_close(s);
+    char text[32] = "";
+    other = fopen(f->path, "r");
+    assert_non_null(other);
+    assert_non_null(fgets(text, sizeof text, other));
+    fclose(other);
+    assert_string_equal(text, "another run's");
+    assert_int_equal(rename(moved, f->path), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -565,6 +595,7 @@ int main(void)
         cmocka_unit_test(every_part_of_a_question_changes_its_key),
         TEST(labels_of_a_source_are_withdrawn_and_their_questions_open_again),
         TEST(many_labels_of_a_source_are_withdrawn),
+        TEST(a_store_that_was_moved_or_replaced_takes_nothing_more),
         TEST(notes_belong_to_an_identity),
         TEST(answers_survive_closing_with_all_their_fields),
         TEST(an_answered_question_is_not_asked_again),
