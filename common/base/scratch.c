@@ -94,6 +94,22 @@ static int take_ownership(struct scratch *s)
     return rc;
 }
 
+bool scratch_keep(struct scratch *s)
+{
+    if (!s->path[0] || access(s->path, F_OK) == 0 || errno != ENOENT || mkdir(s->path, 0700) != 0)
+        return false;
+    int before = s->owner_fd;
+    if (take_ownership(s) != 0) { /* nobody's folder is removed by nobody: good enough */
+        if (s->owner_fd >= 0)
+            close(s->owner_fd);
+        s->owner_fd = before;
+        return true;
+    }
+    if (before >= 0)
+        close(before);
+    return true;
+}
+
 /* 0, or an errno. */
 static int make_in(struct scratch *s, const struct scratch_wish *wish, const char *place)
 {

@@ -9,6 +9,7 @@
  * removes it. Only folders of this user whose owner is gone are touched: whether it lives is asked
  * with a file lock, for containers may share a folder without sharing process numbers. */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/base/err.h"
@@ -31,6 +32,9 @@ struct scratch_wish {
  * passed over. ONIC_ECANTCREATE: in none; the sentence says why, for each. */
 int scratch_create(struct scratch *s, const struct scratch_wish *wish, const char *const *places,
                    int count, struct onic_err *err);
+/* A folder that somebody removed, a cleaner of old files for example, is made again under its name;
+ * true when it was. */
+bool scratch_keep(struct scratch *s);
 /* Removes the folder with all it holds. A zeroed struct is allowed. */
 void scratch_remove(struct scratch *s);
 

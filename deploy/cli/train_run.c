@@ -29,7 +29,7 @@ struct command_line {
 };
 
 struct train {
-    const struct train_plan *p;
+    struct train_plan *p;
     struct child_spec *specs;
     struct command_line *lines;
     int children;
@@ -166,6 +166,9 @@ static int train_look(void *ctx, const struct child_spec *starting, struct onic_
 {
     struct train *t = ctx;
     watch_disk(t);
+    if (scratch_keep(&t->p->addresses.sockets)) /* learner and reward server bind in it again */
+        log_warn("the folder of the run's sockets was removed, and is made again",
+                 kv("folder", (const char *)t->p->addresses.sockets.path));
     int rc = run_home_check(&t->p->home, err);
     if (!rc)
         rc = run_lock_keep(t->p->run_dir, t->p->lock_fd, err);
@@ -205,7 +208,7 @@ static void free_children(struct train *t)
     free(t->lines);
 }
 
-int train_run(const struct train_plan *p, struct onic_err *err)
+int train_run(struct train_plan *p, struct onic_err *err)
 {
     struct train t = {.p = p};
     struct train_end end = {.run_dir = p->run_dir,

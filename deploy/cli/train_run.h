@@ -38,6 +38,6 @@ struct train_plan {
 };
 
 /* One life; its exit code, after what is to be said of it was said. */
-int train_run(const struct train_plan *p, struct onic_err *err);
+int train_run(struct train_plan *p, struct onic_err *err);
 
 #endif /* ONIC_DEPLOY_CLI_TRAIN_RUN_H */

@@ -188,6 +188,35 @@ static void deaths_by_signal_are_counted_and_end_the_run(void **state)
     assert_non_null(strstr(sentence, "last words"));
 }
 
+/* A failed assertion is a signal, memory that is short an exit code: each is a cause with a count,
+ * and the sentence has the part's own words. */
+static void assertions_and_want_of_memory_are_bounded(void **state)
+{
+    static const struct {
+        const char *end, *sentence;
+    } cases[] = {
+        {"kill -6 $$", "SENTENCE actor-0 ended with signal 6 (Aborted), 2 times by now "
+                       "(run.restarts): onic: what is wrong"},
+        {"exit 70", "SENTENCE actor-0 ended with exit code 70, 2 times by now (run.restarts): "
+                    "onic: what is wrong"},
+    };
+    struct scene *s = *state;
+    s->params.restarts = 2;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char body[200], events[300];
+        s->params.count = 0;
+        snprintf(events, sizeof events, "%s/events", s->dir);
+        files_write(events, "");
+        part(s, "learner", CHILD_LEARNER, UNTIL_TERM("learner"));
+        snprintf(body, sizeof body, "ev life; echo 'onic: what is wrong' >&2; %s", cases[i].end);
+        part(s, "actor-0", CHILD_ACTOR, body);
+        start(s);
+        assert_int_equal(finish(s), 70);
+        assert_int_equal(count_word(s, "events", "life"), 2);
+        assert_non_null(strstr(slurp(s, "stderr"), cases[i].sentence));
+    }
+}
+
 static void restarts_0_restarts_without_a_bound(void **state)
 {
     struct scene *s = *state;
@@ -569,6 +598,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SCENE(the_learners_exit_0_ends_the_run),
         SCENE(deaths_by_signal_are_counted_and_end_the_run),
+        SCENE(assertions_and_want_of_memory_are_bounded),
         SCENE(restarts_0_restarts_without_a_bound),
         SCENE(each_cause_has_its_own_count),
         SCENE(a_fenced_part_is_replaced),

@@ -287,6 +287,59 @@ static void a_run_directory_with_a_long_path_takes_the_next_place(void **state)
     assert_int_equal(socket_folders(s, "t"), 0);
 }
 
+struct words {
+    const struct scene *s;
+    const char *file, *word;
+    int times;
+};
+
+static bool is_said_so_often(void *ctx)
+{
+    const struct words *w = ctx;
+    int n = 0;
+    for (const char *p = text_of(w->s, w->file); (p = strstr(p, w->word)) != NULL; p++)
+        n++;
+    return n >= w->times || process_gone(w->s->a.pid);
+}
+
+static void await_words(const struct scene *s, const char *file, const char *word, int times)
+{
+    struct words w = {s, file, word, times};
+    assert_true(wait_until(is_said_so_often, &w, WAIT_MS));
+    if (process_gone(s->a.pid))
+        fail_msg("the run ended: %s", program_text(s->a.err));
+}
+
+/* As a cleaner of /tmp does it; then each part dies once and must find the others again. */
+static void a_removed_folder_of_sockets_is_made_again(void **state)
+{
+    struct scene *s = *state;
+    static const char *const parts[] = {"onic-actor", "onic-learner", "onic-reward-server"};
+    snprintf(s->run, sizeof s->run, "%.80s/" LONG_DIR, s->dir);
+    program_start_shell(&s->a, s->dir, "shell",
+                        "mkdir t; XDG_RUNTIME_DIR= TMPDIR=$PWD/t; export TMPDIR; " TRAIN
+                        "--frames=1000000000 --run-dir=" LONG_DIR);
+    wait_for_metrics(s, 1);
+    for (int i = 0; i < 3; i++) {
+        char command[400];
+        /* a socket may be made again while the folder it is in is being removed */
+        snprintf(command, sizeof command,
+                 "cd '%s'/t && until rm -rf onic-sockets-* 2>/dev/null; do :; done", s->dir);
+        assert_int_equal(system(command), 0);
+        await_words(s, "shell.err", "the folder of the run's sockets was removed", i + 1);
+        await_words(s, LONG_DIR "/log/learner.log", "the file of a socket was removed", 2 * i + 2);
+        pid_t part = process_child(s->a.pid, parts[i]);
+        assert_true(part > 0);
+        kill(part, SIGKILL);
+        await_words(s, "shell.err", "a part of the run died and is started again", i + 1);
+        scene_trains_on(s);
+        scene_trains_on(s);
+    }
+    kill(s->a.pid, SIGTERM);
+    assert_int_equal(program_wait(&s->a, WAIT_MS), 0);
+    assert_int_equal(socket_folders(s, "t"), 0);
+}
+
 /* A mount namespace of its own in which only the scene's folder can be written to. */
 #define READ_ONLY                                                                                  \
     "unset TMPDIR XDG_RUNTIME_DIR; unshare -rm sh -c 'mount --rbind /tmp /tmp && "                 \
@@ -446,6 +499,8 @@ int main(void)
             scene_teardown),
         cmocka_unit_test_setup_teardown(a_run_directory_with_a_long_path_takes_the_next_place,
                                         scene_setup, scene_teardown),
+        cmocka_unit_test_setup_teardown(a_removed_folder_of_sockets_is_made_again, scene_setup,
+                                        scene_teardown),
         cmocka_unit_test_setup_teardown(a_read_only_tmp_ends_nothing, scene_setup, scene_teardown),
         cmocka_unit_test_setup_teardown(own_actors_reach_a_learner_wherever_it_listens, scene_setup,
                                         scene_teardown),

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/base/rng.h"
 #include "common/wire/frame/crc32c.h"
 #include "common/wire/frame/sock_guard.h"
@@ -96,7 +97,7 @@ static void sock_set_text(void *s, int option, const char *text)
 
 /* libzmq has it, its header counts it among the drafts: without somebody who decides, nobody gets
  * through. Where it is missing such a connection has no key, and nothing that it sends is heard. */
-enum { ZAP_ENFORCE_DOMAIN = 93 };
+enum { ZAP_ENFORCE_DOMAIN = 93, KEEP_BOUND_EVERY_MS = 1000 };
 
 static void serve_keys(void *context, void *s, const struct sock_options *o)
 {
@@ -174,6 +175,18 @@ int sock_bind(void **out, void *context, const char *address, const struct sock_
     sock_with_port(address, first, bound);
     *out = s;
     return ONIC_OK;
+}
+
+/* The listener without a file stays: its end would be that of the connections it took in. */
+void sock_keep_bound(void *socket, const char *bound, int64_t *state)
+{
+    static const char ipc[] = "ipc://";
+    const char *path = bound + sizeof ipc - 1;
+    if (strncmp(bound, ipc, sizeof ipc - 1) != 0 || *path == '@' ||
+        !log_every_ms(state, KEEP_BOUND_EVERY_MS) || access(path, F_OK) == 0 || errno != ENOENT)
+        return;
+    if (zmq_bind(socket, bound) == 0)
+        log_warn("the file of a socket was removed, and is made again", kv("address", bound));
 }
 
 int sock_try_bind(const char *address, const struct sock_options *o, struct onic_err *err)

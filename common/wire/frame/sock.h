@@ -48,6 +48,9 @@ struct sock_options {
  * ONIC_ECANTCREATE (in use). */
 int sock_bind(void **out, void *context, const char *address, const struct sock_options *o,
               char bound[SOCK_ADDRESS_MAX], struct onic_err *err);
+/* By the socket's thread, often: the file of an ipc:// socket that somebody removed is made again,
+ * once its folder is there; who is connected stays so. Looks once a second; state is 0 at first. */
+void sock_keep_bound(void *socket, const char *bound, int64_t *state);
 /* Whether sock_bind would work now, in its words; nobody is spoken to. */
 int sock_try_bind(const char *address, const struct sock_options *o, struct onic_err *err);
 /* DEALER. The peer need not exist yet, nor its name resolve: libzmq asks again at every try, and

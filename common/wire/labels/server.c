@@ -47,6 +47,7 @@ struct wire_labels_server {
     struct wire_labels_server_numbers numbers;
     uint64_t store, last_id;
     int64_t warned_ms, log_ms;
+    int64_t kept_bound_ms;
     /* the ASK that is being handed out */
     zmq_msg_t ask;
     bool has_ask;
@@ -388,6 +389,7 @@ void wire_labels_server_store(struct wire_labels_server *s, uint64_t store, uint
 void wire_labels_server_tick(struct wire_labels_server *s)
 {
     int64_t now = clock_ms();
+    sock_keep_bound(s->socket, s->address, &s->kept_bound_ms);
     for (int i = 0; i < ANNOT_CLIENTS_MAX; i++)
         if (s->clients[i].handle && now - s->clients[i].heard_ms > CLIENT_SILENT_MS)
             s->clients[i].handle = 0;

@@ -465,6 +465,7 @@ void *wire_learner_ingest(void *arg)
         for (int i = 0; i < FRAMES_PER_TURN && ingest_receive_one(w); i++)
             ;
         ingest_tick(w);
+        sock_keep_bound(w->socket, w->address, &w->kept_bound_ms);
     }
     return NULL;
 }

@@ -94,6 +94,7 @@ struct wire_learner {
     bool own_context;
     void *socket; /* ingest thread */
     char address[SOCK_ADDRESS_MAX];
+    int64_t kept_bound_ms;
     char weights_address[SOCK_ADDRESS_MAX]; /* as actors are told */
     bool exposed;
     bool keyed; /* the trajectory socket lets in keys of p.keys only */

@@ -276,9 +276,11 @@ static bool is_let_in(const struct wire_weights_server *s, const struct sock_rou
 static void *weights_server_serve(void *arg)
 {
     struct wire_weights_server *s = arg;
+    int64_t kept_bound_ms = 0;
     while (!atomic_load(&s->stop)) {
         zmq_pollitem_t item = {.socket = s->socket, .events = ZMQ_POLLIN};
         zmq_poll(&item, 1, 100);
+        sock_keep_bound(s->socket, s->address, &kept_bound_ms);
         struct sock_route route;
         zmq_msg_t msg;
         enum sock_got got;

@@ -54,6 +54,31 @@ static void a_path_that_is_too_long_is_passed_over_and_the_limit_said(void **sta
     assert_err(scratch_create(&s, &tight, places, 1, &err), ONIC_ECANTCREATE, limit);
 }
 
+static void a_folder_that_was_removed_is_made_again(void **state)
+{
+    (void)state;
+    struct scratch s;
+    struct stat st;
+    const char *const places[] = {files_folder()};
+    assert_ok(scratch_create(&s, &wish, places, 1, &err));
+    char path[sizeof s.path], owner[sizeof s.path + 10];
+    memcpy(path, s.path, sizeof path);
+    assert_false(scratch_keep(&s)); /* it is there */
+    snprintf(owner, sizeof owner, "%s/.owner", path);
+    assert_int_equal(unlink(owner), 0);
+    assert_int_equal(rmdir(path), 0);
+    assert_true(scratch_keep(&s));
+    assert_string_equal(s.path, path);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0700);
+    struct scratch other; /* whose start removes what dead ones left */
+    assert_ok(scratch_create(&other, &wish, places, 1, &err));
+    assert_true(exists(path));
+    scratch_remove(&other);
+    scratch_remove(&s);
+    assert_false(exists(path));
+}
+
 static int refuse(const char *path)
 {
     return exists(path) ? ENOTSUP : 0;
@@ -146,6 +171,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_first_place_that_can_hold_it_is_taken, files_setup,
+                                        files_teardown),
+        cmocka_unit_test_setup_teardown(a_folder_that_was_removed_is_made_again, files_setup,
                                         files_teardown),
         cmocka_unit_test_setup_teardown(a_path_that_is_too_long_is_passed_over_and_the_limit_said,
                                         files_setup, files_teardown),
