@@ -294,9 +294,8 @@ static int update(struct learner *r, struct onic_err *err)
         return rc;
     batcher_book_consumed(r->batcher);
     trace(UPDATED, .version = trainer_counters(r->core)->version);
-    if (run_home_is_here(&r->home))
-        episode_log_add(r->replays, batch, mix, label_client_identity(r->annotate),
-                        trainer_counters(r->core)->env_steps);
+    episode_log_add(r->replays, batch, mix, label_client_identity(r->annotate),
+                    trainer_counters(r->core)->env_steps);
     report_episodes(r->metrics, &r->env, held, n);
     report_update(r->metrics, r->core, &stats);
     report_share(&r->share, mix, &stats);
