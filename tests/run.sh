@@ -81,6 +81,15 @@ PY
   fi
 }
 
+# reports DIR: what sanitizers said in any process of the tests, most of whose stderr is in files that are gone by now.
+reports() {
+  local said
+  said=$(cat "$1"/report.* 2>/dev/null) || return 0
+  rm -f "$1"/report.*
+  note "the sanitizers' reports:"
+  printf '%s\n' "$said" >&2
+}
+
 packages_install "the build" $install $PACKAGES_BUILD $PACKAGES_WHEELS
 packages_install "the tests" $install $PACKAGES_TESTS
 [[ $deploy == yes ]] && packages_install "the deployment tests" $install $PACKAGES_DEPLOY
@@ -106,13 +115,16 @@ if [[ $all == yes ]]; then
   export UBSAN_OPTIONS=print_stacktrace=1 ASAN_OPTIONS=detect_stack_use_after_return=1
   # Warnings are judged in the release builds: sanitizers confuse gcc's flow analysis.
   if build "ASan and UBSan" build-asan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DONIC_SANITIZE=address -DONIC_WERROR=OFF; then
-    LSAN_OPTIONS=suppressions=$root/tests/support/lsan.supp run "ASan and UBSan" build-asan -j2 -LE "$without|style"
+    ASAN_OPTIONS+=:log_path=$root/build-asan/report LSAN_OPTIONS=suppressions=$root/tests/support/lsan.supp \
+      run "ASan and UBSan" build-asan -j2 -LE "$without|style"
+    reports build-asan
   fi
   if build "TSan" build-tsan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DONIC_SANITIZE=thread -DONIC_WERROR=OFF; then
     # Left out: tests that train until something is learned, ten times as long here, and one whose ends hand megabytes to each other
     # in one process, each word of which is looked up among the suppressions; the same threads run in the others.
-    TSAN_OPTIONS="suppressions=$root/tests/support/tsan.supp history_size=4" \
+    TSAN_OPTIONS="suppressions=$root/tests/support/tsan.supp history_size=4 log_path=$root/build-tsan/report" \
       run "TSan, threaded parts" build-tsan -j2 -LE "$without|style" -E 'integration/(action_worlds|deterministic|installed|learned|staleness)' -R 'queue|log|metrics|wire|learner|checkpoint|integration'
+    reports build-tsan
   fi
 fi
 
