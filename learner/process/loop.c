@@ -123,6 +123,7 @@ static void report_links(struct learner *r)
     metrics_set(m, "wire/out_of_order_total", (double)s.out_of_order);
     metrics_set(m, "wire/fenced_total", (double)s.fenced);
     metrics_set(m, "wire/unproved_total", (double)s.unproved);
+    metrics_set(m, "wire/cut_total", (double)s.cut);
     metrics_set(m, "wire/rejected_total", (double)s.rejected);
     metrics_set(m, "wire/hwm_hit_total", (double)s.hwm_hit);
     metrics_set(m, "wire/hello_limited_total", (double)s.hello_limited);

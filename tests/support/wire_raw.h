@@ -23,14 +23,17 @@ struct raw {
     uint32_t id;
 };
 
-static inline void open_raw_as(struct raw *r, const struct wire_learner_params *params)
+/* address NULL: a socket in a folder of its own */
+static inline void open_raw_at(struct raw *r, const struct wire_learner_params *params,
+                               const char *address)
 {
     struct wire_learner_params p = *params;
     memset(r, 0, sizeof *r);
     temp_dir_create(r->dir);
     snprintf(r->address, sizeof r->address, "ipc://%s/t", r->dir);
-    p.listen = r->address;
+    p.listen = address ? address : r->address;
     assert_ok(wire_learner_create(&r->l, &p, &err));
+    snprintf(r->address, sizeof r->address, "%s", wire_learner_address(r->l));
     pair_publish(r->l, 1);
     memcpy(r->run_id, p.run_id, 16);
     r->context = zmq_ctx_new();
@@ -39,6 +42,11 @@ static inline void open_raw_as(struct raw *r, const struct wire_learner_params *
     zmq_setsockopt(r->socket, ZMQ_LINGER, &linger, sizeof linger);
     zmq_setsockopt(r->socket, ZMQ_RCVTIMEO, &wait_ms, sizeof wait_ms);
     assert_int_equal(zmq_connect(r->socket, r->address), 0);
+}
+
+static inline void open_raw_as(struct raw *r, const struct wire_learner_params *params)
+{
+    open_raw_at(r, params, NULL);
 }
 
 static inline void open_raw(struct raw *r)

@@ -12,6 +12,7 @@
 #include "common/wire/frame/sock.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,6 +24,8 @@
 #include "common/wire/frame/sock_guard.h"
 #include "common/wire/frame/sock_trouble.h"
 #include "common/wire/frame/sock_zap.h"
+
+enum { STRANGER_MS = 10000, STRANGER_BYTES = 128 << 10 };
 
 bool sock_route_equal(const struct sock_route *a, const struct sock_route *b)
 {
@@ -164,9 +167,14 @@ int sock_bind(void **out, void *context, const char *address, const struct sock_
     set_common(s, o);
     sock_set_int(s, ZMQ_ROUTER_MANDATORY, 1);
     sock_set_int(s, ZMQ_ROUTER_HANDOVER, 0);
-    if (sock_is_keyed(address, o->keys))
+    bool keyed = sock_is_keyed(address, o->keys);
+    if (keyed)
         serve_keys(context, s, o);
-    sock_guard_start(context, s, sock_is_keyed(address, o->keys));
+    struct sock_crowd_rules crowd = {.strangers_max = o->strangers_max ? o->strangers_max : INT_MAX,
+                                     .stranger_ms = o->stranger_ms ? o->stranger_ms : STRANGER_MS,
+                                     .stranger_bytes =
+                                         o->stranger_bytes ? o->stranger_bytes : STRANGER_BYTES};
+    sock_guard_start(context, s, keyed, &crowd);
     if (bind_all(s, &e, first) != 0) {
         rc = bind_error(address, o, err);
         sock_close(s, 0);
@@ -245,19 +253,55 @@ void sock_close(void *socket, int linger_ms)
     sock_zap_stop(zap);
 }
 
-/* Reads the rest of a message that has more parts than it may have. */
-static void discard_rest(void *socket)
+/* --- connections ------------------------------------------------------------------------- */
+
+/* A route of libzmq's own making: a zero, and four bytes that are unique to the connection. */
+static struct sock_crowd_name name_of(const struct sock_route *r)
+{
+    struct sock_crowd_name n = {.fd = r->len ? r->fd : -1};
+    memcpy(&n.route, r->bytes, r->len < sizeof n.route ? r->len : sizeof n.route);
+    n.route |= 1ull << 63;
+    return n;
+}
+
+void sock_know(void *socket, const struct sock_route *route, size_t bytes)
+{
+    sock_guard_know(socket, name_of(route), bytes);
+}
+
+void sock_forget(void *socket, const struct sock_route *route)
+{
+    sock_guard_forget(socket, name_of(route));
+}
+
+void sock_cut(void *socket, const struct sock_route *route)
+{
+    sock_guard_cut(socket, name_of(route));
+}
+
+uint64_t sock_cuts(void *socket)
+{
+    return sock_guard_cuts(socket);
+}
+
+/* --- receiving --------------------------------------------------------------------------- */
+
+/* Reads the rest of a message that has more parts than it may have; how many bytes they are. */
+static size_t discard_rest(void *socket)
 {
     zmq_msg_t part;
     bool more = true;
+    size_t bytes = 0;
     while (more) {
         zmq_msg_init(&part);
         if (zmq_msg_recv(&part, socket, ZMQ_DONTWAIT) < 0)
             more = false;
         else
             more = zmq_msg_more(&part);
+        bytes += zmq_msg_size(&part);
         zmq_msg_close(&part);
     }
+    return bytes;
 }
 
 /* As the handshake found it (sock_zap.c). */
@@ -281,6 +325,7 @@ enum sock_got sock_recv(void *socket, struct sock_route *route, zmq_msg_t *msg)
         route->len = (uint8_t)n;
         memcpy(route->bytes, zmq_msg_data(msg), n);
         route->key[0] = '\0';
+        route->fd = -1;
         if (!zmq_msg_more(msg)) {
             zmq_msg_close(msg);
             return SOCK_MULTIPART;
@@ -290,14 +335,19 @@ enum sock_got sock_recv(void *socket, struct sock_route *route, zmq_msg_t *msg)
         zmq_msg_close(msg);
         return SOCK_NOTHING;
     }
-    if (zmq_msg_more(msg)) {
+    bool many = zmq_msg_more(msg);
+    size_t bytes = zmq_msg_size(msg);
+    if (route)
+        route->fd = zmq_msg_get(msg, ZMQ_SRCFD);
+    if (many) {
         zmq_msg_close(msg);
-        discard_rest(socket);
-        return SOCK_MULTIPART;
+        bytes += discard_rest(socket);
     }
     if (route)
+        sock_guard_hear(socket, name_of(route), bytes);
+    if (route && !many)
         keep_key(route, msg);
-    return SOCK_FRAME;
+    return many ? SOCK_MULTIPART : SOCK_FRAME;
 }
 
 enum sock_sent sock_send(void *socket, const struct sock_route *route, zmq_msg_t *msg)

@@ -27,6 +27,7 @@ struct sock_route {
     uint8_t len; /* 0 = none (DEALER) */
     uint8_t bytes[SOCK_ROUTE_MAX];
     char key[KEY_TEXT]; /* public key that its message came with, "" = none */
+    int fd;             /* its descriptor when its message came; -1 = not known */
 };
 bool sock_route_equal(const struct sock_route *a, const struct sock_route *b);
 
@@ -39,6 +40,10 @@ struct sock_options {
     unsigned roles;     /* to bind: who may connect, 1 << enum key_role */
     enum key_role peer; /* to connect: who is expected */
     const char *option; /* what to change, in sentences: "--listen" */
+    /* To bind: connections that nobody has said to know (sock_know); 0 = a default. */
+    int strangers_max;     /* in all, of one machine half of them; 0 = any number */
+    int64_t stranger_ms;   /* until they are cut */
+    size_t stranger_bytes; /* that they may send without a whole message */
     unsigned
         attempt; /* to connect to a name: even numbers try IPv4, odd ones IPv6 where it has it */
 };
@@ -68,6 +73,15 @@ void sock_close(void *socket, int linger_ms);
 enum sock_got { SOCK_NOTHING, SOCK_FRAME, SOCK_MULTIPART /* read to its end and thrown away */ };
 /* route NULL for a DEALER. On SOCK_FRAME msg is initialised and owned by the caller. */
 enum sock_got sock_recv(void *socket, struct sock_route *route, zmq_msg_t *msg);
+
+/* Of a socket that is bound. The connection has joined, and may have so many bytes under way. */
+void sock_know(void *socket, const struct sock_route *route, size_t bytes);
+/* It is a stranger again, whose time begins anew. */
+void sock_forget(void *socket, const struct sock_route *route);
+/* Ends the connection; the peer may connect again. */
+void sock_cut(void *socket, const struct sock_route *route);
+/* Connections that were cut so far, for whatever reason (sock_crowd.h). NULL is allowed: 0. */
+uint64_t sock_cuts(void *socket);
 
 enum sock_sent { SOCK_SENT, SOCK_FULL, SOCK_GONE };
 /* Takes msg on SOCK_SENT, else closes it. SOCK_FULL: high-water mark or not connected; SOCK_GONE:

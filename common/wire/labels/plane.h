@@ -13,8 +13,10 @@ enum {
     ANNOT_HWM = 4 * ANNOT_CREDITS + 16, /* one message per open question would still fit */
     ANNOT_STATE_FIRST = LABEL_ANSWERED, /* 0 on the wire, which knows answers alone */
     ANNOT_CLIENTS_MAX = 64,
-    ANNOT_RATE_MAX = 65536,       /* questions of one client within a second; more is BUSY */
-    ANNOT_MESSAGE_BYTES = 1 << 20 /* of a message at most */
+    ANNOT_STRANGERS_MAX = 64,      /* connections that have not said HELLO */
+    ANNOT_RATE_MAX = 65536,        /* questions of one client within a second; more is BUSY */
+    ANNOT_MESSAGE_BYTES = 1 << 20, /* of a message at most */
+    ANNOT_UNDER_WAY = 16 << 20     /* of a client: all that it may have open, asked twice */
 };
 
 #endif /* ONIC_COMMON_WIRE_LABELS_PLANE_H */

@@ -76,7 +76,8 @@ int wire_labels_server_create(struct wire_labels_server **out, const char *liste
                              .allow_insecure = allow_insecure,
                              .keys = keys,
                              .roles = roles_here,
-                             .option = "--listen"};
+                             .option = "--listen",
+                             .strangers_max = ANNOT_STRANGERS_MAX};
     int rc = sock_bind(&s->socket, s->context, listen, &o, s->address, err);
     if (rc) {
         wire_labels_server_free(s);
@@ -188,6 +189,7 @@ static void hello(struct wire_labels_server *s, const struct sock_route *from,
         *c = (struct client){.handle = ++s->handles, .route = *from};
     }
     c->heard_ms = clock_ms();
+    sock_know(s->socket, from, ANNOT_UNDER_WAY);
     Onic__Wire__AnnotWelcome m = ONIC__WIRE__ANNOT_WELCOME__INIT;
     m.identity = meta_bytes(s->self.identity);
     m.annotator = meta_bytes(s->self.annotator);
@@ -391,8 +393,10 @@ void wire_labels_server_tick(struct wire_labels_server *s)
     int64_t now = clock_ms();
     sock_keep_bound(s->socket, s->address, &s->kept_bound_ms);
     for (int i = 0; i < ANNOT_CLIENTS_MAX; i++)
-        if (s->clients[i].handle && now - s->clients[i].heard_ms > CLIENT_SILENT_MS)
+        if (s->clients[i].handle && now - s->clients[i].heard_ms > CLIENT_SILENT_MS) {
+            sock_forget(s->socket, &s->clients[i].route);
             s->clients[i].handle = 0;
+        }
     if (s->exposed && now - s->warned_ms > WARN_EVERY_MS) {
         s->warned_ms = now;
         log_warn("listening beyond this machine without encryption or authentication "

@@ -242,6 +242,12 @@ void peer_take_back(struct wire_learner *w, struct peer *p)
     p->given_up = 0;
 }
 
+void peer_left(struct wire_learner *w, const struct peer *p)
+{
+    if (w->socket && p->route.len)
+        sock_forget(w->socket, &p->route);
+}
+
 void peer_close(struct wire_learner *w, struct peer *p, enum ledger_lost lost,
                 enum ledger_drop dropped)
 {
@@ -264,6 +270,7 @@ void peer_close(struct wire_learner *w, struct peer *p, enum ledger_lost lost,
     w->trajectories.closed_produced += p->produced;
     w->steps.closed_produced += p->produced * p->steps_each;
     peer_revoke_credit(w, p);
+    peer_left(w, p);
     p->state = PEER_CLOSED;
     p->env_steps_before += p->env_steps;
     p->cpu_ms_before += p->cpu_ms;

@@ -16,6 +16,7 @@
 #include "common/base/log.h"
 #include "common/base/trace.h"
 #include "common/base/xmalloc.h"
+#include "common/data/trajectory_block.h"
 #include "common/wire/rollout/learner_state.h"
 #include "session.pb-c.h"
 
@@ -72,6 +73,22 @@ static void bad_frame(struct wire_learner *w, const struct sock_route *from, enu
     pthread_mutex_unlock(&w->lock);
 }
 
+/* Larger than anything that is sent at that point; p NULL: before HELLO was answered. */
+static bool is_oversized(struct wire_learner *w, struct peer *p, const struct frame *f)
+{
+    size_t bytes = FRAME_HEADER + (size_t)f->head.meta_len + f->head.bulk_len;
+    size_t most = !p ? HELLO_BYTES : READY_BYTES;
+    if (p && p->state == PEER_RUNNING && trajectory_bytes_max(&p->shape) > most)
+        most = trajectory_bytes_max(&p->shape);
+    if (bytes <= most)
+        return false;
+    w->status.rx_bad++;
+    w->rx_bad[FRAME_BAD_LENGTH]++;
+    if (p)
+        one_more_bad(w, p, "a message larger than any of its trajectories");
+    return true;
+}
+
 /* --- who is it --------------------------------------------------------------------------- */
 
 /* The peer whose current session this frame belongs to, or NULL after telling the sender what is
@@ -85,7 +102,8 @@ static struct peer *ingest_session(struct wire_learner *w, const struct sock_rou
     if (ours && p && p->incarnation == h->incarnation && peer_alive(p) &&
         sock_route_equal(&p->route, from)) {
         p->last_rx_ms = clock_ms();
-        return p;
+        /* READY is answered whatever it is, for its sender waits */
+        return h->type != FRAME_READY && is_oversized(w, p, f) ? NULL : p;
     }
     if (ours && p && (p->incarnation > h->incarnation || p->state == PEER_CLOSED) &&
         h->type != FRAME_BYE) {
@@ -323,7 +341,8 @@ static void ingest_control(struct wire_learner *w, const struct sock_route *from
                            const struct frame *f)
 {
     if (f->head.type == FRAME_HELLO) {
-        wire_learner_hello(w, from, f);
+        if (!is_oversized(w, NULL, f))
+            wire_learner_hello(w, from, f);
         return;
     }
     struct peer *p = ingest_session(w, from, f);
@@ -394,6 +413,7 @@ static void check_lease(struct wire_learner *w, struct peer *p, int64_t now)
                  (unsigned long long)(p->produced - p->settled_seq));
         log_warn(text, kv("actor", p->id));
         peer_revoke_credit(w, p);
+        peer_left(w, p);
         p->state = PEER_ABSENT;
         trace(ABSENT, .actor = p->id, .incarnation = p->incarnation);
     }

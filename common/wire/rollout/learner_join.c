@@ -31,8 +31,12 @@ enum {
     RESTART_MS = 3000 /* longer than two heartbeats; a killed actor is back sooner */
 };
 
-static void keep_name(struct peer *p, const struct sock_route *from, const Onic__Wire__Hello *m)
+static void keep_name(struct wire_learner *w, struct peer *p, const struct sock_route *from,
+                      const Onic__Wire__Hello *m)
 {
+    if (!sock_route_equal(&p->route, from))
+        peer_left(w, p);
+    sock_know(w->socket, from, READY_BYTES);
     p->route = *from;
     p->last_rx_ms = clock_ms();
     p->pid = m->pid;
@@ -265,7 +269,7 @@ static void new_process(struct wire_learner *w, const struct sock_route *from,
     settle_previous(w, p, shown ? m->previous : NULL);
     peer_open(w, p, (uint64_t)w->p.epoch << 32 | ++w->next_incarnation);
     p->has_shape = false;
-    keep_name(p, from, m);
+    keep_name(w, p, from, m);
     if (w->keyed)
         log_info("actor joined", kv("actor", p->id), kv("host", p->host), kv("pid", p->pid),
                  kv("key", p->route.key));
@@ -336,7 +340,7 @@ static void come_back(struct wire_learner *w, const struct sock_route *from, con
           .version = m->own->acked);
     p->env_steps = m->own->env_steps;
     p->cpu_ms = m->own->cpu_ms;
-    keep_name(p, from, m);
+    keep_name(w, p, from, m);
     if (was_away)
         log_info("actor is back", kv("actor", p->id), kv("host", p->host), kv("pid", p->pid));
     join_welcome(w, p);
@@ -443,6 +447,13 @@ static void set_reference_shape(struct wire_learner *w, const struct ready_claim
     }
 }
 
+/* What credit lets it send; and once more, where it has gone back and sends all again. */
+static size_t bytes_under_way(const struct wire_learner *w, const struct peer *p)
+{
+    size_t trajectories = 2 * (size_t)w->p.window + 1;
+    return trajectories * trajectory_bytes_max(&p->shape) + READY_BYTES;
+}
+
 /* More actors than can play at once without their trajectories becoming too old. */
 static void warn_of_too_many(struct wire_learner *w, const struct peer *p)
 {
@@ -496,6 +507,7 @@ void wire_learner_ready(struct wire_learner *w, struct peer *p, const struct fra
         p->steps_each = (uint64_t)c.shape.T * (uint64_t)c.shape.E;
         p->frame_bytes = FRAME_HEADER + trajectory_fixed_bytes(&c.shape);
         p->state = PEER_RUNNING;
+        sock_know(w->socket, &p->route, bytes_under_way(w, p));
         warn_of_too_many(w, p);
         peer_grant(w, p);
         wire_learner_credit(w, p, true);

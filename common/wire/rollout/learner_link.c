@@ -31,7 +31,8 @@ enum {
     STALL_MS = 5000,
     TEXT_MAX = 65536,
     NOFILE_OWN = 40, /* logs, sockets of our own; and what the guard keeps, for checkpoints */
-    NOFILE_LEAST = 192
+    NOFILE_LEAST = 192,
+    STRANGERS_MAX = 1024
 };
 
 /* --- life -------------------------------------------------------------------------------- */
@@ -83,6 +84,12 @@ static char *copy_text(const char *text)
     return out;
 }
 
+/* Connections that have not joined may have a part of the descriptors; actors have two each. */
+static int strangers_for(int actors_max)
+{
+    return actors_max / 4 < STRANGERS_MAX ? actors_max / 4 : STRANGERS_MAX;
+}
+
 static int open_sockets(struct wire_learner *w, struct onic_err *err)
 {
     struct sock_options o = {.hwm = 4 * w->p.window + 16,
@@ -90,7 +97,9 @@ static int open_sockets(struct wire_learner *w, struct onic_err *err)
                              .allow_insecure = w->p.allow_insecure,
                              .keys = w->p.keys,
                              .roles = 1u << KEY_ACTOR,
-                             .option = "--listen"};
+                             .option = "--listen",
+                             .strangers_max = strangers_for(w->actors_max),
+                             .stranger_bytes = HELLO_BYTES};
     int rc = sock_bind(&w->socket, w->context, w->p.listen, &o, w->address, err);
     if (rc)
         return rc;
@@ -101,7 +110,9 @@ static int open_sockets(struct wire_learner *w, struct onic_err *err)
                                             .keys = w->p.keys,
                                             .epoch = w->p.epoch,
                                             .floats = w->p.weights_floats,
-                                            .hwm = 4 * w->p.window + 16};
+                                            .hwm = 4 * w->p.window + 16,
+                                            .connections_max =
+                                                w->actors_max - strangers_for(w->actors_max)};
     memcpy(wp.run_id, w->p.run_id, sizeof wp.run_id);
     char sibling[SOCK_ADDRESS_MAX];
     bool chosen = w->p.weights_listen && w->p.weights_listen[0];
@@ -396,6 +407,8 @@ void wire_learner_status(struct wire_learner *w, struct wire_learner_status *out
     }
     s->actors_cpu_s = (double)cpu_ms * 1e-3;
     s->queued = w->queued;
+    if (w->socket) /* the last of them stay in the books */
+        s->cut = sock_cuts(w->socket) + wire_weights_server_cuts(w->weights);
     describe_stall(w, s, clock_ms());
     *out = *s;
     pthread_mutex_unlock(&w->lock);

@@ -95,6 +95,7 @@ struct wire_learner_status {
     double actors_cpu_s; /* CPU seconds of all actors, all incarnations */
     uint64_t env_steps;  /* steps reported by actors */
     uint64_t rx_bad, duplicates, out_of_order, old_epoch, fenced, rejected, hwm_hit;
+    uint64_t cut;           /* connections of both planes (sock_crowd.h) */
     uint64_t unproved;      /* HELLOs of an incarnation whose secret they did not show */
     uint64_t hello_limited; /* HELLOs that were asked to come again: 500 a second are admitted */
     /* captions and finished episodes that found no room in their trajectory */

@@ -30,7 +30,9 @@ enum {
     FORGET_MS = 60000, /* silent for so long: what it holds is booked as lost{actor_unknown} */
     BOOK_BITS = 1024,  /* trajectories of one actor that may be accepted and not yet booked */
     PEERS_MAX = BOUND_ACTORS,
-    HELLO_RATE = 500 /* new sessions a second; the rest are asked to come again */
+    HELLO_RATE = 500,       /* new sessions a second; the rest are asked to come again */
+    HELLO_BYTES = 80 << 10, /* of a connection that has not joined: HELLO has one meta part */
+    READY_BYTES = 256 << 10 /* then, until it has said READY with its two texts */
 };
 
 enum peer_state {
@@ -152,6 +154,8 @@ void peer_roll_back(struct wire_learner *w, struct peer *p, uint64_t acked);
 void peer_close(struct wire_learner *w, struct peer *p, enum ledger_lost lost,
                 enum ledger_drop dropped);
 void peer_open(struct wire_learner *w, struct peer *p, uint64_t incarnation);
+/* Its connection is that of a stranger again. */
+void peer_left(struct wire_learner *w, const struct peer *p);
 void peer_give_up(struct wire_learner *w, struct peer *p);
 void peer_take_back(struct wire_learner *w, struct peer *p);
 /* An account that was never seen here: all of it happened after the checkpoint. */

@@ -29,13 +29,18 @@
 #include "common/wire/frame/crc32c.h"
 #include "common/wire/frame/meta.h"
 #include "common/wire/frame/sock.h"
+#include "common/wire/weights/loans.h"
 #include "weights.pb-c.h"
 
 enum {
     PINS = 2,
     SNAPSHOTS = 16,
     HELD_MAX = 3,
-    CHUNK_ROOM = 128 /* header and meta part of a chunk */
+    CHUNK_ROOM = 128, /* header and meta part of a chunk */
+    FETCH_MS = 10000, /* of a chunk; then its connection goes */
+    CROWDED_MS = 1000,
+    IDLE_MS = 60000, /* without a question; an actor that is cut connects again with its next */
+    GET_BYTES = 4096
 };
 
 struct snapshot {
@@ -67,6 +72,7 @@ struct wire_weights_server {
     struct snapshot *table[SNAPSHOTS];
     struct snapshot *current;
     uint64_t published;
+    struct loans *loans; /* weights thread */
 };
 
 static size_t chunk_len(const struct wire_weights_server *s, uint32_t i)
@@ -182,13 +188,6 @@ void wire_weights_server_publish(struct wire_weights_server *s, const float *wei
 
 /* --- serving: weights thread ------------------------------------------------------------- */
 
-static void sent(void *data, void *hint)
-{
-    (void)data;
-    struct snapshot *n = hint;
-    atomic_fetch_sub(&n->refs, 1);
-}
-
 static struct snapshot *weights_server_find(struct wire_weights_server *s, uint64_t version_plus_1)
 {
     if (version_plus_1 == 0)
@@ -225,18 +224,31 @@ static int weights_server_held(const struct wire_weights_server *s)
     return held;
 }
 
+/* It comes again if it is alive; what it did not fetch is free then. */
+static void cut_slowest(struct wire_weights_server *s, int64_t min_ms)
+{
+    struct sock_route slow;
+    if (loans_slowest(s->loans, min_ms, &slow))
+        sock_cut(s->socket, &slow);
+}
+
 static void send_chunk(struct wire_weights_server *s, const struct sock_route *to,
                        struct snapshot *n, uint32_t i)
 {
     uint8_t *frame = chunk_room(n, i) + n->start[i];
     size_t len = CHUNK_ROOM - n->start[i] + chunk_len(s, i);
+    bool as_copy = weights_server_held(s) >= HELD_MAX;
     zmq_msg_t msg;
-    if (s->copy || weights_server_held(s) >= HELD_MAX) {
+    if (s->copy) {
         ONIC_ASSERT(zmq_msg_init_size(&msg, len) == 0);
         memcpy(zmq_msg_data(&msg), frame, len);
+    } else if (!loans_may_lend(s->loans, to)) {
+        return; /* it asks and does not read; who does asks again */
+    } else if (as_copy && !loans_may_copy(s->loans, to)) {
+        cut_slowest(s, CROWDED_MS);
+        return;
     } else {
-        atomic_fetch_add(&n->refs, 1);
-        ONIC_ASSERT(zmq_msg_init_data(&msg, frame, len, sent, n) == 0);
+        loans_lend(s->loans, to, &msg, frame, len, as_copy ? NULL : &n->refs);
     }
     sock_send(s->socket, to, &msg);
 }
@@ -248,6 +260,8 @@ static void weights_server_answer(struct wire_weights_server *s, const struct so
         meta_unpack(s->arena, &onic__wire__weights_get__descriptor, f->meta, f->head.meta_len);
     if (f->head.type != FRAME_WEIGHTS_GET || !get)
         return;
+    if (f->head.epoch == s->p.epoch && memcmp(f->head.run_id, s->p.run_id, 16) == 0)
+        sock_forget(s->socket, from); /* an actor of this run: its time begins anew */
     pthread_mutex_lock(&s->lock);
     struct snapshot *n = weights_server_find(s, get->version);
     if (n && get->pin)
@@ -281,6 +295,7 @@ static void *weights_server_serve(void *arg)
         zmq_pollitem_t item = {.socket = s->socket, .events = ZMQ_POLLIN};
         zmq_poll(&item, 1, 100);
         sock_keep_bound(s->socket, s->address, &kept_bound_ms);
+        cut_slowest(s, FETCH_MS);
         struct sock_route route;
         zmq_msg_t msg;
         enum sock_got got;
@@ -304,10 +319,13 @@ int wire_weights_server_create(struct wire_weights_server **out,
 {
     *out = NULL;
     struct sock_options o = {.hwm = p->hwm,
-                             .max_msg_bytes = BOUND_WEIGHTS_BYTES,
+                             .max_msg_bytes = GET_BYTES,
                              .allow_insecure = p->allow_insecure,
                              .keys = p->keys,
                              .roles = weights_roles,
+                             .strangers_max = p->connections_max,
+                             .stranger_ms = IDLE_MS,
+                             .stranger_bytes = 16 * GET_BYTES,
                              .option = p->option};
     void *socket;
     char bound[SOCK_ADDRESS_MAX];
@@ -323,6 +341,7 @@ int wire_weights_server_create(struct wire_weights_server **out,
     s->total = p->floats * sizeof(float);
     s->chunks = (uint32_t)((s->total + WEIGHTS_CHUNK_BYTES - 1) / WEIGHTS_CHUNK_BYTES);
     s->arena = meta_arena_create();
+    s->loans = loans_create();
     pthread_mutex_init(&s->lock, NULL);
     s->running = true;
     limits_create_thread(&s->thread, weights_server_serve, s);
@@ -345,6 +364,7 @@ void wire_weights_server_free(struct wire_weights_server *s)
     if (!s)
         return;
     wire_weights_server_stop(s);
+    loans_free(s->loans); /* else leaked: better than memory that is still read */
     for (int i = 0; i < SNAPSHOTS; i++) {
         struct snapshot *n = s->table[i];
         if (!n)
@@ -362,6 +382,11 @@ void wire_weights_server_free(struct wire_weights_server *s)
     meta_arena_free(s->arena);
     pthread_mutex_destroy(&s->lock);
     free(s);
+}
+
+uint64_t wire_weights_server_cuts(const struct wire_weights_server *s)
+{
+    return s->running ? sock_cuts(s->socket) : 0;
 }
 
 const char *wire_weights_server_address(const struct wire_weights_server *s)

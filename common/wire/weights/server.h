@@ -29,6 +29,7 @@ struct wire_weights_server_params {
     uint32_t epoch;
     size_t floats;
     int hwm;
+    int connections_max; /* 0 = a default */
 };
 
 int wire_weights_server_create(struct wire_weights_server **out,
@@ -39,6 +40,7 @@ void wire_weights_server_stop(struct wire_weights_server *s);
 /* after the context is gone, or once nothing is in flight */
 void wire_weights_server_free(struct wire_weights_server *s);
 const char *wire_weights_server_address(const struct wire_weights_server *s);
+uint64_t wire_weights_server_cuts(const struct wire_weights_server *s); /* of its connections */
 void wire_weights_server_publish(struct wire_weights_server *s, const float *weights,
                                  uint64_t version);
 

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/* test_wire_crowd.c - a learner on tcp and peers that come and do nothing, or send what never ends:
+ * each is cut, memory stays where it was, and an honest actor plays. */
+#define _DEFAULT_SOURCE
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/support/wire_raw.h"
+
+enum { MEGABYTES = 200, MEGABYTE = 1 << 20 };
+
+static void open_tcp(struct raw *r)
+{
+    struct wire_learner_params p = pair_learner_params("tcp://127.0.0.1:*");
+    open_raw_at(r, &p, "tcp://127.0.0.1:*");
+}
+
+static uint64_t cuts_so_far(struct raw *r)
+{
+    struct wire_learner_status s;
+    wire_learner_status(r->l, &s);
+    return s.cut;
+}
+
+static bool was_cut(void *ctx)
+{
+    struct goal *g = ctx;
+    return cuts_so_far(g->r) >= g->bad;
+}
+
+static long resident_mib(void)
+{
+    long pages = 0, rest;
+    FILE *f = fopen("/proc/self/statm", "r");
+    assert_non_null(f);
+    assert_int_equal(fscanf(f, "%ld %ld", &rest, &pages), 2);
+    fclose(f);
+    return pages * sysconf(_SC_PAGESIZE) / MEGABYTE;
+}
+
+/* A connection that has shaken hands as libzmq's do, without a key. */
+static int zmtp_connect(const struct raw *r)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    uint8_t greeting[64] = {0xff, [9] = 0x7f, [10] = 3, [12] = 'N', 'U', 'L', 'L'};
+    static const char ready[] = "\4\x1c\5READY\13Socket-Type\0\0\0\6DEALER";
+    char got[256];
+    int port = 0;
+    assert_int_equal(sscanf(r->address, "tcp://127.0.0.1:%d", &port), 1);
+    a.sin_port = htons((uint16_t)port);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+    greeting[8] = 0;
+    assert_int_equal(send(fd, greeting, sizeof greeting, MSG_NOSIGNAL), sizeof greeting);
+    assert_int_equal(recv(fd, got, 64, MSG_WAITALL), 64);
+    assert_int_equal(send(fd, ready, sizeof ready - 1, MSG_NOSIGNAL), (int)sizeof ready - 1);
+    assert_true(recv(fd, got, sizeof got, 0) > 0);
+    return fd;
+}
+
+/* Sends frames with more to come, or one that is not ended; how much was taken. */
+static long pour(int fd, bool parts)
+{
+    static uint8_t part[9 + 65536] = {3, [6] = 1}; /* more, long, 65536 bytes */
+    struct timeval patience = {.tv_sec = 5};
+    long mib = 0;
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    if (!parts) { /* 60 MiB are announced */
+        static const uint8_t large[9] = {2, [5] = 3, [6] = 0xc0};
+        assert_int_equal(send(fd, large, sizeof large, MSG_NOSIGNAL), sizeof large);
+    }
+    for (; mib < MEGABYTES; mib++)
+        for (int i = 0; i < 16; i++)
+            if (send(fd, parts ? part : part + 9, parts ? sizeof part : 65536, MSG_NOSIGNAL) <= 0)
+                return mib;
+    return mib;
+}
+
+static void what_never_ends_is_cut_and_not_stored(void **state)
+{
+    struct raw r;
+    (void)state;
+    for (int parts = 0; parts < 2; parts++) {
+        open_tcp(&r);
+        long before = resident_mib();
+        int fd = zmtp_connect(&r);
+        long sent = pour(fd, parts);
+        assert_true(wait_until(was_cut, &(struct goal){&r, 1}, 5000));
+        assert_true(sent < MEGABYTES);
+        assert_true(resident_mib() - before < 60);
+        close(fd);
+        assert_alive(&r);
+        close_raw(&r);
+    }
+}
+
+/* A stranger's message is small; an actor's is at most what its shape needs. */
+static void a_message_is_as_large_as_what_was_agreed(void **state)
+{
+    static uint8_t out[3 << 20], bulk[2 << 20];
+    struct raw r;
+    (void)state;
+    open_raw(&r);
+    size_t n = build(out, head(&r, FRAME_HELLO), NULL, 0, bulk, 100 << 10);
+    zmq_send(r.socket, out, n, 0);
+    assert_true(wait_until(reached, &(struct goal){&r, 1}, 5000));
+    join(&r);
+    static const enum frame_type types[] = {FRAME_HEARTBEAT, FRAME_TRAJECTORY, FRAME_BYE};
+    for (int i = 0; i < 3; i++) {
+        struct frame_head h = head(&r, types[i]);
+        h.seq = 1;
+        n = build(out, h, NULL, 0, bulk, sizeof bulk);
+        zmq_send(r.socket, out, n, 0);
+        assert_true(wait_until(reached, &(struct goal){&r, 2 + (uint64_t)i}, 5000));
+    }
+    struct ledger led = pair_ledger(r.l);
+    assert_balanced(&led);
+    assert_int_equal(led.trajectories.produced, 0);
+    assert_alive(&r);
+    close_raw(&r);
+}
+
+/* More connections than descriptors; in a process of its own, whose limit stays lowered. */
+static int serve_a_crowd(void)
+{
+    struct rlimit few = {.rlim_cur = 400, .rlim_max = 400};
+    struct raw r;
+    int start[2], port = 0;
+    if (pipe(start) != 0)
+        return 10;
+    pid_t crowd = fork(); /* before libzmq has threads, and with the limit of before */
+    if (crowd == 0) {
+        struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        close(start[1]);
+        if (read(start[0], &port, sizeof port) != (ssize_t)sizeof port)
+            _exit(1);
+        a.sin_port = htons((uint16_t)port);
+        for (int i = 0; i < 800; i++)
+            if (connect(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&a, sizeof a) != 0)
+                _exit(2);
+        pause(); /* and say nothing */
+    }
+    setrlimit(RLIMIT_NOFILE, &few);
+    open_tcp(&r);
+    if (sscanf(r.address, "tcp://127.0.0.1:%d", &port) != 1 ||
+        write(start[1], &port, sizeof port) != (ssize_t)sizeof port)
+        return 11;
+    assert_true(wait_until(was_cut, &(struct goal){&r, 700}, 30000));
+    assert_alive(&r);
+    int file = open("/dev/null", O_RDONLY);
+    kill(crowd, SIGKILL);
+    waitpid(crowd, NULL, 0);
+    close_raw(&r);
+    return file >= 0 ? 0 : 1;
+}
+
+static void a_silent_crowd_keeps_nobody_out(void **state)
+{
+    int status;
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        alarm(60);
+        _exit(serve_a_crowd());
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+int main(void)
+{
+    log_set_level(LOG_ERROR);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_never_ends_is_cut_and_not_stored),
+        cmocka_unit_test(a_message_is_as_large_as_what_was_agreed),
+        cmocka_unit_test(a_silent_crowd_keeps_nobody_out),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
