@@ -41,6 +41,8 @@ struct wire_learner_params {
     /* environment steps that an update takes, at least: how many trajectories may be under way for
      * none to become older than that (not when deterministic); 0 = any number */
     uint64_t batch_steps;
+    /* what the policy's values can be at most, in either direction; 0 = not known */
+    float value_most;
     bool deterministic;
     int deterministic_actors; /* actors per round when deterministic */
     /* R: trajectories of one actor per weights version when deterministic, >= 1 */

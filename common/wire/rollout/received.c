@@ -6,12 +6,14 @@
  * table would read foreign memory. So all of them are checked once, where a message turns into
  * memory, and the first wrong one is named with its position and value.
  *
- * Floats are tested by their exponent bits: the loops stay free of branches, so they are
- * vectorised, and they do not depend on what the compiler may assume of NaN. The float fields of
+ * Floats are tested by their bits, which without the sign are in the order of the magnitudes: the
+ * loops stay free of branches, so they are vectorised, and they do not depend on what the compiler
+ * may assume of NaN. The float fields of
  * observations are the network's business and are not looked at: their layout is not known here.
  *
  * libzmq hands small messages out as pieces of its read buffer, at any address. Such a message is
  * copied to aligned memory; large ones always come aligned and are used where they lie. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,25 +23,40 @@
 #include "common/wire/rollout/received.h"
 #include "trajectory.pb-c.h"
 
-enum { EXPONENT = 0x7f800000 };
+enum { MAGNITUDE = 0x7fffffff };
 
-static size_t first_not_finite(const float *x, size_t n)
+/* Far beyond what any environment, policy or action has, and near enough that sums of squares of a
+ * whole batch stay finite: what is larger, finite or not, would reach the weights as a NaN. */
+static const float REWARD_MOST = 1e15f, VALUE_MOST = 1e8f, LOGP_MOST = 1e4f, NUMBER_MOST = 1e6f,
+                   STATE_MOST = 1e6f, EPISODE_MOST = 1e30f;
+
+/* The first that is not a number within -most..most; n: there is none. */
+static size_t first_beyond(const float *x, size_t n, float most)
 {
-    uint32_t any = 0;
+    uint32_t any = 0, limit;
+    memcpy(&limit, &most, sizeof limit);
     for (size_t i = 0; i < n; i++) {
         uint32_t bits;
         memcpy(&bits, x + i, sizeof bits);
-        any |= (uint32_t)((bits & EXPONENT) == EXPONENT);
+        any |= (uint32_t)((bits & MAGNITUDE) > limit);
     }
-    if (!any)
-        return n;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; any && i < n; i++) {
         uint32_t bits;
         memcpy(&bits, x + i, sizeof bits);
-        if ((bits & EXPONENT) == EXPONENT)
+        if ((bits & MAGNITUDE) > limit)
             return i;
     }
     return n;
+}
+
+static const char *say_beyond(const char *name, size_t i, float value, float most, char why[160])
+{
+    if (isfinite(value))
+        snprintf(why, 160, "%s[%zu] is %g, must be within %g..%g", name, i, (double)value,
+                 -(double)most, (double)most);
+    else
+        snprintf(why, 160, "%s[%zu] is not a finite number", name, i);
+    return name;
 }
 
 static const char *check_floats(const struct trajectory *t, char why[160])
@@ -49,22 +66,21 @@ static const char *check_floats(const struct trajectory *t, char why[160])
         const char *name;
         const float *data;
         size_t n;
+        float most;
     } fields[] = {
-        {"logp", t->logp, te},
-        {"value", t->value, te * POLICY_HEADS},
-        {"reward", t->reward, te},
-        {"final_value", t->final_value, te * POLICY_HEADS},
-        {"number", t->number, t->number ? te * (size_t)t->shape.actions.n : 0},
-        {"state0", t->state0, (size_t)t->shape.E * (size_t)t->shape.state_size},
+        {"logp", t->logp, te, LOGP_MOST},
+        {"value", t->value, te * POLICY_HEADS, VALUE_MOST},
+        {"reward", t->reward, te, REWARD_MOST},
+        {"final_value", t->final_value, te * POLICY_HEADS, VALUE_MOST},
+        {"number", t->number, t->number ? te * (size_t)t->shape.actions.n : 0, NUMBER_MOST},
+        {"state0", t->state0, (size_t)t->shape.E * (size_t)t->shape.state_size, STATE_MOST},
         {"episodes", t->episodes,
-         (size_t)t->nepisodes * (size_t)(TRAJECTORY_EPISODE_HEAD + t->shape.nstats)},
+         (size_t)t->nepisodes * (size_t)(TRAJECTORY_EPISODE_HEAD + t->shape.nstats), EPISODE_MOST},
     };
     for (size_t k = 0; k < sizeof fields / sizeof fields[0]; k++) {
-        size_t bad = first_not_finite(fields[k].data, fields[k].n);
-        if (bad < fields[k].n) {
-            snprintf(why, 160, "%s[%zu] is not a finite number", fields[k].name, bad);
-            return fields[k].name;
-        }
+        size_t bad = first_beyond(fields[k].data, fields[k].n, fields[k].most);
+        if (bad < fields[k].n)
+            return say_beyond(fields[k].name, bad, fields[k].data[bad], fields[k].most, why);
     }
     for (size_t i = 0; t->action && i < te; i++) /* a density may be above 1 */
         if (t->logp[i] > 1e-3f) {
@@ -73,6 +89,33 @@ static const char *check_floats(const struct trajectory *t, char why[160])
             return "logp";
         }
     return NULL;
+}
+
+/* A final value belongs to a step that was cut off, and is 0 everywhere else. */
+static const char *check_final_values(const struct trajectory *t, char why[160])
+{
+    size_t te = (size_t)t->shape.T * (size_t)t->shape.E;
+    for (size_t i = 0; i < te * POLICY_HEADS; i++) {
+        uint8_t flags = t->flags[i / POLICY_HEADS];
+        bool cut = !(flags & STEP_TERMINATED) && (flags & (STEP_TRUNCATED | STEP_FAILED));
+        if (!cut && t->final_value[i] != 0.0f) {
+            snprintf(why, 160, "final_value[%zu] is %g at a step that was not cut off", i,
+                     (double)t->final_value[i]);
+            return "final_value";
+        }
+    }
+    return NULL;
+}
+
+const char *received_beyond(const struct received *r, float value_most, char why[160])
+{
+    const struct trajectory *t = &r->t;
+    size_t n = (size_t)t->shape.T * (size_t)t->shape.E * POLICY_HEADS;
+    size_t bad = first_beyond(t->value, n, value_most);
+    if (bad < n)
+        return say_beyond("value", bad, t->value[bad], value_most, why);
+    bad = first_beyond(t->final_value, n, value_most);
+    return bad < n ? say_beyond("final_value", bad, t->final_value[bad], value_most, why) : NULL;
 }
 
 static const char *out_of_range(const char *name, size_t i, long value, long end, char why[160])
@@ -238,6 +281,8 @@ const char *received_decode(struct received *r, struct meta_arena *arena, const 
         bad = check_integers(t, why);
     if (!bad)
         bad = check_floats(t, why);
+    if (!bad)
+        bad = check_final_values(t, why);
     return bad;
 }
 

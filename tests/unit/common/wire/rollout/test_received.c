@@ -96,6 +96,61 @@ static void every_wrong_field_is_named_with_its_place_and_value(void **state)
     close_rig(&g);
 }
 
+/* Finite numbers that no world and no policy has would become a NaN on their way to the weights. */
+static void an_absurd_magnitude_is_named_too(void **state)
+{
+    (void)state;
+    struct rig g;
+    open_rig(&g, 0);
+    g.t->reward[5] = -1.5e38f;
+    assert_refused(&g, "reward", "reward[5] is -1.5e+38, must be within");
+    g.t->value[4] = 3e20f;
+    assert_refused(&g, "value", "value[4] is 3e+20");
+    g.t->logp[1] = -1e30f;
+    assert_refused(&g, "logp", "logp[1] is -1e+30");
+    g.t->state0[2] = -2e10f;
+    assert_refused(&g, "state0", "state0[2] is -2e+10");
+    g.t->episodes[0] = 3e35f;
+    assert_refused(&g, "episodes", "episodes[0] is 3e+35");
+    g.t->flags[3] = STEP_TRUNCATED;
+    g.t->final_value[6] = 1.5e38f;
+    assert_refused(&g, "final_value", "final_value[6] is 1.5e+38");
+    close_rig(&g);
+}
+
+static void a_final_value_belongs_to_a_step_that_was_cut_off(void **state)
+{
+    static const struct {
+        uint8_t flags;
+        bool fine;
+    } kinds[] = {{0, false},
+                 {STEP_TERMINATED, false},
+                 {STEP_SUCCESS, false},
+                 {STEP_TERMINATED | STEP_TRUNCATED, false},
+                 {STEP_TRUNCATED, true},
+                 {STEP_FAILED, true},
+                 {STEP_TRUNCATED | STEP_SUCCESS, true}};
+    (void)state;
+    struct rig g;
+    open_rig(&g, 0);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char why[160] = "";
+        g.t->final_value[7] = 2.0f;
+        g.t->flags[3] = kinds[i].flags;
+        if (!kinds[i].fine) {
+            assert_refused(&g, "final_value", "final_value[7] is 2 at a step");
+            continue;
+        }
+        seal(g.t, &g.f);
+        assert_null(received_decode(&g.r, g.arena, &g.f, &g.shape, why));
+        assert_null(received_beyond(&g.r, 2.0f, why));
+        assert_string_equal(received_beyond(&g.r, 1.5f, why), "final_value");
+        assert_string_equal(received_beyond(&g.r, 0.5f, why), "value");
+        pair_fill(g.t, 1, 2, 3);
+    }
+    close_rig(&g);
+}
+
 /* Zeros are an action of every kind; all options possible. */
 static void open_kind(struct rig *g, const struct action_space *actions)
 {
@@ -338,6 +393,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_wrong_field_is_named_with_its_place_and_value),
+        cmocka_unit_test(an_absurd_magnitude_is_named_too),
+        cmocka_unit_test(a_final_value_belongs_to_a_step_that_was_cut_off),
         cmocka_unit_test(choices_and_masks_are_checked_against_the_space),
         cmocka_unit_test(numbers_must_be_finite_and_may_be_dense),
         cmocka_unit_test(another_kind_than_at_ready_is_refused),
