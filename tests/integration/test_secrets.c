@@ -143,17 +143,48 @@ static void a_password_is_no_option(void **state)
     assert_int_equal(system(command), 0);
 }
 
+#define PLAIN_SERVER                                                                               \
+    "OPENAI_API_KEY=" MARKER " --listen=ipc://x --run-dir=store --annotator.domain=minigrid "      \
+    "--annotator.goal=KeyCorridor "
+#define PLAIN_LLM PLAIN_SERVER "--annotator.id=llm --llm.url=http://192.0.2.1/v1 --llm.model=m "
+#define PLAIN_EMBEDDING                                                                            \
+    PLAIN_SERVER "--annotator.id=embedding --embedding.source=http "                               \
+                 "--embedding.url=http://192.0.2.1 --embedding.model=m "
+
+static bool server_is_ready(void *ctx)
+{
+    struct program *p = ctx;
+    return strstr(program_text(p->err), "reward server is ready") || process_gone(p->pid);
+}
+
+/* Only the switch of that very annotator lets its key go over plain http. */
 static void binding_openly_sends_no_key_openly(void **state)
 {
-    struct program p;
+    static const struct {
+        const char *args, *refused; /* NULL: it starts */
+    } cases[] = {
+        {PLAIN_LLM "--security.allow_insecure=true", "or say --llm.allow_plain_key=true"},
+        {PLAIN_LLM "--embedding.allow_plain_key=true", "or say --llm.allow_plain_key=true"},
+        {PLAIN_LLM "--llm.allow_plain_key=true", NULL},
+        {PLAIN_EMBEDDING "--security.allow_insecure=true",
+         "or say --embedding.allow_plain_key=true"},
+        {PLAIN_EMBEDDING "--llm.allow_plain_key=true", "or say --embedding.allow_plain_key=true"},
+        {PLAIN_EMBEDDING "--embedding.allow_plain_key=true", NULL},
+    };
     (void)state;
-    const char *args = "OPENAI_API_KEY=" MARKER " --listen=ipc://x --run-dir=store "
-                       "--annotator.id=llm --llm.url=http://192.0.2.1/v1 --llm.model=m "
-                       "--annotator.domain=minigrid --annotator.goal=KeyCorridor "
-                       "--security.allow_insecure=true";
-    assert_int_equal(program_run(&p, dir, "plain", "onic-reward-server", args, SCENE_LONG_MS), 64);
-    assert_non_null(strstr(program_text(p.err), "or say --llm.allow_plain_key=true"));
-    assert_null(strstr(program_text(p.err), MARKER));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct program p;
+        program_start(&p, dir, "plain", "onic-reward-server", cases[i].args);
+        if (!cases[i].refused) {
+            assert_true(wait_until(server_is_ready, &p, SCENE_LONG_MS));
+            kill(p.pid, SIGINT);
+        }
+        int code = program_wait(&p, SCENE_LONG_MS);
+        if (code != (cases[i].refused ? 64 : 0) ||
+            (cases[i].refused && !strstr(program_text(p.err), cases[i].refused)))
+            fail_msg("%s: %d, %s", cases[i].args, code, program_text(p.err));
+        assert_null(strstr(program_text(p.err), MARKER));
+    }
 }
 
 /* --- a proxy --------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include "common/base/rng.h"
 #include "learner/reward/reward_model.h"
 #include "learner/reward/rnd/rnd_input.h"
+#include "learner/reward/rnd/rnd_net.h"
 #include "tests/onic_test.h"
 
 extern const struct reward_model_type reward_model_rnd;
@@ -169,6 +170,64 @@ static void every_environment_is_learned_from(void **state)
     t->free(m);
 }
 
+/* Of a batch of 16 full steps of the network: how many it took. */
+static double steps_with(double share)
+{
+    enum { ROWS = 16 * RND_NET_ROWS };
+    struct reward_model *m = create_with(share);
+    struct report r = {0};
+    const uint8_t **rows = calloc(ROWS, sizeof *rows);
+    float *out = calloc(ROWS, sizeof *out);
+    draw(false, 0);
+    for (int i = 0; i < ROWS; i++)
+        rows[i] = obs[i % STEPS];
+    t->score(
+        m,
+        &(struct reward_batch){.n = ROWS, .C = 1, .environment = &environment, .obs_after = rows},
+        out);
+    t->report(m, take, &r);
+    t->free(m);
+    free(rows);
+    free(out);
+    return r.steps;
+}
+
+/* Four deviations of the number that is drawn are less than one step here. */
+static void the_share_of_the_steps_is_learned_from(void **state)
+{
+    (void)state;
+    assert_close(steps_with(1), 16, 0, 0);
+    assert_in_range((int)steps_with(0.5), 8, 9);
+    assert_in_range((int)steps_with(0.25), 4, 5);
+    assert_close(steps_with(0), 0, 0, 0);
+}
+
+/* Numbers that move away are not stuck at the cut for good: their scale goes on with them. */
+static void numbers_are_whitened_by_all_that_was_seen(void **state)
+{
+    (void)state;
+    struct config cfg;
+    struct obs_spec spec = {0};
+    struct reward_model *m = NULL;
+    float number[STEPS], out[STEPS];
+    struct rng r = rng_stream(6, "test", 0, 0, 0);
+    config_defaults(&cfg);
+    obs_spec_add(&spec, "x", OBS_F32, 1, (int[]){1});
+    assert_ok(t->create(&m, &cfg, &spec, &err));
+    for (int round = 0; round < 20; round++) {
+        for (int i = 0; i < STEPS; i++) {
+            number[i] = rng_float(&r) + (round ? 100.0f : 0.0f);
+            row[i] = (const uint8_t *)&number[i];
+        }
+        score(m, out);
+    }
+    int alike = 0;
+    for (int i = 1; i < STEPS; i++)
+        alike += out[i] == out[0];
+    assert_true(alike < STEPS / 2); /* at the cut all would be */
+    t->free(m);
+}
+
 static double distance(struct rnd_input *in, const uint8_t *a, const uint8_t *b)
 {
     double x[2][RND_PROJECTED], sum = 0;
@@ -197,6 +256,39 @@ static void names_are_not_numbers(void **state)
     assert_close(distance(in, from, moved), one, 0.2, 0);
     assert_close(distance(in, from, two), sqrt(2.0) * one, 0.2, 0);
     assert_close(distance(in, near_by, swapped), sqrt(2.0) * one, 0.2, 0);
+    rnd_input_free(in);
+}
+
+/* Of which type they are does not matter; wider ones are numbers. */
+static void small_integers_are_names(void **state)
+{
+    (void)state;
+    static const struct {
+        enum obs_type type;
+        int elements;
+    } types[] = {{OBS_U8, RND_PROJECTED}, {OBS_I8, RND_PROJECTED}, {OBS_I16, RND_PROJECTED},
+                 {OBS_I32, OBS},          {OBS_I64, OBS},          {OBS_F32, OBS}};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        struct obs_spec spec = {0};
+        obs_spec_add(&spec, "x", types[i].type, 1, (int[]){OBS});
+        struct rnd_input *in = rnd_input_create(&spec, 1);
+        assert_int_equal(rnd_input_elements(in), types[i].elements);
+        rnd_input_free(in);
+    }
+}
+
+/* The same name in a place of one field and of another is not the same. */
+static void fields_have_places_of_their_own(void **state)
+{
+    (void)state;
+    struct obs_spec spec = {0};
+    obs_spec_add(&spec, "x", OBS_U8, 1, (int[]){1});
+    obs_spec_add(&spec, "y", OBS_U8, 1, (int[]){1});
+    struct rnd_input *in = rnd_input_create(&spec, 1);
+    uint8_t a[64] = {0}, b[64] = {0};
+    a[spec.field[0].offset] = b[spec.field[1].offset] = 7;
+    a[spec.field[1].offset] = b[spec.field[0].offset] = 9;
+    assert_true(distance(in, a, b) > 1);
     rnd_input_free(in);
 }
 
@@ -287,6 +379,10 @@ int main(void)
         cmocka_unit_test(what_is_not_known_pays_nothing),
         cmocka_unit_test(rewards_are_in_units_of_the_deviation_of_returns),
         cmocka_unit_test(every_environment_is_learned_from),
+        cmocka_unit_test(the_share_of_the_steps_is_learned_from),
+        cmocka_unit_test(numbers_are_whitened_by_all_that_was_seen),
+        cmocka_unit_test(small_integers_are_names),
+        cmocka_unit_test(fields_have_places_of_their_own),
         cmocka_unit_test(names_are_not_numbers),
         cmocka_unit_test(numbers_are_whitened_and_cut_at_five),
         cmocka_unit_test(a_state_of_an_older_version_is_named),
