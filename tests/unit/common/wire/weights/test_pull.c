@@ -21,15 +21,17 @@ enum { CHUNK_FLOATS = 1000, FLOATS = 2 * CHUNK_FLOATS + 7, CHUNKS = 3, PATIENCE_
 /* What the server does wrong; the frames themselves are always whole. */
 enum lie {
     LIE_NONE,
-    LIE_CHUNK,        /* another bit than the manifest's checksum says */
-    LIE_CHUNK_LONG,   /* more bytes than there are */
-    LIE_HASH,         /* of the whole */
-    LIE_NOT_FINITE,   /* with right checksums */
-    LIE_INFINITE,     /* likewise */
-    LIE_TOTAL,        /* weights of another network */
-    LIE_CHUNK_COUNT,  /* a checksum too many */
-    LIE_LONG_HASH,    /* 17 bytes */
-    LIE_NO_CHUNK_SIZE /* 0 */
+    LIE_CHUNK,         /* another bit than the manifest's checksum says */
+    LIE_CHUNK_LONG,    /* more bytes than there are */
+    LIE_HASH,          /* of the whole */
+    LIE_NOT_FINITE,    /* with right checksums */
+    LIE_INFINITE,      /* likewise */
+    LIE_TOTAL,         /* weights of another network */
+    LIE_CHUNK_COUNT,   /* a checksum too many */
+    LIE_LONG_HASH,     /* 17 bytes */
+    LIE_NO_CHUNK_SIZE, /* 0 */
+    LIE_EPOCH,         /* the whole is of another life of the learner, */
+    LIE_RUN            /* or of another run */
 };
 
 struct liar {
@@ -50,6 +52,8 @@ static void send_frame(struct liar *s, const struct sock_route *to, enum frame_t
     struct frame_head h = {.type = (uint16_t)type, .actor_id = (uint32_t)FRAME_ID_NONE};
     zmq_msg_t msg;
     memcpy(h.run_id, s->run_id, 16);
+    h.epoch += s->lie == LIE_EPOCH;
+    h.run_id[15] ^= s->lie == LIE_RUN;
     sock_build(&msg, &h, meta, bulk, (struct sock_bulk){0});
     assert_int_equal(sock_send(s->socket, to, &msg), SOCK_SENT);
 }
@@ -210,6 +214,31 @@ LIE(a_manifest_with_more_checksums_is_not_used, LIE_CHUNK_COUNT)
 LIE(a_manifest_with_another_kind_of_hash_is_not_used, LIE_LONG_HASH)
 LIE(a_manifest_without_a_size_is_not_used, LIE_NO_CHUNK_SIZE)
 
+static bool told_a_manifest(void *ctx)
+{
+    struct liar *s = ctx;
+    serve(s);
+    return s->manifests > 0;
+}
+
+/* Everything is right with them, but the number of their version names other weights there. */
+static void weights_of_another_life_or_run_are_not_used(void **state)
+{
+    struct liar *s = *state;
+    make_weights(s, 1);
+    for (s->lie = LIE_EPOCH; s->lie <= LIE_RUN; s->lie++) {
+        s->manifests = 0;
+        assert_true(wait_until(told_a_manifest, s, PATIENCE_MS));
+        for (int i = 0; i < 50; i++) {
+            serve(s);
+            assert_null(wire_weights_pull_get(s->pull, NULL));
+        }
+        assert_int_equal(s->chunks, 0);
+    }
+    s->lie = LIE_NONE;
+    assert_true(wait_until(has_version, s, PATIENCE_MS));
+}
+
 /* Also before the whole is there, so that the hash is not what finds it. */
 static void a_wrong_chunk_is_found_at_once(void **state)
 {
@@ -251,6 +280,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_liar, close_liar)
     const struct CMUnitTest tests[] = {
         TEST(a_wrong_chunk_is_found_at_once),
+        TEST(weights_of_another_life_or_run_are_not_used),
         TEST(a_chunk_that_is_too_long_is_not_used),
         TEST(a_wrong_hash_of_the_whole_is_not_used),
         TEST(weights_that_are_no_numbers_are_not_used),
