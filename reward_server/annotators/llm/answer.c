@@ -336,6 +336,8 @@ static bool has_reason(const json_t *object)
            json_object_get(object, "detail") || json_object_get(object, "message");
 }
 
+static const char not_one_each[] = "the answer has not exactly one choice per question";
+
 bool llm_answer_read(const struct llm_style *style, const struct llm_words *words, const char *body,
                      size_t len, int questions, struct llm_answer *out)
 {
@@ -347,7 +349,8 @@ bool llm_answer_read(const struct llm_style *style, const struct llm_words *word
         return false;
     }
     if (style->reads == LLM_READS_N_PROBS && json_object_get(root, "completion_probabilities"))
-        return read_own_answer(words, root, out);
+        return questions == 1 ? read_own_answer(words, root, out) /* it tells of one text */
+                              : nonsense(out, root, not_one_each);
     const json_t *choices = json_object_get(root, "choices");
     read_model_and_usage(root, json_object_get(root, "usage"), "prompt_tokens", "completion_tokens",
                          out);
@@ -361,7 +364,7 @@ bool llm_answer_read(const struct llm_style *style, const struct llm_words *word
     if (!json_is_array(choices) || json_array_size(choices) == 0)
         return nonsense(out, root, "the answer has no choices");
     if (!read_choices(style, words, choices, questions, out))
-        return nonsense(out, root, "the answer has not exactly one choice per question");
+        return nonsense(out, root, not_one_each);
     json_decref(root);
     return true;
 }
