@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # What a machine can check of the style: format, who may include what, banned functions, sizes, registries, paths and pages
-# that are named, and the structure (deploy/ci/structure.py: which folder may use which, circles, names without a caller).
+# that are named, seeded bugs, which must still fit, and the structure (deploy/ci/structure.py: which folder may use which, circles,
+# names without a caller).
 # Prints the ten longest functions, then each offence as file:line: sentence; exit 1 when there is one.
 # --fix formats the sources first.
 set -uo pipefail
@@ -177,6 +178,9 @@ grep -q "^## $version\$" CHANGELOG.md || echo "CHANGELOG.md:1: there is no secti
 # --- structure ---
 python3 deploy/ci/structure.py >"$structure" 2>&1
 grep -E '^[^ ]+: ' "$structure" | grep -v '^structure: ' >>"$offences"
+
+# --- seeded bugs: each still fits the sources (tests/mutation/README.md) ---
+[[ ! -f tests/mutation/run.py ]] || python3 tests/mutation/run.py --check >>"$offences"
 
 # --- nothing of the machine it was written on ---
 grep -nE '(^|[^A-Za-z0-9_.])/(work|home|root)/[a-z]' "${files[@]}" 2>/dev/null | grep -v '^deploy/ci/style.sh' |

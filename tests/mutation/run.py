@@ -1,0 +1,247 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Puts seeded bugs into a copy of the sources, one at a time, and runs the tests that must notice.
+
+  tests/mutation/run.py                  all of tests/mutation/mutations.toml; goes on where it was stopped
+  tests/mutation/run.py --only=REGEX     those whose name matches
+  tests/mutation/run.py --fresh          forgets what earlier runs found
+  tests/mutation/run.py --table=FILE     writes the table, too (tests/mutation/results.md)
+  tests/mutation/run.py --check          only looks whether the list still fits the sources (deploy/ci/style.sh does)
+
+The checkout is not touched: copy and build lie in build/mutation. It runs at nice 10 (--nice=N). A result is kept until the bug, its file or its tests change.
+Exit code 1: fewer caught than --least (38), a bug that cannot be built, or, with --check, a list that does not fit.
+"""
+import argparse, collections, datetime, hashlib, json, os, pathlib, re, shutil, subprocess, sys, time
+import tomllib
+import xml.etree.ElementTree as tree
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LIST = "tests/mutation/mutations.toml"
+WORK = ROOT / "build" / "mutation"
+SOURCE, BUILD, STATE = WORK / "source", WORK / "build", WORK / "results.json"
+PROGRAMS = ["onic", "onic-actor", "onic-learner", "onic-reward-server"]
+FIELDS = {"name", "area", "what", "file", "search", "replace", "tests"}
+AREAS = ["protocol", "checkpoint", "store", "learner", "actor"]
+TEST_SECONDS, LIST_LEAST = 60, 40
+
+
+def load():
+    with open(ROOT / LIST, "rb") as f:
+        return tomllib.load(f)["mutation"]
+
+
+def test_source(test):
+    """unit/a/b is tests/unit/a/test_b.c."""
+    folder, _, name = test.rpartition("/")
+    return f"tests/{folder}/fuzz_{name}.c" if folder == "fuzz" else f"tests/{folder}/test_{name}.c"
+
+
+def test_target(test):
+    return "replay-" + test.split("/")[1] if test.startswith("fuzz/") else "t-" + test.replace("/", "-")
+
+
+# --- does the list fit ---------------------------------------------------------------------------
+
+
+def faults_of(m):
+    if set(m) != FIELDS:
+        yield f"needs exactly {', '.join(sorted(FIELDS))}"
+        return
+    if m["area"] not in AREAS:
+        yield f"area {m['area']} is none of {', '.join(AREAS)}"
+    if m["search"] == m["replace"]:
+        yield "search and replace are the same"
+    path = ROOT / m["file"]
+    found = path.read_text().count(m["search"]) if path.exists() else -1
+    if found != 1:
+        there = f"{found} times" if found >= 0 else "nowhere, for the file is gone"
+        yield f"its search text is {there} in {m['file']}, must be there once: give it the words that do the same there now"
+    for test in m["tests"]:
+        path = ROOT / test_source(test)
+        if not path.exists():
+            yield f"there is no test {test} ({test_source(test)})"
+        elif re.search(r"label: (slow|deploy|bench)", path.open().readline()):
+            yield f"test {test} is not part of the default run"
+    if not m["tests"]:
+        yield "names no test"
+
+
+def check(mutations):
+    lines = (ROOT / LIST).read_text().splitlines()
+    at = {line.split('"')[1]: i for i, line in enumerate(lines, 1) if line.startswith('name = "')}
+    bad = [(at.get(m.get("name"), 1), m.get("name"), fault) for m in mutations for fault in faults_of(m)]
+    seen = collections.Counter(m.get("name") for m in mutations)
+    bad += [(at.get(name, 1), name, "this name is used twice") for name, n in seen.items() if n > 1]
+    if len(mutations) < LIST_LEAST:
+        bad.append((1, "the list", f"has {len(mutations)} bugs, must have {LIST_LEAST} at least"))
+    for line, name, fault in bad:
+        print(f"{LIST}:{line}: {name}: {fault}")
+    return not bad
+
+
+# --- copy and build ------------------------------------------------------------------------------
+
+
+def run(*words, **options):
+    return subprocess.run(words, capture_output=True, text=True, **options)
+
+
+def write_if_other(path, data):
+    if not path.exists() or path.read_bytes() != data:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+def copy_sources():
+    names = run("git", "ls-files", "-co", "--exclude-standard", cwd=ROOT, check=True).stdout.splitlines()
+    for name in names:
+        path = ROOT / name
+        if path.is_file():
+            write_if_other(SOURCE / name, path.read_bytes())
+            shutil.copymode(path, SOURCE / name)
+    wanted = set(names)
+    for path in SOURCE.rglob("*"):
+        if path.is_file() and str(path.relative_to(SOURCE)) not in wanted:
+            path.unlink()
+
+
+def environment():
+    out = dict(os.environ, CCACHE_BASEDIR=str(SOURCE), CCACHE_NOHASHDIR="1")
+    out.setdefault("ONIC_CACHE", str(ROOT / "build" / "cache"))
+    return out
+
+
+def configure():
+    options = ["-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DONIC_WERROR=OFF"]  # a bug may leave a variable unused
+    if shutil.which("ccache"):
+        options += ["-DCMAKE_C_COMPILER_LAUNCHER=ccache", "-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"]
+    done = run("cmake", "-S", str(SOURCE), "-B", str(BUILD), *options, env=environment())
+    if done.returncode:
+        sys.exit(done.stdout + done.stderr)
+
+
+def build(tests):
+    targets = {test_target(t) for t in tests}
+    if any(re.search(r"support/(program|scene)\.h|ONIC_BUILD", (ROOT / test_source(t)).read_text()) for t in tests):
+        targets.update(PROGRAMS)
+    return run("ninja", "-C", str(BUILD), "-j2", *sorted(targets), env=environment())
+
+
+def run_tests(tests, stop):
+    """{test: "run" | "fail" | "notrun"}; a test that is skipped is not run. Tests have time limits of their own."""
+    report = WORK / "ctest.xml"
+    report.unlink(missing_ok=True)
+    words = ["ctest", "--test-dir", str(BUILD), "-R", "^(" + "|".join(map(re.escape, tests)) + ")$", "-j2", "--output-junit", str(report)]
+    run(*words, *(["--stop-on-failure"] if stop else []), env=environment())
+    cases = list(tree.parse(report).getroot().iter("testcase"))
+    for case in cases:
+        if not stop and float(case.get("time", 0)) > TEST_SECONDS:
+            print(f"{case.get('name')} took {float(case.get('time')):.0f} s; a test for seeded bugs should take {TEST_SECONDS} at most")
+    return {case.get("name"): case.get("status") for case in cases}
+
+
+# --- one bug -------------------------------------------------------------------------------------
+
+
+def digest(m):
+    h = hashlib.sha256(json.dumps(m, sort_keys=True).encode())
+    for name in [m["file"], *map(test_source, m["tests"])]:
+        h.update((ROOT / name).read_bytes())
+    return h.hexdigest()
+
+
+def judge(m):
+    """(verdict, detail): caught with the test, survived, or not built with the compiler's words."""
+    path = SOURCE / m["file"]
+    original = path.read_text()
+    assert original.count(m["search"]) == 1
+    path.write_text(original.replace(m["search"], m["replace"]))
+    try:
+        built = build(m["tests"])
+        if built.returncode:
+            return "not built", built.stdout[-1500:]
+        results = run_tests(m["tests"], stop=True)
+    finally:
+        path.write_text(original)
+    failed = [t for t, status in results.items() if status == "fail"]
+    if failed:
+        return "caught", failed[0]
+    skipped = [t for t, status in results.items() if status != "run"]
+    return "survived", "not run: " + ", ".join(skipped) if skipped else ""
+
+
+def baseline(mutations, state):
+    """The tests pass without a bug; else nothing that they say counts."""
+    tests = sorted({t for m in mutations for t in m["tests"]})
+    stamp = hashlib.sha256("".join(sorted(digest(m) for m in mutations)).encode()).hexdigest()
+    if state.get("baseline") == stamp:
+        return
+    print(f"{len(tests)} tests without a bug ...", flush=True)
+    built = build(tests)
+    if built.returncode:
+        sys.exit(built.stdout[-4000:])
+    bad = [t for t, status in run_tests(tests, stop=False).items() if status == "fail"]
+    bad = [t for t in bad if run_tests([t], stop=False)[t] == "fail"]  # once more, alone
+    if bad:
+        sys.exit("these tests fail without a bug: " + ", ".join(bad))
+    state["baseline"] = stamp
+
+
+# --- what was found ------------------------------------------------------------------------------
+
+
+def table(mutations, found):
+    rows = ["| bug | area | what | verdict | by |", "|---|---|---|---|---|"]
+    for m in mutations:
+        r = found[m["name"]]
+        rows.append(f"| `{m['name']}` | {m['area']} | {m['what']} | {r['verdict']} | {r['detail'].splitlines()[0] if r['detail'] else ''} |")
+    return rows
+
+
+def write_table(path, mutations, found):
+    caught = sum(found[m["name"]]["verdict"] == "caught" for m in mutations)
+    commit = run("git", "rev-parse", "--short", "HEAD", cwd=ROOT).stdout.strip()
+    head = ["# Seeded bugs and the tests that notice", "",
+            f"{caught} of {len(mutations)} caught, {datetime.date.today()}, commit {commit} (made by `tests/mutation/run.py --table`).", ""]
+    pathlib.Path(path).write_text("\n".join(head + table(mutations, found)) + "\n")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--fresh", action="store_true")
+    parser.add_argument("--table")
+    parser.add_argument("--least", type=int, default=38)
+    parser.add_argument("--nice", type=int, default=10)
+    args = parser.parse_args()
+    everything = load()
+    fits = check(everything)
+    if args.check or not fits:
+        return 0 if fits else 1
+    mutations = [m for m in everything if re.search(args.only, m["name"])]
+    os.nice(args.nice)
+    WORK.mkdir(parents=True, exist_ok=True)
+    state = json.loads(STATE.read_text()) if STATE.exists() and not args.fresh else {}
+    found = state.setdefault("found", {})
+    todo = [m for m in mutations if found.get(m["name"], {}).get("digest") != digest(m)]
+    if todo:
+        copy_sources()
+        configure()
+        baseline(todo, state)
+    for i, m in enumerate(todo, 1):
+        began = time.monotonic()
+        verdict, detail = judge(m)
+        found[m["name"]] = {"digest": digest(m), "verdict": verdict, "detail": detail}
+        STATE.write_text(json.dumps(state, indent=1))
+        print(f"{i}/{len(todo)} {m['name']}: {verdict} {detail} ({time.monotonic() - began:.0f} s)", flush=True)
+    print("\n".join(table(mutations, found)))
+    if args.table:
+        write_table(args.table, mutations, found)
+    verdicts = collections.Counter(found[m["name"]]["verdict"] for m in mutations)
+    print(f"{verdicts['caught']} of {len(mutations)} caught, {verdicts['survived']} survived, {verdicts['not built']} not built")
+    return 0 if not verdicts["not built"] and (args.only or verdicts["caught"] >= args.least) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
