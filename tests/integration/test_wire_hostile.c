@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/base/rng.h"
+#include "tests/support/skewed_clock.h"
 #include "tests/support/wire_raw.h"
 
 static void garbage_truncated_and_multipart_frames_are_counted(void **state)
@@ -135,6 +136,29 @@ static void hostile_protobuf_in_every_message_changes_nothing(void **state)
     close_raw(&r);
 }
 
+/* What is said to a new process that wants this number; -1: any. */
+static enum frame_type answer_to_hello(struct raw *r, int wanted)
+{
+    uint8_t meta[512], out[1024];
+    Onic__Wire__Hello h = ONIC__WIRE__HELLO__INIT;
+    struct frame f;
+    zmq_msg_t msg;
+    h.role = WIRE_ROLE_ACTOR;
+    h.actor_id = wanted;
+    r->incarnation = 0;
+    size_t n = onic__wire__hello__pack(&h, meta);
+    n = build(out, head(r, FRAME_HELLO), meta, n, NULL, 0);
+    zmq_send(r->socket, out, n, 0);
+    do {
+        zmq_msg_init(&msg);
+        assert_true(zmq_msg_recv(&msg, r->socket, 0) >= 0);
+        assert_int_equal(frame_parse(&f, zmq_msg_data(&msg), zmq_msg_size(&msg)), FRAME_FINE);
+        zmq_msg_close(&msg);
+    } while (f.head.incarnation != 0 && f.head.type != FRAME_WELCOME); /* of the session before */
+    r->id = f.head.actor_id;
+    return f.head.type;
+}
+
 static void three_invalid_trajectories_in_a_row_end_the_session(void **state)
 {
     (void)state;
@@ -162,7 +186,31 @@ static void three_invalid_trajectories_in_a_row_end_the_session(void **state)
     assert_int_equal(led.trajectories.produced, 3);
     assert_int_equal(led.trajectories.dropped[LEDGER_DROP_INVALID], 3);
     trajectory_free(t);
+    uint32_t id = r.id;
+    assert_int_equal(answer_to_hello(&r, (int)id), FRAME_REJECT); /* in quarantine */
     assert_alive(&r);
+    skewed_clock_set(55000000000);
+    assert_int_equal(answer_to_hello(&r, (int)id), FRAME_REJECT);
+    skewed_clock_set(61000000000);
+    assert_int_equal(answer_to_hello(&r, (int)id), FRAME_WELCOME);
+    close_raw(&r);
+    clock_replace(NULL);
+}
+
+/* Who asks for any number gets another than one in quarantine. */
+static void a_number_in_quarantine_is_given_to_nobody(void **state)
+{
+    (void)state;
+    struct raw r;
+    open_raw(&r);
+    join(&r);
+    uint32_t id = r.id;
+    for (int i = 0; i < 10; i++) /* bad frames in a minute */
+        zmq_send(r.socket, "nonsense", 8, 0);
+    assert_true(wait_until(reached, &(struct goal){&r, 10}, 5000));
+    r.incarnation = 0;
+    assert_int_equal(answer_to_hello(&r, -1), FRAME_WELCOME);
+    assert_int_not_equal(r.id, id);
     close_raw(&r);
 }
 
@@ -387,6 +435,7 @@ int main(void)
         cmocka_unit_test(another_action_space_is_told_so),
         cmocka_unit_test(hostile_protobuf_in_every_message_changes_nothing),
         cmocka_unit_test(three_invalid_trajectories_in_a_row_end_the_session),
+        cmocka_unit_test(a_number_in_quarantine_is_given_to_nobody),
         cmocka_unit_test(sequence_numbers_are_taken_in_order_and_once),
         cmocka_unit_test(data_of_another_epoch_or_incarnation_is_not_used),
         cmocka_unit_test(a_large_description_is_refused_at_once),

@@ -59,7 +59,7 @@ enum wire_reject {
     WIRE_REJECT_INCOMPATIBLE = 1, /* specification or protocol differs: exit 78 */
     WIRE_REJECT_FENCED,           /* another process holds this actor id: exit 76 */
     WIRE_REJECT_DUPLICATE,        /* the id is alive elsewhere: exit 76 */
-    WIRE_REJECT_REVOKED,          /* sent nonsense too often: exit 78 */
+    WIRE_REJECT_REVOKED,          /* sent nonsense too often: exit 70 */
     WIRE_REJECT_OTHER_RUN,        /* another run answers at this address now: exit 75 */
     WIRE_REJECT_RETRY,            /* not now, say HELLO again */
     WIRE_REJECT_KEY               /* its key may not be here any more, or not this actor: exit 77 */

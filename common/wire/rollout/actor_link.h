@@ -69,9 +69,9 @@ int wire_actor_ready(struct wire_actor *w, const struct wire_ready *r, struct on
 /* Reads what has arrived, sends heartbeats, resends, pulls weights. timeout_ms: how long it may
  * wait when there is nothing to do; 0 never waits. ONIC_OK, or a final state: ONIC_ESTOPPED
  * (drained by the learner: finish and leave), ONIC_EAUTH (its key is not let in), ONIC_EFENCED
- * (another process has this number now), ONIC_EINCOMPATIBLE (REJECT: what differs), ONIC_ETIMEDOUT
- * (orphan timeout, another run at this address, or, in a deterministic run, a restarted learner:
- * restart the actor). Final states stay.
+ * (another process has this number now), ONIC_EINCOMPATIBLE (REJECT: what differs), ONIC_EINTERNAL
+ * (what this one sent was nonsense), ONIC_ETIMEDOUT (orphan timeout, another run at this address,
+ * or, in a deterministic run, a restarted learner: restart the actor). Final states stay.
  * Call it at least every second while environments step: it is the heartbeat. */
 int wire_actor_poll(struct wire_actor *w, int timeout_ms, struct onic_err *err);
 

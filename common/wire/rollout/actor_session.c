@@ -240,6 +240,9 @@ static void reject(struct wire_actor *w, const struct frame *f)
     case WIRE_REJECT_DUPLICATE:
         session_finish(w, ONIC_EFENCED, text);
         break;
+    case WIRE_REJECT_REVOKED:
+        session_finish(w, ONIC_EINTERNAL, text);
+        break;
     case WIRE_REJECT_OTHER_RUN:
         session_finish(w, ONIC_ETIMEDOUT, text);
         break;

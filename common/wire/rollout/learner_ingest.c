@@ -20,6 +20,9 @@
 #include "common/wire/rollout/learner_state.h"
 #include "session.pb-c.h"
 
+/* What an actor sent three times it would send again at once. */
+enum { QUARANTINE_MS = 60000 };
+
 enum { FRAMES_PER_TURN = 256, INVALID_RUN_MAX = 3, BAD_PER_MINUTE = 10, WARN_MS = 60000 };
 
 /* --- misbehaviour ------------------------------------------------------------------------ */
@@ -34,6 +37,7 @@ static void revoke(struct wire_learner *w, struct peer *p, const char *why)
     wire_learner_reject(w, &p->route, &of, WIRE_REJECT_REVOKED, text);
     peer_close(w, p, LEDGER_LOSTS, LEDGER_DROP_INVALID);
     p->revoked = true;
+    p->quarantined_until_ms = clock_ms() + QUARANTINE_MS;
 }
 
 /* True when this was once too often. */

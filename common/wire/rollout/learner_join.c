@@ -149,7 +149,7 @@ static int free_id(struct wire_learner *w, const struct sock_route *from)
     int end = w->p.deterministic ? w->p.deterministic_actors : PEERS_MAX;
     for (int id = 0; id < end; id++) {
         struct peer *p = peer_find(w, (uint32_t)id);
-        if (!p || p->state == PEER_CLOSED)
+        if (!p || (p->state == PEER_CLOSED && now >= p->quarantined_until_ms))
             return id;
     }
     for (int id = 0; id < end; id++) {
@@ -233,6 +233,21 @@ static bool may_take_over(struct wire_learner *w, struct peer *p, const struct s
     return false;
 }
 
+/* True: the number sent nonsense a moment ago, and the asker has been told to come again. */
+static bool is_quarantined(struct wire_learner *w, const struct peer *p,
+                           const struct sock_route *from, const struct frame *f)
+{
+    int64_t left = p->quarantined_until_ms - clock_ms();
+    char text[200];
+    if (left <= 0)
+        return false;
+    snprintf(text, sizeof text,
+             "actor number %u sent nonsense and is kept out for another %lld s; asking again",
+             p->id, (long long)left / 1000 + 1);
+    wire_learner_reject(w, from, &f->head, WIRE_REJECT_RETRY, text);
+    return true;
+}
+
 static void new_process(struct wire_learner *w, const struct sock_route *from,
                         const struct frame *f, const Onic__Wire__Hello *m)
 {
@@ -257,6 +272,8 @@ static void new_process(struct wire_learner *w, const struct sock_route *from,
         refuse_other_key(w, p, from, f);
         return;
     }
+    if (p && is_quarantined(w, p, from, f))
+        return;
     if (!p)
         p = peer_add(w, (uint32_t)id);
     else if (p->state == PEER_JOINED &&

@@ -51,6 +51,7 @@ struct peer {
     enum peer_state state;
     uint64_t incarnation;
     bool revoked;
+    int64_t quarantined_until_ms; /* the number is given to nobody before */
     struct sock_route route;
     int64_t last_rx_ms;
     int64_t challenged_ms; /* somebody else asked for this number; 0 = nobody */
