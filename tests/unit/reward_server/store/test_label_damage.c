@@ -206,7 +206,7 @@ static void of_a_flipped_bit_in_the_write_ahead_file_nothing_is_lost_unsaid(void
 {
     struct damage_case *c = *state;
     off_t size = size_of(c->killed, "-wal");
-    for (off_t at = 0; at < size; at += at < 64 ? 1 : 6007) {
+    for (off_t at = 0; at < size; at += at < 64 ? 3 : 6007) {
         int bit = (int)(at % 8);
         copy(c->killed, c->at);
         flip(c->at, "-wal", at, bit);
@@ -258,7 +258,7 @@ static void a_damaged_word_costs_a_server_no_label(void **state)
 static void a_damaged_header_costs_no_label(void **state)
 {
     struct damage_case *c = *state;
-    for (off_t at = 0; at < 32; at++) {
+    for (off_t at = 0; at < 32; at += 3) {
         copy(c->killed, c->at);
         flip(c->at, "-wal", at, (int)at % 8);
         assert_int_equal(opened_by_a_server(c->at).answered, LABELS);
