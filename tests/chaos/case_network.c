@@ -10,7 +10,7 @@
 
 #include "tests/chaos/cases.h"
 
-enum { COMMAND_MAX = 400, CUT_MS = 9000 };
+enum { COMMAND_MAX = 400, CUT_SHORT_MS = 2000, CUT_MS = 9000 };
 
 struct cable {
     char id[16]; /* of namespace, devices and table */
@@ -91,7 +91,7 @@ static bool network_storm(struct chaos_case *k, struct storm *s, struct cable *c
         if (!break_cable(c, i % 6))
             return storm_fail(s, "nft or tc refuses fault %d", i % 6);
         k->injected++;
-        ok = storm_wait_ms(s, 200 + rng_below(&s->rng, CUT_MS));
+        ok = storm_wait_ms(s, 200 + rng_below(&s->rng, k->faults < 6 ? CUT_SHORT_MS : CUT_MS));
         mend_cable(c);
         ok = ok && case_goes_on(s);
     }

@@ -22,6 +22,10 @@ static void print_line(void *ctx, const char *line)
 static void print_summary(const struct check *c)
 {
     int learners = c->nlives, actors = c->nactors;
+    if (c->unknown_after_rollback)
+        printf("%llu trajectories were made by actors of which no restored learner had heard so "
+               "much\n",
+               (unsigned long long)c->unknown_after_rollback);
     printf("%d processes, %d learner lives, %d actors, %llu trajectories made, %llu labels in the "
            "store: %llu violations\n",
            c->traces->n, learners, actors, (unsigned long long)c->made,
