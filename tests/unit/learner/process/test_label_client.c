@@ -99,6 +99,13 @@ static bool serve(void *ctx)
     return f->nasked >= f->want && !label_client_pending(f->annotate);
 }
 
+static bool was_asked(void *ctx)
+{
+    struct fixture *f = ctx;
+    serve(f);
+    return f->nasked >= f->want;
+}
+
 static bool known(struct fixture *f, const char *caption, float *score)
 {
     bool is_known;
@@ -157,6 +164,73 @@ static void held_labels_wait_until_they_are_applied(void **state)
     assert_false(known(&f, "a key", &score));
     label_client_apply(f.annotate, f.mix);
     assert_true(known(&f, "a key", &score));
+    close_fixture(&f);
+}
+
+static char order_heard[4][16]; /* by the model below, in this order */
+static int nheard;
+
+static void hear(struct reward_model *m, const struct label *l)
+{
+    (void)m;
+    assert_true(nheard < 4 && l->question_len < sizeof order_heard[0]);
+    memcpy(order_heard[nheard], l->question, l->question_len);
+    order_heard[nheard++][l->question_len] = '\0';
+}
+
+static bool has_none(const struct reward_model *m, const char *caption, size_t len)
+{
+    (void)m, (void)caption, (void)len;
+    return false;
+}
+
+static void free_nothing(struct reward_model *m)
+{
+    (void)m;
+}
+
+static void send_label(struct fixture *f, uint64_t id, const char *caption)
+{
+    struct label l = {.id = id,
+                      .state = LABEL_ANSWERED,
+                      .value = 1,
+                      .question = caption,
+                      .question_len = strlen(caption)};
+    wire_labels_server_send(f->server, 0, &l, 1);
+}
+
+/* When labels come depends on chance, and a model may learn another thing from another order. */
+static void held_labels_are_applied_in_an_order_of_their_own(void **state)
+{
+    (void)state;
+    static struct fixture f;
+    static const struct reward_model_type listener = {
+        .name = "listener",
+        .traits = {.wants_labels = true, .asks = QUESTION_CLASS},
+        .free = free_nothing,
+        .on_label = hear,
+        .has_label = has_none};
+    open_fixture(&f, "id-1");
+    reward_mix_free(f.mix);
+    f.mix = reward_mix_create(&(struct reward_mix_params){0}, &listener, NULL);
+    f.mute = true;
+    for (int round = 0; round < 2; round++) { /* "a key" comes first, then last */
+        nheard = f.nasked = 0;
+        f.want = 2;
+        label_client_free(f.annotate);
+        assert_ok(label_client_of_options(&f.annotate, &f.cfg, f.address, NULL, &err));
+        label_client_hold(f.annotate, true);
+        label_client_ask(f.annotate, f.mix, f.batch);
+        assert_true(wait_until(was_asked, &f, PATIENCE_MS));
+        send_label(&f, 1, round ? "a door" : "a key");
+        send_label(&f, 2, round ? "a key" : "a door");
+        assert_true(wait_until(serve, &f, PATIENCE_MS));
+        assert_int_equal(nheard, 0);
+        label_client_apply(f.annotate, f.mix);
+        assert_int_equal(nheard, 2);
+        assert_string_equal(order_heard[0], "a door");
+        assert_string_equal(order_heard[1], "a key");
+    }
     close_fixture(&f);
 }
 
@@ -509,6 +583,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(labels_reach_the_model_and_each_caption_is_asked_once),
         cmocka_unit_test(held_labels_wait_until_they_are_applied),
+        cmocka_unit_test(held_labels_are_applied_in_an_order_of_their_own),
         cmocka_unit_test(a_score_reaches_the_model_under_its_caption),
         cmocka_unit_test(pairs_are_drawn_and_labels_of_another_kind_are_no_answer),
         cmocka_unit_test(an_annotator_that_does_not_answer_such_questions_ends_the_run),
