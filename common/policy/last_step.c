@@ -36,6 +36,12 @@ static void write_numbers(const struct action_space *s, const union action_cell 
     }
 }
 
+static float reward_input(float r)
+{
+    double size = log1p(fabs((double)r));
+    return isfinite(size) ? (float)copysign(size, (double)r) : 0.0f;
+}
+
 void last_step_write(const struct action_space *s, bool action, bool reward,
                      const union action_cell *done, float r, float *out)
 {
@@ -43,7 +49,6 @@ void last_step_write(const struct action_space *s, bool action, bool reward,
         write_numbers(s, done, out);
     else if (action)
         write_choices(s, done, out);
-    double size = log1p(fabs((double)r));
     if (reward)
-        out[action ? action_inputs(s) : 0] = isfinite(size) ? (float)copysign(size, (double)r) : 0;
+        out[action ? action_inputs(s) : 0] = reward_input(r);
 }

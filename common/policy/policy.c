@@ -191,7 +191,8 @@ void policy_last_write(const struct policy *p, const union action_cell *done, fl
 void policy_remember(const struct policy *p, float *state, const union action_cell *done,
                      float reward)
 {
-    policy_last_write(p, done, reward, state + p->core.S);
+    if (p->X)
+        policy_last_write(p, done, reward, state + p->core.S);
 }
 
 static int head_width(const struct policy *p)
