@@ -220,7 +220,7 @@ int rollout_start(struct rollout *r, const uint8_t *blob, size_t len, struct oni
     size_t each = trajectory_snapshot_bytes(r->env_state_bytes, r->S);
     if (len != each * (size_t)r->E)
         return err_set(
-            err, ONIC_EINCOMPATIBLE,
+            err, ONIC_ECONFIG,
             "the resume point holds %zu bytes, %d environments need %zu: env.count must stay "
             "what it was when a deterministic run is resumed",
             len, r->E, each * (size_t)r->E);

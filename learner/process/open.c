@@ -23,6 +23,7 @@
 #include "learner/process/open.h"
 #include "learner/process/report.h"
 #include "learner/process/resume.h"
+#include "learner/process/resume_options.h"
 #include "learner/train/trainer_options.h"
 
 enum { TEXT_MAX = 1 << 20, INFLIGHT_BYTES_MAX = 512 << 20 };
@@ -355,6 +356,8 @@ static int open_parts(struct learner *r, const struct config *cfg, struct onic_e
         rc = run_identity_begin(&r->lineage, r->dir, from, err);
     if (!rc)
         rc = run_home_open(&r->home, r->dir, err);
+    if (!rc && from)
+        rc = resume_check_lock_step(from, cfg, &r->env, err);
     if (!rc && from)
         rc = load_checkpoint(r, from, err);
     if (!rc)

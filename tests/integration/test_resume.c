@@ -103,6 +103,41 @@ static void what_does_not_fit_a_run_leaves_no_trace_in_it(void **state)
     goes_on(s);
 }
 
+/* Rounds are counted from a run's beginning: with others, learner and actors waited for each other
+ * without end. */
+static void a_deterministic_run_keeps_what_its_rounds_are_made_of(void **state)
+{
+    static const struct {
+        const char *options, *part;
+    } unfit[] = {
+        {"--actors.count=2", "actors.count, which was 1 and is 2 now; give --actors.count=1"},
+        {"--env.count=8", "env.count, which was 16 and is 8 now; give --env.count=16"},
+        {"--train.rollout=16", "train.rollout, which was 32 and is 16 now"},
+        {"--train.batch=8192", "train.batch, which was 4096 and is 8192 now"},
+    };
+    struct scene *s = *state;
+    char args[500];
+    const char usual[] = "train --run-dir=run --env.id=corridor --reward.model=none";
+    snprintf(args, sizeof args, "%s --deterministic --actors.count=1 --frames=5000", usual);
+    assert_int_equal(program_run(&s->a, s->dir, "a", "onic", args, SCENE_LONG_MS), 0);
+    for (size_t i = 0; i < sizeof unfit / sizeof *unfit; i++) {
+        snprintf(args, sizeof args, "%s --frames=20000 %s", usual, unfit[i].options);
+        scene_fails_within(s, "onic", args, 64, unfit[i].part, 4);
+    }
+    snprintf(args, sizeof args,
+             "--run-dir=run --listen=ipc://%s/l --env.id=corridor --reward.model=none "
+             "--deterministic --actors.count=2",
+             s->dir);
+    scene_fails_within(s, "onic-learner", args, 64, "actors.count, which was 1", 6);
+    snprintf(args, sizeof args, "%s --frames=20000 --env.count=16", usual);
+    assert_int_equal(program_run(&s->a, s->dir, "a", "onic", args, SCENE_LONG_MS), 0);
+    snprintf(args, sizeof args, "%s --frames=20000 --on-exists=overwrite --deterministic=false",
+             usual);
+    assert_int_equal(program_run(&s->a, s->dir, "a", "onic", args, SCENE_LONG_MS), 0);
+    snprintf(args, sizeof args, "%s --frames=40000 --deterministic --actors.count=1", usual);
+    scene_fails_within(s, "onic", args, 64, "the run was not deterministic until now", 4);
+}
+
 /* --- refused by a part, after it began ------------------------------------------------------- */
 
 static void start_other_labels(struct scene *s)
@@ -277,6 +312,7 @@ int main(void)
 #define IN_SCENE(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
     const struct CMUnitTest tests[] = {
         IN_SCENE(what_does_not_fit_a_run_leaves_no_trace_in_it),
+        IN_SCENE(a_deterministic_run_keeps_what_its_rounds_are_made_of),
         IN_SCENE(a_life_that_is_refused_late_is_undone),
         IN_SCENE(a_learner_alone_undoes_its_refused_life_too),
         IN_SCENE(the_options_of_a_life_that_was_killed_before_a_checkpoint_are_gone),

@@ -242,7 +242,7 @@ static void a_snapshot_of_another_size_is_refused(void **state)
     struct fixture f;
     open_fixture(&f, "corridor", 0);
     uint8_t blob[8] = {0};
-    assert_err(rollout_start(f.rollout, blob, sizeof blob, &err), ONIC_EINCOMPATIBLE, "env.count");
+    assert_err(rollout_start(f.rollout, blob, sizeof blob, &err), ONIC_ECONFIG, "env.count");
     close_fixture(&f);
 }
 
