@@ -7,6 +7,8 @@
 #include <string.h>
 
 static void say(struct check *c, const char *format, va_list ap)
+    __attribute__((format(printf, 2, 0)));
+static void say(struct check *c, const char *format, va_list ap)
 {
     char line[CHECK_TEXT_MAX];
     vsnprintf(line, sizeof line, format, ap);
