@@ -170,10 +170,12 @@ int sock_bind(void **out, void *context, const char *address, const struct sock_
     bool keyed = sock_is_keyed(address, o->keys);
     if (keyed)
         serve_keys(context, s, o);
-    struct sock_crowd_rules crowd = {.strangers_max = o->strangers_max ? o->strangers_max : INT_MAX,
-                                     .stranger_ms = o->stranger_ms ? o->stranger_ms : STRANGER_MS,
-                                     .stranger_bytes =
-                                         o->stranger_bytes ? o->stranger_bytes : STRANGER_BYTES};
+    int strangers = o->strangers_max ? o->strangers_max : INT_MAX;
+    struct sock_crowd_rules crowd = {
+        .strangers_max = strangers,
+        .strangers_each = o->strangers_each ? o->strangers_each : strangers / 2,
+        .stranger_ms = o->stranger_ms ? o->stranger_ms : STRANGER_MS,
+        .stranger_bytes = o->stranger_bytes ? o->stranger_bytes : STRANGER_BYTES};
     sock_guard_start(context, s, keyed, &crowd);
     if (bind_all(s, &e, first) != 0) {
         rc = bind_error(address, o, err);

@@ -41,7 +41,8 @@ struct sock_options {
     enum key_role peer; /* to connect: who is expected */
     const char *option; /* what to change, in sentences: "--listen" */
     /* To bind: connections that nobody has said to know (sock_know); 0 = a default. */
-    int strangers_max;     /* in all, of one machine half of them; 0 = any number */
+    int strangers_max;     /* in all; 0 = any number */
+    int strangers_each;    /* of one machine; 0 = half of them */
     int64_t stranger_ms;   /* until they are cut */
     size_t stranger_bytes; /* that they may send without a whole message */
     unsigned

@@ -80,7 +80,7 @@ static int crowd_strangers(struct sock_crowd *c, uint64_t address, bool any,
 static void make_room(struct sock_crowd *c, uint64_t address)
 {
     struct connection *oldest;
-    if (crowd_strangers(c, address, false, &oldest) > c->rules.strangers_max / 2 ||
+    if (crowd_strangers(c, address, false, &oldest) > c->rules.strangers_each ||
         crowd_strangers(c, 0, true, &oldest) > c->rules.strangers_max)
         oldest->going = CROWD_TOO_MANY;
 }

@@ -6,7 +6,7 @@
  *
  * libzmq accepts whoever comes, keeps whoever says nothing, and stores what belongs to a message
  * that never ends, or that nobody fetches. So each connection is a stranger at first: it has some
- * seconds to become known (join), there are only so many strangers, of one address and in all, of
+ * seconds to become known (join), there are only so many strangers, of one machine and in all, of
  * which the oldest goes, so that a newcomer always gets its chance; what it has sent and what has
  * not become a whole message is bounded, small for strangers, by what was agreed for the others;
  * and who does not fetch what is sent to it for long goes, too.
@@ -21,9 +21,9 @@
 struct sock_crowd;
 
 struct sock_crowd_rules {
-    int strangers_max;     /* in all; one address may have half of them */
-    int64_t stranger_ms;   /* until it must be known */
-    size_t stranger_bytes; /* that it may have under way */
+    int strangers_max, strangers_each; /* in all, of one machine */
+    int64_t stranger_ms;               /* until it must be known */
+    size_t stranger_bytes;             /* that it may have under way */
 };
 
 /* A connection as the system sees it; bytes since it was made. */

@@ -324,6 +324,7 @@ int wire_weights_server_create(struct wire_weights_server **out,
                              .keys = p->keys,
                              .roles = weights_roles,
                              .strangers_max = p->connections_max,
+                             .strangers_each = p->connections_max, /* all actors may be of one */
                              .stranger_ms = IDLE_MS,
                              .stranger_bytes = 16 * GET_BYTES,
                              .option = p->option};

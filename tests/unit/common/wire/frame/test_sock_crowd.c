@@ -36,7 +36,8 @@ static void check(struct world *w, int64_t now)
 
 static struct world world(void)
 {
-    struct sock_crowd_rules r = {.strangers_max = 8, .stranger_ms = 1000, .stranger_bytes = 5000};
+    struct sock_crowd_rules r = {
+        .strangers_max = 8, .strangers_each = 4, .stranger_ms = 1000, .stranger_bytes = 5000};
     return (struct world){.c = sock_crowd_create(&r)};
 }
 
