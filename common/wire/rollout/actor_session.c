@@ -235,6 +235,10 @@ static void reject(struct wire_actor *w, const struct frame *f)
     if (!m)
         return;
     meta_text(text, sizeof text, &m->text);
+    if (!text[0])
+        snprintf(text, sizeof text,
+                 "the learner at %s refuses this actor without a reason (code %u)", w->learner,
+                 m->code);
     switch (m->code) {
     case WIRE_REJECT_FENCED:
     case WIRE_REJECT_DUPLICATE:
