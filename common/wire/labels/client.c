@@ -528,6 +528,26 @@ const struct wire_labels_identity *wire_labels_client_identity(const struct wire
     return &c->identity;
 }
 
+/* Shorter than sock_trouble's sentence, which is in the log. */
+static void say_trouble(const struct wire_labels_client *c, char *out, size_t size)
+{
+    if (!c->keys)
+        snprintf(out, size,
+                 "not authorised: the reward server at %.60s wants keys (--security.keys=DIR), or "
+                 "it is none",
+                 c->address);
+    else if (c->trouble == SOCK_REFUSED)
+        snprintf(out, size,
+                 "not authorised: the key of this program is not in %s.allow of the reward server "
+                 "at %.60s",
+                 key_role_name(wire_keys_role(c->keys)), c->address);
+    else
+        snprintf(out, size,
+                 "who listens at %.60s has no key of reward-server.allow (security.keys), or is no "
+                 "reward server",
+                 c->address);
+}
+
 void wire_labels_client_status(const struct wire_labels_client *c,
                                struct wire_labels_client_status *out)
 {
@@ -540,10 +560,7 @@ void wire_labels_client_status(const struct wire_labels_client *c,
     int64_t now = clock_ms(), silent = now - (c->heard_ms ? c->heard_ms : c->created_ms);
     out->waiting_for[0] = '\0';
     if (!c->connected && c->trouble)
-        snprintf(out->waiting_for, sizeof out->waiting_for,
-                 "the reward server at %.60s and this program do not get together: %s", c->address,
-                 c->trouble == SOCK_REFUSED ? "not authorised (keys)"
-                                            : "another key, none, or another protocol");
+        say_trouble(c, out->waiting_for, sizeof out->waiting_for);
     else if (!c->connected && c->no_room)
         snprintf(out->waiting_for, sizeof out->waiting_for,
                  "the reward server at %.60s serves %d learners already; no new labels, start "

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/base/rng.h"
 #include "tests/support/wire_keys.h"
 
 static char dir[256];
@@ -184,6 +185,50 @@ static void a_list_has_comments_and_keys_with_a_hash_in_them(void **state)
     assert_err(key_list_parse(&l, "x", "ONIC_CURVE_ACTOR", &err), ONIC_ECONFIG, "ONIC_CURVE_ACTOR");
 }
 
+static bool is_read_or_refused(int rc)
+{
+    return !rc || rc == ONIC_ECONFIG;
+}
+
+/* Files of any bytes: refused, or every key in them is one. */
+static void any_bytes_are_keys_or_refused(void **state)
+{
+    (void)state;
+    static const char words[][44] = {
+        "0#2340#2340#2340#2340#2340#2340#2340#234", "#", ",", "\n", "\r\n", " ", "x",
+        "0#2340#2340#2340#2340#2340#2340#2340#23~"};
+    struct rng r = rng_stream(1, "keys", 0, 0, 0);
+    char folder[300], path[400];
+    int read = 0;
+    keys_make(folder, dir, "any", KEYS_ALL, "");
+    snprintf(path, sizeof path, "%s/actor.allow", folder);
+    for (int i = 0; i < 2000; i++) {
+        char text[600], secret[KEY_TEXT], public[KEY_TEXT];
+        struct key_list l;
+        size_t n = 0;
+        while (n < 500 && rng_below(&r, 12)) {
+            if (rng_below(&r, 4) == 0)
+                text[n++] = (char)rng_below(&r, 256);
+            else
+                n += (size_t)snprintf(text + n, 64, "%s", words[rng_below(&r, 8)]);
+        }
+        FILE *f = fopen(path, "w");
+        assert_non_null(f);
+        assert_int_equal(fwrite(text, 1, n, f), n);
+        fclose(f);
+        assert_true(is_read_or_refused(key_list_read(&l, path, NULL)));
+        for (int k = 0; k < l.n; k++)
+            assert_true(key_list_has(&l, l.key[k]));
+        read += l.n > 0;
+        key_list_free(&l);
+        text[n] = '\0';
+        assert_true(is_read_or_refused(key_list_parse(&l, text, "X", NULL)));
+        key_list_free(&l);
+        assert_true(is_read_or_refused(key_secret_parse(secret, public, text, "X", NULL)));
+    }
+    assert_true(read > 20);
+}
+
 static void a_list_that_changes_is_read_again_and_a_broken_one_is_not(void **state)
 {
     (void)state;
@@ -256,6 +301,7 @@ int main(void)
         cmocka_unit_test(a_secret_that_others_know_is_refused),
         cmocka_unit_test(what_is_no_key_is_named_by_file_and_line),
         cmocka_unit_test(a_list_has_comments_and_keys_with_a_hash_in_them),
+        cmocka_unit_test(any_bytes_are_keys_or_refused),
         cmocka_unit_test(a_list_that_changes_is_read_again_and_a_broken_one_is_not),
         cmocka_unit_test(variables_take_the_place_of_files),
     };
