@@ -229,6 +229,28 @@ static void an_actor_finds_the_learners_new_key_without_a_restart(void **state)
     wire_keys_free(old);
 }
 
+static void an_actor_with_keys_names_a_learner_without(void **state)
+{
+    (void)state;
+    struct wire_learner *l;
+    struct wire_learner_params p = pair_learner_params("tcp://127.0.0.1:*");
+    assert_ok(wire_learner_create(&l, &p, &err));
+    pair_publish(l, 0);
+    struct wire_keys *k = keys_of(keys, KEY_ACTOR);
+    struct onic_err e = {0};
+    int warnings = 0;
+    log_set_writer(count_warnings, &warnings);
+    struct wire_actor *a = keyed_actor(wire_learner_address(l), k, -1);
+    int64_t end = clock_ms() + JOIN_MS;
+    while (!warnings && clock_ms() < end)
+        assert_int_equal(keyed_welcome(a, 100, &e), ONIC_EAGAIN);
+    log_set_writer(NULL, NULL);
+    assert_int_equal(warnings, 1);
+    wire_actor_free(a);
+    wire_learner_free(l);
+    wire_keys_free(k);
+}
+
 /* --- whose place it is ------------------------------------------------------------------- */
 
 static void an_actors_number_belongs_to_the_key_that_joined_first(void **state)
@@ -451,6 +473,7 @@ int main(void)
         cmocka_unit_test(only_the_role_of_a_socket_gets_in),
         cmocka_unit_test(an_actor_whose_key_is_taken_off_the_list_is_out),
         cmocka_unit_test(an_actor_finds_the_learners_new_key_without_a_restart),
+        cmocka_unit_test(an_actor_with_keys_names_a_learner_without),
         cmocka_unit_test(an_actors_number_belongs_to_the_key_that_joined_first),
         cmocka_unit_test(whatever_is_asked_is_answered_and_lets_nobody_in),
         cmocka_unit_test(learners_ask_a_reward_server_observers_look),

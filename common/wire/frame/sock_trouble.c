@@ -3,7 +3,9 @@
  *
  * A server that does not know the client's key says so (ZAP's status, 400). One that has another
  * key than the client expects, or none, cannot say anything that the client understands and hangs
- * up; so does one that is ending. Only several of these in a row are trouble. */
+ * up; so does one that is ending. Only several of these in a row are trouble. Where one side has
+ * keys and the other none, whoever reads the other's greeting first knows it, and its hanging up is
+ * all that the other learns; a client that knows it does not try again. */
 #include "common/wire/frame/sock_trouble.h"
 
 #include <pthread.h>
@@ -166,7 +168,7 @@ enum sock_trouble sock_trouble(void *socket, char text[SOCK_TROUBLE_TEXT])
                  key_role_words(v->peer), v->address);
         return SOCK_REFUSED;
     }
-    if (v->failures < SHUT_AFTER)
+    if (v->failures < SHUT_AFTER && !v->other_mechanism)
         return SOCK_FINE;
     say_shut(v, text);
     return SOCK_SHUT;
