@@ -106,9 +106,9 @@ static void mean_and_deviation_are_those_of_all_that_was_seen(void **state)
         for (int k = 0; k < ELEMENTS; k++) {
             long double mean = 0, squares = 0;
             for (int i = 0; i < f.count[k]; i++)
-                mean += f.seen[k][i] / (long double)f.count[k];
+                mean += (long double)f.seen[k][i] / f.count[k];
             for (int i = 0; i < f.count[k]; i++)
-                squares += (f.seen[k][i] - mean) * (f.seen[k][i] - mean);
+                squares += powl((long double)f.seen[k][i] - mean, 2);
             double scale = (double)(1 / sqrtl(squares / f.count[k]));
             bool constant = k == 2 || k == 3;
             assert_close(f.weights[n.mean + (size_t)k], (double)mean, 1e-7, 1e-9);
