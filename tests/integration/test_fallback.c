@@ -288,7 +288,7 @@ static void another_order_in_the_same_run_is_refused(void **state)
     (void)state;
     snprintf(args, sizeof args, "train --run-dir=run --annotator.fallback=random");
     int code = program_run(&p, dir, "again", "onic", args, PATIENCE_MS);
-    if (code != 78 || !strstr(program_text(p.err), "llm>random"))
+    if (code != 64 || !strstr(program_text(p.err), "llm>random"))
         fail_msg("%d: %s", code, program_text(p.err));
 }
 
