@@ -270,7 +270,7 @@ static void pages_of_an_older_run_are_taken_along(void **state)
     scene_train(&s, "--actors.count=1");
     program_kill(&s.a);
     assert_true(exists("run/actors/actor-0.ledger"));
-    shell("mv run/actors/actor-0.ledger run/replays/ && rmdir run/actors");
+    shell("mv run/actors/actor-0.ledger run/replays/"); /* its key stays: it is what proves it */
     scene_train(&s, "--actors.count=1");
     scene_trains_on(&s);
     assert_true(exists("run/actors/actor-0.ledger"));
