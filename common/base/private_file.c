@@ -35,7 +35,7 @@ int private_file_write(const char *path, const void *data, size_t bytes, struct 
         return err_set(err, ONIC_ECANTCREATE, "%s is longer than a path may be", path);
     unlink(beside); /* of a process of this number that was killed here */
     int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    bool ok = fd >= 0 && write(fd, data, bytes) == (ssize_t)bytes;
+    bool ok = fd >= 0 && write(fd, data, bytes) == (ssize_t)bytes && fsync(fd) == 0;
     int why = errno;
     if (fd >= 0)
         close(fd);

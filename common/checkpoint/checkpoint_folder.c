@@ -48,13 +48,15 @@ static int newest_first(const void *a, const void *b)
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
-/* A temporary file whose writer is gone: it has the number of no process of this machine, and
- * nobody (another machine may share the folder) has written to it for long. */
+/* A temporary file whose writer is gone: it has the number of no other process of this machine, and
+ * nobody (another machine may share the folder) has written to it for long. With our own number it
+ * is of an earlier life, as in a container, where every life is process 1: who prunes has just
+ * written its own. */
 static bool is_left_over(const char *path, const char *number)
 {
     struct stat st;
     long pid = strtol(number, NULL, 10);
-    bool alive = pid > 0 && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
+    bool alive = pid > 0 && pid != getpid() && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
     return !alive && stat(path, &st) == 0 && clock_wall_s() - (double)st.st_mtime > LEFT_OVER_S;
 }
 

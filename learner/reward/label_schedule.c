@@ -75,6 +75,8 @@ int label_schedule_plan(struct label_schedule *s, int most)
         s->steps_now++;
         n++;
     }
+    s->piece_full = s->owed > 0 && s->steps_now < s->p.steps_max &&
+                    (n == most || (n > 0 && n * s->step_s >= PIECE_S));
     return n;
 }
 
@@ -89,6 +91,8 @@ void label_schedule_spent(struct label_schedule *s, double seconds, int steps)
 
 static const char *what_limits(const struct label_schedule *s)
 {
+    if (s->piece_full)
+        return "the size of a piece; reward.train_beside=no has none";
     if (s->steps_now == s->p.steps_max)
         return "reward.steps_max";
     if (!s->p.deterministic && s->p.share < 1)

@@ -32,7 +32,8 @@ struct label_schedule {
     int64_t steps_now, last_ns, begin_ns;
     double life_s, used_s, between_s; /* in all; training, on any thread; inside begin .. end */
     double left_s;                    /* of the share: a step begins while it is above 0 */
-    double step_s; /* of the other thread, moving average; 0: it has not taken one yet */
+    double step_s;   /* of the other thread, moving average; 0: it has not taken one yet */
+    bool piece_full; /* the last plan ended for the size of a piece */
     bool said_behind;
 };
 

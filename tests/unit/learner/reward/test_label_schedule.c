@@ -161,6 +161,27 @@ static int train_beside(struct label_schedule *s, int before, int step_ms)
     return n;
 }
 
+/* Neither reward.steps_max nor the share holds it up then, and the log must not say so. */
+static void a_piece_that_is_full_is_known(void **state)
+{
+    struct label_schedule s;
+    struct label_schedule_params p = {.dataset_size = 1000,
+                                      .steps_per_arrival = 100,
+                                      .steps_per_update = 1,
+                                      .steps_max = 200,
+                                      .share = 1};
+    (void)state;
+    label_schedule_init(&s, &p);
+    label_schedule_arrival(&s);
+    assert_int_equal(train_beside(&s, 0, 0), 1); /* nobody knows yet how long one takes */
+    assert_false(s.piece_full);
+    assert_int_equal(train_beside(&s, 1, 1), 32);
+    assert_true(s.piece_full);
+    s.p.steps_max = 8;
+    assert_int_equal(train_beside(&s, 32, 1), 8);
+    assert_false(s.piece_full);
+}
+
 /* As training_keeps_to_its_share_of_the_time, but the updates go on. */
 static void another_thread_keeps_to_the_share_as_well(void **state)
 {
@@ -232,6 +253,7 @@ int main(void)
         cmocka_unit_test(a_pause_earns_no_burst),
         cmocka_unit_test(slow_updates_keep_to_the_share_as_well),
         cmocka_unit_test(hours_without_labels_earn_no_burst),
+        cmocka_unit_test(a_piece_that_is_full_is_known),
         cmocka_unit_test(another_thread_keeps_to_the_share_as_well),
         cmocka_unit_test(another_thread_gets_its_steps_in_pieces),
     };
