@@ -144,13 +144,25 @@ static void disconnect(struct label_store *s)
 }
 
 /* Made here where it is missing: SQLite would make it 0644 whatever the umask allows. Its other
- * files take the mode of this one. */
+ * files take the mode of this one. One that is there is not opened here: closing any descriptor of
+ * a file gives up every lock that this process has on it, also those of the connection that
+ * label_store_probe keeps. */
+static int make_missing_file(const char *path, struct onic_err *err)
+{
+    if (eaccess(path, R_OK | W_OK) == 0)
+        return ONIC_OK;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return err_set(err, ONIC_EIO, "opening %s: %s", path, strerror(errno));
+    close(fd);
+    return ONIC_OK;
+}
+
 static int open_for_writing(struct label_store *s, struct onic_err *err)
 {
-    int fd = open(s->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return err_set(err, ONIC_EIO, "opening %s: %s", s->path, strerror(errno));
-    close(fd);
+    int rc = make_missing_file(s->path, err);
+    if (rc)
+        return rc;
     if (sqlite3_open_v2(s->path, &s->db,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
                         NULL) != SQLITE_OK)

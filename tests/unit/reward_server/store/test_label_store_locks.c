@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* A store has one server; what another process does beside it leaves the server's files alone. */
+#define _GNU_SOURCE
+#include "tests/onic_test.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "reward_server/store/label_store.h"
+
+static const struct label_identity identity = {"rules", "patterns", "minigrid/KeyCorridor",
+                                               "abc",   "noise=0",  0};
+
+/* A second process, made before the first one opens anything: SQLite's knowledge of its locks must
+ * not be inherited. */
+struct beside {
+    pid_t pid;
+    int go;
+};
+
+struct locks_case {
+    char dir[256], path[300], log[310];
+    struct beside beside;
+};
+
+static struct label answer(const char *caption)
+{
+    return (struct label){.question = caption,
+                          .question_len = strlen(caption),
+                          .state = LABEL_ANSWERED,
+                          .value = 1,
+                          .confidence = 0.75,
+                          .raw = "why"};
+}
+
+/* Opens and closes the store as `onic labels import` does once it is told to; exits with 0, or the
+ * error's number. */
+static struct beside import_later(const char *path)
+{
+    int fd[2];
+    assert_int_equal(pipe(fd), 0);
+    struct beside b = {.pid = fork(), .go = fd[1]};
+    if (b.pid == 0) {
+        struct label_store *s = NULL;
+        char byte;
+        close(fd[1]);
+        if (read(fd[0], &byte, 1) != 1)
+            _exit(99);
+        int rc = label_store_open(&s, path, LABEL_STORE_IMPORT, NULL);
+        label_store_close(s);
+        _exit(rc < 0 ? -rc : rc);
+    }
+    close(fd[0]);
+    return b;
+}
+
+static int import_now(struct beside *b)
+{
+    int status;
+    assert_int_equal(write(b->go, "g", 1), 1);
+    close(b->go);
+    assert_int_equal(waitpid(b->pid, &status, 0), b->pid);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static int locks_setup(void **state)
+{
+    struct locks_case *c = calloc(1, sizeof *c);
+    temp_dir_create(c->dir);
+    snprintf(c->path, sizeof c->path, "%s/labels.sqlite", c->dir);
+    snprintf(c->log, sizeof c->log, "%s-wal", c->path);
+    c->beside = import_later(c->path);
+    *state = c;
+    return 0;
+}
+
+static int locks_teardown(void **state)
+{
+    struct locks_case *c = *state;
+    temp_dir_remove(c->dir);
+    free(c);
+    return 0;
+}
+
+static struct label_store *server_with_a_label(const char *path)
+{
+    struct label_store *s = NULL;
+    struct label kept = answer("kept");
+    assert_ok(label_store_open(&s, path, LABEL_STORE_SERVER, &err));
+    assert_ok(label_store_use(s, &identity, &err));
+    assert_ok(label_store_answer(s, &kept, 1, &err));
+    return s;
+}
+
+/* Another process sees locks of this one. */
+static bool is_locked(const char *path)
+{
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+        int fd = open(path, O_RDWR);
+        _exit(fd >= 0 && fcntl(fd, F_GETLK, &all) == 0 && all.l_type != F_UNLCK ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* The disk is full for a while: the server opens the store again. */
+static void write_fails_for_a_while(struct label_store *s)
+{
+    struct label lost = answer("lost");
+    struct rlimit old, tight;
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &old);
+    tight = old;
+    tight.rlim_cur = 4096;
+    setrlimit(RLIMIT_FSIZE, &tight);
+    int failed = label_store_answer(s, &lost, 1, NULL), probe = label_store_probe(s, NULL);
+    setrlimit(RLIMIT_FSIZE, &old);
+    assert_int_equal(failed, ONIC_EIO);
+    assert_int_equal(probe, ONIC_EIO);
+}
+
+static void a_store_that_is_opened_again_stays_locked(void **state)
+{
+    struct locks_case *c = *state;
+    struct label_store *s = server_with_a_label(c->path);
+    assert_true(is_locked(c->path));
+    write_fails_for_a_while(s);
+    assert_true(is_locked(c->path));
+    assert_ok(label_store_probe(s, &err));
+    assert_true(is_locked(c->path));
+    assert_int_equal(import_now(&c->beside), 0);
+    assert_int_equal(access(c->log, F_OK), 0); /* it was not the last to leave */
+    struct label more = answer("more");
+    assert_ok(label_store_answer(s, &more, 1, &err));
+    label_store_close(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_store_that_is_opened_again_stays_locked, locks_setup,
+                                        locks_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
