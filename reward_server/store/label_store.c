@@ -101,10 +101,15 @@ static int take_lock(struct label_store *s, struct onic_err *err)
     if (s->lock_fd < 0)
         rc = err_set(err, ONIC_ECANTCREATE, "cannot create %s: %s", name.data, strerror(errno));
     else if (lock_file_take(s->lock_fd) != LOCK_FILE_MINE)
-        rc = err_set(err, ONIC_ECANTCREATE,
-                     "label store %s is in use by another reward server; stop it or choose another "
-                     "labels.path",
-                     s->path);
+        rc = s->mode == LABEL_STORE_IMPORT
+                 ? err_set(err, ONIC_ECANTCREATE,
+                           "label store %s is in use and its write-ahead file is damaged at byte "
+                           "%lld; stop the reward server first",
+                           s->path, (long long)s->log.at)
+                 : err_set(err, ONIC_ECANTCREATE,
+                           "label store %s is in use by another reward server; stop it or choose "
+                           "another labels.path",
+                           s->path);
     buf_release(&name);
     return rc;
 }
@@ -282,10 +287,20 @@ static int try_mended_log(struct label_store *s, struct onic_err *err)
                    shell_word(s->path, word, sizeof word));
 }
 
+/* Only who has the store's lock may change the write-ahead file: a server may be writing to it.
+ * Then looks again: a server may have ended meanwhile. */
+static int lock_damaged_log(struct label_store *s, struct onic_err *err)
+{
+    int rc = take_lock(s, err);
+    return rc ? rc : label_wal_check(s->path, &s->log, err);
+}
+
 /* A damaged write-ahead file is put right before SQLite meets it, or refused. */
 static int open_log(struct label_store *s, struct onic_err *err)
 {
     int rc = label_wal_check(s->path, &s->log, err);
+    if (!rc && s->log.damaged && s->lock_fd < 0)
+        rc = lock_damaged_log(s, err);
     if (rc)
         return rc;
     if (s->log.unfinished)

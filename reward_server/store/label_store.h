@@ -16,7 +16,8 @@
  * `quarantine`, named in the log and counted, never served. A damaged write-ahead file is put right
  * before SQLite would end it at the damage (label_wal.h); what cannot be put right ends the server.
  *
- * One server at a time (a lock beside the file); `onic labels` may read and import meanwhile.
+ * One server at a time (a lock beside the file); `onic labels` may read and import meanwhile, but
+ * where the write-ahead file is damaged an import takes that lock too, until it is closed.
  * Single-threaded per object. Errors: ONIC_EIO disk full or I/O (the store stays usable for
  * reading; see label_store_probe), ONIC_EDAMAGED not a database or damaged pages, ONIC_ECANTCREATE
  * in use or cannot be created, ONIC_ENOTFOUND no such file (LABEL_STORE_READ). */

@@ -13,6 +13,8 @@
 
 #include "reward_server/store/label_store.h"
 
+enum { COMMITS = 20 };
+
 static const struct label_identity identity = {"rules", "patterns", "minigrid/KeyCorridor",
                                                "abc",   "noise=0",  0};
 
@@ -144,11 +146,95 @@ static void a_store_that_is_opened_again_stays_locked(void **state)
     label_store_close(s);
 }
 
+static void answer_often(struct label_store *s)
+{
+    for (int i = 0; i < COMMITS; i++) {
+        char caption[32];
+        snprintf(caption, sizeof caption, "caption %d", i);
+        struct label a = answer(caption);
+        if (label_store_answer(s, &a, 1, NULL) != ONIC_OK)
+            abort();
+    }
+}
+
+/* A bit of a frame in the middle of the write-ahead file; twice: as it was. */
+static void flip_bit_of_log(const char *log)
+{
+    const off_t at = 32 + 9 * (24 + 4096) + 24 + 1600;
+    uint8_t byte;
+    int fd = open(log, O_RDWR);
+    assert_true(fd >= 0);
+    assert_int_equal(pread(fd, &byte, 1, at), 1);
+    byte ^= 2;
+    assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+    close(fd);
+}
+
+static bool is_kept_as_it_was(const struct locks_case *c)
+{
+    char kept[340];
+    snprintf(kept, sizeof kept, "%s.damaged", c->log);
+    return access(kept, F_OK) == 0;
+}
+
+static void the_damaged_log_of_a_running_server_is_left_alone(void **state)
+{
+    struct locks_case *c = *state;
+    struct label_store *s = server_with_a_label(c->path), *import = NULL;
+    answer_often(s);
+    flip_bit_of_log(c->log);
+    assert_int_equal(import_now(&c->beside), -ONIC_ECANTCREATE);
+    assert_false(is_kept_as_it_was(c));
+    assert_err(label_store_open(&import, c->path, LABEL_STORE_IMPORT, &err), ONIC_ECANTCREATE,
+               "stop the reward server first");
+    assert_null(import);
+    flip_bit_of_log(c->log); /* nothing else has changed: all is well again */
+    label_store_close(s);
+    assert_int_equal(access(c->log, F_OK), -1);
+    assert_ok(label_store_open(&s, c->path, LABEL_STORE_READ, &err));
+    struct label_counts n;
+    assert_ok(label_store_counts(s, &n, &err));
+    assert_int_equal(n.answered, COMMITS + 1);
+    assert_ok(label_store_damage(s, &err));
+    label_store_close(s);
+}
+
+static void the_damaged_log_of_a_dead_server_is_put_right_under_its_lock(void **state)
+{
+    struct locks_case *c = *state;
+    struct label_store *s = NULL, *server = NULL;
+    struct label_counts n;
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        answer_often(server_with_a_label(c->path));
+        kill(getpid(), SIGKILL);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+    flip_bit_of_log(c->log);
+    assert_ok(label_store_open(&s, c->path, LABEL_STORE_IMPORT, &err));
+    assert_true(is_kept_as_it_was(c));
+    assert_ok(label_store_counts(s, &n, &err));
+    assert_int_equal(n.answered, COMMITS + 1);
+    assert_err(label_store_open(&server, c->path, LABEL_STORE_SERVER, &err), ONIC_ECANTCREATE,
+               "in use");
+    label_store_close(s);
+    assert_ok(label_store_open(&server, c->path, LABEL_STORE_SERVER, &err));
+    label_store_close(server);
+    assert_int_equal(import_now(&c->beside), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_store_that_is_opened_again_stays_locked, locks_setup,
                                         locks_teardown),
+        cmocka_unit_test_setup_teardown(the_damaged_log_of_a_running_server_is_left_alone,
+                                        locks_setup, locks_teardown),
+        cmocka_unit_test_setup_teardown(
+            the_damaged_log_of_a_dead_server_is_put_right_under_its_lock, locks_setup,
+            locks_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
