@@ -54,7 +54,7 @@ const struct env_family *env_family_at(int i)
     return i < BUILTIN_COUNT ? builtin[i] : plugins.family[i - BUILTIN_COUNT];
 }
 
-static void make_id(char out[2 * ENV_ID_MAX], const struct env_family *f, const char *name)
+static void registry_make_id(char out[2 * ENV_ID_MAX], const struct env_family *f, const char *name)
 {
     snprintf(out, 2 * ENV_ID_MAX, "%s%s%s", f->family, name[0] ? ":" : "", name);
 }
@@ -66,7 +66,7 @@ static void make_id(char out[2 * ENV_ID_MAX], const struct env_family *f, const 
 static int slips(const char *folded, const struct env_family *family, const char *name)
 {
     char id[2 * ENV_ID_MAX], whole[2 * ENV_ID_MAX], alone[2 * ENV_ID_MAX];
-    make_id(id, family, name);
+    registry_make_id(id, family, name);
     option_fold(id, whole, sizeof whole);
     option_fold(name, alone, sizeof alone);
     int d = option_distance(folded, whole), without = option_distance(folded, alone) + 1;
@@ -90,7 +90,7 @@ static bool nearest_id(const char *id, char out[2 * ENV_ID_MAX])
             int d = slips(folded, family, family->names[n]);
             if (d < best) {
                 best = d;
-                make_id(out, family, family->names[n]);
+                registry_make_id(out, family, family->names[n]);
             }
         }
     }
@@ -115,7 +115,7 @@ static void put_families(const char *only, struct buf *out)
         const struct env_family *family = env_family_at(f);
         if (only && strcmp(family->family, only) != 0)
             continue;
-        make_id(id, family, family->names[0]);
+        registry_make_id(id, family, family->names[0]);
         buf_printf(out, "%s%s (%d, for example %s)", any ? ", " : "", family->family,
                    registry_count_of(family), id);
         any = true;

@@ -132,7 +132,7 @@ static void log_put_value(struct buf *b, const struct log_kv *v)
 }
 
 /* A full disk: there is nowhere to say so but in the first line that it takes again. */
-static void count_lost(bool written)
+static void log_count_lost(bool written)
 {
     if (!written) {
         atomic_fetch_add(&lost_lines, 1);
@@ -160,7 +160,7 @@ void log_write(enum log_level level, const char *msg, const struct log_kv *kvs)
         writer(atomic_load(&line_writer_ctx), line.data, line.len);
     } else {
         reopen_now_and_then();
-        count_lost(write(STDERR_FILENO, line.data, line.len) == (ssize_t)line.len);
+        log_count_lost(write(STDERR_FILENO, line.data, line.len) == (ssize_t)line.len);
     }
     buf_release(&line);
 }

@@ -46,7 +46,7 @@ static void log_left_aside(struct buf *keys, const char *source)
     buf_release(keys);
 }
 
-static void add_key(struct buf *keys, const char *key)
+static void overlay_add_key(struct buf *keys, const char *key)
 {
     buf_printf(keys, "%s%s", keys->len ? ", " : "", key);
 }
@@ -90,7 +90,7 @@ int config_take_portable(struct config *onto, const struct config *from, const s
         bool same = strcmp(value, mine) == 0, place = is_place(i, value);
         int file = option_remember_file(onto, from->origin_file[from->origin_which[i]]);
         if (!config_is_portable(i) && !same && !is_given(given, i))
-            add_key(&aside, key);
+            overlay_add_key(&aside, key);
         else if (config_is_portable(i) && place && !same && !is_given(given, i))
             rc =
                 err_set(err, ONIC_ECONFIG,
@@ -120,7 +120,7 @@ int config_adopt(struct config *mine, const struct config *peer, struct onic_err
         option_text(mine, i, have);
         if (!config_is_for_actors(i)) {
             if (strcmp(want, have) != 0)
-                add_key(&aside, key);
+                overlay_add_key(&aside, key);
             continue;
         }
         if (mine->origin[i] != CONFIG_DEFAULT && strcmp(want, have) != 0) {

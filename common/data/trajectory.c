@@ -31,7 +31,7 @@ static size_t choices(const struct trajectory_shape *s)
     return s->actions.kind == ACTION_CONTINUOUS ? 0 : (size_t)action_space_parts(&s->actions);
 }
 
-static size_t numbers(const struct trajectory_shape *s)
+static size_t trajectory_numbers(const struct trajectory_shape *s)
 {
     return s->actions.kind == ACTION_CONTINUOUS ? (size_t)s->actions.n : 0;
 }
@@ -54,7 +54,7 @@ static size_t numbers(const struct trajectory_shape *s)
     XX(episode_seed, uint64_t, E)                                                                  \
     XX(first_step, uint32_t, E)                                                                    \
     XX(snapshot, uint8_t, E * s->snapshot_bytes)                                                   \
-    XX(number, float, T *E *numbers(s))                                                            \
+    XX(number, float, T *E *trajectory_numbers(s))                                                 \
     XX(mask, uint8_t, T *E *action_space_mask_bytes(&s->actions))
 
 bool trajectory_shape_valid(const struct trajectory_shape *s)
@@ -95,7 +95,7 @@ void trajectory_point(struct trajectory *t, uint8_t *bulk)
         t->snapshot = NULL;
     if (choices(s) == 0)
         t->action = NULL;
-    if (numbers(s) == 0)
+    if (trajectory_numbers(s) == 0)
         t->number = NULL;
     if (!s->actions.masked)
         t->mask = NULL;

@@ -15,7 +15,7 @@
 enum { LOOK_AGAIN_MS = 5 };
 
 /* The first line of a file; false without one. */
-static bool read_line(const char *path, char *out, int size)
+static bool bench_read_line(const char *path, char *out, int size)
 {
     FILE *f = fopen(path, "re");
     bool fine = f && fgets(out, size, f);
@@ -30,7 +30,7 @@ static pid_t parent_of(pid_t pid)
     char path[64], line[512];
     int parent = 0;
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    const char *after = read_line(path, line, sizeof line) ? strrchr(line, ')') : NULL;
+    const char *after = bench_read_line(path, line, sizeof line) ? strrchr(line, ')') : NULL;
     return after && sscanf(after, ") %*c %d", &parent) == 1 ? parent : 0;
 }
 
@@ -61,7 +61,7 @@ static pid_t look_at_thread(const void *ctx, pid_t thread)
     const struct wanted_thread *w = ctx;
     char path[96], name[32];
     snprintf(path, sizeof path, "/proc/%d/task/%d/comm", (int)w->process, (int)thread);
-    return read_line(path, name, sizeof name) && strcmp(name, w->name) == 0 ? thread : 0;
+    return bench_read_line(path, name, sizeof name) && strcmp(name, w->name) == 0 ? thread : 0;
 }
 
 static pid_t look_at_process(const void *ctx, pid_t process)

@@ -86,7 +86,7 @@ static void child_become(const struct child *c, const struct child_start *how, p
 }
 
 /* The log of the child for writing; its folder may have been tidied away. */
-static int open_log(struct child *c, const char *run_dir, struct onic_err *err)
+static int child_open_log(struct child *c, const char *run_dir, struct onic_err *err)
 {
     char dir[sizeof c->log_path], whole[PATH_MAX];
     snprintf(dir, sizeof dir, "%s/log", run_dir);
@@ -107,7 +107,7 @@ static int open_log(struct child *c, const char *run_dir, struct onic_err *err)
 
 int child_start(struct child *c, const struct child_start *how, struct onic_err *err)
 {
-    int log = open_log(c, how->run_dir, err);
+    int log = child_open_log(c, how->run_dir, err);
     if (log < 0)
         return log;
     c->oom_kills = limits_oom_kills("");

@@ -50,7 +50,7 @@ int label_client_of_options(struct label_client **out, const struct config *cfg,
 
 /* --- the checkpoint -------------------------------------------------------------------------- */
 
-static bool is_kept(int i)
+static bool option_is_kept(int i)
 {
     return config_is_portable(i) || i == CONFIG_I_env_plugin || i == CONFIG_I_env_nle;
 }
@@ -68,7 +68,7 @@ void learner_options_kept(const struct config *cfg, struct buf *out)
     *c = *cfg;
     cut_to_name(c->env_plugin);
     cut_to_name(c->env_nle);
-    config_dump_some(c, is_kept, out);
+    config_dump_some(c, option_is_kept, out);
     free(c);
 }
 

@@ -161,7 +161,7 @@ static int read_examples(struct source *s)
     return ONIC_OK;
 }
 
-static int check_labels(struct source *s, const yaml_node_t *labels)
+static int prompt_check_labels(struct source *s, const yaml_node_t *labels)
 {
     if (items(labels) != s->nexamples)
         return yaml_file_complain(&s->file, labels, "labels: needs one label for each example");
@@ -188,7 +188,7 @@ static int check_goal(struct source *s, const yaml_node_t *name, const yaml_node
     if (!rc && *yaml_file_text(preference))
         rc = prompt_check_text(s, preference, "");
     if (!rc && labels)
-        rc = check_labels(s, labels);
+        rc = prompt_check_labels(s, labels);
     if (!rc && !strcmp(yaml_file_text(name), s->goal)) {
         s->preference = yaml_file_text(preference);
         s->labels = labels;

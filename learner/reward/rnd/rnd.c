@@ -110,7 +110,7 @@ static int gather(struct reward_model *m, const struct reward_batch *b)
     return rows;
 }
 
-static void pay(struct reward_model *m, const struct reward_batch *b, int rows, float *out)
+static void rnd_pay(struct reward_model *m, const struct reward_batch *b, int rows, float *out)
 {
     size_t elements = (size_t)rnd_input_elements(m->input);
     float error[RND_NET_ROWS];
@@ -157,7 +157,7 @@ static void rnd_score(struct reward_model *m, const struct reward_batch *b, floa
         memset(out, 0, (size_t)b->n * sizeof *out);
         return;
     }
-    pay(m, b, rows, out);
+    rnd_pay(m, b, rows, out);
     distill(m, rows);
 }
 

@@ -29,7 +29,7 @@ struct rnd_net {
     float *dy[2]; /* [ROWS, HIDDEN] */
 };
 
-static void mlp_create(struct mlp *n, int layers, int inputs)
+static void rnd_mlp_create(struct mlp *n, int layers, int inputs)
 {
     static const char *const name[LAYERS_MAX][2] = {{"0.w", "0.b"}, {"1.w", "1.b"}, {"2.w", "2.b"}};
     n->layers = layers;
@@ -43,7 +43,7 @@ static void mlp_create(struct mlp *n, int layers, int inputs)
     }
 }
 
-static const float *mlp_forward(struct mlp *n, const float *weights, const float *x, int rows)
+static const float *rnd_mlp_forward(struct mlp *n, const float *weights, const float *x, int rows)
 {
     for (int i = 0; i < n->layers; i++) {
         dense_forward(n->h[i], n->width[i + 1], x, n->width[i], weights + n->w[i],
@@ -57,8 +57,8 @@ static const float *mlp_forward(struct mlp *n, const float *weights, const float
 struct rnd_net *rnd_net_create(int inputs, uint64_t seed)
 {
     struct rnd_net *n = xcalloc(1, sizeof *n);
-    mlp_create(&n->target, 2, inputs);
-    mlp_create(&n->predictor, 3, inputs);
+    rnd_mlp_create(&n->target, 2, inputs);
+    rnd_mlp_create(&n->predictor, 3, inputs);
     n->fixed = xaligned(n->target.params.floats * sizeof(float));
     params_init(&n->target.params, n->fixed, seed);
     for (int i = 0; i < BLOCKS; i++)
@@ -94,8 +94,8 @@ uint64_t rnd_net_steps(const struct rnd_net *n)
 
 void rnd_net_errors(struct rnd_net *n, const float *x, int rows, float *error)
 {
-    const float *want = mlp_forward(&n->target, n->fixed, x, rows);
-    const float *got = mlp_forward(&n->predictor, n->block[0], x, rows);
+    const float *want = rnd_mlp_forward(&n->target, n->fixed, x, rows);
+    const float *got = rnd_mlp_forward(&n->predictor, n->block[0], x, rows);
     for (int r = 0; r < rows; r++) {
         double sum = 0;
         for (int j = 0; j < OUT; j++) {

@@ -71,8 +71,9 @@ static void close_all(struct life *l)
 /* --- what it says ---------------------------------------------------------------------------- */
 
 /* Adds bytes and calls each for every whole line; false when a line is longer than max. */
-static bool read_lines(struct line_reader *r, const char *bytes, size_t n,
-                       void (*each)(struct life *l, const char *line, size_t len), struct life *l)
+static bool life_read_lines(struct line_reader *r, const char *bytes, size_t n,
+                            void (*each)(struct life *l, const char *line, size_t len),
+                            struct life *l)
 {
     bool fits = true;
     for (size_t i = 0; i < n && !l->dead; i++) {
@@ -173,7 +174,7 @@ static void on_out(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         uv_read_stop(stream);
         l->eof = true;
         half_over(l);
-    } else if (!read_lines(&l->out_line, buf->base, (size_t)n, tell_line, l) && !l->dead) {
+    } else if (!life_read_lines(&l->out_line, buf->base, (size_t)n, tell_line, l) && !l->dead) {
         snprintf(l->why, sizeof l->why, "it wrote a line longer than %d bytes", LINE_MAX_BYTES);
         command_life_finish(l);
     }
@@ -184,7 +185,7 @@ static void on_err(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     struct life *l = stream->data;
     if (n >= 0) {
         if (!l->dead)
-            read_lines(&l->err_line, buf->base, (size_t)n, tell_err, l);
+            life_read_lines(&l->err_line, buf->base, (size_t)n, tell_err, l);
         return;
     }
     uv_read_stop(stream);

@@ -126,7 +126,7 @@ static bool embed_rows(struct embedding *e, int first, int last)
 }
 
 /* Room for the vectors, once their width is known. */
-static bool make_room(struct embedding *e)
+static bool embedding_make_room(struct embedding *e)
 {
     const struct goal *g = e->goal;
     e->dim = e->source->v->dim(e->source);
@@ -144,7 +144,8 @@ static bool make_room(struct embedding *e)
 static bool embedding_warm_up(struct embedding *e)
 {
     int npool = e->goal->npool; /* the pool in a file of its own: goals of a domain share it */
-    if (!make_room(e) || (npool && !embed_rows(e, 0, npool)) || !embed_rows(e, npool, e->ntexts))
+    if (!embedding_make_room(e) || (npool && !embed_rows(e, 0, npool)) ||
+        !embed_rows(e, npool, e->ntexts))
         return false;
     if (e->source->v->centred) /* without a pool all rows are anchors */
         margin_mean(e->mean, e->pool, npool ? npool : e->ntexts, e->dim);
