@@ -294,6 +294,45 @@ static void an_actors_number_belongs_to_the_key_that_joined_first(void **state)
     wire_keys_free(second);
 }
 
+/* The second key had the number before the first one, and has kept what it was given then. */
+static void the_secret_of_an_earlier_place_takes_none_from_another_key(void **state)
+{
+    (void)state;
+    char theirs[300], more[300], kept[300];
+    keys_make(theirs, dir, "earlier", KEYS_ALL, "");
+    keys_make(more, dir, "earlier-actor", 1u << KEY_ACTOR, theirs);
+    snprintf(kept, sizeof kept, "%s/earlier-state", dir);
+    struct table t = table_open(theirs, "tcp://127.0.0.1:*");
+    struct wire_keys *first = keys_of(theirs, KEY_ACTOR), *second = keys_of(more, KEY_ACTOR);
+    struct wire_actor *b = NULL;
+    struct wire_actor_params p = {.learner = wire_learner_address(t.learner),
+                                  .actor_id = 5,
+                                  .keys = second,
+                                  .state_dir = kept};
+    assert_ok(wire_actor_create(&b, &p, &err));
+    assert_ok(keyed_welcome(b, JOIN_MS, &err));
+    keyed_ready(b);
+    pair_play(b, 5, 1);
+    pair_consume_one(t.learner, b, 1);
+    assert_ok(wire_actor_leave(b, 5000, &err));
+    wire_actor_free(b);
+    struct wire_actor *a = keyed_join(&t, first, 5);
+    pair_play(a, 5, 1);
+    pair_consume_one(t.learner, a, 1);
+    wire_actor_free(a); /* killed */
+    struct onic_err e = {0};
+    assert_ok(wire_actor_create(&b, &p, &err));
+    assert_int_equal(keyed_welcome(b, JOIN_MS, &e), ONIC_EAUTH);
+    assert_non_null(strstr(e.msg, "actor number 5 belongs to the key"));
+    wire_actor_free(b);
+    wire_actor_free(keyed_join(&t, first, 5));
+    struct ledger l = pair_ledger(t.learner);
+    assert_balanced(&l);
+    table_close(&t);
+    wire_keys_free(first);
+    wire_keys_free(second);
+}
+
 /* --- who decides ------------------------------------------------------------------------- */
 
 /* One question of any form to the handler of a context, as only libzmq should ask. */
@@ -475,6 +514,7 @@ int main(void)
         cmocka_unit_test(an_actor_finds_the_learners_new_key_without_a_restart),
         cmocka_unit_test(an_actor_with_keys_names_a_learner_without),
         cmocka_unit_test(an_actors_number_belongs_to_the_key_that_joined_first),
+        cmocka_unit_test(the_secret_of_an_earlier_place_takes_none_from_another_key),
         cmocka_unit_test(whatever_is_asked_is_answered_and_lets_nobody_in),
         cmocka_unit_test(learners_ask_a_reward_server_observers_look),
     };

@@ -195,6 +195,54 @@ static void an_account_that_is_not_shown_to_be_ones_own_is_not_booked(void **sta
     close_raw(&r);
 }
 
+static void say_bye(struct raw *r, const struct claim *mine)
+{
+    uint8_t meta[100], out[1000];
+    struct frame f;
+    zmq_msg_t msg;
+    Onic__Wire__Bye m = ONIC__WIRE__BYE__INIT;
+    Onic__Wire__Account own = mine->own;
+    m.own = &own;
+    r->id = mine->id;
+    r->incarnation = mine->incarnation;
+    size_t n = onic__wire__bye__pack(&m, meta);
+    n = build(out, head(r, FRAME_BYE), meta, n, NULL, 0);
+    zmq_send(r->socket, out, n, 0);
+    assert_true(await(r, FRAME_BYE_ACK, &f, &msg));
+    zmq_msg_close(&msg);
+}
+
+/* Who had a number and left it may have it again once nobody has it; of the one that had it in
+ * between its old secret says nothing. */
+static void the_secret_of_an_earlier_place_says_nothing_of_a_later_one(void **state)
+{
+    struct raw r;
+    struct claim mine;
+    (void)state;
+    struct wire_actor *a = open_with_victim(&r, &mine);
+    say_bye(&r, &mine);
+    struct wire_actor *later = pair_join(r.address, NULL, (int)mine.id, NULL);
+    pair_play(later, mine.id, 1);
+    pair_consume_one(r.l, later, 1);
+    wire_actor_free(later); /* killed */
+    struct claim c = mine;
+    connect_again(&r);
+    c.wanted = (int)mine.id;
+    c.id = (uint32_t)FRAME_ID_NONE;
+    c.incarnation = 0;
+    c.previous.incarnation = mine.incarnation + 1;
+    c.previous.produced = 3;
+    c.previous.acked = 1;
+    c.previous.steps_each = 12;
+    assert_true(wait_until(is_welcome, &(struct asker){&r, &c}, 20000));
+    struct ledger led = pair_ledger(r.l);
+    assert_balanced(&led);
+    assert_int_equal(led.trajectories.produced, 2); /* the victim's and the later one's */
+    plays_on(&r, a, 2);
+    wire_actor_free(a);
+    close_raw(&r);
+}
+
 int main(void)
 {
     log_set_level(LOG_ERROR);
@@ -202,6 +250,7 @@ int main(void)
         cmocka_unit_test(a_living_actor_is_not_fenced_by_a_guess),
         cmocka_unit_test(a_number_that_is_free_for_a_moment_is_not_snatched),
         cmocka_unit_test(an_account_that_is_not_shown_to_be_ones_own_is_not_booked),
+        cmocka_unit_test(the_secret_of_an_earlier_place_says_nothing_of_a_later_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -248,6 +248,15 @@ static bool is_quarantined(struct wire_learner *w, const struct peer *p,
     return true;
 }
 
+/* An older incarnation's secret is that of somebody who had the number before: it says nothing of
+ * who has it now. */
+static bool shows_newest(const struct wire_learner *w, const struct peer *p, uint32_t id,
+                         const Onic__Wire__Hello *m)
+{
+    struct place held = place_of(w, id, m->held);
+    return (!p || m->held >= p->incarnation) && place_is_shown(w->p.place_key, &held, &m->secret);
+}
+
 static void new_process(struct wire_learner *w, const struct sock_route *from,
                         const struct frame *f, const Onic__Wire__Hello *m)
 {
@@ -266,8 +275,7 @@ static void new_process(struct wire_learner *w, const struct sock_route *from,
         return;
     }
     struct peer *p = peer_find(w, (uint32_t)id);
-    struct place held = place_of(w, (uint32_t)id, m->held);
-    bool shown = place_is_shown(w->p.place_key, &held, &m->secret);
+    bool shown = shows_newest(w, p, (uint32_t)id, m);
     if (!shown && belongs_to_another(w, p, from)) {
         refuse_other_key(w, p, from, f);
         return;
@@ -280,8 +288,7 @@ static void new_process(struct wire_learner *w, const struct sock_route *from,
              sock_route_equal(&p->route, from)) { /* WELCOME was slow: said twice */
         join_welcome(w, p);
         return;
-    } else if (m->actor_id >= 0 &&
-               !may_take_over(w, p, from, f, shown && m->held >= p->incarnation))
+    } else if (m->actor_id >= 0 && !may_take_over(w, p, from, f, shown))
         return;
     settle_previous(w, p, shown ? m->previous : NULL);
     peer_open(w, p, (uint64_t)w->p.epoch << 32 | ++w->next_incarnation);
