@@ -393,6 +393,29 @@ static void what_a_restored_learner_was_trained_on_is_not_taken_again(void **sta
     close_peer(&s);
 }
 
+/* Its acknowledgement is gone with the learner, and it is too old to be sent again. */
+static void what_a_restored_learner_was_trained_on_is_not_skipped_too(void **state)
+{
+    (void)state;
+    struct peer_script s;
+    open_peer(&s, 2);
+    next_credit(&s);
+    for (uint64_t seq = 1; seq <= 2; seq++) {
+        play_as(&s, seq);
+        next_credit(&s);
+    }
+    restart_learner(&s); /* trained on 2 alone */
+    come_back(&s, 2);
+    skip_from(&s, 1, 2, LEDGER_DROP_STALE_ACTOR);
+    assert_int_equal(next_credit(&s).ack, 2);
+    assert_int_equal(status_of(&s).duplicates, 1);
+    struct ledger led = pair_ledger(s.learner);
+    assert_balanced(&led);
+    assert_int_equal(led.trajectories.consumed, 1);
+    assert_int_equal(led.trajectories.dropped[LEDGER_DROP_STALE_ACTOR], 1);
+    close_peer(&s);
+}
+
 /* A process that was replaced (by one that shows its secret) and wakes up again. */
 static void a_replaced_process_that_comes_back_is_sent_away(void **state)
 {
@@ -666,6 +689,7 @@ int main(void)
         cmocka_unit_test(data_of_an_earlier_learner_life_is_not_used),
         cmocka_unit_test(data_from_another_connection_is_not_used),
         cmocka_unit_test(what_a_restored_learner_was_trained_on_is_not_taken_again),
+        cmocka_unit_test(what_a_restored_learner_was_trained_on_is_not_skipped_too),
         cmocka_unit_test(a_replaced_process_that_comes_back_is_sent_away),
         cmocka_unit_test(what_is_too_old_is_not_queued_and_counted),
         cmocka_unit_test(an_actor_plays_what_it_was_granted),

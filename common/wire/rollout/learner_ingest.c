@@ -274,6 +274,18 @@ static void ingest_grant(struct wire_learner *w, struct peer *p, bool go_back)
     wire_learner_credit(w, p, go_back);
 }
 
+/* True: the next number was trained on, or dropped, before the learner was restored; it is settled
+ * and not booked again, whatever comes under it now. */
+static bool ingest_repeated(struct wire_learner *w, struct peer *p)
+{
+    if (!peer_is_booked(p, p->settled_seq + 1))
+        return false;
+    w->status.duplicates++;
+    peer_accept(w, p);
+    trace(REPEATED, .actor = p->id, .incarnation = p->incarnation, .seq = p->settled_seq);
+    return true;
+}
+
 /* Of a peer that is running, in any order. Takes over msg when it returns true. */
 static bool ingest_ordered(struct wire_learner *w, struct peer *p, const struct frame *f,
                            zmq_msg_t *msg)
@@ -287,10 +299,7 @@ static bool ingest_ordered(struct wire_learner *w, struct peer *p, const struct 
         wire_learner_credit(w, p, seq > p->settled_seq + 1);
         return false;
     }
-    if (peer_is_booked(p, seq)) { /* trained on before the learner was restored */
-        w->status.duplicates++;
-        peer_accept(w, p);
-        trace(REPEATED, .actor = p->id, .incarnation = p->incarnation, .seq = seq);
+    if (ingest_repeated(w, p)) {
         ingest_grant(w, p, false);
         return false;
     }
@@ -339,7 +348,8 @@ static void ingest_skip(struct wire_learner *w, struct peer *p, const struct fra
     bool go_back = m->from > p->settled_seq + 1;
     if (!go_back && m->to <= p->credit_until)
         while (p->settled_seq < m->to)
-            peer_settle_dropped(w, p, (enum ledger_drop)m->reason);
+            if (!ingest_repeated(w, p))
+                peer_settle_dropped(w, p, (enum ledger_drop)m->reason);
     ingest_grant(w, p, go_back);
 }
 
