@@ -342,6 +342,16 @@ static int add_version(const char *dir, struct onic_err *err)
     return rc;
 }
 
+/* One that was taken over by the word of run.config is nothing to go back to; nor is what an
+ * earlier life kept, which would take the place of what that word chose. */
+static int keep_whole_config(const char *dir, struct onic_err *err)
+{
+    if (run_file_exists(dir, "config.yaml") && run_config_look(dir, NULL) == RUN_CONFIG_WHOLE)
+        return run_dir_keep_config(dir, err);
+    run_dir_drop_kept_config(dir);
+    return ONIC_OK;
+}
+
 int run_dir_write(const char *dir, const struct config *cfg, bool resumed, struct onic_err *err)
 {
     char path[CONFIG_STR_MAX + 32];
@@ -349,9 +359,8 @@ int run_dir_write(const char *dir, const struct config *cfg, bool resumed, struc
     int rc = check_room(dir, err);
     if (!rc && !resumed)
         rc = empty_overwritten(dir, cfg, err);
-    if (!rc && run_file_exists(dir, "config.yaml") &&
-        run_config_look(dir, NULL) == RUN_CONFIG_WHOLE)
-        rc = run_dir_keep_config(dir, err);
+    if (!rc)
+        rc = keep_whole_config(dir, err);
     if (!rc)
         rc = run_config_write(dir, cfg, err);
     if (!rc) /* from here on a config.yaml without a checksum is not whole */

@@ -110,18 +110,37 @@ static bool rename_in(const char *dir, const char *from, const char *to)
     return rename(a, b) == 0;
 }
 
-/* A later life: back to config.yaml.before, or rid of it. */
+/* As a life that keeps config.yaml.before wrote it. */
+static bool config_is_sealed(const char *dir)
+{
+    char *text = xmalloc(SETTLE_TEXT_MAX);
+    bool sealed = run_dir_read(dir, "config.yaml", text, SETTLE_TEXT_MAX, NULL) == ONIC_OK &&
+                  run_seal_look(text, strlen(text)) == RUN_SEAL_GOOD;
+    free(text);
+    return sealed;
+}
+
+void run_dir_drop_kept_config(const char *dir)
+{
+    char path[CONFIG_STR_MAX + 64];
+    settle_path(dir, RUN_DIR_BEFORE, path);
+    unlink(path);
+}
+
+/* A later life: back to config.yaml.before, or rid of it. What a person made of config.yaml since
+ * is never replaced: both files stay for whoever starts the run next, who is asked. */
 static bool settle_resumed(const char *dir, const char *then, bool take_back)
 {
-    char path[CONFIG_STR_MAX + 64], now[STATE_MAX];
+    char now[STATE_MAX];
+    if (take_back && !config_is_sealed(dir))
+        return false;
     checkpoints_text(dir, now);
     if (take_back && (!run_dir_trained(dir) || strcmp(then, now) == 0)) {
         if (then[0] == ' ') /* there was none */
             run_dir_drop_untrained(dir);
         return rename_in(dir, RUN_DIR_BEFORE, "config.yaml");
     }
-    settle_path(dir, RUN_DIR_BEFORE, path);
-    unlink(path);
+    run_dir_drop_kept_config(dir);
     return false;
 }
 

@@ -8,7 +8,8 @@
  * checkpoints of then in its last line but one; the last is its checksum. It is complete before
  * config.yaml is replaced, and comes back by one rename: whenever a process is killed, either the
  * old configuration is in place or what brings it back lies beside the new one. A newer checkpoint
- * means that the new one was trained with, and stays. */
+ * means that the new one was trained with, and stays; so does one that was edited or removed since,
+ * which run_dir_open refuses. */
 
 #include "common/run/run_dir.h"
 
@@ -19,5 +20,7 @@
 int run_dir_keep_config(const char *dir, struct onic_err *err);
 /* What a killed life left: its configuration goes unless something was trained with it. */
 void run_dir_recover_config(const char *dir);
+/* Where there is no whole config.yaml to go back to. */
+void run_dir_drop_kept_config(const char *dir);
 
 #endif /* ONIC_COMMON_RUN_RUN_SETTLE_H */

@@ -125,6 +125,24 @@ static void an_edited_configuration_needs_a_word(void **state)
               0, "resumed");
 }
 
+/* Its options would go back to those of the life before, had nobody touched them. The files that it
+ * was about to replace when it was killed are removed by any start. */
+static void an_edit_after_a_life_that_was_killed_needs_a_word_too(void **state)
+{
+    (void)state;
+    is_refused(
+        &(struct harm){"{ ${onic}-learner --run-dir=$PWD --frames=30000 --train.lr=0.25 "
+                       "--listen=ipc://$PWD/../k & } && "
+                       "for i in {1..600}; do grep -q ' lr: 0.25' config.yaml && break; sleep 0.1; "
+                       "done && kill -KILL $! && { wait $!; test -e config.yaml.before; } && "
+                       "rm -f *.tmp.* && "
+                       "sed -i 's/ lr: 0.25/ lr: 0.0003/' config.yaml",
+                       "--run.config=edited goes on with what the file says now, "});
+    ends_with("$onic train --run-dir=harmed --frames=30000 --run.config=edited && "
+              "grep -q ' lr: 0.0003' harmed/config.yaml",
+              0, "resumed checkpoint=");
+}
+
 static void an_epoch_that_no_life_had_is_refused(void **state)
 {
     static const char *const epochs[] = {"0", "-5", "4294967295", "3x"};
@@ -165,6 +183,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_configuration_that_is_not_whole_is_refused),
         cmocka_unit_test(an_edited_configuration_needs_a_word),
+        cmocka_unit_test(an_edit_after_a_life_that_was_killed_needs_a_word_too),
         cmocka_unit_test(an_epoch_that_no_life_had_is_refused),
         cmocka_unit_test(a_checkpoint_of_another_run_is_refused),
     };

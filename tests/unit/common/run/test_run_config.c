@@ -221,22 +221,99 @@ static void a_persons_file_is_not_replaced(void **state)
     assert_string_equal(text, "train: {lr: 0.5}\n");
 }
 
-/* config.yaml.before that was cut brings nothing back. */
-static void half_a_copy_of_before_is_not_brought_back(void **state)
+/* A life of the run that learns with 0.5, and is killed before it trained. */
+static void killed_life(void)
 {
-    static char text[TEXT_MAX];
     struct config given, cfg;
     bool resumed;
-    (void)state;
     make_run();
     config_defaults(&given);
     set(&given, "train.lr", "0.5");
     assert_ok(open_run(&given, &cfg, &resumed, &err));
-    assert_ok(run_dir_write(files_in("run"), &cfg, resumed, &err)); /* and is killed */
+    assert_ok(run_dir_write(files_in("run"), &cfg, resumed, &err));
+}
+
+/* config.yaml.before that was cut brings nothing back. */
+static void half_a_copy_of_before_is_not_brought_back(void **state)
+{
+    static char text[TEXT_MAX];
+    (void)state;
+    killed_life();
     assert_ok(run_dir_read(files_in("run"), "config.yaml.before", text, TEXT_MAX, &err));
     assert_int_equal(run_seal_look(text, strlen(text)), RUN_SEAL_GOOD);
     assert_int_equal(truncate(files_in("run/config.yaml.before"), 300), 0);
     assert_close(rate_with("kept"), 0.5, 1e-12, 0);
+}
+
+/* The last digit of its rate. */
+static void edit_rate(char digit)
+{
+    static char text[TEXT_MAX];
+    read_stored(text);
+    char *rate = strstr(text, " lr: 0.5");
+    assert_non_null(rate);
+    rate[7] = digit;
+    store(text, strlen(text));
+}
+
+static void assert_refused_untouched(const char *part)
+{
+    static char config[2][TEXT_MAX], before[2][TEXT_MAX];
+    for (int i = 0; i < 2; i++) {
+        if (i)
+            assert_refused(part);
+        config[i][0] = '\0'; /* where it was removed */
+        run_dir_read(files_in("run"), "config.yaml", config[i], TEXT_MAX, NULL);
+        assert_ok(run_dir_read(files_in("run"), "config.yaml.before", before[i], TEXT_MAX, &err));
+    }
+    assert_string_equal(config[0], config[1]);
+    assert_string_equal(before[0], before[1]);
+}
+
+/* What comes back of a killed life never replaces what a person made of config.yaml since. */
+static void an_edit_after_a_killed_life_is_refused_and_stays(void **state)
+{
+    (void)state;
+    killed_life();
+    edit_rate('7');
+    assert_refused_untouched("config.yaml does not match its checksum");
+    assert_close(rate_with("edited"), 0.7, 1e-12, 0);
+    store("train: {lr: 0.6}\n", 17);
+    assert_refused_untouched("config.yaml lacks its checksum");
+    assert_close(rate_with("edited"), 0.6, 1e-12, 0);
+    assert_int_equal(unlink(files_in("run/config.yaml")), 0);
+    assert_refused_untouched("config.yaml is gone, though there are checkpoints");
+    assert_close(rate_with("checkpoint"), 0.125, 1e-12, 0);
+}
+
+/* The same where the life was refused, and edited while it ran. */
+static void an_edit_during_a_refused_life_stays(void **state)
+{
+    (void)state;
+    killed_life();
+    edit_rate('7');
+    assert_false(run_dir_settle(files_in("run"), true));
+    assert_refused_untouched("config.yaml does not match its checksum");
+    assert_close(rate_with("edited"), 0.7, 1e-12, 0);
+}
+
+/* However the life with the edited options ends, what was kept before the edit is over. */
+static void what_was_kept_before_an_edit_does_not_come_back(void **state)
+{
+    struct config given, cfg;
+    bool resumed;
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        killed_life();
+        edit_rate('7');
+        config_defaults(&given);
+        set(&given, "run.config", "edited");
+        assert_ok(open_run(&given, &cfg, &resumed, &err));
+        assert_ok(run_dir_write(files_in("run"), &cfg, resumed, &err));
+        if (i)
+            assert_false(run_dir_settle(files_in("run"), true));
+        assert_close(rate_with("kept"), 0.7, 1e-12, 0);
+    }
 }
 
 /* Of a process that was killed while it replaced a file; not what a person called so. */
@@ -268,6 +345,9 @@ int main(void)
         IN_DIR(a_run_of_an_older_onic_goes_on),
         IN_DIR(a_persons_file_is_not_replaced),
         IN_DIR(half_a_copy_of_before_is_not_brought_back),
+        IN_DIR(an_edit_after_a_killed_life_is_refused_and_stays),
+        IN_DIR(an_edit_during_a_refused_life_stays),
+        IN_DIR(what_was_kept_before_an_edit_does_not_come_back),
         IN_DIR(what_a_killed_process_left_is_removed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
