@@ -359,6 +359,8 @@ int run_dir_write(const char *dir, const struct config *cfg, bool resumed, struc
     int rc = check_room(dir, err);
     if (!rc && !resumed)
         rc = empty_overwritten(dir, cfg, err);
+    if (!rc) /* a run whose id cannot be told stays as it is */
+        rc = run_id_find(dir, id, err);
     if (!rc)
         rc = keep_whole_config(dir, err);
     if (!rc)

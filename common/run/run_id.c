@@ -52,16 +52,33 @@ int run_id_of_checkpoint(const struct checkpoint_file *f, uint8_t id[RUN_ID_BYTE
     return rc;
 }
 
-/* Of the newest checkpoint, or of its own where there is none that could tell. */
+static int draw_id(uint8_t id[RUN_ID_BYTES], struct onic_err *err)
+{
+    if (getrandom(id, RUN_ID_BYTES, 0) != RUN_ID_BYTES)
+        return err_set(err, ONIC_EIO, "the system gives no random numbers: %s", strerror(errno));
+    return ONIC_OK;
+}
+
+/* Of the newest checkpoint. Drawn only where there is none: one that cannot be read today may be
+ * tomorrow, after a permission was given or a copy restored, and would then be of another run. */
 static int make_id(const char *dir, uint8_t id[RUN_ID_BYTES], struct onic_err *err)
 {
     struct checkpoint_file *newest = NULL;
-    bool found = run_dir_newest(&newest, dir, NULL, NULL) == ONIC_OK &&
-                 run_id_of_checkpoint(newest, id, NULL) == ONIC_OK;
+    int rc = run_dir_newest(&newest, dir, NULL, err);
+    if (rc == ONIC_ENOTFOUND)
+        return draw_id(id, err);
+    if (!rc)
+        rc = run_id_of_checkpoint(newest, id, err);
     checkpoint_close(newest);
-    if (!found && getrandom(id, RUN_ID_BYTES, 0) != RUN_ID_BYTES)
-        return err_set(err, ONIC_EIO, "the system gives no random numbers: %s", strerror(errno));
-    return ONIC_OK;
+    if (rc)
+        err_wrap(err, "the run id, which is not in %s, is that of the newest checkpoint", dir);
+    return rc;
+}
+
+int run_id_find(const char *dir, uint8_t id[RUN_ID_BYTES], struct onic_err *err)
+{
+    int rc = run_id_read(dir, id, err);
+    return rc == ONIC_ENOTFOUND ? make_id(dir, id, err) : rc;
 }
 
 int run_id_ensure(const char *dir, uint8_t id[RUN_ID_BYTES], struct onic_err *err)
@@ -92,8 +109,8 @@ static int check_run(const struct checkpoint_file *f, const char *dir, struct on
     run_id_text(there, b);
     return err_set(err, ONIC_ECONFIG,
                    "the newest checkpoint, %s, is of another run (%.8s, %s is run %.8s): move it "
-                   "away",
-                   checkpoint_path(f), b, dir, a);
+                   "away or, if it is this run's, remove %s/" RUN_ID_FILE,
+                   checkpoint_path(f), b, dir, a, dir);
 }
 
 int run_dir_newest(struct checkpoint_file **out, const char *dir, struct buf *report,

@@ -18,7 +18,10 @@ void run_id_text(const uint8_t id[RUN_ID_BYTES], char out[RUN_ID_TEXT_MAX]);
 /* The id in RUN/run_id. ONIC_ENOTFOUND: a run of an older onic, or none; ONIC_ECONFIG: it holds
  * none. */
 int run_id_read(const char *dir, uint8_t id[RUN_ID_BYTES], struct onic_err *err);
-/* The same; where there is none, that of the newest checkpoint, or a new one, is written there. */
+/* The same; where there is none, that of the newest checkpoint, or where there is no checkpoint
+ * either, a new one. Writes nothing. What run_dir_newest fails with, but ONIC_ENOTFOUND. */
+int run_id_find(const char *dir, uint8_t id[RUN_ID_BYTES], struct onic_err *err);
+/* The same, and it is written there. */
 int run_id_ensure(const char *dir, uint8_t id[RUN_ID_BYTES], struct onic_err *err);
 /* The id in a checkpoint. ONIC_EDAMAGED. */
 int run_id_of_checkpoint(const struct checkpoint_file *f, uint8_t id[RUN_ID_BYTES],

@@ -3,8 +3,11 @@
  * by name. tests/golden/formats keeps one checkpoint of each format: a new one is added when the
  * format changes, the old ones stay. */
 #define _GNU_SOURCE
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "common/checkpoint/checkpoint.h"
@@ -106,6 +109,26 @@ static void a_checkpoint_of_format_2_is_refused_by_name(void **state)
                                                    "wrote it"));
 }
 
+/* No other id is made up meanwhile: with it the run would be shut out when the right onic comes. */
+static void a_lost_run_id_waits_for_its_checkpoint(struct scene *s, const char *later)
+{
+    char id[500], moved[500], args[400];
+    snprintf(id, sizeof id, "%s/run/run_id", s->dir);
+    snprintf(moved, sizeof moved, "%s/run_id", s->dir);
+    assert_int_equal(rename(id, moved), 0);
+    snprintf(args, sizeof args, "--run-dir=run --frames=40000 --listen=ipc://%s/l", s->dir);
+    assert_int_equal(program_run(&s->a, s->dir, "alone", "onic-learner", args, WAIT_MS), 78);
+    assert_non_null(strstr(program_text(s->a.err), "is a checkpoint of format 2"));
+    assert_int_equal(access(id, F_OK), -1);
+    assert_int_equal(unlink(later), 0);
+    assert_int_equal(
+        program_run(&s->a, s->dir, "on", "onic", "train --run-dir=run --frames=40000", WAIT_MS), 0);
+    char *was = strdup(program_text(moved));
+    assert_non_null(was);
+    assert_string_equal(program_text(id), was);
+    free(was);
+}
+
 /* Resuming from the older file beside it would lose what the later onic trained. */
 static void a_run_of_a_later_onic_is_not_resumed_from_an_older_file(void **state)
 {
@@ -122,6 +145,7 @@ static void a_run_of_a_later_onic_is_not_resumed_from_an_older_file(void **state
     assert_non_null(strstr(program_text(s->a.err), "is a checkpoint of format 2"));
     struct stat st;
     assert_int_equal(stat(path, &st), 0);
+    a_lost_run_id_waits_for_its_checkpoint(s, path);
 }
 
 int main(void)

@@ -316,6 +316,27 @@ static void what_was_kept_before_an_edit_does_not_come_back(void **state)
     }
 }
 
+/* Nor do the options of this life take its place when it cannot begin. */
+static void nothing_is_stored_of_a_life_whose_run_cannot_be_told(void **state)
+{
+    static char was[TEXT_MAX], is[TEXT_MAX];
+    struct config given, cfg;
+    bool resumed;
+    (void)state;
+    make_run();
+    read_stored(was);
+    assert_int_equal(unlink(files_in("run/run_id")), 0);
+    files_write(files_in("run/checkpoints/ckpt-000000000005.safetensors"), "damaged");
+    config_defaults(&given);
+    set(&given, "train.lr", "0.5");
+    assert_ok(open_run(&given, &cfg, &resumed, &err));
+    assert_err(run_dir_write(files_in("run"), &cfg, resumed, &err), ONIC_EDAMAGED, "the run id");
+    read_stored(is);
+    assert_string_equal(was, is);
+    assert_int_equal(access(files_in("run/config.yaml.before"), F_OK), -1);
+    assert_int_equal(access(files_in("run/run_id"), F_OK), -1);
+}
+
 /* Of a process that was killed while it replaced a file; not what a person called so. */
 static void what_a_killed_process_left_is_removed(void **state)
 {
@@ -348,6 +369,7 @@ int main(void)
         IN_DIR(an_edit_after_a_killed_life_is_refused_and_stays),
         IN_DIR(an_edit_during_a_refused_life_stays),
         IN_DIR(what_was_kept_before_an_edit_does_not_come_back),
+        IN_DIR(nothing_is_stored_of_a_life_whose_run_cannot_be_told),
         IN_DIR(what_a_killed_process_left_is_removed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_run_id.c - which run a directory and its checkpoints are of. */
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -42,6 +43,42 @@ static void a_lost_id_is_that_of_the_newest_checkpoint(void **state)
     assert_memory_equal(got, id, RUN_ID_BYTES);
 }
 
+/* An id that was drawn while its checkpoint could not be read would shut the run out for good. */
+static void no_id_is_drawn_beside_checkpoints_that_cannot_be_read(void **state)
+{
+    uint8_t id[RUN_ID_BYTES] = {1, 2, 3, 250}, got[RUN_ID_BYTES];
+    const char *newest = "checkpoints/ckpt-000000000007.safetensors";
+    write_checkpoint(id, 7);
+    assert_int_equal(rename(files_in(newest), files_in("copy")), 0);
+    files_write(files_in(newest), "damaged");
+    assert_err(run_id_ensure(*state, got, &err), ONIC_EDAMAGED, "none of the 1 checkpoints in");
+    assert_err(run_id_ensure(*state, got, &err), ONIC_EDAMAGED, "is that of the newest checkpoint");
+    assert_int_equal(access(files_in(RUN_ID_FILE), F_OK), -1);
+    assert_int_equal(rename(files_in("copy"), files_in(newest)), 0);
+    assert_ok(run_id_ensure(*state, got, &err));
+    assert_memory_equal(got, id, RUN_ID_BYTES);
+    assert_int_equal(unlink(files_in(newest)), 0); /* or it begins afresh */
+    assert_int_equal(unlink(files_in(RUN_ID_FILE)), 0);
+    assert_ok(run_id_ensure(*state, got, &err));
+    assert_memory_not_equal(got, id, RUN_ID_BYTES);
+}
+
+/* As an onic left it that drew an id all the same: the refusal says the way back. */
+static void a_drawn_id_that_is_removed_gives_way_to_that_of_the_checkpoint(void **state)
+{
+    uint8_t id[RUN_ID_BYTES] = {1, 2, 3, 250}, got[RUN_ID_BYTES];
+    struct checkpoint_file *f = NULL;
+    assert_ok(run_id_ensure(*state, got, &err));
+    write_checkpoint(id, 7);
+    assert_err(run_dir_newest(&f, *state, NULL, &err), ONIC_ECONFIG,
+               "move it away or, if it is this run's, remove ");
+    assert_int_equal(unlink(files_in(RUN_ID_FILE)), 0);
+    assert_ok(run_id_ensure(*state, got, &err));
+    assert_memory_equal(got, id, RUN_ID_BYTES);
+    assert_ok(run_dir_newest(&f, *state, NULL, &err));
+    checkpoint_close(f);
+}
+
 static void what_is_no_id_is_refused(void **state)
 {
     static const char *const bad[] = {"",
@@ -81,6 +118,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_DIR(an_id_is_made_once),
         IN_DIR(a_lost_id_is_that_of_the_newest_checkpoint),
+        IN_DIR(no_id_is_drawn_beside_checkpoints_that_cannot_be_read),
+        IN_DIR(a_drawn_id_that_is_removed_gives_way_to_that_of_the_checkpoint),
         IN_DIR(what_is_no_id_is_refused),
         IN_DIR(a_checkpoint_of_another_run_is_refused_by_name),
     };
