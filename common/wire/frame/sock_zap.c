@@ -23,7 +23,14 @@
 #include "common/base/log.h"
 #include "common/base/xmalloc.h"
 
-enum { FRAMES = 7, FRAME_MAX = 256, REMEMBERED = 16, SAY_AGAIN_MS = 60000, SAY_MS = 1000 };
+enum {
+    FRAMES = 7,
+    FRAME_MAX = 256,
+    REMEMBERED = 16,
+    SAY_AGAIN_MS = 60000,
+    SAY_MS = 1000,
+    LOOK_EVERY_MS = 200 /* two looks half a second apart, and shut out within a second */
+};
 
 /* version, request, domain, address, identity, mechanism, credential */
 struct question {
@@ -158,7 +165,7 @@ static void *zap_main(void *arg)
     for (;;) {
         zmq_pollitem_t items[] = {{.socket = z->replies, .events = ZMQ_POLLIN},
                                   {.socket = z->stopped, .events = ZMQ_POLLIN}};
-        if (zmq_poll(items, 2, 1000) < 0 && zmq_errno() == ETERM)
+        if (zmq_poll(items, 2, LOOK_EVERY_MS) < 0 && zmq_errno() == ETERM)
             break;
         if (items[1].revents)
             break;

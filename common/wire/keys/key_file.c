@@ -104,6 +104,17 @@ bool key_list_has(const struct key_list *l, const char *key)
     return bsearch(padded, l->key, (size_t)l->n, sizeof *l->key, compare_keys) != NULL;
 }
 
+void key_list_merge(struct key_list *out, const struct key_list *a, const struct key_list *b)
+{
+    *out = (struct key_list){0};
+    for (int i = 0; i < a->n; i++)
+        key_list_add(out, a->key[i]);
+    for (int i = 0; i < b->n; i++)
+        if (!key_list_has(a, b->key[i]))
+            key_list_add(out, b->key[i]);
+    key_list_sort(out);
+}
+
 int key_list_parse(struct key_list *out, const char *text, const char *where, struct onic_err *err)
 {
     *out = (struct key_list){0};

@@ -29,6 +29,8 @@ struct key_list {
     int n;
 };
 void key_list_free(struct key_list *l);
+/* Every key of both, in *out, which is a new list. */
+void key_list_merge(struct key_list *out, const struct key_list *a, const struct key_list *b);
 bool key_list_has(const struct key_list *l, const char *key);
 /* Keys between commas. where: for sentences. ONIC_ECONFIG. */
 int key_list_parse(struct key_list *out, const char *text, const char *where, struct onic_err *err);

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* keys.c - see keys.h. Files are looked at by the thread that authenticates, once a second, and
- * before a connection is made; never for a message: a file system may hang. */
+/* keys.c - see keys.h. Files are looked at by the thread that authenticates, a few times a second,
+ * and before a connection is made; never for a message: a file system may hang.
+ *
+ * A list that is written in place (cp, an editor) is empty at first and then grows: each of its
+ * beginnings that ends with a line is a list as well, and a refusal is final for those it lacks. So
+ * a key that is there is let in at once, one that is gone is shut out when the list was the same
+ * for a while. */
 #define _GNU_SOURCE
 #include "common/wire/keys/keys.h"
 
@@ -11,14 +16,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <zmq.h>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/paths.h"
 #include "common/base/secrets.h"
 #include "common/base/xmalloc.h"
 
-enum { SAY_EVERY_MS = 60000 };
+enum { SAY_EVERY_MS = 60000, STEADY_MS = 500 };
 
 /* Of a list's file, to see that it changed. */
 struct seen {
@@ -29,15 +36,24 @@ struct seen {
     struct timespec modified, changed;
 };
 
+/* A list that lost keys, and since when it has been like that. */
+struct shorter {
+    bool waits;
+    struct seen seen;
+    struct key_list list;
+    int64_t since_ms;
+};
+
 struct wire_keys {
     char folder[PATHS_MAX]; /* "": variables */
     enum key_role self;
     char public[KEY_TEXT], secret[KEY_TEXT];
-    pthread_mutex_t lock;    /* the lists */
+    pthread_mutex_t lock;    /* the lists; who changes them has the other one, too */
     pthread_mutex_t reading; /* what is below */
     struct key_list list[KEY_ROLES];
     bool fixed[KEY_ROLES]; /* a variable's */
     struct seen seen[KEY_ROLES];
+    struct shorter shorter[KEY_ROLES];
     int64_t said_ms;
 };
 
@@ -107,6 +123,45 @@ static void swap_list(struct wire_keys *k, enum key_role role, struct key_list *
     key_list_free(&old);
 }
 
+static void forget_shorter(struct shorter *w)
+{
+    key_list_free(&w->list);
+    *w = (struct shorter){0};
+}
+
+static bool lacks_keys(const struct key_list *fresh, const struct key_list *old)
+{
+    for (int i = 0; i < old->n; i++)
+        if (!key_list_has(fresh, old->key[i]))
+            return true;
+    return false;
+}
+
+static bool is_same_list(const struct key_list *a, const struct key_list *b)
+{
+    return a->n == b->n && (a->n == 0 || memcmp(a->key, b->key, (size_t)a->n * KEY_TEXT) == 0);
+}
+
+/* True: the file was like that STEADY_MS ago already. Otherwise *fresh is kept, to be compared. */
+static bool is_steady(struct shorter *w, const struct seen *now, struct key_list *fresh)
+{
+    if (w->waits && is_same(now, &w->seen) && is_same_list(fresh, &w->list))
+        return clock_ms() - w->since_ms >= STEADY_MS;
+    forget_shorter(w);
+    *w = (struct shorter){.waits = true, .seen = *now, .list = *fresh, .since_ms = clock_ms()};
+    *fresh = (struct key_list){0};
+    return false;
+}
+
+static void let_in_also(struct wire_keys *k, enum key_role role, const struct key_list *fresh)
+{
+    struct key_list both = {0};
+    if (!lacks_keys(&k->list[role], fresh)) /* it has none that are new */
+        return;
+    key_list_merge(&both, &k->list[role], fresh);
+    swap_list(k, role, &both);
+}
+
 /* first: at the program's start, where a file that is missing is an empty list. */
 static int keys_read_list(struct wire_keys *k, enum key_role role, bool first, struct onic_err *err)
 {
@@ -114,13 +169,22 @@ static int keys_read_list(struct wire_keys *k, enum key_role role, bool first, s
     struct key_list fresh;
     keys_path(k, role, "allow", path);
     struct seen now = look_at(path);
+    struct shorter *w = &k->shorter[role];
     if (!first && is_same(&now, &k->seen[role]))
+        return ONIC_OK;
+    if (w->waits && is_same(&now, &w->seen) && clock_ms() - w->since_ms < STEADY_MS)
         return ONIC_OK;
     int rc = key_list_read(&fresh, path, err);
     if (rc == ONIC_ENOTFOUND && first)
         return ONIC_OK;
     if (rc)
         return rc; /* looked at again: it may be half written */
+    if (!first && lacks_keys(&fresh, &k->list[role]) && !is_steady(w, &now, &fresh)) {
+        let_in_also(k, role, &w->list);
+        key_list_free(&fresh);
+        return ONIC_OK;
+    }
+    forget_shorter(w);
     k->seen[role] = now;
     swap_list(k, role, &fresh);
     if (!first)
@@ -152,15 +216,24 @@ bool wire_keys_allow(struct wire_keys *k, unsigned roles, const char *key)
     return found;
 }
 
+/* Whoever connects can wait: a key that is gone is not used, an empty list is read once more. */
 bool wire_keys_peer(struct wire_keys *k, enum key_role role, unsigned attempt, char out[KEY_TEXT])
 {
+    const struct shorter *w = &k->shorter[role];
     wire_keys_refresh(k);
-    pthread_mutex_lock(&k->lock);
-    const struct key_list *l = &k->list[role];
+    pthread_mutex_lock(&k->reading);
+    bool emptied = w->waits && w->list.n == 0;
+    pthread_mutex_unlock(&k->reading);
+    if (emptied) {
+        nanosleep(&(struct timespec){.tv_nsec = (STEADY_MS + 10) * 1000000L}, NULL);
+        wire_keys_refresh(k);
+    }
+    pthread_mutex_lock(&k->reading);
+    const struct key_list *l = w->waits && w->list.n ? &w->list : &k->list[role];
     bool any = l->n > 0;
     if (any)
         memcpy(out, l->key[attempt % (unsigned)l->n], KEY_TEXT);
-    pthread_mutex_unlock(&k->lock);
+    pthread_mutex_unlock(&k->reading);
     return any;
 }
 
@@ -237,6 +310,8 @@ void wire_keys_free(struct wire_keys *k)
         return;
     for (int i = 0; i < KEY_ROLES; i++)
         key_list_free(&k->list[i]);
+    for (int i = 0; i < KEY_ROLES; i++)
+        forget_shorter(&k->shorter[i]);
     pthread_mutex_destroy(&k->lock);
     pthread_mutex_destroy(&k->reading);
     explicit_bzero(k, sizeof *k);

@@ -11,7 +11,9 @@
  * ONIC_CURVE_SECRET, and ONIC_CURVE_ROLE with keys between commas, each in place of its file.
  *
  * A list that changes is read again; one that cannot be read then, or in part, leaves the last one
- * as it is. Keys are Z85 text, as libzmq takes them. Every function may be called by any thread. */
+ * as it is. A key that is new is let in at once, one that is gone is shut out when the list has
+ * been the same for half a second: it may be in the middle of being written. Keys are Z85 text, as
+ * libzmq takes them. Every function may be called by any thread. */
 
 #include <stdbool.h>
 
@@ -42,12 +44,13 @@ const char *wire_keys_public(const struct wire_keys *k);
 const char *wire_keys_secret(const struct wire_keys *k);
 enum key_role wire_keys_role(const struct wire_keys *k);
 
-/* Looks whether lists have changed. */
+/* Looks whether lists have changed. Keys that are gone are shut out by a look that comes half a
+ * second after the first one without them. */
 void wire_keys_refresh(struct wire_keys *k);
 /* May who proved to have this key be one of these roles (1 << enum key_role)? As last read. */
 bool wire_keys_allow(struct wire_keys *k, unsigned roles, const char *key);
 /* A key of who may be that role, another one for another attempt; false: the list is empty. Reads
- * lists that have changed. */
+ * lists that have changed, and waits half a second where one has just become empty. */
 bool wire_keys_peer(struct wire_keys *k, enum key_role role, unsigned attempt, char out[KEY_TEXT]);
 /* Where that list is, for sentences. */
 void wire_keys_place(const struct wire_keys *k, enum key_role role, char out[KEY_PLACE_MAX]);

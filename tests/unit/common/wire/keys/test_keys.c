@@ -229,6 +229,18 @@ static void any_bytes_are_keys_or_refused(void **state)
     assert_true(read > 20);
 }
 
+struct keys_look {
+    struct wire_keys *k;
+    const char *key;
+};
+
+static bool key_is_shut_out(void *ctx)
+{
+    const struct keys_look *l = ctx;
+    wire_keys_refresh(l->k);
+    return !wire_keys_allow(l->k, 1u << KEY_ACTOR, l->key);
+}
+
 static void a_list_that_changes_is_read_again_and_a_broken_one_is_not(void **state)
 {
     (void)state;
@@ -252,10 +264,77 @@ static void a_list_that_changes_is_read_again_and_a_broken_one_is_not(void **sta
     wire_keys_refresh(k);
     assert_true(wire_keys_allow(k, 1u << KEY_ACTOR, key)); /* who wrote that? */
     assert_int_equal(chmod(path, 0644), 0);
-    wire_keys_refresh(k);
-    assert_false(wire_keys_allow(k, 1u << KEY_ACTOR, key));
+    struct keys_look look = {k, key};
+    assert_true(wait_until(key_is_shut_out, &look, 10000));
     wire_keys_free(k);
     wire_keys_free(actor);
+}
+
+/* cp and editors empty a file before they write it; each of its beginnings is a list as well. */
+static void a_list_that_is_written_in_place_shuts_nobody_out(void **state)
+{
+    (void)state;
+    enum { ACTORS = 4, LISTED = 3 };
+    char folder[300], path[400];
+    struct wire_keys *actor[ACTORS];
+    const char *key[ACTORS];
+    keys_make(folder, dir, "in-place", 1u << KEY_LEARNER, "");
+    for (int i = 0; i < ACTORS; i++) {
+        char one[300], name[40];
+        snprintf(name, sizeof name, "in-place-%d", i);
+        keys_make(one, dir, name, 1u << KEY_ACTOR, "");
+        actor[i] = keys_of(one, KEY_ACTOR);
+        key[i] = wire_keys_public(actor[i]);
+    }
+    keys_let_in(folder, KEY_ACTOR, key, LISTED);
+    struct wire_keys *k = keys_of(folder, KEY_LEARNER);
+    snprintf(path, sizeof path, "%s/actor.allow", folder);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    for (int lines = 0; lines <= LISTED; lines++) {
+        wire_keys_refresh(k);
+        for (int i = 0; i < LISTED; i++)
+            assert_true(wire_keys_allow(k, 1u << KEY_ACTOR, key[i]));
+        if (lines < LISTED)
+            fprintf(f, "%s\n", key[lines]);
+        assert_int_equal(fflush(f), 0);
+    }
+    fclose(f);
+    keys_let_in(folder, KEY_ACTOR, key + 2, 2); /* two leave, one is new: that one is let in now */
+    wire_keys_refresh(k);
+    assert_true(wire_keys_allow(k, 1u << KEY_ACTOR, key[3]));
+    for (int i = 0; i < 2; i++) {
+        struct keys_look look = {k, key[i]};
+        assert_true(wait_until(key_is_shut_out, &look, 10000));
+    }
+    for (int i = 2; i < ACTORS; i++)
+        assert_true(wire_keys_allow(k, 1u << KEY_ACTOR, key[i]));
+    wire_keys_free(k);
+    for (int i = 0; i < ACTORS; i++)
+        wire_keys_free(actor[i]);
+}
+
+static void a_client_connects_to_no_key_that_is_gone(void **state)
+{
+    (void)state;
+    char folder[300], one[300], other[300], peer[KEY_TEXT];
+    keys_make(folder, dir, "client", 1u << KEY_ACTOR, "");
+    keys_make(one, dir, "client-one", 1u << KEY_LEARNER, "");
+    keys_make(other, dir, "client-other", 1u << KEY_LEARNER, "");
+    struct wire_keys *gone = keys_of(one, KEY_LEARNER), *stays = keys_of(other, KEY_LEARNER);
+    const char *key[] = {wire_keys_public(gone), wire_keys_public(stays)};
+    keys_let_in(folder, KEY_LEARNER, key, 2);
+    struct wire_keys *k = keys_of(folder, KEY_ACTOR);
+    keys_let_in(folder, KEY_LEARNER, key + 1, 1);
+    for (unsigned attempt = 0; attempt < 2; attempt++) {
+        assert_true(wire_keys_peer(k, KEY_LEARNER, attempt, peer));
+        assert_string_equal(peer, key[1]);
+    }
+    keys_let_in(folder, KEY_LEARNER, key, 0);
+    assert_false(wire_keys_peer(k, KEY_LEARNER, 0, peer));
+    wire_keys_free(k);
+    wire_keys_free(gone);
+    wire_keys_free(stays);
 }
 
 static void variables_take_the_place_of_files(void **state)
@@ -303,6 +382,8 @@ int main(void)
         cmocka_unit_test(a_list_has_comments_and_keys_with_a_hash_in_them),
         cmocka_unit_test(any_bytes_are_keys_or_refused),
         cmocka_unit_test(a_list_that_changes_is_read_again_and_a_broken_one_is_not),
+        cmocka_unit_test(a_list_that_is_written_in_place_shuts_nobody_out),
+        cmocka_unit_test(a_client_connects_to_no_key_that_is_gone),
         cmocka_unit_test(variables_take_the_place_of_files),
     };
     return cmocka_run_group_tests(tests, keys_setup, NULL);
