@@ -20,7 +20,9 @@
 
 enum { REOPEN_EVERY_MS = 1000, PATH_MAX_BYTES = 4096 };
 
-static char role_name[64] = "onic";
+/* Threads log while an actor is given its number: the name in use is never written. */
+static char role_names[2][64] = {"onic", "onic"};
+static atomic_int role_now;
 static atomic_int lost_lines;
 static atomic_int max_level = LOG_INFO;
 static void (*_Atomic line_writer)(void *ctx, const char *line, size_t len);
@@ -47,7 +49,9 @@ struct log_kv log_kv_str(const char *key, const char *v)
 
 void log_set_role(const char *role)
 {
-    snprintf(role_name, sizeof role_name, "%s", role);
+    int other = !atomic_load(&role_now);
+    snprintf(role_names[other], sizeof role_names[other], "%s", role);
+    atomic_store(&role_now, other);
 }
 
 enum log_level log_set_level(enum log_level level)
@@ -150,7 +154,7 @@ void log_write(enum log_level level, const char *msg, const struct log_kv *kvs)
     struct buf line;
     buf_init(&line, 8192);
     put_stamp(&line);
-    buf_printf(&line, " %s %s %s", level_names[level], role_name, msg);
+    buf_printf(&line, " %s %s %s", level_names[level], role_names[atomic_load(&role_now)], msg);
     for (const struct log_kv *v = kvs; v->key; v++)
         log_put_value(&line, v);
     shown_clean_line(line.data, line.len);

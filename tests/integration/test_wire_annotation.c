@@ -135,7 +135,7 @@ static int real_clock(void **state)
     return 0;
 }
 
-static int64_t frozen_ns;
+static _Atomic int64_t frozen_ns;
 static int64_t frozen(void)
 {
     return frozen_ns;

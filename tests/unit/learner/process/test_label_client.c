@@ -314,7 +314,7 @@ static void what_the_annotator_says_of_itself_reaches_the_learner(void **state)
     close_fixture(&f);
 }
 
-static int64_t sooner_ns; /* the clock is ahead by so much */
+static _Atomic int64_t sooner_ns; /* the clock is ahead by so much */
 static int64_t ahead(void)
 {
     struct timespec t;

@@ -192,7 +192,7 @@ static void an_actor_that_stands_still_in_its_pull_is_not_waited_for_long(void *
     close_host(&h);
 }
 
-static int64_t later_ns;
+static _Atomic int64_t later_ns; /* the server's thread looks at the clock, too */
 
 static int64_t later(void)
 {
