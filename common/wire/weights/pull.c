@@ -27,8 +27,10 @@
 #include "weights.pb-c.h"
 
 enum {
-    RETRY_MS = 3000,
+    RETRY_MS = 3000, /* a chunk over a slow link may take longer; then up to */
+    RETRY_MOST_MS = 24000,
     RECONNECT_MS = 15000,
+    RECONNECT_CHUNKS_MS = 45000, /* longer than the server waits for a chunk to be fetched */
     RECONNECT_NAME_MS =
         5000, /* a name that never answered: perhaps it does over the other family */
     PAUSE_MS = 1000,
@@ -57,12 +59,15 @@ struct wire_weights_pull {
 
     enum pull_state state;
     uint64_t coming; /* version of the pull */
-    uint32_t chunks, asked, done;
+    uint32_t chunks, done;
+    uint32_t asked, under_way; /* all before `asked` are here or were asked for */
     size_t chunk_bytes;
     uint32_t *crc; /* [chunks] */
     uint8_t *got;  /* [chunks] */
     uint8_t hash[16];
     int64_t heard_ms;    /* last progress of this pull, or its last question */
+    int64_t progress_ms; /* the last chunk that was new, or the manifest */
+    int64_t patience_ms; /* with an answer */
     int64_t answered_ms; /* last message of the server, or the time the socket was made */
     bool answered_once;  /* by this address */
     int64_t silent_since_ms, polled_ms;
@@ -117,6 +122,7 @@ static int weights_pull_open_socket(struct wire_weights_pull *p, struct onic_err
     sock_close(p->socket, 0);
     p->socket = NULL;
     p->state = PULL_IDLE;
+    p->patience_ms = RETRY_MS;
     p->heard_ms = p->answered_ms = clock_ms();
     return sock_connect(&p->socket, p->context, p->address, &o, err);
 }
@@ -197,10 +203,33 @@ static void ask_manifest(struct wire_weights_pull *p)
 
 static void ask_chunks(struct wire_weights_pull *p)
 {
-    while (p->state == PULL_CHUNKS && p->asked < p->chunks &&
-           p->asked - p->done < WEIGHTS_OUTSTANDING &&
-           weights_pull_ask(p, false, p->coming + 1, p->asked))
-        p->asked++;
+    for (; p->state == PULL_CHUNKS && p->asked < p->chunks; p->asked++) {
+        if (p->got[p->asked])
+            continue;
+        if (p->under_way >= WEIGHTS_OUTSTANDING ||
+            !weights_pull_ask(p, false, p->coming + 1, p->asked))
+            return;
+        p->under_way++;
+    }
+}
+
+/* An answer was lost, or is slow: what is missing is asked for again, and what is here stays. Every
+ * time later, for over a slow link each question too many takes the time of a chunk. */
+static void ask_again(struct wire_weights_pull *p, int64_t now)
+{
+    p->heard_ms = now;
+    p->asked = p->under_way = 0;
+    p->patience_ms =
+        2 * p->patience_ms < RETRY_MOST_MS ? 2 * p->patience_ms : (int64_t)RETRY_MOST_MS;
+}
+
+static void weights_pull_progress(struct wire_weights_pull *p)
+{
+    int64_t now = clock_ms(), twice = 2 * (now - p->progress_ms);
+    p->patience_ms = twice < RETRY_MS        ? (int64_t)RETRY_MS
+                     : twice > RETRY_MOST_MS ? (int64_t)RETRY_MOST_MS
+                                             : twice;
+    p->heard_ms = p->progress_ms = now;
 }
 
 /* --- receiving --------------------------------------------------------------------------- */
@@ -241,8 +270,8 @@ static void manifest(struct wire_weights_pull *p, const struct frame *f)
     memcpy(p->crc, m->chunk_crc, chunks * sizeof *p->crc);
     memset(p->got, 0, chunks);
     memcpy(p->hash, m->xxh128.data, sizeof p->hash);
-    p->asked = p->done = 0;
-    p->heard_ms = clock_ms();
+    p->asked = p->done = p->under_way = 0;
+    p->heard_ms = p->progress_ms = clock_ms();
     p->state = PULL_CHUNKS;
     if (p->gone_run >= WEIGHTS_PIN_AFTER)
         weights_pull_ask(p, true, p->coming + 1,
@@ -311,7 +340,8 @@ static bool chunk(struct wire_weights_pull *p, const struct frame *f)
     memcpy((uint8_t *)p->block[!p->active] + at, f->bulk, want);
     p->got[m->chunk] = 1;
     p->done++;
-    p->heard_ms = clock_ms();
+    p->under_way -= p->under_way > 0;
+    weights_pull_progress(p);
     if (p->done == p->chunks)
         return weights_pull_finish(p);
     ask_chunks(p);
@@ -413,9 +443,14 @@ bool wire_weights_pull_poll(struct wire_weights_pull *p, uint64_t version_plus_1
     bool wanted = version_plus_1 && !(p->have && p->version + 1 == version_plus_1);
     bool other_family = !p->answered_once && sock_is_name(p->address);
     note_silence(p, wanted, now);
-    if (wanted && now - p->answered_ms > (other_family ? RECONNECT_NAME_MS : RECONNECT_MS))
+    int64_t reconnect_ms = p->state == PULL_CHUNKS ? RECONNECT_CHUNKS_MS
+                           : other_family          ? RECONNECT_NAME_MS
+                                                   : RECONNECT_MS;
+    if (wanted && now - p->answered_ms > reconnect_ms)
         wire_weights_pull_reconnect(p);
-    else if (p->state != PULL_IDLE && now - p->heard_ms > RETRY_MS)
+    else if (p->state == PULL_CHUNKS && now - p->heard_ms > p->patience_ms)
+        ask_again(p, now);
+    else if (p->state == PULL_MANIFEST && now - p->heard_ms > RETRY_MS)
         p->state = PULL_IDLE; /* an answer was lost: begin again */
     if (!wanted && p->state == PULL_IDLE)
         p->answered_ms = now;

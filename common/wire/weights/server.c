@@ -37,7 +37,7 @@ enum {
     SNAPSHOTS = 16,
     HELD_MAX = 3,
     CHUNK_ROOM = 128, /* header and meta part of a chunk */
-    FETCH_MS = 10000, /* of a chunk; then its connection goes */
+    FETCH_MS = 30000, /* of a chunk; then its connection goes */
     CROWDED_MS = 1000,
     IDLE_MS = 60000, /* without a question; an actor that is cut connects again with its next */
     GET_BYTES = 4096
