@@ -175,6 +175,69 @@ static void a_silent_crowd_keeps_nobody_out(void **state)
     assert_int_equal(status, 0);
 }
 
+/* As many connections to the weights port as actors have, all but one. */
+static void fetch_from(int port, int n)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    uint8_t greeting[10];
+    a.sin_port = htons((uint16_t)port);
+    for (int i = 0; i < n; i++) {
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        if (connect(fd, (struct sockaddr *)&a, sizeof a) != 0 ||
+            recv(fd, greeting, sizeof greeting, MSG_WAITALL) != (ssize_t)sizeof greeting)
+            _exit(2);
+    }
+}
+
+static int serve_all_that_are_admitted(void)
+{
+    struct rlimit few = {.rlim_cur = 400, .rlim_max = 400};
+    struct raw r;
+    int start[2], there[2], port = 0, actors = 1;
+    char done = 0;
+    while (wire_learner_files(actors + 1) <= few.rlim_cur)
+        actors++;
+    if (pipe(start) != 0 || pipe(there) != 0)
+        return 10;
+    pid_t crowd = fork();
+    if (crowd == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (read(start[0], &port, sizeof port) != (ssize_t)sizeof port)
+            _exit(1);
+        fetch_from(port, actors - 1);
+        if (write(there[1], "x", 1) != 1)
+            _exit(3);
+        pause();
+    }
+    close(there[1]);
+    setrlimit(RLIMIT_NOFILE, &few);
+    open_tcp(&r);
+    if (sscanf(wire_learner_weights_address(r.l), "tcp://127.0.0.1:%d", &port) != 1 ||
+        write(start[1], &port, sizeof port) != (ssize_t)sizeof port ||
+        read(there[0], &done, 1) != 1)
+        return 11;
+    assert_alive(&r); /* the last one */
+    uint64_t cuts = cuts_so_far(&r);
+    kill(crowd, SIGKILL);
+    waitpid(crowd, NULL, 0);
+    close_raw(&r);
+    return cuts == 0 ? 0 : 1;
+}
+
+static void every_actor_that_is_admitted_may_fetch_weights(void **state)
+{
+    int status;
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        alarm(60);
+        _exit(serve_all_that_are_admitted());
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 int main(void)
 {
     log_set_level(LOG_ERROR);
@@ -182,6 +245,7 @@ int main(void)
         cmocka_unit_test(what_never_ends_is_cut_and_not_stored),
         cmocka_unit_test(a_message_is_as_large_as_what_was_agreed),
         cmocka_unit_test(a_silent_crowd_keeps_nobody_out),
+        cmocka_unit_test(every_actor_that_is_admitted_may_fetch_weights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,8 +37,9 @@ enum {
 
 /* --- life -------------------------------------------------------------------------------- */
 
-/* Every actor takes two connections. What is too many for the limit of open files is cut without a
- * word to the peer (sock_guard.h), so how many actors fit is known before they come. */
+/* Every actor takes two connections, and strangers one for each four actors. What is too many for
+ * the limit of open files is cut without a word to the peer (sock_guard.h), so how many actors fit
+ * is known before they come. */
 static int room_for_actors(int *actors, struct onic_err *err)
 {
     struct rlimit r;
@@ -48,13 +49,14 @@ static int room_for_actors(int *actors, struct onic_err *err)
     if (getrlimit(RLIMIT_NOFILE, &r) != 0)
         return err_set(err, ONIC_EINTERNAL, "getrlimit: %s", strerror(errno));
     rlim_t room = sock_guard_first_kept(r.rlim_cur) - NOFILE_OWN;
-    *actors = room < 2 * (rlim_t)PEERS_MAX ? (int)room / 2 : PEERS_MAX;
+    room = room * 4 / 9;
+    *actors = room < PEERS_MAX ? (int)room : PEERS_MAX;
     return ONIC_OK;
 }
 
 unsigned long long wire_learner_files(int actors)
 {
-    unsigned long long n = NOFILE_OWN + SOCK_GUARD_RESERVE + 2ULL * (unsigned)actors;
+    unsigned long long n = NOFILE_OWN + SOCK_GUARD_RESERVE + (9ULL * (unsigned)actors + 3) / 4;
     return n < NOFILE_LEAST ? NOFILE_LEAST : n;
 }
 
@@ -84,7 +86,7 @@ static char *copy_text(const char *text)
     return out;
 }
 
-/* Connections that have not joined may have a part of the descriptors; actors have two each. */
+/* Connections that have not joined may have a part of the descriptors, beside the actors'. */
 static int strangers_for(int actors_max)
 {
     return actors_max / 4 < STRANGERS_MAX ? actors_max / 4 : STRANGERS_MAX;
@@ -111,8 +113,7 @@ static int open_sockets(struct wire_learner *w, struct onic_err *err)
                                             .epoch = w->p.epoch,
                                             .floats = w->p.weights_floats,
                                             .hwm = 4 * w->p.window + 16,
-                                            .connections_max =
-                                                w->actors_max - strangers_for(w->actors_max)};
+                                            .connections_max = w->actors_max};
     memcpy(wp.run_id, w->p.run_id, sizeof wp.run_id);
     char sibling[SOCK_ADDRESS_MAX];
     bool chosen = w->p.weights_listen && w->p.weights_listen[0];
