@@ -103,6 +103,14 @@ static bool learned(void *ctx)
            metrics_last(run, "intrinsic/paid_fraction") > 0;
 }
 
+/* What metrics say may be of before the kill. */
+static bool listens_again(void *program)
+{
+    const struct program *p = program;
+    const char *first = strstr(program_text(p->err), "learner listening");
+    return first && strstr(first + 1, "learner listening");
+}
+
 /* Beside the policy, where a kill finds steps under way. */
 static void pairs_are_learned_from_whatever_is_killed(void **state)
 {
@@ -116,6 +124,7 @@ static void pairs_are_learned_from_whatever_is_killed(void **state)
     want.than = labels(&counts).rows[QUESTION_PAIR] + 20;
     assert_true(wait_until(enough, &want, PATIENCE_MS));
     kill_child(&p, "onic-learner");
+    assert_true(wait_until(listens_again, &p, PATIENCE_MS));
     want.than += 100;
     assert_true(wait_until(learned, &want, PATIENCE_MS));
     stop(&p);
