@@ -161,18 +161,24 @@ static int serve_a_crowd(void)
     return file >= 0 ? 0 : 1;
 }
 
-static void a_silent_crowd_keeps_nobody_out(void **state)
+/* Limits that serve() lowers stay lowered. */
+static void passes_in_a_child(int (*serve)(void))
 {
     int status;
-    (void)state;
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
         alarm(60);
-        _exit(serve_a_crowd());
+        _exit(serve());
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
+}
+
+static void a_silent_crowd_keeps_nobody_out(void **state)
+{
+    (void)state;
+    passes_in_a_child(serve_a_crowd);
 }
 
 /* As many connections to the weights port as actors have, all but one. */
@@ -226,16 +232,8 @@ static int serve_all_that_are_admitted(void)
 
 static void every_actor_that_is_admitted_may_fetch_weights(void **state)
 {
-    int status;
     (void)state;
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        alarm(60);
-        _exit(serve_all_that_are_admitted());
-    }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, 0);
+    passes_in_a_child(serve_all_that_are_admitted);
 }
 
 int main(void)
