@@ -246,11 +246,24 @@ int limits_no_process(const char *for_whom, int why, struct onic_err *err)
                    strerror(why), text[0] ? "; " : "", text);
 }
 
+bool limits_try_thread(pthread_t *thread, void *(*run)(void *), void *arg)
+{
+    static const int own_faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP};
+    sigset_t others, before;
+    sigfillset(&others);
+    for (size_t i = 0; i < sizeof own_faults / sizeof *own_faults; i++)
+        sigdelset(&others, own_faults[i]);
+    pthread_sigmask(SIG_BLOCK, &others, &before);
+    bool ok = pthread_create(thread, NULL, run, arg) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return ok;
+}
+
 void limits_create_thread(pthread_t *thread, void *(*run)(void *), void *arg)
 {
     char text[LIMITS_TEXT_MAX];
     for (int i = 0; i <= TRIES; i++) {
-        if (pthread_create(thread, NULL, run, arg) == 0)
+        if (limits_try_thread(thread, run, arg))
             return;
         limits_wait_a_moment();
     }

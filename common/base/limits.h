@@ -9,6 +9,7 @@
  * each program asks at its start whether it can have what it will need. */
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,8 +40,11 @@ int64_t limits_oom_kills(const char *root);
 
 /* After a fork that failed with errno `why`: ONIC_ECONFIG with the limit behind it. */
 int limits_no_process(const char *for_whom, int why, struct onic_err *err);
-/* pthread_create for threads that a program cannot do without: where there is none to be had it
- * says so, with the limit, and ends the process: 64 when a limit is set, else 70. */
+/* pthread_create for a thread that takes no signals: they go to the thread that can act on them.
+ * (Those of its own faults stay, so that a crash is reported.) false: there is none to be had. */
+bool limits_try_thread(pthread_t *thread, void *(*run)(void *), void *arg);
+/* The same for threads that a program cannot do without: where there is none to be had it says so,
+ * with the limit, and ends the process: 64 when a limit is set, else 70. */
 void limits_create_thread(pthread_t *thread, void *(*run)(void *), void *arg);
 /* Says that there is no memory, and which limit may be the reason, and ends the process: 64 when a
  * limit is set, else 70. */

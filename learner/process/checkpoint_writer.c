@@ -5,7 +5,6 @@
 #include "learner/process/checkpoint_writer.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -87,11 +86,7 @@ struct checkpoint_writer *checkpoint_writer_create(const char *dir, int keep,
     s->builder = checkpoint_create();
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->changed, NULL);
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
     limits_create_thread(&s->thread, checkpoint_writer_main, s);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
     return s;
 }
 

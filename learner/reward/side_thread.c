@@ -4,7 +4,6 @@
 #include "learner/reward/side_thread.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include "common/base/err.h"
@@ -47,11 +46,7 @@ struct side_thread *side_thread_create(const char *name)
     s->name = name;
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->changed, NULL);
-    sigset_t all, old;
-    sigfillset(&all); /* signals go to the thread that can act on them */
-    pthread_sigmask(SIG_SETMASK, &all, &old);
     limits_create_thread(&s->thread, side_thread_main, s);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
     return s;
 }
 

@@ -7,7 +7,6 @@
 #include "learner/train/thread_team.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -69,14 +68,10 @@ struct thread_team *thread_team_create(int count)
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->start, NULL);
     pthread_cond_init(&s->done, NULL);
-    sigset_t all, old;
-    sigfillset(&all); /* signals go to the thread that can act on them */
-    pthread_sigmask(SIG_SETMASK, &all, &old);
     for (int i = 1; i < count; i++) {
         s->members[i] = (struct member){.team = s, .number = i};
         limits_create_thread(&s->members[i].thread, member_main, &s->members[i]);
     }
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
     return s;
 }
 

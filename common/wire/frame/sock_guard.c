@@ -20,7 +20,6 @@
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,6 +32,7 @@
 #include <zmq.h>
 
 #include "common/base/clock.h"
+#include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/xmalloc.h"
 
@@ -229,16 +229,6 @@ static void guard_free(struct sock_guard *g)
     free(g);
 }
 
-static bool start_thread(struct sock_guard *g)
-{
-    sigset_t all, before;
-    sigfillset(&all); /* signals are for the threads that wait for them */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool ok = pthread_create(&g->thread, NULL, guard_main, g) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return ok;
-}
-
 void sock_guard_start(void *context, void *socket, bool keyed, const struct sock_crowd_rules *rules)
 {
     static atomic_uint number;
@@ -256,7 +246,8 @@ void sock_guard_start(void *context, void *socket, bool keyed, const struct sock
         .socket = socket, .keyed = keyed, .limit = r.rlim_cur, .crowd = sock_crowd_create(rules)};
     pthread_mutex_init(&g->lock, NULL);
     g->events = zmq_socket(context, ZMQ_PAIR);
-    if (!g->events || zmq_connect(g->events, address) != 0 || !start_thread(g)) {
+    if (!g->events || zmq_connect(g->events, address) != 0 ||
+        !limits_try_thread(&g->thread, guard_main, g)) {
         log_warn("connections are not limited: no thread can be started");
         zmq_socket_monitor(socket, NULL, 0);
         if (g->events)

@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include "common/base/limits.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -149,6 +150,27 @@ static void a_limit_of_memory_is_named(void **state)
     assert_non_null(strstr(text, "is 300 MB (ulimit -v)"));
 }
 
+static void *signals_of_a_thread(void *blocked)
+{
+    pthread_sigmask(SIG_BLOCK, NULL, blocked);
+    return NULL;
+}
+
+static void threads_leave_signals_to_the_one_that_acts_on_them(void **state)
+{
+    (void)state;
+    sigset_t inside, before, after;
+    pthread_t thread;
+    pthread_sigmask(SIG_BLOCK, NULL, &before);
+    assert_false(sigismember(&before, SIGTERM));
+    limits_create_thread(&thread, signals_of_a_thread, &inside);
+    pthread_join(thread, NULL);
+    pthread_sigmask(SIG_BLOCK, NULL, &after);
+    assert_true(sigismember(&inside, SIGTERM) && sigismember(&inside, SIGUSR1));
+    assert_false(sigismember(&inside, SIGSEGV)); /* a crash is reported */
+    assert_false(sigismember(&after, SIGTERM));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +179,7 @@ int main(void)
         cmocka_unit_test(what_can_be_had_is_had),
         cmocka_unit_test(a_limit_of_threads_is_named),
         cmocka_unit_test(a_limit_of_memory_is_named),
+        cmocka_unit_test(threads_leave_signals_to_the_one_that_acts_on_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
