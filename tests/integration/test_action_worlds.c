@@ -12,18 +12,11 @@
     "--run-dir=run --deterministic --seed=1 --actors.count=1 --reward.model=none "                 \
     "--policy.core=none --train.lr=0.002 --train.minibatches=4 --train.epochs=4 "
 
-static void run_well(struct scene *s, const char *args)
-{
-    int code = program_run(&s->a, s->dir, "a", "onic", args, SCENE_LONG_MS);
-    if (code != 0)
-        fail_msg("onic %s: %d\n%s", args, code, program_text(s->a.err));
-}
-
 static void train_world(struct scene *s, const char *more)
 {
     char args[900];
     snprintf(args, sizeof args, "train " USUAL "%s", more);
-    run_well(s, args);
+    scene_succeeds(s, args);
 }
 
 /* The mean return of `onic eval` with these options. */
@@ -31,7 +24,7 @@ static double mean_return(struct scene *s, const char *more)
 {
     char args[300];
     snprintf(args, sizeof args, "eval %s --episodes=100 --json=-", more);
-    run_well(s, args);
+    scene_succeeds(s, args);
     json_t *o = json_loads(program_text(s->a.out), 0, NULL);
     double mean = json_number_value(json_object_get(json_object_get(o, "return"), "mean"));
     assert_non_null(o);
@@ -48,9 +41,9 @@ static void at_least(double got, double want)
 /* Watching and playing again: `word` is how an action of this world is shown. */
 static void is_shown(struct scene *s, const char *word)
 {
-    run_well(s, "play run --episodes=1 --seed=3");
+    scene_succeeds(s, "play run --episodes=1 --seed=3");
     assert_non_null(strstr(program_text(s->a.out), word));
-    run_well(s, "replay run");
+    scene_succeeds(s, "replay run");
     assert_non_null(strstr(program_text(s->a.out), word));
     assert_non_null(strstr(program_text(s->a.out), "as recorded"));
 }
@@ -81,7 +74,7 @@ static void several_choices_at_once_are_learned(void **state)
     train_world(s, "--env.id=tiles:colours --frames=250000 --replay.every_episodes=2000");
     at_least(mean_return(s, "run"), 5.7);
     is_shown(s, "action tile ");
-    run_well(s, "replay run --json");
+    scene_succeeds(s, "replay run --json");
     json_t *o = json_loads(program_text(s->a.out), 0, NULL);
     json_t *step = json_array_get(json_object_get(o, "step"), 0);
     assert_int_equal(json_array_size(json_object_get(step, "action")), 2);
@@ -126,7 +119,7 @@ static void nonsense_costs_episodes_and_not_the_run(void **state)
              "--reward.model=none --actors.count=1 --frames=10000",
              getenv("ONIC_BUILD"));
     setenv("PLUGIN_BAD", "nan", 1);
-    run_well(s, args);
+    scene_succeeds(s, args);
     await_word(s->a.err, "why=\"the reward is not a finite number\"", SCENE_SOON_MS);
     scene_ledger_is_balanced(s);
     assert_true(metrics_last(s->run, "reward/reward") == 0.0);

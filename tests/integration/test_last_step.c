@@ -197,19 +197,12 @@ static void a_snapshot_holds_the_step_before(void **state)
     "train --run-dir=run --deterministic --seed=1 --actors.count=1 --env.id=tiles:colours "        \
     "--reward.model=none --policy.core=none --replay.every_episodes=500 "
 
-static void run_well(struct scene *s, const char *args)
-{
-    int code = program_run(&s->a, s->dir, "a", "onic", args, SCENE_LONG_MS);
-    if (code != 0)
-        fail_msg("onic %s: %d\n%s", args, code, program_text(s->a.err));
-}
-
 /* Mean return of 50 games; of the same seed and weights always the same. */
 static double measured(struct scene *s, const char *run)
 {
     char args[200];
     snprintf(args, sizeof args, "eval %s --episodes=50 --seed=5 --json=-", run);
-    run_well(s, args);
+    scene_succeeds(s, args);
     json_t *o = json_loads(program_text(s->a.out), 0, NULL);
     double mean = json_number_value(json_object_get(json_object_get(o, "return"), "mean"));
     assert_non_null(o);
@@ -221,12 +214,12 @@ static void a_run_is_continued_measured_and_shown_but_not_with_another_network(v
 {
     struct scene *s = *state;
 #define BOTH "--policy.last_action=true --policy.last_reward=true "
-    run_well(s, USUAL BOTH "--frames=30000");
-    run_well(s, USUAL BOTH "--frames=60000");
+    scene_succeeds(s, USUAL BOTH "--frames=30000");
+    scene_succeeds(s, USUAL BOTH "--frames=60000");
     double continued = measured(s, "run");
-    run_well(s, "play run --episodes=1 --seed=3");
-    run_well(s, "replay run --explain=1");
-    run_well(s, USUAL "--frames=70000"); /* the run's own options */
+    scene_succeeds(s, "play run --episodes=1 --seed=3");
+    scene_succeeds(s, "replay run --explain=1");
+    scene_succeeds(s, USUAL "--frames=70000"); /* the run's own options */
     continued = measured(s, "run");
     scene_fails_within(s, "onic", USUAL "--policy.last_reward=false --frames=90000", 64,
                        "another network: \"last action reward\" then, "
@@ -238,7 +231,7 @@ static void a_run_is_continued_measured_and_shown_but_not_with_another_network(v
     scene_fails_within(s, "onic", "eval run --episodes=1 --policy.last_reward=false", 64,
                        "last action reward", 3);
     assert_close(measured(s, "run"), continued, 0, 0); /* nothing was lost */
-    run_well(s, USUAL BOTH "--frames=70000 --on-exists=overwrite");
+    scene_succeeds(s, USUAL BOTH "--frames=70000 --on-exists=overwrite");
     assert_close(measured(s, "run"), continued, 0, 0); /* in one life as in two */
 }
 
@@ -255,7 +248,7 @@ static void is_played_as_well(struct scene *s, const char *run)
 {
     char args[400];
     snprintf(args, sizeof args, "play %s --episodes=20 --seed=3", run);
-    run_well(s, args);
+    scene_succeeds(s, args);
     int paid = count_of(program_text(s->a.out), "reward ext +1.000");
     if (paid < 20 * 6.5)
         fail_msg("onic play: %d of 160 pulls pay", paid);
@@ -276,7 +269,7 @@ static void arms_are_learned_by_choice_and_by_number(void **state)
                  "--policy.core=none --policy.hidden=16 --train.gamma=0 --train.lr=0.01 "
                  "--policy.last_action=%s --policy.last_reward=%s --frames=250000",
                  i, getenv("ONIC_BUILD"), worlds[i / 2], with, with);
-        run_well(s, args);
+        scene_succeeds(s, args);
         snprintf(run, sizeof run, "run%d --env.plugin=%s/tests/plugin_arms.so", i,
                  getenv("ONIC_BUILD"));
         double paid = measured(s, run);

@@ -47,6 +47,13 @@ void scene_fails(struct scene *s, const char *name, const char *args, int code, 
     scene_fails_within(s, name, args, code, part, 1);
 }
 
+void scene_succeeds(struct scene *s, const char *args)
+{
+    int code = program_run(&s->a, s->dir, "a", "onic", args, SCENE_LONG_MS);
+    if (code != 0)
+        fail_msg("onic %s: %d\n%s", args, code, program_text(s->a.err));
+}
+
 void scene_script(const struct scene *s, const char *name, const char *text)
 {
     char path[400];

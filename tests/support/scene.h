@@ -31,6 +31,9 @@ void scene_fails_within(struct scene *s, const char *name, const char *args, int
 /* In one line. */
 void scene_fails(struct scene *s, const char *name, const char *args, int code, const char *part);
 
+/* `onic ARGS` in the scene's folder, as program a, ends well. */
+void scene_succeeds(struct scene *s, const char *args);
+
 /* An executable file in the scene's folder. */
 void scene_script(const struct scene *s, const char *name, const char *text);
 
