@@ -214,11 +214,9 @@ static bool is_answered(void *ctx)
     return c.answered == 1;
 }
 
-/* The learner may be gone for good: what was open when the server was killed is asked all the same,
- * for the next learner of this store. */
-static void what_was_open_is_asked_again_though_nobody_asks(void **state)
+/* Kills the server while its annotator has the question, and starts it again. */
+static void begin_again_while_it_is_asked(struct fixture *f)
 {
-    struct fixture *f = *state;
     char run[1200];
     snprintf(run, sizeof run,
              "python3 %s/tests/support/scripted_annotator/scripted_annotator.py hang_first %s",
@@ -229,6 +227,14 @@ static void what_was_open_is_asked_again_though_nobody_asks(void **state)
     assert_true(wait_until(is_asked, f, 60000));
     stop_server(f, SIGKILL);
     start_server(f, "--annotator.id=command");
+}
+
+/* The learner may be gone for good: what was open when the server was killed is asked all the same,
+ * for the next learner of this store. */
+static void what_was_open_is_asked_again_though_nobody_asks(void **state)
+{
+    struct fixture *f = *state;
+    begin_again_while_it_is_asked(f);
     assert_true(wait_until(is_answered, f, 60000)); /* the client is not polled here */
     unsetenv("ONIC_COMMAND_RUN");
     assert_int_equal(stop_server(f, SIGTERM), 0);
@@ -237,16 +243,7 @@ static void what_was_open_is_asked_again_though_nobody_asks(void **state)
 static void a_paid_question_that_was_killed_is_asked_again_and_counted(void **state)
 {
     struct fixture *f = *state;
-    char run[1200];
-    snprintf(run, sizeof run,
-             "python3 %s/tests/support/scripted_annotator/scripted_annotator.py hang_first %s",
-             getenv("ONIC_SOURCE"), f->dir);
-    setenv("ONIC_COMMAND_RUN", run, 1);
-    start_server(f, "--annotator.id=command");
-    ask(f, "a good thing");
-    assert_true(wait_until(is_asked, f, 60000));
-    stop_server(f, SIGKILL);
-    start_server(f, "--annotator.id=command");
+    begin_again_while_it_is_asked(f);
     wait_for_labels(f, 1);
     unsetenv("ONIC_COMMAND_RUN");
     assert_int_equal(stop_server(f, SIGTERM), 0);
