@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_wire_credit.c - what an actor may send and which learner life it believes: each side of the
- * link against a scripted other one, frame by frame. */
+/* test_wire_credit.c - what an actor may send and which learner life it believes: a real
+ * learner against a scripted actor. The other side: test_wire_grants.c. */
 #include <poll.h>
 #include <unistd.h>
 #include <zmq.h>
@@ -12,43 +12,9 @@
 #include "common/wire/rollout/seal.h"
 #include "common/wire/weights/server.h"
 #include "session.pb-c.h"
-#include "tests/support/wire_pair.h"
+#include "tests/support/wire_script.h"
 
-enum { EPOCH = 5, WAIT_MS = 8000 };
 static const struct sock_bulk nothing = {0};
-
-/* Next frame of that type within the time, others are skipped; the message stays open. */
-static bool frame_within(int wait_ms, void *socket, enum frame_type type, struct frame *f,
-                         zmq_msg_t *msg, struct sock_route *from)
-{
-    int64_t end = clock_ms() + wait_ms;
-    while (clock_ms() < end) {
-        zmq_pollitem_t item = {.socket = socket, .events = ZMQ_POLLIN};
-        zmq_poll(&item, 1, 50);
-        if (sock_recv(socket, from, msg) != SOCK_FRAME)
-            continue;
-        assert_int_equal(frame_parse(f, zmq_msg_data(msg), zmq_msg_size(msg)), FRAME_FINE);
-        if (f->head.type == type)
-            return true;
-        zmq_msg_close(msg);
-    }
-    return false;
-}
-
-static void next_frame(void *socket, enum frame_type type, struct frame *f, zmq_msg_t *msg,
-                       struct sock_route *from)
-{
-    if (!frame_within(WAIT_MS, socket, type, f, msg, from))
-        fail_msg("no frame of type %d came", (int)type);
-}
-
-/* Waits for the connection, which is being made. */
-static void put_frame(void *socket, zmq_msg_t *msg)
-{
-    zmq_pollitem_t item = {.socket = socket, .events = ZMQ_POLLOUT};
-    assert_int_equal(zmq_poll(&item, 1, WAIT_MS), 1);
-    assert_int_equal(sock_send(socket, NULL, msg), SOCK_SENT);
-}
 
 /* --- a real learner, a scripted actor -------------------------------------------------------- */
 
@@ -67,14 +33,14 @@ static void say(struct peer_script *s, enum frame_type type, const ProtobufCMess
     zmq_msg_t msg;
     s->head.type = (uint16_t)type;
     sock_build(&msg, &s->head, meta, a, b);
-    put_frame(s->socket, &msg);
+    script_put_frame(s->socket, &msg);
 }
 
 static Onic__Wire__Credit next_credit(struct peer_script *s)
 {
     struct frame f;
     zmq_msg_t msg;
-    next_frame(s->socket, FRAME_CREDIT, &f, &msg, NULL);
+    script_next_frame(s->socket, FRAME_CREDIT, &f, &msg, NULL);
     Onic__Wire__Credit *m = onic__wire__credit__unpack(NULL, f.head.meta_len, f.meta), out = *m;
     onic__wire__credit__free_unpacked(m, NULL);
     zmq_msg_close(&msg);
@@ -83,16 +49,7 @@ static Onic__Wire__Credit next_credit(struct peer_script *s)
 
 static void say_ready(struct peer_script *s)
 {
-    Onic__Wire__Ready m = ONIC__WIRE__READY__INIT;
-    m.steps = PAIR_T;
-    m.envs = PAIR_E;
-    m.obs_bytes = PAIR_OBS;
-    m.actions = 3;
-    m.state_size = PAIR_STATE;
-    m.nstats = PAIR_STATS;
-    m.weights_floats = PAIR_WEIGHTS;
-    m.env_bytes = strlen(pair_env);
-    m.net_bytes = strlen(pair_net);
+    Onic__Wire__Ready m = pair_ready_message();
     say(s, FRAME_READY, &m.base, (struct sock_bulk){pair_env, m.env_bytes},
         (struct sock_bulk){pair_net, m.net_bytes});
 }
@@ -102,7 +59,7 @@ static void open_peer(struct peer_script *s, int window)
     memset(s, 0, sizeof *s);
     s->place = pair_place_open();
     struct wire_learner_params p = pair_learner_params(s->place.address);
-    p.epoch = EPOCH;
+    p.epoch = SCRIPT_EPOCH;
     p.window = window;
     assert_ok(wire_learner_create(&s->learner, &p, &err));
     pair_publish(s->learner, 1);
@@ -110,14 +67,14 @@ static void open_peer(struct peer_script *s, int window)
     struct sock_options o = {.hwm = 64, .max_msg_bytes = 1 << 24, .option = "test"};
     assert_ok(sock_connect(&s->socket, s->context, s->place.address, &o, &err));
     memcpy(s->head.run_id, p.run_id, 16);
-    s->head.epoch = EPOCH;
+    s->head.epoch = SCRIPT_EPOCH;
     Onic__Wire__Hello h = ONIC__WIRE__HELLO__INIT;
     h.role = WIRE_ROLE_ACTOR;
     h.actor_id = -1;
     say(s, FRAME_HELLO, &h.base, nothing, nothing);
     struct frame f;
     zmq_msg_t msg;
-    next_frame(s->socket, FRAME_WELCOME, &f, &msg, NULL);
+    script_next_frame(s->socket, FRAME_WELCOME, &f, &msg, NULL);
     s->head.actor_id = f.head.actor_id;
     s->head.incarnation = f.head.incarnation;
     Onic__Wire__Welcome *w = onic__wire__welcome__unpack(NULL, f.head.meta_len, f.meta);
@@ -154,7 +111,7 @@ static void play_as(struct peer_script *s, uint64_t seq)
     uint8_t *out = zmq_msg_data(&msg);
     memcpy(out, b->frame, b->frame_len);
     frame_seal(out, &h, crc32c(0, out + FRAME_HEADER, b->frame_len - FRAME_HEADER));
-    put_frame(s->socket, &msg);
+    script_put_frame(s->socket, &msg);
 }
 
 static struct wire_learner_status status_of(struct peer_script *s)
@@ -273,15 +230,15 @@ static void data_of_an_earlier_learner_life_is_not_used(void **state)
     zmq_msg_t msg;
     open_peer(&s, 2);
     next_credit(&s);
-    for (uint32_t epoch = EPOCH - 1; epoch <= EPOCH + 1; epoch += 2) {
+    for (uint32_t epoch = SCRIPT_EPOCH - 1; epoch <= SCRIPT_EPOCH + 1; epoch += 2) {
         s.head.epoch = epoch;
         play_as(&s, 1);
-        next_frame(s.socket, FRAME_HELLO_REQUIRED, &f, &msg, NULL);
+        script_next_frame(s.socket, FRAME_HELLO_REQUIRED, &f, &msg, NULL);
         zmq_msg_close(&msg);
     }
     assert_int_equal(status_of(&s).queued, 0);
     assert_int_equal(status_of(&s).old_epoch, 2);
-    s.head.epoch = EPOCH;
+    s.head.epoch = SCRIPT_EPOCH;
     play_as(&s, 1);
     assert_int_equal(next_credit(&s).ack, 1);
     assert_int_equal(status_of(&s).queued, 1);
@@ -300,7 +257,7 @@ static void data_from_another_connection_is_not_used(void **state)
     struct sock_options o = {.hwm = 64, .max_msg_bytes = 1 << 24, .option = "test"};
     assert_ok(sock_connect(&s.socket, s.context, s.place.address, &o, &err));
     play_as(&s, 1); /* knows number, incarnation, run and epoch of the actor */
-    next_frame(s.socket, FRAME_HELLO_REQUIRED, &f, &msg, NULL);
+    script_next_frame(s.socket, FRAME_HELLO_REQUIRED, &f, &msg, NULL);
     zmq_msg_close(&msg);
     assert_int_equal(status_of(&s).queued, 0);
     sock_close(s.socket, 0);
@@ -323,7 +280,7 @@ static void restart_learner(struct peer_script *s)
     struct buf books;
     buf_init(&books, 1 << 20);
     for (int i = 0; i < 2; i++)
-        assert_int_equal(wire_learner_take(s->learner, &t[i], WAIT_MS), ONIC_OK);
+        assert_int_equal(wire_learner_take(s->learner, &t[i], SCRIPT_WAIT_MS), ONIC_OK);
     wire_learner_consumed(s->learner, t[1]);
     wire_learner_save(s->learner, &books);
     for (int i = 0; i < 2; i++)
@@ -358,7 +315,7 @@ static void come_back(struct peer_script *s, uint64_t produced)
     struct frame f;
     zmq_msg_t msg;
     say_hello_again(s, s->head.incarnation, produced);
-    next_frame(s->socket, FRAME_WELCOME, &f, &msg, NULL);
+    script_next_frame(s->socket, FRAME_WELCOME, &f, &msg, NULL);
     zmq_msg_close(&msg);
     say_ready(s);
     next_credit(s);
@@ -383,7 +340,7 @@ static void what_a_restored_learner_was_trained_on_is_not_taken_again(void **sta
     assert_int_equal(status_of(&s).queued, 1);
     assert_int_equal(status_of(&s).duplicates, 1);
     struct trajectory *t;
-    assert_int_equal(wire_learner_take(s.learner, &t, WAIT_MS), ONIC_OK);
+    assert_int_equal(wire_learner_take(s.learner, &t, SCRIPT_WAIT_MS), ONIC_OK);
     assert_int_equal(t->seq, 1);
     wire_learner_consumed(s.learner, t);
     wire_learner_release(s.learner, t);
@@ -431,7 +388,7 @@ static void a_replaced_process_that_comes_back_is_sent_away(void **state)
     bool welcome = false; /* the learner sees by and by that the first connection is gone */
     for (int i = 0; i < 40 && !welcome; i++) {
         say_hello_again(&s, first, 0);
-        welcome = frame_within(500, s.socket, FRAME_WELCOME, &f, &msg, NULL);
+        welcome = script_frame_within(500, s.socket, FRAME_WELCOME, &f, &msg, NULL);
     }
     assert_true(welcome);
     assert_true(f.head.incarnation > first);
@@ -439,7 +396,7 @@ static void a_replaced_process_that_comes_back_is_sent_away(void **state)
     connect_again(&s);
     s.head.incarnation = first;
     say_hello_again(&s, first, 0);
-    next_frame(s.socket, FRAME_REJECT, &f, &msg, NULL);
+    script_next_frame(s.socket, FRAME_REJECT, &f, &msg, NULL);
     Onic__Wire__Reject *m = onic__wire__reject__unpack(NULL, f.head.meta_len, f.meta);
     assert_int_equal(m->code, WIRE_REJECT_FENCED);
     onic__wire__reject__free_unpacked(m, NULL);
@@ -460,14 +417,14 @@ static void what_is_too_old_is_not_queued_and_counted(void **state)
     pair_publish(l, 1);
     struct wire_actor *a = pair_join(place.address, NULL, 0, NULL);
     struct onic_err err = {0};
-    assert_int_equal(pair_wait_start(a, WAIT_MS, &err), ONIC_OK);
+    assert_int_equal(pair_wait_start(a, SCRIPT_WAIT_MS, &err), ONIC_OK);
     for (uint64_t version = 4; version <= 5; version++) {
         struct trajectory *t = wire_actor_take(a);
         assert_non_null(t);
         pair_fill(t, 0, version, 1);
         pair_publish(l, version); /* the actor has not heard of it when it sends */
         wire_actor_put(a, t);
-        t = pair_take(l, a, version == 4 ? WAIT_MS : 300);
+        t = pair_take(l, a, version == 4 ? SCRIPT_WAIT_MS : 300);
         assert_true(!t == (version == 5)); /* 4 - 1 is allowed, 5 - 1 is not */
         if (!t)
             break;
@@ -483,202 +440,6 @@ static void what_is_too_old_is_not_queued_and_counted(void **state)
     temp_dir_remove(place.dir);
 }
 
-/* --- a real actor, a scripted learner -------------------------------------------------------- */
-
-struct learner_script {
-    struct pair_place place;
-    void *context, *socket;
-    struct sock_route route;
-    struct frame_head head;
-    struct wire_weights_server *weights;
-    struct wire_actor *actor;
-    uint64_t max_policy_lag;
-};
-
-static void tell(struct learner_script *s, enum frame_type type, const ProtobufCMessage *meta)
-{
-    zmq_msg_t msg;
-    s->head.type = (uint16_t)type;
-    sock_build(&msg, &s->head, meta, nothing, nothing);
-    assert_int_equal(sock_send(s->socket, &s->route, &msg), SOCK_SENT);
-}
-
-static void grant(struct learner_script *s, uint64_t ack, uint64_t until, uint64_t version,
-                  bool go_back)
-{
-    Onic__Wire__Credit m = ONIC__WIRE__CREDIT__INIT;
-    m.ack = ack;
-    m.credit_until = until;
-    m.weights_version = version + 1;
-    m.go_back = go_back;
-    tell(s, FRAME_CREDIT, &m.base);
-}
-
-static void open_weights(struct learner_script *s, char address[400])
-{
-    snprintf(address, 400, "ipc://%s/w", s->place.dir);
-    struct wire_weights_server_params p = {.context = s->context,
-                                           .address = address,
-                                           .epoch = EPOCH,
-                                           .floats = PAIR_WEIGHTS,
-                                           .hwm = 16};
-    memcpy(p.run_id, s->head.run_id, 16);
-    assert_ok(wire_weights_server_create(&s->weights, &p, &err));
-    float *w = calloc(PAIR_WEIGHTS, sizeof *w);
-    wire_weights_server_publish(s->weights, w, 1);
-    free(w);
-}
-
-/* Polls the actor until the learner has that frame. */
-static void heard(struct learner_script *s, enum frame_type type, struct frame_head *out)
-{
-    int64_t end = clock_ms() + WAIT_MS;
-    struct frame f;
-    zmq_msg_t msg;
-    struct onic_err err = {0};
-    while (clock_ms() < end) {
-        wire_actor_poll(s->actor, 5, &err);
-        if (sock_recv(s->socket, &s->route, &msg) != SOCK_FRAME)
-            continue;
-        assert_int_equal(frame_parse(&f, zmq_msg_data(&msg), zmq_msg_size(&msg)), FRAME_FINE);
-        *out = f.head;
-        zmq_msg_close(&msg);
-        if (out->type == type)
-            return;
-    }
-    fail_msg("the actor sends no frame of type %d", (int)type);
-}
-
-static void open_learner(struct learner_script *s, uint64_t max_policy_lag)
-{
-    char weights[400], bound[SOCK_ADDRESS_MAX];
-    memset(s, 0, sizeof *s);
-    s->place = pair_place_open();
-    s->context = zmq_ctx_new();
-    memcpy(s->head.run_id, s->place.dir + strlen(s->place.dir) - 6, 6);
-    s->head.epoch = EPOCH;
-    struct sock_options o = {.hwm = 64, .max_msg_bytes = 1 << 24, .option = "test"};
-    assert_ok(sock_bind(&s->socket, s->context, s->place.address, &o, bound, &err));
-    open_weights(s, weights);
-    struct wire_actor_params p = {.learner = s->place.address, .actor_id = 0, .fixed_options = ""};
-    assert_ok(wire_actor_create(&s->actor, &p, &err));
-    struct wire_welcome w;
-    struct onic_err err = {0};
-    struct frame f;
-    zmq_msg_t msg;
-    assert_int_equal(wire_actor_welcome(s->actor, 50, &w, &err), ONIC_EAGAIN);
-    next_frame(s->socket, FRAME_HELLO, &f, &msg, &s->route);
-    zmq_msg_close(&msg);
-    s->head.actor_id = 0;
-    s->head.incarnation = 77;
-    Onic__Wire__Welcome m = ONIC__WIRE__WELCOME__INIT;
-    m.weights_address = meta_bytes(weights);
-    m.window = 4;
-    m.incarnation = 77;
-    m.max_policy_lag = max_policy_lag;
-    tell(s, FRAME_WELCOME, &m.base);
-    int64_t end = clock_ms() + WAIT_MS;
-    int rc;
-    while ((rc = wire_actor_welcome(s->actor, 50, &w, &err)) == ONIC_EAGAIN && clock_ms() < end)
-        ;
-    assert_int_equal(rc, ONIC_OK);
-    struct wire_ready r = {.shape = pair_shape(0),
-                           .env_text = pair_env,
-                           .net_text = pair_net,
-                           .weights_floats = PAIR_WEIGHTS};
-    struct frame_head h;
-    assert_int_equal(wire_actor_ready(s->actor, &r, &err), ONIC_OK);
-    heard(s, FRAME_READY, &h);
-}
-
-static void close_learner(struct learner_script *s)
-{
-    wire_actor_free(s->actor);
-    sock_close(s->socket, 0);
-    wire_weights_server_stop(s->weights);
-    zmq_ctx_term(s->context);
-    wire_weights_server_free(s->weights);
-    temp_dir_remove(s->place.dir);
-}
-
-/* A connection keeps its order: once this trajectory comes, the actor has read all that was said
- * before the credit for it. */
-static void play_and_hear(struct learner_script *s, uint64_t seq)
-{
-    struct frame_head h;
-    pair_play(s->actor, 0, seq);
-    heard(s, FRAME_TRAJECTORY, &h);
-    assert_int_equal(h.seq, seq);
-}
-
-static void an_actor_plays_what_it_was_granted(void **state)
-{
-    (void)state;
-    struct learner_script s;
-    open_learner(&s, 1000);
-    grant(&s, 0, 2, 1, true);
-    play_and_hear(&s, 1);
-    assert_true(wire_actor_may_start(s.actor));
-    play_and_hear(&s, 2);
-    assert_false(wire_actor_may_start(s.actor));
-    grant(&s, 2, 3, 1, false);
-    play_and_hear(&s, 3);
-    assert_false(wire_actor_may_start(s.actor));
-    close_learner(&s);
-}
-
-static void credit_of_another_life_is_not_believed(void **state)
-{
-    (void)state;
-    struct learner_script s;
-    open_learner(&s, 1000);
-    grant(&s, 0, 1, 1, true);
-    play_and_hear(&s, 1);
-    s.head.epoch = EPOCH - 1;
-    grant(&s, 0, 4, 1, false);
-    s.head.epoch = EPOCH;
-    s.head.incarnation = 76;
-    grant(&s, 0, 4, 1, false);
-    s.head.incarnation = 77;
-    grant(&s, 0, 2, 1, false);
-    play_and_hear(&s, 2);
-    assert_false(wire_actor_may_start(s.actor));
-    close_learner(&s);
-}
-
-static void what_a_learner_threw_away_is_sent_again(void **state)
-{
-    (void)state;
-    struct learner_script s;
-    struct frame_head h;
-    open_learner(&s, 1000);
-    grant(&s, 0, 3, 1, true);
-    play_and_hear(&s, 1);
-    play_and_hear(&s, 2);
-    play_and_hear(&s, 3);
-    grant(&s, 0, 3, 1, true);
-    for (uint64_t seq = 1; seq <= 3; seq++) {
-        heard(&s, FRAME_TRAJECTORY, &h);
-        assert_int_equal(h.seq, seq);
-    }
-    close_learner(&s);
-}
-
-static void what_has_become_too_old_is_skipped_and_not_sent(void **state)
-{
-    (void)state;
-    struct learner_script s;
-    struct frame_head h;
-    open_learner(&s, 3);
-    grant(&s, 0, 2, 1, true);
-    play_and_hear(&s, 1); /* with weights 1 */
-    grant(&s, 0, 2, 4, true);
-    heard(&s, FRAME_TRAJECTORY, &h); /* 4 - 1 is allowed */
-    grant(&s, 0, 2, 5, true);
-    heard(&s, FRAME_SKIP, &h); /* 5 - 1 is not */
-    close_learner(&s);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -692,10 +453,6 @@ int main(void)
         cmocka_unit_test(what_a_restored_learner_was_trained_on_is_not_skipped_too),
         cmocka_unit_test(a_replaced_process_that_comes_back_is_sent_away),
         cmocka_unit_test(what_is_too_old_is_not_queued_and_counted),
-        cmocka_unit_test(an_actor_plays_what_it_was_granted),
-        cmocka_unit_test(credit_of_another_life_is_not_believed),
-        cmocka_unit_test(what_a_learner_threw_away_is_sent_again),
-        cmocka_unit_test(what_has_become_too_old_is_skipped_and_not_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

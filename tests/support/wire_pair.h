@@ -13,6 +13,7 @@
 #include "common/base/log.h"
 #include "common/wire/rollout/actor_link.h"
 #include "common/wire/rollout/learner_link.h"
+#include "session.pb-c.h"
 #include "tests/onic_test.h"
 
 enum {
@@ -64,6 +65,22 @@ static inline void pair_publish(struct wire_learner *l, uint64_t version)
         w[i] = (float)(version * 1000 + (uint64_t)(i % 997));
     wire_learner_publish(l, w, version);
     free(w);
+}
+
+/* What an actor of this shape and these descriptions says when it is ready. */
+static inline Onic__Wire__Ready pair_ready_message(void)
+{
+    Onic__Wire__Ready m = ONIC__WIRE__READY__INIT;
+    m.steps = PAIR_T;
+    m.envs = PAIR_E;
+    m.obs_bytes = PAIR_OBS;
+    m.actions = 3;
+    m.state_size = PAIR_STATE;
+    m.nstats = PAIR_STATS;
+    m.weights_floats = PAIR_WEIGHTS;
+    m.env_bytes = strlen(pair_env);
+    m.net_bytes = strlen(pair_net);
+    return m;
 }
 
 /* Joins up to the point where READY is sent. */

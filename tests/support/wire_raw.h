@@ -11,7 +11,6 @@
 #include "common/wire/frame/crc32c.h"
 #include "common/wire/frame/frame.h"
 #include "common/wire/rollout/seal.h"
-#include "session.pb-c.h"
 #include "tests/support/wire_pair.h"
 
 struct raw {
@@ -118,14 +117,7 @@ static inline void say_ready_of(struct raw *r, const char *actions, const char *
     r->id = f.head.actor_id;
     r->incarnation = f.head.incarnation;
     zmq_msg_close(&msg);
-    Onic__Wire__Ready m = ONIC__WIRE__READY__INIT;
-    m.steps = PAIR_T;
-    m.envs = PAIR_E;
-    m.obs_bytes = PAIR_OBS;
-    m.actions = 3;
-    m.state_size = PAIR_STATE;
-    m.nstats = PAIR_STATS;
-    m.weights_floats = PAIR_WEIGHTS;
+    Onic__Wire__Ready m = pair_ready_message();
     m.env_bytes = strlen(env);
     m.net_bytes = strlen(net);
     if (actions)
