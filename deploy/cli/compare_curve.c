@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* compare_curve.c - see compare_curve.h. Lines are looked through for the few keys that are wanted:
+ * parsing each line whole would take longer than all the rest of a comparison. In a flat object of
+ * JSON the text "key": stands nowhere but before the value, since quotes inside of texts are
+ * escaped. */
+#include "deploy/cli/compare_curve.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/file_kind.h"
+#include "common/base/xmalloc.h"
+
+enum { CURVE_LINE_MAX = 1 << 17, CURVE_KEY_MAX = 128, CURVE_ROWS_MAX = 50000000 };
+
+bool compare_scan_number(const char *line, const char *key, double *out)
+{
+    char mark[CURVE_KEY_MAX + 4], *end;
+    snprintf(mark, sizeof mark, "\"%.*s\":", CURVE_KEY_MAX, key);
+    const char *at = strstr(line, mark);
+    if (!at)
+        return false;
+    at += strlen(mark);
+    double v = strtod(at, &end);
+    if (end == at || !strchr(",} \t", *end) || !isfinite(v))
+        return false;
+    *out = v;
+    return true;
+}
+
+/* One whole line without its end; false at the end of the file. A line that is no whole one is "",
+ * and counted, but for the last one of a run that is being written. */
+static bool curve_line(FILE *f, char line[CURVE_LINE_MAX], int *skipped)
+{
+    if (!fgets(line, CURVE_LINE_MAX, f))
+        return false;
+    size_t n = strlen(line); /* of a zero byte: cut there, and no whole line */
+    bool ended = n > 0 && line[n - 1] == '\n';
+    for (int c = ended ? '\n' : 0; c != '\n' && c != EOF;)
+        c = fgetc(f);
+    while (n > 0 && strchr("\r\n", line[n - 1]))
+        line[--n] = '\0';
+    if (ended && n >= 2 && line[0] == '{' && line[n - 1] == '}')
+        return true;
+    *skipped += !feof(f);
+    line[0] = '\0';
+    return true;
+}
+
+static void curve_add(struct compare_curve *c, const double *row, int *room)
+{
+    while (c->n > 0 && compare_at(c, c->n - 1, COMPARE_FRAMES) > row[COMPARE_FRAMES])
+        c->n--; /* rolled back */
+    if (c->n == *room) {
+        *room = *room ? 2 * *room : 256;
+        c->row = xrealloc(c->row, (size_t)*room * (size_t)c->columns * sizeof *c->row);
+    }
+    memcpy(c->row + (size_t)c->n * (size_t)c->columns, row, (size_t)c->columns * sizeof *row);
+    c->n++;
+}
+
+static void curve_read_lines(struct compare_curve *c, FILE *f, const char *const *names)
+{
+    char *line = xmalloc(CURVE_LINE_MAX);
+    double row[COMPARE_COLUMNS_MAX];
+    int room = 0;
+    while (c->n < CURVE_ROWS_MAX && curve_line(f, line, &c->skipped)) {
+        if (!compare_scan_number(line, "env_steps", &row[COMPARE_FRAMES]) ||
+            !compare_scan_number(line, "wall_s", &row[COMPARE_SECONDS]))
+            continue;
+        for (int i = COMPARE_METRICS; i < c->columns; i++)
+            if (!compare_scan_number(line, names[i - COMPARE_METRICS], &row[i]))
+                row[i] = (double)NAN;
+        curve_add(c, row, &room);
+    }
+    free(line);
+}
+
+int compare_curve_read(struct compare_curve *out, const char *run_dir, const char *const *names,
+                       int metrics, struct onic_err *err)
+{
+    char path[4096];
+    *out = (struct compare_curve){.columns = COMPARE_METRICS + metrics};
+    ONIC_ASSERT(out->columns <= COMPARE_COLUMNS_MAX);
+    snprintf(path, sizeof path, "%.4000s/metrics.jsonl", run_dir);
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return file_unreadable(path, errno, err);
+    curve_read_lines(out, f, names);
+    int rc = ferror(f) ? file_unreadable(path, errno, err) : ONIC_OK;
+    fclose(f);
+    return rc;
+}
+
+void compare_curve_free(struct compare_curve *c)
+{
+    free(c->row);
+    *c = (struct compare_curve){.n = 0};
+}
+
+bool compare_curve_range(const struct compare_curve *c, int x, int y, double *first, double *last)
+{
+    bool any = false;
+    for (int i = 0; i < c->n; i++)
+        if (!isnan(compare_at(c, i, y))) {
+            *last = compare_at(c, i, x);
+            *first = any ? *first : *last;
+            any = true;
+        }
+    return any;
+}
+
+double compare_curve_value(const struct compare_curve *c, int x, int y, double at)
+{
+    double before_x = (double)NAN, before = (double)NAN;
+    for (int i = 0; i < c->n; i++) {
+        double here_x = compare_at(c, i, x), here = compare_at(c, i, y);
+        if (isnan(here))
+            continue;
+        if (here_x >= at)
+            return isnan(before) || here_x <= before_x
+                       ? here
+                       : before + (here - before) * (at - before_x) / (here_x - before_x);
+        before_x = here_x;
+        before = here;
+    }
+    return before;
+}
+
+double compare_curve_last(const struct compare_curve *c, int y)
+{
+    for (int i = c->n - 1; i >= 0; i--)
+        if (!isnan(compare_at(c, i, y)))
+            return compare_at(c, i, y);
+    return (double)NAN;
+}
+
+double compare_curve_reaches(const struct compare_curve *c, int x, int y, double least)
+{
+    double since = (double)NAN;
+    int held = 0;
+    for (int i = 0; i < c->n && held < COMPARE_HOLDS; i++) {
+        double v = compare_at(c, i, y);
+        if (isnan(v))
+            continue;
+        if (v >= least && held == 0)
+            since = compare_at(c, i, x);
+        held = v >= least ? held + 1 : 0;
+    }
+    return held ? since : (double)NAN;
+}

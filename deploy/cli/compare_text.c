@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* compare_text.c - see compare_text.h. */
+#include "deploy/cli/compare_text.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/columns.h"
+
+/* --- cells ----------------------------------------------------------------------------------- */
+
+int compare_head(const struct compare_report *r, const struct compare_panel *p,
+                 char cell[COMPARE_CELLS][COMPARE_CELL_MAX])
+{
+    int n = 0;
+    char text[32];
+    cell[n++][0] = '\0';
+    snprintf(cell[n++], COMPARE_CELL_MAX, "runs");
+    snprintf(cell[n++], COMPARE_CELL_MAX, "%.100s", p->what);
+    if (strcmp(p->metric, COMPARE_RETURN_NAME) != 0)
+        snprintf(cell[n++], COMPARE_CELL_MAX, "return");
+    if (!isnan(p->threshold))
+        snprintf(cell[n++], COMPARE_CELL_MAX, "%s to %s",
+                 r->wish.x == COMPARE_FRAMES ? "frames" : "seconds",
+                 compare_number_text(p->threshold, text));
+    snprintf(cell[n++], COMPARE_CELL_MAX, "frames");
+    snprintf(cell[n++], COMPARE_CELL_MAX, "seconds");
+    return n;
+}
+
+int compare_cells(const struct compare_panel *p, const struct compare_row *row,
+                  char cell[COMPARE_CELLS][COMPARE_CELL_MAX])
+{
+    int n = 0;
+    char text[128];
+    cell[n++][0] = '\0';
+    snprintf(cell[n++], COMPARE_CELL_MAX, "%d", row->runs);
+    snprintf(cell[n++], COMPARE_CELL_MAX, "%s", compare_interval_text(&row->last, row->runs, text));
+    if (strcmp(p->metric, COMPARE_RETURN_NAME) != 0)
+        snprintf(cell[n++], COMPARE_CELL_MAX, "%s",
+                 compare_interval_text(&row->score, row->runs, text));
+    if (!isnan(p->threshold))
+        snprintf(cell[n++], COMPARE_CELL_MAX, "%s", compare_reach_text(row, text));
+    snprintf(cell[n++], COMPARE_CELL_MAX, "%s", compare_number_text(row->frames.mid, text));
+    snprintf(cell[n++], COMPARE_CELL_MAX, "%s", compare_number_text(row->seconds.mid, text));
+    return n;
+}
+
+/* --- the terminal ---------------------------------------------------------------------------- */
+
+static int text_columns(const char *s)
+{
+    int columns = 0;
+    for (size_t left = strlen(s), n; left; left -= n, s += n) {
+        int c = columns_of(s, left, &n);
+        columns += c > 0 ? c : c < 0;
+    }
+    return columns;
+}
+
+static void put_cell(struct buf *out, const char *text, int width, bool last)
+{
+    buf_puts(out, text);
+    if (!last)
+        buf_printf(out, "%*s", width - text_columns(text) + 2, "");
+}
+
+static void put_panel(const struct compare_report *r, const struct compare_panel *p,
+                      struct buf *out)
+{
+    char head[COMPARE_CELLS][COMPARE_CELL_MAX], cell[COMPARE_CELLS][COMPARE_CELL_MAX], what[96];
+    int width[COMPARE_CELLS] = {0}, n = compare_head(r, p, head);
+    for (int i = 0; i < n; i++)
+        width[i] = text_columns(head[i]);
+    for (int k = 0; k < p->rows; k++) {
+        compare_cells(p, &p->row[k], cell);
+        width[0] =
+            text_columns(p->row[k].label) > width[0] ? text_columns(p->row[k].label) : width[0];
+        for (int i = 1; i < n; i++)
+            width[i] = text_columns(cell[i]) > width[i] ? text_columns(cell[i]) : width[i];
+    }
+    buf_printf(out, "%s: %s\n", p->env, compare_what(p, what));
+    for (int i = 0; i < n; i++)
+        put_cell(out, head[i], width[i], i == n - 1);
+    buf_puts(out, "\n");
+    for (int k = 0; k < p->rows; k++) {
+        compare_cells(p, &p->row[k], cell);
+        put_cell(out, p->row[k].label, width[0], false);
+        for (int i = 1; i < n; i++)
+            put_cell(out, cell[i], width[i], i == n - 1);
+        buf_puts(out, "\n");
+    }
+}
+
+void compare_table_text(const struct compare_report *r, struct buf *out)
+{
+    for (int i = 0; i < r->panels; i++) {
+        if (i)
+            buf_puts(out, "\n");
+        put_panel(r, &r->panel[i], out);
+    }
+    buf_puts(out, "Interquartile means and 95 % intervals (stratified bootstrap) over runs. A run "
+                  "that did not come to the threshold counts with its end there.\n");
+}
+
+/* --- JSON ------------------------------------------------------------------------------------ */
+
+/* UTF-8 as it is; of other bytes each is a character. */
+static void json_put_text(struct buf *out, const char *text)
+{
+    json_t *string = json_string(text);
+    char *dumped = string ? json_dumps(string, JSON_ENCODE_ANY) : NULL;
+    if (dumped)
+        buf_puts(out, dumped);
+    else
+        buf_json_string(out, text, strlen(text));
+    free(dumped);
+    json_decref(string);
+}
+
+static void json_interval(struct buf *out, const char *key, const struct compare_interval *v)
+{
+    buf_printf(out, ",\"%s\":{\"iqm\":", key);
+    buf_json_number(out, v->mid, 9);
+    buf_puts(out, ",\"ci95\":[");
+    buf_json_number(out, v->lo, 9);
+    buf_puts(out, ",");
+    buf_json_number(out, v->hi, 9);
+    buf_puts(out, "]}");
+}
+
+static void json_row(const struct compare_report *r, const struct compare_panel *p,
+                     const struct compare_row *row, struct buf *out)
+{
+    buf_puts(out, "{\"label\":");
+    json_put_text(out, row->label);
+    buf_printf(out, ",\"runs\":%d", row->runs);
+    json_interval(out, "last", &row->last);
+    json_interval(out, "return", &row->score);
+    json_interval(out, "reach", &row->reach);
+    buf_printf(out, ",\"reached\":%d", row->reached);
+    json_interval(out, "frames", &row->frames);
+    json_interval(out, "seconds", &row->seconds);
+    buf_puts(out, ",\"names\":[");
+    for (int i = 0; row->group && i < row->group->n; i++) {
+        const char *path = r->set->run[row->group->run[i]].path;
+        buf_puts(out, i ? "," : "");
+        json_put_text(out, path);
+    }
+    buf_puts(out, "],\"values\":[");
+    for (int i = 0; row->group && i < row->group->n; i++) {
+        buf_puts(out, i ? "," : "");
+        buf_json_number(out, compare_run_last(&r->set->run[row->group->run[i]], p), 9);
+    }
+    buf_puts(out, "],\"curve\":[");
+    for (int i = 0; i < row->points; i++) {
+        buf_puts(out, i ? ",[" : "[");
+        buf_json_number(out, row->x[i], 9);
+        for (int k = 0; k < 3; k++) {
+            const double v[3] = {row->y[i].mid, row->y[i].lo, row->y[i].hi};
+            buf_puts(out, ",");
+            buf_json_number(out, v[k], 6);
+        }
+        buf_puts(out, "]");
+    }
+    buf_puts(out, "]}");
+}
+
+void compare_json(const struct compare_report *r, struct buf *out)
+{
+    buf_printf(out, "{\"x\":\"%s\",\"environments\":[",
+               r->wish.x == COMPARE_FRAMES ? "frames" : "seconds");
+    for (int i = 0; i < r->panels; i++) {
+        const struct compare_panel *p = &r->panel[i];
+        buf_puts(out, i ? ",{\"env\":" : "{\"env\":");
+        json_put_text(out, p->env);
+        buf_puts(out, ",\"metric\":");
+        json_put_text(out, p->metric);
+        buf_printf(out, ",\"evaluated\":%s", p->evaluated ? "true" : "false");
+        buf_json_key_number(out, "threshold", p->threshold);
+        buf_puts(out, ",\"groups\":[");
+        for (int k = 0; k < p->rows; k++) {
+            buf_puts(out, k ? "," : "");
+            json_row(r, p, &p->row[k], out);
+        }
+        buf_puts(out, "]}");
+    }
+    buf_puts(out, "]}\n");
+}
