@@ -18,8 +18,7 @@
 
 enum { SENTENCE_MAX = 1 << 16 };
 
-/* What the run has reached as of its newest checkpoint; 0 when it has none. */
-static unsigned reached_by(const struct train_end *e, struct stop_state *at)
+unsigned train_end_reached(const struct train_end *e, struct stop_state *at)
 {
     struct checkpoint_file *newest;
     if (run_dir_newest(&newest, e->run_dir, NULL, NULL) != ONIC_OK)
@@ -75,7 +74,7 @@ bool train_end_is_reached(const struct train_end *e)
 {
     struct stop_state at;
     struct buf text;
-    unsigned reached = reached_by(e, &at);
+    unsigned reached = train_end_reached(e, &at);
     if (!reached)
         return false;
     buf_init(&text, SENTENCE_MAX);
@@ -144,7 +143,7 @@ void train_end_say(const struct train_end *e, int code)
             shell_put(&text, e->env_plugin);
         }
         buf_puts(&text, "` measures it, ");
-        put_going_on(&text, e, reached_by(e, &at), &at);
+        put_going_on(&text, e, train_end_reached(e, &at), &at);
         buf_puts(&text, " goes on");
     } else if (code == 0) {
         buf_puts(&text, "nothing has been trained yet; ");

@@ -15,8 +15,10 @@ struct train_end {
     bool foreign_labels; /* reward.server was given: what labels is not ours to examine */
 };
 
-/* True when the newest checkpoint of the run has reached what ends it: training would end at once.
- * Then it is said. */
+/* Which of its ends (bits, stop.h) the run has reached as of its newest checkpoint, and in *at what
+ * it has done; 0 without a checkpoint. */
+unsigned train_end_reached(const struct train_end *e, struct stop_state *at);
+/* True when it has reached one: training would end at once. Then it is said. */
 bool train_end_is_reached(const struct train_end *e);
 
 /* The ledger on stdout; then why no label came, if one should have; then, when there is something

@@ -50,7 +50,7 @@ static int unknown_key(struct yaml_file *f, const yaml_node_t *node, const char 
 {
     char near[64], what[700];
     const char *key = yaml_file_text(node);
-    if (!key)
+    if (!key || !known)
         return yaml_file_complain(f, node, "a key belongs here, one word before a colon");
     option_nearest_of(key, known, near);
     snprintf(what, sizeof what, "unknown key '%.80s'%s%s%s known here: %s", key,
@@ -64,7 +64,7 @@ int yaml_file_check_keys(struct yaml_file *f, const yaml_node_t *map, const char
          p++) {
         const yaml_node_t *node = yaml_file_node(f, p->key);
         const char *key = yaml_file_text(node);
-        if (!key || !is_word_of(key, known))
+        if (!key || !key[0] || (known && !is_word_of(key, known)))
             return unknown_key(f, node, known);
         for (yaml_node_pair_t *q = map->data.mapping.pairs.start; q < p; q++) {
             char what[160];

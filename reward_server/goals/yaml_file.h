@@ -27,8 +27,8 @@ void yaml_file_close(struct yaml_file *f);
 
 /* Sets ONIC_ECONFIG "path:line: what" with the line of node (NULL: the first). */
 int yaml_file_complain(struct yaml_file *f, const yaml_node_t *node, const char *what);
-/* Every key of map is one of `known` (separated by spaces) and given once; else ONIC_ECONFIG that
- * names the key, its line, the nearest known one and all of them. */
+/* Every key of map is one of `known` (separated by spaces; NULL: any word) and given once; else
+ * ONIC_ECONFIG that names the key, its line, the nearest known one and all of them. */
 int yaml_file_check_keys(struct yaml_file *f, const yaml_node_t *map, const char *known);
 /* The text of a scalar, NULL for anything else (and for NULL). */
 const char *yaml_file_text(const yaml_node_t *node);

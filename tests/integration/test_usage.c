@@ -14,9 +14,9 @@
 
 enum { PATIENCE_MS = 60000, NAMES_MAX = 64, NAME_MAX_BYTES = 40, TEXT_BYTES = 1 << 16 };
 
-static const char *const SUBCOMMANDS[] = {"train",  "labels", "reward", "ledger",
-                                          "config", "doctor", "env",    "eval",
-                                          "play",   "replay", "bench",  "compare"};
+static const char *const SUBCOMMANDS[] = {"train",  "labels", "reward", "ledger", "config",
+                                          "doctor", "env",    "eval",   "play",   "replay",
+                                          "bench",  "sweep",  "compare"};
 enum { COMMANDS = sizeof SUBCOMMANDS / sizeof *SUBCOMMANDS };
 static const char *const OTHERS[] = {"onic-actor", "onic-learner", "onic-reward-server"};
 

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/* test_sweep.c - `onic sweep` with real runs: what is done stays done, what was stopped goes on,
+ * and the comparison of what came out. */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/onic_test.h"
+#include "tests/support/files.h"
+#include "tests/support/scene.h"
+
+static const char FILE_OF_TWO[] =
+    "options: {env.id: corridor, annotator.id: rules, actors.count: 1, env.count: 8,\n"
+    "          train.batch: 512, train.threads: 1, metrics.every_s: 0.2, run.frames: 20000}\n"
+    "seeds: [1, 2]\n"
+    "grid:\n"
+    "  reward:\n"
+    "    hash: {reward.model: hash}\n"
+    "    none: {reward.model: none, reward.coef_int: 0}\n"
+    "eval: {episodes: 20}\n";
+
+static void write_in(const struct scene *s, const char *name, const char *text)
+{
+    char path[400];
+    snprintf(path, sizeof path, "%s/%s", s->dir, name);
+    files_write(path, text);
+}
+
+static bool there_is(const struct scene *s, const char *name)
+{
+    char path[400];
+    snprintf(path, sizeof path, "%s/%s", s->dir, name);
+    return access(path, F_OK) == 0;
+}
+
+static const char *text_in(const struct scene *s, const char *name)
+{
+    char path[400];
+    snprintf(path, sizeof path, "%s/%s", s->dir, name);
+    return program_text(path);
+}
+
+static double steps_of(const struct scene *s, const char *run)
+{
+    char path[400];
+    snprintf(path, sizeof path, "%s/%s", s->dir, run);
+    return metrics_last(path, "env_steps");
+}
+
+static int sweep(struct scene *s, const char *args)
+{
+    char line[600];
+    snprintf(line, sizeof line, "sweep %s", args);
+    return program_run(&s->a, s->dir, "sweep", "onic", line, SCENE_LONG_MS);
+}
+
+static void assert_said(const struct scene *s, const char *part)
+{
+    if (!strstr(program_text(s->a.err), part))
+        fail_msg("nobody said '%s':\n%s", part, program_text(s->a.err));
+}
+
+static const char *const RUNS[] = {"hash-s1", "hash-s2", "none-s1", "none-s2"};
+
+static void all_runs_are_trained_once_and_compared(void **state)
+{
+    struct scene *s = *state;
+    char name[100];
+    write_in(s, "two.yaml", FILE_OF_TWO);
+    assert_int_equal(sweep(s, "two.yaml --jobs=2"), 0);
+    assert_said(s, "4 of 4 runs are done");
+    for (int i = 0; i < 4; i++) {
+        snprintf(name, sizeof name, "runs/two/%s", RUNS[i]);
+        assert_true(steps_of(s, name) >= 20000);
+        snprintf(name, sizeof name, "runs/two/%s/eval.json", RUNS[i]);
+        assert_non_null(strstr(text_in(s, name), "\"episodes\":20"));
+    }
+    assert_non_null(strstr(text_in(s, "runs/two/none-s2/config.yaml"), "model: 'none'"));
+    assert_int_equal(sweep(s, "two.yaml"), 0); /* nothing is repeated */
+    assert_said(s, "4 runs in runs/two, 4 of them done");
+    assert_null(strstr(program_text(s->a.err), "begins"));
+    assert_null(strstr(program_text(s->a.err), "goes on"));
+    assert_int_equal(sweep(s, "two.yaml --dry-run"), 0);
+    assert_string_equal(program_text(s->a.out), "");
+    assert_int_equal(program_run(&s->a, s->dir, "compare", "onic",
+                                 "compare runs/two --out=c.svg --html=c.html", SCENE_LONG_MS),
+                     0);
+    const char *table = program_text(s->a.out);
+    assert_non_null(strstr(table, "corridor: "));
+    assert_non_null(strstr(table, "reward.model=hash"));
+    assert_non_null(strstr(table, "reward.model=none"));
+    assert_null(strstr(table, "seed"));
+    assert_non_null(strstr(text_in(s, "c.svg"), "class=\"band\""));
+    assert_non_null(strstr(text_in(s, "c.html"), "reward.model=none reward.coef_int=0"));
+}
+
+/* More frames make the same runs longer; another learning rate would make them other runs. */
+static void a_folder_is_of_one_sweep(void **state)
+{
+    struct scene *s = *state;
+    char text[sizeof FILE_OF_TWO];
+    memcpy(text, FILE_OF_TWO, sizeof text);
+    memcpy(strstr(text, "[1, 2]"), "[1]   ", 6); /* half as many runs */
+    write_in(s, "two.yaml", text);
+    assert_int_equal(sweep(s, "two.yaml --frames=2000"), 0);
+    assert_int_equal(sweep(s, "two.yaml --train.lr=0.01"), 64);
+    assert_said(s, "train.lr=(default)");
+    write_in(s, "other.yaml", "options: {env.id: corridor, run.frames: 2000}\nseeds: [1]\n");
+    assert_int_equal(sweep(s, "other.yaml --run-dir=runs/two"), 64);
+    assert_said(s, "runs/two holds runs of another sweep");
+    assert_false(there_is(s, "runs/two/s1"));
+    assert_int_equal(sweep(s, "other.yaml --run-dir=runs"), 73);
+    assert_said(s, "not the folder of a sweep");
+    assert_int_equal(sweep(s, "runs/two"), 64); /* its copy runs nothing */
+    assert_said(s, "give its file, two.yaml");
+    assert_int_equal(sweep(s, "two.yaml --frames=4000"), 0);
+    assert_said(s, "goes on");
+    assert_true(steps_of(s, "runs/two/hash-s1") >= 4000);
+    assert_non_null(strstr(text_in(s, "runs/two/hash-s1/eval.json"), "\"trained_env_steps\":4"));
+}
+
+static void a_stopped_sweep_goes_on_where_it_was(void **state)
+{
+    struct scene *s = *state;
+    struct scene run = *s; /* whose run is the first of the sweep */
+    char log[400];
+    write_in(s, "two.yaml", FILE_OF_TWO);
+    snprintf(log, sizeof log, "%s/runs/two/log/hash-s1.log", s->dir);
+    snprintf(run.run, sizeof run.run, "%s/runs/two/hash-s1", s->dir);
+    program_start(&s->a, s->dir, "a", "onic", "sweep two.yaml --frames=1000000000");
+    scene_await_metric(&run, "env_steps", 0);
+    /* another one is refused meanwhile */
+    int code = program_run(&s->b, s->dir, "b", "onic", "sweep two.yaml --frames=1000000000",
+                           SCENE_LONG_MS);
+    assert_int_equal(code, 73);
+    assert_non_null(strstr(program_text(s->b.err), "a sweep is going on in runs/two"));
+    kill(s->a.pid, SIGINT);
+    assert_int_equal(program_wait(&s->a, SCENE_LONG_MS), 0);
+    assert_said(s, "hash-s1 is stopped where it was");
+    assert_said(s, "0 of 4 runs are done, 4 left");
+    assert_non_null(strstr(program_text(log), "+ 0 in flight"));
+    double before = steps_of(s, "runs/two/hash-s1");
+    assert_false(there_is(s, "runs/two/hash-s2"));
+    char line[100];
+    snprintf(line, sizeof line, "two.yaml --frames=%.0f", before + 5000);
+    assert_int_equal(sweep(s, line), 0);
+    assert_said(s, "hash-s1 goes on");
+    assert_said(s, "4 of 4 runs are done");
+    assert_non_null(strstr(text_in(s, "runs/two/hash-s1/epoch"), "2"));
+}
+
+/* A run whose own process dies is named; the others are trained, and the exit code tells. */
+static void a_failed_run_is_named_and_stops_no_other(void **state)
+{
+    struct scene *s = *state;
+    write_in(s, "two.yaml", FILE_OF_TWO);
+    char path[400];
+    snprintf(path, sizeof path, "%s/runs", s->dir);
+    assert_int_equal(mkdir(path, 0755), 0);
+    snprintf(path, sizeof path, "%s/runs/two", s->dir);
+    assert_int_equal(mkdir(path, 0755), 0);
+    write_in(s, "runs/two/hash-s2", "no folder\n"); /* where a run should be */
+    write_in(s, "runs/two/sweep.json", "{\"runs\": {}}");
+    assert_int_equal(sweep(s, "two.yaml --frames=2000"), 73);
+    assert_said(s, "hash-s2 failed: exit code 73: ");
+    assert_said(s, "3 of 4 runs are done, 1 failed: hash-s2");
+    assert_true(steps_of(s, "runs/two/none-s2") >= 2000);
+}
+
+static void what_is_wrong_is_said_before_anything_begins(void **state)
+{
+    struct scene *s = *state;
+    static const struct {
+        const char *text, *args, *said;
+    } bad[] = {
+        {"options: {train.lrr: 1}", "",
+         "bad.yaml:1: unknown option 'train.lrr', did you mean "
+         "'train.lr'?"},
+        {"options: {train.lr: fast}", "", "bad.yaml:1"},
+        {"options: {env.id: corridr}", "", "'corridor'"},
+        {"options: {reward.model: hsh}", "", "hash"},
+        {"options: {run.seed: 4}", "", "run.seed is not for a sweep"},
+        {"options: {run.on_exists: overwrite}", "", "run.on_exists is not for a sweep"},
+        {"grid: {x: {a: {run.dir: b}}}", "", "run.dir is not for a sweep"},
+        {"config: nowhere.yaml", "", "nowhere.yaml"},
+        {"grid: {train.lr: [0.1, 0.2]}", "--train.lr=0.3", "bad.yaml varies it"},
+        {"seeds: [1]", "--seed=3", "--run.seed is not for a sweep"},
+        {"seeds: [1]", "--job=2", "did you mean '--jobs'?"},
+        {"seeds: [1]", "--jobs=0", "--jobs is '0'"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char line[200];
+        write_in(s, "bad.yaml", bad[i].text);
+        snprintf(line, sizeof line, "sweep bad.yaml %s", bad[i].args);
+        scene_fails(s, "onic", line, 64, bad[i].said);
+        assert_false(there_is(s, "runs"));
+    }
+    scene_fails(s, "onic", "sweep", 64, "name the file of the sweep");
+    scene_fails(s, "onic", "sweep nowhere.yaml", 64, "nowhere.yaml");
+}
+
+#define SCENE(test) cmocka_unit_test_setup_teardown(test, scene_setup, scene_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SCENE(all_runs_are_trained_once_and_compared),
+        SCENE(a_folder_is_of_one_sweep),
+        SCENE(a_stopped_sweep_goes_on_where_it_was),
+        SCENE(a_failed_run_is_named_and_stops_no_other),
+        SCENE(what_is_wrong_is_said_before_anything_begins),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
