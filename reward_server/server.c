@@ -5,8 +5,8 @@
  *            no -> queue -> [intent durable] -> annotator -> label durable -> delivered to all
  *
  * Order is the promise: a label is on disk before a client hears of it, and an intent before an
- * annotator that costs money sees the question; one that costs none needs no intent. Answers are
- * collected for GROUP_WAIT_MS and committed as one group. A client that is gone or full is not
+ * annotator sees the question whose answer costs time or money; one that answers at once needs no
+ * intent. Answers are collected for GROUP_WAIT_MS and committed as one group. A client that is gone or full is not
  * waited for: it asks again and is answered from the store.
  *
  * When the disk does not take a label: stop asking (never pay for what cannot be kept), keep what
@@ -182,8 +182,13 @@ static bool is_group(struct server *s, int waiting, int room)
     return false;
 }
 
-/* Fills the annotator's window: where it costs money one durable group of intents, then the
- * questions. */
+static bool keeps_intents(const struct server *s)
+{
+    return s->effort != ANNOTATOR_AT_ONCE;
+}
+
+/* Fills the annotator's window: where answers are not there at once one durable group of intents,
+ * then the questions. */
 static void server_ask(struct server *s)
 {
     struct onic_err err = {0};
@@ -191,7 +196,7 @@ static void server_ask(struct server *s)
     int room = server_window(s) - (int)now.in_flight, n = 0;
     if (s->draining || s->full_since || now.waiting == 0)
         return;
-    if (s->costs_money && !is_group(s, (int)now.waiting, room))
+    if (keeps_intents(s) && !is_group(s, (int)now.waiting, room))
         return;
     while (n < room) {
         struct label *l = &s->asked[n];
@@ -200,12 +205,12 @@ static void server_ask(struct server *s)
             break;
         n++;
     }
-    if (!s->costs_money) {
+    if (!keeps_intents(s)) {
         server_submit(s, n);
         return;
     }
     s->asked_ms = clock_ms();
-    if (label_store_ask(s->store, s->asked, n, &err) == ONIC_OK) {
+    if (label_store_ask(s->store, s->asked, n, s->effort == ANNOTATOR_MAY_COST, &err) == ONIC_OK) {
         server_submit(s, n);
         return;
     }
@@ -427,7 +432,7 @@ static void server_take_back(void *ctx, uint64_t ticket)
     struct server *s = ctx;
     struct label l = {.state = LABEL_ASKED};
     l.question = annotation_queue_question(s->queue, ticket, &l.question_len);
-    if (s->costs_money && !s->full_since)
+    if (keeps_intents(s) && !s->full_since)
         label_store_forget(s->store, &l, 1, NULL);
     annotation_queue_done(s->queue, ticket);
 }

@@ -40,7 +40,7 @@ struct server {
     struct annotation_queue *queue;
     struct wire_labels_identity identity;
     char annotators[ANNOTATOR_NAMES_MAX]; /* "llm>rules": of the labels' identity */
-    bool costs_money;                     /* asking one of them may: intents are kept */
+    enum annotator_effort effort;         /* of them; beyond ANNOTATOR_AT_ONCE intents are kept */
 
     struct annotator_answer answers[GROUP_MAX]; /* not yet durable */
     int nanswers;

@@ -55,7 +55,7 @@ static int open_annotator(struct server *s, const struct server_params *p, struc
     if (annotator_goal_is_foreign(o, s->goal, &p->goal, note))
         log_warn(note);
     annotator_names(o, s->annotators);
-    s->costs_money = annotator_costs_money(o);
+    s->effort = annotator_effort_of(o);
     snprintf(s->identity.annotator, sizeof s->identity.annotator, "%.31s", s->annotators);
     s->identity.kinds = annotator_kinds(o);
     snprintf(s->identity.goal_version, sizeof s->identity.goal_version, "%s", s->goal->version);

@@ -70,6 +70,13 @@ enum annotator_health {
     ANNOTATOR_PROBING      /* it was away; the answer to one question would show that it is back */
 };
 
+/* What a question that is lost between asking and answer costs. */
+enum annotator_effort {
+    ANNOTATOR_AT_ONCE,    /* nothing: its answers are there with the next poll */
+    ANNOTATOR_TAKES_TIME, /* time, in this process; what is asked may be open for long */
+    ANNOTATOR_MAY_COST    /* money, or somebody's time: it is asked outside of this process */
+};
+
 struct annotator; /* a plug-in's own struct starts with this one */
 
 struct annotator_vtable {
@@ -81,9 +88,10 @@ struct annotator_vtable {
     int (*available)(const struct config *config, struct onic_err *err);
     /* True when another vote may have another answer; NULL = never. */
     bool (*varies)(const struct config *config);
-    /* True when asking may cost money or somebody's time: each question is on disk before it is
-     * asked, so that one which a crash makes us ask again is counted. NULL = never. */
-    bool (*costs_money)(const struct config *config);
+    /* Beyond ANNOTATOR_AT_ONCE each question is on disk before it is asked (its intent), so that
+     * one that was open when the process died is asked again whoever is there to ask for it. NULL =
+     * ANNOTATOR_AT_ONCE. */
+    enum annotator_effort (*effort)(const struct config *config);
     /* True when it can be away, so that others are worth naming behind it; NULL = whenever it has a
      * health. */
     bool (*may_leave)(const struct config *config);
@@ -135,8 +143,9 @@ enum { ANNOTATOR_ORDER_MAX = 8, ANNOTATOR_NAMES_MAX = 128 };
 /* An annotator with what its own options say of it. */
 struct annotator_member {
     const struct annotator_vtable *v;
-    bool varies, costs_money, may_leave; /* as in its vtable */
-    double own_noise;                    /* probability; 0 = none */
+    bool varies, may_leave;       /* as in its vtable */
+    enum annotator_effort effort; /* as in its vtable */
+    double own_noise;             /* probability; 0 = none */
 };
 
 /* Who is asked, in this order, and how: annotator_options.h makes it of the options. */
@@ -159,8 +168,8 @@ int annotator_check_kind(const struct annotator_order *o, enum question_kind kin
                          struct onic_err *err);
 /* What all of them answer: bit set 1 << enum question_kind. */
 unsigned annotator_kinds(const struct annotator_order *o);
-/* True when asking one of them may cost money or somebody's time. */
-bool annotator_costs_money(const struct annotator_order *o);
+/* The greatest of them. */
+enum annotator_effort annotator_effort_of(const struct annotator_order *o);
 /* Creates it, inside the wrappers that noise, votes and the others ask for; the config of `setup`
  * is that of the order. Only what struct annotator_vtable has from `free` on may be called of a
  * wrapped one. */

@@ -11,7 +11,7 @@ static struct annotator_member member_of(const struct annotator_vtable *v, const
     return (struct annotator_member){
         .v = v,
         .varies = v->varies && v->varies(c),
-        .costs_money = v->costs_money && v->costs_money(c),
+        .effort = v->effort ? v->effort(c) : ANNOTATOR_AT_ONCE,
         .may_leave = v->may_leave ? v->may_leave(c) : v->health != NULL,
         .own_noise = v->own_noise ? v->own_noise(c) : 0,
     };

@@ -38,12 +38,12 @@ unsigned annotator_kinds(const struct annotator_order *o)
     return kinds;
 }
 
-bool annotator_costs_money(const struct annotator_order *o)
+enum annotator_effort annotator_effort_of(const struct annotator_order *o)
 {
-    bool costs = false;
+    enum annotator_effort most = ANNOTATOR_AT_ONCE;
     for (int i = 0; i < o->n; i++)
-        costs = costs || o->member[i].costs_money;
-    return costs;
+        most = o->member[i].effort > most ? o->member[i].effort : most;
+    return most;
 }
 
 int annotator_check_kind(const struct annotator_order *o, enum question_kind kind, const char *who,

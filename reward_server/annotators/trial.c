@@ -148,7 +148,8 @@ int trial_ask(struct trial *t, const struct annotator_order *o, int member, cons
     struct asking k = {.t = t, .goal = goal, .patience_ms = (int64_t)(patience_s * 1000)};
     struct annotator_setup setup = {.config = o->config, .goal = goal, .wake = trial_wake_nobody};
     uv_loop_t loop;
-    if (!o->member[member].costs_money && question_kind_of(t->question, t->len) == QUESTION_CLASS)
+    if (o->member[member].effort != ANNOTATOR_MAY_COST &&
+        question_kind_of(t->question, t->len) == QUESTION_CLASS)
         t->pool = goal->npool < POOL_MAX ? goal->npool : POOL_MAX;
     k.want = 1 + t->pool;
     k.err = err;

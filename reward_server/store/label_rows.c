@@ -154,7 +154,7 @@ int label_store_find(struct label_store *s, const char *question, size_t len, st
     return find_key(s, &key, row ? row : &scratch, err);
 }
 
-static int label_rows_ask_one(struct label_store *s, struct label *l, double now,
+static int label_rows_ask_one(struct label_store *s, struct label *l, double now, bool paid,
                               struct onic_err *err)
 {
     struct label_row row;
@@ -165,7 +165,7 @@ static int label_rows_ask_one(struct label_store *s, struct label *l, double now
     l->state = state == LABEL_UNKNOWN ? LABEL_ASKED : (enum label_state)state;
     if (label_is_settled(l->state))
         return label_meta_add(s, "asked_twice", 1, NULL, err);
-    if (state == LABEL_ASKED) {
+    if (state == LABEL_ASKED && paid) {
         int rc = label_meta_add(s, "maybe_paid_twice", 1, NULL, err);
         if (rc)
             return rc;
@@ -180,7 +180,7 @@ static int label_rows_ask_one(struct label_store *s, struct label *l, double now
     return label_row_put(s, &next, s->current->number, err);
 }
 
-int label_store_ask(struct label_store *s, struct label *l, int n, struct onic_err *err)
+int label_store_ask(struct label_store *s, struct label *l, int n, bool paid, struct onic_err *err)
 {
     ONIC_ASSERT(s->current);
     double now = clock_wall_s();
@@ -189,7 +189,7 @@ int label_store_ask(struct label_store *s, struct label *l, int n, struct onic_e
         return rc;
     for (int i = 0; i < n && !rc; i++) {
         ONIC_ASSERT(l[i].question_len > 0 && l[i].question_len <= QUESTION_MAX);
-        rc = label_rows_ask_one(s, &l[i], now, err);
+        rc = label_rows_ask_one(s, &l[i], now, paid, err);
     }
     return label_end(s, rc, err);
 }

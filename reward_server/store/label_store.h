@@ -8,8 +8,8 @@
  * XXH3-128 of these, each length-prefixed. States: asked (the intent is durable, an answer may be
  * on its way), answered, abstained. Promise: an answer is durable before anybody hears of it, and a
  * durable answer is never asked again (asked_twice stays 0). What was asked and not answered when a
- * process died is asked again and counted: maybe_paid_twice. An answer needs no intent: an
- * annotator that costs nothing leaves none.
+ * process died is asked again, and where that may cost money counted: maybe_paid_twice. An answer
+ * needs no intent: an annotator that answers at once leaves none.
  *
  * SQLite with synchronous=FULL; WAL only on file systems known to be local, a rollback journal
  * elsewhere. Every row carries an XXH3-64 of its content: a damaged row is moved to the table
@@ -109,8 +109,9 @@ int label_store_find(struct label_store *s, const char *question, size_t len, st
 
 /* Durable intents of questions, one commit; nothing is changed on failure. Sets the state of each:
  * LABEL_ASKED, or that of an answer that is already there, which is counted in asked_twice and not
- * to be asked. */
-int label_store_ask(struct label_store *s, struct label *l, int n, struct onic_err *err);
+ * to be asked. paid: asking may cost money, so what a dead process had asked is counted in
+ * maybe_paid_twice. */
+int label_store_ask(struct label_store *s, struct label *l, int n, bool paid, struct onic_err *err);
 /* Takes back intents that no annotator has seen. */
 int label_store_forget(struct label_store *s, const struct label *l, int n, struct onic_err *err);
 

@@ -305,7 +305,7 @@ static void fill_store(const char *path)
                           .value = i % 2,
                           .confidence = 0.75,
                           .raw = "why \xe9"};
-        assert_ok(label_store_ask(store, &q, 1, &err));
+        assert_ok(label_store_ask(store, &q, 1, true, &err));
         assert_ok(label_store_answer(store, &a, 1, &err));
     }
     label_store_close(store);

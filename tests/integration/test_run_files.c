@@ -276,7 +276,7 @@ static void label_and_die(const char *path)
                           .raw = ""};
         bool done = label_store_open(&store, path, LABEL_STORE_SERVER, &err) == ONIC_OK &&
                     label_store_use(store, &id, &err) == ONIC_OK &&
-                    label_store_ask(store, &q, 1, &err) >= 0 &&
+                    label_store_ask(store, &q, 1, true, &err) >= 0 &&
                     label_store_answer(store, &a, 1, &err) >= 0;
         _exit(done ? 0 : 1);
     }

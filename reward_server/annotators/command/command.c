@@ -31,10 +31,10 @@ static bool command_varies(const struct config *config)
     return true;
 }
 
-static bool command_costs_money(const struct config *config)
+static enum annotator_effort command_effort(const struct config *config)
 {
     (void)config;
-    return true;
+    return ANNOTATOR_MAY_COST;
 }
 
 static int command_available(const struct config *config, struct onic_err *err)
@@ -197,7 +197,7 @@ const struct annotator_vtable annotator_command = {
     .kinds = 1u << QUESTION_CLASS | 1u << QUESTION_PAIR | 1u << QUESTION_SCORE,
     .available = command_available,
     .varies = command_varies,
-    .costs_money = command_costs_money,
+    .effort = command_effort,
     .create = command_create,
     .free = command_free,
     .identity = command_identity,

@@ -542,9 +542,13 @@ static int embedding_status(const struct annotator *a, char text[160], struct on
     return ONIC_OK;
 }
 
-static bool embedding_costs_money(const struct config *config)
+/* A new sentence takes the model about 20 ms of a core, of which it may have a twentieth: questions
+ * are open for seconds. Word vectors are looked up. */
+static enum annotator_effort embedding_effort(const struct config *config)
 {
-    return config->embedding_source == CONFIG_embedding_source_http;
+    return config->embedding_source == CONFIG_embedding_source_http   ? ANNOTATOR_MAY_COST
+           : config->embedding_source == CONFIG_embedding_source_file ? ANNOTATOR_AT_ONCE
+                                                                      : ANNOTATOR_TAKES_TIME;
 }
 
 /* A model in the process is always there. */
@@ -560,7 +564,7 @@ const struct annotator_vtable annotator_embedding = {
     .needs_goal = true,
     .reads_pool = true,
     .available = embedding_available,
-    .costs_money = embedding_costs_money,
+    .effort = embedding_effort,
     .may_leave = embedding_may_leave,
     .create = embedding_create,
     .free = embedding_free,

@@ -298,10 +298,10 @@ static int llm_available(const struct config *config, struct onic_err *err)
     return rc;
 }
 
-static bool llm_costs_money(const struct config *config)
+static enum annotator_effort llm_effort(const struct config *config)
 {
     (void)config;
-    return true;
+    return ANNOTATOR_MAY_COST;
 }
 
 /* A field of the request in an identity: "-" where llm.omit leaves it to the server. */
@@ -529,7 +529,7 @@ const struct annotator_vtable annotator_llm = {
     .needs_goal = true,
     .available = llm_available,
     .varies = llm_options_vary,
-    .costs_money = llm_costs_money,
+    .effort = llm_effort,
     .vary_hint = "set llm.temperature above 0 (and llm.answer=text), or annotator.vote=1",
     .create = llm_create,
     .free = llm_free,

@@ -187,6 +187,12 @@ static int rules_status(const struct annotator *a, char text[160], struct onic_e
     return ONIC_OK;
 }
 
+/* Where it imitates a model that is slow, as that would. */
+static enum annotator_effort rules_effort(const struct config *c)
+{
+    return c->rules_latency_ms > 0 || c->rules_rate > 0 ? ANNOTATOR_TAKES_TIME : ANNOTATOR_AT_ONCE;
+}
+
 static double rules_own_noise(const struct config *c)
 {
     return c->rules_noise;
@@ -198,6 +204,7 @@ const struct annotator_vtable annotator_rules = {
     .kinds = 1u << QUESTION_CLASS | 1u << QUESTION_PAIR,
     .needs_goal = true,
     .available = rules_available,
+    .effort = rules_effort,
     .own_noise = rules_own_noise,
     .create = rules_create,
     .free = rules_free,

@@ -424,24 +424,30 @@ static void the_order_answers_what_all_of_it_answer(void **state)
                "annotator.id=llm does not answer");
 }
 
-static void what_may_cost_something_is_paid(void **state)
+static void what_an_open_question_costs_is_known(void **state)
 {
     static const struct {
-        const char *id, *fallback, *source;
-        bool costs_money;
-    } is[] = {{"rules", "", "model", false},       {"random", "", "model", false},
-              {"embedding", "", "model", false},   {"embedding", "", "file", false},
-              {"embedding", "", "http", true},     {"llm", "", "model", true},
-              {"command", "", "model", true},      {"llm", "rules", "model", true},
-              {"embedding", "rules", "http", true}};
+        const char *id, *fallback, *option, *value;
+        enum annotator_effort effort;
+    } is[] = {{"rules", "", "embedding.source", "model", ANNOTATOR_AT_ONCE},
+              {"rules", "", "rules.latency_ms", "5", ANNOTATOR_TAKES_TIME},
+              {"rules", "", "rules.rate", "50", ANNOTATOR_TAKES_TIME},
+              {"random", "", "rules.rate", "50", ANNOTATOR_AT_ONCE},
+              {"embedding", "", "embedding.source", "model", ANNOTATOR_TAKES_TIME},
+              {"embedding", "", "embedding.source", "file", ANNOTATOR_AT_ONCE},
+              {"embedding", "", "embedding.source", "http", ANNOTATOR_MAY_COST},
+              {"llm", "", "embedding.source", "model", ANNOTATOR_MAY_COST},
+              {"command", "", "embedding.source", "model", ANNOTATOR_MAY_COST},
+              {"llm", "rules", "embedding.source", "model", ANNOTATOR_MAY_COST},
+              {"embedding", "rules", "embedding.source", "http", ANNOTATOR_MAY_COST}};
     (void)state;
     for (size_t i = 0; i < sizeof is / sizeof *is; i++) {
         struct config c = with(is[i].fallback);
-        assert_ok(config_set(&c, "embedding.source", is[i].source, CONFIG_CLI, "test", &err));
+        assert_ok(config_set(&c, is[i].option, is[i].value, CONFIG_CLI, "test", &err));
         struct annotator_order o;
         assert_ok(annotator_order_read(&o, annotator_find(is[i].id), &c, &err));
-        if (annotator_costs_money(&o) != is[i].costs_money)
-            fail_msg("%s>%s, embedding.source=%s", is[i].id, is[i].fallback, is[i].source);
+        if (annotator_effort_of(&o) != is[i].effort)
+            fail_msg("%s>%s, %s=%s", is[i].id, is[i].fallback, is[i].option, is[i].value);
     }
 }
 
@@ -459,7 +465,7 @@ int main(void)
         cmocka_unit_test(the_origin_of_a_label_is_read_from_its_raw_answer),
         cmocka_unit_test(lists_that_make_no_sense_are_refused),
         cmocka_unit_test(the_order_answers_what_all_of_it_answer),
-        cmocka_unit_test(what_may_cost_something_is_paid),
+        cmocka_unit_test(what_an_open_question_costs_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,8 +45,10 @@ static void who_is_asked_and_how_often(void **state)
     const struct annotator_order *o = &params.annotators;
     assert_int_equal(o->n, 2);
     assert_string_equal(o->member[1].v->id, "rules");
-    assert_true(o->member[0].varies && o->member[0].costs_money && o->member[0].may_leave);
-    assert_false(o->member[1].varies || o->member[1].costs_money || o->member[1].may_leave);
+    assert_true(o->member[0].varies && o->member[0].may_leave);
+    assert_int_equal(o->member[0].effort, ANNOTATOR_MAY_COST);
+    assert_false(o->member[1].varies || o->member[1].may_leave);
+    assert_int_equal(o->member[1].effort, ANNOTATOR_AT_ONCE);
     assert_int_equal(o->vote, 3);
     assert_close(o->noise, 0.25, 0, 0);
     assert_int_equal(o->seed, 7);

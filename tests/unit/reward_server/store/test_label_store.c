@@ -110,7 +110,7 @@ static void answers_survive_closing_with_all_their_fields(void **state)
     struct label a = answer(caption, 1);
     struct label_row row;
     assert_int_equal(find(s, caption, &row), LABEL_UNKNOWN);
-    assert_ok(label_store_ask(s, &q, 1, &err));
+    assert_ok(label_store_ask(s, &q, 1, true, &err));
     assert_int_equal(find(s, caption, &row), LABEL_ASKED);
     assert_ok(label_store_answer(s, &a, 1, &err));
     assert_int_equal(a.id, 1);
@@ -142,10 +142,10 @@ static void an_answered_question_is_not_asked_again(void **state)
     struct label_store *s = open_server(f->path);
     struct label q[2] = {question("a"), question("b")};
     struct label a = answer("a", 1), again = answer("a", 0);
-    assert_ok(label_store_ask(s, q, 1, &err));
+    assert_ok(label_store_ask(s, q, 1, true, &err));
     assert_ok(label_store_answer(s, &a, 1, &err));
     assert_int_equal(counts_of(s).asked_twice, 0);
-    assert_ok(label_store_ask(s, q, 2, &err));
+    assert_ok(label_store_ask(s, q, 2, true, &err));
     assert_true(label_is_settled(q[0].state));
     assert_int_equal(q[1].state, LABEL_ASKED);
     assert_int_equal(counts_of(s).asked_twice, 1); /* the counter does count */
@@ -164,7 +164,7 @@ static void an_answer_without_an_intent_says_itself_when_it_was_asked(void **sta
     struct label q = question("c");
     struct label a[3] = {answer("a", 1), answer("b", 1), answer("c", 1)};
     a[0].asked_at = a[2].asked_at = 1234.5;
-    assert_ok(label_store_ask(s, &q, 1, &err));
+    assert_ok(label_store_ask(s, &q, 1, true, &err));
     assert_ok(label_store_answer(s, a, 3, &err));
     assert_int_equal(find(s, "a", &row), LABEL_ANSWERED);
     assert_close(row.label.asked_at, 1234.5, 0, 0);
@@ -179,16 +179,18 @@ static void an_intent_of_a_dead_process_is_listed_and_counted_when_asked_again(v
     struct fixture *f = *state;
     struct label_store *s = open_server(f->path);
     struct label q[2] = {question("a"), question("b")};
-    assert_ok(label_store_ask(s, q, 2, &err));
+    assert_ok(label_store_ask(s, q, 2, true, &err));
     assert_ok(label_store_forget(s, &q[1], 1, &err));
     label_store_close(s);
     s = open_server(f->path);
     assert_int_equal(counts_of(s).asked, 1);
-    assert_ok(label_store_ask(s, q, 2, &err));
+    assert_ok(label_store_ask(s, q, 2, true, &err));
     assert_int_equal(counts_of(s).maybe_paid_twice, 1);
     struct label_row row;
     assert_int_equal(find(s, "a", &row), LABEL_ASKED);
     assert_int_equal(row.attempts, 2);
+    assert_ok(label_store_ask(s, q, 2, false, &err)); /* free */
+    assert_int_equal(counts_of(s).maybe_paid_twice, 1);
     label_store_close(s);
 }
 
@@ -207,7 +209,7 @@ static void unanswered_questions_come_newest_first_and_only_of_this_identity(voi
     for (const char *c = "abc"; *c; c++) {
         char caption[2] = {*c, 0};
         struct label q = question(caption);
-        assert_ok(label_store_ask(s, &q, 1, &err));
+        assert_ok(label_store_ask(s, &q, 1, true, &err));
     }
     struct label a = answer("b", 0);
     assert_ok(label_store_answer(s, &a, 1, &err));
@@ -346,7 +348,7 @@ static void writer(const char *path, int fd)
             q[i] = question(caption[i]);
             a[i] = answer(caption[i], (double)((n + (uint64_t)i) % 2));
         }
-        if (label_store_ask(s, q, 8, NULL) != ONIC_OK ||
+        if (label_store_ask(s, q, 8, true, NULL) != ONIC_OK ||
             label_store_answer(s, a, 8, NULL) != ONIC_OK)
             _exit(4);
         n = a[7].id;
@@ -569,7 +571,7 @@ static void a_store_that_was_moved_or_replaced_takes_nothing_more(void **state)
     assert_ok(label_store_answer(s, &a, 1, &err));
     snprintf(moved, sizeof moved, "%s.moved", f->path);
     assert_int_equal(rename(f->path, moved), 0);
-    assert_err(label_store_ask(s, &q, 1, &err), ONIC_ECANTCREATE,
+    assert_err(label_store_ask(s, &q, 1, true, &err), ONIC_ECANTCREATE,
                "was removed, moved or replaced while it was in use");
     FILE *other = fopen(f->path, "w");
     assert_non_null(other);
