@@ -95,6 +95,9 @@ struct annotator_vtable {
     /* True when it can be away, so that others are worth naming behind it; NULL = whenever it has a
      * health. */
     bool (*may_leave)(const struct config *config);
+    /* Something outside answers that may get worse without a word: a model behind a server, a
+     * program. Canaries are asked unless the options say otherwise. */
+    bool may_worsen;
     /* Noise of its own option, beside annotator.noise; NULL = none. */
     double (*own_noise)(const struct config *config);
     /* What would make its answers vary, as a remedy for annotator.vote; NULL = annotator.noise. */
@@ -146,6 +149,7 @@ struct annotator_member {
     bool varies, may_leave;       /* as in its vtable */
     enum annotator_effort effort; /* as in its vtable */
     double own_noise;             /* probability; 0 = none */
+    double canary_rate;           /* canaries asked per question; 0 = none */
 };
 
 /* Who is asked, in this order, and how: annotator_options.h makes it of the options. */
@@ -155,6 +159,8 @@ struct annotator_order {
     int vote;     /* votes asked of each that varies, >= 1 */
     double noise; /* probability that an answer is turned into its opposite; 0 = none of all */
     int64_t seed; /* of the noise */
+    const char *canaries;    /* file of the user, "" = that of the goal (canaries.h); borrowed */
+    bool canaries_are_meant; /* the options ask for them: having none is an error */
     const struct config *config; /* borrowed; for the functions of the members alone */
 };
 

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+static const double CANARY_RATE = 0.01; /* of those that may worsen */
+
 /* What its options say of it. */
 static struct annotator_member member_of(const struct annotator_vtable *v, const struct config *c)
 {
@@ -17,11 +19,23 @@ static struct annotator_member member_of(const struct annotator_vtable *v, const
     };
 }
 
+/* Of each in the order, by annotator.canary_rate. */
+static void set_canary_rates(struct annotator_order *o, const struct config *c)
+{
+    double given = c->annotator_canary_rate;
+    o->canaries = c->annotator_canaries;
+    o->canaries_are_meant = given > 0;
+    for (int i = 0; i < o->n; i++)
+        o->member[i].canary_rate = given >= 0                   ? given
+                                   : o->member[i].v->may_worsen ? CANARY_RATE
+                                                                : 0;
+}
+
 void annotator_alone(struct annotator_order *out, const struct annotator_vtable *v,
                      const struct config *config)
 {
     *out = (struct annotator_order){
-        .member = {member_of(v, config)}, .n = 1, .vote = 1, .config = config};
+        .member = {member_of(v, config)}, .n = 1, .vote = 1, .canaries = "", .config = config};
 }
 
 /* --- the declared order ---------------------------------------------------------------------- */
@@ -86,6 +100,7 @@ int annotator_order_read(struct annotator_order *out, const struct annotator_vta
             rc = add_member(out, name, err);
         p += len;
     }
+    set_canary_rates(out, c);
     return rc;
 }
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* stack.c - an annotator with the wrappers that the options ask for:
- * fallback(vote(noise(id)), vote(noise(another)), ...).
+ * fallback(canary(vote(noise(id))), canary(vote(noise(another))), ...).
  *
  * rules.noise is annotator.noise under the name it has where rules imitates a model. Votes and
  * noise are for each annotator of the order by itself, votes only for those that vary. */
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/log.h"
 #include "reward_server/annotators/wrap.h"
 
 static double noise_of(const struct annotator_order *o, int i)
@@ -97,6 +98,30 @@ int annotator_order_check(const struct annotator_order *o, struct onic_err *err)
 
 /* --- creation -------------------------------------------------------------------------------- */
 
+/* Where the goal has canaries. On an error *out is as before. */
+static int add_canaries(struct annotator **out, const struct annotator_order *o, int i,
+                        const struct annotator_setup *setup, struct onic_err *err)
+{
+    struct canaries messages;
+    int rc = canaries_load(&messages, setup->goal, o->canaries, err);
+    if (rc) {
+        err_wrap(err, "annotator.canaries");
+    } else if (canaries_tell_apart(&messages)) {
+        *out = canary_wrap(*out, o->member[i].v->id, &messages, o->member[i].canary_rate,
+                           setup->answered_before);
+    } else if (o->canaries_are_meant || *o->canaries) {
+        rc = err_set(err, ONIC_ECONFIG,
+                     "there is no canary of goal %s whose answer is 1 and one whose answer is 0: "
+                     "name a file of them (annotator.canaries), or set annotator.canary_rate=0",
+                     setup->goal->name);
+    } else if (!setup->idle) {
+        log_info("there are no canaries for this goal, so nobody looks whether answers stay right",
+                 kv("goal", (const char *)setup->goal->name), kv("option", "annotator.canaries"));
+    }
+    canaries_release(&messages);
+    return rc;
+}
+
 static int open_one(struct annotator **out, const struct annotator_order *o, int i,
                     const struct annotator_setup *setup, struct onic_err *err)
 {
@@ -108,7 +133,7 @@ static int open_one(struct annotator **out, const struct annotator_order *o, int
         *out = noise_wrap(*out, setup->goal, o->seed, noise_of(o, i));
     if (o->vote > 1 && may_vary(o, i))
         *out = vote_wrap(*out, o->vote);
-    return ONIC_OK;
+    return o->member[i].canary_rate > 0 ? add_canaries(out, o, i, setup, err) : ONIC_OK;
 }
 
 int annotator_open(struct annotator **out, const struct annotator_order *o,
@@ -121,15 +146,14 @@ int annotator_open(struct annotator **out, const struct annotator_order *o,
     *out = NULL;
     with_options.config = o->config;
     int rc = annotator_order_check(o, err);
-    for (; !rc && n < o->n; n += !rc) {
+    for (; !rc && n < o->n; n++) {
         id[n] = o->member[n].v->id;
         rc = open_one(&one[n], o, n, &with_options, err);
     }
     if (!rc)
         *out = n > 1 ? fallback_wrap(one, id, n) : one[0];
-    while (rc && n > 0) {
-        n--;
-        one[n]->v->free(one[n]);
-    }
+    for (; rc && n > 0; n--)
+        if (one[n - 1])
+            one[n - 1]->v->free(one[n - 1]);
     return rc;
 }

@@ -46,7 +46,7 @@ struct subject {
     struct goal *goal;
 };
 
-static bool wrapped;         /* inside noise and votes */
+static bool wrapped;         /* inside noise, votes and canaries */
 static const char *fallback; /* and with these behind it */
 static uv_loop_t loop;
 
@@ -64,7 +64,9 @@ static struct subject *prepare(const char *id, const char *goal)
     snprintf(s->config.command_run, sizeof s->config.command_run,
              "python3 %.200s/tests/support/scripted_annotator/scripted_annotator.py right -",
              getenv("ONIC_SOURCE"));
-    if (wrapped) {
+    if (!wrapped) {
+        s->config.annotator_canary_rate = 0;
+    } else {
         s->config.annotator_noise = 0.3;
         s->config.annotator_vote = 3;
     }

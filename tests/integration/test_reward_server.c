@@ -339,6 +339,43 @@ static bool log_says(struct fixture *f, const char *part)
     return strstr(text, part) != NULL;
 }
 
+struct number_wait {
+    struct fixture *f;
+    const char *name;
+    double least, got;
+};
+
+static bool number_is_reported(void *ctx)
+{
+    struct number_wait *w = ctx;
+    struct wire_labels_client_status s;
+    listen_once(w->f);
+    wire_labels_client_status(w->f->client, &s);
+    for (int i = 0; i < s.nown; i++)
+        if (strcmp(s.own[i].name, w->name) == 0)
+            w->got = s.own[i].value;
+    return w->got >= w->least;
+}
+
+/* Wrong with 0.4: canaries show it, in the log and as a number, and none of them is a label. */
+static void canaries_show_what_is_wrong_and_are_no_labels(void **state)
+{
+    struct fixture *f = *state;
+    struct number_wait asked = {f, "rules_canaries", 100, 0},
+                       right = {f, "rules_canaries_right", 0, -1};
+    setenv("ONIC_RULES_NOISE", "0.4", 1);
+    start_server(f, "--annotator.canary_rate=1");
+    ask_numbered(f, 150);
+    wait_for_labels(f, 150);
+    unsetenv("ONIC_RULES_NOISE");
+    assert_true(wait_until(number_is_reported, &asked, 60000));
+    assert_true(wait_until(number_is_reported, &right, 60000));
+    assert_true(right.got < 0.9);
+    assert_true(log_says(f, "(canaries) are answered wrongly"));
+    assert_int_equal(stop_server(f, SIGTERM), 0);
+    assert_int_equal(check_store(f).answered, 150);
+}
+
 static bool asking_stopped(void *ctx)
 {
     struct fixture *f = ctx;
@@ -438,6 +475,7 @@ int main(void)
         TEST(what_was_open_of_a_slow_one_is_asked_again_though_nobody_asks),
         TEST(votes_are_named_and_survive_kill_9),
         TEST(a_new_client_gets_known_labels_from_the_store),
+        TEST(canaries_show_what_is_wrong_and_are_no_labels),
         TEST(a_full_disk_leaves_the_server_awake),
         TEST(a_full_disk_pauses_asking_and_known_captions_are_answered),
         TEST(bad_options_end_with_64_and_a_sentence),

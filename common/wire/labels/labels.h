@@ -27,7 +27,7 @@ struct wire_labels_identity {
 };
 
 /* Numbers an annotator keeps of itself: requests, tokens, cost. */
-enum { WIRE_LABELS_NUMBERS_MAX = 16 };
+enum { WIRE_LABELS_NUMBERS_MAX = 32 };
 struct wire_labels_number {
     char name[32];
     double value;

@@ -198,6 +198,7 @@ const struct annotator_vtable annotator_command = {
     .available = command_available,
     .varies = command_varies,
     .effort = command_effort,
+    .may_worsen = true,
     .create = command_create,
     .free = command_free,
     .identity = command_identity,

@@ -529,6 +529,7 @@ const struct annotator_vtable annotator_llm = {
     .needs_goal = true,
     .available = llm_available,
     .varies = llm_options_vary,
+    .may_worsen = true,
     .effort = llm_effort,
     .vary_hint = "set llm.temperature above 0 (and llm.answer=text), or annotator.vote=1",
     .create = llm_create,
