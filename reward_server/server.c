@@ -4,10 +4,10 @@
  *   ask -> known? -> answer from the store
  *            no -> queue -> [intent durable] -> annotator -> label durable -> delivered to all
  *
- * Order is the promise: a label is on disk before a client hears of it, and an intent before an
- * annotator sees the question whose answer costs time or money; one that answers at once needs no
- * intent. Answers are collected for GROUP_WAIT_MS and committed as one group. A client that is gone or full is not
- * waited for: it asks again and is answered from the store.
+ * Order is the promise: a label is on disk before a client hears of it, and an intent before the
+ * annotator sees a question whose answer costs time or money; one that answers at once needs no
+ * intent. Answers are collected for GROUP_WAIT_MS and committed as one group. A client that is gone
+ * or full is not waited for: it asks again and is answered from the store.
  *
  * When the disk does not take a label: stop asking (never pay for what cannot be kept), keep what
  * was answered in memory, keep answering known questions, try a small commit every 10 s, give up

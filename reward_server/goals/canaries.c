@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/bounds.h"
 #include "common/base/xmalloc.h"
-#include "common/data/question.h"
 #include "reward_server/goals/yaml_file.h"
 
 enum { CANARIES_PATH_MAX = 4200 };
@@ -28,7 +28,7 @@ static bool canaries_beside(const char *path, char out[CANARIES_PATH_MAX])
 /* The answer to a message of `len` bytes, or GOAL_RULE_ABSTAIN where the goal has none. */
 static int canaries_by_rules(const struct goal *g, const char *text, size_t len)
 {
-    char caption[QUESTION_CAPTION_MAX + 1];
+    char caption[BOUND_CAPTION + 1];
     snprintf(caption, sizeof caption, "%.*s", (int)len, text);
     int rule = goal_match(g, caption);
     if (g->nrules == 0)
@@ -46,11 +46,11 @@ static int canaries_line(struct canaries *c, const struct goal *g, const char *l
     const char *text = line + (i < 3 ? strlen(kind[i]) : 0);
     text += strspn(text, " \t");
     size_t n = (size_t)(line + len - text);
-    if (i == 3 || text >= line + len || n > QUESTION_CAPTION_MAX)
+    if (i == 3 || text >= line + len || n > BOUND_CAPTION)
         return err_set(err, ONIC_ECONFIG,
                        "%s: a canary is \"1: MESSAGE\", \"0: MESSAGE\" or \"rules: MESSAGE\", of a "
                        "message of 1 to %d bytes",
-                       where, QUESTION_CAPTION_MAX);
+                       where, BOUND_CAPTION);
     int label = i < 2 ? i : canaries_by_rules(g, text, n);
     if (label == GOAL_RULE_ABSTAIN)
         return ONIC_OK;
