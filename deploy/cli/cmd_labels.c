@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cmd_labels.c - `onic labels count|list|export|import|verify|distrust|top|collect|annotate`:
+/* cmd_labels.c - `onic labels count|list|sources|export|import|verify|distrust|top|collect|
+ * annotate`:
  * the durable label store of a run, which captions earned most, and pairs for offline rewards. */
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "deploy/cli/labels_distrust.h"
 #include "deploy/cli/labels_open.h"
 #include "deploy/cli/labels_rows.h"
+#include "deploy/cli/labels_sources.h"
 #include "deploy/cli/labels_verify.h"
 
 enum { TOP_DEFAULT = 20, PAIRS_DEFAULT = 100000, EPISODES_DEFAULT = 1000 };
@@ -91,16 +93,18 @@ static int labels_run(const struct labels_args *a, const struct config *given, s
     bool exports = strcmp(a->verb, "export") == 0;
     if (exports || strcmp(a->verb, "list") == 0)
         return labels_write(path, exports, a->file, err);
+    if (strcmp(a->verb, "sources") == 0)
+        return labels_sources(path, err);
     if (strcmp(a->verb, "import") == 0)
         return labels_import(path, a->file, err);
     if (strcmp(a->verb, "distrust") == 0)
         return labels_distrust(path, a->run, a->file, err);
     if (strcmp(a->verb, "verify") == 0)
         return labels_verify(path, a->run, err);
-    return err_set(
-        err, ONIC_ECONFIG,
-        "'%s' is not count, list, export, import, verify, distrust, top, collect or annotate",
-        a->verb);
+    return err_set(err, ONIC_ECONFIG,
+                   "'%s' is not count, list, sources, export, import, verify, distrust, top, "
+                   "collect or annotate",
+                   a->verb);
 }
 
 int cmd_labels(int argc, char **argv)
@@ -116,6 +120,7 @@ int cmd_labels(int argc, char **argv)
         .usage =
             "usage: onic labels count RUN            answered labels\n"
             "       onic labels list RUN             one line per label\n"
+            "       onic labels sources RUN          which annotator and model gave which share\n"
             "       onic labels export RUN [FILE|-]  JSON lines\n"
             "       onic labels import RUN [FILE|-]  adds exported labels; those that are "
             "there stay\n"

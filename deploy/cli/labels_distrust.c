@@ -30,7 +30,7 @@ static int withdraw(struct label_store *s, const char *run, const char *source, 
     int rc = label_store_distrust(s, source, false, n, err);
     if (!rc && *n == 0)
         return err_set(err, ONIC_ECONFIG,
-                       "no label of %s is of '%.100s'; `onic labels list %s` shows who answered",
+                       "no label of %s is of '%.100s'; `onic labels sources %s` shows who answered",
                        run, source, shell_word(run, word, sizeof word));
     snprintf(folder, sizeof folder, "%.4096s/checkpoints", run);
     if (!rc && is_folder(folder))

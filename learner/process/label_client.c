@@ -17,14 +17,14 @@
 #include "common/base/xmalloc.h"
 #include "common/wire/frame/sock_address.h"
 #include "common/wire/labels/labels.h"
+#include "learner/process/actor_keys.h"
 #include "learner/process/label_options.h"
+#include "learner/process/label_sources.h"
 #include "learner/process/peer_numbers.h"
 
 enum {
     REFRESH_MS = 1000,
     FRUITLESS_MS = 60000, /* a life without a label is worth a word when it asked for so long */
-    SOURCES_MAX = 8,
-    SOURCE_NAME_MAX = 32,
     STATE_MAX = 4096 + LABEL_OPTIONS_TEXT_MAX
 };
 
@@ -48,11 +48,8 @@ struct label_client {
     unsigned server_met;        /* wire_labels_client_status.welcomes that were compared with it */
     uint64_t judged, high, tie; /* all labels; above 0.5; 0.5 */
     double sum;
-    struct {
-        char name[SOURCE_NAME_MAX];
-        uint64_t labels;
-    } source[SOURCES_MAX];
-    int sources;
+    struct label_sources sources;
+    struct actor_keys *actors; /* whose messages are asked about */
     struct peer_numbers peer;
     double staleness_s; /* between question and use, moving average; < 0 = no label yet */
     int *unknown;       /* [unknown_cap] */
@@ -75,6 +72,8 @@ int label_client_create(struct label_client **out, const struct label_client_par
     snprintf(a->address, sizeof a->address, "%s", p->address);
     a->pairs_waiting = p->pairs_waiting;
     a->now = *p->options;
+    a->sources.alarm = p->label_drift;
+    a->actors = actor_keys_create(p->actor_share);
     *out = a;
     if (!p->address[0])
         return ONIC_OK;
@@ -91,6 +90,7 @@ void label_client_free(struct label_client *a)
     if (!a)
         return;
     wire_labels_client_free(a->client);
+    actor_keys_free(a->actors);
     strmap_free(a->asked);
     free(a->unknown);
     free(a->held);
@@ -99,13 +99,15 @@ void label_client_free(struct label_client *a)
 
 /* --- asking ---------------------------------------------------------------------------------- */
 
-static void label_client_ask_one(struct label_client *a, const char *question, size_t len)
+/* True when it was new. */
+static bool label_client_ask_one(struct label_client *a, const char *question, size_t len)
 {
-    wire_labels_client_ask(a->client, question, len);
+    bool new = wire_labels_client_ask(a->client, question, len);
     if (!a->asked_ms)
         a->asked_ms = clock_ms();
     if (a->asked)
         strmap_put(a->asked, question, len, NULL);
+    return new;
 }
 
 /* What the model draws, as long as not too many questions wait (reward.pairs_waiting). */
@@ -134,31 +136,21 @@ void label_client_ask(struct label_client *a, struct reward_mix *mix, const stru
         a->unknown = xrealloc(a->unknown, (size_t)a->unknown_cap * sizeof *a->unknown);
     }
     int n = reward_mix_unknown(mix, &b->reward, a->unknown);
+    actor_keys_see(a->actors, &b->reward);
     for (int i = 0; i < n; i++) {
         int k = a->unknown[i];
         char question[QUESTION_MAX];
+        uint32_t actor = actor_keys_of(a->actors, (uint32_t)k);
+        if (!actor_keys_may(a->actors, actor))
+            continue;
         size_t len = question_about(question, reward_mix_type(mix)->traits.asks,
                                     b->reward.caption_text[k], b->reward.caption_len[k]);
-        label_client_ask_one(a, question, len);
+        if (label_client_ask_one(a, question, len))
+            actor_keys_count(a->actors, actor);
     }
 }
 
 /* --- labels ---------------------------------------------------------------------------------- */
-
-static void count_source(struct label_client *a, const char *name)
-{
-    int i = 0;
-    while (i < a->sources && strcmp(a->source[i].name, name) != 0)
-        i++;
-    if (i == a->sources) {
-        if (i == SOURCES_MAX || !peer_name_is_plain(name)) {
-            peer_numbers_drop(&a->peer, name);
-            return;
-        }
-        snprintf(a->source[a->sources++].name, SOURCE_NAME_MAX, "%s", name);
-    }
-    a->source[i].labels++;
-}
 
 /* False: another learner of the same server asks another kind of question. */
 static bool hand_over(struct reward_mix *mix, const struct label *l)
@@ -190,7 +182,8 @@ static void apply(struct label_client *a, struct reward_mix *mix, const struct l
     a->high += l->value > 0.5;
     a->tie += l->value == 0.5;
     a->sum += l->value;
-    count_source(a, l->source);
+    if (!label_sources_take(&a->sources, l->source, l->value))
+        peer_numbers_drop(&a->peer, l->source);
     double age = clock_wall_s() - l->asked_at;
     if (l->asked_at > 0 && age >= 0)
         a->staleness_s = a->staleness_s < 0 ? age : a->staleness_s + 0.02 * (age - a->staleness_s);
@@ -444,11 +437,8 @@ void label_client_report(struct label_client *a, struct metrics *m)
     if (a->staleness_s >= 0)
         metrics_set(m, "annot/staleness_s", a->staleness_s);
     peer_numbers_report(&a->peer, s.own, s.nown, m);
-    for (int i = 0; i < a->sources; i++) {
-        char name[64];
-        snprintf(name, sizeof name, "annot/source/%s", a->source[i].name);
-        metrics_set(m, name, (double)a->source[i].labels);
-    }
+    label_sources_report(&a->sources, m);
+    actor_keys_report(a->actors, m);
 }
 
 uint64_t label_client_distrusts(const struct label_client *a)
@@ -459,14 +449,14 @@ uint64_t label_client_distrusts(const struct label_client *a)
 void label_client_relearn(struct label_client *a, uint64_t distrusts)
 {
     a->labels = a->abstained = 0;
-    a->sources = 0;
+    label_sources_clear(&a->sources);
     a->distrusts = distrusts;
 }
 
 /* --- checkpoint ------------------------------------------------------------------------------ */
 
 /* Lines: identity, then numbers, then "store <number>", "distrusts
- * <number>", "source <name> <labels>" and "option
+ * <number>", "source ..." (label_sources.h) and "option
  * <key>=<value>". */
 void label_client_save(const struct label_client *a, struct checkpoint *to)
 {
@@ -476,9 +466,7 @@ void label_client_save(const struct label_client *a, struct checkpoint *to)
                (unsigned long long)a->labels, (unsigned long long)a->abstained, a->staleness_s);
     buf_printf(&b, "store %llu\n", (unsigned long long)a->heard.store);
     buf_printf(&b, "distrusts %llu\n", (unsigned long long)a->distrusts);
-    for (int i = 0; i < a->sources; i++)
-        buf_printf(&b, "source %s %llu\n", a->source[i].name,
-                   (unsigned long long)a->source[i].labels);
+    label_sources_save(&a->sources, &b);
     buf_puts(&b, a->options);
     checkpoint_add_bytes(to, "annotation", b.data, b.len);
     buf_release(&b);
@@ -525,7 +513,7 @@ int label_client_load(struct label_client *a, const struct checkpoint_file *from
     a->heard = (struct label_heard){.last_id = number[0]};
     a->labels = number[1];
     a->abstained = number[2];
-    a->sources = 0;
+    label_sources_clear(&a->sources);
     a->options[0] = '\0';
     while (rest && (line = strsep(&rest, "\n"))) {
         size_t at = strlen(a->options);
@@ -535,9 +523,8 @@ int label_client_load(struct label_client *a, const struct checkpoint_file *from
             a->heard.store = n;
         else if (sscanf(line, "distrusts %llu", &n) == 1)
             a->distrusts = n;
-        else if (a->sources < SOURCES_MAX &&
-                 sscanf(line, "source %31s %llu", a->source[a->sources].name, &n) == 2)
-            a->source[a->sources++].labels = n;
+        else
+            label_sources_load_line(&a->sources, line);
     }
     return ONIC_OK;
 }

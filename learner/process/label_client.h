@@ -25,6 +25,8 @@ struct label_client_params {
     struct wire_keys *keys; /* NULL = none; outlive the client */
     const char *address; /* of the reward server; "": only remembers what earlier lives received */
     int pairs_waiting;   /* the model draws no question while so many wait for an answer */
+    double label_drift;  /* reward.label_drift, label_sources.h */
+    double actor_share;  /* reward.actor_share, actor_keys.h */
     const struct label_options *options; /* that labels are given with (label_options.h) */
 };
 

@@ -44,6 +44,8 @@ int label_client_of_options(struct label_client **out, const struct config *cfg,
     struct label_client_params p = {.address = address,
                                     .keys = keys,
                                     .pairs_waiting = (int)cfg->reward_pairs_waiting,
+                                    .label_drift = cfg->reward_label_drift,
+                                    .actor_share = cfg->reward_actor_share,
                                     .options = &options};
     return label_client_create(out, &p, err);
 }

@@ -187,11 +187,17 @@ static void a_result_file_is_tried_before_the_work_and_kept_until_there_is_a_res
 
 /* All that read a run. */
 static const char *const reading_commands[] = {
-    "eval $run --episodes=1", "play $run --episodes=1 --speed=0",
-    "labels count $run",      "labels list $run",
-    "labels export $run",     "labels verify $run",
-    "labels top $run",        "ledger $run",
-    "replay $replay --json",  "replay $replay --explain=1",
+    "eval $run --episodes=1",
+    "play $run --episodes=1 --speed=0",
+    "labels count $run",
+    "labels list $run",
+    "labels sources $run",
+    "labels export $run",
+    "labels verify $run",
+    "labels top $run",
+    "ledger $run",
+    "replay $replay --json",
+    "replay $replay --explain=1",
 };
 enum { READING = sizeof reading_commands / sizeof reading_commands[0] };
 
@@ -292,6 +298,10 @@ static void what_was_learned_of_a_source_is_learned_anew_without_it(void **state
     struct reading *r = *state;
     ends_with(r, "cp -r run poisoned", 0, "");
     ends_with(r, "$onic labels distrust poisoned llm", 64, "no label of poisoned is of 'llm'");
+    ends_with(r,
+              "$onic labels sources poisoned | tail -n +2 | grep -q \"^ *$($onic labels count "
+              "poisoned)  100.0% .* rules  *patterns$\"",
+              0, "");
     ends_with(r, "$onic labels distrust poisoned", 64, "name the source");
     ends_with(r, "! test -e poisoned/checkpoints/DISTRUSTED", 0, "");
     ends_with(

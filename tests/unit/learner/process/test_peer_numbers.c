@@ -44,9 +44,20 @@ static void endless_new_names_are_dropped_counted_and_said_once(void **state)
 
 static void numbers_of_the_learner_are_not_overwritten(void **state)
 {
-    static const char *const names[] = {
-        "labels_total", "staleness_s", "source", "backlog", "names_dropped_total", "",
-        "source/rules", "a b",         "\x1b[2J"};
+    static const char *const names[] = {"labels_total",
+                                        "staleness_s",
+                                        "source",
+                                        "backlog",
+                                        "names_dropped_total",
+                                        "",
+                                        "source/rules",
+                                        "a b",
+                                        "\x1b[2J",
+                                        "share",
+                                        "label_drift",
+                                        "actor_share_max",
+                                        "actor_held_back_total",
+                                        "missing_total"};
     struct peer_numbers p = {.count = 0};
     struct metrics *m = NULL;
     (void)state;
