@@ -296,9 +296,11 @@ int reward_mix_load(struct reward_mix *x, const void *data, size_t len, struct o
             "the run was trained with reward.model=%.64s, the configuration says reward.model=%s; "
             "give the old one or another --run-dir",
             name, x->type->name);
+    const char *state = name + name_len + 1;
+    size_t state_len = len - name_len - 1;
     if (x->forget && x->type->traits.wants_labels)
-        return ONIC_OK;
-    int rc = x->type->load(x->model, name + name_len + 1, len - name_len - 1, err);
+        return x->type->relearn ? x->type->relearn(x->model, state, state_len, err) : ONIC_OK;
+    int rc = x->type->load(x->model, state, state_len, err);
     if (!rc && x->memo)
         score_memo_clear(x->memo);
     return rc;

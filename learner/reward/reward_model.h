@@ -91,6 +91,10 @@ struct reward_model_type {
      */
     void (*save)(const struct reward_model *m, struct buf *out);
     int (*load)(struct reward_model *m, const void *data, size_t len, struct onic_err *err);
+    /* Of a model that begins anew because labels were withdrawn: takes of an older state what it
+     * needs to ask for the same questions again, which the label store answers where it still can.
+     * NULL where captions that are seen are asked about. */
+    int (*relearn)(struct reward_model *m, const void *state, size_t len, struct onic_err *err);
 };
 
 int reward_model_count(void);

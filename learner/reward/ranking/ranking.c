@@ -18,10 +18,7 @@
  *
  * A step draws reward.batch pairs, each once before any comes again (label_pass.h).
  *
- * State in a checkpoint, little-endian: "RNK2", u64 bytes of what comes now: f64 threshold, three
- * u64 (the pass), the recent captions; then, as after "RNK1" alone: u64 version, u64 pairs,
- * trained_net's state, six f64 (statistics running and frozen), u64 captioned steps, u64 length and
- * state of the store, then the pairs (pair_data.c). */
+ * State in a checkpoint: ranking_state.h. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -33,7 +30,9 @@
 #include "learner/reward/label_pass.h"
 #include "learner/reward/observation_store.h"
 #include "learner/reward/ranking/kept_pairs.h"
+#include "learner/reward/ranking/open_pairs.h"
 #include "learner/reward/ranking/pair_batch.h"
+#include "learner/reward/ranking/ranking_state.h"
 #include "learner/reward/ranking/recent_captions.h"
 #include "learner/reward/ranking_net.h"
 #include "learner/reward/reward_model.h"
@@ -41,14 +40,9 @@
 #include "learner/reward/trained_net_options.h"
 
 enum {
-    HEAD_BYTES = 4 + 8 + 8,
-    NORM_DOUBLES = 6,
-    SHARE_BYTES = 8 + (int)sizeof(struct label_pass), /* before the recent captions */
-    TAIL_BYTES = NORM_DOUBLES * 8 + 8 + 8,
     LOOK_PAIRS = 256, /* held-out ones that are measured, at most */
     RAW_MAX = 1 << 16 /* captions whose network output is remembered */
 };
-static const char MAGIC[4] = "RNK2", MAGIC_BEFORE[4] = "RNK1";
 static const double MAX_NORM = 10;
 
 struct reward_model {
@@ -57,6 +51,7 @@ struct reward_model {
     struct trained_net w;
     struct pair_data *data;
     struct observation_store *store;
+    struct open_pairs *open;
     size_t capacity;    /* of the store */
     uint64_t captioned; /* steps with a caption seen so far */
     struct running_norm norm, frozen;
@@ -193,9 +188,12 @@ static void ranking_on_batch(struct reward_model *m, const struct reward_batch *
 /* Two equal captions are a draw without a question. */
 static size_t ranking_next_question(struct reward_model *m, char out[QUESTION_MAX])
 {
-    while (m->drawn < m->pairs && observation_store_count(m->store) >= 2) {
+    while (m->drawn < m->pairs) {
+        size_t len = open_pairs_next(m->open, out);
+        if (!len && observation_store_count(m->store) < 2)
+            return 0;
         m->drawn++;
-        size_t len = observation_store_pair(m->store, out);
+        len = len ? len : observation_store_pair(m->store, out);
         if (len)
             return len;
     }
@@ -321,6 +319,7 @@ static void ranking_free(struct reward_model *m)
     message_head_free(m->net);
     pair_data_free(m->data);
     observation_store_free(m->store);
+    open_pairs_free(m->open);
     recent_captions_free(m->recent);
     strmap_free(m->raw);
     pair_batch_release(&m->draws);
@@ -351,6 +350,7 @@ static int ranking_create(struct reward_model **out, const struct config *cfg,
     m->data = pair_data_create(cfg->reward_holdout);
     m->capacity = (size_t)cfg->reward_store;
     m->store = observation_store_create(m->capacity, cfg->reward_store_distinct, m->w.seed);
+    m->open = open_pairs_create();
     m->norm = m->frozen = running_norm_start();
     m->raw = strmap_create(1024);
     m->recent = recent_captions_create();
@@ -389,11 +389,12 @@ static void ranking_report(const struct reward_model *m,
 static void ranking_save(const struct reward_model *m, struct buf *out)
 {
     uint64_t count = pair_data_count(m->data), store_len = 0;
-    double norm[NORM_DOUBLES] = {m->norm.mean,   m->norm.var,   m->norm.count,
-                                 m->frozen.mean, m->frozen.var, m->frozen.count};
-    uint64_t share_len = 0;
+    double norm[RANKING_STATE_NORM] = {m->norm.mean,   m->norm.var,   m->norm.count,
+                                       m->frozen.mean, m->frozen.var, m->frozen.count};
+    uint64_t share_len = 0, open_len = open_pairs_bytes(m->open);
     double threshold = (double)m->threshold;
-    buf_append(out, MAGIC, sizeof MAGIC);
+    buf_append(out, open_len ? ranking_state_magic_open : ranking_state_magic,
+               sizeof ranking_state_magic);
     size_t share_at = out->len;
     buf_append(out, &share_len, 8);
     buf_append(out, &threshold, 8);
@@ -414,103 +415,54 @@ static void ranking_save(const struct reward_model *m, struct buf *out)
     if (!out->overflow)
         memcpy(out->data + at, &store_len, 8);
     pair_data_save(m->data, out);
-}
-
-/* Passes over what is of the share, and leaves *p four bytes in front of what follows, where "RNK1"
- * was; *share is NULL for a state of then. False when malformed. */
-static bool split_share(const char **p, size_t *len, const char **share, size_t *share_len)
-{
-    uint64_t n;
-    *share = NULL;
-    if (*len >= sizeof MAGIC && memcmp(*p, MAGIC_BEFORE, sizeof MAGIC) == 0)
-        return true;
-    if (*len < sizeof MAGIC + 8 || memcmp(*p, MAGIC, sizeof MAGIC) != 0)
-        return false;
-    memcpy(&n, *p + sizeof MAGIC, 8);
-    if (n < SHARE_BYTES || n > *len - sizeof MAGIC - 8)
-        return false;
-    *share = *p + sizeof MAGIC + 8;
-    *share_len = (size_t)n;
-    *p += 8 + n;
-    *len -= 8 + n;
-    return true;
-}
-
-/* m NULL only checks. */
-static bool load_share(struct reward_model *m, const char *p, size_t len)
-{
-    double threshold;
-    struct label_pass pass;
-    memcpy(&threshold, p, 8);
-    memcpy(&pass, p + 8, sizeof pass);
-    struct recent_captions *probe = m ? NULL : recent_captions_create();
-    bool fine = isfinite(threshold) && pass.at <= pass.count && pass.count <= PAIR_DATA_MAX &&
-                recent_captions_load(m ? m->recent : probe, p + SHARE_BYTES, len - SHARE_BYTES);
-    recent_captions_free(probe);
-    if (fine && m) {
-        m->threshold = (float)threshold;
-        m->pass = pass;
+    if (open_len) {
+        open_pairs_save(m->open, out);
+        buf_append(out, &open_len, 8);
     }
-    return fine;
-}
-
-/* Where the parts of a saved state lie; false when malformed. */
-static bool parts(const struct reward_model *m, const char *p, size_t len, size_t *store_len)
-{
-    size_t fixed = HEAD_BYTES + trained_net_bytes(&m->w) + TAIL_BYTES;
-    uint64_t count, store;
-    if (len < fixed)
-        return false;
-    memcpy(&count, p + 12, 8);
-    memcpy(&store, p + fixed - 8, 8);
-    if (count > PAIR_DATA_MAX || store > len - fixed || !trained_net_check(&m->w, p + HEAD_BYTES))
-        return false;
-    for (int i = 0; i < NORM_DOUBLES; i++) {
-        double x;
-        memcpy(&x, p + fixed - TAIL_BYTES + i * 8, 8);
-        if (!isfinite(x) || (i % 3 && x < 0))
-            return false;
-    }
-    *store_len = (size_t)store;
-    struct observation_store *probe = observation_store_create(m->capacity, false, 0);
-    bool fine = observation_store_load(probe, p + fixed, *store_len);
-    observation_store_free(probe);
-    return fine && pair_data_load(NULL, p + fixed + store, len - fixed - (size_t)store, count);
 }
 
 static int ranking_load(struct reward_model *m, const void *data, size_t len, struct onic_err *err)
 {
-    const char *p = data, *share;
-    size_t given = len, share_len = 0, store_len, net_bytes = trained_net_bytes(&m->w);
-    uint64_t version, count;
-    double norm[NORM_DOUBLES];
-    if (!split_share(&p, &len, &share, &share_len) ||
-        (share && !load_share(NULL, share, share_len)) || !parts(m, p, len, &store_len))
-        return err_set(
-            err, ONIC_EDAMAGED,
-            "the state of reward model ranking is malformed (%zu bytes), or its store is "
-            "larger than reward.store",
-            given);
-    const char *end = p + len;
-    m->threshold = -FLT_MAX;
-    m->pass = (struct label_pass){0};
-    recent_captions_load(m->recent, NULL, 0);
-    if (share)
-        load_share(m, share, share_len);
-    memcpy(&version, p + 4, 8);
-    memcpy(&count, p + 12, 8);
-    trained_net_load(&m->w, p + HEAD_BYTES, version);
-    p += HEAD_BYTES + net_bytes;
-    memcpy(norm, p, sizeof norm);
-    m->norm = (struct running_norm){norm[0], norm[1], norm[2]};
-    m->frozen = (struct running_norm){norm[3], norm[4], norm[5]};
-    memcpy(&m->captioned, p + sizeof norm, 8);
-    p += TAIL_BYTES;
-    observation_store_load(m->store, p, store_len);
+    struct ranking_state s;
+    int rc = ranking_state_split(&s, &m->w, m->capacity, data, len, err);
+    if (rc)
+        return rc;
+    m->threshold = s.has_share ? (float)s.threshold : -FLT_MAX;
+    m->pass = s.pass;
+    recent_captions_load(m->recent, s.recent, s.recent_len);
+    trained_net_load(&m->w, s.net, s.version);
+    m->norm = (struct running_norm){s.norm[0], s.norm[1], s.norm[2]};
+    m->frozen = (struct running_norm){s.norm[3], s.norm[4], s.norm[5]};
+    m->captioned = s.captioned;
+    observation_store_load(m->store, s.store, s.store_len);
     pair_data_clear(m->data);
-    pair_data_load(m->data, p + store_len, (size_t)(end - p) - store_len, count);
+    pair_data_load(m->data, s.pairs, s.pairs_len, s.count);
+    open_pairs_clear(m->open);
+    open_pairs_load(m->open, s.open, s.open_len);
     strmap_clear(m->raw);
     m->drawn = 0;
+    return ONIC_OK;
+}
+
+/* The pairs that had a label, and those that were to be asked again already. */
+static int ranking_relearn(struct reward_model *m, const void *data, size_t len,
+                           struct onic_err *err)
+{
+    struct ranking_state s;
+    char question[QUESTION_MAX];
+    int rc = ranking_state_split(&s, &m->w, m->capacity, data, len, err);
+    if (rc)
+        return rc;
+    struct pair_data *then = pair_data_create(0); /* nothing held out: all of them in order */
+    pair_data_load(then, s.pairs, s.pairs_len, s.count);
+    for (size_t i = 0; i < pair_data_trained(then); i++) {
+        const struct labelled_pair *q = pair_data_trained_at(then, i);
+        uint16_t la, lb;
+        const char *a = pair_data_caption(then, q->a, &la), *b = pair_data_caption(then, q->b, &lb);
+        open_pairs_put(m->open, question, question_pair(question, a, la, b, lb));
+    }
+    open_pairs_load(m->open, s.open, s.open_len);
+    pair_data_free(then);
     return ONIC_OK;
 }
 
@@ -532,4 +484,5 @@ const struct reward_model_type reward_model_ranking = {
     .report = ranking_report,
     .save = ranking_save,
     .load = ranking_load,
+    .relearn = ranking_relearn,
 };
