@@ -34,9 +34,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                               .api = data[0] & 16 ? LLM_COMPLETIONS : LLM_CHAT,
                               .dialect = data[0] & 32 ? LLM_JSON_SCHEMA : LLM_PLAIN};
     int questions = style.api == LLM_COMPLETIONS ? 1 + (data[0] >> 6) : 1;
+    static const struct llm_nonce nonce[4] = {{"KQXPB"}, {"BCDFG"}, {""}, {"ZZZZZ"}};
     char *body = fuzz_text(data + 1, size - 1);
     memset(&a, 0, sizeof a);
-    if (llm_answer_read(&style, &words, body, size - 1, questions, &a)) {
+    if (llm_answer_read(&style, &words, data[0] & 8 ? nonce : NULL, body, size - 1, questions,
+                        &a)) {
         if (a.nchoices != questions)
             abort();
         for (int i = 0; i < a.nchoices; i++)

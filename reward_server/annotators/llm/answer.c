@@ -4,7 +4,7 @@
  * Accepted is the word itself (blanks, quotes and a full stop around it do not matter), a JSON
  * object whose member "label" is the word, or what the prompt asks for: a last line "key: word". A
  * word inside a sentence is not an answer: the sentence may say that the word is wrong, and game
- * text may have put it there. */
+ * text may have put it there. With a nonce (nonce.c) the word needs the code of its question. */
 #define _GNU_SOURCE
 #include <ctype.h>
 #include <stdlib.h>
@@ -34,13 +34,20 @@ static int word_index(const struct llm_words *w, const char *text, size_t len)
     return -1;
 }
 
-static int json_word(const struct llm_words *w, const char *text, size_t len, char why[LLM_WHY_MAX])
+static const char no_code[] = "the code of the message is not behind the label";
+
+static int json_word(const struct llm_words *w, const struct llm_nonce *nonce, const char *text,
+                     size_t len, char why[LLM_WHY_MAX])
 {
     json_error_t e;
     json_t *root = http_json(text, len, JSON_REJECT_DUPLICATES, &e);
     const char *value = json_string_value(json_object_get(root, "label"));
-    int found = value ? word_index(w, value, strlen(value)) : -1;
-    if (!root)
+    size_t n = value ? strlen(value) : 0;
+    bool coded = value && llm_nonce_cut(nonce, value, &n);
+    int found = coded ? word_index(w, value, n) : -1;
+    if (value && !coded)
+        snprintf(why, LLM_WHY_MAX, "%s", no_code);
+    else if (!root)
         snprintf(why, LLM_WHY_MAX, "half JSON: %.100s", e.text);
     else if (found < 0)
         snprintf(why, LLM_WHY_MAX, "JSON without a label");
@@ -115,7 +122,8 @@ static void cut_end_mark(const char *text, size_t *len)
     }
 }
 
-int llm_answer_word(const struct llm_words *w, const char *text, char why[LLM_WHY_MAX])
+int llm_answer_word(const struct llm_words *w, const struct llm_nonce *nonce, const char *text,
+                    char why[LLM_WHY_MAX])
 {
     why[0] = '\0';
     text = after_thinking(text);
@@ -127,7 +135,11 @@ int llm_answer_word(const struct llm_words *w, const char *text, char why[LLM_WH
     cut_end_mark(text, &len);
     strip(&text, &len);
     if (len && text[0] == '{')
-        return json_word(w, text, len, why);
+        return json_word(w, nonce, text, len, why);
+    if (len && !llm_nonce_cut(nonce, text, &len)) {
+        snprintf(why, LLM_WHY_MAX, "%s", no_code);
+        return -1;
+    }
     int found = word_index(w, text, len);
     if (found < 0 && w->prompt)
         found = prompt_answer(w->prompt, text, len);
@@ -181,14 +193,15 @@ static const char *refusal_of(const json_t *message)
 
 /* Reads the text of a choice: a word, or why it is none. */
 static void answer_read_text(const struct llm_style *style, const struct llm_words *words,
-                             const json_t *content, bool cut_off, struct llm_choice *out)
+                             const struct llm_nonce *nonce, const json_t *content, bool cut_off,
+                             struct llm_choice *out)
 {
     struct buf b;
     buf_init(&b, TEXT_MAX_BYTES);
     bool any = put_content(&b, content);
     const char *text = any && b.data ? b.data : "";
     cut(out->text, sizeof out->text, text);
-    out->word = llm_answer_word(words, text, out->why);
+    out->word = llm_answer_word(words, nonce, text, out->why);
     bool thinking = strcmp(out->why, "it was still thinking") == 0;
     if (!any)
         snprintf(out->why, sizeof out->why, "an answer without text");
@@ -227,7 +240,7 @@ static void answer_read_logprobs(const struct llm_words *words, const json_t *c,
 }
 
 static void read_choice(const struct llm_style *style, const struct llm_words *words,
-                        const json_t *c, struct llm_choice *out)
+                        const struct llm_nonce *nonce, const json_t *c, struct llm_choice *out)
 {
     const json_t *message = json_object_get(c, "message");
     const char *finish = json_string_value(json_object_get(c, "finish_reason"));
@@ -250,7 +263,7 @@ static void read_choice(const struct llm_style *style, const struct llm_words *w
         snprintf(out->why, sizeof out->why, "the model refused");
         return;
     }
-    answer_read_text(style, words,
+    answer_read_text(style, words, nonce,
                      style->api == LLM_CHAT ? json_object_get(message, "content")
                                             : json_object_get(c, "text"),
                      is_cut_off(finish), out);
@@ -273,7 +286,8 @@ static int64_t tokens(const json_t *usage, const char *name)
 
 /* Each choice at the place its index names; false unless every question has one. */
 static bool read_choices(const struct llm_style *style, const struct llm_words *words,
-                         const json_t *choices, int questions, struct llm_answer *out)
+                         const struct llm_nonce *nonce, const json_t *choices, int questions,
+                         struct llm_answer *out)
 {
     bool seen[LLM_BATCH_MAX] = {false};
     if ((int)json_array_size(choices) != questions)
@@ -284,7 +298,7 @@ static bool read_choices(const struct llm_style *style, const struct llm_words *
         if (!json_is_object(c) || at < 0 || at >= questions || seen[at])
             return false;
         seen[at] = true;
-        read_choice(style, words, c, &out->choice[at]);
+        read_choice(style, words, nonce ? &nonce[at] : NULL, c, &out->choice[at]);
     }
     out->nchoices = questions;
     return true;
@@ -338,8 +352,9 @@ static bool has_reason(const json_t *object)
 
 static const char not_one_each[] = "the answer has not exactly one choice per question";
 
-bool llm_answer_read(const struct llm_style *style, const struct llm_words *words, const char *body,
-                     size_t len, int questions, struct llm_answer *out)
+bool llm_answer_read(const struct llm_style *style, const struct llm_words *words,
+                     const struct llm_nonce *nonce, const char *body, size_t len, int questions,
+                     struct llm_answer *out)
 {
     json_error_t e;
     *out = (struct llm_answer){0};
@@ -363,7 +378,7 @@ bool llm_answer_read(const struct llm_style *style, const struct llm_words *word
     }
     if (!json_is_array(choices) || json_array_size(choices) == 0)
         return nonsense(out, root, "the answer has no choices");
-    if (!read_choices(style, words, choices, questions, out))
+    if (!read_choices(style, words, nonce, choices, questions, out))
         return nonsense(out, root, not_one_each);
     json_decref(root);
     return true;

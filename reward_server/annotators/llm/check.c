@@ -103,8 +103,10 @@ static void on_real(struct llm_call *call, const struct http_reply *r)
     while (m->e != call->e)
         m++;
     a = (struct llm_answer){0};
+    const struct llm_nonce nonce =
+        llm_nonce_of(call->l, &m->e->style, m->trial->question, m->trial->len, 0);
     bool fine = http_answered(r);
-    if (fine && !llm_answer_read(&m->e->style, m->words, r->body, r->len, 1, &a))
+    if (fine && !llm_answer_read(&m->e->style, m->words, &nonce, r->body, r->len, 1, &a))
         a.nchoices = 0;
     llm_book(call, r, &a);
     m->choice = a.choice[0];
@@ -136,6 +138,7 @@ static void check_ask(struct llm *l, struct check_server *m)
 {
     struct llm_question q;
     llm_question_render(l, m->trial->question, m->trial->len, m->halves.n == 1, &q);
+    q.nonce = llm_nonce_of(l, &m->e->style, m->trial->question, m->trial->len, 0);
     struct llm_ask ask = {
         .question = &q, .words = m->words, .before = m->again ? m->choice.text : NULL, .n = 1};
     char *body = llm_request_body(&l->settings, &m->e->style, &ask);

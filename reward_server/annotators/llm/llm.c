@@ -38,16 +38,35 @@ static const struct llm *llm_cself(const struct annotator *a)
 
 /* --- labels ---------------------------------------------------------------------------------- */
 
+/* Of a pair that is asked in both orders. */
+static void take_order(struct llm *l, struct llm_job *j, double label, const char *text)
+{
+    struct llm_margin_label m;
+    bool differs;
+    if (llm_orders_take(l, &j->halves, label, text, &m, &differs)) {
+        llm_job_answer(l, j, differs ? LABEL_ABSTAINED : LABEL_ANSWERED, m.label, m.confidence,
+                       m.raw);
+        return;
+    }
+    j->state = LLM_WAITING; /* the other order is a question of its own */
+    j->due_ms = 0;
+    j->again = false;
+    j->previous[0] = '\0';
+}
+
 /* An answer that is no label counts when its repetition is there: a server that needs a reminder
  * each time works, however many questions it has at once. */
 static void take_label(struct llm_call *call, struct llm_job *j, const struct llm_choice *c)
 {
     struct llm *l = call->l;
+    double label = llm_words_of(l, j->question, j->len)->label[c->word];
     if (j->again)
         llm_endpoint_bad_answer(call->e);
     llm_endpoint_good_answer(call->e, clock_ms());
-    llm_job_answer(l, j, LABEL_ANSWERED, llm_words_of(l, j->question, j->len)->label[c->word], 1,
-                   c->text);
+    if (j->halves.n == 1 || llm_orders_both(l, &call->e->style, j->question, j->len))
+        take_order(l, j, label, c->text);
+    else
+        llm_job_answer(l, j, LABEL_ANSWERED, label, 1, c->text);
 }
 
 static void take_reading(struct llm_call *call, struct llm_job *j, const struct llm_choice *c)
@@ -175,8 +194,13 @@ static void on_labels(struct llm_call *call, const struct http_reply *r)
     struct llm_answer a = {0};
     const struct llm_job *asked = &l->job[call->job[0]]; /* all are of one kind */
     const struct llm_words *words = llm_words_of(l, asked->question, asked->len);
+    struct llm_nonce nonce[LLM_BATCH_MAX];
     bool fine = http_answered(r);
-    if (fine && !llm_answer_read(&e->style, words, r->body, r->len, call->n, &a))
+    for (int i = 0; i < call->n; i++) {
+        const struct llm_job *j = &l->job[call->job[i]];
+        nonce[i] = llm_nonce_of(l, &e->style, j->question, j->len, j->vote);
+    }
+    if (fine && !llm_answer_read(&e->style, words, nonce, r->body, r->len, call->n, &a))
         a.nchoices = 0;
     llm_book(call, r, &a);
     keep_sample(call, r, &a);
@@ -229,6 +253,7 @@ static bool ask(struct llm *l, struct llm_endpoint *e, int64_t now)
     for (int i; n < most && (i = llm_jobs_next(l, now, n > 0 ? &l->job[job[0]] : NULL)) >= 0;) {
         struct llm_job *j = &l->job[i];
         llm_question_render(l, j->question, j->len, j->halves.n == 1, &q[n]);
+        q[n].nonce = llm_nonce_of(l, &e->style, j->question, j->len, j->vote);
         bytes += strlen(q[n].system) + strlen(q[n].user) + strlen(j->previous) + 256;
         j->state = LLM_FLYING;
         job[n++] = i;

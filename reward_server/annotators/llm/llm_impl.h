@@ -9,10 +9,12 @@
  *   jobs.c       the questions under way: which is asked next, what becomes of each
  *   llm_options.c  options, addresses and the key (llm_options.h)
  *   question.c   a caption or a pair as the question of a prompt file, and the words that answer it
+ *   nonce.c      a code that game text cannot hold, which an answer must carry
  *   request.c    a question as JSON in one of the dialects of structured output
  *   omit.c       fields of a request that a server refuses
  *   answer.c     JSON of a server as an answer; what is not exactly a label never becomes one
  *   logprob.c    the probabilities of the answers, read of what a server says
+ *   orders.c     pairs whose answers are texts, asked in both orders
  *   margin.c     labels from these probabilities, and what is taken off for no message
  *   probe.c      which dialect a server really obeys, found by asking
  *   endpoint.c   health of one server: window, back-off, circuit breaker
@@ -49,6 +51,8 @@ enum {
     LLM_TOP = 20,    /* tokens whose log-probabilities are asked for: the most of OpenAI's chat */
     LLM_TOP_FEW = 5, /* and of its completions */
     LLM_FIRST_MAX = 64,
+    LLM_NONCE_MAX = 8,
+    LLM_ORDERS_WINDOW = 50,
     LLM_PROOF = 8 /* labels that show that a server works */
 };
 
@@ -63,8 +67,14 @@ struct llm_words {
     char list[128];              /* "TOV or BEX" */
 };
 
+/* What an answer must carry behind its word; "" = nothing. */
+struct llm_nonce {
+    char code[LLM_NONCE_MAX];
+};
+
 struct llm_question {
     char *system, *user; /* UTF-8, owned */
+    struct llm_nonce nonce;
 };
 
 struct llm;
@@ -77,8 +87,20 @@ void llm_question_render(const struct llm *l, const char *question, size_t len, 
                          struct llm_question *out);
 void llm_question_release(struct llm_question *q);
 const struct llm_words *llm_words_of(const struct llm *l, const char *question, size_t len);
+/* A text that ends in a colon leads to the word: the word comes next, and nothing is said of it. */
+bool llm_leads_to_word(const char *text);
 /* Word number i of all kinds, NULL at the end. */
 const char *llm_word_at(const struct llm *l, int i);
+
+struct llm_style;
+/* nonce.c: of a question and a vote, the same for ever; its captions do not hold it. Nothing where
+ * the style asks for none, or the prompt leads to the word. */
+struct llm_nonce llm_nonce_of(const struct llm *l, const struct llm_style *style,
+                              const char *question, size_t len, int vote);
+/* "TOV-KQXPB or BEX-KQXPB"; w->list without a nonce. */
+void llm_nonce_put_words(struct buf *out, const struct llm_words *w, const struct llm_nonce *n);
+/* Cuts it, and what joins it to the word, off the end of a text; false: it is not there. */
+bool llm_nonce_cut(const struct llm_nonce *n, const char *text, size_t *len);
 
 enum llm_api { LLM_CHAT, LLM_COMPLETIONS };
 
@@ -118,6 +140,7 @@ struct llm_style {
     enum llm_reads reads; /* all but text: no dialect binds */
     int top;              /* log-probabilities that are asked for */
     unsigned omit;        /* fields that the server refuses: 1 << enum llm_field */
+    bool nonce;           /* of LLM_PLAIN: its model puts the code behind the word */
     enum llm_api api;
     enum llm_dialect dialect;
     bool max_completion_tokens; /* the server wants max_tokens by its newer name */
@@ -174,11 +197,14 @@ struct llm_answer {
     char why[LLM_WHY_MAX];
 };
 /* Reads the body of a 2xx. False: nonsense as a whole (why says what), and no choice is valid. A
- * batch is put in order; an answer without exactly one choice per question is nonsense. */
-bool llm_answer_read(const struct llm_style *style, const struct llm_words *words, const char *body,
-                     size_t len, int questions, struct llm_answer *out);
-/* The index of the one word that text is, or -1 and why. */
-int llm_answer_word(const struct llm_words *w, const char *text, char why[LLM_WHY_MAX]);
+ * batch is put in order; an answer without exactly one choice per question is nonsense. nonce:
+ * [questions], or NULL = none. */
+bool llm_answer_read(const struct llm_style *style, const struct llm_words *words,
+                     const struct llm_nonce *nonce, const char *body, size_t len, int questions,
+                     struct llm_answer *out);
+/* The index of the one word that text is, or -1 and why. nonce: NULL = none. */
+int llm_answer_word(const struct llm_words *w, const struct llm_nonce *nonce, const char *text,
+                    char why[LLM_WHY_MAX]);
 
 /* --- one server ------------------------------------------------------------------------------ */
 
@@ -309,7 +335,9 @@ struct llm_calibration {
 /* A pair is asked in both orders: what is known after the first. */
 struct llm_halves {
     int n;
-    struct llm_reading first;
+    struct llm_reading first; /* of log-probabilities */
+    double label;             /* of a text */
+    char text[200];
 };
 
 struct llm_margin_label {
@@ -328,6 +356,25 @@ void llm_margin_one_sided_text(const struct llm *l, double margin, char out[LLM_
 /* A usable reading of a question. False: a pair, of which the other order is asked next. */
 bool llm_margin_take(struct llm *l, enum question_kind kind, const struct llm_reading *r,
                      struct llm_halves *h, struct llm_margin_label *out);
+
+/* --- both orders of pairs whose answers are texts -------------------------------------------- */
+
+/* What they have shown in this life. */
+struct llm_orders {
+    uint64_t pairs, all_differ, decided, first_place; /* the last two: answers that were no tie */
+    bool differs[LLM_ORDERS_WINDOW]; /* of pair number i at i % LLM_ORDERS_WINDOW */
+    bool told;
+};
+
+/* This question is asked in both orders: the same for ever, by the seed. */
+bool llm_orders_both(const struct llm *l, const struct llm_style *style, const char *question,
+                     size_t len);
+/* The answer to the next order of such a pair, as it was asked. False: the other order is asked
+ * next. True: *out is the label, or, where *differs, why there is none. */
+bool llm_orders_take(struct llm *l, struct llm_halves *h, double label, const char *text,
+                     struct llm_margin_label *out, bool *differs);
+void llm_orders_report(const struct llm *l, void (*put)(void *ctx, const char *name, double value),
+                       void *ctx);
 
 /* --- the annotator --------------------------------------------------------------------------- */
 
@@ -362,6 +409,7 @@ struct llm {
     struct llm_budget budget;
     struct llm_samples samples;
     struct llm_calibration calibration;
+    struct llm_orders orders_asked;
     struct annotator_notes notes;
     struct http_client *http;
     uv_loop_t *loop;

@@ -122,6 +122,8 @@ static void fill(struct llm_options *o, const struct config *c)
     s->dialect = dialects[c->llm_structured];
     s->answer = answer_of(c);
     s->calibrate = c->llm_calibration == CONFIG_llm_calibration_message;
+    s->nonce = c->llm_nonce;
+    s->both_orders = c->llm_both_orders;
     s->health = (struct llm_health_options){.backoff_s = c->llm_backoff_s,
                                             .breaker_s = c->llm_breaker_s,
                                             .deadline_s = c->llm_deadline_s};

@@ -34,6 +34,8 @@ struct llm_settings {
     int dialect;           /* enum llm_dialect, or -1 = auto */
     int answer;            /* enum config_llm_answer: which may be tried; auto only if both may */
     bool calibrate;        /* llm.calibration=message */
+    bool nonce;            /* llm.nonce */
+    double both_orders;    /* share of pairs, where answers are texts */
     struct llm_health_options health;
 };
 

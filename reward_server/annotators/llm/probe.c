@@ -29,6 +29,7 @@ static const char *const questions[QUESTIONS] = {
 };
 
 static void probe_step(struct llm *l, struct llm_endpoint *e);
+static void probe_nonce(struct llm *l, struct llm_endpoint *e);
 
 static bool tries(const struct llm_settings *s, const struct llm_style *style)
 {
@@ -51,6 +52,7 @@ static void probe_found(struct llm *l, struct llm_endpoint *e)
              kv("model", (const char *)l->settings.model), kv("api", llm_api_name(e->style.api)),
              kv("structured", text ? llm_dialect_name(e->style.dialect) : "none"),
              kv("binds", !text                           ? "no: log-probabilities are read"
+                         : e->style.nonce                ? "no: a code of the message is wanted"
                          : e->style.dialect == LLM_PLAIN ? "no: answers are parsed strictly"
                                                          : "yes"));
     llm_probe_free(e);
@@ -134,7 +136,7 @@ static void probe_on_answer(struct llm *l, struct llm_endpoint *e, const struct 
     llm_endpoint_success(e, r->seconds * 1000, clock_ms());
     p->chat_works |= p->style.api == LLM_CHAT;
     if (p->style.dialect == LLM_PLAIN)
-        probe_found(l, e);
+        probe_nonce(l, e);
     else if (c->verdict != LLM_LABEL)
         go_on(l, e);
     else if (++p->question < QUESTIONS)
@@ -180,7 +182,7 @@ static void on_reply(struct llm_call *call, const struct http_reply *r)
     struct llm_answer a = {0};
     bool fine = http_answered(r);
     if (fine)
-        llm_answer_read(&e->probe->style, &l->words[0], r->body, r->len, 1, &a);
+        llm_answer_read(&e->probe->style, &l->words[0], NULL, r->body, r->len, 1, &a);
     llm_book(call, r, &a);
     if (a.nchoices == 0 && llm_omit_refused(call, &e->probe->style, r, false))
         probe_step(l, e);
@@ -190,6 +192,56 @@ static void on_reply(struct llm_call *call, const struct http_reply *r)
         on_refusal(l, e, r);
     else
         llm_failed(l, e, r);
+}
+
+/* --- plain: does the model put the code behind the word? -------------------------------------- */
+
+/* Without it every answer would be asked for twice, and a model that cannot follow gives none. */
+static void on_nonce(struct llm_call *call, const struct http_reply *r)
+{
+    struct llm *l = call->l;
+    struct llm_endpoint *e = call->e;
+    struct llm_probe *p = e->probe;
+    struct llm_answer a = {0};
+    const struct llm_nonce nonce =
+        llm_nonce_of(l, &p->style, llm_no_content, strlen(llm_no_content), 0);
+    bool fine = http_answered(r);
+    if (fine &&
+        !llm_answer_read(&p->style, &l->words[QUESTION_CLASS], &nonce, r->body, r->len, 1, &a))
+        a.nchoices = 0;
+    llm_book(call, r, &a);
+    if (!fine && !probe_is_refusal(l, p, r)) {
+        llm_failed(l, e, r); /* it is asked again with the next attempt */
+        return;
+    }
+    p->style.nonce = a.nchoices && a.choice[0].verdict == LLM_LABEL;
+    p->asks_nonce = false;
+    probe_found(l, e);
+}
+
+static void ask_with_nonce(struct llm *l, struct llm_endpoint *e)
+{
+    struct llm_probe *p = e->probe;
+    struct llm_question q;
+    p->style.nonce = true;
+    llm_question_render(l, llm_no_content, strlen(llm_no_content), false, &q);
+    q.nonce = llm_nonce_of(l, &p->style, llm_no_content, strlen(llm_no_content), 0);
+    struct llm_ask ask = {.question = &q, .words = &l->words[QUESTION_CLASS], .n = 1};
+    char *body = llm_request_body(&l->settings, &p->style, &ask);
+    llm_send(l, e, llm_request_path(&p->style), body, strlen(body),
+             llm_request_max_tokens(&l->settings, &p->style), NULL, 0, on_nonce);
+    llm_question_release(&q);
+}
+
+/* Nothing binds. */
+static void probe_nonce(struct llm *l, struct llm_endpoint *e)
+{
+    bool wanted = l->settings.nonce && !llm_leads_to_word(l->words[QUESTION_CLASS].prompt->user);
+    e->probe->asks_nonce = wanted;
+    if (wanted)
+        probe_step(l, e);
+    else
+        probe_found(l, e);
 }
 
 /* --- logit_bias: the words must be one token each -------------------------------------------- */
@@ -255,6 +307,10 @@ static void probe_step(struct llm *l, struct llm_endpoint *e)
     }
     if (p->style.dialect == LLM_LOGIT_BIAS && !p->tokens_known) {
         ask_tokens(l, e);
+        return;
+    }
+    if (p->asks_nonce) {
+        ask_with_nonce(l, e);
         return;
     }
     struct llm_question q = {.system = xstrdup("You answer questions truthfully."),

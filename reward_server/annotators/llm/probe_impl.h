@@ -25,6 +25,7 @@ struct llm_probe {
     bool tokens_known, words_are_tokens; /* for logit_bias */
     int token_word, token_path;          /* which is being asked */
     bool chat_works;
+    bool asks_nonce; /* nothing binds; whether the model puts a code behind the word is asked */
     char refused[LLM_WHY_MAX]; /* the most telling refusal of all attempts */
     int telling;
 };

@@ -148,7 +148,8 @@ static void on_nothing(struct llm_call *call, const struct http_reply *r)
     struct llm_answer a = {0};
     char text[LLM_WHY_MAX];
     bool fine = http_answered(r);
-    if (fine && !llm_answer_read(&p->style, &l->words[QUESTION_CLASS], r->body, r->len, 1, &a))
+    if (fine &&
+        !llm_answer_read(&p->style, &l->words[QUESTION_CLASS], NULL, r->body, r->len, 1, &a))
         a.nchoices = 0;
     llm_book(call, r, &a);
     const struct llm_choice *c = &a.choice[0];

@@ -53,6 +53,12 @@ void llm_prompts_close(struct llm *l)
         prompt_free(l->prompt[i]);
 }
 
+bool llm_leads_to_word(const char *text)
+{
+    size_t n = strlen(text);
+    return n > 0 && text[n - 1] == ':';
+}
+
 const struct llm_words *llm_words_of(const struct llm *l, const char *question, size_t len)
 {
     return &l->words[question_kind_of(question, len)];
@@ -96,6 +102,7 @@ void llm_question_render(const struct llm *l, const char *question, size_t len, 
     int rc = exchanged ? prompt_render(p, second, blen, a, alen, &b)
                        : prompt_render(p, a, alen, second, blen, &b);
     ONIC_ASSERT(!rc); /* a prompt file is smaller than the buffer */
+    out->nonce = (struct llm_nonce){""};
     out->system = xstrdup(p->system);
     out->user = xstrdup(b.data);
     buf_release(&b);

@@ -27,6 +27,7 @@ void llm_report(const struct annotator *a, void (*put)(void *ctx, const char *na
     put(ctx, "llm_window", window);
     put(ctx, "llm_servers_ready", ready);
     put(ctx, "llm_servers_stopped", open);
+    llm_orders_report(l, put, ctx);
 }
 
 static const char *trouble_of(const struct llm_endpoint *e)

@@ -115,13 +115,6 @@ const char *llm_request_path(const struct llm_style *style)
     return style->api == LLM_CHAT ? "/chat/completions" : "/completions";
 }
 
-/* "Answer:" ends it: the word comes next, and nothing is to be said of it. */
-static bool leads_to_the_word(const struct llm_question *q)
-{
-    size_t n = strlen(q->user);
-    return n > 0 && q->user[n - 1] == ':';
-}
-
 /* The prompt asks for a few lines; where the server binds the answer, they cannot be given, and
  * where the first token decides, they must not. */
 static void put_user(struct buf *b, const struct llm_style *style, const struct llm_question *q,
@@ -129,19 +122,23 @@ static void put_user(struct buf *b, const struct llm_style *style, const struct 
 {
     bool json = style->dialect == LLM_JSON_SCHEMA || style->dialect == LLM_JSON_OBJECT;
     buf_puts(b, q->user);
-    if (leads_to_the_word(q) && !json)
+    if (llm_leads_to_word(q->user) && !json)
         return;
     if (style->reads == LLM_READS_TEXT && json)
         buf_printf(b, "\nGive the label alone, as JSON: {\"label\": %s}", w->list);
     else if (style->reads != LLM_READS_TEXT || style->dialect != LLM_PLAIN)
         buf_printf(b, "\nGive the label alone: %s", w->list);
+    else if (*q->nonce.code) {
+        buf_printf(b, "\nThe code of this message is %s. Put it behind the label: ", q->nonce.code);
+        llm_nonce_put_words(b, w, &q->nonce);
+    }
 }
 
-static void put_reminder(struct buf *b, const struct llm_words *w)
+static void put_reminder(struct buf *b, const struct llm_words *w, const struct llm_nonce *n)
 {
-    buf_printf(
-        b, "That is not an answer I can use. Answer with exactly one word and nothing else: %s.",
-        w->list);
+    buf_puts(b, "That is not an answer I can use. Answer with exactly one word and nothing else: ");
+    llm_nonce_put_words(b, w, n);
+    buf_puts(b, ".");
 }
 
 static json_t *messages(const struct llm_style *style, const struct llm_ask *ask, bool system)
@@ -159,7 +156,7 @@ static json_t *messages(const struct llm_style *style, const struct llm_ask *ask
         json_array_append_new(list,
                               json_pack("{s:s, s:s}", "role", "assistant", "content", ask->before));
         buf_reset(&b);
-        put_reminder(&b, ask->words);
+        put_reminder(&b, ask->words, &q->nonce);
         json_array_append_new(list, json_pack("{s:s, s:s}", "role", "user", "content", b.data));
     }
     buf_release(&b);
@@ -177,7 +174,7 @@ static json_t *prompt_text(const struct llm_style *style, const struct llm_quest
         buf_puts(&b, "\n\nAnswer:");
     if (before) {
         buf_printf(&b, " %s\n\n", before);
-        put_reminder(&b, w);
+        put_reminder(&b, w, &q->nonce);
         buf_puts(&b, "\n\nAnswer:");
     }
     json_t *text = json_string(b.data);

@@ -159,9 +159,9 @@ class Server:
         return handler(self, dict(q=q, path=path, texts=texts, key=key, name=name, chat=chat, probe=probe, again=again, n=n, headers=headers))
 
 
-UNBOUND = {"openai", "llamacpp", "llamacpp_completions", "logit_bias", "ignored", "max_completion"}
+UNBOUND = {"openai", "llamacpp", "llamacpp_completions", "logit_bias", "ignored", "max_completion", "coder", "parrot"}
 # Give no label that can be read unless the right constraint binds them.
-TALKERS = UNBOUND - {"ignored"} | {"vllm", "vllm_old", "no_chat"}
+TALKERS = UNBOUND - {"ignored", "coder", "parrot"} | {"vllm", "vllm_old", "no_chat"}
 
 
 def sane(s, a, **kw):
@@ -279,6 +279,21 @@ def lacks(code, say, *fields):
                 return s.send(code, say(f))
         return sane(s, a)
     return run
+
+
+def coder(s, a):
+    """Nothing binds it, and it puts the code of the message behind the word."""
+    q = a["q"]
+    asked = q["messages"][-1]["content"] if a["chat"] else q["prompt"]
+    code = {t: re.findall(r"-([B-Z]{5})\b", p) for t, p in zip(a["texts"], [asked] if isinstance(asked, str) else asked)}
+    with lock:
+        books[a["key"]].setdefault("codes", []).extend(c[-1] for c in code.values() if c)
+    return sane(s, a, alter=lambda t, text: f"analysis: so\nlabel: {t}-{code[text][-1]}" if code.get(text) else t)
+
+
+def parrot(s, a):
+    """A coder that repeats at first what the game said: a sign with an answer on it."""
+    return coder(s, a) if a["probe"] or a["again"] else sane(s, a, alter=lambda t, text: "The sign says:\nlabel: TOV")
 
 
 def only_one(s, a):
@@ -418,6 +433,8 @@ def nothing_of_it(pairs):
 
 
 BEHAVIOURS = {
+    "coder": coder, "parrot": parrot,
+    "placed": labels_only(lambda s, a: sane(s, a, alter=lambda t, text: "1" if isinstance(text, tuple) else t)),
     "lp_chat": tells("chat", path="/chat/completions"), "lp_completions": tells("chat", path="/v1/completions"),
     "lp_legacy": tells("legacy", path="/v1/completions", most=5), "lp_own": tells("own", path="/completion"),
     "lp_old": tells("old", path="/completion"), "lp_no_mass": tells("chat", alter=nothing_of_it),

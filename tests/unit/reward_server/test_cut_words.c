@@ -70,7 +70,7 @@ static void the_words_of_a_model(void **state)
         buf_init(&body, 1 << 16);
         buf_printf(&body, "{\"model\":\"m\",\"choices\":[{\"message\":{\"content\":\"%s\"}}]}",
                    text);
-        llm_answer_read(&style, &words, body.data, body.len, 1, &a);
+        llm_answer_read(&style, &words, NULL, body.data, body.len, 1, &a);
         if (lead < 0)
             assert_string_equal(a.choice[0].text, text);
         else

@@ -172,10 +172,10 @@ static void numbers_that_json_has_not_are_no_answer(void **state)
     static struct llm_answer a;
     (void)state;
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
-        assert_false(llm_answer_read(&style, &yes_no, bodies[i], strlen(bodies[i]), 1, &a));
+        assert_false(llm_answer_read(&style, &yes_no, NULL, bodies[i], strlen(bodies[i]), 1, &a));
     char deep[8192];
     memset(deep, '[', sizeof deep);
-    assert_false(llm_answer_read(&style, &yes_no, deep, sizeof deep, 1, &a));
+    assert_false(llm_answer_read(&style, &yes_no, NULL, deep, sizeof deep, 1, &a));
 }
 
 /* Where the model would say something else nearly always, its odds for the words tell nothing: the
