@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers of a language model that are texts: the code of the message where nothing binds them, and
- * pairs in both orders. */
+/* Answers of a language model that are texts: the code of the message where nothing binds them,
+ * pairs in both orders, and a server that says nothing. */
 #define _GNU_SOURCE /* memmem */
 #include "tests/onic_test.h"
 
@@ -75,6 +75,22 @@ static void a_model_that_cannot_is_asked_as_before(void **state)
     llm_case_labels_come(http.port, "coder~off", "llm.nonce", "false");
     assert_int_equal(codes_of("coder~off"), 0);
     log_set_writer(NULL, NULL);
+}
+
+/* --- a server that says nothing --------------------------------------------------------------- */
+
+/* The deadline of the whole would let it hang for as long as anybody waits here. */
+static void one_that_says_nothing_is_given_up_at_the_first_byte(void **state)
+{
+    struct annotator_run r;
+    (void)state;
+    llm_case_prepare(&r, http.port, "hang_first");
+    annotator_run_set(&r, "llm.deadline_s", "600");
+    annotator_run_set(&r, "llm.first_byte_s", "0.3");
+    annotator_run_open(&r, "llm");
+    annotator_run_ask_all(&r);
+    assert_int_equal(r.labels, MANY);
+    annotator_run_dispose(&r);
 }
 
 /* --- both orders ----------------------------------------------------------------------------- */
@@ -177,6 +193,7 @@ int main(void)
         cmocka_unit_test(a_model_that_can_puts_the_code_behind_the_label),
         cmocka_unit_test(what_the_game_says_is_no_answer),
         cmocka_unit_test(a_model_that_cannot_is_asked_as_before),
+        cmocka_unit_test(one_that_says_nothing_is_given_up_at_the_first_byte),
         cmocka_unit_test(both_answers_must_mean_the_same),
         cmocka_unit_test(a_share_of_the_pairs_is_asked_in_both_orders),
     };
