@@ -35,45 +35,85 @@ static void report(struct label_client *a, double *waiting, double *held_back, d
     metrics_free(m);
 }
 
+struct actors_scene {
+    struct config cfg;
+    struct reward_mix *mix;
+    struct label_client *a;
+    struct batch *b;
+    char dir[256];
+};
+
+static void actors_begin(struct actors_scene *s)
+{
+    struct obs_spec obs = {0};
+    char address[300];
+    config_defaults(&s->cfg);
+    s->cfg.reward_actor_share = 0.25;
+    temp_dir_create(s->dir);
+    snprintf(address, sizeof address, "ipc://%s/nobody", s->dir);
+    obs_spec_add(&obs, "x", OBS_U8, 1, (int[]){1});
+    assert_ok(reward_options_open(&s->mix, &s->cfg, &obs, &err));
+    assert_ok(label_client_of_options(&s->a, &s->cfg, address, NULL, &err));
+    s->b = batch_create();
+}
+
+static void actors_end(struct actors_scene *s)
+{
+    label_client_free(s->a);
+    reward_mix_free(s->mix);
+    batch_free(s->b);
+    temp_dir_remove(s->dir);
+}
+
+static void actors_ask(struct actors_scene *s, struct trajectory *const *t, int n)
+{
+    batch_lay_out(s->b, t, n, 0, 0);
+    label_client_ask(s->a, s->mix, s->b);
+}
+
 static void one_actor_does_not_ask_for_all(void **state)
 {
-    static struct config cfg;
-    struct obs_spec obs = {0};
-    struct reward_mix *mix = NULL;
-    struct label_client *a = NULL;
+    static struct actors_scene s;
     double waiting, held_back, most;
-    char dir[256], address[300];
     (void)state;
-    config_defaults(&cfg);
-    cfg.reward_actor_share = 0.25;
-    temp_dir_create(dir);
-    snprintf(address, sizeof address, "ipc://%s/nobody", dir);
-    obs_spec_add(&obs, "x", OBS_U8, 1, (int[]){1});
-    assert_ok(reward_options_open(&mix, &cfg, &obs, &err));
-    assert_ok(label_client_of_options(&a, &cfg, address, NULL, &err));
+    actors_begin(&s);
     struct trajectory *t[2] = {trajectory_of(3, FLOOD), trajectory_of(4, OTHERS)};
-    struct batch *b = batch_create();
-    batch_lay_out(b, t, 1, 0, 0);
-    label_client_ask(a, mix, b);
-    report(a, &waiting, &held_back, &most);
+    actors_ask(&s, t, 1);
+    report(s.a, &waiting, &held_back, &most);
     assert_close(waiting, 1000, 0, 0); /* the first thousand are free */
     assert_close(held_back, 100, 0, 0);
     assert_close(most, 1, 0, 0);
-    batch_lay_out(b, t, 2, 0, 0); /* what waits already takes nobody's share */
-    label_client_ask(a, mix, b);
-    report(a, &waiting, &held_back, &most);
+    actors_ask(&s, t, 2);
+    report(s.a, &waiting, &held_back, &most);
     assert_close(waiting, 1100, 0, 0);
     assert_close(most, 0.9, 0, 1e-12);
-    label_client_free(a);
-    reward_mix_free(mix);
-    batch_free(b);
+    actors_end(&s);
     for (int i = 0; i < 2; i++)
         trajectory_free(t[i]);
-    temp_dir_remove(dir);
+}
+
+/* Messages are seen again and again before their labels come. */
+static void what_waits_takes_nobodys_share_again(void **state)
+{
+    static struct actors_scene s;
+    double waiting, held_back, most;
+    (void)state;
+    actors_begin(&s);
+    struct trajectory *t = trajectory_of(3, 600);
+    for (int i = 0; i < 3; i++)
+        actors_ask(&s, &t, 1);
+    report(s.a, &waiting, &held_back, &most);
+    assert_close(waiting, 600, 0, 0);
+    assert_true(isnan(held_back));
+    actors_end(&s);
+    trajectory_free(t);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(one_actor_does_not_ask_for_all)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_actor_does_not_ask_for_all),
+        cmocka_unit_test(what_waits_takes_nobodys_share_again),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
