@@ -46,6 +46,7 @@ struct canary {
     uint64_t asked, answered;
     bool right[CANARY_WINDOW];                 /* of canary number i at i % CANARY_WINDOW */
     bool told;                                 /* people know that it is low */
+    bool told_scores;                          /* and that scores have none */
     annotator_done done;                       /* of the poll under way */
     void (*taken)(void *ctx, uint64_t ticket); /* of the cancel under way */
     void *ctx;
@@ -206,6 +207,11 @@ static void canary_submit(struct annotator *a, uint64_t ticket, const char *ques
     w->flying++;
     w->inner->v->submit(w->inner, ticket, question, len, vote);
     w->kind = question_kind_of(question, len);
+    if (w->kind == QUESTION_SCORE && !w->told_scores) {
+        w->told_scores = true;
+        log_warn("scores have no known answers: no canaries are asked (annotator.canary_rate)",
+                 kv("annotator", w->id));
+    }
     w->credit += w->rate;
     canary_pump(w);
 }

@@ -329,6 +329,24 @@ static void a_drain_gives_back_questions_and_keeps_the_canary(void **state)
     canary_end(&s);
 }
 
+static void scores_have_none_and_that_is_said(void **state)
+{
+    struct canary_scene s;
+    char text[QUESTION_MAX];
+    (void)state;
+    canary_begin(&s, 1, 4);
+    log_set_writer(hear_warning, &s);
+    for (uint64_t i = 0; i < 10; i++) {
+        s.a->v->submit(s.a, 1, text, question_about(text, QUESTION_SCORE, "good", 4), 0);
+        s.judge.n = 0; /* it has no answer to scores */
+    }
+    log_set_writer(NULL, NULL);
+    assert_int_equal(s.judge.most, 1);
+    assert_int_equal(s.warnings, 1);
+    assert_non_null(strstr(s.warning, "annotator.canary_rate"));
+    canary_end(&s);
+}
+
 /* --- by the options -------------------------------------------------------------------------- */
 
 static double rate_of(const char *id, const char *option)
@@ -400,6 +418,7 @@ int main(void)
         cmocka_unit_test(what_is_low_is_said_once_and_again_when_it_is_well),
         cmocka_unit_test(an_abstention_is_no_right_answer),
         cmocka_unit_test(a_drain_gives_back_questions_and_keeps_the_canary),
+        cmocka_unit_test(scores_have_none_and_that_is_said),
         cmocka_unit_test(who_may_worsen_is_watched_by_default),
         cmocka_unit_test(the_rules_are_asked_what_their_goal_says),
         cmocka_unit_test(a_goal_without_canaries_is_said_where_they_are_wanted),
