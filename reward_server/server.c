@@ -427,14 +427,33 @@ void server_on_readable(uv_poll_t *poll, int status, int events)
     server_receive(poll->data);
 }
 
+/* What the annotator has not begun. */
+struct taken_back {
+    struct server *s;
+    int n; /* in s->asked and s->ticket */
+};
+
+/* Their intents go in one commit: a window may be hundreds of questions, and a drain is short. */
+static void forget_intents(struct taken_back *t)
+{
+    struct server *s = t->s;
+    if (keeps_intents(s) && !s->full_since && t->n > 0)
+        label_store_forget(s->store, s->asked, t->n, NULL);
+    for (int i = 0; i < t->n; i++)
+        annotation_queue_done(s->queue, s->ticket[i]);
+    t->n = 0;
+}
+
 static void server_take_back(void *ctx, uint64_t ticket)
 {
-    struct server *s = ctx;
-    struct label l = {.state = LABEL_ASKED};
-    l.question = annotation_queue_question(s->queue, ticket, &l.question_len);
-    if (keeps_intents(s) && !s->full_since)
-        label_store_forget(s->store, &l, 1, NULL);
-    annotation_queue_done(s->queue, ticket);
+    struct taken_back *t = ctx;
+    struct server *s = t->s;
+    if (t->n == GROUP_MAX)
+        forget_intents(t);
+    struct label *l = &s->asked[t->n];
+    *l = (struct label){.state = LABEL_ASKED};
+    l->question = annotation_queue_question(s->queue, ticket, &l->question_len);
+    s->ticket[t->n++] = ticket;
 }
 
 static void server_drain(struct server *s)
@@ -445,7 +464,9 @@ static void server_drain(struct server *s)
     }
     s->draining = true;
     s->drain_until = clock_ms() + DRAIN_MS;
-    s->annotator->v->cancel(s->annotator, server_take_back, s);
+    struct taken_back taken = {.s = s};
+    s->annotator->v->cancel(s->annotator, server_take_back, &taken);
+    forget_intents(&taken);
     poll_annotator(s);
     struct annotation_queue_numbers q = annotation_queue_numbers(s->queue);
     log_info("draining", kv("in_flight", q.in_flight), kv("not_asked", q.waiting));

@@ -240,6 +240,15 @@ static void what_was_open_is_asked_again_though_nobody_asks(void **state)
     assert_int_equal(stop_server(f, SIGTERM), 0);
 }
 
+static void ask_numbered(struct fixture *f, int n)
+{
+    char caption[64];
+    for (int i = 0; i < n; i++) {
+        snprintf(caption, sizeof caption, "You see a red key for the %dth time.", i);
+        ask(f, caption);
+    }
+}
+
 static bool has_intent(void *ctx)
 {
     struct fixture *f = ctx;
@@ -249,7 +258,7 @@ static bool has_intent(void *ctx)
     if (label_store_open(&s, f->store, LABEL_STORE_READ, NULL) == ONIC_OK)
         label_store_counts(s, &c, NULL);
     label_store_close(s);
-    return c.asked == 1;
+    return c.asked >= (uint64_t)(f->want > 0 ? f->want : 1);
 }
 
 /* As above of an annotator that is free and slow: nothing is lost with the processes, and nothing
@@ -270,6 +279,18 @@ static void what_was_open_of_a_slow_one_is_asked_again_though_nobody_asks(void *
     assert_int_equal(c.maybe_paid_twice, 0);
 }
 
+/* What the annotator has not begun when the server is told to stop was not asked. */
+static void a_drain_leaves_no_intents(void **state)
+{
+    struct fixture *f = *state;
+    start_server(f, "--rules.latency_ms=600000");
+    ask_numbered(f, 60);
+    f->want = 60;
+    assert_true(wait_until(has_intent, f, 60000));
+    assert_int_equal(stop_server(f, SIGTERM), 0);
+    assert_int_equal(check_store(f).asked, 0);
+}
+
 static void a_paid_question_that_was_killed_is_asked_again_and_counted(void **state)
 {
     struct fixture *f = *state;
@@ -281,15 +302,6 @@ static void a_paid_question_that_was_killed_is_asked_again_and_counted(void **st
     assert_int_equal(c.answered, 1);
     assert_int_equal(c.asked, 0);
     assert_int_equal(c.maybe_paid_twice, 1);
-}
-
-static void ask_numbered(struct fixture *f, int n)
-{
-    char caption[64];
-    for (int i = 0; i < n; i++) {
-        snprintf(caption, sizeof caption, "You see a red key for the %dth time.", i);
-        ask(f, caption);
-    }
 }
 
 /* A question that was killed between its votes is asked again as a whole. */
@@ -470,6 +482,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(captions_are_labelled_and_the_server_says_who_it_is),
         TEST(labels_survive_kill_9_and_none_is_asked_twice),
+        TEST(a_drain_leaves_no_intents),
         TEST(a_paid_question_that_was_killed_is_asked_again_and_counted),
         TEST(what_was_open_is_asked_again_though_nobody_asks),
         TEST(what_was_open_of_a_slow_one_is_asked_again_though_nobody_asks),
