@@ -2,9 +2,11 @@
 /* shell.c - see shell.h. */
 #include "common/base/shell.h"
 
-#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { SHELL_WORD_MAX = 1 << 16 };
 
@@ -65,4 +67,24 @@ const char *shell_word(const char *text, char *out, size_t size)
     snprintf(out, size, "%s", word.len < size ? word.data : "...");
     buf_release(&word);
     return out;
+}
+
+bool shell_is_program(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && !S_ISDIR(st.st_mode) && access(path, X_OK) == 0;
+}
+
+bool shell_finds(const char *name)
+{
+    char path[2048];
+    const char *dirs = getenv("PATH");
+    for (const char *p = dirs ? dirs : ""; *p; p += strspn(p, ":")) {
+        size_t len = strcspn(p, ":");
+        snprintf(path, sizeof path, "%.*s/%s", (int)len, p, name);
+        if (shell_is_program(path))
+            return true;
+        p += len;
+    }
+    return !dirs;
 }

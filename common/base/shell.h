@@ -5,6 +5,7 @@
 /* shell.h - words of a command that a person can copy into a shell. Every path or value in a
  * suggested command goes through here. */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/base/buf.h"
@@ -15,5 +16,10 @@
 void shell_put(struct buf *out, const char *text);
 /* The same into an array, for sentences; a word that does not fit becomes "...". Returns out. */
 const char *shell_word(const char *text, char *out, size_t size);
+
+/* Whether path is a file that this user can execute. */
+bool shell_is_program(const char *path);
+/* Whether a shell finds a program of that name in $PATH; true without $PATH: nobody knows then. */
+bool shell_finds(const char *name);
 
 #endif /* ONIC_COMMON_BASE_SHELL_H */

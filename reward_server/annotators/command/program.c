@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* program.c - which command lines can be run; see command_impl.h. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/shell.h"
 #include "reward_server/annotators/command/command_impl.h"
 
 /* One program with its arguments: nothing that only a shell understands. */
@@ -13,27 +13,6 @@ bool command_is_simple(const char *line)
 {
     return !strpbrk(line, "|&;<>()$`\\\"'*?[#~\n") && !memchr(line, '=', strcspn(line, " \t")) &&
            strncmp(line, "exec ", 5) != 0;
-}
-
-static bool is_program(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 && !S_ISDIR(st.st_mode) && access(path, X_OK) == 0;
-}
-
-/* The first word of a simple line as a file, found as a shell does. */
-static bool found_in_path(const char *word)
-{
-    char path[2048];
-    const char *dirs = getenv("PATH");
-    for (const char *p = dirs ? dirs : ""; *p; p += strspn(p, ":")) {
-        size_t len = strcspn(p, ":");
-        snprintf(path, sizeof path, "%.*s/%s", (int)len, p, word);
-        if (is_program(path))
-            return true;
-        p += len;
-    }
-    return !dirs;
 }
 
 int command_check_program(const char *line, struct onic_err *err)
@@ -45,7 +24,8 @@ int command_check_program(const char *line, struct onic_err *err)
                        "annotator command needs a program to ask, for example "
                        "--command.run=\"python3 deploy/examples/annotator.py\"");
     snprintf(word, sizeof word, "%.*s", (int)strcspn(line, " \t"), line);
-    if (!command_is_simple(line) || (strchr(word, '/') ? is_program(word) : found_in_path(word)))
+    if (!command_is_simple(line) ||
+        (strchr(word, '/') ? shell_is_program(word) : shell_finds(word)))
         return ONIC_OK;
     const char *why = "which is not found: name a program, or its path";
     if (stat(word, &st) == 0 && S_ISDIR(st.st_mode))

@@ -79,12 +79,31 @@ static void a_plain_word_stays_as_it_is(void **state)
     assert_string_equal(shell_word("much too long", small, sizeof small), "...");
 }
 
+static void programs_are_found_as_a_shell_does(void **state)
+{
+    (void)state;
+    assert_true(shell_finds("sh"));
+    assert_false(shell_finds("no-such-program-of-onic"));
+    assert_true(shell_is_program("/bin/sh"));
+    assert_false(shell_is_program("/bin"));        /* a folder */
+    assert_false(shell_is_program("/etc/passwd")); /* no program */
+    char path[4096];
+    snprintf(path, sizeof path, "%s", getenv("PATH"));
+    setenv("PATH", "/nowhere::/etc", 1);
+    assert_false(shell_finds("sh"));
+    assert_false(shell_finds("passwd"));
+    unsetenv("PATH");
+    assert_true(shell_finds("sh")); /* a shell has one of its own */
+    setenv("PATH", path, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paths_of_every_kind_survive_a_shell),
         cmocka_unit_test(control_characters_stay_on_one_line),
         cmocka_unit_test(a_plain_word_stays_as_it_is),
+        cmocka_unit_test(programs_are_found_as_a_shell_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
