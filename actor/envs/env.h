@@ -23,10 +23,15 @@
 #include "common/base/buf.h"
 #include "common/base/err.h"
 #include "common/config/config.h"
+#include "common/picture/pixels.h"
 #include "common/policy/action_space.h"
 #include "common/policy/obs_spec.h"
 
 enum { ENV_CAPTION_MAX = BOUND_CAPTION, ENV_STATS_MAX = 12, ENV_ID_MAX = 64 };
+
+/* A key by which a person takes an action: a character (Enter is '\r'), a character with Alt held
+ * (0x80 | character), or one of these. */
+enum { ENV_KEY_UP = 0x101, ENV_KEY_DOWN, ENV_KEY_RIGHT, ENV_KEY_LEFT };
 
 /* What an environment is; constant for its life, owned by it. */
 struct env_spec {
@@ -34,6 +39,7 @@ struct env_spec {
     struct obs_spec obs; /* the fields written, after env.obs */
     struct action_space actions;
     const char *const *action_names; /* [actions.n]: of options, else of the parts */
+    const int *action_keys;          /* [actions.n] for `onic play --human`; NULL: 0, 1, ... */
     int max_steps;                   /* step limit; truncated at this step */
     bool has_success;                /* env_result.success has a meaning */
     int nstats;                      /* task statistics of an episode */
@@ -95,6 +101,8 @@ struct env_family {
     /* Text picture for `onic play`: lines separated by \n, ANSI colour allowed. NULL: the fields of
      * the observation are shown. */
     void (*render)(const struct env *e, struct buf *out);
+    /* The picture in pixels for `onic record`, of any size. NULL: the text of `render` is drawn. */
+    void (*draw)(const struct env *e, struct pixels *out);
     /* Seeds of the running episode for traces and replays: number written (0..3) to seeds, names
      * "core","disp","lgen". NULL = none. */
     int (*seeds)(const struct env *e, uint64_t seeds[3]);

@@ -326,6 +326,30 @@ static void picture_can_be_drawn(const char *id)
     p.env->family->render(p.env, &text);
     assert_true(text.len > 0 && !text.overflow && memchr(text.data, '\n', text.len));
     buf_release(&text);
+    struct pixels pixels = {.at = NULL};
+    if (p.env->family->draw) {
+        p.env->family->draw(p.env, &pixels);
+        assert_true(pixels.width > 0 && pixels.height > 0);
+    }
+    pixels_free(&pixels);
+    probe_close(&p);
+}
+
+/* No two actions have the same key, and none that a terminal never sends: ESC, or Ctrl-C and the
+ * like, which are signals. */
+static void keys_tell_actions_apart(const char *id)
+{
+    struct probe p;
+    probe_open(&p, id, 0);
+    const struct env_spec *s = &p.env->spec;
+    for (int a = 0; s->action_keys && a < s->actions.n; a++) {
+        int key = s->action_keys[a];
+        assert_true(s->actions.kind == ACTION_DISCRETE);
+        assert_true(key > 0 && key <= ENV_KEY_LEFT && key != 27 && key != '\n');
+        assert_true(key != 3 && key != 26 && key != 28); /* Ctrl-C, Ctrl-Z, Ctrl-backslash */
+        for (int b = 0; b < a; b++)
+            assert_int_not_equal(s->action_keys[b], key);
+    }
     probe_close(&p);
 }
 
@@ -363,6 +387,7 @@ FOR_EACH(reseeding_starts_over)
 FOR_EACH(snapshot_continues_exactly)
 FOR_EACH(step_limit_can_be_set)
 FOR_EACH(picture_can_be_drawn)
+FOR_EACH(keys_tell_actions_apart)
 FOR_EACH(field_selection_holds)
 
 /* Not every environment depends on its seed (an empty room does not), but some of every family
@@ -397,6 +422,7 @@ int main(void)
         cmocka_unit_test(every_snapshot_continues_exactly),
         cmocka_unit_test(every_step_limit_can_be_set),
         cmocka_unit_test(every_picture_can_be_drawn),
+        cmocka_unit_test(every_keys_tell_actions_apart),
         cmocka_unit_test(every_field_selection_holds),
         cmocka_unit_test(seeds_matter_in_every_family),
     };

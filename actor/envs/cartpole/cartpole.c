@@ -22,6 +22,7 @@ static const double pole_mass_length = 0.1 * 0.5, force_size = 10.0, tau = 0.02;
 static const double x_limit = 2.4, angle_limit = 12 * 2 * 3.14159265358979323846 / 360;
 static const char *const cartpole_names[] = {"", NULL};
 static const char *const cartpole_action_names[CARTPOLE_ACTIONS] = {"left", "right"};
+static const int cartpole_action_keys[CARTPOLE_ACTIONS] = {ENV_KEY_LEFT, ENV_KEY_RIGHT};
 
 /* Everything that decides what follows; also the snapshot. */
 struct cartpole_state {
@@ -46,6 +47,7 @@ static int cartpole_create(struct env **out, const struct env_family *family, co
     obs_spec_add(&s->obs, "state", OBS_F32, 1, (const int[]){4});
     s->actions.n = CARTPOLE_ACTIONS;
     s->action_names = cartpole_action_names;
+    s->action_keys = cartpole_action_keys;
     s->max_steps = cfg->env_max_steps ? (int)cfg->env_max_steps : CARTPOLE_STEPS;
     s->default_net = "mlp";
     s->default_goal = "none";

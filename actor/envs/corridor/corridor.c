@@ -23,6 +23,7 @@ enum { LEFT, RIGHT, OPEN, ACTIONS };
 enum { NOTHING_NEAR, DOOR_CLOSED, DOOR_OPEN }; /* field `door` */
 
 static const char *const action_names[ACTIONS] = {"left", "right", "open"};
+static const int action_keys[ACTIONS] = {ENV_KEY_LEFT, ENV_KEY_RIGHT, 'o'};
 /* corridor:N has N cells, corridor 16 */
 static const char *const names[] = {"", "8", "32", "64", NULL};
 
@@ -57,6 +58,7 @@ static int corridor_create(struct env **out, const struct env_family *family, co
     c->field_door = obs_spec_find(&s->obs, "door");
     s->actions.n = ACTIONS;
     s->action_names = action_names;
+    s->action_keys = action_keys;
     s->max_steps = cfg->env_max_steps ? (int)cfg->env_max_steps : 8 * c->length;
     s->has_success = true;
     s->default_net = "mlp";

@@ -29,6 +29,8 @@ static const char *const names[] = {
 #undef TASK
     NULL};
 
+static const int minigrid_action_keys[MG_ACTIONS] = {ENV_KEY_LEFT, ENV_KEY_RIGHT, ENV_KEY_UP, 'p',
+                                                     'd',          ' ',           '\r'};
 static const char *const action_names[MG_ACTIONS] = {"left", "right",  "forward", "pickup",
                                                      "drop", "toggle", "done"};
 
@@ -72,6 +74,7 @@ static void minigrid_fill_spec(struct minigrid_env *e, const char *env_obs, int 
     e->direction = obs_spec_find(&s->obs, "direction");
     s->actions.n = MG_ACTIONS;
     s->action_names = action_names;
+    s->action_keys = minigrid_action_keys;
     s->max_steps = m->max_steps = max_steps ? max_steps : m->task->max_steps;
     s->has_success = true;
     s->default_net = "grid-small";
@@ -193,6 +196,11 @@ static void minigrid_render(const struct env *e, struct buf *out)
     mg_render(const_world_of(e), out);
 }
 
+static void minigrid_draw(const struct env *e, struct pixels *out)
+{
+    mg_draw(const_world_of(e), out);
+}
+
 static void minigrid_save(const struct env *e, uint8_t *state)
 {
     const struct minigrid *m = const_world_of(e);
@@ -255,6 +263,7 @@ const struct env_family env_minigrid = {
     .reset = minigrid_reset,
     .step = minigrid_step,
     .render = minigrid_render,
+    .draw = minigrid_draw,
     .save = minigrid_save,
     .load = minigrid_load,
 };

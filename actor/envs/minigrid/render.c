@@ -33,26 +33,25 @@ void mg_mission(const struct minigrid *m, struct buf *out)
                    mg_type_name[mg_type(m->s.target)]);
 }
 
+void mg_carried(const struct minigrid *m, struct buf *out)
+{
+    if (m->s.carrying)
+        buf_printf(out, "carrying: %s %s", mg_color_name[mg_color(m->s.carrying)],
+                   mg_type_name[mg_type(m->s.carrying)]);
+    else
+        buf_puts(out, "carrying: nothing");
+}
+
 void mg_render(const struct minigrid *m, struct buf *out)
 {
     uint64_t visible = mg_visible(m);
     mg_mission(m, out);
     buf_puts(out, "\n");
-    int dx = mg_dx(m->s.dir), dy = mg_dy(m->s.dir);
     for (int y = 0; y < m->task->height; y++) {
-        for (int x = 0; x < m->task->width; x++) {
-            /* Inverse of mg_view_cell: how far ahead and to the right of the agent the cell is. */
-            int rx = x - m->s.agent.x, ry = y - m->s.agent.y;
-            int j = MG_VIEW - 1 - (rx * dx + ry * dy), i = MG_VIEW / 2 + (ry * dx - rx * dy);
-            bool in_view = i >= 0 && i < MG_VIEW && j >= 0 && j < MG_VIEW;
-            render_put_cell(m, x, y, in_view && visible >> (MG_VIEW * j + i) & 1, out);
-        }
+        for (int x = 0; x < m->task->width; x++)
+            render_put_cell(m, x, y, mg_is_visible(m, visible, x, y), out);
         buf_puts(out, "\n");
     }
-    if (m->s.carrying)
-        buf_printf(out, "carrying: %s %s\n", mg_color_name[mg_color(m->s.carrying)],
-                   mg_type_name[mg_type(m->s.carrying)]);
-    else
-        buf_puts(out, "carrying: nothing\n");
-    buf_printf(out, "step %d of %d\n", m->s.steps, m->max_steps);
+    mg_carried(m, out);
+    buf_printf(out, "\nstep %d of %d\n", m->s.steps, m->max_steps);
 }

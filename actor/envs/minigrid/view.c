@@ -63,6 +63,16 @@ uint64_t mg_visible(const struct minigrid *m)
     return mask;
 }
 
+/* Inverse of mg_view_cell: how far ahead and to the right of the agent the cell is. */
+bool mg_is_visible(const struct minigrid *m, uint64_t visible, int x, int y)
+{
+    int dx = mg_dx(m->s.dir), dy = mg_dy(m->s.dir);
+    int rx = x - m->s.agent.x, ry = y - m->s.agent.y;
+    int j = MG_VIEW - 1 - (rx * dx + ry * dy), i = MG_VIEW / 2 + (ry * dx - rx * dy);
+    bool in_view = i >= 0 && i < MG_VIEW && j >= 0 && j < MG_VIEW;
+    return in_view && visible >> (MG_VIEW * j + i) & 1;
+}
+
 void mg_observe(const struct minigrid *m, uint8_t *image, uint64_t *sights)
 {
     uint64_t visible = mg_visible(m), found = 0;

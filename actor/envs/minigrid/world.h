@@ -15,8 +15,9 @@
  *   grid.c      cells, walls, random placement        view.c    what the agent sees
  *   physics.c   one action                            caption.c what happened, in words
  *   room_grid.c rooms and doors                       task_*.c  one family of tasks each
- *   pcg64.c     NumPy's generator                     render.c  a picture for people
- *   minigrid.c  the environment (env.h)               tasks.def the list of tasks */
+ *   pcg64.c     NumPy's generator                     render.c  a picture of text for people
+ *   minigrid.c  the environment (env.h)               draw.c    a picture of pixels
+ *   tasks.def   the list of tasks */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,6 +25,7 @@
 #include "actor/envs/pcg64.h"
 #include "common/base/buf.h"
 #include "common/base/err.h"
+#include "common/picture/pixels.h"
 
 enum mg_type {
     MG_UNSEEN,
@@ -190,6 +192,8 @@ struct mg_event mg_act(struct minigrid *m, enum mg_action action);
 void mg_observe(const struct minigrid *m, uint8_t *image, uint64_t *sights);
 /* Bit mask of the visible cells: bit 7 * j + i for view cell (i, j). */
 uint64_t mg_visible(const struct minigrid *m);
+/* Whether cell (x, y) of the grid is one of them. */
+bool mg_is_visible(const struct minigrid *m, uint64_t visible, int x, int y);
 static inline uint32_t *mg_view_cell(const struct minigrid *m, int i,
                                      int j) /* the world cell behind a view cell */
 {
@@ -217,7 +221,11 @@ extern const char *const mg_type_name[MG_TYPES];
 /* render.c */
 /* what the package calls the mission of this episode */
 void mg_mission(const struct minigrid *m, struct buf *out);
+void mg_carried(const struct minigrid *m, struct buf *out); /* "carrying: yellow key" */
 void mg_render(const struct minigrid *m, struct buf *out);
+
+/* draw.c */
+void mg_draw(const struct minigrid *m, struct pixels *out);
 
 /* task_*.c */
 extern const struct mg_rules mg_empty, mg_fourrooms, mg_doorkey, mg_unlock, mg_unlockpickup,

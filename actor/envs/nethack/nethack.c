@@ -150,6 +150,7 @@ static void nethack_fill_spec(struct nethack *n, int max_steps)
     snprintf(s->id, sizeof s->id, "nethack:%s", n->task->name);
     s->actions.n = n->actions;
     s->action_names = nethack_action_names;
+    s->action_keys = nethack_action_keys;
     s->max_steps = max_steps;
     s->has_success = n->task->reached != NULL;
     s->nstats = (int)(sizeof stat_names / sizeof stat_names[0]);
