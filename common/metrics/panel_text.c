@@ -14,6 +14,8 @@
 
 static const char SUCCESS[] = "policy_stats/success_rate";
 
+enum { BAR_COLUMNS = 24 };
+
 /* 1234567 -> "1,234,567" */
 static void put_thousands(struct buf *b, double v)
 {
@@ -65,7 +67,45 @@ static void put_eta(struct metrics *m, double steps, double per_s)
     put_duration(&m->text, left);
 }
 
-static void put_progress(struct metrics *m)
+/* How much of the way to stop.success: of a window that is not full as much less. */
+static double success_share(struct metrics *m)
+{
+    const uint64_t *slot = strmap_get(m->index, SUCCESS, strlen(SUCCESS));
+    const struct metric *it = slot ? &m->items[*slot] : NULL;
+    if (m->params.stop_success <= 0 || !it || !it->window)
+        return 0;
+    return fmin(metric_value(it) / m->params.stop_success, 1) * it->count / it->window;
+}
+
+/* "[#####---------]  36 % of 1,000,000 steps": the run ends with whichever of its ends is reached
+ * first, so the bar is that of the nearest one. */
+static void put_bar(struct metrics *m)
+{
+    struct buf *b = &m->text;
+    double steps = metrics_value_locked(m, "env_steps"), frames = (double)m->params.frames_total;
+    double by_frames = frames > 0 && isfinite(steps) ? steps / frames : 0;
+    double by_wall = m->params.stop_wall_s > 0 ? metrics_wall_s(m) / m->params.stop_wall_s : 0;
+    double by_success = success_share(m), share = fmax(by_frames, fmax(by_wall, by_success));
+    if (frames <= 0 && m->params.stop_wall_s <= 0 && m->params.stop_success <= 0)
+        return;
+    share = isfinite(share) ? fmin(fmax(share, 0), 1) : 0;
+    buf_puts(b, "[");
+    for (int i = 0; i < BAR_COLUMNS; i++)
+        buf_puts(b, i < (int)(share * BAR_COLUMNS) ? "#" : "-");
+    buf_printf(b, "] %3d %% of ", (int)(100 * share));
+    if (by_success > by_frames && by_success > by_wall) {
+        buf_printf(b, "success %g", m->params.stop_success);
+    } else if (by_wall > by_frames || frames <= 0) {
+        put_duration(b, m->params.stop_wall_s);
+    } else {
+        put_thousands(b, frames);
+        buf_puts(b, " steps");
+    }
+    if (isfinite(steps))
+        put_eta(m, steps, metrics_fps_locked(m, 60));
+}
+
+static void put_progress_of(struct metrics *m, bool brief)
 {
     struct buf *b = &m->text;
     double steps = metrics_value_locked(m, "env_steps");
@@ -80,7 +120,8 @@ static void put_progress(struct metrics *m)
         buf_printf(b, " steps (%.1f %%)", 100.0 * steps / (double)m->params.frames_total);
     else
         buf_puts(b, " steps");
-    put_eta(m, steps, slow); /* early: the end of this line is cut first */
+    if (brief) /* else it is behind the bar */
+        put_eta(m, steps, slow);
     buf_puts(b, "  time ");
     put_duration(b, metrics_wall_s(m));
     buf_puts(b, "  ");
@@ -88,6 +129,11 @@ static void put_progress(struct metrics *m)
     buf_puts(b, "/s (1 min ");
     put_thousands(b, slow);
     buf_puts(b, "/s)");
+}
+
+static void put_progress(struct metrics *m)
+{
+    put_progress_of(m, false);
 }
 
 /* " (92.4 .. 96.7)" behind a rate: where it may lie, as few episodes as it is the mean of. */
@@ -164,6 +210,7 @@ static void panel_text_put_block(struct metrics *m)
 {
     struct buf *b = &m->text;
     buf_printf(b, "--- %s\n", m->title);
+    put_group(m, "    ", put_bar);
     put_group(m, "    ", put_progress);
     put_group(m, "learn ", put_learning);
     put_group(m, "label ", put_labels);
@@ -180,7 +227,7 @@ void metrics_panel_text(struct metrics *m, bool brief)
     buf_reset(&m->text);
     pthread_mutex_lock(&m->lock);
     if (brief) {
-        put_progress(m);
+        put_progress_of(m, true);
         put_learning_of(m, true);
         panel_text_put_field(m, "labels", "annot/labels_total", 0, 1, "");
         panel_text_put_field(m, "abstained", "annot/abstained_total", 0, 1, "");

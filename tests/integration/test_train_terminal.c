@@ -73,6 +73,8 @@ static void lines_fit_above_a_panel_that_stays_whole(void **state)
     pty_await(&t, " warn reward-server language model is not asked");
     pty_await(&t, "waiting labels: ");
     pty_await(&t, "ETA at most ");
+    pty_await(&t, "    [-");
+    pty_await(&t, "-]   0 % of ");
     assert_int_equal(t.vt.wrapped, wrapped);
     assert_int_equal(t.vt.unknown, 0);
     assert_true(t.vt.colours >= 2);

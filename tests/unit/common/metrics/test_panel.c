@@ -406,6 +406,52 @@ static void a_success_rate_is_shown_with_its_interval(void **state)
     metrics_free(m);
 }
 
+static void shows_bar(struct metrics *m, int full, const char *rest)
+{
+    char want[200] = "    [";
+    for (int i = 0; i < 24; i++)
+        strcat(want, i < full ? "#" : "-");
+    strcat(strcat(want, "]"), rest);
+    metrics_panel_text(m, false);
+    if (!strstr(m->text.data, want))
+        fail_msg("'%s' is not in: %s", want, m->text.data);
+}
+
+/* The end that is nearest: so many frames, a success rate, a time. */
+static void the_bar_is_full_at_whichever_end_comes_first(void **state)
+{
+    (void)state;
+    struct metrics *m = NULL;
+    struct metrics_params p = {.every_s = 10, .quiet = true};
+    assert_ok(metrics_create(&m, &p, &err));
+    metrics_panel_text(m, false);
+    assert_null(strchr(m->text.data, '[')); /* without an end */
+    m->params.frames_total = 2000;
+    shows_bar(m, 0, "   0 % of 2,000 steps\n");
+    metrics_set(m, "env_steps", 1000);
+    shows_bar(m, 12, "  50 % of 2,000 steps\n");
+    metrics_set(m, "env_steps", 1999);
+    shows_bar(m, 23, "  99 % of 2,000 steps\n");
+    metrics_set(m, "env_steps", 2600); /* the last batch may be beyond it */
+    shows_bar(m, 24, " 100 % of 2,000 steps\n");
+    metrics_set(m, "env_steps", 100);
+    m->params.stop_success = 0.5;
+    for (int i = 0; i < 200; i++)
+        metrics_mean_over(m, "policy_stats/success_rate", 1, 400);
+    shows_bar(m, 12, "  50 % of success 0.5\n"); /* it takes a whole window */
+    m->params.stop_success = 1;
+    shows_bar(m, 12, "  50 % of success 1\n");
+    for (int i = 0; i < 200; i++)
+        metrics_mean_over(m, "policy_stats/success_rate", 1, 400);
+    shows_bar(m, 24, " 100 % of success 1\n");
+    m->params.stop_success = 0;
+    m->params.frames_total = 0;
+    m->params.stop_wall_s = 7200;
+    m->started -= 3600 + 1;
+    shows_bar(m, 12, "  50 % of 2:00:00  ETA 59:");
+    metrics_free(m);
+}
+
 static void the_time_left_is_that_of_the_first_end_and_none_at_the_end(void **state)
 {
     (void)state;
@@ -447,6 +493,7 @@ int main(void)
         cmocka_unit_test(what_a_peer_says_does_not_act_on_the_terminal),
         cmocka_unit_test(the_text_shows_what_is_known_and_nothing_else),
         cmocka_unit_test(a_success_rate_is_shown_with_its_interval),
+        cmocka_unit_test(the_bar_is_full_at_whichever_end_comes_first),
         cmocka_unit_test(the_time_left_is_that_of_the_first_end_and_none_at_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
