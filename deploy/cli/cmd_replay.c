@@ -16,7 +16,7 @@ static int replay_on_extra(void *ctx, const char *name, const char *value, struc
         return ONIC_OK;
     }
     if (strncmp(name, "speed", 5) == 0)
-        return config_flag_real(name, value, 0, 1e6, &p->term.speed, err);
+        return config_flag_real(name, value, 0, 1e6, &p->term->speed, err);
     int64_t step = p->explain;
     int rc = config_flag_int(name, value, 1, 1000000000, &step, err);
     p->explain = (int)step;
@@ -36,7 +36,8 @@ int cmd_replay(int argc, char **argv)
 {
     struct onic_err err = {0};
     static struct config given;
-    static struct replay_player p = {.term = {.speed = 6}};
+    static struct terminal term = {.speed = 6};
+    static struct replay_player p = {.term = &term};
     const struct config_cli cli = {
         .who = 'F',
         .program = "onic replay",
@@ -59,8 +60,14 @@ int cmd_replay(int argc, char **argv)
                      "nothing to play: give a file of RUN/replays/, or RUN for the newest");
     if (!rc)
         rc = replay_open(&p, &given, &err);
-    if (!rc)
+    if (!rc) {
+        if (!p.json && !p.explain)
+            terminal_open(&term);
         rc = replay_play(&p, &err);
+        terminal_close(&term);
+    }
+    if (!rc)
+        replay_say_result(&p);
     replay_close(&p);
     return command_result("replay", rc, &err);
 }

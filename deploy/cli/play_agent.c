@@ -7,6 +7,7 @@
 
 #include "common/base/xmalloc.h"
 #include "deploy/cli/picture.h"
+#include "deploy/cli/play_keys.h"
 
 /* --- one step -------------------------------------------------------------------------------- */
 
@@ -18,12 +19,8 @@ static void play_consider(struct play_agent *p)
         policy_act(p->policy, p->ws, p->weights, &row, 1, p->state, p->outputs, p->value);
 }
 
-static void play_choose(struct play_agent *p)
+static void choose_by_policy(struct play_agent *p)
 {
-    if (!p->policy) {
-        vec_env_random_action(p->envs, 0, &p->rng, p->action);
-        return;
-    }
     const struct action_dist *dist = policy_actions(p->policy);
     const uint8_t *mask = vec_env_mask(p->envs);
     float u[2 * BOUND_ACTION_PARTS], logp;
@@ -34,6 +31,21 @@ static void play_choose(struct play_agent *p)
     else
         action_dist_sample(dist, p->outputs, mask, u, 1, p->action, &logp);
     action_dist_act(dist, p->action, 1);
+}
+
+/* False: the end was asked for. */
+static bool play_choose(struct play_agent *p)
+{
+    if (p->human)
+        return play_keys_action(p->term, vec_env_spec(p->envs), vec_env_mask(p->envs), p->action);
+    terminal_pace(p->term);
+    if (p->term->quit)
+        return false;
+    if (p->policy)
+        choose_by_policy(p);
+    else
+        vec_env_random_action(p->envs, 0, &p->rng, p->action);
+    return true;
 }
 
 /* The two rewards of this step as training would bind them now. */
@@ -69,6 +81,8 @@ static void put_reward(struct play_agent *p, const struct env_result *x, struct 
     }
     p->ext_sum += (double)r_ext;
     p->int_sum += (double)r_int;
+    if (p->acted)
+        reward_ticks_add(&p->ticks, (double)r_ext, (double)r_int);
     if (p->mix)
         buf_printf(out, "reward ext %+.3f int %+.3f   episode ext %+.3f int %+.3f\n", (double)r_ext,
                    (double)r_int, p->ext_sum, p->int_sum);
@@ -89,7 +103,7 @@ static void put_outlook(const struct play_agent *p, const struct env_result *x, 
                    : x->success ? ", success"
                                 : ", no success");
     else if (!p->policy)
-        buf_puts(out, "at random\n");
+        buf_puts(out, p->human ? "by hand\n" : "at random\n");
     else
         buf_printf(out, "value ext %+.3f int %+.3f\n", (double)p->value[POLICY_EXT],
                    (double)p->value[POLICY_INT]);
@@ -113,20 +127,47 @@ static void put_step(struct play_agent *p, const struct env_result *x, struct bu
     } else {
         buf_puts(out, "caption (none)\n");
     }
-    if (p->mix)
+    if (p->mix && p->explain)
         explain_caption(p->explain, p->mix, x->caption, (size_t)x->caption_len, out);
+    if (p->sink || p->term->tty)
+        reward_ticks_put(&p->ticks, out);
+    if (p->human)
+        play_keys_put(vec_env_spec(p->envs), out);
 }
 
-static void play_show(struct play_agent *p, const struct env_result *x)
+static bool play_ended(const struct env_result *x)
 {
+    return x->terminated || x->truncated || x->failed;
+}
+
+static int play_show(struct play_agent *p, const struct env_result *x, struct onic_err *err)
+{
+    const struct env *e = vec_env_at(p->envs, 0);
     struct buf out, frame;
+    int rc = ONIC_OK;
     buf_init(&out, 1 << 20);
     buf_init(&frame, 1 << 20);
-    picture_draw(vec_env_at(p->envs, 0), p->obs, &frame);
     put_step(p, x, &out);
-    terminal_show(&p->term, &frame, &out);
+    if (p->sink) {
+        rc = p->sink->frame(p->sink, e, p->obs, out.data, play_ended(x), err);
+    } else {
+        picture_draw(e, p->obs, &frame);
+        terminal_show(p->term, &frame, &out);
+    }
     buf_release(&frame);
     buf_release(&out);
+    return rc;
+}
+
+/* The last step is seen for a while, by a person until a key is pressed. */
+static void play_rest(struct play_agent *p)
+{
+    bool more = p->episodes == 0 || p->episode < p->episodes;
+    if (!p->human)
+        terminal_linger(p->term);
+    else if (terminal_key(p->term, more ? "the episode is over; any key begins the next, q leaves"
+                                        : "the episode is over; any key leaves") == 'q')
+        p->term->quit = true;
 }
 
 static int play_episode(struct play_agent *p, struct onic_err *err)
@@ -137,23 +178,20 @@ static int play_episode(struct play_agent *p, struct onic_err *err)
     if (p->policy)
         memset(p->state, 0, (size_t)policy_state_size(p->policy) * sizeof(float));
     p->ext_sum = p->int_sum = 0;
+    p->ticks = (struct reward_ticks){.steps = 0};
     p->episode++;
     while (!rc) {
         play_consider(p);
-        play_show(p, &x);
-        if (p->term.quit || x.terminated || x.truncated || x.failed)
+        rc = play_show(p, &x, err);
+        if (rc || p->term->quit || play_ended(&x) || !play_choose(p))
             break;
-        terminal_pace(&p->term);
-        if (p->term.quit)
-            break;
-        play_choose(p);
         p->acted = true;
         rc = vec_env_step(p->envs, p->action, p->obs, &x, err);
         if (!rc && p->policy)
             policy_remember(p->policy, p->state, p->action, (float)x.reward);
     }
-    if (!rc)
-        terminal_linger(&p->term);
+    if (!rc && !p->term->quit)
+        play_rest(p);
     return rc;
 }
 
@@ -170,11 +208,11 @@ int play_agent_run(struct play_agent *p, struct onic_err *err)
         p->outputs =
             xaligned((size_t)action_dist_outputs(policy_actions(p->policy)) * sizeof(float));
     }
-    terminal_open(&p->term);
-    int rc = ONIC_OK, episodes = p->episodes >= 0 ? p->episodes : p->term.tty ? 0 : 1;
-    while (!rc && !p->term.quit && (episodes == 0 || p->episode < episodes))
+    if (p->episodes < 0)
+        p->episodes = p->term->tty ? 0 : 1;
+    int rc = ONIC_OK;
+    while (!rc && !p->term->quit && (p->episodes == 0 || p->episode < p->episodes))
         rc = play_episode(p, err);
-    terminal_close(&p->term);
     return rc;
 }
 

@@ -2,13 +2,15 @@
 #ifndef ONIC_DEPLOY_CLI_PLAY_AGENT_H
 #define ONIC_DEPLOY_CLI_PLAY_AGENT_H
 
-/* play_agent.h - an agent to be watched, with what it expects and what it is paid for.
+/* play_agent.h - an agent, or a person, to be watched, with what it expects and what it is paid
+ * for.
  *
  * One environment, one step per frame: picture, the action that led to it, both values of what is
  * seen now, the reward by source, and what pays it: the label of the caption, the score of a
  * trained model, or what is seen. Without a policy actions are drawn, and there are no values and
- * no reward but the environment's. On a terminal keys control the pace; without one (a pipe, a log)
- * every step is one line and one episode is played. */
+ * no reward but the environment's, unless a model was chosen. On a terminal keys control the pace,
+ * or take the actions of a person; without one (a pipe, a log) every step is one line and one
+ * episode is played. */
 
 #include <stdbool.h>
 
@@ -16,19 +18,23 @@
 #include "common/base/rng.h"
 #include "common/policy/policy.h"
 #include "deploy/cli/explain.h"
+#include "deploy/cli/frame_sink.h"
+#include "deploy/cli/reward_ticks.h"
 #include "deploy/cli/terminal.h"
 #include "learner/reward/mix.h"
 
 struct play_agent {
-    struct terminal term;
+    struct terminal *term;       /* borrowed, open while it plays */
+    struct frame_sink *sink;     /* borrowed; what is seen goes there; NULL = to the terminal */
     bool greedy;                 /* the likeliest action instead of a drawn one */
+    bool human;                  /* a person acts, by keys: play_keys.h */
     int episodes;                /* 0 = until stopped; < 0 = that on a terminal, else one */
-    struct vec_env *envs;        /* one; owned, like what follows */
-    const struct policy *policy; /* borrowed; NULL = random actions, and mix, explain are NULL */
+    const struct policy *policy; /* borrowed; NULL = a person, or random actions */
     const float *weights;        /* borrowed */
-    struct reward_mix *mix;
-    struct explain *explain;
-    uint64_t seed; /* of the actions */
+    struct vec_env *envs;        /* one; owned, like what follows */
+    struct reward_mix *mix;      /* NULL = the environment alone pays */
+    struct explain *explain;     /* NULL = nothing is known of labels */
+    uint64_t seed;               /* of the actions */
     /* play_agent.c */
     struct policy_actor *ws;
     uint8_t *obs;
@@ -37,6 +43,7 @@ struct play_agent {
     union action_cell action[BOUND_ACTION_PARTS]; /* in the environment's units */
     struct rng rng;
     double ext_sum, int_sum;
+    struct reward_ticks ticks;
     int episode;
 };
 

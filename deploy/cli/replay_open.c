@@ -95,7 +95,7 @@ static int open_env(struct replay_player *p, const struct config *said, const st
     struct config *cfg = xmalloc(sizeof *cfg);
     config_defaults(cfg);
     int rc = config_take_portable(cfg, said, given, p->path, err);
-    if (!rc && !p->json && (p->explain || isatty(STDOUT_FILENO)))
+    if (!rc && !p->json && (p->explain || p->sink || isatty(STDOUT_FILENO)))
         rc = config_set(cfg, "env.obs", "all", CONFIG_FILE, "onic replay", err);
     if (!rc)
         rc = config_overlay(cfg, given, err);

@@ -49,19 +49,27 @@ static int compare(const struct replay_player *p, int at, const struct env_resul
 }
 
 /* at: -1 before the first step. */
-static void replay_show(struct replay_player *p, int at)
+static int replay_show(struct replay_player *p, int at, struct onic_err *err)
 {
     struct buf picture, text;
+    int rc = ONIC_OK;
     buf_init(&picture, PICTURE_MAX);
     buf_init(&text, PICTURE_MAX);
-    picture_draw(p->env, p->obs, &picture);
     if (at < 0)
         buf_printf(&text, "the start of %d steps\n", p->replay.nsteps);
     else
         replay_line(&p->view, at, &text);
-    terminal_show(&p->term, &picture, &text);
+    if ((p->sink || p->term->tty) && !p->replay.crash)
+        reward_ticks_put(&p->ticks, &text);
+    if (p->sink) {
+        rc = p->sink->frame(p->sink, p->env, p->obs, text.data, at == p->replay.nsteps - 1, err);
+    } else {
+        picture_draw(p->env, p->obs, &picture);
+        terminal_show(p->term, &picture, &text);
+    }
     buf_release(&picture);
     buf_release(&text);
+    return rc;
 }
 
 static void print_explanation(struct replay_player *p, int at)
@@ -82,12 +90,14 @@ static void print_explanation(struct replay_player *p, int at)
 }
 
 /* Shows or collects a step that was played as recorded. */
-static void replay_report(struct replay_player *p, int at)
+static int replay_report(struct replay_player *p, int at, struct onic_err *err)
 {
-    p->view.ext_sum += p->replay.step[at].ext;
-    p->view.int_sum += p->replay.step[at].intrinsic;
+    const struct replay_step *s = &p->replay.step[at];
+    p->view.ext_sum += s->ext;
+    p->view.int_sum += s->intrinsic;
+    reward_ticks_add(&p->ticks, s->ext, s->intrinsic);
     if (p->explain && at + 1 != p->explain)
-        return;
+        return ONIC_OK;
     if (p->json && p->explain) {
         replay_explain_json(&p->view, at, &p->document);
     } else if (p->json) {
@@ -97,8 +107,9 @@ static void replay_report(struct replay_player *p, int at)
     } else if (p->explain) {
         print_explanation(p, at);
     } else {
-        replay_show(p, at);
+        return replay_show(p, at, err);
     }
+    return ONIC_OK;
 }
 
 static int start_episode(struct replay_player *p, struct onic_err *err)
@@ -117,12 +128,12 @@ static int play_steps(struct replay_player *p, struct onic_err *err)
     if (p->replay.crash)
         steps--; /* the last one ended the process that played it */
     int rc = start_episode(p, err);
-    if (!rc && p->term.tty)
-        replay_show(p, -1);
+    if (!rc && (p->sink || p->term->tty))
+        rc = replay_show(p, -1, err);
     for (int at = 0; !rc && at < steps; at++) {
         struct env_result x;
-        terminal_pace(&p->term);
-        if (p->term.quit)
+        terminal_pace(p->term);
+        if (p->term->quit)
             break;
         union action_cell action[BOUND_ACTION_PARTS];
         replay_action(&p->replay.step[at], &p->env->spec.actions, action);
@@ -130,10 +141,10 @@ static int play_steps(struct replay_player *p, struct onic_err *err)
         if (!rc)
             rc = compare(p, at, &x, err);
         if (!rc)
-            replay_report(p, at);
+            rc = replay_report(p, at, err);
     }
     if (!rc)
-        terminal_linger(&p->term);
+        terminal_linger(p->term);
     return rc;
 }
 
@@ -169,15 +180,15 @@ static void say_last_action(const struct replay_player *p)
     buf_release(&name);
 }
 
-static void say_result(const struct replay_player *p)
+void replay_say_result(const struct replay_player *p)
 {
     if (p->json && p->explain)
         fputs(p->document.data, stdout);
     else if (p->json)
         put_document(p);
-    else if (p->replay.crash && !p->term.quit)
+    else if (p->replay.crash && !p->term->quit)
         say_last_action(p);
-    else if (!p->explain && !p->term.quit)
+    else if (!p->explain && !p->term->quit)
         shown_printf(stdout, "%s%s%s after %d steps, as recorded\n", p->newest ? p->path : "",
                      p->newest ? ": " : "", p->replay.end, p->replay.nsteps);
 }
@@ -188,13 +199,7 @@ int replay_play(struct replay_player *p, struct onic_err *err)
     /* An unknown one has no labels to show: view.type stays NULL. */
     reward_model_find(p->replay.reward_model, &p->view.type, NULL);
     buf_init(&p->document, DOCUMENT_MAX);
-    if (!p->json && !p->explain)
-        terminal_open(&p->term);
-    int rc = play_steps(p, err);
-    terminal_close(&p->term);
-    if (!rc)
-        say_result(p);
-    return rc;
+    return play_steps(p, err);
 }
 
 void replay_close(struct replay_player *p)

@@ -12,8 +12,10 @@
 
 #include <stdbool.h>
 
+#include "deploy/cli/frame_sink.h"
 #include "deploy/cli/replay_find.h"
 #include "deploy/cli/replay_text.h"
+#include "deploy/cli/reward_ticks.h"
 #include "deploy/cli/terminal.h"
 
 struct replay_player {
@@ -21,7 +23,8 @@ struct replay_player {
     char path[REPLAY_PATH_MAX];
     int explain; /* step, 0 = none */
     bool json;
-    struct terminal term;
+    struct terminal *term;   /* borrowed, open while it plays */
+    struct frame_sink *sink; /* borrowed; what is seen goes there; NULL = to the terminal */
     /* replay_open.h */
     bool newest; /* of a run directory */
     struct replay replay;
@@ -31,11 +34,14 @@ struct replay_player {
     uint8_t *obs;
     /* replay_play.c */
     struct replay_view view;
+    struct reward_ticks ticks;
     struct buf document; /* --json: the steps */
 };
 
-/* Plays what replay_open opened, and says the result. ONIC_EINCOMPATIBLE: not as recorded. */
+/* Plays what replay_open opened. ONIC_EINCOMPATIBLE: not as recorded. */
 int replay_play(struct replay_player *p, struct onic_err *err);
+/* What was asked for, on standard output, when it has been played and the terminal is closed. */
+void replay_say_result(const struct replay_player *p);
 void replay_close(struct replay_player *p); /* also one that was never opened */
 
 #endif /* ONIC_DEPLOY_CLI_REPLAY_PLAY_H */

@@ -17,12 +17,14 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "actor/envs/env.h"
 #include "common/base/clock.h"
 #include "common/base/shown.h"
 #include "deploy/cli/screen.h"
 
 enum { TEXT_BYTES_MAX = 1 << 20, FRAME_BYTES_MAX = 1 << 23, STACK_BYTES = 1 << 16 };
-enum { ROWS_DEFAULT = 24, COLS_DEFAULT = 80, LINGER_MS = 1000 };
+enum { ROWS_DEFAULT = 24, COLS_DEFAULT = 80, LINGER_MS = 1000, ASK_OVER_MS = 1000 };
+enum { ESCAPE = 27 };
 
 static const double SPEED_MAX = 100, SPEED_MIN = 0.2;
 
@@ -192,6 +194,8 @@ static void terminal_draw(struct terminal *t)
         .keys = t->paused ? "space goes on, n one step, + faster, - slower, q quit"
                           : "space pauses, n one step, + faster, - slower, q quit",
         .few_keys = "space n + - q"};
+    if (t->person)
+        status = (struct screen_status){t->prompt, "Ctrl-C quits", "Ctrl-C"};
     if (!t->keys)
         status.keys = status.few_keys = "no keys in the background";
     struct screen s = terminal_window(t);
@@ -208,11 +212,20 @@ static void stand_still(void)
     terminal_handle(SIGTSTP, on_suspend);
 }
 
+static bool has_ended(struct terminal *t)
+{
+    if (!t->over || clock_ms() - t->asked_ms < ASK_OVER_MS)
+        return false;
+    t->asked_ms = clock_ms();
+    return t->over(t->over_ctx);
+}
+
 /* Signals since the last call. A program that had the keys waits in the background, as editors do.
  */
 static void attend(struct terminal *t)
 {
     t->quit |= stops > 0 || gone || ferror(stdout); /* of the latter main.c says why */
+    t->quit |= has_ended(t);
     bool lost = t->keys && !in_foreground();
     while (t->tty && !t->quit && (suspends || returned || lost)) {
         bool stop = suspends || (t->keys && !in_foreground());
@@ -236,7 +249,7 @@ static void attend(struct terminal *t)
 
 /* --- keys ------------------------------------------------------------------------------------ */
 
-static void on_key(struct terminal *t, char key)
+static void on_key(struct terminal *t, int key)
 {
     if (key == 'q' || key == 3 || key == 4) /* also Ctrl-C and Ctrl-D, as bytes */
         t->quit = true;
@@ -250,6 +263,36 @@ static void on_key(struct terminal *t, char key)
         t->speed = t->speed == 0 ? SPEED_MAX : t->speed > SPEED_MIN ? t->speed / 1.5 : t->speed;
 }
 
+/* The key at the beginning of what a terminal sent, 0 for one that is none of ours; returns its
+ * bytes. */
+static size_t key_at(const char *s, size_t n, int *key)
+{
+    static const int arrow[] = {ENV_KEY_UP, ENV_KEY_DOWN, ENV_KEY_RIGHT, ENV_KEY_LEFT};
+    size_t at = 1;
+    *key = s[0] == '\n' ? '\r' : (unsigned char)s[0] < 0x80 ? s[0] : 0;
+    if (s[0] != ESCAPE || n == 1)
+        return 1;
+    *key = (unsigned char)s[1] < 0x80 ? 0x80 | s[1] : 0; /* held with Alt */
+    if (s[1] != '[' && s[1] != 'O')
+        return 2;
+    for (at = 2; at < n && s[at] < 0x40;) /* ESC [ 1 ; 5 A */
+        at++;
+    *key = at < n && s[at] >= 'A' && s[at] <= 'D' ? arrow[s[at] - 'A'] : 0;
+    return at < n ? at + 1 : n;
+}
+
+static void take_keys(struct terminal *t, const char *keys, size_t n)
+{
+    int key;
+    for (size_t at = 0; at < n;) {
+        at += key_at(keys + at, n - at, &key);
+        if (!t->person)
+            on_key(t, key);
+        else if (key && t->waiting < TERMINAL_KEYS_MAX)
+            t->key[t->waiting++] = key;
+    }
+}
+
 /* Waits at most so long for a key and handles it. */
 static void await_key(struct terminal *t, int timeout_ms)
 {
@@ -260,8 +303,8 @@ static void await_key(struct terminal *t, int timeout_ms)
     ssize_t n = read(STDIN_FILENO, keys, sizeof keys);
     if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
         t->quit = true;
-    for (ssize_t i = 0; i < n && keys[i] != '\x1b'; i++) /* arrow keys and the like mean nothing */
-        on_key(t, keys[i]);
+    if (n > 0)
+        take_keys(t, keys, (size_t)n);
     if (n > 0)
         resized = 1; /* the status line tells */
 }
@@ -271,7 +314,7 @@ static void wait_for_step(struct terminal *t, int64_t at_least_ms)
     int64_t start = clock_ms();
     t->single = false;
     attend(t);
-    while (t->tty && !t->quit && !t->single) {
+    while ((t->tty || t->paced) && !t->quit && !t->single) {
         int64_t step = t->speed > 0 ? (int64_t)(1000.0 / t->speed) : 0;
         int64_t due = start + (t->speed > 0 && step < at_least_ms ? at_least_ms : step);
         int64_t left = due - clock_ms();
@@ -295,12 +338,42 @@ void terminal_linger(struct terminal *t)
     wait_for_step(t, LINGER_MS);
 }
 
+void terminal_wait(struct terminal *t, int ms)
+{
+    int64_t until = clock_ms() + ms, left;
+    attend(t);
+    while (!t->quit && (left = until - clock_ms()) > 0) {
+        await_key(t, left > 200 ? 200 : (int)left);
+        attend(t);
+    }
+}
+
+int terminal_key(struct terminal *t, const char *prompt)
+{
+    bool begins = !t->person;
+    t->person = true;
+    t->prompt = prompt;
+    if (t->tty && (begins || t->waiting == 0))
+        terminal_draw(t);
+    attend(t);
+    while (!t->quit && t->waiting == 0) {
+        await_key(t, 200);
+        attend(t);
+    }
+    if (t->quit)
+        return 0;
+    int key = t->key[0];
+    memmove(t->key, t->key + 1, (size_t)--t->waiting * sizeof t->key[0]);
+    return key;
+}
+
 /* --- from outside ---------------------------------------------------------------------------- */
 
 void terminal_open(struct terminal *t)
 {
     const char *term = getenv("TERM");
-    t->tty = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !(term && strcmp(term, "dumb") == 0);
+    t->tty = !t->silent && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) &&
+             !(term && strcmp(term, "dumb") == 0);
     t->colour = coloured = terminal_colour();
     buf_init(&t->picture, TEXT_BYTES_MAX);
     buf_init(&t->text, TEXT_BYTES_MAX);
@@ -326,20 +399,18 @@ void terminal_close(struct terminal *t)
 
 void terminal_show(struct terminal *t, const struct buf *picture, const struct buf *text)
 {
+    buf_reset(&t->text);
+    if (t->title[0])
+        buf_printf(&t->text, "%s\n", t->title);
+    buf_append(&t->text, text->data, text->len);
     if (t->tty) {
         buf_reset(&t->picture);
         buf_append(&t->picture, picture->data, picture->len);
-        buf_reset(&t->text);
-        buf_append(&t->text, text->data, text->len);
         shown_clean_lines(t->text.data, t->text.len); /* colours are for pictures */
         terminal_draw(t);
-    } else {
-        struct buf line; /* one per step */
-        buf_init(&line, text->len + 1);
-        buf_append(&line, text->data, text->len);
-        shown_clean_line(line.data, line.len);
-        puts(line.data);
-        buf_release(&line);
+    } else if (!t->silent) { /* one line per step */
+        shown_clean_line(t->text.data, t->text.len);
+        puts(t->text.data);
         fflush(stdout);
     }
     attend(t);
