@@ -86,7 +86,7 @@ int replay_find(char path[REPLAY_PATH_MAX], bool *found, struct onic_err *err)
         return err_set(err, ONIC_ECONFIG, "the path of %s is too long", k.newest);
     memcpy(path, file, strlen(file) + 1);
     *found = true;
-    shown_printf(stderr, "onic replay: %s, the newest of %d kept episode%s\n", path, k.episodes,
+    shown_printf(stderr, "onic: %s, the newest of %d kept episode%s\n", path, k.episodes,
                  k.episodes == 1 ? "" : "s");
     return ONIC_OK;
 }

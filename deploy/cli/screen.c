@@ -194,7 +194,7 @@ void screen_frame(const struct screen *s, const char *picture, const char *text,
     struct frame f = {.s = s, .out = out};
     struct extent p = screen_measure(s, picture), t = screen_measure(s, text);
     char note[64] = "";
-    int room = s->rows - 1; /* the status line is there in any case */
+    int room = s->rows - (status ? 1 : 0); /* its line is there in any case */
     int wanted = room - t.folded > room * 2 / 3 ? room - t.folded : room * 2 / 3;
     int picture_rows = lesser(p.rows, wanted);
     int text_rows = lesser(t.folded, room - picture_rows);
@@ -209,7 +209,9 @@ void screen_frame(const struct screen *s, const char *picture, const char *text,
     put_folded(&f, text, text_rows);
     if (roomy)
         screen_put_row(&f, "", 0);
-    buf_puts(out, f.row ? "\r\n\x1b[J" : "\x1b[H\x1b[J");
-    put_status(s, status, note, out);
+    if (f.row < s->rows) /* in the last row the cursor would erase its own character */
+        buf_puts(out, f.row ? "\r\n\x1b[J" : "\x1b[H\x1b[J");
+    if (status)
+        put_status(s, status, note, out);
     buf_puts(out, "\x1b[?7h");
 }

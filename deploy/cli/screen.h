@@ -23,7 +23,9 @@ struct screen_status {
     const char *state, *keys, *few_keys;
 };
 
-/* Appends a frame, from the top left corner of the window to its status line, with the sequences
+/* status may be NULL: no such line, and nobody is told what does not fit.
+ *
+ * Appends a frame, from the top left corner of the window to its status line, with the sequences
  * that put it there. picture and text: lines; lines of text are folded where they are too long, as
  * far as there is room. What does not fit is cut, and the status line then says which window would
  * do. */
