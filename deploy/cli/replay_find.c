@@ -90,3 +90,12 @@ int replay_find(char path[REPLAY_PATH_MAX], bool *found, struct onic_err *err)
                  k.episodes == 1 ? "" : "s");
     return ONIC_OK;
 }
+
+bool replay_find_newest(const char *run, char path[REPLAY_PATH_MAX])
+{
+    char dir[REPLAY_PATH_MAX + 16];
+    struct kept k = {.episodes = 0};
+    snprintf(dir, sizeof dir, "%.500s/replays", run);
+    return replay_find_look(dir, &k, NULL) == ONIC_OK && k.episodes > 0 &&
+           snprintf(path, REPLAY_PATH_MAX, "%s/%s", dir, k.newest) < REPLAY_PATH_MAX;
+}
