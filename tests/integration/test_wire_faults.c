@@ -4,6 +4,7 @@
 #define _DEFAULT_SOURCE
 #include <unistd.h>
 
+#include "tests/support/said.h"
 #include "tests/support/skewed_clock.h"
 #include "tests/support/wire_pair.h"
 
@@ -290,6 +291,7 @@ static void a_lost_actor_that_returns_goes_on_where_it_was(void **state)
     pair_play(a, 7, 1);
     pair_consume_one(l, a, 1);
     struct trajectory *t = wire_actor_take(a);
+    said_begin(LOG_WARN);
     skewed_clock_set(75000000000);
     int64_t end = clock_ms() + 3000;
     struct wire_learner_status s;
@@ -297,9 +299,11 @@ static void a_lost_actor_that_returns_goes_on_where_it_was(void **state)
         wire_learner_status(l, &s);
     } while (s.actors_connected && clock_ms() < end);
     assert_int_equal(s.actors_connected, 0);
+    assert_said("lost: lease expired after 7");
     pair_fill(t, 7, 2, 1);
     wire_actor_put(a, t);
     pair_consume_one(l, a, 2);
+    said_end();
     struct ledger led = pair_ledger(l);
     assert_balanced(&led);
     assert_int_equal(led.trajectories.produced, 2);

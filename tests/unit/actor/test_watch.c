@@ -13,12 +13,14 @@
 
 enum { LIMIT_S = 1, LONGER_MS = 2500, FINE = 3 };
 
-/* In a child, because the watch ends its process. */
-static int exit_of(void (*act)(struct watch *))
+/* In a child, because the watch ends its process. What it says goes to said[1]. */
+static int exit_of(void (*act)(struct watch *), const int said[2])
 {
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
+        if (said)
+            dup2(said[1], STDERR_FILENO);
         struct watch *w;
         struct onic_err err = {0};
         alarm(60); /* a watch that sees nothing */
@@ -61,15 +63,23 @@ static void wait_between_steps(struct watch *w)
 
 static void a_step_that_hangs_ends_the_actor(void **state)
 {
+    int said[2];
+    char text[400] = "";
     (void)state;
-    assert_int_equal(exit_of(hang), 75);
+    assert_int_equal(pipe(said), 0);
+    assert_int_equal(exit_of(hang, said), 75);
+    close(said[1]);
+    assert_true(read(said[0], text, sizeof text - 1) > 0);
+    close(said[0]);
+    assert_non_null(strstr(text, "environment step hung; ending this actor so that its supervisor "
+                                 "restarts it limit_s=1"));
 }
 
 static void signs_of_life_and_time_between_steps_do_not(void **state)
 {
     (void)state;
-    assert_int_equal(exit_of(step_slowly), FINE);
-    assert_int_equal(exit_of(wait_between_steps), FINE);
+    assert_int_equal(exit_of(step_slowly, NULL), FINE);
+    assert_int_equal(exit_of(wait_between_steps, NULL), FINE);
 }
 
 int main(void)

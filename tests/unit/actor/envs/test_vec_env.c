@@ -10,6 +10,7 @@
 #include "common/base/strmap.h"
 #include "common/base/xmalloc.h"
 #include "tests/onic_test.h"
+#include "tests/support/said.h"
 
 enum { E_MAX = 8 };
 
@@ -315,7 +316,11 @@ static void what_no_policy_can_use_breaks_the_episode(void **state)
         struct world w;
         open_bad(&w, rewards[k]);
         assert_ok(vec_env_reset_all(w.v, w.obs, w.r, &err));
+        said_begin(LOG_WARN);
         assert_ok(vec_env_step(w.v, action, w.obs, w.r, &err));
+        assert_said(
+            "an environment broke; its episode counts as cut off env=\"bad\" environment=0");
+        said_end();
         for (int i = 0; i < 2; i++) {
             assert_true(w.r[i].failed && !w.r[i].terminated && !w.r[i].truncated);
             assert_true(w.r[i].reward == 0 && vec_env_episode(w.v, i)->ret == 0);

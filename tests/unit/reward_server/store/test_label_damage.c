@@ -15,6 +15,7 @@
 #include "common/base/log.h"
 #include "reward_server/store/label_store.h"
 #include "reward_server/store/label_wal.h"
+#include "tests/support/said.h"
 
 enum { GROUPS = 40, GROUP = 8, LABELS = GROUPS * GROUP, PATHS = 400, FRAME = 24 + 4096 };
 
@@ -247,7 +248,10 @@ static void a_damaged_word_costs_a_server_no_label(void **state)
             off_t at = 32 + frame * (off_t)FRAME + place[i];
             copy(c->killed, c->at);
             flip(c->at, "-wal", at, 1);
+            said_begin(LOG_WARN);
             struct label_counts n = opened_by_a_server(c->at);
+            assert_said("the write-ahead file of the label store was damaged and is put right");
+            said_end();
             assert_int_equal(n.answered, LABELS);
             assert_int_equal(n.last_id, LABELS);
             assert_int_equal(n.quarantined, 0);
@@ -346,6 +350,13 @@ static void an_unfinished_write_is_dropped_and_not_called_damage(void **state)
     struct label_counts n = opened_by_a_server(c->at);
     assert_true(n.answered >= LABELS - GROUP);
     assert_int_equal(size_of(c->at, "-wal.damaged"), -1);
+    copy(c->killed, c->at); /* of its length, and not whole: it may have been the last write */
+    for (int i = 0; i < 40; i++)
+        flip(c->at, "-wal", size - 100 - 50 * i, i % 8);
+    said_begin(LOG_WARN);
+    assert_true(opened_by_a_server(c->at).answered >= LABELS - GROUP);
+    assert_said("the last labels of the store's write-ahead file are not whole");
+    said_end();
     assert_ok(label_wal_check("/nowhere/labels", &w, &err));
     assert_int_equal(w.damaged, 0);
 }
@@ -366,7 +377,10 @@ static void a_counter_that_fell_behind_costs_no_label(void **state)
     struct label_store *s = NULL;
     copy(c->closed, c->at);
     change_by_sql(c->at, "UPDATE meta SET value = value - 64 WHERE name = 'last_id'");
+    said_begin(LOG_WARN);
     assert_ok(label_store_open(&s, c->at, LABEL_STORE_SERVER, &err));
+    assert_said("the counter of the label store was damaged and is put right");
+    said_end();
     assert_ok(label_store_use(s, &identity, &err));
     struct label a = {.question = "new", .question_len = 3, .state = LABEL_ANSWERED, .raw = ""};
     assert_ok(label_store_answer(s, &a, 1, &err));

@@ -14,6 +14,7 @@
 #include "common/wire/frame/sock.h"
 #include "common/wire/weights/pull.h"
 #include "common/wire/weights/server.h"
+#include "tests/support/said.h"
 #include "tests/support/skewed_clock.h"
 #include "weights.pb-c.h"
 
@@ -266,7 +267,10 @@ static void a_wrong_chunk_is_found_at_once(void **state)
     struct liar *s = *state;
     make_weights(s, 1);
     s->lie = LIE_CHUNK;
+    said_begin(LOG_WARN);
     assert_true(wait_until(refused, s, PATIENCE_MS));
+    assert_said("received weights are damaged, pulling them again version=1 why=");
+    said_end();
     assert_true(s->chunks <= WEIGHTS_OUTSTANDING); /* the third was never asked for */
     assert_null(wire_weights_pull_get(s->pull, NULL));
     s->lie = LIE_NONE;
