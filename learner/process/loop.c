@@ -122,6 +122,7 @@ static void report_links(struct learner *r)
     metrics_set(m, "wire/duplicates_total", (double)s.duplicates);
     metrics_set(m, "wire/out_of_order_total", (double)s.out_of_order);
     metrics_set(m, "wire/fenced_total", (double)s.fenced);
+    metrics_set(m, "wire/old_session_total", (double)s.old_epoch);
     metrics_set(m, "wire/unproved_total", (double)s.unproved);
     metrics_set(m, "wire/cut_total", (double)s.cut);
     metrics_set(m, "wire/rejected_total", (double)s.rejected);

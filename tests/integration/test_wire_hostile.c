@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/base/rng.h"
+#include "tests/support/said.h"
 #include "tests/support/skewed_clock.h"
 #include "tests/support/wire_raw.h"
 
@@ -197,6 +198,39 @@ static void three_invalid_trajectories_in_a_row_end_the_session(void **state)
     clock_replace(NULL);
 }
 
+/* Finite, and still nothing that the policy of this run can have said. */
+static void values_beyond_those_of_the_policy_are_not_trained_on(void **state)
+{
+    struct wire_learner_params p = pair_learner_params("");
+    struct trajectory_shape shape = pair_shape(0);
+    struct frame f;
+    zmq_msg_t msg;
+    struct raw r;
+    (void)state;
+    p.value_most = 200;
+    open_raw_as(&r, &p);
+    join(&r);
+    struct trajectory *t = trajectory_create(&shape);
+    for (uint64_t seq = 1; seq <= 4; seq++) {
+        pair_fill(t, r.id, seq, 1);
+        t->value[3] = seq == 2 ? 201.0f : 199.0f;
+        t->flags[4] = STEP_TRUNCATED;
+        t->final_value[8] = seq == 3 ? -1.5e3f : -199.0f;
+        trajectory_seal(t->storage);
+        send_block(&r, t->storage, seq);
+        assert_true(await(&r, FRAME_CREDIT, &f, &msg));
+        zmq_msg_close(&msg);
+    }
+    struct ledger led = pair_ledger(r.l);
+    assert_balanced(&led);
+    assert_int_equal(led.trajectories.dropped[LEDGER_DROP_INVALID], 2);
+    struct wire_learner_status s;
+    wire_learner_status(r.l, &s);
+    assert_int_equal(s.queued, 2);
+    trajectory_free(t);
+    close_raw(&r);
+}
+
 /* Who asks for any number gets another than one in quarantine. */
 static void a_number_in_quarantine_is_given_to_nobody(void **state)
 {
@@ -341,6 +375,96 @@ static void more_than_was_granted_is_not_believed(void **state)
     close_raw(&r);
 }
 
+static size_t garbled(uint8_t *out, const struct raw *r, uint16_t type)
+{
+    uint8_t meta[32];
+    memset(meta, 0xff, sizeof meta); /* a number that does not end */
+    return build(out, head(r, (enum frame_type)type), meta, sizeof meta, NULL, 0);
+}
+
+/* Whatever it was meant to be; and ten of them end the session, as ten that are no frames do. */
+static void what_cannot_be_read_is_counted_and_ends_the_session(void **state)
+{
+    static const uint16_t types[] = {FRAME_HEARTBEAT, FRAME_SKIP, FRAME_BYE,  FRAME_HELLO,
+                                     FRAME_WELCOME,   50,         FRAME_READY};
+    uint8_t out[4096];
+    struct frame f;
+    zmq_msg_t msg;
+    (void)state;
+    for (size_t k = 0; k < sizeof types / sizeof *types; k++) {
+        struct raw r;
+        bool at_once = types[k] == FRAME_READY; /* who says READY waits for an answer */
+        open_raw(&r);
+        join(&r);
+        for (uint64_t n = 1; n <= (at_once ? 1 : 10); n++) {
+            zmq_send(r.socket, out, garbled(out, &r, types[k]), 0);
+            assert_true(wait_until(reached, &(struct goal){&r, n}, 5000));
+        }
+        assert_true(await(&r, FRAME_REJECT, &f, &msg));
+        Onic__Wire__Reject *m = onic__wire__reject__unpack(NULL, f.head.meta_len, f.meta);
+        assert_non_null(m);
+        assert_int_equal(m->code, at_once ? WIRE_REJECT_INCOMPATIBLE : WIRE_REJECT_REVOKED);
+        onic__wire__reject__free_unpacked(m, NULL);
+        zmq_msg_close(&msg);
+        assert_int_equal(bad_so_far(&r), at_once ? 1 : 10);
+        close_raw(&r);
+    }
+}
+
+/* Numbers that cannot be skipped are neither settled nor overlooked. */
+static void a_skip_beyond_what_was_granted_is_a_bad_message(void **state)
+{
+    uint8_t meta[64], out[256];
+    struct raw r;
+    (void)state;
+    open_raw(&r);
+    join(&r);
+    Onic__Wire__Skip far = ONIC__WIRE__SKIP__INIT, strange = ONIC__WIRE__SKIP__INIT;
+    far.from = strange.from = strange.to = 1;
+    far.to = BOUND_WINDOW + 1;
+    strange.reason = LEDGER_DROPS;
+    const Onic__Wire__Skip *wrong[] = {&far, &strange};
+    for (int i = 0; i < 2; i++) {
+        size_t n = onic__wire__skip__pack(wrong[i], meta);
+        n = build(out, head(&r, FRAME_SKIP), meta, n, NULL, 0);
+        zmq_send(r.socket, out, n, 0);
+        assert_true(wait_until(reached, &(struct goal){&r, (uint64_t)i + 1}, 5000));
+    }
+    struct ledger led = pair_ledger(r.l);
+    assert_int_equal(led.trajectories.produced, 0);
+    assert_alive(&r);
+    close_raw(&r);
+}
+
+/* Whoever runs the learner reads who sends what. */
+static void what_is_thrown_away_is_said(void **state)
+{
+    struct trajectory_shape shape = pair_shape(0);
+    struct raw r;
+    (void)state;
+    said_begin(LOG_WARN);
+    open_raw(&r);
+    zmq_send(r.socket, "nonsense", 8, 0);
+    assert_said("a message was thrown away reason=\"short\"");
+    close_raw(&r);
+    open_raw(&r);
+    join(&r);
+    struct trajectory *t = trajectory_create(&shape);
+    pair_fill(t, r.id, 1, 1);
+    t->logp[2] = NAN;
+    trajectory_seal(t->storage);
+    send_block(&r, t->storage, 1);
+    assert_said("an invalid trajectory was dropped actor=0 field=\"logp\" why=\"logp[2] is ");
+    trajectory_free(t);
+    close_raw(&r);
+    open_raw(&r);
+    say_ready(&r, "3 masked");
+    assert_said(
+        "an actor does not fit to this run actor=0 host=\"\" differs=\"actions: actor 3 masked");
+    said_end();
+    close_raw(&r);
+}
+
 /* A connection that asks for one number after the other gets one. */
 static void one_connection_is_one_actor(void **state)
 {
@@ -435,11 +559,15 @@ int main(void)
         cmocka_unit_test(another_action_space_is_told_so),
         cmocka_unit_test(hostile_protobuf_in_every_message_changes_nothing),
         cmocka_unit_test(three_invalid_trajectories_in_a_row_end_the_session),
+        cmocka_unit_test(values_beyond_those_of_the_policy_are_not_trained_on),
         cmocka_unit_test(a_number_in_quarantine_is_given_to_nobody),
         cmocka_unit_test(sequence_numbers_are_taken_in_order_and_once),
         cmocka_unit_test(data_of_another_epoch_or_incarnation_is_not_used),
         cmocka_unit_test(a_large_description_is_refused_at_once),
         cmocka_unit_test(more_than_was_granted_is_not_believed),
+        cmocka_unit_test(what_cannot_be_read_is_counted_and_ends_the_session),
+        cmocka_unit_test(a_skip_beyond_what_was_granted_is_a_bad_message),
+        cmocka_unit_test(what_is_thrown_away_is_said),
         cmocka_unit_test(one_connection_is_one_actor),
         cmocka_unit_test(a_flood_of_hellos_is_held_back_and_told_to_come_again),
         cmocka_unit_test(too_few_open_files_are_refused_with_the_remedy),

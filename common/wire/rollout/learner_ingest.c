@@ -20,39 +20,9 @@
 #include "common/wire/rollout/learner_state.h"
 #include "session.pb-c.h"
 
-/* What an actor sent three times it would send again at once. */
-enum { QUARANTINE_MS = 60000 };
+enum { FRAMES_PER_TURN = 256, WARN_MS = 60000 };
 
-enum { FRAMES_PER_TURN = 256, INVALID_RUN_MAX = 3, BAD_PER_MINUTE = 10, WARN_MS = 60000 };
-
-/* --- misbehaviour ------------------------------------------------------------------------ */
-
-static void revoke(struct wire_learner *w, struct peer *p, const char *why)
-{
-    char text[400];
-    snprintf(text, sizeof text, "actor %u (host %s, pid %u) sent nonsense too often, last: %s",
-             p->id, p->host, p->pid, why);
-    log_error(text, kv("actor", p->id));
-    struct frame_head of = wire_learner_head(w, FRAME_REJECT, p);
-    wire_learner_reject(w, &p->route, &of, WIRE_REJECT_REVOKED, text);
-    peer_close(w, p, LEDGER_LOSTS, LEDGER_DROP_INVALID);
-    p->revoked = true;
-    p->quarantined_until_ms = clock_ms() + QUARANTINE_MS;
-}
-
-/* True when this was once too often. */
-static bool one_more_bad(struct wire_learner *w, struct peer *p, const char *why)
-{
-    int64_t now = clock_ms();
-    if (now - p->bad_minute_ms > 60000) {
-        p->bad_minute_ms = now;
-        p->bad_minute = 0;
-    }
-    if (++p->bad_minute < BAD_PER_MINUTE && p->invalid_run < INVALID_RUN_MAX)
-        return false;
-    revoke(w, p, why);
-    return true;
-}
+/* --- what is no frame --------------------------------------------------------------------- */
 
 static void bad_frame(struct wire_learner *w, const struct sock_route *from, enum frame_bad bad,
                       const struct frame *f)
@@ -71,7 +41,7 @@ static void bad_frame(struct wire_learner *w, const struct sock_route *from, enu
     }
     for (int i = 0; i < w->npeers; i++)
         if (peer_alive(w->peers[i]) && sock_route_equal(&w->peers[i]->route, from)) {
-            one_more_bad(w, w->peers[i], frame_bad_name(bad));
+            wire_learner_warned(w, w->peers[i], frame_bad_name(bad));
             break;
         }
     pthread_mutex_unlock(&w->lock);
@@ -86,10 +56,7 @@ static bool is_oversized(struct wire_learner *w, struct peer *p, const struct fr
         most = trajectory_bytes_max(&p->shape);
     if (bytes <= most)
         return false;
-    w->status.rx_bad++;
-    w->rx_bad[FRAME_BAD_LENGTH]++;
-    if (p)
-        one_more_bad(w, p, "a message larger than any of its trajectories");
+    wire_learner_bad(w, p, FRAME_BAD_LENGTH, "a message larger than any of its trajectories");
     return true;
 }
 
@@ -215,7 +182,7 @@ static bool ingest_settle(struct wire_learner *w, struct peer *p, struct receive
         if (log_every_ms(&w->log_ms, 1000))
             log_warn("an invalid trajectory was dropped", kv("actor", p->id), kv("field", bad),
                      kv("why", why));
-        one_more_bad(w, p, why);
+        wire_learner_warned(w, p, why);
         return false;
     }
     p->invalid_run = 0;
@@ -315,7 +282,10 @@ static bool ingest_trajectory(struct wire_learner *w, const struct sock_route *f
 {
     pthread_mutex_lock(&w->lock);
     struct peer *p = ingest_session(w, from, f);
-    bool kept = p && p->state == PEER_RUNNING && ingest_ordered(w, p, f, msg);
+    bool running = p && p->state == PEER_RUNNING;
+    if (p && !running) /* sent before its READY came; it comes again */
+        w->status.out_of_order++;
+    bool kept = running && ingest_ordered(w, p, f, msg);
     pthread_mutex_unlock(&w->lock);
     return kept;
 }
@@ -326,26 +296,35 @@ static void heartbeat(struct wire_learner *w, struct peer *p, const struct frame
 {
     const Onic__Wire__Heartbeat *m =
         meta_unpack(w->arena, &onic__wire__heartbeat__descriptor, f->meta, f->head.meta_len);
-    if (!m || !m->own)
+    if (!m || !m->own) {
+        wire_learner_bad(w, p, FRAME_BAD_META, "a HEARTBEAT that cannot be read");
         return;
-    if (!peer_claim_holds(w, p, m->own->produced))
+    }
+    if (!wire_learner_believes(w, p, m->own->produced))
         return;
     if (m->own->produced > p->produced)
         p->produced = m->own->produced;
     p->env_steps = m->own->env_steps;
     p->cpu_ms = m->own->cpu_ms;
-    if (p->state == PEER_RUNNING) {
+    if (p->state == PEER_RUNNING)
         ingest_grant(w, p, false);
-    }
 }
 
 static void ingest_skip(struct wire_learner *w, struct peer *p, const struct frame *f)
 {
     const Onic__Wire__Skip *m =
         meta_unpack(w->arena, &onic__wire__skip__descriptor, f->meta, f->head.meta_len);
-    if (!m || p->state != PEER_RUNNING || m->reason >= LEDGER_DROPS)
+    bool known = m && m->reason < LEDGER_DROPS;
+    if (!known || m->to > p->settled_seq + BOUND_WINDOW) {
+        if (wire_learner_bad(w, p, FRAME_BAD_META, "a SKIP that cannot be") || !known)
+            return;
+    }
+    if (p->state != PEER_RUNNING) {
+        w->status.out_of_order++;
         return;
+    }
     bool go_back = m->from > p->settled_seq + 1;
+    w->status.out_of_order += go_back || m->to > p->credit_until;
     if (!go_back && m->to <= p->credit_until)
         while (p->settled_seq < m->to)
             if (!ingest_repeated(w, p))
@@ -378,8 +357,7 @@ static void ingest_control(struct wire_learner *w, const struct sock_route *from
         wire_learner_bye(w, p, f);
         break;
     default:
-        w->status.rx_bad++;
-        w->rx_bad[FRAME_BAD_TYPE]++;
+        wire_learner_bad(w, p, FRAME_BAD_TYPE, "a message that no actor sends");
     }
 }
 

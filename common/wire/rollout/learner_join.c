@@ -169,7 +169,10 @@ static bool account_holds(struct wire_learner *w, const struct peer *p,
 {
     if (!p->route.len || a->incarnation != p->incarnation)
         return true;
-    return a->acked <= p->settled_seq && peer_claim_holds(w, p, a->produced);
+    if (a->acked <= p->settled_seq)
+        return peer_claim_holds(w, p, a->produced);
+    wire_learner_bad(w, NULL, FRAME_BAD_META, "");
+    return false;
 }
 
 /* The previous incarnation as its ledger page tells it; NULL, or 0: none is known. */
@@ -340,12 +343,15 @@ static void come_back(struct wire_learner *w, const struct sock_route *from, con
                             "restart the actor to join it");
         return;
     }
-    if (h->actor_id >= PEERS_MAX || !m->own || m->own->acked > m->own->produced ||
-        m->own->produced - m->own->acked > BOUND_WINDOW || m->own->produced >= 1ull << 48)
+    if (h->actor_id >= PEERS_MAX || !m->own || m->own->incarnation != h->incarnation ||
+        m->own->acked > m->own->produced || m->own->produced - m->own->acked > BOUND_WINDOW ||
+        m->own->produced >= 1ull << 48) {
+        wire_learner_bad(w, NULL, FRAME_BAD_META, "");
         return;
+    }
     if (!p)
         p = peer_add(w, h->actor_id);
-    if (m->own->incarnation != h->incarnation || !account_holds(w, p, m->own))
+    if (!account_holds(w, p, m->own))
         return;
     if (p->incarnation !=
         h->incarnation) { /* WELCOME came from a life that the checkpoint does not know */
@@ -408,8 +414,7 @@ void wire_learner_hello(struct wire_learner *w, const struct sock_route *from,
     const Onic__Wire__Hello *m =
         meta_unpack(w->arena, &onic__wire__hello__descriptor, f->meta, f->head.meta_len);
     if (!m || m->role != WIRE_ROLE_ACTOR) {
-        w->status.rx_bad++;
-        w->rx_bad[FRAME_BAD_META]++;
+        wire_learner_bad(w, peer_of_route(w, from), FRAME_BAD_META, "a HELLO that cannot be read");
         return;
     }
     if (!admitted(w, from, f))
@@ -503,6 +508,7 @@ void wire_learner_ready(struct wire_learner *w, struct peer *p, const struct fra
     struct buf diff;
     buf_init(&diff, 900);
     if (!read_claim(m, f, &c)) {
+        wire_learner_bad(w, NULL, FRAME_BAD_META, ""); /* its session ends in any case */
         buf_puts(&diff, "the READY message cannot be decoded");
     } else {
         wire_learner_compare(w, &c, &diff);
@@ -545,7 +551,11 @@ void wire_learner_bye(struct wire_learner *w, struct peer *p, const struct frame
 {
     const Onic__Wire__Bye *m =
         meta_unpack(w->arena, &onic__wire__bye__descriptor, f->meta, f->head.meta_len);
-    if (!m || !m->own || !peer_claim_holds(w, p, m->own->produced))
+    if (!m || !m->own) {
+        wire_learner_bad(w, p, FRAME_BAD_META, "a BYE that cannot be read");
+        return;
+    }
+    if (!wire_learner_believes(w, p, m->own->produced))
         return;
     if (m->own->produced > p->produced)
         p->produced = m->own->produced;

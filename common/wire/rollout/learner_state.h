@@ -7,6 +7,7 @@
  * learner_link.c      API: life, queue, publishing, status     (training thread)
  * learner_accounts.c  accounts of the actors and the ledger    (both threads, under the lock)
  * learner_ingest.c    the trajectory socket                    (ingest thread)
+ * learner_conduct.c   actors that send nonsense                (ingest thread)
  * learner_join.c      HELLO, READY and BYE                     (ingest thread)
  * learner_compare.c   what an actor and the others differ in   (ingest thread)
  * learner_send.c      frames to actors                         (ingest thread)
@@ -112,8 +113,9 @@ struct wire_learner {
 
     pthread_mutex_t lock;
     pthread_cond_t arrived;
-    struct peer **peers; /* [npeers], in order of first HELLO */
-    int npeers, peers_cap;
+    struct peer *
+        *peers; /* [npeers], those with an open account first: only they are gone through */
+    int npeers, nopen, peers_cap;
     int32_t *peer_of_id; /* [PEERS_MAX] index into peers, -1 = none */
     uint32_t next_incarnation;
     int actors_max;    /* open files allow so many at once */
@@ -139,6 +141,8 @@ struct wire_learner {
 /* learner_accounts.c; all under the lock */
 struct peer *peer_find(struct wire_learner *w, uint32_t id);
 struct peer *peer_add(struct wire_learner *w, uint32_t id);
+/* After its account was opened or closed. */
+void peer_sort(struct wire_learner *w, struct peer *p);
 bool peer_alive(const struct peer *p);
 uint64_t peer_outstanding(const struct peer *p); /* accepted, not yet booked */
 /* The next sequence number is settled on the wire: accepted for training, or booked at once with a
@@ -180,6 +184,14 @@ void peer_revoke_credit(struct wire_learner *w, struct peer *p);
 
 /* learner_ingest.c */
 void *wire_learner_ingest(void *arg);
+
+/* learner_conduct.c; under the lock. One more message that says nothing, of p (NULL: of a
+ * stranger), is counted. True: it was one too many, p's session has ended. */
+bool wire_learner_bad(struct wire_learner *w, struct peer *p, enum frame_bad bad, const char *why);
+/* The same of one that is counted already. */
+bool wire_learner_warned(struct wire_learner *w, struct peer *p, const char *why);
+/* peer_claim_holds, and what does not is a bad message of p. */
+bool wire_learner_believes(struct wire_learner *w, struct peer *p, uint64_t produced);
 
 /* learner_send.c; under the lock */
 struct frame_head wire_learner_head(const struct wire_learner *w, enum frame_type type,
