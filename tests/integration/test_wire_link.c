@@ -2,12 +2,15 @@
 /* test_wire_link.c - actor and learner links in one process: the happy path over every transport,
  * and how they part. */
 #define _DEFAULT_SOURCE
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <unistd.h>
 #include <zmq.h>
 
 #include "common/base/xmalloc.h"
 #include "common/config/config.h"
-#include "tests/support/wire_pair.h"
+#include "tests/support/wire_raw.h"
 
 static void one_of_each_transport(const char *address, void *context)
 {
@@ -111,6 +114,69 @@ static void both_ends_take_the_largest_window_that_can_be_asked_for(void **state
     wire_learner_free(l);
 }
 
+/* An address of this machine that others can reach, too. */
+static bool find_own_address(char out[64])
+{
+    struct ifaddrs *all = NULL;
+    bool found = false;
+    assert_int_equal(getifaddrs(&all), 0);
+    for (struct ifaddrs *i = all; i && !found; i = i->ifa_next) {
+        if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET || (i->ifa_flags & IFF_LOOPBACK))
+            continue;
+        struct sockaddr_in a;
+        memcpy(&a, i->ifa_addr, sizeof a);
+        found = inet_ntop(AF_INET, &a.sin_addr, out, 64) != NULL;
+    }
+    freeifaddrs(all);
+    return found;
+}
+
+/* Whoever answers at a learner's address must not make actors open sockets of their machine. */
+static void a_learner_elsewhere_names_no_path_for_its_weights(void **state)
+{
+    char host[64], listen[100], at[300];
+    uint8_t out[1024], meta[512];
+    size_t size = sizeof at;
+    (void)state;
+    if (!find_own_address(host))
+        skip();
+    void *context = zmq_ctx_new(), *learner = zmq_socket(context, ZMQ_ROUTER);
+    snprintf(listen, sizeof listen, "tcp://%s:*", host);
+    assert_int_equal(zmq_bind(learner, listen), 0);
+    assert_int_equal(zmq_getsockopt(learner, ZMQ_LAST_ENDPOINT, at, &size), 0);
+    struct wire_actor_params p = {.learner = at, .actor_id = -1, .fixed_options = ""};
+    struct wire_actor *a = NULL;
+    struct wire_welcome w;
+    struct onic_err err = {0};
+    assert_int_equal(wire_actor_create(&a, &p, &err), ONIC_OK);
+    zmq_msg_t name, hello;
+    zmq_msg_init(&name);
+    zmq_msg_init(&hello);
+    int64_t end = clock_ms() + 8000;
+    while (zmq_msg_recv(&name, learner, ZMQ_DONTWAIT) < 0 && clock_ms() < end)
+        wire_actor_welcome(a, 10, &w, &err);
+    assert_true(zmq_msg_recv(&hello, learner, 0) > 0);
+    Onic__Wire__Welcome m = ONIC__WIRE__WELCOME__INIT;
+    static uint8_t path[] = "ipc:///run/somebody.sock";
+    m.weights_address = (ProtobufCBinaryData){sizeof path - 1, path};
+    m.window = 2;
+    m.incarnation = 77;
+    size_t n = onic__wire__welcome__pack(&m, meta);
+    struct frame_head h = {.type = FRAME_WELCOME, .epoch = 1, .incarnation = 77};
+    n = build(out, h, meta, n, NULL, 0);
+    zmq_msg_send(&name, learner, ZMQ_SNDMORE);
+    zmq_send(learner, out, n, 0);
+    int rc;
+    while ((rc = wire_actor_welcome(a, 50, &w, &err)) == ONIC_EAGAIN && clock_ms() < end)
+        ;
+    assert_int_equal(rc, ONIC_EINCOMPATIBLE);
+    assert_non_null(strstr(err.msg, "names ipc:///run/somebody.sock for its weights, a path of "));
+    wire_actor_free(a);
+    zmq_msg_close(&hello);
+    zmq_close(learner);
+    zmq_ctx_term(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -118,6 +184,7 @@ int main(void)
         cmocka_unit_test(trajectories_arrive_as_they_were_written_over_tcp),
         cmocka_unit_test(trajectories_arrive_as_they_were_written_over_inproc),
         cmocka_unit_test(both_ends_take_the_largest_window_that_can_be_asked_for),
+        cmocka_unit_test(a_learner_elsewhere_names_no_path_for_its_weights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

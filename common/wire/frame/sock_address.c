@@ -317,6 +317,11 @@ void sock_reachable(const char *announced, const char *via, char out[SOCK_ADDRES
         sock_address_join(out, split(via, &v) && v.host[0] ? v.host : "127.0.0.1", a.port);
 }
 
+bool sock_may_name(const char *announced, const char *via)
+{
+    return is_tcp(announced) || !sock_is_exposed(via);
+}
+
 /* A port that is free on this endpoint now. */
 static bool free_port(const char *endpoint, char port[PORT_MAX])
 {

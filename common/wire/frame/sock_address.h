@@ -58,6 +58,9 @@ void sock_announce(const char *address, const char *first, const char *bound,
  * (tcp://0.0.0.0:P): the host by which the owner itself was reached (via), and port P. Any other
  * address is copied. */
 void sock_reachable(const char *announced, const char *via, char out[SOCK_ADDRESS_MAX]);
+/* Whether a peer that was reached by `via` may name `announced` for another of its sockets: a path
+ * is one of this machine, which a peer elsewhere cannot mean. */
+bool sock_may_name(const char *announced, const char *via);
 /* How a process of this machine reaches a socket that listens at `address`: a numeric address,
  * loopback for every interface. A port `*` becomes one that is free now; it is not held. */
 int sock_local(const char *address, const char *option, char listen[SOCK_ADDRESS_MAX],

@@ -159,6 +159,19 @@ static void first_welcome(struct wire_actor *w, const Onic__Wire__Welcome *m, co
     w->welcomed_once = true;
 }
 
+static bool is_place_of_weights(struct wire_actor *w, const char *announced)
+{
+    char text[700];
+    if (sock_may_name(announced, w->learner))
+        return true;
+    snprintf(text, sizeof text,
+             "the learner at %.250s names %.250s for its weights, a path of this machine, which is "
+             "not its own; its --weights.listen must be a tcp address",
+             w->learner, announced);
+    session_finish(w, ONIC_EINCOMPATIBLE, text);
+    return false;
+}
+
 static void session_welcome(struct wire_actor *w, const struct frame *f)
 {
     const Onic__Wire__Welcome *m =
@@ -176,6 +189,8 @@ static void session_welcome(struct wire_actor *w, const struct frame *f)
                  kv("to_send_again", (int64_t)(w->produced - w->acked)));
     char announced[SOCK_ADDRESS_MAX], address[SOCK_ADDRESS_MAX];
     meta_text(announced, sizeof announced, &m->weights_address);
+    if (!is_place_of_weights(w, announced))
+        return;
     sock_reachable(announced, w->learner, address);
     if (!w->welcomed_once)
         first_welcome(w, m, f);

@@ -44,6 +44,17 @@ static void only_tcp_beyond_loopback_is_exposed(void **state)
         assert_false(sock_is_exposed(closed[i]));
 }
 
+static void a_peer_elsewhere_names_no_path_here(void **state)
+{
+    static const char *const here[] = {"tcp://127.0.0.1:5555", "ipc:///tmp/x", "inproc://x"};
+    (void)state;
+    assert_false(sock_may_name("ipc:///tmp/w", "tcp://10.0.0.1:5555"));
+    assert_false(sock_may_name("inproc://w", "tcp://no.such.name.invalid:5555"));
+    assert_true(sock_may_name("tcp://10.0.0.2:5556", "tcp://10.0.0.1:5555"));
+    for (size_t i = 0; i < sizeof here / sizeof *here; i++)
+        assert_true(sock_may_name("ipc:///tmp/w", here[i]));
+}
+
 static void what_is_no_address_is_refused(void **state)
 {
     (void)state;
@@ -224,6 +235,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_wildcard_is_reached_through_the_host_of_its_owner),
         cmocka_unit_test(only_tcp_beyond_loopback_is_exposed),
+        cmocka_unit_test(a_peer_elsewhere_names_no_path_here),
         cmocka_unit_test(what_is_no_address_is_refused),
         cmocka_unit_test(a_peer_needs_a_host_and_a_port),
         cmocka_unit_test(a_name_that_does_not_resolve_is_said),
