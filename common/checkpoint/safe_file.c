@@ -100,7 +100,18 @@ static int open_temp(const struct safe_io *io, const char *path, const char *res
         if (reserve || (errno != EEXIST && errno != EINTR))
             break;
     }
-    return err_set(err, ONIC_ECANTCREATE, "cannot create %s: %s", temp, strerror(errno));
+    int rc = err_set(err, ONIC_ECANTCREATE, "cannot create %s: %s", temp, strerror(errno));
+    if (reserve)
+        io->rename(temp, reserve);
+    return rc;
+}
+
+/* Space that was reserved stays reserved, whatever is in it now: what was too large for it, or
+ * could not be made durable, may fit or succeed the next time. */
+static void give_up_temp(const struct safe_io *io, const char *temp, const char *reserve)
+{
+    if (!reserve || io->rename(temp, reserve) != 0)
+        io->unlink(temp);
 }
 
 static int write_part(const struct safe_io *io, int fd, const struct safe_part *part,
@@ -237,7 +248,7 @@ static int replace_once(const struct safe_io *io, const char *path, const char *
     if (!rc && io->rename(temp, path) < 0)
         rc = err_set(err, ONIC_EIO, "cannot rename %s to %s: %s", temp, path, strerror(errno));
     if (rc) {
-        io->unlink(temp);
+        give_up_temp(io, temp, reserve);
         return rc;
     }
     return sync_folder(io, path, err);

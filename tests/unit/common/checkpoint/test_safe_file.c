@@ -301,6 +301,64 @@ static void a_full_disk_takes_checkpoints_where_space_is_reserved(void **state)
     checkpoint_free(c);
 }
 
+/* What has outgrown the reserve fails, and the reserve stays: the next one may fit. */
+static void a_reserve_that_is_too_small_is_kept(void **state)
+{
+    static const float many[5000];
+    struct checkpoint *c = filled(1.0f), *large = filled(2.0f);
+    struct safe_io full = SAFE_IO_POSIX;
+    (void)state;
+    full.open = full_open;
+    full.fallocate = full_fallocate;
+    disk_is_full = false;
+    checkpoint_add_f32(large, "more", 1, 5000, many);
+    checkpoint_use_io(c, &full);
+    checkpoint_use_io(large, &full);
+    assert_ok(checkpoint_write(c, path, &err)); /* now its size is known */
+    assert_true(checkpoint_reserve(c, dir));
+    off_t kept = size_of(CHECKPOINT_RESERVE);
+    assert_true(kept > 0);
+    disk_is_full = true;
+    for (int i = 0; i < 3; i++) {
+        assert_int_not_equal(checkpoint_write_version(large, dir, 1, NULL, NULL), ONIC_OK);
+        assert_int_equal(size_of(CHECKPOINT_RESERVE), kept);
+        assert_int_equal(files_in_dir(), 2);
+    }
+    assert_ok(checkpoint_write_version(c, dir, 2, NULL, &err));
+    checkpoint_free(c);
+    checkpoint_free(large);
+}
+
+/* Whichever call fails while the reserve is written over. */
+static void a_failure_in_the_reserve_keeps_it(void **state)
+{
+    struct checkpoint *c = filled(1.0f);
+    int failures = 0;
+    (void)state;
+    assert_ok(checkpoint_write(c, path, &err)); /* now its size is known */
+    for (fail_at = 2;; fail_at++) { /* the first one makes the file that there is no room for */
+        struct safe_io io = FAULTY;
+        io.open = full_open;
+        io.fallocate = full_fallocate;
+        disk_is_full = false;
+        assert_true(checkpoint_reserve(c, dir));
+        checkpoint_use_io(c, &io);
+        disk_is_full = true;
+        calls = 1;
+        int rc = checkpoint_write_version(c, dir, 1, NULL, NULL);
+        disk_is_full = false;
+        checkpoint_use_io(c, &SAFE_IO_POSIX);
+        if (!rc)
+            break;
+        failures++;
+        bool there = size_of("ckpt-000000000001.safetensors") > 0; /* it has its name already */
+        assert_true(there || size_of(CHECKPOINT_RESERVE) >= size_of("ckpt"));
+        assert_int_equal(files_in_dir(), 2);
+    }
+    assert_true(failures > 5);
+    checkpoint_free(c);
+}
+
 /* A milestone is a second name of a checkpoint: its bytes stay. */
 static void a_milestone_is_never_written_over(void **state)
 {
@@ -337,6 +395,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_full_device_is_an_error, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_disk_takes_checkpoints_where_space_is_reserved,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(a_reserve_that_is_too_small_is_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_failure_in_the_reserve_keeps_it, setup, teardown),
         cmocka_unit_test_setup_teardown(a_milestone_is_never_written_over, setup, teardown),
         cmocka_unit_test_setup_teardown(a_missing_folder_cannot_be_created_in, setup, teardown),
     };
