@@ -142,19 +142,38 @@ static int read_newest_checkpoint(const char *dir, const struct config *given, s
     return rc;
 }
 
+/* The file as it is now, and what it lacks of the newest checkpoint. Whoever may edit the file may
+ * name paths in it, so none that stands there is asked for. */
+static int take_edited(const char *dir, const struct config *given, struct config *out,
+                       struct onic_err *err)
+{
+    struct config *decided = xmalloc(sizeof *decided), *file = xmalloc(sizeof *file);
+    *decided = *given;
+    config_defaults(file);
+    int rc = read_config_file(dir, file, err);
+    if (!rc)
+        rc = config_overlay(decided, file, err);
+    if (!rc)
+        rc = read_newest_checkpoint(dir, decided, out, err);
+    if (rc == ONIC_ENOTFOUND && run_file_exists(dir, "config.yaml")) { /* nothing was trained yet */
+        config_defaults(out);
+        rc = ONIC_OK;
+    }
+    if (!rc)
+        rc = read_config_file(dir, out, err);
+    free(decided);
+    free(file);
+    return rc;
+}
+
 int run_config_take(const char *dir, const struct config *given, struct config *out,
                     struct onic_err *err)
 {
     if (given->run_config == CONFIG_run_config_kept)
         return run_dir_config(dir, out, err);
-    bool edited = given->run_config == CONFIG_run_config_edited;
-    int rc = read_newest_checkpoint(dir, given, out, err);
-    if (edited && rc == ONIC_ENOTFOUND) { /* nothing was trained with anything yet */
-        config_defaults(out);
-        rc = ONIC_OK;
-    }
-    if (!rc && edited)
-        rc = read_config_file(dir, out, err);
+    int rc = given->run_config == CONFIG_run_config_edited
+                 ? take_edited(dir, given, out, err)
+                 : read_newest_checkpoint(dir, given, out, err);
     if (!rc)
         mark_defaults(out);
     return rc;

@@ -48,8 +48,8 @@ static int open_run(const struct config *given, struct config *cfg, bool *resume
     return rc;
 }
 
-/* A run that learns with 0.25, in a checkpoint too. */
-static void make_run(void)
+/* A run that learns with 0.25, and a checkpoint of it that holds `kept`. */
+static void make_run_of(const char *kept)
 {
     struct config given, cfg;
     bool resumed;
@@ -60,12 +60,16 @@ static void make_run(void)
     assert_ok(open_run(&given, &cfg, &resumed, &err));
     assert_ok(run_dir_write(files_in("run"), &cfg, resumed, &err));
     assert_ok(run_id_read(files_in("run"), id, &err));
-    static const char kept[] = "train:\n  lr: 0.125\nlabels:\n  path: '/etc/x'\n";
     struct checkpoint *c = checkpoint_create();
-    checkpoint_add_bytes(c, "config", kept, sizeof kept - 1);
+    checkpoint_add_bytes(c, "config", kept, strlen(kept));
     checkpoint_add_bytes(c, "run_id", id, sizeof id);
     assert_ok(checkpoint_write_version(c, files_in("run/checkpoints"), 5, NULL, &err));
     checkpoint_free(c);
+}
+
+static void make_run(void)
+{
+    make_run_of("train:\n  lr: 0.125\nlabels:\n  path: '/etc/x'\n");
 }
 
 static size_t read_stored(char text[TEXT_MAX])
@@ -151,6 +155,26 @@ static void a_word_lets_it_go_on_with_the_file_or_the_checkpoint(void **state)
     assert_close(rate_with("checkpoint"), 0.125, 1e-12, 0);
     assert_int_equal(unlink(files_in("run/config.yaml")), 0);
     assert_close(rate_with("checkpoint"), 0.125, 1e-12, 0);
+}
+
+/* A checkpoint gives no path; the file that its owner edited does. */
+static void an_edited_file_may_name_paths(void **state)
+{
+    static const char here[] = "env: {options: 'level=/levels/1'}\n",
+                      nothing[] = "run: {seed: 2}\n";
+    struct config given, cfg;
+    bool resumed;
+    (void)state;
+    make_run_of("env:\n  options: 'level=/levels/0'\n");
+    config_defaults(&given);
+    set(&given, "run.config", "checkpoint");
+    assert_err(open_run(&given, &cfg, &resumed, &err), ONIC_ECONFIG, "give --env.options=...");
+    set(&given, "run.config", "edited");
+    store(here, sizeof here - 1);
+    assert_ok(open_run(&given, &cfg, &resumed, &err));
+    assert_string_equal(cfg.env_options, "level=/levels/1");
+    store(nothing, sizeof nothing - 1); /* it is asked for */
+    assert_err(open_run(&given, &cfg, &resumed, &err), ONIC_ECONFIG, "give --env.options=...");
 }
 
 /* What is taken over so is stored whole, and the next life needs no word. */
@@ -361,6 +385,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_DIR(a_configuration_that_was_cut_or_changed_is_refused),
         IN_DIR(a_word_lets_it_go_on_with_the_file_or_the_checkpoint),
+        IN_DIR(an_edited_file_may_name_paths),
         IN_DIR(the_next_life_finds_it_whole_again),
         IN_DIR(a_lost_version_is_no_lost_run),
         IN_DIR(a_run_of_an_older_onic_goes_on),
