@@ -126,7 +126,11 @@ static void small_messages_earn_no_credit(void **state)
         w.look[5].received = 3 * (uint64_t)i;
         check(&w, i / 2);
     }
-    w.look[5].received += 5001;
+    assert_int_equal(w.cuts, 0);
+    w.look[5].received += 5000;
+    check(&w, 501);
+    assert_int_equal(w.cuts, 0);
+    w.look[5].received += 1;
     check(&w, 501);
     assert_int_equal(w.cut[5], CROWD_ENDLESS);
     sock_crowd_free(w.c);
