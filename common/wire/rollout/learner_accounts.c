@@ -47,6 +47,26 @@ struct peer *peer_add(struct wire_learner *w, uint32_t id)
     return p;
 }
 
+static void swap_peers(struct wire_learner *w, int a, int b)
+{
+    struct peer *p = w->peers[a];
+    w->peers[a] = w->peers[b];
+    w->peers[b] = p;
+    w->peer_of_id[w->peers[a]->id] = a;
+    w->peer_of_id[p->id] = b;
+}
+
+/* Numbers that somebody had once are many where actors come and go, or send nonsense on purpose. */
+void peer_sort(struct wire_learner *w, struct peer *p)
+{
+    int at = w->peer_of_id[p->id];
+    bool open = p->state != PEER_CLOSED;
+    if (open && at >= w->nopen)
+        swap_peers(w, at, w->nopen++);
+    else if (!open && at < w->nopen)
+        swap_peers(w, at, --w->nopen);
+}
+
 bool peer_alive(const struct peer *p)
 {
     return p->state == PEER_JOINED || p->state == PEER_RUNNING;
@@ -170,7 +190,7 @@ static void note_age(struct wire_learner *w, struct peer *p, bool stale)
     *(stale ? &p->recent_stale : &p->recent_used) += 1;
     if (stale && wastes_most(p) && log_every_ms(&w->stale_log_ms, STALE_LOG_MS)) {
         int actors = 0;
-        for (int i = 0; i < w->npeers; i++)
+        for (int i = 0; i < w->nopen; i++)
             actors += peer_alive(w->peers[i]) && wastes_most(w->peers[i]);
         log_warn("most of what an actor plays is too old to be trained on when it comes, and is "
                  "thrown away: it is too slow for this run. A smaller env.count or train.rollout "
@@ -272,6 +292,7 @@ void peer_close(struct wire_learner *w, struct peer *p, enum ledger_lost lost,
     peer_revoke_credit(w, p);
     peer_left(w, p);
     p->state = PEER_CLOSED;
+    peer_sort(w, p);
     p->env_steps_before += p->env_steps;
     p->cpu_ms_before += p->cpu_ms;
     p->env_steps = p->cpu_ms = 0;
@@ -279,7 +300,6 @@ void peer_close(struct wire_learner *w, struct peer *p, enum ledger_lost lost,
 
 void peer_open(struct wire_learner *w, struct peer *p, uint64_t incarnation)
 {
-    (void)w;
     ONIC_ASSERT(p->state == PEER_CLOSED);
     p->incarnation = incarnation;
     p->produced = p->settled_seq = p->booked = p->credit_until = p->given_up = 0;
@@ -289,6 +309,7 @@ void peer_open(struct wire_learner *w, struct peer *p, uint64_t incarnation)
     p->recent_used = p->recent_stale = 0;
     p->challenged_ms = 0;
     p->state = PEER_JOINED;
+    peer_sort(w, p);
     trace(OPENED, .actor = p->id, .incarnation = incarnation);
 }
 
@@ -371,10 +392,8 @@ void books_ledger(struct wire_learner *w, struct ledger *out)
 {
     sums_of(&w->trajectories, &out->trajectories);
     sums_of(&w->steps, &out->steps);
-    for (int i = 0; i < w->npeers; i++) {
+    for (int i = 0; i < w->nopen; i++) {
         const struct peer *p = w->peers[i];
-        if (p->state == PEER_CLOSED)
-            continue;
         uint64_t open = p->produced - p->booked - booked_out_of_order(p) - p->given_up;
         out->trajectories.produced += p->produced;
         out->trajectories.in_flight += open;
@@ -389,7 +408,7 @@ void books_ledger(struct wire_learner *w, struct ledger *out)
 static uint64_t load_of_idle(const struct wire_learner *w, const struct peer *but)
 {
     uint64_t load = 0;
-    for (int i = 0; i < w->npeers; i++) {
+    for (int i = 0; i < w->nopen; i++) {
         const struct peer *p = w->peers[i];
         if (p != but && p->state == PEER_RUNNING && p->credit_until <= p->settled_seq)
             load += load_of(w, p->steps_each);

@@ -39,7 +39,7 @@ static void bad_frame(struct wire_learner *w, const struct sock_route *from, enu
                  f->head.major, f->head.minor, FRAME_MAJOR, FRAME_MINOR);
         wire_learner_reject(w, from, &f->head, WIRE_REJECT_INCOMPATIBLE, text);
     }
-    for (int i = 0; i < w->npeers; i++)
+    for (int i = 0; i < w->nopen; i++)
         if (peer_alive(w->peers[i]) && sock_route_equal(&w->peers[i]->route, from)) {
             wire_learner_warned(w, w->peers[i], frame_bad_name(bad));
             break;
@@ -420,8 +420,8 @@ static void check_lease(struct wire_learner *w, struct peer *p, int64_t now)
 static void grant_in_turn(struct wire_learner *w, bool announce)
 {
     int first = w->turn, left_out = -1;
-    for (int k = 0; k < w->npeers; k++) {
-        int i = (first + k) % w->npeers;
+    for (int k = 0; k < w->nopen; k++) {
+        int i = (first + k) % w->nopen;
         struct peer *p = w->peers[i];
         if (p->state != PEER_RUNNING)
             continue;
@@ -444,7 +444,7 @@ static void ingest_tick(struct wire_learner *w)
     if (retry)
         w->starved = false;
     w->drain_told |= draining;
-    for (int i = 0; i < w->npeers; i++) {
+    for (int i = 0; i < w->nopen; i++) {
         struct peer *p = w->peers[i];
         check_lease(w, p, now);
         if (draining && peer_alive(p))

@@ -83,7 +83,7 @@ static void join_welcome(struct wire_learner *w, struct peer *p)
 /* The actor that this connection is already. */
 static struct peer *peer_of_route(const struct wire_learner *w, const struct sock_route *from)
 {
-    for (int i = 0; i < w->npeers; i++)
+    for (int i = 0; i < w->nopen; i++)
         if (peer_alive(w->peers[i]) && sock_route_equal(&w->peers[i]->route, from))
             return w->peers[i];
     return NULL;
@@ -143,7 +143,7 @@ static void refuse_other_key(struct wire_learner *w, const struct peer *p,
 static int free_id(struct wire_learner *w, const struct sock_route *from)
 {
     int64_t now = clock_ms();
-    for (int i = 0; i < w->npeers; i++)
+    for (int i = 0; i < w->nopen; i++)
         if (w->peers[i]->state == PEER_JOINED && sock_route_equal(&w->peers[i]->route, from))
             return (int)w->peers[i]->id;
     int end = w->p.deterministic ? w->p.deterministic_actors : PEERS_MAX;
@@ -394,7 +394,7 @@ static bool admitted(struct wire_learner *w, const struct sock_route *from, cons
     }
     w->hello_room -= 1.0;
     int alive = 0;
-    for (int i = 0; i < w->npeers; i++)
+    for (int i = 0; i < w->nopen; i++)
         alive += peer_alive(w->peers[i]) && !sock_route_equal(&w->peers[i]->route, from);
     if (alive < w->actors_max)
         return true;
@@ -490,7 +490,7 @@ static void warn_of_too_many(struct wire_learner *w, const struct peer *p)
     if (!load || w->p.deterministic)
         return;
     uint64_t room = lag_room(w) / load;
-    for (int i = 0; i < w->npeers; i++)
+    for (int i = 0; i < w->nopen; i++)
         running += w->peers[i]->state == PEER_RUNNING;
     if (running <= room || !log_every_ms(&w->crowd_log_ms, CROWD_MS))
         return;

@@ -421,7 +421,7 @@ static bool any_actor_alive(struct wire_learner *w)
 {
     bool any = false;
     pthread_mutex_lock(&w->lock);
-    for (int i = 0; i < w->npeers; i++)
+    for (int i = 0; i < w->nopen; i++)
         any |= peer_alive(w->peers[i]);
     pthread_mutex_unlock(&w->lock);
     return any;
@@ -437,7 +437,7 @@ void wire_learner_drain(struct wire_learner *w, int timeout_ms)
         nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
     stop_threads(w, 500);
     pthread_mutex_lock(&w->lock);
-    for (int i = 0; i < w->npeers; i++)
-        peer_close(w, w->peers[i], LEDGER_LOST_ACTOR_UNKNOWN, 0);
+    while (w->nopen > 0)
+        peer_close(w, w->peers[0], LEDGER_LOST_ACTOR_UNKNOWN, 0);
     pthread_mutex_unlock(&w->lock);
 }

@@ -121,6 +121,7 @@ static void get_peer(struct wire_learner *w, struct cursor *in)
     }
     struct peer *p = peer_add(w, (uint32_t)id);
     p->state = get64(in) ? PEER_ABSENT : PEER_CLOSED;
+    peer_sort(w, p);
     p->incarnation = get64(in);
     p->produced = get64(in);
     p->booked = get64(in);
@@ -158,7 +159,7 @@ static void forget_peers(struct wire_learner *w)
         free(w->peers[i]->snap_booked);
         free(w->peers[i]);
     }
-    w->npeers = 0;
+    w->npeers = w->nopen = 0;
 }
 
 int wire_learner_load(struct wire_learner *w, const void *blob, size_t len, struct onic_err *err)
