@@ -9,12 +9,11 @@
 #include <string.h>
 
 #include "tests/chaos/cases.h"
-#include "tests/chaos/proxy.h"
 
 enum { PLANES = 2 };
 
-static bool put_between(struct storm *s, struct proxy *p, char listen[128], char reach[128],
-                        const char *name, uint64_t seed)
+bool case_between(struct storm *s, struct proxy *p, char listen[128], char reach[128],
+                  const char *name, uint64_t seed)
 {
     char path[128];
     snprintf(path, sizeof path, "%.100s/%s", s->dir, name);
@@ -29,8 +28,8 @@ int case_proxy(struct chaos_case *k)
     struct storm s;
     struct proxy proxy[PLANES] = {{0}};
     bool ok = storm_open(&s, k->base, k->seed, case_options) &&
-              put_between(&s, &proxy[0], s.learner_listen, s.learner_reach, "pl", k->seed) &&
-              put_between(&s, &proxy[1], s.server_listen, s.server_reach, "pr", k->seed + 1) &&
+              case_between(&s, &proxy[0], s.learner_listen, s.learner_reach, "pl", k->seed) &&
+              case_between(&s, &proxy[1], s.server_listen, s.server_reach, "pr", k->seed + 1) &&
               storm_start_all(&s);
     for (int i = 0; ok && i < k->faults * PROXY_FAULTS; i++) {
         proxy_ask(&proxy[rng_below(&s.rng, 3) == 0], (enum proxy_fault)(i % PROXY_FAULTS));

@@ -82,6 +82,7 @@ void check_actors(struct check *c);
 int check_labels(struct check *c, const char *run, struct onic_err *err);
 /* check_files.c */
 int check_files(struct check *c, const char *run, struct onic_err *err);
+int check_read_ledger(const char *run, struct ledger *out, struct onic_err *err);
 
 /* NULL: this incarnation has no trace. */
 const struct check_made *check_made_by(const struct check *c, uint64_t run, uint64_t incarnation);

@@ -10,7 +10,7 @@
 
 enum { LEDGER_MAX = 65536 };
 
-static int ledger_read(const char *run, struct ledger *out, struct onic_err *err)
+int check_read_ledger(const char *run, struct ledger *out, struct onic_err *err)
 {
     char path[4096], text[LEDGER_MAX];
     snprintf(path, sizeof path, "%s/ledger.json", run);
@@ -93,7 +93,7 @@ int check_files(struct check *c, const char *run, struct onic_err *err)
 {
     struct ledger l;
     bool ended = c->nlives && c->lives[c->nlives - 1].ended;
-    int rc = ledger_read(run, &l, err);
+    int rc = check_read_ledger(run, &l, err);
     if (!rc)
         check_ledger(c, &l, ended);
     else if (rc == ONIC_ENOTFOUND && !ended) /* a run that was killed early */

@@ -28,26 +28,30 @@ static const struct {
     {"cgroup", "a memory cgroup that is too small (root)", case_cgroup, 8},
     {"network", "partitions, loss, resets, a slow line between namespaces (root)", case_network, 6},
     {"determinism", "kills, and the same weights as without", case_determinism, 20},
+    {"flood", "thousands of malformed frames from fifty connections", case_flood, 20},
+    {"soak", "one fault a minute; what each process holds", case_soak, 2},
 };
 enum { CASES = sizeof cases / sizeof *cases, ROUNDS_MAX = 100000 };
 
 struct arguments {
     uint64_t seed;
     int faults, rounds;
-    const char *report, *base;
+    const char *report, *base, *samples;
     bool keep;
 };
 
 static const char usage[] =
-    "usage: onic-chaos [--seed=N] [--faults=N] [--rounds=N] [--report=FILE] [--keep] [CASE...]\n"
+    "usage: onic-chaos [--seed=N] [--faults=N] [--rounds=N] [--report=FILE] [--samples=FILE] "
+    "[--keep] [CASE...]\n"
     "Runs actors, a learner and a reward server under faults and checks what they did. --faults: "
-    "of\n"
-    "each part or kind in a round. --rounds: runs of each case, with seeds N, N + 1, ... With\n"
-    "--report each round is a line of JSON in FILE, and rounds that stand there already are "
-    "passed\n"
-    "over, so that the same command goes on where it was stopped. --keep keeps every run, not "
-    "only\n"
-    "those that failed. Exit code 70 when a promise is broken.\n";
+    "of each\n"
+    "part or kind in a round. --rounds: runs of each case, with seeds N, N + 1, ... With --report "
+    "each round\n"
+    "is a line of JSON in FILE, and rounds that stand there already are passed over, so that the "
+    "same command\n"
+    "goes on where it was stopped. --samples: what each process holds, while the case soak runs. "
+    "--keep keeps\n"
+    "every run, not only those that failed. Exit code 70 when a promise is broken.\n";
 
 /* --- report -------------------------------------------------------------------------------- */
 
@@ -123,8 +127,11 @@ static int run_case(int which, const struct arguments *a)
 {
     int failed = 0, skipped = 0, faults = a->faults ? a->faults : cases[which].faults;
     for (int round = 0; round < a->rounds; round++) {
-        struct chaos_case k = {
-            .seed = a->seed + (uint64_t)round, .faults = faults, .base = a->base, .keep = a->keep};
+        struct chaos_case k = {.seed = a->seed + (uint64_t)round,
+                               .faults = faults,
+                               .base = a->base,
+                               .samples = a->samples,
+                               .keep = a->keep};
         char key[128];
         round_key(key, cases[which].name, k.seed, faults);
         if (is_done(a->report, key))
@@ -159,10 +166,13 @@ static int bad_usage(const char *what)
 
 static int read_arguments(struct arguments *a, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"seed", required_argument, NULL, 's'},   {"faults", required_argument, NULL, 'f'},
-        {"rounds", required_argument, NULL, 'r'}, {"report", required_argument, NULL, 'o'},
-        {"keep", no_argument, NULL, 'k'},         {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"seed", required_argument, NULL, 's'},
+                                            {"faults", required_argument, NULL, 'f'},
+                                            {"rounds", required_argument, NULL, 'r'},
+                                            {"report", required_argument, NULL, 'o'},
+                                            {"samples", required_argument, NULL, 'm'},
+                                            {"keep", no_argument, NULL, 'k'},
+                                            {NULL, 0, NULL, 0}};
     const char *tmp = getenv("TMPDIR");
     *a = (struct arguments){.seed = (uint64_t)time(NULL), .rounds = 1, .base = tmp ? tmp : "/tmp"};
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -178,6 +188,9 @@ static int read_arguments(struct arguments *a, int argc, char **argv)
             break;
         case 'o':
             a->report = optarg;
+            break;
+        case 'm':
+            a->samples = optarg;
             break;
         case 'k':
             a->keep = true;

@@ -60,6 +60,7 @@ const char *storm_part_name(int part)
 bool storm_open(struct storm *s, const char *base, uint64_t seed, const char *options)
 {
     memset(s, 0, sizeof *s);
+    s->recover_ms = STORM_RECOVER_MS;
     snprintf(s->dir, sizeof s->dir, "%.200s/onic-chaos-XXXXXX", base);
     if (!mkdtemp(s->dir))
         return storm_fail(s, "no folder can be made below %.200s: %s", base, strerror(errno));
@@ -84,8 +85,8 @@ static void part_words(const struct storm *s, int part, char *out, size_t size)
     else if (part == STORM_SERVER)
         snprintf(out, size, "--run-dir=%s --listen=%s %s", s->run, s->server_listen, s->options);
     else
-        snprintf(out, size, "--learner=%s --actors.id=%d --actors.state_dir=%s/actors",
-                 s->learner_reach, part, s->run);
+        snprintf(out, size, "--learner=%s --actors.id=%d --actors.state_dir=%s/actors %s",
+                 s->learner_reach, part, s->run, s->actor_options);
 }
 
 /* path: cgroup.procs of a cgroup, or NULL. */
@@ -325,9 +326,9 @@ bool storm_look(struct storm *s)
         follow_trace(s, &s->part[i]);
         reap(s, i);
         struct storm_part *p = &s->part[i];
-        if (p->sick && storm_now_ns() - p->hurt_ns > (uint64_t)STORM_RECOVER_MS * 1000000u)
+        if (p->sick && storm_now_ns() - p->hurt_ns > (uint64_t)s->recover_ms * 1000000u)
             storm_fail(s, "%s %d has not recovered within %d s", storm_part_name(i), i,
-                       STORM_RECOVER_MS / 1000);
+                       s->recover_ms / 1000);
     }
     return !s->failed;
 }

@@ -44,7 +44,8 @@ struct storm {
     char dir[256], run[300], traces[300];
     char learner_listen[128], learner_reach[128]; /* where it binds, where actors look for it */
     char server_listen[128], server_reach[128];
-    char options[STORM_TEXT_MAX];              /* of all parts */
+    char options[STORM_TEXT_MAX];              /* of learner and reward server */
+    char actor_options[STORM_TEXT_MAX];        /* what actors do not take from a learner */
     char preload[STORM_PARTS][STORM_TEXT_MAX]; /* NAME=VALUE words for the next life of a part */
     struct storm_part part[STORM_PARTS];
     struct storm_times times[TRACE_ROLES];
@@ -52,6 +53,7 @@ struct storm {
     char actor_net[64];         /* file of the network namespace that actors live in; "" = ours */
     uint64_t consumed, durable; /* seen since the beginning */
     uint64_t version;           /* of the weights, as the learner said last */
+    int recover_ms;             /* a part that is not well for so long has failed */
     bool may_end, ended;        /* the learner may end by itself, and then the actors; it has */
     bool may_refuse;            /* a part may say that the machine has too little for it */
     bool failed;
