@@ -61,8 +61,9 @@ static void sweep_child_become(const struct sweep_child_wish *w, const char *pro
 int sweep_child_start(const struct sweep_child_wish *w, pid_t *pid, off_t *said,
                       struct onic_err *err)
 {
-    char program[PATHS_MAX];
-    int n = 0, rc = paths_program(program, sizeof program, err);
+    /* found once: a program that is built anew while a sweep goes on has another name in /proc */
+    static char program[PATHS_MAX];
+    int n = 0, rc = program[0] ? ONIC_OK : paths_program(program, sizeof program, err);
     if (rc)
         return rc;
     int log = open(w->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);

@@ -169,6 +169,29 @@ static void a_failed_run_is_named_and_stops_no_other(void **state)
     assert_true(steps_of(s, "runs/two/none-s2") >= 2000);
 }
 
+/* Somebody builds while a sweep goes on: its next run starts from the new file. */
+static void a_program_that_is_replaced_is_no_end(void **state)
+{
+    struct scene *s = *state;
+    struct scene run = *s;
+    write_in(s, "bare.yaml",
+             "options: {env.id: corridor, reward.model: none, actors.count: 1,\n"
+             "          train.batch: 512, train.threads: 1}\n"
+             "seeds: [1, 2]\n");
+    snprintf(run.run, sizeof run.run, "%s/runs/bare/s1", s->dir);
+    const char *place = "mkdir bin && cp $ONIC_BUILD/onic bin && cp bin/onic bin/new && "
+                        "ln -s $ONIC_BUILD/onic-* bin && "
+                        "exec bin/onic sweep bare.yaml --frames=300000";
+    program_start_shell(&s->a, s->dir, "a", place);
+    scene_await_metric(&run, "env_steps", 0);
+    char from[300], to[300];
+    snprintf(from, sizeof from, "%s/bin/new", s->dir);
+    snprintf(to, sizeof to, "%s/bin/onic", s->dir);
+    assert_int_equal(rename(from, to), 0);
+    assert_int_equal(program_wait(&s->a, SCENE_LONG_MS), 0);
+    assert_said(s, "2 of 2 runs are done");
+}
+
 static void what_is_wrong_is_said_before_anything_begins(void **state)
 {
     struct scene *s = *state;
@@ -210,6 +233,7 @@ int main(void)
         SCENE(a_folder_is_of_one_sweep),
         SCENE(a_stopped_sweep_goes_on_where_it_was),
         SCENE(a_failed_run_is_named_and_stops_no_other),
+        SCENE(a_program_that_is_replaced_is_no_end),
         SCENE(what_is_wrong_is_said_before_anything_begins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
