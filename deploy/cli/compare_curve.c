@@ -62,11 +62,31 @@ static void curve_add(struct compare_curve *c, const double *row, int *room)
     c->n++;
 }
 
+/* The first episodes to end are the short ones, in which the task was solved by chance: what is
+ * said of few episodes is no beginning of a curve. Of a run that never had so many, all stays. */
+static bool is_of_episodes(const char *metric)
+{
+    static const char *const groups[] = {"policy_stats/", "reward/", "len/"};
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
+        if (strncmp(metric, groups[i], strlen(groups[i])) == 0)
+            return true;
+    return false;
+}
+
+static void drop_first_episodes(struct compare_curve *c, const char *const *names, int rows)
+{
+    for (int i = 0; i < rows && i < c->n; i++)
+        for (int k = COMPARE_METRICS; k < c->columns; k++)
+            if (is_of_episodes(names[k - COMPARE_METRICS]))
+                c->row[(size_t)i * (size_t)c->columns + (size_t)k] = (double)NAN;
+}
+
 static void curve_read_lines(struct compare_curve *c, FILE *f, const char *const *names)
 {
     char *line = xmalloc(CURVE_LINE_MAX);
     double row[COMPARE_COLUMNS_MAX];
-    int room = 0;
+    int room = 0, before = -1; /* rows of fewer than COMPARE_EPISODES */
+    double episodes;
     while (c->n < CURVE_ROWS_MAX && curve_line(f, line, &c->skipped)) {
         if (!compare_scan_number(line, "env_steps", &row[COMPARE_FRAMES]) ||
             !compare_scan_number(line, "wall_s", &row[COMPARE_SECONDS]))
@@ -75,7 +95,11 @@ static void curve_read_lines(struct compare_curve *c, FILE *f, const char *const
             if (!compare_scan_number(line, names[i - COMPARE_METRICS], &row[i]))
                 row[i] = (double)NAN;
         curve_add(c, row, &room);
+        if (before < 0 && (!compare_scan_number(line, "train/episodes_total", &episodes) ||
+                           episodes >= COMPARE_EPISODES))
+            before = c->n - 1;
     }
+    drop_first_episodes(c, names, before);
     free(line);
 }
 

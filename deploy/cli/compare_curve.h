@@ -6,7 +6,8 @@
  *
  * The file may be that of a run that goes on, or be damaged: lines that are not whole, too long or
  * no object are left out, and so are values that are no finite numbers. What was rolled back
- * (frames that fall) is not part of the curve. */
+ * (frames that fall) is not part of the curve, nor are outcomes of the first COMPARE_EPISODES
+ * episodes. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,7 +15,7 @@
 #include "common/base/err.h"
 
 enum compare_column { COMPARE_FRAMES, COMPARE_SECONDS, COMPARE_METRICS };
-enum { COMPARE_COLUMNS_MAX = 6, COMPARE_HOLDS = 5 };
+enum { COMPARE_COLUMNS_MAX = 6, COMPARE_HOLDS = 5, COMPARE_EPISODES = 100 };
 
 struct compare_curve {
     int n, columns;

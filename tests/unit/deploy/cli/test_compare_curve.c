@@ -106,6 +106,26 @@ static void a_threshold_counts_where_it_is_held(void **state)
     compare_curve_free(&c);
 }
 
+/* The first episodes to end are short, and were solved by chance. */
+static void the_first_hundred_episodes_are_no_beginning(void **state)
+{
+    (void)state;
+#define OF_EPISODES(frames, episodes, success)                                                     \
+    "{\"wall_s\":" #frames ",\"env_steps\":" #frames ",\"train/episodes_total\":" #episodes        \
+    ",\"policy_stats/success_rate\":" #success ",\"reward/reward\":1}\n"
+    struct compare_curve c = curve_of(OF_EPISODES(10, 2, 1.0) OF_EPISODES(20, 99, 0.3) OF_EPISODES(
+        30, 100, 0.1) OF_EPISODES(40, 5, 0.2)); /* the last in another life, which goes on */
+    assert_int_equal(c.n, 4);
+    assert_true(isnan(compare_at(&c, 0, Y)) && isnan(compare_at(&c, 1, Y)));
+    assert_true(isnan(compare_at(&c, 1, Y + 1)));
+    assert_close(compare_at(&c, 2, Y), 0.1, 1e-12, 0);
+    assert_close(compare_at(&c, 3, Y), 0.2, 1e-12, 0);
+    compare_curve_free(&c);
+    c = curve_of(OF_EPISODES(10, 2, 1.0) OF_EPISODES(20, 3, 0.5)); /* there are no others yet */
+    assert_close(compare_at(&c, 0, Y), 1.0, 1e-12, 0);
+    compare_curve_free(&c);
+}
+
 static void a_run_without_metrics_is_named(void **state)
 {
     (void)state;
@@ -128,6 +148,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(between_rows_it_is_linear_and_beyond_it_stays, files_setup,
                                         files_teardown),
         cmocka_unit_test_setup_teardown(a_threshold_counts_where_it_is_held, files_setup,
+                                        files_teardown),
+        cmocka_unit_test_setup_teardown(the_first_hundred_episodes_are_no_beginning, files_setup,
                                         files_teardown),
         cmocka_unit_test_setup_teardown(a_run_without_metrics_is_named, files_setup,
                                         files_teardown),
