@@ -15,6 +15,10 @@ static int replay_on_extra(void *ctx, const char *name, const char *value, struc
         p->json = true;
         return ONIC_OK;
     }
+    if (strncmp(name, "frames", 6) == 0) {
+        p->frames = true;
+        return ONIC_OK;
+    }
     if (strncmp(name, "speed", 5) == 0)
         return config_flag_real(name, value, 0, 1e6, &p->term->speed, err);
     int64_t step = p->explain;
@@ -43,13 +47,14 @@ int cmd_replay(int argc, char **argv)
         .program = "onic replay",
         .rows = "env.nle env.plugin labels",
         .usage = "usage: onic replay FILE|RUN [--explain=STEP] [--speed=STEPS_PER_SECOND] "
-                 "[--json]\n"
+                 "[--json [--frames]]\n"
                  "Plays an episode of RUN/replays/ again, of a run directory the newest one. "
                  "--explain says what a step was paid for: "
                  "caption, label (or the\n"
                  "score of a trained model and the newest pair), annotator, goal, raw answer, "
-                 "occurrence and resulting reward.\n",
-        .extra = (const char *const[]){"--json=-", "--explain=", "--speed=", NULL},
+                 "occurrence and resulting reward. --frames: the pictures, too, of each the lines "
+                 "that changed.\n",
+        .extra = (const char *const[]){"--json=-", "--frames", "--explain=", "--speed=", NULL},
         .on_extra = replay_on_extra,
         .on_positional = replay_on_positional,
         .ctx = &p,

@@ -76,6 +76,15 @@ static int replay_check_actions(const struct replay_player *p, struct onic_err *
     return ONIC_OK;
 }
 
+static int check_frames(const struct replay_player *p, struct onic_err *err)
+{
+    if (p->frames && (!p->json || p->explain))
+        return err_set(err, ONIC_ECONFIG,
+                       "--frames adds the pictures to the steps of --json: give both, without "
+                       "--explain");
+    return ONIC_OK;
+}
+
 static int check_explained(const struct replay_player *p, struct onic_err *err)
 {
     if (p->explain > p->replay.nsteps)
@@ -95,7 +104,7 @@ static int open_env(struct replay_player *p, const struct config *said, const st
     struct config *cfg = xmalloc(sizeof *cfg);
     config_defaults(cfg);
     int rc = config_take_portable(cfg, said, given, p->path, err);
-    if (!rc && !p->json && (p->explain || p->sink || isatty(STDOUT_FILENO)))
+    if (!rc && (p->frames || (!p->json && (p->explain || p->sink || isatty(STDOUT_FILENO)))))
         rc = config_set(cfg, "env.obs", "all", CONFIG_FILE, "onic replay", err);
     if (!rc)
         rc = config_overlay(cfg, given, err);
@@ -115,6 +124,8 @@ int replay_open(struct replay_player *p, const struct config *given, struct onic
         rc = replay_read(&p->replay, p->path, err);
     if (!rc)
         rc = said_options(said, &p->replay, p->path, err);
+    if (!rc)
+        rc = check_frames(p, err);
     if (!rc)
         rc = check_explained(p, err);
     if (!rc)

@@ -103,6 +103,8 @@ static int replay_report(struct replay_player *p, int at, struct onic_err *err)
     } else if (p->json) {
         buf_puts(&p->document, at ? "," : "");
         replay_step_json(&p->view, at, &p->document);
+        if (p->frames)
+            replay_frames_next(&p->pictures, p->env, p->obs, &p->document);
         buf_puts(&p->document, "}");
     } else if (p->explain) {
         print_explanation(p, at);
@@ -128,6 +130,8 @@ static int play_steps(struct replay_player *p, struct onic_err *err)
     if (p->replay.crash)
         steps--; /* the last one ended the process that played it */
     int rc = start_episode(p, err);
+    if (!rc && p->frames)
+        replay_frames_start(&p->pictures, p->env, p->obs, &p->start);
     if (!rc && (p->sink || p->term->tty))
         rc = replay_show(p, -1, err);
     for (int at = 0; !rc && at < steps; at++) {
@@ -163,7 +167,9 @@ static void put_document(const struct replay_player *p)
     buf_json_key_number(&head, "paid_ext", p->view.ext_sum);
     buf_json_key_number(&head, "paid_int", p->view.int_sum);
     buf_json_key_text(&head, "reward_model", p->replay.reward_model);
-    printf("%s,\"step\":[", head.data); /* JSON, larger than a text that is shown may be */
+    fputs(head.data, stdout); /* JSON, larger than a text that is shown may be */
+    fputs(p->start.data, stdout);
+    fputs(",\"step\":[", stdout);
     fwrite(p->document.data, 1, p->document.len, stdout);
     puts("]}");
     buf_release(&head);
@@ -199,6 +205,8 @@ int replay_play(struct replay_player *p, struct onic_err *err)
     /* An unknown one has no labels to show: view.type stays NULL. */
     reward_model_find(p->replay.reward_model, &p->view.type, NULL);
     buf_init(&p->document, DOCUMENT_MAX);
+    buf_init(&p->start, PICTURE_MAX);
+    replay_frames_init(&p->pictures);
     return play_steps(p, err);
 }
 
@@ -209,4 +217,6 @@ void replay_close(struct replay_player *p)
     explain_close(p->store);
     replay_release(&p->replay);
     buf_release(&p->document);
+    buf_release(&p->start);
+    replay_frames_release(&p->pictures);
 }

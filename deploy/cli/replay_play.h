@@ -14,6 +14,7 @@
 
 #include "deploy/cli/frame_sink.h"
 #include "deploy/cli/replay_find.h"
+#include "deploy/cli/replay_frames.h"
 #include "deploy/cli/replay_text.h"
 #include "deploy/cli/reward_ticks.h"
 #include "deploy/cli/terminal.h"
@@ -21,8 +22,8 @@
 struct replay_player {
     /* as it was asked for */
     char path[REPLAY_PATH_MAX];
-    int explain; /* step, 0 = none */
-    bool json;
+    int explain;             /* step, 0 = none */
+    bool json, frames;       /* frames: with pictures, of json */
     struct terminal *term;   /* borrowed, open while it plays */
     struct frame_sink *sink; /* borrowed; what is seen goes there; NULL = to the terminal */
     /* replay_open.h */
@@ -36,6 +37,8 @@ struct replay_player {
     struct replay_view view;
     struct reward_ticks ticks;
     struct buf document; /* --json: the steps */
+    struct buf start;    /* --frames: the picture before them */
+    struct replay_frames pictures;
 };
 
 /* Plays what replay_open opened. ONIC_EINCOMPATIBLE: not as recorded. */
