@@ -81,15 +81,25 @@ void metrics_free(struct metrics *m)
     free(m);
 }
 
+static char *text_of(struct metrics *m, const char *name)
+{
+    if (strcmp(name, "ledger") == 0)
+        return m->ledger;
+    ONIC_ASSERT(strcmp(name, "waiting") == 0);
+    return m->waiting;
+}
+
 void metrics_text(struct metrics *m, const char *name, const char *text)
 {
     pthread_mutex_lock(&m->lock);
-    if (strcmp(name, "ledger") == 0)
-        snprintf(m->ledger, sizeof m->ledger, "%s", text);
-    else if (strcmp(name, "waiting") == 0)
-        snprintf(m->waiting, sizeof m->waiting, "%s", text);
-    else
-        ONIC_ASSERT(!"metrics_text knows ledger and waiting");
+    snprintf(text_of(m, name), METRICS_TEXT_MAX, "%s", text);
+    pthread_mutex_unlock(&m->lock);
+}
+
+void metrics_text_copy(struct metrics *m, const char *name, char *out, size_t size)
+{
+    pthread_mutex_lock(&m->lock);
+    snprintf(out, size, "%s", text_of(m, name));
     pthread_mutex_unlock(&m->lock);
 }
 

@@ -51,6 +51,13 @@ void metrics_mean_over(struct metrics *m, const char *name, double value, int wi
  * goes into metrics.jsonl as waiting_for while it is not empty. At most 191 bytes are kept. */
 void metrics_text(struct metrics *m, const char *name, const char *text);
 
+/* What it was set to last, cut at size. */
+void metrics_text_copy(struct metrics *m, const char *name, char *out, size_t size);
+
+/* Each number and its value as metrics_get has it, in the order of their first use; the lock is
+ * held meanwhile, so `each` calls nothing of metrics. */
+void metrics_each(struct metrics *m, void (*each)(void *ctx, const char *name, double value),
+                  void *ctx);
 /* Latest value, sum or mean; NAN when the name has never been used. */
 double metrics_get(struct metrics *m, const char *name);
 int metrics_samples(struct metrics *m, const char *name); /* values now in a mean's window */

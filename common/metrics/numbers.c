@@ -88,6 +88,15 @@ double metrics_get(struct metrics *m, const char *name)
     return v;
 }
 
+void metrics_each(struct metrics *m, void (*each)(void *ctx, const char *name, double value),
+                  void *ctx)
+{
+    pthread_mutex_lock(&m->lock);
+    for (int i = 0; i < m->count; i++)
+        each(ctx, m->items[i].name, metric_value(&m->items[i]));
+    pthread_mutex_unlock(&m->lock);
+}
+
 int metrics_samples(struct metrics *m, const char *name)
 {
     pthread_mutex_lock(&m->lock);

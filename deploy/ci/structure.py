@@ -30,6 +30,7 @@ MAY_USE = {
     "common/run": "common/base common/config common/checkpoint common/policy common/data",
     "common/wire/keys": "common/base",
     "common/wire/frame": "common/base common/wire/keys",
+    "common/http": "common/base common/wire/frame",
     "common/wire/weights": "common/base common/wire/keys common/wire/frame",
     "common/wire/rollout": "common/base common/policy common/data common/wire/keys common/wire/frame common/wire/weights",
     "common/wire/labels": "common/base common/data common/wire/keys common/wire/frame",
@@ -37,7 +38,8 @@ MAY_USE = {
     "actor": "common/base common/config common/nn common/policy common/data common/run common/wire/keys common/wire/rollout actor/envs",
     "learner/reward": "common/base common/config common/checkpoint common/nn common/policy common/data",
     "learner/train": "common/base common/config common/checkpoint common/nn common/policy common/data common/run learner/reward",
-    "learner/process": "common learner/reward learner/train",
+    "learner/dashboard": "common/base common/config common/metrics common/checkpoint common/data common/run common/http common/wire/rollout",
+    "learner/process": "common learner/reward learner/train learner/dashboard",
     "learner": "common learner/train learner/process",
     "reward_server/http": "common/base common/config",
     "reward_server/goals": "common/base common/config",
@@ -56,8 +58,8 @@ CIRCLES_THAT_STAY = {}
 # External names that nobody of ours calls: entry points of plug-ins, of the C library, of programs.
 CALLED_FROM_OUTSIDE = {"main", "time", "onic_env_plugin"}
 # External names that only tests use: what they replace, count or look at.
-FOR_TESTS = {"label_option", "checkpoint_at", "checkpoint_count", "checkpoint_use_io", "clock_replace", "err_name", "loss_total", "metrics_fps",
-             "nethack_game_object", "pcg64_integers", "policy_macs", "tensorboard_crc32c", "xmalloc_calls"}
+FOR_TESTS = {"label_option", "checkpoint_at", "checkpoint_count", "checkpoint_use_io", "clock_replace", "err_name", "http_plane_port", "http_plane_streams", "loss_total", "metrics_fps",
+             "nethack_game_object", "pcg64_integers", "policy_macs", "series_points", "tensorboard_crc32c", "xmalloc_calls"}
 
 # Who may name `struct config` besides common/config, common/run, a command (cmd_*.c), main.c, what opens (open.[ch],
 # *_open.[ch]) and readers (*_options.[ch]): the tables of functions that a plug-in fills in, and what calls them. A plug-in's create is its open.

@@ -11,6 +11,7 @@
 #include "common/base/cpu.h"
 #include "common/base/process.h"
 #include "common/base/xmalloc.h"
+#include "common/http/http_listen.h"
 #include "common/run/run_dir.h"
 #include "common/wire/keys/keys.h"
 #include "common/wire/rollout/learner_link.h"
@@ -115,6 +116,8 @@ static void read_options(struct train_plan *t, const struct config *cfg)
     snprintf(t->env_plugin, sizeof t->env_plugin, "%s", cfg->env_plugin);
     stop_options(&t->stop, cfg);
     t->foreign_labels = cfg->reward_server[0] != '\0';
+    bool any = strcmp(cfg->dashboard_listen, "auto") == 0; /* the learner keeps it for its lives */
+    snprintf(t->dashboard, sizeof t->dashboard, "%s", any ? "127.0.0.1:*" : cfg->dashboard_listen);
     t->panel = cfg->metrics_panel;
     t->restarts = (int)cfg->run_restarts;
     add_local_options(cfg, t);
@@ -137,6 +140,20 @@ static int train_check_keys(const struct config *cfg, struct onic_err *err)
     return rc;
 }
 
+/* An address that the learner would refuse; that it is taken costs the page alone. */
+static int train_check_page(const struct train_plan *t, const struct config *cfg,
+                            struct onic_err *err)
+{
+    struct http_listen l;
+    if (strcmp(t->dashboard, "off") == 0)
+        return ONIC_OK;
+    int rc =
+        http_listen_open(&l, t->dashboard, 0, cfg->security_allow_insecure || cfg->security_keys[0],
+                         "--dashboard.listen", err);
+    http_listen_close(&l);
+    return rc == ONIC_ECONFIG ? rc : ONIC_OK;
+}
+
 /* Of a run that is not at its end: where its parts meet, and its configuration on disk. */
 static int train_prepare(struct train_plan *t, struct config *cfg, bool wants_labels,
                          struct onic_err *err)
@@ -149,6 +166,8 @@ static int train_prepare(struct train_plan *t, struct config *cfg, bool wants_la
                                               .reward_server = cfg->reward_server,
                                               .wants_labels = wants_labels};
     int rc = train_check_keys(cfg, err);
+    if (!rc)
+        rc = train_check_page(t, cfg, err);
     if (!rc)
         rc = train_addresses_choose(&t->addresses, &wish, err);
     if (rc)

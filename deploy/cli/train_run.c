@@ -108,6 +108,7 @@ static int add_children(struct train *t, struct onic_err *err)
         train_add_arg(l, config, "");
         train_add_arg(l, "--run-dir=", t->p->run_dir);
         train_add_arg(l, "--listen=", t->p->addresses.reward);
+        train_add_arg(l, "--dashboard.listen=", "off"); /* the address is the learner's */
         add_code_flags(t->p, l);
     }
     struct command_line *l = add_child(t, "learner", CHILD_LEARNER, "onic-learner", err);
@@ -120,6 +121,7 @@ static int add_children(struct train *t, struct onic_err *err)
     if (t->p->addresses.weights[0])
         train_add_arg(l, "--weights.listen=", t->p->addresses.weights);
     train_add_arg(l, "--actors.count=", count);
+    train_add_arg(l, "--dashboard.listen=", t->p->dashboard);
     add_code_flags(t->p, l);
     if (t->p->addresses.reward[0])
         train_add_arg(l, "--reward.server=", t->p->addresses.reward);

@@ -33,6 +33,7 @@ struct train_plan {
     char *actor_flags[TRAIN_ACTOR_FLAGS_MAX]; /* [nactor_flags] of each of them; owned */
     int nactor_flags;
     char *code_flags[TRAIN_CODE_FLAGS]; /* of learner and reward server: what they load; owned */
+    char dashboard[TRAIN_PATH_MAX];     /* dashboard.listen of the learner */
     bool panel;
     int restarts; /* run.restarts */
 };

@@ -23,6 +23,7 @@
 #include "common/base/trace.h"
 #include "common/run/run_dir.h"
 #include "common/wire/keys/keys.h"
+#include "learner/dashboard/dashboard.h"
 #include "learner/process/report.h"
 
 enum {
@@ -393,6 +394,7 @@ static int loop_finish(struct learner *r, int failed, struct onic_err *err)
     struct buf line;
     log_info("draining", kv("because", failed ? "training failed" : r->stopping),
              kv("env_steps", trainer_counters(r->core)->env_steps));
+    dashboard_draining(r->dashboard);
     if (!failed)
         report_learned(r->core, r->annotate);
     drop_rest(r);
@@ -439,6 +441,7 @@ void learner_end(struct learner *r, int rc)
     if (here && r->metrics &&
         metrics_end(r->metrics, clock_wall_s(), err_exit_code(rc), &why) != ONIC_OK)
         log_warn("the last metrics were not written", kv("why", (const char *)why.msg));
+    dashboard_close(r->dashboard, err_exit_code(rc));
     if (here && r->config_is_ours)
         run_dir_settle(r->dir, loop_is_refusal(rc));
     checkpoint_writer_free(r->checkpoints); /* finishes a write under way */

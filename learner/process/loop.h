@@ -41,6 +41,8 @@ struct learner_params {
     char reward_server[LEARNER_TEXT_MAX]; /* "": none was given */
 };
 
+struct dashboard;
+
 struct learner {
     struct learner_params params;
     const volatile sig_atomic_t *stop; /* set by a signal: drain */
@@ -63,6 +65,7 @@ struct learner {
     struct metrics *metrics;
     struct checkpoint_writer *checkpoints;
     struct episode_log *replays;
+    struct dashboard *dashboard; /* NULL: the run has no page */
     /* loop.c */
     const char *stopping;                                    /* why, NULL = training */
     int64_t checkpoint_ms, ledger_ms, look_ms, published_ms; /* clock_ms of the last one */

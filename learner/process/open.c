@@ -19,6 +19,7 @@
 #include "common/run/run_dir.h"
 #include "common/run/run_id.h"
 #include "common/wire/keys/keys.h"
+#include "learner/dashboard/dashboard_options.h"
 #include "learner/process/learner_options.h"
 #include "learner/process/open.h"
 #include "learner/process/report.h"
@@ -173,8 +174,8 @@ static int open_annotation(struct learner *r, const struct config *cfg, struct o
 static int open_metrics(struct learner *r, const struct config *cfg, struct onic_err *err)
 {
     char title[CONFIG_STR_MAX];
-    snprintf(title, sizeof title, "%s  %s", r->env.id,
-             reward_mix_type(trainer_reward(r->core))->name);
+    snprintf(title, sizeof title, "%s  %s  %s", r->env.id,
+             reward_mix_type(trainer_reward(r->core))->name, dashboard_url(r->dashboard));
     struct metrics_params p = {
         .run_dir = r->dir,
         .every_s = cfg->metrics_every_s,
@@ -296,8 +297,8 @@ static int open_links(struct learner *r, const struct config *cfg, struct checkp
     return rc;
 }
 
-/* Two links of two threads each, reading, weights, checkpoints, the clock; and those that train,
- * the reward model's among them. */
+/* Two links of two threads each, reading, weights, checkpoints, the clock, the page; and those that
+ * train, the reward model's among them. */
 int learner_check_limits(const struct config *cfg, struct onic_err *err)
 {
     int rc = process_need_files(wire_learner_files(1), "a learner", err);
@@ -306,7 +307,7 @@ int learner_check_limits(const struct config *cfg, struct onic_err *err)
     struct trainer_params params;
     trainer_options(&params, cfg);
     int threads =
-        8 + trainer_threads_for(&params, cpu_usable()) - 1 + (params.reward_beside ? 1 : 0);
+        9 + trainer_threads_for(&params, cpu_usable()) - 1 + (params.reward_beside ? 1 : 0);
     struct limits_need need = {.who = "onic-learner",
                                .threads = threads,
                                .address_mb = 32 + 8 * (size_t)threads,
@@ -327,7 +328,11 @@ static int open_core(struct learner *r, const struct config *cfg, struct onic_er
                                         .address = {cfg->listen_address, cfg->reward_server}};
     if (!rc)
         rc = wire_keys_open(&r->keys, &keys, err);
-    return rc ? rc : open_annotation(r, cfg, err);
+    if (!rc)
+        rc = open_annotation(r, cfg, err);
+    struct dashboard_params page;
+    dashboard_options(&page, cfg, r->dir);
+    return rc ? rc : dashboard_open(&r->dashboard, &page, err);
 }
 
 /* An address that is no good, or in use, should not cost a run that is overwritten. Nobody is heard
@@ -369,6 +374,8 @@ static int open_parts(struct learner *r, const struct config *cfg, struct onic_e
     r->checkpoint_steps = trainer_counters(r->core)->env_steps;
     r->checkpoint_ms = clock_ms();
     checkpoint_close(from);
+    if (!rc)
+        dashboard_start(r->dashboard, r->lineage.run_id, r->metrics, r->wire);
     return rc;
 }
 

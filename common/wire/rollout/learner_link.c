@@ -10,6 +10,7 @@
 #include "common/wire/rollout/learner_link.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -413,6 +414,38 @@ void wire_learner_status(struct wire_learner *w, struct wire_learner_status *out
     describe_stall(w, s, clock_ms());
     *out = *s;
     pthread_mutex_unlock(&w->lock);
+}
+
+static struct wire_learner_actor describe_actor(const struct peer *p, int64_t now)
+{
+    static const char *const state[] = {[PEER_CLOSED] = "gone",
+                                        [PEER_ABSENT] = "absent",
+                                        [PEER_JOINED] = "joined",
+                                        [PEER_RUNNING] = "running"};
+    struct wire_learner_actor a = {.id = p->id,
+                                   .pid = p->pid,
+                                   .incarnation = p->incarnation,
+                                   .state = state[p->state],
+                                   .silent_s = p->last_rx_ms ? (double)(now - p->last_rx_ms) * 1e-3
+                                                             : (double)NAN,
+                                   .cpu_s = (double)(p->cpu_ms_before + p->cpu_ms) * 1e-3,
+                                   .env_steps = p->env_steps_before + p->env_steps,
+                                   .produced = p->produced,
+                                   .unbooked = peer_outstanding(p)};
+    snprintf(a.host, sizeof a.host, "%s", p->host);
+    return a;
+}
+
+int wire_learner_actors(struct wire_learner *w, struct wire_learner_actor *out, int max, int *all)
+{
+    int64_t now = clock_ms();
+    pthread_mutex_lock(&w->lock);
+    int n = w->npeers < max ? w->npeers : max;
+    for (int i = 0; i < n; i++)
+        out[i] = describe_actor(w->peers[i], now);
+    *all = w->npeers;
+    pthread_mutex_unlock(&w->lock);
+    return n;
 }
 
 /* --- drain ------------------------------------------------------------------------------- */

@@ -107,6 +107,20 @@ struct wire_learner_status {
 };
 void wire_learner_status(struct wire_learner *w, struct wire_learner_status *out);
 
+/* An actor number as it is now. */
+struct wire_learner_actor {
+    uint32_t id, pid;
+    uint64_t incarnation;
+    const char *state;                      /* "running", "joined", "absent" or "gone" */
+    char host[64];                          /* as it says itself */
+    double silent_s;                        /* since it was heard last; NAN: not in this life */
+    double cpu_s;                           /* all incarnations, as is env_steps */
+    uint64_t env_steps, produced, unbooked; /* trajectories of this one: made; accepted, in hand */
+};
+/* The first max actor numbers of this run in the order in which they came, and in *all how many
+ * there are; returns how many were written. Any thread. */
+int wire_learner_actors(struct wire_learner *w, struct wire_learner_actor *out, int max, int *all);
+
 /* Drain: DRAIN to all, no credit, wait for BYE of all (or timeout), stop the threads. What is
  * queued can still be taken. */
 void wire_learner_drain(struct wire_learner *w, int timeout_ms);

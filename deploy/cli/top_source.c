@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* top_source.c - see top_source.h. */
+#include "deploy/cli/top_source.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/base/file_kind.h"
+#include "common/http/http_get.h"
+#include "common/run/run_dir.h"
+#include "learner/dashboard/history.h"
+#include "learner/process/run_identity.h"
+
+enum { ANSWER_MAX = 1 << 20, ANSWER_MS = 3000, LEDGER_TEXT_MAX = 1024 };
+
+int top_source_find(struct top_source *s, struct onic_err *err)
+{
+    struct stat st;
+    s->is_run = stat(s->place, &st) == 0;
+    if (s->is_run)
+        return file_want_folder(s->place, "a run directory or the address of a page", err);
+    if (strchr(s->place, ':'))
+        return ONIC_OK;
+    return err_set(err, ONIC_ENOTFOUND,
+                   "%s is no run directory, and no address of a page: one looks like "
+                   "127.0.0.1:8080",
+                   s->place);
+}
+
+/* --- a page ---------------------------------------------------------------------------------- */
+
+static int top_get(const struct top_source *s, const char *path, json_t **out, struct onic_err *err)
+{
+    struct buf text;
+    int status = 0;
+    *out = NULL;
+    buf_init(&text, ANSWER_MAX);
+    int rc = http_get(s->place, path, ANSWER_MS, &text, &status, err);
+    if (!rc && status == 200)
+        *out = json_loadb(text.data, text.len, 0, NULL);
+    if (!rc && status == 421)
+        rc = err_set(err, ONIC_EAUTH, "%.600s", text.data);
+    else if (!rc && !json_is_object(*out))
+        rc = err_set(err, ONIC_EPROTO, "what answers at %s is no page of onic (status %d)",
+                     s->place, status);
+    buf_release(&text);
+    if (rc)
+        json_decref(*out);
+    return rc;
+}
+
+json_t *top_source_more(const struct top_source *s, const char *path)
+{
+    json_t *doc;
+    struct onic_err ignored;
+    return !s->is_run && top_get(s, path, &doc, &ignored) == ONIC_OK ? doc : NULL;
+}
+
+/* --- a directory ----------------------------------------------------------------------------- */
+
+static void read_now(const struct top_source *s, const json_t *line, struct state_now *now)
+{
+    struct ledger l;
+    struct buf text;
+    const char *waiting = json_string_value(json_object_get(line, "waiting_for"));
+    const char *event = json_string_value(json_object_get(line, "event"));
+    now->time = json_number_value(json_object_get(line, "time"));
+    snprintf(now->waiting, sizeof now->waiting, "%s", waiting ? waiting : "");
+    if (event && strcmp(event, "end") == 0) {
+        now->phase = STATE_ENDED;
+        now->exit_code = (int)json_number_value(json_object_get(line, "exit"));
+    }
+    if (run_dir_ledger(s->place, &l, NULL) != ONIC_OK)
+        return;
+    buf_init(&text, LEDGER_TEXT_MAX);
+    ledger_line(&l, &text);
+    snprintf(now->ledger, sizeof now->ledger, "%.250s", text.data);
+    buf_release(&text);
+}
+
+static int state_of_run(struct top_source *s, json_t **out, struct onic_err *err)
+{
+    static char line[LINEAGE_LINE_MAX];
+    static struct numbers numbers;
+    struct state_now now = {.phase = STATE_TRAINING};
+    struct buf text;
+    if (!run_identity_last_line(s->place, line) ||
+        !history_line(line, strlen(line), &numbers, &now.wall_s))
+        return err_set(err, ONIC_ENOTFOUND,
+                       "%s has no numbers yet: metrics.jsonl is written when training has begun",
+                       s->place);
+    json_t *object = json_loads(line, 0, NULL);
+    read_now(s, object, &now);
+    json_decref(object);
+    state_wait_add(&s->wait, now.wall_s, numbers_get(&numbers, "perf/starved_s"));
+    buf_init(&text, ANSWER_MAX);
+    state_json(&s->run, &now, &numbers, &s->wait, &text);
+    *out = json_loadb(text.data, text.len, 0, NULL);
+    buf_release(&text);
+    return *out ? ONIC_OK : err_set(err, ONIC_EDAMAGED, "%s: metrics.jsonl is damaged", s->place);
+}
+
+int top_source_state(struct top_source *s, json_t **out, struct onic_err *err)
+{
+    if (s->is_run)
+        return state_of_run(s, out, err);
+    int rc = top_get(s, "/api/state", out, err);
+    if (!rc && !json_is_object(json_object_get(*out, "v"))) {
+        json_decref(*out);
+        rc = err_set(err, ONIC_EPROTO, "what answers at %s is no page of onic", s->place);
+    }
+    return rc;
+}

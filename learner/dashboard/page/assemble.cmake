@@ -1,0 +1,13 @@
+# cmake -DPAGE=FOLDER -DOUT=FILE -P assemble.cmake: the page in one file, each comment of the form <!-- in: NAME ... --> replaced.
+file(READ ${PAGE}/page.html page)
+file(READ ${PAGE}/style.css style)
+file(READ ${PAGE}/uPlot/uPlot.min.css uplot_style)
+file(READ ${PAGE}/uPlot/LICENSE uplot_licence)
+set(scripts "/*\n${uplot_licence}*/\n")
+foreach(part uPlot/uPlot.iife.min.js charts.js pictures.js page.js)
+  file(READ ${PAGE}/${part} text)
+  string(APPEND scripts "${text}\n")
+endforeach()
+string(REPLACE "<!-- in: style -->" "<style>${uplot_style}\n${style}</style>" page "${page}")
+string(REPLACE "<!-- in: scripts -->" "<script>${scripts}</script>" page "${page}")
+file(WRITE ${OUT} "${page}")

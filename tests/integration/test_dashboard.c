@@ -1,0 +1,327 @@
+/* timeout: 300 */
+/* SPDX-License-Identifier: MIT */
+/* test_dashboard.c - the page of a real run: what it says, in a browser and in the terminal, whom
+ * it refuses, and that training goes on whatever those do who look at it. */
+#define _GNU_SOURCE
+#include <jansson.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/http/http_get.h"
+#include "tests/onic_test.h"
+#include "tests/support/scene.h"
+
+enum { ANSWER_MAX = 8 << 20, TABS = 50 };
+
+static const char *const browsers[] = {"chromium", "chromium-browser", "google-chrome"};
+
+/* "127.0.0.1:PORT" */
+static const char *place_of(const struct scene *s)
+{
+    static char place[100];
+    char path[400];
+    snprintf(path, sizeof path, "%s/dashboard", s->run);
+    await_word(path, "http://", SCENE_SOON_MS);
+    snprintf(place, sizeof place, "%s", program_text(path) + strlen("http://"));
+    place[strcspn(place, "/")] = '\0';
+    return place;
+}
+
+static json_t *get_json(const struct scene *s, const char *path, int want)
+{
+    struct buf b;
+    int status = 0;
+    buf_init(&b, ANSWER_MAX);
+    assert_ok(http_get(place_of(s), path, 20000, &b, &status, &err));
+    json_t *o = json_loadb(b.data, b.len, 0, NULL);
+    if (status != want || !o) {
+        print_error("%s: status %d, %.300s\n", path, status, b.data);
+        fail();
+    }
+    buf_release(&b);
+    return o;
+}
+
+struct wanted {
+    const struct scene *s;
+    const char *path;
+    json_t *doc;
+};
+
+static bool is_ready(void *ctx)
+{
+    struct wanted *w = ctx;
+    struct buf b;
+    struct onic_err err;
+    int status = 0;
+    buf_init(&b, ANSWER_MAX);
+    int rc = http_get(place_of(w->s), w->path, 20000, &b, &status, &err);
+    json_decref(w->doc);
+    w->doc = !rc && status == 200 ? json_loadb(b.data, b.len, 0, NULL) : NULL;
+    buf_release(&b);
+    return w->doc && !json_object_get(w->doc, "error");
+}
+
+/* A document that takes a moment, or that there is none of yet; the caller releases it. */
+static json_t *get_ready(const struct scene *s, const char *path)
+{
+    struct wanted w = {.s = s, .path = path};
+    if (!wait_until(is_ready, &w, SCENE_LONG_MS)) {
+        char *text = json_dumps(w.doc, 0);
+        print_error("%s: %s\n%s\n", path, text ? text : "nothing", program_text(s->a.err));
+        fail();
+    }
+    return w.doc;
+}
+
+static const char *first_episode(json_t *list)
+{
+    return json_string_value(
+        json_object_get(json_array_get(json_object_get(list, "episodes"), 0), "file"));
+}
+
+static bool has_an_episode(void *ctx)
+{
+    json_t *list = get_json(ctx, "/api/episodes", 200);
+    bool has = first_episode(list) != NULL;
+    json_decref(list);
+    return has;
+}
+
+/* --- tests ----------------------------------------------------------------------------------- */
+
+static void a_page_knows_its_run(void **state)
+{
+    struct scene *s = *state;
+    scene_train(s, "--actors.count=1 --checkpoint.every_s=1 --replay.every_episodes=20 "
+                   "--rules.latency_ms=40");
+    char said[120];
+    snprintf(said, sizeof said, "url=http://%s/", place_of(s));
+    await_word(s->a.err, said, SCENE_SOON_MS);
+    json_t *now = get_json(s, "/api/state", 200), *v = json_object_get(now, "v");
+    assert_string_equal(json_string_value(json_object_get(now, "phase")), "training");
+    assert_true(json_number_value(json_object_get(v, "env_steps")) > 0);
+    assert_string_equal(json_string_value(json_object_get(json_object_get(now, "run"), "env")),
+                        "minigrid:KeyCorridorS3R3");
+    assert_true(json_is_number(json_object_get(v, "annot/backlog_age_s")));
+    scene_await_metric(s, "annot/latency_s", 0.0399);
+    json_t *actors = get_json(s, "/api/actors", 200);
+    const json_t *actor = json_array_get(json_object_get(actors, "actors"), 0);
+    assert_string_equal(json_string_value(json_object_get(actor, "state")), "running");
+    json_t *ledger = get_json(s, "/api/ledger", 200);
+    assert_true(json_is_true(json_object_get(json_object_get(ledger, "trajectories"), "balanced")));
+    json_t *captions = get_ready(s, "/api/captions");
+    assert_true(json_is_array(json_object_get(captions, "captions")));
+    json_decref(now);
+    json_decref(actors);
+    json_decref(ledger);
+    json_decref(captions);
+}
+
+/* The pictures of an episode, and why a step was paid, as `onic replay` has them. */
+static void a_kept_episode_is_played_again(void **state)
+{
+    struct scene *s = *state;
+    char path[400];
+    assert_true(wait_until(has_an_episode, s, SCENE_LONG_MS));
+    json_t *list = get_json(s, "/api/episodes", 200);
+    snprintf(path, sizeof path, "/api/episode?file=%s", first_episode(list));
+    json_t *episode = get_ready(s, path), *steps = json_object_get(episode, "step");
+    assert_true(json_is_true(json_object_get(episode, "exact")));
+    assert_true(json_array_size(json_object_get(episode, "start")) > 5);
+    assert_true(json_array_size(steps) > 0);
+    assert_true(json_is_array(json_object_get(json_array_get(steps, 0), "frame")));
+    snprintf(path, sizeof path, "/api/why?file=%s&t=1", first_episode(list));
+    json_t *why = get_ready(s, path);
+    assert_non_null(json_string_value(json_object_get(why, "reward_model")));
+    json_decref(get_json(s, "/api/episode?file=../../etc/passwd", 400));
+    json_decref(get_json(s, "/api/why?file=a.jsonl&t=-1", 400));
+    json_decref(list);
+    json_decref(episode);
+    json_decref(why);
+}
+
+static const char *browser(void)
+{
+    for (size_t i = 0; i < sizeof browsers / sizeof *browsers; i++) {
+        char command[100];
+        snprintf(command, sizeof command, "command -v %s >/dev/null 2>&1", browsers[i]);
+        if (system(command) == 0)
+            return browsers[i];
+    }
+    return NULL;
+}
+
+static void browse(struct scene *s, const char *how)
+{
+    char line[900];
+    snprintf(line, sizeof line,
+             "exec %s --headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage "
+             "--no-first-run --user-data-dir=profile --enable-logging=stderr %s http://%s/",
+             browser(), how, place_of(s));
+    program_start_shell(&s->b, s->dir, "browser", line);
+}
+
+/* In a real browser: content, nothing in its console, and it hears more than once. */
+static void a_browser_shows_it_and_goes_on_hearing(void **state)
+{
+    static const char *const content[] = {"minigrid:KeyCorridorS3R3",
+                                          ">training<",
+                                          "frames per second",
+                                          "u-over",
+                                          "trained on",
+                                          ">running<",
+                                          "Return of the environment"};
+    struct scene *s = *state;
+    if (!browser()) {
+        print_message("no browser is installed (chromium): the page is not looked at\n");
+        skip();
+    }
+    browse(s, "--timeout=6000 --window-size=1280,1000 --dump-dom");
+    assert_int_equal(program_wait(&s->b, SCENE_LONG_MS), 0);
+    char *dom = strdup(program_text(s->b.out));
+    for (size_t i = 0; i < sizeof content / sizeof *content; i++)
+        if (!strstr(dom, content[i])) {
+            print_error("the page has no \"%s\": %.3000s\n", content[i], dom);
+            fail();
+        }
+    const char *events = strstr(dom, "data-events=\"");
+    assert_non_null(events);
+    assert_true(atoi(events + strlen("data-events=\"")) >= 2);
+    free(dom);
+    const char *console = strstr(program_text(s->b.err), "CONSOLE");
+    if (console) {
+        print_error("in the console: %.500s\n", console);
+        fail();
+    }
+}
+
+static void a_browser_that_is_killed_costs_nothing(void **state)
+{
+    struct scene *s = *state;
+    if (!browser())
+        skip();
+    browse(s, "--remote-debugging-port=0");
+    await_word(s->b.err, "DevTools listening", SCENE_LONG_MS);
+    program_kill(&s->b);
+    scene_trains_on(s);
+    json_decref(get_json(s, "/api/state", 200));
+}
+
+/* Open, and never read. */
+static void fifty_pages_are_open_and_training_goes_on(void **state)
+{
+    struct scene *s = *state;
+    struct program tab[TABS];
+    char line[200];
+    const char *port = strrchr(place_of(s), ':') + 1;
+    snprintf(
+        line, sizeof line,
+        "exec bash -c 'exec 3<>/dev/tcp/127.0.0.1/%s; printf \"GET /events HTTP/1.1\\r\\nHost: "
+        "localhost\\r\\n\\r\\n\" >&3; sleep 300'",
+        port);
+    memset(tab, 0, sizeof tab);
+    for (int i = 0; i < TABS; i++) {
+        char tag[20];
+        snprintf(tag, sizeof tag, "tab%d", i);
+        program_start_shell(&tab[i], s->dir, tag, line);
+    }
+    scene_trains_on(s);
+    json_decref(get_json(s, "/api/state", 200)); /* there is room for one more */
+    scene_trains_on(s);
+    for (int i = 0; i < TABS; i++)
+        program_kill(&tab[i]);
+}
+
+static void the_terminal_shows_the_same(void **state)
+{
+    struct scene *s = *state;
+    char args[200];
+    assert_int_equal(program_run(&s->b, s->dir, "top", "onic", "top run", SCENE_SOON_MS), 0);
+    assert_non_null(strstr(program_text(s->b.out), "--- minigrid:KeyCorridorS3R3  hash  training"));
+    assert_non_null(strstr(program_text(s->b.out), "frames/s"));
+    assert_non_null(strstr(program_text(s->b.out), "ledger"));
+    snprintf(args, sizeof args, "top %s", place_of(s));
+    assert_int_equal(program_run(&s->b, s->dir, "top", "onic", args, SCENE_SOON_MS), 0);
+    assert_non_null(strstr(program_text(s->b.out), "--- minigrid:KeyCorridorS3R3  hash  training"));
+    assert_non_null(strstr(program_text(s->b.out), "actor 0"));
+    snprintf(args, sizeof args, "top %s --json", place_of(s));
+    assert_int_equal(program_run(&s->b, s->dir, "top", "onic", args, SCENE_SOON_MS), 0);
+    json_t *o = json_loads(program_text(s->b.out), 0, NULL);
+    assert_non_null(json_object_get(o, "v"));
+    json_decref(o);
+    scene_fails(s, "onic", "top nowhere", 64, "no run directory");
+    scene_fails(s, "onic", "top 127.0.0.1:1", 64, "nobody answers");
+}
+
+/* Another run that is told to use the same port trains without a page. */
+static void a_port_that_is_taken_is_said_and_training_goes_on(void **state)
+{
+    struct scene *s = *state;
+    char args[300];
+    snprintf(args, sizeof args,
+             "train --run-dir=other --env.id=corridor --reward.model=none --reward.coef_int=0 "
+             "--actors.count=1 --frames=20000 --dashboard.listen=%s",
+             place_of(s));
+    assert_int_equal(program_run(&s->b, s->dir, "b", "onic", args, SCENE_LONG_MS), 0);
+    assert_non_null(strstr(program_text(s->b.err), "the run has no page"));
+    assert_non_null(strstr(program_text(s->b.err), "the port is taken"));
+}
+
+static void the_page_ends_with_its_run(void **state)
+{
+    struct scene *s = *state;
+    char path[500], before[100];
+    snprintf(before, sizeof before, "%s", place_of(s));
+    snprintf(
+        path, sizeof path,
+        "exec bash -c 'exec 3<>/dev/tcp/127.0.0.1/%s; printf \"GET /events HTTP/1.1\\r\\nHost: "
+        "localhost\\r\\n\\r\\n\" >&3; cat <&3'",
+        strrchr(before, ':') + 1);
+    program_start_shell(&s->b, s->dir, "tab", path);
+    await_word(s->b.out, "training", SCENE_SOON_MS);
+    scene_drain(&s->a);
+    assert_int_equal(program_wait(&s->b, SCENE_SOON_MS), 0);
+    assert_non_null(strstr(program_text(s->b.out), "\"phase\":\"ended\",\"exit\":0"));
+    scene_ledger_is_balanced(s);
+    assert_int_equal(program_run(&s->b, s->dir, "top", "onic", "top run", SCENE_SOON_MS), 0);
+    assert_non_null(strstr(program_text(s->b.out), "ended with 0"));
+}
+
+static void an_address_that_is_none_is_refused_before_anything_is_begun(void **state)
+{
+    struct scene *s = *state;
+    static const char common[] = "--run-dir=third --env.id=corridor --reward.model=none "
+                                 "--reward.coef_int=0 --listen=ipc://third.sock";
+    char args[400];
+    snprintf(args, sizeof args, "%s --dashboard.listen=0.0.0.0:*", common);
+    scene_fails(s, "onic-learner", args, 64, "other machines reach it");
+    snprintf(args, sizeof args, "%s --dashboard.listen=8080", common);
+    scene_fails(s, "onic-learner", args, 64, "give HOST:PORT");
+    snprintf(args, sizeof args, "%s --dashboard.listen=127.0.0.1:* --dashboard.hosts=a:1", common);
+    scene_fails(s, "onic-learner", args, 64, "dashboard.hosts");
+    scene_fails_within(s, "onic",
+                       "train --run-dir=third --env.id=corridor --dashboard.listen=0.0.0.0:*", 64,
+                       "other machines reach it", 1);
+    char third[300];
+    snprintf(third, sizeof third, "%s/third", s->dir);
+    assert_int_not_equal(access(third, F_OK), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        /* of one run, in this order */
+        cmocka_unit_test(a_page_knows_its_run),
+        cmocka_unit_test(a_kept_episode_is_played_again),
+        cmocka_unit_test(the_terminal_shows_the_same),
+        cmocka_unit_test(a_browser_shows_it_and_goes_on_hearing),
+        cmocka_unit_test(a_browser_that_is_killed_costs_nothing),
+        cmocka_unit_test(fifty_pages_are_open_and_training_goes_on),
+        cmocka_unit_test(a_port_that_is_taken_is_said_and_training_goes_on),
+        cmocka_unit_test(the_page_ends_with_its_run),
+        cmocka_unit_test(an_address_that_is_none_is_refused_before_anything_is_begun),
+    };
+    return cmocka_run_group_tests(tests, scene_setup, scene_teardown);
+}
