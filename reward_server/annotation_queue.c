@@ -23,6 +23,7 @@ struct node {
     int32_t chain;        /* next node of the same bucket */
     enum node_state state;
     double asked_at; /* Unix s; of those in flight */
+    double since;    /* Unix s; when it came */
 };
 
 struct annotation_queue {
@@ -163,6 +164,7 @@ bool annotation_queue_put(struct annotation_queue *q, const char *question, size
     n->question[len] = '\0';
     n->len = len;
     n->hash = hash;
+    n->since = clock_wall_s();
     n->chain = q->bucket[hash & (q->buckets - 1)];
     q->bucket[hash & (q->buckets - 1)] = i;
     link_newest(q, i);
@@ -208,6 +210,11 @@ const char *annotation_queue_question(const struct annotation_queue *q, uint64_t
 double annotation_queue_asked_at(const struct annotation_queue *q, uint64_t ticket)
 {
     return q->node[in_flight(q, ticket)].asked_at;
+}
+
+double annotation_queue_age_s(const struct annotation_queue *q)
+{
+    return q->oldest == NONE ? 0 : clock_wall_s() - q->node[q->oldest].since;
 }
 
 void annotation_queue_done(struct annotation_queue *q, uint64_t ticket)

@@ -32,6 +32,8 @@ const char *annotation_queue_question(const struct annotation_queue *q, uint64_t
                                       size_t *len);
 /* When a ticket in flight was taken, Unix s. */
 double annotation_queue_asked_at(const struct annotation_queue *q, uint64_t ticket);
+/* How long the question has waited that is next for oldest_share, s; 0 where none waits. */
+double annotation_queue_age_s(const struct annotation_queue *q);
 /* Answered: the question is forgotten. */
 void annotation_queue_done(struct annotation_queue *q, uint64_t ticket);
 /* Not answered: waits again, as the newest. */

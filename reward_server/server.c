@@ -82,6 +82,14 @@ static void deliver_row(struct server *s, uint64_t client, const struct label_ro
         label_store_delivered(s->store, label.id);
 }
 
+/* What an answer takes, from being handed to the annotator: a moving average over the last ones. */
+static void note_latency(struct server *s, double asked_at)
+{
+    double took_s = clock_wall_s() - asked_at;
+    if (took_s >= 0) /* the clock may have been set */
+        s->latency_s = s->latency_s < 0 ? took_s : s->latency_s + 0.05 * (took_s - s->latency_s);
+}
+
 /* Makes the collected answers durable, then sends them to everybody. False: the disk did not take
  * them, they are still there. */
 static bool keep_answers(struct server *s)
@@ -106,6 +114,7 @@ static bool keep_answers(struct server *s)
     }
     for (int i = 0; i < n; i++) {
         bool answered = label[i].state == LABEL_ANSWERED;
+        note_latency(s, label[i].asked_at);
         s->counts.answered += answered;
         s->counts.abstained += !answered;
         tell_store(s, label[i].id);
@@ -311,6 +320,9 @@ static void tell_numbers(struct server *s)
                                            .labels_per_s = s->rate};
     snprintf(n.status, sizeof n.status, "%s", s->said_now);
     server_put_number(&n, "cpu_s", (double)clock_process_cpu_ns() * 1e-9);
+    server_put_number(&n, "backlog_age_s", annotation_queue_age_s(s->queue));
+    if (s->latency_s >= 0)
+        server_put_number(&n, "latency_s", s->latency_s);
     if (s->annotator->v->report)
         s->annotator->v->report(s->annotator, server_put_number, &n);
     wire_labels_server_numbers(s->socket, &n);

@@ -51,6 +51,7 @@ struct server {
     struct label_counts counts;     /* of the store, kept up to date between re-counts */
     double rate;                    /* labels per second, over the last ticks */
     uint64_t rate_answered;
+    double latency_s; /* of the last answers, on average; < 0 = none yet */
     int64_t rate_at, reported_at;
     int64_t full_since, probe_at; /* clock_ms; 0 = the disk takes labels */
     bool draining;

@@ -180,6 +180,7 @@ int server_run(struct server *s, struct onic_err *err)
     s->said[0] = 127; /* no status yet: the first one is told */
     s->rate_at = s->reported_at = clock_ms();
     s->rate_answered = s->counts.answered + s->counts.abstained;
+    s->latency_s = -1;
     uv_timer_start(&s->tick, server_on_tick, 0, TICK_MS);
     int stops[PROCESS_STOPS_MAX], n = process_stop_signals(stops);
     for (int i = 0; i < n; i++)

@@ -39,7 +39,8 @@ static const struct field variance[] = {
     {NULL}};
 static const struct field labels[] = {
     {"labels", "annot/labels_total", 1, ""},       {"a second", "annot/labels_per_s", 1, ""},
-    {"waiting", "annot/backlog", 1, ""},           {"old", "annot/staleness_s", 1, " s"},
+    {"waiting", "annot/backlog", 1, ""},           {"oldest", "annot/backlog_age_s", 1, " s"},
+    {"latency", "annot/latency_s", 1, " s"},       {"spent", "annot/llm_cost", 1, ""},
     {"abstained", "annot/abstained_total", 1, ""}, {NULL}};
 static const struct field model[] = {
     {"coverage", "reward_model/coverage", 100, " %"},

@@ -23,9 +23,12 @@ static void newest_comes_first(void **state)
     (void)state;
     uint64_t t;
     struct annotation_queue *q = annotation_queue_create(10, 1000, 0);
+    assert_close(annotation_queue_age_s(q), 0, 0, 0);
     put(q, "a");
     put(q, "b");
     put(q, "c");
+    double age_s = annotation_queue_age_s(q);
+    assert_true(age_s >= 0 && age_s < 1e6);
     assert_string_equal(take(q, &t), "c");
     assert_true(annotation_queue_asked_at(q, t) > 1e9);
     put(q, "d");
