@@ -21,7 +21,7 @@ WORK = ROOT / "build" / "mutation"
 SOURCE, BUILD, STATE = WORK / "source", WORK / "build", WORK / "results.json"
 PROGRAMS = ["onic", "onic-actor", "onic-learner", "onic-reward-server"]
 FIELDS = {"name", "area", "what", "file", "search", "replace", "tests"}
-AREAS = ["protocol", "checkpoint", "store", "learner", "actor", "front end", "run", "security"]
+AREAS = ["protocol", "checkpoint", "store", "learner", "actor", "front end", "run", "security", "http"]
 TEST_SECONDS, LIST_LEAST = 60, 40
 
 
