@@ -167,7 +167,7 @@ let episode = null, frame = 0, playing = 0, listed = "", chosen = "";
 
 async function sayEpisodes() {
   const doc = await get("/api/episodes"), note = $("episodes").querySelector(".note"), list = $("episodes").querySelector(".list");
-  note.textContent = doc.episodes.length ? "choose one: it is played again from its seed and its actions" : "none yet: the first one and then every replay.every_episodes-th one is kept when it has ended";
+  if (!chosen) note.textContent = doc.episodes.length ? "choose one: it is played again from its seed and its actions" : "none yet: the first one and then every replay.every_episodes-th one is kept when it has ended";
   const now = doc.episodes.map(e => e.file).join();
   if (now === listed) return;
   listed = now;
