@@ -14,8 +14,6 @@
 
 enum { ANSWER_MAX = 8 << 20, TABS = 50 };
 
-static const char *const browsers[] = {"chromium", "chromium-browser", "google-chrome"};
-
 /* "127.0.0.1:PORT" */
 static const char *place_of(const struct scene *s)
 {
@@ -142,68 +140,79 @@ static void a_kept_episode_is_played_again(void **state)
     json_decref(why);
 }
 
-static const char *browser(void)
-{
-    for (size_t i = 0; i < sizeof browsers / sizeof *browsers; i++) {
-        char command[100];
-        snprintf(command, sizeof command, "command -v %s >/dev/null 2>&1", browsers[i]);
-        if (system(command) == 0)
-            return browsers[i];
-    }
-    return NULL;
-}
-
-static void browse(struct scene *s, const char *how)
+/* tests/support/browser.py, and what it saw; NULL: there is no Chromium here. */
+static json_t *browse(struct scene *s, const char *how)
 {
     char line[900];
-    snprintf(line, sizeof line,
-             "exec %s --headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage "
-             "--no-first-run --user-data-dir=profile --enable-logging=stderr %s http://%s/",
-             browser(), how, place_of(s));
+    snprintf(line, sizeof line, "exec python3 %s/tests/support/browser.py http://%s/ %s",
+             getenv("ONIC_SOURCE"), place_of(s), how);
     program_start_shell(&s->b, s->dir, "browser", line);
+    int code = program_wait(&s->b, SCENE_LONG_MS);
+    if (code == 77)
+        return NULL;
+    json_t *seen = json_loads(program_text(s->b.out), 0, NULL);
+    if (code || !seen) {
+        print_error("the browser ended with %d: %s\n", code, program_text(s->b.err));
+        fail();
+    }
+    return seen;
 }
 
-/* In a real browser: content, nothing in its console, and it hears more than once. */
-static void a_browser_shows_it_and_goes_on_hearing(void **state)
+static void assert_seen(const json_t *seen, const char *words)
 {
-    static const char *const content[] = {"minigrid:KeyCorridorS3R3",
-                                          ">training<",
-                                          "frames per second",
-                                          "u-over",
-                                          "trained on",
-                                          ">running<",
-                                          "Return of the environment"};
-    struct scene *s = *state;
-    if (!browser()) {
-        print_message("no browser is installed (chromium): the page is not looked at\n");
-        skip();
-    }
-    browse(s, "--timeout=6000 --window-size=1280,1000 --dump-dom");
-    assert_int_equal(program_wait(&s->b, SCENE_LONG_MS), 0);
-    char *dom = strdup(program_text(s->b.out));
-    for (size_t i = 0; i < sizeof content / sizeof *content; i++)
-        if (!strstr(dom, content[i])) {
-            print_error("the page has no \"%s\": %.3000s\n", content[i], dom);
-            fail();
-        }
-    const char *events = strstr(dom, "data-events=\"");
-    assert_non_null(events);
-    assert_true(atoi(events + strlen("data-events=\"")) >= 2);
-    free(dom);
-    const char *console = strstr(program_text(s->b.err), "CONSOLE");
-    if (console) {
-        print_error("in the console: %.500s\n", console);
+    const char *text = json_string_value(json_object_get(seen, "text"));
+    if (!strstr(text, words)) {
+        print_error("the page has no \"%s\": %.3000s\n", words, text);
         fail();
     }
 }
 
-static void a_browser_that_is_killed_costs_nothing(void **state)
+/* In a real browser: content, nothing in its console, it hears more than once, and fits. */
+static void a_browser_shows_it_and_goes_on_hearing(void **state)
+{
+    static const char *const content[] = {"minigrid:KeyCorridorS3R3",
+                                          "training",
+                                          "frames per second",
+                                          "Return of the environment",
+                                          "trained on",
+                                          "running",
+                                          "latency of an answer, s",
+                                          "Captions by paid reward"};
+    struct scene *s = *state;
+    json_t *seen = browse(s, "--events=3 --episode --width=1280");
+    if (!seen) {
+        print_message("no Chromium is installed: the page is not looked at\n");
+        skip();
+    }
+    for (size_t i = 0; i < sizeof content / sizeof *content; i++)
+        assert_seen(seen, content[i]);
+    if (json_array_size(json_object_get(seen, "console"))) {
+        char *text = json_dumps(json_object_get(seen, "console"), 0);
+        print_error("in the console: %s\n", text);
+        fail();
+    }
+    assert_true(json_number_value(json_object_get(seen, "events")) >= 3);
+    assert_true(json_number_value(json_object_get(seen, "charts")) >= 8);
+    assert_true(json_is_true(json_object_get(seen, "picture")));
+    assert_non_null(strstr(json_string_value(json_object_get(seen, "why")), "hash"));
+    json_decref(seen);
+    seen = browse(s, "--events=1 --width=390 --dark");
+    assert_int_equal(json_number_value(json_object_get(seen, "wider_than_window")), 0);
+    assert_int_equal(json_array_size(json_object_get(seen, "console")), 0);
+    json_decref(seen);
+}
+
+/* The reader goes in the middle of an event. */
+static void a_reader_that_is_killed_costs_nothing(void **state)
 {
     struct scene *s = *state;
-    if (!browser())
-        skip();
-    browse(s, "--remote-debugging-port=0");
-    await_word(s->b.err, "DevTools listening", SCENE_LONG_MS);
+    char line[300];
+    snprintf(line, sizeof line,
+             "exec bash -c 'exec 3<>/dev/tcp/127.0.0.1/%s; printf \"GET /events "
+             "HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n\" >&3; head -c 300 <&3; sleep 300'",
+             strrchr(place_of(s), ':') + 1);
+    program_start_shell(&s->b, s->dir, "reader", line);
+    await_word(s->b.out, "data:", SCENE_SOON_MS);
     program_kill(&s->b);
     scene_trains_on(s);
     json_decref(get_json(s, "/api/state", 200));
@@ -317,7 +326,7 @@ int main(void)
         cmocka_unit_test(a_kept_episode_is_played_again),
         cmocka_unit_test(the_terminal_shows_the_same),
         cmocka_unit_test(a_browser_shows_it_and_goes_on_hearing),
-        cmocka_unit_test(a_browser_that_is_killed_costs_nothing),
+        cmocka_unit_test(a_reader_that_is_killed_costs_nothing),
         cmocka_unit_test(fifty_pages_are_open_and_training_goes_on),
         cmocka_unit_test(a_port_that_is_taken_is_said_and_training_goes_on),
         cmocka_unit_test(the_page_ends_with_its_run),

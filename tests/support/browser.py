@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Looks at a page in headless Chromium and prints what it saw, as one JSON object.
+
+    tests/support/browser.py URL [--events=3] [--episode] [--width=1280] [--height=900] [--dark] [--shot=FILE.png] [--top]
+
+Waits until the page has heard --events times of its run; --episode chooses the newest kept episode and clicks the last step that was
+paid; --shot is a picture of the whole page, --top of its first screen. Prints
+{"text","events","charts","console":[...],"wider_than_window","paint_ms","why","picture"}. 77: there is no Chromium.
+
+Chromium is spoken to over two pipes (--remote-debugging-pipe): no port, nothing to install.
+"""
+import argparse, base64, json, os, select, shutil, subprocess, sys, tempfile, time
+
+CLICK = """(() => { const t = document.getElementById('track'), b = t.getBoundingClientRect(), s = episode.doc.step;
+  const paid = s.map((x, i) => x.ext || x.int ? i + 1 : 0).filter(Boolean).pop() || 1;
+  t.onclick({ clientX: b.left + b.width * paid / (s.length + 1) }); })()"""
+SEEN = """(() => ({ text: document.body.innerText, events: +document.documentElement.dataset.events || 0,
+  charts: document.querySelectorAll('.chart canvas').length, wider_than_window: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  paint_ms: Math.round((performance.getEntriesByType('paint')[0] || { startTime: -1 }).startTime), why: document.getElementById('why').innerText,
+  picture: !!document.querySelector('.picture canvas, .picture pre') }))()"""
+
+
+class Browser:
+    def __init__(self, program, profile):
+        down, self.write_fd = os.pipe()
+        self.read_fd, up = os.pipe()
+        moved = [os.dup(down), os.dup(up)]  # away from 3 and 4, which the child's become
+
+        def child():
+            os.dup2(moved[0], 3)
+            os.dup2(moved[1], 4)
+
+        words = [program, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars",
+                 "--remote-debugging-pipe", f"--user-data-dir={profile}", "about:blank"]
+        self.process = subprocess.Popen(words, preexec_fn=child, close_fds=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for fd in [down, up, *moved]:
+            os.close(fd)
+        self.number, self.session, self.rest, self.console = 0, None, b"", []
+
+    def read(self, until):
+        while b"\0" not in self.rest:
+            if not select.select([self.read_fd], [], [], max(0, until - time.monotonic()))[0]:
+                sys.exit("the browser says nothing")
+            got = os.read(self.read_fd, 1 << 16)
+            if not got:
+                sys.exit("the browser has ended")
+            self.rest += got
+        text, self.rest = self.rest.split(b"\0", 1)
+        return json.loads(text)
+
+    def call(self, method, **params):
+        self.number += 1
+        message = {"id": self.number, "method": method, "params": params, **({"sessionId": self.session} if self.session else {})}
+        os.write(self.write_fd, json.dumps(message).encode() + b"\0")
+        until = time.monotonic() + 60
+        while True:
+            m = self.read(until)
+            if m.get("method") in ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded"):
+                self.console.append(json.dumps(m["params"])[:500])
+            if m.get("id") == self.number:
+                if "error" in m:
+                    sys.exit(f"{method}: {m['error']}")
+                return m["result"]
+
+    def value(self, expression):
+        return self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)["result"].get("value")
+
+    def wait(self, expression, what):
+        until = time.monotonic() + 60
+        while not self.value(expression):
+            if time.monotonic() > until:
+                sys.exit(f"{what} does not come; the page: {self.value('document.body.innerText')[:2000]}")
+            time.sleep(0.1)
+
+
+def look(b, args):
+    target = b.call("Target.createTarget", url="about:blank")["targetId"]
+    b.session = b.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+    for domain in ("Runtime", "Log", "Page"):
+        b.call(domain + ".enable")
+    b.call("Emulation.setDeviceMetricsOverride", width=args.width, height=args.height, deviceScaleFactor=1, mobile=args.width < 500)
+    b.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if args.dark else "light"}])
+    b.call("Page.navigate", url=args.url)
+    b.wait(f"+document.documentElement.dataset.events >= {args.events}", "an event")
+    if args.episode:
+        b.wait("!!document.querySelector('.list button')", "a kept episode")
+        b.value("document.querySelector('.list button').click()")
+        b.wait("!!(episode && episode.doc.step.length)", "an episode")
+        b.value(CLICK)
+        b.wait("/label|caption/.test(document.getElementById('why').innerText)", "a reason")
+    seen = b.value(SEEN)
+    if args.shot:
+        b.value("scrollTo(0, 0)")
+        time.sleep(0.3)
+        height = args.height if args.top else b.value("document.documentElement.scrollHeight")
+        shot = b.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip={"x": 0, "y": 0, "width": args.width, "height": height, "scale": 1})
+        with open(args.shot, "wb") as f:
+            f.write(base64.b64decode(shot["data"]))
+    return {**seen, "console": b.console}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("url")
+    for flag, default in (("--events", 3), ("--width", 1280), ("--height", 900)):
+        parser.add_argument(flag, type=int, default=default)
+    for flag in ("--episode", "--dark", "--top"):
+        parser.add_argument(flag, action="store_true")
+    parser.add_argument("--shot")
+    args = parser.parse_args()
+    program = next((p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p), None)
+    if not program:
+        print("there is no Chromium: the page is not looked at", file=sys.stderr)
+        sys.exit(77)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        b = Browser(program, profile)
+        try:
+            print(json.dumps(look(b, args)))
+        finally:
+            b.process.kill()
+            b.process.wait()
+
+
+if __name__ == "__main__":
+    main()
