@@ -160,9 +160,9 @@ int run_dir_labels(const char *dir, const char *given, char *out, size_t size, s
 /* Differs from life to life by nature: not worth a line. */
 static bool belongs_to_a_life(const char *key)
 {
-    static const char *const keys[] = {"run.dir",        "run.on_exists", "listen.address",
-                                       "weights.listen", "reward.server", "actors.count",
-                                       "run.config"};
+    static const char *const keys[] = {"run.dir",        "run.on_exists",   "listen.address",
+                                       "weights.listen", "reward.server",   "actors.count",
+                                       "run.config",     "dashboard.listen"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         if (strcmp(key, keys[i]) == 0)
             return true;
