@@ -85,7 +85,7 @@ static void top_put_head(const json_t *state, struct buf *out)
     buf_printf(out, "  %s\n", top_words(run, "dir"));
 }
 
-static void put_bar(const json_t *state, struct buf *out)
+static void top_put_bar(const json_t *state, struct buf *out)
 {
     const json_t *run = json_object_get(state, "run");
     double done = top_number(state, "progress"), eta = top_number(state, "eta_s");
@@ -175,7 +175,7 @@ void top_text(const json_t *state, const json_t *actors, const json_t *captions,
 {
     const json_t *v = json_object_get(state, "v");
     top_put_head(state, out);
-    put_bar(state, out);
+    top_put_bar(state, out);
     put_speed(state, out);
     for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
         top_put_group(v, &groups[i], out);
