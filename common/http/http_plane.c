@@ -99,6 +99,7 @@ static void plane_on_stop(uv_async_t *a)
 static void *plane_main(void *arg)
 {
     struct http_plane *h = arg;
+    pthread_setname_np(pthread_self(), "http"); /* for top -H, and for who measures it */
     if (h->p.tick)
         h->p.tick(h->p.ctx);
     serve(h);

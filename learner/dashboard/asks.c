@@ -22,7 +22,7 @@
 #include "common/base/shown.h"
 #include "common/base/xmalloc.h"
 
-enum { KEY_MAX = 4096, WAITING_MAX = 4, SAID_MAX = 4096, LOWEST_PRIORITY = 19, AGAIN_MS = 5000 };
+enum { KEY_MAX = 4096, WAITING_MAX = 4, SAID_MAX = 4096, PRIORITY = 10, AGAIN_MS = 5000 };
 
 /* A document, or one that is wanted. */
 struct ask {
@@ -180,7 +180,7 @@ static int spawn_onic(struct asks *a, char **argv, struct onic_err *err)
     free(env);
     if (why)
         return err_set(err, ONIC_EIO, "%s cannot be started: %s", program, strerror(why));
-    setpriority(PRIO_PROCESS, (id_t)a->pid, LOWEST_PRIORITY);
+    setpriority(PRIO_PROCESS, (id_t)a->pid, PRIORITY);
     return ONIC_OK;
 }
 
@@ -277,7 +277,7 @@ static void asks_look_at_process(struct asks *a)
         ask_kill(a);
         keep_error(a, a->now,
                    size_of(a->out) > HTTP_BODY_MAX ? "it is too long to be shown here"
-                                                   : "it took longer than a minute");
+                                                   : "it took longer than three minutes");
         close(a->out);
         close(a->said);
         a->pid = 0;

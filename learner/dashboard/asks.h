@@ -5,15 +5,15 @@
 /* asks.h - what only the front end `onic` can say of a run: why captions were paid, and the
  * pictures of a kept episode.
  *
- * It is asked as a person would ask it, in a process of its own at the lowest priority, one at a
- * time; training knows nothing of it. Its document is kept for those who ask next. The page asks
- * again until the document is there. Plane's thread. */
+ * It is asked as a person would ask it, in a process of its own at a low priority (19 would starve
+ * where actors take every core), one at a time; training knows nothing of it. Its document is kept
+ * for those who ask next. The page asks again until the document is there. Plane's thread. */
 
 #include <stdint.h>
 
 #include "common/http/http_plane.h"
 
-enum { ASKS_ARGS_MAX = 12, ASKS_KEPT = 8, ASKS_TIMEOUT_MS = 60000 };
+enum { ASKS_ARGS_MAX = 12, ASKS_KEPT = 8, ASKS_TIMEOUT_MS = 180000 };
 
 struct asks;
 

@@ -14,7 +14,7 @@ async function get(path) {
 
 /* Some documents take the front end a moment. */
 async function getWhenReady(path) {
-  for (let i = 0; i < 240; i++) {
+  for (let i = 0; i < 620; i++) {
     const doc = await get(path);
     if (!doc.pending) return doc;
     await new Promise(r => setTimeout(r, 300));
@@ -125,7 +125,7 @@ async function sayActors() {
   const doc = await get("/api/actors"), now = performance.now(), dt = (now - actorsAt) / 1000;
   $("actors").querySelector("tbody").replaceChildren(...doc.actors.map(a => {
     const before = actorsBefore.get(a.id), rate = before !== undefined && actorsAt ? (a.env_steps - before) / dt : null;
-    return row([[a.id, "n"], [a.state, a.state === "running" ? "good" : "bad"], [a.host + " " + a.pid], [short(rate), "n"], [whole(a.env_steps), "n"], [short(a.cpu_s), "n"], [a.silent_s === null ? "–" : a.silent_s.toFixed(1), "n"], [a.incarnation, "n"]]);
+    return row([[a.id, "n"], [a.state, a.state === "running" ? "good" : "bad"], [a.host + " " + a.pid], [short(rate), "n"], [whole(a.env_steps), "n"], [short(a.cpu_s), "n"], [a.silent_s === null ? "–" : a.silent_s.toFixed(1), "n"], [a.incarnation % 4294967296, "n"]]);
   }));
   actorsBefore = new Map(doc.actors.map(a => [a.id, a.env_steps]));
   actorsAt = now;
