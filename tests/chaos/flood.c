@@ -455,8 +455,10 @@ bool flood_round(struct flood *f)
     for (int i = 0; i < f->n; i++)
         say_batch(f, &f->intruders[i]);
     for (int i = 0; i < f->n; i++)
-        if (!flood_await(f, &f->intruders[i], FRAME_HELLO_REQUIRED, &got))
-            return storm_fail(f->storm, "intruder %d got no answer: its connection was cut", i);
+        if (!flood_await(f, &f->intruders[i], FRAME_HELLO_REQUIRED, &got)) {
+            f->sums.unsure += BATCH + 1;
+            connect_anew(f, &f->intruders[i]);
+        }
     return true;
 }
 

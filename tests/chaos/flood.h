@@ -30,12 +30,16 @@ struct flood;
 /* joined of `connections` join. Connects to s->learner_reach. */
 struct flood *flood_open(struct storm *s, const struct flood_frames *frames, int connections,
                          int joined, uint64_t seed);
-/* A batch of each connection, all read by the learner when it returns. False: one got no answer. */
+/* A batch of each connection, all read by the learner when it returns, but what is unsure. False: a
+ * connection that wants to join is not answered. */
 bool flood_round(struct flood *f);
 struct flood_sums {
     uint64_t sent;  /* frames that are wrong */
     uint64_t asked; /* questions after a batch, of no actor: the learner counts them, too */
     uint64_t joins, sent_away, put_off;
+    /* of sent and asked: of connections that were cut meanwhile, as those that do not join are on a
+     * machine that is too busy to let them; the learner may have read them or not */
+    uint64_t unsure;
 };
 struct flood_sums flood_sums(const struct flood *f);
 void flood_close(struct flood *f);
