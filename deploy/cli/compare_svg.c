@@ -74,7 +74,7 @@ int compare_ticks(double lo, double hi, int most, double out[COMPARE_TICKS_MAX])
 
 struct compare_box compare_bounds(const struct compare_panel *p)
 {
-    struct compare_box b = {0, 0, INFINITY, -INFINITY};
+    struct compare_box b = {0, 0, (double)INFINITY, -(double)INFINITY};
     for (int k = 0; k < p->rows; k++)
         for (int i = 0; i < p->row[k].points; i++) {
             b.x_hi = fmax(b.x_hi, p->row[k].x[i]);

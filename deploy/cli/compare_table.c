@@ -111,9 +111,9 @@ static bool keeps_its_end(const struct compare_run *r)
 static bool common_range(const struct compare_report *r, const struct compare_group *g, int y,
                          double *lo, double *hi)
 {
-    double longest = -INFINITY;
-    *lo = -INFINITY;
-    *hi = INFINITY;
+    double longest = -(double)INFINITY;
+    *lo = -(double)INFINITY;
+    *hi = (double)INFINITY;
     for (int i = 0; i < g->n; i++) {
         const struct compare_run *run = &r->set->run[g->run[i]];
         double first, last;

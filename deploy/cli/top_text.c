@@ -25,29 +25,29 @@ static const struct field returns[] = {{"return", "reward/reward", 1, ""},
                                        {"length", "len/len", 1, ""},
                                        {"intrinsic per step", "intrinsic/reward_mean", 1, ""},
                                        {"share", "intrinsic/share", 100, " %"},
-                                       {NULL}};
+                                       {.label = NULL}};
 static const struct field learning[] = {
     {"policy loss", "train/policy_loss", 1, ""}, {"value loss", "train/value_loss", 1, ""},
     {"entropy", "train/entropy", 1, ""},         {"KL", "train/kl_divergence", 1, ""},
     {"grad", "train/grad_norm", 1, ""},          {"lag", "train/version_diff_avg", 1, ""},
-    {"max", "train/version_diff_max", 1, ""},    {NULL}};
+    {"max", "train/version_diff_max", 1, ""},    {.label = NULL}};
 static const struct field variance[] = {
     {"explained variance", "train/explained_variance_ext", 1, ""},
     {"intrinsic", "train/explained_variance_int", 1, ""},
     {"lr", "train/lr", 1, ""},
     {"weights", "weights_version", 1, ""},
-    {NULL}};
+    {.label = NULL}};
 static const struct field labels[] = {
     {"labels", "annot/labels_total", 1, ""},       {"a second", "annot/labels_per_s", 1, ""},
     {"waiting", "annot/backlog", 1, ""},           {"oldest", "annot/backlog_age_s", 1, " s"},
     {"latency", "annot/latency_s", 1, " s"},       {"spent", "annot/llm_cost", 1, ""},
-    {"abstained", "annot/abstained_total", 1, ""}, {NULL}};
+    {"abstained", "annot/abstained_total", 1, ""}, {.label = NULL}};
 static const struct field model[] = {
     {"coverage", "reward_model/coverage", 100, " %"},
     {"held-out accuracy", "reward_model/heldout_accuracy", 100, " %"},
     {"positive labels", "annot/label_positive", 100, " %"},
     {"loss", "reward_model/loss", 1, ""},
-    {NULL}};
+    {.label = NULL}};
 static const struct group groups[] = {{"learn   ", returns},
                                       {"train   ", learning},
                                       {"values  ", variance},

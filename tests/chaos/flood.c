@@ -126,8 +126,11 @@ static void relay(struct storm *s, void *front, void *back, struct flood_frames 
     zmq_msg_init(&name);
     while (storm_look(s) && !(out->ready && out->trajectory) && storm_now_ns() < end) {
         zmq_poll(items, 2, 5);
-        while (relay_to_learner(front, back, &name, out) | relay_to_actor(front, back, &name))
-            ;
+        bool moved = true;
+        while (moved) {
+            moved = relay_to_learner(front, back, &name, out);
+            moved |= relay_to_actor(front, back, &name);
+        }
     }
     zmq_msg_close(&name);
 }
