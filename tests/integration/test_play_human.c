@@ -162,6 +162,7 @@ static void a_run_says_what_it_would_pay(void **state)
                     PATIENCE_MS) != 0)
         fail_msg("%s", program_text(p.err));
     sit_down("run --seed=1");
+    assert_true(vt_shows(&t.vt, "by hand")); /* what the policy expects is not told */
     for (int i = 0; i < 14; i++)
         pty_type(&t, "o\x1b[C");
     pty_await(&t, "the end: terminated, success");
