@@ -34,13 +34,14 @@
     XX(REPEATED, "repeated")       /* settled; it was booked before the checkpoint */              \
     XX(DROPPED, "dropped")         /* reason; n 1: settled by it, 0: from the queue */             \
     XX(ROLLED_BACK, "rolled back") /* up to seq, acknowledged by a life that is undone */          \
-    XX(GRANTED, "granted")         /* seq credit until, version acknowledged */                    \
-    XX(CONSUMED, "consumed")       /* a trajectory is booked as trained on */                      \
-    XX(UPDATED, "updated")         /* version after the update, or at the start of a life */       \
-    XX(PUBLISHED, "published")     /* version, seq hash of the weights */                          \
-    XX(ENDED, "ended")             /* drained, ledger written; n 0: well */                        \
-    XX(QUESTION, "question")       /* seq hash of a question that is sent */                       \
-    XX(LABEL, "label")             /* its answer: version label id, n value */                     \
+    XX(UNDONE, "undone")       /* consumed since the books of checksum seq: lost by a roll-back */ \
+    XX(GRANTED, "granted")     /* seq credit until, version acknowledged */                        \
+    XX(CONSUMED, "consumed")   /* a trajectory is booked as trained on */                          \
+    XX(UPDATED, "updated")     /* version after the update, or at the start of a life */           \
+    XX(PUBLISHED, "published") /* version, seq hash of the weights */                              \
+    XX(ENDED, "ended")         /* drained, ledger written; n 0: well */                            \
+    XX(QUESTION, "question")   /* seq hash of a question that is sent */                           \
+    XX(LABEL, "label")         /* its answer: version label id, n value */                         \
     /* actor */                                                                                    \
     XX(WELCOMED, "welcomed") /* actor, incarnation, seq run, n epoch */                            \
     XX(MADE, "made")         /* a trajectory is complete */                                        \

@@ -286,6 +286,31 @@ static void book_rolled_back(struct books *b, const struct trace_event *e)
     a->settled = e->seq > a->settled ? e->seq : a->settled;
 }
 
+/* Consumed by this life, from..to, and by those before it, since the books were saved. */
+static void undo_consumed(struct books *b, int life, size_t to, uint64_t saved)
+{
+    const struct check_life *l = &b->c->lives[life];
+    const struct trace_event *e = l->process->events;
+    size_t i = to;
+    for (; i > l->from && !(e[i - 1].kind == TRACE_SAVED && e[i - 1].seq == saved); i--) {
+        if (e[i - 1].kind == TRACE_RESTORED && e[i - 1].seq == saved)
+            return;
+        struct account *a = e[i - 1].kind == TRACE_CONSUMED ? account_of(b, &e[i - 1]) : NULL;
+        uint16_t *state = a && e[i - 1].seq ? state_of(a, e[i - 1].seq) : NULL;
+        if (state && *state == STATE_CONSUMED)
+            *state = TRACE_LOST + LEDGER_LOST_ROLLBACK;
+    }
+    if (i == l->from && l->parent >= 0)
+        undo_consumed(b, l->parent, l->parent_to, saved);
+}
+
+/* The learner went back to a checkpoint without an end. */
+static void book_undone(struct books *b, const struct trace_event *e)
+{
+    int life = (int)(b->life - b->c->lives);
+    undo_consumed(b, life, (size_t)(e - b->life->process->events), e->seq);
+}
+
 static void book_granted(struct books *b, const struct trace_event *e)
 {
     struct account *a = account_of(b, e);
@@ -342,7 +367,7 @@ static void book(struct books *b, const struct trace_event *e)
         [TRACE_DROPPED] = book_dropped,   [TRACE_ROLLED_BACK] = book_rolled_back,
         [TRACE_GRANTED] = book_granted,   [TRACE_CONSUMED] = book_consumed,
         [TRACE_UPDATED] = book_version,   [TRACE_PUBLISHED] = book_version,
-        [TRACE_ENDED] = book_ended,
+        [TRACE_ENDED] = book_ended,       [TRACE_UNDONE] = book_undone,
     };
     if (e->kind < TRACE_KIND_END && by_kind[e->kind])
         by_kind[e->kind](b, e);

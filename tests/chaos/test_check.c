@@ -269,6 +269,26 @@ static void i2_what_was_rolled_back_may_be_consumed_once_more(void **state)
     assert_int_equal(c.books.consumed, 3);
 }
 
+/* Back to the checkpoint that the life began with, without an end. */
+static void i2_what_a_learner_goes_back_behind_is_lost(void **state)
+{
+    (void)state;
+    struct world *w = good_world();
+    struct trace_event *e = copy_behind(w, L2, event_of(w, L2, TRACE_CONSUMED, 3), TRACE_UNDONE);
+    e->seq = BOOKS;
+    struct check c = run_check(w, NULL);
+    if (check_violations(&c))
+        print_error("%s", w->said);
+    assert_int_equal(check_violations(&c), 0);
+    assert_int_equal(c.books.consumed, 1);
+    assert_int_equal(c.books.lost[LEDGER_LOST_ROLLBACK], 2);
+    w = good_world();
+    e = copy_behind(w, L2, event_of(w, L2, TRACE_CONSUMED, 3), TRACE_UNDONE);
+    e->seq = BOOKS;
+    copy_behind(w, L2, e, TRACE_CONSUMED)->seq = 3; /* undone is not forgotten */
+    assert_broken(w, 2, "is consumed although it is counted as dropped or lost");
+}
+
 static void i3_acknowledged_and_forgotten(void **state)
 {
     (void)state;
@@ -513,6 +533,7 @@ int main(void)
         cmocka_unit_test(i2_consumed_twice_in_one_life),
         cmocka_unit_test(i2_consumed_twice_in_a_lineage),
         cmocka_unit_test(i2_what_was_rolled_back_may_be_consumed_once_more),
+        cmocka_unit_test(i2_what_a_learner_goes_back_behind_is_lost),
         cmocka_unit_test(i3_acknowledged_and_forgotten),
         cmocka_unit_test(i4_versions_that_go_back),
         cmocka_unit_test(i5_weights_that_fit_to_nothing),

@@ -225,6 +225,15 @@ static void count_lost(struct wire_learner *w, enum ledger_lost reason, uint64_t
     w->steps.lost[reason] += n * steps_each;
 }
 
+void peer_settle_undone(struct wire_learner *w, struct peer *p)
+{
+    set_settled(w, p, p->settled_seq + 1);
+    trace(DROPPED, .actor = p->id, .incarnation = p->incarnation, .seq = p->settled_seq, .n = 1,
+          .reason = TRACE_LOST + LEDGER_LOST_ROLLBACK);
+    peer_book(p, p->settled_seq);
+    count_lost(w, LEDGER_LOST_ROLLBACK, 1, p->steps_each);
+}
+
 void peer_roll_back(struct wire_learner *w, struct peer *p, uint64_t acked)
 {
     if (acked <= p->settled_seq)
@@ -336,12 +345,34 @@ static void keep_snapshot(struct peer *p, const struct received *r)
     memcpy(p->snap_booked, r->t.snapshot, n);
 }
 
-void books_trajectory(struct wire_learner *w, struct received *r, bool consumed,
-                      enum ledger_drop reason)
+static void trace_booking(const struct trajectory *t, struct booking how)
+{
+    if (how.as == BOOK_CONSUMED)
+        trace(CONSUMED, .actor = t->actor_id, .incarnation = t->incarnation, .seq = t->seq,
+              .version = t->weights_version);
+    else
+        trace(DROPPED, .actor = t->actor_id, .incarnation = t->incarnation, .seq = t->seq,
+              .reason = (uint16_t)(how.as == BOOK_UNDONE ? TRACE_LOST + LEDGER_LOST_ROLLBACK
+                                                         : TRACE_DROP + (int)how.reason));
+}
+
+static void count_booking(struct wire_learner *w, struct booking how, uint64_t steps)
+{
+    if (how.as == BOOK_UNDONE) {
+        count_lost(w, LEDGER_LOST_ROLLBACK, 1, steps);
+        return;
+    }
+    bool consumed = how.as == BOOK_CONSUMED;
+    *(consumed ? &w->trajectories.consumed : &w->trajectories.dropped[how.reason]) += 1;
+    *(consumed ? &w->steps.consumed : &w->steps.dropped[how.reason]) += steps;
+}
+
+void books_trajectory(struct wire_learner *w, struct received *r, struct booking how)
 {
     const struct trajectory *t = &r->t;
     uint64_t steps = (uint64_t)t->shape.T * (uint64_t)t->shape.E;
     struct peer *p = peer_find(w, t->actor_id);
+    bool consumed = how.as == BOOK_CONSUMED;
     if (r->booked) {
         trace(CONSUMED, .actor = t->actor_id, .incarnation = t->incarnation, .seq = t->seq,
               .version = t->weights_version);
@@ -350,12 +381,7 @@ void books_trajectory(struct wire_learner *w, struct received *r, bool consumed,
         return;
     }
     r->booked = true;
-    if (consumed)
-        trace(CONSUMED, .actor = t->actor_id, .incarnation = t->incarnation, .seq = t->seq,
-              .version = t->weights_version);
-    else
-        trace(DROPPED, .actor = t->actor_id, .incarnation = t->incarnation, .seq = t->seq,
-              .reason = (uint16_t)(TRACE_DROP + reason));
+    trace_booking(t, how);
     w->unbooked_load -= load_of(w, steps);
     w->unpublished_load += consumed ? load_of(w, steps) : 0;
     if (p->state != PEER_CLOSED && p->incarnation == t->incarnation) {
@@ -367,14 +393,8 @@ void books_trajectory(struct wire_learner *w, struct received *r, bool consumed,
     keep_snapshot(p, r);
     if (r->index + 1 > p->booked_index)
         p->booked_index = r->index + 1;
-    if (consumed) {
-        w->trajectories.consumed++;
-        w->steps.consumed += steps;
-    } else {
-        w->trajectories.dropped[reason]++;
-        w->steps.dropped[reason] += steps;
-    }
-    if (consumed || reason == LEDGER_DROP_STALE)
+    count_booking(w, how, steps);
+    if (consumed || (how.as == BOOK_DROPPED && how.reason == LEDGER_DROP_STALE))
         note_age(w, p, !consumed);
 }
 

@@ -11,7 +11,7 @@ enum { QUARANTINE_MS = 60000 };
 
 enum { INVALID_RUN_MAX = 3, BAD_PER_MINUTE = 10 };
 
-static void revoke(struct wire_learner *w, struct peer *p, const char *why)
+void wire_learner_revoke(struct wire_learner *w, struct peer *p, const char *why)
 {
     char text[400];
     snprintf(text, sizeof text, "actor %u (host %s, pid %u) sent nonsense too often, last: %s",
@@ -33,7 +33,7 @@ bool wire_learner_warned(struct wire_learner *w, struct peer *p, const char *why
     }
     if (++p->bad_minute < BAD_PER_MINUTE && p->invalid_run < INVALID_RUN_MAX)
         return false;
-    revoke(w, p, why);
+    wire_learner_revoke(w, p, why);
     return true;
 }
 

@@ -189,6 +189,10 @@ static bool ingest_settle(struct wire_learner *w, struct peer *p, struct receive
     if (current &&
         r->t.weights_version + 1 > current) /* made under weights that a crash has taken back */
         r->t.weights_version = current - 1;
+    if (r->t.weights_version > w->undone_after && r->t.weights_version <= w->undone_to) {
+        peer_settle_undone(w, p);
+        return false;
+    }
     if (current && current - 1 - r->t.weights_version > w->p.max_policy_lag) {
         peer_settle_dropped(w, p, LEDGER_DROP_STALE);
         return false;
@@ -447,6 +451,9 @@ static void ingest_tick(struct wire_learner *w)
     for (int i = 0; i < w->nopen; i++) {
         struct peer *p = w->peers[i];
         check_lease(w, p, now);
+        if (p->accused && peer_alive(p))
+            wire_learner_revoke(w, p, "numbers from which no finite gradient can be made");
+        p->accused = false;
         if (draining && peer_alive(p))
             wire_learner_send(w, p, FRAME_DRAIN, NULL);
     }

@@ -318,23 +318,37 @@ void wire_learner_release(struct wire_learner *w, struct trajectory *t)
     pthread_mutex_unlock(&w->lock);
 }
 
-static void book(struct wire_learner *w, const struct trajectory *t, bool consumed,
-                 enum ledger_drop reason)
+static void book(struct wire_learner *w, const struct trajectory *t, struct booking how)
 {
     pthread_mutex_lock(&w->lock);
-    books_trajectory(w, t->storage, consumed, reason);
+    books_trajectory(w, t->storage, how);
     pthread_mutex_unlock(&w->lock);
 }
 
 void wire_learner_consumed(struct wire_learner *w, const struct trajectory *t)
 {
-    book(w, t, true, 0);
+    book(w, t, (struct booking){.as = BOOK_CONSUMED});
 }
 
 void wire_learner_dropped(struct wire_learner *w, const struct trajectory *t,
                           enum ledger_drop reason)
 {
-    book(w, t, false, reason);
+    book(w, t, (struct booking){.as = BOOK_DROPPED, .reason = reason});
+}
+
+void wire_learner_undone(struct wire_learner *w, const struct trajectory *t)
+{
+    book(w, t, (struct booking){.as = BOOK_UNDONE});
+}
+
+void wire_learner_accuse(struct wire_learner *w, uint32_t actor)
+{
+    pthread_mutex_lock(&w->lock);
+    struct peer *p = peer_find(w, actor);
+    if (p)
+        p->accused = true;
+    pthread_mutex_unlock(&w->lock);
+    wake(w);
 }
 
 uint64_t wire_learner_index(const struct trajectory *t)

@@ -75,6 +75,12 @@ void wire_learner_consumed(struct wire_learner *w, const struct trajectory *t);
 void wire_learner_dropped(struct wire_learner *w, const struct trajectory *t,
                           enum ledger_drop reason);
 
+/* The same as lost{rollback}, for weights are about to be rolled back. */
+void wire_learner_undone(struct wire_learner *w, const struct trajectory *t);
+/* Ends the session of an actor that sent numbers which nobody can train on, and keeps its number
+ * out of use for a minute (rule R7). */
+void wire_learner_accuse(struct wire_learner *w, uint32_t actor);
+
 /* Publishes a snapshot (copied) as `version`; current and previous are kept. */
 void wire_learner_publish(struct wire_learner *w, const float *weights, uint64_t version);
 
@@ -83,6 +89,12 @@ void wire_learner_publish(struct wire_learner *w, const float *weights, uint64_t
  * becomes lost{rollback} after a crash. The blob is opaque, versioned, checked. */
 void wire_learner_save(struct wire_learner *w, struct buf *out);
 int wire_learner_load(struct wire_learner *w, const void *blob, size_t len, struct onic_err *err);
+/* The weights are again those of a checkpoint with these books (wire_learner_save), of version
+ * `good`: what was trained on since then becomes lost{rollback}, and so does what comes from now on
+ * and was played with versions above `good`, up to `last`. The accounts go on. *trajectories: how
+ * many were undone. ONIC_EDAMAGED, ONIC_EINCOMPATIBLE: then nothing has changed. */
+int wire_learner_undo(struct wire_learner *w, const void *blob, size_t len, uint64_t good,
+                      uint64_t last, uint64_t *trajectories, struct onic_err *err);
 /* consistent copy, in_flight filled in */
 void wire_learner_ledger(struct wire_learner *w, struct ledger *out);
 

@@ -162,22 +162,31 @@ static void forget_peers(struct wire_learner *w)
     w->npeers = w->nopen = 0;
 }
 
-int wire_learner_load(struct wire_learner *w, const void *blob, size_t len, struct onic_err *err)
+/* *in: behind the version, without the checksum. */
+static int open_blob(struct cursor *in, const void *blob, size_t len, struct onic_err *err)
 {
-    struct cursor in = {.p = blob, .end = (const uint8_t *)blob + len};
+    *in = (struct cursor){.p = blob, .end = (const uint8_t *)blob + len};
     if (len < 20 || memcmp(blob, "ONLS", 4) != 0)
         return err_set(err, ONIC_EDAMAGED, "the checkpoint's ledger is not one: wrong magic");
-    struct cursor tail = {.p = in.end - 8, .end = in.end};
+    struct cursor tail = {.p = in->end - 8, .end = in->end};
     if (get64(&tail) != crc32c(0, blob, len - 8))
         return err_set(err, ONIC_EDAMAGED, "the checkpoint's ledger is damaged: checksum differs");
-    in.p += 4;
-    in.end -= 8;
-    uint64_t version = get64(&in);
+    in->p += 4;
+    in->end -= 8;
+    uint64_t version = get64(in);
     if (version != SAVE_VERSION)
         return err_set(err, ONIC_EINCOMPATIBLE,
                        "the checkpoint's ledger has format %llu, this build reads %d",
                        (unsigned long long)version, SAVE_VERSION);
-    int rc = ONIC_OK;
+    return ONIC_OK;
+}
+
+int wire_learner_load(struct wire_learner *w, const void *blob, size_t len, struct onic_err *err)
+{
+    struct cursor in;
+    int rc = open_blob(&in, blob, len, err);
+    if (rc)
+        return rc;
     pthread_mutex_lock(&w->lock);
     trace(RESTORED, .seq = crc32c(0, blob, len - 8), .version = len - 8);
     forget_peers(w);
@@ -194,4 +203,39 @@ int wire_learner_load(struct wire_learner *w, const void *blob, size_t len, stru
     }
     pthread_mutex_unlock(&w->lock);
     return rc;
+}
+
+/* What was trained on after `then` is lost; returns how much that is. */
+static uint64_t undo_counts(struct ledger_counts *now, const struct ledger_counts *then)
+{
+    uint64_t undone = now->consumed > then->consumed ? now->consumed - then->consumed : 0;
+    now->consumed -= undone;
+    now->lost[LEDGER_LOST_ROLLBACK] += undone;
+    return undone;
+}
+
+int wire_learner_undo(struct wire_learner *w, const void *blob, size_t len, uint64_t good,
+                      uint64_t last, uint64_t *trajectories, struct onic_err *err)
+{
+    struct cursor in;
+    struct ledger_counts of_trajectories, of_steps;
+    int rc = open_blob(&in, blob, len, err);
+    if (rc)
+        return rc;
+    get64(&in); /* next incarnation */
+    get_counts(&in, &of_trajectories);
+    get_counts(&in, &of_steps);
+    if (in.bad)
+        return err_set(err, ONIC_EDAMAGED,
+                       "the checkpoint's ledger is damaged: it ends in the middle");
+    pthread_mutex_lock(&w->lock);
+    trace(UNDONE, .seq = crc32c(0, blob, len - 8), .version = last);
+    *trajectories = undo_counts(&w->trajectories, &of_trajectories);
+    undo_counts(&w->steps, &of_steps);
+    /* an earlier roll-back may have gone back further than this one */
+    if (w->undone_to == 0 || good < w->undone_after)
+        w->undone_after = good;
+    w->undone_to = last;
+    pthread_mutex_unlock(&w->lock);
+    return ONIC_OK;
 }

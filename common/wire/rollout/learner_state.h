@@ -53,6 +53,7 @@ struct peer {
     uint64_t incarnation;
     bool revoked;
     int64_t quarantined_until_ms; /* the number is given to nobody before */
+    bool accused;                 /* by the training thread: its session ends at the next tick */
     struct sock_route route;
     int64_t last_rx_ms;
     int64_t challenged_ms; /* somebody else asked for this number; 0 = nobody */
@@ -134,6 +135,9 @@ struct wire_learner {
     uint64_t credit_load, unbooked_load, unpublished_load;
     int turn; /* of peers, the first that was left without credit: the next room is its */
     struct ledger_counts trajectories, steps;
+    /* what was played with these versions is not trained on: the weights were rolled back. None
+     * while both are 0 */
+    uint64_t undone_after, undone_to;
     struct wire_learner_status status; /* the counters of it */
     uint64_t rx_bad[FRAME_BADS];
 };
@@ -149,6 +153,8 @@ uint64_t peer_outstanding(const struct peer *p); /* accepted, not yet booked */
  * reason. */
 void peer_accept(struct wire_learner *w, struct peer *p);
 void peer_settle_dropped(struct wire_learner *w, struct peer *p, enum ledger_drop reason);
+/* The same as lost{rollback}: it was played with weights that are undone. */
+void peer_settle_undone(struct wire_learner *w, struct peer *p);
 bool peer_is_booked(const struct peer *p, uint64_t seq);
 void peer_book(struct peer *p, uint64_t seq);
 /* Everything up to `acked` was acknowledged by a learner life that this checkpoint does not know:
@@ -166,8 +172,12 @@ void peer_take_back(struct wire_learner *w, struct peer *p);
 /* An account that was never seen here: all of it happened after the checkpoint. */
 void books_unknown_account(struct wire_learner *w, uint64_t produced, uint64_t acked,
                            uint64_t steps_each);
-void books_trajectory(struct wire_learner *w, struct received *r, bool consumed,
-                      enum ledger_drop reason);
+/* How a trajectory of the queue ends. */
+struct booking {
+    enum { BOOK_CONSUMED, BOOK_DROPPED, BOOK_UNDONE } as;
+    enum ledger_drop reason; /* BOOK_DROPPED */
+};
+void books_trajectory(struct wire_learner *w, struct received *r, struct booking how);
 void books_ledger(struct wire_learner *w, struct ledger *out);
 /* raises the credit if it may; true when it changed */
 bool peer_grant(struct wire_learner *w, struct peer *p);
@@ -188,6 +198,8 @@ void *wire_learner_ingest(void *arg);
 /* learner_conduct.c; under the lock. One more message that says nothing, of p (NULL: of a
  * stranger), is counted. True: it was one too many, p's session has ended. */
 bool wire_learner_bad(struct wire_learner *w, struct peer *p, enum frame_bad bad, const char *why);
+/* Ends its session at once. */
+void wire_learner_revoke(struct wire_learner *w, struct peer *p, const char *why);
 /* The same of one that is counted already. */
 bool wire_learner_warned(struct wire_learner *w, struct peer *p, const char *why);
 /* peer_claim_holds, and what does not is a bad message of p. */

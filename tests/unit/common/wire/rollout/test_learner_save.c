@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* test_learner_save.c - a learner goes back to a checkpoint without an end: its books. */
+#include "tests/onic_test.h"
+#include "tests/support/files.h"
+#include "tests/support/wire_pair.h"
+
+static const uint64_t *lost_rollback(const struct ledger *l)
+{
+    return &l->trajectories.lost[LEDGER_LOST_ROLLBACK];
+}
+
+struct await_undone {
+    struct wire_learner *l;
+    struct wire_actor *a;
+    uint64_t want;
+};
+
+static bool is_undone(void *ctx)
+{
+    struct await_undone *g = ctx;
+    struct onic_err why = {0};
+    wire_actor_poll(g->a, 0, &why);
+    struct ledger l = pair_ledger(g->l);
+    return *lost_rollback(&l) == g->want;
+}
+
+static void what_was_trained_on_since_is_lost_and_the_books_balance(void **state)
+{
+    (void)state;
+    struct pair_place at = pair_place_open();
+    struct wire_learner *l = pair_learner_at(&at, 1);
+    struct buf books;
+    struct trajectory *t;
+    uint64_t undone = 0;
+    buf_init(&books, 1 << 20);
+    pair_publish(l, 1);
+    struct wire_actor *a = pair_join(at.address, NULL, 0, NULL);
+    pair_play(a, 0, 1);
+    pair_consume_one(l, a, 1);
+    wire_learner_save(l, &books); /* of version 1 */
+    pair_publish(l, 2);
+    for (uint64_t n = 2; n <= 3; n++) {
+        pair_play(a, 0, n);
+        pair_consume_one(l, a, n);
+    }
+    pair_play(a, 0, 4); /* waits */
+    assert_non_null(t = pair_take(l, a, 8000));
+    pair_play(a, 0, 5); /* perhaps under way */
+    assert_ok(wire_learner_undo(l, books.data, books.len, 1, 2, &undone, &err));
+    assert_int_equal(undone, 2);
+    wire_learner_undone(l, t);
+    wire_learner_release(l, t);
+    while (wire_learner_take(l, &t, 0) == ONIC_OK) {
+        wire_learner_undone(l, t);
+        wire_learner_release(l, t);
+    }
+    struct await_undone g = {l, a, 4};
+    assert_true(wait_until(is_undone, &g, 8000));
+    struct ledger ledger = pair_ledger(l);
+    assert_int_equal(ledger.trajectories.consumed, 1);
+    assert_int_equal(ledger.steps.consumed, PAIR_T * PAIR_E);
+    assert_balanced(&ledger);
+    pair_publish(l, 3); /* the weights of version 1 again */
+    uint64_t version = 0;
+    while (version < 3) {
+        assert_ok(wire_actor_poll(a, 10, &err));
+        wire_actor_weights(a, &version);
+    }
+    pair_play(a, 0, 6);
+    pair_consume_one(l, a, 6);
+    ledger = pair_ledger(l);
+    assert_int_equal(ledger.trajectories.consumed, 2);
+    assert_int_equal(*lost_rollback(&ledger), 4);
+    assert_balanced(&ledger);
+    wire_actor_free(a);
+    wire_learner_free(l);
+    buf_release(&books);
+    temp_dir_remove(at.dir);
+}
+
+static void books_that_are_damaged_change_nothing(void **state)
+{
+    (void)state;
+    struct pair_place at = pair_place_open();
+    struct wire_learner *l = pair_learner_at(&at, 1);
+    struct buf books;
+    uint64_t undone = 7;
+    buf_init(&books, 1 << 20);
+    wire_learner_save(l, &books);
+    books.data[30] ^= 1;
+    assert_err(wire_learner_undo(l, books.data, books.len, 1, 2, &undone, &err), ONIC_EDAMAGED,
+               "checksum differs");
+    assert_err(wire_learner_undo(l, "ONLS", 4, 1, 2, &undone, &err), ONIC_EDAMAGED, "wrong magic");
+    assert_int_equal(undone, 7);
+    wire_learner_free(l);
+    buf_release(&books);
+    temp_dir_remove(at.dir);
+}
+
+/* A learner that cannot train on what an actor alone sends. */
+static void an_accused_actor_is_put_out(void **state)
+{
+    (void)state;
+    struct pair_place at = pair_place_open();
+    struct wire_learner *l = pair_learner_at(&at, 1);
+    pair_publish(l, 1);
+    struct wire_actor *a = pair_join(at.address, NULL, 0, NULL);
+    pair_play(a, 0, 1);
+    pair_consume_one(l, a, 1);
+    wire_learner_accuse(l, 0);
+    int rc = ONIC_OK;
+    struct onic_err why = {0};
+    for (int64_t end = clock_ms() + 8000; !rc && clock_ms() < end;)
+        rc = wire_actor_poll(a, 20, &why);
+    assert_int_equal(rc, ONIC_EINTERNAL);
+    assert_non_null(strstr(why.msg, "numbers from which no finite gradient can be made"));
+    struct ledger ledger = pair_ledger(l);
+    assert_balanced(&ledger);
+    wire_actor_free(a);
+    wire_learner_free(l);
+    temp_dir_remove(at.dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_trained_on_since_is_lost_and_the_books_balance),
+        cmocka_unit_test(books_that_are_damaged_change_nothing),
+        cmocka_unit_test(an_accused_actor_is_put_out),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
