@@ -31,8 +31,7 @@
 #include "common/base/xmalloc.h"
 #include "common/nn/kernels.h"
 #include "common/nn/optim/grad_clip.h"
-
-enum { NONFINITE_MAX = 3 };
+#include "learner/train/suspect.h"
 
 /* --- cutting --------------------------------------------------------------------------------- */
 
@@ -297,8 +296,7 @@ static bool diverged(const struct trainer *c, const struct loss_sums *losses,
 
 enum step_result { STEP_MADE, STEP_NOT_FINITE, STEP_DIVERGED };
 
-/* The weights are as they were unless STEP_MADE. */
-static enum step_result gradient_step(struct trainer *c, double share, struct train_stats *out)
+static enum step_result try_step(struct trainer *c, double share, struct train_stats *out)
 {
     double norm = 0;
     bool start[POLICY_HEADS];
@@ -321,12 +319,32 @@ static enum step_result gradient_step(struct trainer *c, double share, struct tr
     return STEP_MADE;
 }
 
+/* The weights are as they were unless STEP_MADE; after numbers that are not finite the scale of the
+ * value heads is, too. */
+static enum step_result gradient_step(struct trainer *c, double share, struct train_stats *out)
+{
+    struct value_norm before = c->value_norm;
+    enum step_result step = try_step(c, share, out);
+    if (step == STEP_NOT_FINITE)
+        c->value_norm = before;
+    return step;
+}
+
 static int book_nonfinite(struct trainer *c, struct onic_err *err)
 {
+    int64_t actor = suspect_actor(c);
+    c->suspect = c->nonfinite_in_row == 0 || c->suspect == actor ? actor : -1;
     c->counters.nonfinite++;
     c->nonfinite_in_row++;
-    log_warn("a gradient is not finite and was not applied", kv("update", c->counters.version + 1),
-             kv("in_a_row", c->nonfinite_in_row), kv("total", c->counters.nonfinite));
+    if (actor >= 0)
+        log_warn("a gradient is not finite and was not applied; the numbers of one actor are far "
+                 "beyond those of the others",
+                 kv("update", c->counters.version + 1), kv("in_a_row", c->nonfinite_in_row),
+                 kv("total", c->counters.nonfinite), kv("actor", actor));
+    else
+        log_warn("a gradient is not finite and was not applied",
+                 kv("update", c->counters.version + 1), kv("in_a_row", c->nonfinite_in_row),
+                 kv("total", c->counters.nonfinite));
     if (c->nonfinite_in_row < NONFINITE_MAX)
         return ONIC_OK;
     return err_set(

@@ -12,6 +12,8 @@
 #include "learner/train/thread_team.h"
 #include "learner/train/trainer.h"
 
+enum { NONFINITE_MAX = 3 }; /* gradients in a row */
+
 struct minibatch_result { /* of one slice, added up in slice order */
     struct advantage_sums advantage;
     struct loss_sums loss;
@@ -38,6 +40,7 @@ struct trainer {
     struct obs_stats *obs_stats; /* NULL: no observations are normalised */
     double lr_adapted;           /* of SCHEDULE_KL_ADAPTIVE: of the next update */
     int nonfinite_in_row;
+    int64_t suspect; /* of that row, not in a checkpoint; see trainer_suspect */
     /* workspace */
     struct thread_team *team;
     struct batch *batch;

@@ -59,6 +59,7 @@ static void take_params(struct trainer *c, const struct trainer_params *p)
     };
     c->value_norm.rate = p->value_norm;
     c->lr_adapted = p->lr;
+    c->suspect = -1;
     c->params = *p;
 }
 
@@ -211,6 +212,21 @@ int trainer_update(struct trainer *c, struct train_stats *out, struct onic_err *
     return train_step(c, out, err);
 }
 
+int trainer_nonfinite_in_row(const struct trainer *c)
+{
+    return c->nonfinite_in_row;
+}
+
+bool trainer_diverged(const struct trainer *c)
+{
+    return c->nonfinite_in_row >= NONFINITE_MAX;
+}
+
+int64_t trainer_suspect(const struct trainer *c)
+{
+    return c->suspect;
+}
+
 /* --- checkpoint ------------------------------------------------------------------------------ */
 
 static void tensor_name(char out[CHECKPOINT_NAME_MAX], const char *param)
@@ -239,6 +255,7 @@ static int load_lr(struct trainer *c, const struct checkpoint_file *f, struct on
     const char *text = checkpoint_meta(f, "lr");
     double lr = 0;
     char rest;
+    c->lr_adapted = c->params.lr;
     if (!text || c->params.lr_schedule != SCHEDULE_KL_ADAPTIVE)
         return ONIC_OK;
     if (sscanf(text, "%lf%c", &lr, &rest) != 1 || !(lr >= 0 && lr <= 1))
@@ -283,6 +300,7 @@ void trainer_save(struct trainer *c, struct checkpoint *to)
     checkpoint_add_meta_u64(to, "adam_steps", n->adam_steps);
     checkpoint_add_meta_u64(to, "nonfinite", n->nonfinite);
     checkpoint_add_meta_u64(to, "nonfinite_in_row", (uint64_t)c->nonfinite_in_row);
+    checkpoint_add_meta_u64(to, "roll_backs", n->roll_backs);
     char statistics[VALUE_NORM_TEXT_MAX];
     value_norm_write(&c->value_norm, statistics);
     if (c->value_norm.rate > 0)
@@ -326,8 +344,12 @@ static int load_numbers(struct trainer *c, const struct checkpoint_file *f, stru
     if (!rc)
         rc = checkpoint_meta_u64(f, "nonfinite_in_row", &in_row, err);
     c->nonfinite_in_row = (int)in_row;
+    n->roll_backs = 0; /* absent in older ones */
+    if (!rc && checkpoint_meta(f, "roll_backs"))
+        rc = checkpoint_meta_u64(f, "roll_backs", &n->roll_backs, err);
     /* Absent: trained without; the statistics then begin with the next batch. */
     const char *statistics = checkpoint_meta(f, "value_norm");
+    c->value_norm = (struct value_norm){.rate = c->value_norm.rate};
     if (!rc && statistics && c->value_norm.rate > 0)
         rc = value_norm_read(&c->value_norm, statistics, err);
     return rc ? rc : load_lr(c, f, err);
@@ -341,6 +363,14 @@ static int load_obs_stats(struct trainer *c, const struct checkpoint_file *f, st
         return ONIC_OK;
     int rc = checkpoint_get_bytes(f, "obs_norm", &data, &len, err);
     return rc ? rc : obs_stats_load(c->obs_stats, data, len, err);
+}
+
+void trainer_roll_back(struct trainer *c, const struct learner_counters *before)
+{
+    c->counters.version = before->version;
+    c->counters.nonfinite = before->nonfinite;
+    c->counters.roll_backs = before->roll_backs + 1;
+    c->nonfinite_in_row = 0;
 }
 
 int trainer_load(struct trainer *c, const struct checkpoint_file *from, struct onic_err *err)

@@ -78,7 +78,8 @@ struct learner_counters {
     uint64_t version;   /* of the weights = batches consumed; 0 = initial weights */
     uint64_t env_steps; /* consumed by updates */
     uint64_t adam_steps;
-    uint64_t nonfinite; /* gradient steps skipped because a number was not finite */
+    uint64_t nonfinite;  /* gradient steps skipped because a number was not finite */
+    uint64_t roll_backs; /* times that all but version and these two became older again */
 };
 const struct learner_counters *trainer_counters(const struct trainer *c);
 
@@ -108,12 +109,23 @@ const struct batch *trainer_lay_out(struct trainer *c, struct trajectory *const 
 /* One update: train.epochs passes of train.minibatches gradient steps over the batch laid out last.
  * A gradient that is not finite is not applied. ONIC_EINTERNAL after three of those in a row. */
 int trainer_update(struct trainer *c, struct train_stats *out, struct onic_err *err);
+/* Gradients that were not finite, since the last that was. */
+int trainer_nonfinite_in_row(const struct trainer *c);
+/* Whether the last update ended by that: three in a row. */
+bool trainer_diverged(const struct trainer *c);
+/* The actor whose numbers alone, of several actors, were far beyond the others' in each gradient of
+ * that row; -1: there is none. */
+int64_t trainer_suspect(const struct trainer *c);
 
 /* Everything an identical continuation needs, as tensors and facts of a checkpoint (names:
  * README.md), and back. load: ONIC_ECONFIG when the stored network or observation differs from this
  * one (both named), and for another reward model; ONIC_EDAMAGED. */
 void trainer_save(struct trainer *c, struct checkpoint *to);
 int trainer_load(struct trainer *c, const struct checkpoint_file *from, struct onic_err *err);
+
+/* trainer_load into a trainer that was `before`: versions go on to rise, what is counted stays
+ * counted, and the row of bad gradients is over. */
+void trainer_roll_back(struct trainer *c, const struct learner_counters *before);
 
 /* The weights of a checkpoint alone, for playing: weights [p->floats]. Version and steps may be
  * NULL. */
