@@ -100,6 +100,12 @@ void batcher_book_dropped(struct batcher *b, enum ledger_drop reason)
         wire_learner_dropped(b->p.wire, b->held[i], reason);
 }
 
+void batcher_book_undone(struct batcher *b)
+{
+    for (int i = 0; i < b->count; i++)
+        wire_learner_undone(b->p.wire, b->held[i]);
+}
+
 void batcher_done(struct batcher *b)
 {
     for (int i = 0; i < b->count; i++)

@@ -37,6 +37,8 @@ struct trajectory *const *batcher_held(const struct batcher *b, int *n);
 void batcher_book_consumed(struct batcher *b);
 /* Books all held trajectories as dropped. */
 void batcher_book_dropped(struct batcher *b, enum ledger_drop reason);
+/* Books them as lost, for the weights that would have been trained on them are rolled back. */
+void batcher_book_undone(struct batcher *b);
 /* Gives them back to the wire. */
 void batcher_done(struct batcher *b);
 

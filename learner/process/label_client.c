@@ -35,6 +35,7 @@ struct held_label {
 
 struct label_client {
     struct wire_labels_client *client; /* NULL: no server */
+    struct wire_keys *keys;
     char address[SOCK_ADDRESS_MAX];
     int pairs_waiting;
     struct label_options now;             /* of this life */
@@ -74,6 +75,7 @@ int label_client_create(struct label_client **out, const struct label_client_par
     a->now = *p->options;
     a->sources.alarm = p->label_drift;
     a->actors = actor_keys_create(p->actor_share);
+    a->keys = p->keys;
     *out = a;
     if (!p->address[0])
         return ONIC_OK;
@@ -451,6 +453,23 @@ void label_client_relearn(struct label_client *a, uint64_t distrusts)
     a->labels = a->abstained = 0;
     label_sources_clear(&a->sources);
     a->distrusts = distrusts;
+}
+
+/* What the client below remembers as answered it would never ask again. */
+int label_client_restart(struct label_client *a, struct onic_err *err)
+{
+    if (!a->client)
+        return ONIC_OK;
+    wire_labels_client_free(a->client);
+    a->client = NULL;
+    a->server_met = 0;
+    a->held_count = 0;
+    if (a->asked)
+        strmap_clear(a->asked);
+    int rc = wire_labels_client_create(&a->client, a->address, NULL, a->keys, err);
+    if (!rc)
+        wire_labels_client_wait_for_all(a->client, a->hold);
+    return rc;
 }
 
 /* --- checkpoint ------------------------------------------------------------------------------ */

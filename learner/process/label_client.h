@@ -82,6 +82,10 @@ uint64_t label_client_distrusts(const struct label_client *a);
 /* The run holds no label any more: it asks anew, and what is left in the store answers. */
 void label_client_relearn(struct label_client *a, uint64_t distrusts);
 
+/* The reward model is about to forget labels that came since a checkpoint: whoever was told of them
+ * is asked anew, in a connection of its own (rule A3). Before label_client_load. */
+int label_client_restart(struct label_client *a, struct onic_err *err);
+
 void label_client_save(const struct label_client *a, struct checkpoint *to);
 int label_client_load(struct label_client *a, const struct checkpoint_file *from,
                       struct onic_err *err);

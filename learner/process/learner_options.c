@@ -29,6 +29,7 @@ void learner_options(struct learner_params *out, const struct config *cfg)
         .checkpoint_every_updates = (uint64_t)cfg->checkpoint_every_updates,
         .milestone_every = (uint64_t)cfg->checkpoint_milestone_every,
         .checkpoint_failures_max = (int)cfg->checkpoint_fail_max,
+        .roll_backs_max = (int)cfg->train_roll_backs,
         .publish_every_s = cfg->weights_min_interval_s,
         .publish_versions_max = wire_lag_slack((uint64_t)cfg->train_max_policy_lag),
     };

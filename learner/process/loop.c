@@ -25,6 +25,7 @@
 #include "common/wire/keys/keys.h"
 #include "learner/dashboard/dashboard.h"
 #include "learner/process/report.h"
+#include "learner/process/roll_back.h"
 
 enum {
     WAIT_MS = 100, /* longest sleep */
@@ -258,6 +259,9 @@ static bool checkpoint_due(const struct learner *r)
     uint64_t every = r->params.checkpoint_every_updates;
     if (every == 0 && r->params.deterministic)
         every = 100;
+    /* perhaps of a state that cannot be gone back to */
+    if (!r->params.deterministic && trainer_nonfinite_in_row(r->core) > 0)
+        return false;
     return (every && version % every == 0) ||
            (double)(clock_ms() - r->checkpoint_ms) >= r->params.checkpoint_every_s * 1e3;
 }
@@ -294,7 +298,7 @@ static int update(struct learner *r, struct onic_err *err)
     reward_mix_train(mix);
     rc = trainer_update(r->core, &stats, err);
     if (rc)
-        return rc;
+        return trainer_diverged(r->core) ? learner_roll_back(r, err) : rc;
     batcher_book_consumed(r->batcher);
     trace(UPDATED, .version = trainer_counters(r->core)->version);
     episode_log_add(r->replays, batch, mix, label_client_identity(r->annotate),

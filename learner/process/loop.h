@@ -26,7 +26,11 @@
 #include "learner/reward/share_watch.h"
 #include "learner/train/trainer.h"
 
-enum { LEARNER_TEXT_MAX = 512 };
+enum {
+    LEARNER_TEXT_MAX = 512,
+    ROLL_BACKS_MOST = CONFIG_MAX_train_roll_backs,
+    ROLL_BACK_UPDATES = 1000
+};
 
 /* What the loop is told; learner_options.h reads it. */
 struct learner_params {
@@ -38,6 +42,7 @@ struct learner_params {
     int checkpoint_failures_max;          /* in a row; then the run ends */
     double publish_every_s;               /* weights, at most so often */
     uint64_t publish_versions_max;        /* but before they are more than so many ahead */
+    int roll_backs_max;                   /* within ROLL_BACK_UPDATES; then the run ends */
     char reward_server[LEARNER_TEXT_MAX]; /* "": none was given */
 };
 
@@ -71,8 +76,9 @@ struct learner {
     int64_t checkpoint_ms, ledger_ms, look_ms, published_ms; /* clock_ms of the last one */
     uint64_t checkpoint_version, checkpoint_steps;           /* asked for last */
     uint64_t published_version;
-    int64_t starved_ms;                /* of this life: waited for trajectories */
-    int64_t wait_log_ms, flush_log_ms; /* rate limits */
+    uint64_t rolled_back_at[ROLL_BACKS_MOST]; /* versions of the last ones, 0 = none; a ring */
+    int64_t starved_ms;                       /* of this life: waited for trajectories */
+    int64_t wait_log_ms, flush_log_ms;        /* rate limits */
 };
 
 /* Trains and drains. ONIC_OK when the run ended as wished (drained, frames reached, ...); else the

@@ -92,6 +92,7 @@ void report_update(struct metrics *m, const struct trainer *core, const struct t
     metrics_mean(m, "train/version_diff_avg", s->lag_mean);
     metrics_set(m, "train/version_diff_max", s->lag_max);
     metrics_set(m, "train/nonfinite_updates", (double)c->nonfinite);
+    metrics_set(m, "train/roll_backs_total", (double)c->roll_backs);
     report_reward(m, &s->reward);
     /* For models that learn from labels and hold some back; null where none does. */
     metrics_set(m, "reward_model/heldout_accuracy", (double)NAN);

@@ -151,6 +151,32 @@ static void labels_reach_the_model_and_each_caption_is_asked_once(void **state)
     close_fixture(&f);
 }
 
+/* The learner goes back to a checkpoint of before the labels. */
+static void labels_that_the_model_forgot_are_asked_for_anew(void **state)
+{
+    (void)state;
+    static struct fixture f;
+    struct buf empty;
+    float score;
+    open_fixture(&f, "id-1");
+    buf_init(&empty, 1 << 20);
+    reward_mix_save(f.mix, &empty);
+    f.want = 2;
+    label_client_ask(f.annotate, f.mix, f.batch);
+    assert_true(wait_until(serve, &f, PATIENCE_MS));
+    assert_ok(reward_mix_load(f.mix, empty.data, empty.len, &err));
+    assert_false(known(&f, "a key", &score));
+    assert_ok(label_client_restart(f.annotate, &err));
+    f.want = 4;
+    label_client_ask(f.annotate, f.mix, f.batch);
+    assert_true(wait_until(serve, &f, PATIENCE_MS));
+    assert_int_equal(f.nasked, 4);
+    assert_true(known(&f, "a key", &score));
+    assert_close(score, 1, 0, 0);
+    buf_release(&empty);
+    close_fixture(&f);
+}
+
 static void held_labels_wait_until_they_are_applied(void **state)
 {
     (void)state;
@@ -582,6 +608,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(labels_reach_the_model_and_each_caption_is_asked_once),
+        cmocka_unit_test(labels_that_the_model_forgot_are_asked_for_anew),
         cmocka_unit_test(held_labels_wait_until_they_are_applied),
         cmocka_unit_test(held_labels_are_applied_in_an_order_of_their_own),
         cmocka_unit_test(a_score_reaches_the_model_under_its_caption),

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* test_roll_back.c - gradients that are not finite, of numbers that pass every check: the learner
+ * goes back to its last checkpoint and trains on, and ends when that does not help. */
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tests/onic_test.h"
+#include "tests/support/files.h"
+#include "tests/support/scene.h"
+
+/* New observations pay so much that the return of 128 of them is more than a float holds. */
+static const char absurd[] =
+    "--env.id=absurd --env.count=8 --reward.model=counts --reward.coef_int=1 --train.gamma_int=1 "
+    "--train.rollout=128 --train.batch=4096 --frames=1000000000 --metrics.every_s=0.2";
+
+static void absurd_start(struct scene *s, const char *shaping, const char *more)
+{
+    char args[1400];
+    snprintf(args, sizeof args,
+             "ABSURD=%s train --run-dir=run --env.plugin=%s/tests/plugin_absurd.so %s "
+             "--reward.shaping=scale:%s %s",
+             s->dir, getenv("ONIC_BUILD"), absurd, shaping, more);
+    program_start(&s->a, s->dir, "a", "onic", args);
+}
+
+static double metric_of(const struct scene *s, const char *key)
+{
+    return metrics_last(s->run, key);
+}
+
+/* One actor of two sends nothing but news. */
+static void a_learner_goes_back_and_trains_on(void **state)
+{
+    struct scene *s = *state;
+    char path[400];
+    absurd_start(s, "4e36", "--actors.count=2 --checkpoint.every_updates=5");
+    scene_await_metric(s, "updates", 30);
+    pid_t learner = process_child(s->a.pid, "onic-learner");
+    assert_true(metric_of(s, "train/roll_backs_total") == 0);
+    snprintf(path, sizeof path, "%s/bad", s->dir);
+    files_write(path, "");
+    scene_await_metric(s, "train/roll_backs_total", 0);
+    double version = metric_of(s, "weights_version");
+    scene_await_metric(s, "weights_version", version + 30);
+    assert_int_equal(process_child(s->a.pid, "onic-learner"), learner); /* the same life */
+    snprintf(path, sizeof path, "%s/log/learner.log", s->run);
+    await_word(path, "are those of the last checkpoint again", SCENE_SOON_MS);
+    await_word(path, ", which is put out", SCENE_SOON_MS);
+    await_word(path, "sent nonsense too often, last: numbers from which no finite", SCENE_SOON_MS);
+    scene_drain(&s->a);
+    scene_ledger_is_balanced(s);
+    struct program p = {0};
+    assert_int_equal(program_run(&p, s->dir, "ledger", "onic", "ledger run --json", SCENE_SOON_MS),
+                     0);
+    assert_null(strstr(program_text(p.out), "\"rollback\":0"));
+    double steps = metric_of(s, "env_steps");
+    char want[64];
+    snprintf(want, sizeof want, "\"consumed\":%.0f,", steps);
+    if (!strstr(program_text(p.out), want))
+        fail_msg("%s is not in %s", want, program_text(p.out));
+}
+
+/* The options themselves are beyond all measure: nothing to go back to helps. */
+static void a_learner_ends_when_that_does_not_help(void **state)
+{
+    struct scene *s = *state;
+    absurd_start(s, "3e38", "--actors.count=1 --run.restarts=1 --train.roll_backs=2");
+    int code = program_wait(&s->a, SCENE_LONG_MS);
+    const char *text = program_text(s->a.err);
+    if (code != 70 ||
+        !strstr(text, "went back to its last checkpoint 2 times already "
+                      "(train.roll_backs): go on with a smaller train.lr") ||
+        !strstr(text, "reward.shaping"))
+        fail_msg("exit code %d: %s", code, text);
+    assert_true(metric_of(s, "train/roll_backs_total") == 2);
+    scene_ledger_is_balanced(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_learner_goes_back_and_trains_on, scene_setup,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(a_learner_ends_when_that_does_not_help, scene_setup,
+                                        scene_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
