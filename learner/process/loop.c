@@ -119,6 +119,8 @@ static void report_links(struct learner *r)
     metrics_set(m, "actors/connected", s.actors_connected);
     metrics_set(m, "actors/running", s.actors_running);
     metrics_set(m, "perf/starved_s", (double)r->starved_ms * 1e-3);
+    if (s.weights_fanout_s >= 0)
+        metrics_set(m, "perf/weights_fanout_seconds", s.weights_fanout_s);
     metrics_set(m, "wire/queued", s.queued);
     metrics_set(m, "wire/rx_bad_total", (double)s.rx_bad);
     metrics_set(m, "wire/duplicates_total", (double)s.duplicates);

@@ -127,6 +127,7 @@ static int open_wire(struct learner *r, const struct config *c, struct onic_err 
         .config_len = config.len,
         .env_text = env.data,
         .net_text = net.data,
+        .weights_bytes_per_s = c->weights_max_mb_s * 1e6,
         .weights_floats = policy_params(trainer_policy(r->core))->floats,
         .shape = wanted_shape(r, c),
         .window = (int)c->train_window,

@@ -113,6 +113,7 @@ static int open_sockets(struct wire_learner *w, struct onic_err *err)
                                             .keys = w->p.keys,
                                             .epoch = w->p.epoch,
                                             .floats = w->p.weights_floats,
+                                            .bytes_per_s = w->p.weights_bytes_per_s,
                                             .hwm = 4 * w->p.window + 16,
                                             .connections_max = w->actors_max};
     memcpy(wp.run_id, w->p.run_id, sizeof wp.run_id);
@@ -425,6 +426,7 @@ void wire_learner_status(struct wire_learner *w, struct wire_learner_status *out
     s->queued = w->queued;
     if (w->socket) /* the last of them stay in the books */
         s->cut = sock_cuts(w->socket) + wire_weights_server_cuts(w->weights);
+    s->weights_fanout_s = wire_weights_server_fanout_s(w->weights);
     describe_stall(w, s, clock_ms());
     *out = *s;
     pthread_mutex_unlock(&w->lock);

@@ -32,6 +32,7 @@ struct wire_learner_params {
     /* expected; "" env_text = accept the first actor's and hold the others to it */
     const char *env_text, *net_text;
     size_t weights_floats;
+    double weights_bytes_per_s; /* sent by the weights port at most; 0 = any number */
     /* T, obs_bytes, actions, state_size, nstats; E = 0: any up to BOUND_ENVS */
     struct trajectory_shape shape;
     int window;                /* W */
@@ -109,9 +110,10 @@ struct wire_learner_status {
     double actors_cpu_s; /* CPU seconds of all actors, all incarnations */
     uint64_t env_steps;  /* steps reported by actors */
     uint64_t rx_bad, duplicates, out_of_order, old_epoch, fenced, rejected, hwm_hit;
-    uint64_t cut;           /* connections of both planes (sock_crowd.h) */
-    uint64_t unproved;      /* HELLOs of an incarnation whose secret they did not show */
-    uint64_t hello_limited; /* HELLOs that were asked to come again: 500 a second are admitted */
+    double weights_fanout_s; /* wire_weights_server_fanout_s */
+    uint64_t cut;            /* connections of both planes (sock_crowd.h) */
+    uint64_t unproved;       /* HELLOs of an incarnation whose secret they did not show */
+    uint64_t hello_limited;  /* HELLOs that were asked to come again: 500 a second are admitted */
     /* captions and finished episodes that found no room in their trajectory */
     uint64_t captions_dropped, episodes_dropped;
     int64_t last_rx_ms;    /* clock_ms of the last accepted trajectory; 0 = none yet */

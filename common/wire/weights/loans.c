@@ -27,7 +27,7 @@ struct loans {
 struct loan {
     struct loans *of;
     struct reader *reader;
-    atomic_int *refs;
+    struct loan_end end;
     void *copy;
 };
 
@@ -95,8 +95,9 @@ static void loan_returned(void *data, void *hint)
 {
     struct loan *n = hint;
     (void)data;
-    if (n->refs)
-        atomic_fetch_sub(n->refs, 1);
+    atomic_store(n->end.end_ms, clock_ms());
+    if (n->end.refs)
+        atomic_fetch_sub(n->end.refs, 1);
     if (n->copy)
         atomic_fetch_sub(&n->of->copies, 1);
     free(n->copy);
@@ -106,12 +107,12 @@ static void loan_returned(void *data, void *hint)
 }
 
 void loans_lend(struct loans *l, const struct sock_route *to, zmq_msg_t *msg, void *bytes,
-                size_t len, atomic_int *refs)
+                size_t len, struct loan_end end)
 {
     struct loan *n = xcalloc(1, sizeof *n);
-    *n = (struct loan){.of = l, .reader = reader_of(l, to), .refs = refs};
-    if (refs) {
-        atomic_fetch_add(refs, 1);
+    *n = (struct loan){.of = l, .reader = reader_of(l, to), .end = end};
+    if (end.refs) {
+        atomic_fetch_add(end.refs, 1);
     } else {
         n->copy = bytes = memcpy(xmalloc(len), bytes, len);
         atomic_fetch_add(&l->copies, 1);

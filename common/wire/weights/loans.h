@@ -31,10 +31,15 @@ bool loans_free(struct loans *l);
 bool loans_may_lend(struct loans *l, const struct sock_route *to);
 /* Copies are counted, because unlike a snapshot each has memory of its own. */
 bool loans_may_copy(struct loans *l, const struct sock_route *to);
-/* A message of these bytes. refs: counted down when libzmq is done with them; NULL: a copy is lent.
+/* What is told when libzmq is done with a message: it has been written, or its connection is gone.
  */
+struct loan_end {
+    atomic_int *refs;     /* counted up now, and down then; NULL: a copy of the bytes is lent */
+    atomic_llong *end_ms; /* becomes that time, clock_ms */
+};
+/* A message of these bytes. */
 void loans_lend(struct loans *l, const struct sock_route *to, zmq_msg_t *msg, void *bytes,
-                size_t len, atomic_int *refs);
+                size_t len, struct loan_end end);
 /* The connection that has not fetched anything for longest; false: none waits for min_ms. It is
  * named once in min_ms. */
 bool loans_slowest(struct loans *l, int64_t min_ms, struct sock_route *out);

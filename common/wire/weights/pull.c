@@ -35,7 +35,9 @@ enum {
         5000, /* a name that never answered: perhaps it does over the other family */
     PAUSE_MS = 1000,
     CORRUPT_BEFORE_PAUSE = 3,
-    SHARE_WAIT_MS = 3000 /* for another actor of this host that pulls, then alone */
+    SHARE_WAIT_MS = 3000,     /* for a sign of another actor of this host that pulls, then alone */
+    SHARE_BEAT_MS = 500,      /* between two such signs, */
+    SHARE_ANSWERED_MS = 30000 /* which are given while the learner answers so often */
 };
 
 enum pull_state { PULL_IDLE, PULL_MANIFEST, PULL_CHUNKS };
@@ -55,7 +57,9 @@ struct wire_weights_pull {
     uint64_t version;
     struct wire_weights_share *share; /* NULL: pulls alone */
     bool share_opened;
-    int64_t waiting_ms; /* since when another actor's pull is waited for; 0 = it is not */
+    int64_t waiting_ms; /* since when another actor's pull shows nothing; 0 = none is waited for */
+    uint64_t beats;     /* of that pull */
+    int64_t beat_ms;    /* of our own */
 
     enum pull_state state;
     uint64_t coming; /* version of the pull */
@@ -405,9 +409,20 @@ static bool is_mine_to_pull(struct wire_weights_pull *p, int64_t now)
         p->waiting_ms = 0;
         return true;
     }
-    if (p->waiting_ms == 0)
+    uint64_t beats = wire_weights_share_beats(p->share);
+    if (p->waiting_ms == 0 || beats != p->beats)
         p->waiting_ms = now;
+    p->beats = beats;
     return now - p->waiting_ms > SHARE_WAIT_MS;
+}
+
+/* A pull that takes long, over a slow link or because it has to wait its turn, is not begun by all
+ * actors of the host. */
+static void show_host(struct wire_weights_pull *p, int64_t now)
+{
+    if (p->share && p->state != PULL_IDLE && now - p->answered_ms < SHARE_ANSWERED_MS &&
+        log_every_ms(&p->beat_ms, SHARE_BEAT_MS))
+        wire_weights_share_beat(p->share);
 }
 
 bool wire_weights_pull_waits_for_host(const struct wire_weights_pull *p)
@@ -462,6 +477,7 @@ bool wire_weights_pull_poll(struct wire_weights_pull *p, uint64_t version_plus_1
             ask_manifest(p);
     }
     ask_chunks(p);
+    show_host(p, now);
     if (p->share && p->state == PULL_IDLE)
         wire_weights_share_release(p->share);
     return swapped;

@@ -30,6 +30,7 @@
 #include "common/wire/frame/meta.h"
 #include "common/wire/frame/sock.h"
 #include "common/wire/weights/loans.h"
+#include "common/wire/weights/pace.h"
 #include "weights.pb-c.h"
 
 enum {
@@ -40,17 +41,20 @@ enum {
     FETCH_MS = 30000, /* of a chunk; then its connection goes */
     CROWDED_MS = 1000,
     IDLE_MS = 60000, /* without a question; an actor that is cut connects again with its next */
-    GET_BYTES = 4096
+    GET_BYTES = 4096,
+    POLL_MS = 100,
+    READERS_MAX = 1024 /* with questions that wait, without connections_max */
 };
 
 struct snapshot {
     atomic_int refs; /* messages of libzmq */
     bool listed;     /* in the table: may be asked for */
     uint64_t version, order;
-    int64_t pinned_until_ms;
-    uint8_t *mem;    /* [chunks, CHUNK_ROOM + WEIGHTS_CHUNK_BYTES] */
-    uint32_t *crc;   /* [chunks] of the bare data */
-    uint32_t *start; /* [chunks] where the frame begins within its room */
+    int64_t pinned_until_ms, published_ms;
+    atomic_llong sent_ms; /* the last of its chunks that was written; 0 = none */
+    uint8_t *mem;         /* [chunks, CHUNK_ROOM + WEIGHTS_CHUNK_BYTES] */
+    uint32_t *crc;        /* [chunks] of the bare data */
+    uint32_t *start;      /* [chunks] where the frame begins within its room */
     uint8_t hash[16];
 };
 
@@ -73,6 +77,7 @@ struct wire_weights_server {
     struct snapshot *current;
     uint64_t published;
     struct loans *loans; /* weights thread */
+    struct pace *pace;   /* weights thread; NULL: whatever is asked for is sent at once */
 };
 
 static size_t chunk_len(const struct wire_weights_server *s, uint32_t i)
@@ -169,6 +174,8 @@ void wire_weights_server_publish(struct wire_weights_server *s, const float *wei
     }
     n->version = version;
     n->pinned_until_ms = 0;
+    n->published_ms = clock_ms();
+    atomic_store(&n->sent_ms, 0);
     for (uint32_t i = 0; i < s->chunks; i++)
         write_chunk(s, n, i, weights);
     XXH128_canonical_t canon;
@@ -232,8 +239,9 @@ static void cut_slowest(struct wire_weights_server *s, int64_t min_ms)
         sock_cut(s->socket, &slow);
 }
 
-static void send_chunk(struct wire_weights_server *s, const struct sock_route *to,
-                       struct snapshot *n, uint32_t i)
+/* How many bytes were sent. */
+static size_t send_chunk(struct wire_weights_server *s, const struct sock_route *to,
+                         struct snapshot *n, uint32_t i)
 {
     uint8_t *frame = chunk_room(n, i) + n->start[i];
     size_t len = CHUNK_ROOM - n->start[i] + chunk_len(s, i);
@@ -243,14 +251,43 @@ static void send_chunk(struct wire_weights_server *s, const struct sock_route *t
         ONIC_ASSERT(zmq_msg_init_size(&msg, len) == 0);
         memcpy(zmq_msg_data(&msg), frame, len);
     } else if (!loans_may_lend(s->loans, to)) {
-        return; /* it asks and does not read; who does asks again */
+        return 0; /* it asks and does not read; who does asks again */
     } else if (as_copy && !loans_may_copy(s->loans, to)) {
         cut_slowest(s, CROWDED_MS);
-        return;
+        return 0;
     } else {
-        loans_lend(s->loans, to, &msg, frame, len, as_copy ? NULL : &n->refs);
+        struct loan_end end = {as_copy ? NULL : &n->refs, &n->sent_ms};
+        loans_lend(s->loans, to, &msg, frame, len, end);
     }
-    sock_send(s->socket, to, &msg);
+    return sock_send(s->socket, to, &msg) == SOCK_SENT ? len : 0;
+}
+
+/* At once, or when its turn comes. Who asks again for what waits is told the manifest once more, by
+ * which it knows that it is not forgotten (it ignores what is in it). */
+static void take_question(struct wire_weights_server *s, const struct sock_route *from,
+                          struct snapshot *n, const Onic__Wire__WeightsGet *get)
+{
+    struct pace_question q = {*from, get->version, get->chunk};
+    if (!s->pace)
+        send_chunk(s, from, n, get->chunk);
+    else if (!pace_ask(s->pace, &q))
+        send_manifest(s, from, n, false);
+}
+
+static void answer_questions(struct wire_weights_server *s)
+{
+    struct pace_question q;
+    if (!s->pace)
+        return;
+    pthread_mutex_lock(&s->lock);
+    while (pace_next(s->pace, &q)) {
+        struct snapshot *n = weights_server_find(s, q.version_plus_1);
+        if (n)
+            pace_sent(s->pace, send_chunk(s, &q.from, n, q.chunk));
+        else
+            send_manifest(s, &q.from, s->current, true);
+    }
+    pthread_mutex_unlock(&s->lock);
 }
 
 static void weights_server_answer(struct wire_weights_server *s, const struct sock_route *from,
@@ -276,7 +313,7 @@ static void weights_server_answer(struct wire_weights_server *s, const struct so
     } else if (get->manifest) {
         send_manifest(s, from, n, false);
     } else if (get->chunk < s->chunks) {
-        send_chunk(s, from, n, get->chunk);
+        take_question(s, from, n, get);
     }
     pthread_mutex_unlock(&s->lock);
 }
@@ -293,7 +330,7 @@ static void *weights_server_serve(void *arg)
     int64_t kept_bound_ms = 0;
     while (!atomic_load(&s->stop)) {
         zmq_pollitem_t item = {.socket = s->socket, .events = ZMQ_POLLIN};
-        zmq_poll(&item, 1, 100);
+        zmq_poll(&item, 1, s->pace ? pace_wait_ms(s->pace, POLL_MS) : POLL_MS);
         sock_keep_bound(s->socket, s->address, &kept_bound_ms);
         cut_slowest(s, FETCH_MS);
         struct sock_route route;
@@ -308,6 +345,7 @@ static void *weights_server_serve(void *arg)
                 weights_server_answer(s, &route, &f);
             zmq_msg_close(&msg);
         }
+        answer_questions(s);
     }
     return NULL;
 }
@@ -343,6 +381,9 @@ int wire_weights_server_create(struct wire_weights_server **out,
     s->chunks = (uint32_t)((s->total + WEIGHTS_CHUNK_BYTES - 1) / WEIGHTS_CHUNK_BYTES);
     s->arena = meta_arena_create();
     s->loans = loans_create();
+    if (p->bytes_per_s > 0)
+        s->pace = pace_create(p->bytes_per_s, s->chunks,
+                              p->connections_max ? p->connections_max : READERS_MAX);
     pthread_mutex_init(&s->lock, NULL);
     s->running = true;
     limits_create_thread(&s->thread, weights_server_serve, s);
@@ -380,6 +421,7 @@ void wire_weights_server_free(struct wire_weights_server *s)
         if (atomic_load(&n->refs) == 0)
             free(n);
     }
+    pace_free(s->pace);
     meta_arena_free(s->arena);
     pthread_mutex_destroy(&s->lock);
     free(s);
@@ -388,6 +430,21 @@ void wire_weights_server_free(struct wire_weights_server *s)
 uint64_t wire_weights_server_cuts(const struct wire_weights_server *s)
 {
     return s->running ? sock_cuts(s->socket) : 0;
+}
+
+double wire_weights_server_fanout_s(struct wire_weights_server *s)
+{
+    const struct snapshot *newest = NULL;
+    pthread_mutex_lock(&s->lock);
+    for (int i = 0; i < SNAPSHOTS; i++) {
+        const struct snapshot *n = s->table[i];
+        if (n && atomic_load(&n->sent_ms) && (!newest || n->order > newest->order))
+            newest = n;
+    }
+    double seconds =
+        newest ? (double)(atomic_load(&newest->sent_ms) - newest->published_ms) * 1e-3 : -1.0;
+    pthread_mutex_unlock(&s->lock);
+    return seconds;
 }
 
 const char *wire_weights_server_address(const struct wire_weights_server *s)

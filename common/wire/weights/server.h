@@ -2,7 +2,7 @@
 #ifndef ONIC_COMMON_WIRE_WEIGHTS_SERVER_H
 #define ONIC_COMMON_WIRE_WEIGHTS_SERVER_H
 
-/* server.h - serves versioned snapshots in checked 1 MiB chunks; rules W1-W5. Private to
+/* server.h - serves versioned snapshots in checked 1 MiB chunks; rules W1-W6. Private to
  * common/wire.
  *
  * Own thread and own socket, so that a large transfer never delays a credit. publish is called by
@@ -30,6 +30,7 @@ struct wire_weights_server_params {
     size_t floats;
     int hwm;
     int connections_max; /* 0 = a default */
+    double bytes_per_s;  /* sent at most, to all together; 0 = any number */
 };
 
 int wire_weights_server_create(struct wire_weights_server **out,
@@ -41,6 +42,9 @@ void wire_weights_server_stop(struct wire_weights_server *s);
 void wire_weights_server_free(struct wire_weights_server *s);
 const char *wire_weights_server_address(const struct wire_weights_server *s);
 uint64_t wire_weights_server_cuts(const struct wire_weights_server *s); /* of its connections */
+/* Seconds from the publishing of the newest version that was asked for to the end of the last chunk
+ * of it that has been written so far; -1: none was. */
+double wire_weights_server_fanout_s(struct wire_weights_server *s);
 void wire_weights_server_publish(struct wire_weights_server *s, const float *weights,
                                  uint64_t version);
 

@@ -40,7 +40,8 @@ struct wire_weights_share {
     int fd;
     size_t bytes, map_bytes;
     uint8_t *map;
-    struct slot *slot; /* [SLOTS] at the start of map */
+    struct slot *slot;    /* [SLOTS] at the start of map, */
+    atomic_ullong *beats; /* and behind them */
     bool claimed;
 };
 
@@ -98,6 +99,7 @@ static bool weights_share_map_file(struct wire_weights_share *s)
         return false;
     s->map = map;
     s->slot = map;
+    s->beats = (atomic_ullong *)(void *)(s->slot + SLOTS);
     return true;
 }
 
@@ -169,6 +171,17 @@ bool wire_weights_share_claim(struct wire_weights_share *s)
     if (!s->claimed)
         s->claimed = fcntl(s->fd, F_OFD_SETLK, &whole) == 0;
     return s->claimed;
+}
+
+void wire_weights_share_beat(struct wire_weights_share *s)
+{
+    if (s->claimed)
+        atomic_fetch_add(s->beats, 1);
+}
+
+uint64_t wire_weights_share_beats(const struct wire_weights_share *s)
+{
+    return atomic_load(s->beats);
 }
 
 void wire_weights_share_release(struct wire_weights_share *s)

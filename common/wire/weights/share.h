@@ -34,6 +34,10 @@ bool wire_weights_share_claim(struct wire_weights_share *s);
 /* Only with the claim. hash: XXH3-128 of the weights, canonical form. */
 void wire_weights_share_put(struct wire_weights_share *s, uint64_t version, const void *weights,
                             const uint8_t hash[16]);
+/* With the claim: the pull goes on, however long it takes. Without: nothing. */
+void wire_weights_share_beat(struct wire_weights_share *s);
+/* How often that was said in all. */
+uint64_t wire_weights_share_beats(const struct wire_weights_share *s);
 void wire_weights_share_release(struct wire_weights_share *s); /* ends the claim, if there is one */
 
 #endif /* ONIC_COMMON_WIRE_WEIGHTS_SHARE_H */

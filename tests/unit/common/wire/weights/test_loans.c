@@ -18,10 +18,12 @@ static struct sock_route route(int i)
 
 static char weights[64];
 
+static atomic_llong ended_ms;
+
 static void lend(struct loans *l, int peer, zmq_msg_t *msg, atomic_int *refs)
 {
     struct sock_route to = route(peer);
-    loans_lend(l, &to, msg, weights, sizeof weights, refs);
+    loans_lend(l, &to, msg, weights, sizeof weights, (struct loan_end){refs, &ended_ms});
 }
 
 static bool may_lend(struct loans *l, int peer)
@@ -47,11 +49,13 @@ static void one_connection_has_a_few_at_most(void **state)
         lend(l, 1, &msg[i], &refs);
     }
     assert_int_equal(refs, LOANS_EACH);
+    assert_int_equal(ended_ms, 0);
     assert_false(may_lend(l, 1));
     assert_true(may_lend(l, 2));
     zmq_msg_close(&msg[0]);
     assert_true(may_lend(l, 1));
     assert_int_equal(refs, LOANS_EACH - 1);
+    assert_true(ended_ms > 0);
     for (int i = 1; i < LOANS_EACH; i++)
         zmq_msg_close(&msg[i]);
     assert_true(loans_free(l));

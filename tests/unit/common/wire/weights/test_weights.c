@@ -76,6 +76,15 @@ static void actors_that_stop_reading_do_not_stop_training(void **state)
     temp_dir_remove(dir);
 }
 
+static _Atomic int64_t later_ns; /* the server's thread looks at the clock, too */
+
+static int64_t later(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec + later_ns;
+}
+
 /* --- one pull per host ------------------------------------------------------------------- */
 
 struct host {
@@ -87,18 +96,26 @@ struct host {
     uint64_t want;
 };
 
-static void open_host(struct host *h)
+static void open_host_at(struct host *h, double bytes_per_s)
 {
     memset(h, 0, sizeof *h);
     temp_dir_create(h->dir);
     snprintf(h->address, sizeof h->address, "ipc://%s/w", h->dir);
     h->context = zmq_ctx_new();
-    struct wire_weights_server_params p = {
-        .context = h->context, .address = h->address, .floats = FLOATS, .hwm = 32};
+    struct wire_weights_server_params p = {.context = h->context,
+                                           .address = h->address,
+                                           .floats = FLOATS,
+                                           .hwm = 32,
+                                           .bytes_per_s = bytes_per_s};
     memcpy(p.run_id, h->dir + strlen(h->dir) - 6, 6); /* no other test's */
     assert_ok(wire_weights_server_create(&h->s, &p, &err));
     h->weights = calloc(FLOATS, sizeof *h->weights);
     h->arena = meta_arena_create();
+}
+
+static void open_host(struct host *h)
+{
+    open_host_at(h, 0);
 }
 
 static void publish(struct host *h, uint64_t version)
@@ -192,15 +209,6 @@ static void an_actor_that_stands_still_in_its_pull_is_not_waited_for_long(void *
     close_host(&h);
 }
 
-static _Atomic int64_t later_ns; /* the server's thread looks at the clock, too */
-
-static int64_t later(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec + later_ns;
-}
-
 /* Polls for so many seconds of the replaced clock, in steps of half a second. */
 static void poll_for(struct wire_weights_pull *p, int seconds, uint64_t version_plus_1)
 {
@@ -208,6 +216,71 @@ static void poll_for(struct wire_weights_pull *p, int seconds, uint64_t version_
         later_ns += 500000000;
         wire_weights_pull_poll(p, version_plus_1);
     }
+}
+
+/* Never more than the rate, a tenth of a second's and a chunk in all; slower may be anything. */
+static void the_port_sends_no_faster_than_it_may(void **state)
+{
+    (void)state;
+    enum { VERSIONS = 4, RATE = 4 << 20 };
+    struct host h;
+    open_host_at(&h, RATE);
+    assert_true(wire_weights_server_fanout_s(h.s) < 0);
+    struct waiter a = {&h, actor_of(&h)};
+    int64_t since = 0;
+    for (uint64_t version = 1; version <= VERSIONS; version++) {
+        publish(&h, version);
+        assert_true(wait_until(has_newest, &a, 20000));
+        since = version == 1 ? clock_ns() : since; /* the first may go at once */
+    }
+    double seconds = (double)(clock_ns() - since) * 1e-9;
+    double least = (double)((VERSIONS - 1) * WEIGHTS_CHUNK_BYTES) / RATE - 0.2;
+    if (seconds < least)
+        fail_msg("%d chunks in %g s, at this rate they take %g", VERSIONS, seconds, least);
+    /* the last one had to wait, and the metric says so */
+    double fanout = wire_weights_server_fanout_s(h.s);
+    if (fanout < 0.1 || fanout > seconds + 1)
+        fail_msg("%g s from publishing to the last byte", fanout);
+    assert_int_equal(wire_weights_pull_counts(a.p).complete, VERSIONS);
+    wire_weights_pull_free(a.p);
+    close_host(&h);
+}
+
+struct two {
+    struct waiter *a, *b;
+};
+
+/* By a clock that goes faster. */
+static bool both_have_newest(void *ctx)
+{
+    struct two *t = ctx;
+    later_ns += 100000000;
+    bool a = has_newest(t->a);
+    return has_newest(t->b) && a;
+}
+
+/* Twenty seconds: longer than anybody waits for one who stands still. */
+static void a_pull_that_has_to_wait_is_waited_for(void **state)
+{
+    (void)state;
+    struct host h;
+    open_host_at(&h, WEIGHTS_CHUNK_BYTES / 20);
+    clock_replace(later);
+    struct waiter a = {&h, actor_of(&h)}, b = {&h, actor_of(&h)};
+    struct two two = {&a, &b};
+    publish(&h, 1);
+    assert_true(wait_until(has_newest, &a, 10000));
+    assert_true(wait_until(has_newest, &b, 10000));
+    publish(&h, 2);
+    assert_true(wait_until(both_have_newest, &two, 30000));
+    assert_int_equal(
+        wire_weights_pull_counts(a.p).complete + wire_weights_pull_counts(b.p).complete, 2);
+    assert_int_equal(wire_weights_pull_counts(a.p).shared + wire_weights_pull_counts(b.p).shared,
+                     2);
+    clock_replace(NULL);
+    wire_weights_pull_free(a.p);
+    wire_weights_pull_free(b.p);
+    close_host(&h);
 }
 
 static void silence_is_measured_while_weights_are_wanted_from_an_address(void **state)
@@ -281,6 +354,8 @@ int main(void)
         cmocka_unit_test(actors_that_stop_reading_do_not_stop_training),
         cmocka_unit_test(two_actors_of_a_host_pull_once),
         cmocka_unit_test(an_actor_that_stands_still_in_its_pull_is_not_waited_for_long),
+        cmocka_unit_test(the_port_sends_no_faster_than_it_may),
+        cmocka_unit_test(a_pull_that_has_to_wait_is_waited_for),
         cmocka_unit_test(silence_is_measured_while_weights_are_wanted_from_an_address),
         cmocka_unit_test(a_damaged_copy_is_not_used_and_the_last_user_cleans_up),
     };
