@@ -20,6 +20,7 @@ struct server_params {
     const char *listen_address; /* tcp://host:port or ipc://path; borrowed */
     bool allow_insecure;        /* without keys beyond this machine too */
     const char *keys;           /* folder of keys (keys.h), "" = none; borrowed */
+    const char *audit_dir;      /* run directory, for audit.h; "" = none is kept; borrowed */
     const char *run_dir;        /* made where it is not there; "" = none is; borrowed */
     char store_path[PATHS_MAX]; /* of the label store */
     int queue_entries;          /* questions that wait at most, */

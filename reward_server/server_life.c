@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/base/audit.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/paths.h"
@@ -160,6 +161,8 @@ int server_create(struct server **out, const struct server_params *params, struc
         rc = open_annotator(s, params, err);
     if (!rc)
         rc = use_identity(s, params, err);
+    if (!rc && params->audit_dir && *params->audit_dir)
+        audit_open_in(params->audit_dir, "reward-server");
     if (!rc)
         rc = server_life_open_socket(s, params, err);
     if (rc) {
@@ -213,6 +216,7 @@ void server_free(struct server *s)
         uv_loop_close(&s->loop);
     }
     wire_labels_server_free(s->socket);
+    audit_close();
     wire_keys_free(s->keys);
     label_store_close(s->store);
     annotation_queue_free(s->queue);

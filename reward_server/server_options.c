@@ -25,6 +25,7 @@ int server_options(struct server_params *out, const struct config *cfg, struct o
         .listen_address = cfg->listen_address,
         .allow_insecure = cfg->security_allow_insecure,
         .keys = cfg->security_keys,
+        .audit_dir = cfg->run_dir,
         .run_dir = *cfg->labels_path ? "" : cfg->run_dir,
         .queue_entries = (int)cfg->annotator_queue_entries,
         .queue_bytes = (size_t)cfg->annotator_queue_bytes,

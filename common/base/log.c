@@ -147,18 +147,23 @@ static void log_count_lost(bool written)
         log_warn("lines of this log could not be written and are lost", kv("lines", lost));
 }
 
+void log_format(struct buf *line, const char *word, const char *msg, const struct log_kv *kvs)
+{
+    put_stamp(line);
+    buf_printf(line, " %s %s %s", word, role_names[atomic_load(&role_now)], msg);
+    for (const struct log_kv *v = kvs; v->key; v++)
+        log_put_value(line, v);
+    shown_clean_line(line->data, line->len);
+    buf_append(line, "\n", 1);
+}
+
 void log_write(enum log_level level, const char *msg, const struct log_kv *kvs)
 {
     if ((int)level > atomic_load_explicit(&max_level, memory_order_relaxed))
         return;
     struct buf line;
     buf_init(&line, 8192);
-    put_stamp(&line);
-    buf_printf(&line, " %s %s %s", level_names[level], role_names[atomic_load(&role_now)], msg);
-    for (const struct log_kv *v = kvs; v->key; v++)
-        log_put_value(&line, v);
-    shown_clean_line(line.data, line.len);
-    buf_append(&line, "\n", 1);
+    log_format(&line, level_names[level], msg, kvs);
     void (*writer)(void *, const char *, size_t) = atomic_load(&line_writer);
     if (writer) {
         writer(atomic_load(&line_writer_ctx), line.data, line.len);

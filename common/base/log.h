@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/buf.h"
+
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 struct log_kv {
@@ -46,6 +48,9 @@ void log_reopen(void);
 /* The file that is written now is the last one: the folder is somebody else's by now. */
 void log_unfollow(void);
 void log_write(enum log_level level, const char *msg, const struct log_kv *kvs /* key NULL ends */);
+
+/* A whole line with its newline: the time, `word`, the role, msg, the values escaped. */
+void log_format(struct buf *line, const char *word, const char *msg, const struct log_kv *kvs);
 
 #define LOG_FIRST_(msg, ...) msg
 #define LOG_REST_(msg, ...) __VA_ARGS__

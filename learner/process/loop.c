@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/audit.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/pulse.h"
@@ -83,8 +84,10 @@ static int look_at_home(struct learner *r, struct onic_err *err)
     int rc = run_home_check(&r->home, err);
     if (!rc && r->lock_is_ours)
         rc = run_lock_keep(r->dir, r->lock_fd, err);
-    if (rc && !r->homeless)
+    if (rc && !r->homeless) {
         log_unfollow();
+        audit_close();
+    }
     if (rc)
         r->homeless = true;
     return rc;
@@ -453,6 +456,7 @@ void learner_end(struct learner *r, int rc)
     checkpoint_writer_free(r->checkpoints); /* finishes a write under way */
     batcher_free(r->batcher);
     wire_learner_free(r->wire);
+    audit_close();
     episode_log_free(r->replays);
     label_client_free(r->annotate);
     wire_keys_free(r->keys);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/audit.h"
 #include "common/base/clock.h"
 #include "common/base/cpu.h"
 #include "common/base/limits.h"
@@ -362,6 +363,8 @@ static int open_parts(struct learner *r, const struct config *cfg, struct onic_e
         rc = run_identity_begin(&r->lineage, r->dir, from, err);
     if (!rc)
         rc = run_home_open(&r->home, r->dir, err);
+    if (!rc)
+        audit_open_in(r->dir, "learner");
     if (!rc && from)
         rc = resume_check_lock_step(from, cfg, &r->env, err);
     if (!rc && from)

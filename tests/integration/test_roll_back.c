@@ -48,6 +48,9 @@ static void a_learner_goes_back_and_trains_on(void **state)
     await_word(path, "are those of the last checkpoint again", SCENE_SOON_MS);
     await_word(path, ", which is put out", SCENE_SOON_MS);
     await_word(path, "sent nonsense too often, last: numbers from which no finite", SCENE_SOON_MS);
+    snprintf(path, sizeof path, "%s/log/audit-learner.log", s->run);
+    await_word(path, " joined learner actor ", SCENE_SOON_MS);
+    await_word(path, " quarantined learner actor ", SCENE_SOON_MS);
     scene_drain(&s->a);
     scene_ledger_is_balanced(s);
     struct program p = {0};

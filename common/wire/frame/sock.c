@@ -306,12 +306,14 @@ static size_t discard_rest(void *socket)
     return bytes;
 }
 
-/* As the handshake found it (sock_zap.c). */
+/* As the handshake found it (sock_zap.c), and where from. */
 static void keep_key(struct sock_route *route, zmq_msg_t *msg)
 {
-    const char *user = zmq_msg_gets(msg, "User-Id");
+    const char *user = zmq_msg_gets(msg, "User-Id"), *peer = zmq_msg_gets(msg, "Peer-Address");
     if (user && strlen(user) == KEY_TEXT - 1)
         memcpy(route->key, user, KEY_TEXT);
+    if (peer)
+        snprintf(route->peer, sizeof route->peer, "%.*s", SOCK_PEER_MAX - 1, peer);
 }
 
 enum sock_got sock_recv(void *socket, struct sock_route *route, zmq_msg_t *msg)
@@ -326,7 +328,7 @@ enum sock_got sock_recv(void *socket, struct sock_route *route, zmq_msg_t *msg)
         ONIC_ASSERT(n <= SOCK_ROUTE_MAX);
         route->len = (uint8_t)n;
         memcpy(route->bytes, zmq_msg_data(msg), n);
-        route->key[0] = '\0';
+        route->key[0] = route->peer[0] = '\0';
         route->fd = -1;
         if (!zmq_msg_more(msg)) {
             zmq_msg_close(msg);

@@ -20,14 +20,15 @@
 #include "common/wire/frame/sock_address.h"
 #include "common/wire/keys/keys.h"
 
-enum { SOCK_ROUTE_MAX = 255 };
+enum { SOCK_ROUTE_MAX = 255, SOCK_PEER_MAX = 64 };
 
 /* What libzmq calls a connection of a ROUTER. */
 struct sock_route {
     uint8_t len; /* 0 = none (DEALER) */
     uint8_t bytes[SOCK_ROUTE_MAX];
-    char key[KEY_TEXT]; /* public key that its message came with, "" = none */
-    int fd;             /* its descriptor when its message came; -1 = not known */
+    char key[KEY_TEXT];       /* public key that its message came with, "" = none */
+    char peer[SOCK_PEER_MAX]; /* address of its machine; of ipc user, group and process */
+    int fd;                   /* its descriptor when its message came; -1 = not known */
 };
 bool sock_route_equal(const struct sock_route *a, const struct sock_route *b);
 

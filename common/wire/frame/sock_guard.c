@@ -15,6 +15,7 @@
 #define _GNU_SOURCE
 #include "common/wire/frame/sock_guard.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
@@ -31,6 +32,7 @@
 #include <sys/socket.h>
 #include <zmq.h>
 
+#include "common/base/audit.h"
 #include "common/base/clock.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
@@ -105,6 +107,10 @@ static void say_failed_handshake(const struct sock_guard *g, int32_t value)
          mismatch = value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH;
     if (!other && !mismatch)
         return;
+    audit_write(AUDIT_KEY, &(struct audit_who){.actor = -1},
+                other      ? "it expects another key here"
+                : g->keyed ? "it has no keys, and here they are wanted"
+                           : "it has keys, and here are none");
     pthread_mutex_lock(&lock);
     bool due = log_every_ms(&said_ms[other], SAY_EVERY_MS);
     pthread_mutex_unlock(&lock);
@@ -139,6 +145,19 @@ static uint64_t machine_of(int fd)
     return out;
 }
 
+/* By the descriptor, before it is shut. */
+static void audit_cut(int fd, const char *reason)
+{
+    struct sockaddr_storage a = {0};
+    socklen_t n = sizeof a;
+    char text[INET6_ADDRSTRLEN] = "";
+    if (getpeername(fd, (struct sockaddr *)&a, &n) == 0 && a.ss_family == AF_INET)
+        inet_ntop(AF_INET, &((struct sockaddr_in *)&a)->sin_addr, text, sizeof text);
+    else if (a.ss_family == AF_INET6)
+        inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&a)->sin6_addr, text, sizeof text);
+    audit_write(AUDIT_CUT, &(struct audit_who){.address = text, .actor = -1}, reason);
+}
+
 static bool guard_look(void *ctx, int fd, struct sock_crowd_look *out)
 {
     struct tcp_info t = {0};
@@ -164,6 +183,7 @@ static void guard_cut(void *ctx, int fd, enum sock_crowd_why why)
         [CROWD_DEAF] = "it does not fetch what is sent to it",
         [CROWD_ASKED] = "it was told to go"};
     struct sock_guard *g = ctx;
+    audit_cut(fd, because[why]);
     if (shutdown(fd, SHUT_RDWR) != 0)
         return;
     atomic_fetch_add(&g->cuts, 1);
@@ -181,6 +201,7 @@ static void guard_event(struct sock_guard *g, uint16_t what, int32_t fd)
     if (fd < 0)
         return;
     if (what == ZMQ_EVENT_ACCEPTED && (rlim_t)fd >= sock_guard_first_kept(g->limit)) {
+        audit_cut(fd, "the limit of open files leaves no room");
         if (shutdown(fd, SHUT_RDWR) == 0) {
             atomic_fetch_add(&g->cuts, 1);
             say_refused(g);

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <zmq.h>
 
+#include "common/base/audit.h"
 #include "common/base/clock.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
@@ -139,6 +140,8 @@ static const char *zap_decide(struct zap *z, const struct question *q, char user
     zmq_z85_encode(key, (const uint8_t *)q->frame[6].text, 32);
     wire_keys_refresh(z->keys);
     if (!wire_keys_allow(z->keys, roles, key)) {
+        struct audit_who who = {.address = q->frame[3].text, .key = key, .actor = -1};
+        audit_write(AUDIT_KEY, &who, "its key is in no list of those who may come here");
         zap_say(z, key, q, roles);
         return "400";
     }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "annotation.pb-c.h"
+#include "common/base/audit.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/xmalloc.h"
@@ -172,6 +173,20 @@ static void send_numbers(struct wire_labels_server *s, const struct sock_route *
     labels_server_send_frame(s, to, FRAME_ANNOT_HEARTBEAT, 0, &m.base, (struct sock_bulk){0});
 }
 
+/* What it may be by its key: without keys nobody knows which of the two it is. */
+static void labels_server_audit(struct wire_labels_server *s, enum audit_event event,
+                                const struct sock_route *of, const char *reason)
+{
+    bool asks = s->keys && wire_keys_allow(s->keys, 1u << KEY_LEARNER, of->key);
+    struct audit_who who = {.role = asks      ? "learner"
+                                    : s->keys ? "observer"
+                                              : "client",
+                            .address = of->peer,
+                            .key = of->key,
+                            .actor = -1};
+    audit_write(event, &who, reason);
+}
+
 static void hello(struct wire_labels_server *s, const struct sock_route *from,
                   const struct frame *f)
 {
@@ -184,9 +199,11 @@ static void hello(struct wire_labels_server *s, const struct sock_route *from,
         c = by_handle(s, 0);
         if (!c) {
             labels_server_send_frame(s, from, FRAME_ANNOT_BUSY, 0, NULL, (struct sock_bulk){0});
+            labels_server_audit(s, AUDIT_REFUSED, from, "there is no room for one more");
             return;
         }
         *c = (struct client){.handle = ++s->handles, .route = *from};
+        labels_server_audit(s, AUDIT_JOINED, from, "it said hello");
     }
     c->heard_ms = clock_ms();
     sock_know(s->socket, from, ANNOT_UNDER_WAY);
@@ -258,6 +275,9 @@ static bool may_be(struct wire_labels_server *s, const struct sock_route *from, 
 {
     if (!s->keys || wire_keys_allow(s->keys, roles, from->key))
         return true;
+    labels_server_audit(s, AUDIT_KEY, from,
+                        roles == roles_here ? "its key was taken off the list"
+                                            : "it asked a question, which learners may");
     if (log_every_ms(&s->log_ms, 1000))
         log_warn(roles == roles_here ? "a connection is not heard any more: its key was taken off "
                                        "the list"
@@ -395,6 +415,7 @@ void wire_labels_server_tick(struct wire_labels_server *s)
     for (int i = 0; i < ANNOT_CLIENTS_MAX; i++)
         if (s->clients[i].handle && now - s->clients[i].heard_ms > CLIENT_SILENT_MS) {
             sock_forget(s->socket, &s->clients[i].route);
+            labels_server_audit(s, AUDIT_LOST, &s->clients[i].route, "silent for 10 s");
             s->clients[i].handle = 0;
         }
     if (s->exposed && now - s->warned_ms > WARN_EVERY_MS) {

@@ -17,8 +17,7 @@ void wire_learner_revoke(struct wire_learner *w, struct peer *p, const char *why
     snprintf(text, sizeof text, "actor %u (host %s, pid %u) sent nonsense too often, last: %s",
              p->id, p->host, p->pid, why);
     log_error(text, kv("actor", p->id));
-    struct frame_head of = wire_learner_head(w, FRAME_REJECT, p);
-    wire_learner_reject(w, &p->route, &of, WIRE_REJECT_REVOKED, text);
+    wire_learner_put_out(w, p, text);
     peer_close(w, p, LEDGER_LOSTS, LEDGER_DROP_INVALID);
     p->revoked = true;
     p->quarantined_until_ms = clock_ms() + QUARANTINE_MS;

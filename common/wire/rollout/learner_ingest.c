@@ -410,6 +410,7 @@ static void check_lease(struct wire_learner *w, struct peer *p, int64_t now)
                  p->id, p->host, p->pid, (double)silent * 1e-3, (unsigned long long)p->settled_seq,
                  (unsigned long long)(p->produced - p->settled_seq));
         log_warn(text, kv("actor", p->id));
+        wire_learner_audit(AUDIT_LOST, p, text);
         peer_revoke_credit(w, p);
         peer_left(w, p);
         p->state = PEER_ABSENT;

@@ -302,6 +302,7 @@ static void new_process(struct wire_learner *w, const struct sock_route *from,
                  kv("key", p->route.key));
     else
         log_info("actor joined", kv("actor", p->id), kv("host", p->host), kv("pid", p->pid));
+    wire_learner_audit(AUDIT_JOINED, p, "it asked for a number");
     join_welcome(w, p);
 }
 
@@ -373,6 +374,8 @@ static void come_back(struct wire_learner *w, const struct sock_route *from, con
     keep_name(w, p, from, m);
     if (was_away)
         log_info("actor is back", kv("actor", p->id), kv("host", p->host), kv("pid", p->pid));
+    if (was_away)
+        wire_learner_audit(AUDIT_BACK, p, "it showed the secret of its number");
     join_welcome(w, p);
 }
 
@@ -562,6 +565,7 @@ void wire_learner_bye(struct wire_learner *w, struct peer *p, const struct frame
     p->env_steps = m->own->env_steps;
     p->cpu_ms = m->own->cpu_ms;
     wire_learner_send(w, p, FRAME_BYE_ACK, NULL);
+    wire_learner_audit(AUDIT_LEFT, p, "it said goodbye");
     peer_close(w, p, LEDGER_LOSTS, LEDGER_DROP_DRAIN);
     log_info("actor left", kv("actor", p->id), kv("trajectories", (int64_t)p->produced),
              kv("unsent", (int64_t)(p->produced - p->settled_seq)));

@@ -46,8 +46,8 @@ bool wire_learner_send(struct wire_learner *w, struct peer *p, enum frame_type t
     return sent == SOCK_SENT;
 }
 
-void wire_learner_reject(struct wire_learner *w, const struct sock_route *to,
-                         const struct frame_head *of, enum wire_reject code, const char *text)
+static void send_reject(struct wire_learner *w, const struct sock_route *to,
+                        const struct frame_head *of, enum wire_reject code, const char *text)
 {
     Onic__Wire__Reject m = ONIC__WIRE__REJECT__INIT;
     m.code = code;
@@ -58,6 +58,36 @@ void wire_learner_reject(struct wire_learner *w, const struct sock_route *to,
     wire_learner_send_to(w, to, &h, &m.base, (struct sock_bulk){0}, (struct sock_bulk){0});
     if (code != WIRE_REJECT_RETRY)
         w->status.rejected++;
+}
+
+void wire_learner_audit(enum audit_event event, const struct peer *p, const char *reason)
+{
+    struct audit_who who = {.role = "actor",
+                            .address = p->route.peer,
+                            .key = p->route.key,
+                            .actor = p->id,
+                            .host = p->host,
+                            .pid = p->pid};
+    audit_write(event, &who, reason);
+}
+
+void wire_learner_put_out(struct wire_learner *w, struct peer *p, const char *text)
+{
+    struct frame_head of = wire_learner_head(w, FRAME_REJECT, p);
+    send_reject(w, &p->route, &of, WIRE_REJECT_REVOKED, text);
+    wire_learner_audit(AUDIT_QUARANTINED, p, text);
+}
+
+void wire_learner_reject(struct wire_learner *w, const struct sock_route *to,
+                         const struct frame_head *of, enum wire_reject code, const char *text)
+{
+    bool numbered = of->actor_id != (uint32_t)FRAME_ID_NONE && of->incarnation;
+    struct audit_who who = {.role = "actor",
+                            .address = to->peer,
+                            .key = to->key,
+                            .actor = numbered ? (int64_t)of->actor_id : -1};
+    send_reject(w, to, of, code, text);
+    audit_write(code == WIRE_REJECT_KEY ? AUDIT_KEY : AUDIT_REFUSED, &who, text);
 }
 
 bool wire_learner_credit(struct wire_learner *w, struct peer *p, bool go_back)

@@ -19,6 +19,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "common/base/audit.h"
 #include "common/base/bounds.h"
 #include "common/wire/frame/sock.h"
 #include "common/wire/rollout/learner_link.h"
@@ -213,6 +214,11 @@ bool wire_learner_send(struct wire_learner *w, struct peer *p, enum frame_type t
 void wire_learner_send_to(struct wire_learner *w, const struct sock_route *to,
                           const struct frame_head *h, const ProtobufCMessage *meta,
                           struct sock_bulk a, struct sock_bulk b);
+/* A line of the audit about an actor that is known; reason: of this moment. */
+void wire_learner_audit(enum audit_event event, const struct peer *p, const char *reason);
+/* The end of its session, which it is told. */
+void wire_learner_put_out(struct wire_learner *w, struct peer *p, const char *text);
+/* Somebody is told why not, and the audit too. */
 void wire_learner_reject(struct wire_learner *w, const struct sock_route *to,
                          const struct frame_head *of, enum wire_reject code, const char *text);
 bool wire_learner_credit(struct wire_learner *w, struct peer *p, bool go_back);
