@@ -34,7 +34,7 @@ static uint64_t *roll_back_place(struct learner *r, uint64_t version)
     return NULL;
 }
 
-static int give_up(const struct learner *r, struct onic_err *err)
+static int roll_back_give_up(const struct learner *r, struct onic_err *err)
 {
     if (r->params.deterministic)
         return err_set(err, ONIC_EINTERNAL,
@@ -118,7 +118,7 @@ int learner_roll_back(struct learner *r, struct onic_err *err)
     struct checkpoint_file *from = NULL;
     struct onic_err why = {0};
     if (!place)
-        return give_up(r, err);
+        return roll_back_give_up(r, err);
     checkpoint_writer_wait(r->checkpoints);
     int rc = run_home_check(&r->home, err);
     if (rc)

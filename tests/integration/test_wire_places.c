@@ -243,6 +243,31 @@ static void the_secret_of_an_earlier_place_says_nothing_of_a_later_one(void **st
     close_raw(&r);
 }
 
+/* It knows its own incarnation and those before it; one that comes after has no page yet. */
+static void a_page_of_an_incarnation_to_come_is_not_booked(void **state)
+{
+    struct raw r;
+    struct claim mine;
+    (void)state;
+    struct wire_actor *a = open_with_victim(&r, &mine);
+    say_bye(&r, &mine);
+    struct claim c = mine;
+    connect_again(&r);
+    c.wanted = (int)mine.id;
+    c.id = (uint32_t)FRAME_ID_NONE;
+    c.incarnation = 0;
+    c.previous.incarnation = mine.incarnation + 1;
+    c.previous.produced = c.previous.acked = 1ull << 40;
+    c.previous.steps_each = 12;
+    assert_true(wait_until(is_welcome, &(struct asker){&r, &c}, 20000));
+    struct ledger led = pair_ledger(r.l);
+    assert_balanced(&led);
+    assert_int_equal(led.trajectories.produced, 1);
+    plays_on(&r, a, 2);
+    wire_actor_free(a);
+    close_raw(&r);
+}
+
 int main(void)
 {
     log_set_level(LOG_ERROR);
@@ -251,6 +276,7 @@ int main(void)
         cmocka_unit_test(a_number_that_is_free_for_a_moment_is_not_snatched),
         cmocka_unit_test(an_account_that_is_not_shown_to_be_ones_own_is_not_booked),
         cmocka_unit_test(the_secret_of_an_earlier_place_says_nothing_of_a_later_one),
+        cmocka_unit_test(a_page_of_an_incarnation_to_come_is_not_booked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

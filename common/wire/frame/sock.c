@@ -174,6 +174,7 @@ int sock_bind(void **out, void *context, const char *address, const struct sock_
     struct sock_crowd_rules crowd = {
         .strangers_max = strangers,
         .strangers_each = o->strangers_each ? o->strangers_each : strangers / 2,
+        .all_max = o->all_max,
         .stranger_ms = o->stranger_ms ? o->stranger_ms : STRANGER_MS,
         .stranger_bytes = o->stranger_bytes ? o->stranger_bytes : STRANGER_BYTES};
     sock_guard_start(context, s, keyed, &crowd);
@@ -257,13 +258,10 @@ void sock_close(void *socket, int linger_ms)
 
 /* --- connections ------------------------------------------------------------------------- */
 
-/* A route of libzmq's own making: a zero, and four bytes that are unique to the connection. */
 static struct sock_crowd_name name_of(const struct sock_route *r)
 {
-    struct sock_crowd_name n = {.fd = r->len ? r->fd : -1};
-    memcpy(&n.route, r->bytes, r->len < sizeof n.route ? r->len : sizeof n.route);
-    n.route |= 1ull << 63;
-    return n;
+    return (struct sock_crowd_name){.fd = r->len ? r->fd : -1,
+                                    .route = sock_crowd_route(r->bytes, r->len)};
 }
 
 void sock_know(void *socket, const struct sock_route *route, size_t bytes)
@@ -279,6 +277,11 @@ void sock_forget(void *socket, const struct sock_route *route)
 void sock_cut(void *socket, const struct sock_route *route)
 {
     sock_guard_cut(socket, name_of(route));
+}
+
+bool sock_flow(void *socket, const struct sock_route *route, struct sock_crowd_flow *out)
+{
+    return sock_guard_flow(socket, name_of(route), out);
 }
 
 uint64_t sock_cuts(void *socket)

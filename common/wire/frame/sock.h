@@ -18,6 +18,7 @@
 #include "common/base/err.h"
 #include "common/wire/frame/frame.h"
 #include "common/wire/frame/sock_address.h"
+#include "common/wire/frame/sock_crowd.h"
 #include "common/wire/keys/keys.h"
 
 enum { SOCK_ROUTE_MAX = 255, SOCK_PEER_MAX = 64 };
@@ -44,6 +45,7 @@ struct sock_options {
     /* To bind: connections that nobody has said to know (sock_know); 0 = a default. */
     int strangers_max;     /* in all; 0 = any number */
     int strangers_each;    /* of one machine; 0 = half of them */
+    int all_max;           /* connections, known ones too; 0 = any number */
     int64_t stranger_ms;   /* until they are cut */
     size_t stranger_bytes; /* that they may send without a whole message */
     unsigned
@@ -82,6 +84,8 @@ void sock_know(void *socket, const struct sock_route *route, size_t bytes);
 void sock_forget(void *socket, const struct sock_route *route);
 /* Ends the connection; the peer may connect again. */
 void sock_cut(void *socket, const struct sock_route *route);
+/* What the system says of it (sock_crowd.h); false: nothing. */
+bool sock_flow(void *socket, const struct sock_route *route, struct sock_crowd_flow *out);
 /* Connections that were cut so far, for whatever reason (sock_crowd.h). NULL is allowed: 0. */
 uint64_t sock_cuts(void *socket);
 

@@ -4,24 +4,35 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "common/base/xmalloc.h"
 
 enum {
-    DEAF_MS = 30000,      /* nothing of what waits for it is fetched */
-    MESSAGE_OVERHEAD = 64 /* frames and encryption around a message, at most */
+    DEAF_MS = 30000,       /* nothing of what waits for it is fetched */
+    EARLY_MS = 5000,       /* heard, and not told of; then it was a message of one that has left */
+    QUIET_MS = 60000,      /* a known one that says nothing for so long makes room */
+    MESSAGE_OVERHEAD = 64, /* frames and encryption around a message, at most */
+    NOT_YET = -1           /* a time that the next check fills in */
 };
 
+/* A number is closed, given out anew, and spoken over before anybody has told of the two; so what
+ * is told (come, leave) and what is heard may be of different connections for a moment. Routes are
+ * numbered in the order in which connections were made: of two with one descriptor the one with the
+ * larger route is there now. */
 struct connection {
     bool here;
+    bool early;              /* heard before it was told of: what is told next is its coming */
     uint64_t address, route; /* route 0: it has said nothing yet */
+    uint64_t before;         /* the last route that this descriptor had before */
     bool known;
     enum sock_crowd_why going; /* at the next check */
     int64_t since_ms;          /* a stranger since */
     size_t bytes_max;
-    uint64_t heard; /* bytes that became messages */
-    uint64_t unfetched;
-    int64_t fetched_ms; /* when it last took something, or nothing waited */
+    uint64_t heard;               /* bytes that became messages */
+    uint64_t received, unfetched; /* when last looked at */
+    int64_t received_ms;          /* when bytes last came, */
+    int64_t fetched_ms;           /* and when it last took something, or nothing waited */
 };
 
 struct sock_crowd {
@@ -52,12 +63,18 @@ int sock_crowd_count(const struct sock_crowd *c)
 
 /* --- who is there ------------------------------------------------------------------------ */
 
+static void crowd_drop(struct sock_crowd *c, struct connection *k)
+{
+    k->before = k->route ? k->route : k->before;
+    k->here = false;
+    c->count--;
+}
+
 void sock_crowd_leave(struct sock_crowd *c, int fd)
 {
-    if (fd < 0 || fd >= c->end || !c->at[fd].here)
-        return;
-    c->at[fd].here = false;
-    c->count--;
+    /* an early one has not even come yet: it is the one before that has left */
+    if (fd >= 0 && fd < c->end && c->at[fd].here && !c->at[fd].early)
+        crowd_drop(c, &c->at[fd]);
 }
 
 /* Strangers of one address, or of all (any), and the oldest of them. */
@@ -77,36 +94,115 @@ static int crowd_strangers(struct sock_crowd *c, uint64_t address, bool any,
     return n;
 }
 
-static void make_room(struct sock_crowd *c, uint64_t address)
+/* Whether more are here than may be; the known one that has said nothing for longest, if that is
+ * long at all, else NULL. */
+static bool crowd_is_full(struct sock_crowd *c, int64_t now_ms, struct connection **quietest)
 {
-    struct connection *oldest;
-    if (crowd_strangers(c, address, false, &oldest) > c->rules.strangers_each ||
-        crowd_strangers(c, 0, true, &oldest) > c->rules.strangers_max)
+    int n = 0;
+    *quietest = NULL;
+    for (int i = 0; i < c->end; i++) {
+        struct connection *k = &c->at[i];
+        n += k->here && !k->going;
+        if (k->here && !k->going && k->known && now_ms - k->received_ms >= QUIET_MS &&
+            (!*quietest || k->received_ms < (*quietest)->received_ms))
+            *quietest = k;
+    }
+    return c->rules.all_max && n > c->rules.all_max;
+}
+
+/* Somebody has come: the oldest of the strangers goes, where there are too many of them, or of all.
+ * The newcomer is one of them; it gets its chance where somebody who is known does not use his. */
+static void make_room(struct sock_crowd *c, uint64_t address, int64_t now_ms)
+{
+    struct connection *oldest, *quietest;
+    bool full = crowd_is_full(c, now_ms, &quietest);
+    int strangers = crowd_strangers(c, 0, true, &oldest);
+    if (full && strangers == 1 && quietest)
+        quietest->going = CROWD_TOO_MANY;
+    else if (full && oldest)
         oldest->going = CROWD_TOO_MANY;
+    else if (crowd_strangers(c, address, false, &oldest) > c->rules.strangers_each ||
+             crowd_strangers(c, 0, true, &oldest) > c->rules.strangers_max)
+        oldest->going = CROWD_TOO_MANY;
+}
+
+static void crowd_grow(struct sock_crowd *c, int fd)
+{
+    if (fd < c->end)
+        return;
+    int end = 2 * fd + 64;
+    c->at = xrealloc(c->at, (size_t)end * sizeof *c->at);
+    memset(c->at + c->end, 0, (size_t)(end - c->end) * sizeof *c->at);
+    c->end = end;
+}
+
+static void crowd_begin(struct sock_crowd *c, struct connection *k, int64_t now_ms)
+{
+    if (k->here)
+        crowd_drop(c, k);
+    *k = (struct connection){.here = true,
+                             .before = k->before,
+                             .since_ms = now_ms,
+                             .received_ms = now_ms,
+                             .fetched_ms = now_ms,
+                             .bytes_max = c->rules.stranger_bytes};
+    c->count++;
 }
 
 void sock_crowd_come(struct sock_crowd *c, int fd, uint64_t address, int64_t now_ms)
 {
-    sock_crowd_leave(c, fd);
-    if (fd >= c->end) {
-        int end = 2 * fd + 64;
-        c->at = xrealloc(c->at, (size_t)end * sizeof *c->at);
-        memset(c->at + c->end, 0, (size_t)(end - c->end) * sizeof *c->at);
-        c->end = end;
-    }
-    c->count++;
-    c->at[fd] = (struct connection){.here = true,
-                                    .address = address,
-                                    .since_ms = now_ms,
-                                    .fetched_ms = now_ms,
-                                    .bytes_max = c->rules.stranger_bytes};
-    make_room(c, address);
+    crowd_grow(c, fd);
+    struct connection *k = &c->at[fd];
+    if (!k->here || !k->early)
+        crowd_begin(c, k, now_ms);
+    k->early = false;
+    k->address = address;
+    make_room(c, address, now_ms);
 }
 
+/* libzmq's: a zero and four bytes, the highest first. The highest bit says that there is a route,
+ * the next that it is none of these. */
+uint64_t sock_crowd_route(const uint8_t *bytes, size_t len)
+{
+    uint64_t route = 0;
+    bool counts = len == 5 && bytes[0] == 0;
+    for (size_t i = 1; counts && i < len; i++)
+        route = route << 8 | bytes[i];
+    if (!counts)
+        route = XXH3_64bits(bytes, len) >> 2 | 1ull << 62;
+    return route | 1ull << 63;
+}
+
+bool sock_crowd_route_counts(uint64_t route)
+{
+    return !(route & 1ull << 62);
+}
+
+/* Numbers wrap around; a route that is none was chosen by its peer, and counts as new. */
+static bool route_is_newer(uint64_t route, uint64_t than)
+{
+    if (than == 0 || !sock_crowd_route_counts(route) || !sock_crowd_route_counts(than))
+        return route != than;
+    return (int32_t)((uint32_t)route - (uint32_t)than) > 0;
+}
+
+/* The connection that this is a name of; NULL: it is not there any more. */
 static struct connection *crowd_find(struct sock_crowd *c, struct sock_crowd_name n)
 {
-    struct connection *k = n.fd >= 0 && n.fd < c->end ? &c->at[n.fd] : NULL;
-    return k && k->here && (k->route == n.route || k->route == 0) ? k : NULL;
+    if (n.fd < 0)
+        return NULL;
+    crowd_grow(c, n.fd);
+    struct connection *k = &c->at[n.fd];
+    if (k->here && k->route == n.route)
+        return k;
+    if (!route_is_newer(n.route, k->route ? k->route : k->before))
+        return NULL;
+    if (!k->here || k->route) {
+        crowd_begin(c, k, NOT_YET);
+        k->early = true;
+    }
+    k->route = n.route;
+    return k;
 }
 
 void sock_crowd_hear(struct sock_crowd *c, struct sock_crowd_name n, size_t bytes)
@@ -114,13 +210,19 @@ void sock_crowd_hear(struct sock_crowd *c, struct sock_crowd_name n, size_t byte
     struct connection *k = crowd_find(c, n);
     if (!k)
         return;
-    k->route = n.route;
     k->heard += bytes + MESSAGE_OVERHEAD;
+}
+
+/* Who was never heard is not known by what somebody says of it. */
+static struct connection *crowd_heard(struct sock_crowd *c, struct sock_crowd_name n)
+{
+    struct connection *k = n.fd >= 0 && n.fd < c->end ? &c->at[n.fd] : NULL;
+    return k && k->here && k->route == n.route ? k : NULL;
 }
 
 void sock_crowd_know(struct sock_crowd *c, struct sock_crowd_name n, size_t bytes)
 {
-    struct connection *k = crowd_find(c, n);
+    struct connection *k = crowd_heard(c, n);
     if (!k)
         return;
     k->known = true;
@@ -129,7 +231,7 @@ void sock_crowd_know(struct sock_crowd *c, struct sock_crowd_name n, size_t byte
 
 void sock_crowd_forget(struct sock_crowd *c, struct sock_crowd_name n, int64_t now_ms)
 {
-    struct connection *k = crowd_find(c, n);
+    struct connection *k = crowd_heard(c, n);
     if (!k)
         return;
     k->known = false;
@@ -138,9 +240,20 @@ void sock_crowd_forget(struct sock_crowd *c, struct sock_crowd_name n, int64_t n
 
 void sock_crowd_cut(struct sock_crowd *c, struct sock_crowd_name n)
 {
-    struct connection *k = crowd_find(c, n);
+    struct connection *k = crowd_heard(c, n);
     if (k)
         k->going = CROWD_ASKED;
+}
+
+bool sock_crowd_flow(struct sock_crowd *c, struct sock_crowd_name n, int64_t now_ms,
+                     struct sock_crowd_flow *out)
+{
+    const struct connection *k = crowd_heard(c, n);
+    if (!k || k->received == 0 || k->received_ms == NOT_YET)
+        return false;
+    *out = (struct sock_crowd_flow){.received_ms = now_ms - k->received_ms,
+                                    .fetched_ms = now_ms - k->fetched_ms};
+    return true;
 }
 
 /* --- who has to go ----------------------------------------------------------------------- */
@@ -148,6 +261,11 @@ void sock_crowd_cut(struct sock_crowd *c, struct sock_crowd_name n)
 static enum sock_crowd_why crowd_judge(const struct sock_crowd *c, struct connection *k,
                                        const struct sock_crowd_look *now, int64_t now_ms)
 {
+    if (k->since_ms == NOT_YET)
+        k->since_ms = k->received_ms = k->fetched_ms = now_ms;
+    if (now->received != k->received)
+        k->received_ms = now_ms;
+    k->received = now->received;
     if (now->received && k->heard > now->received)
         k->heard = now->received; /* overhead that was not there is no credit */
     if (now->unfetched == 0 || now->unfetched != k->unfetched)
@@ -162,19 +280,28 @@ static enum sock_crowd_why crowd_judge(const struct sock_crowd *c, struct connec
     return !k->known && now_ms - k->since_ms >= c->rules.stranger_ms ? CROWD_SILENT : CROWD_STAYS;
 }
 
+/* Perhaps its number is no connection's of this socket by now: it is not touched. */
+static bool was_never_told(const struct connection *k, int64_t now_ms)
+{
+    return k->early && now_ms - k->since_ms >= EARLY_MS;
+}
+
 void sock_crowd_check(struct sock_crowd *c, int64_t now_ms, const struct sock_crowd_hands *h)
 {
     for (int fd = 0; fd < c->end; fd++) {
+        struct connection *k = &c->at[fd];
         struct sock_crowd_look look = {0};
-        if (!c->at[fd].here)
+        if (!k->here)
             continue;
         enum sock_crowd_why why = CROWD_STAYS;
         bool there = h->look(h->ctx, fd, &look);
         if (there)
-            why = crowd_judge(c, &c->at[fd], &look, now_ms);
-        if (why)
+            why = crowd_judge(c, k, &look, now_ms);
+        if (there && was_never_told(k, now_ms))
+            there = false;
+        if (why && !k->early)
             h->cut(h->ctx, fd, why);
-        if (why || !there)
-            sock_crowd_leave(c, fd);
+        if (!there || (why && !k->early))
+            crowd_drop(c, k);
     }
 }

@@ -22,6 +22,7 @@ struct sock_crowd;
 
 struct sock_crowd_rules {
     int strangers_max, strangers_each; /* in all, of one machine */
+    int all_max;                       /* known ones too; 0 = any number */
     int64_t stranger_ms;               /* until it must be known */
     size_t stranger_bytes;             /* that it may have under way */
 };
@@ -55,8 +56,12 @@ int sock_crowd_count(const struct sock_crowd *c);
  * while messages of the one before still come. What names none changes nothing. */
 struct sock_crowd_name {
     int fd;
-    uint64_t route; /* never 0 */
+    uint64_t route; /* never 0; see sock_crowd_route */
 };
+/* libzmq numbers its routes in the order in which connections are made, so two of one descriptor
+ * can be told apart; a peer may have chosen its own, which says nothing. */
+uint64_t sock_crowd_route(const uint8_t *bytes, size_t len);
+bool sock_crowd_route_counts(uint64_t route);
 /* So many bytes of it have become a message. */
 void sock_crowd_hear(struct sock_crowd *c, struct sock_crowd_name n, size_t bytes);
 /* It has joined; bytes: that it may have under way from now on. */
@@ -65,6 +70,14 @@ void sock_crowd_know(struct sock_crowd *c, struct sock_crowd_name n, size_t byte
 void sock_crowd_forget(struct sock_crowd *c, struct sock_crowd_name n, int64_t now_ms);
 /* It goes at the next check. */
 void sock_crowd_cut(struct sock_crowd *c, struct sock_crowd_name n);
+
+/* How long ago, as far as the looks have told, bytes of it came; and how long nothing of what waits
+ * for it was fetched (0: nothing waits). False: that is not known (ipc, or not looked at yet). */
+struct sock_crowd_flow {
+    int64_t received_ms, fetched_ms;
+};
+bool sock_crowd_flow(struct sock_crowd *c, struct sock_crowd_name n, int64_t now_ms,
+                     struct sock_crowd_flow *out);
 
 /* Looks at every connection: look tells what the system knows (false: it is gone), cut ends one. */
 struct sock_crowd_hands {

@@ -351,6 +351,16 @@ void sock_guard_cut(void *socket, struct sock_crowd_name n)
     pthread_mutex_unlock(&g->lock);
 }
 
+bool sock_guard_flow(void *socket, struct sock_crowd_name n, struct sock_crowd_flow *out)
+{
+    struct sock_guard *g = guard_of(socket);
+    if (!g)
+        return false;
+    bool is_told = sock_crowd_flow(g->crowd, n, clock_ms(), out);
+    pthread_mutex_unlock(&g->lock);
+    return is_told;
+}
+
 uint64_t sock_guard_cuts(void *socket)
 {
     struct sock_guard *g = guard_of(socket);

@@ -31,6 +31,7 @@ void sock_guard_hear(void *socket, struct sock_crowd_name n, size_t bytes);
 void sock_guard_know(void *socket, struct sock_crowd_name n, size_t bytes);
 void sock_guard_forget(void *socket, struct sock_crowd_name n);
 void sock_guard_cut(void *socket, struct sock_crowd_name n);
+bool sock_guard_flow(void *socket, struct sock_crowd_name n, struct sock_crowd_flow *out);
 /* Connections that were cut so far. */
 uint64_t sock_guard_cuts(void *socket);
 

@@ -399,10 +399,26 @@ static bool ingest_receive_one(struct wire_learner *w)
 
 /* --- time -------------------------------------------------------------------------------- */
 
+/* True: a trajectory that takes long over its link is on the way, and heartbeats behind it. Its
+ * actor is told that it is heard, or it would begin a connection anew and the trajectory with it.
+ */
+static bool uploads(struct wire_learner *w, struct peer *p, int64_t now)
+{
+    struct sock_crowd_flow flow;
+    int64_t silent = now - p->last_rx_ms;
+    if (p->state != PEER_RUNNING || silent < UPLOAD_CREDIT_MS || silent > UPLOAD_MS ||
+        !sock_flow(w->socket, &p->route, &flow) || flow.received_ms > LEASE_MS)
+        return false;
+    if (flow.received_ms < UPLOAD_CREDIT_MS && log_every_ms(&p->credited_ms, UPLOAD_CREDIT_MS))
+        wire_learner_credit(w, p, false);
+    return true;
+}
+
 static void check_lease(struct wire_learner *w, struct peer *p, int64_t now)
 {
     int64_t silent = now - p->last_rx_ms;
-    if (peer_alive(p) && silent > (p->state == PEER_JOINED ? BUILD_LEASE_MS : LEASE_MS)) {
+    if (!uploads(w, p, now) && peer_alive(p) &&
+        silent > (p->state == PEER_JOINED ? BUILD_LEASE_MS : LEASE_MS)) {
         char text[300];
         snprintf(text, sizeof text,
                  "actor %u (host %s, pid %u) lost: lease expired after %.1f s; last seq %llu, %llu "

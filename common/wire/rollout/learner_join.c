@@ -175,12 +175,15 @@ static bool account_holds(struct wire_learner *w, const struct peer *p,
     return false;
 }
 
-/* The previous incarnation as its ledger page tells it; NULL, or 0: none is known. */
-static void settle_previous(struct wire_learner *w, struct peer *p, const Onic__Wire__Account *page)
+/* The previous incarnation as its ledger page tells it; NULL, or 0: none is known. held: of which
+ * the teller has shown the secret; it knows of none that came after. */
+static void settle_previous(struct wire_learner *w, struct peer *p, const Onic__Wire__Account *page,
+                            uint64_t held)
 {
-    bool known = page && page->incarnation && page->acked <= page->produced &&
-                 page->produced - page->acked <= BOUND_WINDOW && page->produced < (1ull << 48) &&
-                 page->steps_each < (1ull << 32) && account_holds(w, p, page);
+    bool known = page && page->incarnation && page->incarnation <= held &&
+                 page->acked <= page->produced && page->produced - page->acked <= BOUND_WINDOW &&
+                 page->produced < (1ull << 48) && page->steps_each < (1ull << 32) &&
+                 account_holds(w, p, page);
     if (p->state != PEER_CLOSED) {
         if (known && page->incarnation == p->incarnation) {
             if (!p->steps_each)
@@ -293,7 +296,7 @@ static void new_process(struct wire_learner *w, const struct sock_route *from,
         return;
     } else if (m->actor_id >= 0 && !may_take_over(w, p, from, f, shown))
         return;
-    settle_previous(w, p, shown ? m->previous : NULL);
+    settle_previous(w, p, shown ? m->previous : NULL, m->held);
     peer_open(w, p, (uint64_t)w->p.epoch << 32 | ++w->next_incarnation);
     p->has_shape = false;
     keep_name(w, p, from, m);
@@ -356,7 +359,7 @@ static void come_back(struct wire_learner *w, const struct sock_route *from, con
         return;
     if (p->incarnation !=
         h->incarnation) { /* WELCOME came from a life that the checkpoint does not know */
-        settle_previous(w, p, m->previous);
+        settle_previous(w, p, m->previous, m->held);
         peer_open(w, p, h->incarnation);
     }
     if (!p->steps_each)

@@ -28,6 +28,8 @@
 
 enum {
     LEASE_MS = 10000,
+    UPLOAD_MS = 120000,      /* the same for a message that is still coming in */
+    UPLOAD_CREDIT_MS = 2000, /* between two signs of life to whoever sends one */
     BUILD_LEASE_MS = 120000, /* between WELCOME and READY the actor loads games and does not poll */
     FORGET_MS = 60000, /* silent for so long: what it holds is booked as lost{actor_unknown} */
     BOOK_BITS = 1024,  /* trajectories of one actor that may be accepted and not yet booked */
@@ -57,6 +59,7 @@ struct peer {
     bool accused;                 /* by the training thread: its session ends at the next tick */
     struct sock_route route;
     int64_t last_rx_ms;
+    int64_t credited_ms;   /* such a sign */
     int64_t challenged_ms; /* somebody else asked for this number; 0 = nobody */
     char host[64];
     uint32_t pid;

@@ -122,13 +122,23 @@ void loans_lend(struct loans *l, const struct sock_route *to, zmq_msg_t *msg, vo
     ONIC_ASSERT(zmq_msg_init_data(msg, bytes, len, loan_returned, n) == 0);
 }
 
-bool loans_slowest(struct loans *l, int64_t min_ms, struct sock_route *out)
+static int64_t reader_waits_ms(const struct reader *r, int64_t now, const struct loans_idle *idle)
+{
+    int64_t since = now - atomic_load(&r->moved_ms);
+    int64_t bytes = idle ? idle->ms(idle->ctx, &r->route) : -1;
+    return bytes >= 0 && bytes < since ? bytes : since;
+}
+
+bool loans_slowest(struct loans *l, int64_t min_ms, const struct loans_idle *idle,
+                   struct sock_route *out)
 {
     int64_t now = clock_ms(), longest = min_ms;
     struct reader *slowest = NULL;
     for (struct reader *r = l->readers; r; r = r->next) {
-        int64_t since = now - atomic_load(&r->moved_ms);
-        if (atomic_load(&r->lent) > 0 && since >= longest) {
+        if (atomic_load(&r->lent) <= 0)
+            continue;
+        int64_t since = reader_waits_ms(r, now, idle);
+        if (since >= longest) {
             longest = since;
             slowest = r;
         }

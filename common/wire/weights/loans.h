@@ -40,8 +40,14 @@ struct loan_end {
 /* A message of these bytes. */
 void loans_lend(struct loans *l, const struct sock_route *to, zmq_msg_t *msg, void *bytes,
                 size_t len, struct loan_end end);
-/* The connection that has not fetched anything for longest; false: none waits for min_ms. It is
- * named once in min_ms. */
-bool loans_slowest(struct loans *l, int64_t min_ms, struct sock_route *out);
+/* How long a reader has taken no byte; -1: not known. */
+struct loans_idle {
+    int64_t (*ms)(void *ctx, const struct sock_route *reader);
+    void *ctx;
+};
+/* The connection that has not fetched a whole message for longest, or, with idle, nothing of one;
+ * false: none waits for min_ms. It is named once in min_ms. */
+bool loans_slowest(struct loans *l, int64_t min_ms, const struct loans_idle *idle,
+                   struct sock_route *out);
 
 #endif /* ONIC_COMMON_WIRE_WEIGHTS_LOANS_H */

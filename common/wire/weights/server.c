@@ -40,7 +40,7 @@ enum {
     CHUNK_ROOM = 128, /* header and meta part of a chunk */
     FETCH_MS = 30000, /* of a chunk; then its connection goes */
     CROWDED_MS = 1000,
-    IDLE_MS = 60000, /* without a question; an actor that is cut connects again with its next */
+    STRANGER_MS = 130000, /* until the first question: an actor builds its worlds before it */
     GET_BYTES = 4096,
     POLL_MS = 100,
     READERS_MAX = 1024 /* with questions that wait, without connections_max */
@@ -231,11 +231,21 @@ static int weights_server_held(const struct wire_weights_server *s)
     return held;
 }
 
-/* It comes again if it is alive; what it did not fetch is free then. */
-static void cut_slowest(struct wire_weights_server *s, int64_t min_ms)
+/* How long a reader has taken nothing at all, chunks apart: over a slow link one takes long. */
+static int64_t idle_ms(void *ctx, const struct sock_route *reader)
+{
+    struct wire_weights_server *s = ctx;
+    struct sock_crowd_flow flow;
+    return sock_flow(s->socket, reader, &flow) ? flow.fetched_ms : -1;
+}
+
+/* It comes again if it is alive; what it did not fetch is free then. crowded: others want its room,
+ * and who takes bytes is not the one that keeps it. */
+static void cut_slowest(struct wire_weights_server *s, int64_t min_ms, bool crowded)
 {
     struct sock_route slow;
-    if (loans_slowest(s->loans, min_ms, &slow))
+    struct loans_idle idle = {.ms = idle_ms, .ctx = s};
+    if (loans_slowest(s->loans, min_ms, crowded ? &idle : NULL, &slow))
         sock_cut(s->socket, &slow);
 }
 
@@ -253,7 +263,7 @@ static size_t send_chunk(struct wire_weights_server *s, const struct sock_route 
     } else if (!loans_may_lend(s->loans, to)) {
         return 0; /* it asks and does not read; who does asks again */
     } else if (as_copy && !loans_may_copy(s->loans, to)) {
-        cut_slowest(s, CROWDED_MS);
+        cut_slowest(s, CROWDED_MS, true);
         return 0;
     } else {
         struct loan_end end = {as_copy ? NULL : &n->refs, &n->sent_ms};
@@ -298,7 +308,7 @@ static void weights_server_answer(struct wire_weights_server *s, const struct so
     if (f->head.type != FRAME_WEIGHTS_GET || !get)
         return;
     if (f->head.epoch == s->p.epoch && memcmp(f->head.run_id, s->p.run_id, 16) == 0)
-        sock_forget(s->socket, from); /* an actor of this run: its time begins anew */
+        sock_know(s->socket, from, 16 * GET_BYTES); /* an actor of this run */
     pthread_mutex_lock(&s->lock);
     struct snapshot *n = weights_server_find(s, get->version);
     if (n && get->pin)
@@ -332,7 +342,7 @@ static void *weights_server_serve(void *arg)
         zmq_pollitem_t item = {.socket = s->socket, .events = ZMQ_POLLIN};
         zmq_poll(&item, 1, s->pace ? pace_wait_ms(s->pace, POLL_MS) : POLL_MS);
         sock_keep_bound(s->socket, s->address, &kept_bound_ms);
-        cut_slowest(s, FETCH_MS);
+        cut_slowest(s, FETCH_MS, false);
         struct sock_route route;
         zmq_msg_t msg;
         enum sock_got got;
@@ -363,7 +373,8 @@ int wire_weights_server_create(struct wire_weights_server **out,
                              .roles = weights_roles,
                              .strangers_max = p->connections_max,
                              .strangers_each = p->connections_max, /* all actors may be of one */
-                             .stranger_ms = IDLE_MS,
+                             .all_max = p->connections_max,
+                             .stranger_ms = STRANGER_MS,
                              .stranger_bytes = 16 * GET_BYTES,
                              .option = p->option};
     void *socket;

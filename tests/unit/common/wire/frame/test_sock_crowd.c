@@ -185,6 +185,165 @@ static void late_messages_of_an_earlier_connection_do_not_count(void **state)
     sock_crowd_free(w.c);
 }
 
+static const struct sock_crowd_name older = {.fd = 5, .route = 1}, newer = {.fd = 5, .route = 2};
+
+/* What is heard of the connection before takes nothing from the one that is there. */
+static void a_number_that_is_used_again_keeps_who_has_it(void **state)
+{
+    struct world w = world();
+    (void)state;
+    sock_crowd_come(w.c, 5, HERE, 0); /* said nothing yet when it left */
+    sock_crowd_leave(w.c, 5);
+    sock_crowd_come(w.c, 5, HERE, 100);
+    sock_crowd_hear(w.c, older, 10); /* only now */
+    sock_crowd_hear(w.c, newer, 10);
+    sock_crowd_know(w.c, newer, 1000);
+    sock_crowd_hear(w.c, older, 10);
+    sock_crowd_know(w.c, older, 10);
+    sock_crowd_forget(w.c, older, 200);
+    sock_crowd_cut(w.c, older);
+    check(&w, 5000);
+    assert_int_equal(w.cuts, 0);
+    assert_int_equal(sock_crowd_count(w.c), 1);
+    sock_crowd_free(w.c);
+}
+
+/* And it is heard before anybody has told that the one before has left, and that it came. */
+static void who_is_heard_before_it_is_told_of_is_not_forgotten(void **state)
+{
+    struct world w = world();
+    (void)state;
+    sock_crowd_come(w.c, 5, HERE, 0);
+    sock_crowd_hear(w.c, older, 10);
+    sock_crowd_know(w.c, older, 1000);
+    sock_crowd_hear(w.c, newer, 10);
+    check(&w, 100);
+    sock_crowd_know(w.c, newer, 1000);
+    sock_crowd_leave(w.c, 5); /* the older one */
+    sock_crowd_come(w.c, 5, HERE, 150);
+    sock_crowd_hear(w.c, newer, 10);
+    check(&w, 9000);
+    assert_int_equal(w.cuts, 0);
+    sock_crowd_leave(w.c, 5);
+    assert_int_equal(sock_crowd_count(w.c), 0);
+    sock_crowd_hear(w.c, newer, 10); /* its last words */
+    assert_int_equal(sock_crowd_count(w.c), 0);
+    sock_crowd_free(w.c);
+}
+
+/* Else whoever has the number in between would inherit what was agreed with the one before. */
+static void a_newcomer_inherits_nothing(void **state)
+{
+    struct world w = world();
+    (void)state;
+    sock_crowd_come(w.c, 5, HERE, 0);
+    sock_crowd_hear(w.c, older, 10);
+    sock_crowd_know(w.c, older, 100000);
+    sock_crowd_hear(w.c, newer, 10);
+    check(&w, 50);
+    sock_crowd_come(w.c, 5, HERE, 100);
+    w.look[5].received = 6000;
+    check(&w, 200);
+    assert_int_equal(w.cut[5], CROWD_ENDLESS);
+    sock_crowd_free(w.c);
+}
+
+/* A message of a connection that has left, whose number is not a connection's any more. */
+static void who_is_never_told_of_is_left_alone(void **state)
+{
+    struct world w = world();
+    (void)state;
+    sock_crowd_hear(w.c, newer, 10);
+    assert_int_equal(sock_crowd_count(w.c), 1);
+    for (int64_t now = 0; now < 20000; now += 500)
+        check(&w, now);
+    assert_int_equal(w.cuts, 0);
+    assert_int_equal(sock_crowd_count(w.c), 0);
+    sock_crowd_free(w.c);
+}
+
+static void routes_are_ordered_as_their_connections(void **state)
+{
+    (void)state;
+    struct world w = world();
+    const uint8_t last[5] = {0, 0xff, 0xff, 0xff, 0xff}, first[5] = {0, 0, 0, 0, 0},
+                  chosen[3] = {'a', 'b', 'c'};
+    struct sock_crowd_name before = {5, sock_crowd_route(last, 5)},
+                           after = {5, sock_crowd_route(first, 5)};
+    assert_true(sock_crowd_route_counts(before.route));
+    assert_false(sock_crowd_route_counts(sock_crowd_route(chosen, 3)));
+    assert_true(before.route && after.route && sock_crowd_route(chosen, 3));
+    sock_crowd_come(w.c, 5, HERE, 0);
+    sock_crowd_hear(w.c, before, 10);
+    sock_crowd_hear(w.c, after, 10); /* numbers begin anew */
+    sock_crowd_know(w.c, after, 1000);
+    sock_crowd_hear(w.c, before, 10);
+    sock_crowd_come(w.c, 5, HERE, 10);
+    check(&w, 5000);
+    assert_int_equal(w.cuts, 0);
+    sock_crowd_free(w.c);
+}
+
+/* Known ones stay as long as they like, until somebody else wants in. */
+static void there_are_only_so_many_in_all(void **state)
+{
+    struct sock_crowd_rules r = {.strangers_max = 4,
+                                 .strangers_each = 4,
+                                 .all_max = 4,
+                                 .stranger_ms = 1000,
+                                 .stranger_bytes = 5000};
+    struct world w = {.c = sock_crowd_create(&r)};
+    (void)state;
+    for (int fd = 1; fd <= 4; fd++) {
+        sock_crowd_come(w.c, fd, HERE, fd);
+        sock_crowd_hear(w.c, name(fd), 1);
+        sock_crowd_know(w.c, name(fd), 100);
+    }
+    for (int64_t now = 0; now <= 90000; now += 1000) {
+        for (int fd = 1; fd <= 4; fd++)
+            w.look[fd].received += fd != 3; /* which says nothing */
+        for (int fd = 1; fd <= 4; fd++)
+            sock_crowd_hear(w.c, name(fd), 1);
+        check(&w, now);
+    }
+    assert_int_equal(w.cuts, 0);
+    sock_crowd_come(w.c, 5, THERE, 90001); /* gets the place of who does not use it */
+    check(&w, 90002);
+    assert_int_equal(w.cuts, 1);
+    assert_int_equal(w.cut[3], CROWD_TOO_MANY);
+    sock_crowd_come(w.c, 6, THERE, 90003); /* and the next one that of a stranger */
+    check(&w, 90004);
+    assert_int_equal(w.cut[5], CROWD_TOO_MANY);
+    sock_crowd_come(w.c, 7, THERE, 90005);
+    check(&w, 90006);
+    assert_int_equal(w.cut[6], CROWD_TOO_MANY);
+    for (int fd = 1; fd <= 4; fd++)
+        if (fd != 3)
+            assert_int_equal(w.cut[fd], CROWD_STAYS);
+    sock_crowd_free(w.c);
+}
+
+static void how_long_nothing_came_or_was_fetched_is_known(void **state)
+{
+    struct world w = world();
+    struct sock_crowd_flow f;
+    (void)state;
+    sock_crowd_come(w.c, 5, HERE, 0);
+    assert_false(sock_crowd_flow(w.c, newer, 0, &f));
+    sock_crowd_hear(w.c, newer, 10);
+    assert_false(sock_crowd_flow(w.c, newer, 0, &f)); /* ipc, or not looked at */
+    for (int64_t now = 0; now <= 900; now += 100) {
+        w.look[5].received = 100 + (uint64_t)(now < 500 ? now : 500);
+        w.look[5].unfetched = (uint64_t)(now < 700 ? now : 700);
+        check(&w, now);
+    }
+    assert_true(sock_crowd_flow(w.c, newer, 950, &f));
+    assert_int_equal(f.received_ms, 450);
+    assert_int_equal(f.fetched_ms, 250);
+    assert_false(sock_crowd_flow(w.c, older, 950, &f));
+    sock_crowd_free(w.c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +353,13 @@ int main(void)
         cmocka_unit_test(small_messages_earn_no_credit),
         cmocka_unit_test(who_fetches_nothing_for_long_goes),
         cmocka_unit_test(late_messages_of_an_earlier_connection_do_not_count),
+        cmocka_unit_test(a_number_that_is_used_again_keeps_who_has_it),
+        cmocka_unit_test(who_is_heard_before_it_is_told_of_is_not_forgotten),
+        cmocka_unit_test(a_newcomer_inherits_nothing),
+        cmocka_unit_test(who_is_never_told_of_is_left_alone),
+        cmocka_unit_test(routes_are_ordered_as_their_connections),
+        cmocka_unit_test(there_are_only_so_many_in_all),
+        cmocka_unit_test(how_long_nothing_came_or_was_fetched_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -94,16 +94,53 @@ static void the_slowest_is_named_once_in_a_while(void **state)
     lend(l, 1, &first, NULL);
     skewed_clock_set(5000000000);
     lend(l, 2, &second, NULL);
-    assert_false(loans_slowest(l, 10000, &slow));
+    assert_false(loans_slowest(l, 10000, NULL, &slow));
     skewed_clock_set(11000000000);
-    assert_true(loans_slowest(l, 10000, &slow));
+    assert_true(loans_slowest(l, 10000, NULL, &slow));
     assert_int_equal(slow.fd, 1);
-    assert_false(loans_slowest(l, 10000, &slow));
+    assert_false(loans_slowest(l, 10000, NULL, &slow));
     zmq_msg_close(&second); /* fetched */
     skewed_clock_set(30000000000);
-    assert_true(loans_slowest(l, 10000, &slow));
+    assert_true(loans_slowest(l, 10000, NULL, &slow));
     assert_int_equal(slow.fd, 1);
     zmq_msg_close(&first);
+    clock_replace(NULL);
+    assert_true(loans_free(l));
+}
+
+/* Peer 1 is over a slow link: it takes bytes all the time. Peer 2 takes none. */
+static int64_t told_idle(void *ctx, const struct sock_route *reader)
+{
+    (*(int *)ctx)++;
+    return reader->fd == 1 ? 40 : reader->fd == 2 ? 8000 : -1;
+}
+
+static void who_takes_bytes_is_not_the_slowest(void **state)
+{
+    struct loans *l = loans_create();
+    struct sock_route slow;
+    zmq_msg_t msg[3];
+    int asked = 0;
+    struct loans_idle idle = {told_idle, &asked};
+    (void)state;
+    skewed_clock_set(0);
+    lend(l, 1, &msg[0], NULL); /* first of all */
+    skewed_clock_set(1000000000);
+    lend(l, 2, &msg[1], NULL);
+    skewed_clock_set(12000000000);
+    assert_true(loans_slowest(l, 1000, &idle, &slow));
+    assert_int_equal(slow.fd, 2);
+    assert_false(
+        loans_slowest(l, 1000, &idle, &slow)); /* named already; the other takes its part */
+    assert_true(asked > 0);
+    assert_true(loans_slowest(l, 10000, NULL, &slow)); /* whole messages are another question */
+    assert_int_equal(slow.fd, 1);
+    lend(l, 3, &msg[2], NULL); /* of whom nothing is known: by its messages */
+    skewed_clock_set(14000000000);
+    assert_true(loans_slowest(l, 1500, &idle, &slow));
+    assert_true(slow.fd == 3 || slow.fd == 2);
+    for (int i = 0; i < 3; i++)
+        zmq_msg_close(&msg[i]);
     clock_replace(NULL);
     assert_true(loans_free(l));
 }
@@ -114,6 +151,7 @@ int main(void)
         cmocka_unit_test(one_connection_has_a_few_at_most),
         cmocka_unit_test(copies_are_bounded_in_all),
         cmocka_unit_test(the_slowest_is_named_once_in_a_while),
+        cmocka_unit_test(who_takes_bytes_is_not_the_slowest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
