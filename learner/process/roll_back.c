@@ -14,7 +14,6 @@
 
 #include <stdio.h>
 
-#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/trace.h"
 #include "common/run/run_id.h"
@@ -96,13 +95,10 @@ static void say_rolled_back(const struct learner *r, const char *checkpoint, uin
              kv("roll_backs", n->roll_backs));
 }
 
-static void roll_back_publish(struct learner *r)
+static void roll_back_report(struct learner *r)
 {
     const struct learner_counters *n = trainer_counters(r->core);
     trace(UPDATED, .version = n->version);
-    wire_learner_publish(r->wire, trainer_weights(r->core), n->version);
-    r->published_ms = clock_ms();
-    r->published_version = n->version;
     metrics_set(r->metrics, "env_steps", (double)n->env_steps);
     metrics_set(r->metrics, "updates", (double)n->version);
     metrics_set(r->metrics, "weights_version", (double)n->version);
@@ -139,6 +135,7 @@ int learner_roll_back(struct learner *r, struct onic_err *err)
         wire_learner_accuse(r->wire, (uint32_t)suspect);
     say_rolled_back(r, checkpoint_path(from), steps, undone, suspect);
     checkpoint_close(from);
-    roll_back_publish(r);
+    roll_back_report(r);
+    r->published_ms = 0; /* the loop publishes them at once */
     return ONIC_OK;
 }
