@@ -202,10 +202,10 @@ void *wire_learner_ingest(void *arg);
 /* learner_conduct.c; under the lock. One more message that says nothing, of p (NULL: of a
  * stranger), is counted. True: it was one too many, p's session has ended. */
 bool wire_learner_bad(struct wire_learner *w, struct peer *p, enum frame_bad bad, const char *why);
-/* Ends its session at once. */
-void wire_learner_revoke(struct wire_learner *w, struct peer *p, const char *why);
 /* The same of one that is counted already. */
 bool wire_learner_warned(struct wire_learner *w, struct peer *p, const char *why);
+/* Its session ends at once. */
+void wire_learner_revoke(struct wire_learner *w, struct peer *p, const char *why);
 /* peer_claim_holds, and what does not is a bad message of p. */
 bool wire_learner_believes(struct wire_learner *w, struct peer *p, uint64_t produced);
 
