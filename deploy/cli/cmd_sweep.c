@@ -65,7 +65,8 @@ static void print_commands(const struct sweep *s)
         if (state != SWEEP_DONE && s->job[i].eval)
             print_command(s->job[i].eval);
     }
-    shown_printf(stderr, "onic sweep: %d runs in %s, %d of them done\n", s->n, s->dir, done);
+    shown_printf(stderr, "onic sweep: %d run%s in %s, %d done\n", s->n, s->n == 1 ? "" : "s",
+                 s->dir, done);
 }
 
 static void say_next(const struct sweep *s, const struct sweep_result *r)

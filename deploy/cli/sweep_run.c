@@ -312,8 +312,8 @@ void sweep_run_all(const struct sweep *s, int jobs, int lock_fd, struct sweep_re
     look_at_jobs(&r);
     struct sweep_counts before = sweep_count(&r);
     sweep_progress_begin(&r.progress, &before);
-    sweep_progress_event(&r.progress, "%d runs in %s, %d of them done", before.runs, s->dir,
-                         before.done);
+    sweep_progress_event(&r.progress, "%d run%s in %s, %d done", before.runs,
+                         before.runs == 1 ? "" : "s", s->dir, before.done);
     sweep_loop(&r);
     say_outcome(&r, out);
     sigprocmask(SIG_SETMASK, &r.mask, NULL);

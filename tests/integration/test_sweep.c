@@ -79,7 +79,7 @@ static void all_runs_are_trained_once_and_compared(void **state)
     }
     assert_non_null(strstr(text_in(s, "runs/two/none-s2/config.yaml"), "model: 'none'"));
     assert_int_equal(sweep(s, "two.yaml"), 0); /* nothing is repeated */
-    assert_said(s, "4 runs in runs/two, 4 of them done");
+    assert_said(s, "4 runs in runs/two, 4 done");
     assert_null(strstr(program_text(s->a.err), "begins"));
     assert_null(strstr(program_text(s->a.err), "goes on"));
     assert_int_equal(sweep(s, "two.yaml --dry-run"), 0);
