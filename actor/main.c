@@ -38,7 +38,7 @@ static int actor_main_on_extra(void *ctx, const char *name, const char *value, s
 
 static int actor_main_fail(const struct onic_err *err)
 {
-    fprintf(stderr, "onic-actor: %s\n", err->msg);
+    log_say(LOG_ERROR, "onic-actor", "%s", err->msg);
     return err_exit_code(err->code);
 }
 

@@ -50,13 +50,14 @@ static void catch_signals(void)
 
 static int learner_main_fail(int rc, const struct onic_err *err)
 {
-    fprintf(stderr, "onic-learner: %s\n", err->msg);
+    log_say(LOG_ERROR, "onic-learner", "%s", err->msg);
     return err_exit_code(rc);
 }
 
 int main(int argc, char **argv)
 {
     process_start();
+    log_set_role("learner");
     wire_keys_take_variable();
     secrets_forget(); /* the reward server asks, not the learner */
     struct onic_err err = {0};
@@ -83,7 +84,6 @@ int main(int argc, char **argv)
         return 0;
     if (rc)
         return learner_main_fail(rc, &err);
-    log_set_role("learner");
     log_follow_file();
     pulse_open();
     catch_signals();

@@ -74,6 +74,6 @@ int main(int argc, char **argv)
         rc = server_run(server, &err);
     server_free(server);
     if (rc)
-        fprintf(stderr, "onic-reward-server: %s\n", err.msg);
+        log_say(LOG_ERROR, "onic-reward-server", "%s", err.msg);
     return rc ? err_exit_code(rc) : 0;
 }

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,16 +16,19 @@
 
 #include "common/base/buf.h"
 #include "common/base/clock.h"
+#include "common/base/log_json.h"
+#include "common/base/log_line.h"
 #include "common/base/rotated.h"
 #include "common/base/shown.h"
 
-enum { REOPEN_EVERY_MS = 1000, PATH_MAX_BYTES = 4096 };
+enum { REOPEN_EVERY_MS = 1000, PATH_MAX_BYTES = 4096, SENTENCE_MAX = 1 << 16 };
 
 /* Threads log while an actor is given its number: the name in use is never written. */
 static char role_names[2][64] = {"onic", "onic"};
 static atomic_int role_now;
 static atomic_int lost_lines;
 static atomic_int max_level = LOG_INFO;
+static atomic_int line_format = LOG_TEXT;
 static void (*_Atomic line_writer)(void *ctx, const char *line, size_t len);
 static void *_Atomic line_writer_ctx;
 static char followed_path[PATH_MAX_BYTES]; /* "" = stderr is not followed */
@@ -57,6 +61,16 @@ void log_set_role(const char *role)
 enum log_level log_set_level(enum log_level level)
 {
     return (enum log_level)atomic_exchange(&max_level, (int)level);
+}
+
+void log_set_format(enum log_layout format)
+{
+    atomic_store(&line_format, (int)format);
+}
+
+bool log_is_json(void)
+{
+    return atomic_load_explicit(&line_format, memory_order_relaxed) == LOG_JSON;
 }
 
 void log_set_writer(void (*writer)(void *ctx, const char *line, size_t len), void *ctx)
@@ -111,7 +125,7 @@ static void reopen_now_and_then(void)
     pthread_mutex_unlock(&follow_lock);
 }
 
-static void put_stamp(struct buf *b)
+static void put_stamp(char out[LOG_LINE_STAMP + 1])
 {
     double wall = clock_wall_s();
     time_t seconds = (time_t)wall;
@@ -119,7 +133,8 @@ static void put_stamp(struct buf *b)
     gmtime_r(&seconds, &tm);
     char date[32];
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &tm);
-    buf_printf(b, "%s.%03dZ", date, (int)((wall - (double)seconds) * 1000.0));
+    unsigned ms = (unsigned)((wall - (double)seconds) * 1000.0) % 1000u;
+    snprintf(out, LOG_LINE_STAMP + 1, "%.19s.%03uZ", date, ms);
 }
 
 static void log_put_value(struct buf *b, const struct log_kv *v)
@@ -147,10 +162,24 @@ static void log_count_lost(bool written)
         log_warn("lines of this log could not be written and are lost", kv("lines", lost));
 }
 
+/* A whole line, with its newline. */
+static void send_line(const struct buf *line)
+{
+    void (*writer)(void *, const char *, size_t) = atomic_load(&line_writer);
+    if (writer) {
+        writer(atomic_load(&line_writer_ctx), line->data, line->len);
+    } else {
+        reopen_now_and_then();
+        log_count_lost(write(STDERR_FILENO, line->data, line->len) == (ssize_t)line->len);
+    }
+}
+
 void log_format(struct buf *line, const char *word, const char *msg, const struct log_kv *kvs)
 {
-    put_stamp(line);
-    buf_printf(line, " %s %s %s", word, role_names[atomic_load(&role_now)], msg);
+    char stamp[LOG_LINE_STAMP + 1];
+    const char *role = role_names[atomic_load(&role_now)];
+    put_stamp(stamp);
+    buf_printf(line, "%s %s %s %s", stamp, word, role, msg);
     for (const struct log_kv *v = kvs; v->key; v++)
         log_put_value(line, v);
     shown_clean_line(line->data, line->len);
@@ -161,17 +190,42 @@ void log_write(enum log_level level, const char *msg, const struct log_kv *kvs)
 {
     if ((int)level > atomic_load_explicit(&max_level, memory_order_relaxed))
         return;
+    char stamp[LOG_LINE_STAMP + 1];
     struct buf line;
-    buf_init(&line, 8192);
-    log_format(&line, level_names[level], msg, kvs);
-    void (*writer)(void *, const char *, size_t) = atomic_load(&line_writer);
-    if (writer) {
-        writer(atomic_load(&line_writer_ctx), line.data, line.len);
+    buf_init(&line, 2 * LOG_LINE_MAX);
+    if (log_is_json()) {
+        put_stamp(stamp);
+        log_json_object(&line, stamp, level_names[level], role_names[atomic_load(&role_now)], msg,
+                        kvs, false);
+        buf_append(&line, "\n", 1);
     } else {
-        reopen_now_and_then();
-        log_count_lost(write(STDERR_FILENO, line.data, line.len) == (ssize_t)line.len);
+        log_format(&line, level_names[level], msg, kvs);
     }
+    send_line(&line);
     buf_release(&line);
+}
+
+void log_say(enum log_level level, const char *program, const char *fmt, ...)
+{
+    char stamp[LOG_LINE_STAMP + 1];
+    struct buf text, line;
+    va_list ap;
+    buf_init(&text, SENTENCE_MAX);
+    va_start(ap, fmt);
+    buf_vprintf(&text, fmt, ap);
+    va_end(ap);
+    if (!log_is_json()) {
+        shown_printf(stderr, "%s: %s\n", program, text.data);
+    } else {
+        buf_init(&line, 2 * LOG_LINE_MAX);
+        put_stamp(stamp);
+        log_json_object(&line, stamp, level_names[level], role_names[atomic_load(&role_now)],
+                        text.data, NULL, level == LOG_ERROR);
+        buf_append(&line, "\n", 1);
+        send_line(&line);
+        buf_release(&line);
+    }
+    buf_release(&text);
 }
 
 int log_every_ms(int64_t *state, int64_t interval_ms)

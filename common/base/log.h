@@ -5,10 +5,13 @@
 /* log.h - one line per event on stderr: `2026-11-23T19:30:00.123Z info learner batch ready batch=12
  * lag_max=3`.
  *
+ * or, with log.format=json, one JSON object per line (log_json.h).
+ *
  * Levels: error = a person must act; warn = degraded but going; info = a handful per minute; debug
  * = off. Values are typed by kv() (no format string); text is escaped, so captions cannot inject
  * terminal codes. Thread-safe: a line is one write. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +37,9 @@ struct log_kv log_kv_str(const char *key, const char *v);
 void log_set_role(const char *role); /* "learner", "actor 3"; copied */
 /* Lines above are dropped; default LOG_INFO. Returns what it was before. */
 enum log_level log_set_level(enum log_level level);
+enum log_layout { LOG_TEXT, LOG_JSON };
+void log_set_format(enum log_layout format);
+bool log_is_json(void);
 /* Lines go to writer(ctx, ...) instead of stderr, whole and with their newline; NULL restores
  * stderr. Set while a terminal panel is shown; the writer must be thread-safe. */
 void log_set_writer(void (*writer)(void *ctx, const char *line, size_t len), void *ctx);
@@ -49,8 +55,13 @@ void log_reopen(void);
 void log_unfollow(void);
 void log_write(enum log_level level, const char *msg, const struct log_kv *kvs /* key NULL ends */);
 
-/* A whole line with its newline: the time, `word`, the role, msg, the values escaped. */
+/* A whole line with its newline: the time, `word`, the role, msg, the values escaped; always as
+ * text. */
 void log_format(struct buf *line, const char *word, const char *msg, const struct log_kv *kvs);
+/* A sentence for whoever started the program: "<program>: <sentence>", or a line of the log where
+ * that is JSON. LOG_ERROR: the last words of the program. */
+void log_say(enum log_level level, const char *program, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #define LOG_FIRST_(msg, ...) msg
 #define LOG_REST_(msg, ...) __VA_ARGS__

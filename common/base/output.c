@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/log.h"
+
 /* Asked of the pipe or socket itself, because SIGPIPE may be ignored and the reason be long
  * forgotten. */
 static bool reader_left(void)
@@ -45,6 +47,6 @@ int output_end(const char *program, int code)
         rc = output_lost(&err, errno);
     if (!rc || rc == ONIC_ESTOPPED || code != 0)
         return code;
-    fprintf(stderr, "%s: %s\n", program, err.msg);
+    log_say(LOG_ERROR, program, "%s", err.msg);
     return err_exit_code(rc);
 }

@@ -242,7 +242,7 @@ static void note_differences(struct config *c, const struct config *before)
     }
 }
 
-static void use_log_level(const struct config *c)
+void config_use_log(const struct config *c)
 {
     static const enum log_level levels[] = {
         [CONFIG_log_level_error] = LOG_ERROR,
@@ -251,12 +251,32 @@ static void use_log_level(const struct config *c)
         [CONFIG_log_level_debug] = LOG_DEBUG,
     };
     log_set_level(levels[c->log_level]);
+    log_set_format(c->log_format == CONFIG_log_format_json ? LOG_JSON : LOG_TEXT);
+}
+
+/* A configuration that is refused is refused in the format that was asked for: what environment and
+ * command line say of it alone, before anything is checked. */
+static void foresee_log_format(int argc, char **argv)
+{
+    static const char flag[] = "--log.format";
+    const char *variable = getenv("ONIC_LOG_FORMAT"), *word = variable ? variable : "";
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        size_t n = strlen(flag);
+        if (strncmp(argv[i], flag, n) != 0)
+            continue;
+        if (argv[i][n] == '=')
+            word = argv[i] + n + 1;
+        else if (!argv[i][n] && i + 1 < argc)
+            word = argv[i + 1];
+    }
+    log_set_format(strcmp(word, "json") == 0 ? LOG_JSON : LOG_TEXT);
 }
 
 int config_load(struct config *c, int argc, char **argv, const struct config_cli *cli,
                 struct onic_err *err)
 {
     int rc = ONIC_OK;
+    foresee_log_format(argc, argv);
     command_defaults(c, cli);
     for (int i = 1; !rc && i < argc && strcmp(argv[i], "--") != 0; i++)
         rc = print_and_stop(argv[i], c, cli, err);
@@ -272,7 +292,7 @@ int config_load(struct config *c, int argc, char **argv, const struct config_cli
     if (!rc)
         note_differences(c, files);
     if (!rc)
-        use_log_level(c);
+        config_use_log(c);
     free(files);
     return rc;
 }

@@ -145,6 +145,10 @@ struct config_cli {
 int config_load(struct config *c, int argc, char **argv, const struct config_cli *cli,
                 struct onic_err *err);
 
+/* log.level and log.format as c has them: config_load does it, and who goes on with the options of
+ * a stored run. */
+void config_use_log(const struct config *c);
+
 /* The value of a flag that on_extra receives ("episodes", "1e3"), read as an option of that kind
  * would be. ONIC_ECONFIG, *out as it was: no number, or out of range. */
 int config_flag_int(const char *flag, const char *value, int64_t min, int64_t max, int64_t *out,

@@ -50,7 +50,7 @@ int metrics_create(struct metrics **out, const struct metrics_params *p, struct 
         metrics_free(m);
         return rc;
     }
-    m->mode = p->quiet || !p->panel ? PANEL_OFF : panel_mode_of_stderr();
+    m->mode = p->quiet || !p->panel || log_is_json() ? PANEL_OFF : panel_mode_of_stderr();
     m->panel = panel_create(m->mode, STDERR_FILENO);
     if (m->mode == PANEL_TERMINAL)
         log_set_writer(to_panel, m);
@@ -156,6 +156,34 @@ static int write_files(struct metrics *m, double now, const int *exit_code, stru
     return rc ? rc : rc2;
 }
 
+/* For programs: with log.format=json what a person would be shown is a line of the log. */
+static void metrics_log(struct metrics *m)
+{
+    char waiting[METRICS_TEXT_MAX];
+    pthread_mutex_lock(&m->lock);
+    memcpy(waiting, m->waiting, sizeof waiting);
+    pthread_mutex_unlock(&m->lock);
+    log_info("progress", kv("env_steps", metrics_get(m, "env_steps")),
+             kv("frames", (int64_t)m->params.frames_total), kv("wall_s", metrics_wall_s(m)),
+             kv("steps_per_s", metrics_get(m, "perf/_fps")),
+             kv("return", metrics_get(m, "reward/reward")),
+             kv("success_rate", metrics_get(m, "policy_stats/success_rate")),
+             kv("labels", metrics_get(m, "annot/labels_total")),
+             kv("policy_lag", metrics_get(m, "train/version_diff_avg")),
+             kv("waiting_for", (const char *)waiting));
+}
+
+/* The line of who has no panel. */
+static void metrics_say(struct metrics *m)
+{
+    if (log_is_json()) {
+        metrics_log(m);
+        return;
+    }
+    metrics_panel_text(m, true);
+    panel_line(m->panel, m->text.data, m->text.len);
+}
+
 static void metrics_draw(struct metrics *m, double t)
 {
     if (m->params.quiet)
@@ -165,11 +193,12 @@ static void metrics_draw(struct metrics *m, double t)
     if (m->last_draw >= 0 ? t - m->last_draw < wait : brief && t - m->started < BRIEF_FIRST_S)
         return;
     m->last_draw = t;
-    metrics_panel_text(m, brief);
-    if (brief)
-        panel_line(m->panel, m->text.data, m->text.len);
-    else
-        panel_show(m->panel, m->text.data);
+    if (brief) {
+        metrics_say(m);
+        return;
+    }
+    metrics_panel_text(m, false);
+    panel_show(m->panel, m->text.data);
 }
 
 int metrics_flush(struct metrics *m, double now, struct onic_err *err)
@@ -195,9 +224,8 @@ int metrics_end(struct metrics *m, double now, int exit_code, struct onic_err *e
     if (m->jsonl >= 0 && fsync(m->jsonl) != 0 && !rc)
         rc = err_set(err, ONIC_EIO, "metrics.jsonl could not be flushed to disk");
     if (!m->params.quiet) { /* the last numbers stay on the screen as ordinary text */
-        metrics_panel_text(m, true);
         panel_clear(m->panel);
-        panel_line(m->panel, m->text.data, m->text.len);
+        metrics_say(m);
     }
     return rc;
 }

@@ -194,6 +194,8 @@ static int resume(const char *dir, const struct config *given, struct config *cf
         rc = config_overlay(cfg, given, err);
     }
     if (!rc)
+        config_use_log(cfg);
+    if (!rc)
         log_differences(stored, cfg);
     free(stored);
     return rc;

@@ -18,11 +18,11 @@
 int run_dir_name(const struct config *given, char *out, size_t size, struct onic_err *err);
 
 /* Prepares the directory by run.on_exists: creates it, takes its lock (*lock_fd, see run_lock.h),
- * and on resume puts `given` on top of the stored configuration (differences are logged). cfg
- * receives the result, with run.dir set. ONIC_ECANTCREATE: in use, not writable, full, exists and
- * must not, or is no run directory and would be overwritten. ONIC_EAUTH: others can write it, and
- * what it stores names plug-ins, programs, paths or addresses that `given` does not (run_trust.h).
- */
+ * and on resume puts `given` on top of the stored configuration (differences are logged, in the
+ * level and format that the result says). cfg receives the result, with run.dir set.
+ * ONIC_ECANTCREATE: in use, not writable, full, exists and must not, or is no run directory and
+ * would be overwritten. ONIC_EAUTH: others can write it, and what it stores names plug-ins,
+ * programs, paths or addresses that `given` does not (run_trust.h). */
 int run_dir_open(const char *dir, const struct config *given, struct config *cfg, int *lock_fd,
                  bool *resumed, struct onic_err *err);
 

@@ -25,6 +25,7 @@
 #include "common/base/clock.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
+#include "common/base/log_json.h"
 #include "common/base/log_line.h"
 #include "common/base/process.h"
 #include "common/base/rotated.h"
@@ -81,7 +82,7 @@ static void child_become(const struct child *c, const struct child_start *how, p
     sigprocmask(SIG_SETMASK, how->mask, NULL);
     process_restore_limits(); /* it raises them itself, and knows what its own children get */
     execv(c->spec->argv[0], c->spec->argv);
-    shown_printf(stderr, "onic: %s cannot be executed: %s\n", c->spec->argv[0], strerror(errno));
+    log_say(LOG_ERROR, "onic", "%s cannot be executed: %s", c->spec->argv[0], strerror(errno));
     _exit(127);
 }
 
@@ -154,7 +155,8 @@ static void end_line(struct child *c, struct panel *panel)
     show_held(c, panel);
     memcpy(c->held, c->partial, sizeof c->held);
     c->held_ms = clock_ms();
-    memcpy(c->last_words, c->partial, sizeof c->last_words);
+    if (!log_json_message(c->partial, c->last_words, sizeof c->last_words))
+        memcpy(c->last_words, c->partial, sizeof c->last_words);
 }
 
 static void read_log(struct child *c, struct panel *panel)

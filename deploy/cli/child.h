@@ -9,11 +9,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "common/base/log_line.h"
 #include "common/metrics/panel.h"
 #include "deploy/cli/deaths.h"
 #include "deploy/cli/supervise.h"
 
-enum { CHILD_LINE_MAX = 2048 };
+enum { CHILD_LINE_MAX = LOG_LINE_MAX };
 
 struct child {
     const struct child_spec *spec;

@@ -166,8 +166,5 @@ int cmd_eval(int argc, char **argv)
               NULL);
     if (!rc)
         rc = run_eval(&a, &given, &err);
-    if (!rc)
-        return 0;
-    shown_printf(stderr, "onic eval: %s\n", err.msg);
-    return err_exit_code(rc);
+    return command_result("eval", rc, &err);
 }

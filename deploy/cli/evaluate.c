@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/base/rng.h"
-#include "common/base/shown.h"
 #include "common/base/wilson.h"
 #include "common/base/xmalloc.h"
 
@@ -230,8 +230,8 @@ int evaluate(const struct eval_params *p, const volatile int *stop, struct eval_
         out->env_steps = v.steps;
         if (p->progress && clock_ms() - shown > 2000) {
             shown = clock_ms();
-            shown_printf(stderr, "eval: %d of %d episodes, %" PRIu64 " steps, %.0f s\n", v.done,
-                         p->episodes, out->env_steps, (double)(shown - start) * 1e-3);
+            log_say(LOG_INFO, "eval", "%d of %d episodes, %" PRIu64 " steps, %.0f s", v.done,
+                    p->episodes, out->env_steps, (double)(shown - start) * 1e-3);
         }
     }
     if (!rc)

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "common/base/shown.h"
+#include "common/base/log.h"
 #include "common/base/strmap.h"
 #include "common/base/xmalloc.h"
 #include "common/run/run_dir.h"
@@ -132,10 +132,10 @@ struct explain *explain_open(const char *run_or_checkpoint, const char *labels_p
     if (!rc)
         rc = label_store_each(store, 0, keep_row, x, &err);
     if (!rc && label_store_damage(store, &err) != ONIC_OK)
-        shown_printf(stderr, "onic: %s\n", err.msg);
+        log_say(LOG_WARN, "onic", "%s", err.msg);
     label_store_close(store);
     if (rc && rc != ONIC_ENOTFOUND) /* a run without language has none */
-        shown_printf(stderr, "onic: labels cannot be shown: %s\n", err.msg);
+        log_say(LOG_WARN, "onic", "labels cannot be shown: %s", err.msg);
     return x;
 }
 

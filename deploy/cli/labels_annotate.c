@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/base/shown.h"
 #include "common/base/xmalloc.h"
 #include "common/wire/labels/labels.h"
@@ -56,10 +57,9 @@ static void labels_annotate_show(struct asking *a)
     double s = (double)(clock_ms() - a->start_ms) * 1e-3;
     uint64_t done = a->labels + a->abstained;
     double rate = s > 0 ? (double)done / s : 0, left = (double)a->total - (double)done;
-    shown_printf(stderr,
-                 "annotate: %" PRIu64 " of %d questions, %" PRIu64
-                 " without an answer, %.1f/s, ETA %.0f s\n",
-                 done, a->total, a->abstained, rate, rate > 0 && left > 0 ? left / rate : 0.0);
+    log_say(LOG_INFO, "annotate",
+            "%" PRIu64 " of %d questions, %" PRIu64 " without an answer, %.1f/s, ETA %.0f s", done,
+            a->total, a->abstained, rate, rate > 0 && left > 0 ? left / rate : 0.0);
 }
 
 /* Until every question of the group has an answer, or the server ended. */
@@ -75,7 +75,7 @@ static void finish_group(struct asking *a)
         if (clock_ms() - a->shown_ms > PROGRESS_MS) {
             a->shown_ms = clock_ms();
             if (st.waiting_for[0])
-                shown_printf(stderr, "annotate: waiting for %s\n", st.waiting_for);
+                log_say(LOG_INFO, "annotate", "waiting for %s", st.waiting_for);
             labels_annotate_show(a);
         }
         a->broken_off = atomic_load(&a->serving->ended);
@@ -115,7 +115,7 @@ static int ask_all(struct serving *s, const struct annotate_plan *plan, struct o
     labels_annotate_show(&a);
     wire_labels_client_free(a.client);
     if (!rc && a.broken_off && !s->rc)
-        fputs("annotate: stopped; the same command goes on\n", stderr);
+        log_say(LOG_INFO, "annotate", "stopped; the same command goes on");
     return rc;
 }
 

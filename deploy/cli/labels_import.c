@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "common/base/file_kind.h"
-#include "common/base/shown.h"
+#include "common/base/log.h"
 #include "common/base/utf8.h"
 #include "common/base/xmalloc.h"
 #include "deploy/cli/json_text.h"
@@ -136,8 +136,8 @@ int labels_import(const char *path, const char *file, struct onic_err *err)
     if (!from_stdin)
         fclose(from);
     if (im->lines)
-        shown_printf(stderr, "onic labels: %d lines read, %d labels added, the others were there\n",
-                     im->lines, im->added);
+        log_say(LOG_INFO, "onic labels", "%d lines read, %d labels added, the others were there",
+                im->lines, im->added);
     free(line);
     free(im);
     return rc ? rc : rc2;

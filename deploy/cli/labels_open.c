@@ -11,8 +11,8 @@
 
 #include "actor/envs/open.h"
 #include "common/base/file_kind.h"
+#include "common/base/log.h"
 #include "common/base/run_lock.h"
-#include "common/base/shown.h"
 #include "common/base/xmalloc.h"
 #include "common/config/overlay.h"
 #include "common/run/run_dir.h"
@@ -76,8 +76,8 @@ static int read_model(const struct checkpoint_file *f, const struct config *cfg,
     if (!rc)
         rc = reward_options_open_kept(&t->mix, cfg, NULL, state, len, &why);
     if (rc) {
-        shown_printf(stderr, "onic labels: no scores of reward model %s: %s\n", t->type->name,
-                     why.msg);
+        log_say(LOG_WARN, "onic labels", "no scores of reward model %s: %s", t->type->name,
+                why.msg);
         reward_mix_free(t->mix);
         t->mix = NULL;
     }

@@ -34,7 +34,9 @@ int command_result(const char *command, int rc, const struct onic_err *err)
 {
     if (!rc || rc == ONIC_ESTOPPED)
         return 0;
-    shown_printf(stderr, "onic %s: %s\n", command, err->msg);
+    char name[64];
+    snprintf(name, sizeof name, "onic %.40s", command);
+    log_say(LOG_ERROR, name, "%s", err->msg);
     return err_exit_code(rc);
 }
 

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "common/base/file_kind.h"
-#include "common/base/shown.h"
+#include "common/base/log.h"
 
 struct kept {
     int episodes, crashes;
@@ -86,8 +86,8 @@ int replay_find(char path[REPLAY_PATH_MAX], bool *found, struct onic_err *err)
         return err_set(err, ONIC_ECONFIG, "the path of %s is too long", k.newest);
     memcpy(path, file, strlen(file) + 1);
     *found = true;
-    shown_printf(stderr, "onic: %s, the newest of %d kept episode%s\n", path, k.episodes,
-                 k.episodes == 1 ? "" : "s");
+    log_say(LOG_INFO, "onic", "%s, the newest of %d kept episode%s", path, k.episodes,
+            k.episodes == 1 ? "" : "s");
     return ONIC_OK;
 }
 

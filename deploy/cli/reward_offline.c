@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/log.h"
 #include "common/base/shell.h"
 #include "common/base/shown.h"
 #include "common/base/xmalloc.h"
@@ -80,7 +81,7 @@ static void put_warning_key(struct buf *out, const struct buf *warning)
 static void say_warning(const struct buf *warning)
 {
     if (warning->len)
-        shown_printf(stderr, "onic reward: warning: %s\n", warning->data);
+        log_say(LOG_WARN, "onic reward", "warning: %s", warning->data);
 }
 
 struct progress {

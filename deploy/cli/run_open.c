@@ -11,7 +11,7 @@
 
 #include "actor/envs/env.h"
 #include "common/base/file_kind.h"
-#include "common/base/shown.h"
+#include "common/base/log.h"
 #include "common/base/xmalloc.h"
 #include "common/config/overlay.h"
 #include "common/run/policy_options.h"
@@ -57,7 +57,8 @@ int loaded_run_checkpoint(struct checkpoint_file **out, const char *path, struct
     buf_init(&report, 1 << 16);
     int rc = run_dir_newest(out, path, &report, err);
     if (report.len)
-        shown_printf(stderr, "onic: skipped checkpoints that cannot be used:\n%s", report.data);
+        log_say(LOG_WARN, "onic", "skipped checkpoints that cannot be used:\n%.*s",
+                (int)report.len - 1, report.data); /* its last line ends with log_say's */
     buf_release(&report);
     if (rc == ONIC_ENOTFOUND && stat(dir, &st) != 0 && errno == ENOENT)
         return not_a_run(path, err);

@@ -437,7 +437,7 @@ int supervise(const struct supervise_params *p, struct onic_err *sentence)
             s.learner = &s.children[i];
     }
     ONIC_ASSERT(s.learner != NULL);
-    s.relay = p->panel && panel_mode_of_stderr() == PANEL_TERMINAL;
+    s.relay = p->panel && !log_is_json() && panel_mode_of_stderr() == PANEL_TERMINAL;
     s.panel = panel_create(s.relay ? PANEL_TERMINAL : PANEL_OFF, STDERR_FILENO);
     log_set_writer(log_to_panel, &s);
     s.pulse_ms = clock_ms();

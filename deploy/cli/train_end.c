@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/log.h"
 #include "common/base/shell.h"
 #include "common/base/shown.h"
 #include "common/run/run_dir.h"
@@ -79,8 +80,8 @@ bool train_end_is_reached(const struct train_end *e)
         return false;
     buf_init(&text, SENTENCE_MAX);
     train_end_put_reason(&text, &e->stop, &at, reached);
-    shown_printf(stderr, "onic train: nothing to do: the run in %s has reached %s already\n",
-                 e->run_dir, text.data);
+    log_say(LOG_INFO, "onic train", "nothing to do: the run in %s has reached %s already",
+            e->run_dir, text.data);
     buf_release(&text);
     return true;
 }
@@ -114,7 +115,7 @@ static void train_end_say_fruitless(const struct train_end *e)
             shell_put(&text, e->run_dir);
             buf_puts(&text, "/config.yaml` asks it one question");
         }
-        shown_printf(stderr, "onic train: %s\n", text.data);
+        log_say(LOG_WARN, "onic train", "%s", text.data);
         buf_release(&text);
     }
     json_decref(last);
@@ -151,6 +152,6 @@ void train_end_say(const struct train_end *e, int code)
         buf_puts(&text, " begins");
     }
     if (text.len)
-        shown_printf(stderr, "onic train: %s\n", text.data);
+        log_say(LOG_INFO, "onic train", "%s", text.data);
     buf_release(&text);
 }

@@ -66,7 +66,8 @@ static void add_local_options(const struct config *cfg, struct train_plan *t)
                                        "actors.step_timeout_s",
                                        "security.allow_insecure",
                                        "security.keys",
-                                       "log.level"};
+                                       "log.level",
+                                       "log.format"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         char value[CONFIG_STR_MAX], flag[CONFIG_STR_MAX + 80];
         if (config_origin_of(cfg, keys[i]) == CONFIG_DEFAULT ||

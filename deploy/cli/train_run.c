@@ -12,7 +12,6 @@
 #include "common/base/log.h"
 #include "common/base/paths.h"
 #include "common/base/run_lock.h"
-#include "common/base/shown.h"
 #include "common/base/xmalloc.h"
 #include "common/run/run_dir.h"
 #include "deploy/cli/actor_pages.h"
@@ -139,11 +138,10 @@ static void describe_lock(const struct train_plan *p)
 
 static void say_start(const struct train_plan *p)
 {
-    shown_printf(
-        stderr,
-        "onic train: %s %s with reward model %s, %d actor%s on %d usable cores, run directory %s\n",
-        p->resumed ? "resuming" : "training", p->env_id, p->reward_model, p->actors,
-        p->actors == 1 ? "" : "s", cpu_usable(), p->run_dir);
+    log_say(LOG_INFO, "onic train",
+            "%s %s with reward model %s, %d actor%s on %d usable cores, run directory %s",
+            p->resumed ? "resuming" : "training", p->env_id, p->reward_model, p->actors,
+            p->actors == 1 ? "" : "s", cpu_usable(), p->run_dir);
 }
 
 /* What its parts cannot write they cannot say either: their logs are on the same disk. */
@@ -231,7 +229,7 @@ int train_run(struct train_plan *p, struct onic_err *err)
         if (run_home_is_here(&p->home))
             train_end_say(&end, code);
         if (code)
-            shown_printf(stderr, "onic train: %s\n", err->msg);
+            log_say(LOG_ERROR, "onic train", "%s", err->msg);
     }
     free_children(&t);
     return rc ? command_result("train", rc, err) : code;

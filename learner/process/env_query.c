@@ -16,6 +16,7 @@
 
 #include "common/base/buf.h"
 #include "common/base/limits.h"
+#include "common/base/log_json.h"
 #include "common/base/paths.h"
 #include "common/base/xmalloc.h"
 
@@ -79,6 +80,10 @@ static const char *last_sentence(struct buf *errors)
         errors->data[--errors->len] = '\0';
     char *line = strrchr(errors->data, '\n');
     line = line ? line + 1 : errors->data;
+    char *text = xmalloc(strlen(line) + 1); /* with log.format=json in its environment */
+    if (log_json_message(line, text, strlen(line) + 1))
+        memcpy(line, text, strlen(text) + 1);
+    free(text);
     const char *prefix = "onic-actor: ";
     return strncmp(line, prefix, strlen(prefix)) == 0 ? line + strlen(prefix) : line;
 }
