@@ -37,6 +37,7 @@ int metrics_create(struct metrics **out, const struct metrics_params *p, struct 
     m->started = metrics_monotonic_s();
     m->last_line = m->started;
     m->last_draw = m->last_sample = -1;
+    m->last_histograms = -(double)INFINITY;
     m->jsonl = -1;
     buf_init(&m->line, 1 << 18);
     buf_init(&m->text, 1 << 13);
@@ -132,19 +133,6 @@ static void sample_steps(struct metrics *m, double t)
     pthread_mutex_unlock(&m->lock);
 }
 
-static int write_tensorboard(struct metrics *m, double now, struct onic_err *err)
-{
-    if (!m->tb)
-        return ONIC_OK;
-    pthread_mutex_lock(&m->lock);
-    double steps = metrics_value_locked(m, "env_steps");
-    tensorboard_begin(m->tb, now, isfinite(steps) ? (int64_t)steps : 0);
-    for (int i = 0; i < m->count; i++)
-        tensorboard_value(m->tb, m->items[i].name, metric_value(&m->items[i]));
-    pthread_mutex_unlock(&m->lock);
-    return tensorboard_commit(m->tb, err);
-}
-
 static int write_files(struct metrics *m, double now, const int *exit_code, struct onic_err *err)
 {
     int rc = ONIC_OK;
@@ -152,7 +140,7 @@ static int write_files(struct metrics *m, double now, const int *exit_code, stru
         metrics_jsonl_line(m, now, exit_code);
         rc = metrics_jsonl_write(m, err);
     }
-    int rc2 = write_tensorboard(m, now, rc ? NULL : err);
+    int rc2 = metrics_events_write(m, now, exit_code, rc ? NULL : err);
     return rc ? rc : rc2;
 }
 

@@ -20,6 +20,8 @@
 #include "common/base/err.h"
 
 struct metrics;
+struct tensorboard;
+struct tensorboard_hparam;
 
 struct metrics_params {
     /* receives metrics.jsonl and events.out.tfevents.*; NULL = terminal only */
@@ -34,6 +36,9 @@ struct metrics_params {
     const char *title;     /* first words of the panel: environment and reward model */
     uint64_t frames_total; /* run.frames, for the ETA; 0 = unknown */
     double stop_wall_s, stop_success; /* stop.*: other ends, for the ETA; 0 = none */
+    /* Adds histograms to the events, every minute and at the end, by who flushes; NULL = none. */
+    void (*histograms)(void *ctx, struct tensorboard *to);
+    void *histograms_ctx;
 };
 
 /* *out is owned by the caller. A torn last line of metrics.jsonl (crash while writing) is cut off.
@@ -41,6 +46,10 @@ struct metrics_params {
 int metrics_create(struct metrics **out, const struct metrics_params *p, struct onic_err *err);
 void metrics_free(struct metrics *m); /* NULL is allowed; writes nothing */
 
+/* For TensorBoard: the configuration as YAML, and the n hyper-parameters of this life; once.
+ * ONIC_EIO. */
+int metrics_describe(struct metrics *m, const char *config, const struct tensorboard_hparam *h,
+                     int n, struct onic_err *err);
 void metrics_set(struct metrics *m, const char *name, double value); /* latest value */
 void metrics_add(struct metrics *m, const char *name, double delta); /* counter, starts at 0 */
 /* mean of the last 100 values */

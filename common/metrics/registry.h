@@ -41,15 +41,19 @@ struct metrics {
     /* Used by the thread that flushes. */
     struct metrics_params params;
     char *title;
-    double started, last_line, last_draw, last_sample; /* seconds, monotonic; < 0 = never */
-    int jsonl;                                         /* file descriptor, -1 = none */
+    /* seconds, monotonic; < 0 = never */
+    double started, last_line, last_draw, last_sample, last_histograms;
+    int jsonl; /* file descriptor, -1 = none */
     char jsonl_path[METRICS_PATH_MAX];
     struct tensorboard *tb;
     struct panel *panel;
     enum panel_mode mode;
     struct buf line, text;
-    bool ended;
+    bool ended, described;
 };
+
+/* events.c: the registry as an event of TensorBoard. NULL exit_code: no end of a life. */
+int metrics_events_write(struct metrics *m, double now, const int *exit_code, struct onic_err *err);
 
 /* jsonl.c */
 int metrics_jsonl_open(const char *run_dir, char path[METRICS_PATH_MAX], int *fd,

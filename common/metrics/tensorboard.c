@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* tensorboard.c - event files; see tensorboard.h.
  *
- * The four messages needed are encoded by hand: a scalar event has six fields that never change,
- * and generated code would need an object tree per line. Field numbers are those of TensorFlow's
- * event.proto and summary.proto:
+ * The messages needed are encoded by hand (proto_put.h): a scalar event has six fields that never
+ * change, and generated code would need an object tree per line. Field numbers are those of
+ * TensorFlow's event.proto and summary.proto; values that are no scalars: tensorboard_values.c.
  *
  *   Event      { double wall_time = 1; int64 step = 2; string file_version = 3;
  *                Summary summary = 5; SessionLog session_log = 7; }
@@ -25,20 +25,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/base/buf.h"
 #include "common/base/rotated.h"
 #include "common/base/xmalloc.h"
+#include "common/metrics/tensorboard_impl.h"
 
-enum { RECORD_MAX = 1 << 20 };
-
-struct tensorboard {
-    int fd;
-    char *path;
-    struct buf summary, event, record;
-    double now;
-    int64_t step;
-    uint32_t table[256];
-};
+enum { ROOM_BYTES = 1 << 16 };
 
 static void fill_table(uint32_t table[256])
 {
@@ -71,36 +62,6 @@ uint32_t tensorboard_mask(uint32_t crc)
     return ((crc >> 15) | (crc << 17)) + 0xa282ead8u;
 }
 
-static void put_varint(struct buf *b, uint64_t v)
-{
-    unsigned char out[10];
-    size_t n = 0;
-    do {
-        out[n++] = (unsigned char)((v & 0x7f) | (v > 0x7f ? 0x80 : 0));
-        v >>= 7;
-    } while (v);
-    buf_append(b, out, n);
-}
-
-/* Field header: number and wire type (0 varint, 1 64 bits, 2 length-prefixed, 5 32 bits). */
-static void put_tag(struct buf *b, unsigned number, unsigned type)
-{
-    put_varint(b, number << 3 | type);
-}
-
-static void put_bytes(struct buf *b, unsigned number, const void *data, size_t len)
-{
-    put_tag(b, number, 2);
-    put_varint(b, len);
-    buf_append(b, data, len);
-}
-
-static void put_double(struct buf *b, unsigned number, double v)
-{
-    put_tag(b, number, 1);
-    buf_append(b, &v, sizeof v); /* x86-64 is little-endian */
-}
-
 static int write_record(struct tensorboard *t, struct onic_err *err)
 {
     uint64_t len = t->event.len;
@@ -129,17 +90,28 @@ static int write_head(struct tensorboard *t, double now, int64_t step, struct on
 {
     static const unsigned char status_start[] = {1 << 3, 1}; /* SessionLog.status = START */
     buf_reset(&t->event);
-    put_double(&t->event, 1, now);
-    put_bytes(&t->event, 3, "brain.Event:2", 13);
+    proto_put_double(&t->event, 1, now);
+    proto_put_bytes(&t->event, 3, "brain.Event:2", 13);
     int rc = write_record(t, err);
     if (rc)
         return rc;
     buf_reset(&t->event);
-    put_double(&t->event, 1, now);
-    put_tag(&t->event, 2, 0);
-    put_varint(&t->event, (uint64_t)step);
-    put_bytes(&t->event, 7, status_start, sizeof status_start);
+    proto_put_double(&t->event, 1, now);
+    proto_put_tag(&t->event, 2, 0);
+    proto_put_varint(&t->event, (uint64_t)step);
+    proto_put_bytes(&t->event, 7, status_start, sizeof status_start);
     return write_record(t, err);
+}
+
+/* For what an ordinary event takes: nothing is allocated while a run goes on. */
+static void tensorboard_make_room(struct tensorboard *t)
+{
+    static const char zeros[ROOM_BYTES];
+    struct buf *const all[] = {&t->summary, &t->event, &t->record, &t->part, &t->value};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        buf_append(all[i], zeros, sizeof zeros);
+        buf_reset(all[i]);
+    }
 }
 
 int tensorboard_create(struct tensorboard **out, const char *dir, double now, int64_t step,
@@ -160,6 +132,9 @@ int tensorboard_create(struct tensorboard **out, const char *dir, double now, in
     buf_init(&t->summary, RECORD_MAX);
     buf_init(&t->event, RECORD_MAX);
     buf_init(&t->record, RECORD_MAX + 16);
+    buf_init(&t->part, RECORD_MAX);
+    buf_init(&t->value, RECORD_MAX);
+    tensorboard_make_room(t);
     fill_table(t->table);
     int rc = write_head(t, now, step, err);
     if (rc) {
@@ -179,6 +154,8 @@ void tensorboard_free(struct tensorboard *t)
     buf_release(&t->summary);
     buf_release(&t->event);
     buf_release(&t->record);
+    buf_release(&t->part);
+    buf_release(&t->value);
     free(t);
 }
 
@@ -196,10 +173,10 @@ void tensorboard_value(struct tensorboard *t, const char *tag, double value)
         return;
     size_t tag_len = strlen(tag);
     size_t varint = tag_len < 128 ? 1 : 2; /* names are far below 16384 bytes */
-    put_tag(&t->summary, 1, 2);
-    put_varint(&t->summary, 1 + varint + tag_len + 1 + sizeof v);
-    put_bytes(&t->summary, 1, tag, tag_len);
-    put_tag(&t->summary, 2, 5);
+    proto_put_tag(&t->summary, 1, 2);
+    proto_put_varint(&t->summary, 1 + varint + tag_len + 1 + sizeof v);
+    proto_put_bytes(&t->summary, 1, tag, tag_len);
+    proto_put_tag(&t->summary, 2, 5);
     buf_append(&t->summary, &v, sizeof v);
 }
 
@@ -218,9 +195,9 @@ int tensorboard_commit(struct tensorboard *t, struct onic_err *err)
     if (rc)
         return rc;
     buf_reset(&t->event);
-    put_double(&t->event, 1, t->now);
-    put_tag(&t->event, 2, 0);
-    put_varint(&t->event, (uint64_t)t->step);
-    put_bytes(&t->event, 5, t->summary.data, t->summary.len);
+    proto_put_double(&t->event, 1, t->now);
+    proto_put_tag(&t->event, 2, 0);
+    proto_put_varint(&t->event, (uint64_t)t->step);
+    proto_put_bytes(&t->event, 5, t->summary.data, t->summary.len);
     return write_record(t, err);
 }

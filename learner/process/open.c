@@ -21,6 +21,7 @@
 #include "common/run/run_id.h"
 #include "common/wire/keys/keys.h"
 #include "learner/dashboard/dashboard_options.h"
+#include "learner/process/hparam_options.h"
 #include "learner/process/learner_options.h"
 #include "learner/process/open.h"
 #include "learner/process/report.h"
@@ -173,6 +174,15 @@ static int open_annotation(struct learner *r, const struct config *cfg, struct o
     return rc;
 }
 
+static int describe_metrics(struct learner *r, const struct config *cfg, struct onic_err *err)
+{
+    struct hparam_table *t = xmalloc(sizeof *t);
+    hparam_options(t, cfg);
+    int rc = metrics_describe(r->metrics, r->config.data, t->row, t->n, err);
+    free(t);
+    return rc;
+}
+
 static int open_metrics(struct learner *r, const struct config *cfg, struct onic_err *err)
 {
     char title[CONFIG_STR_MAX];
@@ -189,9 +199,12 @@ static int open_metrics(struct learner *r, const struct config *cfg, struct onic
         .frames_total = (uint64_t)cfg->run_frames,
         .stop_wall_s = cfg->stop_wall_s,
         .stop_success = cfg->stop_success,
+        .histograms = report_weights,
+        .histograms_ctx = r->core,
     };
     share_watch_start(&r->share, (uint64_t)cfg->run_frames);
-    return metrics_create(&r->metrics, &p, err);
+    int rc = metrics_create(&r->metrics, &p, err);
+    return rc ? rc : describe_metrics(r, cfg, err);
 }
 
 /* --- checkpoints ----------------------------------------------------------------------------- */

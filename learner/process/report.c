@@ -10,6 +10,8 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/metrics/tensorboard.h"
+#include "common/nn/params.h"
 #include "learner/reward/learned.h"
 
 enum { STEPS_TO_JUDGE = 200 }; /* gradient steps before a reward model is said to learn nothing */
@@ -170,6 +172,18 @@ void report_learned(const struct trainer *core, const struct label_client *a)
     if (*words)
         log_warn("the reward model did not learn from its labels", kv("why", (const char *)words),
                  kv("model", reward_mix_type(mix)->name));
+}
+
+void report_weights(void *core, struct tensorboard *to)
+{
+    const struct params *table = policy_params(trainer_policy(core));
+    const float *weights = trainer_weights(core);
+    for (int i = 0; i < table->count; i++) {
+        const struct param *p = &table->param[i];
+        char tag[PARAM_NAME_MAX + 16];
+        snprintf(tag, sizeof tag, "weights/%s", p->name);
+        tensorboard_histogram(to, tag, weights + p->offset, (size_t)p->rows * (size_t)p->cols);
+    }
 }
 
 void report_process(struct metrics *m, double cpu_before_s)

@@ -30,6 +30,10 @@ void report_load(struct metrics *m, const struct checkpoint_file *from);
 /* Warns when the labels of this life taught the reward model nothing (reward/learned.h). At the end
  * of a life; not for a goal without a preference, which is a control and meant so. */
 void report_learned(const struct trainer *core, const struct label_client *a);
+/* How the weights of each layer are spread; core: struct trainer. */
+void report_weights(void *core, struct tensorboard *to);
+/* For what reports by name and value; metrics: struct metrics. */
+void report_number(void *metrics, const char *name, double value);
 /* Numbers of this process: perf/cpu_s_learner, perf/rss_mb. cpu_before_s: of earlier lives. */
 void report_process(struct metrics *m, double cpu_before_s);
 
