@@ -54,6 +54,30 @@ static void write_sums(struct buf *out, const char *key, const struct ledger_sum
                s->in_flight, s->consumed_twice, sums_balanced(s) ? "true" : "false");
 }
 
+static void ledger_put_reasons(const char *prefix, const char *const *names, const uint64_t *n,
+                               int count, void (*put)(void *ctx, const char *name, double value),
+                               void *ctx)
+{
+    for (int i = 0; i < count; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "ledger/%s/%s", prefix, names[i]);
+        put(ctx, name, (double)n[i]);
+    }
+}
+
+void ledger_numbers(const struct ledger *l, void (*put)(void *ctx, const char *name, double value),
+                    void *ctx)
+{
+    const struct ledger_sums *s = &l->trajectories;
+    put(ctx, "ledger/produced", (double)s->produced);
+    put(ctx, "ledger/consumed", (double)s->consumed);
+    put(ctx, "ledger/consumed_twice", (double)s->consumed_twice);
+    put(ctx, "ledger/in_flight", (double)s->in_flight);
+    ledger_put_reasons("dropped", drop_names, s->dropped, LEDGER_DROPS, put, ctx);
+    ledger_put_reasons("lost", lost_names, s->lost, LEDGER_LOSTS, put, ctx);
+    put(ctx, "ledger/balanced", ledger_balanced(l));
+}
+
 void ledger_json(const struct ledger *l, struct buf *out)
 {
     buf_puts(out, "{");

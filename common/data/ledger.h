@@ -46,6 +46,9 @@ struct ledger {
 bool ledger_balanced(const struct ledger *l);
 void ledger_json(const struct ledger *l, struct buf *out); /* interface.md section 7 */
 int ledger_parse(struct ledger *l, const char *json, size_t len, struct onic_err *err);
+/* Sums of trajectories as numbers of the registry: ledger/produced, ledger/dropped/stale, ... */
+void ledger_numbers(const struct ledger *l, void (*put)(void *ctx, const char *name, double value),
+                    void *ctx);
 void ledger_line(const struct ledger *l, struct buf *out); /* one human line */
 
 #endif /* ONIC_COMMON_DATA_LEDGER_H */

@@ -66,10 +66,10 @@ void metrics_jsonl_line(struct metrics *m, double now, const int *exit_code)
     pthread_mutex_lock(&m->lock);
     for (int i = 0; i < m->count; i++)
         jsonl_put_number(b, m->items[i].name, metric_value(&m->items[i]));
-    if (m->waiting[0]) {
-        buf_puts(b, ",\"waiting_for\":");
-        buf_json_string(b, m->waiting, strlen(m->waiting));
-    }
+    if (m->waiting[0])
+        buf_json_key_text(b, "waiting_for", m->waiting);
+    if (m->annotator[0])
+        buf_json_key_text(b, "annot/waiting_for", m->annotator);
     pthread_mutex_unlock(&m->lock);
     if (exit_code)
         buf_printf(b, ",\"event\":\"end\",\"exit\":%d", *exit_code);

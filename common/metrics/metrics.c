@@ -35,7 +35,7 @@ int metrics_create(struct metrics **out, const struct metrics_params *p, struct 
     m->params = *p;
     m->title = xstrdup(p->title ? p->title : "");
     m->started = metrics_monotonic_s();
-    m->last_line = m->started;
+    m->last_line = -(double)INFINITY; /* a line at once: whoever looks sees that it lives */
     m->last_draw = m->last_sample = -1;
     m->last_histograms = -(double)INFINITY;
     m->jsonl = -1;
@@ -86,6 +86,8 @@ static char *text_of(struct metrics *m, const char *name)
 {
     if (strcmp(name, "ledger") == 0)
         return m->ledger;
+    if (strcmp(name, "annotator") == 0)
+        return m->annotator;
     ONIC_ASSERT(strcmp(name, "waiting") == 0);
     return m->waiting;
 }
@@ -189,14 +191,25 @@ static void metrics_draw(struct metrics *m, double t)
     panel_show(m->panel, m->text.data);
 }
 
-int metrics_flush(struct metrics *m, double now, struct onic_err *err)
+static bool metrics_is_due(const struct metrics *m, double t)
 {
-    double t = metrics_monotonic_s(), every = m->params.every_s;
+    double every = m->params.every_s;
     if (t - m->started < 60 && every > FIRST_MINUTE_EVERY_S)
         every = FIRST_MINUTE_EVERY_S;
+    return t - m->last_line >= every;
+}
+
+bool metrics_line_is_due(const struct metrics *m)
+{
+    return metrics_is_due(m, metrics_monotonic_s());
+}
+
+int metrics_flush(struct metrics *m, double now, struct onic_err *err)
+{
+    double t = metrics_monotonic_s();
     sample_steps(m, t);
     metrics_draw(m, t);
-    if (t - m->last_line < every)
+    if (!metrics_is_due(m, t))
         return ONIC_OK;
     m->last_line = t;
     return write_files(m, now, NULL, err);

@@ -56,8 +56,9 @@ void metrics_add(struct metrics *m, const char *name, double delta); /* counter,
 void metrics_mean(struct metrics *m, const char *name, double value);
 /* The same with a window of its own, 1..100000, fixed by the first call for this name. */
 void metrics_mean_over(struct metrics *m, const char *name, double value, int window);
-/* A sentence for the terminal: "ledger", "waiting" ("" = nothing is waited for). "waiting" also
- * goes into metrics.jsonl as waiting_for while it is not empty. At most 191 bytes are kept. */
+/* A sentence: "ledger", for the terminal; "waiting" ("" = nothing is waited for), for the terminal
+ * and, while it is not empty, as waiting_for in metrics.jsonl; "annotator" (what of it the run
+ * waits for), as annot/waiting_for there. At most 191 bytes are kept. */
 void metrics_text(struct metrics *m, const char *name, const char *text);
 
 /* What it was set to last, cut at size. */
@@ -81,6 +82,8 @@ double metrics_fps(struct metrics *m, double seconds);
  * redraws the terminal at most 5 times a second. now: Unix seconds (clock_wall_s()). A full disk
  * gives ONIC_EIO once per line; the registry is unharmed and the next flush tries again. */
 int metrics_flush(struct metrics *m, double now, struct onic_err *err);
+/* Would it write a line now? */
+bool metrics_line_is_due(const struct metrics *m);
 /* Last line of this life: "event":"end","exit":exit_code, fsynced; closes the panel. */
 int metrics_end(struct metrics *m, double now, int exit_code, struct onic_err *err);
 

@@ -34,7 +34,7 @@ struct metrics {
     struct strmap *index;
     struct metric *items; /* [METRICS_MAX], in order of first use */
     int count;
-    char ledger[METRICS_TEXT_MAX], waiting[METRICS_TEXT_MAX];
+    char ledger[METRICS_TEXT_MAX], waiting[METRICS_TEXT_MAX], annotator[METRICS_TEXT_MAX];
     struct fps_sample fps[FPS_SAMPLES]; /* ring, one sample per half second */
     int fps_count, fps_next;
 

@@ -32,6 +32,7 @@ enum {
     WAIT_MS = 100, /* longest sleep */
     LOOK_MS = 200, /* statuses and panel */
     LEDGER_FILE_MS = 10000,
+    LEDGER_PAUSE_MS = 1000, /* between two that metrics ask for */
     DRAIN_MS = 10000,
     FINISH_ROUND_MS = 20000, /* a deterministic run that is told to stop finishes its round */
     LEDGER_TEXT_MAX = 65536,
@@ -140,14 +141,16 @@ static void report_links(struct learner *r)
     report_process(m, r->lineage.cpu_learner_before_s);
     metrics_set(m, "replay/kept_total", (double)episode_log_kept(r->replays));
     label_client_report(r->annotate, m);
-    const char *waiting = s.waiting_for[0] ? s.waiting_for : label_client_waiting_for(r->annotate);
-    metrics_text(m, "waiting", waiting);
+    const char *labels = label_client_waiting_for(r->annotate);
+    metrics_text(m, "annotator", labels);
+    metrics_text(m, "waiting", s.waiting_for[0] ? s.waiting_for : labels);
     if (s.waiting_for[0] && log_every_ms(&r->wait_log_ms, 10000))
         log_info("waiting", kv("for", (const char *)s.waiting_for));
     wire_learner_ledger(r->wire, &ledger);
     buf_init(&line, sizeof text);
     ledger_line(&ledger, &line);
     metrics_text(m, "ledger", line.data);
+    ledger_numbers(&ledger, report_number, m);
     buf_release(&line);
 }
 
@@ -189,7 +192,9 @@ static int loop_look(struct learner *r, struct onic_err *err)
         return rc;
     log_reopen(); /* the lines of metrics go to stderr past the logger */
     report_links(r);
-    if (now - r->ledger_ms >= LEDGER_FILE_MS) {
+    /* Before the line of metrics: whoever reads both finds the ledger no older. */
+    if (now - r->ledger_ms >=
+        (metrics_line_is_due(r->metrics) ? LEDGER_PAUSE_MS : LEDGER_FILE_MS)) {
         struct ledger ledger;
         write_ledger(r, &ledger);
     }

@@ -40,7 +40,7 @@ void report_episodes(struct metrics *m, const struct env_description *env,
     }
 }
 
-static void report_put_number(void *metrics, const char *name, double value)
+void report_number(void *metrics, const char *name, double value)
 {
     metrics_set(metrics, name, value);
 }
@@ -98,7 +98,7 @@ void report_update(struct metrics *m, const struct trainer *core, const struct t
     report_reward(m, &s->reward);
     /* For models that learn from labels and hold some back; null where none does. */
     metrics_set(m, "reward_model/heldout_accuracy", (double)NAN);
-    reward_mix_report(trainer_reward_const(core), report_put_number, m);
+    reward_mix_report(trainer_reward_const(core), report_number, m);
 }
 
 void report_share(struct share_watch *w, const struct reward_mix *mix, const struct train_stats *s)
