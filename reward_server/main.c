@@ -25,9 +25,10 @@ static const char usage[] =
     "                          [--section.key=value ...]\n"
     "Labels captions with an annotator, keeps every label on disk, answers learners.\n";
 
-/* Two threads of ZeroMQ, that of the clock, and one that an annotator may have. */
+/* Two threads of ZeroMQ, those of the clock and of the metrics, and one that an annotator may have.
+ */
 static const struct limits_need server_need = {
-    .who = "onic-reward-server", .threads = 4, .address_mb = 64, .memory_mb = 4};
+    .who = "onic-reward-server", .threads = 5, .address_mb = 64, .memory_mb = 4};
 
 /* Of the annotators, also of a program that asks a model by itself. */
 static bool somebody_needs_keys(const struct config *c)

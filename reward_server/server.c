@@ -307,6 +307,39 @@ static void server_put_number(void *ctx, const char *name, double value)
     own->value = value;
 }
 
+/* Why no label comes now, "" for nothing. */
+static const char *not_ready(const struct server *s)
+{
+    if (s->draining)
+        return "the server is ending: it drains";
+    if (s->full_since)
+        return "labels cannot be kept: the store cannot be written";
+    return s->said_now;
+}
+
+/* What machines are told: the store's counts, the queue, and the annotator's own numbers. */
+static void tell_monitor(struct server *s, const struct wire_labels_server_numbers *n)
+{
+    char name[REWARD_MONITOR_NAME_MAX];
+    reward_monitor_begin(s->monitor);
+    reward_monitor_put(s->monitor, "server/answered", (double)n->labels_total);
+    reward_monitor_put(s->monitor, "server/abstained", (double)n->abstained_total);
+    reward_monitor_put(s->monitor, "server/labels_per_s", n->labels_per_s);
+    reward_monitor_put(s->monitor, "server/backlog", (double)n->backlog);
+    reward_monitor_put(s->monitor, "server/in_flight", (double)n->in_flight);
+    reward_monitor_put(s->monitor, "server/evicted", (double)n->evicted);
+    reward_monitor_put(s->monitor, "server/asked_twice", (double)n->asked_twice);
+    reward_monitor_put(s->monitor, "server/maybe_paid_twice", (double)n->maybe_paid_twice);
+    reward_monitor_put(s->monitor, "server/annotator_ready", !s->said_now[0]);
+    reward_monitor_put(s->monitor, "server/store_writable", !s->full_since);
+    reward_monitor_put(s->monitor, "server/draining", s->draining);
+    for (int i = 0; i < n->nown; i++) {
+        snprintf(name, sizeof name, "annot/%.50s", n->own[i].name);
+        reward_monitor_put(s->monitor, name, n->own[i].value);
+    }
+    reward_monitor_end(s->monitor, not_ready(s));
+}
+
 static void tell_numbers(struct server *s)
 {
     struct annotation_queue_numbers q = annotation_queue_numbers(s->queue);
@@ -326,6 +359,7 @@ static void tell_numbers(struct server *s)
     if (s->annotator->v->report)
         s->annotator->v->report(s->annotator, server_put_number, &n);
     wire_labels_server_numbers(s->socket, &n);
+    tell_monitor(s, &n);
 }
 
 static void server_measure(struct server *s)

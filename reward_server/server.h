@@ -12,6 +12,7 @@
 #include "common/base/paths.h"
 #include "reward_server/annotators/annotator.h"
 #include "reward_server/goals/goal.h"
+#include "reward_server/monitor.h"
 
 struct server;
 
@@ -28,6 +29,7 @@ struct server_params {
     double oldest_share;        /* of the questions asked, the share that waited longest */
     struct annotator_order annotators;
     struct goal_choice goal;
+    struct reward_monitor_params monitor;
 };
 
 /* params are read during the call, but for what annotators borrow. *out is owned by the caller,

@@ -37,6 +37,7 @@ struct server {
     struct goal *goal;
     struct annotator *annotator;
     struct label_store *store;
+    struct reward_monitor *monitor; /* NULL = nobody may ask */
     struct annotation_queue *queue;
     struct wire_labels_identity identity;
     char annotators[ANNOTATOR_NAMES_MAX]; /* "llm>rules": of the labels' identity */

@@ -155,6 +155,8 @@ int server_create(struct server **out, const struct server_params *params, struc
     s->queue = annotation_queue_create((size_t)params->queue_entries, params->queue_bytes,
                                        params->oldest_share);
     int rc = server_life_open_loop(s, err);
+    if (!rc) /* first: an address that is taken costs nothing yet */
+        rc = reward_monitor_open(&s->monitor, &params->monitor, err);
     if (!rc)
         rc = open_store(s, params, err);
     if (!rc)
@@ -165,6 +167,8 @@ int server_create(struct server **out, const struct server_params *params, struc
         audit_open_in(params->audit_dir, "reward-server");
     if (!rc)
         rc = server_life_open_socket(s, params, err);
+    if (!rc)
+        rc = reward_monitor_start(s->monitor, err);
     if (rc) {
         server_free(s);
         return rc;
@@ -172,7 +176,8 @@ int server_create(struct server **out, const struct server_params *params, struc
     log_info("reward server is ready", kv("address", wire_labels_server_address(s->socket)),
              kv("identity", (const char *)s->identity.identity),
              kv("store", (const char *)params->store_path), kv("labels", s->counts.answered),
-             kv("queue_max_mb", (double)params->queue_bytes / 1048576));
+             kv("queue_max_mb", (double)params->queue_bytes / 1048576),
+             kv("metrics", reward_monitor_url(s->monitor)));
     *out = s;
     return ONIC_OK;
 }
@@ -208,6 +213,7 @@ void server_free(struct server *s)
 {
     if (!s)
         return;
+    reward_monitor_free(s->monitor);
     if (s->annotator)
         s->annotator->v->free(s->annotator); /* its threads may still call wake */
     if (s->loop_ready) {

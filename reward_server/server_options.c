@@ -3,6 +3,7 @@
 #include "reward_server/server_options.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "common/base/log.h"
 #include "reward_server/annotators/annotator_options.h"
@@ -31,6 +32,12 @@ int server_options(struct server_params *out, const struct config *cfg, struct o
         .queue_bytes = (size_t)cfg->annotator_queue_bytes,
         .oldest_share = cfg->annotator_oldest_share,
     };
+    const char *listen = cfg->dashboard_listen;
+    bool served = strcmp(listen, "auto") != 0 && strcmp(listen, "off") != 0;
+    out->monitor = (struct reward_monitor_params){.listen = served ? listen : "",
+                                                  .hosts = cfg->dashboard_hosts,
+                                                  .allow_exposed = cfg->security_allow_insecure ||
+                                                                   cfg->security_keys[0]};
     server_options_store(out, cfg);
     if (!*out->listen_address)
         return err_set(err, ONIC_ECONFIG,

@@ -74,6 +74,16 @@ int metrics_samples(struct metrics *m, const char *name); /* values now in a mea
 /* Those values, oldest first, at most max; returns how many. Given to metrics_mean_over again they
  * make the same mean. */
 int metrics_window(struct metrics *m, const char *name, double *out, int max);
+/* All numbers as they are now, with wall_s and run/frames (run.frames, where it is known), for
+ * sinks beyond the three; names are the registry's. Returns how many, at most max. */
+struct metrics_number {
+    const char *name;
+    double value, start; /* start: as of metrics_start, 0 for a name that was new since */
+};
+int metrics_numbers(struct metrics *m, struct metrics_number *out, int max);
+enum { METRICS_NUMBERS_MAX = 1026 };
+/* What has been counted until now is of earlier lives. */
+void metrics_start(struct metrics *m);
 double metrics_wall_s(struct metrics *m); /* this life and the earlier ones */
 /* Environment steps per second over the last `seconds` (10 or 60); 0 before two samples. */
 double metrics_fps(struct metrics *m, double seconds);

@@ -106,6 +106,31 @@ int metrics_samples(struct metrics *m, const char *name)
     return n;
 }
 
+void metrics_start(struct metrics *m)
+{
+    pthread_mutex_lock(&m->lock);
+    for (int i = 0; i < m->count; i++)
+        m->items[i].start = metric_value(&m->items[i]);
+    pthread_mutex_unlock(&m->lock);
+}
+
+int metrics_numbers(struct metrics *m, struct metrics_number *out, int max)
+{
+    int n = 0;
+    pthread_mutex_lock(&m->lock);
+    for (; n < m->count && n < max; n++)
+        out[n] = (struct metrics_number){.name = m->items[n].name,
+                                         .value = metric_value(&m->items[n]),
+                                         .start = m->items[n].start};
+    pthread_mutex_unlock(&m->lock);
+    if (n < max)
+        out[n++] = (struct metrics_number){.name = "wall_s", .value = metrics_wall_s(m)};
+    if (n < max && m->params.frames_total)
+        out[n++] =
+            (struct metrics_number){.name = "run/frames", .value = (double)m->params.frames_total};
+    return n;
+}
+
 double metrics_wall_s(struct metrics *m)
 {
     return m->params.wall_before_s + metrics_monotonic_s() - m->started;

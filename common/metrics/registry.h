@@ -20,6 +20,7 @@ enum { METRICS_MAX = 1024, METRICS_TEXT_MAX = 192, METRICS_PATH_MAX = 4096, FPS_
 struct metric {
     char *name;
     double value; /* latest, sum, or mean */
+    double start; /* value at metrics_start */
     double *ring; /* mean: the last `window` values */
     int window, count, next;
 };

@@ -47,7 +47,7 @@ MAY_USE = {
     "reward_server/store": "common/base common/data",
     "reward_server/annotators": "common/base common/config common/checkpoint common/data"
                                 " reward_server/http reward_server/goals reward_server/prompts",
-    "reward_server": "common/base common/config common/data common/wire/keys common/wire/labels reward_server/store reward_server/goals reward_server/annotators",
+    "reward_server": "common/base common/config common/data common/metrics common/http common/wire/keys common/wire/labels reward_server/store reward_server/goals reward_server/annotators",
     "deploy/cli": "common actor learner reward_server",
     "deploy/examples": "",  # of others
 }

@@ -45,7 +45,7 @@ static void print_help(FILE *to)
     fprintf(to, "usage: onic COMMAND [ARGUMENTS] [--section.key=value ...]\n"
                 "Trains agents with reinforcement learning and language feedback.\n\ncommands:\n");
     for (int i = 0; i < COMMANDS; i++)
-        fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].summary);
+        fprintf(to, "  %-11s %s\n", commands[i].name, commands[i].summary);
     fprintf(
         to,
         "\n`onic COMMAND --help` explains a command. `onic train` alone trains an agent in about a "

@@ -134,6 +134,11 @@ int dashboard_open(struct dashboard **out, const struct dashboard_params *p, str
     return ONIC_OK;
 }
 
+struct http_plane *dashboard_plane(struct dashboard *d)
+{
+    return d ? d->plane : NULL;
+}
+
 const char *dashboard_url(const struct dashboard *d)
 {
     return d ? http_plane_url(d->plane) : "";

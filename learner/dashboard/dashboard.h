@@ -22,6 +22,7 @@
 #include "common/wire/rollout/learner_link.h"
 
 struct dashboard;
+struct http_plane;
 
 enum { DASHBOARD_TEXT_MAX = 512 };
 
@@ -44,6 +45,8 @@ struct dashboard_params {
  * bound: the log says so, and training goes on. ONIC_ECONFIG: an address that is none, or must not
  * be bound. */
 int dashboard_open(struct dashboard **out, const struct dashboard_params *p, struct onic_err *err);
+/* For further routes, before the start; NULL of NULL. */
+struct http_plane *dashboard_plane(struct dashboard *d);
 const char *dashboard_url(const struct dashboard *d); /* "" of NULL */
 
 /* From here on it is served. Metrics and wire are read until dashboard_close, by its thread. All of

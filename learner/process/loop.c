@@ -160,6 +160,8 @@ static int look_at_checkpoints(struct learner *r, struct onic_err *err)
     checkpoint_writer_look(r->checkpoints, &s);
     metrics_set(r->metrics, "checkpoint/written_total", (double)s.written);
     metrics_set(r->metrics, "checkpoint/failures_in_row", s.failures);
+    metrics_set(r->metrics, "checkpoint/age_s",
+                (double)(clock_ms() - (s.last_good_ms ? s.last_good_ms : r->life_ms)) * 1e-3);
     if (!s.fresh)
         return ONIC_OK;
     if (s.failures == 0) {
@@ -181,6 +183,7 @@ static int loop_look(struct learner *r, struct onic_err *err)
 {
     int64_t now = clock_ms();
     pulse_beat();
+    monitor_beat(&r->monitor);
     int rc = label_client_poll(r->annotate, trainer_reward(r->core), 0, err);
     if (rc)
         return rc;
@@ -409,6 +412,7 @@ static int loop_finish(struct learner *r, int failed, struct onic_err *err)
     log_info("draining", kv("because", failed ? "training failed" : r->stopping),
              kv("env_steps", trainer_counters(r->core)->env_steps));
     dashboard_draining(r->dashboard);
+    monitor_enter(&r->monitor, MONITOR_DRAINING);
     if (!failed)
         report_learned(r->core, r->annotate);
     drop_rest(r);
@@ -440,6 +444,10 @@ int learner_train(struct learner *r, struct onic_err *err)
              kv("threads", trainer_threads(r->core)),
              kv("reward", reward_mix_type(trainer_reward(r->core))->name),
              kv("shaping", reward_mix_chain(trainer_reward(r->core))));
+    r->life_ms = clock_ms();
+    report_links(r);
+    metrics_start(r->metrics);
+    monitor_enter(&r->monitor, MONITOR_TRAINING);
     int rc = loop_train(r, err);
     struct onic_err end = {0};
     int end_rc = loop_finish(r, rc, rc ? &end : err);

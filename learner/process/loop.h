@@ -20,6 +20,7 @@
 #include "learner/process/checkpoint_writer.h"
 #include "learner/process/episode_log.h"
 #include "learner/process/label_client.h"
+#include "learner/process/monitor.h"
 #include "learner/process/place_key.h"
 #include "learner/process/run_identity.h"
 #include "learner/process/stop.h"
@@ -70,9 +71,11 @@ struct learner {
     struct metrics *metrics;
     struct checkpoint_writer *checkpoints;
     struct episode_log *replays;
+    struct monitor monitor;      /* what machines ask of it */
     struct dashboard *dashboard; /* NULL: the run has no page */
     /* loop.c */
     const char *stopping;                                    /* why, NULL = training */
+    int64_t life_ms;                                         /* clock_ms of its beginning */
     int64_t checkpoint_ms, ledger_ms, look_ms, published_ms; /* clock_ms of the last one */
     uint64_t checkpoint_version, checkpoint_steps;           /* asked for last */
     uint64_t published_version;

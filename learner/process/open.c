@@ -330,6 +330,17 @@ int learner_check_limits(const struct config *cfg, struct onic_err *err)
     return limits_check(&need, err);
 }
 
+static void open_monitor(struct learner *r)
+{
+    const struct reward_model_type *model = reward_mix_type(trainer_reward(r->core));
+    r->monitor.metrics = r->metrics;
+    r->monitor.env = r->env.id;
+    r->monitor.reward_model = model->name;
+    r->monitor.wants_labels = model->traits.wants_labels;
+    run_id_text(r->lineage.run_id, r->monitor.run_id);
+    monitor_mount(&r->monitor, dashboard_plane(r->dashboard));
+}
+
 /* What depends on options alone: what is wrong with them is said before anything is changed. */
 static int open_core(struct learner *r, const struct config *cfg, struct onic_err *err)
 {
@@ -391,6 +402,8 @@ static int open_parts(struct learner *r, const struct config *cfg, struct onic_e
     r->checkpoint_steps = trainer_counters(r->core)->env_steps;
     r->checkpoint_ms = clock_ms();
     checkpoint_close(from);
+    if (!rc)
+        open_monitor(r);
     if (!rc)
         dashboard_start(r->dashboard, r->lineage.run_id, r->metrics, r->wire);
     return rc;
