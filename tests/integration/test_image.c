@@ -87,6 +87,20 @@ static void service_uses_keys(yaml_node_t *service, const char *name)
     assert_null(strstr((char *)command->data.scalar.value, "allow_insecure"));
 }
 
+/* Its health check asks what it was told to serve, inside of its container alone. */
+static void service_is_asked_how_it_is(yaml_node_t *service)
+{
+    yaml_node_t *test = entry(entry(service, "healthcheck"), "test");
+    if (!test)
+        return;
+    yaml_node_t *address = node_at(test->data.sequence.items.start[3]);
+    char flag[128];
+    assert_true(lists(test, "onic") && lists(test, "healthcheck"));
+    snprintf(flag, sizeof flag, " --dashboard.listen=%.64s", (char *)address->data.scalar.value);
+    assert_non_null(strstr((char *)entry(service, "command")->data.scalar.value, flag));
+    assert_non_null(strstr(flag, "=127.0.0.1:"));
+}
+
 static void every_service_is_confined(void **state)
 {
     (void)state;
@@ -105,6 +119,7 @@ static void every_service_is_confined(void **state)
         print_message("%s\n", (char *)node_at(p->key)->data.scalar.value);
         service_is_confined(service);
         service_uses_keys(service, (char *)node_at(p->key)->data.scalar.value);
+        service_is_asked_how_it_is(service);
         yaml_node_t *base = entry(entry(entry(service, "build"), "args"), "BASE");
         assert_true(base && strstr((char *)base->data.scalar.value, "${ONIC_BASE:-"));
     }
