@@ -357,13 +357,23 @@ enum sock_got sock_recv(void *socket, struct sock_route *route, zmq_msg_t *msg)
     return many ? SOCK_MULTIPART : SOCK_FRAME;
 }
 
-enum sock_sent sock_send(void *socket, const struct sock_route *route, zmq_msg_t *msg)
+static int send_now(void *socket, const struct sock_route *route, zmq_msg_t *msg)
 {
     int rc = 0;
     if (route)
         rc = zmq_send(socket, route->bytes, route->len, ZMQ_SNDMORE | ZMQ_DONTWAIT);
-    if (rc >= 0)
-        rc = zmq_msg_send(msg, socket, ZMQ_DONTWAIT);
+    return rc >= 0 ? zmq_msg_send(msg, socket, ZMQ_DONTWAIT) : rc;
+}
+
+enum sock_sent sock_send(void *socket, const struct sock_route *route, zmq_msg_t *msg)
+{
+    int events;
+    size_t size = sizeof events;
+    int rc = send_now(socket, route, msg);
+    /* While it is busy libzmq looks once a millisecond at how far the other end has read, and the
+     * mark may be reached in less; asked for its events it looks at once. */
+    if (rc < 0 && zmq_errno() == EAGAIN && zmq_getsockopt(socket, ZMQ_EVENTS, &events, &size) == 0)
+        rc = send_now(socket, route, msg);
     if (rc >= 0)
         return SOCK_SENT;
     int e = zmq_errno();
