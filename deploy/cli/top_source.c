@@ -107,7 +107,8 @@ int top_source_state(struct top_source *s, json_t **out, struct onic_err *err)
     if (s->is_run)
         return state_of_run(s, out, err);
     int rc = top_get(s, "/api/state", out, err);
-    if (!rc && !json_is_object(json_object_get(*out, "v"))) {
+    if (!rc && (!json_is_object(json_object_get(*out, "v")) ||
+                !json_is_string(json_object_get(*out, "phase")))) {
         json_decref(*out);
         rc = err_set(err, ONIC_EPROTO, "what answers at %s is no page of onic", s->place);
     }

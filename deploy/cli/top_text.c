@@ -91,7 +91,7 @@ static void top_put_bar(const json_t *state, struct buf *out)
     double done = top_number(state, "progress"), eta = top_number(state, "eta_s");
     double steps = top_number(json_object_get(state, "v"), "env_steps");
     double success = top_number(run, "stop_success");
-    int full = isfinite(done) ? (int)(done * BAR_CELLS + 0.5) : 0;
+    int full = done > 0 ? (int)(fmin(done, 1) * BAR_CELLS + 0.5) : 0; /* a peer may say 1e300 */
     buf_puts(out, "[");
     for (int i = 0; i < BAR_CELLS; i++)
         buf_puts(out, i < full ? "#" : ".");

@@ -10,6 +10,8 @@
 
 #include "common/http/http_get.h"
 #include "tests/onic_test.h"
+#include "tests/support/files.h"
+#include "tests/support/pty.h"
 #include "tests/support/scene.h"
 
 enum { ANSWER_MAX = 8 << 20, TABS = 50 };
@@ -281,6 +283,45 @@ static void the_terminal_shows_the_same(void **state)
     fails_beside(s, "top 127.0.0.1:1", "nobody answers");
 }
 
+static bool has_a_port(void *ctx)
+{
+    return strstr(program_text(((struct program *)ctx)->out), "127.0.0.1 port ") != NULL;
+}
+
+/* Whatever answers at an address is a stranger. */
+static void a_page_that_says_something_else_is_no_page(void **state)
+{
+    struct scene *s = *state;
+    static const struct {
+        const char *text, *said; /* NULL: it is shown */
+    } answers[] = {
+        {"{\"v\":{}}", "no page of onic"},
+        {"{\"v\":{},\"phase\":1}", "no page of onic"},
+        {"{\"v\":[],\"phase\":\"training\"}", "no page of onic"},
+        {"{\"v\":{},\"phase\":\"training\",\"progress\":1e300}", NULL},
+        {"{\"v\":{},\"phase\":\"training\",\"progress\":-1e300}", NULL},
+    };
+    struct program page;
+    char path[400], args[100];
+    program_start_shell(&page, s->dir, "page",
+                        "mkdir -p page/api && cd page && exec python3 -u -m http.server "
+                        "--bind 127.0.0.1 0");
+    assert_true(wait_until(has_a_port, &page, SCENE_SOON_MS));
+    int port = atoi(strstr(program_text(page.out), " port ") + strlen(" port "));
+    snprintf(path, sizeof path, "%s/page/api/state", s->dir);
+    snprintf(args, sizeof args, "top 127.0.0.1:%d", port);
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        files_write(path, answers[i].text);
+        int code = program_run(&s->b, s->dir, "b", "onic", args, SCENE_SOON_MS);
+        assert_int_equal(code, answers[i].said ? 78 : 0);
+        if (answers[i].said)
+            assert_non_null(strstr(program_text(s->b.err), answers[i].said));
+        else
+            assert_non_null(strstr(program_text(s->b.out), i == 3 ? "##] " : "[.."));
+    }
+    program_kill(&page);
+}
+
 /* Another run that is told to use the same port trains without a page. */
 static void a_port_that_is_taken_is_said_and_training_goes_on(void **state)
 {
@@ -351,3 +392,4 @@ int main(void)
     };
     return cmocka_run_group_tests(tests, scene_setup, scene_teardown);
 }
+        cmocka_unit_test(a_page_that_says_something_else_is_no_page),
