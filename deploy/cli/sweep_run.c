@@ -166,7 +166,9 @@ static void slot_ended(struct sweep_runner *r, int i, int status)
         return;
     }
     slot->job = -1;
-    if (r->stops) { /* killed, or an evaluation that was cut short */
+    /* By us: killed, an evaluation that was cut short, a run that did not hear signals yet. A drain
+     * that failed is a failed run. */
+    if (r->stops && (r->stops > 1 || slot->evaluates || cause == -SIGINT)) {
         job_was_stopped(r, job);
         return;
     }

@@ -152,6 +152,33 @@ static void a_stopped_sweep_goes_on_where_it_was(void **state)
     assert_non_null(strstr(text_in(s, "runs/two/hash-s1/epoch"), "2"));
 }
 
+static bool sweep_is_stopping(void *ctx)
+{
+    return strstr(program_text(((struct scene *)ctx)->a.err), "stopping: each run") != NULL;
+}
+
+/* What it was asked for was a drain, and that is not what it came to. */
+static void a_run_that_dies_while_it_stops_has_failed(void **state)
+{
+    struct scene *s = *state;
+    struct scene run = *s;
+    write_in(s, "two.yaml", FILE_OF_TWO);
+    snprintf(run.run, sizeof run.run, "%s/runs/two/hash-s1", s->dir);
+    program_start(&s->a, s->dir, "a", "onic", "sweep two.yaml --frames=1000000000");
+    scene_await_metric(&run, "env_steps", 0);
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)s->a.pid, (int)s->a.pid);
+    pid_t train = atoi(program_text(path));
+    assert_true(train > 1);
+    kill(train, SIGSTOP);
+    kill(s->a.pid, SIGINT);
+    assert_true(wait_until(sweep_is_stopping, s, SCENE_SOON_MS));
+    kill(train, SIGKILL);
+    assert_int_equal(program_wait(&s->a, SCENE_LONG_MS), 70);
+    assert_said(s, "hash-s1 failed: signal 9");
+    assert_said(s, "0 of 4 runs are done, 3 left, 1 failed: hash-s1");
+}
+
 /* A run whose own process dies is named; the others are trained, and the exit code tells. */
 static void a_failed_run_is_named_and_stops_no_other(void **state)
 {
@@ -233,6 +260,7 @@ int main(void)
         SCENE(all_runs_are_trained_once_and_compared),
         SCENE(a_folder_is_of_one_sweep),
         SCENE(a_stopped_sweep_goes_on_where_it_was),
+        SCENE(a_run_that_dies_while_it_stops_has_failed),
         SCENE(a_failed_run_is_named_and_stops_no_other),
         SCENE(a_program_that_is_replaced_is_no_end),
         SCENE(what_is_wrong_is_said_before_anything_begins),
