@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/base/secrets.h"
 #include "common/base/shown.h"
 #include "common/base/xmalloc.h"
 #include "deploy/cli/compare_svg.h"
@@ -116,6 +117,7 @@ static int plot_start(pid_t *pid, int out, int *in, struct onic_err *err)
     posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_adddup2(&files, fds[0], STDIN_FILENO);
     posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
+    secrets_forget();
     int code = posix_spawnp(pid, name, &files, NULL, argv, environ);
     posix_spawn_file_actions_destroy(&files);
     close(fds[0]);

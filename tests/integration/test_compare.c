@@ -93,12 +93,14 @@ static void a_png_needs_gnuplot(void **state)
     program_start_shell(&s->a, s->dir, "png", line);
     assert_int_equal(program_wait(&s->a, SCENE_LONG_MS), 64);
     assert_said(s, "gnuplot, which is not installed");
-    scene_script(s, "gnuplot", "#!/bin/sh\nexec /bin/cat\n"); /* draws what it is told */
-    snprintf(line, sizeof line, "PATH=%s exec %s/onic compare a --out=c.png", s->dir,
-             getenv("ONIC_BUILD"));
+    /* draws what it is told */
+    scene_script(s, "gnuplot", "#!/bin/sh\n/bin/cat\necho \"secret: $SOME_API_KEY.\"\n");
+    snprintf(line, sizeof line, "SOME_API_KEY=sesame PATH=%s exec %s/onic compare a --out=c.png",
+             s->dir, getenv("ONIC_BUILD"));
     program_start_shell(&s->a, s->dir, "png", line);
     assert_int_equal(program_wait(&s->a, SCENE_LONG_MS), 0);
     assert_non_null(strstr(text_in(s, "c.png"), "set title 'corridor'"));
+    assert_non_null(strstr(text_in(s, "c.png"), "secret: ."));
 }
 
 #define SCENE(test) cmocka_unit_test_setup_teardown(test, scene_setup, scene_teardown)
