@@ -92,7 +92,8 @@ static int top_look(struct top *t, struct buf *out, bool *ended, struct onic_err
     int rc = top_source_state(&t->source, &state, err);
     if (rc)
         return rc;
-    *ended = strcmp(json_string_value(json_object_get(state, "phase")), "ended") == 0;
+    const char *phase = json_string_value(json_object_get(state, "phase"));
+    *ended = strcmp(phase, "ended") == 0 || strcmp(phase, TOP_CRASHED) == 0;
     if (t->json) {
         char *text = json_dumps(state, JSON_COMPACT);
         buf_printf(out, "%s\n", text);
@@ -115,28 +116,44 @@ static void top_watch_signals(void)
         sigaction(stops[i], &stop, NULL);
 }
 
+/* A page goes with its run, mostly before it was asked for the end. */
+static bool has_page_gone(const struct top *t, int rc)
+{
+    return !t->source.is_run && (rc == ONIC_ENOTFOUND || rc == ONIC_EIO);
+}
+
 /* Until the run has ended, answers no more, or somebody has seen enough. */
 static int top_watch(struct top *t, struct onic_err *err)
 {
     struct panel *panel = panel_create(PANEL_TERMINAL, STDOUT_FILENO);
-    struct buf text;
+    struct buf text, seen; /* seen: the last that was shown */
     bool ended = false;
     int rc = ONIC_OK;
     buf_init(&text, TOP_TEXT_MAX);
+    buf_init(&seen, TOP_TEXT_MAX);
     top_watch_signals();
     while (!rc && !top_stopped && !ended) {
         buf_reset(&text);
         rc = top_look(t, &text, &ended, err);
+        if (rc)
+            break;
         shown_clean_lines(text.data, text.len);
-        if (!rc)
-            panel_show(panel, text.data);
-        if (!rc && !ended)
+        panel_show(panel, text.data);
+        buf_reset(&seen);
+        buf_append(&seen, text.data, text.len);
+        if (!ended)
             nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
     }
     panel_free(panel);
-    if (text.len && !t->json)
-        shown_write(stdout, text.data, text.len); /* the last of it stays */
+    if (seen.len)
+        shown_write(stdout, seen.data, seen.len); /* the last of it stays */
+    if (seen.len && has_page_gone(t, rc)) {
+        shown_printf(stderr, "onic top: the page at %s answers no more; its run has ended\n",
+                     t->source.place);
+        rc = ONIC_OK;
+    }
     buf_release(&text);
+    buf_release(&seen);
     return rc;
 }
 

@@ -10,6 +10,7 @@
 #include "common/base/file_kind.h"
 #include "common/http/http_get.h"
 #include "common/run/run_dir.h"
+#include "deploy/cli/run_live.h"
 #include "learner/dashboard/history.h"
 #include "learner/process/run_identity.h"
 
@@ -80,12 +81,21 @@ static void read_now(const struct top_source *s, const json_t *line, struct stat
     buf_release(&text);
 }
 
+/* What is known of the speed and the time to go was so while it lived. */
+static void say_crashed(json_t *state)
+{
+    json_object_set_new(state, "phase", json_string(TOP_CRASHED));
+    json_object_set_new(state, "eta_s", json_null());
+    json_object_set_new(state, "bottleneck", json_string(""));
+}
+
 static int state_of_run(struct top_source *s, json_t **out, struct onic_err *err)
 {
     static char line[LINEAGE_LINE_MAX];
     static struct numbers numbers;
     struct state_now now = {.phase = STATE_TRAINING};
     struct buf text;
+    bool live = run_is_live(s->place); /* before its last line is read, which may be its end */
     if (!run_identity_last_line(s->place, line) ||
         !history_line(line, strlen(line), &numbers, &now.wall_s))
         return err_set(err, ONIC_ENOTFOUND,
@@ -99,6 +109,8 @@ static int state_of_run(struct top_source *s, json_t **out, struct onic_err *err
     state_json(&s->run, &now, &numbers, &s->wait, &text);
     *out = json_loadb(text.data, text.len, 0, NULL);
     buf_release(&text);
+    if (*out && !live && now.phase != STATE_ENDED)
+        say_crashed(*out);
     return *out ? ONIC_OK : err_set(err, ONIC_EDAMAGED, "%s: metrics.jsonl is damaged", s->place);
 }
 

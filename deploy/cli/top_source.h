@@ -13,6 +13,9 @@
 
 enum { TOP_PLACE_MAX = 512 };
 
+/* The phase of a run directory that nobody works in, and whose last life did not say its end. */
+#define TOP_CRASHED "crashed"
+
 struct top_source {
     char place[TOP_PLACE_MAX]; /* RUN, or HOST:PORT of a page */
     bool is_run;

@@ -338,6 +338,7 @@ static void a_port_that_is_taken_is_said_and_training_goes_on(void **state)
 
 static void the_page_ends_with_its_run(void **state)
 {
+    static struct pty watcher;
     struct scene *s = *state;
     char path[500], before[100];
     snprintf(before, sizeof before, "%s", place_of(s));
@@ -348,12 +349,23 @@ static void the_page_ends_with_its_run(void **state)
         strrchr(before, ':') + 1);
     program_start_shell(&s->b, s->dir, "tab", path);
     await_word(s->b.out, "training", SCENE_SOON_MS);
+    snprintf(path, sizeof path, "exec \"$ONIC_BUILD\"/onic top %s", before);
+    pty_start(&watcher, 40, 120, s->dir, path);
+    pty_await(&watcher, "training");
     scene_drain(&s->a);
+    assert_int_equal(pty_end(&watcher), 0);
+    pty_close(&watcher);
     assert_int_equal(program_wait(&s->b, SCENE_SOON_MS), 0);
     assert_non_null(strstr(program_text(s->b.out), "\"phase\":\"ended\",\"exit\":0"));
     scene_ledger_is_balanced(s);
     assert_int_equal(program_run(&s->b, s->dir, "top", "onic", "top run", SCENE_SOON_MS), 0);
     assert_non_null(strstr(program_text(s->b.out), "ended with 0"));
+    /* as if it had been killed */
+    program_start_shell(&s->b, s->dir, "cut", "sed -i '/\"event\":\"end\"/d' run/metrics.jsonl");
+    assert_int_equal(program_wait(&s->b, SCENE_SOON_MS), 0);
+    assert_int_equal(program_run(&s->b, s->dir, "top", "onic", "top run", SCENE_SOON_MS), 0);
+    assert_non_null(strstr(program_text(s->b.out), "hash  crashed"));
+    assert_null(strstr(program_text(s->b.out), "to go"));
 }
 
 static void an_address_that_is_none_is_refused_before_anything_is_begun(void **state)
@@ -386,10 +398,10 @@ int main(void)
         cmocka_unit_test(a_browser_shows_it_and_goes_on_hearing),
         cmocka_unit_test(a_reader_that_is_killed_costs_nothing),
         cmocka_unit_test(fifty_pages_are_open_and_training_goes_on),
+        cmocka_unit_test(a_page_that_says_something_else_is_no_page),
         cmocka_unit_test(a_port_that_is_taken_is_said_and_training_goes_on),
         cmocka_unit_test(the_page_ends_with_its_run),
         cmocka_unit_test(an_address_that_is_none_is_refused_before_anything_is_begun),
     };
     return cmocka_run_group_tests(tests, scene_setup, scene_teardown);
 }
-        cmocka_unit_test(a_page_that_says_something_else_is_no_page),
