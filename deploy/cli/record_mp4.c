@@ -38,6 +38,8 @@ struct record_mp4 {
 static void mp4_become_ffmpeg(int from, int said, const char *size, const char *rate,
                               const char *part)
 {
+    char file[PATH_MAX + 8]; /* else 12:30.mp4 is an address of a protocol, -a.mp4 an option */
+    snprintf(file, sizeof file, "file:%s", part);
     setpgid(0, 0);
     signal(SIGPIPE, SIG_DFL);
     signal(SIGINT, SIG_DFL);
@@ -50,7 +52,7 @@ static void mp4_become_ffmpeg(int from, int said, const char *size, const char *
     process_restore_limits();
     execlp("ffmpeg", "ffmpeg", "-loglevel", "error", "-f", "rawvideo", "-pixel_format", "rgb24",
            "-video_size", size, "-framerate", rate, "-i", "pipe:0", "-an", "-pix_fmt", "yuv420p",
-           "-movflags", "+faststart", "-f", "mp4", "-y", part, (char *)NULL);
+           "-movflags", "+faststart", "-f", "mp4", "-y", file, (char *)NULL);
     shown_printf(stderr, "ffmpeg cannot be executed: %s\n", strerror(errno));
     fflush(stderr);
     _exit(EXEC_FAILED);

@@ -400,7 +400,7 @@ static void fake_ffmpeg(const char *text)
     mkdir(path_of("bin"), 0777);
     FILE *f = fopen(path_of("bin/ffmpeg"), "w");
     assert_non_null(f);
-    fprintf(f, "#!/bin/sh\nfor last; do :; done\n%s\n", text);
+    fprintf(f, "#!/bin/sh\nfor last; do :; done\nlast=${last#file:}\n%s\n", text);
     fclose(f);
     assert_int_equal(chmod(path_of("bin/ffmpeg"), 0755), 0);
 }
@@ -424,6 +424,7 @@ static void ffmpeg_gets_every_picture(void **state)
     gif_read_file(&movie, path_of("a.gif"));
     snprintf(size, sizeof size, "-video_size %dx%d -framerate 6 ", movie.width, movie.height);
     assert_non_null(strstr(program_text(path_of("words")), size));
+    assert_non_null(strstr(program_text(path_of("words")), " -y file:a.mp4."));
     assert_true(movie.width % 2 == 0 && movie.height % 2 == 0);
     size_t bytes = (size_t)movie.width * (size_t)movie.height * 3;
     uint8_t *rgb = xmalloc(bytes);
