@@ -83,9 +83,9 @@ static json_t *sweep_document(const struct sweep *s)
 /* Changing it makes the same run longer, or tells more of it. */
 static bool may_change(const char *key)
 {
-    static const char *const free_keys[] = {"run.frames",  "stop.",   "metrics.",    "log.",
-                                            "checkpoint.", "replay.", "actors.",     "security.",
-                                            "llm.max_",    "llm.url", "run.restarts"};
+    static const char *const free_keys[] = {"run.frames",  "stop.",   "metrics.",     "log.",
+                                            "checkpoint.", "replay.", "actors.",      "security.",
+                                            "llm.max_",    "llm.url", "run.restarts", "dashboard."};
     for (size_t i = 0; i < sizeof free_keys / sizeof *free_keys; i++)
         if (strncmp(key, free_keys[i], strlen(free_keys[i])) == 0)
             return true;
