@@ -11,6 +11,11 @@ static const char play_keys_plain[] =
 
 enum { PLAIN_KEYS = sizeof play_keys_plain - 1, KEY_CTRL_D = 4 };
 
+static bool has_own_keys(const struct env_spec *spec)
+{
+    return spec->action_keys && spec->actions.kind == ACTION_DISCRETE;
+}
+
 int play_keys_check(const struct env_spec *spec, struct onic_err *err)
 {
     const struct action_space *a = &spec->actions;
@@ -20,17 +25,12 @@ int play_keys_check(const struct env_spec *spec, struct onic_err *err)
                        "environments whose actions are choices",
                        spec->id, a->n, a->n == 1 ? "" : "s");
     for (int part = 0; part < action_space_parts(a); part++)
-        if (!spec->action_keys && action_space_options(a, part) > PLAIN_KEYS)
+        if (!has_own_keys(spec) && action_space_options(a, part) > PLAIN_KEYS)
             return err_set(err, ONIC_ECONFIG,
                            "%s has %d choices at once, and there are %d keys for them: watch it "
                            "without --human",
                            spec->id, action_space_options(a, part), PLAIN_KEYS);
     return ONIC_OK;
-}
-
-static bool has_own_keys(const struct env_spec *spec)
-{
-    return spec->action_keys && spec->actions.kind == ACTION_DISCRETE;
 }
 
 static int key_of(const struct env_spec *spec, int option)
