@@ -35,15 +35,18 @@ bool compare_scan_number(const char *line, const char *key, double *out)
  * and counted, but for the last one of a run that is being written. */
 static bool curve_line(FILE *f, char line[CURVE_LINE_MAX], int *skipped)
 {
-    if (!fgets(line, CURVE_LINE_MAX, f))
+    size_t n = 0, bytes = 0; /* kept, and of the line: a zero byte ends no line */
+    int c = getc_unlocked(f);
+    if (c == EOF)
         return false;
-    size_t n = strlen(line); /* of a zero byte: cut there, and no whole line */
-    bool ended = n > 0 && line[n - 1] == '\n';
-    for (int c = ended ? '\n' : 0; c != '\n' && c != EOF;)
-        c = fgetc(f);
-    while (n > 0 && strchr("\r\n", line[n - 1]))
-        line[--n] = '\0';
-    if (ended && n >= 2 && line[0] == '{' && line[n - 1] == '}')
+    for (; c != '\n' && c != EOF; c = getc_unlocked(f), bytes++)
+        if (n < CURVE_LINE_MAX - 1)
+            line[n++] = (char)c;
+    bool whole = c == '\n' && n == bytes && !memchr(line, '\0', n);
+    while (n > 0 && line[n - 1] == '\r')
+        n--;
+    line[n] = '\0';
+    if (whole && n >= 2 && line[0] == '{' && line[n - 1] == '}')
         return true;
     *skipped += !feof(f);
     line[0] = '\0';

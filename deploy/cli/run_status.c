@@ -59,9 +59,9 @@ struct tail {
     int count;
 };
 
-static void take_status_line(struct tail *t, const char *text)
+static void take_status_line(struct tail *t, const char *text, size_t len)
 {
-    json_t *line = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    json_t *line = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
     if (!json_is_object(line)) {
         json_decref(line);
         return;
@@ -110,11 +110,12 @@ static int read_tail(struct run_status *s, const char *dir, struct onic_err *err
     off_t from = size > STATUS_TAIL_BYTES ? size - STATUS_TAIL_BYTES : 0;
     char *text = xmalloc(STATUS_TAIL_BYTES + 1), *rest = text, *line;
     ssize_t n = size > 0 ? pread(fd, text, STATUS_TAIL_BYTES, from) : 0;
-    text[n > 0 ? n : 0] = '\0';
+    const char *end = text + (n > 0 ? n : 0);
+    size_t len;
     if (from)
-        strsep(&rest, "\n");
-    while (rest && (line = strsep(&rest, "\n")) && rest)
-        take_status_line(&t, line);
+        run_status_next_line(&rest, end, &len);
+    while ((line = run_status_next_line(&rest, end, &len)))
+        take_status_line(&t, line, len);
     s->last = t.last;
     s->steps_per_s_1min = tail_rate(&t);
     free(text);

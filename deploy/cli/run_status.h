@@ -61,6 +61,9 @@ const char *run_state_name(enum run_state state);
 /* A number of the last line; NAN when it is not there. */
 double run_status_number(const struct run_status *s, const char *key);
 
+/* run_status_log.c: the next whole line of what lies from *at up to end, without its newline: *len
+ * bytes, zero bytes among them, and a NUL. NULL: there is no more. */
+char *run_status_next_line(char **at, const char *end, size_t *len);
 /* run_status_log.c: the newest warnings and errors of RUN/log, into s. */
 void run_status_warnings(struct run_status *s, const char *dir);
 /* run_status_lock.c: does a process hold the lock of the run? -1: that cannot be told. since: Unix

@@ -60,6 +60,17 @@ static void read_warning(struct run_status *s, const char *role, char *line)
     keep_warning(s, &w);
 }
 
+char *run_status_next_line(char **at, const char *end, size_t *len)
+{
+    char *line = *at, *stop = memchr(line, '\n', (size_t)(end - line));
+    if (!stop)
+        return NULL;
+    *stop = '\0';
+    *len = (size_t)(stop - line);
+    *at = stop + 1;
+    return line;
+}
+
 static void read_log_end(struct run_status *s, int folder, const char *name)
 {
     char role[64];
@@ -68,12 +79,13 @@ static void read_log_end(struct run_status *s, int folder, const char *name)
     char *text = xmalloc(LOG_TAIL_BYTES + 1), *rest = text, *line;
     off_t from = size > LOG_TAIL_BYTES ? size - LOG_TAIL_BYTES : 0;
     ssize_t n = size > 0 ? pread(fd, text, LOG_TAIL_BYTES, from) : 0;
-    text[n > 0 ? n : 0] = '\0';
+    const char *end = text + (n > 0 ? n : 0);
+    size_t len;
     snprintf(role, sizeof role, "%.*s", (int)(strlen(name) - strlen(".log")), name);
     shown_clean_line(role, strlen(role));
     if (from)
-        strsep(&rest, "\n"); /* begins in the middle */
-    while (rest && (line = strsep(&rest, "\n")) && rest)
+        run_status_next_line(&rest, end, &len); /* begins in the middle */
+    while ((line = run_status_next_line(&rest, end, &len)))
         read_warning(s, role, line);
     free(text);
     if (fd >= 0)

@@ -189,6 +189,26 @@ static void a_damaged_file_is_read_as_far_as_it_goes(void **state)
     json_decref(o);
 }
 
+/* As a file has them after a power cut. */
+static void zero_bytes_hide_no_later_line(void **state)
+{
+    struct scene *s = *state;
+    char path[400];
+    train_a_little(s);
+    snprintf(path, sizeof path, "%s/metrics.jsonl", s->run);
+    FILE *f = fopen(path, "a");
+    assert_non_null(f);
+    for (int i = 0; i < 512; i++)
+        fputc(0, f);
+    fputs("{}\n{\"env_steps\":1}", f);
+    fputc(0, f);
+    fputs("\n{\"time\":1,\"wall_s\":77,\"env_steps\":4321}\n", f);
+    fclose(f);
+    json_t *o = status(s);
+    assert_true(fabs(number(o, "env_steps") - 4321) < 0.5);
+    json_decref(o);
+}
+
 static void a_run_of_another_version_is_read_with_one_sentence(void **state)
 {
     struct scene *s = *state;
@@ -267,6 +287,7 @@ int main(void)
         T(a_run_is_running_then_stopped_then_crashed_then_finished),
         T(the_newest_warnings_are_shown_of_all_parts_and_formats),
         T(a_damaged_file_is_read_as_far_as_it_goes),
+        T(zero_bytes_hide_no_later_line),
         T(a_run_of_another_version_is_read_with_one_sentence),
         T(what_is_no_run_gets_one_sentence),
         T(a_run_of_another_user_is_told_as_well),

@@ -51,6 +51,24 @@ static void what_is_damaged_is_left_out_and_counted(void **state)
     compare_curve_free(&c);
 }
 
+/* As a file has them after a power cut. */
+static void a_zero_byte_damages_its_own_line_alone(void **state)
+{
+    (void)state;
+    static const char text[] = ROW(100, 1, 0.1) "\0\0\0\n" ROW(200, 2, 0.2) "{\"a\":1}\0{}\n" ROW(
+        300, 3, 0.3) "\0" ROW(400, 4, 0.4) ROW(500, 5, 0.5);
+    struct compare_curve c;
+    FILE *f = fopen(files_in("metrics.jsonl"), "w");
+    assert_non_null(f);
+    assert_int_equal(fwrite(text, 1, sizeof text - 1, f), sizeof text - 1);
+    assert_int_equal(fclose(f), 0);
+    assert_ok(compare_curve_read(&c, files_folder(), names, 2, &err));
+    assert_int_equal(c.n, 4);
+    assert_int_equal(c.skipped, 3);
+    assert_close(compare_at(&c, 3, Y), 0.5, 0, 1e-12);
+    compare_curve_free(&c);
+}
+
 static void an_endless_line_is_one_damaged_line(void **state)
 {
     (void)state;
@@ -140,6 +158,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_found_by_their_whole_names),
         cmocka_unit_test_setup_teardown(what_is_damaged_is_left_out_and_counted, files_setup,
+                                        files_teardown),
+        cmocka_unit_test_setup_teardown(a_zero_byte_damages_its_own_line_alone, files_setup,
                                         files_teardown),
         cmocka_unit_test_setup_teardown(an_endless_line_is_one_damaged_line, files_setup,
                                         files_teardown),
