@@ -37,7 +37,7 @@ struct dashboard_params {
     double stop_success, stop_wall_s;
     /* what `onic` must be told to read this run: "--env.plugin=PATH"; "" = nothing */
     char plugin[DASHBOARD_TEXT_MAX + 16], nle[DASHBOARD_TEXT_MAX + 16],
-        labels[DASHBOARD_TEXT_MAX + 16];
+        env_options[DASHBOARD_TEXT_MAX + 16], labels[DASHBOARD_TEXT_MAX + 16];
 };
 
 /* Binds and writes RUN/dashboard, which holds the address (of the port *: that of the life before,

@@ -110,7 +110,7 @@ static void ask_replay(struct dashboard *d, const struct http_request *q, const 
     char path[EPISODE_PATH_MAX];
     const char *file = http_query(q, "file"),
                *words[ASKS_ARGS_MAX + 1] = {"replay", path, "--json"};
-    const char *more[] = {how, d->p.plugin, d->p.nle, d->p.labels};
+    const char *more[] = {how, d->p.plugin, d->p.nle, d->p.env_options, d->p.labels};
     int n = 3;
     if (!file || !episodes_name_is_plain(file)) {
         refuse_query(out, "file= is no name of a kept episode");

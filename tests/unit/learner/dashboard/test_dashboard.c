@@ -10,7 +10,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/config/config.h"
 #include "common/http/http_get.h"
+#include "learner/dashboard/dashboard_options.h"
 #include "tests/onic_test.h"
 
 enum { ANSWER_MAX = 1 << 20, ANSWER_MS = 20000 };
@@ -243,9 +245,27 @@ static void a_page_that_was_bound_only_is_closed(void **state)
 
 #define WITH_PAGE(name) cmocka_unit_test_setup_teardown(name, page_setup, page_teardown)
 
+/* What `onic` must be told again to play a kept episode: what no file may make it load or read. */
+static void a_path_in_the_options_of_a_plugin_is_said_again(void **state)
+{
+    static struct config cfg;
+    static struct dashboard_params p;
+    (void)state;
+    config_defaults(&cfg);
+    snprintf(cfg.env_plugin, sizeof cfg.env_plugin, "p.so");
+    snprintf(cfg.env_options, sizeof cfg.env_options, "levels=/srv/levels;size=8");
+    dashboard_options(&p, &cfg, "run");
+    assert_string_equal(p.plugin, "--env.plugin=p.so");
+    assert_string_equal(p.env_options, "--env.options=levels=/srv/levels;size=8");
+    snprintf(cfg.env_options, sizeof cfg.env_options, "size=8"); /* the episode says it */
+    dashboard_options(&p, &cfg, "run");
+    assert_string_equal(p.env_options, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_path_in_the_options_of_a_plugin_is_said_again),
         WITH_PAGE(the_run_is_told_as_it_is),
         WITH_PAGE(curves_begin_with_earlier_lives),
         WITH_PAGE(what_is_asked_wrongly_is_refused),
