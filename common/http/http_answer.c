@@ -85,6 +85,19 @@ static bool has_body(struct MHD_Connection *c)
            MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING);
 }
 
+/* A browser says whose page made it ask. One of somebody else, also one at another port of this
+ * machine, cannot read what it gets, yet would make work of every request; it may link to the page
+ * and to numbers for machines. */
+static bool is_of_foreign_page(struct MHD_Connection *c, const struct http_route *r)
+{
+    const char *site = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Sec-Fetch-Site"),
+               *mode = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Sec-Fetch-Mode");
+    if (!site || (strcmp(site, "cross-site") != 0 && strcmp(site, "same-site") != 0))
+        return false;
+    bool linked = mode && strcmp(mode, "navigate") == 0;
+    return !linked || !(strcmp(r->path, "/") == 0 || r->any_host);
+}
+
 static enum MHD_Result answer_whole(struct http_plane *h, struct MHD_Connection *c, const char *url,
                                     bool head)
 {
@@ -95,6 +108,9 @@ static enum MHD_Result answer_whole(struct http_plane *h, struct MHD_Connection 
         return refuse_host(h, c, host);
     if (!r)
         return send_sentence(h, c, MHD_HTTP_NOT_FOUND, "There is nothing here; the page is at /");
+    if (is_of_foreign_page(c, r))
+        return send_sentence(h, c, MHD_HTTP_FORBIDDEN,
+                             "A page of another site asked for this; open it in a tab of its own");
     if (!r->stream)
         return answer_route(h, c, r, url);
     if (head)

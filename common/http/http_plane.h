@@ -14,7 +14,8 @@
  * HTTP_UNREAD_MAX bytes of it may be unread; a stream whose reader is slow skips to the newest
  * event, so that somebody who does not read costs at most one. A name in the header Host must be
  * known (http_host.h): a page of somebody else, whose name was made to point at this address, would
- * read everything otherwise. */
+ * read everything otherwise. What a page of somebody else asks for (Sec-Fetch-Site) is refused, but
+ * for a link to / or to an any_host route. */
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -203,6 +203,34 @@ static void a_name_that_is_not_known_is_refused_with_the_option(void **state)
     assert_int_equal(status_of(ask(s, "GET / HTTP/1.1\r\nHost: gpu7:80\r\n" CLOSE)), 200);
 }
 
+static int status_from(const struct site *s, const char *path, const char *site, const char *mode)
+{
+    char request[300];
+    snprintf(request, sizeof request,
+             "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nSec-Fetch-Site: %s\r\nSec-Fetch-Mode: "
+             "%s\r\n" CLOSE,
+             path, site, mode);
+    return status_of(ask(s, request));
+}
+
+static void a_page_of_another_site_makes_no_work(void **state)
+{
+    struct site *s = *state;
+    static const char *const foreign[] = {"cross-site", "same-site"};
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(status_from(s, "/", foreign[i], "no-cors"), 403);
+        assert_int_equal(status_from(s, "/much", foreign[i], "no-cors"), 403);
+        assert_int_equal(status_from(s, "/much", foreign[i], "navigate"), 403);
+        assert_int_equal(status_from(s, "/events", foreign[i], "cors"), 403);
+        assert_int_equal(status_from(s, "/metrics", foreign[i], "no-cors"), 403);
+        assert_int_equal(atomic_load(&s->asked), 2 * (int)i);
+        assert_int_equal(status_from(s, "/", foreign[i], "navigate"), 200);
+        assert_int_equal(status_from(s, "/metrics", foreign[i], "navigate"), 200);
+    }
+    assert_int_equal(status_from(s, "/", "same-origin", "cors"), 200);
+    assert_int_equal(status_from(s, "/", "none", "navigate"), 200);
+}
+
 static void beyond_loopback_numbers_for_machines_ask_for_no_name(void **state)
 {
     struct site s = {.publishing = false};
@@ -405,6 +433,7 @@ int main(void)
         ON_A_SITE(head_has_no_body),
         ON_A_SITE(nothing_can_be_changed),
         ON_A_SITE(a_name_that_is_not_known_is_refused_with_the_option),
+        ON_A_SITE(a_page_of_another_site_makes_no_work),
         cmocka_unit_test(beyond_loopback_numbers_for_machines_ask_for_no_name),
         ON_A_SITE(an_address_is_refused_with_a_sentence),
         ON_A_SITE(a_request_has_a_size),
