@@ -22,7 +22,16 @@
 #include "common/base/shown.h"
 #include "common/base/xmalloc.h"
 
-enum { KEY_MAX = 4096, WAITING_MAX = 4, SAID_MAX = 4096, PRIORITY = 10, AGAIN_MS = 5000 };
+enum {
+    KEY_MAX = 4096,
+    WAITING_MAX = 4,
+    SAID_MAX = 4096,
+    FILE_MAX = HTTP_BODY_MAX + 1, /* one more than is taken shows that it is too long */
+    PRIORITY = 10,
+    AGAIN_MS = 5000
+};
+
+static const char TOO_LONG[] = "it is too long to be shown here";
 
 /* A document, or one that is wanted. */
 struct ask {
@@ -131,11 +140,11 @@ void asks_answer(struct asks *a, const char *const *words, int64_t fresh_ms, str
 
 /* --- the process ----------------------------------------------------------------------------- */
 
-/* What a supervisor gave the learner is the learner's. */
-static bool is_of_supervisor(const char *variable)
+/* What a supervisor gave the learner is the learner's; a sentence is wanted, not a line of JSON. */
+static bool is_not_for_asks(const char *variable)
 {
     static const char *const not_passed[] = {
-        "ONIC_PULSE=", "ONIC_PANEL=", "ONIC_STDERR=", "ONIC_TRACE="};
+        "ONIC_PULSE=", "ONIC_PANEL=", "ONIC_STDERR=", "ONIC_TRACE=", "ONIC_LOG_FORMAT="};
     for (size_t i = 0; i < sizeof not_passed / sizeof *not_passed; i++)
         if (strncmp(variable, not_passed[i], strlen(not_passed[i])) == 0)
             return true;
@@ -144,14 +153,26 @@ static bool is_of_supervisor(const char *variable)
 
 static char **environment_for_asks(void)
 {
+    static char text_log[] = "ONIC_LOG_FORMAT=text";
     int n = 0, kept = 0;
     while (environ[n])
         n++;
-    char **out = xcalloc((size_t)n + 1, sizeof *out);
+    char **out = xcalloc((size_t)n + 2, sizeof *out);
+    out[kept++] = text_log;
     for (int i = 0; i < n; i++)
-        if (!is_of_supervisor(environ[i]))
+        if (!is_not_for_asks(environ[i]))
             out[kept++] = environ[i];
     return out;
+}
+
+/* Its files lie in memory: none may outgrow what is taken of them, however fast it writes. */
+static void bound_files(pid_t pid)
+{
+    struct rlimit limit;
+    if (prlimit(pid, RLIMIT_FSIZE, NULL, &limit) != 0 || limit.rlim_cur <= FILE_MAX)
+        return;
+    limit.rlim_cur = FILE_MAX;
+    prlimit(pid, RLIMIT_FSIZE, &limit, NULL);
 }
 
 static int spawn_onic(struct asks *a, char **argv, struct onic_err *err)
@@ -181,6 +202,7 @@ static int spawn_onic(struct asks *a, char **argv, struct onic_err *err)
     if (why)
         return err_set(err, ONIC_EIO, "%s cannot be started: %s", program, strerror(why));
     setpriority(PRIO_PROCESS, (id_t)a->pid, PRIORITY);
+    bound_files(a->pid);
     return ONIC_OK;
 }
 
@@ -209,14 +231,23 @@ static void ask_begin(struct asks *a, struct ask *k)
     close(a->said);
 }
 
+static size_t size_of(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 ? (size_t)st.st_size : 0;
+}
+
+/* Its last max bytes. */
 static void asks_read_file(int fd, size_t max, struct buf *out)
 {
     char chunk[1 << 14];
-    for (off_t at = 0; (size_t)at < max;) {
-        ssize_t n = pread(fd, chunk, sizeof chunk, at);
+    size_t end = size_of(fd), at = end > max ? end - max : 0;
+    while (at < end) {
+        size_t want = end - at < sizeof chunk ? end - at : sizeof chunk;
+        ssize_t n = pread(fd, chunk, want, (off_t)at);
         if (n <= 0 || buf_append(out, chunk, (size_t)n) != ONIC_OK)
             break;
-        at += n;
+        at += (size_t)n;
     }
 }
 
@@ -240,9 +271,12 @@ static void ask_end(struct asks *a, bool well)
     struct ask *k = a->now;
     struct buf text;
     buf_init(&text, HTTP_BODY_MAX);
-    if (well)
+    bool too_long = size_of(a->out) > HTTP_BODY_MAX;
+    if (well && !too_long)
         asks_read_file(a->out, HTTP_BODY_MAX, &text);
-    if (well && text.len && !text.overflow)
+    if (too_long)
+        keep_error(a, k, TOO_LONG);
+    else if (well && text.len && !text.overflow)
         keep_body(a, k, &text);
     else
         keep_sentence(a, k);
@@ -251,12 +285,6 @@ static void ask_end(struct asks *a, bool well)
     close(a->said);
     a->pid = 0;
     a->now = NULL;
-}
-
-static size_t size_of(int fd)
-{
-    struct stat st;
-    return fstat(fd, &st) == 0 ? (size_t)st.st_size : 0;
 }
 
 static void ask_kill(struct asks *a)
@@ -276,7 +304,7 @@ static void asks_look_at_process(struct asks *a)
     } else if (clock_ms() - a->begun_ms > ASKS_TIMEOUT_MS || size_of(a->out) > HTTP_BODY_MAX) {
         ask_kill(a);
         keep_error(a, a->now,
-                   size_of(a->out) > HTTP_BODY_MAX ? "it is too long to be shown here"
+                   size_of(a->out) > HTTP_BODY_MAX ? TOO_LONG
                                                    : "it took longer than three minutes");
         close(a->out);
         close(a->said);
