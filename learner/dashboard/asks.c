@@ -83,14 +83,20 @@ static void keep_error(struct asks *a, struct ask *k, const char *sentence)
     k->failed = true;
 }
 
-/* The place of a key; the one that was used longest ago where it is new. NULL: all are wanted. */
-static struct ask *find_place(struct asks *a, const char *key, size_t len)
+static struct ask *find_kept(struct asks *a, const char *key, size_t len)
+{
+    for (int i = 0; i < ASKS_KEPT; i++)
+        if (a->kept[i].key_len == len && memcmp(a->kept[i].key, key, len) == 0)
+            return &a->kept[i];
+    return NULL;
+}
+
+/* The place that was used longest ago becomes that of a new key: WAITING_MAX leaves some. */
+static struct ask *take_place(struct asks *a, const char *key, size_t len)
 {
     struct ask *oldest = NULL;
     for (int i = 0; i < ASKS_KEPT; i++) {
         struct ask *k = &a->kept[i];
-        if (k->key_len == len && memcmp(k->key, key, len) == 0)
-            return k;
         if (!k->wanted && (!oldest || k->used_ms < oldest->used_ms))
             oldest = k;
     }
@@ -121,8 +127,11 @@ void asks_answer(struct asks *a, const char *const *words, int64_t fresh_ms, str
         len += n;
     }
     out->type = "application/json";
-    struct ask *k = find_place(a, key, len);
-    if (!k || (!k->wanted && waiting(a) >= WAITING_MAX && !k->body)) {
+    struct ask *k = find_kept(a, key, len);
+    bool full = waiting(a) >= WAITING_MAX && !(k && (k->wanted || k->body));
+    if (!k && !full) /* before that nothing is thrown away */
+        k = take_place(a, key, len);
+    if (!k || full) {
         out->status = 503;
         buf_puts(&out->body, "{\"error\":\"too much is asked at once; try again\"}");
         return;

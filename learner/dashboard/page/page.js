@@ -8,19 +8,23 @@ const once = new URLSearchParams(location.search).has("snapshot");
 
 async function get(path) {
   const answer = await fetch(path);
-  if (!answer.ok && answer.status !== 400) throw new Error("HTTP " + answer.status);
-  return answer.json();
+  if (!answer.ok && answer.status !== 400 && answer.status !== 503) throw new Error("HTTP " + answer.status);
+  const doc = await answer.json();
+  if (answer.status === 503) doc.busy = true; /* its error says so; another time it is answered */
+  return doc;
 }
 
 /* Some documents take the front end a moment. */
 async function getWhenReady(path) {
   for (let i = 0; i < 620; i++) {
     const doc = await get(path);
-    if (!doc.pending) return doc;
+    if (!doc.pending && !doc.busy) return doc;
     await new Promise(r => setTimeout(r, 300));
   }
   return { error: "it took too long" };
 }
+
+const noAnswer = e => ({ error: "the run does not answer: " + e.message });
 
 /* --- now ------------------------------------------------------------------------------------------ */
 
@@ -186,7 +190,7 @@ async function choose(file, button) {
   chosen = file;
   for (const b of $("episodes").querySelectorAll(".list button")) b.setAttribute("aria-selected", b === button);
   note.textContent = "playing it again";
-  const doc = await getWhenReady("/api/episode?file=" + encodeURIComponent(file));
+  const doc = await getWhenReady("/api/episode?file=" + encodeURIComponent(file)).catch(noAnswer);
   if (file !== chosen) return;
   note.textContent = doc.error || doc.reward_model + ": paid " + short(doc.paid_ext) + " for the environment's reward and " + short(doc.paid_int) + " for captions; " + doc.end + " after " + whole(doc.steps) + " steps";
   $("episodes").querySelector(".stage").hidden = !!doc.error;
@@ -246,7 +250,7 @@ function drawTrack() {
 async function why(t) {
   const file = episode.file, list = $("why");
   list.replaceChildren(make("dt", "why"), make("dd", "asking"));
-  const doc = await getWhenReady("/api/why?file=" + encodeURIComponent(file) + "&t=" + t);
+  const doc = await getWhenReady("/api/why?file=" + encodeURIComponent(file) + "&t=" + t).catch(noAnswer);
   if (!episode || episode.file !== file || frame !== t) return;
   const rows = doc.error ? [["why", doc.error]] : [
     ["environment", "paid " + short(doc.ext) + " for a reward of " + short(doc.reward) + " (coefficient " + short(doc.coef_ext) + ")"],

@@ -20,6 +20,8 @@ static const char script[] =
     "1;;\n"
     "format) printf '{\"format\":\"%s\"}' \"$ONIC_LOG_FORMAT\";;\n"
     "limit) while [ \"$(ulimit -f)\" = unlimited ]; do sleep 0.01; done; printf '{\"ok\":1}';;\n"
+    "hold*) while [ ! -e \"${0%/*}/go\" ]; do sleep 0.01; done; printf '{}';;\n"
+    "quick*) printf '{}';;\n"
     "endless) head -c 20000000 /dev/zero;;\n"
     "esac\n";
 
@@ -113,6 +115,38 @@ static void what_it_writes_is_bounded(void **state)
     assert_answer("endless", "{\"error\":\"it is too long to be shown here\"}");
 }
 
+static int status_now(const char *word)
+{
+    struct asked q = {.word = word};
+    ask_once(&q);
+    buf_release(&q.text);
+    return q.status;
+}
+
+/* ...and costs no document that is kept. */
+static void who_asks_too_much_is_refused(void **state)
+{
+    char word[20];
+    (void)state;
+    for (int i = 0; i < ASKS_KEPT; i++) {
+        snprintf(word, sizeof word, "quick%d", i);
+        assert_answer(word, "{}");
+    }
+    for (int i = 0; i < 4; i++) {
+        snprintf(word, sizeof word, "hold%d", i);
+        assert_int_equal(status_now(word), 202);
+    }
+    for (int i = 0; i < ASKS_KEPT; i++) {
+        snprintf(word, sizeof word, "other%d", i);
+        assert_int_equal(status_now(word), 503);
+    }
+    assert_int_equal(status_now("hold0"), 202);
+    for (int i = 4; i < ASKS_KEPT; i++) {
+        snprintf(word, sizeof word, "quick%d", i);
+        assert_int_equal(status_now(word), 200);
+    }
+}
+
 /* --- beside the script ----------------------------------------------------------------------- */
 
 static void write_script(const char *dir)
@@ -148,6 +182,7 @@ int main(int argc, char **argv)
         WITH_ASKS(the_last_line_is_its_reason_however_much_it_says),
         WITH_ASKS(it_says_sentences_whatever_the_learner_logs),
         WITH_ASKS(what_it_writes_is_bounded),
+        WITH_ASKS(who_asks_too_much_is_refused),
     };
     return argc < 2 ? run_copy() : cmocka_run_group_tests(tests, NULL, NULL);
 }
