@@ -41,7 +41,6 @@ struct MHD_Response *http_body_response(struct http_plane *h, struct buf *b, con
     struct counted *c = xmalloc(sizeof *c);
     *c = (struct counted){.plane = h, .data = xmalloc(b->len + 1), .len = b->len};
     memcpy(c->data, b->data, b->len);
-    buf_release(b);
     atomic_fetch_add(&h->unread, c->len);
     struct MHD_Response *r =
         MHD_create_response_from_buffer_with_free_callback_cls(c->len, c->data, body_sent, c);
@@ -50,16 +49,15 @@ struct MHD_Response *http_body_response(struct http_plane *h, struct buf *b, con
         return NULL;
     }
     http_body_headers(r, type, NULL);
+    buf_release(b);
     return r;
 }
 
 struct http_body *http_body_create(struct http_plane *h, const char *type, struct buf *b)
 {
     struct MHD_Response *r = http_body_response(h, b, type);
-    if (!r) {
-        buf_release(b);
+    if (!r)
         return NULL;
-    }
     struct http_body *body = xmalloc(sizeof *body);
     body->response = r;
     return body;

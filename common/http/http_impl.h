@@ -75,7 +75,7 @@ void http_event_release(struct http_event *e);  /* NULL is allowed */
 
 /* http_body.c. What every answer says of itself; csp NULL: nothing may be loaded. */
 void http_body_headers(struct MHD_Response *r, const char *type, const char *csp);
-/* Takes the bytes; NULL where too much is unread. */
+/* Takes the bytes; NULL, and they are left, where too much is unread. */
 struct MHD_Response *http_body_response(struct http_plane *h, struct buf *b, const char *type);
 
 #endif /* ONIC_COMMON_HTTP_HTTP_IMPL_H */

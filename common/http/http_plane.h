@@ -89,9 +89,10 @@ const char *http_plane_url(const struct http_plane *h); /* "http://127.0.0.1:808
 int http_plane_port(const struct http_plane *h);
 bool http_plane_exposed(const struct http_plane *h); /* other machines may reach it */
 
-/* A body that many are sent, also while its owner has another by then. b is taken and emptied. The
- * first form may be called by any thread between create and free; csp as the header has it, NULL:
- * nothing may be loaded. */
+/* A body that many are sent, also while its owner has another by then. b is taken and emptied, but
+ * left as it is where what is kept or unread would be more than HTTP_UNREAD_MAX: NULL.
+ * The first form may be called by any thread between create and free; csp as the header has it,
+ * NULL: nothing may be loaded. */
 struct http_body *http_body_create(struct http_plane *h, const char *type, struct buf *b);
 struct http_body *http_body_static(const void *data, size_t len, const char *type, const char *csp);
 void http_body_free(struct http_body *b); /* NULL is allowed */

@@ -61,15 +61,36 @@ struct asks *asks_create(struct http_plane *plane)
 
 /* --- documents ------------------------------------------------------------------------------- */
 
+/* Of those that are kept, the document that was used longest ago. False: none is. */
+static bool drop_oldest(struct asks *a)
+{
+    struct ask *oldest = NULL;
+    for (int i = 0; i < ASKS_KEPT; i++) {
+        struct ask *k = &a->kept[i];
+        if (k->body && (!oldest || k->used_ms < oldest->used_ms))
+            oldest = k;
+    }
+    if (!oldest)
+        return false;
+    http_body_free(oldest->body);
+    oldest->body = NULL;
+    return true;
+}
+
+/* Kept documents count as unread: they make room, else nothing would ever be answered again. */
 static void keep_body(struct asks *a, struct ask *k, struct buf *text)
 {
-    struct http_body *body = http_body_create(a->plane, "application/json", text);
-    if (body) { /* else too much is unread: the old one stays */
-        http_body_free(k->body);
-        k->body = body;
-    }
+    static const char no_room[] = "{\"error\":\"too many others do not read what they asked for\"}";
+    static const char type[] = "application/json";
+    struct http_body *body;
+    do
+        body = http_body_create(a->plane, type, text);
+    while (!body && drop_oldest(a));
+    k->failed = !body;
+    http_body_free(k->body);
+    k->body = body ? body : http_body_static(no_room, sizeof no_room - 1, type, NULL);
     k->made_ms = clock_ms();
-    k->wanted = k->failed = false;
+    k->wanted = false;
 }
 
 static void keep_error(struct asks *a, struct ask *k, const char *sentence)
@@ -80,6 +101,7 @@ static void keep_error(struct asks *a, struct ask *k, const char *sentence)
     buf_json_string(&b, sentence, strlen(sentence));
     buf_puts(&b, "}");
     keep_body(a, k, &b);
+    buf_release(&b);
     k->failed = true;
 }
 

@@ -22,6 +22,7 @@ static const char script[] =
     "limit) while [ \"$(ulimit -f)\" = unlimited ]; do sleep 0.01; done; printf '{\"ok\":1}';;\n"
     "hold*) while [ ! -e \"${0%/*}/go\" ]; do sleep 0.01; done; printf '{}';;\n"
     "quick*) printf '{}';;\n"
+    "big*) printf '{\"x\":\"'; head -c 15000000 /dev/zero | tr '\\0' 'x'; printf '\"}';;\n"
     "endless) head -c 20000000 /dev/zero;;\n"
     "esac\n";
 
@@ -147,6 +148,21 @@ static void who_asks_too_much_is_refused(void **state)
     }
 }
 
+/* Five of 15 MB are more than HTTP_UNREAD_MAX. */
+static void a_document_makes_room_for_the_next(void **state)
+{
+    static const char *const word[] = {"big0", "big1", "big2", "big3", "big4"};
+    (void)state;
+    for (size_t i = 0; i < sizeof word / sizeof *word; i++) {
+        struct asked q = {.word = word[i]};
+        assert_true(wait_until(is_answered, &q, SOON_MS));
+        assert_int_equal(q.text.len, 15000000 + 8);
+        buf_release(&q.text);
+    }
+    assert_int_equal(status_now("big3"), 200);
+    assert_int_equal(status_now("big0"), 202);
+}
+
 /* --- beside the script ----------------------------------------------------------------------- */
 
 static void write_script(const char *dir)
@@ -183,6 +199,7 @@ int main(int argc, char **argv)
         WITH_ASKS(it_says_sentences_whatever_the_learner_logs),
         WITH_ASKS(what_it_writes_is_bounded),
         WITH_ASKS(who_asks_too_much_is_refused),
+        WITH_ASKS(a_document_makes_room_for_the_next),
     };
     return argc < 2 ? run_copy() : cmocka_run_group_tests(tests, NULL, NULL);
 }
