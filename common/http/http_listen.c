@@ -34,8 +34,8 @@ static int port_of(int fd)
                                    : ntohs(((struct sockaddr_in *)(void *)&a)->sin_port);
 }
 
-/* -1 with errno. */
-static int bind_numeric(const char *host, const char *port)
+/* -1 with errno. v6_only: an address of IPv6 takes no connections of IPv4. */
+static int bind_numeric(const char *host, const char *port, int v6_only)
 {
     struct addrinfo want = {.ai_socktype = SOCK_STREAM,
                             .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE};
@@ -49,7 +49,7 @@ static int bind_numeric(const char *host, const char *port)
     if (fd >= 0) {
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
         if (a->ai_family == AF_INET6)
-            setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+            setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof v6_only);
         if (bind(fd, a->ai_addr, a->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
             int why = errno;
             close(fd);
@@ -59,6 +59,15 @@ static int bind_numeric(const char *host, const char *port)
     }
     freeaddrinfo(a);
     return fd;
+}
+
+/* "*": both families at one port, or IPv4 alone where IPv6 is switched off. */
+static int bind_host(const char *host, const char *port)
+{
+    if (strcmp(host, "*") != 0)
+        return bind_numeric(host, port, 1);
+    int fd = bind_numeric("::", port, 0);
+    return fd >= 0 || errno == EADDRINUSE ? fd : bind_numeric("0.0.0.0", port, 1);
 }
 
 static int say_bind(const char *option, const char *listen, int why, struct onic_err *err)
@@ -82,9 +91,9 @@ static int http_listen_bind(struct http_listen *l, const struct sock_endpoints *
         bool free_port = strcmp(port, "*") == 0;
         if (free_port)
             snprintf(port, sizeof port, "%d", l->count ? l->port : port_first);
-        int fd = bind_numeric(host, port);
+        int fd = bind_host(host, port);
         if (fd < 0 && free_port && !l->count && port_first)
-            fd = bind_numeric(host, "0");
+            fd = bind_host(host, "0");
         if (fd < 0)
             return say_bind(option, listen, errno, err);
         l->fd[l->count++] = fd;
@@ -113,7 +122,7 @@ static void name_host(struct http_listen *l, const struct sock_endpoints *e)
 {
     char port[PORT_TEXT];
     split_endpoint(e->at[0].text, l->host, port);
-    if (strcmp(l->host, "0.0.0.0") == 0)
+    if (strcmp(l->host, "0.0.0.0") == 0 || strcmp(l->host, "*") == 0)
         snprintf(l->host, sizeof l->host, "127.0.0.1");
     if (strcmp(l->host, "::") == 0)
         snprintf(l->host, sizeof l->host, "::1");

@@ -250,6 +250,22 @@ static void beyond_loopback_numbers_for_machines_ask_for_no_name(void **state)
     http_plane_free(s.plane);
 }
 
+static void a_star_is_every_address(void **state)
+{
+    struct site s = {.publishing = false};
+    (void)state;
+    struct http_plane_params p = {.listen = "*:*", .option = "--dashboard.listen"};
+    assert_err(http_plane_create(&s.plane, &p, &err), ONIC_ECONFIG, "security.allow_insecure=true");
+    p.allow_exposed = true;
+    assert_ok(http_plane_create(&s.plane, &p, &err));
+    http_plane_route(s.plane, &(struct http_route){.path = "/", .answer = say_hello, .ctx = &s});
+    assert_ok(http_plane_start(s.plane, &err));
+    assert_true(http_plane_exposed(s.plane));
+    assert_non_null(strstr(http_plane_url(s.plane), "http://127.0.0.1:"));
+    assert_int_equal(status_of(ask(&s, "GET / HTTP/1.1\r\nHost: localhost\r\n" CLOSE)), 200);
+    http_plane_free(s.plane);
+}
+
 static void an_address_is_refused_with_a_sentence(void **state)
 {
     struct site *s = *state;
@@ -435,6 +451,7 @@ int main(void)
         ON_A_SITE(a_name_that_is_not_known_is_refused_with_the_option),
         ON_A_SITE(a_page_of_another_site_makes_no_work),
         cmocka_unit_test(beyond_loopback_numbers_for_machines_ask_for_no_name),
+        cmocka_unit_test(a_star_is_every_address),
         ON_A_SITE(an_address_is_refused_with_a_sentence),
         ON_A_SITE(a_request_has_a_size),
         ON_A_SITE(more_connections_than_allowed_are_cut),
