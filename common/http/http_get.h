@@ -7,8 +7,8 @@
 #include "common/base/buf.h"
 #include "common/base/err.h"
 
-/* address: HOST:PORT or http://HOST:PORT[/]; option: how a sentence calls it. Appends the body to
- * out, up to what it may hold; *status: of HTTP. Gives up after timeout_ms without a byte.
+/* address: HOST:PORT or http://HOST:PORT[/]. Appends the body to out, up to what it may hold;
+ * *status: of HTTP. Gives up after timeout_ms without a byte.
  * ONIC_ECONFIG: no such address; ONIC_ENOTFOUND: nobody answers there; ONIC_ETIMEDOUT; ONIC_EIO:
  * what came is no whole answer. */
 int http_get(const char *address, const char *path, int timeout_ms, struct buf *out, int *status,

@@ -162,7 +162,8 @@ void prometheus_reference(struct buf *out)
         "run does not have, or what is no finite number, is left\n"
         "out. A family has at most 64 series, whatever a peer reports (`onic_series_left_out` "
         "counts the rest). Also there: `onic_build_info`, of a\n"
-        "learner `onic_run_info{env,reward_model,run_id}`, and `process_*` as every client "
+        "learner `onic_run_info{env,reward_model,labels,run_id}` (labels: wanted or none), and "
+        "`process_*` as every client "
         "library has them.\n\n"
         "| name | type | in metrics.jsonl | what |\n|---|---|---|---|\n");
     for (int i = 0; i < PROMETHEUS_ROWS; i++)

@@ -230,7 +230,7 @@ static void a_reader_that_is_killed_costs_nothing(void **state)
     json_decref(get_json(s, "/api/state", 200));
 }
 
-/* Open, and never read. */
+/* Open, and never read after the first event. */
 static void fifty_pages_are_open_and_training_goes_on(void **state)
 {
     struct scene *s = *state;
@@ -240,7 +240,7 @@ static void fifty_pages_are_open_and_training_goes_on(void **state)
     snprintf(
         line, sizeof line,
         "exec bash -c 'exec 3<>/dev/tcp/127.0.0.1/%s; printf \"GET /events HTTP/1.1\\r\\nHost: "
-        "localhost\\r\\n\\r\\n\" >&3; sleep 300'",
+        "localhost\\r\\n\\r\\n\" >&3; head -c 1500 <&3; sleep 300'",
         port);
     memset(tab, 0, sizeof tab);
     for (int i = 0; i < TABS; i++) {
@@ -248,6 +248,8 @@ static void fifty_pages_are_open_and_training_goes_on(void **state)
         snprintf(tag, sizeof tag, "tab%d", i);
         program_start_shell(&tab[i], s->dir, tag, line);
     }
+    for (int i = 0; i < TABS; i++)
+        await_word(tab[i].out, "data:", SCENE_SOON_MS);
     scene_trains_on(s);
     json_decref(get_json(s, "/api/state", 200)); /* there is room for one more */
     scene_trains_on(s);

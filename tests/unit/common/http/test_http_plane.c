@@ -436,7 +436,8 @@ static void a_plane_ends_under_its_readers(void **state)
     int fd = open_stream(s);
     assert_true(wait_until(a_stream_is_open, s, SOON_MS));
     http_plane_stop(s->plane);
-    hear(fd, text, sizeof text - 1); /* the head, then the end */
+    assert_true(hear(fd, text, sizeof text - 1) < sizeof text - 1); /* the head, then the end */
+    assert_true(is_cut(fd));
     close(fd);
 }
 
