@@ -298,7 +298,9 @@ int reward_mix_load(struct reward_mix *x, const void *data, size_t len, struct o
             name, x->type->name);
     const char *state = name + name_len + 1;
     size_t state_len = len - name_len - 1;
-    if (x->forget && x->type->traits.wants_labels)
+    bool forget = x->forget;
+    x->forget = false; /* a roll-back to a later checkpoint of this run takes its state */
+    if (forget && x->type->traits.wants_labels)
         return x->type->relearn ? x->type->relearn(x->model, state, state_len, err) : ONIC_OK;
     int rc = x->type->load(x->model, state, state_len, err);
     if (!rc && x->memo)

@@ -98,8 +98,9 @@ void reward_mix_take_stats(struct reward_mix *x, struct reward_mix_stats *out);
 /* The run holds no label: reward_mix_load passes over the state of another model that learns from
  * labels alone. */
 void reward_mix_unlabelled(struct reward_mix *x);
-/* The labels that it learned from are not trusted any more: reward_mix_load passes over the state
- * of a model that learns from labels, but for the questions that it drew, and it begins anew. */
+/* The labels that it learned from are not trusted any more: the next reward_mix_load passes over
+ * the state of a model that learns from labels, but for the questions that it drew, and it begins
+ * anew. */
 void reward_mix_forget(struct reward_mix *x);
 /* The model's state, prefixed by its name: loading the state of another model is ONIC_ECONFIG
  * naming both. */

@@ -371,6 +371,29 @@ static void the_state_of_another_model_is_refused(void **state)
     reward_mix_free(z);
 }
 
+/* Once, when a run goes on: what it learns after that is there for a roll-back. */
+static void labels_are_forgotten_at_the_next_load_only(void **state)
+{
+    (void)state;
+    struct config c = config("hash");
+    struct reward_mix *x = create(&c), *y = create(&c);
+    struct buf saved;
+    bool known;
+    buf_init(&saved, 1 << 20);
+    label(x, TEXT[1], 1.0f);
+    reward_mix_save(x, &saved);
+    reward_mix_forget(y);
+    assert_ok(reward_mix_load(y, saved.data, saved.len, &err));
+    reward_mix_caption(y, TEXT[1], 14, &known);
+    assert_false(known);
+    assert_ok(reward_mix_load(y, saved.data, saved.len, &err));
+    reward_mix_caption(y, TEXT[1], 14, &known);
+    assert_true(known);
+    buf_release(&saved);
+    reward_mix_free(x);
+    reward_mix_free(y);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -386,6 +409,7 @@ int main(void)
         cmocka_unit_test(chains_that_make_no_sense_are_refused_by_name),
         cmocka_unit_test(an_unknown_model_is_refused_with_the_known_ones),
         cmocka_unit_test(the_state_of_another_model_is_refused),
+        cmocka_unit_test(labels_are_forgotten_at_the_next_load_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
