@@ -22,7 +22,8 @@ enum {
  * larger route is there now. */
 struct connection {
     bool here;
-    bool early;              /* heard before it was told of: what is told next is its coming */
+    bool early;              /* heard before it was told of: what is told next is its coming, */
+    bool told;               /* unless that was told as the coming of the one that it replaced */
     uint64_t address, route; /* route 0: it has said nothing yet */
     uint64_t before;         /* the last route that this descriptor had before */
     bool known;
@@ -72,8 +73,12 @@ static void crowd_drop(struct sock_crowd *c, struct connection *k)
 
 void sock_crowd_leave(struct sock_crowd *c, int fd)
 {
+    if (fd < 0 || fd >= c->end || !c->at[fd].here)
+        return;
     /* an early one has not even come yet: it is the one before that has left */
-    if (fd >= 0 && fd < c->end && c->at[fd].here && !c->at[fd].early)
+    if (c->at[fd].early)
+        c->at[fd].told = false;
+    else
         crowd_drop(c, &c->at[fd]);
 }
 
@@ -155,7 +160,7 @@ void sock_crowd_come(struct sock_crowd *c, int fd, uint64_t address, int64_t now
     struct connection *k = &c->at[fd];
     if (!k->here || !k->early)
         crowd_begin(c, k, now_ms);
-    k->early = false;
+    k->early = k->told = false;
     k->address = address;
     make_room(c, address, now_ms);
 }
@@ -186,6 +191,18 @@ static bool route_is_newer(uint64_t route, uint64_t than)
     return (int32_t)((uint32_t)route - (uint32_t)than) > 0;
 }
 
+/* Heard, and what is there is another one's; that may be no more than a route that came late and
+ * was taken for its own. */
+static void crowd_begin_early(struct sock_crowd *c, struct connection *k)
+{
+    bool told = k->here && (!k->early || k->told);
+    uint64_t address = told ? k->address : 0;
+    crowd_begin(c, k, NOT_YET);
+    k->early = true;
+    k->told = told;
+    k->address = address;
+}
+
 /* The connection that this is a name of; NULL: it is not there any more. */
 static struct connection *crowd_find(struct sock_crowd *c, struct sock_crowd_name n)
 {
@@ -197,10 +214,8 @@ static struct connection *crowd_find(struct sock_crowd *c, struct sock_crowd_nam
         return k;
     if (!route_is_newer(n.route, k->route ? k->route : k->before))
         return NULL;
-    if (!k->here || k->route) {
-        crowd_begin(c, k, NOT_YET);
-        k->early = true;
-    }
+    if (!k->here || k->route)
+        crowd_begin_early(c, k);
     k->route = n.route;
     return k;
 }
@@ -280,10 +295,16 @@ static enum sock_crowd_why crowd_judge(const struct sock_crowd *c, struct connec
     return !k->known && now_ms - k->since_ms >= c->rules.stranger_ms ? CROWD_SILENT : CROWD_STAYS;
 }
 
-/* Perhaps its number is no connection's of this socket by now: it is not touched. */
-static bool was_never_told(const struct connection *k, int64_t now_ms)
+/* Perhaps its number is no connection's of this socket by now: it is not touched. But one that was
+ * told to come, and of which nobody told that it left, is there. */
+static bool was_never_told(struct connection *k, int64_t now_ms)
 {
-    return k->early && now_ms - k->since_ms >= EARLY_MS;
+    if (!k->early || now_ms - k->since_ms < EARLY_MS)
+        return false;
+    if (!k->told)
+        return true;
+    k->early = k->told = false;
+    return false;
 }
 
 void sock_crowd_check(struct sock_crowd *c, int64_t now_ms, const struct sock_crowd_hands *h)

@@ -205,6 +205,12 @@ static void a_number_that_is_used_again_keeps_who_has_it(void **state)
     check(&w, 5000);
     assert_int_equal(w.cuts, 0);
     assert_int_equal(sock_crowd_count(w.c), 1);
+    check(&w, 10001); /* its coming was told already, and nothing more is */
+    assert_int_equal(w.cuts, 0);
+    assert_int_equal(sock_crowd_count(w.c), 1);
+    w.look[5].received = 7000;
+    check(&w, 10002);
+    assert_int_equal(w.cut[5], CROWD_ENDLESS);
     sock_crowd_free(w.c);
 }
 
