@@ -2,6 +2,7 @@
 /* sock_crowd.c - see sock_crowd.h. */
 #include "common/wire/frame/sock_crowd.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -82,6 +83,12 @@ void sock_crowd_leave(struct sock_crowd *c, int fd)
         crowd_drop(c, &c->at[fd]);
 }
 
+/* Who was not looked at yet has just come. */
+static int64_t crowd_time(int64_t ms)
+{
+    return ms == NOT_YET ? INT64_MAX : ms;
+}
+
 /* Strangers of one address, or of all (any), and the oldest of them. */
 static int crowd_strangers(struct sock_crowd *c, uint64_t address, bool any,
                            struct connection **oldest)
@@ -93,7 +100,7 @@ static int crowd_strangers(struct sock_crowd *c, uint64_t address, bool any,
         if (!k->here || k->known || k->going || !(any || k->address == address))
             continue;
         n++;
-        if (!*oldest || k->since_ms < (*oldest)->since_ms)
+        if (!*oldest || crowd_time(k->since_ms) < crowd_time((*oldest)->since_ms))
             *oldest = k;
     }
     return n;
@@ -108,7 +115,8 @@ static bool crowd_is_full(struct sock_crowd *c, int64_t now_ms, struct connectio
     for (int i = 0; i < c->end; i++) {
         struct connection *k = &c->at[i];
         n += k->here && !k->going;
-        if (k->here && !k->going && k->known && now_ms - k->received_ms >= QUIET_MS &&
+        if (k->here && !k->going && k->known && k->received_ms != NOT_YET &&
+            now_ms - k->received_ms >= QUIET_MS &&
             (!*quietest || k->received_ms < (*quietest)->received_ms))
             *quietest = k;
     }

@@ -350,6 +350,37 @@ static void how_long_nothing_came_or_was_fetched_is_known(void **state)
     sock_crowd_free(w.c);
 }
 
+/* Heard before it was told of, and not looked at yet: it is neither silent for long nor old. */
+static void who_has_just_come_makes_no_room(void **state)
+{
+    struct sock_crowd_rules r = {.strangers_max = 8,
+                                 .strangers_each = 8,
+                                 .all_max = 1,
+                                 .stranger_ms = 1000,
+                                 .stranger_bytes = 5000};
+    struct world known = {.c = sock_crowd_create(&r)}, strangers = world();
+    (void)state;
+    sock_crowd_hear(known.c, name(5), 1);
+    sock_crowd_know(known.c, name(5), 100);
+    sock_crowd_come(known.c, 6, THERE, 100000);
+    sock_crowd_come(known.c, 5, HERE, 100001);
+    check(&known, 100002);
+    assert_int_equal(known.cut[5], CROWD_STAYS);
+    assert_int_equal(known.cut[6], CROWD_TOO_MANY);
+    sock_crowd_free(known.c);
+
+    for (int fd = 10; fd < 17; fd++)
+        sock_crowd_come(strangers.c, fd, (uint64_t)fd, fd);
+    sock_crowd_hear(strangers.c, name(5), 1);
+    sock_crowd_come(strangers.c, 17, 17, 17); /* one too many */
+    sock_crowd_come(strangers.c, 5, 5, 18);
+    check(&strangers, 19);
+    assert_int_equal(strangers.cut[5], CROWD_STAYS);
+    assert_int_equal(strangers.cut[10], CROWD_TOO_MANY);
+    assert_int_equal(strangers.cuts, 1);
+    sock_crowd_free(strangers.c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -365,6 +396,7 @@ int main(void)
         cmocka_unit_test(who_is_never_told_of_is_left_alone),
         cmocka_unit_test(routes_are_ordered_as_their_connections),
         cmocka_unit_test(there_are_only_so_many_in_all),
+        cmocka_unit_test(who_has_just_come_makes_no_room),
         cmocka_unit_test(how_long_nothing_came_or_was_fetched_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
