@@ -174,6 +174,22 @@ static void send_line(const struct buf *line)
     }
 }
 
+/* The line is full, in the middle of a text as a rule. It is not cut in the middle of what stands
+ * for one character of it. */
+static void log_cut_line(struct buf *line)
+{
+    size_t n = line->len < line->max - 2 ? line->len : line->max - 2;
+    for (size_t i = 1; i < 6 && i <= n; i++) /* \u001b */
+        if (line->data[n - i] == '\\') {
+            n -= i;
+            break;
+        }
+    while (n > 0 && (line->data[n - 1] == '\\' || line->data[n - 1] & 0x80))
+        n--;
+    line->len = n;
+    buf_append(line, "\"\n", 2);
+}
+
 void log_format(struct buf *line, const char *word, const char *msg, const struct log_kv *kvs)
 {
     char stamp[LOG_LINE_STAMP + 1];
@@ -183,7 +199,8 @@ void log_format(struct buf *line, const char *word, const char *msg, const struc
     for (const struct log_kv *v = kvs; v->key; v++)
         log_put_value(line, v);
     shown_clean_line(line->data, line->len);
-    buf_append(line, "\n", 1);
+    if (buf_append(line, "\n", 1))
+        log_cut_line(line);
 }
 
 void log_write(enum log_level level, const char *msg, const struct log_kv *kvs)

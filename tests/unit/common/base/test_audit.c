@@ -89,6 +89,27 @@ static void what_a_peer_says_stays_in_its_line(void **state)
     assert_says(p->path, "host=\"n\\\"7\\u000a2026 joined learner \\u001b[31m");
 }
 
+/* However long it is, and wherever it is cut. */
+static void what_a_peer_says_at_length_ends_with_its_line(void **state)
+{
+    struct place *p = *state;
+    static const char says[] = {'\x01', '\\', '\xe9', 'x'};
+    char text[5000];
+    int n = 0;
+    for (size_t i = 0; i < sizeof says; i++)
+        for (int k = 0; k < 8; k++, n++) {
+            snprintf(text, sizeof text, "%.*s%0*d", k, "........", 4900 - k, 0);
+            memset(text + k, says[i], 4900 - (size_t)k);
+            bool host = k % 2;
+            audit_write(AUDIT_JOINED,
+                        &(struct audit_who){.role = "actor", .actor = 1, .host = host ? text : ""},
+                        host ? "it asked for a number" : text);
+        }
+    assert_int_equal(lines_with(p->path, "Z joined learner actor "), n);
+    assert_int_equal(lines_with(p->path, "\n"), n);
+    assert_null(strstr(program_text(p->path), "\\\"\n"));
+}
+
 /* Sixty in a row, then one a second; the others are counted. */
 static void a_flood_of_refusals_is_counted(void **state)
 {
@@ -166,6 +187,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_line_says_who_and_why),
         TEST(what_a_peer_says_stays_in_its_line),
+        TEST(what_a_peer_says_at_length_ends_with_its_line),
         TEST(a_flood_of_refusals_is_counted),
         TEST(a_file_that_is_rotated_away_is_begun_anew),
         TEST(a_large_file_becomes_the_one_before),
