@@ -76,13 +76,13 @@ int audit_open(const char *path, struct onic_err *err)
 
 void audit_open_in(const char *run_dir, const char *role)
 {
-    char path[AUDIT_PATH_MAX], whole[PATH_MAX];
+    char folder[AUDIT_PATH_MAX], path[AUDIT_PATH_MAX], whole[PATH_MAX];
     struct onic_err err = {0};
-    snprintf(path, sizeof path, "%.2000s/log", run_dir);
-    if (mkdir(path, 0777) != 0 && errno != EEXIST)
-        err_set(&err, ONIC_ECANTCREATE, "%s cannot be made: %s", path, strerror(errno));
+    snprintf(folder, sizeof folder, "%.2000s/log", run_dir);
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
+        err_set(&err, ONIC_ECANTCREATE, "%s cannot be made: %s", folder, strerror(errno));
     else if (snprintf(path, sizeof path, "%.3000s/audit-%.64s.log",
-                      realpath(path, whole) ? whole : path, role) > 0)
+                      realpath(folder, whole) ? whole : folder, role) > 0)
         audit_open(path, &err);
     if (err.code)
         log_warn("who joins and who is refused is not written down", kv("why", (char *)err.msg));
