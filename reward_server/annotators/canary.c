@@ -212,7 +212,8 @@ static void canary_submit(struct annotator *a, uint64_t ticket, const char *ques
         log_warn("scores have no known answers: no canaries are asked (annotator.canary_rate)",
                  kv("annotator", w->id));
     }
-    w->credit += w->rate;
+    if (w->kind != QUESTION_SCORE)
+        w->credit += w->rate;
     canary_pump(w);
 }
 

@@ -347,6 +347,23 @@ static void scores_have_none_and_that_is_said(void **state)
     canary_end(&s);
 }
 
+/* Else as many canaries would come in a row as scores were asked, with the first other question. */
+static void scores_earn_no_canaries(void **state)
+{
+    struct canary_scene s;
+    char text[QUESTION_MAX];
+    (void)state;
+    canary_begin(&s, 1, 4);
+    for (uint64_t i = 0; i < 40; i++) {
+        s.a->v->submit(s.a, 1, text, question_about(text, QUESTION_SCORE, "good", 4), 0);
+        s.a->v->poll(s.a, canary_note, &s);
+    }
+    s.answers = 0;
+    canary_ask(&s, 8, false);
+    assert_in_range(s.judge.canaries, 1, 8);
+    canary_end(&s);
+}
+
 /* --- by the options -------------------------------------------------------------------------- */
 
 static double rate_of(const char *id, const char *option)
@@ -419,6 +436,7 @@ int main(void)
         cmocka_unit_test(an_abstention_is_no_right_answer),
         cmocka_unit_test(a_drain_gives_back_questions_and_keeps_the_canary),
         cmocka_unit_test(scores_have_none_and_that_is_said),
+        cmocka_unit_test(scores_earn_no_canaries),
         cmocka_unit_test(who_may_worsen_is_watched_by_default),
         cmocka_unit_test(the_rules_are_asked_what_their_goal_says),
         cmocka_unit_test(a_goal_without_canaries_is_said_where_they_are_wanted),
