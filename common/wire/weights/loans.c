@@ -95,7 +95,8 @@ static void loan_returned(void *data, void *hint)
 {
     struct loan *n = hint;
     (void)data;
-    atomic_store(n->end.end_ms, clock_ms());
+    if (n->end.end_ms)
+        atomic_store(n->end.end_ms, clock_ms());
     if (n->end.refs)
         atomic_fetch_sub(n->end.refs, 1);
     if (n->copy)

@@ -35,7 +35,7 @@ bool loans_may_copy(struct loans *l, const struct sock_route *to);
  */
 struct loan_end {
     atomic_int *refs;     /* counted up now, and down then; NULL: a copy of the bytes is lent */
-    atomic_llong *end_ms; /* becomes that time, clock_ms */
+    atomic_llong *end_ms; /* becomes that time, clock_ms; NULL: nobody asks. Outlives the loan */
 };
 /* A message of these bytes. */
 void loans_lend(struct loans *l, const struct sock_route *to, zmq_msg_t *msg, void *bytes,

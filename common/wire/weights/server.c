@@ -266,7 +266,9 @@ static size_t send_chunk(struct wire_weights_server *s, const struct sock_route 
         cut_slowest(s, CROWDED_MS, true);
         return 0;
     } else {
-        struct loan_end end = {as_copy ? NULL : &n->refs, &n->sent_ms};
+        struct loan_end end = {0};
+        if (!as_copy) /* which the snapshot need not outlive */
+            end = (struct loan_end){&n->refs, &n->sent_ms};
         loans_lend(s->loans, to, &msg, frame, len, end);
     }
     return sock_send(s->socket, to, &msg) == SOCK_SENT ? len : 0;

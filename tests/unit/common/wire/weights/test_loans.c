@@ -23,7 +23,8 @@ static atomic_llong ended_ms;
 static void lend(struct loans *l, int peer, zmq_msg_t *msg, atomic_int *refs)
 {
     struct sock_route to = route(peer);
-    loans_lend(l, &to, msg, weights, sizeof weights, (struct loan_end){refs, &ended_ms});
+    loans_lend(l, &to, msg, weights, sizeof weights,
+               (struct loan_end){refs, refs ? &ended_ms : NULL});
 }
 
 static bool may_lend(struct loans *l, int peer)
