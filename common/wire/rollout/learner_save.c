@@ -232,8 +232,9 @@ int wire_learner_undo(struct wire_learner *w, const void *blob, size_t len, uint
     trace(UNDONE, .seq = crc32c(0, blob, len - 8), .version = last);
     *trajectories = undo_counts(&w->trajectories, &of_trajectories);
     undo_counts(&w->steps, &of_steps);
-    /* an earlier roll-back may have gone back further than this one */
-    if (w->undone_to == 0 || good < w->undone_after)
+    /* an earlier roll-back may have gone back further than this one; what was played since with
+     * versions up to a later checkpoint is good */
+    if (w->undone_to == 0 || good < w->undone_after || good > w->undone_to)
         w->undone_after = good;
     w->undone_to = last;
     pthread_mutex_unlock(&w->lock);

@@ -86,6 +86,33 @@ static void what_was_trained_on_since_is_lost_and_the_books_balance(void **state
     temp_dir_remove(at.dir);
 }
 
+/* What lies between two roll-backs was played with weights that both left alone. */
+static void versions_between_two_roll_backs_are_trained_on(void **state)
+{
+    (void)state;
+    struct pair_place at = pair_place_open();
+    struct wire_learner *l = pair_learner_at(&at, 1);
+    struct buf books;
+    uint64_t undone = 0;
+    buf_init(&books, 1 << 20);
+    pair_publish(l, 1);
+    struct wire_actor *a = pair_join(at.address, NULL, 0, NULL);
+    wire_learner_save(l, &books);
+    assert_ok(wire_learner_undo(l, books.data, books.len, 1, 2, &undone, &err));
+    pair_publish(l, 3);
+    await_version(a, 3);
+    assert_ok(wire_learner_undo(l, books.data, books.len, 3, 4, &undone, &err));
+    pair_play(a, 0, 1); /* with 3 */
+    pair_consume_one(l, a, 1);
+    struct ledger ledger = pair_ledger(l);
+    assert_int_equal(*lost_rollback(&ledger), 0);
+    assert_balanced(&ledger);
+    wire_actor_free(a);
+    wire_learner_free(l);
+    buf_release(&books);
+    temp_dir_remove(at.dir);
+}
+
 static void books_that_are_damaged_change_nothing(void **state)
 {
     (void)state;
@@ -133,6 +160,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_trained_on_since_is_lost_and_the_books_balance),
+        cmocka_unit_test(versions_between_two_roll_backs_are_trained_on),
         cmocka_unit_test(books_that_are_damaged_change_nothing),
         cmocka_unit_test(an_accused_actor_is_put_out),
     };
