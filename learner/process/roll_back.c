@@ -107,9 +107,9 @@ static void roll_back_report(struct learner *r)
 
 int learner_roll_back(struct learner *r, struct onic_err *err)
 {
-    uint64_t version = trainer_counters(r->core)->version, undone = 0;
+    uint64_t version = trainer_counters(r->core)->version, undone = 0, incarnation;
     uint64_t steps = trainer_counters(r->core)->env_steps;
-    int64_t suspect = trainer_suspect(r->core);
+    int64_t suspect = trainer_suspect(r->core, &incarnation);
     uint64_t *place = r->params.deterministic ? NULL : roll_back_place(r, version);
     struct checkpoint_file *from = NULL;
     struct onic_err why = {0};
@@ -132,7 +132,7 @@ int learner_roll_back(struct learner *r, struct onic_err *err)
     *place = version;
     undo_waiting(r);
     if (suspect >= 0)
-        wire_learner_accuse(r->wire, (uint32_t)suspect);
+        wire_learner_accuse(r->wire, (uint32_t)suspect, incarnation);
     say_rolled_back(r, checkpoint_path(from), steps, undone, suspect);
     checkpoint_close(from);
     roll_back_report(r);

@@ -47,7 +47,7 @@ static double bad_from(const double *size, int n)
     return BEYOND * (well > 1 ? well : 1);
 }
 
-int64_t suspect_actor(struct trainer *c)
+int64_t suspect_actor(struct trainer *c, uint64_t *incarnation)
 {
     int n = c->column_count;
     double *size = xmalloc((size_t)n * sizeof *size);
@@ -58,10 +58,14 @@ int64_t suspect_actor(struct trainer *c)
     double from = bad_from(size, n);
     int64_t bad = -1;
     bool several = false, others = false;
+    *incarnation = 0;
     for (int i = 0; i < n; i++) {
-        int64_t actor = c->batch->column[c->columns[i]].t->actor_id;
-        several |= size[i] > from && bad >= 0 && bad != actor;
-        bad = size[i] > from ? actor : bad;
+        const struct trajectory *t = c->batch->column[c->columns[i]].t;
+        if (!(size[i] > from))
+            continue;
+        several |= bad >= 0 && bad != t->actor_id;
+        bad = t->actor_id;
+        *incarnation = t->incarnation > *incarnation ? t->incarnation : *incarnation;
     }
     for (int i = 0; i < n; i++)
         others |= c->batch->column[c->columns[i]].t->actor_id != bad;

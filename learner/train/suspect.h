@@ -8,7 +8,8 @@
 
 /* The one actor, of several in the minibatch at hand, whose returns and advantages are not finite
  * or larger by three orders of magnitude than the others' and than 1; -1: none, or more than one
- * (then it is the weights, or an option). Costs a forward pass; training thread. */
-int64_t suspect_actor(struct trainer *c);
+ * (then it is the weights, or an option). *incarnation: its latest one with such numbers. Costs a
+ * forward pass; training thread. */
+int64_t suspect_actor(struct trainer *c, uint64_t *incarnation);
 
 #endif /* ONIC_LEARNER_TRAIN_SUSPECT_H */

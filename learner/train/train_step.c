@@ -332,7 +332,7 @@ static enum step_result gradient_step(struct trainer *c, double share, struct tr
 
 static int book_nonfinite(struct trainer *c, struct onic_err *err)
 {
-    int64_t actor = suspect_actor(c);
+    int64_t actor = suspect_actor(c, &c->suspect_incarnation);
     c->suspect = c->nonfinite_in_row == 0 || c->suspect == actor ? actor : -1;
     c->counters.nonfinite++;
     c->nonfinite_in_row++;

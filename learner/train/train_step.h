@@ -41,6 +41,7 @@ struct trainer {
     double lr_adapted;           /* of SCHEDULE_KL_ADAPTIVE: of the next update */
     int nonfinite_in_row;
     int64_t suspect; /* of that row, not in a checkpoint; see trainer_suspect */
+    uint64_t suspect_incarnation;
     /* workspace */
     struct thread_team *team;
     struct batch *batch;

@@ -222,8 +222,9 @@ bool trainer_diverged(const struct trainer *c)
     return c->nonfinite_in_row >= NONFINITE_MAX;
 }
 
-int64_t trainer_suspect(const struct trainer *c)
+int64_t trainer_suspect(const struct trainer *c, uint64_t *incarnation)
 {
+    *incarnation = c->suspect_incarnation;
     return c->suspect;
 }
 

@@ -114,8 +114,8 @@ int trainer_nonfinite_in_row(const struct trainer *c);
 /* Whether the last update ended by that: three in a row. */
 bool trainer_diverged(const struct trainer *c);
 /* The actor whose numbers alone, of several actors, were far beyond the others' in each gradient of
- * that row; -1: there is none. */
-int64_t trainer_suspect(const struct trainer *c);
+ * that row, and its incarnation in the last of them; -1: there is none. */
+int64_t trainer_suspect(const struct trainer *c, uint64_t *incarnation);
 
 /* Everything an identical continuation needs, as tensors and facts of a checkpoint (names:
  * README.md), and back. load: ONIC_ECONFIG when the stored network or observation differs from this

@@ -313,7 +313,7 @@ void peer_open(struct wire_learner *w, struct peer *p, uint64_t incarnation)
     p->incarnation = incarnation;
     p->produced = p->settled_seq = p->booked = p->credit_until = p->given_up = 0;
     memset(p->bits, 0, sizeof p->bits);
-    p->revoked = false;
+    p->revoked = p->accused = false;
     p->invalid_run = p->bad_minute = 0;
     p->recent_used = p->recent_stale = 0;
     p->challenged_ms = 0;

@@ -465,7 +465,7 @@ static void ingest_tick(struct wire_learner *w)
     if (retry)
         w->starved = false;
     w->drain_told |= draining;
-    for (int i = 0; i < w->nopen; i++) {
+    for (int i = w->nopen - 1; i >= 0; i--) { /* the place of one that ends is the last one's */
         struct peer *p = w->peers[i];
         check_lease(w, p, now);
         if (p->accused && peer_alive(p))

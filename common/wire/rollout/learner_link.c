@@ -342,11 +342,11 @@ void wire_learner_undone(struct wire_learner *w, const struct trajectory *t)
     book(w, t, (struct booking){.as = BOOK_UNDONE});
 }
 
-void wire_learner_accuse(struct wire_learner *w, uint32_t actor)
+void wire_learner_accuse(struct wire_learner *w, uint32_t actor, uint64_t incarnation)
 {
     pthread_mutex_lock(&w->lock);
     struct peer *p = peer_find(w, actor);
-    if (p)
+    if (p && p->state != PEER_CLOSED && p->incarnation == incarnation)
         p->accused = true;
     pthread_mutex_unlock(&w->lock);
     wake(w);

@@ -79,8 +79,9 @@ void wire_learner_dropped(struct wire_learner *w, const struct trajectory *t,
 /* The same as lost{rollback}, for weights are about to be rolled back. */
 void wire_learner_undone(struct wire_learner *w, const struct trajectory *t);
 /* Ends the session of an actor that sent numbers which nobody can train on, and keeps its number
- * out of use for a minute (rule R7). */
-void wire_learner_accuse(struct wire_learner *w, uint32_t actor);
+ * out of use for a minute (rule R7). Whoever has the number by now with another incarnation is not
+ * meant. */
+void wire_learner_accuse(struct wire_learner *w, uint32_t actor, uint64_t incarnation);
 
 /* Publishes a snapshot (copied) as `version`; current and previous are kept. */
 void wire_learner_publish(struct wire_learner *w, const float *weights, uint64_t version);

@@ -629,14 +629,18 @@ static void the_actor_that_brought_it_is_named(void **state)
     world_configure(&w);
     world_open(&w);
     world_learn(&w, 2);
-    for (int i = 0; i < GROUPS; i++)
+    uint64_t incarnation;
+    for (int i = 0; i < GROUPS; i++) {
         w.t[i]->actor_id = 40 + (uint32_t)i;
-    assert_int_equal(trainer_suspect(w.core), -1);
+        w.t[i]->incarnation = 70 + (uint64_t)i;
+    }
+    assert_int_equal(trainer_suspect(w.core, &incarnation), -1);
     assert_ok(poisoned_update(&w, &err));
-    assert_int_equal(trainer_suspect(w.core), 41);
+    assert_int_equal(trainer_suspect(w.core, &incarnation), 41);
+    assert_int_equal(incarnation, 71);
     w.t[0]->actor_id = 41; /* one actor alone has nobody to be compared with */
     assert_ok(poisoned_update(&w, &err));
-    assert_int_equal(trainer_suspect(w.core), -1);
+    assert_int_equal(trainer_suspect(w.core, &incarnation), -1);
     world_close(&w);
 }
 

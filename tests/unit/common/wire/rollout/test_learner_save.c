@@ -141,8 +141,17 @@ static void an_accused_actor_is_put_out(void **state)
     pair_publish(l, 1);
     struct wire_actor *a = pair_join(at.address, NULL, 0, NULL);
     pair_play(a, 0, 1);
-    pair_consume_one(l, a, 1);
-    wire_learner_accuse(l, 0);
+    struct trajectory *t = pair_take(l, a, 8000);
+    assert_non_null(t);
+    uint64_t incarnation = t->incarnation;
+    wire_learner_consumed(l, t);
+    wire_learner_release(l, t);
+    wire_learner_accuse(l, 0, incarnation - 1); /* who had its number before */
+    for (uint64_t n = 2; n <= 4; n++) {
+        pair_play(a, 0, n);
+        pair_consume_one(l, a, n);
+    }
+    wire_learner_accuse(l, 0, incarnation);
     int rc = ONIC_OK;
     struct onic_err why = {0};
     for (int64_t end = clock_ms() + 8000; !rc && clock_ms() < end;)
