@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/base/err.h"
+#include "common/base/utf8.h"
 #include "common/base/xmalloc.h"
 
 static char empty[1] = "";
@@ -90,21 +91,43 @@ int buf_printf(struct buf *b, const char *fmt, ...)
     return rc;
 }
 
+static void put_json_latin_1(struct buf *b, unsigned char c)
+{
+    if (c == '"' || c == '\\')
+        buf_printf(b, "\\%c", c);
+    else if (c < 0x20 || (c >= 0x7f && c < 0xa0)) /* C1 too: some reader is a terminal */
+        buf_printf(b, "\\u%04x", c);
+    else if (c < 0x80)
+        buf_append(b, &c, 1);
+    else {
+        char utf8[2] = {(char)(0xc0 | (c >> 6)), (char)(0x80 | (c & 0x3f))};
+        buf_append(b, utf8, 2);
+    }
+}
+
 int buf_json_string(struct buf *b, const char *bytes, size_t len)
 {
     buf_append(b, "\"", 1);
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)bytes[i];
-        if (c == '"' || c == '\\')
-            buf_printf(b, "\\%c", c);
-        else if (c < 0x20 || (c >= 0x7f && c < 0xa0)) /* C1 too: some reader is a terminal */
-            buf_printf(b, "\\u%04x", c);
-        else if (c < 0x80)
-            buf_append(b, &bytes[i], 1);
-        else {
-            char utf8[2] = {(char)(0xc0 | (c >> 6)), (char)(0x80 | (c & 0x3f))};
-            buf_append(b, utf8, 2);
-        }
+    for (size_t i = 0; i < len; i++)
+        put_json_latin_1(b, (unsigned char)bytes[i]);
+    buf_append(b, "\"", 1);
+    return b->overflow ? ONIC_ELIMIT : ONIC_OK;
+}
+
+int buf_json_utf8(struct buf *b, const char *text)
+{
+    size_t len = strlen(text), n;
+    buf_append(b, "\"", 1);
+    for (size_t i = 0; i < len; i += n) {
+        n = utf8_character(text + i, len - i);
+        unsigned char c = (unsigned char)text[i], next = n > 1 ? (unsigned char)text[i + 1] : 0;
+        if (n == 2 && c == 0xc2 && next < 0xa0)
+            put_json_latin_1(b, next); /* C1 */
+        else if (n > 1)
+            buf_append(b, text + i, n);
+        else
+            put_json_latin_1(b, c);
+        n = n ? n : 1;
     }
     buf_append(b, "\"", 1);
     return b->overflow ? ONIC_ELIMIT : ONIC_OK;
@@ -121,6 +144,12 @@ void buf_json_key_text(struct buf *b, const char *key, const char *text)
 {
     buf_printf(b, ",\"%s\":", key);
     buf_json_string(b, text, strlen(text));
+}
+
+void buf_json_key_utf8(struct buf *b, const char *key, const char *text)
+{
+    buf_printf(b, ",\"%s\":", key);
+    buf_json_utf8(b, text);
 }
 
 void buf_json_key_number(struct buf *b, const char *key, double value)

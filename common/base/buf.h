@@ -29,11 +29,15 @@ int buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf
 int buf_vprintf(struct buf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 /* JSON string including quotes; bytes >= 0x80 are read as Latin-1 and written as UTF-8. */
 int buf_json_string(struct buf *b, const char *bytes, size_t len);
+/* The same of what people write, names and paths: UTF-8 stays as it is. A byte that is part of no
+ * character of it is read as Latin-1. */
+int buf_json_utf8(struct buf *b, const char *text);
 /* A JSON number with `digits` significant digits; null when not finite. */
 int buf_json_number(struct buf *b, double value, int digits);
 
 /* One more member of a JSON object, with its comma: ,"key":"text" and ,"key":value */
 void buf_json_key_text(struct buf *b, const char *key, const char *text);
+void buf_json_key_utf8(struct buf *b, const char *key, const char *text);
 void buf_json_key_number(struct buf *b, const char *key, double value); /* 9 digits */
 
 #endif /* ONIC_COMMON_BASE_BUF_H */

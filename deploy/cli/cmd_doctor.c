@@ -105,7 +105,7 @@ static void put_finding(const char *name, const struct finding *f, bool json, bo
     buf_puts(out, "{\"name\":");
     buf_json_string(out, name, strlen(name));
     buf_printf(out, ",\"verdict\":\"%s\",\"text\":", verdict_names[f->verdict]);
-    buf_json_string(out, f->text.data, f->text.len);
+    buf_json_utf8(out, f->text.data);
     buf_puts(out, last ? "}" : "},\n");
 }
 

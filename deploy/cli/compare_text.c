@@ -2,10 +2,8 @@
 /* compare_text.c - see compare_text.h. */
 #include "deploy/cli/compare_text.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/columns.h"
@@ -108,19 +106,6 @@ void compare_table_text(const struct compare_report *r, struct buf *out)
 
 /* --- JSON ------------------------------------------------------------------------------------ */
 
-/* UTF-8 as it is; of other bytes each is a character. */
-static void json_put_text(struct buf *out, const char *text)
-{
-    json_t *string = json_string(text);
-    char *dumped = string ? json_dumps(string, JSON_ENCODE_ANY) : NULL;
-    if (dumped)
-        buf_puts(out, dumped);
-    else
-        buf_json_string(out, text, strlen(text));
-    free(dumped);
-    json_decref(string);
-}
-
 static void json_interval(struct buf *out, const char *key, const struct compare_interval *v)
 {
     buf_printf(out, ",\"%s\":{\"iqm\":", key);
@@ -136,7 +121,7 @@ static void json_row(const struct compare_report *r, const struct compare_panel 
                      const struct compare_row *row, struct buf *out)
 {
     buf_puts(out, "{\"label\":");
-    json_put_text(out, row->label);
+    buf_json_utf8(out, row->label);
     buf_printf(out, ",\"runs\":%d", row->runs);
     json_interval(out, "last", &row->last);
     json_interval(out, "return", &row->score);
@@ -148,7 +133,7 @@ static void json_row(const struct compare_report *r, const struct compare_panel 
     for (int i = 0; row->group && i < row->group->n; i++) {
         const char *path = r->set->run[row->group->run[i]].path;
         buf_puts(out, i ? "," : "");
-        json_put_text(out, path);
+        buf_json_utf8(out, path);
     }
     buf_puts(out, "],\"values\":[");
     for (int i = 0; row->group && i < row->group->n; i++) {
@@ -176,9 +161,9 @@ void compare_json(const struct compare_report *r, struct buf *out)
     for (int i = 0; i < r->panels; i++) {
         const struct compare_panel *p = &r->panel[i];
         buf_puts(out, i ? ",{\"env\":" : "{\"env\":");
-        json_put_text(out, p->env);
+        buf_json_utf8(out, p->env);
         buf_puts(out, ",\"metric\":");
-        json_put_text(out, p->metric);
+        buf_json_utf8(out, p->metric);
         buf_printf(out, ",\"evaluated\":%s", p->evaluated ? "true" : "false");
         buf_json_key_number(out, "threshold", p->threshold);
         buf_puts(out, ",\"groups\":[");

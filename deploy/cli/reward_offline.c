@@ -73,7 +73,7 @@ static void put_warning_key(struct buf *out, const struct buf *warning)
 {
     buf_puts(out, ",\"warning\":");
     if (warning->len)
-        buf_json_string(out, warning->data, warning->len);
+        buf_json_utf8(out, warning->data);
     else
         buf_puts(out, "null");
 }
@@ -153,7 +153,7 @@ static void say_trained(const struct progress *p, const struct pair_data *data, 
     say_warning(&warning);
     if (json) {
         buf_puts(&out, "{\"file\":");
-        buf_json_string(&out, p->file, strlen(p->file));
+        buf_json_utf8(&out, p->file);
         buf_puts(&out, ",\"labels\":");
         buf_json_string(&out, p->identity, strlen(p->identity));
         buf_printf(&out,

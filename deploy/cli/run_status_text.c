@@ -13,7 +13,7 @@
 static void status_key_text(struct buf *out, const char *key, const char *text)
 {
     if (text && text[0])
-        buf_json_key_text(out, key, text);
+        buf_json_key_utf8(out, key, text);
     else
         buf_printf(out, ",\"%s\":null", key);
 }
@@ -56,9 +56,9 @@ static void put_warnings(struct buf *out, const struct run_status *s)
     for (int i = 0; i < s->warnings; i++) {
         const struct run_status_line *l = &s->warning[i];
         buf_printf(out, "%s{\"level\":\"%s\"", i ? "," : "", l->level);
-        buf_json_key_text(out, "time", l->time);
-        buf_json_key_text(out, "role", l->role);
-        buf_json_key_text(out, "text", l->text);
+        buf_json_key_utf8(out, "time", l->time);
+        buf_json_key_utf8(out, "role", l->role);
+        buf_json_key_utf8(out, "text", l->text);
         buf_puts(out, "}");
     }
     buf_puts(out, "]");

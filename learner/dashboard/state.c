@@ -68,12 +68,12 @@ static void put_run(const struct state_run *r, struct buf *out)
     buf_json_number(out, (double)r->frames, 17);
     buf_json_key_number(out, "stop_success", r->stop_success);
     buf_json_key_number(out, "stop_wall_s", r->stop_wall_s);
-    buf_json_key_text(out, "dir", r->run_dir);
-    buf_json_key_text(out, "env", r->env);
-    buf_json_key_text(out, "reward_model", r->reward_model);
-    buf_json_key_text(out, "annotator", r->annotator);
-    buf_json_key_text(out, "goal", r->goal);
-    buf_json_key_text(out, "id", r->run_id);
+    buf_json_key_utf8(out, "dir", r->run_dir);
+    buf_json_key_utf8(out, "env", r->env);
+    buf_json_key_utf8(out, "reward_model", r->reward_model);
+    buf_json_key_utf8(out, "annotator", r->annotator);
+    buf_json_key_utf8(out, "goal", r->goal);
+    buf_json_key_utf8(out, "id", r->run_id);
     buf_puts(out, "}");
 }
 
@@ -96,19 +96,19 @@ void state_json(const struct state_run *r, const struct state_now *now, const st
     double steps = numbers_get(n, "env_steps"), per_s = numbers_get(n, "perf/_fps");
     double waited = state_wait_share(w);
     put_run(r, out);
-    buf_json_key_text(out, "phase", phase[now->phase]);
+    buf_json_key_utf8(out, "phase", phase[now->phase]);
     buf_json_key_number(out, "exit", now->phase == STATE_ENDED ? now->exit_code : (double)NAN);
     buf_puts(out, ",\"time\":");
     buf_json_number(out, now->time, 13);
     buf_json_key_number(out, "wall_s", now->wall_s);
     buf_json_key_number(out, "progress", state_progress(r, now, steps));
     buf_json_key_number(out, "eta_s", state_eta_s(r, now, steps, per_s));
-    buf_json_key_text(out, "bottleneck",
+    buf_json_key_utf8(out, "bottleneck",
                       now->phase == STATE_TRAINING
                           ? state_bottleneck(waited, numbers_get(n, "reward_model/between_share"))
                           : "");
     buf_json_key_number(out, "waited", waited);
-    buf_json_key_text(out, "waiting", now->waiting);
-    buf_json_key_text(out, "ledger", now->ledger);
+    buf_json_key_utf8(out, "waiting", now->waiting);
+    buf_json_key_utf8(out, "ledger", now->ledger);
     put_values(n, out);
 }

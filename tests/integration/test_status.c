@@ -207,6 +207,13 @@ static void zero_bytes_hide_no_later_line(void **state)
     json_t *o = status(s);
     assert_true(fabs(number(o, "env_steps") - 4321) < 0.5);
     json_decref(o);
+    /* and by a name that is not English */
+    struct program p = {0};
+    snprintf(path, sizeof path, "%s/l\xc3\xa4ufe", s->dir);
+    assert_int_equal(symlink(s->run, path), 0);
+    assert_int_equal(
+        program_run(&p, s->dir, "u", "onic", "status l\xc3\xa4ufe --json", SCENE_SOON_MS), 0);
+    assert_non_null(strstr(program_text(p.out), "l\xc3\xa4ufe\""));
 }
 
 static void a_run_of_another_version_is_read_with_one_sentence(void **state)

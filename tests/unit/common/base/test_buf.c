@@ -62,12 +62,31 @@ static void json_strings_escape_controls_and_latin_1(void **state)
     buf_release(&b);
 }
 
+static void json_of_what_people_write_stays_utf_8(void **state)
+{
+    (void)state;
+    struct buf b;
+    buf_init(&b, 1000);
+    buf_json_utf8(&b, "L\xc3\xa4ufe \xe8\xb5\xb0 \xf0\x9f\x8e\xb2\"\n");
+    assert_string_equal(b.data, "\"L\xc3\xa4ufe \xe8\xb5\xb0 \xf0\x9f\x8e\xb2\\\"\\u000a\"");
+    buf_reset(&b);
+    buf_json_utf8(&b,
+                  "\xe4 \xc3 \xc2\x9b \xc2\xa0 \xed\xa0\x80\xe8\xb5"); /* part of no character */
+    assert_string_equal(b.data, "\"\xc3\xa4 \xc3\x83 \\u009b \xc2\xa0 \xc3\xad\xc2\xa0\\u0080"
+                                "\xc3\xa8\xc2\xb5\"");
+    buf_reset(&b);
+    buf_json_key_utf8(&b, "dir", "l\xc3\xa4ufe");
+    assert_string_equal(b.data, ",\"dir\":\"l\xc3\xa4ufe\"");
+    buf_release(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_grows_and_stays_terminated),
         cmocka_unit_test(an_append_over_the_maximum_changes_nothing),
         cmocka_unit_test(json_strings_escape_controls_and_latin_1),
+        cmocka_unit_test(json_of_what_people_write_stays_utf_8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

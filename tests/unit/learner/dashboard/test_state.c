@@ -6,7 +6,7 @@
 
 #include "tests/onic_test.h"
 
-static const struct state_run by_frames = {.run_dir = "runs/a",
+static const struct state_run by_frames = {.run_dir = "runs/l\xc3\xa4ufe",
                                            .env = "corridor",
                                            .reward_model = "hash",
                                            .annotator = "rules",
@@ -83,7 +83,8 @@ static void what_is_not_finite_and_what_is_no_plain_text_is_json(void **state)
     assert_null(strchr(b.data, '\n')); /* an event is one line */
     json_t *o = json_loads(b.data, 0, NULL);
     assert_non_null(o);
-    const json_t *v = json_object_get(o, "v");
+    const json_t *v = json_object_get(o, "v"), *run = json_object_get(o, "run");
+    assert_string_equal(json_string_value(json_object_get(run, "dir")), "runs/l\xc3\xa4ufe");
     assert_true(json_is_null(json_object_get(v, "train/nan")));
     assert_true(json_is_null(json_object_get(v, "train/inf")));
     assert_close(json_number_value(json_object_get(o, "progress")), 0.5, 1e-9, 0);
