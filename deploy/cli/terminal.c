@@ -352,7 +352,7 @@ int terminal_key(struct terminal *t, const char *prompt)
 {
     bool begins = !t->person;
     t->person = true;
-    t->prompt = prompt;
+    snprintf(t->prompt, sizeof t->prompt, "%s", prompt); /* drawn until the next question */
     if (t->tty && (begins || t->waiting == 0))
         terminal_draw(t);
     attend(t);

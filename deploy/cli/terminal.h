@@ -34,7 +34,7 @@ struct terminal {
     bool paused, single, colour;
     int64_t asked_ms;                    /* `over` was, last */
     bool person;                         /* keys are for terminal_key */
-    const char *prompt;                  /* borrowed; what the person is to do */
+    char prompt[200];                    /* what the person is to do */
     int key[TERMINAL_KEYS_MAX], waiting; /* keys that were not asked for yet */
     struct buf picture, text, out;       /* what is shown; the frame */
 };
