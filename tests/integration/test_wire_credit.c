@@ -133,9 +133,11 @@ static void an_actor_is_granted_the_window_and_no_more(void **state)
         assert_int_equal(c.credit_until, window);
         for (uint64_t seq = 1; seq <= 4; seq++) {
             play_as(&s, seq);
-            c = next_credit(&s);
+            do { /* what was true before may be said once more */
+                c = next_credit(&s);
+                assert_int_equal(c.credit_until, c.ack + (uint64_t)window);
+            } while (c.ack < seq);
             assert_int_equal(c.ack, seq);
-            assert_int_equal(c.credit_until, seq + (uint64_t)window);
         }
         close_peer(&s);
     }

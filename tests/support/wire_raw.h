@@ -22,6 +22,15 @@ struct raw {
     uint32_t id;
 };
 
+static inline void connect_raw(struct raw *r)
+{
+    r->socket = zmq_socket(r->context, ZMQ_DEALER);
+    int linger = 0, wait_ms = 5000;
+    zmq_setsockopt(r->socket, ZMQ_LINGER, &linger, sizeof linger);
+    zmq_setsockopt(r->socket, ZMQ_RCVTIMEO, &wait_ms, sizeof wait_ms);
+    assert_int_equal(zmq_connect(r->socket, r->address), 0);
+}
+
 /* address NULL: a socket in a folder of its own */
 static inline void open_raw_at(struct raw *r, const struct wire_learner_params *params,
                                const char *address)
@@ -36,11 +45,7 @@ static inline void open_raw_at(struct raw *r, const struct wire_learner_params *
     pair_publish(r->l, 1);
     memcpy(r->run_id, p.run_id, 16);
     r->context = zmq_ctx_new();
-    r->socket = zmq_socket(r->context, ZMQ_DEALER);
-    int linger = 0, wait_ms = 5000;
-    zmq_setsockopt(r->socket, ZMQ_LINGER, &linger, sizeof linger);
-    zmq_setsockopt(r->socket, ZMQ_RCVTIMEO, &wait_ms, sizeof wait_ms);
-    assert_int_equal(zmq_connect(r->socket, r->address), 0);
+    connect_raw(r);
 }
 
 static inline void open_raw_as(struct raw *r, const struct wire_learner_params *params)
