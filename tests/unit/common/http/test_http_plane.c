@@ -21,7 +21,7 @@ struct site {
     struct http_plane *plane;
     atomic_int events, streams, asked;
     atomic_bool publishing;
-    int per_tick;
+    atomic_int per_tick;
 };
 
 static void say_hello(void *ctx, const struct http_request *q, struct http_reply *out)
