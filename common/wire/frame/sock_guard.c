@@ -213,7 +213,7 @@ static void guard_event(struct sock_guard *g, uint16_t what, int32_t fd)
     }
 }
 
-/* How long until all are to be looked at again; -1: there is nobody. */
+/* How long until all are to be looked at again; -1: there is nobody. Under the lock. */
 static int guard_pause_ms(const struct sock_guard *g)
 {
     int n = sock_crowd_count(g->crowd);
@@ -226,16 +226,19 @@ static void *guard_main(void *arg)
     struct sock_guard *g = arg;
     uint16_t what = ZMQ_EVENT_ACCEPTED;
     int32_t fd = -1;
+    int pause_ms = -1;
     struct sock_crowd_hands hands = {.look = guard_look, .cut = guard_cut, .ctx = g};
     while (what && what != ZMQ_EVENT_MONITOR_STOPPED) {
         /* one that is to be refused goes before libzmq has greeted it, so that it knows at once */
-        bool came = next_event(g->events, guard_pause_ms(g), &what, &fd);
+        bool came = next_event(g->events, pause_ms, &what, &fd);
         pthread_mutex_lock(&g->lock);
         if (came)
             guard_event(g, what, fd);
-        if (guard_pause_ms(g) == 0) {
+        pause_ms = guard_pause_ms(g);
+        if (pause_ms == 0) {
             sock_crowd_check(g->crowd, clock_ms(), &hands);
             g->looked_ms = clock_ms();
+            pause_ms = guard_pause_ms(g);
         }
         pthread_mutex_unlock(&g->lock);
     }
