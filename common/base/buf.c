@@ -157,3 +157,23 @@ void buf_json_key_number(struct buf *b, const char *key, double value)
     buf_printf(b, ",\"%s\":", key);
     buf_json_number(b, value, 9);
 }
+
+void buf_put_thousands(struct buf *b, double v)
+{
+    char digits[32];
+    int n = snprintf(digits, sizeof digits, "%.0f", v < 0 ? 0 : v);
+    for (int i = 0; i < n; i++) {
+        if (i && (n - i) % 3 == 0)
+            buf_append(b, ",", 1);
+        buf_append(b, &digits[i], 1);
+    }
+}
+
+void buf_put_duration(struct buf *b, double s)
+{
+    long t = s > 0 && s < 1e9 ? (long)s : 0;
+    if (t >= 3600)
+        buf_printf(b, "%ld:%02ld:%02ld", t / 3600, t / 60 % 60, t % 60);
+    else
+        buf_printf(b, "%ld:%02ld", t / 60, t % 60);
+}

@@ -39,5 +39,8 @@ int buf_json_number(struct buf *b, double value, int digits);
 void buf_json_key_text(struct buf *b, const char *key, const char *text);
 void buf_json_key_utf8(struct buf *b, const char *key, const char *text);
 void buf_json_key_number(struct buf *b, const char *key, double value); /* 9 digits */
+/* For people: 1234567 as "1,234,567" (below 0 as 0); seconds as "1:02:03" or "2:03". */
+void buf_put_thousands(struct buf *b, double v);
+void buf_put_duration(struct buf *b, double s);
 
 #endif /* ONIC_COMMON_BASE_BUF_H */

@@ -16,27 +16,6 @@ static const char SUCCESS[] = "policy_stats/success_rate";
 
 enum { BAR_COLUMNS = 24 };
 
-/* 1234567 -> "1,234,567" */
-static void put_thousands(struct buf *b, double v)
-{
-    char digits[32];
-    int n = snprintf(digits, sizeof digits, "%.0f", v < 0 ? 0 : v);
-    for (int i = 0; i < n; i++) {
-        if (i && (n - i) % 3 == 0)
-            buf_append(b, ",", 1);
-        buf_append(b, &digits[i], 1);
-    }
-}
-
-static void put_duration(struct buf *b, double s)
-{
-    long t = s > 0 && s < 1e9 ? (long)s : 0;
-    if (t >= 3600)
-        buf_printf(b, "%ld:%02ld:%02ld", t / 3600, t / 60 % 60, t % 60);
-    else
-        buf_printf(b, "%ld:%02ld", t / 60, t % 60);
-}
-
 /* " label value unit" when the value is known; decimals < 0 asks for three significant digits. */
 static void panel_text_put_field(struct metrics *m, const char *label, const char *name,
                                  int decimals, double factor, const char *unit)
@@ -64,7 +43,7 @@ static void put_eta(struct metrics *m, double steps, double per_s)
     if (m->ended || !isfinite(left) || left <= 0)
         return;
     buf_puts(&m->text, m->params.stop_success > 0 ? "  ETA at most " : "  ETA ");
-    put_duration(&m->text, left);
+    buf_put_duration(&m->text, left);
 }
 
 /* How much of the way to stop.success: of a window that is not full as much less. */
@@ -96,9 +75,9 @@ static void put_bar(struct metrics *m)
     if (by_success > by_frames && by_success > by_wall) {
         buf_printf(b, "success %g", m->params.stop_success);
     } else if (by_wall > by_frames || frames <= 0) {
-        put_duration(b, m->params.stop_wall_s);
+        buf_put_duration(b, m->params.stop_wall_s);
     } else {
-        put_thousands(b, frames);
+        buf_put_thousands(b, frames);
         buf_puts(b, " steps");
     }
     if (isfinite(steps))
@@ -112,10 +91,10 @@ static void put_progress_of(struct metrics *m, bool brief)
     double fast = metrics_fps_locked(m, 10), slow = metrics_fps_locked(m, 60);
     if (!isfinite(steps)) {
         buf_puts(b, "no update yet  time ");
-        put_duration(b, metrics_wall_s(m));
+        buf_put_duration(b, metrics_wall_s(m));
         return;
     }
-    put_thousands(b, steps);
+    buf_put_thousands(b, steps);
     if (m->params.frames_total)
         buf_printf(b, " steps (%.1f %%)", 100.0 * steps / (double)m->params.frames_total);
     else
@@ -123,11 +102,11 @@ static void put_progress_of(struct metrics *m, bool brief)
     if (brief) /* else it is behind the bar */
         put_eta(m, steps, slow);
     buf_puts(b, "  time ");
-    put_duration(b, metrics_wall_s(m));
+    buf_put_duration(b, metrics_wall_s(m));
     buf_puts(b, "  ");
-    put_thousands(b, fast);
+    buf_put_thousands(b, fast);
     buf_puts(b, "/s (1 min ");
-    put_thousands(b, slow);
+    buf_put_thousands(b, slow);
     buf_puts(b, "/s)");
 }
 

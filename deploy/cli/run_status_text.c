@@ -113,27 +113,6 @@ void run_status_json(const struct run_status *s, const struct run_status_wish *w
 
 /* --- text ------------------------------------------------------------------------------------ */
 
-/* 1234567 -> "1,234,567" */
-static void status_put_count(struct buf *out, double v)
-{
-    char digits[32];
-    int n = snprintf(digits, sizeof digits, "%.0f", v < 0 ? 0 : v);
-    for (int i = 0; i < n; i++) {
-        if (i && (n - i) % 3 == 0)
-            buf_append(out, ",", 1);
-        buf_append(out, &digits[i], 1);
-    }
-}
-
-static void status_put_time(struct buf *out, double s)
-{
-    long t = s > 0 && s < 1e9 ? (long)s : 0;
-    if (t >= 3600)
-        buf_printf(out, "%ld:%02ld:%02ld", t / 3600, t / 60 % 60, t % 60);
-    else
-        buf_printf(out, "%ld:%02ld", t / 60, t % 60);
-}
-
 /* ", label value", without a comma at the start of a line. */
 static void status_put_field(struct buf *out, const struct run_status *s, const char *label,
                              const char *name, double factor, const char *unit)
@@ -154,27 +133,27 @@ static void text_progress(const struct run_status *s, const struct run_status_wi
 {
     double wall_s = run_status_number(s, "wall_s");
     buf_puts(out, "  progress    ");
-    status_put_count(out, s->steps);
+    buf_put_thousands(out, s->steps);
     buf_puts(out, " of ");
-    status_put_count(out, (double)w->stop.frames);
+    buf_put_thousands(out, (double)w->stop.frames);
     buf_printf(out, " steps (%.1f %%)", 100 * s->steps / (double)w->stop.frames);
     if (isfinite(s->eta_s)) {
         buf_puts(out, s->eta_at_most ? ", ETA at most " : ", ETA ");
-        status_put_time(out, s->eta_s);
+        buf_put_duration(out, s->eta_s);
     }
     if (isfinite(wall_s)) {
         buf_puts(out, ", time ");
-        status_put_time(out, wall_s);
+        buf_put_duration(out, wall_s);
     }
     buf_puts(out, "\n");
     if (s->state != RUN_RUNNING || !isfinite(s->steps_per_s))
         return;
     buf_puts(out, "  speed       ");
-    status_put_count(out, s->steps_per_s);
+    buf_put_thousands(out, s->steps_per_s);
     buf_puts(out, " steps/s");
     if (isfinite(s->steps_per_s_1min)) {
         buf_puts(out, " (1 min ");
-        status_put_count(out, s->steps_per_s_1min);
+        buf_put_thousands(out, s->steps_per_s_1min);
         buf_puts(out, ")");
     }
     buf_puts(out, "\n");
@@ -229,9 +208,9 @@ static void text_checkpoint(struct buf *out, const struct run_status *s)
     if (!isfinite(s->checkpoint_steps))
         return;
     buf_puts(out, "at ");
-    status_put_count(out, s->checkpoint_steps);
+    buf_put_thousands(out, s->checkpoint_steps);
     buf_puts(out, " steps, ");
-    status_put_time(out, s->checkpoint_age_s);
+    buf_put_duration(out, s->checkpoint_age_s);
     buf_puts(out, " ago");
 }
 
@@ -259,7 +238,7 @@ void run_status_text(const struct run_status *s, const struct run_status_wish *w
     status_text_row(out, "ledger", s, text_ledger);
     if (isfinite(s->age_s)) {
         buf_printf(out, "  %-12s", "as of");
-        status_put_time(out, s->age_s);
+        buf_put_duration(out, s->age_s);
         buf_puts(out, " ago\n");
     }
     for (int i = 0; i < s->warnings; i++)

@@ -66,15 +66,6 @@ static const char *top_words(const json_t *o, const char *key)
     return text ? text : "";
 }
 
-static void put_time(double s, struct buf *out)
-{
-    long t = s > 0 && s < 1e9 ? (long)s : 0;
-    if (t >= 3600)
-        buf_printf(out, "%ld:%02ld:%02ld", t / 3600, t / 60 % 60, t % 60);
-    else
-        buf_printf(out, "%ld:%02ld", t / 60, t % 60);
-}
-
 static void top_put_head(const json_t *state, struct buf *out)
 {
     const json_t *run = json_object_get(state, "run");
@@ -97,10 +88,10 @@ static void top_put_bar(const json_t *state, struct buf *out)
         buf_puts(out, i < full ? "#" : ".");
     buf_printf(out, "] %.1f %%  %.0f of %.0f frames  ", 100 * done, isfinite(steps) ? steps : 0,
                top_number(run, "frames"));
-    put_time(top_number(state, "wall_s"), out);
+    buf_put_duration(out, top_number(state, "wall_s"));
     if (isfinite(eta)) {
         buf_puts(out, success > 0 ? "  at most " : "  ");
-        put_time(eta, out);
+        buf_put_duration(out, eta);
         buf_puts(out, " to go");
     }
     if (success > 0)
