@@ -174,6 +174,7 @@ grep -noE '([A-Za-z0-9_{},./-]+/)?[A-Za-z0-9_-]+\.md( section [0-9]+)?' -- "${fi
 # --- version: the changelog has a section of that name ---
 version=$(sed -nE 's/^project\(onic VERSION ([0-9.]+).*/\1/p' CMakeLists.txt)
 grep -q "^## $version\$" CHANGELOG.md || echo "CHANGELOG.md:1: there is no section '## $version', the version of CMakeLists.txt" >>"$offences"
+grep -q "^__version__ = \"$version\"\$" deploy/python/onic/_version.py || echo "deploy/python/onic/_version.py:1: it is not $version, the version of CMakeLists.txt" >>"$offences"
 
 # --- structure ---
 python3 deploy/ci/structure.py >"$structure" 2>&1

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+"""Runs and policies of onic in Python.
+
+>>> import onic
+>>> run = onic.load("runs/keycorridor-s1")      # run.metrics, run.labels, run.episodes: pandas
+>>> policy = onic.Policy("runs/keycorridor-s1")  # the trained network in NumPy
+>>> action, state = policy.act(observation, policy.initial_state())
+
+Nothing but NumPy is needed to import it; what else a function needs it says when it is called. Names are looked up on first
+use (``_LAZY``), so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from onic._version import __version__
+
+# name -> module that has it; a new public name is a line here
+_LAZY: dict[str, str] = {
+    "OnicError": "onic.errors",
+}
+
+__all__ = ["__version__", *_LAZY]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        value = getattr(importlib.import_module(_LAZY[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"the package onic has no {name!r}; it has {', '.join(sorted(__all__))}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
