@@ -86,7 +86,7 @@ static int run_eval(const struct eval_args *a, struct config *given, struct onic
     if (a->random)
         run.cfg = *given;
     else
-        rc = loaded_run_open(&run, a->path, given, NULL, err);
+        rc = loaded_run_open(&run, a->path, given, false, err);
     if (rc)
         return rc;
     run.cfg.run_seed = given->run_seed; /* never the training seed by accident */

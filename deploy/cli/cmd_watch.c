@@ -118,7 +118,7 @@ static int watch_try_policy(struct watch *w, struct onic_err *err)
     struct loaded_run run = {.file = NULL};
     if (!w->policy)
         return ONIC_OK;
-    int rc = loaded_run_open(&run, w->run, &w->given, NULL, err);
+    int rc = loaded_run_open(&run, w->run, &w->given, false, err);
     loaded_run_close(&run);
     return rc == ONIC_ENOTFOUND ? ONIC_OK : rc;
 }

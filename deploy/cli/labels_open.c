@@ -122,7 +122,7 @@ int labels_open_collect(const struct labels_collect *p, const struct config *giv
                               .distinct = p->distinct};
     int rc = pairs_make_folder(p->data, err);
     if (!rc && p->run[0])
-        rc = loaded_run_open(&run, p->run, given, NULL, err);
+        rc = loaded_run_open(&run, p->run, given, false, err);
     else if (!rc)
         run.cfg = *given;
     if (!rc)

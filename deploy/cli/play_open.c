@@ -15,8 +15,8 @@ static int open_kept_reward(struct play_agent *a, const struct loaded_run *run, 
     const void *state = NULL;
     size_t len = 0;
     checkpoint_get_bytes(run->file, "reward", &state, &len, NULL); /* it may have none */
-    int rc =
-        reward_options_open_kept(&a->mix, &run->cfg, &vec_env_spec(a->envs)->obs, state, len, err);
+    int rc = reward_options_open_kept(&a->mix, &run->cfg, &policy_config(run->policy)->obs, state,
+                                      len, err);
     if (!rc)
         a->explain = explain_open(path, run->cfg.labels_path);
     return rc;
@@ -46,11 +46,12 @@ int play_open(struct play_agent *a, struct loaded_run *run, const struct play_so
               struct config *given, struct onic_err *err)
 {
     int rc = ONIC_OK;
-    if (given->origin[CONFIG_I_env_obs] == CONFIG_DEFAULT) /* everything a picture needs */
-        config_set(given, "env.obs", "all", CONFIG_CLI, "onic", NULL);
+    bool all = given->origin[CONFIG_I_env_obs] == CONFIG_DEFAULT; /* what a picture needs */
     if (from->path)
-        rc = loaded_run_open(run, from->path, given, NULL, err);
-    else
+        rc = loaded_run_open(run, from->path, given, all, err);
+    else if (all)
+        rc = config_set(given, "env.obs", "all", CONFIG_CLI, "onic", err);
+    if (!from->path)
         run->cfg = *given;
     if (rc)
         return rc;

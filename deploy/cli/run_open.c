@@ -127,13 +127,13 @@ int loaded_run_config(struct config *out, const struct checkpoint_file *file,
     return stored_under_given(out, file, given, checkpoint_path(file), false, err);
 }
 
-/* The policy as it was trained, reading the fields of the observation that will be played. */
-static int run_open_build_policy(struct loaded_run *out, const struct obs_spec *obs,
-                                 const struct env_spec *spec, struct onic_err *err)
+/* The policy as it was trained, reading its fields where `obs` has them. */
+static int run_open_build_policy(struct loaded_run *out, const struct env_spec *spec,
+                                 const struct obs_spec *obs, struct onic_err *err)
 {
     const struct config *c = &out->cfg;
     struct policy_config pc;
-    policy_options(&pc, c, spec->default_net, &spec->actions, obs ? obs : &spec->obs);
+    policy_options(&pc, c, spec->default_net, &spec->actions, obs);
     int rc = policy_create(&out->policy, &pc, err);
     if (rc)
         return rc;
@@ -146,8 +146,34 @@ static int run_open_build_policy(struct loaded_run *out, const struct obs_spec *
     return rc ? (err_wrap(err, "%s", checkpoint_path(out->file)), rc) : rc;
 }
 
+/* The fields of `trained`, as they lie in an observation of all fields. */
+static void find_fields(const struct obs_spec *trained, const struct obs_spec *all,
+                        struct obs_spec *out)
+{
+    *out = *trained;
+    out->obs_bytes = all->obs_bytes;
+    for (int i = 0; i < out->nfields; i++) {
+        const struct obs_field *f = obs_spec_find(all, out->field[i].name);
+        ONIC_ASSERT(f && f->bytes == out->field[i].bytes);
+        out->field[i] = *f;
+    }
+}
+
+/* From here on out->cfg asks for all fields. */
+static int show_all_fields(struct loaded_run *out, struct obs_spec *obs, struct onic_err *err)
+{
+    struct env *env = NULL;
+    const struct obs_spec trained = *obs;
+    snprintf(out->cfg.env_obs, sizeof out->cfg.env_obs, "all");
+    int rc = env_create(&env, out->cfg.env_id, &out->cfg, 0, err);
+    if (!rc)
+        find_fields(&trained, &env->spec.obs, obs);
+    env_free(env);
+    return rc;
+}
+
 int loaded_run_open(struct loaded_run *out, const char *path, const struct config *given,
-                    const struct obs_spec *obs, struct onic_err *err)
+                    bool all_fields, struct onic_err *err)
 {
     memset(out, 0, sizeof *out);
     int rc = loaded_run_checkpoint(&out->file, path, err);
@@ -156,9 +182,14 @@ int loaded_run_open(struct loaded_run *out, const char *path, const struct confi
     if (rc)
         return rc;
     struct env *env = NULL;
+    struct obs_spec obs;
     rc = env_create(&env, out->cfg.env_id, &out->cfg, 0, err);
     if (!rc)
-        rc = run_open_build_policy(out, obs, &env->spec, err);
+        obs = env->spec.obs;
+    if (!rc && all_fields)
+        rc = show_all_fields(out, &obs, err);
+    if (!rc)
+        rc = run_open_build_policy(out, &env->spec, &obs, err);
     env_free(env);
     return rc;
 }

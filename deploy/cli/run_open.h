@@ -4,6 +4,7 @@
 
 /* run_open.h - a trained policy out of a run directory or a checkpoint file. */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/err.h"
@@ -22,10 +23,11 @@ struct loaded_run {
 /* path: run directory (newest valid checkpoint; skipped ones are named on stderr) or a checkpoint
  * file. given: the command line; its explicit options win, except those that would change the
  * network (ONIC_ECONFIG). ONIC_ECONFIG, too, where the run needs a plug-in or a NetHack library
- * that `given` does not name: what a checkpoint names is not loaded. obs: layout that will be
- * played; NULL = make the environment of cfg->env_id and use its own. */
+ * that `given` does not name: what a checkpoint names is not loaded. all_fields: the environment
+ * will be asked for every field (out->cfg says so), of which the policy reads those that it was
+ * trained on. */
 int loaded_run_open(struct loaded_run *out, const char *path, const struct config *given,
-                    const struct obs_spec *obs, struct onic_err *err);
+                    bool all_fields, struct onic_err *err);
 /* Opens the checkpoint alone; *out (NULL on failure) is closed with checkpoint_close. */
 int loaded_run_checkpoint(struct checkpoint_file **out, const char *path, struct onic_err *err);
 /* The portable options of the configuration that a checkpoint carries, under what was given now,

@@ -349,6 +349,17 @@ static void under_timeout_in_a_script_it_shows_and_ends(void **state)
     pty_close(&t);
 }
 
+/* All fields are there for the picture; policy and reward model read those of the run alone. */
+static void a_policy_of_some_fields_plays(void **state)
+{
+    (void)state;
+    onic_says("train --run-dir=part --env.id=corridor --env.obs=position --reward.model=rnd "
+              "--reward.coef_int=0.1 --actors.count=1 --frames=1024 --train.batch=512",
+              0);
+    says(onic_says("play part --episodes=1 --env.max_steps=3", 0), "episode 1  step 3  action ");
+    says(onic_says("play part --episodes=1 --env.obs=all", 64), "with another network");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,6 +369,7 @@ int main(void)
         cmocka_unit_test(what_draws_no_picture_shows_its_observation),
         cmocka_unit_test(what_a_plugin_left_out_is_listed),
         cmocka_unit_test(random_actions_need_no_run),
+        cmocka_unit_test(a_policy_of_some_fields_plays),
         cmocka_unit_test(a_checkpoint_loads_no_plugin_by_its_name),
         cmocka_unit_test(nothing_scrolls_in_a_window_that_is_too_small),
         cmocka_unit_test(colours_are_left_out_where_they_are_not_wanted),
