@@ -49,7 +49,7 @@ int rollout_create(struct rollout **out, const struct rollout_params *p, struct 
         return err_set(
             err, ONIC_ECONFIG,
             "run.deterministic needs an environment that can be saved exactly, and %s cannot: "
-            "use a minigrid or corridor environment",
+            "use one that is built in",
             vec_env_spec(p->envs)->id);
     struct rollout *r = xcalloc(1, sizeof *r);
     r->p = *p;

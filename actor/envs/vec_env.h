@@ -24,10 +24,10 @@
 #include "common/base/err.h"
 #include "common/policy/env_describe.h"
 
-/* Distinct captions per episode that a snapshot can hold. Environments that can be saved have fewer
- * (minigrid: 118, corridor: 5); should one have more, the further ones share a few counters, so
- * their counts are at least the true ones, before and after a resume alike. Environments without
- * snapshots count VEC_CAPTIONS_MAX distinct captions. */
+/* Distinct captions per episode that a snapshot can hold. Most environments that can be saved have
+ * fewer (minigrid: 118, corridor: 5); where there are more (NetHack in a deterministic run), the
+ * further ones share a few counters, so their counts are at least the true ones, before and after a
+ * resume alike. Environments without snapshots count VEC_CAPTIONS_MAX distinct captions. */
 enum { VEC_CAPTIONS_SAVED = 256, VEC_CAPTIONS_MAX = 65536 };
 
 /* Bookkeeping of the running, or just ended, episode of one environment. */

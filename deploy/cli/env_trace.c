@@ -55,6 +55,8 @@ void env_describe(const struct env *e, struct buf *out)
                s->default_count);
     if (s->state_bytes)
         buf_printf(out, "snapshot:    %zu bytes\n", s->state_bytes);
+    else if (e->family->save)
+        buf_puts(out, "snapshot:    in a deterministic run (--deterministic)\n");
     else
         buf_puts(out, "snapshot:    not offered (no deterministic resume)\n");
 }

@@ -120,14 +120,16 @@ struct episode_log *episode_log_of_options(const struct config *cfg, const char 
     return r;
 }
 
-/* What an environment is made of; the network says which fields are read. */
+/* What an environment is made of; the network says which fields are read, a deterministic run
+ * whether it must be one that can be saved. */
 static int env_flags(const struct config *cfg, char *flags[ENV_FLAGS_MAX])
 {
     int n = 0;
     for (int i = 0; i < CONFIG_COUNT; i++) {
         char key[64], value[CONFIG_STR_MAX], flag[CONFIG_STR_MAX + 80];
         config_key(i, key);
-        if ((strncmp(key, "env.", 4) != 0 && strcmp(key, "policy.net") != 0) ||
+        if ((strncmp(key, "env.", 4) != 0 && strcmp(key, "policy.net") != 0 &&
+             strcmp(key, "run.deterministic") != 0) ||
             config_get(cfg, key, value, sizeof value) != ONIC_OK)
             continue;
         if (cfg->origin[i] == CONFIG_DEFAULT && strcmp(key, "env.id") != 0)

@@ -106,7 +106,7 @@ static int open_wire(struct learner *r, const struct config *c, struct onic_err 
         return err_set(
             err, ONIC_ECONFIG,
             "run.deterministic needs an environment that can be saved exactly, and %s cannot: "
-            "use a minigrid or corridor environment",
+            "use one that is built in",
             r->env.id);
     int rc = c->run_deterministic ? actors_per_round(r, c, &rounds, err) : ONIC_OK;
     if (rc)

@@ -37,6 +37,7 @@ int case_disk(struct chaos_case *k);
 int case_cgroup(struct chaos_case *k);
 int case_network(struct chaos_case *k);
 int case_determinism(struct chaos_case *k);
+int case_determinism_nethack(struct chaos_case *k);
 int case_soak(struct chaos_case *k);
 int case_flood(struct chaos_case *k);
 

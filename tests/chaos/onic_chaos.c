@@ -28,6 +28,7 @@ static const struct {
     {"cgroup", "a memory cgroup that is too small (root)", case_cgroup, 8},
     {"network", "partitions, loss, resets, a slow line between namespaces (root)", case_network, 6},
     {"determinism", "kills, and the same weights as without", case_determinism, 20},
+    {"determinism_nethack", "the same with games of NetHack", case_determinism_nethack, 20},
     {"flood", "thousands of malformed frames from fifty connections", case_flood, 20},
     {"soak", "one fault a minute; what each process holds", case_soak, 2},
 };
@@ -160,7 +161,7 @@ static int bad_usage(const char *what)
 {
     fprintf(stderr, "onic-chaos: %s\n%scases:\n", what, usage);
     for (int i = 0; i < CASES; i++)
-        fprintf(stderr, "  %-8s %s\n", cases[i].name, cases[i].what);
+        fprintf(stderr, "  %-19s %s\n", cases[i].name, cases[i].what);
     return 64;
 }
 

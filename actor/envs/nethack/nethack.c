@@ -9,6 +9,9 @@
  * rewrites its buffers several times per step and the terminal ones only partly, so they cannot lie
  * in the caller's slots.
  *
+ * A deterministic run puts a game back by playing its actions again (played.h). Other runs keep
+ * nothing for that, and an actor that is started again begins new games.
+ *
  * Game over zeroes the status line; statistics therefore use the last one of the game proper, which
  * includes what happened in the fatal step before the hero died. */
 #include <stdio.h>
@@ -21,6 +24,7 @@
 #include "actor/envs/nethack/nethack_rules.h"
 #include "actor/envs/nethack/nethack_tasks.h"
 #include "actor/envs/nethack/nle_load.h"
+#include "actor/envs/nethack/played.h"
 #include "actor/envs/nethack/replay_log.h"
 #include "common/base/rng.h"
 #include "common/base/xmalloc.h"
@@ -64,6 +68,7 @@ struct nethack {
     bool message_only; /* caption = the message, as ONI, not every page that was shown */
     struct nethack_game *game;
     struct replay_log *replay;
+    struct played *played; /* of the running game; NULL: the run is not deterministic */
     int actions;
     int ncopies;
     struct copy copy[OBS_FIELDS_MAX];
@@ -101,6 +106,7 @@ struct nethack_options {
     int64_t clock;          /* seconds since 1970 that the game sees */
     int max_steps, actor_id /* below 0: none */;
     uint64_t run_seed;
+    bool deterministic;
 };
 
 static void nethack_options(struct nethack_options *out, const struct config *cfg)
@@ -115,6 +121,7 @@ static void nethack_options(struct nethack_options *out, const struct config *cf
         .max_steps = cfg->env_max_steps > 0 ? (int)cfg->env_max_steps : DEFAULT_STEPS,
         .actor_id = (int)cfg->actors_id,
         .run_seed = (uint64_t)cfg->run_seed,
+        .deterministic = cfg->run_deterministic,
     };
 }
 
@@ -168,6 +175,7 @@ static void nethack_free(struct env *e)
         return;
     nethack_game_free(n->game);
     replay_log_close(n->replay);
+    played_free(n->played);
     free(n);
 }
 
@@ -187,6 +195,23 @@ static int open_replay(struct nethack *n, const struct nethack_options *o, int i
     else
         snprintf(who, sizeof who, "%d", index);
     return replay_log_open(&n->replay, o->replay_dir, who, &head, err);
+}
+
+/* Seed and actions must decide a game, and be short enough to go with every trajectory. */
+static int keep_played(struct nethack *n, const struct nethack_options *o, struct onic_err *err)
+{
+    if (o->clock == 0)
+        return err_set(err, ONIC_ECONFIG,
+                       "a deterministic run of NetHack needs a frozen clock: give env.clock "
+                       "another value than 0");
+    if (o->max_steps > PLAYED_STEPS_MAX)
+        return err_set(err, ONIC_ECONFIG,
+                       "env.max_steps is %d, and a deterministic run of NetHack keeps all actions "
+                       "of an episode: at most %d",
+                       o->max_steps, PLAYED_STEPS_MAX);
+    n->played = played_create(n->actions, (uint32_t)o->max_steps);
+    n->head.spec.state_bytes = played_bytes((uint32_t)o->max_steps);
+    return ONIC_OK;
 }
 
 extern const struct env_family env_nethack;
@@ -215,7 +240,9 @@ static int nethack_create(struct env **out, const struct env_family *family, con
     uint32_t want = choose_fields(n, o.obs);
     struct nethack_settings settings = {
         .nle = o.nle, .options = n->task->options, .clock = o.clock, .want = want};
-    int rc = nethack_game_create(&n->game, &settings, err);
+    int rc = o.deterministic ? keep_played(n, &o, err) : ONIC_OK;
+    if (!rc)
+        rc = nethack_game_create(&n->game, &settings, err);
     if (!rc)
         rc = open_replay(n, &o, index, err);
     if (rc) {
@@ -308,6 +335,7 @@ static int nethack_reset(struct env *e, uint8_t *obs, struct env_result *out, st
     n->max_depth = 0;
     n->ended = n->truncated = n->succeeded = false;
     replay_log_episode(n->replay, n->seed, episode, n->seeds);
+    played_episode(n->played, n->seed, episode);
     int rc = nethack_game_start(n->game, n->seeds, episode == 0, err);
     if (rc)
         return rc;
@@ -351,6 +379,7 @@ static int nethack_step(struct env *e, int action, uint8_t *obs, struct env_resu
     memset(out, 0, offsetof(struct env_result, caption));
     memcpy(n->before, status_line(n), sizeof n->before);
     replay_log_action(n->replay, action);
+    played_action(n->played, action);
     bool sane = nethack_rules_step(n->game, n->actions, action);
     n->steps++;
     n->ended = nethack_game_done(n->game);
@@ -360,6 +389,34 @@ static int nethack_step(struct env *e, int action, uint8_t *obs, struct env_resu
         replay_log_end(n->replay);
     nethack_report(n, obs, out);
     return ONIC_OK;
+}
+
+static void nethack_save(const struct env *e, uint8_t *state)
+{
+    played_save(((const struct nethack *)e)->played, state);
+}
+
+static int nethack_load(struct env *e, const uint8_t *state, uint8_t *obs, struct onic_err *err)
+{
+    struct nethack *n = (struct nethack *)e;
+    struct env_result result;
+    struct played *then = played_load(n->played, state);
+    if (!then)
+        return err_set(err, ONIC_EDAMAGED, "this is not a snapshot of %s", n->head.spec.id);
+    n->seed = then->head.seed;
+    n->episode = then->head.episode;
+    int rc = nethack_reset(e, obs, &result, err);
+    for (uint32_t i = 0; !rc && i < then->head.count; i++) {
+        if (!n->playing)
+            rc = err_set(err, ONIC_EDAMAGED,
+                         "a game of %s ended after %u of %u actions when it was played again: "
+                         "another version of NetHack, or of its options?",
+                         n->head.spec.id, i, then->head.count);
+        else
+            rc = nethack_step(e, then->action[i], obs, &result, err);
+    }
+    played_free(then);
+    return rc;
 }
 
 static void nethack_stats(const struct env *e, float *out)
@@ -432,4 +489,6 @@ const struct env_family env_nethack = {
     .stats = nethack_stats,
     .render = nethack_render,
     .seeds = nethack_seeds,
+    .save = nethack_save,
+    .load = nethack_load,
 };

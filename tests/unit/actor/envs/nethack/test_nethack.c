@@ -386,9 +386,59 @@ static void a_step_writes_its_slot_and_nothing_else(void **state)
     close_play(&p);
 }
 
+static void a_deterministic_run_refuses_what_could_not_be_played_again(void **state)
+{
+    (void)state;
+    struct config c = base_config(23);
+    struct env *e = NULL;
+    c.run_deterministic = true;
+    c.env_clock = 0;
+    assert_err(env_create(&e, "nethack:Score", &c, 0, &err), ONIC_ECONFIG, "env.clock");
+    c.env_clock = 1700500000;
+    c.env_max_steps = 65537;
+    assert_err(env_create(&e, "nethack:Score", &c, 0, &err), ONIC_ECONFIG, "at most 65536");
+}
+
+/* The seed and actions of a game, played again in another process's environment. */
+static void a_state_is_the_game_so_far_and_ends_where_it_ended(void **state)
+{
+    (void)state;
+    struct config c = base_config(23);
+    c.env_max_steps = 40;
+    struct play none = open_play("nethack:Score", &c, 1);
+    assert_int_equal(none.e->spec.state_bytes, 0); /* nothing is kept elsewhere */
+    close_play(&none);
+    c.run_deterministic = true;
+    struct play a = open_play("nethack:Score", &c, 1), b = open_play("nethack:Score", &c, 2);
+    size_t n = a.e->spec.state_bytes;
+    assert_true(n > 40 && n < 100);
+    uint8_t *bytes = malloc(n);
+    act(&a, WAIT);
+    act(&a, RUN_N);
+    a.e->family->save(a.e, bytes);
+    assert_ok(b.e->family->load(b.e, bytes, b.obs, &err));
+    assert_memory_equal(a.obs, b.obs, a.e->spec.obs.obs_bytes);
+    assert_close(statistic(&a, "score"), statistic(&b, "score"), 0, 0);
+    act(&a, RUN_S); /* dies */
+    act(&b, RUN_S);
+    assert_true(a.r.terminated && b.r.terminated);
+    a.e->family->save(a.e, bytes);
+    assert_ok(b.e->family->load(b.e, bytes, b.obs, &err));
+    uint32_t count = 4; /* one more than the game had */
+    memcpy(bytes + 24, &count, sizeof count);
+    assert_err(b.e->family->load(b.e, bytes, b.obs, &err), ONIC_EDAMAGED, "after 3 of 4 actions");
+    bytes[n - 40] = 23; /* no action of this set */
+    assert_err(b.e->family->load(b.e, bytes, b.obs, &err), ONIC_EDAMAGED, "not a snapshot");
+    free(bytes);
+    close_play(&a);
+    close_play(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_deterministic_run_refuses_what_could_not_be_played_again),
+        cmocka_unit_test(a_state_is_the_game_so_far_and_ends_where_it_ended),
         cmocka_unit_test(the_default_observation_is_glyphs_blstats_message),
         cmocka_unit_test(reset_goes_to_the_first_turn_and_reports_the_pages_on_the_way),
         cmocka_unit_test(like_oni_the_caption_is_the_message_alone),
