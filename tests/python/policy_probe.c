@@ -3,7 +3,7 @@
  * calls it.
  *
  *   policy_probe new FILE NET CORE ACTIONS OBS [KEY=VALUE ...]
- *       a checkpoint with random weights; ACTIONS and OBS as in env_describe.h, KEY an option of the
+ *       a checkpoint with random weights; ACTIONS, OBS as in env_describe.h, KEY an option of the
  *       configuration ("policy.layer_norm")
  *   policy_probe describe CHECKPOINT
  *       sizes and fields as JSON
