@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 
 SOURCE = pathlib.Path(os.environ["ONIC_SOURCE"])
@@ -19,6 +20,20 @@ class OnicTest(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="onic-python-"))
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+
+    @staticmethod
+    def shared_folder(cls):
+        """A folder for all tests of a class, to be asked for in its setUpClass."""
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="onic-python-"))
+        cls.addClassCleanup(shutil.rmtree, folder, ignore_errors=True)
+        return folder
+
+    def wait_until(self, condition, seconds=100):
+        """Until it is so; a test fails only when it never is."""
+        end = time.monotonic() + seconds
+        while not condition():
+            self.assertLess(time.monotonic(), end, "it never came to be")
+            time.sleep(0.2)
 
 
 def onic(*arguments, cwd=None, check=True, timeout=170):
