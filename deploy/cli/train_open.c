@@ -56,24 +56,16 @@ static void add_code(const struct config *cfg, struct train_plan *t)
     t->code_flags[2] = xstrdup(flag);
 }
 
-/* Options that only this machine can know, for actors: everything else comes from the learner. */
+/* What actors are told, of the options that only this machine can know. */
 static void add_local_options(const struct config *cfg, struct train_plan *t)
 {
-    static const char *const keys[] = {"env.nle",
-                                       "env.plugin",
-                                       "env.options", /* may hold a path, which no peer may give */
-                                       "actors.orphan_timeout_s",
-                                       "actors.step_timeout_s",
-                                       "security.allow_insecure",
-                                       "security.keys",
-                                       "log.level",
-                                       "log.format"};
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+    const char *key;
+    for (int i = 0; (key = train_options_local(i)); i++) {
         char value[CONFIG_STR_MAX], flag[CONFIG_STR_MAX + 80];
-        if (config_origin_of(cfg, keys[i]) == CONFIG_DEFAULT ||
-            config_get(cfg, keys[i], value, sizeof value) != ONIC_OK || !value[0])
+        if (config_origin_of(cfg, key) == CONFIG_DEFAULT ||
+            config_get(cfg, key, value, sizeof value) != ONIC_OK || !value[0])
             continue;
-        snprintf(flag, sizeof flag, "--%s=%s", keys[i], value);
+        snprintf(flag, sizeof flag, "--%s=%s", key, value);
         ONIC_ASSERT(t->nactor_flags < TRAIN_ACTOR_FLAGS_MAX);
         t->actor_flags[t->nactor_flags++] = xstrdup(flag);
     }

@@ -112,3 +112,17 @@ int train_options_check_resume(const struct config *cfg, const struct reward_mod
                ? err_wrap(err, "the run cannot be resumed (--on-exists=overwrite starts afresh)")
                : rc;
 }
+
+const char *train_options_local(int i)
+{
+    static const char *const keys[] = {"env.nle",
+                                       "env.plugin",
+                                       "env.options", /* may hold a path, which no peer may give */
+                                       "actors.orphan_timeout_s",
+                                       "actors.step_timeout_s",
+                                       "security.allow_insecure",
+                                       "security.keys",
+                                       "log.level",
+                                       "log.format"};
+    return i < (int)(sizeof keys / sizeof keys[0]) ? keys[i] : NULL;
+}

@@ -18,4 +18,8 @@ int train_options_check_parts(const struct config *cfg, const struct reward_mode
 int train_options_check_resume(const struct config *cfg, const struct reward_model_type *model,
                                const char *run_dir, struct onic_err *err);
 
+/* The i'th option that an actor is given on its command line, because only its own machine can know
+ * it: everything else comes from the learner. NULL behind the last. */
+const char *train_options_local(int i);
+
 #endif /* ONIC_DEPLOY_CLI_TRAIN_OPTIONS_H */

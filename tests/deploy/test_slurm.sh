@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# deploy/slurm for real, on a three-node Slurm of Debian on this machine: submit, train, requeue the learner, cancel an actor,
-# finish, balanced ledger. Needs root, slurm-wlm and munge.
+# deploy/slurm for real, on a three-node Slurm of Debian on this machine: `onic launch slurm`, train, preempt the learner (which is requeued and
+# resumes with its keys), cancel an actor, drain, balanced ledger; then a sweep as an array. Needs root, slurm-wlm and munge.
 set -uo pipefail
 source_dir=${ONIC_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}
 export ONIC_BIN=${ONIC_BUILD:-$source_dir/build} ONIC_HOST=127.0.0.1
@@ -48,8 +48,11 @@ SlurmctldLogFile=$work/slurmctld.log
 SlurmdLogFile=$work/slurmd-%n.log
 StateSaveLocation=$work/state
 SlurmdSpoolDir=$work/spool-%n
-NodeName=n[1-3] NodeHostname=localhost NodeAddr=127.0.0.1 Port=[17511-17513] CPUs=4 RealMemory=2000
-PartitionName=main Nodes=n[1-3] Default=YES
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+NodeName=n[1-3] NodeHostname=localhost NodeAddr=127.0.0.1 Port=[17511-17513] CPUs=4 RealMemory=4000
+PartitionName=main Nodes=n[1-3] Default=YES PriorityTier=1
+PartitionName=urgent Nodes=n[1-3] PriorityTier=10 PreemptMode=OFF
 CONF
   export SLURM_CONF=$work/slurm.conf
   slurmctld -D -f "$SLURM_CONF" >/dev/null 2>&1 &
@@ -84,19 +87,39 @@ train:
 checkpoint:
   every_s: 2
 YAML
-mkdir -p "$run"
-read -r learner array <<<"$(deploy/slurm/submit.sh "$work/test.yaml" "$run" 3)" || fail "submit.sh"
+onic=$ONIC_BIN/onic
+launch() { "$onic" launch slurm "$work/test.yaml" --actors=3 --mem=1G --actor-mem=100M --run-dir="$run" "$@"; }
+
+step "what Slurm refuses"
+launch --partition=nope 2>"$work/refused" && fail "an unknown partition was taken"
+grep -q 'Slurm refused: invalid partition specified: nope; `sinfo -s`' "$work/refused" || fail "$(cat "$work/refused")"
+launch --mem=64G 2>"$work/refused" && fail "more memory than any node has was taken"
+grep -q 'Slurm refused' "$work/refused" || fail "$(cat "$work/refused")"
+[[ -z $(squeue -h) ]] || fail "something is in the queue"
+
+step "launching"
+read -r learner array _ <<<"$(launch)" || fail "onic launch"
 at_exit "scancel $learner $array"
 wait_for 60 "training" past 0
 grep -q 'actor joined.*key=' "$run"/slurm/learner-*.log || fail "the actors have no keys"
 [[ $(stat -Lc %a "$run/slurm/keys/learner.key") == 600 ]] || fail "others can read the job's keys"
+launch 2>"$work/refused" && fail "a run in the queue was submitted again"
+grep -q "in the queue already, as job $learner" "$work/refused" || fail "$(cat "$work/refused")"
+key=$(cat "$run/slurm/keys/learner.allow")
 
-step "requeueing the learner (Slurm waits two minutes before it starts again)"
+step "preempting the learner (Slurm waits two minutes before it starts again)"
+node=$(squeue -h -o %N -j "$learner")
 before=$(steps)
-scontrol requeue "$learner" || fail "scontrol requeue"
-came_back() { [[ $(scontrol show job "$learner" | grep -c 'JobState=RUNNING.*') == 1 && $(scontrol show job "$learner" | sed -n 's/.*Restarts=\([0-9]*\).*/\1/p') == 1 ]]; }
+urgent=$(sbatch --parsable --partition=urgent --nodelist="$node" --exclusive --output=/dev/null --wrap='sleep 5') || fail "sbatch"
+preempted() { scontrol show job "$learner" | grep -q 'Restarts=1'; }
+wait_for 60 "the preemption" preempted
+gone_urgent() { [[ -z $(squeue -h -j "$urgent" 2>/dev/null) ]]; }
+wait_for 60 "the end of the urgent job" gone_urgent
+came_back() { [[ $(squeue -h -o %T -j "$learner") == RUNNING ]]; }
 wait_for 240 "the restart of the learner's job" came_back
-wait_for 120 "training after the requeue" past "$before"
+wait_for 120 "training after the preemption" past "$before"
+[[ $(cat "$run/slurm/keys/learner.allow") == "$key" ]] || fail "the job has other keys after its restart"
+check_ledger "$("$onic" ledger "$run" --json)"
 
 step "cancelling one actor of the array"
 before=$(steps)
@@ -105,7 +128,30 @@ wait_for 60 "training without it" past "$before"
 
 step "draining"
 scancel --signal=TERM --batch "$learner"
-gone() { [[ -z $(squeue -h -j "$learner" 2>/dev/null) ]]; }
-wait_for 90 "the end of the learner's job" gone
-check_ledger "$("$ONIC_BIN/onic" ledger "$run" --json)"
+gone() { [[ -z $(squeue -h -j "$1" 2>/dev/null) ]]; }
+wait_for 90 "the end of the learner's job" gone "$learner"
+check_ledger "$("$onic" ledger "$run" --json)"
+scancel "$array"
+wait_for 90 "the end of the actors" gone "$array"
+
+step "a sweep as an array"
+cat >"$work/sweep.yaml" <<'YAML'
+options: {env.id: corridor, reward.model: none, reward.coef_int: 0, env.count: 8, train.batch: 512, run.frames: 20000, train.threads: 1}
+seeds: [1, 2]
+YAML
+"$onic" launch slurm "$work/sweep.yaml" --actors=2 --cpus-per-task=1 --mem=1G --actor-mem=100M --run-dir="$work/sweep" >"$work/jobs" ||
+  fail "onic launch of a sweep"
+cat "$work/jobs"
+[[ $(wc -l <"$work/jobs") == 2 ]] || fail "not two runs"
+run=$work/sweep/s1
+nobody() { [[ -z $(squeue -h 2>/dev/null) ]]; }
+at_exit 'squeue -h -o %A | xargs -r scancel'
+wait_for 300 "the end of the sweep" nobody
+for run in "$work"/sweep/s1 "$work"/sweep/s2; do
+  [[ $(steps) -ge 20000 ]] || fail "$run was not trained"
+  [[ ! -e $run/slurm/keys ]] || [[ ! -e $(readlink -f "$run/slurm/keys") ]] || fail "the keys of $run were left behind"
+  check_ledger "$("$onic" ledger "$run" --json)"
+done
+"$onic" launch slurm "$work/sweep.yaml" --actors=2 --run-dir="$work/sweep" 2>&1 | grep -q 'all 2 runs in .* are trained' ||
+  fail "a sweep that is trained was submitted again"
 echo "passed"

@@ -44,7 +44,7 @@ static void a_copy_holds_all_that_an_environment_needs(void **state)
     assert_int_equal(
         shell(p, "files",
               "cd copy && ls include/onic_env.h lib/pkgconfig/onic.pc "
-              "share/doc/onic/LICENSE share/doc/onic/options.md share/onic/slurm/submit.sh "
+              "share/doc/onic/LICENSE share/doc/onic/options.md share/onic/slurm/onic.sbatch "
               "share/onic/examples/annotator.py"),
         0);
     assert_int_equal(shell(p, "build",

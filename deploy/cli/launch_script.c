@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/* launch_script.c - see launch_script.h. Every word that a person or a file chose is quoted; a line
+ * of the script is one command. */
+#include "deploy/cli/launch_script.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/shell.h"
+#include "common/base/xmalloc.h"
+
+enum { LAUNCH_PATH_MAX = 2 * CONFIG_STR_MAX };
+
+void launch_add_word(char ***words, const char *text)
+{
+    int n = 0;
+    while (*words && (*words)[n])
+        n++;
+    *words = xrealloc(*words, ((size_t)n + 2) * sizeof **words);
+    (*words)[n] = xstrdup(text);
+    (*words)[n + 1] = NULL;
+}
+
+void launch_free_words(char **words)
+{
+    for (int i = 0; words && words[i]; i++)
+        free(words[i]);
+    free(words);
+}
+
+/* A word of a command: an option keeps its dashes, of which shell_put would think as of a file. */
+static void put_launch_word(struct buf *out, const char *text)
+{
+    size_t dashes = strspn(text, "-");
+    buf_printf(out, " %.*s", (int)dashes, text);
+    if (!dashes || text[dashes])
+        shell_put(out, text + dashes);
+}
+
+static void put_launch_words(struct buf *out, char *const *words)
+{
+    for (int i = 0; words && words[i]; i++)
+        put_launch_word(out, words[i]);
+}
+
+/* " --name=value", where there is a value. */
+static void put_slurm_option(struct buf *out, const char *name, const char *value)
+{
+    if (!value[0])
+        return;
+    buf_printf(out, " --%s=", name);
+    shell_put(out, value);
+}
+
+/* Slurm reads %j and the like in names of files. */
+static void put_log_option(struct buf *out, const char *dir, const char *name)
+{
+    char path[LAUNCH_PATH_MAX];
+    size_t n = 0;
+    for (const char *c = dir; *c && n + 3 < sizeof path; c++) {
+        if (*c == '%')
+            path[n++] = '%';
+        path[n++] = *c;
+    }
+    path[n] = '\0';
+    buf_puts(out, " --output=");
+    shell_put(out, path);
+    buf_puts(out, name);
+}
+
+static void put_common_options(struct buf *out, const struct launch_wish *w)
+{
+    buf_puts(out, " --nodes=1 --ntasks=1 --requeue --open-mode=append --export=ALL");
+    put_slurm_option(out, "time", w->time);
+    put_slurm_option(out, "partition", w->partition);
+    put_slurm_option(out, "account", w->account);
+    put_slurm_option(out, "qos", w->qos);
+    put_launch_words(out, w->both);
+}
+
+static void put_name_option(struct buf *out, const struct launch *l, const char *ending)
+{
+    char name[CONFIG_STR_MAX + 32];
+    snprintf(name, sizeof name, "onic-%s%s", l->name, ending);
+    put_slurm_option(out, "job-name", name);
+}
+
+/* "sbatch ..." of a learner, up to its script. */
+static void put_learner_command(struct buf *out, const struct launch *l,
+                                const struct launch_wish *w)
+{
+    buf_puts(out, "sbatch --parsable");
+    put_name_option(out, l, "");
+    put_log_option(out, l->dir, l->sweep ? "/log/slurm-%A-%a.log" : "/slurm/learner-%j.log");
+    buf_printf(out, " --cpus-per-task=%" PRId64 " --signal=B:USR1@120", w->cpus);
+    put_slurm_option(out, "mem", w->mem);
+    put_common_options(out, w);
+    put_launch_words(out, w->learner);
+}
+
+static void put_learner_job(struct buf *out, const struct launch *l, const struct launch_wish *w,
+                            const char *scripts)
+{
+    buf_puts(out, "learner=$(");
+    put_learner_command(out, l, w);
+    buf_puts(out, " ");
+    shell_put(out, scripts);
+    buf_puts(out, "/onic.sbatch");
+    put_launch_words(out, l->run[0].learner);
+    buf_puts(out, ")\n");
+}
+
+/* The learners of a sweep: what each task runs is in Slurm's hands, not in a file of the folder. */
+static void put_learner_array(struct buf *out, const struct launch *l, const struct launch_wish *w,
+                              const char *scripts)
+{
+    buf_puts(out, "learner=$(");
+    put_learner_command(out, l, w);
+    buf_puts(out, " --array=");
+    for (int i = 0; i < l->n; i++)
+        buf_printf(out, "%s%d", i ? "," : "", l->run[i].index);
+    if (w->jobs)
+        buf_printf(out, "%%%" PRId64, w->jobs);
+    buf_puts(out, " <<'ONIC_JOB'\n#!/usr/bin/env bash\ncase $SLURM_ARRAY_TASK_ID in\n");
+    for (int i = 0; i < l->n; i++) {
+        buf_printf(out, "  %d) set --", l->run[i].index);
+        put_launch_words(out, l->run[i].learner);
+        buf_puts(out, " ;;\n");
+    }
+    buf_puts(out, "  *) exit 64 ;;\nesac\nexec ");
+    shell_put(out, scripts);
+    buf_puts(out, "/onic.sbatch \"$@\"\nONIC_JOB\n)\n");
+}
+
+static void put_actor_array(struct buf *out, const struct launch *l, const struct launch_run *r,
+                            const struct launch_wish *w, const char *scripts)
+{
+    buf_puts(out, "actors=$(sbatch --parsable");
+    put_name_option(out, l, "-actors");
+    put_log_option(out, r->dir, "/slurm/actor-%A-%a.log");
+    buf_printf(out,
+               " --cpus-per-task=1 --signal=B:USR1@60 --array=1-%" PRId64
+               " --dependency=after:\"$learner\"",
+               w->actors);
+    if (l->sweep)
+        buf_printf(out, "_%d", r->index);
+    put_slurm_option(out, "mem", w->actor_mem);
+    put_common_options(out, w);
+    put_launch_words(out, w->actor);
+    buf_puts(out, " ");
+    shell_put(out, scripts);
+    buf_puts(out, "/actors.sbatch");
+    put_launch_words(out, r->actor);
+    buf_puts(out, ") || { scancel \"$learner\" $jobs; exit 1; }\n"
+                  "jobs=\"$jobs ${actors%%;*}\"\n");
+}
+
+/* A run has one learner: what Slurm has in its queue is not submitted again. */
+static void put_run_folder(struct buf *out, const struct launch_run *r)
+{
+    buf_puts(out, "take ");
+    shell_put(out, r->dir);
+    buf_puts(out, "\n");
+}
+
+static void put_launch_result(struct buf *out, const struct launch *l, const struct launch_run *r)
+{
+    char suffix[16] = "";
+    if (l->sweep)
+        snprintf(suffix, sizeof suffix, "_%d", r->index);
+    buf_printf(out, "echo \"${learner}%s\" >", suffix);
+    shell_put(out, r->dir);
+    buf_printf(out, "/slurm/job; echo \"${learner}%s ${actors%%%%;*}\" ", suffix);
+    shell_put(out, r->dir);
+    buf_puts(out, "\n");
+}
+
+void launch_script(const struct launch *l, const struct launch_wish *w, const char *bin,
+                   const char *scripts, struct buf *out)
+{
+    buf_printf(out,
+               "#!/usr/bin/env bash\n"
+               "# %d run%s with %" PRId64 " actors each; prints the learner's and the actors' job "
+               "and the run directory of each\n"
+               "set -eu\nexport ONIC_BIN=",
+               l->n, l->n == 1 ? "" : "s", w->actors);
+    shell_put(out, bin);
+    buf_puts(out,
+             "\njobs=\n"
+             "take() {\n"
+             "  local job=\n"
+             "  if [ -s \"$1/slurm/job\" ]; then job=$(tr -cd 0-9_ <\"$1/slurm/job\"); fi\n"
+             "  if [ -n \"$job\" ] && [ -n \"$(squeue -h -j \"$job\" 2>/dev/null)\" ]; then\n"
+             "    echo \"$1 is in the queue already, as job $job; scancel $job takes it out\" >&2\n"
+             "    exit 73\n"
+             "  fi\n"
+             "  mkdir -p \"$1/slurm\"\n"
+             "  rm -f \"$1/slurm/done\" \"$1/slurm/learner\" \"$1/slurm/keys\" \"$1/slurm/job\"\n"
+             "}\n");
+    for (int i = 0; i < l->n; i++)
+        put_run_folder(out, &l->run[i]);
+    if (l->sweep) { /* for the learners' logs */
+        buf_puts(out, "mkdir -p ");
+        shell_put(out, l->dir);
+        buf_puts(out, "/log\n");
+    }
+    if (l->sweep)
+        put_learner_array(out, l, w, scripts);
+    else
+        put_learner_job(out, l, w, scripts);
+    buf_puts(out, "learner=${learner%%;*}\n"); /* "12;cluster" where there are several */
+    for (int i = 0; i < l->n; i++) {
+        put_actor_array(out, l, &l->run[i], w, scripts);
+        put_launch_result(out, l, &l->run[i]);
+    }
+}

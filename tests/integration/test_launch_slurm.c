@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/* test_launch_slurm.c - `onic launch slurm`: what sbatch is asked for, with one that writes down
+ * what it was asked for; tests/deploy/test_slurm.sh has a real one. */
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/onic_test.h"
+#include "tests/support/files.h"
+#include "tests/support/scene.h"
+
+/* Each call adds a line of its words, and the script that it was given on stdin. */
+static const char SBATCH[] = "#!/bin/sh\n"
+                             "n=$(cat number 2>/dev/null || echo 100)\n"
+                             "echo $((n + 1)) >number\n"
+                             "for word; do printf '[%s]' \"$word\" >>asked; done\n"
+                             "echo >>asked\n"
+                             "if ! [ -t 0 ]; then cat >>job$n; fi\n"
+                             "echo $((n + 1))\n";
+static const char SQUEUE[] = "#!/bin/sh\ncat queue 2>/dev/null; true\n";
+static const char SCANCEL[] = "#!/bin/sh\necho \"$@\" >cancelled\n";
+static const char REFUSES[] = "#!/bin/sh\n"
+                              "echo 'sbatch: error: invalid partition specified: nope' >&2\n"
+                              "echo 'sbatch: error: Batch job submission failed' >&2\n"
+                              "exit 1\n";
+/* Takes learners, has no room for actors. */
+static const char TAKES_ONE[] = "#!/bin/sh\n"
+                                "case \"$*\" in *actors*) echo 'sbatch: error: Invalid job array "
+                                "specification' >&2; exit 1;; esac\n"
+                                "echo 7\n";
+static const char FILE_OF_TWO[] = "options: {env.id: corridor, annotator.id: rules}\n"
+                                  "seeds: [1, 2]\n"
+                                  "grid:\n"
+                                  "  train.lr: [0.001, 0.002]\n";
+
+static void give_slurm(const struct scene *s, const char *sbatch)
+{
+    char path[400];
+    snprintf(path, sizeof path, "%s/bin", s->dir);
+    mkdir(path, 0700);
+    scene_script(s, "bin/sbatch", sbatch);
+    scene_script(s, "bin/squeue", SQUEUE);
+    scene_script(s, "bin/scancel", SCANCEL);
+}
+
+static int launch(struct scene *s, const char *args)
+{
+    char line[1200];
+    snprintf(line, sizeof line, "PATH=%s/bin:/usr/bin:/bin launch %s", s->dir, args);
+    return program_run(&s->a, s->dir, "launch", "onic", line, SCENE_SOON_MS);
+}
+
+static const char *text_of(const struct scene *s, const char *name)
+{
+    char path[400];
+    snprintf(path, sizeof path, "%s/%s", s->dir, name);
+    return program_text(path);
+}
+
+static void assert_holds(const char *text, const char *part)
+{
+    if (!strstr(text, part))
+        fail_msg("there is no '%s' in:\n%s", part, text);
+}
+
+static void write_file(const struct scene *s, const char *name, const char *text)
+{
+    char path[400];
+    snprintf(path, sizeof path, "%s/%s", s->dir, name);
+    files_write(path, text);
+}
+
+static void a_run_is_a_job_and_an_array_of_actors(void **state)
+{
+    struct scene *s = *state;
+    give_slurm(s, SBATCH);
+    write_file(s, "c.yaml", "env:\n  id: corridor\nactors:\n  step_timeout_s: 20\n");
+    assert_int_equal(launch(s, "slurm c.yaml --actors=64 --partition=cpu --mem=4G "
+                               "--train.lr=0.01 --log.level=debug --run-dir=runs/a "
+                               "--sbatch=--constraint=avx2 --actor-sbatch=--partition=spot"),
+                     0);
+    assert_string_equal(text_of(s, "launch.out"), "101 102 runs/a\n");
+    const char *asked = text_of(s, "asked");
+    assert_holds(asked, "[--cpus-per-task=4][--signal=B:USR1@120][--mem=4G]");
+    assert_holds(asked, "[--requeue][--open-mode=append]");
+    assert_holds(asked, "[--partition=cpu][--constraint=avx2][");
+    assert_holds(asked, "/slurm/onic.sbatch][c.yaml][runs/a][--train.lr=0.01]"
+                        "[--log.level=debug]\n");
+    assert_holds(asked, "[--array=1-64][--dependency=after:101][--mem=2G]");
+    assert_holds(asked, "[--partition=cpu][--constraint=avx2][--partition=spot][");
+    /* of its options an actor gets what only its machine knows */
+    assert_holds(asked, "/slurm/actors.sbatch][runs/a][--actors.step_timeout_s=20]"
+                        "[--log.level=debug]\n");
+    assert_string_equal(text_of(s, "runs/a/slurm/job"), "101\n");
+}
+
+/* What is printed is what is run, also of names that a shell would take apart. */
+static void a_dry_run_prints_the_script_and_leaves_no_trace(void **state)
+{
+    struct scene *s = *state;
+    char line[600], path[400];
+    give_slurm(s, SBATCH);
+    write_file(s, "c.yaml", "env:\n  id: corridor\n");
+    assert_int_equal(launch(s, "slurm c.yaml --actors=3 --dry-run --run-dir=runs/$(id)%j'"), 0);
+    assert_holds(text_of(s, "launch.out"), "[ -n \"$job\" ]");
+    snprintf(path, sizeof path, "%s/runs", s->dir);
+    assert_int_not_equal(access(path, F_OK), 0);
+    snprintf(line, sizeof line, "PATH=%s/bin:$PATH; bash launch.out", s->dir);
+    program_start_shell(&s->b, s->dir, "b", line);
+    assert_int_equal(program_wait(&s->b, SCENE_SOON_MS), 0);
+    assert_string_equal(program_text(s->b.out), "101 102 runs/$(id)%j'\n");
+    assert_holds(text_of(s, "asked"), "[--output=runs/$(id)%%j'/slurm/learner-%j.log]");
+    assert_holds(text_of(s, "asked"), "/actors.sbatch][runs/$(id)%j']\n");
+}
+
+static void a_sweep_is_one_array_of_learners(void **state)
+{
+    struct scene *s = *state;
+    give_slurm(s, SBATCH);
+    write_file(s, "two.yaml", FILE_OF_TWO);
+    assert_int_equal(launch(s, "slurm two.yaml --actors=8 --jobs=3"), 0);
+    assert_holds(text_of(s, "launch.out"), "101_0 102 runs/two/lr=0.001-s1\n"
+                                           "101_1 103 runs/two/lr=0.001-s2\n"
+                                           "101_2 104 runs/two/lr=0.002-s1\n"
+                                           "101_3 105 runs/two/lr=0.002-s2\n");
+    assert_holds(text_of(s, "asked"), "[--array=0,1,2,3%3]");
+    assert_holds(text_of(s, "asked"), "[--dependency=after:101_3]");
+    assert_holds(text_of(s, "job100"),
+                 "  2) set -- '' runs/two/lr=0.002-s1 --env.id=corridor --annotator.id=rules "
+                 "--train.lr=0.002 --seed=1 ;;\n");
+    /* the same folder as that of `onic sweep`, which goes on with it */
+    assert_int_equal(
+        program_run(&s->b, s->dir, "b", "onic", "sweep two.yaml --dry-run", SCENE_SOON_MS), 0);
+}
+
+static void what_slurm_refuses_is_said_in_a_sentence(void **state)
+{
+    struct scene *s = *state;
+    write_file(s, "c.yaml", "env:\n  id: corridor\n");
+    give_slurm(s, REFUSES);
+    assert_int_equal(launch(s, "slurm c.yaml --actors=3 --partition=nope --run-dir=a"), 64);
+    assert_int_equal(program_lines(&s->a), 1);
+    assert_holds(text_of(s, "launch.err"), "Slurm refused: invalid partition specified: nope; "
+                                           "`sinfo -s` shows the partitions");
+    give_slurm(s, TAKES_ONE);
+    assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a"), 64);
+    assert_holds(text_of(s, "launch.err"), "MaxArraySize");
+    assert_string_equal(text_of(s, "cancelled"), "7\n"); /* no learner without actors */
+    scene_fails(s, "onic", "PATH=/nowhere launch slurm c.yaml --actors=3", 64, "no sbatch here");
+}
+
+static void a_run_in_the_queue_is_not_submitted_again(void **state)
+{
+    struct scene *s = *state;
+    write_file(s, "c.yaml", "env:\n  id: corridor\n");
+    give_slurm(s, SBATCH);
+    assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a"), 0);
+    write_file(s, "queue", "101 main onic root R 0:01 1 n1\n");
+    write_file(s, "a/slurm/learner", "tcp://n1:20000\n");
+    assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a"), 73);
+    assert_holds(text_of(s, "launch.err"), "a is in the queue already, as job 101");
+    assert_string_equal(text_of(s, "a/slurm/learner"), "tcp://n1:20000\n");
+}
+
+static void what_is_asked_for_wrongly_is_refused(void **state)
+{
+    struct scene *s = *state;
+    write_file(s, "c.yaml", "env:\n  id: corridor\n");
+    write_file(s, "two.yaml", FILE_OF_TWO);
+    scene_fails(s, "onic", "launch", 64, "say what to launch on");
+    scene_fails(s, "onic", "launch kubernetes c.yaml", 64, "deploy/kubernetes");
+    scene_fails(s, "onic", "launch slurm c.yaml", 64, "--actors=64");
+    scene_fails(s, "onic", "launch slurm c.yaml --actors=0", 64, "from 1 to 100000");
+    scene_fails(s, "onic", "launch slurm c.yaml --actors=2 --mem=0", 64,
+                "without a limit of memory");
+    scene_fails(s, "onic", "launch slurm c.yaml --actors=2 --actor-mem=much", 64, "--actor-mem");
+    scene_fails(s, "onic", "launch slurm c.yaml --actors=2 --sbatch=avx2", 64, "with its dashes");
+    scene_fails(s, "onic", "launch slurm c.yaml --actors=2 --listen=tcp://*:1", 64, "ONIC_PORT");
+    scene_fails(s, "onic", "launch slurm nope.yaml --actors=2", 64, "nope.yaml");
+    scene_fails(s, "onic", "launch slurm c.yaml two.yaml --actors=2", 64, "give it alone");
+    scene_fails(s, "onic", "launch slurm --actors=2 --env.id=corridr", 64, "corridr");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_run_is_a_job_and_an_array_of_actors, scene_setup,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(a_dry_run_prints_the_script_and_leaves_no_trace,
+                                        scene_setup, scene_teardown),
+        cmocka_unit_test_setup_teardown(a_sweep_is_one_array_of_learners, scene_setup,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(what_slurm_refuses_is_said_in_a_sentence, scene_setup,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(a_run_in_the_queue_is_not_submitted_again, scene_setup,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(what_is_asked_for_wrongly_is_refused, scene_setup,
+                                        scene_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
