@@ -41,22 +41,30 @@ class Package(OnicTest):
         [wheel] = self.folder.glob("*.whl")
         self.assertEqual(wheel.name, f"onic-{onic.__version__}-py3-none-any.whl")
         names = zipfile.ZipFile(wheel).namelist()
-        modules = {f"onic/{path.name}" for path in (PACKAGE / "onic").iterdir() if path.suffix == ".py"}
-        self.assertLessEqual(modules | {"onic/py.typed"}, set(names))
+        self.assertLessEqual({str(path) for path in self.sources()}, set(names))
         target = self.folder / "installed"
         subprocess.run([*pip, "install", "--no-deps", "--no-index", "--target", target, wheel], check=True)
         self.link_numpy(target)
-        script = "import onic, onic.errors; [getattr(onic, n) for n in onic.__all__]; print(onic.__file__)"
+        script = (
+            "import onic, importlib, pkgutil; [getattr(onic, n) for n in onic.__all__]\n"
+            "[importlib.import_module(m.name) for m in pkgutil.walk_packages(onic.__path__, 'onic.')]; print(onic.__file__)"
+        )
         done = subprocess.run([sys.executable, "-S", "-c", script], env={"PYTHONPATH": str(target)}, capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn(str(target), done.stdout)
 
+    def sources(self):
+        """All files of the package, from its folder."""
+        files = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "onic"], cwd=PACKAGE, capture_output=True, text=True)
+        found = files.stdout.split() if files.returncode == 0 else [p.relative_to(PACKAGE) for p in PACKAGE.glob("onic/**/*.*")]
+        return [pathlib.Path(path) for path in found if "__pycache__" not in str(path)]
+
     def copied_source(self):
         """setuptools builds in the source: a copy keeps the checkout clean."""
         copy = self.folder / "source"
-        (copy / "onic").mkdir(parents=True)
-        for path in [*PACKAGE.glob("*.*"), *(PACKAGE / "onic").glob("*.*")]:
-            (copy / path.relative_to(PACKAGE)).write_bytes(path.read_bytes())
+        for path in [*self.sources(), "pyproject.toml", "README.md"]:
+            (copy / path).parent.mkdir(parents=True, exist_ok=True)
+            (copy / path).write_bytes((PACKAGE / path).read_bytes())
         return copy
 
     def link_numpy(self, target):

@@ -20,6 +20,7 @@ from onic._version import __version__
 # name -> module that has it; a new public name is a line here
 _LAZY: dict[str, str] = {
     "OnicError": "onic.errors",
+    "Policy": "onic.policy",
     "Run": "onic.run",
     "load": "onic.run",
 }
