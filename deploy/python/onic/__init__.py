@@ -21,6 +21,7 @@ from onic._version import __version__
 _LAZY: dict[str, str] = {
     "OnicError": "onic.errors",
     "Policy": "onic.policy",
+    "evaluate": "onic.evaluation",
     "Run": "onic.run",
     "load": "onic.run",
 }
