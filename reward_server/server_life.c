@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "common/base/audit.h"
 #include "common/base/clock.h"
@@ -72,10 +71,9 @@ static int open_annotator(struct server *s, const struct server_params *p, struc
 
 static int open_store(struct server *s, const struct server_params *p, struct onic_err *err)
 {
-    if (*p->run_dir && mkdir(p->run_dir, 0777) != 0 && errno != EEXIST)
-        return err_set(err, ONIC_ECANTCREATE, "cannot create the run directory %s: %s", p->run_dir,
-                       strerror(errno));
-    int rc = label_store_open(&s->store, p->store_path, LABEL_STORE_SERVER, err);
+    int rc = *p->run_dir ? paths_make_dirs(p->run_dir, err) : ONIC_OK;
+    if (!rc)
+        rc = label_store_open(&s->store, p->store_path, LABEL_STORE_SERVER, err);
     if (!rc)
         rc = label_store_counts(s->store, &s->counts, err);
     if (!rc)

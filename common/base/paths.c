@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int paths_join(char *out, size_t size, const char *a, const char *b, struct onic_err *err)
@@ -119,4 +120,23 @@ int paths_share(const char *name, char *out, size_t size, struct onic_err *err)
     char dir[PATHS_MAX];
     int rc = paths_program_dir(dir, sizeof dir, err);
     return rc ? rc : first_existing(dir, bases, name, out, size, err);
+}
+
+int paths_make_dirs(const char *dir, struct onic_err *err)
+{
+    char path[PATHS_MAX];
+    if (snprintf(path, sizeof path, "%s", dir) >= (int)sizeof path)
+        return err_set(err, ONIC_ECANTCREATE, "the path %.200s... is too long", dir);
+    for (char *p = path + 1;; p++) {
+        if (*p != '/' && *p != '\0')
+            continue;
+        char keep = *p;
+        *p = '\0';
+        if (mkdir(path, 0777) != 0 && errno != EEXIST)
+            return err_set(err, ONIC_ECANTCREATE, "the folder %s cannot be created: %s", path,
+                           strerror(errno));
+        *p = keep;
+        if (!keep)
+            return ONIC_OK;
+    }
 }

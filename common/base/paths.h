@@ -3,7 +3,7 @@
 #define ONIC_COMMON_BASE_PATHS_H
 
 /* paths.h - where onic finds its own things, relative to the running program (/proc/self/exe), so
- * that a checkout can be moved and an installed copy works.
+ * that a checkout can be moved and an installed copy works; and how folders are made.
  *
  *   checkout    build/onic, build/onic-actor ...; deploy/<name>; build/cache/<package>
  *   installed   <prefix>/bin/onic ...; <prefix>/share/onic/<name>;
@@ -34,5 +34,8 @@ int paths_cache_dir(char *out, size_t size, struct onic_err *err);
  * for in deploy/ of the checkout, then in share/onic of the installed copy. ONIC_ENOTFOUND names
  * the places. */
 int paths_share(const char *name, char *out, size_t size, struct onic_err *err);
+/* A folder with those above it, where they are missing; ONIC_ECANTCREATE names the one that cannot
+ * be made. */
+int paths_make_dirs(const char *dir, struct onic_err *err);
 
 #endif /* ONIC_COMMON_BASE_PATHS_H */

@@ -20,6 +20,7 @@
 
 #include "common/base/file_kind.h"
 #include "common/base/log.h"
+#include "common/base/paths.h"
 #include "common/base/run_lock.h"
 #include "common/base/xmalloc.h"
 #include "common/config/overlay.h"
@@ -31,24 +32,6 @@
 
 enum { VERSIONS_MAX = 1 << 20, ROOM_NEEDED = 1 << 20 };
 
-static int make_dirs(const char *dir, struct onic_err *err)
-{
-    char path[CONFIG_STR_MAX];
-    snprintf(path, sizeof path, "%s", dir);
-    for (char *p = path + 1;; p++) {
-        if (*p != '/' && *p != '\0')
-            continue;
-        char keep = *p;
-        *p = '\0';
-        if (mkdir(path, 0777) != 0 && errno != EEXIST)
-            return err_set(err, ONIC_ECANTCREATE, "the folder %s cannot be created: %s", path,
-                           strerror(errno));
-        *p = keep;
-        if (!keep)
-            return ONIC_OK;
-    }
-}
-
 static int make_sub_dir(const char *dir, const char *name, struct onic_err *err)
 {
     char path[CONFIG_STR_MAX];
@@ -56,7 +39,7 @@ static int make_sub_dir(const char *dir, const char *name, struct onic_err *err)
     if (n < 0 || (size_t)n >= sizeof path)
         return err_set(err, ONIC_ECANTCREATE,
                        "the run directory's name is too long; give a shorter --run-dir");
-    return make_dirs(path, err);
+    return paths_make_dirs(path, err);
 }
 
 static int make_folders(const char *dir, struct onic_err *err)
@@ -269,7 +252,7 @@ int run_dir_open(const char *dir, const struct config *given, struct config *cfg
     if (given->run_on_exists == CONFIG_run_on_exists_fail && access(dir, F_OK) == 0 &&
         !was_refused(dir))
         return refuse_existing(dir, err);
-    int rc = make_dirs(dir, err);
+    int rc = paths_make_dirs(dir, err);
     if (!rc)
         rc = run_lock_take(dir, lock_fd, err);
     bool alone = !run_lock_is_inherited();

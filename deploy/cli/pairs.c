@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/paths.h"
 #include "common/base/shell.h"
 #include "common/base/shown.h"
 #include "common/base/strmap.h"
@@ -115,10 +115,7 @@ int pairs_make_folder(const char *data, struct onic_err *err)
     if (access(path, F_OK) == 0)
         return err_set(err, ONIC_ECANTCREATE,
                        "%s is there already; remove it or name another folder", path);
-    if (mkdir(data, 0777) != 0 && errno != EEXIST)
-        return err_set(err, ONIC_ECANTCREATE, "cannot create the folder %s: %s", data,
-                       strerror(errno));
-    return ONIC_OK;
+    return paths_make_dirs(data, err);
 }
 
 int pairs_collect(const struct pairs_collect *p, struct onic_err *err)

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The site of the documentation is built by its one command, its links are whole; a link that is broken
+# is found. ctest: docs/site; needs $ONIC_BUILD. Exits 77 where mkdocs-material cannot be had.
+set -uo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+build=${ONIC_BUILD:-$root/build}
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+fail() { echo "FAILED: $*" >&2; exit 1; }
+
+"$root/deploy/docs/build.sh" --build="$build" --out="$out" >"$out/said" || exit $?
+index=$(tail -n 1 "$out/said")
+[[ -s $index ]] || fail "there is no page $index"
+grep -q 'KeyCorridor' "$out/site/search/search_index.js" || fail "search does not know KeyCorridor"
+for page in deploy/docs/operations deploy/docs/reference/commands deploy/docs/reference/metrics learner/reward/index deploy/options; do
+  [[ -s $out/site/$page.html ]] || fail "the site has no page $page"
+done
+grep -q 'onic_env_steps_total' "$out/site/deploy/docs/reference/metrics.html" || fail "the page of metrics was not made of the code"
+grep -q 'usage: onic train' "$out/site/deploy/docs/reference/commands.html" || fail "the page of commands was not made of --help"
+grep -rqE 'src="?https?:' "$out/site" --include='*.html' && fail "a page loads something from elsewhere"
+if command -v chromium >/dev/null; then # search, opened as a file
+  chromium --headless=new --no-sandbox --disable-gpu --virtual-time-budget=20000 --user-data-dir="$out/profile" \
+    --dump-dom "file://$index?q=canaries" >"$out/dom" 2>/dev/null
+  grep -q 'md-search-result__item' "$out/dom" || fail "a search for 'canaries' finds nothing in a site that is opened as a file"
+fi
+printf '<a href="no-such-page.html">x</a>' >>"$out/site/index.html"
+python3 "$root/deploy/docs/links.py" "$out/site" >"$out/links" && fail "a broken link of the site was not found"
+grep -q 'no-such-page.html leads to no file' "$out/links" || fail "links.py says something else: $(cat "$out/links")"
+echo "built: $index"
