@@ -14,7 +14,7 @@ enum {
     CAPTIONS_FRESH_MS = 20000,
     LABELS_FRESH_MS = 10000,
     STEP_DIGITS = 9,
-    EPISODE_PATH_MAX = DASHBOARD_TEXT_MAX + EPISODES_NAME_MAX + 16
+    EPISODE_PATH_MAX = DASHBOARD_TEXT_MAX + EPISODES_NAME_MAX + 32
 };
 
 static const char JSON[] = "application/json";
@@ -116,7 +116,7 @@ static void ask_replay(struct dashboard *d, const struct http_request *q, const 
         refuse_query(out, "file= is no name of a kept episode");
         return;
     }
-    snprintf(path, sizeof path, "%s/replays/%s", d->p.run_dir, file);
+    episodes_hold(d->p.run_dir, file, path, sizeof path);
     for (size_t i = 0; i < sizeof more / sizeof *more; i++)
         if (more[i][0])
             words[n++] = more[i];

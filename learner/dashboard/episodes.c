@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define SHOWN ".shown" /* no name of a kept episode */
+
 enum { PATH_BYTES = 4096, HEAD_BYTES = 1 << 14 };
 
 bool episodes_name_is_plain(const char *name)
@@ -94,4 +96,48 @@ void episodes_json(const char *run_dir, struct buf *out)
     }
     free(names);
     buf_puts(out, "]}");
+}
+
+/* --- what is looked at stays ------------------------------------------------------------------- */
+
+static int is_shown(const struct dirent *e)
+{
+    size_t n = strlen(e->d_name);
+    return n > strlen(SHOWN) && strcmp(e->d_name + n - strlen(SHOWN), SHOWN) == 0;
+}
+
+/* Removes the one that was asked for the longest time ago; false: there are few enough. */
+static bool episodes_drop_shown(const char *dir)
+{
+    struct dirent **names = NULL;
+    char path[PATH_BYTES + 300], oldest[PATH_BYTES + 300] = "";
+    struct timespec first = {0};
+    int n = scandir(dir, &names, is_shown, NULL);
+    for (int i = 0; i < n; i++) {
+        struct stat st;
+        snprintf(path, sizeof path, "%s/%s", dir, names[i]->d_name);
+        if (lstat(path, &st) == 0 &&
+            (!oldest[0] || st.st_mtim.tv_sec < first.tv_sec ||
+             (st.st_mtim.tv_sec == first.tv_sec && st.st_mtim.tv_nsec < first.tv_nsec))) {
+            memcpy(oldest, path, sizeof oldest);
+            first = st.st_mtim;
+        }
+        free(names[i]);
+    }
+    free(names);
+    return n > EPISODES_HELD && oldest[0] && unlink(oldest) == 0;
+}
+
+void episodes_hold(const char *run_dir, const char *name, char *path, size_t bytes)
+{
+    char dir[PATH_BYTES], shown[PATH_BYTES + 300];
+    snprintf(dir, sizeof dir, "%s/replays", run_dir);
+    snprintf(path, bytes, "%s/%s", dir, name);
+    snprintf(shown, sizeof shown, "%s/%s" SHOWN, dir, name);
+    bool linked = link(path, shown) == 0; /* else it was held before, is gone, or cannot be */
+    if (utimensat(AT_FDCWD, shown, NULL, AT_SYMLINK_NOFOLLOW) != 0)
+        return;
+    snprintf(path, bytes, "%s", shown);
+    while (linked && episodes_drop_shown(dir))
+        ;
 }

@@ -108,6 +108,30 @@ static void a_name_of_an_episode_is_no_path_and_no_option(void **state)
     assert_true(episodes_name_is_plain("000000000100-a0-e1-5.jsonl"));
 }
 
+/* The learner keeps the newest and removes the others, on an easy task within seconds. */
+static void an_episode_that_is_looked_at_stays(void **state)
+{
+    char path[600], name[64], other[600];
+    (void)state;
+    put_file("replays/a.jsonl", "{}");
+    episodes_hold(dir, "a.jsonl", path, sizeof path);
+    snprintf(other, sizeof other, "%s/replays/a.jsonl", dir);
+    assert_int_equal(unlink(other), 0);
+    for (int i = 0; i < 3 * EPISODES_HELD; i++) {
+        snprintf(name, sizeof name, "replays/b%d.jsonl", i);
+        put_file(name, "{}");
+        episodes_hold(dir, name + strlen("replays/"), other, sizeof other);
+        assert_int_equal(access(other, R_OK), 0);
+        if (i < EPISODES_HELD + 5) { /* asked for again and again */
+            episodes_hold(dir, "a.jsonl", path, sizeof path);
+            assert_int_equal(access(path, R_OK), 0);
+        }
+    }
+    assert_int_equal(access(path, R_OK), -1);
+    episodes_hold(dir, "none.jsonl", path, sizeof path);
+    assert_int_equal(access(path, R_OK), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +139,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_run_without_a_past_has_none, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(kept_episodes_are_listed_newest_first, make_dir,
                                         remove_dir),
+        cmocka_unit_test_setup_teardown(an_episode_that_is_looked_at_stays, make_dir, remove_dir),
         cmocka_unit_test(a_name_of_an_episode_is_no_path_and_no_option),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
