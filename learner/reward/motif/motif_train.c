@@ -9,6 +9,7 @@
 #include "common/base/rng.h"
 #include "common/base/xmalloc.h"
 #include "common/nn/optim/adam.h"
+#include "learner/reward/quantile.h"
 #include "learner/reward/ranking/pair_batch.h"
 #include "learner/reward/running_norm.h"
 
@@ -89,12 +90,6 @@ static struct heldout_measure motif_train_measure(const struct pair_data *data, 
     return m;
 }
 
-static int compare_floats(const void *x, const void *y)
-{
-    float a = *(const float *)x, b = *(const float *)y;
-    return (a > b) - (a < b);
-}
-
 /* Mean and variance over the training pairs, quantiles over their distinct captions. */
 static void motif_train_summarise(struct trainer *t, const float *score)
 {
@@ -120,13 +115,9 @@ static void motif_train_summarise(struct trainer *t, const float *score)
     for (size_t i = 0; i < captions; i++)
         if (used[i])
             seen[distinct++] = (float)running_norm_apply(&norm, (double)score[i]);
-    qsort(seen, distinct, sizeof *seen, compare_floats);
-    for (int i = 0; i < MOTIF_QUANTILES; i++) { /* linear between the two nearest ranks */
-        double at = 0.05 * (i + 1) * (double)(distinct - 1);
-        size_t low = (size_t)at, high = low + 1 < distinct ? low + 1 : low;
-        r->quantile[i] = (float)((double)seen[low] +
-                                 (at - (double)low) * ((double)seen[high] - (double)seen[low]));
-    }
+    quantile_sort(seen, distinct);
+    for (int i = 0; i < MOTIF_QUANTILES; i++)
+        r->quantile[i] = quantile_sorted(seen, distinct, 0.05 * (i + 1));
     free(seen);
     free(used);
 }

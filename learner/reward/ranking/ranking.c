@@ -7,14 +7,17 @@
  * questions wait already. The network learns the answers by the Bradley-Terry loss; a tie is a
  * label of one half.
  *
- * Rewards of preferences have no zero and no scale. So the captions of the last captioned steps
- * (recent_captions.h) are rated whenever the scoring weights are renewed: rewards are in their
- * deviations above their mean, and what is below the best reward.pay_share of these steps pays 0,
- * as does what is not above the mean. With reward.pay_share=0 it is as in ONI: normalised by the
- * running mean and variance over all captioned steps (running_norm.h), and what is not above
- * reward.epsilon pays 0, which is the greater part of all steps or nearly none as the network's
- * scale will have it. The statistics are frozen with the scoring weights: a score is a function of
- * (caption, version). Before the first of both are there, scores are 0.
+ * Rewards of preferences have no zero and no scale. So the distinct captions of the labelled pairs
+ * are rated whenever the scoring weights are renewed, and the rule is Motif's (arXiv 2310.00166):
+ * rewards are in their deviations above their mean, and what is not above the quantile
+ * reward.quantile of them pays 0, as does what is not above the mean. Each caption counts once: a
+ * frequent one neither moves the scale nor takes the place of rare ones. reward.pay_share below 1
+ * leaves at most the best share of the last captioned steps (recent_captions.h). With
+ * reward.pay_share=0 it is as in ONI: normalised by the running mean and variance over all
+ * captioned steps (running_norm.h), and what is not above reward.epsilon pays 0, which is the
+ * greater part of all steps or nearly none as the network's scale will have it. The statistics are
+ * frozen with the scoring weights: a score is a function of (caption, version). Before the first of
+ * both are there, scores are 0.
  *
  * A step draws reward.batch pairs, each once before any comes again (label_pass.h).
  *
@@ -29,6 +32,7 @@
 #include "common/nn/blas.h"
 #include "learner/reward/label_pass.h"
 #include "learner/reward/observation_store.h"
+#include "learner/reward/quantile.h"
 #include "learner/reward/ranking/kept_pairs.h"
 #include "learner/reward/ranking/open_pairs.h"
 #include "learner/reward/ranking/pair_batch.h"
@@ -40,8 +44,9 @@
 #include "learner/reward/trained_net_options.h"
 
 enum {
-    LOOK_PAIRS = 256, /* held-out ones that are measured, at most */
-    RAW_MAX = 1 << 16 /* captions whose network output is remembered */
+    LOOK_PAIRS = 256,      /* held-out ones that are measured, at most */
+    SCALE_CAPTIONS = 1024, /* that scale and quantile are taken of, at most */
+    RAW_MAX = 1 << 16      /* captions whose network output is remembered */
 };
 static const double MAX_NORM = 10;
 
@@ -58,7 +63,7 @@ struct reward_model {
     struct strmap *raw; /* caption -> bits of the scoring network's output */
     struct recent_captions *recent;
     struct label_pass pass;
-    double pay_share, epsilon;
+    double pay_share, quantile, epsilon;
     float threshold;         /* of the scoring network's output; frozen */
     bool raw_reward;         /* as ONI's code: neither normalised nor thresholded */
     int batch, pairs, drawn; /* drawn: in this update */
@@ -268,29 +273,47 @@ static const struct trained_net_work RANKING_WORK = {.draw = ranking_draw,
                                                      .draw_held = ranking_draw_held,
                                                      .look = ranking_look};
 
-static int falling_float(const void *a, const void *b)
+/* Some of the distinct captions of the labelled pairs, evenly over the time of their arrival. */
+static int scale_captions(const struct reward_model *m, const char **text, uint16_t *len)
 {
-    float x = *(const float *)a, y = *(const float *)b;
-    return (x < y) - (x > y);
+    size_t count = pair_data_captions(m->data), step = count / SCALE_CAPTIONS + 1;
+    int n = 0;
+    for (size_t i = 0; i < count; i += step, n++)
+        text[n] = pair_data_caption(m->data, (uint32_t)i, &len[n]);
+    return n;
 }
 
-/* What the new scoring weights think of the last steps. Equal outputs are paid alike, so where the
- * best caption alone is more than the share, more than the share is paid. */
+/* What the new scoring weights think of each caption: scale and quantile. */
+static void freeze_scale(struct reward_model *m)
+{
+    const char *text[SCALE_CAPTIONS];
+    uint16_t len[SCALE_CAPTIONS];
+    float raw[SCALE_CAPTIONS];
+    struct running_norm scale = running_norm_start();
+    int n = scale_captions(m, text, len);
+    if (n < 2)
+        return;
+    rate(m, text, len, n, raw);
+    running_norm_update(&scale, raw, n);
+    m->frozen = scale;
+    quantile_sort(raw, (size_t)n);
+    m->threshold = nextafterf(quantile_sorted(raw, (size_t)n, m->quantile), FLT_MAX);
+}
+
+/* What they think of the last steps. Equal outputs are paid alike, so where the best caption alone
+ * is more than the share, more than the share is paid. */
 static void freeze_share(struct reward_model *m)
 {
     const char *text[RECENT_CAPTIONS];
     uint16_t len[RECENT_CAPTIONS];
     float raw[RECENT_CAPTIONS];
-    struct running_norm recent = running_norm_start();
     int n = recent_captions_all(m->recent, text, len);
     if (n < 2)
         return;
     rate(m, text, len, n, raw);
-    running_norm_update(&recent, raw, n);
-    m->frozen = recent;
-    qsort(raw, (size_t)n, sizeof *raw, falling_float);
+    quantile_sort(raw, (size_t)n);
     int paid = (int)ceil(m->pay_share * n);
-    m->threshold = raw[paid < 1 ? 0 : paid > n ? n - 1 : paid - 1];
+    m->threshold = fmaxf(m->threshold, raw[n - (paid < 1 ? 1 : paid > n ? n : paid)]);
 }
 
 static void ranking_train(struct reward_model *m)
@@ -302,6 +325,8 @@ static void ranking_train(struct reward_model *m)
             strmap_clear(m->raw);
         m->frozen = m->norm;
         if (m->pay_share > 0)
+            freeze_scale(m);
+        if (m->pay_share > 0 && m->pay_share < 1)
             freeze_share(m);
     }
     trained_net_end(&m->w, any, renewed);
@@ -356,6 +381,7 @@ static int ranking_create(struct reward_model **out, const struct config *cfg,
     m->recent = recent_captions_create();
     m->threshold = -FLT_MAX;
     m->pay_share = cfg->reward_pay_share;
+    m->quantile = cfg->reward_quantile;
     m->epsilon = cfg->reward_epsilon;
     m->raw_reward = cfg->compat_oni;
     m->batch = (int)cfg->reward_batch;
@@ -470,7 +496,7 @@ const struct reward_model_type reward_model_ranking = {
     .name = "ranking",
     .summary = "a network trained on preferences between captions rewards them (ONI-ranking)",
     .traits = {.caption_only = true, .wants_labels = true, .asks = QUESTION_PAIR},
-    .pays_by = "reward.pay_share, reward.lr and reward.train_share",
+    .pays_by = "reward.quantile, reward.pay_share, reward.lr and reward.train_share",
     .create = ranking_create,
     .free = ranking_free,
     .on_batch = ranking_on_batch,

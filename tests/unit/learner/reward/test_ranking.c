@@ -47,7 +47,7 @@ static struct reward_batch batch(void)
 }
 
 static bool compat_oni; /* of the models made below */
-static double pay_share;
+static double pay_share, quantile = 0.5;
 
 static struct reward_model *create(double holdout)
 {
@@ -56,6 +56,7 @@ static struct reward_model *create(double holdout)
     config_defaults(&cfg);
     cfg.compat_oni = compat_oni;
     cfg.reward_pay_share = pay_share;
+    cfg.reward_quantile = quantile;
     cfg.run_deterministic = true;
     cfg.reward_lr = 1e-3;
     cfg.reward_batch = 64;
@@ -283,6 +284,89 @@ static void the_best_caption_is_paid_however_frequent_it_is(void **state)
     t->free(m);
 }
 
+/* The network's outputs themselves, after the same life. */
+static void raw_outputs(float out[WORDS + 1], int updates)
+{
+    struct reward_batch b = batch();
+    compat_oni = true;
+    struct reward_model *m = create(0);
+    compat_oni = false;
+    live(m, updates, true);
+    t->score(m, &b, out);
+    t->free(m);
+}
+
+static int rising(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Motif's rule, worked out anew from the network's outputs: every caption came in some pair, so
+ * mean, deviation (n - 1) and quantile are over all of them, each once. */
+static void what_is_above_the_quantile_of_the_captions_is_paid_in_deviations(void **state)
+{
+    (void)state;
+    static const double q[] = {0.5, 0.9};
+    struct reward_batch b = batch();
+    float raw[WORDS + 1], out[WORDS + 1];
+    double sorted[WORDS], mean = 0, squares = 0;
+    raw_outputs(raw, 30);
+    for (int i = 0; i < WORDS; i++)
+        mean += (double)(raw[i + 1]) / WORDS;
+    for (int i = 0; i < WORDS; i++) {
+        sorted[i] = (double)raw[i + 1];
+        squares += (sorted[i] - mean) * (sorted[i] - mean);
+    }
+    qsort(sorted, WORDS, sizeof *sorted, rising);
+    for (int k = 0; k < 2; k++) {
+        double at = q[k] * (WORDS - 1), below = sorted[(int)at];
+        double cut = below + (at - floor(at)) * (sorted[(int)at + 1] - below);
+        pay_share = 1;
+        quantile = q[k];
+        struct reward_model *m = create(0);
+        pay_share = 0;
+        quantile = 0.5;
+        live(m, 30, true);
+        t->score(m, &b, out);
+        for (int i = 1; i <= WORDS; i++) {
+            double r = ((double)raw[i] - mean) / sqrt(squares / (WORDS - 1));
+            bool paid = (double)raw[i] > cut && r > 0;
+            assert_close(out[i], paid ? r : 0, 1e-3, 1e-3);
+        }
+        t->free(m);
+    }
+}
+
+/* A message that makes nine tenths of all steps, and is among the best, leaves the rare good ones
+ * their pay: with a share of the steps it would be paid alone. */
+static void a_frequent_caption_does_not_take_the_place_of_rare_ones(void **state)
+{
+    (void)state;
+    struct reward_batch b = batch();
+    for (int alone = 0; alone < 2; alone++) {
+        float out[WORDS + 1];
+        int paid = 0;
+        pay_share = alone ? 0.1 : 1;
+        struct reward_model *m = create(0);
+        pay_share = 0;
+        live(m, 20, true);
+        for (int i = 0; i < STEPS; i++)
+            w.caption[i] = i % 10 ? 1 : (uint32_t)(i / 10 % WORDS + 1);
+        live(m, 20, true);
+        for (int i = 0; i < STEPS; i++)
+            w.caption[i] = (uint32_t)(i % (WORDS + 1));
+        t->score(m, &b, out);
+        for (int i = 1; i <= WORDS; i++)
+            paid += kill(w.text[i]) && out[i] > 0;
+        if (alone)
+            assert_true(paid < WORDS / 4);
+        else
+            assert_true(paid >= WORDS / 2 - 2);
+        t->free(m);
+    }
+}
+
 static void like_oni_the_reward_is_the_network_output_itself(void **state)
 {
     (void)state;
@@ -320,6 +404,8 @@ int main(void)
         cmocka_unit_test(scores_are_normalised),
         cmocka_unit_test(the_best_share_of_the_steps_is_paid),
         cmocka_unit_test(the_best_caption_is_paid_however_frequent_it_is),
+        cmocka_unit_test(what_is_above_the_quantile_of_the_captions_is_paid_in_deviations),
+        cmocka_unit_test(a_frequent_caption_does_not_take_the_place_of_rare_ones),
         cmocka_unit_test(like_oni_the_reward_is_the_network_output_itself),
     };
     return cmocka_run_group_tests(tests, start, NULL);

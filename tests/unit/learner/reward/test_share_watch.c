@@ -92,6 +92,41 @@ static void a_task_that_pays_once_in_a_while_has_no_share_yet(void **state)
     reward_mix_free(mix);
 }
 
+/* Windows until something is said of a task of which one update in ten pays, from window `from` on;
+ * after `solved` (0 = never) all of them pay, a fifth more each. -1: nothing in 40 windows. */
+static int said_of_a_rare_task(const struct reward_mix *mix, int from, int solved,
+                               char words[SHARE_WORDS_MAX])
+{
+    struct share_watch w;
+    share_watch_start(&w, FRAMES);
+    for (int k = 0; k < 40; k++)
+        for (int i = 0; i < WINDOW / BATCH; i++) {
+            bool all = solved && k >= solved, pays = all || (k >= from && i % 10 == 0);
+            double task = pays ? 1.3 * pow(1.2, all ? k - solved : 0) : 0;
+            struct reward_mix_stats s = {
+                .steps = BATCH, .int_abs = 87, .ext_abs = task, .paid = 500};
+            if (share_watch_add(&w, mix, &s, words))
+                return k;
+        }
+    return -1;
+}
+
+static void what_does_not_lead_to_the_task_is_said_in_time(void **state)
+{
+    (void)state;
+    struct reward_mix *mix = mix_of("ranking", 0.25);
+    char words[SHARE_WORDS_MAX] = "";
+    assert_int_equal(said_of_a_rare_task(mix, 0, 0, words), 9);
+    assert_non_null(strstr(words, "paid in the last 1000000 steps was intrinsic"));
+    assert_non_null(strstr(words, "onic labels top"));
+    assert_non_null(strstr(words, "reward.coef_int below 0.25"));
+    assert_non_null(strstr(words, "reward.quantile"));
+    assert_int_equal(said_of_a_rare_task(mix, 15, 0, words), 24);  /* since it was met first */
+    assert_int_equal(said_of_a_rare_task(mix, 100, 0, words), -1); /* never: nothing to compare */
+    assert_int_equal(said_of_a_rare_task(mix, 0, 9, words), -1);   /* it was about to be learned */
+    reward_mix_free(mix);
+}
+
 static void a_model_that_pays_nothing_is_said_once(void **state)
 {
     (void)state;
@@ -127,6 +162,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_share_that_drowns_the_task_is_said_once),
         cmocka_unit_test(a_task_that_pays_once_in_a_while_has_no_share_yet),
+        cmocka_unit_test(what_does_not_lead_to_the_task_is_said_in_time),
         cmocka_unit_test(a_model_that_pays_nothing_is_said_once),
         cmocka_unit_test(windows_fit_the_run),
     };
