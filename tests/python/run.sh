@@ -3,8 +3,9 @@
 # Runs one test of the Python package with real packages: tests/python/run.sh test_NAME.py [CLASS[.TEST] ...]
 # With --python it prints the interpreter that has them, and runs nothing.
 #
-# The packages of requirements.txt, pinned and hashed, go into <cache>/python-<hash of that file>; the cache is ONIC_CACHE or
-# build/cache. 77 (skipped) when they cannot be had; who failed is not repeated for ten minutes.
+# The packages of requirements.txt, or of the file that "requirements: FILE" in the test's first lines names, pinned and hashed, go into
+# <cache>/python-<hash of that file>; the cache is ONIC_CACHE or build/cache. 77 (skipped) when they cannot be had; who failed is not
+# repeated for ten minutes.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -22,10 +23,10 @@ venv_ready() {
   [[ -e $venv/complete ]] && return 0
   [[ -n $(find "$venv.failed" -mmin -10 2>/dev/null) ]] && return 1
   rm -rf "$venv" "$venv.failed"
-  note "fetching the Python packages of tests/python/requirements.txt"
+  note "fetching the Python packages of tests/python/${requirements##*/}"
   if python3 -m venv "$venv" >"$venv.log" 2>&1 &&
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --retries 1 --timeout 20 --no-deps --only-binary=:all: \
-      --require-hashes -r "$here/requirements.txt" >>"$venv.log" 2>&1; then
+      --require-hashes -r "$requirements" >>"$venv.log" 2>&1; then
     touch "$venv/complete"
     rm -f "$venv.log"
     return 0
@@ -35,14 +36,17 @@ venv_ready() {
   return 1
 }
 
+requirements=$here/requirements.txt
+named=$(sed -nE '1,3s/.*requirements: ([a-z-]+\.txt).*/\1/p' "$here/${1:-none}" 2>/dev/null)
+[[ -z $named ]] || requirements=$here/$named
 cache=$(fetch_cache_dir "$root")
 mkdir -p "$cache" || skip "cannot write $cache"
 venv=$cache/python-$(python3 -c 'import hashlib, sys
-print(hashlib.sha256(open(sys.argv[1], "rb").read() + sys.version.encode()).hexdigest()[:12])' "$here/requirements.txt") || skip "python3 is not installed"
+print(hashlib.sha256(open(sys.argv[1], "rb").read() + sys.version.encode()).hexdigest()[:12])' "$requirements") || skip "python3 is not installed"
 exec 9>"$cache/.python.lock" || skip "cannot write $cache"
 flock 9
 venv_ready "$venv" ||
-  skip "the packages of tests/python/requirements.txt cannot be had ($(grep -m1 -E 'ERROR|Error|error' "$venv.failed" 2>/dev/null | cut -c1-160))"
+  skip "the packages of tests/python/${requirements##*/} cannot be had ($(grep -m1 -E 'ERROR|Error|error' "$venv.failed" 2>/dev/null | cut -c1-160))"
 exec 9>&-
 python=$venv/bin/python
 if [[ ${1:-} == --python ]]; then
