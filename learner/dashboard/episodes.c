@@ -98,7 +98,7 @@ void episodes_json(const char *run_dir, struct buf *out)
     buf_puts(out, "]}");
 }
 
-/* --- what is looked at stays ------------------------------------------------------------------- */
+/* --- what is looked at stays ------------------------------------------------------------------ */
 
 static int is_shown(const struct dirent *e)
 {
