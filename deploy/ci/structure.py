@@ -49,7 +49,7 @@ MAY_USE = {
                                 " reward_server/http reward_server/goals reward_server/prompts",
     "reward_server": "common/base common/config common/data common/metrics common/http common/wire/keys common/wire/labels reward_server/store reward_server/goals reward_server/annotators",
     "deploy/onnx": "common learner/train",
-    "deploy/cli": "common actor learner reward_server",
+    "deploy/cli": "common actor learner reward_server deploy/onnx",
     "deploy/examples": "",  # of others
 }
 # Folders that hold a folder per plug-in.
@@ -60,7 +60,7 @@ CIRCLES_THAT_STAY = {}
 CALLED_FROM_OUTSIDE = {"main", "time", "onic_env_plugin"}
 # External names that only tests use: what they replace, count or look at.
 FOR_TESTS = {"label_option", "checkpoint_at", "checkpoint_count", "checkpoint_use_io", "clock_replace", "err_name", "http_plane_port", "http_plane_streams", "loss_total", "metrics_fps",
-             "nethack_game_object", "pcg64_integers", "policy_macs", "series_points", "stored_policy_close", "stored_policy_open", "tensorboard_crc32c", "xmalloc_calls"}
+             "nethack_game_object", "pcg64_integers", "policy_macs", "series_points", "tensorboard_crc32c", "xmalloc_calls"}
 
 # Who may name `struct config` besides common/config, common/run, a command (cmd_*.c), main.c, what opens (open.[ch],
 # *_open.[ch]) and readers (*_options.[ch]): the tables of functions that a plug-in fills in, and what calls them. A plug-in's create is its open.

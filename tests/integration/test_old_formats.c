@@ -107,6 +107,11 @@ static void a_checkpoint_of_format_2_is_refused_by_name(void **state)
     assert_non_null(strstr(program_text(s->a.err), "later.safetensors is a checkpoint of format 2, "
                                                    "this onic reads format 1: use the onic that "
                                                    "wrote it"));
+    assert_int_equal(program_run(&s->a, s->dir, "export", "onic",
+                                 "export later.safetensors --onnx=later.onnx", WAIT_MS),
+                     78);
+    assert_non_null(
+        strstr(program_text(s->a.err), "later.safetensors is a checkpoint of format 2"));
 }
 
 /* No other id is made up meanwhile: with it the run would be shut out when the right onic comes. */

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/policy/encoders/nethack_compact/map_rows.h"
+
 enum { /* first glyph of each group */
        GLYPH_MONSTER = 0,
        GLYPH_PET = 381,
@@ -24,7 +26,6 @@ enum { /* first glyph of each group */
        GLYPH_OBJECT = 1906,
        GLYPH_GOLD = GLYPH_OBJECT + 410,
        GLYPH_BOULDER = GLYPH_OBJECT + 447,
-       GLYPH_CMAP = 2359, /* map symbols; the first is "unexplored" */
        GLYPH_EXPLODE = 2446,
        GLYPH_WARNING = 5589,
        GLYPH_STATUE = 5595
@@ -50,53 +51,10 @@ enum { /* classes; 0 is none */
        WATER
 };
 
-enum {
-    DIRECTIONS = 8,
-    DISTANCES = 7, /* 1, 2, 3-4, 5-8, 9-16, 17-32, more */
-    COUNTS = 4,    /* 1, 2, 3-4, more */
-    PER_CLASS = DIRECTIONS * DISTANCES + COUNTS,
-    BANDS = 3, /* of distance: 1-4, 5-16, more */
-    REGIONS = DIRECTIONS * BANDS,
-    LEVELS = 3, /* explored cells in a region: 1-3, 4-15, more */
-    DEPTHS = 50,
-    XLEVELS = 30,
-    HUNGERS = 7,
-    BURDENS = 6,
-    CONDITIONS = 16,
-    ROW_REGION = MAP_CLASSES * PER_CLASS,
-    ROW_DEPTH = ROW_REGION + REGIONS * LEVELS,
-    ROW_XLEVEL = ROW_DEPTH + DEPTHS,
-    ROW_HUNGER = ROW_XLEVEL + XLEVELS,
-    ROW_BURDEN = ROW_HUNGER + HUNGERS,
-    ROW_CONDITION = ROW_BURDEN + BURDENS,
-    ROW_COUNT = ROW_CONDITION + CONDITIONS
-};
-_Static_assert(2 * MAP_CLASSES + REGIONS + 4 + CONDITIONS <= MAP_FACTS_MAX, "facts fit the list");
+_Static_assert(2 * MAP_CLASSES + MAP_REGIONS + 4 + MAP_CONDITIONS <= MAP_FACTS_MAX,
+               "facts fit the list");
 
-enum { /* blstats */
-       BL_X,
-       BL_Y,
-       BL_STRENGTH = 3,
-       BL_CHARISMA = 8,
-       BL_HP = 10,
-       BL_HP_MAX,
-       BL_DEPTH,
-       BL_GOLD,
-       BL_ENERGY,
-       BL_ENERGY_MAX,
-       BL_AC,
-       BL_XLEVEL = 18,
-       BL_EXPERIENCE,
-       BL_TIME,
-       BL_HUNGER,
-       BL_BURDEN,
-       BL_DUNGEON,
-       BL_LEVEL,
-       BL_CONDITION,
-       BL_ALIGNMENT
-};
-
-/* Class of the map symbols, by number behind GLYPH_CMAP; what is not named is NONE. */
+/* Class of the map symbols, by number behind MAP_UNEXPLORED; what is not named is NONE. */
 static int symbol_class(int s)
 {
     switch (s) {
@@ -139,8 +97,8 @@ int map_class(int glyph)
         return UNSEEN_MONSTER;
     if (glyph >= GLYPH_EXPLODE)
         return NONE;
-    if (glyph >= GLYPH_CMAP)
-        return symbol_class(glyph - GLYPH_CMAP);
+    if (glyph >= MAP_UNEXPLORED)
+        return symbol_class(glyph - MAP_UNEXPLORED);
     if (glyph >= GLYPH_OBJECT)
         return glyph == GLYPH_GOLD ? GOLD : glyph == GLYPH_BOULDER ? BOULDER : OBJECT;
     if (glyph >= GLYPH_RIDDEN)
@@ -159,7 +117,7 @@ void map_view_read(struct map_view *v, const uint8_t *glyphs, const uint8_t *bls
     int16_t *g = &v->glyphs[0][0];
     for (int i = 0; i < NETHACK_ROWS * NETHACK_COLS; i++)
         g[i] = g[i] < 0 || g[i] > MAP_PAD ? MAP_PAD : g[i];
-    int64_t x = v->blstats[BL_X], y = v->blstats[BL_Y];
+    int64_t x = v->blstats[NETHACK_BL_X], y = v->blstats[NETHACK_BL_Y];
     v->x = x < 0 ? 0 : x >= NETHACK_COLS ? NETHACK_COLS - 1 : (int)x;
     v->y = y < 0 ? 0 : y >= NETHACK_ROWS ? NETHACK_ROWS - 1 : (int)y;
 }
@@ -200,7 +158,7 @@ struct scan {
     int count[MAP_CLASSES + 1];
     int nearest[MAP_CLASSES + 1];    /* distance */
     int8_t towards[MAP_CLASSES + 1]; /* direction of the nearest */
-    int explored[REGIONS];
+    int explored[MAP_REGIONS];
 };
 
 static void scan_cell(struct scan *s, int glyph, int dx, int dy)
@@ -209,7 +167,7 @@ static void scan_cell(struct scan *s, int glyph, int dx, int dy)
     if (d == 0)
         return; /* the hero */
     int dir = direction(dx, dy), band = d <= 4 ? 0 : d <= 16 ? 1 : 2;
-    s->explored[dir * BANDS + band]++;
+    s->explored[dir * MAP_BANDS + band]++;
     int c = map_class(glyph);
     s->count[c]++;
     if (d < s->nearest[c]) {
@@ -221,8 +179,9 @@ static void scan_cell(struct scan *s, int glyph, int dx, int dy)
 static void scan_map(const struct map_view *v, struct scan *s)
 {
     enum { RUN = 8 };
-    static const int16_t unexplored[RUN] = {GLYPH_CMAP, GLYPH_CMAP, GLYPH_CMAP, GLYPH_CMAP,
-                                            GLYPH_CMAP, GLYPH_CMAP, GLYPH_CMAP, GLYPH_CMAP};
+    static const int16_t unexplored[RUN] = {MAP_UNEXPLORED, MAP_UNEXPLORED, MAP_UNEXPLORED,
+                                            MAP_UNEXPLORED, MAP_UNEXPLORED, MAP_UNEXPLORED,
+                                            MAP_UNEXPLORED, MAP_UNEXPLORED};
     memset(s, 0, sizeof *s);
     for (int c = 0; c <= MAP_CLASSES; c++)
         s->nearest[c] = NETHACK_COLS + 1;
@@ -233,7 +192,7 @@ static void scan_map(const struct map_view *v, struct scan *s)
                 x += RUN - 1;
                 continue;
             }
-            if (*g != GLYPH_CMAP && *g != MAP_PAD)
+            if (*g != MAP_UNEXPLORED && *g != MAP_PAD)
                 scan_cell(s, *g, x - v->x, y - v->y);
         }
 }
@@ -250,29 +209,32 @@ int map_facts(const struct map_view *v, int32_t *rows)
     int n = 0;
     scan_map(v, &s);
     for (int c = 1; c <= MAP_CLASSES; c++) {
-        int base = (c - 1) * PER_CLASS;
+        int base = (c - 1) * MAP_PER_CLASS;
         if (s.count[c] == 0)
             continue;
-        rows[n++] = base + s.towards[c] * DISTANCES + power_bucket(s.nearest[c], DISTANCES - 1);
-        rows[n++] = base + DIRECTIONS * DISTANCES + power_bucket(s.count[c], COUNTS - 1);
+        rows[n++] =
+            base + s.towards[c] * MAP_DISTANCES + power_bucket(s.nearest[c], MAP_DISTANCES - 1);
+        rows[n++] =
+            base + MAP_DIRECTIONS * MAP_DISTANCES + power_bucket(s.count[c], MAP_COUNTS - 1);
     }
-    for (int r = 0; r < REGIONS; r++)
+    for (int r = 0; r < MAP_REGIONS; r++)
         if (s.explored[r])
-            rows[n++] = ROW_REGION + r * LEVELS + (s.explored[r] >= 4) + (s.explored[r] >= 16);
+            rows[n++] =
+                MAP_ROW_REGION + r * MAP_LEVELS + (s.explored[r] >= 4) + (s.explored[r] >= 16);
     const int64_t *b = v->blstats;
-    rows[n++] = ROW_DEPTH + limited(b[BL_DEPTH], DEPTHS);
-    rows[n++] = ROW_XLEVEL + limited(b[BL_XLEVEL], XLEVELS);
-    rows[n++] = ROW_HUNGER + limited(b[BL_HUNGER], HUNGERS);
-    rows[n++] = ROW_BURDEN + limited(b[BL_BURDEN], BURDENS);
-    for (int i = 0; i < CONDITIONS; i++)
-        if (b[BL_CONDITION] >> i & 1)
-            rows[n++] = ROW_CONDITION + i;
+    rows[n++] = MAP_ROW_DEPTH + limited(b[NETHACK_BL_DEPTH], MAP_DEPTHS);
+    rows[n++] = MAP_ROW_XLEVEL + limited(b[NETHACK_BL_XLEVEL], MAP_XLEVELS);
+    rows[n++] = MAP_ROW_HUNGER + limited(b[NETHACK_BL_HUNGER], MAP_HUNGERS);
+    rows[n++] = MAP_ROW_BURDEN + limited(b[NETHACK_BL_BURDEN], MAP_BURDENS);
+    for (int i = 0; i < MAP_CONDITIONS; i++)
+        if (b[NETHACK_BL_CONDITION] >> i & 1)
+            rows[n++] = MAP_ROW_CONDITION + i;
     return n;
 }
 
 int map_fact_rows(void)
 {
-    return ROW_COUNT;
+    return MAP_ROW_COUNT;
 }
 
 static float log_scaled(int64_t v, float scale)
@@ -291,26 +253,26 @@ void map_numbers(const struct map_view *v, float *out)
     float *o = out;
     *o++ = (float)v->x / 39.0f - 1.0f;
     *o++ = (float)v->y / 10.0f - 1.0f;
-    for (int i = BL_STRENGTH; i <= BL_CHARISMA; i++)
+    for (int i = NETHACK_BL_STRENGTH; i <= NETHACK_BL_CHARISMA; i++)
         *o++ = ((float)b[i] - 12.0f) / 5.0f;
-    *o++ = 2.0f * share(b[BL_HP], b[BL_HP_MAX]) - 1.0f;
-    *o++ = log_scaled(b[BL_HP], 0.3f);
-    *o++ = log_scaled(b[BL_HP_MAX], 0.3f);
-    *o++ = share(b[BL_ENERGY], b[BL_ENERGY_MAX]);
-    *o++ = log_scaled(b[BL_ENERGY], 0.3f);
-    *o++ = log_scaled(b[BL_ENERGY_MAX], 0.3f);
-    *o++ = log_scaled(b[BL_DEPTH], 0.5f);
-    *o++ = log_scaled(b[BL_GOLD], 0.2f);
-    *o++ = (10.0f - (float)b[BL_AC]) / 10.0f;
-    *o++ = (float)b[BL_XLEVEL] / 10.0f;
-    *o++ = log_scaled(b[BL_EXPERIENCE], 0.15f);
-    *o++ = log_scaled(b[BL_TIME], 0.1f);
-    *o++ = (float)b[BL_HUNGER];
-    *o++ = (float)b[BL_DUNGEON] / 4.0f;
-    *o++ = (float)b[BL_LEVEL] / 10.0f;
-    *o++ = (float)b[BL_ALIGNMENT];
+    *o++ = 2.0f * share(b[NETHACK_BL_HP], b[NETHACK_BL_HP_MAX]) - 1.0f;
+    *o++ = log_scaled(b[NETHACK_BL_HP], 0.3f);
+    *o++ = log_scaled(b[NETHACK_BL_HP_MAX], 0.3f);
+    *o++ = share(b[NETHACK_BL_ENERGY], b[NETHACK_BL_ENERGY_MAX]);
+    *o++ = log_scaled(b[NETHACK_BL_ENERGY], 0.3f);
+    *o++ = log_scaled(b[NETHACK_BL_ENERGY_MAX], 0.3f);
+    *o++ = log_scaled(b[NETHACK_BL_DEPTH], 0.5f);
+    *o++ = log_scaled(b[NETHACK_BL_GOLD], 0.2f);
+    *o++ = (10.0f - (float)b[NETHACK_BL_AC]) / 10.0f;
+    *o++ = (float)b[NETHACK_BL_XLEVEL] / 10.0f;
+    *o++ = log_scaled(b[NETHACK_BL_EXPERIENCE], 0.15f);
+    *o++ = log_scaled(b[NETHACK_BL_TIME], 0.1f);
+    *o++ = (float)b[NETHACK_BL_HUNGER];
+    *o++ = (float)b[NETHACK_BL_DUNGEON] / 4.0f;
+    *o++ = (float)b[NETHACK_BL_LEVEL] / 10.0f;
+    *o++ = (float)b[NETHACK_BL_ALIGNMENT];
     for (int i = 0; i < MAP_NUMBERS; i++)
         out[i] = out[i] < -5.0f ? -5.0f : out[i] > 5.0f ? 5.0f : out[i];
 }
-_Static_assert(2 + (BL_CHARISMA - BL_STRENGTH + 1) + 16 == MAP_NUMBERS,
+_Static_assert(2 + (NETHACK_BL_CHARISMA - NETHACK_BL_STRENGTH + 1) + 16 == MAP_NUMBERS,
                "map_numbers fills its array");
