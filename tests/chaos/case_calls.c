@@ -12,14 +12,9 @@
 #include <unistd.h>
 
 #include "tests/chaos/cases.h"
+#include "tests/support/sanitized.h"
 
 enum { FIRE_MS = 2500 };
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED true
-#else
-#define SANITIZED false
-#endif
 
 struct fault {
     int part;

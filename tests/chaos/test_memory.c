@@ -10,12 +10,7 @@
 #include "tests/onic_test.h"
 #include "tests/support/files.h"
 #include "tests/support/program.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED true
-#else
-#define SANITIZED false
-#endif
+#include "tests/support/sanitized.h"
 
 enum { SOON_MS = 60000 };
 

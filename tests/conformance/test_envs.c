@@ -11,6 +11,7 @@
 
 #include "actor/envs/env.h"
 #include "tests/onic_test.h"
+#include "tests/support/sanitized.h"
 
 enum { GUARD = 64, GUARD_BYTE = 0xA5, STEPS = 150, ACTION_SEED = 5 };
 
@@ -26,18 +27,6 @@ struct probe {
     bool ended;
     uint8_t mask[1 + BOUND_ACTIONS / 8 + 1]; /* 1 and what is possible now; 0: not masked */
 };
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { SANITIZED = 1 };
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-enum { SANITIZED = 1 };
-#else
-enum { SANITIZED = 0 };
-#endif
-#else
-enum { SANITIZED = 0 };
-#endif
 
 /* The real NetHack library where it has been fetched; the fake one elsewhere, and in sanitized
  * builds, because the real one is not ours to fix. */

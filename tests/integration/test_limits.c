@@ -8,6 +8,7 @@
 
 #include "tests/onic_test.h"
 #include "tests/support/program.h"
+#include "tests/support/sanitized.h"
 
 enum { PATIENCE_MS = 60000, MB = 1 << 20 };
 
@@ -47,9 +48,8 @@ static void refused(int what, rlim_t mb, const char *limit)
 static void too_little_address_space_is_refused_by_name(void **state)
 {
     (void)state;
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    skip(); /* a sanitizer needs more address space than any limit */
-#endif
+    if (SANITIZED)
+        skip(); /* a sanitizer needs more address space than any limit */
     refused(RLIMIT_AS, 60, "is 60 MB (ulimit -v)");
     refused(RLIMIT_AS, 130, "is 130 MB (ulimit -v)");
     refused(RLIMIT_AS, 250, "is 250 MB (ulimit -v)");

@@ -8,15 +8,10 @@
 #include "tests/onic_test.h"
 #include "tests/support/program.h"
 #include "tests/support/pty.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/scene.h"
 
 enum { PATIENCE_MS = 120000 };
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { SANITIZED = 1 };
-#else
-enum { SANITIZED = 0 };
-#endif
 
 static char dir[256];
 static struct pty t;

@@ -18,15 +18,10 @@
 #include "tests/support/files.h"
 #include "tests/support/gif_read.h"
 #include "tests/support/program.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/vt.h"
 
 enum { PATIENCE_MS = 120000, MARGIN = 8, FPS = 6, STEPS_MAX = 400, GAME_STEPS = 60 };
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { SANITIZED = 1 };
-#else
-enum { SANITIZED = 0 };
-#endif
 
 static char dir[256];
 static struct gif_movie movie;

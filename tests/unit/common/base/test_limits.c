@@ -14,6 +14,7 @@
 #include "common/base/xmalloc.h"
 #include "tests/onic_test.h"
 #include "tests/support/files.h"
+#include "tests/support/sanitized.h"
 
 enum { MB = 1 << 20, SOMEBODY = 54321 };
 
@@ -137,9 +138,8 @@ static void a_limit_of_memory_is_named(void **state)
 {
     (void)state;
     char text[1024];
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    skip(); /* a sanitizer needs more address space than any limit */
-#endif
+    if (SANITIZED)
+        skip(); /* a sanitizer needs more address space than any limit */
     assert_int_equal(in_child(ask_for_address_space, text), 64);
     assert_non_null(strstr(text, "it needs 400 MB more"));
     assert_non_null(strstr(text, "is 300 MB (ulimit -v)"));

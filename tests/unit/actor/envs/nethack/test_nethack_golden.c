@@ -3,18 +3,13 @@
  * tests/golden/make_nethack.py. Needs the real library; skipped where the wheel has not been
  * fetched and in sanitizer builds. */
 #include "tests/onic_test.h"
+#include "tests/support/sanitized.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "actor/envs/env.h"
 #include "actor/envs/nethack/nle_load.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { SANITIZED = 1 };
-#else
-enum { SANITIZED = 0 };
-#endif
 
 struct replay {
     struct env *e;

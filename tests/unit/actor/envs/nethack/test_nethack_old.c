@@ -4,18 +4,13 @@
  * into a folder that is removed again. Skipped (77) where they cannot be had and in sanitizer
  * builds, which use the fake library only. */
 #include "tests/onic_test.h"
+#include "tests/support/sanitized.h"
 
 #include <stdlib.h>
 #include <xxhash.h>
 
 #include "actor/envs/nethack/nethack_game.h"
 #include "common/base/rng.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { SANITIZED = 1 };
-#else
-enum { SANITIZED = 0 };
-#endif
 
 enum { STEPS = 3000, GAMES = 3 };
 

@@ -2,6 +2,7 @@
 /* The NetHack environment over the real library of the nle wheel, where it has been fetched;
  * skipped otherwise, and in sanitizer builds, which use the fake library only. */
 #include "tests/onic_test.h"
+#include "tests/support/sanitized.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -13,17 +14,6 @@
 #include "actor/envs/nethack/nle_load.h"
 #include "common/base/rng.h"
 #include "common/base/xmalloc.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 enum { GAMES_MAX = 16 };
 
