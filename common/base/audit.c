@@ -45,6 +45,7 @@ static struct {
     pthread_mutex_t lock; /* of all below */
     int fd;               /* -1: no file is open */
     char path[AUDIT_PATH_MAX];
+    struct rotated_folder folder;
     int64_t looked_ms, filled_ms;
     double room[BUDGETS];
     uint64_t unwritten[BUDGETS];
@@ -64,6 +65,7 @@ int audit_open(const char *path, struct onic_err *err)
     pthread_mutex_lock(&audit.lock);
     audit.fd = fd;
     snprintf(audit.path, sizeof audit.path, "%s", path);
+    audit.folder = rotated_folder_of(path);
     audit.looked_ms = 0;
     audit.filled_ms = clock_ms();
     for (int b = 0; b < BUDGETS; b++) {
@@ -100,7 +102,7 @@ static void audit_look(void)
         if (!rotated_away(audit.fd, audit.path) && rename(audit.path, before) != 0)
             return;
     }
-    rotated_reopen(audit.fd, audit.path);
+    rotated_reopen(audit.fd, audit.path, &audit.folder);
 }
 
 static bool audit_may_write(int b)

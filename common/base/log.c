@@ -32,6 +32,7 @@ static atomic_int line_format = LOG_TEXT;
 static void (*_Atomic line_writer)(void *ctx, const char *line, size_t len);
 static void *_Atomic line_writer_ctx;
 static char followed_path[PATH_MAX_BYTES]; /* "" = stderr is not followed */
+static struct rotated_folder followed_folder;
 static pthread_mutex_t follow_lock = PTHREAD_MUTEX_INITIALIZER;
 static int64_t followed_ms;
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
@@ -83,8 +84,10 @@ void log_follow_file(void)
 {
     const char *path = getenv("ONIC_STDERR");
     if (path && path[0] == '/' && strlen(path) < sizeof followed_path &&
-        !rotated_away(STDERR_FILENO, path))
+        !rotated_away(STDERR_FILENO, path)) {
         memcpy(followed_path, path, strlen(path) + 1);
+        followed_folder = rotated_folder_of(path);
+    }
 }
 
 static bool same_file(int a, int b)
@@ -96,8 +99,8 @@ static bool same_file(int a, int b)
 static void reopen_locked(void)
 {
     bool both = same_file(STDERR_FILENO, STDOUT_FILENO);
-    if (rotated_reopen(STDERR_FILENO, followed_path) && both)
-        rotated_reopen(STDOUT_FILENO, followed_path);
+    if (rotated_reopen(STDERR_FILENO, followed_path, &followed_folder) && both)
+        rotated_reopen(STDOUT_FILENO, followed_path, &followed_folder);
 }
 
 void log_reopen(void)

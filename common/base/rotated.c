@@ -4,6 +4,9 @@
 #include "common/base/rotated.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,9 +19,25 @@ bool rotated_away(int fd, const char *path)
            named.st_dev != open_file.st_dev;
 }
 
-bool rotated_reopen(int fd, const char *path)
+struct rotated_folder rotated_folder_of(const char *path)
 {
+    char folder[PATH_MAX];
+    struct stat st = {0};
+    const char *name = strrchr(path, '/');
+    int len = name ? (int)(name - path) + 1 : 0;
+    snprintf(folder, sizeof folder, "%.*s.", len, path);
+    if (stat(folder, &st) != 0)
+        return (struct rotated_folder){0};
+    return (struct rotated_folder){.device = st.st_dev, .inode = st.st_ino};
+}
+
+bool rotated_reopen(int fd, const char *path, const struct rotated_folder *before)
+{
+    struct rotated_folder now_in;
     if (!rotated_away(fd, path))
+        return false;
+    now_in = rotated_folder_of(path);
+    if (now_in.inode != before->inode || now_in.device != before->device)
         return false;
     int now = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (now < 0)

@@ -7,12 +7,24 @@
  * reads finds it. */
 
 #include <stdbool.h>
+#include <sys/types.h>
+
+/* The folder that path lies in, as it was when the file was opened. One that takes its place later
+ * is somebody else's: another run, made where this one was removed. */
+struct rotated_folder {
+    dev_t device;
+    ino_t inode;
+};
+
+/* As it is now; one that is not there is no other's either. */
+struct rotated_folder rotated_folder_of(const char *path);
 
 /* True when path no longer names the file behind fd. */
 bool rotated_away(int fd, const char *path);
 /* For a file that is appended to: when it was rotated away, opens (or creates) path under the same
  * descriptor, so that whoever else writes to it goes on there too, and returns true. False when
- * there is nothing to do or path cannot be opened; fd is then as it was. */
-bool rotated_reopen(int fd, const char *path);
+ * there is nothing to do, path cannot be opened or its folder is another one than before; fd is
+ * then as it was. */
+bool rotated_reopen(int fd, const char *path, const struct rotated_folder *before);
 
 #endif /* ONIC_COMMON_BASE_ROTATED_H */

@@ -80,7 +80,7 @@ int metrics_jsonl_write(struct metrics *m, struct onic_err *err)
 {
     if (m->line.overflow)
         return err_set(err, ONIC_ELIMIT, "a line of metrics.jsonl is longer than 256 KiB");
-    rotated_reopen(m->jsonl, m->jsonl_path);
+    rotated_reopen(m->jsonl, m->jsonl_path, &m->jsonl_folder);
     off_t start = lseek(m->jsonl, 0, SEEK_END);
     ssize_t n = write(m->jsonl, m->line.data, m->line.len);
     if (n == (ssize_t)m->line.len)

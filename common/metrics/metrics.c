@@ -43,6 +43,7 @@ int metrics_create(struct metrics **out, const struct metrics_params *p, struct 
     buf_init(&m->text, 1 << 13);
     if (p->run_dir)
         rc = metrics_jsonl_open(p->run_dir, m->jsonl_path, &m->jsonl, err);
+    m->jsonl_folder = rotated_folder_of(m->jsonl_path);
     if (!rc && p->run_dir && p->tensorboard)
         rc = tensorboard_create(&m->tb, p->run_dir, clock_wall_s(), p->steps_before, err);
     m->params.run_dir = NULL; /* the strings are the caller's */

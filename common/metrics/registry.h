@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 #include "common/base/buf.h"
+#include "common/base/rotated.h"
 #include "common/base/strmap.h"
 #include "common/metrics/metrics.h"
 #include "common/metrics/panel.h"
@@ -46,6 +47,7 @@ struct metrics {
     double started, last_line, last_draw, last_sample, last_histograms;
     int jsonl; /* file descriptor, -1 = none */
     char jsonl_path[METRICS_PATH_MAX];
+    struct rotated_folder jsonl_folder;
     struct tensorboard *tb;
     struct panel *panel;
     enum panel_mode mode;

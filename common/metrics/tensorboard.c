@@ -129,6 +129,7 @@ int tensorboard_create(struct tensorboard **out, const char *dir, double now, in
     struct tensorboard *t = xcalloc(1, sizeof *t);
     t->fd = fd;
     t->path = xstrdup(path);
+    t->folder = rotated_folder_of(path);
     buf_init(&t->summary, RECORD_MAX);
     buf_init(&t->event, RECORD_MAX);
     buf_init(&t->record, RECORD_MAX + 16);
@@ -184,7 +185,7 @@ void tensorboard_value(struct tensorboard *t, const char *tag, double value)
 static int begin_new_file(struct tensorboard *t, struct onic_err *err)
 {
     struct stat st;
-    rotated_reopen(t->fd, t->path);
+    rotated_reopen(t->fd, t->path, &t->folder);
     return fstat(t->fd, &st) == 0 && st.st_size == 0 ? write_head(t, t->now, t->step, err)
                                                      : ONIC_OK;
 }

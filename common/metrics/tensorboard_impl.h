@@ -5,6 +5,7 @@
 /* tensorboard_impl.h - a writer of event files, shared by tensorboard.c (records) and
  * tensorboard_values.c (values that are no scalars). Private to these two. */
 
+#include "common/base/rotated.h"
 #include "common/metrics/proto_put.h"
 #include "common/metrics/tensorboard.h"
 
@@ -13,6 +14,7 @@ enum { RECORD_MAX = 1 << 20 };
 struct tensorboard {
     int fd;
     char *path;
+    struct rotated_folder folder;
     struct buf summary, event, record;
     struct buf part, value; /* of a histogram; kept, so that none allocates */
     double now;

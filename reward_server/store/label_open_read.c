@@ -38,6 +38,8 @@ static int try_open(struct label_store *s, const char *name, int flags)
     sqlite3_close(s->db);
     s->db = NULL;
     int rc = sqlite3_open_v2(name, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+    /* Another reader, the last one for a moment, may just be tidying the write-ahead file away. */
+    sqlite3_busy_timeout(s->db, LABEL_BUSY_WAIT_MS);
     return rc == SQLITE_OK ? touch(s) : rc;
 }
 

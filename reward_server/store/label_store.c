@@ -28,12 +28,7 @@
 #include "common/base/shell.h"
 #include "common/base/xmalloc.h"
 
-enum {
-    CHECK_WHOLE_BELOW_BYTES = 64 << 20,
-    BUSY_WAIT_MS = 5000,
-    SCHEMA_VERSION = 1,
-    WORD_MAX = 4096
-};
+enum { CHECK_WHOLE_BELOW_BYTES = 64 << 20, SCHEMA_VERSION = 1, WORD_MAX = 4096 };
 
 static const char schema[] =
     "BEGIN IMMEDIATE;"
@@ -181,7 +176,7 @@ static int connect_file(struct label_store *s, struct onic_err *err)
     if (opened != ONIC_OK)
         return opened;
     sqlite3_extended_result_codes(s->db, 1);
-    sqlite3_busy_timeout(s->db, BUSY_WAIT_MS);
+    sqlite3_busy_timeout(s->db, LABEL_BUSY_WAIT_MS);
     int rc = pragma(s, "PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY", err);
     if (rc || s->mode == LABEL_STORE_READ)
         return rc;

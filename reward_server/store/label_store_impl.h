@@ -15,7 +15,8 @@ enum {
     LABEL_IDENTITIES_MAX = 4096,
     LABEL_PENDING_MAX = 4096,
     LABEL_NOTE_MAX = 4096,
-    LABEL_PAGE = 256
+    LABEL_PAGE = 256,
+    LABEL_BUSY_WAIT_MS = 5000 /* for the lock of another process */
 };
 
 #define LABEL_SQL_MAP(XX)                                                                          \

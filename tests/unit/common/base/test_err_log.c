@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -204,6 +205,36 @@ static void a_log_that_is_rotated_away_goes_on_in_a_new_file(void **state)
     temp_dir_remove(dir);
 }
 
+/* A run was removed, and another one was made in its place: what the old one still says is no line
+ * of the new one's log. */
+static void a_log_whose_folder_is_replaced_is_left_alone(void **state)
+{
+    (void)state;
+    char dir[256], folder[280], away[280], path[300], moved[300];
+    temp_dir_create(dir);
+    snprintf(folder, sizeof folder, "%s/log", dir);
+    snprintf(away, sizeof away, "%s/away", dir);
+    snprintf(path, sizeof path, "%s/x.log", folder);
+    snprintf(moved, sizeof moved, "%s/x.log", away);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        redirect(path);
+        setenv("ONIC_STDERR", path, 1);
+        log_follow_file();
+        if (rename(folder, away) != 0 || mkdir(folder, 0700) != 0)
+            _exit(3);
+        log_reopen();
+        log_info("last");
+        _exit(access(path, F_OK) == 0 ? 4 : 0);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_non_null(strstr(text_of(moved), " last\n"));
+    temp_dir_remove(dir);
+}
+
 /* The variable is inherited by programs whose stderr is something else. */
 static void the_log_of_somebody_else_is_not_touched(void **state)
 {
@@ -258,6 +289,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_log_that_is_rotated_away_goes_on_in_a_new_file),
+        cmocka_unit_test(a_log_whose_folder_is_replaced_is_left_alone),
         cmocka_unit_test(the_log_of_somebody_else_is_not_touched),
         cmocka_unit_test(lines_that_a_full_disk_did_not_take_are_counted),
         cmocka_unit_test(codes_have_names_and_exit_codes),

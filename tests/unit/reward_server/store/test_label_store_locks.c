@@ -13,7 +13,7 @@
 
 #include "reward_server/store/label_store.h"
 
-enum { COMMITS = 20 };
+enum { COMMITS = 20, READERS = 4, OPENS = 100 };
 
 static const struct label_identity identity = {"rules", "patterns", "minigrid/KeyCorridor",
                                                "abc",   "noise=0",  0};
@@ -225,6 +225,30 @@ static void the_damaged_log_of_a_dead_server_is_put_right_under_its_lock(void **
     assert_int_equal(import_now(&c->beside), 0);
 }
 
+/* The last one that closes a store tidies its write-ahead file away, under a lock. */
+static void readers_open_and_close_as_they_like(void **state)
+{
+    struct locks_case *c = *state;
+    int status;
+    pid_t reader[READERS];
+    label_store_close(server_with_a_label(c->path));
+    for (int i = 0; i < READERS; i++)
+        if ((reader[i] = fork()) == 0)
+            for (int n = 0;; n++) {
+                struct label_store *s = NULL;
+                if (n == OPENS)
+                    _exit(0);
+                if (label_store_open(&s, c->path, LABEL_STORE_READ, NULL) != ONIC_OK)
+                    _exit(1);
+                label_store_close(s);
+            }
+    for (int i = 0; i < READERS; i++) {
+        assert_int_equal(waitpid(reader[i], &status, 0), reader[i]);
+        assert_int_equal(status, 0);
+    }
+    assert_int_equal(import_now(&c->beside), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +259,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             the_damaged_log_of_a_dead_server_is_put_right_under_its_lock, locks_setup,
             locks_teardown),
+        cmocka_unit_test_setup_teardown(readers_open_and_close_as_they_like, locks_setup,
+                                        locks_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
