@@ -128,6 +128,16 @@ static void a_message_is_as_large_as_what_was_agreed(void **state)
     close_raw(&r);
 }
 
+/* Who was cut is closed by libzmq's thread, at its next turn. */
+static bool has_room(void *ctx)
+{
+    const struct rlimit *few = ctx;
+    int file = open("/dev/null", O_RDONLY);
+    if (file >= 0)
+        close(file);
+    return file >= 0 && (rlim_t)file < few->rlim_max - 20;
+}
+
 /* More connections than descriptors; in a process of its own, whose limit stays lowered. */
 static int serve_a_crowd(void)
 {
@@ -155,12 +165,12 @@ static int serve_a_crowd(void)
         write(start[1], &port, sizeof port) != (ssize_t)sizeof port)
         return 11;
     assert_true(wait_until(was_cut, &(struct goal){&r, 700}, 30000));
+    assert_true(wait_until(has_room, &few, 30000));
     assert_alive(&r);
-    int file = open("/dev/null", O_RDONLY);
     kill(crowd, SIGKILL);
     waitpid(crowd, NULL, 0);
     close_raw(&r);
-    return file >= 0 ? 0 : 1;
+    return 0;
 }
 
 /* Limits that serve() lowers stay lowered. */
