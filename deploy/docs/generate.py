@@ -32,9 +32,9 @@ def commands():
     return re.findall(r'^COMMAND\((\w+), "((?:[^"\\]|\\.)*)"\)', source("deploy/cli/commands.def"), re.M)
 
 
-def asked(words):
+def asked(words, how="--help"):
     """What a program says to --help."""
-    return subprocess.run([*words, "--help"], capture_output=True, text=True, check=True).stdout
+    return subprocess.run([*words, how], capture_output=True, text=True, check=True).stdout
 
 
 def usage(text):

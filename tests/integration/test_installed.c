@@ -45,7 +45,8 @@ static void a_copy_holds_all_that_an_environment_needs(void **state)
         shell(p, "files",
               "cd copy && ls include/onic_env.h lib/pkgconfig/onic.pc "
               "share/doc/onic/LICENSE share/doc/onic/options.md share/onic/slurm/onic.sbatch "
-              "share/onic/examples/annotator.py"),
+              "share/onic/examples/annotator.py share/man/man1/onic.1 "
+              "share/bash-completion/completions/onic-actor share/fish/vendor_completions.d"),
         0);
     assert_int_equal(shell(p, "build",
                            "cp copy/share/onic/examples/env/lake.c . && cc -O2 -Wall -Werror "
