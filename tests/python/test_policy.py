@@ -11,6 +11,7 @@ import safetensors.numpy
 import onic
 import probe
 from onic import checkpoint
+from onic.layers import layer_norm
 from onic.xxh3 import xxh3_128
 from support import SOURCE, OnicTest, onic as program
 
@@ -114,6 +115,10 @@ class Numbers(OnicTest):
             policy.forward({"image": image})
         with self.assertRaisesRegex(onic.OnicError, "an observation is a mapping with the fields"):
             policy.forward(image)
+
+    def test_equal_features_are_normalised_to_the_bias(self):
+        bias = np.arange(5, dtype=np.float32)
+        np.testing.assert_array_equal(layer_norm(np.full((2, 5), 3, np.float32), np.ones(5, np.float32), bias), [bias, bias])
 
     def test_the_letters_of_the_package_are_those_of_c(self):
         text = (SOURCE / "common/policy/encoders/oni_default/glyph_atlas.inc").read_text()

@@ -19,7 +19,7 @@ FORMAT = "1"
 _HEADER_MAX = 1 << 20
 _FILE_MAX = 1 << 33
 _START = re.compile(rb'\{"__metadata__":\{"onic\.xxh3":"([0-9a-f]{32})","onic\.format":"([0-9]{1,9})"')
-_TYPES = {"F32": np.dtype("<f4"), "U8": np.dtype(np.uint8)}
+_TYPES: dict[str, np.dtype] = {"F32": np.dtype("<f4"), "U8": np.dtype(np.uint8)}
 
 
 class Checkpoint:
@@ -74,7 +74,8 @@ def _take_apart(file: Path, data: bytes) -> Checkpoint:
         facts = {key: str(value) for key, value in header.pop("__metadata__").items() if not key.startswith("onic.")}
         tensors, end = {}, 0
         for name, entry in header.items():
-            dtype, shape, (first, last) = _TYPES[entry["dtype"]], tuple(entry["shape"]), entry["data_offsets"]
+            dtype: np.dtype = _TYPES[entry["dtype"]]
+            shape, (first, last) = tuple(entry["shape"]), entry["data_offsets"]
             if first != end or last < first or base + last > len(data) or any(not isinstance(n, int) or n < 0 for n in shape):
                 raise ValueError("its sections overlap, leave holes or pass the end")
             tensors[name] = np.frombuffer(data, dtype, count=(last - first) // dtype.itemsize, offset=base + first).reshape(shape)

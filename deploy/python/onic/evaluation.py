@@ -118,7 +118,7 @@ def _play(
         fields = {name: np.stack([row[name] for row in batch]) for name in batch[0]}
         mask = np.stack([infos[i]["action_mask"] for i in live]) if policy.action_space.masked else None
         actions, state[live] = policy.act(fields, state[live], greedy=greedy, mask=mask, reward=reward[live], reset=begins[live])
-        for i, action in zip(live, actions):
+        for i, action in zip(live, np.asarray(actions)):
             done = int(action) if policy.action_space.kind == "discrete" else action
             seen[i], gain, terminated, truncated, infos[i] = worlds[i].step(done)
             reward[i], begins[i] = gain, terminated or truncated

@@ -18,7 +18,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -113,7 +113,7 @@ class Mlflow:
             self.client.set_terminated(self.id, status="FAILED" if code else "FINISHED")
 
 
-TRACKERS = {"wandb": Wandb, "mlflow": Mlflow}
+TRACKERS: dict[str, Callable[[Run, str, str], Tracker]] = {"wandb": Wandb, "mlflow": Mlflow}
 
 # --- the file -------------------------------------------------------------------------------------------------------------
 

@@ -192,7 +192,8 @@ class Policy:
         space = self.action_space
         if space.kind == "continuous":
             return self._numbers(logits, greedy)
-        chosen, first = [], 0
+        chosen: list[np.ndarray] = []
+        first = 0
         for options in space.options:
             part = slice(first, first + options)
             z = logits[:, part]
@@ -254,7 +255,7 @@ class Policy:
         if not self.network.last_reward:
             return
         if reward is not None:
-            self._write_reward(states, reward, begun=states.any(axis=1))
+            self._write_reward(states, reward, begun=np.asarray(states.any(axis=1)))
         elif states.any():
             raise OnicError("this policy sees the reward of the step before: pass reward=, what the environment gave for it")
 

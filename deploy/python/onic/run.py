@@ -187,7 +187,7 @@ class Run:
     def to_npz(self, file: str | PathLike[str]) -> Path:
         """Writes the same as one compressed file of arrays "TABLE/COLUMN", which ``numpy.load`` reads without pickle."""
         path = Path(file)
-        arrays: dict[str, np.ndarray] = {}
+        arrays: dict[str, Any] = {}
         for name in TABLES:
             for column, values in self.table(name).items():
                 arrays[f"{name}/{column}"] = tables.array_of(f"{name}/{column}", values)

@@ -72,8 +72,8 @@ def xxh3_128(data: bytes | bytearray) -> str:
         for gain in _gains(words, _STRIPE_KEYS):
             lanes = _scramble(lanes + gain)
     rest = (size - 1 - blocks * _BLOCK) // _STRIPE
-    words = np.frombuffer(data, "<u8", count=rest * 8, offset=blocks * _BLOCK).reshape(rest, 8)
-    lanes = lanes + _gains(words, _STRIPE_KEYS[:rest])
+    stripes = np.frombuffer(data, "<u8", count=rest * 8, offset=blocks * _BLOCK).reshape(rest, 8)
+    lanes = lanes + _gains(stripes, _STRIPE_KEYS[:rest])
     last = np.frombuffer(data, "<u8", count=8, offset=size - _STRIPE).reshape(1, 8)
     lanes = lanes + _gains(last, _lanes(len(_SECRET) - _STRIPE - 7)[None])
     ends = [int(lane) for lane in lanes]

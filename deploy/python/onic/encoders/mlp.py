@@ -33,7 +33,8 @@ class Mlp:
             for f in network.fields:
                 if f.dtype == np.float32:
                     part = slice(at, at + f.count)
-                    self.norm[f.name] = tuple(tensors[f"obs_norm.{k}"].reshape(-1)[part].astype(np.float64) for k in ("mean", "scale"))
+                    mean, scale = (tensors[f"obs_norm.{k}"].reshape(-1)[part].astype(np.float64) for k in ("mean", "scale"))
+                    self.norm[f.name] = (mean, scale)
                     at += f.count
 
     def _values(self, f: Field, values: np.ndarray) -> np.ndarray:
