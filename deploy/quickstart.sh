@@ -95,7 +95,7 @@ finish() {
 watch the agent:      $(words build/onic play "$run")
 evaluate it again:    $(words build/onic eval "$run" --episodes $episodes)
 what it was told:     $(words build/onic labels list "$run") | head
-curves:               $(words "$run/metrics.jsonl"), or $(words tensorboard --logdir "$run")
+curves:               $(words build/onic compare "$run" --html=curves.html), or $(words tensorboard --logdir "$run")
 train it further:     $(words build/onic train --run-dir "$run" --stop.success=0 --frames=$((2 * frames)))$(again_with_model)
 start over:           $(words rm -r "$run")
 TEXT

@@ -90,8 +90,14 @@ function curvesAdd(wall, steps, values) {
 
 const has = tag => curves.tags[tag].some(v => v !== null);
 
+/* Lines that are close together need more digits than a value does. */
+function ticks(values, format) {
+  const said = values.map(format);
+  return new Set(said).size === said.length ? said : values.map(v => String(+v.toPrecision(7)));
+}
+
 function axis(format) {
-  return { stroke: css("--dim"), grid: { stroke: css("--line"), width: 1 }, ticks: { stroke: css("--line"), width: 1, size: 4 }, font: "11px system-ui, sans-serif", values: (_, v) => v.map(format), size: 46, gap: 3 };
+  return { stroke: css("--dim"), grid: { stroke: css("--line"), width: 1 }, ticks: { stroke: css("--line"), width: 1, size: 4 }, font: "11px system-ui, sans-serif", values: (_, v) => ticks(v, format), size: 46, gap: 3 };
 }
 
 function chartMake(spec) {

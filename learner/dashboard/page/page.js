@@ -33,15 +33,15 @@ const NAMES = {
   "annot/abstained_total": "abstained", "annot/outstanding": "asked, not answered", "annot/connected": "reward server connected", "annot/label_positive": "positive labels",
   "annot/label_mean": "mean label", "annot/label_tie": "ties", "annot/cpu_s": "CPU of the reward server, s", "annot/missing_total": "labels missing", "annot/fallback_answers": "answers of the fallback",
   "annot/fallback_asked": "asked now (0 = the first)", "annot/fallback_switches": "switches of annotator", "annot/names_dropped_total": "names dropped",
-  "annot/latency_s": "latency of an answer, s", "annot/backlog_age_s": "oldest question waits, s", "annot/llm_cost": "spent", "annot/llm_tokens_in": "tokens asked", "annot/llm_tokens_out": "tokens answered", "annot/llm_requests": "requests", "annot/llm_retries": "requests tried again",
-  "annot/llm_asked_again": "questions asked again", "annot/llm_unusable": "answers of no use", "annot/llm_in_flight": "requests under way", "annot/llm_window": "requests at a time", "annot/llm_servers_ready": "servers ready", "annot/llm_servers_stopped": "servers stopped",
+  "annot/latency_s": "latency of an answer, s", "annot/actor_share_max": "largest share of one actor", "annot/backlog_age_s": "oldest question waits, s", "annot/llm_cost": "spent", "annot/llm_tokens_in": "tokens asked", "annot/llm_tokens_out": "tokens answered", "annot/llm_requests": "requests", "annot/llm_retries": "requests tried again",
+  "annot/llm_asked_again": "questions asked again", "annot/llm_unusable": "answers of no use", "annot/llm_in_flight": "requests under way", "annot/llm_window": "requests at a time", "annot/llm_servers_ready": "servers ready", "annot/llm_servers_stopped": "servers stopped", "annot/llm_canaries": "test questions asked",
   "reward_model/coverage": "steps whose caption has a label", "reward_model/heldout_accuracy": "held-out accuracy", "reward_model/heldout_auc": "held-out AUC", "reward_model/heldout_ece": "held-out calibration error",
   "reward_model/loss": "loss", "reward_model/loss_of_guessing": "loss of guessing", "reward_model/dataset": "labels to learn from", "reward_model/train_steps": "gradient steps", "reward_model/train_share": "time spent training it",
   "reward_model/between_share": "time the policy waited for it", "intrinsic/share": "intrinsic share of the reward", "intrinsic/reward_mean": "intrinsic reward per step", "intrinsic/paid_fraction": "steps paid",
-  "perf/cpu_s_learner": "CPU of the learner, s", "perf/cpu_s_actors": "CPU of the actors, s", "perf/rss_mb": "memory of the learner, MB", "perf/starved_s": "waited for trajectories, s", "actors/connected": "actors connected", "actors/running": "actors running",
+  "perf/cpu_s_learner": "CPU of the learner, s", "perf/cpu_s_actors": "CPU of the actors, s", "perf/rss_mb": "memory of the learner, MB", "perf/starved_s": "waited for trajectories, s", "perf/score_memo_hits": "scores known from before", "perf/score_us_per_frame": "scoring a frame, µs", "perf/weights_fanout_seconds": "weights to the actors, s", "actors/connected": "actors connected", "actors/running": "actors running",
   "weights_version": "weights version", "train/lr": "learning rate", "train/episodes_total": "episodes", "wire/queued": "trajectories queued", "checkpoint/written_total": "checkpoints written", "checkpoint/failures_in_row": "checkpoints failed in a row",
 };
-const SHARES = /[_/](share|coverage|accuracy|fraction|success_rate|positive|tie|memo_hits)$/;
+const SHARES = /[_/](share|share_max|coverage|accuracy|fraction|success_rate|positive|tie|memo_hits)$/;
 
 function sayList(id, rows) {
   const list = $(id).querySelector("dl");
@@ -50,8 +50,8 @@ function sayList(id, rows) {
 }
 
 function numbersBelow(v, prefix, extra) {
-  const names = Object.keys(v).filter(n => n.startsWith(prefix) && !n.startsWith("annot/source/") && v[n] !== null);
-  return (extra || []).filter(n => n in v && v[n] !== null).concat(names).map(n => [NAMES[n] || n.slice(n.lastIndexOf("/") + 1).replaceAll("_", " "), SHARES.test(n) ? percent(v[n]) : n.endsWith("_total") || n.endsWith("weights_version") ? whole(v[n]) : short(v[n])]);
+  const names = Object.keys(v).filter(n => n.startsWith(prefix) && !/^annot.(source|share)./.test(n) && v[n] !== null);
+  return (extra || []).filter(n => n in v && v[n] !== null).concat(names).map(n => [NAMES[n] || n.slice(n.indexOf("/") + 1).replace(/[_/]/g, " ").trim(), SHARES.test(n) ? percent(v[n]) : n.endsWith("_total") || n.endsWith("weights_version") ? whole(v[n]) : short(v[n])]);
 }
 
 function tile(name, value, note) {
@@ -87,14 +87,20 @@ function sayProgress(s) {
   const done = Math.round(1000 * s.progress) / 10, target = s.run.stop_success > 0;
   $("bar").firstElementChild.style.width = done + "%";
   $("bar").setAttribute("aria-valuenow", done);
-  $("done").textContent = whole(s.v.env_steps || 0) + " of " + whole(s.run.frames) + " frames, " + done + " %";
+  $("done").textContent = whole(s.v.env_steps || 0) + " of " + whole(s.run.frames) + " frames" + (s.phase === "ended" && s.progress === 1 && s.v.env_steps < s.run.frames ? ", the end was reached" : ", " + done + " %");
   const until = target ? (s.phase === "ended" ? "" : ", sooner if success reaches " + percent(s.run.stop_success)) : "";
   $("eta").textContent = minutes(s.wall_s) + " so far" + (s.eta_s === null ? "" : "; " + (target ? "at most " : "") + minutes(s.eta_s) + " to go" + until);
 }
 
 function saySources(v) {
   const from = Object.keys(v).filter(n => n.startsWith("annot/source/"));
-  return from.map(n => ["answered by " + n.slice("annot/source/".length), whole(v[n])]);
+  const share = n => v[n.replace("source", "share")];
+  return from.map(n => ["answered by " + n.slice("annot/source/".length), whole(v[n]) + (from.length > 1 && share(n) !== undefined ? ", now " + percent(share(n)) : "")]);
+}
+
+function annotatorOf(s) {
+  const from = Object.keys(s.v).filter(n => n.startsWith("annot/source/")).map(n => n.slice("annot/source/".length));
+  return s.run.annotator + (s.run.annotator === "auto" && from.length ? ": " + from.join(", ") : "");
 }
 
 let heard = 0, started = false;
@@ -108,7 +114,7 @@ function onState(s) {
   sayProgress(s);
   sayTiles(s);
   const asks = v["annot/connected"] === 1 || v["annot/labels_total"] > 0 || v["annot/backlog"] > 0 || v["annot/outstanding"] > 0;
-  sayList("annotation", asks ? [["annotator", s.run.annotator], ["goal", s.run.goal]].concat(saySources(v), numbersBelow(v, "annot/")) : []);
+  sayList("annotation", asks ? [["annotator", annotatorOf(s)], ["goal", s.run.goal]].concat(saySources(v), numbersBelow(v, "annot/")) : []);
   sayList("model", s.run.reward_model === "none" ? [] : [["model", s.run.reward_model]].concat(numbersBelow(v, "reward_model/", ["intrinsic/share", "intrinsic/reward_mean", "intrinsic/paid_fraction"])));
   sayList("task", numbersBelow(v, "policy_stats/"));
   sayList("machine", numbersBelow(v, "perf/", ["weights_version", "train/lr", "train/episodes_total", "actors/connected", "actors/running", "wire/queued", "checkpoint/written_total", "checkpoint/failures_in_row"]).filter(r => r[0] !== "fps" && r[0] !== " fps"));
@@ -161,7 +167,7 @@ async function sayCaptions() {
   if (doc.error) { note.hidden = false; note.textContent = doc.error; return; }
   box.querySelector("table").hidden = doc.captions.length === 0;
   note.hidden = false;
-  note.textContent = doc.captions.length ? short(doc.total) + " paid in all, as of the newest checkpoint; " + (doc.decided_by === "label" ? "the label is the score" : doc.decided_by === "model" ? "the trained model decides for every caption" : "no language decides") : "nothing was paid for a caption yet";
+  note.textContent = doc.captions.length ? short(doc.total) + " paid in all, as of the newest checkpoint; " + (doc.decided_by === "label" ? "the label is the score" : doc.decided_by === "model" ? "the trained model decides for every caption" : "no language decides") : "nothing was paid for a caption as of the newest checkpoint";
   box.querySelector("tbody").replaceChildren(...doc.captions.map(c => row([[c.caption, "words"], [short(c.paid), "n"], [whole(c.steps), "n"], [short(c.score), "n"], [c.side || (c.label === null ? (c.kind ? "abstained" : "–") : short(c.label)), "n"], [questionOf(c), "words"], [c.annotator || "–"], [c.raw || "–", "raw"]])));
 }
 
