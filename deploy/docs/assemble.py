@@ -56,9 +56,9 @@ def page_title(path):
 
 
 def stage(build, src):
-    worker = src / "deploy/docs/iframe-worker.js"
-    worker.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(HERE / worker.name, worker)
+    (src / "deploy/docs").mkdir(parents=True, exist_ok=True)
+    for name in ("iframe-worker.js", "wide.css"):
+        shutil.copyfile(HERE / name, src / "deploy/docs" / name)
     for path in pages():
         text = (ROOT / path).read_text(encoding="utf-8")
         for target, _ in LINK.findall(prose(text)):

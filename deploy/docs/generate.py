@@ -69,7 +69,7 @@ def unit(theirs, kind):
     """Prometheus' names end with their unit."""
     stem = re.sub(r"\{.*", "", theirs)
     for ending, word in (("_seconds_total", "s"), ("_seconds", "s"), ("_seconds_per_step", "s per step"), ("_bytes", "bytes"), ("_ratio", "0 to 1"),
-                         ("_per_second", "per s"), ("_versions", "versions"), ("_versions_max", "versions"), ("_steps", "steps"), ("_questions", "questions"),
+                         ("_per_second", "per s"), ("_versions", "versions"), ("_versions_max", "versions"), ("_steps", "steps"), ("_steps_goal", "steps"), ("_version", "versions"), ("_questions", "questions"),
                          ("_trajectories", "trajectories"), ("_labels", "labels"), ("_requests", "requests")):
         if stem.endswith(ending):
             return word
