@@ -15,11 +15,12 @@ from lib import Experiment, interval_text, last_metrics, markdown, reached_at, r
 
 SEEDS = (101, 102, 103, 104, 105)
 MODELS = ("hash", "classifier", "ranking", "similarity", "hash+coin", "counts", "rnd", "none")
+MAZES = MODELS + ("ranking+share",)
 # environment -> (config, frames at most, variants). About half of the messages are helpful for the sentence model on all of them, so
 # one coin is both controls: a fair one, and one of the right labels' share.
 WORLDS = {
-    "KeyCorridorS3R3": ("deploy/configs/keycorridor.yaml", 4_000_000, MODELS),
-    "KeyCorridorS4R3": ("deploy/configs/keycorridor_s4r3.yaml", 10_000_000, MODELS),
+    "KeyCorridorS3R3": ("deploy/configs/keycorridor.yaml", 4_000_000, MAZES),
+    "KeyCorridorS4R3": ("deploy/configs/keycorridor_s4r3.yaml", 10_000_000, MAZES),
     "KeyCorridorS6R3": ("deploy/configs/keycorridor_s6r3.yaml", 20_000_000, MODELS),
     "ObstructedMaze-Full": ("deploy/configs/obstructedmaze_full.yaml", 100_000_000, ("hash", "classifier", "hash+coin", "none")),
 }
@@ -28,6 +29,8 @@ FLAGS = {
     "hash": ["--reward.model=hash", EMBEDDING],
     "classifier": ["--reward.model=classifier", EMBEDDING],
     "ranking": ["--reward.model=ranking", EMBEDDING],
+    # what it paid by default when this was measured: the best tenth of the last steps
+    "ranking+share": ["--reward.model=ranking", "--reward.quantile=0.05", "--reward.pay_share=0.1", EMBEDDING],
     "similarity": ["--reward.model=similarity", EMBEDDING],
     "hash+coin": ["--reward.model=hash", "--annotator.id=random"],
     "counts": ["--reward.model=counts", "--reward.coef_int=0.01"],
