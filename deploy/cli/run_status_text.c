@@ -189,7 +189,7 @@ static void text_labels(struct buf *out, const struct run_status *s)
         return;
     if (strcmp(s->annotator, "unknown") != 0) /* nobody asks any more, or not yet */
         buf_printf(out, "annotator %s%s%s", s->annotator, s->annotator_why[0] ? ": " : "",
-               s->annotator_why);
+                   s->annotator_why);
     status_put_field(out, s, "labels", "annot/labels_total", 1, "");
     status_put_field(out, s, "backlog", "annot/backlog", 1, "");
     status_put_field(out, s, "labels/s", "annot/labels_per_s", 1, "");
