@@ -35,6 +35,7 @@ MAY_USE = {
     "common/wire/rollout": "common/base common/policy common/data common/wire/keys common/wire/frame common/wire/weights",
     "common/wire/labels": "common/base common/data common/wire/keys common/wire/frame",
     "actor/envs": "common/base common/config common/picture common/policy common/data",
+    "actor/library": "common/base common/config common/picture common/policy actor/envs",
     "actor": "common/base common/config common/nn common/policy common/data common/run common/wire/keys common/wire/rollout actor/envs",
     "learner/reward": "common/base common/config common/checkpoint common/nn common/policy common/data",
     "learner/train": "common/base common/config common/checkpoint common/nn common/policy common/data common/run learner/reward",
@@ -57,7 +58,8 @@ PLUGINS = ("actor/envs", "learner/reward", "reward_server/annotators", "common/p
 # Circles that stay: the set of their files, and the reason.
 CIRCLES_THAT_STAY = {}
 # External names that nobody of ours calls: entry points of plug-ins, of the C library, of programs.
-CALLED_FROM_OUTSIDE = {"main", "time", "onic_env_plugin"}
+CALLED_FROM_OUTSIDE = {"main", "time", "onic_env_plugin"} | {"onic_envs_" + name for name in (  # actor/library/onic_env.map
+    "abi version list create close describe error arrays reset step save load render draw").split()}
 # External names that only tests use: what they replace, count or look at.
 FOR_TESTS = {"label_option", "checkpoint_at", "checkpoint_count", "checkpoint_use_io", "clock_replace", "err_name", "http_plane_port", "http_plane_streams", "loss_total", "metrics_fps",
              "nethack_game_object", "pcg64_integers", "policy_macs", "series_points", "tensorboard_crc32c", "xmalloc_calls"}

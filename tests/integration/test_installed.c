@@ -5,6 +5,7 @@
 
 #include "tests/onic_test.h"
 #include "tests/support/program.h"
+#include "tests/support/sanitized.h"
 
 struct place {
     char dir[256];
@@ -48,6 +49,9 @@ static void a_copy_holds_all_that_an_environment_needs(void **state)
               "share/onic/examples/annotator.py share/man/man1/onic.1 "
               "share/bash-completion/completions/onic-actor share/fish/vendor_completions.d"),
         0);
+    if (!SANITIZED)
+        assert_int_equal(shell(p, "library", "ls copy/lib/libonic_env.so copy/include/onic_envs.h"),
+                         0);
     assert_int_equal(shell(p, "build",
                            "cp copy/share/onic/examples/env/lake.c . && cc -O2 -Wall -Werror "
                            "-shared -fPIC $(pkg-config --cflags onic) lake.c -o lake.so"),

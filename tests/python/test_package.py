@@ -47,11 +47,14 @@ class Package(OnicTest):
         self.link_numpy(target)
         script = (
             "import onic, importlib, pkgutil; [getattr(onic, n) for n in onic.__all__]\n"
-            "[importlib.import_module(m.name) for m in pkgutil.walk_packages(onic.__path__, 'onic.')]; print(onic.__file__)"
+            "names = {m.name for m in pkgutil.walk_packages(onic.__path__, 'onic.')} - {'onic.envs'}\n"
+            "[importlib.import_module(name) for name in names]; print(onic.__file__)\n"
+            "try: import onic.envs\nexcept ImportError as error: print(error)"
         )
         done = subprocess.run([sys.executable, "-S", "-c", script], env={"PYTHONPATH": str(target)}, capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn(str(target), done.stdout)
+        self.assertIn("onic.envs needs the package gymnasium, which this Python does not have: pip install 'onic[gym]'", done.stdout)
 
     def sources(self):
         """All files of the package, from its folder."""

@@ -12,7 +12,11 @@ use (``_LAZY``), so that importing the package costs next to nothing.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import importlib.abc
+import importlib.util
+import sys
 from typing import Any
 
 from onic._version import __version__
@@ -39,3 +43,28 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+class _WhenGymnasiumComes(importlib.abc.MetaPathFinder):
+    """Gymnasium learns the names onic/... (``onic.envs``) when it is imported, not before: it takes half a second."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if name != "gymnasium":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            run = spec.loader.exec_module
+            spec.loader.exec_module = lambda module: (run(module), _register_worlds())[0]
+        return spec
+
+
+def _register_worlds() -> None:
+    with contextlib.suppress(ImportError, AttributeError):  # of a Gymnasium before 1.0
+        importlib.import_module("onic.envs")
+
+
+if "gymnasium" in sys.modules:
+    _register_worlds()
+else:
+    sys.meta_path.insert(0, _WhenGymnasiumComes())
