@@ -7,7 +7,7 @@ PACKAGES_BUILD="git gcc g++ make cmake ninja-build pkg-config protobuf-c-compile
 PACKAGES_WHEELS="ca-certificates python3-pip unzip"
 PACKAGES_TESTS="libcmocka-dev python3-venv clang llvm-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 valgrind
   faketime iproute2 nftables openssl chromium prometheus zsh fish mandoc"
-PACKAGES_DEPLOY="slurm-wlm munge docker.io docker-compose debootstrap patchelf"
+PACKAGES_DEPLOY="slurm-wlm munge docker.io docker-compose debootstrap patchelf podman catatonit netavark aardvark-dns bc"
 
 # packages_missing NAME...: prints those that are not installed.
 packages_missing() {

