@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Starts or changes a run on the cluster that kubectl talks to: keys, manifests, and waits until it trains.
+#
+#   deploy/kubernetes/up.sh [OVERLAY] [--image=IMAGE] [--actors=N] [--keys=DIR] [--dry-run]
+#
+# OVERLAY: base (default), one of overlays/, or a folder of yours. --actors: of the Deployment (default: as the overlay has it, or an autoscaler).
+# --keys: folder of keys; those that the cluster has stay, without --keys they are made once and kept in the cluster alone. --dry-run prints the manifests.
+set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+die() { printf 'error: %s\n' "${*:2}" >&2; exit "$1"; }
+
+overlay=base image= actors= keys= dry=no
+for arg in "$@"; do
+  case $arg in
+    --image=?*) image=${arg#*=} ;;
+    --actors=*) actors=${arg#*=} ;;
+    --keys=?*) keys=${arg#*=} ;;
+    --dry-run) dry=yes ;;
+    -h | --help) sed -n '3,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -*) die 64 "unknown option $arg; see --help" ;;
+    *) overlay=$arg ;;
+  esac
+done
+[[ -z $actors || ($actors =~ ^[0-9]+$ && $actors -le 100000) ]] || die 64 "--actors=$actors is no number of actors, from 0 to 100000"
+for folder in "$here/$overlay" "$here/overlays/$overlay" "$overlay" ""; do [[ -f $folder/kustomization.yaml ]] && break; done
+[[ -n $folder ]] || die 64 "there is no overlay '$overlay'; there are base $(cd "$here/overlays" && echo *), or a folder with a kustomization.yaml"
+
+# The fields that the manifests use are known since kustomize 5, which is in kubectl since 1.27.
+if command -v kustomize >/dev/null; then
+  version=$(kustomize version 2>/dev/null | grep -oE '[0-9]+\.[0-9]+\.[0-9]+' | head -1)
+  [[ ${version%%.*} -ge 5 ]] || die 64 "kustomize $version is too old: 5.0 or newer is needed, or kubectl 1.27"
+  render() { kustomize build "$1"; }
+elif command -v kubectl >/dev/null; then
+  version=$(kubectl version --client 2>/dev/null | grep -oE 'v?1\.[0-9]+' | head -1)
+  [[ ${version#*.} -ge 27 ]] || die 64 "kubectl ${version#v} has a kustomize that is too old: kubectl 1.27 or kustomize 5.0 is needed"
+  render() { kubectl kustomize "$1"; }
+else
+  die 64 "neither kustomize nor kubectl is installed"
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+{
+  echo "apiVersion: kustomize.config.k8s.io/v1beta1"
+  echo "kind: Kustomization"
+  echo "resources: ['$(realpath --relative-to="$work" "$folder")']"
+  [[ -f $folder/names.yaml ]] && cp "$folder/names.yaml" "$work/" && echo "configurations: [names.yaml]"
+  [[ -n $image ]] && printf "images:\n  - {name: onic, newName: '%s'" "${image%%[@]*}" | sed -E "s/newName: '(.*[^:/]):([^:/]+)'$/newName: '\1', newTag: '\2'/"
+  [[ -n $image && $image == *@* ]] && printf ", digest: '%s'" "${image#*@}"
+  [[ -n $image ]] && echo "}"
+  [[ -n $actors ]] && printf 'replicas:\n  - {name: onic-actor, count: %s}\n' "$actors"
+} >"$work/kustomization.yaml"
+render "$work" >"$work/all.yaml" 2>"$work/said" || die 64 "the manifests cannot be rendered: $(tail -1 "$work/said")"
+if python3 -c 'import yaml' 2>/dev/null; then
+  "$here/check.py" <"$work/all.yaml" || exit 64
+fi
+if [[ $dry == yes ]]; then
+  cat "$work/all.yaml"
+  exit 0
+fi
+
+command -v kubectl >/dev/null || die 64 "kubectl is not installed; --dry-run prints the manifests"
+kubectl version >"$work/said" 2>&1 ||
+  die 64 "kubectl reaches no cluster ($(tail -1 "$work/said" | cut -c1-160)): is KUBECONFIG or ~/.kube/config that of yours? --dry-run prints the manifests"
+in_onic() { kubectl -n onic "$@"; }
+
+# A volume that nobody provides is waited for in silence.
+if ! in_onic get pvc -o name 2>/dev/null | grep -q runs && ! grep -q storageClassName "$work/all.yaml" &&
+  ! kubectl get storageclass -o yaml 2>/dev/null | grep -q 'is-default-class: "true"'; then
+  die 64 "the cluster has no default StorageClass, so the run would wait for its volume for ever: make one the default, or name one in volumeClaimTemplates"
+fi
+
+# secret ROLE FILE...: of the folder of keys, as a Secret.
+secret() {
+  local role=$1 file
+  shift
+  printf 'apiVersion: v1\nkind: Secret\nmetadata: {name: onic-%s-keys, namespace: onic}\ndata:\n' "$role"
+  for file in "$role.key" "$@"; do printf '  %s: %s\n' "$file" "$(base64 -w0 <"$keys/$file")"; done
+  echo ---
+}
+if [[ -n $keys ]] || ! in_onic get secret onic-learner-keys >/dev/null 2>&1; then
+  onic=$(command -v onic || ls "$here/../../build/onic" "$here/../../../bin/onic" 2>/dev/null | head -1)
+  if [[ -z $keys ]]; then
+    keys=$work/keys
+    "${onic:?onic is not built: ninja -C build onic, or give --keys=DIR}" keygen "$keys" >/dev/null || exit
+  fi
+  for file in {learner,actor,reward-server,observer}.{key,allow}; do
+    [[ -s $keys/$file ]] || die 64 "$keys has no $file; onic keygen $keys makes a folder of keys"
+  done
+  kubectl create namespace onic >/dev/null 2>&1
+  { secret learner actor.allow reward-server.allow observer.allow learner.allow
+    secret reward-server learner.allow observer.allow reward-server.allow
+    secret actor learner.allow; } | kubectl apply -f - >/dev/null || die 74 "the keys cannot be given to the cluster"
+fi
+
+kubectl apply -f "$work/all.yaml" >"$work/said" 2>&1 || die 64 "the cluster refuses it: $(grep -m1 -iE 'error|invalid|forbidden' "$work/said" | cut -c1-300)"
+cat "$work/said"
+for what in $(sed -n '/^kind: StatefulSet/,/^---/s/^  name: //p' "$work/all.yaml"); do
+  in_onic rollout status "statefulset/$what" --timeout=300s ||
+    die 75 "$what is not ready: $(in_onic logs "$what-0" --tail=1 2>/dev/null || in_onic get events --sort-by=.lastTimestamp 2>/dev/null | tail -1)"
+done
