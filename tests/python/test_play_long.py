@@ -1,6 +1,6 @@
 # label: slow timeout: 1800
 # SPDX-License-Identifier: MIT
-"""Policies trained in C on the published packages, with something to lose: KeyCorridor half learned, NetHack for a million frames."""
+"""Policies trained in C on the published packages, with something to lose: KeyCorridor half learned, NetHack for a while."""
 
 import json
 
@@ -36,10 +36,10 @@ class Play(OnicTest):
         if program("env", "describe", "nethack:Score", check=False).returncode != 0:
             self.skipTest("NetHack's library is not there")
         program(
-            "train", "--env.id=nethack:Score", "--env.actions=23", "--env.max_steps=1000", "--reward.model=none", "--frames=1000000",
+            "train", "--env.id=nethack:Score", "--env.actions=23", "--env.max_steps=300", "--reward.model=none", "--frames=200000",
             f"--run-dir={run}", "--dashboard.listen=off", timeout=900,
         )  # fmt: skip
         fields = [field.name for field in onic.Policy(run).fields]
-        self.compare(run, lambda: NetHackScore(observation_keys=fields, max_episode_steps=1000), "return", 100)
+        self.compare(run, lambda: NetHackScore(observation_keys=fields, max_episode_steps=300), "return", 100)
 
 

@@ -84,6 +84,18 @@ class Numbers(OnicTest):
         for parts in ["map", "crop,status", "status,message-small", "message"]:
             self.compare("torchbeast", "none", policy__parts=parts)
 
+    def test_pictures_are_read_as_in_c(self):
+        if not (SOURCE / "common/policy/encoders/pixels").exists():
+            self.skipTest("this onic has no network pixels")
+        for observation, options in [
+            ("image uint8[48,40,3]", {}),
+            ("frame uint8[3,40,40]; place uint8[3]; sensor float32[4]", {}),
+            ("grey uint8[84,84]; codes uint8[20]; sensor float32[3]", {"policy__pixels_layers": "nature", "policy__obs_norm": "true"}),
+            ("a uint8[20,20,2]; b uint8[20,20,1]; s int16[3]", {"policy__pixels_channels": "8"}),
+        ]:
+            with self.subTest(observation=observation):
+                self.compare("pixels", "lstm", steps=2, n=3, observation=observation, **options)
+
     def test_many_observations_of_nethack_are_read_as_in_c(self):
         for net in ["nethack-compact", "torchbeast", "oni-default"]:
             self.compare(net, "none", steps=4, n=64)

@@ -24,6 +24,7 @@ _ENCODERS = {
     "mlp": ("mlp", "Mlp"),
     "nethack-compact": ("nethack_compact", "NethackCompact"),
     "oni-default": ("oni_default", "OniDefault"),
+    "pixels": ("pixels", "Pixels"),
     "torchbeast": ("torchbeast", "Torchbeast"),
 }
 
