@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* main.c - onic-actor: environments, policy inference, trajectories to a learner.
  *
- * The only place of the actor that exits. An actor is one crash domain: it has no children, its
- * supervisor (onic train, Slurm, Kubernetes, Compose) restarts it. Recycling replaces the process
- * by itself under the same identity. */
+ * The only place of the actor that exits. An actor is one crash domain: it has no children but the
+ * Python processes of environments (envs/gym), which die with it; its supervisor (onic train,
+ * Slurm, Kubernetes, Compose) restarts it. Recycling replaces the process by itself under the same
+ * identity. */
 #include <stdio.h>
 
 #include "actor/actor_loop.h"

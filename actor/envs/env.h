@@ -41,10 +41,11 @@ struct env_spec {
     const char *const *action_names; /* [actions.n]: of options, else of the parts */
     const int *action_keys;          /* [actions.n] for `onic play --human`; NULL: 0, 1, ... */
     int max_steps;                   /* step limit; truncated at this step */
-    bool has_success;                /* env_result.success has a meaning */
-    int nstats;                      /* task statistics of an episode */
-    const char *const *stat_names;   /* [nstats], for example "score"; become policy_stats/<name> */
-    const char *default_net;         /* encoder for policy.net=auto */
+    bool no_captions; /* by its own word: there is nothing that an annotator could judge */
+    bool has_success; /* env_result.success has a meaning */
+    int nstats;       /* task statistics of an episode */
+    const char *const *stat_names; /* [nstats], for example "score"; become policy_stats/<name> */
+    const char *default_net;       /* encoder for policy.net=auto */
     const char *default_goal; /* goal it is about, for `env describe`, for example "KeyCorridor" */
     int default_count;        /* environments per actor for env.count=0 */
     size_t state_bytes;       /* size of env_save's snapshot; 0 = cannot be saved */
@@ -60,6 +61,7 @@ struct env_result {
     bool truncated;  /* time limit: bootstrap with the value of this observation */
     bool failed;  /* the environment broke; the episode counts as cut off, the caller resets it */
     bool success; /* on the last step of an episode of a task with success */
+    const char *fault; /* with failed: why, in a few words; of the environment, NULL: not told */
     int caption_len;
     /* what happened in this step, NUL-terminated, "" = nothing; bytes as in the game */
     char caption[ENV_CAPTION_MAX + 1];
@@ -74,6 +76,7 @@ struct env_family {
     /* Names without the family prefix, NULL-terminated; a family with one environment lists "" (id
      * = family). */
     const char *const *names;
+    bool open; /* any other name may be one too; `names` are examples */
     /* ONIC_OK, or why an environment of this family cannot be made here (missing wheel ...). NULL =
      * always available. */
     int (*available)(const struct config *cfg, struct onic_err *err);
@@ -86,6 +89,10 @@ struct env_family {
     /* Both fill *out completely; obs [obs_bytes] is written. On an error code the environment is
      * unusable and is freed by the caller; a broken episode is not an error but out->failed. */
     int (*reset)(struct env *e, uint8_t *obs, struct env_result *out, struct onic_err *err);
+    /* NULL, or: the step with this action, [spec.actions.n], may begin; env_step with the same
+     * action, which comes next for this environment, gives what came of it. So a vector of
+     * environments can be stepped at the same time. */
+    void (*begin)(struct env *e, const union action_cell *action);
     /* With one choice per action; NULL in a family without such an environment. */
     int (*step)(struct env *e, int action, uint8_t *obs, struct env_result *out,
                 struct onic_err *err);
@@ -121,7 +128,8 @@ struct env {
 /* registry.c */
 int env_family_count(void);
 const struct env_family *env_family_at(int i);
-/* The family and the name within it for an id; ONIC_ECONFIG naming the nearest id when unknown. */
+/* The family and the name within it (in an open family a part of id) for an id; ONIC_ECONFIG
+ * naming the nearest id when unknown. */
 int env_find(const char *id, const struct env_family **family, const char **name,
              struct onic_err *err);
 /* Creates by id; *out is freed with env_free. ONIC_ECONFIG naming the member when a plug-in left

@@ -162,6 +162,11 @@ int env_find(const char *id, const struct env_family **family, const char **name
                 return ONIC_OK;
             }
         }
+        if (candidate->open && wanted[0]) {
+            *family = candidate;
+            *name = wanted;
+            return ONIC_OK;
+        }
     }
     return unknown_id(id, err);
 }
@@ -231,7 +236,7 @@ static int registry_create(struct env **out, const char *id, const struct config
     int rc = env_plugin_load(cfg->env_plugin, err);
     if (!rc)
         rc = env_find(id, &family, &name, err);
-    if (!rc && cfg->env_options[0] && !env_plugin_made(family))
+    if (!rc && cfg->env_options[0] && !env_plugin_made(family) && !family->open)
         rc = err_set(err, ONIC_ECONFIG,
                      "env.options (plugin.KEY=VALUE) is for environments of env.plugin; %s has the "
                      "options that --help lists under env",

@@ -57,9 +57,11 @@ struct vec_env {
     uint8_t *mask, *possible; /* [count, mask_bytes], [options]; NULL without masks */
     struct {
         size_t from, count;
+        const char *name;
     } floats[OBS_FIELDS_MAX]; /* fields of an observation that could hold a NaN: offset, elements */
     int nfloats;
     const char *fault; /* of the last reset or step, NULL: none */
+    char fault_text[OBS_NAME_MAX + 64];
     int64_t log_ms;
     struct slot *slots; /* [count] */
 };
@@ -102,6 +104,7 @@ struct vec_env *vec_env_create(const struct vec_env_params *p, struct env *const
     for (int i = 0; i < spec->obs.nfields; i++)
         if (spec->obs.field[i].type == OBS_F32) {
             v->floats[v->nfloats].from = spec->obs.field[i].offset;
+            v->floats[v->nfloats].name = spec->obs.field[i].name;
             v->floats[v->nfloats++].count = (size_t)obs_field_count(&spec->obs.field[i]);
         }
     for (int i = 0; i < count; i++)
@@ -226,15 +229,27 @@ static bool read_mask(struct vec_env *v, int i, bool over)
     return action_mask_fault(&e->spec.actions, mask) < 0;
 }
 
+static const char *vec_env_not_finite(struct vec_env *v, const char *field)
+{
+    snprintf(v->fault_text, sizeof v->fault_text, "the field '%s' of the observation is not finite",
+             field);
+    return v->fault_text;
+}
+
 /* Why the result or observation is of no use; NULL: it is. */
 static const char *vec_env_fault(struct vec_env *v, int i, const uint8_t *obs,
                                  const struct env_result *r)
 {
+    if (r->failed) {
+        if (v->mask)
+            read_mask(v, i, true);
+        return r->fault;
+    }
     if (!isfinite((float)r->reward))
         return "the reward is not a finite number";
     for (int k = 0; k < v->nfloats; k++)
         if (!floats_finite(obs + v->floats[k].from, v->floats[k].count))
-            return "a field of the observation is not finite";
+            return vec_env_not_finite(v, v->floats[k].name);
     if (v->mask && !read_mask(v, i, r->terminated || r->truncated || r->failed))
         return "the mask forbids every option of a choice";
     return NULL;
@@ -305,9 +320,19 @@ int vec_env_reset_all(struct vec_env *v, uint8_t *obs, struct env_result *result
     return ONIC_OK;
 }
 
+/* Environments of other processes all get their action before the first one is waited for. */
+static void vec_env_begin(struct vec_env *v, const union action_cell *action)
+{
+    void (*begin)(struct env *, const union action_cell *) = v->slots[0].env->family->begin;
+    for (int i = 0; begin && i < v->count; i++, action += v->parts)
+        if (action[0].choice != ACTION_NONE)
+            begin(v->slots[i].env, action);
+}
+
 int vec_env_step(struct vec_env *v, const union action_cell *action, uint8_t *obs,
                  struct env_result *results, struct onic_err *err)
 {
+    vec_env_begin(v, action);
     for (int i = 0; i < v->count; i++, action += v->parts, obs += v->obs_bytes) {
         struct slot *s = &v->slots[i];
         struct env_result *r = &results[i];

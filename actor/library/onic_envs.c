@@ -52,7 +52,8 @@ const char *onic_envs_list(void)
         return list;
     for (int i = 0; i < env_family_count(); i++) {
         const struct env_family *f = env_family_at(i);
-        for (const char *const *name = f->names; *name; name++) {
+        for (const char *const *name = f->names; *name && !f->open;
+             name++) { /* Python's stay there */
             int len = snprintf(list + at, sizeof list - at, "%s%s%s\n", f->family,
                                (*name)[0] ? ":" : "", *name);
             at += (size_t)len < sizeof list - at ? (size_t)len : 0;

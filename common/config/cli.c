@@ -290,6 +290,8 @@ int config_load(struct config *c, int argc, char **argv, const struct config_cli
     if (!rc)
         rc = cli_walk(c, argc, argv, cli, 1, err);
     if (!rc)
+        rc = config_name_module(c, err);
+    if (!rc)
         note_differences(c, files);
     if (!rc)
         config_use_log(c);

@@ -101,6 +101,9 @@ void config_defaults(struct config *c);
  * "file.yaml:3". */
 int config_set(struct config *c, const char *key, const char *value, enum config_origin origin,
                const char *where, struct onic_err *err);
+/* What the user wrote as env.id, gym:MODULE:NAME, says that MODULE may be imported: adds it to
+ * gym.modules. config_load does this itself; never call it for what a file or a peer says. */
+int config_name_module(struct config *c, struct onic_err *err);
 /* The value as text, as config_set would read it back; ONIC_ENOTFOUND for an unknown key. */
 int config_get(const struct config *c, const char *key, char *out, size_t out_size);
 enum config_origin config_origin_of(const struct config *c, const char *key);

@@ -29,9 +29,11 @@ bool config_is_for_actors(int i)
     return config_is_portable(i) && strchr(option_rows[i].who, 'A') != NULL;
 }
 
-/* A portable text is a name or a list of names. */
+/* A portable text is a name or a list of names. Names of Gymnasium may have a / ("ALE/Pong-v5"). */
 static bool is_place(int i, const char *value)
 {
+    if (i == CONFIG_I_env_id && strncmp(value, "gym:", 4) == 0)
+        return false;
     return option_rows[i].type == OPTION_STR && (strchr(value, '/') || strchr(".~", value[0])) &&
            value[0];
 }

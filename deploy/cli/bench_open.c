@@ -110,3 +110,26 @@ int bench_open_nethack(struct nethack_pair *out, int games, uint64_t seed, char 
     free(cfg);
     return rc;
 }
+
+int bench_open_gym(struct gym_pair *out, int count, int steps, char *const *given,
+                   struct onic_err *err)
+{
+    char python[PATHS_MAX], package[PATHS_MAX], word[2][2 * PATHS_MAX];
+    struct config *cfg;
+    int rc = bench_open_resolve(&cfg, given, (const char *const[]){"--env.id=gym:CartPole-v1", NULL},
+                                err);
+    if (!rc)
+        rc = gym_find_python(cfg->gym_python, python, sizeof python, err);
+    if (!rc)
+        rc = paths_share("python", package, sizeof package, err);
+    if (!rc)
+        rc = vec_env_open(&out->envs, cfg, 0, count, err);
+    free(cfg);
+    if (rc)
+        return err_set(err, ONIC_ENOTFOUND, "%s", err ? err->msg : "");
+    snprintf(out->alone, sizeof out->alone,
+             "PYTHONPATH=%s OMP_NUM_THREADS=1 %s -m onic.worker --alone CartPole-v1 %d %d",
+             shell_word(package, word[0], sizeof word[0]),
+             shell_word(python, word[1], sizeof word[1]), count, steps);
+    return ONIC_OK;
+}

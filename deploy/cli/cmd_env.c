@@ -142,8 +142,14 @@ static int env_run(const struct env_args *a, struct config *cfg, struct buf *out
     if (!is_trace && strcmp(a->verb, "describe") != 0)
         return err_set(err, ONIC_ECONFIG, "'%s' is not one of list, describe ENV, trace ENV",
                        a->verb[0] ? a->verb : "nothing");
-    struct env *e;
-    int rc = env_create(&e, a->env[0] ? a->env : cfg->env_id, cfg, 0, err);
+    struct env *e = NULL;
+    int rc = ONIC_OK;
+    if (a->env[0]) /* as --env.id */
+        rc = config_set(cfg, "env.id", a->env, CONFIG_CLI, "ENV", err);
+    if (!rc)
+        rc = config_name_module(cfg, err);
+    if (!rc)
+        rc = env_create(&e, cfg->env_id, cfg, 0, err);
     if (rc)
         return rc;
     if (is_trace)

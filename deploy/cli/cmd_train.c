@@ -3,6 +3,7 @@
 #include "common/base/secrets.h"
 #include "deploy/cli/commands.h"
 #include "deploy/cli/train_open.h"
+#include "deploy/cli/train_options.h"
 
 int cmd_train(int argc, char **argv)
 {
@@ -26,7 +27,9 @@ int cmd_train(int argc, char **argv)
         return command_result("train", rc, &err);
     if (secrets_are_here()) /* for the reward server, whenever it is started again */
         secrets_hold();
-    rc = train_open(&plan, &given, &err);
+    rc = train_options_language(&given, &err);
+    if (!rc)
+        rc = train_open(&plan, &given, &err);
     int code = rc ? command_result("train", rc, &err) : train_run(&plan, &err);
     train_close(&plan);
     return code;

@@ -141,6 +141,8 @@ static int env_put_line(struct trace *tr, bool is_reset, struct onic_err *err)
                r->truncated ? "true" : "false");
     if (r->failed)
         buf_puts(out, ",\"failed\":true");
+    if (r->failed && r->fault)
+        buf_json_key_utf8(out, "fault", r->fault);
     put_mask(tr, out);
     put_message(tr, out);
     if (is_reset)

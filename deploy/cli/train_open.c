@@ -54,6 +54,10 @@ static void add_code(const struct config *cfg, struct train_plan *t)
     t->code_flags[1] = xstrdup(flag);
     snprintf(flag, sizeof flag, "--command.run=%s", cfg->command_run);
     t->code_flags[2] = xstrdup(flag);
+    snprintf(flag, sizeof flag, "--gym.python=%s", cfg->gym_python);
+    t->code_flags[3] = xstrdup(flag);
+    snprintf(flag, sizeof flag, "--gym.modules=%s", cfg->gym_modules);
+    t->code_flags[4] = xstrdup(flag);
 }
 
 /* What actors are told, of the options that only this machine can know. */

@@ -7,6 +7,7 @@
 
 #include "actor/envs/env.h"
 #include "common/base/buf.h"
+#include "common/base/log.h"
 #include "common/policy/policy.h"
 #include "common/run/run_dir.h"
 #include "learner/process/learner_options.h"
@@ -26,6 +27,40 @@ int train_options_check_environment(const struct config *cfg, struct onic_err *e
     if (!rc && family->available)
         rc = family->available(cfg, err);
     return rc;
+}
+
+/* An environment of others (family->open) that gives no captions; false when it cannot be made. */
+static bool is_silent(const struct config *cfg)
+{
+    const struct env_family *family;
+    const char *name;
+    struct env *e;
+    if (env_find(cfg->env_id, &family, &name, NULL) != ONIC_OK || !family->open ||
+        env_create(&e, cfg->env_id, cfg, 0, NULL) != ONIC_OK)
+        return false;
+    bool silent = e->spec.no_captions;
+    env_free(e);
+    return silent;
+}
+
+int train_options_language(struct config *given, struct onic_err *err)
+{
+    const struct env_family *family;
+    const char *name;
+    int rc = env_plugin_load(given->env_plugin, err);
+    if (!rc)
+        rc = env_find(given->env_id, &family, &name, err);
+    if (rc || !family->open || given->origin[CONFIG_I_reward_model] != CONFIG_DEFAULT)
+        return rc;
+    bool goal = given->origin[CONFIG_I_annotator_goal] != CONFIG_DEFAULT ||
+                given->origin[CONFIG_I_annotator_domain] != CONFIG_DEFAULT;
+    if (goal && !is_silent(given))
+        return ONIC_OK;
+    log_say(LOG_INFO, "onic train",
+            "%s has no %s: language feedback is off (reward.model=none); it needs captions, "
+            "info[\"caption\"] or an observation that is a Text, and --annotator.goal=FILE",
+            given->env_id, goal ? "captions" : "goal");
+    return config_set(given, "reward.model", "none", CONFIG_CLI, "reward.model", err);
 }
 
 static int check_network(const char *net, struct onic_err *err)
@@ -82,6 +117,11 @@ static int check_parts(const struct config *cfg, const struct reward_model_type 
     if (!rc)
         rc = model->create(&probe, cfg, &seen->env.obs, err);
     model->free(probe);
+    if (!rc && model->traits.wants_labels && is_silent(cfg))
+        log_say(LOG_WARN, "onic train",
+                "%s gave no caption in its first steps; reward.model=%s has nothing to judge "
+                "until one comes",
+                cfg->env_id, cfg->reward_model);
     if (!rc && starts_reward_server(cfg, model))
         rc = train_options_annotator(cfg, model, seen->identity, err);
     return rc;
@@ -117,6 +157,10 @@ const char *train_options_local(int i)
 {
     static const char *const keys[] = {"env.nle",
                                        "env.plugin",
+                                       "gym.python",
+                                       "gym.modules",
+                                       "gym.memory_mb",
+                                       "gym.restarts",
                                        "env.options", /* may hold a path, which no peer may give */
                                        "actors.orphan_timeout_s",
                                        "actors.step_timeout_s",

@@ -10,6 +10,9 @@
 
 /* env.id, env.plugin, and what the environment needs on this machine. */
 int train_options_check_environment(const struct config *cfg, struct onic_err *err);
+/* An environment of others that has no goal, or no captions, is trained without language unless
+ * reward.model was given; says so. */
+int train_options_language(struct config *given, struct onic_err *err);
 /* What a part would refuse at its start. */
 int train_options_check_parts(const struct config *cfg, const struct reward_model_type *model,
                               struct onic_err *err);

@@ -15,7 +15,7 @@
 #include "deploy/cli/train_addresses.h"
 #include "learner/process/stop.h"
 
-enum { TRAIN_PATH_MAX = 512, TRAIN_ACTOR_FLAGS_MAX = 9, TRAIN_CODE_FLAGS = 3 };
+enum { TRAIN_PATH_MAX = 512, TRAIN_ACTOR_FLAGS_MAX = 13, TRAIN_CODE_FLAGS = 5 };
 
 /* A run that is ready to be started; train_open.h makes it. */
 struct train_plan {

@@ -12,7 +12,7 @@
 #include "learner/process/env_query.h"
 #include "learner/process/label_options.h"
 
-enum { ENV_FLAGS_MAX = 32, OPTIONS_TEXT_MAX = 1 << 15 };
+enum { ENV_FLAGS_MAX = 40, OPTIONS_TEXT_MAX = 1 << 15 };
 
 void stop_options(struct stop_params *out, const struct config *cfg)
 {
@@ -128,8 +128,8 @@ static int env_flags(const struct config *cfg, char *flags[ENV_FLAGS_MAX])
     for (int i = 0; i < CONFIG_COUNT; i++) {
         char key[64], value[CONFIG_STR_MAX], flag[CONFIG_STR_MAX + 80];
         config_key(i, key);
-        if ((strncmp(key, "env.", 4) != 0 && strcmp(key, "policy.net") != 0 &&
-             strcmp(key, "run.deterministic") != 0) ||
+        bool of_env = strncmp(key, "env.", 4) == 0 || strncmp(key, "gym.", 4) == 0;
+        if ((!of_env && strcmp(key, "policy.net") != 0 && strcmp(key, "run.deterministic") != 0) ||
             config_get(cfg, key, value, sizeof value) != ONIC_OK)
             continue;
         if (cfg->origin[i] == CONFIG_DEFAULT && strcmp(key, "env.id") != 0)

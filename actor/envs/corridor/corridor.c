@@ -102,6 +102,7 @@ static void say(struct env_result *out, const char *caption)
 static void corridor_clear(struct env_result *out)
 {
     out->reward = 0.0;
+    out->fault = NULL;
     out->terminated = out->truncated = out->failed = out->success = false;
     say(out, "");
 }

@@ -133,6 +133,7 @@ static uint64_t minigrid_observe(const struct env *e, uint8_t *obs)
 static void clear_result(struct env_result *out)
 {
     out->reward = 0.0;
+    out->fault = NULL;
     out->terminated = out->truncated = out->failed = out->success = false;
 }
 

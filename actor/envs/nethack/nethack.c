@@ -359,6 +359,7 @@ static void nethack_judge(struct nethack *n, bool sane, struct env_result *out)
     }
     out->terminated = n->ended || (now && !n->task->continual);
     out->failed = !sane;
+    out->fault = NULL;
     out->truncated = !out->terminated && sane && n->steps >= n->head.spec.max_steps;
     n->truncated = out->truncated;
     n->playing = !(out->terminated || out->truncated || out->failed);

@@ -336,7 +336,7 @@ static void what_no_policy_can_use_breaks_the_episode(void **state)
 static void what_is_broken_from_the_start_is_an_error(void **state)
 {
     (void)state;
-    static const char *const cases[][2] = {{"nan observed", "a field of the observation"},
+    static const char *const cases[][2] = {{"nan observed", "the field '"},
                                            {"all forbidden", "the mask forbids every option"}};
     for (int k = 0; k < 2; k++) {
         struct world w;

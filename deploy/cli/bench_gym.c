@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* bench_gym.c - B-gym: what it costs that an environment of Gymnasium is in another process: a
+ * vector of 16 through the environment layer, against the same steps in a loop of Python's own. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/base/clock.h"
+#include "common/base/rng.h"
+#include "common/base/xmalloc.h"
+#include "deploy/cli/bench.h"
+#include "deploy/cli/bench_open.h"
+
+enum { GYM_ENVS = 16 };
+
+static int through_processes(struct vec_env *v, int steps, double *us, struct onic_err *err)
+{
+    const struct env_spec *spec = vec_env_spec(v);
+    uint8_t *obs = xaligned(GYM_ENVS * spec->obs.obs_bytes);
+    struct env_result *result = xcalloc(GYM_ENVS, sizeof *result);
+    union action_cell action[GYM_ENVS];
+    struct rng rng = rng_stream(1, "bench", 0, 0, 0);
+    int rc = vec_env_reset_all(v, obs, result, err);
+    int64_t start = clock_ns();
+    for (int s = 0; !rc && s < steps; s++) {
+        for (int e = 0; e < GYM_ENVS; e++)
+            vec_env_random_action(v, e, &rng, &action[e]);
+        rc = vec_env_step(v, action, obs, result, err);
+        for (int e = 0; !rc && e < GYM_ENVS; e++)
+            if (result[e].terminated || result[e].truncated || result[e].failed)
+                rc =
+                    vec_env_reset_one(v, e, obs + (size_t)e * spec->obs.obs_bytes, &result[e], err);
+    }
+    *us = (double)(clock_ns() - start) * 1e-3 / ((double)steps * GYM_ENVS);
+    free(obs);
+    free(result);
+    return rc;
+}
+
+/* The command says how long a step takes in Python alone. */
+static int in_python_alone(const char *command, double *us, struct onic_err *err)
+{
+    FILE *f = popen(command, "re");
+    int read = f ? fscanf(f, "%lf", us) : 0;
+    if (f && pclose(f) != 0)
+        read = 0;
+    return read == 1 ? ONIC_OK : err_set(err, ONIC_ENOTFOUND, "%s gave no number", command);
+}
+
+int bench_gym(const struct bench_options *o, struct bench_result *out, struct onic_err *err)
+{
+    int rounds = o->quick ? 3 : 9, steps = o->quick ? 300 : 3000, done = 0;
+    int64_t end_ms = clock_ms() + (int64_t)(o->seconds * 1e3);
+    double a[BENCH_ROUNDS_MAX], b[BENCH_ROUNDS_MAX];
+    struct gym_pair pair = {.envs = NULL};
+    int rc = bench_open_gym(&pair, GYM_ENVS, steps, o->given, err);
+    for (int i = 0; !rc && i < rounds && (i < 2 || clock_ms() < end_ms); i++) {
+        rc = through_processes(pair.envs, steps, &a[i], err);
+        if (!rc)
+            rc = in_python_alone(pair.alone, &b[i], err);
+        if (!rc)
+            o->round(o->ctx, done = i + 1, rounds);
+    }
+    vec_env_free(pair.envs);
+    if (rc)
+        return rc;
+    out->unit = "us/step";
+    out->of = "16 gym:CartPole-v1 through a Python process / a loop of Python's own, resets included";
+    out->subject = "the Python process";
+    bench_ratio(out, a, b, done, true);
+    return ONIC_OK;
+}

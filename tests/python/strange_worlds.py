@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: MIT
+"""Environments that go wrong in one way each, and one that uses every space; played by test_gym.py."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+
+
+class Plain(gymnasium.Env):
+    """Ten steps to the right; 1 is right. What goes wrong does so in step `AT` of an episode whose seed is odd."""
+
+    metadata = {"render_modes": ["ansi"]}
+    AT = 3
+
+    def __init__(self, render_mode=None, far=10):
+        self.render_mode, self.far = render_mode, far
+        self.observation_space = spaces.Box(-1.0, 1.0, (2,), np.float32)
+        self.action_space = spaces.Discrete(2)
+
+    def seen(self):
+        return np.array([self.x / self.far, self.steps / 50], np.float32)
+
+    def info(self):
+        return {}
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.odd = bool(seed and seed % 2)
+        self.x = self.steps = 0
+        return self.seen(), self.info()
+
+    def step(self, action):
+        self.x, self.steps = self.x + (1 if action else -1), self.steps + 1
+        if self.steps == self.AT and self.odd:
+            self.wrong()
+        end = self.x >= self.far
+        return self.seen(), float(end), end, self.steps >= 50, self.info()
+
+    def render(self):
+        return "." * max(self.x, 0) + "@"
+
+    def wrong(self):
+        pass
+
+
+class Raises(Plain):
+    def wrong(self):
+        raise ValueError("the world has a hole")
+
+
+class Leaves(Plain):
+    def wrong(self):
+        sys.exit(3)
+
+
+class Hangs(Plain):
+    def wrong(self):
+        time.sleep(1000)
+
+
+class Dies(Plain):
+    def wrong(self):
+        print("now it comes", flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Forks(Plain):
+    def wrong(self):
+        os.fork()  # the child comes back from step as well
+
+    def reset(self, **kinds):
+        subprocess.Popen(["sleep", "1000"])
+        return super().reset(**kinds)
+
+
+class Prints(Plain):
+    def wrong(self):
+        print("hello from the world")
+        os.write(1, b"hello from below\n")
+
+
+class NotANumber(Plain):
+    def seen(self):
+        return np.array([np.nan if self.steps == self.AT and self.odd else 0, 0], np.float32)
+
+
+class OtherShape(Plain):
+    def seen(self):
+        return np.zeros(3 if self.steps == self.AT and self.odd else 2, np.float32)
+
+
+class Leaks(Plain):
+    kept = []
+
+    def wrong(self):
+        self.kept.append(np.ones(40 << 20, np.uint8))
+
+
+class BrokenReset(Plain):
+    made = 0
+
+    def reset(self, *, seed=None, options=None):
+        BrokenReset.made += 1
+        if BrokenReset.made > 1:
+            raise RuntimeError("no world today")
+        return super().reset(seed=seed)
+
+
+class NoSpace(Plain):
+    def __init__(self, **kinds):
+        super().__init__(**kinds)
+        self.observation_space = spaces.Dict({"good": spaces.Discrete(2), "strange": spaces.Sequence(spaces.Discrete(2))})
+
+
+class NoBounds(Plain):
+    def __init__(self, **kinds):
+        super().__init__(**kinds)
+        self.action_space = spaces.Box(-np.inf, np.inf, (1,), np.float32)
+
+
+class Everything(Plain):
+    """All kinds of spaces, masks and captions."""
+
+    def __init__(self, **kinds):
+        super().__init__(**kinds)
+        self.observation_space = spaces.Dict(
+            {
+                "picture": spaces.Box(0, 255, (4, 5, 3), np.uint8),
+                "place": spaces.Discrete(11, start=-1),
+                "far": spaces.Discrete(1000),
+                "inner": spaces.Dict({"flags": spaces.MultiBinary(3), "pair": spaces.Tuple((spaces.Discrete(2), spaces.Box(-1, 1, (), np.float64)))}),
+                "dice": spaces.MultiDiscrete([3, 7]),
+                "message": spaces.Text(80),
+            }
+        )
+        self.action_space = spaces.MultiDiscrete([2, 3])
+
+    def seen(self):
+        return {
+            "picture": np.full((4, 5, 3), self.steps, np.uint8),
+            "place": np.int64(min(self.x, 9)) if self.x >= -1 else -1,
+            "far": 999 - self.steps,
+            "inner": {"flags": np.array([1, 0, 1], np.int8), "pair": (self.steps % 2, np.float64(0.25))},
+            "dice": np.array([2, 6]),
+            "message": f"You stand at {self.x}." if self.steps % 2 else "",
+        }
+
+    def info(self):
+        return {"action_mask": (np.array([self.x < 0, 1], np.int8), np.array([1, 0, self.steps > 2], np.int8)), "is_success": self.x >= self.far}
+
+    def step(self, action):
+        assert isinstance(action, np.ndarray) and action[0] == 1 or self.x < 0, f"a masked action: {action}"
+        assert action[1] != 1
+        return super().step(int(action[0]))
+
+
+for kind in [Plain, Raises, Leaves, Hangs, Dies, Forks, Prints, NotANumber, OtherShape, Leaks, BrokenReset, NoSpace, NoBounds, Everything]:
+    gymnasium.register(id=f"{kind.__name__}-v0", entry_point=kind)

@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: MIT
+"""Environments of the real gymnasium and minigrid under the real programs: equal to the package, and harmless when they go wrong."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import gymnasium
+import minigrid  # noqa: F401 - registers its environments
+import numpy as np
+
+from support import BUILD, ONIC, OnicTest, onic
+
+PYTHON = f"--gym.python={sys.executable}"
+HERE = pathlib.Path(__file__).parent
+BAD = 64
+
+
+def trace(env, actions, *options, seed=1, check=True):
+    done = subprocess.run(
+        [str(ONIC), "env", "trace", env, f"--seed={seed}", "--actions=-", PYTHON, *options],
+        input=" ".join(map(str, actions)), capture_output=True, text=True, timeout=120, cwd=HERE,
+    )  # fmt: skip
+    if check and done.returncode:
+        raise AssertionError(done.stderr)
+    return [json.loads(line) for line in done.stdout.splitlines()], done.stderr, done.returncode
+
+
+def strange(name, steps=6, **how):
+    return trace(f"gym:strange_worlds:{name}-v0", [1] * steps, **how)
+
+
+def children_of(pid):
+    """Numbers and states of the processes whose parent is `pid`."""
+    found = {}
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid:
+            found[int(stat.parent.name)] = fields[0]
+    return found
+
+
+def wait_until(what, seconds=60):
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+class SameAsThePackage(OnicTest):
+    def compare(self, name, module="", steps=300, fields=None):
+        env = gymnasium.make(name, disable_env_checker=True)
+        rng = np.random.default_rng(3)
+        actions, rows = [], []
+        obs, _ = env.reset(seed=1)
+        rows.append((obs, 0.0, False, False))
+        while len(actions) < steps:
+            mask = env.unwrapped.action_mask(env.unwrapped.s) if hasattr(env.unwrapped, "action_mask") else None
+            action = int(rng.choice(np.flatnonzero(mask) if mask is not None else env.action_space.n))
+            actions.append(action)
+            rows.append(env.step(action)[:4])
+            if rows[-1][2] or rows[-1][3]:
+                rows.append((env.reset()[0], 0.0, False, False))
+        got, _, _ = trace(f"gym:{module}{':' if module else ''}{name}", actions)
+        self.assertEqual(len(got), len(rows))
+        for line, (obs, reward, terminated, truncated) in zip(got, rows):
+            self.assertEqual((line["reward"], line["terminated"], line["truncated"]), (reward, terminated, truncated))
+            obs = obs if isinstance(obs, dict) else {"state": obs}
+            for key, values in line["obs"].items():
+                np.testing.assert_array_equal(np.float32(np.ravel(values)), np.float32(np.ravel(obs[key])))
+
+    def test_cartpole(self):
+        self.compare("CartPole-v1")
+
+    def test_numbers_masks_and_tables(self):
+        self.compare("MountainCar-v0")
+        self.compare("FrozenLake-v1")
+        self.compare("Taxi-v3")
+
+    def test_minigrid(self):
+        self.compare("MiniGrid-KeyCorridorS3R3-v0", "minigrid")
+
+    def test_minigrid_is_the_one_in_c(self):
+        actions = np.random.default_rng(1).integers(0, 7, 400).tolist()
+        a, _, _ = trace("gym:minigrid:MiniGrid-DoorKey-5x5-v0", actions, seed=7)
+        b, _, _ = trace("minigrid:DoorKey-5x5", actions, seed=7)
+        for x, y in zip(a, b, strict=True):
+            for key in ("image", "direction"):
+                self.assertEqual(x["obs"][key], y["obs"][key])
+            self.assertEqual((x["reward"], x["terminated"], x["truncated"]), (y["reward"], y["terminated"], y["truncated"]))
+
+    def test_actions_that_are_numbers(self):
+        env = gymnasium.make("Pendulum-v1")
+        env.reset(seed=1)
+        got, _, _ = trace("gym:Pendulum-v1", [0.5, -2, 1.25])
+        for line, action in zip(got[1:], [0.5, -2, 1.25]):
+            obs, reward, *_ = env.step(np.array([action], np.float32))
+            np.testing.assert_allclose(line["obs"]["state"], obs, rtol=1e-6)
+            self.assertAlmostEqual(line["reward"], float(reward), places=6)
+
+    def test_the_suite_of_all_environments(self):
+        done = subprocess.run(
+            [BUILD / "tests/t-conformance-envs", "gym"], env={**os.environ, "ONIC_GYM_PYTHON": sys.executable}, capture_output=True, text=True
+        )
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertNotIn("skipped", done.stdout)
+
+
+class Spaces(OnicTest):
+    def test_every_space_becomes_named_fields(self):
+        described = onic("env", "describe", "gym:strange_worlds:Everything-v0", PYTHON, cwd=HERE).stdout
+        self.assertIn("dice uint8[2]; far int16[1]; inner_flags uint8[3]; inner_pair_part0 uint8[1]; inner_pair_part1 float32[1];", described)
+        self.assertIn("picture uint8[4,5,3]; place uint8[1]", described)
+        self.assertIn("2 choices at once (masked", described)
+        got, _, _ = trace("gym:strange_worlds:Everything-v0", [1, 0, 1, 2] * 2)
+        self.assertEqual(got[1]["obs"]["dice"], [2, 6])
+        self.assertEqual(got[1]["obs"]["picture"], [1] * 60)
+        self.assertEqual((got[1]["obs"]["place"], got[1]["obs"]["far"], got[1]["obs"]["inner_pair_part0"]), ([2], [998], [1]))
+        self.assertEqual((got[1]["message"], got[2]["message"]), ("You stand at 1.", ""))
+        self.assertEqual(got[3]["mask"], [0, 1, 1, 0, 1])
+
+    def test_options_reach_the_environment(self):
+        got, _, _ = trace("gym:strange_worlds:Plain-v0", [1] * 2, "--plugin.far=2")
+        self.assertEqual([line["terminated"] for line in got[:3]], [False, False, True])
+
+    def test_a_step_limit_of_ours(self):
+        got, _, _ = trace("gym:CartPole-v1", [0, 1] * 3, "--env.max_steps=3")
+        self.assertEqual([line["truncated"] for line in got[:4]], [False, False, False, True])
+
+
+class GoesWrong(OnicTest):
+    def broken(self, name, why, **how):
+        got, errors, _ = strange(name, **how)
+        self.assertTrue(got[3].get("failed"), got)
+        self.assertIn(why, got[3]["fault"])
+        self.assertNotIn("failed", got[4])  # the next episode has begun
+        return errors
+
+    def test_an_exception_breaks_the_episode(self):
+        errors = self.broken("Raises", "ValueError: the world has a hole (strange_worlds.py:")
+        self.assertIn("in wrong", errors)  # the traceback, in the log
+
+    def test_an_exit_does_too(self):
+        self.broken("Leaves", "SystemExit: 3")
+
+    def test_a_death_does_and_the_process_comes_back(self):
+        errors = self.broken("Dies", "was killed by signal 9 (Killed); it last said: now it comes")
+        self.assertIn("started again", errors)
+
+    def test_a_step_without_end_does(self):
+        got, _, _ = trace("gym:strange_worlds:Hangs-v0", [1] * 6, "--actors.step_timeout_s=3")
+        self.assertIn("gave no answer for 2 s (File", got[3]["fault"])
+        self.assertIn("strange_worlds.py", got[3]["fault"])
+
+    def test_another_shape_does(self):
+        self.broken("OtherShape", "the field 'state' has the shape [3], its space says [2]")
+
+    def test_what_it_prints_is_in_the_log(self):
+        got, errors, _ = strange("Prints")
+        self.assertFalse(any(line.get("failed") for line in got))
+        for said in ("hello from the world", "hello from below"):
+            self.assertIn(f'line="{said}"', errors)
+
+    def test_a_fork_is_harmless(self):
+        got, _, _ = strange("Forks", steps=40)
+        plain, _, _ = strange("Plain", steps=40)
+        self.assertEqual(got, plain)
+
+    def test_deaths_without_end_are_the_end(self):
+        _, errors, code = trace("gym:strange_worlds:Dies-v0", [1, 1, 1, 1], "--gym.restarts=1", check=False)
+        self.assertEqual(code, BAD, errors)
+        self.assertIn("the environment must be mended", errors)
+
+    def refused(self, env, *sentence, options=(), code=BAD):
+        done = onic("env", "describe", env, *options, *(() if any("gym.python" in o for o in options) else (PYTHON,)), cwd=HERE, check=False)
+        self.assertEqual(done.returncode, code, done.stderr)
+        last = done.stderr.strip().splitlines()
+        self.assertEqual(len(last), 1, done.stderr)
+        for part in sentence:
+            self.assertIn(part, last[0])
+
+    def test_what_cannot_be_made_is_one_sentence(self):
+        self.refused("gym:strange_worlds:NoSpace-v0", "the field 'strange' is a Sequence")
+        self.refused("gym:strange_worlds:NoBounds-v0", "a Box without finite bounds")
+        self.refused("gym:no_such_module:X-v0", "there is no module no_such_module")
+        self.refused("gym:CartPole-v11", "the nearest name is CartPole-v1")
+        self.refused("gym:strange_worlds:Nobody-v0", "registers no environment Nobody-v0")
+        self.refused("gym:a:b:c", "gym:MODULE:NAME")
+        self.refused("gym:MiniGrid-DoorKey-5x5-v0", "that of a module is gym:MODULE:NAME")
+
+    def test_interpreters_that_will_not_do(self):
+        self.refused("gym:CartPole-v1", "/no/python is not a program", options=["--gym.python=/no/python"])
+        self.refused("gym:CartPole-v1", "no nopython in the PATH", options=["--gym.python=nopython"])
+        bare = self.folder / "bare"
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", bare], check=True)
+        self.refused("gym:CartPole-v1", "cannot import numpy", "pip install", options=[f"--gym.python={bare}/bin/python"])
+        self.refused("gym:CartPole-v1", "/bin/true ended with status 0".split(" ", 1)[1], options=["--gym.python=/bin/true"])
+
+
+class Trains(OnicTest):
+    def train(self, *options, frames=3000, code=0):
+        done = onic(
+            "train", f"--frames={frames}", "--dashboard.listen=off", "--actors.count=1", "--train.batch=512", f"--run-dir={self.folder}/run", PYTHON,
+            *options, cwd=HERE, check=False,
+        )  # fmt: skip
+        self.assertEqual(done.returncode, code, done.stderr[-3000:])
+        return done.stderr
+
+    def test_what_goes_wrong_now_and_then_trains_on(self):
+        for name, why in (("Raises", "the world has a hole"), ("NotANumber", "the field 'state' of the observation is not finite")):
+            said = self.train(f"--env.id=gym:strange_worlds:{name}-v0", "--reward.model=none", "--on-exists=overwrite")
+            self.assertIn(why, said)  # a warning of the actor, on the terminal
+
+    def test_what_always_breaks_ends_with_its_sentence(self):
+        said = self.train("--env.id=gym:strange_worlds:BrokenReset-v0", "--reward.model=none", code=BAD)
+        self.assertIn("RuntimeError: no world today", said.strip().splitlines()[-1])
+
+    def test_memory_has_a_limit(self):
+        said = self.train("--env.id=gym:strange_worlds:Leaks-v0", "--reward.model=none", "--gym.memory_mb=400", "--gym.restarts=0", frames=6000)
+        self.assertIn("gym.memory_mb allows 400", said)
+
+    def test_several_processes_play_at_once(self):
+        self.train("--env.id=gym:CartPole-v1", "--reward.model=none", "--gym.workers=3")
+        metrics = [json.loads(line) for line in (self.folder / "run/metrics.jsonl").read_text().splitlines()]
+        self.assertTrue(metrics)
+
+    def test_without_captions_language_feedback_is_off_and_said(self):
+        said = self.train("--env.id=gym:CartPole-v1")
+        self.assertIn("language feedback is off", said)
+
+    def test_a_checkpoint_imports_no_module(self):
+        self.train("--env.id=gym:strange_worlds:Plain-v0", "--reward.model=none", "--replay.every_episodes=5")
+        run = str(self.folder / "run")
+        for command in (["eval", run, "--episodes=2"], ["play", run, "--episodes=1"], ["replay", run]):
+            done = onic(*command, PYTHON, cwd=HERE, check=False)
+            self.assertEqual(done.returncode, BAD, (command, done.stderr))
+            self.assertIn("give --gym.modules=strange_worlds", done.stderr)
+            onic(*command, PYTHON, "--gym.modules=strange_worlds", cwd=HERE)
+        onic("eval", run, "--episodes=2", PYTHON, "--env.id=gym:strange_worlds:Plain-v0", cwd=HERE)  # the user's own word
+
+
+class Processes(OnicTest):
+    """An actor and its workers: who ends with whom."""
+
+    def begin(self, *options):
+        learner = subprocess.Popen(
+            [
+                BUILD / "onic-learner", "--env.id=gym:strange_worlds:Plain-v0", f"--run.dir={self.folder}/run", f"--listen=ipc://{self.folder}/l",
+                "--reward.model=none", "--dashboard.listen=off", PYTHON, *options,
+            ], cwd=HERE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        self.addCleanup(self.end, learner)
+        wait_until(lambda: (self.folder / "l").exists())
+        return learner
+
+    def end(self, process):
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+    def actor(self, *options):
+        process = subprocess.Popen(
+            [BUILD / "onic-actor", f"--learner=ipc://{self.folder}/l", PYTHON, *options], cwd=HERE, stderr=subprocess.PIPE, text=True
+        )
+        self.addCleanup(self.end, process)
+        return process
+
+    def test_a_welcome_imports_no_module(self):
+        self.begin()
+        stranger = self.actor()
+        _, said = stranger.communicate(timeout=60)
+        self.assertEqual(stranger.returncode, BAD, said)
+        self.assertIn("give --gym.modules=strange_worlds", said)
+
+    def test_kills_leave_nobody_behind(self):
+        self.begin("--gym.workers=2")
+        actor = self.actor("--gym.modules=strange_worlds")
+        wait_until(lambda: len(children_of(actor.pid)) == 2)
+        first = set(children_of(actor.pid))
+        for _ in range(2):
+            before = set(children_of(actor.pid))
+            os.kill(min(before), signal.SIGKILL)  # another one takes its place, and none is a zombie
+            wait_until(lambda: len(now := children_of(actor.pid)) == 2 and set(now) != before and "Z" not in now.values())
+        os.kill(actor.pid, signal.SIGKILL)
+        last = set(children_of(actor.pid)) | first
+        actor.wait()
+        wait_until(lambda: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in last))
+
+    def test_a_drain_ends_them(self):
+        self.begin()
+        actor = self.actor("--gym.modules=strange_worlds")
+        wait_until(lambda: len(children_of(actor.pid)) == 1)
+        worker = next(iter(children_of(actor.pid)))
+        actor.send_signal(signal.SIGTERM)
+        _, said = actor.communicate(timeout=60)
+        self.assertEqual(actor.returncode, 0, said)
+        self.assertFalse(pathlib.Path(f"/proc/{worker}").exists())
