@@ -27,6 +27,8 @@
 #include "common/policy/action_space.h"
 #include "common/policy/obs_spec.h"
 
+/* max_steps of an environment that knows no limit. */
+enum { ENV_NO_LIMIT = 1000000000 };
 enum { ENV_CAPTION_MAX = BOUND_CAPTION, ENV_STATS_MAX = 12, ENV_ID_MAX = 64 };
 
 /* A key by which a person takes an action: a character (Enter is '\r'), a character with Alt held

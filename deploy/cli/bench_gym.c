@@ -64,7 +64,8 @@ int bench_gym(const struct bench_options *o, struct bench_result *out, struct on
     if (rc)
         return rc;
     out->unit = "us/step";
-    out->of = "16 gym:CartPole-v1 through a Python process / a loop of Python's own, resets included";
+    out->of =
+        "16 gym:CartPole-v1 through a Python process / a loop of Python's own, resets included";
     out->subject = "the Python process";
     bench_ratio(out, a, b, done, true);
     return ONIC_OK;

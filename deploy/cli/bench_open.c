@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actor/envs/gym/gym_spawn.h"
 #include "actor/envs/open.h"
+#include "common/base/paths.h"
+#include "common/base/shell.h"
 #include "common/base/xmalloc.h"
 #include "common/config/options.h"
 #include "learner/train/trainer_options.h"
@@ -116,8 +119,8 @@ int bench_open_gym(struct gym_pair *out, int count, int steps, char *const *give
 {
     char python[PATHS_MAX], package[PATHS_MAX], word[2][2 * PATHS_MAX];
     struct config *cfg;
-    int rc = bench_open_resolve(&cfg, given, (const char *const[]){"--env.id=gym:CartPole-v1", NULL},
-                                err);
+    int rc = bench_open_resolve(&cfg, given,
+                                (const char *const[]){"--env.id=gym:CartPole-v1", NULL}, err);
     if (!rc)
         rc = gym_find_python(cfg->gym_python, python, sizeof python, err);
     if (!rc)
@@ -126,7 +129,7 @@ int bench_open_gym(struct gym_pair *out, int count, int steps, char *const *give
         rc = vec_env_open(&out->envs, cfg, 0, count, err);
     free(cfg);
     if (rc)
-        return err_set(err, ONIC_ENOTFOUND, "%s", err ? err->msg : "");
+        return ONIC_ENOTFOUND;
     snprintf(out->alone, sizeof out->alone,
              "PYTHONPATH=%s OMP_NUM_THREADS=1 %s -m onic.worker --alone CartPole-v1 %d %d",
              shell_word(package, word[0], sizeof word[0]),

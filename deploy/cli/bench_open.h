@@ -37,7 +37,8 @@ int bench_open_nethack(struct nethack_pair *out, int games, uint64_t seed, char 
 
 struct gym_pair {
     struct vec_env *envs; /* owned */
-    char alone[3 * CONFIG_STR_MAX + 8192]; /* shell command that prints what a step takes without us */
+    char alone[3 * CONFIG_STR_MAX +
+               8192]; /* shell command that prints what a step takes without us */
 };
 /* CartPole-v1 of Gymnasium, so many environments; ONIC_ENOTFOUND: it cannot be played here. */
 int bench_open_gym(struct gym_pair *out, int count, int steps, char *const *given,

@@ -44,7 +44,12 @@ void env_describe(const struct env *e, struct buf *out)
     obs_spec_text(&s->obs, out);
     buf_printf(out, " (%zu bytes)\nactions:     ", s->obs.obs_bytes);
     describe_actions(s, out);
-    buf_printf(out, "\nstep limit:  %d\nsuccess:     %s\n", s->max_steps,
+    buf_puts(out, "\nstep limit:  ");
+    if (s->max_steps < ENV_NO_LIMIT)
+        buf_printf(out, "%d", s->max_steps);
+    else
+        buf_puts(out, "none");
+    buf_printf(out, "\nsuccess:     %s\n",
                s->has_success ? "yes, reported at the end of an episode" : "not defined");
     buf_puts(out, "statistics: ");
     for (int i = 0; i < s->nstats; i++)

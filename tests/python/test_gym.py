@@ -13,17 +13,17 @@ import gymnasium
 import minigrid  # noqa: F401 - registers its environments
 import numpy as np
 
-from support import BUILD, ONIC, OnicTest, onic
+from support import BUILD, ONIC, SOURCE, OnicTest, onic
 
 PYTHON = f"--gym.python={sys.executable}"
 HERE = pathlib.Path(__file__).parent
 BAD = 64
 
 
-def trace(env, actions, *options, seed=1, check=True):
+def trace(env, actions, *options, seed=1, check=True, folder=HERE):
     done = subprocess.run(
         [str(ONIC), "env", "trace", env, f"--seed={seed}", "--actions=-", PYTHON, *options],
-        input=" ".join(map(str, actions)), capture_output=True, text=True, timeout=120, cwd=HERE,
+        input=" ".join(map(str, actions)), capture_output=True, text=True, timeout=120, cwd=folder,
     )  # fmt: skip
     if check and done.returncode:
         raise AssertionError(done.stderr)
@@ -111,6 +111,36 @@ class SameAsThePackage(OnicTest):
         )
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertNotIn("skipped", done.stdout)
+
+
+class Examples(OnicTest):
+    """deploy/examples/gym"""
+
+    FOLDER = SOURCE / "deploy/examples/gym"
+
+    def test_captions_of_a_wrapper_are_those_of_the_port(self):
+        actions = np.random.default_rng(5).choice([0, 1, 2, 2, 2, 3, 4, 5, 5], 1500).tolist()
+        for theirs, ours in (("KeyCorridorS3R3-v0", "KeyCorridorS3R3"), ("ObstructedMaze-1Dlhb-v0", "ObstructedMaze-1Dlhb")):
+            a, _, _ = trace(f"gym:minigrid_captions:Talking-{theirs}", actions, folder=self.FOLDER)
+            b, _, _ = trace(f"minigrid:{ours}", actions)
+            self.assertEqual([line["message"] for line in a], [line["message"] for line in b])
+            self.assertGreater(len({line["message"] for line in a}), 8)
+
+    def test_a_world_of_text_with_language_feedback(self):
+        run = self.folder / "run"
+        onic(
+            "train", "--env.id=gym:text_world:Chest-v0", "--annotator.id=rules", f"--annotator.goal={self.FOLDER}/text_world.yaml", "--frames=4000",
+            "--dashboard.listen=off", "--actors.count=1", "--train.batch=512", f"--run-dir={run}", PYTHON, cwd=self.FOLDER,
+        )  # fmt: skip
+        last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+        self.assertGreater(max(value for key, value in last.items() if "label" in key and isinstance(value, (int, float))), 0)
+
+    def test_the_world_of_thirty_lines(self):
+        self.assertLessEqual(len((self.FOLDER / "my_world.py").read_text().splitlines()), 32)
+        onic(
+            "train", "--env.id=gym:my_world:Road-v0", "--frames=4000", "--dashboard.listen=off", "--actors.count=1", "--train.batch=512",
+            f"--run-dir={self.folder}/run", PYTHON, cwd=self.FOLDER,
+        )  # fmt: skip
 
 
 class Spaces(OnicTest):

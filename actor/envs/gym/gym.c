@@ -25,7 +25,7 @@
 
 extern const struct env_family env_gym;
 
-enum { GYM_COUNT = 16, NO_LIMIT = 1000000000, GYM_START_MS = 120000, SMALL_PICTURE = 32 };
+enum { GYM_COUNT = 16, GYM_START_MS = 120000, SMALL_PICTURE = 32 };
 
 /* Examples: every other name may exist too. */
 static const char *const gym_names[] = {"CartPole-v1", "Pendulum-v1", NULL};
@@ -199,7 +199,7 @@ static void gym_fill_spec(struct gym_env *g, const struct config *cfg)
     gym_choose_fields(g, &about->obs, cfg->env_obs);
     gym_name_actions(g, about);
     s->actions = about->actions;
-    s->max_steps = about->max_steps ? about->max_steps : NO_LIMIT;
+    s->max_steps = about->max_steps ? about->max_steps : ENV_NO_LIMIT;
     s->has_success = about->success;
     s->no_captions = !about->captions;
     s->default_net = gym_net(&about->obs);
