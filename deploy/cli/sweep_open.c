@@ -60,6 +60,8 @@ static void put_eval_words(struct sweep_job *j, const struct sweep_file *f, int6
         const char *key, *value;
     } code[] = {{"env.plugin", cfg->env_plugin},
                 {"env.nle", cfg->env_nle},
+                {"gym.python", cfg->gym_python},
+                {"gym.modules", cfg->gym_modules},
                 {"env.options", strchr(cfg->env_options, '/') ? cfg->env_options : ""}};
     sweep_word(&j->eval, "eval");
     sweep_word(&j->eval, "%s", j->dir);
@@ -119,6 +121,8 @@ static int resolve(struct config *c, const struct sweep_run *r, const char *path
         if (!rc)
             rc = set_option(c, &r->option[i], path, err);
     }
+    if (!rc)
+        rc = config_name_module(c, err);
     snprintf(seed, sizeof seed, "%" PRId64, r->seed);
     return rc ? rc : config_set(c, "run.seed", seed, CONFIG_CLI, "seeds", err);
 }

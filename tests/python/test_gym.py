@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Environments of the real gymnasium and minigrid under the real programs: equal to the package, and harmless when they go wrong."""
 
-import json
 import os
 import pathlib
 import signal
@@ -13,21 +12,8 @@ import gymnasium
 import minigrid  # noqa: F401 - registers its environments
 import numpy as np
 
-from support import BUILD, ONIC, SOURCE, OnicTest, onic
-
-PYTHON = f"--gym.python={sys.executable}"
-HERE = pathlib.Path(__file__).parent
-BAD = 64
-
-
-def trace(env, actions, *options, seed=1, check=True, folder=HERE):
-    done = subprocess.run(
-        [str(ONIC), "env", "trace", env, f"--seed={seed}", "--actions=-", PYTHON, *options],
-        input=" ".join(map(str, actions)), capture_output=True, text=True, timeout=120, cwd=folder,
-    )  # fmt: skip
-    if check and done.returncode:
-        raise AssertionError(done.stderr)
-    return [json.loads(line) for line in done.stdout.splitlines()], done.stderr, done.returncode
+from gym_support import BAD, HERE, PYTHON, GymTest, trace
+from support import BUILD, OnicTest, onic
 
 
 def strange(name, steps=6, **how):
@@ -111,36 +97,6 @@ class SameAsThePackage(OnicTest):
         )
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertNotIn("skipped", done.stdout)
-
-
-class Examples(OnicTest):
-    """deploy/examples/gym"""
-
-    FOLDER = SOURCE / "deploy/examples/gym"
-
-    def test_captions_of_a_wrapper_are_those_of_the_port(self):
-        actions = np.random.default_rng(5).choice([0, 1, 2, 2, 2, 3, 4, 5, 5], 1500).tolist()
-        for theirs, ours in (("KeyCorridorS3R3-v0", "KeyCorridorS3R3"), ("ObstructedMaze-1Dlhb-v0", "ObstructedMaze-1Dlhb")):
-            a, _, _ = trace(f"gym:minigrid_captions:Talking-{theirs}", actions, folder=self.FOLDER)
-            b, _, _ = trace(f"minigrid:{ours}", actions)
-            self.assertEqual([line["message"] for line in a], [line["message"] for line in b])
-            self.assertGreater(len({line["message"] for line in a}), 8)
-
-    def test_a_world_of_text_with_language_feedback(self):
-        run = self.folder / "run"
-        onic(
-            "train", "--env.id=gym:text_world:Chest-v0", "--annotator.id=rules", f"--annotator.goal={self.FOLDER}/text_world.yaml", "--frames=4000",
-            "--dashboard.listen=off", "--actors.count=1", "--train.batch=512", f"--run-dir={run}", PYTHON, cwd=self.FOLDER,
-        )  # fmt: skip
-        last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
-        self.assertGreater(max(value for key, value in last.items() if "label" in key and isinstance(value, (int, float))), 0)
-
-    def test_the_world_of_thirty_lines(self):
-        self.assertLessEqual(len((self.FOLDER / "my_world.py").read_text().splitlines()), 32)
-        onic(
-            "train", "--env.id=gym:my_world:Road-v0", "--frames=4000", "--dashboard.listen=off", "--actors.count=1", "--train.batch=512",
-            f"--run-dir={self.folder}/run", PYTHON, cwd=self.FOLDER,
-        )  # fmt: skip
 
 
 class Spaces(OnicTest):
@@ -234,37 +190,7 @@ class GoesWrong(OnicTest):
         self.refused("gym:CartPole-v1", "/bin/true ended with status 0".split(" ", 1)[1], options=["--gym.python=/bin/true"])
 
 
-class Trains(OnicTest):
-    def train(self, *options, frames=3000, code=0):
-        done = onic(
-            "train", f"--frames={frames}", "--dashboard.listen=off", "--actors.count=1", "--train.batch=512", f"--run-dir={self.folder}/run", PYTHON,
-            *options, cwd=HERE, check=False,
-        )  # fmt: skip
-        self.assertEqual(done.returncode, code, done.stderr[-3000:])
-        return done.stderr
-
-    def test_what_goes_wrong_now_and_then_trains_on(self):
-        for name, why in (("Raises", "the world has a hole"), ("NotANumber", "the field 'state' of the observation is not finite")):
-            said = self.train(f"--env.id=gym:strange_worlds:{name}-v0", "--reward.model=none", "--on-exists=overwrite")
-            self.assertIn(why, said)  # a warning of the actor, on the terminal
-
-    def test_what_always_breaks_ends_with_its_sentence(self):
-        said = self.train("--env.id=gym:strange_worlds:BrokenReset-v0", "--reward.model=none", code=BAD)
-        self.assertIn("RuntimeError: no world today", said.strip().splitlines()[-1])
-
-    def test_memory_has_a_limit(self):
-        said = self.train("--env.id=gym:strange_worlds:Leaks-v0", "--reward.model=none", "--gym.memory_mb=400", "--gym.restarts=0", frames=6000)
-        self.assertIn("gym.memory_mb allows 400", said)
-
-    def test_several_processes_play_at_once(self):
-        self.train("--env.id=gym:CartPole-v1", "--reward.model=none", "--gym.workers=3")
-        metrics = [json.loads(line) for line in (self.folder / "run/metrics.jsonl").read_text().splitlines()]
-        self.assertTrue(metrics)
-
-    def test_without_captions_language_feedback_is_off_and_said(self):
-        said = self.train("--env.id=gym:CartPole-v1")
-        self.assertIn("language feedback is off", said)
-
+class WhoseModules(GymTest):
     def test_a_checkpoint_imports_no_module(self):
         self.train("--env.id=gym:strange_worlds:Plain-v0", "--reward.model=none", "--replay.every_episodes=5")
         run = str(self.folder / "run")

@@ -342,6 +342,10 @@ static void gym_mask(const struct env *e, uint8_t *possible)
 {
     const struct gym_env *g = (const struct gym_env *)e;
     const struct gym_memory *m = gym_rows(g->worker);
+    if (!m->at || !m->options) { /* its process has just died */
+        memset(possible, 1, (size_t)action_space_all_options(&e->spec.actions));
+        return;
+    }
     memcpy(possible, m->at + m->offset.masks + (size_t)g->row * m->options, m->options);
 }
 

@@ -22,6 +22,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import traceback
 from typing import Any
 
@@ -302,12 +303,17 @@ class Row:
 class Worker:
     def __init__(self, sock: socket.socket):
         self.sock, self.rows, self.forked = sock, {}, False
-        os.register_at_fork(after_in_child=self._in_fork)
+        self.main, self.by_main = threading.get_ident(), False
+        os.register_at_fork(before=self._before_fork, after_in_child=self._in_fork)
+
+    def _before_fork(self) -> None:
+        self.by_main = threading.get_ident() == self.main
 
     def _in_fork(self) -> None:
         self.forked = True
         self.sock.close()
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if self.by_main:  # the signal comes when the thread that forked ends, which another one may do early
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
     def begin(self) -> bool:
         """False: refused, and said so."""

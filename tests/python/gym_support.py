@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+"""What the tests of Gymnasium's environments share."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+from support import ONIC, OnicTest, onic
+
+PYTHON = f"--gym.python={sys.executable}"
+HERE = pathlib.Path(__file__).parent
+BAD = 64
+
+
+def trace(env, actions, *options, seed=1, check=True, folder=HERE):
+    done = subprocess.run(
+        [str(ONIC), "env", "trace", env, f"--seed={seed}", "--actions=-", PYTHON, *options],
+        input=" ".join(map(str, actions)), capture_output=True, text=True, timeout=120, cwd=folder,
+    )  # fmt: skip
+    if check and done.returncode:
+        raise AssertionError(done.stderr)
+    return [json.loads(line) for line in done.stdout.splitlines()], done.stderr, done.returncode
+
+
+class GymTest(OnicTest):
+    def train(self, *options, frames=3000, code=0):
+        done = onic(
+            "train", f"--frames={frames}", "--dashboard.listen=off", "--actors.count=1", "--train.batch=512", f"--run-dir={self.folder}/run", PYTHON,
+            *options, cwd=HERE, check=False,
+        )  # fmt: skip
+        self.assertEqual(done.returncode, code, done.stderr[-3000:])
+        return done.stderr
