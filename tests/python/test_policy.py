@@ -183,6 +183,13 @@ class Acting(OnicTest):
             middle = np.median(actions, axis=0)  # clamp and tanh leave medians where they are
             np.testing.assert_allclose(middle, [2 * mean[0], 2.5 * (mean[1] + 1)], atol=0.1)
 
+    def test_numbers_are_spread_by_their_deviation_which_is_limited(self):
+        policy = self.make(ARMS)
+        policy._heads, policy._head_biases = policy._heads * 0, policy._head_biases * 0  # means in the middle
+        policy.tensors["policy.log_deviation"] = np.float32([[-3, -9]])
+        actions, _ = policy.act(np.zeros((40000, 4), np.float32))
+        np.testing.assert_allclose(actions.std(axis=0) / [2, 2.5], np.exp([-3, -5]), rtol=0.03)
+
     def test_a_state_carries_the_step_before(self):
         for actions, parts in [("7", 1), (MULTI, 2), (ARMS, 2)]:
             policy = self.make(actions, core="gru", policy__last_action="true", policy__last_reward="true")
