@@ -58,6 +58,29 @@ const char *policy_net_fields(const char *net)
     return t ? t->fields : NULL;
 }
 
+/* Options of one network, given with another. */
+static int check_net_options(const struct policy *p, struct onic_err *err)
+{
+    const struct policy_config *c = &p->config;
+    const struct encoder_type *e = p->type;
+    if (c->parts[0] && !e->has_parts)
+        return err_set(err, ONIC_ECONFIG,
+                       "policy.parts is '%s', but the network %s has no parts to choose; leave it "
+                       "empty or take policy.net=torchbeast",
+                       c->parts, c->net);
+    bool channels = c->pixels_channels && c->pixels_channels != POLICY_PIXELS_CHANNELS;
+    if ((c->pixels_nature || channels) && !e->has_pictures)
+        return err_set(err, ONIC_ECONFIG,
+                       "%s is for policy.net=pixels, and this is %s; leave it out",
+                       channels ? "policy.pixels_channels" : "policy.pixels_layers", c->net);
+    if (c->obs_norm && (!e->takes_obs_norm || !obs_norm_elements(&c->obs)))
+        return err_set(err, ONIC_ECONFIG,
+                       "policy.obs_norm is for float32 fields that the network mlp or pixels "
+                       "reads, and %s reads none here; leave it off",
+                       c->net);
+    return ONIC_OK;
+}
+
 static int policy_resolve(struct policy *p, struct onic_err *err)
 {
     struct policy_config *c = &p->config;
@@ -76,16 +99,9 @@ static int policy_resolve(struct policy *p, struct onic_err *err)
                        "a policy needs 1 to %d actions and sizes that are not negative, not %d "
                        "actions, policy.hidden=%d and policy.core_size=%d",
                        ACTION_OUTPUTS_MAX, action_dist_outputs(&p->dist), c->hidden, c->core_size);
-    if (c->parts[0] && !p->type->has_parts)
-        return err_set(err, ONIC_ECONFIG,
-                       "policy.parts is '%s', but the network %s has no parts to choose; leave it "
-                       "empty or take policy.net=torchbeast",
-                       c->parts, c->net);
-    if (c->obs_norm && (!p->type->takes_obs_norm || !obs_norm_elements(&c->obs)))
-        return err_set(err, ONIC_ECONFIG,
-                       "policy.obs_norm is for float32 fields that the network mlp reads, and %s "
-                       "reads none here; leave it off",
-                       c->net);
+    int rc = check_net_options(p, err);
+    if (rc)
+        return rc;
     if (c->hidden == 0)
         c->hidden = p->type->hidden;
     if (c->core == POLICY_CORE_NONE)

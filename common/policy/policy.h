@@ -28,7 +28,13 @@
 #include "common/policy/action_dist.h"
 #include "common/policy/obs_spec.h"
 
-enum { POLICY_HEADS = 2, POLICY_EXT = 0, POLICY_INT = 1, POLICY_NAME_MAX = 32 };
+enum {
+    POLICY_HEADS = 2,
+    POLICY_EXT = 0,
+    POLICY_INT = 1,
+    POLICY_NAME_MAX = 32,
+    POLICY_PIXELS_CHANNELS = 16 /* by default */
+};
 
 enum policy_core {
     POLICY_CORE_LSTM,
@@ -45,6 +51,8 @@ struct policy_config {
     struct action_space actions;
     bool squash, state_deviation;  /* of numbers: action_dist.h */
     char parts[64];                /* of the encoder, comma-separated; "": all */
+    bool pixels_nature;            /* of the network pixels: the layers of DQN */
+    int pixels_channels;           /* of its first layers else; 0: by default */
     bool layer_norm;               /* of the encoder's features */
     bool last_action, last_reward; /* the step before is an input, too: last_step.h */
     bool obs_norm;                 /* of float32 fields: obs_norm.h */

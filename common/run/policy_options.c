@@ -14,18 +14,20 @@ void policy_options(struct policy_config *out, const struct config *cfg, const c
         [CONFIG_policy_core_none] = POLICY_CORE_NONE,
         [CONFIG_policy_core_mingru] = POLICY_CORE_MINGRU,
     };
-    *out = (struct policy_config){.hidden = (int)cfg->policy_hidden,
-                                  .core_size = (int)cfg->policy_core_size,
-                                  .actions = *actions,
-                                  .squash = cfg->policy_squash,
-                                  .state_deviation =
-                                      cfg->policy_deviation == CONFIG_policy_deviation_state,
-                                  .layer_norm = cfg->policy_layer_norm,
-                                  .obs_norm = cfg->policy_obs_norm,
-                                  .last_action = cfg->policy_last_action,
-                                  .last_reward = cfg->policy_last_reward,
-                                  .compat_oni = cfg->compat_oni,
-                                  .obs = *obs};
+    *out = (struct policy_config){
+        .hidden = (int)cfg->policy_hidden,
+        .core_size = (int)cfg->policy_core_size,
+        .actions = *actions,
+        .squash = cfg->policy_squash,
+        .state_deviation = cfg->policy_deviation == CONFIG_policy_deviation_state,
+        .pixels_nature = cfg->policy_pixels_layers == CONFIG_policy_pixels_layers_nature,
+        .pixels_channels = (int)cfg->policy_pixels_channels,
+        .layer_norm = cfg->policy_layer_norm,
+        .obs_norm = cfg->policy_obs_norm,
+        .last_action = cfg->policy_last_action,
+        .last_reward = cfg->policy_last_reward,
+        .compat_oni = cfg->compat_oni,
+        .obs = *obs};
     snprintf(out->parts, sizeof out->parts, "%.63s", cfg->policy_parts);
     bool automatic = strcmp(cfg->policy_net, "auto") == 0;
     snprintf(out->net, sizeof out->net, "%.31s", automatic ? default_net : cfg->policy_net);

@@ -5,6 +5,7 @@
 /* net.h - a policy on its way into a graph: what each part that writes nodes is given, and the
  * layers that the parts share. */
 
+#include "common/policy/plain_fields.h"
 #include "common/policy/policy.h"
 #include "deploy/onnx/ops.h"
 
@@ -48,6 +49,11 @@ const char *net_conv(const struct onnx_net *n, const char *x, const struct net_c
                      const char *w, const char *b, const char *act);
 /* [B, C, ...] with dims dimensions behind C as [B, features] in the order of C, channel fastest. */
 const char *net_flat_channels_last(const struct onnx_net *n, const char *x, int dims);
+
+/* Fields of any kind times their weights, [B, N]: of numbers the matrix `numbers`, of categories
+ * the rows of `table`. NULL: there are none. */
+const char *net_plain_fields(const struct onnx_net *n, const struct plain_fields *in,
+                             const char *numbers, const char *table);
 
 /* --- parts of a policy ----------------------------------------------------------------------- */
 

@@ -2,9 +2,9 @@
 /* bench_policy.c - time per frame of acting, forward and backward for the networks, one JSON object
  * per line.
  *
- * Usage: bench_policy [seconds per number, default 0.5]. Every number is the median (and best) of
- * windows of a few milliseconds of CPU time on one thread. GF/s counts 2 operations per
- * multiply-add of policy_macs, twice that for backward. */
+ * Usage: bench_policy [seconds per number, default 0.5 [networks that begin so]]. Every number is
+ * the median (and best) of windows of a few milliseconds of CPU time on one thread. GF/s counts 2
+ * operations per multiply-add of policy_macs, twice that for backward. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,8 +68,12 @@ static void fill_nethack(const struct obs_spec *s, uint8_t *obs, struct rng *r)
 static struct policy_config config(const char *net)
 {
     struct policy_config c = {.core = POLICY_CORE_LSTM, .actions = {.n = 28}};
-    snprintf(c.net, sizeof c.net, "%s", net);
-    if (strcmp(net, "grid-small") == 0) {
+    snprintf(c.net, sizeof c.net, "%.*s", (int)strcspn(net, "/"), net);
+    if (strcmp(c.net, "pixels") == 0) {
+        c.actions.n = 7;
+        c.pixels_nature = strstr(net, "nature") != NULL;
+        obs_spec_add(&c.obs, "pixels", OBS_U8, 3, (const int[]){56, 56, 3});
+    } else if (strcmp(net, "grid-small") == 0) {
         c.actions.n = 7;
         obs_spec_add(&c.obs, "image", OBS_U8, 3, (const int[]){7, 7, 3});
         obs_spec_add(&c.obs, "direction", OBS_U8, 1, (const int[]){1});
@@ -105,6 +109,9 @@ static struct bench create(const char *net, int T, int N, int act_n)
         uint8_t *obs = b.obs + i * c.obs.obs_bytes;
         if (strcmp(net, "grid-small") == 0)
             fill_grid(&c.obs.field[0], obs, &r);
+        else if (strcmp(c.net, "pixels") == 0)
+            for (size_t k = 0; k < c.obs.obs_bytes; k++)
+                obs[k] = (uint8_t)rng_below(&r, 256);
         else
             fill_nethack(&c.obs, obs, &r);
     }
@@ -190,9 +197,12 @@ int main(int argc, char **argv)
 {
     blas_choose_kernels(argv);
     double seconds = argc > 1 ? strtod(argv[1], NULL) : 0.5;
+    const char *only = argc > 2 ? argv[2] : "";
     static const char *const nets[] = {"grid-small", "nethack-compact", "oni-default",
-                                       "torchbeast"};
+                                       "torchbeast", "pixels",          "pixels/nature"};
     for (size_t k = 0; k < sizeof nets / sizeof nets[0]; k++) {
+        if (strncmp(nets[k], only, strlen(only)) != 0)
+            continue;
         static const int slices[] = {4, 8, 16, 32, 64};
         struct bench b = create(nets[k], 33, 64, 64);
         printf("{\"bench\":\"policy_size\",\"net\":\"%s\",\"parameters\":%zu,\"macs\":%.0f,"

@@ -26,6 +26,12 @@ static struct obs_spec spec_for(const struct encoder_type *e)
         {"reals", OBS_F32, 1, {5}},          {"words", OBS_I32, 1, {3}},
     };
     struct obs_spec s = {0};
+    if (e->has_pictures) {
+        obs_spec_add(&s, "frame", OBS_U8, 3, (const int[]){31, 16, 3});
+        obs_spec_add(&s, "direction", OBS_U8, 1, (const int[]){1});
+        obs_spec_add(&s, "reals", OBS_F32, 1, (const int[]){5});
+        return s;
+    }
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (encoder_reads(e, known[i].name))
             obs_spec_add(&s, known[i].name, known[i].type, known[i].ndim, known[i].shape);

@@ -45,10 +45,11 @@ static void a_run_in_two_lives_is_one_in_one(void **state)
 static void nothing_to_normalise_is_one_sentence(void **state)
 {
     struct scene *s = *state;
-    scene_fails_within(s, "onic", "train --run-dir=run --policy.obs_norm=true", 64,
-                       "policy.obs_norm is for float32 fields that the network mlp reads, and "
-                       "grid-small reads none here; leave it off",
-                       4);
+    scene_fails_within(
+        s, "onic", "train --run-dir=run --policy.obs_norm=true", 64,
+        "policy.obs_norm is for float32 fields that the network mlp or pixels reads, and "
+        "grid-small reads none here; leave it off",
+        4);
     scene_fails_within(s, "onic", "train --run-dir=run --env.id=corridor --policy.obs_norm=true",
                        64, "mlp reads none here", 4);
 }

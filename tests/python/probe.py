@@ -23,6 +23,7 @@ OBSERVATIONS = {
     "nethack-compact": _NETHACK,
     "torchbeast": _NETHACK,
     "oni-default": "chars uint8[21,79]; colors uint8[21,79]; message uint8[256]; blstats int64[27]",
+    "pixels": "side uint8[2]; frame uint8[40,37,3]; sensor float32[4]; before uint8[1,40,37]",
     "mlp": "place uint8[3]; sensor float32[4]; picture uint8[4,5,3]; codes uint8[5,5]; "
     "signed int8[3]; short int16[3]; whole int32[2]; long int64[3]",
 }

@@ -109,6 +109,8 @@ class Export(OnicTest):
             ("torchbeast", {"policy__parts": "message-small,crop"}),
             ("torchbeast", {"policy__parts": "status,map"}),
             ("nethack-compact", {"policy__hidden": "30", "policy__core_size": "12"}),
+            ("pixels", {"policy__pixels_layers": "nature", "policy__obs_norm": "true"}),
+            ("pixels", {"policy__pixels_channels": "5"}),
         ]:
             with self.subTest(net=net, options=options):
                 self.says_what_c_says(net, "gru", options=options)
@@ -119,6 +121,8 @@ class Export(OnicTest):
             ("mlp", "place uint8[3]"),
             ("mlp", "sensor float32[4]"),
             ("nethack-compact", probe.OBSERVATIONS["nethack-compact"] + "; more uint8[4]"),
+            ("pixels", "screen uint8[16,50]"),
+            ("pixels", "stack uint8[4,84,84]"),
         ]:
             with self.subTest(net=net, observation=observation):
                 self.says_what_c_says(net, "mingru", observation=observation)

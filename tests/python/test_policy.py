@@ -85,8 +85,6 @@ class Numbers(OnicTest):
             self.compare("torchbeast", "none", policy__parts=parts)
 
     def test_pictures_are_read_as_in_c(self):
-        if not (SOURCE / "common/policy/encoders/pixels").exists():
-            self.skipTest("this onic has no network pixels")
         for observation, options in [
             ("image uint8[48,40,3]", {}),
             ("frame uint8[3,40,40]; place uint8[3]; sensor float32[4]", {}),

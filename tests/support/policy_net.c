@@ -17,6 +17,8 @@ static void fill_obs(const struct obs_spec *s, uint8_t *obs, struct rng *r)
             if (strcmp(f->name, "image") == 0) {
                 static const uint32_t bound[3] = {11, 6, 3};
                 at[k] = (uint8_t)rng_below(r, bound[k % 3]);
+            } else if (f->ndim == 3) {
+                at[k] = (uint8_t)rng_below(r, 256);
             } else if (strcmp(f->name, "message") == 0) {
                 at[k] = (uint8_t)(k < 60 ? "you see here a red door "[rng_below(r, 24)] : 0);
             } else if (strcmp(f->name, "glyphs") == 0) {
@@ -53,6 +55,11 @@ void net_fields(struct obs_spec *obs, const char *id)
         obs_spec_add(obs, "colors", OBS_U8, 2, (const int[]){21, 79});
         obs_spec_add(obs, "message", OBS_U8, 1, (const int[]){256});
         obs_spec_add(obs, "blstats", OBS_I64, 1, (const int[]){27});
+    } else if (strcmp(id, "pixels") == 0) {
+        obs_spec_add(obs, "side", OBS_U8, 1, (const int[]){2});
+        obs_spec_add(obs, "frame", OBS_U8, 3, (const int[]){19, 17, 3});
+        obs_spec_add(obs, "before", OBS_U8, 3, (const int[]){1, 19, 17});
+        obs_spec_add(obs, "sensor", OBS_F32, 1, (const int[]){4});
     } else {
         obs_spec_add(obs, "position", OBS_U8, 1, (const int[]){3});
         obs_spec_add(obs, "sensor", OBS_F32, 1, (const int[]){4});

@@ -22,6 +22,7 @@ struct encoder_type {
     /* fields it reads, comma-separated; '?' in front: used when present; "*": all */
     const char *fields;
     bool has_parts;      /* policy.parts chooses among its parts */
+    bool has_pictures;   /* policy.pixels_layers and policy.pixels_channels are its options */
     bool takes_obs_norm; /* reads float32 fields as obs_norm.h has it, when c->obs_norm says so */
     int hidden;          /* default of policy.hidden */
     int core_size;       /* default of policy.core_size */

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How any field of an observation becomes numbers for a dense layer (common/policy/encoders/mlp/mlp.c says it at its head)."""
+"""How any field of an observation becomes numbers for a dense layer (common/policy/plain_fields.h says it)."""
 
 from __future__ import annotations
 

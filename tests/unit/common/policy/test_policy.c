@@ -127,8 +127,8 @@ static const struct net_options seeing[] = {
 static void the_step_before_is_seen_alike_by_acting_and_training(void **state)
 {
     (void)state;
-    static const char *const nets[] = {"grid-small", "mlp", "nethack-compact", "oni-default",
-                                       "torchbeast"};
+    static const char *const nets[] = {"grid-small",  "mlp",        "nethack-compact",
+                                       "oni-default", "torchbeast", "pixels"};
     static const char *const cores[] = {"lstm", "gru", "mingru", "none"};
     for (size_t o = 0; o < sizeof seeing / sizeof seeing[0]; o++)
         for (size_t c = 0; c < 4; c++)

@@ -47,6 +47,19 @@ static void gradients_of_oni_default_match_differences(void **state)
     net_check_gradients("oni-default", "gru", 9, 2, 2, NULL);
 }
 
+/* With fields that are no pictures; two of them are one picture of four channels. Hundreds of ReLUs
+ * share a bias, and a step crosses some. */
+static void gradients_of_pixels_match_differences(void **state)
+{
+    (void)state;
+    struct net_options o = {.along_max = 0.01, .across_max = 0.03};
+    net_check_gradients("pixels", "lstm", 13, 4, 3, &o);
+    net_check_gradients("pixels", "mingru", 16, 4, 3, &o);
+    net_check_gradients("pixels", "none", 32, 1, 9, &o);
+    o.obs_norm = true;
+    net_check_gradients("pixels", "gru", 13, 3, 3, &o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -55,6 +68,7 @@ int main(void)
         cmocka_unit_test(gradients_of_numbers_match_differences),
         cmocka_unit_test(gradients_of_nethack_compact_match_differences),
         cmocka_unit_test(gradients_of_oni_default_match_differences),
+        cmocka_unit_test(gradients_of_pixels_match_differences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
