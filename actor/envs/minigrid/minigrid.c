@@ -59,25 +59,39 @@ static const struct minigrid *const_world_of(const struct env *e)
     return &((const struct minigrid_env *)e)->world;
 }
 
-/* max_steps: 0 = as the task has it */
-static void minigrid_fill_spec(struct minigrid_env *e, const char *env_obs, int max_steps)
+/* The network pixels reads any picture, so that what it wants here has to be said here. */
+static void add_fields(struct minigrid_env *e, const struct config *cfg)
+{
+    struct obs_spec *obs = &e->env.spec.obs;
+    bool pictures = strcmp(cfg->policy_net, "pixels") == 0;
+    const char *auto_fields = pictures ? "pixels" : "image,direction";
+    int side = MG_VIEW * (int)cfg->env_tile;
+    if (env_wants_field(cfg->env_obs, "image", auto_fields))
+        obs_spec_add(obs, "image", OBS_U8, 3, (const int[]){MG_VIEW, MG_VIEW, 3});
+    if (env_wants_field(cfg->env_obs, "direction", auto_fields))
+        obs_spec_add(obs, "direction", OBS_U8, 1, (const int[]){1});
+    if (env_wants_field(cfg->env_obs, "pixels", auto_fields))
+        obs_spec_add(obs, "pixels", OBS_U8, 3, (const int[]){side, side, 3});
+    e->image = obs_spec_find(obs, "image");
+    e->direction = obs_spec_find(obs, "direction");
+    e->pixels = obs_spec_find(obs, "pixels");
+    if (e->pixels)
+        e->tiles = mg_tiles_get((int)cfg->env_tile);
+}
+
+static void minigrid_fill_spec(struct minigrid_env *e, const struct config *cfg)
 {
     struct minigrid *m = &e->world;
     struct env_spec *s = &e->env.spec;
-    const char *auto_fields = "image,direction";
+    int max_steps = (int)cfg->env_max_steps; /* 0 = as the task has it */
     snprintf(s->id, sizeof s->id, "minigrid:%s", m->task->name);
-    if (env_wants_field(env_obs, "image", auto_fields))
-        obs_spec_add(&s->obs, "image", OBS_U8, 3, (const int[]){MG_VIEW, MG_VIEW, 3});
-    if (env_wants_field(env_obs, "direction", auto_fields))
-        obs_spec_add(&s->obs, "direction", OBS_U8, 1, (const int[]){1});
-    e->image = obs_spec_find(&s->obs, "image");
-    e->direction = obs_spec_find(&s->obs, "direction");
+    add_fields(e, cfg);
     s->actions.n = MG_ACTIONS;
     s->action_names = action_names;
     s->action_keys = minigrid_action_keys;
     s->max_steps = m->max_steps = max_steps ? max_steps : m->task->max_steps;
     s->has_success = true;
-    s->default_net = "grid-small";
+    s->default_net = e->pixels && !e->image ? "pixels" : "grid-small";
     s->default_goal = m->task->rules->goal;
     s->default_count = 64;
     s->state_bytes = sizeof m->s + interior_bytes(m->task);
@@ -93,7 +107,7 @@ static int minigrid_create(struct env **out, const struct env_family *family, co
     m->task = task_by_name(name);
     ONIC_ASSERT(m->task);
     e->env.family = family;
-    minigrid_fill_spec(e, cfg->env_obs, (int)cfg->env_max_steps);
+    minigrid_fill_spec(e, cfg);
     m->stride = m->task->width + 2 * MG_MARGIN;
     int count = m->stride * (m->task->height + 2 * MG_MARGIN);
     m->cells = xmalloc((size_t)count * sizeof *m->cells);
@@ -127,6 +141,8 @@ static uint64_t minigrid_observe(const struct env *e, uint8_t *obs)
     mg_observe(&me->world, me->image ? obs + me->image->offset : NULL, &sights);
     if (me->direction)
         obs[me->direction->offset] = (uint8_t)me->world.s.dir;
+    if (me->pixels)
+        mg_picture(&me->world, me->tiles, obs + me->pixels->offset);
     return sights;
 }
 

@@ -16,7 +16,8 @@
  *   physics.c   one action                            caption.c what happened, in words
  *   room_grid.c rooms and doors                       task_*.c  one family of tasks each
  *   pcg64.c     NumPy's generator                     render.c  a picture of text for people
- *   minigrid.c  the environment (env.h)               draw.c    a picture of pixels
+ *   minigrid.c  the environment (env.h)               draw.c    a picture of pixels for people
+ *   tiles.c     how things look, and the view as a picture for networks
  *   tasks.def   the list of tasks */
 
 #include <stdbool.h>
