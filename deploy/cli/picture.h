@@ -10,7 +10,8 @@
 #include "common/base/buf.h"
 
 /* Appends the environment's own picture, or, of one that draws none, the fields of its observation
- * obs [obs_bytes]. */
+ * obs [obs_bytes]: pictures (uint8, three dimensions, at least 16 pixels a side) drawn small in
+ * half blocks of 256 colours, others as tables. */
 void picture_draw(const struct env *e, const uint8_t *obs, struct buf *out);
 
 #endif /* ONIC_DEPLOY_CLI_PICTURE_H */

@@ -22,15 +22,22 @@ function runsOf(line) {
       else if (c >= 30 && c <= 37) fg = c - 30;
       else if (c >= 90 && c <= 97) fg = c - 82;
       else if (c >= 40 && c <= 47) bg = c - 40;
-      else if ((c === 38 || c === 48) && codes[i + 1] === 5) { if (c === 48) bg = 100 + codes[i + 2]; else fg = codes[i + 2] & 15; i += 2; }
+      else if ((c === 38 || c === 48) && codes[i + 1] === 5) { const n = codes[i + 2]; if (c === 48) bg = 100 + n; else fg = n < 16 ? n : 100 + n; i += 2; }
     }
   }
   put(line.slice(at));
   return runs;
 }
 
+/* Number 16 to 255 of a terminal of 256 colours: a cube of 6 x 6 x 6, then greys. */
+function paletteColour(n) {
+  const level = [0, 95, 135, 175, 215, 255], at = n - 16, grey = 8 + 10 * (n - 232);
+  return n >= 232 ? `rgb(${grey},${grey},${grey})` : `rgb(${level[Math.floor(at / 36)]},${level[Math.floor(at / 6) % 6]},${level[at % 6]})`;
+}
+
 function colourOf(n, bold) {
   if (n === null) return "#c9d1d9";
+  if (n >= 116) return paletteColour(n - 100);
   return n >= 8 ? TERMINAL_BRIGHT[n - 8] : bold ? TERMINAL_BRIGHT[n] : TERMINAL[n];
 }
 
@@ -43,6 +50,7 @@ function pictureText(lines) {
       const ink = colourOf(r.fg, r.bold);
       if (r.inverse) { span.style.background = ink; span.style.color = "#101215"; }
       else span.style.color = ink;
+      if (!r.inverse && r.bg >= 116) span.style.background = paletteColour(r.bg - 100);
       pre.append(span);
     }
     pre.append("\n");

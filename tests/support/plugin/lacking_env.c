@@ -8,7 +8,8 @@
 
 static const char *const names[] = {"picture", "stats", NULL};
 static const char *const words[] = {"left", "right"};
-static const struct onic_env_field fields[] = {{"place", ONIC_ENV_I16, 2, {2, 3}}};
+static const struct onic_env_field fields[] = {{"place", ONIC_ENV_I16, 2, {2, 3}},
+                                               {"view", ONIC_ENV_U8, 3, {24, 20, 3}}};
 
 struct lacking {
     struct onic_env_spec spec;
@@ -22,7 +23,7 @@ static void *lacking_create(const char *name, const struct onic_env_option *opti
     if (!e)
         return NULL;
     e->spec = (struct onic_env_spec){.fields = fields,
-                                     .nfields = 1,
+                                     .nfields = 2,
                                      .max_steps = 1,
                                      .nstats = strcmp(name, "stats") == 0,
                                      .stat_names = words,
@@ -58,6 +59,8 @@ static void lacking_observe(const void *env, void *const *field)
     (void)env;
     if (field[0])
         memcpy(field[0], place, sizeof place);
+    for (int i = 0; field[1] && i < 24 * 20 * 3; i++) /* red above, blue below */
+        ((uint8_t *)field[1])[i] = i % 3 == (i < 12 * 20 * 3 ? 0 : 2) ? 255 : 0;
 }
 
 const struct onic_env_api *onic_env(void)
