@@ -50,7 +50,8 @@ class Envs(OnicTest):
 
     def test_the_names_are_known_in_any_order_of_imports(self):
         made = f"print(gymnasium.make('{KEYS}').unwrapped._worlds.facts['id'])"
-        for imports in ["import onic, gymnasium", "import gymnasium, onic", "import gymnasium, onic.envs"]:
+        looked = "import onic, importlib.util; importlib.util.find_spec('gymnasium'); import gymnasium"
+        for imports in ["import onic, gymnasium", "import gymnasium, onic", "import gymnasium, onic.envs", looked]:
             with self.subTest(imports=imports):
                 self.assertEqual(python(f"{imports}; {made}"), "minigrid:KeyCorridorS3R3")
         alone = f"import gymnasium; print(gymnasium.make('onic.envs:{KEYS}').action_space)"

@@ -261,6 +261,12 @@ class Files(OnicTest):
             with self.assertRaisesRegex(onic.OnicError, "is damaged|is no checkpoint of onic"):
                 onic.Policy(self.path)
 
+    def test_a_header_that_is_nested_without_end_is_damage(self):
+        header = b'{"onic.xxh3":"' + b"0" * 32 + b'","deep":' + b"[" * 100000
+        self.path.write_bytes(self.sealed(bytearray(len(header).to_bytes(8, "little") + header)))
+        with self.assertRaisesRegex(onic.OnicError, "is damaged|is no checkpoint of onic"):
+            onic.Policy(self.path)
+
     def test_another_format_is_named_with_its_number(self):
         data = bytearray(self.path.read_bytes().replace(b'"onic.format":"1"', b'"onic.format":"2"'))
         self.path.write_bytes(self.sealed(data))

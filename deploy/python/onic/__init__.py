@@ -51,12 +51,19 @@ class _WhenGymnasiumComes(importlib.abc.MetaPathFinder):
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         if name != "gymnasium":
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
-        if spec is not None and spec.loader is not None:
+        sys.meta_path.remove(self)  # the others are asked
+        try:
+            spec = importlib.util.find_spec(name)
+        finally:
+            sys.meta_path.insert(0, self)
+        if spec is not None and spec.loader is not None:  # who only looks whether it is there executes nothing
             run = spec.loader.exec_module
-            spec.loader.exec_module = lambda module: (run(module), _register_worlds())[0]
+            spec.loader.exec_module = lambda module: (run(module), self._leave(), _register_worlds())[0]
         return spec
+
+    def _leave(self) -> None:
+        with contextlib.suppress(ValueError):
+            sys.meta_path.remove(self)
 
 
 def _register_worlds() -> None:

@@ -82,7 +82,7 @@ def _take_apart(file: Path, data: bytes) -> Checkpoint:
             end = last
         if base + end != len(data):
             raise ValueError("bytes behind its last section belong to nobody")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise OnicError(f"{file} is damaged: {error}") from error
     return Checkpoint(file, facts, tensors)
 

@@ -75,7 +75,7 @@ def _library_path() -> pathlib.Path:
             raise OnicError(f"ONIC_LIB is {given!r}, and there is no libonic_env.so: set it to that file of an onic build or installation")
         return path
     here = pathlib.Path(__file__).resolve()
-    for folder in [here.parents[3] / "build", *(parent / "lib" for parent in here.parents)]:
+    for folder in [*(parent / "build" for parent in list(here.parents)[3:4]), *(parent / "lib" for parent in here.parents)]:
         if (folder / "libonic_env.so").exists():
             return folder / "libonic_env.so"
     raise OnicError(
@@ -126,9 +126,11 @@ def worlds() -> list[str]:
 
 def _nethack_folder() -> str | None:
     """Of NetHack's library in the fetched cache of a checkout or in the package nle of this Python."""
-    cache = pathlib.Path(os.environ.get("ONIC_CACHE") or pathlib.Path(__file__).resolve().parents[3] / "build/cache") / "nle-1.3.0"
-    if (cache / "libnethack.so").exists():
-        return str(cache)
+    given = os.environ.get("ONIC_CACHE")
+    checkout = list(pathlib.Path(__file__).resolve().parents)[3:4]  # an installed package may lie where there are fewer
+    for cache in [pathlib.Path(given)] if given else [folder / "build/cache" for folder in checkout]:
+        if (cache / "nle-1.3.0/libnethack.so").exists():
+            return str(cache / "nle-1.3.0")
     spec = importlib.util.find_spec("nle")
     if spec is None or not spec.submodule_search_locations:
         return None

@@ -324,6 +324,7 @@ static void ranking_train(struct reward_model *m)
         if (m->w.renewed_new)
             strmap_clear(m->raw);
         m->frozen = m->norm;
+        m->threshold = -FLT_MAX; /* that of the weights before means nothing here */
         if (m->pay_share > 0)
             freeze_scale(m);
         if (m->pay_share > 0 && m->pay_share < 1)
