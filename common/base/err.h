@@ -28,7 +28,8 @@
     XX(EAUTH, 77, "not authorised")                                                                \
     XX(ENOTFOUND, 64, "not found")                                                                 \
     XX(EDAMAGED, 74, "damaged data")                                                               \
-    XX(EINTERNAL, 70, "failed invariant")
+    XX(EINTERNAL, 70, "failed invariant")                                                          \
+    XX(EDIFFERS, 65, "differs from what was recorded")
 
 enum onic_code_index {
     ONIC_CODE_OK_ = 0,

@@ -23,6 +23,7 @@ static const struct {
     {"run-dir", "run.dir"},         {"deterministic", "run.deterministic"},
     {"on-exists", "run.on_exists"}, {"listen", "listen.address"},
     {"learner", "actors.learner"},  {"orphan-timeout", "actors.orphan_timeout_s"},
+    {"record", "record.on"},
 };
 enum { SHORT_FORMS = sizeof short_forms / sizeof short_forms[0] };
 

@@ -64,7 +64,7 @@ static int run_dir_remove_one(const char *path, const struct stat *st, int type,
 static const char *const run_dir_names[] = {
     "config.yaml",   RUN_DIR_BEFORE, RUN_DIR_REFUSED, "version.txt", RUN_ID_FILE,
     "metrics.jsonl", "checkpoints",  "log",           "replays",     "actors",
-    "ledger.json",   "epoch",        "places.key",    "dashboard"};
+    "ledger.json",   "epoch",        "places.key",    "dashboard",   "record"};
 static const char *const run_dir_prefixes[] = {"events.out.tfevents.", "labels.sqlite"};
 
 /* The file, or what a killed process left of its replacement (safe_file.h). */

@@ -14,7 +14,7 @@ int cmd_train(int argc, char **argv)
         .who = 'F',
         .program = "onic train",
         .usage = "usage: onic train [CONFIG.yaml ...] [--run-dir=DIR] [--frames=N] [--seed=S] "
-                 "[--deterministic]\n"
+                 "[--deterministic] [--record]\n"
                  "                  [--on-exists=resume|fail|overwrite] [--section.key=value ...]\n"
                  "Trains on this machine: starts and supervises learner, actors and reward server. "
                  "An existing run\n"

@@ -8,7 +8,9 @@
  * for nothing. */
 
 #define COMMAND(name, summary) int cmd_##name(int argc, char **argv);
+#define COMMAND_AS(name, word, summary) COMMAND(name, summary)
 #include "deploy/cli/commands.def"
+#undef COMMAND_AS
 #undef COMMAND
 
 #include "common/base/err.h"

@@ -17,9 +17,11 @@ static const struct {
     const char *name, *summary;
     int (*run)(int argc, char **argv);
 } commands[] = {
-#define COMMAND(name, summary) {#name, summary, cmd_##name},
+#define COMMAND_AS(name, word, summary) {word, summary, cmd_##name},
+#define COMMAND(name, summary) COMMAND_AS(name, #name, summary)
 #include "deploy/cli/commands.def"
 #undef COMMAND
+#undef COMMAND_AS
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 

@@ -29,7 +29,8 @@ def source(path):
 
 def commands():
     """[(name, summary)] in the order of `onic --help`."""
-    return re.findall(r'^COMMAND\((\w+), "((?:[^"\\]|\\.)*)"\)', source("deploy/cli/commands.def"), re.M)
+    found = re.findall(r'^COMMAND(?:_AS)?\((\w+)(?:, "([\w-]+)")?, "((?:[^"\\]|\\.)*)"\)', source("deploy/cli/commands.def"), re.M)
+    return [(word or name, summary) for name, word, summary in found]
 
 
 def asked(words, how="--help"):

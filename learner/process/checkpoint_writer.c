@@ -17,6 +17,8 @@ struct checkpoint_writer {
     int keep;
     const struct run_home *home;
     struct checkpoint *builder;
+    void (*written)(void *ctx, const char *path, uint64_t version);
+    void *written_ctx;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -34,12 +36,15 @@ static void keep_room(struct checkpoint_writer *s, uint64_t version)
 
 static void write_one(struct checkpoint_writer *s, uint64_t version, uint64_t milestone)
 {
+    char path[CHECKPOINT_PATH_MAX];
     struct onic_err err = {0};
     int rc = s->home ? run_home_check(s->home, &err) : ONIC_OK;
     if (!rc)
-        rc = checkpoint_write_version(s->builder, s->dir, version, NULL, &err);
+        rc = checkpoint_write_version(s->builder, s->dir, version, path, &err);
     if (!rc && milestone)
         rc = checkpoint_milestone(s->dir, version, milestone, &err);
+    if (!rc && s->written)
+        s->written(s->written_ctx, path, version);
     if (!rc && (!s->home || run_home_is_here(s->home)))
         keep_room(s, version);
     pthread_mutex_lock(&s->lock);
@@ -103,6 +108,16 @@ void checkpoint_writer_free(struct checkpoint_writer *s)
     pthread_mutex_destroy(&s->lock);
     checkpoint_free(s->builder);
     free(s);
+}
+
+void checkpoint_writer_tell(struct checkpoint_writer *s,
+                            void (*written)(void *ctx, const char *path, uint64_t version),
+                            void *ctx)
+{
+    pthread_mutex_lock(&s->lock); /* the writer's thread looks after it was woken */
+    s->written = written;
+    s->written_ctx = ctx;
+    pthread_mutex_unlock(&s->lock);
 }
 
 struct checkpoint *checkpoint_writer_begin(struct checkpoint_writer *s)

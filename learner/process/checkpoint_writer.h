@@ -23,6 +23,12 @@ struct checkpoint_writer *checkpoint_writer_create(const char *dir, int keep,
 /* waits for a write under way; NULL is allowed */
 void checkpoint_writer_free(struct checkpoint_writer *s);
 
+/* Who hears of each checkpoint that was written, on the writer's thread and before older ones go;
+ * NULL: nobody. While nothing is being written. */
+void checkpoint_writer_tell(struct checkpoint_writer *s,
+                            void (*written)(void *ctx, const char *path, uint64_t version),
+                            void *ctx);
+
 /* The empty builder to fill, or NULL while the last write is under way. */
 struct checkpoint *checkpoint_writer_begin(struct checkpoint_writer *s);
 /* Writes what was filled in as `version`; milestone not 0: also kept for good, named by these

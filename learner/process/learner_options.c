@@ -34,6 +34,7 @@ void learner_options(struct learner_params *out, const struct config *cfg)
         .publish_versions_max = wire_lag_slack((uint64_t)cfg->train_max_policy_lag),
     };
     stop_options(&out->stop, cfg);
+    run_recording_params(&out->recording, cfg->record_on, cfg->record_max_mb);
     snprintf(out->reward_server, sizeof out->reward_server, "%s", cfg->reward_server);
 }
 

@@ -72,7 +72,9 @@ bool learner_checkpoint(struct learner *r)
     const struct learner_counters *n = trainer_counters(r->core);
     r->checkpoint_version = n->version;
     r->checkpoint_ms = clock_ms();
+    run_recording_checkpoint_begins(r);
     checkpoint_writer_commit(r->checkpoints, r->checkpoint_version, milestone(r, n->env_steps));
+    run_recording_checkpoint(r);
     return true;
 }
 
@@ -275,7 +277,7 @@ static bool checkpoint_due(const struct learner *r)
     /* perhaps of a state that cannot be gone back to */
     if (!r->params.deterministic && trainer_nonfinite_in_row(r->core) > 0)
         return false;
-    return (every && version % every == 0) ||
+    return (every && version % every == 0) || run_recording_wants_checkpoint(r) ||
            (double)(clock_ms() - r->checkpoint_ms) >= r->params.checkpoint_every_s * 1e3;
 }
 
@@ -301,6 +303,7 @@ static int update(struct learner *r, struct onic_err *err)
     int n;
     struct trajectory *const *held = batcher_held(r->batcher, &n);
     const struct batch *batch = trainer_lay_out(r->core, held, n);
+    run_recording_batch(r);
     reward_mix_on_batch(mix, &batch->reward);
     label_client_ask(r->annotate, mix, batch);
     int rc = loop_look(r, err);
@@ -308,10 +311,12 @@ static int update(struct learner *r, struct onic_err *err)
         rc = wait_for_labels(r, err);
     if (rc)
         return rc;
-    reward_mix_train(mix);
+    struct train_turn turn = reward_mix_train(mix);
+    run_recording_turn(r, &turn);
     rc = trainer_update(r->core, &stats, err);
     if (rc)
         return trainer_diverged(r->core) ? learner_roll_back(r, err) : rc;
+    run_recording_update(r);
     batcher_book_consumed(r->batcher);
     trace(UPDATED, .version = trainer_counters(r->core)->version);
     episode_log_add(r->replays, batch, mix, label_client_identity(r->annotate),
@@ -340,6 +345,7 @@ static int loop_train(struct learner *r, struct onic_err *err)
             learner_checkpoint(r);
         if (!r->stopping)
             publish(r);
+        run_recording_release(r);
         batcher_done(r->batcher);
     }
     return ONIC_OK;
@@ -351,6 +357,7 @@ static int loop_train(struct learner *r, struct onic_err *err)
 static void drop_rest(struct learner *r)
 {
     struct trajectory *t;
+    run_recording_release(r);
     batcher_book_dropped(r->batcher, LEDGER_DROP_DRAIN);
     batcher_done(r->batcher);
     wire_learner_drain(r->wire, DRAIN_MS);
@@ -466,6 +473,7 @@ void learner_end(struct learner *r, int rc)
     dashboard_close(r->dashboard, err_exit_code(rc));
     if (here && r->config_is_ours)
         run_dir_settle(r->dir, loop_is_refusal(rc));
+    run_recording_close(r);
     checkpoint_writer_free(r->checkpoints); /* finishes a write under way */
     batcher_free(r->batcher);
     wire_learner_free(r->wire);

@@ -23,6 +23,7 @@
 #include "learner/process/monitor.h"
 #include "learner/process/place_key.h"
 #include "learner/process/run_identity.h"
+#include "learner/process/run_recording.h"
 #include "learner/process/stop.h"
 #include "learner/reward/share_watch.h"
 #include "learner/train/trainer.h"
@@ -38,16 +39,18 @@ struct learner_params {
     struct stop_params stop;
     bool deterministic; /* lock-step: rounds, labels and checkpoints in a fixed order */
     double checkpoint_every_s;
-    uint64_t checkpoint_every_updates;    /* 0: by time alone */
-    uint64_t milestone_every;             /* environment steps; 0: none is kept for good */
-    int checkpoint_failures_max;          /* in a row; then the run ends */
-    double publish_every_s;               /* weights, at most so often */
-    uint64_t publish_versions_max;        /* but before they are more than so many ahead */
+    uint64_t checkpoint_every_updates; /* 0: by time alone */
+    uint64_t milestone_every;          /* environment steps; 0: none is kept for good */
+    int checkpoint_failures_max;       /* in a row; then the run ends */
+    double publish_every_s;            /* weights, at most so often */
+    uint64_t publish_versions_max;     /* but before they are more than so many ahead */
+    struct run_recording_params recording;
     int roll_backs_max;                   /* within ROLL_BACK_UPDATES; then the run ends */
     char reward_server[LEARNER_TEXT_MAX]; /* "": none was given */
 };
 
 struct dashboard;
+struct record_writer;
 
 struct learner {
     struct learner_params params;
@@ -71,8 +74,9 @@ struct learner {
     struct metrics *metrics;
     struct checkpoint_writer *checkpoints;
     struct episode_log *replays;
-    struct monitor monitor;      /* what machines ask of it */
-    struct dashboard *dashboard; /* NULL: the run has no page */
+    struct record_writer *record; /* NULL: nothing is recorded */
+    struct monitor monitor;       /* what machines ask of it */
+    struct dashboard *dashboard;  /* NULL: the run has no page */
     /* loop.c */
     const char *stopping;                                    /* why, NULL = training */
     int64_t life_ms;                                         /* clock_ms of its beginning */

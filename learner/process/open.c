@@ -212,8 +212,13 @@ static int open_metrics(struct learner *r, const struct config *cfg, struct onic
 /* Everything but the wire's part, which needs the socket. */
 static int load_checkpoint(struct learner *r, const struct checkpoint_file *f, struct onic_err *err)
 {
-    int rc = resume_load(r->core, r->annotate, f, err);
-    return rc ? rc : run_identity_load(&r->lineage, f, err);
+    unsigned how;
+    int rc = resume_load(r->core, r->annotate, f, &how, err);
+    if (!rc)
+        rc = run_identity_load(&r->lineage, f, err);
+    if (!rc)
+        run_recording_resumed(r, f, how);
+    return rc;
 }
 
 static int load_ledger(struct learner *r, const struct checkpoint_file *f, struct onic_err *err)
@@ -321,8 +326,8 @@ int learner_check_limits(const struct config *cfg, struct onic_err *err)
         return rc;
     struct trainer_params params;
     trainer_options(&params, cfg);
-    int threads =
-        9 + trainer_threads_for(&params, cpu_usable()) - 1 + (params.reward_beside ? 1 : 0);
+    int threads = 9 + trainer_threads_for(&params, cpu_usable()) - 1 +
+                  (params.reward_beside ? 1 : 0) + (cfg->record_on ? 1 : 0);
     struct limits_need need = {.who = "onic-learner",
                                .threads = threads,
                                .address_mb = 32 + 8 * (size_t)threads,
@@ -391,6 +396,8 @@ static int open_parts(struct learner *r, const struct config *cfg, struct onic_e
         audit_open_in(r->dir, "learner");
     if (!rc && from)
         rc = resume_check_lock_step(from, cfg, &r->env, err);
+    if (!rc)
+        rc = run_recording_open(r, err);
     if (!rc && from)
         rc = load_checkpoint(r, from, err);
     if (!rc)

@@ -11,7 +11,7 @@
 /* Labels of a source were withdrawn since this checkpoint: what was learned of them with others
  * cannot be told apart, so the reward model learns anew from those that are left. */
 static int forget_untrusted(struct trainer *core, struct label_client *annotate,
-                            const struct checkpoint_file *from, struct onic_err *err)
+                            const struct checkpoint_file *from, unsigned *how, struct onic_err *err)
 {
     char folder[CHECKPOINT_PATH_MAX];
     uint64_t distrusts;
@@ -26,16 +26,22 @@ static int forget_untrusted(struct trainer *core, struct label_client *annotate,
                  kv("labels_it_had", label_client_labels(annotate)));
     label_client_relearn(annotate, distrusts);
     reward_mix_forget(trainer_reward(core));
+    *how |= RESUME_FORGOT;
     return ONIC_OK;
 }
 
 int resume_load(struct trainer *core, struct label_client *annotate,
-                const struct checkpoint_file *from, struct onic_err *err)
+                const struct checkpoint_file *from, unsigned *how, struct onic_err *err)
 {
+    unsigned done = 0;
     int rc = label_client_load(annotate, from, err);
     if (!rc)
-        rc = forget_untrusted(core, annotate, from, err);
-    if (!rc && label_client_labels(annotate) == 0)
+        rc = forget_untrusted(core, annotate, from, &done, err);
+    if (!rc && label_client_labels(annotate) == 0) {
         reward_mix_unlabelled(trainer_reward(core));
+        done |= RESUME_UNLABELLED;
+    }
+    if (how)
+        *how = done;
     return rc ? rc : trainer_load(core, from, err);
 }

@@ -84,7 +84,7 @@ static int check_against(const struct checkpoint_file *file, const struct config
     if (!rc)
         rc = label_client_of_options(&annotate, cfg, "", NULL, err);
     if (!rc)
-        rc = resume_load(core, annotate, file, err);
+        rc = resume_load(core, annotate, file, NULL, err);
     if (!rc)
         rc = resume_check_lock_step(file, cfg, env, err);
     if (!rc && identity[0] && reward_mix_type(trainer_reward(core))->traits.wants_labels)

@@ -65,17 +65,20 @@ static int take_state(struct learner *r, const struct checkpoint_file *from, uin
     struct learner_counters before = *trainer_counters(r->core);
     const void *books;
     size_t len;
+    unsigned how = 0;
     int rc = checkpoint_get_bytes(from, "ledger", &books, &len, err);
     if (!rc)
         rc = label_client_restart(r->annotate, err);
     if (!rc)
-        rc = resume_load(r->core, r->annotate, from, err);
+        rc = resume_load(r->core, r->annotate, from, &how, err);
     if (!rc)
         rc = wire_learner_undo(r->wire, books, len, trainer_counters(r->core)->version,
                                before.version - 1, undone, err);
     if (rc)
         return rc;
+    uint64_t good = trainer_counters(r->core)->version;
     trainer_roll_back(r->core, &before);
+    run_recording_rolled_back(r, good, how);
     report_load(r->metrics, from); /* success, by which a run may stop */
     return ONIC_OK;
 }

@@ -80,6 +80,14 @@ int label_schedule_plan(struct label_schedule *s, int most)
     return n;
 }
 
+int label_schedule_take(struct label_schedule *s, int most)
+{
+    int n = s->owed < (uint64_t)most ? (int)s->owed : most;
+    s->owed -= (uint64_t)n;
+    s->steps_now += n;
+    return n;
+}
+
 void label_schedule_spent(struct label_schedule *s, double seconds, int steps)
 {
     label_schedule_pass(s, 0, seconds);

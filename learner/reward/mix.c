@@ -22,6 +22,7 @@ struct reward_mix {
     const struct reward_model_type *type;
     struct reward_model *model;
     bool unlabelled, forget;
+    struct reward_mix_watch watch;
     struct score_memo *memo; /* NULL unless caption_only */
     struct reward_mix_stats stats;
     struct caption_totals *paid;
@@ -107,21 +108,45 @@ void reward_mix_on_batch(struct reward_mix *x, const struct reward_batch *b)
     x->score_ns += clock_ns() - before;
 }
 
+void reward_mix_watch(struct reward_mix *x, const struct reward_mix_watch *w)
+{
+    x->watch = *w;
+}
+
 size_t reward_mix_next_question(struct reward_mix *x, char out[QUESTION_MAX])
 {
+    if (x->watch.drawn && x->type->next_question)
+        x->watch.drawn(x->watch.ctx);
     return x->type->next_question ? x->type->next_question(x->model, out) : 0;
 }
 
 void reward_mix_on_label(struct reward_mix *x, const struct label *label)
 {
-    if (x->type->on_label && label->state == LABEL_ANSWERED)
-        x->type->on_label(x->model, label);
+    if (!x->type->on_label || label->state != LABEL_ANSWERED)
+        return;
+    if (x->watch.label)
+        x->watch.label(x->watch.ctx, label);
+    x->type->on_label(x->model, label);
 }
 
-void reward_mix_train(struct reward_mix *x)
+struct train_turn reward_mix_train(struct reward_mix *x)
 {
     if (x->type->train)
         x->type->train(x->model);
+    return x->type->turn ? *x->type->turn(x->model) : (struct train_turn){.idle = true};
+}
+
+bool reward_mix_train_again(struct reward_mix *x, const struct train_turn *turn)
+{
+    if (!x->type->turn) {
+        reward_mix_train(x);
+        return !turn->beside && turn->idle && turn->steps == 0;
+    }
+    struct train_turn *now = x->type->turn(x->model);
+    *now = *turn;
+    now->given = true;
+    x->type->train(x->model);
+    return now->steps == turn->steps;
 }
 
 int reward_mix_beside(struct reward_mix *x)

@@ -57,8 +57,20 @@ void reward_mix_on_batch(struct reward_mix *x, const struct reward_batch *b);
 size_t reward_mix_next_question(struct reward_mix *x, char out[QUESTION_MAX]);
 /* A label arrived (abstentions are ignored here). No-op for models that want none. */
 void reward_mix_on_label(struct reward_mix *x, const struct label *label);
-/* Gives the model time to learn; no-op when there is nothing to train. */
-void reward_mix_train(struct reward_mix *x);
+/* Gives the model time to learn; no-op when there is nothing to train. The turn: what the clock
+ * decided in it. */
+struct train_turn reward_mix_train(struct reward_mix *x);
+/* The same, with a turn that reward_mix_train once gave; false: the model takes none like it. */
+bool reward_mix_train_again(struct reward_mix *x, const struct train_turn *turn);
+
+/* Whoever must know of all that changes the model from outside, in order, besides batches and
+ * training. Either may be NULL. */
+struct reward_mix_watch {
+    void *ctx;
+    void (*label)(void *ctx, const struct label *label); /* was handed to the model */
+    void (*drawn)(void *ctx);                            /* it was asked for its next question */
+};
+void reward_mix_watch(struct reward_mix *x, const struct reward_mix_watch *w); /* copied */
 /* From now on it learns on a thread of its own, where there is something to train; returns how many
  * threads that are: 0 or 1. At most once. */
 int reward_mix_beside(struct reward_mix *x);

@@ -48,6 +48,15 @@ struct reward_model_traits {
     bool endless;
 };
 
+/* What the clock decided in one call of train(): all else follows from batches and labels. Filled
+ * in by train(), or, where `given`, done by it as it stands here, on the calling thread. */
+struct train_turn {
+    bool given;
+    bool beside;    /* steps are drawn after the renewal of the scoring weights, for a later turn */
+    bool idle;      /* what was drawn before is done, so the scoring weights may be renewed */
+    uint32_t steps; /* taken, or drawn */
+};
+
 struct reward_model; /* each model's own struct */
 
 struct reward_model_type {
@@ -79,6 +88,8 @@ struct reward_model_type {
      * come of it: labels count a little later. At most once; NULL when there is nothing to train.
      */
     void (*beside)(struct reward_model *m);
+    /* The turn of train(), for whoever keeps it or gives one; NULL when no clock decides. */
+    struct train_turn *(*turn)(struct reward_model *m);
     /* Rises whenever scores may have changed. */
     uint64_t (*version)(const struct reward_model *m);
     /* caption_only: scores the distinct captions, out [ncaptions]; the others: scores steps, out

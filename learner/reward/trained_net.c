@@ -116,30 +116,63 @@ static bool renew(struct trained_net *t, bool always)
     return true;
 }
 
+/* Which steps are taken now. */
+static void open_turn(struct trained_net *t)
+{
+    if (t->turn.given)
+        return;
+    t->turn.beside = t->side != NULL;
+    t->turn.idle = !t->side || side_thread_idle(t->side);
+    t->turn.steps = 0;
+}
+
+static bool one_more(struct trained_net *t, uint32_t taken)
+{
+    if (t->turn.given)
+        return taken < t->turn.steps && label_schedule_take(&t->schedule, 1) == 1;
+    return label_schedule_due(&t->schedule);
+}
+
 bool trained_net_begin(struct trained_net *t, uint64_t labels, bool any, bool always)
 {
     label_schedule_begin(&t->schedule, labels);
-    t->idle = !t->side || side_thread_idle(t->side);
+    open_turn(t);
+    t->idle = t->turn.idle;
     if (!t->idle) {
         t->updates_since++;
         return false;
     }
-    if (t->side)
+    if (t->turn.beside) {
         take_piece(t);
-    while (!t->side && any && label_schedule_due(&t->schedule)) {
-        t->work->draw(t->model, 0);
-        take_step(t, 0);
+    } else {
+        uint32_t taken = 0;
+        for (; any && one_more(t, taken); taken++) {
+            t->work->draw(t->model, 0);
+            take_step(t, 0);
+        }
+        t->turn.steps = taken;
     }
     return renew(t, always);
 }
 
+static int plan_piece(struct trained_net *t)
+{
+    if (!t->turn.given)
+        return label_schedule_plan(&t->schedule, TRAINED_NET_PIECE);
+    uint32_t most = t->turn.steps < TRAINED_NET_PIECE ? t->turn.steps : TRAINED_NET_PIECE;
+    return label_schedule_take(&t->schedule, (int)most);
+}
+
 static void start_piece(struct trained_net *t, bool any)
 {
-    t->piece = any ? label_schedule_plan(&t->schedule, TRAINED_NET_PIECE) : 0;
+    t->piece = any ? plan_piece(t) : 0;
+    t->turn.steps = (uint32_t)t->piece;
     for (int k = 0; k < t->piece; k++)
         t->work->draw(t->model, k);
-    if (t->piece || t->looks)
+    if (t->side && (t->piece || t->looks))
         side_thread_start(t->side, work_piece, t);
+    else if (!t->side)
+        work_piece(t);
 }
 
 void trained_net_end(struct trained_net *t, bool any, bool looks)
@@ -147,11 +180,11 @@ void trained_net_end(struct trained_net *t, bool any, bool looks)
     if (t->idle && looks && (t->looked_step == 0 || t->step >= t->looked_step + LOOK_STEPS)) {
         t->work->draw_held(t->model);
         t->looked_step = t->step;
-        t->looks = t->side != NULL;
-        if (!t->side)
+        t->looks = t->turn.beside;
+        if (!t->turn.beside)
             t->looked = t->work->look(t->model);
     }
-    if (!t->side)
+    if (!t->turn.beside)
         show(t);
     else if (t->idle)
         start_piece(t, any);

@@ -25,6 +25,7 @@
 #include "common/base/buf.h"
 #include "learner/reward/heldout.h"
 #include "learner/reward/label_schedule.h"
+#include "learner/reward/reward_model.h"
 
 struct trained_net_params {
     uint64_t refresh; /* updates of the policy after which the scoring weights are renewed */
@@ -78,6 +79,7 @@ struct trained_net {
     uint64_t refresh, seed;
     double lr, max_norm;
     struct side_thread *side; /* NULL: the training thread trains */
+    struct train_turn turn;   /* of the last begin and end, or given for the next */
     /* shown: as of the last piece that was done */
     struct {
         uint64_t step;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_old_formats.c - files that an earlier onic wrote are used, those of a later one are refused
- * by name. tests/golden/formats keeps one checkpoint of each format: a new one is added when the
- * format changes, the old ones stay. */
+ * by name. tests/golden/formats keeps one checkpoint and one segment of a record of each format: a
+ * new one is added when the format changes, the old ones stay. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +12,7 @@
 
 #include "common/checkpoint/checkpoint.h"
 #include "common/wire/frame/crc32c.h"
+#include "learner/record/record_reader.h"
 #include "tests/support/scene.h"
 #include "tests/support/wire_pair.h"
 
@@ -153,12 +154,41 @@ static void a_run_of_a_later_onic_is_not_resumed_from_an_older_file(void **state
     a_lost_run_id_waits_for_its_checkpoint(s, path);
 }
 
+/* `onic train --record` of the corridor: ten updates from the first weights on. */
+static void a_record_of_format_1_is_read(void **state)
+{
+    char path[600];
+    struct record_reader *r;
+    struct record rec;
+    struct onic_err why = {0};
+    int kinds[RECORD_END + 1] = {0}, rc;
+    (void)state;
+    snprintf(path, sizeof path, "%s/tests/golden/formats/record-1.rec.zst", getenv("ONIC_SOURCE"));
+    assert_ok(record_reader_open(&r, path, &err));
+    assert_int_equal(record_reader_head(r)->format, 1);
+    assert_int_equal(record_reader_head(r)->threads, 2);
+    assert_non_null(strstr(record_reader_config(r), "corridor"));
+    while (!(rc = record_reader_next(r, &rec, &why))) {
+        kinds[rec.kind]++;
+        free(rec.frame);
+    }
+    assert_int_equal(rc, ONIC_ENOTFOUND);
+    assert_false(record_reader_is_cut(r));
+    record_reader_close(r);
+    assert_int_equal(kinds[RECORD_TRAJECTORY], 20);
+    assert_int_equal(kinds[RECORD_LABEL], 5);
+    assert_int_equal(kinds[RECORD_BATCH], 10);
+    assert_int_equal(kinds[RECORD_TURN], 10);
+    assert_int_equal(kinds[RECORD_UPDATE], 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_checkpoint_of_format_1_is_played, scene_setup,
                                         scene_teardown),
         cmocka_unit_test(a_ledger_of_format_1_is_read_and_one_of_format_2_refused),
+        cmocka_unit_test(a_record_of_format_1_is_read),
         cmocka_unit_test_setup_teardown(a_checkpoint_of_format_2_is_refused_by_name, scene_setup,
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(a_run_of_a_later_onic_is_not_resumed_from_an_older_file,

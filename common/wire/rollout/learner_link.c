@@ -309,6 +309,13 @@ int wire_learner_take(struct wire_learner *w, struct trajectory **out, int timeo
     return rc;
 }
 
+const void *wire_learner_frame(const struct trajectory *t, size_t *len)
+{
+    struct received *r = (struct received *)t->storage;
+    *len = zmq_msg_size(&r->msg);
+    return zmq_msg_data(&r->msg);
+}
+
 void wire_learner_release(struct wire_learner *w, struct trajectory *t)
 {
     struct received *r = (struct received *)t->storage;

@@ -69,6 +69,8 @@ const char *wire_learner_weights_address(const struct wire_learner *w); /* the s
  */
 int wire_learner_take(struct wire_learner *w, struct trajectory **out, int timeout_ms);
 void wire_learner_release(struct wire_learner *w, struct trajectory *t);
+/* The frame of a taken trajectory as it came, for kept.h; valid until the release. */
+const void *wire_learner_frame(const struct trajectory *t, size_t *len);
 /* g of a taken trajectory: 0, 1, 2 ... over all incarnations of its actor, roll-backs undone. */
 uint64_t wire_learner_index(const struct trajectory *t);
 /* Books a taken trajectory in the ledger: trained on, or dropped with a reason. Once each. */

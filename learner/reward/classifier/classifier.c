@@ -391,6 +391,11 @@ static void classifier_beside(struct reward_model *m)
     trained_net_beside(&m->w);
 }
 
+static struct train_turn *classifier_turn(struct reward_model *m)
+{
+    return &m->w.turn;
+}
+
 /* --- scores ---------------------------------------------------------------------------------- */
 
 static uint64_t classifier_version(const struct reward_model *m)
@@ -520,6 +525,7 @@ const struct reward_model_type reward_model_classifier = {
     .has_label = classifier_has_label,
     .train = classifier_train,
     .beside = classifier_beside,
+    .turn = classifier_turn,
     .version = classifier_version,
     .score = classifier_score,
     .report = classifier_report,

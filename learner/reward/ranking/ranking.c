@@ -400,6 +400,11 @@ static void ranking_beside(struct reward_model *m)
     trained_net_beside(&m->w);
 }
 
+static struct train_turn *ranking_turn(struct reward_model *m)
+{
+    return &m->w.turn;
+}
+
 static void ranking_report(const struct reward_model *m,
                            void (*put)(void *ctx, const char *name, double value), void *ctx)
 {
@@ -506,6 +511,7 @@ const struct reward_model_type reward_model_ranking = {
     .has_label = ranking_has_label,
     .train = ranking_train,
     .beside = ranking_beside,
+    .turn = ranking_turn,
     .version = ranking_version,
     .score = ranking_score,
     .report = ranking_report,

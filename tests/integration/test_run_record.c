@@ -1,0 +1,274 @@
+/* timeout: 600 */
+/* SPDX-License-Identifier: MIT */
+/* test_run_record.c - `onic train --record` and `onic replay-run` as a user has them: asynchronous
+ * runs of the real programs, killed and gone on with, and the same weights again from their records
+ * alone. */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/onic_test.h"
+#include "tests/support/files.h"
+#include "tests/support/record_file.h"
+#include "tests/support/scene.h"
+
+static const char maze[] =
+    "--env.id=minigrid:KeyCorridorS3R3 --actors.count=2 --env.count=8 --train.rollout=16 "
+    "--train.batch=1024 --annotator.id=rules --metrics.every_s=0.2 --metrics.tensorboard=false "
+    "--checkpoint.every_updates=20 --record --run-dir=run";
+
+static void record_run(struct scene *s, const char *options, const char *more)
+{
+    char args[1200];
+    snprintf(args, sizeof args, "train %s %s", options, more);
+    scene_succeeds(s, args);
+}
+
+/* Repeats the run; what it says on stdout. */
+static const char *repeats(struct scene *s)
+{
+    int code = program_run(&s->b, s->dir, "b", "onic", "replay-run run", SCENE_LONG_MS);
+    if (code != 0)
+        fail_msg("replay-run: %d\n%s", code, program_text(s->b.err));
+    return program_text(s->b.out);
+}
+
+static double number_before(const char *text, const char *word)
+{
+    const char *at = strstr(text, word);
+    double n = 0, unit = 1;
+    if (!at)
+        fail_msg("'%s' is not in: %s", word, text);
+    while (at > text && at[-1] == ' ')
+        at--;
+    for (; at > text && ((at[-1] >= '0' && at[-1] <= '9') || at[-1] == ','); at--)
+        if (at[-1] != ',') {
+            n += unit * (at[-1] - '0');
+            unit *= 10;
+        }
+    return n;
+}
+
+/* --- equal ----------------------------------------------------------------------------------- */
+
+/* A learner that is killed and started again by its supervisor, labels that come back. */
+static void a_run_with_kills_is_repeated_bit_for_bit(void **state)
+{
+    struct scene *s = *state;
+    char args[1200];
+    snprintf(args, sizeof args, "train %s --reward.model=hash --frames=1000000000", maze);
+    program_start(&s->a, s->dir, "a", "onic", args);
+    scene_await_metric(s, "updates", 45);
+    kill(process_child(s->a.pid, "onic-learner"), SIGKILL);
+    scene_await_metric(s, "updates", 90);
+    kill(process_child(s->a.pid, "onic-learner"), SIGKILL);
+    scene_await_metric(s, "updates", 130);
+    scene_drain(&s->a);
+    const char *said = repeats(s);
+    assert_non_null(strstr(said, "are equal to what was recorded"));
+    assert_true(number_before(said, " lives") == 3);
+    assert_true(number_before(said, " updates") >= 130);
+    assert_true(number_before(said, " labels") > 5);
+}
+
+/* The one model whose steps the clock decides, on a thread of its own. */
+static void the_turns_of_a_classifier_are_repeated(void **state)
+{
+    struct scene *s = *state;
+    record_run(s, maze,
+               "--reward.model=classifier --reward.train_beside=yes --reward.dataset_size=64 "
+               "--reward.refresh=8 --frames=150000");
+    assert_true(number_before(repeats(s), " updates") >= 140);
+    assert_true(metrics_last(s->run, "reward_model/train_steps") > 20);
+}
+
+/* Questions that a model draws, steps that it takes between two updates. */
+static void the_questions_of_a_ranking_are_repeated(void **state)
+{
+    struct scene *s = *state;
+    record_run(s, maze, "--reward.model=ranking --reward.train_beside=no --frames=80000");
+    assert_true(number_before(repeats(s), " labels") > 5);
+    assert_true(metrics_last(s->run, "reward_model/train_steps") > 0);
+}
+
+static void a_run_of_nethack_is_repeated(void **state)
+{
+    struct scene *s = *state;
+    if (program_run(&s->b, s->dir, "b", "onic", "env describe nethack:Score", SCENE_LONG_MS) != 0) {
+        print_message("skipped: NetHack's library is not here\n");
+        skip();
+    }
+    record_run(s,
+               "--env.id=nethack:Score --actors.count=2 --env.count=4 --train.rollout=32 "
+               "--train.batch=512 --annotator.id=rules --record --run-dir=run",
+               "--reward.model=hash --frames=20000");
+    assert_true(number_before(repeats(s), " updates") >= 35);
+}
+
+/* What a source said is withdrawn: the next life learns anew. */
+static void distrusted_labels_are_forgotten_again(void **state)
+{
+    struct scene *s = *state;
+    record_run(s, maze, "--reward.model=classifier --frames=60000");
+    scene_succeeds(s, "labels distrust run rules");
+    record_run(s, maze, "--reward.model=classifier --frames=100000");
+    assert_true(number_before(repeats(s), " lives") == 2);
+}
+
+/* The learner's own way back, as test_roll_back.c makes it. */
+static void a_roll_back_is_repeated(void **state)
+{
+    struct scene *s = *state;
+    char args[1400], path[400];
+    snprintf(args, sizeof args,
+             "ABSURD=%s train --record --run-dir=run --env.plugin=%s/tests/plugin_absurd.so "
+             "--env.id=absurd --env.count=8 --reward.model=counts --reward.coef_int=0 "
+             "--train.gamma_int=1 --train.rollout=128 --train.batch=4096 --frames=1000000000 "
+             "--metrics.every_s=0.2 --reward.shaping=scale:4e36 --actors.count=2 "
+             "--checkpoint.every_updates=5",
+             s->dir, getenv("ONIC_BUILD"));
+    program_start(&s->a, s->dir, "a", "onic", args);
+    scene_await_metric(s, "updates", 15);
+    snprintf(path, sizeof path, "%s/bad", s->dir);
+    files_write(path, "");
+    scene_await_metric(s, "train/roll_backs_total", 0);
+    scene_await_metric(s, "weights_version", metrics_last(s->run, "weights_version") + 10);
+    scene_drain(&s->a);
+    assert_true(number_before(repeats(s), " roll-backs") >= 1);
+}
+
+/* --- not equal ------------------------------------------------------------------------------- */
+
+/* The path of the newest segment that has more than one update. */
+static void a_segment(struct scene *s, char out[RECORD_PATH_MAX])
+{
+    char dir[400];
+    struct record_list all;
+    snprintf(dir, sizeof dir, "%s/record", s->run);
+    assert_ok(record_list(dir, &all, &err));
+    assert_true(all.n >= 3);
+    record_path(out, dir, all.e[1].epoch, all.e[1].version, RECORD_SEGMENT);
+    record_list_free(&all);
+}
+
+static void a_flipped_bit_is_found(void **state)
+{
+    struct scene *s = *state;
+    char path[RECORD_PATH_MAX];
+    record_run(s, maze, "--reward.model=hash --frames=90000");
+    a_segment(s, path);
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    FILE *f = fopen(path, "r+b");
+    assert_non_null(f);
+    fseek(f, (long)st.st_size / 2, SEEK_SET);
+    int c = fgetc(f);
+    fseek(f, (long)st.st_size / 2, SEEK_SET);
+    fputc(c ^ 4, f);
+    fclose(f);
+    int code = program_run(&s->b, s->dir, "b", "onic", "replay-run run", SCENE_LONG_MS);
+    if (code != 74 || !strstr(program_text(s->b.err), "is damaged behind update"))
+        fail_msg("%d: %s", code, program_text(s->b.err));
+    scene_fails(s, "onic", "replay-run run --from=3-1", 64, "has no segment 3-000000000001");
+    scene_fails(s, "onic", "replay-run run --from=x", 64, "must be EPOCH-VERSION");
+    scene_fails(s, "onic", "replay-run nowhere", 64, "nowhere has no record");
+}
+
+/* The first two trajectories of the first batch, exchanged, and every checksum right. */
+static void exchange_two(const char *path)
+{
+    struct buf was, is;
+    size_t at[2] = {0}, len[2] = {0}, found = 0;
+    buf_init(&was, RECORD_FILE_MAX);
+    buf_init(&is, RECORD_FILE_MAX);
+    record_file_read(path, &was);
+    for (size_t i = 0; i < was.len && found < 2;) {
+        struct record_prefix p;
+        memcpy(&p, was.data + i, sizeof p);
+        if (p.kind == RECORD_TRAJECTORY) {
+            at[found] = i;
+            len[found++] = sizeof p + p.len;
+        }
+        i += sizeof p + p.len;
+    }
+    assert_true(found == 2 && at[1] == at[0] + len[0]);
+    buf_append(&is, was.data, at[0]);
+    buf_append(&is, was.data + at[1], len[1]);
+    buf_append(&is, was.data + at[0], len[0]);
+    buf_append(&is, was.data + at[1] + len[1], was.len - at[1] - len[1]);
+    record_file_write(path, &is);
+    buf_release(&was);
+    buf_release(&is);
+}
+
+static void another_order_of_trajectories_is_named(void **state)
+{
+    struct scene *s = *state;
+    char path[RECORD_PATH_MAX];
+    record_run(s, maze, "--reward.model=none --reward.coef_int=0 --frames=90000");
+    a_segment(s, path);
+    exchange_two(path);
+    int code = program_run(&s->b, s->dir, "b", "onic", "replay-run run", SCENE_LONG_MS);
+    const char *text = program_text(s->b.err);
+    if (code != 65 || !strstr(text, "of life 1 differs from what was recorded: tensor "))
+        fail_msg("%d: %s", code, text);
+}
+
+/* --- room ------------------------------------------------------------------------------------ */
+
+/* Of 16 MB a segment has four; checkpoints come as often as that asks for. */
+static void the_oldest_go_and_the_rest_can_be_repeated(void **state)
+{
+    struct scene *s = *state;
+    char dir[400];
+    struct record_list all;
+    record_run(s, maze,
+               "--reward.model=hash --record.max_mb=16 --checkpoint.every_updates=0 "
+               "--checkpoint.every_s=3600 --checkpoint.keep=1 --frames=400000");
+    snprintf(dir, sizeof dir, "%s/record", s->run);
+    assert_ok(record_list(dir, &all, &err));
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < all.n; i++) {
+        bytes += all.e[i].bytes;
+        assert_true(all.e[i].segment && all.e[i].checkpoint);
+    }
+    print_message("%zu segments, %.1f MB, from version %llu\n", all.n, (double)bytes * 1e-6,
+                  (unsigned long long)all.e[0].version);
+    assert_true(all.n >= 2 && bytes <= (uint64_t)16 << 20);
+    assert_true(all.e[0].version > 0);
+    record_list_free(&all);
+    assert_true(number_before(repeats(s), " segments") >= 2);
+}
+
+static void nothing_is_recorded_unless_asked_for(void **state)
+{
+    struct scene *s = *state;
+    char dir[400];
+    scene_succeeds(s, "train --env.id=corridor --actors.count=1 --annotator.id=rules "
+                      "--run-dir=run --frames=5000");
+    snprintf(dir, sizeof dir, "%s/record", s->run);
+    assert_int_equal(access(dir, F_OK), -1);
+    scene_fails(s, "onic", "replay-run run", 64, "run has no record: `onic train --record` makes");
+}
+
+int main(void)
+{
+#define SCENE(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
+    const struct CMUnitTest tests[] = {
+        SCENE(a_run_with_kills_is_repeated_bit_for_bit),
+        SCENE(the_turns_of_a_classifier_are_repeated),
+        SCENE(the_questions_of_a_ranking_are_repeated),
+        SCENE(a_run_of_nethack_is_repeated),
+        SCENE(distrusted_labels_are_forgotten_again),
+        SCENE(a_roll_back_is_repeated),
+        SCENE(a_flipped_bit_is_found),
+        SCENE(another_order_of_trajectories_is_named),
+        SCENE(the_oldest_go_and_the_rest_can_be_repeated),
+        SCENE(nothing_is_recorded_unless_asked_for),
+    };
+#undef SCENE
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
