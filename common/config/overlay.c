@@ -29,13 +29,14 @@ bool config_is_for_actors(int i)
     return config_is_portable(i) && strchr(option_rows[i].who, 'A') != NULL;
 }
 
-/* A portable text is a name or a list of names. Names of Gymnasium may have a / ("ALE/Pong-v5"). */
-static bool is_place(int i, const char *value)
+bool config_is_place(int i, const char *value)
 {
-    if (i == CONFIG_I_env_id && strncmp(value, "gym:", 4) == 0)
+    if (option_rows[i].type != OPTION_STR || !value[0] ||
+        (i == CONFIG_I_env_id && strncmp(value, "gym:", 4) == 0))
         return false;
-    return option_rows[i].type == OPTION_STR && (strchr(value, '/') || strchr(".~", value[0])) &&
-           value[0];
+    if (i == CONFIG_I_env_options && (strpbrk(value, "\\~") || strstr(value, "..")))
+        return true;
+    return strchr(value, '/') || strchr(".~", value[0]);
 }
 
 /* One line for all that was not taken from a source; nothing when there is none. */
@@ -89,7 +90,7 @@ int config_take_portable(struct config *onto, const struct config *from, const s
         option_text(onto, i, mine);
         if (from->origin[i] != CONFIG_FILE)
             continue;
-        bool same = strcmp(value, mine) == 0, place = is_place(i, value);
+        bool same = strcmp(value, mine) == 0, place = config_is_place(i, value);
         int file = option_remember_file(onto, from->origin_file[from->origin_which[i]]);
         if (!config_is_portable(i) && !same && !is_given(given, i))
             overlay_add_key(&aside, key);
@@ -132,7 +133,7 @@ int config_adopt(struct config *mine, const struct config *peer, struct onic_err
                     "%s: this actor was given %.200s, the learner has %.200s; ", key, have, want);
             continue;
         }
-        if (is_place(i, want) && strcmp(want, have) != 0)
+        if (config_is_place(i, want) && strcmp(want, have) != 0)
             rc =
                 err_set(err, ONIC_EINCOMPATIBLE,
                         "the learner says %s=%.200s: give --%s=... to this actor, since no path is "

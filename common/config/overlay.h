@@ -21,6 +21,11 @@ bool config_is_portable(int i);
 /* Option i may be decided by the learner, of an actor. */
 bool config_is_for_actors(int i);
 
+/* A portable text is a name or a list of names; this one says a path. Names of Gymnasium may have
+ * a / ("ALE/Pong-v5"). Values of env.options may be JSON, whose escapes (a backslash) could hide
+ * one, and a list: in them ~ and .. count wherever they stand. */
+bool config_is_place(int i, const char *value);
+
 /* Copies into `onto` every option of `from` that was really given (origin file, environment,
  * command line or peer): `from` is the user's word. */
 int config_overlay(struct config *onto, const struct config *from, struct onic_err *err);

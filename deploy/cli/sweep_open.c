@@ -11,6 +11,7 @@
 
 #include "common/base/xmalloc.h"
 #include "common/config/options.h"
+#include "common/config/overlay.h"
 #include "deploy/cli/train_options.h"
 #include "learner/process/learner_options.h"
 #include "learner/reward/reward_model.h"
@@ -62,7 +63,8 @@ static void put_eval_words(struct sweep_job *j, const struct sweep_file *f, int6
                 {"env.nle", cfg->env_nle},
                 {"gym.python", cfg->gym_python},
                 {"gym.modules", cfg->gym_modules},
-                {"env.options", strchr(cfg->env_options, '/') ? cfg->env_options : ""}};
+                {"env.options",
+                 config_is_place(CONFIG_I_env_options, cfg->env_options) ? cfg->env_options : ""}};
     sweep_word(&j->eval, "eval");
     sweep_word(&j->eval, "%s", j->dir);
     sweep_word(&j->eval, "--episodes=%d", f->eval_episodes);

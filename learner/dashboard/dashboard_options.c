@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/config/overlay.h"
+
 static void put_flag(char out[DASHBOARD_TEXT_MAX + 16], const char *flag, const char *value)
 {
     if (value[0])
@@ -29,7 +31,8 @@ void dashboard_options(struct dashboard_params *out, const struct config *cfg, c
     snprintf(out->goal, sizeof out->goal, "%s", cfg->annotator_goal);
     put_flag(out->plugin, "--env.plugin=", cfg->env_plugin);
     put_flag(out->nle, "--env.nle=", cfg->env_nle);
-    if (strchr(cfg->env_options, '/')) /* a path, which no file of the run may give */
+    if (config_is_place(CONFIG_I_env_options,
+                        cfg->env_options)) /* a path, which no file of the run may give */
         put_flag(out->env_options, "--env.options=", cfg->env_options);
     put_flag(out->labels, "--labels.path=", cfg->labels_path);
 }

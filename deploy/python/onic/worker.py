@@ -64,6 +64,15 @@ def print_once(error: BaseException) -> None:
     print(sentence, file=sys.stderr)
 
 
+def texts_of(value: Any) -> list[str]:
+    """All texts in what was JSON, keys too."""
+    if isinstance(value, dict):
+        return [text for pair in value.items() for part in pair for text in texts_of(part)]
+    if isinstance(value, list):
+        return [text for part in value for text in texts_of(part)]
+    return [value] if isinstance(value, str) else []
+
+
 def cut(text: str) -> bytes:
     data = text.encode("utf-8", "replace")
     return data if len(data) <= TEXT_MAX else data[:TEXT_MAX].decode("utf-8", "ignore").encode()
@@ -95,9 +104,12 @@ class Maker:
     def _option(pair: str) -> tuple[str, Any]:
         key, _, value = pair.partition("=")
         try:
-            return key, json.loads(value)
-        except ValueError:
+            read = json.loads(value)
+        except (ValueError, RecursionError):
             return key, value
+        if any(mark in text and mark not in value for text in texts_of(read) for mark in ("/", "~", "..")):
+            raise Refused(f"the option {key} hides a path behind escapes: write it as it is")  # whoever looked at it saw none
+        return key, read
 
     def _find(self) -> None:
         registry = self.gymnasium.registry

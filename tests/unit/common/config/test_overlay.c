@@ -168,6 +168,26 @@ static void no_portable_text_may_be_a_path(void **state)
         }
 }
 
+/* Gymnasium's worker reads the values as JSON. */
+static void options_of_an_environment_hide_no_path(void **state)
+{
+    static const char *const hidden[] = {"map=\"\\u002fetc\\u002fhostname\"", "a=1;b=[\"..\"]",
+                                         "a={\"k\":\"~root\"}", "a=b\\c"};
+    static struct config mine, said;
+    (void)state;
+    for (size_t k = 0; k < sizeof hidden / sizeof *hidden; k++) {
+        config_defaults(&mine);
+        config_defaults(&said);
+        set(&said, "env.options", hidden[k], CONFIG_FILE);
+        assert_err(config_take_portable(&mine, &said, NULL, "a file", &err), ONIC_ECONFIG,
+                   "give --env.options=...");
+        set(&said, "env.options", hidden[k], CONFIG_PEER);
+        assert_err(config_adopt(&mine, &said, &err), ONIC_EINCOMPATIBLE, "give --env.options=...");
+    }
+    set(&said, "env.options", "size=0.5;name=\"a.b\";on=true", CONFIG_PEER);
+    assert_ok(config_adopt(&mine, &said, &err));
+}
+
 /* What the command line decides needs no word. */
 static void what_is_given_is_not_named(void **state)
 {
@@ -197,6 +217,7 @@ int main(void)
         cmocka_unit_test(a_text_is_portable_by_a_mark_and_other_kinds_without_one),
         cmocka_unit_test(each_option_is_taken_or_left_aside_and_named),
         cmocka_unit_test(no_portable_text_may_be_a_path),
+        cmocka_unit_test(options_of_an_environment_hide_no_path),
         cmocka_unit_test(what_is_given_is_not_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
