@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "actor/actor_loop.h"
+#include "actor/envs/progress.h"
 #include "actor/open.h"
 #include "actor/watch.h"
 #include "common/base/clock.h"
@@ -51,6 +52,11 @@ static int actor_main_run(struct config *cfg, struct watch *watch, bool *recycle
     if (!rc)
         rc = actor_play(&a, recycle, err);
     return actor_leave(&a, rc, err);
+}
+
+static void actor_main_lives(void *watch)
+{
+    watch_extend(watch);
 }
 
 int main(int argc, char **argv)
@@ -103,8 +109,10 @@ int main(int argc, char **argv)
     struct watch *watch = NULL;
     bool recycle = false;
     rc = watch_create(&watch, (int)cfg.actors_step_timeout_s, &err);
+    env_progress_to(actor_main_lives, watch);
     if (!rc)
         rc = actor_main_run(&cfg, watch, &recycle, &err);
+    env_progress_to(NULL, NULL);
     watch_free(watch);
     if (!rc && recycle) {
         log_info("recycling: starting afresh in the same process");

@@ -117,6 +117,12 @@ void watch_progress(struct watch *w)
     atomic_store(&w->deadline_ms, clock_ms() + 1000LL * w->step_timeout_s);
 }
 
+void watch_extend(struct watch *w)
+{
+    if (atomic_load(&w->deadline_ms))
+        watch_progress(w);
+}
+
 void watch_end(struct watch *w)
 {
     atomic_store(&w->deadline_ms, 0);

@@ -28,5 +28,7 @@ bool watch_drain_asked(const struct watch *w);
 void watch_begin(struct watch *w);
 void watch_progress(struct watch *w);
 void watch_end(struct watch *w);
+/* As watch_progress, but nothing outside of begin and end (actor/envs/progress.h). */
+void watch_extend(struct watch *w);
 
 #endif /* ONIC_ACTOR_WATCH_H */

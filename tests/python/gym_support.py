@@ -2,6 +2,7 @@
 """What the tests of Gymnasium's environments share."""
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -13,10 +14,10 @@ HERE = pathlib.Path(__file__).parent
 BAD = 64
 
 
-def trace(env, actions, *options, seed=1, check=True, folder=HERE):
+def trace(env, actions, *options, seed=1, check=True, folder=HERE, surroundings={}):
     done = subprocess.run(
         [str(ONIC), "env", "trace", env, f"--seed={seed}", "--actions=-", PYTHON, *options],
-        input=" ".join(map(str, actions)), capture_output=True, text=True, timeout=120, cwd=folder,
+        input=" ".join(map(str, actions)), capture_output=True, text=True, timeout=120, cwd=folder, env={**os.environ, **surroundings},
     )  # fmt: skip
     if check and done.returncode:
         raise AssertionError(done.stderr)

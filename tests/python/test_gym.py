@@ -112,6 +112,12 @@ class Spaces(OnicTest):
         self.assertEqual((got[1]["message"], got[2]["message"]), ("You stand at 1.", ""))
         self.assertEqual(got[3]["mask"], [0, 1, 1, 0, 1])
 
+    def test_options_hide_no_path(self):
+        for hidden in ('"\\u002fetc\\u002fhostname"', '["\\u002e."]', '{"a": {"\\u007e": 1}}'):
+            _, errors, code = trace("gym:strange_worlds:Plain-v0", [1], f"--plugin.far={hidden}", check=False)
+            self.assertEqual(code, BAD, errors)
+            self.assertIn("the option far hides a path behind escapes", errors)
+
     def test_options_reach_the_environment(self):
         got, _, _ = trace("gym:strange_worlds:Plain-v0", [1] * 2, "--plugin.far=2")
         self.assertEqual([line["terminated"] for line in got[:3]], [False, False, True])
@@ -164,6 +170,24 @@ class GoesWrong(OnicTest):
         self.assertEqual(code, BAD, errors)
         self.assertIn("the environment must be mended", errors)
 
+    def test_a_start_that_fails_is_a_death_and_tried_again(self):
+        env = "gym:late_worlds:Dies-v0"
+        got, errors, _ = trace(env, [1] * 6, **self.lives("live die live"))
+        self.assertNotIn("failed", got[4])
+        self.assertEqual(errors.count("is started again"), 2, errors)
+        _, errors, code = trace(env, [1] * 6, "--gym.restarts=3", check=False, **self.lives("live die die die live"))
+        self.assertEqual(code, BAD, errors)
+        self.assertIn("death 3 in a row (gym.restarts): the environment must be mended", errors)
+        _, errors, code = trace(env, [1] * 6, check=False, **self.lives("live refuse live"))
+        self.assertEqual(code, BAD, errors)
+        self.assertIn("no more worlds", errors)
+
+    def lives(self, what):
+        """For late_worlds.py: what each of its lives does when it is imported."""
+        lives = self.folder / "lives"
+        lives.write_text(what)
+        return {"surroundings": {"LATE_WORLDS": str(lives)}}
+
     def refused(self, env, *sentence, options=(), code=BAD):
         done = onic("env", "describe", env, *options, *(() if any("gym.python" in o for o in options) else (PYTHON,)), cwd=HERE, check=False)
         self.assertEqual(done.returncode, code, done.stderr)
@@ -205,10 +229,10 @@ class WhoseModules(GymTest):
 class Processes(OnicTest):
     """An actor and its workers: who ends with whom."""
 
-    def begin(self, *options):
+    def begin(self, *options, env="gym:strange_worlds:Plain-v0"):
         learner = subprocess.Popen(
             [
-                BUILD / "onic-learner", "--env.id=gym:strange_worlds:Plain-v0", f"--run.dir={self.folder}/run", f"--listen=ipc://{self.folder}/l",
+                BUILD / "onic-learner", f"--env.id={env}", f"--run.dir={self.folder}/run", f"--listen=ipc://{self.folder}/l",
                 "--reward.model=none", "--dashboard.listen=off", PYTHON, *options,
             ], cwd=HERE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
@@ -221,10 +245,11 @@ class Processes(OnicTest):
             process.kill()
         process.communicate()
 
-    def actor(self, *options):
+    def actor(self, *options, surroundings={}):
         process = subprocess.Popen(
-            [BUILD / "onic-actor", f"--learner=ipc://{self.folder}/l", PYTHON, *options], cwd=HERE, stderr=subprocess.PIPE, text=True
-        )
+            [BUILD / "onic-actor", f"--learner=ipc://{self.folder}/l", PYTHON, *options],
+            cwd=HERE, stderr=subprocess.PIPE, text=True, env={**os.environ, **surroundings},
+        )  # fmt: skip
         self.addCleanup(self.end, process)
         return process
 
@@ -248,6 +273,17 @@ class Processes(OnicTest):
         last = set(children_of(actor.pid)) | first
         actor.wait()
         wait_until(lambda: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in last))
+
+    def test_a_slow_start_is_no_hung_step(self):
+        self.begin("--gym.modules=late_worlds", env="gym:late_worlds:Plain-v0")
+        lives = self.folder / "lives"
+        lives.write_text("live sleep")
+        actor = self.actor("--gym.modules=late_worlds", "--actors.step_timeout_s=2", surroundings={"LATE_WORLDS": str(lives)})
+        wait_until(lambda: len(children_of(actor.pid)) == 1 and not lives.read_text().startswith("live"))
+        time.sleep(1)
+        os.kill(next(iter(children_of(actor.pid))), signal.SIGKILL)
+        wait_until(lambda: actor.poll() is not None or lives.read_text() == "slept")
+        self.assertIsNone(actor.poll())
 
     def test_a_drain_ends_them(self):
         self.begin()

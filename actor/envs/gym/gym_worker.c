@@ -23,6 +23,7 @@
 #include "actor/envs/gym/gym_about.h"
 #include "actor/envs/gym/gym_output.h"
 #include "actor/envs/gym/gym_spawn.h"
+#include "actor/envs/progress.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/xmalloc.h"
@@ -33,6 +34,8 @@ enum {
     GOODBYE_MS = 2000,
     LAST_WORDS_MS = 1000,
     MEMORY_EVERY_MS = 1000,
+    PAUSE_MS = 500, /* after a start that failed, times how often */
+    PAUSE_MAX_MS = 5000,
     LONG_LIFE_MS = 600000
 };
 
@@ -47,7 +50,8 @@ struct gym_worker {
     int64_t born_ms, measured_ms;
     int deaths; /* in a row, of short lives */
     bool waiting;
-    bool *taken; /* [rows] */
+    bool refused; /* another life would end as this one */
+    bool *taken;  /* [rows] */
     int nposted;
     uint16_t *posted; /* the message: op, rows */
     char *message;    /* [MESSAGE_MAX] */
@@ -113,6 +117,7 @@ static size_t worker_answer(struct gym_worker *w, int limit_ms)
                           {.fd = w->process.output, .events = POLLIN}};
     for (;;) {
         int ready = poll(p, 2, LOOK_MS), status;
+        env_progress();
         if (ready < 0 && errno != EINTR)
             break;
         if (ready > 0 && p[1].revents && !gym_output_read(&w->output, p[1].fd, w->order.id))
@@ -177,11 +182,13 @@ static int worker_read_description(struct gym_worker *w, struct onic_err *err)
 {
     static const char refused[] = "refused\n";
     if (strncmp(w->message, refused, sizeof refused - 1) == 0) {
+        w->refused = true;
         int rc = err_set(err, ONIC_ECONFIG, "%s", w->message + sizeof refused - 1);
         worker_died(w, "had nothing to play");
         return rc;
     }
     if (w->told.len && strcmp(w->told.data, w->message) != 0) {
+        w->refused = true;
         worker_died(w, "describes another environment than in its first life");
         return err_set(err, ONIC_ECONFIG, "%s: %s", w->order.id, w->why);
     }
@@ -291,18 +298,41 @@ static void worker_measure(struct gym_worker *w)
     worker_died(w, text);
 }
 
-int gym_begin_life(struct gym_worker *w, struct onic_err *err)
+static void worker_pause(int tries)
 {
-    worker_measure(w);
-    if (w->process.pid > 0)
-        return ONIC_OK;
-    if (w->order.restarts && w->deaths >= w->order.restarts)
-        return err_set(err, ONIC_ECONFIG,
-                       "%s: %s, for the %dth time (gym.restarts): the environment must be mended",
-                       w->order.id, w->why, w->deaths);
+    int ms = tries * PAUSE_MS < PAUSE_MAX_MS ? tries * PAUSE_MS : PAUSE_MAX_MS;
+    for (; ms > 0; ms -= LOOK_MS) {
+        usleep(LOOK_MS * 1000);
+        env_progress();
+    }
+}
+
+/* A start that fails is a death as any other. */
+static int worker_start_again(struct gym_worker *w, struct onic_err *err)
+{
+    int before = w->deaths;
     log_warn("a Python process is started again", kv("env", (const char *)w->order.id),
              kv("why", (const char *)w->why), kv("deaths", w->deaths));
-    return worker_start(w, err);
+    int rc = worker_start(w, err);
+    if (rc && w->deaths == before)
+        worker_died(w, "could not be started");
+    return w->refused ? rc : ONIC_OK;
+}
+
+int gym_begin_life(struct gym_worker *w, struct onic_err *err)
+{
+    int rc = ONIC_OK;
+    worker_measure(w);
+    for (int tries = 0; !rc && w->process.pid == 0; tries++) {
+        if (w->order.restarts && w->deaths >= w->order.restarts)
+            return err_set(
+                err, ONIC_ECONFIG,
+                "%s: %s, death %d in a row (gym.restarts): the environment must be mended",
+                w->order.id, w->why, w->deaths);
+        worker_pause(tries);
+        rc = worker_start_again(w, err);
+    }
+    return rc;
 }
 
 /* --- work ------------------------------------------------------------------------------------ */

@@ -55,7 +55,8 @@ int gym_rows_taken(const struct gym_worker *w);
 /* Counts the lives of the process; an environment that was last reset in another one is lost. */
 uint64_t gym_life(const struct gym_worker *w);
 const char *gym_why(const struct gym_worker *w); /* how the last one ended */
-/* Makes sure that the process lives and is not too large. ONIC_ECONFIG after too many deaths. */
+/* Makes sure that the process lives and is not too large; a start that fails is tried again.
+ * ONIC_ECONFIG after too many deaths, or when it has become another environment. */
 int gym_begin_life(struct gym_worker *w, struct onic_err *err);
 
 void gym_post(struct gym_worker *w, enum gym_op op, int row);

@@ -61,6 +61,18 @@ static void wait_between_steps(struct watch *w)
     let_pass(watch_end, w);
 }
 
+static void wait_in_a_step(struct watch *w)
+{
+    watch_begin(w);
+    let_pass(watch_extend, w);
+}
+
+static void extend_nothing(struct watch *w)
+{
+    watch_extend(w);
+    nanosleep(&(struct timespec){.tv_sec = LONGER_MS / 1000}, NULL);
+}
+
 static void a_step_that_hangs_ends_the_actor(void **state)
 {
     int said[2];
@@ -80,6 +92,8 @@ static void signs_of_life_and_time_between_steps_do_not(void **state)
     (void)state;
     assert_int_equal(exit_of(step_slowly, NULL), FINE);
     assert_int_equal(exit_of(wait_between_steps, NULL), FINE);
+    assert_int_equal(exit_of(wait_in_a_step, NULL), FINE);
+    assert_int_equal(exit_of(extend_nothing, NULL), FINE);
 }
 
 int main(void)

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: MIT
+"""The worlds of strange_worlds.py in a module whose import may go wrong: the file LATE_WORLDS has a word for each import to come."""
+
+import os
+import pathlib
+import signal
+import time
+
+from strange_worlds import Dies, Plain  # noqa: F401 - registered there
+
+lives = pathlib.Path(os.environ.get("LATE_WORLDS", "/dev/null"))
+now, _, later = lives.read_text().partition(" ")
+lives.write_text(later) if now else None
+if now == "die":
+    os.kill(os.getpid(), signal.SIGKILL)
+if now == "refuse":
+    raise RuntimeError("no more worlds")
+if now == "sleep":
+    time.sleep(4)
+    lives.write_text("slept")
