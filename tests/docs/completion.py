@@ -117,8 +117,8 @@ def check_pages(out):
 
 def main():
     commands = programs.read(BUILD)
-    env = {"PATH": f"{BUILD}:{os.environ['PATH']}", "HOME": "/nonexistent", "TERM": "dumb", "LC_ALL": "C.UTF-8"}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as home:  # fish makes folders in it
+        env = {"PATH": f"{BUILD}:{os.environ['PATH']}", "HOME": home, "TERM": "dumb", "LC_ALL": "C.UTF-8"}
         out = pathlib.Path(folder)
         made = ROOT / "deploy/docs"
         subprocess.run([sys.executable, "-B", made / "completion.py", BUILD, out], check=True)

@@ -47,7 +47,7 @@ class Package(OnicTest):
         self.link_numpy(target)
         script = (
             "import onic, importlib, pkgutil; [getattr(onic, n) for n in onic.__all__]\n"
-            "names = {m.name for m in pkgutil.walk_packages(onic.__path__, 'onic.')} - {'onic.envs'}\n"
+            "names = {m.name for m in pkgutil.walk_packages(onic.__path__, 'onic.')} - {'onic.envs', 'onic.worker_spaces'}\n"
             "[importlib.import_module(name) for name in names]; print(onic.__file__)\n"
             "try: import onic.envs\nexcept ImportError as error: print(error)"
         )
