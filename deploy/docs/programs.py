@@ -45,7 +45,7 @@ def options_of(text):
 
 def extra_of(name):
     """The flags of a command's own, from its table in deploy/cli."""
-    table = re.search(r"\.extra =\s*\(const char \*const\[\]\)\{(.*?)NULL\}", source(f"deploy/cli/cmd_{name}.c"), re.S) if name else None
+    table = re.search(r"\.extra =\s*\(const char \*const\[\]\)\{(.*?)NULL\}", source(f"deploy/cli/cmd_{name.replace('-', '_')}.c"), re.S) if name else None
     for flag, value in re.findall(r'"(--[a-z0-9-]+)(=?-?)"', table.group(1)) if table else []:
         yield flag, [] if value == "=" else None
 

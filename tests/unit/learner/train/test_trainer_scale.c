@@ -91,7 +91,7 @@ static void assert_counts_for_nothing(const char *model, int minibatches, const 
     uint64_t paid = 0;
     configure(&w, model);
     w.cfg.train_minibatches = minibatches;
-    w.cfg.reward_pay_share = 0;   /* ranking and similarity pay whatever they think */
+    w.cfg.reward_pay_share = 0; /* ranking and similarity pay whatever they think */
     w.cfg.reward_epsilon = -1000;
     w.cfg.reward_eta = 0;
     open_labelled(&w, 1);
