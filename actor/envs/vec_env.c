@@ -243,7 +243,7 @@ static const char *vec_env_fault(struct vec_env *v, int i, const uint8_t *obs,
     if (r->failed) {
         if (v->mask)
             read_mask(v, i, true);
-        return r->fault;
+        return r->fault ? r->fault : "it does not say why";
     }
     if (!isfinite((float)r->reward))
         return "the reward is not a finite number";

@@ -310,9 +310,9 @@ static void open_bad(struct world *w, const char *how)
 static void what_no_policy_can_use_breaks_the_episode(void **state)
 {
     (void)state;
-    static const char *const rewards[] = {"nan", "infinite", "huge sum"};
+    static const char *const rewards[] = {"nan", "infinite", "huge sum", "failed nan"};
     const union action_cell action[2] = {{0}, {1}};
-    for (int k = 0; k < 3; k++) {
+    for (int k = 0; k < 4; k++) {
         struct world w;
         open_bad(&w, rewards[k]);
         assert_ok(vec_env_reset_all(w.v, w.obs, w.r, &err));
