@@ -52,6 +52,10 @@ int train_options_language(struct config *given, struct onic_err *err)
         rc = env_find(given->env_id, &family, &name, err);
     if (rc || !family->open || given->origin[CONFIG_I_reward_model] != CONFIG_DEFAULT)
         return rc;
+    char run_dir[CONFIG_STR_MAX];
+    rc = run_dir_name(given, run_dir, sizeof run_dir, err);
+    if (rc || run_dir_resumes(run_dir, given)) /* its own options say */
+        return rc;
     bool goal = given->origin[CONFIG_I_annotator_goal] != CONFIG_DEFAULT ||
                 given->origin[CONFIG_I_annotator_domain] != CONFIG_DEFAULT;
     if (goal && !is_silent(given))

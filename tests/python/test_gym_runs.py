@@ -35,6 +35,13 @@ class Trains(GymTest):
         self.assertIn("language feedback is off", said)
 
 
+    def test_a_run_keeps_the_reward_model_it_was_given(self):
+        self.train("--env.id=gym:CartPole-v1", "--reward.model=counts")
+        said = self.train("--env.id=gym:CartPole-v1", frames=6000)
+        self.assertNotIn("language feedback is off", said)
+        self.assertIn("model: 'counts'", (self.folder / "run/config.yaml").read_text())
+
+
 class Examples(OnicTest):
     """deploy/examples/gym"""
 
