@@ -7,7 +7,10 @@
  * A vector of environments of one kind, stepped together. What they give lies in arrays of the
  * library (onic_envs_arrays), which each call overwrites. Functions return 0, or -1 with a sentence
  * in onic_envs_error; no call prints or ends the process, except when memory is exhausted or the
- * processor lacks AVX2. One thread at a time per vector; vectors are independent.
+ * processor lacks AVX2. One thread at a time per vector; vectors are independent. The Python
+ * processes of gym:NAME end with the thread that made the vector (or first stepped it after one of
+ * them had died), as the kernel has it: let that thread live as long as the vector; and vectors
+ * that one thread made share these processes, so only one of them may be stepped at a time.
  *
  * Stable: functions are versioned symbols and keep their meaning; new members of onic_envs_arrays
  * come at its end. What breaks either counts ONIC_ENVS_ABI up. */

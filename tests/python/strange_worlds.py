@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Environments that go wrong in one way each, and one that uses every space; played by test_gym.py."""
 
+import enum
 import os
 import signal
 import subprocess
@@ -102,6 +103,24 @@ class Leaks(Plain):
         self.kept.append(np.ones(40 << 20, np.uint8))
 
 
+class Swells(Plain):
+    """Takes its memory in one step, and goes on for longer than the memory is not looked at."""
+
+    def wrong(self):
+        self.kept = np.ones(200 << 20, np.uint8)
+        time.sleep(1.2)
+
+
+class ManyNames(Plain):
+    """Names of actions that are longer than a message."""
+
+    actions = enum.IntEnum("actions", [f"a_rather_long_name_of_an_action{'_' * 40}{i}" for i in range(1000)])
+
+    def __init__(self, **kinds):
+        super().__init__(**kinds)
+        self.action_space = spaces.Discrete(1000)
+
+
 class BrokenReset(Plain):
     made = 0
 
@@ -160,5 +179,5 @@ class Everything(Plain):
         return super().step(int(action[0]))
 
 
-for kind in [Plain, Raises, Leaves, Hangs, Dies, Forks, Prints, NotANumber, OtherShape, Leaks, BrokenReset, NoSpace, NoBounds, Everything]:
+for kind in [Plain, Raises, Leaves, Hangs, Dies, Forks, Prints, NotANumber, OtherShape, Leaks, Swells, ManyNames, BrokenReset, NoSpace, NoBounds, Everything]:
     gymnasium.register(id=f"{kind.__name__}-v0", entry_point=kind)

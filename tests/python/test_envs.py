@@ -2,6 +2,7 @@
 """onic's environments in Gymnasium: its checker, the published package minigrid in lockstep, Gymnasium's own vectors, bad input."""
 
 import os
+import pathlib
 import shutil
 import subprocess
 import sys
@@ -56,6 +57,23 @@ class Envs(OnicTest):
                 self.assertEqual(python(f"{imports}; {made}"), "minigrid:KeyCorridorS3R3")
         alone = f"import gymnasium; print(gymnasium.make('onic.envs:{KEYS}').action_space)"
         self.assertEqual(python(alone), "Discrete(7)")
+
+    def test_a_vector_is_stepped_by_another_thread(self):
+        path = f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"
+        script = """
+import gymnasium, onic.envs, threading, numpy as np
+one, two = (gymnasium.make_vec("onic/World-v0", num_envs=2, world="gym:CartPole-v1") for _ in range(2))
+[env.reset(seed=1) for env in (one, two)]
+for t in range(30):
+    here = one.step(np.array([0, 1]))
+    there = []
+    thread = threading.Thread(target=lambda: there.append(two.step(np.array([0, 1]))))
+    thread.start(), thread.join()
+    for a, b in zip(here[:4], there[0][:4]):
+        np.testing.assert_equal(a, b)
+print("same")
+"""
+        self.assertEqual(python(script, PATH=path), "same")
 
     def test_gymnasiums_checker_accepts_worlds(self):
         with warnings.catch_warnings():

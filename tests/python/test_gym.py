@@ -12,6 +12,8 @@ import gymnasium
 import minigrid  # noqa: F401 - registers its environments
 import numpy as np
 
+from onic.worker import Worker
+
 from gym_support import BAD, HERE, PYTHON, GymTest, trace
 from support import BUILD, OnicTest, onic
 
@@ -112,6 +114,11 @@ class Spaces(OnicTest):
         self.assertEqual((got[1]["message"], got[2]["message"]), ("You stand at 1.", ""))
         self.assertEqual(got[3]["mask"], [0, 1, 1, 0, 1])
 
+    def test_too_many_names_are_none(self):
+        described = onic("env", "describe", "gym:strange_worlds:ManyNames-v0", PYTHON, cwd=HERE).stdout
+        self.assertIn("1000", described)
+        self.assertNotIn("a_rather_long_name", described)
+
     def test_options_hide_no_path(self):
         for hidden in ('"\\u002fetc\\u002fhostname"', '["\\u002e."]', '{"a": {"\\u007e": 1}}'):
             _, errors, code = trace("gym:strange_worlds:Plain-v0", [1], f"--plugin.far={hidden}", check=False)
@@ -150,6 +157,21 @@ class GoesWrong(OnicTest):
         got, _, _ = trace("gym:strange_worlds:Hangs-v0", [1] * 6, "--actors.step_timeout_s=3")
         self.assertIn("gave no answer for 2 s (File", got[3]["fault"])
         self.assertIn("strange_worlds.py", got[3]["fault"])
+
+    def test_memory_is_looked_at_within_an_episode(self):
+        got, _, _ = strange("Swells", steps=4)
+        self.assertNotIn("failed", got[3])
+        got, _, _ = trace("gym:strange_worlds:Swells-v0", [1] * 4, "--gym.memory_mb=200", "--actors.step_timeout_s=100")
+        self.assertIn("gym.memory_mb allows 200", got[3]["fault"])
+
+    def test_a_picture_that_exits_costs_nothing(self):
+        class Exits:
+            def picture(self):
+                sys.exit("no paper left")
+
+        worker = object.__new__(Worker)
+        worker.forked, worker.rows = False, {0: Exits()}
+        self.assertIn("(no picture: SystemExit: no paper left", worker.picture(0))
 
     def test_another_shape_does(self):
         self.broken("OtherShape", "the field 'state' has the shape [3], its space says [2]")

@@ -91,13 +91,13 @@ static bool gym_is_named(const char *modules, const char *module)
     return false;
 }
 
-static size_t gym_memory_limit(int64_t asked_mb)
+static size_t gym_memory_limit(int64_t asked_mb, int64_t workers)
 {
     double group = limits_group_memory(""),
            all = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     if (asked_mb > 0)
         return (size_t)asked_mb;
-    return (size_t)((group > 0 && group < all ? group : all) * 0.75) >> 20;
+    return (size_t)((group > 0 && group < all ? group : all) * 0.75) / (size_t)workers >> 20;
 }
 
 static int gym_read_order(struct gym_order *out, const char *name, const struct config *cfg,
@@ -121,7 +121,7 @@ static int gym_read_order(struct gym_order *out, const char *name, const struct 
     out->step_ms = (int)cfg->actors_step_timeout_s * 1000 * 2 / 3; /* the watchdog comes later */
     out->start_ms = GYM_START_MS;
     out->restarts = (int)cfg->gym_restarts;
-    out->memory_mb = gym_memory_limit(cfg->gym_memory_mb);
+    out->memory_mb = gym_memory_limit(cfg->gym_memory_mb, cfg->gym_workers);
     return ONIC_OK;
 }
 
@@ -327,6 +327,7 @@ static int gym_step_many(struct env *e, const union action_cell *action, uint8_t
         gym_begin(e, action);
     g->begun = false;
     gym_pool_flush();
+    gym_flush(g->worker); /* it may be of another thread than this one */
     gym_wait(g->worker);
     gym_read_row(g, obs, out);
     return ONIC_OK;

@@ -81,8 +81,9 @@ static void gym_environment(const char *package, bool anywhere)
 
 static void gym_descriptors(const struct gym_process *p, int theirs, int output)
 {
-    int sock = fcntl(theirs, F_DUPFD, FD_SPARE), memory = fcntl(p->memory, F_DUPFD, FD_SPARE);
-    int out = fcntl(output, F_DUPFD, FD_SPARE), null = open("/dev/null", O_RDONLY);
+    int sock = fcntl(theirs, F_DUPFD_CLOEXEC, FD_SPARE),
+        memory = fcntl(p->memory, F_DUPFD_CLOEXEC, FD_SPARE);
+    int out = fcntl(output, F_DUPFD_CLOEXEC, FD_SPARE), null = open("/dev/null", O_RDONLY);
     if (sock < 0 || memory < 0 || out < 0 || null < 0)
         _exit(127);
     dup2(null, STDIN_FILENO);

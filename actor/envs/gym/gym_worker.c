@@ -159,6 +159,36 @@ static bool worker_send(struct gym_worker *w, const void *bytes, size_t n)
     return false;
 }
 
+/* Resident megabytes of the process; 0: not known. */
+static size_t worker_memory_mb(const struct gym_worker *w)
+{
+    char path[64];
+    unsigned long all, resident = 0;
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)w->process.pid);
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return 0;
+    if (fscanf(f, "%lu %lu", &all, &resident) != 2)
+        resident = 0;
+    fclose(f);
+    return (size_t)resident * (size_t)sysconf(_SC_PAGESIZE) >> 20;
+}
+
+static void worker_measure(struct gym_worker *w)
+{
+    char text[96];
+    int64_t now = clock_ms();
+    if (w->process.pid == 0 || now - w->measured_ms < MEMORY_EVERY_MS)
+        return;
+    w->measured_ms = now;
+    size_t mb = worker_memory_mb(w);
+    if (mb <= w->order.memory_mb)
+        return;
+    snprintf(text, sizeof text, "took %zu MB of memory, gym.memory_mb allows %zu", mb,
+             w->order.memory_mb);
+    worker_died(w, text);
+}
+
 /* --- a life ---------------------------------------------------------------------------------- */
 
 static int worker_stillborn(struct gym_worker *w, struct onic_err *err)
@@ -268,36 +298,6 @@ void gym_worker_free(struct gym_worker *w)
     free(w);
 }
 
-/* Resident megabytes of the process; 0: not known. */
-static size_t worker_memory_mb(const struct gym_worker *w)
-{
-    char path[64];
-    unsigned long all, resident = 0;
-    snprintf(path, sizeof path, "/proc/%d/statm", (int)w->process.pid);
-    FILE *f = fopen(path, "re");
-    if (!f)
-        return 0;
-    if (fscanf(f, "%lu %lu", &all, &resident) != 2)
-        resident = 0;
-    fclose(f);
-    return (size_t)resident * (size_t)sysconf(_SC_PAGESIZE) >> 20;
-}
-
-static void worker_measure(struct gym_worker *w)
-{
-    char text[96];
-    int64_t now = clock_ms();
-    if (w->process.pid == 0 || now - w->measured_ms < MEMORY_EVERY_MS)
-        return;
-    w->measured_ms = now;
-    size_t mb = worker_memory_mb(w);
-    if (mb <= w->order.memory_mb)
-        return;
-    snprintf(text, sizeof text, "took %zu MB of memory, gym.memory_mb allows %zu", mb,
-             w->order.memory_mb);
-    worker_died(w, text);
-}
-
 static void worker_pause(int tries)
 {
     int ms = tries * PAUSE_MS < PAUSE_MAX_MS ? tries * PAUSE_MS : PAUSE_MAX_MS;
@@ -344,6 +344,8 @@ void gym_post(struct gym_worker *w, enum gym_op op, int row)
     if (w->nposted && w->posted[0] != op) {
         gym_flush(w);
         gym_wait(w);
+        if (w->process.pid == 0)
+            return;
     }
     w->posted[0] = (uint16_t)op;
     w->posted[++w->nposted] = (uint16_t)row;
@@ -364,6 +366,7 @@ void gym_wait(struct gym_worker *w)
         return;
     w->waiting = false;
     worker_answer(w, w->order.step_ms);
+    worker_measure(w);
 }
 
 void gym_render(struct gym_worker *w, int row, struct buf *out)

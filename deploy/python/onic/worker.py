@@ -30,6 +30,7 @@ PROTOCOL = 1
 STEP, RESET, RENDER = 1, 2, 3
 TERMINATED, TRUNCATED, FAILED, SUCCESS, MASKED = 1, 2, 4, 8, 16
 TEXT_MAX = 256
+NAMES_MAX = 511  # GYM_WORD_MAX - 1, gym_about.h
 PR_SET_PDEATHSIG = 1
 
 
@@ -192,7 +193,8 @@ class Description:
         """Names of the actions where the environment has an enumeration of them, as MiniGrid has."""
         members = getattr(getattr(self.env.unwrapped, "actions", None), "__members__", None)
         if members and self.actions.parts == 1 and len(members) == self.actions.options:
-            return ",".join(members)
+            names = ",".join(members)
+            return names if len(names.encode()) <= NAMES_MAX else ""
         return ""
 
     def text(self) -> str:
@@ -364,6 +366,15 @@ class Worker:
             if self.forked:
                 os._exit(0)
 
+    def picture(self, k: int) -> str:
+        try:
+            picture = self.row(k).picture()
+        except BaseException as error:  # a picture is worth no episode
+            picture = f"(no picture: {sentence_of(error)})\n"
+        if self.forked:
+            os._exit(0)
+        return picture
+
     def serve(self) -> None:
         recv, send = self.sock.recv, self.sock.send
         while True:
@@ -372,7 +383,7 @@ class Worker:
                 return
             numbers = memoryview(message).cast("H")
             if numbers[0] == RENDER:
-                send(b"." + self.row(numbers[1]).picture().encode("utf-8", "replace")[:60000])
+                send(b"." + self.picture(numbers[1]).encode("utf-8", "replace")[:60000])
             else:
                 self.work(numbers[0], numbers[1:])
                 send(b".")
