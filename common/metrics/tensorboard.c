@@ -16,6 +16,7 @@
 #define _GNU_SOURCE
 #include "common/metrics/tensorboard.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -29,7 +30,10 @@
 #include "common/base/xmalloc.h"
 #include "common/metrics/tensorboard_impl.h"
 
-enum { ROOM_BYTES = 1 << 16 };
+enum {
+    ROOM_BYTES = 1 << 16,
+    SECONDS_AHEAD = 3600 /* a file that is named after a later time was made by another clock */
+};
 
 static void fill_table(uint32_t table[256])
 {
@@ -114,13 +118,28 @@ static void tensorboard_make_room(struct tensorboard *t)
     }
 }
 
+/* The second that a file is named after. TensorBoard reads files in the order of their names: one
+ * of the same second would come before or after another by its process number, as it happens. */
+static long long file_second(const char *dir, double now)
+{
+    long long second = (long long)now, other;
+    DIR *d = opendir(dir);
+    for (struct dirent *e; d && (e = readdir(d));)
+        if (sscanf(e->d_name, "events.out.tfevents.%lld.", &other) == 1 && other >= second &&
+            other < (long long)now + SECONDS_AHEAD)
+            second = other + 1;
+    if (d)
+        closedir(d);
+    return second;
+}
+
 int tensorboard_create(struct tensorboard **out, const char *dir, double now, int64_t step,
                        struct onic_err *err)
 {
     char host[64] = "host", path[4096];
     gethostname(host, sizeof host - 1);
-    int n = snprintf(path, sizeof path, "%s/events.out.tfevents.%lld.%s.%d", dir, (long long)now,
-                     host, (int)getpid());
+    int n = snprintf(path, sizeof path, "%s/events.out.tfevents.%lld.%s.%d", dir,
+                     file_second(dir, now), host, (int)getpid());
     if (n < 0 || (size_t)n >= sizeof path)
         return err_set(err, ONIC_ECANTCREATE, "the run directory's path is too long");
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);

@@ -117,11 +117,17 @@ class Run:
                 return tables.columns_of([], tables.LABEL_COLUMNS)
         return tables.read_labels(store)
 
+    def _read_kept(self, name: str) -> tables.Table:
+        """Episodes and their steps are read at once: while a run trains, there are others a moment later."""
+        kept = list(tables.read_kept(self.path))
+        self._tables["episodes"], self._tables["steps"] = tables.episodes_of(kept), tables.steps_of(kept)
+        return self._tables[name]
+
     def _read_episodes(self) -> tables.Table:
-        return tables.read_episodes(tables.kept_files(self.path))
+        return self._read_kept("episodes")
 
     def _read_steps(self) -> tables.Table:
-        return tables.read_steps(tables.kept_files(self.path))
+        return self._read_kept("steps")
 
     def _frame(self, name: str) -> pandas.DataFrame:
         pandas = need("pandas", f"onic.load(RUN).{name}", "frames")

@@ -162,9 +162,12 @@ def read_episode(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     return lines[0], lines[1:]
 
 
-def _episodes(files: Sequence[Path]) -> Iterator[tuple[Path, dict[str, Any], list[dict[str, Any]]]]:
-    """Those that are still there: a run that trains removes its oldest."""
-    for path in files:
+Kept = tuple[Path, dict[str, Any], list[dict[str, Any]]]
+
+
+def read_kept(run: Path) -> Iterator[Kept]:
+    """File, head and steps of each kept episode that is still there when it is its turn: a run that trains removes its oldest."""
+    for path in kept_files(run):
         try:
             head, steps = read_episode(path)
         except OnicError:
@@ -174,10 +177,10 @@ def _episodes(files: Sequence[Path]) -> Iterator[tuple[Path, dict[str, Any], lis
         yield path, head, steps
 
 
-def read_episodes(files: Sequence[Path]) -> Table:
+def episodes_of(kept: Sequence[Kept]) -> Table:
     """A row per kept episode."""
     rows = []
-    for path, head, _ in _episodes(files):
+    for path, head, _ in kept:
         row = {name: head.get(name) for name in EPISODE_COLUMNS}
         first, last = (head.get("weights_versions") or [None, None])[:2]
         row.update(file=path.name, weights_first=first, weights_last=last, options=json.dumps(head.get("options") or {}))
@@ -185,10 +188,10 @@ def read_episodes(files: Sequence[Path]) -> Table:
     return columns_of(rows, EPISODE_COLUMNS)
 
 
-def read_steps(files: Sequence[Path]) -> Table:
+def steps_of(kept: Sequence[Kept]) -> Table:
     """A row per step of every kept episode, by file and ``t``."""
     rows = []
-    for path, _, steps in _episodes(files):
+    for path, _, steps in kept:
         for step in steps:
             rows.append({"caption": "", "n": 0, **step, "file": path.name})
     return columns_of(rows, STEP_COLUMNS)

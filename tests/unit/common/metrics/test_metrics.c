@@ -534,6 +534,34 @@ static void an_event_file_that_is_rotated_away_is_begun_with_its_head(void **sta
     tensorboard_free(t);
 }
 
+static int is_event_file(const struct dirent *e)
+{
+    return strncmp(e->d_name, "events.out.tfevents.", 20) == 0;
+}
+
+/* TensorBoard reads them in the order of their names. */
+static void event_files_of_one_second_have_their_order_in_their_names(void **state)
+{
+    struct dirent **names;
+    struct tensorboard *t;
+    char folder[300], before[300] = "";
+    snprintf(folder, sizeof folder, "%s", (const char *)*state);
+    for (int life = 1; life <= 3; life++) {
+        assert_ok(tensorboard_create(&t, folder, 1700000099.5, life, &err));
+        tensorboard_free(t);
+        int n = scandir(folder, &names, is_event_file, alphasort);
+        assert_int_equal(n, life);
+        for (int i = 0; i < n; i++) {
+            if (i == n - 1) {
+                assert_true(strcmp(before, names[i]->d_name) < 0);
+                snprintf(before, sizeof before, "%.255s", names[i]->d_name);
+            }
+            free(names[i]);
+        }
+        free(names);
+    }
+}
+
 int main(void)
 {
 #define IN_DIR(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -552,6 +580,7 @@ int main(void)
         IN_DIR(the_event_file_is_what_tensorboard_reads),
         IN_DIR(a_life_that_goes_on_says_from_where),
         IN_DIR(an_event_file_that_is_rotated_away_is_begun_with_its_head),
+        IN_DIR(event_files_of_one_second_have_their_order_in_their_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
