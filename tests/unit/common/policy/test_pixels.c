@@ -4,8 +4,12 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "common/base/rng.h"
 #include "common/base/xmalloc.h"
 #include "common/nn/blas.h"
+#include "common/nn/layers/softmax_ce/softmax_ce.h"
+#include "common/nn/optim/adam.h"
+#include "common/nn/optim/grad_clip.h"
 #include "common/policy/encoders/encoder.h"
 #include "tests/onic_test.h"
 
@@ -174,6 +178,76 @@ static void pictures_stay_bytes(void **state)
     close_case(&t);
 }
 
+/* --- learning -------------------------------------------------------------------------------- */
+
+/* Which quarter of a noisy picture has a red square, learned from 60 batches: loss at the end. */
+static double learn_quarters(struct policy *p, float *block[4])
+{
+    enum { N = 32, SIDE = 24, BYTES = SIDE * SIDE * 3 };
+    static uint8_t obs[N][BYTES];
+    const uint8_t *rows[N];
+    float logits[N * 4], value[N * 2], dvalue[N * 2] = {0}, prob[N * 4], loss[N], dloss[N];
+    float dlogits[N * 4];
+    int32_t target[N];
+    uint8_t reset[N] = {0};
+    struct rng r = rng_stream(1, "quarters", 0, 0, 0);
+    struct policy_trainer *w = policy_trainer_create(p, 1, N);
+    const struct adam adam = {0.9, 0.999, 1e-6};
+    size_t floats = policy_params(p)->floats;
+    double mean = 0, norm, scale;
+    for (uint64_t step = 1; step <= 60; step++) {
+        for (int i = 0; i < N; i++) {
+            target[i] = (int32_t)rng_below(&r, 4);
+            int y0 = target[i] / 2 * 12 + (int)rng_below(&r, 8);
+            int x0 = target[i] % 2 * 12 + (int)rng_below(&r, 8);
+            for (int k = 0; k < BYTES; k++)
+                obs[i][k] = (uint8_t)rng_below(&r, 100);
+            for (int k = 0; k < 16; k++)
+                obs[i][((y0 + k / 4) * SIDE + x0 + k % 4) * 3] = 255;
+            rows[i] = obs[i];
+            dloss[i] = 1.0f / N;
+        }
+        policy_forward(p, w, block[0], rows, NULL, NULL, reset, 1, N, logits, value);
+        softmax_ce_forward(prob, loss, logits, target, N, 4);
+        memset(dlogits, 0, sizeof dlogits);
+        softmax_ce_backward(dlogits, dloss, prob, target, N, 4);
+        memset(block[1], 0, floats * sizeof(float));
+        policy_backward(p, w, block[0], dlogits, dvalue, block[1]);
+        assert_true(grad_clip(block[1], floats, 4.0, &norm, &scale));
+        adam_step(&adam, block[0], block[2], block[3], block[1], floats, scale, 2e-3, step);
+        mean = 0;
+        for (int i = 0; i < N; i++)
+            mean += (double)loss[i] / N;
+    }
+    policy_trainer_free(w);
+    return mean;
+}
+
+static void where_something_is_is_learned(void **state)
+{
+    (void)state;
+    for (int wide = 0; wide < 2; wide++) {
+        struct policy_config c = {.net = "pixels",
+                                  .core = POLICY_CORE_NONE,
+                                  .hidden = 32,
+                                  .pixels_channels = wide ? 16 : 4,
+                                  .actions = {.n = 4}};
+        struct policy *p;
+        float *block[4]; /* values, gradients, moments */
+        obs_spec_add(&c.obs, "image", OBS_U8, 3, (const int[]){24, 24, 3});
+        assert_ok(policy_create(&p, &c, &err));
+        for (int i = 0; i < 4; i++)
+            block[i] = xaligned(policy_params(p)->floats * sizeof(float));
+        params_init(policy_params(p), block[0], 1);
+        double loss = learn_quarters(p, block);
+        if (!(loss < 0.2)) /* chance: log 4 */
+            fail_msg("a loss of %g after 60 steps", loss);
+        for (int i = 0; i < 4; i++)
+            free(block[i]);
+        policy_free(p);
+    }
+}
+
 /* --- bad input ------------------------------------------------------------------------------- */
 
 static void refuse(const struct obs_spec *obs, bool nature, const char *complaint)
@@ -244,6 +318,7 @@ int main(void)
         cmocka_unit_test(channels_may_come_first_or_last),
         cmocka_unit_test(pictures_of_every_size_are_read),
         cmocka_unit_test(pictures_stay_bytes),
+        cmocka_unit_test(where_something_is_is_learned),
         cmocka_unit_test(what_is_no_picture_is_refused),
         cmocka_unit_test(options_of_pixels_are_refused_elsewhere),
     };
