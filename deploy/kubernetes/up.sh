@@ -79,7 +79,13 @@ secret() {
   for file in "$role.key" "$@"; do printf '  %s: %s\n' "$file" "$(base64 -w0 <"$keys/$file")"; done
   echo ---
 }
-if [[ -n $keys ]] || ! in_onic get secret onic-learner-keys >/dev/null 2>&1; then
+if [[ -z $keys ]]; then # a question that failed is no "none": new keys would shut the running parts out
+  have=$(in_onic get secret onic-learner-keys onic-reward-server-keys onic-actor-keys --ignore-not-found -o name) ||
+    die 75 "the cluster does not say whether it has keys; try again, or give --keys=DIR"
+  have=$(grep -c . <<<"$have" || true)
+  ((have == 0 || have == 3)) || die 74 "the cluster has $have of the three secrets of keys: give --keys=DIR, or remove them (kubectl -n onic delete secret ...)"
+fi
+if [[ -n $keys || $have == 0 ]]; then
   onic=$(command -v onic || ls "$here/../../build/onic" "$here/../../../bin/onic" 2>/dev/null | head -1)
   if [[ -z $keys ]]; then
     keys=$work/keys

@@ -48,6 +48,7 @@ static int record_read_bytes(struct record_reader *r, char *to, size_t len, size
                              struct onic_err *err)
 {
     ZSTD_outBuffer out = {to, len, 0};
+    *got = 0;
     while (out.pos < len && !r->at_end) {
         size_t before = out.pos;
         size_t left = ZSTD_decompressStream(r->z, &out, &r->in);
@@ -70,12 +71,13 @@ static int record_read_bytes(struct record_reader *r, char *to, size_t len, size
 static int read_payload(struct record_reader *r, size_t len, size_t *got, struct onic_err *err)
 {
     size_t room = CHUNK_MIN;
+    int rc;
     *got = 0;
     free(r->payload);
     r->payload = xmalloc(room + 1);
     for (;;) {
         size_t want = (len < room ? len : room) - *got, n;
-        int rc = record_read_bytes(r, r->payload + *got, want, &n, err);
+        rc = record_read_bytes(r, r->payload + *got, want, &n, err);
         *got += n;
         if (rc || n < want || *got == len)
             break;
@@ -83,7 +85,7 @@ static int read_payload(struct record_reader *r, size_t len, size_t *got, struct
         r->payload = xrealloc(r->payload, room + 1);
     }
     r->payload[*got] = '\0';
-    return ONIC_OK;
+    return rc;
 }
 
 /* One record into r->payload. ONIC_ENOTFOUND: the stream ends before it does. */

@@ -198,14 +198,17 @@ static int repeat_roll_back(struct repeat *r, const struct record_update *u, str
     struct learner_counters before = *trainer_counters(r->core);
     struct checkpoint_file *from = NULL;
     int rc = open_checkpoint(r, u->checkpoint, &from, err);
+    if (rc == ONIC_ENOTFOUND) /* which a stream says that has come to its end */
+        rc = ONIC_EDAMAGED;
     if (rc)
         err_wrap(err, "the learner went back to a checkpoint that the record does not have");
     if (!rc)
         rc = load_state(r, from, u->flags, err);
-    if (!rc)
+    if (!rc) {
         trainer_roll_back(r->core, &before);
+        r->n.roll_backs++;
+    }
     checkpoint_close(from);
-    r->n.roll_backs++;
     return rc;
 }
 
@@ -279,6 +282,9 @@ static int repeat_records(struct repeat *r, struct onic_err *err)
         if ((rc = repeat_record(r, &rec, err)))
             break;
     repeat_give_back(r); /* of an update that was not finished */
+    if (rc == ONIC_ENOTFOUND && record_reader_is_cut(r->reader))
+        log_info("a segment is cut: its learner was killed, or the file is not whole",
+                 kv("after_version", r->n.version));
     r->follows = rc == ONIC_ENOTFOUND && !record_reader_is_cut(r->reader);
     return rc == ONIC_ENOTFOUND ? ONIC_OK : rc;
 }

@@ -144,7 +144,7 @@ static void actors_of_all_sizes_play(void **state)
     int64_t end = clock_ms() + 60000;
     while ((r.played[0] < 2 || r.played[1] < 2) && clock_ms() < end)
         play_all(&r); /* their windows, before any update */
-    assert_true(r.played[0] == 2 && r.played[1] == 2);
+    assert_true(r.played[0] >= 2 && r.played[1] >= 2);
     while (r.version < UPDATES && clock_ms() < end) {
         for (int i = 0; i < 5; i++)
             play_all(&r);

@@ -40,8 +40,9 @@ static bool has(const struct names *set, const char *name)
 /* An option of options.def, by its own name or its short one: every command takes those. */
 static bool is_general(const char *name)
 {
-    static const char *const shorts[] = {"frames",    "seed",   "run-dir", "deterministic",
-                                         "on-exists", "listen", "learner", "orphan-timeout"};
+    static const char *const shorts[] = {"frames",        "seed",           "run-dir",
+                                         "deterministic", "on-exists",      "listen",
+                                         "learner",       "orphan-timeout", "record"};
     for (size_t i = 0; i < sizeof shorts / sizeof *shorts; i++)
         if (strcmp(shorts[i], name) == 0)
             return true;

@@ -149,6 +149,32 @@ static void a_flipped_bit_is_found_wherever_it_is(void **state)
     buf_release(&b);
 }
 
+/* A block that zstd refuses, anywhere behind the head: as it is in a payload, where a reader that
+ * loses the error takes the rest for cut. */
+static void a_block_that_cannot_be_decompressed_is_damage(void **state)
+{
+    static const uint8_t frame[] = {0x28, 0xb5, 0x2f, 0xfd, 0, 0x58}, reserved[] = {6, 0, 0};
+    struct buf b, f;
+    (void)state;
+    make_segment(&b);
+    buf_init(&f, RECORD_FILE_MAX);
+    for (size_t keep = b.len / 2; keep < b.len / 2 + 200; keep++) {
+        int updates;
+        bool cut;
+        uint8_t raw[] = {(uint8_t)(keep << 3), (uint8_t)(keep >> 5), (uint8_t)(keep >> 13)};
+        buf_reset(&f);
+        buf_append(&f, frame, sizeof frame);
+        buf_append(&f, raw, sizeof raw);
+        buf_append(&f, b.data, keep);
+        buf_append(&f, reserved, sizeof reserved);
+        record_file_put(path, f.data, f.len);
+        if (read_all(&updates, &cut) != ONIC_EDAMAGED)
+            fail_msg("%zu bytes before it: %s", keep, why.msg);
+    }
+    buf_release(&f);
+    buf_release(&b);
+}
+
 static void refused(const struct buf *b, int code, const char *part)
 {
     int updates;
@@ -238,6 +264,7 @@ int main(void)
         cmocka_unit_test(a_whole_segment_is_read),
         cmocka_unit_test(a_segment_that_is_cut_ends_with_its_last_whole_update),
         cmocka_unit_test(a_flipped_bit_is_found_wherever_it_is),
+        cmocka_unit_test(a_block_that_cannot_be_decompressed_is_damage),
         cmocka_unit_test(what_is_no_record_or_of_a_newer_onic_is_refused),
         cmocka_unit_test(records_stand_where_a_run_could_have_put_them),
         cmocka_unit_test(names_are_numbers_alone),
