@@ -217,6 +217,7 @@ class Memory:
             size = np.dtype(dtype).itemsize
             return block[at[key] : at[key] + rows * width * size].view(dtype)
 
+        self.forked = False
         _, obs_bytes = description.observation.layout()
         if obs_bytes != at["obs_bytes"]:
             raise Refused("onic and its Python package lay out observations differently: install the package of this onic")
@@ -228,6 +229,11 @@ class Memory:
         options = description.actions.options if description.masked else 0
         self.masks = array("masks", np.uint8, options).reshape(rows, options) if options else None
         self.obs = array("obs", np.uint8, obs_bytes).reshape(rows, obs_bytes)
+
+    def only_ours(self) -> None:
+        """Before what an environment returned is written: a process that it forked has this memory, too, and may come back late."""
+        if self.forked:
+            os._exit(0)
 
 
 class Row:
@@ -264,6 +270,7 @@ class Row:
         self.memory.lengths[self.k] = len(data)
 
     def fail(self, error: BaseException) -> None:
+        self.memory.only_ours()
         self.memory.flags[self.k] = FAILED
         self._say(str(error) if isinstance(error, self.description.maker.spaces.Mismatch) else sentence_of(error))
         if not isinstance(error, self.description.maker.spaces.Mismatch):
@@ -283,6 +290,7 @@ class Row:
     def step(self) -> None:
         memory, k = self.memory, self.k
         obs, reward, terminated, truncated, info = self.env.step(self.action())
+        memory.only_ours()
         self.write(obs)
         self.last = obs
         memory.rewards[k] = float(reward)
@@ -297,6 +305,7 @@ class Row:
         memory, k = self.memory, self.k
         seed = int(memory.seeds[k] & 0x7FFFFFFF) if memory.seeded[k] else None
         obs, info = self._env().reset(seed=seed)
+        memory.only_ours()
         self.write(obs)
         self.last = obs
         memory.rewards[k], memory.flags[k] = 0.0, 0
@@ -325,6 +334,8 @@ class Worker:
 
     def _in_fork(self) -> None:
         self.forked = True
+        for row in self.rows.values():
+            row.memory.forked = True
         self.sock.close()
         if self.by_main:  # the signal comes when the thread that forked ends, which another one may do early
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
