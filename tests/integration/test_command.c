@@ -161,7 +161,7 @@ ALL
         assert_true(wait_until(annotator_run_answered, &r, ANNOTATOR_RUN_PATIENCE_MS));
     }
     assert_int_equal(r.abstained, 1);
-    assert_in_range(r.labels, 3, 200);
+    assert_in_range(r.labels, 1, 200); /* how many come between its ends is the machine's */
     assert_int_equal(r.right, r.labels);
     if (!strstr(r.odd_raw, why))
         fail_msg("\"%s\" does not say \"%s\"", r.odd_raw, why);
