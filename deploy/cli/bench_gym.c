@@ -5,34 +5,18 @@
 #include <stdlib.h>
 
 #include "common/base/clock.h"
-#include "common/base/rng.h"
 #include "common/base/xmalloc.h"
 #include "deploy/cli/bench.h"
 #include "deploy/cli/bench_open.h"
+#include "deploy/cli/bench_play.h"
 
 enum { GYM_ENVS = 16 };
 
 static int through_processes(struct vec_env *v, int steps, double *us, struct onic_err *err)
 {
-    const struct env_spec *spec = vec_env_spec(v);
-    uint8_t *obs = xaligned(GYM_ENVS * spec->obs.obs_bytes);
-    struct env_result *result = xcalloc(GYM_ENVS, sizeof *result);
-    union action_cell action[GYM_ENVS];
-    struct rng rng = rng_stream(1, "bench", 0, 0, 0);
-    int rc = vec_env_reset_all(v, obs, result, err);
-    int64_t start = clock_ns();
-    for (int s = 0; !rc && s < steps; s++) {
-        for (int e = 0; e < GYM_ENVS; e++)
-            vec_env_random_action(v, e, &rng, &action[e]);
-        rc = vec_env_step(v, action, obs, result, err);
-        for (int e = 0; !rc && e < GYM_ENVS; e++)
-            if (result[e].terminated || result[e].truncated || result[e].failed)
-                rc =
-                    vec_env_reset_one(v, e, obs + (size_t)e * spec->obs.obs_bytes, &result[e], err);
-    }
-    *us = (double)(clock_ns() - start) * 1e-3 / ((double)steps * GYM_ENVS);
-    free(obs);
-    free(result);
+    int64_t ns = 0;
+    int rc = bench_play(v, GYM_ENVS, 1, steps, clock_ns, &ns, err);
+    *us = (double)ns * 1e-3 / ((double)steps * GYM_ENVS);
     return rc;
 }
 

@@ -4,35 +4,19 @@
 #include <stdlib.h>
 
 #include "common/base/clock.h"
-#include "common/base/rng.h"
 #include "common/base/xmalloc.h"
 #include "deploy/cli/bench.h"
 #include "deploy/cli/bench_open.h"
+#include "deploy/cli/bench_play.h"
 
 enum { NETHACK_ENVS = 16 };
 
 static int through_environment(struct vec_env *v, uint64_t seed, int steps, double *per_cpu_s,
                                struct onic_err *err)
 {
-    const struct env_spec *spec = vec_env_spec(v);
-    uint8_t *obs = xaligned(NETHACK_ENVS * spec->obs.obs_bytes);
-    struct env_result *result = xcalloc(NETHACK_ENVS, sizeof *result);
-    union action_cell action[NETHACK_ENVS];
-    struct rng rng = rng_stream(seed, "bench", 0, 0, 0);
-    int rc = vec_env_reset_all(v, obs, result, err);
-    int64_t start = clock_cpu_ns();
-    for (int s = 0; !rc && s < steps; s++) {
-        for (int e = 0; e < NETHACK_ENVS; e++)
-            vec_env_random_action(v, e, &rng, &action[e]);
-        rc = vec_env_step(v, action, obs, result, err);
-        for (int e = 0; !rc && e < NETHACK_ENVS; e++)
-            if (result[e].terminated || result[e].truncated || result[e].failed)
-                rc =
-                    vec_env_reset_one(v, e, obs + (size_t)e * spec->obs.obs_bytes, &result[e], err);
-    }
-    *per_cpu_s = (double)steps * NETHACK_ENVS * 1e9 / (double)(clock_cpu_ns() - start);
-    free(obs);
-    free(result);
+    int64_t ns = 0;
+    int rc = bench_play(v, NETHACK_ENVS, seed, steps, clock_cpu_ns, &ns, err);
+    *per_cpu_s = (double)steps * NETHACK_ENVS * 1e9 / (double)ns;
     return rc;
 }
 
