@@ -3,12 +3,12 @@
  *
  * Slices say only that one of their columns is not finite. Here each column goes through the
  * network alone, which is slow and rare, and is measured by the squares of its targets and
- * advantages. A quarter of the columns at least must be well: what is beyond them by far is bad. */
+ * advantages. An actor is as bad as its worst column, and the best actor is the measure of the
+ * others. It is the whole batch that is judged: a minibatch may be of one actor nearly alone. */
 #include "learner/train/suspect.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/base/xmalloc.h"
 
@@ -30,45 +30,53 @@ static double column_size(struct trainer *c, struct slice *s, int column)
     return isfinite(sum) ? sum : (double)INFINITY;
 }
 
-static int compare_sizes(const void *x, const void *y)
+/* One actor's part of the batch. */
+struct actor_part {
+    uint32_t id;
+    uint64_t incarnation; /* the latest with a column as large as size */
+    double size;          /* of its largest column */
+};
+
+/* Finds the actor of trajectory t among parts[0..*n), or makes it. */
+static struct actor_part *part_of(struct actor_part *parts, int *n, const struct trajectory *t)
 {
-    double a = *(const double *)x, b = *(const double *)y;
-    return (a > b) - (a < b);
+    for (int i = 0; i < *n; i++)
+        if (parts[i].id == t->actor_id)
+            return &parts[i];
+    parts[*n] = (struct actor_part){.id = t->actor_id};
+    return &parts[(*n)++];
 }
 
-/* Above it a column is bad; INFINITY: too few are well for that to be told. */
-static double bad_from(const double *size, int n)
+static int measure_actors(struct trainer *c, struct actor_part *parts)
 {
-    double *sorted = xmalloc((size_t)n * sizeof *sorted);
-    memcpy(sorted, size, (size_t)n * sizeof *sorted);
-    qsort(sorted, (size_t)n, sizeof *sorted, compare_sizes);
-    double well = sorted[n / 4];
-    free(sorted);
-    return BEYOND * (well > 1 ? well : 1);
+    struct slice *s = slice_create(c->policy, c->params.rollout, 1);
+    int n = 0;
+    for (int i = 0; i < c->batch->C; i++) {
+        const struct trajectory *t = c->batch->column[i].t;
+        struct actor_part *part = part_of(parts, &n, t);
+        double size = column_size(c, s, i);
+        if (size > part->size || (size == part->size && t->incarnation > part->incarnation))
+            part->incarnation = t->incarnation;
+        part->size = size > part->size ? size : part->size;
+    }
+    slice_free(s);
+    return n;
 }
 
 int64_t suspect_actor(struct trainer *c, uint64_t *incarnation)
 {
-    int n = c->column_count;
-    double *size = xmalloc((size_t)n * sizeof *size);
-    struct slice *s = slice_create(c->policy, c->params.rollout, 1);
-    for (int i = 0; i < n; i++)
-        size[i] = column_size(c, s, c->columns[i]);
-    slice_free(s);
-    double from = bad_from(size, n);
-    int64_t bad = -1;
-    bool several = false, others = false;
+    struct actor_part *parts = xmalloc((size_t)c->batch->C * sizeof *parts);
+    int n = measure_actors(c, parts), bad = 0;
+    double well = (double)INFINITY;
+    int64_t actor = SUSPECT_NONE;
     *incarnation = 0;
-    for (int i = 0; i < n; i++) {
-        const struct trajectory *t = c->batch->column[c->columns[i]].t;
-        if (!(size[i] > from))
-            continue;
-        several |= bad >= 0 && bad != t->actor_id;
-        bad = t->actor_id;
-        *incarnation = t->incarnation > *incarnation ? t->incarnation : *incarnation;
-    }
     for (int i = 0; i < n; i++)
-        others |= c->batch->column[c->columns[i]].t->actor_id != bad;
-    free(size);
-    return several || !others ? -1 : bad;
+        well = parts[i].size < well ? parts[i].size : well;
+    for (int i = 0; i < n; i++)
+        if (parts[i].size > BEYOND * (well > 1 ? well : 1)) {
+            actor = bad++ ? SUSPECT_NONE : (int64_t)parts[i].id;
+            *incarnation = parts[i].incarnation;
+        }
+    free(parts);
+    return n == 1 ? SUSPECT_UNTOLD : actor;
 }

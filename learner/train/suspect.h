@@ -6,10 +6,15 @@
 
 #include "learner/train/train_step.h"
 
-/* The one actor, of several in the minibatch at hand, whose returns and advantages are not finite
- * or larger by three orders of magnitude than the others' and than 1; -1: none, or more than one
- * (then it is the weights, or an option). *incarnation: its latest one with such numbers. Costs a
- * forward pass; training thread. */
+enum {
+    SUSPECT_NONE = -1,  /* all are well, or more than one is bad: it is the weights, or an option */
+    SUSPECT_UNTOLD = -2 /* the batch is of one actor, which nothing can be compared with */
+};
+
+/* The one actor, of several in the batch at hand, whose returns and advantages are not finite or
+ * larger by three orders of magnitude than those of the actor with the smallest and than 1; else
+ * one of the above. *incarnation: the latest with its largest. Costs a forward pass over the batch;
+ * training thread. */
 int64_t suspect_actor(struct trainer *c, uint64_t *incarnation);
 
 #endif /* ONIC_LEARNER_TRAIN_SUSPECT_H */

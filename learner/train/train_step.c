@@ -330,10 +330,24 @@ static enum step_result gradient_step(struct trainer *c, double share, struct tr
     return step;
 }
 
+/* A batch from which nobody can be told neither accuses nor clears. Returns its actor, as
+ * suspect_actor does. */
+static int64_t book_suspect(struct trainer *c)
+{
+    uint64_t incarnation;
+    int64_t actor = suspect_actor(c, &incarnation);
+    if (c->nonfinite_in_row == 0)
+        c->suspect = SUSPECT_UNTOLD;
+    if (actor == SUSPECT_UNTOLD)
+        return actor;
+    c->suspect = c->suspect == SUSPECT_UNTOLD || c->suspect == actor ? actor : SUSPECT_NONE;
+    c->suspect_incarnation = incarnation;
+    return actor;
+}
+
 static int book_nonfinite(struct trainer *c, struct onic_err *err)
 {
-    int64_t actor = suspect_actor(c, &c->suspect_incarnation);
-    c->suspect = c->nonfinite_in_row == 0 || c->suspect == actor ? actor : -1;
+    int64_t actor = book_suspect(c);
     c->counters.nonfinite++;
     c->nonfinite_in_row++;
     if (actor >= 0)

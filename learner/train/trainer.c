@@ -225,7 +225,7 @@ bool trainer_diverged(const struct trainer *c)
 int64_t trainer_suspect(const struct trainer *c, uint64_t *incarnation)
 {
     *incarnation = c->suspect_incarnation;
-    return c->suspect;
+    return c->suspect >= 0 ? c->suspect : -1;
 }
 
 /* --- checkpoint ------------------------------------------------------------------------------ */

@@ -113,8 +113,8 @@ int trainer_update(struct trainer *c, struct train_stats *out, struct onic_err *
 int trainer_nonfinite_in_row(const struct trainer *c);
 /* Whether the last update ended by that: three in a row. */
 bool trainer_diverged(const struct trainer *c);
-/* The actor whose numbers alone, of several actors, were far beyond the others' in each gradient of
- * that row, and its incarnation in the last of them; -1: there is none. */
+/* The actor whose numbers alone, of several actors, were far beyond the others' in each batch of
+ * that row in which there were several, and its incarnation in the last; -1: there is none. */
 int64_t trainer_suspect(const struct trainer *c, uint64_t *incarnation);
 
 /* Everything an identical continuation needs, as tensors and facts of a checkpoint (names:

@@ -129,6 +129,24 @@ struct train_stats world_learn(struct world *w, int updates)
     return stats;
 }
 
+void world_save(struct world *w, const char *path)
+{
+    struct checkpoint *c = checkpoint_create();
+    trainer_save(w->core, c);
+    assert_ok(checkpoint_write(c, path, &err));
+    checkpoint_free(c);
+}
+
+int world_load(struct trainer *core, const char *path, struct onic_err *err)
+{
+    struct checkpoint_file *f = NULL;
+    int rc = checkpoint_open(&f, path, err);
+    if (!rc)
+        rc = trainer_load(core, f, err);
+    checkpoint_close(f);
+    return rc;
+}
+
 double world_share_of_right(struct world *w)
 {
     w->right = w->moves = 0;

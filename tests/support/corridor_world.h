@@ -37,6 +37,9 @@ void world_close(struct world *w);
 void world_play(struct world *w);
 /* That many batches; what the last update did. */
 struct train_stats world_learn(struct world *w, int updates);
+/* The core's checkpoint, written to a file; read from one. */
+void world_save(struct world *w, const char *path);
+int world_load(struct trainer *core, const char *path, struct onic_err *err);
 /* Of the moves in five batches. */
 double world_share_of_right(struct world *w);
 

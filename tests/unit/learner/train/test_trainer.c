@@ -367,24 +367,6 @@ static void the_steady_state_allocates_nothing(void **state)
 
 /* --- checkpoints ----------------------------------------------------------------------------- */
 
-static void save(struct world *w, const char *path)
-{
-    struct checkpoint *c = checkpoint_create();
-    trainer_save(w->core, c);
-    assert_ok(checkpoint_write(c, path, &err));
-    checkpoint_free(c);
-}
-
-static int load(struct trainer *core, const char *path, struct onic_err *err)
-{
-    struct checkpoint_file *f = NULL;
-    int rc = checkpoint_open(&f, path, err);
-    if (!rc)
-        rc = trainer_load(core, f, err);
-    checkpoint_close(f);
-    return rc;
-}
-
 static void goes_on_bit_for_bit(double value_norm, enum config_train_lr_schedule lr_schedule)
 {
     static struct world a, b;
@@ -412,8 +394,8 @@ static void goes_on_bit_for_bit(double value_norm, enum config_train_lr_schedule
                           .question_len = 13};
     reward_mix_on_label(trainer_reward(a.core), &label);
     world_learn(&a, 7);
-    save(&a, path);
-    assert_ok(load(b.core, path, &err));
+    world_save(&a, path);
+    assert_ok(world_load(b.core, path, &err));
     assert_int_equal(trainer_counters(b.core)->version, 7);
     assert_int_equal(trainer_counters(b.core)->env_steps, 7 * GROUPS * T * E);
     assert_memory_equal(&a.core->value_norm, &b.core->value_norm, sizeof a.core->value_norm);
@@ -466,8 +448,8 @@ static void normalisation_can_begin_and_end_at_a_resume(void **state)
     world_open(&on);
     world_open(&again);
     s = world_learn(&off, 30);
-    save(&off, path);
-    assert_ok(load(on.core, path, &err));
+    world_save(&off, path);
+    assert_ok(world_load(on.core, path, &err));
     size_t bytes = policy_params(trainer_policy(on.core))->floats * sizeof(float);
     assert_memory_equal(trainer_weights(on.core), trainer_weights(off.core), bytes);
     assert_true(on.core->value_norm.mass == 0);
@@ -476,8 +458,8 @@ static void normalisation_can_begin_and_end_at_a_resume(void **state)
     assert_close(next.return_scale[0], s.return_scale[0], 0.5, 0);
     world_learn(&on, 30);
     assert_true(world_share_of_right(&on) > 0.9);
-    save(&on, path);
-    assert_ok(load(again.core, path, &err));
+    world_save(&on, path);
+    assert_ok(world_load(again.core, path, &err));
     assert_memory_equal(trainer_weights(on.core), trainer_weights(again.core), bytes);
     world_learn(&again, 10);
     assert_true(world_share_of_right(&again) > 0.9);
@@ -498,20 +480,20 @@ static void another_network_or_environment_is_refused_by_name(void **state)
     world_configure(&a);
     b = a;
     world_open(&a);
-    save(&a, path);
+    world_save(&a, path);
     b.cfg.policy_hidden = 24;
     world_open(&b);
-    assert_err(load(b.core, path, &err), ONIC_ECONFIG, "network");
+    assert_err(world_load(b.core, path, &err), ONIC_ECONFIG, "network");
     world_close(&b);
     b.cfg.policy_hidden = 16;
     b.env.max_steps = 99;
     world_open(&b);
-    assert_err(load(b.core, path, &err), ONIC_ECONFIG, "max_steps: 99");
+    assert_err(world_load(b.core, path, &err), ONIC_ECONFIG, "max_steps: 99");
     world_close(&b);
     b.env.max_steps = LIMIT;
     strcpy(b.cfg.reward_model, "counts");
     world_open(&b);
-    assert_err(load(b.core, path, &err), ONIC_ECONFIG, "counts");
+    assert_err(world_load(b.core, path, &err), ONIC_ECONFIG, "counts");
     world_close(&b);
     world_close(&a);
     temp_dir_remove(dir);
@@ -531,141 +513,11 @@ static void a_learning_rate_that_cannot_be_is_refused(void **state)
         w.cfg.train_lr_schedule = CONFIG_train_lr_schedule_kl_adaptive;
         world_open(&w);
         w.core->lr_adapted = bad[i];
-        save(&w, path);
-        assert_err(load(w.core, path, &err), ONIC_EDAMAGED, "learning rate");
+        world_save(&w, path);
+        assert_err(world_load(w.core, path, &err), ONIC_EDAMAGED, "learning rate");
         world_close(&w);
         temp_dir_remove(dir);
     }
-}
-
-/* --- bad numbers ----------------------------------------------------------------------------- */
-
-static int poisoned_update(struct world *w, struct onic_err *err)
-{
-    struct train_stats s;
-    world_play(w);
-    w->t[1]->flags[5] = STEP_TRUNCATED;
-    w->t[1]->final_value[10] = NAN;
-    trainer_lay_out(w->core, w->t, GROUPS);
-    return trainer_update(w->core, &s, err);
-}
-
-static void a_bad_gradient_is_skipped_and_the_third_in_a_row_ends_the_run(void **state)
-{
-    (void)state;
-    static struct world w;
-    memset(&w, 0, sizeof w);
-    world_configure(&w);
-    world_open(&w);
-    world_learn(&w, 2);
-    size_t bytes = policy_params(trainer_policy(w.core))->floats * sizeof(float);
-    void *before = xmalloc(bytes);
-    memcpy(before, trainer_weights(w.core), bytes);
-    assert_ok(poisoned_update(&w, &err));
-    assert_memory_equal(trainer_weights(w.core), before, bytes);
-    assert_int_equal(trainer_counters(w.core)->nonfinite, 1);
-    assert_int_equal(trainer_counters(w.core)->version, 3); /* actors in lock-step wait for it */
-    world_learn(&w, 1);                                     /* a good one forgives */
-    assert_true(memcmp(trainer_weights(w.core), before, bytes) != 0);
-    assert_ok(poisoned_update(&w, &err));
-    assert_ok(poisoned_update(&w, &err));
-    assert_err(poisoned_update(&w, &err), ONIC_EINTERNAL, "3 gradients in a row");
-    assert_true(trainer_diverged(w.core));
-    free(before);
-    world_close(&w);
-}
-
-/* Versions go on, everything else is that of the checkpoint. */
-static void a_core_that_goes_back_is_that_of_the_checkpoint(void **state)
-{
-    (void)state;
-    static struct world w;
-    char dir[256], path[300];
-    memset(&w, 0, sizeof w);
-    temp_dir_create(dir);
-    snprintf(path, sizeof path, "%s/c", dir);
-    world_configure(&w);
-    world_open(&w);
-    world_learn(&w, 2);
-    save(&w, path);
-    size_t bytes = policy_params(trainer_policy(w.core))->floats * sizeof(float);
-    void *good = xmalloc(bytes);
-    memcpy(good, trainer_weights(w.core), bytes);
-    struct learner_counters then = *trainer_counters(w.core);
-    struct value_norm norm = w.core->value_norm;
-    world_learn(&w, 3);
-    assert_ok(poisoned_update(&w, &err));
-    assert_ok(poisoned_update(&w, &err));
-    assert_err(poisoned_update(&w, &err), ONIC_EINTERNAL, "3 gradients in a row");
-    struct learner_counters before = *trainer_counters(w.core);
-    assert_int_equal(before.version, then.version + 6);
-    assert_ok(load(w.core, path, &err));
-    trainer_roll_back(w.core, &before);
-    const struct learner_counters *now = trainer_counters(w.core);
-    assert_memory_equal(trainer_weights(w.core), good, bytes);
-    assert_memory_equal(&w.core->value_norm, &norm, sizeof norm);
-    assert_int_equal(now->version, before.version);
-    assert_int_equal(now->nonfinite, 3);
-    assert_int_equal(now->roll_backs, 1);
-    assert_int_equal(now->env_steps, then.env_steps);
-    assert_int_equal(now->adam_steps, then.adam_steps);
-    assert_false(trainer_diverged(w.core));
-    assert_ok(poisoned_update(&w, &err)); /* a new row */
-    save(&w, path);
-    world_learn(&w, 1);
-    assert_ok(load(w.core, path, &err));
-    assert_int_equal(trainer_counters(w.core)->roll_backs, 1);
-    free(good);
-    world_close(&w);
-    temp_dir_remove(dir);
-}
-
-/* final_value[10] of a poisoned update is of the second trajectory. */
-static void the_actor_that_brought_it_is_named(void **state)
-{
-    (void)state;
-    static struct world w;
-    memset(&w, 0, sizeof w);
-    world_configure(&w);
-    world_open(&w);
-    world_learn(&w, 2);
-    uint64_t incarnation;
-    for (int i = 0; i < GROUPS; i++) {
-        w.t[i]->actor_id = 40 + (uint32_t)i;
-        w.t[i]->incarnation = 70 + (uint64_t)i;
-    }
-    assert_int_equal(trainer_suspect(w.core, &incarnation), -1);
-    assert_ok(poisoned_update(&w, &err));
-    assert_int_equal(trainer_suspect(w.core, &incarnation), 41);
-    assert_int_equal(incarnation, 71);
-    w.t[0]->actor_id = 41; /* one actor alone has nobody to be compared with */
-    assert_ok(poisoned_update(&w, &err));
-    assert_int_equal(trainer_suspect(w.core, &incarnation), -1);
-    world_close(&w);
-}
-
-/* A gradient that overflows comes after the statistics have seen its batch. */
-static void a_bad_gradient_leaves_the_statistics_alone(void **state)
-{
-    (void)state;
-    static struct world w;
-    memset(&w, 0, sizeof w);
-    world_configure(&w);
-    world_open(&w);
-    world_learn(&w, 2);
-    struct value_norm norm = w.core->value_norm;
-    struct train_stats s;
-    float weight = w.core->weights[0];
-    world_play(&w);
-    w.t[1]->flags[5] = STEP_TRUNCATED;
-    w.t[1]->final_value[10] = 1e37f;
-    trainer_lay_out(w.core, w.t, GROUPS);
-    w.core->loss.value_coef = INFINITY; /* finite targets, and no finite gradient */
-    assert_ok(trainer_update(w.core, &s, &err));
-    assert_int_equal(trainer_counters(w.core)->nonfinite, 1);
-    assert_true(weight == w.core->weights[0]);
-    assert_memory_equal(&w.core->value_norm, &norm, sizeof norm);
-    world_close(&w);
 }
 
 int main(void)
@@ -684,10 +536,6 @@ int main(void)
         cmocka_unit_test(normalisation_can_begin_and_end_at_a_resume),
         cmocka_unit_test(another_network_or_environment_is_refused_by_name),
         cmocka_unit_test(a_learning_rate_that_cannot_be_is_refused),
-        cmocka_unit_test(a_bad_gradient_is_skipped_and_the_third_in_a_row_ends_the_run),
-        cmocka_unit_test(a_core_that_goes_back_is_that_of_the_checkpoint),
-        cmocka_unit_test(the_actor_that_brought_it_is_named),
-        cmocka_unit_test(a_bad_gradient_leaves_the_statistics_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
