@@ -23,6 +23,10 @@ class Line:
     background: bool = False
     exit: int = 0
 
+    def command(self):
+        """Without what a comment says, which may name other commands."""
+        return re.sub(r"(?m)(^|\s)#( .*)?$", "", self.text)
+
 
 @dataclasses.dataclass
 class Block:
@@ -86,8 +90,8 @@ def apply(where, remarks, lines):
 
 
 def of(where, kind, pattern, lines, change):
-    """Of every line with these words; without words of all."""
-    hit = [line for line in lines if pattern in line.text]
+    """Of every line whose command has these words; without words of all."""
+    hit = [line for line in lines if pattern in line.command()]
     if not hit:
         raise Wrong(f"{where}: '{kind} {pattern}' fits no line of the block")
     for line in hit:
