@@ -82,6 +82,20 @@ static uint32_t is_refused(struct raw *r)
     return code;
 }
 
+/* As an actor asks: each half second again, for a HELLO that comes before it is known that the
+ * holder is gone is not answered. */
+static uint32_t is_refused_in_the_end(struct raw *r, const struct claim *c)
+{
+    zmq_pollitem_t heard = {.socket = r->socket, .events = ZMQ_POLLIN};
+    for (int tries = 0; tries < 20; tries++) {
+        say_hello(r, c);
+        if (zmq_poll(&heard, 1, 500) > 0)
+            return is_refused(r);
+    }
+    fail_msg("nobody answered");
+    return 0;
+}
+
 /* A connection of its own for the next try: one that is an actor gets no second number. */
 static void connect_again(struct raw *r)
 {
@@ -139,8 +153,7 @@ static void a_number_that_is_free_for_a_moment_is_not_snatched(void **state)
     struct claim c = {.wanted = 3, .id = (uint32_t)FRAME_ID_NONE};
     onic__wire__account__init(&c.own);
     onic__wire__account__init(&c.previous);
-    say_hello(&r, &c);
-    assert_int_equal(is_refused(&r), WIRE_REJECT_RETRY);
+    assert_int_equal(is_refused_in_the_end(&r, &c), WIRE_REJECT_RETRY);
     a = pair_join(r.address, NULL, 3, dir);
     pair_play(a, 3, 1);
     wire_actor_free(a);
