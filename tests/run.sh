@@ -102,7 +102,7 @@ without='slow|deploy|bench'
 if build "Release, gcc" build -DCMAKE_BUILD_TYPE=Release; then
   run "Release, gcc" build -j2 -LE "$without"
   if [[ $all == yes ]]; then
-    run "slow" build -j1 -L slow -LE 'deploy|bench'
+    run "slow" build -j2 -L slow -LE 'deploy|bench'
   fi
   if [[ $deploy == yes ]]; then
     run "deployments" build -j1 -L deploy
