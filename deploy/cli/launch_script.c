@@ -13,6 +13,38 @@
 
 enum { LAUNCH_PATH_MAX = 2 * CONFIG_STR_MAX };
 
+/* take: a run has one learner, so what Slurm has in its queue is not submitted again. Only Slurm's
+ * word says that a job is gone; a question that failed removes nothing. give_up CODE: no learner
+ * stays without its actors. Their exit codes are read by launch_submit.c. */
+static const char FUNCTIONS[] =
+    "take() {\n"
+    "  local job= said=\n"
+    "  if [ -s \"$1/slurm/job\" ]; then job=$(tr -cd 0-9_ <\"$1/slurm/job\"); fi\n"
+    "  if [ -n \"$job\" ]; then\n"
+    "    said=$(squeue -h -o 'queued %i' -j \"$job\" 2>&1) || case $said in\n"
+    "      *'Invalid job id'*) said= ;;\n"
+    "      *) echo \"whether $1 is still in the queue, as job $job, squeue does not say: "
+    "${said##*$'\\n'}; try again\" >&2\n"
+    "        exit 75 ;;\n"
+    "    esac\n"
+    "    case $said in\n"
+    "      *'queued '[0-9]*) echo \"$1 is in the queue already, as job $job; scancel $job takes it "
+    "out\" >&2\n"
+    "        exit 73 ;;\n"
+    "    esac\n"
+    "  fi\n"
+    "  mkdir -p \"$1/slurm\" || exit 73\n"
+    "  rm -f \"$1/slurm/done\" \"$1/slurm/learner\" \"$1/slurm/keys\" \"$1/slurm/job\" || exit 73\n"
+    "}\n"
+    "give_up() {\n"
+    "  local said\n"
+    "  if said=$(scancel \"$learner\" $jobs 2>&1) || "
+    "! grep -qv 'Invalid job id' <<<\"$said\"; then exit $1; fi\n"
+    "  echo \"Slurm took a part alone, and scancel does not take it out: ${said##*$'\\n'}; when "
+    "Slurm answers: scancel $learner$jobs\" >&2\n"
+    "  exit 75\n"
+    "}\n";
+
 void launch_add_word(char ***words, const char *text)
 {
     int n = 0;
@@ -153,11 +185,9 @@ static void put_actor_array(struct buf *out, const struct launch *l, const struc
     shell_put(out, scripts);
     buf_puts(out, "/actors.sbatch");
     put_launch_words(out, r->actor);
-    buf_puts(out, ") || { scancel \"$learner\" $jobs; exit 1; }\n"
-                  "jobs=\"$jobs ${actors%%;*}\"\n");
+    buf_puts(out, ") || give_up 1\njobs=\"$jobs ${actors%%;*}\"\n");
 }
 
-/* A run has one learner: what Slurm has in its queue is not submitted again. */
 static void put_run_folder(struct buf *out, const struct launch_run *r)
 {
     buf_puts(out, "take ");
@@ -165,14 +195,27 @@ static void put_run_folder(struct buf *out, const struct launch_run *r)
     buf_puts(out, "\n");
 }
 
+/* echo "JOB, without the end of its quotes. */
+static void put_learner_number(struct buf *out, const struct launch *l, const struct launch_run *r)
+{
+    buf_puts(out, "echo \"${learner}");
+    if (l->sweep)
+        buf_printf(out, "_%d", r->index);
+}
+
+/* As soon as there is one: whatever happens then, the next launch asks for it. */
+static void put_job_file(struct buf *out, const struct launch *l, const struct launch_run *r)
+{
+    put_learner_number(out, l, r);
+    buf_puts(out, "\" >");
+    shell_put(out, r->dir);
+    buf_puts(out, "/slurm/job || give_up 73\n");
+}
+
 static void put_launch_result(struct buf *out, const struct launch *l, const struct launch_run *r)
 {
-    char suffix[16] = "";
-    if (l->sweep)
-        snprintf(suffix, sizeof suffix, "_%d", r->index);
-    buf_printf(out, "echo \"${learner}%s\" >", suffix);
-    shell_put(out, r->dir);
-    buf_printf(out, "/slurm/job; echo \"${learner}%s ${actors%%%%;*}\" ", suffix);
+    put_learner_number(out, l, r);
+    buf_puts(out, " ${actors%%;*}\" ");
     shell_put(out, r->dir);
     buf_puts(out, "\n");
 }
@@ -187,30 +230,22 @@ void launch_script(const struct launch *l, const struct launch_wish *w, const ch
                "set -eu\nexport ONIC_BIN=",
                l->n, l->n == 1 ? "" : "s", w->actors);
     shell_put(out, bin);
-    buf_puts(out,
-             "\njobs=\n"
-             "take() {\n"
-             "  local job=\n"
-             "  if [ -s \"$1/slurm/job\" ]; then job=$(tr -cd 0-9_ <\"$1/slurm/job\"); fi\n"
-             "  if [ -n \"$job\" ] && [ -n \"$(squeue -h -j \"$job\" 2>/dev/null)\" ]; then\n"
-             "    echo \"$1 is in the queue already, as job $job; scancel $job takes it out\" >&2\n"
-             "    exit 73\n"
-             "  fi\n"
-             "  mkdir -p \"$1/slurm\"\n"
-             "  rm -f \"$1/slurm/done\" \"$1/slurm/learner\" \"$1/slurm/keys\" \"$1/slurm/job\"\n"
-             "}\n");
+    buf_puts(out, "\njobs=\n");
+    buf_puts(out, FUNCTIONS);
     for (int i = 0; i < l->n; i++)
         put_run_folder(out, &l->run[i]);
     if (l->sweep) { /* for the learners' logs */
         buf_puts(out, "mkdir -p ");
         shell_put(out, l->dir);
-        buf_puts(out, "/log\n");
+        buf_puts(out, "/log || exit 73\n");
     }
     if (l->sweep)
         put_learner_array(out, l, w, scripts);
     else
         put_learner_job(out, l, w, scripts);
     buf_puts(out, "learner=${learner%%;*}\n"); /* "12;cluster" where there are several */
+    for (int i = 0; i < l->n; i++)
+        put_job_file(out, l, &l->run[i]);
     for (int i = 0; i < l->n; i++) {
         put_actor_array(out, l, &l->run[i], w, scripts);
         put_launch_result(out, l, &l->run[i]);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -16,7 +17,7 @@
 #include "common/base/shell.h"
 #include "common/base/shown.h"
 
-enum { SAID_MAX = 400, EXIT_IN_QUEUE = 73, SCRIPT_FD = 63 };
+enum { SAID_MAX = 400, EXIT_CANNOT = 73, EXIT_NO_ANSWER = 75, SCRIPT_FD = 63 };
 
 extern char **environ;
 
@@ -37,16 +38,19 @@ static int start_bash(FILE *script, FILE *said, pid_t *pid)
     return code;
 }
 
-/* The first line of what was said, without "sbatch: error: " and its kin. */
-static void read_said(FILE *said, char out[SAID_MAX])
+/* The first line of what was said, without "sbatch: error: " and its kin; last: the last one, which
+ * is the script's own. */
+static void read_said(FILE *said, bool last, char out[SAID_MAX])
 {
     static const char *const heads[] = {"sbatch: ", "error: "};
-    char line[SAID_MAX] = "";
+    char line[SAID_MAX], kept[SAID_MAX] = "";
     rewind(said);
-    while (fgets(line, sizeof line, said) && line[0] == '\n')
-        continue;
-    line[strcspn(line, "\n")] = '\0';
-    const char *text = line;
+    while ((last || !kept[0]) && fgets(line, sizeof line, said)) {
+        line[strcspn(line, "\n")] = '\0';
+        if (line[0])
+            snprintf(kept, sizeof kept, "%s", line);
+    }
+    const char *text = kept;
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
         if (strncmp(text, heads[i], strlen(heads[i])) == 0)
             text += strlen(heads[i]);
@@ -64,9 +68,18 @@ static int say_slurm_refused(const char *said, struct onic_err *err)
                   "of a sweep"},
         {"account", "`sacctmgr show user $USER -s` shows your accounts"},
         {"emory", "--mem and --actor-mem are what is asked for"},
-        {"ontact", "is this a machine of the cluster, and its controller up (scontrol ping)?"},
     };
     const char *advice = "nothing was submitted; --dry-run shows the commands";
+    if (strstr(said, "imed out")) /* it may have been heard */
+        return err_set(err, ONIC_EAGAIN,
+                       "Slurm did not answer: %s; `squeue --me` shows whether it took the job all "
+                       "the same",
+                       said);
+    if (strstr(said, "ontact"))
+        return err_set(err, ONIC_EAGAIN,
+                       "Slurm did not answer: %s; is this a machine of the cluster, and its "
+                       "controller up (scontrol ping)?",
+                       said);
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strstr(said, known[i].word)) {
             advice = known[i].advice;
@@ -81,11 +94,13 @@ static int wait_for_bash(pid_t pid, FILE *said, struct onic_err *err)
     char text[SAID_MAX];
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         continue;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+    int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    if (code == 0)
         return ONIC_OK;
-    read_said(said, text);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_IN_QUEUE)
-        return err_set(err, ONIC_ECANTCREATE, "%s", text);
+    bool own = code == EXIT_CANNOT || code == EXIT_NO_ANSWER;
+    read_said(said, own, text);
+    if (own)
+        return err_set(err, code == EXIT_CANNOT ? ONIC_ECANTCREATE : ONIC_EAGAIN, "%s", text);
     return say_slurm_refused(text, err);
 }
 

@@ -7,7 +7,9 @@
 #include "common/base/err.h"
 
 /* Its stdout is ours. ONIC_ENOTFOUND: no sbatch here. ONIC_ECONFIG: Slurm refused something, in its
- * words; nothing of it is in the queue then. ONIC_ECANTCREATE: a run is in the queue already. */
+ * words; nothing of it is in the queue then. ONIC_ECANTCREATE: a run is in the queue already, or
+ * its folder cannot be written.
+ * ONIC_EAGAIN: Slurm did not answer; the sentence says what may be in its queue. */
 int launch_submit(const char *script, struct onic_err *err);
 
 #endif /* ONIC_DEPLOY_CLI_LAUNCH_SUBMIT_H */

@@ -55,6 +55,7 @@ PartitionName=main Nodes=n[1-3] Default=YES PriorityTier=1
 PartitionName=urgent Nodes=n[1-3] PriorityTier=10 PreemptMode=OFF
 CONF
   export SLURM_CONF=$work/slurm.conf
+  sed 's/^SlurmctldPort=.*/SlurmctldPort=17599/' "$SLURM_CONF" >"$work/away.conf" # nobody answers there
   slurmctld -D -f "$SLURM_CONF" >/dev/null 2>&1 &
   at_exit "stop_process $!"
   local node
@@ -70,6 +71,14 @@ run=$work/run
 diagnose() { squeue; tail -n 20 "$run"/slurm/*.log "$run"/log/*.log "$work"/slurmctld.log; }
 steps() { tail -n 1 "$run/metrics.jsonl" 2>/dev/null | json env_steps 2>/dev/null || echo 0; }
 past() { [[ $(steps) -gt $1 ]]; }
+
+# queued [OPTION ...]: what squeue says; a job that Slurm forgot is none, a squeue that fails is no empty queue.
+queued() {
+  local said
+  said=$(squeue -h "$@" 2>&1) || [[ $said == *"Invalid job id"* ]] || fail "squeue: $said"
+  [[ $said == *"Invalid job id"* ]] || printf '%s' "$said"
+}
+gone() { [[ -z $(queued -j "$1") ]]; }
 
 step "three nodes"
 start_munge
@@ -95,7 +104,7 @@ launch --partition=nope 2>"$work/refused" && fail "an unknown partition was take
 grep -q 'Slurm refused: invalid partition specified: nope; `sinfo -s`' "$work/refused" || fail "$(cat "$work/refused")"
 launch --mem=64G 2>"$work/refused" && fail "more memory than any node has was taken"
 grep -q 'Slurm refused' "$work/refused" || fail "$(cat "$work/refused")"
-[[ -z $(squeue -h) ]] || fail "something is in the queue"
+[[ -z $(queued) ]] || fail "something is in the queue"
 
 step "launching"
 read -r learner array _ <<<"$(launch)" || fail "onic launch"
@@ -106,6 +115,9 @@ grep -q 'actor joined.*key=' "$run"/slurm/learner-*.log || fail "the actors have
 launch 2>"$work/refused" && fail "a run in the queue was submitted again"
 grep -q "in the queue already, as job $learner" "$work/refused" || fail "$(cat "$work/refused")"
 key=$(cat "$run/slurm/keys/learner.allow")
+SLURM_CONF=$work/away.conf launch 2>"$work/refused"
+[[ $? == 75 ]] && grep -q "in the queue, as job $learner, squeue does not say" "$work/refused" || fail "no controller: $(cat "$work/refused")"
+[[ -s $run/slurm/learner ]] || fail "a launch that knew nothing removed the learner's address"
 
 step "preempting the learner (Slurm waits two minutes before it starts again)"
 node=$(squeue -h -o %N -j "$learner")
@@ -113,8 +125,7 @@ before=$(steps)
 urgent=$(sbatch --parsable --partition=urgent --nodelist="$node" --exclusive --output=/dev/null --wrap='sleep 5') || fail "sbatch"
 preempted() { scontrol show job "$learner" | grep -q 'Restarts=1'; }
 wait_for 60 "the preemption" preempted
-gone_urgent() { [[ -z $(squeue -h -j "$urgent" 2>/dev/null) ]]; }
-wait_for 60 "the end of the urgent job" gone_urgent
+wait_for 60 "the end of the urgent job" gone "$urgent"
 came_back() { [[ $(squeue -h -o %T -j "$learner") == RUNNING ]]; }
 wait_for 240 "the restart of the learner's job" came_back
 wait_for 120 "training after the preemption" past "$before"
@@ -128,7 +139,6 @@ wait_for 60 "training without it" past "$before"
 
 step "draining"
 scancel --signal=TERM --batch "$learner"
-gone() { [[ -z $(squeue -h -j "$1" 2>/dev/null) ]]; }
 wait_for 90 "the end of the learner's job" gone "$learner"
 check_ledger "$("$onic" ledger "$run" --json)"
 scancel "$array"
@@ -144,7 +154,7 @@ YAML
 cat "$work/jobs"
 [[ $(wc -l <"$work/jobs") == 2 ]] || fail "not two runs"
 run=$work/sweep/s1
-nobody() { [[ -z $(squeue -h 2>/dev/null) ]]; }
+nobody() { [[ -z $(queued) ]]; }
 at_exit 'squeue -h -o %A | xargs -r scancel'
 wait_for 300 "the end of the sweep" nobody
 for run in "$work"/sweep/s1 "$work"/sweep/s2; do

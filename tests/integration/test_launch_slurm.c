@@ -2,7 +2,9 @@
 /* test_launch_slurm.c - `onic launch slurm`: what sbatch is asked for, with one that writes down
  * what it was asked for; tests/deploy/test_slurm.sh has a real one. */
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/onic_test.h"
@@ -17,8 +19,12 @@ static const char SBATCH[] = "#!/bin/sh\n"
                              "echo >>asked\n"
                              "if ! [ -t 0 ]; then cat >>job$n; fi\n"
                              "echo $((n + 1))\n";
-static const char SQUEUE[] = "#!/bin/sh\ncat queue 2>/dev/null; true\n";
+static const char SQUEUE[] = "#!/bin/sh\n"
+                             "cat squeue_said >&2 2>/dev/null\n"
+                             "cat queue 2>/dev/null\n"
+                             "exit $(cat squeue_code 2>/dev/null || echo 0)\n";
 static const char SCANCEL[] = "#!/bin/sh\necho \"$@\" >cancelled\n";
+static const char SCANCEL_FAILS[] = "#!/bin/sh\ncat scancel_said >&2\nexit 1\n";
 static const char REFUSES[] = "#!/bin/sh\n"
                               "echo 'sbatch: error: invalid partition specified: nope' >&2\n"
                               "echo 'sbatch: error: Batch job submission failed' >&2\n"
@@ -28,6 +34,14 @@ static const char TAKES_ONE[] = "#!/bin/sh\n"
                                 "case \"$*\" in *actors*) echo 'sbatch: error: Invalid job array "
                                 "specification' >&2; exit 1;; esac\n"
                                 "echo 7\n";
+static const char NO_CONTROLLER[] =
+    "#!/bin/sh\n"
+    "echo 'sbatch: error: Batch job submission failed: Unable to contact slurm controller' >&2\n"
+    "exit 1\n";
+static const char TIMES_OUT[] =
+    "#!/bin/sh\n"
+    "echo 'sbatch: error: Batch job submission failed: Socket timed out on send/recv' >&2\n"
+    "exit 1\n";
 static const char FILE_OF_TWO[] = "options: {env.id: corridor, annotator.id: rules}\n"
                                   "seeds: [1, 2]\n"
                                   "grid:\n"
@@ -99,9 +113,13 @@ static void a_dry_run_prints_the_script_and_leaves_no_trace(void **state)
 {
     struct scene *s = *state;
     char line[600], path[400];
+    struct timespec begin, end;
     give_slurm(s, SBATCH);
     write_file(s, "c.yaml", "env:\n  id: corridor\n");
+    clock_gettime(CLOCK_MONOTONIC, &begin);
     assert_int_equal(launch(s, "slurm c.yaml --actors=3 --dry-run --run-dir=runs/$(id)%j'"), 0);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    assert_true(end.tv_sec - begin.tv_sec <= SCENE_SLOWNESS); /* it takes 20 ms */
     assert_holds(text_of(s, "launch.out"), "[ -n \"$job\" ]");
     snprintf(path, sizeof path, "%s/runs", s->dir);
     assert_int_not_equal(access(path, F_OK), 0);
@@ -146,6 +164,10 @@ static void what_slurm_refuses_is_said_in_a_sentence(void **state)
     assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a"), 64);
     assert_holds(text_of(s, "launch.err"), "MaxArraySize");
     assert_string_equal(text_of(s, "cancelled"), "7\n"); /* no learner without actors */
+    write_file(s, "file", "");
+    assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=file/run"), 73);
+    assert_int_equal(program_lines(&s->a), 1);
+    assert_holds(text_of(s, "launch.err"), "cannot create directory");
     scene_fails(s, "onic", "PATH=/nowhere launch slurm c.yaml --actors=3", 64, "no sbatch here");
 }
 
@@ -155,11 +177,122 @@ static void a_run_in_the_queue_is_not_submitted_again(void **state)
     write_file(s, "c.yaml", "env:\n  id: corridor\n");
     give_slurm(s, SBATCH);
     assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a"), 0);
-    write_file(s, "queue", "101 main onic root R 0:01 1 n1\n");
+    write_file(s, "queue", "queued 101\n");
     write_file(s, "a/slurm/learner", "tcp://n1:20000\n");
     assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a"), 73);
     assert_holds(text_of(s, "launch.err"), "a is in the queue already, as job 101");
     assert_string_equal(text_of(s, "a/slurm/learner"), "tcp://n1:20000\n");
+}
+
+/* What Slurm did not answer is no "it is gone". */
+static void a_question_that_failed_removes_nothing(void **state)
+{
+    struct scene *s = *state;
+    write_file(s, "c.yaml", "env:\n  id: corridor\n");
+    give_slurm(s, SBATCH);
+    assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a"), 0);
+    write_file(s, "a/slurm/learner", "tcp://n1:20000\n");
+    write_file(s, "squeue_said", "slurm_load_jobs error: Unable to contact slurm controller\n");
+    write_file(s, "squeue_code", "1\n");
+    assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a"), 75);
+    assert_int_equal(program_lines(&s->a), 1);
+    assert_holds(text_of(s, "launch.err"), "whether a is still in the queue, as job 101, squeue "
+                                           "does not say: slurm_load_jobs error: Unable to "
+                                           "contact slurm controller; try again");
+    assert_string_equal(text_of(s, "a/slurm/learner"), "tcp://n1:20000\n");
+    assert_string_equal(text_of(s, "a/slurm/job"), "101\n");
+    /* Slurm forgets a job after minutes */
+    write_file(s, "squeue_said", "slurm_load_jobs error: Invalid job id specified\n");
+    assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a"), 0);
+    assert_string_equal(text_of(s, "launch.out"), "103 104 a\n");
+    assert_string_equal(text_of(s, "a/slurm/learner"), "");
+    /* a warning is no job */
+    write_file(s, "squeue_said", "squeue: warning: the clock is behind\n");
+    write_file(s, "squeue_code", "0\n");
+    assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a"), 0);
+    assert_string_equal(text_of(s, "a/slurm/job"), "105\n");
+}
+
+static void what_may_be_left_in_the_queue_is_said(void **state)
+{
+    struct scene *s = *state;
+    write_file(s, "c.yaml", "env:\n  id: corridor\n");
+    give_slurm(s, TAKES_ONE);
+    scene_script(s, "bin/scancel", SCANCEL_FAILS);
+    write_file(s, "scancel_said", "scancel: error: Unable to contact slurm controller\n");
+    assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a"), 75);
+    assert_int_equal(program_lines(&s->a), 1);
+    assert_holds(text_of(s, "launch.err"), "scancel does not take it out: scancel: error: Unable "
+                                           "to contact slurm controller; when Slurm answers: "
+                                           "scancel 7\n");
+    assert_string_equal(text_of(s, "a/slurm/job"), "7\n"); /* the next launch asks for it */
+    write_file(s, "scancel_said", "scancel: error: Kill job error on job id 7: Invalid job id\n");
+    assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=b"), 64);
+    give_slurm(s, NO_CONTROLLER);
+    assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=c"), 75);
+    assert_holds(text_of(s, "launch.err"), "Slurm did not answer");
+    assert_holds(text_of(s, "launch.err"), "scontrol ping");
+    give_slurm(s, TIMES_OUT);
+    assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=c"), 75);
+    assert_holds(text_of(s, "launch.err"), "`squeue --me` shows whether it took the job");
+}
+
+/* The jobs' own scripts with programs that only pretend, and a Slurm that requeues at its N-th word
+ * (0: never). */
+static void give_job(const struct scene *s, const char *learner, int requeues_at)
+{
+    char scontrol[300];
+    static const char drains[] = "#!/bin/sh\ntrap 'exit 0' TERM\ntouch up\n"
+                                 "while :; do sleep 0.1; done\n";
+    give_slurm(s, SBATCH);
+    snprintf(scontrol, sizeof scontrol,
+             "#!/bin/sh\necho \"$@\" >>requeued\n"
+             "test $(wc -l <requeued) = %d && exit 0\n"
+             "echo 'slurm_update error: Unable to contact slurm controller' >&2\nexit 1\n",
+             requeues_at);
+    scene_script(s, "bin/scontrol", scontrol);
+    scene_script(s, "bin/sleep", "#!/bin/sh\nexec /bin/sleep 0.05\n");
+    scene_script(s, "bin/onic", "#!/bin/sh\nmkdir -p \"$2\" && echo x >\"$2/observer.key\"\n");
+    scene_script(s, "bin/onic-reward-server", drains);
+    scene_script(s, "bin/onic-learner", learner);
+    scene_script(s, "bin/onic-actor", drains);
+}
+
+static int job(struct scene *s, const char *line)
+{
+    char text[1200];
+    snprintf(text, sizeof text,
+             "export PATH=$PWD/bin:$PATH ONIC_BIN=$PWD/bin SLURM_JOB_ID=12; rm -rf run requeued "
+             "up; mkdir -p run/slurm; "
+             "%s",
+             line);
+    program_start_shell(&s->b, s->dir, "job", text);
+    return program_wait(&s->b, SCENE_SOON_MS);
+}
+
+static void a_job_that_slurm_does_not_requeue_says_so(void **state)
+{
+    struct scene *s = *state;
+    static const char learner[] = "exec bash \"$ONIC_SOURCE/deploy/slurm/onic.sbatch\" '' run";
+    static const char actor[] = "ln -s keys-12 run/slurm/keys; echo tcp://x:1 >run/slurm/learner; "
+                                "bash \"$ONIC_SOURCE/deploy/slurm/actors.sbatch\" run & "
+                                "until [ -e up ]; do sleep 0.1; done; kill -USR1 $!; wait $!";
+    give_job(s, "#!/bin/sh\nexit 75\n", 0);
+    assert_int_equal(job(s, learner), 75);
+    assert_holds(program_text(s->b.err), "Unable to contact slurm controller");
+    assert_holds(program_text(s->b.err), "Slurm does not requeue this job, the reason is above");
+    char path[400];
+    snprintf(path, sizeof path, "%s/run/slurm/done", s->dir);
+    assert_int_equal(access(path, F_OK), 0); /* nobody waits for it */
+    assert_int_equal(job(s, actor), 75);
+    assert_holds(program_text(s->b.err), "the run has an actor less");
+    /* once it answers */
+    give_job(s, "#!/bin/sh\nexit 75\n", 3);
+    assert_int_equal(job(s, learner), 75);
+    assert_null(strstr(program_text(s->b.err), "does not requeue"));
+    assert_int_not_equal(access(path, F_OK), 0);
+    assert_string_equal(text_of(s, "requeued"), "requeue 12\nrequeue 12\nrequeue 12\n");
+    assert_int_equal(job(s, actor), 0);
 }
 
 static void what_is_asked_for_wrongly_is_refused(void **state)
@@ -193,6 +326,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_slurm_refuses_is_said_in_a_sentence, scene_setup,
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(a_run_in_the_queue_is_not_submitted_again, scene_setup,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(a_question_that_failed_removes_nothing, scene_setup,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(what_may_be_left_in_the_queue_is_said, scene_setup,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(a_job_that_slurm_does_not_requeue_says_so, scene_setup,
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(what_is_asked_for_wrongly_is_refused, scene_setup,
                                         scene_teardown),
