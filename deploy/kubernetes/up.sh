@@ -9,6 +9,8 @@
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 die() { printf 'error: %s\n' "${*:2}" >&2; exit "$1"; }
+note() { printf 'note: %s\n' "$*" >&2; }
+last_line() { tail -n 1 "$work/said" | cut -c1-200; }
 
 overlay=base image= actors= keys= dry=no
 for arg in "$@"; do
@@ -28,12 +30,14 @@ for folder in "$here/$overlay" "$here/overlays/$overlay" "$overlay" ""; do [[ -f
 
 # The fields that the manifests use are known since kustomize 5, which is in kubectl since 1.27.
 if command -v kustomize >/dev/null; then
-  version=$(kustomize version 2>/dev/null | grep -oE '[0-9]+\.[0-9]+\.[0-9]+' | head -1)
-  [[ ${version%%.*} -ge 5 ]] || die 64 "kustomize $version is too old: 5.0 or newer is needed, or kubectl 1.27"
+  said=$(kustomize version 2>&1) || die 64 "kustomize does not even say its version: ${said##*$'\n'}"
+  version=$(grep -oE '[0-9]+\.[0-9]+\.[0-9]+' <<<"$said" | head -1) # none: built from its sources
+  [[ -z $version || ${version%%.*} -ge 5 ]] || die 64 "kustomize $version is too old: 5.0 or newer is needed, or kubectl 1.27"
   render() { kustomize build "$1"; }
 elif command -v kubectl >/dev/null; then
-  version=$(kubectl version --client 2>/dev/null | grep -oE 'v?1\.[0-9]+' | head -1)
-  [[ ${version#*.} -ge 27 ]] || die 64 "kubectl ${version#v} has a kustomize that is too old: kubectl 1.27 or kustomize 5.0 is needed"
+  said=$(kubectl version --client 2>&1) || die 64 "kubectl does not even say its version: ${said##*$'\n'}"
+  version=$(grep -oE 'v?1\.[0-9]+' <<<"$said" | head -1)
+  [[ -z $version || ${version#*.} -ge 27 ]] || die 64 "kubectl ${version#v} has a kustomize that is too old: kubectl 1.27 or kustomize 5.0 is needed"
   render() { kubectl kustomize "$1"; }
 else
   die 64 "neither kustomize nor kubectl is installed"
@@ -52,8 +56,12 @@ trap 'rm -rf "$work"' EXIT
   [[ -n $actors ]] && printf 'replicas:\n  - {name: onic-actor, count: %s}\n' "$actors"
 } >"$work/kustomization.yaml"
 render "$work" >"$work/all.yaml" 2>"$work/said" || die 64 "the manifests cannot be rendered: $(tail -1 "$work/said")"
-if python3 -c 'import yaml' 2>/dev/null; then
-  "$here/check.py" <"$work/all.yaml" || exit 64
+python=
+for each in python3 /usr/bin/python3; do "$each" -c 'import yaml' 2>/dev/null && python=$each && break; done
+if [[ -n $python ]]; then
+  "$python" "$here/check.py" <"$work/all.yaml" || exit 64
+else
+  note "the manifests are not looked through: python3-yaml is not installed"
 fi
 if [[ $dry == yes ]]; then
   cat "$work/all.yaml"
@@ -65,10 +73,15 @@ kubectl version >"$work/said" 2>&1 ||
   die 64 "kubectl reaches no cluster ($(tail -1 "$work/said" | cut -c1-160)): is KUBECONFIG or ~/.kube/config that of yours? --dry-run prints the manifests"
 in_onic() { kubectl -n onic "$@"; }
 
-# A volume that nobody provides is waited for in silence.
-if ! in_onic get pvc -o name 2>/dev/null | grep -q runs && ! grep -q storageClassName "$work/all.yaml" &&
-  ! kubectl get storageclass -o yaml 2>/dev/null | grep -q 'is-default-class: "true"'; then
-  die 64 "the cluster has no default StorageClass, so the run would wait for its volume for ever: make one the default, or name one in volumeClaimTemplates"
+# A volume that nobody provides is waited for in silence. Who may not ask for classes (they are the cluster's) goes on.
+if ! in_onic get pvc -o name >"$work/claims" 2>"$work/said"; then
+  note "whether the run has its volumes is not known: $(last_line)"
+elif ! grep -q runs "$work/claims" && ! grep -q storageClassName "$work/all.yaml"; then
+  if ! kubectl get storageclass -o yaml >"$work/classes" 2>"$work/said"; then
+    note "whether somebody provides volumes is not known: $(last_line)"
+  elif ! grep -q 'is-default-class: "true"' "$work/classes"; then
+    die 64 "the cluster has no default StorageClass, so the run would wait for its volume for ever: make one the default, or name one in volumeClaimTemplates"
+  fi
 fi
 
 # secret ROLE FILE...: of the folder of keys, as a Secret.
@@ -80,8 +93,8 @@ secret() {
   echo ---
 }
 if [[ -z $keys ]]; then # a question that failed is no "none": new keys would shut the running parts out
-  have=$(in_onic get secret onic-learner-keys onic-reward-server-keys onic-actor-keys --ignore-not-found -o name) ||
-    die 75 "the cluster does not say whether it has keys; try again, or give --keys=DIR"
+  have=$(in_onic get secret onic-learner-keys onic-reward-server-keys onic-actor-keys --ignore-not-found -o name 2>"$work/said") ||
+    die 75 "the cluster does not say whether it has keys ($(last_line)); try again, or give --keys=DIR"
   have=$(grep -c . <<<"$have" || true)
   ((have == 0 || have == 3)) || die 74 "the cluster has $have of the three secrets of keys: give --keys=DIR, or remove them (kubectl -n onic delete secret ...)"
 fi
@@ -89,20 +102,30 @@ if [[ -n $keys || $have == 0 ]]; then
   onic=$(command -v onic || ls "$here/../../build/onic" "$here/../../../bin/onic" 2>/dev/null | head -1)
   if [[ -z $keys ]]; then
     keys=$work/keys
-    "${onic:?onic is not built: ninja -C build onic, or give --keys=DIR}" keygen "$keys" >/dev/null || exit
+    [[ -n $onic ]] || die 64 "onic, which makes the keys, is not built: ./deploy/quickstart.sh, or give --keys=DIR"
+    "$onic" keygen "$keys" >/dev/null || exit
   fi
   for file in {learner,actor,reward-server,observer}.{key,allow}; do
     [[ -s $keys/$file ]] || die 64 "$keys has no $file; onic keygen $keys makes a folder of keys"
   done
-  kubectl create namespace onic >/dev/null 2>&1
+  kubectl create namespace onic --save-config >/dev/null 2>"$work/namespace" # may be there
   { secret learner actor.allow reward-server.allow observer.allow learner.allow
     secret reward-server learner.allow observer.allow reward-server.allow
-    secret actor learner.allow; } | kubectl apply -f - >/dev/null || die 74 "the keys cannot be given to the cluster"
+    secret actor learner.allow; } | kubectl apply -f - >/dev/null 2>"$work/said" ||
+    die 74 "the keys cannot be given to the cluster: $(grep -vh 'already exists' "$work/namespace" "$work/said" | head -1 | cut -c1-200)"
 fi
 
-kubectl apply -f "$work/all.yaml" >"$work/said" 2>&1 || die 64 "the cluster refuses it: $(grep -m1 -iE 'error|invalid|forbidden' "$work/said" | cut -c1-300)"
+# why_not POD: its last word, else the newest event, else what kubectl said.
+why_not() {
+  local said
+  said=$(in_onic logs "$1" --tail=1 2>/dev/null)
+  [[ -n $said ]] || said=$(in_onic get events --sort-by=.lastTimestamp 2>/dev/null | tail -1)
+  echo "${said:-$(last_line)}"
+}
+kubectl apply -f "$work/all.yaml" >"$work/said" 2>&1 ||
+  die 64 "the cluster refuses it: $( (grep -m1 -iE 'error|invalid|forbidden' "$work/said" || last_line) | cut -c1-300)"
 cat "$work/said"
 for what in $(sed -n '/^kind: StatefulSet/,/^---/s/^  name: //p' "$work/all.yaml"); do
-  in_onic rollout status "statefulset/$what" --timeout=300s ||
-    die 75 "$what is not ready: $(in_onic logs "$what-0" --tail=1 2>/dev/null || in_onic get events --sort-by=.lastTimestamp 2>/dev/null | tail -1)"
+  in_onic rollout status "statefulset/$what" --timeout=300s 2>"$work/said" ||
+    die 75 "$what is not ready: $(why_not "$what-0")"
 done

@@ -6,7 +6,7 @@ PACKAGES_BUILD="git gcc g++ make cmake ninja-build pkg-config protobuf-c-compile
   libopenblas-pthread-dev libuv1-dev libyaml-dev libcurl4-openssl-dev libjansson-dev libsqlite3-dev libxxhash-dev libsodium-dev libmicrohttpd-dev librandom123-dev libgif-dev libzstd-dev"
 PACKAGES_WHEELS="ca-certificates python3-pip unzip"
 PACKAGES_TESTS="libcmocka-dev python3-venv clang llvm-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 valgrind
-  faketime iproute2 nftables openssl chromium prometheus zsh fish mandoc"
+  faketime iproute2 nftables openssl chromium prometheus zsh fish mandoc python3-yaml"
 PACKAGES_DEPLOY="slurm-wlm munge docker.io docker-compose debootstrap patchelf podman catatonit netavark aardvark-dns bc"
 
 # packages_missing NAME...: prints those that are not installed.

@@ -68,6 +68,10 @@ mine '  - {target: {name: onic-learner, kind: StatefulSet}, patch: "[{\"op\": \"
 refused "StatefulSet onic-learner: 2 of it would be as many runs"
 mine '  - {target: {name: onic-learner, kind: StatefulSet}, patch: "[{\"op\": \"remove\", \"path\": \"/spec/volumeClaimTemplates\"}]"}'
 refused "volume runs, which container learner mounts at /runs, does not exist"
+mine '  - {target: {kind: PodDisruptionBudget}, patch: "[{\"op\": \"replace\", \"path\": \"/spec/maxUnavailable\", \"value\": 0}]"}'
+refused "lets none of the pods of Deployment onic-actor go"
+mine '  - {target: {kind: PodDisruptionBudget}, patch: "{$patch: delete, apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: any}}"}'
+refused "Deployment onic-actor: no PodDisruptionBudget selects its pods"
 
 step "a program as a Job"
 job=deploy/docker/onic-job

@@ -44,7 +44,6 @@ mkdir -p "$work/bin"
 cat >"$work/bin/kubectl" <<'KUBECTL'
 #!/bin/sh
 case "$*" in
-  *"get secret"* | *"get pvc"*) exit 1 ;;
   *"get storageclass"*) echo 'storageclass.kubernetes.io/is-default-class: "true"' ;;
   "apply -f -") cat >"$KUBECTL_GOT/secrets.yaml" ;;
   "apply -f "*) cp "$3" "$KUBECTL_GOT/all.yaml" ;;
