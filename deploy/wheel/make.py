@@ -58,6 +58,16 @@ def by_name(name):
     return match.group(1)
 
 
+def single_names(lib):
+    """A wheel has no links: of libx.so -> libx.so.1 -> libx.so.1.2 one file stays, libx.so, which Python opens by its path."""
+    for link in [p for p in lib.glob("*.so") if p.is_symlink()]:
+        real = link.resolve()
+        link.unlink()
+        real.rename(link)
+    for other in lib.glob("*.so.*"):
+        other.unlink()
+
+
 def bundle(prefix):
     """Copies libraries below prefix/lib/onic-libs and makes programs and libraries look there; the paths they came from."""
     lib = prefix / "lib" / "onic-libs"
@@ -138,6 +148,7 @@ def main():
         package = tree / "onic_bin"
         subprocess.run(["cmake", "--install", build, "--prefix", package / "prefix"], check=True, stdout=subprocess.DEVNULL)
         shutil.rmtree(package / "prefix/lib/systemd", ignore_errors=True)
+        single_names(package / "prefix/lib")
         paths, objects = bundle(package / "prefix")
         tag = f"py3-none-{platform(objects)}"
         (package / "__init__.py").write_text(START + "".join(f"\ndef {p.replace('-', '_')}():\n    run(\"{p}\")\n" for p in PROGRAMS))

@@ -54,6 +54,8 @@ inside sh -c '/venv/bin/pip install --no-index /wheels/onic_bin-*.whl' >"$work/p
 ls -l "$root/wheels"
 try /venv/bin wheel
 inside /venv/bin/python -c 'import onic_bin, os; assert os.access(onic_bin.path("onic-actor"), os.X_OK)' || fail "onic_bin.path names no program"
+inside /venv/bin/python -c 'import ctypes, onic_bin; assert ctypes.CDLL(onic_bin.PREFIX + "/lib/libonic_env.so").onic_envs_abi() > 0' || fail "the wheel's libonic_env.so cannot be loaded"
+[[ $(inside find /venv -name 'libonic_env.so*' | wc -l) == 1 ]] || fail "the wheel has libonic_env.so more than once"
 
 step "the package of Debian"
 inside apt-get -q install -y --no-install-recommends /onic.deb man-db bash-completion >"$work/apt.log" 2>&1 || fail "apt-get install: $(tail -3 "$work/apt.log")"

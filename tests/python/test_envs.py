@@ -232,7 +232,16 @@ print("same")
         self.assertIn("cannot be used as onic's library", python(script, ONIC_LIB=str(self.folder / "text.so")))
         shutil.copytree(SOURCE / "deploy/python/onic", self.folder / "alone/onic")
         elsewhere = python(f"import os; del os.environ['ONIC_LIB']; {script}", PYTHONPATH=str(self.folder / "alone"))
-        self.assertIn("libonic_env.so is not found: build onic", elsewhere)
+        self.assertIn("libonic_env.so is not found: install the wheel onic-bin beside this package, or build onic", elsewhere)
+
+    def test_the_library_of_the_wheel_of_the_programs_is_found(self):
+        shutil.copytree(SOURCE / "deploy/python/onic", self.folder / "alone/onic")
+        library = self.folder / "alone/onic_bin/prefix/lib/libonic_env.so"
+        library.parent.mkdir(parents=True)
+        library.symlink_to(BUILD / "libonic_env.so")
+        (self.folder / "alone/onic_bin/__init__.py").write_text("")
+        script = f"import gymnasium, onic.envs; gymnasium.make('{KEYS}'); print(onic.envs._library_path())"
+        self.assertEqual(python(script, ONIC_LIB="", PYTHONPATH=str(self.folder / "alone")), str(library))
 
     def compiled(self, source, *options):
         if not shutil.which("cc"):

@@ -7,8 +7,8 @@
 >>> seen, info = worlds.reset(seed=1)        # level 1, 2, ... of the package minigrid, cell by cell
 >>> info["caption"]                          # what happened, in words
 
-They live in ``libonic_env.so``, which comes with onic (``ONIC_LIB`` says where). Observations are the fields that onic's policies
-read, so ``onic.Policy`` and exported models take them as they are. A family's other environments, plug-ins among them:
+They live in ``libonic_env.so``, which comes with onic: that of the wheel onic-bin is found, and ``ONIC_LIB`` says where another one
+is. Observations are the fields that onic's policies read, so ``onic.Policy`` and exported models take them as they are. A family's other environments, plug-ins among them:
 ``gymnasium.make("onic/World-v0", world="corridor:32", options={"env.plugin": "./lake.so"})``.
 """
 
@@ -75,12 +75,14 @@ def _library_path() -> pathlib.Path:
             raise OnicError(f"ONIC_LIB is {given!r}, and there is no libonic_env.so: set it to that file of an onic build or installation")
         return path
     here = pathlib.Path(__file__).resolve()
-    for folder in [*(parent / "build" for parent in list(here.parents)[3:4]), *(parent / "lib" for parent in here.parents)]:
+    programs = importlib.util.find_spec("onic_bin")  # the wheel of the programs
+    wheel = [pathlib.Path(place) / "prefix/lib" for place in (programs and programs.submodule_search_locations) or []]
+    for folder in [*(parent / "build" for parent in list(here.parents)[3:4]), *wheel, *(parent / "lib" for parent in here.parents)]:
         if (folder / "libonic_env.so").exists():
             return folder / "libonic_env.so"
     raise OnicError(
-        "libonic_env.so is not found: build onic (cmake -S . -B build && cmake --build build --target onic_env) and set "
-        "ONIC_LIB=CHECKOUT/build/libonic_env.so, or PREFIX/lib/libonic_env.so of an installation"
+        "libonic_env.so is not found: install the wheel onic-bin beside this package, or build onic (cmake -S . -B build && "
+        "cmake --build build --target onic_env) and set ONIC_LIB=CHECKOUT/build/libonic_env.so, or PREFIX/lib/libonic_env.so of an installation"
     )
 
 
