@@ -146,6 +146,15 @@ static int server_life_open_socket(struct server *s, const struct server_params 
     return ONIC_OK;
 }
 
+/* What stops it drains it from here on, also before the loop runs: a server that said that it is
+ * ready is stopped as one. Before that a signal ends it, for a start may take long. */
+static void server_life_drain_on_stops(struct server *s)
+{
+    int stops[PROCESS_STOPS_MAX], n = process_stop_signals(stops);
+    for (int i = 0; i < n; i++)
+        uv_signal_start(&s->stops[i], server_on_signal, stops[i]);
+}
+
 int server_create(struct server **out, const struct server_params *params, struct onic_err *err)
 {
     struct server *s = xcalloc(1, sizeof *s);
@@ -171,6 +180,7 @@ int server_create(struct server **out, const struct server_params *params, struc
         server_free(s);
         return rc;
     }
+    server_life_drain_on_stops(s);
     log_info("reward server is ready", kv("address", wire_labels_server_address(s->socket)),
              kv("identity", (const char *)s->identity.identity),
              kv("store", (const char *)params->store_path), kv("labels", s->counts.answered),
@@ -188,9 +198,6 @@ int server_run(struct server *s, struct onic_err *err)
     s->rate_answered = s->counts.answered + s->counts.abstained;
     s->latency_s = -1;
     uv_timer_start(&s->tick, server_on_tick, 0, TICK_MS);
-    int stops[PROCESS_STOPS_MAX], n = process_stop_signals(stops);
-    for (int i = 0; i < n; i++)
-        uv_signal_start(&s->stops[i], server_on_signal, stops[i]);
     uv_poll_start(&s->readable, UV_READABLE, server_on_readable);
     uv_run(&s->loop, UV_RUN_DEFAULT);
     /* the disk did not take them; their questions stay open in the store or with the clients */
