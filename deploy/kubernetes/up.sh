@@ -55,7 +55,11 @@ trap 'rm -rf "$work"' EXIT
   [[ -n $image ]] && echo "}"
   [[ -n $actors ]] && printf 'replicas:\n  - {name: onic-actor, count: %s}\n' "$actors"
 } >"$work/kustomization.yaml"
-render "$work" >"$work/all.yaml" 2>"$work/said" || die 64 "the manifests cannot be rendered: $(tail -1 "$work/said")"
+if ! render "$work" >"$work/all.yaml" 2>"$work/said"; then
+  [[ -z $actors ]] || ! grep -q 'onic-actor does not match' "$work/said" ||
+    die 64 "--actors is for a Deployment, and the actors of '$overlay' are a Job: completions and parallelism there say how many"
+  die 64 "the manifests cannot be rendered: $(last_line)"
+fi
 python=
 for each in python3 /usr/bin/python3; do "$each" -c 'import yaml' 2>/dev/null && python=$each && break; done
 if [[ -n $python ]]; then

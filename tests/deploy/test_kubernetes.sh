@@ -50,6 +50,7 @@ said() {
 step "mistakes"
 said 64 "--actors=-1 is no number of actors" $up --actors=-1
 said 64 "there is no overlay 'spott'" $up spott
+said 64 "the actors of 'job' are a Job" $up job --actors=4 --dry-run
 mkdir -p "$work/old" "$work/none"
 printf '#!/bin/sh\necho "{Version:kustomize/v3.8.7 GitCommit:x}"\n' >"$work/old/kustomize" && chmod +x "$work/old/kustomize"
 said 64 "kustomize 3.8.7 is too old" env PATH="$work/old:$PATH" $up --dry-run

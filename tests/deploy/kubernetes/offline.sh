@@ -64,7 +64,7 @@ step "a cluster that does not answer, or not all"
 mkdir "$work/bin" "$work/overlay"
 touch "$work/overlay/kustomization.yaml"
 thing StatefulSet 1 learner onic-learner | "$python" -c 'import sys, yaml; yaml.safe_dump(yaml.safe_load(sys.stdin), sys.stdout)' >"$work/rendered"
-printf '#!/bin/sh\n[ "$1" = version ] && echo "v5.8.1" && exit\ncat %q\n' "$work/rendered" >"$work/bin/kustomize"
+printf '#!/bin/sh\n[ "$1" = version ] && echo "v5.8.1" && exit\n[ -e %q ] && cat "$WORK/failure" >&2 && exit 1\ncat %q\n' "$work/failure" "$work/rendered" >"$work/bin/kustomize"
 cat >"$work/bin/kubectl" <<'KUBECTL'
 #!/bin/sh
 echo "$*" >>"$WORK/asked"
@@ -95,6 +95,10 @@ FAILS=rollout ends_in_a_line 75 "a is not ready: Error from server" up "$work/ov
 step "mistakes"
 ends_in_a_line 64 "--actors=many is no number of actors" up "$work/overlay" --actors=many
 ends_in_a_line 64 "there is no overlay" up nope
+echo "Error: resource with name onic-actor does not match a config with the following GVK" >"$work/failure"
+ends_in_a_line 64 "the actors of '$work/overlay' are a Job" up "$work/overlay" --actors=4
+ends_in_a_line 64 "the manifests cannot be rendered: Error: resource" up "$work/overlay"
+rm "$work/failure"
 mkdir "$work/keys"
 ends_in_a_line 64 "has no learner.key; onic keygen" up "$work/overlay" --keys="$work/keys"
 FAILS=version ends_in_a_line 64 "kubectl reaches no cluster (Error from server" up "$work/overlay"
