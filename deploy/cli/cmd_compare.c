@@ -24,6 +24,9 @@ struct compare_args {
     char **path; /* as given */
     int paths;
     char x[16], metric[100];
+    struct compare_extra extra[COMPARE_EXTRAS_MAX];
+    int extras;
+    bool names;
     double threshold;
     char out[CONFIG_STR_MAX], html[CONFIG_STR_MAX], json[CONFIG_STR_MAX];
 };
@@ -33,7 +36,11 @@ static int compare_on_extra(void *ctx, const char *name, const char *value, stru
     struct compare_args *a = ctx;
     if (strcmp(name, "threshold") == 0)
         return config_flag_real(name, value, -1e300, 1e300, &a->threshold, err);
-    if (strcmp(name, "x") == 0)
+    if (strcmp(name, "columns") == 0)
+        return compare_extra_parse(value, a->extra, &a->extras, err);
+    if (strcmp(name, "names") == 0)
+        a->names = true;
+    else if (strcmp(name, "x") == 0)
         snprintf(a->x, sizeof a->x, "%s", value);
     else if (strcmp(name, "metric") == 0)
         snprintf(a->metric, sizeof a->metric, "%s", value);
@@ -59,11 +66,11 @@ static int compare_on_positional(void *ctx, const char *arg, struct onic_err *er
 
 typedef void compare_writer(const struct compare_report *r, struct buf *out);
 
-enum { OUT_SVG, OUT_PNG, OUT_HTML, OUT_UNKNOWN };
+enum { OUT_SVG, OUT_PNG, OUT_HTML, OUT_MD, OUT_UNKNOWN };
 
 static int kind_of_out(const char *path)
 {
-    static const char *const endings[] = {".svg", ".png", ".html"};
+    static const char *const endings[] = {".svg", ".png", ".html", ".md"};
     size_t n = strlen(path);
     for (int i = 0; i < OUT_UNKNOWN; i++) {
         size_t m = strlen(endings[i]);
@@ -90,10 +97,11 @@ static int write_document(const struct compare_report *r, const char *path, FILE
 static int write_out(const struct compare_report *r, const struct compare_args *a, FILE *f,
                      struct onic_err *err)
 {
+    static compare_writer *const writers[OUT_UNKNOWN] = {
+        [OUT_SVG] = compare_svg, [OUT_HTML] = compare_html, [OUT_MD] = compare_markdown};
     int kind = kind_of_out(a->out);
-    if (kind == OUT_PNG)
-        return compare_png(r, fileno(f), err);
-    return write_document(r, a->out, f, kind == OUT_SVG ? compare_svg : compare_html, err);
+    return kind == OUT_PNG ? compare_png(r, fileno(f), err)
+                           : write_document(r, a->out, f, writers[kind], err);
 }
 
 struct outputs {
@@ -105,8 +113,8 @@ static int open_outputs(struct outputs *o, const struct compare_args *a, struct 
 {
     int rc = ONIC_OK;
     if (a->out[0] && kind_of_out(a->out) == OUT_UNKNOWN)
-        return err_set(err, ONIC_ECONFIG, "--out=%.300s: its name ends with .svg, .png or .html",
-                       a->out);
+        return err_set(err, ONIC_ECONFIG,
+                       "--out=%.300s: its name ends with .svg, .png, .html or .md", a->out);
     if (a->out[0])
         rc = result_open(&o->out, a->out, err);
     if (!rc && a->html[0])
@@ -151,11 +159,17 @@ static int close_outputs(const struct outputs *o, const struct compare_args *a,
 static int read_compared(struct compare_set *s, const struct compare_args *a, int *left_out,
                          struct onic_err *err)
 {
-    const char *const metrics[] = {COMPARE_SUCCESS_NAME, COMPARE_RETURN_NAME, a->metric};
-    int rc = ONIC_OK;
+    const char *metrics[3 + COMPARE_EXTRAS_MAX] = {COMPARE_SUCCESS_NAME, COMPARE_RETURN_NAME,
+                                                   a->metric};
+    int rc = ONIC_OK, n = a->metric[0] ? 3 : 2;
+    for (int i = 0; i < a->extras; i++)
+        metrics[n++] = a->extra[i].metric;
+    memcpy(s->extra, a->extra, sizeof s->extra);
+    s->extras = a->extras;
+    s->by_name = a->names;
     log_set_level(LOG_ERROR); /* what is odd about a run is said once, in a note */
     for (int i = 0; i < a->paths && !rc; i++)
-        rc = compare_open(s, a->path[i], metrics, a->metric[0] ? 3 : 2, left_out, err);
+        rc = compare_open(s, a->path[i], metrics, n, left_out, err);
     return rc ? rc : compare_open_end(s, err);
 }
 
@@ -214,18 +228,25 @@ int cmd_compare(int argc, char **argv)
         .usage =
             "usage: onic compare RUN|SWEEP... [--x=frames|seconds] [--metric=NAME] "
             "[--threshold=0.95]\n"
-            "                    [--out=FILE] [--html=FILE] [--json=FILE|-]\n"
+            "                    [--columns=NAME,...] [--names] [--out=FILE] [--html=FILE] "
+            "[--json=FILE|-]\n"
             "Compares runs: those of an environment with the same options are a group, named by "
             "the\n"
             "options that differ. Prints the interquartile mean of success (or return, or a metric "
             "of\n"
             "metrics.jsonl) at the end, with its 95% interval, and when it came to the threshold.\n"
             "Success is that of `onic eval` where each run has an eval.json, as a sweep makes it.\n"
-            "--out draws the curves: FILE.svg, FILE.png (by gnuplot) or FILE.html; --html is a "
-            "report.\n"
+            "--columns adds others: the newest value of a metric, its largest or mean (NAME:max, "
+            "NAME:mean),\n"
+            "a statistic of `onic eval` (eval/score). --names calls groups by their runs instead "
+            "of "
+            "options.\n"
+            "--out draws the curves: FILE.svg, FILE.png (by gnuplot) or FILE.html, or writes the "
+            "table, with\n"
+            "the numbers of each run, into a file that ends with .md; --html is a report.\n"
             "SWEEP is a folder of runs.\n",
-        .extra = (const char *const[]){"--x=", "--metric=", "--threshold=", "--out=", "--html=",
-                                       "--json=", NULL},
+        .extra = (const char *const[]){"--x=", "--metric=", "--threshold=", "--columns=", "--names",
+                                       "--out=", "--html=", "--json=", NULL},
         .on_extra = compare_on_extra,
         .on_positional = compare_on_positional,
         .ctx = &a,

@@ -12,7 +12,7 @@
 #include "deploy/cli/sweep_run.h"
 
 struct sweep_args {
-    char file[CONFIG_STR_MAX];
+    char file[CONFIG_STR_MAX], only[4 * CONFIG_STR_MAX];
     int jobs;
     bool dry;
 };
@@ -25,6 +25,10 @@ static int sweep_on_extra(void *ctx, const char *name, const char *value, struct
         a->dry = true;
         return ONIC_OK;
     }
+    if (strcmp(name, "only") == 0)
+        return snprintf(a->only, sizeof a->only, "%s", value) < (int)sizeof a->only
+                   ? ONIC_OK
+                   : err_set(err, ONIC_ECONFIG, "--only names more than fits into 2048 bytes");
     int rc = config_flag_int(name, value, 1, 1024, &n, err);
     a->jobs = (int)n;
     return rc;
@@ -56,16 +60,19 @@ static void print_command(char *const *words)
 /* What the same command without --dry-run would start. */
 static void print_commands(const struct sweep *s)
 {
-    int done = 0;
+    int done = 0, runs = 0;
     for (int i = 0; i < s->n; i++) {
+        if (s->job[i].left_out)
+            continue;
         enum sweep_state state = sweep_job_state(&s->job[i]);
+        runs++;
         done += state == SWEEP_DONE;
         if (state == SWEEP_FRESH || state == SWEEP_BEGUN)
             print_command(s->job[i].train);
         if (state != SWEEP_DONE && s->job[i].eval)
             print_command(s->job[i].eval);
     }
-    shown_printf(stderr, "onic sweep: %d run%s in %s, %d done\n", s->n, s->n == 1 ? "" : "s",
+    shown_printf(stderr, "onic sweep: %d run%s in %s, %d done\n", runs, runs == 1 ? "" : "s",
                  s->dir, done);
 }
 
@@ -85,6 +92,11 @@ static int run_sweep(const struct sweep *s, int jobs, int *code, struct onic_err
     struct sweep_result result;
     int lock;
     int rc = sweep_folder_take(s, &lock, err);
+    if (!rc && s->keeps_nothing)
+        shown_printf(stderr,
+                     "onic sweep: nothing is kept in %s: the command line gives options of its "
+                     "own\n",
+                     s->file.keep);
     if (!rc) {
         sweep_run_all(s, jobs, lock, &result);
         say_next(s, &result);
@@ -106,15 +118,15 @@ int cmd_sweep(int argc, char **argv)
         .who = 'F',
         .program = "onic sweep",
         .usage =
-            "usage: onic sweep FILE.yaml [--jobs=1] [--dry-run] [--run-dir=DIR] "
-            "[--section.key=value ...]\n"
+            "usage: onic sweep FILE.yaml [--jobs=1] [--only=NAME,...] [--dry-run] [--run-dir=DIR]\n"
+            "                  [--section.key=value ...]\n"
             "Trains every run that the file asks for, --jobs at a time, each in a folder of its "
             "own below\n"
             "DIR (runs/<name of the file>). The same command goes on: runs that are done are not "
             "repeated.\n"
-            "Ctrl-C drains all of them, twice kills. --dry-run prints the commands. Options of the "
-            "command\n"
-            "line are for all runs. The file:\n"
+            "Ctrl-C drains all of them, twice kills. --dry-run prints the commands. --only chooses "
+            "runs by\n"
+            "name ('S6R3-*,*-s1'). Options of the command line are for all runs. The file:\n"
             "  config: ../configs/keycorridor.yaml     # from the file's folder; may be left out\n"
             "  options: {run.frames: 2000000}\n"
             "  seeds: [1, 2]                           # or 101-105\n"
@@ -124,9 +136,14 @@ int cmd_sweep(int argc, char **argv)
             "      hash: {reward.model: hash}\n"
             "      none: {reward.model: none, reward.coef_int: 0}\n"
             "  random: {draws: 20, seed: 1, train.entropy: {log_uniform: [0.001, 0.1]}}\n"
+            "  exclude: [\"lr=0.001-none-*\"]            # of the combinations these are left out\n"
             "  eval: {episodes: 400}                   # `onic eval` of each run, into its "
-            "eval.json\n",
-        .extra = (const char *const[]){"--jobs=", "--dry-run", NULL},
+            "eval.json\n"
+            "  keep: results                           # a small copy of each finished run, beside "
+            "the\n"
+            "                                          # file, for `onic compare`; such a run is "
+            "done\n",
+        .extra = (const char *const[]){"--jobs=", "--only=", "--dry-run", NULL},
         .on_extra = sweep_on_extra,
         .on_positional = sweep_on_positional,
         .ctx = &a,
@@ -139,6 +156,8 @@ int cmd_sweep(int argc, char **argv)
         rc = sweep_folder_refuse(a.file, &err);
     if (!rc)
         rc = sweep_open(&sweep, a.file, &given, &err);
+    if (!rc && a.only[0])
+        rc = sweep_choose(&sweep, a.only, &err);
     if (!rc && a.dry)
         rc = sweep_folder_check(&sweep, &err);
     if (!rc && a.dry)

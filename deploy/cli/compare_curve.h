@@ -15,7 +15,7 @@
 #include "common/base/err.h"
 
 enum compare_column { COMPARE_FRAMES, COMPARE_SECONDS, COMPARE_METRICS };
-enum { COMPARE_COLUMNS_MAX = 6, COMPARE_HOLDS = 5, COMPARE_EPISODES = 100 };
+enum { COMPARE_COLUMNS_MAX = 16, COMPARE_HOLDS = 5, COMPARE_EPISODES = 100 };
 
 struct compare_curve {
     int n, columns;

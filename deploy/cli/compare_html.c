@@ -51,7 +51,7 @@ static void put_table(const struct compare_report *r, const struct compare_panel
     }
     buf_puts(out, "</tr>\n");
     for (int k = 0; k < p->rows; k++) {
-        n = compare_cells(p, &p->row[k], cell);
+        n = compare_cells(r, p, &p->row[k], cell);
         buf_puts(out, "<tr><td>");
         compare_escape(out, p->row[k].label);
         buf_puts(out, "</td>");

@@ -85,7 +85,14 @@ static double eval_number(const json_t *eval, const char *part)
     return json_is_number(n) ? json_number_value(n) : (double)NAN;
 }
 
-static void read_run_eval(struct compare_run *r)
+/* A statistic of the episodes, or what every evaluation has. */
+static double eval_statistic(const json_t *eval, const char *name)
+{
+    double v = eval_number(json_object_get(eval, "stats"), name);
+    return isnan(v) ? eval_number(eval, name) : v;
+}
+
+static void read_run_eval(const struct compare_set *s, struct compare_run *r)
 {
     char path[OPEN_PATH_MAX];
     snprintf(path, sizeof path, "%.4200s/eval.json", r->path);
@@ -93,6 +100,9 @@ static void read_run_eval(struct compare_run *r)
     r->eval_success = eval_number(eval, "success_rate");
     r->eval_return = eval_number(eval, "return");
     r->eval_episodes = (int)json_integer_value(json_object_get(eval, "episodes"));
+    for (int i = 0; i < s->extras; i++)
+        if (s->extra[i].of_eval)
+            r->extra[i] = eval_statistic(eval, s->extra[i].metric);
     json_decref(eval);
 }
 
@@ -126,8 +136,12 @@ static int read_run(const struct compare_set *s, struct compare_run *r, const ch
     free(c);
     if (rc)
         return rc;
-    read_run_eval(r);
+    read_run_eval(s, r);
     rc = compare_curve_read(&r->curve, path, metrics, n, err);
+    for (int i = 0; i < s->extras && !rc; i++) /* the last of the metrics */
+        if (!s->extra[i].of_eval)
+            r->extra[i] =
+                compare_extra_of(&s->extra[i], &r->curve, COMPARE_METRICS + n - s->extras + i);
     return rc == ONIC_ENOTFOUND ? ONIC_OK : rc; /* it has just begun */
 }
 

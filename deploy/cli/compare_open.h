@@ -6,10 +6,10 @@
 
 #include "deploy/cli/compare_set.h"
 
-/* Adds the run `path`, or every run in the folder `path` (of a sweep). metrics: beside frames and
- * seconds. What a run's own files say is shown and never acted upon. Of a folder, runs that cannot
- * be read are named in the notes and counted in *left_out. ONIC_ENOTFOUND, ONIC_EAUTH,
- * ONIC_ECONFIG, ONIC_EIO otherwise. */
+/* Adds the run `path`, or every run in the folder `path` (of a sweep). metrics [n]: beside frames
+ * and seconds; the last of them are those of the set's extra columns. What a run's own files say is
+ * shown and never acted upon. Of a folder, runs that cannot be read are named in the notes and
+ * counted in *left_out. ONIC_ENOTFOUND, ONIC_EAUTH, ONIC_ECONFIG, ONIC_EIO otherwise. */
 int compare_open(struct compare_set *s, const char *path, const char *const *metrics, int n,
                  int *left_out, struct onic_err *err);
 /* Notes what is odd about the runs that were added: other versions, damaged lines. ONIC_ENOTFOUND:

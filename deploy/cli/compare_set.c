@@ -87,6 +87,51 @@ static char *label_of(const struct compare_set *s, const struct compare_run *r, 
     return text;
 }
 
+/* The name of a run's folder without "-s" and its seed. */
+static char *compare_name_of(const struct compare_run *r)
+{
+    const char *slash = strrchr(r->path, '/');
+    const char *name = slash ? slash + 1 : r->path;
+    size_t n = strlen(name), digits = strlen(r->seed);
+    bool seeded = n > digits + 2 && strcmp(name + n - digits, r->seed) == 0 &&
+                  strncmp(name + n - digits - 2, "-s", 2) == 0;
+    char *out = xstrdup(name);
+    if (seeded)
+        out[n - digits - 2] = '\0';
+    return out;
+}
+
+/* Groups stay what they are: where the runs of one have other names, or another group has the same,
+ * the options tell more. */
+static void call_by_name(const struct compare_set *s, struct compare_world *w)
+{
+    char **name = xcalloc((size_t)w->groups, sizeof *name);
+    for (int i = 0; i < w->groups; i++) {
+        const struct compare_group *g = &w->group[i];
+        name[i] = compare_name_of(&s->run[g->run[0]]);
+        bool one = true;
+        for (int k = 1; k < g->n; k++) {
+            char *other = compare_name_of(&s->run[g->run[k]]);
+            one &= strcmp(other, name[i]) == 0;
+            free(other);
+        }
+        if (!one)
+            name[i][0] = '\0';
+    }
+    for (int i = 0; i < w->groups; i++) {
+        bool taken = !name[i][0];
+        for (int k = 0; k < w->groups; k++)
+            taken |= k != i && strcmp(name[i], name[k]) == 0;
+        if (taken)
+            continue;
+        free(w->group[i].label);
+        w->group[i].label = xstrdup(name[i]);
+    }
+    for (int i = 0; i < w->groups; i++)
+        free(name[i]);
+    free(name);
+}
+
 /* --- groups ---------------------------------------------------------------------------------- */
 
 static struct compare_world *compare_world_of(struct compare_set *s, const char *env)
@@ -139,6 +184,8 @@ void compare_set_group(struct compare_set *s)
                 put_into_group(s, &s->world[w], i, label_of(s, &s->run[i], differs));
     }
     free(differs);
+    for (int w = 0; w < s->worlds && s->by_name; w++)
+        call_by_name(s, &s->world[w]);
     if (s->worlds > 1)
         compare_note(s, "the runs are of %d environments, which are compared apart", s->worlds);
 }

@@ -4,13 +4,15 @@
 
 /* compare_set.h - runs in groups: those of an environment that have the same options, seeds aside.
  *
- * A group is called by the options in which the runs of its environment differ, and by nothing
- * else. Runs of different environments are never put together. */
+ * A group is called by the options in which the runs of its environment differ, or, where that is
+ * asked for, by what the names of its runs have in common ("lr=0.001-hash" of "lr=0.001-hash-s2",
+ * as a sweep calls them). Runs of different environments are never put together. */
 
 #include <stdbool.h>
 
 #include "common/base/buf.h"
 #include "deploy/cli/compare_curve.h"
+#include "deploy/cli/compare_extra.h"
 
 struct compare_run {
     char *path;                       /* as it was named */
@@ -21,6 +23,7 @@ struct compare_run {
     double stop_success;              /* 0: it ends at its frames */
     double eval_success, eval_return; /* of RUN/eval.json; NAN without */
     int eval_episodes;
+    double extra[COMPARE_EXTRAS_MAX]; /* the columns that were asked for; NAN without a value */
     struct compare_curve curve;
 };
 
@@ -44,6 +47,9 @@ struct compare_set {
     int runs;
     struct compare_world *world;
     int worlds, colours;
+    struct compare_extra extra[COMPARE_EXTRAS_MAX];
+    int extras;
+    bool by_name;     /* a group is called by its runs */
     struct buf notes; /* a sentence a line */
 };
 

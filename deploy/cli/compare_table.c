@@ -37,6 +37,18 @@ double compare_run_last(const struct compare_run *r, const struct compare_panel 
     return last_of(r, p, column_of(p));
 }
 
+double compare_run_reach(const struct compare_run *r, const struct compare_panel *p, int x)
+{
+    return isnan(p->threshold) ? (double)NAN
+                               : compare_curve_reaches(&r->curve, x, column_of(p), p->threshold);
+}
+
+static double extra_of(const struct compare_run *r, const struct compare_panel *p, int which)
+{
+    (void)p;
+    return r->extra[which];
+}
+
 static double end_of(const struct compare_run *r, const struct compare_panel *p, int column)
 {
     (void)p;
@@ -45,7 +57,7 @@ static double end_of(const struct compare_run *r, const struct compare_panel *p,
 
 static double reach_of(const struct compare_run *r, const struct compare_panel *p, int column)
 {
-    double at = compare_curve_reaches(&r->curve, column, column_of(p), p->threshold);
+    double at = compare_run_reach(r, p, column);
     return isnan(at) ? end_of(r, p, column) : at;
 }
 
@@ -74,8 +86,7 @@ static int count_reached(const struct compare_set *s, const int *run, int n,
 {
     int reached = 0;
     for (int i = 0; i < n; i++)
-        reached += !isnan(compare_curve_reaches(&s->run[run[i]].curve, COMPARE_FRAMES, column_of(p),
-                                                p->threshold));
+        reached += !isnan(compare_run_reach(&s->run[run[i]], p, COMPARE_FRAMES));
     return reached;
 }
 
@@ -89,6 +100,8 @@ static void row_numbers(const struct compare_report *r, const struct compare_pan
     row->score = summarise(s, run, n, draws, p, last_of, COMPARE_RETURN);
     row->frames = summarise(s, run, n, draws, p, end_of, COMPARE_FRAMES);
     row->seconds = summarise(s, run, n, draws, p, end_of, COMPARE_SECONDS);
+    for (int i = 0; i < s->extras; i++)
+        row->extra[i] = summarise(s, run, n, draws, p, extra_of, i);
     row->reach = NOTHING;
     if (!isnan(p->threshold)) {
         row->reach = summarise(s, run, n, draws, p, reach_of, r->wish.x);
@@ -282,12 +295,27 @@ static void note_unequal(const struct compare_report *r, struct compare_set *set
                          set->world[i].env, r->panel[i].metric);
 }
 
+static int check_extras(const struct compare_set *s, struct onic_err *err)
+{
+    for (int i = 0; i < s->extras; i++) {
+        bool any = false;
+        for (int k = 0; k < s->runs; k++)
+            any |= !isnan(s->run[k].extra[i]);
+        if (!any)
+            return err_set(err, ONIC_ENOTFOUND,
+                           "no run has %s, which --columns names: metrics are in metrics.jsonl, "
+                           "and eval/NAME is a statistic of eval.json",
+                           s->extra[i].name);
+    }
+    return ONIC_OK;
+}
+
 int compare_report_make(struct compare_report *out, const struct compare_wish *wish,
                         struct compare_set *set, struct onic_err *err)
 {
     *out = (struct compare_report){.wish = *wish, .set = set, .colours = set->colours};
     out->panel = xcalloc((size_t)set->worlds + 1, sizeof *out->panel);
-    int rc = ONIC_OK;
+    int rc = check_extras(set, err);
     for (; out->panels < set->worlds && !rc; out->panels++)
         rc = make_panel(out, &set->world[out->panels], &out->panel[out->panels], err);
     if (rc)

@@ -30,6 +30,7 @@ struct compare_row {
                                        end */
     int reached; /* runs that did */
     struct compare_interval frames, seconds; /* at the end */
+    struct compare_interval extra[COMPARE_EXTRAS_MAX];
     /* the curve, where the group has one */
     int points;
     double x[COMPARE_POINTS];
@@ -55,14 +56,17 @@ struct compare_report {
     const struct compare_set *set; /* borrowed */
 };
 
-/* The set is grouped; notes may be added to it. ONIC_ENOTFOUND: no run has the metric; the sentence
- * names it. */
+/* The set is grouped; notes may be added to it. ONIC_ENOTFOUND: no run has the metric, or
+ * that of a column; the sentence names it. */
 int compare_report_make(struct compare_report *out, const struct compare_wish *wish,
                         struct compare_set *set, struct onic_err *err);
 void compare_report_free(struct compare_report *r);
 
 /* A run's value of the panel's metric at its end; NAN without one. */
 double compare_run_last(const struct compare_run *r, const struct compare_panel *p);
+
+/* Where it came to the panel's threshold, on the axis x; NAN: never. */
+double compare_run_reach(const struct compare_run *r, const struct compare_panel *p, int x);
 
 /* "0.98", "1.23 M", "410 k": three digits. */
 const char *compare_number_text(double v, char out[32]);

@@ -26,11 +26,13 @@ int compare_head(const struct compare_report *r, const struct compare_panel *p,
                  compare_number_text(p->threshold, text));
     snprintf(cell[n++], COMPARE_CELL_MAX, "frames");
     snprintf(cell[n++], COMPARE_CELL_MAX, "seconds");
+    for (int i = 0; i < r->set->extras; i++)
+        snprintf(cell[n++], COMPARE_CELL_MAX, "%s", r->set->extra[i].name);
     return n;
 }
 
-int compare_cells(const struct compare_panel *p, const struct compare_row *row,
-                  char cell[COMPARE_CELLS][COMPARE_CELL_MAX])
+int compare_cells(const struct compare_report *r, const struct compare_panel *p,
+                  const struct compare_row *row, char cell[COMPARE_CELLS][COMPARE_CELL_MAX])
 {
     int n = 0;
     char text[128];
@@ -44,6 +46,9 @@ int compare_cells(const struct compare_panel *p, const struct compare_row *row,
         snprintf(cell[n++], COMPARE_CELL_MAX, "%s", compare_reach_text(row, text));
     snprintf(cell[n++], COMPARE_CELL_MAX, "%s", compare_number_text(row->frames.mid, text));
     snprintf(cell[n++], COMPARE_CELL_MAX, "%s", compare_number_text(row->seconds.mid, text));
+    for (int i = 0; i < r->set->extras; i++)
+        snprintf(cell[n++], COMPARE_CELL_MAX, "%s",
+                 compare_interval_text(&row->extra[i], row->runs, text));
     return n;
 }
 
@@ -74,7 +79,7 @@ static void put_panel(const struct compare_report *r, const struct compare_panel
     for (int i = 0; i < n; i++)
         width[i] = text_columns(head[i]);
     for (int k = 0; k < p->rows; k++) {
-        compare_cells(p, &p->row[k], cell);
+        compare_cells(r, p, &p->row[k], cell);
         width[0] =
             text_columns(p->row[k].label) > width[0] ? text_columns(p->row[k].label) : width[0];
         for (int i = 1; i < n; i++)
@@ -85,7 +90,7 @@ static void put_panel(const struct compare_report *r, const struct compare_panel
         put_cell(out, head[i], width[i], i == n - 1);
     buf_puts(out, "\n");
     for (int k = 0; k < p->rows; k++) {
-        compare_cells(p, &p->row[k], cell);
+        compare_cells(r, p, &p->row[k], cell);
         put_cell(out, p->row[k].label, width[0], false);
         for (int i = 1; i < n; i++)
             put_cell(out, cell[i], width[i], i == n - 1);
@@ -104,11 +109,85 @@ void compare_table_text(const struct compare_report *r, struct buf *out)
                   "that did not come to the threshold counts with its end there.\n");
 }
 
+/* --- Markdown -------------------------------------------------------------------------------- */
+
+/* A cell: what would end it, or be taken for HTML, is written so that it is neither. */
+static void markdown_cell(struct buf *out, const char *text)
+{
+    buf_puts(out, " ");
+    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+        if (*p == '|' || *p == '\\')
+            buf_printf(out, "\\%c", *p);
+        else if (*p == '<' || *p == '&')
+            buf_puts(out, *p == '<' ? "&lt;" : "&amp;");
+        else
+            buf_append(out, *p < 0x20 || *p == 0x7f ? " " : (const char *)p, 1);
+    }
+    buf_puts(out, " |");
+}
+
+/* Numbers of the runs of a group, separated by commas: of what the panel is of, or (at >= 0) where
+ * on this axis they came to the threshold. */
+static void markdown_runs(const struct compare_report *r, const struct compare_panel *p,
+                          const struct compare_row *row, int at, struct buf *out)
+{
+    for (int i = 0; row->group && i < row->group->n; i++) {
+        const struct compare_run *run = &r->set->run[row->group->run[i]];
+        double v = at < 0 ? compare_run_last(run, p) : compare_run_reach(run, p, at);
+        char text[32] = "-";
+        if (!isnan(v) && at < 0 && fabs(v) < 10)
+            snprintf(text, sizeof text, "%.3f", v);
+        else if (!isnan(v))
+            compare_number_text(v, text);
+        buf_printf(out, "%s%s", i ? ", " : " ", text);
+    }
+    buf_puts(out, " |");
+}
+
+static void markdown_panel(const struct compare_report *r, const struct compare_panel *p,
+                           struct buf *out)
+{
+    char cell[COMPARE_CELLS][COMPARE_CELL_MAX], what[96];
+    bool reach = !isnan(p->threshold);
+    int n = compare_head(r, p, cell);
+    compare_what(p, what);
+    buf_printf(out, "|");
+    markdown_cell(out, p->env);
+    for (int i = 1; i < n; i++)
+        markdown_cell(out, i == 2 ? what : cell[i]);
+    buf_puts(out, reach ? " by run | reached by run |\n|" : " by run |\n|");
+    for (int i = 0; i < n + (reach ? 2 : 1); i++)
+        buf_puts(out, "---|");
+    buf_puts(out, "\n");
+    for (int k = 0; k < p->rows; k++) {
+        compare_cells(r, p, &p->row[k], cell);
+        buf_puts(out, "|");
+        markdown_cell(out, p->row[k].label);
+        for (int i = 1; i < n; i++)
+            markdown_cell(out, cell[i]);
+        markdown_runs(r, p, &p->row[k], -1, out);
+        if (reach)
+            markdown_runs(r, p, &p->row[k], r->wish.x, out);
+        buf_puts(out, "\n");
+    }
+}
+
+void compare_markdown(const struct compare_report *r, struct buf *out)
+{
+    for (int i = 0; i < r->panels; i++) {
+        buf_puts(out, i ? "\n" : "");
+        markdown_panel(r, &r->panel[i], out);
+    }
+}
+
 /* --- JSON ------------------------------------------------------------------------------------ */
 
+/* key NULL: it stands there already. */
 static void json_interval(struct buf *out, const char *key, const struct compare_interval *v)
 {
-    buf_printf(out, ",\"%s\":{\"iqm\":", key);
+    if (key)
+        buf_printf(out, ",\"%s\"", key);
+    buf_puts(out, ":{\"iqm\":");
     buf_json_number(out, v->mid, 9);
     buf_puts(out, ",\"ci95\":[");
     buf_json_number(out, v->lo, 9);
@@ -140,7 +219,19 @@ static void json_row(const struct compare_report *r, const struct compare_panel 
         buf_puts(out, i ? "," : "");
         buf_json_number(out, compare_run_last(&r->set->run[row->group->run[i]], p), 9);
     }
-    buf_puts(out, "],\"curve\":[");
+    buf_puts(out, "],\"reaches\":[");
+    for (int i = 0; row->group && i < row->group->n; i++) {
+        const struct compare_run *run = &r->set->run[row->group->run[i]];
+        buf_puts(out, i ? "," : "");
+        buf_json_number(out, compare_run_reach(run, p, r->wish.x), 9);
+    }
+    buf_puts(out, "],\"columns\":{");
+    for (int i = 0; i < r->set->extras; i++) {
+        buf_puts(out, i ? "," : "");
+        buf_json_utf8(out, r->set->extra[i].name);
+        json_interval(out, NULL, &row->extra[i]);
+    }
+    buf_puts(out, "},\"curve\":[");
     for (int i = 0; i < row->points; i++) {
         buf_puts(out, i ? ",[" : "[");
         buf_json_number(out, row->x[i], 9);

@@ -289,7 +289,7 @@ static int read_random(struct yaml_file *f, struct sweep_file *out, const yaml_n
     return rc;
 }
 
-/* --- seeds and evaluation -------------------------------------------------------------------- */
+/* --- seeds ----------------------------------------------------------------------------------- */
 
 static void seed_add(struct sweep_file *out, int64_t seed)
 {
@@ -334,6 +334,38 @@ static int read_seeds(struct yaml_file *f, struct sweep_file *out, const yaml_no
     return out->seeds ? ONIC_OK : sweep_complain(f, node, "seeds", "is empty");
 }
 
+/* --- what is left out, evaluated and kept ---------------------------------------------------- */
+
+static int read_exclude(struct yaml_file *f, struct sweep_file *out, const yaml_node_t *key,
+                        const yaml_node_t *list)
+{
+    if (list->type != YAML_SEQUENCE_NODE)
+        return sweep_complain(f, key, "exclude",
+                              "is a list of names of runs, in which * stands for any text: "
+                              "[\"S6R3-none-*\"]");
+    for (yaml_node_item_t *i = list->data.sequence.items.start; i < list->data.sequence.items.top;
+         i++) {
+        const yaml_node_t *node = yaml_file_node(f, *i);
+        const char *text = sweep_text(node);
+        if (!text || !text[0])
+            return sweep_complain(f, node, "exclude", "has a name that is none");
+        SWEEP_MORE(out->exclude, out->excludes);
+        out->exclude[out->excludes++] =
+            (struct sweep_pattern){.glob = xstrdup(text), .line = (int)node->start_mark.line + 1};
+    }
+    return ONIC_OK;
+}
+
+static int read_keep(struct yaml_file *f, struct sweep_file *out, const yaml_node_t *key,
+                     const yaml_node_t *value)
+{
+    const char *text = sweep_text(value);
+    if (!text || !text[0])
+        return sweep_complain(f, key, "keep", "is the path of one folder");
+    out->keep = beside(f->path, text);
+    return ONIC_OK;
+}
+
 static int read_eval(struct yaml_file *f, struct sweep_file *out, const yaml_node_t *node)
 {
     int rc;
@@ -374,8 +406,12 @@ static int sweep_part(struct yaml_file *f, struct sweep_file *out, const yaml_no
         return read_grid(f, out, value);
     if (strcmp(name, "random") == 0)
         return read_random(f, out, value);
+    if (strcmp(name, "exclude") == 0)
+        return read_exclude(f, out, key, value);
     if (strcmp(name, "eval") == 0)
         return read_eval(f, out, value);
+    if (strcmp(name, "keep") == 0)
+        return read_keep(f, out, key, value);
     const yaml_node_t *map =
         want_map(f, value, name, "has lines below it, as run.frames: 1000000", &rc);
     return map ? read_set(f, &out->all, map, false) : rc;
@@ -383,7 +419,7 @@ static int sweep_part(struct yaml_file *f, struct sweep_file *out, const yaml_no
 
 static int sweep_parts(struct yaml_file *f, struct sweep_file *out)
 {
-    int rc = yaml_file_check_keys(f, f->root, "config options seeds grid random eval");
+    int rc = yaml_file_check_keys(f, f->root, "config options seeds grid random exclude eval keep");
     for (yaml_node_pair_t *p = f->root->data.mapping.pairs.start;
          !rc && p < f->root->data.mapping.pairs.top; p++)
         rc = sweep_part(f, out, yaml_file_node(f, p->key), yaml_file_node(f, p->value));
@@ -459,7 +495,11 @@ void sweep_file_free(struct sweep_file *f)
         free(f->draw[i].choice);
         free(f->draw[i].key);
     }
+    for (int i = 0; i < f->excludes; i++)
+        free(f->exclude[i].glob);
     set_free(&f->all);
+    free(f->exclude);
+    free(f->keep);
     free(f->axis);
     free(f->draw);
     free(f->seed);

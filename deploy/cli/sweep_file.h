@@ -16,7 +16,9 @@
  *     draws: 20
  *     seed: 1
  *     train.entropy: {log_uniform: [0.001, 0.1]}   # or uniform: [a, b], choice: [a, b, c]
+ *   exclude: ["lr=0.001-none-*"]          # combinations that are left out, by the names of runs
  *   eval: {episodes: 400, seed: 900000}   # `onic eval` of each run; its seed is added
+ *   keep: models/kept                     # numbers of finished runs, beside the file: sweep_keep.h
  *
  * A set may name a `config` of its own. {seed} in a value is the run's seed. Of an option that is
  * given twice the later counts: options, grid in its order, random, command line. What the options
@@ -50,6 +52,12 @@ struct sweep_axis {
     int n;
 };
 
+/* Names of runs, as a shell writes those of files. */
+struct sweep_pattern {
+    char *glob;
+    int line;
+};
+
 enum sweep_law { SWEEP_UNIFORM, SWEEP_LOG_UNIFORM, SWEEP_CHOICE };
 
 struct sweep_draw {
@@ -66,11 +74,13 @@ struct sweep_file {
     struct sweep_axis *axis;
     struct sweep_draw *draw;
     int64_t *seed;
-    int axes, draws_of, seeds; /* how many are in the three arrays */
-    int draws;                 /* configurations drawn per combination; 0: nothing is drawn */
+    struct sweep_pattern *exclude;
+    int axes, draws_of, seeds, excludes; /* how many are in the four arrays */
+    int draws; /* configurations drawn per combination; 0: nothing is drawn */
     uint64_t draw_seed;
     int eval_episodes; /* 0: none */
     int64_t eval_seed;
+    char *keep; /* folder as it can be opened, or NULL */
 };
 
 /* ONIC_ECONFIG with file and line. sweep_file_free in any case. */

@@ -17,6 +17,7 @@
 #include "common/checkpoint/safe_file.h"
 #include "deploy/cli/commands.h"
 #include "deploy/cli/json_text.h"
+#include "deploy/cli/sweep_keep.h"
 #include "deploy/cli/train_end.h"
 
 enum { SWEEP_JSON_MAX = 256 << 20, FOLDER_PATH_MAX = CONFIG_STR_MAX + SWEEP_NAME_MAX + 64 };
@@ -55,6 +56,8 @@ enum sweep_state sweep_job_state(const struct sweep_job *j)
 {
     const struct train_end end = {.run_dir = j->dir, .stop = j->stop};
     struct stop_state at = {0};
+    if (sweep_is_kept(j))
+        return SWEEP_DONE;
     if (!folder_has(j->dir, "config.yaml"))
         return SWEEP_FRESH;
     if (!train_end_reached(&end, &at))
@@ -207,7 +210,23 @@ static bool has_our_runs(const struct sweep *s)
     return false;
 }
 
-int sweep_folder_check(const struct sweep *s, struct onic_err *err)
+/* What is kept must be what the file asks for now, its end included: nothing trains it further. */
+static int compare_kept(const struct sweep *s, const struct sweep_job *j, struct onic_err *err)
+{
+    for (int k = 0; j->kept_value && k < j->n; k++) {
+        const struct sweep_option *o = &j->option[k];
+        const char *was = j->kept_value[k];
+        bool end = strcmp(o->key, "run.frames") == 0 || strncmp(o->key, "stop.", 5) == 0;
+        if (was && (end || !may_change(o->key)) && strcmp(was, o->value) != 0)
+            return err_set(err, ONIC_ECONFIG,
+                           "%.200s is kept of a run with %.60s=%.120s, and %.160s gives it %.120s: "
+                           "remove it to have it trained again",
+                           j->kept, o->key, was, s->file.path, o->value);
+    }
+    return ONIC_OK;
+}
+
+static int check_folder(const struct sweep *s, struct onic_err *err)
 {
     struct stat st;
     json_t *before;
@@ -225,6 +244,14 @@ int sweep_folder_check(const struct sweep *s, struct onic_err *err)
                      s->dir);
     json_decref(before);
     return rc;
+}
+
+int sweep_folder_check(const struct sweep *s, struct onic_err *err)
+{
+    int rc = ONIC_OK;
+    for (int i = 0; i < s->n && !rc; i++)
+        rc = compare_kept(s, &s->job[i], err);
+    return rc ? rc : check_folder(s, err);
 }
 
 /* --- taking it ------------------------------------------------------------------------------- */

@@ -9,9 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/buf.h"
 #include "common/base/xmalloc.h"
 #include "common/config/options.h"
 #include "common/config/overlay.h"
+#include "common/run/run_dir.h"
+#include "deploy/cli/sweep_keep.h"
 #include "deploy/cli/train_options.h"
 #include "learner/process/learner_options.h"
 #include "learner/reward/reward_model.h"
@@ -161,6 +164,7 @@ static int take_given(struct sweep *s, const struct config *given, struct onic_e
                            key, value, s->file.path);
         for (int k = 0; k < s->plan.n; k++)
             sweep_run_set(&s->plan.run[k], key, value, 0);
+        s->keeps_nothing = s->file.keep != NULL; /* these are no runs of the file */
     }
     return ONIC_OK;
 }
@@ -178,6 +182,21 @@ static void keep_options(struct sweep_job *j, const struct config *c)
         j->option = xrealloc(j->option, ((size_t)j->n + 1) * sizeof *j->option);
         j->option[j->n++] = (struct sweep_option){.key = xstrdup(key), .value = xstrdup(value)};
     }
+}
+
+static int sweep_read_kept(struct sweep_job *j, struct config *c, struct onic_err *err)
+{
+    char value[CONFIG_STR_MAX];
+    if (!sweep_is_kept(j))
+        return ONIC_OK;
+    int rc = run_dir_config(j->kept, c, err);
+    if (rc)
+        return rc;
+    j->kept_value = xcalloc((size_t)j->n + 1, sizeof *j->kept_value);
+    for (int k = 0; k < j->n; k++)
+        if (config_get(c, j->option[k].key, value, sizeof value) == ONIC_OK)
+            j->kept_value[k] = xstrdup(value);
+    return ONIC_OK;
 }
 
 /* What no part would take is said now and not after hours. */
@@ -203,19 +222,26 @@ static int open_job(struct sweep *s, int i, struct config *c, struct onic_err *e
                  : err_set(err, ONIC_ECANTCREATE,
                            "%s/%s is too long a name for a run directory; give a shorter --run-dir",
                            s->dir, r->name);
-    if (!rc && r->seed == s->file.seed[0]) /* the other seeds are of the same options */
+    if (!rc && (i == 0 || r[-1].cell != r->cell)) /* other seeds are of the same options */
         rc = check_sweep_run(r, c, err);
     if (rc)
         return rc;
     j->name = r->name;
     j->dir = xstrdup(dir);
+    if (s->file.keep && !s->keeps_nothing) {
+        struct buf kept;
+        buf_init(&kept, SWEEP_WORD_MAX);
+        buf_printf(&kept, "%s/%s", s->file.keep, r->name);
+        j->kept = xstrdup(kept.data);
+        buf_release(&kept);
+    }
     stop_options(&j->stop, c);
     keep_options(j, c);
     put_train_words(j, r);
     j->episodes = s->file.eval_episodes;
     if (j->episodes)
         put_eval_words(j, &s->file, r->seed, c);
-    return ONIC_OK;
+    return sweep_read_kept(j, c, err);
 }
 
 /* runs/<name of the file without its ending> */
@@ -255,16 +281,40 @@ int sweep_open(struct sweep *out, const char *path, const struct config *given,
     return rc;
 }
 
+int sweep_choose(struct sweep *s, const char *patterns, struct onic_err *err)
+{
+    bool *wanted = xcalloc((size_t)s->n + 1, sizeof *wanted);
+    int rc = ONIC_OK;
+    for (const char *p = patterns; !rc; p++) {
+        size_t n = strcspn(p, ",");
+        if (sweep_match(&s->plan, p, n, wanted) == 0)
+            rc = err_set(err, ONIC_ECONFIG,
+                         "--only: no run of %.300s is called '%.*s'; --dry-run shows their names",
+                         s->file.path, n < 100 ? (int)n : 100, p);
+        p += n;
+        if (!*p)
+            break;
+    }
+    for (int i = 0; i < s->n; i++)
+        s->job[i].left_out = !wanted[i];
+    free(wanted);
+    return rc;
+}
+
 void sweep_close(struct sweep *s)
 {
     for (int i = 0; i < s->n; i++) {
         struct sweep_job *j = &s->job[i];
         for (int k = 0; k < j->n; k++) {
+            if (j->kept_value)
+                free(j->kept_value[k]);
             free(j->option[k].key);
             free(j->option[k].value);
         }
         free(j->option);
         free(j->dir);
+        free(j->kept);
+        free(j->kept_value);
         sweep_free_words(j->train);
         sweep_free_words(j->eval);
     }

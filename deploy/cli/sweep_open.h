@@ -11,6 +11,10 @@
 struct sweep_job {
     const char *name; /* borrowed from the plan */
     char *dir;        /* its run directory */
+    char *kept;       /* where its numbers stay (sweep_keep.h); NULL: nowhere */
+    char *
+        *kept_value; /* [n] what these options are there, NULL: none; NULL where nothing is kept */
+    bool left_out;   /* not asked for this time */
     /* words behind the program's name, ending with NULL; eval is NULL where none is wanted */
     char **train, **eval;
     int episodes; /* of eval */
@@ -26,6 +30,7 @@ struct sweep {
     struct sweep_plan plan;
     struct sweep_job *job;
     int n;
+    bool keeps_nothing; /* the file has `keep`, and the command line has options of its own */
 };
 
 /* given: the command line; its options are every run's, and win. Whatever `onic train` would refuse
@@ -34,5 +39,8 @@ struct sweep {
 int sweep_open(struct sweep *out, const char *path, const struct config *given,
                struct onic_err *err);
 void sweep_close(struct sweep *s);
+/* Of the runs only those whose names fit one of the patterns, separated by commas. ONIC_ECONFIG:
+ * one of them fits none. */
+int sweep_choose(struct sweep *s, const char *patterns, struct onic_err *err);
 
 #endif /* ONIC_DEPLOY_CLI_SWEEP_OPEN_H */

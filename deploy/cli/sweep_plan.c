@@ -2,6 +2,7 @@
 /* sweep_plan.c - see sweep_plan.h. */
 #include "deploy/cli/sweep_plan.h"
 
+#include <fnmatch.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -177,6 +178,53 @@ static int check_names(const struct sweep_plan *p, const char *path, struct onic
     return rc;
 }
 
+static void run_free(struct sweep_run *r)
+{
+    for (int k = 0; k < r->n; k++) {
+        free(r->option[k].key);
+        free(r->option[k].value);
+    }
+    free(r->option);
+}
+
+/* Without the runs that the file leaves out. */
+static int leave_out(struct sweep_plan *p, const struct sweep_file *f, struct onic_err *err)
+{
+    int kept = 0;
+    bool *out = xcalloc((size_t)p->n + 1, sizeof *out);
+    int rc = ONIC_OK;
+    for (int i = 0; i < f->excludes && !rc; i++) {
+        const struct sweep_pattern *e = &f->exclude[i];
+        int found = sweep_match(p, e->glob, strlen(e->glob), out);
+        if (!found)
+            rc = err_set(err, ONIC_ECONFIG,
+                         "%s:%d: exclude: no run is called %.100s; --dry-run shows their names",
+                         f->path, e->line, e->glob);
+    }
+    for (int i = 0; i < p->n && !rc; i++) {
+        if (out[i])
+            run_free(&p->run[i]);
+        else
+            p->run[kept++] = p->run[i];
+    }
+    free(out);
+    p->n = rc ? p->n : kept;
+    return rc || kept ? rc : err_set(err, ONIC_ECONFIG, "%s: exclude leaves no run", f->path);
+}
+
+int sweep_match(const struct sweep_plan *p, const char *glob, size_t bytes, bool *matched)
+{
+    char text[SWEEP_NAME_MAX + 1]; /* no name is longer */
+    int found = 0;
+    snprintf(text, sizeof text, "%.*s", bytes < sizeof text ? (int)bytes : 0, glob);
+    for (int i = 0; i < p->n; i++)
+        if (fnmatch(text, p->run[i].name, 0) == 0) {
+            matched[i] = true;
+            found++;
+        }
+    return found;
+}
+
 /* Moves on to the next combination of values. */
 static void next_values(const struct sweep_file *f, int *at)
 {
@@ -197,23 +245,21 @@ int sweep_plan_make(struct sweep_plan *out, const struct sweep_file *file, struc
         struct sweep_run *r = &out->run[out->n];
         int draw = out->n / file->seeds % draws;
         r->seed = file->seed[out->n % file->seeds];
+        r->cell = out->n / file->seeds;
         rc = plan_run(r, file, at, file->draws ? draw + 1 : 0, err);
         if ((out->n + 1) % (file->seeds * draws) == 0)
             next_values(file, at);
     }
     free(at);
-    return rc ? rc : check_names(out, file->path, err);
+    if (!rc)
+        rc = check_names(out, file->path, err);
+    return rc ? rc : leave_out(out, file, err);
 }
 
 void sweep_plan_free(struct sweep_plan *p)
 {
-    for (int i = 0; i < p->n; i++) {
-        for (int k = 0; k < p->run[i].n; k++) {
-            free(p->run[i].option[k].key);
-            free(p->run[i].option[k].value);
-        }
-        free(p->run[i].option);
-    }
+    for (int i = 0; i < p->n; i++)
+        run_free(&p->run[i]);
     free(p->run);
     *p = (struct sweep_plan){.n = 0};
 }

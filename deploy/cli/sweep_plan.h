@@ -7,6 +7,8 @@
  * A run's name and options depend on what the file says of it and on nothing else: values, draws
  * and seeds can be added to a file, and the runs that were there stay what they were. */
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/base/err.h"
@@ -20,6 +22,7 @@ struct sweep_run {
     struct sweep_option *option;
     int n;
     int64_t seed;
+    int cell; /* which combination of values and draw; its runs differ by their seeds alone */
 };
 
 struct sweep_plan {
@@ -27,9 +30,12 @@ struct sweep_plan {
     int n;
 };
 
-/* ONIC_ECONFIG: too many runs, or two of one name. The file must outlive the plan. */
+/* ONIC_ECONFIG: too many runs, two of one name, or `exclude` names none or all. The file must
+ * outlive the plan. */
 int sweep_plan_make(struct sweep_plan *out, const struct sweep_file *file, struct onic_err *err);
 void sweep_plan_free(struct sweep_plan *p);
+/* Sets matched [n] of the runs whose names fit (fnmatch); how many. */
+int sweep_match(const struct sweep_plan *p, const char *glob, size_t bytes, bool *matched);
 /* Adds an option, or replaces its value. */
 void sweep_run_set(struct sweep_run *r, const char *key, const char *value, int line);
 

@@ -19,12 +19,13 @@
 #include "deploy/cli/deaths.h"
 #include "deploy/cli/sweep_child.h"
 #include "deploy/cli/sweep_folder.h"
+#include "deploy/cli/sweep_keep.h"
 #include "deploy/cli/sweep_progress.h"
 #include "learner/process/run_identity.h"
 
 enum { SWEEP_LOOK_MS = 250, SWEEP_LOG_MAX = CONFIG_STR_MAX + SWEEP_NAME_MAX + 16 };
 
-enum fate { TO_DO, RUNS, IS_DONE, HAS_FAILED, WAS_STOPPED };
+enum fate { TO_DO, RUNS, IS_DONE, HAS_FAILED, WAS_STOPPED, NOT_ASKED };
 
 struct slot {
     int job; /* -1: free */
@@ -65,8 +66,11 @@ static double frames_share(const struct sweep_job *j)
 
 static struct sweep_counts sweep_count(const struct sweep_runner *r)
 {
-    struct sweep_counts c = {.runs = r->s->n};
+    struct sweep_counts c = {.runs = 0};
     for (int i = 0; i < r->s->n; i++) {
+        if (r->fate[i] == NOT_ASKED)
+            continue;
+        c.runs++;
         c.done += r->fate[i] == IS_DONE;
         c.running += r->fate[i] == RUNS;
         c.failed += r->fate[i] == HAS_FAILED;
@@ -121,9 +125,21 @@ static void slot_start(struct sweep_runner *r, int i, int job, bool evaluates)
     sweep_progress_event(&r->progress, "%s %s", j->name, r->share[job] > 0 ? "goes on" : "begins");
 }
 
+/* Whether what is wanted of a finished run has its place. */
+static bool job_is_kept(struct sweep_runner *r, int job)
+{
+    struct onic_err err = {0};
+    int rc = sweep_keep(&r->s->job[job], &err);
+    if (rc)
+        job_failed(r, job, err_exit_code(rc), err.msg);
+    return !rc;
+}
+
 static void job_is_done(struct sweep_runner *r, const struct slot *slot)
 {
     char took[32];
+    if (!job_is_kept(r, slot->job))
+        return;
     r->fate[slot->job] = IS_DONE;
     r->share[slot->job] = 1;
     r->happened = true;
@@ -281,6 +297,8 @@ static void look_at_jobs(struct sweep_runner *r)
     for (int i = 0; i < r->s->n; i++) {
         enum sweep_state state = sweep_job_state(&r->s->job[i]);
         r->fate[i] = state == SWEEP_DONE ? IS_DONE : TO_DO;
+        if (r->s->job[i].left_out)
+            r->fate[i] = NOT_ASKED;
         r->share[i] = state == SWEEP_FRESH ? 0 : frames_share(&r->s->job[i]);
     }
 }
@@ -316,6 +334,9 @@ void sweep_run_all(const struct sweep *s, int jobs, int lock_fd, struct sweep_re
     sweep_progress_begin(&r.progress, &before);
     sweep_progress_event(&r.progress, "%d run%s in %s, %d done", before.runs,
                          before.runs == 1 ? "" : "s", s->dir, before.done);
+    for (int i = 0; i < s->n; i++) /* trained by jobs of Slurm, or before the file said `keep` */
+        if (r.fate[i] == IS_DONE)
+            job_is_kept(&r, i);
     sweep_loop(&r);
     say_outcome(&r, out);
     sigprocmask(SIG_SETMASK, &r.mask, NULL);

@@ -74,12 +74,33 @@ static void what_cannot_be_compared_is_one_sentence(void **state)
     scene_fails(s, "onic", "compare file", 64, "file is a text file");
     scene_fails(s, "onic", "compare a --metric=no/such", 64, "no run of corridor has the metric");
     scene_fails(s, "onic", "compare a --x=hours", 64, "there are frames and seconds");
-    scene_fails(s, "onic", "compare a --out=c.pdf", 64, ".svg, .png or .html");
+    scene_fails(s, "onic", "compare a --out=c.pdf", 64, ".svg, .png, .html or .md");
     scene_fails(s, "onic", "compare a --out=no/c.svg", 73, "no/c.svg cannot be written");
     scene_fails(s, "onic", "compare a --thresold=1", 64, "did you mean '--threshold'?");
     scene_fails_within(s, "onic", "compare empty", 64, "no run yet that has trained", 2);
     files_make(s->dir, "/hollow/log/x", "x");
     scene_fails(s, "onic", "compare hollow", 64, "neither a run directory nor a folder");
+}
+
+/* Of the files themselves: the last metrics are the columns', statistics are of eval.json. */
+static void columns_come_from_metrics_and_evaluation(void **state)
+{
+    struct scene *s = *state;
+    make_run(s, "r/x-s1", "corridor",
+             "{\"wall_s\":1,\"env_steps\":100,\"reward/reward\":1,\"train/kl\":0.5}\n"
+             "{\"wall_s\":2,\"env_steps\":200,\"reward/reward\":2,\"train/kl\":0.125}\n");
+    write_in(s, "r/x-s1/eval.json",
+             "{\"episodes\":4,\"return\":{\"mean\":3},"
+             "\"length\":{\"mean\":7},\"stats\":{\"score\":{\"mean\":11}}}");
+    scene_succeeds(s, "compare r --names --columns=train/kl:max,train/kl,eval/score,eval/length "
+                      "--out=table.md --metric=train/kl");
+    assert_string_equal(
+        text_in(s, "table.md"),
+        "| corridor | runs | train/kl in training | return | frames | seconds | "
+        "train/kl:max | train/kl | eval/score | eval/length | by run |\n"
+        "|---|---|---|---|---|---|---|---|---|---|---|\n"
+        "| x | 1 | 0.12 | 2.00 | 200 | 2.00 | 0.50 | 0.12 | 11.0 | 7.00 | 0.125 |\n");
+    scene_fails(s, "onic", "compare r --columns=eval/skore", 64, "no run has eval/skore");
 }
 
 /* With a gnuplot that is none: what is missing is said, and what to do without it. */
@@ -110,6 +131,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SCENE(odd_runs_are_named_and_the_others_compared),
         SCENE(what_cannot_be_compared_is_one_sentence),
+        SCENE(columns_come_from_metrics_and_evaluation),
         SCENE(a_png_needs_gnuplot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

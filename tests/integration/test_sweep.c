@@ -97,6 +97,64 @@ static void all_runs_are_trained_once_and_compared(void **state)
     assert_non_null(strstr(text_in(s, "c.html"), "reward.model=none reward.coef_int=0"));
 }
 
+/* By name, and what was not asked for is no run that is left. */
+static void only_the_runs_that_were_asked_for_are_trained(void **state)
+{
+    struct scene *s = *state;
+    write_in(s, "two.yaml", FILE_OF_TWO);
+    assert_int_equal(sweep(s, "two.yaml --only=hash-s2,none-* --dry-run"), 0);
+    assert_said(s, "3 runs in runs/two, 0 done");
+    assert_null(strstr(program_text(s->a.out), "hash-s1"));
+    assert_int_equal(sweep(s, "two.yaml --only=*-s2 --frames=2000"), 0);
+    assert_said(s, "2 of 2 runs are done");
+    assert_true(there_is(s, "runs/two/hash-s2/eval.json"));
+    assert_true(there_is(s, "runs/two/none-s2/eval.json"));
+    assert_false(there_is(s, "runs/two/hash-s1"));
+    scene_fails(s, "onic", "sweep two.yaml --only=*-s2,hsh-*", 64, "is called 'hsh-*'");
+}
+
+static void clear(const struct scene *s, const char *name)
+{
+    char line[600];
+    struct program rm;
+    snprintf(line, sizeof line, "rm -r %s/%s", s->dir, name);
+    program_start_shell(&rm, s->dir, "rm", line);
+    assert_int_equal(program_wait(&rm, SCENE_SOON_MS), 0);
+}
+
+/* What is kept of a finished run is enough to compare it and not to repeat it. */
+static void a_kept_run_is_not_repeated(void **state)
+{
+    struct scene *s = *state;
+    char text[sizeof FILE_OF_TWO + 100];
+    snprintf(text, sizeof text, "%skeep: few/kept\n", FILE_OF_TWO);
+    memcpy(strstr(text, "20000}"), "3000} ", 6);
+    write_in(s, "two.yaml", text);
+    assert_int_equal(sweep(s, "two.yaml --only=*-s1 --frames=2000"), 0); /* no run of the file */
+    assert_said(s, "nothing is kept in few/kept");
+    assert_false(there_is(s, "few"));
+    assert_int_equal(sweep(s, "two.yaml --only=*-s1"), 0);
+    assert_non_null(strstr(text_in(s, "few/kept/hash-s1/eval.json"), "\"trained_env_steps\":3"));
+    assert_null(strstr(text_in(s, "few/kept/hash-s1/metrics.jsonl"), "perf/_fps"));
+    clear(s, "runs");
+    assert_int_equal(sweep(s, "two.yaml"), 0);
+    assert_said(s, "4 runs in runs/two, 2 done");
+    assert_said(s, "4 of 4 runs are done");
+    assert_false(there_is(s, "runs/two/hash-s1"));
+    clear(s, "few/kept/hash-s2"); /* as if it were trained by somebody else */
+    assert_int_equal(sweep(s, "two.yaml"), 0);
+    assert_null(strstr(program_text(s->a.err), "begins"));
+    assert_true(there_is(s, "few/kept/hash-s2/config.yaml"));
+    scene_succeeds(s, "compare few/kept --names --out=table.md");
+    assert_non_null(strstr(text_in(s, "table.md"), "| hash | 2 | "));
+    assert_non_null(strstr(text_in(s, "table.md"), "| none | 2 | "));
+    memcpy(strstr(text, "512"), "256", 3);
+    write_in(s, "two.yaml", text);
+    scene_fails(
+        s, "onic", "sweep two.yaml", 64,
+        "few/kept/hash-s1 is kept of a run with train.batch=512, and two.yaml gives it 256");
+}
+
 /* More frames make the same runs longer; another learning rate would make them other runs. */
 static void a_folder_is_of_one_sweep(void **state)
 {
@@ -258,6 +316,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SCENE(all_runs_are_trained_once_and_compared),
+        SCENE(only_the_runs_that_were_asked_for_are_trained),
+        SCENE(a_kept_run_is_not_repeated),
         SCENE(a_folder_is_of_one_sweep),
         SCENE(a_stopped_sweep_goes_on_where_it_was),
         SCENE(a_run_that_dies_while_it_stops_has_failed),

@@ -244,6 +244,108 @@ static void what_runs_say_is_escaped(void **state)
     compare_report_free(&r);
 }
 
+/* --- columns, names, Markdown ---------------------------------------------------------------- */
+
+static void columns_are_those_that_were_asked_for(void **state)
+{
+    (void)state;
+    struct compare_extra e[COMPARE_EXTRAS_MAX];
+    int n;
+    assert_ok(compare_extra_parse("train/kl:max,reward/reward:mean,a,eval/score", e, &n, &err));
+    assert_int_equal(n, 4);
+    assert_string_equal(e[0].name, "train/kl:max");
+    assert_string_equal(e[0].metric, "train/kl");
+    assert_string_equal(e[3].metric, "score");
+    assert_true(e[3].of_eval && !e[2].of_eval);
+    struct compare_run *r = add("e:A", "hash", "1", 1, 1); /* 0.2, 0.4 ... 1 */
+    r->curve.row[4 * COMPARE_CHOSEN + COMPARE_RETURN] = 0.1;
+    r->curve.row[1 * COMPARE_CHOSEN + COMPARE_RETURN] = (double)NAN;
+    assert_close(compare_extra_of(&e[0], &r->curve, COMPARE_RETURN), 0.8, 1e-12, 0);
+    assert_close(compare_extra_of(&e[1], &r->curve, COMPARE_RETURN), 1.7 / 4, 1e-12, 0);
+    assert_close(compare_extra_of(&e[2], &r->curve, COMPARE_RETURN), 0.1, 1e-12, 0);
+    for (int i = 0; i < ROWS; i++)
+        r->curve.row[i * COMPARE_CHOSEN + COMPARE_RETURN] = (double)NAN;
+    for (int i = 0; i < 3; i++)
+        assert_true(isnan(compare_extra_of(&e[i], &r->curve, COMPARE_RETURN)));
+}
+
+static void a_column_that_is_none_is_one_sentence(void **state)
+{
+    (void)state;
+    struct compare_extra e[COMPARE_EXTRAS_MAX];
+    struct compare_report r;
+    int n;
+    assert_err(compare_extra_parse("a,", e, &n, &err), ONIC_ECONFIG, "separated by commas");
+    assert_err(compare_extra_parse("a:least", e, &n, &err), ONIC_ECONFIG, "not 'least'");
+    assert_err(compare_extra_parse("eval/score:max", e, &n, &err), ONIC_ECONFIG, "one value");
+    assert_err(compare_extra_parse("a,a,a,a,a,a,a,a,a", e, &n, &err), ONIC_ECONFIG, "more than 8");
+    assert_ok(compare_extra_parse("no/such", set.extra, &set.extras, &err));
+    add("e:A", "hash", "1", 1, 1)->extra[0] = (double)NAN;
+    compare_set_group(&set);
+    assert_err(compare_report_make(&r, &plain, &set, &err), ONIC_ENOTFOUND, "no run has no/such");
+    compare_report_free(&r);
+}
+
+static void name_last(const char *path)
+{
+    free(set.run[set.runs - 1].path);
+    set.run[set.runs - 1].path = xstrdup(path);
+}
+
+static void groups_are_called_by_their_runs_where_that_is_wanted(void **state)
+{
+    (void)state;
+    set.by_name = true;
+    add("e:A", "hash", "1", 1, 1);
+    name_last("runs/x/quick-s1");
+    add("e:A", "hash", "1", 12, 1);
+    name_last("quick-s12");
+    add("e:A", "none", "1", 1, 1);
+    name_last("runs/x/bare-s1");
+    add("e:A", "rnd", "1", 1, 1); /* two names in a group, and one in two groups */
+    name_last("a-s1");
+    add("e:A", "rnd", "1", 2, 1);
+    name_last("b-s2");
+    add("e:A", "none", "2", 1, 1);
+    name_last("runs/y/bare-s1");
+    compare_set_group(&set);
+    const struct compare_group *g = set.world[0].group;
+    assert_int_equal(set.world[0].groups, 4);
+    assert_string_equal(g[0].label, "quick");
+    assert_int_equal(g[0].n, 2);
+    assert_string_equal(g[1].label, "reward.model=none train.lr=1");
+    assert_string_equal(g[2].label, "reward.model=rnd train.lr=1");
+    assert_string_equal(g[3].label, "reward.model=none train.lr=2");
+}
+
+static void markdown_has_the_number_of_each_run(void **state)
+{
+    (void)state;
+    struct buf out;
+    add("e:A", "hash|<b>", "1", 1, 1);
+    add("e:A", "hash|<b>", "1", 2, 0.8);
+    add("e:A", "none", "1", 1, 0.5);
+    assert_ok(compare_extra_parse("train/kl:max", set.extra, &set.extras, &err));
+    for (int i = 0; i < set.runs; i++)
+        set.run[i].extra[0] = 0.25;
+    struct compare_report r = report_of(&plain);
+    buf_init(&out, 1 << 20);
+    compare_markdown(&r, &out);
+    if (!strstr(out.data, "| e:A | runs | success in training | return | frames to 0.95 | frames | "
+                          "seconds | train/kl:max | by run | reached by run |\n"
+                          "|---|---|---|---|---|---|---|---|---|---|\n") ||
+        !strstr(out.data, "| reward.model=hash\\|&lt;b> | 2 | 0.90 [0.80, 1.00] |") ||
+        !strstr(out.data, "| 0.25 [0.25, 0.25] | 1.000, 0.800 | 500, - |\n") ||
+        !strstr(out.data, "| reward.model=none | 1 | 0.50 |"))
+        fail_msg("%s", out.data);
+    buf_reset(&out);
+    compare_json(&r, &out);
+    assert_non_null(strstr(out.data, "\"values\":[1,0.8],\"reaches\":[500,null],\"columns\":"
+                                     "{\"train/kl:max\":{\"iqm\":0.25,"));
+    buf_release(&out);
+    compare_report_free(&r);
+}
+
 static void ticks_are_round_and_inside(void **state)
 {
     (void)state;
@@ -282,6 +384,10 @@ int main(void)
         WITH_SET(equal_groups_of_several_environments_are_put_together),
         WITH_SET(a_metric_that_no_run_has_is_named),
         WITH_SET(what_runs_say_is_escaped),
+        WITH_SET(columns_are_those_that_were_asked_for),
+        WITH_SET(a_column_that_is_none_is_one_sentence),
+        WITH_SET(groups_are_called_by_their_runs_where_that_is_wanted),
+        WITH_SET(markdown_has_the_number_of_each_run),
         cmocka_unit_test(ticks_are_round_and_inside),
         cmocka_unit_test(numbers_have_three_digits),
     };

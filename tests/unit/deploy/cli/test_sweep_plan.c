@@ -166,6 +166,28 @@ static void a_name_is_a_folder_of_its_own(void **state)
     planned_free(&p);
 }
 
+static void what_is_excluded_is_no_run(void **state)
+{
+    (void)state;
+    static const char text[] = "seeds: [7, 9]\n"
+                               "grid:\n"
+                               "  train.lr: [0.001, 3e-4]\n"
+                               "  reward: {hash: {}, none: {}}\n"
+                               "exclude: ['*-none-*', lr=0.001-hash-s9]\n"
+                               "keep: x/kept\n";
+    static const char *const names[] = {"lr=0.001-hash-s7", "lr=3e-4-hash-s7", "lr=3e-4-hash-s9"};
+    struct planned p = planned_of(text);
+    assert_int_equal(p.plan.n, 3);
+    for (int i = 0; i < 3; i++)
+        assert_string_equal(p.plan.run[i].name, names[i]);
+    assert_string_equal(p.file.keep, "deploy/experiments/x/kept"); /* beside the file */
+    bool matched[3] = {false};
+    assert_int_equal(sweep_match(&p.plan, "*-s7,", 4, matched), 2);
+    assert_true(matched[0] && matched[1] && !matched[2]);
+    assert_int_equal(sweep_match(&p.plan, "lr=3e-4", 7, matched), 0); /* of the whole name */
+    planned_free(&p);
+}
+
 static void assert_refused(const char *text, const char *part)
 {
     struct onic_err err = {0};
@@ -208,6 +230,12 @@ static void a_bad_file_is_named_with_its_line(void **state)
     assert_refused("random: {draws: 1, train.lr: 3}", "is drawn as one of");
     assert_refused("random: {draws: 1, lr: {uniform: [0, 1]}}", "not draws, seed or an option");
     assert_refused("grid: {x: {a b: {}, a_b: {}}}", "two runs would be called a_b-s1");
+    assert_refused("exclude: s1", "is a list of names");
+    assert_refused("exclude: [[s1]]", "a name that is none");
+    assert_refused("seeds: [1, 2]\nexclude: [s1, s3]", "f.yaml:2: exclude: no run is called s3");
+    assert_refused("exclude: [s?]", "exclude leaves no run");
+    assert_refused("keep: [a]", "is the path of one folder");
+    assert_refused("keep:", "is the path of one folder");
     assert_refused("[1, 2]", "a sweep has lines");
     assert_refused("", "a sweep has lines");
     assert_refused("grid: {a: {", "f.yaml:2:");
@@ -235,6 +263,7 @@ int main(void)
         cmocka_unit_test(a_file_that_grows_keeps_its_runs),
         cmocka_unit_test(another_seed_draws_otherwise),
         cmocka_unit_test(a_name_is_a_folder_of_its_own),
+        cmocka_unit_test(what_is_excluded_is_no_run),
         cmocka_unit_test(a_bad_file_is_named_with_its_line),
         cmocka_unit_test(seven_tens_of_values_do_not_wrap_around),
     };
