@@ -10,6 +10,7 @@ before it was cut off stays.
 
     deploy/llm/serve.py &  python3 deploy/experiments/llm_agreement.py          # --url, --model of another server; --pid for its CPU time
 """
+import argparse
 import json
 import math
 import os
@@ -18,8 +19,8 @@ import subprocess
 import sys
 import time
 
-from lib import ROOT, Experiment, markdown
-
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+OUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "llm_agreement")
 GOALS = {"minigrid": ["Empty", "FourRooms", "DoorKey", "Unlock", "UnlockPickup", "BlockedUnlockPickup", "KeyCorridor", "MultiRoom", "ObstructedMaze"],
          "nethack": ["score", "combat", "gold", "stairs", "oracle"]}
 ENVS = {"minigrid": "minigrid:KeyCorridorS3R3", "nethack": "nethack:Score"}
@@ -30,6 +31,30 @@ ANNOTATORS = {
     "sentence model": (["--annotator.id=embedding", "--embedding.burst=1000000"], False),
     "log-probabilities": (LLM + ["--llm.answer=logprob"], True),
 }
+
+
+class Results:
+    """Lines of results.jsonl: one is what came of an annotator and a goal."""
+
+    def __init__(self, args):
+        self.args, self.path = args, os.path.join(OUT, "results.jsonl")
+        os.makedirs(args.runs, exist_ok=True)
+        self.rows = []
+        if os.path.exists(self.path):
+            with open(self.path) as f:
+                self.rows = [json.loads(line) for line in f if line.strip()]
+
+    def find(self, **what):
+        return next((r for r in self.rows if all(r.get(k) == v for k, v in what.items())), None)
+
+    def keep(self, row):
+        row["date"] = time.strftime("%Y-%m-%d", time.gmtime())
+        self.rows.append(row)
+        with open(self.path, "a") as f:
+            f.write(json.dumps(row) + "\n")
+
+    def onic(self, *words):
+        return [os.path.join(self.args.build, "onic"), *words]
 
 
 def pool(domain):
@@ -140,29 +165,35 @@ def table(rows):
                 first = last or next(iter(mine.values()))
                 lines.append([domain, goal, f"{first['praised']} of {first['captions']}", *(cell(mine.get(w)) for w in ways),
                               f"{last['auc']:.2f}" if last and last["auc"] is not None else "-"])
-    return markdown(lines[0], lines[1:])
+    rows = ["| " + " | ".join(line) + " |" for line in lines]
+    return "\n".join([rows[0], "|" + "---|" * len(lines[0]), *rows[1:]]) + "\n"
 
 
 def main():
-    e = Experiment("llm_agreement", __doc__)
-    e.parser.add_argument("--url", default="http://127.0.0.1:8087/v1")
-    e.parser.add_argument("--model", default="SmolLM2-135M-Instruct")
-    e.parser.add_argument("--pid", type=int, default=0, help="process of the server, for its CPU time")
-    e.parser.add_argument("--only", default="", help="names of annotators that begin so")
-    e.start()
-    if not e.args.plot:
-        for domain, goals in GOALS.items():
-            captions = pool(domain) if domain == "minigrid" else played(e)
-            for name in (n for n in ANNOTATORS if n != "rules" and n.startswith(e.args.only)):
-                for goal in goals:
-                    first = "plain" if name == "log-probabilities" else name
-                    if e.find(annotator=first, domain=domain, goal=goal):
-                        continue
-                    truth = {c: a[0] for c, a in labels_of(e, "rules", domain, goal, captions)[0].items()}
-                    for row in measure(e, name, domain, goal, captions, truth):
-                        e.keep(row)
-                        print(json.dumps(row), flush=True)
-    e.write_table(table(e.rows))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default=os.path.join(ROOT, "build"), help="folder with the programs")
+    parser.add_argument("--runs", default=os.path.join(ROOT, "runs", "llm_agreement"), help="folder of the labels")
+    parser.add_argument("--table", action="store_true", help="the table of what is there, asking nobody")
+    parser.add_argument("--url", default="http://127.0.0.1:8087/v1")
+    parser.add_argument("--model", default="SmolLM2-135M-Instruct")
+    parser.add_argument("--pid", type=int, default=0, help="process of the server, for its CPU time")
+    parser.add_argument("--only", default="", help="names of annotators that begin so")
+    e = Results(parser.parse_args())
+    for domain, goals in [] if e.args.table else GOALS.items():
+        captions = pool(domain) if domain == "minigrid" else played(e)
+        for name in (n for n in ANNOTATORS if n != "rules" and n.startswith(e.args.only)):
+            for goal in goals:
+                first = "plain" if name == "log-probabilities" else name
+                if e.find(annotator=first, domain=domain, goal=goal):
+                    continue
+                truth = {c: a[0] for c, a in labels_of(e, "rules", domain, goal, captions)[0].items()}
+                for row in measure(e, name, domain, goal, captions, truth):
+                    e.keep(row)
+                    print(json.dumps(row), flush=True)
+    text = table(e.rows)
+    with open(os.path.join(OUT, "table.md"), "w") as f:
+        f.write(text)
+    print(text)
 
 
 if __name__ == "__main__":
