@@ -3,6 +3,7 @@
 /* test_dashboard.c - the page of a real run: what it says, in a browser and in the terminal, whom
  * it refuses, and that training goes on whatever those do who look at it. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -230,6 +231,64 @@ static void a_reader_that_is_killed_costs_nothing(void **state)
     json_decref(get_json(s, "/api/state", 200));
 }
 
+/* Seconds that the threads of that name (NULL: all) of a process have run. */
+static double thread_cpu_s(pid_t pid, const char *name)
+{
+    char path[400];
+    double total = 0;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *d = opendir(path);
+    assert_non_null(d);
+    for (const struct dirent *e; (e = readdir(d)) != NULL;) {
+        char comm[64];
+        snprintf(path, sizeof path, "/proc/%d/task/%.20s/comm", (int)pid, e->d_name);
+        snprintf(comm, sizeof comm, "%.60s", program_text(path));
+        comm[strcspn(comm, "\n")] = '\0';
+        if (e->d_name[0] == '.' || (name && strcmp(comm, name) != 0))
+            continue;
+        snprintf(path, sizeof path, "/proc/%d/task/%.20s/schedstat", (int)pid, e->d_name);
+        total += strtod(program_text(path), NULL) / 1e9; /* 0 of one that has just ended */
+    }
+    closedir(d);
+    return total;
+}
+
+/* What pages that listen cost: of the learner's processor time, so others on the machine are no
+ * part of it. */
+static void fifty_pages_that_listen_cost_little(void **state)
+{
+    struct scene *s = *state;
+    struct program tab[TABS];
+    char line[200];
+    snprintf(
+        line, sizeof line,
+        "exec bash -c 'exec 3<>/dev/tcp/127.0.0.1/%s; printf \"GET /events HTTP/1.1\\r\\nHost: "
+        "localhost\\r\\n\\r\\n\" >&3; exec cat <&3'",
+        strrchr(place_of(s), ':') + 1);
+    pid_t learner = process_child(s->a.pid, "onic-learner");
+    assert_true(learner > 0);
+    if (access("/proc/self/schedstat", R_OK) != 0) {
+        print_message("this kernel does not count the time of threads so finely\n");
+        skip();
+    }
+    memset(tab, 0, sizeof tab);
+    for (int i = 0; i < TABS; i++) {
+        char tag[20];
+        snprintf(tag, sizeof tag, "listener%d", i);
+        program_start_shell(&tab[i], s->dir, tag, line);
+    }
+    for (int i = 0; i < TABS; i++)
+        await_word(tab[i].out, "data:", SCENE_SOON_MS);
+    double page = -thread_cpu_s(learner, "http"), all = -thread_cpu_s(learner, NULL);
+    sleep(5);
+    page += thread_cpu_s(learner, "http");
+    all += thread_cpu_s(learner, NULL);
+    for (int i = 0; i < TABS; i++)
+        program_kill(&tab[i]);
+    print_message("%d pages take %.2f %% of %.2f s of the learner\n", TABS, 100 * page / all, all);
+    assert_true(page > 0 && page < 0.02 * all);
+}
+
 /* Open, and never read after the first event. */
 static void fifty_pages_are_open_and_training_goes_on(void **state)
 {
@@ -399,6 +458,7 @@ int main(void)
         cmocka_unit_test(the_terminal_shows_the_same),
         cmocka_unit_test(a_browser_shows_it_and_goes_on_hearing),
         cmocka_unit_test(a_reader_that_is_killed_costs_nothing),
+        cmocka_unit_test(fifty_pages_that_listen_cost_little),
         cmocka_unit_test(fifty_pages_are_open_and_training_goes_on),
         cmocka_unit_test(a_page_that_says_something_else_is_no_page),
         cmocka_unit_test(a_port_that_is_taken_is_said_and_training_goes_on),

@@ -3,10 +3,14 @@
 """Looks at a page in headless Chromium and prints what it saw, as one JSON object.
 
     tests/support/browser.py URL [--events=3] [--episode] [--width=1280] [--height=900] [--dark] [--shot=FILE.png] [--top]
+    tests/support/browser.py URL --tabs=50 --learner=PID [--seconds=20]
 
 Waits until the page has heard --events times of its run; --episode chooses the newest kept episode and clicks the last step that was
 paid; --shot is a picture of the whole page, --top of its first screen. Prints
 {"text","events","charts","console":[...],"wider_than_window","paint_ms","why","picture"}. 77: there is no Chromium.
+
+--tabs opens so many of them, each with connections of its own, and measures what they cost the learner: the processor time of its thread "http" and
+of all of it, by /proc, for --seconds before and after. Prints {"tabs","events","without":{"http_s","learner_s","share"},"with":{...}}.
 
 Chromium is spoken to over two pipes (--remote-debugging-pipe): no port, nothing to install.
 """
@@ -100,10 +104,51 @@ def look(b, args):
     return {**seen, "console": b.console}
 
 
+def cpu(pid, thread=None):
+    """Seconds that the threads of a process (of that name) have run."""
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/comm") as name, open(f"/proc/{pid}/task/{task}/schedstat") as stat:
+            if thread in (None, name.read().strip()):
+                total += int(stat.read().split()[0]) / 1e9
+    return total
+
+
+def share(args):
+    before = cpu(args.learner, "http"), cpu(args.learner)
+    time.sleep(args.seconds)
+    http, learner = cpu(args.learner, "http") - before[0], cpu(args.learner) - before[1]
+    return {"http_s": round(http, 4), "learner_s": round(learner, 2), "share": round(http / learner, 5)}
+
+
+def open_tabs(b, args):
+    """Each in a context of its own: a browser has six connections for a place, and a page holds one."""
+    without, sessions = share(args), []
+    for _ in range(args.tabs):
+        context = b.call("Target.createBrowserContext")["browserContextId"]
+        target = b.call("Target.createTarget", url=args.url, browserContextId=context)["targetId"]
+        sessions.append(b.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
+        b.session = None
+    def heard():
+        counts = []
+        for b.session in sessions:
+            counts.append(b.value("+document.documentElement.dataset.events || 0"))
+        b.session = None
+        return counts
+    until = time.monotonic() + 180
+    while min(heard()) < args.events:
+        if time.monotonic() > until:
+            sys.exit(f"some of the tabs hear nothing: {heard()}")
+        time.sleep(1)
+    first = heard()
+    seen = {"tabs": args.tabs, "without": without, "with": share(args)}
+    return {**seen, "events": [b - a for a, b in zip(first, heard())]}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("url")
-    for flag, default in (("--events", 3), ("--width", 1280), ("--height", 900)):
+    for flag, default in (("--events", 3), ("--width", 1280), ("--height", 900), ("--tabs", 0), ("--learner", 0), ("--seconds", 20)):
         parser.add_argument(flag, type=int, default=default)
     for flag in ("--episode", "--dark", "--top"):
         parser.add_argument(flag, action="store_true")
@@ -116,7 +161,7 @@ def main():
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         b = Browser(program, profile)
         try:
-            print(json.dumps(look(b, args)))
+            print(json.dumps(open_tabs(b, args) if args.tabs else look(b, args)))
         finally:
             b.process.kill()
             b.process.wait()
