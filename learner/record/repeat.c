@@ -17,7 +17,9 @@
 #include "learner/record/record_reader.h"
 #include "learner/train/batch.h"
 
+/* For options beyond all measure: else those of the run bound a batch long before. */
 #define BATCH_BYTES_MAX ((size_t)1 << 32)
+enum { RECORDS_PER_LOOK = 1 << 12 };
 
 struct repeat {
     const struct repeat_params *p;
@@ -26,14 +28,15 @@ struct repeat {
     uint8_t run_id[RUN_ID_BYTES];
     bool knows_run;
     struct record_reader *reader;
-    struct trainer *core; /* NULL: nothing is loaded */
-    bool follows;         /* the last segment came to its end */
-    struct trajectory_shape shape;
+    struct repeat_life life; /* core NULL: nothing is loaded */
+    bool follows;            /* the last segment came to its end */
     struct kept_frames *frames;
     struct trajectory **held; /* [count] of the batch at hand */
     void **bytes;             /* [count] their frames */
     int count, cap;
     size_t held_bytes;
+    uint64_t held_steps;
+    uint32_t records; /* read; counts around */
 };
 
 static void repeat_give_back(struct repeat *r)
@@ -44,6 +47,7 @@ static void repeat_give_back(struct repeat *r)
     }
     r->count = 0;
     r->held_bytes = 0;
+    r->held_steps = 0;
 }
 
 /* --- beginning ------------------------------------------------------------------------------- */
@@ -76,12 +80,12 @@ static int check_head(struct repeat *r, const struct record_entry *e, const char
 static int load_state(struct repeat *r, const struct checkpoint_file *from, uint32_t flags,
                       struct onic_err *err)
 {
-    struct reward_mix *mix = trainer_reward(r->core);
+    struct reward_mix *mix = trainer_reward(r->life.core);
     if (flags & RECORD_FORGOT)
         reward_mix_forget(mix);
     if (flags & RECORD_UNLABELLED)
         reward_mix_unlabelled(mix);
-    return trainer_load(r->core, from, err);
+    return trainer_load(r->life.core, from, err);
 }
 
 static int open_checkpoint(struct repeat *r, uint64_t version, struct checkpoint_file **out,
@@ -102,16 +106,15 @@ static int repeat_open_trainer(struct repeat *r, struct onic_err *err)
 {
     const struct record_head *h = record_reader_head(r->reader);
     struct checkpoint_file *from = NULL;
-    trainer_free(r->core);
-    r->core = NULL;
+    trainer_free(r->life.core);
+    r->life.core = NULL;
     int rc = open_checkpoint(r, h->version, &from, err);
     if (!rc)
-        rc = r->p->open(r->p->open_ctx, h, record_reader_config(r->reader), from, &r->core,
-                        &r->shape, err);
+        rc = r->p->open(r->p->open_ctx, h, record_reader_config(r->reader), from, &r->life, err);
     if (!rc)
         rc = load_state(r, from, h->flags, err);
-    if (!rc && (trainer_counters(r->core)->version != h->version ||
-                policy_params(trainer_policy(r->core))->count != (int)h->tensors))
+    if (!rc && (trainer_counters(r->life.core)->version != h->version ||
+                policy_params(trainer_policy(r->life.core))->count != (int)h->tensors))
         rc = err_set(err, ONIC_EDAMAGED, "%s is not what its segment began with",
                      checkpoint_path(from));
     checkpoint_close(from);
@@ -120,12 +123,27 @@ static int repeat_open_trainer(struct repeat *r, struct onic_err *err)
 
 /* --- records --------------------------------------------------------------------------------- */
 
+/* As the learner's batcher has it, or a few bytes of a file could ask for any memory. */
+static int repeat_check_room(const struct repeat *r, size_t len, struct onic_err *err)
+{
+    const struct trajectory_shape *s = r->count ? &r->held[0]->shape : &r->life.shape;
+    uint64_t round = r->life.actors * (uint64_t)s->T * (uint64_t)s->E;
+    if (r->count && r->held_steps >= r->life.batch_steps + round)
+        return err_set(err, ONIC_EDAMAGED,
+                       "a batch of the record goes on beyond the %llu steps that make one "
+                       "(train.batch)",
+                       (unsigned long long)r->life.batch_steps);
+    return r->held_bytes + len > BATCH_BYTES_MAX
+               ? err_set(err, ONIC_ELIMIT, "a batch of the record is larger than 4 GiB")
+               : ONIC_OK;
+}
+
 static int repeat_hold(struct repeat *r, struct record *rec, struct onic_err *err)
 {
     struct trajectory *t;
-    int rc = r->held_bytes + rec->len > BATCH_BYTES_MAX
-                 ? err_set(err, ONIC_ELIMIT, "a batch of the record is larger than 4 GiB")
-                 : kept_trajectory_read(r->frames, rec->frame, rec->len, &r->shape, &t, err);
+    int rc = repeat_check_room(r, rec->len, err);
+    if (!rc)
+        rc = kept_trajectory_read(r->frames, rec->frame, rec->len, &r->life.shape, &t, err);
     if (rc) {
         free(rec->frame);
         return rc;
@@ -136,6 +154,7 @@ static int repeat_hold(struct repeat *r, struct record *rec, struct onic_err *er
         r->bytes = xrealloc(r->bytes, (size_t)r->cap * sizeof *r->bytes);
     }
     r->held_bytes += rec->len;
+    r->held_steps += (uint64_t)t->shape.T * (uint64_t)t->shape.E;
     r->bytes[r->count] = rec->frame;
     r->held[r->count++] = t;
     r->n.trajectories++;
@@ -145,7 +164,7 @@ static int repeat_hold(struct repeat *r, struct record *rec, struct onic_err *er
 /* As the reward model was given it: a caption, or of a pair the whole question. */
 static int repeat_label(struct repeat *r, const struct record *rec, struct onic_err *err)
 {
-    struct reward_mix *mix = trainer_reward(r->core);
+    struct reward_mix *mix = trainer_reward(r->life.core);
     const struct record_label *l = &rec->label.is;
     struct question q;
     bool pair = reward_mix_type(mix)->traits.asks == QUESTION_PAIR;
@@ -166,6 +185,12 @@ static int repeat_label(struct repeat *r, const struct record *rec, struct onic_
     return ONIC_OK;
 }
 
+static int repeat_look(const struct repeat *r, struct onic_err *err)
+{
+    bool goes_on = !r->p->progress || r->p->progress(r->p->progress_ctx, &r->n);
+    return goes_on ? ONIC_OK : err_set(err, ONIC_ESTOPPED, "stopped");
+}
+
 static int say_differs(const struct repeat *r, const struct record_update *u, const char *what,
                        struct onic_err *err)
 {
@@ -176,9 +201,9 @@ static int say_differs(const struct repeat *r, const struct record_update *u, co
 static int repeat_compare(struct repeat *r, const struct record *rec, struct onic_err *err)
 {
     const struct record_update *u = &rec->update.is;
-    const struct params *p = policy_params(trainer_policy(r->core));
-    const struct learner_counters *n = trainer_counters(r->core);
-    const float *weights = trainer_weights(r->core);
+    const struct params *p = policy_params(trainer_policy(r->life.core));
+    const struct learner_counters *n = trainer_counters(r->life.core);
+    const float *weights = trainer_weights(r->life.core);
     if (u->version != n->version || u->env_steps != n->env_steps || u->adam_steps != n->adam_steps)
         return say_differs(r, u, "versions, environment steps or gradient steps", err);
     for (int i = 0; i < p->count; i++) {
@@ -195,7 +220,7 @@ static int repeat_compare(struct repeat *r, const struct record *rec, struct oni
 
 static int repeat_roll_back(struct repeat *r, const struct record_update *u, struct onic_err *err)
 {
-    struct learner_counters before = *trainer_counters(r->core);
+    struct learner_counters before = *trainer_counters(r->life.core);
     struct checkpoint_file *from = NULL;
     int rc = open_checkpoint(r, u->checkpoint, &from, err);
     if (rc == ONIC_ENOTFOUND) /* which a stream says that has come to its end */
@@ -205,7 +230,7 @@ static int repeat_roll_back(struct repeat *r, const struct record_update *u, str
     if (!rc)
         rc = load_state(r, from, u->flags, err);
     if (!rc) {
-        trainer_roll_back(r->core, &before);
+        trainer_roll_back(r->life.core, &before);
         r->n.roll_backs++;
     }
     checkpoint_close(from);
@@ -216,8 +241,8 @@ static int repeat_update(struct repeat *r, const struct record *rec, struct onic
 {
     struct train_stats stats;
     struct onic_err why = {0};
-    int rc = trainer_update(r->core, &stats, &why);
-    bool back = rc && trainer_diverged(r->core);
+    int rc = trainer_update(r->life.core, &stats, &why);
+    bool back = rc && trainer_diverged(r->life.core);
     if (rc && !back) {
         *err = why;
         return rc;
@@ -233,13 +258,12 @@ static int repeat_update(struct repeat *r, const struct record *rec, struct onic
         return rc;
     r->n.updates++;
     r->n.version = rec->update.is.version;
-    bool goes_on = !r->p->progress || r->p->progress(r->p->progress_ctx, &r->n);
-    return goes_on ? ONIC_OK : err_set(err, ONIC_ESTOPPED, "stopped");
+    return repeat_look(r, err);
 }
 
 static int repeat_record(struct repeat *r, struct record *rec, struct onic_err *err)
 {
-    struct reward_mix *mix = trainer_reward(r->core);
+    struct reward_mix *mix = trainer_reward(r->life.core);
     char question[QUESTION_MAX];
     switch (rec->kind) {
     case RECORD_TRAJECTORY:
@@ -250,7 +274,7 @@ static int repeat_record(struct repeat *r, struct record *rec, struct onic_err *
         reward_mix_next_question(mix, question);
         return ONIC_OK;
     case RECORD_BATCH:
-        reward_mix_on_batch(mix, &trainer_lay_out(r->core, r->held, r->count)->reward);
+        reward_mix_on_batch(mix, &trainer_lay_out(r->life.core, r->held, r->count)->reward);
         return ONIC_OK;
     case RECORD_TURN: {
         struct train_turn turn = {
@@ -278,9 +302,13 @@ static int repeat_records(struct repeat *r, struct onic_err *err)
 {
     struct record rec;
     int rc;
-    while (!(rc = record_reader_next(r->reader, &rec, err)))
-        if ((rc = repeat_record(r, &rec, err)))
+    while (!(rc = record_reader_next(r->reader, &rec, err))) {
+        rc = repeat_record(r, &rec, err);
+        if (!rc && ++r->records % RECORDS_PER_LOOK == 0)
+            rc = repeat_look(r, err);
+        if (rc)
             break;
+    }
     repeat_give_back(r); /* of an update that was not finished */
     if (rc == ONIC_ENOTFOUND && record_reader_is_cut(r->reader))
         log_info("a segment is cut: its learner was killed, or the file is not whole",
@@ -293,7 +321,8 @@ static int repeat_segment(struct repeat *r, const struct record_entry *e, struct
 {
     char path[RECORD_PATH_MAX];
     record_path(path, r->dir, e->epoch, e->version, RECORD_SEGMENT);
-    bool goes_on = r->core && r->follows && e->epoch == r->n.epoch && e->version == r->n.version;
+    bool goes_on =
+        r->life.core && r->follows && e->epoch == r->n.epoch && e->version == r->n.version;
     if (!goes_on && !e->checkpoint) {
         log_warn("a segment does not go on from the one before, and has no checkpoint to begin "
                  "with: it is passed over",
@@ -370,7 +399,7 @@ int repeat_run(const struct repeat_params *p, struct repeat_numbers *out, struct
         rc = repeat_all(&r, &all, err);
     *out = r.n;
     record_list_free(&all);
-    trainer_free(r.core);
+    trainer_free(r.life.core);
     kept_frames_free(r.frames);
     free(r.held);
     free(r.bytes);

@@ -22,17 +22,24 @@ struct repeat_numbers {
     uint64_t version;
 };
 
+/* A life as its options and its checkpoint have it. */
+struct repeat_life {
+    struct trainer *core;          /* not yet loaded */
+    struct trajectory_shape shape; /* of its trajectories; E is each one's own */
+    uint64_t batch_steps;          /* a batch is complete with the trajectory that brings so many */
+    uint64_t actors; /* of a deterministic run, whose batch is whole rounds of them; else 0 */
+};
+
 struct repeat_params {
     const char *run_dir;
     /* where to begin; epoch 0: with the oldest checkpoint that there is */
     uint32_t from_epoch;
     uint64_t from_version;
-    /* A trainer as that life had it, not yet loaded: repeat_open.h. */
+    /* repeat_open.h; out->core is NULL when it fails. */
     int (*open)(void *ctx, const struct record_head *head, const char *config,
-                const struct checkpoint_file *from, struct trainer **core,
-                struct trajectory_shape *shape, struct onic_err *err);
+                const struct checkpoint_file *from, struct repeat_life *out, struct onic_err *err);
     void *open_ctx;
-    /* After each update; false ends it there. */
+    /* After each update, and every so many records without one; false ends it there. */
     bool (*progress)(void *ctx, const struct repeat_numbers *now);
     void *progress_ctx;
 };

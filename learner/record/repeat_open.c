@@ -48,20 +48,19 @@ static int recorded_world(const struct checkpoint_file *from, struct env_descrip
 }
 
 int repeat_open(void *ctx, const struct record_head *head, const char *config,
-                const struct checkpoint_file *from, struct trainer **core,
-                struct trajectory_shape *shape, struct onic_err *err)
+                const struct checkpoint_file *from, struct repeat_life *out, struct onic_err *err)
 {
     struct config *cfg = xmalloc(sizeof *cfg);
     struct env_description world;
-    *core = NULL;
+    *out = (struct repeat_life){0};
     int rc = recorded_options(cfg, ctx, head, config, "the options in the record", err);
     if (!rc)
         rc = recorded_world(from, &world, err);
     if (!rc)
-        rc = trainer_of_options(core, cfg, &world, err);
+        rc = trainer_of_options(&out->core, cfg, &world, err);
     if (!rc) {
-        int state = policy_state_size(trainer_policy(*core));
-        *shape = (struct trajectory_shape){
+        int state = policy_state_size(trainer_policy(out->core));
+        out->shape = (struct trajectory_shape){
             .T = (int)cfg->train_rollout,
             .obs_bytes = world.obs.obs_bytes,
             .actions = world.actions,
@@ -70,6 +69,8 @@ int repeat_open(void *ctx, const struct record_head *head, const char *config,
             .snapshot_bytes =
                 cfg->run_deterministic ? trajectory_snapshot_bytes(world.snapshot_bytes, state) : 0,
         };
+        out->batch_steps = (uint64_t)cfg->train_batch;
+        out->actors = cfg->run_deterministic ? (uint64_t)cfg->actors_count : 0;
     }
     free(cfg);
     return rc;

@@ -10,7 +10,6 @@
 /* For repeat_params.open; ctx: struct config of the command line, whose word stands above what a
  * file says. */
 int repeat_open(void *ctx, const struct record_head *head, const char *config,
-                const struct checkpoint_file *from, struct trainer **core,
-                struct trajectory_shape *shape, struct onic_err *err);
+                const struct checkpoint_file *from, struct repeat_life *out, struct onic_err *err);
 
 #endif /* ONIC_LEARNER_RECORD_REPEAT_OPEN_H */

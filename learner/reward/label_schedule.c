@@ -82,7 +82,9 @@ int label_schedule_plan(struct label_schedule *s, int most)
 
 int label_schedule_take(struct label_schedule *s, int most)
 {
+    int64_t left = s->p.steps_max - s->steps_now;
     int n = s->owed < (uint64_t)most ? (int)s->owed : most;
+    n = n < left ? n : (int)left;
     s->owed -= (uint64_t)n;
     s->steps_now += n;
     return n;

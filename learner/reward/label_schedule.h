@@ -46,7 +46,8 @@ bool label_schedule_due(struct label_schedule *s);
 /* How many steps another thread may take now, at most `most`. It gets them in pieces of about a
  * second, for which a checkpoint may have to wait. */
 int label_schedule_plan(struct label_schedule *s, int most);
-/* Up to `most` steps that are owed, whatever the clock says; returns how many. */
+/* Up to `most` steps that are owed, whatever the clock says, no more than reward.steps_max since
+ * begin; returns how many. */
 int label_schedule_take(struct label_schedule *s, int most);
 /* Seconds of CPU time that the other thread took for so many steps. */
 void label_schedule_spent(struct label_schedule *s, double seconds, int steps);

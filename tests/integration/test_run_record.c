@@ -217,6 +217,47 @@ static void another_order_of_trajectories_is_named(void **state)
         fail_msg("%d: %s", code, text);
 }
 
+/* The first trajectory of the first batch so many times, every checksum right: bytes that hardly
+ * take any room in the file. */
+static void repeat_first(const char *path, int times)
+{
+    struct buf was, is;
+    struct record_prefix p;
+    size_t at = 0;
+    buf_init(&was, RECORD_FILE_MAX);
+    buf_init(&is, RECORD_FILE_MAX);
+    record_file_read(path, &was);
+    for (;; at += sizeof p + p.len) {
+        assert_true(at + sizeof p < was.len);
+        memcpy(&p, was.data + at, sizeof p);
+        if (p.kind == RECORD_TRAJECTORY)
+            break;
+    }
+    buf_append(&is, was.data, at);
+    for (int i = 0; i < times; i++)
+        buf_append(&is, was.data + at, sizeof p + p.len);
+    buf_append(&is, was.data + at, was.len - at);
+    assert_false(is.overflow);
+    record_file_write(path, &is);
+    buf_release(&was);
+    buf_release(&is);
+}
+
+/* 1,024 steps make a batch: eight trajectories. */
+static void a_batch_beyond_what_the_run_had_is_refused(void **state)
+{
+    struct scene *s = *state;
+    char path[RECORD_PATH_MAX];
+    record_run(s, maze, "--reward.model=none --reward.coef_int=0 --frames=90000");
+    a_segment(s, path);
+    repeat_first(path, 2000);
+    int code = program_run(&s->b, s->dir, "b", "onic", "replay-run run", SCENE_LONG_MS);
+    const char *text = program_text(s->b.err);
+    if (code != 74 || !strstr(text, "a batch of the record goes on beyond the 1024 steps that make "
+                                    "one (train.batch)"))
+        fail_msg("%d: %s", code, text);
+}
+
 /* --- room ------------------------------------------------------------------------------------ */
 
 /* Of 16 MB a segment has four; checkpoints come as often as that asks for. */
@@ -266,6 +307,7 @@ int main(void)
         SCENE(a_roll_back_is_repeated),
         SCENE(a_flipped_bit_is_found),
         SCENE(another_order_of_trajectories_is_named),
+        SCENE(a_batch_beyond_what_the_run_had_is_refused),
         SCENE(the_oldest_go_and_the_rest_can_be_repeated),
         SCENE(nothing_is_recorded_unless_asked_for),
     };

@@ -56,6 +56,8 @@ int kept_trajectory_read(struct kept_frames *k, const void *frame, size_t len,
     s.E = f.head.type == FRAME_TRAJECTORY ? environments_of(k, &f, shape) : 0;
     if (s.E == 0)
         return err_set(err, ONIC_EDAMAGED, "a trajectory is of another shape than the run's");
+    if (len > trajectory_bytes_max(&s))
+        return err_set(err, ONIC_EDAMAGED, "a trajectory is longer than any of its shape");
     struct received *r = xcalloc(1, sizeof *r);
     const char *field = received_decode(r, k->arena, &f, &s, why);
     if (field) {

@@ -228,6 +228,23 @@ static void another_thread_gets_its_steps_in_pieces(void **state)
     assert_int_equal(train_beside(&s, 14, 1), 0);
 }
 
+/* A turn out of a file asks for more than any update has: what a run may do in one bounds it. */
+static void a_given_turn_is_bounded_as_well(void **state)
+{
+    (void)state;
+    struct label_schedule_params c = params();
+    struct label_schedule s;
+    label_schedule_init(&s, &c);
+    s.owed = 1000000;
+    label_schedule_begin(&s, 10);
+    assert_int_equal(label_schedule_take(&s, 60), 60);
+    assert_int_equal(label_schedule_take(&s, 1000000), 40);
+    assert_int_equal(label_schedule_take(&s, 1), 0);
+    assert_int_equal(s.owed, 1000000 - 100);
+    label_schedule_begin(&s, 10);
+    assert_int_equal(label_schedule_take(&s, 1), 1);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -256,6 +273,7 @@ int main(void)
         cmocka_unit_test(a_piece_that_is_full_is_known),
         cmocka_unit_test(another_thread_keeps_to_the_share_as_well),
         cmocka_unit_test(another_thread_gets_its_steps_in_pieces),
+        cmocka_unit_test(a_given_turn_is_bounded_as_well),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

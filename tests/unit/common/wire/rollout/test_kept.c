@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* test_kept.c - trajectories out of files: as they were, of as many environments as they say, and
+ * no longer than a run could have had them. */
+#include <stdlib.h>
+
+#include "common/data/trajectory_block.h"
+#include "common/wire/frame/crc32c.h"
+#include "common/wire/frame/meta.h"
+#include "common/wire/rollout/kept.h"
+#include "common/wire/rollout/seal.h"
+#include "tests/support/wire_pair.h"
+#include "trajectory.pb-c.h"
+
+struct rig {
+    struct trajectory_shape shape; /* without E */
+    struct trajectory *t;
+    struct kept_frames *frames;
+};
+
+static void open_rig(struct rig *g)
+{
+    g->shape = pair_shape(0);
+    g->t = trajectory_create(&g->shape);
+    g->frames = kept_frames_create();
+    g->shape.E = 0;
+    pair_fill(g->t, 1, 2, 3);
+}
+
+static void close_rig(struct rig *g)
+{
+    trajectory_free(g->t);
+    kept_frames_free(g->frames);
+}
+
+static const uint8_t *sealed(struct trajectory *t, size_t *len)
+{
+    struct trajectory_block *b = t->storage;
+    trajectory_seal(b);
+    struct frame_head h = {
+        .type = FRAME_TRAJECTORY, .seq = 1, .meta_len = b->meta_len, .bulk_len = b->bulk_len};
+    frame_seal(b->frame, &h, b->body_crc);
+    *len = b->frame_len;
+    return b->frame;
+}
+
+/* With `more` captions of 256 bytes that no step has, every length and checksum right. For free().
+ */
+static uint8_t *with_more_captions(struct trajectory *t, uint32_t more, size_t *len)
+{
+    struct meta_arena *arena = meta_arena_create();
+    struct frame f;
+    const uint8_t *was = sealed(t, len);
+    assert_int_equal(frame_parse(&f, was, *len), FRAME_FINE);
+    Onic__Wire__TrajectoryMeta *m =
+        meta_unpack(arena, &onic__wire__trajectory_meta__descriptor, f.meta, f.head.meta_len);
+    size_t lens = m->captions * sizeof(uint16_t), text = m->caption_bytes;
+    size_t arrays = f.head.bulk_len - lens - text;
+    m->captions += more;
+    m->caption_bytes += more * BOUND_CAPTION;
+    m->pad.len = 0;
+    size_t meta = onic__wire__trajectory_meta__get_packed_size(m);
+    size_t bulk = f.head.bulk_len + more * (sizeof(uint16_t) + BOUND_CAPTION);
+    *len = FRAME_HEADER + meta + bulk;
+    uint8_t *out = calloc(1, *len), *at = out + FRAME_HEADER;
+    onic__wire__trajectory_meta__pack(m, at);
+    memcpy(at += meta, f.bulk, arrays + lens);
+    at += arrays + lens;
+    for (uint32_t i = 0; i < more; i++, at += sizeof(uint16_t))
+        memcpy(at, &(uint16_t){BOUND_CAPTION}, sizeof(uint16_t));
+    memcpy(at, f.bulk + arrays + lens, text);
+    struct frame_head h = f.head;
+    h.meta_len = (uint32_t)meta;
+    h.bulk_len = (uint32_t)bulk;
+    frame_seal(out, &h, crc32c(0, out + FRAME_HEADER, meta + bulk));
+    meta_arena_free(arena);
+    return out;
+}
+
+static void a_trajectory_comes_back_with_its_own_environments(void **state)
+{
+    struct rig g;
+    struct trajectory *t;
+    size_t len;
+    (void)state;
+    open_rig(&g);
+    const uint8_t *frame = sealed(g.t, &len);
+    assert_ok(kept_trajectory_read(g.frames, frame, len, &g.shape, &t, &err));
+    assert_int_equal(t->shape.E, PAIR_E);
+    assert_memory_equal(t->value, g.t->value, PAIR_T * PAIR_E * 8);
+    assert_int_equal(t->ncaptions, g.t->ncaptions);
+    kept_trajectory_free(t);
+    g.shape.T++;
+    assert_err(kept_trajectory_read(g.frames, frame, len, &g.shape, &t, &err), ONIC_EDAMAGED,
+               "shape: T=4 E=3");
+    assert_null(t);
+    close_rig(&g);
+}
+
+/* A table of captions may have 16 MiB, whatever the shape: twelve steps and their observations have
+ * 28 captions at most. */
+static void one_that_is_longer_than_its_shape_allows_is_refused(void **state)
+{
+    struct rig g;
+    struct trajectory *t;
+    struct onic_err why = {0};
+    size_t len;
+    (void)state;
+    open_rig(&g);
+    static const uint32_t more[] = {4, 60000};
+    for (int i = 0; i < 2; i++) {
+        uint8_t *frame = with_more_captions(g.t, more[i], &len);
+        int rc = kept_trajectory_read(g.frames, frame, len, &g.shape, &t, &why);
+        assert_int_equal(rc, i ? ONIC_EDAMAGED : ONIC_OK);
+        kept_trajectory_free(t);
+        free(frame);
+    }
+    assert_non_null(strstr(why.msg, "longer than any of its shape"));
+    close_rig(&g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_trajectory_comes_back_with_its_own_environments),
+        cmocka_unit_test(one_that_is_longer_than_its_shape_allows_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
