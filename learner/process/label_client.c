@@ -532,6 +532,7 @@ int label_client_load(struct label_client *a, const struct checkpoint_file *from
     a->heard = (struct label_heard){.last_id = number[0]};
     a->labels = number[1];
     a->abstained = number[2];
+    a->distrusts = 0; /* where it was written before labels could be withdrawn */
     label_sources_clear(&a->sources);
     a->options[0] = '\0';
     while (rest && (line = strsep(&rest, "\n"))) {

@@ -17,11 +17,14 @@
 #include "learner/reward/caption_totals.h"
 #include "learner/reward/score_memo.h"
 
+enum { FRESH_MAX = 1 << 30 };
+
 struct reward_mix {
     struct reward_mix_params p;
     const struct reward_model_type *type;
     struct reward_model *model;
     bool unlabelled, forget;
+    struct buf fresh; /* the state of the model before it learned anything */
     struct reward_mix_watch watch;
     struct score_memo *memo; /* NULL unless caption_only */
     struct reward_mix_stats stats;
@@ -49,6 +52,8 @@ struct reward_mix *reward_mix_create(const struct reward_mix_params *p,
     x->paid = caption_totals_create();
     if (type->traits.caption_only)
         x->memo = score_memo_create(type, model);
+    buf_init(&x->fresh, FRESH_MAX);
+    type->save(model, &x->fresh);
     return x;
 }
 
@@ -58,6 +63,7 @@ void reward_mix_free(struct reward_mix *x)
         return;
     score_memo_free(x->memo);
     x->type->free(x->model);
+    buf_release(&x->fresh);
     caption_totals_free(x->paid);
     free(x->caption_score);
     free(x->sums);
@@ -304,6 +310,17 @@ static bool must_keep_state(const struct reward_mix *x, const char *name)
            !then->traits.wants_labels;
 }
 
+/* As a life has it that resumes: nothing of what was learned since then stays, or a roll-back would
+ * keep labels that nobody counts any more. state: of the model before it, NULL where that was
+ * another one. */
+static int begin_anew(struct reward_mix *x, const char *state, size_t len, struct onic_err *err)
+{
+    int rc = x->type->load(x->model, x->fresh.data, x->fresh.len, err);
+    if (!rc && x->memo)
+        score_memo_clear(x->memo);
+    return rc || !state || !x->type->relearn ? rc : x->type->relearn(x->model, state, len, err);
+}
+
 int reward_mix_load(struct reward_mix *x, const void *data, size_t len, struct onic_err *err)
 {
     const char *name = data;
@@ -313,7 +330,7 @@ int reward_mix_load(struct reward_mix *x, const void *data, size_t len, struct o
     if (strcmp(name, x->type->name) != 0 && !must_keep_state(x, name)) {
         log_info("the run has no labels yet, so it takes another reward model", kv("was", name),
                  kv("is", x->type->name));
-        return ONIC_OK;
+        return begin_anew(x, NULL, 0, err);
     }
     if (strcmp(name, x->type->name) != 0)
         return err_set(
@@ -326,7 +343,7 @@ int reward_mix_load(struct reward_mix *x, const void *data, size_t len, struct o
     bool forget = x->forget;
     x->forget = false; /* a roll-back to a later checkpoint of this run takes its state */
     if (forget && x->type->traits.wants_labels)
-        return x->type->relearn ? x->type->relearn(x->model, state, state_len, err) : ONIC_OK;
+        return begin_anew(x, state, state_len, err);
     int rc = x->type->load(x->model, state, state_len, err);
     if (!rc && x->memo)
         score_memo_clear(x->memo);

@@ -215,6 +215,11 @@ static void free_nothing(struct reward_model *m)
     (void)m;
 }
 
+static void save_nothing(const struct reward_model *m, struct buf *out)
+{
+    (void)m, (void)out;
+}
+
 static void send_label(struct fixture *f, uint64_t id, const char *caption)
 {
     struct label l = {.id = id,
@@ -235,7 +240,8 @@ static void held_labels_are_applied_in_an_order_of_their_own(void **state)
         .traits = {.wants_labels = true, .asks = QUESTION_CLASS},
         .free = free_nothing,
         .on_label = hear,
-        .has_label = has_none};
+        .has_label = has_none,
+        .save = save_nothing};
     open_fixture(&f, "id-1");
     reward_mix_free(f.mix);
     f.mix = reward_mix_create(&(struct reward_mix_params){0}, &listener, NULL);
@@ -465,6 +471,30 @@ static void labels_that_are_gone_from_the_store_are_missed(void **state)
     }
 }
 
+/* A roll-back in a life whose labels were withdrawn may go back to a checkpoint of an onic that
+ * could not withdraw any: that none were is what it says. */
+static void a_checkpoint_that_says_nothing_of_distrust_is_of_before(void **state)
+{
+    static const char before[] = "id-1\n7 2 0 -1\n";
+    (void)state;
+    static struct fixture f;
+    char path[300];
+    struct checkpoint_file *file;
+    open_fixture(&f, "id-1");
+    label_client_relearn(f.annotate, 3);
+    snprintf(path, sizeof path, "%s/c.safetensors", f.dir);
+    struct checkpoint *c = checkpoint_create();
+    checkpoint_add_bytes(c, "annotation", before, sizeof before - 1);
+    assert_ok(checkpoint_write(c, path, &err));
+    checkpoint_free(c);
+    assert_ok(checkpoint_open(&file, path, &err));
+    assert_ok(label_client_load(f.annotate, file, &err));
+    checkpoint_close(file);
+    assert_int_equal(label_client_labels(f.annotate), 2);
+    assert_int_equal(label_client_distrusts(f.annotate), 0);
+    close_fixture(&f);
+}
+
 static void labels_of_another_identity_are_refused(void **state)
 {
     (void)state;
@@ -618,6 +648,7 @@ int main(void)
         cmocka_unit_test(a_life_that_is_too_short_for_labels_is_not_fruitless),
         cmocka_unit_test(an_annotator_that_ails_makes_every_life_fruitless),
         cmocka_unit_test(labels_that_are_gone_from_the_store_are_missed),
+        cmocka_unit_test(a_checkpoint_that_says_nothing_of_distrust_is_of_before),
         cmocka_unit_test(labels_of_another_identity_are_refused),
         cmocka_unit_test(a_run_without_labels_takes_another_identity),
         cmocka_unit_test(a_server_that_changes_its_identity_is_refused),

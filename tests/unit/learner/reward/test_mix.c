@@ -5,6 +5,7 @@
 
 #include "common/base/log.h"
 #include "common/base/xmalloc.h"
+#include "common/nn/blas.h"
 #include "learner/reward/score_memo.h"
 #include "learner/reward/shaping.h"
 #include "tests/onic_test.h"
@@ -394,6 +395,68 @@ static void labels_are_forgotten_at_the_next_load_only(void **state)
     reward_mix_free(y);
 }
 
+/* A roll-back to a checkpoint from before labels were withdrawn: what the model has heard since it
+ * began anew is asked for anew as well, so none of it stays, for whoever loads it again could not
+ * have it (learner/record). */
+static void forgetting_leaves_nothing_of_what_came_since(void **state)
+{
+    static const char *const models[] = {"hash", "classifier"};
+    (void)state;
+    assert_ok(blas_start(&err));
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        struct config c = config(models[i]);
+        c.run_deterministic = true;
+        struct reward_mix *x = create(&c), *y = create(&c);
+        struct buf old, first, again;
+        bool known;
+        buf_init(&old, 1 << 26);
+        buf_init(&first, 1 << 26);
+        buf_init(&again, 1 << 26);
+        label(x, TEXT[1], 1.0f);
+        reward_mix_save(x, &old);
+        reward_mix_forget(y);
+        assert_ok(reward_mix_load(y, old.data, old.len, &err));
+        reward_mix_save(y, &first);
+        label(y, TEXT[2], 1.0f);
+        reward_mix_train(y);
+        reward_mix_caption(y, TEXT[2], LEN[2], &known);
+        assert_true(known);
+        reward_mix_forget(y);
+        assert_ok(reward_mix_load(y, old.data, old.len, &err));
+        assert_close(reward_mix_caption(y, TEXT[2], LEN[2], &known), 0, 0, 0);
+        assert_false(known);
+        reward_mix_save(y, &again);
+        assert_int_equal(again.len, first.len);
+        assert_memory_equal(again.data, first.data, first.len);
+        buf_release(&old);
+        buf_release(&first);
+        buf_release(&again);
+        reward_mix_free(x);
+        reward_mix_free(y);
+    }
+}
+
+/* The same where the checkpoint is of another model, which had no labels. */
+static void another_model_without_labels_leaves_nothing_either(void **state)
+{
+    (void)state;
+    struct config hash = config("hash"), other = config("classifier");
+    assert_ok(blas_start(&err));
+    struct reward_mix *x = create(&other), *y = create(&hash);
+    struct buf old;
+    bool known;
+    buf_init(&old, 1 << 26);
+    reward_mix_save(x, &old);
+    label(y, TEXT[1], 1.0f);
+    reward_mix_unlabelled(y);
+    assert_ok(reward_mix_load(y, old.data, old.len, &err));
+    assert_close(reward_mix_caption(y, TEXT[1], LEN[1], &known), 0, 0, 0);
+    assert_false(known);
+    buf_release(&old);
+    reward_mix_free(x);
+    reward_mix_free(y);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -410,6 +473,8 @@ int main(void)
         cmocka_unit_test(an_unknown_model_is_refused_with_the_known_ones),
         cmocka_unit_test(the_state_of_another_model_is_refused),
         cmocka_unit_test(labels_are_forgotten_at_the_next_load_only),
+        cmocka_unit_test(forgetting_leaves_nothing_of_what_came_since),
+        cmocka_unit_test(another_model_without_labels_leaves_nothing_either),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
