@@ -62,9 +62,9 @@ static int run_dir_remove_one(const char *path, const struct stat *st, int type,
 /* What a run writes, by name: what a person put beside it stays. Names of the second kind go on.
  */
 static const char *const run_dir_names[] = {
-    "config.yaml",   RUN_DIR_BEFORE, RUN_DIR_REFUSED, "version.txt", RUN_ID_FILE,
-    "metrics.jsonl", "checkpoints",  "log",           "replays",     "actors",
-    "ledger.json",   "epoch",        "places.key",    "dashboard",   "record"};
+    "config.yaml",   RUN_DIR_BEFORE, RUN_DIR_BROKEN, RUN_DIR_REFUSED, "version.txt", RUN_ID_FILE,
+    "metrics.jsonl", "checkpoints",  "log",          "replays",       "actors",      "ledger.json",
+    "epoch",         "places.key",   "dashboard",    "record"};
 static const char *const run_dir_prefixes[] = {"events.out.tfevents.", "labels.sqlite"};
 
 /* The file, or what a killed process left of its replacement (safe_file.h). */
@@ -327,12 +327,17 @@ static int add_version(const char *dir, struct onic_err *err)
     return rc;
 }
 
-/* One that was taken over by the word of run.config is nothing to go back to; nor is what an
- * earlier life kept, which would take the place of what that word chose. */
-static int keep_whole_config(const char *dir, struct onic_err *err)
+/* So that a life which is refused leaves the run as it was. */
+static int keep_present_config(const char *dir, struct onic_err *err)
 {
-    if (run_file_exists(dir, "config.yaml") && run_config_look(dir, NULL) == RUN_CONFIG_WHOLE)
+    switch (run_config_look(dir, NULL)) {
+    case RUN_CONFIG_WHOLE:
         return run_dir_keep_config(dir, err);
+    case RUN_CONFIG_BAD:
+        return run_dir_keep_broken_config(dir, err);
+    case RUN_CONFIG_NONE:
+        break;
+    }
     run_dir_drop_kept_config(dir);
     return ONIC_OK;
 }
@@ -347,7 +352,7 @@ int run_dir_write(const char *dir, const struct config *cfg, bool resumed, struc
     if (!rc) /* a run whose id cannot be told stays as it is */
         rc = run_id_find(dir, id, err);
     if (!rc)
-        rc = keep_whole_config(dir, err);
+        rc = keep_present_config(dir, err);
     if (!rc)
         rc = run_config_write(dir, cfg, err);
     if (!rc) /* from here on a config.yaml without a checksum is not whole */

@@ -48,23 +48,28 @@ static int open_run(const struct config *given, struct config *cfg, bool *resume
     return rc;
 }
 
+static void add_checkpoint(uint64_t version, const char *options)
+{
+    uint8_t id[RUN_ID_BYTES];
+    assert_ok(run_id_read(files_in("run"), id, &err));
+    struct checkpoint *c = checkpoint_create();
+    checkpoint_add_bytes(c, "config", options, strlen(options));
+    checkpoint_add_bytes(c, "run_id", id, sizeof id);
+    assert_ok(checkpoint_write_version(c, files_in("run/checkpoints"), version, NULL, &err));
+    checkpoint_free(c);
+}
+
 /* A run that learns with 0.25, and a checkpoint of it that holds `kept`. */
 static void make_run_of(const char *kept)
 {
     struct config given, cfg;
     bool resumed;
-    uint8_t id[RUN_ID_BYTES];
     config_defaults(&given);
     set(&given, "train.lr", "0.25");
     set(&given, "run.on_exists", "overwrite");
     assert_ok(open_run(&given, &cfg, &resumed, &err));
     assert_ok(run_dir_write(files_in("run"), &cfg, resumed, &err));
-    assert_ok(run_id_read(files_in("run"), id, &err));
-    struct checkpoint *c = checkpoint_create();
-    checkpoint_add_bytes(c, "config", kept, strlen(kept));
-    checkpoint_add_bytes(c, "run_id", id, sizeof id);
-    assert_ok(checkpoint_write_version(c, files_in("run/checkpoints"), 5, NULL, &err));
-    checkpoint_free(c);
+    add_checkpoint(5, kept);
 }
 
 static void make_run(void)
@@ -189,8 +194,102 @@ static void the_next_life_finds_it_whole_again(void **state)
     set(&given, "run.config", "checkpoint");
     assert_ok(open_run(&given, &cfg, &resumed, &err));
     assert_ok(run_dir_write(files_in("run"), &cfg, resumed, &err));
-    assert_false(run_dir_settle(files_in("run"), true)); /* nothing whole to go back to */
+    assert_false(run_dir_settle(files_in("run"), false));
     assert_close(rate_with("kept"), 0.125, 1e-12, 0);
+    assert_int_equal(access(files_in("run/config.yaml.broken"), F_OK), -1);
+}
+
+/* A life that took a configuration over by a word, with a rate of its own. */
+static void life_of_a_word(const char *how)
+{
+    struct config given, cfg;
+    bool resumed;
+    config_defaults(&given);
+    set(&given, "run.config", how);
+    set(&given, "train.lr", "0.5");
+    assert_ok(open_run(&given, &cfg, &resumed, &err));
+    assert_ok(run_dir_write(files_in("run"), &cfg, resumed, &err));
+    assert_ok(run_dir_config(files_in("run"), &cfg, &err));
+    assert_close(cfg.train_lr, 0.5, 1e-12, 0);
+}
+
+static size_t stored_now(char text[TEXT_MAX])
+{
+    text[0] = '\0';
+    run_dir_read(files_in("run"), "config.yaml", text, TEXT_MAX, NULL);
+    return strlen(text);
+}
+
+static void assert_as_it_was(const char *was)
+{
+    static char is[TEXT_MAX];
+    stored_now(is);
+    assert_string_equal(is, was);
+    assert_int_equal(access(files_in("run/config.yaml.before"), F_OK), -1);
+    assert_int_equal(access(files_in("run/config.yaml.broken"), F_OK), -1);
+}
+
+enum { CUT, EDITED, GONE, HARMS };
+
+static void harm(int how)
+{
+    static char text[TEXT_MAX];
+    make_run();
+    size_t len = read_stored(text);
+    if (how == GONE)
+        assert_int_equal(unlink(files_in("run/config.yaml")), 0);
+    if (how == EDITED)
+        memcpy(strstr(text, "0.25"), "0.75", 4);
+    if (how != GONE)
+        store(text, how == CUT ? len / 2 : len);
+}
+
+/* What was refused is not stored, or the next life would begin with it; and what a person made of
+ * the file is not gone with it. */
+static void a_refused_life_leaves_a_broken_configuration_as_it_was(void **state)
+{
+    static char was[TEXT_MAX];
+    (void)state;
+    for (int how = 0; how < HARMS; how++) {
+        harm(how);
+        stored_now(was);
+        life_of_a_word(how == EDITED ? "edited" : "checkpoint");
+        assert_true(run_dir_settle(files_in("run"), true));
+        assert_as_it_was(was);
+        assert_refused("config.yaml");
+    }
+}
+
+/* The same of one that was killed, at any place. */
+static void a_killed_life_leaves_a_broken_configuration_as_it_was(void **state)
+{
+    static char was[TEXT_MAX];
+    (void)state;
+    for (int how = 0; how < HARMS; how++) {
+        harm(how);
+        stored_now(was);
+        life_of_a_word(how == EDITED ? "edited" : "checkpoint");
+        assert_refused("config.yaml"); /* by the next start */
+        assert_as_it_was(was);
+        if (how == GONE)
+            continue;
+        life_of_a_word("checkpoint"); /* before its own configuration was written */
+        assert_int_equal(unlink(files_in("run/config.yaml")), 0);
+        assert_refused("config.yaml");
+        assert_as_it_was(was);
+    }
+}
+
+/* One that trained keeps what it trained with. */
+static void a_life_that_trained_keeps_what_it_took_over(void **state)
+{
+    (void)state;
+    harm(EDITED);
+    life_of_a_word("edited");
+    add_checkpoint(6, "train:\n  lr: 0.5\n");
+    assert_false(run_dir_settle(files_in("run"), true));
+    assert_close(rate_with("kept"), 0.5, 1e-12, 0);
+    assert_int_equal(access(files_in("run/config.yaml.broken"), F_OK), -1);
 }
 
 static void a_lost_version_is_no_lost_run(void **state)
@@ -321,7 +420,8 @@ static void an_edit_during_a_refused_life_stays(void **state)
     assert_close(rate_with("edited"), 0.7, 1e-12, 0);
 }
 
-/* However the life with the edited options ends, what was kept before the edit is over. */
+/* However the life with the edited options ends, what was kept before the edit is over: the edit is
+ * what comes back. */
 static void what_was_kept_before_an_edit_does_not_come_back(void **state)
 {
     struct config given, cfg;
@@ -335,8 +435,9 @@ static void what_was_kept_before_an_edit_does_not_come_back(void **state)
         assert_ok(open_run(&given, &cfg, &resumed, &err));
         assert_ok(run_dir_write(files_in("run"), &cfg, resumed, &err));
         if (i)
-            assert_false(run_dir_settle(files_in("run"), true));
-        assert_close(rate_with("kept"), 0.7, 1e-12, 0);
+            assert_true(run_dir_settle(files_in("run"), true));
+        assert_refused("config.yaml does not match its checksum");
+        assert_close(rate_with("edited"), 0.7, 1e-12, 0);
     }
 }
 
@@ -387,6 +488,9 @@ int main(void)
         IN_DIR(a_word_lets_it_go_on_with_the_file_or_the_checkpoint),
         IN_DIR(an_edited_file_may_name_paths),
         IN_DIR(the_next_life_finds_it_whole_again),
+        IN_DIR(a_refused_life_leaves_a_broken_configuration_as_it_was),
+        IN_DIR(a_killed_life_leaves_a_broken_configuration_as_it_was),
+        IN_DIR(a_life_that_trained_keeps_what_it_took_over),
         IN_DIR(a_lost_version_is_no_lost_run),
         IN_DIR(a_run_of_an_older_onic_goes_on),
         IN_DIR(a_persons_file_is_not_replaced),
