@@ -2,15 +2,23 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_record.c - a segment of a record of somebody else, and the trajectories in it.
  *
- * Byte 0: bit 0 clear = the rest is the file as it is. Set: records of a kind (a byte), a length
- * (two bytes, little-endian) and their bytes, which get the right checksums and are compressed, or
- * nothing behind them would ever be reached; bit 1: behind a head that is well. */
+ * Byte 0 says what the rest is; what is compressed would never be reached through mutations of the
+ * file alone.
+ *   bits 0, 2 clear   the file as it is
+ *   bit 0             records: a kind (a byte), a length (two bytes, little-endian), their bytes;
+ *                     they get the right checksums and are compressed; bit 1: behind a head that
+ *                     is well
+ *   bit 2 alone       the plain stream, prefixes and checksums as they are, compressed
+ *   bit 3             of both: the compressed bytes are changed. In front of the rest stand how
+ *                     often (a byte, 15 at most), and each time where (two bytes) and by which xor.
+ *                     A record is a block of its own then, or the first change would be the end. */
 #include "common/wire/rollout/kept.h"
 #include "learner/record/record_reader.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/record_file.h"
 
-enum { TENSORS = 2 };
+enum { TENSORS = 2, CHANGES_MAX = 15, CHANGE_BYTES = 3 };
+enum { FORGED = 1, WITH_HEAD = 2, PLAIN = 4, CHANGED = 8 };
 
 static void forge_records(const uint8_t *data, size_t size, bool head, struct buf *plain)
 {
@@ -27,6 +35,68 @@ static void forge_records(const uint8_t *data, size_t size, bool head, struct bu
         data += len;
         size -= len;
     }
+}
+
+/* Bytes of the record at `at`, as its prefix says and as far as there are any. */
+static size_t record_bytes(const struct buf *plain, size_t at)
+{
+    struct record_prefix p;
+    size_t left = plain->len - at;
+    if (left < sizeof p)
+        return left;
+    memcpy(&p, plain->data + at, sizeof p);
+    return p.len < left - sizeof p ? sizeof p + p.len : left;
+}
+
+/* As a writer leaves it: a block ends with a record. */
+static void *squeeze_in_blocks(const struct buf *plain, size_t *len)
+{
+    size_t room = ZSTD_compressBound(plain->len) + 32 * (plain->len / sizeof(struct record_prefix));
+    ZSTD_CCtx *z = ZSTD_createCCtx();
+    ZSTD_CCtx_setParameter(z, ZSTD_c_compressionLevel, 1);
+    ZSTD_CCtx_setParameter(z, ZSTD_c_windowLog, 17); /* small tables are quickly made */
+    ZSTD_CCtx_setParameter(z, ZSTD_c_hashLog, 12);
+    ZSTD_outBuffer out = {xmalloc(room + 64), room + 64, 0};
+    for (size_t at = 0, n; at <= plain->len; at += n) {
+        bool end = at == plain->len;
+        n = end ? 1 : record_bytes(plain, at);
+        ZSTD_inBuffer in = {end ? NULL : plain->data + at, end ? 0 : n, 0};
+        size_t left = ZSTD_compressStream2(z, &out, &in, end ? ZSTD_e_end : ZSTD_e_flush);
+        ONIC_ASSERT(left == 0);
+    }
+    ZSTD_freeCCtx(z);
+    *len = out.pos;
+    return out.dst;
+}
+
+static void change_bytes(uint8_t *bytes, size_t len, const uint8_t *change, size_t n)
+{
+    for (size_t i = 0; i < n; i++, change += CHANGE_BYTES)
+        bytes[(change[0] | (size_t)change[1] << 8) % len] ^= change[2];
+}
+
+/* The file that byte 0 asks for, for free(). */
+static void *make_file(uint8_t how, const uint8_t *data, size_t size, size_t *len)
+{
+    const uint8_t *change = data + 1;
+    size_t changes = 0;
+    struct buf plain;
+    if (how & CHANGED && size) {
+        size_t most = (size - 1) / CHANGE_BYTES;
+        changes = data[0] % (CHANGES_MAX + 1);
+        changes = changes < most ? changes : most;
+        data = change + changes * CHANGE_BYTES;
+        size -= 1 + changes * CHANGE_BYTES;
+    }
+    buf_init(&plain, RECORD_FILE_MAX);
+    if (how & FORGED)
+        forge_records(data, size, how & WITH_HEAD, &plain);
+    else
+        buf_append(&plain, data, size);
+    void *bytes = how & CHANGED ? squeeze_in_blocks(&plain, len) : record_file_squeeze(&plain, len);
+    change_bytes(bytes, *len, change, changes);
+    buf_release(&plain);
+    return bytes;
 }
 
 static void read_trajectory(struct kept_frames *frames, const struct record *r)
@@ -48,18 +118,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct onic_err err = {0};
     if (size < 1 || size > FUZZ_INPUT_MAX)
         return 0;
-    void *forged = NULL;
-    const void *bytes = data + 1;
+    void *made = NULL;
     size_t len = size - 1;
-    if (data[0] & 1) {
-        struct buf plain;
-        buf_init(&plain, RECORD_FILE_MAX);
-        forge_records(data + 1, size - 1, data[0] & 2, &plain);
-        bytes = forged = record_file_squeeze(&plain, &len);
-        buf_release(&plain);
-    }
+    if (data[0] & (FORGED | PLAIN))
+        made = make_file(data[0], data + 1, size - 1, &len);
+    const void *bytes = made ? made : data + 1;
     int rc = record_reader_open(&r, fuzz_file(".rec.zst", bytes, len), &err);
-    free(forged);
+    free(made);
     fuzz_told(rc, &err);
     struct kept_frames *frames = kept_frames_create();
     uint64_t version = rc ? 0 : record_reader_head(r)->version;
