@@ -82,12 +82,54 @@ static void a_learner_ends_when_that_does_not_help(void **state)
     scene_ledger_is_balanced(s);
 }
 
+/* A learner alone whose options are beyond all measure, and what it began with: `harm` is a line of
+ * the shell in its folder of checkpoints. Nothing is written there later. */
+static void ends_without_a_state(struct scene *s, const char *harm, const char *because)
+{
+    char line[1400], latest[400];
+    snprintf(line, sizeof line,
+             "--run-dir=run --listen=ipc://%s/l --env.plugin=%s/tests/plugin_absurd.so %s "
+             "--reward.shaping=scale:3e38 --checkpoint.every_s=3600",
+             s->dir, getenv("ONIC_BUILD"), absurd);
+    program_start(&s->a, s->dir, "a", "onic-learner", line);
+    await_word(s->a.err, "listening address=", SCENE_LONG_MS);
+    snprintf(line, sizeof line, "cd run/checkpoints && %s", harm);
+    program_start_shell(&s->b, s->dir, "harm", line);
+    assert_int_equal(program_wait(&s->b, SCENE_SOON_MS), 0);
+    snprintf(line, sizeof line, "--learner=ipc://%s/l --env.plugin=%s/tests/plugin_absurd.so",
+             s->dir, getenv("ONIC_BUILD"));
+    program_start(&s->b, s->dir, "b", "onic-actor", line);
+    int code = program_wait(&s->a, SCENE_LONG_MS);
+    const char *text = program_text(s->a.err);
+    if (code != 70 || !strstr(text, "and there is no state to go back to: ") ||
+        !strstr(text, because))
+        fail_msg("exit code %d: %s", code, text);
+    assert_null(strstr(text, "are those of the last checkpoint again"));
+    scene_ledger_is_balanced(s);
+    snprintf(latest, sizeof latest, "%s/checkpoints/LATEST", s->run);
+    assert_int_equal(access(latest, F_OK), -1); /* what it ended with is kept by nobody */
+}
+
+static void a_learner_without_a_checkpoint_ends(void **state)
+{
+    ends_without_a_state(*state, "rm ckpt-* LATEST", "run/checkpoints holds no checkpoint");
+}
+
+static void a_learner_whose_checkpoints_are_damaged_ends(void **state)
+{
+    ends_without_a_state(*state, "truncate -s 5000 ckpt-* && rm LATEST", "ckpt-000000000000");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_learner_goes_back_and_trains_on, scene_setup,
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(a_learner_ends_when_that_does_not_help, scene_setup,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(a_learner_without_a_checkpoint_ends, scene_setup,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(a_learner_whose_checkpoints_are_damaged_ends, scene_setup,
                                         scene_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
