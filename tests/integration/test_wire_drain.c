@@ -6,6 +6,8 @@
 #include <stdlib.h>
 
 #include "common/base/xmalloc.h"
+#include "common/wire/labels/labels.h"
+#include "tests/support/said.h"
 #include "tests/support/skewed_clock.h"
 #include "tests/support/wire_pair.h"
 
@@ -40,6 +42,48 @@ static void addresses_are_refused_with_a_sentence(void **state)
     assert_err(wire_actor_create(
                    &a, &(struct wire_actor_params){.learner = "http://x", .actor_id = -1}, &err),
                ONIC_ECONFIG, "--learner=http://x");
+}
+
+static char exposed[] = "without encryption or authentication (security.allow_insecure)";
+
+static bool server_said(void *server)
+{
+    wire_labels_server_tick(server);
+    return log_said(exposed);
+}
+
+/* Of a learner, or of the server given; once a minute. */
+static void is_said_each_minute(struct wire_labels_server *server)
+{
+    skewed_clock_set(61000000000); /* a machine may have been started just now */
+    for (int minute = 0; minute < 3; minute++) {
+        for (int again = 0; again < 2; again++) {
+            said_begin(LOG_WARN);
+            bool said = wait_until(server ? server_said : log_said,
+                                   server ? (void *)server : exposed, again ? 300 : 10000);
+            said_end();
+            assert_int_equal(said, !again);
+        }
+        skewed_clock_advance(61000000000);
+    }
+    clock_replace(NULL);
+}
+
+static void what_listens_to_everybody_says_so_each_minute(void **state)
+{
+    (void)state;
+    struct wire_learner_params p = pair_learner_params("tcp://0.0.0.0:*");
+    struct wire_labels_identity self = {.identity = "id", .annotator = "rules", .kinds = 1};
+    struct wire_learner *l;
+    struct wire_labels_server *s;
+    p.allow_insecure = true;
+    assert_ok(wire_learner_create(&l, &p, &err));
+    pair_publish(l, 1);
+    is_said_each_minute(NULL);
+    wire_learner_free(l);
+    assert_ok(wire_labels_server_create(&s, "tcp://0.0.0.0:*", NULL, true, NULL, &self, &err));
+    is_said_each_minute(s);
+    wire_labels_server_free(s);
 }
 
 static int port_of(const char *address)
@@ -225,6 +269,7 @@ int main(void)
     log_set_level(LOG_ERROR);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_are_refused_with_a_sentence),
+        cmocka_unit_test(what_listens_to_everybody_says_so_each_minute),
         cmocka_unit_test(weights_are_at_the_port_after_the_learners),
         cmocka_unit_test(an_actor_without_a_learner_gives_up_after_its_orphan_timeout),
         cmocka_unit_test(a_drain_accounts_for_everything),
