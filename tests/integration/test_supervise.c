@@ -106,20 +106,31 @@ static void start(struct scene *s)
     _exit(code);
 }
 
-static int finish(struct scene *s)
-{
-    int status = 0;
-    assert_int_equal(waitpid(s->pid, &status, 0), s->pid);
-    s->pid = 0;
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
 static const char *slurp(struct scene *s, const char *name)
 {
     char path[300];
     snprintf(path, sizeof path, "%s/%s", s->dir, name);
     return program_text(path);
+}
+
+static bool gone(void *ctx)
+{
+    struct scene *s = ctx;
+    siginfo_t info = {0};
+    return waitid(P_PID, (id_t)s->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == s->pid;
+}
+
+/* A run that should end and does not is a failure, not a test that hangs. */
+static int finish(struct scene *s)
+{
+    int status = 0;
+    if (!wait_until(gone, s, 60000))
+        fail_msg("the run does not end: %.2000s", slurp(s, "stderr"));
+    assert_int_equal(waitpid(s->pid, &status, 0), s->pid);
+    s->pid = 0;
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
 }
 
 static int count_word(struct scene *s, const char *name, const char *word)
@@ -374,14 +385,6 @@ static void a_signal_drains_learner_and_actors_before_the_reward_server(void **s
     const char *events = slurp(s, "events");
     assert_true(strstr(events, "actor-term") < strstr(events, "learner-term"));
     assert_true(strstr(events, "learner-term") < strstr(events, "reward-term"));
-}
-
-static bool gone(void *ctx)
-{
-    struct scene *s = ctx;
-    siginfo_t info = {0};
-    return waitid(P_PID, (id_t)s->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-           info.si_pid == s->pid;
 }
 
 static void a_second_signal_kills(void **state)
