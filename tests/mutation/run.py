@@ -5,10 +5,12 @@
   tests/mutation/run.py                  all of tests/mutation/mutations.toml; goes on where it was stopped
   tests/mutation/run.py --only=REGEX     those whose name matches
   tests/mutation/run.py --fresh          forgets what earlier runs found
-  tests/mutation/run.py --table=FILE     writes the table, too (tests/mutation/results.md)
+  tests/mutation/run.py --table=FILE     writes the table, too (tests/mutation/results.md), after each bug; rows of bugs that are not run stay as they are
+  tests/mutation/run.py --missing        only those that the table has no verdict of
   tests/mutation/run.py --check          only looks whether the list still fits the sources (deploy/ci/style.sh does)
 
 The checkout is not touched: copy and build lie in build/mutation. It runs at nice 10 (--nice=N). A result is kept until the bug, its file or its tests change.
+A test that fails is run once more, alone: what fails for want of time on a busy machine has noticed nothing.
 Exit code 1: fewer caught than --least (38), a bug that cannot be built, or, with --check, a list that does not fit.
 """
 import argparse, collections, datetime, hashlib, json, os, pathlib, re, shutil, subprocess, sys, time
@@ -161,11 +163,15 @@ def judge(m):
         if built.returncode:
             return "not built", built.stdout[-1500:]
         results = run_tests(m["tests"], stop=True)
+        failed = [t for t, status in results.items() if status == "fail"]
+        once = [t for t in failed if run_tests([t], stop=True)[t] != "fail"]
     finally:
         path.write_text(original)
-    failed = [t for t, status in results.items() if status == "fail"]
+    failed = [t for t in failed if t not in once]
     if failed:
         return "caught", failed[0]
+    if once:
+        return "survived", "failed, and passed alone: " + ", ".join(once)
     skipped = [t for t, status in results.items() if status != "run"]
     return "survived", "not run: " + ", ".join(skipped) if skipped else ""
 
@@ -190,20 +196,42 @@ def baseline(mutations, state):
 # --- what was found ------------------------------------------------------------------------------
 
 
+ROW = re.compile(r"\| `([^`]+)` \| .* \| ([^|]+) \| ([^|]*) \| ([^|]*) \|")
+NOT_RUN = {"verdict": "not run", "detail": "", "when": ""}
+
+
+def old_rows(path):
+    """{bug: its row} of an earlier table; {} where there is none."""
+    if not path or not pathlib.Path(path).exists():
+        return {}
+    rows = map(ROW.fullmatch, pathlib.Path(path).read_text().splitlines())
+    return {r[1]: {"verdict": r[2], "detail": r[3], "when": r[4]} for r in rows if r}
+
+
 def table(mutations, found):
-    rows = ["| bug | area | what | verdict | by |", "|---|---|---|---|---|"]
+    rows = ["| bug | area | what | verdict | by | when |", "|---|---|---|---|---|---|"]
     for m in mutations:
-        r = found[m["name"]]
-        rows.append(f"| `{m['name']}` | {m['area']} | {m['what']} | {r['verdict']} | {r['detail'].splitlines()[0] if r['detail'] else ''} |")
+        r = found.get(m["name"], NOT_RUN)
+        detail = r["detail"].splitlines()[0].replace("|", "/") if r["detail"] else ""
+        rows.append(f"| `{m['name']}` | {m['area']} | {m['what']} | {r['verdict']} | {detail} | {r['when']} |")
     return rows
 
 
-def write_table(path, mutations, found):
-    caught = sum(found[m["name"]]["verdict"] == "caught" for m in mutations)
-    commit = run("git", "rev-parse", "--short", "HEAD", cwd=ROOT).stdout.strip()
+def count(mutations, found):
+    return collections.Counter(found.get(m["name"], NOT_RUN)["verdict"] for m in mutations)
+
+
+def write_table(path, everything, found):
+    n = count(everything, found)
+    others = "".join(f", {n[v]} {v}" for v in sorted(n) if v != "caught")
     head = ["# Seeded bugs and the tests that notice", "",
-            f"{caught} of {len(mutations)} caught, {datetime.date.today()}, commit {commit} (made by `tests/mutation/run.py --table`).", ""]
-    pathlib.Path(path).write_text("\n".join(head + table(mutations, found)) + "\n")
+            f"{n['caught']} of {len(everything)} caught{others} (made by `tests/mutation/run.py --table`).", ""]
+    write_if_other(pathlib.Path(path), ("\n".join(head + table(everything, found)) + "\n").encode())
+
+
+def newest(path, found, names):
+    """Rows of the table at path, and what was found since."""
+    return {**old_rows(path), **{name: r for name, r in found.items() if name in names}}
 
 
 def main():
@@ -212,6 +240,7 @@ def main():
     parser.add_argument("--only", default="")
     parser.add_argument("--fresh", action="store_true")
     parser.add_argument("--table")
+    parser.add_argument("--missing", action="store_true")
     parser.add_argument("--least", type=int, default=38)
     parser.add_argument("--nice", type=int, default=10)
     args = parser.parse_args()
@@ -219,28 +248,35 @@ def main():
     fits = check(everything)
     if args.check or not fits:
         return 0 if fits else 1
-    mutations = [m for m in everything if re.search(args.only, m["name"])]
+    before = old_rows(args.table or ROOT / "tests" / "mutation" / "results.md")
+    mutations = [m for m in everything if re.search(args.only, m["name"]) and
+                 not (args.missing and before.get(m["name"], NOT_RUN)["verdict"] == "caught")]
+    names = {m["name"] for m in mutations}
     os.nice(args.nice)
     WORK.mkdir(parents=True, exist_ok=True)
     state = json.loads(STATE.read_text()) if STATE.exists() and not args.fresh else {}
     found = state.setdefault("found", {})
     todo = [m for m in mutations if found.get(m["name"], {}).get("digest") != digest(m)]
+    when = f"{datetime.date.today()}, {run('git', 'rev-parse', '--short', 'HEAD', cwd=ROOT).stdout.strip()}"
     if todo:
         copy_sources()
         configure()
         baseline(todo, state)
+        STATE.write_text(json.dumps(state, indent=1))
     for i, m in enumerate(todo, 1):
         began = time.monotonic()
         verdict, detail = judge(m)
-        found[m["name"]] = {"digest": digest(m), "verdict": verdict, "detail": detail}
+        found[m["name"]] = {"digest": digest(m), "verdict": verdict, "detail": detail, "when": when}
         STATE.write_text(json.dumps(state, indent=1))
+        if args.table:
+            write_table(args.table, everything, newest(args.table, found, names))
         print(f"{i}/{len(todo)} {m['name']}: {verdict} {detail} ({time.monotonic() - began:.0f} s)", flush=True)
     print("\n".join(table(mutations, found)))
     if args.table:
-        write_table(args.table, mutations, found)
-    verdicts = collections.Counter(found[m["name"]]["verdict"] for m in mutations)
+        write_table(args.table, everything, newest(args.table, found, names))
+    verdicts = count(mutations, found)
     print(f"{verdicts['caught']} of {len(mutations)} caught, {verdicts['survived']} survived, {verdicts['not built']} not built")
-    return 0 if not verdicts["not built"] and (args.only or verdicts["caught"] >= args.least) else 1
+    return 0 if not verdicts["not built"] and (args.only or args.missing or verdicts["caught"] >= args.least) else 1
 
 
 if __name__ == "__main__":
