@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* bench_gym.c - B-gym: what it costs that an environment of Gymnasium is in another process: a
- * vector of 16 through the environment layer, against the same steps in a loop of Python's own. */
+/* bench_gym.c - B-gym...: what it costs that an environment of Gymnasium is in another process: a
+ * vector of 16 through the environment layer, against the same steps in a loop of Python's own.
+ * CartPole's step takes 2 us, so that its row is about the bridge; those of 100 and 300 us
+ * (deploy/python/onic/slow_worlds.py) say what is left of an environment's own speed. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/clock.h"
 #include "common/base/xmalloc.h"
@@ -11,6 +14,27 @@
 #include "deploy/cli/bench_play.h"
 
 enum { GYM_ENVS = 16 };
+
+/* steps: of each environment in a round, about a second of them; a tenth with --quick */
+static const struct {
+    const char *name, *env, *of;
+    int steps;
+} ROWS[] = {
+    {"B-gym", "CartPole-v1",
+     "16 gym:CartPole-v1 through a Python process / a loop of Python's own, resets included", 3000},
+    {"B-gym-100us", "onic.slow_worlds:Slow100-v0",
+     "16 environments with steps of 100 us through a Python process / a loop of Python's own", 600},
+    {"B-gym-300us", "onic.slow_worlds:Slow300-v0",
+     "16 environments with steps of 300 us through a Python process / a loop of Python's own", 200},
+};
+
+static int row_named(const char *name)
+{
+    int i = 0;
+    while (strcmp(ROWS[i].name, name) != 0)
+        i++;
+    return i;
+}
 
 static int through_processes(struct vec_env *v, int steps, double *us, struct onic_err *err)
 {
@@ -32,11 +56,12 @@ static int in_python_alone(const char *command, double *us, struct onic_err *err
 
 int bench_gym(const struct bench_options *o, struct bench_result *out, struct onic_err *err)
 {
-    int rounds = o->quick ? 3 : 9, steps = o->quick ? 300 : 3000, done = 0;
+    int row = row_named(o->name), rounds = o->quick ? 3 : 9, done = 0;
+    int steps = o->quick ? ROWS[row].steps / 10 : ROWS[row].steps;
     int64_t end_ms = clock_ms() + (int64_t)(o->seconds * 1e3);
     double a[BENCH_ROUNDS_MAX], b[BENCH_ROUNDS_MAX];
     struct gym_pair pair = {.envs = NULL};
-    int rc = bench_open_gym(&pair, GYM_ENVS, steps, o->given, err);
+    int rc = bench_open_gym(&pair, ROWS[row].env, GYM_ENVS, steps, o->given, err);
     for (int i = 0; !rc && i < rounds && (i < 2 || clock_ms() < end_ms); i++) {
         rc = through_processes(pair.envs, steps, &a[i], err);
         if (!rc)
@@ -48,8 +73,7 @@ int bench_gym(const struct bench_options *o, struct bench_result *out, struct on
     if (rc)
         return rc;
     out->unit = "us/step";
-    out->of =
-        "16 gym:CartPole-v1 through a Python process / a loop of Python's own, resets included";
+    out->of = ROWS[row].of;
     out->subject = "the Python process";
     bench_ratio(out, a, b, done, true);
     return ONIC_OK;

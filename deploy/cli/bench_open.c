@@ -114,13 +114,15 @@ int bench_open_nethack(struct nethack_pair *out, int games, uint64_t seed, char 
     return rc;
 }
 
-int bench_open_gym(struct gym_pair *out, int count, int steps, char *const *given,
+int bench_open_gym(struct gym_pair *out, const char *env, int count, int steps, char *const *given,
                    struct onic_err *err)
 {
-    char python[PATHS_MAX], package[PATHS_MAX], word[2][2 * PATHS_MAX];
+    char python[PATHS_MAX], package[PATHS_MAX], word[2][2 * PATHS_MAX], flag[CONFIG_STR_MAX];
     struct config *cfg;
-    int rc = bench_open_resolve(&cfg, given,
-                                (const char *const[]){"--env.id=gym:CartPole-v1", NULL}, err);
+    snprintf(flag, sizeof flag, "--env.id=gym:%s", env);
+    int rc = bench_open_resolve(&cfg, given, (const char *const[]){flag, NULL}, err);
+    if (!rc)
+        rc = config_name_module(cfg, err);
     if (!rc)
         rc = gym_find_python(cfg->gym_python, python, sizeof python, err);
     if (!rc)
@@ -131,8 +133,8 @@ int bench_open_gym(struct gym_pair *out, int count, int steps, char *const *give
     if (rc)
         return ONIC_ENOTFOUND;
     snprintf(out->alone, sizeof out->alone,
-             "PYTHONPATH=%s OMP_NUM_THREADS=1 %s -m onic.worker --alone CartPole-v1 %d %d",
+             "PYTHONPATH=%s OMP_NUM_THREADS=1 %s -m onic.worker --alone %s %d %d",
              shell_word(package, word[0], sizeof word[0]),
-             shell_word(python, word[1], sizeof word[1]), count, steps);
+             shell_word(python, word[1], sizeof word[1]), env, count, steps);
     return ONIC_OK;
 }

@@ -40,8 +40,9 @@ struct gym_pair {
     char alone[3 * CONFIG_STR_MAX +
                8192]; /* shell command that prints what a step takes without us */
 };
-/* CartPole-v1 of Gymnasium, so many environments; ONIC_ENOTFOUND: it cannot be played here. */
-int bench_open_gym(struct gym_pair *out, int count, int steps, char *const *given,
+/* So many environments gym:<env>, and the same in a loop of Python's own; ONIC_ENOTFOUND: they
+ * cannot be played here. */
+int bench_open_gym(struct gym_pair *out, const char *env, int count, int steps, char *const *given,
                    struct onic_err *err);
 
 #endif /* ONIC_DEPLOY_CLI_BENCH_OPEN_H */

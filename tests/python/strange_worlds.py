@@ -143,6 +143,15 @@ class NoBounds(Plain):
         self.action_space = spaces.Box(-np.inf, np.inf, (1,), np.float32)
 
 
+class Pictures(Plain):
+    def __init__(self, shape=(64, 64, 3), **kinds):
+        super().__init__(**kinds)
+        self.observation_space = spaces.Box(0, 255, tuple(shape), np.uint8)
+
+    def seen(self):
+        return np.full(self.observation_space.shape, self.steps, np.uint8)
+
+
 class Everything(Plain):
     """All kinds of spaces, masks and captions."""
 
@@ -179,5 +188,5 @@ class Everything(Plain):
         return super().step(int(action[0]))
 
 
-for kind in [Plain, Raises, Leaves, Hangs, Dies, Forks, Prints, NotANumber, OtherShape, Leaks, Swells, ManyNames, BrokenReset, NoSpace, NoBounds, Everything]:
+for kind in [Plain, Raises, Leaves, Hangs, Dies, Forks, Prints, NotANumber, OtherShape, Leaks, Swells, ManyNames, BrokenReset, NoSpace, NoBounds, Pictures, Everything]:
     gymnasium.register(id=f"{kind.__name__}-v0", entry_point=kind)

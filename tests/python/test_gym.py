@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Environments of the real gymnasium and minigrid under the real programs: equal to the package, and harmless when they go wrong."""
 
+import json
 import os
 import pathlib
 import signal
@@ -113,6 +114,13 @@ class Spaces(OnicTest):
         self.assertEqual((got[1]["obs"]["place"], got[1]["obs"]["far"], got[1]["obs"]["inner_pair_part0"]), ([2], [998], [1]))
         self.assertEqual((got[1]["message"], got[2]["message"]), ("You stand at 1.", ""))
         self.assertEqual(got[3]["mask"], [0, 1, 1, 0, 1])
+
+    def test_pictures_have_the_network_for_them(self):
+        pictures = {"pixels": [[96, 96, 3], [4, 84, 84], [84, 84], [32, 40, 1]], "mlp": [[7, 7, 3], [24, 80], [4, 16, 16]]}
+        for net, shapes in pictures.items():
+            for shape in shapes:
+                said = onic("env", "describe", "gym:strange_worlds:Pictures-v0", PYTHON, f"--plugin.shape={shape}".replace(" ", ""), cwd=HERE).stdout
+                self.assertRegex(said, rf"network: +{net}\n", shape)
 
     def test_too_many_names_are_none(self):
         described = onic("env", "describe", "gym:strange_worlds:ManyNames-v0", PYTHON, cwd=HERE).stdout
@@ -248,6 +256,20 @@ class WhoseModules(GymTest):
         onic("eval", run, "--episodes=2", PYTHON, "--env.id=gym:strange_worlds:Plain-v0", cwd=HERE)  # the user's own word
 
 
+class Bench(OnicTest):
+    def test_the_bridge_is_measured_with_slow_steps(self):
+        path = f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"
+        for us in (100, 300):
+            done = subprocess.run(
+                [BUILD / "onic", "bench", f"--only=B-gym-{us}us", "--quick", "--json=-"],
+                env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=120,
+            )  # fmt: skip
+            self.assertEqual(done.returncode, 0, done.stderr)
+            [row] = json.loads(done.stdout)["results"]
+            self.assertGreaterEqual(row["value"], us)
+            self.assertGreaterEqual(row["value"] * row["ratio"], 0.9 * us)  # the other side, a loop of Python's own
+
+
 class Processes(OnicTest):
     """An actor and its workers: who ends with whom."""
 
@@ -267,9 +289,9 @@ class Processes(OnicTest):
             process.kill()
         process.communicate()
 
-    def actor(self, *options, surroundings={}):
+    def actor(self, *options, python=(PYTHON,), surroundings={}):
         process = subprocess.Popen(
-            [BUILD / "onic-actor", f"--learner=ipc://{self.folder}/l", PYTHON, *options],
+            [BUILD / "onic-actor", f"--learner=ipc://{self.folder}/l", *python, *options],
             cwd=HERE, stderr=subprocess.PIPE, text=True, env={**os.environ, **surroundings},
         )  # fmt: skip
         self.addCleanup(self.end, process)
@@ -281,6 +303,15 @@ class Processes(OnicTest):
         _, said = stranger.communicate(timeout=60)
         self.assertEqual(stranger.returncode, BAD, said)
         self.assertIn("give --gym.modules=strange_worlds", said)
+
+    def test_a_welcome_names_no_interpreter(self):
+        self.begin()  # its gym.python has all packages
+        bare = self.folder / "bare"
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", bare], check=True)
+        stranger = self.actor("--gym.modules=strange_worlds", python=(), surroundings={"PATH": f"{bare}/bin:{os.environ['PATH']}"})
+        _, said = stranger.communicate(timeout=60)
+        self.assertEqual(stranger.returncode, BAD, said)
+        self.assertIn(f"{bare}/bin/python3 cannot import numpy", said)
 
     def test_kills_leave_nobody_behind(self):
         self.begin("--gym.workers=2")

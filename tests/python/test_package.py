@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The package itself: its version, what importing it costs, the wheel."""
 
+import ast
 import pathlib
 import re
 import subprocess
@@ -31,6 +32,16 @@ class Package(OnicTest):
             if name != "__version__":
                 self.assertTrue((value.__doc__ or "").strip(), name)
 
+    def test_every_function_has_type_hints(self):
+        for path in self.sources():
+            if path.suffix != ".py":
+                continue
+            for node in ast.walk(ast.parse((PACKAGE / path).read_text())):
+                if isinstance(node, ast.FunctionDef):
+                    arguments = [a for a in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs] if a.arg not in ("self", "cls")]
+                    bare = [a.arg for a in arguments if a.annotation is None]
+                    self.assertEqual((bare, node.returns is None and node.name != "__init__"), ([], False), f"{path}: {node.name}")
+
     def test_an_unknown_name_is_a_sentence(self):
         with self.assertRaisesRegex(AttributeError, "the package onic has no 'lod'"):
             onic.lod
@@ -47,7 +58,7 @@ class Package(OnicTest):
         self.link_numpy(target)
         script = (
             "import onic, importlib, pkgutil; [getattr(onic, n) for n in onic.__all__]\n"
-            "names = {m.name for m in pkgutil.walk_packages(onic.__path__, 'onic.')} - {'onic.envs', 'onic.worker_spaces'}\n"
+            "names = {m.name for m in pkgutil.walk_packages(onic.__path__, 'onic.')} - {'onic.envs', 'onic.worker_spaces', 'onic.slow_worlds'}\n"
             "[importlib.import_module(name) for name in names]; print(onic.__file__)\n"
             "try: import onic.envs\nexcept ImportError as error: print(error)"
         )

@@ -21,6 +21,7 @@
 #include "common/base/limits.h"
 #include "common/base/utf8.h"
 #include "common/base/xmalloc.h"
+#include "common/policy/obs_picture.h"
 #include "common/policy/policy.h"
 
 extern const struct env_family env_gym;
@@ -133,21 +134,24 @@ static int gym_available(const struct config *cfg, struct onic_err *err)
 
 /* --- making one ------------------------------------------------------------------------------ */
 
-static bool gym_is_picture(const struct obs_field *f, int least)
+static bool gym_is_picture(const struct obs_field *f)
 {
-    return f->type == OBS_U8 && f->ndim == 3 && f->shape[0] >= least && f->shape[1] >= least;
+    if (f->type != OBS_U8 || f->ndim < 2 || f->ndim > 3)
+        return false;
+    struct obs_picture p = obs_picture_of(f); /* also [frames, height, width], and grey ones */
+    return p.H >= SMALL_PICTURE && p.W >= SMALL_PICTURE;
 }
 
 static const char *gym_net(const struct obs_spec *obs)
 {
     const struct obs_field *image = obs_spec_find(obs, "image");
     const struct obs_field *direction = obs_spec_find(obs, "direction");
-    if (image && direction && direction->type == OBS_U8 && gym_is_picture(image, 1) &&
-        image->shape[0] < SMALL_PICTURE && image->shape[2] == 3)
+    if (image && direction && direction->type == OBS_U8 && image->type == OBS_U8 &&
+        image->ndim == 3 && image->shape[0] < SMALL_PICTURE && image->shape[2] == 3)
         return "grid-small"; /* MiniGrid's codes */
     bool pictures = false;
     for (int i = 0; i < obs->nfields; i++)
-        pictures |= gym_is_picture(&obs->field[i], SMALL_PICTURE);
+        pictures |= gym_is_picture(&obs->field[i]);
     for (int i = 0; pictures && policy_net_name(i, NULL); i++)
         if (strcmp(policy_net_name(i, NULL), "pixels") == 0)
             return "pixels";
@@ -202,7 +206,7 @@ static void gym_fill_spec(struct gym_env *g, const struct config *cfg)
     s->max_steps = about->max_steps ? about->max_steps : ENV_NO_LIMIT;
     s->has_success = about->success;
     s->no_captions = !about->captions;
-    s->default_net = gym_net(&about->obs);
+    s->default_net = gym_net(&s->obs);
     s->default_goal = "none";
     s->default_count = GYM_COUNT;
 }
