@@ -16,6 +16,9 @@ class Trains(GymTest):
         for name, why in (("Raises", "the world has a hole"), ("NotANumber", "the field 'state' of the observation is not finite")):
             said = self.train(f"--env.id=gym:strange_worlds:{name}-v0", "--reward.model=none", "--on-exists=overwrite")
             self.assertIn(why, said)  # a warning of the actor, on the terminal
+            ledger = json.loads(onic("ledger", self.folder / "run", "--json").stdout)["trajectories"]
+            self.assertTrue(ledger["balanced"] and ledger["consumed"], ledger)
+            self.assertEqual((sum(ledger["lost"].values()), ledger["consumed_twice"]), (0, 0))
 
     def test_what_always_breaks_ends_with_its_sentence(self):
         said = self.train("--env.id=gym:strange_worlds:BrokenReset-v0", "--reward.model=none", code=BAD)
