@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/file_kind.h"
 #include "common/base/log.h"
 #include "common/base/shown.h"
 #include "deploy/cli/commands.h"
@@ -87,7 +88,10 @@ static int replay_run(const struct replay_run_args *a, struct config *given, str
                               .open_ctx = given,
                               .progress = replay_run_progress,
                               .progress_ctx = &said_ms};
-    int rc = repeat_run(&p, &n, err);
+    int rc = file_want_folder(a->run, "a run directory", err);
+    if (rc)
+        return rc;
+    rc = repeat_run(&p, &n, err);
     if (!rc || rc == ONIC_ESTOPPED)
         replay_run_say(stdout, &n,
                        rc ? " are equal to what was recorded, and then it was stopped"

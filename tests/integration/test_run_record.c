@@ -174,7 +174,8 @@ static void a_flipped_bit_is_found(void **state)
         fail_msg("%d: %s", code, program_text(s->b.err));
     scene_fails(s, "onic", "replay-run run --from=3-1", 64, "has no segment 3-000000000001");
     scene_fails(s, "onic", "replay-run run --from=x", 64, "must be EPOCH-VERSION");
-    scene_fails(s, "onic", "replay-run nowhere", 64, "nowhere has no record");
+    scene_fails(s, "onic", "replay-run nowhere", 64, "nowhere does not exist");
+    scene_fails(s, "onic", "replay-run run/config.yaml", 64, "is a YAML file, not a run directory");
 }
 
 /* The first two trajectories of the first batch, exchanged, and every checksum right. */
