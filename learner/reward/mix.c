@@ -325,6 +325,8 @@ int reward_mix_load(struct reward_mix *x, const void *data, size_t len, struct o
 {
     const char *name = data;
     size_t name_len = len ? strnlen(name, len) : 0;
+    bool forget = x->forget;
+    x->forget = false; /* a roll-back to a later checkpoint of this run takes its state */
     if (name_len == len)
         return err_set(err, ONIC_EDAMAGED, "the reward model's state has no name");
     if (strcmp(name, x->type->name) != 0 && !must_keep_state(x, name)) {
@@ -340,8 +342,6 @@ int reward_mix_load(struct reward_mix *x, const void *data, size_t len, struct o
             name, x->type->name);
     const char *state = name + name_len + 1;
     size_t state_len = len - name_len - 1;
-    bool forget = x->forget;
-    x->forget = false; /* a roll-back to a later checkpoint of this run takes its state */
     if (forget && x->type->traits.wants_labels)
         return begin_anew(x, state, state_len, err);
     int rc = x->type->load(x->model, state, state_len, err);

@@ -390,7 +390,21 @@ static void labels_are_forgotten_at_the_next_load_only(void **state)
     assert_ok(reward_mix_load(y, saved.data, saved.len, &err));
     reward_mix_caption(y, TEXT[1], 14, &known);
     assert_true(known);
+    /* also when that load was of another model's state, which is left behind */
+    struct config d = config("classifier");
+    struct reward_mix *other = create(&d);
+    struct buf of_other;
+    buf_init(&of_other, 1 << 20);
+    reward_mix_save(other, &of_other);
+    reward_mix_forget(y);
+    reward_mix_unlabelled(y);
+    assert_ok(reward_mix_load(y, of_other.data, of_other.len, &err));
+    assert_ok(reward_mix_load(y, saved.data, saved.len, &err));
+    reward_mix_caption(y, TEXT[1], 14, &known);
+    assert_true(known);
+    buf_release(&of_other);
     buf_release(&saved);
+    reward_mix_free(other);
     reward_mix_free(x);
     reward_mix_free(y);
 }
