@@ -59,13 +59,10 @@ static void welcome_text(const struct learner *r, const struct config *cfg, stru
 static int actors_per_round(const struct learner *r, const struct config *cfg, int *rounds,
                             struct onic_err *err)
 {
-    int64_t actors = cfg->actors_count;
-    int64_t envs = cfg->env_count ? cfg->env_count : r->env.default_count;
-    if (actors < 1)
+    if (cfg->actors_count < 1)
         return err_set(err, ONIC_ECONFIG,
                        "a deterministic run needs a fixed number of actors: give --actors.count=N");
-    int64_t each = actors * envs * cfg->train_rollout;
-    *rounds = (int)((cfg->train_batch + each - 1) / each);
+    *rounds = trainer_rounds(cfg, r->env.default_count);
     return ONIC_OK;
 }
 

@@ -126,13 +126,17 @@ static int repeat_open_trainer(struct repeat *r, struct onic_err *err)
 /* As the learner's batcher has it, or a few bytes of a file could ask for any memory. */
 static int repeat_check_room(const struct repeat *r, size_t len, struct onic_err *err)
 {
-    const struct trajectory_shape *s = r->count ? &r->held[0]->shape : &r->life.shape;
-    uint64_t round = r->life.actors * (uint64_t)s->T * (uint64_t)s->E;
-    if (r->count && r->held_steps >= r->life.batch_steps + round)
+    uint64_t trajectories = r->life.batch_trajectories, steps = r->life.batch_steps;
+    if (trajectories && (uint64_t)r->count >= trajectories)
+        return err_set(err, ONIC_EDAMAGED,
+                       "a batch of the record goes on beyond the %llu trajectories that make one "
+                       "(actors.count and train.batch)",
+                       (unsigned long long)trajectories);
+    if (!trajectories && r->held_steps >= steps)
         return err_set(err, ONIC_EDAMAGED,
                        "a batch of the record goes on beyond the %llu steps that make one "
                        "(train.batch)",
-                       (unsigned long long)r->life.batch_steps);
+                       (unsigned long long)steps);
     return r->held_bytes + len > BATCH_BYTES_MAX
                ? err_set(err, ONIC_ELIMIT, "a batch of the record is larger than 4 GiB")
                : ONIC_OK;

@@ -27,7 +27,7 @@ struct repeat_life {
     struct trainer *core;          /* not yet loaded */
     struct trajectory_shape shape; /* of its trajectories; E is each one's own */
     uint64_t batch_steps;          /* a batch is complete with the trajectory that brings so many */
-    uint64_t actors; /* of a deterministic run, whose batch is whole rounds of them; else 0 */
+    uint64_t batch_trajectories;   /* in a deterministic run with so many instead; else 0 */
 };
 
 struct repeat_params {

@@ -70,7 +70,10 @@ int repeat_open(void *ctx, const struct record_head *head, const char *config,
                 cfg->run_deterministic ? trajectory_snapshot_bytes(world.snapshot_bytes, state) : 0,
         };
         out->batch_steps = (uint64_t)cfg->train_batch;
-        out->actors = cfg->run_deterministic ? (uint64_t)cfg->actors_count : 0;
+        out->batch_trajectories =
+            cfg->run_deterministic
+                ? (uint64_t)cfg->actors_count * (uint64_t)trainer_rounds(cfg, world.default_count)
+                : 0;
     }
     free(cfg);
     return rc;

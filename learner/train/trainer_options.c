@@ -82,6 +82,13 @@ static int check_schedule(const struct trainer_params *p, struct onic_err *err)
                    "--train.lr_schedule");
 }
 
+int trainer_rounds(const struct config *cfg, int default_count)
+{
+    int64_t envs = cfg->env_count ? cfg->env_count : default_count;
+    int64_t each = cfg->actors_count * envs * cfg->train_rollout;
+    return each < 1 ? 0 : (int)((cfg->train_batch + each - 1) / each);
+}
+
 int trainer_of_options(struct trainer **out, const struct config *cfg,
                        const struct env_description *env, struct onic_err *err)
 {

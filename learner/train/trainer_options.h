@@ -9,6 +9,10 @@
 #include "learner/train/trainer.h"
 
 void trainer_options(struct trainer_params *out, const struct config *cfg);
+/* Trajectories of each actor in a batch of a deterministic run: as many as reach
+ * train.batch. default_count: environments per actor for env.count=0; 0: actors.count
+ * is no fixed number. */
+int trainer_rounds(const struct config *cfg, int default_count);
 /* A trainer with the network (policy.*; policy.net=auto is the environment's default_net) and the
  * reward model (reward.*) that the options ask for. ONIC_ECONFIG names what to change. */
 int trainer_of_options(struct trainer **out, const struct config *cfg,
