@@ -133,6 +133,24 @@ static int keep_file(const struct sweep_job *j, const char *name, struct onic_er
     return rc;
 }
 
+/* Without the options whose value is a path of this machine: they are nobody else's. */
+static int keep_config(const struct sweep_job *j, struct onic_err *err)
+{
+    char path[KEPT_PATH_MAX], *text = xmalloc(KEPT_TEXT_MAX), *save = NULL;
+    struct buf out;
+    buf_init(&out, KEPT_TEXT_MAX);
+    kept_path(path, j, "config.yaml");
+    int rc = run_dir_read(j->dir, "config.yaml", text, KEPT_TEXT_MAX, err);
+    for (char *l = rc ? NULL : strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
+        if (!strstr(l, ": '/"))
+            buf_printf(&out, "%s\n", l);
+    if (!rc)
+        rc = safe_replace_bytes(path, out.data, out.len, err);
+    buf_release(&out);
+    free(text);
+    return rc;
+}
+
 int sweep_keep(const struct sweep_job *j, struct onic_err *err)
 {
     if (!j->kept || sweep_is_kept(j))
@@ -144,5 +162,5 @@ int sweep_keep(const struct sweep_job *j, struct onic_err *err)
         rc = keep_file(j, "version.txt", err);
     if (!rc && j->eval)
         rc = keep_file(j, "eval.json", err);
-    return rc ? rc : keep_file(j, "config.yaml", err);
+    return rc ? rc : keep_config(j, err);
 }

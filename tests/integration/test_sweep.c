@@ -126,14 +126,18 @@ static void clear(const struct scene *s, const char *name)
 static void a_kept_run_is_not_repeated(void **state)
 {
     struct scene *s = *state;
-    char text[sizeof FILE_OF_TWO + 100];
+    char text[sizeof FILE_OF_TWO + 100], here[400];
     snprintf(text, sizeof text, "%skeep: few/kept\n", FILE_OF_TWO);
+    snprintf(here, sizeof here, "two.yaml --only=*-s1 --run-dir=%s/runs/two", s->dir);
     memcpy(strstr(text, "20000}"), "3000} ", 6);
     write_in(s, "two.yaml", text);
     assert_int_equal(sweep(s, "two.yaml --only=*-s1 --frames=2000"), 0); /* no run of the file */
     assert_said(s, "nothing is kept in few/kept");
     assert_false(there_is(s, "few"));
-    assert_int_equal(sweep(s, "two.yaml --only=*-s1"), 0);
+    assert_int_equal(sweep(s, here), 0);
+    assert_non_null(strstr(text_in(s, "runs/two/hash-s1/config.yaml"), s->dir));
+    assert_non_null(strstr(text_in(s, "few/kept/hash-s1/config.yaml"), "model: 'hash'"));
+    assert_null(strstr(text_in(s, "few/kept/hash-s1/config.yaml"), s->dir));
     assert_non_null(strstr(text_in(s, "few/kept/hash-s1/eval.json"), "\"trained_env_steps\":3"));
     assert_null(strstr(text_in(s, "few/kept/hash-s1/metrics.jsonl"), "perf/_fps"));
     clear(s, "runs");
