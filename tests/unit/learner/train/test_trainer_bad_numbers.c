@@ -11,6 +11,15 @@
 
 enum { E = WORLD_E, GROUPS = WORLD_GROUPS };
 
+/* One that has made two updates. */
+static void learned_world(struct world *w)
+{
+    memset(w, 0, sizeof *w);
+    world_configure(w);
+    world_open(w);
+    world_learn(w, 2);
+}
+
 static int poisoned_update(struct world *w, struct onic_err *err)
 {
     struct train_stats s;
@@ -25,10 +34,7 @@ static void a_bad_gradient_is_skipped_and_the_third_in_a_row_ends_the_run(void *
 {
     (void)state;
     static struct world w;
-    memset(&w, 0, sizeof w);
-    world_configure(&w);
-    world_open(&w);
-    world_learn(&w, 2);
+    learned_world(&w);
     size_t bytes = policy_params(trainer_policy(w.core))->floats * sizeof(float);
     void *before = xmalloc(bytes);
     memcpy(before, trainer_weights(w.core), bytes);
@@ -52,12 +58,9 @@ static void a_core_that_goes_back_is_that_of_the_checkpoint(void **state)
     (void)state;
     static struct world w;
     char dir[256], path[300];
-    memset(&w, 0, sizeof w);
     temp_dir_create(dir);
     snprintf(path, sizeof path, "%s/c", dir);
-    world_configure(&w);
-    world_open(&w);
-    world_learn(&w, 2);
+    learned_world(&w);
     world_save(&w, path);
     size_t bytes = policy_params(trainer_policy(w.core))->floats * sizeof(float);
     void *good = xmalloc(bytes);
@@ -96,10 +99,7 @@ static void the_actor_that_brought_it_is_named(void **state)
 {
     (void)state;
     static struct world w;
-    memset(&w, 0, sizeof w);
-    world_configure(&w);
-    world_open(&w);
-    world_learn(&w, 2);
+    learned_world(&w);
     uint64_t incarnation;
     for (int i = 0; i < GROUPS; i++) {
         w.t[i]->actor_id = 40 + (uint32_t)i;
@@ -121,7 +121,7 @@ static void the_actor_that_brought_it_is_named(void **state)
     world_close(&w);
 }
 
-/* A minibatch of which all but one column are its: the batch tells, a minibatch does not. */
+/* Of four columns of a minibatch three or all may be its: the batch tells, a minibatch does not. */
 static void the_actor_is_named_whatever_the_minibatch_holds(void **state)
 {
     (void)state;
@@ -154,10 +154,7 @@ static void a_bad_gradient_leaves_the_statistics_alone(void **state)
 {
     (void)state;
     static struct world w;
-    memset(&w, 0, sizeof w);
-    world_configure(&w);
-    world_open(&w);
-    world_learn(&w, 2);
+    learned_world(&w);
     struct value_norm norm = w.core->value_norm;
     struct train_stats s;
     float weight = w.core->weights[0];
