@@ -84,6 +84,13 @@ static void write_file(const struct scene *s, const char *name, const char *text
     files_write(path, text);
 }
 
+static void remove_file(const struct scene *s, const char *name)
+{
+    char path[400];
+    snprintf(path, sizeof path, "%s/%s", s->dir, name);
+    assert_int_equal(unlink(path), 0);
+}
+
 static void a_run_is_a_job_and_an_array_of_actors(void **state)
 {
     struct scene *s = *state;
@@ -295,6 +302,24 @@ static void a_job_that_slurm_does_not_requeue_says_so(void **state)
     assert_int_equal(job(s, actor), 0);
 }
 
+/* A signal that comes after a program was started and before its number is known. */
+static void a_signal_while_a_program_starts_is_not_lost(void **state)
+{
+    struct scene *s = *state;
+    static const char drains[] = "#!/bin/sh\ntrap 'exit 0' TERM\nwhile :; do sleep 0.1; done\n";
+    give_job(s, drains, 1);
+    write_file(s, "strike",
+               "trap 'case $BASH_COMMAND in learner=\\$!|child=\\$!) trap - DEBUG; touch struck; "
+               "kill -USR1 $BASHPID;; esac' DEBUG\n");
+    job(s, "BASH_ENV=strike exec bash \"$ONIC_SOURCE/deploy/slurm/onic.sbatch\" '' run");
+    assert_string_equal(text_of(s, "requeued"), "requeue 12\n");
+    remove_file(s, "struck");
+    job(s, "ln -s keys-12 run/slurm/keys; echo tcp://x:1 >run/slurm/learner; "
+           "BASH_ENV=strike exec bash \"$ONIC_SOURCE/deploy/slurm/actors.sbatch\" run");
+    assert_string_equal(text_of(s, "requeued"), "requeue 12\n");
+    remove_file(s, "struck");
+}
+
 static void what_is_asked_for_wrongly_is_refused(void **state)
 {
     struct scene *s = *state;
@@ -332,6 +357,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_may_be_left_in_the_queue_is_said, scene_setup,
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(a_job_that_slurm_does_not_requeue_says_so, scene_setup,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(a_signal_while_a_program_starts_is_not_lost, scene_setup,
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(what_is_asked_for_wrongly_is_refused, scene_setup,
                                         scene_teardown),

@@ -105,4 +105,9 @@ FAILS=version ends_in_a_line 64 "kubectl reaches no cluster (Error from server" 
 mkdir "$work/broken"
 printf '#!/bin/sh\necho "cannot execute" >&2\nexit 126\n' >"$work/broken/kustomize" && chmod +x "$work/broken/kustomize"
 ends_in_a_line 64 "kustomize does not even say its version: cannot execute" env PATH="$work/broken:$PATH" "$root/deploy/kubernetes/up.sh" --dry-run
+
+step "a Job that is asked to stop while its program starts"
+printf 'trap '"'"'case $BASH_COMMAND in child=\$!) trap - DEBUG; touch %q; kill -TERM $BASHPID;; esac'"'"' DEBUG\n' "$work/struck" >"$work/strike"
+BASH_ENV=$work/strike timeout 60 "$root/deploy/docker/onic-job" sleep 600
+[[ $? == 143 && -e $work/struck ]] || fail "a program that was being started was not told to stop"
 echo passed
