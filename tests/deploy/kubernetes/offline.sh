@@ -60,6 +60,13 @@ refuses "a rollout would start a second one beside the first" "$(thing Deploymen
 takes "$(thing Deployment 1 learner onic-learner 'strategy: {type: Recreate}, ')"
 refuses "terminationGracePeriodSeconds is 5" "$(thing StatefulSet 1 learner onic-learner '' 5)"
 
+step "limits, volumes, how many"
+refuses "Deployment a: container x has no limit of memory" "$(thing Deployment 1 actor onic-actor | sed 's/resources: {limits: {memory: 1Gi}},//')"
+refuses "volume runs, which container x mounts at /runs, does not exist" "$(thing StatefulSet 1 learner onic-learner | sed 's/, volumes: \[{name: runs}\]//')"
+refuses "onic-learner has no volume at /runs" "$(thing StatefulSet 1 learner onic-learner | sed 's/, volumeMounts: \[[^]]*\]//')"
+refuses "2 of it would be as many runs" "$(thing StatefulSet 2 learner onic-learner)"
+refuses "replicas is -1, must be a whole number from 0" "$(thing Deployment -1 actor onic-actor)"
+
 step "a cluster that does not answer, or not all"
 mkdir "$work/bin" "$work/overlay"
 touch "$work/overlay/kustomization.yaml"
@@ -93,6 +100,7 @@ SECRETS='a\nb\nc\n' FAILS="apply" ends_in_a_line 64 "the cluster refuses it: Err
 FAILS=rollout ends_in_a_line 75 "a is not ready: Error from server" up "$work/overlay"
 
 step "mistakes"
+: >"$work/asked"
 ends_in_a_line 64 "--actors=many is no number of actors" up "$work/overlay" --actors=many
 ends_in_a_line 64 "there is no overlay" up nope
 echo "Error: resource with name onic-actor does not match a config with the following GVK" >"$work/failure"
@@ -101,8 +109,19 @@ ends_in_a_line 64 "the manifests cannot be rendered: Error: resource" up "$work/
 rm "$work/failure"
 mkdir "$work/keys"
 ends_in_a_line 64 "has no learner.key; onic keygen" up "$work/overlay" --keys="$work/keys"
-FAILS=version ends_in_a_line 64 "kubectl reaches no cluster (Error from server" up "$work/overlay"
-mkdir "$work/broken"
+FAILS=version ends_in_a_line 64 "kubectl reaches no cluster (Error from server" up "$work/overlay" # no kubeconfig, or that of another
+thing StatefulSet 1 learner onic-learner | sed 's/resources: {limits: {memory: 1Gi}},//' >"$work/rendered"
+ends_in_a_line 64 "container x has no limit of memory" up "$work/overlay"
+grep -q apply "$work/asked" && fail "a mistake, and yet something was applied: $(cat "$work/asked")"
+mkdir "$work/broken" "$work/old" "$work/older"
+printf '#!/bin/sh\necho "{Version:kustomize/v3.8.7 GitCommit:x}"\n' >"$work/old/kustomize" && chmod +x "$work/old/kustomize"
+ends_in_a_line 64 "kustomize 3.8.7 is too old: 5.0 or newer is needed" env PATH="$work/old:$PATH" "$root/deploy/kubernetes/up.sh" --dry-run
+printf '#!/bin/sh\necho "Client Version: v1.26.4"\n' >"$work/older/kubectl" && chmod +x "$work/older/kubectl"
+if ! PATH=/usr/bin:/bin command -v kustomize >/dev/null; then
+  ends_in_a_line 64 "kubectl 1.26 has a kustomize that is too old" env PATH="$work/older:/usr/bin:/bin" "$root/deploy/kubernetes/up.sh" --dry-run
+  PATH=/usr/bin:/bin command -v kubectl >/dev/null ||
+    ends_in_a_line 64 "neither kustomize nor kubectl is installed" env PATH=/usr/bin:/bin "$root/deploy/kubernetes/up.sh" --dry-run
+fi
 printf '#!/bin/sh\necho "cannot execute" >&2\nexit 126\n' >"$work/broken/kustomize" && chmod +x "$work/broken/kustomize"
 ends_in_a_line 64 "kustomize does not even say its version: cannot execute" env PATH="$work/broken:$PATH" "$root/deploy/kubernetes/up.sh" --dry-run
 
