@@ -13,11 +13,15 @@
 
 enum { LAUNCH_PATH_MAX = 2 * CONFIG_STR_MAX };
 
-/* take: a run has one learner, so what Slurm has in its queue is not submitted again. Only Slurm's
- * word says that a job is gone; a question that failed removes nothing. give_up CODE: no learner
- * stays without its actors. Their exit codes are read by launch_submit.c. */
+/* ask: a run has one learner, so what Slurm has in its queue is not submitted again. Only Slurm's
+ * word says that a job is gone. All runs are asked for before anything is made.
+ * give_up CODE: no learner stays without its actors, and of a launch nothing stays.
+ * begin: jobs are held until Slurm has taken all of them, so what an earlier job left, which
+ * actors would take for this one's, is removed when nothing can be refused any more.
+ * Their exit codes are read by launch_submit.c. */
 static const char FUNCTIONS[] =
-    "take() {\n"
+    "learner= jobs= dirs=() before=()\n"
+    "ask() {\n"
     "  local job= said=\n"
     "  if [ -s \"$1/slurm/job\" ]; then job=$(tr -cd 0-9_ <\"$1/slurm/job\"); fi\n"
     "  if [ -n \"$job\" ]; then\n"
@@ -33,15 +37,33 @@ static const char FUNCTIONS[] =
     "        exit 73 ;;\n"
     "    esac\n"
     "  fi\n"
-    "  mkdir -p \"$1/slurm\" || exit 73\n"
-    "  rm -f \"$1/slurm/done\" \"$1/slurm/learner\" \"$1/slurm/keys\" \"$1/slurm/job\" || exit 73\n"
+    "  dirs+=(\"$1\") before+=(\"$job\")\n"
     "}\n"
     "give_up() {\n"
-    "  local said\n"
+    "  local said i\n"
+    "  trap - HUP INT TERM\n"
+    "  if [ -z \"$learner\" ]; then exit $1; fi\n"
     "  if said=$(scancel \"$learner\" $jobs 2>&1) || "
-    "! grep -qv 'Invalid job id' <<<\"$said\"; then exit $1; fi\n"
+    "! grep -qv 'Invalid job id' <<<\"$said\"; then\n"
+    "    for i in \"${!dirs[@]}\"; do\n"
+    "      if [ -n \"${before[i]}\" ]; then echo \"${before[i]}\" >\"${dirs[i]}/slurm/job\"\n"
+    "      else rm -f \"${dirs[i]}/slurm/job\"; fi || true\n"
+    "    done\n"
+    "    exit $1\n"
+    "  fi\n"
     "  echo \"Slurm took a part alone, and scancel does not take it out: ${said##*$'\\n'}; when "
     "Slurm answers: scancel $learner$jobs\" >&2\n"
+    "  exit 75\n"
+    "}\n"
+    "begin() {\n"
+    "  local said dir\n"
+    "  for dir in \"${dirs[@]}\"; do\n"
+    "    rm -f \"$dir/slurm/done\" \"$dir/slurm/learner\" \"$dir/slurm/keys\" || give_up 73\n"
+    "  done\n"
+    "  trap - HUP INT TERM\n"
+    "  if [ \"$1\" = held ] || said=$(scontrol release \"$learner\" 2>&1); then return; fi\n"
+    "  echo \"Slurm has the jobs and does not let them begin: ${said##*$'\\n'}; when it answers: "
+    "scontrol release $learner\" >&2\n"
     "  exit 75\n"
     "}\n";
 
@@ -126,7 +148,7 @@ static void put_learner_command(struct buf *out, const struct launch *l,
     buf_puts(out, "sbatch --parsable");
     put_name_option(out, l, "");
     put_log_option(out, l->dir, l->sweep ? "/log/slurm-%A-%a.log" : "/slurm/learner-%j.log");
-    buf_printf(out, " --cpus-per-task=%" PRId64 " --signal=B:USR1@120", w->cpus);
+    buf_printf(out, " --hold --cpus-per-task=%" PRId64 " --signal=B:USR1@120", w->cpus);
     put_slurm_option(out, "mem", w->mem);
     put_common_options(out, w);
     put_launch_words(out, w->learner);
@@ -188,11 +210,20 @@ static void put_actor_array(struct buf *out, const struct launch *l, const struc
     buf_puts(out, ") || give_up 1\njobs=\"$jobs ${actors%%;*}\"\n");
 }
 
-static void put_run_folder(struct buf *out, const struct launch_run *r)
+/* Questions first: where one of them is answered badly, nothing has been touched. */
+static void put_run_folders(struct buf *out, const struct launch *l)
 {
-    buf_puts(out, "take ");
-    shell_put(out, r->dir);
-    buf_puts(out, "\n");
+    for (int i = 0; i < l->n; i++) {
+        buf_puts(out, "ask ");
+        shell_put(out, l->run[i].dir);
+        buf_puts(out, "\n");
+    }
+    buf_puts(out, "for dir in \"${dirs[@]}\"; do mkdir -p \"$dir/slurm\" || exit 73; done\n");
+    if (l->sweep) { /* for the learners' logs */
+        buf_puts(out, "mkdir -p ");
+        shell_put(out, l->dir);
+        buf_puts(out, "/log || exit 73\n");
+    }
 }
 
 /* echo "JOB, without the end of its quotes. */
@@ -212,12 +243,26 @@ static void put_job_file(struct buf *out, const struct launch *l, const struct l
     buf_puts(out, "/slurm/job || give_up 73\n");
 }
 
-static void put_launch_result(struct buf *out, const struct launch *l, const struct launch_run *r)
+/* A user's --hold is for the user to release. */
+static bool launch_stays_held(const struct launch_wish *w)
 {
-    put_learner_number(out, l, r);
-    buf_puts(out, " ${actors%%;*}\" ");
-    shell_put(out, r->dir);
-    buf_puts(out, "\n");
+    char **const lists[] = {w->both, w->learner};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        for (char **word = lists[i]; word && *word; word++)
+            if (strcmp(*word, "--hold") == 0 || strcmp(*word, "-H") == 0)
+                return true;
+    return false;
+}
+
+static void put_launch_results(struct buf *out, const struct launch *l)
+{
+    buf_puts(out, "set -- $jobs\n");
+    for (int i = 0; i < l->n; i++) {
+        put_learner_number(out, l, &l->run[i]);
+        buf_printf(out, " ${%d}\" ", i + 1);
+        shell_put(out, l->run[i].dir);
+        buf_puts(out, "\n");
+    }
 }
 
 void launch_script(const struct launch *l, const struct launch_wish *w, const char *bin,
@@ -230,15 +275,10 @@ void launch_script(const struct launch *l, const struct launch_wish *w, const ch
                "set -eu\nexport ONIC_BIN=",
                l->n, l->n == 1 ? "" : "s", w->actors);
     shell_put(out, bin);
-    buf_puts(out, "\njobs=\n");
+    buf_puts(out, "\n");
     buf_puts(out, FUNCTIONS);
-    for (int i = 0; i < l->n; i++)
-        put_run_folder(out, &l->run[i]);
-    if (l->sweep) { /* for the learners' logs */
-        buf_puts(out, "mkdir -p ");
-        shell_put(out, l->dir);
-        buf_puts(out, "/log || exit 73\n");
-    }
+    put_run_folders(out, l);
+    buf_puts(out, "trap 'give_up 130' HUP INT TERM\n");
     if (l->sweep)
         put_learner_array(out, l, w, scripts);
     else
@@ -246,8 +286,8 @@ void launch_script(const struct launch *l, const struct launch_wish *w, const ch
     buf_puts(out, "learner=${learner%%;*}\n"); /* "12;cluster" where there are several */
     for (int i = 0; i < l->n; i++)
         put_job_file(out, l, &l->run[i]);
-    for (int i = 0; i < l->n; i++) {
+    for (int i = 0; i < l->n; i++)
         put_actor_array(out, l, &l->run[i], w, scripts);
-        put_launch_result(out, l, &l->run[i]);
-    }
+    buf_printf(out, "begin %s\n", launch_stays_held(w) ? "held" : "now");
+    put_launch_results(out, l);
 }

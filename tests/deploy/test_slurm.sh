@@ -7,6 +7,7 @@ source_dir=${ONIC_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}
 export ONIC_BIN=${ONIC_BUILD:-$source_dir/build} ONIC_HOST=127.0.0.1
 cd "$source_dir" || exit 70
 . tests/deploy/lib.sh
+unset ${!SQUEUE_@} ${!SBATCH_@} ${!SCANCEL_@}
 
 [[ $(id -u) == 0 ]] || skip "Slurm's daemons need root"
 for program in slurmctld slurmd sbatch munged; do
@@ -104,7 +105,10 @@ launch --partition=nope 2>"$work/refused" && fail "an unknown partition was take
 grep -q 'Slurm refused: invalid partition specified: nope; `sinfo -s`' "$work/refused" || fail "$(cat "$work/refused")"
 launch --mem=64G 2>"$work/refused" && fail "more memory than any node has was taken"
 grep -q 'Slurm refused' "$work/refused" || fail "$(cat "$work/refused")"
+launch --actor-sbatch=--partition=nope 2>"$work/refused" && fail "actors in an unknown partition were taken"
+grep -q 'Slurm refused: invalid partition' "$work/refused" || fail "$(cat "$work/refused")"
 [[ -z $(queued) ]] || fail "something is in the queue"
+[[ ! -e $run/slurm/job ]] || fail "a run that was refused has a job: $(cat "$run/slurm/job")"
 
 step "launching"
 read -r learner array _ <<<"$(launch)" || fail "onic launch"
@@ -153,6 +157,8 @@ YAML
   fail "onic launch of a sweep"
 cat "$work/jobs"
 [[ $(wc -l <"$work/jobs") == 2 ]] || fail "not two runs"
+"$onic" launch slurm "$work/sweep.yaml" --actors=2 --run-dir="$work/sweep" 2>"$work/refused" && fail "a sweep in the queue was submitted again"
+grep -q "in the queue already, as job [0-9]*_[01]" "$work/refused" || fail "$(cat "$work/refused")"
 run=$work/sweep/s1
 nobody() { [[ -z $(queued) ]]; }
 at_exit 'squeue -h -o %A | xargs -r scancel'
