@@ -47,8 +47,31 @@ static int take_text(const char *flag, const char *value, char *out, size_t size
     return ONIC_OK;
 }
 
+/* What the script says to Slurm by itself, and would be contradicted in. */
+static int refuse_own_word(const char *flag, const char *value, struct onic_err *err)
+{
+    static const struct {
+        const char *name, letter[3], *instead;
+    } own[] = {
+        {"--array", "-a", "--actors=N and the runs of a sweep are the arrays"},
+        {"--wait", "-W", "it would wait for a job that waits for the launch"},
+        {"--clusters", "-M", "the variable SLURM_CLUSTERS tells squeue and scancel as well"},
+    };
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        size_t n = strlen(own[i].name);
+        bool is = strncmp(value, own[i].name, n) == 0 && (value[n] == '=' || !value[n]);
+        if (is || strncmp(value, own[i].letter, 2) == 0)
+            return err_set(err, ONIC_ECONFIG, "--%s=%s is not for a launch: %s", flag, value,
+                           own[i].instead);
+    }
+    return ONIC_OK;
+}
+
 static int take_word(const char *flag, const char *value, char ***words, struct onic_err *err)
 {
+    int rc = refuse_own_word(flag, value, err);
+    if (rc)
+        return rc;
     if (value[0] != '-')
         return err_set(err, ONIC_ECONFIG,
                        "--%s=%s: give one option of sbatch with its dashes, such as "

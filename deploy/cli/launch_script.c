@@ -13,19 +13,23 @@
 
 enum { LAUNCH_PATH_MAX = 2 * CONFIG_STR_MAX };
 
-/* ask: a run has one learner, so what Slurm has in its queue is not submitted again. Only Slurm's
+/* Variables that a user may have for squeue, scancel and sbatch would make other questions of ours,
+ * or have sbatch wait for a job that is held; SLURM_CLUSTERS is what all of them hear.
+ * ask: a run has one learner, so what Slurm has in its queue is not submitted again. Only Slurm's
  * word says that a job is gone. All runs are asked for before anything is made.
  * give_up CODE: no learner stays without its actors, and of a launch nothing stays.
  * begin: jobs are held until Slurm has taken all of them, so what an earlier job left, which
  * actors would take for this one's, is removed when nothing can be refused any more.
  * Their exit codes are read by launch_submit.c. */
 static const char FUNCTIONS[] =
+    "unset ${!SQUEUE_@} ${!SCANCEL_@} SBATCH_ARRAY_INX SBATCH_WAIT\n"
+    "if [ -n \"${SBATCH_CLUSTERS:-}\" ]; then export SLURM_CLUSTERS=$SBATCH_CLUSTERS; fi\n"
     "learner= jobs= dirs=() before=()\n"
     "ask() {\n"
     "  local job= said=\n"
     "  if [ -s \"$1/slurm/job\" ]; then job=$(tr -cd 0-9_ <\"$1/slurm/job\"); fi\n"
     "  if [ -n \"$job\" ]; then\n"
-    "    said=$(squeue -h -o 'queued %i' -j \"$job\" 2>&1) || case $said in\n"
+    "    said=$(squeue -a -h -o 'queued %i' -j \"$job\" 2>&1) || case $said in\n"
     "      *'Invalid job id'*) said= ;;\n"
     "      *) echo \"whether $1 is still in the queue, as job $job, squeue does not say: "
     "${said##*$'\\n'}; try again\" >&2\n"

@@ -118,6 +118,7 @@ grep -q 'actor joined.*key=' "$run"/slurm/learner-*.log || fail "the actors have
 [[ $(stat -Lc %a "$run/slurm/keys/learner.key") == 600 ]] || fail "others can read the job's keys"
 launch 2>"$work/refused" && fail "a run in the queue was submitted again"
 grep -q "in the queue already, as job $learner" "$work/refused" || fail "$(cat "$work/refused")"
+SQUEUE_STATES=COMPLETED launch 2>"$work/refused" && fail "a run in the queue was submitted again, where squeue is told to hide it"
 key=$(cat "$run/slurm/keys/learner.allow")
 SLURM_CONF=$work/away.conf launch 2>"$work/refused"
 [[ $? == 75 ]] && grep -q "in the queue, as job $learner, squeue does not say" "$work/refused" || fail "no controller: $(cat "$work/refused")"

@@ -13,13 +13,17 @@
 
 /* Each call adds a line of its words, and the script that it was given on stdin. */
 static const char SBATCH[] = "#!/bin/sh\n"
+                             "test -n \"$SBATCH_ARRAY_INX$SBATCH_WAIT\" && exit 1\n"
                              "n=$(cat number 2>/dev/null || echo 100)\n"
                              "echo $((n + 1)) >number\n"
                              "for word; do printf '[%s]' \"$word\" >>asked; done\n"
                              "echo >>asked\n"
                              "if ! [ -t 0 ]; then cat >>job$n; fi\n"
                              "echo $((n + 1))\n";
+/* A user's variables change what a real one is asked. */
 static const char SQUEUE[] = "#!/bin/sh\n"
+                             "echo \"$@\" >>questions\n"
+                             "env | grep -q ^SQUEUE_ && exit 0\n"
                              "cat squeue_said >&2 2>/dev/null\n"
                              "cat queue 2>/dev/null\n"
                              "exit $(cat squeue_code 2>/dev/null || echo 0)\n";
@@ -285,6 +289,25 @@ static void jobs_that_slurm_keeps_held_are_named(void **state)
     assert_string_equal(text_of(s, "controlled"), "release 101\n");
 }
 
+/* SQUEUE_STATES=RUNNING hides a job that waits; SBATCH_WAIT waits for one that is held. */
+static void variables_for_slurm_change_no_question(void **state)
+{
+    struct scene *s = *state;
+    char line[1200];
+    write_file(s, "c.yaml", "env:\n  id: corridor\n");
+    give_slurm(s, SBATCH);
+    snprintf(line, sizeof line,
+             "SQUEUE_STATES=RUNNING SQUEUE_FORMAT=%%j SCANCEL_USER=x SBATCH_WAIT=1 "
+             "SBATCH_ARRAY_INX=1-3 PATH=%s/bin:/usr/bin:/bin launch slurm c.yaml --actors=3 "
+             "--run-dir=a",
+             s->dir);
+    assert_int_equal(program_run(&s->a, s->dir, "launch", "onic", line, SCENE_SOON_MS), 0);
+    write_file(s, "queue", "queued 101\n");
+    assert_int_equal(program_run(&s->a, s->dir, "launch", "onic", line, SCENE_SOON_MS), 73);
+    assert_holds(text_of(s, "launch.err"), "a is in the queue already, as job 101");
+    assert_string_equal(text_of(s, "questions"), "-a -h -o queued %i -j 101\n");
+}
+
 /* What Slurm did not answer is no "it is gone". */
 static void a_question_that_failed_removes_nothing(void **state)
 {
@@ -428,6 +451,10 @@ static void what_is_asked_for_wrongly_is_refused(void **state)
                 "without a limit of memory");
     scene_fails(s, "onic", "launch slurm c.yaml --actors=2 --actor-mem=much", 64, "--actor-mem");
     scene_fails(s, "onic", "launch slurm c.yaml --actors=2 --sbatch=avx2", 64, "with its dashes");
+    scene_fails(s, "onic", "launch slurm c.yaml --actors=2 --sbatch=--array=1-9", 64,
+                "--sbatch=--array=1-9 is not for a launch: --actors=N");
+    scene_fails(s, "onic", "launch slurm c.yaml --actors=2 --actor-sbatch=-W", 64, "would wait");
+    scene_fails(s, "onic", "launch slurm c.yaml --actors=2 --sbatch=-Mother", 64, "SLURM_CLUSTERS");
     scene_fails(s, "onic", "launch slurm c.yaml --actors=2 --listen=tcp://*:1", 64, "ONIC_PORT");
     scene_fails(s, "onic", "launch slurm nope.yaml --actors=2", 64, "nope.yaml");
     scene_fails(s, "onic", "launch slurm c.yaml two.yaml --actors=2", 64, "give it alone");
@@ -452,6 +479,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(all_runs_of_a_sweep_are_asked_for_first, scene_setup,
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(jobs_that_slurm_keeps_held_are_named, scene_setup,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(variables_for_slurm_change_no_question, scene_setup,
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(a_question_that_failed_removes_nothing, scene_setup,
                                         scene_teardown),
