@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The pods of deploy/kubernetes for real, without a cluster: `up.sh` gives its manifests and keys to a kubectl that writes them down, and podman plays the
 # pods (tests/deploy/kubernetes/pods.py says what it cannot). Trains with keys, probes, more actors and fewer, one killed, a rolling restart of the learner's
-# pod at a new address: nothing unaccounted for, and how long it took. Needs root, docker (to build the image), podman.
+# pod at a new address: nothing unaccounted for, in less than 15 s. Needs root, docker (to build the image), podman.
 set -uo pipefail
 source_dir=${ONIC_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}
 cd "$source_dir" || exit 70
@@ -61,7 +61,7 @@ patches: # what fits a small machine
   - target: {kind: StatefulSet}
     patch: '[{"op": "replace", "path": "/spec/template/spec/containers/0/resources/requests/cpu", "value": "100m"}]'
 YAML
-printf 'env: {id: corridor}\nannotator: {id: rules}\nrun: {frames: 1000000000}\nstop: {success: 0}\ncheckpoint: {every_s: 5}\ntrain: {threads: 1}\n' >"$work/mine/run.yaml"
+printf 'env: {id: corridor}\nannotator: {id: rules}\nrun: {frames: 1000000000}\nstop: {success: 0}\ncheckpoint: {every_s: 5}\ntrain: {threads: 1}\nmetrics: {every_s: 0.5}\n' >"$work/mine/run.yaml"
 PATH=${ONIC_BUILD:-$PWD/build}:$PATH deploy/kubernetes/up.sh "$work/mine" --image=localhost/onic:test --actors=2 >"$work/up.log" 2>&1 || fail "up.sh: $(tail -3 "$work/up.log")"
 mkdir "$work/keys"
 "$python" tests/deploy/kubernetes/pods.py --secrets "$work/keys" <"$work/secrets.yaml" || fail "the Secrets"
@@ -76,8 +76,8 @@ play "$work/learner.yaml" || fail "the learner's pod: $(tail -2 "$work/play.log"
 play "$work/actor.yaml" || fail "the actors' pods: $(tail -2 "$work/play.log")"
 
 learner=onic-learner-learner
-newest() { podman exec $learner tail -n 1 /runs/run/metrics.jsonl 2>/dev/null; }
-steps() { newest | json env_steps 2>/dev/null || echo 0; }
+data=$(podman volume inspect -f '{{.Mountpoint}}' runs-onic-learner-0)/run || fail "the learner has no volume"
+steps() { tail -n 1 "$data/metrics.jsonl" 2>/dev/null | json env_steps 2>/dev/null || echo 0; }
 past() { [[ $(steps) -gt $1 ]]; }
 wait_for 90 "training" past 0
 
@@ -109,21 +109,33 @@ wait_for 60 "training with two actors" past "$before"
 step "a rolling restart of the learner's pod"
 address() { podman inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$(podman pod inspect -f '{{.InfraContainerID}}' onic-learner)"; }
 ledger_now() { podman exec $learner onic ledger /runs/run --json; }
-old=$(address)
-before=$(steps)
-lost=$(ledger_now | json trajectories.lost)
-begin=$(date +%s.%N)
-podman pod stop -t 60 onic-learner >>"$work/play.log" 2>&1 || fail "the learner does not stop"
-stopped=$(date +%s.%N)
-podman pod rm -f onic-learner >>"$work/play.log" 2>&1
-squatter=$(podman run -d --network onicnet localhost/onic:test sleep 600) # another pod has its address now
-at_exit "podman rm -ft 1 $squatter"
-play "$work/learner.yaml" || fail "the learner's pod again: $(tail -2 "$work/play.log")"
-wait_for 120 "training after the restart" past "$before"
-end=$(date +%s.%N)
-printf 'the restart took %.1f s (%.1f s until it had drained), %s -> %s\n' "$(bc -l <<<"$end - $begin")" "$(bc -l <<<"$stopped - $begin")" "$old" "$(address)"
-check_ledger "$(ledger_now)"
-[[ $(ledger_now | json trajectories.lost) == "$lost" ]] || fail "the restart lost trajectories: $lost, then $(ledger_now | json trajectories.lost)"
+# restart [squat]: the learner's pod, at a new address with squat; $took: from its stop to the next step that is trained.
+restart() {
+  local drained old lost begin stopped
+  old=$(address) lost=$(ledger_now | json trajectories.lost)
+  begin=$(date +%s.%N)
+  podman pod stop -t 60 onic-learner >>"$work/play.log" 2>&1 || fail "the learner does not stop"
+  stopped=$(date +%s.%N)
+  podman pod rm -f onic-learner >>"$work/play.log" 2>&1
+  drained=$(steps)
+  if [[ ${1:-} == squat ]]; then # another pod has its address now
+    squatter=$(podman run -d --network onicnet localhost/onic:test sleep 600)
+    at_exit "podman rm -ft 1 $squatter"
+  fi
+  play "$work/learner.yaml" || fail "the learner's pod again: $(tail -2 "$work/play.log")"
+  wait_for 120 "training after the restart" past "$drained"
+  took=$(bc -l <<<"$(date +%s.%N) - $begin")
+  printf 'the restart took %.1f s (%.1f s until it had drained), %s -> %s\n' "$took" "$(bc -l <<<"$stopped - $begin")" "$old" "$(address)"
+  [[ ${1:-} != squat || $(address) != "$old" ]] || fail "the learner has its old address $old"
+  check_ledger "$(ledger_now)"
+  [[ $(ledger_now | json trajectories.lost) == "$lost" ]] || fail "the restart lost trajectories: $lost, then $(ledger_now | json trajectories.lost)"
+}
+short() { [[ $(bc -l <<<"$took < 15") == 1 ]]; }
+# What others do on this machine makes a restart longer, never shorter: one of three is short enough.
+restart squat
+short || restart
+short || restart
+short || fail "a restart of the learner's pod takes 15 s or more: $took s"
 
 step "the end"
 podman pod stop -t 60 onic-learner >>"$work/play.log" 2>&1
