@@ -12,8 +12,10 @@ fail() { echo "FAILED: $*" >&2; exit 1; }
 there=$(ls -d "${ONIC_CACHE:-$root/build/cache}"/docs-*/complete 2>/dev/null)
 "$root/deploy/docs/build.sh" --build="$build" --out="$out" >"$out/said" || exit $?
 # What it computed, as this machine may be busy: a site is built in less than 30 s. Without what is installed once.
+LC_ALL=C        # its decimal points
 times >"$out/times" # not in a subshell, which has children of its own
 cpu=$(sed -nE '2s/([0-9]+)m([0-9]+)\.[0-9]+s ([0-9]+)m([0-9]+).*/60 * (\1 + \3) + \2 + \4/p' "$out/times")
+[[ -n $cpu ]] || fail "times says something else: $(cat "$out/times")"
 echo "the site took $((cpu)) s of a core"
 [[ -z $there || $((cpu)) -lt 30 ]] || fail "the site takes $((cpu)) s to build"
 index=$(tail -n 1 "$out/said")
