@@ -3,14 +3,11 @@
 #define ONIC_DEPLOY_CLI_SWEEP_KEEP_H
 
 /* sweep_keep.h - what stays of a finished run when its directory is gone: KEEP/NAME with its
- * config.yaml and eval.json as they are, its version, and of metrics.jsonl at most
- * SWEEP_KEPT_LINES lines with a few metrics. `onic compare KEEP` reads it as run directories, and a
- * sweep does not train again what is kept: small enough to be put beside the file that asked for
- * it. */
+ * config.yaml, eval.json and metrics.jsonl as far as they tell something to others (sweep_kept.h),
+ * and its version. `onic compare KEEP` reads it as run directories, and a sweep does not train again
+ * what is kept: small enough to be put beside the file that asked for it. */
 
 #include "deploy/cli/sweep_open.h"
-
-enum { SWEEP_KEPT_LINES = 200 };
 
 /* False also where nothing is to be kept. */
 bool sweep_is_kept(const struct sweep_job *j);
