@@ -76,10 +76,11 @@ static void print_commands(const struct sweep *s)
                  s->dir, done);
 }
 
+/* Runs that are kept may have no directory. */
 static void say_next(const struct sweep *s, const struct sweep_result *r)
 {
-    char dir[CONFIG_STR_MAX + 8];
-    shell_word(s->dir, dir, sizeof dir);
+    char dir[4 * CONFIG_STR_MAX];
+    shell_word(s->file.keep && !s->keeps_nothing ? s->file.keep : s->dir, dir, sizeof dir);
     if (r->left || r->failed)
         shown_printf(stderr, "onic sweep: the same command goes on with what is left\n");
     if (r->done)
