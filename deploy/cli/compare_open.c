@@ -29,8 +29,7 @@ static bool word_in(const char *word, const char *list)
     return false;
 }
 
-/* Options of what is played and learned, and of who labels; not of where and how fast. */
-static bool is_compared(int i)
+bool compare_is_of_task(int i)
 {
     static const char sections[] = "run log listen weights metrics checkpoint replay stop labels "
                                    "security actors dashboard llm embedding command";
@@ -55,7 +54,7 @@ static void list_keys(struct compare_set *s)
 {
     for (int i = config_next(-1); i < CONFIG_COUNT && s->runs == 0; i = config_next(i)) {
         char key[64];
-        if (!is_compared(i))
+        if (!compare_is_of_task(i))
             continue;
         config_key(i, key);
         s->key = xrealloc(s->key, ((size_t)s->keys + 1) * sizeof *s->key);

@@ -16,4 +16,8 @@ int compare_open(struct compare_set *s, const char *path, const char *const *met
  * there is none that was trained. */
 int compare_open_end(struct compare_set *s, struct onic_err *err);
 
+/* An option (enum config_index) of what is played and learned, or of who labels; not of where and
+ * how fast: runs that differ in it are of different groups. */
+bool compare_is_of_task(int option);
+
 #endif /* ONIC_DEPLOY_CLI_COMPARE_OPEN_H */

@@ -83,18 +83,6 @@ static json_t *sweep_document(const struct sweep *s)
     return doc;
 }
 
-/* Changing it makes the same run longer, or tells more of it. */
-static bool may_change(const char *key)
-{
-    static const char *const free_keys[] = {"run.frames",  "stop.",   "metrics.",     "log.",
-                                            "checkpoint.", "replay.", "actors.",      "security.",
-                                            "llm.max_",    "llm.url", "run.restarts", "dashboard."};
-    for (size_t i = 0; i < sizeof free_keys / sizeof *free_keys; i++)
-        if (strncmp(key, free_keys[i], strlen(free_keys[i])) == 0)
-            return true;
-    return false;
-}
-
 static const struct sweep_job *find_job(const struct sweep *s, const char *name)
 {
     for (int i = 0; i < s->n; i++)
@@ -135,11 +123,11 @@ static int compare_options(const struct sweep *s, const struct sweep_job *j, jso
     json_object_foreach(before, key, value)
     {
         const char *was = json_string_value(value), *is = job_option(j, key);
-        if (!may_change(key) && (!was || !is || strcmp(was, is) != 0))
+        if (!sweep_may_change(key) && (!was || !is || strcmp(was, is) != 0))
             return other_option(s, j->name, key, was, is, err);
     }
     for (int i = 0; i < j->n; i++)
-        if (!may_change(j->option[i].key) && !json_object_get(before, j->option[i].key))
+        if (!sweep_may_change(j->option[i].key) && !json_object_get(before, j->option[i].key))
             return other_option(s, j->name, j->option[i].key, NULL, j->option[i].value, err);
     return ONIC_OK;
 }
@@ -210,23 +198,7 @@ static bool has_our_runs(const struct sweep *s)
     return false;
 }
 
-/* What is kept must be what the file asks for now, its end included: nothing trains it further. */
-static int compare_kept(const struct sweep *s, const struct sweep_job *j, struct onic_err *err)
-{
-    for (int k = 0; j->kept_value && k < j->n; k++) {
-        const struct sweep_option *o = &j->option[k];
-        const char *was = j->kept_value[k];
-        bool end = strcmp(o->key, "run.frames") == 0 || strncmp(o->key, "stop.", 5) == 0;
-        if (was && (end || !may_change(o->key)) && strcmp(was, o->value) != 0)
-            return err_set(err, ONIC_ECONFIG,
-                           "%.200s is kept of a run with %.60s=%.120s, and %.160s gives it %.120s: "
-                           "remove it to have it trained again",
-                           j->kept, o->key, was, s->file.path, o->value);
-    }
-    return ONIC_OK;
-}
-
-static int check_folder(const struct sweep *s, struct onic_err *err)
+int sweep_folder_check(const struct sweep *s, struct onic_err *err)
 {
     struct stat st;
     json_t *before;
@@ -244,14 +216,6 @@ static int check_folder(const struct sweep *s, struct onic_err *err)
                      s->dir);
     json_decref(before);
     return rc;
-}
-
-int sweep_folder_check(const struct sweep *s, struct onic_err *err)
-{
-    int rc = ONIC_OK;
-    for (int i = 0; i < s->n && !rc; i++)
-        rc = compare_kept(s, &s->job[i], err);
-    return rc ? rc : check_folder(s, err);
 }
 
 /* --- taking it ------------------------------------------------------------------------------- */

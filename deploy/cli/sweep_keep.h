@@ -4,8 +4,8 @@
 
 /* sweep_keep.h - what stays of a finished run when its directory is gone: KEEP/NAME with its
  * config.yaml, eval.json and metrics.jsonl as far as they tell something to others (sweep_kept.h),
- * and its version. `onic compare KEEP` reads it as run directories, and a sweep does not train again
- * what is kept: small enough to be put beside the file that asked for it. */
+ * and its version. `onic compare KEEP` reads it as run directories, and a sweep does not train
+ * again what is kept: small enough to be put beside the file that asked for it. */
 
 #include "deploy/cli/sweep_open.h"
 

@@ -4,6 +4,7 @@
 #include "deploy/cli/sweep_open.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,9 @@
 #include "common/config/options.h"
 #include "common/config/overlay.h"
 #include "common/run/run_dir.h"
+#include "deploy/cli/compare_open.h"
 #include "deploy/cli/sweep_keep.h"
+#include "deploy/cli/sweep_kept.h"
 #include "deploy/cli/train_options.h"
 #include "learner/process/learner_options.h"
 #include "learner/reward/reward_model.h"
@@ -132,6 +135,17 @@ static int resolve(struct config *c, const struct sweep_run *r, const char *path
     return rc ? rc : config_set(c, "run.seed", seed, CONFIG_CLI, "seeds", err);
 }
 
+bool sweep_may_change(const char *key)
+{
+    static const char *const free_keys[] = {"run.frames",  "stop.",   "metrics.",     "log.",
+                                            "checkpoint.", "replay.", "actors.",      "security.",
+                                            "llm.max_",    "llm.url", "run.restarts", "dashboard."};
+    for (size_t i = 0; i < sizeof free_keys / sizeof *free_keys; i++)
+        if (strncmp(key, free_keys[i], strlen(free_keys[i])) == 0)
+            return true;
+    return false;
+}
+
 static bool sweep_varies(const struct sweep_file *f, const char *key)
 {
     for (int i = 0; i < f->draws_of; i++)
@@ -169,6 +183,64 @@ static int take_given(struct sweep *s, const struct config *given, struct onic_e
     return ONIC_OK;
 }
 
+/* --- runs that are kept ---------------------------------------------------------------------- */
+
+/* Whether the run would be another one; only a directory can be trained further, so the end is part
+ * of it. */
+static bool makes_another_run(const struct config *wanted, int i, const char *key)
+{
+    bool end = i == CONFIG_I_run_frames || strncmp(key, "stop.", 5) == 0;
+    bool named = wanted->origin[i] != CONFIG_DEFAULT && i != CONFIG_I_run_dir;
+    return end || compare_is_of_task(i) || (named && !sweep_may_change(key));
+}
+
+/* A path is not kept, so nothing is known of it. */
+static int check_kept_option(const struct sweep_job *j, const struct config *wanted,
+                             const struct config *kept, int i, const char *file,
+                             struct onic_err *err)
+{
+    char key[64], is[CONFIG_STR_MAX], was[CONFIG_STR_MAX];
+    option_key(i, key);
+    option_text(wanted, i, is);
+    option_text(kept, i, was);
+    if (strcmp(was, is) == 0 || sweep_names_place(is) || !makes_another_run(wanted, i, key))
+        return ONIC_OK;
+    return err_set(err, ONIC_ECONFIG,
+                   "%.200s is kept of a run with %.60s=%.120s, and %.160s gives it %.120s: remove "
+                   "it to have it trained again",
+                   j->kept, key, was[0] ? was : "''", file, is[0] ? is : "''");
+}
+
+static int check_kept_episodes(const struct sweep_job *j, const char *file, struct onic_err *err)
+{
+    char path[4 * CONFIG_STR_MAX];
+    snprintf(path, sizeof path, "%.1900s/eval.json", j->kept);
+    json_t *eval = j->eval ? json_load_file(path, 0, NULL) : NULL;
+    long long was = json_integer_value(json_object_get(eval, "episodes"));
+    json_decref(eval);
+    if (!j->eval || was == j->episodes)
+        return ONIC_OK;
+    return err_set(err, ONIC_ECONFIG,
+                   "%.200s is kept with an evaluation of %lld episodes, and %.160s asks for %d: "
+                   "remove it to have it made again",
+                   j->kept, was, file, j->episodes);
+}
+
+/* What is kept, if anything is, must be what is asked for now, its end and its evaluation included:
+ * nothing trains it further. */
+static int check_kept(const struct sweep_job *j, const struct config *wanted, const char *file,
+                      struct onic_err *err)
+{
+    if (!sweep_is_kept(j))
+        return ONIC_OK;
+    struct config *kept = xmalloc(sizeof *kept);
+    int rc = run_dir_config(j->kept, kept, err);
+    for (int i = config_next(-1); i < CONFIG_COUNT && !rc; i = config_next(i))
+        rc = check_kept_option(j, wanted, kept, i, file, err);
+    free(kept);
+    return rc ? rc : check_kept_episodes(j, file, err);
+}
+
 /* --- jobs ------------------------------------------------------------------------------------ */
 
 static void keep_options(struct sweep_job *j, const struct config *c)
@@ -182,21 +254,6 @@ static void keep_options(struct sweep_job *j, const struct config *c)
         j->option = xrealloc(j->option, ((size_t)j->n + 1) * sizeof *j->option);
         j->option[j->n++] = (struct sweep_option){.key = xstrdup(key), .value = xstrdup(value)};
     }
-}
-
-static int sweep_read_kept(struct sweep_job *j, struct config *c, struct onic_err *err)
-{
-    char value[CONFIG_STR_MAX];
-    if (!sweep_is_kept(j))
-        return ONIC_OK;
-    int rc = run_dir_config(j->kept, c, err);
-    if (rc)
-        return rc;
-    j->kept_value = xcalloc((size_t)j->n + 1, sizeof *j->kept_value);
-    for (int k = 0; k < j->n; k++)
-        if (config_get(c, j->option[k].key, value, sizeof value) == ONIC_OK)
-            j->kept_value[k] = xstrdup(value);
-    return ONIC_OK;
 }
 
 /* What no part would take is said now and not after hours. */
@@ -241,7 +298,7 @@ static int open_job(struct sweep *s, int i, struct config *c, struct onic_err *e
     j->episodes = s->file.eval_episodes;
     if (j->episodes)
         put_eval_words(j, &s->file, r->seed, c);
-    return sweep_read_kept(j, c, err);
+    return check_kept(j, c, s->file.path, err);
 }
 
 /* runs/<name of the file without its ending> */
@@ -306,15 +363,12 @@ void sweep_close(struct sweep *s)
     for (int i = 0; i < s->n; i++) {
         struct sweep_job *j = &s->job[i];
         for (int k = 0; k < j->n; k++) {
-            if (j->kept_value)
-                free(j->kept_value[k]);
             free(j->option[k].key);
             free(j->option[k].value);
         }
         free(j->option);
         free(j->dir);
         free(j->kept);
-        free(j->kept_value);
         sweep_free_words(j->train);
         sweep_free_words(j->eval);
     }

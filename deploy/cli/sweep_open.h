@@ -12,9 +12,7 @@ struct sweep_job {
     const char *name; /* borrowed from the plan */
     char *dir;        /* its run directory */
     char *kept;       /* where its numbers stay (sweep_keep.h); NULL: nowhere */
-    char *
-        *kept_value; /* [n] what these options are there, NULL: none; NULL where nothing is kept */
-    bool left_out;   /* not asked for this time */
+    bool left_out;    /* not asked for this time */
     /* words behind the program's name, ending with NULL; eval is NULL where none is wanted */
     char **train, **eval;
     int episodes; /* of eval */
@@ -35,10 +33,13 @@ struct sweep {
 
 /* given: the command line; its options are every run's, and win. Whatever `onic train` would refuse
  * of a run's options is refused here, before anything is started: ONIC_ECONFIG with the file and
- * the line, or the run's name. sweep_close in any case. */
+ * the line, or the run's name; so is a kept run that is of other options. sweep_close in any
+ * case. */
 int sweep_open(struct sweep *out, const char *path, const struct config *given,
                struct onic_err *err);
 void sweep_close(struct sweep *s);
+/* Changing this option makes the same run longer, or tells more of it. */
+bool sweep_may_change(const char *key);
 /* Of the runs only those whose names fit one of the patterns, separated by commas. ONIC_ECONFIG:
  * one of them fits none. */
 int sweep_choose(struct sweep *s, const char *patterns, struct onic_err *err);

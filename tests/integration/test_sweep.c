@@ -149,14 +149,47 @@ static void a_kept_run_is_not_repeated(void **state)
     assert_int_equal(sweep(s, "two.yaml"), 0);
     assert_null(strstr(program_text(s->a.err), "begins"));
     assert_true(there_is(s, "few/kept/hash-s2/config.yaml"));
+    assert_said(s, "compare few/kept` compares the runs"); /* they have no directories */
     scene_succeeds(s, "compare few/kept --names --out=table.md");
     assert_non_null(strstr(text_in(s, "table.md"), "| hash | 2 | "));
     assert_non_null(strstr(text_in(s, "table.md"), "| none | 2 | "));
-    memcpy(strstr(text, "512"), "256", 3);
+}
+
+/* In the place of the first `was` of the file of a sweep whose runs are kept. */
+static void refuses_what_is_kept(struct scene *s, const char *was, const char *is, const char *said)
+{
+    char text[sizeof FILE_OF_TWO + 100], *at;
+    snprintf(text, sizeof text, "%skeep: few/kept\n", FILE_OF_TWO);
+    at = strstr(text, was);
+    assert_non_null(at);
+    assert_int_equal(strlen(was), strlen(is));
+    memcpy(at, is, strlen(is));
     write_in(s, "two.yaml", text);
-    scene_fails(
-        s, "onic", "sweep two.yaml", 64,
-        "few/kept/hash-s1 is kept of a run with train.batch=512, and two.yaml gives it 256");
+    scene_fails(s, "onic", "sweep two.yaml --dry-run", 64, said);
+    scene_fails(s, "onic", "sweep two.yaml", 64, said);
+}
+
+/* Whatever would make the run another one, named by the file, or named by it no longer. */
+static void what_is_kept_of_another_run_is_refused(void **state)
+{
+    struct scene *s = *state;
+    char text[sizeof FILE_OF_TWO + 100];
+    snprintf(text, sizeof text, "%skeep: few/kept\n", FILE_OF_TWO);
+    write_in(s, "two.yaml", text);
+    assert_int_equal(sweep(s, "two.yaml --only=hash-s1"), 0);
+    assert_true(there_is(s, "few/kept/hash-s1/config.yaml"));
+    refuses_what_is_kept(s, "512", "256",
+                         "few/kept/hash-s1 is kept of a run with train.batch=512, and two.yaml "
+                         "gives it 256");
+    refuses_what_is_kept(s, "env.count: 8,", "             ",
+                         "few/kept/hash-s1 is kept of a run with env.count=8, and two.yaml gives "
+                         "it 0");
+    refuses_what_is_kept(s, "annotator.id: rules, ", "                     ",
+                         "with annotator.id=rules, and two.yaml gives it auto");
+    refuses_what_is_kept(s, ", run.frames: 20000", ", run.frames: 40000", "run.frames=20000");
+    refuses_what_is_kept(s, "episodes: 20", "episodes: 30",
+                         "few/kept/hash-s1 is kept with an evaluation of 20 episodes, and "
+                         "two.yaml asks for 30");
 }
 
 /* More frames make the same runs longer; another learning rate would make them other runs. */
@@ -322,6 +355,7 @@ int main(void)
         SCENE(all_runs_are_trained_once_and_compared),
         SCENE(only_the_runs_that_were_asked_for_are_trained),
         SCENE(a_kept_run_is_not_repeated),
+        SCENE(what_is_kept_of_another_run_is_refused),
         SCENE(a_folder_is_of_one_sweep),
         SCENE(a_stopped_sweep_goes_on_where_it_was),
         SCENE(a_run_that_dies_while_it_stops_has_failed),
