@@ -91,7 +91,7 @@ void report_update(struct metrics *m, const struct trainer *core, const struct t
     metrics_set(m, "train/entropy_coef", s->entropy_coef);
     metrics_set(m, "train/gradient_steps", s->gradient_steps);
     report_values(m, s);
-    metrics_mean(m, "train/version_diff_avg", s->lag_mean);
+    metrics_set(m, "train/version_diff_avg", s->lag_mean);
     metrics_set(m, "train/version_diff_max", s->lag_max);
     metrics_set(m, "train/nonfinite_updates", (double)c->nonfinite);
     metrics_set(m, "train/roll_backs_total", (double)c->roll_backs);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_report.c - what metrics say of the value heads. */
+/* test_report.c - what metrics say of an update. */
 #include "learner/process/report.h"
 
 #include "tests/onic_test.h"
@@ -85,12 +85,34 @@ static void targets_that_do_not_vary_have_no_explained_variance(void **state)
     world_close(&w);
 }
 
+/* Beside each other on the page: a mean of many updates could be above the most of one. */
+static void mean_and_most_of_the_lag_are_of_the_same_update(void **state)
+{
+    static struct world w;
+    struct metrics *m = NULL;
+    struct train_stats s = {.lag_mean = 5.5, .lag_max = 7};
+    (void)state;
+    memset(&w, 0, sizeof w);
+    world_configure(&w);
+    world_open(&w);
+    assert_ok(metrics_create(&m, &(struct metrics_params){.quiet = true}, &err));
+    report_update(m, w.core, &s);
+    s.lag_mean = 0.25;
+    s.lag_max = 1;
+    report_update(m, w.core, &s);
+    assert_close(metrics_get(m, "train/version_diff_avg"), 0.25, 0, 0);
+    assert_close(metrics_get(m, "train/version_diff_max"), 1, 0, 0);
+    metrics_free(m);
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(value_heads_are_reported),
         cmocka_unit_test(schedules_are_reported),
         cmocka_unit_test(targets_that_do_not_vary_have_no_explained_variance),
+        cmocka_unit_test(mean_and_most_of_the_lag_are_of_the_same_update),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
