@@ -187,6 +187,8 @@ void dashboard_close(struct dashboard *d, int exit_code)
     http_plane_stop(d->plane); /* ticks once more */
     asks_free(d->asks);
     http_body_free(d->page);
+    for (int i = 0; i < DASHBOARD_DOCS; i++)
+        http_body_free(d->doc[i].body);
     http_plane_free(d->plane);
     series_free(d->series);
     history_free(d->history);

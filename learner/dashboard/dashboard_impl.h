@@ -13,6 +13,9 @@
 #include "learner/dashboard/series.h"
 #include "learner/dashboard/state.h"
 
+/* Documents that every page asks for again and again. */
+enum dashboard_doc { DASHBOARD_ACTORS, DASHBOARD_LEDGER, DASHBOARD_EPISODES, DASHBOARD_DOCS };
+
 struct dashboard {
     struct dashboard_params p;
     struct state_run run;
@@ -24,6 +27,10 @@ struct dashboard {
     struct metrics *metrics;
     struct wire_learner *wire;
     struct http_body *page;
+    struct {
+        struct http_body *body; /* NULL: never asked for */
+        int64_t made_ms;
+    } doc[DASHBOARD_DOCS];
     struct asks *asks;
     struct series *series;
     struct history *history; /* NULL: all is read */

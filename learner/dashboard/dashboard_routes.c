@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/data/ledger.h"
 #include "learner/dashboard/dashboard_impl.h"
 #include "learner/dashboard/episodes.h"
 
 enum {
     ACTORS_SHOWN = 256,
+    SHARED_MS = 1000,
     CAPTIONS_FRESH_MS = 20000,
     LABELS_FRESH_MS = 10000,
     STEP_DIGITS = 9,
@@ -41,6 +43,26 @@ static void route_series(void *ctx, const struct http_request *q, struct http_re
     series_json(d->series, tags ? tags : "", &out->body);
 }
 
+typedef void put_document(const struct dashboard *d, struct buf *out);
+
+/* Pages that ask within a second are given the same: fifty cost hardly more than one. */
+static void answer_shared(struct dashboard *d, enum dashboard_doc which, put_document *put,
+                          struct http_reply *out)
+{
+    int64_t now = clock_ms();
+    out->type = JSON;
+    if (!d->doc[which].body || now - d->doc[which].made_ms >= SHARED_MS) {
+        put(d, &out->body);
+        struct http_body *body = http_body_create(d->plane, JSON, &out->body);
+        if (!body) /* too much is unread: this one is sent by itself, or not at all */
+            return;
+        http_body_free(d->doc[which].body);
+        d->doc[which].body = body;
+        d->doc[which].made_ms = now;
+    }
+    out->shared = d->doc[which].body;
+}
+
 static void put_actor(const struct wire_learner_actor *a, bool first, struct buf *out)
 {
     buf_printf(out, "%s{\"id\":%u,\"state\":\"%s\",\"pid\":%u,\"incarnation\":%llu",
@@ -53,27 +75,35 @@ static void put_actor(const struct wire_learner_actor *a, bool first, struct buf
                (unsigned long long)a->unbooked);
 }
 
+static void dashboard_put_actors(const struct dashboard *d, struct buf *out)
+{
+    static struct wire_learner_actor actor[ACTORS_SHOWN]; /* the plane has one thread */
+    int all = 0, n = wire_learner_actors(d->wire, actor, ACTORS_SHOWN, &all);
+    buf_printf(out, "{\"known\":%d", all);
+    buf_json_key_number(out, "at_s", (double)clock_ms() / 1000);
+    buf_puts(out, ",\"actors\":[");
+    for (int i = 0; i < n; i++)
+        put_actor(&actor[i], i == 0, out);
+    buf_puts(out, "]}");
+}
+
 static void route_actors(void *ctx, const struct http_request *q, struct http_reply *out)
 {
-    const struct dashboard *d = ctx;
-    static struct wire_learner_actor actor[ACTORS_SHOWN]; /* the plane has one thread */
     (void)q;
-    int all = 0, n = wire_learner_actors(d->wire, actor, ACTORS_SHOWN, &all);
-    out->type = JSON;
-    buf_printf(&out->body, "{\"known\":%d,\"actors\":[", all);
-    for (int i = 0; i < n; i++)
-        put_actor(&actor[i], i == 0, &out->body);
-    buf_puts(&out->body, "]}");
+    answer_shared(ctx, DASHBOARD_ACTORS, dashboard_put_actors, out);
+}
+
+static void dashboard_put_ledger(const struct dashboard *d, struct buf *out)
+{
+    struct ledger l;
+    wire_learner_ledger(d->wire, &l);
+    ledger_json(&l, out);
 }
 
 static void route_ledger(void *ctx, const struct http_request *q, struct http_reply *out)
 {
-    const struct dashboard *d = ctx;
-    struct ledger l;
     (void)q;
-    wire_learner_ledger(d->wire, &l);
-    out->type = JSON;
-    ledger_json(&l, &out->body);
+    answer_shared(ctx, DASHBOARD_LEDGER, dashboard_put_ledger, out);
 }
 
 static void route_captions(void *ctx, const struct http_request *q, struct http_reply *out)
@@ -86,12 +116,15 @@ static void route_captions(void *ctx, const struct http_request *q, struct http_
     asks_answer(d->asks, words, CAPTIONS_FRESH_MS, out);
 }
 
+static void dashboard_put_episodes(const struct dashboard *d, struct buf *out)
+{
+    episodes_json(d->p.run_dir, out);
+}
+
 static void route_episodes(void *ctx, const struct http_request *q, struct http_reply *out)
 {
-    const struct dashboard *d = ctx;
     (void)q;
-    out->type = JSON;
-    episodes_json(d->p.run_dir, &out->body);
+    answer_shared(ctx, DASHBOARD_EPISODES, dashboard_put_episodes, out);
 }
 
 static void refuse_query(struct http_reply *out, const char *sentence)

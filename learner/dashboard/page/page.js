@@ -132,13 +132,14 @@ function row(cells) {
 
 let actorsBefore = new Map(), actorsAt = 0;
 async function sayActors() {
-  const doc = await get("/api/actors"), now = performance.now(), dt = (now - actorsAt) / 1000;
+  const doc = await get("/api/actors"), dt = doc.at_s - actorsAt;
+  if (dt === 0) return; /* the same document */
   $("actors").querySelector("tbody").replaceChildren(...doc.actors.map(a => {
-    const before = actorsBefore.get(a.id), rate = before !== undefined && actorsAt ? (a.env_steps - before) / dt : null;
+    const before = actorsBefore.get(a.id), rate = before !== undefined && actorsAt && dt > 0 ? (a.env_steps - before) / dt : null;
     return row([[a.id, "n"], [a.state, a.state === "running" ? "good" : "bad"], [a.host + " " + a.pid], [short(rate), "n"], [whole(a.env_steps), "n"], [short(a.cpu_s), "n"], [a.silent_s === null ? "–" : a.silent_s.toFixed(1), "n"], [a.incarnation % 4294967296, "n"]]);
   }));
   actorsBefore = new Map(doc.actors.map(a => [a.id, a.env_steps]));
-  actorsAt = now;
+  actorsAt = doc.at_s;
 }
 
 function ledgerRows(l) {

@@ -119,6 +119,39 @@ static void the_run_is_told_as_it_is(void **state)
     json_decref(o);
 }
 
+static double actors_as_of(void)
+{
+    json_t *o = page_json("/api/actors", 200);
+    double at = number_at(o, "at_s");
+    json_decref(o);
+    return at;
+}
+
+/* More of them than are answered in the thousandth of a second that tells two documents apart. */
+static bool all_are_given_the_same(void *ctx)
+{
+    double first = actors_as_of();
+    bool same = true;
+    (void)ctx;
+    for (int i = 0; i < 20; i++)
+        same &= actors_as_of() == first;
+    return same;
+}
+
+static bool another_is_given(void *before)
+{
+    return actors_as_of() != *(double *)before;
+}
+
+static void pages_that_ask_at_the_same_time_share_a_document_that_is_made_anew(void **state)
+{
+    (void)state;
+    open_page("127.0.0.1:*");
+    assert_true(wait_until(all_are_given_the_same, NULL, ANSWER_MS));
+    double before = actors_as_of();
+    assert_true(wait_until(another_is_given, &before, ANSWER_MS));
+}
+
 static bool curves_have_earlier_lives(void *ctx)
 {
     (void)ctx;
@@ -267,6 +300,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_path_in_the_options_of_a_plugin_is_said_again),
         WITH_PAGE(the_run_is_told_as_it_is),
+        WITH_PAGE(pages_that_ask_at_the_same_time_share_a_document_that_is_made_anew),
         WITH_PAGE(curves_begin_with_earlier_lives),
         WITH_PAGE(what_is_asked_wrongly_is_refused),
         WITH_PAGE(what_cannot_be_told_is_a_sentence),
