@@ -210,9 +210,11 @@ static void a_browser_shows_it_and_goes_on_hearing(void **state)
     assert_true(json_number_value(json_object_get(seen, "charts")) >= 8);
     assert_true(json_is_true(json_object_get(seen, "picture")));
     assert_non_null(strstr(json_string_value(json_object_get(seen, "why")), "hash"));
+    assert_int_equal(json_number_value(json_object_get(seen, "cut")), 0);
     json_decref(seen);
-    seen = browse(s, "--events=1 --width=390 --dark");
+    seen = browse(s, "--events=1 --captions --width=390 --dark"); /* all of a table's words */
     assert_int_equal(json_number_value(json_object_get(seen, "wider_than_window")), 0);
+    assert_int_equal(json_number_value(json_object_get(seen, "cut")), 0);
     assert_int_equal(json_array_size(json_object_get(seen, "console")), 0);
     json_decref(seen);
 }

@@ -130,13 +130,20 @@ function row(cells) {
   return tr;
 }
 
+/* Where a window is narrow, a row is a card, and each cell says what it is. */
+function sayRows(table, rows) {
+  const names = [...table.querySelectorAll("th")].map(th => th.textContent);
+  for (const tr of rows) [...tr.children].forEach((td, i) => { td.dataset.name = names[i]; });
+  table.querySelector("tbody").replaceChildren(...rows);
+}
+
 let actorsBefore = new Map(), actorsAt = 0;
 async function sayActors() {
   const doc = await get("/api/actors"), dt = doc.at_s - actorsAt;
   if (dt === 0) return; /* the same document */
-  $("actors").querySelector("tbody").replaceChildren(...doc.actors.map(a => {
+  sayRows($("actors").querySelector("table"), doc.actors.map(a => {
     const before = actorsBefore.get(a.id), rate = before !== undefined && actorsAt && dt > 0 ? (a.env_steps - before) / dt : null;
-    return row([[a.id, "n"], [a.state, a.state === "running" ? "good" : "bad"], [a.host + " " + a.pid], [short(rate), "n"], [whole(a.env_steps), "n"], [short(a.cpu_s), "n"], [a.silent_s === null ? "–" : a.silent_s.toFixed(1), "n"], [a.incarnation % 4294967296, "n"]]);
+    return row([[a.id, "n"], [a.state, a.state === "running" ? "good" : "bad"], [a.host + " " + a.pid, "half"], [short(rate), "n"], [whole(a.env_steps), "n"], [short(a.cpu_s), "n"], [a.silent_s === null ? "–" : a.silent_s.toFixed(1), "n"], [a.incarnation % 4294967296, "n"]]);
   }));
   actorsBefore = new Map(doc.actors.map(a => [a.id, a.env_steps]));
   actorsAt = doc.at_s;
@@ -169,7 +176,7 @@ async function sayCaptions() {
   box.querySelector("table").hidden = doc.captions.length === 0;
   note.hidden = false;
   note.textContent = doc.captions.length ? short(doc.total) + " paid in all, as of the newest checkpoint; " + (doc.decided_by === "label" ? "the label is the score" : doc.decided_by === "model" ? "the trained model decides for every caption" : "no language decides") : "nothing was paid for a caption as of the newest checkpoint";
-  box.querySelector("tbody").replaceChildren(...doc.captions.map(c => row([[c.caption, "words"], [short(c.paid), "n"], [whole(c.steps), "n"], [short(c.score), "n"], [c.side || (c.label === null ? (c.kind ? "abstained" : "–") : short(c.label)), "n"], [questionOf(c), "words"], [c.annotator || "–"], [c.raw || "–", "raw"]])));
+  sayRows(box.querySelector("table"), doc.captions.map(c => row([[c.caption, "words"], [short(c.paid), "n"], [whole(c.steps), "n"], [short(c.score), "n"], [c.side || (c.label === null ? (c.kind ? "abstained" : "–") : short(c.label)), "n"], [questionOf(c), "words"], [c.annotator || "–", "half"], [c.raw || "–", "raw"]])));
 }
 
 /* --- kept episodes -------------------------------------------------------------------------------- */
