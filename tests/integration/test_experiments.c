@@ -7,17 +7,28 @@
 #include <unistd.h>
 
 #include "tests/onic_test.h"
+#include "tests/support/files.h"
 #include "tests/support/scene.h"
 
 enum { LINE_BYTES = 2048 };
 
-/* A package that is not on this machine: whoever has it checks the file. */
+/* Whether it says, of the worlds that a file plays in, that this machine lacks their package:
+ * whoever has it checks the file. Anything else that is refused is the file's fault. */
 static bool lacks_a_package(const char *said)
 {
-    static const char *const words[] = {"pip install", "nle", "gymnasium"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strstr(said, words[i]))
+    static const struct {
+        const char *begins, *ends;
+    } sentences[] = {
+        {"NetHack needs ", "libnethack.so, which is missing; "},
+        {"the interpreter ", " cannot import gymnasium: pip install "},
+        {"the interpreter ", " cannot import numpy: pip install "},
+        {"there is no module minigrid for ", ": start onic in its folder"},
+    };
+    for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++) {
+        const char *at = strstr(said, sentences[i].begins);
+        if (at && strstr(at, sentences[i].ends))
             return true;
+    }
     return false;
 }
 
@@ -79,6 +90,24 @@ static void every_sweep_can_be_started(void **state)
     assert_true(commands > 10);
 }
 
+/* The words of a package, in a sentence about something else, are no excuse. */
+static void a_fault_of_a_file_is_no_missing_package(void **state)
+{
+    struct scene *s = *state;
+    static const char *const files[] = {
+        "options: {env.id: \"gym:CartPole-v1\", train.lr: fast}\n",
+        "options: {env.id: nethack:Score, train.lrr: 1}  # nle, gymnasium: pip install\n",
+        "options: {env.nle: nowhere, env.id: nethack:Score, train.rollot: 1}\n",
+    };
+    char path[400];
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(path, sizeof path, "%s/nle-gymnasium.yaml", s->dir);
+        files_write(path, files[i]);
+        scene_fails(s, "onic", "sweep nle-gymnasium.yaml --dry-run", 64, "nle-gymnasium.yaml:1");
+        assert_false(lacks_a_package(program_text(s->a.err)));
+    }
+}
+
 static void what_is_kept_can_be_compared(void **state)
 {
     struct scene *s = *state;
@@ -101,6 +130,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SCENE(every_sweep_can_be_started),
+        SCENE(a_fault_of_a_file_is_no_missing_package),
         SCENE(what_is_kept_can_be_compared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
