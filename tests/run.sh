@@ -120,10 +120,11 @@ if [[ $all == yes ]]; then
     reports build-asan
   fi
   if build "TSan" build-tsan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DONIC_SANITIZE=thread -DONIC_WERROR=OFF; then
-    # Left out: tests that train until something is learned, ten times as long here, and two whose ends hand megabytes to each other
-    # in one process (one of them enciphered), each word of which is looked up among the suppressions; the same threads run in the others.
+    # Left out: tests that train until something is learned, ten times as long here (three reward models' do so in one thread alone;
+    # unit/learner/reward/beside has the other), and two whose ends hand megabytes to each other in one process (one of them
+    # enciphered), each word of which is looked up among the suppressions; the same threads run in the others.
     TSAN_OPTIONS="suppressions=$root/tests/support/tsan.supp history_size=4 log_path=$root/build-tsan/report" \
-      run "TSan, threaded parts" build-tsan -j2 -LE "$without|style" -E 'integration/(action_worlds|deterministic|installed|last_step|learned|staleness|wire_keys)$' -R 'queue|log|metrics|wire|learner|checkpoint|integration'
+      run "TSan, threaded parts" build-tsan -j2 -LE "$without|style" -E 'integration/(action_worlds|deterministic|installed|last_step|learned|staleness|wire_keys)$|reward/(classifier|ranking|rnd)$' -R 'queue|log|metrics|wire|learner|checkpoint|integration'
     reports build-tsan
   fi
 fi
