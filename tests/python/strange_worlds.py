@@ -72,12 +72,20 @@ class Dies(Plain):
 
 
 class Forks(Plain):
+    """Its processes' numbers stand in the file STRANGE_CHILDREN."""
+
     def wrong(self):
-        os.fork()  # the child comes back from step as well
+        self.note(os.fork())  # the child comes back from step as well
 
     def reset(self, **kinds):
-        subprocess.Popen(["sleep", "1000"])
+        self.note(subprocess.Popen(["sleep", "1000"]).pid)
         return super().reset(**kinds)
+
+    @staticmethod
+    def note(pid):
+        if pid:
+            with open(os.environ.get("STRANGE_CHILDREN", "/dev/null"), "a") as file:
+                file.write(f"{pid}\n")
 
 
 class Prints(Plain):
@@ -91,9 +99,52 @@ class NotANumber(Plain):
         return np.array([np.nan if self.steps == self.AT and self.odd else 0, 0], np.float32)
 
 
+class NoReward(Plain):
+    def step(self, action):
+        seen, reward, *rest = super().step(action)
+        return seen, np.nan if self.steps == self.AT and self.odd else reward, *rest
+
+
 class OtherShape(Plain):
     def seen(self):
         return np.zeros(3 if self.steps == self.AT and self.odd else 2, np.float32)
+
+
+class Counted(Plain):
+    """Its observation is a whole number, and in the wrong step one that its space does not have."""
+
+    def __init__(self, **kinds):
+        super().__init__(**kinds)
+        self.observation_space = spaces.Discrete(100)
+
+    def seen(self):
+        return 100 if self.steps == self.AT and self.odd else self.steps
+
+
+class OtherKind(Plain):
+    def __init__(self, **kinds):
+        super().__init__(**kinds)
+        self.observation_space = spaces.MultiDiscrete([100, 100])
+
+    def seen(self):
+        return np.full(2, 0.5) if self.steps == self.AT and self.odd else np.full(2, self.steps)
+
+
+class Masked(Plain):
+    """Its mask becomes that of `wrong_mask`."""
+
+    wrong_mask = [1, 0]
+
+    def info(self):
+        return {"action_mask": np.array(self.wrong_mask if self.steps == self.AT and self.odd else [1, 1], np.int8)}
+
+
+class ShortMask(Masked):
+    wrong_mask = [1]
+
+
+class NoChoice(Masked):
+    wrong_mask = [0, 0]
 
 
 class Leaks(Plain):
@@ -143,6 +194,41 @@ class NoBounds(Plain):
         self.action_space = spaces.Box(-np.inf, np.inf, (1,), np.float32)
 
 
+class OldReset(Plain):
+    def reset(self, **kinds):
+        return super().reset(**kinds)[0]
+
+
+class OldStep(Plain):
+    def step(self, action):
+        seen, reward, ended, _, info = super().step(action)
+        return seen, reward, ended, info
+
+
+class NumberedBox(Plain):
+    def __init__(self, **kinds):
+        super().__init__(**kinds)
+        self.action_space = spaces.Box(0, 5, (1,), np.int32)
+
+
+class NamedActions(Plain):
+    def __init__(self, **kinds):
+        super().__init__(**kinds)
+        self.action_space = spaces.Dict({"walk": spaces.Discrete(2), "talk": spaces.Discrete(2)})
+
+
+class WideBox(Plain):
+    def __init__(self, **kinds):
+        super().__init__(**kinds)
+        self.observation_space = spaces.Dict({"good": spaces.Discrete(2), "wave": spaces.Box(-1, 1, (2,), np.float128)})
+
+
+class ManyFields(Plain):
+    def __init__(self, **kinds):
+        super().__init__(**kinds)
+        self.observation_space = spaces.Dict({f"part{i}": spaces.Discrete(2) for i in range(17)})
+
+
 class Pictures(Plain):
     def __init__(self, shape=(64, 64, 3), **kinds):
         super().__init__(**kinds)
@@ -188,5 +274,6 @@ class Everything(Plain):
         return super().step(int(action[0]))
 
 
-for kind in [Plain, Raises, Leaves, Hangs, Dies, Forks, Prints, NotANumber, OtherShape, Leaks, Swells, ManyNames, BrokenReset, NoSpace, NoBounds, Pictures, Everything]:
+for kind in [kind for kind in list(globals().values()) if isinstance(kind, type) and issubclass(kind, Plain)]:
     gymnasium.register(id=f"{kind.__name__}-v0", entry_point=kind)
+gymnasium.register(id="Again-v0", entry_point=lambda **kinds: gymnasium.wrappers.Autoreset(Plain(**kinds)))

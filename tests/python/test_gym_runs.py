@@ -33,17 +33,6 @@ class Trains(GymTest):
         metrics = [json.loads(line) for line in (self.folder / "run/metrics.jsonl").read_text().splitlines()]
         self.assertTrue(metrics)
 
-    def test_without_captions_language_feedback_is_off_and_said(self):
-        said = self.train("--env.id=gym:CartPole-v1")
-        self.assertIn("language feedback is off", said)
-
-
-    def test_a_run_keeps_the_reward_model_it_was_given(self):
-        self.train("--env.id=gym:CartPole-v1", "--reward.model=counts")
-        said = self.train("--env.id=gym:CartPole-v1", frames=6000)
-        self.assertNotIn("language feedback is off", said)
-        self.assertIn("model: 'counts'", (self.folder / "run/config.yaml").read_text())
-
 
 class Examples(OnicTest):
     """deploy/examples/gym"""

@@ -50,6 +50,8 @@ def frames_of(error: BaseException) -> list:
 def sentence_of(error: BaseException) -> str:
     """The last line of a traceback, and where the environment was."""
     line = " ".join(traceback.format_exception_only(type(error), error)[-1].split())
+    if isinstance(error, SyntaxError) and error.filename:  # nothing of that file has run
+        return f"{line} ({os.path.basename(error.filename)}:{error.lineno})"
     frames = frames_of(error)
     return f"{line} ({os.path.basename(frames[-1].filename)}:{frames[-1].lineno})" if frames else line
 
@@ -91,10 +93,12 @@ class Maker:
                 f"the interpreter {sys.executable} cannot import {error.name or error}: "
                 "pip install gymnasium numpy there, or give --gym.python=PATH of another one"
             ) from None
-        from onic import worker_spaces
-
+        except Exception as error:  # a package that was made for another one
+            raise Refused(f"the interpreter {sys.executable} cannot import numpy or gymnasium: {sentence_of(error)}") from error
         if not hasattr(gymnasium, "__version__") or int(gymnasium.__version__.split(".")[0]) < 1:
             raise Refused(f"the interpreter {sys.executable} has gymnasium {getattr(gymnasium, '__version__', '?')}; onic needs 1.0 or newer")
+        from onic import worker_spaces
+
         self.np, self.gymnasium, self.spaces = numpy, gymnasium, worker_spaces
         self.name, self.module = asked["name"], asked["module"]
         self.max_steps = int(asked["max_steps"])
@@ -178,11 +182,17 @@ class Description:
         self.success = any("is_success" in info for info in infos)
 
     def _try(self) -> list[dict]:
-        _, first = self.env.reset(seed=0)
+        first = self._info_of("reset", self.env.reset(seed=0), ("observation", "info"))
         mask = first.get("action_mask") if self.actions.options else None
         mask = None if mask is None else self.actions.mask_of(mask)
-        _, _, _, _, second = self.env.step(self.actions.some_action(mask))
-        return [first, second]
+        step = self.env.step(self.actions.some_action(mask))
+        return [first, self._info_of("step", step, ("observation", "reward", "terminated", "truncated", "info"))]
+
+    def _info_of(self, what: str, returned: Any, wanted: tuple[str, ...]) -> dict:
+        """Environments of the old gym return less, which may look like more: an observation of two numbers is a pair, too."""
+        if not isinstance(returned, tuple) or len(returned) != len(wanted) or not isinstance(returned[-1], dict):
+            raise self.maker.spaces.Unsupported(f"its {what} does not return {', '.join(wanted[:-1])} and {wanted[-1]}, as Gymnasium has it")
+        return returned[-1]
 
     def limit(self) -> int:
         declared = self.env.spec and self.env.spec.max_episode_steps
