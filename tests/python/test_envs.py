@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import time
 import unittest
 import warnings
 
@@ -144,6 +145,22 @@ print("same")
             if ends > 20:
                 break
         self.assertGreater(ends, 5)
+
+    def steps_per_second(self, env, seconds=0.5):
+        """Of processor time: neighbours do not count."""
+        actions = np.random.default_rng(0).integers(0, 7, (64, env.num_envs))
+        env.reset(seed=1)
+        steps, start = 0, time.process_time()
+        while time.process_time() < start + seconds:
+            for row in actions:
+                env.step(row)
+            steps += actions.size
+        return steps / (time.process_time() - start)
+
+    def test_they_beat_the_package_twenty_times(self):
+        theirs = gymnasium.make_vec("MiniGrid-KeyCorridorS3R3-v0", num_envs=16, vectorization_mode="sync")
+        self.addCleanup(theirs.close)
+        self.assertGreater(self.steps_per_second(self.vector(n=16)), 20 * self.steps_per_second(theirs))
 
     def possible_actions(self, info):
         return np.array([np.argmax(mask) for mask in info["action_mask"]])

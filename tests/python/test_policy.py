@@ -3,6 +3,7 @@
 
 import re
 import shutil
+import time
 import warnings
 
 import numpy as np
@@ -217,6 +218,16 @@ class Acting(OnicTest):
         np.testing.assert_array_equal(state, kept)
         with self.assertRaisesRegex(onic.OnicError, "the state has the shape"):
             policy.act(np.ones((3, 4), np.float32), state)
+
+    def test_keycorridor_is_played_fast(self):
+        path = self.folder / "policy.safetensors"
+        probe.new(path, "grid-small", "lstm")
+        policy, n, acts, start = onic.Policy(path, seed=1), 64, 0, time.process_time()
+        made, state = probe.steps(probe.describe(path), 1, n, seed=1, actions=[7]), policy.initial_state(n)
+        while time.process_time() < start + 0.5:
+            _, state = policy.act(observed(policy, made, 0), state)
+            acts += n
+        self.assertGreater(acts / (time.process_time() - start), 5000)
 
     def test_a_seed_gives_the_same_actions(self):
         first, second = self.make("7"), self.make("7")
