@@ -14,12 +14,13 @@
 enum { LAUNCH_PATH_MAX = 2 * CONFIG_STR_MAX };
 
 /* Variables that a user may have for squeue, scancel and sbatch would make other questions of ours,
- * or have sbatch wait for a job that is held; SLURM_CLUSTERS is what all of them hear.
+ * or have sbatch wait for a job that is not to begin; SLURM_CLUSTERS is what all of them hear.
  * ask: a run has one learner, so what Slurm has in its queue is not submitted again. Only Slurm's
  * word says that a job is gone. All runs are asked for before anything is made.
  * give_up CODE: no learner stays without its actors, and of a launch nothing stays.
- * begin: jobs are held until Slurm has taken all of them, so what an earlier job left, which
- * actors would take for this one's, is removed when nothing can be refused any more.
+ * begin: learners wait until Slurm has taken all jobs, so what an earlier job left, which actors
+ * would take for this one's, is removed when nothing can be refused any more. They wait for a time:
+ * of a job that is held Slurm does not look whether any node can have it.
  * Their exit codes are read by launch_submit.c. */
 static const char FUNCTIONS[] =
     "unset ${!SQUEUE_@} ${!SCANCEL_@} SBATCH_ARRAY_INX SBATCH_WAIT\n"
@@ -65,9 +66,10 @@ static const char FUNCTIONS[] =
     "    rm -f \"$dir/slurm/done\" \"$dir/slurm/learner\" \"$dir/slurm/keys\" || give_up 73\n"
     "  done\n"
     "  trap - HUP INT TERM\n"
-    "  if [ \"$1\" = held ] || said=$(scontrol release \"$learner\" 2>&1); then return; fi\n"
-    "  echo \"Slurm has the jobs and does not let them begin: ${said##*$'\\n'}; when it answers: "
-    "scontrol release $learner\" >&2\n"
+    "  if [ \"$1\" = later ]; then return; fi\n"
+    "  if said=$(scontrol update JobId=\"$learner\" StartTime=now 2>&1); then return; fi\n"
+    "  echo \"Slurm has the jobs and begins them in ten minutes only: ${said##*$'\\n'}; at once: "
+    "scontrol update JobId=$learner StartTime=now\" >&2\n"
     "  exit 75\n"
     "}\n";
 
@@ -145,6 +147,17 @@ static void put_name_option(struct buf *out, const struct launch *l, const char 
     put_slurm_option(out, "job-name", name);
 }
 
+/* A time that a user gives (--begin) is when they begin. */
+static bool launch_has_begin(const struct launch_wish *w)
+{
+    char **const lists[] = {w->both, w->learner};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        for (char **word = lists[i]; word && *word; word++)
+            if (strncmp(*word, "--begin", 7) == 0 || strncmp(*word, "-b", 2) == 0)
+                return true;
+    return false;
+}
+
 /* "sbatch ..." of a learner, up to its script. */
 static void put_learner_command(struct buf *out, const struct launch *l,
                                 const struct launch_wish *w)
@@ -152,7 +165,8 @@ static void put_learner_command(struct buf *out, const struct launch *l,
     buf_puts(out, "sbatch --parsable");
     put_name_option(out, l, "");
     put_log_option(out, l->dir, l->sweep ? "/log/slurm-%A-%a.log" : "/slurm/learner-%j.log");
-    buf_printf(out, " --hold --cpus-per-task=%" PRId64 " --signal=B:USR1@120", w->cpus);
+    buf_printf(out, "%s --cpus-per-task=%" PRId64 " --signal=B:USR1@120",
+               launch_has_begin(w) ? "" : " --begin=now+600", w->cpus);
     put_slurm_option(out, "mem", w->mem);
     put_common_options(out, w);
     put_launch_words(out, w->learner);
@@ -247,17 +261,6 @@ static void put_job_file(struct buf *out, const struct launch *l, const struct l
     buf_puts(out, "/slurm/job || give_up 73\n");
 }
 
-/* A user's --hold is for the user to release. */
-static bool launch_stays_held(const struct launch_wish *w)
-{
-    char **const lists[] = {w->both, w->learner};
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-        for (char **word = lists[i]; word && *word; word++)
-            if (strcmp(*word, "--hold") == 0 || strcmp(*word, "-H") == 0)
-                return true;
-    return false;
-}
-
 static void put_launch_results(struct buf *out, const struct launch *l)
 {
     buf_puts(out, "set -- $jobs\n");
@@ -292,6 +295,6 @@ void launch_script(const struct launch *l, const struct launch_wish *w, const ch
         put_job_file(out, l, &l->run[i]);
     for (int i = 0; i < l->n; i++)
         put_actor_array(out, l, &l->run[i], w, scripts);
-    buf_printf(out, "begin %s\n", launch_stays_held(w) ? "held" : "now");
+    buf_printf(out, "begin %s\n", launch_has_begin(w) ? "later" : "now");
     put_launch_results(out, l);
 }

@@ -110,7 +110,7 @@ static void a_run_is_a_job_and_an_array_of_actors(void **state)
                      0);
     assert_string_equal(text_of(s, "launch.out"), "101 102 runs/a\n");
     const char *asked = text_of(s, "asked");
-    assert_holds(asked, "[--hold][--cpus-per-task=4][--signal=B:USR1@120][--mem=4G]");
+    assert_holds(asked, "[--begin=now+600][--cpus-per-task=4][--signal=B:USR1@120][--mem=4G]");
     assert_holds(asked, "[--requeue][--open-mode=append]");
     assert_holds(asked, "[--partition=cpu][--constraint=avx2][");
     assert_holds(asked, "/slurm/onic.sbatch][c.yaml][runs/a][--train.lr=0.01]"
@@ -121,7 +121,7 @@ static void a_run_is_a_job_and_an_array_of_actors(void **state)
     assert_holds(asked, "/slurm/actors.sbatch][runs/a][--actors.step_timeout_s=20]"
                         "[--log.level=debug]\n");
     assert_string_equal(text_of(s, "runs/a/slurm/job"), "101\n");
-    assert_string_equal(text_of(s, "controlled"), "release 101\n");
+    assert_string_equal(text_of(s, "controlled"), "update JobId=101 StartTime=now\n");
 }
 
 /* What is printed is what is run, also of names that a shell would take apart. */
@@ -245,7 +245,8 @@ static void what_slurm_does_not_take_changes_nothing(void **state)
     /* what was taken begins when nothing of an earlier job is left */
     scene_script(s, "bin/sbatch", SBATCH);
     assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a"), 0);
-    assert_string_equal(text_of(s, "controlled"), "release 101\nrelease 103\n");
+    assert_string_equal(text_of(s, "controlled"),
+                        "update JobId=101 StartTime=now\nupdate JobId=103 StartTime=now\n");
     assert_string_equal(text_of(s, "seen"), "job\n");
     assert_string_equal(text_of(s, "a/slurm/job"), "103\n");
 }
@@ -269,7 +270,7 @@ static void all_runs_of_a_sweep_are_asked_for_first(void **state)
     assert_false(is_there(s, "asked"));
 }
 
-static void jobs_that_slurm_keeps_held_are_named(void **state)
+static void jobs_that_slurm_does_not_begin_are_named(void **state)
 {
     struct scene *s = *state;
     give_slurm(s, SBATCH);
@@ -277,19 +278,21 @@ static void jobs_that_slurm_keeps_held_are_named(void **state)
     write_file(s, "scontrol_said", "slurm_suspend error: Unable to contact slurm controller\n");
     assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a"), 75);
     assert_int_equal(program_lines(&s->a), 1);
-    assert_holds(text_of(s, "launch.err"), "Slurm has the jobs and does not let them begin: "
-                                           "slurm_suspend error: Unable to contact slurm "
-                                           "controller; when it answers: scontrol release 101\n");
+    assert_holds(text_of(s, "launch.err"),
+                 "Slurm has the jobs and begins them in ten minutes only: slurm_suspend error: "
+                 "Unable to contact slurm controller; at once: scontrol update JobId=101 "
+                 "StartTime=now\n");
     assert_string_equal(text_of(s, "launch.out"), "");
     assert_string_equal(text_of(s, "a/slurm/job"), "101\n"); /* the next launch asks for it */
     assert_false(is_there(s, "cancelled"));
-    /* a user's own --hold is the user's to release */
-    assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=b --learner-sbatch=--hold"), 0);
+    /* a user's own --begin is when they begin */
+    assert_int_equal(
+        launch(s, "slurm c.yaml --actors=3 --run-dir=b --learner-sbatch=--begin=20:00"), 0);
     assert_string_equal(text_of(s, "launch.out"), "103 104 b\n");
-    assert_string_equal(text_of(s, "controlled"), "release 101\n");
+    assert_string_equal(text_of(s, "controlled"), "update JobId=101 StartTime=now\n");
 }
 
-/* SQUEUE_STATES=RUNNING hides a job that waits; SBATCH_WAIT waits for one that is held. */
+/* SQUEUE_STATES=RUNNING hides a job that waits; SBATCH_WAIT waits for one that does not begin. */
 static void variables_for_slurm_change_no_question(void **state)
 {
     struct scene *s = *state;
@@ -478,7 +481,7 @@ int main(void)
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(all_runs_of_a_sweep_are_asked_for_first, scene_setup,
                                         scene_teardown),
-        cmocka_unit_test_setup_teardown(jobs_that_slurm_keeps_held_are_named, scene_setup,
+        cmocka_unit_test_setup_teardown(jobs_that_slurm_does_not_begin_are_named, scene_setup,
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(variables_for_slurm_change_no_question, scene_setup,
                                         scene_teardown),
