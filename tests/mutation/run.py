@@ -10,7 +10,7 @@
   tests/mutation/run.py --check          only looks whether the list still fits the sources (deploy/ci/style.sh does)
 
 The checkout is not touched: copy and build lie in build/mutation. It runs at nice 10 (--nice=N). A result is kept until the bug, its file or its tests change.
-A test that fails is run once more, alone: what fails for want of time on a busy machine has noticed nothing.
+A test that fails is run once more, alone: what fails for want of time on a busy machine has noticed nothing, and the tests behind it are run then.
 Exit code 1: fewer caught than --least (38), a bug that cannot be built, or, with --check, a list that does not fit.
 """
 import argparse, collections, datetime, hashlib, json, os, pathlib, re, shutil, subprocess, sys, time
@@ -23,6 +23,7 @@ WORK = ROOT / "build" / "mutation"
 SOURCE, BUILD, STATE = WORK / "source", WORK / "build", WORK / "results.json"
 PROGRAMS = ["onic", "onic-actor", "onic-learner", "onic-reward-server"]
 FIELDS = {"name", "area", "what", "file", "search", "replace", "tests"}
+RESULT = {"digest", "verdict", "detail", "when"}
 AREAS = ["protocol", "checkpoint", "store", "learner", "actor", "front end", "run", "security", "http"]
 TEST_SECONDS, LIST_LEAST = 60, 40
 
@@ -152,6 +153,24 @@ def digest(m):
     return h.hexdigest()
 
 
+def noticed(tests):
+    """(test, ""): the first that fails, and fails again alone; ("", why) when none does. ctest stops at a failure, so when that was want of time,
+    those that it left out get their turn: else a bug would have survived tests that never ran."""
+    left, shaky, skipped = list(tests), [], []
+    while left:
+        results = run_tests(left, stop=True)
+        failed = [t for t in left if results.get(t) == "fail"]
+        for test in failed:
+            if run_tests([test], stop=True).get(test) == "fail":
+                return test, ""
+        shaky += failed
+        left = [t for t in left if t not in failed and results.get(t) != "run"]
+        if not failed:
+            skipped, left = left, []
+    words = {"failed, and passed alone: ": shaky, "not run: ": skipped}
+    return "", "; ".join(what + ", ".join(names) for what, names in words.items() if names)
+
+
 def judge(m):
     """(verdict, detail): caught with the test, survived, or not built with the compiler's words."""
     path = SOURCE / m["file"]
@@ -162,18 +181,10 @@ def judge(m):
         built = build(m["tests"])
         if built.returncode:
             return "not built", built.stdout[-1500:]
-        results = run_tests(m["tests"], stop=True)
-        failed = [t for t, status in results.items() if status == "fail"]
-        once = [t for t in failed if run_tests([t], stop=True)[t] != "fail"]
+        test, why = noticed(m["tests"])
     finally:
         path.write_text(original)
-    failed = [t for t in failed if t not in once]
-    if failed:
-        return "caught", failed[0]
-    if once:
-        return "survived", "failed, and passed alone: " + ", ".join(once)
-    skipped = [t for t, status in results.items() if status != "run"]
-    return "survived", "not run: " + ", ".join(skipped) if skipped else ""
+    return ("caught", test) if test else ("survived", why)
 
 
 def baseline(mutations, state):
@@ -194,6 +205,13 @@ def baseline(mutations, state):
 
 
 # --- what was found ------------------------------------------------------------------------------
+
+
+def read_state(path, fresh):
+    """What earlier runs found; what an older run.py wrote and lacks a field of today's is found anew."""
+    state = json.loads(path.read_text()) if path.exists() and not fresh else {}
+    state["found"] = {name: r for name, r in state.get("found", {}).items() if RESULT <= set(r)}
+    return state
 
 
 ROW = re.compile(r"\| `([^`]+)` \| .* \| ([^|]+) \| ([^|]*) \| ([^|]*) \|")
@@ -254,8 +272,8 @@ def main():
     names = {m["name"] for m in mutations}
     os.nice(args.nice)
     WORK.mkdir(parents=True, exist_ok=True)
-    state = json.loads(STATE.read_text()) if STATE.exists() and not args.fresh else {}
-    found = state.setdefault("found", {})
+    state = read_state(STATE, args.fresh)
+    found = state["found"]
     todo = [m for m in mutations if found.get(m["name"], {}).get("digest") != digest(m)]
     when = f"{datetime.date.today()}, {run('git', 'rev-parse', '--short', 'HEAD', cwd=ROOT).stdout.strip()}"
     if todo:
