@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* open.c - see open.h. Configuration comes from the learner's WELCOME; what the user fixed for this
- * actor by hand must agree with it, else the actor ends with 78 and names both values. */
+ * actor by hand must agree with it, else the actor ends with 78 and names both values; only how
+ * many environments it plays may differ. */
 #include "actor/open.h"
 
 #include <stdio.h>

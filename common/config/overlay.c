@@ -126,7 +126,13 @@ int config_adopt(struct config *mine, const struct config *peer, struct onic_err
                 overlay_add_key(&aside, key);
             continue;
         }
-        if (mine->origin[i] != CONFIG_DEFAULT && strcmp(want, have) != 0) {
+        bool own = mine->origin[i] != CONFIG_DEFAULT && strcmp(want, have) != 0;
+        if (own && i == CONFIG_I_env_count) { /* how many a host carries is its own matter */
+            log_info("this actor has a number of environments of its own",
+                     kv("env.count", (const char *)have), kv("the_learners", (const char *)want));
+            continue;
+        }
+        if (own) {
             if (used < sizeof differs)
                 used += (size_t)snprintf(
                     differs + used, sizeof differs - used,

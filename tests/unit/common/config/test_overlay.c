@@ -68,6 +68,26 @@ static void a_peers_word_is_adopted_unless_it_contradicts(void **state)
                "train.rollout: this actor was given 16, the learner has 8; ");
 }
 
+/* A slow host plays fewer environments than the others, by its own word alone. */
+static void an_actor_keeps_its_own_number_of_environments(void **state)
+{
+    (void)state;
+    struct config mine, peer;
+    config_defaults(&mine);
+    config_defaults(&peer);
+    set(&peer, "env.count", "64", CONFIG_PEER);
+    assert_ok(config_adopt(&mine, &peer, &err));
+    assert_int_equal(mine.env_count, 64);
+    config_defaults(&mine);
+    set(&mine, "env.count", "4", CONFIG_CLI);
+    assert_ok(config_adopt(&mine, &peer, &err));
+    assert_int_equal(mine.env_count, 4);
+    set(&mine, "policy.hidden", "32", CONFIG_CLI);
+    set(&peer, "policy.hidden", "64", CONFIG_PEER);
+    assert_err(config_adopt(&mine, &peer, &err), ONIC_EINCOMPATIBLE,
+               "policy.hidden: this actor was given 32, the learner has 64; leave");
+}
+
 /* --- whose word counts ------------------------------------------------------------------------ */
 
 static char warned[1 << 14];
@@ -214,6 +234,7 @@ int main(void)
         cmocka_unit_test(only_what_was_given_is_put_on_top),
         cmocka_unit_test(the_file_of_a_value_is_kept),
         cmocka_unit_test(a_peers_word_is_adopted_unless_it_contradicts),
+        cmocka_unit_test(an_actor_keeps_its_own_number_of_environments),
         cmocka_unit_test(a_text_is_portable_by_a_mark_and_other_kinds_without_one),
         cmocka_unit_test(each_option_is_taken_or_left_aside_and_named),
         cmocka_unit_test(no_portable_text_may_be_a_path),
