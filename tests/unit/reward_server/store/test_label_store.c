@@ -1,87 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* The label store's promise: durable before it says so, never asked twice, damage named and set
- * aside. */
+/* test_label_store.c - the label store's promise: durable before it says so, never asked twice,
+ * labels of a source withdrawn. What goes wrong with its file: test_label_store_faults.c. */
 #define _GNU_SOURCE
-#include "tests/onic_test.h"
-
 #include <signal.h>
-#include <sqlite3.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "reward_server/store/label_store.h"
-
-static const struct label_identity identity = {"rules", "patterns", "minigrid/KeyCorridor",
-                                               "abc",   "noise=0",  0};
-
-struct fixture {
-    char dir[256], path[300];
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-    temp_dir_create(f->dir);
-    snprintf(f->path, sizeof f->path, "%s/labels.sqlite", f->dir);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    temp_dir_remove(f->dir);
-    free(f);
-    return 0;
-}
-
-static struct label_store *open_server(const char *path)
-{
-    struct label_store *s = NULL;
-    assert_ok(label_store_open(&s, path, LABEL_STORE_SERVER, &err));
-    assert_ok(label_store_use(s, &identity, &err));
-    return s;
-}
-
-static struct label question(const char *caption)
-{
-    return (struct label){.question = caption, .question_len = strlen(caption)};
-}
-
-static struct label answer(const char *caption, double label)
-{
-    return (struct label){.question = caption,
-                          .question_len = strlen(caption),
-                          .state = LABEL_ANSWERED,
-                          .value = label,
-                          .confidence = 0.75,
-                          .raw = "why"};
-}
-
-static struct label_counts counts_of(struct label_store *s)
-{
-    struct label_counts c;
-    assert_ok(label_store_counts(s, &c, &err));
-    return c;
-}
-
-static int find(struct label_store *s, const char *caption, struct label_row *row)
-{
-    struct onic_err err = {0};
-    int state = label_store_find(s, caption, strlen(caption), row, &err);
-    if (state < 0)
-        print_error("%s\n", err.msg);
-    return state;
-}
+#include "tests/support/store_case.h"
 
 static void every_part_of_a_question_changes_its_key(void **state)
 {
     (void)state;
     struct label_identity variant[7];
     for (int i = 0; i < 7; i++)
-        variant[i] = identity;
+        variant[i] = store_identity;
     variant[1].model = "pattern";
     variant[2].annotator = "ruler";
     variant[3].model = "patternsa";
@@ -95,15 +28,15 @@ static void every_part_of_a_question_changes_its_key(void **state)
         for (int j = 0; j < i; j++)
             assert_memory_not_equal(&key[i], &key[j], sizeof key[i]);
     }
-    struct label_key other = label_key_make(&identity, "You see a red key", 17);
-    struct label_key same = label_key_make(&identity, "You see a red key.", 18);
+    struct label_key other = label_key_make(&store_identity, "You see a red key", 17);
+    struct label_key same = label_key_make(&store_identity, "You see a red key.", 18);
     assert_memory_not_equal(&other, &key[0], sizeof other);
     assert_memory_equal(&same, &key[0], sizeof same);
 }
 
 static void answers_survive_closing_with_all_their_fields(void **state)
 {
-    struct fixture *f = *state;
+    struct store_case *f = *state;
     const char *caption = "You hear a d\xe9j\xe0 vu."; /* Latin-1 bytes */
     struct label_store *s = open_server(f->path);
     struct label q = question(caption);
@@ -129,7 +62,7 @@ static void answers_survive_closing_with_all_their_fields(void **state)
     assert_true(row.delivered);
     assert_true(row.label.asked_at > 1e9 && row.label.answered_at >= row.label.asked_at);
     assert_int_equal(row.attempts, 1);
-    struct label_identity other = identity;
+    struct label_identity other = store_identity;
     other.goal_version = "abd";
     assert_ok(label_store_use(s, &other, &err));
     assert_int_equal(find(s, caption, &row), LABEL_UNKNOWN);
@@ -138,7 +71,7 @@ static void answers_survive_closing_with_all_their_fields(void **state)
 
 static void an_answered_question_is_not_asked_again(void **state)
 {
-    struct fixture *f = *state;
+    struct store_case *f = *state;
     struct label_store *s = open_server(f->path);
     struct label q[2] = {question("a"), question("b")};
     struct label a = answer("a", 1), again = answer("a", 0);
@@ -158,7 +91,7 @@ static void an_answered_question_is_not_asked_again(void **state)
 
 static void an_answer_without_an_intent_says_itself_when_it_was_asked(void **state)
 {
-    struct fixture *f = *state;
+    struct store_case *f = *state;
     struct label_store *s = open_server(f->path);
     struct label_row row;
     struct label q = question("c");
@@ -176,7 +109,7 @@ static void an_answer_without_an_intent_says_itself_when_it_was_asked(void **sta
 
 static void an_intent_of_a_dead_process_is_listed_and_counted_when_asked_again(void **state)
 {
-    struct fixture *f = *state;
+    struct store_case *f = *state;
     struct label_store *s = open_server(f->path);
     struct label q[2] = {question("a"), question("b")};
     assert_ok(label_store_ask(s, q, 2, true, &err));
@@ -202,9 +135,9 @@ static void collect(void *ctx, const char *caption, size_t len)
 
 static void unanswered_questions_come_newest_first_and_only_of_this_identity(void **state)
 {
-    struct fixture *f = *state;
+    struct store_case *f = *state;
     struct label_store *s = open_server(f->path);
-    struct label_identity other = identity;
+    struct label_identity other = store_identity;
     char seen[64] = "";
     for (const char *c = "abc"; *c; c++) {
         char caption[2] = {*c, 0};
@@ -221,114 +154,6 @@ static void unanswered_questions_come_newest_first_and_only_of_this_identity(voi
     label_store_close(s);
 }
 
-static void sql(const char *path, const char *text)
-{
-    sqlite3 *db = NULL;
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
-    assert_true(sqlite3_changes(db) > 0);
-    sqlite3_close(db);
-}
-
-static int count_row(void *ctx, const struct label_row *row)
-{
-    (void)row;
-    ++*(int *)ctx;
-    return 0;
-}
-
-static void a_damaged_row_is_set_aside_and_counted_whatever_was_damaged(void **state)
-{
-    struct fixture *f = *state;
-    const char *damage[] = {"UPDATE labels SET label = 0 WHERE id = 1",
-                            "UPDATE labels SET caption = x'6262' WHERE id = 1",
-                            "UPDATE labels SET raw = 'nothing' WHERE id = 1",
-                            "UPDATE labels SET state = 3 WHERE id = 1",
-                            "UPDATE labels SET identity = 77 WHERE id = 1",
-                            "UPDATE labels SET row_check = row_check + 1 WHERE id = 1"};
-    for (size_t i = 0; i < sizeof damage / sizeof *damage; i++) {
-        char path[400];
-        snprintf(path, sizeof path, "%s.%zu", f->path, i);
-        struct label_store *s = open_server(path);
-        struct label a[2] = {answer("aa", 1), answer("cc", 1)};
-        assert_ok(label_store_answer(s, a, 2, &err));
-        label_store_close(s);
-        sql(path, damage[i]);
-
-        assert_ok(label_store_open(&s, path, LABEL_STORE_READ, &err));
-        int rows = 0;
-        assert_ok(label_store_each(s, 0, count_row, &rows, &err));
-        assert_int_equal(rows, 1);
-        assert_int_equal(counts_of(s).quarantined, 1);
-        label_store_close(s);
-
-        s = open_server(path);
-        struct label_row row;
-        assert_int_equal(find(s, "aa", &row), LABEL_UNKNOWN);
-        assert_int_equal(find(s, "cc", &row), LABEL_ANSWERED);
-        assert_int_equal(counts_of(s).quarantined, 1);
-        struct label again = answer("aa", 1);
-        assert_ok(label_store_answer(s, &again, 1, &err));
-        assert_int_equal(again.id, 3); /* a number is never given twice */
-        label_store_close(s);
-    }
-}
-
-static void damaged_pages_and_foreign_files_are_refused_with_a_sentence(void **state)
-{
-    struct fixture *f = *state;
-    struct label_store *s = open_server(f->path);
-    for (int i = 0; i < 400; i++) {
-        char caption[64];
-        snprintf(caption, sizeof caption, "You see thing number %d.", i);
-        struct label a = answer(caption, 1);
-        assert_ok(label_store_answer(s, &a, 1, &err));
-    }
-    label_store_close(s);
-    FILE *file = fopen(f->path, "r+b");
-    assert_non_null(file);
-    fseek(file, 0, SEEK_END);
-    long size = ftell(file);
-    for (long page = 4096 * 4; page < size; page += 4096) { /* page headers in the middle */
-        fseek(file, page, SEEK_SET);
-        fwrite("\xff\xff\xff\xff\xff\xff\xff\xff", 1, 8, file);
-    }
-    fclose(file);
-    assert_err(label_store_open(&s, f->path, LABEL_STORE_SERVER, &err), ONIC_EDAMAGED, f->path);
-    assert_null(s);
-    char odd[600], want[700];
-    snprintf(odd, sizeof odd, "%s it's", f->path);
-    assert_int_equal(rename(f->path, odd), 0);
-    snprintf(want, sizeof want, "`onic labels export '%s it'\\''s'`", f->path);
-    assert_err(label_store_open(&s, odd, LABEL_STORE_SERVER, &err), ONIC_EDAMAGED, want);
-    file = fopen(f->path, "wb");
-    for (int i = 0; i < 1000; i++)
-        fprintf(file, "this is not a database\n");
-    fclose(file);
-    assert_err(label_store_open(&s, f->path, LABEL_STORE_SERVER, &err), ONIC_EDAMAGED,
-               "move the file away");
-    assert_err(label_store_open(&s, "/nowhere/labels.sqlite", LABEL_STORE_READ, &err),
-               ONIC_ENOTFOUND, "/nowhere/labels.sqlite");
-    assert_err(label_store_open(&s, "/nowhere/labels.sqlite", LABEL_STORE_SERVER, &err),
-               ONIC_ECANTCREATE, "/nowhere/labels.sqlite");
-}
-
-static void one_server_at_a_time(void **state)
-{
-    struct fixture *f = *state;
-    struct label_store *s = open_server(f->path), *second = NULL, *reader = NULL;
-    assert_err(label_store_open(&second, f->path, LABEL_STORE_SERVER, &err), ONIC_ECANTCREATE,
-               "in use");
-    struct label a = answer("a", 1);
-    assert_ok(label_store_answer(s, &a, 1, &err));
-    assert_ok(label_store_open(&reader, f->path, LABEL_STORE_READ, &err));
-    assert_int_equal(counts_of(reader).answered, 1);
-    label_store_close(reader);
-    label_store_close(s);
-    assert_ok(label_store_open(&second, f->path, LABEL_STORE_SERVER, &err));
-    label_store_close(second);
-}
-
 /* Writes groups for ever and reports the last durable id through the pipe. */
 static void writer(const char *path, int fd)
 {
@@ -338,7 +163,7 @@ static void writer(const char *path, int fd)
     struct label q[8];
     struct label a[8];
     if (label_store_open(&s, path, LABEL_STORE_SERVER, NULL) != ONIC_OK ||
-        label_store_use(s, &identity, NULL) != ONIC_OK ||
+        label_store_use(s, &store_identity, NULL) != ONIC_OK ||
         label_store_counts(s, &c, NULL) != ONIC_OK)
         _exit(3);
     for (uint64_t n = c.last_id;;) {
@@ -359,7 +184,7 @@ static void writer(const char *path, int fd)
 
 static void a_label_reported_as_durable_survives_kill_9(void **state)
 {
-    struct fixture *f = *state;
+    struct store_case *f = *state;
     uint64_t durable = 0;
     for (int round = 0; round < 8; round++) {
         int fd[2];
@@ -397,32 +222,6 @@ static void a_label_reported_as_durable_survives_kill_9(void **state)
     assert_true(durable > 0);
 }
 
-static void a_full_disk_stops_writing_only_until_there_is_room(void **state)
-{
-    struct fixture *f = *state;
-    struct rlimit old, tight;
-    struct label_store *s = open_server(f->path);
-    struct label kept = answer("kept", 1), lost = answer("lost", 1);
-    struct label_row row;
-    assert_ok(label_store_answer(s, &kept, 1, &err));
-    signal(SIGXFSZ, SIG_IGN);
-    getrlimit(RLIMIT_FSIZE, &old);
-    tight = old;
-    tight.rlim_cur = 4096;
-    setrlimit(RLIMIT_FSIZE, &tight);
-    int failed = label_store_answer(s, &lost, 1, NULL), probe = label_store_probe(s, NULL);
-    int known = find(s, "kept", &row);
-    setrlimit(RLIMIT_FSIZE, &old);
-    assert_int_equal(failed, ONIC_EIO);
-    assert_int_equal(probe, ONIC_EIO);
-    assert_int_equal(known, LABEL_ANSWERED);
-    assert_ok(label_store_probe(s, &err));
-    assert_int_equal(find(s, "lost", &row), LABEL_UNKNOWN);
-    assert_ok(label_store_answer(s, &lost, 1, &err));
-    assert_int_equal(find(s, "lost", &row), LABEL_ANSWERED);
-    label_store_close(s);
-}
-
 static int to_json(void *ctx, const struct label_row *row)
 {
     return label_row_json(row, ctx);
@@ -438,7 +237,7 @@ static int import_into(void *ctx, const struct label_row *row)
 
 static void export_and_import_carry_every_label_to_another_store(void **state)
 {
-    struct fixture *f = *state;
+    struct store_case *f = *state;
     char path[400];
     struct label_store *s = open_server(f->path), *t = NULL;
     struct label a[2] = {answer("You \"see\" a k\xe9y.", 1), answer("b", 0)};
@@ -482,8 +281,8 @@ static void export_and_import_carry_every_label_to_another_store(void **state)
 /* By the annotator that answered, also within a declared order, or by the model. */
 static void labels_of_a_source_are_withdrawn_and_their_questions_open_again(void **state)
 {
-    struct fixture *f = *state;
-    struct label_identity order = identity;
+    struct store_case *f = *state;
+    struct label_identity order = store_identity;
     struct label_row row;
     struct label_counts n;
     uint64_t withdrawn;
@@ -523,7 +322,7 @@ static void labels_of_a_source_are_withdrawn_and_their_questions_open_again(void
 /* More than a page of them. */
 static void many_labels_of_a_source_are_withdrawn(void **state)
 {
-    struct fixture *f = *state;
+    struct store_case *f = *state;
     struct label_store *s = open_server(f->path);
     uint64_t withdrawn;
     for (int i = 0; i < 600; i++) {
@@ -541,8 +340,8 @@ static void many_labels_of_a_source_are_withdrawn(void **state)
 /* Of the identity in use, over lives; another identity has none. */
 static void notes_belong_to_an_identity(void **state)
 {
-    struct fixture *f = *state;
-    struct label_identity other = identity;
+    struct store_case *f = *state;
+    struct label_identity other = store_identity;
     char text[40];
     struct label_store *s = open_server(f->path);
     assert_false(label_store_note(s, "n", text, sizeof text));
@@ -560,36 +359,6 @@ static void notes_belong_to_an_identity(void **state)
     label_store_close(s);
 }
 
-/* The run directory was removed, or another run is there: neither a label without a name nor one in
- * somebody else's store. */
-static void a_store_that_was_moved_or_replaced_takes_nothing_more(void **state)
-{
-    struct fixture *f = *state;
-    char moved[400];
-    struct label_store *s = open_server(f->path);
-    struct label a = answer("first", 1), q = question("second");
-    assert_ok(label_store_answer(s, &a, 1, &err));
-    snprintf(moved, sizeof moved, "%s.moved", f->path);
-    assert_int_equal(rename(f->path, moved), 0);
-    assert_err(label_store_ask(s, &q, 1, true, &err), ONIC_ECANTCREATE,
-               "was removed, moved or replaced while it was in use");
-    FILE *other = fopen(f->path, "w");
-    assert_non_null(other);
-    fputs("another run's", other);
-    fclose(other);
-    a = answer("second", 0);
-    assert_err(label_store_answer(s, &a, 1, &err), ONIC_ECANTCREATE, "nothing more is kept there");
-    assert_err(label_store_probe(s, &err), ONIC_ECANTCREATE, "nothing more is kept there");
-    label_store_close(s);
-    char text[32] = "";
-    other = fopen(f->path, "r");
-    assert_non_null(other);
-    assert_non_null(fgets(text, sizeof text, other));
-    fclose(other);
-    assert_string_equal(text, "another run's");
-    assert_int_equal(rename(moved, f->path), 0);
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -597,18 +366,13 @@ int main(void)
         cmocka_unit_test(every_part_of_a_question_changes_its_key),
         TEST(labels_of_a_source_are_withdrawn_and_their_questions_open_again),
         TEST(many_labels_of_a_source_are_withdrawn),
-        TEST(a_store_that_was_moved_or_replaced_takes_nothing_more),
         TEST(notes_belong_to_an_identity),
         TEST(answers_survive_closing_with_all_their_fields),
         TEST(an_answered_question_is_not_asked_again),
         TEST(an_answer_without_an_intent_says_itself_when_it_was_asked),
         TEST(an_intent_of_a_dead_process_is_listed_and_counted_when_asked_again),
         TEST(unanswered_questions_come_newest_first_and_only_of_this_identity),
-        TEST(a_damaged_row_is_set_aside_and_counted_whatever_was_damaged),
-        TEST(damaged_pages_and_foreign_files_are_refused_with_a_sentence),
-        TEST(one_server_at_a_time),
         TEST(a_label_reported_as_durable_survives_kill_9),
-        TEST(a_full_disk_stops_writing_only_until_there_is_room),
         TEST(export_and_import_carry_every_label_to_another_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

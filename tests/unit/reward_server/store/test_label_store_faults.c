@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/* test_label_store_faults.c - what can go wrong with a label store's file: damage is named and set
+ * aside, a full disk stops only what is new, a file that was replaced takes nothing. */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "reward_server/store/label_store_impl.h"
+#include "tests/support/store_case.h"
+
+static void sql(const char *path, const char *text)
+{
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+    assert_true(sqlite3_changes(db) > 0);
+    sqlite3_close(db);
+}
+
+static int count_row(void *ctx, const struct label_row *row)
+{
+    (void)row;
+    ++*(int *)ctx;
+    return 0;
+}
+
+static void a_damaged_row_is_set_aside_and_counted_whatever_was_damaged(void **state)
+{
+    struct store_case *f = *state;
+    const char *damage[] = {"UPDATE labels SET label = 0 WHERE id = 1",
+                            "UPDATE labels SET caption = x'6262' WHERE id = 1",
+                            "UPDATE labels SET raw = 'nothing' WHERE id = 1",
+                            "UPDATE labels SET state = 3 WHERE id = 1",
+                            "UPDATE labels SET identity = 77 WHERE id = 1",
+                            "UPDATE labels SET row_check = row_check + 1 WHERE id = 1"};
+    for (size_t i = 0; i < sizeof damage / sizeof *damage; i++) {
+        char path[400];
+        snprintf(path, sizeof path, "%s.%zu", f->path, i);
+        struct label_store *s = open_server(path);
+        struct label a[2] = {answer("aa", 1), answer("cc", 1)};
+        assert_ok(label_store_answer(s, a, 2, &err));
+        label_store_close(s);
+        sql(path, damage[i]);
+
+        assert_ok(label_store_open(&s, path, LABEL_STORE_READ, &err));
+        int rows = 0;
+        assert_ok(label_store_each(s, 0, count_row, &rows, &err));
+        assert_int_equal(rows, 1);
+        assert_int_equal(counts_of(s).quarantined, 1);
+        label_store_close(s);
+
+        s = open_server(path);
+        struct label_row row;
+        assert_int_equal(find(s, "aa", &row), LABEL_UNKNOWN);
+        assert_int_equal(find(s, "cc", &row), LABEL_ANSWERED);
+        assert_int_equal(counts_of(s).quarantined, 1);
+        struct label again = answer("aa", 1);
+        assert_ok(label_store_answer(s, &again, 1, &err));
+        assert_int_equal(again.id, 3); /* a number is never given twice */
+        label_store_close(s);
+    }
+}
+
+static void damaged_pages_and_foreign_files_are_refused_with_a_sentence(void **state)
+{
+    struct store_case *f = *state;
+    struct label_store *s = open_server(f->path);
+    for (int i = 0; i < 400; i++) {
+        char caption[64];
+        snprintf(caption, sizeof caption, "You see thing number %d.", i);
+        struct label a = answer(caption, 1);
+        assert_ok(label_store_answer(s, &a, 1, &err));
+    }
+    label_store_close(s);
+    FILE *file = fopen(f->path, "r+b");
+    assert_non_null(file);
+    fseek(file, 0, SEEK_END);
+    long size = ftell(file);
+    for (long page = 4096 * 4; page < size; page += 4096) { /* page headers in the middle */
+        fseek(file, page, SEEK_SET);
+        fwrite("\xff\xff\xff\xff\xff\xff\xff\xff", 1, 8, file);
+    }
+    fclose(file);
+    assert_err(label_store_open(&s, f->path, LABEL_STORE_SERVER, &err), ONIC_EDAMAGED, f->path);
+    assert_null(s);
+    char odd[600], want[700];
+    snprintf(odd, sizeof odd, "%s it's", f->path);
+    assert_int_equal(rename(f->path, odd), 0);
+    snprintf(want, sizeof want, "`onic labels export '%s it'\\''s'`", f->path);
+    assert_err(label_store_open(&s, odd, LABEL_STORE_SERVER, &err), ONIC_EDAMAGED, want);
+    file = fopen(f->path, "wb");
+    for (int i = 0; i < 1000; i++)
+        fprintf(file, "this is not a database\n");
+    fclose(file);
+    assert_err(label_store_open(&s, f->path, LABEL_STORE_SERVER, &err), ONIC_EDAMAGED,
+               "move the file away");
+    assert_err(label_store_open(&s, "/nowhere/labels.sqlite", LABEL_STORE_READ, &err),
+               ONIC_ENOTFOUND, "/nowhere/labels.sqlite");
+    assert_err(label_store_open(&s, "/nowhere/labels.sqlite", LABEL_STORE_SERVER, &err),
+               ONIC_ECANTCREATE, "/nowhere/labels.sqlite");
+}
+
+static void one_server_at_a_time(void **state)
+{
+    struct store_case *f = *state;
+    struct label_store *s = open_server(f->path), *second = NULL, *reader = NULL;
+    assert_err(label_store_open(&second, f->path, LABEL_STORE_SERVER, &err), ONIC_ECANTCREATE,
+               "in use");
+    struct label a = answer("a", 1);
+    assert_ok(label_store_answer(s, &a, 1, &err));
+    assert_ok(label_store_open(&reader, f->path, LABEL_STORE_READ, &err));
+    assert_int_equal(counts_of(reader).answered, 1);
+    label_store_close(reader);
+    label_store_close(s);
+    assert_ok(label_store_open(&second, f->path, LABEL_STORE_SERVER, &err));
+    label_store_close(second);
+}
+
+static void a_full_disk_stops_writing_only_until_there_is_room(void **state)
+{
+    struct store_case *f = *state;
+    struct rlimit old, tight;
+    struct label_store *s = open_server(f->path);
+    struct label kept = answer("kept", 1), lost = answer("lost", 1);
+    struct label_row row;
+    assert_ok(label_store_answer(s, &kept, 1, &err));
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &old);
+    tight = old;
+    tight.rlim_cur = 4096;
+    setrlimit(RLIMIT_FSIZE, &tight);
+    struct onic_err first = {0}, second = {0};
+    int failed = label_store_answer(s, &lost, 1, &first);
+    int again = label_store_answer(s, &lost, 1, &second), probe = label_store_probe(s, NULL);
+    int known = find(s, "kept", &row);
+    setrlimit(RLIMIT_FSIZE, &old);
+    assert_int_equal(failed, ONIC_EIO);
+    assert_non_null(strstr(first.msg, f->path));
+    assert_int_equal(again, ONIC_EIO);
+    assert_non_null(strstr(second.msg, "labels.sqlite failed before and was not repaired yet"));
+    assert_int_equal(probe, ONIC_EIO);
+    assert_int_equal(known, LABEL_ANSWERED);
+    assert_ok(label_store_probe(s, &err));
+    assert_int_equal(find(s, "lost", &row), LABEL_UNKNOWN);
+    assert_ok(label_store_answer(s, &lost, 1, &err));
+    assert_int_equal(find(s, "lost", &row), LABEL_ANSWERED);
+    label_store_close(s);
+}
+
+/* The run directory was removed, or another run is there: neither a label without a name nor one in
+ * somebody else's store. */
+static void a_store_that_was_moved_or_replaced_takes_nothing_more(void **state)
+{
+    struct store_case *f = *state;
+    char moved[400];
+    struct label_store *s = open_server(f->path);
+    struct label a = answer("first", 1), q = question("second");
+    assert_ok(label_store_answer(s, &a, 1, &err));
+    snprintf(moved, sizeof moved, "%s.moved", f->path);
+    assert_int_equal(rename(f->path, moved), 0);
+    assert_err(label_store_ask(s, &q, 1, true, &err), ONIC_ECANTCREATE,
+               "was removed, moved or replaced while it was in use");
+    FILE *other = fopen(f->path, "w");
+    assert_non_null(other);
+    fputs("another run's", other);
+    fclose(other);
+    a = answer("second", 0);
+    assert_err(label_store_answer(s, &a, 1, &err), ONIC_ECANTCREATE, "nothing more is kept there");
+    assert_err(label_store_probe(s, &err), ONIC_ECANTCREATE, "nothing more is kept there");
+    label_store_close(s);
+    char text[32] = "";
+    other = fopen(f->path, "r");
+    assert_non_null(other);
+    assert_non_null(fgets(text, sizeof text, other));
+    fclose(other);
+    assert_string_equal(text, "another run's");
+    assert_int_equal(rename(moved, f->path), 0);
+}
+
+/* The same as SQLite tells it: the file may not grow. */
+static void a_full_disk_is_called_so_and_what_is_known_stays_known(void **state)
+{
+    struct store_case *f = *state;
+    struct label_store *s = open_server(f->path);
+    struct label kept = answer("kept", 1);
+    struct label_row row;
+    struct onic_err why = {0};
+    char caption[400];
+    int rc = ONIC_OK;
+    assert_ok(label_store_answer(s, &kept, 1, &err));
+    assert_int_equal(sqlite3_exec(s->db, "PRAGMA max_page_count = 1", NULL, NULL, NULL), SQLITE_OK);
+    memset(caption, 'x', sizeof caption);
+    for (int i = 0; !rc && i < 1000; i++) { /* as many as the pages that are there hold */
+        snprintf(caption + 380, 20, "%d", i);
+        struct label a = answer(caption, 1);
+        rc = label_store_answer(s, &a, 1, &why);
+    }
+    assert_int_equal(rc, ONIC_EIO);
+    assert_non_null(strstr(why.msg, "labels.sqlite: the disk is full"));
+    assert_int_equal(find(s, "kept", &row), LABEL_ANSWERED);
+    sqlite3_exec(s->db, "PRAGMA max_page_count = 1000000", NULL, NULL, NULL);
+    struct label a = answer(caption, 1);
+    assert_ok(label_store_answer(s, &a, 1, &err));
+    label_store_close(s);
+}
+
+static void another_program_that_holds_it_is_waited_for_and_then_said(void **state)
+{
+    struct store_case *f = *state;
+    struct label_store *s = open_server(f->path);
+    struct label a = answer("a", 1);
+    sqlite3 *other = NULL;
+    assert_ok(label_store_answer(s, &a, 1, &err));
+    assert_int_equal(sqlite3_open(f->path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_busy_timeout(s->db, 50);
+    a = answer("b", 1);
+    assert_err(label_store_answer(s, &a, 1, &err), ONIC_EAGAIN,
+               "labels.sqlite: another program has it locked");
+    sqlite3_close(other);
+    assert_ok(label_store_answer(s, &a, 1, &err)); /* nothing has to be repaired */
+    label_store_close(s);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(a_damaged_row_is_set_aside_and_counted_whatever_was_damaged),
+        TEST(damaged_pages_and_foreign_files_are_refused_with_a_sentence),
+        TEST(one_server_at_a_time),
+        TEST(a_full_disk_stops_writing_only_until_there_is_room),
+        TEST(a_store_that_was_moved_or_replaced_takes_nothing_more),
+        TEST(a_full_disk_is_called_so_and_what_is_known_stays_known),
+        TEST(another_program_that_holds_it_is_waited_for_and_then_said),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
