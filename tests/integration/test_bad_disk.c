@@ -172,6 +172,23 @@ static void a_disk_that_fills_up_is_said_and_free_again_nothing_is_lost(void **s
     scene_drain(&s->a);
 }
 
+static void a_record_that_cannot_grow_ends_and_the_run_goes_on(void **state)
+{
+    struct scene *s = *state;
+    mount_small(s, "24m");
+    scene_train(s, "--run-dir=disk/run --checkpoint.every_s=0.3 --checkpoint.fail_max=1000 "
+                   "--record --record.max_mb=16");
+    scene_await_metric(s, "checkpoint/written_total", 1);
+    fill_disk_wholly(s);
+    await_word(s->a.err,
+               "the run is not recorded any more and goes on; what there is can be "
+               "repeated up to its last whole update",
+               SCENE_LONG_MS);
+    free_disk(s);
+    scene_trains_on(s);
+    scene_drain(&s->a);
+}
+
 static void a_disk_that_stays_full_ends_the_run_with_74(void **state)
 {
     struct scene *s = *state;
@@ -252,6 +269,7 @@ int main(void)
         SCENE(a_file_size_limit_at_the_start_is_73),
         DISK(a_full_disk_ends_no_training_and_keeps_checkpoints_possible),
         DISK(a_disk_that_fills_up_is_said_and_free_again_nothing_is_lost),
+        DISK(a_record_that_cannot_grow_ends_and_the_run_goes_on),
         DISK(a_disk_that_stays_full_ends_the_run_with_74),
         SCENE(a_damaged_checkpoint_is_skipped_and_all_damaged_is_74),
     };

@@ -167,11 +167,11 @@ static void bad_times_of_a_server_settle_nothing(void **state)
     STOPS(double_key, "no labels (half JSON")                                                      \
     STOPS(null, "no labels (an answer without text")                                               \
     STOPS(refusing, "it refuses the question: 400 no such questions")                              \
-    STOPS(no_model, "llm.model")                                                                   \
-    STOPS(unauthorised, "401")                                                                     \
-    STOPS(redirect, "redirects")                                                                   \
-    STOPS(other_model, "someone-else")                                                             \
-    STOPS(quota, "429")
+    STOPS(no_model, "it says 404: check llm.url and llm.model: The model")                         \
+    STOPS(unauthorised, "it says 401: check llm.api_key_file, there is no key")                    \
+    STOPS(redirect, "it redirects to another address, which is not followed")                      \
+    STOPS(other_model, "it serves the model someone-else, not llm.model=m")                        \
+    STOPS(quota, "it says 429: quota")
 
 ALL
 #undef COMES

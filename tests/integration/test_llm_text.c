@@ -91,6 +91,16 @@ static void one_that_says_nothing_is_given_up_at_the_first_byte(void **state)
     annotator_run_ask_all(&r);
     assert_int_equal(r.labels, MANY);
     annotator_run_dispose(&r);
+
+    struct annotator_hope h = {.r = &r, .part = "no byte of an answer came within 200 ms"};
+    llm_case_prepare(&r, http.port, "always_mute");
+    annotator_run_set(&r, "llm.deadline_s", "600");
+    annotator_run_set(&r, "llm.first_byte_s", "0.2");
+    annotator_run_open(&r, "llm");
+    annotator_run_submit(&r, 0);
+    if (!wait_until(annotator_run_says, &h, ANNOTATOR_RUN_PATIENCE_MS))
+        fail_msg("status \"%s\"", h.text);
+    annotator_run_dispose(&r);
 }
 
 /* --- both orders ----------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #include "common/wire/rollout/actor_state.h"
 #include "learner/process/batcher.h"
 #include "tests/support/program.h"
+#include "tests/support/said.h"
 #include "tests/support/wire_pair.h"
 
 enum { ACTORS = 12, STEPS = PAIR_T * PAIR_E, UPDATES = 40, LAG = 4 };
@@ -115,7 +116,11 @@ static uint64_t dropped_as_stale(const struct run *r)
 static void many_actors_of_a_slow_learner_are_held_back_in_time(void **state)
 {
     (void)state;
+    said_begin(LOG_WARN);
     struct run r = run_open(ACTORS, LAG, 2);
+    assert_said("more actors than train.max_policy_lag lets play at the same time; the others "
+                "wait. A larger train.batch or train.max_policy_lag lets more play actors=");
+    said_end();
     int64_t end = clock_ms() + 60000;
     for (int updates = 0; updates < UPDATES && clock_ms() < end;) {
         for (int i = 0; i < 5; i++)

@@ -2,6 +2,7 @@
 /* test_wire_deterministic.c - lock-step: which weights each trajectory was played with, and where
  * an actor resumes. */
 #define _DEFAULT_SOURCE
+#include "tests/support/said.h"
 #include "tests/support/wire_pair.h"
 
 enum { SNAPSHOT = 40, R = 2 };
@@ -188,6 +189,18 @@ static void only_the_stated_number_of_actors_may_take_part(void **state)
         ;
     assert_int_equal(rc, ONIC_EINCOMPATIBLE);
     assert_string_equal(e.msg, "actors.id: actor 2, learner 0..1");
+    struct wire_actor *d = NULL; /* whoever asks for any number waits for one to be free */
+    p.actor_id = -1;
+    said_begin(LOG_WARN);
+    assert_ok(wire_actor_create(&d, &p, &err));
+    for (end = clock_ms() + 5000; clock_ms() < end;) {
+        assert_int_equal(wire_actor_welcome(d, 20, &w, &e), ONIC_EAGAIN);
+        if (log_said((char[]){"all 2 actors of this deterministic run are there"}))
+            break;
+    }
+    assert_said("all 2 actors of this deterministic run are there");
+    said_end();
+    wire_actor_free(d);
     wire_actor_free(a);
     wire_actor_free(b);
     wire_actor_free(c);

@@ -355,6 +355,7 @@ static void more_than_was_granted_is_not_believed(void **state)
     (void)state;
     open_raw(&r);
     join(&r);
+    said_begin(LOG_WARN);
     for (size_t i = 0; i < sizeof claims / sizeof *claims; i++)
         for (int k = 0; k < 2; k++) {
             uint8_t meta[512], out[4096];
@@ -370,6 +371,9 @@ static void more_than_was_granted_is_not_believed(void **state)
             zmq_send(r.socket, out, n, 0);
             assert_true(wait_until(reached, &(struct goal){&r, ++bad}, 5000));
         }
+    said_end();
+    assert_said("an actor claims more trajectories than it was granted; it is not believed actor=0 "
+                "claimed=1.15292e+18 settled=0");
     struct ledger led = pair_ledger(r.l);
     assert_balanced(&led);
     assert_int_equal(led.trajectories.produced, 0);
@@ -508,6 +512,12 @@ static bool held_back(void *ctx)
     return s.hello_limited > 0;
 }
 
+static void assert_text(const Onic__Wire__Reject *m, const char *text)
+{
+    assert_int_equal(m->text.len, strlen(text));
+    assert_memory_equal(m->text.data, text, m->text.len);
+}
+
 static void a_flood_of_hellos_is_held_back_and_told_to_come_again(void **state)
 {
     (void)state;
@@ -526,7 +536,10 @@ static void a_flood_of_hellos_is_held_back_and_told_to_come_again(void **state)
     struct frame f;
     zmq_msg_t msg;
     assert_true(await(&r, FRAME_REJECT, &f, &msg));
-    assert_true(f.head.meta_len > 0);
+    Onic__Wire__Reject *m = onic__wire__reject__unpack(NULL, f.head.meta_len, f.meta);
+    assert_int_equal(m->code, WIRE_REJECT_RETRY);
+    assert_text(m, "the learner admits 500 actors a second; asking again");
+    onic__wire__reject__free_unpacked(m, NULL);
     zmq_msg_close(&msg);
     assert_alive(&r); /* is asked to come again, and comes */
     close_raw(&r);

@@ -7,6 +7,7 @@
 
 #include "common/wire/frame/sock.h"
 #include "common/wire/labels/labels.h"
+#include "tests/support/said.h"
 #include "tests/support/wire_keys.h"
 #include "tests/support/wire_pair.h"
 
@@ -180,9 +181,12 @@ static void an_actor_whose_key_is_taken_off_the_list_is_out(void **state)
     pair_play(a, 0, 1);
     pair_consume_one(t.learner, a, 1);
     const char *left = wire_keys_public(kept);
+    said_begin(LOG_WARN);
     keys_let_in(theirs, KEY_ACTOR, &left, 1);
     struct onic_err e = {0};
     assert_int_equal(keyed_end(a, &e), ONIC_EAUTH);
+    said_end();
+    assert_said("a connection is not heard any more: its key was taken off the list key=");
     assert_non_null(strstr(e.msg, "is no longer in"));
     assert_ok(pair_wait_start(b, JOIN_MS, &err)); /* untouched */
     wire_actor_free(a);
@@ -194,9 +198,11 @@ static void an_actor_whose_key_is_taken_off_the_list_is_out(void **state)
     wire_keys_free(kept);
 }
 
+static char ends_at_once[] = "ends every connection at its beginning";
+
 static void count_warnings(void *ctx, const char *line, size_t len)
 {
-    if (memmem(line, len, "ends every connection at its beginning", 38))
+    if (memmem(line, len, ends_at_once, sizeof ends_at_once - 1))
         (*(int *)ctx)++;
 }
 
@@ -238,14 +244,15 @@ static void an_actor_with_keys_names_a_learner_without(void **state)
     pair_publish(l, 0);
     struct wire_keys *k = keys_of(keys, KEY_ACTOR);
     struct onic_err e = {0};
-    int warnings = 0;
-    log_set_writer(count_warnings, &warnings);
+    said_begin(LOG_WARN);
     struct wire_actor *a = keyed_actor(wire_learner_address(l), k, -1);
     int64_t end = clock_ms() + JOIN_MS;
-    while (!warnings && clock_ms() < end)
+    while (!log_said(ends_at_once) && clock_ms() < end)
         assert_int_equal(keyed_welcome(a, 100, &e), ONIC_EAGAIN);
-    log_set_writer(NULL, NULL);
-    assert_int_equal(warnings, 1);
+    assert_said(ends_at_once);
+    assert_said("a connection was refused: it has keys, and here are none; start this program with "
+                "--security.keys=DIR, or that one without");
+    said_end();
     wire_actor_free(a);
     wire_learner_free(l);
     wire_keys_free(k);

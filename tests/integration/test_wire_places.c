@@ -70,6 +70,8 @@ static void plays_on(struct raw *r, struct wire_actor *a, uint64_t seq)
     assert_int_equal(s.fenced, 0);
 }
 
+static char refusal[400]; /* what the last one said */
+
 static uint32_t is_refused(struct raw *r)
 {
     struct frame f;
@@ -77,6 +79,7 @@ static uint32_t is_refused(struct raw *r)
     assert_true(await(r, FRAME_REJECT, &f, &msg));
     Onic__Wire__Reject *m = onic__wire__reject__unpack(NULL, f.head.meta_len, f.meta);
     uint32_t code = m->code;
+    snprintf(refusal, sizeof refusal, "%.*s", (int)m->text.len, (const char *)m->text.data);
     onic__wire__reject__free_unpacked(m, NULL);
     zmq_msg_close(&msg);
     return code;
@@ -128,11 +131,19 @@ static void a_living_actor_is_not_fenced_by_a_guess(void **state)
             c.held = k == 2 ? mine.held : c.held;
             say_hello(&r, &c);
             assert_int_equal(is_refused(&r), WIRE_REJECT_OTHER_RUN);
+            assert_string_equal(refusal, "the learner does not know this session as one that it "
+                                         "has given; restart the actor to join it");
             plays_on(&r, a, seq++);
         }
     struct wire_learner_status s;
     wire_learner_status(r.l, &s);
     assert_int_equal(s.unproved, 12);
+    connect_again(&r);
+    r.run_id[0] ^= 1;
+    say_hello(&r, &mine);
+    assert_int_equal(is_refused(&r), WIRE_REJECT_OTHER_RUN);
+    assert_string_equal(refusal, "another run answers at this address now; restart the actor to "
+                                 "join it");
     wire_actor_free(a);
     close_raw(&r);
 }

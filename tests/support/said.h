@@ -14,6 +14,7 @@
 static pthread_mutex_t said_lock = PTHREAD_MUTEX_INITIALIZER;
 static char said_text[1 << 17];
 static size_t said_len;
+static enum log_level said_level; /* of before */
 
 static inline void said_keep(void *ctx, const char *line, size_t len)
 {
@@ -34,14 +35,14 @@ static inline void said_begin(enum log_level level)
     said_len = 0;
     said_text[0] = '\0';
     pthread_mutex_unlock(&said_lock);
-    log_set_level(level);
+    said_level = log_set_level(level);
     log_set_writer(said_keep, NULL);
 }
 
 static inline void said_end(void)
 {
     log_set_writer(NULL, NULL);
-    log_set_level(LOG_ERROR);
+    log_set_level(said_level);
 }
 
 /* Whether it was said; a predicate of wait_until. */

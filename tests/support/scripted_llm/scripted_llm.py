@@ -358,6 +358,14 @@ def broke_off(m, c):
     c["finish_reason"], c["error"] = "error", {"code": 502, "message": "speak to Ann"}
 
 
+def broke_off_unsaid(m, c):
+    c["finish_reason"] = "error"
+
+
+def refuses_it(m, c):
+    m["content"], m["refusal"] = None, "I cannot help with that."
+
+
 def page(code, title):
     return lambda s, a: s.send(code, f"<!DOCTYPE html>\n<html><head><title>{title}</title></head></html>".encode(), ctype="text/html")
 
@@ -494,7 +502,9 @@ BEHAVIOURS = {
     "alternate": no_system(500, {"error": {"message": "Conversation roles must alternate user/assistant/user/assistant/..."}}),
     "only_users": no_system(400, {"message": "Only user and assistant roles are supported!"}),
     "zipped": zipped,
-    "broke_off": message(broke_off),
+    "broke_off": message(broke_off), "broke_off_unsaid": message(broke_off_unsaid), "refuses_it": message(refuses_it),
+    "other_json": says(lambda t: json.dumps({"colour": t})),
+    "always_huge": labels_only(lambda s, a: s.send(200, b" " * (3 << 20))), "always_mute": labels_only(hang),
     "event_error": lambda s, a: s.send(200, b'event: error\ndata: {"error": {"message": "speak to Ann"}}\n\n', ctype="text/event-stream"),
     "why_errors": lambda s, a: s.send(200, {"success": False, "errors": [{"code": 7, "message": "speak to Ann"}], "choices": []}),
     "why_text": lambda s, a: s.send(200, b"speak to Ann\n", ctype="text/plain"),

@@ -73,18 +73,43 @@ static void extend_nothing(struct watch *w)
     nanosleep(&(struct timespec){.tv_sec = LONGER_MS / 1000}, NULL);
 }
 
-static void a_step_that_hangs_ends_the_actor(void **state)
+/* Asked to stop twice, with more between than a terminal's echo takes; the first is a wish. */
+static void be_asked_twice(struct watch *w)
+{
+    (void)w;
+    kill(getpid(), SIGTERM);
+    nanosleep(&(struct timespec){.tv_sec = LONGER_MS / 1000, .tv_nsec = 500000000}, NULL);
+    kill(getpid(), SIGTERM);
+    for (;;)
+        pause();
+}
+
+static void ends_with_75_and_says(void (*act)(struct watch *), const char *sentence)
 {
     int said[2];
-    char text[400] = "";
-    (void)state;
+    char text[600] = "";
+    size_t len = 0;
     assert_int_equal(pipe(said), 0);
-    assert_int_equal(exit_of(hang, said), 75);
+    assert_int_equal(exit_of(act, said), 75);
     close(said[1]);
-    assert_true(read(said[0], text, sizeof text - 1) > 0);
+    for (ssize_t n; (n = read(said[0], text + len, sizeof text - 1 - len)) > 0;)
+        len += (size_t)n;
     close(said[0]);
-    assert_non_null(strstr(text, "environment step hung; ending this actor so that its supervisor "
-                                 "restarts it limit_s=1"));
+    if (!strstr(text, sentence))
+        fail_msg("\"%s\" is not in: %s", sentence, text);
+}
+
+static void a_step_that_hangs_ends_the_actor(void **state)
+{
+    (void)state;
+    ends_with_75_and_says(hang, "environment step hung; ending this actor so that its supervisor "
+                                "restarts it limit_s=1");
+}
+
+static void a_second_signal_ends_it_at_once(void **state)
+{
+    (void)state;
+    ends_with_75_and_says(be_asked_twice, "second signal: stopping at once");
 }
 
 static void signs_of_life_and_time_between_steps_do_not(void **state)
@@ -100,6 +125,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_step_that_hangs_ends_the_actor),
+        cmocka_unit_test(a_second_signal_ends_it_at_once),
         cmocka_unit_test(signs_of_life_and_time_between_steps_do_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "tests/support/files.h"
 #include "tests/support/program.h"
+#include "tests/support/said.h"
 #include "tests/support/skewed_clock.h"
 
 struct place {
@@ -73,6 +74,19 @@ static void a_line_says_who_and_why(void **state)
                 "reason=\"it asked for a number\" not_written_before=0\n");
     assert_says(p->path, "Z cut learner somebody address=\"\" key=\"\" actor=-1 host=\"\" pid=0 "
                          "reason=\"it came and did not join\" not_written_before=0\n");
+}
+
+static void a_folder_that_cannot_be_made_is_said(void **state)
+{
+    struct place *p = *state;
+    char file[320];
+    snprintf(file, sizeof file, "%s/file", p->dir);
+    files_write(file, "");
+    said_begin(LOG_WARN);
+    audit_open_in(file, "learner");
+    said_end();
+    assert_said("who joins and who is refused is not written down why=");
+    assert_said("/file/log cannot be made: Not a directory");
 }
 
 static void what_a_peer_says_stays_in_its_line(void **state)
@@ -186,6 +200,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, audit_setup, audit_teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_line_says_who_and_why),
+        TEST(a_folder_that_cannot_be_made_is_said),
         TEST(what_a_peer_says_stays_in_its_line),
         TEST(what_a_peer_says_at_length_ends_with_its_line),
         TEST(a_flood_of_refusals_is_counted),

@@ -8,6 +8,7 @@
 #include "common/base/xmalloc.h"
 #include "learner/train/train_step.h"
 #include "tests/support/corridor_world.h"
+#include "tests/support/said.h"
 
 enum { E = WORLD_E, GROUPS = WORLD_GROUPS };
 
@@ -38,7 +39,11 @@ static void a_bad_gradient_is_skipped_and_the_third_in_a_row_ends_the_run(void *
     size_t bytes = policy_params(trainer_policy(w.core))->floats * sizeof(float);
     void *before = xmalloc(bytes);
     memcpy(before, trainer_weights(w.core), bytes);
+    said_begin(LOG_WARN);
     assert_ok(poisoned_update(&w, &err));
+    said_end();
+    assert_said("a gradient is not finite and was not applied");
+    assert_said(" update=3 in_a_row=1 total=1");
     assert_memory_equal(trainer_weights(w.core), before, bytes);
     assert_int_equal(trainer_counters(w.core)->nonfinite, 1);
     assert_int_equal(trainer_counters(w.core)->version, 3); /* actors in lock-step wait for it */
@@ -106,7 +111,11 @@ static void the_actor_that_brought_it_is_named(void **state)
         w.t[i]->incarnation = 70 + (uint64_t)i;
     }
     assert_int_equal(trainer_suspect(w.core, &incarnation), -1);
+    said_begin(LOG_WARN);
     assert_ok(poisoned_update(&w, &err));
+    said_end();
+    assert_said("the numbers of one actor are far beyond those of the others update=3 in_a_row=1 "
+                "total=1 actor=41");
     assert_int_equal(trainer_suspect(w.core, &incarnation), 41);
     assert_int_equal(incarnation, 71);
     w.t[0]->actor_id = 41; /* nothing to compare with neither clears nor accuses */

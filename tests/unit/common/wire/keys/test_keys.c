@@ -8,6 +8,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/rng.h"
+#include "tests/support/said.h"
 #include "tests/support/wire_keys.h"
 
 static char dir[256];
@@ -142,7 +143,7 @@ static void a_secret_that_others_know_is_refused(void **state)
 static void what_is_no_key_is_named_by_file_and_line(void **state)
 {
     (void)state;
-    char folder[300];
+    char folder[300], path[400];
     static const char *const bad[] = {"",
                                       "# nothing\n",
                                       "short\n",
@@ -161,6 +162,11 @@ static void what_is_no_key_is_named_by_file_and_line(void **state)
         keys_fail(folder, KEY_LEARNER, "actor.allow:3: a line begins with a public key");
     }
     keys_fail("/no/such/folder", KEY_LEARNER, "holds no learner.key");
+    keys_write(folder, "actor.allow", "# nobody\n", 0644);
+    snprintf(path, sizeof path, "%s/observer.key", folder);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    keys_fail(folder, KEY_OBSERVER, "observer.key is a folder; name the file with the key");
 }
 
 static void a_list_has_comments_and_keys_with_a_hash_in_them(void **state)
@@ -255,7 +261,11 @@ static void a_list_that_changes_is_read_again_and_a_broken_one_is_not(void **sta
     wire_keys_refresh(k);
     assert_true(wire_keys_allow(k, 1u << KEY_ACTOR, key));
     keys_write(folder, "actor.allow", "half a li", 0644);
+    said_begin(LOG_WARN);
     wire_keys_refresh(k);
+    said_end();
+    assert_said("a list of keys cannot be used, the last one stays why=");
+    assert_said("/lists/actor.allow:1: ");
     assert_true(wire_keys_allow(k, 1u << KEY_ACTOR, key));
     snprintf(path, sizeof path, "%s/actor.allow", folder);
     assert_int_equal(unlink(path), 0);
@@ -375,6 +385,11 @@ static void variables_take_the_place_of_files(void **state)
     setenv("ONIC_CURVE_SECRET", "nonsense", 1);
     wire_keys_take_variable();
     keys_fail("", KEY_ACTOR, "ONIC_CURVE_SECRET holds no secret key");
+    setenv("ONIC_CURVE_SECRET", wire_keys_secret(files), 1);
+    setenv("ONIC_CURVE_LEARNER", "nonsense", 1);
+    wire_keys_take_variable();
+    keys_fail("", KEY_ACTOR,
+              "ONIC_CURVE_LEARNER: public keys of 40 characters (Z85) stand there, between commas");
     wire_keys_take_variable();
     unsetenv("ONIC_CURVE_LEARNER");
     wire_keys_free(files);

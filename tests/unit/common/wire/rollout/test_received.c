@@ -261,6 +261,25 @@ static void another_shape_than_at_ready_is_refused(void **state)
     close_rig(&g);
 }
 
+/* What a description or a table of captions that is wrong is told; as bits. */
+enum { ALL_TOLD = 0x3f };
+
+static unsigned which_was_told(const char *why)
+{
+    static const char *const all[] = {
+        "the description cannot be decoded",
+        "differ from what READY said",
+        "bytes are too few for the arrays and ",
+        "the caption table does not fill the message: ",
+        " claims ",
+        "bytes long, ",
+    };
+    unsigned told = 0;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        told |= strstr(why, all[i]) ? 1u << i : 0;
+    return told;
+}
+
 /* The checksum is put right after each change: only the decoder stands between these bytes and the
  * learner. */
 static void no_changed_byte_of_meta_or_tail_reads_outside_the_message(void **state)
@@ -273,8 +292,9 @@ static void no_changed_byte_of_meta_or_tail_reads_outside_the_message(void **sta
            fixed = trajectory_fixed_bytes(&g.shape);
     uint8_t *copy =
         malloc(n); /* exactly as long as the message: a sanitizer sees any byte beyond */
-    char why[160];
+    char why[160] = "";
     int refused = 0;
+    unsigned told = 0;
     for (size_t i = FRAME_HEADER; i < n; i++) {
         if (i >= FRAME_HEADER + g.f.head.meta_len && i < FRAME_HEADER + g.f.head.meta_len + fixed)
             continue;
@@ -285,6 +305,7 @@ static void no_changed_byte_of_meta_or_tail_reads_outside_the_message(void **sta
             f.meta = copy + FRAME_HEADER;
             f.bulk = f.meta + f.head.meta_len;
             refused += received_decode(&g.r, g.arena, &f, &g.shape, why) != NULL;
+            told |= which_was_told(why);
         }
     }
     assert_true(refused > 1000);
@@ -292,7 +313,9 @@ static void no_changed_byte_of_meta_or_tail_reads_outside_the_message(void **sta
         struct frame f = g.f;
         f.head.bulk_len = cut;
         assert_non_null(received_decode(&g.r, g.arena, &f, &g.shape, why));
+        told |= which_was_told(why);
     }
+    assert_int_equal(told, ALL_TOLD);
     free(copy);
     close_rig(&g);
 }
