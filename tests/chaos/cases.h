@@ -40,6 +40,7 @@ int case_determinism(struct chaos_case *k);
 int case_determinism_nethack(struct chaos_case *k);
 int case_soak(struct chaos_case *k);
 int case_flood(struct chaos_case *k);
+int case_idle(struct chaos_case *k);
 
 /* Options of all cases: new captions for ever, labelled one by one; short trajectories and frequent
  * checkpoints, so that a fault hits something. */

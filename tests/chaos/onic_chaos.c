@@ -30,6 +30,7 @@ static const struct {
     {"determinism", "kills, and the same weights as without", case_determinism, 20},
     {"determinism_nethack", "the same with games of NetHack", case_determinism_nethack, 20},
     {"flood", "thousands of malformed frames from fifty connections", case_flood, 20},
+    {"idle", "hundreds of connections that say nothing", case_idle, 200},
     {"soak", "one fault a minute; what each process holds", case_soak, 2},
 };
 enum { CASES = sizeof cases / sizeof *cases, ROUNDS_MAX = 100000 };
