@@ -138,12 +138,7 @@ void train_end_say(const struct train_end *e, int code)
     if (run_dir_trained(e->run_dir)) {
         buf_printf(&text, "the run is in %s; `%s eval ", e->run_dir, command_program());
         shell_put(&text, e->run_dir);
-        if (e->env_plugin &&
-            e->env_plugin[0]) { /* a run never loads code: its own command line names it */
-            buf_puts(&text, " --env.plugin=");
-            shell_put(&text, e->env_plugin);
-        }
-        buf_puts(&text, "` measures it, ");
+        buf_printf(&text, "%s` measures it, ", e->code ? e->code : "");
         put_going_on(&text, e, train_end_reached(e, &at), &at);
         buf_puts(&text, " goes on");
     } else if (code == 0) {

@@ -10,7 +10,8 @@
 
 struct train_end {
     const char *run_dir;
-    const char *env_plugin; /* NULL or "": none */
+    const char
+        *code; /* what a reader of the run has to name again: " --KEY=VALUE..."; NULL: nothing */
     struct stop_params stop;
     bool foreign_labels; /* reward.server was given: what labels is not ours to examine */
 };

@@ -8,8 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/buf.h"
 #include "common/base/cpu.h"
 #include "common/base/process.h"
+#include "common/base/shell.h"
 #include "common/base/xmalloc.h"
 #include "common/http/http_listen.h"
 #include "common/run/run_dir.h"
@@ -19,6 +21,8 @@
 #include "deploy/cli/train_options.h"
 #include "learner/process/learner_options.h"
 #include "learner/reward/reward_model.h"
+
+enum { READER_FLAGS_MAX = 16 * CONFIG_STR_MAX };
 
 /* Said here once and with the number, not by each part and for each of its restarts. */
 static int check_files(int actors, struct onic_err *err)
@@ -105,12 +109,31 @@ static void make_plugin_absolute(struct config *cfg)
     free(real);
 }
 
+/* A run names no code to those who read it: their own command line does. */
+static char *reader_flags(const struct config *cfg)
+{
+    static const char *const keys[] = {"env.plugin", "env.nle", "gym.python", "gym.modules"};
+    struct buf out;
+    buf_init(&out, READER_FLAGS_MAX);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        char value[CONFIG_STR_MAX];
+        if (config_origin_of(cfg, keys[i]) == CONFIG_DEFAULT ||
+            config_get(cfg, keys[i], value, sizeof value) != ONIC_OK || !value[0])
+            continue;
+        buf_printf(&out, " --%s=", keys[i]);
+        shell_put(&out, value);
+    }
+    char *flags = xstrdup(out.data);
+    buf_release(&out);
+    return flags;
+}
+
 /* What the processes are told, of the options of this life. */
 static void read_options(struct train_plan *t, const struct config *cfg)
 {
     snprintf(t->env_id, sizeof t->env_id, "%s", cfg->env_id);
     snprintf(t->reward_model, sizeof t->reward_model, "%s", cfg->reward_model);
-    snprintf(t->env_plugin, sizeof t->env_plugin, "%s", cfg->env_plugin);
+    t->reader_flags = reader_flags(cfg);
     stop_options(&t->stop, cfg);
     t->foreign_labels = cfg->reward_server[0] != '\0';
     bool any = strcmp(cfg->dashboard_listen, "auto") == 0; /* the learner keeps it for its lives */
@@ -207,6 +230,7 @@ void train_close(struct train_plan *p)
         free(p->actor_flags[i]);
     for (int i = 0; i < TRAIN_CODE_FLAGS; i++)
         free(p->code_flags[i]);
+    free(p->reader_flags);
     run_home_close(&p->home);
     if (p->lock_fd >= 0)
         close(p->lock_fd);

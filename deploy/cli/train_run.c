@@ -212,7 +212,7 @@ int train_run(struct train_plan *p, struct onic_err *err)
 {
     struct train t = {.p = p};
     struct train_end end = {.run_dir = p->run_dir,
-                            .env_plugin = p->env_plugin,
+                            .code = p->reader_flags,
                             .stop = p->stop,
                             .foreign_labels = p->foreign_labels};
     if (p->finished) {

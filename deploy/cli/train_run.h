@@ -23,7 +23,6 @@ struct train_plan {
     int lock_fd;                  /* of the directory, < 0 = none; children inherit it */
     struct run_home home;         /* of the directory, of a run that is not finished */
     char env_id[TRAIN_PATH_MAX], reward_model[TRAIN_PATH_MAX]; /* to be said */
-    char env_plugin[TRAIN_PATH_MAX];                           /* absolute; "": none */
     bool resumed;
     bool finished; /* it has reached its end before: nothing is to be started */
     struct stop_params stop;
@@ -33,6 +32,7 @@ struct train_plan {
     char *actor_flags[TRAIN_ACTOR_FLAGS_MAX]; /* [nactor_flags] of each of them; owned */
     int nactor_flags;
     char *code_flags[TRAIN_CODE_FLAGS]; /* of learner and reward server: what they load; owned */
+    char *reader_flags;                 /* of `onic eval`: what it is to load; owned */
     char dashboard[TRAIN_PATH_MAX];     /* dashboard.listen of the learner */
     bool panel;
     int restarts; /* run.restarts */

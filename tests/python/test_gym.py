@@ -238,8 +238,9 @@ class GoesWrong(OnicTest):
 
 class WhoseModules(GymTest):
     def test_a_checkpoint_imports_no_module(self):
-        self.train("--env.id=gym:strange_worlds:Plain-v0", "--reward.model=none", "--replay.every_episodes=5")
+        said = self.train("--env.id=gym:strange_worlds:Plain-v0", "--reward.model=none", "--replay.every_episodes=5")
         run = str(self.folder / "run")
+        self.assertIn(f"eval {run} {PYTHON} --gym.modules=strange_worlds` measures it", said)
         for command in (["eval", run, "--episodes=2"], ["play", run, "--episodes=1"], ["replay", run]):
             done = onic(*command, PYTHON, cwd=HERE, check=False)
             self.assertEqual(done.returncode, BAD, (command, done.stderr))
