@@ -64,14 +64,20 @@ static void add_code(const struct config *cfg, struct train_plan *t)
     t->code_flags[4] = xstrdup(flag);
 }
 
+/* Whether somebody said it, and something. */
+static bool train_is_told(const struct config *cfg, const char *key, char value[CONFIG_STR_MAX])
+{
+    return config_origin_of(cfg, key) != CONFIG_DEFAULT &&
+           config_get(cfg, key, value, CONFIG_STR_MAX) == ONIC_OK && value[0];
+}
+
 /* What actors are told, of the options that only this machine can know. */
 static void add_local_options(const struct config *cfg, struct train_plan *t)
 {
     const char *key;
     for (int i = 0; (key = train_options_local(i)); i++) {
         char value[CONFIG_STR_MAX], flag[CONFIG_STR_MAX + 80];
-        if (config_origin_of(cfg, key) == CONFIG_DEFAULT ||
-            config_get(cfg, key, value, sizeof value) != ONIC_OK || !value[0])
+        if (!train_is_told(cfg, key, value))
             continue;
         snprintf(flag, sizeof flag, "--%s=%s", key, value);
         ONIC_ASSERT(t->nactor_flags < TRAIN_ACTOR_FLAGS_MAX);
@@ -117,8 +123,7 @@ static char *reader_flags(const struct config *cfg)
     buf_init(&out, READER_FLAGS_MAX);
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         char value[CONFIG_STR_MAX];
-        if (config_origin_of(cfg, keys[i]) == CONFIG_DEFAULT ||
-            config_get(cfg, keys[i], value, sizeof value) != ONIC_OK || !value[0])
+        if (!train_is_told(cfg, keys[i], value))
             continue;
         buf_printf(&out, " --%s=", keys[i]);
         shell_put(&out, value);
