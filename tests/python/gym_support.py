@@ -24,6 +24,19 @@ def trace(env, actions, *options, seed=1, check=True, folder=HERE, surroundings=
     return [json.loads(line) for line in done.stdout.splitlines()], done.stderr, done.returncode
 
 
+def children_of(pid):
+    """Numbers and states of the processes whose parent is `pid`."""
+    found = {}
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid:
+            found[int(stat.parent.name)] = fields[0]
+    return found
+
+
 class GymTest(OnicTest):
     def train(self, *options, frames=3000, code=0):
         done = onic(

@@ -3,6 +3,7 @@
 
 import enum
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -69,6 +70,24 @@ class Dies(Plain):
     def wrong(self):
         print("now it comes", flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Listed(Plain):
+    """The file STRANGE_FAULTS has a word for each time that it goes wrong; then it goes well."""
+
+    def wrong(self):
+        faults = pathlib.Path(os.environ.get("STRANGE_FAULTS", "/dev/null"))
+        now, _, later = faults.read_text().partition(" ") if faults.exists() else ("", "", "")
+        faults.write_text(later) if now else None
+        if now == "raise":
+            raise ValueError("in doubt")
+        if now == "exit":
+            print("I go", flush=True)
+            os._exit(3)
+        if now == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if now == "hang":
+            time.sleep(1000)
 
 
 class Forks(Plain):

@@ -15,25 +15,12 @@ import numpy as np
 
 from onic.worker import Worker
 
-from gym_support import BAD, HERE, PYTHON, GymTest, trace
+from gym_support import BAD, HERE, PYTHON, GymTest, children_of, trace
 from support import BUILD, OnicTest, onic
 
 
 def strange(name, steps=6, **how):
     return trace(f"gym:strange_worlds:{name}-v0", [1] * steps, **how)
-
-
-def children_of(pid):
-    """Numbers and states of the processes whose parent is `pid`."""
-    found = {}
-    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        if int(fields[1]) == pid:
-            found[int(stat.parent.name)] = fields[0]
-    return found
 
 
 def wait_until(what, seconds=60):

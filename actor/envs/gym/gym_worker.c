@@ -48,7 +48,8 @@ struct gym_worker {
     struct buf told; /* what the first life said of itself: later ones must say the same */
     uint64_t life;
     int64_t born_ms, measured_ms;
-    int deaths; /* in a row, of short lives */
+    pid_t number; /* of this life's process, also when it has ended; 0: could not be started */
+    int deaths;   /* in a row, of short lives */
     bool waiting;
     bool refused; /* another life would end as this one */
     bool *taken;  /* [rows] */
@@ -72,7 +73,7 @@ static void worker_status_text(int status, char *out, size_t size)
 /* Kills what is left; what: why, or NULL: as the status says. */
 static void worker_died(struct gym_worker *w, const char *what)
 {
-    char ended[96];
+    char ended[96], number[16] = "";
     int status = 0;
     if (!gym_has_ended(&w->process, &status) && !what) /* a moment between its socket and its end */
         for (int k = 0; k < GOODBYE_MS / 10 && !gym_has_ended(&w->process, &status); k++)
@@ -82,7 +83,9 @@ static void worker_died(struct gym_worker *w, const char *what)
     gym_memory_unmap(&w->memory);
     worker_status_text(status, ended, sizeof ended);
     const char *last = w->output.last;
-    snprintf(w->why, sizeof w->why, "its Python process %s%s%.300s", what ? what : ended,
+    if (w->number > 0)
+        snprintf(number, sizeof number, "%d ", (int)w->number);
+    snprintf(w->why, sizeof w->why, "its Python process %s%s%s%.300s", number, what ? what : ended,
              !what && last[0] ? "; it last said: " : "", what ? "" : last);
     w->deaths = clock_ms() - w->born_ms < LONG_LIFE_MS ? w->deaths + 1 : 1;
     w->waiting = false;
@@ -102,8 +105,10 @@ static void worker_hangs(struct gym_worker *w, int limit_ms)
     while (clock_ms() < end && poll(&p, 1, LAST_WORDS_MS) > 0 &&
            gym_output_read(&w->output, w->process.output, w->order.id))
         ;
-    snprintf(text, sizeof text, "gave no answer for %g s%s%.300s%s", limit_ms / 1000.0,
-             w->output.place[0] ? " (" : "", w->output.place, w->output.place[0] ? ")" : "");
+    bool stepped = limit_ms == w->order.step_ms, placed = w->output.place[0];
+    snprintf(text, sizeof text, "gave no answer for %g s%s%.300s%s%s", limit_ms / 1000.0,
+             placed ? " (" : "", w->output.place, placed ? ")" : "",
+             stepped ? "; if it is only slow, raise actors.step_timeout_s" : "");
     worker_died(w, text);
 }
 
@@ -247,6 +252,7 @@ static int worker_start(struct gym_worker *w, struct onic_err *err)
     w->output = (struct gym_output){.held = true};
     w->born_ms = w->measured_ms = clock_ms();
     int rc = gym_spawn(&w->process, w->order.python, w->order.module[0] != '\0', err);
+    w->number = w->process.pid;
     if (rc)
         return rc;
     if (!worker_ask(w) || worker_answer(w, w->order.start_ms) == 0)
@@ -312,7 +318,8 @@ static int worker_start_again(struct gym_worker *w, struct onic_err *err)
 {
     int before = w->deaths;
     log_warn("a Python process is started again", kv("env", (const char *)w->order.id),
-             kv("why", (const char *)w->why), kv("deaths", w->deaths));
+             kv("why", (const char *)w->why), kv("deaths", w->deaths),
+             kv("gym.restarts", w->order.restarts));
     int rc = worker_start(w, err);
     if (rc && w->deaths == before)
         worker_died(w, "could not be started");
