@@ -39,7 +39,7 @@ say "building (Release, into build/)"
 if [[ ! -f build/build.ninja ]]; then
   cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release >&2 || die 70 "cmake failed; the reason is above"
 fi
-ninja -C build onic onic-actor onic-learner onic-reward-server >&2 || die 70 "the build failed; the reason is above"
+ninja -C build installed >&2 || die 70 "the build failed; the reason is above"
 
 say "packages with NetHack and the language model (into $(fetch_cache_dir .))"
 fetch_wheels "$root" "$job" && note "all are there."

@@ -17,7 +17,7 @@ add_custom_command(OUTPUT ${man_pages} ${completions}
   DEPENDS ${programs} ${docs}/completion.py ${docs}/manpages.py ${docs}/programs.py ${docs}/generate.py ${CMAKE_CURRENT_SOURCE_DIR}/interface.md
   COMMENT "Completion of shells, and the manual" VERBATIM)
 add_custom_target(manual ALL DEPENDS ${man_pages} ${completions})
-# Bash looks for a file of the program's name; the quick start builds the programs alone, then there is nothing to install.
+# Bash looks for a file of the program's name. A build of a program alone has none of it, and nothing to install.
 foreach(program ${programs})
   install(FILES ${manual}/onic.bash DESTINATION share/bash-completion/completions RENAME ${program} OPTIONAL)
 endforeach()

@@ -50,7 +50,7 @@ static int make_checkout(void **state)
              "'%s/deploy/lib' deploy/lib && ln -s '%s/deploy/configs' deploy/configs && ln -s '%s' "
              "build && echo 'packages_install() { :; }' >> deploy/lib/packages.sh && echo "
              "'fetch_wheels() { :; }' >> deploy/lib/fetch.sh && "
-             "printf '#!/bin/sh\\n' > bin/ninja && chmod +x bin/ninja",
+             "printf '#!/bin/sh\\necho \"$@\" >ninja.said\\n' > bin/ninja && chmod +x bin/ninja",
              source, source, source, build);
     assert_int_equal(mkdir(root, 0700), 0);
     must(sh(root, "checkout", line), "checkout");
@@ -127,6 +127,28 @@ static void options_choose_the_directory_as_in_onic_train(void **state)
         strstr(said("help", "out"), "./deploy/quickstart.sh [keycorridor|nethack|llm]"));
 }
 
+/* After it `cmake --install build`, a package and a wheel are one command: of the files in build/
+ * that they copy each is made by what the script asks for. */
+static void what_it_builds_can_be_installed(void **state)
+{
+    (void)state;
+    must(sh(root, "quick",
+            QUICK "--reward.model=none --run.frames=2000 --actors.count=1 --run.dir=runs/built"),
+         "quick");
+    must(sh(root, "asked",
+            "build=$(cd -P build && pwd) && "
+            "ninja -C build -t commands $(cut -d' ' -f3- ninja.said) >commands && "
+            "grep -rhoE --include=cmake_install.cmake \"\\\"$build/[^\\\"]+\\\"\" build/ | "
+            "tr -d '\"' | sed \"s|^$build/||\" | grep -vE 'cmake|^generated/|[$]' | sort -u "
+            ">copied && "
+            "grep -qx onic-actor copied && while read -r file; do case $file in "
+            "manual/*) made=$build/manual ;; "
+            "*.so*) made=\" -o ${file%%.so*}.so\" ;; "
+            "*) made=\" -o $file \" ;; esac; "
+            "grep -qF -- \"$made\" commands || { echo \"$file\" >&2; exit 1; }; done <copied"),
+         "asked");
+}
+
 /* Nothing is fetched here, and the package cache is empty. */
 static void a_language_model_that_is_missing_is_said(void **state)
 {
@@ -148,6 +170,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_the_script_suggests_can_be_copied),
         cmocka_unit_test(options_choose_the_directory_as_in_onic_train),
+        cmocka_unit_test(what_it_builds_can_be_installed),
         cmocka_unit_test(a_language_model_that_is_missing_is_said),
     };
     return cmocka_run_group_tests(tests, make_checkout, remove_checkout);
