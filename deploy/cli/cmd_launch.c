@@ -152,7 +152,9 @@ static int launch_run_all(const struct launch *l, const struct launch_args *a, s
     if (rc)
         return rc;
     if (!l->n) {
-        shown_printf(stderr, "onic launch: all %d runs in %s are trained\n", l->trained, l->dir);
+        if (l->sweep)
+            shown_printf(stderr, "onic launch: all %d runs in %s are trained\n", l->trained,
+                         l->dir);
         return ONIC_OK;
     }
     buf_init(&script, LAUNCH_SCRIPT_MAX);

@@ -9,15 +9,19 @@
 #include <unistd.h>
 
 #include "common/base/file_kind.h"
+#include "common/base/shown.h"
 #include "common/base/xmalloc.h"
 #include "common/config/options.h"
+#include "common/config/overlay.h"
 #include "common/run/run_dir.h"
 #include "deploy/cli/sweep_folder.h"
 #include "deploy/cli/sweep_open.h"
+#include "deploy/cli/train_end.h"
 #include "deploy/cli/train_options.h"
+#include "learner/process/learner_options.h"
 #include "learner/reward/reward_model.h"
 
-enum { LAUNCH_WORD_MAX = 3 * CONFIG_STR_MAX };
+enum { LAUNCH_WORD_MAX = 3 * CONFIG_STR_MAX, LAUNCH_SENTENCE_MAX = 1 << 16 };
 
 /* Whether a file has a key that only that of a sweep has; a configuration has sections. */
 static int launch_is_sweep(const char *path, bool *is, struct onic_err *err)
@@ -115,6 +119,31 @@ static void run_words(struct launch_run *r, char *const *words, int files, const
             add_local_option(r, key, value);
 }
 
+/* Jobs of such a run would wait in the queue, and end where they begin. */
+static bool launch_is_at_its_end(const char *dir, const struct config *given)
+{
+    struct config *c = xmalloc(sizeof *c);
+    struct train_end end = {.run_dir = dir};
+    struct buf reason, options;
+    buf_init(&reason, LAUNCH_SENTENCE_MAX);
+    buf_init(&options, LAUNCH_SENTENCE_MAX);
+    bool is = run_dir_resumes(dir, given) && run_dir_config(dir, c, NULL) == ONIC_OK &&
+              config_overlay(c, given, NULL) == ONIC_OK;
+    if (is) {
+        stop_options(&end.stop, c);
+        is = train_end_put_reached(&end, &reason, &options);
+    }
+    if (is)
+        shown_printf(stderr,
+                     "onic launch: nothing to do: the run in %s has reached %s already; it goes on "
+                     "with%s, and --seed=N or --run-dir=DIR is another run\n",
+                     dir, reason.data, options.data);
+    buf_release(&options);
+    buf_release(&reason);
+    free(c);
+    return is;
+}
+
 static int launch_one(struct launch *l, const struct config *given, char *const *file, int files,
                       struct onic_err *err)
 {
@@ -126,7 +155,7 @@ static int launch_one(struct launch *l, const struct config *given, char *const 
         rc = run_dir_name(c, l->dir, sizeof l->dir, err);
     if (!rc)
         rc = check_launched(c, l->dir, err);
-    if (!rc) {
+    if (!rc && !launch_is_at_its_end(l->dir, c)) {
         const char *slash = strrchr(l->dir, '/');
         snprintf(l->name, sizeof l->name, "%s", slash && slash[1] ? slash + 1 : l->dir);
         l->run = xcalloc(1, sizeof *l->run);

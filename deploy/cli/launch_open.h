@@ -11,7 +11,8 @@
 /* given: the command line, whose options are every run's; files: YAML files named on it, or one of
  * a sweep. What `onic train` would refuse of a run's options is refused here, before a job waits
  * for hours: ONIC_ECONFIG. A sweep's folder is made and written unless dry; runs of it that are
- * trained are left out. launch_close in any case. */
+ * trained are left out. One run that is at its end is none: then it is said, and out->n is 0.
+ * launch_close in any case. */
 int launch_open(struct launch *out, const struct config *given, char *const *file, int files,
                 bool dry, struct onic_err *err);
 void launch_close(struct launch *l);

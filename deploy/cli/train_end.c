@@ -39,18 +39,24 @@ static int64_t more_frames(const struct stop_params *stop, const struct stop_sta
     return frames;
 }
 
-/* `onic train --run-dir=RUN`, and what lets it go on where it has stopped. */
-static void put_going_on(struct buf *out, const struct train_end *e, unsigned reached,
-                         const struct stop_state *at)
+/* What lets it go on where it has stopped. */
+static void put_more(struct buf *out, const struct train_end *e, unsigned reached,
+                     const struct stop_state *at)
 {
-    buf_printf(out, "`%s train --run-dir=", command_program());
-    shell_put(out, e->run_dir);
     if (reached & STOP_SUCCESS)
         buf_puts(out, " --stop.success=0");
     if (reached & STOP_WALL)
         buf_puts(out, " --stop.wall_s=0");
     if (reached & STOP_FRAMES)
         buf_printf(out, " --frames=%" PRId64, more_frames(&e->stop, at));
+}
+
+static void put_going_on(struct buf *out, const struct train_end *e, unsigned reached,
+                         const struct stop_state *at)
+{
+    buf_printf(out, "`%s train --run-dir=", command_program());
+    shell_put(out, e->run_dir);
+    put_more(out, e, reached, at);
     buf_puts(out, "`");
 }
 
@@ -71,19 +77,29 @@ static void train_end_put_reason(struct buf *out, const struct stop_params *stop
         buf_printf(out, "%sstop.wall_s=%g", between, stop->wall_s);
 }
 
-bool train_end_is_reached(const struct train_end *e)
+bool train_end_put_reached(const struct train_end *e, struct buf *reason, struct buf *options)
 {
     struct stop_state at;
-    struct buf text;
     unsigned reached = train_end_reached(e, &at);
     if (!reached)
         return false;
-    buf_init(&text, SENTENCE_MAX);
-    train_end_put_reason(&text, &e->stop, &at, reached);
-    log_say(LOG_INFO, "onic train", "nothing to do: the run in %s has reached %s already",
-            e->run_dir, text.data);
-    buf_release(&text);
+    train_end_put_reason(reason, &e->stop, &at, reached);
+    put_more(options, e, reached, &at);
     return true;
+}
+
+bool train_end_is_reached(const struct train_end *e)
+{
+    struct buf reason, options;
+    buf_init(&reason, SENTENCE_MAX);
+    buf_init(&options, SENTENCE_MAX);
+    bool reached = train_end_put_reached(e, &reason, &options);
+    if (reached)
+        log_say(LOG_INFO, "onic train", "nothing to do: the run in %s has reached %s already",
+                e->run_dir, reason.data);
+    buf_release(&options);
+    buf_release(&reason);
+    return reached;
 }
 
 static void say_ledger(const char *run_dir)

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "common/base/buf.h"
 #include "learner/process/stop.h"
 
 struct train_end {
@@ -21,6 +22,9 @@ struct train_end {
 unsigned train_end_reached(const struct train_end *e, struct stop_state *at);
 /* True when it has reached one: training would end at once. Then it is said. */
 bool train_end_is_reached(const struct train_end *e);
+/* The same, and says nothing: appends what was reached, and the options that let it go on, each
+ * with a space in front. */
+bool train_end_put_reached(const struct train_end *e, struct buf *reason, struct buf *options);
 
 /* The ledger on stdout; then why no label came, if one should have; then, when there is something
  * to evaluate and the life was not refused (`code` its exit code), where it is and which command

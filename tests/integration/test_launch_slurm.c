@@ -209,6 +209,31 @@ static bool is_there(const struct scene *s, const char *name)
     return lstat(path, &st) == 0;
 }
 
+/* As `onic train` says it, and sweeps leave out what is trained. */
+static void a_run_at_its_end_is_not_submitted(void **state)
+{
+    struct scene *s = *state;
+    give_slurm(s, SBATCH);
+    write_file(s, "c.yaml", "run:\n  frames: 3000\nenv:\n  id: corridor\nreward:\n  model: none\n");
+    assert_int_equal(program_run(&s->b, s->dir, "b", "onic",
+                                 "train c.yaml --run-dir=a --actors.count=1", SCENE_SOON_MS),
+                     0);
+    for (int dry = 0; dry < 2; dry++) {
+        char args[100];
+        snprintf(args, sizeof args, "slurm c.yaml --actors=3 --run-dir=a%s",
+                 dry ? " --dry-run" : "");
+        assert_int_equal(launch(s, args), 0);
+        assert_int_equal(program_lines(&s->a), 1);
+        assert_holds(text_of(s, "launch.err"),
+                     "nothing to do: the run in a has reached run.frames=3000 already; it goes on "
+                     "with --frames=");
+        assert_string_equal(text_of(s, "launch.out"), "");
+    }
+    assert_false(is_there(s, "asked"));
+    assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a --frames=100000"), 0);
+    assert_string_equal(text_of(s, "launch.out"), "101 102 a\n");
+}
+
 /* A run that was launched as job 101 and is done; Slurm has forgotten the job. */
 static void give_done_run(struct scene *s)
 {
@@ -476,6 +501,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_slurm_refuses_is_said_in_a_sentence, scene_setup,
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(a_run_in_the_queue_is_not_submitted_again, scene_setup,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(a_run_at_its_end_is_not_submitted, scene_setup,
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(what_slurm_does_not_take_changes_nothing, scene_setup,
                                         scene_teardown),
