@@ -15,6 +15,11 @@ from assemble import ROOT, pages, prose
 MARKDOWN_LINK = re.compile(r"(?<![`\\])\[(?:[^\[\]]|`[^`]*`|\[[^\]]*\])*\]\(([^)\s]+)\)")
 
 
+def links_of(line):
+    """Where the links of a line lead. What is between backticks is none, unless it is what a link is called."""
+    return MARKDOWN_LINK.findall(re.sub(r"(\[`[^`]*`\])|`[^`]*`", lambda m: m.group(1) or "", line))
+
+
 def slug(heading):
     """The anchor of a heading, as GitHub and the site make it."""
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).replace("`", "").replace("*", "").strip().lower()
@@ -30,7 +35,7 @@ def broken_markdown():
     count = 0
     for page, text in texts.items():
         for number, line in enumerate(prose(text).split("\n"), 1):
-            for target in MARKDOWN_LINK.findall(re.sub(r"`[^`]*`(?!\])", "", line)):
+            for target in links_of(line):
                 if re.match(r"[a-z]+:", target):
                     continue
                 count += 1

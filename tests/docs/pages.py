@@ -84,10 +84,25 @@ def mapped_wrong(known):
         yield f"{page}: only {rows} rows were understood: this check looks at nothing"
 
 
+def far_pages():
+    """Whoever reads the repository without the site has links alone: each page of the site's list is two of them away from the README."""
+    listed = set(re.findall(r"([\w./-]+\.md)$", (ROOT / "deploy/docs/mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:")[2], re.M))
+    near = {"README.md"}
+    for _ in range(2):
+        for page in list(near):
+            lines = links.prose((ROOT / page).read_text(encoding="utf-8")).split("\n")
+            targets = [t for line in lines for t in links.links_of(line)]
+            files = [(ROOT / page).parent / t.partition("#")[0] for t in targets if not re.match(r"[a-z]+:|#", t)]
+            near |= {str(f.resolve().relative_to(ROOT)) for f in files if f.suffix == ".md" and f.is_file()}
+    if len(listed) < 30:
+        yield f"deploy/docs/mkdocs.yml: only {len(listed)} pages were understood: this check looks at nothing"
+    yield from (f"README.md: {page} is more than two links away" for page in sorted(listed - near))
+
+
 def main():
     known = options()
     found = [] if len(known) > 100 else ["deploy/options.md names hardly an option: these checks look at nothing"]
-    for check in (links.broken_markdown(), unexplained(), unknown_options(known), unknown_commands(), wrong_blocks(), mapped_wrong(known)):
+    for check in (links.broken_markdown(), unexplained(), unknown_options(known), unknown_commands(), wrong_blocks(), mapped_wrong(known), far_pages()):
         found += check
     print("\n".join(found + [f"{len(all_pages())} pages, {len(found)} mistakes"]))
     return 1 if found else 0
