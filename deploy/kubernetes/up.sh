@@ -40,7 +40,7 @@ elif command -v kubectl >/dev/null; then
   [[ -z $version || ${version#*.} -ge 27 ]] || die 64 "kubectl ${version#v} has a kustomize that is too old: kubectl 1.27 or kustomize 5.0 is needed"
   render() { kubectl kustomize "$1"; }
 else
-  die 64 "neither kustomize nor kubectl is installed"
+  die 64 "neither kustomize nor kubectl is in PATH: kubectl 1.27 or newer, or 'go install sigs.k8s.io/kustomize/kustomize/v5@v5.8.1', which puts it into ~/go/bin"
 fi
 
 work=$(mktemp -d)

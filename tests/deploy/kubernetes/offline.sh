@@ -120,7 +120,7 @@ printf '#!/bin/sh\necho "Client Version: v1.26.4"\n' >"$work/older/kubectl" && c
 if ! PATH=/usr/bin:/bin command -v kustomize >/dev/null; then
   ends_in_a_line 64 "kubectl 1.26 has a kustomize that is too old" env PATH="$work/older:/usr/bin:/bin" "$root/deploy/kubernetes/up.sh" --dry-run
   PATH=/usr/bin:/bin command -v kubectl >/dev/null ||
-    ends_in_a_line 64 "neither kustomize nor kubectl is installed" env PATH=/usr/bin:/bin "$root/deploy/kubernetes/up.sh" --dry-run
+    ends_in_a_line 64 "neither kustomize nor kubectl is in PATH: kubectl 1.27 or newer, or 'go install" env PATH=/usr/bin:/bin "$root/deploy/kubernetes/up.sh" --dry-run
 fi
 printf '#!/bin/sh\necho "cannot execute" >&2\nexit 126\n' >"$work/broken/kustomize" && chmod +x "$work/broken/kustomize"
 ends_in_a_line 64 "kustomize does not even say its version: cannot execute" env PATH="$work/broken:$PATH" "$root/deploy/kubernetes/up.sh" --dry-run
