@@ -40,6 +40,8 @@ fi
 bytes() { "$docker" image inspect -f '{{.Size}}' "$1"; }
 models=$("$docker" run --rm "$tag" du -sb /opt/onic/share/onic/cache) || die 70 "the image $tag is built and does not run; the reason is above"
 models=${models%%[!0-9]*}
+((models > 1000000)) ||
+  note "the image has neither NetHack nor the sentence model: they were not in build/cache and could not be fetched; ./deploy/quickstart.sh puts them there (where ONIC_CACHE is not set)"
 total=$(bytes "$tag") && below=$(bytes "$base") || die 70 "$docker does not say how large $tag and $base are"
 own=$((total - below - models))
 mb() { echo "$((($1 + 500000) / 1000000)) MB"; }

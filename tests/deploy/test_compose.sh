@@ -32,6 +32,9 @@ label() { docker image inspect -f "{{index .Config.Labels \"org.opencontainers.i
 version=$(sed -nE 's/^project\(onic VERSION ([0-9.]+).*/\1/p' CMakeLists.txt)
 [[ $(label version) == "$version" && -n $(label revision) && $(label licenses) == MIT ]] || fail "the labels are $(label version) $(label revision) $(label licenses)"
 docker run --rm onic-test onic --version | head -1 | grep -F "$version" | grep -qF "$(label revision)" || fail "onic --version: $(docker run --rm onic-test onic --version | head -1)"
+shipped=$(env -u ONIC_CONFIG "${compose[@]}" config | sed -n 's|.*onic-learner \(/opt/onic/[^ ]*\).*|\1|p')
+docker run --rm onic-test onic config "$shipped" >"$work/said" 2>&1 && grep -qE '^  success: 0 ' "$work/said" && grep -qE '^  frames: [0-9]{10} ' "$work/said" ||
+  fail "the run of $shipped, which Compose has by default, ends while it is looked at: $(grep -E 'success:|frames:' "$work/said")"
 [[ $(docker image inspect -f '{{.Config.Healthcheck.Test}}' onic-test) == "[CMD onic-health]" ]] || fail "no HEALTHCHECK"
 docker run --rm --read-only onic-test onic env list >/dev/null || fail "no read-only root"
 
