@@ -4,6 +4,7 @@
 commands that a page names those that there are, does every block say what it is? ctest: docs/pages. Standard library only."""
 import pathlib
 import re
+import subprocess
 import sys
 
 from blocks import ROOT, Wrong, all_pages, blocks
@@ -99,10 +100,20 @@ def far_pages():
     yield from (f"README.md: {page} is more than two links away" for page in sorted(listed - near))
 
 
+def kept_secrets():
+    """What `onic keygen keys` of the pages leaves in a checkout goes into no commit and no image."""
+    if ".key" not in (ROOT / ".dockerignore").read_text(encoding="utf-8"):
+        yield ".dockerignore: an image would have the keys of the checkout"
+    if (ROOT / ".git").exists():
+        for name in ("keys/learner.key", "two/actor.key", "keys/actor.allow"):
+            if subprocess.run(["git", "check-ignore", "-q", name], cwd=ROOT).returncode == 1:
+                yield f".gitignore: {name} would be committed"
+
+
 def main():
     known = options()
     found = [] if len(known) > 100 else ["deploy/options.md names hardly an option: these checks look at nothing"]
-    for check in (links.broken_markdown(), unexplained(), unknown_options(known), unknown_commands(), wrong_blocks(), mapped_wrong(known), far_pages()):
+    for check in (links.broken_markdown(), unexplained(), unknown_options(known), unknown_commands(), wrong_blocks(), mapped_wrong(known), far_pages(), kept_secrets()):
         found += check
     print("\n".join(found + [f"{len(all_pages())} pages, {len(found)} mistakes"]))
     return 1 if found else 0
