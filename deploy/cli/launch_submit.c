@@ -80,6 +80,12 @@ static int say_slurm_refused(const char *said, struct onic_err *err)
                        "Slurm did not answer: %s; is this a machine of the cluster, and its "
                        "controller up (scontrol ping)?",
                        said);
+    if (strstr(said, "dns_srv") || strstr(said, "slurm.conf")) /* asked nobody */
+        return err_set(
+            err, ONIC_ECONFIG,
+            "sbatch is here and knows no cluster (%s): run this on a machine of the "
+            "cluster, or name its slurm.conf in SLURM_CONF; --dry-run shows the commands",
+            said);
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strstr(said, known[i].word)) {
             advice = known[i].advice;

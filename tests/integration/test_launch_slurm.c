@@ -45,6 +45,12 @@ static const char NO_CONTROLLER[] =
     "#!/bin/sh\n"
     "echo 'sbatch: error: Batch job submission failed: Unable to contact slurm controller' >&2\n"
     "exit 1\n";
+/* Installed, and no cluster. */
+static const char NO_CLUSTER[] =
+    "#!/bin/sh\n"
+    "echo 'sbatch: error: resolve_ctls_from_dns_srv: res_nsearch error: Unknown host' >&2\n"
+    "echo 'sbatch: fatal: Could not establish a configuration source' >&2\n"
+    "exit 1\n";
 static const char TIMES_OUT[] =
     "#!/bin/sh\n"
     "echo 'sbatch: error: Batch job submission failed: Socket timed out on send/recv' >&2\n"
@@ -177,6 +183,10 @@ static void what_slurm_refuses_is_said_in_a_sentence(void **state)
     assert_int_equal(program_lines(&s->a), 1);
     assert_holds(text_of(s, "launch.err"), "Slurm refused: invalid partition specified: nope; "
                                            "`sinfo -s` shows the partitions");
+    give_slurm(s, NO_CLUSTER);
+    assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a"), 64);
+    assert_int_equal(program_lines(&s->a), 1);
+    assert_holds(text_of(s, "launch.err"), "sbatch is here and knows no cluster (resolve_ctls");
     give_slurm(s, TAKES_ONE);
     assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a"), 64);
     assert_holds(text_of(s, "launch.err"), "MaxArraySize");
