@@ -2,7 +2,8 @@
 /* bench_gym.c - B-gym...: what it costs that an environment of Gymnasium is in another process: a
  * vector of 16 through the environment layer, against the same steps in a loop of Python's own.
  * CartPole's step takes 2 us, so that its row is about the bridge; those of 100 and 300 us
- * (deploy/python/onic/slow_worlds.py) say what is left of an environment's own speed. */
+ * (deploy/python/onic/slow_worlds.py) say what is left of an environment's own speed, also where
+ * each observation is a picture that is copied into the shared memory and out of it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,10 @@ static const struct {
      "16 environments with steps of 100 us through a Python process / a loop of Python's own", 600},
     {"B-gym-300us", "onic.slow_worlds:Slow300-v0",
      "16 environments with steps of 300 us through a Python process / a loop of Python's own", 200},
+    {"B-gym-pixels", "onic.slow_worlds:Pictures100-v0",
+     "16 environments with pictures of 28 KB and steps of 100 us through a Python process / a loop "
+     "of Python's own",
+     600},
 };
 
 static int row_named(const char *name)

@@ -149,9 +149,9 @@ static void slips_get_one_sentence_and_64(void **state)
     assert_fails("ledger nowhere", 64, "nowhere does not exist");
     assert_fails("labels", 64, "say what to do");
     assert_fails("labels count nowhere", 64, "there is no run nowhere");
-    assert_fails(
-        "bench --only=B99", 64,
-        "--only=B99 begins no benchmark's name: B6, B8, B-gym, B-gym-100us, B-gym-300us, B11-");
+    assert_fails("bench --only=B99", 64,
+                 "--only=B99 begins no benchmark's name: B6, B8, B-gym, B-gym-100us, B-gym-300us, "
+                 "B-gym-pixels, B11-");
     char runs[400];
     snprintf(runs, sizeof runs, "%s/runs", s->dir);
     assert_int_equal(access(runs, F_OK), -1); /* nothing was created for a refused run */

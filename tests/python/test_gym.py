@@ -237,15 +237,23 @@ class WhoseModules(GymTest):
 
 
 class Bench(OnicTest):
-    def test_the_bridge_is_measured_with_slow_steps(self):
+    def test_each_picture_is_another_one(self):
+        described = onic("env", "describe", "gym:onic.slow_worlds:Pictures100-v0", PYTHON).stdout
+        self.assertIn("uint8[84,84,4]", described)
+        got, _, _ = trace("gym:onic.slow_worlds:Pictures100-v0", [1] * 9)
+        seen = [line["obs"]["image"] for line in got]
+        self.assertEqual([set(picture) for picture in seen[1:9]], [{i} for i in (1, 2, 3, 4, 5, 6, 7, 0)])
+
+    def test_the_bridge_is_measured_with_slow_steps_and_pictures(self):
         path = f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"
-        for us in (100, 300):
+        for name, us in (("100us", 100), ("300us", 300), ("pixels", 100)):
             done = subprocess.run(
-                [BUILD / "onic", "bench", f"--only=B-gym-{us}us", "--quick", "--json=-"],
+                [BUILD / "onic", "bench", f"--only=B-gym-{name}", "--quick", "--json=-"],
                 env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=120,
             )  # fmt: skip
             self.assertEqual(done.returncode, 0, done.stderr)
             [row] = json.loads(done.stdout)["results"]
+            self.assertEqual(row["name"], f"B-gym-{name}")
             self.assertGreaterEqual(row["value"], us)
             self.assertGreaterEqual(row["value"] * row["ratio"], 0.9 * us)  # the other side, a loop of Python's own
 
