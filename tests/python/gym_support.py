@@ -38,10 +38,10 @@ def children_of(pid):
 
 
 class GymTest(OnicTest):
-    def train(self, *options, frames=3000, code=0):
+    def train(self, *options, frames=3000, code=0, folder=HERE):
         done = onic(
             "train", f"--frames={frames}", "--dashboard.listen=off", "--actors.count=1", "--train.batch=512", f"--run-dir={self.folder}/run", PYTHON,
-            *options, cwd=HERE, check=False, timeout=400,
+            *options, cwd=folder, check=False, timeout=400,
         )  # fmt: skip
         self.assertEqual(done.returncode, code, done.stderr[-3000:])
         return done.stderr
