@@ -62,6 +62,12 @@ class DuringTraining(GymTest):
         place = r'\(File \\".*strange_worlds\.py\\", line \d+ in wrong\)'
         self.assertRegex(said, AGAIN % (rf"\d+ gave no answer for 2 s {place}; if it is only slow, raise actors\.step_timeout_s", 1, 5))
 
+    def test_a_hang_longer_than_a_lease_costs_no_trajectory(self):
+        said = self.trained("hang", "--actors.step_timeout_s=18")  # 12 s, as by default: 20; an actor is given up after 10
+        self.assertRegex(said, AGAIN % (r"\d+ gave no answer for 12 s .*", 1, 5))
+        self.assertIn("lost: lease expired", said)
+        self.assertIn("actor is back", said)
+
     def test_more_than_the_budget_is_the_end(self):
         said = self.trained("hang die", "--actors.step_timeout_s=3", "--gym.restarts=2", code=BAD)
         last = said.strip().splitlines()[-1]
