@@ -226,8 +226,8 @@ void replay_explain_text(const struct replay_view *v, int at, struct buf *out)
     } else {
         buf_puts(out, "caption       none\n");
     }
-    buf_printf(out, "environment   paid %g, for a reward of %g (coefficient %g)\n", s->ext,
-               s->reward, r->coef_ext);
+    buf_printf(out, "environment   paid %g = %g x %g (a reward of %g before scale and clip)\n",
+               s->ext, r->coef_ext, r->coef_ext > 0 ? s->ext / r->coef_ext : 0.0, s->reward);
     buf_printf(out, "intrinsic     paid %g = %g x %g (reward model %s, shaping %s)\n", s->intrinsic,
                r->coef_int, r->coef_int > 0 ? s->intrinsic / r->coef_int : 0.0, r->reward_model,
                r->shaping);

@@ -267,7 +267,7 @@ async function why(t) {
   const doc = await getWhenReady("/api/why?file=" + encodeURIComponent(file) + "&t=" + t).catch(noAnswer);
   if (!episode || episode.file !== file || frame !== t) return;
   const rows = doc.error ? [["why", doc.error]] : [
-    ["environment", "paid " + short(doc.ext) + " for a reward of " + short(doc.reward) + " (coefficient " + short(doc.coef_ext) + ")"],
+    ["environment", "paid " + short(doc.ext) + " = " + short(doc.coef_ext) + " x " + short(doc.coef_ext ? doc.ext / doc.coef_ext : 0) + "; a reward of " + short(doc.reward) + " before scale and clip"],
     ["caption", doc.caption ? "paid " + short(doc.int) + " = " + short(doc.coef_int) + " x " + short(doc.coef_int ? doc.int / doc.coef_int : 0) + "; " + doc.reward_model + ", " + doc.shaping + ", time " + doc.n + " in this episode" : "none"]];
   if (!doc.error && doc.caption && doc.score !== null) rows.push(["score then", short(doc.score) + (doc.labelled === false ? ", without a label" : "")]);
   const l = doc.label;
