@@ -38,6 +38,7 @@ static void take_now(struct dashboard *d)
     d->now.exit_code = atomic_load(&d->exit_code);
     d->now.phase = (enum state_phase)atomic_load(&d->phase);
     metrics_text_copy(d->metrics, "waiting", d->now.waiting, sizeof d->now.waiting);
+    metrics_text_copy(d->metrics, "annotator", d->now.annotator, sizeof d->now.annotator);
     metrics_text_copy(d->metrics, "ledger", d->now.ledger, sizeof d->now.ledger);
     state_wait_add(&d->wait, d->now.wall_s, numbers_get(&d->numbers, "perf/starved_s"));
     buf_reset(&d->state);

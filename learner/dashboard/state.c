@@ -109,6 +109,7 @@ void state_json(const struct state_run *r, const struct state_now *now, const st
                           : "");
     buf_json_key_number(out, "waited", waited);
     buf_json_key_utf8(out, "waiting", now->waiting);
+    buf_json_key_utf8(out, "annotator", now->annotator);
     buf_json_key_utf8(out, "ledger", now->ledger);
     put_values(n, out);
 }

@@ -26,7 +26,7 @@ struct state_now {
     enum state_phase phase;
     int exit_code; /* of STATE_ENDED */
     double time, wall_s;
-    char waiting[STATE_TEXT_MAX], ledger[STATE_TEXT_MAX];
+    char waiting[STATE_TEXT_MAX], annotator[STATE_TEXT_MAX], ledger[STATE_TEXT_MAX];
 };
 
 /* How long the learner waited for trajectories lately, of the counter perf/starved_s. */
@@ -49,7 +49,7 @@ double state_eta_s(const struct state_run *r, const struct state_now *now, doubl
                    double per_s);
 
 /* {"run":{...},"phase","exit","time","wall_s","progress","eta_s","bottleneck","waited","waiting",
- * "ledger","v":{NAME:number or null}} */
+ * "annotator","ledger","v":{NAME:number or null}} */
 void state_json(const struct state_run *r, const struct state_now *now, const struct numbers *n,
                 const struct state_wait *w, struct buf *out);
 

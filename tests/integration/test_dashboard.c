@@ -211,6 +211,11 @@ static void a_browser_shows_it_and_goes_on_hearing(void **state)
     assert_true(json_is_true(json_object_get(seen, "picture")));
     assert_non_null(strstr(json_string_value(json_object_get(seen, "why")), "hash"));
     assert_int_equal(json_number_value(json_object_get(seen, "cut")), 0);
+    assert_int_equal(json_number_value(json_object_get(seen, "axes_cut")), 0);
+    const json_t *pills = json_object_get(seen, "pills");
+    assert_string_equal(json_string_value(json_array_get(pills, 0)), "training, no new labels");
+    assert_string_equal(json_string_value(json_array_get(pills, 1)), "waiting");
+    assert_string_equal(json_string_value(json_array_get(pills, 2)), "training");
     json_decref(seen);
     seen = browse(s, "--events=1 --captions --width=390 --dark"); /* all of a table's words */
     assert_int_equal(json_number_value(json_object_get(seen, "wider_than_window")), 0);

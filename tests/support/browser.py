@@ -7,8 +7,9 @@
 
 Waits until the page has heard --events times of its run; --episode chooses the newest kept episode and clicks the last step that was
 paid; --captions waits for the table of captions; --shot is a picture of the whole page, --top of its first screen. Prints
-{"text","events","charts","console":[...],"wider_than_window","cut","paint_ms","why","picture"}; cut: cells of the tables of captions and actors
-that are not wholly in the window. 77: there is no Chromium.
+{"text","events","charts","console":[...],"wider_than_window","cut","axes_cut","paint_ms","why","pills","picture"}; cut: cells of the tables of captions and actors
+that are not wholly in the window; axes_cut: curves with less room at the right than half of a number below them; pills: what is said of a run without new
+labels, of one without actors, of a sound one. 77: there is no Chromium.
 
 --tabs opens so many of them, each with connections of its own, and measures what they cost the learner: the processor time of its thread "http" and
 of all of it, by /proc, for --seconds before and after. Prints {"tabs","silent","events","without":{"http_s","learner_s","share","of_a_core"},"with":{...}}.
@@ -20,11 +21,21 @@ import argparse, base64, json, os, select, shutil, subprocess, sys, tempfile, ti
 CLICK = """(() => { const t = document.getElementById('track'), b = t.getBoundingClientRect(), s = episode.doc.step;
   const paid = s.map((x, i) => x.ext || x.int ? i + 1 : 0).filter(Boolean).pop() || 1;
   t.onclick({ clientX: b.left + b.width * paid / (s.length + 1) }); })()"""
-SEEN = """(() => ({ text: document.body.innerText, events: +document.documentElement.dataset.events || 0,
+SEEN = """(() => {
+  const widest = axis => { const g = document.createElement('canvas').getContext('2d'); g.font = '11px system-ui, sans-serif'; return Math.max(0, ...(axis._values || []).map(v => g.measureText(v).width)); };
+  const pills = () => { /* said, and what was there put back: a picture is taken after this */
+    const parts = ['phase', 'waiting'].map($), before = parts.map(p => [p.className, p.textContent, p.hidden]);
+    const said = [["it is gone", "it is gone"], ["no actor", "it is gone"], ["", ""]].map(([waiting, annotator]) => { sayPhase({ phase: 'training', waiting, annotator }); return $('phase').textContent; });
+    parts.forEach((p, i) => { [p.className, p.textContent, p.hidden] = before[i]; });
+    return said;
+  };
+  return { text: document.body.innerText, events: +document.documentElement.dataset.events || 0,
   charts: document.querySelectorAll('.chart canvas').length, wider_than_window: document.documentElement.scrollWidth - document.documentElement.clientWidth,
   paint_ms: Math.round((performance.getEntriesByType('paint')[0] || { startTime: -1 }).startTime), why: document.getElementById('why').innerText,
   cut: [...document.querySelectorAll('#captions td, #actors td')].filter(d => d.getBoundingClientRect().right > d.closest('.scroll').getBoundingClientRect().right + 1 || d.scrollWidth > d.clientWidth + 1).length,
-  picture: !!document.querySelector('.picture canvas, .picture pre') }))()"""
+  axes_cut: drawn.filter(c => c && widest(c.u.axes[0]) / 2 > c.u.width - (c.u.bbox.left + c.u.bbox.width) / devicePixelRatio).length,
+  pills: pills(),
+  picture: !!document.querySelector('.picture canvas, .picture pre') }; })()"""
 
 
 class Browser:

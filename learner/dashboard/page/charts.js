@@ -125,7 +125,7 @@ function chartMake(spec) {
   x.size = 26;
   x.space = 70;
   const u = new uPlot({
-    width: Math.max(200, card.clientWidth - 20), height: 150, padding: [8, 10, 0, 0],
+    width: Math.max(200, card.clientWidth - 20), height: 150, padding: [8, 22, 0, 0], /* right: half of the last number of the axis */
     legend: { show: false }, cursor: { y: false, points: { size: 5 } },
     scales: { x: { time: false }, y: range ? { range } : { range: (_, lo, hi) => spread(lo, hi) } },
     axes: [x, axis(format)],

@@ -76,9 +76,10 @@ function sayTiles(s) {
 }
 
 function sayPhase(s) {
-  const ended = s.phase === "ended", pill = $("phase"), trouble = s.waiting !== "" && s.phase === "training";
-  pill.className = "pill " + (ended ? (s.exit ? "failed" : "ended") : trouble ? "waiting" : s.phase);
-  pill.textContent = ended ? (s.exit ? "ended with " + s.exit : "ended") : trouble ? "waiting" : s.phase;
+  const ended = s.phase === "ended", pill = $("phase"), stands = s.waiting !== "" && s.waiting !== s.annotator && s.phase === "training"; /* without new labels it trains on */
+  const mute = !stands && s.waiting !== "" && s.phase === "training";
+  pill.className = "pill " + (ended ? (s.exit ? "failed" : "ended") : stands || mute ? "waiting" : s.phase);
+  pill.textContent = ended ? (s.exit ? "ended with " + s.exit : "ended") : stands ? "waiting" : mute ? "training, no new labels" : s.phase;
   $("waiting").hidden = s.waiting === "";
   $("waiting").textContent = s.waiting;
 }

@@ -63,6 +63,7 @@ static int page_setup(void **state)
     metrics_set(metrics, "env_steps", 250);
     metrics_set(metrics, "reward/reward", 0.75);
     metrics_text(metrics, "waiting", "for <b>actors</b>");
+    metrics_text(metrics, "annotator", "labels: it is gone");
     open_wire();
     return 0;
 }
@@ -104,6 +105,7 @@ static void the_run_is_told_as_it_is(void **state)
     assert_close(number_at(json_object_get(o, "v"), "reward/reward"), 0.75, 1e-9, 0);
     assert_close(number_at(o, "progress"), 0.25, 1e-9, 0);
     assert_string_equal(json_string_value(json_object_get(o, "waiting")), "for <b>actors</b>");
+    assert_string_equal(json_string_value(json_object_get(o, "annotator")), "labels: it is gone");
     assert_int_equal(
         strncmp(json_string_value(json_object_get(json_object_get(o, "run"), "id")), "abcd00", 6),
         0);
