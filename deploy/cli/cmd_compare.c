@@ -31,6 +31,17 @@ struct compare_args {
     char out[CONFIG_STR_MAX], html[CONFIG_STR_MAX], json[CONFIG_STR_MAX];
 };
 
+/* What the table calls it, as well. */
+static const char *metric_called(const char *name)
+{
+    static const char *const alias[][2] = {
+        {"success", COMPARE_SUCCESS_NAME}, {"return", COMPARE_RETURN_NAME}, {"length", "len/len"}};
+    for (size_t i = 0; i < sizeof alias / sizeof *alias; i++)
+        if (strcmp(name, alias[i][0]) == 0)
+            return alias[i][1];
+    return name;
+}
+
 static int compare_on_extra(void *ctx, const char *name, const char *value, struct onic_err *err)
 {
     struct compare_args *a = ctx;
@@ -43,7 +54,7 @@ static int compare_on_extra(void *ctx, const char *name, const char *value, stru
     else if (strcmp(name, "x") == 0)
         snprintf(a->x, sizeof a->x, "%s", value);
     else if (strcmp(name, "metric") == 0)
-        snprintf(a->metric, sizeof a->metric, "%s", value);
+        snprintf(a->metric, sizeof a->metric, "%s", metric_called(value));
     else if (strcmp(name, "html") == 0)
         snprintf(a->html, sizeof a->html, "%s", value);
     else if (strcmp(name, "json") == 0)
@@ -193,6 +204,8 @@ static int run_compare(const struct compare_args *a, int *left_out, struct onic_
         compare_set_group(&set);
         rc = compare_report_make(&report, &wish, &set, err);
     }
+    if (!rc)
+        compare_note_unfinished(&set);
     say_notes(&set);
     if (!rc)
         rc = open_outputs(&outputs, a, err);
@@ -244,7 +257,8 @@ int cmd_compare(int argc, char **argv)
             "--out draws the curves: FILE.svg, FILE.png (by gnuplot) or FILE.html, or writes the "
             "table, with\n"
             "the numbers of each run, into a file that ends with .md; --html is a report.\n"
-            "SWEEP is a folder of runs.\n",
+            "SWEEP is a folder of runs. NAME of --metric: success, return, length, or any of "
+            "metrics.jsonl.\n",
         .extra = (const char *const[]){"--x=", "--metric=", "--threshold=", "--columns=", "--names",
                                        "--out=", "--html=", "--json=", NULL},
         .on_extra = compare_on_extra,

@@ -11,8 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/buf.h"
 #include "common/base/file_kind.h"
 #include "common/base/xmalloc.h"
+#include "common/config/options.h"
 
 enum { CURVE_LINE_MAX = 1 << 17, CURVE_KEY_MAX = 128, CURVE_ROWS_MAX = 50000000 };
 
@@ -178,4 +180,52 @@ double compare_curve_reaches(const struct compare_curve *c, int x, int y, double
         held = v >= least ? held + 1 : 0;
     }
     return held ? since : (double)NAN;
+}
+
+/* The keys of a line, with spaces between; only the one that ends with "/name", where there is. */
+static void curve_keys(const char *line, const char *name, struct buf *out)
+{
+    for (const char *at = strchr(line, '"'); at; at = strchr(at, '"')) {
+        const char *key = at + 1, *end = strchr(key, '"'), *last = end;
+        if (!end)
+            return;
+        while (last > key && last[-1] != '/')
+            last--;
+        bool is_end = last > key && (size_t)(end - last) == strlen(name) &&
+                      strncmp(last, name, strlen(name)) == 0;
+        if (is_end && end[1] == ':')
+            buf_reset(out);
+        if (end[1] == ':')
+            buf_printf(out, "%.*s ", (int)(end - key), key);
+        if (is_end && end[1] == ':')
+            return;
+        at = end + 1;
+    }
+}
+
+void compare_curve_nearest(const char *run_dir, const char *name, char out[64])
+{
+    char path[4400], *line = xmalloc(CURVE_LINE_MAX), *newest = xmalloc(CURVE_LINE_MAX);
+    struct buf keys;
+    int skipped = 0;
+    newest[0] = out[0] = '\0';
+    buf_init(&keys, CURVE_LINE_MAX);
+    snprintf(path, sizeof path, "%.4200s/metrics.jsonl", run_dir);
+    FILE *f = fopen(path, "re");
+    while (f && curve_line(f, line, &skipped))
+        if (line[0])
+            memcpy(newest, line, strlen(line) + 1);
+    if (f)
+        fclose(f);
+    curve_keys(newest, name, &keys);
+    const char *space = strchr(keys.len ? keys.data : "", ' ');
+    if (space && !space[1]) { /* the one */
+        snprintf(out, 64, "%.*s", (int)(space - keys.data), keys.data);
+    } else if (keys.len) {
+        buf_puts(&keys, "success return length"); /* as --metric takes them */
+        option_nearest_of(name, keys.data, out);
+    }
+    buf_release(&keys);
+    free(line);
+    free(newest);
 }

@@ -44,6 +44,10 @@ double compare_curve_last(const struct compare_curve *c, int y);
  * episodes to end are the short ones. NAN: never. */
 double compare_curve_reaches(const struct compare_curve *c, int x, int y, double least);
 
+/* The metric of the run's newest line that `name` is probably a slip of, or is the end of ("kl" of
+ * "train/kl"); "" when none is near. */
+void compare_curve_nearest(const char *run_dir, const char *name, char out[64]);
+
 /* A number of a line of metrics, by its key; false when there is none, or it is not finite. */
 bool compare_scan_number(const char *line, const char *key, double *out);
 

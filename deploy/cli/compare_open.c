@@ -17,6 +17,7 @@
 #include "common/config/config.h"
 #include "common/config/overlay.h"
 #include "common/run/run_dir.h"
+#include "deploy/cli/compare_table.h"
 
 enum { OPEN_PATH_MAX = 4300, VERSIONS_BYTES = 1 << 16, COMPARE_RUNS_MAX = 10000 };
 
@@ -113,7 +114,9 @@ static void take_run_options(const struct compare_set *s, struct compare_run *r,
     for (int i = 0; i < s->keys; i++)
         r->value[i] = xstrdup(config_get(c, s->key[i], value, sizeof value) ? "" : value);
     r->env = xstrdup(c->env_id);
+    r->frames = (double)c->run_frames;
     r->stop_success = c->stop_success;
+    r->stop_wall_s = c->stop_wall_s;
     snprintf(value, sizeof value, "%lld", (long long)c->run_seed);
     r->seed = xstrdup(value);
 }
@@ -261,6 +264,32 @@ static void note_versions(struct compare_set *s)
             "%d of the runs (%s of onic %s%s) %s trained by another version than this, %s: "
             "options that are gone since are not compared",
             n, first->path, first->version, n > 1 ? ", ..." : "", n > 1 ? "were" : "was", own);
+}
+
+static bool is_unfinished(const struct compare_run *r)
+{
+    const struct compare_curve *c = &r->curve;
+    return compare_curve_last(c, COMPARE_FRAMES) < r->frames &&
+           !(r->stop_success > 0 && compare_curve_last(c, COMPARE_SUCCESS) >= r->stop_success) &&
+           !(r->stop_wall_s > 0 && compare_curve_last(c, COMPARE_SECONDS) >= r->stop_wall_s);
+}
+
+void compare_note_unfinished(struct compare_set *s)
+{
+    const struct compare_run *first = NULL;
+    int n = 0;
+    for (int i = 0; i < s->runs; i++)
+        if (is_unfinished(&s->run[i])) {
+            first = first ? first : &s->run[i];
+            n++;
+        }
+    if (n)
+        compare_note(
+            s,
+            "%d of the %d runs (%s after %.0f of %.0f frames%s) %s not at the end: what is "
+            "newest of %s counts",
+            n, s->runs, first->path, compare_curve_last(&first->curve, COMPARE_FRAMES),
+            first->frames, n > 1 ? ", ..." : "", n > 1 ? "are" : "is", n > 1 ? "them" : "it");
 }
 
 int compare_open_end(struct compare_set *s, struct onic_err *err)

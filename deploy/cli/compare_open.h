@@ -15,6 +15,8 @@ int compare_open(struct compare_set *s, const char *path, const char *const *met
 /* Notes what is odd about the runs that were added: other versions, damaged lines. ONIC_ENOTFOUND:
  * there is none that was trained. */
 int compare_open_end(struct compare_set *s, struct onic_err *err);
+/* Notes which runs are not at their end: their numbers stand in the table all the same. */
+void compare_note_unfinished(struct compare_set *s);
 
 /* An option (enum config_index) of what is played and learned, or of who labels; not of where and
  * how fast: runs that differ in it are of different groups. */

@@ -20,7 +20,8 @@ struct compare_run {
     char *seed;                       /* run.seed */
     char **value;                     /* [keys] of the options that are compared */
     char version[32];                 /* of the onic of its last life; "" = not known */
-    double stop_success;              /* 0: it ends at its frames */
+    double frames;                    /* at which it ends; 0 = not known */
+    double stop_success, stop_wall_s; /* or at these; 0: not */
     double eval_success, eval_return; /* of RUN/eval.json; NAN without */
     int eval_episodes;
     double extra[COMPARE_EXTRAS_MAX]; /* the columns that were asked for; NAN without a value */

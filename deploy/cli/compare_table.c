@@ -209,16 +209,27 @@ static void choose_metric(const struct compare_report *r, const struct compare_w
     p->evaluated = column != COMPARE_CHOSEN && world_is_evaluated(r->set, w, column, &p->episodes);
 }
 
+static int has_no_metric(const struct compare_set *s, const struct compare_world *w,
+                         const struct compare_panel *p, struct onic_err *err)
+{
+    char near[64];
+    compare_curve_nearest(s->run[w->group[0].run[0]].path, p->metric, near);
+    if (near[0] && strcmp(near, p->metric) != 0)
+        return err_set(err, ONIC_ENOTFOUND, "no run of %s has the metric %s, did you mean %s?",
+                       w->env, p->metric, near);
+    return err_set(err, ONIC_ENOTFOUND,
+                   "no run of %s has the metric %s: they have not come so far, or it is called "
+                   "otherwise (the names are in metrics.jsonl)",
+                   w->env, p->metric);
+}
+
 static int make_panel(struct compare_report *r, const struct compare_world *w,
                       struct compare_panel *p, struct onic_err *err)
 {
     p->env = w->env;
     choose_metric(r, w, p);
     if (!world_has(r->set, w, column_of(p), false))
-        return err_set(err, ONIC_ENOTFOUND,
-                       "no run of %s has the metric %s: they have not come so far, or it is called "
-                       "otherwise (the names are in metrics.jsonl)",
-                       w->env, p->metric);
+        return has_no_metric(r->set, w, p, err);
     p->rows = w->groups;
     p->row = xcalloc((size_t)w->groups, sizeof *p->row);
     for (int i = 0; i < w->groups; i++) {

@@ -31,7 +31,7 @@ static void make_run(const struct scene *s, const char *name, const char *env, c
 {
     char path[100], text[300];
     snprintf(path, sizeof path, "/%s/config.yaml", name);
-    snprintf(text, sizeof text, "env:\n  id: '%s'\nrun:\n  seed: 1\n", env);
+    snprintf(text, sizeof text, "env:\n  id: '%s'\nrun:\n  seed: 1\n  frames: 300\n", env);
     files_make(s->dir, path, text);
     snprintf(path, sizeof path, "/%s/metrics.jsonl", name);
     files_make(s->dir, path, metrics);
@@ -73,6 +73,11 @@ static void what_cannot_be_compared_is_one_sentence(void **state)
     scene_fails(s, "onic", "compare nowhere", 64, "nowhere");
     scene_fails(s, "onic", "compare file", 64, "file is a text file");
     scene_fails(s, "onic", "compare a --metric=no/such", 64, "no run of corridor has the metric");
+    scene_fails(s, "onic", "compare a --metric=polcy_stats/succes_rate", 64,
+                "did you mean policy_stats/success_rate?");
+    scene_fails(s, "onic", "compare a --metric=sucess", 64, "did you mean success?");
+    scene_fails(s, "onic", "compare a --metric=success_rate", 64,
+                "did you mean policy_stats/success_rate?");
     scene_fails(s, "onic", "compare a --x=hours", 64, "there are frames and seconds");
     scene_fails(s, "onic", "compare a --out=c.pdf", 64, ".svg, .png, .html or .md");
     scene_fails(s, "onic", "compare a --out=no/c.svg", 73, "no/c.svg cannot be written");
@@ -101,6 +106,24 @@ static void columns_come_from_metrics_and_evaluation(void **state)
         "|---|---|---|---|---|---|---|---|---|---|---|\n"
         "| x | 1 | 0.12 | 2.00 | 200 | 2.00 | 0.50 | 0.12 | 11.0 | 7.00 | 0.125 |\n");
     scene_fails(s, "onic", "compare r --columns=eval/skore", 64, "no run has eval/skore");
+}
+
+/* At its frames or its success a run is done; the table's own word names a metric. */
+static void only_what_is_not_at_its_end_is_named(void **state)
+{
+    struct scene *s = *state;
+    make_run(s, "r/x-s1", "corridor", LINES);
+    make_run(s, "r/x-s2", "corridor", LINES);
+    make_run(s, "r/x-s3", "corridor", LINES);
+    write_in(s, "r/x-s1/config.yaml", "env: {id: corridor}\nrun: {seed: 1, frames: 300}\n");
+    write_in(s, "r/x-s2/config.yaml",
+             "env: {id: corridor}\nrun: {seed: 2, frames: 900}\nstop: {success: 0.7}\n");
+    write_in(s, "r/x-s3/config.yaml", "env: {id: corridor}\nrun: {seed: 3, frames: 301}\n");
+    scene_succeeds(s, "compare r --names --metric=success");
+    assert_said(s, "1 of the 3 runs (r/x-s3 after 300 of 301 frames) is not at the end");
+    assert_non_null(strstr(program_text(s->a.out), "corridor: success in training"));
+    scene_succeeds(s, "compare r/x-s1 r/x-s2 --names");
+    assert_null(strstr(program_text(s->a.err), "not at the end"));
 }
 
 /* With a gnuplot that is none: what is missing is said, and what to do without it. */
@@ -132,6 +155,7 @@ int main(void)
         SCENE(odd_runs_are_named_and_the_others_compared),
         SCENE(what_cannot_be_compared_is_one_sentence),
         SCENE(columns_come_from_metrics_and_evaluation),
+        SCENE(only_what_is_not_at_its_end_is_named),
         SCENE(a_png_needs_gnuplot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
