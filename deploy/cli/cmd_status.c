@@ -13,6 +13,7 @@
 #include "common/config/config.h"
 #include "common/run/run_dir.h"
 #include "deploy/cli/commands.h"
+#include "deploy/cli/run_open.h"
 #include "deploy/cli/run_status_text.h"
 #include "generated/onic_version.h"
 #include "learner/reward/reward_model.h"
@@ -76,8 +77,7 @@ static int without_config(const char *dir, struct onic_err *err)
                        "the only life of the run in %s was refused before it trained: its log/ "
                        "says why, and `onic train` begins it anew",
                        dir);
-    return err_set(err, ONIC_ENOTFOUND,
-                   "%s is a folder, not a run directory: it has no config.yaml", dir);
+    return run_folder_refuse(dir, "config.yaml", err);
 }
 
 /* Names of options that this onic does not know are not for here. */

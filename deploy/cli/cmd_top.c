@@ -13,6 +13,7 @@
 #include "common/metrics/panel.h"
 #include "common/run/run_dir.h"
 #include "deploy/cli/commands.h"
+#include "deploy/cli/run_open.h"
 #include "deploy/cli/top_source.h"
 #include "deploy/cli/top_text.h"
 
@@ -61,6 +62,8 @@ static int top_open(struct top *t, struct onic_err *err)
     if (rc || !t->source.is_run)
         return rc;
     rc = run_dir_config(t->source.place, &t->cfg, err);
+    if (rc == ONIC_ENOTFOUND)
+        return run_folder_refuse(t->source.place, "config.yaml", err);
     t->source.run = (struct state_run){.run_dir = t->source.place,
                                        .env = t->cfg.env_id,
                                        .reward_model = t->cfg.reward_model,

@@ -19,6 +19,20 @@
 #include "learner/train/stored_text.h"
 #include "learner/train/trainer.h"
 
+int run_folder_refuse(const char *path, const char *lacks, struct onic_err *err)
+{
+    char file[CHECKPOINT_PATH_MAX];
+    struct stat st;
+    snprintf(file, sizeof file, "%s/sweep.json", path);
+    if (stat(file, &st) == 0)
+        return err_set(err, ONIC_ENOTFOUND,
+                       "%s is the folder of a sweep: name one of the runs in it, as %s/NAME; `onic "
+                       "compare` compares them",
+                       path, path);
+    return err_set(err, ONIC_ENOTFOUND, "%s is a folder, not a run directory: it has no %s", path,
+                   lacks);
+}
+
 static int not_a_run(const char *path, struct onic_err *err)
 {
     char file[CHECKPOINT_PATH_MAX];
@@ -29,8 +43,7 @@ static int not_a_run(const char *path, struct onic_err *err)
                        "%s holds the checkpoints of a run: give the run directory, or one of the "
                        "files",
                        path);
-    return err_set(err, ONIC_ENOTFOUND,
-                   "%s is a folder, not a run directory: it has no checkpoints/", path);
+    return run_folder_refuse(path, "checkpoints/", err);
 }
 
 int loaded_run_checkpoint(struct checkpoint_file **out, const char *path, struct onic_err *err)

@@ -28,6 +28,9 @@ struct loaded_run {
  * trained on. */
 int loaded_run_open(struct loaded_run *out, const char *path, const struct config *given,
                     bool all_fields, struct onic_err *err);
+/* ONIC_ENOTFOUND: a folder that is no run directory, for it has no `lacks` ("config.yaml"). That of
+ * a sweep is called so, with what can be done with it. */
+int run_folder_refuse(const char *path, const char *lacks, struct onic_err *err);
 /* Opens the checkpoint alone; *out (NULL on failure) is closed with checkpoint_close. */
 int loaded_run_checkpoint(struct checkpoint_file **out, const char *path, struct onic_err *err);
 /* The portable options of the configuration that a checkpoint carries, under what was given now,

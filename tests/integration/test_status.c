@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tests/onic_test.h"
+#include "tests/support/files.h"
 #include "tests/support/scene.h"
 
 /* The document; the caller gives it back. */
@@ -234,6 +235,10 @@ static void what_is_no_run_gets_one_sentence(void **state)
     struct scene *s = *state;
     scene_fails(s, "onic", "status", 64, "give a run directory");
     scene_fails(s, "onic", "status nowhere", 64, "nowhere");
+    files_make(s->dir, "/sweep/sweep.json", "{}");
+    scene_fails(s, "onic", "status sweep", 64, "sweep is the folder of a sweep: name one of");
+    scene_fails(s, "onic", "top sweep --once", 64, "sweep is the folder of a sweep: name one of");
+    scene_fails(s, "onic", "play sweep", 64, "sweep is the folder of a sweep: name one of");
     scene_fails(s, "onic", "status .", 64, "is a folder, not a run directory");
     scene_fails(s, "onic", "status run other", 64, "one run at a time");
     scene_fails(s, "onic", "train --run-dir=run --env.id=minigrid:NoSuchWorld", 64, "NoSuchWorld");
