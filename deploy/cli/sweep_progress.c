@@ -11,7 +11,7 @@
 #include "common/base/clock.h"
 #include "common/base/shown.h"
 
-enum { PROGRESS_EVERY_MS = 60000, PROGRESS_LIVE_MS = 1000 };
+enum { PROGRESS_EVERY_MS = 60000, PROGRESS_LIVE_MS = 1000, ETA_FROM_S = 10 };
 
 static const char ERASE[] = "\r\033[K";
 
@@ -57,7 +57,7 @@ static void eta_text(const struct sweep_progress *p, const struct sweep_counts *
     double gained = now->share - p->share_before;
     double missing = now->runs - now->failed - now->share;
     out[0] = '\0';
-    if (gained > 0.001 && seconds > 1 && missing > 0)
+    if (gained > 0.001 && seconds > ETA_FROM_S && missing > 0)
         snprintf(out, 48, ", ETA %s", sweep_time_text(missing / gained * seconds, text));
 }
 
