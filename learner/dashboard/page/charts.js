@@ -6,7 +6,7 @@ const CHARTS = [
   ["Return of the environment", [["reward/reward", "return"]]],
   ["Success", [["policy_stats/success_rate", "success"]], "percent", [0, 1]],
   ["Score", [["policy_stats/score", "score"]]],
-  ["Intrinsic return", [["~intrinsic_return", "of an episode, about"]]],
+  ["Intrinsic return", [["~intrinsic_return", "of an episode, before reward.coef_int, about"]]],
   ["Share of the reward", [["intrinsic/share", "intrinsic"], ["intrinsic/paid_fraction", "steps paid"]], "percent", [0, 1]],
   ["Length of an episode", [["len/len", "steps"]]],
   ["Frames per second", [["perf/_fps", "frames/s"]]],

@@ -37,7 +37,7 @@ const NAMES = {
   "annot/llm_asked_again": "questions asked again", "annot/llm_unusable": "answers of no use", "annot/llm_in_flight": "requests under way", "annot/llm_window": "requests at a time", "annot/llm_servers_ready": "servers ready", "annot/llm_servers_stopped": "servers stopped", "annot/llm_canaries": "test questions asked",
   "reward_model/coverage": "steps whose caption has a label", "reward_model/heldout_accuracy": "held-out accuracy", "reward_model/heldout_auc": "held-out AUC", "reward_model/heldout_ece": "held-out calibration error",
   "reward_model/loss": "loss", "reward_model/loss_of_guessing": "loss of guessing", "reward_model/dataset": "labels to learn from", "reward_model/train_steps": "gradient steps", "reward_model/train_share": "time spent training it",
-  "reward_model/between_share": "time the policy waited for it", "intrinsic/share": "intrinsic share of the reward", "intrinsic/reward_mean": "intrinsic reward per step", "intrinsic/paid_fraction": "steps paid",
+  "reward_model/between_share": "time the policy waited for it", "intrinsic/share": "intrinsic share of the reward", "intrinsic/reward_mean": "intrinsic reward per step, before reward.coef_int", "intrinsic/paid_fraction": "steps paid",
   "perf/cpu_s_learner": "CPU of the learner, s", "perf/cpu_s_actors": "CPU of the actors, s", "perf/rss_mb": "memory of the learner, MB", "perf/starved_s": "waited for trajectories, s", "perf/score_memo_hits": "scores known from before", "perf/score_us_per_frame": "scoring a frame, µs", "perf/weights_fanout_seconds": "weights to the actors, s", "actors/connected": "actors connected", "actors/running": "actors running",
   "weights_version": "weights version", "train/lr": "learning rate", "train/episodes_total": "episodes", "wire/queued": "trajectories queued", "checkpoint/written_total": "checkpoints written", "checkpoint/failures_in_row": "checkpoints failed in a row",
 };
@@ -104,6 +104,12 @@ function annotatorOf(s) {
   return s.run.annotator + (s.run.annotator === "auto" && from.length ? ": " + from.join(", ") : "");
 }
 
+/* "auto" is a name once a caption was asked for it. */
+let goalAsked = "";
+function goalOf(s) {
+  return s.run.goal + (s.run.goal === "auto" && goalAsked ? ": " + goalAsked : "");
+}
+
 let heard = 0, started = false;
 function onState(s) {
   const v = s.v;
@@ -115,7 +121,7 @@ function onState(s) {
   sayProgress(s);
   sayTiles(s);
   const asks = v["annot/connected"] === 1 || v["annot/labels_total"] > 0 || v["annot/backlog"] > 0 || v["annot/outstanding"] > 0;
-  sayList("annotation", asks ? [["annotator", annotatorOf(s)], ["goal", s.run.goal]].concat(saySources(v), numbersBelow(v, "annot/")) : []);
+  sayList("annotation", asks ? [["annotator", annotatorOf(s)], ["goal", goalOf(s)]].concat(saySources(v), numbersBelow(v, "annot/")) : []);
   sayList("model", s.run.reward_model === "none" ? [] : [["model", s.run.reward_model]].concat(numbersBelow(v, "reward_model/", ["intrinsic/share", "intrinsic/reward_mean", "intrinsic/paid_fraction"])));
   sayList("task", numbersBelow(v, "policy_stats/"));
   sayList("machine", numbersBelow(v, "perf/", ["weights_version", "train/lr", "train/episodes_total", "actors/connected", "actors/running", "wire/queued", "checkpoint/written_total", "checkpoint/failures_in_row"]).filter(r => r[0] !== "fps" && r[0] !== " fps"));
@@ -174,6 +180,7 @@ function questionOf(c) {
 async function sayCaptions() {
   const doc = await getWhenReady("/api/captions"), box = $("captions"), note = box.querySelector(".note");
   if (doc.error) { note.hidden = false; note.textContent = doc.error; return; }
+  goalAsked = (doc.captions.find(c => c.goal) || { goal: goalAsked }).goal;
   box.querySelector("table").hidden = doc.captions.length === 0;
   note.hidden = false;
   note.textContent = doc.captions.length ? short(doc.total) + " paid in all, as of the newest checkpoint; " + (doc.decided_by === "label" ? "the label is the score" : doc.decided_by === "model" ? "the trained model decides for every caption" : "no language decides") : "nothing was paid for a caption as of the newest checkpoint";
