@@ -62,15 +62,15 @@ static void actor_main_lives(void *watch)
 int main(int argc, char **argv)
 {
     process_start();
-    wire_keys_take_variable();
-    secrets_forget(); /* an actor asks nobody */
     struct onic_err err = {0};
     char sentence[256];
     if (!cpu_supported(cpu_features(), sentence, sizeof sentence)) {
         err_set(&err, ONIC_ECONFIG, "%s", sentence);
         return actor_main_fail(&err);
     }
-    blas_choose_kernels(argv);
+    blas_choose_kernels(argv); /* may execute the program again, which needs its keys then */
+    wire_keys_take_variable();
+    secrets_forget(); /* an actor asks nobody */
     static struct config cfg;
     bool describe = false;
     const struct config_cli cli = {

@@ -58,8 +58,6 @@ int main(int argc, char **argv)
 {
     process_start();
     log_set_role("learner");
-    wire_keys_take_variable();
-    secrets_forget(); /* the reward server asks, not the learner */
     struct onic_err err = {0};
     char sentence[256];
     static struct config given;
@@ -67,7 +65,9 @@ int main(int argc, char **argv)
         err_set(&err, ONIC_ECONFIG, "%s", sentence);
         return learner_main_fail(ONIC_ECONFIG, &err);
     }
-    blas_choose_kernels(argv);
+    blas_choose_kernels(argv); /* may execute the program again, which needs its keys then */
+    wire_keys_take_variable();
+    secrets_forget(); /* the reward server asks, not the learner */
     const struct config_cli cli = {
         .who = 'L',
         .program = "onic-learner",

@@ -22,11 +22,11 @@ int blas_start(struct onic_err *err);
  * which OpenBLAS would else ask for later, and for ever. ONIC_ECONFIG names the limit. From one
  * thread, like blas_start. */
 int blas_reserve(int threads, struct onic_err *err);
-/* In main(), before anything is opened. OpenBLAS chooses its kernels when it is loaded, and one
- * that is older than the CPU may choose those of 2004 (0.3.21 on a Xeon of 2023: training at a
- * quarter of its speed). Where OPENBLAS_CORETYPE leaves the choice to it and there are better
- * kernels for this CPU, the program is executed again with that variable set, which children
- * inherit; otherwise this returns. */
+/* In main(), before anything is opened or taken out of the environment (keys.h). OpenBLAS chooses
+ * its kernels when it is loaded, and one that is older than the CPU may choose those of 2004
+ * (0.3.21 on a Xeon of 2023: training at a quarter of its speed). Where OPENBLAS_CORETYPE leaves
+ * the choice to it and there are better kernels for this CPU, the program is executed again with
+ * that variable set, which children inherit; otherwise this returns. */
 void blas_choose_kernels(char **argv);
 const char *blas_core(void); /* kernel set in use: "Cooperlake", "Zen", ...; "none" */
 /* The kernel set this CPU (cpu_path() "avx2" or "avx512") should have instead of `core`; NULL when

@@ -22,8 +22,8 @@
 
 struct wire_keys;
 
-/* First in main, before anything else can read the environment: takes ONIC_CURVE_SECRET out of it
- * (secrets.h). */
+/* In main, before anything else can read the environment but after blas_choose_kernels, which may
+ * execute the program again: takes ONIC_CURVE_SECRET out of it (secrets.h). */
 void wire_keys_take_variable(void);
 /* Back again, for an exec of oneself. */
 void wire_keys_put_variable(void);
