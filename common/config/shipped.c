@@ -46,8 +46,8 @@ static bool shipped_ends_with(const char *text, const char *end)
     return m <= n && strcmp(text + n - m, end) == 0;
 }
 
-/* How far a configuration is from what was asked for: 0 its name, 1 its environment, 2 the
- * beginning of its name, 3 and more a slip. */
+/* How far a configuration is from what was asked for: 0 its name, 1 its environment after which it
+ * is named, 2 its environment, 3 the beginning of its name, 4 and more a slip. */
 static int shipped_distance(const char *wanted, const char *name, const char *path)
 {
     char folded[WORD_MAX], env[WORD_MAX];
@@ -57,11 +57,11 @@ static int shipped_distance(const char *wanted, const char *name, const char *pa
         return 0;
     environment_of(path, env);
     if (n >= 4 && env[0] && (shipped_ends_with(env, wanted) || shipped_ends_with(wanted, env)))
-        return 1;
+        return strstr(wanted, folded) ? 1 : 2;
     if (n >= 4 && strncmp(wanted, folded, n) == 0)
-        return 2;
+        return 3;
     int d = option_distance(wanted, folded);
-    return d <= (int)n / 4 ? 2 + d : NO_MATCH;
+    return d <= (int)n / 4 ? 3 + d : NO_MATCH;
 }
 
 /* A path as it is said from here. */

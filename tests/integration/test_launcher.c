@@ -164,6 +164,7 @@ static void a_name_that_is_no_file_is_answered_with_the_file_that_was_meant(void
         {"keycorridor", "did you mean "},
         {"keycorridor", "configs/keycorridor.yaml?"},
         {"KeyCorridorS3R3", "configs/keycorridor.yaml?"},
+        {"minigrid:KeyCorridorS3R3", "configs/keycorridor.yaml?"},
         {"MiniGrid-KeyCorridorS6R3-v0", "configs/keycorridor_s6r3.yaml?"},
         {"minigrid:KeyCorridorS4R3", "configs/keycorridor_s4r3.yaml?"},
         {"nethack_score", "configs/nethack_score.yaml?"},
