@@ -107,7 +107,7 @@ static void write_ledger(struct learner *r, struct ledger *out)
     snprintf(path, sizeof path, "%s/ledger.json", r->dir);
     if (!r->homeless && look_at_home(r, &err) == ONIC_OK &&
         safe_replace_bytes(path, text.data, text.len, &err) != ONIC_OK &&
-        log_every_ms(&r->flush_log_ms, 60000))
+        log_every_ms(&r->ledger_log_ms, 60000))
         log_warn("the ledger file was not written", kv("why", (const char *)err.msg));
     r->ledger_ms = clock_ms();
     buf_release(&text);

@@ -85,7 +85,7 @@ struct learner {
     uint64_t published_version;
     uint64_t rolled_back_at[ROLL_BACKS_MOST]; /* versions of the last ones, 0 = none; a ring */
     int64_t starved_ms;                       /* of this life: waited for trajectories */
-    int64_t wait_log_ms, flush_log_ms;        /* rate limits */
+    int64_t wait_log_ms, flush_log_ms, ledger_log_ms; /* rate limits */
 };
 
 /* Trains and drains. ONIC_OK when the run ended as wished (drained, frames reached, ...); else the

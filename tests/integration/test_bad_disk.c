@@ -189,6 +189,41 @@ static void a_record_that_cannot_grow_ends_and_the_run_goes_on(void **state)
     scene_drain(&s->a);
 }
 
+/* Alone: below `onic train` its log is on the same disk. */
+static void start_learner_alone(struct scene *s)
+{
+    char args[700];
+    snprintf(args, sizeof args,
+             "--run-dir=disk/run --listen=ipc://%s/l --env.id=minigrid:KeyCorridorS3R3 "
+             "--env.count=8 --train.batch=1024 --reward.model=counts --actors.count=1 "
+             "--checkpoint.every_s=3600 --metrics.every_s=0.2",
+             s->dir);
+    program_start(&s->a, s->dir, "a", "onic-learner", args);
+    snprintf(args, sizeof args, "--learner=ipc://%s/l", s->dir);
+    program_start(&s->b, s->dir, "b", "onic-actor", args);
+}
+
+static void each_file_that_a_learner_cannot_write_is_named(void **state)
+{
+    struct scene *s = *state;
+    mount_small(s, "16m");
+    start_learner_alone(s);
+    scene_await_metric(s, "env_steps", 0);
+    fill_disk_wholly(s);
+    await_word(s->a.err, "the ledger file was not written why=\"cannot ", SCENE_SOON_MS);
+    await_word(s->a.err, " metrics were not written why=\"metrics.jsonl ", SCENE_SOON_MS);
+    kill(s->a.pid, SIGINT);
+    assert_int_equal(program_wait(&s->a, SCENE_LONG_MS), 74);
+    await_word(s->a.err, "the last metrics were not written why=\"metrics.jsonl ", SCENE_SOON_MS);
+    await_word(s->a.err, "the last checkpoint was not written: cannot ", SCENE_SOON_MS);
+    assert_int_equal(program_wait(&s->b, SCENE_LONG_MS), 0);
+    free_disk(s);
+    start_learner_alone(s); /* from the one that it began with */
+    await_word(s->a.err, "resumed checkpoint=", SCENE_SOON_MS);
+    scene_trains_on(s);
+    scene_drain(&s->a);
+}
+
 static void a_disk_that_stays_full_ends_the_run_with_74(void **state)
 {
     struct scene *s = *state;
@@ -270,6 +305,7 @@ int main(void)
         DISK(a_full_disk_ends_no_training_and_keeps_checkpoints_possible),
         DISK(a_disk_that_fills_up_is_said_and_free_again_nothing_is_lost),
         DISK(a_record_that_cannot_grow_ends_and_the_run_goes_on),
+        DISK(each_file_that_a_learner_cannot_write_is_named),
         DISK(a_disk_that_stays_full_ends_the_run_with_74),
         SCENE(a_damaged_checkpoint_is_skipped_and_all_damaged_is_74),
     };

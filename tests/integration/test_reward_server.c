@@ -439,6 +439,25 @@ static void a_full_disk_pauses_asking_and_known_captions_are_answered(void **sta
     assert_true(log_says(f, "can be written again"));
 }
 
+/* Its question was asked, the disk is full when it is answered, and then the server has to end. */
+static void an_answer_that_a_full_disk_did_not_take_is_asked_again(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit tight = {4096, RLIM_INFINITY};
+    start_server(f, "--rules.latency_ms=5000");
+    ask(f, "You see a red key.");
+    assert_true(wait_until(has_intent, f, 60000));
+    assert_int_equal(prlimit(f->server, RLIMIT_FSIZE, &tight, NULL), 0);
+    assert_true(wait_until(asking_stopped, f, 60000));
+    assert_int_equal(stop_server(f, SIGTERM), 0);
+    assert_true(
+        log_says(f, "answers that could not be kept are lost and will be asked again answers=1"));
+    assert_int_equal(check_store(f).answered, 0);
+    start_server(f, "--rules.latency_ms=1");
+    assert_true(wait_until(is_answered, f, 60000)); /* the client is not polled here */
+    assert_int_equal(stop_server(f, SIGTERM), 0);
+}
+
 static bool dead(void *ctx)
 {
     struct fixture *f = ctx;
@@ -491,6 +510,7 @@ int main(void)
         TEST(canaries_show_what_is_wrong_and_are_no_labels),
         TEST(a_full_disk_leaves_the_server_awake),
         TEST(a_full_disk_pauses_asking_and_known_captions_are_answered),
+        TEST(an_answer_that_a_full_disk_did_not_take_is_asked_again),
         TEST(bad_options_end_with_64_and_a_sentence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

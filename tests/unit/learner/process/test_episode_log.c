@@ -11,6 +11,7 @@
 #include "learner/process/learner_options.h"
 #include "learner/reward/reward_options.h"
 #include "tests/onic_test.h"
+#include "tests/support/said.h"
 
 enum { T = 4, ACTOR = 3 };
 
@@ -274,7 +275,11 @@ static void a_folder_that_is_gone_stops_nothing(void **state)
     open_replays(s);
     snprintf(path, sizeof path, "%s/replays", s->dir);
     assert_int_equal(rmdir(path), 0);
+    said_begin(LOG_WARN);
     play(s, dies_late);
+    said_end();
+    assert_said("an episode could not be kept file=");
+    assert_said("/replays/0000000000004-a3-e0-10.jsonl\" why=\"No such file or directory\"");
     assert_true(episode_log_kept(s->replays) == 0);
     assert_int_equal(mkdir(path, 0700), 0);
     play(s, dies_late);
