@@ -38,6 +38,35 @@ static void a_pause_is_told_with_its_length(void **state)
     temp_dir_remove(p.dir);
 }
 
+/* Slow games: longer than the learner waits for READY without a word, and than the actor goes on
+ * without a learner. */
+static void whoever_builds_its_environments_keeps_its_place_while_it_polls(void **state)
+{
+    (void)state;
+    struct pair_place p = pair_place_open();
+    struct wire_learner *l = pair_learner_at(&p, 1);
+    struct onic_err e = {0};
+    pair_publish(l, 1);
+    struct wire_actor *a = pair_be_welcomed(&(struct wire_actor_params){
+        .learner = p.address, .actor_id = 7, .fixed_options = "", .orphan_timeout_s = 60});
+    said_begin(LOG_WARN);
+    skewed_clock_set(0);
+    for (int i = 0; i < 600; i++) {
+        skewed_clock_advance(second / 4);
+        assert_int_equal(wire_actor_poll(a, 1, &e), ONIC_OK);
+        usleep(1000); /* for the learner's thread */
+    }
+    pair_be_ready(a, pair_shape(0));
+    pair_play(a, 7, 1);
+    pair_consume_one(l, a, 1);
+    said_end();
+    assert_string_equal(said_text, "");
+    clock_replace(NULL);
+    wire_actor_free(a);
+    wire_learner_free(l);
+    temp_dir_remove(p.dir);
+}
+
 /* As for a loop that polls: one jump would be a pause of the actor's own. */
 static void let_time_pass_until_said(struct wire_actor *a, const char *part)
 {
@@ -286,6 +315,7 @@ int main(void)
     log_set_level(LOG_ERROR);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pause_is_told_with_its_length),
+        cmocka_unit_test(whoever_builds_its_environments_keeps_its_place_while_it_polls),
         cmocka_unit_test(a_silent_learner_is_told_once_and_so_is_its_answer),
         cmocka_unit_test(a_name_that_does_not_resolve_is_told),
         cmocka_unit_test(who_leaves_a_learner_that_is_gone_says_what_is_unsettled),

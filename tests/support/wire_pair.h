@@ -83,6 +83,30 @@ static inline Onic__Wire__Ready pair_ready_message(void)
     return m;
 }
 
+/* Joins up to the point where environments are built. */
+static inline struct wire_actor *pair_be_welcomed(const struct wire_actor_params *p)
+{
+    struct wire_actor *a = NULL;
+    struct wire_welcome w;
+    struct onic_err err = {0};
+    assert_int_equal(wire_actor_create(&a, p, &err), ONIC_OK);
+    int64_t end = clock_ms() + 8000;
+    int rc;
+    while ((rc = wire_actor_welcome(a, 50, &w, &err)) == ONIC_EAGAIN && clock_ms() < end)
+        ;
+    if (rc)
+        print_error("welcome: %s\n", err.msg);
+    assert_int_equal(rc, ONIC_OK);
+    return a;
+}
+
+static inline void pair_be_ready(struct wire_actor *a, struct trajectory_shape shape)
+{
+    struct wire_ready r = {
+        .shape = shape, .env_text = pair_env, .net_text = pair_net, .weights_floats = PAIR_WEIGHTS};
+    assert_ok(wire_actor_ready(a, &r, &err));
+}
+
 /* Joins up to the point where READY is sent. */
 static inline struct wire_actor *pair_join_as(const char *address, void *context, int id,
                                               const char *state_dir, struct trajectory_shape shape)
@@ -92,20 +116,8 @@ static inline struct wire_actor *pair_join_as(const char *address, void *context
                                   .actor_id = id,
                                   .state_dir = state_dir,
                                   .fixed_options = ""};
-    struct wire_actor *a = NULL;
-    struct wire_welcome w;
-    struct onic_err err = {0};
-    assert_int_equal(wire_actor_create(&a, &p, &err), ONIC_OK);
-    int64_t end = clock_ms() + 8000;
-    int rc;
-    while ((rc = wire_actor_welcome(a, 50, &w, &err)) == ONIC_EAGAIN && clock_ms() < end)
-        ;
-    if (rc)
-        print_error("welcome: %s\n", err.msg);
-    assert_int_equal(rc, ONIC_OK);
-    struct wire_ready r = {
-        .shape = shape, .env_text = pair_env, .net_text = pair_net, .weights_floats = PAIR_WEIGHTS};
-    assert_int_equal(wire_actor_ready(a, &r, &err), ONIC_OK);
+    struct wire_actor *a = pair_be_welcomed(&p);
+    pair_be_ready(a, shape);
     return a;
 }
 

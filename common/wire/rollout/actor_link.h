@@ -6,7 +6,8 @@
  *
  * States: CONNECTING -> HELLO_SENT -> WELCOMED (configuration known) -> RUNNING -> DRAINING ->
  * DONE, and SUSPENDED while the learner is silent. Everything happens inside wire_actor_poll,
- * called by the thread that steps the environments, so a hung environment stops the heartbeat.
+ * called by the thread that steps the environments, so a hung environment stops the heartbeat; one
+ * that waits within limits of its own lets it poll (actor/envs/progress.h).
  * Unacknowledged trajectories (at most the credit window) stay here and are sent again to a
  * restarted learner. Rules R1-R11, W1-W6: common/wire/README.md. */
 
@@ -72,7 +73,8 @@ int wire_actor_ready(struct wire_actor *w, const struct wire_ready *r, struct on
  * (another process has this number now), ONIC_EINCOMPATIBLE (REJECT: what differs), ONIC_EINTERNAL
  * (what this one sent was nonsense), ONIC_ETIMEDOUT (orphan timeout, another run at this address,
  * or, in a deterministic run, a restarted learner: restart the actor). Final states stay.
- * Call it at least every second while environments step: it is the heartbeat. */
+ * Call it at least every second while environments step: it is the heartbeat. Between WELCOME and
+ * READY as well, where building them takes long. */
 int wire_actor_poll(struct wire_actor *w, int timeout_ms, struct onic_err *err);
 
 /* The newest complete, checked weights [weights_floats] and their version; NULL until the first

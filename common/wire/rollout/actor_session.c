@@ -85,8 +85,18 @@ static void session_send_hello(struct wire_actor *w)
     w->state = LINK_HELLO;
 }
 
+/* A learner closes a connection for weights that asks for none for long: so it is made now. */
+static void session_connect_weights(struct wire_actor *w)
+{
+    struct onic_err err = {0};
+    if (wire_weights_pull_connect(w->pull, w->weights_address, w->attempts - 1, w->run_id, w->epoch,
+                                  &err) != ONIC_OK)
+        log_warn(err.msg);
+}
+
 void wire_actor_send_ready(struct wire_actor *w)
 {
+    session_connect_weights(w);
     Onic__Wire__Ready m = ONIC__WIRE__READY__INIT;
     m.steps = (uint32_t)w->shape.T;
     m.envs = (uint32_t)w->shape.E;
@@ -187,11 +197,11 @@ static void session_welcome(struct wire_actor *w, const struct frame *f)
     if (w->welcomed_once && w->epoch != f->head.epoch)
         log_info("the learner was restarted", kv("epoch", (int64_t)f->head.epoch),
                  kv("to_send_again", (int64_t)(w->produced - w->acked)));
-    char announced[SOCK_ADDRESS_MAX], address[SOCK_ADDRESS_MAX];
+    char announced[SOCK_ADDRESS_MAX];
     meta_text(announced, sizeof announced, &m->weights_address);
     if (!is_place_of_weights(w, announced))
         return;
-    sock_reachable(announced, w->learner, address);
+    sock_reachable(announced, w->learner, w->weights_address);
     if (!w->welcomed_once)
         first_welcome(w, m, f);
     w->epoch = f->head.epoch;
@@ -199,11 +209,7 @@ static void session_welcome(struct wire_actor *w, const struct frame *f)
           .seq = trace_hash(w->run_id, sizeof w->run_id));
     w->weights_version = 0;
     w->state = LINK_WELCOMED;
-    w->hello_ms = clock_ms();
-    struct onic_err err = {0};
-    if (wire_weights_pull_connect(w->pull, address, w->attempts - 1, w->run_id, w->epoch, &err) !=
-        ONIC_OK)
-        log_warn(err.msg);
+    w->hello_ms = w->heartbeat_ms = clock_ms();
     if (w->ready_once)
         wire_actor_send_ready(w);
 }
@@ -455,7 +461,9 @@ void wire_actor_keep_time(struct wire_actor *w)
     int64_t now = clock_ms();
     check_pause(w, now);
     bool building = w->state == LINK_WELCOMED && !w->ready_once;
-    if (!building) {
+    if (building) {
+        w->heard_ms = now; /* the learner has nothing to say until READY */
+    } else {
         char trouble[SOCK_TROUBLE_TEXT];
         session_check_keys(w, now, trouble);
         session_complain(w, now, trouble);
@@ -467,7 +475,7 @@ void wire_actor_keep_time(struct wire_actor *w)
         (w->state == LINK_HELLO && now - w->hello_ms > HELLO_EVERY_MS) ||
         (w->state == LINK_WELCOMED && w->ready_once && now - w->hello_ms > SILENCE_MS))
         session_send_hello(w);
-    if (w->state == LINK_RUNNING && now - w->heartbeat_ms > HEARTBEAT_EVERY_MS)
+    if ((building || w->state == LINK_RUNNING) && now - w->heartbeat_ms > HEARTBEAT_EVERY_MS)
         send_heartbeat(w);
     if (w->orphan_timeout_s && now - w->heard_ms > (int64_t)w->orphan_timeout_s * 1000) {
         char text[400];

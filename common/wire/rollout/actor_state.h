@@ -45,6 +45,7 @@ struct wire_actor {
     void *socket;
     struct meta_arena *arena;
     struct wire_weights_pull *pull;
+    char weights_address[SOCK_ADDRESS_MAX]; /* as WELCOME names it */
     struct ledger_page *page;
     struct ledger_page_content previous;
     struct ledger_page_held held; /* what HELLO shows */

@@ -30,7 +30,7 @@ enum {
     LEASE_MS = 10000,
     UPLOAD_MS = 120000,      /* the same for a message that is still coming in */
     UPLOAD_CREDIT_MS = 2000, /* between two signs of life to whoever sends one */
-    BUILD_LEASE_MS = 120000, /* between WELCOME and READY the actor loads games and does not poll */
+    BUILD_LEASE_MS = 120000, /* between WELCOME and READY: loading a game may take as long */
     FORGET_MS = 60000, /* silent for so long: what it holds is booked as lost{actor_unknown} */
     BOOK_BITS = 1024,  /* trajectories of one actor that may be accepted and not yet booked */
     PEERS_MAX = BOUND_ACTORS,

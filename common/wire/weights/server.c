@@ -40,7 +40,7 @@ enum {
     CHUNK_ROOM = 128, /* header and meta part of a chunk */
     FETCH_MS = 30000, /* of a chunk; then its connection goes */
     CROWDED_MS = 1000,
-    STRANGER_MS = 130000, /* until the first question: an actor builds its worlds before it */
+    STRANGER_MS = 130000, /* until the first question; actors of 0.1.0 built their worlds before */
     GET_BYTES = 4096,
     POLL_MS = 100,
     READERS_MAX = 1024 /* with questions that wait, without connections_max */
