@@ -17,17 +17,33 @@
 
 enum { POLL_INTERVAL_NS = 20000000, LEAVE_MS = 10000 };
 
+/* Between the steps of a trajectory, and in a step that waits: a final state is for later. One that
+ * is asked to finish is waited for while it is heard. */
+static void actor_keep_wire(struct actor *a)
+{
+    int64_t now = clock_ns();
+    bool over = a->wire_rc && a->wire_rc != ONIC_ESTOPPED;
+    if (over || now - a->last_poll_ns < POLL_INTERVAL_NS)
+        return;
+    a->last_poll_ns = now;
+    a->wire_rc = wire_actor_poll(a->wire, 0, &a->wire_err);
+}
+
 static void on_tick(void *ctx, uint64_t env_steps)
 {
     struct actor *a = ctx;
     watch_progress(a->watch);
     a->steps += env_steps;
     wire_actor_progress(a->wire, a->steps);
-    int64_t now = clock_ns();
-    if (a->wire_rc || now - a->last_poll_ns < POLL_INTERVAL_NS)
-        return;
-    a->last_poll_ns = now;
-    a->wire_rc = wire_actor_poll(a->wire, 0, &a->wire_err);
+    actor_keep_wire(a);
+}
+
+void actor_lives(void *actor)
+{
+    struct actor *a = actor;
+    watch_extend(a->watch);
+    if (a->wire)
+        actor_keep_wire(a);
 }
 
 static int play_one(struct actor *a, struct onic_err *err)

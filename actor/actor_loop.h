@@ -27,11 +27,14 @@ struct actor {
     uint64_t weights_version;
     bool playing;   /* the first weights are here */
     uint64_t steps; /* of the trajectory under way */
-    int wire_rc;    /* first final state seen while a rollout was running */
+    int wire_rc;    /* first final state seen while environments were built or played */
     struct onic_err wire_err;
     int64_t last_poll_ns;
 };
 
+/* An environment of `actor`, a struct actor *, gives a sign of life (actor/envs/progress.h): the
+ * watchdog waits on, and the learner hears of this actor, however long its environments take. */
+void actor_lives(void *actor);
 /* Runs until drained (ONIC_OK) or a final error. *recycle is set when the environments ask for a
  * fresh process (NetHack's library leaks): the caller re-executes the program. */
 int actor_play(struct actor *a, bool *recycle, struct onic_err *err);

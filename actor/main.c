@@ -48,15 +48,12 @@ static int actor_main_run(struct config *cfg, struct watch *watch, bool *recycle
                           struct onic_err *err)
 {
     struct actor a = {.watch = watch};
+    env_progress_to(actor_lives, &a);
     int rc = actor_open(&a, cfg, err);
     if (!rc)
         rc = actor_play(&a, recycle, err);
+    env_progress_to(NULL, NULL);
     return actor_leave(&a, rc, err);
-}
-
-static void actor_main_lives(void *watch)
-{
-    watch_extend(watch);
 }
 
 int main(int argc, char **argv)
@@ -109,10 +106,8 @@ int main(int argc, char **argv)
     struct watch *watch = NULL;
     bool recycle = false;
     rc = watch_create(&watch, (int)cfg.actors_step_timeout_s, &err);
-    env_progress_to(actor_main_lives, watch);
     if (!rc)
         rc = actor_main_run(&cfg, watch, &recycle, &err);
-    env_progress_to(NULL, NULL);
     watch_free(watch);
     if (!rc && recycle) {
         log_info("recycling: starting afresh in the same process");

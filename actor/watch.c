@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "actor/envs/progress.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/process.h"
@@ -66,6 +67,7 @@ static void *watch_main(void *arg)
             log_info("draining");
         }
         check_progress(w);
+        env_progress_ask();
     }
     return NULL;
 }

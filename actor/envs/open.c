@@ -4,12 +4,14 @@
 
 #include <stdlib.h>
 
+#include "actor/envs/progress.h"
 #include "common/base/xmalloc.h"
 
 /* All of them, or none. */
 static int open_envs(struct env **envs, const struct config *cfg, int count, struct onic_err *err)
 {
     for (int i = 1; i < count; i++) {
+        env_progress_if_asked();
         int rc = env_create(&envs[i], cfg->env_id, cfg, i, err);
         if (!rc)
             continue;

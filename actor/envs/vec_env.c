@@ -22,6 +22,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "actor/envs/progress.h"
 #include "common/base/bounds.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -255,9 +256,11 @@ static const char *vec_env_fault(struct vec_env *v, int i, const uint8_t *obs,
     return NULL;
 }
 
-/* What no policy could use ends the episode as broken; nothing of it is trained on. */
+/* Called for each result. What no policy could use ends the episode as broken; nothing of it is
+ * trained on. */
 static void vec_env_inspect(struct vec_env *v, int i, const uint8_t *obs, struct env_result *r)
 {
+    env_progress_if_asked(); /* this one has answered; the whole vector may take long */
     const char *fault = v->fault = vec_env_fault(v, i, obs, r);
     if (!fault)
         return;

@@ -73,12 +73,25 @@ class Dies(Plain):
 
 
 class Listed(Plain):
-    """The file STRANGE_FAULTS has a word for each time that it goes wrong; then it goes well."""
+    """The file STRANGE_FAULTS has a word for each time that it goes wrong or is slow; then it goes well."""
 
-    def wrong(self):
+    SLOW_S = 12
+
+    def next_fault(self, *kinds):
         faults = pathlib.Path(os.environ.get("STRANGE_FAULTS", "/dev/null"))
         now, _, later = faults.read_text().partition(" ") if faults.exists() else ("", "", "")
-        faults.write_text(later) if now else None
+        faults.write_text(later) if now in kinds else None
+        return now if now in kinds else ""
+
+    def reset(self, **kinds):
+        if self.next_fault("slow-reset"):
+            time.sleep(self.SLOW_S)
+        return super().reset(**kinds)
+
+    def wrong(self):
+        now = self.next_fault("raise", "exit", "die", "hang", "slow-step")
+        if now == "slow-step":
+            time.sleep(self.SLOW_S)
         if now == "raise":
             raise ValueError("in doubt")
         if now == "exit":

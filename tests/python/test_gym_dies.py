@@ -62,11 +62,21 @@ class DuringTraining(GymTest):
         place = r'\(File \\".*strange_worlds\.py\\", line \d+ in wrong\)'
         self.assertRegex(said, AGAIN % (rf"\d+ gave no answer for 2 s {place}; if it is only slow, raise actors\.step_timeout_s", 1, 5))
 
-    def test_a_hang_longer_than_a_lease_costs_no_trajectory(self):
-        said = self.trained("hang", "--actors.step_timeout_s=18")  # 12 s, as by default: 20; an actor is given up after 10
+    def trained_in_its_place(self, faults, *options):
+        """An actor that its learner does not hear for 10 s is given up."""
+        said = self.trained(faults, *options)
+        for complaint in ("lost: lease expired", "actor is back", "paused for", "silent"):
+            self.assertNotIn(complaint, said)
+        return said
+
+    def test_a_hang_longer_than_a_lease_keeps_the_place(self):
+        said = self.trained_in_its_place("hang", "--actors.step_timeout_s=18")  # 12 s, as by default: 20
         self.assertRegex(said, AGAIN % (r"\d+ gave no answer for 12 s .*", 1, 5))
-        self.assertIn("lost: lease expired", said)
-        self.assertIn("actor is back", said)
+
+    def test_a_step_and_a_reset_longer_than_a_lease_are_only_slow(self):
+        said = self.trained_in_its_place("slow-step slow-reset")
+        self.assertNotIn("started again", said)
+        self.assertNotIn("environment broke", said)
 
     def test_more_than_the_budget_is_the_end(self):
         said = self.trained("hang die", "--actors.step_timeout_s=3", "--gym.restarts=2", code=BAD)

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "actor/envs/progress.h"
 #include "actor/watch.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -73,6 +74,23 @@ static void extend_nothing(struct watch *w)
     nanosleep(&(struct timespec){.tv_sec = LONGER_MS / 1000}, NULL);
 }
 
+static void hear_sign(void *heard)
+{
+    *(bool *)heard = true;
+}
+
+/* As a vector of environments that are quick by themselves. */
+static void step_until_a_sign_is_asked_for(struct watch *w)
+{
+    bool heard = false;
+    (void)w;
+    env_progress_to(hear_sign, &heard);
+    while (!heard) {
+        env_progress_if_asked();
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+}
+
 /* Asked to stop twice, with more between than a terminal's echo takes; the first is a wish. */
 static void be_asked_twice(struct watch *w)
 {
@@ -121,12 +139,19 @@ static void signs_of_life_and_time_between_steps_do_not(void **state)
     assert_int_equal(exit_of(extend_nothing, NULL), FINE);
 }
 
+static void it_asks_for_signs_of_life(void **state)
+{
+    (void)state;
+    assert_int_equal(exit_of(step_until_a_sign_is_asked_for, NULL), FINE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_step_that_hangs_ends_the_actor),
         cmocka_unit_test(a_second_signal_ends_it_at_once),
         cmocka_unit_test(signs_of_life_and_time_between_steps_do_not),
+        cmocka_unit_test(it_asks_for_signs_of_life),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "actor/envs/open.h"
+#include "actor/envs/progress.h"
 #include "actor/envs/vec_env.h"
 #include "common/base/clock.h"
 #include "common/base/rng.h"
@@ -428,6 +429,31 @@ static void a_bad_id_is_an_error_and_leaves_nothing(void **state)
     assert_null(v);
 }
 
+static void count_sign(void *count)
+{
+    ++*(int *)count;
+    env_progress_ask();
+}
+
+/* The members of a vector may be slow, and there may be many. */
+static void each_result_is_a_sign_of_life_that_may_be_asked_for(void **state)
+{
+    (void)state;
+    struct world w;
+    int signs = 0;
+    open_world(&w, 0, E_MAX);
+    env_progress_to(count_sign, &signs);
+    step_world(&w);
+    assert_int_equal(signs, 0);
+    reset_ended(&w);
+    env_progress_ask();
+    step_world(&w);
+    assert_int_equal(signs, E_MAX);
+    env_progress_to(NULL, NULL);
+    env_progress_if_asked();
+    close_world(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -440,6 +466,7 @@ int main(void)
         cmocka_unit_test_setup(the_row_of_an_episode_adds_up, defaults),
         cmocka_unit_test_setup(a_snapshot_restores_the_books_and_the_world, defaults),
         cmocka_unit_test_setup(stepping_allocates_nothing, defaults),
+        cmocka_unit_test_setup(each_result_is_a_sign_of_life_that_may_be_asked_for, defaults),
         cmocka_unit_test_setup(unique_captions_come_at_the_given_rate, defaults),
         cmocka_unit_test_setup(what_no_policy_can_use_breaks_the_episode, defaults),
         cmocka_unit_test_setup(what_is_broken_from_the_start_is_an_error, defaults),
