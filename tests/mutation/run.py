@@ -9,7 +9,7 @@
   tests/mutation/run.py --missing        only those that the table has no verdict of
   tests/mutation/run.py --check          only looks whether the list still fits the sources (deploy/ci/style.sh does)
 
-The checkout is not touched: copy and build lie in build/mutation. It runs at nice 10 (--nice=N). A result is kept until the bug, its file or its tests change.
+The checkout is not touched: a copy of it with a build of its own lies in build/mutation. It runs at nice 10 (--nice=N). A result is kept until the bug, its file or its tests change.
 A test that fails is run once more, alone: what fails for want of time on a busy machine has noticed nothing, and the tests behind it are run then.
 Exit code 1: fewer caught than --least (38), a bug that cannot be built, or, with --check, a list that does not fit.
 """
@@ -20,7 +20,8 @@ import xml.etree.ElementTree as tree
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIST = "tests/mutation/mutations.toml"
 WORK = ROOT / "build" / "mutation"
-SOURCE, BUILD, STATE = WORK / "source", WORK / "build", WORK / "results.json"
+SOURCE, STATE = WORK / "source", WORK / "results.json"
+BUILD = SOURCE / "build"  # as in a checkout: programs find goals and configurations beside it
 PROGRAMS = ["onic", "onic-actor", "onic-learner", "onic-reward-server"]
 FIELDS = {"name", "area", "what", "file", "search", "replace", "tests"}
 RESULT = {"digest", "verdict", "detail", "when"}
@@ -104,7 +105,7 @@ def copy_sources():
             shutil.copymode(path, SOURCE / name)
     wanted = set(names)
     for path in SOURCE.rglob("*"):
-        if path.is_file() and str(path.relative_to(SOURCE)) not in wanted:
+        if path.is_file() and BUILD not in path.parents and str(path.relative_to(SOURCE)) not in wanted:
             path.unlink()
 
 
