@@ -203,6 +203,8 @@ static void a_folder_is_of_one_sweep(void **state)
     assert_int_equal(sweep(s, "two.yaml --frames=2000"), 0);
     assert_int_equal(sweep(s, "two.yaml --train.lr=0.01"), 64);
     assert_said(s, "train.lr=(default)");
+    assert_int_equal(sweep(s, "two.yaml --train.batch=256"), 64);
+    assert_said(s, "train.batch=512, and two.yaml gives it 256");
     write_in(s, "other.yaml", "options: {env.id: corridor, run.frames: 2000}\nseeds: [1]\n");
     assert_int_equal(sweep(s, "other.yaml --run-dir=runs/two"), 64);
     assert_said(s, "runs/two holds runs of another sweep");
