@@ -22,6 +22,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "actor/envs/env_faults.h"
 #include "actor/envs/progress.h"
 #include "common/base/bounds.h"
 #include "common/base/clock.h"
@@ -63,7 +64,7 @@ struct vec_env {
     int nfloats;
     const char *fault; /* of the last reset or step, NULL: none */
     char fault_text[OBS_NAME_MAX + 64];
-    int64_t log_ms;
+    struct env_faults faults;
     struct slot *slots; /* [count] */
 };
 
@@ -269,10 +270,12 @@ static void vec_env_inspect(struct vec_env *v, int i, const uint8_t *obs, struct
     r->reward = 0.0;
     if (v->mask)
         read_mask(v, i, true);
-    if (log_every_ms(&v->log_ms, 60000))
+    int64_t times = env_faults_to_tell(&v->faults, fault);
+    if (times)
         log_warn("an environment broke; its episode counts as cut off",
                  kv("env", (const char *)v->slots[i].env->spec.id), kv("environment", i),
-                 kv("step", (int64_t)v->slots[i].episode.steps), kv("why", fault));
+                 kv("step", (int64_t)v->slots[i].episode.steps), kv("why", fault),
+                 kv("times", times));
 }
 
 static int begin_episode(struct vec_env *v, int i, uint8_t *obs, struct env_result *result,

@@ -89,11 +89,13 @@ class Listed(Plain):
         return super().reset(**kinds)
 
     def wrong(self):
-        now = self.next_fault("raise", "exit", "die", "hang", "slow-step")
+        now = self.next_fault("raise", "raise-other", "exit", "die", "hang", "slow-step")
         if now == "slow-step":
             time.sleep(self.SLOW_S)
         if now == "raise":
             raise ValueError("in doubt")
+        if now == "raise-other":
+            raise KeyError("door")
         if now == "exit":
             print("I go", flush=True)
             os._exit(3)

@@ -42,10 +42,12 @@ class DuringTraining(GymTest):
         self.assertIn(f"{books['produced']} trajectories made", judged.stdout)
 
     def test_an_exception_breaks_an_episode(self):
-        said = self.trained("raise")
+        said = self.trained("raise raise-other raise")
         self.assertRegex(
             said, rf'an environment broke; its episode counts as cut off env="{ENV}" environment=\d+ step=2 why="ValueError: in doubt \(strange_worlds\.py:\d+\)"'
         )
+        self.assertRegex(said, r"an environment broke; .* why=\"KeyError: 'door' \(strange_worlds\.py:\d+\)\" times=1")
+        self.assertEqual(said.count("an environment broke;"), 2, said)  # the same again: once a minute
         self.assertNotIn("started again", said)
 
     def test_an_exit_costs_a_process(self):
