@@ -25,6 +25,7 @@ static void a_classifier_that_ends_at_the_base_rate_warns(void **state)
     const char *said = trained(*state, "--frames=60000 --reward.model=classifier --reward.lr=0 "
                                        "--reward.steps_per_arrival=20 --reward.steps_max=100 "
                                        "--annotator.id=random");
+    assert_non_null(strstr(said, "the reward model did not learn from its labels why="));
     assert_non_null(strstr(said, "next to nothing was learned"));
     assert_non_null(strstr(said, "reward.train_share"));
 }

@@ -198,6 +198,12 @@ static void labels_of_a_killed_server_are_read_without_writing(void **state)
     setenv("TMPDIR", copies, 1);
     snprintf(path, sizeof path, "%.200s/killed/labels.sqlite", r->dir);
     label_and_die(path);
+    snprintf(command, sizeof command,
+             "rm -f killed/*-shm && TMPDIR=$PWD/none %s $onic labels list killed", as_nobody);
+    ends_with(r, command, 73, "/none/onic-labels-");
+    ends_with(r, command, 73,
+              ": it was not closed, its folder cannot be written, and no folder for a copy can be "
+              "made as ");
     for (int i = 0; i < 3; i++) {
         snprintf(command, sizeof command,
                  "rm -f killed/*-shm && test -s killed/labels.sqlite-wal && "

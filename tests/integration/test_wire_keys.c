@@ -270,6 +270,7 @@ static void an_actors_number_belongs_to_the_key_that_joined_first(void **state)
     struct wire_keys *first = keys_of(theirs, KEY_ACTOR), *second = keys_of(more, KEY_ACTOR);
     struct wire_actor *a = keyed_join(&t, first, 3);
     struct onic_err e = {0};
+    said_begin(LOG_WARN);
     for (int dead = 0; dead < 2; dead++) { /* nor when its process is gone for a moment */
         struct wire_actor *b = keyed_actor(wire_learner_address(t.learner), second, 3);
         assert_int_equal(keyed_welcome(b, JOIN_MS, &e), ONIC_EAUTH);
@@ -282,6 +283,8 @@ static void an_actors_number_belongs_to_the_key_that_joined_first(void **state)
         pair_consume_one(t.learner, a, 1);
         wire_actor_free(a);
     }
+    said_end();
+    assert_said("an actor number of another key was asked for actor=3 owner=");
     a = keyed_join(&t, first, 3);
     wire_actor_free(a);
     const char *left = wire_keys_public(second);

@@ -208,6 +208,25 @@ static void no_checkpoint_and_no_valid_checkpoint_are_different(void **state)
                "none of the 1");
 }
 
+static void what_is_in_the_way_of_checkpoints_is_named(void **state)
+{
+    (void)state;
+    struct checkpoint_file *f;
+    spill(files_in("file"), "x", 1);
+    assert_err(checkpoint_newest_valid(&f, files_in("file"), NULL, &err), ONIC_EIO,
+               "/file is not a folder");
+    versions(3, 3);
+    assert_err(checkpoint_milestone(files_folder(), 4, 77, &err), ONIC_ECANTCREATE,
+               "milestone-000000000077.safetensors cannot be kept: No such file");
+    assert_int_equal(mkdir(files_in("milestone-000000000077.safetensors"), 0700), 0);
+    assert_err(checkpoint_milestone(files_folder(), 3, 77, &err), ONIC_ECANTCREATE,
+               "milestone-000000000077.safetensors cannot be replaced: ");
+    const char *path = files_in("ckpt-000000000003.safetensors");
+    assert_int_equal(truncate(path, (off_t)CHECKPOINT_FILE_MAX + 1), 0);
+    assert_err(checkpoint_open(&f, path, &err), ONIC_ELIMIT,
+               " has 8589934593 bytes, more than a checkpoint may have (8589934592)");
+}
+
 /* A temporary file of that process, written to so many seconds ago. */
 static const char *left_behind(const char *name, pid_t pid, int seconds)
 {
@@ -385,6 +404,8 @@ int main(void)
             files_teardown),
         cmocka_unit_test_setup_teardown(no_checkpoint_and_no_valid_checkpoint_are_different,
                                         files_setup, files_teardown),
+        cmocka_unit_test_setup_teardown(what_is_in_the_way_of_checkpoints_is_named, files_setup,
+                                        files_teardown),
         cmocka_unit_test_setup_teardown(a_file_that_somebody_is_writing_is_not_pruned, files_setup,
                                         files_teardown),
         cmocka_unit_test_setup_teardown(pruning_keeps_the_newest_and_removes_what_a_crash_left,

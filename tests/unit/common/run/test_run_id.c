@@ -94,6 +94,17 @@ static void what_is_no_id_is_refused(void **state)
     }
 }
 
+static void an_id_of_another_length_is_refused(void **state)
+{
+    uint8_t id[RUN_ID_BYTES];
+    struct checkpoint *c = checkpoint_create();
+    checkpoint_add_bytes(c, "run_id", "short", 5);
+    assert_ok(checkpoint_write_version(c, files_in("checkpoints"), 7, NULL, &err));
+    checkpoint_free(c);
+    assert_err(run_id_ensure(*state, id, &err), ONIC_EDAMAGED,
+               "ckpt-000000000007.safetensors: the run id has 5 bytes");
+}
+
 /* The newer one of somebody else is neither gone on with nor passed over. */
 static void a_checkpoint_of_another_run_is_refused_by_name(void **state)
 {
@@ -121,6 +132,7 @@ int main(void)
         IN_DIR(no_id_is_drawn_beside_checkpoints_that_cannot_be_read),
         IN_DIR(a_drawn_id_that_is_removed_gives_way_to_that_of_the_checkpoint),
         IN_DIR(what_is_no_id_is_refused),
+        IN_DIR(an_id_of_another_length_is_refused),
         IN_DIR(a_checkpoint_of_another_run_is_refused_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

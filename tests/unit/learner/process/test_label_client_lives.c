@@ -72,6 +72,33 @@ static void labels_that_are_gone_from_the_store_are_missed(void **state)
     }
 }
 
+static void a_state_that_makes_no_sense_is_refused(void **state)
+{
+    static char large[1 << 20];
+    static const struct {
+        const char *text, *part;
+    } bad[] = {{"id-1\nseven 2 0 -1\n", "c.safetensors: the annotation state cannot be read"},
+               {"id-1", "c.safetensors: the annotation state cannot be read"},
+               {large, "c.safetensors: the annotation state is too long"}};
+    static struct asking f;
+    char path[300];
+    (void)state;
+    memset(large, 'x', sizeof large - 1);
+    asking_open(&f, "id-1");
+    snprintf(path, sizeof path, "%s/c.safetensors", f.dir);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct checkpoint_file *file;
+        struct checkpoint *c = checkpoint_create();
+        checkpoint_add_bytes(c, "annotation", bad[i].text, strlen(bad[i].text));
+        assert_ok(checkpoint_write(c, path, &err));
+        checkpoint_free(c);
+        assert_ok(checkpoint_open(&file, path, &err));
+        assert_err(label_client_load(f.annotate, file, &err), ONIC_EDAMAGED, bad[i].part);
+        checkpoint_close(file);
+    }
+    asking_close(&f);
+}
+
 /* A roll-back in a life whose labels were withdrawn may go back to a checkpoint of an onic that
  * could not withdraw any: that none were is what it says. */
 static void a_checkpoint_that_says_nothing_of_distrust_is_of_before(void **state)
@@ -224,6 +251,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(labels_that_are_gone_from_the_store_are_missed),
+        cmocka_unit_test(a_state_that_makes_no_sense_is_refused),
         cmocka_unit_test(a_checkpoint_that_says_nothing_of_distrust_is_of_before),
         cmocka_unit_test(labels_of_another_identity_are_refused),
         cmocka_unit_test(a_run_without_labels_takes_another_identity),

@@ -225,12 +225,51 @@ static void another_program_that_holds_it_is_waited_for_and_then_said(void **sta
     label_store_close(s);
 }
 
+static void make_database(const char *path, const char *sql)
+{
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void what_is_no_label_store_is_told_to_a_reader(void **state)
+{
+    struct store_case *f = *state;
+    struct label_store *s = NULL;
+    assert_err(label_store_open(&s, f->path, LABEL_STORE_READ, &err), ONIC_ENOTFOUND,
+               "there is no label store at ");
+    make_database(f->path, "");
+    FILE *empty = fopen(f->path, "w");
+    assert_non_null(empty);
+    fclose(empty);
+    assert_err(label_store_open(&s, f->path, LABEL_STORE_READ, &err), ONIC_ENOTFOUND,
+               "labels.sqlite is empty: there is no label store yet");
+    make_database(f->path, "CREATE TABLE songs (name)");
+    assert_err(label_store_open(&s, f->path, LABEL_STORE_READ, &err), ONIC_ECONFIG,
+               "labels.sqlite is an SQLite database, but no label store of onic");
+}
+
+static void what_is_no_caption_is_not_imported(void **state)
+{
+    struct store_case *f = *state;
+    struct label_store *s = open_server(f->path);
+    struct label_row row = {.label = answer("", 1), .identity = store_identity};
+    int added = 0;
+    assert_err(label_store_import(s, &row, 1, &added, &err), ONIC_ECONFIG,
+               "a caption has 1 to 256 bytes, none of them 0");
+    assert_int_equal(added, 0);
+    label_store_close(s);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_damaged_row_is_set_aside_and_counted_whatever_was_damaged),
         TEST(damaged_pages_and_foreign_files_are_refused_with_a_sentence),
+        TEST(what_is_no_label_store_is_told_to_a_reader),
+        TEST(what_is_no_caption_is_not_imported),
         TEST(one_server_at_a_time),
         TEST(a_full_disk_stops_writing_only_until_there_is_room),
         TEST(a_store_that_was_moved_or_replaced_takes_nothing_more),

@@ -169,6 +169,24 @@ static void what_is_no_key_is_named_by_file_and_line(void **state)
     keys_fail(folder, KEY_OBSERVER, "observer.key is a folder; name the file with the key");
 }
 
+static void a_list_that_is_no_file_or_too_long_is_refused(void **state)
+{
+    enum { LINE = KEY_TEXT, LINES = KEY_LIST_MAX + 1 };
+    char folder[300], path[400], *text = malloc((size_t)LINE * LINES + 1);
+    (void)state;
+    keys_make(folder, dir, "crowded", KEYS_ALL, "");
+    for (size_t i = 0; i < LINES; i++)
+        memcpy(text + i * LINE, "0#2340#2340#2340#2340#2340#2340#2340#234\n", LINE);
+    text[(size_t)LINE * LINES] = '\0';
+    keys_write(folder, "actor.allow", text, 0644);
+    free(text);
+    keys_fail(folder, KEY_LEARNER, "actor.allow:100001: there are too many keys");
+    snprintf(path, sizeof path, "%s/actor.allow", folder);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    keys_fail(folder, KEY_LEARNER, "actor.allow is no file with keys");
+}
+
 static void a_list_has_comments_and_keys_with_a_hash_in_them(void **state)
 {
     (void)state;
@@ -404,6 +422,7 @@ int main(void)
         cmocka_unit_test(one_more_key_of_a_folder_is_let_in_by_it),
         cmocka_unit_test(a_secret_that_others_know_is_refused),
         cmocka_unit_test(what_is_no_key_is_named_by_file_and_line),
+        cmocka_unit_test(a_list_that_is_no_file_or_too_long_is_refused),
         cmocka_unit_test(a_list_has_comments_and_keys_with_a_hash_in_them),
         cmocka_unit_test(any_bytes_are_keys_or_refused),
         cmocka_unit_test(a_list_that_changes_is_read_again_and_a_broken_one_is_not),

@@ -32,15 +32,20 @@ static void close_rig(struct rig *g)
     kept_frames_free(g->frames);
 }
 
-static const uint8_t *sealed(struct trajectory *t, size_t *len)
+static const uint8_t *sealed_as(enum frame_type type, struct trajectory *t, size_t *len)
 {
     struct trajectory_block *b = t->storage;
     trajectory_seal(b);
     struct frame_head h = {
-        .type = FRAME_TRAJECTORY, .seq = 1, .meta_len = b->meta_len, .bulk_len = b->bulk_len};
+        .type = (uint16_t)type, .seq = 1, .meta_len = b->meta_len, .bulk_len = b->bulk_len};
     frame_seal(b->frame, &h, b->body_crc);
     *len = b->frame_len;
     return b->frame;
+}
+
+static const uint8_t *sealed(struct trajectory *t, size_t *len)
+{
+    return sealed_as(FRAME_TRAJECTORY, t, len);
 }
 
 /* With `more` captions of 256 bytes that no step has, every length and checksum right. For free().
@@ -91,8 +96,12 @@ static void a_trajectory_comes_back_with_its_own_environments(void **state)
     kept_trajectory_free(t);
     g.shape.T++;
     assert_err(kept_trajectory_read(g.frames, frame, len, &g.shape, &t, &err), ONIC_EDAMAGED,
-               "shape: T=4 E=3");
+               "a trajectory cannot be read, shape: T=4 E=3");
     assert_null(t);
+    g.shape.T--;
+    frame = sealed_as(FRAME_HEARTBEAT, g.t, &len);
+    assert_err(kept_trajectory_read(g.frames, frame, len, &g.shape, &t, &err), ONIC_EDAMAGED,
+               "a trajectory is of another shape than the run's");
     close_rig(&g);
 }
 

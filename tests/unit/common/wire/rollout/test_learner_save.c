@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_learner_save.c - a learner goes back to a checkpoint without an end: its books. */
+#include "common/wire/frame/crc32c.h"
 #include "tests/onic_test.h"
 #include "tests/support/files.h"
 #include "tests/support/wire_pair.h"
@@ -113,6 +114,14 @@ static void versions_between_two_roll_backs_are_trained_on(void **state)
     temp_dir_remove(at.dir);
 }
 
+/* Shorter, and with the checksum of what is left. */
+static void books_cut(struct buf *b, size_t bytes)
+{
+    b->len -= bytes;
+    uint64_t sum = crc32c(0, b->data, b->len - sizeof sum);
+    memcpy(b->data + b->len - sizeof sum, &sum, sizeof sum);
+}
+
 static void books_that_are_damaged_change_nothing(void **state)
 {
     (void)state;
@@ -126,6 +135,20 @@ static void books_that_are_damaged_change_nothing(void **state)
     assert_err(wire_learner_undo(l, books.data, books.len, 1, 2, &undone, &err), ONIC_EDAMAGED,
                "checksum differs");
     assert_err(wire_learner_undo(l, "ONLS", 4, 1, 2, &undone, &err), ONIC_EDAMAGED, "wrong magic");
+    books.data[30] ^= 1;
+    books.data[4]++;
+    books_cut(&books, 0);
+    assert_err(wire_learner_load(l, books.data, books.len, &err), ONIC_EINCOMPATIBLE,
+               "the checkpoint's ledger has format ");
+    books.data[4]--;
+    books_cut(&books, 0);
+    assert_ok(wire_learner_load(l, books.data, books.len, &err));
+    books_cut(&books, 8);
+    assert_err(wire_learner_load(l, books.data, books.len, &err), ONIC_EDAMAGED,
+               "the checkpoint's ledger is damaged: it ends in the middle");
+    books_cut(&books, books.len - 40);
+    assert_err(wire_learner_undo(l, books.data, books.len, 1, 2, &undone, &err), ONIC_EDAMAGED,
+               "the checkpoint's ledger is damaged: it ends in the middle");
     assert_int_equal(undone, 7);
     wire_learner_free(l);
     buf_release(&books);
