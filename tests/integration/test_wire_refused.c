@@ -285,6 +285,33 @@ static void a_learner_whose_key_is_taken_off_the_list_is_heard_no_more(void **st
     temp_dir_remove(dir);
 }
 
+/* Whoever answers there could not prove to be the learner. */
+static void an_actor_that_knows_no_learners_key_does_not_start(void **state)
+{
+    char dir[256], keys[300];
+    struct wire_actor *a = NULL;
+    struct wire_actor_params p = {.learner = "tcp://127.0.0.1:9", .actor_id = -1};
+    (void)state;
+    temp_dir_create(dir);
+    keys_make(keys, dir, "keys", KEYS_ALL, "");
+    struct wire_keys *k = keys_of(keys, KEY_ACTOR);
+    p.keys = k;
+    keys_let_in(keys, KEY_LEARNER, NULL, 0);
+    int rc = ONIC_OK;
+    struct onic_err why = {0};
+    for (int64_t end = clock_ms() + PATIENCE_MS; !rc && clock_ms() < end; usleep(20000)) {
+        rc = wire_actor_create(&a, &p, &why); /* the list is read again now and then */
+        wire_actor_free(a);
+        a = NULL;
+    }
+    assert_int_equal(rc, ONIC_ECONFIG);
+    assert_non_null(strstr(why.msg, "tcp://127.0.0.1:9: no key of a learner is known, so nobody "
+                                    "there could prove to be one; put its public key into "));
+    assert_non_null(strstr(why.msg, "/keys/learner.allow"));
+    wire_keys_free(k);
+    temp_dir_remove(dir);
+}
+
 int main(void)
 {
     log_set_level(LOG_ERROR);
@@ -295,6 +322,7 @@ int main(void)
         cmocka_unit_test(who_is_told_to_go_is_cut_and_told_of),
         cmocka_unit_test(who_fetches_nothing_is_cut_and_told_of),
         cmocka_unit_test(an_actor_whose_hellos_cannot_be_read_is_put_out),
+        cmocka_unit_test(an_actor_that_knows_no_learners_key_does_not_start),
         cmocka_unit_test(a_learner_whose_key_is_taken_off_the_list_is_heard_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -251,11 +251,16 @@ static void what_cannot_be_listened_at_names_its_option(void **state)
     struct wire_labels_server *s = NULL;
     struct wire_labels_client *c = NULL;
     struct wire_learner_params p = pair_learner_params("");
+    char far[130] = "ipc:///";
     assert_err(wire_learner_create(&l, &p, &err), ONIC_ECONFIG,
                "no address to listen at: give --listen=tcp://127.0.0.1:5555");
     p = pair_learner_params("ipc:///nowhere/t");
     assert_err(wire_learner_create(&l, &p, &err), ONIC_ECONFIG,
                "--listen=ipc:///nowhere/t: cannot bind: No such file or directory");
+    memset(far + sizeof "ipc:///" - 1, 'x', sizeof far - sizeof "ipc:///");
+    p = pair_learner_params(far);
+    assert_err(wire_learner_create(&l, &p, &err), ONIC_ECONFIG,
+               "xxx: the path of an ipc socket may have at most 107 characters; use a shorter one");
     assert_err(wire_labels_server_create(&s, "", NULL, false, NULL, NULL, &err), ONIC_ECONFIG,
                "no address to listen at: give --listen=tcp://127.0.0.1:5557");
     assert_err(wire_labels_client_create(&c, "", NULL, NULL, &err), ONIC_ECONFIG,

@@ -193,6 +193,9 @@ static void every_life_leaves_its_version(void **state)
     assert_err(run_dir_read(run, "nothing", text, sizeof text, &err), ONIC_ENOTFOUND,
                "nothing does not exist");
     assert_err(run_dir_read(run, "config.yaml", text, 10, &err), ONIC_EIO, "larger than 9 bytes");
+    struct ledger none;
+    assert_err(run_dir_ledger(run, &none, &err), ONIC_ENOTFOUND, "the ledger of ");
+    assert_err(run_dir_ledger(run, &none, &err), ONIC_ENOTFOUND, "/ledger.json does not exist");
 }
 
 static void an_existing_run_may_be_refused(void **state)

@@ -90,6 +90,12 @@ static void no_key_is_overwritten(void **state)
     assert_int_equal(chmod(folder, 0777), 0);
     assert_err(key_make(folder, 1u << KEY_LEARNER, "", public, &err), ONIC_ECANTCREATE,
                "others can write");
+    char far[5000];
+    memset(far, 'x', sizeof far - 1);
+    far[sizeof far - 1] = '\0';
+    assert_err(key_make(far, KEYS_ALL, "", public, &err), ONIC_ECONFIG,
+               "the path of a folder of keys is too long");
+    keys_fail(far, KEY_LEARNER, "security.keys: the path is too long");
     keys_write(dir, "file", "", 0644);
     char file[300];
     snprintf(file, sizeof file, "%s/file", dir);

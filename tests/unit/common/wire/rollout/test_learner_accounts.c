@@ -105,7 +105,12 @@ static void a_killed_process_leaves_its_page(void **state)
     assert_int_equal(old.run_id[2], 3);
     ledger_page_close(p);
     assert_err(ledger_page_open(&p, "/proc/nowhere", 5, &old, &err), ONIC_ECANTCREATE,
-               "actors.state_dir");
+               "actors.state_dir: cannot create /proc/nowhere: ");
+    char far[5000];
+    memset(far, 'x', sizeof far - 1);
+    far[sizeof far - 1] = '\0';
+    assert_err(ledger_page_open(&p, far, 5, &old, &err), ONIC_ECONFIG,
+               "actors.state_dir is longer than a path may be");
     close(ready[0]);
     close(ready[1]);
     temp_dir_remove(dir);
