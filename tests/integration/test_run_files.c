@@ -204,6 +204,13 @@ static void labels_of_a_killed_server_are_read_without_writing(void **state)
     ends_with(r, command, 73,
               ": it was not closed, its folder cannot be written, and no folder for a copy can be "
               "made as ");
+    snprintf(command, sizeof command,
+             "mkdir -p small && unshare --mount bash -c 'mount -t tmpfs -o size=8k,mode=1777 none "
+             "small && TMPDIR=$PWD/small exec %s \"$@\"' - $onic labels list killed",
+             as_nobody);
+    ends_with(r, command, 73,
+              ": it was not closed, its folder cannot be written, and a copy to read in ");
+    ends_with(r, command, 73, " failed: No space left on device; set TMPDIR to a folder with room");
     for (int i = 0; i < 3; i++) {
         snprintf(command, sizeof command,
                  "rm -f killed/*-shm && test -s killed/labels.sqlite-wal && "

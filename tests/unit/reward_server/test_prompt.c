@@ -190,6 +190,11 @@ static void bad_files_are_refused_with_file_line_and_remedy(void **state)
         assert_null(p);
     }
     struct prompt *p = NULL;
+    static char large[70000];
+    snprintf(large, sizeof large, "system: %066000d\n" USER REST GOALS, 0);
+    files_write(f->file, large);
+    assert_err(prompt_load(&p, f->dir, "x", PROMPT_CLASSIFICATION, "g", "w", &err), ONIC_ECONFIG,
+               ": the prompt is longer than 65536 bytes");
     assert_err(prompt_load(&p, f->dir, "x", PROMPT_CLASSIFICATION, "g", "none", &err), ONIC_ECONFIG,
                "classification.none.yaml (annotator.prompt); wordings there: w");
     assert_err(prompt_load(&p, f->dir, "y", PROMPT_CLASSIFICATION, "g", "w", &err), ONIC_ECONFIG,
