@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* annotation_queue.c - nodes in one growing array: a doubly linked list in order of arrival for the
- * waiting ones, a chained hash table over all of them, a free list. Indices instead of pointers, so
- * that the array may move and a ticket is simply a node's index. */
+ * waiting ones and one of those in flight, a chained hash table over all of them, a free list.
+ * Indices instead of pointers, so that the array may move and a ticket is simply a node's index. */
 #include "reward_server/annotation_queue.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -13,13 +14,13 @@
 #include "common/base/xmalloc.h"
 
 enum { NONE = -1 };
-enum node_state { FREE, WAITING, IN_FLIGHT };
+enum node_state { WAITING, IN_FLIGHT, LISTS, FREE = LISTS };
 
 struct node {
     char *question; /* owned, NUL-terminated */
     size_t len;
     uint64_t hash;
-    int32_t newer, older; /* list of the waiting ones; `older` also links the free list */
+    int32_t newer, older; /* of the list of its state; `older` also links the free list */
     int32_t chain;        /* next node of the same bucket */
     enum node_state state;
     double asked_at; /* Unix s; of those in flight */
@@ -28,8 +29,8 @@ struct node {
 
 struct annotation_queue {
     struct node *node;
-    int32_t count, cap; /* nodes ever used, allocated */
-    int32_t newest, oldest, free_list;
+    int32_t count, cap;                              /* nodes ever used, allocated */
+    int32_t newest[LISTS], oldest[LISTS], free_list; /* by arrival in the list */
     int32_t *bucket;
     size_t buckets; /* a power of two */
     size_t max_entries, max_bytes;
@@ -61,7 +62,9 @@ struct annotation_queue *annotation_queue_create(size_t max_entries, size_t max_
     q->max_entries = max_entries;
     q->max_bytes = max_bytes;
     q->oldest_share = oldest_share;
-    q->newest = q->oldest = q->free_list = NONE;
+    q->free_list = NONE;
+    for (int list = 0; list < LISTS; list++)
+        q->newest[list] = q->oldest[list] = NONE;
     rehash(q, 256);
     return q;
 }
@@ -109,19 +112,17 @@ static void drop_node(struct annotation_queue *q, int32_t i)
     q->free_list = i;
 }
 
-static void link_newest(struct annotation_queue *q, int32_t i)
+static void link_newest(struct annotation_queue *q, int32_t i, enum node_state list)
 {
     struct node *n = &q->node[i];
-    n->state = WAITING;
+    n->state = list;
     n->newer = NONE;
-    n->older = q->newest;
-    if (q->newest != NONE)
-        q->node[q->newest].newer = i;
+    n->older = q->newest[list];
+    if (n->older != NONE)
+        q->node[n->older].newer = i;
     else
-        q->oldest = i;
-    q->newest = i;
-    q->numbers.waiting++;
-    q->numbers.bytes += n->len;
+        q->oldest[list] = i;
+    q->newest[list] = i;
 }
 
 static void unlink_node(struct annotation_queue *q, int32_t i)
@@ -130,21 +131,33 @@ static void unlink_node(struct annotation_queue *q, int32_t i)
     if (n->newer != NONE)
         q->node[n->newer].older = n->older;
     else
-        q->newest = n->older;
+        q->newest[n->state] = n->older;
     if (n->older != NONE)
         q->node[n->older].newer = n->newer;
     else
-        q->oldest = n->newer;
+        q->oldest[n->state] = n->newer;
+}
+
+static void begin_waiting(struct annotation_queue *q, int32_t i)
+{
+    link_newest(q, i, WAITING);
+    q->numbers.waiting++;
+    q->numbers.bytes += q->node[i].len;
+}
+
+static void end_waiting(struct annotation_queue *q, int32_t i)
+{
+    unlink_node(q, i);
     q->numbers.waiting--;
-    q->numbers.bytes -= n->len;
+    q->numbers.bytes -= q->node[i].len;
 }
 
 static void annotation_queue_evict(struct annotation_queue *q)
 {
     while (q->numbers.waiting > q->max_entries ||
            (q->numbers.bytes > q->max_bytes && q->numbers.waiting > 1)) {
-        int32_t i = q->oldest;
-        unlink_node(q, i);
+        int32_t i = q->oldest[WAITING];
+        end_waiting(q, i);
         drop_node(q, i);
         q->numbers.evicted++;
     }
@@ -167,7 +180,7 @@ bool annotation_queue_put(struct annotation_queue *q, const char *question, size
     n->since = clock_wall_s();
     n->chain = q->bucket[hash & (q->buckets - 1)];
     q->bucket[hash & (q->buckets - 1)] = i;
-    link_newest(q, i);
+    begin_waiting(q, i);
     annotation_queue_evict(q);
     return true;
 }
@@ -175,16 +188,16 @@ bool annotation_queue_put(struct annotation_queue *q, const char *question, size
 bool annotation_queue_take(struct annotation_queue *q, uint64_t *ticket, const char **question,
                            size_t *len)
 {
-    if (q->newest == NONE)
+    if (q->newest[WAITING] == NONE)
         return false;
-    int32_t i = q->newest;
+    int32_t i = q->newest[WAITING];
     q->oldest_credit += q->oldest_share;
     if (q->oldest_credit >= 1) {
         q->oldest_credit -= 1;
-        i = q->oldest;
+        i = q->oldest[WAITING];
     }
-    unlink_node(q, i);
-    q->node[i].state = IN_FLIGHT;
+    end_waiting(q, i);
+    link_newest(q, i, IN_FLIGHT);
     q->node[i].asked_at = clock_wall_s();
     q->numbers.in_flight++;
     *ticket = (uint64_t)i;
@@ -214,20 +227,32 @@ double annotation_queue_asked_at(const struct annotation_queue *q, uint64_t tick
 
 double annotation_queue_age_s(const struct annotation_queue *q)
 {
-    return q->oldest == NONE ? 0 : clock_wall_s() - q->node[q->oldest].since;
+    double now = clock_wall_s(), since = now;
+    if (q->oldest[WAITING] != NONE)
+        since = fmin(since, q->node[q->oldest[WAITING]].since);
+    for (int32_t i = q->oldest[IN_FLIGHT]; i != NONE; i = q->node[i].newer)
+        since = fmin(since, q->node[i].since);
+    return now - since;
+}
+
+static void end_flight(struct annotation_queue *q, int32_t i)
+{
+    unlink_node(q, i);
+    q->numbers.in_flight--;
 }
 
 void annotation_queue_done(struct annotation_queue *q, uint64_t ticket)
 {
-    drop_node(q, in_flight(q, ticket));
-    q->numbers.in_flight--;
+    int32_t i = in_flight(q, ticket);
+    end_flight(q, i);
+    drop_node(q, i);
 }
 
 void annotation_queue_return(struct annotation_queue *q, uint64_t ticket)
 {
     int32_t i = in_flight(q, ticket);
-    q->numbers.in_flight--;
-    link_newest(q, i);
+    end_flight(q, i);
+    begin_waiting(q, i);
     annotation_queue_evict(q);
 }
 

@@ -32,7 +32,8 @@ const char *annotation_queue_question(const struct annotation_queue *q, uint64_t
                                       size_t *len);
 /* When a ticket in flight was taken, Unix s. */
 double annotation_queue_asked_at(const struct annotation_queue *q, uint64_t ticket);
-/* How long the question has waited that is next for oldest_share, s; 0 where none waits. */
+/* How long one has waited for its answer, s: the longest of those in flight and the one that is
+ * next for oldest_share; 0 where there is none. */
 double annotation_queue_age_s(const struct annotation_queue *q);
 /* Answered: the question is forgotten. */
 void annotation_queue_done(struct annotation_queue *q, uint64_t ticket);

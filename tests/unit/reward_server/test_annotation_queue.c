@@ -39,6 +39,33 @@ static void newest_comes_first(void **state)
     annotation_queue_free(q);
 }
 
+static bool is_older(void *queue)
+{
+    return annotation_queue_age_s(queue) > 0.002;
+}
+
+/* An annotator that is away has all the questions there are, and none is left in the queue. */
+static void a_question_with_the_annotator_waits_as_well(void **state)
+{
+    (void)state;
+    uint64_t first, second;
+    struct annotation_queue *q = annotation_queue_create(10, 1000, 0);
+    put(q, "a");
+    take(q, &first);
+    assert_true(wait_until(is_older, q, 5000));
+    put(q, "b");
+    take(q, &second);
+    assert_true(annotation_queue_age_s(q) > 0.002);
+    annotation_queue_return(q, first);
+    assert_true(annotation_queue_age_s(q) > 0.002);
+    take(q, &first);
+    annotation_queue_done(q, first);
+    assert_true(wait_until(is_older, q, 5000)); /* of the second */
+    annotation_queue_done(q, second);
+    assert_close(annotation_queue_age_s(q), 0, 0, 0);
+    annotation_queue_free(q);
+}
+
 static void a_share_of_the_takes_goes_to_the_oldest(void **state)
 {
     (void)state;
@@ -167,6 +194,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(newest_comes_first),
+        cmocka_unit_test(a_question_with_the_annotator_waits_as_well),
         cmocka_unit_test(a_share_of_the_takes_goes_to_the_oldest),
         cmocka_unit_test(a_caption_is_in_the_queue_once_also_while_in_flight),
         cmocka_unit_test(the_oldest_is_evicted_counted_and_may_return),
