@@ -208,9 +208,21 @@ static enum http_failure failure_of(const struct http_call *call, CURLcode code,
     }
 }
 
-static const char *sentence_of(const struct http_call *call, enum http_failure failure,
-                               CURLcode code)
+/* " after 0 ms", which differs each time and tells nothing. */
+static void cut_time_taken(char *text)
 {
+    for (char *at = text; (at = strstr(at, " after ")) != NULL; at++) {
+        char *digits = at + strlen(" after "), *end = digits + strspn(digits, "0123456789");
+        if (end > digits && strncmp(end, " ms:", 4) == 0) {
+            memmove(at, end + strlen(" ms"), strlen(end + strlen(" ms")) + 1);
+            return;
+        }
+    }
+}
+
+static const char *sentence_of(struct http_call *call, enum http_failure failure, CURLcode code)
+{
+    cut_time_taken(call->error);
     if (failure == HTTP_FINE)
         return "";
     if (failure == HTTP_TOO_LARGE)

@@ -83,7 +83,7 @@ static void a_server_that_is_away_all_the_time_is_the_reason(void **state)
     struct scene *s = *state;
     train_until(s, "--annotator.id=llm --llm.url=http://127.0.0.1:1 --llm.model=m",
                 "warn reward-server annotator status=\"http://127.0.0.1:1/v1: Failed");
-    is_told_twice(s, "http://127.0.0.1:1/v1: Failed to connect");
+    is_told_twice(s, "http://127.0.0.1:1/v1: Failed to connect to 127.0.0.1 port 1: Couldn't");
 }
 
 /* Three seconds and less: neither server nor annotator need have been there yet. */
