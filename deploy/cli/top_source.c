@@ -68,7 +68,9 @@ static void read_now(const struct top_source *s, const json_t *line, struct stat
     const char *waiting = json_string_value(json_object_get(line, "waiting_for"));
     const char *event = json_string_value(json_object_get(line, "event"));
     now->time = json_number_value(json_object_get(line, "time"));
+    const char *annotator = json_string_value(json_object_get(line, "annot/waiting_for"));
     snprintf(now->waiting, sizeof now->waiting, "%s", waiting ? waiting : "");
+    snprintf(now->annotator, sizeof now->annotator, "%s", annotator ? annotator : "");
     if (event && strcmp(event, "end") == 0) {
         now->phase = STATE_ENDED;
         now->exit_code = (int)json_number_value(json_object_get(line, "exit"));
@@ -93,7 +95,7 @@ static int state_of_run(struct top_source *s, json_t **out, struct onic_err *err
 {
     static char line[LINEAGE_LINE_MAX];
     static struct numbers numbers;
-    struct state_now now = {.phase = STATE_TRAINING};
+    struct state_now now = {.phase = STATE_TRAINING, .waiting_s = (double)NAN};
     struct buf text;
     bool live = run_is_live(s->place); /* before its last line is read, which may be its end */
     if (!run_identity_last_line(s->place, line) ||

@@ -128,6 +128,21 @@ static void top_put_group(const json_t *v, const struct group *g, struct buf *ou
     buf_puts(out, any ? "\n" : "");
 }
 
+static void put_waiting(const json_t *state, struct buf *out)
+{
+    double waits_s = top_number(state, "waiting_s");
+    if (!*top_words(state, "waiting"))
+        return;
+    buf_printf(out, "waiting   %s", top_words(state, "waiting"));
+    if (isfinite(waits_s)) {
+        buf_puts(out, ", for ");
+        buf_put_duration(out, waits_s);
+    }
+    buf_puts(out, "\n");
+    if (*top_words(state, "advice"))
+        buf_printf(out, "          %s\n", top_words(state, "advice"));
+}
+
 static void put_actors(const json_t *actors, struct buf *out)
 {
     size_t i;
@@ -172,8 +187,7 @@ void top_text(const json_t *state, const json_t *actors, const json_t *captions,
         top_put_group(v, &groups[i], out);
     if (*top_words(state, "ledger"))
         buf_printf(out, "ledger    %s\n", top_words(state, "ledger"));
-    if (*top_words(state, "waiting"))
-        buf_printf(out, "waiting   %s\n", top_words(state, "waiting"));
+    put_waiting(state, out);
     if (actors)
         put_actors(actors, out);
     else if (isfinite(top_number(v, "actors/running")))

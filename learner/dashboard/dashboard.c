@@ -40,6 +40,7 @@ static void take_now(struct dashboard *d)
     metrics_text_copy(d->metrics, "waiting", d->now.waiting, sizeof d->now.waiting);
     metrics_text_copy(d->metrics, "annotator", d->now.annotator, sizeof d->now.annotator);
     metrics_text_copy(d->metrics, "ledger", d->now.ledger, sizeof d->now.ledger);
+    state_since_look(&d->since, &d->now);
     state_wait_add(&d->wait, d->now.wall_s, numbers_get(&d->numbers, "perf/starved_s"));
     buf_reset(&d->state);
     state_json(&d->run, &d->now, &d->numbers, &d->wait, &d->state);

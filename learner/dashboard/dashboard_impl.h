@@ -37,6 +37,7 @@ struct dashboard {
     struct numbers numbers;
     struct state_now now;
     struct state_wait wait;
+    struct state_since since;
     struct buf state; /* the newest, JSON */
     int64_t state_ms, series_ms;
 };

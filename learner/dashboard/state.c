@@ -2,8 +2,11 @@
 /* state.c - see state.h. */
 #include "learner/dashboard/state.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <string.h>
+
+#include "common/data/label.h"
 
 static const double WAITS = 0.25, TRAINS = 0.25; /* shares of the time that name a bottleneck */
 
@@ -26,6 +29,54 @@ double state_wait_share(const struct state_wait *w)
     double dt = w->sample[newest].at - w->sample[oldest].at;
     double share = (w->sample[newest].starved_s - w->sample[oldest].starved_s) / dt;
     return dt > 0 ? fmin(1, fmax(0, share)) : (double)NAN;
+}
+
+/* A run without new labels trains on: that is what it is said to wait for then. */
+static bool waits_for_labels(const struct state_now *now)
+{
+    return now->waiting[0] && strcmp(now->waiting, now->annotator) == 0;
+}
+
+/* "no reward server answers at HOST:PORT for 12 s" */
+static bool says_how_long(const char *sentence)
+{
+    const char *at = strstr(sentence, " for ");
+    return at && isdigit((unsigned char)at[strlen(" for ")]);
+}
+
+static double since(bool is_so, bool *was_so, double *at, double now_s)
+{
+    if (is_so && !*was_so)
+        *at = now_s;
+    *was_so = is_so;
+    return is_so ? now_s - *at : (double)NAN;
+}
+
+/* Two clocks: a run that stands for a moment does not begin to be without labels anew. */
+void state_since_look(struct state_since *s, struct state_now *now)
+{
+    bool labels = waits_for_labels(now);
+    double no_labels_s =
+        since(now->annotator[0] != '\0', &s->no_labels, &s->no_labels_at, now->wall_s);
+    double stands_s = since(now->waiting[0] && !labels, &s->stands, &s->stands_at, now->wall_s);
+    now->waiting_s = labels ? no_labels_s : stands_s;
+    if (says_how_long(now->waiting))
+        now->waiting_s = (double)NAN;
+}
+
+const char *state_advice(const struct state_now *now, double labels_per_s)
+{
+    static const char of_the_annotator[] = "labels: ";
+    const char *why = now->annotator;
+    size_t n = strlen(of_the_annotator);
+    if (now->phase != STATE_TRAINING || !waits_for_labels(now) || labels_per_s > 0)
+        return "";
+    if (strncmp(why, of_the_annotator, n) == 0 && label_annotator_is_starting(why + n))
+        return "training goes on meanwhile";
+    if (strstr(why, "Failed to connect to ")) /* what libcurl says where nobody listens */
+        return "training goes on with the labels there are; start it again at this address: it is "
+               "asked again by itself, within minutes";
+    return "training goes on with the labels there are";
 }
 
 const char *state_bottleneck(double waited, double between)
@@ -109,6 +160,8 @@ void state_json(const struct state_run *r, const struct state_now *now, const st
                           : "");
     buf_json_key_number(out, "waited", waited);
     buf_json_key_utf8(out, "waiting", now->waiting);
+    buf_json_key_number(out, "waiting_s", now->waiting_s);
+    buf_json_key_utf8(out, "advice", state_advice(now, numbers_get(n, "annot/labels_per_s")));
     buf_json_key_utf8(out, "annotator", now->annotator);
     buf_json_key_utf8(out, "ledger", now->ledger);
     put_values(n, out);

@@ -26,6 +26,7 @@ struct state_now {
     enum state_phase phase;
     int exit_code; /* of STATE_ENDED */
     double time, wall_s;
+    double waiting_s; /* how long `waiting` has been so; NAN: it does not, or nobody knows */
     char waiting[STATE_TEXT_MAX], annotator[STATE_TEXT_MAX], ledger[STATE_TEXT_MAX];
 };
 
@@ -39,6 +40,17 @@ struct state_wait {
 void state_wait_add(struct state_wait *w, double at_s, double starved_s);
 double state_wait_share(const struct state_wait *w); /* NAN: not known yet */
 
+/* Since when a run waits for new labels, and for anything else, by its wall_s. */
+struct state_since {
+    bool no_labels, stands;
+    double no_labels_at, stands_at;
+};
+/* Sets waiting_s; NAN also where the sentence says how long itself. */
+void state_since_look(struct state_since *s, struct state_now *now);
+
+/* What becomes of a run that waits for its annotator, and what can be done; "" = nothing to say. */
+const char *state_advice(const struct state_now *now, double labels_per_s);
+
 /* What limits the steps per second: "actors", "learner", "reward model"; "" = not known. */
 const char *state_bottleneck(double waited, double between);
 
@@ -49,7 +61,7 @@ double state_eta_s(const struct state_run *r, const struct state_now *now, doubl
                    double per_s);
 
 /* {"run":{...},"phase","exit","time","wall_s","progress","eta_s","bottleneck","waited","waiting",
- * "annotator","ledger","v":{NAME:number or null}} */
+ * "waiting_s","advice","annotator","ledger","v":{NAME:number or null}} */
 void state_json(const struct state_run *r, const struct state_now *now, const struct numbers *n,
                 const struct state_wait *w, struct buf *out);
 

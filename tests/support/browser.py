@@ -24,9 +24,9 @@ CLICK = """(() => { const t = document.getElementById('track'), b = t.getBoundin
 SEEN = """(() => {
   const widest = axis => { const g = document.createElement('canvas').getContext('2d'); g.font = '11px system-ui, sans-serif'; return Math.max(0, ...(axis._values || []).map(v => g.measureText(v).width)); };
   const pills = () => { /* said, and what was there put back: a picture is taken after this */
-    const parts = ['phase', 'waiting'].map($), before = parts.map(p => [p.className, p.textContent, p.hidden]);
-    const said = [["it is gone", "it is gone"], ["no actor", "it is gone"], ["", ""]].map(([waiting, annotator]) => { sayPhase({ phase: 'training', waiting, annotator }); return $('phase').textContent; });
-    parts.forEach((p, i) => { [p.className, p.textContent, p.hidden] = before[i]; });
+    const parts = ['phase', 'waiting'].map($), before = parts.map(p => [p.className, [...p.childNodes], p.hidden]);
+    const said = [["it is gone", "it is gone"], ["no actor", "it is gone"], ["", ""]].map(([waiting, annotator]) => { sayPhase({ phase: 'training', waiting, annotator, v: {} }); return $('phase').textContent; });
+    parts.forEach((p, i) => { p.className = before[i][0]; p.replaceChildren(...before[i][1]); p.hidden = before[i][2]; });
     return said;
   };
   return { text: document.body.innerText, events: +document.documentElement.dataset.events || 0,

@@ -50,6 +50,16 @@ const minutes = s => {
   return s >= 3600 ? Math.floor(s / 3600) + ":" + two(Math.floor(s / 60) % 60) + ":" + two(s % 60) : Math.floor(s / 60) + ":" + two(s % 60);
 };
 
+/* A duration in words. */
+function duration(s) {
+  s = Math.round(s);
+  const m = Math.floor(s / 60), h = Math.floor(m / 60);
+  if (s < 60) return s + " s";
+  if (m < 10) return m + " min " + s % 60 + " s";
+  if (m < 60) return m + " min";
+  return h < 48 ? h + " h " + m % 60 + " min" : Math.floor(h / 24) + " d " + h % 24 + " h";
+}
+
 let byTime = false;
 const drawn = [];
 

@@ -77,11 +77,11 @@ function sayTiles(s) {
 
 function sayPhase(s) {
   const ended = s.phase === "ended", pill = $("phase"), stands = s.waiting !== "" && s.waiting !== s.annotator && s.phase === "training"; /* without new labels it trains on */
-  const mute = !stands && s.waiting !== "" && s.phase === "training";
+  const mute = !stands && s.waiting !== "" && s.phase === "training" && !(s.v["annot/labels_per_s"] > 0); /* of two servers one may answer */
   pill.className = "pill " + (ended ? (s.exit ? "failed" : "ended") : stands || mute ? "waiting" : s.phase);
   pill.textContent = ended ? (s.exit ? "ended with " + s.exit : "ended") : stands ? "waiting" : mute ? "training, no new labels" : s.phase;
   $("waiting").hidden = s.waiting === "";
-  $("waiting").textContent = s.waiting;
+  $("waiting").replaceChildren(make("span", s.waiting), make("small", [s.waiting_s >= 1 ? "for " + duration(s.waiting_s) : "", s.advice].filter(t => t).join("; ")));
 }
 
 function sayProgress(s) {

@@ -106,6 +106,8 @@ static void the_run_is_told_as_it_is(void **state)
     assert_close(number_at(o, "progress"), 0.25, 1e-9, 0);
     assert_string_equal(json_string_value(json_object_get(o, "waiting")), "for <b>actors</b>");
     assert_string_equal(json_string_value(json_object_get(o, "annotator")), "labels: it is gone");
+    assert_true(number_at(o, "waiting_s") >= 0);
+    assert_string_equal(json_string_value(json_object_get(o, "advice")), "");
     assert_int_equal(
         strncmp(json_string_value(json_object_get(json_object_get(o, "run"), "id")), "abcd00", 6),
         0);

@@ -68,6 +68,64 @@ static void what_waits_names_the_bottleneck(void **state)
     assert_true(state_wait_share(&w) >= 0);
 }
 
+static void waits(struct state_now *now, const char *waiting, const char *annotator, double at)
+{
+    snprintf(now->waiting, sizeof now->waiting, "%s", waiting);
+    snprintf(now->annotator, sizeof now->annotator, "%s", annotator);
+    now->wall_s = at;
+}
+
+static void how_long_there_are_no_labels_is_counted_also_while_it_stands(void **state)
+{
+    static const char gone[] = "labels: http://h:1/v1: Failed to connect to h port 1: no";
+    (void)state;
+    struct state_since since = {.no_labels = false};
+    struct state_now now = {.phase = STATE_TRAINING};
+    state_since_look(&since, &now);
+    assert_true(isnan(now.waiting_s));
+    waits(&now, gone, gone, 10);
+    state_since_look(&since, &now);
+    assert_close(now.waiting_s, 0, 0, 0);
+    waits(&now, "no actor", gone, 14);
+    state_since_look(&since, &now);
+    waits(&now, "another actor", gone, 17);
+    state_since_look(&since, &now);
+    assert_close(now.waiting_s, 3, 1e-9, 0);
+    waits(&now, gone, gone, 20);
+    state_since_look(&since, &now);
+    assert_close(now.waiting_s, 10, 1e-9, 0);
+    waits(&now, "no reward server answers at h:1 for 12 s; no new labels",
+          "no reward server answers at h:1 for 12 s; no new labels", 21);
+    state_since_look(&since, &now);
+    assert_true(isnan(now.waiting_s));
+    waits(&now, "", "", 22);
+    state_since_look(&since, &now);
+    assert_true(isnan(now.waiting_s));
+    waits(&now, gone, gone, 30);
+    state_since_look(&since, &now);
+    assert_close(now.waiting_s, 0, 0, 0);
+}
+
+static void advice_is_given_where_something_can_be_done(void **state)
+{
+    static const char gone[] = "labels: http://h:1/v1: Failed to connect to h port 1: no";
+    (void)state;
+    struct state_now now = {.phase = STATE_TRAINING};
+    assert_string_equal(state_advice(&now, 0), "");
+    waits(&now, gone, gone, 1);
+    assert_non_null(strstr(state_advice(&now, 0), "start it again at this address"));
+    assert_non_null(strstr(state_advice(&now, (double)NAN), "with the labels there are"));
+    assert_string_equal(state_advice(&now, 0.5), ""); /* another server answers */
+    waits(&now, "no actor", gone, 1);                 /* training does not go on */
+    assert_string_equal(state_advice(&now, 0), "");
+    waits(&now, "labels: the budget is used up", "labels: the budget is used up", 1);
+    assert_string_equal(state_advice(&now, 0), "training goes on with the labels there are");
+    waits(&now, "labels: warming up: 1 of 9", "labels: warming up: 1 of 9", 1);
+    assert_string_equal(state_advice(&now, 0), "training goes on meanwhile");
+    now.phase = STATE_ENDED;
+    assert_string_equal(state_advice(&now, 0), "");
+}
+
 static void what_is_not_finite_and_what_is_no_plain_text_is_json(void **state)
 {
     (void)state;
@@ -99,6 +157,8 @@ int main(void)
         cmocka_unit_test(progress_is_that_of_the_end_that_comes_first),
         cmocka_unit_test(the_time_left_is_at_most_that_of_both_ends),
         cmocka_unit_test(what_waits_names_the_bottleneck),
+        cmocka_unit_test(how_long_there_are_no_labels_is_counted_also_while_it_stands),
+        cmocka_unit_test(advice_is_given_where_something_can_be_done),
         cmocka_unit_test(what_is_not_finite_and_what_is_no_plain_text_is_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
