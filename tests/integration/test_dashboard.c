@@ -216,6 +216,8 @@ static void a_browser_shows_it_and_goes_on_hearing(void **state)
     assert_string_equal(json_string_value(json_array_get(pills, 0)), "training, no new labels");
     assert_string_equal(json_string_value(json_array_get(pills, 1)), "waiting");
     assert_string_equal(json_string_value(json_array_get(pills, 2)), "training");
+    for (size_t i = 0; i < json_array_size(json_object_get(seen, "behind")); i++)
+        assert_int_equal(json_is_true(json_array_get(json_object_get(seen, "behind"), i)), i == 0);
     json_decref(seen);
     seen = browse(s, "--events=1 --captions --width=390 --dark"); /* all of a table's words */
     assert_int_equal(json_number_value(json_object_get(seen, "wider_than_window")), 0);

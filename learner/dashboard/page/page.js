@@ -54,10 +54,21 @@ function numbersBelow(v, prefix, extra) {
   return (extra || []).filter(n => n in v && v[n] !== null).concat(names).map(n => [NAMES[n] || n.slice(n.indexOf("/") + 1).replace(/[_/]/g, " ").trim(), SHARES.test(n) ? percent(v[n]) : n.endsWith("_total") || n.endsWith("weights_version") ? whole(v[n]) : short(v[n])]);
 }
 
-function tile(name, value, note) {
+function tile(name, value, note, cls) {
   const t = make("div", undefined, "tile");
-  t.append(make("small", name), make("b", value), make("small", note || "\u00a0"));
+  t.append(make("small", name), make("b", value), make("small", note || "\u00a0", cls));
   return t;
+}
+
+/* What waits takes more than a minute, by the mean of some rates: a slow annotator answers by fits and starts. */
+function fallsBehind(s, rates) {
+  const mean = rates.reduce((a, b) => a + b, 0) / rates.length;
+  return s.phase === "training" && s.annotator === "" && s.v["annot/backlog"] > 60 * mean && !(s.v["annot/backlog_age_s"] < 10);
+}
+
+function tileOfLabels(s) {
+  const v = s.v, behind = fallsBehind(s, curves.tags["annot/labels_per_s"].slice(-15).concat(v["annot/labels_per_s"]).filter(known));
+  return tile("labels", whole(v["annot/labels_total"]), short(v["annot/labels_per_s"]) + " a second, " + whole(v["annot/backlog"]) + " waiting" + (behind ? ": annotation falls behind" : ""), behind ? "warn" : "");
 }
 
 const BOUND = { actors: "the actors limit it: the learner waits", learner: "the learner limits it", "reward model": "training the reward model limits it" };
@@ -70,7 +81,7 @@ function sayTiles(s) {
   if (known("len/len")) tiles.push(tile("length", short(v["len/len"]), "steps of an episode"));
   tiles.push(tile("frames per second", short(v["perf/_fps"]), (BOUND[s.bottleneck] || "") + (s.bottleneck === "actors" ? " " + percent(s.waited) + " of the time" : "")));
   if (known("intrinsic/share")) tiles.push(tile("intrinsic share", percent(v["intrinsic/share"]), "of what is paid"));
-  if (known("annot/labels_total")) tiles.push(tile("labels", whole(v["annot/labels_total"]), short(v["annot/labels_per_s"]) + " a second, " + whole(v["annot/backlog"]) + " waiting"));
+  if (known("annot/labels_total")) tiles.push(tileOfLabels(s));
   if (known("reward_model/coverage")) tiles.push(tile("coverage", percent(v["reward_model/coverage"]), "steps whose caption has a label"));
   $("tiles").replaceChildren(...tiles);
 }
