@@ -216,6 +216,9 @@ static void a_browser_shows_it_and_goes_on_hearing(void **state)
     assert_string_equal(json_string_value(json_array_get(pills, 0)), "training, no new labels");
     assert_string_equal(json_string_value(json_array_get(pills, 1)), "waiting");
     assert_string_equal(json_string_value(json_array_get(pills, 2)), "training");
+    const json_t *tops = json_object_get(seen, "tops");
+    for (size_t i = 0; i < json_array_size(tops); i++)
+        assert_close(json_number_value(json_array_get(tops, i)), i ? 1 : 0.02, 1e-9, 0);
     for (size_t i = 0; i < json_array_size(json_object_get(seen, "behind")); i++)
         assert_int_equal(json_is_true(json_array_get(json_object_get(seen, "behind"), i)), i == 0);
     json_decref(seen);

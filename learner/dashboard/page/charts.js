@@ -1,13 +1,13 @@
 "use strict";
 /* charts.js - the curves: what is drawn, the points of all of it, and uPlot. */
 
-/* title, [[name in metrics.jsonl, label]...], how numbers are written, fixed range */
+/* title, [[name in metrics.jsonl, label]...], how numbers are written, range */
 const CHARTS = [
   ["Return of the environment", [["reward/reward", "return"]]],
   ["Success", [["policy_stats/success_rate", "success"]], "percent", [0, 1]],
   ["Score", [["policy_stats/score", "score"]]],
   ["Intrinsic return", [["~intrinsic_return", "of an episode, before reward.coef_int, about"]]],
-  ["Share of the reward", [["intrinsic/share", "intrinsic"], ["intrinsic/paid_fraction", "steps paid"]], "percent", [0, 1]],
+  ["Share of the reward", [["intrinsic/share", "intrinsic"], ["intrinsic/paid_fraction", "steps paid"]], "percent", shareRange],
   ["Length of an episode", [["len/len", "steps"]]],
   ["Frames per second", [["perf/_fps", "frames/s"]]],
   ["Losses", [["train/policy_loss", "policy"], ["train/value_loss", "value"], ["train/value_loss_int", "intrinsic value"]]],
@@ -17,7 +17,7 @@ const CHARTS = [
   ["Explained variance", [["train/explained_variance_ext", "extrinsic"], ["train/explained_variance_int", "intrinsic"]]],
   ["Policy lag", [["train/version_diff_avg", "mean"], ["train/version_diff_max", "most"]]],
   ["Labels", [["annot/labels_per_s", "per second"], ["annot/backlog", "waiting"]]],
-  ["Reward model", [["reward_model/coverage", "coverage"], ["reward_model/heldout_accuracy", "held-out accuracy"], ["annot/label_positive", "positive labels"]], "percent", [0, 1]],
+  ["Reward model", [["reward_model/coverage", "coverage"], ["reward_model/heldout_accuracy", "held-out accuracy"], ["annot/label_positive", "positive labels"]], "percent", shareRange],
   ["Loss of the reward model", [["reward_model/loss", "loss"]]],
 ];
 const COLOURS = ["--a", "--b", "--c", "--d"];
@@ -137,13 +137,18 @@ function chartMake(spec) {
   const u = new uPlot({
     width: Math.max(200, card.clientWidth - 20), height: 150, padding: [8, 22, 0, 0], /* right: half of the last number of the axis */
     legend: { show: false }, cursor: { y: false, points: { size: 5 } },
-    scales: { x: { time: false }, y: range ? { range } : { range: (_, lo, hi) => spread(lo, hi) } },
+    scales: { x: { time: false }, y: { range: typeof range === "function" ? (_, lo, hi) => range(hi) : range || ((_, lo, hi) => spread(lo, hi)) } },
     axes: [x, axis(format)],
     series: [{}].concat(shown.map((_, i) => ({ stroke: css(COLOURS[i]), width: 1.6, spanGaps: true, points: { show: curves.wall.length < 2 } }))),
     hooks: { setCursor: [p => say(p.cursor.idx === undefined ? null : p.cursor.idx)] },
   }, chartData(shown), card);
   say(null);
   return { u, card, shown, say, key: shown.length + "/" + lines.length };
+}
+
+/* Shares from 0: to all of it, or where all are small as far as they can be told apart. */
+function shareRange(hi) {
+  return [0, [0.001, 0.01, 0.02, 0.05, 0.1].find(top => hi > 0 && hi <= 0.95 * top) || 1];
 }
 
 /* A line that does not move lies in the middle. */
