@@ -46,7 +46,11 @@ const SHARES = /[_/](share|share_max|coverage|accuracy|fraction|success_rate|pos
 function sayList(id, rows) {
   const list = $(id).querySelector("dl");
   $(id).hidden = rows.length === 0;
-  list.replaceChildren(...rows.flatMap(([name, value]) => [make("dt", name), make("dd", value)]));
+  list.replaceChildren(...rows.map(([name, value]) => {
+    const pair = make("div");
+    pair.append(make("dt", name), make("dd", value));
+    return pair;
+  }));
 }
 
 function numbersBelow(v, prefix, extra) {
