@@ -182,6 +182,28 @@ static void assert_seen(const json_t *seen, const char *words)
     }
 }
 
+/* What the page makes of some states and numbers (browser.py has them). */
+static void assert_written(const json_t *seen)
+{
+    const json_t *pills = json_object_get(seen, "pills");
+    assert_string_equal(json_string_value(json_array_get(pills, 0)), "training, no new labels");
+    assert_string_equal(json_string_value(json_array_get(pills, 1)), "waiting");
+    assert_string_equal(json_string_value(json_array_get(pills, 2)), "training");
+    static const char *const numbers[] = {"0.00612", "7,723",      "7,900",  "10,214", "12.3M",
+                                          "9500",    "10.2k",      "217k",   "47 s",   "4 min 12 s",
+                                          "43 min",  "1 h 29 min", "2 d 7 h"};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        assert_string_equal(json_string_value(json_array_get(json_object_get(seen, "numbers"), i)),
+                            numbers[i]);
+    const json_t *tops = json_object_get(seen, "tops");
+    assert_int_equal(json_array_size(tops), 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_close(json_number_value(json_array_get(tops, i)), i ? 1 : 0.02, 1e-9, 0);
+    assert_int_equal(json_array_size(json_object_get(seen, "behind")), 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(json_is_true(json_array_get(json_object_get(seen, "behind"), i)), i == 0);
+}
+
 /* In a real browser: content, nothing in its console, it hears more than once, and fits. */
 static void a_browser_shows_it_and_goes_on_hearing(void **state)
 {
@@ -212,15 +234,7 @@ static void a_browser_shows_it_and_goes_on_hearing(void **state)
     assert_non_null(strstr(json_string_value(json_object_get(seen, "why")), "hash"));
     assert_int_equal(json_number_value(json_object_get(seen, "cut")), 0);
     assert_int_equal(json_number_value(json_object_get(seen, "axes_cut")), 0);
-    const json_t *pills = json_object_get(seen, "pills");
-    assert_string_equal(json_string_value(json_array_get(pills, 0)), "training, no new labels");
-    assert_string_equal(json_string_value(json_array_get(pills, 1)), "waiting");
-    assert_string_equal(json_string_value(json_array_get(pills, 2)), "training");
-    const json_t *tops = json_object_get(seen, "tops");
-    for (size_t i = 0; i < json_array_size(tops); i++)
-        assert_close(json_number_value(json_array_get(tops, i)), i ? 1 : 0.02, 1e-9, 0);
-    for (size_t i = 0; i < json_array_size(json_object_get(seen, "behind")); i++)
-        assert_int_equal(json_is_true(json_array_get(json_object_get(seen, "behind"), i)), i == 0);
+    assert_written(seen);
     json_decref(seen);
     seen = browse(s, "--events=1 --captions --width=390 --dark"); /* all of a table's words */
     assert_int_equal(json_number_value(json_object_get(seen, "wider_than_window")), 0);

@@ -33,14 +33,16 @@ for (const tag in MADE) for (const of of MADE[tag].slice(0, 2)) curves.tags[of] 
 
 const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+/* A number of an axis, which has little room; any other: short, whole where it is a count of any size. */
+function shortest(v) {
+  const a = Math.abs(v), [by, unit] = a >= 1e9 ? [1e9, "G"] : a >= 1e6 ? [1e6, "M"] : a >= 1e4 ? [1e3, "k"] : [1, ""];
+  return +(v / by).toPrecision(a >= 1000 && by === 1 ? 4 : 3) + unit;
+}
+const whole = v => v === null || v === undefined || !isFinite(v) ? "–" : Math.round(v).toLocaleString("en");
 function short(v) {
   if (v === null || v === undefined || !isFinite(v)) return "–";
   const a = Math.abs(v);
-  if (a >= 1e9) return +(v / 1e9).toPrecision(3) + "G";
-  if (a >= 1e6) return +(v / 1e6).toPrecision(3) + "M";
-  if (a >= 1e4) return +(v / 1e3).toPrecision(3) + "k";
-  if (a >= 1000) return String(Math.round(v));
-  return String(+v.toPrecision(3));
+  return a >= 1e7 ? shortest(v) : a >= 1000 ? whole(v) : String(+v.toPrecision(3));
 }
 const percent = v => v === null || v === undefined || !isFinite(v) ? "–" : +(100 * v).toPrecision(3) + " %";
 const minutes = s => {
@@ -131,14 +133,14 @@ function chartMake(spec) {
     while (at === null && k > 0 && column[k] === null) k--;
     span.textContent = shown[i][1] + " " + format(column[k]);
   });
-  const x = axis(byTime ? minutes : short);
+  const x = axis(byTime ? minutes : shortest);
   x.size = 26;
   x.space = 70;
   const u = new uPlot({
     width: Math.max(200, card.clientWidth - 20), height: 150, padding: [8, 22, 0, 0], /* right: half of the last number of the axis */
     legend: { show: false }, cursor: { y: false, points: { size: 5 } },
     scales: { x: { time: false }, y: { range: typeof range === "function" ? (_, lo, hi) => range(hi) : range || ((_, lo, hi) => spread(lo, hi)) } },
-    axes: [x, axis(format)],
+    axes: [x, axis(kind === "percent" ? percent : shortest)],
     series: [{}].concat(shown.map((_, i) => ({ stroke: css(COLOURS[i]), width: 1.6, spanGaps: true, points: { show: curves.wall.length < 2 } }))),
     hooks: { setCursor: [p => say(p.cursor.idx === undefined ? null : p.cursor.idx)] },
   }, chartData(shown), card);

@@ -3,7 +3,6 @@
 
 const $ = id => document.getElementById(id);
 const make = (tag, text, cls) => { const e = document.createElement(tag); if (text !== undefined) e.textContent = text; if (cls) e.className = cls; return e; };
-const whole = v => v === null || v === undefined || !isFinite(v) ? "–" : Math.round(v).toLocaleString("en");
 const once = new URLSearchParams(location.search).has("snapshot");
 
 async function get(path) {
@@ -33,13 +32,13 @@ const NAMES = {
   "annot/abstained_total": "abstained", "annot/outstanding": "asked, not answered", "annot/connected": "reward server connected", "annot/label_positive": "positive labels",
   "annot/label_mean": "mean label", "annot/label_tie": "ties", "annot/cpu_s": "CPU of the reward server, s", "annot/missing_total": "labels missing", "annot/fallback_answers": "answers of the fallback",
   "annot/fallback_asked": "asked now (0 = the first)", "annot/fallback_switches": "switches of annotator", "annot/names_dropped_total": "names dropped",
-  "annot/latency_s": "latency of an answer, s", "annot/actor_share_max": "largest share of one actor", "annot/backlog_age_s": "oldest question waits, s", "annot/llm_cost": "spent", "annot/llm_tokens_in": "tokens asked", "annot/llm_tokens_out": "tokens answered", "annot/llm_requests": "requests", "annot/llm_retries": "requests tried again",
+  "annot/latency_s": "latency of an answer, s", "annot/actor_share_max": "largest share of one actor", "annot/backlog_age_s": "oldest question waits, s", "annot/llm_cost": "spent, in llm.price_in's currency", "annot/llm_tokens_in": "tokens asked", "annot/llm_tokens_out": "tokens answered", "annot/llm_requests": "requests", "annot/llm_retries": "requests tried again",
   "annot/llm_asked_again": "questions asked again", "annot/llm_unusable": "answers of no use", "annot/llm_in_flight": "requests under way", "annot/llm_window": "requests at a time", "annot/llm_servers_ready": "servers ready", "annot/llm_servers_stopped": "servers stopped", "annot/llm_canaries": "test questions asked",
   "reward_model/coverage": "steps whose caption has a label", "reward_model/heldout_accuracy": "held-out accuracy", "reward_model/heldout_auc": "held-out AUC", "reward_model/heldout_ece": "held-out calibration error",
   "reward_model/loss": "loss", "reward_model/loss_of_guessing": "loss of guessing", "reward_model/dataset": "labels to learn from", "reward_model/train_steps": "gradient steps", "reward_model/train_share": "time spent training it",
   "reward_model/between_share": "time the policy waited for it", "intrinsic/share": "intrinsic share of the reward", "intrinsic/reward_mean": "intrinsic reward per step, before reward.coef_int", "intrinsic/paid_fraction": "steps paid",
   "perf/cpu_s_learner": "CPU of the learner, s", "perf/cpu_s_actors": "CPU of the actors, s", "perf/rss_mb": "memory of the learner, MB", "perf/starved_s": "waited for trajectories, s", "perf/score_memo_hits": "scores known from before", "perf/score_us_per_frame": "scoring a frame, µs", "perf/weights_fanout_seconds": "weights to the actors, s", "actors/connected": "actors connected", "actors/running": "actors running",
-  "weights_version": "weights version", "train/lr": "learning rate", "train/episodes_total": "episodes", "wire/queued": "trajectories queued", "checkpoint/written_total": "checkpoints written", "checkpoint/failures_in_row": "checkpoints failed in a row",
+  "policy_stats/success_rate": "success, of the last 400", "weights_version": "weights version", "train/lr": "learning rate", "train/episodes_total": "episodes", "wire/queued": "trajectories queued", "checkpoint/written_total": "checkpoints written", "checkpoint/failures_in_row": "checkpoints failed in a row",
 };
 const SHARES = /[_/](share|share_max|coverage|accuracy|fraction|success_rate|positive|tie|memo_hits)$/;
 
@@ -53,9 +52,14 @@ function sayList(id, rows) {
   }));
 }
 
+function valueOf(v, n) {
+  if (n === "annot/llm_cost" && v[n] === 0 && v["annot/llm_requests"] > 0) return "no price given";
+  return SHARES.test(n) ? percent(v[n]) : n.endsWith("_total") || n.endsWith("weights_version") ? whole(v[n]) : short(v[n]);
+}
+
 function numbersBelow(v, prefix, extra) {
   const names = Object.keys(v).filter(n => n.startsWith(prefix) && !/^annot.(source|share)./.test(n) && v[n] !== null);
-  return (extra || []).filter(n => n in v && v[n] !== null).concat(names).map(n => [NAMES[n] || n.slice(n.indexOf("/") + 1).replace(/[_/]/g, " ").trim(), SHARES.test(n) ? percent(v[n]) : n.endsWith("_total") || n.endsWith("weights_version") ? whole(v[n]) : short(v[n])]);
+  return (extra || []).filter(n => n in v && v[n] !== null).concat(names).map(n => [NAMES[n] || n.slice(n.indexOf("/") + 1).replace(/[_/]/g, " ").trim(), valueOf(v, n)]);
 }
 
 function tile(name, value, note, cls) {
@@ -77,12 +81,17 @@ function tileOfLabels(s) {
 
 const BOUND = { actors: "the actors limit it: the learner waits", learner: "the learner limits it", "reward model": "training the reward model limits it" };
 
+function ofTheLast(v, most) {
+  const n = Math.min(most, v["train/episodes_total"] || most);
+  return n === 1 ? "of one episode" : "of the last " + n + " episodes";
+}
+
 function sayTiles(s) {
-  const v = s.v, tiles = [], known = n => n in v && v[n] !== null;
-  if (known("reward/reward")) tiles.push(tile("return", short(v["reward/reward"]), "mean of the last episodes"));
-  if (known("policy_stats/success_rate")) tiles.push(tile("success", percent(v["policy_stats/success_rate"]), s.run.stop_success > 0 ? "ends at " + percent(s.run.stop_success) : "last 400 episodes"));
-  if (known("policy_stats/score")) tiles.push(tile("score", short(v["policy_stats/score"]), "mean of the last episodes"));
-  if (known("len/len")) tiles.push(tile("length", short(v["len/len"]), "steps of an episode"));
+  const v = s.v, tiles = [], known = n => n in v && v[n] !== null, mean = "mean " + ofTheLast(v, 100);
+  if (known("reward/reward")) tiles.push(tile("return", short(v["reward/reward"]), mean));
+  if (known("policy_stats/success_rate")) tiles.push(tile("success", percent(v["policy_stats/success_rate"]), s.run.stop_success > 0 ? "ends at " + percent(s.run.stop_success) : ofTheLast(v, 400)));
+  if (known("policy_stats/score")) tiles.push(tile("score", short(v["policy_stats/score"]), mean));
+  if (known("len/len")) tiles.push(tile("length", short(v["len/len"]), "steps, " + mean));
   tiles.push(tile("frames per second", short(v["perf/_fps"]), (BOUND[s.bottleneck] || "") + (s.bottleneck === "actors" ? " " + percent(s.waited) + " of the time" : "")));
   if (known("intrinsic/share")) tiles.push(tile("intrinsic share", percent(v["intrinsic/share"]), "of what is paid"));
   if (known("annot/labels_total")) tiles.push(tileOfLabels(s));
@@ -105,7 +114,7 @@ function sayProgress(s) {
   $("bar").setAttribute("aria-valuenow", done);
   $("done").textContent = whole(s.v.env_steps || 0) + " of " + whole(s.run.frames) + " frames" + (s.phase === "ended" && s.progress === 1 && s.v.env_steps < s.run.frames ? ", the end was reached" : ", " + done + " %");
   const until = target ? (s.phase === "ended" ? "" : ", sooner if success reaches " + percent(s.run.stop_success)) : "";
-  $("eta").textContent = minutes(s.wall_s) + " so far" + (s.eta_s === null ? "" : "; " + (target ? "at most " : "") + minutes(s.eta_s) + " to go" + until);
+  $("eta").textContent = duration(s.wall_s) + " so far" + (s.eta_s === null ? "" : "; " + (target ? "at most " : "") + duration(s.eta_s) + " to go" + until);
 }
 
 function saySources(v) {
