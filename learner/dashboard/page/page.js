@@ -182,8 +182,11 @@ async function sayActors() {
 
 function ledgerRows(l) {
   const rows = [["produced", l.trajectories.produced, l.steps.produced], ["trained on", l.trajectories.consumed, l.steps.consumed]];
-  for (const kind of ["dropped", "lost"])
-    for (const why in l.trajectories[kind]) if (l.trajectories[kind][why] || l.steps[kind][why]) rows.push([kind + ": " + why.replaceAll("_", " "), l.trajectories[kind][why], l.steps[kind][why]]);
+  for (const kind of ["dropped", "lost"]) {
+    const reasons = Object.keys(l.trajectories[kind]).filter(why => l.trajectories[kind][why] || l.steps[kind][why]);
+    if (!reasons.length) rows.push([kind, 0, 0]);
+    for (const why of reasons) rows.push([kind + ": " + why.replaceAll("_", " "), l.trajectories[kind][why], l.steps[kind][why]]);
+  }
   rows.push(["in flight", l.trajectories.in_flight, l.steps.in_flight], ["trained on twice", l.trajectories.consumed_twice, l.steps.consumed_twice]);
   return rows;
 }
@@ -191,7 +194,7 @@ function ledgerRows(l) {
 async function sayLedger() {
   const l = await get("/api/ledger"), note = $("ledger").querySelector(".note");
   $("ledger").querySelector("tbody").replaceChildren(...ledgerRows(l).map(([name, t, s]) => row([[name], [whole(t), "n"], [whole(s), "n"]])));
-  note.textContent = l.trajectories.balanced === false ? "the books do not balance" : "produced = trained on + dropped + lost + in flight";
+  note.textContent = l.trajectories.balanced === false ? "the books do not balance" : "produced = trained on + dropped + lost + in flight, up to 4 s ago: the frames at the top may be ahead";
   note.className = "note " + (l.trajectories.balanced === false ? "bad" : "");
 }
 
