@@ -44,7 +44,8 @@ static int replay_setup(void **state)
     snprintf(plugin, sizeof plugin, "--env.plugin=%s/tests/plugin_env.so", getenv("ONIC_BUILD"));
     snprintf(args, sizeof args,
              "train --run-dir=coin %s --env.id=coin --reward.model=none --reward.coef_int=0 "
-             "--actors.count=2 --frames=4096 --train.batch=512 --replay.every_episodes=20",
+             "--reward.coef_ext=2 --reward.scale=0.05 --actors.count=2 --frames=4096 "
+             "--train.batch=512 --replay.every_episodes=20",
              plugin);
     if (program_run(&p, dir, "train", "onic", args, REPLAY_MS) != 0)
         fail_msg("%s", program_text(p.err));
@@ -120,8 +121,27 @@ static void of_a_run_the_newest_episode_is_played(void **state)
         says(text, "step 1 of 1  action ");
         says(text, want);
     }
-    snprintf(args, sizeof args, "coin %s --explain=1", plugin);
-    says(replay(args, 0), "environment   paid ");
+}
+
+/* Of the environment's reward of 1, which was scaled before the coefficient. */
+static void what_was_paid_is_a_product(void **state)
+{
+    char args[1000], path[300];
+    double paid, coef, of, reward;
+    (void)state;
+    shell("grep -l '\"reward\":1,' coin/replays/*.jsonl | head -n 1 | tr -d '\\n' >heads.txt");
+    snprintf(path, sizeof path, "%s/heads.txt", dir);
+    snprintf(args, sizeof args, "%s %s --explain=1", program_text(path), plugin);
+    const char *line = strstr(replay(args, 0), "environment   paid ");
+    assert_non_null(line);
+    assert_int_equal(sscanf(line,
+                            "environment   paid %lf = %lf x %lf (a reward of %lf before scale",
+                            &paid, &coef, &of, &reward),
+                     4);
+    assert_close(reward, 1, 0, 0);
+    assert_close(coef, 2, 0, 0);
+    assert_close(of, 0.05, 1e-6, 0);
+    assert_close(paid, 0.1, 1e-6, 0);
 }
 
 static void a_folder_without_episodes_is_told_what_there_is(void **state)
@@ -287,6 +307,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(of_a_run_the_newest_episode_is_played),
+        cmocka_unit_test(what_was_paid_is_a_product),
         cmocka_unit_test(a_folder_without_episodes_is_told_what_there_is),
         cmocka_unit_test(a_record_loads_no_plugin_by_its_name),
         cmocka_unit_test(a_record_of_a_known_world_loads_nothing),

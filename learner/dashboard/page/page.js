@@ -296,20 +296,26 @@ function drawTrack() {
   g.fillRect(w * frame / (steps.length + 1) - 1, 0, 2, 34);
 }
 
+const product = (paid, coef) => "paid " + short(paid) + " = " + short(coef) + " x " + short(coef ? paid / coef : 0);
+
+function whyRows(doc) {
+  if (doc.error) return [["why", doc.error]];
+  const rows = [["environment", product(doc.ext, doc.coef_ext) + "; a reward of " + short(doc.reward) + " before scale and clip"],
+    ["caption", doc.caption ? product(doc.int, doc.coef_int) + "; " + doc.reward_model + ", " + doc.shaping + ", time " + doc.n + " in this episode" : "none"]];
+  if (doc.caption && doc.score !== null) rows.push(["score then", short(doc.score) + (doc.labelled === false ? ", without a label" : "")]);
+  const l = doc.label;
+  if (l) rows.push(["label", (l.side || (l.label === null ? "abstained" : short(l.label))) + ", id " + l.id + (l.confidence === null ? "" : ", confidence " + short(l.confidence))],
+    ["question", questionOf(l)], ["answered by", l.annotator + (l.model ? ", " + l.model : "")], ["raw answer", l.raw || "–"]);
+  else if (doc.caption) rows.push(["label", "none in the store"]);
+  return rows;
+}
+
 async function why(t) {
   const file = episode.file, list = $("why");
   list.replaceChildren(make("dt", "why"), make("dd", "asking"));
   const doc = await getWhenReady("/api/why?file=" + encodeURIComponent(file) + "&t=" + t).catch(noAnswer);
   if (!episode || episode.file !== file || frame !== t) return;
-  const rows = doc.error ? [["why", doc.error]] : [
-    ["environment", "paid " + short(doc.ext) + " = " + short(doc.coef_ext) + " x " + short(doc.coef_ext ? doc.ext / doc.coef_ext : 0) + "; a reward of " + short(doc.reward) + " before scale and clip"],
-    ["caption", doc.caption ? "paid " + short(doc.int) + " = " + short(doc.coef_int) + " x " + short(doc.coef_int ? doc.int / doc.coef_int : 0) + "; " + doc.reward_model + ", " + doc.shaping + ", time " + doc.n + " in this episode" : "none"]];
-  if (!doc.error && doc.caption && doc.score !== null) rows.push(["score then", short(doc.score) + (doc.labelled === false ? ", without a label" : "")]);
-  const l = doc.label;
-  if (l) rows.push(["label", (l.side || (l.label === null ? "abstained" : short(l.label))) + ", id " + l.id + (l.confidence === null ? "" : ", confidence " + short(l.confidence))],
-    ["question", questionOf(l)], ["answered by", l.annotator + (l.model ? ", " + l.model : "")], ["raw answer", l.raw || "–"]);
-  else if (!doc.error && doc.caption) rows.push(["label", "none in the store"]);
-  list.replaceChildren(...rows.flatMap(([a, b]) => [make("dt", a), make("dd", b)]));
+  list.replaceChildren(...whyRows(doc).flatMap(([a, b]) => [make("dt", a), make("dd", b)]));
 }
 
 function go(to) {
