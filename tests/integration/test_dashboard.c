@@ -193,6 +193,8 @@ static void assert_written(const json_t *seen)
     assert_string_equal(json_string_value(json_array_get(paid, 0)),
                         "paid -0.0005 = 1 x -0.0005; a reward of -0.01 before scale and clip");
     assert_non_null(strstr(json_string_value(json_array_get(paid, 1)), "paid 0.2 = 0.4 x 0.5; "));
+    assert_string_equal(json_string_value(json_object_get(seen, "words")),
+                        "TOV stands for label 1, BEX stands for label 0");
     static const char *const numbers[] = {"0.00612", "7,723",      "7,900",  "10,214", "12.3M",
                                           "9500",    "10.2k",      "217k",   "47 s",   "4 min 12 s",
                                           "43 min",  "1 h 29 min", "2 d 7 h"};

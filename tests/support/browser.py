@@ -7,9 +7,9 @@
 
 Waits until the page has heard --events times of its run; --episode chooses the newest kept episode and clicks the last step that was
 paid; --captions waits for the table of captions; --shot is a picture of the whole page, --top of its first screen. Prints
-{"text","events","charts","console":[...],"wider_than_window","cut","axes_cut","paint_ms","why","pills","paid","numbers","tops","behind","picture"}; cut: cells of the tables of captions and actors
+{"text","events","charts","console":[...],"wider_than_window","cut","axes_cut","paint_ms","why","pills","paid","words","numbers","tops","behind","picture"}; cut: cells of the tables of captions and actors
 that are not wholly in the window; axes_cut: curves with less room at the right than half of a number below them; pills: what is said of a run without new
-labels, of one without actors, of a sound one; paid: why a step was, whose reward was scaled; numbers: how some are written, those of an axis, durations; tops: where the scales of shares up to 1.8, 9.97, 30 % and of none end; behind: whether the annotator is said to fall behind with what waits at a rate, without labels, after two seconds. 77: there is no Chromium.
+labels, of one without actors, of a sound one; paid: why a step was, whose reward was scaled; words: what made-up words of raw answers stand for; numbers: how some are written, those of an axis, durations; tops: where the scales of shares up to 1.8, 9.97, 30 % and of none end; behind: whether the annotator is said to fall behind with what waits at a rate, without labels, after two seconds. 77: there is no Chromium.
 
 --tabs opens so many of them, each with connections of its own, and measures what they cost the learner: the processor time of its thread "http" and
 of all of it, by /proc, for --seconds before and after. Prints {"tabs","silent","events","without":{"http_s","learner_s","share","of_a_core"},"with":{...}}.
@@ -35,7 +35,7 @@ SEEN = """(() => {
   paint_ms: Math.round((performance.getEntriesByType('paint')[0] || { startTime: -1 }).startTime), why: document.getElementById('why').innerText,
   cut: [...document.querySelectorAll('#captions td, #actors td')].filter(d => d.getBoundingClientRect().right > d.closest('.scroll').getBoundingClientRect().right + 1 || d.scrollWidth > d.clientWidth + 1).length,
   axes_cut: drawn.filter(c => c && widest(c.u.axes[0]) / 2 > c.u.width - (c.u.bbox.left + c.u.bbox.width) / devicePixelRatio).length,
-  pills: pills(), paid: whyRows({ ext: -0.0005, coef_ext: 1, reward: -0.01, caption: 'c', int: 0.2, coef_int: 0.4, reward_model: 'hash', shaping: 'none', n: 1, score: null, label: null }).map(r => r[1]), numbers: [0.00612, 7723, 7900.4, 10214, 12345678].map(short).concat([9500, 10214, 217341].map(shortest), [47, 252, 2600, 5355, 200000].map(duration)), tops: [0.018, 0.0997, 0.3, null].map(hi => shareRange(hi)[1]), behind: [behind(9514, 41, '', 90), behind(1200, 41, '', 90), behind(9514, 41, 'it is gone', 90), behind(1, 0, '', 2)],
+  pills: pills(), paid: whyRows({ ext: -0.0005, coef_ext: 1, reward: -0.01, caption: 'c', int: 0.2, coef_int: 0.4, reward_model: 'hash', shaping: 'none', n: 1, score: null, label: null }).map(r => r[1]), words: wordsOf([['TOV', 1], ['BEX-KQ', 0], ['llm: TOV', 1], ['YES', 1], ['YES', 0], ['label: TOV', null], ['I think NO', 0]].map(([raw, label]) => ({ kind: 'class', raw, label }))), numbers: [0.00612, 7723, 7900.4, 10214, 12345678].map(short).concat([9500, 10214, 217341].map(shortest), [47, 252, 2600, 5355, 200000].map(duration)), tops: [0.018, 0.0997, 0.3, null].map(hi => shareRange(hi)[1]), behind: [behind(9514, 41, '', 90), behind(1200, 41, '', 90), behind(9514, 41, 'it is gone', 90), behind(1, 0, '', 2)],
   picture: !!document.querySelector('.picture canvas, .picture pre') }; })()"""
 
 

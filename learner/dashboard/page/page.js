@@ -204,13 +204,24 @@ function questionOf(c) {
   return about + " · goal " + c.goal + " (" + (c.prompt_version || "").slice(0, 8) + ")";
 }
 
+/* "TOV stands for label 1": a language model answers in made-up words, on which it has no opinion. */
+function wordsOf(captions) {
+  const labels = new Map();
+  for (const c of captions) {
+    const word = c.kind === "class" && /^(?:\w+: )?([A-Z]{2,8})(?:-[A-Z]+)?$/.exec(c.raw || "");
+    if (word && c.label !== null) labels.set(word[1], (labels.get(word[1]) || new Set()).add(c.label));
+  }
+  return [...labels].filter(([, of]) => of.size === 1).map(([word, of]) => word + " stands for label " + [...of][0]).join(", ");
+}
+
 async function sayCaptions() {
   const doc = await getWhenReady("/api/captions"), box = $("captions"), note = box.querySelector(".note");
   if (doc.error) { note.hidden = false; note.textContent = doc.error; return; }
   goalAsked = (doc.captions.find(c => c.goal) || { goal: goalAsked }).goal;
   box.querySelector("table").hidden = doc.captions.length === 0;
   note.hidden = false;
-  note.textContent = doc.captions.length ? short(doc.total) + " paid in all, as of the newest checkpoint; " + (doc.decided_by === "label" ? "the label is the score" : doc.decided_by === "model" ? "the trained model decides for every caption" : "no language decides") : "nothing was paid for a caption as of the newest checkpoint";
+  const words = wordsOf(doc.captions);
+  note.textContent = doc.captions.length ? short(doc.total) + " paid in all, as of the newest checkpoint; " + (doc.decided_by === "label" ? "the label is the score" : doc.decided_by === "model" ? "the trained model decides for every caption" : "no language decides") + (words ? "; in the raw answers " + words : "") : "nothing was paid for a caption as of the newest checkpoint";
   sayRows(box.querySelector("table"), doc.captions.map(c => row([[c.caption, "words"], [short(c.paid), "n"], [whole(c.steps), "n"], [short(c.score), "n"], [c.side || (c.label === null ? (c.kind ? "abstained" : "–") : short(c.label)), "n"], [questionOf(c), "words"], [c.annotator || "–", "half"], [c.raw || "–", "raw"]])));
 }
 
