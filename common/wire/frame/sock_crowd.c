@@ -30,6 +30,7 @@ struct connection {
     bool known;
     enum sock_crowd_why going; /* at the next check */
     int64_t since_ms;          /* a stranger since */
+    uint64_t number;           /* of its coming: of two in one millisecond the smaller is older */
     size_t bytes_max;
     uint64_t heard;               /* bytes that became messages */
     uint64_t received, unfetched; /* when last looked at */
@@ -41,6 +42,7 @@ struct sock_crowd {
     struct sock_crowd_rules rules;
     struct connection *at; /* [end] by descriptor: the system gives out the lowest free number */
     int end, count;
+    uint64_t comings;
 };
 
 struct sock_crowd *sock_crowd_create(const struct sock_crowd_rules *rules)
@@ -89,6 +91,12 @@ static int64_t crowd_time(int64_t ms)
     return ms == NOT_YET ? INT64_MAX : ms;
 }
 
+static bool crowd_is_older(const struct connection *a, const struct connection *b)
+{
+    int64_t at = crowd_time(a->since_ms), other = crowd_time(b->since_ms);
+    return at != other ? at < other : a->number < b->number;
+}
+
 /* Strangers of one address, or of all (any), and the oldest of them. */
 static int crowd_strangers(struct sock_crowd *c, uint64_t address, bool any,
                            struct connection **oldest)
@@ -100,7 +108,7 @@ static int crowd_strangers(struct sock_crowd *c, uint64_t address, bool any,
         if (!k->here || k->known || k->going || !(any || k->address == address))
             continue;
         n++;
-        if (!*oldest || crowd_time(k->since_ms) < crowd_time((*oldest)->since_ms))
+        if (!*oldest || crowd_is_older(k, *oldest))
             *oldest = k;
     }
     return n;
@@ -156,6 +164,7 @@ static void crowd_begin(struct sock_crowd *c, struct connection *k, int64_t now_
     *k = (struct connection){.here = true,
                              .before = k->before,
                              .since_ms = now_ms,
+                             .number = ++c->comings,
                              .received_ms = now_ms,
                              .fetched_ms = now_ms,
                              .bytes_max = c->rules.stranger_bytes};

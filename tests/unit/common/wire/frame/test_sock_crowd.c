@@ -93,6 +93,19 @@ static void of_too_many_the_oldest_goes_and_a_newcomer_stays(void **state)
     sock_crowd_free(w.c);
 }
 
+/* The system gives out the lowest free number, which the later one may have. */
+static void of_those_of_one_moment_who_came_first_goes(void **state)
+{
+    struct world w = world();
+    (void)state;
+    for (int fd = 9; fd > 4; fd--)
+        sock_crowd_come(w.c, fd, HERE, 7);
+    check(&w, 10);
+    assert_int_equal(w.cuts, 1);
+    assert_int_equal(w.cut[9], CROWD_TOO_MANY);
+    sock_crowd_free(w.c);
+}
+
 static void what_becomes_no_message_is_bounded(void **state)
 {
     struct world w = world();
@@ -386,6 +399,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_does_not_join_goes_in_time),
         cmocka_unit_test(of_too_many_the_oldest_goes_and_a_newcomer_stays),
+        cmocka_unit_test(of_those_of_one_moment_who_came_first_goes),
         cmocka_unit_test(what_becomes_no_message_is_bounded),
         cmocka_unit_test(small_messages_earn_no_credit),
         cmocka_unit_test(who_fetches_nothing_for_long_goes),
