@@ -61,10 +61,14 @@ int checkpoint_write(struct checkpoint *c, const char *path, struct onic_err *er
 /* Space for one more checkpoint, in the folder of the others. */
 #define CHECKPOINT_RESERVE "RESERVE"
 /* Writes dir/ckpt-<version, 12 digits>.safetensors, on a full disk into what is reserved, and then
- * dir/LATEST (a hint for people: where there is no room for it, there is none). `dir` must exist.
- * path: the file's path, may be NULL. */
+ * dir/LATEST (a hint for people: where there is no room for it, there is none). What has outgrown
+ * the reserve gets the space of the oldest ones, too, one after the other (checkpoint_make_room).
+ * `dir` must exist. path: the file's path, may be NULL. */
 int checkpoint_write_version(struct checkpoint *c, const char *dir, uint64_t version,
                              char path[CHECKPOINT_PATH_MAX], struct onic_err *err);
+
+/* How many older ones the last checkpoint_write_version gave up. */
+int checkpoint_given_up(const struct checkpoint *c);
 
 /* After a write: reserves space for the next one, a quarter more than this one took. False: there
  * is no room for that now. */
@@ -125,6 +129,11 @@ int checkpoint_newest_valid(struct checkpoint_file **out, const char *dir, struc
 /* Gives version a second name that is never pruned nor resumed from: milestone-<steps>.safetensors.
  * One that exists (the same steps again, after a kill) is replaced. ONIC_ECANTCREATE. */
 int checkpoint_milestone(const char *dir, uint64_t version, uint64_t steps, struct onic_err *err);
+
+/* For `version`, which has no room: the oldest one becomes the reserve, or its space is added to
+ * that. Never the newest valid one, nor one with a second name (of a milestone, of a record: its
+ * space would not be free). False: there is none to give up. */
+bool checkpoint_make_room(const char *dir, uint64_t version);
 
 /* Removes all but the `keep` newest versions, and temporary files that a crash left (untouched for
  * ten minutes, their process not alive); where nothing is reserved, the first of the versions

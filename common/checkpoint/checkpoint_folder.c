@@ -175,14 +175,50 @@ int checkpoint_milestone(const char *dir, uint64_t version, uint64_t steps, stru
     return ONIC_OK;
 }
 
-/* Its space stays ours; not of one that has a second name, as a milestone has. */
+static bool reserve_path(char path[CHECKPOINT_PATH_MAX], const char *dir)
+{
+    int n = snprintf(path, CHECKPOINT_PATH_MAX, "%s/" CHECKPOINT_RESERVE, dir);
+    return n > 0 && n < CHECKPOINT_PATH_MAX;
+}
+
+/* Not of one that has a second name, as a milestone has. */
+static bool has_space(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && st.st_nlink == 1;
+}
+
+/* Its space stays ours. */
 static bool reserve_instead(const char *dir, const char *path)
 {
     char reserve[CHECKPOINT_PATH_MAX];
-    struct stat st;
-    int n = snprintf(reserve, sizeof reserve, "%s/" CHECKPOINT_RESERVE, dir);
-    return n > 0 && n < (int)sizeof reserve && access(reserve, F_OK) != 0 && stat(path, &st) == 0 &&
-           st.st_nlink == 1 && rename(path, reserve) == 0;
+    return reserve_path(reserve, dir) && access(reserve, F_OK) != 0 && has_space(path) &&
+           rename(path, reserve) == 0;
+}
+
+static bool checkpoint_folder_give_up(const char *dir, const char *path)
+{
+    char reserve[CHECKPOINT_PATH_MAX];
+    return reserve_instead(dir, path) ||
+           (has_space(path) && reserve_path(reserve, dir) && safe_reserve_add(reserve, path));
+}
+
+bool checkpoint_make_room(const char *dir, uint64_t version)
+{
+    struct checkpoint_file *newest;
+    struct versions all = {0};
+    char path[CHECKPOINT_PATH_MAX];
+    bool done = false;
+    if (checkpoint_newest_valid(&newest, dir, NULL, NULL) != ONIC_OK)
+        return false;
+    if (checkpoint_folder_list(dir, &all, NULL, NULL) == ONIC_OK)
+        for (size_t i = all.n; i-- > 0 && !done;)
+            done = all.v[i] < version && make_path(path, dir, all.v[i]) &&
+                   strcmp(path, checkpoint_path(newest)) != 0 &&
+                   checkpoint_folder_give_up(dir, path);
+    checkpoint_close(newest);
+    free(all.v);
+    return done;
 }
 
 int checkpoint_prune(const char *dir, int keep, uint64_t newest)

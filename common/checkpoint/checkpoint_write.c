@@ -45,6 +45,7 @@ struct checkpoint {
     const struct safe_io *io;
     bool too_many;
     size_t written; /* bytes of the last file */
+    int given_up;   /* older ones, for the last file */
 };
 
 struct checkpoint *checkpoint_create(void)
@@ -71,6 +72,7 @@ void checkpoint_reset(struct checkpoint *c)
     c->nentries = c->nmeta = 0;
     c->group[0].len = c->group[1].len = 0;
     c->too_many = false;
+    c->given_up = 0;
 }
 
 void checkpoint_use_io(struct checkpoint *c, const struct safe_io *io)
@@ -196,9 +198,10 @@ static int build_header(struct checkpoint *c, struct onic_err *err)
 }
 
 static int checkpoint_write_reserved(struct checkpoint *c, const char *path, const char *reserve,
-                                     struct onic_err *err)
+                                     bool *full, struct onic_err *err)
 {
     int rc = build_header(c, err);
+    *full = false;
     if (rc)
         return err_wrap(err, "writing %s", path);
     const void *data[2] = {c->group[0].data, c->group[1].data};
@@ -209,12 +212,13 @@ static int checkpoint_write_reserved(struct checkpoint *c, const char *path, con
     struct safe_part parts[3] = {
         {c->header.data, c->header.len}, {data[0], bytes[0]}, {data[1], bytes[1]}};
     c->written = c->header.len + bytes[0] + bytes[1];
-    return safe_replace_reserved(c->io, path, reserve, parts, 3, err);
+    return safe_replace_reserved(c->io, path, reserve, parts, 3, full, err);
 }
 
 int checkpoint_write(struct checkpoint *c, const char *path, struct onic_err *err)
 {
-    return checkpoint_write_reserved(c, path, NULL, err);
+    bool full;
+    return checkpoint_write_reserved(c, path, NULL, &full, err);
 }
 
 bool checkpoint_reserve(const struct checkpoint *c, const char *dir)
@@ -222,6 +226,11 @@ bool checkpoint_reserve(const struct checkpoint *c, const char *dir)
     char path[CHECKPOINT_PATH_MAX];
     int n = snprintf(path, sizeof path, "%s/" CHECKPOINT_RESERVE, dir);
     return n > 0 && (size_t)n < sizeof path && safe_reserve(path, c->written + c->written / 4);
+}
+
+int checkpoint_given_up(const struct checkpoint *c)
+{
+    return c->given_up;
 }
 
 int checkpoint_write_version(struct checkpoint *c, const char *dir, uint64_t version,
@@ -237,7 +246,11 @@ int checkpoint_write_version(struct checkpoint *c, const char *dir, uint64_t ver
                        "version %llu or the path %.80s is too long for a checkpoint",
                        (unsigned long long)version, dir);
     int r = snprintf(reserve, sizeof reserve, "%s/" CHECKPOINT_RESERVE, dir);
-    int rc = checkpoint_write_reserved(c, file, r < (int)sizeof reserve ? reserve : NULL, err);
+    const char *from = r < (int)sizeof reserve ? reserve : NULL;
+    bool full;
+    int rc = checkpoint_write_reserved(c, file, from, &full, err);
+    for (; rc && full && checkpoint_make_room(dir, version); c->given_up++)
+        rc = checkpoint_write_reserved(c, file, from, &full, err);
     if (rc)
         return rc;
     if (path)

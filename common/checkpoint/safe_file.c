@@ -9,7 +9,8 @@
  * dirty pages, so a second fsync that succeeds would prove nothing; the file is thrown away.
  *
  * A full disk: the file that was reserved is renamed to the temporary one and written over. Its
- * blocks are never given back in between, so nobody else on the full disk can take them.
+ * blocks are never given back in between, so nobody else on the full disk can take them; what a
+ * checkpoint leaves of them stays allocated behind its end, for when it is the reserve itself.
  *
  * A temporary name is never reused (pid and random digits): two processes on one shared folder
  * cannot write into each other's file even if their lock fails. */
@@ -36,6 +37,7 @@ enum {
     READ_BLOCK = 1 << 16,
     WRITE_BLOCK = 1 << 26,
     NAME_TRIES = 8,
+    STAT_BLOCK = 512, /* bytes, of st_blocks */
     EMFILE_TRIES = 100,
     EMFILE_PAUSE_NS = 10000000
 };
@@ -151,7 +153,9 @@ static int safe_file_fill(const struct safe_io *io, int fd, const struct safe_pa
         if (rc)
             return rc;
     }
-    if (io->truncate(fd, (off_t)total) < 0) /* a reserved one was longer */
+    struct stat st;
+    /* Only where the reserve was a longer file: else what lies behind the end is given back. */
+    if ((fstat(fd, &st) < 0 || st.st_size > (off_t)total) && io->truncate(fd, (off_t)total) < 0)
         return err_set(err, ONIC_EIO, "cannot cut %s: %s", temp, strerror(errno));
     if (io->fsync(fd) < 0)
         return err_set(err, ONIC_EIO, "cannot make %s durable: %s", temp, strerror(errno));
@@ -255,39 +259,58 @@ static int replace_once(const struct safe_io *io, const char *path, const char *
 }
 
 int safe_replace_reserved(const struct safe_io *io, const char *path, const char *reserve,
-                          const struct safe_part *parts, int nparts, struct onic_err *err)
+                          const struct safe_part *parts, int nparts, bool *full,
+                          struct onic_err *err)
 {
     struct onic_err first = {0};
-    bool full = false;
+    *full = false;
     if (!io)
         io = &SAFE_IO_POSIX;
-    int rc = replace_once(io, path, NULL, parts, nparts, &full, &first);
-    if (rc && full && reserve && access(reserve, F_OK) == 0)
-        rc = replace_once(io, path, reserve, parts, nparts, &full, &first);
+    int rc = replace_once(io, path, NULL, parts, nparts, full, &first);
+    if (rc && *full && reserve && access(reserve, F_OK) == 0)
+        rc = replace_once(io, path, reserve, parts, nparts, full, &first);
     if (rc && err)
         *err = first;
     return rc;
 }
 
+static off_t allocated(const struct stat *st)
+{
+    return (off_t)st->st_blocks * STAT_BLOCK;
+}
+
 bool safe_reserve(const char *reserve, size_t bytes)
 {
-    struct stat st;
+    struct stat st = {0};
     int fd = open(reserve, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (fd < 0)
         return false;
-    bool done = fstat(fd, &st) == 0 && st.st_size >= (off_t)bytes;
+    bool done = fstat(fd, &st) == 0 && allocated(&st) >= (off_t)bytes;
     if (!done)
-        done = posix_fallocate(fd, 0, (off_t)bytes) == 0;
+        done = fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)bytes) == 0 ||
+               (!is_full(errno) && posix_fallocate(fd, 0, (off_t)bytes) == 0);
     close(fd);
-    if (!done && st.st_size == 0) /* half of it keeps nothing possible */
+    if (!done && allocated(&st) == 0) /* half of it keeps nothing possible */
         unlink(reserve);
     return done;
+}
+
+bool safe_reserve_add(const char *reserve, const char *path)
+{
+    struct stat st, more;
+    if (stat(reserve, &st) != 0 || stat(path, &more) != 0 || unlink(path) != 0)
+        return false;
+    off_t bytes = allocated(&more);
+    while (bytes > 0 && !safe_reserve(reserve, (size_t)(allocated(&st) + bytes)))
+        bytes -= bytes / 4 + STAT_BLOCK; /* others took some of it */
+    return true;
 }
 
 int safe_replace(const struct safe_io *io, const char *path, const struct safe_part *parts,
                  int nparts, struct onic_err *err)
 {
-    return safe_replace_reserved(io, path, NULL, parts, nparts, err);
+    bool full;
+    return safe_replace_reserved(io, path, NULL, parts, nparts, &full, err);
 }
 
 int safe_replace_bytes(const char *path, const void *data, size_t bytes, struct onic_err *err)

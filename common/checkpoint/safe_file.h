@@ -46,12 +46,16 @@ int safe_replace(const struct safe_io *io, const char *path, const struct safe_p
                  int nparts, struct onic_err *err);
 
 /* The same, and where the disk has no room for a new file, `reserve` becomes it: a file beside
- * `path` whose space was allocated before (safe_reserve), and which is then gone. */
+ * `path` whose space was allocated before (safe_reserve), and which is then gone; what it has more
+ * than that stays allocated. *full: it failed because neither had room. */
 int safe_replace_reserved(const struct safe_io *io, const char *path, const char *reserve,
-                          const struct safe_part *parts, int nparts, struct onic_err *err);
-/* Makes sure that the file `reserve` has allocated `bytes` at least; false when there is no room
- * for that. */
+                          const struct safe_part *parts, int nparts, bool *full,
+                          struct onic_err *err);
+/* Makes sure that the file `reserve` has allocated `bytes` at least, behind its end where the file
+ * system can; false when there is no room for that. */
 bool safe_reserve(const char *reserve, size_t bytes);
+/* Removes the file `path`, and gives its space to `reserve`; false: nothing was removed. */
+bool safe_reserve_add(const char *reserve, const char *path);
 
 /* safe_replace for one block of bytes. */
 int safe_replace_bytes(const char *path, const void *data, size_t bytes, struct onic_err *err);

@@ -10,6 +10,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/limits.h"
+#include "common/base/log.h"
 #include "common/base/xmalloc.h"
 
 struct checkpoint_writer {
@@ -41,6 +42,9 @@ static void write_one(struct checkpoint_writer *s, uint64_t version, uint64_t mi
     int rc = s->home ? run_home_check(s->home, &err) : ONIC_OK;
     if (!rc)
         rc = checkpoint_write_version(s->builder, s->dir, version, path, &err);
+    if (checkpoint_given_up(s->builder))
+        log_warn("the disk is full: older checkpoints were given up for the space of a new one",
+                 kv("given_up", checkpoint_given_up(s->builder)), kv("version", version));
     if (!rc && milestone)
         rc = checkpoint_milestone(s->dir, version, milestone, &err);
     if (!rc && s->written)

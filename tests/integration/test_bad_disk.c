@@ -91,7 +91,8 @@ static void a_file_size_limit_at_the_start_is_73(void **state)
     assert_non_null(strstr(program_text(s->a.err), "there is no room for a run in run"));
 }
 
-/* Full, and nothing reserved for checkpoints: somebody else took that, too. */
+/* Full, and nothing reserved for checkpoints: somebody else took that, too. With one that is kept
+ * there is no older one either whose space would do. */
 static void fill_disk_wholly(struct scene *s)
 {
     char path[400];
@@ -161,7 +162,8 @@ static void a_disk_that_fills_up_is_said_and_free_again_nothing_is_lost(void **s
 {
     struct scene *s = *state;
     mount_small(s, "16m");
-    scene_train(s, "--run-dir=disk/run --checkpoint.every_s=0.3 --checkpoint.fail_max=1000");
+    scene_train(s, "--run-dir=disk/run --checkpoint.keep=1 --checkpoint.every_s=0.3 "
+                   "--checkpoint.fail_max=1000");
     scene_await_metric(s, "checkpoint/written_total", 1);
     fill_disk_wholly(s);
     await_word(s->a.err, "a checkpoint was not written; training goes on", SCENE_SOON_MS);
@@ -190,35 +192,64 @@ static void a_record_that_cannot_grow_ends_and_the_run_goes_on(void **state)
 }
 
 /* Alone: below `onic train` its log is on the same disk. */
-static void start_learner_alone(struct scene *s)
+static void start_learner_alone(struct scene *s, const char *checkpoints)
 {
-    char args[700];
+    char args[800];
     snprintf(args, sizeof args,
              "--run-dir=disk/run --listen=ipc://%s/l --env.id=minigrid:KeyCorridorS3R3 "
              "--env.count=8 --train.batch=1024 --reward.model=counts --actors.count=1 "
-             "--checkpoint.every_s=3600 --metrics.every_s=0.2",
-             s->dir);
+             "--metrics.every_s=0.2 %s",
+             s->dir, checkpoints);
     program_start(&s->a, s->dir, "a", "onic-learner", args);
     snprintf(args, sizeof args, "--learner=ipc://%s/l", s->dir);
     program_start(&s->b, s->dir, "b", "onic-actor", args);
+}
+
+/* The counts of new states: each checkpoint is larger than the one before. */
+static void what_grows_on_a_full_disk_gets_the_space_of_older_ones(void **state)
+{
+    struct scene *s = *state;
+    mount_small(s, "24m");
+    start_learner_alone(s, "--checkpoint.every_s=0.3 --checkpoint.fail_max=3 --checkpoint.keep=5");
+    scene_await_metric(s, "checkpoint/written_total", 5);
+    fill_disk(s);
+    for (int i = 0; i < 4; i++) { /* the reserve alone is enough for one or two */
+        struct rise r = {s, newest_version(s)};
+        assert_true(wait_until(has_risen, &r, SCENE_LONG_MS));
+    }
+    await_word(s->a.err,
+               "the disk is full: older checkpoints were given up for the space of a new one",
+               SCENE_SOON_MS);
+    assert_null(strstr(program_text(s->a.err), "a checkpoint was not written"));
+    int version = newest_version(s);
+    program_kill(&s->a); /* what was written there is all that is left */
+    program_kill(&s->b);
+    free_disk(s);
+    start_learner_alone(s, "");
+    await_word(s->a.err, "resumed checkpoint=", SCENE_SOON_MS);
+    assert_null(strstr(program_text(s->a.err), "skipped a damaged checkpoint"));
+    assert_true(newest_version(s) >= version);
+    scene_trains_on(s);
+    scene_drain(&s->a);
 }
 
 static void each_file_that_a_learner_cannot_write_is_named(void **state)
 {
     struct scene *s = *state;
     mount_small(s, "16m");
-    start_learner_alone(s);
+    start_learner_alone(s, "--checkpoint.every_s=3600");
     scene_await_metric(s, "env_steps", 0);
     fill_disk_wholly(s);
     await_word(s->a.err, "the ledger file was not written why=\"cannot ", SCENE_SOON_MS);
-    await_word(s->a.err, " metrics were not written why=\"metrics.jsonl ", SCENE_SOON_MS);
+    /* of metrics.jsonl or, while its last block has room for a line, of the event file */
+    await_word(s->a.err, " metrics were not written why=\"", SCENE_SOON_MS);
     kill(s->a.pid, SIGINT);
     assert_int_equal(program_wait(&s->a, SCENE_LONG_MS), 74);
     await_word(s->a.err, "the last metrics were not written why=\"metrics.jsonl ", SCENE_SOON_MS);
     await_word(s->a.err, "the last checkpoint was not written: cannot ", SCENE_SOON_MS);
     assert_int_equal(program_wait(&s->b, SCENE_LONG_MS), 0);
     free_disk(s);
-    start_learner_alone(s); /* from the one that it began with */
+    start_learner_alone(s, "--checkpoint.every_s=3600"); /* from the one that it began with */
     await_word(s->a.err, "resumed checkpoint=", SCENE_SOON_MS);
     scene_trains_on(s);
     scene_drain(&s->a);
@@ -228,7 +259,9 @@ static void a_disk_that_stays_full_ends_the_run_with_74(void **state)
 {
     struct scene *s = *state;
     mount_small(s, "16m");
-    scene_train(s, "--run-dir=disk/run --checkpoint.every_s=0.3 --checkpoint.fail_max=3");
+    scene_train(
+        s,
+        "--run-dir=disk/run --checkpoint.keep=1 --checkpoint.every_s=0.3 --checkpoint.fail_max=3");
     scene_await_metric(s, "checkpoint/written_total", 1);
     fill_disk_wholly(s);
     assert_int_equal(program_wait(&s->a, SCENE_LONG_MS), 74);
@@ -305,6 +338,7 @@ int main(void)
         DISK(a_full_disk_ends_no_training_and_keeps_checkpoints_possible),
         DISK(a_disk_that_fills_up_is_said_and_free_again_nothing_is_lost),
         DISK(a_record_that_cannot_grow_ends_and_the_run_goes_on),
+        DISK(what_grows_on_a_full_disk_gets_the_space_of_older_ones),
         DISK(each_file_that_a_learner_cannot_write_is_named),
         DISK(a_disk_that_stays_full_ends_the_run_with_74),
         SCENE(a_damaged_checkpoint_is_skipped_and_all_damaged_is_74),

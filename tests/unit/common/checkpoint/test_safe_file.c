@@ -133,9 +133,9 @@ static int files_in_dir(void)
 /* What the failing call is named as, in the order in which they are made; some are made more than
  * once. */
 static const char *const said[] = {
-    "cannot create ", "cannot reserve ", "cannot write ",   "cannot cut ",
-    " durable: ",     "cannot close ",   " back: ",         "cannot close ",
-    "cannot rename ", "open the folder", "make the folder", "close the folder",
+    "cannot create ",  "cannot reserve ", "cannot write ",    " durable: ",
+    "cannot close ",   " back: ",         "cannot close ",    "cannot rename ",
+    "open the folder", "make the folder", "close the folder",
 };
 enum { SAID = sizeof said / sizeof *said };
 
@@ -266,7 +266,7 @@ static int full_open(const char *name, int flags, mode_t mode)
 static int full_fallocate(int fd, off_t bytes)
 {
     struct stat st;
-    if (disk_is_full && (fstat(fd, &st) != 0 || st.st_size < bytes))
+    if (disk_is_full && (fstat(fd, &st) != 0 || st.st_blocks * 512 < bytes))
         return EDQUOT;
     return SAFE_IO_POSIX.fallocate(fd, bytes);
 }
@@ -277,6 +277,15 @@ static off_t size_of(const char *name)
     struct stat st;
     snprintf(file, sizeof file, "%s/%s", dir, name);
     return stat(file, &st) == 0 ? st.st_size : -1;
+}
+
+/* Its end says nothing of the space that is allocated. */
+static off_t reserved(void)
+{
+    char file[400];
+    struct stat st;
+    snprintf(file, sizeof file, "%s/" CHECKPOINT_RESERVE, dir);
+    return stat(file, &st) == 0 ? (off_t)st.st_blocks * 512 : -1;
 }
 
 /* Each takes the place of an old one; without that there is no room. */
@@ -292,17 +301,17 @@ static void a_full_disk_takes_checkpoints_where_space_is_reserved(void **state)
     assert_ok(checkpoint_write_version(c, dir, 1, NULL, &err));
     off_t one = size_of("ckpt-000000000001.safetensors");
     assert_true(checkpoint_reserve(c, dir));
-    assert_true(size_of(CHECKPOINT_RESERVE) > one);
+    assert_true(reserved() > one);
     disk_is_full = true;
     for (uint64_t version = 2; version < 6; version++) {
         char name[64];
         assert_ok(checkpoint_write_version(c, dir, version, NULL, &err));
-        assert_int_equal(size_of(CHECKPOINT_RESERVE), -1); /* it is the checkpoint now */
+        assert_int_equal(reserved(), -1); /* it is the checkpoint now */
         snprintf(name, sizeof name, "ckpt-%012llu.safetensors", (unsigned long long)version);
         assert_int_equal(size_of(name), one);
         assert_int_equal(size_of("LATEST"), -1); /* rather none than one that is wrong */
         assert_int_equal(checkpoint_prune(dir, 1, version), 1);
-        assert_int_equal(size_of(CHECKPOINT_RESERVE), one);
+        assert_true(reserved() >= one);
     }
     struct checkpoint_file *f;
     assert_ok(checkpoint_newest_valid(&f, dir, NULL, &err));
@@ -330,12 +339,12 @@ static void a_reserve_that_is_too_small_is_kept(void **state)
     checkpoint_use_io(large, &full);
     assert_ok(checkpoint_write(c, path, &err)); /* now its size is known */
     assert_true(checkpoint_reserve(c, dir));
-    off_t kept = size_of(CHECKPOINT_RESERVE);
+    off_t kept = reserved();
     assert_true(kept > 0);
     disk_is_full = true;
     for (int i = 0; i < 3; i++) {
         assert_int_not_equal(checkpoint_write_version(large, dir, 1, NULL, NULL), ONIC_OK);
-        assert_int_equal(size_of(CHECKPOINT_RESERVE), kept);
+        assert_int_equal(reserved(), kept);
         assert_int_equal(files_in_dir(), 2);
     }
     assert_ok(checkpoint_write_version(c, dir, 2, NULL, &err));
@@ -348,6 +357,9 @@ static void a_failure_in_the_reserve_keeps_it(void **state)
 {
     struct checkpoint *c = filled(1.0f);
     int failures = 0;
+    bool uncut = false;
+    char reserve[400];
+    snprintf(reserve, sizeof reserve, "%s/" CHECKPOINT_RESERVE, dir);
     (void)state;
     assert_ok(checkpoint_write(c, path, &err)); /* now its size is known */
     for (fail_at = 2;; fail_at++) { /* the first one makes the file that there is no room for */
@@ -356,20 +368,64 @@ static void a_failure_in_the_reserve_keeps_it(void **state)
         io.fallocate = full_fallocate;
         disk_is_full = false;
         assert_true(checkpoint_reserve(c, dir));
+        assert_int_equal(truncate(reserve, 100000), 0); /* as of a larger checkpoint */
         checkpoint_use_io(c, &io);
         disk_is_full = true;
         calls = 1;
-        int rc = checkpoint_write_version(c, dir, 1, NULL, NULL);
+        struct onic_err why = {0};
+        int rc = checkpoint_write_version(c, dir, 1, NULL, &why);
         disk_is_full = false;
         checkpoint_use_io(c, &SAFE_IO_POSIX);
         if (!rc)
             break;
         failures++;
+        uncut |= strstr(why.msg, "cannot cut") != NULL;
         bool there = size_of("ckpt-000000000001.safetensors") > 0; /* it has its name already */
-        assert_true(there || size_of(CHECKPOINT_RESERVE) >= size_of("ckpt"));
+        assert_true(there || reserved() >= size_of("ckpt"));
         assert_int_equal(files_in_dir(), 2);
     }
-    assert_true(failures > 5);
+    assert_true(failures > 5 && uncut);
+    assert_int_equal(size_of("ckpt-000000000001.safetensors"), size_of("ckpt"));
+    checkpoint_free(c);
+}
+
+/* Grows from version to version: the space of all is that of the two that are left in the end. */
+static void what_grows_on_a_full_disk_is_given_the_space_of_older_ones(void **state)
+{
+    enum { STEP = 10000, FIRST = 20 };
+    static const float many[100 * STEP];
+    struct checkpoint *c = checkpoint_create();
+    struct safe_io full = SAFE_IO_POSIX;
+    int rc = ONIC_OK, given_up = 0, grown = 0;
+    (void)state;
+    full.open = full_open;
+    full.fallocate = full_fallocate;
+    disk_is_full = false;
+    checkpoint_use_io(c, &full);
+    for (uint64_t version = 1; !rc; version++) {
+        checkpoint_reset(c);
+        checkpoint_add_f32(c, "state", 1, (FIRST + grown) * STEP, many);
+        rc = checkpoint_write_version(c, dir, version, NULL, NULL);
+        given_up += checkpoint_given_up(c);
+        if (rc)
+            break;
+        if (version == 1)
+            assert_ok(checkpoint_milestone(dir, 1, 77, &err));
+        checkpoint_prune(dir, 3, version);
+        if (!disk_is_full) /* it has a real disk */
+            checkpoint_reserve(c, dir);
+        disk_is_full = version >= 4;
+        grown += disk_is_full;
+    }
+    /* Three and a reserve of a quarter more were there: 4.25 times the first. */
+    assert_true(grown >= FIRST && given_up >= 3);
+    assert_true(size_of("milestone-000000000077.safetensors") > 0);
+    struct checkpoint_file *f;
+    assert_ok(checkpoint_newest_valid(&f, dir, NULL, &err));
+    const struct checkpoint_tensor *t = checkpoint_find(f, "state");
+    assert_non_null(t);
+    assert_int_equal(t->bytes, (size_t)(FIRST + grown - 1) * STEP * sizeof many[0]);
+    checkpoint_close(f);
     checkpoint_free(c);
 }
 
@@ -411,6 +467,8 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_reserve_that_is_too_small_is_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(a_failure_in_the_reserve_keeps_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_grows_on_a_full_disk_is_given_the_space_of_older_ones,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(a_milestone_is_never_written_over, setup, teardown),
         cmocka_unit_test_setup_teardown(a_missing_folder_cannot_be_created_in, setup, teardown),
     };
