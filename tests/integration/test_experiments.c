@@ -20,6 +20,7 @@ static bool lacks_a_package(const char *said)
         const char *begins, *ends;
     } sentences[] = {
         {"NetHack needs ", "libnethack.so, which is missing; "},
+        {"the sentence model is not in ", "/deploy/quickstart.sh of a checkout fetches it; "},
         {"the interpreter ", " cannot import gymnasium: pip install "},
         {"the interpreter ", " cannot import numpy: pip install "},
         {"there is no module minigrid for ", ": start onic in its folder"},
