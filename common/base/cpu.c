@@ -63,6 +63,45 @@ const char *cpu_path(void)
     return cpu_features().avx512 ? "avx512" : "avx2";
 }
 
+/* The name in leaves 0x80000002 to 4, without what is blank around its words. */
+static void read_cpu_name(char out[49])
+{
+    unsigned reg[12];
+    char raw[49] = "";
+    size_t n = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        unsigned *r = reg + 4 * i;
+        if (!__get_cpuid(0x80000002u + i, r, r + 1, r + 2, r + 3))
+            break;
+        memcpy(raw + 16 * i, r, 16);
+    }
+    for (const char *p = raw; *p; p++) {
+        bool blank = *p <= ' ' || *p > '~' || *p == ',';
+        if (!blank)
+            out[n++] = *p;
+        else if (n && out[n - 1] != ' ')
+            out[n++] = ' ';
+    }
+    while (n && out[n - 1] == ' ')
+        n--;
+    out[n] = '\0';
+}
+
+void cpu_model(char out[CPU_MODEL_MAX])
+{
+    char name[49];
+    unsigned a = 0, b, c, d;
+    read_cpu_name(name);
+    __get_cpuid(1, &a, &b, &c, &d);
+    unsigned family = (a >> 8) & 15, model = (a >> 4) & 15;
+    if (family == 6 || family == 15)
+        model += ((a >> 16) & 15) << 4;
+    if (family == 15)
+        family += (a >> 20) & 255;
+    snprintf(out, CPU_MODEL_MAX, "%s (family %u, model %u)", name[0] ? name : "unnamed CPU", family,
+             model);
+}
+
 int cpu_affinity(void)
 {
     cpu_set_t set;

@@ -20,6 +20,11 @@ struct cpu_features cpu_features(void);
 bool cpu_supported(struct cpu_features f, char *sentence, size_t size);
 const char *cpu_path(void); /* "avx2" or "avx512": widest kernels this CPU may run */
 
+enum { CPU_MODEL_MAX = 96 };
+/* "AMD EPYC 9R14 (family 25, model 17)": as the CPU calls itself, and, for machines that call
+ * themselves by a family's name alone, its numbers. Printable ASCII without commas. */
+void cpu_model(char out[CPU_MODEL_MAX]);
+
 /* Cores this process may really use, >= 1: the smaller of its affinity mask and the cgroup CPU
  * quota (v1 and v2, all levels up to the root), a quota rounded up. */
 int cpu_usable(void);

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/base/cpu.h"
 #include "common/base/file_kind.h"
 #include "common/base/log.h"
 #include "common/base/paths.h"
@@ -304,24 +305,28 @@ static int empty_overwritten(const char *dir, const struct config *cfg, struct o
     return rc ? rc : make_folders(dir, err);
 }
 
-/* A line more of version.txt. */
+/* A line more of version.txt: when, what, on what. */
 static int add_version(const char *dir, struct onic_err *err)
 {
-    char stamp[32];
+    char stamp[32], model[CPU_MODEL_MAX];
     char *before = xmalloc(VERSIONS_MAX);
-    struct buf text;
+    struct buf text, version;
     time_t now = time(NULL);
     struct tm tm;
     gmtime_r(&now, &tm);
     strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    buf_init(&text, VERSIONS_MAX + 4096);
+    buf_init(&text, VERSIONS_MAX + 8192);
     if (run_dir_read(dir, "version.txt", before, VERSIONS_MAX, NULL) == ONIC_OK)
         buf_puts(&text, before);
     if (text.len && text.data[text.len - 1] != '\n')
         buf_puts(&text, "\n");
-    buf_printf(&text, "%s ", stamp);
-    config_version(&text);
+    buf_init(&version, 4096);
+    config_version(&version);
+    cpu_model(model);
+    buf_printf(&text, "%s %.*s, %d cores of %s\n", stamp, (int)strcspn(version.data, "\n"),
+               version.data, cpu_usable(), model);
     int rc = run_file_replace(dir, "version.txt", text.data, text.len, err);
+    buf_release(&version);
     buf_release(&text);
     free(before);
     return rc;

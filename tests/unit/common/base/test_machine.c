@@ -29,6 +29,47 @@ static void a_cpu_that_lacks_something_is_named_and_refused(void **state)
     assert_true(cpu_supported(cpu_features(), text, sizeof text)); /* or this test would not run */
 }
 
+/* What stands behind `key` in the kernel's description of the first CPU; "" if nothing does. */
+static const char *cpuinfo(const char *key)
+{
+    static char line[4][512];
+    static int turn;
+    char *at = line[turn++ % 4];
+    FILE *f = fopen("/proc/cpuinfo", "r");
+    bool found = false;
+    while (f && !found && fgets(at, sizeof line[0], f)) {
+        size_t n = strcspn(at, "\t:");
+        char *value = strchr(at, ':');
+        if (n == strlen(key) && strncmp(at, key, n) == 0 && value) {
+            value[strcspn(value, "\n")] = '\0';
+            value += 1 + strspn(value + 1, " ");
+            memmove(at, value, strlen(value) + 1);
+            found = true;
+        }
+    }
+    if (f)
+        fclose(f);
+    return found ? at : "";
+}
+
+static void a_cpu_is_named_as_the_kernel_does(void **state)
+{
+    (void)state;
+    char model[CPU_MODEL_MAX], want[CPU_MODEL_MAX];
+    cpu_model(model);
+    snprintf(want, sizeof want, " (family %.8s, model %.8s)", cpuinfo("cpu family"),
+             cpuinfo("model"));
+    assert_non_null(strstr(model, want));
+    assert_ptr_not_equal(strstr(model, want), model);
+    const char *name = cpuinfo("model name");
+    if (strcmp(name, "unknown") != 0) { /* of a sandbox that hides it */
+        snprintf(want, sizeof want, "%.*s", (int)strcspn(name, " ,"), name);
+        assert_int_equal(strncmp(model, want, strlen(want)), 0);
+    }
+    for (const char *p = model; *p; p++) /* behind ", 2 cores of " in version.txt */
+        assert_true(*p >= ' ' && *p <= '~' && strncmp(p, "  ", 2) != 0);
+}
+
 static void no_cgroup_means_no_quota(void **state)
 {
     assert_close(cpu_quota(*state), 0, 0, 0);
@@ -218,6 +259,7 @@ int main(void)
 #define IN_DIR(name) cmocka_unit_test_setup_teardown(name, files_setup, files_teardown)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_cpu_that_lacks_something_is_named_and_refused),
+        cmocka_unit_test(a_cpu_is_named_as_the_kernel_does),
         IN_DIR(no_cgroup_means_no_quota),
         IN_DIR(the_tightest_cgroup_v2_quota_on_the_way_up_counts),
         IN_DIR(cgroup_v1_quotas_are_read),

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/cpu.h"
 #include "common/base/log.h"
 #include "common/base/run_lock.h"
 #include "common/run/run_dir.h"
@@ -177,19 +178,21 @@ static void a_resumed_run_keeps_its_values_and_given_ones_win(void **state)
     assert_int_equal(cfg.run_frames, 2000); /* the second life was stored too */
 }
 
-static void every_life_leaves_its_version(void **state)
+static void every_life_leaves_its_version_and_machine(void **state)
 {
     struct config given, cfg;
-    char text[4096], run[400];
+    char text[4096], run[400], model[CPU_MODEL_MAX], end[CPU_MODEL_MAX + 60];
     config_defaults(&given);
     one_life(*state, &given, &cfg, false);
     one_life(*state, &given, &cfg, true);
     snprintf(run, sizeof run, "%s/run", (char *)*state);
     assert_ok(run_dir_read(run, "version.txt", text, sizeof text, &err));
+    cpu_model(model);
+    snprintf(end, sizeof end, "), %d cores of %s\n", cpu_usable(), model);
     int lines = 0;
-    for (const char *p = text; (p = strstr(p, "Z onic 0.")) != NULL; p++)
-        lines++;
-    assert_true(lines >= 1);
+    for (const char *p = text; (p = strstr(p, "Z onic 0.")) != NULL; p++, lines++)
+        assert_int_equal(strncmp(strchr(p, ')'), end, strlen(end)), 0);
+    assert_int_equal(lines, 2);
     assert_err(run_dir_read(run, "nothing", text, sizeof text, &err), ONIC_ENOTFOUND,
                "nothing does not exist");
     assert_err(run_dir_read(run, "config.yaml", text, 10, &err), ONIC_EIO, "larger than 9 bytes");
@@ -448,7 +451,7 @@ int main(void)
         cmocka_unit_test(the_name_comes_from_file_or_environment_and_seed),
         IN_DIR(the_name_tells_in_what_a_run_differs_from_its_configuration),
         IN_DIR(a_resumed_run_keeps_its_values_and_given_ones_win),
-        IN_DIR(every_life_leaves_its_version),
+        IN_DIR(every_life_leaves_its_version_and_machine),
         IN_DIR(an_existing_run_may_be_refused),
         IN_DIR(overwriting_empties_a_run_but_nothing_else),
         IN_DIR(a_run_is_emptied_when_the_new_one_is_written),
