@@ -39,6 +39,9 @@ struct bench_result {
      * beside the policy, labels per second */
     double score_us, train_share, beside_share, labels_per_s;
     double labels_cpu; /* share of A's CPU time that its reward server took; NAN without one */
+    /* CPU time of all processes per trained frame, start-up included: A's median, A / B (above 1 is
+     * dearer) with its spread; NAN where both sides ran at once */
+    double cpu_us, cpu_ratio, cpu_min, cpu_max;
     /* ratio / (1 - train_share), about what labels and scores alone cost; the share is of wall time
      */
     double ratio_net;

@@ -94,6 +94,9 @@ void bench_figures(const struct bench_result *r, struct buf *out)
         return;
     buf_printf(out, "ratio %.3f (%.3f .. %.3f, n=%d)  %.4g against %.4g %s: %s", r->ratio, r->min,
                r->max, r->n, r->value, r->value_b, r->unit, r->of);
+    if (isfinite(r->cpu_ratio))
+        buf_printf(out, "; CPU %.3g us/frame, ratio %.3f (%.3f .. %.3f)", r->cpu_us, r->cpu_ratio,
+                   r->cpu_min, r->cpu_max);
     if (isfinite(r->score_us))
         buf_printf(out, "; scores %.3f us/frame", r->score_us);
     if (isfinite(r->train_share))

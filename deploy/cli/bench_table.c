@@ -85,6 +85,10 @@ static void put_result(struct buf *out, const struct bench_result *r)
     buf_json_number(out, r->labels_per_s, 4);
     buf_puts(out, ",\"labels_cpu\":");
     buf_json_number(out, r->labels_cpu, 4);
+    buf_json_key_number(out, "cpu_us_per_frame", r->cpu_us);
+    buf_json_key_number(out, "cpu_ratio", r->cpu_ratio);
+    buf_json_key_number(out, "cpu_min", r->cpu_min);
+    buf_json_key_number(out, "cpu_max", r->cpu_max);
     buf_puts(out, "}");
 }
 
@@ -226,6 +230,10 @@ static int run_row(struct pace *p, int i, char *const *given, struct bench_resul
                                .beside_share = (double)NAN,
                                .ratio_net = (double)NAN,
                                .labels_cpu = (double)NAN,
+                               .cpu_us = (double)NAN,
+                               .cpu_ratio = (double)NAN,
+                               .cpu_min = (double)NAN,
+                               .cpu_max = (double)NAN,
                                .labels_per_s = (double)NAN};
     begin_row(p, i);
     struct bench_options o = {.quick = p->args->quick,

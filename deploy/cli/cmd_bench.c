@@ -31,7 +31,7 @@ int cmd_bench(int argc, char **argv)
         .program = "onic bench",
         .rows = "run.seed env.nle env.clock env.actions policy train embedding.model_dir",
         .usage = "usage: onic bench [CONFIG.yaml ...] [--quick] [--only=NAME] [--json=FILE|-]\n"
-                 "Measures ratios inside one run: about 30 minutes for all rows, on any machine. "
+                 "Measures ratios inside one run: about 40 minutes for all rows, on any machine. "
                  "--quick ends within a\nminute and only shows that everything runs. --only takes "
                  "the rows whose names begin with NAME:\n"
                  "B6, B8, B11-rules, ... (`--only=x` lists them).\n",

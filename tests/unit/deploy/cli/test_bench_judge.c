@@ -88,13 +88,23 @@ static void figures_are_shown_where_there_are_any(void **state)
     r.unit = "frames/s";
     r.of = "with it / without";
     r.score_us = r.labels_per_s = 3;
-    r.train_share = r.beside_share = r.ratio_net = r.labels_cpu = (double)NAN;
+    r.train_share = r.beside_share = r.ratio_net = r.labels_cpu = r.cpu_ratio = (double)NAN;
     bench_figures(&r, &out);
     assert_int_equal(out.len, 0);
     bench_ratio(&r, two, one, 2, false);
     bench_figures(&r, &out);
     assert_string_equal(out.data, "ratio 1.080 (1.060 .. 1.100, n=2)  1.08 against 1 frames/s: "
                                   "with it / without; scores 3.000 us/frame; 3 labels/s");
+    buf_reset(&out);
+    r.score_us = r.labels_per_s = (double)NAN;
+    r.cpu_us = 4.5678;
+    r.cpu_ratio = 1.0123;
+    r.cpu_min = 0.998;
+    r.cpu_max = 1.03;
+    bench_figures(&r, &out);
+    assert_string_equal(out.data, "ratio 1.080 (1.060 .. 1.100, n=2)  1.08 against 1 frames/s: "
+                                  "with it / without; CPU 4.57 us/frame, ratio 1.012 (0.998 .. "
+                                  "1.030)");
     buf_release(&out);
 }
 
