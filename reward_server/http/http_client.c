@@ -21,6 +21,7 @@
 #include "common/base/buf.h"
 #include "common/base/clock.h"
 #include "common/base/xmalloc.h"
+#include "reward_server/http/http_text.h"
 
 enum { DEADLINES_EVERY_MS = 50 };
 
@@ -29,6 +30,7 @@ struct http_call {
     struct http_call *prev, *next;
     CURL *easy;
     struct curl_slist *headers;
+    const char *key; /* within headers; NULL: none */
     struct buf body;
     int total_ms;
     int64_t until_ms, first_until_ms; /* clock_ms; of its end, of its first byte */
@@ -234,6 +236,8 @@ static const char *sentence_of(struct http_call *call, enum http_failure failure
 
 static void http_client_finish(struct http_call *call, CURLcode code)
 {
+    if (call->key) /* what is read of an answer is kept: labels, conversations, sentences */
+        call->body.len = http_hide_key_in_body(call->body.data, call->body.len, call->key);
     struct http_reply r = {.body = call->body.data, .len = call->body.len, .retry_after_s = -1};
     long status = 0;
     curl_off_t retry = 0, us = 0;
@@ -325,6 +329,8 @@ static void set_limits(const struct http_client *c, CURL *e, const struct http_r
         curl_easy_setopt(e, CURLOPT_CAINFO, c->ca_file);
 }
 
+static const char bearer[] = "Authorization: Bearer ";
+
 static struct curl_slist *add_secret(struct curl_slist *h, const char *name, const char *key)
 {
     size_t size = strlen(name) + strlen(key) + 1;
@@ -343,7 +349,10 @@ static void set_headers(struct http_call *call, const struct http_request *q)
     if (q->body)
         h = curl_slist_append(h, "Content-Type: application/json");
     if (q->key && *q->key)
-        h = add_secret(h, "Authorization: Bearer ", q->key);
+        h = add_secret(h, bearer, q->key);
+    for (struct curl_slist *n = h; n; n = n->next)
+        if (strncmp(n->data, bearer, strlen(bearer)) == 0)
+            call->key = n->data + strlen(bearer);
     if (q->key && *q->key && strstr(q->url, "?api-version=")) /* Azure's keys are no bearers */
         h = add_secret(h, "api-key: ", q->key);
     call->headers = h;
@@ -477,7 +486,8 @@ bool http_is_loopback(const char *url)
     bool yes = false;
     CURLU *u = curl_url();
     ONIC_ASSERT(u != NULL);
-    if (curl_url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK) {
+    const unsigned as_of_proxies = CURLU_NON_SUPPORT_SCHEME | CURLU_GUESS_SCHEME;
+    if (curl_url_set(u, CURLUPART_URL, url, as_of_proxies) == CURLUE_OK) {
         char *host = http_client_part_of(u, CURLUPART_HOST);
         struct in_addr a;
         if (host && inet_pton(AF_INET, host, &a) == 1)

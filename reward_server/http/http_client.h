@@ -75,6 +75,7 @@ void http_cancel(struct http_call *call);
 /* ONIC_OK for http://host[:port][/path] and https://...; otherwise a sentence that names `option`.
  * User names and passwords in a URL are refused: they would be logged. */
 int http_check_url(const char *url, const char *option, struct onic_err *err);
-bool http_is_loopback(const char *url); /* 127.0.0.0/8, ::1 or localhost */
+/* 127.0.0.0/8, ::1 or localhost; also of a proxy, which may have no scheme or another one. */
+bool http_is_loopback(const char *url);
 
 #endif /* ONIC_REWARD_SERVER_HTTP_HTTP_CLIENT_H */

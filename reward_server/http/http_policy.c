@@ -89,15 +89,17 @@ int http_proxy_auth_read(char auth[HTTP_KEY_MAX], const char *path, const char *
     return rc;
 }
 
-int http_key_may_travel(const char *key, const char *url, bool allow_plain, const char *url_option,
-                        const char *key_option, const char *plain_option, struct onic_err *err)
+int http_key_may_travel(const char *key, const struct http_way *way, struct onic_err *err)
 {
-    if (!*key || strncmp(url, "https:", 6) == 0 || http_is_loopback(url) || allow_plain)
+    bool near = http_is_loopback(way->url), straight = !*way->proxy || http_is_loopback(way->proxy);
+    if (!*key || strncmp(way->url, "https:", 6) == 0 || (near && straight) || way->allow_plain)
         return ONIC_OK;
     return err_set(err, ONIC_ECONFIG,
-                   "%s %.200s would get the key without encryption: use https, unset the key (%s, "
-                   "OPENAI_API_KEY), or say --%s=true: then everybody on the way can read it",
-                   url_option, url, key_option, plain_option);
+                   "%s.%s %.200s would get the key without encryption: use https, %sunset the key "
+                   "(%s.api_key_file, OPENAI_API_KEY), or say --%s.allow_plain_key=true: then "
+                   "everybody on the way can read it",
+                   way->section, near ? "proxy" : "url", near ? way->proxy : way->url,
+                   near ? "leave out the proxy, " : "", way->section, way->section);
 }
 
 int64_t http_backoff_ms(double base_s, int n, double retry_after_s, struct rng *jitter)

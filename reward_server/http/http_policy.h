@@ -19,10 +19,16 @@ int http_key_read(char key[HTTP_KEY_MAX], const char *path, const char *option,
 /* "user:password" for a proxy, of the file `path`; "" = none. The same rules. */
 int http_proxy_auth_read(char auth[HTTP_KEY_MAX], const char *path, const char *option,
                          struct onic_err *err);
-/* A key travels over TLS, to this machine, or where allow_plain (the option plain_option) says so.
- */
-int http_key_may_travel(const char *key, const char *url, bool allow_plain, const char *url_option,
-                        const char *key_option, const char *plain_option, struct onic_err *err);
+/* What one annotator asks through. `section` is that of its options (SECTION.url, SECTION.proxy,
+ * SECTION.api_key_file, SECTION.allow_plain_key). */
+struct http_way {
+    const char *section, *url;
+    const char *proxy; /* "" = none */
+    bool allow_plain;
+};
+/* A key travels over TLS, to this machine, or where allow_plain says so. What is not TLS is read by
+ * the proxy that it goes through, so that one must be this machine's, too. */
+int http_key_may_travel(const char *key, const struct http_way *way, struct onic_err *err);
 
 /* Base * 2^n up to 60 s, times a random number in [0.5, 1), but never less than what the server
  * asked for (up to 120 s). */

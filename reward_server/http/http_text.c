@@ -215,15 +215,61 @@ bool http_reason_is_bare(const char *reason)
             strcasestr(reason, "bad request") || strcasestr(reason, "forbidden"));
 }
 
+/* --- keys ------------------------------------------------------------------------------------ */
+
+static const char mask[] = "***";
+enum { SHORTEST = sizeof mask }; /* a shorter one would be found in words */
+
+/* Bytes at the start of text that are the key, as it is or as JSON may write it ("\\/" for "/"). */
+static size_t http_text_key_at(const char *text, size_t len, const char *key)
+{
+    size_t i = 0;
+    for (const char *k = key; *k; k++, i++) {
+        if (i + 1 < len && text[i] == '\\' && text[i + 1] == *k && strchr("/\"\\", *k))
+            i++;
+        else if (i >= len || text[i] != *k)
+            return 0;
+    }
+    return i;
+}
+
+static size_t http_text_hide(char *text, size_t len, const char *key)
+{
+    size_t to = 0;
+    for (size_t i = 0, n; i < len;) {
+        if ((n = http_text_key_at(text + i, len - i, key)) == 0) {
+            text[to++] = text[i++];
+            continue;
+        }
+        memcpy(text + to, mask, sizeof mask - 1);
+        to += sizeof mask - 1;
+        i += n;
+    }
+    return to;
+}
+
 void http_hide_key(char *text, const char *key)
 {
-    static const char mask[] = "***";
-    enum { SHORTEST = sizeof mask }; /* a shorter one would be found in words */
+    if (strlen(key) >= SHORTEST)
+        text[http_text_hide(text, strlen(text), key)] = '\0';
+}
+
+/* What is written where a server wants no key, "EMPTY" or "not-needed". */
+static bool http_text_is_word(const char *key)
+{
+    enum { WORD_MAX = 15 };
     size_t n = strlen(key);
-    if (n < SHORTEST)
-        return;
-    for (char *at = text; (at = strstr(at, key)) != NULL;) {
-        memcpy(at, mask, sizeof mask - 1);
-        memmove(at + sizeof mask - 1, at + n, strlen(at + n) + 1);
-    }
+    for (size_t i = 0; i < n; i++)
+        if (!isalpha((unsigned char)key[i]) && key[i] != '_' && key[i] != '-')
+            return false;
+    return n <= WORD_MAX;
+}
+
+size_t http_hide_key_in_body(char *body, size_t len, const char *key)
+{
+    if (len == 0 || strlen(key) < SHORTEST || http_text_is_word(key))
+        return len;
+    len = http_text_hide(body, len, key);
+    body[len] = '\0';
+    return len;
 }

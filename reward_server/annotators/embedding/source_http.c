@@ -394,10 +394,13 @@ static int http_open(struct source **out, const struct source_params *p, struct 
     http_address_read(&address, p->url, strlen(p->url), paths);
     http_address_join(&address, address.base, "/embeddings", h->url, sizeof h->url);
     source_http_open_loop(h);
+    const struct http_way way = {.section = "embedding",
+                                 .url = h->url,
+                                 .proxy = options.proxy,
+                                 .allow_plain = p->allow_plain_key};
     rc = http_key_read(h->key, p->api_key_file, "embedding.api_key_file", err);
     if (!rc)
-        rc = http_key_may_travel(h->key, h->url, p->allow_plain_key, "embedding.url",
-                                 "embedding.api_key_file", "embedding.allow_plain_key", err);
+        rc = http_key_may_travel(h->key, &way, err);
     if (!rc)
         rc = http_client_create(&h->http, &h->loop, &options, err);
     if (!rc)

@@ -26,8 +26,11 @@ static int check_address(const struct config *c, const char *url, size_t len, co
     int rc = http_check_url(address.base, "llm.url", err);
     if (rc)
         return rc;
-    return http_key_may_travel(key, address.base, c->llm_allow_plain_key, "llm.url",
-                               "llm.api_key_file", "llm.allow_plain_key", err);
+    const struct http_way way = {.section = "llm",
+                                 .url = address.base,
+                                 .proxy = c->llm_proxy,
+                                 .allow_plain = c->llm_allow_plain_key};
+    return http_key_may_travel(key, &way, err);
 }
 
 static int read_addresses(struct llm_options *o, const struct config *c, struct onic_err *err)

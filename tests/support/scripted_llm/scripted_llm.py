@@ -3,7 +3,7 @@
 """An OpenAI-compatible server that misbehaves as told: http://127.0.0.1:PORT/<behaviour>/v1/...
 
 Prints its port (the one of argv[2], or a free one), then serves until its stdin ends. The truth: a caption that holds "good" (of
-the behaviour "keys": "key") is 1, else 0, and the better one of a pair; what is judged stands between quotes after the last "Message:", or after "Message 1:" and "Message 2:". Each behaviour has
+the behaviours "keys" and "keys_said": "key") is 1, else 0, and the better one of a pair; what is judged stands between quotes after the last "Message:", or after "Message 1:" and "Message 2:". Each behaviour has
 counters of its own, <behaviour>~<anything> others; GET /<behaviour>/log gives {"requests": n, "labels": n, "paths": [...], "keys": [...]}.
 """
 import email.utils
@@ -26,7 +26,7 @@ last_words = threading.Event()
 
 
 def likes(name):
-    return "key" if name == "keys" else "good"
+    return "key" if name.startswith("keys") else "good"
 
 
 def natural(text):
@@ -159,9 +159,9 @@ class Server:
         return handler(self, dict(q=q, path=path, texts=texts, key=key, name=name, chat=chat, probe=probe, again=again, n=n, headers=headers))
 
 
-UNBOUND = {"openai", "llamacpp", "llamacpp_completions", "logit_bias", "ignored", "max_completion", "coder", "parrot"}
+UNBOUND = {"openai", "llamacpp", "llamacpp_completions", "logit_bias", "ignored", "max_completion", "coder", "parrot", "keys_said"}
 # Give no label that can be read unless the right constraint binds them.
-TALKERS = UNBOUND - {"ignored", "coder", "parrot"} | {"vllm", "vllm_old", "no_chat"}
+TALKERS = UNBOUND - {"ignored", "coder", "parrot", "keys_said"} | {"vllm", "vllm_old", "no_chat"}
 
 
 def sane(s, a, **kw):
@@ -281,19 +281,24 @@ def lacks(code, say, *fields):
     return run
 
 
-def coder(s, a):
+def coder(s, a, thought="so"):
     """Nothing binds it, and it puts the code of the message behind the word."""
     q = a["q"]
     asked = q["messages"][-1]["content"] if a["chat"] else q["prompt"]
     code = {t: re.findall(r"-([B-Z]{5})\b", p) for t, p in zip(a["texts"], [asked] if isinstance(asked, str) else asked)}
     with lock:
         books[a["key"]].setdefault("codes", []).extend(c[-1] for c in code.values() if c)
-    return sane(s, a, alter=lambda t, text: f"analysis: so\nlabel: {t}-{code[text][-1]}" if code.get(text) else t)
+    return sane(s, a, alter=lambda t, text: f"analysis: {thought}\nlabel: {t}-{code[text][-1]}" if code.get(text) else t)
 
 
 def parrot(s, a):
     """A coder that repeats at first what the game said: a sign with an answer on it."""
     return coder(s, a) if a["probe"] or a["again"] else sane(s, a, alter=lambda t, text: "The sign says:\nlabel: TOV")
+
+
+def keys_said(s, a):
+    """A coder that thinks aloud of the key it was given."""
+    return coder(s, a, f"asked with {a['headers'].get('authorization')}")
 
 
 def only_one(s, a):
@@ -441,7 +446,7 @@ def nothing_of_it(pairs):
 
 
 BEHAVIOURS = {
-    "coder": coder, "parrot": parrot,
+    "coder": coder, "parrot": parrot, "keys_said": keys_said,
     "placed": labels_only(lambda s, a: sane(s, a, alter=lambda t, text: "1" if isinstance(text, tuple) else t)),
     "lp_chat": tells("chat", path="/chat/completions"), "lp_completions": tells("chat", path="/v1/completions"),
     "lp_legacy": tells("legacy", path="/v1/completions", most=5), "lp_own": tells("own", path="/completion"),

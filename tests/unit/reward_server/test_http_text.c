@@ -176,6 +176,36 @@ static void a_key_is_hidden_wherever_it_stands(void **state)
     assert_string_equal(other, "a word");
 }
 
+static void a_key_is_hidden_in_a_body_as_json_writes_it(void **state)
+{
+#define TEXT(text) text, sizeof text - 1
+    static const struct {
+        const char *key, *body;
+        size_t len;
+        const char *hidden;
+        size_t hidden_len;
+    } cases[] = {
+        {"sk-1/2", TEXT("a sk-1/2 b sk-1\\/2"), TEXT("a *** b ***")},
+        {"/k\"1\\2", TEXT("\\/k\\\"1\\\\2/k\"1\\2"), TEXT("******")},
+        {"sk-12345", TEXT("sk-1234 x\0sk-12345sk-12345"), TEXT("sk-1234 x\0******")},
+        {"EMPTY", TEXT("EMPTY"), TEXT("EMPTY")},
+        {"not-needed", TEXT("not-needed"), TEXT("not-needed")},
+        {"choices", TEXT("{\"choices\":[]}"), TEXT("{\"choices\":[]}")},
+        {"abcdefghijklmnop", TEXT("abcdefghijklmnop"), TEXT("***")},
+        {"k1", TEXT("k1"), TEXT("k1")},
+        {"sk-12345", TEXT(""), TEXT("")},
+    };
+#undef TEXT
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char body[64] = "";
+        memcpy(body, cases[i].body, cases[i].len);
+        size_t n = http_hide_key_in_body(body, cases[i].len, cases[i].key);
+        if (n != cases[i].hidden_len || memcmp(body, cases[i].hidden, n + 1) != 0)
+            fail_msg("%s of %s: %zu %s", cases[i].key, cases[i].body, n, body);
+    }
+}
+
 static void addresses_keep_their_query(void **state)
 {
     static const char *const paths[] = {"/completions", "/chat", NULL};
@@ -233,6 +263,7 @@ int main(void)
         cmocka_unit_test(a_status_tells_who_can_mend_it),
         cmocka_unit_test(only_a_date_or_a_version_is_the_same_model),
         cmocka_unit_test(a_key_is_hidden_wherever_it_stands),
+        cmocka_unit_test(a_key_is_hidden_in_a_body_as_json_writes_it),
         cmocka_unit_test(addresses_keep_their_query),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -192,21 +192,53 @@ static void a_long_variable_is_refused_not_cut(void **state)
 
 /* --- where a key goes ------------------------------------------------------------------------- */
 
+static int travels(const char *key, const char *url, const char *proxy, bool allow_plain,
+                   struct onic_err *e)
+{
+    const struct http_way way = {
+        .section = "llm", .url = url, .proxy = proxy, .allow_plain = allow_plain};
+    return http_key_may_travel(key, &way, e);
+}
+
 static void a_key_travels_plainly_by_its_own_switch_alone(void **state)
 {
     static const char *const safe[] = {"https://h/v1", "http://127.0.0.1:1/v1", "http://[::1]/v1",
                                        "http://localhost/v1"};
     (void)state;
     for (size_t i = 0; i < sizeof safe / sizeof *safe; i++)
-        assert_ok(http_key_may_travel("k", safe[i], false, "llm.url", "llm.api_key_file",
-                                      "llm.allow_plain_key", &err));
-    assert_err(http_key_may_travel("k", "http://10.0.0.1/v1", false, "llm.url", "llm.api_key_file",
-                                   "llm.allow_plain_key", &err),
-               ONIC_ECONFIG, "or say --llm.allow_plain_key=true: then everybody on the way");
-    assert_ok(http_key_may_travel("", "http://10.0.0.1/v1", false, "llm.url", "llm.api_key_file",
-                                  "llm.allow_plain_key", &err));
-    assert_ok(http_key_may_travel("k", "http://10.0.0.1/v1", true, "llm.url", "llm.api_key_file",
-                                  "llm.allow_plain_key", &err));
+        assert_ok(travels("k", safe[i], "", false, &err));
+    assert_err(travels("k", "http://10.0.0.1/v1", "", false, &err), ONIC_ECONFIG,
+               "or say --llm.allow_plain_key=true: then everybody on the way");
+    assert_ok(travels("", "http://10.0.0.1/v1", "", false, &err));
+    assert_ok(travels("k", "http://10.0.0.1/v1", "", true, &err));
+}
+
+/* An address of this machine is the proxy's own there. */
+static void a_key_goes_plainly_through_no_proxy_of_others(void **state)
+{
+    static const char *const near[] = {"127.0.0.1:3128", "http://localhost:3128",
+                                       "socks5h://[::1]:1", "http://127.0.0.1"};
+    static const char *const far[] = {"http://proxy:3128",          "proxy:3128",
+                                      "https://proxy:3128",         "socks5h://10.0.0.1:1",
+                                      "127.0.0.1.example.org:3128", "http://127.0.0.1.example.org"};
+    (void)state;
+    for (size_t i = 0; i < sizeof near / sizeof *near; i++) {
+        assert_ok(travels("k", "http://127.0.0.1:8000/v1", near[i], false, &err));
+        assert_err(travels("k", "http://10.0.0.1/v1", near[i], false, &err), ONIC_ECONFIG,
+                   "llm.url http://10.0.0.1/v1 would get the key");
+    }
+    for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
+        char wanted[160];
+        snprintf(wanted, sizeof wanted,
+                 "llm.proxy %s would get the key without encryption: use "
+                 "https, leave out the proxy, unset",
+                 far[i]);
+        assert_err(travels("k", "http://127.0.0.1:8000/v1", far[i], false, &err), ONIC_ECONFIG,
+                   wanted);
+        assert_ok(travels("", "http://127.0.0.1:8000/v1", far[i], false, &err));
+        assert_ok(travels("k", "http://127.0.0.1:8000/v1", far[i], true, &err));
+        assert_ok(travels("k", "https://h/v1", far[i], false, &err)); /* a tunnel */
+    }
 }
 
 static void a_process_with_a_key_cannot_be_looked_into(void **state)
@@ -231,6 +263,7 @@ int main(void)
 #define IN_DIR(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_travels_plainly_by_its_own_switch_alone),
+        cmocka_unit_test(a_key_goes_plainly_through_no_proxy_of_others),
         cmocka_unit_test(a_process_with_a_key_cannot_be_looked_into),
         IN_DIR(a_file_must_be_its_owners_alone),
         IN_DIR(a_secret_on_a_tmpfs_may_be_read_by_all),
