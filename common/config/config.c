@@ -161,9 +161,9 @@ static int set_str(void *at, int index, const char *value, const char *where, st
     if (option_holds_secret(index, value))
         return err_set(err, ONIC_ECONFIG,
                        "%s: %s.%s holds a password or a key, which would be written into "
-                       "config.yaml and logs: leave it out, and name a file that holds it (%s)",
+                       "config.yaml and logs: leave it out, and %s",
                        where, option_rows[index].section, option_rows[index].name,
-                       "llm.proxy_auth_file, llm.api_key_file, embedding.api_key_file");
+                       option_secret_place(index));
     for (size_t i = 0, n; value[i]; i += n)
         if (!shown_as_is(value + i, strlen(value + i), &n))
             return bad(err, where, index, "...", "UTF-8 text without control characters");

@@ -69,9 +69,12 @@ int option_set_of_plugin(struct config *c, const char *key, const char *value,
                          enum config_origin origin, int file, const char *where,
                          struct onic_err *err);
 
-/* secret_text.c: the value holds a password (http://user:password@host) or a key (?key=...). It
- * would be written into config.yaml, logs and records. */
+/* secret_text.c: the value holds a password (http://user:password@host) or a key (?key=...,
+ * api_key=... of a plug-in, TOKEN=... of a command). It would be written into config.yaml, logs and
+ * records. */
 bool option_holds_secret(int index, const char *value);
+/* Where it belongs instead, for the sentence that refuses it. */
+const char *option_secret_place(int index);
 
 /* The slot of name in origin_file; the last slot is shared when there are too many. */
 int option_remember_file(struct config *c, const char *name);

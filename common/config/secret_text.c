@@ -2,29 +2,53 @@
 /* secret_text.c - passwords and keys in the text of an option; see option_holds_secret.
  *
  * Every value is written into config.yaml, and many into logs and the identities of labels. So
- * what must be secret is no value: it stands in a file of its own, whose name the value is. */
+ * what must be secret is no value: it stands in a file of its own, whose name the value is, or in a
+ * variable.
+ *
+ * A secret is known by what stands before it: the name of a parameter of a URL, of a pair of
+ * env.options (also within JSON), of a variable, an argument or a header in command.run. What a
+ * shell puts there ($NAME, `...`) and a path are none. */
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
 #include "common/config/options.h"
 
-/* The first n bytes are user:password@host. */
-static bool has_password(const char *authority, size_t n)
+enum { NAME_MAX_BYTES = 64 };
+
+/* The last word of a name that says a secret, whatever stands before it. */
+static bool secret_ends_with(const char *name, const char *word)
 {
-    const char *at = memchr(authority, '@', n);
-    return at && memchr(authority, ':', (size_t)(at - authority)) != NULL;
+    size_t n = strlen(name), k = strlen(word);
+    return n >= k && strcmp(name + n - k, word) == 0 && (n == k || name[n - k - 1] == '_');
 }
 
+/* Compared without case; '-' and '.' are '_'. */
 static bool is_secret_name(const char *name, size_t n)
 {
-    static const char *const names[] = {"key",      "api_key",      "api-key", "apikey",
-                                        "token",    "access_token", "sig",     "signature",
-                                        "password", "secret"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strlen(names[i]) == n && strncasecmp(names[i], name, n) == 0)
+    static const char *const whole[] = {"key", "sig", "authorization"};
+    static const char *const ends[] = {"api_key",    "apikey",      "access_key", "secret_key",
+                                       "auth_key",   "private_key", "token",      "apitoken",
+                                       "signature",  "secret",      "password",   "passwd",
+                                       "passphrase", "credential",  "credentials"};
+    char folded[NAME_MAX_BYTES];
+    if (n >= sizeof folded) { /* its end decides */
+        name += n - sizeof folded + 1;
+        n = sizeof folded - 1;
+    }
+    for (size_t i = 0; i < n; i++)
+        folded[i] = (char)(strchr("-.", name[i]) ? '_' : tolower((unsigned char)name[i]));
+    folded[n] = '\0';
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
+        if (strcmp(whole[i], folded) == 0)
+            return true;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (secret_ends_with(folded, ends[i]))
             return true;
     return false;
 }
+
+/* --- URLs ------------------------------------------------------------------------------------ */
 
 /* Of a query, "a=1&key=..." up to its end. */
 static bool has_secret_parameter(const char *query, size_t n)
@@ -40,12 +64,64 @@ static bool has_secret_parameter(const char *query, size_t n)
     return false;
 }
 
+/* Who somebody is before an '@' is a secret with a password and without: https://TOKEN@host. */
 static bool url_holds_secret(const char *after_scheme)
 {
     size_t authority = strcspn(after_scheme, "/?#, "), whole = strcspn(after_scheme, ", ");
     const char *query = memchr(after_scheme, '?', whole);
-    return has_password(after_scheme, authority) ||
+    return memchr(after_scheme, '@', authority) ||
            (query && has_secret_parameter(query + 1, (size_t)(after_scheme + whole - query - 1)));
+}
+
+/* --- pairs and words ------------------------------------------------------------------------- */
+
+static bool is_of_name(char c)
+{
+    return isalnum((unsigned char)c) || (c && strchr("_-.", c));
+}
+
+/* What is there is the secret itself, not what says where it is. A value of "key" in the options of
+ * an environment is more likely to be that of a door unless it is a long one. */
+static bool is_secret_value(const char *value, bool of_key)
+{
+    enum { LONG = 8 };
+    value += strspn(value, "\\\"'");
+    if (strncasecmp(value, "bearer ", 7) == 0)
+        value += 7 + strspn(value + 7, " \"'");
+    size_t n = strcspn(value, "; \t\"',}]&|");
+    if (n == 0 || strchr("$`/~<.", *value))
+        return false;
+    return !of_key || n >= LONG;
+}
+
+/* NAME=value anywhere, "NAME": value of JSON, and in a command line also --NAME value and a header,
+ * NAME: value. */
+static bool has_secret_pair(const char *text, bool command)
+{
+    for (const char *p = text; *p;) {
+        size_t n = 0;
+        while (is_of_name(p[n]))
+            n++;
+        if (n == 0) {
+            p++;
+            continue;
+        }
+        const char *after = p + n, *name = p + strspn(p, "-");
+        bool flag = name >= p + 2, quoted = *after == '"' || *after == '\'';
+        bool of_key = !command && after - name == 3;
+        after += strspn(after, "\\\"'");
+        after += strspn(after, " ");
+        bool equals = *after == '=', colon = *after == ':' && (quoted || command);
+        bool named = name < p + n && is_secret_name(name, (size_t)(p + n - name));
+        if (named && (equals || colon) &&
+            is_secret_value(after + 1 + strspn(after + 1, " "), of_key))
+            return true;
+        if (named && flag && command && p[n] == ' ' && *after != '-' &&
+            is_secret_value(after, false))
+            return true;
+        p += n;
+    }
+    return false;
 }
 
 bool option_holds_secret(int index, const char *value)
@@ -55,6 +131,20 @@ bool option_holds_secret(int index, const char *value)
         if (url_holds_secret(p))
             return true;
     }
+    if (index == CONFIG_I_env_options || index == CONFIG_I_command_run)
+        return has_secret_pair(value, index == CONFIG_I_command_run);
     /* a proxy may be written without a scheme */
     return strcmp(option_rows[index].name, "proxy") == 0 && strchr(value, '@') != NULL;
+}
+
+const char *option_secret_place(int index)
+{
+    if (index == CONFIG_I_env_options)
+        return "let the environment read it from a variable of its own, whose name does not end "
+               "with _API_KEY (such reach the reward server alone), or from a file";
+    if (index == CONFIG_I_command_run)
+        return "let the program read it from a variable whose name ends with _API_KEY (such reach "
+               "the reward server and its program alone), or from a file";
+    return "name a file that holds it (llm.proxy_auth_file, llm.api_key_file, "
+           "embedding.api_key_file)";
 }

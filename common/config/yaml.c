@@ -96,7 +96,8 @@ static int on_value(struct reader *r, const char *text, int line, struct onic_er
         return err_set(err, ONIC_ECONFIG, "%s: '%s' is given twice, first in line %d; keep one",
                        where, key, r->seen[index]);
     r->seen[index] = line;
-    if (r->stored && option_holds_secret(index, text)) { /* kept by an older onic */
+    /* Kept by an older onic. Without its options an environment would be another world. */
+    if (r->stored && index != CONFIG_I_env_options && option_holds_secret(index, text)) {
         log_warn("an option of a stored run holds a password or a key and is left out",
                  kv("option", (const char *)key));
         return ONIC_OK;

@@ -34,6 +34,36 @@ static const struct {
     {"command.run", "curl -s http://u:hunter2@h/x", true},
     {"command.run", "python3 a.py --user a:b@c", false},
     {"env.options", "map=a;b=c:d@e", false},
+    {"llm.url", "https://hunter2@h/v1", true},
+    {"llm.url", "http://h/v1,http://hunter2@h/v1", true},
+    {"llm.url", "https://h/v1?x-api-key=hunter2", true},
+    {"embedding.url", "https://hunter2@h", true},
+    {"env.options", "api_key=hunter2", true},
+    {"env.options", "size=8;API-KEY=hunter2;a=b", true},
+    {"env.options", "my.token=hunter2", true},
+    {"env.options", "secret=hunter2", true},
+    {"env.options", "db_password=hunter2", true},
+    {"env.options", "kw={\"a\": 1, \"api_key\": \"hunter2\"}", true},
+    {"env.options", "key=hunter2hunter2", true},
+    {"env.options", "key=red;keys=3;num_keys=12345678;key_color=yellowish", false},
+    {"env.options", "api_key=;token=/run/secrets/t;password=~/p", false},
+    {"env.options", "max_tokens=hunter2hunter2;keyboard=hunter2hunter2", false},
+    {"command.run", "X_API_KEY=hunter2 prog", true},
+    {"command.run", "env OPENAI_API_KEY='hunter2' prog", true},
+    {"command.run", "prog --api-key=hunter2", true},
+    {"command.run", "prog -v --api-key hunter2", true},
+    {"command.run", "prog --token 'hunter2'", true},
+    {"command.run", "prog --key=hunter2", true},
+    {"command.run", "curl -H 'Authorization: Bearer hunter2' h", true},
+    {"command.run", "curl -H \"x-api-key: hunter2\" h", true},
+    {"command.run", "sh -c \"TOKEN=hunter2 prog\"", true},
+    {"command.run", "X_API_KEY=$OPENAI_API_KEY prog --token \"$T\" --secret=`cat f`", false},
+    {"command.run", "curl -H \"Authorization: Bearer $OPENAI_API_KEY\" h", false},
+    {"command.run", "prog --api-key --verbose --token-file t --key ./client.pem", false},
+    {"command.run", "prog --password", false},
+    {"command.run", "jq -c '{token: .t}'", false},
+    {"command.run", "python3 tokens.py --max-tokens 3 --keys=4 key token", false},
+    {"annotator.prompt", "api_key=x", false},
 };
 
 static void a_secret_is_refused_and_not_quoted(void **state)
@@ -60,6 +90,7 @@ static void of_a_stored_run_it_is_left_out(void **state)
     const char *text = "llm: {proxy: 'http://u:hunter2@h:1', model: m}\n";
     (void)state;
     config_defaults(&c);
+    warned[0] = '\0';
     log_set_writer(keep_line, NULL);
     assert_ok(config_read_stored(&c, text, strlen(text), "old.yaml", &err));
     log_set_writer(NULL, NULL);
@@ -69,11 +100,40 @@ static void of_a_stored_run_it_is_left_out(void **state)
     assert_null(strstr(warned, "hunter2"));
 }
 
+/* Without its options the environment of that run would be another one. */
+static void of_a_stored_world_nothing_is_left_out(void **state)
+{
+    static struct config c;
+    const char *text = "env: {options: 'size=8;token=hunter2'}\n";
+    (void)state;
+    config_defaults(&c);
+    assert_err(config_read_stored(&c, text, strlen(text), "old.yaml", &err), ONIC_ECONFIG,
+               "env.options holds a password or a key");
+}
+
+static void the_sentence_says_where_it_belongs(void **state)
+{
+    static const char *const said[][3] = {
+        {"env.options", "api_key=hunter2", "from a variable of its own, whose name does not end"},
+        {"plugin.api_key", "hunter2", "from a variable of its own, whose name does not end"},
+        {"command.run", "X_API_KEY=hunter2 p", "from a variable whose name ends with _API_KEY"},
+        {"llm.url", "http://hunter2@h", "name a file that holds it (llm.proxy_auth_file, llm."},
+    };
+    static struct config c;
+    (void)state;
+    config_defaults(&c);
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++)
+        assert_err(config_set(&c, said[i][0], said[i][1], CONFIG_CLI, "--x", &err), ONIC_ECONFIG,
+                   said[i][2]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_secret_is_refused_and_not_quoted),
         cmocka_unit_test(of_a_stored_run_it_is_left_out),
+        cmocka_unit_test(of_a_stored_world_nothing_is_left_out),
+        cmocka_unit_test(the_sentence_says_where_it_belongs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
