@@ -30,7 +30,8 @@ static const char usage[] =
 static const struct limits_need server_need = {
     .who = "onic-reward-server", .threads = 5, .address_mb = 64, .memory_mb = 4};
 
-/* Of the annotators, also of a program that asks a model by itself. */
+/* Of the annotators: llm and embedding ask a model, and a program of the user's (command) may ask
+ * one by itself, with the keys of this environment, which is meant for it (README.md). */
 static bool somebody_needs_keys(const struct config *c)
 {
     static const char *const who[] = {"llm", "command"};
@@ -59,6 +60,8 @@ int main(int argc, char **argv)
         return 0;
     if (!somebody_needs_keys(&config))
         secrets_forget();
+    if (secrets_are_here()) /* whoever they are for */
+        secrets_hold();
     if (!rc)
         rc = process_need_files(FILES_NEEDED, "a reward server", &err);
     if (!rc)

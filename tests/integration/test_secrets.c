@@ -57,13 +57,13 @@ static bool has_labels(void *run)
 static void only_the_reward_server_has_the_key(void **state)
 {
     struct program p;
-    char args[1200], run[300], command[700];
+    char args[1200], run[300], command[900];
     (void)state;
     snprintf(run, sizeof run, "%s/run", dir);
     snprintf(args, sizeof args,
              "OPENAI_API_KEY=" MARKER " train --run-dir=run --frames=1000000000 "
              "--env.id=minigrid:KeyCorridorS3R3 --annotator.id=llm "
-             "--llm.url=http://127.0.0.1:%d/keys --llm.model=m --actors.count=1 "
+             "--llm.url=http://127.0.0.1:%d/keys_said --llm.model=m --actors.count=1 "
              "--metrics.every_s=0.2 --train.batch=1024 --checkpoint.every_s=1 "
              "--llm.samples_per_hour=1000 --log.level=debug",
              server.port);
@@ -84,6 +84,12 @@ static void only_the_reward_server_has_the_key(void **state)
     assert_int_equal(program_wait(&p, SCENE_LONG_MS), 0);
     snprintf(command, sizeof command, "! grep -rlaF '" MARKER "' '%s' && ls '%s'/checkpoints/ckpt*",
              dir, run);
+    assert_int_equal(system(command), 0);
+    /* What the model said is kept, so the look is one. */
+    snprintf(command, sizeof command,
+             "grep -qaF 'asked with Bearer ***' '%s/labels.sqlite' && "
+             "grep -qaF 'asked with Bearer ***' '%s/log/conversations.jsonl'",
+             run, run);
     assert_int_equal(system(command), 0);
 }
 
@@ -123,6 +129,11 @@ static void a_password_is_no_option(void **state)
         "ONIC_LLM_PROXY=u:" MARKER "@127.0.0.1:1 $onic train --run-dir=no --annotator.id=llm",
         "$onic train --run-dir=no secret.yaml",
         "$onic config secret.yaml",
+        "$onic train --run-dir=no --plugin.api_key=" MARKER,
+        "ONIC_PLUGIN_TOKEN=" MARKER " $onic train --run-dir=no",
+        "$onic train --run-dir=no --env.options='size=3;password=" MARKER "'",
+        "$onic train --run-dir=no --annotator.id=command --command.run='X_API_KEY=" MARKER " p'",
+        "$onic train --run-dir=no --annotator.id=llm --llm.model=m --llm.url=https://" MARKER "@h",
     };
     char command[900];
     (void)state;
@@ -147,6 +158,7 @@ static void a_password_is_no_option(void **state)
     "OPENAI_API_KEY=" MARKER " --listen=ipc://x --run-dir=store --annotator.domain=minigrid "      \
     "--annotator.goal=KeyCorridor "
 #define PLAIN_LLM PLAIN_SERVER "--annotator.id=llm --llm.url=http://192.0.2.1/v1 --llm.model=m "
+#define NEAR_LLM PLAIN_SERVER "--annotator.id=llm --llm.url=http://127.0.0.1:9/v1 --llm.model=m "
 #define PLAIN_EMBEDDING                                                                            \
     PLAIN_SERVER "--annotator.id=embedding --embedding.source=http "                               \
                  "--embedding.url=http://192.0.2.1 --embedding.model=m "
@@ -166,6 +178,10 @@ static void binding_openly_sends_no_key_openly(void **state)
         {PLAIN_LLM "--security.allow_insecure=true", "or say --llm.allow_plain_key=true"},
         {PLAIN_LLM "--embedding.allow_plain_key=true", "or say --llm.allow_plain_key=true"},
         {PLAIN_LLM "--llm.allow_plain_key=true", NULL},
+        {NEAR_LLM "--llm.proxy=http://192.0.2.2:3128", "llm.proxy http://192.0.2.2:3128 would get"},
+        {NEAR_LLM "--llm.proxy=192.0.2.2:3128", "or say --llm.allow_plain_key=true"},
+        {NEAR_LLM "--llm.proxy=192.0.2.2:3128 --llm.allow_plain_key=true", NULL},
+        {NEAR_LLM "--llm.proxy=http://127.0.0.1:9", NULL},
         {PLAIN_EMBEDDING "--security.allow_insecure=true",
          "or say --embedding.allow_plain_key=true"},
         {PLAIN_EMBEDDING "--llm.allow_plain_key=true", "or say --embedding.allow_plain_key=true"},
@@ -174,7 +190,9 @@ static void binding_openly_sends_no_key_openly(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct program p;
-        program_start(&p, dir, "plain", "onic-reward-server", cases[i].args);
+        char tag[16]; /* of its own: a file of the case before would say that it is ready */
+        snprintf(tag, sizeof tag, "plain%zu", i);
+        program_start(&p, dir, tag, "onic-reward-server", cases[i].args);
         if (!cases[i].refused) {
             assert_true(wait_until(server_is_ready, &p, SCENE_LONG_MS));
             kill(p.pid, SIGINT);
@@ -184,6 +202,50 @@ static void binding_openly_sends_no_key_openly(void **state)
             (cases[i].refused && !strstr(program_text(p.err), cases[i].refused)))
             fail_msg("%s: %d, %s", cases[i].args, code, program_text(p.err));
         assert_null(strstr(program_text(p.err), MARKER));
+    }
+}
+
+/* --- who may look ---------------------------------------------------------------------------- */
+
+/* A user's processes read each other's environment, but root's those of everybody: here it has no
+ * such right. */
+static const char *without_rights(void)
+{
+    return geteuid() == 0 ? "setpriv --bounding-set -all" : "env";
+}
+
+static bool environment_is_readable(pid_t pid)
+{
+    char command[200];
+    snprintf(command, sizeof command, "%s head -c 1 /proc/%d/environ >/dev/null 2>&1",
+             without_rights(), (int)pid);
+    return system(command) == 0;
+}
+
+/* A program of the user's may ask a model itself, so the key is kept for it, and looked after. */
+static void a_key_for_a_command_is_seen_by_nobody_else(void **state)
+{
+    (void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(__clang__)
+    skip(); /* secrets.c */
+#endif
+    for (int with_key = 0; with_key < 2; with_key++) {
+        struct program p;
+        char command[900];
+        snprintf(command, sizeof command,
+                 "%s exec %s '%s/onic-reward-server' --listen=ipc://x --run-dir=store "
+                 "--annotator.domain=minigrid --annotator.goal=KeyCorridor --annotator.id=command "
+                 "--command.run='sleep 600'",
+                 with_key ? "OTHER_API_KEY=" MARKER : "KEPT=yes", without_rights(),
+                 getenv("ONIC_BUILD"));
+        program_start_shell(&p, dir, with_key ? "held" : "free", command);
+        assert_true(wait_until(server_is_ready, &p, SCENE_LONG_MS));
+        assert_int_equal(environment_is_readable(p.pid), !with_key);
+        pid_t asked = with_key ? process_child(p.pid, "sleep") : 0;
+        if (asked > 0)
+            assert_true(process_shows(asked, "environ", MARKER));
+        kill(p.pid, SIGINT);
+        assert_int_equal(program_wait(&p, SCENE_LONG_MS), 0);
     }
 }
 
@@ -247,6 +309,7 @@ int main(void)
         cmocka_unit_test(programs_that_need_none_wipe_their_environment),
         cmocka_unit_test(a_password_is_no_option),
         cmocka_unit_test(binding_openly_sends_no_key_openly),
+        cmocka_unit_test(a_key_for_a_command_is_seen_by_nobody_else),
         cmocka_unit_test(a_proxy_gets_its_password_out_of_a_file),
     };
     return scripted_run_group_tests(tests, &server, "scripted_llm/scripted_llm.py", dir);
