@@ -14,5 +14,8 @@
 int distrust_read(const char *folder, uint64_t *out, struct onic_err *err);
 /* Adds one, durably. */
 int distrust_add(const char *folder, struct onic_err *err);
+/* A checkpoint knows of n: a file that says fewer (it was removed, or an older one was put back) is
+ * told in the log and written again; else the next withdrawal would not be noticed. */
+int distrust_keep(const char *folder, uint64_t n, struct onic_err *err);
 
 #endif /* ONIC_LEARNER_PROCESS_DISTRUST_H */

@@ -39,6 +39,7 @@ struct recorder {
 struct episode_log {
     char dir[DIR_LEN], env_id[64];
     char *options;
+    const struct run_home *home; /* NULL: not asked */
     struct action_dist dist;
     uint64_t run_seed, every, started, kept;
     int64_t files;
@@ -72,6 +73,12 @@ void episode_log_free(struct episode_log *r)
         buf_release(&r->recorder[i].lines);
     free(r->options);
     free(r);
+}
+
+void episode_log_ask(struct episode_log *r, const struct run_home *home)
+{
+    if (r)
+        r->home = home;
 }
 
 uint64_t episode_log_kept(const struct episode_log *r)
@@ -178,6 +185,8 @@ static void episode_log_keep(struct episode_log *r, struct recorder *c, uint8_t 
 {
     char path[PATH_LEN], temporary[PATH_LEN + 8];
     struct buf head;
+    if (r->home && !run_home_is_here(r->home)) /* the run ends */
+        return;
     buf_init(&head, HEAD_MAX);
     put_head(r, c, flags, mix, identity, env_steps, &head);
     snprintf(path, sizeof path, "%s/%013llu-a%d-e%d-%llu.jsonl", r->dir,
@@ -186,7 +195,8 @@ static void episode_log_keep(struct episode_log *r, struct recorder *c, uint8_t 
     snprintf(temporary, sizeof temporary, "%s.tmp", path);
     if (episode_log_write_file(temporary, &head, &c->lines) && rename(temporary, path) == 0) {
         r->kept++;
-        prune(r);
+        if (!r->home || run_home_is_here(r->home))
+            prune(r);
     } else {
         int why = errno;
         unlink(temporary);

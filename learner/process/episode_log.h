@@ -16,6 +16,7 @@
 
 #include <stdint.h>
 
+#include "common/run/run_home.h"
 #include "common/wire/labels/labels.h"
 #include "learner/reward/mix.h"
 #include "learner/train/batch.h"
@@ -41,6 +42,8 @@ struct episode_log_params {
 /* Texts are copied. NULL is a log that keeps nothing: every other call accepts it. */
 struct episode_log *episode_log_create(const struct episode_log_params *p);
 void episode_log_free(struct episode_log *r); /* episodes under way are forgotten */
+/* Asked from here on before anything is written or removed; borrowed. */
+void episode_log_ask(struct episode_log *r, const struct run_home *home);
 
 /* After an update, before the model learns again: looks at every step of the batch, with the
  * rewards that it was trained with. mix: for coefficients, shaping and scores; identity: what

@@ -21,6 +21,7 @@
 #include "common/run/run_id.h"
 #include "common/wire/keys/keys.h"
 #include "learner/dashboard/dashboard_options.h"
+#include "learner/process/distrust.h"
 #include "learner/process/hparam_options.h"
 #include "learner/process/learner_options.h"
 #include "learner/process/open.h"
@@ -209,8 +210,12 @@ static int open_metrics(struct learner *r, const struct config *cfg, struct onic
 /* Everything but the wire's part, which needs the socket. */
 static int load_checkpoint(struct learner *r, const struct checkpoint_file *f, struct onic_err *err)
 {
+    char checkpoints[LEARNER_TEXT_MAX + 16];
     unsigned how;
     int rc = resume_load(r->core, r->annotate, f, &how, err);
+    snprintf(checkpoints, sizeof checkpoints, "%s/checkpoints", r->dir);
+    if (!rc)
+        rc = distrust_keep(checkpoints, label_client_distrusts(r->annotate), err);
     if (!rc)
         rc = run_identity_load(&r->lineage, f, err);
     if (!rc)
@@ -389,6 +394,7 @@ static int open_parts(struct learner *r, const struct config *cfg, struct onic_e
         rc = run_identity_begin(&r->lineage, r->dir, from, err);
     if (!rc)
         rc = run_home_open(&r->home, r->dir, err);
+    episode_log_ask(r->replays, &r->home);
     if (!rc)
         audit_open_in(r->dir, "learner");
     if (!rc && from)

@@ -32,6 +32,7 @@ void run_recording_params(struct run_recording_params *out, bool on, int64_t max
 int run_recording_open(struct learner *r, struct onic_err *err)
 {
     struct record_writer_params p = {.run_dir = r->dir,
+                                     .home = &r->home,
                                      .bytes_max = r->params.recording.bytes_max,
                                      .epoch = r->lineage.epoch,
                                      .threads = (uint32_t)trainer_threads(r->core),

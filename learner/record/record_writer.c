@@ -75,6 +75,12 @@ static void record_fail(struct record_writer *w, const char *what, int why)
     pthread_mutex_unlock(&w->lock);
 }
 
+/* What is open is written on; nothing is done by name where another run may be. */
+static bool is_at_home(const struct record_writer *w)
+{
+    return !w->p.home || run_home_is_here(w->p.home);
+}
+
 static bool is_writing(const struct record_writer *w)
 {
     return w->fd >= 0 && !w->failed;
@@ -162,6 +168,8 @@ static void record_drop_oldest(struct record_writer *w)
         bool next = all.e[i].epoch == w->p.epoch && all.e[i].version == w->job.version;
         if (next) /* its checkpoint may be there already */
             continue;
+        if (!is_at_home(w))
+            break;
         remove_pair(w->dir, &all.e[i]);
         sum -= all.e[i].bytes;
     }
@@ -194,6 +202,8 @@ static void begin_segment(struct record_writer *w)
 {
     char path[RECORD_PATH_MAX];
     record_drop_oldest(w);
+    if (!is_at_home(w))
+        return;
     record_path(path, w->dir, w->p.epoch, w->job.version, RECORD_SEGMENT);
     w->segment_bytes = 0;
     w->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -323,7 +333,7 @@ void record_writer_expect(struct record_writer *w, uint64_t version)
 void record_writer_checkpoint(struct record_writer *w, const char *path, uint64_t version)
 {
     char kept[RECORD_PATH_MAX];
-    if (w->expected != version)
+    if (w->expected != version || !is_at_home(w))
         return;
     record_path(kept, w->dir, w->p.epoch, version, RECORD_CHECKPOINT);
     if (link(path, kept) == 0 || errno == EEXIST)

@@ -18,7 +18,7 @@
 #include "common/data/label.h"
 #include "common/data/trajectory.h"
 #include "common/nn/params.h"
-#include "common/run/run_id.h"
+#include "common/run/run_home.h"
 #include "learner/reward/reward_model.h"
 #include "learner/train/trainer.h"
 
@@ -26,7 +26,9 @@ struct record_writer;
 
 struct record_writer_params {
     const char *run_dir;
-    uint64_t bytes_max; /* of the folder; the oldest segments go */
+    const struct run_home *home; /* asked before anything there is made or removed; borrowed. NULL:
+                                    not asked */
+    uint64_t bytes_max;          /* of the folder; the oldest segments go */
     uint8_t run_id[RUN_ID_BYTES];
     uint32_t epoch;
     uint32_t threads;           /* of the trainer */

@@ -13,7 +13,8 @@
 
 #define OPTIONS                                                                                    \
     "--env.id=corridor:8 --annotator.id=rules --frames=1000000000 --metrics.every_s=0.2 "          \
-    "--checkpoint.every_s=0.2 "
+    "--checkpoint.every_s=0.2 --replay.every_episodes=1 --replay.keep=5 --record "                 \
+    "--record.max_mb=16 "
 
 static void start(struct scene *s, struct program *p, const char *tag, const char *more)
 {
@@ -79,6 +80,8 @@ static void a_new_run_in_its_place_is_left_alone(void **state)
     scene_drain(&s->b);
     assert_int_equal(shell(s, "test $(grep -c '\"event\":\"end\"' run/metrics.jsonl) = 1 && "
                               "! grep 'the run directory' run/log/* && "
+                              "test $(ls run/replays/*.jsonl | wc -l) = 5 && "
+                              "ls run/record/1-*.rec.zst && "
                               "for c in run/checkpoints/ckpt-*; do "
                               "  mkdir -p one/checkpoints && cp run/run_id one && "
                               "  cp $c one/checkpoints && "

@@ -11,6 +11,7 @@
 #include "learner/process/learner_options.h"
 #include "learner/reward/reward_options.h"
 #include "tests/onic_test.h"
+#include "tests/support/files.h"
 #include "tests/support/said.h"
 
 enum { T = 4, ACTOR = 3 };
@@ -286,6 +287,56 @@ static void a_folder_that_is_gone_stops_nothing(void **state)
     assert_true(episode_log_kept(s->replays) == 1);
 }
 
+static void home_path(const struct scene *s, const char *name, char out[300])
+{
+    snprintf(out, 300, "%s/home/%s", s->dir, name);
+}
+
+static void make_home(const struct scene *s, struct run_home *home)
+{
+    char path[300];
+    uint8_t id[RUN_ID_BYTES];
+    home_path(s, "", path);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_ok(run_id_ensure(path, id, &err));
+    if (home)
+        assert_ok(run_home_open(home, path, &err));
+    home_path(s, "replays", path);
+    assert_int_equal(mkdir(path, 0700), 0);
+}
+
+/* Of the old run, and then of the new one that is in its place. */
+static void the_episodes_of_a_new_run_in_its_place_are_left_alone(void **state)
+{
+    struct scene *s = *state;
+    struct run_home home;
+    char path[300], away[300];
+    static const struct action_dist seven = {.space = {.n = 7}};
+    make_home(s, &home);
+    home_path(s, "", path);
+    s->cfg.replay_keep = 1;
+    s->replays = episode_log_of_options(&s->cfg, path, "corridor", &seven);
+    episode_log_ask(s->replays, &home);
+    play(s, dies_late);
+    assert_int_equal(episode_log_kept(s->replays), 1);
+    snprintf(away, sizeof away, "%s/away", s->dir);
+    assert_int_equal(rename(path, away), 0);
+    make_home(s, NULL);
+    for (int i = 0; i < 2; i++) {
+        home_path(s, i ? "replays/0000000000001-a0-e0-1.jsonl" : "replays/0-a0-e0-0.jsonl", path);
+        files_write(path, "{}\n");
+    }
+    play(s, dies_late);
+    assert_int_equal(episode_log_kept(s->replays), 1);
+    for (int i = 0; i < 2; i++) {
+        home_path(s, i ? "replays/0000000000001-a0-e0-1.jsonl" : "replays/0-a0-e0-0.jsonl", path);
+        assert_int_equal(unlink(path), 0);
+    }
+    home_path(s, "replays", path);
+    assert_int_equal(rmdir(path), 0); /* nothing else was in it */
+    run_home_close(&home);
+}
+
 int main(void)
 {
 #define IN_SCENE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -300,6 +351,7 @@ int main(void)
         IN_SCENE(the_oldest_go_when_there_are_too_many),
         IN_SCENE(the_oldest_go_when_they_are_too_big),
         IN_SCENE(a_folder_that_is_gone_stops_nothing),
+        IN_SCENE(the_episodes_of_a_new_run_in_its_place_are_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

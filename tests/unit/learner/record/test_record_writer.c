@@ -4,14 +4,17 @@
 #define _GNU_SOURCE
 #include "learner/record/record_writer.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/wire/rollout/received.h"
 #include "learner/record/record_reader.h"
 #include "tests/onic_test.h"
+#include "tests/support/files.h"
 
 enum { FRAME_BYTES = 100000, BATCH = 4 };
 
@@ -38,10 +41,13 @@ static int each_teardown(void **state)
     return 0;
 }
 
+static const struct run_home *home;
+
 static struct record_writer *writer_of(uint64_t bytes_max)
 {
     struct record_writer *w;
     struct record_writer_params p = {.run_dir = folder,
+                                     .home = home,
                                      .bytes_max = bytes_max,
                                      .epoch = 1,
                                      .threads = 2,
@@ -193,6 +199,52 @@ static void a_full_disk_ends_the_recording_and_leaves_whole_updates(void **state
     record_reader_close(r);
 }
 
+static void make_run(void)
+{
+    uint8_t id[RUN_ID_BYTES];
+    assert_true(mkdir(folder, 0700) == 0 || errno == EEXIST);
+    assert_ok(run_id_ensure(folder, id, &err));
+}
+
+/* Four segments of a new run, which are older than what begins now, and as much as there may be. */
+static void the_record_of_a_new_run_in_its_place_is_left_alone(void **state)
+{
+    struct run_home at_home;
+    char away[300], path[RECORD_PATH_MAX], checkpoint[300];
+    (void)state;
+    make_run();
+    assert_ok(run_home_open(&at_home, folder, &err));
+    home = &at_home;
+    struct record_writer *w = writer_of(1 << 20);
+    home = NULL;
+    record_writer_segment(w, 7, 0);
+    one_update(w, 8);
+    snprintf(away, sizeof away, "%s-away", folder);
+    assert_int_equal(rename(folder, away), 0);
+    make_run();
+    assert_int_equal(mkdir(records, 0700), 0);
+    for (uint64_t v = 0; v < 4; v++) {
+        record_path(path, records, 1, v, RECORD_SEGMENT);
+        files_write(path, "");
+        assert_int_equal(truncate(path, 1 << 18), 0);
+    }
+    snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint", folder);
+    files_write(checkpoint, "another run's");
+    record_writer_expect(w, 9);
+    record_writer_checkpoint(w, checkpoint, 9);
+    record_writer_segment(w, 9, 0);
+    one_update(w, 10);
+    assert_false(record_writer_failed(w, &why)); /* the run ends, that is enough */
+    record_writer_free(w);
+    for (uint64_t v = 0; v < 4; v++) {
+        record_path(path, records, 1, v, RECORD_SEGMENT);
+        assert_int_equal(unlink(path), 0);
+    }
+    assert_int_equal(rmdir(records), 0); /* nothing else was in it */
+    run_home_close(&at_home);
+    temp_dir_remove(away);
+}
+
 static void a_folder_that_cannot_be_is_said_at_the_start(void **state)
 {
     struct record_writer *w;
@@ -212,6 +264,7 @@ int main(void)
         EACH(what_is_written_is_read_in_the_same_order),
         EACH(the_oldest_go_with_their_checkpoints),
         EACH(a_full_disk_ends_the_recording_and_leaves_whole_updates),
+        EACH(the_record_of_a_new_run_in_its_place_is_left_alone),
         EACH(a_folder_that_cannot_be_is_said_at_the_start),
     };
 #undef EACH
