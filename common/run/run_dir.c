@@ -68,13 +68,18 @@ static const char *const run_dir_names[] = {
     "epoch",         "places.key",   "dashboard",    "record"};
 static const char *const run_dir_prefixes[] = {"events.out.tfevents.", "labels.sqlite"};
 
-/* The file, or what a killed process left of its replacement (safe_file.h). */
+/* What a killed process left of a file's replacement: NAME.tmp... (safe_file.h) or NAME.PID.tmp
+ * (private_file.h, whose are secrets). */
 static bool run_dir_is_temporary(const char *name)
 {
     for (size_t i = 0; i < sizeof run_dir_names / sizeof run_dir_names[0]; i++) {
         size_t n = strlen(run_dir_names[i]);
-        if (strncmp(name, run_dir_names[i], n) == 0 &&
-            (strncmp(name + n, ".tmp.", 5) == 0 || strcmp(name + n, ".tmp") == 0))
+        const char *rest = name + n;
+        if (strncmp(name, run_dir_names[i], n) != 0 || *rest != '.')
+            continue;
+        size_t digits = strspn(rest + 1, "0123456789");
+        rest += digits ? 1 + digits : 0;
+        if (strcmp(rest, ".tmp") == 0 || (!digits && strncmp(rest, ".tmp.", 5) == 0))
             return true;
     }
     return false;

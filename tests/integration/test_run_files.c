@@ -150,6 +150,13 @@ static void what_was_learned_of_a_source_is_learned_anew_without_it(void **state
               "$onic train --run-dir=poisoned --annotator.id=random --frames=10 >out 2>&1; "
               "test $(grep -c 'learns anew' poisoned/log/learner.log) = 1",
               0, ""); /* once */
+    ends_with(r,
+              "rm poisoned/checkpoints/DISTRUSTED; $onic train --run-dir=poisoned "
+              "--annotator.id=random --frames=90000000 >out 2>&1 & p=$!; for i in $(seq 600); do "
+              "test -e poisoned/checkpoints/DISTRUSTED && break; sleep 0.1; done; kill -INT $p; "
+              "wait $p && test $(cat poisoned/checkpoints/DISTRUSTED) = 1 && "
+              "grep -q 'DISTRUSTED is gone' poisoned/log/learner.log",
+              0, "");
     ends_with(r, "rm -rf poisoned", 0, "");
 }
 

@@ -8,6 +8,7 @@
  * money. */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/buf.h"
 #include "common/base/log.h"
@@ -40,12 +41,17 @@ static int read_file(struct llm_budget *b, struct onic_err *err)
 }
 
 int llm_budget_open(struct llm_budget *b, const struct llm_limits *limits, const char *store_path,
-                    struct onic_err *err)
+                    uint64_t labels, struct onic_err *err)
 {
+    bool bounded = limits->max_requests > 0 || limits->max_tokens > 0 || limits->max_cost > 0;
     *b = (struct llm_budget){.limits = *limits};
     snprintf(b->path, sizeof b->path, "%s.spent", store_path);
     int rc = read_file(b, err);
     b->written = b->spent;
+    if (!rc && labels > 0 && bounded && access(b->path, F_OK) != 0)
+        log_warn("labels are there, and no file says what the language model has cost so far: "
+                 "unless others gave them, its budget begins anew",
+                 kv("file", (const char *)b->path), kv("labels", labels));
     return rc;
 }
 

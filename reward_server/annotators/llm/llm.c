@@ -422,7 +422,8 @@ static int llm_open(struct llm *l, const struct llm_options *o, const struct ann
     if (!rc)
         rc = http_client_create(&l->http, l->loop, &http, err);
     if (!rc && setup->store_path)
-        rc = llm_budget_open(&l->budget, &o->limits, setup->store_path, err);
+        rc =
+            llm_budget_open(&l->budget, &o->limits, setup->store_path, setup->answered_before, err);
     if (rc)
         l->budget.path[0] = '\0';
     if (!rc && setup->store_path)

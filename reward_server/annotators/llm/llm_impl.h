@@ -291,9 +291,10 @@ struct llm_budget {
     bool broken; /* the file cannot be written: nothing more is spent */
 };
 
-/* Reads what earlier lives spent from <store_path>.spent; a damaged file is ONIC_EDAMAGED. */
+/* Reads what earlier lives spent from <store_path>.spent; a damaged file is ONIC_EDAMAGED. That
+ * there is none, beside so many labels, is said in the log where something is bounded. */
 int llm_budget_open(struct llm_budget *b, const struct llm_limits *limits, const char *store_path,
-                    struct onic_err *err);
+                    uint64_t labels, struct onic_err *err);
 /* True and reserved when a request of at most so many tokens fits; it is durable then. */
 bool llm_budget_reserve(struct llm_budget *b, int64_t tokens_in, int64_t tokens_out);
 /* What a reserved request has really cost. */

@@ -4,6 +4,7 @@
 
 #include "tests/onic_test.h"
 #include "tests/support/files.h"
+#include "tests/support/said.h"
 
 #include "reward_server/annotators/llm/llm_impl.h"
 
@@ -63,7 +64,7 @@ static struct llm_budget open_budget(int64_t max_requests)
 {
     const struct llm_limits limits = {.max_requests = max_requests};
     struct llm_budget b;
-    assert_ok(llm_budget_open(&b, &limits, files_in("labels.sqlite"), &err));
+    assert_ok(llm_budget_open(&b, &limits, files_in("labels.sqlite"), 0, &err));
     return b;
 }
 
@@ -135,8 +136,34 @@ static void a_damaged_file_is_refused(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         files_write(files_in("labels.sqlite.spent"), texts[i]);
-        assert_err(llm_budget_open(&b, &none, files_in("labels.sqlite"), &err), ONIC_EDAMAGED,
+        assert_err(llm_budget_open(&b, &none, files_in("labels.sqlite"), 0, &err), ONIC_EDAMAGED,
                    "start the budget anew");
+    }
+}
+
+/* A budget that nobody meant to begin anew. */
+static void a_file_that_is_gone_beside_labels_is_said(void **state)
+{
+    static const struct {
+        struct llm_limits limits;
+        uint64_t labels;
+        bool file, said;
+    } cases[] = {
+        {{.max_requests = 1}, 5, false, true},  {{.max_tokens = 1}, 5, false, true},
+        {{.max_cost = 1}, 1, false, true},      {{.max_requests = 1}, 0, false, false},
+        {{.max_requests = 0}, 5, false, false}, {{.max_requests = 1}, 5, true, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct llm_budget b;
+        if (cases[i].file)
+            files_write(files_in("labels.sqlite.spent"),
+                        "{\"requests\": 1, \"tokens_in\": 2, \"tokens_out\": 3}");
+        said_begin(LOG_WARN);
+        assert_ok(llm_budget_open(&b, &cases[i].limits, files_in("labels.sqlite"), cases[i].labels,
+                                  &err));
+        said_end();
+        assert_int_equal(strstr(said_text, "its budget begins anew file=") != NULL, cases[i].said);
     }
 }
 
@@ -153,6 +180,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_is_asked_while_the_file_cannot_be_written,
                                         files_setup, files_teardown),
         cmocka_unit_test_setup_teardown(a_damaged_file_is_refused, files_setup, files_teardown),
+        cmocka_unit_test_setup_teardown(a_file_that_is_gone_beside_labels_is_said, files_setup,
+                                        files_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -465,18 +465,22 @@ static void nothing_is_stored_of_a_life_whose_run_cannot_be_told(void **state)
 /* Of a process that was killed while it replaced a file; not what a person called so. */
 static void what_a_killed_process_left_is_removed(void **state)
 {
-    static const char *const left[] = {"run/config.yaml.tmp.12.0123456789abcdef",
-                                       "run/ledger.json.tmp.7.0123456789abcdef",
-                                       "run/epoch.tmp.9.0123456789abcdef"};
+    static const char *const left[] = {
+        "run/config.yaml.tmp.12.0123456789abcdef", "run/ledger.json.tmp.7.0123456789abcdef",
+        "run/epoch.tmp.9.0123456789abcdef", "run/places.key.4711.tmp", "run/places.key.tmp"};
+    static const char *const mine[] = {"run/notes.tmp.1", "run/notes.12.tmp",
+                                       "run/places.key.old.tmp", "run/places.key.12"};
     (void)state;
     make_run();
-    for (int i = 0; i < 3; i++)
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++)
         files_write(files_in(left[i]), "half");
-    files_write(files_in("run/notes.tmp.1"), "mine");
+    for (size_t i = 0; i < sizeof mine / sizeof *mine; i++)
+        files_write(files_in(mine[i]), "mine");
     assert_close(rate_with("kept"), 0.25, 1e-12, 0);
-    for (int i = 0; i < 3; i++)
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++)
         assert_int_equal(access(files_in(left[i]), F_OK), -1);
-    assert_int_equal(access(files_in("run/notes.tmp.1"), F_OK), 0);
+    for (size_t i = 0; i < sizeof mine / sizeof *mine; i++)
+        assert_int_equal(access(files_in(mine[i]), F_OK), 0);
 }
 
 int main(void)
