@@ -108,11 +108,25 @@ static void a_text_is_portable_by_a_mark_and_other_kinds_without_one(void **stat
     static const char *const portable[] = {"env.id",        "env.obs",      "env.options",
                                            "policy.net",    "policy.parts", "reward.model",
                                            "reward.shaping"};
-    int texts = 0;
+    /* What is overwritten, said, opened, waited for or may be taken of this machine. */
+    static const char *const owners[] = {"run.on_exists",
+                                         "run.config",
+                                         "actors.id",
+                                         "actors.orphan_timeout_s",
+                                         "actors.step_timeout_s",
+                                         "security.allow_insecure",
+                                         "log.level",
+                                         "log.format",
+                                         "gym.memory_mb",
+                                         "gym.restarts",
+                                         "llm.allow_plain_key",
+                                         "embedding.allow_plain_key"};
+    int texts = 0, marks = 0;
     (void)state;
     for (int i = 0; i < CONFIG_COUNT; i++) {
         bool text = option_rows[i].type == OPTION_STR;
         texts += text && config_is_portable(i);
+        marks += marked(i, 'O');
         assert_false(marked(i, 'P') && !text);
         assert_false(marked(i, 'O') && text);
         assert_int_equal(config_is_portable(i), text ? marked(i, 'P') : !marked(i, 'O'));
@@ -121,6 +135,10 @@ static void a_text_is_portable_by_a_mark_and_other_kinds_without_one(void **stat
     for (size_t i = 0; i < sizeof portable / sizeof *portable; i++)
         assert_true(config_is_portable(option_find(portable[i])));
     assert_int_equal(texts, sizeof portable / sizeof *portable);
+    for (size_t i = 0; i < sizeof owners / sizeof *owners; i++)
+        if (option_find(owners[i]) < 0 || config_is_portable(option_find(owners[i])))
+            fail_msg("%s may come from somebody else", owners[i]);
+    assert_int_equal(marks, sizeof owners / sizeof *owners);
 }
 
 /* What a configuration with one strange value leaves of mine: the strange value or the default. */
