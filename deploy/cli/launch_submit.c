@@ -15,7 +15,6 @@
 #include "common/base/limits.h"
 #include "common/base/output.h"
 #include "common/base/shell.h"
-#include "common/base/shown.h"
 
 enum { SAID_MAX = 400, EXIT_CANNOT = 73, EXIT_NO_ANSWER = 75, SCRIPT_FD = 63 };
 
@@ -55,7 +54,6 @@ static void read_said(FILE *said, bool last, char out[SAID_MAX])
         if (strncmp(text, heads[i], strlen(heads[i])) == 0)
             text += strlen(heads[i]);
     snprintf(out, SAID_MAX, "%s", text[0] ? text : "it gave no reason");
-    shown_clean_line(out, strlen(out));
 }
 
 static int say_slurm_refused(const char *said, struct onic_err *err)

@@ -9,6 +9,7 @@
 
 #include "tests/onic_test.h"
 #include "tests/support/files.h"
+#include "tests/support/hostile_text.h"
 #include "tests/support/scene.h"
 
 /* Each call adds a line of its words, and the script that it was given on stdin. */
@@ -196,6 +197,24 @@ static void what_slurm_refuses_is_said_in_a_sentence(void **state)
     assert_int_equal(program_lines(&s->a), 1);
     assert_holds(text_of(s, "launch.err"), "cannot create directory");
     scene_fails(s, "onic", "PATH=/nowhere launch slurm c.yaml --actors=3", 64, "no sbatch here");
+}
+
+/* What Slurm's plug-ins say is shown, and does nothing. */
+static void what_slurm_says_does_not_act_on_the_terminal(void **state)
+{
+    struct scene *s = *state;
+    char said[300];
+    give_slurm(s, SBATCH);
+    scene_script(s, "bin/sbatch", "#!/bin/sh\ncat sbatch_said >&2\nexit 1\n");
+    write_file(s, "c.yaml", "env:\n  id: corridor\n");
+    snprintf(said, sizeof said, "sbatch: error: no %s\n", hostile_text);
+    write_file(s, "sbatch_said", said);
+    assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a"), 64);
+    snprintf(said, sizeof said, "%s", text_of(s, "launch.err"));
+    assert_holds(said, "Slurm refused: no a");
+    assert_holds(said, "31md");
+    said[strcspn(said, "\n")] = '\0';
+    assert_null(hostile_text_in(said));
 }
 
 static void a_run_in_the_queue_is_not_submitted_again(void **state)
@@ -400,82 +419,6 @@ static void what_may_be_left_in_the_queue_is_said(void **state)
     assert_holds(text_of(s, "launch.err"), "`squeue --me` shows whether it took the job");
 }
 
-/* The jobs' own scripts with programs that only pretend, and a Slurm that requeues at its N-th word
- * (0: never). */
-static void give_job(const struct scene *s, const char *learner, int requeues_at)
-{
-    char scontrol[300];
-    static const char drains[] = "#!/bin/sh\ntrap 'exit 0' TERM\ntouch up\n"
-                                 "while :; do sleep 0.1; done\n";
-    give_slurm(s, SBATCH);
-    snprintf(scontrol, sizeof scontrol,
-             "#!/bin/sh\necho \"$@\" >>requeued\n"
-             "test $(wc -l <requeued) = %d && exit 0\n"
-             "echo 'slurm_update error: Unable to contact slurm controller' >&2\nexit 1\n",
-             requeues_at);
-    scene_script(s, "bin/scontrol", scontrol);
-    scene_script(s, "bin/sleep", "#!/bin/sh\nexec /bin/sleep 0.05\n");
-    scene_script(s, "bin/onic", "#!/bin/sh\nmkdir -p \"$2\" && echo x >\"$2/observer.key\"\n");
-    scene_script(s, "bin/onic-reward-server", drains);
-    scene_script(s, "bin/onic-learner", learner);
-    scene_script(s, "bin/onic-actor", drains);
-}
-
-static int job(struct scene *s, const char *line)
-{
-    char text[1200];
-    snprintf(text, sizeof text,
-             "export PATH=$PWD/bin:$PATH ONIC_BIN=$PWD/bin SLURM_JOB_ID=12; rm -rf run requeued "
-             "up; mkdir -p run/slurm; "
-             "%s",
-             line);
-    program_start_shell(&s->b, s->dir, "job", text);
-    return program_wait(&s->b, SCENE_SOON_MS);
-}
-
-static void a_job_that_slurm_does_not_requeue_says_so(void **state)
-{
-    struct scene *s = *state;
-    static const char learner[] = "exec bash \"$ONIC_SOURCE/deploy/slurm/onic.sbatch\" '' run";
-    static const char actor[] = "ln -s keys-12 run/slurm/keys; echo tcp://x:1 >run/slurm/learner; "
-                                "bash \"$ONIC_SOURCE/deploy/slurm/actors.sbatch\" run & "
-                                "until [ -e up ]; do sleep 0.1; done; kill -USR1 $!; wait $!";
-    give_job(s, "#!/bin/sh\nexit 75\n", 0);
-    assert_int_equal(job(s, learner), 75);
-    assert_holds(program_text(s->b.err), "Unable to contact slurm controller");
-    assert_holds(program_text(s->b.err), "Slurm does not requeue this job, the reason is above");
-    char path[400];
-    snprintf(path, sizeof path, "%s/run/slurm/done", s->dir);
-    assert_int_equal(access(path, F_OK), 0); /* nobody waits for it */
-    assert_int_equal(job(s, actor), 75);
-    assert_holds(program_text(s->b.err), "the run has an actor less");
-    /* once it answers */
-    give_job(s, "#!/bin/sh\nexit 75\n", 3);
-    assert_int_equal(job(s, learner), 75);
-    assert_null(strstr(program_text(s->b.err), "does not requeue"));
-    assert_int_not_equal(access(path, F_OK), 0);
-    assert_string_equal(text_of(s, "requeued"), "requeue 12\nrequeue 12\nrequeue 12\n");
-    assert_int_equal(job(s, actor), 0);
-}
-
-/* A signal that comes after a program was started and before its number is known. */
-static void a_signal_while_a_program_starts_is_not_lost(void **state)
-{
-    struct scene *s = *state;
-    static const char drains[] = "#!/bin/sh\ntrap 'exit 0' TERM\nwhile :; do sleep 0.1; done\n";
-    give_job(s, drains, 1);
-    write_file(s, "strike",
-               "trap 'case $BASH_COMMAND in learner=\\$!|child=\\$!) trap - DEBUG; touch struck; "
-               "kill -USR1 $BASHPID;; esac' DEBUG\n");
-    job(s, "BASH_ENV=strike exec bash \"$ONIC_SOURCE/deploy/slurm/onic.sbatch\" '' run");
-    assert_string_equal(text_of(s, "requeued"), "requeue 12\n");
-    remove_file(s, "struck");
-    job(s, "ln -s keys-12 run/slurm/keys; echo tcp://x:1 >run/slurm/learner; "
-           "BASH_ENV=strike exec bash \"$ONIC_SOURCE/deploy/slurm/actors.sbatch\" run");
-    assert_string_equal(text_of(s, "requeued"), "requeue 12\n");
-    remove_file(s, "struck");
-}
-
 static void what_is_asked_for_wrongly_is_refused(void **state)
 {
     struct scene *s = *state;
@@ -510,6 +453,8 @@ int main(void)
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(what_slurm_refuses_is_said_in_a_sentence, scene_setup,
                                         scene_teardown),
+        cmocka_unit_test_setup_teardown(what_slurm_says_does_not_act_on_the_terminal, scene_setup,
+                                        scene_teardown),
         cmocka_unit_test_setup_teardown(a_run_in_the_queue_is_not_submitted_again, scene_setup,
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(a_run_at_its_end_is_not_submitted, scene_setup,
@@ -525,10 +470,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_question_that_failed_removes_nothing, scene_setup,
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(what_may_be_left_in_the_queue_is_said, scene_setup,
-                                        scene_teardown),
-        cmocka_unit_test_setup_teardown(a_job_that_slurm_does_not_requeue_says_so, scene_setup,
-                                        scene_teardown),
-        cmocka_unit_test_setup_teardown(a_signal_while_a_program_starts_is_not_lost, scene_setup,
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(what_is_asked_for_wrongly_is_refused, scene_setup,
                                         scene_teardown),

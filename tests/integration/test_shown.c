@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_shown.c - what a label, a file's name or an argument holds does not act on the terminal,
  * whichever command shows it. */
+#include <jansson.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -162,6 +163,99 @@ static void a_terminal_gets_no_colours_of_a_label(void **state)
     pty_close(&t);
 }
 
+/* --- a run of somebody else ------------------------------------------------------------------ */
+
+/* A folder of that name, whose version, warnings and log's name are hostile too, in both formats of
+ * a log, newer than any other line. */
+static void make_their_run(char path[400])
+{
+    char name[700];
+    struct buf line;
+    snprintf(path, 400, "%s/th%s", dir, hostile_text);
+    in_shell("rm -rf th*");
+    snprintf(name, sizeof name, "cp -r '%s/run' '%s'", dir, path);
+    assert_int_equal(system(name), 0);
+    snprintf(name, sizeof name, "%s/version.txt", path);
+    FILE *f = fopen(name, "ae");
+    assert_non_null(f);
+    fprintf(f, "2999-01-01T00:00:00Z onic v%s (git x)\n", hostile_text);
+    fclose(f);
+    snprintf(name, sizeof name, "%s/log/r%s.log", path, hostile_text);
+    f = fopen(name, "we");
+    assert_non_null(f);
+    fprintf(f, "2999-01-01T00:00:00.000Z warn t%s: of a line of text\n", hostile_text);
+    buf_init(&line, 4096);
+    buf_puts(&line, "{\"time\":\"2999\x1b[2J\xc2\x9b"
+                    "31m00000000000\",\"level\":\"warn\","
+                    "\"role\":\"x\",\"msg\":");
+    buf_json_string(&line, hostile_text, strlen(hostile_text));
+    buf_puts(&line, "}\n");
+    fputs(line.data, f);
+    buf_release(&line);
+    fclose(f);
+}
+
+static void json_is_clean(json_t *v, const char *where)
+{
+    const char *key;
+    json_t *e;
+    size_t i;
+    if (json_is_string(v) && strcmp(where, "run") != 0 && hostile_text_in(json_string_value(v)))
+        fail_msg("%s: %s", where, json_string_value(v));
+    json_array_foreach(v, i, e) json_is_clean(e, where);
+    json_object_foreach(v, key, e) json_is_clean(e, key);
+}
+
+/* Programs read the one, and show it somewhere. The run's own name has to stay as it is. */
+static void a_status_of_somebody_elses_run(void **state)
+{
+    static struct program p;
+    char path[400];
+    (void)state;
+    make_their_run(path);
+    shows("$onic status th*", "of a line of text");
+    shows("$onic status th* --json", "of a line of text");
+    program_start_shell(&p, dir, "p", "exec \"$ONIC_BUILD\"/onic status th* --json");
+    assert_int_equal(program_wait(&p, SCENE_LONG_MS), 0);
+    json_t *root = json_loads(program_text(p.out), 0, NULL);
+    assert_non_null(root);
+    const char *version = json_string_value(json_object_get(root, "version"));
+    assert_true(version && version[0] == 'v' && strstr(version, "31md"));
+    assert_true(json_array_size(json_object_get(root, "warnings")) >= 2);
+    json_is_clean(root, "");
+    json_decref(root);
+}
+
+static void a_screen_of_somebody_elses_run(void **state)
+{
+    static const char *const acts[] = {"\x1b]0;t", "\xc2\x9b", "\xe2\x80\xae", "\xe2\x81\xa6"};
+    static struct pty t;
+    char path[400];
+    (void)state;
+    make_their_run(path);
+    shows("$onic top th* --once", "31md");
+    pty_start(&t, 40, 200, dir, "exec onic top th*");
+    assert_int_equal(pty_end(&t), 0);
+    assert_non_null(strstr(t.bytes, "31md"));
+    for (size_t i = 0; i < sizeof acts / sizeof *acts; i++)
+        if (strstr(t.bytes, acts[i]))
+            fail_msg("%zu is shown", i);
+    pty_close(&t);
+}
+
+/* What a run is called goes to gnuplot, which draws on a terminal of its own choice. */
+static void a_picture_of_somebody_elses_run(void **state)
+{
+    char path[400];
+    (void)state;
+    make_their_run(path);
+    in_shell("mkdir -p fake && printf '#!/bin/sh\\ncat\\n' >fake/gnuplot && chmod +x fake/gnuplot");
+    shows("PATH=fake:$PATH $onic compare th* --names --out=c.png", "");
+    snprintf(path, sizeof path, "%s/c.png", dir);
+    assert_non_null(strstr(program_text(path), "31md"));
+    is_clean(path, "compare --out=c.png");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +263,9 @@ int main(void)
         cmocka_unit_test(names_of_files_and_arguments),
         cmocka_unit_test(words_of_a_kept_episode),
         cmocka_unit_test(a_terminal_gets_no_colours_of_a_label),
+        cmocka_unit_test(a_status_of_somebody_elses_run),
+        cmocka_unit_test(a_screen_of_somebody_elses_run),
+        cmocka_unit_test(a_picture_of_somebody_elses_run),
     };
     return cmocka_run_group_tests(tests, shown_setup, shown_teardown);
 }
