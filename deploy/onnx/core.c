@@ -64,15 +64,15 @@ static const char *join_last(const struct onnx_net *n, const char *features)
     onnx_scope(g, "last");
     if (c->last_action) {
         bool numbers = s->kind == ACTION_CONTINUOUS;
-        const char *x = onnx_input(g, "last_action", numbers ? ONNX_FLOAT : ONNX_INT64, 2,
-                                   (const int64_t[]){ONNX_BATCH, action_space_parts(s)},
-                                   "what was done in the step before, in the environment's units");
+        const char *x = net_input(n, "last_action", numbers ? ONNX_FLOAT : ONNX_INT64, 2,
+                                  (const int64_t[]){ONNX_BATCH, action_space_parts(s)},
+                                  "what was done in the step before, in the environment's units");
         x = numbers ? last_numbers(g, s, x) : last_choices(g, s, x);
         part[parts++] = op_where(g, n->start, zero, x);
     }
     if (c->last_reward) {
-        const char *x = onnx_input(g, "last_reward", ONNX_FLOAT, 1, (const int64_t[]){ONNX_BATCH},
-                                   "the environment's reward of the step before");
+        const char *x = net_input(n, "last_reward", ONNX_FLOAT, 1, (const int64_t[]){ONNX_BATCH},
+                                  "the environment's reward of the step before");
         part[parts++] = op_where(g, n->start, zero, last_reward(g, x));
     }
     return op_concat(g, parts, part, 1);
@@ -84,15 +84,15 @@ static const char *join_last(const struct onnx_net *n, const char *features)
 static const char *state_in(const struct onnx_net *n, const char *name)
 {
     const int64_t dims[] = {ONNX_BATCH, policy_config(n->policy)->core_size};
-    const char *x = onnx_input(n->g, name, ONNX_FLOAT, 2, dims,
-                               "state of the core: what came out after the step before");
+    const char *x = net_input(n, name, ONNX_FLOAT, 2, dims,
+                              "state of the core: what came out after the step before");
     return op_where(n->g, n->start, op_float(n->g, 0), x);
 }
 
 static void state_out(const struct onnx_net *n, const char *name, const char *value)
 {
     const int64_t dims[] = {ONNX_BATCH, policy_config(n->policy)->core_size};
-    onnx_output(n->g, name, value, ONNX_FLOAT, 2, dims, "state of the core after this step");
+    net_output(n, name, value, 2, dims, "state of the core after this step");
 }
 
 static const char *gate(const struct onnx_net *n, const char *x, int which)

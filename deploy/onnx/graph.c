@@ -168,9 +168,23 @@ static Onic__Onnx__ValueInfo *onnx_value_info(struct onnx_graph *g, const char *
     return v;
 }
 
+/* What has this name already, of those that are not numbered. */
+static bool onnx_named(const struct onnx_graph *g, const char *name)
+{
+    bool there = false;
+    for (size_t i = 0; i < g->graph.n_input; i++)
+        there |= strcmp(g->graph.input[i]->name, name) == 0;
+    for (size_t i = 0; i < g->graph.n_output; i++)
+        there |= strcmp(g->graph.output[i]->name, name) == 0;
+    for (size_t i = 0; i < g->graph.n_initializer; i++)
+        there |= strcmp(g->graph.initializer[i]->name, name) == 0;
+    return there;
+}
+
 const char *onnx_input(struct onnx_graph *g, const char *name, enum onnx_type type, int ndim,
                        const int64_t *dims, const char *doc)
 {
+    ONIC_ASSERT(!onnx_named(g, name));
     Onic__Onnx__ValueInfo *v = onnx_value_info(g, name, type, ndim, dims, doc);
     onnx_append(&g->graph.n_input, &g->graph.input, v);
     return v->name;
@@ -179,6 +193,7 @@ const char *onnx_input(struct onnx_graph *g, const char *name, enum onnx_type ty
 void onnx_output(struct onnx_graph *g, const char *name, const char *value, enum onnx_type type,
                  int ndim, const int64_t *dims, const char *doc)
 {
+    ONIC_ASSERT(!onnx_named(g, name));
     Onic__Onnx__ValueInfo *v = onnx_value_info(g, name, type, ndim, dims, doc);
     Onic__Onnx__Node *n;
     onnx_append(&g->graph.n_output, &g->graph.output, v);
@@ -232,6 +247,7 @@ const char *onnx_tensor(struct onnx_graph *g, const char *name, enum onnx_type t
             return t->name;
         }
     }
+    ONIC_ASSERT(!onnx_named(g, name));
     return onnx_add_tensor(g, onnx_string(g, name), type, ndim, dims, data)->name;
 }
 

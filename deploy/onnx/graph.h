@@ -5,9 +5,10 @@
 /* graph.h - an ONNX graph under construction: values, nodes, constants; and the file it becomes.
  *
  * A value is its name, a string that belongs to the graph and lives as long as it; what makes a
- * value returns it, what reads one takes it. Names are unique without the caller's help: they are
- * "<scope>/<operator>_<number>". Nothing here can fail: a graph that readers refuse is a bug, and
- * the tests ask the published checker.
+ * value returns it, what reads one takes it. Values in between are unique without the caller's
+ * help: they are "<scope>/<operator>_<number>". Inputs, outputs and named constants share one space
+ * of names with them, and a second one of a name is refused, by an assertion. Nothing here can
+ * fail: a graph that readers refuse is a bug, and the tests ask the published checker.
  *
  * Letters of shapes: B the batch, a dimension that stays open. One thread at a time. */
 

@@ -19,9 +19,9 @@ static void emit_numbers(const struct onnx_net *n, const char *x)
     }
     deviation = op_clip(g, deviation, op_float(g, ACTION_LOG_DEVIATION_MIN),
                         op_float(g, ACTION_LOG_DEVIATION_MAX));
-    onnx_output(g, "mean", mean, ONNX_FLOAT, 2, dims,
-                "of a normal distribution each, in units in which the bounds are -1 and 1");
-    onnx_output(g, "log_std", deviation, ONNX_FLOAT, 2, dims, "log of its deviation");
+    net_output(n, "mean", mean, 2, dims,
+               "of a normal distribution each, in units in which the bounds are -1 and 1");
+    net_output(n, "log_std", deviation, 2, dims, "log of its deviation");
 }
 
 static void emit_value(const struct onnx_net *n, const char *x, const char *w, const char *b,
@@ -29,7 +29,7 @@ static void emit_value(const struct onnx_net *n, const char *x, const char *w, c
 {
     const char *y = net_dense(n, x, w, b, NULL);
     y = op_reshape(n->g, y, 1, (const int64_t[]){-1});
-    onnx_output(n->g, name, y, ONNX_FLOAT, 1, (const int64_t[]){ONNX_BATCH}, doc);
+    net_output(n, name, y, 1, (const int64_t[]){ONNX_BATCH}, doc);
 }
 
 void net_heads(const struct onnx_net *n, const char *x)
@@ -39,9 +39,9 @@ void net_heads(const struct onnx_net *n, const char *x)
     if (d->space.kind == ACTION_CONTINUOUS)
         emit_numbers(n, x);
     else
-        onnx_output(n->g, "logits", net_dense(n, x, "policy.w", "policy.b", NULL), ONNX_FLOAT, 2,
-                    (const int64_t[]){ONNX_BATCH, action_dist_outputs(d)},
-                    "one softmax per choice, over its options; the choices side by side");
+        net_output(n, "logits", net_dense(n, x, "policy.w", "policy.b", NULL), 2,
+                   (const int64_t[]){ONNX_BATCH, action_dist_outputs(d)},
+                   "one softmax per choice, over its options; the choices side by side");
     if (policy_config(n->policy)->compat_oni) {
         emit_value(n, x, "value.w", "value.b", "value", "of all rewards together");
         return;

@@ -21,11 +21,12 @@ const char *net_field(const struct onnx_net *n, const char *name)
 {
     const struct obs_field *f = obs_spec_find(&policy_config(n->policy)->obs, name);
     int64_t dims[1 + OBS_DIMS_MAX] = {ONNX_BATCH};
+    char doc[OBS_NAME_MAX + 64];
     ONIC_ASSERT(f);
     for (int i = 0; i < f->ndim; i++)
         dims[1 + i] = f->shape[i];
-    return onnx_input(n->g, name, field_type(f->type), 1 + f->ndim, dims,
-                      "a field of the observation, as the environment gives it");
+    snprintf(doc, sizeof doc, "the field %s of the observation, as the environment gives it", name);
+    return onnx_input(n->g, net_field_name(n, f), field_type(f->type), 1 + f->ndim, dims, doc);
 }
 
 const char *net_field_ints(const struct onnx_net *n, const char *name)

@@ -59,11 +59,12 @@ static void emit_policy(struct onnx_graph *g, const struct stored_policy *p,
 {
     struct onnx_net n = {.g = g, .policy = p->policy, .weights = p->weights};
     bool stateful = policy_state_size(p->policy) > 0;
+    net_name_fields(&n);
     if (stateful) {
         onnx_scope(g, "start");
         n.start = op_unsqueeze(g,
-                               onnx_input(g, "start", ONNX_BOOL, 1, (const int64_t[]){ONNX_BATCH},
-                                          "an episode begins: the state counts as 0"),
+                               net_input(&n, "start", ONNX_BOOL, 1, (const int64_t[]){ONNX_BATCH},
+                                         "an episode begins: the state counts as 0"),
                                1);
     }
     onnx_scope(g, "encoder");

@@ -9,12 +9,28 @@
 #include "common/policy/policy.h"
 #include "deploy/onnx/ops.h"
 
+enum { NET_FIELD_NAME_MAX = 160 }; /* a field of OBS_NAME_MAX, and obs_ for each that could be */
+
 struct onnx_net {
     struct onnx_graph *g;
     const struct policy *policy;
     const float *weights; /* [params floats] */
     const char *start;    /* bool [B, 1]: an episode begins */
+    /* of net_name_fields */
+    char field_name[OBS_FIELDS_MAX][NET_FIELD_NAME_MAX];
 };
+
+/* --- names ----------------------------------------------------------------------------------- */
+
+/* What each field is called in the model, before anything else: as it is observed, other characters
+ * than letters and digits as _; "obs_" stands before a name that the model or another field has. */
+void net_name_fields(struct onnx_net *n);
+const char *net_field_name(const struct onnx_net *n, const struct obs_field *f);
+/* As onnx_input and onnx_output, of what is no field: the name must be one of those of names.c. */
+const char *net_input(const struct onnx_net *n, const char *name, enum onnx_type type, int ndim,
+                      const int64_t *dims, const char *doc);
+void net_output(const struct onnx_net *n, const char *name, const char *value, int ndim,
+                const int64_t *dims, const char *doc); /* of ONNX_FLOAT */
 
 /* --- observation and weights ----------------------------------------------------------------- */
 

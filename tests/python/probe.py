@@ -53,6 +53,11 @@ def describe(path):
     return json.loads(_run("describe", path))
 
 
+def key_of(name):
+    """Where the values of a field stand in what steps() makes, beside what is no field there."""
+    return f"field {name}" if name in ("start", "last_action", "last_reward") else name
+
+
 def _numbers(random, field, shape):
     """Values as a world has them, and some as only a broken one has."""
     name, dtype = field["name"], np.dtype(field["type"])
@@ -85,7 +90,7 @@ def _numbers(random, field, shape):
 
 
 def steps(layout, steps, n, seed, actions=None):
-    """Random steps of n environments: {field: [T, N, ...]}, "start" [T, N], "last_action" [T, N, parts], "last_reward" [T, N].
+    """Random steps of n environments: {key_of(field): [T, N, ...]}, "start" [T, N], "last_action" [T, N, parts], "last_reward" [T, N].
 
     actions: options of each part, None for numbers in -1..1.
     """
@@ -93,7 +98,7 @@ def steps(layout, steps, n, seed, actions=None):
     made = {}
     for field in layout["fields"]:
         shape = (steps, n, *field["shape"])
-        made[field["name"]] = _numbers(random, field, shape).astype(field["type"])
+        made[key_of(field["name"])] = _numbers(random, field, shape).astype(field["type"])
     made["start"] = random.random((steps, n)) < 0.2
     made["start"][0] = True
     if actions is None:
@@ -111,7 +116,7 @@ def act(path, made):
     row = layout["obs_bytes"] + 1 + 4 * layout["parts"] + 4
     rows = np.zeros((count, n, row), np.uint8)
     for field in layout["fields"]:
-        values = np.ascontiguousarray(made[field["name"]]).reshape(count, n, -1).view(np.uint8)
+        values = np.ascontiguousarray(made[key_of(field["name"])]).reshape(count, n, -1).view(np.uint8)
         rows[..., field["offset"] : field["offset"] + values.shape[-1]] = values
     at = layout["obs_bytes"]
     rows[..., at] = made["start"]

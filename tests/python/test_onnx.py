@@ -127,6 +127,26 @@ class Export(OnicTest):
             with self.subTest(net=net, observation=observation):
                 self.says_what_c_says(net, "mingru", observation=observation)
 
+    def test_fields_that_are_called_as_something_of_the_model(self):
+        """Their names are keys of the user's dicts."""
+        own = ["start", "h", "c", "last_action", "last_reward", "h_out", "c_out", "logits", "mean", "log_std", "value", "value_ext", "value_int"]
+        observation = "; ".join(f"{name} float32[1]" for name in [*own, "obs_start", "core.w_x", "core_w_x"])
+        called = {f"obs_{name}": name for name in own} | {"obs_obs_start": "start", "obs_start": "obs_start", "obs_core_w_x": "core.w_x", "core_w_x": "core_w_x"}
+        options = {"policy__last_action": "true", "policy__last_reward": "true"}
+        for actions, parts, output in [("7", (7,), "logits"), ("continuous -2:2,0:1", None, "mean")]:
+            with self.subTest(actions=actions):
+                checkpoint = self.folder / "policy.safetensors"
+                probe.new(checkpoint, "mlp", "lstm", actions, observation, **options)
+                steps = probe.steps(probe.describe(checkpoint), STEPS, BATCH, seed=7, actions=parts)
+                file = self.exported(checkpoint)
+                inputs = {i.name: i.doc_string for i in onnx.load(file).graph.input}
+                self.assertEqual(set(inputs), set(called) | {"start", "h", "c", "last_action", "last_reward"})
+                self.assertEqual(inputs["obs_obs_start"], "the field start of the observation, as the environment gives it")
+                want = probe.act(checkpoint, steps)["logits"]
+                steps = {name: steps[name] for name in ("start", "last_action", "last_reward")} | {name: steps[probe.key_of(f)] for name, f in called.items()}
+                got = play(session(file), steps)[output]
+                self.assert_equal_outputs(got, want[..., : got.shape[-1]], output)
+
     def test_every_set_of_operators(self):
         checkpoint = self.folder / "policy.safetensors"
         probe.new(checkpoint, "nethack-compact", "lstm", policy__layer_norm="true")
