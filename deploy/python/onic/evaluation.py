@@ -11,6 +11,7 @@ import numpy as np
 
 from onic import adapters
 from onic.errors import OnicError
+from onic.network import flat_mask
 from onic.policy import Policy
 
 _Z = 1.959964  # of a 95 % interval
@@ -59,8 +60,9 @@ def wilson(rate: float, n: int) -> tuple[float, float, float]:
 
 
 def _succeeded(reward: float, terminated: bool, info: dict[str, Any]) -> bool:
-    """What the environment calls a success, else a rewarded end (MiniGrid's)."""
-    return bool(info["is_success"]) if "is_success" in info else terminated and reward > 0
+    """What the environment calls a success (onic's own say ``success``), else a rewarded end (MiniGrid's)."""
+    said = info.get("is_success", info.get("success"))
+    return terminated and reward > 0 if said is None else bool(said)
 
 
 def evaluate(
@@ -82,26 +84,55 @@ def evaluate(
     success  of (reward, terminated, info) of an episode's last step
 
     Each environment plays its share of the episodes, so that short ones do not count more often. Masks are taken from
-    ``info["action_mask"]`` where actions are masked. Environments are closed at the end.
+    ``info["action_mask"]`` where actions are masked: of every reset, while a step without one allows everything. A policy that was trained
+    in ``gym:...`` sees and acts as it did there. Environments are closed at the end.
     """
     if episodes < 1:
         raise OnicError("an evaluation wants at least one episode")
-    adapt = adapter or adapters.adapter_of(policy.env_id) or adapters.named(policy.fields)
     worlds = [make() for _ in range(min(envs, episodes))]
     try:
-        return _play(policy, worlds, episodes, seed, greedy, adapt, success)
+        seats = [_Seat(policy, world, adapter) for world in worlds]
+        return _play(policy, worlds, seats, episodes, seed, greedy, success)
     finally:
         for world in worlds:
             world.close()
 
 
+class _Seat:
+    """What lies between the policy and one environment."""
+
+    def __init__(self, policy: Policy, world: Any, adapter: adapters.Adapter | None) -> None:
+        space = policy.action_space
+        self.options = space.options if space.masked else ()
+        self.fields: adapters.Adapter
+        self.action: Callable[[Any], Any]
+        if policy.env_id.startswith("gym:"):
+            self.fields, self.action = adapter or adapters.bridged(world, policy.fields), adapters.bridged_action(world, space)
+        else:
+            self.fields = adapter or adapters.adapter_of(policy.env_id) or adapters.named(policy.fields)
+            self.action = int if space.kind == "discrete" else lambda action: action
+
+    def mask(self, info: dict[str, Any], begins: bool) -> np.ndarray:
+        """[options of all choices]"""
+        given = info.get("action_mask")
+        if given is None and begins:
+            raise OnicError("the actions of this policy are masked, and the environment's reset gives no info['action_mask']")
+        try:
+            mask = np.ones(sum(self.options), bool) if given is None else flat_mask(self.options, given)
+        except ValueError:
+            mask = np.zeros(0)
+        if mask.shape != (sum(self.options),):
+            raise OnicError(f"info['action_mask'] is no array of {sum(self.options)} options, nor one for each of {len(self.options)} choices")
+        return mask
+
+
 def _play(
     policy: Policy,
     worlds: list[Any],
+    seats: list[_Seat],
     episodes: int,
     seed: int,
     greedy: bool,
-    adapt: adapters.Adapter,
     success: Callable[[float, bool, dict[str, Any]], bool],
 ) -> Evaluation:
     n = len(worlds)
@@ -114,13 +145,13 @@ def _play(
     steps = 0
     while any(left):
         live = [i for i in range(n) if left[i]]
-        batch = [adapt(seen[i]) for i in live]
-        fields = {name: np.stack([row[name] for row in batch]) for name in batch[0]}
-        mask = np.stack([infos[i]["action_mask"] for i in live]) if policy.action_space.masked else None
+        batch = [seats[i].fields(seen[i]) for i in live]
+        there = [field.name for field in policy.fields if field.name in batch[0]]  # act says what is missing
+        fields = {name: np.stack([row[name] for row in batch]) for name in there}
+        mask = np.stack([seats[i].mask(infos[i], begins[i]) for i in live]) if policy.action_space.masked else None
         actions, state[live] = policy.act(fields, state[live], greedy=greedy, mask=mask, reward=reward[live], reset=begins[live])
         for i, action in zip(live, np.asarray(actions)):
-            done = int(action) if policy.action_space.kind == "discrete" else action
-            seen[i], gain, terminated, truncated, infos[i] = worlds[i].step(done)
+            seen[i], gain, terminated, truncated, infos[i] = worlds[i].step(seats[i].action(action))
             reward[i], begins[i] = gain, terminated or truncated
             total[i] += gain
             length[i] += 1

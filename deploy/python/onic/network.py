@@ -64,6 +64,20 @@ def read_actions(text: str) -> ActionSpace:
     return ActionSpace("discrete", (int(words[0]),), masked=masked)
 
 
+def flat_mask(options: Sequence[int], mask: Any) -> np.ndarray:
+    """A mask as an environment gives it, with the options of all choices side by side: an array of them, a tuple of an array for each
+    choice, or a sequence of either, one for each environment. Who uses it looks at the shape; ValueError where it has none."""
+    if not isinstance(mask, (tuple, list)) and getattr(mask, "dtype", None) != object:
+        return np.asarray(mask, bool)
+    rows = list(mask)
+    plain = [np.iterable(row) and not any(map(np.iterable, row)) for row in rows]
+    if all(plain) and [len(row) for row in rows] == list(options):
+        return np.concatenate([np.asarray(row, bool) for row in rows])
+    if not any(map(np.iterable, rows)):
+        return np.asarray(rows, bool)
+    return np.stack([flat_mask(options, row) for row in rows])
+
+
 @dataclass
 class Network:
     """The parts of the text, in its order."""

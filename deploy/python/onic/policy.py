@@ -12,7 +12,7 @@ import numpy as np
 from onic import encoders, layers
 from onic.checkpoint import Checkpoint, open_checkpoint
 from onic.errors import OnicError
-from onic.network import ActionSpace, Field, Network, batch_of, read_network
+from onic.network import ActionSpace, Field, Network, batch_of, flat_mask, read_network
 
 Observation = Union[Mapping[str, Any], Any]
 Action = Union[int, np.ndarray]
@@ -158,7 +158,8 @@ class Policy:
 
         state   of ``initial_state`` or of the call before; None: an episode begins
         greedy  the likeliest action instead of a sampled one
-        mask    options that are possible, [options of all choices] (True: possible); wanted where ``action_space.masked``
+        mask    options that are possible (True), wanted where ``action_space.masked``: [options of all choices], or as ``info["action_mask"]``
+                of Gymnasium has it, an array for each choice
         reward  of the step before, wanted where ``network.last_reward``
         reset   True, or for each observation: an episode begins here, the state is zeroed
 
@@ -183,7 +184,10 @@ class Policy:
                 raise OnicError("the actions of this policy are masked: pass mask=, which options are possible")
             return None
         options = sum(self.action_space.options)
-        given = np.asarray(mask, bool)
+        try:
+            given = flat_mask(self.action_space.options, mask)
+        except ValueError:
+            raise OnicError(f"the mask is no array of {options} options, nor one for each of {len(self.action_space.options)} choices") from None
         if not options or given.shape not in ((options,), (n, options)):
             raise OnicError(f"the mask has the shape {given.shape}, wanted is {(n, options)}: one for each option of all choices")
         return np.broadcast_to(given, (n, options))
