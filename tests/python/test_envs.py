@@ -80,7 +80,8 @@ print("same")
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             check_env(self.made().unwrapped)
-        for name in ["onic/DoorKey-5x5-v0", "onic/corridor-8-v0", "onic/tiles-v0", "onic/cartpole-v0", "onic/pendulum-v0"]:
+        others = ["DoorKey-5x5", "corridor-8", "tiles", "tiles-colours", "cartpole", "pendulum", "NetHackScore"]
+        for name in [f"onic/{world}-v0" for world in others]:
             with self.subTest(name=name), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # an observation without limits, and the like
                 check_env(self.made(name).unwrapped)
@@ -271,6 +272,11 @@ print("same")
         self.compiled('int onic_envs_abi(void) { return 7; } const char *onic_envs_version(void) { return "9.9.9"; }\n', "-shared", "-o", path)
         said = python(f"import gymnasium, onic; gymnasium.make('{KEYS}')", ONIC_LIB=path)
         self.assertIn("is of onic 9.9.9 and speaks version 7 of its interface", said)
+
+    def test_a_gymnasium_that_is_too_old_for_vectors_is_a_sentence(self):
+        script = "import gymnasium.vector, onic.envs; del gymnasium.vector.AutoresetMode; gymnasium.__version__ = '1.0.0'"  # it came with 1.1
+        said = python(f"{script}; print(gymnasium.make('{KEYS}').reset(seed=1)[0]['direction']); onic.envs.OnicVectorEnv(num_envs=2)")
+        self.assertEqual(said, "onic.errors.OnicError: vectors of onic's environments need gymnasium 1.1 or newer, this is 1.0.0: pip install -U gymnasium")
 
     def test_bad_arguments_are_sentences(self):
         with self.assertRaisesRegex(onic.OnicError, "did you mean|no environment|unknown"):

@@ -391,7 +391,9 @@ class OnicVectorEnv(gymnasium.vector.VectorEnv):
         autoreset_mode: Any = "NextStep",
         copy: bool = True,
     ):
-        modes = gymnasium.vector.AutoresetMode
+        modes = getattr(gymnasium.vector, "AutoresetMode", None)
+        if modes is None:
+            raise OnicError(f"vectors of onic's environments need gymnasium 1.1 or newer, this is {gymnasium.__version__}: pip install -U gymnasium")
         mode = autoreset_mode if isinstance(autoreset_mode, modes) else modes(autoreset_mode)
         self._worlds = w = _Worlds(world, num_envs, options)
         self.num_envs, self.render_mode, self._copy = num_envs, render_mode, copy
