@@ -4,6 +4,7 @@
 import contextlib
 import io
 import json
+import os
 import pathlib
 import signal
 import subprocess
@@ -61,6 +62,17 @@ class Forward(OnicTest):
         self.lines(5, 30)  # a roll-back, then on
         self.forward("--to=wandb", "--once")
         self.assertEqual([row["env_steps"] for row in run.rows], [0, 10, 20, 5, 30])
+
+    def test_lines_reach_wandb_once_offline_too(self):
+        with mock.patch.dict(os.environ, {"WANDB_MODE": "offline", "WANDB_DIR": str(self.folder)}):
+            self.lines(10)
+            self.assertIn("forwarded 2 lines", self.forward("--to=wandb", "--once")[1])
+            self.assertIn("forwarded 0 lines", self.forward("--to=wandb", "--once")[1])
+            self.lines(20, 30)
+            self.forward("--to=wandb", "--once")
+            self.assertIn("forwarded 4 lines", self.forward("--to=wandb", "--once", "--project=other")[1])
+        self.assertEqual([[row["env_steps"] for row in run.rows] for run in wandb.runs.values()], [[0, 10], [], [20, 30], [0, 10, 20, 30]])
+        self.assertEqual(len(list((self.folder / "wandb").glob("onic-lines-*"))), 2)
 
     def test_lines_and_options_reach_mlflow_once(self):
         self.lines(10)

@@ -43,10 +43,13 @@ class Trackers(OnicTest):
         self.assertTrue({m.step for m in history} <= set(self.steps))
         self.assertTrue(mlflow.__version__)
 
-    def test_wandb_has_every_line(self):
-        self.forward("--to=wandb", "--project=p", WANDB_MODE="offline", WANDB_DIR=str(self.folder), WANDB_SILENT="true")
-        [file] = self.folder.glob("wandb/offline-run-*/run-*.wandb")
-        rows = self.history(file)
+    def test_wandb_has_every_line_once(self):
+        offline = {"WANDB_MODE": "offline", "WANDB_DIR": str(self.folder), "WANDB_SILENT": "true"}
+        self.forward("--to=wandb", "--project=p", **offline)
+        self.assertIn("forwarded 0 lines", self.forward("--to=wandb", "--project=p", **offline))
+        files = sorted(self.folder.glob("wandb/offline-run-*/run-*.wandb"))
+        self.assertEqual(len(files), 2)
+        rows = [row for file in files for row in self.history(file)]
         self.assertEqual([row["reward/reward"] for row in rows if "reward/reward" in row], self.rewards)
         self.assertEqual([row["env_steps"] for row in rows if row["env_steps"]], [step for step in self.steps if step])
 

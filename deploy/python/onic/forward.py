@@ -65,16 +65,29 @@ def run_id_of(run: Run) -> str:
 
 
 class Wandb:
-    """Weights & Biases: steps are ``env_steps``, which may fall after a roll-back; its own step counts lines."""
+    """Weights & Biases: steps are ``env_steps``, which may fall after a roll-back; its own step counts lines.
+
+    Offline it begins a run of its own each time and knows nothing of those before: how many lines they have stands in a file beside
+    them, ``wandb/onic-lines-PROJECT-ID``.
+    """
 
     def __init__(self, run: Run, project: str, name: str) -> None:
         wandb = need("wandb", "--to=wandb", "wandb")
         self.run = wandb.init(project=project, id=run_id_of(run), name=name, resume="allow", config=options_of(run))
         self.run.define_metric("*", step_metric="env_steps")
         self.lines = int(self.run.summary.get("onic_lines") or 0)
+        self._noted = Path(self.run.dir).parents[1] / f"onic-lines-{project}-{run_id_of(run)}" if getattr(self.run, "offline", False) else None
+        if self._noted and self._noted.exists():
+            self.lines = int(self._noted.read_text())
 
     def send(self, values: dict[str, float], step: int, when: float, lines: int) -> None:
-        self.run.log({**values, "env_steps": step, "onic_lines": lines})
+        if lines > self.lines:  # else it is the file that could not be written
+            self.run.log({**values, "env_steps": step, "onic_lines": lines})
+            self.lines = lines
+        if self._noted:
+            safe = self._noted.with_name(self._noted.name + ".new")
+            safe.write_text(f"{lines}\n")
+            safe.replace(self._noted)
 
     def finish(self, code: int | None) -> None:
         self.run.finish(exit_code=code or 0)

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What onic.forward uses of wandb, kept in memory."""
+"""What onic.forward uses of wandb, kept in memory. Offline each start is a run of its own, as in the real one (test_trackers.py)."""
+
+import os
 
 runs = {}
 
@@ -9,7 +11,10 @@ class Fault(Exception):
 
 
 class _Run:
-    def __init__(self, config):
+    def __init__(self, config, offline):
+        self.offline, self.dir = offline, f"{os.environ.get('WANDB_DIR', '.')}/wandb/offline-run-{len(runs)}/files"
+        if offline:
+            os.makedirs(self.dir)
         self.config, self.rows, self.summary, self.defined, self.exits, self.faults = config, [], {}, [], [], 0
 
     def define_metric(self, name, step_metric):
@@ -28,4 +33,8 @@ class _Run:
 
 def init(project, id, name, resume, config):
     assert resume == "allow" and len(id) == 32
-    return runs.setdefault((project, id, name), _Run(config))
+    offline = os.environ.get("WANDB_MODE") == "offline"
+    key = (project, id, name, len(runs)) if offline else (project, id, name)
+    if key not in runs:
+        runs[key] = _Run(config, offline)
+    return runs[key]
