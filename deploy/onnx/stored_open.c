@@ -41,6 +41,19 @@ static int stored_options(struct policy_config *out, const struct env_descriptio
     return rc;
 }
 
+/* There is no option that the user could leave out: what differs is another onic's. */
+static int stored_network(const struct stored_policy *p, const struct checkpoint_file *file,
+                          struct onic_err *err)
+{
+    struct onic_err why = {0};
+    int rc = stored_text_check_network(file, p->policy, &why);
+    if (rc == ONIC_ECONFIG)
+        return err_set(err, ONIC_EINCOMPATIBLE,
+                       "its network is not the one that this onic makes of its options: use the "
+                       "onic that wrote it");
+    return rc ? err_set(err, rc, "%s", why.msg) : ONIC_OK;
+}
+
 int stored_policy_open(struct stored_policy *out, const struct checkpoint_file *file,
                        struct onic_err *err)
 {
@@ -52,7 +65,7 @@ int stored_policy_open(struct stored_policy *out, const struct checkpoint_file *
     if (!rc)
         rc = policy_create(&out->policy, &config, err);
     if (!rc)
-        rc = stored_text_check_network(file, out->policy, err);
+        rc = stored_network(out, file, err);
     if (!rc) {
         const struct params *params = policy_params(out->policy);
         out->weights = xaligned(params->floats * sizeof(float));

@@ -6,9 +6,10 @@ import re
 import numpy as np
 import onnx
 import onnxruntime
+import safetensors.numpy
 
 import probe
-from support import SOURCE, OnicTest, onic
+from support import SOURCE, OnicTest, onic, sealed
 
 STEPS, BATCH = 4, 5
 
@@ -214,6 +215,39 @@ class Export(OnicTest):
                 self.assertIn(words, said)
         self.assertFalse((self.folder / "a.onnx").exists())
         self.assertEqual((self.folder / "old.onnx").read_text(), "mine")
+
+    def test_a_checkpoint_of_a_newer_or_another_onic_is_refused(self):
+        """What is refused is one sentence, and no file."""
+        checkpoint = self.folder / "policy.safetensors"
+        probe.new(checkpoint, "grid-small", "lstm")
+        data = checkpoint.read_bytes()
+        for old, new, words in [
+            (b'"onic.format":"1"', b'"onic.format":"2"', "is a checkpoint of format 2, this onic reads format 1"),
+            (b"grid.w2 [64,64]", b"grid.w2 [64,63]", "its network is not the one that this onic makes of its options"),
+            (b"core lstm 64", b"core LSTM 64", "use the onic that wrote it"),
+        ]:
+            with self.subTest(new=new):
+                self.assertIn(old, data)
+                checkpoint.write_bytes(sealed(data.replace(old, new)))
+                code, said = self.refused(checkpoint, "--onnx=a.onnx")
+                self.assertEqual(code, 78, said)
+                self.assertIn(words, said)
+        safetensors.numpy.save_file({"x": np.zeros(100)}, checkpoint)
+        code, said = self.refused(checkpoint, "--onnx=a.onnx")
+        self.assertEqual(code, 74, said)
+        self.assertIn("its header does not start as that of an onic checkpoint", said)
+        self.assertFalse((self.folder / "a.onnx").exists())
+
+    def test_a_run_without_a_checkpoint_is_refused(self):
+        run = self.folder / "run"
+        run.mkdir()
+        (run / "config.yaml").write_text("env:\n  id: 'corridor'\n")
+        for words in ["it has no checkpoints/", "holds no checkpoint"]:
+            code, said = self.refused(run, "--onnx=a.onnx")
+            self.assertEqual(code, 64, said)
+            self.assertIn(words, said)
+            (run / "checkpoints").mkdir(exist_ok=True)
+        self.assertFalse((self.folder / "a.onnx").exists())
 
     def test_a_damaged_checkpoint_is_refused(self):
         checkpoint = self.folder / "policy.safetensors"

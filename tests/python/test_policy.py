@@ -13,8 +13,7 @@ import onic
 import probe
 from onic import checkpoint
 from onic.layers import layer_norm
-from onic.xxh3 import xxh3_128
-from support import SOURCE, OnicTest, onic as program
+from support import SOURCE, OnicTest, onic as program, sealed
 
 GOLDEN = SOURCE / "tests/golden/formats/checkpoint-1.safetensors"
 MULTI, ARMS, SMALL = "multi 3,4", "continuous -2:2,0:5", "sensor float32[4]; picture uint8[4,5,3]; place uint8[3]"
@@ -274,13 +273,12 @@ class Files(OnicTest):
 
     def test_a_header_that_is_nested_without_end_is_damage(self):
         header = b'{"onic.xxh3":"' + b"0" * 32 + b'","deep":' + b"[" * 100000
-        self.path.write_bytes(self.sealed(bytearray(len(header).to_bytes(8, "little") + header)))
+        self.path.write_bytes(sealed(len(header).to_bytes(8, "little") + header))
         with self.assertRaisesRegex(onic.OnicError, "is damaged|is no checkpoint of onic"):
             onic.Policy(self.path)
 
     def test_another_format_is_named_with_its_number(self):
-        data = bytearray(self.path.read_bytes().replace(b'"onic.format":"1"', b'"onic.format":"2"'))
-        self.path.write_bytes(self.sealed(data))
+        self.path.write_bytes(sealed(self.path.read_bytes().replace(b'"onic.format":"1"', b'"onic.format":"2"')))
         with self.assertRaisesRegex(onic.OnicError, f"of format 2, and this package \\(onic {onic.__version__}\\) reads format 1"):
             onic.Policy(self.path)
 
@@ -294,16 +292,9 @@ class Files(OnicTest):
             data = self.path.read_bytes()
             self.assertIn(old, data)
             changed = self.folder / "changed.safetensors"
-            changed.write_bytes(self.sealed(bytearray(data.replace(old, new))))
+            changed.write_bytes(sealed(data.replace(old, new)))
             with self.assertRaisesRegex(onic.OnicError, sentence):
                 onic.Policy(changed)
-
-    def sealed(self, data):
-        """With the checksum that it must have."""
-        at = data.index(b'"onic.xxh3":"') + len(b'"onic.xxh3":"')
-        data[at : at + 32] = b"0" * 32
-        data[at : at + 32] = xxh3_128(data).encode()
-        return data
 
     def test_what_is_no_checkpoint_is_one_sentence(self):
         other = self.folder / "other.safetensors"
