@@ -94,13 +94,18 @@ class Load(OnicTest):
 
     def test_parquet_and_npz_hold_the_same(self):
         run = onic.load(self.run_dir)
-        for path in run.to_parquet(self.folder / "parquet"):
-            frame = pyarrow.parquet.read_table(path).to_pandas()
-            self.assertEqual(len(frame), len(getattr(run, path.stem)), path)
+        paths = run.to_parquet(self.folder / "parquet")
+        self.assertEqual([path.name for path in paths], ["metrics.parquet", "labels.parquet", "episodes.parquet", "steps.parquet"])
+        for path in paths:
+            pandas.testing.assert_frame_equal(pyarrow.parquet.read_table(path).to_pandas(), getattr(run, path.stem))
         arrays = np.load(run.to_npz(self.folder / "run.npz"), allow_pickle=False)
-        np.testing.assert_array_equal(arrays["metrics/env_steps"], run.metrics["env_steps"])
-        self.assertEqual(arrays["labels/caption"].tolist(), run.labels["caption"].tolist())
-        self.assertEqual(arrays["steps/action"].tolist(), run.steps["action"].tolist())
+        self.assertEqual(list(arrays), [f"{name}/{column}" for name in onic.run.TABLES for column in run.table(name)])
+        for name, values in arrays.items():
+            table, column = name.split("/", 1)
+            wanted = getattr(run, table)[column]
+            nothing = "" if values.dtype.kind == "U" else np.nan
+            wanted = [nothing if value is None or value != value else value for value in wanted]
+            np.testing.assert_array_equal(values, wanted, name, strict=False)
 
     def test_actions_of_several_numbers_are_rows_of_an_array(self):
         self.assertEqual(tables.array_of("a", [[0.5, 1], [2, 3]]).tolist(), [[0.5, 1], [2, 3]])
