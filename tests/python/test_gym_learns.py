@@ -1,6 +1,6 @@
 # label: slow timeout: 2400
 # SPDX-License-Identifier: MIT
-"""The world of pictures of deploy/examples/gym is learned by the command of its page, and not with shut eyes."""
+"""CartPole is learned with the defaults; the world of pictures of deploy/examples/gym by the command of its page, and not with shut eyes."""
 
 import json
 
@@ -25,3 +25,10 @@ class Learns(OnicTest):
 
     def test_not_without_pictures(self):
         self.assertLess(self.success("--plugin.blank=true"), 0.4)  # the ball is in one of eight columns: one in eight
+
+    def test_cartpole_with_the_defaults(self):
+        """As each seed of deploy/experiments/gym.yaml did."""
+        run = self.folder / "run"
+        onic("train", "--env.id=gym:CartPole-v1", "--frames=400000", f"--run-dir={run}", "--dashboard.listen=off", "--replay.every_episodes=0", PYTHON, timeout=1000)
+        done = onic("eval", run, "--episodes=100", "--json=-", PYTHON)
+        self.assertGreater(json.loads(done.stdout)["return"]["mean"], 400)
