@@ -23,9 +23,10 @@ WORK = ROOT / "build" / "mutation"
 SOURCE, STATE = WORK / "source", WORK / "results.json"
 BUILD = SOURCE / "build"  # as in a checkout: programs find goals and configurations beside it
 PROGRAMS = ["onic", "onic-actor", "onic-learner", "onic-reward-server"]
+PYTHON_TARGETS = [*PROGRAMS, "onic_env", "policy_probe", "t-conformance-envs"]  # what the tests in tests/python use
 FIELDS = {"name", "area", "what", "file", "search", "replace", "tests"}
 RESULT = {"digest", "verdict", "detail", "when"}
-AREAS = ["protocol", "checkpoint", "store", "learner", "actor", "front end", "run", "security", "http"]
+AREAS = ["protocol", "checkpoint", "store", "learner", "actor", "front end", "run", "security", "http", "python"]
 TEST_SECONDS, LIST_LEAST = 60, 40
 
 
@@ -35,9 +36,17 @@ def load():
 
 
 def test_source(test):
-    """unit/a/b is tests/unit/a/test_b.c."""
+    """unit/a/b is tests/unit/a/test_b.c, python/b is tests/python/test_b.py."""
     folder, _, name = test.rpartition("/")
+    if folder == "python":
+        return f"tests/python/test_{name}.py"
     return f"tests/{folder}/fuzz_{name}.c" if folder == "fuzz" else f"tests/{folder}/test_{name}.c"
+
+
+def test_targets(test):
+    if test.startswith("python/"):
+        return PYTHON_TARGETS
+    return [test_target(test)]
 
 
 def test_target(test):
@@ -125,7 +134,7 @@ def configure():
 
 
 def build(tests):
-    targets = {test_target(t) for t in tests}
+    targets = {target for t in tests for target in test_targets(t)}
     if any(re.search(r"support/(program|scene)\.h|ONIC_BUILD", (ROOT / test_source(t)).read_text()) for t in tests):
         targets.update(PROGRAMS)
     return run("ninja", "-C", str(BUILD), "-j2", *sorted(targets), env=environment())

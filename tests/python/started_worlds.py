@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A world whose actions and observations do not count from 0; played by test_evaluate.py."""
+"""A world whose actions and observations do not count from 0, and some that break once; played by test_evaluate.py and test_bridge.py."""
+
+import os
+import subprocess
+import time
 
 import gymnasium
 from gymnasium import spaces
@@ -23,3 +27,45 @@ class Started(gymnasium.Env):
 
 
 gymnasium.register(id="Started-v0", entry_point=Started)
+
+
+class Anew(gymnasium.Env):
+    """Sees how many of its kind were made and how many are closed; the first breaks in its third step."""
+
+    made = closed = 0
+
+    def __init__(self):
+        self.observation_space = spaces.MultiDiscrete([100, 100])
+        self.action_space = spaces.Discrete(2)
+        Anew.made += 1
+        self.number = Anew.made
+
+    def reset(self, *, seed=None, options=None):
+        self.steps = 0
+        return [self.number, Anew.closed], {}
+
+    def step(self, action):
+        self.steps += 1
+        if self.steps == 3 and self.number == 1:
+            raise ValueError("worn out")
+        return [self.number, Anew.closed], 0.0, self.steps >= 5, False, {}
+
+    def close(self):
+        Anew.closed += 1
+
+
+gymnasium.register(id="Anew-v0", entry_point=Anew)
+
+
+class Stuck(Anew):
+    """Starts a process, whose number stands in the file STARTED_CHILDREN, and hangs in its third step."""
+
+    def step(self, action):
+        if self.steps == 2:
+            with open(os.environ["STARTED_CHILDREN"], "a") as file:
+                file.write(f"{subprocess.Popen(['sleep', '1000']).pid}\n")
+            time.sleep(1000)
+        return super().step(action)
+
+
+gymnasium.register(id="Stuck-v0", entry_point=Stuck)
