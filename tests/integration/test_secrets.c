@@ -270,32 +270,65 @@ static void *proxy_serve(void *arg)
     return NULL;
 }
 
+static void proxy_open(struct proxy *x)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof a;
+    memset(x, 0, sizeof *x);
+    x->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(bind(x->fd, (struct sockaddr *)&a, sizeof a) == 0 && listen(x->fd, 8) == 0 &&
+                getsockname(x->fd, (struct sockaddr *)&a, &len) == 0);
+    x->port = ntohs(a.sin_port);
+    assert_int_equal(pthread_create(&x->thread, NULL, proxy_serve, x), 0);
+}
+
+static void proxy_close(struct proxy *x)
+{
+    shutdown(x->fd, SHUT_RDWR);
+    close(x->fd);
+    pthread_join(x->thread, NULL);
+}
+
+/* None but llm.proxy is used, so no key goes where only the environment says. */
+static void a_proxy_of_the_environment_gets_nothing(void **state)
+{
+    static struct proxy x;
+    struct program p;
+    char args[900];
+    (void)state;
+    proxy_open(&x);
+    snprintf(args, sizeof args,
+             "export http_proxy=http://127.0.0.1:%d no_proxy= OPENAI_API_KEY=" MARKER "; "
+             "export all_proxy=$http_proxy ALL_PROXY=$http_proxy; exec '%s/onic' doctor "
+             "--annotator.id=llm --llm.url=http://127.0.0.1:%d/keys/v1 --llm.model=m "
+             "--llm.deadline_s=5",
+             x.port, getenv("ONIC_BUILD"), server.port);
+    program_start_shell(&p, dir, "environment", args);
+    assert_int_not_equal(program_wait(&p, SCENE_LONG_MS), PROGRAM_STILL_RUNS);
+    proxy_close(&x);
+    assert_string_equal(x.request, "");
+    assert_non_null(strstr(program_text(p.out), "/keys/v1 answers as m"));
+}
+
 static void a_proxy_gets_its_password_out_of_a_file(void **state)
 {
     static struct proxy x;
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof a;
     struct program p;
     char args[900], path[300];
     (void)state;
-    x.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(bind(x.fd, (struct sockaddr *)&a, sizeof a) == 0 && listen(x.fd, 8) == 0 &&
-                getsockname(x.fd, (struct sockaddr *)&a, &len) == 0);
-    assert_int_equal(pthread_create(&x.thread, NULL, proxy_serve, &x), 0);
+    proxy_open(&x);
     snprintf(path, sizeof path, "%s/auth", dir);
     FILE *f = fopen(path, "we");
     assert_true(f && fputs("user:sesame\n", f) >= 0 && fclose(f) == 0 && chmod(path, 0644) == 0);
     snprintf(args, sizeof args,
              "doctor --annotator.id=llm --llm.url=http://llm.invalid/v1 --llm.model=m "
              "--llm.proxy=http://127.0.0.1:%d --llm.proxy_auth_file=auth --llm.deadline_s=5",
-             ntohs(a.sin_port));
+             x.port);
     program_run(&p, dir, "open", "onic", args, SCENE_LONG_MS);
     assert_non_null(strstr(program_text(p.out), "llm.proxy_auth_file auth can be read by every"));
     assert_int_equal(chmod(path, 0600), 0);
     program_run(&p, dir, "proxy", "onic", args, SCENE_LONG_MS);
-    shutdown(x.fd, SHUT_RDWR);
-    close(x.fd);
-    pthread_join(x.thread, NULL);
+    proxy_close(&x);
     if (!strstr(x.request, "Proxy-Authorization: Basic dXNlcjpzZXNhbWU=\r\n"))
         fail_msg("%s\n%s", x.request, program_text(p.out));
     assert_null(strstr(program_text(p.out), "sesame"));
@@ -310,6 +343,7 @@ int main(void)
         cmocka_unit_test(a_password_is_no_option),
         cmocka_unit_test(binding_openly_sends_no_key_openly),
         cmocka_unit_test(a_key_for_a_command_is_seen_by_nobody_else),
+        cmocka_unit_test(a_proxy_of_the_environment_gets_nothing),
         cmocka_unit_test(a_proxy_gets_its_password_out_of_a_file),
     };
     return scripted_run_group_tests(tests, &server, "scripted_llm/scripted_llm.py", dir);
