@@ -8,6 +8,7 @@
  * money. */
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/buf.h"
@@ -15,6 +16,7 @@
 #include "common/checkpoint/safe_file.h"
 #include "reward_server/annotators/llm/llm_impl.h"
 
+static const char spent_suffix[] = ".spent";
 enum { BLOCK = 32 }; /* requests the file runs ahead, at most; fewer near the end of a budget */
 
 static int read_file(struct llm_budget *b, struct onic_err *err)
@@ -45,7 +47,9 @@ int llm_budget_open(struct llm_budget *b, const struct llm_limits *limits, const
 {
     bool bounded = limits->max_requests > 0 || limits->max_tokens > 0 || limits->max_cost > 0;
     *b = (struct llm_budget){.limits = *limits};
-    snprintf(b->path, sizeof b->path, "%s.spent", store_path);
+    snprintf(b->path, sizeof b->path, "%s%s", store_path, spent_suffix);
+    if (stat(store_path, &b->store) != 0)
+        b->store.st_ino = 0;
     int rc = read_file(b, err);
     b->written = b->spent;
     if (!rc && labels > 0 && bounded && access(b->path, F_OK) != 0)
@@ -53,6 +57,18 @@ int llm_budget_open(struct llm_budget *b, const struct llm_limits *limits, const
                  "unless others gave them, its budget begins anew",
                  kv("file", (const char *)b->path), kv("labels", labels));
     return rc;
+}
+
+/* The file is written by name beside the label store: not where that is another run's by now. */
+static int budget_check_store(const struct llm_budget *b, struct onic_err *err)
+{
+    char store[sizeof b->path];
+    struct stat now;
+    snprintf(store, sizeof store, "%.*s", (int)(strlen(b->path) - strlen(spent_suffix)), b->path);
+    if (b->store.st_ino == 0 ||
+        (stat(store, &now) == 0 && now.st_ino == b->store.st_ino && now.st_dev == b->store.st_dev))
+        return ONIC_OK;
+    return err_set(err, ONIC_ECANTCREATE, "the label store %.300s was removed or replaced", store);
 }
 
 static bool budget_write_file(struct llm_budget *b, const struct llm_spent *s)
@@ -66,7 +82,8 @@ static bool budget_write_file(struct llm_budget *b, const struct llm_spent *s)
     int n = snprintf(text, sizeof text,
                      "{\"requests\": %lld, \"tokens_in\": %lld, \"tokens_out\": %lld}\n",
                      (long long)s->requests, (long long)s->tokens_in, (long long)s->tokens_out);
-    if (safe_replace_bytes(b->path, text, (size_t)n, &err) == ONIC_OK) {
+    if (budget_check_store(b, &err) == ONIC_OK &&
+        safe_replace_bytes(b->path, text, (size_t)n, &err) == ONIC_OK) {
         b->written = *s;
         b->broken = false;
         return true;

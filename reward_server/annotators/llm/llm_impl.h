@@ -29,6 +29,7 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "common/base/rng.h"
 #include "reward_server/annotators/annotator.h"
@@ -287,6 +288,7 @@ struct llm_budget {
     struct llm_spent reserved; /* requests under way, at their most */
     struct llm_spent written;  /* in the file: never less than what was spent */
     char path[4096];
+    struct stat store; /* st_ino 0: none was there */
     bool full;
     bool broken; /* the file cannot be written: nothing more is spent */
 };

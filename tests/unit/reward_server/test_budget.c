@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a language model may cost, to the last token, also over restarts and crashes. */
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "tests/onic_test.h"
 #include "tests/support/files.h"
@@ -125,6 +126,28 @@ static void nothing_is_asked_while_the_file_cannot_be_written(void **state)
     assert_false(llm_budget_full(&b));
 }
 
+/* A run in a directory that another one has taken since. */
+static void nothing_is_written_beside_the_store_of_another_run(void **state)
+{
+    char text[160];
+    (void)state;
+    files_write(files_in("labels.sqlite"), "of this run");
+    struct llm_budget b = open_budget(0);
+    assert_true(llm_budget_reserve(&b, IN, OUT));
+    assert_int_equal(rename(files_in("labels.sqlite"), files_in("away")), 0);
+    assert_int_equal(unlink(files_in("labels.sqlite.spent")), 0);
+    for (int i = 0; i < 2; i++) { /* gone, and then another one's */
+        if (i)
+            files_write(files_in("labels.sqlite"), "of another");
+        b.written = b.spent; /* the block that was written ahead is used up */
+        assert_false(llm_budget_reserve(&b, IN, OUT));
+        llm_budget_text(&b, text);
+        assert_non_null(strstr(text, "cannot be written"));
+        llm_budget_close(&b);
+        assert_int_equal(access(files_in("labels.sqlite.spent"), F_OK), -1);
+    }
+}
+
 static void a_damaged_file_is_refused(void **state)
 {
     static const char *const texts[] = {
@@ -178,6 +201,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_request_goes_out_before_the_file_covers_it, files_setup,
                                         files_teardown),
         cmocka_unit_test_setup_teardown(nothing_is_asked_while_the_file_cannot_be_written,
+                                        files_setup, files_teardown),
+        cmocka_unit_test_setup_teardown(nothing_is_written_beside_the_store_of_another_run,
                                         files_setup, files_teardown),
         cmocka_unit_test_setup_teardown(a_damaged_file_is_refused, files_setup, files_teardown),
         cmocka_unit_test_setup_teardown(a_file_that_is_gone_beside_labels_is_said, files_setup,
