@@ -195,7 +195,7 @@ static double direction_error(const struct net *n, struct policy_trainer *w, str
     double best = 1e9;
     float *kept = xcalloc(len, sizeof *kept);
     memcpy(kept, p, len * sizeof *p);
-    for (double h = 0.03; h > 1e-4; h /= 3) { /* kinks want a small step, rounding a large one */
+    for (double h = 0.03; h > 4e-5; h /= 2) { /* kinks want a small step, rounding a large one */
         for (size_t i = 0; i < len; i++)
             p[i] = kept[i] + (float)(h * direction[i]);
         double up = net_loss(n, w, b);
