@@ -123,6 +123,7 @@ static int open_wire(struct learner *r, const struct config *c, struct onic_err 
         .listen = c->listen_address,
         .weights_listen = c->weights_listen,
         .epoch = r->lineage.epoch,
+        .lost_s = r->lineage.lost_s,
         .config_text = config.data,
         .config_len = config.len,
         .env_text = env.data,

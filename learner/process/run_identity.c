@@ -170,6 +170,7 @@ int run_identity_load(struct run_identity *l, const struct checkpoint_file *from
     double wall_s = meta_double(from, "wall_s");
     if (wall_s > l->wall_before_s)
         l->wall_before_s = wall_s;
+    l->lost_s = l->wall_before_s - wall_s;
     l->cpu_learner_before_s = meta_double(from, "cpu_s_learner");
     l->cpu_actors_before_s = meta_double(from, "cpu_s_actors");
     return ONIC_OK;

@@ -312,6 +312,7 @@ void peer_open(struct wire_learner *w, struct peer *p, uint64_t incarnation)
     ONIC_ASSERT(p->state == PEER_CLOSED);
     p->incarnation = incarnation;
     p->produced = p->settled_seq = p->booked = p->credit_until = p->given_up = 0;
+    p->steps_each = 0; /* as its READY will say */
     memset(p->bits, 0, sizeof p->bits);
     p->revoked = p->accused = false;
     p->invalid_run = p->bad_minute = 0;

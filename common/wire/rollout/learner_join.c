@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* learner_join.c - HELLO, READY and BYE; see learner_state.h and rules R4, R8-R11.
+/* learner_join.c - HELLO and BYE; see learner_state.h and rules R4, R8-R10.
  *
  * A HELLO comes from a new process (incarnation 0) or from one that has lost contact (incarnation >
  * 0). Incarnation numbers rise over the whole life of a run, the learner epoch in their upper half,
@@ -26,10 +26,11 @@
 #include "common/wire/rollout/place.h"
 #include "session.pb-c.h"
 
-enum {
-    CROWD_MS = 600000,
-    RESTART_MS = 3000 /* longer than two heartbeats; a killed actor is back sooner */
-};
+enum { RESTART_MS = 3000 /* longer than two heartbeats; a killed actor is back sooner */ };
+
+/* Of one actor, ten times what any has been seen to play and send; seconds of a life that its
+ * metrics may not tell of any more. */
+static const double STEPS_PER_S = 1e8, TRAJECTORIES_PER_S = 1e4, LOST_SLACK_S = 60;
 
 static void keep_name(struct wire_learner *w, struct peer *p, const struct sock_route *from,
                       const Onic__Wire__Hello *m)
@@ -162,16 +163,33 @@ static int free_id(struct wire_learner *w, const struct sock_route *from)
     return -1;
 }
 
-/* Of the current incarnation, which has been heard in this life of the learner: then it is known
- * what was granted and settled. */
+/* What a life of the learner that is gone can have acknowledged of one actor's after the checkpoint:
+ * it lasted for so long, and no actor is faster than this. */
+static uint64_t acknowledged_at_most(const struct wire_learner *w, uint64_t steps_each)
+{
+    double per_s = STEPS_PER_S / (double)(steps_each ? steps_each : 1);
+    per_s = per_s < TRAJECTORIES_PER_S ? per_s : TRAJECTORIES_PER_S;
+    return (uint64_t)(per_s * (LOST_SLACK_S + w->p.lost_s)) + BOUND_WINDOW;
+}
+
+/* Whether an actor can have had such an account. Of the current incarnation, if it has been heard in
+ * this life of the learner, it is known what was granted and settled; of any other one, how much
+ * time there was. What cannot be would balance in the ledger all the same. */
 static bool account_holds(struct wire_learner *w, const struct peer *p,
                           const Onic__Wire__Account *a)
 {
-    if (!p->route.len || a->incarnation != p->incarnation)
-        return true;
-    if (a->acked <= p->settled_seq)
-        return peer_claim_holds(w, p, a->produced);
+    bool same = a->incarnation == p->incarnation, heard = same && p->route.len;
+    bool sound = a->acked <= a->produced && a->produced - a->acked <= BOUND_WINDOW &&
+                 a->steps_each <= (uint64_t)BOUND_STEPS * BOUND_ENVS;
+    uint64_t known = heard ? p->settled_seq : same ? p->booked : 0;
+    uint64_t more = sound && a->acked > known ? a->acked - known : 0;
+    if (sound && more <= (heard ? 0 : acknowledged_at_most(w, a->steps_each)))
+        return !heard || peer_claim_holds(w, p, a->produced);
     wire_learner_bad(w, NULL, FRAME_BAD_META, "");
+    if (log_every_ms(&w->claim_log_ms, 1000))
+        log_warn("an actor claims more trajectories than it was granted; it is not believed",
+                 kv("actor", p->id), kv("claimed", (double)a->produced),
+                 kv("settled", (int64_t)known));
     return false;
 }
 
@@ -180,10 +198,8 @@ static bool account_holds(struct wire_learner *w, const struct peer *p,
 static void settle_previous(struct wire_learner *w, struct peer *p, const Onic__Wire__Account *page,
                             uint64_t held)
 {
-    bool known = page && page->incarnation && page->incarnation <= held &&
-                 page->acked <= page->produced && page->produced - page->acked <= BOUND_WINDOW &&
-                 page->produced < (1ull << 48) && page->steps_each < (1ull << 32) &&
-                 account_holds(w, p, page);
+    bool known =
+        page && page->incarnation && page->incarnation <= held && account_holds(w, p, page);
     if (p->state != PEER_CLOSED) {
         if (known && page->incarnation == p->incarnation) {
             if (!p->steps_each)
@@ -298,7 +314,6 @@ static void new_process(struct wire_learner *w, const struct sock_route *from,
         return;
     settle_previous(w, p, shown ? m->previous : NULL, m->held);
     peer_open(w, p, (uint64_t)w->p.epoch << 32 | ++w->next_incarnation);
-    p->has_shape = false;
     keep_name(w, p, from, m);
     if (w->keyed)
         log_info("actor joined", kv("actor", p->id), kv("host", p->host), kv("pid", p->pid),
@@ -347,16 +362,18 @@ static void come_back(struct wire_learner *w, const struct sock_route *from, con
                             "restart the actor to join it");
         return;
     }
-    if (h->actor_id >= PEERS_MAX || !m->own || m->own->incarnation != h->incarnation ||
-        m->own->acked > m->own->produced || m->own->produced - m->own->acked > BOUND_WINDOW ||
-        m->own->produced >= 1ull << 48) {
+    if (h->actor_id >= PEERS_MAX || !m->own || m->own->incarnation != h->incarnation) {
         wire_learner_bad(w, NULL, FRAME_BAD_META, "");
         return;
     }
     if (!p)
         p = peer_add(w, h->actor_id);
-    if (!account_holds(w, p, m->own))
+    if (!account_holds(w, p, m->own)) {
+        wire_learner_reject(w, from, h, WIRE_REJECT_OTHER_RUN,
+                            "the learner cannot have acknowledged as much as this session says; "
+                            "restart the actor to join it");
         return;
+    }
     if (p->incarnation !=
         h->incarnation) { /* WELCOME came from a life that the checkpoint does not know */
         settle_previous(w, p, m->previous, m->held);
@@ -431,124 +448,6 @@ void wire_learner_hello(struct wire_learner *w, const struct sock_route *from,
         come_back(w, from, f, m);
     else
         new_process(w, from, f, m);
-}
-
-/* --- READY ------------------------------------------------------------------------------- */
-
-static bool read_actions(const Onic__Wire__Ready *m, struct action_space *out)
-{
-    char text[ACTION_TEXT_MAX];
-    *out = (struct action_space){.n = (int)m->actions};
-    if (m->action_space.len == 0)
-        return true;
-    if (m->action_space.len >= sizeof text)
-        return false;
-    memcpy(text, m->action_space.data, m->action_space.len);
-    text[m->action_space.len] = '\0';
-    return action_space_read(text, out) && out->n == (int)m->actions;
-}
-
-static bool read_claim(const Onic__Wire__Ready *m, const struct frame *f, struct ready_claim *c)
-{
-    if (!m || m->env_bytes >= FRAME_META_MAX || m->net_bytes >= FRAME_META_MAX ||
-        m->env_bytes + m->net_bytes != f->head.bulk_len || m->steps > BOUND_STEPS ||
-        m->envs > BOUND_ENVS || m->actions > BOUND_ACTIONS || m->state_size > BOUND_STATE ||
-        m->nstats > BOUND_STATS)
-        return false;
-    c->shape = (struct trajectory_shape){.T = (int)m->steps,
-                                         .E = (int)m->envs,
-                                         .obs_bytes = m->obs_bytes,
-                                         .state_size = (int)m->state_size,
-                                         .nstats = (int)m->nstats,
-                                         .snapshot_bytes = m->snapshot_bytes};
-    if (!read_actions(m, &c->shape.actions))
-        return false;
-    c->weights_floats = m->weights_floats;
-    c->env = (const char *)f->bulk;
-    c->env_len = m->env_bytes;
-    c->net = c->env + c->env_len;
-    c->net_len = m->net_bytes;
-    return true;
-}
-
-static void set_reference_shape(struct wire_learner *w, const struct ready_claim *c)
-{
-    w->shape = c->shape;
-    w->has_shape = true;
-    if (!w->env_known) {
-        memcpy(w->env_text, c->env, c->env_len);
-        w->env_text[c->env_len] = '\0';
-        w->env_known = true;
-    }
-}
-
-/* What credit lets it send; and once more, where it has gone back and sends all again. */
-static size_t bytes_under_way(const struct wire_learner *w, const struct peer *p)
-{
-    size_t trajectories = 2 * (size_t)w->p.window + 1;
-    return trajectories * trajectory_bytes_max(&p->shape) + READY_BYTES;
-}
-
-/* More actors than can play at once without their trajectories becoming too old. */
-static void warn_of_too_many(struct wire_learner *w, const struct peer *p)
-{
-    uint64_t running = 0, load = load_of(w, p->steps_each);
-    if (!load || w->p.deterministic)
-        return;
-    uint64_t room = lag_room(w) / load;
-    for (int i = 0; i < w->nopen; i++)
-        running += w->peers[i]->state == PEER_RUNNING;
-    if (running <= room || !log_every_ms(&w->crowd_log_ms, CROWD_MS))
-        return;
-    log_warn("more actors than train.max_policy_lag lets play at the same time; the others wait. A "
-             "larger train.batch or train.max_policy_lag lets more play",
-             kv("actors", running), kv("at_a_time", room),
-             kv("train.max_policy_lag", w->p.max_policy_lag), kv("train.batch", w->p.batch_steps));
-}
-
-void wire_learner_ready(struct wire_learner *w, struct peer *p, const struct frame *f)
-{
-    struct ready_claim c;
-    const Onic__Wire__Ready *m =
-        meta_unpack(w->arena, &onic__wire__ready__descriptor, f->meta, f->head.meta_len);
-    struct buf diff;
-    buf_init(&diff, 900);
-    if (!read_claim(m, f, &c)) {
-        wire_learner_bad(w, NULL, FRAME_BAD_META, ""); /* its session ends in any case */
-        buf_puts(&diff, "the READY message cannot be decoded");
-    } else {
-        wire_learner_compare(w, &c, &diff);
-        size_t bytes = trajectory_bytes_max(&c.shape);
-        if (!diff.len && !trajectory_shape_valid(&c.shape))
-            buf_puts(&diff, "the trajectory shape is out of range");
-        else if (!diff.len && bytes > BOUND_FRAME_BYTES)
-            buf_printf(&diff,
-                       "a trajectory of %d steps of %d environments may need %zu MiB, the limit is "
-                       "%d MiB; use a "
-                       "smaller env.count or train.rollout",
-                       c.shape.T, c.shape.E, bytes >> 20, BOUND_FRAME_BYTES >> 20);
-    }
-    if (diff.len) {
-        log_error("an actor does not fit to this run", kv("actor", p->id), kv("host", p->host),
-                  kv("differs", diff.data));
-        wire_learner_reject(w, &p->route, &f->head, WIRE_REJECT_INCOMPATIBLE, diff.data);
-        trace(ABSENT, .actor = p->id, .incarnation = p->incarnation);
-        peer_close(w, p, LEDGER_LOST_ACTOR_UNKNOWN, 0);
-    } else {
-        if (!w->has_shape)
-            set_reference_shape(w, &c);
-        peer_revoke_credit(w, p);
-        p->shape = c.shape;
-        p->has_shape = true;
-        p->steps_each = (uint64_t)c.shape.T * (uint64_t)c.shape.E;
-        p->frame_bytes = FRAME_HEADER + trajectory_fixed_bytes(&c.shape);
-        p->state = PEER_RUNNING;
-        sock_know(w->socket, &p->route, bytes_under_way(w, p));
-        warn_of_too_many(w, p);
-        peer_grant(w, p);
-        wire_learner_credit(w, p, true);
-    }
-    buf_release(&diff);
 }
 
 /* --- BYE --------------------------------------------------------------------------------- */

@@ -27,6 +27,7 @@ struct wire_learner_params {
     uint8_t run_id[16];
     uint8_t place_key[32];   /* of the run, the same in all its lives; known to nobody else */
     uint32_t epoch;          /* of this learner life; fsynced by the caller before */
+    double lost_s;           /* how long lives of this run went on after the books to be loaded */
     const char *config_text; /* YAML for WELCOME: env.*, policy.*, train.rollout, ... */
     size_t config_len;
     /* expected; "" env_text = accept the first actor's and hold the others to it */

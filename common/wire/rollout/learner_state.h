@@ -8,7 +8,8 @@
  * learner_accounts.c  accounts of the actors and the ledger    (both threads, under the lock)
  * learner_ingest.c    the trajectory socket                    (ingest thread)
  * learner_conduct.c   actors that send nonsense                (ingest thread)
- * learner_join.c      HELLO, READY and BYE                     (ingest thread)
+ * learner_join.c      HELLO and BYE                            (ingest thread)
+ * learner_ready.c     READY                                    (ingest thread)
  * learner_compare.c   what an actor and the others differ in   (ingest thread)
  * learner_send.c      frames to actors                         (ingest thread)
  * learner_save.c      the checkpoint blob                      (training thread, under the lock)
@@ -64,10 +65,9 @@ struct peer {
     char host[64];
     uint32_t pid;
 
-    struct trajectory_shape shape;
-    bool has_shape;
-    uint64_t steps_each;
-    size_t frame_bytes; /* what one credit costs */
+    struct trajectory_shape shape; /* of its READY */
+    uint64_t steps_each;           /* of this account; 0 = it has not said */
+    size_t frame_bytes;            /* what one credit costs */
 
     uint64_t produced, settled_seq, booked, credit_until;
     uint64_t bits[BOOK_BITS / 64]; /* bit i: seq booked + 1 + i is booked */
@@ -229,8 +229,10 @@ bool wire_learner_credit(struct wire_learner *w, struct peer *p, bool go_back);
 /* learner_join.c */
 void wire_learner_hello(struct wire_learner *w, const struct sock_route *from,
                         const struct frame *f);
-void wire_learner_ready(struct wire_learner *w, struct peer *p, const struct frame *f);
 void wire_learner_bye(struct wire_learner *w, struct peer *p, const struct frame *f);
+
+/* learner_ready.c */
+void wire_learner_ready(struct wire_learner *w, struct peer *p, const struct frame *f);
 
 /* learner_compare.c: appends "field: actor x, learner y; " for everything that differs. */
 struct ready_claim {
