@@ -4,22 +4,30 @@
 #define _DEFAULT_SOURCE
 #include <unistd.h>
 
-#include "tests/support/said.h"
+#include "common/wire/rollout/place.h"
+#include "tests/support/skewed_clock.h"
 #include "tests/support/wire_raw.h"
 
 /* --- READY ------------------------------------------------------------------------------- */
 
-/* Of who has said HELLO. */
-static void say_ready_with(struct raw *r, uint32_t envs)
+/* Of who has said HELLO, to this life of the learner. */
+static void say_ready_in(struct raw *r, uint32_t epoch, uint32_t envs)
 {
     uint8_t meta[512], out[4096];
     char text[200];
+    struct frame_head h = head(r, FRAME_READY);
     Onic__Wire__Ready m = pair_ready_message();
     m.envs = envs;
     int bulk = snprintf(text, sizeof text, "%s%s", pair_env, pair_net);
     size_t n = onic__wire__ready__pack(&m, meta);
-    n = build(out, head(r, FRAME_READY), meta, n, text, (size_t)bulk);
+    h.epoch = epoch;
+    n = build(out, h, meta, n, text, (size_t)bulk);
     zmq_send(r->socket, out, n, 0);
+}
+
+static void say_ready_with(struct raw *r, uint32_t envs)
+{
+    say_ready_in(r, 1, envs);
 }
 
 static void is_told(struct raw *r, uint32_t code, const char *part)
@@ -84,11 +92,333 @@ static void an_account_keeps_the_size_of_its_trajectories(void **state)
     close_raw(&r);
 }
 
+static void hello_as(struct raw *r, int wanted)
+{
+    uint8_t meta[512], out[1024];
+    Onic__Wire__Hello h = ONIC__WIRE__HELLO__INIT;
+    h.role = WIRE_ROLE_ACTOR;
+    h.actor_id = wanted;
+    r->id = (uint32_t)FRAME_ID_NONE;
+    r->incarnation = 0;
+    size_t n = onic__wire__hello__pack(&h, meta);
+    n = build(out, head(r, FRAME_HELLO), meta, n, NULL, 0);
+    zmq_send(r->socket, out, n, 0);
+}
+
+/* The secret that came with it, if wanted. */
+static void is_welcomed(struct raw *r, uint8_t secret[16])
+{
+    struct frame f;
+    zmq_msg_t msg;
+    assert_true(await(r, FRAME_WELCOME, &f, &msg));
+    Onic__Wire__Welcome *m = onic__wire__welcome__unpack(NULL, f.head.meta_len, f.meta);
+    r->id = m->actor_id;
+    r->incarnation = m->incarnation;
+    assert_int_equal(m->secret.len, 16);
+    if (secret)
+        memcpy(secret, m->secret.data, 16);
+    onic__wire__welcome__free_unpacked(m, NULL);
+    zmq_msg_close(&msg);
+}
+
+static void reconnect(struct raw *r)
+{
+    zmq_close(r->socket);
+    connect_raw(r);
+}
+
+/* Of twenty within a minute three are looked at; another number does not help, nor does another
+ * connection. */
+static void who_is_refused_again_and_again_is_kept_out_and_counted(void **state)
+{
+    struct raw r;
+    (void)state;
+    open_raw(&r);
+    skewed_clock_set(0);
+    for (int i = 0; i < 20; i++) {
+        hello_as(&r, i < 3 ? 5 : 5 + i % 2);
+        if (i >= 3) {
+            is_told(&r, WIRE_REJECT_RETRY,
+                    i % 2 ? "refused 3 times within a minute; it is kept out for another "
+                          : "actor number 5 sent nonsense and is kept out for another ");
+            continue;
+        }
+        is_welcomed(&r, NULL);
+        say_ready_with(&r, 99);
+        is_told(&r, WIRE_REJECT_INCOMPATIBLE, "env.count: actor 99, learner 3");
+    }
+    reconnect(&r);
+    hello_as(&r, 5);
+    is_told(&r, WIRE_REJECT_RETRY, "actor number 5 sent nonsense and is kept out for another ");
+    assert_int_equal(bad_so_far(&r), 3);
+    assert_alive(&r);
+    skewed_clock_advance(61000000000);
+    reconnect(&r);
+    hello_as(&r, 5);
+    is_welcomed(&r, NULL);
+    clock_replace(NULL);
+    close_raw(&r);
+}
+
+/* As many lines as there is room for, each like one of the learner's: looking for every line of one
+ * text in the other would take a second with the lock held. */
+static void many_lines_are_told_apart_at_once(void **state)
+{
+    static char lines[60000], word[100];
+    struct raw r;
+    struct wire_learner_params p = pair_learner_params("");
+    (void)state;
+    char learner[20000] = "";
+    for (int i = 0; i < 1200; i++) /* what is told of them all is longer than a refusal may be */
+        snprintf(learner + strlen(learner), 20, "x: %d\n", i);
+    p.env_text = learner;
+    open_raw_as(&r, &p);
+    for (int most = 0; most < 2; most++) {
+        int n = most ? 30000 - 1 : 2000;
+        lines[0] = '\0';
+        for (int i = 0, at = 0; i < n; i++)
+            at += snprintf(lines + at, sizeof lines - (size_t)at, most ? "x\n" : "x: %d\n", i);
+        int64_t begin = clock_ms();
+        for (int i = 0; i < 20; i++) {
+            reconnect(&r);
+            say_ready_of(&r, NULL, lines, pair_net);
+            snprintf(word, sizeof word, "%s",
+                     most ? "lines that describe it: actor more than 2048, learner 1200"
+                          : "x: actor 1200, learner nothing; x: actor 1201");
+            is_told(&r, WIRE_REJECT_INCOMPATIBLE, word);
+        }
+        assert_true(clock_ms() - begin < 2000);
+    }
+    close_raw(&r);
+}
+
+/* --- numbers ----------------------------------------------------------------------------- */
+
+static void say_bye(struct raw *r)
+{
+    uint8_t meta[100], out[1000];
+    struct frame f;
+    zmq_msg_t msg;
+    Onic__Wire__Bye m = ONIC__WIRE__BYE__INIT;
+    Onic__Wire__Account own = ONIC__WIRE__ACCOUNT__INIT;
+    m.own = &own;
+    size_t n = onic__wire__bye__pack(&m, meta);
+    n = build(out, head(r, FRAME_BYE), meta, n, NULL, 0);
+    zmq_send(r->socket, out, n, 0);
+    assert_true(await(r, FRAME_BYE_ACK, &f, &msg));
+    zmq_msg_close(&msg);
+}
+
+static int numbers_kept(struct wire_learner *l)
+{
+    struct wire_learner_actor one;
+    int all = 0;
+    wire_learner_actors(l, &one, 1, &all);
+    return all;
+}
+
+static bool keeps_none(void *ctx)
+{
+    return numbers_kept(ctx) == 0;
+}
+
+/* A number takes memory, and room in each checkpoint, for as long as the run lasts. */
+static void numbers_that_nothing_came_of_are_not_kept(void **state)
+{
+    struct raw r;
+    struct buf empty, blob;
+    (void)state;
+    open_raw(&r);
+    skewed_clock_set(0);
+    buf_init(&empty, 1 << 20);
+    buf_init(&blob, 1 << 20);
+    wire_learner_save(r.l, &empty);
+    for (int i = 0; i < 1000; i++) {
+        hello_as(&r, i);
+        is_welcomed(&r, NULL);
+        say_bye(&r);
+        if (i % 10 == 9) {
+            skewed_clock_advance(20000000); /* as many as are admitted */
+            reconnect(&r);
+        }
+    }
+    wire_learner_save(r.l, &blob);
+    assert_int_equal(blob.len, empty.len);
+    skewed_clock_advance(2000000000);
+    assert_true(wait_until(keeps_none, r.l, 5000));
+    buf_release(&empty);
+    buf_release(&blob);
+    clock_replace(NULL);
+    close_raw(&r);
+}
+
+static void a_connection_is_given_few_numbers_within_a_minute(void **state)
+{
+    struct raw r;
+    (void)state;
+    open_raw(&r);
+    for (int i = 0; i < 10; i++) {
+        hello_as(&r, i);
+        is_welcomed(&r, NULL);
+        say_bye(&r);
+    }
+    hello_as(&r, 10);
+    is_told(&r, WIRE_REJECT_RETRY,
+            "this connection was given 10 actor numbers within a minute; asking again");
+    reconnect(&r);
+    hello_as(&r, 10);
+    is_welcomed(&r, NULL);
+    close_raw(&r);
+}
+
+/* --- after a restart --------------------------------------------------------------------- */
+
+struct account {
+    uint64_t produced, acked, steps_each;
+};
+
+static void come_back(struct raw *r, uint8_t secret[16], const struct account *a)
+{
+    uint8_t meta[512], out[1024];
+    Onic__Wire__Hello h = ONIC__WIRE__HELLO__INIT;
+    Onic__Wire__Account own = ONIC__WIRE__ACCOUNT__INIT;
+    own.incarnation = r->incarnation;
+    own.produced = a->produced;
+    own.acked = a->acked;
+    own.steps_each = a->steps_each;
+    h.role = WIRE_ROLE_ACTOR;
+    h.actor_id = (int)r->id;
+    h.own = &own;
+    h.held = r->incarnation;
+    h.secret = (ProtobufCBinaryData){16, secret};
+    size_t n = onic__wire__hello__pack(&h, meta);
+    n = build(out, head(r, FRAME_HELLO), meta, n, NULL, 0);
+    zmq_send(r->socket, out, n, 0);
+}
+
+/* Whoever was left out is fenced all the same, though its number was forgotten. */
+static void who_has_left_does_not_come_back_to_a_forgotten_number(void **state)
+{
+    struct account none = {0};
+    struct raw r;
+    uint8_t secret[16];
+    (void)state;
+    open_raw(&r);
+    skewed_clock_set(0);
+    hello_as(&r, 9);
+    is_welcomed(&r, secret);
+    say_bye(&r);
+    skewed_clock_advance(2000000000);
+    assert_true(wait_until(keeps_none, r.l, 5000));
+    come_back(&r, secret, &none);
+    is_told(&r, WIRE_REJECT_FENCED, "actor 9 is now another process");
+    clock_replace(NULL);
+    close_raw(&r);
+}
+
+static void restart(struct raw *r, const struct buf *blob)
+{
+    struct wire_learner_params p = pair_learner_params("");
+    zmq_close(r->socket);
+    wire_learner_free(r->l);
+    p.shape.E = 0;
+    p.listen = r->address;
+    p.epoch = 2;
+    assert_ok(wire_learner_create(&r->l, &p, &err));
+    assert_ok(wire_learner_load(r->l, blob->data, blob->len, &err));
+    pair_publish(r->l, 1);
+    connect_raw(r);
+}
+
+/* Its secret proves who it is, not what it says. */
+static void what_a_lost_life_cannot_have_granted_is_not_booked(void **state)
+{
+    static const struct account wrong[] = {{1ull << 40, 1ull << 40, 12},
+                                           {1ull << 40, (1ull << 40) - 5, 12},
+                                           {UINT64_MAX, UINT64_MAX, 12},
+                                           {1u << 20, 1u << 20, 12},
+                                           {1000000, 1000000, BOUND_STEPS * BOUND_ENVS},
+                                           {9, 9, BOUND_STEPS * BOUND_ENVS + 1}};
+    struct trajectory_shape shape = pair_shape(0);
+    struct buf blob;
+    struct raw r;
+    uint8_t secret[16];
+    (void)state;
+    open_for_any_envs(&r);
+    buf_init(&blob, 1 << 20);
+    hello_as(&r, 3);
+    is_welcomed(&r, secret);
+    say_ready_with(&r, PAIR_E);
+    is_granted(&r);
+    struct trajectory *t = trajectory_create(&shape);
+    pair_fill(t, 3, 1, 1);
+    trajectory_seal(t->storage);
+    send_block(&r, t->storage, 1);
+    pair_consume_one(r.l, NULL, 1);
+    wire_learner_save(r.l, &blob);
+    restart(&r, &blob);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        come_back(&r, secret, &wrong[i]);
+        is_told(&r, WIRE_REJECT_OTHER_RUN, "cannot have acknowledged as much as this session says");
+        struct ledger led = pair_ledger(r.l);
+        assert_balanced(&led);
+        assert_int_equal(led.trajectories.produced, 1);
+    }
+    assert_int_equal(bad_so_far(&r), sizeof wrong / sizeof *wrong);
+    come_back(&r, secret, &(struct account){41, 40, 12}); /* 39 since the checkpoint: may be */
+    is_welcomed(&r, NULL);
+    struct ledger led = pair_ledger(r.l);
+    assert_balanced(&led);
+    assert_int_equal(led.trajectories.lost[LEDGER_LOST_ROLLBACK], 39);
+    say_ready_in(&r, 2, PAIR_E + 1);
+    is_told(&r, WIRE_REJECT_INCOMPATIBLE,
+            "environment steps of a trajectory: actor 16, learner 12");
+    led = pair_ledger(r.l);
+    assert_balanced(&led);
+    trajectory_free(t);
+    buf_release(&blob);
+    close_raw(&r);
+}
+
+/* The life that is gone went on for so long after its last checkpoint. */
+static void the_longer_a_lost_life_lasted_the_more_it_can_have_granted(void **state)
+{
+    struct account a = {5000000, 5000000, 12};
+    uint8_t secret[16];
+    (void)state;
+    for (int hours = 0; hours < 2; hours++) {
+        struct wire_learner_params p = pair_learner_params("");
+        struct raw r;
+        p.lost_s = hours * 3600.0;
+        open_raw_as(&r, &p);
+        hello_as(&r, 3);
+        is_welcomed(&r, secret);
+        struct place of = {.actor_id = 3, .incarnation = r.incarnation + 100};
+        memcpy(of.run_id, p.run_id, 16);
+        place_secret(p.place_key, &of, secret); /* as a life unknown to this one gave it */
+        reconnect(&r);
+        r.incarnation = of.incarnation;
+        come_back(&r, secret, &a);
+        if (hours)
+            is_welcomed(&r, NULL);
+        else
+            is_told(&r, WIRE_REJECT_OTHER_RUN, "cannot have acknowledged as much");
+        close_raw(&r);
+    }
+}
+
 int main(void)
 {
     log_set_level(LOG_ERROR);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_account_keeps_the_size_of_its_trajectories),
+        cmocka_unit_test(who_is_refused_again_and_again_is_kept_out_and_counted),
+        cmocka_unit_test(many_lines_are_told_apart_at_once),
+        cmocka_unit_test(numbers_that_nothing_came_of_are_not_kept),
+        cmocka_unit_test(a_connection_is_given_few_numbers_within_a_minute),
+        cmocka_unit_test(who_has_left_does_not_come_back_to_a_forgotten_number),
+        cmocka_unit_test(what_a_lost_life_cannot_have_granted_is_not_booked),
+        cmocka_unit_test(the_longer_a_lost_life_lasted_the_more_it_can_have_granted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,6 +50,8 @@ static void is_rejected(struct raw *r, const char *actions, const char *part)
 {
     struct frame f;
     zmq_msg_t msg;
+    zmq_close(r->socket); /* one that is refused again and again is kept out */
+    connect_raw(r);
     say_ready(r, actions);
     assert_true(await(r, FRAME_REJECT, &f, &msg));
     Onic__Wire__Reject *m = onic__wire__reject__unpack(NULL, f.head.meta_len, f.meta);

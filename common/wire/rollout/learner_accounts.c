@@ -22,6 +22,8 @@
 #include "common/wire/rollout/learner_state.h"
 
 enum {
+    PRUNE_EVERY_MS = 1000,
+    PRUNE_REFUSED_MS = 60000,
     STALE_FEW = 3, /* trajectories that are too old; fewer are nothing to speak of */
     STALE_WINDOW = 32,
     STALE_LOG_MS = 600000
@@ -42,9 +44,16 @@ struct peer *peer_add(struct wire_learner *w, uint32_t id)
     }
     struct peer *p = xcalloc(1, sizeof *p);
     p->id = id;
+    p->incarnation = w->forgotten[id];
     w->peer_of_id[id] = w->npeers;
     w->peers[w->npeers++] = p;
     return p;
+}
+
+struct peer *peer_recall(struct wire_learner *w, uint32_t id)
+{
+    struct peer *p = peer_find(w, id);
+    return p || id >= PEERS_MAX || !w->forgotten[id] ? p : peer_add(w, id);
 }
 
 static void swap_peers(struct wire_learner *w, int a, int b)
@@ -65,6 +74,48 @@ void peer_sort(struct wire_learner *w, struct peer *p)
         swap_peers(w, at, w->nopen++);
     else if (!open && at < w->nopen)
         swap_peers(w, at, --w->nopen);
+}
+
+bool peer_left_nothing(const struct peer *p)
+{
+    return p->state == PEER_CLOSED && p->steps_accepted == 0 && p->next_index == 0;
+}
+
+/* In this life it is not forgotten that it was refused a moment ago. */
+static bool may_be_pruned(const struct peer *p, int64_t now)
+{
+    return now >= p->quarantined_until_ms &&
+           (!p->refused || now - p->refused_ms > PRUNE_REFUSED_MS);
+}
+
+/* What it said of its own steps and processor time stays in the sums. */
+static void prune_peer(struct wire_learner *w, struct peer *p)
+{
+    int at = w->peer_of_id[p->id];
+    w->forgotten[p->id] = p->incarnation;
+    w->forgotten_steps += p->env_steps_before;
+    w->forgotten_cpu_ms += p->cpu_ms_before;
+    w->peers[at] = w->peers[--w->npeers];
+    w->peer_of_id[w->peers[at]->id] = at;
+    w->peer_of_id[p->id] = -1;
+    free(p->snap);
+    free(p->snap_booked);
+    free(p);
+}
+
+void peers_prune(struct wire_learner *w, int64_t now)
+{
+    if (!w->some_to_prune || now - w->pruned_ms < PRUNE_EVERY_MS)
+        return;
+    w->pruned_ms = now;
+    w->some_to_prune = false;
+    for (int i = w->npeers - 1; i >= w->nopen; i--) {
+        struct peer *p = w->peers[i];
+        if (peer_left_nothing(p) && may_be_pruned(p, now))
+            prune_peer(w, p);
+        else
+            w->some_to_prune |= peer_left_nothing(p);
+    }
 }
 
 bool peer_alive(const struct peer *p)
@@ -301,6 +352,7 @@ void peer_close(struct wire_learner *w, struct peer *p, enum ledger_lost lost,
     peer_revoke_credit(w, p);
     peer_left(w, p);
     p->state = PEER_CLOSED;
+    w->some_to_prune = true;
     peer_sort(w, p);
     p->env_steps_before += p->env_steps;
     p->cpu_ms_before += p->cpu_ms;

@@ -4,10 +4,18 @@
  *
  * Both sides describe environment and network as lines "name: value". Lines are matched by name,
  * not by position, so that one missing line is reported as such and not as a difference of
- * everything behind it. */
+ * everything behind it.
+ *
+ * The lock is held meanwhile and a peer chose the text, so what is equal is seen at once, a text of
+ * more lines than anything here has is not compared, and the time is linear in what is. */
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/base/strmap.h"
+#include "common/base/xmalloc.h"
 #include "common/wire/rollout/learner_state.h"
+
+enum { LINES_MAX = 2048 };
 
 struct text_line {
     const char *name, *value;
@@ -34,26 +42,60 @@ static bool compare_next_line(const char **p, const char *end, struct text_line 
     return true;
 }
 
-/* The nth line of that name. */
-static bool find_line(const char *text, size_t len, const struct text_line *want, int nth,
-                      struct text_line *out)
+/* The lines of a text; of each name those that nobody has taken yet. */
+struct line_index {
+    struct strmap *first; /* name -> 1 + the first that is left; 0 = none */
+    struct text_line *line;
+    int *next; /* of that name, as in first */
+    bool *taken;
+    int n;
+};
+
+static int count_lines(const char *text, size_t len)
 {
+    struct text_line l;
     const char *p = text;
-    while (compare_next_line(&p, text + len, out))
-        if (out->name_len == want->name_len && memcmp(out->name, want->name, want->name_len) == 0 &&
-            nth-- == 0)
-            return true;
-    return false;
+    int n = 0;
+    while (n <= LINES_MAX && compare_next_line(&p, text + len, &l))
+        n++;
+    return n;
 }
 
-static int occurrence(const char *text, const struct text_line *l)
+static void index_lines(struct line_index *x, const char *text, size_t len, int n)
 {
-    int n = 0;
     const char *p = text;
-    struct text_line o;
-    while (compare_next_line(&p, l->name, &o))
-        n += o.name_len == l->name_len && memcmp(o.name, l->name, l->name_len) == 0;
-    return n;
+    size_t room = (size_t)(n ? n : 1);
+    *x = (struct line_index){.first = strmap_create(room),
+                             .line = xcalloc(room, sizeof *x->line),
+                             .next = xcalloc(room, sizeof *x->next),
+                             .taken = xcalloc(room, sizeof *x->taken)};
+    while (x->n < n && compare_next_line(&p, text + len, &x->line[x->n]))
+        x->n++;
+    for (int i = x->n - 1; i >= 0; i--) {
+        uint64_t *first = strmap_put(x->first, x->line[i].name, x->line[i].name_len, NULL);
+        x->next[i] = (int)*first;
+        *first = (uint64_t)i + 1;
+    }
+}
+
+static void line_index_free(struct line_index *x)
+{
+    strmap_free(x->first);
+    free(x->line);
+    free(x->next);
+    free(x->taken);
+}
+
+/* The next line of the same name, or NULL. */
+static const struct text_line *take_line(struct line_index *x, const struct text_line *of)
+{
+    uint64_t *first = strmap_get(x->first, of->name, of->name_len);
+    if (!first || !*first)
+        return NULL;
+    int i = (int)*first - 1;
+    *first = (uint64_t)x->next[i];
+    x->taken[i] = true;
+    return &x->line[i];
 }
 
 static int compare_clip(size_t n)
@@ -71,22 +113,36 @@ static void differ(struct buf *out, const struct text_line *name, const struct t
                compare_clip(l->value_len), l->value);
 }
 
+static void compare_lines(struct line_index *actor, const char *learner, size_t learner_len,
+                          struct buf *out)
+{
+    struct text_line l;
+    const char *p = learner;
+    while (!out->overflow && compare_next_line(&p, learner + learner_len, &l)) {
+        const struct text_line *a = take_line(actor, &l);
+        if (!a || a->value_len != l.value_len || memcmp(a->value, l.value, l.value_len) != 0)
+            differ(out, &l, a, &l);
+    }
+    for (int i = 0; !out->overflow && i < actor->n; i++)
+        if (!actor->taken[i])
+            differ(out, &actor->line[i], &actor->line[i], NULL);
+}
+
 static void compare_text(const char *actor, size_t actor_len, const char *learner,
                          size_t learner_len, struct buf *out)
 {
-    struct text_line a, l;
-    const char *p = learner;
-    /* as many differences as are told: what a peer says may differ in each of its 30,000 lines */
-    while (!out->overflow && compare_next_line(&p, learner + learner_len, &l)) {
-        if (!find_line(actor, actor_len, &l, occurrence(learner, &l), &a))
-            differ(out, &l, NULL, &l);
-        else if (a.value_len != l.value_len || memcmp(a.value, l.value, l.value_len) != 0)
-            differ(out, &l, &a, &l);
+    struct line_index lines;
+    if (actor_len == learner_len && memcmp(actor, learner, actor_len) == 0)
+        return;
+    int n = count_lines(actor, actor_len);
+    if (n > LINES_MAX) {
+        buf_printf(out, "%slines that describe it: actor more than %d, learner %d",
+                   out->len ? "; " : "", LINES_MAX, count_lines(learner, learner_len));
+        return;
     }
-    p = actor;
-    while (!out->overflow && compare_next_line(&p, actor + actor_len, &a))
-        if (!find_line(learner, learner_len, &a, occurrence(actor, &a), &l))
-            differ(out, &a, &a, NULL);
+    index_lines(&lines, actor, actor_len, n);
+    compare_lines(&lines, learner, learner_len, out);
+    line_index_free(&lines);
 }
 
 static void compare_number(const char *name, uint64_t actor, uint64_t learner, struct buf *out)

@@ -7,9 +7,9 @@
 #include "common/wire/rollout/learner_state.h"
 
 /* What an actor sent three times it would send again at once. */
-enum { QUARANTINE_MS = 60000 };
+enum { QUARANTINE_MS = 60000, MINUTE_MS = 60000 };
 
-enum { INVALID_RUN_MAX = 3, BAD_PER_MINUTE = 10 };
+enum { INVALID_RUN_MAX = 3, BAD_PER_MINUTE = 10, REFUSED_PER_MINUTE = 3, NUMBERS_PER_MINUTE = 10 };
 
 void wire_learner_revoke(struct wire_learner *w, struct peer *p, const char *why)
 {
@@ -26,7 +26,7 @@ void wire_learner_revoke(struct wire_learner *w, struct peer *p, const char *why
 bool wire_learner_warned(struct wire_learner *w, struct peer *p, const char *why)
 {
     int64_t now = clock_ms();
-    if (now - p->bad_minute_ms > 60000) {
+    if (now - p->bad_minute_ms > MINUTE_MS) {
         p->bad_minute_ms = now;
         p->bad_minute = 0;
     }
@@ -49,4 +49,67 @@ bool wire_learner_believes(struct wire_learner *w, struct peer *p, uint64_t prod
         return true;
     wire_learner_warned(w, p, "more trajectories than it was granted");
     return false;
+}
+
+/* --- who comes again and again ----------------------------------------------------------- */
+
+/* The place of whoever was there longest ago is a newcomer's: connections that do nothing of the
+ * kind are in no table, and the others come at HELLO_RATE at most. */
+static struct conduct *conduct_of(struct wire_learner *w, const struct sock_route *from)
+{
+    uint64_t route = sock_crowd_route(from->bytes, from->len);
+    int64_t now = clock_ms();
+    struct conduct *oldest = &w->conduct[0], *c = NULL;
+    for (int i = 0; i < CONDUCTS && !c; i++) {
+        if (w->conduct[i].route == route)
+            c = &w->conduct[i];
+        else if (w->conduct[i].minute_ms < oldest->minute_ms)
+            oldest = &w->conduct[i];
+    }
+    if (!c)
+        *(c = oldest) = (struct conduct){.route = route, .minute_ms = now};
+    if (now - c->minute_ms > MINUTE_MS) {
+        c->minute_ms = now;
+        c->refused = c->numbers = 0;
+    }
+    return c;
+}
+
+void wire_learner_refused(struct wire_learner *w, struct peer *p)
+{
+    int64_t now = clock_ms();
+    struct conduct *c = conduct_of(w, &p->route);
+    w->status.rx_bad++;
+    w->rx_bad[FRAME_BAD_META]++;
+    if (now - p->refused_ms > MINUTE_MS) {
+        p->refused_ms = now;
+        p->refused = 0;
+    }
+    if (++p->refused >= REFUSED_PER_MINUTE)
+        p->quarantined_until_ms = now + QUARANTINE_MS;
+    if (++c->refused >= REFUSED_PER_MINUTE)
+        c->held_until_ms = now + QUARANTINE_MS;
+}
+
+bool wire_learner_may_join(struct wire_learner *w, const struct sock_route *from, char text[200])
+{
+    const struct conduct *c = conduct_of(w, from);
+    int64_t now = clock_ms();
+    if (c->held_until_ms > now)
+        snprintf(text, 200,
+                 "what this connection has built was refused %d times within a minute; it is kept "
+                 "out for another %lld s; asking again",
+                 REFUSED_PER_MINUTE, (long long)(c->held_until_ms - now) / 1000 + 1);
+    else if (c->numbers >= NUMBERS_PER_MINUTE)
+        snprintf(text, 200,
+                 "this connection was given %d actor numbers within a minute; asking again",
+                 NUMBERS_PER_MINUTE);
+    else
+        return true;
+    return false;
+}
+
+void wire_learner_joins(struct wire_learner *w, const struct sock_route *from)
+{
+    conduct_of(w, from)->numbers++;
 }

@@ -476,6 +476,7 @@ static void ingest_tick(struct wire_learner *w)
     }
     if (announce || retry)
         grant_in_turn(w, announce);
+    peers_prune(w, now);
     if (w->exposed && now - w->warned_ms > WARN_MS) {
         w->warned_ms = now;
         log_warn("listening beyond this machine without encryption or authentication "

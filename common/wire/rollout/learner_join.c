@@ -279,6 +279,22 @@ static bool shows_newest(const struct wire_learner *w, const struct peer *p, uin
     return (!p || m->held >= p->incarnation) && place_is_shown(w->p.place_key, &held, &m->secret);
 }
 
+/* Its account begins. */
+static void new_actor(struct wire_learner *w, struct peer *p, const struct sock_route *from,
+                      const Onic__Wire__Hello *m)
+{
+    peer_open(w, p, (uint64_t)w->p.epoch << 32 | ++w->next_incarnation);
+    keep_name(w, p, from, m);
+    wire_learner_joins(w, from);
+    if (w->keyed)
+        log_info("actor joined", kv("actor", p->id), kv("host", p->host), kv("pid", p->pid),
+                 kv("key", p->route.key));
+    else
+        log_info("actor joined", kv("actor", p->id), kv("host", p->host), kv("pid", p->pid));
+    wire_learner_audit(AUDIT_JOINED, p, "it asked for a number");
+    join_welcome(w, p);
+}
+
 static void new_process(struct wire_learner *w, const struct sock_route *from,
                         const struct frame *f, const Onic__Wire__Hello *m)
 {
@@ -296,7 +312,7 @@ static void new_process(struct wire_learner *w, const struct sock_route *from,
         wire_learner_reject(w, from, &f->head, WIRE_REJECT_RETRY, text);
         return;
     }
-    struct peer *p = peer_find(w, (uint32_t)id);
+    struct peer *p = peer_recall(w, (uint32_t)id);
     bool shown = shows_newest(w, p, (uint32_t)id, m);
     if (!shown && belongs_to_another(w, p, from)) {
         refuse_other_key(w, p, from, f);
@@ -304,24 +320,21 @@ static void new_process(struct wire_learner *w, const struct sock_route *from,
     }
     if (p && is_quarantined(w, p, from, f))
         return;
-    if (!p)
-        p = peer_add(w, (uint32_t)id);
-    else if (p->state == PEER_JOINED &&
-             sock_route_equal(&p->route, from)) { /* WELCOME was slow: said twice */
+    if (p && p->state == PEER_JOINED &&
+        sock_route_equal(&p->route, from)) { /* WELCOME was slow: said twice */
         join_welcome(w, p);
         return;
-    } else if (m->actor_id >= 0 && !may_take_over(w, p, from, f, shown))
+    }
+    if (!wire_learner_may_join(w, from, text)) {
+        wire_learner_reject(w, from, &f->head, WIRE_REJECT_RETRY, text);
+        return;
+    }
+    if (!p)
+        p = peer_add(w, (uint32_t)id);
+    else if (m->actor_id >= 0 && !may_take_over(w, p, from, f, shown))
         return;
     settle_previous(w, p, shown ? m->previous : NULL, m->held);
-    peer_open(w, p, (uint64_t)w->p.epoch << 32 | ++w->next_incarnation);
-    keep_name(w, p, from, m);
-    if (w->keyed)
-        log_info("actor joined", kv("actor", p->id), kv("host", p->host), kv("pid", p->pid),
-                 kv("key", p->route.key));
-    else
-        log_info("actor joined", kv("actor", p->id), kv("host", p->host), kv("pid", p->pid));
-    wire_learner_audit(AUDIT_JOINED, p, "it asked for a number");
-    join_welcome(w, p);
+    new_actor(w, p, from, m);
 }
 
 /* --- a process that comes back ----------------------------------------------------------- */
@@ -338,7 +351,7 @@ static void come_back(struct wire_learner *w, const struct sock_route *from, con
                 : "the learner was restarted; restart the actor to resume exactly");
         return;
     }
-    struct peer *p = peer_find(w, h->actor_id);
+    struct peer *p = peer_recall(w, h->actor_id);
     if (belongs_to_another(w, p, from)) {
         refuse_other_key(w, p, from, f);
         return;

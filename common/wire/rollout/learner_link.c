@@ -170,6 +170,7 @@ int wire_learner_create(struct wire_learner **out, const struct wire_learner_par
     w->peer_of_id = xmalloc(PEERS_MAX * sizeof *w->peer_of_id);
     for (int i = 0; i < PEERS_MAX; i++)
         w->peer_of_id[i] = -1;
+    w->forgotten = xcalloc(PEERS_MAX, sizeof *w->forgotten);
     w->created_ms = clock_ms();
     init_lock(w);
     rc = open_sockets(w, err);
@@ -248,6 +249,7 @@ void wire_learner_free(struct wire_learner *w)
     }
     free(w->peers);
     free(w->peer_of_id);
+    free(w->forgotten);
     meta_arena_free(w->arena);
     close(w->wake_fd);
     pthread_mutex_destroy(&w->lock);
@@ -420,8 +422,8 @@ void wire_learner_status(struct wire_learner *w, struct wire_learner_status *out
     pthread_mutex_lock(&w->lock);
     struct wire_learner_status *s = &w->status;
     s->actors_connected = s->actors_running = 0;
-    s->env_steps = 0;
-    uint64_t cpu_ms = 0;
+    s->env_steps = w->forgotten_steps;
+    uint64_t cpu_ms = w->forgotten_cpu_ms;
     for (int i = 0; i < w->npeers; i++) {
         const struct peer *p = w->peers[i];
         s->actors_connected += peer_alive(p);

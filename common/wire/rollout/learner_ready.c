@@ -111,7 +111,6 @@ void wire_learner_ready(struct wire_learner *w, struct peer *p, const struct fra
     struct buf diff;
     buf_init(&diff, 900);
     if (!read_claim(m, f, &c)) {
-        wire_learner_bad(w, NULL, FRAME_BAD_META, ""); /* its session ends in any case */
         buf_puts(&diff, "the READY message cannot be decoded");
     } else {
         wire_learner_compare(w, &c, &diff);
@@ -127,11 +126,13 @@ void wire_learner_ready(struct wire_learner *w, struct peer *p, const struct fra
                        c.shape.T, c.shape.E, bytes >> 20, BOUND_FRAME_BYTES >> 20);
     }
     if (diff.len) {
-        log_error("an actor does not fit to this run", kv("actor", p->id), kv("host", p->host),
-                  kv("differs", diff.data));
+        if (log_every_ms(&w->unfit_log_ms, 1000))
+            log_error("an actor does not fit to this run", kv("actor", p->id), kv("host", p->host),
+                      kv("differs", diff.data));
         wire_learner_reject(w, &p->route, &f->head, WIRE_REJECT_INCOMPATIBLE, diff.data);
         trace(ABSENT, .actor = p->id, .incarnation = p->incarnation);
         peer_close(w, p, LEDGER_LOST_ACTOR_UNKNOWN, 0);
+        wire_learner_refused(w, p);
     } else {
         if (!w->has_shape)
             set_reference_shape(w, &c);

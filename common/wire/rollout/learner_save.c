@@ -103,9 +103,13 @@ void wire_learner_save(struct wire_learner *w, struct buf *out)
     put64(out, w->next_incarnation);
     learner_save_put_counts(out, &w->trajectories);
     learner_save_put_counts(out, &w->steps);
-    put64(out, (uint64_t)w->npeers);
+    uint64_t peers = 0;
     for (int i = 0; i < w->npeers; i++)
-        put_peer(out, w->peers[i]);
+        peers += !peer_left_nothing(w->peers[i]);
+    put64(out, peers);
+    for (int i = 0; i < w->npeers; i++)
+        if (!peer_left_nothing(w->peers[i]))
+            put_peer(out, w->peers[i]);
     uint32_t check = crc32c(0, out->data + start, out->len - start);
     trace(SAVED, .seq = check, .version = out->len - start);
     pthread_mutex_unlock(&w->lock);

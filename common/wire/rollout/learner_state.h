@@ -35,6 +35,7 @@ enum {
     FORGET_MS = 60000, /* silent for so long: what it holds is booked as lost{actor_unknown} */
     BOOK_BITS = 1024,  /* trajectories of one actor that may be accepted and not yet booked */
     PEERS_MAX = BOUND_ACTORS,
+    CONDUCTS = 1024,
     HELLO_RATE = 500,       /* new sessions a second; the rest are asked to come again */
     HELLO_BYTES = 80 << 10, /* of a connection that has not joined: HELLO has one meta part */
     READY_BYTES = 256 << 10 /* then, until it has said READY with its two texts */
@@ -57,7 +58,9 @@ struct peer {
     uint64_t incarnation;
     bool revoked;
     int64_t quarantined_until_ms; /* the number is given to nobody before */
-    bool accused;                 /* by the training thread: its session ends at the next tick */
+    int refused;                  /* READYs within a minute */
+    int64_t refused_ms;
+    bool accused; /* by the training thread: its session ends at the next tick */
     struct sock_route route;
     int64_t last_rx_ms;
     int64_t credited_ms;   /* such a sign */
@@ -89,6 +92,14 @@ struct peer {
     size_t snap_bytes, snap_booked_bytes;
 };
 
+/* What a connection did within a minute that costs the others something. */
+struct conduct {
+    uint64_t route; /* sock_crowd_route; 0 = free */
+    int64_t minute_ms, held_until_ms;
+    int refused; /* READYs */
+    int numbers; /* that it was given */
+};
+
 struct ledger_counts {
     uint64_t consumed, consumed_twice, dropped[LEDGER_DROPS], lost[LEDGER_LOSTS];
     uint64_t closed_produced;    /* by incarnations whose account is closed */
@@ -114,7 +125,8 @@ struct wire_learner {
     atomic_bool stop, draining, open; /* open: the books are loaded, actors may be heard */
     atomic_ullong version_plus_1;     /* 0 = nothing published */
     struct meta_arena *arena;         /* ingest thread */
-    int64_t created_ms, warned_ms, log_ms, crowd_log_ms, claim_log_ms, key_log_ms, stale_log_ms;
+    int64_t created_ms, warned_ms, log_ms, crowd_log_ms, claim_log_ms, key_log_ms, stale_log_ms,
+        unfit_log_ms;
 
     pthread_mutex_t lock;
     pthread_cond_t arrived;
@@ -122,6 +134,12 @@ struct wire_learner {
         *peers; /* [npeers], those with an open account first: only they are gone through */
     int npeers, nopen, peers_cap;
     int32_t *peer_of_id; /* [PEERS_MAX] index into peers, -1 = none */
+    /* [PEERS_MAX] the last incarnation of a number that peers has no more (peers_prune) */
+    uint64_t *forgotten;
+    bool some_to_prune;
+    int64_t pruned_ms;
+    uint64_t forgotten_steps, forgotten_cpu_ms;
+    struct conduct conduct[CONDUCTS]; /* of the newest connections */
     uint32_t next_incarnation;
     int actors_max;    /* open files allow so many at once */
     double hello_room; /* HELLOs that may be admitted now: HELLO_RATE a second, as many in a row */
@@ -149,6 +167,13 @@ struct wire_learner {
 /* learner_accounts.c; all under the lock */
 struct peer *peer_find(struct wire_learner *w, uint32_t id);
 struct peer *peer_add(struct wire_learner *w, uint32_t id);
+/* The same as peer_find for a number that somebody had once, whether or not it was forgotten. */
+struct peer *peer_recall(struct wire_learner *w, uint32_t id);
+/* Nothing that it ever sent was accepted: there is nothing to keep of it but its last incarnation,
+ * so that whoever had it stays fenced. */
+bool peer_left_nothing(const struct peer *p);
+/* By the ingest thread, between two messages: forgets all such. */
+void peers_prune(struct wire_learner *w, int64_t now);
 /* After its account was opened or closed. */
 void peer_sort(struct wire_learner *w, struct peer *p);
 bool peer_alive(const struct peer *p);
@@ -206,6 +231,12 @@ bool wire_learner_bad(struct wire_learner *w, struct peer *p, enum frame_bad bad
 bool wire_learner_warned(struct wire_learner *w, struct peer *p, const char *why);
 /* Its session ends at once. */
 void wire_learner_revoke(struct wire_learner *w, struct peer *p, const char *why);
+/* Its READY is refused, and its session has ended. Some within a minute, of this number or of this
+ * connection, and both are kept out for a minute. */
+void wire_learner_refused(struct wire_learner *w, struct peer *p);
+/* Whether this connection may have one more number now; if not, why is in text. */
+bool wire_learner_may_join(struct wire_learner *w, const struct sock_route *from, char text[200]);
+void wire_learner_joins(struct wire_learner *w, const struct sock_route *from);
 /* peer_claim_holds, and what does not is a bad message of p. */
 bool wire_learner_believes(struct wire_learner *w, struct peer *p, uint64_t produced);
 
