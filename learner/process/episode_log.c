@@ -25,6 +25,9 @@
 #include "common/base/xmalloc.h"
 #include "common/data/episode.h"
 
+/* An actor of which nothing came for so long is gone, or has become far too slow to wait for. */
+enum { GONE_MS = 60000 };
+
 enum { DIR_LEN = 544, PATH_LEN = DIR_LEN + 288, FILES_MAX = 1 << 17, HEAD_MAX = 1 << 16 };
 
 struct recorder {
@@ -32,6 +35,7 @@ struct recorder {
     uint64_t id, incarnation;
     uint32_t steps;
     uint64_t first_version, last_version;
+    int64_t heard_ms;           /* when the last trajectory of it came */
     double ret, ext, intrinsic; /* sums: as the environment gave it, and as paid by source */
     struct buf lines;
 };
@@ -209,6 +213,40 @@ static void episode_log_keep(struct episode_log *r, struct recorder *c, uint8_t 
 
 /* --- recording ------------------------------------------------------------------------------- */
 
+/* Its memory goes too: what is kept for the next one is small. */
+static void end_recording(struct episode_log *r, struct recorder *c)
+{
+    c->active = false;
+    buf_release(&c->lines);
+    buf_init(&c->lines, r->bytes_max);
+}
+
+/* All that are open have as much memory together as one may have; an episode that does not end
+ * costs the others nothing. */
+static bool keep_to_budget(struct episode_log *r)
+{
+    struct recorder *longest = NULL;
+    size_t bytes = 0;
+    for (int i = 0; i < EPISODE_LOG_OPEN_MAX; i++) {
+        struct recorder *c = &r->recorder[i];
+        bytes += c->active ? c->lines.len : 0;
+        if (c->active && (!longest || c->lines.len > longest->lines.len))
+            longest = c;
+    }
+    if (bytes <= r->bytes_max)
+        return true;
+    end_recording(r, longest);
+    return false;
+}
+
+/* Actors that are gone take their places with them. */
+static void forget_the_gone(struct episode_log *r, int64_t now)
+{
+    for (int i = 0; i < EPISODE_LOG_OPEN_MAX; i++)
+        if (r->recorder[i].active && now - r->recorder[i].heard_ms > GONE_MS)
+            end_recording(r, &r->recorder[i]);
+}
+
 static struct recorder *recorder_of(struct episode_log *r, int actor, int environment)
 {
     for (int i = 0; i < EPISODE_LOG_OPEN_MAX; i++)
@@ -230,11 +268,11 @@ static struct recorder *episode_log_begin(struct episode_log *r, uint64_t id,
         if (c->active)
             continue;
         struct buf lines = c->lines;
-        buf_reset(&lines);
         *c = (struct recorder){.active = true,
                                .id = id,
                                .incarnation = t->incarnation,
                                .first_version = t->weights_version,
+                               .heard_ms = clock_ms(),
                                .lines = lines};
         return c;
     }
@@ -303,31 +341,46 @@ static bool continues(const struct recorder *c, const struct trajectory *t, int 
            c->steps == t->first_step[e] && t->shape.T > 0;
 }
 
+/* The steps of one column of the batch. */
+static void add_column(struct episode_log *r, const struct batch *b, int column,
+                       struct reward_mix *mix, const struct wire_labels_identity *identity,
+                       uint64_t env_steps)
+{
+    const struct trajectory *t = b->column[column].t;
+    int e = b->column[column].e;
+    uint64_t id = t->episode_id[e];
+    struct recorder *c = recorder_of(r, (int)t->actor_id, e);
+    if (c && !continues(c, t, e))
+        end_recording(r, c), c = NULL;
+    if (c)
+        c->heard_ms = clock_ms();
+    if (!c && t->seq == 1) /* of later trajectories the beginning was seen at the end before */
+        c = t->first_step[e] == 0 ? episode_log_begin(r, id, t) : NULL;
+    for (int step = 0; step < b->T; step++) {
+        uint8_t flags = t->flags[(size_t)step * (size_t)t->shape.E + (size_t)e];
+        if (c && !episode_log_append(c, b, step, column, &r->dist, mix))
+            end_recording(r, c), c = NULL;
+        if (!(flags & STEP_ENDED))
+            continue;
+        if (c) {
+            if (!(flags & STEP_FAILED)) /* what broke does not break the same way again */
+                episode_log_keep(r, c, flags, mix, identity, env_steps);
+            end_recording(r, c);
+        }
+        id = episode_next(id);
+        c = episode_log_begin(r, id, t);
+    }
+}
+
 void episode_log_add(struct episode_log *r, const struct batch *b, struct reward_mix *mix,
                      const struct wire_labels_identity *identity, uint64_t env_steps)
 {
-    for (int column = 0; r && column < b->C; column++) {
-        const struct trajectory *t = b->column[column].t;
-        int e = b->column[column].e;
-        uint64_t id = t->episode_id[e];
-        struct recorder *c = recorder_of(r, (int)t->actor_id, e);
-        if (c && !continues(c, t, e))
-            c->active = false, c = NULL;
-        if (!c && t->seq == 1) /* of later trajectories the beginning was seen at the end before */
-            c = t->first_step[e] == 0 ? episode_log_begin(r, id, t) : NULL;
-        for (int step = 0; step < b->T; step++) {
-            uint8_t flags = t->flags[(size_t)step * (size_t)t->shape.E + (size_t)e];
-            if (c && !episode_log_append(c, b, step, column, &r->dist, mix))
-                c->active = false, c = NULL;
-            if (!(flags & STEP_ENDED))
-                continue;
-            if (c) {
-                if (!(flags & STEP_FAILED)) /* what broke does not break the same way again */
-                    episode_log_keep(r, c, flags, mix, identity, env_steps);
-                c->active = false;
-            }
-            id = episode_next(id);
-            c = episode_log_begin(r, id, t);
-        }
+    if (!r)
+        return;
+    forget_the_gone(r, clock_ms());
+    for (int column = 0; column < b->C; column++) {
+        add_column(r, b, column, mix, identity, env_steps);
+        while (!keep_to_budget(r))
+            ;
     }
 }

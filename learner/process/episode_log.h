@@ -9,8 +9,9 @@
  * actions, captions and rewards by source (layout: README.md of this folder); no observation,
  * because seed and actions give them back bit for bit.
  *
- * Bounds: EPISODE_LOG_OPEN_MAX episodes are recorded at a time, replay.keep files and replay.max_mb
- * megabytes are kept, the oldest go first. An episode of which a trajectory is missing (dropped,
+ * Bounds: EPISODE_LOG_OPEN_MAX episodes are recorded at a time, in replay.max_mb megabytes of memory
+ * together, of which the longest goes first; those of an actor that is silent for a minute are
+ * forgotten. replay.keep files and replay.max_mb megabytes are kept, the oldest go first. An episode of which a trajectory is missing (dropped,
  * lost, or trained on in another life) is not kept. Nothing here can stop a run: what cannot be
  * written is said in the log. Training thread. */
 
@@ -36,7 +37,7 @@ struct episode_log_params {
     uint64_t run_seed;
     uint64_t every;   /* the first episode is kept and then every so many-th; at least 1 */
     int64_t files;    /* kept at most */
-    size_t bytes_max; /* of all files together, and of one episode in memory */
+    size_t bytes_max; /* of all files together, and of all episodes in memory */
 };
 
 /* Texts are copied. NULL is a log that keeps nothing: every other call accepts it. */

@@ -13,6 +13,7 @@
 #include "tests/onic_test.h"
 #include "tests/support/files.h"
 #include "tests/support/said.h"
+#include "tests/support/skewed_clock.h"
 
 enum { T = 4, ACTOR = 3 };
 
@@ -269,6 +270,57 @@ static void the_oldest_go_when_they_are_too_big(void **state)
     assert_int_equal(files(s, "", NULL, 0), 2);
 }
 
+/* A trajectory of another actor, whose episode does not end. */
+static void go_on(struct scene *s, int actor, unsigned round)
+{
+    struct trajectory *t = s->t;
+    trajectory_clear(t);
+    t->actor_id = (uint32_t)actor;
+    t->incarnation = 1;
+    t->seq = 1 + round;
+    t->episode_id[0] = episode_id(actor, 0, 0);
+    t->first_step[0] = round * T;
+    for (int i = 0; i < T; i++) {
+        t->flags[i] = 0;
+        t->caption[i] = trajectory_caption(t, "You see a key.", 14);
+    }
+    batch_lay_out(s->batch, &t, 1, 0, 0);
+    reward_mix_bind(s->mix, &s->batch->reward, s->batch->r_env, s->batch->r_ext, s->batch->r_int);
+    episode_log_add(s->replays, s->batch, s->mix, NULL, 1);
+}
+
+/* Those that were being recorded would keep the others from it for ever. */
+static void who_is_gone_leaves_its_place(void **state)
+{
+    struct scene *s = *state;
+    open_replays(s);
+    skewed_clock_set(0);
+    for (int k = 0; k < EPISODE_LOG_OPEN_MAX; k++)
+        go_on(s, 100 + k, 0);
+    play(s, dies_late);
+    play(s, dies_late);
+    assert_int_equal(files(s, "", NULL, 0), 0);
+    skewed_clock_advance(61000000000);
+    play(s, dies_late); /* from here on one is seen from its beginning */
+    play(s, dies_late);
+    assert_int_equal(files(s, "", NULL, 0), 1);
+    clock_replace(NULL);
+}
+
+/* A megabyte for all that are open, not for each. */
+static void episodes_that_do_not_end_leave_room_for_others(void **state)
+{
+    struct scene *s = *state;
+    s->cfg.replay_max_mb = 1;
+    open_replays(s);
+    for (unsigned round = 0; round < 300; round++) /* 150 kB of each */
+        for (int k = 0; k < EPISODE_LOG_OPEN_MAX; k++)
+            go_on(s, 100 + k, round);
+    play(s, dies_late);
+    play(s, dies_late);
+    assert_in_range(files(s, "", NULL, 0), 1, 2);
+}
+
 static void a_folder_that_is_gone_stops_nothing(void **state)
 {
     struct scene *s = *state;
@@ -350,6 +402,8 @@ int main(void)
         IN_SCENE(zero_keeps_nothing),
         IN_SCENE(the_oldest_go_when_there_are_too_many),
         IN_SCENE(the_oldest_go_when_they_are_too_big),
+        IN_SCENE(who_is_gone_leaves_its_place),
+        IN_SCENE(episodes_that_do_not_end_leave_room_for_others),
         IN_SCENE(a_folder_that_is_gone_stops_nothing),
         IN_SCENE(the_episodes_of_a_new_run_in_its_place_are_left_alone),
     };
