@@ -13,6 +13,11 @@
 #include "common/base/xmalloc.h"
 #include "common/policy/obs_norm.h"
 
+/* Once so many values are known, one that is further from their mean than this many deviations is
+ * taken for one at that distance: a single number of a broken world, or of somebody who means harm,
+ * moves nothing for good, and what has really changed is followed within a few batches. */
+static const double sure = 1000, far_deviations = 100;
+
 /* Deviations below these count as none: one is for values about 0, the other is a few roundings of
  * a float. */
 static const double deviation_min = 1e-6, relative_min = 1e-6;
@@ -24,8 +29,10 @@ struct moments {
 struct obs_stats {
     struct obs_norm norm;
     struct obs_spec obs;
-    struct moments *known; /* [norm.count] */
-    double *about;         /* [norm.count] of the batch at hand, and its sums about it */
+    struct moments *known;  /* [norm.count] */
+    struct moments *before; /* [norm.count] the newest batch */
+    double *far;            /* [norm.count] from the mean at most; INFINITY: any */
+    double *about;          /* [norm.count] of the batch at hand, and its sums about it */
     struct moments *batch;
 };
 
@@ -39,6 +46,8 @@ struct obs_stats *obs_stats_create(const struct policy *p)
     s->obs = policy_config(p)->obs;
     ONIC_ASSERT(norm.count == obs_norm_elements(&s->obs));
     s->known = xcalloc((size_t)norm.count, sizeof *s->known);
+    s->before = xcalloc((size_t)norm.count, sizeof *s->before);
+    s->far = xcalloc((size_t)norm.count, sizeof *s->far);
     s->batch = xcalloc((size_t)norm.count, sizeof *s->batch);
     s->about = xcalloc((size_t)norm.count, sizeof *s->about);
     return s;
@@ -49,6 +58,8 @@ void obs_stats_free(struct obs_stats *s)
     if (!s)
         return;
     free(s->known);
+    free(s->before);
+    free(s->far);
     free(s->batch);
     free(s->about);
     free(s);
@@ -63,6 +74,8 @@ static void see_element(struct obs_stats *s, int i, float v)
     if (b->count == 0)
         s->about[i] = s->known[i].count > 0 ? s->known[i].mean : (double)v;
     double d = (double)v - s->about[i];
+    if (fabs(d) > s->far[i])
+        d = copysign(s->far[i], d);
     b->count++;
     b->mean += d;
     b->squares += d * d;
@@ -95,11 +108,20 @@ static void combine(struct moments *known, const struct moments *b, double about
     known->count = count;
 }
 
+static double far_of(const struct moments *m)
+{
+    return m->count >= sure && m->squares > 0 ? far_deviations * sqrt(m->squares / m->count)
+                                              : (double)INFINITY;
+}
+
 void obs_stats_see(struct obs_stats *s, const struct batch *b)
 {
     if (!s)
         return;
     memset(s->batch, 0, (size_t)s->norm.count * sizeof *s->batch);
+    memcpy(s->before, s->known, (size_t)s->norm.count * sizeof *s->known);
+    for (int i = 0; i < s->norm.count; i++)
+        s->far[i] = far_of(&s->known[i]);
     for (int c = 0; c < b->C; c++) {
         const struct trajectory *t = b->column[c].t;
         for (int step = 0; step < b->T; step++) {
@@ -110,6 +132,12 @@ void obs_stats_see(struct obs_stats *s, const struct batch *b)
     }
     for (int i = 0; i < s->norm.count; i++)
         combine(&s->known[i], &s->batch[i], s->about[i]);
+}
+
+void obs_stats_unsee(struct obs_stats *s)
+{
+    if (s)
+        memcpy(s->known, s->before, (size_t)s->norm.count * sizeof *s->known);
 }
 
 static double scale_of(const struct moments *m)

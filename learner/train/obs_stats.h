@@ -25,6 +25,8 @@ void obs_stats_free(struct obs_stats *s);
 
 /* The observations that the steps of a batch began with. */
 void obs_stats_see(struct obs_stats *s, const struct batch *b);
+/* As it was before that batch, from which no finite gradient could be made. */
+void obs_stats_unsee(struct obs_stats *s);
 /* Sets the tensors of the network in a block of weights. An element that has not varied has scale
  * 1: its values are all the mean, so it is 0. */
 void obs_stats_put(const struct obs_stats *s, float *weights);

@@ -428,6 +428,7 @@ int train_step(struct trainer *c, struct train_stats *out, struct onic_err *err)
     reward_mix_bind(c->reward, &b->reward, b->r_env, b->r_ext, b->r_int);
     reward_mix_take_stats(c->reward, &out->reward);
     begin_schedules(c, out);
+    uint64_t nonfinite = c->counters.nonfinite;
     obs_stats_see(c->obs_stats, b);
     obs_stats_put(c->obs_stats, c->weights);
     bool ended = false;
@@ -450,5 +451,9 @@ int train_step(struct trainer *c, struct train_stats *out, struct onic_err *err)
     c->counters
         .version++; /* also after a skipped step: actors wait for the next version in lock-step */
     c->counters.env_steps += b->steps;
+    if (c->counters.nonfinite != nonfinite) {
+        obs_stats_unsee(c->obs_stats);
+        obs_stats_put(c->obs_stats, c->weights);
+    }
     return rc;
 }

@@ -13,6 +13,9 @@
 #include "common/base/rng.h"
 #include "common/base/xmalloc.h"
 
+/* As in learner/train/obs_stats.c: one number that is absurd moves nothing for good. */
+static const double sure = 1000, far_deviations = 100;
+
 enum { VALUES = 1 << 13 }; /* beyond, values share vectors: NetHack has 5,976 glyphs */
 static const float CUT = 5.0f;
 
@@ -148,6 +151,9 @@ void rnd_input_learn(struct rnd_input *in, const double *raw, int rows)
     for (size_t r = 0; r < (size_t)rows; r++)
         for (size_t k = 0; k < elements; k++) {
             double d = raw[r * elements + k] - in->mean[k];
+            bool known = in->seen >= sure && in->inverse[k] > 0;
+            if (known && fabs(d) * in->inverse[k] > far_deviations)
+                d = copysign(far_deviations / in->inverse[k], d);
             in->sum[k] += d;
             in->squares[k] += d * d;
         }

@@ -170,18 +170,66 @@ static void a_resume_is_exact(void **state)
     close_fixture(&g);
 }
 
+static double scale_of_batch(struct fixture *f, float absurd)
+{
+    struct obs_norm n = obs_norm_find(policy_params(f->p));
+    const struct obs_field *a = obs_spec_find(&f->c.obs, "a");
+    if (absurd != 0.0f)
+        memcpy(f->t->obs + a->offset, &absurd, sizeof absurd); /* of step 0, which counts */
+    obs_stats_see(f->s, f->b);
+    obs_stats_put(f->s, f->weights);
+    return (double)f->weights[n.scale];
+}
+
+/* It would be every later observation's measure, in every checkpoint. */
+static void one_absurd_number_is_not_the_measure_of_all(void **state)
+{
+    (void)state;
+    static struct fixture f;
+    static const float absurd[] = {3e38f, -3e38f, 9e14f};
+    open_fixture(&f);
+    struct obs_norm n = obs_norm_find(policy_params(f.p));
+    for (int i = 0; i < 100; i++) {
+        f.count[0] = f.count[1] = f.count[2] = f.count[3] = f.count[4] = f.count[5] = 0;
+        see_batch(&f);
+    }
+    double before = (double)f.weights[n.scale];
+    for (size_t i = 0; i < sizeof absurd / sizeof *absurd; i++)
+        scale_of_batch(&f, absurd[i]);
+    assert_true((double)f.weights[n.scale] > before / 10);
+    assert_close(f.weights[n.mean], 2, 0, 2);
+    close_fixture(&f);
+}
+
+static void what_is_unseen_leaves_no_trace(void **state)
+{
+    (void)state;
+    static struct fixture f;
+    struct buf before, after;
+    open_fixture(&f);
+    buf_init(&before, 1 << 16);
+    buf_init(&after, 1 << 16);
+    see_batch(&f);
+    obs_stats_save(f.s, &before);
+    see_batch(&f);
+    obs_stats_unsee(f.s);
+    obs_stats_unsee(NULL);
+    obs_stats_save(f.s, &after);
+    assert_memory_equal(before.data, after.data, before.len);
+    buf_release(&before);
+    buf_release(&after);
+    close_fixture(&f);
+}
+
 /* --- in a trainer ---------------------------------------------------------------------------- */
 
 enum { UPDATES = 40, ROWS = 16 * 32 };
 
-/* One step per episode: the right one of two actions goes by the sign of 0.01 about 2000, which is
- * beyond what mlp reads as it is. Returns the share of right actions in the last update. */
-static double right_after_learning(bool norm)
+static struct trainer *open_trainer(bool norm, struct env_description *env)
 {
     static struct config cfg;
-    struct env_description env = {.actions = {.n = 2}, .max_steps = 1, .default_count = 32};
     struct trainer *c;
-    struct train_stats stats;
+    *env = (struct env_description){.actions = {.n = 2}, .max_steps = 1, .default_count = 32};
     config_defaults(&cfg);
     cfg.train_rollout = 16;
     cfg.train_threads = 1;
@@ -191,10 +239,56 @@ static double right_after_learning(bool norm)
     cfg.policy_obs_norm = norm;
     cfg.reward_coef_int = 0;
     strcpy(cfg.reward_model, "none");
-    strcpy(env.id, "test:Sign");
-    strcpy(env.default_net, "mlp");
-    obs_spec_add(&env.obs, "far", OBS_F32, 1, (int[]){2});
-    assert_ok(trainer_of_options(&c, &cfg, &env, &err));
+    strcpy(env->id, "test:Sign");
+    strcpy(env->default_net, "mlp");
+    obs_spec_add(&env->obs, "far", OBS_F32, 1, (int[]){2});
+    assert_ok(trainer_of_options(&c, &cfg, env, &err));
+    return c;
+}
+
+/* The numbers of a batch of which no gradient can be made may be of somebody who means harm. */
+static void a_batch_that_is_refused_is_not_in_the_statistics(void **state)
+{
+    (void)state;
+    struct env_description env;
+    struct train_stats stats;
+    struct trainer *c = open_trainer(true, &env);
+    struct obs_norm n = obs_norm_find(policy_params(trainer_policy(c)));
+    struct trajectory_shape shape = {
+        .T = 16, .E = 32, .obs_bytes = env.obs.obs_bytes, .actions = {.n = 2}};
+    struct trajectory *t = trajectory_create(&shape);
+    float mean[3], scale[3];
+    for (int update = 0; update < 3; update++) {
+        trajectory_clear(t);
+        for (int i = 0; i < ROWS; i++) {
+            float seen[2] = {(float)(i % 7 + 100 * update), 1};
+            memcpy(t->obs + (size_t)i * env.obs.obs_bytes, seen, sizeof seen);
+            t->logp[i] = -0.7f;
+            t->flags[i] = STEP_TERMINATED;
+        }
+        if (update == 1) {
+            t->flags[5] = STEP_TRUNCATED;
+            t->final_value[10] = NAN;
+        }
+        trainer_lay_out(c, &t, 1);
+        assert_ok(trainer_update(c, &stats, &err));
+        mean[update] = trainer_weights(c)[n.mean];
+        scale[update] = trainer_weights(c)[n.scale];
+    }
+    assert_int_equal(trainer_counters(c)->nonfinite, 1);
+    assert_true(mean[0] == mean[1] && scale[0] == scale[1]);
+    assert_true(mean[2] > mean[1] + 50);
+    trajectory_free(t);
+    trainer_free(c);
+}
+
+/* One step per episode: the right one of two actions goes by the sign of 0.01 about 2000, which is
+ * beyond what mlp reads as it is. Returns the share of right actions in the last update. */
+static double right_after_learning(bool norm)
+{
+    struct env_description env;
+    struct train_stats stats;
+    struct trainer *c = open_trainer(norm, &env);
     struct trajectory_shape shape = {
         .T = 16, .E = 32, .obs_bytes = env.obs.obs_bytes, .actions = {.n = 2}};
     struct trajectory *t = trajectory_create(&shape);
@@ -247,6 +341,9 @@ int main(void)
         cmocka_unit_test(mean_and_deviation_are_those_of_all_that_was_seen),
         cmocka_unit_test(a_constant_does_not_blow_up),
         cmocka_unit_test(a_resume_is_exact),
+        cmocka_unit_test(one_absurd_number_is_not_the_measure_of_all),
+        cmocka_unit_test(what_is_unseen_leaves_no_trace),
+        cmocka_unit_test(a_batch_that_is_refused_is_not_in_the_statistics),
         cmocka_unit_test(what_is_far_from_0_is_learned_from_only_when_normalised),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
