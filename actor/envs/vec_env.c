@@ -205,17 +205,6 @@ static void count_caption(struct vec_env *v, struct slot *s, struct env_result *
 
 /* --- what an environment gave ---------------------------------------------------------------- */
 
-/* Exponent bits instead of isfinite: without a branch per element. */
-static bool floats_finite(const uint8_t *at, size_t n)
-{
-    uint32_t bad = 0, bits;
-    for (size_t i = 0; i < n; i++) {
-        memcpy(&bits, at + i * sizeof bits, sizeof bits);
-        bad |= (bits & 0x7f800000U) == 0x7f800000U;
-    }
-    return !bad;
-}
-
 /* Reads the mask of environment i; false when it leaves a choice without an option. Where the
  * episode is over nothing is forbidden: actions are drawn for all environments at once, also for
  * those that are left alone. */
@@ -231,11 +220,31 @@ static bool read_mask(struct vec_env *v, int i, bool over)
     return action_mask_fault(&e->spec.actions, mask) < 0;
 }
 
-static const char *vec_env_not_finite(struct vec_env *v, const char *field)
+static const char *vec_env_strange_float(struct vec_env *v, const char *field, float value)
 {
-    snprintf(v->fault_text, sizeof v->fault_text, "the field '%s' of the observation is not finite",
-             field);
+    if (isfinite(value))
+        snprintf(v->fault_text, sizeof v->fault_text,
+                 "the field '%s' of the observation holds %g, more than anything that is measured",
+                 field, (double)value);
+    else
+        snprintf(v->fault_text, sizeof v->fault_text,
+                 "the field '%s' of the observation is not finite", field);
     return v->fault_text;
+}
+
+/* NULL: every float of the observation can be one. */
+static const char *check_obs_floats(struct vec_env *v, const uint8_t *obs)
+{
+    for (int k = 0; k < v->nfloats; k++) {
+        const uint8_t *at = obs + v->floats[k].from;
+        size_t i = obs_floats_beyond(at, v->floats[k].count);
+        float value;
+        if (i == v->floats[k].count)
+            continue;
+        memcpy(&value, at + i * sizeof value, sizeof value);
+        return vec_env_strange_float(v, v->floats[k].name, value);
+    }
+    return NULL;
 }
 
 /* Why the result or observation is of no use; NULL: it is. */
@@ -249,9 +258,9 @@ static const char *vec_env_fault(struct vec_env *v, int i, const uint8_t *obs,
     }
     if (!isfinite((float)r->reward))
         return "the reward is not a finite number";
-    for (int k = 0; k < v->nfloats; k++)
-        if (!floats_finite(obs + v->floats[k].from, v->floats[k].count))
-            return vec_env_not_finite(v, v->floats[k].name);
+    const char *strange = check_obs_floats(v, obs);
+    if (strange)
+        return strange;
     if (v->mask && !read_mask(v, i, r->terminated || r->truncated || r->failed))
         return "the mask forbids every option of a choice";
     return NULL;

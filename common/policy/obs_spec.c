@@ -13,6 +13,24 @@ static const struct {
     [OBS_I32] = {"int32", 4}, [OBS_I64] = {"int64", 8}, [OBS_F32] = {"float32", 4},
 };
 
+/* By the bits, which without the sign are in the order of the magnitudes: no branch per element. */
+size_t obs_floats_beyond(const uint8_t *at, size_t n)
+{
+    const float most = OBS_FLOAT_MOST;
+    uint32_t limit, any = 0, bits;
+    memcpy(&limit, &most, sizeof limit);
+    for (size_t i = 0; i < n; i++) {
+        memcpy(&bits, at + i * sizeof bits, sizeof bits);
+        any |= (uint32_t)((bits & 0x7fffffffU) > limit);
+    }
+    for (size_t i = 0; any && i < n; i++) {
+        memcpy(&bits, at + i * sizeof bits, sizeof bits);
+        if ((bits & 0x7fffffffU) > limit)
+            return i;
+    }
+    return n;
+}
+
 size_t obs_type_bytes(enum obs_type t)
 {
     return types[t].bytes;

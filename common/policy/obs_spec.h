@@ -33,6 +33,14 @@ struct obs_spec {
     size_t obs_bytes; /* total, a multiple of 8 */
 };
 
+/* A float of an observation is at most so large, in either direction: far beyond what any world
+ * has, and near enough that sums of its squares stay finite. What is larger is taken for no number,
+ * by the actor (the episode counts as broken) and by the learner (the trajectory is invalid). */
+#define OBS_FLOAT_MOST 1e15f
+
+/* Of n floats: the first that is larger, or not finite; n = none. at may be unaligned. */
+size_t obs_floats_beyond(const uint8_t *at, size_t n);
+
 size_t obs_type_bytes(enum obs_type t);
 const char *obs_type_name(enum obs_type t);     /* "uint8", "int16", ... */
 int obs_field_count(const struct obs_field *f); /* elements */

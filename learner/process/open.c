@@ -131,6 +131,7 @@ static int open_wire(struct learner *r, const struct config *c, struct onic_err 
         .weights_bytes_per_s = c->weights_max_mb_s * 1e6,
         .weights_floats = policy_params(trainer_policy(r->core))->floats,
         .shape = wanted_shape(r, c),
+        .obs = r->env.obs,
         .window = (int)c->train_window,
         .max_queued = (int)(per_batch < 65536 ? per_batch : 65536),
         .inflight_bytes_max = INFLIGHT_BYTES_MAX,

@@ -220,6 +220,7 @@ static void values_beyond_those_of_the_policy_are_not_trained_on(void **state)
         t->value[3] = seq == 2 ? 201.0f : 199.0f;
         t->flags[4] = STEP_TRUNCATED;
         t->final_value[8] = seq == 3 ? -1.5e3f : -199.0f;
+        pair_list_episodes(t);
         trajectory_seal(t->storage);
         send_block(&r, t->storage, seq);
         assert_true(await(&r, FRAME_CREDIT, &f, &msg));

@@ -11,6 +11,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/data/episode.h"
 #include "common/wire/rollout/actor_link.h"
 #include "common/wire/rollout/learner_link.h"
 #include "session.pb-c.h"
@@ -127,6 +128,19 @@ static inline struct wire_actor *pair_join(const char *address, void *context, i
     return pair_join_as(address, context, id, state_dir, pair_shape(0));
 }
 
+/* The episodes that its flags say have ended. */
+static inline void pair_list_episodes(struct trajectory *t)
+{
+    t->nepisodes = 0;
+    for (int i = 0; i < t->shape.T * t->shape.E; i++) {
+        float row[TRAJECTORY_EPISODE_HEAD + PAIR_STATS] = {1.5f, 10, 0, 0, 3};
+        row[2] = t->flags[i] & STEP_SUCCESS ? 1.0f : 0.0f;
+        row[3] = (float)(i % t->shape.E);
+        if (t->flags[i] & STEP_ENDED)
+            trajectory_episode(t, row, t->obs + t->shape.obs_bytes);
+    }
+}
+
 /* Everything a rollout writes, derived from (actor, number of the trajectory). */
 static inline void pair_fill(struct trajectory *t, uint32_t actor, uint64_t n, uint64_t version)
 {
@@ -151,7 +165,7 @@ static inline void pair_fill(struct trajectory *t, uint32_t actor, uint64_t n, u
     for (int i = 0; i < te + t->shape.E; i++)
         t->obs_caption[i] = 0;
     for (int e = 0; e < t->shape.E; e++) {
-        t->episode_id[e] = n;
+        t->episode_id[e] = episode_id((int)actor, e, n);
         t->episode_seed[e] = actor;
         t->first_step[e] = (uint32_t)e;
     }
@@ -159,8 +173,8 @@ static inline void pair_fill(struct trajectory *t, uint32_t actor, uint64_t n, u
         t->state0[i] = (float)i;
     if (t->snapshot)
         memset(t->snapshot, (int)(n & 0xff), (size_t)t->shape.E * t->shape.snapshot_bytes);
-    float episode[TRAJECTORY_EPISODE_HEAD + PAIR_STATS] = {1.5f, 10, 1, 2, 3};
-    trajectory_episode(t, episode, t->obs + t->shape.obs_bytes);
+    t->flags[te - 1] = STEP_TERMINATED | STEP_SUCCESS;
+    pair_list_episodes(t);
 }
 
 /* Polls until a rollout may start; the poll's code, or ONIC_ETIMEDOUT. */

@@ -36,6 +36,7 @@ struct wire_learner_params {
     double weights_bytes_per_s; /* sent by the weights port at most; 0 = any number */
     /* T, obs_bytes, actions, state_size, nstats; E = 0: any up to BOUND_ENVS */
     struct trajectory_shape shape;
+    struct obs_spec obs;       /* what an observation is made of; no fields: not known */
     int window;                /* W */
     int max_queued;            /* trajectories in the queue towards training */
     size_t inflight_bytes_max; /* cap of all credit */

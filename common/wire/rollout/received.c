@@ -8,8 +8,11 @@
  *
  * Floats are tested by their bits, which without the sign are in the order of the magnitudes: the
  * loops stay free of branches, so they are vectorised, and they do not depend on what the compiler
- * may assume of NaN. The float fields of
- * observations are the network's business and are not looked at: their layout is not known here.
+ * may assume of NaN. Those of observations are looked at where the learner has said what an
+ * observation is made of; whole numbers there are of a type that holds nothing absurd.
+ *
+ * Episodes are held against the flags: an actor lists those that ended, in the order in which they
+ * did, so that nobody reports successes of which no step tells.
  *
  * libzmq hands small messages out as pieces of its read buffer, at any address. Such a message is
  * copied to aligned memory; large ones always come aligned and are used where they lie. */
@@ -19,6 +22,7 @@
 #include <string.h>
 
 #include "common/base/xmalloc.h"
+#include "common/data/episode.h"
 #include "common/data/trajectory_block.h"
 #include "common/wire/rollout/received.h"
 #include "trajectory.pb-c.h"
@@ -118,6 +122,50 @@ const char *received_beyond(const struct received *r, float value_most, char why
     return bad < n ? say_beyond("final_value", bad, t->final_value[bad], value_most, why) : NULL;
 }
 
+/* Rows of observations, one behind the other. */
+static const char *check_rows(const struct obs_spec *obs, const uint8_t *row, size_t rows,
+                              char why[160])
+{
+    for (int k = 0; k < obs->nfields; k++) {
+        const struct obs_field *f = &obs->field[k];
+        size_t n = (size_t)obs_field_count(f);
+        for (size_t r = 0; f->type == OBS_F32 && r < rows; r++) {
+            const uint8_t *at = row + r * obs->obs_bytes + f->offset;
+            size_t i = obs_floats_beyond(at, n);
+            if (i == n)
+                continue;
+            snprintf(why, 160, "element %zu of the field '%s' of row %zu is %g", i, f->name, r,
+                     obs_value(f, row + r * obs->obs_bytes, (int)i));
+            return "obs";
+        }
+    }
+    return NULL;
+}
+
+/* What an episode that broke ended with means nothing, and nobody reads it. */
+static const char *check_last_rows(const struct trajectory *t, const struct obs_spec *obs,
+                                   char why[160])
+{
+    const char *bad = NULL;
+    int k = 0;
+    for (size_t i = 0; !bad && k < t->nepisodes; i++)
+        if (t->flags[i] & STEP_ENDED) {
+            const uint8_t *row = t->final_obs + (size_t)k++ * obs->obs_bytes;
+            bad = t->flags[i] & STEP_FAILED ? NULL : check_rows(obs, row, 1, why);
+        }
+    return bad ? "final_obs" : NULL;
+}
+
+const char *received_strange(const struct received *r, const struct obs_spec *obs, char why[160])
+{
+    const struct trajectory *t = &r->t;
+    size_t rows = ((size_t)t->shape.T + 1) * (size_t)t->shape.E;
+    if (obs->obs_bytes != t->shape.obs_bytes)
+        return NULL; /* READY compares what is known */
+    const char *bad = check_rows(obs, t->obs, rows, why);
+    return bad ? bad : check_last_rows(t, obs, why);
+}
+
 static const char *out_of_range(const char *name, size_t i, long value, long end, char why[160])
 {
     snprintf(why, 160, "%s[%zu] is %ld, must be 0..%ld", name, i, value, end - 1);
@@ -173,6 +221,51 @@ static const char *check_integers(const struct trajectory *t, char why[160])
                      (double)e[1], (double)e[2], (double)e[3]);
             return "episodes";
         }
+    }
+    return NULL;
+}
+
+static const char *say_episode(int k, const char *what, double is, double must, char why[160])
+{
+    snprintf(why, 160, "%s of episode %d is %g, the step that ended it says %g", what, k, is, must);
+    return "episodes";
+}
+
+/* As many as steps ended one, in order of time, then of environment; those for which there was no
+ * room are the last ones. */
+static const char *check_episodes(const struct trajectory *t, char why[160])
+{
+    size_t E = (size_t)t->shape.E, te = (size_t)t->shape.T * E;
+    uint64_t ended = 0, listed = (uint64_t)t->nepisodes + t->episodes_dropped;
+    for (size_t i = 0; i < te; i++) {
+        if (!(t->flags[i] & STEP_ENDED) || ended++ >= (uint64_t)t->nepisodes)
+            continue;
+        int k = (int)ended - 1, width = TRAJECTORY_EPISODE_HEAD + t->shape.nstats;
+        const float *e = t->episodes + (size_t)k * (size_t)width;
+        float success = t->flags[i] & STEP_SUCCESS ? 1.0f : 0.0f;
+        if (e[3] != (float)(i % E))
+            return say_episode(k, "environment", (double)e[3], (double)(i % E), why);
+        if (e[2] >= 0 && e[2] != success) /* -1: this world knows none */
+            return say_episode(k, "success", (double)e[2], (double)success, why);
+    }
+    bool full = t->nepisodes == trajectory_episodes_max(&t->shape);
+    if (ended == listed && (full || t->episodes_dropped == 0))
+        return NULL;
+    snprintf(why, 160, "%llu steps ended an episode, %d are listed and %u had no room",
+             (unsigned long long)ended, t->nepisodes, t->episodes_dropped);
+    return "episodes";
+}
+
+/* Whose episode it is says its number: whoever looks for it looks there. */
+static const char *check_numbers(const struct trajectory *t, char why[160])
+{
+    for (int e = 0; e < t->shape.E; e++) {
+        uint64_t id = t->episode_id[e];
+        if (episode_actor(id) == (int)t->actor_id && episode_environment(id) == e)
+            continue;
+        snprintf(why, 160, "episode_id[%d] is of environment %d of actor %d", e,
+                 episode_environment(id), episode_actor(id));
+        return "episode_id";
     }
     return NULL;
 }
@@ -284,6 +377,12 @@ const char *received_decode(struct received *r, struct meta_arena *arena, const 
     if (!bad)
         bad = check_final_values(t, why);
     return bad;
+}
+
+const char *received_untrue(const struct received *r, char why[160])
+{
+    const char *bad = check_episodes(&r->t, why);
+    return bad ? bad : check_numbers(&r->t, why);
 }
 
 void received_release(struct received *r)

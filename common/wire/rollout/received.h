@@ -33,9 +33,13 @@ struct received {
  */
 const char *received_decode(struct received *r, struct meta_arena *arena, const struct frame *f,
                             const struct trajectory_shape *shape, char why[160]);
+/* The same for what an actor says of its episodes elsewhere than in the steps. */
+const char *received_untrue(const struct received *r, char why[160]);
 /* The same for values of the policy that are beyond value_most, which the learner knows of its
  * rewards. */
 const char *received_beyond(const struct received *r, float value_most, char why[160]);
+/* The same for observations, which are made of this. */
+const char *received_strange(const struct received *r, const struct obs_spec *obs, char why[160]);
 void received_release(struct received *r); /* frees what r owns, not r */
 
 #endif /* ONIC_COMMON_WIRE_ROLLOUT_RECEIVED_H */

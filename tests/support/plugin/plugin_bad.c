@@ -126,7 +126,9 @@ static void bad_observe(const void *env, void *const *field)
     if (field[0])
         memset(field[0], 1, 4);
     if (field[1])
-        ((float *)field[1])[1] = is_bad("nan observed") ? NAN : 0.5f;
+        ((float *)field[1])[1] = is_bad("nan observed")      ? NAN
+                                 : is_bad("absurd observed") ? 3e38f
+                                                             : 0.5f;
 }
 
 static void bad_stats(const void *env, float *out)

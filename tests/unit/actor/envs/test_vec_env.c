@@ -337,9 +337,12 @@ static void what_no_policy_can_use_breaks_the_episode(void **state)
 static void what_is_broken_from_the_start_is_an_error(void **state)
 {
     (void)state;
-    static const char *const cases[][2] = {{"nan observed", "the field '"},
+    static const char *const cases[][2] = {{"nan observed", "of the observation is not finite"},
+                                           {"absurd observed",
+                                            "of the observation holds 3e+38, more "
+                                            "than anything that is measured"},
                                            {"all forbidden", "the mask forbids every option"}};
-    for (int k = 0; k < 2; k++) {
+    for (int k = 0; k < 3; k++) {
         struct world w;
         open_bad(&w, cases[k][0]);
         assert_err(vec_env_reset_all(w.v, w.obs, w.r, &err), ONIC_ECONFIG, cases[k][1]);

@@ -9,12 +9,17 @@
 #include "common/wire/rollout/seal.h"
 #include "tests/support/wire_pair.h"
 
+enum { ACTOR = 1 };
+
 static uint8_t *seal(struct trajectory *t, struct frame *f)
 {
     struct trajectory_block *b = t->storage;
     trajectory_seal(b);
-    struct frame_head h = {
-        .type = FRAME_TRAJECTORY, .seq = 1, .meta_len = b->meta_len, .bulk_len = b->bulk_len};
+    struct frame_head h = {.type = FRAME_TRAJECTORY,
+                           .actor_id = ACTOR,
+                           .seq = 1,
+                           .meta_len = b->meta_len,
+                           .bulk_len = b->bulk_len};
     frame_seal(b->frame, &h, b->body_crc);
     assert_int_equal(frame_parse(f, b->frame, b->frame_len), FRAME_FINE);
     return b->frame;
@@ -34,7 +39,7 @@ static void open_rig(struct rig *g, size_t snapshot)
     g->shape = pair_shape(snapshot);
     g->t = trajectory_create(&g->shape);
     g->arena = meta_arena_create();
-    pair_fill(g->t, 1, 2, 3);
+    pair_fill(g->t, ACTOR, 2, 3);
 }
 
 static void close_rig(struct rig *g)
@@ -44,19 +49,24 @@ static void close_rig(struct rig *g)
     meta_arena_free(g->arena);
 }
 
+static const char *taken(struct rig *g, char why[160])
+{
+    seal(g->t, &g->f);
+    const char *bad = received_decode(&g->r, g->arena, &g->f, &g->shape, why);
+    return bad ? bad : received_untrue(&g->r, why);
+}
+
 static void assert_refused(struct rig *g, const char *field, const char *part)
 {
     char why[160] = "";
-    seal(g->t, &g->f);
-    const char *bad = received_decode(&g->r, g->arena, &g->f, &g->shape, why);
+    const char *bad = taken(g, why);
     assert_non_null(bad);
     assert_string_equal(bad, field);
     if (!strstr(why, part))
         print_error("\"%s\" does not hold \"%s\"\n", why, part);
     assert_non_null(strstr(why, part));
-    pair_fill(g->t, 1, 2, 3); /* right again */
-    seal(g->t, &g->f);
-    assert_null(received_decode(&g->r, g->arena, &g->f, &g->shape, why));
+    pair_fill(g->t, ACTOR, 2, 3); /* right again */
+    assert_null(taken(g, why));
 }
 
 static void every_wrong_field_is_named_with_its_place_and_value(void **state)
@@ -137,6 +147,7 @@ static void a_final_value_belongs_to_a_step_that_was_cut_off(void **state)
         char why[160] = "";
         g.t->final_value[7] = 2.0f;
         g.t->flags[3] = kinds[i].flags;
+        pair_list_episodes(g.t);
         if (!kinds[i].fine) {
             assert_refused(&g, "final_value", "final_value[7] is 2 at a step");
             continue;
@@ -146,7 +157,7 @@ static void a_final_value_belongs_to_a_step_that_was_cut_off(void **state)
         assert_null(received_beyond(&g.r, 2.0f, why));
         assert_string_equal(received_beyond(&g.r, 1.5f, why), "final_value");
         assert_string_equal(received_beyond(&g.r, 0.5f, why), "value");
-        pair_fill(g.t, 1, 2, 3);
+        pair_fill(g.t, ACTOR, 2, 3);
     }
     close_rig(&g);
 }
@@ -164,23 +175,138 @@ static void open_kind(struct rig *g, const struct action_space *actions)
     memset(possible, 1, sizeof possible);
     for (size_t i = 0; g->t->mask && i < (size_t)g->shape.T * (size_t)g->shape.E; i++)
         action_mask_pack(actions, possible, g->t->mask + i * bytes);
+    for (int e = 0; e < g->shape.E; e++)
+        g->t->episode_id[e] = episode_id(ACTOR, e, 0);
 }
 
 static void is_taken(struct rig *g)
 {
     char why[160] = "";
-    seal(g->t, &g->f);
-    assert_null(received_decode(&g->r, g->arena, &g->f, &g->shape, why));
+    assert_null(taken(g, why));
 }
 
 static void is_refused(struct rig *g, const char *field, const char *part)
 {
     char why[160] = "";
-    seal(g->t, &g->f);
-    const char *bad = received_decode(&g->r, g->arena, &g->f, &g->shape, why);
+    const char *bad = taken(g, why);
     assert_non_null(bad);
     assert_string_equal(bad, field);
     assert_non_null(strstr(why, part));
+}
+
+/* An actor that lists successes of which no step tells would end the run by stop.success. */
+static void episodes_are_those_of_steps_that_ended_one(void **state)
+{
+    static const float success[TRAJECTORY_EPISODE_HEAD + PAIR_STATS] = {1, 1, 1, 0, 0};
+    (void)state;
+    struct rig g;
+    open_rig(&g, 0); /* the last step of environment 2 ends one */
+    trajectory_episode(g.t, success, g.t->obs);
+    assert_refused(&g, "episodes", "1 steps ended an episode, 2 are listed and 0 had no room");
+    g.t->nepisodes = 0;
+    assert_refused(&g, "episodes", "1 steps ended an episode, 0 are listed and 0 had no room");
+    g.t->nepisodes = 0;
+    g.t->episodes_dropped = 1; /* there was room */
+    assert_refused(&g, "episodes", "1 steps ended an episode, 0 are listed and 1 had no room");
+    g.t->episodes[3] = 0;
+    assert_refused(&g, "episodes", "environment of episode 0 is 0, the step that ended it says 2");
+    g.t->episodes[2] = 0;
+    assert_refused(&g, "episodes", "success of episode 0 is 0, the step that ended it says 1");
+    g.t->flags[PAIR_T * PAIR_E - 1] = STEP_TRUNCATED;
+    assert_refused(&g, "episodes", "success of episode 0 is 1, the step that ended it says 0");
+    g.t->flags[3] = g.t->flags[4] = STEP_FAILED;
+    pair_list_episodes(g.t);
+    float *row = g.t->episodes;
+    for (int k = 0; k < 5; k++) { /* of one step, in the other order */
+        float swap = row[k];
+        row[k] = row[5 + k];
+        row[5 + k] = swap;
+    }
+    assert_refused(&g, "episodes", "environment of episode 0 is 1, the step that ended it says 0");
+    close_rig(&g);
+}
+
+static void what_honest_actors_list_is_taken(void **state)
+{
+    char why[160] = "";
+    (void)state;
+    struct rig g;
+    open_rig(&g, 0);
+    g.t->episodes[2] = -1; /* a world without success */
+    assert_null(taken(&g, why));
+    g.t->flags[1] = STEP_FAILED;
+    g.t->flags[3] = g.t->flags[4] = STEP_TERMINATED;
+    g.t->flags[5] = STEP_SUCCESS; /* and goes on */
+    g.t->flags[7] = STEP_TRUNCATED | STEP_SUCCESS;
+    pair_list_episodes(g.t);
+    assert_int_equal(g.t->nepisodes, 5);
+    assert_null(taken(&g, why));
+    close_rig(&g);
+}
+
+/* More than there is room for: the last ones are missing. */
+static void episodes_without_room_are_those_that_ended_last(void **state)
+{
+    struct rig g = {.shape = pair_shape(0), .arena = meta_arena_create()};
+    (void)state;
+    g.shape.T = 100; /* 300 steps, room for 139 */
+    g.t = trajectory_create(&g.shape);
+    pair_fill(g.t, ACTOR, 2, 3);
+    for (int i = 0; i < 300; i++) {
+        g.t->flags[i] = STEP_TERMINATED;
+        g.t->logp[i] = -1;
+    }
+    pair_list_episodes(g.t);
+    assert_int_equal(g.t->nepisodes, 139);
+    assert_int_equal(g.t->episodes_dropped, 300 - 139);
+    is_taken(&g);
+    g.t->episodes_dropped--;
+    is_refused(&g, "episodes", "300 steps ended an episode, 139 are listed and 160 had no room");
+    close_rig(&g);
+}
+
+static void an_episode_has_a_number_of_its_environment(void **state)
+{
+    (void)state;
+    struct rig g;
+    open_rig(&g, 0);
+    g.t->episode_id[1] = episode_id(ACTOR, 2, 7);
+    assert_refused(&g, "episode_id", "episode_id[1] is of environment 2 of actor 1");
+    g.t->episode_id[2] = episode_id(ACTOR + 1, 2, 7);
+    assert_refused(&g, "episode_id", "episode_id[2] is of environment 2 of actor 2");
+    close_rig(&g);
+}
+
+/* Finite, and the statistics of the observations would never forget it. */
+static void an_observation_beyond_all_measure_is_named(void **state)
+{
+    static const float absurd[] = {3e38f, -3e38f, 1.1e15f, INFINITY, NAN};
+    struct obs_spec obs = {0};
+    char why[160] = "";
+    struct rig g;
+    (void)state;
+    obs_spec_add(&obs, "word", OBS_I16, 1, (int[]){4});
+    obs_spec_add(&obs, "place", OBS_F32, 1, (int[]){2});
+    assert_int_equal(obs.obs_bytes, PAIR_OBS);
+    open_rig(&g, 0);
+    size_t rows = (PAIR_T + 1) * PAIR_E;
+    for (size_t i = 0; i < sizeof absurd / sizeof *absurd; i++) {
+        pair_fill(g.t, ACTOR, 2, 3);
+        memset(g.t->obs, 0x55, rows * PAIR_OBS); /* 1.5e13 */
+        seal(g.t, &g.f);
+        assert_null(received_decode(&g.r, g.arena, &g.f, &g.shape, why));
+        assert_null(received_strange(&g.r, &obs, why));
+        uint8_t *at = g.r.t.obs + (rows - 1) * PAIR_OBS + 12;
+        memcpy(at, &absurd[i], sizeof *absurd);
+        assert_string_equal(received_strange(&g.r, &obs, why), "obs");
+        assert_non_null(strstr(why, "element 1 of the field 'place' of row 14 is "));
+        memset(at, 0x55, sizeof *absurd);
+        memcpy(g.r.t.final_obs + 8, &absurd[i], sizeof *absurd);
+        assert_string_equal(received_strange(&g.r, &obs, why), "final_obs");
+        g.r.t.flags[PAIR_T * PAIR_E - 1] = STEP_FAILED; /* of which nobody reads the last row */
+        assert_null(received_strange(&g.r, &obs, why));
+    }
+    close_rig(&g);
 }
 
 static void choices_and_masks_are_checked_against_the_space(void **state)
@@ -418,6 +544,11 @@ int main(void)
         cmocka_unit_test(every_wrong_field_is_named_with_its_place_and_value),
         cmocka_unit_test(an_absurd_magnitude_is_named_too),
         cmocka_unit_test(a_final_value_belongs_to_a_step_that_was_cut_off),
+        cmocka_unit_test(episodes_are_those_of_steps_that_ended_one),
+        cmocka_unit_test(what_honest_actors_list_is_taken),
+        cmocka_unit_test(episodes_without_room_are_those_that_ended_last),
+        cmocka_unit_test(an_episode_has_a_number_of_its_environment),
+        cmocka_unit_test(an_observation_beyond_all_measure_is_named),
         cmocka_unit_test(choices_and_masks_are_checked_against_the_space),
         cmocka_unit_test(numbers_must_be_finite_and_may_be_dense),
         cmocka_unit_test(another_kind_than_at_ready_is_refused),
