@@ -330,6 +330,7 @@ static void tell_monitor(struct server *s, const struct wire_labels_server_numbe
     reward_monitor_put(s->monitor, "server/evicted", (double)n->evicted);
     reward_monitor_put(s->monitor, "server/asked_twice", (double)n->asked_twice);
     reward_monitor_put(s->monitor, "server/maybe_paid_twice", (double)n->maybe_paid_twice);
+    reward_monitor_put(s->monitor, "server/rx_bad", (double)wire_labels_server_bad(s->socket));
     reward_monitor_put(s->monitor, "server/annotator_ready", !s->said_now[0]);
     reward_monitor_put(s->monitor, "server/store_writable", !s->full_since);
     reward_monitor_put(s->monitor, "server/draining", s->draining);

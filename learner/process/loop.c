@@ -129,6 +129,7 @@ static void report_links(struct learner *r)
         metrics_set(m, "perf/weights_fanout_seconds", s.weights_fanout_s);
     metrics_set(m, "wire/queued", s.queued);
     metrics_set(m, "wire/rx_bad_total", (double)s.rx_bad);
+    metrics_set(m, "wire/weights_rx_bad_total", (double)s.weights_rx_bad);
     metrics_set(m, "wire/duplicates_total", (double)s.duplicates);
     metrics_set(m, "wire/out_of_order_total", (double)s.out_of_order);
     metrics_set(m, "wire/fenced_total", (double)s.fenced);

@@ -354,6 +354,14 @@ static void one_learner_too_many_is_told_that_there_is_no_room(void **state)
             joined += st.connected;
         }
     }
+    for (int i = 0; i < FULL; i++) /* who has asked has a place for good */
+        wire_labels_client_ask(c[i], "you see a door", 14);
+    while (strmap_count(b.asked) == 0 || *strmap_get(b.asked, "you see a door", 14) < FULL) {
+        assert_true(clock_ms() < end);
+        serve(&b, false);
+        for (int i = 0; i < FULL; i++)
+            wire_labels_client_poll(c[i], 0);
+    }
     while (!strstr(st.waiting_for, "serves 64 learners already") && clock_ms() < end) {
         wire_labels_client_poll(b.c, 2);
         serve(&b, false);

@@ -125,6 +125,8 @@ void wire_labels_server_numbers(struct wire_labels_server *s,
 /* Which store it has, and the number of its newest label: told before labels are, so never behind
  * what a client has. */
 void wire_labels_server_store(struct wire_labels_server *s, uint64_t store, uint64_t last_id);
+/* Messages that say nothing; who sends ten of them within a minute is cut. */
+uint64_t wire_labels_server_bad(const struct wire_labels_server *s);
 /* Heartbeats and timeouts; call every 500 ms or so. */
 void wire_labels_server_tick(struct wire_labels_server *s);
 

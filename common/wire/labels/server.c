@@ -6,6 +6,11 @@
  * so, which makes the client repeat its open questions. A client that asks more than ANNOT_RATE_MAX
  * questions within a second gets BUSY and keeps them.
  *
+ * There is room for so many clients. A learner's place is its own; where there is no other, a learner
+ * that comes gets the one of an observer (without keys: of whoever has asked nothing yet), or of
+ * somebody from the same machine with the same key who is silent, for that is what it was before it
+ * was started again. Whoever lost a place so says HELLO again when it has something to say.
+ *
  * A client that was not heard for 10 s is forgotten. An answer for it is refused, so that the
  * caller counts it as not delivered; the client asks again and gets it from the store. */
 #include <stdio.h>
@@ -21,10 +26,15 @@
 #include "common/base/xmalloc.h"
 #include "common/wire/frame/meta.h"
 #include "common/wire/frame/sock.h"
+#include "common/wire/frame/sock_manners.h"
 #include "common/wire/labels/labels.h"
 #include "common/wire/labels/plane.h"
 
-enum { CLIENT_SILENT_MS = 10000, WARN_EVERY_MS = 60000 };
+enum {
+    CLIENT_SILENT_MS = 10000,
+    STALE_MS = 3000, /* silent for so long: who comes from there again may be the same */
+    WARN_EVERY_MS = 60000
+};
 
 static const unsigned roles_here = 1u << KEY_LEARNER | 1u << KEY_OBSERVER;
 
@@ -33,6 +43,7 @@ struct client {
     struct sock_route route;
     int64_t heard_ms, second_ms;
     int in_second;
+    bool asked; /* a question */
 };
 
 struct wire_labels_server {
@@ -47,6 +58,7 @@ struct wire_labels_server {
     uint64_t handles;
     struct wire_labels_server_numbers numbers;
     uint64_t store, last_id;
+    struct sock_manners manners;
     int64_t warned_ms, log_ms;
     int64_t kept_bound_ms;
     /* the ASK that is being handed out */
@@ -187,20 +199,60 @@ static void labels_server_audit(struct wire_labels_server *s, enum audit_event e
     audit_write(event, &who, reason);
 }
 
-static void hello(struct wire_labels_server *s, const struct sock_route *from,
-                  const struct frame *f)
+/* Takes its place. */
+static void leave(struct wire_labels_server *s, struct client *c, const char *why)
+{
+    sock_forget(s->socket, &c->route);
+    labels_server_audit(s, AUDIT_LOST, &c->route, why);
+    c->handle = 0;
+}
+
+static bool is_stale_one_of(const struct client *c, const struct sock_route *from, int64_t now)
+{
+    return now - c->heard_ms > STALE_MS && strcmp(c->route.peer, from->peer) == 0 &&
+           strcmp(c->route.key, from->key) == 0;
+}
+
+/* A place for somebody who comes when all are taken; NULL: there is none. */
+static struct client *make_room(struct wire_labels_server *s, const struct sock_route *from)
+{
+    int64_t now = clock_ms();
+    struct client *of = NULL;
+    if (s->keys && !wire_keys_allow(s->keys, 1u << KEY_LEARNER, from->key))
+        return NULL;
+    for (int i = 0; i < ANNOT_CLIENTS_MAX; i++) {
+        struct client *c = &s->clients[i];
+        bool learns =
+            s->keys ? wire_keys_allow(s->keys, 1u << KEY_LEARNER, c->route.key) : c->asked;
+        if (is_stale_one_of(c, from, now)) {
+            of = c;
+            break;
+        }
+        if (!learns && (!of || c->handle < of->handle)) /* who is here for longest */
+            of = c;
+    }
+    if (of)
+        leave(s, of, "a learner has its place now");
+    return of;
+}
+
+/* NULL, or why this says nothing. */
+static const char *hello(struct wire_labels_server *s, const struct sock_route *from,
+                         const struct frame *f)
 {
     const Onic__Wire__AnnotHello *h =
         meta_unpack(s->arena, &onic__wire__annot_hello__descriptor, f->meta, f->head.meta_len);
     if (!h)
-        return;
+        return "a HELLO that cannot be read";
     struct client *c = by_route(s, from);
     if (!c) {
         c = by_handle(s, 0);
+        if (!c)
+            c = make_room(s, from);
         if (!c) {
             labels_server_send_frame(s, from, FRAME_ANNOT_BUSY, 0, NULL, (struct sock_bulk){0});
             labels_server_audit(s, AUDIT_REFUSED, from, "there is no room for one more");
-            return;
+            return NULL;
         }
         *c = (struct client){.handle = ++s->handles, .route = *from};
         labels_server_audit(s, AUDIT_JOINED, from, "it said hello");
@@ -217,6 +269,7 @@ static void hello(struct wire_labels_server *s, const struct sock_route *from,
     m.kinds = s->self.kinds;
     labels_server_send_frame(s, from, FRAME_ANNOT_WELCOME, 0, &m.base, (struct sock_bulk){0});
     send_numbers(s, from);
+    return NULL;
 }
 
 /* --- receiving --------------------------------------------------------------------------- */
@@ -243,17 +296,17 @@ static bool lengths_fill(const Onic__Wire__AnnotAsk *m, size_t bulk)
     return sum == bulk;
 }
 
-/* Makes an ASK the current one; takes msg over when it returns true. */
+/* Makes an ASK the current one; takes msg over when it returns true. *why: it says nothing. */
 static bool open_ask(struct wire_labels_server *s, struct client *c, const struct frame *f,
-                     zmq_msg_t *msg)
+                     zmq_msg_t *msg, const char **why)
 {
     const Onic__Wire__AnnotAsk *m =
         meta_unpack(s->arena, &onic__wire__annot_ask__descriptor, f->meta, f->head.meta_len);
     if (!m || m->n_caption_bytes > ANNOT_BATCH || !lengths_fill(m, f->head.bulk_len)) {
-        if (log_every_ms(&s->log_ms, 1000))
-            log_warn("a damaged question was thrown away");
+        *why = "a damaged question";
         return false;
     }
+    c->asked |= m->n_caption_bytes > 0;
     if (over_rate(c, m->n_caption_bytes)) {
         labels_server_send_frame(s, &c->route, FRAME_ANNOT_BUSY, f->head.seq, NULL,
                                  (struct sock_bulk){0});
@@ -286,11 +339,17 @@ static bool may_be(struct wire_labels_server *s, const struct sock_route *from, 
     return false;
 }
 
+/* Takes msg over when it returns true. *why: it says nothing. */
 static bool labels_server_handle(struct wire_labels_server *s, const struct sock_route *from,
-                                 const struct frame *f, zmq_msg_t *msg)
+                                 const struct frame *f, zmq_msg_t *msg, const char **why)
 {
-    if (f->head.type == FRAME_ANNOT_HELLO) {
-        hello(s, from, f);
+    uint16_t type = f->head.type;
+    if (type == FRAME_ANNOT_HELLO) {
+        *why = hello(s, from, f);
+        return false;
+    }
+    if (type != FRAME_ANNOT_HEARTBEAT && type != FRAME_ANNOT_ASK) {
+        *why = "a message that nobody sends here";
         return false;
     }
     struct client *c = by_route(s, from);
@@ -299,26 +358,45 @@ static bool labels_server_handle(struct wire_labels_server *s, const struct sock
         return false;
     }
     c->heard_ms = clock_ms();
-    if (f->head.type == FRAME_ANNOT_HEARTBEAT)
+    if (type == FRAME_ANNOT_HEARTBEAT)
         send_numbers(s, from);
-    return f->head.type == FRAME_ANNOT_ASK && may_be(s, from, 1u << KEY_LEARNER) &&
-           open_ask(s, c, f, msg);
+    return type == FRAME_ANNOT_ASK && may_be(s, from, 1u << KEY_LEARNER) &&
+           open_ask(s, c, f, msg, why);
+}
+
+/* Takes msg over when it returns true. */
+static bool labels_server_hear(struct wire_labels_server *s, const struct sock_route *from,
+                               enum sock_got got, zmq_msg_t *msg)
+{
+    struct frame f;
+    const char *why = NULL;
+    bool kept = false;
+    if (!may_be(s, from, roles_here) || sock_manners_shut_out(&s->manners, from))
+        return false;
+    enum frame_bad bad = FRAME_BAD_MULTIPART;
+    if (got == SOCK_FRAME)
+        bad = frame_parse(&f, zmq_msg_data(msg), zmq_msg_size(msg));
+    if (bad == FRAME_FINE)
+        kept = labels_server_handle(s, from, &f, msg, &why);
+    else
+        why = frame_bad_name(bad);
+    if (why && sock_manners_bad(&s->manners, s->socket, from, why)) {
+        struct client *c = by_route(s, from);
+        labels_server_audit(s, AUDIT_REFUSED, from, why);
+        if (c)
+            leave(s, c, "it sent nonsense too often");
+    }
+    return kept;
 }
 
 static bool labels_server_receive_one(struct wire_labels_server *s)
 {
     struct sock_route route;
     zmq_msg_t msg;
-    struct frame f;
     enum sock_got got = sock_recv(s->socket, &route, &msg);
     if (got == SOCK_NOTHING)
         return false;
-    if (got != SOCK_FRAME)
-        return true;
-    bool kept = may_be(s, &route, roles_here) &&
-                frame_parse(&f, zmq_msg_data(&msg), zmq_msg_size(&msg)) == FRAME_FINE &&
-                labels_server_handle(s, &route, &f, &msg);
-    if (!kept)
+    if (!labels_server_hear(s, &route, got, &msg) && got == SOCK_FRAME)
         zmq_msg_close(&msg);
     return true;
 }
@@ -408,16 +486,18 @@ void wire_labels_server_store(struct wire_labels_server *s, uint64_t store, uint
     s->last_id = last_id > s->last_id ? last_id : s->last_id;
 }
 
+uint64_t wire_labels_server_bad(const struct wire_labels_server *s)
+{
+    return atomic_load(&s->manners.bad);
+}
+
 void wire_labels_server_tick(struct wire_labels_server *s)
 {
     int64_t now = clock_ms();
     sock_keep_bound(s->socket, s->address, &s->kept_bound_ms);
     for (int i = 0; i < ANNOT_CLIENTS_MAX; i++)
-        if (s->clients[i].handle && now - s->clients[i].heard_ms > CLIENT_SILENT_MS) {
-            sock_forget(s->socket, &s->clients[i].route);
-            labels_server_audit(s, AUDIT_LOST, &s->clients[i].route, "silent for 10 s");
-            s->clients[i].handle = 0;
-        }
+        if (s->clients[i].handle && now - s->clients[i].heard_ms > CLIENT_SILENT_MS)
+            leave(s, &s->clients[i], "silent for 10 s");
     if (s->exposed && now - s->warned_ms > WARN_EVERY_MS) {
         s->warned_ms = now;
         log_warn("listening beyond this machine without encryption or authentication "

@@ -45,6 +45,7 @@ struct peer *peer_add(struct wire_learner *w, uint32_t id)
     struct peer *p = xcalloc(1, sizeof *p);
     p->id = id;
     p->incarnation = w->forgotten[id];
+    w->nforgotten -= w->forgotten[id] != 0;
     w->peer_of_id[id] = w->npeers;
     w->peers[w->npeers++] = p;
     return p;
@@ -93,6 +94,7 @@ static void prune_peer(struct wire_learner *w, struct peer *p)
 {
     int at = w->peer_of_id[p->id];
     w->forgotten[p->id] = p->incarnation;
+    w->nforgotten++;
     w->forgotten_steps += p->env_steps_before;
     w->forgotten_cpu_ms += p->cpu_ms_before;
     w->peers[at] = w->peers[--w->npeers];

@@ -394,15 +394,16 @@ static void describe_stall(const struct wire_learner *w, struct wire_learner_sta
 {
     int64_t since = s->last_rx_ms ? s->last_rx_ms : w->created_ms;
     long silent_s = (long)((now - since) / 1000);
+    int known = w->npeers + w->nforgotten;
     s->waiting_for[0] = '\0';
     if (s->queued > 0 || now - since < STALL_MS)
         return;
-    if (w->npeers == 0)
+    if (known == 0)
         snprintf(s->waiting_for, sizeof s->waiting_for, "no actor has connected to %.80s for %ld s",
                  w->address, silent_s);
     else if (s->actors_connected == 0)
         snprintf(s->waiting_for, sizeof s->waiting_for,
-                 "none of %d known actors is connected to %.80s for %ld s", w->npeers, w->address,
+                 "none of %d known actors is connected to %.80s for %ld s", known, w->address,
                  silent_s);
     else if (s->actors_running == 0)
         snprintf(s->waiting_for, sizeof s->waiting_for,
@@ -435,6 +436,7 @@ void wire_learner_status(struct wire_learner *w, struct wire_learner_status *out
     s->queued = w->queued;
     if (w->socket) /* the last of them stay in the books */
         s->cut = sock_cuts(w->socket) + wire_weights_server_cuts(w->weights);
+    s->weights_rx_bad = wire_weights_server_bad(w->weights);
     s->weights_fanout_s = wire_weights_server_fanout_s(w->weights);
     describe_stall(w, s, clock_ms());
     *out = *s;

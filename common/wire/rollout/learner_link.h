@@ -115,6 +115,7 @@ struct wire_learner_status {
     double actors_cpu_s; /* CPU seconds of all actors, all incarnations */
     uint64_t env_steps;  /* steps reported by actors */
     uint64_t rx_bad, duplicates, out_of_order, old_epoch, fenced, rejected, hwm_hit;
+    uint64_t weights_rx_bad; /* as rx_bad, of the weights port */
     double weights_fanout_s; /* wire_weights_server_fanout_s */
     uint64_t cut;            /* connections of both planes (sock_crowd.h) */
     uint64_t unproved;       /* HELLOs of an incarnation whose secret they did not show */

@@ -138,6 +138,7 @@ struct wire_learner {
     uint64_t *forgotten;
     bool some_to_prune;
     int64_t pruned_ms;
+    int nforgotten; /* of these, those that peers has not */
     uint64_t forgotten_steps, forgotten_cpu_ms;
     struct conduct conduct[CONDUCTS]; /* of the newest connections */
     uint32_t next_incarnation;

@@ -22,6 +22,7 @@
 #include <time.h>
 #include <xxhash.h>
 
+#include "common/base/audit.h"
 #include "common/base/bounds.h"
 #include "common/base/clock.h"
 #include "common/base/limits.h"
@@ -29,6 +30,7 @@
 #include "common/wire/frame/crc32c.h"
 #include "common/wire/frame/meta.h"
 #include "common/wire/frame/sock.h"
+#include "common/wire/frame/sock_manners.h"
 #include "common/wire/weights/loans.h"
 #include "common/wire/weights/pace.h"
 #include "weights.pb-c.h"
@@ -76,8 +78,9 @@ struct wire_weights_server {
     struct snapshot *table[SNAPSHOTS];
     struct snapshot *current;
     uint64_t published;
-    struct loans *loans; /* weights thread */
-    struct pace *pace;   /* weights thread; NULL: whatever is asked for is sent at once */
+    struct loans *loans;         /* weights thread */
+    struct pace *pace;           /* weights thread; NULL: whatever is asked for is sent at once */
+    struct sock_manners manners; /* weights thread */
 };
 
 static size_t chunk_len(const struct wire_weights_server *s, uint32_t i)
@@ -302,13 +305,18 @@ static void answer_questions(struct wire_weights_server *s)
     pthread_mutex_unlock(&s->lock);
 }
 
-static void weights_server_answer(struct wire_weights_server *s, const struct sock_route *from,
-                                  const struct frame *f)
+/* NULL, or why this says nothing. */
+static const char *weights_server_answer(struct wire_weights_server *s,
+                                         const struct sock_route *from, const struct frame *f)
 {
+    if (f->head.type != FRAME_WEIGHTS_GET)
+        return "a message that nobody sends here";
     const Onic__Wire__WeightsGet *get =
         meta_unpack(s->arena, &onic__wire__weights_get__descriptor, f->meta, f->head.meta_len);
-    if (f->head.type != FRAME_WEIGHTS_GET || !get)
-        return;
+    if (!get)
+        return "a question that cannot be read";
+    if (!get->manifest && get->chunk >= s->chunks)
+        return "a question for a chunk that there is not";
     if (f->head.epoch == s->p.epoch && memcmp(f->head.run_id, s->p.run_id, 16) == 0)
         sock_know(s->socket, from, 16 * GET_BYTES); /* an actor of this run */
     pthread_mutex_lock(&s->lock);
@@ -324,16 +332,35 @@ static void weights_server_answer(struct wire_weights_server *s, const struct so
         send_manifest(s, from, s->current, true);
     } else if (get->manifest) {
         send_manifest(s, from, n, false);
-    } else if (get->chunk < s->chunks) {
+    } else {
         take_question(s, from, n, get);
     }
     pthread_mutex_unlock(&s->lock);
+    return NULL;
 }
 
 /* Still: its key may be off the list since it connected. */
 static bool is_let_in(const struct wire_weights_server *s, const struct sock_route *from)
 {
     return !s->keyed || wire_keys_allow(s->p.keys, weights_roles, from->key);
+}
+
+static void weights_server_hear(struct wire_weights_server *s, const struct sock_route *from,
+                                enum sock_got got, zmq_msg_t *msg)
+{
+    struct frame f;
+    const char *why = NULL;
+    if (!is_let_in(s, from) || sock_manners_shut_out(&s->manners, from))
+        return;
+    enum frame_bad bad = FRAME_BAD_MULTIPART;
+    if (got == SOCK_FRAME)
+        bad = frame_parse(&f, zmq_msg_data(msg), zmq_msg_size(msg));
+    why = bad == FRAME_FINE ? weights_server_answer(s, from, &f) : frame_bad_name(bad);
+    if (!why || !sock_manners_bad(&s->manners, s->socket, from, why))
+        return;
+    struct audit_who who = {
+        .address = from->peer, .key = from->key, .actor = -1};
+    audit_write(AUDIT_REFUSED, &who, why);
 }
 
 static void *weights_server_serve(void *arg)
@@ -349,13 +376,9 @@ static void *weights_server_serve(void *arg)
         zmq_msg_t msg;
         enum sock_got got;
         while ((got = sock_recv(s->socket, &route, &msg)) != SOCK_NOTHING) {
-            struct frame f;
-            if (got != SOCK_FRAME)
-                continue;
-            if (is_let_in(s, &route) &&
-                frame_parse(&f, zmq_msg_data(&msg), zmq_msg_size(&msg)) == FRAME_FINE)
-                weights_server_answer(s, &route, &f);
-            zmq_msg_close(&msg);
+            weights_server_hear(s, &route, got, &msg);
+            if (got == SOCK_FRAME)
+                zmq_msg_close(&msg);
         }
         answer_questions(s);
     }
@@ -443,6 +466,11 @@ void wire_weights_server_free(struct wire_weights_server *s)
 uint64_t wire_weights_server_cuts(const struct wire_weights_server *s)
 {
     return s->running ? sock_cuts(s->socket) : 0;
+}
+
+uint64_t wire_weights_server_bad(const struct wire_weights_server *s)
+{
+    return atomic_load(&s->manners.bad);
 }
 
 double wire_weights_server_fanout_s(struct wire_weights_server *s)

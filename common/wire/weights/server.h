@@ -42,6 +42,8 @@ void wire_weights_server_stop(struct wire_weights_server *s);
 void wire_weights_server_free(struct wire_weights_server *s);
 const char *wire_weights_server_address(const struct wire_weights_server *s);
 uint64_t wire_weights_server_cuts(const struct wire_weights_server *s); /* of its connections */
+uint64_t
+wire_weights_server_bad(const struct wire_weights_server *s); /* messages that say nothing */
 /* Seconds from the publishing of the newest version that was asked for to the end of the last chunk
  * of it that has been written so far; -1: none was. */
 double wire_weights_server_fanout_s(struct wire_weights_server *s);
