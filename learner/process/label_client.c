@@ -18,6 +18,7 @@
 #include "common/wire/frame/sock_address.h"
 #include "common/wire/labels/labels.h"
 #include "learner/process/actor_keys.h"
+#include "learner/process/held_labels.h"
 #include "learner/process/label_options.h"
 #include "learner/process/label_sources.h"
 #include "learner/process/peer_numbers.h"
@@ -26,11 +27,6 @@ enum {
     REFRESH_MS = 1000,
     FRUITLESS_MS = 60000, /* a life without a label is worth a word when it asked for so long */
     STATE_MAX = 4096 + LABEL_OPTIONS_TEXT_MAX
-};
-
-struct held_label {
-    struct label label; /* its question is the one below */
-    char question[QUESTION_MAX];
 };
 
 struct label_client {
@@ -56,9 +52,8 @@ struct label_client {
     int *unknown;       /* [unknown_cap] */
     int unknown_cap;
     bool hold;
-    struct strmap *asked;    /* questions of this round while holding; NULL = not holding */
-    struct held_label *held; /* [held_cap] */
-    int held_count, held_cap;
+    struct strmap *asked; /* questions of this round while holding; NULL = not holding */
+    struct held_labels held;
     int64_t asked_ms;                /* clock_ms of the first question of this life; 0 = none */
     bool ails;                       /* the annotator said what no start says */
     char waiting[192], trouble[160]; /* trouble: the last that was said of the annotator */
@@ -95,7 +90,7 @@ void label_client_free(struct label_client *a)
     actor_keys_free(a->actors);
     strmap_free(a->asked);
     free(a->unknown);
-    free(a->held);
+    held_labels_release(&a->held);
     free(a);
 }
 
@@ -191,27 +186,11 @@ static void apply(struct label_client *a, struct reward_mix *mix, const struct l
         a->staleness_s = a->staleness_s < 0 ? age : a->staleness_s + 0.02 * (age - a->staleness_s);
 }
 
-/* Also labels that nobody here has asked for: questions of a killed life, or of another learner of
- * the same server. When they come depends on chance, so they wait until this run asks. */
-static void label_client_keep(struct label_client *a, const struct label *l)
+/* The client below remembers it as answered. */
+static void forget_answer(void *ctx, const char *question, size_t len)
 {
-    if (l->question_len > QUESTION_MAX)
-        return;
-    if (a->held_count == a->held_cap) {
-        a->held_cap = a->held_cap ? 2 * a->held_cap : 256;
-        a->held = xrealloc(a->held, (size_t)a->held_cap * sizeof *a->held);
-    }
-    struct held_label *h = &a->held[a->held_count++];
-    h->label = *l;
-    memcpy(h->question, l->question, l->question_len);
-}
-
-static int compare_questions(const void *x, const void *y)
-{
-    const struct held_label *a = x, *b = y;
-    size_t la = a->label.question_len, lb = b->label.question_len;
-    int order = memcmp(a->question, b->question, la < lb ? la : lb);
-    return order ? order : (la > lb) - (la < lb);
+    struct label_client *a = ctx;
+    wire_labels_client_forget(a->client, question, len);
 }
 
 void label_client_hold(struct label_client *a, bool hold)
@@ -223,20 +202,20 @@ void label_client_hold(struct label_client *a, bool hold)
         a->asked = strmap_create(1024);
 }
 
+struct applying {
+    struct label_client *a;
+    struct reward_mix *mix;
+};
+
+static void apply_held(void *ctx, const struct label *l)
+{
+    struct applying *to = ctx;
+    apply(to->a, to->mix, l);
+}
+
 void label_client_apply(struct label_client *a, struct reward_mix *mix)
 {
-    if (a->held_count)
-        qsort(a->held, (size_t)a->held_count, sizeof *a->held, compare_questions);
-    int kept = 0;
-    for (int i = 0; i < a->held_count; i++) {
-        struct held_label *h = &a->held[i];
-        h->label.question = h->question;
-        if (a->asked && !strmap_get(a->asked, h->question, h->label.question_len))
-            a->held[kept++] = *h;
-        else
-            apply(a, mix, &h->label);
-    }
-    a->held_count = kept;
+    held_labels_take(&a->held, a->asked, apply_held, &(struct applying){a, mix});
     if (a->asked) /* all have an answer now */
         strmap_clear(a->asked);
 }
@@ -253,7 +232,7 @@ static void adopt(struct label_client *a, const char *identity)
                  kv("was", (const char *)a->identity), kv("is", identity));
     snprintf(a->identity, sizeof a->identity, "%s", identity);
     label_options_write(&a->now, a->options);
-    a->held_count = 0;
+    held_labels_clear(&a->held);
     while (a->asked && strmap_next(a->asked, &it, &question, &len, &value))
         wire_labels_client_ask(a->client, question, len);
 }
@@ -331,7 +310,7 @@ int label_client_poll(struct label_client *a, struct reward_mix *mix, int timeou
     struct label l;
     while (wire_labels_client_next(a->client, &l)) {
         if (a->hold)
-            label_client_keep(a, &l);
+            held_labels_put(&a->held, a->asked, &l, forget_answer, a);
         else
             apply(a, mix, &l);
     }
@@ -429,6 +408,8 @@ void label_client_report(struct label_client *a, struct metrics *m)
     metrics_set(m, "annot/labels_per_s", s.server_labels_per_s);
     if (a->missing)
         metrics_set(m, "annot/missing_total", (double)a->missing);
+    if (a->held.dropped)
+        metrics_set(m, "annot/held_dropped_total", (double)a->held.dropped);
     metrics_set(m, "annot/outstanding", s.outstanding);
     metrics_set(m, "annot/connected", s.connected ? 1 : 0);
     if (a->judged) {
@@ -463,7 +444,7 @@ int label_client_restart(struct label_client *a, struct onic_err *err)
     wire_labels_client_free(a->client);
     a->client = NULL;
     a->server_met = 0;
-    a->held_count = 0;
+    held_labels_clear(&a->held);
     if (a->asked)
         strmap_clear(a->asked);
     int rc = wire_labels_client_create(&a->client, a->address, NULL, a->keys, err);

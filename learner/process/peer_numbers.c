@@ -9,10 +9,10 @@
 
 /* What the learner itself says below annot/ (label_client.c). */
 static const char *const own_names[] = {
-    "labels_total",    "abstained_total",      "backlog",       "labels_per_s", "outstanding",
-    "connected",       "label_positive",       "label_tie",     "label_mean",   "staleness_s",
-    "source",          "names_dropped_total",  "missing_total", "share",        "label_drift",
-    "actor_share_max", "actor_held_back_total"};
+    "labels_total",    "abstained_total",       "backlog",           "labels_per_s", "outstanding",
+    "connected",       "label_positive",        "label_tie",         "label_mean",   "staleness_s",
+    "source",          "names_dropped_total",   "missing_total",     "share",        "label_drift",
+    "actor_share_max", "actor_held_back_total", "held_dropped_total"};
 
 bool peer_name_is_plain(const char *name)
 {

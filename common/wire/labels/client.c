@@ -86,6 +86,13 @@ bool wire_labels_client_ask(struct wire_labels_client *c, const char *question, 
     return false;
 }
 
+void wire_labels_client_forget(struct wire_labels_client *c, const char *question, size_t len)
+{
+    int i = pending_find(&c->pending, question, len);
+    if (i >= 0 && c->pending.entry[i].state == PENDING_ANSWERED)
+        pending_set(&c->pending, i, PENDING_FORGOTTEN);
+}
+
 void wire_labels_client_wait_for_all(struct wire_labels_client *c, bool all)
 {
     c->pending.keep_all = all;

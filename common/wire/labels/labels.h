@@ -48,6 +48,8 @@ void wire_labels_client_free(struct wire_labels_client *c);
  * answer; when 4096 are open and newer ones wait, the oldest open one is set aside (its answer
  * is still taken, and it is asked again when it is put again). */
 bool wire_labels_client_ask(struct wire_labels_client *c, const char *question, size_t len);
+/* The caller does not have the answer any more: it is asked again when it is put again. */
+void wire_labels_client_forget(struct wire_labels_client *c, const char *question, size_t len);
 /* For a caller that waits for every answer: nothing is dropped, no question set aside or held back
  * for others. */
 void wire_labels_client_wait_for_all(struct wire_labels_client *c, bool all);

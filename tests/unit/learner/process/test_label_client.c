@@ -160,6 +160,53 @@ static void held_labels_are_applied_in_an_order_of_their_own(void **state)
     asking_close(&f);
 }
 
+static bool hears_all(void *ctx)
+{
+    struct asking *f = ctx;
+    struct onic_err why = {0};
+    wire_labels_server_tick(f->server);
+    assert_int_equal(label_client_poll(f->annotate, f->mix, 1, &why), ONIC_OK);
+    struct metrics *m = NULL;
+    assert_ok(metrics_create(&m, &(struct metrics_params){.quiet = true}, &err));
+    label_client_report(f->annotate, m);
+    double dropped = metrics_get(m, "annot/held_dropped_total");
+    metrics_free(m);
+    return dropped > 0;
+}
+
+/* Of another learner of the same server. "a key" is among the oldest: its label goes, and it is asked
+ * again when this run wants to know. */
+static void labels_that_nobody_asked_for_are_not_kept_without_end(void **state)
+{
+    (void)state;
+    static struct asking f;
+    float score;
+    asking_open(&f, "id-1");
+    label_client_hold(f.annotate, true);
+    f.want = 2;
+    f.mute = true;
+    label_client_ask(f.annotate, f.mix, f.batch); /* the server knows this one now */
+    assert_true(wait_until(was_asked, &f, PATIENCE_MS));
+    label_client_apply(f.annotate, f.mix);
+    f.nasked = 0;
+    f.mute = false;
+    send_label(&f, 1, "a key");
+    send_label(&f, 2, "a door");
+    for (int i = 0; i < 40000; i++) {
+        char caption[32];
+        snprintf(caption, sizeof caption, "somebody sees %d", i);
+        send_label(&f, (uint64_t)i + 3, caption);
+        if (i % 1000 == 999)
+            hears_all(&f);
+    }
+    assert_true(wait_until(hears_all, &f, PATIENCE_MS));
+    label_client_ask(f.annotate, f.mix, f.batch);
+    assert_true(wait_until(serve, &f, PATIENCE_MS));
+    label_client_apply(f.annotate, f.mix);
+    assert_true(known(&f, "a key", &score));
+    asking_close(&f);
+}
+
 /* "\0a key": five letters and what marks a score. */
 static void a_score_reaches_the_model_under_its_caption(void **state)
 {
@@ -320,6 +367,7 @@ int main(void)
         cmocka_unit_test(labels_that_the_model_forgot_are_asked_for_anew),
         cmocka_unit_test(held_labels_wait_until_they_are_applied),
         cmocka_unit_test(held_labels_are_applied_in_an_order_of_their_own),
+        cmocka_unit_test(labels_that_nobody_asked_for_are_not_kept_without_end),
         cmocka_unit_test(a_score_reaches_the_model_under_its_caption),
         cmocka_unit_test(pairs_are_drawn_and_labels_of_another_kind_are_no_answer),
         cmocka_unit_test(an_annotator_that_does_not_answer_such_questions_ends_the_run),

@@ -57,6 +57,7 @@ static void numbers_of_the_learner_are_not_overwritten(void **state)
                                         "label_drift",
                                         "actor_share_max",
                                         "actor_held_back_total",
+                                        "held_dropped_total",
                                         "missing_total"};
     struct peer_numbers p = {.count = 0};
     struct metrics *m = NULL;
