@@ -5,10 +5,16 @@
  *
  * A learner takes many such actors, one after the other, for making one takes longer than hearing
  * any of them; the clock is put forward with each, or it would admit 500 a second. What is found
- * may be owed to those before it: then the whole corpus finds it again, not the one input. */
+ * may be owed to those before it: then the whole corpus finds it again, not the one input.
+ *
+ * A HELLO that can be read gets the secret of the incarnation in its header, which no mutation
+ * would find: what it says of its account is heard. */
+#include <stdlib.h>
+
 #include "common/base/log.h"
 #include "common/data/ledger.h"
 #include "common/wire/rollout/learner_link.h"
+#include "common/wire/rollout/place.h"
 #include "session.pb-c.h"
 #include "tests/fuzz/fuzz_frames.h"
 #include "tests/support/skewed_clock.h"
@@ -50,7 +56,7 @@ static struct wire_learner *learner(void *context, const char *address, uint8_t 
         .net_text = net,
         .weights_floats = FLOATS,
         .shape =
-            {.T = T, .E = E, .obs_bytes = OBS, .actions = {.n = 3}, .state_size = 2, .nstats = 1},
+            {.T = T, .E = 0, .obs_bytes = OBS, .actions = {.n = 3}, .state_size = 2, .nstats = 1},
         .window = 2,
         .max_queued = 8,
         .inflight_bytes_max = 1 << 24,
@@ -87,6 +93,39 @@ static void join(void *socket, struct frame_head *base)
     fuzz_say(socket, NULL, *base, FRAME_READY, &ready.base, (struct sock_bulk){env, sizeof env - 1},
              (struct sock_bulk){net, sizeof net - 1});
     ONIC_ASSERT(await(socket, FRAME_CREDIT, UINT32_MAX, &got));
+}
+
+/* As whoever was given that incarnation says it; NULL: it is no HELLO. */
+static Onic__Wire__Hello *proved(const struct fuzz_frame *f, uint8_t secret[PLACE_SECRET_BYTES])
+{
+    static const uint8_t key[PLACE_KEY_BYTES];
+    Onic__Wire__Hello *m = f->head.type == FRAME_HELLO
+                               ? onic__wire__hello__unpack(NULL, f->head.meta_len, f->meta)
+                               : NULL;
+    struct place of = {.actor_id = f->head.actor_id, .incarnation = f->head.incarnation};
+    if (!m)
+        return NULL;
+    memcpy(of.run_id, f->head.run_id, sizeof of.run_id);
+    place_secret(key, &of, secret);
+    free(m->secret.data);
+    m->secret = (ProtobufCBinaryData){PLACE_SECRET_BYTES, secret};
+    m->held = f->head.incarnation;
+    if (m->own)
+        m->own->incarnation = f->head.incarnation;
+    return m;
+}
+
+static void say(void *socket, const struct fuzz_frame *f)
+{
+    uint8_t secret[PLACE_SECRET_BYTES];
+    Onic__Wire__Hello *m = proved(f, secret);
+    if (!m) {
+        fuzz_send(socket, NULL, f);
+        return;
+    }
+    fuzz_say(socket, NULL, f->head, FRAME_HELLO, &m->base, none, none);
+    m->secret = (ProtobufCBinaryData){0, NULL};
+    onic__wire__hello__free_unpacked(m, NULL);
 }
 
 static void settle(struct wire_learner *l)
@@ -149,7 +188,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     join(socket, &base);
     struct fuzz_frame f;
     for (int i = 0; i < FUZZ_FRAMES_MAX && fuzz_next(&data, &size, &base, &f); i++)
-        fuzz_send(socket, NULL, &f);
+        say(socket, &f);
     wait_until_read(socket, &base);
     settle(l);
     leave(socket, &base);
