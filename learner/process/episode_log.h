@@ -9,11 +9,11 @@
  * actions, captions and rewards by source (layout: README.md of this folder); no observation,
  * because seed and actions give them back bit for bit.
  *
- * Bounds: EPISODE_LOG_OPEN_MAX episodes are recorded at a time, in replay.max_mb megabytes of memory
- * together, of which the longest goes first; those of an actor that is silent for a minute are
- * forgotten. replay.keep files and replay.max_mb megabytes are kept, the oldest go first. An episode of which a trajectory is missing (dropped,
- * lost, or trained on in another life) is not kept. Nothing here can stop a run: what cannot be
- * written is said in the log. Training thread. */
+ * Bounds: EPISODE_LOG_OPEN_MAX episodes are recorded at a time, in replay.max_mb megabytes of
+ * memory together, of which the longest goes first; those of an actor that is silent for a minute
+ * are forgotten. replay.keep files and replay.max_mb megabytes are kept, the oldest go first. An
+ * episode of which a trajectory is missing (dropped, lost, or trained on in another life) is not
+ * kept. Nothing here can stop a run: what cannot be written is said in the log. Training thread. */
 
 #include <stdint.h>
 

@@ -192,6 +192,68 @@ static void many_lines_are_told_apart_at_once(void **state)
     close_raw(&r);
 }
 
+/* --- a trajectory ------------------------------------------------------------------------ */
+
+/* Sends it with what is wrong with it. */
+static void is_answered_when(struct raw *r, struct trajectory *t,
+                             void (*spoil)(struct trajectory *), uint64_t seq)
+{
+    pair_fill(t, r->id, seq, 1);
+    memset(t->obs, 0, (PAIR_T + 1) * PAIR_E * PAIR_OBS);
+    spoil(t);
+    trajectory_seal(t->storage);
+    send_block(r, t->storage, seq);
+    is_granted(r);
+}
+
+static void observe_too_much(struct trajectory *t)
+{
+    const float absurd = 3e38f;
+    memcpy(t->obs + 7 * PAIR_OBS + 4, &absurd, sizeof absurd);
+}
+
+static void list_one_more(struct trajectory *t)
+{
+    t->flags[PAIR_T * PAIR_E - 1] = 0;
+}
+
+static void number_anothers(struct trajectory *t)
+{
+    t->episode_id[0] = episode_id((int)t->episode_seed[0] + 1, 0, 1);
+}
+
+static void spoil_nothing(struct trajectory *t)
+{
+    (void)t;
+}
+
+static void what_an_actor_lists_is_held_against_its_steps(void **state)
+{
+    static void (*const wrong[])(struct trajectory *) = {observe_too_much, list_one_more,
+                                                         number_anothers};
+    struct wire_learner_params p = pair_learner_params("");
+    struct trajectory_shape shape = pair_shape(0);
+    struct raw r;
+    uint64_t seq = 1;
+    (void)state;
+    obs_spec_add(&p.obs, "place", OBS_F32, 1, (int[]){PAIR_OBS / 4});
+    open_raw_as(&r, &p);
+    join(&r);
+    struct trajectory *t = trajectory_create(&shape);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        is_answered_when(&r, t, wrong[i], seq++);
+        struct ledger led = pair_ledger(r.l);
+        assert_int_equal(led.trajectories.dropped[LEDGER_DROP_INVALID], i + 1);
+        is_answered_when(&r, t, spoil_nothing, seq++);
+        pair_consume_one(r.l, NULL, seq - 1);
+    }
+    struct ledger led = pair_ledger(r.l);
+    assert_balanced(&led);
+    assert_int_equal(led.trajectories.dropped[LEDGER_DROP_INVALID], sizeof wrong / sizeof *wrong);
+    trajectory_free(t);
+    close_raw(&r);
+}
+
 /* --- numbers ----------------------------------------------------------------------------- */
 
 static void say_bye(struct raw *r)
@@ -414,6 +476,7 @@ int main(void)
         cmocka_unit_test(an_account_keeps_the_size_of_its_trajectories),
         cmocka_unit_test(who_is_refused_again_and_again_is_kept_out_and_counted),
         cmocka_unit_test(many_lines_are_told_apart_at_once),
+        cmocka_unit_test(what_an_actor_lists_is_held_against_its_steps),
         cmocka_unit_test(numbers_that_nothing_came_of_are_not_kept),
         cmocka_unit_test(a_connection_is_given_few_numbers_within_a_minute),
         cmocka_unit_test(who_has_left_does_not_come_back_to_a_forgotten_number),

@@ -6,10 +6,11 @@
  * so, which makes the client repeat its open questions. A client that asks more than ANNOT_RATE_MAX
  * questions within a second gets BUSY and keeps them.
  *
- * There is room for so many clients. A learner's place is its own; where there is no other, a learner
- * that comes gets the one of an observer (without keys: of whoever has asked nothing yet), or of
- * somebody from the same machine with the same key who is silent, for that is what it was before it
- * was started again. Whoever lost a place so says HELLO again when it has something to say.
+ * There is room for so many clients. A learner's place is its own; where there is no other, a
+ * learner that comes gets the one of an observer (without keys: of whoever has asked nothing yet),
+ * or of somebody from the same machine with the same key who is silent, for that is what it was
+ * before it was started again. Whoever lost a place so says HELLO again when it has something to
+ * say.
  *
  * A client that was not heard for 10 s is forgotten. An answer for it is refused, so that the
  * caller counts it as not delivered; the client asks again and gets it from the store. */
@@ -200,7 +201,7 @@ static void labels_server_audit(struct wire_labels_server *s, enum audit_event e
 }
 
 /* Takes its place. */
-static void leave(struct wire_labels_server *s, struct client *c, const char *why)
+static void labels_server_leave(struct wire_labels_server *s, struct client *c, const char *why)
 {
     sock_forget(s->socket, &c->route);
     labels_server_audit(s, AUDIT_LOST, &c->route, why);
@@ -214,7 +215,8 @@ static bool is_stale_one_of(const struct client *c, const struct sock_route *fro
 }
 
 /* A place for somebody who comes when all are taken; NULL: there is none. */
-static struct client *make_room(struct wire_labels_server *s, const struct sock_route *from)
+static struct client *labels_server_make_room(struct wire_labels_server *s,
+                                              const struct sock_route *from)
 {
     int64_t now = clock_ms();
     struct client *of = NULL;
@@ -232,7 +234,7 @@ static struct client *make_room(struct wire_labels_server *s, const struct sock_
             of = c;
     }
     if (of)
-        leave(s, of, "a learner has its place now");
+        labels_server_leave(s, of, "a learner has its place now");
     return of;
 }
 
@@ -248,7 +250,7 @@ static const char *hello(struct wire_labels_server *s, const struct sock_route *
     if (!c) {
         c = by_handle(s, 0);
         if (!c)
-            c = make_room(s, from);
+            c = labels_server_make_room(s, from);
         if (!c) {
             labels_server_send_frame(s, from, FRAME_ANNOT_BUSY, 0, NULL, (struct sock_bulk){0});
             labels_server_audit(s, AUDIT_REFUSED, from, "there is no room for one more");
@@ -384,7 +386,7 @@ static bool labels_server_hear(struct wire_labels_server *s, const struct sock_r
         struct client *c = by_route(s, from);
         labels_server_audit(s, AUDIT_REFUSED, from, why);
         if (c)
-            leave(s, c, "it sent nonsense too often");
+            labels_server_leave(s, c, "it sent nonsense too often");
     }
     return kept;
 }
@@ -497,7 +499,7 @@ void wire_labels_server_tick(struct wire_labels_server *s)
     sock_keep_bound(s->socket, s->address, &s->kept_bound_ms);
     for (int i = 0; i < ANNOT_CLIENTS_MAX; i++)
         if (s->clients[i].handle && now - s->clients[i].heard_ms > CLIENT_SILENT_MS)
-            leave(s, &s->clients[i], "silent for 10 s");
+            labels_server_leave(s, &s->clients[i], "silent for 10 s");
     if (s->exposed && now - s->warned_ms > WARN_EVERY_MS) {
         s->warned_ms = now;
         log_warn("listening beyond this machine without encryption or authentication "

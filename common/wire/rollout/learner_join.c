@@ -163,8 +163,8 @@ static int free_id(struct wire_learner *w, const struct sock_route *from)
     return -1;
 }
 
-/* What a life of the learner that is gone can have acknowledged of one actor's after the checkpoint:
- * it lasted for so long, and no actor is faster than this. */
+/* What a life of the learner that is gone can have acknowledged of one actor's after the
+ * checkpoint: it lasted for so long, and no actor is faster than this. */
 static uint64_t acknowledged_at_most(const struct wire_learner *w, uint64_t steps_each)
 {
     double per_s = STEPS_PER_S / (double)(steps_each ? steps_each : 1);
@@ -172,8 +172,8 @@ static uint64_t acknowledged_at_most(const struct wire_learner *w, uint64_t step
     return (uint64_t)(per_s * (LOST_SLACK_S + w->p.lost_s)) + BOUND_WINDOW;
 }
 
-/* Whether an actor can have had such an account. Of the current incarnation, if it has been heard in
- * this life of the learner, it is known what was granted and settled; of any other one, how much
+/* Whether an actor can have had such an account. Of the current incarnation, if it has been heard
+ * in this life of the learner, it is known what was granted and settled; of any other one, how much
  * time there was. What cannot be would balance in the ledger all the same. */
 static bool account_holds(struct wire_learner *w, const struct peer *p,
                           const Onic__Wire__Account *a)

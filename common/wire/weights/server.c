@@ -358,8 +358,7 @@ static void weights_server_hear(struct wire_weights_server *s, const struct sock
     why = bad == FRAME_FINE ? weights_server_answer(s, from, &f) : frame_bad_name(bad);
     if (!why || !sock_manners_bad(&s->manners, s->socket, from, why))
         return;
-    struct audit_who who = {
-        .address = from->peer, .key = from->key, .actor = -1};
+    struct audit_who who = {.address = from->peer, .key = from->key, .actor = -1};
     audit_write(AUDIT_REFUSED, &who, why);
 }
 

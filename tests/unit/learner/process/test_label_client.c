@@ -174,8 +174,8 @@ static bool hears_all(void *ctx)
     return dropped > 0;
 }
 
-/* Of another learner of the same server. "a key" is among the oldest: its label goes, and it is asked
- * again when this run wants to know. */
+/* Of another learner of the same server. "a key" is among the oldest: its label goes, and it is
+ * asked again when this run wants to know. */
 static void labels_that_nobody_asked_for_are_not_kept_without_end(void **state)
 {
     (void)state;

@@ -168,6 +168,27 @@ static void the_run_id_comes_back_from_a_checkpoint(void **state)
     assert_int_equal(b.epoch, 2);
 }
 
+/* The checkpoint is of 17.5 s, and the last line of the metrics of 50 s. */
+static void what_went_on_after_the_checkpoint_is_known(void **state)
+{
+    (void)state;
+    struct run_identity a, b;
+    struct checkpoint_file *f;
+    char path[300];
+    snprintf(path, sizeof path, "%s/c.safetensors", dir);
+    assert_ok(run_identity_begin(&a, dir, NULL, &err));
+    struct checkpoint *c = checkpoint_create();
+    run_identity_save(&a, 17.5, 0, 0, c);
+    assert_ok(checkpoint_write(c, path, &err));
+    checkpoint_free(c);
+    write_file("metrics.jsonl", "{\"time\":1,\"wall_s\":50}\n");
+    assert_ok(checkpoint_open(&f, path, &err));
+    assert_ok(run_identity_begin(&b, dir, f, &err));
+    assert_ok(run_identity_load(&b, f, &err));
+    checkpoint_close(f);
+    assert_close(b.lost_s, 32.5, 1e-9, 0);
+}
+
 static void save_as(struct checkpoint_writer *s, uint64_t version, uint64_t milestone)
 {
     struct checkpoint *c = checkpoint_writer_begin(s);
@@ -288,6 +309,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(time_goes_on_from_the_last_whole_line_of_the_metrics, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(the_run_id_comes_back_from_a_checkpoint, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_went_on_after_the_checkpoint_is_known, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(milestones_are_kept_for_good, setup, teardown),
         cmocka_unit_test_setup_teardown(the_saver_keeps_the_newest_and_reports_once, setup,
                                         teardown),

@@ -228,6 +228,28 @@ static void numbers_are_whitened_by_all_that_was_seen(void **state)
     t->free(m);
 }
 
+/* All later numbers would be the same next to it. */
+static void one_absurd_number_does_not_hide_the_others(void **state)
+{
+    (void)state;
+    struct obs_spec spec = {0};
+    double raw[100];
+    float x;
+    struct rng r = rng_stream(7, "test", 0, 0, 0);
+    obs_spec_add(&spec, "x", OBS_F32, 1, (int[]){1});
+    struct rnd_input *in = rnd_input_create(&spec, 1);
+    for (int round = 0; round < 40; round++) {
+        for (int i = 0; i < 100; i++)
+            raw[i] = (double)rng_normal(&r);
+        raw[0] = round >= 20 && round < 23 ? 1e15 : raw[0];
+        rnd_input_learn(in, raw, 100);
+    }
+    raw[0] = 2;
+    rnd_input_whiten(in, raw, 1, &x);
+    assert_true(x > 0.1f);
+    rnd_input_free(in);
+}
+
 static double distance(struct rnd_input *in, const uint8_t *a, const uint8_t *b)
 {
     double x[2][RND_PROJECTED], sum = 0;
@@ -381,6 +403,7 @@ int main(void)
         cmocka_unit_test(every_environment_is_learned_from),
         cmocka_unit_test(the_share_of_the_steps_is_learned_from),
         cmocka_unit_test(numbers_are_whitened_by_all_that_was_seen),
+        cmocka_unit_test(one_absurd_number_does_not_hide_the_others),
         cmocka_unit_test(small_integers_are_names),
         cmocka_unit_test(fields_have_places_of_their_own),
         cmocka_unit_test(names_are_not_numbers),
