@@ -59,7 +59,9 @@ static void an_address_tells_no_secret_and_is_one(void **state)
 {
     char text[600];
     (void)state;
-    llm_set("llm.url", "http://me@127.0.0.1:1/v1");
+    assert_err(config_set(cfg, "llm.url", "http://me@127.0.0.1:1/v1", CONFIG_CLI, "", &err),
+               ONIC_ECONFIG, "llm.url holds a password or a key");
+    snprintf(cfg->llm_url, sizeof cfg->llm_url, "http://me@127.0.0.1:1/v1"); /* past that */
     refused("llm.url holds a user name or a password: give a key in a file instead");
     llm_set("llm.url", "ftp://127.0.0.1/v1");
     refused("llm.url is \"ftp://127.0.0.1/v1\", must be like http://127.0.0.1:8000/v1 or "
