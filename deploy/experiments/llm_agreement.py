@@ -5,10 +5,12 @@ MiniGrid: the pool of the domain, every sentence that the world can say. NetHack
 (`onic labels collect --random`), a thousand. Each annotator labels each caption once for each goal, out of `onic labels annotate`, and
 its labels are compared with those of `rules`. The three ways are of the same log-probabilities: "plain" is the likelier word, "3 votes"
 the majority of three samples of it at temperature 1 (its expectation, no sample is drawn), "calibrated" the sign of the margin less that
-of the empty message. Resumable: an annotator with its line in llm_agreement/results.jsonl is not asked again, and what was labelled
-before it was cut off stays.
+of the empty message. The examples that the prompt shows with their answers are asked like all others and count for no annotator.
 
-    deploy/llm/serve.py &  python3 deploy/experiments/llm_agreement.py          # --url, --model of another server; --pid for its CPU time
+Resumable: a line of llm_agreement/results.jsonl is an annotator and a goal, with what it said of each caption of <domain>.json (null: no
+answer). It is not asked again, and what was labelled before it was cut off stays; --table makes the table of that alone.
+
+    deploy/llm/serve.py --nice=0 &  python3 deploy/experiments/llm_agreement.py          # --url, --model of another server; --pid for its CPU time
 """
 import argparse
 import json
@@ -25,6 +27,7 @@ GOALS = {"minigrid": ["Empty", "FourRooms", "DoorKey", "Unlock", "UnlockPickup",
          "nethack": ["score", "combat", "gold", "stairs", "oracle"]}
 ENVS = {"minigrid": "minigrid:KeyCorridorS3R3", "nethack": "nethack:Score"}
 CAPTIONS = 1000  # of NetHack
+SELDOM = ("stairs", "oracle")  # one caption in a thousand of random play: a language model is not asked
 LLM = ["--annotator.id=llm", "--annotator.prompt=short", "--llm.window=2", "--llm.window_max=2", "--llm.deadline_s=600"]
 ANNOTATORS = {
     "rules": (["--annotator.id=rules"], False),
@@ -81,6 +84,22 @@ def played(e):
     return best
 
 
+def captions_of(e, domain):
+    """The same in each call: those that are kept, or that were never asked about."""
+    path = os.path.join(OUT, f"{domain}.json")
+    if not os.path.exists(path):
+        with open(path, "w") as f:
+            json.dump(pool(domain) if domain == "minigrid" else played(e), f, indent=0)
+    with open(path) as f:
+        return json.load(f)
+
+
+def shown(domain):
+    """The examples of the prompt."""
+    with open(os.path.join(ROOT, "deploy", "prompts", domain, "classification.short.yaml"), encoding="utf-8") as f:
+        return {json.loads(quoted) for quoted in re.findall(r'^  - caption: (".*")$', f.read(), re.M)}
+
+
 def labels_of(e, name, domain, goal, captions):
     """caption -> label and raw answer; seconds that it took."""
     flags, served = ANNOTATORS[name]
@@ -115,7 +134,7 @@ def auc(margins, truth):
 
 def compare(said, truth):
     """Agreement with the rules: of all, of those that they praise, of the others, and of both halves alike. said: caption -> probability
-    of label 1."""
+    of label 1; truth: without the examples."""
     asked = {c: t for c, t in truth.items() if c in said}
     agrees = {c: said[c] if t else 1 - said[c] for c, t in asked.items()}
     sides = [[agrees[c] for c, t in asked.items() if t == want] for want in (1, 0)]
@@ -124,11 +143,15 @@ def compare(said, truth):
             "specificity": halves[1], "balanced": sum(halves) / 2 if None not in halves else None}
 
 
-def three_ways(raws):
-    """Probability of label 1, by what is made of the raw answers: "..., margin +1.268 (log p Yes -0.705, No -0.743; taken off -1.230)"."""
+def numbers_of(raw):
+    """[margin, log p of Yes, of No] of "..., margin +1.268 (log p Yes -0.705, No -0.743; taken off -1.230)"."""
+    return [float(x) for x in re.search(r"margin (\S+) \(log p \w+ (\S+), \w+ (\S+);", raw).groups()]
+
+
+def three_ways(numbers):
+    """Probability of label 1, by what is made of the log-probabilities."""
     ways = {"plain": {}, "3 votes": {}, "calibrated": {}}
-    for caption, raw in raws.items():
-        margin, yes, no = (float(x) for x in re.search(r"margin (\S+) \(log p \w+ (\S+), \w+ (\S+);", raw).groups())
+    for caption, (margin, yes, no) in numbers.items():
         p = 1 / (1 + math.exp(no - yes))
         ways["plain"][caption] = float(yes > no)
         ways["3 votes"][caption] = p ** 3 + 3 * p ** 2 * (1 - p)
@@ -136,35 +159,50 @@ def three_ways(raws):
     return ways
 
 
-def measure(e, name, domain, goal, captions, truth):
+def cpu_model():
+    with open("/proc/cpuinfo") as f:
+        return next((line.partition(":")[2].strip() for line in f if line.startswith("model name")), "unknown")
+
+
+def measure(e, name, domain, goal, captions):
+    truth = labels_of(e, "rules", domain, goal, captions)[0]  # they label every caption
     before = cpu_s(e)
     answers, seconds = labels_of(e, name, domain, goal, captions)
-    row = {"annotator": name, "domain": domain, "goal": goal, "seconds": round(seconds, 1), "labels_per_s": len(answers) / seconds,
-           "cpu_ms_per_label": 1000 * (cpu_s(e) - before) / max(1, len(answers)) if ANNOTATORS[name][1] else None}
-    return judged(row, name, answers, truth)
+    row = {"annotator": name, "domain": domain, "goal": goal, "cpu": cpu_model(), "seconds": round(seconds, 1),
+           "labels_per_s": round(len(answers) / seconds, 2), "cpu_ms_per_label": None, "rules": [truth[c][0] for c in captions]}
+    if ANNOTATORS[name][1]:
+        row["cpu_ms_per_label"] = round(1000 * (cpu_s(e) - before) / max(1, len(answers)), 1)
+        return row | {"numbers": [numbers_of(answers[c][1]) if c in answers else None for c in captions]}
+    return row | {"labels": [answers[c][0] if c in answers else None for c in captions]}
 
 
-def judged(row, name, answers, truth):
-    if name != "log-probabilities":
-        return [row | compare({c: a[0] for c, a in answers.items()}, truth)]
-    raws = {c: a[1] for c, a in answers.items() if c in truth}
-    margins = [float(re.search(r"margin (\S+)", raw)[1]) for raw in raws.values()]
-    row["auc"] = auc(margins, [truth[c] for c in raws])
-    return [row | {"annotator": way} | compare(said, truth) for way, said in three_ways(raws).items()]
+def judged(row, captions):
+    """What came of a line: way -> its agreement."""
+    examples = shown(row["domain"])
+    said = {c: x for c, x in zip(captions, row.get("labels") or row["numbers"]) if x is not None}
+    truth = {c: x for c, x in zip(captions, row["rules"]) if c not in examples}
+    if "labels" in row:
+        return {row["annotator"]: compare(said, truth)}
+    asked = [c for c in truth if c in said]
+    area = auc([said[c][0] for c in asked], [truth[c] for c in asked])
+    return {way: compare(p, truth) | {"auc": area} for way, p in three_ways(said).items()}
 
 
-def table(rows):
+def table(e):
     ways = ["sentence model", "plain", "3 votes", "calibrated"]
     cell = lambda r: "-" if not r else f"{r['agreement']:.3f} ({r['balanced']:.2f})" if r["balanced"] is not None else f"{r['agreement']:.3f}"
-    lines = [["domain", "goal", "praised", *ways, "AUC"]]
+    lines = [["domain", "goal", "praised", *ways, "AUC", "labels/s", "CPU ms a label"]]
     for domain, goals in GOALS.items():
         for goal in goals:
-            mine = {r["annotator"]: r for r in rows if r["domain"] == domain and r["goal"] == goal}
+            rows = [r for r in e.rows if r["domain"] == domain and r["goal"] == goal]
+            mine = {way: r for row in rows for way, r in judged(row, captions_of(e, domain)).items()}
             if mine:
-                last = mine.get("calibrated")
-                first = last or next(iter(mine.values()))
+                asked = next((r for r in rows if "numbers" in r), None)
+                first = next(iter(mine.values()))
+                area = mine["calibrated"]["auc"] if asked else None
                 lines.append([domain, goal, f"{first['praised']} of {first['captions']}", *(cell(mine.get(w)) for w in ways),
-                              f"{last['auc']:.2f}" if last and last["auc"] is not None else "-"])
+                              f"{area:.2f}" if area is not None else "-", f"{asked['labels_per_s']:.1f}" if asked else "-",
+                              f"{asked['cpu_ms_per_label']:.0f}" if asked else "-"])
     rows = ["| " + " | ".join(line) + " |" for line in lines]
     return "\n".join([rows[0], "|" + "---|" * len(lines[0]), *rows[1:]]) + "\n"
 
@@ -180,17 +218,13 @@ def main():
     parser.add_argument("--only", default="", help="names of annotators that begin so")
     e = Results(parser.parse_args())
     for domain, goals in [] if e.args.table else GOALS.items():
-        captions = pool(domain) if domain == "minigrid" else played(e)
+        captions = captions_of(e, domain)
         for name in (n for n in ANNOTATORS if n != "rules" and n.startswith(e.args.only)):
             for goal in goals:
-                first = "plain" if name == "log-probabilities" else name
-                if e.find(annotator=first, domain=domain, goal=goal):
-                    continue
-                truth = {c: a[0] for c, a in labels_of(e, "rules", domain, goal, captions)[0].items()}
-                for row in measure(e, name, domain, goal, captions, truth):
-                    e.keep(row)
-                    print(json.dumps(row), flush=True)
-    text = table(e.rows)
+                if not (ANNOTATORS[name][1] and goal in SELDOM) and not e.find(annotator=name, domain=domain, goal=goal):
+                    e.keep(measure(e, name, domain, goal, captions))
+                    print(f"{name}, {domain}, {goal}: {e.rows[-1]['labels_per_s']} labels/s", flush=True)
+    text = table(e)
     with open(os.path.join(OUT, "table.md"), "w") as f:
         f.write(text)
     print(text)
