@@ -48,6 +48,8 @@ void checkpoint_reset(struct checkpoint *c);
 void checkpoint_add_f32(struct checkpoint *c, const char *name, int rows, int cols,
                         const float *data);
 void checkpoint_add_bytes(struct checkpoint *c, const char *name, const void *data, size_t len);
+/* The same of a document. One that has overflown is cut off: the checkpoint is not written then. */
+void checkpoint_add_buf(struct checkpoint *c, const char *name, const struct buf *document);
 void checkpoint_add_meta(struct checkpoint *c, const char *key, const char *value);
 void checkpoint_add_meta_u64(struct checkpoint *c, const char *key, uint64_t value);
 
@@ -55,7 +57,7 @@ void checkpoint_add_meta_u64(struct checkpoint *c, const char *key, uint64_t val
 void checkpoint_use_io(struct checkpoint *c, const struct safe_io *io);
 
 /* Replaces `path` by safe_replace: on failure the old file is intact. ONIC_ELIMIT when over a limit
- * above. */
+ * above, or with a document that is cut off. */
 int checkpoint_write(struct checkpoint *c, const char *path, struct onic_err *err);
 
 /* Space for one more checkpoint, in the folder of the others. */

@@ -44,8 +44,10 @@ struct checkpoint {
     struct buf header;
     const struct safe_io *io;
     bool too_many;
-    size_t written; /* bytes of the last file */
-    int given_up;   /* older ones, for the last file */
+    char cut[CHECKPOINT_NAME_MAX]; /* the first document that had no room; "" */
+    size_t cut_at;                 /* bytes that it may have */
+    size_t written;                /* bytes of the last file */
+    int given_up;                  /* older ones, for the last file */
 };
 
 struct checkpoint *checkpoint_create(void)
@@ -72,6 +74,7 @@ void checkpoint_reset(struct checkpoint *c)
     c->nentries = c->nmeta = 0;
     c->group[0].len = c->group[1].len = 0;
     c->too_many = false;
+    c->cut[0] = '\0';
     c->given_up = 0;
 }
 
@@ -123,6 +126,15 @@ void checkpoint_add_bytes(struct checkpoint *c, const char *name, const void *da
     checkpoint_write_add(c, name, CHECKPOINT_U8, 1, len, data, len);
 }
 
+void checkpoint_add_buf(struct checkpoint *c, const char *name, const struct buf *document)
+{
+    if (document->overflow && !c->cut[0]) {
+        snprintf(c->cut, sizeof c->cut, "%s", name);
+        c->cut_at = document->max;
+    }
+    checkpoint_add_bytes(c, name, document->data, document->len);
+}
+
 void checkpoint_add_meta(struct checkpoint *c, const char *key, const char *value)
 {
     ONIC_ASSERT(format_is_name(key) && strncmp(key, "onic.xxh3", 9) != 0);
@@ -163,6 +175,10 @@ static int build_header(struct checkpoint *c, struct onic_err *err)
     struct buf *h = &c->header;
     static const char zero_length[FORMAT_LENGTH_BYTES] = {0};
     char digest[FORMAT_DIGITS + 1];
+    if (c->cut[0])
+        return err_set(err, ONIC_ELIMIT,
+                       "its part '%s' would be larger than the %zu bytes that it may have", c->cut,
+                       c->cut_at);
     buf_reset(h);
     buf_append(h, zero_length, sizeof zero_length);
     buf_printf(h, "%s%032d%s", FORMAT_BEFORE, 0, FORMAT_AFTER);

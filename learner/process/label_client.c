@@ -468,7 +468,7 @@ void label_client_save(const struct label_client *a, struct checkpoint *to)
     buf_printf(&b, "distrusts %llu\n", (unsigned long long)a->distrusts);
     label_sources_save(&a->sources, &b);
     buf_puts(&b, a->options);
-    checkpoint_add_bytes(to, "annotation", b.data, b.len);
+    checkpoint_add_buf(to, "annotation", &b);
     buf_release(&b);
 }
 

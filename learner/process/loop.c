@@ -66,9 +66,9 @@ bool learner_checkpoint(struct learner *r)
                       r->lineage.cpu_actors_before_s + status.actors_cpu_s, c);
     buf_init(&b, LEDGER_BLOB_MAX);
     wire_learner_save(r->wire, &b);
-    checkpoint_add_bytes(c, "ledger", b.data, b.len);
+    checkpoint_add_buf(c, "ledger", &b);
     buf_release(&b);
-    checkpoint_add_bytes(c, "config", r->config.data, r->config.len);
+    checkpoint_add_buf(c, "config", &r->config);
     const struct learner_counters *n = trainer_counters(r->core);
     r->checkpoint_version = n->version;
     r->checkpoint_ms = clock_ms();

@@ -54,6 +54,7 @@ struct reward_mix *reward_mix_create(const struct reward_mix_params *p,
         x->memo = score_memo_create(type, model);
     buf_init(&x->fresh, FRESH_MAX);
     type->save(model, &x->fresh);
+    ONIC_ASSERT(!x->fresh.overflow);
     return x;
 }
 

@@ -20,6 +20,8 @@
 #include "common/data/label.h"
 #include "common/policy/obs_spec.h"
 
+#define REWARD_STATE_MAX ((size_t)1 << 32)
+
 /* One batch to score: n steps; the observation is the one AFTER the action. */
 struct reward_batch {
     int n, C;                    /* step i is of column i % C, in the order of time */
@@ -99,7 +101,7 @@ struct reward_model_type {
     void (*report)(const struct reward_model *m,
                    void (*put)(void *ctx, const char *name, double value), void *ctx);
     /* Whole state for the checkpoint, and back; a loaded model scores and trains bit-identically.
-     */
+     * One of more than REWARD_STATE_MAX bytes makes no checkpoint. */
     void (*save)(const struct reward_model *m, struct buf *out);
     int (*load)(struct reward_model *m, const void *data, size_t len, struct onic_err *err);
     /* Of a model that begins anew because labels were withdrawn: takes of an older state what it

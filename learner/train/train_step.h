@@ -31,7 +31,8 @@ struct trainer {
     struct loss_params loss;
     struct value_head head[POLICY_HEADS];
     int slice_columns;
-    size_t floats; /* length of the blocks below */
+    size_t floats;    /* length of the blocks below */
+    size_t state_max; /* bytes of the reward model's state in a checkpoint */
     /* state that a checkpoint holds */
     float *weights, *m, *v;
     struct learner_counters counters;

@@ -60,6 +60,7 @@ static void take_params(struct trainer *c, const struct trainer_params *p)
     c->value_norm.rate = p->value_norm;
     c->lr_adapted = p->lr;
     c->suspect = -1;
+    c->state_max = REWARD_STATE_MAX;
     c->params = *p;
 }
 
@@ -279,18 +280,18 @@ void trainer_save(struct trainer *c, struct checkpoint *to)
     checkpoint_add_f32(to, "adam/v", 1, (int)c->floats, c->v);
     struct buf env, net, reward;
     describe_env_and_net(c, &env, &net);
-    buf_init(&reward, (size_t)1 << 32);
+    buf_init(&reward, c->state_max);
     reward_mix_save(c->reward, &reward);
-    checkpoint_add_bytes(to, "env", env.data, env.len);
-    checkpoint_add_bytes(to, "net", net.data, net.len);
-    checkpoint_add_bytes(to, "reward", reward.data, reward.len);
+    checkpoint_add_buf(to, "env", &env);
+    checkpoint_add_buf(to, "net", &net);
+    checkpoint_add_buf(to, "reward", &reward);
     buf_reset(&reward);
     caption_totals_save(reward_mix_paid(c->reward), &reward);
-    checkpoint_add_bytes(to, "paid", reward.data, reward.len);
+    checkpoint_add_buf(to, "paid", &reward);
     buf_reset(&reward);
     if (c->obs_stats) {
         obs_stats_save(c->obs_stats, &reward);
-        checkpoint_add_bytes(to, "obs_norm", reward.data, reward.len);
+        checkpoint_add_buf(to, "obs_norm", &reward);
     }
     buf_release(&env);
     buf_release(&net);

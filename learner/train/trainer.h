@@ -119,7 +119,8 @@ int64_t trainer_suspect(const struct trainer *c, uint64_t *incarnation);
 
 /* Everything an identical continuation needs, as tensors and facts of a checkpoint (names:
  * README.md), and back. load: ONIC_ECONFIG when the stored network or observation differs from this
- * one (both named), and for another reward model; ONIC_EDAMAGED. */
+ * one (both named), and for another reward model; ONIC_EDAMAGED. A reward model whose state is too
+ * large makes a checkpoint that is not written (checkpoint_add_buf). */
 void trainer_save(struct trainer *c, struct checkpoint *to);
 int trainer_load(struct trainer *c, const struct checkpoint_file *from, struct onic_err *err);
 

@@ -27,6 +27,10 @@
 enum { ROWS = 4, BITS_LEAST = 20, BITS_MOST = 30, HEAD_BYTES = 4 + 4 * 8 };
 static const char MAGIC[4] = "CNT2";
 
+/* A pair has twice the bytes of its counter. */
+_Static_assert(((size_t)2 * CONFIG_MAX_reward_counts_mb << 20) + HEAD_BYTES <= REWARD_STATE_MAX,
+               "the state of the largest table, all of it in use, fits into a checkpoint");
+
 struct reward_model {
     size_t obs_bytes;
     uint64_t version;  /* observations counted */

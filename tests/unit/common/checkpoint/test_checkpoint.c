@@ -388,6 +388,32 @@ static void too_many_tensors_are_an_error_and_not_a_torn_file(void **state)
     checkpoint_free(c);
 }
 
+/* Whole or not at all: what is cut off has right checksums, and nobody could resume from it. */
+static void a_document_that_was_cut_off_is_not_written(void **state)
+{
+    (void)state;
+    struct checkpoint *c = small();
+    struct buf document;
+    assert_ok(checkpoint_write(c, files_in("a"), &err));
+    buf_init(&document, 8);
+    for (int i = 0; i < 3; i++)
+        buf_puts(&document, "abc");
+    checkpoint_add_buf(c, "reward", &document);
+    assert_err(checkpoint_write(c, files_in("a"), &err), ONIC_ELIMIT,
+               "part 'reward' would be larger than the 8 bytes");
+    struct checkpoint_file *f;
+    assert_ok(checkpoint_open(&f, files_in("a"), &err)); /* the one before */
+    assert_null(checkpoint_find(f, "reward"));
+    checkpoint_close(f);
+    buf_reset(&document);
+    buf_puts(&document, "abcabcab");
+    checkpoint_reset(c);
+    checkpoint_add_buf(c, "reward", &document);
+    assert_ok(checkpoint_write(c, files_in("a"), &err));
+    buf_release(&document);
+    checkpoint_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -416,6 +442,8 @@ int main(void)
                                         files_setup, files_teardown),
         cmocka_unit_test_setup_teardown(too_many_tensors_are_an_error_and_not_a_torn_file,
                                         files_setup, files_teardown),
+        cmocka_unit_test_setup_teardown(a_document_that_was_cut_off_is_not_written, files_setup,
+                                        files_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

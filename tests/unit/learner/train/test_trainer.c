@@ -499,6 +499,33 @@ static void another_network_or_environment_is_refused_by_name(void **state)
     temp_dir_remove(dir);
 }
 
+/* Cut off it would be a checkpoint with right checksums that nobody can resume from. */
+static void a_reward_model_that_outgrows_its_part_leaves_the_older_checkpoint(void **state)
+{
+    (void)state;
+    static struct world w;
+    char dir[256], path[300];
+    temp_dir_create(dir);
+    snprintf(path, sizeof path, "%s/c.safetensors", dir);
+    memset(&w, 0, sizeof w);
+    world_configure(&w);
+    strcpy(w.cfg.reward_model, "counts");
+    world_open(&w);
+    world_learn(&w, 1);
+    world_save(&w, path);
+    world_learn(&w, 1);
+    w.core->state_max = 64;
+    struct checkpoint *c = checkpoint_create();
+    trainer_save(w.core, c);
+    assert_err(checkpoint_write(c, path, &err), ONIC_ELIMIT,
+               "part 'reward' would be larger than the 64 bytes");
+    checkpoint_free(c);
+    assert_ok(world_load(w.core, path, &err));
+    assert_int_equal(trainer_counters(w.core)->version, 1);
+    world_close(&w);
+    temp_dir_remove(dir);
+}
+
 static void a_learning_rate_that_cannot_be_is_refused(void **state)
 {
     (void)state;
@@ -535,6 +562,7 @@ int main(void)
         cmocka_unit_test(a_loaded_core_goes_on_bit_for_bit),
         cmocka_unit_test(normalisation_can_begin_and_end_at_a_resume),
         cmocka_unit_test(another_network_or_environment_is_refused_by_name),
+        cmocka_unit_test(a_reward_model_that_outgrows_its_part_leaves_the_older_checkpoint),
         cmocka_unit_test(a_learning_rate_that_cannot_be_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
