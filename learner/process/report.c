@@ -83,6 +83,7 @@ void report_update(struct metrics *m, const struct trainer *core, const struct t
     metrics_set(m, "train/value_loss_int", s->value_loss_int);
     metrics_set(m, "train/entropy", s->entropy);
     metrics_set(m, "train/kl_divergence", s->kl);
+    metrics_set(m, "train/kl_largest", s->kl_largest);
     metrics_set(m, "train/fraction_clipped", s->clipped);
     metrics_set(m, "train/ratio", s->ratio);
     metrics_set(m, "train/epochs", s->epochs);

@@ -285,13 +285,15 @@ static void add_stats(const struct trainer *c, const struct loss_sums *losses, d
     out->gradient_steps += 1;
 }
 
-/* The policy has moved far enough from the one that acted. The first step with a batch is always
- * made: what acted may be older than train.kl_stop allows, and only a step brings newer weights. */
-static bool diverged(const struct trainer *c, const struct loss_sums *losses,
-                     const struct train_stats *so_far)
+/* True: the policy has moved far enough from the one that acted. The first step with a batch is
+ * always made: what acted may be older than train.kl_stop allows, and only a step brings newer
+ * weights. */
+static bool measure_divergence(const struct trainer *c, const struct loss_sums *losses,
+                               struct train_stats *out)
 {
-    return c->params.kl_stop > 0 && so_far->gradient_steps > 0 &&
-           losses->kl > c->params.kl_stop * losses->steps;
+    double kl = losses->kl / (losses->steps > 0 ? losses->steps : 1);
+    out->kl_largest = fmax(out->kl_largest, kl);
+    return c->params.kl_stop > 0 && out->gradient_steps > 0 && kl > c->params.kl_stop;
 }
 
 enum step_result { STEP_MADE, STEP_NOT_FINITE, STEP_DIVERGED };
@@ -309,7 +311,7 @@ static enum step_result try_step(struct trainer *c, double share, struct train_s
     if (!grad_clip(c->grads[0], c->floats, c->params.max_grad_norm, &norm, &c->grad_scale))
         return STEP_NOT_FINITE;
     struct loss_sums losses = minibatch_losses(c);
-    if (diverged(c, &losses, out))
+    if (measure_divergence(c, &losses, out))
         return STEP_DIVERGED;
     c->counters.adam_steps++;
     heads_to_start(c, start);
@@ -420,6 +422,15 @@ static void begin_schedules(struct trainer *c, struct train_stats *out)
     c->loss.entropy_coef = (float)out->entropy_coef;
 }
 
+/* Where a divergence ended the update, the mean over the steps made leaves out what is to be
+ * steered: in lock-step it is 0 after one step. */
+static void adapt_lr(struct trainer *c, const struct train_stats *out, bool ended)
+{
+    if (c->params.lr_schedule == SCHEDULE_KL_ADAPTIVE)
+        c->lr_adapted = schedule_kl_adaptive(c->lr_adapted, ended ? out->kl_largest : out->kl,
+                                             c->params.kl_target);
+}
+
 int train_step(struct trainer *c, struct train_stats *out, struct onic_err *err)
 {
     struct batch *b = c->batch;
@@ -442,8 +453,7 @@ int train_step(struct trainer *c, struct train_stats *out, struct onic_err *err)
     }
     if (out->gradient_steps > 0) {
         rescale_stats(out, (double)c->params.epochs * minibatches_of(c) / out->gradient_steps);
-        if (c->params.lr_schedule == SCHEDULE_KL_ADAPTIVE)
-            c->lr_adapted = schedule_kl_adaptive(c->lr_adapted, out->kl, c->params.kl_target);
+        adapt_lr(c, out, ended);
     }
     for (int h = 0; h < POLICY_HEADS; h++)
         out->return_scale[h] = c->value_norm.rate > 0 ? value_norm_sigma(&c->value_norm, h)

@@ -87,6 +87,7 @@ const struct learner_counters *trainer_counters(const struct trainer *c);
 struct train_stats {
     double policy_loss, actor_loss; /* the second with the exploration term */
     double entropy, kl, clipped, ratio;
+    double kl_largest; /* of one minibatch, also of the one with which no step was made */
     double value_loss, value_loss_int; /* in units of return_scale with train.value_norm */
     double grad_norm, lr;              /* grad_norm: before the clip */
     double entropy_coef;

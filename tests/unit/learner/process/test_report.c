@@ -63,6 +63,8 @@ static void schedules_are_reported(void **state)
     assert_close(metrics_get(m, "train/entropy_coef"), 0.015, 1e-9, 0);
     assert_close(metrics_get(m, "train/gradient_steps"), 4, 0, 0);
     assert_close(metrics_get(m, "train/kl_divergence"), s.kl, 0, 0);
+    assert_close(metrics_get(m, "train/kl_largest"), s.kl_largest, 0, 0);
+    assert_true(s.kl_largest > s.kl && s.kl > 0);
     metrics_free(m);
     world_close(&w);
 }

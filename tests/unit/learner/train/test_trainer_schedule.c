@@ -79,6 +79,34 @@ static void an_adaptive_learning_rate_follows_the_divergence_of_updates(void **s
     world_close(&w);
 }
 
+/* In lock-step the first step of an update finds no divergence, whatever the rate: what ends the
+ * update is all there is to go by. */
+static void an_adaptive_learning_rate_falls_where_the_divergence_ends_updates(void **state)
+{
+    (void)state;
+    static struct world w;
+    double lr = 0.01;
+    w = fresh();
+    w.cfg.train_lr_schedule = CONFIG_train_lr_schedule_kl_adaptive;
+    w.cfg.train_lr = lr;
+    w.cfg.train_minibatches = 4;
+    w.cfg.train_kl_stop = 1e-4;
+    w.cfg.train_kl_target = 4e-5;
+    w.cfg.run_deterministic = true;
+    world_open(&w);
+    struct train_stats s = world_learn(&w, 1);
+    assert_close(s.gradient_steps, 1, 0, 0);
+    assert_close(s.kl, 0, 0, 1e-7);
+    assert_true(s.kl_largest > 1e-4);
+    for (int i = 0; i < 12 && s.gradient_steps < 4; i++) {
+        s = world_learn(&w, 1);
+        assert_close(s.lr, lr /= 1.5, 1e-9, 0);
+    }
+    assert_close(s.gradient_steps, 4, 0, 0); /* until it no longer does */
+    assert_true(s.kl_largest <= 1e-4 && s.kl > 0 && s.kl < s.kl_largest);
+    world_close(&w);
+}
+
 static void an_adaptive_learning_rate_needs_a_divergence(void **state)
 {
     (void)state;
@@ -235,16 +263,19 @@ static void a_diverged_policy_makes_no_further_step_with_a_batch(void **state)
     static const struct {
         double kl_stop;
         float far;
+        double lr;
         int steps;
     } want[] = {
-        {0, 0.3f, 8},    /* off */
-        {0.1, 0.3f, 8},  /* the divergence is 0.045 */
-        {0.02, 0.3f, 1}, /* the first step is always made */
+        {0, 0.3f, 1e-4, 8},    /* off */
+        {0.1, 0.3f, 1e-4, 8},  /* the divergence is 0.045 */
+        {0.02, 0.3f, 1e-4, 1}, /* the first step is always made */
+        {0.02, 0, 0.3, 1},     /* and is what led too far */
+        {0, 0, 0.3, 8},
     };
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 5; i++) {
         static struct world w;
         w = fresh();
-        w.cfg.train_lr = 1e-4;
+        w.cfg.train_lr = want[i].lr;
         w.cfg.train_epochs = 2;
         w.cfg.train_minibatches = 4;
         w.cfg.train_kl_stop = want[i].kl_stop;
@@ -253,7 +284,9 @@ static void a_diverged_policy_makes_no_further_step_with_a_batch(void **state)
         assert_int_equal(trainer_counters(w.core)->adam_steps, want[i].steps);
         assert_close(s.gradient_steps, want[i].steps, 0, 0);
         assert_close(s.epochs, want[i].steps / 4.0, 0, 0);
-        assert_close(s.kl, divergence_of(0.3), 0.05, 0); /* a mean of the steps made */
+        if (want[i].lr < 0.3 || want[i].steps == 1) /* a mean of the steps made */
+            assert_close(s.kl, divergence_of((double)want[i].far), 0.05, 1e-6);
+        assert_true(s.kl_largest > 0.02);
         assert_int_equal(trainer_counters(w.core)->env_steps, STEPS);
         world_close(&w);
     }
@@ -264,6 +297,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_linear_learning_rate_is_zero_at_the_end),
         cmocka_unit_test(an_adaptive_learning_rate_follows_the_divergence_of_updates),
+        cmocka_unit_test(an_adaptive_learning_rate_falls_where_the_divergence_ends_updates),
         cmocka_unit_test(an_adaptive_learning_rate_needs_a_divergence),
         cmocka_unit_test(a_reward_model_trains_beside_where_a_core_is_left),
         cmocka_unit_test(a_deterministic_run_trains_between_updates),
