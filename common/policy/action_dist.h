@@ -13,7 +13,7 @@
  *            clamped to these, or with `squash` its tanh. A trajectory carries the sample x itself,
  *            before clamp or tanh, so nothing has to be inverted. Densities are those of x, or with
  *            squash of a = tanh(x): log N(x) - sum log(1 - tanh(x)^2). Entropies are exact; that of
- *            the squashed normal by Gauss-Hermite quadrature of its correction.
+ *            the squashed normal to 1e-5, by quadrature of its correction.
  *
  * Letters: n rows, A outputs of a row, parts of an action. Pure functions, thread-safe. */
 
