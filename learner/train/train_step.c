@@ -162,12 +162,15 @@ static void adam_phase(void *ctx, int member)
     adam_range(c, at, end, c->lr_now);
 }
 
-/* What the clip and Adam see of a value head is the gradient of its normalised parameters. */
-static void scale_head_gradients(struct trainer *c)
+/* What the clip and Adam see of a value head is the gradient of its normalised parameters. One that
+ * is about to start somewhere else has none. */
+static void scale_head_gradients(struct trainer *c, const bool start[POLICY_HEADS])
 {
-    for (int h = 0; h < POLICY_HEADS; h++)
+    for (int h = 0; h < POLICY_HEADS; h++) {
+        bool leaves = start[h] && value_norm_start(&c->value_norm, h) != 0;
         for (size_t i = 0; i < c->head[h].count; i++)
-            c->grads[0][c->head[h].from + i] *= c->loss.value_unit[h];
+            c->grads[0][c->head[h].from + i] *= leaves ? 0.0f : c->loss.value_unit[h];
+    }
 }
 
 /* --- one gradient step ----------------------------------------------------------------------- */
@@ -231,23 +234,26 @@ static void heads_to_start(const struct trainer *c, bool start[POLICY_HEADS])
     for (int h = 0; h < POLICY_HEADS; h++) {
         const float *w = c->weights + c->head[h].from;
         start[h] = c->value_norm.rate > 0 && c->loss.value_share[h] > 0 &&
-                   value_norm_varies(&c->value_norm, h);
+                   value_norm_knows(&c->value_norm, h);
         for (size_t i = 0; start[h] && i < c->head[h].count; i++)
             start[h] = w[i] == 0.0f;
     }
 }
 
 /* The network's initial weights are those of a normalised head; they get their unit with the first
- * targets that are not all 0. */
+ * targets that are not all 0, and the bias their mean where that is far (value_norm.h). */
 static void start_heads(struct trainer *c, const bool start[POLICY_HEADS])
 {
     if (!start[POLICY_EXT] && !start[POLICY_INT])
         return;
     params_init(policy_params(c->policy), c->grads[0], c->params.seed); /* not needed any more */
-    for (int h = 0; h < POLICY_HEADS; h++)
-        if (start[h])
-            kernels()->axpy(c->weights + c->head[h].from, c->grads[0] + c->head[h].from,
-                            c->loss.value_unit[h], c->head[h].count);
+    for (int h = 0; h < POLICY_HEADS; h++) {
+        if (!start[h])
+            continue;
+        kernels()->axpy(c->weights + c->head[h].from, c->grads[0] + c->head[h].from,
+                        c->loss.value_unit[h], c->head[h].count);
+        c->weights[c->head[h].bias] += (float)value_norm_start(&c->value_norm, h);
+    }
 }
 
 static struct loss_sums minibatch_losses(const struct trainer *c)
@@ -307,14 +313,14 @@ static enum step_result try_step(struct trainer *c, double share, struct train_s
         return STEP_NOT_FINITE;
     thread_team_run(c->team, backward_phase, c);
     thread_team_run(c->team, sum_phase, c);
-    scale_head_gradients(c);
+    heads_to_start(c, start);
+    scale_head_gradients(c, start);
     if (!grad_clip(c->grads[0], c->floats, c->params.max_grad_norm, &norm, &c->grad_scale))
         return STEP_NOT_FINITE;
     struct loss_sums losses = minibatch_losses(c);
     if (measure_divergence(c, &losses, out))
         return STEP_DIVERGED;
     c->counters.adam_steps++;
-    heads_to_start(c, start);
     thread_team_run(c->team, adam_phase, c);
     start_heads(c, start);
     add_stats(c, &losses, norm, share, out);

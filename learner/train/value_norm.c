@@ -7,8 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LINE = 16 };                   /* floats; where tensors begin (params.h) */
-static const double sigma_min = 1e-5; /* targets that are all equal must not be blown up */
+enum { LINE = 16 }; /* floats; where tensors begin (params.h) */
+/* Targets that are all equal must not be blown up: the unit is at least this, and this part of the
+ * size of their mean. */
+static const double sigma_min = 1e-5, sigma_of_mean = 1e-4;
+static const double start_at_mean = 3; /* units from 0 */
 
 void value_sums_add(struct value_sums *to, const struct value_sums *part)
 {
@@ -55,12 +58,19 @@ double value_norm_sigma(const struct value_norm *n, int head)
     if (n->rate <= 0 || n->mass <= 0)
         return 1;
     double sigma = sqrt(variance(n->mass, n->mean[head], n->square[head]));
-    return sigma > sigma_min ? sigma : sigma_min;
+    return fmax(sigma, fmax(sigma_min, sigma_of_mean * fabs(n->mean[head] / n->mass)));
 }
 
-bool value_norm_varies(const struct value_norm *n, int head)
+bool value_norm_knows(const struct value_norm *n, int head)
 {
-    return n->rate > 0 && value_norm_sigma(n, head) > sigma_min && n->mass > 0;
+    return n->rate > 0 && n->mass > 0 &&
+           (value_norm_sigma(n, head) > sigma_min || fabs(n->mean[head] / n->mass) > sigma_min);
+}
+
+double value_norm_start(const struct value_norm *n, int head)
+{
+    double mean = n->mass > 0 ? n->mean[head] / n->mass : 0;
+    return fabs(mean) > start_at_mean * value_norm_sigma(n, head) ? mean : 0;
 }
 
 /* The heads' |c| sigma, and their sum. */
@@ -116,8 +126,8 @@ void value_head_find(const struct params *p, struct value_head out[POLICY_HEADS]
                                                        {"value_int.w", "value_int.b"}};
     for (int h = 0; h < POLICY_HEADS; h++) {
         const struct param *w = params_find(p, names[h][0]), *b = params_find(p, names[h][1]);
-        out[h] = (struct value_head){p->floats, 0};
+        out[h] = (struct value_head){p->floats, 0, p->floats};
         if (w && b) /* whole cache lines: a kernel rounds a part of one otherwise */
-            out[h] = (struct value_head){w->offset, b->offset + LINE - w->offset};
+            out[h] = (struct value_head){w->offset, b->offset + LINE - w->offset, b->offset};
     }
 }

@@ -21,7 +21,10 @@
  * Adam's moments belong to w and b. Loss and parameters are both normalised, so the moments keep
  * their size when sigma moves and are left as they are. mu cancels in the loss; it counts in sigma.
  * A head is 0 until it has seen a target that is not; then it starts from the network's initial
- * weights as w and b: what an untrained head says has the size of the rewards, too.
+ * weights as w and b: what an untrained head says has the size of the rewards, too. Where the
+ * targets are far from 0 in their unit (all 1, say), B starts at mu: a step is one unit times the
+ * learning rate, and the way there would take thousands of them, with gradients that the clip makes
+ * everybody else pay for.
  *
  * Pure functions on small structs; the training thread's. */
 
@@ -49,10 +52,13 @@ struct value_norm {
 
 /* The targets of a minibatch. Ignored when off, or without steps. */
 void value_norm_see(struct value_norm *n, const struct value_sums sums[POLICY_HEADS]);
-/* sigma of a head in reward units, at least 1e-5; 1 when off or before anything was seen. */
+/* sigma of a head in reward units, at least 1e-4 of the size of the mean and 1e-5; 1 when off or
+ * before anything was seen. */
 double value_norm_sigma(const struct value_norm *n, int head);
-/* Whether a head has seen targets of which sigma says something. */
-bool value_norm_varies(const struct value_norm *n, int head);
+/* Whether a head has seen targets that are not all 0. */
+bool value_norm_knows(const struct value_norm *n, int head);
+/* What its bias starts at, in reward units: the mean where that is over 3 sigma from 0, else 0. */
+double value_norm_start(const struct value_norm *n, int head);
 /* What each head's loss counts; 1 each when off. coef: of the heads in the advantage. */
 void value_norm_shares(const struct value_norm *n, const float coef[POLICY_HEADS],
                        double share[POLICY_HEADS]);
@@ -68,7 +74,7 @@ int value_norm_read(struct value_norm *n, const char *text, struct onic_err *err
 /* Where the parameters of a value head lie in a block: weights, bias and padding, in whole cache
  * lines; count 0 for a head that the network lacks. Heads follow each other. */
 struct value_head {
-    size_t from, count;
+    size_t from, count, bias;
 };
 void value_head_find(const struct params *p, struct value_head out[POLICY_HEADS]);
 

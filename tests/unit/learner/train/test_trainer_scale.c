@@ -252,6 +252,48 @@ static void a_head_starts_and_steps_in_its_own_unit(void **state)
     world_close(&w);
 }
 
+/* One update of a task in which every step pays the same, as CartPole does. */
+static void update_of_alike(struct world *w, float pays, struct train_stats *s)
+{
+    world_play(w);
+    for (int g = 0; g < WORLD_GROUPS; g++) {
+        memset(w->t[g]->final_value, 0, 2 * WORLD_T * WORLD_E * sizeof(float));
+        for (int i = 0; i < WORLD_T * WORLD_E; i++)
+            w->t[g]->reward[i] = pays;
+    }
+    trainer_lay_out(w->core, w->t, WORLD_GROUPS);
+    assert_ok(trainer_update(w->core, s, &err));
+}
+
+/* Equal targets have a unit, too, and a head that starts at 0 would be thousands of steps away from
+ * them: its gradient, cut by the clip, is then all that anybody learns by. */
+static void a_head_starts_where_its_first_targets_are_all_the_same(void **state)
+{
+    static const float pays[] = {1, -3, 50};
+    static struct world w;
+    struct train_stats s;
+    (void)state;
+    for (int k = 0; k < 6; k++) {
+        configure(&w, "none");
+        w.cfg.train_advantage = CONFIG_train_advantage_gae;
+        w.cfg.train_lambda = 0;
+        w.cfg.train_gamma = 0.9;
+        w.cfg.reward_clip = 0;
+        w.cfg.train_minibatches = k < 3 ? 1 : 4;
+        world_open(&w);
+        double pay = (double)pays[k % 3];
+        update_of_alike(&w, pays[k % 3], &s);
+        assert_close(w.core->weights[w.core->head[POLICY_EXT].bias], pay, 0.1, 0);
+        if (k < 3)
+            assert_true(s.grad_norm < 0.1); /* nothing is better than anything else */
+        for (int u = 0; u < 200; u++)
+            update_of_alike(&w, pays[k % 3], &s);
+        assert_close(s.values[POLICY_EXT].value, s.values[POLICY_EXT].target, 0.1, 0);
+        assert_true(s.grad_norm < 10);
+        world_close(&w);
+    }
+}
+
 /* A stream that pays nothing leaves its head as it is, and later ones do not start it anew. */
 static void a_head_waits_for_its_first_reward(void **state)
 {
@@ -343,6 +385,7 @@ int main(void)
         cmocka_unit_test(other_units_change_rounding_only),
         cmocka_unit_test(a_large_coefficient_is_not_a_large_step),
         cmocka_unit_test(a_head_starts_and_steps_in_its_own_unit),
+        cmocka_unit_test(a_head_starts_where_its_first_targets_are_all_the_same),
         cmocka_unit_test(a_head_waits_for_its_first_reward),
         cmocka_unit_test(outputs_stay_when_the_statistics_move),
         cmocka_unit_test(a_bad_target_does_not_reach_the_statistics),
