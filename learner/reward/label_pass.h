@@ -2,12 +2,13 @@
 #ifndef ONIC_LEARNER_REWARD_LABEL_PASS_H
 #define ONIC_LEARNER_REWARD_LABEL_PASS_H
 
-/* label_pass.h - labels in random order, each once before any comes again: what a gradient step is
- * made of.
+/* label_pass.h - labels in random order, without replacement: what a gradient step is made of.
  *
  * A pass is a permutation of the labels there were when it began, computed from its number, so
- * three words are the whole state. A step's labels are all of one pass and thus distinct; where too
- * few are left, or the labels have become an eighth more, the next pass begins. Pure. */
+ * three words are the whole state. A step's labels are all of one pass and thus distinct. Where too
+ * few for a step are left the next pass begins without them: of 100 labels 36 are left out of each
+ * pass of steps of 64, other ones every time. So does it when the labels have become an eighth
+ * more. Pure. */
 
 #include <stddef.h>
 #include <stdint.h>

@@ -9,7 +9,7 @@
  * A share of the captions (heldout.h) is labelled like all others and never trained on. Labels are
  * kept in order of arrival and never forgotten; a second label replaces the first. At ENTRIES_MAX
  * captions further ones stay unknown, which the coverage metric shows. A step draws reward.batch
- * labels, each once before any comes again (label_pass.h).
+ * labels without replacement (label_pass.h).
  *
  * Where one caption in twenty helps, a network that says no to all is right 19 times in 20, and a
  * batch holds three labels that say otherwise. With reward.balanced half of each batch is of either

@@ -19,7 +19,7 @@
  * frozen with the scoring weights: a score is a function of (caption, version). Before the first of
  * both are there, scores are 0.
  *
- * A step draws reward.batch pairs, each once before any comes again (label_pass.h).
+ * A step draws reward.batch pairs without replacement (label_pass.h).
  *
  * State in a checkpoint: ranking_state.h. */
 #include <float.h>
