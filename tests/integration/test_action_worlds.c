@@ -3,6 +3,7 @@
  * and numbers are trained, measured, watched, played again and continued by the programs. A
  * deterministic run each, so it solves its world or it does not. */
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "tests/onic_test.h"
@@ -100,6 +101,31 @@ static void numbers_are_learned_and_continued(void **state)
                        "squashed, deviation free\" now; leave these options out", 3);
 }
 
+/* By tanh into their bounds, with a deviation that the network computes. */
+static void squashed_numbers_with_a_deviation_of_the_state_are_learned(void **state)
+{
+    struct scene *s = *state;
+    train_world(s, "--env.id=pendulum --policy.squash=true --policy.deviation=state "
+                   "--train.gamma=0.9 --train.entropy=0 --frames=250000 "
+                   "--replay.every_episodes=50");
+    at_least(mean_return(s, "run"), -400);
+    at_least(mean_return(s, "run --greedy"), -400);
+    is_shown(s, "action torque ");
+    scene_succeeds(s, "replay run --json");
+    json_t *o = json_loads(program_text(s->a.out), 0, NULL), *step;
+    size_t i;
+    double most = 0;
+    json_array_foreach(json_object_get(o, "step"), i, step)
+    {
+        double torque = json_number_value(json_array_get(json_object_get(step, "action"), 0));
+        most = fabs(torque) > most ? fabs(torque) : most;
+    }
+    assert_true(most > 0.5 && most <= 2);
+    json_decref(o);
+    scene_fails_within(s, "onic", "eval run --episodes=1 --policy.deviation=free", 64,
+                       "leave these options out", 3);
+}
+
 static void what_numbers_cannot_have_is_one_sentence(void **state)
 {
     struct scene *s = *state;
@@ -134,6 +160,7 @@ int main(void)
         TEST(masked_choices_are_learned_and_never_forbidden_ones),
         TEST(several_choices_at_once_are_learned),
         TEST(numbers_are_learned_and_continued),
+        TEST(squashed_numbers_with_a_deviation_of_the_state_are_learned),
         TEST(what_numbers_cannot_have_is_one_sentence),
         TEST(nonsense_costs_episodes_and_not_the_run),
     };

@@ -258,6 +258,54 @@ static void a_rare_side_is_learned(void **state)
     assert_true(paid[1] >= 24 && paid[0] <= 2 && wrong == 0);
 }
 
+/* n labels, the first share of them "helpful", of messages that have the verb in common alone. */
+static void label_verb(struct reward_model *m, struct rng *r, const char *verb, int n, double share)
+{
+    for (int i = 0; i < n; i++) {
+        char text[48], rest[4];
+        for (int k = 0; k < 4; k++)
+            rest[k] = (char)('a' + rng_below(r, 26));
+        int len = snprintf(text, sizeof text, "You %s the %.4s!", verb, rest);
+        t->on_label(m, &(struct label){.id = 1 + (uint64_t)i,
+                                       .state = LABEL_ANSWERED,
+                                       .value = i < share * n,
+                                       .confidence = 1,
+                                       .question = text,
+                                       .question_len = (uint16_t)len,
+                                       .source = "test"});
+    }
+}
+
+static int paid_of_verb(struct reward_model *m, const char *verb)
+{
+    int paid = 0;
+    for (int i = 0; i < 26; i++) {
+        char text[48];
+        snprintf(text, sizeof text, "You %s the %cq%cu!", verb, 'a' + i, 'z' - i);
+        paid += score(m, text) > 0;
+    }
+    return paid;
+}
+
+/* One message in twenty helps, and of those with a certain word 30 in a hundred: p = 0.3. Drawn
+ * alike from both sides its odds are 0.5 to 0.061, which would be 0.89. */
+static void what_is_drawn_alike_is_weighed_by_how_frequent_it_is(void **state)
+{
+    (void)state;
+    struct rng r = rng_stream(1, "test", 0, 0, 0);
+    steps = 100;
+    struct reward_model *m = create(0);
+    steps = 80;
+    label_verb(m, &r, "kill", 600, 1);
+    label_verb(m, &r, "pet", 2000, 0.3);
+    label_verb(m, &r, "miss", 21400, 0);
+    t->train(m);
+    assert_in_range(paid_of_verb(m, "kill"), 24, 26);
+    assert_in_range(paid_of_verb(m, "pet"), 0, 3);
+    assert_int_equal(paid_of_verb(m, "miss"), 0);
+    t->free(m);
+}
+
 static void a_label_that_changes_sides_is_counted_there(void **state)
 {
     (void)state;
@@ -347,6 +395,7 @@ int main(void)
         cmocka_unit_test(a_step_that_is_warm_allocates_nothing),
         cmocka_unit_test(it_learns_what_helps_and_predicts_labels_it_never_saw),
         cmocka_unit_test(a_rare_side_is_learned),
+        cmocka_unit_test(what_is_drawn_alike_is_weighed_by_how_frequent_it_is),
         cmocka_unit_test(a_label_that_changes_sides_is_counted_there),
         cmocka_unit_test(a_model_without_room_for_labels_says_so_once),
         cmocka_unit_test(held_out_labels_are_never_trained_on),

@@ -5,15 +5,44 @@
 #include "tests/onic_test.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "common/base/xmalloc.h"
 #include "common/data/question.h"
+#include "learner/reward/motif/motif_file.h"
+#include "learner/reward/ranking_net.h"
 #include "learner/train/batch.h"
 #include "tests/support/corridor_world.h"
 
 enum { UPDATES = 25, LABEL = 128 };
 
 static const char right[] = "You go right.", other[] = "You wait.";
+
+static char motif_file[64]; /* what reward.model=motif reads: it pays whatever it thinks */
+
+static int write_motif(void **state)
+{
+    (void)state;
+    struct message_head *net = ranking_net_create();
+    struct motif_reward r = {.floats = message_head_params(net)->floats,
+                             .mean = -1000,
+                             .var = 1e6,
+                             .weights = NULL,
+                             .labels = "test"};
+    r.weights = xmalloc(r.floats * sizeof *r.weights);
+    message_head_init(net, r.weights, 2);
+    message_head_free(net);
+    snprintf(motif_file, sizeof motif_file, "/tmp/onic-motif-scale-%d.safetensors", (int)getpid());
+    int rc = motif_file_write(motif_file, &r, NULL);
+    motif_reward_release(&r);
+    return rc;
+}
+
+static int remove_motif(void **state)
+{
+    (void)state;
+    return unlink(motif_file);
+}
 
 static void configure(struct world *w, const char *model)
 {
@@ -27,6 +56,7 @@ static void configure(struct world *w, const char *model)
     w->cfg.reward_refresh = 1;
     w->cfg.reward_holdout = 0;
     strcpy(w->cfg.reward_model, model);
+    snprintf(w->cfg.reward_file, sizeof w->cfg.reward_file, "%s", motif_file);
 }
 
 static void answer(struct world *w, enum question_kind kind, float value)
@@ -108,8 +138,8 @@ static void assert_counts_for_nothing(const char *model, int minibatches, const 
 
 static void a_head_that_counts_for_nothing_changes_nothing(void **state)
 {
-    static const char *const models[] = {"hash",       "classifier", "ranking", "counts",
-                                         "similarity", "rnd",        "none"};
+    static const char *const models[] = {"hash",       "classifier", "ranking", "motif",
+                                         "similarity", "counts",     "rnd",     "none"};
     static struct world none;
     struct train_stats s;
     (void)state;
@@ -391,5 +421,5 @@ int main(void)
         cmocka_unit_test(a_bad_target_does_not_reach_the_statistics),
         cmocka_unit_test(like_oni_values_learn_in_reward_units),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, write_motif, remove_motif);
 }
