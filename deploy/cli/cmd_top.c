@@ -140,7 +140,6 @@ static int top_watch(struct top *t, struct onic_err *err)
         rc = top_look(t, &text, &ended, err);
         if (rc)
             break;
-        shown_clean_lines(text.data, text.len);
         panel_show(panel, text.data);
         buf_reset(&seen);
         buf_append(&seen, text.data, text.len);
