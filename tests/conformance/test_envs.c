@@ -13,10 +13,10 @@
 #include "tests/onic_test.h"
 #include "tests/support/sanitized.h"
 
-enum { GUARD = 64, GUARD_BYTE = 0xA5, STEPS = 150, ACTION_SEED = 5 };
+enum { GUARD = 64, GUARD_BYTE = 0xA5, STEPS = 150, ACTION_SEED = 5, VECTOR = 7 };
 
 static struct config cfg;
-static const char *only_family; /* NULL: all of them */
+static const char *only; /* a family or one id; NULL: all of them */
 
 /* One environment with guard bytes on both sides of its observation. */
 struct probe {
@@ -25,6 +25,7 @@ struct probe {
     struct env_result r;
     uint64_t hash; /* of everything it returned so far */
     uint32_t rng;  /* for actions */
+    union action_cell action[BOUND_ACTION_PARTS];
     bool ended;
     uint8_t mask[1 + BOUND_ACTIONS / 8 + 1]; /* 1 and what is possible now; 0: not masked */
 };
@@ -76,7 +77,7 @@ static bool example_is_made(const struct env_family *f, struct onic_err *why)
 static bool family_runs_here(const struct env_family *f)
 {
     struct onic_err err = {0};
-    if (only_family && strcmp(only_family, f->family) != 0)
+    if (only && strncmp(only, f->family, strcspn(only, ":")) != 0)
         return false;
     if ((!f->available || f->available(&cfg, &err) == ONIC_OK) && example_is_made(f, &err))
         return true;
@@ -158,22 +159,31 @@ static void probe_start(struct probe *p, uint64_t seed)
     probe_reset(p);
 }
 
+static void probe_choose(struct probe *p)
+{
+    p->rng = p->rng * 1664525U + 1013904223U;
+    struct rng rng = rng_stream(p->rng, "conformance", 0, 0, 0);
+    const struct action_space *s = &p->env->spec.actions;
+    action_space_random(s, p->mask[0] ? p->mask + 1 : NULL, &rng, p->action);
+    if (s->kind == ACTION_DISCRETE && !s->masked)
+        p->action[0].choice = (int32_t)((uint64_t)p->rng * (uint64_t)s->n >> 32);
+}
+
+static void probe_finish(struct probe *p)
+{
+    memset(&p->r, 0xEE, sizeof p->r);
+    assert_ok(env_step(p->env, p->action, p->obs, &p->r, &err));
+    note(p);
+}
+
 static void probe_step(struct probe *p)
 {
     if (p->ended) {
         probe_reset(p);
         return;
     }
-    p->rng = p->rng * 1664525U + 1013904223U;
-    struct rng rng = rng_stream(p->rng, "conformance", 0, 0, 0);
-    union action_cell action[BOUND_ACTION_PARTS];
-    const struct action_space *s = &p->env->spec.actions;
-    action_space_random(s, p->mask[0] ? p->mask + 1 : NULL, &rng, action);
-    if (s->kind == ACTION_DISCRETE && !s->masked)
-        action[0].choice = (int32_t)((uint64_t)p->rng * (uint64_t)s->n >> 32);
-    memset(&p->r, 0xEE, sizeof p->r);
-    assert_ok(env_step(p->env, action, p->obs, &p->r, &err));
-    note(p);
+    probe_choose(p);
+    probe_finish(p);
 }
 
 static uint64_t whole_run(const char *id, uint64_t seed)
@@ -190,6 +200,10 @@ static uint64_t whole_run(const char *id, uint64_t seed)
 /* Calls check for every environment that can be made here. */
 static void for_each(void (*check)(const char *id))
 {
+    if (only && strchr(only, ':')) {
+        check(only);
+        return;
+    }
     for (int i = 0; i < env_family_count(); i++) {
         const struct env_family *f = env_family_at(i);
         for (int n = 0; family_runs_here(f) && f->names[n]; n++) {
@@ -248,6 +262,51 @@ static void instances_do_not_disturb_each_other(const char *id)
         fail_msg("%s: another instance changed the run", id);
     probe_close(&a);
     probe_close(&b);
+}
+
+/* As vec_env does: a family that begins steps early is told all actions before any result is read.
+ */
+static void vector_step(struct probe *p, int n)
+{
+    void (*begin)(struct env *, const union action_cell *) = p->env->family->begin;
+    for (int i = 0; i < n; i++) {
+        if (p[i].ended)
+            continue;
+        probe_choose(&p[i]);
+        if (begin)
+            begin(p[i].env, p[i].action);
+    }
+    for (int i = 0; i < n; i++) {
+        if (p[i].ended)
+            probe_reset(&p[i]);
+        else
+            probe_finish(&p[i]);
+    }
+}
+
+static void vector_is_each_one_alone(const char *id)
+{
+    struct probe vector[VECTOR];
+    for (int i = 0; i < VECTOR; i++) {
+        probe_open(&vector[i], id, i);
+        vector[i].rng += (uint32_t)i;
+        probe_start(&vector[i], 42 + (uint64_t)i);
+    }
+    for (int t = 0; t < STEPS; t++)
+        vector_step(vector, VECTOR);
+    for (int i = 0; i < VECTOR; i++)
+        probe_close(&vector[i]);
+    for (int i = 0; i < VECTOR; i += 3) {
+        struct probe alone;
+        probe_open(&alone, id, 0);
+        alone.rng += (uint32_t)i;
+        probe_start(&alone, 42 + (uint64_t)i);
+        for (int t = 0; t < STEPS; t++)
+            probe_step(&alone);
+        if (alone.hash != vector[i].hash)
+            fail_msg("%s: environment %d of a vector is not as it is alone", id, i);
+        probe_close(&alone);
+    }
 }
 
 static void reseeding_starts_over(const char *id)
@@ -396,6 +455,7 @@ static void field_selection_holds(const char *id)
 FOR_EACH(spec_is_sane)
 FOR_EACH(same_seed_is_identical)
 FOR_EACH(instances_do_not_disturb_each_other)
+FOR_EACH(vector_is_each_one_alone)
 FOR_EACH(reseeding_starts_over)
 FOR_EACH(snapshot_continues_exactly)
 FOR_EACH(step_limit_can_be_set)
@@ -423,19 +483,30 @@ static void seeds_matter_in_every_family(void **state)
     }
 }
 
+/* The module of gym:MODULE:NAME may be imported here. */
+static void trust_the_module(const char *id)
+{
+    const char *module = strchr(id, ':');
+    if (module)
+        snprintf(cfg.gym_modules, sizeof cfg.gym_modules, "%.*s", (int)strcspn(module + 1, ":"),
+                 module + 1);
+}
+
 /* ONIC_GYM_PYTHON: an interpreter with gymnasium (tests/python/test_gym.py). An argument: the only
- * family that is tested. */
+ * family that is tested, or the only environment. */
 int main(int argc, char **argv)
 {
     const char *python = getenv("ONIC_GYM_PYTHON");
     choose_nethack();
     snprintf(cfg.gym_python, sizeof cfg.gym_python, "%s", python ? python : "");
-    only_family = argc > 1 ? argv[1] : NULL;
+    only = argc > 1 ? argv[1] : NULL;
+    trust_the_module(only ? only : "");
     add_the_example();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_spec_is_sane),
         cmocka_unit_test(every_same_seed_is_identical),
         cmocka_unit_test(every_instances_do_not_disturb_each_other),
+        cmocka_unit_test(every_vector_is_each_one_alone),
         cmocka_unit_test(every_reseeding_starts_over),
         cmocka_unit_test(every_snapshot_continues_exactly),
         cmocka_unit_test(every_step_limit_can_be_set),

@@ -46,6 +46,7 @@ struct gym_env {
     int steps;
     int ncopies; /* fields that are wanted: from the worker's observation to ours */
     struct gym_copy copy[OBS_FIELDS_MAX];
+    bool padded; /* our observation has bytes that no field fills */
     char *names; /* of the actions, one after the other */
     const char **action_names;
     char why[GYM_WORD_MAX]; /* the last episode broke */
@@ -185,6 +186,7 @@ static void gym_choose_fields(struct gym_env *g, const struct obs_spec *all, con
         snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? "," : "",
                  all->field[i].name);
     struct obs_spec *obs = &g->env.spec.obs;
+    size_t copied = 0;
     for (int i = 0; i < all->nfields; i++) {
         const struct obs_field *f = &all->field[i];
         if (!env_wants_field(wanted, f->name, names))
@@ -192,7 +194,9 @@ static void gym_choose_fields(struct gym_env *g, const struct obs_spec *all, con
         obs_spec_add(obs, f->name, f->type, f->ndim, f->shape);
         g->copy[g->ncopies++] =
             (struct gym_copy){f->offset, obs->field[obs->nfields - 1].offset, f->bytes};
+        copied += f->bytes;
     }
+    g->padded = copied < obs->obs_bytes;
 }
 
 static void gym_fill_spec(struct gym_env *g, const struct config *cfg)
@@ -287,7 +291,8 @@ static void gym_read_row(struct gym_env *g, uint8_t *obs, struct env_result *out
     out->caption_len = (int)strnlen(text, (size_t)len);
     memcpy(out->caption, text, (size_t)out->caption_len);
     const uint8_t *from = m->at + m->offset.obs + row * m->obs_bytes;
-    memset(obs, 0, g->env.spec.obs.obs_bytes); /* the padding too */
+    if (g->padded)
+        memset(obs, 0, g->env.spec.obs.obs_bytes);
     for (int i = 0; i < g->ncopies; i++)
         memcpy(obs + g->copy[i].to, from + g->copy[i].from, g->copy[i].bytes);
 }
@@ -305,7 +310,7 @@ static int gym_reset(struct env *e, uint8_t *obs, struct env_result *out, struct
     g->life = gym_life(g->worker);
     gym_post(g->worker, GYM_RESET, g->row);
     gym_flush(g->worker);
-    gym_wait(g->worker);
+    gym_wait(g->worker, g->row);
     gym_read_row(g, obs, out);
     return ONIC_OK;
 }
@@ -332,7 +337,7 @@ static int gym_step_many(struct env *e, const union action_cell *action, uint8_t
     g->begun = false;
     gym_pool_flush();
     gym_flush(g->worker); /* it may be of another thread than this one */
-    gym_wait(g->worker);
+    gym_wait(g->worker, g->row);
     gym_read_row(g, obs, out);
     return ONIC_OK;
 }
