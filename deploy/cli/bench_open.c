@@ -133,7 +133,7 @@ int bench_open_gym(struct gym_pair *out, const char *env, int count, int steps, 
     if (rc)
         return ONIC_ENOTFOUND;
     snprintf(out->alone, sizeof out->alone,
-             "PYTHONPATH=%s OMP_NUM_THREADS=1 %s -m onic.worker --alone %s %d %d",
+             "PYTHONPATH=%s OMP_NUM_THREADS=1 %s -c '" GYM_PROGRAM "' --alone %s %d %d",
              shell_word(package, word[0], sizeof word[0]),
              shell_word(python, word[1], sizeof word[1]), env, count, steps);
     return ONIC_OK;

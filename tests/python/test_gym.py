@@ -245,18 +245,21 @@ class Bench(OnicTest):
         seen = [line["obs"]["image"] for line in got]
         self.assertEqual([set(picture) for picture in seen[1:9]], [{i} for i in (1, 2, 3, 4, 5, 6, 7, 0)])
 
-    def test_the_bridge_is_measured_with_slow_steps_and_pictures(self):
-        path = f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"
-        for name, us in (("100us", 100), ("300us", 300), ("pixels", 100)):
-            done = subprocess.run(
-                [BUILD / "onic", "bench", f"--only=B-gym-{name}", "--quick", "--json=-"],
-                env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=120,
-            )  # fmt: skip
-            self.assertEqual(done.returncode, 0, done.stderr)
-            [row] = json.loads(done.stdout)["results"]
-            self.assertEqual(row["name"], f"B-gym-{name}")
-            self.assertGreaterEqual(row["value"], us)
-            self.assertGreaterEqual(row["value"] * row["ratio"], 0.9 * us)  # the other side, a loop of Python's own
+    def test_the_bridge_is_measured(self):
+        """And executes nothing of the folder that it is measured in."""
+        (self.folder / "numpy.py").write_text("raise SystemExit('owned')\n")
+        surroundings = {**os.environ, "PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"}
+        rows = {}
+        for name, us in (("B-gym", 1), ("B-gym-100us", 100), ("B-gym-300us", 300), ("B-gym-pixels", 100)):
+            if name not in rows:  # names that begin so; on a busy machine the minute ends before them
+                command = [BUILD / "onic", "bench", f"--only={name}", "--quick", "--json=-"]
+                done = subprocess.run(command, cwd=self.folder, env=surroundings, capture_output=True, text=True, timeout=120)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                rows.update({row["name"]: row for row in json.loads(done.stdout)["results"]})
+            bridge, alone = rows[name]["value"], rows[name]["value"] * rows[name]["ratio"]
+            self.assertGreaterEqual(bridge, us)
+            self.assertGreaterEqual(alone, 0.9 * us)
+            self.assertLess(bridge, 5 * alone + 3000)  # so much a busy machine may make of it; one that sleeps 10 ms is not the machine
 
 
 class Processes(OnicTest):

@@ -57,6 +57,20 @@ class Refused(OnicTest):
         ]:
             self.refused("gym:broken_world:X-v0", f"the module broken_world cannot be imported: {why}", options=self.module(text))
 
+    def test_whose_it_is(self):
+        self.refused("gym:onic/corridor-v0", "onic/corridor-v0 is not an environment of Gymnasium's own: name its module, gym:MODULE:onic/corridor-v0")
+
+    def test_nothing_of_the_folder_is_executed(self):
+        """An interpreter from before 3.11 does not know PYTHONSAFEPATH."""
+        old = self.folder / "python"
+        old.write_text(f'#!/bin/sh\nunset PYTHONSAFEPATH\nexec {sys.executable} "$@"\n')
+        old.chmod(0o755)
+        for name in ("numpy", "gymnasium", "onic", "random"):
+            (self.folder / f"{name}.py").write_text("import os\nos.write(2, b'owned')\nos._exit(5)\n")
+        for python in (old, sys.executable):
+            said = onic("env", "describe", "gym:CartPole-v1", f"--gym.python={python}", cwd=self.folder).stdout
+            self.assertIn("state float32[4]", said)
+
     def test_interpreters(self):
         self.refused("gym:CartPole-v1", "gym.python: /no/python is not a program that can be executed", options=["--gym.python=/no/python"], train=True)
         self.refused("gym:CartPole-v1", "there is no nopython in the PATH: give --gym.python=PATH", options=["--gym.python=nopython"])

@@ -108,6 +108,8 @@ static void gym_signals(void)
 static void gym_become(const struct gym_process *p, int theirs, int output, pid_t parent,
                        const char *python, const char *package, bool anywhere)
 {
+    static const char from_here[] =
+        "import sys, os; sys.path[:] = [p or os.getcwd() for p in sys.path]; " GYM_PROGRAM;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) /* it died before the line above */
         _exit(127);
@@ -117,7 +119,7 @@ static void gym_become(const struct gym_process *p, int theirs, int output, pid_
     gym_environment(package, anywhere);
     process_restore_limits();
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-    execl(python, python, "-m", "onic.worker", (char *)NULL);
+    execl(python, python, "-c", anywhere ? from_here : GYM_PROGRAM, "onic.worker", (char *)NULL);
     dprintf(STDERR_FILENO, "%s cannot be executed: %s\n", python, strerror(errno));
     _exit(127);
 }

@@ -2,7 +2,7 @@
 #ifndef ONIC_ACTOR_ENVS_GYM_SPAWN_H
 #define ONIC_ACTOR_ENVS_GYM_SPAWN_H
 
-/* gym_spawn.h - a Python process with `python -m onic.worker` in it.
+/* gym_spawn.h - a Python process with `onic.worker` in it.
  *
  * It dies with us in three ways: the kernel kills it when the thread that started it ends
  * (PR_SET_PDEATHSIG), the end of its socket tells it to go, and gym_kill kills it with everything
@@ -12,6 +12,14 @@
 #include <sys/types.h>
 
 #include "common/base/err.h"
+
+/* The program of that process, for `python -c`. Neither -m nor a script: before 3.11, which reads
+ * PYTHONSAFEPATH, both put a folder in front of sys.path, and numpy.py of a run directory that
+ * somebody handed over would be executed. Here it is an empty entry, which goes before anything is
+ * looked for. */
+#define GYM_PROGRAM                                                                                \
+    "import sys; sys.path[:] = filter(None, sys.path); import os; from onic.worker import main; "  \
+    "os._exit(main())"
 
 struct gym_process {
     pid_t pid;  /* 0: none */

@@ -254,11 +254,17 @@ static int worker_share(struct gym_worker *w, struct onic_err *err)
     return sent ? ONIC_OK : worker_stillborn(w, err);
 }
 
+/* A module of ours is in no folder of the user's. */
+static bool worker_module_is_here(const char *module)
+{
+    return module[0] && strncmp(module, "onic.", 5) != 0;
+}
+
 static int worker_start(struct gym_worker *w, struct onic_err *err)
 {
     w->output = (struct gym_output){.held = true};
     w->born_ms = w->measured_ms = clock_ms();
-    int rc = gym_spawn(&w->process, w->order.python, w->order.module[0] != '\0', err);
+    int rc = gym_spawn(&w->process, w->order.python, worker_module_is_here(w->order.module), err);
     w->number = w->process.pid;
     if (rc)
         return rc;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``python -m onic.worker``: Gymnasium environments for an actor of onic. Started by onic itself (actor/envs/gym).
+"""Gymnasium environments for an actor of onic. Started by onic itself (actor/envs/gym/gym_spawn.c).
 
 Two descriptors come with the start: 3, a socket of messages, and 4, memory that both sides see. The first message says what to
 make; the answer describes it. Then the memory is laid out (one array per kind of thing, a row per environment), and each message
