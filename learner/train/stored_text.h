@@ -10,8 +10,8 @@
 #include "common/checkpoint/checkpoint.h"
 #include "common/policy/policy.h"
 
-/* Tensor `tensor` holds `mine`: ONIC_ECONFIG when it does not; what: "network"; remedy: what to
- * change about it. ONIC_EDAMAGED. */
+/* Tensor `tensor` holds `mine`, but for a line "success: ..."; ONIC_ECONFIG when it does not; what:
+ * "network"; remedy: what to change about it. ONIC_EDAMAGED. */
 int stored_text_check(const struct checkpoint_file *f, const char *tensor, const struct buf *mine,
                       const char *what, const char *remedy, struct onic_err *err);
 /* The weights are of this network, to be played with. The observation may have further fields that

@@ -6,7 +6,8 @@ import pathlib
 import signal
 import time
 
-from strange_worlds import Dies, Plain  # noqa: F401 - registered there
+import gymnasium
+from strange_worlds import Dies, Listed, Plain  # noqa: F401 - registered there
 
 lives = pathlib.Path(os.environ.get("LATE_WORLDS", "/dev/null"))
 now, _, later = lives.read_text().partition(" ")
@@ -18,3 +19,13 @@ if now == "refuse":
 if now == "sleep":
     time.sleep(4)
     lives.write_text("slept")
+
+
+class Successes(Listed):
+    """Those of a process whose word was "tell" tell successes."""
+
+    def info(self):
+        return {"is_success": self.x >= self.far} if now == "tell" else {}
+
+
+gymnasium.register(id="Successes-v0", entry_point=Successes)

@@ -30,7 +30,7 @@ gymnasium.register(id="Started-v0", entry_point=Started)
 
 
 class Anew(gymnasium.Env):
-    """Sees how many of its kind were made and how many are closed; the first breaks in its third step."""
+    """Sees how many of its kind were made and how many are closed; the first breaks in its third step, if its seed is odd: 0 is for a try."""
 
     made = closed = 0
 
@@ -41,12 +41,12 @@ class Anew(gymnasium.Env):
         self.number = Anew.made
 
     def reset(self, *, seed=None, options=None):
-        self.steps = 0
+        self.steps, self.odd = 0, bool(seed and seed % 2)
         return [self.number, Anew.closed], {}
 
     def step(self, action):
         self.steps += 1
-        if self.steps == 3 and self.number == 1:
+        if self.steps == 3 and self.number == 1 and self.odd:
             raise ValueError("worn out")
         return [self.number, Anew.closed], 0.0, self.steps >= 5, False, {}
 
@@ -58,10 +58,10 @@ gymnasium.register(id="Anew-v0", entry_point=Anew)
 
 
 class Stuck(Anew):
-    """Starts a process, whose number stands in the file STARTED_CHILDREN, and hangs in its third step."""
+    """Starts a process, whose number stands in the file STARTED_CHILDREN, and hangs in its third step, if its seed is odd."""
 
     def step(self, action):
-        if self.steps == 2:
+        if self.steps == 2 and self.odd:
             with open(os.environ["STARTED_CHILDREN"], "a") as file:
                 file.write(f"{subprocess.Popen(['sleep', '1000']).pid}\n")
             time.sleep(1000)

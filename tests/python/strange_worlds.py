@@ -228,6 +228,63 @@ class NoBounds(Plain):
         self.action_space = spaces.Box(-np.inf, np.inf, (1,), np.float32)
 
 
+class NoMode(Plain):
+    """Declares how it can be shown and does not take it."""
+
+    def __init__(self):
+        super().__init__()
+
+
+class Endless(Plain):
+    """Its limit is none."""
+
+    def __init__(self, limit=sys.maxsize, **kinds):
+        super().__init__(**kinds)
+        self.max_steps = limit
+
+
+class Tells(Plain):
+    """Says how an episode went at its end, and only then; it has 50 steps."""
+
+    def step(self, action):
+        seen, reward, terminated, truncated, info = super().step(action)
+        news = {"is_success": terminated, "caption": "You are there." if terminated else "It is dark."}
+        return seen, reward, terminated, truncated, {**info, **news} if terminated or truncated else info
+
+
+class TellsLate(Plain):
+    """Says it when it has been played for longer than it is tried."""
+
+    TRIED, all_steps = 64, 0
+
+    def info(self):
+        TellsLate.all_steps += 1
+        late = TellsLate.all_steps > self.TRIED + 20
+        return {"is_success": True, "caption": "Now.", "action_mask": np.ones(2, np.int8)} if late else {}
+
+
+class TellsSlowly(Plain):
+    """Says it in a step that comes after more seconds than it is tried."""
+
+    def step(self, action):
+        time.sleep(0.3)
+        seen, *rest, info = super().step(action)
+        return seen, *rest, {"is_success": False} if self.steps > 25 else info
+
+
+class BreaksEarly(Plain):
+    """Raises in the step before it says anything, in its first episode; its processes have this once each."""
+
+    broken = False
+
+    def step(self, action):
+        seen, *rest, info = super().step(action)
+        if self.steps == 5 and not BreaksEarly.broken:
+            BreaksEarly.broken = True
+            raise ValueError("not today")
+        return seen, *rest, info
+
+
 class OldReset(Plain):
     def reset(self, **kinds):
         return super().reset(**kinds)[0]

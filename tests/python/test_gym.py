@@ -4,10 +4,12 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
 import time
+from unittest import mock
 
 import gymnasium
 import minigrid  # noqa: F401 - registers its environments
@@ -16,7 +18,7 @@ import numpy as np
 from onic.worker import Worker
 
 from gym_support import BAD, HERE, PYTHON, GymTest, children_of, trace
-from support import BUILD, OnicTest, onic
+from support import BUILD, SOURCE, OnicTest, onic
 
 
 def strange(name, steps=6, **how):
@@ -217,11 +219,61 @@ class GoesWrong(OnicTest):
         self.assertEqual(code, BAD, errors)
         self.assertIn("no more worlds", errors)
 
+    def test_a_later_life_need_not_find_out_what_the_first_did(self):
+        faults = self.folder / "faults"
+        for first, second in (("tell", "live"), ("live", "tell")):
+            lives = self.lives(f"{first} {second}")["surroundings"]
+            faults.write_text("die")
+            got, errors, _ = trace("gym:late_worlds:Successes-v0", [1] * 6, surroundings={**lives, "STRANGE_FAULTS": str(faults)})
+            self.assertTrue(got[3]["failed"])
+            self.assertNotIn("failed", got[4])
+            self.assertEqual(errors.count("is started again"), 1, errors)
+
     def lives(self, what):
         """For late_worlds.py: what each of its lives does when it is imported."""
         lives = self.folder / "lives"
         lives.write_text(what)
         return {"surroundings": {"LATE_WORLDS": str(lives)}}
+
+
+class Told(GymTest):
+    """What an environment says of itself by what it does."""
+
+    def success(self, name):
+        return re.search(r"success: +(.*)", onic("env", "describe", f"gym:strange_worlds:{name}-v0", PYTHON, cwd=HERE).stdout)[1]
+
+    def test_what_comes_at_the_end_of_an_episode_is_found(self):
+        self.assertEqual(self.success("Tells"), "yes, reported at the end of an episode")
+        goal = SOURCE / "deploy/goals/corridor/corridor.yaml"
+        said = self.train("--env.id=gym:strange_worlds:Tells-v0", f"--annotator.goal={goal}", "--annotator.id=rules")
+        self.assertNotIn("language feedback is off", said)
+        metrics = [json.loads(line) for line in (self.folder / "run/metrics.jsonl").read_text().splitlines()]
+        self.assertTrue(0 <= [line["policy_stats/success_rate"] for line in metrics if "policy_stats/success_rate" in line][-1] <= 1)
+
+    def test_what_comes_later_still_is_said_once(self):
+        self.assertEqual(self.success("TellsLate"), "not defined")
+        _, errors, _ = strange("TellsLate", steps=80)
+        for key, so in (("caption", "language feedback is off unless"), ("is_success", "there is no success rate"), ("action_mask", "it is not heeded")):
+            self.assertEqual(errors.count(f'info[\\"{key}\\"] was not there when the environment was tried, and so {so}'), 1, errors)
+
+    def test_a_slow_one_is_not_tried_for_long(self):
+        self.assertEqual(self.success("TellsSlowly"), "not defined")
+
+    def test_one_that_breaks_while_it_is_tried_is_played(self):
+        got, _, _ = strange("BreaksEarly", steps=8)
+        self.assertFalse(any(line.get("failed") for line in got))
+        self.assertEqual(self.success("BreaksEarly"), "not defined")
+
+    def test_that_one_process_has_found_it_and_another_has_not_stops_nobody(self):
+        """The learner asks what is played, and its actor plays it: two processes, and a third when the run is resumed."""
+        lives = self.folder / "lives"
+        lives.write_text("tell tell")
+        checkpoints = self.folder / "run/checkpoints"
+        with mock.patch.dict(os.environ, LATE_WORLDS=str(lives)):
+            for frames, told in ((3000, b"success: yes\n"), (6000, b"success: no\n")):
+                self.train("--env.id=gym:late_worlds:Successes-v0", "--reward.model=none", frames=frames)
+                newest = max(checkpoints.glob("*.safetensors"), key=lambda path: path.stat().st_mtime_ns)
+                self.assertIn(told, newest.read_bytes())
 
 
 class WhoseModules(GymTest):

@@ -215,6 +215,9 @@ static bool worker_ask(struct gym_worker *w)
     buf_init(&text, MESSAGE_MAX);
     buf_printf(&text, "protocol=1\nname=%s\nmodule=%s\nmax_steps=%d\noptions=%s\n", w->order.name,
                w->order.module, w->order.max_steps, w->order.options);
+    if (w->told.len) /* what it has found out by playing, which takes time and chance */
+        buf_printf(&text, "captions=%s\nsuccess=%s\n", w->about.captions ? "yes" : "no",
+                   w->about.success ? "yes" : "no");
     bool sent = worker_send(w, text.data, text.len);
     buf_release(&text);
     return sent;

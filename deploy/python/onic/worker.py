@@ -12,6 +12,7 @@ socket, and ends when it comes back here.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import faulthandler
 import gc
@@ -19,19 +20,30 @@ import importlib
 import json
 import mmap
 import os
+import random
 import signal
 import socket
 import sys
 import threading
+import time
 import traceback
-from typing import Any
+from typing import Any, Callable
 
 PROTOCOL = 1
 STEP, RESET, RENDER = 1, 2, 3
 TERMINATED, TRUNCATED, FAILED, SUCCESS, MASKED = 1, 2, 4, 8, 16
 TEXT_MAX = 256
 NAMES_MAX = 511  # GYM_WORD_MAX - 1, gym_about.h
-PR_SET_PDEATHSIG = 1
+LIMIT_MAX = 10**9  # ENV_NO_LIMIT, env.h
+TRY_STEPS, TRY_S = 64, 2.0
+PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
+
+#: what may come with any step, and what becomes of it when it was not there while the environment was tried
+LATE = {
+    "caption": 'language feedback is off unless reward.model was given; give one with each step, "" when nothing is said',
+    "is_success": "there is no success rate; give it with each step",
+    "action_mask": "it is not heeded; give one with each reset and step",
+}
 
 
 class Refused(Exception):
@@ -163,36 +175,78 @@ class Maker:
 
 
 class Description:
-    """What the first environment says of itself, and does in its first two steps."""
+    """What the first environment says of itself, and does when it is tried."""
 
-    def __init__(self, maker: Maker):
-        self.maker = maker
+    def __init__(self, maker: Maker, known: dict[str, str], only_ours: Callable[[], None]):
+        """known: what an earlier life of this process has found out. Two lives that differed in it would be two environments."""
+        self.maker, self.only_ours, self.known = maker, only_ours, "captions" in known
         try:
             self.env = maker.make()
             self.observation = maker.spaces.Observation(self.env.observation_space)
             self.actions = maker.spaces.Actions(self.env.action_space)
-            infos = self._try()
+            keys = self._try()
         except maker.spaces.Unsupported as error:
             raise Refused(f"gym:{maker.name} cannot be played: {error}") from None
         except Exception as error:
             print_once(error)
             raise Refused(f"gym:{maker.name} cannot be made: {sentence_of(error)}") from error
-        self.masked = "action_mask" in infos[0] and self.actions.options > 0
-        self.captions = self.observation.caption is not None or any("caption" in info for info in infos)
-        self.success = any("is_success" in info for info in infos)
+        self.captions = known["captions"] == "yes" if self.known else self.observation.caption is not None or "caption" in keys
+        self.success = known["success"] == "yes" if self.known else "is_success" in keys
+        declared = {"caption": self.captions, "is_success": self.success, "action_mask": self.masked or self.actions.options == 0}
+        #: keys of info that would be news
+        self.late = {key for key in LATE if not declared[key]}
 
-    def _try(self) -> list[dict]:
-        first = self._info_of("reset", self.env.reset(seed=0), ("observation", "info"))
-        mask = first.get("action_mask") if self.actions.options else None
-        mask = None if mask is None else self.actions.mask_of(mask)
-        step = self.env.step(self.actions.some_action(mask))
-        return [first, self._info_of("step", step, ("observation", "reward", "terminated", "truncated", "info"))]
+    def _try(self) -> set[str]:
+        """Plays until an episode ends, a few steps at most, always the same ones; returns the keys of info that came."""
+        np = self.maker.np
+        states = random.getstate(), np.random.get_state()
+        random.seed(0)
+        np.random.seed(0)
+        self.actions.space.seed(0)
+        try:
+            return self._play(time.monotonic() + TRY_S)
+        finally:
+            random.setstate(states[0])
+            np.random.set_state(states[1])
+
+    def _play(self, end: float) -> set[str]:
+        wanted = {"is_success"} if self.observation.caption is not None else {"caption", "is_success"}
+        info = self._info_of("reset", self.env.reset(seed=0), ("observation", "info"))
+        self.masked = "action_mask" in info and self.actions.options > 0
+        keys, dice = set(info), random.Random(0)
+        info, ended = self._step(info, dice)
+        keys.update(info)
+        try:
+            for _ in range(0 if self.known else TRY_STEPS - 1):
+                if ended or wanted <= keys or time.monotonic() > end:
+                    break
+                info, ended = self._step(info, dice)
+                keys.update(info)
+        except (Exception, SystemExit):  # that breaks an episode, and another is begun in another environment
+            self.only_ours()
+            with contextlib.suppress(Exception):
+                self.env.close()
+            self.env = self.maker.make()
+        return keys
+
+    def _step(self, info: dict, dice: random.Random) -> tuple[dict, bool]:
+        mask = info.get("action_mask") if self.actions.options else None
+        action = self.actions.some_action(None if mask is None else self.actions.mask_of(mask), dice)
+        step = self.env.step(action)
+        self.only_ours()
+        info = self._info_of("step", step, ("observation", "reward", "terminated", "truncated", "info"))
+        return info, bool(step[2] or step[3])
 
     def _info_of(self, what: str, returned: Any, wanted: tuple[str, ...]) -> dict:
         """Environments of the old gym return less, which may look like more: an observation of two numbers is a pair, too."""
         if not isinstance(returned, tuple) or len(returned) != len(wanted) or not isinstance(returned[-1], dict):
             raise self.maker.spaces.Unsupported(f"its {what} does not return {', '.join(wanted[:-1])} and {wanted[-1]}, as Gymnasium has it")
         return returned[-1]
+
+    def came_late(self, info: dict) -> None:
+        for key in self.late.intersection(info):
+            print(f'info["{key}"] was not there when the environment was tried, and so {LATE[key]}', file=sys.stderr)
+            self.late.remove(key)
 
     def limit(self) -> int:
         declared = self.env.spec and self.env.spec.max_episode_steps
@@ -256,6 +310,7 @@ class Row:
         self.write = description.observation.writer(memory.obs[k])
         self.action = description.actions.reader(memory.actions[k])
         self.mask = None if memory.masks is None else memory.masks[k]
+        self.late = description.late
         self.plain = description.observation.caption is None and self.mask is None and not description.captions
 
     def _env(self) -> Any:
@@ -289,6 +344,8 @@ class Row:
 
     def _tell(self, obs: Any, info: dict) -> None:
         """Caption and mask."""
+        if not self.late.isdisjoint(info):
+            self.description.came_late(info)
         caption = info.get("caption")
         if caption is None:
             caption = self.description.observation.caption_of(obs)
@@ -350,13 +407,17 @@ class Worker:
         if self.by_main:  # the signal comes when the thread that forked ends, which another one may do early
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
+    def only_ours(self) -> None:
+        if self.forked:
+            os._exit(0)
+
     def begin(self) -> bool:
         """False: refused, and said so."""
         asked = dict(line.split("=", 1) for line in self.sock.recv(1 << 16).decode().splitlines())
         try:
             if asked.get("protocol") != str(PROTOCOL):
                 raise Refused("onic and its Python package are of different versions: install the package of this onic")
-            self.description = Description(Maker(asked))
+            self.description = Description(Maker(asked), asked, self.only_ours)
         except Refused as error:
             self.sock.send(b"refused\n" + str(error).encode("utf-8", "replace"))
             return False
@@ -416,8 +477,6 @@ class Worker:
 
 def alone(name: str, count: int, steps: int) -> float:
     """Microseconds of a step of `count` environments in a loop of Python's own, resets included: what the bridge is measured by."""
-    import time
-
     import gymnasium
 
     envs = [gymnasium.make(name, disable_env_checker=True) for _ in range(count)]

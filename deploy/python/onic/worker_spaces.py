@@ -8,6 +8,8 @@ MultiBinary become bytes that count from 0. A Text is a caption; where there is 
 
 from __future__ import annotations
 
+import math
+import random
 import re
 import zlib
 from typing import Any, Callable, Iterator
@@ -286,16 +288,15 @@ class Actions:
             raise Mismatch(f"info['action_mask'] has {flat.size} elements for {self.options} options")
         return flat != 0
 
-    def some_action(self, mask: np.ndarray | None) -> Any:
-        """An action that is possible, for a first try."""
-        self.space.seed(0)
-        action = self.space.sample()
+    def some_action(self, mask: np.ndarray | None, dice: random.Random) -> Any:
+        """Any action that is possible, to try the environment with."""
+        space, at, chosen = self.space, 0, []
         if mask is None:
-            return action
-        if isinstance(self.space, spaces.Discrete):
-            return np.int64(int(np.argmax(mask)) + int(self.space.start))
-        choices, at, first = (np.ravel(self.space.nvec) if isinstance(self.space, spaces.MultiDiscrete) else [2] * self.parts), 0, []
-        for n in choices:
-            first.append(int(np.argmax(mask[at : at + int(n)])))
+            return space.sample()
+        for n in [space.n] if isinstance(space, spaces.Discrete) else np.ravel(space.nvec) if isinstance(space, spaces.MultiDiscrete) else [2] * self.parts:
+            possible = np.flatnonzero(mask[at : at + int(n)])
+            chosen.append(int(dice.choice(possible)) if len(possible) else 0)
             at += int(n)
-        return (np.reshape(first, self.space.shape) + getattr(self.space, "start", 0)).astype(self.space.dtype)
+        if isinstance(space, spaces.Discrete):
+            return np.int64(chosen[0] + int(space.start))
+        return (np.reshape(chosen, space.shape) + getattr(space, "start", 0)).astype(space.dtype)
