@@ -329,6 +329,25 @@ class Pictures(Plain):
         return np.full(self.observation_space.shape, (self.steps + 16 * self.x) % 256, np.uint8)
 
 
+class Given(Plain):
+    """Its spaces are given in Python's words, and what it shows; it says which action it was given."""
+
+    def __init__(self, seen="Discrete(2)", shown="0", acts="Discrete(2)", **kinds):
+        super().__init__(**kinds)
+        words = {**vars(spaces), "np": np}
+        self.observation_space, self.action_space, self.shown = (eval(text, words) for text in (seen, acts, shown))
+
+    def seen(self):
+        return self.shown
+
+    def reset(self, **kinds):
+        return super().reset(**kinds)[0], {"caption": "I wait."}
+
+    def step(self, action):
+        seen, *rest, info = super().step(1)
+        return seen, *rest, {"caption": f"{' '.join(repr(action).split())} is {'an' if self.action_space.contains(action) else 'no'} action."}
+
+
 class Everything(Plain):
     """All kinds of spaces, masks and captions."""
 

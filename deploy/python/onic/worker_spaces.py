@@ -12,12 +12,14 @@ import math
 import random
 import re
 import zlib
+from operator import index
 from typing import Any, Callable, Iterator
 
 import numpy as np
 from gymnasium import spaces
 
 FIELDS_MAX, DIMS_MAX, NAME_MAX, PARTS_MAX, WORDS = 16, 3, 23, 64, 128
+ELEMENTS_MAX, OPTIONS_MAX = 1 << 24, 4096  # of a field (env_describe.c), of an action (BOUND_ACTIONS)
 
 # NumPy's types for those of onic's obs_spec.h; what is not here is converted as _KEPT says.
 TYPES = {"uint8": np.uint8, "int8": np.int8, "int16": np.int16, "int32": np.int32, "int64": np.int64, "float32": np.float32}
@@ -90,6 +92,9 @@ class Field:
         if min(shape) < 1 or max(shape) > 1000000:
             raise Unsupported(f"the field '{name}' has the shape {list(shape)}, which holds nothing, or more than a million of a kind")
         self.shape = tuple(int(n) for n in shape)
+        elements = math.prod(self.shape)
+        if elements > ELEMENTS_MAX:
+            raise Unsupported(f"the field '{name}' has {elements} elements, onic takes {ELEMENTS_MAX} at most")
 
     def _type(self) -> str:
         if self.high is not None:
@@ -110,12 +115,29 @@ class Field:
     def _strange(self, why: str) -> Mismatch:
         return Mismatch(f"the field '{self.name}' {why}")
 
+    def _fitter(self) -> tuple[np.dtype, Callable[[np.ndarray], None]]:
+        """The type whose numbers are kept as they are, and a check for those of any other: none may become another number."""
+        own = np.dtype(self.space.dtype)
+        kind = own if self.high is None else np.dtype(np.int64)
+        if kind.kind == "f":
+            return own, lambda value: None
+        first, last = (0, 1) if kind.kind == "b" else (int(np.iinfo(kind).min), min(int(np.iinfo(kind).max), 2**63 - 1))
+
+        def check(value: np.ndarray) -> None:
+            if kind != np.uint64 and np.can_cast(value.dtype, kind):
+                return
+            for number in (int(value.min()), int(value.max())):
+                if not first <= number <= last:
+                    raise self._strange(f"holds {number}, its type says {first} to {last}")
+
+        return own if own != np.uint64 else np.dtype(bool), check
+
     def writer(self, view: np.ndarray) -> Callable[[Any], None]:
         """A function that checks a value and writes it into `view`, which has this field's shape and type."""
         if isinstance(self.space, spaces.Discrete):
             return self._number_writer(view)
         declared, kinds, flat = self.declared, "biu" if self.type != "float32" else "biuf", view.shape != self.declared
-        low, high = self.low, self.high
+        low, high, (own, check) = self.low, self.high, self._fitter()
 
         def write(value: Any) -> None:
             if type(value) is not np.ndarray:
@@ -124,6 +146,8 @@ class Field:
                 raise self._strange(f"has the shape {list(value.shape)}, its space says {list(declared)}")
             if value.dtype.kind not in kinds:
                 raise self._strange(f"holds {value.dtype}, its space says {self.space.dtype}")
+            if value.dtype != own:
+                check(value)
             if high is not None:
                 value = value.astype(np.int64) - low
                 if (value < 0).any() or (value >= high).any():
@@ -135,8 +159,17 @@ class Field:
     def _number_writer(self, view: np.ndarray) -> Callable[[Any], None]:
         low, high, cell = self.low, self.high, memoryview(view.reshape(1))
 
+        def whole(value: Any) -> int:
+            array = np.asarray(value)
+            if array.size != 1 or array.dtype.kind not in "biu":
+                raise self._strange(f"is {str(value)[:80]}, its space says whole numbers from {low} to {low + high - 1}")
+            return int(array.item())
+
         def write(value: Any) -> None:
-            number = int(value) - low
+            try:
+                number = index(value) - low
+            except TypeError:  # a bool of NumPy, or an array of one number
+                number = whole(value) - low
             if not 0 <= number < high:
                 raise self._strange(f"is {value}, its space says {low} to {low + high - 1}")
             cell[0] = number
@@ -254,14 +287,21 @@ class Actions:
             raise Unsupported(f"the actions are a {type(space).__name__}; make them Discrete, MultiDiscrete, MultiBinary or Box")
         if not 1 <= self.parts <= PARTS_MAX:
             raise Unsupported(f"an action has {self.parts} parts, onic takes 1 to {PARTS_MAX}")
+        if self.options > OPTIONS_MAX:
+            raise Unsupported(f"the actions have {self.options} options{' together' if self.parts > 1 else ''}, onic takes {OPTIONS_MAX} at most")
 
     def _numbers(self, space: Any) -> None:
-        low, high = np.ravel(space.low).astype(np.float32), np.ravel(space.high).astype(np.float32)
         if space.dtype.kind != "f":
             raise Unsupported(f"the actions are a Box of {space.dtype}; whole numbers are MultiDiscrete")
-        if not (np.isfinite(low).all() and np.isfinite(high).all() and (low < high).all()):
+        with np.errstate(over="ignore"):
+            low, high = np.ravel(space.low).astype(np.float32), np.ravel(space.high).astype(np.float32)
+            wide = high - low
+        if not (np.isfinite(low).all() and np.isfinite(high).all()):
             raise Unsupported("the actions are a Box without finite bounds; gymnasium.wrappers.RescaleAction or ClipAction gives it some")
-        self.parts = len(low)
+        for i in np.flatnonzero(~((wide > 0) & np.isfinite(wide)))[:1]:
+            what = "onic wants low below high" if wide[i] <= 0 else f"onic takes at most {np.finfo(np.float32).max:.3g} between them"
+            raise Unsupported(f"number {i} of the actions, a Box, has the bounds {low[i]:.9g} and {high[i]:.9g}; {what} (float32)")
+        self.parts, self.low, self.high = len(low), low, high
         self._text = "continuous " + ",".join(f"{a:.9g}:{b:.9g}" for a, b in zip(low, high))
 
     def text(self, masked: bool) -> str:
@@ -277,8 +317,18 @@ class Actions:
             table = [np.int64(i + int(space.start)) for i in range(self.options)]
             cell = memoryview(view)
             return lambda: table[cell[0]]
-        start, shape, kind = getattr(space, "start", 0), space.shape, space.dtype
-        return lambda: (view.reshape(shape) + start).astype(kind)
+        shape, kind = space.shape, space.dtype
+        if not isinstance(space, spaces.Box):
+            start = getattr(space, "start", 0)
+            return lambda: (view.reshape(shape) + start).astype(kind)
+        if (self.low.astype(kind) >= np.ravel(space.low)).all() and (self.high.astype(kind) <= np.ravel(space.high)).all():
+            return lambda: view.reshape(shape).astype(kind)
+
+        def within() -> np.ndarray:  # our bounds are the space's, but rounded
+            action = view.reshape(shape).astype(kind)
+            return np.clip(action, space.low, space.high, out=action)
+
+        return within
 
     def mask_of(self, mask: Any) -> np.ndarray:
         """info["action_mask"] as one array of 0 and 1."""
