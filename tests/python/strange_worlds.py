@@ -386,4 +386,5 @@ class Everything(Plain):
 
 for kind in [kind for kind in list(globals().values()) if isinstance(kind, type) and issubclass(kind, Plain)]:
     gymnasium.register(id=f"{kind.__name__}-v0", entry_point=kind)
+gymnasium.register(id="Long-v0", entry_point=Plain, max_episode_steps=2 * 10**9)
 gymnasium.register(id="Again-v0", entry_point=lambda **kinds: gymnasium.wrappers.Autoreset(Plain(**kinds)))

@@ -21,8 +21,8 @@ from gym_support import BAD, HERE, PYTHON, GymTest, children_of, trace
 from support import BUILD, SOURCE, OnicTest, onic
 
 
-def strange(name, steps=6, **how):
-    return trace(f"gym:strange_worlds:{name}-v0", [1] * steps, **how)
+def strange(name, steps=6, options=(), **how):
+    return trace(f"gym:strange_worlds:{name}-v0", [1] * steps, *options, **how)
 
 
 def wait_until(what, seconds=60):
@@ -111,6 +111,34 @@ class Spaces(OnicTest):
             for shape in shapes:
                 said = onic("env", "describe", "gym:strange_worlds:Pictures-v0", PYTHON, f"--plugin.shape={shape}".replace(" ", ""), cwd=HERE).stdout
                 self.assertRegex(said, rf"network: +{net}\n", shape)
+
+    def test_the_network_for_pictures_where_it_takes_them_all(self):
+        rgb, codes = "rgb=Box(0,255,(64,64,3),np.uint8)", "codes=Box(0,10,(7,7,3),np.uint8)"
+        for net, fields, options in (
+            ("pixels", f"{rgb},place=Discrete(9),speed=Box(-1,1,(2,))", ()),
+            ("pixels", f"{rgb},more=Box(0,255,(64,64,1),np.uint8)", ()),
+            ("mlp", f"{rgb},depth=Box(0,9,(64,64,1))", ()),
+            ("pixels", f"{rgb},depth=Box(0,9,(64,64,1))", ("--env.obs=rgb",)),
+            ("mlp", f"{rgb},small=Box(0,255,(32,32,3),np.uint8)", ()),
+            ("mlp", f"grey=Box(0,255,(64,64),np.uint8),{codes}", ()),
+            ("mlp", "large=Box(0,255,(300,300,3),np.uint8)", ()),
+        ):
+            said = onic("env", "describe", "gym:strange_worlds:Given-v0", PYTHON, f"--plugin.seen=Dict({fields})", *options, cwd=HERE).stdout
+            self.assertRegex(said, rf"network: +{net}\n", fields)
+
+    def test_a_limit_that_is_none(self):
+        for name, options, limit in (
+            ("Endless", [], "none"), ("Endless", ["--plugin.limit=1000000000000"], "none"), ("Endless", ["--plugin.limit=77"], "77"), ("Long", [], "none"),
+        ):  # fmt: skip
+            said = onic("env", "describe", f"gym:strange_worlds:{name}-v0", PYTHON, *options, cwd=HERE).stdout
+            self.assertRegex(said, rf"step limit: +{limit}\n", (name, options))
+
+    def test_a_way_to_be_shown_that_is_declared_and_not_taken(self):
+        got, _, _ = strange("NoMode", steps=2)
+        self.assertEqual(len(got), 3)
+        _, errors, code = strange("NoMode", steps=2, options=("--plugin.render_mode=ansi",), check=False)
+        self.assertEqual(code, BAD)
+        self.assertIn("unexpected keyword argument 'render_mode'", errors)
 
     def test_too_many_names_are_none(self):
         described = onic("env", "describe", "gym:strange_worlds:ManyNames-v0", PYTHON, cwd=HERE).stdout

@@ -143,6 +143,18 @@ static bool gym_is_picture(const struct obs_field *f)
     return p.H >= SMALL_PICTURE && p.W >= SMALL_PICTURE;
 }
 
+static bool gym_net_takes(const char *net, const struct obs_spec *obs)
+{
+    struct policy_config c = {
+        .core = POLICY_CORE_NONE, .actions = {.kind = ACTION_DISCRETE, .n = 1}, .obs = *obs};
+    struct onic_err why = {0};
+    struct policy *p = NULL;
+    snprintf(c.net, sizeof c.net, "%s", net);
+    bool takes = policy_create(&p, &c, &why) == ONIC_OK;
+    policy_free(p);
+    return takes;
+}
+
 static const char *gym_net(const struct obs_spec *obs)
 {
     const struct obs_field *image = obs_spec_find(obs, "image");
@@ -153,10 +165,7 @@ static const char *gym_net(const struct obs_spec *obs)
     bool pictures = false;
     for (int i = 0; i < obs->nfields; i++)
         pictures |= gym_is_picture(&obs->field[i]);
-    for (int i = 0; pictures && policy_net_name(i, NULL); i++)
-        if (strcmp(policy_net_name(i, NULL), "pixels") == 0)
-            return "pixels";
-    return "mlp";
+    return pictures && gym_net_takes("pixels", obs) ? "pixels" : "mlp";
 }
 
 static void gym_name_actions(struct gym_env *g, const struct gym_about *about)

@@ -146,7 +146,7 @@ class Maker:
         except Exception as error:
             raise Refused(f"gym:{self.name} cannot be made: {sentence_of(error)}") from error
         modes = (getattr(creator, "metadata", None) or {}).get("render_modes", [])
-        self.ansi = "ansi" in modes
+        self.ansi = "ansi" in modes and self.options.get("render_mode", "ansi") == "ansi"
 
     def _not_imported(self, error: BaseException) -> str:
         if isinstance(error, ModuleNotFoundError) and error.name and self.module.split(".")[0] == error.name.split(".")[0]:
@@ -167,10 +167,15 @@ class Maker:
 
     def make(self) -> Any:
         options = dict(self.options)
-        if self.ansi:
-            options.setdefault("render_mode", "ansi")
         if self.max_steps:
             options["max_episode_steps"] = self.max_steps
+        if self.ansi:
+            try:
+                return self.gymnasium.make(self.name, disable_env_checker=True, **{**options, "render_mode": "ansi"})
+            except TypeError as error:  # it declares the mode and does not take it
+                if "render_mode" in options or "render_mode" not in str(error):
+                    raise
+                self.ansi = False
         return self.gymnasium.make(self.name, disable_env_checker=True, **options)
 
 
@@ -251,7 +256,8 @@ class Description:
     def limit(self) -> int:
         declared = self.env.spec and self.env.spec.max_episode_steps
         own = getattr(self.env.unwrapped, "max_steps", None)  # MiniGrid counts itself
-        return int(declared or (own if isinstance(own, int) and own > 0 else 0))
+        limit = int(declared or (own if isinstance(own, int) and own > 0 else 0))
+        return limit if limit < LIMIT_MAX else 0
 
     def names(self) -> str:
         """Names of the actions where the environment has an enumeration of them, as MiniGrid has."""
