@@ -122,6 +122,18 @@ class Forks(Plain):
                 file.write(f"{pid}\n")
 
 
+class Starts(Plain):
+    """Starts one process, whose number stands in the file STRANGE_CHILDREN."""
+
+    started = None
+
+    def reset(self, **kinds):
+        if Starts.started is None:
+            Starts.started = subprocess.Popen(["sleep", "1000"])
+            Forks.note(Starts.started.pid)
+        return super().reset(**kinds)
+
+
 class Prints(Plain):
     def wrong(self):
         print("hello from the world")

@@ -4,10 +4,11 @@
 import os
 import pathlib
 import signal
+import subprocess
 import sys
 
-from gym_support import BAD, HERE, trace
-from support import OnicTest, onic
+from gym_support import BAD, HERE, PYTHON, children_of, trace
+from support import ONIC, OnicTest, onic
 
 
 class Bridge(OnicTest):
@@ -25,6 +26,20 @@ class Bridge(OnicTest):
         [child] = map(int, children.read_text().split())
         self.addCleanup(self.end, child)
         self.wait_until(lambda: not pathlib.Path(f"/proc/{child}").exists(), 10)
+
+    def test_what_a_world_has_started_ends_with_its_actor(self):
+        children = self.folder / "children"
+        actor = subprocess.Popen(
+            [ONIC, "env", "trace", "gym:strange_worlds:Starts-v0", "--seed=1", "--actions=-", PYTHON], cwd=HERE, env={**os.environ, "STRANGE_CHILDREN": str(children)},
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        self.addCleanup(actor.communicate)
+        self.wait_until(lambda: children.exists() and children.read_text().endswith("\n"))
+        [worker], child = children_of(actor.pid), int(children.read_text())
+        self.addCleanup(self.end, child)
+        actor.kill()
+        actor.wait()
+        self.wait_until(lambda: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in (worker, child)), 20)
 
     def end(self, pid):
         """Of a test that has failed."""

@@ -6,7 +6,8 @@
  *
  * It dies with us in three ways: the kernel kills it when the thread that started it ends
  * (PR_SET_PDEATHSIG), the end of its socket tells it to go, and gym_kill kills it with everything
- * in its process group. */
+ * in its process group. When it is killed so that we cannot do this, because we are dead ourselves,
+ * a process of its own does (guard in worker.py). */
 
 #include <stdbool.h>
 #include <sys/types.h>
