@@ -137,7 +137,17 @@ class Starts(Plain):
 class Prints(Plain):
     def wrong(self):
         print("hello from the world")
+        print("far " * 10000)
         os.write(1, b"hello from below\n")
+
+
+class Chatters(Plain):
+    """Prints more lines than a log wants, and more bytes than a pipe holds; the last line has no end."""
+
+    def wrong(self):
+        for i in range(3000):
+            print(f"line {i} of the world {'_' * 60}")
+        print("and" * 100000, end="", flush=True)
 
 
 class NotANumber(Plain):
@@ -145,10 +155,25 @@ class NotANumber(Plain):
         return np.array([np.nan if self.steps == self.AT and self.odd else 0, 0], np.float32)
 
 
-class NoReward(Plain):
+class Doubtful(Listed):
+    """Masked, and what it returns is no number, or no choice, as the file says."""
+
+    def reset(self, **kinds):
+        self.now = ""
+        return super().reset(**kinds)
+
+    def wrong(self):
+        self.now = self.next_fault("no-reward", "no-choice", "nan")
+
+    def seen(self):
+        return np.full(2, np.nan, np.float32) if self.now == "nan" else super().seen()
+
+    def info(self):
+        return {"action_mask": np.array([0, 0] if self.now == "no-choice" else [1, 1], np.int8)}
+
     def step(self, action):
         seen, reward, *rest = super().step(action)
-        return seen, np.nan if self.steps == self.AT and self.odd else reward, *rest
+        return seen, np.nan if self.now == "no-reward" else reward, *rest
 
 
 class OtherShape(Plain):
@@ -187,10 +212,6 @@ class Masked(Plain):
 
 class ShortMask(Masked):
     wrong_mask = [1]
-
-
-class NoChoice(Masked):
-    wrong_mask = [0, 0]
 
 
 class Leaks(Plain):

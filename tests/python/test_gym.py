@@ -220,6 +220,13 @@ class GoesWrong(OnicTest):
         self.assertFalse(any(line.get("failed") for line in got))
         for said in ("hello from the world", "hello from below"):
             self.assertIn(f'line="{said}"', errors)
+        self.assertRegex(errors, r'line="(far )+(f|fa|far)?"')
+        self.assertLess(len(max(errors.splitlines(), key=len)), 1000)
+
+    def test_what_it_prints_without_end_is_not(self):
+        got, errors, _ = strange("Chatters")
+        self.assertFalse(any(line.get("failed") for line in got))
+        self.assertEqual(errors.count(" of the world ___"), 60, errors)  # a minute
 
     def test_a_fork_is_harmless(self):
         children = self.folder / "children"

@@ -50,6 +50,16 @@ class DuringTraining(GymTest):
         self.assertEqual(said.count("an environment broke;"), 2, said)  # the same again: once a minute
         self.assertNotIn("started again", said)
 
+    def test_what_is_no_number_or_no_choice_breaks_an_episode(self):
+        env = "gym:strange_worlds:Doubtful-v0"
+        self.faults.write_text("no-reward nan no-choice no-reward")
+        said = self.train(f"--env.id={env}", "--reward.model=none")
+        self.assertEqual(self.faults.read_text(), "")
+        self.balances()
+        for why in ("the reward is not a finite number", "the field 'state' of the observation is not finite", "the mask forbids every option of a choice"):
+            self.assertEqual(len(re.findall(rf'an environment broke; .* env="{env}" .*why="{why}', said)), 1, said)
+        self.assertNotIn("started again", said)
+
     def test_an_exit_costs_a_process(self):
         said = self.trained("exit")
         self.assertRegex(said, AGAIN % (r"\d+ ended with status 3; it last said: I go", 1, 5))
