@@ -84,7 +84,7 @@ class SameAsThePackage(OnicTest):
             self.assertAlmostEqual(line["reward"], float(reward), places=6)
 
     def test_the_suite_of_all_environments(self):
-        for which in ("gym", "gym:strange_worlds:Everything-v0", "gym:strange_worlds:Pictures-v0"):  # pictures: several messages a step
+        for which in ("gym", "gym:strange_worlds:Everything-v0", "gym:strange_worlds:Pictures-v0"):
             done = subprocess.run(
                 [BUILD / "tests/t-conformance-envs", which], env={**os.environ, "ONIC_GYM_PYTHON": sys.executable}, cwd=HERE, capture_output=True, text=True
             )  # fmt: skip

@@ -319,7 +319,7 @@ static int gym_reset(struct env *e, uint8_t *obs, struct env_result *out, struct
     g->life = gym_life(g->worker);
     gym_post(g->worker, GYM_RESET, g->row);
     gym_flush(g->worker);
-    gym_wait(g->worker, g->row);
+    gym_wait(g->worker);
     gym_read_row(g, obs, out);
     return ONIC_OK;
 }
@@ -346,7 +346,7 @@ static int gym_step_many(struct env *e, const union action_cell *action, uint8_t
     g->begun = false;
     gym_pool_flush();
     gym_flush(g->worker); /* it may be of another thread than this one */
-    gym_wait(g->worker, g->row);
+    gym_wait(g->worker);
     gym_read_row(g, obs, out);
     return ONIC_OK;
 }

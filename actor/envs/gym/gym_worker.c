@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* gym_worker.c - see gym_worker.h.
  *
- * Each message is answered, in order, and a row is in one of them at a time: so the socket alone
- * orders what both sides do to the memory. Large observations go in several messages, so that we
- * copy the first rows while the worker steps the next; they are few, so that neither side can fill
- * its buffer. While we wait we read what the worker prints: a worker that blocks because its pipe
- * is full goes on as soon as somebody waits for it.
+ * There is one message out and one back at a time, so the socket alone orders what both sides do to
+ * the memory, and neither can fill its buffer. While we wait we read what the worker prints: a
+ * worker that blocks because its pipe is full goes on as soon as somebody waits for it.
  *
  * That a worker is gone shows in the socket. A process that the environment forked in C may hold it
  * open, so every quarter of a second we also ask the kernel. */
@@ -32,8 +30,6 @@
 
 enum {
     MESSAGE_MAX = 1 << 16,
-    PART_BYTES = 1 << 16, /* observations of a message, or */
-    PARTS_MAX = 8,        /* as many as make so few messages of a vector */
     LOOK_MS = 250,
     GOODBYE_MS = 2000,
     LAST_WORDS_MS = 1000,
@@ -54,14 +50,12 @@ struct gym_worker {
     int64_t born_ms, measured_ms;
     pid_t number; /* of this life's process, also when it has ended; 0: could not be started */
     int deaths;   /* in a row, of short lives */
+    bool waiting;
     bool refused; /* another life would end as this one */
     bool *taken;  /* [rows] */
     int nposted;
-    uint16_t *posted;         /* the message: op, rows */
-    unsigned asked, answered; /* messages to the worker, in all lives */
-    unsigned *last;           /* [rows] number of the message that the row was in */
-    int64_t asked_ms;         /* when the last one was sent */
-    char *message;            /* [MESSAGE_MAX] */
+    uint16_t *posted; /* the message: op, rows */
+    char *message;    /* [MESSAGE_MAX] */
     char why[GYM_WORD_MAX];
 };
 
@@ -94,7 +88,7 @@ static void worker_died(struct gym_worker *w, const char *what)
     snprintf(w->why, sizeof w->why, "its Python process %s%s%s%.300s", number, what ? what : ended,
              !what && last[0] ? "; it last said: " : "", what ? "" : last);
     w->deaths = clock_ms() - w->born_ms < LONG_LIFE_MS ? w->deaths + 1 : 1;
-    w->answered = w->asked;
+    w->waiting = false;
     w->nposted = 0;
     w->life++;
 }
@@ -123,7 +117,7 @@ static void worker_hangs(struct gym_worker *w, int limit_ms)
 /* Bytes of the answer in w->message, which then ends with a 0; 0: the worker is dead. */
 static size_t worker_answer(struct gym_worker *w, int limit_ms)
 {
-    int64_t end = w->asked_ms + limit_ms;
+    int64_t end = clock_ms() + limit_ms;
     struct pollfd p[2] = {{.fd = w->process.sock, .events = POLLIN},
                           {.fd = w->process.output, .events = POLLIN}};
     for (;;) {
@@ -161,7 +155,6 @@ static size_t worker_answer(struct gym_worker *w, int limit_ms)
 static bool worker_send(struct gym_worker *w, const void *bytes, size_t n)
 {
     ssize_t sent;
-    w->asked_ms = clock_ms();
     do
         sent = send(w->process.sock, bytes, n, MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
@@ -287,7 +280,6 @@ int gym_worker_create(struct gym_worker **out, const struct gym_order *order, st
     w->process = (struct gym_process){.sock = -1, .memory = -1, .output = -1};
     w->taken = xcalloc((size_t)order->rows, sizeof *w->taken);
     w->posted = xcalloc((size_t)order->rows + 1, sizeof *w->posted);
-    w->last = xcalloc((size_t)order->rows, sizeof *w->last);
     w->message = xmalloc(MESSAGE_MAX);
     buf_init(&w->told, MESSAGE_MAX);
     int rc = worker_start(w, err);
@@ -316,7 +308,6 @@ void gym_worker_free(struct gym_worker *w)
     gym_memory_unmap(&w->memory);
     free(w->taken);
     free(w->posted);
-    free(w->last);
     free(w->message);
     buf_release(&w->told);
     free(w);
@@ -364,60 +355,43 @@ int gym_begin_life(struct gym_worker *w, struct onic_err *err)
 
 void gym_post(struct gym_worker *w, enum gym_op op, int row)
 {
-    if (w->nposted && w->posted[0] != op)
-        gym_flush(w);
     if (w->process.pid == 0)
         return;
+    if (w->nposted && w->posted[0] != op) {
+        gym_flush(w);
+        gym_wait(w);
+        if (w->process.pid == 0)
+            return;
+    }
     w->posted[0] = (uint16_t)op;
     w->posted[++w->nposted] = (uint16_t)row;
-}
-
-static int rows_per_message(const struct gym_worker *w)
-{
-    int small = (int)(PART_BYTES / w->memory.obs_bytes);
-    int few = (w->nposted + PARTS_MAX - 1) / PARTS_MAX;
-    return small > few ? small : few;
 }
 
 void gym_flush(struct gym_worker *w)
 {
     if (w->nposted == 0 || w->process.pid == 0)
         return;
-    int most = rows_per_message(w);
-    uint16_t op = w->posted[0];
-    for (int at = 0; at < w->nposted; at += most) {
-        int n = w->nposted - at < most ? w->nposted - at : most;
-        uint16_t *message = w->posted + at; /* what is before its rows has been sent */
-        message[0] = op;
-        if (!worker_send(w, message, ((size_t)n + 1) * sizeof *message))
-            return;
-        w->asked++;
-        for (int i = 1; i <= n; i++)
-            w->last[message[i]] = w->asked;
-    }
+    size_t n = (size_t)w->nposted + 1;
     w->nposted = 0;
+    w->waiting = worker_send(w, w->posted, n * sizeof *w->posted);
 }
 
-/* Until the message of that number is answered, or the worker is dead. */
-static void worker_catch_up(struct gym_worker *w, unsigned number)
+void gym_wait(struct gym_worker *w)
 {
-    if ((int)(number - w->answered) <= 0)
+    if (!w->waiting)
         return;
-    while ((int)(number - w->answered) > 0 && worker_answer(w, w->order.step_ms) > 0)
-        w->answered++;
+    w->waiting = false;
+    worker_answer(w, w->order.step_ms);
     worker_measure(w);
-}
-
-void gym_wait(struct gym_worker *w, int row)
-{
-    worker_catch_up(w, w->last[row]);
 }
 
 void gym_render(struct gym_worker *w, int row, struct buf *out)
 {
     uint16_t message[2] = {GYM_RENDER, (uint16_t)row};
+    if (w->process.pid == 0)
+        return;
     gym_flush(w);
-    worker_catch_up(w, w->asked);
+    gym_wait(w);
     if (w->process.pid == 0 || !worker_send(w, message, sizeof message))
         return;
     size_t n = worker_answer(w, w->order.step_ms);

@@ -5,9 +5,9 @@
 /* gym_worker.h - a Python process and the environments in it, over memory that both see.
  *
  * Each environment has a row. gym_post notes that something is to be done for a row, gym_flush
- * tells the worker in one message, a few where observations are large, gym_wait waits until that of
- * a row is done: so a vector of environments costs two changes of process for a step, and several
- * workers work at once. Between flush and wait a row is the worker's.
+ * tells the worker in one message, gym_wait waits until all of it is done: so a vector of
+ * environments costs two changes of process for a step, and several workers work at once. Between
+ * flush and wait the rows are the worker's.
  *
  * A worker that ends, hangs or takes too much memory is killed; whatever its rows were doing is
  * lost, `life` goes up by one and `why` says what happened. gym_begin_life starts it again. One
@@ -61,8 +61,8 @@ int gym_begin_life(struct gym_worker *w, struct onic_err *err);
 
 void gym_post(struct gym_worker *w, enum gym_op op, int row);
 void gym_flush(struct gym_worker *w); /* does nothing when nothing is posted */
-/* Returns when what was flushed for the row is done, or the worker is dead. */
-void gym_wait(struct gym_worker *w, int row);
+/* Returns when all that was flushed is done, or the worker is dead. */
+void gym_wait(struct gym_worker *w);
 /* The picture of a row's environment, with text beside it. */
 void gym_render(struct gym_worker *w, int row, struct buf *out);
 
