@@ -79,56 +79,30 @@ static int launch(struct scene *s, const char *args)
     return program_run(&s->a, s->dir, "launch", "onic", line, SCENE_SOON_MS);
 }
 
-static const char *text_of(const struct scene *s, const char *name)
-{
-    char path[400];
-    snprintf(path, sizeof path, "%s/%s", s->dir, name);
-    return program_text(path);
-}
-
-static void assert_holds(const char *text, const char *part)
-{
-    if (!strstr(text, part))
-        fail_msg("there is no '%s' in:\n%s", part, text);
-}
-
-static void write_file(const struct scene *s, const char *name, const char *text)
-{
-    char path[400];
-    snprintf(path, sizeof path, "%s/%s", s->dir, name);
-    files_write(path, text);
-}
-
-static void remove_file(const struct scene *s, const char *name)
-{
-    char path[400];
-    snprintf(path, sizeof path, "%s/%s", s->dir, name);
-    assert_int_equal(unlink(path), 0);
-}
-
 static void a_run_is_a_job_and_an_array_of_actors(void **state)
 {
     struct scene *s = *state;
     give_slurm(s, SBATCH);
-    write_file(s, "c.yaml", "env:\n  id: corridor\nactors:\n  step_timeout_s: 20\n");
+    scene_write(s, "c.yaml", "env:\n  id: corridor\nactors:\n  step_timeout_s: 20\n");
     assert_int_equal(launch(s, "slurm c.yaml --actors=64 --partition=cpu --mem=4G "
                                "--train.lr=0.01 --log.level=debug --run-dir=runs/a "
                                "--sbatch=--constraint=avx2 --actor-sbatch=--partition=spot"),
                      0);
-    assert_string_equal(text_of(s, "launch.out"), "101 102 runs/a\n");
-    const char *asked = text_of(s, "asked");
-    assert_holds(asked, "[--begin=now+600][--cpus-per-task=4][--signal=B:USR1@120][--mem=4G]");
-    assert_holds(asked, "[--requeue][--open-mode=append]");
-    assert_holds(asked, "[--partition=cpu][--constraint=avx2][");
-    assert_holds(asked, "/slurm/onic.sbatch][c.yaml][runs/a][--train.lr=0.01]"
-                        "[--log.level=debug]\n");
-    assert_holds(asked, "[--array=1-64][--dependency=after:101][--mem=2G]");
-    assert_holds(asked, "[--partition=cpu][--constraint=avx2][--partition=spot][");
+    assert_string_equal(scene_text(s, "launch.out"), "101 102 runs/a\n");
+    const char *asked = scene_text(s, "asked");
+    scene_assert_holds(asked,
+                       "[--begin=now+600][--cpus-per-task=4][--signal=B:USR1@120][--mem=4G]");
+    scene_assert_holds(asked, "[--requeue][--open-mode=append]");
+    scene_assert_holds(asked, "[--partition=cpu][--constraint=avx2][");
+    scene_assert_holds(asked, "/slurm/onic.sbatch][c.yaml][runs/a][--train.lr=0.01]"
+                              "[--log.level=debug]\n");
+    scene_assert_holds(asked, "[--array=1-64][--dependency=after:101][--mem=2G]");
+    scene_assert_holds(asked, "[--partition=cpu][--constraint=avx2][--partition=spot][");
     /* of its options an actor gets what only its machine knows */
-    assert_holds(asked, "/slurm/actors.sbatch][runs/a][--actors.step_timeout_s=20]"
-                        "[--log.level=debug]\n");
-    assert_string_equal(text_of(s, "runs/a/slurm/job"), "101\n");
-    assert_string_equal(text_of(s, "controlled"), "update JobId=101 StartTime=now\n");
+    scene_assert_holds(asked, "/slurm/actors.sbatch][runs/a][--actors.step_timeout_s=20]"
+                              "[--log.level=debug]\n");
+    assert_string_equal(scene_text(s, "runs/a/slurm/job"), "101\n");
+    assert_string_equal(scene_text(s, "controlled"), "update JobId=101 StartTime=now\n");
 }
 
 /* What is printed is what is run, also of names that a shell would take apart. */
@@ -138,38 +112,38 @@ static void a_dry_run_prints_the_script_and_leaves_no_trace(void **state)
     char line[600], path[400];
     struct timespec begin, end;
     give_slurm(s, SBATCH);
-    write_file(s, "c.yaml", "env:\n  id: corridor\n");
+    scene_write(s, "c.yaml", "env:\n  id: corridor\n");
     clock_gettime(CLOCK_MONOTONIC, &begin);
     assert_int_equal(launch(s, "slurm c.yaml --actors=3 --dry-run --run-dir=runs/$(id)%j'"), 0);
     clock_gettime(CLOCK_MONOTONIC, &end);
     long took_ms = (end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1000000;
     assert_true(took_ms < 1000 * SCENE_SLOWNESS); /* it takes 20 */
-    assert_holds(text_of(s, "launch.out"), "[ -n \"$job\" ]");
+    scene_assert_holds(scene_text(s, "launch.out"), "[ -n \"$job\" ]");
     snprintf(path, sizeof path, "%s/runs", s->dir);
     assert_int_not_equal(access(path, F_OK), 0);
     snprintf(line, sizeof line, "PATH=%s/bin:$PATH; bash launch.out", s->dir);
     program_start_shell(&s->b, s->dir, "b", line);
     assert_int_equal(program_wait(&s->b, SCENE_SOON_MS), 0);
     assert_string_equal(program_text(s->b.out), "101 102 runs/$(id)%j'\n");
-    assert_holds(text_of(s, "asked"), "[--output=runs/$(id)%%j'/slurm/learner-%j.log]");
-    assert_holds(text_of(s, "asked"), "/actors.sbatch][runs/$(id)%j']\n");
+    scene_assert_holds(scene_text(s, "asked"), "[--output=runs/$(id)%%j'/slurm/learner-%j.log]");
+    scene_assert_holds(scene_text(s, "asked"), "/actors.sbatch][runs/$(id)%j']\n");
 }
 
 static void a_sweep_is_one_array_of_learners(void **state)
 {
     struct scene *s = *state;
     give_slurm(s, SBATCH);
-    write_file(s, "two.yaml", FILE_OF_TWO);
+    scene_write(s, "two.yaml", FILE_OF_TWO);
     assert_int_equal(launch(s, "slurm two.yaml --actors=8 --jobs=3"), 0);
-    assert_holds(text_of(s, "launch.out"), "101_0 102 runs/two/lr=0.001-s1\n"
-                                           "101_1 103 runs/two/lr=0.001-s2\n"
-                                           "101_2 104 runs/two/lr=0.002-s1\n"
-                                           "101_3 105 runs/two/lr=0.002-s2\n");
-    assert_holds(text_of(s, "asked"), "[--array=0,1,2,3%3]");
-    assert_holds(text_of(s, "asked"), "[--dependency=after:101_3]");
-    assert_holds(text_of(s, "job100"),
-                 "  2) set -- '' runs/two/lr=0.002-s1 --env.id=corridor --annotator.id=rules "
-                 "--train.lr=0.002 --seed=1 ;;\n");
+    scene_assert_holds(scene_text(s, "launch.out"), "101_0 102 runs/two/lr=0.001-s1\n"
+                                                    "101_1 103 runs/two/lr=0.001-s2\n"
+                                                    "101_2 104 runs/two/lr=0.002-s1\n"
+                                                    "101_3 105 runs/two/lr=0.002-s2\n");
+    scene_assert_holds(scene_text(s, "asked"), "[--array=0,1,2,3%3]");
+    scene_assert_holds(scene_text(s, "asked"), "[--dependency=after:101_3]");
+    scene_assert_holds(scene_text(s, "job100"),
+                       "  2) set -- '' runs/two/lr=0.002-s1 --env.id=corridor --annotator.id=rules "
+                       "--train.lr=0.002 --seed=1 ;;\n");
     /* the same folder as that of `onic sweep`, which goes on with it */
     assert_int_equal(
         program_run(&s->b, s->dir, "b", "onic", "sweep two.yaml --dry-run", SCENE_SOON_MS), 0);
@@ -178,24 +152,26 @@ static void a_sweep_is_one_array_of_learners(void **state)
 static void what_slurm_refuses_is_said_in_a_sentence(void **state)
 {
     struct scene *s = *state;
-    write_file(s, "c.yaml", "env:\n  id: corridor\n");
+    scene_write(s, "c.yaml", "env:\n  id: corridor\n");
     give_slurm(s, REFUSES);
     assert_int_equal(launch(s, "slurm c.yaml --actors=3 --partition=nope --run-dir=a"), 64);
     assert_int_equal(program_lines(&s->a), 1);
-    assert_holds(text_of(s, "launch.err"), "Slurm refused: invalid partition specified: nope; "
-                                           "`sinfo -s` shows the partitions");
+    scene_assert_holds(scene_text(s, "launch.err"),
+                       "Slurm refused: invalid partition specified: nope; "
+                       "`sinfo -s` shows the partitions");
     give_slurm(s, NO_CLUSTER);
     assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a"), 64);
     assert_int_equal(program_lines(&s->a), 1);
-    assert_holds(text_of(s, "launch.err"), "sbatch is here and knows no cluster (resolve_ctls");
+    scene_assert_holds(scene_text(s, "launch.err"),
+                       "sbatch is here and knows no cluster (resolve_ctls");
     give_slurm(s, TAKES_ONE);
     assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a"), 64);
-    assert_holds(text_of(s, "launch.err"), "MaxArraySize");
-    assert_string_equal(text_of(s, "cancelled"), "7\n"); /* no learner without actors */
-    write_file(s, "file", "");
+    scene_assert_holds(scene_text(s, "launch.err"), "MaxArraySize");
+    assert_string_equal(scene_text(s, "cancelled"), "7\n"); /* no learner without actors */
+    scene_write(s, "file", "");
     assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=file/run"), 73);
     assert_int_equal(program_lines(&s->a), 1);
-    assert_holds(text_of(s, "launch.err"), "cannot create directory");
+    scene_assert_holds(scene_text(s, "launch.err"), "cannot create directory");
     scene_fails(s, "onic", "PATH=/nowhere launch slurm c.yaml --actors=3", 64, "no sbatch here");
 }
 
@@ -206,13 +182,13 @@ static void what_slurm_says_does_not_act_on_the_terminal(void **state)
     char said[300];
     give_slurm(s, SBATCH);
     scene_script(s, "bin/sbatch", "#!/bin/sh\ncat sbatch_said >&2\nexit 1\n");
-    write_file(s, "c.yaml", "env:\n  id: corridor\n");
+    scene_write(s, "c.yaml", "env:\n  id: corridor\n");
     snprintf(said, sizeof said, "sbatch: error: no %s\n", hostile_text);
-    write_file(s, "sbatch_said", said);
+    scene_write(s, "sbatch_said", said);
     assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a"), 64);
-    snprintf(said, sizeof said, "%s", text_of(s, "launch.err"));
-    assert_holds(said, "Slurm refused: no a");
-    assert_holds(said, "31md");
+    snprintf(said, sizeof said, "%s", scene_text(s, "launch.err"));
+    scene_assert_holds(said, "Slurm refused: no a");
+    scene_assert_holds(said, "31md");
     said[strcspn(said, "\n")] = '\0';
     assert_null(hostile_text_in(said));
 }
@@ -220,14 +196,14 @@ static void what_slurm_says_does_not_act_on_the_terminal(void **state)
 static void a_run_in_the_queue_is_not_submitted_again(void **state)
 {
     struct scene *s = *state;
-    write_file(s, "c.yaml", "env:\n  id: corridor\n");
+    scene_write(s, "c.yaml", "env:\n  id: corridor\n");
     give_slurm(s, SBATCH);
     assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a"), 0);
-    write_file(s, "queue", "queued 101\n");
-    write_file(s, "a/slurm/learner", "tcp://n1:20000\n");
+    scene_write(s, "queue", "queued 101\n");
+    scene_write(s, "a/slurm/learner", "tcp://n1:20000\n");
     assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a"), 73);
-    assert_holds(text_of(s, "launch.err"), "a is in the queue already, as job 101");
-    assert_string_equal(text_of(s, "a/slurm/learner"), "tcp://n1:20000\n");
+    scene_assert_holds(scene_text(s, "launch.err"), "a is in the queue already, as job 101");
+    assert_string_equal(scene_text(s, "a/slurm/learner"), "tcp://n1:20000\n");
 }
 
 static bool is_there(const struct scene *s, const char *name)
@@ -243,7 +219,8 @@ static void a_run_at_its_end_is_not_submitted(void **state)
 {
     struct scene *s = *state;
     give_slurm(s, SBATCH);
-    write_file(s, "c.yaml", "run:\n  frames: 3000\nenv:\n  id: corridor\nreward:\n  model: none\n");
+    scene_write(s, "c.yaml",
+                "run:\n  frames: 3000\nenv:\n  id: corridor\nreward:\n  model: none\n");
     assert_int_equal(program_run(&s->b, s->dir, "b", "onic",
                                  "train c.yaml --run-dir=a --actors.count=1", SCENE_SOON_MS),
                      0);
@@ -253,14 +230,15 @@ static void a_run_at_its_end_is_not_submitted(void **state)
                  dry ? " --dry-run" : "");
         assert_int_equal(launch(s, args), 0);
         assert_int_equal(program_lines(&s->a), 1);
-        assert_holds(text_of(s, "launch.err"),
-                     "nothing to do: the run in a has reached run.frames=3000 already; it goes on "
-                     "with --frames=");
-        assert_string_equal(text_of(s, "launch.out"), "");
+        scene_assert_holds(
+            scene_text(s, "launch.err"),
+            "nothing to do: the run in a has reached run.frames=3000 already; it goes on "
+            "with --frames=");
+        assert_string_equal(scene_text(s, "launch.out"), "");
     }
     assert_false(is_there(s, "asked"));
     assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a --frames=100000"), 0);
-    assert_string_equal(text_of(s, "launch.out"), "101 102 a\n");
+    assert_string_equal(scene_text(s, "launch.out"), "101 102 a\n");
 }
 
 /* A run that was launched as job 101 and is done; Slurm has forgotten the job. */
@@ -268,20 +246,20 @@ static void give_done_run(struct scene *s)
 {
     char link[400];
     give_slurm(s, SBATCH);
-    write_file(s, "c.yaml", "env:\n  id: corridor\n");
+    scene_write(s, "c.yaml", "env:\n  id: corridor\n");
     assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a"), 0);
-    write_file(s, "a/slurm/learner", "tcp://n1:20000\n");
-    write_file(s, "a/slurm/done", "");
+    scene_write(s, "a/slurm/learner", "tcp://n1:20000\n");
+    scene_write(s, "a/slurm/done", "");
     snprintf(link, sizeof link, "%s/a/slurm/keys", s->dir);
     assert_int_equal(symlink("keys-101", link), 0);
-    write_file(s, "squeue_said", "slurm_load_jobs error: Invalid job id specified\n");
-    write_file(s, "squeue_code", "1\n");
+    scene_write(s, "squeue_said", "slurm_load_jobs error: Invalid job id specified\n");
+    scene_write(s, "squeue_code", "1\n");
 }
 
 static void assert_as_it_was(const struct scene *s)
 {
-    assert_string_equal(text_of(s, "a/slurm/job"), "101\n");
-    assert_string_equal(text_of(s, "a/slurm/learner"), "tcp://n1:20000\n");
+    assert_string_equal(scene_text(s, "a/slurm/job"), "101\n");
+    assert_string_equal(scene_text(s, "a/slurm/learner"), "tcp://n1:20000\n");
     assert_true(is_there(s, "a/slurm/done") && is_there(s, "a/slurm/keys"));
 }
 
@@ -294,33 +272,34 @@ static void what_slurm_does_not_take_changes_nothing(void **state)
     assert_as_it_was(s);
     scene_script(s, "bin/sbatch", TAKES_ONE);
     assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a"), 64);
-    assert_string_equal(text_of(s, "cancelled"), "7\n");
+    assert_string_equal(scene_text(s, "cancelled"), "7\n");
     assert_as_it_was(s);
     /* what was taken begins when nothing of an earlier job is left */
     scene_script(s, "bin/sbatch", SBATCH);
     assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a"), 0);
-    assert_string_equal(text_of(s, "controlled"),
+    assert_string_equal(scene_text(s, "controlled"),
                         "update JobId=101 StartTime=now\nupdate JobId=103 StartTime=now\n");
-    assert_string_equal(text_of(s, "seen"), "job\n");
-    assert_string_equal(text_of(s, "a/slurm/job"), "103\n");
+    assert_string_equal(scene_text(s, "seen"), "job\n");
+    assert_string_equal(scene_text(s, "a/slurm/job"), "103\n");
 }
 
 static void all_runs_of_a_sweep_are_asked_for_first(void **state)
 {
     struct scene *s = *state;
     give_done_run(s);
-    write_file(s, "a.yaml", "options: {env.id: corridor, annotator.id: rules}\nseeds: [1, 2, 3]\n");
+    scene_write(s, "a.yaml",
+                "options: {env.id: corridor, annotator.id: rules}\nseeds: [1, 2, 3]\n");
     assert_int_equal(launch(s, "slurm a.yaml --actors=2 --run-dir=w"), 0);
-    write_file(s, "w/s1/slurm/learner", "tcp://n1:20000\n");
-    remove_file(s, "asked");
+    scene_write(s, "w/s1/slurm/learner", "tcp://n1:20000\n");
+    scene_remove(s, "asked");
     /* the first is gone, the second is not */
     scene_script(s, "bin/squeue",
                  "#!/bin/sh\ncase \"$*\" in *_1*) echo queued 103_1; exit 0;; esac\n"
                  "echo 'slurm_load_jobs error: Invalid job id specified' >&2\nexit 1\n");
     assert_int_equal(launch(s, "slurm a.yaml --actors=2 --run-dir=w"), 73);
-    assert_holds(text_of(s, "launch.err"), "w/s2 is in the queue already, as job 103_1");
-    assert_string_equal(text_of(s, "w/s1/slurm/learner"), "tcp://n1:20000\n");
-    assert_string_equal(text_of(s, "w/s1/slurm/job"), "103_0\n");
+    scene_assert_holds(scene_text(s, "launch.err"), "w/s2 is in the queue already, as job 103_1");
+    assert_string_equal(scene_text(s, "w/s1/slurm/learner"), "tcp://n1:20000\n");
+    assert_string_equal(scene_text(s, "w/s1/slurm/job"), "103_0\n");
     assert_false(is_there(s, "asked"));
 }
 
@@ -328,22 +307,23 @@ static void jobs_that_slurm_does_not_begin_are_named(void **state)
 {
     struct scene *s = *state;
     give_slurm(s, SBATCH);
-    write_file(s, "c.yaml", "env:\n  id: corridor\n");
-    write_file(s, "scontrol_said", "slurm_suspend error: Unable to contact slurm controller\n");
+    scene_write(s, "c.yaml", "env:\n  id: corridor\n");
+    scene_write(s, "scontrol_said", "slurm_suspend error: Unable to contact slurm controller\n");
     assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a"), 75);
     assert_int_equal(program_lines(&s->a), 1);
-    assert_holds(text_of(s, "launch.err"),
-                 "Slurm has the jobs and begins them in ten minutes only: slurm_suspend error: "
-                 "Unable to contact slurm controller; at once: scontrol update JobId=101 "
-                 "StartTime=now\n");
-    assert_string_equal(text_of(s, "launch.out"), "");
-    assert_string_equal(text_of(s, "a/slurm/job"), "101\n"); /* the next launch asks for it */
+    scene_assert_holds(
+        scene_text(s, "launch.err"),
+        "Slurm has the jobs and begins them in ten minutes only: slurm_suspend error: "
+        "Unable to contact slurm controller; at once: scontrol update JobId=101 "
+        "StartTime=now\n");
+    assert_string_equal(scene_text(s, "launch.out"), "");
+    assert_string_equal(scene_text(s, "a/slurm/job"), "101\n"); /* the next launch asks for it */
     assert_false(is_there(s, "cancelled"));
     /* a user's own --begin is when they begin */
     assert_int_equal(
         launch(s, "slurm c.yaml --actors=3 --run-dir=b --learner-sbatch=--begin=20:00"), 0);
-    assert_string_equal(text_of(s, "launch.out"), "103 104 b\n");
-    assert_string_equal(text_of(s, "controlled"), "update JobId=101 StartTime=now\n");
+    assert_string_equal(scene_text(s, "launch.out"), "103 104 b\n");
+    assert_string_equal(scene_text(s, "controlled"), "update JobId=101 StartTime=now\n");
 }
 
 /* SQUEUE_STATES=RUNNING hides a job that waits; SBATCH_WAIT waits for one that does not begin. */
@@ -351,7 +331,7 @@ static void variables_for_slurm_change_no_question(void **state)
 {
     struct scene *s = *state;
     char line[1200];
-    write_file(s, "c.yaml", "env:\n  id: corridor\n");
+    scene_write(s, "c.yaml", "env:\n  id: corridor\n");
     give_slurm(s, SBATCH);
     snprintf(line, sizeof line,
              "SQUEUE_STATES=RUNNING SQUEUE_FORMAT=%%j SCANCEL_USER=x SBATCH_WAIT=1 "
@@ -359,71 +339,73 @@ static void variables_for_slurm_change_no_question(void **state)
              "--run-dir=a",
              s->dir);
     assert_int_equal(program_run(&s->a, s->dir, "launch", "onic", line, SCENE_SOON_MS), 0);
-    write_file(s, "queue", "queued 101\n");
+    scene_write(s, "queue", "queued 101\n");
     assert_int_equal(program_run(&s->a, s->dir, "launch", "onic", line, SCENE_SOON_MS), 73);
-    assert_holds(text_of(s, "launch.err"), "a is in the queue already, as job 101");
-    assert_string_equal(text_of(s, "questions"), "-a -h -o queued %i -j 101\n");
+    scene_assert_holds(scene_text(s, "launch.err"), "a is in the queue already, as job 101");
+    assert_string_equal(scene_text(s, "questions"), "-a -h -o queued %i -j 101\n");
 }
 
 /* What Slurm did not answer is no "it is gone". */
 static void a_question_that_failed_removes_nothing(void **state)
 {
     struct scene *s = *state;
-    write_file(s, "c.yaml", "env:\n  id: corridor\n");
+    scene_write(s, "c.yaml", "env:\n  id: corridor\n");
     give_slurm(s, SBATCH);
     assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a"), 0);
-    write_file(s, "a/slurm/learner", "tcp://n1:20000\n");
-    write_file(s, "squeue_said", "slurm_load_jobs error: Unable to contact slurm controller\n");
-    write_file(s, "squeue_code", "1\n");
+    scene_write(s, "a/slurm/learner", "tcp://n1:20000\n");
+    scene_write(s, "squeue_said", "slurm_load_jobs error: Unable to contact slurm controller\n");
+    scene_write(s, "squeue_code", "1\n");
     assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a"), 75);
     assert_int_equal(program_lines(&s->a), 1);
-    assert_holds(text_of(s, "launch.err"), "whether a is still in the queue, as job 101, squeue "
-                                           "does not say: slurm_load_jobs error: Unable to "
-                                           "contact slurm controller; try again");
-    assert_string_equal(text_of(s, "a/slurm/learner"), "tcp://n1:20000\n");
-    assert_string_equal(text_of(s, "a/slurm/job"), "101\n");
+    scene_assert_holds(scene_text(s, "launch.err"),
+                       "whether a is still in the queue, as job 101, squeue "
+                       "does not say: slurm_load_jobs error: Unable to "
+                       "contact slurm controller; try again");
+    assert_string_equal(scene_text(s, "a/slurm/learner"), "tcp://n1:20000\n");
+    assert_string_equal(scene_text(s, "a/slurm/job"), "101\n");
     /* Slurm forgets a job after minutes */
-    write_file(s, "squeue_said", "slurm_load_jobs error: Invalid job id specified\n");
+    scene_write(s, "squeue_said", "slurm_load_jobs error: Invalid job id specified\n");
     assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a"), 0);
-    assert_string_equal(text_of(s, "launch.out"), "103 104 a\n");
-    assert_string_equal(text_of(s, "a/slurm/learner"), "");
+    assert_string_equal(scene_text(s, "launch.out"), "103 104 a\n");
+    assert_string_equal(scene_text(s, "a/slurm/learner"), "");
     /* a warning is no job */
-    write_file(s, "squeue_said", "squeue: warning: the clock is behind\n");
-    write_file(s, "squeue_code", "0\n");
+    scene_write(s, "squeue_said", "squeue: warning: the clock is behind\n");
+    scene_write(s, "squeue_code", "0\n");
     assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a"), 0);
-    assert_string_equal(text_of(s, "a/slurm/job"), "105\n");
+    assert_string_equal(scene_text(s, "a/slurm/job"), "105\n");
 }
 
 static void what_may_be_left_in_the_queue_is_said(void **state)
 {
     struct scene *s = *state;
-    write_file(s, "c.yaml", "env:\n  id: corridor\n");
+    scene_write(s, "c.yaml", "env:\n  id: corridor\n");
     give_slurm(s, TAKES_ONE);
     scene_script(s, "bin/scancel", SCANCEL_FAILS);
-    write_file(s, "scancel_said", "scancel: error: Unable to contact slurm controller\n");
+    scene_write(s, "scancel_said", "scancel: error: Unable to contact slurm controller\n");
     assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=a"), 75);
     assert_int_equal(program_lines(&s->a), 1);
-    assert_holds(text_of(s, "launch.err"), "scancel does not take it out: scancel: error: Unable "
-                                           "to contact slurm controller; when Slurm answers: "
-                                           "scancel 7\n");
-    assert_string_equal(text_of(s, "a/slurm/job"), "7\n"); /* the next launch asks for it */
-    write_file(s, "scancel_said", "scancel: error: Kill job error on job id 7: Invalid job id\n");
+    scene_assert_holds(scene_text(s, "launch.err"),
+                       "scancel does not take it out: scancel: error: Unable "
+                       "to contact slurm controller; when Slurm answers: "
+                       "scancel 7\n");
+    assert_string_equal(scene_text(s, "a/slurm/job"), "7\n"); /* the next launch asks for it */
+    scene_write(s, "scancel_said", "scancel: error: Kill job error on job id 7: Invalid job id\n");
     assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=b"), 64);
     assert_false(is_there(s, "b/slurm/job"));
     give_slurm(s, NO_CONTROLLER);
     assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=c"), 75);
-    assert_holds(text_of(s, "launch.err"), "Slurm did not answer");
-    assert_holds(text_of(s, "launch.err"), "scontrol ping");
+    scene_assert_holds(scene_text(s, "launch.err"), "Slurm did not answer");
+    scene_assert_holds(scene_text(s, "launch.err"), "scontrol ping");
     give_slurm(s, TIMES_OUT);
     assert_int_equal(launch(s, "slurm c.yaml --actors=3 --run-dir=c"), 75);
-    assert_holds(text_of(s, "launch.err"), "`squeue --me` shows whether it took the job");
+    scene_assert_holds(scene_text(s, "launch.err"), "`squeue --me` shows whether it took the job");
 }
 
 static void what_is_asked_for_wrongly_is_refused(void **state)
 {
     struct scene *s = *state;
-    write_file(s, "c.yaml", "env:\n  id: corridor\n");
-    write_file(s, "two.yaml", FILE_OF_TWO);
+    scene_write(s, "c.yaml", "env:\n  id: corridor\n");
+    scene_write(s, "two.yaml", FILE_OF_TWO);
     scene_fails(s, "onic", "launch", 64, "say what to launch on");
     scene_fails(s, "onic", "launch kubernetes c.yaml", 64, "deploy/kubernetes");
     scene_fails(s, "onic", "launch slurm c.yaml", 64, "--actors=64");

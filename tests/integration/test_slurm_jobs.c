@@ -10,33 +10,6 @@
 #include "tests/support/files.h"
 #include "tests/support/scene.h"
 
-static const char *text_of(const struct scene *s, const char *name)
-{
-    char path[400];
-    snprintf(path, sizeof path, "%s/%s", s->dir, name);
-    return program_text(path);
-}
-
-static void assert_holds(const char *text, const char *part)
-{
-    if (!strstr(text, part))
-        fail_msg("there is no '%s' in:\n%s", part, text);
-}
-
-static void write_file(const struct scene *s, const char *name, const char *text)
-{
-    char path[400];
-    snprintf(path, sizeof path, "%s/%s", s->dir, name);
-    files_write(path, text);
-}
-
-static void remove_file(const struct scene *s, const char *name)
-{
-    char path[400];
-    snprintf(path, sizeof path, "%s/%s", s->dir, name);
-    assert_int_equal(unlink(path), 0);
-}
-
 static bool is_there(const struct scene *s, const char *name)
 {
     char path[400];
@@ -88,19 +61,20 @@ static void a_job_that_slurm_does_not_requeue_says_so(void **state)
                                 "until [ -e up ]; do sleep 0.1; done; kill -USR1 $!; wait $!";
     give_job(s, "#!/bin/sh\nexit 75\n", 0);
     assert_int_equal(job(s, learner), 75);
-    assert_holds(program_text(s->b.err), "Unable to contact slurm controller");
-    assert_holds(program_text(s->b.err), "Slurm does not requeue this job, the reason is above");
+    scene_assert_holds(program_text(s->b.err), "Unable to contact slurm controller");
+    scene_assert_holds(program_text(s->b.err),
+                       "Slurm does not requeue this job, the reason is above");
     char path[400];
     snprintf(path, sizeof path, "%s/run/slurm/done", s->dir);
     assert_int_equal(access(path, F_OK), 0); /* nobody waits for it */
     assert_int_equal(job(s, actor), 75);
-    assert_holds(program_text(s->b.err), "the run has an actor less");
+    scene_assert_holds(program_text(s->b.err), "the run has an actor less");
     /* once it answers */
     give_job(s, "#!/bin/sh\nexit 75\n", 3);
     assert_int_equal(job(s, learner), 75);
     assert_null(strstr(program_text(s->b.err), "does not requeue"));
     assert_int_not_equal(access(path, F_OK), 0);
-    assert_string_equal(text_of(s, "requeued"), "requeue 12\nrequeue 12\nrequeue 12\n");
+    assert_string_equal(scene_text(s, "requeued"), "requeue 12\nrequeue 12\nrequeue 12\n");
     assert_int_equal(job(s, actor), 0);
 }
 
@@ -110,16 +84,16 @@ static void a_signal_while_a_program_starts_is_not_lost(void **state)
     struct scene *s = *state;
     static const char drains[] = "#!/bin/sh\ntrap 'exit 0' TERM\nwhile :; do sleep 0.1; done\n";
     give_job(s, drains, 1);
-    write_file(s, "strike",
-               "trap 'case $BASH_COMMAND in learner=\\$!|child=\\$!) trap - DEBUG; touch struck; "
-               "kill -USR1 $BASHPID;; esac' DEBUG\n");
+    scene_write(s, "strike",
+                "trap 'case $BASH_COMMAND in learner=\\$!|child=\\$!) trap - DEBUG; touch struck; "
+                "kill -USR1 $BASHPID;; esac' DEBUG\n");
     job(s, "BASH_ENV=strike exec bash \"$ONIC_SOURCE/deploy/slurm/onic.sbatch\" '' run");
-    assert_string_equal(text_of(s, "requeued"), "requeue 12\n");
-    remove_file(s, "struck");
+    assert_string_equal(scene_text(s, "requeued"), "requeue 12\n");
+    scene_remove(s, "struck");
     job(s, "ln -s keys-12 run/slurm/keys; echo tcp://x:1 >run/slurm/learner; "
            "BASH_ENV=strike exec bash \"$ONIC_SOURCE/deploy/slurm/actors.sbatch\" run");
-    assert_string_equal(text_of(s, "requeued"), "requeue 12\n");
-    remove_file(s, "struck");
+    assert_string_equal(scene_text(s, "requeued"), "requeue 12\n");
+    scene_remove(s, "struck");
 }
 
 /* --- what dies again and again --------------------------------------------------------------- */
@@ -139,7 +113,7 @@ static void give_mortal(const struct scene *s, const char *name, const char *dea
 
 static int lives(const struct scene *s)
 {
-    return (int)strlen(text_of(s, "lives")); /* empty lines */
+    return (int)strlen(scene_text(s, "lives")); /* empty lines */
 }
 
 /* Each life takes so many seconds by the clock of bash. */
@@ -158,8 +132,9 @@ static void an_actor_that_dies_at_once_is_given_up(void **state)
     give_mortal(s, "onic-actor", "kill -ABRT $$");
     assert_int_equal(job(s, ACTOR), 134);
     assert_int_equal(lives(s), LIVES);
-    assert_holds(program_text(s->b.err), "the actor has died 20 times, each time within ten "
-                                         "minutes, the last time with 134: it is not started");
+    scene_assert_holds(program_text(s->b.err),
+                       "the actor has died 20 times, each time within ten "
+                       "minutes, the last time with 134: it is not started");
     assert_int_equal(job(s, LONG_LIVES("590") ACTOR), 134);
     assert_int_equal(lives(s), LIVES);
     assert_int_equal(job(s, LONG_LIVES("600") ACTOR), 0);
@@ -185,8 +160,9 @@ static void a_learner_that_dies_at_once_is_given_up(void **state)
     give_mortal(s, "onic-learner", "exit 70");
     assert_int_equal(job(s, LEARNER), 70);
     assert_int_equal(lives(s), LIVES);
-    assert_holds(program_text(s->b.err), "the learner has died 20 times, each time within ten "
-                                         "minutes, the last time with 70: it is not started");
+    scene_assert_holds(program_text(s->b.err),
+                       "the learner has died 20 times, each time within ten "
+                       "minutes, the last time with 70: it is not started");
     assert_true(is_there(s, "run/slurm/done")); /* nobody waits for it */
 }
 
@@ -201,8 +177,9 @@ static void a_reward_server_that_dies_at_once_is_given_up(void **state)
     give_mortal(s, "onic-reward-server", "exit 73");
     assert_int_equal(job(s, LEARNER), 0);
     assert_int_equal(lives(s), LIVES);
-    assert_holds(program_text(s->b.err), "the reward server has died 20 times, each time within "
-                                         "ten minutes, the last time with 73: it is not started");
+    scene_assert_holds(program_text(s->b.err),
+                       "the reward server has died 20 times, each time within "
+                       "ten minutes, the last time with 73: it is not started");
 }
 
 int main(void)

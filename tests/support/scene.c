@@ -5,9 +5,12 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "tests/onic_test.h"
+#include "tests/support/files.h"
 
 int scene_setup(void **state)
 {
@@ -52,6 +55,34 @@ void scene_succeeds(struct scene *s, const char *args)
     int code = program_run(&s->a, s->dir, "a", "onic", args, SCENE_LONG_MS);
     if (code != 0)
         fail_msg("onic %s: %d\n%s", args, code, program_text(s->a.err));
+}
+
+static const char *scene_path(const struct scene *s, const char *name)
+{
+    static char path[400];
+    snprintf(path, sizeof path, "%s/%s", s->dir, name);
+    return path;
+}
+
+const char *scene_text(const struct scene *s, const char *name)
+{
+    return program_text(scene_path(s, name));
+}
+
+void scene_write(const struct scene *s, const char *name, const char *text)
+{
+    files_write(scene_path(s, name), text);
+}
+
+void scene_remove(const struct scene *s, const char *name)
+{
+    assert_int_equal(unlink(scene_path(s, name)), 0);
+}
+
+void scene_assert_holds(const char *text, const char *part)
+{
+    if (!strstr(text, part))
+        fail_msg("there is no '%s' in:\n%s", part, text);
 }
 
 void scene_script(const struct scene *s, const char *name, const char *text)

@@ -37,6 +37,12 @@ void scene_succeeds(struct scene *s, const char *args);
 /* An executable file in the scene's folder. */
 void scene_script(const struct scene *s, const char *name, const char *text);
 
+/* A file of the scene's folder: its text (valid as program_text's), written, removed. */
+const char *scene_text(const struct scene *s, const char *name);
+void scene_write(const struct scene *s, const char *name, const char *text);
+void scene_remove(const struct scene *s, const char *name);
+void scene_assert_holds(const char *text, const char *part);
+
 /* Until the file at `path` holds `word`. */
 void await_word(const char *path, const char *word, int timeout_ms);
 /* Until a metric of the run is above a number. */
