@@ -17,7 +17,7 @@ enum {
     OUT_MAX = 1 << 20,
     WAIT_MS = 20000,
     NOBODY = BOUND_ACTORS - 1, /* the number of no actor: numbers are given from 0 on */
-    STRANGER_MS = 4000,        /* then it comes anew: the learner cuts it after 10 s */
+    STRANGER_MS = 4000,        /* without a place; then it comes anew: it would be cut after 10 s */
     STRANGER_BYTES = 40 << 10  /* at a time: it is cut for 80 KiB that nobody has read yet */
 };
 
@@ -42,7 +42,7 @@ struct intruder {
     bool joins, asked, joined; /* asked: it said HELLO in this round */
     uint32_t id;
     uint64_t incarnation, seq;
-    uint64_t since_ns; /* connected */
+    uint64_t since_ns; /* without a place */
     size_t said;       /* bytes in this batch */
 };
 
@@ -361,8 +361,11 @@ static bool flood_await(struct flood *f, struct intruder *c, enum frame_type typ
         zmq_msg_close(&msg);
         if (!fine)
             return false;
-        c->joined = c->joined && !away;
-        f->sums.sent_away += away;
+        if (away) {
+            c->joined = false;
+            c->since_ns = storm_now_ns();
+            f->sums.sent_away++;
+        }
         if (h->type == type && (type != FRAME_HELLO_REQUIRED || h->actor_id == NOBODY))
             return true;
         if (h->type != FRAME_REJECT)
@@ -413,7 +416,7 @@ static bool all_join(struct flood *f)
     struct frame_head got;
     for (int i = 0; i < f->n; i++) {
         struct intruder *c = &f->intruders[i];
-        if (!c->joins && storm_now_ns() - c->since_ns > (uint64_t)STRANGER_MS * 1000000u)
+        if (!c->joined && storm_now_ns() - c->since_ns > (uint64_t)STRANGER_MS * 1000000u)
             connect_anew(f, c);
         c->asked = c->joins && !c->joined;
         if (c->asked)
