@@ -400,7 +400,8 @@ static void what_a_lost_life_cannot_have_granted_is_not_booked(void **state)
                                            {UINT64_MAX, UINT64_MAX, 12},
                                            {1u << 20, 1u << 20, 12},
                                            {1000000, 1000000, BOUND_STEPS * BOUND_ENVS},
-                                           {9, 9, BOUND_STEPS * BOUND_ENVS + 1}};
+                                           {9, 9, BOUND_STEPS * BOUND_ENVS + 1},
+                                           {9, 9, 0}};
     struct trajectory_shape shape = pair_shape(0);
     struct buf blob;
     struct raw r;
@@ -439,6 +440,53 @@ static void what_a_lost_life_cannot_have_granted_is_not_booked(void **state)
     assert_balanced(&led);
     trajectory_free(t);
     buf_release(&blob);
+    close_raw(&r);
+}
+
+static void say_it_has_made(struct raw *r, uint64_t produced)
+{
+    uint8_t meta[100], out[1000];
+    Onic__Wire__Heartbeat m = ONIC__WIRE__HEARTBEAT__INIT;
+    Onic__Wire__Account own = ONIC__WIRE__ACCOUNT__INIT;
+    own.produced = produced;
+    m.own = &own;
+    size_t n = onic__wire__heartbeat__pack(&m, meta);
+    n = build(out, head(r, FRAME_HEARTBEAT), meta, n, NULL, 0);
+    zmq_send(r->socket, out, n, 0);
+}
+
+static bool ten_are_made(void *ctx)
+{
+    return pair_ledger(ctx).trajectories.produced == 10;
+}
+
+static bool ten_are_given_up(void *ctx)
+{
+    return pair_ledger(ctx).trajectories.lost[LEDGER_LOST_ACTOR_UNKNOWN] == 10;
+}
+
+/* Whoever has not said READY has trajectories of no known size, and says one when it comes back. */
+static void what_was_given_up_is_taken_back_in_the_size_that_it_had(void **state)
+{
+    struct raw r;
+    uint8_t secret[16];
+    (void)state;
+    open_for_any_envs(&r);
+    skewed_clock_set(0);
+    hello_as(&r, 3);
+    is_welcomed(&r, secret);
+    say_it_has_made(&r, 10);
+    assert_true(wait_until(ten_are_made, r.l, 5000));
+    skewed_clock_advance(125000000000);
+    assert_true(wait_until(ten_are_given_up, r.l, 5000));
+    reconnect(&r);
+    come_back(&r, secret, &(struct account){10, 0, PAIR_T * PAIR_E});
+    is_welcomed(&r, NULL);
+    struct ledger led = pair_ledger(r.l);
+    assert_balanced(&led);
+    assert_int_equal(led.steps.lost[LEDGER_LOST_ACTOR_UNKNOWN], 0);
+    assert_int_equal(led.steps.produced, 10 * PAIR_T * PAIR_E);
+    clock_replace(NULL);
     close_raw(&r);
 }
 
@@ -481,6 +529,7 @@ int main(void)
         cmocka_unit_test(a_connection_is_given_few_numbers_within_a_minute),
         cmocka_unit_test(who_has_left_does_not_come_back_to_a_forgotten_number),
         cmocka_unit_test(what_a_lost_life_cannot_have_granted_is_not_booked),
+        cmocka_unit_test(what_was_given_up_is_taken_back_in_the_size_that_it_had),
         cmocka_unit_test(the_longer_a_lost_life_lasted_the_more_it_can_have_granted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -180,7 +180,8 @@ static bool account_holds(struct wire_learner *w, const struct peer *p,
 {
     bool same = a->incarnation == p->incarnation, heard = same && p->route.len;
     bool sound = a->acked <= a->produced && a->produced - a->acked <= BOUND_WINDOW &&
-                 a->steps_each <= (uint64_t)BOUND_STEPS * BOUND_ENVS;
+                 a->steps_each <= (uint64_t)BOUND_STEPS * BOUND_ENVS &&
+                 (a->steps_each || !a->produced); /* they would be of no size in the books */
     uint64_t known = heard ? p->settled_seq : same ? p->booked : 0;
     uint64_t more = sound && a->acked > known ? a->acked - known : 0;
     if (sound && more <= (heard ? 0 : acknowledged_at_most(w, a->steps_each)))
@@ -202,12 +203,12 @@ static void settle_previous(struct wire_learner *w, struct peer *p, const Onic__
         page && page->incarnation && page->incarnation <= held && account_holds(w, p, page);
     if (p->state != PEER_CLOSED) {
         if (known && page->incarnation == p->incarnation) {
+            peer_take_back(w, p); /* in the size that they were given up in */
             if (!p->steps_each)
                 p->steps_each = page->steps_each;
             if (page->produced > p->produced)
                 p->produced = page->produced;
             p->env_steps = page->env_steps;
-            peer_take_back(w, p);
             peer_roll_back(w, p, page->acked);
             peer_close(w, p, LEDGER_LOST_ACTOR, 0);
             return;
@@ -392,9 +393,9 @@ static void come_back(struct wire_learner *w, const struct sock_route *from, con
         settle_previous(w, p, m->previous, m->held);
         peer_open(w, p, h->incarnation);
     }
+    peer_take_back(w, p); /* in the size that they were given up in */
     if (!p->steps_each)
         p->steps_each = m->own->steps_each;
-    peer_take_back(w, p);
     if (m->own->produced > p->produced)
         p->produced = m->own->produced;
     peer_roll_back(w, p, m->own->acked);
