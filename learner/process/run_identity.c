@@ -134,7 +134,7 @@ int run_identity_begin(struct run_identity *l, const char *run_dir,
             err->code = ONIC_ECANTCREATE;
         return ONIC_ECANTCREATE;
     }
-    l->wall_before_s = run_identity_wall_s(run_dir);
+    l->lost_s = l->wall_before_s = run_identity_wall_s(run_dir);
     return ONIC_OK;
 }
 

@@ -22,7 +22,7 @@ struct run_identity {
     uint8_t run_id[RUN_ID_BYTES];
     uint32_t epoch;       /* of this life, 1 for the first */
     double wall_before_s; /* of earlier lives, crashed ones included */
-    double lost_s;        /* of these, after the checkpoint that was loaded */
+    double lost_s;        /* of these, after the checkpoint that was loaded; all where none was */
     /* of earlier lives up to their last checkpoint */
     double cpu_learner_before_s, cpu_actors_before_s;
 };

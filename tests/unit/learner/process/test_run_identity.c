@@ -187,6 +187,8 @@ static void what_went_on_after_the_checkpoint_is_known(void **state)
     assert_ok(run_identity_load(&b, f, &err));
     checkpoint_close(f);
     assert_close(b.lost_s, 32.5, 1e-9, 0);
+    assert_ok(run_identity_begin(&b, dir, NULL, &err)); /* ended before its first checkpoint */
+    assert_close(b.lost_s, 50, 1e-9, 0);
 }
 
 static void save_as(struct checkpoint_writer *s, uint64_t version, uint64_t milestone)
