@@ -221,6 +221,21 @@ static void end_recording(struct episode_log *r, struct recorder *c)
     buf_init(&c->lines, r->bytes_max);
 }
 
+/* Actors that are gone keep no place and no memory that others need. True: there were some. */
+static bool forget_the_gone(struct episode_log *r)
+{
+    int64_t now = clock_ms();
+    bool any = false;
+    for (int i = 0; i < EPISODE_LOG_OPEN_MAX; i++) {
+        struct recorder *c = &r->recorder[i];
+        if (!c->active || now - c->heard_ms <= GONE_MS)
+            continue;
+        end_recording(r, c);
+        any = true;
+    }
+    return any;
+}
+
 /* All that are open have as much memory together as one may have; an episode that does not end
  * costs the others nothing. */
 static bool keep_to_budget(struct episode_log *r)
@@ -235,16 +250,9 @@ static bool keep_to_budget(struct episode_log *r)
     }
     if (bytes <= r->bytes_max)
         return true;
-    end_recording(r, longest);
+    if (!forget_the_gone(r))
+        end_recording(r, longest);
     return false;
-}
-
-/* Actors that are gone take their places with them. */
-static void forget_the_gone(struct episode_log *r, int64_t now)
-{
-    for (int i = 0; i < EPISODE_LOG_OPEN_MAX; i++)
-        if (r->recorder[i].active && now - r->recorder[i].heard_ms > GONE_MS)
-            end_recording(r, &r->recorder[i]);
 }
 
 static struct recorder *recorder_of(struct episode_log *r, int actor, int environment)
@@ -256,6 +264,14 @@ static struct recorder *recorder_of(struct episode_log *r, int actor, int enviro
     return NULL;
 }
 
+static struct recorder *free_recorder(struct episode_log *r)
+{
+    for (int i = 0; i < EPISODE_LOG_OPEN_MAX; i++)
+        if (!r->recorder[i].active)
+            return &r->recorder[i];
+    return NULL;
+}
+
 /* An episode begins: is it one to keep? The first one is, then every N-th; one more when none could
  * be recorded for lack of room. */
 static struct recorder *episode_log_begin(struct episode_log *r, uint64_t id,
@@ -263,21 +279,21 @@ static struct recorder *episode_log_begin(struct episode_log *r, uint64_t id,
 {
     if (r->started++ % r->every != 0)
         return NULL;
-    for (int i = 0; i < EPISODE_LOG_OPEN_MAX; i++) {
-        struct recorder *c = &r->recorder[i];
-        if (c->active)
-            continue;
-        struct buf lines = c->lines;
-        *c = (struct recorder){.active = true,
-                               .id = id,
-                               .incarnation = t->incarnation,
-                               .first_version = t->weights_version,
-                               .heard_ms = clock_ms(),
-                               .lines = lines};
-        return c;
+    struct recorder *c = free_recorder(r);
+    if (!c && forget_the_gone(r))
+        c = free_recorder(r);
+    if (!c) {
+        r->started--; /* the next one, then */
+        return NULL;
     }
-    r->started--; /* the next one, then */
-    return NULL;
+    struct buf lines = c->lines;
+    *c = (struct recorder){.active = true,
+                           .id = id,
+                           .incarnation = t->incarnation,
+                           .first_version = t->weights_version,
+                           .heard_ms = clock_ms(),
+                           .lines = lines};
+    return c;
 }
 
 /* What the model says of a caption, before shaping, and whether a label of it was there: nothing
@@ -352,8 +368,6 @@ static void add_column(struct episode_log *r, const struct batch *b, int column,
     struct recorder *c = recorder_of(r, (int)t->actor_id, e);
     if (c && !continues(c, t, e))
         end_recording(r, c), c = NULL;
-    if (c)
-        c->heard_ms = clock_ms();
     if (!c && t->seq == 1) /* of later trajectories the beginning was seen at the end before */
         c = t->first_step[e] == 0 ? episode_log_begin(r, id, t) : NULL;
     for (int step = 0; step < b->T; step++) {
@@ -372,12 +386,24 @@ static void add_column(struct episode_log *r, const struct batch *b, int column,
     }
 }
 
+/* Before any of them can be taken for gone. */
+static void episode_log_hear(struct episode_log *r, const struct batch *b)
+{
+    int64_t now = clock_ms();
+    for (int column = 0; column < b->C; column++) {
+        const struct batch_column *of = &b->column[column];
+        struct recorder *c = recorder_of(r, (int)of->t->actor_id, of->e);
+        if (c)
+            c->heard_ms = now;
+    }
+}
+
 void episode_log_add(struct episode_log *r, const struct batch *b, struct reward_mix *mix,
                      const struct wire_labels_identity *identity, uint64_t env_steps)
 {
     if (!r)
         return;
-    forget_the_gone(r, clock_ms());
+    episode_log_hear(r, b);
     for (int column = 0; column < b->C; column++) {
         add_column(r, b, column, mix, identity, env_steps);
         while (!keep_to_budget(r))

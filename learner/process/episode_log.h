@@ -10,10 +10,11 @@
  * because seed and actions give them back bit for bit.
  *
  * Bounds: EPISODE_LOG_OPEN_MAX episodes are recorded at a time, in replay.max_mb megabytes of
- * memory together, of which the longest goes first; those of an actor that is silent for a minute
- * are forgotten. replay.keep files and replay.max_mb megabytes are kept, the oldest go first. An
- * episode of which a trajectory is missing (dropped, lost, or trained on in another life) is not
- * kept. Nothing here can stop a run: what cannot be written is said in the log. Training thread. */
+ * memory together, of which the longest goes first; where others need their room those of actors
+ * that are silent for a minute go before. replay.keep files and replay.max_mb megabytes are kept,
+ * the oldest go first. An episode of which a trajectory is missing (dropped, lost, or trained on in
+ * another life) is not kept. Nothing here can stop a run: what cannot be written is said in the
+ * log. Training thread. */
 
 #include <stdint.h>
 

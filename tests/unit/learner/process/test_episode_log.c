@@ -74,9 +74,16 @@ static void open_replays(struct scene *s)
     s->replays = episode_log_of_options(&s->cfg, s->dir, "corridor", &seven);
 }
 
+static void add(struct scene *s, struct trajectory **t, int n, uint64_t env_steps)
+{
+    batch_lay_out(s->batch, t, n, 0, 0);
+    reward_mix_bind(s->mix, &s->batch->reward, s->batch->r_env, s->batch->r_ext, s->batch->r_int);
+    episode_log_add(s->replays, s->batch, s->mix, NULL, env_steps);
+}
+
 /* One trajectory of the same actor; flags of its T steps. Every step pays 0.5 and shows the caption
  * that is worth something. */
-static void play(struct scene *s, const uint8_t flags[T])
+static void play_next(struct scene *s, const uint8_t flags[T])
 {
     struct trajectory *t = s->t;
     trajectory_clear(t);
@@ -97,9 +104,12 @@ static void play(struct scene *s, const uint8_t flags[T])
             s->step = 0;
         }
     }
-    batch_lay_out(s->batch, &t, 1, 0, 0);
-    reward_mix_bind(s->mix, &s->batch->reward, s->batch->r_env, s->batch->r_ext, s->batch->r_int);
-    episode_log_add(s->replays, s->batch, s->mix, NULL, s->seq * T);
+}
+
+static void play(struct scene *s, const uint8_t flags[T])
+{
+    play_next(s, flags);
+    add(s, &s->t, 1, s->seq * T);
 }
 
 static const uint8_t quiet[T] = {0}, dies_late[T] = {0, 0, 0, STEP_TERMINATED},
@@ -271,9 +281,8 @@ static void the_oldest_go_when_they_are_too_big(void **state)
 }
 
 /* A trajectory of another actor, whose episode does not end. */
-static void go_on(struct scene *s, int actor, unsigned round)
+static void go_on_next(struct trajectory *t, int actor, unsigned round)
 {
-    struct trajectory *t = s->t;
     trajectory_clear(t);
     t->actor_id = (uint32_t)actor;
     t->incarnation = 1;
@@ -284,9 +293,12 @@ static void go_on(struct scene *s, int actor, unsigned round)
         t->flags[i] = 0;
         t->caption[i] = trajectory_caption(t, "You see a key.", 14);
     }
-    batch_lay_out(s->batch, &t, 1, 0, 0);
-    reward_mix_bind(s->mix, &s->batch->reward, s->batch->r_env, s->batch->r_ext, s->batch->r_int);
-    episode_log_add(s->replays, s->batch, s->mix, NULL, 1);
+}
+
+static void go_on(struct scene *s, int actor, unsigned round)
+{
+    go_on_next(s->t, actor, round);
+    add(s, &s->t, 1, 1);
 }
 
 /* Those that were being recorded would keep the others from it for ever. */
@@ -302,6 +314,54 @@ static void who_is_gone_leaves_its_place(void **state)
     assert_int_equal(files(s, "", NULL, 0), 0);
     skewed_clock_advance(61000000000);
     play(s, dies_late); /* from here on one is seen from its beginning */
+    play(s, dies_late);
+    assert_int_equal(files(s, "", NULL, 0), 1);
+    clock_replace(NULL);
+}
+
+/* A trajectory of a slow world, or an update that waits for labels, takes longer than a minute. */
+static void who_is_slow_is_recorded_all_the_same(void **state)
+{
+    struct scene *s = *state;
+    open_replays(s);
+    skewed_clock_set(0);
+    play(s, quiet);
+    skewed_clock_advance(300000000000);
+    play(s, dies_late);
+    assert_int_equal(files(s, "", NULL, 0), 1);
+    clock_replace(NULL);
+}
+
+/* Whoever is in a batch is there, also if another one of it needs a place first. */
+static void who_comes_with_a_newcomer_is_not_taken_for_gone(void **state)
+{
+    struct scene *s = *state;
+    struct trajectory *both[2] = {trajectory_create(&s->t->shape), s->t};
+    open_replays(s);
+    skewed_clock_set(0);
+    play(s, quiet);
+    for (int k = 0; k < EPISODE_LOG_OPEN_MAX - 1; k++)
+        go_on(s, 100 + k, 0);
+    skewed_clock_advance(61000000000);
+    go_on_next(both[0], 200, 0);
+    play_next(s, dies_late);
+    add(s, both, 2, 1);
+    assert_int_equal(files(s, "", NULL, 0), 1);
+    trajectory_free(both[0]);
+    clock_replace(NULL);
+}
+
+static void who_is_gone_leaves_its_memory(void **state)
+{
+    struct scene *s = *state;
+    s->cfg.replay_max_mb = 1;
+    open_replays(s);
+    skewed_clock_set(0);
+    for (unsigned round = 0; round < 1000; round++) /* 460 kB */
+        go_on(s, 100, round);
+    skewed_clock_advance(61000000000);
+    for (int i = 0; i < 1500; i++) /* 700 kB */
+        play(s, quiet);
     play(s, dies_late);
     assert_int_equal(files(s, "", NULL, 0), 1);
     clock_replace(NULL);
@@ -403,6 +463,9 @@ int main(void)
         IN_SCENE(the_oldest_go_when_there_are_too_many),
         IN_SCENE(the_oldest_go_when_they_are_too_big),
         IN_SCENE(who_is_gone_leaves_its_place),
+        IN_SCENE(who_is_slow_is_recorded_all_the_same),
+        IN_SCENE(who_comes_with_a_newcomer_is_not_taken_for_gone),
+        IN_SCENE(who_is_gone_leaves_its_memory),
         IN_SCENE(episodes_that_do_not_end_leave_room_for_others),
         IN_SCENE(a_folder_that_is_gone_stops_nothing),
         IN_SCENE(the_episodes_of_a_new_run_in_its_place_are_left_alone),
