@@ -254,15 +254,16 @@ void http_hide_key(char *text, const char *key)
         text[http_text_hide(text, strlen(text), key)] = '\0';
 }
 
-/* What is written where a server wants no key, "EMPTY" or "not-needed". */
+/* What is written where a server wants no key, "EMPTY", "not-needed" or "12345". */
 static bool http_text_is_word(const char *key)
 {
     enum { WORD_MAX = 15 };
-    size_t n = strlen(key);
-    for (size_t i = 0; i < n; i++)
-        if (!isalpha((unsigned char)key[i]) && key[i] != '_' && key[i] != '-')
-            return false;
-    return n <= WORD_MAX;
+    size_t n = strlen(key), letters = 0, digits = 0;
+    for (size_t i = 0; i < n; i++) {
+        letters += isalpha((unsigned char)key[i]) || key[i] == '_' || key[i] == '-';
+        digits += (size_t)(isdigit((unsigned char)key[i]) != 0);
+    }
+    return n <= WORD_MAX && (letters == n || digits == n);
 }
 
 size_t http_hide_key_in_body(char *body, size_t len, const char *key)

@@ -29,8 +29,8 @@ unsigned http_refused_fields(const char *body, size_t len, const char *const *fi
 /* A server may quote the key it got: text with it replaced by "***". */
 void http_hide_key(char *text, const char *key);
 /* The same of an answer's len bytes, before anybody reads them: its new length, a NUL after it. A
- * key that is a word ("EMPTY" and the like, for servers that want none) stays: it may be one of the
- * answer. */
+ * key that is a word or a number ("EMPTY" and the like, for servers that want none) stays: it may
+ * be one of the answer, or a part of one. */
 size_t http_hide_key_in_body(char *body, size_t len, const char *key);
 
 /* True when `served`, as an answer names it, is the model `wanted`: the same name but for case, a

@@ -192,6 +192,9 @@ static void a_key_is_hidden_in_a_body_as_json_writes_it(void **state)
         {"not-needed", TEXT("not-needed"), TEXT("not-needed")},
         {"choices", TEXT("{\"choices\":[]}"), TEXT("{\"choices\":[]}")},
         {"abcdefghijklmnop", TEXT("abcdefghijklmnop"), TEXT("***")},
+        {"12345", TEXT("{\"created\":1712345678}"), TEXT("{\"created\":1712345678}")},
+        {"12345a", TEXT("12345a"), TEXT("***")},
+        {"1234567890123456", TEXT("1234567890123456"), TEXT("***")},
         {"k1", TEXT("k1"), TEXT("k1")},
         {"sk-12345", TEXT(""), TEXT("")},
     };
