@@ -7,7 +7,8 @@
  *
  * A secret is known by what stands before it: the name of a parameter of a URL, of a pair of
  * env.options (also within JSON), of a variable, an argument or a header in command.run. What a
- * shell puts there ($NAME, `...`) and a path are none. */
+ * shell puts there ($NAME, `...`) and a path are none, nor are yes, no and small numbers in
+ * env.options: a world may have tokens and secrets of its own. */
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
@@ -50,14 +51,15 @@ static bool is_secret_name(const char *name, size_t n)
 
 /* --- URLs ------------------------------------------------------------------------------------ */
 
-/* Of a query, "a=1&key=..." up to its end. */
-static bool has_secret_parameter(const char *query, size_t n)
+/* Of a query, "a=1&key=..." up to its end. shell: it puts something in the place of $NAME. */
+static bool has_secret_parameter(const char *query, size_t n, bool shell)
 {
     for (const char *p = query, *end = query + n; p < end;) {
         size_t len = strcspn(p, "&#, ");
         len = p + len > end ? (size_t)(end - p) : len;
         const char *equals = memchr(p, '=', len);
-        if (equals && equals + 1 < p + len && is_secret_name(p, (size_t)(equals - p)))
+        if (equals && equals + 1 < p + len && !(shell && equals[1] == '$') &&
+            is_secret_name(p, (size_t)(equals - p)))
             return true;
         p += len + 1;
     }
@@ -65,12 +67,20 @@ static bool has_secret_parameter(const char *query, size_t n)
 }
 
 /* Who somebody is before an '@' is a secret with a password and without: https://TOKEN@host. */
-static bool url_holds_secret(const char *after_scheme)
+static bool has_secret_user(const char *authority, size_t n, bool shell)
+{
+    const char *at = memchr(authority, '@', n);
+    const char *colon = at ? memchr(authority, ':', (size_t)(at - authority)) : NULL;
+    return at && !(shell && *(colon ? colon + 1 : authority) == '$');
+}
+
+static bool url_holds_secret(const char *after_scheme, bool shell)
 {
     size_t authority = strcspn(after_scheme, "/?#, "), whole = strcspn(after_scheme, ", ");
     const char *query = memchr(after_scheme, '?', whole);
-    return memchr(after_scheme, '@', authority) ||
-           (query && has_secret_parameter(query + 1, (size_t)(after_scheme + whole - query - 1)));
+    size_t left = query ? (size_t)(after_scheme + whole - query - 1) : 0;
+    return has_secret_user(after_scheme, authority, shell) ||
+           (query && has_secret_parameter(query + 1, left, shell));
 }
 
 /* --- pairs and words ------------------------------------------------------------------------- */
@@ -80,18 +90,47 @@ static bool is_of_name(char c)
     return isalnum((unsigned char)c) || (c && strchr("_-.", c));
 }
 
-/* What is there is the secret itself, not what says where it is. A value of "key" in the options of
- * an environment is more likely to be that of a door unless it is a long one. */
-static bool is_secret_value(const char *value, bool of_key)
+/* How a header says what kind of secret follows: "Authorization: Bearer ...". */
+static const char *secret_after_kind(const char *value)
 {
-    enum { LONG = 8 };
-    value += strspn(value, "\\\"'");
-    if (strncasecmp(value, "bearer ", 7) == 0)
-        value += 7 + strspn(value + 7, " \"'");
+    static const char *const kinds[] = {"bearer ", "basic ", "token "};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strncasecmp(value, kinds[i], strlen(kinds[i])) == 0)
+            return value + strlen(kinds[i]) + strspn(value + strlen(kinds[i]), " \"'");
+    return value;
+}
+
+enum { SECRET_LONG = 8 };
+
+/* A setting of a world. */
+static bool is_setting(const char *value, size_t n)
+{
+    static const char *const words[] = {"true", "false", "yes", "no", "none", "null"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (n == strlen(words[i]) && strncasecmp(value, words[i], n) == 0)
+            return true;
+    return n < SECRET_LONG && strspn(value, "+-.0123456789") >= n;
+}
+
+/* What is there is the secret itself, not what says where it is. A value of "key" in the options of
+ * an environment is more likely to be that of a door unless it is a long one; of_world: a setting
+ * may stand there. */
+static bool is_secret_value(const char *value, bool of_key, bool of_world)
+{
+    value = secret_after_kind(value + strspn(value, "\\\"'"));
     size_t n = strcspn(value, "; \t\"',}]&|");
-    if (n == 0 || strchr("$`/~<.", *value))
+    if (n == 0 || strchr("$`/~<.", *value) || (of_world && is_setting(value, n)))
         return false;
-    return !of_key || n >= LONG;
+    return !of_key || n >= SECRET_LONG;
+}
+
+/* A password of digits is one. */
+static bool is_of_password(const char *name, size_t n)
+{
+    for (size_t i = 0; i + 4 <= n; i++)
+        if (strncasecmp(name + i, "pass", 4) == 0)
+            return true;
+    return false;
 }
 
 /* NAME=value anywhere, "NAME": value of JSON, and in a command line also --NAME value and a header,
@@ -113,11 +152,12 @@ static bool has_secret_pair(const char *text, bool command)
         after += strspn(after, " ");
         bool equals = *after == '=', colon = *after == ':' && (quoted || command);
         bool named = name < p + n && is_secret_name(name, (size_t)(p + n - name));
+        bool of_world = !command && !is_of_password(name, (size_t)(p + n - name));
         if (named && (equals || colon) &&
-            is_secret_value(after + 1 + strspn(after + 1, " "), of_key))
+            is_secret_value(after + 1 + strspn(after + 1, " "), of_key, of_world))
             return true;
         if (named && flag && command && p[n] == ' ' && *after != '-' &&
-            is_secret_value(after, false))
+            is_secret_value(after, false, false))
             return true;
         p += n;
     }
@@ -128,7 +168,7 @@ bool option_holds_secret(int index, const char *value)
 {
     for (const char *p = value; (p = strstr(p, "://")) != NULL;) {
         p += 3;
-        if (url_holds_secret(p))
+        if (url_holds_secret(p, index == CONFIG_I_command_run))
             return true;
     }
     if (index == CONFIG_I_env_options || index == CONFIG_I_command_run)
