@@ -2,6 +2,7 @@
 """What cannot be played is refused in one sentence, with its exit code, before anything is begun; and what is only left out is said."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -68,8 +69,9 @@ class Refused(OnicTest):
         for name in ("numpy", "gymnasium", "onic", "random"):
             (self.folder / f"{name}.py").write_text("import os\nos.write(2, b'owned')\nos._exit(5)\n")
         for python in (old, sys.executable):
-            said = onic("env", "describe", "gym:CartPole-v1", f"--gym.python={python}", cwd=self.folder).stdout
-            self.assertIn("state float32[4]", said)
+            for path in (os.environ["PYTHONPATH"], f":{os.environ['PYTHONPATH']}:"):  # an empty entry is the current folder
+                said = onic("env", "describe", "gym:CartPole-v1", f"--gym.python={python}", cwd=self.folder, surroundings={"PYTHONPATH": path}).stdout
+                self.assertIn("state float32[4]", said)
 
     def test_interpreters(self):
         self.refused("gym:CartPole-v1", "gym.python: /no/python is not a program that can be executed", options=["--gym.python=/no/python"], train=True)

@@ -60,15 +60,25 @@ int gym_find_python(const char *asked, char *out, size_t size, struct onic_err *
 
 /* --- in the forked child --------------------------------------------------------------------- */
 
+/* Our package, then what was there but its empty entries: Python takes those for the current
+ * folder, and most come from PYTHONPATH=$PYTHONPATH:... with nothing before. */
+static void gym_python_path(const char *package)
+{
+    char path[2 * PATHS_MAX];
+    const char *p = getenv("PYTHONPATH");
+    size_t at = (size_t)snprintf(path, sizeof path, "%s", package);
+    for (size_t n; p && *p && at < sizeof path; p += n + (p[n] == ':')) {
+        n = strcspn(p, ":");
+        if (n)
+            at += (size_t)snprintf(path + at, sizeof path - at, "%s%.*s", at ? ":" : "", (int)n, p);
+    }
+    setenv("PYTHONPATH", path, 1);
+}
+
 static void gym_environment(const char *package, bool anywhere)
 {
     static const char *const one[] = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"};
-    char path[2 * PATHS_MAX];
-    const char *before = getenv("PYTHONPATH");
-    bool more = before && before[0];
-    snprintf(path, sizeof path, "%s%s%s", package, more ? ":" : "", more ? before : "");
-    if (package[0])
-        setenv("PYTHONPATH", path, 1);
+    gym_python_path(package);
     setenv("PYTHONUNBUFFERED", "1", 1);
     if (!anywhere)
         setenv("PYTHONSAFEPATH", "1", 1);
