@@ -54,7 +54,10 @@ struct peer *peer_add(struct wire_learner *w, uint32_t id)
 struct peer *peer_recall(struct wire_learner *w, uint32_t id)
 {
     struct peer *p = peer_find(w, id);
-    return p || id >= PEERS_MAX || !w->forgotten[id] ? p : peer_add(w, id);
+    if (p || id >= PEERS_MAX || !w->forgotten[id])
+        return p;
+    w->some_to_prune = true; /* whoever asks may be refused */
+    return peer_add(w, id);
 }
 
 static void swap_peers(struct wire_learner *w, int a, int b)
