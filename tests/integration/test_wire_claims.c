@@ -492,6 +492,31 @@ static void what_was_given_up_is_taken_back_in_the_size_that_it_had(void **state
     close_raw(&r);
 }
 
+/* They are booked in the size that the account has, whatever its actor says now. */
+static void who_says_that_its_trajectories_are_small_may_claim_no_more(void **state)
+{
+    struct buf blob;
+    struct raw r;
+    uint8_t secret[16];
+    (void)state;
+    open_for_any_envs(&r);
+    buf_init(&blob, 1 << 20);
+    hello_as(&r, 3);
+    is_welcomed(&r, secret);
+    say_ready_with(&r, BOUND_ENVS);
+    is_granted(&r);
+    wire_learner_save(r.l, &blob);
+    restart(&r, &blob);
+    come_back(&r, secret, &(struct account){500000, 500000, 1});
+    is_told(&r, WIRE_REJECT_OTHER_RUN, "cannot have acknowledged as much as this session says");
+    come_back(&r, secret, &(struct account){300000, 300000, 1});
+    is_welcomed(&r, NULL);
+    struct ledger led = pair_ledger(r.l);
+    assert_balanced(&led);
+    buf_release(&blob);
+    close_raw(&r);
+}
+
 /* The life that is gone went on for so long after its last checkpoint. */
 static void the_longer_a_lost_life_lasted_the_more_it_can_have_granted(void **state)
 {
@@ -532,6 +557,7 @@ int main(void)
         cmocka_unit_test(who_has_left_does_not_come_back_to_a_forgotten_number),
         cmocka_unit_test(what_a_lost_life_cannot_have_granted_is_not_booked),
         cmocka_unit_test(what_was_given_up_is_taken_back_in_the_size_that_it_had),
+        cmocka_unit_test(who_says_that_its_trajectories_are_small_may_claim_no_more),
         cmocka_unit_test(the_longer_a_lost_life_lasted_the_more_it_can_have_granted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

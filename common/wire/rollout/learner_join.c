@@ -184,7 +184,8 @@ static bool account_holds(struct wire_learner *w, const struct peer *p,
                  (a->steps_each || !a->produced); /* they would be of no size in the books */
     uint64_t known = heard ? p->settled_seq : same ? p->booked : 0;
     uint64_t more = sound && a->acked > known ? a->acked - known : 0;
-    if (sound && more <= (heard ? 0 : acknowledged_at_most(w, a->steps_each)))
+    uint64_t each = same && p->steps_each ? p->steps_each : a->steps_each; /* of the books */
+    if (sound && more <= (heard ? 0 : acknowledged_at_most(w, each)))
         return !heard || peer_claim_holds(w, p, a->produced);
     wire_learner_bad(w, NULL, FRAME_BAD_META, "");
     if (log_every_ms(&w->claim_log_ms, 1000))
