@@ -148,6 +148,24 @@ static bool all_have_joined(void *ctx)
     return crowd_turn(x) == x->polled;
 }
 
+/* Then the server knows that they are learners. */
+static bool all_are_answered(void *ctx)
+{
+    struct crowd *x = ctx;
+    struct wire_labels_client_status st;
+    struct label got;
+    int answered = 0;
+    skewed_clock_advance(20000000); /* questions go out every 100 ms */
+    crowd_turn(x);
+    for (int i = 0; i < x->polled; i++) {
+        while (wire_labels_client_next(x->of[i], &got))
+            ;
+        wire_labels_client_status(x->of[i], &st);
+        answered += st.labels_total > 0;
+    }
+    return answered == x->polled;
+}
+
 static bool learner_is_answered(void *ctx)
 {
     struct crowd *x = ctx;
@@ -225,10 +243,7 @@ static void a_learner_gets_the_place_that_it_had(void **state)
     open_crowd(&x, NULL, NULL);
     for (int i = 0; i < FULL; i++)
         wire_labels_client_ask(x.of[i], "you see a door", 14);
-    for (int i = 0; i < 50; i++) {
-        skewed_clock_advance(20000000); /* questions go out every 100 ms */
-        crowd_turn(&x);
-    }
+    assert_true(wait_until(all_are_answered, &x, PATIENCE_MS));
     add_learner(&x, NULL);
     assert_true(wait_until(learner_has_no_room, &x, PATIENCE_MS));
     x.polled--; /* dead */
