@@ -49,7 +49,7 @@ static struct {
     int64_t looked_ms, filled_ms;
     double room[BUDGETS];
     uint64_t unwritten[BUDGETS];
-} audit = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1};
+} audit = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1, .folder = {.fd = -1}};
 
 static int audit_open_file(const char *path)
 {
@@ -161,5 +161,6 @@ void audit_close(void)
     if (audit.fd >= 0)
         close(audit.fd);
     audit.fd = -1;
+    rotated_folder_forget(&audit.folder);
     pthread_mutex_unlock(&audit.lock);
 }

@@ -32,7 +32,7 @@ static atomic_int line_format = LOG_TEXT;
 static void (*_Atomic line_writer)(void *ctx, const char *line, size_t len);
 static void *_Atomic line_writer_ctx;
 static char followed_path[PATH_MAX_BYTES]; /* "" = stderr is not followed */
-static struct rotated_folder followed_folder;
+static struct rotated_folder followed_folder = {.fd = -1};
 static pthread_mutex_t follow_lock = PTHREAD_MUTEX_INITIALIZER;
 static int64_t followed_ms;
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
@@ -86,6 +86,7 @@ void log_follow_file(void)
     if (path && path[0] == '/' && strlen(path) < sizeof followed_path &&
         !rotated_away(STDERR_FILENO, path)) {
         memcpy(followed_path, path, strlen(path) + 1);
+        rotated_folder_forget(&followed_folder);
         followed_folder = rotated_folder_of(path);
     }
 }
@@ -116,6 +117,7 @@ void log_unfollow(void)
 {
     pthread_mutex_lock(&follow_lock);
     followed_path[0] = '\0';
+    rotated_folder_forget(&followed_folder);
     pthread_mutex_unlock(&follow_lock);
 }
 

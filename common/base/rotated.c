@@ -19,25 +19,44 @@ bool rotated_away(int fd, const char *path)
            named.st_dev != open_file.st_dev;
 }
 
+static void folder_name(const char *path, char out[PATH_MAX])
+{
+    const char *name = strrchr(path, '/');
+    int len = name ? (int)(name - path) + 1 : 0;
+    snprintf(out, PATH_MAX, "%.*s.", len, path);
+}
+
 struct rotated_folder rotated_folder_of(const char *path)
 {
     char folder[PATH_MAX];
-    struct stat st = {0};
-    const char *name = strrchr(path, '/');
-    int len = name ? (int)(name - path) + 1 : 0;
-    snprintf(folder, sizeof folder, "%.*s.", len, path);
-    if (stat(folder, &st) != 0)
-        return (struct rotated_folder){0};
-    return (struct rotated_folder){.device = st.st_dev, .inode = st.st_ino};
+    struct stat st;
+    folder_name(path, folder);
+    int fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) != 0)
+        st = (struct stat){0};
+    return (struct rotated_folder){.device = st.st_dev, .inode = st.st_ino, .fd = fd};
+}
+
+void rotated_folder_forget(struct rotated_folder *f)
+{
+    if (f->fd >= 0)
+        close(f->fd);
+    *f = (struct rotated_folder){.fd = -1};
+}
+
+bool rotated_folder_is(const struct rotated_folder *f, const char *path)
+{
+    char folder[PATH_MAX];
+    struct stat now;
+    folder_name(path, folder);
+    if (stat(folder, &now) != 0)
+        now = (struct stat){0};
+    return now.st_ino == f->inode && now.st_dev == f->device;
 }
 
 bool rotated_reopen(int fd, const char *path, const struct rotated_folder *before)
 {
-    struct rotated_folder now_in;
-    if (!rotated_away(fd, path))
-        return false;
-    now_in = rotated_folder_of(path);
-    if (now_in.inode != before->inode || now_in.device != before->device)
+    if (!rotated_away(fd, path) || !rotated_folder_is(before, path))
         return false;
     int now = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (now < 0)

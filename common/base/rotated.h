@@ -14,10 +14,14 @@
 struct rotated_folder {
     dev_t device;
     ino_t inode;
+    int fd; /* keeps the folder's number from being given to another one; -1: is not there */
 };
 
-/* As it is now; one that is not there is no other's either. */
+/* As it is now, held until it is forgotten. */
 struct rotated_folder rotated_folder_of(const char *path);
+void rotated_folder_forget(struct rotated_folder *f);
+/* Whether path still lies in it; also where neither is there. */
+bool rotated_folder_is(const struct rotated_folder *f, const char *path);
 
 /* True when path no longer names the file behind fd. */
 bool rotated_away(int fd, const char *path);

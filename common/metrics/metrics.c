@@ -39,11 +39,13 @@ int metrics_create(struct metrics **out, const struct metrics_params *p, struct 
     m->last_draw = m->last_sample = -1;
     m->last_histograms = -(double)INFINITY;
     m->jsonl = -1;
+    m->jsonl_folder.fd = -1;
     buf_init(&m->line, 1 << 18);
     buf_init(&m->text, 1 << 13);
     if (p->run_dir)
         rc = metrics_jsonl_open(p->run_dir, m->jsonl_path, &m->jsonl, err);
-    m->jsonl_folder = rotated_folder_of(m->jsonl_path);
+    if (m->jsonl >= 0)
+        m->jsonl_folder = rotated_folder_of(m->jsonl_path);
     if (!rc && p->run_dir && p->tensorboard)
         rc = tensorboard_create(&m->tb, p->run_dir, clock_wall_s(), p->steps_before, err);
     m->params.run_dir = NULL; /* the strings are the caller's */
@@ -70,6 +72,7 @@ void metrics_free(struct metrics *m)
     tensorboard_free(m->tb);
     if (m->jsonl >= 0)
         close(m->jsonl);
+    rotated_folder_forget(&m->jsonl_folder);
     for (int i = 0; i < m->count; i++) {
         free(m->items[i].name);
         free(m->items[i].ring);

@@ -170,6 +170,7 @@ void tensorboard_free(struct tensorboard *t)
     if (!t)
         return;
     close(t->fd);
+    rotated_folder_forget(&t->folder);
     free(t->path);
     buf_release(&t->summary);
     buf_release(&t->event);
