@@ -91,7 +91,8 @@ static void write_address(const struct dashboard *d)
     struct onic_err err = {0};
     snprintf(path, sizeof path, "%s/dashboard", d->p.run_dir);
     int n = snprintf(text, sizeof text, "%s\n", http_plane_url(d->plane));
-    if (safe_replace_bytes(path, text, (size_t)n, &err) != ONIC_OK)
+    if (run_home_check(d->home, &err) != ONIC_OK ||
+        safe_replace_bytes(path, text, (size_t)n, &err) != ONIC_OK)
         log_warn("the address of the page is not in the run directory",
                  kv("why", (const char *)err.msg));
 }
@@ -146,13 +147,14 @@ const char *dashboard_url(const struct dashboard *d)
     return d ? http_plane_url(d->plane) : "";
 }
 
-void dashboard_start(struct dashboard *d, const uint8_t run_id[RUN_ID_BYTES],
-                     struct metrics *metrics, struct wire_learner *wire)
+void dashboard_start(struct dashboard *d, const struct run_home *home, struct metrics *metrics,
+                     struct wire_learner *wire)
 {
     struct onic_err err = {0};
     if (!d)
         return;
-    run_id_text(run_id, d->run_id);
+    d->home = home;
+    run_id_text(home->id, d->run_id);
     d->metrics = metrics;
     d->wire = wire;
     d->history = history_open(d->p.run_dir);

@@ -18,7 +18,7 @@
 
 #include "common/base/err.h"
 #include "common/metrics/metrics.h"
-#include "common/run/run_id.h"
+#include "common/run/run_home.h"
 #include "common/wire/rollout/learner_link.h"
 
 struct dashboard;
@@ -49,10 +49,10 @@ int dashboard_open(struct dashboard **out, const struct dashboard_params *p, str
 struct http_plane *dashboard_plane(struct dashboard *d);
 const char *dashboard_url(const struct dashboard *d); /* "" of NULL */
 
-/* From here on it is served. Metrics and wire are read until dashboard_close, by its thread. All of
- * these accept NULL. */
-void dashboard_start(struct dashboard *d, const uint8_t run_id[RUN_ID_BYTES],
-                     struct metrics *metrics, struct wire_learner *wire);
+/* From here on it is served. Metrics and wire are read until dashboard_close, by its thread, and
+ * home is asked before anything is written in the run directory. All of these accept NULL. */
+void dashboard_start(struct dashboard *d, const struct run_home *home, struct metrics *metrics,
+                     struct wire_learner *wire);
 void dashboard_draining(struct dashboard *d);
 /* The last that pages hear: how it ended. RUN/dashboard stays: the next life takes the port again.
  */

@@ -18,6 +18,7 @@ enum dashboard_doc { DASHBOARD_ACTORS, DASHBOARD_LEDGER, DASHBOARD_EPISODES, DAS
 
 struct dashboard {
     struct dashboard_params p;
+    const struct run_home *home; /* whose directory it is, for what is written there */
     struct state_run run;
     char run_id[2 * RUN_ID_BYTES + 1];
     struct http_plane *plane;

@@ -149,7 +149,7 @@ static void ask_replay(struct dashboard *d, const struct http_request *q, const 
         refuse_query(out, "file= is no name of a kept episode");
         return;
     }
-    episodes_hold(d->p.run_dir, file, path, sizeof path);
+    episodes_hold(d->p.run_dir, d->home, file, path, sizeof path);
     for (size_t i = 0; i < sizeof more / sizeof *more; i++)
         if (more[i][0])
             words[n++] = more[i];

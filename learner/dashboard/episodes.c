@@ -128,11 +128,14 @@ static bool episodes_drop_shown(const char *dir)
     return n > EPISODES_HELD && oldest[0] && unlink(oldest) == 0;
 }
 
-void episodes_hold(const char *run_dir, const char *name, char *path, size_t bytes)
+void episodes_hold(const char *run_dir, const struct run_home *home, const char *name, char *path,
+                   size_t bytes)
 {
     char dir[PATH_BYTES], shown[PATH_BYTES + 300];
     snprintf(dir, sizeof dir, "%s/replays", run_dir);
     snprintf(path, bytes, "%s/%s", dir, name);
+    if (home && !run_home_is_here(home)) /* the run ends */
+        return;
     snprintf(shown, sizeof shown, "%s/%s" SHOWN, dir, name);
     bool linked = link(path, shown) == 0; /* else it was held before, is gone, or cannot be */
     if (utimensat(AT_FDCWD, shown, NULL, AT_SYMLINK_NOFOLLOW) != 0)

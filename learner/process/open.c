@@ -417,7 +417,7 @@ static int open_parts(struct learner *r, const struct config *cfg, struct onic_e
     if (!rc)
         open_monitor(r);
     if (!rc)
-        dashboard_start(r->dashboard, r->lineage.run_id, r->metrics, r->wire);
+        dashboard_start(r->dashboard, &r->home, r->metrics, r->wire);
     return rc;
 }
 

@@ -39,14 +39,19 @@ static void open_wire(void)
     assert_ok(wire_learner_create(&wire, &p, &err));
 }
 
-static void open_page(const char *listen)
+static void open_page_at(const char *listen, const struct run_home *home)
 {
-    static const uint8_t id[RUN_ID_BYTES] = {0xab, 0xcd};
     struct dashboard_params p = {.frames = 1000, .env = "corridor", .reward_model = "hash"};
     snprintf(p.listen, sizeof p.listen, "%s", listen);
     snprintf(p.run_dir, sizeof p.run_dir, "%s", dir);
     assert_ok(dashboard_open(&page, &p, &err));
-    dashboard_start(page, id, metrics, wire);
+    dashboard_start(page, home, metrics, wire);
+}
+
+static void open_page(const char *listen)
+{
+    static const struct run_home home = {.fd = -1, .id = {0xab, 0xcd}};
+    open_page_at(listen, &home);
 }
 
 static int page_setup(void **state)
@@ -269,6 +274,25 @@ static void a_run_without_a_page_lacks_nothing(void **state)
     dashboard_close(page, 0);
 }
 
+static void the_address_is_not_written_into_another_run(void **state)
+{
+    struct run_home home;
+    uint8_t id[RUN_ID_BYTES];
+    char id_path[300], address[300];
+    (void)state;
+    assert_ok(run_id_ensure(dir, id, &err));
+    assert_ok(run_home_open(&home, dir, &err));
+    snprintf(id_path, sizeof id_path, "%s/run_id", dir);
+    snprintf(address, sizeof address, "%s/dashboard", dir);
+    assert_int_equal(unlink(id_path), 0);
+    assert_ok(run_id_ensure(dir, id, &err));
+    open_page_at("127.0.0.1:*", &home);
+    assert_int_equal(access(address, F_OK), -1);
+    dashboard_close(page, 0);
+    page = NULL;
+    run_home_close(&home);
+}
+
 /* A life that ends before it began to serve. */
 static void a_page_that_was_bound_only_is_closed(void **state)
 {
@@ -312,6 +336,7 @@ int main(void)
         WITH_PAGE(the_next_life_has_the_same_address),
         WITH_PAGE(a_run_without_a_page_lacks_nothing),
         WITH_PAGE(a_page_that_was_bound_only_is_closed),
+        WITH_PAGE(the_address_is_not_written_into_another_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -114,22 +114,64 @@ static void an_episode_that_is_looked_at_stays(void **state)
     char path[600], name[64], other[600];
     (void)state;
     put_file("replays/a.jsonl", "{}");
-    episodes_hold(dir, "a.jsonl", path, sizeof path);
+    episodes_hold(dir, NULL, "a.jsonl", path, sizeof path);
     snprintf(other, sizeof other, "%s/replays/a.jsonl", dir);
     assert_int_equal(unlink(other), 0);
     for (int i = 0; i < 3 * EPISODES_HELD; i++) {
         snprintf(name, sizeof name, "replays/b%d.jsonl", i);
         put_file(name, "{}");
-        episodes_hold(dir, name + strlen("replays/"), other, sizeof other);
+        episodes_hold(dir, NULL, name + strlen("replays/"), other, sizeof other);
         assert_int_equal(access(other, R_OK), 0);
         if (i < EPISODES_HELD + 5) { /* asked for again and again */
-            episodes_hold(dir, "a.jsonl", path, sizeof path);
+            episodes_hold(dir, NULL, "a.jsonl", path, sizeof path);
             assert_int_equal(access(path, R_OK), 0);
         }
     }
     assert_int_equal(access(path, R_OK), -1);
-    episodes_hold(dir, "none.jsonl", path, sizeof path);
+    episodes_hold(dir, NULL, "none.jsonl", path, sizeof path);
     assert_int_equal(access(path, R_OK), -1);
+}
+
+/* dir/run, with one kept episode. */
+static void make_run(struct run_home *home)
+{
+    char path[300];
+    uint8_t id[RUN_ID_BYTES];
+    snprintf(path, sizeof path, "%s/run", dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_ok(run_id_ensure(path, id, &err));
+    if (home)
+        assert_ok(run_home_open(home, path, &err));
+    snprintf(path, sizeof path, "%s/run/replays", dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    put_file("run/replays/a.jsonl", "{}");
+}
+
+static void episodes_of_a_new_run_in_its_place_get_no_second_name(void **state)
+{
+    struct run_home home;
+    char run[300], away[300], path[600], name[64];
+    (void)state;
+    make_run(&home);
+    snprintf(run, sizeof run, "%s/run", dir);
+    snprintf(away, sizeof away, "%s/away", dir);
+    episodes_hold(run, &home, "a.jsonl", path, sizeof path);
+    assert_non_null(strstr(path, ".shown"));
+    assert_int_equal(rename(run, away), 0);
+    make_run(NULL);
+    for (int i = 0; i < 2 * EPISODES_HELD; i++) { /* which the new run holds */
+        snprintf(name, sizeof name, "run/replays/b%d.jsonl.shown", i);
+        put_file(name, "{}");
+    }
+    episodes_hold(run, &home, "a.jsonl", path, sizeof path);
+    assert_null(strstr(path, ".shown"));
+    snprintf(path, sizeof path, "%s/run/replays/a.jsonl.shown", dir);
+    assert_int_equal(access(path, F_OK), -1);
+    for (int i = 0; i < 2 * EPISODES_HELD; i++) {
+        snprintf(path, sizeof path, "%s/run/replays/b%d.jsonl.shown", dir, i);
+        assert_int_equal(access(path, F_OK), 0);
+    }
+    run_home_close(&home);
 }
 
 int main(void)
@@ -140,6 +182,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(kept_episodes_are_listed_newest_first, make_dir,
                                         remove_dir),
         cmocka_unit_test_setup_teardown(an_episode_that_is_looked_at_stays, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(episodes_of_a_new_run_in_its_place_get_no_second_name,
+                                        make_dir, remove_dir),
         cmocka_unit_test(a_name_of_an_episode_is_no_path_and_no_option),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
