@@ -399,6 +399,7 @@ static void llm_free(struct annotator *a)
         uv_close((uv_handle_t *)l->timer, llm_close_timer);
     if (*l->budget.path)
         llm_budget_close(&l->budget);
+    llm_samples_close(&l->samples);
     explicit_bzero(l->settings.key, sizeof l->settings.key);
     llm_prompts_close(l);
     free(l);

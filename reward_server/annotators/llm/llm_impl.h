@@ -32,6 +32,7 @@
 #include <sys/stat.h>
 
 #include "common/base/rng.h"
+#include "common/base/rotated.h"
 #include "reward_server/annotators/annotator.h"
 #include "reward_server/annotators/llm/llm_options.h"
 #include "reward_server/http/http_address.h"
@@ -313,11 +314,13 @@ double llm_budget_cost(const struct llm_budget *b, const struct llm_spent *s);
 
 struct llm_samples {
     char path[4096];
+    struct rotated_folder folder;
     double interval_ms; /* 0 = none are kept */
     int64_t next_ms;
 };
 /* per_hour 0: none are kept. */
 void llm_samples_open(struct llm_samples *s, int64_t per_hour, const char *store_path);
+void llm_samples_close(struct llm_samples *s);
 bool llm_samples_want(const struct llm_samples *s, int64_t now);
 void llm_samples_keep(struct llm_samples *s, int64_t now, const char *url, const char *request,
                       int status, const char *reply, size_t len, const char *verdict);

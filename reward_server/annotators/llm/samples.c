@@ -27,7 +27,14 @@ void llm_samples_open(struct llm_samples *s, int64_t per_hour, const char *store
     snprintf(s->path, sizeof s->path, "%s/log", folder);
     mkdir(s->path, 0777); /* exists, or the line below says what is wrong */
     snprintf(s->path, sizeof s->path, "%s/log/conversations.jsonl", folder);
+    s->folder = rotated_folder_of(s->path);
     s->interval_ms = 3600e3 / (double)per_hour;
+}
+
+void llm_samples_close(struct llm_samples *s)
+{
+    if (s->path[0])
+        rotated_folder_forget(&s->folder);
 }
 
 bool llm_samples_want(const struct llm_samples *s, int64_t now)
@@ -49,8 +56,10 @@ void llm_samples_keep(struct llm_samples *s, int64_t now, const char *url, const
                       int status, const char *reply, size_t len, const char *verdict)
 {
     struct buf b;
+    bool here = rotated_folder_is(&s->folder, s->path); /* else it may be another run's by now */
     s->next_ms = now + (int64_t)s->interval_ms;
-    rotate(s->path);
+    if (here)
+        rotate(s->path);
     buf_init(&b, LINE_MAX_BYTES);
     buf_puts(&b, "{\"time\":");
     buf_json_number(&b, clock_wall_s(), 13);
@@ -61,7 +70,7 @@ void llm_samples_keep(struct llm_samples *s, int64_t now, const char *url, const
     buf_puts(&b, ",\"verdict\":");
     buf_json_string(&b, verdict, strlen(verdict));
     buf_puts(&b, "}\n");
-    FILE *f = b.overflow ? NULL : fopen(s->path, "ae");
+    FILE *f = b.overflow || !here ? NULL : fopen(s->path, "ae");
     if (f) {
         fwrite(b.data, 1, b.len, f);
         if (fclose(f) != 0)
