@@ -21,6 +21,7 @@
 
 #include "common/base/log.h"
 #include "common/base/paths.h"
+#include "common/base/rotated.h"
 #include "common/base/xmalloc.h"
 
 enum { CRASHES_KEPT = 16 };
@@ -132,7 +133,8 @@ void replay_log_close(struct replay_log *r)
 {
     if (!r)
         return;
-    unlink(r->path);
+    if (!rotated_away(r->fd, r->path)) /* else it is another run's by now */
+        unlink(r->path);
     munmap(r->head, r->bytes);
     close(r->fd);
     free(r);

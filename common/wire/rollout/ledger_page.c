@@ -22,18 +22,20 @@
 #include "common/base/log.h"
 #include "common/base/paths.h"
 #include "common/base/private_file.h"
+#include "common/base/rotated.h"
 #include "common/base/xmalloc.h"
 
 static const uint64_t page_magic = 0x31656761704e4fu; /* "ONpage1" */
 
 struct ledger_page {
     int fd;
-    char secret_path[PATHS_MAX];
+    char path[PATHS_MAX], secret_path[PATHS_MAX];
     volatile struct ledger_page_content *map;
 };
 
-static int ledger_page_map_file(struct ledger_page *p, const char *path, struct onic_err *err)
+static int ledger_page_map_file(struct ledger_page *p, struct onic_err *err)
 {
+    const char *path = p->path;
     p->fd = lock_file_open(path);
     if (p->fd < 0)
         return err_set(err, ONIC_ECANTCREATE, "actors.state_dir: cannot open %s: %s", path,
@@ -57,17 +59,17 @@ static int ledger_page_map_file(struct ledger_page *p, const char *path, struct 
 int ledger_page_open(struct ledger_page **out, const char *dir, uint32_t actor_id,
                      struct ledger_page_content *previous, struct onic_err *err)
 {
-    char path[PATHS_MAX];
     *out = NULL;
     memset(previous, 0, sizeof *previous);
-    if (snprintf(path, sizeof path, "%s/actor-%u.ledger", dir, actor_id) >= (int)sizeof path)
+    if (snprintf(NULL, 0, "%s/actor-%u.ledger", dir, actor_id) >= PATHS_MAX)
         return err_set(err, ONIC_ECONFIG, "actors.state_dir is longer than a path may be");
     if (mkdir(dir, 0777) != 0 && errno != EEXIST)
         return err_set(err, ONIC_ECANTCREATE, "actors.state_dir: cannot create %s: %s", dir,
                        strerror(errno));
     struct ledger_page *p = xcalloc(1, sizeof *p);
+    snprintf(p->path, sizeof p->path, "%s/actor-%u.ledger", dir, actor_id);
     snprintf(p->secret_path, sizeof p->secret_path, "%s/actor-%u.key", dir, actor_id);
-    int rc = ledger_page_map_file(p, path, err);
+    int rc = ledger_page_map_file(p, err);
     if (rc) {
         ledger_page_close(p);
         return rc;
@@ -114,10 +116,17 @@ void ledger_page_update(struct ledger_page *p, uint64_t produced, uint64_t acked
     p->map->env_steps = env_steps;
 }
 
+/* The secret is found by name, the page was opened: where another page has the name, a new run is
+ * in the folder, and it is its actor's. */
+static bool page_is_here(const struct ledger_page *p)
+{
+    return !rotated_away(p->fd, p->path);
+}
+
 struct ledger_page_held ledger_page_held(const struct ledger_page *p)
 {
     struct ledger_page_held held;
-    if (!p || !private_file_read(p->secret_path, &held, sizeof held))
+    if (!p || !page_is_here(p) || !private_file_read(p->secret_path, &held, sizeof held))
         return (struct ledger_page_held){0};
     return held;
 }
@@ -125,6 +134,14 @@ struct ledger_page_held ledger_page_held(const struct ledger_page *p)
 void ledger_page_hold(const struct ledger_page *p, const struct ledger_page_held *held)
 {
     struct onic_err err = {0};
-    if (p && private_file_write(p->secret_path, held, sizeof *held, &err) != ONIC_OK)
+    if (!p)
+        return;
+    int rc = page_is_here(p)
+                 ? private_file_write(p->secret_path, held, sizeof *held, &err)
+                 : err_set(&err, ONIC_ECANTCREATE,
+                           "actors.state_dir: %s was removed or replaced: what this actor would "
+                           "need to have its place again at once is not kept there",
+                           p->path);
+    if (rc)
         log_warn(err.msg); /* a killed actor then waits for its place until its lease is over */
 }
