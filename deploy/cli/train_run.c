@@ -166,10 +166,10 @@ static int train_look(void *ctx, const struct child_spec *starting, struct onic_
 {
     struct train *t = ctx;
     watch_disk(t);
-    if (scratch_keep(&t->p->addresses.sockets)) /* learner and reward server bind in it again */
+    int rc = run_home_check(&t->p->home, err);
+    if (!rc && scratch_keep(&t->p->addresses.sockets)) /* which are bound in it again */
         log_warn("the folder of the run's sockets was removed, and is made again",
                  kv("folder", (const char *)t->p->addresses.sockets.path));
-    int rc = run_home_check(&t->p->home, err);
     if (!rc)
         rc = run_lock_keep(t->p->run_dir, t->p->lock_fd, err);
     if (!rc && starting && starting->kind != CHILD_ACTOR)

@@ -90,6 +90,25 @@ static void a_new_run_in_its_place_is_left_alone(void **state)
                      0);
 }
 
+/* All that the old one would do by name there shows in the times of files and folders. Both change
+ * places at once, so that it cannot see the gap instead. */
+static void what_took_its_place_is_left_as_it_was(void **state)
+{
+    struct scene *s = *state;
+    start(s, &s->a, "a", "");
+    char other[400];
+    snprintf(other, sizeof other, "%s/other", s->dir);
+    assert_int_equal(shell(s,
+                           "{ cp -r run other || :; } 2>/dev/null; rm -rf other/onic-sockets-* && "
+                           "tr 0-9a-f 1-9a-f0 <run/run_id >other/run_id && "
+                           "(cd other && find . -printf '%p %i %s %T@\\n' | sort) >before"),
+                     0);
+    assert_int_equal(renameat2(AT_FDCWD, s->run, AT_FDCWD, other, RENAME_EXCHANGE), 0);
+    ends_homeless(&s->a, "was replaced by another directory");
+    assert_int_equal(
+        shell(s, "(cd run && find . -printf '%p %i %s %T@\\n' | sort) | diff before - >&2"), 0);
+}
+
 /* The same directory, but emptied. */
 static void an_emptied_directory_ends_the_run(void **state)
 {
@@ -153,6 +172,7 @@ int main(void)
         SCENE(a_run_whose_directory_is_removed_ends),
         SCENE(a_run_whose_directory_is_moved_ends_and_goes_on_elsewhere),
         SCENE(a_new_run_in_its_place_is_left_alone),
+        SCENE(what_took_its_place_is_left_as_it_was),
         SCENE(an_emptied_directory_ends_the_run),
         SCENE(a_learner_alone_ends_too),
         SCENE(a_removed_lock_is_taken_again),
