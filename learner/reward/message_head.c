@@ -8,6 +8,7 @@
 
 #include "common/base/rng.h"
 #include "common/base/xmalloc.h"
+#include "common/nn/denormals.h"
 #include "common/nn/layers/dense/dense.h"
 #include "common/nn/message_net.h"
 
@@ -198,6 +199,7 @@ float *message_head_scratch(struct message_head *c, size_t floats)
 void message_head_backward(struct message_head *c, const float *weights, float *grads)
 {
     float *dy = c->dh[0], *dx = c->dh[1];
+    unsigned mode = denormals_off(); /* of a net that is sure, all gradients end among them */
     memset(grads, 0, c->params.floats * sizeof *grads);
     for (int i = LAST; i >= 0; i--) {
         int in = c->in[i], out = c->out[i];
@@ -210,4 +212,5 @@ void message_head_backward(struct message_head *c, const float *weights, float *
         dx = swap;
     }
     message_net_backward(&c->trunk, weights, grads, dy, c->work);
+    denormals_restore(mode);
 }
