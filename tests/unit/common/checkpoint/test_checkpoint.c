@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/base/buf.h"
 #include "common/base/xmalloc.h"
 #include "common/checkpoint/checkpoint.h"
 #include "common/checkpoint/format.h"
@@ -91,13 +92,22 @@ static void wrong_shape_or_missing_name_is_named(void **state)
     const void *bytes;
     size_t len;
     uint64_t n;
-    assert_err(checkpoint_get_f32(f, "policy/core.w_h", 3, 2, m, &err), ONIC_EDAMAGED, "2 x 3");
-    assert_err(checkpoint_get_f32(f, "absent", 1, 1, m, &err), ONIC_EDAMAGED, "absent");
-    assert_err(checkpoint_get_f32(f, "ledger", 1, 3, m, &err), ONIC_EDAMAGED, "ledger");
-    assert_err(checkpoint_get_bytes(f, "adam.m", &bytes, &len, &err), ONIC_EDAMAGED, "adam.m");
-    assert_err(checkpoint_meta_u64(f, "note", &n, &err), ONIC_EDAMAGED, "note");
+    assert_err(
+        checkpoint_get_f32(f, "policy/core.w_h", 3, 2, m, &err), ONIC_EDAMAGED,
+        "holds policy/core.w_h as 2 x 3, this configuration needs 3 x 2: the network differs");
+    assert_err(checkpoint_get_f32(f, "absent", 1, 1, m, &err), ONIC_EDAMAGED,
+               "has no tensor of numbers named absent");
+    assert_err(checkpoint_get_f32(f, "ledger", 1, 3, m, &err), ONIC_EDAMAGED,
+               "has no tensor of numbers named ledger");
+    assert_err(checkpoint_get_bytes(f, "adam.m", &bytes, &len, &err), ONIC_EDAMAGED,
+               "has no section of bytes named adam.m");
+    assert_err(checkpoint_meta_u64(f, "note", &n, &err), ONIC_EDAMAGED, "has no number named note");
     checkpoint_close(f);
     assert_err(checkpoint_open(&f, files_in("nowhere"), &err), ONIC_ENOTFOUND, "nowhere");
+    char far[CHECKPOINT_PATH_MAX + 1];
+    memset(far, 'x', sizeof far - 1);
+    far[sizeof far - 1] = '\0';
+    assert_err(checkpoint_open(&f, far, &err), ONIC_EIO, "x... is too long");
     checkpoint_free(c);
 }
 
@@ -136,6 +146,12 @@ static void every_truncation_is_detected(void **state)
     data[n] = 0;
     spill(files_in("b"), data, n + 1); /* one byte too many is damage too */
     assert_err(checkpoint_open(&f, files_in("b"), &err), ONIC_EDAMAGED, "damaged");
+    spill(files_in("b"), data, FORMAT_LENGTH_BYTES + 1);
+    assert_err(checkpoint_open(&f, files_in("b"), &err), ONIC_EDAMAGED,
+               "b is damaged: it is shorter than its header");
+    spill(files_in("b"), data, FORMAT_LENGTH_BYTES - 1);
+    assert_err(checkpoint_open(&f, files_in("b"), &err), ONIC_EDAMAGED,
+               "next to nothing is left of it");
     spill(files_in("b"), data, 0);
     assert_err(checkpoint_open(&f, files_in("b"), &err), ONIC_EDAMAGED, "it is empty");
     memset(data, 0xd3, n); /* nothing that any format begins with */
@@ -292,8 +308,9 @@ static void pruning_keeps_the_newest_and_removes_what_a_crash_left(void **state)
 static void forge_format(const char *path, const char *format, const char *rest_of_header,
                          const char *data, size_t data_bytes)
 {
-    char file[4096], *p = file + 8;
-    int n = snprintf(p, sizeof file - 8 - data_bytes,
+    size_t room = strlen(rest_of_header) + data_bytes + 256;
+    char *file = xmalloc(room), *p = file + 8;
+    int n = snprintf(p, room - 8 - data_bytes,
                      "{\"__metadata__\":{\"onic.xxh3\":\"%032d\",\"onic.format\":\"%s\"%s", 0,
                      format, rest_of_header);
     uint64_t length = (uint64_t)n;
@@ -304,6 +321,7 @@ static void forge_format(const char *path, const char *format, const char *rest_
     format_digest(file, total, digest); /* the digits are still zeros */
     memcpy(p + strlen("{\"__metadata__\":{\"onic.xxh3\":\""), digest, 32);
     spill(path, file, total);
+    free(file);
 }
 
 static void forge(const char *path, const char *rest_of_header, const char *data, size_t data_bytes)
@@ -340,22 +358,26 @@ static void forged_headers_with_correct_checksums_are_refused(void **state)
     static const struct {
         const char *header, *data, *part;
     } cases[] = {
-        {"}", "stray", "belong to nobody"},
+        {"}", "stray", "bytes behind its last section belong to nobody"},
         {"},\"a\":{\"dtype\":\"U8\",\"shape\":[9],\"data_offsets\":[0,9]}}", "four",
-         "pass the end"},
-        {"},\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[2,4]}}", "four", "leave holes"},
-        {"},\"a\":{\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[0,4]}}", "four", "overlap"},
-        {"},\"a\":{\"dtype\":\"F64\",\"shape\":[1],\"data_offsets\":[0,4]}}", "four", "F32 or U8"},
-        {"},\"a\":{\"dtype\":\"U8\",\"shape\":[-1],\"data_offsets\":[0,4]}}", "four", "shape"},
+         "its sections overlap, leave holes or pass the end"},
+        {"},\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[2,4]}}", "four",
+         "its sections overlap, leave holes or pass the end"},
+        {"},\"a\":{\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[0,4]}}", "four",
+         "its sections overlap, leave holes or pass the end"},
+        {"},\"a\":{\"dtype\":\"F64\",\"shape\":[1],\"data_offsets\":[0,4]}}", "four",
+         "a tensor has another type than F32 or U8"},
+        {"},\"a\":{\"dtype\":\"U8\",\"shape\":[-1],\"data_offsets\":[0,4]}}", "four",
+         "a tensor's shape is malformed"},
         {"},\"a\":{\"dtype\":\"U8\",\"shape\":[8589934592,8589934592],\"data_offsets\":[0,0]}}", "",
-         "shape"},
+         "a tensor's shape is malformed"},
         {"},\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]}}", "four",
-         "checksum of a tensor"},
+         "the checksum of a tensor is missing or wrong"},
         {"},\"../a b\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]}}", "four",
-         "malformed"},
-        {",\"n\":1}}", "", "not a string"},
-        {"},\"a\":1,\"a\":2}", "", "not JSON"},
-        {"", "", "not JSON"},
+         "a tensor's description is malformed"},
+        {",\"n\":1}}", "", "a metadata value is not a string"},
+        {"},\"a\":1,\"a\":2}", "", "its header is not JSON"},
+        {"", "", "its header is not JSON"},
     };
     struct checkpoint_file *f;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -372,6 +394,62 @@ static void forged_headers_with_correct_checksums_are_refused(void **state)
           "", 0); /* XXH3-128 of nothing, from the specification's test vectors */
     assert_ok(checkpoint_open(&f, files_in("f"), &err));
     checkpoint_close(f);
+}
+
+/* Numbers that do not begin where a float may. */
+static void forged_numbers_that_are_not_aligned_are_refused(void **state)
+{
+    (void)state;
+    char digest[FORMAT_DIGITS + 1], header[400];
+    struct checkpoint_file *f;
+    format_digest("1", 1, digest);
+    snprintf(
+        header, sizeof header,
+        ",\"onic.xxh3/a\":\"%s\"},\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},"
+        "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[1,5]}}",
+        digest);
+    forge(files_in("f"), header, "1four", 5);
+    assert_err(checkpoint_open(&f, files_in("f"), &err), ONIC_EDAMAGED,
+               "a tensor of numbers is not aligned");
+}
+
+/* Tensors of no bytes, with their checksums, or strings. */
+static void forge_many(int tensors, int strings)
+{
+    struct buf b, of;
+    char digest[FORMAT_DIGITS + 1];
+    buf_init(&b, CHECKPOINT_HEADER_MAX);
+    buf_init(&of, CHECKPOINT_HEADER_MAX);
+    format_digest("", 0, digest);
+    for (int i = 0; i < strings; i++)
+        buf_printf(&b, ",\"s%d\":\"\"", i);
+    for (int i = 0; i < tensors; i++) {
+        buf_printf(&b, ",\"onic.xxh3/t%d\":\"%s\"", i, digest);
+        buf_printf(&of, ",\"t%d\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}", i);
+    }
+    buf_printf(&b, "}%.*s}", (int)of.len, of.data ? of.data : "");
+    assert_false(b.overflow || of.overflow);
+    char *text = xmalloc(b.len + 1);
+    memcpy(text, b.data, b.len);
+    text[b.len] = '\0';
+    forge(files_in("f"), text, "", 0);
+    free(text);
+    buf_release(&b);
+    buf_release(&of);
+}
+
+static void forged_files_of_too_many_parts_are_refused(void **state)
+{
+    (void)state;
+    struct checkpoint_file *f;
+    forge_many(CHECKPOINT_TENSORS_MAX, CHECKPOINT_META_MAX - 1); /* beside the format */
+    assert_ok(checkpoint_open(&f, files_in("f"), &err));
+    checkpoint_close(f);
+    forge_many(CHECKPOINT_TENSORS_MAX + 1, 0);
+    assert_err(checkpoint_open(&f, files_in("f"), &err), ONIC_EDAMAGED, "it has too many tensors");
+    forge_many(0, CHECKPOINT_META_MAX);
+    assert_err(checkpoint_open(&f, files_in("f"), &err), ONIC_EDAMAGED,
+               "it has too many metadata strings");
 }
 
 static void too_many_tensors_are_an_error_and_not_a_torn_file(void **state)
@@ -440,6 +518,10 @@ int main(void)
                                         files_setup, files_teardown),
         cmocka_unit_test_setup_teardown(forged_headers_with_correct_checksums_are_refused,
                                         files_setup, files_teardown),
+        cmocka_unit_test_setup_teardown(forged_numbers_that_are_not_aligned_are_refused,
+                                        files_setup, files_teardown),
+        cmocka_unit_test_setup_teardown(forged_files_of_too_many_parts_are_refused, files_setup,
+                                        files_teardown),
         cmocka_unit_test_setup_teardown(too_many_tensors_are_an_error_and_not_a_torn_file,
                                         files_setup, files_teardown),
         cmocka_unit_test_setup_teardown(a_document_that_was_cut_off_is_not_written, files_setup,
