@@ -259,6 +259,43 @@ static void a_batch_beyond_what_the_run_had_is_refused(void **state)
         fail_msg("%d: %s", code, text);
 }
 
+/* Files of a record that somebody renamed, mixed up, or cut. */
+static void what_a_file_of_a_record_is_not_is_said(void **state)
+{
+    struct scene *s = *state;
+    char dir[400], away[420], from[2][RECORD_PATH_MAX], part[2][RECORD_PATH_MAX],
+        other[2][RECORD_PATH_MAX];
+    static const char *const kinds[] = {RECORD_CHECKPOINT, RECORD_SEGMENT};
+    struct record_list all;
+    record_run(s, maze, "--reward.model=none --frames=45000");
+    snprintf(dir, sizeof dir, "%s/record", s->run);
+    snprintf(away, sizeof away, "%s/away", s->dir);
+    assert_ok(record_list(dir, &all, &err));
+    assert_true(all.n >= 3 && all.e[0].version == 0 && all.e[1].version > 7);
+    for (int k = 0; k < 2; k++) {
+        record_path(from[k], dir, 1, 0, kinds[k]);
+        record_path(part[k], dir, 1, all.e[1].version, kinds[k]);
+        record_path(other[k], dir, 1, 7, kinds[k]);
+    }
+    record_list_free(&all);
+    assert_int_equal(rename(from[0], away), 0);
+    assert_int_equal(link(part[0], from[0]), 0);
+    scene_fails(s, "onic", "replay-run run", 74,
+                "1-000000000000.safetensors is not what its segment began with");
+    assert_int_equal(rename(away, from[0]), 0);
+    for (int k = 0; k < 2; k++)
+        assert_int_equal(rename(from[k], other[k]), 0);
+    scene_fails(s, "onic", "replay-run run", 64,
+                "1-000000000007.rec.zst was life 1 from weights 0 when it was written: it has "
+                "another name now");
+    for (int k = 0; k < 2; k++)
+        assert_int_equal(rename(other[k], from[k]), 0);
+    assert_int_equal(truncate(part[1], 0), 0);
+    assert_true(number_before(repeats(s), " segments") >= 2);
+    assert_non_null(
+        strstr(program_text(s->b.err), "a segment was cut before anything was in it why="));
+}
+
 /* --- room ------------------------------------------------------------------------------------ */
 
 /* Of 16 MB a segment has four; checkpoints come as often as that asks for. */
@@ -307,6 +344,7 @@ int main(void)
         SCENE(distrusted_labels_are_forgotten_again),
         SCENE(a_roll_back_is_repeated),
         SCENE(a_flipped_bit_is_found),
+        SCENE(what_a_file_of_a_record_is_not_is_said),
         SCENE(another_order_of_trajectories_is_named),
         SCENE(a_batch_beyond_what_the_run_had_is_refused),
         SCENE(the_oldest_go_and_the_rest_can_be_repeated),

@@ -149,6 +149,8 @@ static void a_learner_elsewhere_names_no_path_for_its_weights(void **state)
     struct wire_welcome w;
     struct onic_err err = {0};
     assert_int_equal(wire_actor_create(&a, &p, &err), ONIC_OK);
+    assert_int_equal(wire_actor_welcome(a, 0, &w, &err), ONIC_EAGAIN);
+    assert_non_null(strstr(err.msg, "no answer from tcp://"));
     zmq_msg_t name, hello;
     zmq_msg_init(&name);
     zmq_msg_init(&hello);

@@ -137,7 +137,8 @@ static void damaged_books_are_refused_and_empty(void **state)
     for (size_t n = 0; n < saved.len; n++) { /* an exact allocation shows an overrun */
         char *cut = malloc(n ? n : 1);
         memcpy(cut, saved.data, n);
-        assert_err(caption_totals_load(p, cut, n, &err), ONIC_EDAMAGED, "damaged");
+        assert_err(caption_totals_load(p, cut, n, &err), ONIC_EDAMAGED,
+                   "the account of paid captions is damaged");
         assert_int_equal(caption_totals_top(p, top, 1), 0);
         free(cut);
     }

@@ -192,6 +192,10 @@ static void the_frozen_model_pays_what_is_above_the_quantile(void **state)
     fputs("no safetensors at all", f);
     fclose(f);
     assert_err(t->create(&m, &cfg, NULL, &err), ONIC_ECONFIG, "is no reward of");
+    r.var = -1;
+    assert_ok(motif_file_write(path, &r, &err));
+    assert_err(t->create(&m, &cfg, NULL, &err), ONIC_EDAMAGED,
+               "it has no mean and variance of its rewards");
     unlink(path);
     m = NULL;
     assert_err(t->create(&m, &cfg, NULL, &err), ONIC_ENOTFOUND, "onic reward train");

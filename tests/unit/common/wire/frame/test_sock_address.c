@@ -146,7 +146,7 @@ static void ports_and_siblings_keep_the_host_as_it_was_written(void **state)
                ONIC_ECONFIG, "the last there is");
     memset(path + 6, 'x', SOCK_ADDRESS_MAX - 12);
     assert_err(sock_sibling(path, ".weights", "--weights.listen", out, &err), ONIC_ECONFIG,
-               "too long");
+               "with .weights behind it is too long; give it");
 }
 
 static void what_peers_are_told_means_something_where_they_are(void **state)
