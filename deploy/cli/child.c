@@ -98,11 +98,15 @@ static int child_open_log(struct child *c, const char *run_dir, struct onic_err 
     int log = open(c->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (log < 0)
         return err_set(err, ONIC_EIO, "%s cannot be opened: %s", c->log_path, strerror(errno));
-    if (c->log_fd < 0) {
+    if (c->log_fd >= 0) {
+        rotated_folder_forget(&c->log_folder);
+    } else {
         c->log_fd = open(c->log_path, O_RDONLY | O_CLOEXEC);
         if (c->log_fd >= 0)
             lseek(c->log_fd, 0, SEEK_END); /* earlier lives are not shown again */
     }
+    if (c->log_fd >= 0)
+        c->log_folder = rotated_folder_of(c->log_path);
     return log;
 }
 
@@ -180,7 +184,8 @@ static void find_new_log(struct child *c, struct panel *panel)
     off_t at = lseek(c->log_fd, 0, SEEK_CUR);
     if (fstat(c->log_fd, &st) == 0 && st.st_size < at) /* copied and truncated */
         lseek(c->log_fd, 0, SEEK_SET);
-    if (!rotated_away(c->log_fd, c->log_path) || stat(c->log_path, &st) != 0 || st.st_size == 0)
+    if (!rotated_away(c->log_fd, c->log_path) || stat(c->log_path, &st) != 0 || st.st_size == 0 ||
+        !rotated_folder_is(&c->log_folder, c->log_path)) /* another run's */
         return;
     int now = open(c->log_path, O_RDONLY | O_CLOEXEC);
     if (now < 0)
@@ -223,7 +228,9 @@ void child_signal(const struct child *c, int sig)
 
 void child_close(struct child *c)
 {
-    if (c->log_fd >= 0)
+    if (c->log_fd >= 0) {
         close(c->log_fd);
+        rotated_folder_forget(&c->log_folder);
+    }
     c->log_fd = -1;
 }

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "common/base/log_line.h"
+#include "common/base/rotated.h"
 #include "common/metrics/panel.h"
 #include "deploy/cli/deaths.h"
 #include "deploy/cli/supervise.h"
@@ -23,14 +24,15 @@ struct child {
     int64_t restart_at_ms; /* 0 = no restart planned */
     int backoff_ms;
     struct deaths deaths;
-    int64_t oom_kills;            /* limits_oom_kills at the last start */
-    bool stalled;                 /* killed by us for want of a pulse */
-    bool disk_failed;             /* one of its deaths was exit code 74 */
-    char log_path[4096];          /* absolute */
-    int log_fd;                   /* followed log, -1 = not open */
-    int64_t log_looked_ms;        /* was it rotated away? */
-    bool log_stays;               /* what is there under its name now is not this child's */
-    char partial[CHILD_LINE_MAX]; /* line that has not ended yet */
+    int64_t oom_kills;                /* limits_oom_kills at the last start */
+    bool stalled;                     /* killed by us for want of a pulse */
+    bool disk_failed;                 /* one of its deaths was exit code 74 */
+    char log_path[4096];              /* absolute */
+    int log_fd;                       /* followed log, -1 = not open */
+    struct rotated_folder log_folder; /* of the followed log */
+    int64_t log_looked_ms;            /* was it rotated away? */
+    bool log_stays;                   /* what is there under its name now is not this child's */
+    char partial[CHILD_LINE_MAX];     /* line that has not ended yet */
     size_t partial_len;
     char held[CHILD_LINE_MAX];       /* newest line, shown on the next tick, a program's last words
                                         only when it lives on; "" = none */

@@ -86,11 +86,23 @@ static void what_a_logger_says_is_shown_while_it_lives(void **state)
     assert_string_equal(shown_of(&s, line), warning);
 }
 
+/* A new run has taken the directory's place before the last sentence was read. */
+static void the_log_of_a_new_run_in_its_place_is_not_read(void **state)
+{
+    struct shown s = {0};
+    (void)state;
+    assert_string_equal(shown_of(&s, "d=${ONIC_STDERR%/*}; echo first; mv $d $d.away; mkdir $d; "
+                                     "echo 'of another' >$ONIC_STDERR; echo 'it is gone'; exit 73"),
+                        "first\n");
+    assert_string_equal(s.child.last_words, "it is gone");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_slow_end_does_not_say_the_sentence_twice),
         cmocka_unit_test(what_a_logger_says_is_shown_while_it_lives),
+        cmocka_unit_test(the_log_of_a_new_run_in_its_place_is_not_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
