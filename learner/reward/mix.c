@@ -17,8 +17,6 @@
 #include "learner/reward/caption_totals.h"
 #include "learner/reward/score_memo.h"
 
-enum { FRESH_MAX = 1 << 30 };
-
 struct reward_mix {
     struct reward_mix_params p;
     const struct reward_model_type *type;
@@ -41,9 +39,9 @@ struct caption_paid {
     uint64_t steps;
 };
 
-struct reward_mix *reward_mix_create(const struct reward_mix_params *p,
-                                     const struct reward_model_type *type,
-                                     struct reward_model *model)
+int reward_mix_create(struct reward_mix **out, const struct reward_mix_params *p,
+                      const struct reward_model_type *type, struct reward_model *model,
+                      struct onic_err *err)
 {
     struct reward_mix *x = xcalloc(1, sizeof *x);
     x->p = *p;
@@ -52,10 +50,17 @@ struct reward_mix *reward_mix_create(const struct reward_mix_params *p,
     x->paid = caption_totals_create();
     if (type->traits.caption_only)
         x->memo = score_memo_create(type, model);
-    buf_init(&x->fresh, FRESH_MAX);
+    buf_init(&x->fresh, REWARD_STATE_MAX);
     type->save(model, &x->fresh);
-    ONIC_ASSERT(!x->fresh.overflow);
-    return x;
+    *out = x;
+    if (!x->fresh.overflow)
+        return ONIC_OK;
+    reward_mix_free(x);
+    *out = NULL;
+    return err_set(err, ONIC_ECONFIG,
+                   "the state of reward.model=%s is larger than %zu MiB for these observations and "
+                   "makes no checkpoint: leave large fields out (env.obs), or choose another model",
+                   type->name, REWARD_STATE_MAX >> 20);
 }
 
 void reward_mix_free(struct reward_mix *x)

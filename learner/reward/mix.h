@@ -32,11 +32,12 @@ struct reward_mix_params {
     struct shaping shaping;
 };
 
-/* p is copied, model is owned from here on. reward_options_open (reward_options.h) makes both of
- * the configuration. */
-struct reward_mix *reward_mix_create(const struct reward_mix_params *p,
-                                     const struct reward_model_type *type,
-                                     struct reward_model *model);
+/* p is copied, model is owned from here on, also where this fails: ONIC_ECONFIG, *out NULL, where
+ * its state makes no checkpoint (REWARD_STATE_MAX). reward_options_open (reward_options.h) makes
+ * both of the configuration. */
+int reward_mix_create(struct reward_mix **out, const struct reward_mix_params *p,
+                      const struct reward_model_type *type, struct reward_model *model,
+                      struct onic_err *err);
 void reward_mix_free(struct reward_mix *x); /* NULL is allowed */
 
 const struct reward_model_type *reward_mix_type(const struct reward_mix *x); /* name, traits */

@@ -42,7 +42,7 @@ static int reward_options_make(struct reward_mix **out, const struct config *cfg
     if (!rc)
         rc = type->create(&model, cfg, obs, err);
     if (!rc)
-        *out = reward_mix_create(&p, type, model);
+        rc = reward_mix_create(out, &p, type, model, err);
     return rc;
 }
 

@@ -138,7 +138,7 @@ static void held_labels_are_applied_in_an_order_of_their_own(void **state)
         .save = save_nothing};
     asking_open(&f, "id-1");
     reward_mix_free(f.mix);
-    f.mix = reward_mix_create(&(struct reward_mix_params){0}, &listener, NULL);
+    assert_ok(reward_mix_create(&f.mix, &(struct reward_mix_params){0}, &listener, NULL, &err));
     f.mute = true;
     for (int round = 0; round < 2; round++) { /* "a key" comes first, then last */
         nheard = f.nasked = 0;

@@ -294,6 +294,34 @@ static void intrinsic_returns_stop_at_ends_unless_the_model_or_the_option_says_n
                "reward.episodic=no and compat.oni");
 }
 
+static int nfreed;
+
+static void free_counted(struct reward_model *m)
+{
+    (void)m;
+    nfreed++;
+}
+
+static void save_too_much(const struct reward_model *m, struct buf *out)
+{
+    (void)m;
+    buf_append(out, "", REWARD_STATE_MAX + 1); /* refused before a byte of it is read */
+}
+
+/* rnd over very large observations: a run would end at its first checkpoint. */
+static void a_model_without_a_checkpoint_is_refused_at_the_start(void **state)
+{
+    (void)state;
+    static const struct reward_model_type huge = {
+        .name = "huge", .free = free_counted, .save = save_too_much};
+    struct reward_mix *x;
+    nfreed = 0;
+    assert_err(reward_mix_create(&x, &(struct reward_mix_params){0}, &huge, NULL, &err),
+               ONIC_ECONFIG, "the state of reward.model=huge is larger than 4096 MiB");
+    assert_null(x);
+    assert_int_equal(nfreed, 1);
+}
+
 static const struct shaping_values VALUES = {.clip = 10, .count = 3}; /* the defaults */
 
 static void the_shaping_chain_applies_its_stages_in_order(void **state)
@@ -485,6 +513,7 @@ int main(void)
         cmocka_unit_test(the_shaping_chain_applies_its_stages_in_order),
         cmocka_unit_test(chains_that_make_no_sense_are_refused_by_name),
         cmocka_unit_test(an_unknown_model_is_refused_with_the_known_ones),
+        cmocka_unit_test(a_model_without_a_checkpoint_is_refused_at_the_start),
         cmocka_unit_test(the_state_of_another_model_is_refused),
         cmocka_unit_test(labels_are_forgotten_at_the_next_load_only),
         cmocka_unit_test(forgetting_leaves_nothing_of_what_came_since),
