@@ -294,6 +294,10 @@ static void what_a_file_of_a_record_is_not_is_said(void **state)
     assert_true(number_before(repeats(s), " segments") >= 2);
     assert_non_null(
         strstr(program_text(s->b.err), "a segment was cut before anything was in it why="));
+    snprintf(away, sizeof away, "%s/run_id", s->run);
+    files_write(away, "0123456789abcdef0123456789abcdef\n");
+    scene_fails(s, "onic", "replay-run run", 64,
+                "1-000000000000.rec.zst is a record of another run");
 }
 
 /* --- room ------------------------------------------------------------------------------------ */

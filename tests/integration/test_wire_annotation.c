@@ -8,6 +8,7 @@
 #include "common/base/strmap.h"
 #include "common/wire/labels/labels.h"
 #include "tests/onic_test.h"
+#include "tests/support/said.h"
 #include "tests/support/skewed_clock.h"
 
 static const struct wire_labels_identity self = {.identity = "class/rules/v1/goal:score",
@@ -324,11 +325,14 @@ static void another_identity_starts_from_nothing(void **state)
     snprintf(other.identity, sizeof other.identity, "class/rules/v2");
     assert_ok(wire_labels_server_create(&b.s, b.address, NULL, false, NULL, &other, &err));
     int64_t end = clock_ms() + 8000;
+    said_begin(LOG_WARN);
     while (strcmp(wire_labels_client_identity(b.c)->identity, other.identity) != 0 &&
            clock_ms() < end) {
         wire_labels_client_poll(b.c, 5);
         serve(&b, false);
     }
+    assert_said("the reward server gives labels of another identity now");
+    said_end();
     assert_true(wire_labels_client_ask(b.c, "you win", 7));
     exchange(&b, 2, 5000);
     close_bench(&b);

@@ -286,6 +286,8 @@ static void the_address_is_not_written_into_another_run(void **state)
     snprintf(address, sizeof address, "%s/dashboard", dir);
     assert_int_equal(unlink(id_path), 0);
     assert_ok(run_id_ensure(dir, id, &err));
+    assert_err(run_home_check(&home, &err), ONIC_ECANTCREATE,
+               "holds another run now while the run");
     open_page_at("127.0.0.1:*", &home);
     assert_int_equal(access(address, F_OK), -1);
     dashboard_close(page, 0);

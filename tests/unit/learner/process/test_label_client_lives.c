@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "tests/support/asking.h"
+#include "tests/support/said.h"
 
 /* Another client of the same run, as it was saved, and a server whose store is that. */
 static void begin_another_life(struct asking *f, uint64_t store, uint64_t last_id)
@@ -59,9 +60,15 @@ static void labels_that_are_gone_from_the_store_are_missed(void **state)
         label_client_ask(f.annotate, f.mix, f.batch);
         assert_true(wait_until(serve, &f, PATIENCE_MS)); /* labels 1 and 2 */
         begin_another_life(&f, then[i].store, then[i].last_id);
+        said_begin(LOG_WARN);
         assert_true(wait_until(server_is_met, &f, PATIENCE_MS));
         wire_labels_server_store(f.server, then[i].store, 50);
         wait_until(never, &f, 100); /* told once, whatever is said later */
+        said_end();
+        assert_int_equal(strstr(said_text,
+                                "the labels of this run are of another label store than "
+                                "the reward server's, which may have none of them") != NULL,
+                         then[i].store != 7);
         struct metrics *m = NULL;
         assert_ok(metrics_create(&m, &(struct metrics_params){0}, &err));
         label_client_report(f.annotate, m);

@@ -68,6 +68,7 @@ static void what_changes_is_said_once_with_the_option(void **state)
     assert_close(number(&s, "annot/label_drift/llm"), 0, 0, 1e-12);
     take(&s, "llm", 80, 1); /* all of them: 0.52 of the window */
     assert_int_equal(warnings, 1);
+    assert_non_null(strstr(warning, "the labels of an annotator are not what they were: is it"));
     assert_non_null(strstr(warning, "annotator=\"llm\""));
     assert_non_null(strstr(warning, "reward.label_drift"));
     assert_non_null(strstr(warning, "onic labels distrust"));

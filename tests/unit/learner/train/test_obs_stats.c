@@ -158,9 +158,11 @@ static void a_resume_is_exact(void **state)
     assert_memory_equal(saved.data, again.data, saved.len);
     /* what is none of them is refused, and what was there stays */
     double wrong = (double)NAN;
-    assert_err(obs_stats_load(g.s, saved.data, saved.len - 8, &err), ONIC_EDAMAGED, "malformed");
+    assert_err(obs_stats_load(g.s, saved.data, saved.len - 8, &err), ONIC_EDAMAGED,
+               "the statistics of the observations are malformed");
     memcpy(saved.data + 8, &wrong, sizeof wrong);
-    assert_err(obs_stats_load(g.s, saved.data, saved.len, &err), ONIC_EDAMAGED, "malformed");
+    assert_err(obs_stats_load(g.s, saved.data, saved.len, &err), ONIC_EDAMAGED,
+               "the statistics of the observations are malformed");
     buf_reset(&saved);
     obs_stats_save(g.s, &saved);
     assert_memory_equal(saved.data, again.data, again.len);

@@ -541,7 +541,7 @@ static void a_learning_rate_that_cannot_be_is_refused(void **state)
         world_open(&w);
         w.core->lr_adapted = bad[i];
         world_save(&w, path);
-        assert_err(world_load(w.core, path, &err), ONIC_EDAMAGED, "learning rate");
+        assert_err(world_load(w.core, path, &err), ONIC_EDAMAGED, "the learning rate is '");
         world_close(&w);
         temp_dir_remove(dir);
     }

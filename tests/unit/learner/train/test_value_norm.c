@@ -156,7 +156,8 @@ static void texts_hold_the_exact_numbers_and_others_are_refused(void **state)
     assert_ok(value_norm_read(&m, text, &err));
     assert_memory_equal(&n, &m, sizeof n);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        assert_err(value_norm_read(&m, bad[i], &err), ONIC_EDAMAGED, "five numbers");
+        assert_err(value_norm_read(&m, bad[i], &err), ONIC_EDAMAGED,
+                   "the statistics of the value targets are '");
         assert_memory_equal(&n, &m, sizeof n);
     }
 }

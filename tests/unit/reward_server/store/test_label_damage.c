@@ -408,7 +408,10 @@ static void labels_of_a_damaged_identity_are_found(void **state)
         struct label_store *s = NULL;
         struct label_row row;
         assert_ok(label_store_open(&s, c->at, LABEL_STORE_SERVER, &err));
+        said_begin(LOG_WARN);
         assert_ok(label_store_use(s, &identity, &err));
+        assert_said("the identity of labels was damaged in the label store and is put right");
+        said_end();
         assert_int_equal(label_store_find(s, "You see thing number 7.", 23, &row, NULL),
                          LABEL_ANSWERED);
         assert_string_equal(row.identity.goal, "minigrid/KeyCorridor");
@@ -428,7 +431,10 @@ static void a_damaged_note_is_not_used(void **state)
     change_by_sql(c->at, "UPDATE notes SET value = '0.35'");
     assert_ok(label_store_open(&s, c->at, LABEL_STORE_SERVER, &err));
     assert_ok(label_store_use(s, &identity, &err));
+    said_begin(LOG_WARN);
     assert_false(label_store_note(s, "calibration", text, sizeof text));
+    assert_said("a damaged note of the label store is not used note=\"calibration\"");
+    said_end();
     assert_ok(label_store_put_note(s, "calibration", "0.25", &err));
     assert_true(label_store_note(s, "calibration", text, sizeof text));
     label_store_close(s);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "reward_server/store/label_store_impl.h"
+#include "tests/support/said.h"
 #include "tests/support/store_case.h"
 
 static void sql(const char *path, const char *text)
@@ -54,8 +55,11 @@ static void a_damaged_row_is_set_aside_and_counted_whatever_was_damaged(void **s
 
         s = open_server(path);
         struct label_row row;
+        said_begin(LOG_ERROR);
         assert_int_equal(find(s, "aa", &row), LABEL_UNKNOWN);
         assert_int_equal(find(s, "cc", &row), LABEL_ANSWERED);
+        assert_said("damaged row of the label store set aside key=");
+        said_end();
         assert_int_equal(counts_of(s).quarantined, 1);
         struct label again = answer("aa", 1);
         assert_ok(label_store_answer(s, &again, 1, &err));

@@ -23,6 +23,10 @@ static void the_file_of_a_game_goes_with_its_actor(void **state)
     (void)state;
     struct replay_log *r = open_log();
     assert_int_equal(access(files_in("replay-0-1.bin"), F_OK), 0);
+    struct replay_log *second;
+    struct replay_head head = {.capacity = 100};
+    assert_err(replay_log_open(&second, files_folder(), "0-1", &head, &err), ONIC_ECANTCREATE,
+               "replay-0-1.bin is in use by another actor; give each actor its own");
     replay_log_close(r);
     assert_int_equal(access(files_in("replay-0-1.bin"), F_OK), -1);
 }

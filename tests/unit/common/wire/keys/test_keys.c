@@ -137,7 +137,8 @@ static void a_secret_that_others_know_is_refused(void **state)
     assert_int_equal(chmod(path, 0600), 0);
     snprintf(path, sizeof path, "%s/learner.allow", folder);
     assert_int_equal(chmod(path, 0664), 0);
-    keys_fail(folder, KEY_ACTOR, "could let anybody in");
+    keys_fail(folder, KEY_ACTOR,
+              "learner.allow can be changed by others (mode 664), who could let anybody in: chmod");
     if (geteuid() != 0)
         return;
     assert_int_equal(chmod(path, 0644), 0);
