@@ -14,6 +14,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/process.h"
+#include "common/base/rotated.h"
 #include "common/base/shown.h"
 #include "common/base/xmalloc.h"
 #include "deploy/cli/deaths.h"
@@ -37,6 +38,7 @@ struct slot {
 
 struct sweep_runner {
     const struct sweep *s;
+    struct rotated_folder folder; /* the sweep's, as it was taken */
     int lock_fd, slots;
     struct slot *slot;
     enum fate *fate; /* of each job */
@@ -97,6 +99,24 @@ static void job_failed(struct sweep_runner *r, int job, int code, const char *wh
     sweep_progress_event(&r->progress, "%s failed: %s", r->s->job[job].name, why);
 }
 
+/* A file of the sweep's folder. */
+static const char *in_folder(const struct sweep *s, char out[SWEEP_LOG_MAX])
+{
+    snprintf(out, SWEEP_LOG_MAX, "%.511s/lock", s->dir);
+    return out;
+}
+
+/* Another sweep may have the folder's name by now: nothing is begun or kept there. */
+static int check_folder(const struct sweep_runner *r, struct onic_err *err)
+{
+    char file[SWEEP_LOG_MAX];
+    return rotated_folder_is(&r->folder, in_folder(r->s, file))
+               ? ONIC_OK
+               : err_set(err, ONIC_ECANTCREATE,
+                         "the folder of the sweep %s was removed or replaced while it went on",
+                         r->s->dir);
+}
+
 static void slot_start(struct sweep_runner *r, int i, int job, bool evaluates)
 {
     char log[SWEEP_LOG_MAX];
@@ -110,7 +130,9 @@ static void slot_start(struct sweep_runner *r, int i, int job, bool evaluates)
                                           .slot = i,
                                           .slots = r->slots,
                                           .mask = &r->mask};
-    int rc = sweep_child_start(&wish, &slot->pid, &slot->said, &err);
+    int rc = check_folder(r, &err);
+    if (!rc)
+        rc = sweep_child_start(&wish, &slot->pid, &slot->said, &err);
     if (rc) {
         slot->job = -1;
         job_failed(r, job, err_exit_code(rc), err.msg);
@@ -129,7 +151,9 @@ static void slot_start(struct sweep_runner *r, int i, int job, bool evaluates)
 static bool job_is_kept(struct sweep_runner *r, int job)
 {
     struct onic_err err = {0};
-    int rc = sweep_keep(&r->s->job[job], &err);
+    int rc = check_folder(r, &err);
+    if (!rc)
+        rc = sweep_keep(&r->s->job[job], &err);
     if (rc)
         job_failed(r, job, err_exit_code(rc), err.msg);
     return !rc;
@@ -322,12 +346,14 @@ static void say_outcome(struct sweep_runner *r, struct sweep_result *out)
 
 void sweep_run_all(const struct sweep *s, int jobs, int lock_fd, struct sweep_result *out)
 {
+    char file[SWEEP_LOG_MAX];
     struct sweep_runner r = {.s = s, .lock_fd = lock_fd, .slots = jobs < s->n ? jobs : s->n};
     r.slot = xcalloc((size_t)r.slots, sizeof *r.slot);
     r.fate = xcalloc((size_t)s->n, sizeof *r.fate);
     r.share = xcalloc((size_t)s->n, sizeof *r.share);
     for (int i = 0; i < r.slots; i++)
         r.slot[i].job = -1;
+    r.folder = rotated_folder_of(in_folder(s, file));
     block_signals(&r);
     look_at_jobs(&r);
     struct sweep_counts before = sweep_count(&r);
@@ -340,6 +366,7 @@ void sweep_run_all(const struct sweep *s, int jobs, int lock_fd, struct sweep_re
     sweep_loop(&r);
     say_outcome(&r, out);
     sigprocmask(SIG_SETMASK, &r.mask, NULL);
+    rotated_folder_forget(&r.folder);
     free(r.slot);
     free(r.fate);
     free(r.share);

@@ -249,6 +249,31 @@ static void a_stopped_sweep_goes_on_where_it_was(void **state)
     assert_non_null(strstr(text_in(s, "runs/two/hash-s1/epoch"), "2"));
 }
 
+/* Removed, and used by another sweep: its runs would be trained on with the options of this one. */
+static void nothing_is_begun_in_a_folder_that_took_its_place(void **state)
+{
+    struct scene *s = *state;
+    struct scene run = *s;
+    char folder[400], away[400], log[420];
+    write_in(s, "two.yaml", FILE_OF_TWO);
+    snprintf(folder, sizeof folder, "%s/runs/two", s->dir);
+    snprintf(away, sizeof away, "%s/away", s->dir);
+    snprintf(log, sizeof log, "%s/log", folder);
+    snprintf(run.run, sizeof run.run, "%s/runs/two/hash-s1", s->dir);
+    program_start(&s->a, s->dir, "a", "onic", "sweep two.yaml --frames=1000000000 --jobs=1");
+    scene_await_metric(&run, "env_steps", 0);
+    assert_int_equal(rename(folder, away), 0);
+    assert_int_equal(mkdir(folder, 0755), 0);
+    assert_int_equal(mkdir(log, 0755), 0);
+    assert_int_equal(program_wait(&s->a, SCENE_LONG_MS), 73);
+    assert_said(s, "hash-s1 failed: exit code 73 (its log: ");
+    assert_said(s, "hash-s2 failed: the folder of the sweep runs/two was removed or replaced while "
+                   "it went on");
+    assert_said(s, "0 of 4 runs are done, 4 failed:");
+    assert_int_equal(rmdir(log), 0);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 static bool sweep_is_stopping(void *ctx)
 {
     return strstr(program_text(((struct scene *)ctx)->a.err), "stopping: each run") != NULL;
@@ -360,6 +385,7 @@ int main(void)
         SCENE(what_is_kept_of_another_run_is_refused),
         SCENE(a_folder_is_of_one_sweep),
         SCENE(a_stopped_sweep_goes_on_where_it_was),
+        SCENE(nothing_is_begun_in_a_folder_that_took_its_place),
         SCENE(a_run_that_dies_while_it_stops_has_failed),
         SCENE(a_failed_run_is_named_and_stops_no_other),
         SCENE(a_program_that_is_replaced_is_no_end),
