@@ -17,16 +17,23 @@
 
 enum { POLL_INTERVAL_NS = 20000000, LEAVE_MS = 10000 };
 
-/* Between the steps of a trajectory, and in a step that waits: a final state is for later. One that
- * is asked to finish is waited for while it is heard. */
-static void actor_keep_wire(struct actor *a)
+/* In both threads, within the lock: a final state is for later. One that is asked to finish is
+ * waited for while it is heard. */
+void actor_keep_place(void *actor)
+{
+    struct actor *a = actor;
+    if (!a->wire_rc || a->wire_rc == ONIC_ESTOPPED)
+        a->wire_rc = wire_actor_poll(a->wire, 0, &a->wire_err);
+}
+
+/* Between the steps of a trajectory, and in a step that waits. */
+static void actor_poll_sometimes(struct actor *a)
 {
     int64_t now = clock_ns();
-    bool over = a->wire_rc && a->wire_rc != ONIC_ESTOPPED;
-    if (over || now - a->last_poll_ns < POLL_INTERVAL_NS)
+    if (now - a->last_poll_ns < POLL_INTERVAL_NS)
         return;
     a->last_poll_ns = now;
-    a->wire_rc = wire_actor_poll(a->wire, 0, &a->wire_err);
+    actor_keep_place(a);
 }
 
 static void on_tick(void *ctx, uint64_t env_steps)
@@ -34,16 +41,21 @@ static void on_tick(void *ctx, uint64_t env_steps)
     struct actor *a = ctx;
     watch_progress(a->watch);
     a->steps += env_steps;
+    watch_lock(a->watch);
     wire_actor_progress(a->wire, a->steps);
-    actor_keep_wire(a);
+    actor_poll_sometimes(a);
+    watch_unlock(a->watch);
 }
 
 void actor_lives(void *actor)
 {
     struct actor *a = actor;
     watch_extend(a->watch);
-    if (a->wire)
-        actor_keep_wire(a);
+    if (!a->wire)
+        return;
+    watch_lock(a->watch);
+    actor_poll_sometimes(a);
+    watch_unlock(a->watch);
 }
 
 static int play_one(struct actor *a, struct onic_err *err)

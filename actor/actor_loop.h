@@ -15,9 +15,9 @@
 #include "common/wire/rollout/actor_link.h"
 
 struct actor {
-    struct watch *watch;    /* borrowed; the rest is freed by actor_leave */
-    struct wire_keys *keys; /* NULL = none */
-    struct wire_actor *wire;
+    struct watch *watch;     /* borrowed; the rest is freed by actor_leave */
+    struct wire_keys *keys;  /* NULL = none */
+    struct wire_actor *wire; /* in a step it is that of who has the lock of watch */
     struct vec_env *envs;
     struct policy *policy;
     struct rollout *rollout;
@@ -27,7 +27,7 @@ struct actor {
     uint64_t weights_version;
     bool playing;   /* the first weights are here */
     uint64_t steps; /* of the trajectory under way */
-    int wire_rc;    /* first final state seen while environments were built or played */
+    int wire_rc;    /* first final state seen while environments were built or played; as wire */
     struct onic_err wire_err;
     int64_t last_poll_ns;
 };
@@ -35,6 +35,9 @@ struct actor {
 /* An environment of `actor`, a struct actor *, gives a sign of life (actor/envs/progress.h): the
  * watchdog waits on, and the learner hears of this actor, however long its environments take. */
 void actor_lives(void *actor);
+/* For watch_keep: the learner hears of `actor`, whose environment gives no sign of life, for as
+ * long as the watchdog waits for it. */
+void actor_keep_place(void *actor);
 /* Runs until drained (ONIC_OK) or a final error. *recycle is set when the environments ask for a
  * fresh process (NetHack's library leaks): the caller re-executes the program. */
 int actor_play(struct actor *a, bool *recycle, struct onic_err *err);

@@ -97,10 +97,9 @@ static int say_ready(struct actor *a, struct onic_err *err)
     return rc;
 }
 
-static int build_actor(struct actor *a, struct config *c, const struct wire_welcome *w,
-                       struct onic_err *err)
+static int build_worlds(struct actor *a, const struct config *c, const struct wire_welcome *w,
+                        struct onic_err *err)
 {
-    c->actors_id = w->actor_id; /* as assigned: it names this actor's files */
     int rc = vec_env_open(&a->envs, c, (int)w->actor_id, (int)c->env_count, err);
     if (!rc)
         rc = build_policy(a, c, err);
@@ -121,9 +120,18 @@ static int build_actor(struct actor *a, struct config *c, const struct wire_welc
     rc = rollout_create(&a->rollout, &p, err);
     if (!rc)
         rc = rollout_start(a->rollout, w->resume, w->resume_len, err);
-    if (!rc)
-        rc = say_ready(a, err);
     return rc;
+}
+
+static int build_actor(struct actor *a, struct config *c, const struct wire_welcome *w,
+                       struct onic_err *err)
+{
+    c->actors_id = w->actor_id; /* as assigned: it names this actor's files */
+    watch_keep(a->watch, c->env_id, actor_keep_place, a);
+    watch_begin_making(a->watch);
+    int rc = build_worlds(a, c, w, err);
+    watch_end(a->watch);
+    return rc ? rc : say_ready(a, err);
 }
 
 /* --- all of it ------------------------------------------------------------------------------- */

@@ -22,6 +22,11 @@
  * Threads: one environment is used by one thread at a time; several live in one process, maybe in
  * several threads, so they share nothing that changes.
  *
+ * Time: an actor whose environment has not come back from create, reset or step keeps its place
+ * with the learner meanwhile, and says after 10 s that it takes long. A step or reset of more than
+ * actors.step_timeout_s (30) seconds counts as hung: it cannot be interrupted, so the whole process
+ * ends and is started again. Raise that option where steps are rightly that long.
+ *
  * Compatibility: onic checks ONIC_ENV_ABI and the sizes of the structs when it loads the file, and
  * says so when they differ. Fields are only ever added with a new ABI number. */
 

@@ -5,9 +5,9 @@
 /* progress.h - signs of life of environments that take long.
  *
  * An actor must be heard by its learner every few seconds, and its watchdog ends a step that hangs.
- * Both are done by the thread that plays: so an environment whose waits have limits of their own (a
- * process that hangs is killed and started again) gives a sign while it waits, and a vector of slow
- * environments between two of them. */
+ * An environment whose waits have limits of their own (a process that hangs is killed and started
+ * again) gives a sign while it waits, and a vector of slow environments between two of them. One
+ * that gives none is waited for by the watchdog alone (actor/watch.h). */
 
 /* keep(ctx) is called at each sign, in the thread that gives it; NULL: nobody listens. Of the whole
  * process: set it where no environment is being played. */

@@ -6,8 +6,9 @@
  *
  * States: CONNECTING -> HELLO_SENT -> WELCOMED (configuration known) -> RUNNING -> DRAINING ->
  * DONE, and SUSPENDED while the learner is silent. Everything happens inside wire_actor_poll,
- * called by the thread that steps the environments, so a hung environment stops the heartbeat; one
- * that waits within limits of its own lets it poll (actor/envs/progress.h).
+ * called by the thread that steps the environments, so a loop that hangs stops the heartbeat. While
+ * an environment takes long, within limits, it is called by whoever waits for it
+ * (actor/envs/progress.h, actor/watch.h): one thread at a time, with a lock between them.
  * Unacknowledged trajectories (at most the credit window) stay here and are sent again to a
  * restarted learner. Rules R1-R11, W1-W6: common/wire/README.md. */
 

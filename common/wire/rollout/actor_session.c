@@ -412,7 +412,7 @@ static void complain_of_weights(struct wire_actor *w, int64_t now)
     log_warn(text);
 }
 
-/* The thread was not here for longer than a lease: stopped, or a very long step. */
+/* Nobody was here for longer than a lease: the process was stopped, or its thread is stuck. */
 static void check_pause(struct wire_actor *w, int64_t now)
 {
     int64_t unheard = now - w->polled_ms, stood_still = clock_stood_still_ms();

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* slow_env.c - `slow`, an environment that takes its time: each step sleeps --plugin.us
- * microseconds. A row of cells to its end or its beginning, with a few captions. For runs that are
- * watched for hours and must not take a whole machine (tests/chaos, soak). */
+ * microseconds, and the tenth of environment 0 --plugin.long_s seconds besides. A row of cells to
+ * its end or its beginning, with a few captions. For runs that are watched for hours and must not
+ * take a whole machine (tests/chaos, soak), and for steps longer than a lease. */
 #define _GNU_SOURCE
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,29 +12,35 @@
 
 #include "actor/envs/onic_env.h"
 
-enum { ROW = 9, ROW_STEPS = 40, ROW_US = 1000, ROW_US_MAX = 1000000 };
+enum { ROW = 9, ROW_STEPS = 40, ROW_US = 1000, ROW_US_MAX = 1000000, LONG_S_MAX = 3600, TENTH = 9 };
 
 struct row {
     int32_t cell, steps;
-    long us;
+    int32_t before_long; /* steps of all episodes; -1: none is long */
+    long us, long_s;
     char caption[64];
 };
 
 static void *row_create(const char *name, const struct onic_env_option *options, int32_t n,
                         int32_t index, char error[ONIC_ENV_ERROR_MAX])
 {
-    long us = ROW_US;
-    (void)name, (void)index;
+    struct row is = {.us = ROW_US};
+    (void)name;
     for (int i = 0; i < n; i++) {
-        us = strcmp(options[i].key, "us") == 0 ? strtol(options[i].value, NULL, 10) : -1;
-        if (us < 0 || us > ROW_US_MAX) {
-            snprintf(error, ONIC_ENV_ERROR_MAX, "its one option is us, 0 to %d", ROW_US_MAX);
+        long value = strtol(options[i].value, NULL, 10);
+        bool us = strcmp(options[i].key, "us") == 0;
+        if ((!us && strcmp(options[i].key, "long_s") != 0) || value < 0 ||
+            value > (us ? ROW_US_MAX : LONG_S_MAX)) {
+            snprintf(error, ONIC_ENV_ERROR_MAX, "its options are us, 0 to %d, and long_s, 0 to %d",
+                     ROW_US_MAX, LONG_S_MAX);
             return NULL;
         }
+        *(us ? &is.us : &is.long_s) = value;
     }
-    struct row *r = calloc(1, sizeof *r);
+    is.before_long = index == 0 && is.long_s ? TENTH : -1;
+    struct row *r = malloc(sizeof *r);
     if (r)
-        r->us = us;
+        *r = is;
     return r;
 }
 
@@ -68,6 +76,8 @@ static void row_step(void *env, const void *action, struct onic_env_result *out)
     struct row *r = env;
     nanosleep(&(struct timespec){.tv_sec = r->us / 1000000, .tv_nsec = r->us % 1000000 * 1000},
               NULL);
+    if (r->before_long >= 0 && r->before_long-- == 0)
+        nanosleep(&(struct timespec){.tv_sec = r->long_s}, NULL);
     r->cell += *(const int32_t *)action ? 1 : -1;
     r->steps++;
     out->success = r->cell == ROW - 1;

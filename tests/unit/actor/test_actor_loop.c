@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* test_actor_loop.c - an actor whose environments take long is heard by its learner as long as they
- * give signs of life; by a clock that the test sets forward. */
+ * give signs of life, and while one step gives none; by a clock that the test sets forward. */
 #define _DEFAULT_SOURCE
 #include <pthread.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "actor/actor_loop.h"
@@ -16,16 +17,26 @@ struct waiting {
     struct pair_place place;
     struct wire_learner *learner;
     struct actor actor;
+    atomic_int kept; /* how often the watching thread kept the place */
 };
+
+static void keep_place_and_count(void *waiting)
+{
+    struct waiting *s = waiting;
+    actor_keep_place(&s->actor);
+    atomic_fetch_add(&s->kept, 1);
+}
 
 static int setup(void **state)
 {
     static struct waiting s;
-    s = (struct waiting){.place = pair_place_open()};
+    memset(&s, 0, sizeof s);
+    s.place = pair_place_open();
     s.learner = pair_learner_at(&s.place, 1);
     pair_publish(s.learner, 1);
     s.actor.wire = pair_join(s.place.address, NULL, 7, NULL);
     assert_ok(watch_create(&s.actor.watch, 3600, &err));
+    watch_keep(s.actor.watch, "slow", keep_place_and_count, &s);
     pair_play(s.actor.wire, 7, 1);
     pair_consume_one(s.learner, s.actor.wire, 1);
     skewed_clock_set(0);
@@ -67,6 +78,33 @@ static void signs_of_life_keep_its_place(void **state)
     pair_consume_one(s->learner, s->actor.wire, 2);
 }
 
+static bool is_kept(void *waiting)
+{
+    return atomic_load(&((struct waiting *)waiting)->kept) > 0;
+}
+
+/* Twice as long as a lease, in an environment of which nothing is heard. */
+static void one_step_without_a_sign_of_life_keeps_it(void **state)
+{
+    static char lost[] = "lost: lease expired", paused[] = "paused for";
+    struct waiting *s = *state;
+    said_begin(LOG_WARN);
+    watch_begin(s->actor.watch);
+    for (int i = 0; i < 7; i++) {
+        atomic_store(&s->kept, 0);
+        skewed_clock_advance(3 * second);
+        assert_true(wait_until(is_kept, s, 10000));
+        usleep(50000); /* for the learner's thread */
+    }
+    watch_end(s->actor.watch);
+    assert_said("one step or reset of an environment takes long");
+    said_end();
+    assert_false(log_said(lost) || log_said(paused));
+    assert_int_equal(s->actor.wire_rc, ONIC_OK);
+    pair_play(s->actor.wire, 7, 2);
+    pair_consume_one(s->learner, s->actor.wire, 2);
+}
+
 static void *drain(void *learner)
 {
     wire_learner_drain(learner, 3600000);
@@ -98,6 +136,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(signs_of_life_keep_its_place, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_step_without_a_sign_of_life_keeps_it, setup, teardown),
         cmocka_unit_test_setup_teardown(one_that_is_asked_to_finish_is_heard_until_it_has, setup,
                                         teardown),
     };
