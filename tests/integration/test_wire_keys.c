@@ -238,7 +238,7 @@ static void an_actor_finds_the_learners_new_key_without_a_restart(void **state)
     wire_keys_free(old);
 }
 
-/* libzmq's first words, in one piece: the actor ends a connection as soon as it reads that the other
+/* libzmq's first words, in one piece: an actor ends a connection as soon as it reads that the other
  * side has no keys, often before the learner has read that it has some. */
 static int greet_with_keys(const char *address)
 {
