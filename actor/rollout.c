@@ -24,6 +24,7 @@ struct rollout {
     struct policy_actor *ws;
     const struct action_dist *dist;
     int E, S, parts;
+    bool remembers; /* the policy sees the step before */
     size_t mask_bytes, obs_bytes, env_state_bytes;
     uint8_t *obs;           /* [E, obs_bytes] observation that the next rollout starts from */
     float *state;           /* [E, S] */
@@ -59,6 +60,7 @@ int rollout_create(struct rollout **out, const struct rollout_params *p, struct 
     r->dist = policy_actions(p->policy);
     r->parts = action_space_parts(&r->spec->actions);
     r->mask_bytes = action_space_mask_bytes(&r->spec->actions);
+    r->remembers = policy_last_size(p->policy) > 0;
     r->obs_bytes = r->spec->obs.obs_bytes;
     r->env_state_bytes = env_state;
     size_t E = (size_t)r->E, S = (size_t)r->S;
@@ -170,8 +172,9 @@ static bool rollout_ended(const struct env_result *x)
 /* Of environment e, which has been stepped. */
 static void rollout_remember(struct rollout *r, int e, const struct env_result *x)
 {
-    policy_remember(r->p.policy, r->state + (size_t)e * (size_t)r->S,
-                    r->action + (size_t)e * (size_t)r->parts, (float)x->reward);
+    if (r->remembers)
+        policy_remember(r->p.policy, r->state + (size_t)e * (size_t)r->S,
+                        r->action + (size_t)e * (size_t)r->parts, (float)x->reward);
 }
 
 static void rollout_forget(struct rollout *r, int e)

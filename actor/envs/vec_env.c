@@ -266,11 +266,9 @@ static const char *vec_env_fault(struct vec_env *v, int i, const uint8_t *obs,
     return NULL;
 }
 
-/* Called for each result. What no policy could use ends the episode as broken; nothing of it is
- * trained on. */
-static void vec_env_inspect(struct vec_env *v, int i, const uint8_t *obs, struct env_result *r)
+/* What no policy could use ends the episode as broken; nothing of it is trained on. */
+static void vec_env_judge(struct vec_env *v, int i, const uint8_t *obs, struct env_result *r)
 {
-    env_progress_if_asked(); /* this one has answered; the whole vector may take long */
     const char *fault = v->fault = vec_env_fault(v, i, obs, r);
     if (!fault)
         return;
@@ -285,6 +283,16 @@ static void vec_env_inspect(struct vec_env *v, int i, const uint8_t *obs, struct
                  kv("env", (const char *)v->slots[i].env->spec.id), kv("environment", i),
                  kv("step", (int64_t)v->slots[i].episode.steps), kv("why", fault),
                  kv("times", times));
+}
+
+/* Called for each result. Of a world without floats and masks there is nothing else to look at. */
+static void vec_env_inspect(struct vec_env *v, int i, const uint8_t *obs, struct env_result *r)
+{
+    env_progress_if_asked(); /* this one has answered; the whole vector may take long */
+    if (v->nfloats || v->mask || r->failed || !isfinite((float)r->reward))
+        vec_env_judge(v, i, obs, r);
+    else
+        v->fault = NULL;
 }
 
 static int begin_episode(struct vec_env *v, int i, uint8_t *obs, struct env_result *result,

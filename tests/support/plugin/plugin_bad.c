@@ -112,11 +112,11 @@ static void bad_step(void *env, const void *action, struct onic_env_result *out)
 {
     (void)env, (void)action;
     out->caption = is_bad("long caption") ? long_caption() : NULL;
-    out->failed = (uint8_t)is_bad("failed nan");
-    out->reward = is_bad("nan") || out->failed ? (double)NAN
-                  : is_bad("infinite")         ? (double)INFINITY
-                  : is_bad("huge sum")         ? 1e300
-                                               : 1.0;
+    out->failed = (uint8_t)(is_bad("failed nan") || is_bad("failed"));
+    out->reward = is_bad("nan") || is_bad("failed nan") ? (double)NAN
+                  : is_bad("infinite")                  ? (double)INFINITY
+                  : is_bad("huge sum")                  ? 1e300
+                                                        : 1.0;
     out->terminated = out->truncated = 1;
 }
 

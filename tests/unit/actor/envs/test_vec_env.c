@@ -307,15 +307,18 @@ static void open_bad(struct world *w, const char *how)
     w->obs = calloc(2, w->obs_bytes);
 }
 
-/* A reward that is no number costs its episode, not the trajectory or the actor. */
+/* A reward that is no number costs its episode, not the trajectory or the actor; also where the
+ * observation holds no number that could be none. */
 static void what_no_policy_can_use_breaks_the_episode(void **state)
 {
     (void)state;
-    static const char *const rewards[] = {"nan", "infinite", "huge sum", "failed nan"};
+    static const char *const rewards[] = {"nan", "infinite", "huge sum", "failed nan", "failed"};
     const union action_cell action[2] = {{0}, {1}};
-    for (int k = 0; k < 4; k++) {
+    for (int k = 0; k < 10; k++) {
         struct world w;
-        open_bad(&w, rewards[k]);
+        snprintf(cfg.env_obs, sizeof cfg.env_obs, "%s", k < 5 ? "all" : "a");
+        open_bad(&w, rewards[k % 5]);
+        assert_int_equal(vec_env_spec(w.v)->obs.nfields, k < 5 ? 2 : 1);
         assert_ok(vec_env_reset_all(w.v, w.obs, w.r, &err));
         said_begin(LOG_WARN);
         assert_ok(vec_env_step(w.v, action, w.obs, w.r, &err));
