@@ -89,7 +89,9 @@ void slice_free(struct slice *s)
 static void gather_action(struct slice *s, const struct trajectory *t, size_t from, size_t to)
 {
     size_t parts = s->parts;
-    for (size_t k = 0; s->choice && k < parts; k++)
+    if (s->choice && parts == 1) /* what nearly all worlds have */
+        s->choice[to] = t->action[from];
+    for (size_t k = 0; s->choice && parts > 1 && k < parts; k++)
         s->choice[to * parts + k] = t->action[from * parts + k];
     for (size_t k = 0; s->number && k < parts; k++)
         s->number[to * parts + k] = t->number[from * parts + k];
