@@ -100,9 +100,11 @@ static const char *check_final_values(const struct trajectory *t, char why[160])
 {
     size_t te = (size_t)t->shape.T * (size_t)t->shape.E;
     for (size_t i = 0; i < te * POLICY_HEADS; i++) {
+        if (t->final_value[i] == 0.0f)
+            continue;
         uint8_t flags = t->flags[i / POLICY_HEADS];
         bool cut = !(flags & STEP_TERMINATED) && (flags & (STEP_TRUNCATED | STEP_FAILED));
-        if (!cut && t->final_value[i] != 0.0f) {
+        if (!cut) {
             snprintf(why, 160, "final_value[%zu] is %g at a step that was not cut off", i,
                      (double)t->final_value[i]);
             return "final_value";
