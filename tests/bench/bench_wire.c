@@ -22,6 +22,7 @@
 #include "common/base/log.h"
 #include "common/base/scratch.h"
 #include "common/base/xmalloc.h"
+#include "common/data/episode.h"
 #include "common/data/trajectory_block.h"
 #include "common/wire/frame/sock.h"
 #include "common/wire/keys/key_make.h"
@@ -79,6 +80,8 @@ static void more_files(void)
 struct player {
     struct wire_actor *link;
     bool ready;
+    int id;
+    uint64_t played;
 };
 
 /* True when there was something to do. */
@@ -95,6 +98,7 @@ static bool play(struct player *p, const struct trajectory_shape *shape)
             .shape = *shape, .env_text = env_text, .net_text = net_text, .weights_floats = WEIGHTS};
         must(wire_actor_ready(p->link, &r, &err), &err);
         p->ready = true;
+        p->id = (int)welcome.actor_id;
         return true;
     }
     int rc = wire_actor_poll(p->link, 0, &err);
@@ -105,6 +109,9 @@ static bool play(struct player *p, const struct trajectory_shape *shape)
     while (wire_actor_may_start(p->link)) {
         struct trajectory *t = wire_actor_take(p->link);
         wire_actor_weights(p->link, &t->weights_version);
+        for (int e = 0; e < E; e++) /* the learner asks whose they are */
+            t->episode_id[e] = episode_id(p->id, e, p->played);
+        p->played++;
         wire_actor_put(p->link, t);
         played = true;
     }
