@@ -62,9 +62,9 @@ static void a_run_with_kills_is_repeated_bit_for_bit(void **state)
     snprintf(args, sizeof args, "train %s --reward.model=hash --frames=1000000000", maze);
     program_start(&s->a, s->dir, "a", "onic", args);
     scene_await_metric(s, "updates", 45);
-    kill(process_child(s->a.pid, "onic-learner"), SIGKILL);
+    scene_kill_learner(s, 2);
     scene_await_metric(s, "updates", 90);
-    kill(process_child(s->a.pid, "onic-learner"), SIGKILL);
+    scene_kill_learner(s, 3);
     scene_await_metric(s, "updates", 130);
     scene_drain(&s->a);
     const char *said = repeats(s);

@@ -118,11 +118,7 @@ static void a_curve_does_not_run_backwards_after_a_roll_back(void **state)
     double drained = metrics_last(s->run, "env_steps");
     scene_train(s, "--checkpoint.every_s=1000");
     scene_await_metric(s, "env_steps", drained + 20000);
-    pid_t learner = process_child(s->a.pid, "onic-learner");
-    assert_true(learner > 0);
-    kill(learner, SIGKILL);
-    await_word(s->a.err, "epoch=3", SCENE_LONG_MS);
-    scene_trains_on(s);
+    scene_kill_learner(s, 3);
     scene_drain(&s->a);
     read_run(&c, s->run);
     assert_int_equal(c.lives, 3);

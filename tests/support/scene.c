@@ -140,6 +140,17 @@ void scene_trains_on(const struct scene *s)
     scene_await_metric(s, "env_steps", isnan(now) ? 0 : now);
 }
 
+void scene_kill_learner(const struct scene *s, int next_epoch)
+{
+    char word[32];
+    pid_t learner = process_child(s->a.pid, "onic-learner");
+    assert_true(learner > 0);
+    assert_int_equal(kill(learner, SIGKILL), 0);
+    snprintf(word, sizeof word, "epoch=%d", next_epoch);
+    await_word(s->a.err, word, SCENE_LONG_MS);
+    scene_trains_on(s);
+}
+
 void scene_train(struct scene *s, const char *more)
 {
     char args[1024];

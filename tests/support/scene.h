@@ -51,6 +51,9 @@ void scene_await_metric(const struct scene *s, const char *key, double above);
 /* Starts a training run without an end as program a and waits for its first steps. */
 void scene_train(struct scene *s, const char *more);
 void scene_trains_on(const struct scene *s);
+/* Kills program a's learner and waits until its next life, of this epoch, has trained beyond what
+ * the killed one had said. */
+void scene_kill_learner(const struct scene *s, int next_epoch);
 /* Asks a program to stop; it must end well. */
 void scene_drain(struct program *p);
 void scene_ledger_is_balanced(struct scene *s);
