@@ -181,12 +181,19 @@ static int look_at_checkpoints(struct learner *r, struct onic_err *err)
                    s.err.msg);
 }
 
+/* The loop turns, or an update does: no supervisor need replace this learner. */
+static void loop_turns(void *ctx)
+{
+    struct learner *r = ctx;
+    pulse_beat();
+    monitor_beat(&r->monitor);
+}
+
 /* Called before every update and several times a second while waiting. */
 static int loop_look(struct learner *r, struct onic_err *err)
 {
     int64_t now = clock_ms();
-    pulse_beat();
-    monitor_beat(&r->monitor);
+    loop_turns(r);
     int rc = label_client_poll(r->annotate, trainer_reward(r->core), 0, err);
     if (rc)
         return rc;
@@ -456,6 +463,7 @@ int learner_train(struct learner *r, struct onic_err *err)
     report_links(r);
     metrics_start(r->metrics);
     monitor_enter(&r->monitor, MONITOR_TRAINING);
+    trainer_watch(r->core, loop_turns, r);
     int rc = loop_train(r, err);
     struct onic_err end = {0};
     int end_rc = loop_finish(r, rc, rc ? &end : err);

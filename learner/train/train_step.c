@@ -86,12 +86,20 @@ static void cut_slices(struct trainer *c, int first, int count)
 
 /* --- the two phases, run by every thread ----------------------------------------------------- */
 
+/* Member 0 is the thread that called trainer_update. */
+static void tell_that_it_turns(const struct trainer *c, int member)
+{
+    if (member == 0 && c->turns)
+        c->turns(c->turns_ctx);
+}
+
 static struct slice *train_step_forward(struct trainer *c, int i, int member)
 {
     struct slice *s = i < c->kept_max ? c->kept[i] : c->scratch[member];
     int from = slice_begin(c, i);
     slice_gather(s, c->batch, c->columns + from, slice_begin(c, i + 1) - from, &c->rule);
     c->results[i].finite = slice_forward(s, c->policy, c->weights, &c->rule);
+    tell_that_it_turns(c, member);
     return s;
 }
 
@@ -116,6 +124,7 @@ static void backward_phase(void *ctx, int member)
         struct slice *s = i < c->kept_max ? c->kept[i] : train_step_forward(c, i, member);
         slice_backward(s, c->policy, c->weights, &c->loss, c->steps, c->advantage_mean,
                        c->advantage_factor, c->grads[member], &c->results[i].loss);
+        tell_that_it_turns(c, member);
     }
 }
 

@@ -30,6 +30,8 @@ struct trainer {
     /* the scale of the value heads is the minibatch's at hand, entropy_coef the update's */
     struct loss_params loss;
     struct value_head head[POLICY_HEADS];
+    void (*turns)(void *ctx); /* trainer_watch; NULL: nobody watches */
+    void *turns_ctx;
     int slice_columns;
     size_t floats;    /* length of the blocks below */
     size_t state_max; /* bytes of the reward model's state in a checkpoint */

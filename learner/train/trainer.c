@@ -208,6 +208,12 @@ const struct batch *trainer_lay_out(struct trainer *c, struct trajectory *const 
     return c->batch;
 }
 
+void trainer_watch(struct trainer *c, void (*turns)(void *ctx), void *ctx)
+{
+    c->turns = turns;
+    c->turns_ctx = ctx;
+}
+
 int trainer_update(struct trainer *c, struct train_stats *out, struct onic_err *err)
 {
     return train_step(c, out, err);

@@ -107,6 +107,10 @@ struct train_stats {
  * the policy. */
 const struct batch *trainer_lay_out(struct trainer *c, struct trajectory *const *trajectories,
                                     int n);
+/* Before the first update: `turns` is called during updates, with ctx, by the thread that called
+ * trainer_update, after each slice of a batch that this thread has computed. An update of a large
+ * batch takes minutes; this says that it goes on. */
+void trainer_watch(struct trainer *c, void (*turns)(void *ctx), void *ctx);
 /* One update: train.epochs passes of train.minibatches gradient steps over the batch laid out last.
  * A gradient that is not finite is not applied. ONIC_EINTERNAL after three of those in a row. */
 int trainer_update(struct trainer *c, struct train_stats *out, struct onic_err *err);

@@ -292,6 +292,33 @@ static void a_diverged_policy_makes_no_further_step_with_a_batch(void **state)
     }
 }
 
+/* --- a long update ---------------------------------------------------------------------------- */
+
+static void count_a_turn(void *turns)
+{
+    ++*(int *)turns;
+}
+
+/* With both passes over each slice of each step, of which the calling thread has every second. */
+static void an_update_says_that_it_goes_on(void **state)
+{
+    enum { EPOCHS = 3, MINIBATCHES = 2 };
+    (void)state;
+    static struct world w;
+    for (int threads = 1; threads <= 2; threads++) {
+        int turns = 0;
+        w = fresh();
+        w.cfg.train_threads = threads;
+        w.cfg.train_epochs = EPOCHS;
+        w.cfg.train_minibatches = MINIBATCHES;
+        world_open(&w);
+        trainer_watch(w.core, count_a_turn, &turns);
+        assert_true(world_learn(&w, 1).gradient_steps == EPOCHS * MINIBATCHES);
+        assert_int_equal(turns, EPOCHS * MINIBATCHES * 2 * (w.core->slice_count / threads));
+        world_close(&w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +332,7 @@ int main(void)
         cmocka_unit_test(passes_end_early_when_the_loss_stands_still),
         cmocka_unit_test(passes_do_not_end_early_while_the_exploration_term_moves),
         cmocka_unit_test(a_diverged_policy_makes_no_further_step_with_a_batch),
+        cmocka_unit_test(an_update_says_that_it_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
