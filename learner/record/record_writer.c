@@ -304,12 +304,17 @@ int record_writer_create(struct record_writer **out, const struct record_writer_
     return ONIC_OK;
 }
 
+void record_writer_end(struct record_writer *w)
+{
+    record_start(w, &(struct record_job){.close = true});
+    side_thread_wait(w->side);
+}
+
 void record_writer_free(struct record_writer *w)
 {
     if (!w)
         return;
-    record_start(w, &(struct record_job){.close = true});
-    side_thread_wait(w->side);
+    record_writer_end(w);
     side_thread_free(w->side);
     pthread_mutex_destroy(&w->lock);
     ZSTD_freeCCtx(w->z);

@@ -39,7 +39,9 @@ struct record_writer_params {
 /* Texts are copied. ONIC_ECANTCREATE: there can be no folder. */
 int record_writer_create(struct record_writer **out, const struct record_writer_params *p,
                          struct onic_err *err);
-/* Writes what is left, waits for it; NULL is allowed. */
+/* Writes what is left, waits for it; then record_writer_failed is the last word. */
+void record_writer_end(struct record_writer *w);
+/* Ends it, unless that was done; NULL is allowed. */
 void record_writer_free(struct record_writer *w);
 
 /* A segment that begins with the checkpoint of this version, flags as in record_format.h; the one

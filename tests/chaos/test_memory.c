@@ -3,37 +3,24 @@
 /* test_memory.c - want of memory is called want of memory: whichever allocation fails while a
  * program reads its files, it does not call a good file a bad one, nor pass over a checkpoint. */
 #define _GNU_SOURCE
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "common/checkpoint/checkpoint.h"
 #include "tests/onic_test.h"
+#include "tests/support/failing_call.h"
 #include "tests/support/files.h"
 #include "tests/support/program.h"
-#include "tests/support/sanitized.h"
 
 enum { SOON_MS = 60000 };
 
-static void skip_without_shim(char shim[600])
-{
-    const char *build = getenv("ONIC_BUILD");
-    snprintf(shim, 600, "%s/tests/chaos_shim.so", build ? build : "build");
-    if (SANITIZED || access(shim, R_OK) != 0) {
-        print_message("the library that makes allocations fail cannot be loaded here\n");
-        skip();
-    }
-}
-
 /* Allocation n of `onic` with these words fails. False: it made fewer. */
-static bool fails_at(const char *shim, const char *words, int n, int *code, const char **text)
+static bool fails_at(const char *words, int n, int *code, const char **text)
 {
     static struct program p;
-    char line[2000];
+    char line[2200];
     const char *mark = files_in("struck");
-    unlink(mark);
-    snprintf(line, sizeof line,
-             "LD_PRELOAD=%s CHAOS_FAIL=malloc:%d:ENOMEM: CHAOS_MARK=%s exec $ONIC_BUILD/onic %s",
-             shim, n, mark, words);
+    snprintf(line, sizeof line, "%s exec $ONIC_BUILD/onic %s",
+             failing_call("malloc", n, "ENOMEM", "", mark), words);
     program_start_shell(&p, files_folder(), "p", line);
     *code = program_wait(&p, SOON_MS);
     *text = program_text(p.err);
@@ -43,14 +30,13 @@ static bool fails_at(const char *shim, const char *words, int n, int *code, cons
 static void a_good_yaml_file_is_never_called_bad(void **state)
 {
     (void)state;
-    char shim[600], words[700], path[600];
+    char words[700], path[600];
     int struck = 0, code;
     const char *text;
-    skip_without_shim(shim);
     snprintf(path, sizeof path, "%s", files_in("good.yaml"));
     files_write(path, "train:\n  lr: 0.001\n  batch: 512\nrun:\n  seed: 3\n");
     snprintf(words, sizeof words, "config %s", path);
-    for (int n = 1; fails_at(shim, words, n, &code, &text); n += 1 + n / 40) {
+    for (int n = 1; fails_at(words, n, &code, &text); n += 1 + n / 40) {
         struck++;
         if (strstr(text, "YAML") || strstr(text, "good.yaml:")) {
             print_error("allocation %d, exit code %d: %s\n", n, code, text);
@@ -63,11 +49,10 @@ static void a_good_yaml_file_is_never_called_bad(void **state)
 static void a_good_checkpoint_is_never_passed_over(void **state)
 {
     (void)state;
-    char shim[600], words[700], run[500];
+    char words[700], run[500];
     int struck = 0, code;
     const char *text;
     struct program p = {0};
-    skip_without_shim(shim);
     snprintf(run, sizeof run, "%s/run", files_folder());
     snprintf(words, sizeof words,
              "train --run-dir=%s --frames=4096 --env.count=4 --annotator.id=rules "
@@ -75,7 +60,7 @@ static void a_good_checkpoint_is_never_passed_over(void **state)
              run);
     assert_int_equal(program_run(&p, files_folder(), "train", "onic", words, SOON_MS), 0);
     snprintf(words, sizeof words, "eval %s --episodes=1 --env.max_steps=4", run);
-    for (int n = 1; fails_at(shim, words, n, &code, &text); n += 1 + n / 8) {
+    for (int n = 1; fails_at(words, n, &code, &text); n += 1 + n / 8) {
         struck++;
         if (strstr(text, "damaged") || strstr(text, "not JSON") || strstr(text, "checksum")) {
             print_error("allocation %d, exit code %d: %s\n", n, code, text);
