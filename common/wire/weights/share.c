@@ -5,8 +5,10 @@
  * flock says "I use this file", so whoever can turn his into an exclusive one is the last and
  * removes it; a lock of the open file description on byte 0 is the claim.
  *
- * A slot is written by the holder of the claim only: version 0, data, hash, version. A reader that
- * is overtaken by a writer sees another hash and has read nothing. */
+ * A slot is written by the holder of the claim only: version 0, data, hash, version. A reader looks
+ * at the version before and after. Where a writer was in between, it has read nothing: of half a
+ * copy the hash says so, but one that lies there whole by now has another version, and the hash of
+ * that. */
 #define _GNU_SOURCE
 #include "common/wire/weights/share.h"
 
@@ -140,8 +142,8 @@ void wire_weights_share_close(struct wire_weights_share *s)
     free(s);
 }
 
-bool wire_weights_share_get(struct wire_weights_share *s, uint64_t at_least, void *out,
-                            uint64_t *version)
+int wire_weights_share_newest(const struct wire_weights_share *s, uint64_t at_least,
+                              uint64_t *version)
 {
     uint64_t best = 0;
     int at = -1;
@@ -152,16 +154,33 @@ bool wire_weights_share_get(struct wire_weights_share *s, uint64_t at_least, voi
             at = i;
         }
     }
-    if (at < 0)
-        return false;
+    if (at >= 0)
+        *version = best - 1;
+    return at;
+}
+
+bool wire_weights_share_copy(const struct wire_weights_share *s, int slot, uint64_t version,
+                             void *out)
+{
     uint8_t hash[16];
     XXH128_canonical_t canon;
-    memcpy(hash, s->slot[at].hash, sizeof hash);
-    memcpy(out, data_of(s, at), s->bytes);
-    XXH128_canonicalFromHash(&canon, XXH3_128bits(out, s->bytes));
-    if (memcmp(canon.digest, hash, sizeof hash) != 0)
+    memcpy(hash, s->slot[slot].hash, sizeof hash);
+    memcpy(out, data_of(s, slot), s->bytes);
+    atomic_thread_fence(memory_order_acquire); /* the version is looked at after them */
+    if (atomic_load_explicit(&s->slot[slot].version_plus_1, memory_order_relaxed) != version + 1)
         return false;
-    *version = best - 1;
+    XXH128_canonicalFromHash(&canon, XXH3_128bits(out, s->bytes));
+    return memcmp(canon.digest, hash, sizeof hash) == 0;
+}
+
+bool wire_weights_share_get(const struct wire_weights_share *s, uint64_t at_least, void *out,
+                            uint64_t *version)
+{
+    uint64_t newest;
+    int slot = wire_weights_share_newest(s, at_least, &newest);
+    if (slot < 0 || !wire_weights_share_copy(s, slot, newest, out))
+        return false;
+    *version = newest;
     return true;
 }
 
@@ -200,6 +219,7 @@ void wire_weights_share_put(struct wire_weights_share *s, uint64_t version, cons
              b = atomic_load(&s->slot[1].version_plus_1);
     int i = a <= b ? 0 : 1; /* the older one */
     atomic_store(&s->slot[i].version_plus_1, 0);
+    atomic_thread_fence(memory_order_release); /* who sees new data sees that it is another */
     memcpy(data_of(s, i), weights, s->bytes);
     memcpy(s->slot[i].hash, hash, sizeof s->slot[i].hash);
     atomic_store_explicit(&s->slot[i].version_plus_1, version + 1, memory_order_release);

@@ -9,8 +9,9 @@
  * with room for two versions. (The address keeps apart the learners of a run directory that was
  * copied and is trained twice on one machine.) Whoever wants a version that does not lie there
  * claims the pull; the others wait for it. A claim ends with its process. What is read is checked
- * against the hash of the manifest, so a torn or damaged copy is never used. Private to
- * common/wire; one thread per object, any number of objects and processes per file. */
+ * against the hash of the manifest and the version that was looked for, so a torn or damaged copy
+ * is never used, nor one under the number of another. Private to common/wire; one thread per
+ * object, any number of objects and processes per file. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,9 +27,16 @@ struct wire_weights_share *wire_weights_share_open(const char *address, const ui
 /* NULL is allowed; the last one removes the file */
 void wire_weights_share_close(struct wire_weights_share *s);
 
-/* Copies the newest version >= at_least into out [bytes]; false when none lies there whole. */
-bool wire_weights_share_get(struct wire_weights_share *s, uint64_t at_least, void *out,
+/* Copies the newest version >= at_least into out [bytes]; false when none lies there whole, or it
+ * was written over meanwhile. */
+bool wire_weights_share_get(const struct wire_weights_share *s, uint64_t at_least, void *out,
                             uint64_t *version);
+/* The two halves of it, between which somebody may write: where the newest lies (-1: nowhere) and
+ * which it is; its copy, if it still is that one. */
+int wire_weights_share_newest(const struct wire_weights_share *s, uint64_t at_least,
+                              uint64_t *version);
+bool wire_weights_share_copy(const struct wire_weights_share *s, int slot, uint64_t version,
+                             void *out);
 /* True when this object is the one that pulls now (it may ask again). */
 bool wire_weights_share_claim(struct wire_weights_share *s);
 /* Only with the claim. hash: XXH3-128 of the weights, canonical form. */

@@ -311,14 +311,23 @@ static void silence_is_measured_while_weights_are_wanted_from_an_address(void **
     close_host(&h);
 }
 
+/* The file of a run is the user's: no other process may be at this test's. */
+static void own_run(uint8_t run_id[16])
+{
+    const pid_t pid = getpid();
+    memcpy(run_id, &pid, sizeof pid);
+}
+
 static void a_damaged_copy_is_not_used_and_the_last_user_cleans_up(void **state)
 {
     (void)state;
     enum { BYTES = 4096 };
     static const char LEARNER[] = "tcp://10.0.0.1:5556";
     static uint8_t data[BYTES], out[BYTES];
-    const uint8_t run_id[16] = "share-test-run-1", wrong[16] = {1};
+    const uint8_t wrong[16] = {1};
+    uint8_t run_id[16] = {0};
     uint64_t version;
+    own_run(run_id);
     struct wire_weights_share *a = wire_weights_share_open(LEARNER, run_id, 1, BYTES),
                               *b = wire_weights_share_open(LEARNER, run_id, 1, BYTES);
     assert_non_null(a);
@@ -348,6 +357,47 @@ static void a_damaged_copy_is_not_used_and_the_last_user_cleans_up(void **state)
     wire_weights_share_close(a);
 }
 
+/* Every byte of version v is v. */
+static void put_version(struct wire_weights_share *s, uint8_t version, uint8_t *data, size_t bytes)
+{
+    XXH128_canonical_t canon;
+    memset(data, version, bytes);
+    XXH128_canonicalFromHash(&canon, XXH3_128bits(data, bytes));
+    wire_weights_share_put(s, version, data, canon.digest);
+}
+
+/* Between a reader's look at the version and its copy two newer ones are put there: what it then
+ * finds is whole, with the right hash, and of another version. */
+static void weights_never_get_the_number_of_others(void **state)
+{
+    (void)state;
+    enum { BYTES = 4096 };
+    static uint8_t data[BYTES], out[BYTES];
+    uint8_t run_id[16] = {0};
+    uint64_t version = 0;
+    own_run(run_id);
+    struct wire_weights_share *writer = wire_weights_share_open("tcp://x:1", run_id, 1, BYTES),
+                              *reader = wire_weights_share_open("tcp://x:1", run_id, 1, BYTES);
+    assert_non_null(writer);
+    assert_non_null(reader);
+    assert_true(wire_weights_share_claim(writer));
+    for (uint8_t v = 1; v <= 2; v++)
+        put_version(writer, v, data, BYTES);
+    int slot = wire_weights_share_newest(reader, 0, &version);
+    assert_int_equal(version, 2);
+    assert_true(wire_weights_share_copy(reader, slot, version, out));
+    put_version(writer, 3, data, BYTES); /* into the other place */
+    assert_true(wire_weights_share_copy(reader, slot, version, out));
+    assert_int_equal(out[0], 2);
+    put_version(writer, 4, data, BYTES);
+    assert_false(wire_weights_share_copy(reader, slot, version, out));
+    assert_true(wire_weights_share_get(reader, 0, out, &version));
+    assert_int_equal(version, 4);
+    assert_int_equal(out[BYTES - 1], 4);
+    wire_weights_share_close(reader);
+    wire_weights_share_close(writer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,6 +408,7 @@ int main(void)
         cmocka_unit_test(a_pull_that_has_to_wait_is_waited_for),
         cmocka_unit_test(silence_is_measured_while_weights_are_wanted_from_an_address),
         cmocka_unit_test(a_damaged_copy_is_not_used_and_the_last_user_cleans_up),
+        cmocka_unit_test(weights_never_get_the_number_of_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
