@@ -10,8 +10,9 @@
  * or full is not waited for: it asks again and is answered from the store.
  *
  * When the disk does not take a label: stop asking (never pay for what cannot be kept), keep what
- * was answered in memory, keep answering known questions, try a small commit every 10 s, give up
- * after a grace of 15 minutes with exit code 74.
+ * was answered in memory, keep answering known questions, try a small commit every 10 s and when a
+ * drain begins, give up after a grace of 15 minutes, or when a drain finds no room, with exit code
+ * 74.
  *
  * The ZeroMQ descriptor is edge-triggered: it may stay silent although messages wait, so the socket
  * is drained after every readable event, after every send and on every tick. */
@@ -25,9 +26,14 @@
 #include "common/base/log.h"
 #include "common/base/trace.h"
 
-static void server_quit(struct server *s, int code)
+/* why: NULL = all is well. Of two reasons the first counts: a drain may come behind a failure. */
+static void server_quit(struct server *s, const struct onic_err *why)
 {
-    s->result = code;
+    if (why && !s->result) {
+        s->result = why->code;
+        if (s->err)
+            *s->err = *why;
+    }
     uv_stop(&s->loop);
 }
 
@@ -37,11 +43,10 @@ static void server_quit(struct server *s, int code)
 static void store_failed(struct server *s, const struct onic_err *why)
 {
     if (why->code == ONIC_EDAMAGED || why->code == ONIC_ECANTCREATE) {
-        if (s->err)
-            *s->err = *why;
-        server_quit(s, why->code);
+        server_quit(s, why);
         return;
     }
+    s->full_why = *why;
     if (!s->full_since) {
         s->full_since = clock_ms();
         log_error("labels cannot be kept: asking stops until the store can be written again",
@@ -380,31 +385,35 @@ static void server_measure(struct server *s)
     }
 }
 
-static void server_check_disk(struct server *s)
+/* The disk took no labels. If it does now, what waits in memory is kept. */
+static bool store_is_back(struct server *s)
 {
     struct onic_err err = {0};
     int64_t now = clock_ms();
-    if (!s->full_since || now < s->probe_at)
-        return;
     s->probe_at = now + PROBE_MS;
-    if (label_store_probe(s->store, &err) == ONIC_OK && keep_answers(s)) {
-        log_info("the label store can be written again",
-                 kv("after_s", (now - s->full_since) / 1000));
-        s->full_since = 0;
-        return;
+    if (label_store_probe(s->store, &err) != ONIC_OK) {
+        if (err.code == ONIC_ECANTCREATE)
+            store_failed(s, &err);
+        s->full_why = err;
+        return false;
     }
-    if (err.code == ONIC_ECANTCREATE) {
-        store_failed(s, &err);
+    if (!keep_answers(s))
+        return false;
+    log_info("the label store can be written again", kv("after_s", (now - s->full_since) / 1000));
+    s->full_since = 0;
+    return true;
+}
+
+static void server_check_disk(struct server *s)
+{
+    int64_t now = clock_ms();
+    if (!s->full_since || now < s->probe_at || store_is_back(s) ||
+        now - s->full_since < FULL_GRACE_MS)
         return;
-    }
-    if (now - s->full_since < FULL_GRACE_MS)
-        return;
-    if (!err.msg[0])
-        err_set(&err, ONIC_EIO, "there is room for a probe, but not for the answers");
-    err_wrap(&err, "labels could not be kept for %d minutes", FULL_GRACE_MS / 60000);
-    if (s->err)
-        *s->err = err;
-    server_quit(s, ONIC_EIO);
+    struct onic_err err;
+    err_set(&err, ONIC_EIO, "labels could not be kept for %d minutes: %.800s",
+            FULL_GRACE_MS / 60000, s->full_why.msg);
+    server_quit(s, &err);
 }
 
 static void server_check_annotator(struct server *s)
@@ -414,9 +423,8 @@ static void server_check_annotator(struct server *s)
     int rc = s->annotator->v->status(s->annotator, text, &err);
     snprintf(s->said_now, sizeof s->said_now, "%.159s", !rc ? text : err.msg);
     if (rc) {
-        if (s->err)
-            *s->err = err;
-        server_quit(s, rc);
+        err.code = rc;
+        server_quit(s, &err);
     } else if (strncmp(text, s->said, 8) !=
                0) { /* the first words tell the phase, numbers follow */
         if (*text && !label_annotator_is_starting(text))
@@ -431,10 +439,12 @@ static void check_drain(struct server *s)
 {
     if (!s->draining)
         return;
+    if (s->full_since) /* what failed once may have passed: these answers were paid for */
+        store_is_back(s);
     struct annotation_queue_numbers q = annotation_queue_numbers(s->queue);
     if (q.in_flight == 0 || clock_ms() >= s->drain_until || s->full_since) {
         server_report(s);
-        server_quit(s, ONIC_OK);
+        server_quit(s, NULL);
     }
 }
 
@@ -506,11 +516,13 @@ static void server_take_back(void *ctx, uint64_t ticket)
 static void server_drain(struct server *s)
 {
     if (s->draining) { /* asked a second time: now */
-        server_quit(s, ONIC_OK);
+        server_quit(s, NULL);
         return;
     }
     s->draining = true;
     s->drain_until = clock_ms() + DRAIN_MS;
+    if (s->full_since) /* there may be room since the last look */
+        store_is_back(s);
     struct taken_back taken = {.s = s};
     s->annotator->v->cancel(s->annotator, server_take_back, &taken);
     forget_intents(&taken);

@@ -35,8 +35,8 @@ struct server_params {
 /* params are read during the call, but for what annotators borrow. *out is owned by the caller,
  * NULL on failure. */
 int server_create(struct server **out, const struct server_params *params, struct onic_err *err);
-/* ONIC_OK after a drain; ONIC_EIO when labels could not be kept for the stated grace, ONIC_EDAMAGED
- * when the store is damaged, the annotator's code when it broke. */
+/* ONIC_OK after a drain; ONIC_EIO when labels could not be kept for the stated grace, or answers at
+ * a drain, ONIC_EDAMAGED when the store is damaged, the annotator's code when it broke. */
 int server_run(struct server *s, struct onic_err *err);
 void server_free(struct server *s); /* NULL is allowed */
 /* The bound address; borrowed. */

@@ -55,6 +55,7 @@ struct server {
     double latency_s; /* of the last answers, on average; < 0 = none yet */
     int64_t rate_at, reported_at;
     int64_t full_since, probe_at; /* clock_ms; 0 = the disk takes labels */
+    struct onic_err full_why;     /* why it did not, the last time */
     bool draining;
     int64_t drain_until;
     char said[160], said_now[160]; /* status last logged; of the last tick */

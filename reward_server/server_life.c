@@ -190,6 +190,21 @@ int server_create(struct server **out, const struct server_params *params, struc
     return ONIC_OK;
 }
 
+/* The disk did not take these answers; their questions stay open in the store or with the clients.
+ * A drain that loses them has not ended well. */
+static void say_lost(struct server *s)
+{
+    uint64_t under_way = annotation_queue_numbers(s->queue).in_flight - (uint64_t)s->nanswers;
+    log_error("answers that could not be kept are lost and will be asked again",
+              kv("answers", s->nanswers), kv("under_way", under_way));
+    if (s->result)
+        return;
+    s->result = err_set(s->err, ONIC_EIO,
+                        "%d answer%s lost and will be asked again, for labels could not be kept "
+                        "when the server was told to end: %.800s",
+                        s->nanswers, s->nanswers == 1 ? " is" : "s are", s->full_why.msg);
+}
+
 int server_run(struct server *s, struct onic_err *err)
 {
     s->err = err;
@@ -200,10 +215,8 @@ int server_run(struct server *s, struct onic_err *err)
     uv_timer_start(&s->tick, server_on_tick, 0, TICK_MS);
     uv_poll_start(&s->readable, UV_READABLE, server_on_readable);
     uv_run(&s->loop, UV_RUN_DEFAULT);
-    /* the disk did not take them; their questions stay open in the store or with the clients */
     if (s->nanswers)
-        log_error("answers that could not be kept are lost and will be asked again",
-                  kv("answers", s->nanswers));
+        say_lost(s);
     return s->result;
 }
 

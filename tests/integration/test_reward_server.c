@@ -15,6 +15,7 @@
 #include "common/base/strmap.h"
 #include "common/wire/labels/labels.h"
 #include "reward_server/store/label_store.h"
+#include "tests/support/sanitized.h"
 
 struct fixture {
     char dir[256], address[300], store[300], log[300];
@@ -214,14 +215,19 @@ static bool is_answered(void *ctx)
     return c.answered == 1;
 }
 
-/* Kills the server while its annotator has the question, and starts it again. */
-static void begin_again_while_it_is_asked(struct fixture *f)
+static void script_annotator(struct fixture *f, const char *behaviour)
 {
     char run[1200];
     snprintf(run, sizeof run,
-             "python3 %s/tests/support/scripted_annotator/scripted_annotator.py hang_first %s",
-             getenv("ONIC_SOURCE"), f->dir);
+             "python3 %s/tests/support/scripted_annotator/scripted_annotator.py %s %s",
+             getenv("ONIC_SOURCE"), behaviour, f->dir);
     setenv("ONIC_COMMAND_RUN", run, 1);
+}
+
+/* Kills the server while its annotator has the question, and starts it again. */
+static void begin_again_while_it_is_asked(struct fixture *f)
+{
+    script_annotator(f, "hang_first");
     start_server(f, "--annotator.id=command");
     ask(f, "a good thing");
     assert_true(wait_until(is_asked, f, 60000));
@@ -439,23 +445,138 @@ static void a_full_disk_pauses_asking_and_known_captions_are_answered(void **sta
     assert_true(log_says(f, "can be written again"));
 }
 
-/* Its question was asked, the disk is full when it is answered, and then the server has to end. */
-static void an_answer_that_a_full_disk_did_not_take_is_asked_again(void **state)
+/* So many questions were asked, and the disk is full when the first is answered. */
+static void an_answer_finds_a_full_disk(struct fixture *f, int questions)
 {
-    struct fixture *f = *state;
     struct rlimit tight = {4096, RLIM_INFINITY};
     start_server(f, "--rules.latency_ms=5000");
-    ask(f, "You see a red key.");
+    ask_numbered(f, questions);
+    f->want = questions;
     assert_true(wait_until(has_intent, f, 60000));
     assert_int_equal(prlimit(f->server, RLIMIT_FSIZE, &tight, NULL), 0);
     assert_true(wait_until(asking_stopped, f, 60000));
-    assert_int_equal(stop_server(f, SIGTERM), 0);
-    assert_true(
-        log_says(f, "answers that could not be kept are lost and will be asked again answers=1"));
+}
+
+static void an_answer_that_a_full_disk_did_not_take_is_asked_again(void **state)
+{
+    struct fixture *f = *state;
+    an_answer_finds_a_full_disk(f, 1);
+    assert_int_equal(stop_server(f, SIGTERM), 74);
+    assert_true(log_says(
+        f,
+        "answers that could not be kept are lost and will be asked again answers=1 under_way=0"));
+    assert_true(log_says(f, "1 answer is lost and will be asked again, for labels could not be "
+                            "kept when the server was told to end: "));
     assert_int_equal(check_store(f).answered, 0);
     start_server(f, "--rules.latency_ms=1");
     assert_true(wait_until(is_answered, f, 60000)); /* the client is not polled here */
     assert_int_equal(stop_server(f, SIGTERM), 0);
+}
+
+/* Long before the server would have looked at the disk again by itself. The other question is not
+ * answered yet, and taken back. */
+static void an_answer_is_kept_when_there_is_room_again_at_a_drain(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit wide = {RLIM_INFINITY, RLIM_INFINITY};
+    setenv("ONIC_RULES_RATE", "0.2", 1); /* two in flight */
+    an_answer_finds_a_full_disk(f, 2);
+    unsetenv("ONIC_RULES_RATE");
+    assert_int_equal(prlimit(f->server, RLIMIT_FSIZE, &wide, NULL), 0);
+    assert_int_equal(stop_server(f, SIGTERM), 0);
+    assert_true(log_says(f, "the label store can be written again"));
+    assert_false(log_says(f, "are lost"));
+    struct label_counts c = check_store(f);
+    assert_true(c.answered >= 1);
+    assert_int_equal(c.asked, 0);
+}
+
+static const char *in_dir(struct fixture *f, const char *name)
+{
+    static char path[2][320];
+    static int next;
+    char *at = path[next ^= 1];
+    snprintf(at, sizeof path[0], "%s/%s", f->dir, name);
+    return at;
+}
+
+static bool program_has_it(void *ctx)
+{
+    struct fixture *f = ctx;
+    listen_once(f);
+    return access(in_dir(f, "got"), F_OK) == 0;
+}
+
+static bool drains(void *ctx)
+{
+    return log_says(ctx, "draining in_flight=1");
+}
+
+/* A paid question is with the annotator's program, and the server drains. */
+static void a_drain_waits_for_an_answer(struct fixture *f)
+{
+    script_annotator(f, "when_told");
+    start_server(f, "--annotator.id=command");
+    unsetenv("ONIC_COMMAND_RUN");
+    ask(f, "a good thing");
+    assert_true(wait_until(program_has_it, f, 60000));
+    kill(f->server, SIGTERM);
+    assert_true(wait_until(drains, f, 60000));
+}
+
+static int end_of_drain(struct fixture *f)
+{
+    int status;
+    close(open(in_dir(f, "answer"), O_WRONLY | O_CREAT, 0600));
+    waitpid(f->server, &status, 0);
+    f->server = 0;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void a_full_disk_in_a_drain_is_74(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit tight = {4096, RLIM_INFINITY};
+    a_drain_waits_for_an_answer(f);
+    assert_int_equal(prlimit(f->server, RLIMIT_FSIZE, &tight, NULL), 0);
+    assert_int_equal(end_of_drain(f), 74);
+    assert_true(log_says(f, "1 answer is lost and will be asked again"));
+    struct label_counts c = check_store(f);
+    assert_int_equal(c.answered, 0);
+    assert_int_equal(c.asked, 1);
+}
+
+/* The first write of the answer fails, and no other. */
+static void a_failure_in_a_drain_that_passes_loses_nothing(void **state)
+{
+    struct fixture *f = *state;
+    char shim[600];
+    snprintf(shim, sizeof shim, "%s/tests/chaos_shim.so", getenv("ONIC_BUILD"));
+    if (SANITIZED || access(shim, R_OK) != 0)
+        skip();
+    setenv("LD_PRELOAD", shim, 1);
+    setenv("CHAOS_FAIL", "write:1:EIO:/labels.sqlite", 1);
+    setenv("CHAOS_WHEN", in_dir(f, "answer"), 1);
+    a_drain_waits_for_an_answer(f);
+    unsetenv("LD_PRELOAD");
+    unsetenv("CHAOS_FAIL");
+    unsetenv("CHAOS_WHEN");
+    assert_int_equal(end_of_drain(f), 0);
+    assert_true(log_says(f, "labels cannot be kept"));
+    assert_true(log_says(f, "the label store can be written again"));
+    assert_int_equal(check_store(f).answered, 1);
+}
+
+/* What ends it is the store, not the drain that comes behind. */
+static void a_full_store_that_is_gone_at_a_drain_is_73(void **state)
+{
+    struct fixture *f = *state;
+    char away[320];
+    snprintf(away, sizeof away, "%s.away", f->store);
+    an_answer_finds_a_full_disk(f, 1);
+    assert_int_equal(rename(f->store, away), 0);
+    assert_int_equal(stop_server(f, SIGTERM), 73);
+    assert_true(log_says(f, "answers that could not be kept are lost"));
 }
 
 static bool dead(void *ctx)
@@ -511,6 +632,10 @@ int main(void)
         TEST(a_full_disk_leaves_the_server_awake),
         TEST(a_full_disk_pauses_asking_and_known_captions_are_answered),
         TEST(an_answer_that_a_full_disk_did_not_take_is_asked_again),
+        TEST(an_answer_is_kept_when_there_is_room_again_at_a_drain),
+        TEST(a_full_store_that_is_gone_at_a_drain_is_73),
+        TEST(a_full_disk_in_a_drain_is_74),
+        TEST(a_failure_in_a_drain_that_passes_loses_nothing),
         TEST(bad_options_end_with_64_and_a_sentence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

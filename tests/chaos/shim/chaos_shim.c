@@ -6,6 +6,7 @@
  *                                  ENOSPC, `short` (half of it is written), `lie` (nothing is
  *                                  written, or made durable, and success is told)
  *   CHAOS_MARK=FILE                is made when it has failed
+ *   CHAOS_WHEN=FILE                calls are counted while it is there
  *   CHAOS_CLOCK=SECONDS            the wall clock is up to so much wrong, otherwise twice a second
  *
  * Nothing here allocates, and nothing is counted before the variables were read. */
@@ -31,7 +32,7 @@ enum how { HOW_EIO, HOW_ENOSPC, HOW_SHORT, HOW_LIE };
 static enum call chosen;
 static enum how how;
 static long nth;
-static char part[128], mark[512];
+static char part[128], mark[512], when[512];
 static long long clock_wrong_s;
 static atomic_long seen;
 
@@ -46,7 +47,9 @@ __attribute__((constructor)) static void read_variables(void)
     const char *text = getenv("CHAOS_FAIL"), *to = getenv("CHAOS_MARK"), *s = getenv("CHAOS_CLOCK");
     char call[16] = "", error[16] = "";
     clock_wrong_s = s ? strtoll(s, NULL, 10) : 0;
+    const char *now = getenv("CHAOS_WHEN");
     snprintf(mark, sizeof mark, "%s", to ? to : "");
+    snprintf(when, sizeof when, "%s", now ? now : "");
     if (!text || sscanf(text, "%15[^:]:%ld:%15[^:]:%127s", call, &nth, error, part) < 3)
         return;
     for (int i = 0; i < 4; i++)
@@ -59,7 +62,7 @@ __attribute__((constructor)) static void read_variables(void)
 
 static bool is_it(void)
 {
-    if (atomic_fetch_add(&seen, 1) + 1 != nth)
+    if ((when[0] && access(when, F_OK) != 0) || atomic_fetch_add(&seen, 1) + 1 != nth)
         return false;
     if (mark[0]) {
         int fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);

@@ -71,6 +71,10 @@ for line in sys.stdin:
     elif behaviour == "hang_first" and life == 1:
         sys.stdin.read()  # to its end: the server may have been killed
         sys.exit(0)
+    elif behaviour == "when_told":
+        open(os.path.join(folder, "got"), "w").close()
+        while not os.path.exists(os.path.join(folder, "answer")):
+            time.sleep(0.05)
     elif behaviour == "deaf" and life <= 2:
         os.close(0)
         say(json.dumps(a))
