@@ -78,7 +78,7 @@ static int checkpoint_folder_list(const char *dir, struct versions *out, int *re
     if (!d)
         return file_unreadable(dir, errno, err);
     struct dirent *e;
-    while ((e = readdir(d))) {
+    while (errno = 0, (e = readdir(d))) {
         uint64_t version = 0;
         const char *rest = "";
         bool ours = checkpoint_folder_parse(e->d_name, &version, &rest);
@@ -97,7 +97,10 @@ static int checkpoint_folder_list(const char *dir, struct versions *out, int *re
         }
         out->v[out->n++] = version;
     }
+    int failed = errno;
     closedir(d);
+    if (failed) /* what was not listed may be the newest, or all there is */
+        return file_unreadable(dir, failed, err);
     if (out->n)
         qsort(out->v, out->n, sizeof *out->v, newest_first);
     return ONIC_OK;
@@ -110,11 +113,25 @@ static bool make_path(char path[CHECKPOINT_PATH_MAX], const char *dir, uint64_t 
     return n > 0 && n < CHECKPOINT_PATH_MAX;
 }
 
-/* For good: an older one is used instead. What a permission, more memory or the onic that wrote it
- * mends is not that; it would silently cost what was trained since. */
+/* For good: an older one is used instead. What a permission, more memory, another try or the onic
+ * that wrote it mends is not that; it would silently cost what was trained since. A disk or a file
+ * server that does not answer says nothing of the bytes that lie there. */
 static bool is_no_use(int rc)
 {
-    return rc != ONIC_EAUTH && rc != ONIC_EAGAIN && rc != ONIC_EINCOMPATIBLE;
+    return rc != ONIC_EAUTH && rc != ONIC_EAGAIN && rc != ONIC_EIO && rc != ONIC_EINCOMPATIBLE;
+}
+
+static int not_passed_over(const struct onic_err *why, struct onic_err *err)
+{
+    if (why->code != ONIC_EIO) {
+        if (err)
+            *err = *why;
+        return why->code;
+    }
+    return err_set(err, ONIC_EIO,
+                   "%.700s; this may pass, so no older one is taken instead: try again, and rename "
+                   "or remove the file if it can never be read",
+                   why->msg);
 }
 
 /* The newest of `all` that can be used, the others on the way to it in the report. */
@@ -130,11 +147,8 @@ static int open_newest(struct checkpoint_file **out, const char *dir, const stru
         int rc = checkpoint_open(out, path, &why);
         if (!rc)
             return ONIC_OK;
-        if (!is_no_use(rc)) {
-            if (err)
-                *err = why;
-            return rc;
-        }
+        if (!is_no_use(rc))
+            return not_passed_over(&why, err);
         if (!first.code)
             first = why;
         if (report)

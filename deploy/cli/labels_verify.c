@@ -76,33 +76,37 @@ static int verdict_write(const struct label_verdict *v, int named)
     return wrong + (v->pages[0] != '\0');
 }
 
-/* What a run has heard of, and its store does not know. */
-static int verify_run(const char *run, const struct label_counts *n)
+/* What a run has heard of, and its store does not know. ONIC_EIO: its newest checkpoint cannot be
+ * asked now. */
+static int verify_run(const char *run, const struct label_counts *n, int *wrong,
+                      struct onic_err *err)
 {
     struct checkpoint_file *file = NULL;
     char folder[VERIFY_PATH_MAX];
     struct buf report;
     struct label_heard heard = {0};
+    struct onic_err why = {0};
     snprintf(folder, sizeof folder, "%.4096s/checkpoints", run);
     buf_init(&report, 1 << 16);
-    bool read = checkpoint_newest_valid(&file, folder, &report, NULL) == ONIC_OK &&
-                label_client_heard(file, &heard, NULL) == ONIC_OK;
+    int rc = checkpoint_newest_valid(&file, folder, &report, &why);
+    bool read = !rc && label_client_heard(file, &heard, NULL) == ONIC_OK;
     checkpoint_close(file);
     buf_release(&report);
     if (!read)
-        return 0;
+        return rc == ONIC_EIO ? err_set(err, rc, "%s", why.msg) : ONIC_OK;
     if (heard.store && n->store && heard.store != n->store) {
         shown_printf(stdout, "the newest checkpoint of %s has its labels from another store\n",
                      run);
-        return 0;
+        return ONIC_OK;
     }
     if (heard.last_id <= n->last_id)
-        return 0;
+        return ONIC_OK;
+    ++*wrong;
     shown_printf(stdout,
                  "missing: the newest checkpoint of %s has heard of labels up to number %" PRIu64
                  ", the store ends at %" PRIu64 "\n",
                  run, heard.last_id, n->last_id);
-    return 1;
+    return ONIC_OK;
 }
 
 int labels_verify(const char *path, const char *run, struct onic_err *err)
@@ -121,10 +125,10 @@ int labels_verify(const char *path, const char *run, struct onic_err *err)
     if (!rc) {
         wrong = verdict_write(&v, named);
         if (stat(run, &st) == 0 && S_ISDIR(st.st_mode))
-            wrong += verify_run(run, &n);
+            rc = verify_run(run, &n, &wrong, err);
     }
     label_store_close(s);
-    if (rc || !wrong)
+    if (!wrong)
         return rc;
     return err_set(err, ONIC_EDAMAGED,
                    "label store %s is damaged or incomplete, as said; `onic labels export %s` "

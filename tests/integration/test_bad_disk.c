@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "tests/onic_test.h"
+#include "tests/support/failing_call.h"
 #include "tests/support/scene.h"
 
 /* --- disk ------------------------------------------------------------------------------------ */
@@ -328,6 +329,40 @@ static void a_damaged_checkpoint_is_skipped_and_all_damaged_is_74(void **state)
                        "the run cannot be resumed", 8);
 }
 
+/* The disk does not give it the newest checkpoint, once. */
+static void fails_to_read(struct scene *s, const char *command, const char *part)
+{
+    char line[2600], mark[400];
+    snprintf(mark, sizeof mark, "%s/struck", s->dir);
+    snprintf(line, sizeof line, "%s exec $ONIC_BUILD/%s",
+             failing_call("read", 1, "EIO", "/checkpoints/ckpt-", mark), command);
+    program_start_shell(&s->a, s->dir, "a", line);
+    assert_int_equal(program_wait(&s->a, SCENE_LONG_MS), 74);
+    scene_assert_holds(program_text(s->a.err), part);
+    scene_assert_holds(program_text(s->a.err),
+                       "safetensors: Input/output error; this may pass, so no older one is taken "
+                       "instead: try again, and rename or remove the file");
+}
+
+static void a_checkpoint_that_cannot_be_read_now_is_74_and_not_passed_over(void **state)
+{
+    struct scene *s = *state;
+    char resumed[64];
+    scene_train(s, "--checkpoint.every_s=0.3 --frames=1000000000");
+    scene_await_metric(s, "checkpoint/written_total", 3);
+    scene_drain(&s->a);
+    snprintf(resumed, sizeof resumed, "ckpt-%012d.safetensors", newest_version(s));
+    fails_to_read(s, "onic-learner --run-dir=run --listen=ipc://x",
+                  "the run cannot be resumed: cannot read run/checkpoints/ckpt-");
+    assert_null(strstr(program_text(s->a.err), "damaged"));
+    fails_to_read(s, "onic labels verify run", "cannot read run/checkpoints/ckpt-");
+    scene_train(s, "");
+    await_word(s->a.err, "resumed checkpoint=", SCENE_SOON_MS);
+    scene_assert_holds(program_text(s->a.err), resumed);
+    assert_null(strstr(program_text(s->a.err), "skipped"));
+    scene_drain(&s->a);
+}
+
 int main(void)
 {
 #define SCENE(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
@@ -342,6 +377,7 @@ int main(void)
         DISK(each_file_that_a_learner_cannot_write_is_named),
         DISK(a_disk_that_stays_full_ends_the_run_with_74),
         SCENE(a_damaged_checkpoint_is_skipped_and_all_damaged_is_74),
+        SCENE(a_checkpoint_that_cannot_be_read_now_is_74_and_not_passed_over),
     };
     /* Mounts are this process's own and vanish with it. */
     if (unshare(CLONE_NEWNS) == 0)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* chaos_shim.c - a library for LD_PRELOAD: one call of the C library fails, or time jumps.
  *
- *   CHAOS_FAIL=CALL:N:ERROR:PART   the N-th CALL (write, fsync, rename, fallocate, malloc) on a
- *                                  file whose path holds PART (malloc: any) fails with ERROR: EIO,
- *                                  ENOSPC, `short` (half of it is written), `lie` (nothing is
+ *   CHAOS_FAIL=CALL:N:ERROR:PART   the N-th CALL (write, read, fsync, rename, fallocate, malloc) on
+ *                                  a file whose path holds PART (malloc: any) fails with ERROR:
+ *                                  EIO, ENOSPC, `short` (half of it is written), `lie` (nothing is
  *                                  written, or made durable, and success is told)
  *   CHAOS_MARK=FILE                is made when it has failed
  *   CHAOS_WHEN=FILE                calls are counted while it is there
@@ -26,7 +26,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum call { CALL_NONE, CALL_WRITE, CALL_FSYNC, CALL_RENAME, CALL_FALLOCATE, CALL_MALLOC };
+enum call {
+    CALL_NONE,
+    CALL_WRITE,
+    CALL_READ,
+    CALL_FSYNC,
+    CALL_RENAME,
+    CALL_FALLOCATE,
+    CALL_MALLOC
+};
 enum how { HOW_EIO, HOW_ENOSPC, HOW_SHORT, HOW_LIE };
 
 static enum call chosen;
@@ -42,7 +50,8 @@ void *__libc_realloc(void *p, size_t n);
 
 __attribute__((constructor)) static void read_variables(void)
 {
-    static const char *const calls[] = {"", "write", "fsync", "rename", "fallocate", "malloc"};
+    static const char *const calls[] = {"",       "write",     "read",  "fsync",
+                                        "rename", "fallocate", "malloc"};
     static const char *const hows[] = {"EIO", "ENOSPC", "short", "lie"};
     const char *text = getenv("CHAOS_FAIL"), *to = getenv("CHAOS_MARK"), *s = getenv("CHAOS_CLOCK");
     char call[16] = "", error[16] = "";
@@ -55,7 +64,7 @@ __attribute__((constructor)) static void read_variables(void)
     for (int i = 0; i < 4; i++)
         how = strcmp(error, hows[i]) == 0 ? (enum how)i : how;
     enum call found = CALL_NONE;
-    for (int i = 1; i < 6; i++)
+    for (int i = 1; i < 7; i++)
         found = strcmp(call, calls[i]) == 0 ? (enum call)i : found;
     chosen = found;
 }
@@ -122,6 +131,11 @@ ssize_t pwrite64(int fd, const void *data, size_t n, off64_t at)
 ssize_t pwrite(int fd, const void *data, size_t n, off_t at)
 {
     return pwrite64(fd, data, n, at);
+}
+
+ssize_t read(int fd, void *data, size_t n)
+{
+    return fails_on_fd(CALL_READ, fd) ? -1 : syscall(SYS_read, fd, data, n);
 }
 
 int fsync(int fd)
