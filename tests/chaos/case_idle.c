@@ -4,7 +4,6 @@
  * before, an actor that is killed meanwhile is let in again, checkpoints are written, and
  * afterwards the learner holds what it held before. Times are judged where there are many. */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -19,6 +18,7 @@
 #include "tests/chaos/usage.h"
 #include "tests/support/program.h"
 #include "tests/support/sanitized.h"
+#include "tests/support/zmtp.h"
 
 enum {
     TURN_MS = 5000,
@@ -49,15 +49,7 @@ struct idle {
 /* Not waited for: one that cannot be made is one that was cut. */
 static int idle_connect(int port)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET,
-                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                            .sin_port = htons((uint16_t)port)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof a) != 0 && errno != EINPROGRESS) {
-        close(fd);
-        return -1;
-    }
-    return fd;
+    return zmtp_connect(port, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
 static void idle_open_missing(struct idle *c)

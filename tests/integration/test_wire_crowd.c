@@ -2,7 +2,6 @@
 /* test_wire_crowd.c - a learner on tcp and peers that come and do nothing, or send what never ends:
  * each is cut, memory stays where it was, and an honest actor plays. */
 #define _DEFAULT_SOURCE
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -13,6 +12,7 @@
 
 #include "tests/support/said.h"
 #include "tests/support/wire_raw.h"
+#include "tests/support/zmtp.h"
 
 enum { MEGABYTES = 200, MEGABYTES_PER_S = 100, MEGABYTE = 1 << 20 };
 enum { FILES = 400, SPARE_FILES = 20, CROWD = 2 * FILES, CROWD_STAYS_MAX = 20 };
@@ -47,19 +47,12 @@ static long resident_mib(void)
 }
 
 /* A connection that has shaken hands as libzmq's do, without a key. */
-static int zmtp_connect(const struct raw *r)
+static int shake_hands(const struct raw *r)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    uint8_t greeting[64] = {0xff, [9] = 0x7f, [10] = 3, [12] = 'N', 'U', 'L', 'L'};
     static const char ready[] = "\4\x1c\5READY\13Socket-Type\0\0\0\6DEALER";
     char got[256];
-    int port = 0;
-    assert_int_equal(sscanf(r->address, "tcp://127.0.0.1:%d", &port), 1);
-    a.sin_port = htons((uint16_t)port);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
-    greeting[8] = 0;
-    assert_int_equal(send(fd, greeting, sizeof greeting, MSG_NOSIGNAL), sizeof greeting);
+    int fd = zmtp_connect(zmtp_port(r->address), "NULL", 0);
+    assert_true(fd >= 0);
     assert_int_equal(recv(fd, got, 64, MSG_WAITALL), 64);
     assert_int_equal(send(fd, ready, sizeof ready - 1, MSG_NOSIGNAL), (int)sizeof ready - 1);
     assert_true(recv(fd, got, sizeof got, 0) > 0);
@@ -93,7 +86,7 @@ static void what_never_ends_is_cut_and_not_stored(void **state)
     for (int parts = 0; parts < 2; parts++) {
         open_tcp(&r);
         long before = resident_mib();
-        int fd = zmtp_connect(&r);
+        int fd = shake_hands(&r);
         said_begin(LOG_WARN);
         long sent = pour(fd, parts);
         assert_true(wait_until(was_cut, &(struct goal){&r, 1}, 5000));
@@ -155,20 +148,18 @@ static int serve_a_crowd(void)
         return 10;
     pid_t crowd = fork(); /* before libzmq has threads, and with the limit of before */
     if (crowd == 0) {
-        struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         close(start[1]);
         if (read(start[0], &port, sizeof port) != (ssize_t)sizeof port)
             _exit(1);
-        a.sin_port = htons((uint16_t)port);
         for (int i = 0; i < CROWD; i++)
-            if (connect(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&a, sizeof a) != 0)
+            if (zmtp_connect(port, NULL, 0) < 0)
                 _exit(2);
         pause(); /* and say nothing */
     }
     setrlimit(RLIMIT_NOFILE, &few);
     open_tcp(&r);
-    if (sscanf(r.address, "tcp://127.0.0.1:%d", &port) != 1 ||
+    if ((port = zmtp_port(r.address)) < 0 ||
         write(start[1], &port, sizeof port) != (ssize_t)sizeof port)
         return 11;
     /* nearly all: those that still wait to be let in would take the room that there is */
@@ -204,13 +195,10 @@ static void a_silent_crowd_keeps_nobody_out(void **state)
 /* As many connections to the weights port as actors have, all but one. */
 static void fetch_from(int port, int n)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     uint8_t greeting[10];
-    a.sin_port = htons((uint16_t)port);
     for (int i = 0; i < n; i++) {
-        int fd = socket(AF_INET, SOCK_STREAM, 0);
-        if (connect(fd, (struct sockaddr *)&a, sizeof a) != 0 ||
-            recv(fd, greeting, sizeof greeting, MSG_WAITALL) != (ssize_t)sizeof greeting)
+        int fd = zmtp_connect(port, NULL, 0);
+        if (fd < 0 || recv(fd, greeting, sizeof greeting, MSG_WAITALL) != (ssize_t)sizeof greeting)
             _exit(2);
     }
 }
@@ -238,7 +226,7 @@ static int serve_all_that_are_admitted(void)
     close(there[1]);
     setrlimit(RLIMIT_NOFILE, &few);
     open_tcp(&r);
-    if (sscanf(wire_learner_weights_address(r.l), "tcp://127.0.0.1:%d", &port) != 1 ||
+    if ((port = zmtp_port(wire_learner_weights_address(r.l))) < 0 ||
         write(start[1], &port, sizeof port) != (ssize_t)sizeof port ||
         read(there[0], &done, 1) != 1)
         return 11;

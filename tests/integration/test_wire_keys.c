@@ -2,9 +2,7 @@
 /* test_wire_keys.c - links over tcp with keys: who gets in, as what, for how long; what both sides
  * say of who does not. */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
 #include <pthread.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -13,6 +11,7 @@
 #include "tests/support/said.h"
 #include "tests/support/wire_keys.h"
 #include "tests/support/wire_pair.h"
+#include "tests/support/zmtp.h"
 
 enum { JOIN_MS = 30000 };
 
@@ -238,22 +237,6 @@ static void an_actor_finds_the_learners_new_key_without_a_restart(void **state)
     wire_keys_free(old);
 }
 
-/* libzmq's first words, in one piece: an actor ends a connection as soon as it reads that the other
- * side has no keys, often before the learner has read that it has some. */
-static int greet_with_keys(const char *address)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    static const uint8_t greeting[64] = {0xff,       [9] = 0x7f, [10] = 3,   [11] = 1,  [12] = 'C',
-                                         [13] = 'U', [14] = 'R', [15] = 'V', [16] = 'E'};
-    int port = 0;
-    assert_int_equal(sscanf(address, "tcp://127.0.0.1:%d", &port), 1);
-    a.sin_port = htons((uint16_t)port);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
-    assert_int_equal(send(fd, greeting, sizeof greeting, MSG_NOSIGNAL), (int)sizeof greeting);
-    return fd;
-}
-
 static void an_actor_with_keys_names_a_learner_without(void **state)
 {
     (void)state;
@@ -270,7 +253,10 @@ static void an_actor_with_keys_names_a_learner_without(void **state)
         assert_int_equal(keyed_welcome(a, 100, &e), ONIC_EAGAIN);
     assert_said(ends_at_once);
     wire_actor_free(a);
-    int fd = greet_with_keys(wire_learner_address(l));
+    /* an actor ends a connection as soon as it reads that the other side has no keys, often before
+     * the learner has read that it has some */
+    int fd = zmtp_connect(zmtp_port(wire_learner_address(l)), "CURVE", 0);
+    assert_true(fd >= 0);
     assert_said("a connection was refused: it has keys, and here are none; start this program with "
                 "--security.keys=DIR, or that one without");
     close(fd);

@@ -3,7 +3,7 @@
  * there are no files, that do nothing, send what never ends or fetch nothing; an actor that sends
  * nonsense; a learner whose key is off the list. */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/resource.h>
@@ -16,16 +16,14 @@
 #include "tests/support/skewed_clock.h"
 #include "tests/support/wire_keys.h"
 #include "tests/support/wire_raw.h"
+#include "tests/support/zmtp.h"
 
 enum { FILES = 400, KEPT = 32, PATIENCE_MS = 30000 };
 
 static int tcp_to(const char *address)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int port = 0, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(sscanf(address, "tcp://127.0.0.1:%d", &port), 1);
-    a.sin_port = htons((uint16_t)port);
-    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+    int fd = zmtp_connect(zmtp_port(address), NULL, SOCK_CLOEXEC);
+    assert_true(fd >= 0);
     return fd;
 }
 

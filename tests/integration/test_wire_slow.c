@@ -9,23 +9,7 @@
 
 #include "tests/support/skewed_clock.h"
 #include "tests/support/wire_raw.h"
-
-static int port_of(const char *address)
-{
-    int port = 0;
-    assert_int_equal(sscanf(address, "tcp://127.0.0.1:%d", &port), 1);
-    return port;
-}
-
-static int tcp_to(int port)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET,
-                            .sin_port = htons((uint16_t)port),
-                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
-    return fd;
-}
+#include "tests/support/zmtp.h"
 
 /* --- an upload ---------------------------------------------------------------------------- */
 
@@ -56,8 +40,8 @@ static bool relay_pass(struct relay *r, int from, int to, bool up)
 static void *relay_main(void *arg)
 {
     struct relay *r = arg;
-    int a = accept(r->listener, NULL, NULL), b = tcp_to(r->to);
-    bool open = a >= 0;
+    int a = accept(r->listener, NULL, NULL), b = zmtp_connect(r->to, NULL, SOCK_CLOEXEC);
+    bool open = a >= 0 && b >= 0;
     while (open && !atomic_load(&r->stop)) {
         struct pollfd fds[] = {{.fd = a, .events = POLLIN}, {.fd = b, .events = POLLIN}};
         poll(fds, 2, 1);
@@ -98,7 +82,7 @@ static void a_trajectory_that_takes_long_keeps_its_lease(void **state)
     skewed_clock_set(0);
     assert_ok(wire_learner_create(&l, &p, &err));
     pair_publish(l, 1);
-    relay_start(&relay, port_of(wire_learner_address(l)));
+    relay_start(&relay, zmtp_port(wire_learner_address(l)));
     snprintf(address, sizeof address, "tcp://127.0.0.1:%d", relay.port);
     struct wire_actor *a = pair_join(address, NULL, 0, NULL);
     pair_play(a, 0, 1);

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* zmtp.c - see zmtp.h. */
+#define _GNU_SOURCE
+#include "tests/support/zmtp.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int zmtp_port(const char *address)
+{
+    int port = 0;
+    return sscanf(address, "tcp://127.0.0.1:%d", &port) == 1 ? port : -1;
+}
+
+/* Version 3.1, as a client. */
+static bool zmtp_greet(int fd, const char *mechanism)
+{
+    uint8_t greeting[64] = {0xff, [9] = 0x7f, [10] = 3, [11] = 1};
+    memcpy(greeting + 12, mechanism, strlen(mechanism));
+    return send(fd, greeting, sizeof greeting, MSG_NOSIGNAL) == (ssize_t)sizeof greeting;
+}
+
+int zmtp_connect(int port, const char *mechanism, int flags)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                            .sin_port = htons((uint16_t)port)};
+    int fd = socket(AF_INET, SOCK_STREAM | flags, 0);
+    if (fd < 0)
+        return -1;
+    bool made = connect(fd, (struct sockaddr *)&a, sizeof a) == 0 || errno == EINPROGRESS;
+    if (made && (!mechanism || zmtp_greet(fd, mechanism)))
+        return fd;
+    close(fd);
+    return -1;
+}

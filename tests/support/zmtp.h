@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ONIC_TESTS_SUPPORT_ZMTP_H
+#define ONIC_TESTS_SUPPORT_ZMTP_H
+
+/* zmtp.h - connections that a test makes by hand, as far as libzmq's first words. */
+
+/* Of tcp://127.0.0.1:PORT; -1: it is another address. */
+int zmtp_port(const char *address);
+/* A connection to this port of the loopback address, on which libzmq's greeting of this mechanism
+ * ("NULL", "CURVE") was sent in one piece; mechanism NULL: nothing. flags are those of socket(2);
+ * with SOCK_NONBLOCK it may not be there yet, and there can be no greeting. -1: it cannot be made.
+ */
+int zmtp_connect(int port, const char *mechanism, int flags);
+
+#endif /* ONIC_TESTS_SUPPORT_ZMTP_H */
