@@ -358,6 +358,14 @@ static void come_back(struct raw *r, uint8_t secret[16], const struct account *a
     zmq_send(r->socket, out, n, 0);
 }
 
+/* A run that takes any number of environments, and actor 3 in it, which has not said READY. */
+static void open_with_actor_3(struct raw *r, uint8_t secret[16])
+{
+    open_for_any_envs(r);
+    hello_as(r, 3);
+    is_welcomed(r, secret);
+}
+
 /* Whoever was left out is fenced all the same, though its number was forgotten. */
 static void who_has_left_does_not_come_back_to_a_forgotten_number(void **state)
 {
@@ -409,10 +417,8 @@ static void what_a_lost_life_cannot_have_granted_is_not_booked(void **state)
     struct raw r;
     uint8_t secret[16];
     (void)state;
-    open_for_any_envs(&r);
     buf_init(&blob, 1 << 20);
-    hello_as(&r, 3);
-    is_welcomed(&r, secret);
+    open_with_actor_3(&r, secret);
     say_ready_with(&r, PAIR_E);
     is_granted(&r);
     struct trajectory *t = trajectory_create(&shape);
@@ -473,10 +479,8 @@ static void what_was_given_up_is_taken_back_in_the_size_that_it_had(void **state
     struct raw r;
     uint8_t secret[16];
     (void)state;
-    open_for_any_envs(&r);
     skewed_clock_set(0);
-    hello_as(&r, 3);
-    is_welcomed(&r, secret);
+    open_with_actor_3(&r, secret);
     say_it_has_made(&r, 10);
     assert_true(wait_until(ten_are_made, r.l, 5000));
     skewed_clock_advance(125000000000);
@@ -499,10 +503,8 @@ static void who_says_that_its_trajectories_are_small_may_claim_no_more(void **st
     struct raw r;
     uint8_t secret[16];
     (void)state;
-    open_for_any_envs(&r);
     buf_init(&blob, 1 << 20);
-    hello_as(&r, 3);
-    is_welcomed(&r, secret);
+    open_with_actor_3(&r, secret);
     say_ready_with(&r, BOUND_ENVS);
     is_granted(&r);
     wire_learner_save(r.l, &blob);
