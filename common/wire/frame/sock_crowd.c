@@ -97,54 +97,88 @@ static bool crowd_is_older(const struct connection *a, const struct connection *
     return at != other ? at < other : a->number < b->number;
 }
 
-/* Strangers of one address, or of all (any), and the oldest of them. */
-static int crowd_strangers(struct sock_crowd *c, uint64_t address, bool any,
-                           struct connection **oldest)
+/* Of 0..n - 1; another one for each coming. */
+static int crowd_lot(const struct sock_crowd *c, int n)
 {
-    int n = 0;
-    *oldest = NULL;
-    for (int i = 0; i < c->end; i++) {
-        struct connection *k = &c->at[i];
-        if (!k->here || k->known || k->going || !(any || k->address == address))
-            continue;
-        n++;
-        if (!*oldest || crowd_is_older(k, *oldest))
-            *oldest = k;
-    }
-    return n;
+    const uint64_t seed[2] = {c->comings, (uint64_t)n};
+    return (int)(XXH3_64bits(seed, sizeof seed) % (uint64_t)n);
 }
 
-/* Whether more are here than may be; the known one that has said nothing for longest, if that is
- * long at all, else NULL. */
-static bool crowd_is_full(struct sock_crowd *c, int64_t now_ms, struct connection **quietest)
+struct strangers {
+    int n;
+    struct connection *oldest, *drawn; /* drawn: by lot, of all but the newcomer */
+};
+
+/* Those of the newcomer's address, or all (any). */
+static struct strangers crowd_strangers(struct sock_crowd *c, const struct connection *newcomer,
+                                        bool any)
 {
-    int n = 0;
-    *quietest = NULL;
+    struct strangers s = {0};
+    int others = 0;
     for (int i = 0; i < c->end; i++) {
         struct connection *k = &c->at[i];
-        n += k->here && !k->going;
-        if (k->here && !k->going && k->known && k->received_ms != NOT_YET &&
-            now_ms - k->received_ms >= QUIET_MS &&
-            (!*quietest || k->received_ms < (*quietest)->received_ms))
-            *quietest = k;
+        if (!k->here || k->known || k->going || !(any || k->address == newcomer->address))
+            continue;
+        s.n++;
+        if (!s.oldest || crowd_is_older(k, s.oldest))
+            s.oldest = k;
+        if (k != newcomer && crowd_lot(c, ++others) == 0)
+            s.drawn = k;
     }
+    return s;
+}
+
+/* Whether more are here than may be. */
+static bool crowd_is_full(const struct sock_crowd *c)
+{
+    int n = 0;
+    for (int i = 0; i < c->end; i++)
+        n += c->at[i].here && !c->at[i].going;
     return c->rules.all_max && n > c->rules.all_max;
 }
 
-/* Somebody has come: the oldest of the strangers goes, where there are too many of them, or of all.
- * The newcomer is one of them; it gets its chance where somebody who is known does not use his. */
-static void make_room(struct sock_crowd *c, uint64_t address, int64_t now_ms)
+/* The known one that has said nothing for longest, if that is long at all, else NULL. */
+static struct connection *crowd_quietest(struct sock_crowd *c, int64_t now_ms)
 {
-    struct connection *oldest, *quietest;
-    bool full = crowd_is_full(c, now_ms, &quietest);
-    int strangers = crowd_strangers(c, 0, true, &oldest);
-    if (full && strangers == 1 && quietest)
-        quietest->going = CROWD_TOO_MANY;
-    else if (full && oldest)
-        oldest->going = CROWD_TOO_MANY;
-    else if (crowd_strangers(c, address, false, &oldest) > c->rules.strangers_each ||
-             crowd_strangers(c, 0, true, &oldest) > c->rules.strangers_max)
-        oldest->going = CROWD_TOO_MANY;
+    struct connection *quietest = NULL;
+    for (int i = 0; i < c->end; i++) {
+        struct connection *k = &c->at[i];
+        if (k->here && !k->going && k->known && k->received_ms != NOT_YET &&
+            now_ms - k->received_ms >= QUIET_MS &&
+            (!quietest || k->received_ms < quietest->received_ms))
+            quietest = k;
+    }
+    return quietest;
+}
+
+/* The oldest one has had its time. Where it has not, as many come at once as a run has actors, all
+ * behind one address, which need as long: the oldest is the next to join, and if it always went
+ * nobody would ever get so far. Then the newcomer goes, or another one, by lot. */
+static struct connection *crowd_leaver(const struct sock_crowd *c, const struct strangers *s,
+                                       struct connection *newcomer, int64_t now_ms)
+{
+    bool storm = now_ms - crowd_time(s->oldest->since_ms) < c->rules.stranger_ms / 2;
+    if (!storm || !s->drawn)
+        return s->oldest;
+    return newcomer->known || newcomer->going || crowd_lot(c, 2) ? s->drawn : newcomer;
+}
+
+/* Somebody has come: one of the strangers goes, where there are too many of them, or of all. The
+ * newcomer is one of them; it gets its chance where somebody who is known does not use his. */
+static void make_room(struct sock_crowd *c, struct connection *newcomer, int64_t now_ms)
+{
+    struct connection *quietest = crowd_quietest(c, now_ms), *leaver = NULL;
+    struct strangers all = crowd_strangers(c, newcomer, true);
+    struct strangers near = crowd_strangers(c, newcomer, false);
+    bool full = crowd_is_full(c);
+    if (full && all.n == 1 && quietest)
+        leaver = quietest;
+    else if (near.n > c->rules.strangers_each && !full)
+        leaver = crowd_leaver(c, &near, newcomer, now_ms);
+    else if (all.oldest && (full || all.n > c->rules.strangers_max))
+        leaver = crowd_leaver(c, &all, newcomer, now_ms);
+    if (leaver)
+        leaver->going = CROWD_TOO_MANY;
 }
 
 static void crowd_grow(struct sock_crowd *c, int fd)
@@ -179,7 +213,7 @@ void sock_crowd_come(struct sock_crowd *c, int fd, uint64_t address, int64_t now
         crowd_begin(c, k, now_ms);
     k->early = k->told = false;
     k->address = address;
-    make_room(c, address, now_ms);
+    make_room(c, k, now_ms);
 }
 
 /* libzmq's: a zero and four bytes, the highest first. The highest bit says that there is a route,
@@ -252,11 +286,21 @@ static struct connection *crowd_heard(struct sock_crowd *c, struct sock_crowd_na
     return k && k->here && k->route == n.route ? k : NULL;
 }
 
+/* It was to make room for another stranger, and is none any more. */
+static void crowd_pardon(const struct sock_crowd *c, struct connection *k)
+{
+    k->going = CROWD_STAYS;
+    if (crowd_is_full(c))
+        k->going = CROWD_TOO_MANY;
+}
+
 void sock_crowd_know(struct sock_crowd *c, struct sock_crowd_name n, size_t bytes)
 {
     struct connection *k = crowd_heard(c, n);
     if (!k)
         return;
+    if (!k->known && k->going == CROWD_TOO_MANY)
+        crowd_pardon(c, k);
     k->known = true;
     k->bytes_max = bytes;
 }

@@ -5,6 +5,7 @@
 #include "tests/onic_test.h"
 
 enum { HERE = 1, THERE = 2, FDS = 64 };
+enum { LATER = 600 /* ms; more than half of a stranger's time */ };
 
 struct world {
     struct sock_crowd *c;
@@ -75,19 +76,20 @@ static void of_too_many_the_oldest_goes_and_a_newcomer_stays(void **state)
     struct world w = world();
     (void)state;
     sock_crowd_come(w.c, 1, THERE, 0); /* older than all, of another machine */
-    for (int fd = 2; fd < 7; fd++)
-        sock_crowd_come(w.c, fd, HERE, fd); /* five of one machine, which may have four */
-    check(&w, 10);
+    for (int fd = 2; fd < 6; fd++)
+        sock_crowd_come(w.c, fd, HERE, fd);
+    sock_crowd_come(w.c, 6, HERE, LATER); /* five of one machine, which may have four */
+    check(&w, LATER);
     assert_int_equal(w.cuts, 1);
     assert_int_equal(w.cut[2], CROWD_TOO_MANY);
     sock_crowd_hear(w.c, name(3), 1);
     sock_crowd_know(w.c, name(3), 100); /* who has joined is not counted */
-    sock_crowd_come(w.c, 7, HERE, 11);
-    check(&w, 12);
+    sock_crowd_come(w.c, 7, HERE, LATER + 1);
+    check(&w, LATER + 2);
     assert_int_equal(w.cuts, 1);
     for (int fd = 10; fd < 14; fd++)
-        sock_crowd_come(w.c, fd, (uint64_t)fd, 20); /* each of its own machine: nine in all */
-    check(&w, 21);
+        sock_crowd_come(w.c, fd, (uint64_t)fd, LATER + 20); /* each of its own machine: nine */
+    check(&w, LATER + 21);
     assert_int_equal(w.cuts, 2);
     assert_int_equal(w.cut[1], CROWD_TOO_MANY);
     sock_crowd_free(w.c);
@@ -98,12 +100,119 @@ static void of_those_of_one_moment_who_came_first_goes(void **state)
 {
     struct world w = world();
     (void)state;
-    for (int fd = 9; fd > 4; fd--)
+    for (int fd = 9; fd > 5; fd--)
         sock_crowd_come(w.c, fd, HERE, 7);
-    check(&w, 10);
+    sock_crowd_come(w.c, 5, HERE, LATER);
+    check(&w, LATER);
     assert_int_equal(w.cuts, 1);
     assert_int_equal(w.cut[9], CROWD_TOO_MANY);
     sock_crowd_free(w.c);
+}
+
+/* It was heard between two looks: its place is not a stranger's any more. */
+static void who_joins_in_time_does_not_go(void **state)
+{
+    struct world w = world();
+    (void)state;
+    for (int fd = 5; fd < 9; fd++)
+        sock_crowd_come(w.c, fd, HERE, 0);
+    sock_crowd_come(w.c, 9, HERE, LATER); /* so 5 goes */
+    sock_crowd_hear(w.c, name(5), 1);
+    sock_crowd_know(w.c, name(5), 100);
+    check(&w, LATER);
+    assert_int_equal(w.cuts, 0);
+    assert_int_equal(sock_crowd_count(w.c), 5);
+    sock_crowd_free(w.c);
+}
+
+/* --- many at once ------------------------------------------------------------------------ */
+
+/* Connections of one machine that come at once and, half a look to two looks after they were cut,
+ * again. Each joins when it has been there for so long; -1: never, and before it has become old it
+ * is another one. */
+struct storm {
+    struct world w;
+    int n;
+    int64_t takes_ms[FDS], since_ms[FDS], again_ms[FDS];
+    bool here[FDS], joined[FDS];
+    uint64_t route[FDS], routes;
+};
+
+static void storm_blow(struct storm *s, int64_t now)
+{
+    enum { STAYS_MS = 4500 };
+    for (int i = 0; i < s->n; i++) {
+        if (s->joined[i])
+            continue;
+        if (s->here[i] && s->takes_ms[i] < 0 && now - s->since_ms[i] >= STAYS_MS) {
+            s->here[i] = false; /* and back before anybody else has its place */
+            sock_crowd_leave(s->w.c, i);
+        }
+        if (!s->here[i] && now >= s->again_ms[i]) {
+            s->here[i] = true;
+            s->since_ms[i] = now;
+            s->route[i] = ++s->routes;
+            sock_crowd_come(s->w.c, i, HERE, now);
+        } else if (s->here[i] && s->takes_ms[i] >= 0 && now - s->since_ms[i] >= s->takes_ms[i]) {
+            s->joined[i] = true;
+            sock_crowd_hear(s->w.c, (struct sock_crowd_name){i, s->route[i]}, 1);
+            sock_crowd_know(s->w.c, (struct sock_crowd_name){i, s->route[i]}, 100);
+        }
+    }
+}
+
+/* When the last of those that do has joined; -1: not within five minutes. */
+static int64_t storm_joins_ms(struct storm *s)
+{
+    enum { LOOK = 20, PATIENCE = 300000 };
+    for (int64_t now = 0; now < PATIENCE; now++) {
+        int left = 0;
+        storm_blow(s, now);
+        if (now % LOOK == 0)
+            check(&s->w, now);
+        for (int i = 0; i < s->n; i++) {
+            if (s->w.cut[i]) {
+                s->w.cut[i] = CROWD_STAYS;
+                s->here[i] = s->joined[i] = false;
+                s->again_ms[i] = now + LOOK / 2 + (i * 7 + now) % (2 * LOOK);
+            }
+            left += !s->joined[i] && s->takes_ms[i] >= 0;
+        }
+        if (left == 0)
+            return now;
+    }
+    return -1;
+}
+
+static struct storm storm_of(int n, int64_t takes_ms)
+{
+    struct sock_crowd_rules r = {
+        .strangers_max = 24, .strangers_each = 12, .stranger_ms = 10000, .stranger_bytes = 5000};
+    struct storm s = {.w = {.c = sock_crowd_create(&r)}, .n = n};
+    for (int i = 0; i < n; i++)
+        s.takes_ms[i] = takes_ms;
+    return s;
+}
+
+/* A run's actors behind one address, over a line on which joining takes longer than the others
+ * leave one alone: if always the oldest went, none would ever join. */
+static void a_storm_of_those_who_all_join_gets_in(void **state)
+{
+    struct storm s = storm_of(FDS, 60);
+    (void)state;
+    int64_t ms = storm_joins_ms(&s);
+    assert_true(ms >= 0 && ms < 20000);
+    sock_crowd_free(s.w.c);
+}
+
+static void a_storm_of_those_who_never_join_keeps_nobody_out(void **state)
+{
+    struct storm s = storm_of(FDS, -1);
+    (void)state;
+    s.takes_ms[FDS - 1] = 60;
+    int64_t ms = storm_joins_ms(&s);
+    assert_true(ms >= 0 && ms < 20000);
+    sock_crowd_free(s.w.c);
 }
 
 static void what_becomes_no_message_is_bounded(void **state)
@@ -330,11 +439,13 @@ static void there_are_only_so_many_in_all(void **state)
     check(&w, 90002);
     assert_int_equal(w.cuts, 1);
     assert_int_equal(w.cut[3], CROWD_TOO_MANY);
-    sock_crowd_come(w.c, 6, THERE, 90003); /* and the next one that of a stranger */
-    check(&w, 90004);
+    sock_crowd_come(w.c, 6, THERE, 90000 + LATER); /* and the next one that of a stranger */
+    check(&w, 90001 + LATER);
     assert_int_equal(w.cut[5], CROWD_TOO_MANY);
-    sock_crowd_come(w.c, 7, THERE, 90005);
-    check(&w, 90006);
+    sock_crowd_come(w.c, 7, THERE, 90000 + 2 * LATER);
+    sock_crowd_hear(w.c, name(6), 1); /* too late: there is room for no more known ones either */
+    sock_crowd_know(w.c, name(6), 100);
+    check(&w, 90001 + 2 * LATER);
     assert_int_equal(w.cut[6], CROWD_TOO_MANY);
     for (int fd = 1; fd <= 4; fd++)
         if (fd != 3)
@@ -385,9 +496,9 @@ static void who_has_just_come_makes_no_room(void **state)
     for (int fd = 10; fd < 17; fd++)
         sock_crowd_come(strangers.c, fd, (uint64_t)fd, fd);
     sock_crowd_hear(strangers.c, name(5), 1);
-    sock_crowd_come(strangers.c, 17, 17, 17); /* one too many */
-    sock_crowd_come(strangers.c, 5, 5, 18);
-    check(&strangers, 19);
+    sock_crowd_come(strangers.c, 17, 17, LATER); /* one too many */
+    sock_crowd_come(strangers.c, 5, 5, LATER + 1);
+    check(&strangers, LATER + 2);
     assert_int_equal(strangers.cut[5], CROWD_STAYS);
     assert_int_equal(strangers.cut[10], CROWD_TOO_MANY);
     assert_int_equal(strangers.cuts, 1);
@@ -400,6 +511,9 @@ int main(void)
         cmocka_unit_test(who_does_not_join_goes_in_time),
         cmocka_unit_test(of_too_many_the_oldest_goes_and_a_newcomer_stays),
         cmocka_unit_test(of_those_of_one_moment_who_came_first_goes),
+        cmocka_unit_test(who_joins_in_time_does_not_go),
+        cmocka_unit_test(a_storm_of_those_who_all_join_gets_in),
+        cmocka_unit_test(a_storm_of_those_who_never_join_keeps_nobody_out),
         cmocka_unit_test(what_becomes_no_message_is_bounded),
         cmocka_unit_test(small_messages_earn_no_credit),
         cmocka_unit_test(who_fetches_nothing_for_long_goes),
