@@ -2,6 +2,7 @@
 /* test_wire_crowd.c - a learner on tcp and peers that come and do nothing, or send what never ends:
  * each is cut, memory stays where it was, and an honest actor plays. */
 #define _DEFAULT_SOURCE
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "tests/support/said.h"
+#include "tests/support/skewed_clock.h"
 #include "tests/support/wire_raw.h"
 #include "tests/support/zmtp.h"
 
@@ -244,6 +246,98 @@ static void every_actor_that_is_admitted_may_fetch_weights(void **state)
     passes_in_a_child(serve_all_that_are_admitted);
 }
 
+/* --- who is gone and has a place ----------------------------------------------------------- */
+
+static int files_open(void)
+{
+    int n = 0;
+    DIR *d = opendir("/proc/self/fd");
+    assert_non_null(d);
+    while (readdir(d))
+        n++;
+    closedir(d);
+    return n;
+}
+
+static bool files_are_closed(void *ctx)
+{
+    const int *at_first = ctx;
+    return files_open() <= *at_first;
+}
+
+static void say_hello_and_go(const char *address)
+{
+    struct raw r = {.context = zmq_ctx_new(), .id = (uint32_t)FRAME_ID_NONE};
+    uint8_t meta[100], out[1000];
+    Onic__Wire__Hello h = ONIC__WIRE__HELLO__INIT;
+    int until_sent = -1;
+    h.role = WIRE_ROLE_ACTOR;
+    h.actor_id = -1;
+    snprintf(r.address, sizeof r.address, "%s", address);
+    connect_raw(&r);
+    size_t n = onic__wire__hello__pack(&h, meta);
+    n = build(out, head(&r, FRAME_HELLO), meta, n, NULL, 0);
+    assert_int_equal(zmq_setsockopt(r.socket, ZMQ_LINGER, &until_sent, sizeof until_sent), 0);
+    assert_int_equal(zmq_send(r.socket, out, n, 0), (int)n);
+    zmq_close(r.socket);
+    zmq_ctx_term(r.context);
+}
+
+static int actors_connected(struct wire_learner *l)
+{
+    struct wire_learner_status s;
+    wire_learner_status(l, &s);
+    return s.actors_connected;
+}
+
+/* A run's actors come while the learner reads its checkpoint, and where they are too many for one
+ * address most of them are cut: they come again, and the places are few. */
+static void who_is_gone_when_it_is_heard_is_given_no_number(void **state)
+{
+    struct wire_learner_params p = pair_learner_params("tcp://127.0.0.1:*");
+    struct wire_learner *l = NULL;
+    (void)state;
+    assert_ok(wire_learner_create(&l, &p, &err)); /* hears nobody before it has weights */
+    int files = files_open();
+    say_hello_and_go(wire_learner_address(l));
+    assert_true(wait_until(files_are_closed, &files, 20000));
+    pair_publish(l, 1);
+    struct wire_actor *a = pair_join(wire_learner_address(l), NULL, 100, NULL);
+    pair_play(a, 100, 1);
+    pair_consume_one(l, a, 1);
+    assert_int_equal(actors_connected(l), 1);
+    struct ledger led = pair_ledger(l);
+    assert_balanced(&led);
+    wire_actor_free(a);
+    wire_learner_free(l);
+}
+
+static bool one_is_there(void *ctx)
+{
+    return actors_connected(ctx) == 1;
+}
+
+/* Loading a game may take two minutes without a word; but a place is wanted by others. */
+static void who_is_gone_before_it_is_ready_keeps_no_place(void **state)
+{
+    struct raw r;
+    (void)state;
+    skewed_clock_set(0);
+    open_tcp(&r);
+    struct wire_actor_params slow = {.learner = r.address, .actor_id = 1},
+                             killed = {.learner = r.address, .actor_id = 2};
+    struct wire_actor *a = pair_be_welcomed(&slow);
+    wire_actor_free(pair_be_welcomed(&killed));
+    skewed_clock_advance(20000000000); /* two leases, and less than who fetches nothing may have */
+    assert_true(wait_until(one_is_there, r.l, 20000));
+    pair_be_ready(a, pair_shape(0));
+    pair_play(a, 1, 1);
+    pair_consume_one(r.l, a, 1);
+    wire_actor_free(a);
+    clock_replace(NULL);
+    close_raw(&r);
+}
+
 int main(void)
 {
     log_set_level(LOG_ERROR);
@@ -252,6 +346,8 @@ int main(void)
         cmocka_unit_test(a_message_is_as_large_as_what_was_agreed),
         cmocka_unit_test(a_silent_crowd_keeps_nobody_out),
         cmocka_unit_test(every_actor_that_is_admitted_may_fetch_weights),
+        cmocka_unit_test(who_is_gone_when_it_is_heard_is_given_no_number),
+        cmocka_unit_test(who_is_gone_before_it_is_ready_keeps_no_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,7 +20,11 @@
 #include "common/wire/rollout/learner_state.h"
 #include "session.pb-c.h"
 
-enum { FRAMES_PER_TURN = 256, WARN_MS = 60000 };
+enum {
+    FRAMES_PER_TURN = 256,
+    WARN_MS = 60000,
+    CUT_OFF_MS = 3000 /* of silence; longer than between two heartbeats */
+};
 
 /* --- what is no frame --------------------------------------------------------------------- */
 
@@ -418,24 +422,37 @@ static bool uploads(struct wire_learner *w, struct peer *p, int64_t now)
     return true;
 }
 
+/* Before READY an actor may be silent for long, and its place is counted: who was cut, or killed,
+ * while it loaded a game would keep it from another one for as long. */
+static bool peer_is_cut_off(struct wire_learner *w, struct peer *p, int64_t silent)
+{
+    return p->state == PEER_JOINED && silent > CUT_OFF_MS &&
+           log_every_ms(&p->credited_ms, UPLOAD_CREDIT_MS) && !wire_learner_is_there(w, p);
+}
+
+static void lose(struct wire_learner *w, struct peer *p, int64_t silent, const char *why)
+{
+    char text[300];
+    snprintf(text, sizeof text,
+             "actor %u (host %s, pid %u) lost: %s after %.1f s; last seq %llu, %llu in flight",
+             p->id, p->host, p->pid, why, (double)silent * 1e-3, (unsigned long long)p->settled_seq,
+             (unsigned long long)(p->produced - p->settled_seq));
+    log_warn(text, kv("actor", p->id));
+    wire_learner_audit(AUDIT_LOST, p, text);
+    peer_revoke_credit(w, p);
+    peer_left(w, p);
+    p->state = PEER_ABSENT;
+    trace(ABSENT, .actor = p->id, .incarnation = p->incarnation);
+}
+
 static void check_lease(struct wire_learner *w, struct peer *p, int64_t now)
 {
     int64_t silent = now - p->last_rx_ms;
     if (!uploads(w, p, now) && peer_alive(p) &&
-        silent > (p->state == PEER_JOINED ? BUILD_LEASE_MS : LEASE_MS)) {
-        char text[300];
-        snprintf(text, sizeof text,
-                 "actor %u (host %s, pid %u) lost: lease expired after %.1f s; last seq %llu, %llu "
-                 "in flight",
-                 p->id, p->host, p->pid, (double)silent * 1e-3, (unsigned long long)p->settled_seq,
-                 (unsigned long long)(p->produced - p->settled_seq));
-        log_warn(text, kv("actor", p->id));
-        wire_learner_audit(AUDIT_LOST, p, text);
-        peer_revoke_credit(w, p);
-        peer_left(w, p);
-        p->state = PEER_ABSENT;
-        trace(ABSENT, .actor = p->id, .incarnation = p->incarnation);
-    }
+        silent > (p->state == PEER_JOINED ? BUILD_LEASE_MS : LEASE_MS))
+        lose(w, p, silent, "lease expired");
+    else if (peer_is_cut_off(w, p, silent))
+        lose(w, p, silent, "its connection ended before it was ready, seen");
     if (p->state == PEER_ABSENT && p->given_up == 0 && silent > FORGET_MS &&
         p->produced > p->settled_seq)
         peer_give_up(w, p);

@@ -51,7 +51,8 @@ static struct place place_of(const struct wire_learner *w, uint32_t id, uint64_t
     return p;
 }
 
-static void join_welcome(struct wire_learner *w, struct peer *p)
+/* False: its connection is gone. */
+static bool join_welcome(struct wire_learner *w, struct peer *p)
 {
     Onic__Wire__Welcome m = ONIC__WIRE__WELCOME__INIT;
     m.weights_address = meta_bytes(w->weights_address);
@@ -73,10 +74,12 @@ static void join_welcome(struct wire_learner *w, struct peer *p)
         resume = (struct sock_bulk){.data = p->snap, .len = p->snap_bytes};
     m.resume_bytes = resume.len;
     struct frame_head h = wire_learner_head(w, FRAME_WELCOME, p);
-    wire_learner_send_to(w, &p->route, &h, &m.base,
-                         (struct sock_bulk){.data = w->config, .len = w->p.config_len}, resume);
+    struct sock_bulk config = {.data = w->config, .len = w->p.config_len};
+    if (wire_learner_send_to(w, &p->route, &h, &m.base, config, resume) == SOCK_GONE)
+        return false;
     if (atomic_load(&w->draining))
         wire_learner_send(w, p, FRAME_DRAIN, NULL);
+    return true;
 }
 
 /* --- a new process ----------------------------------------------------------------------- */
@@ -287,6 +290,10 @@ static void new_actor(struct wire_learner *w, struct peer *p, const struct sock_
 {
     peer_open(w, p, (uint64_t)w->p.epoch << 32 | ++w->next_incarnation);
     keep_name(w, p, from, m);
+    if (!join_welcome(w, p)) { /* nobody has heard of this incarnation, and its sender asks anew */
+        peer_close(w, p, LEDGER_LOST_ACTOR, 0);
+        return;
+    }
     wire_learner_joins(w, from);
     if (w->keyed)
         log_info("actor joined", kv("actor", p->id), kv("host", p->host), kv("pid", p->pid),
@@ -294,7 +301,6 @@ static void new_actor(struct wire_learner *w, struct peer *p, const struct sock_
     else
         log_info("actor joined", kv("actor", p->id), kv("host", p->host), kv("pid", p->pid));
     wire_learner_audit(AUDIT_JOINED, p, "it asked for a number");
-    join_welcome(w, p);
 }
 
 static void new_process(struct wire_learner *w, const struct sock_route *from,

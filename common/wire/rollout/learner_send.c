@@ -22,14 +22,16 @@ struct frame_head wire_learner_head(const struct wire_learner *w, enum frame_typ
     return h;
 }
 
-void wire_learner_send_to(struct wire_learner *w, const struct sock_route *to,
-                          const struct frame_head *h, const ProtobufCMessage *meta,
-                          struct sock_bulk a, struct sock_bulk b)
+enum sock_sent wire_learner_send_to(struct wire_learner *w, const struct sock_route *to,
+                                    const struct frame_head *h, const ProtobufCMessage *meta,
+                                    struct sock_bulk a, struct sock_bulk b)
 {
     zmq_msg_t msg;
     sock_build(&msg, h, meta, a, b);
-    if (sock_send(w->socket, to, &msg) == SOCK_FULL)
+    enum sock_sent sent = sock_send(w->socket, to, &msg);
+    if (sent == SOCK_FULL)
         w->status.hwm_hit++;
+    return sent;
 }
 
 bool wire_learner_send(struct wire_learner *w, struct peer *p, enum frame_type type,
@@ -90,12 +92,26 @@ void wire_learner_reject(struct wire_learner *w, const struct sock_route *to,
     audit_write(code == WIRE_REJECT_KEY ? AUDIT_KEY : AUDIT_REFUSED, &who, text);
 }
 
-bool wire_learner_credit(struct wire_learner *w, struct peer *p, bool go_back)
+static Onic__Wire__Credit credit_of(const struct wire_learner *w, const struct peer *p)
 {
     Onic__Wire__Credit m = ONIC__WIRE__CREDIT__INIT;
     m.ack = p->settled_seq;
     m.credit_until = p->credit_until;
     m.weights_version = atomic_load(&w->version_plus_1);
+    return m;
+}
+
+bool wire_learner_is_there(struct wire_learner *w, const struct peer *p)
+{
+    Onic__Wire__Credit m = credit_of(w, p);
+    struct frame_head h = wire_learner_head(w, FRAME_CREDIT, p);
+    return wire_learner_send_to(w, &p->route, &h, &m.base, (struct sock_bulk){0},
+                                (struct sock_bulk){0}) != SOCK_GONE;
+}
+
+bool wire_learner_credit(struct wire_learner *w, struct peer *p, bool go_back)
+{
+    Onic__Wire__Credit m = credit_of(w, p);
     m.go_back = go_back;
     trace(GRANTED, .actor = p->id, .incarnation = p->incarnation, .seq = m.credit_until,
           .version = m.ack);

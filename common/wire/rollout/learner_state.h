@@ -63,7 +63,7 @@ struct peer {
     bool accused; /* by the training thread: its session ends at the next tick */
     struct sock_route route;
     int64_t last_rx_ms;
-    int64_t credited_ms;   /* such a sign */
+    int64_t credited_ms;   /* such a sign, or a look whether its connection is there */
     int64_t challenged_ms; /* somebody else asked for this number; 0 = nobody */
     char host[64];
     uint32_t pid;
@@ -246,9 +246,9 @@ struct frame_head wire_learner_head(const struct wire_learner *w, enum frame_typ
                                     const struct peer *p);
 bool wire_learner_send(struct wire_learner *w, struct peer *p, enum frame_type type,
                        const ProtobufCMessage *meta);
-void wire_learner_send_to(struct wire_learner *w, const struct sock_route *to,
-                          const struct frame_head *h, const ProtobufCMessage *meta,
-                          struct sock_bulk a, struct sock_bulk b);
+enum sock_sent wire_learner_send_to(struct wire_learner *w, const struct sock_route *to,
+                                    const struct frame_head *h, const ProtobufCMessage *meta,
+                                    struct sock_bulk a, struct sock_bulk b);
 /* A line of the audit about an actor that is known; reason: of this moment. */
 void wire_learner_audit(enum audit_event event, const struct peer *p, const char *reason);
 /* The end of its session, which it is told. */
@@ -257,6 +257,8 @@ void wire_learner_put_out(struct wire_learner *w, struct peer *p, const char *te
 void wire_learner_reject(struct wire_learner *w, const struct sock_route *to,
                          const struct frame_head *of, enum wire_reject code, const char *text);
 bool wire_learner_credit(struct wire_learner *w, struct peer *p, bool go_back);
+/* Whether its connection is: libzmq knows when something is to be sent. */
+bool wire_learner_is_there(struct wire_learner *w, const struct peer *p);
 
 /* learner_join.c */
 void wire_learner_hello(struct wire_learner *w, const struct sock_route *from,
