@@ -7,7 +7,11 @@
  * The links are the real ones of learner and actors: frames, checks, credit, accounts, the ledger.
  * Only nobody plays and nobody trains: an actor hands a trajectory over as often as it has credit,
  * the learner books each and lets it go. The actors share some processes, each with one context of
- * libzmq, and all of them the machine with the learner. */
+ * libzmq, and all of them the machine with the learner.
+ *
+ * Weights are published when all have joined, so joined_s is the time that joining takes, from the
+ * start of the processes on; the rate is measured once each of them has been heard. On a busy
+ * machine look at mb_per_cpu_s: megabytes for a second of the learner's processor time. */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdio.h>
@@ -18,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/base/bounds.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/scratch.h"
@@ -30,7 +35,7 @@
 #include "common/wire/rollout/actor_link.h"
 #include "common/wire/rollout/learner_link.h"
 
-enum { T = 32, E = 4, WEIGHTS = 1000, PROCESSES_MAX = 64, JOIN_MS = 180000, WARM_MS = 2000 };
+enum { T = 32, E = 4, WEIGHTS = 1000, PROCESSES_MAX = 64, JOIN_MS = 180000, WARM_MS = 1000 };
 static const char env_text[] = "env.id: synthetic\n", net_text[] = "policy.net: none\n";
 
 struct bench {
@@ -158,42 +163,82 @@ static pid_t start_actors(const struct bench *b, int n, const char *address, con
     return pid;
 }
 
+struct table {
+    struct wire_learner *l;
+    const struct bench *b;
+    pid_t pid[PROCESSES_MAX];
+    bool heard[BOUND_ACTORS]; /* by number */
+    int nheard;
+};
+
 /* Bytes of the trajectories that were taken and booked until then. */
-static double take_until(struct wire_learner *l, int64_t end_ms)
+static double take_until(struct table *of, int64_t end_ms)
 {
     double bytes = 0;
     while (clock_ms() < end_ms) {
         struct trajectory *t;
         size_t len;
-        if (wire_learner_take(l, &t, 20) != ONIC_OK)
+        if (wire_learner_take(of->l, &t, 20) != ONIC_OK)
             continue;
         wire_learner_frame(t, &len);
         bytes += (double)len;
-        wire_learner_consumed(l, t);
-        wire_learner_release(l, t);
+        of->nheard += !of->heard[t->actor_id];
+        of->heard[t->actor_id] = true;
+        wire_learner_consumed(of->l, t);
+        wire_learner_release(of->l, t);
     }
     return bytes;
 }
 
-static int running(struct wire_learner *l)
+static struct wire_learner_status status_of(struct wire_learner *l)
 {
     struct wire_learner_status s;
     wire_learner_status(l, &s);
-    return s.actors_running;
+    return s;
 }
 
-/* Seconds until all of them play. */
-static double await_all(struct wire_learner *l, int actors)
+/* A process of actors that ends says why, if it can. */
+static void must_all_live(const struct table *of)
+{
+    for (int i = 0; i < of->b->processes; i++) {
+        if (waitpid(of->pid[i], NULL, WNOHANG) == 0)
+            continue;
+        fprintf(stderr, "bench_wire: some of the actors have ended\n");
+        exit(70);
+    }
+}
+
+/* Another 50 ms of waiting, unless it was for too long. */
+static void wait_on(struct table *of, int64_t began)
+{
+    take_until(of, clock_ms() + 50);
+    must_all_live(of);
+    if (clock_ms() - began < JOIN_MS)
+        return;
+    struct wire_learner_status s = status_of(of->l);
+    fprintf(stderr,
+            "bench_wire: of %d actors %d have joined and %d were heard; %llu connections were cut, "
+            "%llu times one was to come again\n",
+            of->b->actors, s.actors_running, of->nheard, (unsigned long long)s.cut,
+            (unsigned long long)s.hello_limited);
+    exit(70);
+}
+
+/* Seconds until all of them have joined. */
+static double await_all(struct table *of)
 {
     int64_t began = clock_ms();
-    while (running(l) < actors) {
-        take_until(l, clock_ms() + 100);
-        if (clock_ms() - began > JOIN_MS) {
-            fprintf(stderr, "bench_wire: %d of %d actors play\n", running(l), actors);
-            exit(70);
-        }
-    }
+    while (status_of(of->l).actors_running < of->b->actors)
+        wait_on(of, began);
     return (double)(clock_ms() - began) * 1e-3;
+}
+
+static void await_word_of_all(struct table *of)
+{
+    int64_t began = clock_ms();
+    while (of->nheard < of->b->actors)
+        wait_on(of, began);
+    take_until(of, clock_ms() + WARM_MS);
 }
 
 static double resident_mb(void)
@@ -207,9 +252,8 @@ static double resident_mb(void)
     return (double)pages * (double)sysconf(_SC_PAGESIZE) * 1e-6;
 }
 
-static void measure(const struct bench *b, const char *keys, pid_t *pid)
+static struct wire_learner *open_learner(const struct bench *b, struct wire_keys *keys)
 {
-    struct wire_keys *own = open_keys(keys, KEY_LEARNER);
     struct trajectory_shape any = shape_of(b->kb);
     struct wire_learner *l = NULL;
     struct onic_err err = {0};
@@ -228,36 +272,54 @@ static void measure(const struct bench *b, const char *keys, pid_t *pid)
                                           .max_queued = 512,
                                           .inflight_bytes_max = 512 << 20,
                                           .max_policy_lag = 1000,
-                                          .keys = own};
+                                          .keys = keys};
     must(wire_learner_create(&l, &p, &err), &err);
-    float *weights = xcalloc(WEIGHTS, sizeof *weights);
-    wire_learner_publish(l, weights, 1);
-    for (int i = 0; i < b->processes; i++)
-        pid[i] = start_actors(b, (b->actors + i) / b->processes, wire_learner_address(l), keys);
-    double joined_s = await_all(l, b->actors);
-    take_until(l, clock_ms() + WARM_MS);
+    return l;
+}
+
+/* With the seconds that they took to join. */
+static void take_and_tell(struct table *of, bool keyed, double joined_s)
+{
     int64_t began = clock_ms(), cpu = clock_process_cpu_ns();
-    double bytes = take_until(l, began + 1000 * b->seconds);
+    double bytes = take_until(of, began + 1000 * of->b->seconds);
     double seconds = (double)(clock_ms() - began) * 1e-3;
-    struct wire_learner_status s;
+    double cpu_s = (double)(clock_process_cpu_ns() - cpu) * 1e-9;
+    struct wire_learner_status s = status_of(of->l);
     struct ledger books;
-    wire_learner_status(l, &s);
-    wire_learner_ledger(l, &books);
+    must_all_live(of);
+    wire_learner_ledger(of->l, &books);
     printf("{\"bench\":\"wire\",\"keys\":%s,\"actors\":%d,\"kb\":%d,\"mb_per_s\":%.1f,"
-           "\"seconds\":%.1f,\"joined_s\":%.2f,\"learner_cpu\":%.2f,\"rss_mb\":%.0f,\"lost\":%d,"
-           "\"bad\":%llu,\"hwm_hit\":%llu,\"balanced\":%s}\n",
-           keys[0] ? "true" : "false", b->actors, b->kb, bytes * 1e-6 / seconds, seconds, joined_s,
-           (double)(clock_process_cpu_ns() - cpu) * 1e-9 / seconds, resident_mb(),
-           b->actors - s.actors_running, (unsigned long long)s.rx_bad,
+           "\"mb_per_cpu_s\":%.1f,\"seconds\":%.1f,\"joined_s\":%.2f,\"cut\":%llu,"
+           "\"learner_cpu\":%.2f,\"rss_mb\":%.0f,\"lost\":%d,\"bad\":%llu,\"hwm_hit\":%llu,"
+           "\"balanced\":%s}\n",
+           keyed ? "true" : "false", of->b->actors, of->b->kb, bytes * 1e-6 / seconds,
+           bytes * 1e-6 / cpu_s, seconds, joined_s, (unsigned long long)s.cut, cpu_s / seconds,
+           resident_mb(), of->b->actors - s.actors_running, (unsigned long long)s.rx_bad,
            (unsigned long long)s.hwm_hit, ledger_balanced(&books) ? "true" : "false");
     fflush(stdout);
+}
+
+static void measure(const struct bench *b, const char *keys)
+{
+    static const float weights[WEIGHTS];
+    struct wire_keys *own = open_keys(keys, KEY_LEARNER);
+    struct table *of = xcalloc(1, sizeof *of);
+    of->b = b;
+    of->l = open_learner(b, own);
+    for (int i = 0; i < b->processes; i++)
+        of->pid[i] =
+            start_actors(b, (b->actors + i) / b->processes, wire_learner_address(of->l), keys);
+    double joined_s = await_all(of);
+    wire_learner_publish(of->l, weights, 1);
+    await_word_of_all(of);
+    take_and_tell(of, keys[0] != '\0', joined_s);
     for (int i = 0; i < b->processes; i++) {
-        kill(pid[i], SIGKILL);
-        waitpid(pid[i], NULL, 0);
+        kill(of->pid[i], SIGKILL);
+        waitpid(of->pid[i], NULL, 0);
     }
-    wire_learner_free(l);
+    wire_learner_free(of->l);
     wire_keys_free(own);
-    free(weights);
+    free(of);
 }
 
 static void bench_all(const struct bench *b)
@@ -265,13 +327,12 @@ static void bench_all(const struct bench *b)
     static const struct scratch_wish wish = {.prefix = "onic-bench-", .what = "a benchmark"};
     const char *const places[] = {getenv("TMPDIR"), "/tmp", "."};
     char public[KEY_ROLES][KEY_TEXT];
-    pid_t pid[PROCESSES_MAX];
     struct scratch folder = {0};
     struct onic_err err = {0};
     must(scratch_create(&folder, &wish, places, 3, &err), &err);
     must(key_make(folder.path, 1u << KEY_ACTOR | 1u << KEY_LEARNER, "", public, &err), &err);
     for (int i = 0; i < 2 * b->rounds; i++)
-        measure(b, (i + i / 2) % 2 ? "" : folder.path, pid);
+        measure(b, (i + i / 2) % 2 ? "" : folder.path);
     scratch_remove(&folder);
 }
 
@@ -294,7 +355,7 @@ int main(int argc, char **argv)
             b.learner = word + 10;
         else if (strncmp(word, "--keys=", 7) == 0)
             b.keys = word + 7;
-        else if (!take_number(word, "--actors=", 20000, &b.actors) &&
+        else if (!take_number(word, "--actors=", BOUND_ACTORS, &b.actors) &&
                  !take_number(word, "--kb=", 10000, &b.kb) &&
                  !take_number(word, "--seconds=", 3600, &b.seconds) &&
                  !take_number(word, "--rounds=", 100, &b.rounds) &&
