@@ -214,7 +214,7 @@ static void what_a_slow_actor_played_too_long_ago_is_dropped_and_counted(void **
     struct wire_actor *slow = r.actor[1];
     struct onic_err err = {0};
     uint64_t version;
-    assert_int_equal(pair_wait_start(slow, 10000, &err), ONIC_OK);
+    assert_int_equal(pair_wait_start(slow, TEST_PATIENCE_MS, &err), ONIC_OK);
     wire_actor_weights(slow, &version);
     struct trajectory *t = wire_actor_take(slow);
     pair_fill(t, 1, 0, version);
@@ -263,7 +263,7 @@ static void waste(struct run *r, int times)
     int64_t end = clock_ms() + 60000;
     for (int i = 0; i < times; i++) {
         uint64_t version, before = dropped_as_stale(r);
-        assert_int_equal(pair_wait_start(slow, 10000, &err), ONIC_OK);
+        assert_int_equal(pair_wait_start(slow, TEST_PATIENCE_MS, &err), ONIC_OK);
         wire_actor_weights(slow, &version);
         struct trajectory *t = wire_actor_take(slow);
         pair_fill(t, 1, r->played[1]++, version);
@@ -329,7 +329,7 @@ static void no_rollout_begins_with_weights_that_are_far_behind(void **state)
     (void)state;
     struct run r = run_open(1, 12, 1);
     struct onic_err err = {0};
-    assert_int_equal(pair_wait_start(r.actor[0], 10000, &err), ONIC_OK);
+    assert_int_equal(pair_wait_start(r.actor[0], TEST_PATIENCE_MS, &err), ONIC_OK);
     r.actor[0]->weights_version = 1 + 2; /* told of version 2, 0 is here: 12 / 6 behind */
     assert_true(wire_actor_may_start(r.actor[0]));
     r.actor[0]->weights_version = 1 + 3;

@@ -99,7 +99,7 @@ static void labels_come_back_and_identity_is_told(void **state)
     assert_false(wire_labels_client_ask(b.c, "you see a door", 14));
     assert_true(wire_labels_client_ask(b.c, "?odd", 4));
     assert_false(wire_labels_client_ask(b.c, "", 0));
-    exchange(&b, 2, 5000);
+    exchange(&b, 2, TEST_PATIENCE_MS);
     assert_false(wire_labels_client_ask(b.c, "you see a door", 14));
     assert_string_equal(wire_labels_client_identity(b.c)->identity, self.identity);
     assert_string_equal(wire_labels_client_identity(b.c)->goal_version, "3");
@@ -157,7 +157,7 @@ static void questions_of_several_updates_share_a_message(void **state)
     struct bench b;
     open_bench(&b);
     ask_numbers(&b, 0, 1);
-    exchange(&b, 1, 5000);
+    exchange(&b, 1, TEST_PATIENCE_MS);
     frozen_ns = clock_ns();
     clock_replace(frozen);
     ask_numbers(&b, 1, 2);
@@ -182,14 +182,14 @@ static void a_lost_answer_is_asked_for_again(void **state)
     open_bench(&b);
     skewed_clock_set(0);
     ask_numbers(&b, 0, 300);
-    int64_t end = clock_ms() + 5000;
+    int64_t end = clock_ms() + TEST_PATIENCE_MS;
     while (strmap_count(b.asked) < 300 && clock_ms() < end) {
         wire_labels_client_poll(b.c, 2);
         serve(&b, true);
     }
     assert_int_equal(strmap_count(b.asked), 300);
     skewed_clock_advance(16000000000);
-    exchange(&b, 300, 8000);
+    exchange(&b, 300, TEST_PATIENCE_MS);
     struct wire_labels_client_status st;
     wire_labels_client_status(b.c, &st);
     assert_true(st.resent_total >= 300);
@@ -202,7 +202,7 @@ static void a_restarted_server_is_asked_what_was_open_at_once(void **state)
     struct bench b;
     open_bench(&b);
     ask_numbers(&b, 0, 500);
-    int64_t end = clock_ms() + 5000;
+    int64_t end = clock_ms() + TEST_PATIENCE_MS;
     while (strmap_count(b.asked) < 500 && clock_ms() < end) {
         wire_labels_client_poll(b.c, 2);
         serve(&b, true);
@@ -211,7 +211,7 @@ static void a_restarted_server_is_asked_what_was_open_at_once(void **state)
     for (int i = 0; i < 20; i++)
         wire_labels_client_poll(b.c, 5); /* nothing ever waits for the server */
     assert_ok(wire_labels_server_create(&b.s, b.address, NULL, false, NULL, &self, &err));
-    exchange(&b, 500, 8000);
+    exchange(&b, 500, TEST_PATIENCE_MS);
     close_bench(&b);
 }
 
@@ -222,7 +222,7 @@ static void open_questions_do_not_keep_newer_captions_out(void **state)
     open_bench(&b);
     skewed_clock_set(0);
     ask_numbers(&b, 0, 5000);
-    int64_t end = clock_ms() + 5000;
+    int64_t end = clock_ms() + TEST_PATIENCE_MS;
     while (strmap_count(b.asked) < 4096 && clock_ms() < end) {
         wire_labels_client_poll(b.c, 2);
         serve(&b, true);
@@ -232,7 +232,7 @@ static void open_questions_do_not_keep_newer_captions_out(void **state)
     assert_int_equal(st.outstanding, 4096);
     skewed_clock_advance(6000000000); /* a slow annotator: nothing is answered for 6 s */
     assert_true(wire_labels_client_ask(b.c, "a new thing happens", 19));
-    end = clock_ms() + 5000;
+    end = clock_ms() + TEST_PATIENCE_MS;
     while (!strmap_get(b.asked, "a new thing happens", 19) && clock_ms() < end) {
         wire_labels_client_poll(b.c, 2);
         serve(&b, true);
@@ -253,7 +253,7 @@ static void who_waits_for_all_answers_has_none_set_aside(void **state)
     struct wire_labels_client_status st;
     wire_labels_client_status(b.c, &st);
     assert_int_equal(st.waiting, 70000);
-    int64_t end = clock_ms() + 5000;
+    int64_t end = clock_ms() + TEST_PATIENCE_MS;
     while (strmap_count(b.asked) < 4096 && clock_ms() < end) {
         wire_labels_client_poll(b.c, 2);
         serve(&b, true);
@@ -276,7 +276,7 @@ static void captions_of_a_week_are_forgotten_and_open_ones_kept(void **state)
     struct bench b;
     open_bench(&b);
     wire_labels_client_ask(b.c, "you win", 7);
-    exchange(&b, 1, 5000);
+    exchange(&b, 1, TEST_PATIENCE_MS);
     assert_false(wire_labels_client_ask(b.c, "you win", 7));
     ask_numbers(&b, 0, (1 << 18) + 100);
     assert_true(wire_labels_client_ask(b.c, "you win", 7));
@@ -286,7 +286,7 @@ static void captions_of_a_week_are_forgotten_and_open_ones_kept(void **state)
     assert_int_equal(st.dropped_total, (1 << 18) + 101 - 65536);
     assert_false(
         wire_labels_client_ask(b.c, "you hit the newt 262200 times", 29)); /* still waits */
-    int64_t end = clock_ms() + 5000;
+    int64_t end = clock_ms() + TEST_PATIENCE_MS;
     while (strmap_count(b.asked) < 300 && clock_ms() < end) { /* newest first, as before */
         wire_labels_client_poll(b.c, 2);
         serve(&b, true);
@@ -319,12 +319,12 @@ static void another_identity_starts_from_nothing(void **state)
     struct bench b;
     open_bench(&b);
     wire_labels_client_ask(b.c, "you win", 7);
-    exchange(&b, 1, 5000);
+    exchange(&b, 1, TEST_PATIENCE_MS);
     wire_labels_server_free(b.s);
     struct wire_labels_identity other = self;
     snprintf(other.identity, sizeof other.identity, "class/rules/v2");
     assert_ok(wire_labels_server_create(&b.s, b.address, NULL, false, NULL, &other, &err));
-    int64_t end = clock_ms() + 8000;
+    int64_t end = clock_ms() + TEST_PATIENCE_MS;
     said_begin(LOG_WARN);
     while (strcmp(wire_labels_client_identity(b.c)->identity, other.identity) != 0 &&
            clock_ms() < end) {
@@ -334,7 +334,7 @@ static void another_identity_starts_from_nothing(void **state)
     assert_said("the reward server gives labels of another identity now");
     said_end();
     assert_true(wire_labels_client_ask(b.c, "you win", 7));
-    exchange(&b, 2, 5000);
+    exchange(&b, 2, TEST_PATIENCE_MS);
     close_bench(&b);
 }
 

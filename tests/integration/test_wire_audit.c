@@ -49,7 +49,7 @@ static bool audit_has(void *ctx)
 static void assert_audited(const char *event, const char *one, const char *other)
 {
     struct wanted w = {event, one, other};
-    if (!wait_until(audit_has, &w, 10000))
+    if (!wait_until(audit_has, &w, TEST_PATIENCE_MS))
         fail_msg("no line \"%s\" with %s and %s in:\n%s", event, one, other, program_text(path));
 }
 

@@ -181,7 +181,7 @@ static void the_ledger_balances_under_random_kills(void **state)
     start_learner(c);
     for (int i = 0; i < ROUNDS; i++)
         one_round(c);
-    assert_true(wait_until(everything_has_come, c, 20000));
+    assert_true(wait_until(everything_has_come, c, TEST_PATIENCE_MS));
     train(c);
     size_t it = 0, len;
     const char *key;

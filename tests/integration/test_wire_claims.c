@@ -307,7 +307,7 @@ static void numbers_that_nothing_came_of_are_not_kept(void **state)
     wire_learner_save(r.l, &blob);
     assert_int_equal(blob.len, empty.len);
     skewed_clock_advance(2000000000);
-    assert_true(wait_until(keeps_none, r.l, 5000));
+    assert_true(wait_until(keeps_none, r.l, TEST_PATIENCE_MS));
     buf_release(&empty);
     buf_release(&blob);
     clock_replace(NULL);
@@ -379,11 +379,11 @@ static void who_has_left_does_not_come_back_to_a_forgotten_number(void **state)
     is_welcomed(&r, secret);
     say_bye(&r);
     skewed_clock_advance(2000000000);
-    assert_true(wait_until(keeps_none, r.l, 5000));
+    assert_true(wait_until(keeps_none, r.l, TEST_PATIENCE_MS));
     come_back(&r, secret, &none);
     is_told(&r, WIRE_REJECT_FENCED, "actor 9 is now another process");
     skewed_clock_advance(2000000000); /* nobody has it, so it is forgotten again */
-    assert_true(wait_until(keeps_none, r.l, 5000));
+    assert_true(wait_until(keeps_none, r.l, TEST_PATIENCE_MS));
     clock_replace(NULL);
     close_raw(&r);
 }
@@ -482,9 +482,9 @@ static void what_was_given_up_is_taken_back_in_the_size_that_it_had(void **state
     skewed_clock_set(0);
     open_with_actor_3(&r, secret);
     say_it_has_made(&r, 10);
-    assert_true(wait_until(ten_are_made, r.l, 5000));
+    assert_true(wait_until(ten_are_made, r.l, TEST_PATIENCE_MS));
     skewed_clock_advance(125000000000);
-    assert_true(wait_until(ten_are_given_up, r.l, 5000));
+    assert_true(wait_until(ten_are_given_up, r.l, TEST_PATIENCE_MS));
     reconnect(&r);
     come_back(&r, secret, &(struct account){10, 0, PAIR_T * PAIR_E});
     is_welcomed(&r, NULL);

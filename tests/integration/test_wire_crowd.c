@@ -91,7 +91,7 @@ static void what_never_ends_is_cut_and_not_stored(void **state)
         int fd = shake_hands(&r);
         said_begin(LOG_WARN);
         long sent = pour(fd, parts);
-        assert_true(wait_until(was_cut, &(struct goal){&r, 1}, 5000));
+        assert_true(wait_until(was_cut, &(struct goal){&r, 1}, TEST_PATIENCE_MS));
         assert_said(
             "a connection was cut; others like it go without a word why=\"it sent more than "
             "it may without a whole message\" cut_so_far=1");
@@ -113,7 +113,7 @@ static void a_message_is_as_large_as_what_was_agreed(void **state)
     open_raw(&r);
     size_t n = build(out, head(&r, FRAME_HELLO), NULL, 0, bulk, 100 << 10);
     zmq_send(r.socket, out, n, 0);
-    assert_true(wait_until(reached, &(struct goal){&r, 1}, 5000));
+    assert_true(wait_until(reached, &(struct goal){&r, 1}, TEST_PATIENCE_MS));
     join(&r);
     static const enum frame_type types[] = {FRAME_HEARTBEAT, FRAME_TRAJECTORY, FRAME_BYE};
     for (int i = 0; i < 3; i++) {
@@ -121,7 +121,7 @@ static void a_message_is_as_large_as_what_was_agreed(void **state)
         h.seq = 1;
         n = build(out, h, NULL, 0, bulk, sizeof bulk);
         zmq_send(r.socket, out, n, 0);
-        assert_true(wait_until(reached, &(struct goal){&r, 2 + (uint64_t)i}, 5000));
+        assert_true(wait_until(reached, &(struct goal){&r, 2 + (uint64_t)i}, TEST_PATIENCE_MS));
     }
     struct ledger led = pair_ledger(r.l);
     assert_balanced(&led);

@@ -29,7 +29,7 @@ static struct wire_actor *join(const char *address, int id, struct wire_welcome 
     struct wire_actor_params p = {.learner = address, .actor_id = id};
     struct onic_err e = {0};
     assert_int_equal(wire_actor_create(&a, &p, &e), ONIC_OK);
-    int64_t end = clock_ms() + 8000;
+    int64_t end = clock_ms() + TEST_PATIENCE_MS;
     int rc;
     while ((rc = wire_actor_welcome(a, 20, w, &e)) == ONIC_EAGAIN && clock_ms() < end)
         ;
@@ -49,7 +49,7 @@ static void play_round(struct wire_learner *l, struct wire_actor *a, uint64_t g)
     for (uint64_t k = 0; k < R; k++)
         pair_play(a, 0, g + k);
     for (uint64_t k = 0; k < R; k++) {
-        struct trajectory *t = pair_take(l, a, 5000);
+        struct trajectory *t = pair_take(l, a, TEST_PATIENCE_MS);
         assert_non_null(t);
         assert_int_equal(wire_learner_index(t), g + k);
         assert_int_equal(t->weights_version, (g + k) / R);
@@ -104,13 +104,13 @@ static void a_killed_actor_resumes_after_its_last_accepted_trajectory(void **sta
     play_round(l, a, 0);
     pair_publish(l, 1);
     pair_play(a, 0, R); /* accepted, not trained on */
-    struct trajectory *t = pair_take(l, a, 5000);
+    struct trajectory *t = pair_take(l, a, TEST_PATIENCE_MS);
     assert_non_null(t);
     wire_actor_free(a);
     a = join(address, 0, &w);
     assert_resume(&w, R);
     pair_play(a, 0, R + 1);
-    struct trajectory *u = pair_take(l, a, 5000);
+    struct trajectory *u = pair_take(l, a, TEST_PATIENCE_MS);
     assert_non_null(u);
     assert_int_equal(wire_learner_index(u), R + 1);
     assert_int_equal(u->weights_version, 1);
@@ -139,7 +139,7 @@ static void a_restored_learner_takes_actors_back_to_what_its_weights_know(void *
     play_round(l, a, 0);
     pair_publish(l, 1);
     pair_play(a, 0, R); /* accepted before the checkpoint is written, but not part of the weights */
-    struct trajectory *t = pair_take(l, a, 5000);
+    struct trajectory *t = pair_take(l, a, TEST_PATIENCE_MS);
     struct buf blob;
     buf_init(&blob, 1 << 20);
     wire_learner_save(l, &blob);
@@ -151,7 +151,7 @@ static void a_restored_learner_takes_actors_back_to_what_its_weights_know(void *
     pair_publish(l, 1);
     struct onic_err e = {0};
     int rc = ONIC_OK;
-    int64_t end = clock_ms() + 8000;
+    int64_t end = clock_ms() + TEST_PATIENCE_MS;
     while (!rc && clock_ms() < end)
         rc = wire_actor_poll(a, 20, &e);
     assert_int_equal(rc, ONIC_ETIMEDOUT); /* exit 75: the supervisor starts it again */
@@ -184,7 +184,7 @@ static void only_the_stated_number_of_actors_may_take_part(void **state)
     struct onic_err e = {0};
     assert_int_equal(wire_actor_create(&c, &p, &e), ONIC_OK);
     int rc;
-    int64_t end = clock_ms() + 5000;
+    int64_t end = clock_ms() + TEST_PATIENCE_MS;
     while ((rc = wire_actor_welcome(c, 20, &w, &e)) == ONIC_EAGAIN && clock_ms() < end)
         ;
     assert_int_equal(rc, ONIC_EINCOMPATIBLE);
@@ -193,7 +193,7 @@ static void only_the_stated_number_of_actors_may_take_part(void **state)
     p.actor_id = -1;
     said_begin(LOG_WARN);
     assert_ok(wire_actor_create(&d, &p, &err));
-    for (end = clock_ms() + 5000; clock_ms() < end;) {
+    for (end = clock_ms() + TEST_PATIENCE_MS; clock_ms() < end;) {
         assert_int_equal(wire_actor_welcome(d, 20, &w, &e), ONIC_EAGAIN);
         if (log_said((char[]){"all 2 actors of this deterministic run are there"}))
             break;

@@ -59,8 +59,9 @@ static void is_said_each_minute(struct wire_labels_server *server)
     for (int minute = 0; minute < 3; minute++) {
         for (int again = 0; again < 2; again++) {
             said_begin(LOG_WARN);
-            bool said = wait_until(server ? server_said : log_said,
-                                   server ? (void *)server : exposed, again ? 300 : 10000);
+            bool said =
+                wait_until(server ? server_said : log_said, server ? (void *)server : exposed,
+                           again ? 300 : TEST_PATIENCE_MS);
             said_end();
             assert_int_equal(said, !again);
         }
@@ -166,7 +167,7 @@ static void *leave_when_told(void *arg)
 {
     struct leaver *v = arg;
     struct onic_err e = {0};
-    int64_t end = clock_ms() + 8000;
+    int64_t end = clock_ms() + TEST_PATIENCE_MS;
     while (wire_actor_poll(v->a, 20, &e) != ONIC_ESTOPPED && clock_ms() < end)
         ;
     wire_actor_leave(v->a, 3000, &e);
@@ -222,7 +223,7 @@ static void booking_twice_is_seen(void **state)
     pair_publish(l, 1);
     struct wire_actor *a = pair_join(p.address, NULL, 0, NULL);
     pair_play(a, 0, 1);
-    struct trajectory *t = pair_take(l, a, 5000);
+    struct trajectory *t = pair_take(l, a, TEST_PATIENCE_MS);
     assert_non_null(t);
     wire_learner_consumed(l, t);
     wire_learner_consumed(l, t);

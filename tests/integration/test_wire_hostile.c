@@ -40,7 +40,7 @@ static void garbage_truncated_and_multipart_frames_are_counted(void **state)
         zmq_send(r.socket, out, n, 0);
     }
     struct goal g = {&r, sent};
-    assert_true(wait_until(reached, &g, 5000));
+    assert_true(wait_until(reached, &g, TEST_PATIENCE_MS));
     assert_int_equal(bad_so_far(&r), sent);
     assert_alive(&r);
     close_raw(&r);
@@ -246,7 +246,7 @@ static void a_number_in_quarantine_is_given_to_nobody(void **state)
     uint32_t id = r.id;
     for (int i = 0; i < 10; i++) /* bad frames in a minute */
         zmq_send(r.socket, "nonsense", 8, 0);
-    assert_true(wait_until(reached, &(struct goal){&r, 10}, 5000));
+    assert_true(wait_until(reached, &(struct goal){&r, 10}, TEST_PATIENCE_MS));
     r.incarnation = 0;
     assert_int_equal(answer_to_hello(&r, -1), FRAME_WELCOME);
     assert_int_not_equal(r.id, id);
@@ -372,7 +372,7 @@ static void more_than_was_granted_is_not_believed(void **state)
                                              : onic__wire__heartbeat__pack(&beat, meta);
             n = build(out, head(&r, types[k]), meta, n, NULL, 0);
             zmq_send(r.socket, out, n, 0);
-            assert_true(wait_until(reached, &(struct goal){&r, ++bad}, 5000));
+            assert_true(wait_until(reached, &(struct goal){&r, ++bad}, TEST_PATIENCE_MS));
         }
     said_end();
     assert_said("an actor claims more trajectories than it was granted; it is not believed actor=0 "
@@ -407,7 +407,7 @@ static void what_cannot_be_read_is_counted_and_ends_the_session(void **state)
         join(&r);
         for (uint64_t n = 1; n <= (at_once ? 1 : 10); n++) {
             zmq_send(r.socket, out, garbled(out, &r, types[k]), 0);
-            assert_true(wait_until(reached, &(struct goal){&r, n}, 5000));
+            assert_true(wait_until(reached, &(struct goal){&r, n}, TEST_PATIENCE_MS));
         }
         assert_true(await(&r, FRAME_REJECT, &f, &msg));
         Onic__Wire__Reject *m = onic__wire__reject__unpack(NULL, f.head.meta_len, f.meta);
@@ -437,7 +437,7 @@ static void a_skip_beyond_what_was_granted_is_a_bad_message(void **state)
         size_t n = onic__wire__skip__pack(wrong[i], meta);
         n = build(out, head(&r, FRAME_SKIP), meta, n, NULL, 0);
         zmq_send(r.socket, out, n, 0);
-        assert_true(wait_until(reached, &(struct goal){&r, (uint64_t)i + 1}, 5000));
+        assert_true(wait_until(reached, &(struct goal){&r, (uint64_t)i + 1}, TEST_PATIENCE_MS));
     }
     struct ledger led = pair_ledger(r.l);
     assert_int_equal(led.trajectories.produced, 0);
@@ -535,7 +535,7 @@ static void a_flood_of_hellos_is_held_back_and_told_to_come_again(void **state)
         n = build(out, head(&r, FRAME_HELLO), meta, n, NULL, 0);
         zmq_send(r.socket, out, n, ZMQ_DONTWAIT);
     }
-    assert_true(wait_until(held_back, &r, 10000));
+    assert_true(wait_until(held_back, &r, TEST_PATIENCE_MS));
     struct frame f;
     zmq_msg_t msg;
     assert_true(await(&r, FRAME_REJECT, &f, &msg));

@@ -22,7 +22,7 @@ static void one_of_each_transport(const char *address, void *context)
     struct wire_actor *a = pair_join(wire_learner_address(l), context, -1, NULL);
     for (uint64_t n = 0; n < 40; n++) {
         pair_play(a, 0, n);
-        struct trajectory *t = pair_take(l, a, 5000);
+        struct trajectory *t = pair_take(l, a, TEST_PATIENCE_MS);
         assert_non_null(t);
         assert_int_equal(t->seq, n + 1);
         assert_int_equal(t->weights_version, 5);
@@ -106,7 +106,7 @@ static void both_ends_take_the_largest_window_that_can_be_asked_for(void **state
     pair_publish(l, 5);
     struct wire_actor *a = pair_join(wire_learner_address(l), NULL, -1, NULL);
     pair_play(a, 0, 0);
-    struct trajectory *t = pair_take(l, a, 5000);
+    struct trajectory *t = pair_take(l, a, TEST_PATIENCE_MS);
     assert_non_null(t);
     wire_learner_consumed(l, t);
     wire_learner_release(l, t);
@@ -154,7 +154,7 @@ static void a_learner_elsewhere_names_no_path_for_its_weights(void **state)
     zmq_msg_t name, hello;
     zmq_msg_init(&name);
     zmq_msg_init(&hello);
-    int64_t end = clock_ms() + 8000;
+    int64_t end = clock_ms() + TEST_PATIENCE_MS;
     while (zmq_msg_recv(&name, learner, ZMQ_DONTWAIT) < 0 && clock_ms() < end)
         wire_actor_welcome(a, 10, &w, &err);
     assert_true(zmq_msg_recv(&hello, learner, 0) > 0);

@@ -102,7 +102,7 @@ static uint32_t is_refused_in_the_end(struct raw *r, const struct claim *c)
 /* A connection of its own for the next try: one that is an actor gets no second number. */
 static void connect_again(struct raw *r)
 {
-    int linger = 0, wait_ms = 5000;
+    int linger = 0, wait_ms = TEST_PATIENCE_MS;
     zmq_close(r->socket);
     r->socket = zmq_socket(r->context, ZMQ_DEALER);
     zmq_setsockopt(r->socket, ZMQ_LINGER, &linger, sizeof linger);
@@ -209,7 +209,7 @@ static void an_account_that_is_not_shown_to_be_ones_own_is_not_booked(void **sta
         c.previous.acked = k == 1 ? c.previous.produced : c.previous.produced - 5;
         c.previous.steps_each = 12;
         c.secret_len = k == 2 ? 0 : c.secret_len;
-        assert_true(wait_until(is_welcome, &(struct asker){&r, &c}, 8000));
+        assert_true(wait_until(is_welcome, &(struct asker){&r, &c}, TEST_PATIENCE_MS));
         struct ledger led = pair_ledger(r.l);
         assert_balanced(&led);
         assert_int_equal(led.trajectories.produced, 1);

@@ -91,7 +91,7 @@ static void a_silent_learner_is_told_once_and_so_is_its_answer(void **state)
     struct wire_actor *a = pair_join(p.address, NULL, 4, NULL);
     pair_play(a, 4, 1);
     pair_consume_one(l, a, 1);
-    assert_int_equal(pair_wait_start(a, 5000, &e), ONIC_OK);
+    assert_int_equal(pair_wait_start(a, TEST_PATIENCE_MS, &e), ONIC_OK);
     buf_init(&blob, 1 << 20);
     wire_learner_save(l, &blob);
     wire_learner_free(l); /* killed */
@@ -152,7 +152,7 @@ static void who_leaves_a_learner_that_is_gone_says_what_is_unsettled(void **stat
     struct onic_err e = {0};
     pair_publish(l, 1);
     struct wire_actor *a = pair_join(p.address, NULL, 4, NULL);
-    assert_int_equal(pair_wait_start(a, 5000, &e), ONIC_OK);
+    assert_int_equal(pair_wait_start(a, TEST_PATIENCE_MS, &e), ONIC_OK);
     wire_learner_free(l); /* killed */
     struct trajectory *t = wire_actor_take(a);
     pair_fill(t, 4, 1, 1);
@@ -197,7 +197,7 @@ static void assert_waits_for(struct wire_learner *l, int64_t seconds, const char
 {
     struct waiting w = {.l = l, .what = what};
     skewed_clock_advance(seconds * second);
-    if (!wait_until(waits_for, &w, 10000))
+    if (!wait_until(waits_for, &w, TEST_PATIENCE_MS))
         fail_msg("\"%s\", not \"%s\"", w.s.waiting_for, what);
 }
 
@@ -221,7 +221,7 @@ static void what_a_learner_waits_for_is_told(void **state)
     struct wire_actor *a = NULL;
     struct wire_welcome w;
     struct onic_err e = {0};
-    int64_t end = clock_ms() + 8000;
+    int64_t end = clock_ms() + TEST_PATIENCE_MS;
     skewed_clock_set(0);
     assert_waits_for(l, 6, "no actor has connected to ipc://");
     assert_ok(wire_actor_create(&a, &ap, &err));
@@ -229,11 +229,11 @@ static void what_a_learner_waits_for_is_told(void **state)
         ;
     assert_waits_for(l, 6, "1 actors connected, none has its environments ready after ");
     assert_ok(wire_actor_ready(a, &ready, &err));
-    for (end = clock_ms() + 8000; !status_of(l).actors_running && clock_ms() < end;)
+    for (end = clock_ms() + TEST_PATIENCE_MS; !status_of(l).actors_running && clock_ms() < end;)
         wire_actor_poll(a, 10, &e);
     assert_waits_for(l, 6, "1 actors connected, no weights have been published");
     pair_publish(l, 1);
-    assert_int_equal(pair_wait_start(a, 8000, &e), ONIC_OK);
+    assert_int_equal(pair_wait_start(a, TEST_PATIENCE_MS, &e), ONIC_OK);
     assert_waits_for(l, 6, "1 actors connected, none has sent for ");
     wire_actor_free(a); /* killed */
     assert_waits_for(l, 75, "none of 1 known actors is connected to ipc://");
@@ -304,7 +304,7 @@ static void trajectories_beyond_all_bounds_are_refused_where_they_are_made(void 
     struct onic_err e = {0};
     pair_publish(l, 1);
     assert_ok(wire_actor_create(&a, &ap, &err));
-    for (int64_t end = clock_ms() + 8000; clock_ms() < end;)
+    for (int64_t end = clock_ms() + TEST_PATIENCE_MS; clock_ms() < end;)
         if (wire_actor_welcome(a, 20, &w, &e) == ONIC_OK)
             break;
     ready.shape.E = BOUND_ENVS + 1;

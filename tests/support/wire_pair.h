@@ -91,7 +91,7 @@ static inline struct wire_actor *pair_be_welcomed(const struct wire_actor_params
     struct wire_welcome w;
     struct onic_err err = {0};
     assert_int_equal(wire_actor_create(&a, p, &err), ONIC_OK);
-    int64_t end = clock_ms() + 8000;
+    int64_t end = clock_ms() + TEST_PATIENCE_MS;
     int rc;
     while ((rc = wire_actor_welcome(a, 50, &w, &err)) == ONIC_EAGAIN && clock_ms() < end)
         ;
@@ -196,7 +196,7 @@ static inline void pair_play(struct wire_actor *a, uint32_t actor, uint64_t n)
 {
     struct onic_err err = {0};
     uint64_t version = 0;
-    int rc = pair_wait_start(a, 10000, &err);
+    int rc = pair_wait_start(a, TEST_PATIENCE_MS, &err);
     if (rc)
         print_error("start: %d %s\n", rc, err.msg);
     assert_int_equal(rc, ONIC_OK);
@@ -267,7 +267,7 @@ static inline struct wire_learner *pair_learner_at(const struct pair_place *p, u
 
 static inline void pair_consume_one(struct wire_learner *l, struct wire_actor *a, uint64_t seq)
 {
-    struct trajectory *t = pair_take(l, a, 8000);
+    struct trajectory *t = pair_take(l, a, TEST_PATIENCE_MS);
     assert_non_null(t);
     assert_int_equal(t->seq, seq);
     wire_learner_consumed(l, t);

@@ -25,7 +25,7 @@ struct raw {
 static inline void connect_raw(struct raw *r)
 {
     r->socket = zmq_socket(r->context, ZMQ_DEALER);
-    int linger = 0, wait_ms = 5000;
+    int linger = 0, wait_ms = TEST_PATIENCE_MS;
     zmq_setsockopt(r->socket, ZMQ_LINGER, &linger, sizeof linger);
     zmq_setsockopt(r->socket, ZMQ_RCVTIMEO, &wait_ms, sizeof wait_ms);
     assert_int_equal(zmq_connect(r->socket, r->address), 0);
@@ -172,7 +172,7 @@ static inline void assert_alive(struct raw *r)
     pair_play(a, 100, 1);
     struct trajectory *t = NULL;
     do {
-        t = pair_take(r->l, a, 5000);
+        t = pair_take(r->l, a, TEST_PATIENCE_MS);
         assert_non_null(t);
         wire_learner_consumed(r->l, t);
         uint32_t from = t->actor_id;

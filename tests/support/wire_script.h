@@ -10,7 +10,7 @@
 #include "common/wire/frame/sock.h"
 #include "tests/support/wire_pair.h"
 
-enum { SCRIPT_EPOCH = 5, SCRIPT_WAIT_MS = 8000 };
+enum { SCRIPT_EPOCH = 5, SCRIPT_WAIT_MS = TEST_PATIENCE_MS };
 
 /* Next frame of that type within the time, others are skipped; the message stays open. */
 static inline bool script_frame_within(int wait_ms, void *socket, enum frame_type type,

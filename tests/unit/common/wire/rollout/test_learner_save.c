@@ -57,7 +57,7 @@ static void what_was_trained_on_since_is_lost_and_the_books_balance(void **state
         pair_consume_one(l, a, n);
     }
     pair_play(a, 0, 4); /* waits */
-    assert_non_null(t = pair_take(l, a, 8000));
+    assert_non_null(t = pair_take(l, a, TEST_PATIENCE_MS));
     pair_play(a, 0, 5); /* perhaps under way */
     assert_ok(wire_learner_undo(l, books.data, books.len, 1, 2, &undone, &err));
     assert_int_equal(undone, 2);
@@ -164,7 +164,7 @@ static void an_accused_actor_is_put_out(void **state)
     pair_publish(l, 1);
     struct wire_actor *a = pair_join(at.address, NULL, 0, NULL);
     pair_play(a, 0, 1);
-    struct trajectory *t = pair_take(l, a, 8000);
+    struct trajectory *t = pair_take(l, a, TEST_PATIENCE_MS);
     assert_non_null(t);
     uint64_t incarnation = t->incarnation;
     wire_learner_consumed(l, t);
