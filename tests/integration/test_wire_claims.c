@@ -178,7 +178,7 @@ static void many_lines_are_told_apart_at_once(void **state)
         lines[0] = '\0';
         for (int i = 0, at = 0; i < n; i++)
             at += snprintf(lines + at, sizeof lines - (size_t)at, most ? "x\n" : "x: %d\n", i);
-        int64_t begin = clock_ms();
+        int64_t begin = clock_process_cpu_ns();
         for (int i = 0; i < 20; i++) {
             reconnect(&r);
             say_ready_of(&r, NULL, lines, pair_net);
@@ -187,7 +187,7 @@ static void many_lines_are_told_apart_at_once(void **state)
                           : "x: actor 1200, learner nothing; x: actor 1201");
             is_told(&r, WIRE_REJECT_INCOMPATIBLE, word);
         }
-        assert_true(clock_ms() - begin < 2000);
+        assert_true(clock_process_cpu_ns() - begin < 1000000000);
     }
     close_raw(&r);
 }
