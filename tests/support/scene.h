@@ -13,7 +13,7 @@ enum { SCENE_SLOWNESS = 5 };
 #else
 enum { SCENE_SLOWNESS = 1 };
 #endif
-enum { SCENE_SOON_MS = 20000 * SCENE_SLOWNESS, SCENE_LONG_MS = 90000 * SCENE_SLOWNESS };
+enum { SCENE_SOON_MS = 60000 * SCENE_SLOWNESS, SCENE_LONG_MS = 90000 * SCENE_SLOWNESS };
 
 struct scene {
     char dir[256], run[300];
