@@ -11,6 +11,7 @@
  * store id and the times, the reward server the source; raw does not cross the wire. What is not
  * known is 0, NULL or "". */
 
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -47,6 +48,25 @@ struct label {
 static inline bool label_is_settled(enum label_state state)
 {
     return state == LABEL_ANSWERED || state == LABEL_ABSTAINED;
+}
+
+/* Why nobody may take this label, without a stop; NULL: it is sane. Whoever gets one from a file, a
+ * program or a peer asks this first. kind: of its question, which a caption alone does not tell. An
+ * abstention says nothing that could be wrong. */
+static inline const char *label_fault(const struct label *l, enum question_kind kind)
+{
+    static const char *const must_be[QUESTION_KINDS] = {"label must be 0 or 1",
+                                                        "label must be 0 or 1, or 0.5 for a tie",
+                                                        "label must be from -1 to 1"};
+    if (l->state != LABEL_ANSWERED)
+        return NULL;
+    if (!question_label_fits(kind, l->value))
+        return must_be[kind];
+    if (!(l->confidence >= 0 && l->confidence <= 1)) /* NaN, too */
+        return "confidence must be from 0 to 1";
+    return isfinite(l->asked_at) && isfinite(l->answered_at)
+               ? NULL
+               : "asked_at and answered_at must be numbers";
 }
 
 /* True for what an annotator says of itself in every start; anything else is for people to look

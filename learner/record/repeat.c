@@ -171,7 +171,8 @@ static int repeat_label(struct repeat *r, const struct record *rec, struct onic_
     struct reward_mix *mix = trainer_reward(r->life.core);
     const struct record_label *l = &rec->label.is;
     struct question q;
-    bool pair = reward_mix_type(mix)->traits.asks == QUESTION_PAIR;
+    enum question_kind kind = reward_mix_type(mix)->traits.asks;
+    bool pair = kind == QUESTION_PAIR;
     if (pair ? !question_split(rec->label.question, l->question_len, &q) || q.kind != QUESTION_PAIR
              : l->question_len > QUESTION_CAPTION_MAX)
         return err_set(err, ONIC_EDAMAGED, "a label of the record is of no question of this run");
@@ -183,6 +184,9 @@ static int repeat_label(struct repeat *r, const struct record *rec, struct onic_
                           .answered_at = l->answered_at,
                           .question = rec->label.question,
                           .question_len = l->question_len};
+    const char *fault = label_fault(&label, kind);
+    if (fault)
+        return err_set(err, ONIC_EDAMAGED, "a label of the record makes no sense: %s", fault);
     memcpy(label.source, l->source, sizeof label.source);
     reward_mix_on_label(mix, &label);
     r->n.labels++;

@@ -94,6 +94,83 @@ static void the_questions_of_a_ranking_are_repeated(void **state)
     assert_true(metrics_last(s->run, "reward_model/train_steps") > 0);
 }
 
+static size_t segments(struct scene *s, struct record_list *all)
+{
+    char dir[400];
+    snprintf(dir, sizeof dir, "%s/record", s->run);
+    assert_ok(record_list(dir, all, &err));
+    return all->n;
+}
+
+static void segment_path(struct scene *s, const struct record_entry *e, char out[RECORD_PATH_MAX])
+{
+    char dir[400];
+    snprintf(dir, sizeof dir, "%s/record", s->run);
+    record_path(out, dir, e->epoch, e->version, RECORD_SEGMENT);
+}
+
+/* Every label of a segment is handed to `each`; true: it was changed, and gets the right checksum.
+ * How many were. */
+static int labels_of_segment(const char *path, bool (*each)(struct record_label *l))
+{
+    struct buf plain;
+    int changed = 0;
+    buf_init(&plain, RECORD_FILE_MAX);
+    record_file_read(path, &plain);
+    for (size_t at = 0; at + sizeof(struct record_prefix) < plain.len;) {
+        struct record_prefix p;
+        struct record_label l;
+        char *payload = plain.data + at + sizeof p;
+        memcpy(&p, plain.data + at, sizeof p);
+        at += sizeof p + p.len;
+        if (p.kind != RECORD_LABEL)
+            continue;
+        memcpy(&l, payload, sizeof l);
+        if (!each(&l))
+            continue;
+        memcpy(payload, &l, sizeof l);
+        p.xxh3 = record_hash(p.kind, payload, p.len);
+        memcpy(payload - sizeof p, &p, sizeof p);
+        changed++;
+    }
+    if (changed)
+        record_file_write(path, &plain);
+    buf_release(&plain);
+    return changed;
+}
+
+static int each_label(struct scene *s, bool (*each)(struct record_label *l))
+{
+    struct record_list all;
+    char path[RECORD_PATH_MAX];
+    int changed = 0;
+    for (size_t i = 0, n = segments(s, &all); i < n; i++) {
+        segment_path(s, &all.e[i], path);
+        changed += labels_of_segment(path, each);
+    }
+    record_list_free(&all);
+    return changed;
+}
+
+static int below_0;
+
+static bool count_below_0(struct record_label *l)
+{
+    below_0 += l->value < 0;
+    return false;
+}
+
+/* Scores are from -1 to 1, and half of those that are drawn by lot are below 0. */
+static void scores_below_0_are_repeated(void **state)
+{
+    struct scene *s = *state;
+    record_run(s, maze, "--annotator.id=random --reward.model=similarity --frames=60000");
+    below_0 = 0;
+    each_label(s, count_below_0);
+    assert_true(below_0 > 0);
+    assert_true(number_before(repeats(s), " labels") > 5);
+}
+
 static void a_run_of_nethack_is_repeated(void **state)
 {
     struct scene *s = *state;
@@ -145,12 +222,9 @@ static void a_roll_back_is_repeated(void **state)
 /* The path of the newest segment that has more than one update. */
 static void a_segment(struct scene *s, char out[RECORD_PATH_MAX])
 {
-    char dir[400];
     struct record_list all;
-    snprintf(dir, sizeof dir, "%s/record", s->run);
-    assert_ok(record_list(dir, &all, &err));
-    assert_true(all.n >= 3);
-    record_path(out, dir, all.e[1].epoch, all.e[1].version, RECORD_SEGMENT);
+    assert_true(segments(s, &all) >= 3);
+    segment_path(s, &all.e[1], out);
     record_list_free(&all);
 }
 
@@ -259,6 +333,32 @@ static void a_batch_beyond_what_the_run_had_is_refused(void **state)
         fail_msg("%d: %s", code, text);
 }
 
+static bool make_a_tie(struct record_label *l)
+{
+    l->value = 0.5;
+    return true;
+}
+
+static bool make_too_sure(struct record_label *l)
+{
+    l->value = 1;
+    l->confidence = 95;
+    return true;
+}
+
+/* A tie is a label of a pair, and this run's questions are of one message. */
+static void a_label_that_its_question_cannot_have_is_refused(void **state)
+{
+    struct scene *s = *state;
+    record_run(s, maze, "--reward.model=hash --frames=60000");
+    assert_true(each_label(s, make_a_tie) > 0);
+    scene_fails_within(s, "onic", "replay-run run", 74,
+                       "a label of the record makes no sense: label must be 0 or 1", 2);
+    each_label(s, make_too_sure);
+    scene_fails_within(s, "onic", "replay-run run", 74,
+                       "a label of the record makes no sense: confidence must be from 0 to 1", 2);
+}
+
 /* Files of a record that somebody renamed, mixed up, or cut. */
 static void what_a_file_of_a_record_is_not_is_said(void **state)
 {
@@ -344,6 +444,7 @@ int main(void)
         SCENE(a_run_with_kills_is_repeated_bit_for_bit),
         SCENE(the_turns_of_a_classifier_are_repeated),
         SCENE(the_questions_of_a_ranking_are_repeated),
+        SCENE(scores_below_0_are_repeated),
         SCENE(a_run_of_nethack_is_repeated),
         SCENE(distrusted_labels_are_forgotten_again),
         SCENE(a_roll_back_is_repeated),
@@ -351,6 +452,7 @@ int main(void)
         SCENE(what_a_file_of_a_record_is_not_is_said),
         SCENE(another_order_of_trajectories_is_named),
         SCENE(a_batch_beyond_what_the_run_had_is_refused),
+        SCENE(a_label_that_its_question_cannot_have_is_refused),
         SCENE(the_oldest_go_and_the_rest_can_be_repeated),
         SCENE(nothing_is_recorded_unless_asked_for),
     };

@@ -243,7 +243,7 @@ static void records_stand_where_a_run_could_have_put_them(void **state)
     record_file_add(&b, RECORD_TRAJECTORY, "f", 1);
     record_file_update(&b, 1, 1, TENSORS + 1);
     CASE(RECORD_DRAWN, "", 0, "an update makes no sense");
-    add_label(&b, 2, "text");
+    add_label(&b, 1, "");
     CASE(RECORD_DRAWN, "", 0, "a label makes no sense");
 #undef CASE
     buf_release(&b);
