@@ -2,6 +2,7 @@
 /* labels_import.c - see labels_rows.h. */
 #include <errno.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,37 +57,19 @@ static int check_lines_file(const char *path, struct onic_err *err)
                 : file_kind_refuse(path, "JSON lines of `onic labels export`", err);
 }
 
-/* Abstentions carry no label and are not imported: the question stays open. */
-static int import_line(struct import *im, const char *line, struct onic_err *err)
+/* 0 where there is none, as in lines that people write; what is no number is no 0 either. */
+static double number_of(const json_t *o, const char *key)
 {
-    json_error_t why;
-    im->lines++;
-    json_t *o = json_loads(line, 0, &why);
-    json_t *label = json_object_get(o, "label"), *caption = json_object_get(o, "caption");
-    if (!json_is_object(o) || !json_is_string(caption) ||
-        !(json_is_number(label) || json_is_null(label))) {
-        int rc = err_set(err, ONIC_ECONFIG, "line %d is not a label: %s", im->lines,
-                         o ? "it needs \"caption\" and \"label\"" : why.text);
-        json_decref(o);
-        return rc;
-    }
-    char *question = xmalloc(QUESTION_MAX), *raw = xstrdup(json_text(o, "raw"));
-    size_t len = json_question(o, question);
-    bool fits = question_label_fits(question_kind_of(question, len), json_number_value(label));
-    if (json_is_null(label) || !fits) {
-        bool abstained = json_is_null(label); /* label belongs to o */
-        json_decref(o);
-        free(question);
-        free(raw);
-        return abstained ? ONIC_OK
-                         : err_set(err, ONIC_ECONFIG,
-                                   "line %d: label must be 0 or 1, of a pair also 0.5, of a score "
-                                   "from -1 to 1",
-                                   im->lines);
-    }
+    const json_t *x = json_object_get(o, key);
+    return !x || json_is_null(x) ? 0 : json_is_number(x) ? json_number_value(x) : (double)NAN;
+}
+
+/* What the line says; its strings are those of o, question and raw. */
+static struct label_row row_of(const json_t *o, char question[QUESTION_MAX], const char *raw)
+{
     const json_t *vote = json_object_get(o, "vote");
-    latin1_from_utf8(raw);
-    im->rows[im->n] = (struct label_row){
+    size_t len = json_question(o, question);
+    return (struct label_row){
         .identity = {.annotator = json_text(o, "annotator"),
                      .model = json_text(o, "model"),
                      .goal = json_text(o, "goal"),
@@ -96,16 +79,52 @@ static int import_line(struct import *im, const char *line, struct onic_err *err
         .label = {.question = question,
                   .question_len = len,
                   .state = LABEL_ANSWERED,
-                  .value = json_number_value(label),
-                  .confidence = json_number_value(json_object_get(o, "confidence")),
+                  .value = number_of(o, "label"),
+                  .confidence = number_of(o, "confidence"),
                   .raw = raw,
-                  .asked_at = json_number_value(json_object_get(o, "asked_at")),
-                  .answered_at = json_number_value(json_object_get(o, "answered_at"))},
+                  .asked_at = number_of(o, "asked_at"),
+                  .answered_at = number_of(o, "answered_at")},
     };
+}
+
+/* Takes o over. */
+static int import_label(struct import *im, json_t *o, struct onic_err *err)
+{
+    char *question = xmalloc(QUESTION_MAX), *raw = xstrdup(json_text(o, "raw"));
+    latin1_from_utf8(raw);
+    struct label_row row = row_of(o, question, raw);
+    const char *fault = label_fault(&row.label, question_kind_of(question, row.label.question_len));
+    if (fault) {
+        json_decref(o);
+        free(question);
+        free(raw);
+        return err_set(err, ONIC_ECONFIG, "line %d: %s", im->lines, fault);
+    }
+    im->rows[im->n] = row;
     im->questions[im->n] = question;
     im->raws[im->n] = raw;
     im->objects[im->n++] = o;
     return im->n == IMPORT_GROUP ? flush_group(im, err) : ONIC_OK;
+}
+
+/* Abstentions carry no label and are not imported: the question stays open. */
+static int import_line(struct import *im, const char *line, struct onic_err *err)
+{
+    json_error_t why;
+    im->lines++;
+    json_t *o = json_loads(line, 0, &why);
+    const json_t *label = json_object_get(o, "label"), *caption = json_object_get(o, "caption");
+    bool abstained = json_is_null(label);
+    if (json_is_object(o) && json_is_string(caption) && json_is_number(label))
+        return import_label(im, o, err);
+    if (json_is_object(o) && json_is_string(caption) && abstained) {
+        json_decref(o);
+        return ONIC_OK;
+    }
+    int rc = err_set(err, ONIC_ECONFIG, "line %d is not a label: %s", im->lines,
+                     o ? "it needs \"caption\" and \"label\"" : why.text);
+    json_decref(o);
+    return rc;
 }
 
 int labels_import(const char *path, const char *file, struct onic_err *err)

@@ -117,6 +117,9 @@ static int import_one(struct label_store *s, const struct label_row *row, int *a
     if (!question_split(l->question, l->question_len, &q))
         return err_set(err, ONIC_ECONFIG, "a caption has 1 to %d bytes, none of them 0",
                        QUESTION_CAPTION_MAX);
+    const char *fault = label_fault(l, q.kind);
+    if (fault)
+        return err_set(err, ONIC_ECONFIG, "%s", fault);
     int rc = label_identity_get(s, &row->identity, &identity, err);
     if (rc)
         return rc;

@@ -4,7 +4,8 @@
  * The key is a hash of identity and question, so verifying a row needs two comparisons: the key
  * against these two, and the row check against what was answered. A bit that flipped anywhere in a
  * row is caught by one of them, and the row is moved to `quarantine`
- * (kept for people, never served): the question then counts as unknown and is asked again.
+ * (kept for people, never served): the question then counts as unknown and is asked again. So is
+ * one that another program wrote, whole and with a label that nobody takes (label_fault).
  *
  * Delivered is outside the check: it is bookkeeping and changes without touching the answer. */
 #include "reward_server/store/label_store_impl.h"
@@ -29,8 +30,11 @@ static size_t copy_bytes(char *out, size_t max, sqlite3_stmt *q, int column)
     return len;
 }
 
+static const char unlike_check[] = "its check does not match its content";
+
 bool label_row_read(struct label_store *s, sqlite3_stmt *q, struct label_row *row)
 {
+    s->row_fault = unlike_check;
     struct label_identity_row *identity = label_identity_number(s, sqlite3_column_int64(q, 2));
     if (!identity) {
         label_identities_load(s, NULL);
@@ -56,8 +60,12 @@ bool label_row_read(struct label_store *s, sqlite3_stmt *q, struct label_row *ro
     copy_bytes(s->raw, LABEL_RAW_MAX, q, 7);
     struct label_key want =
         label_key_make(&row->identity, row->label.question, row->label.question_len);
-    return memcmp(want.byte, row->key.byte, sizeof want.byte) == 0 &&
-           label_row_check(row) == sqlite3_column_int64(q, 12);
+    bool whole = memcmp(want.byte, row->key.byte, sizeof want.byte) == 0 &&
+                 label_row_check(row) == sqlite3_column_int64(q, 12);
+    if (whole)
+        s->row_fault = label_fault(&row->label,
+                                   question_kind_of(row->label.question, row->label.question_len));
+    return !s->row_fault;
 }
 
 int label_row_put(struct label_store *s, const struct label_row *row, int64_t identity,
@@ -141,7 +149,7 @@ static int find_key(struct label_store *s, const struct label_key *key, struct l
     if (step == SQLITE_ROW && s->mode == LABEL_STORE_READ)
         s->damaged_read++;
     else if (step == SQLITE_ROW)
-        rc = label_row_quarantine(s, key, "its check does not match its content", err);
+        rc = label_row_quarantine(s, key, s->row_fault, err);
     return rc;
 }
 
@@ -269,6 +277,7 @@ int label_store_answer(struct label_store *s, struct label *l, int n, struct oni
     for (int i = 0; i < n && !rc; i++) {
         ONIC_ASSERT(label_is_settled(l[i].state));
         ONIC_ASSERT(l[i].question_len > 0 && l[i].question_len <= QUESTION_MAX);
+        ONIC_ASSERT(!label_fault(&l[i], question_kind_of(l[i].question, l[i].question_len)));
         rc = answer_one(s, &l[i], now, &last_id, err);
     }
     if (!rc && last_id > before)

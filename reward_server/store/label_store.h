@@ -116,10 +116,10 @@ int label_store_ask(struct label_store *s, struct label *l, int n, bool paid, st
 int label_store_forget(struct label_store *s, const struct label *l, int n, struct onic_err *err);
 
 /* Takes the question, state (LABEL_ANSWERED or LABEL_ABSTAINED), value, confidence and raw (cut at
- * LABEL_RAW_MAX) of each; asked_at is when, 0 = unknown, and becomes that of the intent if it is
- * later. Sets id and answered_at. Durable when it returns ONIC_OK: one commit for the whole group.
- * Nothing is changed on failure. An answer to a question already answered is ignored, gets what is
- * stored and is counted in asked_twice. */
+ * LABEL_RAW_MAX) of each, which have no fault (label_fault); asked_at is when, 0 = unknown, and
+ * becomes that of the intent if it is later. Sets id and answered_at. Durable when it returns
+ * ONIC_OK: one commit for the whole group. Nothing is changed on failure. An answer to a question
+ * already answered is ignored, gets what is stored and is counted in asked_twice. */
 int label_store_answer(struct label_store *s, struct label *l, int n, struct onic_err *err);
 /* Bookkeeping only: rides on the next commit, so a crash may lose it. */
 void label_store_delivered(struct label_store *s, uint64_t id);
@@ -172,7 +172,8 @@ int label_store_distrust(struct label_store *s, const char *source, bool remove,
  * identity: kind, parameters, vote, state), with its newline. */
 int label_row_json(const struct label_row *row, struct buf *out);
 /* Adds answered rows of any identity in one commit; id, key and delivered are ignored. A question
- * that has an answer keeps it. *added (may be NULL) = rows that were new. */
+ * that has an answer keeps it. *added (may be NULL) = rows that were new. ONIC_ECONFIG: one of them
+ * is no question, or a label that nobody takes. */
 int label_store_import(struct label_store *s, const struct label_row *rows, int n, int *added,
                        struct onic_err *err);
 

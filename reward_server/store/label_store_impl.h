@@ -92,6 +92,7 @@ struct label_store {
     char pages
         [LABEL_VERDICT_MAX]; /* of a reader: SQLite's verdict on the pages, "" = nothing is wrong */
     char question[QUESTION_MAX + 1], raw[LABEL_RAW_MAX + 1]; /* of the row handed out last */
+    const char *row_fault; /* of the row read last: why it is set aside; NULL: it is whole */
 };
 
 /* label_sql.c */
@@ -141,7 +142,8 @@ int label_identities_load(struct label_store *s, struct onic_err *err);
 int label_notes_damaged(struct label_store *s);
 
 /* label_rows.c */
-/* Reads a row of LABEL_COLUMNS into *row, copying into the store's buffers. False: damaged. */
+/* Reads a row of LABEL_COLUMNS into *row, copying into the store's buffers. False: damaged, or no
+ * label that anybody takes; s->row_fault. */
 bool label_row_read(struct label_store *s, sqlite3_stmt *stmt, struct label_row *row);
 /* Writes a row with its check (inside a transaction). */
 int label_row_put(struct label_store *s, const struct label_row *row, int64_t identity,

@@ -365,6 +365,17 @@ static void a_bad_label_file_names_the_line(void **state)
         f);
     fclose(f);
     assert_fails("labels import . bad.jsonl", 64, "line 2: label must be 0 or 1");
+    static const char *const confidence[] = {"95", "-0.5", "1e300", "\"0.9\"", "true"};
+    for (size_t i = 0; i < sizeof confidence / sizeof confidence[0]; i++) {
+        f = fopen(path, "w");
+        assert_non_null(f);
+        fprintf(f,
+                "{\"caption\":\"a\",\"label\":1,\"confidence\":null}\n"
+                "{\"caption\":\"b\",\"label\":1,\"confidence\":%s}\n",
+                confidence[i]);
+        fclose(f);
+        assert_fails("labels import . bad.jsonl", 64, "line 2: confidence must be from 0 to 1");
+    }
     f = fopen(path, "w");
     assert_non_null(f);
     fputs("not json\n", f);

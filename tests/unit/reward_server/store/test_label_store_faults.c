@@ -266,6 +266,61 @@ static void what_is_no_caption_is_not_imported(void **state)
     label_store_close(s);
 }
 
+/* Both as nobody would take them: 1e300 is no number any more where it crosses the wire. */
+static void labels_that_cannot_be_are_not_imported(void **state)
+{
+    struct store_case *f = *state;
+    struct label_store *s = open_server(f->path);
+    struct label_row row = {.label = answer("aa", 0.5), .identity = store_identity};
+    assert_err(label_store_import(s, &row, 1, NULL, &err), ONIC_ECONFIG, "label must be 0 or 1");
+    row.label = answer("aa", 1);
+    row.label.confidence = 1e300;
+    assert_err(label_store_import(s, &row, 1, NULL, &err), ONIC_ECONFIG,
+               "confidence must be from 0 to 1");
+    assert_int_equal(counts_of(s).answered, 0);
+    label_store_close(s);
+}
+
+/* A row as another program may have written it: whole, its check right. */
+static void put_row(struct label_store *s, struct label l)
+{
+    struct label_row row = {.label = l, .identity = store_identity, .attempts = 1};
+    row.key = label_key_make(&s->current_view, l.question, l.question_len);
+    row.label.id = 1;
+    assert_ok(label_begin(s, &err));
+    assert_ok(label_meta_add(s, "last_id", 1, NULL, &err));
+    assert_ok(label_row_put(s, &row, s->current->number, &err));
+    assert_ok(label_end(s, ONIC_OK, &err));
+}
+
+static void a_whole_row_that_no_label_can_be_is_set_aside(void **state)
+{
+    struct store_case *f = *state;
+    struct label_store *s = open_server(f->path);
+    struct label sure = answer("aa", 1);
+    struct label_row row;
+    int rows = 0;
+    sure.confidence = 95;
+    put_row(s, sure);
+    label_store_close(s);
+
+    assert_ok(label_store_open(&s, f->path, LABEL_STORE_READ, &err));
+    assert_ok(label_store_each(s, 0, count_row, &rows, &err));
+    assert_int_equal(rows, 0);
+    label_store_close(s);
+
+    s = open_server(f->path);
+    said_begin(LOG_ERROR);
+    assert_int_equal(find(s, "aa", &row), LABEL_UNKNOWN);
+    assert_said("why=\"confidence must be from 0 to 1\"");
+    said_end();
+    struct label again = answer("aa", 1);
+    assert_ok(label_store_answer(s, &again, 1, &err));
+    assert_int_equal(again.id, 2);
+    assert_int_equal(find(s, "aa", &row), LABEL_ANSWERED);
+    label_store_close(s);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -274,6 +329,8 @@ int main(void)
         TEST(damaged_pages_and_foreign_files_are_refused_with_a_sentence),
         TEST(what_is_no_label_store_is_told_to_a_reader),
         TEST(what_is_no_caption_is_not_imported),
+        TEST(labels_that_cannot_be_are_not_imported),
+        TEST(a_whole_row_that_no_label_can_be_is_set_aside),
         TEST(one_server_at_a_time),
         TEST(a_full_disk_stops_writing_only_until_there_is_room),
         TEST(a_store_that_was_moved_or_replaced_takes_nothing_more),
