@@ -79,9 +79,8 @@ static void hear_all(struct wire_labels_client *c)
     struct wire_labels_client_status status;
     wire_labels_client_poll(c, 0);
     while (wire_labels_client_next(c, &l))
-        if (l.question_len < 1 || l.question_len > ANNOT_QUESTION_MAX || !isfinite(l.confidence) ||
-            (l.state == LABEL_ANSWERED &&
-             !question_label_fits(question_kind_of(l.question, l.question_len), l.value)))
+        if (l.question_len < 1 || l.question_len > ANNOT_QUESTION_MAX ||
+            label_fault(&l, question_kind_of(l.question, l.question_len)))
             abort();
     wire_labels_client_status(c, &status);
     for (int i = 0; i < status.nown; i++)

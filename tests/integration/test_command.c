@@ -133,11 +133,11 @@ static void stops(const char *behaviour, const char *part, const char *timeout_s
     STOPS(hang, "no answer within 0.7 s", "0.7")                                                   \
     STOPS(garbage, "no answer within 2 s; it wrote what is no answer: Traceback:  [2J", "2")       \
     STOPS(liar, "no answer within 0.7 s", "0.7")                                                   \
-    STOPS(seven, "7 is no label of a question of kind class", "30")                                \
+    STOPS(seven, "label 7, confidence 1, of a question of kind class: label must be 0 or 1", "30") \
     STOPS(word, "\"label\" (a number)", "30")                                                      \
     STOPS(nothing, "\"label\" (a number)", "30")                                                   \
     STOPS(both, "\"label\" (a number)", "30")                                                      \
-    STOPS(sure, "confidence", "30")                                                                \
+    STOPS(sure, "of kind class: confidence must be from 0 to 1", "30")                             \
     STOPS(error, "it says: the service is overloaded", "30")                                       \
     STOPS(dead, "it ended with code 3: I cannot go on", "30")                                      \
     STOPS(mute, "it closed its output", "30")
@@ -177,7 +177,7 @@ static void one_question_that_kills_it_is_given_up_alone(void **state)
 static void one_question_that_it_answers_with_nonsense_is_given_up(void **state)
 {
     (void)state;
-    one_is_given_up("seven_once", "while others were answered: its answer is no label: 7");
+    one_is_given_up("seven_once", "while others were answered: its answer is no label: label 7");
 }
 
 /* As at the end of a list, or in a deterministic run that waits for it: what was labelled before

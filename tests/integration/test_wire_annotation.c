@@ -377,6 +377,47 @@ static void one_learner_too_many_is_told_that_there_is_no_room(void **state)
     close_bench(&b);
 }
 
+/* What a server of another make, or one that went wrong, may send. */
+static void a_label_that_cannot_be_is_not_taken_and_said(void **state)
+{
+    struct bench b;
+    struct wire_labels_ask q = {0};
+    struct label got, l = {.id = 1,
+                           .state = LABEL_ANSWERED,
+                           .value = 1,
+                           .confidence = 1e300, /* infinite as a float, which it is on the wire */
+                           .question = "you win",
+                           .question_len = 7,
+                           .source = "rules"};
+    char sentence[] = "a label that cannot be: it is asked again why=\"confidence must be from 0 ";
+    bool asked = false;
+    (void)state;
+    open_bench(&b);
+    said_begin(LOG_WARN);
+    assert_true(wire_labels_client_ask(b.c, "you win", 7));
+    int64_t end = clock_ms() + 60000;
+    while (!log_said(sentence) && clock_ms() < end) {
+        wire_labels_client_poll(b.c, 2);
+        assert_false(wire_labels_client_next(b.c, &got));
+        while (wire_labels_server_recv(b.s, &q)) {
+            asked = true;
+            assert_true(wire_labels_server_send(b.s, q.client, &l, 1));
+        }
+    }
+    assert_true(asked);
+    assert_said(sentence);
+    said_end();
+    l.confidence = 1;
+    assert_true(wire_labels_server_send(b.s, 0, &l, 1));
+    bool came = false;
+    for (end = clock_ms() + 60000; !came && clock_ms() < end;) {
+        wire_labels_client_poll(b.c, 2);
+        came = wire_labels_client_next(b.c, &got);
+    }
+    assert_true(came);
+    close_bench(&b);
+}
+
 int main(void)
 {
     log_set_level(LOG_ERROR);
@@ -392,6 +433,7 @@ int main(void)
         cmocka_unit_test(a_flood_is_held_back_and_nothing_is_lost),
         cmocka_unit_test(another_identity_starts_from_nothing),
         cmocka_unit_test(one_learner_too_many_is_told_that_there_is_no_room),
+        cmocka_unit_test(a_label_that_cannot_be_is_not_taken_and_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

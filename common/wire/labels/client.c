@@ -63,7 +63,7 @@ struct wire_labels_client {
     struct wire_labels_client_status status;
     bool first_numbers;        /* of this connection are to come */
     enum sock_trouble trouble; /* the last, since it was connected */
-    int64_t trouble_log_ms;
+    int64_t trouble_log_ms, nonsense_log_ms;
     bool no_room; /* the server answers, but serves as many learners as it can */
 };
 
@@ -431,6 +431,24 @@ static bool labels_client_settle(struct wire_labels_client *c, const struct labe
     return true;
 }
 
+/* Why the next label of the message cannot be taken; NULL: *out is it, without its source. */
+static const char *labels_client_read(const struct wire_labels_client *c,
+                                      const Onic__Wire__AnnotLabel *l, struct label *out)
+{
+    if (l->caption_bytes == 0 || l->caption_bytes > ANNOT_QUESTION_MAX ||
+        l->caption_bytes > c->label_text_left || l->state > LABEL_ABSTAINED - ANNOT_STATE_FIRST)
+        return "it cannot be read";
+    *out = (struct label){.id = l->id,
+                          .state = (enum label_state)(ANNOT_STATE_FIRST + l->state),
+                          .value = (double)l->label,
+                          .confidence = (double)l->confidence,
+                          .asked_at = l->asked_at,
+                          .answered_at = l->answered_at,
+                          .question = c->label_text,
+                          .question_len = l->caption_bytes};
+    return label_fault(out, question_kind_of(out->question, out->question_len));
+}
+
 bool wire_labels_client_next(struct wire_labels_client *c, struct label *out)
 {
     while (open_message(c)) {
@@ -439,22 +457,14 @@ bool wire_labels_client_next(struct wire_labels_client *c, struct label *out)
             continue;
         }
         const Onic__Wire__AnnotLabel *l = c->labels->labels[c->next_label++];
-        if (l->caption_bytes == 0 || l->caption_bytes > ANNOT_QUESTION_MAX ||
-            l->caption_bytes > c->label_text_left ||
-            l->state > LABEL_ABSTAINED - ANNOT_STATE_FIRST || !isfinite(l->confidence) ||
-            !question_label_fits(question_kind_of(c->label_text, l->caption_bytes),
-                                 (double)l->label)) {
+        const char *why = labels_client_read(c, l, out);
+        if (why) {
+            if (log_every_ms(&c->nonsense_log_ms, TROUBLE_AGAIN_MS))
+                log_warn("the reward server sent a label that cannot be: it is asked again",
+                         kv("why", why), kv("address", c->address));
             drop_message(c); /* the rest of it cannot be trusted either */
             continue;
         }
-        *out = (struct label){.id = l->id,
-                              .state = (enum label_state)(ANNOT_STATE_FIRST + l->state),
-                              .value = (double)l->label,
-                              .confidence = (double)l->confidence,
-                              .asked_at = l->asked_at,
-                              .answered_at = l->answered_at,
-                              .question = c->label_text,
-                              .question_len = l->caption_bytes};
         meta_text(out->source, sizeof out->source, &l->source);
         c->label_text += l->caption_bytes;
         c->label_text_left -= l->caption_bytes;

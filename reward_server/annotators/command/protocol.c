@@ -3,7 +3,6 @@
  *
  * Read strictly: what is not exactly an answer never becomes a label. */
 #include <jansson.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,9 +61,8 @@ static void read_label(const json_t *o, struct protocol_answer *out)
                  json_is_string(abstain) ? json_string_value(abstain) : "no reason given");
     } else if (abstain || !(json_is_number(label) || json_is_boolean(label))) {
         snprintf(out->why, sizeof out->why, "it needs \"label\" (a number) or \"abstain\"");
-    } else if (confidence && !(json_number_value(confidence) >= 0 && json_is_number(confidence) &&
-                               json_number_value(confidence) <= 1)) {
-        snprintf(out->why, sizeof out->why, "its confidence is not a number in [0, 1]");
+    } else if (confidence && !json_is_number(confidence)) {
+        snprintf(out->why, sizeof out->why, "its confidence is not a number");
     } else {
         out->label.state = LABEL_ANSWERED;
         out->label.value = json_is_true(label) ? 1 : json_number_value(label);
@@ -92,10 +90,11 @@ bool protocol_read(const char *line, size_t len, struct protocol_answer *out)
 
 bool protocol_fits(struct protocol_answer *a, enum question_kind kind)
 {
-    if (a->label.state == LABEL_ANSWERED && !question_label_fits(kind, a->label.value)) {
+    const char *fault = label_fault(&a->label, kind);
+    if (fault) {
         a->label.state = LABEL_UNKNOWN;
-        snprintf(a->why, sizeof a->why, "%g is no label of a question of kind %s", a->label.value,
-                 question_kind_name(kind));
+        snprintf(a->why, sizeof a->why, "label %g, confidence %g, of a question of kind %s: %s",
+                 a->label.value, a->label.confidence, question_kind_name(kind), fault);
     }
     return a->label.state != LABEL_UNKNOWN;
 }
