@@ -81,18 +81,6 @@ static struct trajectory_shape wanted_shape(const struct learner *r, const struc
     };
 }
 
-/* Returns are sums of clipped rewards; a network may err by a lot before it is an absurd number. 0:
- * nothing is clipped, or nothing discounted. */
-static float value_most(const struct config *c)
-{
-    double margin = 1000.0, ext = c->reward_clip / (1.0 - c->train_gamma),
-           own = c->reward_int_clip / (1.0 - c->train_gamma_int);
-    if (c->reward_clip <= 0 || c->reward_int_clip <= 0 || c->train_gamma >= 1 ||
-        c->train_gamma_int >= 1)
-        return 0.0f;
-    return (float)(margin * (ext > own ? ext : own));
-}
-
 static int open_wire(struct learner *r, const struct config *c, struct onic_err *err)
 {
     struct buf config, env, net;
@@ -137,7 +125,7 @@ static int open_wire(struct learner *r, const struct config *c, struct onic_err 
         .inflight_bytes_max = INFLIGHT_BYTES_MAX,
         .max_policy_lag = (uint64_t)c->train_max_policy_lag,
         .batch_steps = (uint64_t)c->train_batch,
-        .value_most = value_most(c),
+        .value_most = trainer_value_most(c),
         .deterministic = c->run_deterministic,
         .deterministic_actors = (int)c->actors_count,
         .deterministic_rounds = rounds,

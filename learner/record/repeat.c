@@ -13,7 +13,6 @@
 
 #include "common/base/log.h"
 #include "common/base/xmalloc.h"
-#include "common/wire/rollout/kept.h"
 #include "learner/record/record_reader.h"
 #include "learner/train/batch.h"
 
@@ -147,7 +146,7 @@ static int repeat_hold(struct repeat *r, struct record *rec, struct onic_err *er
     struct trajectory *t;
     int rc = repeat_check_room(r, rec->len, err);
     if (!rc)
-        rc = kept_trajectory_read(r->frames, rec->frame, rec->len, &r->life.shape, &t, err);
+        rc = kept_trajectory_read(r->frames, rec->frame, rec->len, &r->life.expect, &t, err);
     if (rc) {
         free(rec->frame);
         return rc;

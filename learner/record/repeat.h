@@ -11,7 +11,7 @@
 
 #include "common/base/err.h"
 #include "common/checkpoint/checkpoint.h"
-#include "common/data/trajectory.h"
+#include "common/wire/rollout/kept.h"
 #include "learner/record/record_format.h"
 #include "learner/train/trainer.h"
 
@@ -24,10 +24,10 @@ struct repeat_numbers {
 
 /* A life as its options and its checkpoint have it. */
 struct repeat_life {
-    struct trainer *core;          /* not yet loaded */
-    struct trajectory_shape shape; /* of its trajectories; E is each one's own */
-    uint64_t batch_steps;          /* a batch is complete with the trajectory that brings so many */
-    uint64_t batch_trajectories;   /* in a deterministic run with so many instead; else 0 */
+    struct trainer *core;        /* not yet loaded */
+    struct kept_expect expect;   /* of its trajectories */
+    uint64_t batch_steps;        /* a batch is complete with the trajectory that brings so many */
+    uint64_t batch_trajectories; /* in a deterministic run with so many instead; else 0 */
 };
 
 struct repeat_params {

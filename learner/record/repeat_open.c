@@ -60,7 +60,9 @@ int repeat_open(void *ctx, const struct record_head *head, const char *config,
         rc = trainer_of_options(&out->core, cfg, &world, err);
     if (!rc) {
         int state = policy_state_size(trainer_policy(out->core));
-        out->shape = (struct trajectory_shape){
+        out->expect.obs = world.obs;
+        out->expect.value_most = trainer_value_most(cfg);
+        out->expect.shape = (struct trajectory_shape){
             .T = (int)cfg->train_rollout,
             .obs_bytes = world.obs.obs_bytes,
             .actions = world.actions,

@@ -89,6 +89,16 @@ int trainer_rounds(const struct config *cfg, int default_count)
     return each < 1 ? 0 : (int)((cfg->train_batch + each - 1) / each);
 }
 
+float trainer_value_most(const struct config *cfg)
+{
+    double margin = 1000.0, ext = cfg->reward_clip / (1.0 - cfg->train_gamma),
+           own = cfg->reward_int_clip / (1.0 - cfg->train_gamma_int);
+    if (cfg->reward_clip <= 0 || cfg->reward_int_clip <= 0 || cfg->train_gamma >= 1 ||
+        cfg->train_gamma_int >= 1)
+        return 0.0f;
+    return (float)(margin * (ext > own ? ext : own));
+}
+
 int trainer_of_options(struct trainer **out, const struct config *cfg,
                        const struct env_description *env, struct onic_err *err)
 {

@@ -13,6 +13,10 @@ void trainer_options(struct trainer_params *out, const struct config *cfg);
  * train.batch. default_count: environments per actor for env.count=0; 0: actors.count
  * is no fixed number. */
 int trainer_rounds(const struct config *cfg, int default_count);
+/* What a value of the policy may be at most, in either direction. Returns are sums of clipped
+ * rewards; a network may err by a lot before it is an absurd number. 0: nothing is clipped, or
+ * nothing discounted. */
+float trainer_value_most(const struct config *cfg);
 /* A trainer with the network (policy.*; policy.net=auto is the environment's default_net) and the
  * reward model (reward.*) that the options ask for. ONIC_ECONFIG names what to change. */
 int trainer_of_options(struct trainer **out, const struct config *cfg,

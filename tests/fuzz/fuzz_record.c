@@ -101,11 +101,14 @@ static void *make_file(uint8_t how, const uint8_t *data, size_t size, size_t *le
 
 static void read_trajectory(struct kept_frames *frames, const struct record *r)
 {
-    const struct trajectory_shape shape = {
-        .T = 2, .obs_bytes = 8, .actions = {.n = 3}, .state_size = 2, .nstats = 1};
+    static const int two[] = {2};
+    struct kept_expect expect = {
+        .shape = {.T = 2, .obs_bytes = 8, .actions = {.n = 3}, .state_size = 2, .nstats = 1},
+        .value_most = 1000};
     struct trajectory *t;
     struct onic_err err = {0};
-    int rc = kept_trajectory_read(frames, r->frame, r->len, &shape, &t, &err);
+    obs_spec_add(&expect.obs, "xy", OBS_F32, 1, two);
+    int rc = kept_trajectory_read(frames, r->frame, r->len, &expect, &t, &err);
     fuzz_told(rc, &err);
     if (!rc && t->shape.E < 1)
         abort();

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "learner/record/record_reader.h"
+#include "learner/record/repeat_open.h"
 #include "tests/onic_test.h"
 #include "tests/support/files.h"
 #include "tests/support/record_file.h"
@@ -333,6 +335,36 @@ static void a_batch_beyond_what_the_run_had_is_refused(void **state)
         fail_msg("%d: %s", code, text);
 }
 
+/* As it was asked of actors: which fields an observation has, how large a value may be. */
+static void trajectories_are_held_against_the_options_of_the_run(void **state)
+{
+    struct scene *s = *state;
+    struct record_list all;
+    struct record_reader *r = NULL;
+    struct checkpoint_file *from = NULL;
+    struct repeat_life life = {0};
+    char dir[400], path[RECORD_PATH_MAX];
+    struct config *none = malloc(sizeof *none);
+    record_run(s, maze, "--reward.model=none --frames=5000");
+    assert_true(segments(s, &all) > 0 && all.e[0].checkpoint);
+    segment_path(s, &all.e[0], path);
+    assert_ok(record_reader_open(&r, path, &err));
+    snprintf(dir, sizeof dir, "%s/record", s->run);
+    record_path(path, dir, all.e[0].epoch, all.e[0].version, RECORD_CHECKPOINT);
+    assert_ok(checkpoint_open(&from, path, &err));
+    config_defaults(none);
+    assert_ok(repeat_open(none, record_reader_head(r), record_reader_config(r), from, &life, &err));
+    assert_true(life.expect.shape.T == 16 && life.expect.shape.obs_bytes > 0);
+    assert_int_equal(life.expect.obs.obs_bytes, life.expect.shape.obs_bytes);
+    assert_true(life.expect.obs.nfields > 0);
+    assert_true(life.expect.value_most > 1000);
+    trainer_free(life.core);
+    checkpoint_close(from);
+    record_reader_close(r);
+    record_list_free(&all);
+    free(none);
+}
+
 static bool make_a_tie(struct record_label *l)
 {
     l->value = 0.5;
@@ -452,6 +484,7 @@ int main(void)
         SCENE(what_a_file_of_a_record_is_not_is_said),
         SCENE(another_order_of_trajectories_is_named),
         SCENE(a_batch_beyond_what_the_run_had_is_refused),
+        SCENE(trajectories_are_held_against_the_options_of_the_run),
         SCENE(a_label_that_its_question_cannot_have_is_refused),
         SCENE(the_oldest_go_and_the_rest_can_be_repeated),
         SCENE(nothing_is_recorded_unless_asked_for),

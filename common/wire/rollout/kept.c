@@ -42,24 +42,24 @@ static int environments_of(struct kept_frames *k, const struct frame *f,
 }
 
 int kept_trajectory_read(struct kept_frames *k, const void *frame, size_t len,
-                         const struct trajectory_shape *shape, struct trajectory **out,
+                         const struct kept_expect *expect, struct trajectory **out,
                          struct onic_err *err)
 {
     struct frame f;
-    struct trajectory_shape s = *shape;
+    struct trajectory_shape s = expect->shape;
     char why[160] = "";
     *out = NULL;
     enum frame_bad bad = frame_parse(&f, frame, len);
     if (bad)
         return err_set(err, ONIC_EDAMAGED, "a trajectory is no frame of this onic (%s)",
                        frame_bad_name(bad));
-    s.E = f.head.type == FRAME_TRAJECTORY ? environments_of(k, &f, shape) : 0;
+    s.E = f.head.type == FRAME_TRAJECTORY ? environments_of(k, &f, &s) : 0;
     if (s.E == 0)
         return err_set(err, ONIC_EDAMAGED, "a trajectory is of another shape than the run's");
     if (len > trajectory_bytes_max(&s))
         return err_set(err, ONIC_EDAMAGED, "a trajectory is longer than any of its shape");
     struct received *r = xcalloc(1, sizeof *r);
-    const char *field = received_decode(r, k->arena, &f, &s, why);
+    const char *field = received_read(r, k->arena, &f, &s, &expect->obs, expect->value_most, why);
     if (field) {
         kept_trajectory_free(&r->t);
         return err_set(err, ONIC_EDAMAGED, "a trajectory cannot be read, %s: %s", field, why);

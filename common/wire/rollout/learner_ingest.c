@@ -227,13 +227,7 @@ static bool ingest_next(struct wire_learner *w, struct peer *p, const struct fra
     char why[160] = "";
     struct received *r = from_pool(w);
     pthread_mutex_unlock(&w->lock);
-    const char *bad = received_decode(r, w->arena, f, &p->shape, why);
-    if (!bad)
-        bad = received_untrue(r, why);
-    if (!bad && w->p.value_most > 0)
-        bad = received_beyond(r, w->p.value_most, why);
-    if (!bad && w->p.obs.nfields)
-        bad = received_strange(r, &w->p.obs, why);
+    const char *bad = received_read(r, w->arena, f, &p->shape, &w->p.obs, w->p.value_most, why);
     pthread_mutex_lock(&w->lock);
     if (!bad && wrong_version(w, p, &r->t, why))
         bad = "weights_version";

@@ -387,6 +387,20 @@ const char *received_untrue(const struct received *r, char why[160])
     return bad ? bad : check_numbers(&r->t, why);
 }
 
+const char *received_read(struct received *r, struct meta_arena *arena, const struct frame *f,
+                          const struct trajectory_shape *shape, const struct obs_spec *obs,
+                          float value_most, char why[160])
+{
+    const char *bad = received_decode(r, arena, f, shape, why);
+    if (!bad)
+        bad = received_untrue(r, why);
+    if (!bad && value_most > 0)
+        bad = received_beyond(r, value_most, why);
+    if (!bad && obs->nfields)
+        bad = received_strange(r, obs, why);
+    return bad;
+}
+
 void received_release(struct received *r)
 {
     free(r->copy);

@@ -28,9 +28,15 @@ struct received {
     int captions_cap;
 };
 
-/* Reads a TRAJECTORY frame of a peer that said READY with `shape` into r. Returns NULL, or the name
- * of the field that is wrong with a sentence in why. bulk must stay valid as long as r->t is read.
- */
+/* Reads a TRAJECTORY frame of a peer that said READY with `shape`, or one that was kept of such a
+ * peer, into r, and asks all that is asked below. Returns NULL, or the name of the field that is
+ * wrong with a sentence in why. obs without fields, value_most 0: not known. bulk must stay valid
+ * as long as r->t is read. */
+const char *received_read(struct received *r, struct meta_arena *arena, const struct frame *f,
+                          const struct trajectory_shape *shape, const struct obs_spec *obs,
+                          float value_most, char why[160]);
+
+/* The first of it: sizes, ranges, finite numbers. */
 const char *received_decode(struct received *r, struct meta_arena *arena, const struct frame *f,
                             const struct trajectory_shape *shape, char why[160]);
 /* The same for what an actor says of its episodes elsewhere than in the steps. */
