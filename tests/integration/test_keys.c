@@ -139,6 +139,48 @@ static void a_key_in_the_environment_is_taken_out_of_it(void **state)
     scene_drain(&s->a);
 }
 
+/* Begins or goes on; until it has trained beyond where the one before was killed. */
+static void keyed_learner_trains(struct scene *s, const char *name)
+{
+    double before = metrics_last(s->run, "updates");
+    program_start_shell(&s->a, s->dir, name,
+                        "exec $ONIC_BUILD/onic-learner " CORRIDOR
+                        "--run-dir=run --reward.model=none --listen=tcp://127.0.0.1:$(cat port) "
+                        "--security.keys=keys --checkpoint.every_updates=5 --frames=1000000000");
+    await_word(s->a.err, "listening", SCENE_LONG_MS);
+    scene_await_metric(s, "updates", before >= 0 ? before + 10 : -1);
+}
+
+/* The steps of deploy/docs/howto/secure.md: lists first, then the secret, the old key last. The
+ * actor is never started again. */
+static void a_learner_gets_a_new_key_while_its_actor_lives(void **state)
+{
+    struct scene *s = *state;
+    struct program actor;
+    assert_int_equal(keys_shell(s, "$ONIC_BUILD/onic keygen keys && mkdir host && "
+                                   "cp keys/actor.key keys/learner.allow host && "
+                                   "echo " PORT " >port"),
+                     0);
+    program_start_shell(&actor, s->dir, "actor",
+                        "exec $ONIC_BUILD/onic-actor --learner=tcp://127.0.0.1:$(cat port) "
+                        "--security.keys=host");
+    keyed_learner_trains(s, "old");
+    assert_int_equal(keys_shell(s, "$ONIC_BUILD/onic keygen fresh --role=learner --of=keys && "
+                                   "test $(wc -l <keys/learner.allow) = 2 && "
+                                   "cp keys/learner.allow host"),
+                     0);
+    program_kill(&s->a);
+    assert_int_equal(keys_shell(s, "cp fresh/learner.key keys"), 0);
+    keyed_learner_trains(s, "new");
+    assert_int_equal(
+        keys_shell(s, "tail -n 1 keys/learner.allow >new && cp new host/learner.allow"), 0);
+    program_kill(&s->a);
+    keyed_learner_trains(s, "alone");
+    kill(actor.pid, SIGTERM);
+    assert_int_equal(program_wait(&actor, SCENE_LONG_MS), 0);
+    scene_drain(&s->a);
+}
+
 /* As Slurm starts them, without Slurm: a learner's job and an actor's. */
 static void slurms_jobs_use_keys_of_their_own(void **state)
 {
@@ -197,6 +239,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_run_with_keys_leaves_no_secret_anywhere, scene_setup,
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(who_may_not_join_is_told_why, scene_setup, scene_teardown),
+        cmocka_unit_test_setup_teardown(a_learner_gets_a_new_key_while_its_actor_lives, scene_setup,
+                                        scene_teardown),
         cmocka_unit_test_setup_teardown(a_key_in_the_environment_is_taken_out_of_it, scene_setup,
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(slurms_jobs_use_keys_of_their_own, scene_setup,
