@@ -2,12 +2,15 @@
 /* label_sql.c - the store's statements, errors and transactions: below opening it and below its
  * rows. */
 #include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/base/shell.h"
 #include "reward_server/store/label_store_impl.h"
 
-enum { WORD_MAX = 4096 };
+/* SQLite's own limit of a path is 512 bytes, less the ends of the names beside it. */
+enum { WORD_MAX = 4096, SQLITE_PATH_MAX = 504 };
 
 static const char *const sql_text[LABEL_SQL_COUNT] = {
 #define XX(name, text) text,
@@ -24,6 +27,15 @@ sqlite3_stmt *label_sql(struct label_store *s, enum label_sql which)
     sqlite3_reset(s->sql[which]);
     sqlite3_clear_bindings(s->sql[which]);
     return s->sql[which];
+}
+
+static bool is_beyond_sqlite(const char *path)
+{
+    char here[8192];
+    size_t n = strlen(path);
+    if (path[0] != '/' && getcwd(here, sizeof here))
+        n += strlen(here) + 1;
+    return n > SQLITE_PATH_MAX;
 }
 
 int label_sql_fail(struct label_store *s, const char *doing, struct onic_err *err)
@@ -49,6 +61,11 @@ int label_sql_fail(struct label_store *s, const char *doing, struct onic_err *er
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
         s->reopen = true;
+        if (is_beyond_sqlite(s->path))
+            return err_set(err, ONIC_EIO,
+                           "%s %s: its whole path is longer than %d bytes, which SQLite does not "
+                           "take: choose a shorter labels.path",
+                           doing, s->path, SQLITE_PATH_MAX);
         return err_set(err, ONIC_EIO,
                        "%s %s: the file or its folder cannot be written (read-only, or of another "
                        "user)",

@@ -200,6 +200,12 @@ static int check_is_store(struct label_store *s, struct onic_err *err)
         return label_sql_fail(s, "checking", err);
     if (stat(s->path, &st) == 0 && st.st_size == 0)
         return err_set(err, ONIC_ENOTFOUND, "%s is empty: there is no label store yet", s->path);
+    if (s->log.damaged)
+        return err_set(err, ONIC_EDAMAGED,
+                       "nothing of label store %s can be read: its write-ahead file is damaged at "
+                       "byte %lld and all over; restore both files from a copy, or move them away "
+                       "to go on without their labels",
+                       s->path, (long long)s->log.at);
     return err_set(err, ONIC_ECONFIG, "%s is an SQLite database, but no label store of onic",
                    s->path);
 }

@@ -34,9 +34,9 @@ static void say_caption(char out[64], int i)
     snprintf(out, 64, "You see thing number %d.", i);
 }
 
-static void fill(struct label_store *s)
+static void fill(struct label_store *s, int groups)
 {
-    for (int g = 0; g < GROUPS; g++) {
+    for (int g = 0; g < groups; g++) {
         char caption[GROUP][64];
         struct label a[GROUP];
         for (int i = 0; i < GROUP; i++) {
@@ -54,7 +54,7 @@ static void fill(struct label_store *s)
 }
 
 /* A process that is killed in the middle of its work leaves everything in the write-ahead file. */
-static void fill_and_die(const char *path)
+static void fill_and_die(const char *path, int groups)
 {
     pid_t pid = fork();
     if (pid == 0) {
@@ -62,7 +62,7 @@ static void fill_and_die(const char *path)
         if (label_store_open(&s, path, LABEL_STORE_SERVER, NULL) != ONIC_OK ||
             label_store_use(s, &identity, NULL) != ONIC_OK)
             _exit(1);
-        fill(s);
+        fill(s, groups);
         label_store_put_note(s, "calibration", "0.25", NULL);
         kill(getpid(), SIGKILL);
     }
@@ -186,7 +186,7 @@ static int damage_setup(void **state)
     snprintf(c.killed, sizeof c.killed, "%s/killed", c.dir);
     snprintf(c.closed, sizeof c.closed, "%s/closed", c.dir);
     snprintf(c.at, sizeof c.at, "%s/at", c.dir);
-    fill_and_die(c.killed);
+    fill_and_die(c.killed, GROUPS);
     copy(c.killed, c.closed);
     struct label_store *s = NULL;
     assert_ok(label_store_open(&s, c.closed, LABEL_STORE_SERVER, &err));
@@ -313,6 +313,41 @@ static void what_cannot_be_put_right_is_refused_and_left_as_it_was(void **state)
     assert_same_file(before, after);
     read_it(c->at, &said);
     assert_true(said);
+}
+
+/* A word in each frame from one on: more than are put right. */
+static void damage_from(const char *path, off_t frame)
+{
+    off_t frames = (size_of(path, "-wal") - 32) / FRAME;
+    assert_true(frames - frame > 256);
+    for (; frame < frames; frame++)
+        flip(path, "-wal", 32 + frame * FRAME + 24 + 1600, 1);
+}
+
+static void damage_all_over_is_refused_as_too_much(void **state)
+{
+    struct damage_case *c = *state;
+    struct label_store *s = NULL;
+    struct walk w = {0, 0};
+    char often[PATHS];
+    snprintf(often, sizeof often, "%s/often", c->dir);
+    fill_and_die(often, 3 * GROUPS);
+    copy(often, c->at);
+    damage_from(c->at, 60);
+    assert_err(label_store_open(&s, c->at, LABEL_STORE_SERVER, &err), ONIC_EDAMAGED,
+               "commits after it (too much is damaged); export what is readable with `onic labels "
+               "export ");
+    assert_ok(label_store_open(&s, c->at, LABEL_STORE_READ, &err));
+    assert_ok(label_store_each(s, 0, look_at_row, &w, &err));
+    assert_true(w.rows > 0 && w.wrong == 0);
+    assert_err(label_store_damage(s, &err), ONIC_EDAMAGED,
+               "what follows byte 247232 of its write-ahead file cannot be read");
+    label_store_close(s);
+    copy(often, c->at);
+    damage_from(c->at, 0);
+    assert_err(label_store_open(&s, c->at, LABEL_STORE_READ, &err), ONIC_EDAMAGED,
+               ": its write-ahead file is damaged at byte 32 and all over; restore both files");
+    assert_null(s);
 }
 
 /* More than a word: the page stays as it is, and where a later commit wrote it again, nothing is
@@ -496,6 +531,7 @@ int main(void)
         cmocka_unit_test(a_damaged_header_costs_no_label),
         cmocka_unit_test(a_page_number_that_no_page_has_is_put_right),
         cmocka_unit_test(what_cannot_be_put_right_is_refused_and_left_as_it_was),
+        cmocka_unit_test(damage_all_over_is_refused_as_too_much),
         cmocka_unit_test(a_damaged_sector_of_a_page_that_was_written_again_costs_nothing),
         cmocka_unit_test(an_unfinished_write_is_dropped_and_not_called_damage),
         cmocka_unit_test(a_counter_that_fell_behind_costs_no_label),

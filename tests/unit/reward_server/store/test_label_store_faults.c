@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "reward_server/store/label_store_impl.h"
@@ -105,6 +106,47 @@ static void damaged_pages_and_foreign_files_are_refused_with_a_sentence(void **s
                ONIC_ENOTFOUND, "/nowhere/labels.sqlite");
     assert_err(label_store_open(&s, "/nowhere/labels.sqlite", LABEL_STORE_SERVER, &err),
                ONIC_ECANTCREATE, "/nowhere/labels.sqlite");
+}
+
+/* A link to a disk that is not there, a name that SQLite does not take, a lock that stays. */
+static void what_cannot_be_opened_is_told_with_the_reason(void **state)
+{
+    struct store_case *f = *state;
+    struct label_store *s = NULL;
+    sqlite3 *other = NULL;
+    char want[400], deep[800];
+    assert_int_equal(symlink("/nowhere/labels.sqlite", f->path), 0);
+    snprintf(want, sizeof want, "opening %s: No such file or directory", f->path);
+    assert_err(label_store_open(&s, f->path, LABEL_STORE_SERVER, &err), ONIC_ECANTCREATE, want);
+    assert_int_equal(unlink(f->path), 0);
+
+    static const int digits[] = {180, 180, 124}; /* 500 bytes and the folder */
+    int n = snprintf(deep, sizeof deep, "%s", f->dir);
+    for (int i = 0; i < 3; i++) {
+        n += snprintf(deep + n, sizeof deep - (size_t)n, "/%0*d", digits[i], i);
+        assert_int_equal(mkdir(deep, 0700), 0);
+    }
+    snprintf(deep + n, sizeof deep - (size_t)n, "/labels.sqlite");
+    assert_err(
+        label_store_open(&s, deep, LABEL_STORE_SERVER, &err), ONIC_ECANTCREATE,
+        "labels.sqlite: its whole path is longer than 504 bytes, which SQLite does not take: "
+        "choose a shorter labels.path");
+    assert_int_equal(chdir(f->dir), 0);
+    assert_err(label_store_open(&s, deep + strlen(f->dir) + 1, LABEL_STORE_SERVER, &err),
+               ONIC_ECANTCREATE, "its whole path is longer than 504 bytes");
+    assert_int_equal(chdir("/"), 0);
+
+    label_store_close(open_server(f->path));
+    assert_int_equal(sqlite3_open(f->path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other,
+                                  "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = DELETE; "
+                                  "BEGIN EXCLUSIVE",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    snprintf(want, sizeof want, "opening %s: another program has it locked", f->path);
+    assert_err(label_store_open(&s, f->path, LABEL_STORE_SERVER, &err), ONIC_EAGAIN, want);
+    sqlite3_close(other);
+    assert_null(s);
 }
 
 static void one_server_at_a_time(void **state)
@@ -262,6 +304,9 @@ static void what_is_no_caption_is_not_imported(void **state)
     int added = 0;
     assert_err(label_store_import(s, &row, 1, &added, &err), ONIC_ECONFIG,
                "a caption has 1 to 256 bytes, none of them 0");
+    row.label = question("a caption");
+    assert_err(label_store_import(s, &row, 1, &added, &err), ONIC_ECONFIG,
+               "a row without an answer cannot be imported");
     assert_int_equal(added, 0);
     label_store_close(s);
 }
@@ -331,6 +376,7 @@ int main(void)
         TEST(what_is_no_caption_is_not_imported),
         TEST(labels_that_cannot_be_are_not_imported),
         TEST(a_whole_row_that_no_label_can_be_is_set_aside),
+        TEST(what_cannot_be_opened_is_told_with_the_reason),
         TEST(one_server_at_a_time),
         TEST(a_full_disk_stops_writing_only_until_there_is_room),
         TEST(a_store_that_was_moved_or_replaced_takes_nothing_more),
