@@ -65,12 +65,14 @@ struct record_writer {
 
 /* --- the writing thread ---------------------------------------------------------------------- */
 
-/* Also on the checkpoint writer's. */
+/* Also on the checkpoint writer's. why: of errno; 0 = what says all. */
 static void record_fail(struct record_writer *w, const char *what, int why)
 {
     pthread_mutex_lock(&w->lock);
-    if (!w->failed)
+    if (!w->failed && why)
         err_set(&w->why, ONIC_EIO, "%s: %s", what, strerror(why));
+    else if (!w->failed)
+        err_set(&w->why, ONIC_EIO, "%s", what);
     w->failed = true;
     pthread_mutex_unlock(&w->lock);
 }
@@ -102,8 +104,10 @@ static bool write_all(struct record_writer *w, const char *data, size_t len)
         w->bytes += (uint64_t)n;
     }
     if (w->segment_bytes > w->p.bytes_max)
-        record_fail(w, "a segment alone is beyond record.max_mb, and no checkpoint begins another",
-                    EFBIG);
+        record_fail(w,
+                    "a segment alone is larger than record.max_mb, as no checkpoint began another: "
+                    "raise it, or see whether checkpoints fail",
+                    0);
     return !w->failed;
 }
 

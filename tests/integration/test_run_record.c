@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -54,6 +55,101 @@ static double number_before(const char *text, const char *word)
     return n;
 }
 
+/* --- files of a record ----------------------------------------------------------------------- */
+
+static size_t segments(struct scene *s, struct record_list *all)
+{
+    char dir[400];
+    snprintf(dir, sizeof dir, "%s/record", s->run);
+    assert_ok(record_list(dir, all, &err));
+    return all->n;
+}
+
+static void segment_path(struct scene *s, const struct record_entry *e, char out[RECORD_PATH_MAX])
+{
+    char dir[400];
+    snprintf(dir, sizeof dir, "%s/record", s->run);
+    record_path(out, dir, e->epoch, e->version, RECORD_SEGMENT);
+}
+
+/* The path of the second segment, which has more than one update. */
+static void a_segment(struct scene *s, char out[RECORD_PATH_MAX])
+{
+    struct record_list all;
+    assert_true(segments(s, &all) >= 3);
+    segment_path(s, &all.e[1], out);
+    record_list_free(&all);
+}
+
+/* In the first segment that has one: where the first record of a kind begins. */
+static size_t first_of(struct scene *s, uint32_t kind, struct buf *plain,
+                       char path[RECORD_PATH_MAX])
+{
+    struct record_list all;
+    buf_init(plain, RECORD_FILE_MAX);
+    for (size_t i = 0, n = segments(s, &all); i < n; i++) {
+        struct record_prefix p;
+        segment_path(s, &all.e[i], path);
+        buf_reset(plain);
+        record_file_read(path, plain);
+        for (size_t at = 0; at < plain->len; at += sizeof p + p.len) {
+            memcpy(&p, plain->data + at, sizeof p);
+            if (p.kind == kind) {
+                record_list_free(&all);
+                return at;
+            }
+        }
+    }
+    fail_msg("no record of kind %u", kind);
+    return 0;
+}
+
+/* Its first record of `kind` becomes one of kind `to`, and of what `change` makes of it; every
+ * checksum is right. Then the run is not repeated, and is as it was again. */
+static void differs(struct scene *s, uint32_t kind, uint32_t to, void (*change)(char *payload),
+                    int code, const char *part)
+{
+    char path[RECORD_PATH_MAX];
+    struct buf plain;
+    struct record_prefix p;
+    size_t at = first_of(s, kind, &plain, path), len;
+    void *was = record_file_squeeze(&plain, &len);
+    memcpy(&p, plain.data + at, sizeof p);
+    change(plain.data + at + sizeof p);
+    p.kind = to;
+    p.xxh3 = record_hash(to, plain.data + at + sizeof p, p.len);
+    memcpy(plain.data + at, &p, sizeof p);
+    record_file_write(path, &plain);
+    int got = program_run(&s->b, s->dir, "b", "onic", "replay-run run", SCENE_LONG_MS);
+    if (got != code || !strstr(program_text(s->b.err), part))
+        fail_msg("%d: %s", got, program_text(s->b.err));
+    record_file_put(path, was, len);
+    free(was);
+    buf_release(&plain);
+}
+
+static void leave(char *payload)
+{
+    (void)payload;
+}
+
+static void more_turns(char *turn)
+{
+    turn[offsetof(struct record_turn, steps)] += 3;
+}
+
+static void more_steps(char *update)
+{
+    update[offsetof(struct record_update, env_steps)] += 1;
+}
+
+/* Two captions become one. */
+static void no_pair(char *label)
+{
+    char *question = label + sizeof(struct record_label);
+    question[strlen(question)] = ' ';
+}
+
 /* --- equal ----------------------------------------------------------------------------------- */
 
 /* A learner that is killed and started again by its supervisor, labels that come back. */
@@ -94,21 +190,8 @@ static void the_questions_of_a_ranking_are_repeated(void **state)
     record_run(s, maze, "--reward.model=ranking --reward.train_beside=no --frames=80000");
     assert_true(number_before(repeats(s), " labels") > 5);
     assert_true(metrics_last(s->run, "reward_model/train_steps") > 0);
-}
-
-static size_t segments(struct scene *s, struct record_list *all)
-{
-    char dir[400];
-    snprintf(dir, sizeof dir, "%s/record", s->run);
-    assert_ok(record_list(dir, all, &err));
-    return all->n;
-}
-
-static void segment_path(struct scene *s, const struct record_entry *e, char out[RECORD_PATH_MAX])
-{
-    char dir[400];
-    snprintf(dir, sizeof dir, "%s/record", s->run);
-    record_path(out, dir, e->epoch, e->version, RECORD_SEGMENT);
+    differs(s, RECORD_LABEL, RECORD_LABEL, no_pair, 74,
+            "a label of the record is of no question of this run");
 }
 
 /* Every label of a segment is handed to `each`; true: it was changed, and gets the right checksum.
@@ -217,18 +300,11 @@ static void a_roll_back_is_repeated(void **state)
     scene_await_metric(s, "weights_version", metrics_last(s->run, "weights_version") + 10);
     scene_drain(&s->a);
     assert_true(number_before(repeats(s), " roll-backs") >= 1);
+    differs(s, RECORD_ROLL_BACK, RECORD_UPDATE, leave, 65,
+            "differs from what was recorded: its gradients are not finite");
 }
 
 /* --- not equal ------------------------------------------------------------------------------- */
-
-/* The path of the newest segment that has more than one update. */
-static void a_segment(struct scene *s, char out[RECORD_PATH_MAX])
-{
-    struct record_list all;
-    assert_true(segments(s, &all) >= 3);
-    segment_path(s, &all.e[1], out);
-    record_list_free(&all);
-}
 
 static void a_flipped_bit_is_found(void **state)
 {
@@ -281,11 +357,19 @@ static void exchange_two(const char *path)
     buf_release(&is);
 }
 
-static void another_order_of_trajectories_is_named(void **state)
+static void what_is_other_than_the_record_has_it_is_named(void **state)
 {
     struct scene *s = *state;
     char path[RECORD_PATH_MAX];
     record_run(s, maze, "--reward.model=none --reward.coef_int=0 --frames=90000");
+    differs(s, RECORD_TURN, RECORD_TURN, more_turns, 65,
+            " of life 1 the reward model has fewer steps to take than were recorded");
+    differs(s, RECORD_UPDATE, RECORD_UPDATE, more_steps, 65,
+            " of life 1 differs from what was recorded: versions, environment steps or gradient "
+            "steps");
+    differs(s, RECORD_UPDATE, RECORD_ROLL_BACK, leave, 65,
+            " of life 1 differs from what was recorded: its gradients are finite");
+    assert_true(number_before(repeats(s), " updates") >= 80);
     a_segment(s, path);
     exchange_two(path);
     int code = program_run(&s->b, s->dir, "b", "onic", "replay-run run", SCENE_LONG_MS);
@@ -482,7 +566,7 @@ int main(void)
         SCENE(a_roll_back_is_repeated),
         SCENE(a_flipped_bit_is_found),
         SCENE(what_a_file_of_a_record_is_not_is_said),
-        SCENE(another_order_of_trajectories_is_named),
+        SCENE(what_is_other_than_the_record_has_it_is_named),
         SCENE(a_batch_beyond_what_the_run_had_is_refused),
         SCENE(trajectories_are_held_against_the_options_of_the_run),
         SCENE(a_label_that_its_question_cannot_have_is_refused),

@@ -199,6 +199,23 @@ static void a_full_disk_ends_the_recording_and_leaves_whole_updates(void **state
     record_reader_close(r);
 }
 
+/* Checkpoints fail, or one update alone is larger than all that there may be. */
+static void a_segment_that_outgrows_the_room_ends_the_recording_with_a_sentence(void **state)
+{
+    (void)state;
+    struct record_writer *w = writer_of(1 << 20);
+    record_writer_segment(w, 0, 0);
+    one_update(w, 1);
+    one_update(w, 2);
+    assert_false(record_writer_failed(w, &why));
+    assert_true(record_writer_wants_checkpoint(w));
+    one_update(w, 3);
+    assert_true(record_writer_failed(w, &why));
+    assert_string_equal(why.msg, "a segment alone is larger than record.max_mb, as no checkpoint "
+                                 "began another: raise it, or see whether checkpoints fail");
+    record_writer_free(w);
+}
+
 static void make_run(void)
 {
     uint8_t id[RUN_ID_BYTES];
@@ -264,6 +281,7 @@ int main(void)
         EACH(what_is_written_is_read_in_the_same_order),
         EACH(the_oldest_go_with_their_checkpoints),
         EACH(a_full_disk_ends_the_recording_and_leaves_whole_updates),
+        EACH(a_segment_that_outgrows_the_room_ends_the_recording_with_a_sentence),
         EACH(the_record_of_a_new_run_in_its_place_is_left_alone),
         EACH(a_folder_that_cannot_be_is_said_at_the_start),
     };
