@@ -40,17 +40,25 @@ static void read_pipes(const int fds[2], struct buf *const bufs[2])
     }
 }
 
+static int make_pipes(int out[2], int errors[2], struct onic_err *err)
+{
+    int why = pipe2(out, O_CLOEXEC) != 0 ? errno : 0;
+    if (!why && pipe2(errors, O_CLOEXEC) != 0) {
+        why = errno;
+        close(out[0]);
+        close(out[1]);
+    }
+    return why ? err_set(err, ONIC_EIO, "no pipe from onic-actor can be made: %s", strerror(why))
+               : ONIC_OK;
+}
+
 static int run_child(const char *program, char *const *argv, struct buf *out, struct buf *errors,
                      int *status, struct onic_err *err)
 {
     int o[2], e[2];
-    if (pipe2(o, O_CLOEXEC) != 0)
-        return err_set(err, ONIC_EIO, "no pipe can be made: %s", strerror(errno));
-    if (pipe2(e, O_CLOEXEC) != 0) {
-        close(o[0]);
-        close(o[1]);
-        return err_set(err, ONIC_EIO, "no pipe can be made: %s", strerror(errno));
-    }
+    int rc = make_pipes(o, e, err);
+    if (rc)
+        return rc;
     pid_t pid = fork();
     int why = errno;
     if (pid == 0) {
@@ -61,7 +69,6 @@ static int run_child(const char *program, char *const *argv, struct buf *out, st
     }
     close(o[1]);
     close(e[1]);
-    int rc = ONIC_OK;
     if (pid < 0)
         rc = limits_no_process("what the environment is", why, err);
     else
