@@ -82,6 +82,25 @@ static void a_learner_ends_when_that_does_not_help(void **state)
     scene_ledger_is_balanced(s);
 }
 
+/* It would not be the same run again. */
+static void a_deterministic_learner_does_not_go_back(void **state)
+{
+    struct scene *s = *state;
+    program_start(&s->a, s->dir, "a", "onic",
+                  "train --deterministic --run-dir=run --env.id=minigrid:KeyCorridorS3R3 "
+                  "--actors.count=1 --env.count=8 --reward.model=counts --reward.coef_int=0 "
+                  "--train.gamma_int=1 --train.rollout=128 --train.batch=1024 --frames=1000000000 "
+                  "--reward.shaping=scale:3e38 --run.restarts=1 --metrics.every_s=0.2");
+    int code = program_wait(&s->a, SCENE_LONG_MS);
+    const char *text = program_text(s->a.err);
+    if (code != 70 || !strstr(text, "gradients were not finite three times in a row, and a "
+                                    "deterministic run does not go back to a checkpoint by itself: "
+                                    "go on with a smaller train.lr"))
+        fail_msg("exit code %d: %s", code, text);
+    assert_null(strstr(text, "are those of the last checkpoint again"));
+    scene_ledger_is_balanced(s);
+}
+
 /* A learner alone whose options are beyond all measure, and what it began with: `harm` is a line of
  * the shell in its folder of checkpoints. Nothing is written there later. */
 static void ends_without_a_state(struct scene *s, const char *harm, const char *because)
@@ -126,6 +145,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_learner_goes_back_and_trains_on, scene_setup,
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(a_learner_ends_when_that_does_not_help, scene_setup,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(a_deterministic_learner_does_not_go_back, scene_setup,
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(a_learner_without_a_checkpoint_ends, scene_setup,
                                         scene_teardown),
