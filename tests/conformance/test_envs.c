@@ -364,7 +364,9 @@ static void snapshot_continues_exactly(const char *id)
             fail_msg("%s: the resumed run differs at step %d", id, t);
     }
     memset(state, 0xFF, n);
-    assert_err(b.env->family->load(b.env, state, b.obs, &err), ONIC_EDAMAGED, id);
+    char want[300];
+    snprintf(want, sizeof want, "this is not a snapshot of %s", id);
+    assert_err(b.env->family->load(b.env, state, b.obs, &err), ONIC_EDAMAGED, want);
     free(state);
     cfg.run_deterministic = false;
     probe_close(&a);

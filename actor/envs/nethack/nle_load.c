@@ -226,7 +226,8 @@ int nle_lib_load(struct nle_lib *l, struct onic_err *err)
                                        : find_call(l->handle, "nle_start", &l->start);
     if (!start || !find_call(l->handle, "nle_step", &l->calls.step) ||
         !find_call(l->handle, "nle_end", &l->calls.end))
-        return err_set(err, ONIC_EINCOMPATIBLE, "%s lost a function while loading: %s", l->path,
+        return err_set(err, ONIC_EINCOMPATIBLE,
+                       "%s hides a function of NLE (%s); fetch the nle wheel again", l->path,
                        dlerror());
     return share_segments(l, err);
 }

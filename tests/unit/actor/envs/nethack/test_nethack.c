@@ -330,6 +330,26 @@ static void a_broken_game_fails_and_can_be_reset(void **state)
     unsetenv("FAKE_NETHACK");
 }
 
+static void a_game_that_does_not_begin_is_told(void **state)
+{
+    static const struct {
+        const char *fake, *says;
+    } rows[] = {{"intro", "NetHack kept asking before its first turn (seeds "},
+                {"over", "NetHack ended before its first turn (seeds "}};
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct config c = base_config(23);
+        struct play p = {0};
+        assert_ok(env_create(&p.e, "nethack:Score", &c, 0, &err));
+        p.obs = calloc(1, p.e->spec.obs.obs_bytes);
+        p.e->family->seed(p.e, 1);
+        setenv("FAKE_NETHACK", rows[i].fake, 1);
+        assert_err(p.e->family->reset(p.e, p.obs, &p.r, &err), ONIC_EIO, rows[i].says);
+        unsetenv("FAKE_NETHACK");
+        close_play(&p);
+    }
+}
+
 static void signals_are_heard_again_after_a_game_over(void **state)
 {
     (void)state;
@@ -459,6 +479,7 @@ int main(void)
         cmocka_unit_test(seeds_follow_the_published_streams),
         cmocka_unit_test(two_environments_do_not_share_state),
         cmocka_unit_test(a_broken_game_fails_and_can_be_reset),
+        cmocka_unit_test(a_game_that_does_not_begin_is_told),
         cmocka_unit_test(signals_are_heard_again_after_a_game_over),
         cmocka_unit_test(fields_are_chosen_by_env_obs),
         cmocka_unit_test(a_step_writes_its_slot_and_nothing_else),

@@ -2,7 +2,13 @@
 /* Recognition of libraries, whole and damaged. */
 #include "tests/onic_test.h"
 
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "actor/envs/nethack/nle_elf.h"
 #include "actor/envs/nethack/nle_load.h"
@@ -72,6 +78,157 @@ static void other_files_are_named_as_such(void **state)
                "/x/lib.so is not an x86-64");
 }
 
+/* --- libraries in which one thing is changed -------------------------------------------------- */
+
+static Elf64_Shdr *section_of(uint8_t *file, uint32_t type)
+{
+    const Elf64_Ehdr *head = (const Elf64_Ehdr *)file;
+    Elf64_Shdr *s = (Elf64_Shdr *)(file + head->e_shoff);
+    for (int i = 0; i < head->e_shnum; i++)
+        if (s[i].sh_type == type)
+            return &s[i];
+    fail_msg("there is no section of type %u", type);
+    return NULL;
+}
+
+static Elf64_Sym *symbol_of(uint8_t *file, const char *name)
+{
+    const Elf64_Shdr *symbols = section_of(file, SHT_DYNSYM);
+    const Elf64_Shdr *text = (Elf64_Shdr *)(file + ((Elf64_Ehdr *)file)->e_shoff);
+    const char *names = (char *)file + text[symbols->sh_link].sh_offset;
+    Elf64_Sym *s = (Elf64_Sym *)(file + symbols->sh_offset);
+    for (size_t i = 0; i < symbols->sh_size / sizeof *s; i++)
+        if (strcmp(names + s[i].st_name, name) == 0)
+            return &s[i];
+    fail_msg("there is no symbol %s", name);
+    return NULL;
+}
+
+static Elf64_Phdr *loaded_of(uint8_t *file)
+{
+    Elf64_Ehdr *head = (Elf64_Ehdr *)file;
+    Elf64_Phdr *p = (Elf64_Phdr *)(file + head->e_phoff);
+    while (p->p_type != PT_LOAD || (p->p_flags & PF_W))
+        p++;
+    return p;
+}
+
+static void unknown_generations_are_named_with_the_size_of_their_settings(void **state)
+{
+    static const struct {
+        const char *generation, *says;
+    } rows[] = {{"1.3",
+                 "lib was recognised as an unknown NLE later than 1.3 (settings of 7 bytes); "
+                 "onic works with NLE 0.9 to 1.3: pip download nle==1.3.0"},
+                {"1.1", "as an unknown NLE between 0.9 and 1.1 (settings of 7 bytes); onic works"}};
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        size_t bytes;
+        struct nle_elf elf;
+        uint8_t *data = read_library(rows[i].generation, &bytes);
+        symbol_of(data, "settings")->st_size = 7;
+        assert_err(nle_elf_read(&elf, data, bytes, "lib", &err), ONIC_EINCOMPATIBLE, rows[i].says);
+        free(data);
+    }
+}
+
+static void what_is_cut_or_unreadable_is_to_be_fetched_again(void **state)
+{
+    size_t bytes;
+    struct nle_elf elf;
+    (void)state;
+    uint8_t *data = read_library("1.3", &bytes);
+    Elf64_Ehdr *head = (Elf64_Ehdr *)data, was = *head;
+    head->e_phoff = (bytes + 64) & ~(size_t)7;
+    assert_err(nle_elf_read(&elf, data, bytes, "lib", &err), ONIC_ECONFIG,
+               "lib is cut short; fetch the nle wheel again");
+    *head = was;
+    head->e_phentsize = 8;
+    assert_err(nle_elf_read(&elf, data, bytes, "lib", &err), ONIC_ECONFIG, "lib is cut short");
+    *head = was;
+    loaded_of(data)->p_filesz += bytes;
+    assert_err(nle_elf_read(&elf, data, bytes, "lib", &err), ONIC_ECONFIG,
+               "lib is cut short; fetch the nle wheel again");
+    head->e_shoff = (bytes + 64) & ~(size_t)7;
+    assert_err(nle_elf_read(&elf, data, bytes, "lib", &err), ONIC_ECONFIG,
+               "lib has no readable symbol table; fetch the nle wheel again");
+    *head = was;
+    section_of(data, SHT_DYNSYM)->sh_offset = (bytes + 64) & ~(size_t)7;
+    assert_err(nle_elf_read(&elf, data, bytes, "lib", &err), ONIC_ECONFIG,
+               "lib has no readable symbol table");
+    free(data);
+}
+
+/* A file of these bytes, opened and loaded as a library of the game. */
+static int load_bytes(const char *dir, const uint8_t *data, size_t bytes, struct onic_err *err)
+{
+    char path[300];
+    struct nle_lib *l = NULL;
+    snprintf(path, sizeof path, "%s/libnethack.so", dir);
+    FILE *f = fopen(path, "wb");
+    assert_true(f && fwrite(data, 1, bytes, f) == bytes && fclose(f) == 0);
+    int rc = nle_lib_open(&l, path, err);
+    if (rc)
+        return rc;
+    rc = nle_lib_load(l, err);
+    nle_lib_close(l);
+    return rc;
+}
+
+static void what_the_loader_refuses_is_told_in_its_words(void **state)
+{
+    char dir[256];
+    size_t bytes;
+    (void)state;
+    temp_dir_create(dir);
+    uint8_t *data = read_library("1.3", &bytes);
+    assert_ok(load_bytes(dir, data, bytes, &err));
+    Elf64_Sym *step = symbol_of(data, "nle_step");
+    unsigned char was = step->st_info;
+    step->st_info = ELF64_ST_INFO(STB_LOCAL, STT_FUNC);
+    assert_err(load_bytes(dir, data, bytes, &err), ONIC_EINCOMPATIBLE,
+               "/libnethack.so hides a function of NLE (");
+    step->st_info = was;
+    data[EI_OSABI] = 77;
+    assert_err(load_bytes(dir, data, bytes, &err), ONIC_ECONFIG, "/libnethack.so cannot be loaded");
+    free(data);
+    temp_dir_remove(dir);
+}
+
+/* --- a system that does not give what is needed ----------------------------------------------- */
+
+static void what_cannot_be_read_into_memory_is_told(void **state)
+{
+    char path[600], dir[256];
+    struct nle_lib *l = NULL;
+    struct rlimit old, tight;
+    struct onic_err few = {0}, small = {0};
+    (void)state;
+    temp_dir_create(dir);
+    assert_err(nle_lib_open(&l, dir, &err), ONIC_EIO, "cannot be mapped: ");
+    temp_dir_remove(dir);
+    snprintf(path, sizeof path, "%s/tests/fake_libnethack/1.3/libnethack.so", getenv("ONIC_BUILD"));
+    int next = dup(0); /* the file gets this number, its copy gets none */
+    assert_true(next > 0 && close(next) == 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    tight = (struct rlimit){(rlim_t)next + 1, old.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    int rc = nle_lib_open(&l, path, &few);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    assert_int_equal(rc, ONIC_EIO);
+    assert_string_equal(few.msg,
+                        "a memory file for NetHack cannot be created: Too many open files");
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    tight = (struct rlimit){4096, old.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    rc = nle_lib_open(&l, path, &small);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    assert_int_equal(rc, ONIC_EIO);
+    assert_non_null(strstr(small.msg, "/libnethack.so cannot be copied into memory: "));
+    assert_null(l);
+}
+
 static void files_are_found_by_folder_by_library_and_as_an_installed_package(void **state)
 {
     (void)state;
@@ -102,6 +259,10 @@ int main(void)
         cmocka_unit_test(supported_generations_are_told_apart),
         cmocka_unit_test(damaged_files_are_refused_without_a_crash),
         cmocka_unit_test(other_files_are_named_as_such),
+        cmocka_unit_test(unknown_generations_are_named_with_the_size_of_their_settings),
+        cmocka_unit_test(what_is_cut_or_unreadable_is_to_be_fetched_again),
+        cmocka_unit_test(what_the_loader_refuses_is_told_in_its_words),
+        cmocka_unit_test(what_cannot_be_read_into_memory_is_told),
         cmocka_unit_test(files_are_found_by_folder_by_library_and_as_an_installed_package),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
