@@ -5,6 +5,7 @@
  * caller. */
 #include "common/metrics/metrics.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -227,7 +228,7 @@ int metrics_end(struct metrics *m, double now, int exit_code, struct onic_err *e
     sample_steps(m, metrics_monotonic_s());
     int rc = write_files(m, now, &exit_code, err);
     if (m->jsonl >= 0 && fsync(m->jsonl) != 0 && !rc)
-        rc = err_set(err, ONIC_EIO, "metrics.jsonl could not be flushed to disk");
+        rc = err_set(err, ONIC_EIO, "metrics.jsonl cannot be brought to disk: %s", strerror(errno));
     if (!m->params.quiet) { /* the last numbers stay on the screen as ordinary text */
         panel_clear(m->panel);
         metrics_say(m);
