@@ -52,6 +52,22 @@ static struct checkpoint *small(void)
     return c;
 }
 
+/* Folders and numbers for which there is no name. */
+static void what_has_no_name_is_not_written(void **state)
+{
+    (void)state;
+    struct checkpoint *c = small();
+    char *deep = xmalloc(CHECKPOINT_PATH_MAX + 1);
+    memset(deep, 'd', CHECKPOINT_PATH_MAX);
+    deep[CHECKPOINT_PATH_MAX] = '\0';
+    assert_err(checkpoint_write_version(c, deep, 7, NULL, &err), ONIC_ELIMIT,
+               "version 7 or the path dddddd");
+    assert_err(checkpoint_write_version(c, files_folder(), 1000000000000, NULL, &err), ONIC_ELIMIT,
+               "version 1000000000000 or the path ");
+    free(deep);
+    checkpoint_free(c);
+}
+
 static void what_is_written_is_read_back_bit_for_bit(void **state)
 {
     (void)state;
@@ -495,6 +511,8 @@ static void a_document_that_was_cut_off_is_not_written(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_has_no_name_is_not_written, files_setup,
+                                        files_teardown),
         cmocka_unit_test_setup_teardown(what_is_written_is_read_back_bit_for_bit, files_setup,
                                         files_teardown),
         cmocka_unit_test_setup_teardown(wrong_shape_or_missing_name_is_named, files_setup,
