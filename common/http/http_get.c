@@ -123,7 +123,7 @@ static int get_read(int fd, const struct get_place *to, int timeout_ms, struct b
             return err_set(err, ONIC_EIO, "%s port %s: %s", to->host, to->port, strerror(errno));
         if (n > 0 && buf_append(all, chunk, (size_t)n) != ONIC_OK)
             return err_set(err, ONIC_EIO, "%s port %s sends more than %zu bytes", to->host,
-                           to->port, all->max);
+                           to->port, all->max - GET_HEAD_MAX);
     }
 }
 

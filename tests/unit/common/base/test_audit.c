@@ -56,6 +56,20 @@ static void assert_says(const char *path, const char *part)
         fail_msg("'%s' is not in: %s", part, program_text(path));
 }
 
+static void a_file_that_cannot_be_is_told(void **state)
+{
+    struct place *p = *state;
+    char link[320], want[400];
+    assert_err(audit_open("/nowhere/audit.log", &err), ONIC_ECANTCREATE,
+               "/nowhere/audit.log: cannot be opened: No such file or directory");
+    snprintf(link, sizeof link, "%s.link", p->path);
+    assert_int_equal(symlink(p->path, link), 0); /* of somebody who wants another file written */
+    snprintf(want, sizeof want, "%s: cannot be opened: Too many levels of symbolic links", link);
+    assert_err(audit_open(link, &err), ONIC_ECANTCREATE, want);
+    refuse("still open");
+    assert_says(p->path, "still open"); /* the one before is written on */
+}
+
 static void a_line_says_who_and_why(void **state)
 {
     struct place *p = *state;
@@ -199,6 +213,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, audit_setup, audit_teardown)
     const struct CMUnitTest tests[] = {
+        TEST(a_file_that_cannot_be_is_told),
         TEST(a_line_says_who_and_why),
         TEST(a_folder_that_cannot_be_made_is_said),
         TEST(what_a_peer_says_stays_in_its_line),

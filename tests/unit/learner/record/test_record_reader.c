@@ -103,6 +103,17 @@ static void a_whole_segment_is_read(void **state)
     buf_release(&b);
 }
 
+static void a_file_without_a_byte_is_called_empty(void **state)
+{
+    char want[RECORD_PATH_MAX + 16];
+    struct record_reader *r;
+    (void)state;
+    record_file_put(path, "", 0);
+    snprintf(want, sizeof want, "%s is empty", path);
+    assert_err(record_reader_open(&r, path, &err), ONIC_ENOTFOUND, want);
+    assert_null(r);
+}
+
 /* As a killed writer leaves it: never damage, and never more than was written. */
 static void a_segment_that_is_cut_ends_with_its_last_whole_update(void **state)
 {
@@ -268,6 +279,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_segment_is_read),
+        cmocka_unit_test(a_file_without_a_byte_is_called_empty),
         cmocka_unit_test(a_segment_that_is_cut_ends_with_its_last_whole_update),
         cmocka_unit_test(a_flipped_bit_is_found_wherever_it_is),
         cmocka_unit_test(a_block_that_cannot_be_decompressed_is_damage),
