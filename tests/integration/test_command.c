@@ -279,6 +279,28 @@ static void a_missing_answer_is_asked_for_again(void **state)
     dispose(&r);
 }
 
+/* Twice no label, then nothing at all, while others are answered. */
+static void one_question_that_it_forgets_in_the_end_is_given_up(void **state)
+{
+    struct annotator_run r;
+    (void)state;
+    prepare(&r, "nonsense_then_silent");
+    annotator_run_set(&r, "command.window", "2");
+    annotator_run_set(&r, "command.timeout_s", "6");
+    annotator_run_open(&r, "command");
+    r.a->v->submit(r.a, 1, "the poison", 10, 0);
+    for (int i = 1; r.odd == 0; i++) { /* keep the others coming */
+        r.want = i;
+        annotator_run_submit(&r, 2 * i);
+        assert_true(wait_until(annotator_run_answered, &r, ANNOTATOR_RUN_PATIENCE_MS));
+    }
+    assert_int_equal(r.abstained, 1);
+    assert_int_equal(r.right, r.labels);
+    assert_string_equal(r.odd_raw, "abstained: it failed 3 times while others were answered: its "
+                                   "answer is missing, others came");
+    dispose(&r);
+}
+
 static void bad_options_are_refused_with_a_sentence(void **state)
 {
     const struct annotator_vtable *v = annotator_find("command");
@@ -340,6 +362,7 @@ int main(void)
         cmocka_unit_test(a_program_that_is_wrong_more_often_than_not_is_started_again),
         cmocka_unit_test(a_program_that_only_abstains_is_told),
         cmocka_unit_test(a_missing_answer_is_asked_for_again),
+        cmocka_unit_test(one_question_that_it_forgets_in_the_end_is_given_up),
         cmocka_unit_test(bad_options_are_refused_with_a_sentence),
         cmocka_unit_test(the_example_answers),
     };

@@ -9,7 +9,7 @@
 
 #include "reward_server/annotators/annotator_options.h"
 
-enum { ANNOTATOR_RUN_PATIENCE_MS = 20000 };
+enum { ANNOTATOR_RUN_PATIENCE_MS = 60000 };
 
 struct annotator_run {
     char dir[256], store[300];

@@ -35,8 +35,8 @@ class Once(set):
         return new
 
 
-def mended(count):
-    """False once so many questions have come, in all lives; DIR/questions has a byte for each."""
+def still_ill(count):
+    """True for the first so many calls, in all lives; DIR/questions has a byte for each."""
     with open(os.path.join(folder, "questions"), "ab") as book:
         book.write(b".")
         return book.tell() <= count
@@ -96,7 +96,7 @@ for line in sys.stdin:
         a["label"] = 1 - a["label"]
     elif behaviour == "seven" or (behaviour == "seven_once" and "poison" in q["caption"]):
         a["label"] = 7
-    elif behaviour == "repents" and mended(10):
+    elif behaviour == "repents" and still_ill(10):
         a["label"] = 7
     elif behaviour == "often_wrong" and q["id"] % 3:
         a["label"] = 7
@@ -119,6 +119,10 @@ for line in sys.stdin:
         a["label"] = 1 - a["label"]
     elif behaviour == "poison" and "poison" in q["caption"]:
         sys.exit(5)
+    elif behaviour == "nonsense_then_silent" and "poison" in q["caption"]:
+        if not still_ill(2):
+            continue
+        a["label"] = 7
     elif behaviour == "loses" and "lost" in q["caption"] and once(q["caption"]):
         continue
     elif behaviour == "pairs":
