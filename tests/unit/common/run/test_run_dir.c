@@ -2,7 +2,9 @@
 /* test_run_dir.c - names, resuming, refusing, overwriting. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -210,6 +212,32 @@ static void an_existing_run_may_be_refused(void **state)
     set(&given, "run.on_exists", "fail");
     assert_err(run_dir_open(*state, &given, &cfg, &lock, &resumed, &err), ONIC_ECANTCREATE,
                "--on-exists=fail");
+}
+
+/* A disk of its own below the checkpoints, which nobody removes while it is there. */
+static void what_cannot_be_overwritten_is_named(void **state)
+{
+    struct config given, cfg;
+    char disk[500], want[700];
+    int lock;
+    bool resumed;
+    config_defaults(&given);
+    one_life(*state, &given, &cfg, false);
+    snprintf(disk, sizeof disk, "%s/run/checkpoints/disk", (char *)*state);
+    assert_int_equal(mkdir(disk, 0700), 0);
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", disk, "tmpfs", 0, NULL) != 0) {
+        print_message("a file system cannot be mounted here\n");
+        skip();
+    }
+    set(&given, "run.on_exists", "overwrite");
+    snprintf(disk, sizeof disk, "%s/run", (char *)*state);
+    assert_ok(run_dir_open(disk, &given, &cfg, &lock, &resumed, &err));
+    snprintf(want, sizeof want, "%s/checkpoints cannot be removed: Device or resource busy", disk);
+    assert_err(run_dir_write(disk, &cfg, resumed, &err), ONIC_ECANTCREATE, want);
+    close(lock);
+    snprintf(disk, sizeof disk, "%s/run/checkpoints/disk", (char *)*state);
+    assert_int_equal(umount(disk), 0);
 }
 
 static void overwriting_empties_a_run_but_nothing_else(void **state)
@@ -453,6 +481,7 @@ int main(void)
         IN_DIR(a_resumed_run_keeps_its_values_and_given_ones_win),
         IN_DIR(every_life_leaves_its_version_and_machine),
         IN_DIR(an_existing_run_may_be_refused),
+        IN_DIR(what_cannot_be_overwritten_is_named),
         IN_DIR(overwriting_empties_a_run_but_nothing_else),
         IN_DIR(a_run_is_emptied_when_the_new_one_is_written),
         IN_DIR(a_new_run_that_was_refused_begins_again_whatever_is_wanted),
