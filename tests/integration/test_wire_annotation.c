@@ -129,13 +129,6 @@ static void a_burst_of_twenty_thousand_captions_is_answered_completely(void **st
     close_bench(&b);
 }
 
-static int real_clock(void **state)
-{
-    (void)state;
-    clock_replace(NULL);
-    return 0;
-}
-
 static _Atomic int64_t frozen_ns;
 static int64_t frozen(void)
 {
@@ -424,11 +417,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(labels_come_back_and_identity_is_told),
         cmocka_unit_test(a_burst_of_twenty_thousand_captions_is_answered_completely),
-        cmocka_unit_test_teardown(questions_of_several_updates_share_a_message, real_clock),
-        cmocka_unit_test_teardown(a_lost_answer_is_asked_for_again, real_clock),
+        cmocka_unit_test_teardown(questions_of_several_updates_share_a_message, skewed_clock_end),
+        cmocka_unit_test_teardown(a_lost_answer_is_asked_for_again, skewed_clock_end),
         cmocka_unit_test(a_restarted_server_is_asked_what_was_open_at_once),
-        cmocka_unit_test_teardown(open_questions_do_not_keep_newer_captions_out, real_clock),
-        cmocka_unit_test_teardown(who_waits_for_all_answers_has_none_set_aside, real_clock),
+        cmocka_unit_test_teardown(open_questions_do_not_keep_newer_captions_out, skewed_clock_end),
+        cmocka_unit_test_teardown(who_waits_for_all_answers_has_none_set_aside, skewed_clock_end),
         cmocka_unit_test(captions_of_a_week_are_forgotten_and_open_ones_kept),
         cmocka_unit_test(a_flood_is_held_back_and_nothing_is_lost),
         cmocka_unit_test(another_identity_starts_from_nothing),

@@ -15,7 +15,7 @@
 #include "tests/support/wire_keys.h"
 #include "weights.pb-c.h"
 
-enum { NONSENSE = 1000, PATIENCE_MS = 20000, FULL = 64 };
+enum { NONSENSE = 1000, PATIENCE_MS = 60000, FULL = 64 };
 
 static char cut[] = "a connection was cut";
 
@@ -142,9 +142,17 @@ static int crowd_turn(struct crowd *x)
     return joined;
 }
 
+/* Where the clock stands still but for this: whoever must ask again does so some day, and nobody is
+ * silent because a busy machine was slow. */
+static void let_a_little_time_pass(void)
+{
+    skewed_clock_advance(1000000);
+}
+
 static bool all_have_joined(void *ctx)
 {
     struct crowd *x = ctx;
+    let_a_little_time_pass();
     return crowd_turn(x) == x->polled;
 }
 
@@ -157,6 +165,7 @@ static bool all_are_answered(void *ctx)
     int answered = 0;
     if (x->turns++ < 10)
         skewed_clock_advance(20000000); /* questions go out every 100 ms */
+    let_a_little_time_pass();
     crowd_turn(x);
     for (int i = 0; i < x->polled; i++) {
         while (wire_labels_client_next(x->of[i], &got))
@@ -230,6 +239,7 @@ static bool learner_has_no_room(void *ctx)
 {
     struct crowd *x = ctx;
     struct wire_labels_client_status st;
+    let_a_little_time_pass();
     crowd_turn(x);
     wire_labels_client_status(x->desk.c, &st);
     return strstr(st.waiting_for, "serves 64 learners already") != NULL;
@@ -256,7 +266,6 @@ static void a_learner_gets_the_place_that_it_had(void **state)
     assert_true(wait_until(learner_has_no_room, &x, PATIENCE_MS));
     x.polled--; /* dead */
     assert_true(wait_until(learner_is_answered_in_time, &x, PATIENCE_MS));
-    clock_replace(NULL);
     close_crowd(&x);
 }
 
@@ -331,7 +340,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nonsense_at_the_labels_port_is_counted_and_cut),
         cmocka_unit_test(observers_do_not_keep_a_learner_out),
-        cmocka_unit_test(a_learner_gets_the_place_that_it_had),
+        cmocka_unit_test_teardown(a_learner_gets_the_place_that_it_had, skewed_clock_end),
         cmocka_unit_test(nonsense_at_the_weights_port_is_counted_and_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,8 +3,8 @@
 #define ONIC_TESTS_SUPPORT_SKEWED_CLOCK_H
 
 /* skewed_clock.h - the monotonic clock of this process, ahead by as much as a test says, or one
- * that moves only when the test says so; other threads may read it meanwhile. clock_replace(NULL)
- * ends it. */
+ * that moves only when the test says so; other threads may read it meanwhile.
+ * clock_replace(NULL) ends it. */
 
 #include <time.h>
 
@@ -41,6 +41,14 @@ static inline void skewed_clock_stop(void)
 {
     __atomic_store_n(&skewed_clock_ahead_ns, clock_ns(), __ATOMIC_RELAXED);
     clock_replace(skewed_clock_stopped_ns);
+}
+
+/* A teardown: whatever became of the test, the next one has the real clock. */
+static inline int skewed_clock_end(void **state)
+{
+    (void)state;
+    clock_replace(NULL);
+    return 0;
 }
 
 #endif /* ONIC_TESTS_SUPPORT_SKEWED_CLOCK_H */
