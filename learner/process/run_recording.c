@@ -53,24 +53,20 @@ int run_recording_open(struct learner *r, struct onic_err *err)
     return ONIC_OK;
 }
 
-static void say_if_failed(struct learner *r, const char *what)
-{
-    struct onic_err why = {0};
-    if (record_writer_failed(r->record, &why))
-        log_warn(what, kv("why", (const char *)why.msg));
-}
-
 void run_recording_close(struct learner *r)
 {
     struct record_writer_numbers n;
+    struct onic_err why = {0};
     if (!r->record)
         return;
     checkpoint_writer_wait(r->checkpoints);
     checkpoint_writer_tell(r->checkpoints, NULL, NULL);
     reward_mix_watch(trainer_reward(r->core), &(struct reward_mix_watch){0});
     record_writer_end(r->record);
-    say_if_failed(r, "the end of the recording may not be on the disk; what there is can be "
-                     "repeated up to its last whole update");
+    if (record_writer_failed(r->record, &why))
+        log_warn("the end of the recording may not be on the disk; what there is can be repeated "
+                 "up to its last whole update",
+                 kv("why", (const char *)why.msg));
     record_writer_numbers(r->record, &n);
     record_writer_free(r->record);
     r->record = NULL;
