@@ -258,6 +258,17 @@ static void a_program_that_only_abstains_is_told(void **state)
     dispose(&r);
 }
 
+/* Asks this, and others one after the other until it has come to something. */
+static void ask_among_others(struct annotator_run *r, const char *caption)
+{
+    r->a->v->submit(r->a, 1, caption, strlen(caption), 0);
+    for (int i = 1; r->odd == 0; i++) {
+        r->want = i;
+        annotator_run_submit(r, 2 * i);
+        assert_true(wait_until(annotator_run_answered, r, ANNOTATOR_RUN_PATIENCE_MS));
+    }
+}
+
 /* One answer never comes while others do. */
 static void a_missing_answer_is_asked_for_again(void **state)
 {
@@ -267,12 +278,7 @@ static void a_missing_answer_is_asked_for_again(void **state)
     annotator_run_set(&r, "command.window", "2");
     annotator_run_set(&r, "command.timeout_s", "3");
     annotator_run_open(&r, "command");
-    r.a->v->submit(r.a, 1, "the lost", 8, 0);
-    for (int i = 1; r.odd == 0; i++) { /* keep the others coming */
-        r.want = i;
-        annotator_run_submit(&r, 2 * i);
-        assert_true(wait_until(annotator_run_answered, &r, ANNOTATOR_RUN_PATIENCE_MS));
-    }
+    ask_among_others(&r, "the lost");
     assert_int_equal(r.abstained, 0);
     assert_int_equal(r.right, r.labels);
     assert_int_equal(life_pid(&r, 2), 0); /* nobody was killed for it */
@@ -288,12 +294,7 @@ static void one_question_that_it_forgets_in_the_end_is_given_up(void **state)
     annotator_run_set(&r, "command.window", "2");
     annotator_run_set(&r, "command.timeout_s", "6");
     annotator_run_open(&r, "command");
-    r.a->v->submit(r.a, 1, "the poison", 10, 0);
-    for (int i = 1; r.odd == 0; i++) { /* keep the others coming */
-        r.want = i;
-        annotator_run_submit(&r, 2 * i);
-        assert_true(wait_until(annotator_run_answered, &r, ANNOTATOR_RUN_PATIENCE_MS));
-    }
+    ask_among_others(&r, "the poison");
     assert_int_equal(r.abstained, 1);
     assert_int_equal(r.right, r.labels);
     assert_string_equal(r.odd_raw, "abstained: it failed 3 times while others were answered: its "
