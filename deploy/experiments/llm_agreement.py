@@ -27,7 +27,6 @@ GOALS = {"minigrid": ["Empty", "FourRooms", "DoorKey", "Unlock", "UnlockPickup",
          "nethack": ["score", "combat", "gold", "stairs", "oracle"]}
 ENVS = {"minigrid": "minigrid:KeyCorridorS3R3", "nethack": "nethack:Score"}
 CAPTIONS = 1000  # of NetHack
-SELDOM = ("stairs", "oracle")  # one caption in a thousand of random play: a language model is not asked
 LLM = ["--annotator.id=llm", "--annotator.prompt=short", "--llm.window=2", "--llm.window_max=2", "--llm.deadline_s=600"]
 ANNOTATORS = {
     "rules": (["--annotator.id=rules"], False),
@@ -221,7 +220,7 @@ def main():
         captions = captions_of(e, domain)
         for name in (n for n in ANNOTATORS if n != "rules" and n.startswith(e.args.only)):
             for goal in goals:
-                if not (ANNOTATORS[name][1] and goal in SELDOM) and not e.find(annotator=name, domain=domain, goal=goal):
+                if not e.find(annotator=name, domain=domain, goal=goal):
                     e.keep(measure(e, name, domain, goal, captions))
                     print(f"{name}, {domain}, {goal}: {e.rows[-1]['labels_per_s']} labels/s", flush=True)
     text = table(e)
