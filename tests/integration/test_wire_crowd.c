@@ -2,7 +2,6 @@
 /* test_wire_crowd.c - a learner on tcp and peers that come and do nothing, or send what never ends:
  * each is cut, memory stays where it was, and an honest actor plays. */
 #define _DEFAULT_SOURCE
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -11,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/support/files.h"
 #include "tests/support/said.h"
 #include "tests/support/skewed_clock.h"
 #include "tests/support/wire_raw.h"
@@ -247,23 +247,6 @@ static void every_actor_that_is_admitted_may_fetch_weights(void **state)
 }
 
 /* --- who is gone and has a place ----------------------------------------------------------- */
-
-static int files_open(void)
-{
-    int n = 0;
-    DIR *d = opendir("/proc/self/fd");
-    assert_non_null(d);
-    while (readdir(d))
-        n++;
-    closedir(d);
-    return n;
-}
-
-static bool files_are_closed(void *ctx)
-{
-    const int *at_first = ctx;
-    return files_open() <= *at_first;
-}
 
 static void say_hello_and_go(const char *address)
 {

@@ -10,6 +10,7 @@
 #include "common/wire/frame/sock.h"
 #include "common/wire/labels/labels.h"
 #include "common/wire/weights/server.h"
+#include "tests/support/files.h"
 #include "tests/support/said.h"
 #include "tests/support/skewed_clock.h"
 #include "tests/support/wire_keys.h"
@@ -267,6 +268,124 @@ static void a_learner_gets_the_place_that_it_had(void **state)
     close_crowd(&x);
 }
 
+/* --- who is gone has no place ------------------------------------------------------------ */
+
+/* All places may be taken by those who are gone; observers take nobody's. */
+static void open_place(struct crowd *x, struct wire_keys *k[2], char dir[256])
+{
+    char keys[300];
+    temp_dir_create(dir);
+    keys_make(keys, dir, "keys", KEYS_ALL, "");
+    k[0] = keys_of(keys, KEY_REWARD_SERVER);
+    k[1] = keys_of(keys, KEY_OBSERVER);
+    memset(x, 0, sizeof *x);
+    skewed_clock_stop(); /* who is silent for 10 s has lost its place anyway */
+    assert_ok(
+        wire_labels_server_create(&x->desk.s, "tcp://127.0.0.1:*", NULL, false, k[0], &self, &err));
+}
+
+static void close_place(struct crowd *x, struct wire_keys *k[2], const char *dir)
+{
+    close_crowd(x);
+    wire_keys_free(k[0]);
+    wire_keys_free(k[1]);
+    temp_dir_remove(dir);
+}
+
+static void say_hello_and_go(const char *address, struct wire_keys *keys)
+{
+    void *context = zmq_ctx_new(), *s = NULL;
+    const struct sock_options o = {
+        .hwm = 16, .max_msg_bytes = 1 << 20, .keys = keys, .peer = KEY_REWARD_SERVER};
+    uint8_t out[FRAME_HEADER + 64];
+    Onic__Wire__AnnotHello m = ONIC__WIRE__ANNOT_HELLO__INIT;
+    struct frame_head h = {.type = FRAME_ANNOT_HELLO, .actor_id = (uint32_t)FRAME_ID_NONE};
+    int at_once = 0;
+    h.meta_len = (uint32_t)onic__wire__annot_hello__pack(&m, out + FRAME_HEADER);
+    frame_seal(out, &h, crc32c(0, out + FRAME_HEADER, h.meta_len));
+    assert_ok(sock_connect(&s, context, address, &o, &err));
+    zmq_setsockopt(s, ZMQ_IMMEDIATE, &at_once, sizeof at_once);
+    assert_int_equal(zmq_send(s, out, FRAME_HEADER + h.meta_len, 0), FRAME_HEADER + h.meta_len);
+    sock_close(s, PATIENCE_MS); /* until it is sent */
+    zmq_ctx_term(context);
+}
+
+static bool newcomer_is_answered(void *ctx)
+{
+    struct crowd *x = ctx;
+    struct wire_labels_client_status st;
+    let_a_little_time_pass();
+    crowd_turn(x);
+    wire_labels_client_status(x->desk.c, &st);
+    return st.connected || strstr(st.waiting_for, "serves 64 learners already");
+}
+
+static bool newcomer_has_a_place(struct crowd *x)
+{
+    struct wire_labels_client_status st;
+    assert_true(wait_until(newcomer_is_answered, x, PATIENCE_MS));
+    wire_labels_client_status(x->desk.c, &st);
+    return st.connected;
+}
+
+static void who_is_gone_when_it_is_heard_gets_no_place(void **state)
+{
+    static struct crowd x;
+    struct wire_keys *k[2];
+    char dir[256];
+    (void)state;
+    open_place(&x, k, dir);
+    int files = files_open();
+    for (int i = 0; i < FULL; i++)
+        say_hello_and_go(wire_labels_server_address(x.desk.s), k[1]);
+    assert_true(wait_until(files_are_closed, &files, PATIENCE_MS));
+    add_learner(&x, k[1]);
+    assert_true(newcomer_has_a_place(&x));
+    close_place(&x, k, dir);
+}
+
+static bool newcomer_gets_a_place(void *ctx)
+{
+    struct crowd *x = ctx;
+    struct wire_labels_client_status st;
+    skewed_clock_advance(20000000);
+    crowd_turn(x);
+    wire_labels_client_status(x->desk.c, &st);
+    return st.connected;
+}
+
+/* Who is silent and there keeps its place for 10 s; who is gone, for 3 s. */
+static void who_has_gone_keeps_no_place(void **state)
+{
+    static struct crowd x;
+    struct wire_keys *k[2];
+    char dir[256];
+    (void)state;
+    open_place(&x, k, dir);
+    int files = files_open();
+    for (int i = 0; i < FULL; i++)
+        assert_ok(wire_labels_client_create(&x.of[i], wire_labels_server_address(x.desk.s), NULL,
+                                            k[1], &err));
+    x.polled = FULL;
+    assert_true(wait_until(all_have_joined, &x, PATIENCE_MS));
+    x.polled = 0;
+    skewed_clock_advance(4000000000);
+    add_learner(&x, k[1]);
+    assert_false(newcomer_has_a_place(&x));
+    wire_labels_client_free(x.desk.c);
+    x.desk.c = NULL;
+    for (int i = 0; i < FULL; i++) {
+        wire_labels_client_free(x.of[i]);
+        x.of[i] = NULL;
+    }
+    assert_true(wait_until(files_are_closed, &files, PATIENCE_MS));
+    int64_t gone_ms = clock_ms();
+    add_learner(&x, k[1]);
+    assert_true(wait_until(newcomer_gets_a_place, &x, PATIENCE_MS));
+    assert_true(clock_ms() - gone_ms < 4000); /* at 10 s of silence all lose it: 6 s from here */
+    close_place(&x, k, dir);
+}
+
 /* --- the weights port -------------------------------------------------------------------- */
 
 static void ask_for_the_manifest(void *socket)
@@ -339,6 +458,8 @@ int main(void)
         cmocka_unit_test(nonsense_at_the_labels_port_is_counted_and_cut),
         cmocka_unit_test(observers_do_not_keep_a_learner_out),
         cmocka_unit_test_teardown(a_learner_gets_the_place_that_it_had, skewed_clock_end),
+        cmocka_unit_test_teardown(who_is_gone_when_it_is_heard_gets_no_place, skewed_clock_end),
+        cmocka_unit_test_teardown(who_has_gone_keeps_no_place, skewed_clock_end),
         cmocka_unit_test(nonsense_at_the_weights_port_is_counted_and_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "tests/support/files.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -67,4 +68,21 @@ void files_make(const char *root, const char *path, const char *text)
             *p = '/';
         }
     files_write(full, text);
+}
+
+int files_open(void)
+{
+    int n = 0;
+    DIR *d = opendir("/proc/self/fd");
+    assert_non_null(d);
+    while (readdir(d))
+        n++;
+    closedir(d);
+    return n;
+}
+
+bool files_are_closed(void *ctx)
+{
+    const int *at_first = ctx;
+    return files_open() <= *at_first;
 }

@@ -4,6 +4,8 @@
 
 /* files.h - a private folder for each test, and files that a test makes up. */
 
+#include <stdbool.h>
+
 /* Of each test; *state is the folder's path. */
 int files_setup(void **state);
 int files_teardown(void **state);
@@ -17,5 +19,10 @@ void files_write(const char *path, const char *text);
 void files_write_private(const char *path, const char *text);
 /* Writes root/path, path beginning with a slash, and makes the folders between. */
 void files_make(const char *root, const char *path, const char *text);
+
+/* Descriptors of this process: how a test sees that libzmq has closed a connection. */
+int files_open(void);
+/* For wait_until; ctx: an int, as many as there were. */
+bool files_are_closed(void *ctx);
 
 #endif /* ONIC_TESTS_SUPPORT_FILES_H */

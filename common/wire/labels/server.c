@@ -12,8 +12,9 @@
  * before it was started again. Whoever lost a place so says HELLO again when it has something to
  * say.
  *
- * A client that was not heard for 10 s is forgotten. An answer for it is refused, so that the
- * caller counts it as not delivered; the client asks again and gets it from the store. */
+ * A client that was not heard for 10 s is forgotten, after 3 s if its connection has ended; who is
+ * gone when its HELLO is read gets no place. An answer for it is refused, so that the caller counts
+ * it as not delivered; the client asks again and gets it from the store. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,8 @@
 
 enum {
     CLIENT_SILENT_MS = 10000,
-    STALE_MS = 3000, /* silent for so long: who comes from there again may be the same */
+    STALE_MS = 3000, /* silent for so long: it may be gone, or who comes from there is the same */
+    LOOK_EVERY_MS = 500,
     WARN_EVERY_MS = 60000
 };
 
@@ -42,7 +44,7 @@ static const unsigned roles_here = 1u << KEY_LEARNER | 1u << KEY_OBSERVER;
 struct client {
     uint64_t handle; /* 0 = free slot */
     struct sock_route route;
-    int64_t heard_ms, second_ms;
+    int64_t heard_ms, second_ms, looked_ms;
     int in_second;
     bool asked; /* a question */
 };
@@ -150,17 +152,18 @@ static struct client *by_handle(struct wire_labels_server *s, uint64_t handle)
     return NULL;
 }
 
-static bool labels_server_send_frame(struct wire_labels_server *s, const struct sock_route *to,
-                                     enum frame_type type, uint64_t seq,
-                                     const ProtobufCMessage *meta, struct sock_bulk bulk)
+static enum sock_sent labels_server_send_frame(struct wire_labels_server *s,
+                                               const struct sock_route *to, enum frame_type type,
+                                               uint64_t seq, const ProtobufCMessage *meta,
+                                               struct sock_bulk bulk)
 {
     struct frame_head h = {.type = (uint16_t)type, .seq = seq, .epoch = s->life};
     zmq_msg_t msg;
     sock_build(&msg, &h, meta, bulk, (struct sock_bulk){0});
-    return sock_send(s->socket, to, &msg) == SOCK_SENT;
+    return sock_send(s->socket, to, &msg);
 }
 
-static void send_numbers(struct wire_labels_server *s, const struct sock_route *to)
+static enum sock_sent send_numbers(struct wire_labels_server *s, const struct sock_route *to)
 {
     Onic__Wire__AnnotNumbers m = ONIC__WIRE__ANNOT_NUMBERS__INIT;
     m.labels_total = s->numbers.labels_total;
@@ -183,7 +186,8 @@ static void send_numbers(struct wire_labels_server *s, const struct sock_route *
     m.own = list;
     m.store = s->store;
     m.last_id = s->last_id;
-    labels_server_send_frame(s, to, FRAME_ANNOT_HEARTBEAT, 0, &m.base, (struct sock_bulk){0});
+    return labels_server_send_frame(s, to, FRAME_ANNOT_HEARTBEAT, 0, &m.base,
+                                    (struct sock_bulk){0});
 }
 
 /* What it may be by its key: without keys nobody knows which of the two it is. */
@@ -214,7 +218,7 @@ static bool is_stale_one_of(const struct client *c, const struct sock_route *fro
            strcmp(c->route.key, from->key) == 0;
 }
 
-/* A place for somebody who comes when all are taken; NULL: there is none. */
+/* The place of another one, for somebody who comes when all are taken; NULL: there is none. */
 static struct client *labels_server_make_room(struct wire_labels_server *s,
                                               const struct sock_route *from)
 {
@@ -226,16 +230,35 @@ static struct client *labels_server_make_room(struct wire_labels_server *s,
         struct client *c = &s->clients[i];
         bool learns =
             s->keys ? wire_keys_allow(s->keys, 1u << KEY_LEARNER, c->route.key) : c->asked;
-        if (is_stale_one_of(c, from, now)) {
-            of = c;
-            break;
-        }
+        if (is_stale_one_of(c, from, now))
+            return c;
         if (!learns && (!of || c->handle < of->handle)) /* who is here for longest */
             of = c;
     }
-    if (of)
-        labels_server_leave(s, of, "a learner has its place now");
     return of;
+}
+
+static enum sock_sent labels_server_welcome(struct wire_labels_server *s,
+                                            const struct sock_route *to)
+{
+    Onic__Wire__AnnotWelcome m = ONIC__WIRE__ANNOT_WELCOME__INIT;
+    m.identity = meta_bytes(s->self.identity);
+    m.annotator = meta_bytes(s->self.annotator);
+    m.model = meta_bytes(s->self.model);
+    m.goal = meta_bytes(s->self.goal);
+    m.goal_version = meta_bytes(s->self.goal_version);
+    m.credits = ANNOT_CREDITS;
+    m.kinds = s->self.kinds;
+    return labels_server_send_frame(s, to, FRAME_ANNOT_WELCOME, 0, &m.base, (struct sock_bulk){0});
+}
+
+static void labels_server_take_place(struct wire_labels_server *s, struct client *c,
+                                     const struct sock_route *from)
+{
+    if (c->handle)
+        labels_server_leave(s, c, "a learner has its place now");
+    *c = (struct client){.handle = ++s->handles, .route = *from};
+    labels_server_audit(s, AUDIT_JOINED, from, "it said hello");
 }
 
 /* NULL, or why this says nothing. */
@@ -247,29 +270,22 @@ static const char *hello(struct wire_labels_server *s, const struct sock_route *
     if (!h)
         return "a HELLO that cannot be read";
     struct client *c = by_route(s, from);
-    if (!c) {
+    bool comes = !c;
+    if (comes)
         c = by_handle(s, 0);
-        if (!c)
-            c = labels_server_make_room(s, from);
-        if (!c) {
-            labels_server_send_frame(s, from, FRAME_ANNOT_BUSY, 0, NULL, (struct sock_bulk){0});
-            labels_server_audit(s, AUDIT_REFUSED, from, "there is no room for one more");
-            return NULL;
-        }
-        *c = (struct client){.handle = ++s->handles, .route = *from};
-        labels_server_audit(s, AUDIT_JOINED, from, "it said hello");
+    if (!c)
+        c = labels_server_make_room(s, from);
+    if (!c) {
+        labels_server_send_frame(s, from, FRAME_ANNOT_BUSY, 0, NULL, (struct sock_bulk){0});
+        labels_server_audit(s, AUDIT_REFUSED, from, "there is no room for one more");
+        return NULL;
     }
+    if (labels_server_welcome(s, from) == SOCK_GONE)
+        return NULL; /* others wait for this place */
+    if (comes)
+        labels_server_take_place(s, c, from);
     c->heard_ms = clock_ms();
     sock_know(s->socket, from, ANNOT_UNDER_WAY);
-    Onic__Wire__AnnotWelcome m = ONIC__WIRE__ANNOT_WELCOME__INIT;
-    m.identity = meta_bytes(s->self.identity);
-    m.annotator = meta_bytes(s->self.annotator);
-    m.model = meta_bytes(s->self.model);
-    m.goal = meta_bytes(s->self.goal);
-    m.goal_version = meta_bytes(s->self.goal_version);
-    m.credits = ANNOT_CREDITS;
-    m.kinds = s->self.kinds;
-    labels_server_send_frame(s, from, FRAME_ANNOT_WELCOME, 0, &m.base, (struct sock_bulk){0});
     send_numbers(s, from);
     return NULL;
 }
@@ -449,7 +465,7 @@ static bool send_batch(struct wire_labels_server *s, const struct sock_route *to
     m.n_labels = (size_t)n;
     m.labels = list;
     return labels_server_send_frame(s, to, FRAME_ANNOT_LABELS, 0, &m.base,
-                                    (struct sock_bulk){text, bytes});
+                                    (struct sock_bulk){text, bytes}) == SOCK_SENT;
 }
 
 static bool send_all(struct wire_labels_server *s, const struct sock_route *to,
@@ -493,13 +509,28 @@ uint64_t wire_labels_server_bad(const struct wire_labels_server *s)
     return atomic_load(&s->manners.bad);
 }
 
+/* libzmq knows when something is to be sent. */
+static bool client_is_cut_off(struct wire_labels_server *s, struct client *c, int64_t now)
+{
+    return now - c->heard_ms > STALE_MS && log_every_ms(&c->looked_ms, LOOK_EVERY_MS) &&
+           send_numbers(s, &c->route) == SOCK_GONE;
+}
+
+static void check_client(struct wire_labels_server *s, struct client *c, int64_t now)
+{
+    if (now - c->heard_ms > CLIENT_SILENT_MS)
+        labels_server_leave(s, c, "silent for 10 s");
+    else if (client_is_cut_off(s, c, now))
+        labels_server_leave(s, c, "its connection has ended");
+}
+
 void wire_labels_server_tick(struct wire_labels_server *s)
 {
     int64_t now = clock_ms();
     sock_keep_bound(s->socket, s->address, &s->kept_bound_ms);
     for (int i = 0; i < ANNOT_CLIENTS_MAX; i++)
-        if (s->clients[i].handle && now - s->clients[i].heard_ms > CLIENT_SILENT_MS)
-            labels_server_leave(s, &s->clients[i], "silent for 10 s");
+        if (s->clients[i].handle)
+            check_client(s, &s->clients[i], now);
     if (s->exposed && now - s->warned_ms > WARN_EVERY_MS) {
         s->warned_ms = now;
         log_warn("listening beyond this machine without encryption or authentication "
