@@ -401,7 +401,7 @@ static bool loop_is_refusal(int rc)
  * back, with the options (run_dir_settle). */
 static bool keeps_state(const struct learner *r, int failed)
 {
-    return !r->homeless && failed != ONIC_EINTERNAL &&
+    return !r->homeless && !r->stateless && failed != ONIC_EINTERNAL &&
            !(loop_is_refusal(failed) && r->checkpoint_version == 0);
 }
 

@@ -61,6 +61,7 @@ struct learner {
     bool lock_is_ours;    /* not inherited */
     struct run_home home; /* nothing is written once it is not here any more */
     bool homeless;
+    bool stateless;      /* what was trained is no good, and nothing else was found */
     bool config_is_ours; /* config.yaml was written by this process, which settles it */
     struct env_description env;
     struct run_identity lineage;

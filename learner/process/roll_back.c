@@ -108,6 +108,19 @@ static void roll_back_report(struct learner *r)
     metrics_set(r->metrics, "train/roll_backs_total", (double)n->roll_backs);
 }
 
+/* What may pass ends the learner as it would at a start: then it is begun again, and waits for its
+ * disk. No state is left that could be kept, perhaps half of an older one. */
+static int roll_back_fail(struct learner *r, int rc, const struct onic_err *why,
+                          struct onic_err *err)
+{
+    bool may_pass = rc == ONIC_EIO || rc == ONIC_EAUTH || rc == ONIC_EAGAIN;
+    r->stateless = true;
+    return err_set(err, may_pass ? rc : ONIC_EINTERNAL,
+                   "gradients were not finite three times in a row, and there is no state to go "
+                   "back to: %s",
+                   why->msg);
+}
+
 int learner_roll_back(struct learner *r, struct onic_err *err)
 {
     uint64_t version = trainer_counters(r->core)->version, undone = 0, incarnation;
@@ -127,10 +140,7 @@ int learner_roll_back(struct learner *r, struct onic_err *err)
         rc = take_state(r, from, &undone, &why);
     if (rc) {
         checkpoint_close(from);
-        return err_set(err, ONIC_EINTERNAL,
-                       "gradients were not finite three times in a row, and there is no state to "
-                       "go back to: %s",
-                       why.msg);
+        return roll_back_fail(r, rc, &why, err);
     }
     *place = version;
     undo_waiting(r);

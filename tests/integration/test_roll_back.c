@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "tests/onic_test.h"
+#include "tests/support/failing_call.h"
 #include "tests/support/files.h"
 #include "tests/support/scene.h"
 
@@ -101,18 +102,27 @@ static void a_deterministic_learner_does_not_go_back(void **state)
     scene_ledger_is_balanced(s);
 }
 
-/* A learner alone whose options are beyond all measure, and what it began with: `harm` is a line of
- * the shell in its folder of checkpoints. Nothing is written there later. */
-static void ends_without_a_state(struct scene *s, const char *harm, const char *because)
+/* What happens to the state that a learner could go back to. */
+struct loss {
+    const char *with; /* before the learner in a shell's line */
+    const char *harm; /* a line of the shell in its folder of checkpoints */
+    int code;
+    const char *because;
+};
+
+/* A learner alone whose options are beyond all measure, and what it began with. Nothing is written
+ * there later. */
+static void ends_without_a_state(struct scene *s, const struct loss *loss)
 {
-    char line[1400], latest[400];
+    char line[4000], latest[400];
     snprintf(line, sizeof line,
-             "--run-dir=run --listen=ipc://%s/l --env.plugin=%s/tests/plugin_absurd.so %s "
-             "--reward.shaping=scale:3e38 --checkpoint.every_s=3600",
-             s->dir, getenv("ONIC_BUILD"), absurd);
-    program_start(&s->a, s->dir, "a", "onic-learner", line);
+             "%s exec $ONIC_BUILD/onic-learner --run-dir=run --listen=ipc://%s/l "
+             "--env.plugin=%s/tests/plugin_absurd.so %s --reward.shaping=scale:3e38 "
+             "--checkpoint.every_s=3600",
+             loss->with, s->dir, getenv("ONIC_BUILD"), absurd);
+    program_start_shell(&s->a, s->dir, "a", line);
     await_word(s->a.err, "listening address=", SCENE_LONG_MS);
-    snprintf(line, sizeof line, "cd run/checkpoints && %s", harm);
+    snprintf(line, sizeof line, "cd run/checkpoints && %s", loss->harm);
     program_start_shell(&s->b, s->dir, "harm", line);
     assert_int_equal(program_wait(&s->b, SCENE_SOON_MS), 0);
     snprintf(line, sizeof line, "--learner=ipc://%s/l --env.plugin=%s/tests/plugin_absurd.so",
@@ -120,8 +130,8 @@ static void ends_without_a_state(struct scene *s, const char *harm, const char *
     program_start(&s->b, s->dir, "b", "onic-actor", line);
     int code = program_wait(&s->a, SCENE_LONG_MS);
     const char *text = program_text(s->a.err);
-    if (code != 70 || !strstr(text, "and there is no state to go back to: ") ||
-        !strstr(text, because))
+    if (code != loss->code || !strstr(text, "and there is no state to go back to: ") ||
+        !strstr(text, loss->because))
         fail_msg("exit code %d: %s", code, text);
     assert_null(strstr(text, "are those of the last checkpoint again"));
     scene_ledger_is_balanced(s);
@@ -131,12 +141,28 @@ static void ends_without_a_state(struct scene *s, const char *harm, const char *
 
 static void a_learner_without_a_checkpoint_ends(void **state)
 {
-    ends_without_a_state(*state, "rm ckpt-* LATEST", "run/checkpoints holds no checkpoint");
+    const struct loss gone = {"", "rm ckpt-* LATEST", 70, "run/checkpoints holds no checkpoint"};
+    ends_without_a_state(*state, &gone);
 }
 
 static void a_learner_whose_checkpoints_are_damaged_ends(void **state)
 {
-    ends_without_a_state(*state, "truncate -s 5000 ckpt-* && rm LATEST", "ckpt-000000000000");
+    const struct loss damaged = {"", "truncate -s 5000 ckpt-* && rm LATEST", 70,
+                                 "ckpt-000000000000"};
+    ends_without_a_state(*state, &damaged);
+}
+
+/* As at a start: the disk may answer again, and then nothing is lost. */
+static void a_learner_whose_checkpoint_cannot_be_read_now_ends_with_74(void **state)
+{
+    struct scene *s = *state;
+    char with[2000], mark[400];
+    snprintf(mark, sizeof mark, "%s/struck", s->dir);
+    snprintf(with, sizeof with, "CHAOS_WHEN=%s/harmed %s", s->dir,
+             failing_call("read", 1, "EIO", "/checkpoints/ckpt-", mark));
+    const struct loss away = {with, "rm LATEST && touch ../../harmed", 74,
+                              "safetensors: Input/output error; this may pass"};
+    ends_without_a_state(s, &away);
 }
 
 int main(void)
@@ -152,6 +178,8 @@ int main(void)
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(a_learner_whose_checkpoints_are_damaged_ends, scene_setup,
                                         scene_teardown),
+        cmocka_unit_test_setup_teardown(a_learner_whose_checkpoint_cannot_be_read_now_ends_with_74,
+                                        scene_setup, scene_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
