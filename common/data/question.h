@@ -39,6 +39,12 @@ static inline size_t question_caption_len(const char *caption, size_t len)
     return strnlen(caption, len < QUESTION_CAPTION_MAX ? len : QUESTION_CAPTION_MAX);
 }
 
+/* A caption as it is after it was cut, and not the empty one, of which nothing is asked. */
+static inline bool question_is_caption(const char *p, size_t len)
+{
+    return len >= 1 && question_caption_len(p, len) == len;
+}
+
 /* Writes the question of a pair, captions cut at QUESTION_CAPTION_MAX bytes and at their first NUL;
  * returns its length. */
 static inline size_t question_pair(char out[QUESTION_MAX], const char *a, size_t alen,
@@ -89,12 +95,10 @@ static inline bool question_split(const char *q, size_t len, struct question *ou
         out->len = strlen(q); /* a NUL was found */
         out->caption_b = q + out->len + 1;
         out->len_b = len - out->len - 1;
-        if (out->len_b < 1 || out->len_b > QUESTION_CAPTION_MAX ||
-            memchr(out->caption_b, '\0', out->len_b))
+        if (!question_is_caption(out->caption_b, out->len_b))
             return false;
     }
-    return out->len >= 1 && out->len <= QUESTION_CAPTION_MAX &&
-           !memchr(out->caption, '\0', out->len);
+    return question_is_caption(out->caption, out->len);
 }
 
 /* What a label may be. */

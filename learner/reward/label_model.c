@@ -11,7 +11,7 @@
 #include "common/base/xmalloc.h"
 #include "learner/reward/label_limit.h"
 
-enum { ENTRIES_MAX = 1 << 22, CAPTION_MAX = 4096, HEAD_BYTES = 4 + 8 + 8, ENTRY_BYTES = 18 };
+enum { ENTRIES_MAX = 1 << 22, HEAD_BYTES = 4 + 8 + 8, ENTRY_BYTES = 18 };
 
 struct entry {
     uint64_t id;
@@ -58,16 +58,16 @@ static void label_model_put(struct reward_model *m, const char *caption, size_t 
     m->entry[*slot] = e;
 }
 
-static bool valid(const struct reward_model *m, float label, float confidence, size_t len)
+static bool label_model_takes(const struct reward_model *m, const struct label *l)
 {
-    return isfinite(label) && label >= m->rule.low && label <= m->rule.high &&
-           isfinite(confidence) && len > 0 && len <= CAPTION_MAX;
+    return l->state == LABEL_ANSWERED && !label_fault(l, m->rule.kind) &&
+           question_is_caption(l->question, l->question_len);
 }
 
 void label_model_on_label(struct reward_model *m, const struct label *label)
 {
     float value = (float)label->value, confidence = (float)label->confidence;
-    if (label->state != LABEL_ANSWERED || !valid(m, value, confidence, label->question_len))
+    if (!label_model_takes(m, label))
         return;
     const uint64_t *slot = strmap_get(m->index, label->question, label->question_len);
     if (!slot && m->count == ENTRIES_MAX) {
@@ -137,7 +137,13 @@ static bool label_model_walk(struct reward_model *m, const char *p, size_t len, 
         memcpy(&caption_len, p + 16, 2);
         p += ENTRY_BYTES;
         len -= ENTRY_BYTES;
-        if (caption_len > len || !valid(m, e.label, e.confidence, caption_len))
+        e.confidence = fminf(fmaxf(e.confidence, 0.0f), 1.0f); /* imports of 0.1 took any */
+        const struct label l = {.state = LABEL_ANSWERED,
+                                .value = (double)e.label,
+                                .confidence = (double)e.confidence,
+                                .question = p,
+                                .question_len = caption_len};
+        if (caption_len > len || !label_model_takes(m, &l))
             return false;
         if (fill)
             label_model_put(m, p, caption_len, e);

@@ -16,10 +16,10 @@
 #include "learner/reward/reward_model.h"
 
 struct label_model_rule {
-    const char *name; /* of the model, for sentences; not copied */
-    char magic[4];    /* begins its state in a checkpoint */
-    float low, high;  /* labels outside [low, high] are ignored */
-    float above;      /* a label that is not above this pays 0 */
+    const char *name;        /* of the model, for sentences; not copied */
+    char magic[4];           /* begins its state in a checkpoint */
+    enum question_kind kind; /* labels that have a fault for it (label.h) are ignored */
+    float above;             /* a label that is not above this pays 0 */
 };
 
 struct reward_model *label_model_create(const struct label_model_rule *rule); /* copied */

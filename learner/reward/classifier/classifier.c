@@ -39,7 +39,6 @@
 
 enum {
     ENTRIES_MAX = 1 << 20,
-    CAPTION_MAX = 4096,
     HEAD_BYTES = 4 + 8 + 8,
     ENTRY_BYTES = 3,
     LISTS = 3, /* what a pass goes over: labels 0, labels 1, all */
@@ -169,10 +168,10 @@ static void classifier_clear(struct dataset *d)
 
 static void classifier_on_label(struct reward_model *m, const struct label *l)
 {
-    if (l->state != LABEL_ANSWERED || !(l->value >= 0 && l->value <= 1) || l->question_len == 0 ||
-        l->question_len > CAPTION_MAX)
+    if (l->state != LABEL_ANSWERED || label_fault(l, QUESTION_CLASS) ||
+        !question_is_caption(l->question, l->question_len))
         return;
-    if (classifier_put(&m->data, l->question, l->question_len, l->value >= 0.5, m->holdout))
+    if (classifier_put(&m->data, l->question, l->question_len, l->value > 0, m->holdout))
         label_schedule_arrival(&m->w.schedule);
 }
 
@@ -453,7 +452,8 @@ static bool classifier_walk(struct reward_model *m, const char *p, size_t len, u
         if (len < ENTRY_BYTES)
             return false;
         memcpy(&n, p + 1, 2);
-        if ((unsigned char)p[0] > 1 || n == 0 || n > CAPTION_MAX || n > len - ENTRY_BYTES)
+        if ((unsigned char)p[0] > 1 || n > len - ENTRY_BYTES ||
+            !question_is_caption(p + ENTRY_BYTES, n))
             return false;
         if (m)
             classifier_put(&m->data, p + ENTRY_BYTES, n, (uint8_t)p[0], m->holdout);

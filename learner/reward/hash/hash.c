@@ -11,7 +11,7 @@ static int hash_create(struct reward_model **out, const struct config *cfg,
                        const struct obs_spec *obs, struct onic_err *err)
 {
     static const struct label_model_rule rule = {
-        .name = "hash", .magic = "HSH1", .low = 0, .high = 1, .above = 0};
+        .name = "hash", .magic = "HSH1", .kind = QUESTION_CLASS, .above = 0};
     (void)cfg;
     (void)obs;
     (void)err;

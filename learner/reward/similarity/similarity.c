@@ -11,8 +11,7 @@ static int similarity_create(struct reward_model **out, const struct config *cfg
 {
     const struct label_model_rule rule = {.name = "similarity",
                                           .magic = "SIM1",
-                                          .low = -1,
-                                          .high = 1,
+                                          .kind = QUESTION_SCORE,
                                           .above = (float)cfg->reward_epsilon};
     (void)obs;
     (void)err;

@@ -367,6 +367,35 @@ static void a_model_without_room_for_labels_says_so_once(void **state)
     t->free(m);
 }
 
+/* What no caption or no answer is, is none here either. */
+static void labels_that_cannot_be_are_ignored(void **state)
+{
+    static const struct {
+        size_t len;
+        double value, confidence;
+        bool fine;
+    } given[] = {{256, 1, 1, true},  {257, 1, 1, false}, {0, 1, 1, false},
+                 {5, 0.5, 1, false}, {6, 1, 1.5, false}, {7, 0, 0, true}};
+    char text[300];
+    struct reward_model *m = create(0);
+    (void)state;
+    memset(text, 'a', sizeof text);
+    for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
+        t->on_label(m, &(struct label){.id = i + 1,
+                                       .state = LABEL_ANSWERED,
+                                       .value = given[i].value,
+                                       .confidence = given[i].confidence,
+                                       .question = text,
+                                       .question_len = given[i].len});
+        assert_int_equal(t->has_label(m, text, given[i].len), given[i].fine);
+    }
+    text[2] = '\0';
+    t->on_label(
+        m, &(struct label){.id = 9, .state = LABEL_ANSWERED, .question = text, .question_len = 9});
+    assert_false(t->has_label(m, text, 9));
+    t->free(m);
+}
+
 static void held_out_labels_are_never_trained_on(void **state)
 {
     (void)state;
@@ -398,6 +427,7 @@ int main(void)
         cmocka_unit_test(what_is_drawn_alike_is_weighed_by_how_frequent_it_is),
         cmocka_unit_test(a_label_that_changes_sides_is_counted_there),
         cmocka_unit_test(a_model_without_room_for_labels_says_so_once),
+        cmocka_unit_test(labels_that_cannot_be_are_ignored),
         cmocka_unit_test(held_out_labels_are_never_trained_on),
     };
     return cmocka_run_group_tests(tests, start, NULL);
