@@ -13,6 +13,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "common/base/pid_one.h"
+
 enum { STACK_LEAST = 1 << 20, STACK_USUAL = 8 << 20 };
 
 static struct rlimit files_before;
@@ -63,6 +65,8 @@ static void raise_stack(void)
 void process_start(void)
 {
     fill_standard_descriptors();
+    pid_one_stand_in();
+
     raise_files();
     raise_stack();
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write, as a full disk is */

@@ -7,7 +7,8 @@
 #include "common/base/err.h"
 
 /* First thing in main, before anything is opened. Descriptors 0 to 2 that are closed become
- * /dev/null: else the next file gets the number, and what is printed lands in it. The soft limit of
+ * /dev/null: else the next file gets the number, and what is printed lands in it. Process 1 of a
+ * container becomes its init, and the program goes on as a child (pid_one.h). The soft limit of
  * open files is raised to the hard one: each connection takes a descriptor; that of the stack to
  * what is usual, also for threads, and a hard one that is too low ends the program with 64. SIGXFSZ
  * is ignored: a limit of file sizes is an error of write. */
