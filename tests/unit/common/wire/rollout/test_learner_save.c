@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_learner_save.c - a learner goes back to a checkpoint without an end: its books. */
 #include "common/wire/frame/crc32c.h"
+#include "common/wire/rollout/learner_state.h"
 #include "tests/onic_test.h"
 #include "tests/support/files.h"
 #include "tests/support/wire_pair.h"
@@ -114,6 +115,57 @@ static void versions_between_two_roll_backs_are_trained_on(void **state)
     temp_dir_remove(at.dir);
 }
 
+/* Three of its trajectories were too old and one was lost; nothing was accepted, so that nothing of
+ * the account is worth to be kept (peers_prune). */
+static void add_and_prune(struct wire_learner *l, uint32_t id, uint64_t incarnation)
+{
+    pthread_mutex_lock(&l->lock);
+    struct peer *p = peer_add(l, id);
+    peer_open(l, p, incarnation);
+    p->steps_each = 10;
+    for (int i = 0; i < 3; i++)
+        peer_settle_dropped(l, p, LEDGER_DROP_STALE);
+    p->produced = 4;
+    peer_close(l, p, LEDGER_LOST_ACTOR, 0);
+    assert_true(peer_left_nothing(p));
+    peers_prune(l, clock_ms() + 10000 * (int64_t)id);
+    assert_null(peer_find(l, id));
+    pthread_mutex_unlock(&l->lock);
+}
+
+/* Its sums are those of closed accounts, which a checkpoint has; what it says of itself after a
+ * restart, of which the learner does not know any more, is on both sides of the books. */
+static void books_of_who_was_forgotten_balance_after_a_restart(void **state)
+{
+    (void)state;
+    struct pair_place at = pair_place_open();
+    struct wire_learner *l = pair_learner_at(&at, 1);
+    struct buf books;
+    buf_init(&books, 1 << 20);
+    for (uint32_t id = 5; id < 9; id++)
+        add_and_prune(l, id, 1ull << 32 | id);
+    struct ledger before = pair_ledger(l);
+    assert_int_equal(before.trajectories.produced, 16);
+    assert_int_equal(before.trajectories.dropped[LEDGER_DROP_STALE], 12);
+    assert_int_equal(before.steps.lost[LEDGER_LOST_ACTOR], 40);
+    assert_balanced(&before);
+    wire_learner_save(l, &books);
+    wire_learner_free(l);
+    l = pair_learner_at(&at, 2);
+    assert_ok(wire_learner_load(l, books.data, books.len, &err));
+    struct ledger after = pair_ledger(l);
+    assert_memory_equal(&after, &before, sizeof after);
+    pthread_mutex_lock(&l->lock);
+    books_unknown_account(l, 4, 3, 10);
+    pthread_mutex_unlock(&l->lock);
+    after = pair_ledger(l);
+    assert_int_equal(after.trajectories.produced, 20);
+    assert_balanced(&after);
+    wire_learner_free(l);
+    buf_release(&books);
+    temp_dir_remove(at.dir);
+}
+
 /* Shorter, and with the checksum of what is left. */
 static void books_cut(struct buf *b, size_t bytes)
 {
@@ -193,6 +245,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_trained_on_since_is_lost_and_the_books_balance),
         cmocka_unit_test(versions_between_two_roll_backs_are_trained_on),
+        cmocka_unit_test(books_of_who_was_forgotten_balance_after_a_restart),
         cmocka_unit_test(books_that_are_damaged_change_nothing),
         cmocka_unit_test(an_accused_actor_is_put_out),
     };
