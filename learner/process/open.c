@@ -218,7 +218,14 @@ static int load_ledger(struct learner *r, const struct checkpoint_file *f, struc
     const void *data;
     size_t len;
     int rc = checkpoint_get_bytes(f, "ledger", &data, &len, err);
-    return rc ? rc : wire_learner_load(r->wire, data, len, err);
+    if (!rc)
+        rc = wire_learner_load(r->wire, data, len, err);
+    if (rc)
+        return rc;
+    /* what the accounts hold is counted there, of actors that live on, too */
+    double known_s = r->lineage.cpu_actors_before_s, loaded_s = wire_learner_loaded_cpu_s(r->wire);
+    r->lineage.cpu_actors_before_s = known_s > loaded_s ? known_s - loaded_s : 0;
+    return ONIC_OK;
 }
 
 static void log_skipped(struct buf *report)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/base/buf.h"
+#include "common/base/clock.h"
 #include "tests/onic_test.h"
 #include "tests/support/scene.h"
 
@@ -63,6 +64,36 @@ static void goes_on(struct scene *s)
     scene_train(s, "");
     scene_trains_on(s);
     scene_drain(&s->a);
+}
+
+/* Of a learner that nobody has joined yet. */
+static double processor_time_of_earlier_lives(struct scene *s)
+{
+    char address[400];
+    int lines = metrics_lines(s->run);
+    snprintf(address, sizeof address, "--run-dir=run --metrics.every_s=0.2 --listen=ipc://%s/l",
+             s->dir);
+    program_start(&s->a, s->dir, "a", "onic-learner", address);
+    for (int64_t end = clock_ms() + SCENE_LONG_MS; metrics_lines(s->run) <= lines;) {
+        assert_true(clock_ms() < end);
+        usleep(20000);
+    }
+    double spent = metrics_last(s->run, "perf/cpu_s_actors");
+    scene_drain(&s->a);
+    return spent;
+}
+
+/* The accounts of actors hold it, and so does the checkpoint as a sum. */
+static void what_actors_have_spent_is_counted_once(void **state)
+{
+    struct scene *s = *state;
+    scene_train(s, "");
+    scene_await_metric(s, "perf/cpu_s_actors", 0);
+    scene_drain(&s->a);
+    double spent = metrics_last(s->run, "perf/cpu_s_actors");
+    assert_true(spent > 0);
+    for (int life = 0; life < 2; life++)
+        assert_close(processor_time_of_earlier_lives(s), spent, 0, 0.01);
 }
 
 /* --- refused before anything is written ------------------------------------------------------ */
@@ -311,6 +342,7 @@ int main(void)
 {
 #define IN_SCENE(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
     const struct CMUnitTest tests[] = {
+        IN_SCENE(what_actors_have_spent_is_counted_once),
         IN_SCENE(what_does_not_fit_a_run_leaves_no_trace_in_it),
         IN_SCENE(a_deterministic_run_keeps_what_its_rounds_are_made_of),
         IN_SCENE(a_life_that_is_refused_late_is_undone),

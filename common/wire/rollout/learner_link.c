@@ -417,6 +417,22 @@ static void describe_stall(const struct wire_learner *w, struct wire_learner_sta
                  "%d actors connected, none has sent for %ld s", s->actors_connected, silent_s);
 }
 
+static double actors_cpu_s(const struct wire_learner *w)
+{
+    uint64_t ms = w->forgotten_cpu_ms;
+    for (int i = 0; i < w->npeers; i++)
+        ms += w->peers[i]->cpu_ms_before + w->peers[i]->cpu_ms;
+    return (double)ms * 1e-3;
+}
+
+double wire_learner_loaded_cpu_s(struct wire_learner *w)
+{
+    pthread_mutex_lock(&w->lock);
+    double s = actors_cpu_s(w);
+    pthread_mutex_unlock(&w->lock);
+    return s;
+}
+
 void wire_learner_status(struct wire_learner *w, struct wire_learner_status *out)
 {
     open_gate(w);
@@ -424,15 +440,13 @@ void wire_learner_status(struct wire_learner *w, struct wire_learner_status *out
     struct wire_learner_status *s = &w->status;
     s->actors_connected = s->actors_running = 0;
     s->env_steps = w->forgotten_steps;
-    uint64_t cpu_ms = w->forgotten_cpu_ms;
     for (int i = 0; i < w->npeers; i++) {
         const struct peer *p = w->peers[i];
         s->actors_connected += peer_alive(p);
         s->actors_running += p->state == PEER_RUNNING;
         s->env_steps += p->env_steps_before + p->env_steps;
-        cpu_ms += p->cpu_ms_before + p->cpu_ms;
     }
-    s->actors_cpu_s = (double)cpu_ms * 1e-3;
+    s->actors_cpu_s = actors_cpu_s(w);
     s->queued = w->queued;
     if (w->socket) /* the last of them stay in the books */
         s->cut = sock_cuts(w->socket) + wire_weights_server_cuts(w->weights);

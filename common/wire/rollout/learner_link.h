@@ -95,6 +95,8 @@ void wire_learner_publish(struct wire_learner *w, const float *weights, uint64_t
  * becomes lost{rollback} after a crash. The blob is opaque, versioned, checked. */
 void wire_learner_save(struct wire_learner *w, struct buf *out);
 int wire_learner_load(struct wire_learner *w, const void *blob, size_t len, struct onic_err *err);
+/* actors_cpu_s of the books that were loaded; nobody is heard because of it. */
+double wire_learner_loaded_cpu_s(struct wire_learner *w);
 /* The weights are again those of a checkpoint with these books (wire_learner_save), of version
  * `good`: what was trained on since then becomes lost{rollback}, and so does what comes from now on
  * and was played with versions above `good`, up to `last`. The accounts go on. *trajectories: how
