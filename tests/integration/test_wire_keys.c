@@ -9,6 +9,7 @@
 #include "common/wire/frame/sock.h"
 #include "common/wire/labels/labels.h"
 #include "tests/support/said.h"
+#include "tests/support/skewed_clock.h"
 #include "tests/support/wire_keys.h"
 #include "tests/support/wire_pair.h"
 #include "tests/support/zmtp.h"
@@ -208,6 +209,16 @@ static void count_warnings(void *ctx, const char *line, size_t len)
         (*(int *)ctx)++;
 }
 
+/* A key that nobody has, and that stands before this one in a list (key_file.c sorts): it is tried
+ * first. */
+static void key_before(const char *key, char out[KEY_TEXT])
+{
+    char secret[KEY_TEXT];
+    do
+        assert_int_equal(zmq_curve_keypair(out, secret), 0);
+    while (strcmp(out, key) >= 0);
+}
+
 /* The learner has another key than its actors know: a new one, of which they are told later. */
 static void an_actor_finds_the_learners_new_key_without_a_restart(void **state)
 {
@@ -215,10 +226,12 @@ static void an_actor_finds_the_learners_new_key_without_a_restart(void **state)
     char fresh[300], mine[300];
     keys_make(fresh, dir, "fresh", KEYS_ALL, "");
     keys_make(mine, dir, "fresh-actor", 1u << KEY_ACTOR, fresh);
-    struct wire_keys *k = keys_of(mine, KEY_ACTOR), *old = keys_of(keys, KEY_LEARNER);
-    const char *before = wire_keys_public(old);
-    keys_let_in(mine, KEY_LEARNER, &before, 1);
+    struct wire_keys *k = keys_of(mine, KEY_ACTOR);
     struct table t = table_open(fresh, "tcp://127.0.0.1:*");
+    char old[KEY_TEXT];
+    key_before(wire_keys_public(t.keys), old);
+    const char *before = old;
+    keys_let_in(mine, KEY_LEARNER, &before, 1);
     struct onic_err e = {0};
     int warnings = 0;
     log_set_writer(count_warnings, &warnings);
@@ -234,7 +247,6 @@ static void an_actor_finds_the_learners_new_key_without_a_restart(void **state)
     wire_actor_free(a);
     table_close(&t);
     wire_keys_free(k);
-    wire_keys_free(old);
 }
 
 static void an_actor_with_keys_names_a_learner_without(void **state)
@@ -520,6 +532,30 @@ static void learners_ask_a_reward_server_observers_look(void **state)
     wire_keys_free(actor);
 }
 
+/* As an actor does of its learner. */
+static void a_learner_finds_the_reward_servers_new_key(void **state)
+{
+    (void)state;
+    static const struct wire_labels_identity self = {.identity = "x", .annotator = "rules"};
+    char fresh[300], old[KEY_TEXT];
+    keys_make(fresh, dir, "fresh-desk", KEYS_ALL, "");
+    struct wire_keys *server = keys_of(fresh, KEY_REWARD_SERVER),
+                     *learner = keys_of(fresh, KEY_LEARNER);
+    key_before(wire_keys_public(server), old);
+    const char *both[] = {old, wire_keys_public(server)};
+    keys_let_in(fresh, KEY_REWARD_SERVER, both, 2);
+    struct desk d = {0};
+    assert_ok(
+        wire_labels_server_create(&d.s, "tcp://127.0.0.1:*", NULL, false, server, &self, &err));
+    desk_seat(&d, learner);
+    skewed_clock_set(60000000000); /* it waits for long before it tries the next one */
+    assert_true(desk_turn(&d, is_connected));
+    wire_labels_client_free(d.c);
+    wire_labels_server_free(d.s);
+    wire_keys_free(server);
+    wire_keys_free(learner);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -534,6 +570,7 @@ int main(void)
         cmocka_unit_test(the_secret_of_an_earlier_place_takes_none_from_another_key),
         cmocka_unit_test(whatever_is_asked_is_answered_and_lets_nobody_in),
         cmocka_unit_test(learners_ask_a_reward_server_observers_look),
+        cmocka_unit_test_teardown(a_learner_finds_the_reward_servers_new_key, skewed_clock_end),
     };
     return cmocka_run_group_tests(tests, keys_setup, NULL);
 }
