@@ -40,16 +40,24 @@ static void give_job(const struct scene *s, const char *learner, int requeues_at
     scene_script(s, "bin/onic-actor", drains);
 }
 
-static int job(struct scene *s, const char *line)
+/* Requeued, or another one. */
+static int job_goes_on(struct scene *s, const char *line)
 {
     char text[1200];
     snprintf(text, sizeof text,
-             "export PATH=$PWD/bin:$PATH ONIC_BIN=$PWD/bin SLURM_JOB_ID=12; rm -rf run requeued "
-             "up lives; mkdir -p run/slurm; "
+             "export PATH=$PWD/bin:$PATH ONIC_BIN=$PWD/bin SLURM_JOB_ID=12; rm -f requeued up "
+             "lives; mkdir -p run/slurm; "
              "%s",
              line);
     program_start_shell(&s->b, s->dir, "job", text);
     return program_wait(&s->b, SCENE_SOON_MS);
+}
+
+static int job(struct scene *s, const char *line)
+{
+    char text[1000];
+    snprintf(text, sizeof text, "rm -rf run; mkdir -p run/slurm; %s", line);
+    return job_goes_on(s, text);
 }
 
 static void a_job_that_slurm_does_not_requeue_says_so(void **state)
@@ -166,6 +174,35 @@ static void a_learner_that_dies_at_once_is_given_up(void **state)
     assert_true(is_there(s, "run/slurm/done")); /* nobody waits for it */
 }
 
+/* The first life of all these jobs takes ten minutes by the clock of bash. */
+#define LONG_ONCE                                                                                  \
+    "echo \"trap 'case \\$BASH_COMMAND in wait*) [ -e longed ] || { touch longed; "                \
+    "SECONDS=\\$((SECONDS + 600)); };; esac' DEBUG\" >long; export BASH_ENV=$PWD/long; "
+
+/* Each job counts deaths anew. */
+static void a_learner_that_cannot_go_on_is_not_requeued_for_ever(void **state)
+{
+    struct scene *s = *state;
+    give_job(s, "", 1);
+    give_mortal(s, "onic-learner", "exit 75");
+    for (int try = 0; try < 3; try++) {
+        assert_int_equal(job_goes_on(s, LEARNER), 75);
+        assert_string_equal(scene_text(s, "requeued"), "requeue 12\n");
+        assert_false(is_there(s, "run/slurm/done"));
+    }
+    /* a long life makes it a new beginning */
+    assert_int_equal(job_goes_on(s, LONG_ONCE LEARNER), 75);
+    for (int try = 0; try < 2; try++) {
+        assert_int_equal(job_goes_on(s, LEARNER), 75);
+        assert_string_equal(scene_text(s, "requeued"), "requeue 12\n");
+    }
+    assert_int_equal(job_goes_on(s, LEARNER), 75);
+    assert_false(is_there(s, "requeued"));
+    assert_true(is_there(s, "run/slurm/done")); /* nobody waits for it */
+    scene_assert_holds(program_text(s->b.err),
+                       "the learner could not go on in this job, nor in the three before it");
+}
+
 /* The learner stays: it trains with the labels there are. */
 static void a_reward_server_that_dies_at_once_is_given_up(void **state)
 {
@@ -190,6 +227,7 @@ int main(void)
         SCENE(a_signal_while_a_program_starts_is_not_lost),
         SCENE(an_actor_that_dies_at_once_is_given_up),
         SCENE(a_learner_that_dies_at_once_is_given_up),
+        SCENE(a_learner_that_cannot_go_on_is_not_requeued_for_ever),
         SCENE(a_reward_server_that_dies_at_once_is_given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
