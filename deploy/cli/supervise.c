@@ -62,6 +62,7 @@ struct supervisor {
     int result;        /* exit code of the run */
     struct onic_err *sentence;
     int64_t pulse_ms, pulse_said_ms, look_ms;
+    bool beats;             /* the learner's loop has turned in this life */
     int64_t stood_still_ms; /* clock_stood_still_ms that was told */
 };
 
@@ -210,6 +211,24 @@ static bool is_last(const struct supervisor *s, const struct child *c, int cause
     return ends_run(cause) || (s->p->restarts > 0 && book_death(s, &then, cause) >= s->p->restarts);
 }
 
+static bool pulse_was_felt(struct supervisor *s)
+{
+    char beats[512];
+    bool any = false;
+    while (read(s->pulse_fds[0], beats, sizeof beats) > 0)
+        any = true;
+    s->beats |= any;
+    return any;
+}
+
+/* A learner that was asked to end in its first tenths of a second, when signals are not caught yet:
+ * nothing was under way. */
+static bool had_not_begun(struct supervisor *s, int cause)
+{
+    pulse_was_felt(s);
+    return cause == -SIGTERM && !s->beats;
+}
+
 static void on_death(struct supervisor *s, struct child *c, int status)
 {
     int cause = cause_of(c, status);
@@ -218,7 +237,7 @@ static void on_death(struct supervisor *s, struct child *c, int status)
     if (s->state == RUN) {
         on_cause(s, c, cause);
     } else if (c == s->learner) {
-        if (cause != 0) {
+        if (cause != 0 && !had_not_begun(s, cause)) {
             death_text(cause, text, sizeof text);
             snprintf(why, sizeof why, "the learner ended its drain with %s: %.900s", text,
                      c->last_words);
@@ -276,6 +295,10 @@ static void start_due(struct supervisor *s)
             continue;
         if (!may_go_on(s, c->spec))
             return;
+        if (c == s->learner) {
+            pulse_was_felt(s); /* of the life before */
+            s->beats = false;
+        }
         if (child_start(c, &how, &err) != ONIC_OK) {
             snprintf(c->last_words, sizeof c->last_words, "%s", err.msg);
             c->backoff_ms = BACKOFF_MAX_MS; /* what is short now may be there soon */
@@ -286,15 +309,6 @@ static void start_due(struct supervisor *s)
             s->pulse_ms = now;
         }
     }
-}
-
-static bool pulse_was_felt(struct supervisor *s)
-{
-    char beats[512];
-    bool any = false;
-    while (read(s->pulse_fds[0], beats, sizeof beats) > 0)
-        any = true;
-    return any;
 }
 
 static void watch_pulse(struct supervisor *s)

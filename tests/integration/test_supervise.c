@@ -83,6 +83,30 @@ static void a_learner_that_cannot_finish_its_drain_says_why(void **state)
     assert_non_null(strstr(slurp(s, "stderr"), "exit code 74: the disk is full"));
 }
 
+/* It dies of the signal: it does not catch any yet. */
+static void a_learner_that_has_not_begun_is_drained(void **state)
+{
+    struct supervised *s = *state;
+    part(s, "learner", CHILD_LEARNER, "ev up; while :; do sleep 0.1; done");
+    start(s);
+    await(s, "up", 1);
+    kill(s->pid, SIGTERM);
+    assert_int_equal(finish(s), 0);
+    assert_null(strstr(slurp(s, "stderr"), "ended its drain with"));
+}
+
+static void a_learner_that_dies_of_its_drain_is_told(void **state)
+{
+    struct supervised *s = *state;
+    part(s, "learner", CHILD_LEARNER, "beat; ev up; while :; do sleep 0.1; done");
+    start(s);
+    await(s, "up", 1);
+    kill(s->pid, SIGTERM);
+    assert_int_equal(finish(s), 75);
+    assert_non_null(
+        strstr(slurp(s, "stderr"), "the learner ended its drain with signal 15 (Terminated): "));
+}
+
 static void a_learner_without_a_pulse_is_named_and_replaced(void **state)
 {
     struct supervised *s = *state;
@@ -252,6 +276,8 @@ int main(void)
         SCENE(a_second_signal_kills),
         SCENE(an_echo_of_the_first_signal_does_not_kill),
         SCENE(a_learner_that_cannot_finish_its_drain_says_why),
+        SCENE(a_learner_that_has_not_begun_is_drained),
+        SCENE(a_learner_that_dies_of_its_drain_is_told),
         SCENE(a_learner_without_a_pulse_is_named_and_replaced),
         SCENE(a_learner_that_never_gives_a_sign_of_life_ends_the_run),
         SCENE(a_pulse_alone_is_life),
