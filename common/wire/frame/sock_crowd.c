@@ -43,6 +43,12 @@ struct sock_crowd {
     struct connection *at; /* [end] by descriptor: the system gives out the lowest free number */
     int end, count;
     uint64_t comings;
+    /* strangers of each address, a table of open places; n 0: a free one */
+    struct tally {
+        uint64_t address;
+        int n;
+    } * tally;
+    size_t places, places_max; /* a power of two */
 };
 
 struct sock_crowd *sock_crowd_create(const struct sock_crowd_rules *rules)
@@ -57,6 +63,7 @@ void sock_crowd_free(struct sock_crowd *c)
     if (!c)
         return;
     free(c->at);
+    free(c->tally);
     free(c);
 }
 
@@ -104,28 +111,73 @@ static int crowd_lot(const struct sock_crowd *c, int n)
     return (int)(XXH3_64bits(seed, sizeof seed) % (uint64_t)n);
 }
 
+static bool crowd_is_stranger(const struct connection *k)
+{
+    return k->here && !k->known && !k->going;
+}
+
+static struct tally *crowd_tally_of(const struct sock_crowd *c, uint64_t address)
+{
+    size_t at = (size_t)XXH3_64bits(&address, sizeof address);
+    while (c->tally[at & (c->places - 1)].n && c->tally[at & (c->places - 1)].address != address)
+        at++;
+    return &c->tally[at & (c->places - 1)];
+}
+
+/* How many strangers the address has of which most are here. */
+static int crowd_tally(struct sock_crowd *c)
+{
+    int most = 0;
+    for (c->places = 16; c->places < 2 * (size_t)c->count;)
+        c->places *= 2;
+    if (c->places > c->places_max) {
+        c->tally = xrealloc(c->tally, c->places * sizeof *c->tally);
+        c->places_max = c->places;
+    }
+    memset(c->tally, 0, c->places * sizeof *c->tally);
+    for (int i = 0; i < c->end; i++) {
+        if (!crowd_is_stranger(&c->at[i]))
+            continue;
+        struct tally *t = crowd_tally_of(c, c->at[i].address);
+        t->address = c->at[i].address;
+        most = ++t->n > most ? t->n : most;
+    }
+    return most;
+}
+
 struct strangers {
     int n;
     struct connection *oldest, *drawn; /* drawn: by lot, of all but the newcomer */
+    bool has_newcomer;
 };
 
-/* Those of the newcomer's address, or all (any). */
+/* Those of the newcomer's address (most 0), or of all addresses that have so many. */
 static struct strangers crowd_strangers(struct sock_crowd *c, const struct connection *newcomer,
-                                        bool any)
+                                        int most)
 {
     struct strangers s = {0};
     int others = 0;
     for (int i = 0; i < c->end; i++) {
         struct connection *k = &c->at[i];
-        if (!k->here || k->known || k->going || !(any || k->address == newcomer->address))
+        if (!crowd_is_stranger(k) ||
+            (most ? crowd_tally_of(c, k->address)->n != most : k->address != newcomer->address))
             continue;
         s.n++;
+        s.has_newcomer |= k == newcomer;
         if (!s.oldest || crowd_is_older(k, s.oldest))
             s.oldest = k;
         if (k != newcomer && crowd_lot(c, ++others) == 0)
             s.drawn = k;
     }
     return s;
+}
+
+static int crowd_count_strangers(const struct sock_crowd *c)
+{
+    int n = 0;
+    for (int i = 0; i < c->end; i++)
+        n += crowd_is_stranger(&c->at[i]);
+    return n;
 }
 
 /* Whether more are here than may be. */
@@ -160,7 +212,16 @@ static struct connection *crowd_leaver(const struct sock_crowd *c, const struct 
     bool storm = now_ms - crowd_time(s->oldest->since_ms) < c->rules.stranger_ms / 2;
     if (!storm || !s->drawn)
         return s->oldest;
-    return newcomer->known || newcomer->going || crowd_lot(c, 2) ? s->drawn : newcomer;
+    return !s->has_newcomer || crowd_lot(c, 2) ? s->drawn : newcomer;
+}
+
+/* Of an address of which as many are here as of no other one: who comes again and again from a few
+ * makes no room there with those of others. */
+static struct connection *crowd_leaver_of_most(struct sock_crowd *c, struct connection *newcomer,
+                                               int64_t now_ms)
+{
+    struct strangers most = crowd_strangers(c, newcomer, crowd_tally(c));
+    return most.n ? crowd_leaver(c, &most, newcomer, now_ms) : NULL;
 }
 
 /* Somebody has come: one of the strangers goes, where there are too many of them, or of all. The
@@ -168,15 +229,15 @@ static struct connection *crowd_leaver(const struct sock_crowd *c, const struct 
 static void make_room(struct sock_crowd *c, struct connection *newcomer, int64_t now_ms)
 {
     struct connection *quietest = crowd_quietest(c, now_ms), *leaver = NULL;
-    struct strangers all = crowd_strangers(c, newcomer, true);
-    struct strangers near = crowd_strangers(c, newcomer, false);
+    struct strangers near = crowd_strangers(c, newcomer, 0);
+    int all = crowd_count_strangers(c);
     bool full = crowd_is_full(c);
-    if (full && all.n == 1 && quietest)
+    if (full && all == 1 && quietest)
         leaver = quietest;
     else if (near.n > c->rules.strangers_each && !full)
         leaver = crowd_leaver(c, &near, newcomer, now_ms);
-    else if (all.oldest && (full || all.n > c->rules.strangers_max))
-        leaver = crowd_leaver(c, &all, newcomer, now_ms);
+    else if (full || all > c->rules.strangers_max)
+        leaver = crowd_leaver_of_most(c, newcomer, now_ms);
     if (leaver)
         leaver->going = CROWD_TOO_MANY;
 }

@@ -8,9 +8,9 @@
  * that never ends, or that nobody fetches. So each connection is a stranger at first: it has some
  * seconds to become known (join), there are only so many strangers, of one machine and in all, of
  * which the oldest goes, so that a newcomer always gets its chance (one by lot, where all have come
- * within half of that time: perhaps a run's actors); what it has sent and what has not become a
- * whole message is bounded, small for strangers, by what was agreed for the others; and who does
- * not fetch what is sent to it for long goes, too.
+ * within half of that time: perhaps a run's actors; in all, one of a machine that has most of
+ * them); what it has sent and what has not become a whole message is bounded, small for strangers,
+ * by what was agreed for the others; and who does not fetch what is sent to it for long goes, too.
  *
  * A table and its rules; no socket is touched here: the guard (sock_guard.h) looks and cuts.
  * Private to common/wire, one thread at a time. */
