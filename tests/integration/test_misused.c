@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/* test_misused.c - command lines that ask for what cannot be: each ends with the exit code of
+ * interface.md and a sentence that says what can be given instead. One line of a table each. */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/onic_test.h"
+#include "tests/support/scene.h"
+
+struct misuse {
+    const char *args;
+    int code;
+    const char *part;
+};
+
+/* What the lines below name. */
+static const char prepare[] =
+    "mkdir -p folder bare/checkpoints && $ONIC_BUILD/onic config >bare/config.yaml && "
+    "echo 'no episode' >junk.json && $ONIC_BUILD/onic keygen held >/dev/null && "
+    "printf 'env: {id: corridor}\\n' >good.yaml && "
+    "printf 'a: \"\\001\"\\n' >control.yaml && "
+    "printf 'options:\\n  env.id: corridor\\ngrid:\\n  train.lr: [0.1, 0.2]\\n' >sweep.yaml";
+
+static int shell_line(struct scene *s, const char *line)
+{
+    program_start_shell(&s->b, s->dir, "shell", line);
+    return program_wait(&s->b, SCENE_LONG_MS);
+}
+
+static void all_fail(struct scene *s, const char *program, const struct misuse *m, size_t n)
+{
+    assert_int_equal(shell_line(s, prepare), 0);
+    for (size_t i = 0; i < n; i++)
+        scene_fails(s, program, m[i].args, m[i].code, m[i].part);
+}
+
+#define ALL_FAIL(state, program, table)                                                            \
+    all_fail(*(state), program, table, sizeof(table) / sizeof *(table))
+
+static void one_thing_too_many(void **state)
+{
+    static const struct misuse lines[] = {
+        {"env list more stuff", 64, "'stuff' is one argument too many; see `onic env --help`"},
+        {"labels count a b c", 64, "'c' is one argument too many; see `onic labels --help`"},
+        {"reward train a b", 64, "'b' is one argument too many; see `onic reward --help`"},
+        {"eval a b", 64, "two runs were given, 'a' and 'b': evaluate one at a time"},
+        {"export a b", 64, "two runs were given, 'a' and 'b': export one at a time"},
+        {"healthcheck a b", 64, "one at a time: 'a' or 'b'"},
+        {"keygen a b", 64, "one folder at a time: 'a' or 'b'"},
+        {"ledger a b", 64, "one run at a time: 'a' or 'b'"},
+        {"status a b", 64, "one run at a time: 'a' or 'b'"},
+        {"top a b", 64, "one run at a time: 'a' or 'b'"},
+        {"replay-run a b", 64, "one run at a time: 'a' or 'b'"},
+        {"replay a b", 64, "one episode at a time: 'a' or 'b'"},
+        {"sweep a b", 64, "one sweep at a time: 'a' or 'b'"},
+        {"compare --columns=a,b,c,d,e,f,g,h,i folder", 64, "--columns names more than 8 columns"},
+        {"launch slurm sweep.yaml good.yaml --actors=3", 64,
+         "sweep.yaml is the file of a sweep, which names its own configuration; give it alone"},
+    };
+    ALL_FAIL(state, "onic", lines);
+}
+
+static void something_is_missing(void **state)
+{
+    static const struct misuse lines[] = {
+        {"ledger", 64, "give a run directory, for example `onic ledger runs/"},
+        {"status", 64, "give a run directory, for example `onic status runs/"},
+        {"replay-run", 64, "give a run directory, for example `onic replay-run runs/"},
+        {"replay", 64, "nothing to play: give a file of RUN/replays/, or RUN for the newest"},
+        {"export folder", 64, "where to? give --onnx=FILE"},
+        {"env trace corridor", 64, "give the actions: --actions=FILE, or --actions=- for "},
+        {"launch slurm good.yaml", 64, "say how many actors each run has, such as --actors=64"},
+        {"launch slurm good.yaml --actors=4 --partition=", 64, "--partition wants a value"},
+        {"train --annotator.id=command", 64, "annotator command needs a program to ask, for"},
+        {"train --env.id=nethack:Score --env.nle=folder", 64,
+         "env.nle names the folder folder, which has no libnethack.so"},
+        {"top bare", 64, "bare has no numbers yet: metrics.jsonl is written when training has"},
+        {"healthcheck bare", 1, "nobody runs bare; `"},
+    };
+    ALL_FAIL(state, "onic", lines);
+}
+
+static void a_word_that_is_none(void **state)
+{
+    static const struct misuse lines[] = {
+        {"env frobnicate", 64, "'frobnicate' is not one of list, describe ENV, trace ENV"},
+        {"labels frobnicate bare", 64, "'frobnicate' is not count, list, sources, export, import,"},
+        {"ledger --help=reward", 64, "this command has no sections of options; --help shows all"},
+        {"launch slurm good.yaml --actors=4 --mem=lots", 64,
+         "--mem=lots is no amount of memory, such as 8G or 500M"},
+        {"train --annotator.id=rules --annotator.fallback=llm", 64,
+         "annotator.fallback would never be asked: annotator.id=rules can always answer; choose"},
+        {"train --annotator.id=rules --annotator.vote=3", 64,
+         "set annotator.vote=1, or annotator.noise to try votes out"},
+        {"train --dashboard.listen=nonsense", 64,
+         "--dashboard.listen=nonsense: give HOST:PORT, for example 127.0.0.1:8080 or [::1]:8080"},
+        {"train --env.obs=direction,nothing", 64,
+         "env.obs: minigrid:KeyCorridorS3R3 has no observation field 'nothing'"},
+        {"train control.yaml", 64, "control.yaml:1: this is not valid YAML"},
+        {"sweep folder", 64, "folder is a folder, not the file of a sweep"},
+        {"sweep sweep.yaml --run-dir=good.yaml", 73,
+         "good.yaml is not a folder; choose another place with --run-dir"},
+        {"watch junk.json", 64, "junk.json is no run directory: `onic play` and `onic replay`"},
+        {"keygen held", 73, "is there already, and no key is overwritten: take another folder"},
+    };
+    ALL_FAIL(state, "onic", lines);
+}
+
+static void addresses_to_connect_to(void **state)
+{
+    static const struct misuse lines[] = {
+        {"", 64, "no learner address: give --learner=tcp://host:port (or ipc://path)"},
+        {"--learner=tcp://127.0.0.1:*", 64, "to connect, an address needs a host and a port, as"},
+        {"--learner=tcp://*:5555", 64, "to connect, an address needs a host and a port, as in "},
+    };
+    ALL_FAIL(state, "onic-actor", lines);
+}
+
+static void what_a_learner_alone_knows(void **state)
+{
+#define LEARNER "--listen=ipc://l --env.id=corridor --reward.model=none "
+    static const struct misuse lines[] = {
+        {LEARNER "--reward.shaping=scale:1,scale:1,scale:1,scale:1,scale:1,scale:1,scale:1,scale:1,"
+                 "scale:1",
+         64, "reward.shaping has more than 8 stages"},
+        {LEARNER "--dashboard.hosts=http://x --dashboard.listen=127.0.0.1:*", 64,
+         "give names as a browser is given them, without ports, with commas between them"},
+    };
+    ALL_FAIL(state, "onic-learner", lines);
+}
+
+/* Options that only a library of the user's knows. */
+static void options_of_a_plug_in(void **state)
+{
+    struct scene *s = *state;
+    char args[700];
+    static const struct misuse options[] = {
+        {"--plugin.x=a;b", 64, "--plugin.x: the value of a plug-in's option has no ';'"},
+        {"--plugin.abcdefghijklmnopqrstuvwxyz-abcdefghijklmnopqrstuvwxyz=1", 64,
+         "the name of a plug-in's option is 1 to 40 letters, digits, _, - or ."},
+    };
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        snprintf(args, sizeof args, "train --env.plugin=%s/tests/plugin_env.so %s",
+                 getenv("ONIC_BUILD"), options[i].args);
+        scene_fails(s, "onic", args, options[i].code, options[i].part);
+    }
+}
+
+static void a_program_or_a_disk_that_is_not_there(void **state)
+{
+    struct scene *s = *state;
+    static const struct misuse lines[] = {
+        {"PATH=/nowhere exec $ONIC_BUILD/onic launch slurm good.yaml --actors=3", 64,
+         "there is no sbatch here: run this on a machine of the Slurm cluster, or see with"},
+        {"exec $ONIC_BUILD/onic eval --random --env.id=corridor --episodes=1 --json=/dev/full", 74,
+         "/dev/full could not be written: No space left on device"},
+    };
+    assert_int_equal(shell_line(s, prepare), 0);
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        int code = shell_line(s, lines[i].args);
+        const char *text = program_text(s->b.err);
+        if (code != lines[i].code || !strstr(text, lines[i].part))
+            fail_msg("%s: %d, %s", lines[i].args, code, text);
+    }
+}
+
+/* The page of a run is not worth the run. */
+static void a_port_that_is_taken(void **state)
+{
+    struct scene *s = *state;
+    char args[200];
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof a;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
+    snprintf(args, sizeof args,
+             "--reward.model=none --listen=ipc://l --dashboard.listen=127.0.0.1:%d",
+             ntohs(a.sin_port));
+    program_start(&s->a, s->dir, "a", "onic-learner", args);
+    await_word(s->a.err, "the run has no page; training goes on without it why=", SCENE_LONG_MS);
+    await_word(s->a.err, "the port is taken, another process listens there", SCENE_SOON_MS);
+    await_word(s->a.err, "listening address=", SCENE_LONG_MS);
+    scene_drain(&s->a);
+    close(fd);
+}
+
+int main(void)
+{
+#define SCENE(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
+    const struct CMUnitTest tests[] = {
+        SCENE(one_thing_too_many),
+        SCENE(something_is_missing),
+        SCENE(a_word_that_is_none),
+        SCENE(addresses_to_connect_to),
+        SCENE(what_a_learner_alone_knows),
+        SCENE(options_of_a_plug_in),
+        SCENE(a_program_or_a_disk_that_is_not_there),
+        SCENE(a_port_that_is_taken),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
