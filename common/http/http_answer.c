@@ -115,7 +115,7 @@ static enum MHD_Result answer_whole(struct http_plane *h, struct MHD_Connection 
         return answer_route(h, c, r, url);
     if (head)
         return send_sentence(h, c, MHD_HTTP_OK, "");
-    if (h->nstreams >= HTTP_STREAMS_MAX)
+    if (h->nstreams >= h->streams_max)
         return send_sentence(h, c, MHD_HTTP_SERVICE_UNAVAILABLE,
                              "Too many pages are open; close one");
     return http_stream_open(h, c);

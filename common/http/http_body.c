@@ -8,6 +8,8 @@
 
 static const char NOTHING[] = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'";
 
+enum { SMALL_MAX = 1 << 16 }; /* of each connection at most one is under way */
+
 struct counted {
     struct http_plane *plane;
     char *data;
@@ -36,7 +38,9 @@ static void body_sent(void *cls)
 
 struct MHD_Response *http_body_response(struct http_plane *h, struct buf *b, const char *type)
 {
-    if (atomic_load(&h->unread) + b->len > HTTP_UNREAD_MAX)
+    /* what is small is always sent: whoever leaves large ones unread would keep those from getting
+     * an answer who ask whether the program is well */
+    if (b->len > SMALL_MAX && atomic_load(&h->unread) + b->len > HTTP_UNREAD_MAX)
         return NULL;
     struct counted *c = xmalloc(sizeof *c);
     *c = (struct counted){.plane = h, .data = xmalloc(b->len + 1), .len = b->len};

@@ -7,7 +7,8 @@
  * http_plane.c    life, thread, loop        (thread of the owner, then the plane's)
  * http_answer.c   one request               (plane's thread)
  * http_stream.c   server-sent events        (plane's thread)
- * http_body.c     what is sent, and how much of it is unread */
+ * http_body.c     what is sent, and how much of it is unread
+ * http_guest.c    who is connected, and who goes for others   (plane's thread) */
 
 #include <microhttpd.h>
 #include <pthread.h>
@@ -39,6 +40,8 @@ struct http_stream {
     struct http_stream *next, **at;
 };
 
+struct http_guest;
+
 struct http_plane {
     struct http_plane_params p; /* texts: those below */
     char option[64];
@@ -57,8 +60,12 @@ struct http_plane {
     pthread_t thread;
     bool running, loop_open;
 
+    struct http_guest *guests;
+    int nguests, guests_max; /* without those that were cut */
+    uint64_t turn;
+
     struct http_stream *streams;
-    int nstreams;
+    int nstreams, streams_max;
     bool ending;
     struct http_event *event; /* the newest; NULL = none yet */
     uint64_t event_number;
@@ -72,6 +79,14 @@ enum MHD_Result http_answer_request(void *cls, struct MHD_Connection *connection
 enum MHD_Result http_stream_open(struct http_plane *h, struct MHD_Connection *connection);
 void http_stream_end_all(struct http_plane *h); /* streams end with what they are sending */
 void http_event_release(struct http_event *e);  /* NULL is allowed */
+
+/* http_guest.c. Of libmicrohttpd, cls is the plane: a connection begins or ends, a request ends. */
+void http_guest_notify(void *cls, struct MHD_Connection *c, void **context,
+                       enum MHD_ConnectionNotificationCode code);
+void http_guest_answered(void *cls, struct MHD_Connection *c, void **state,
+                         enum MHD_RequestTerminationCode how);
+void http_guest_streams(struct MHD_Connection *c);
+void http_guest_make_room(struct http_plane *h); /* before one more is taken */
 
 /* http_body.c. What every answer says of itself; csp NULL: nothing may be loaded. */
 void http_body_headers(struct MHD_Response *r, const char *type, const char *csp);

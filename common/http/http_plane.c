@@ -65,6 +65,7 @@ static void plane_on_accept(uv_poll_t *p, int status, int events)
             accept4(h->listen.fd[i], (struct sockaddr *)&from, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0)
             break;
+        http_guest_make_room(h);
         MHD_add_connection(h->daemon, fd, (struct sockaddr *)&from,
                            len); /* closes what it refuses */
     }
@@ -130,22 +131,26 @@ static void plane_open_loop(struct http_plane *h)
 /* --- life ------------------------------------------------------------------------------------ */
 
 /* Files of the program come first: checkpoints, actors. */
-static unsigned connections_max(void)
+static int connections_max(void)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur / 8 >= HTTP_CONNECTIONS_MAX)
         return HTTP_CONNECTIONS_MAX;
-    return limit.rlim_cur / 8 > 8 ? (unsigned)(limit.rlim_cur / 8) : 8;
+    return limit.rlim_cur / 8 > 8 ? (int)(limit.rlim_cur / 8) : 8;
 }
 
 static int plane_open_daemon(struct http_plane *h, struct onic_err *err)
 {
+    h->guests_max = connections_max();
+    h->streams_max = h->guests_max / 4 * 3; /* the others stay for who asks and goes */
     h->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
         NULL, NULL, http_answer_request, h, MHD_OPTION_EXTERNAL_LOGGER, be_silent, NULL,
-        MHD_OPTION_CONNECTION_LIMIT, connections_max(), MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)HTTP_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_BYTES_MAX,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_CONNECTION, http_guest_notify, h, MHD_OPTION_NOTIFY_COMPLETED,
+        http_guest_answered, h, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)(h->guests_max + ACCEPTS_AT_ONCE), /* those that were cut are still its own */
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTP_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)REQUEST_BYTES_MAX, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
     return h->daemon ? ONIC_OK
                      : err_set(err, ONIC_ECANTCREATE, "no page can be served: %s", strerror(errno));
 }

@@ -10,9 +10,11 @@
  *
  * Who asks is never trusted: only GET and HEAD, no bodies, a request of at most 16 KiB, at most
  * HTTP_CONNECTIONS_MAX connections (an eighth of the limit of open files), each cut after
- * HTTP_IDLE_S seconds without progress. What is sent is shared by all that it is sent to, and
- * HTTP_UNREAD_MAX bytes of it may be unread; a stream whose reader is slow skips to the newest
- * event, so that somebody who does not read costs at most one. A name in the header Host must be
+ * HTTP_IDLE_S seconds without progress. With all places taken a newcomer gets the place of whoever
+ * has waited longest since it last got an answer; streams, of which there are at most three
+ * quarters, stay. What is sent is shared by all that it is sent to, and HTTP_UNREAD_MAX bytes of it
+ * may be unread beside small answers; a stream whose reader is slow skips to the newest event, so
+ * that somebody who does not read costs at most one. A name in the header Host must be
  * known (http_host.h): a page of somebody else, whose name was made to point at this address, would
  * read everything otherwise. What a page of somebody else asks for (Sec-Fetch-Site) is refused, but
  * for a link to / or to an any_host route. */
@@ -25,7 +27,6 @@
 
 enum {
     HTTP_CONNECTIONS_MAX = 128,
-    HTTP_STREAMS_MAX = 96,
     HTTP_IDLE_S = 30,
     HTTP_ROUTES_MAX = 32,
     HTTP_BODY_MAX = 16 << 20,

@@ -80,6 +80,7 @@ enum MHD_Result http_stream_open(struct http_plane *h, struct MHD_Connection *co
         h->streams->at = &s->next;
     h->streams = s;
     h->nstreams++;
+    http_guest_streams(connection);
     http_body_headers(r, "text/event-stream", NULL);
     enum MHD_Result queued = MHD_queue_response(connection, MHD_HTTP_OK, r);
     MHD_destroy_response(r);

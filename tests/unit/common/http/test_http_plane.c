@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -141,7 +142,7 @@ static const char *ask(const struct site *s, const char *request)
 
 static int status_of(const char *answer)
 {
-    return strlen(answer) > 12 ? atoi(answer + 9) : 0;
+    return strlen(answer) >= sizeof "HTTP/1.1 200" - 1 ? atoi(answer + 9) : 0;
 }
 
 #define CLOSE "Connection: close\r\n\r\n"
@@ -342,6 +343,67 @@ static void more_connections_than_allowed_are_cut(void **state)
         close(c.fd[i]);
 }
 
+static int open_stream(const struct site *s)
+{
+    int fd = dial(s);
+    say(fd, "GET /events HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n");
+    return fd;
+}
+
+static bool a_stream_is_open(void *ctx)
+{
+    struct site *s = ctx;
+    return atomic_load(&s->streams) == 1;
+}
+
+/* They make progress, a byte now and then, so no time-out ends them. */
+static void who_asks_gets_the_place_of_a_request_that_trickles_in(void **state)
+{
+    struct site *s = *state;
+    struct crowd c = {.n = HTTP_CONNECTIONS_MAX};
+    int stream = open_stream(s);
+    assert_true(wait_until(a_stream_is_open, s, SOON_MS));
+    for (int i = 0; i < c.n; i++) {
+        c.fd[i] = dial(s);
+        say(c.fd[i], "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ");
+    }
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(status_of(ask(s, "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n" CLOSE)), 200);
+    assert_true(is_cut(c.fd[0])); /* it came first */
+    assert_false(is_cut(c.fd[c.n - 1]));
+    char head[16];
+    assert_true(hear(stream, head, sizeof head - 1) > 0);
+    assert_false(is_cut(stream));
+    for (int i = 0; i < c.n; i++)
+        close(c.fd[i]);
+    close(stream);
+}
+
+static void streams_leave_room_where_few_files_may_be_open(void **state)
+{
+    (void)state;
+    struct site s = {0};
+    struct rlimit before, few;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = before;
+    few.rlim_cur = 256; /* an eighth: 32 connections */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    site_open(&s, NULL);
+    int fd[60], refused = 0;
+    for (int i = 0; i < 60; i++) {
+        char head[16];
+        fd[i] = open_stream(&s);
+        hear(fd[i], head, sizeof "HTTP/1.1 503" - 1);
+        refused += status_of(head) != 200;
+    }
+    assert_int_equal(refused, 60 - 24); /* three quarters of 32 */
+    assert_int_equal(status_of(ask(&s, "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n" CLOSE)), 200);
+    for (int i = 0; i < 60; i++)
+        close(fd[i]);
+    http_plane_free(s.plane);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 /* What they were to be sent is bounded, whoever asks. */
 static void those_who_do_not_read_large_answers_are_cut(void **state)
 {
@@ -358,17 +420,12 @@ static void those_who_do_not_read_large_answers_are_cut(void **state)
         char head[64];
         cut += recv(c.fd[i], head, sizeof head, MSG_WAITALL) < (ssize_t)sizeof head;
     }
+    /* a small answer is given meanwhile */
+    assert_int_equal(status_of(ask(s, "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n" CLOSE)), 200);
     for (int i = 0; i < c.n; i++)
         close(c.fd[i]);
     assert_true(cut >= 12 - HTTP_UNREAD_MAX / LARGE);
     assert_true(cut < 12);
-}
-
-static int open_stream(const struct site *s)
-{
-    int fd = dial(s);
-    say(fd, "GET /events HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n");
-    return fd;
 }
 
 static bool many_events(void *ctx)
@@ -381,12 +438,6 @@ static bool no_stream_is_open(void *ctx)
 {
     struct site *s = ctx;
     return atomic_load(&s->streams) == 0;
-}
-
-static bool a_stream_is_open(void *ctx)
-{
-    struct site *s = ctx;
-    return atomic_load(&s->streams) == 1;
 }
 
 /* 2000 events of 32 KiB: who reads again finds the newest soon, not all of them. */
@@ -456,6 +507,8 @@ int main(void)
         ON_A_SITE(an_address_is_refused_with_a_sentence),
         ON_A_SITE(a_request_has_a_size),
         ON_A_SITE(more_connections_than_allowed_are_cut),
+        ON_A_SITE(who_asks_gets_the_place_of_a_request_that_trickles_in),
+        cmocka_unit_test(streams_leave_room_where_few_files_may_be_open),
         ON_A_SITE(those_who_do_not_read_large_answers_are_cut),
         ON_A_SITE(a_slow_reader_skips_to_the_newest_event),
         ON_A_SITE(a_reader_that_goes_away_is_forgotten),
