@@ -145,6 +145,7 @@ int file_want_folder(const char *path, const char *wanted, struct onic_err *err)
 int file_unreadable(const char *path, int code, struct onic_err *err)
 {
     struct stat st;
+    const char *not_regular = code == EINVAL ? file_kind(path) : NULL;
     switch (code) {
     case ENOENT:
     case ENOTDIR:
@@ -157,6 +158,11 @@ int file_unreadable(const char *path, int code, struct onic_err *err)
                            strerror(code), (unsigned)geteuid(), (unsigned)st.st_uid);
         return err_set(err, ONIC_EAUTH, "%s cannot be read: %s for user %u", path, strerror(code),
                        (unsigned)geteuid());
+    case ELOOP:
+        return err_set(err, ONIC_EAUTH, "%s is not read: another user made a link there", path);
+    case EINVAL: /* of plain_file.h */
+        return err_set(err, ONIC_ECONFIG, "%s is %s, not a regular file", path,
+                       not_regular ? not_regular : "something else");
     case EMFILE:
     case ENFILE:
     case ENOMEM:

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/plain_file.h"
+
 bool rotated_away(int fd, const char *path)
 {
     struct stat open_file, named;
@@ -58,7 +60,7 @@ bool rotated_reopen(int fd, const char *path, const struct rotated_folder *befor
 {
     if (!rotated_away(fd, path) || !rotated_folder_is(before, path))
         return false;
-    int now = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    int now = plain_file_open_own(path, O_RDWR | O_CREAT | O_APPEND, 0666);
     if (now < 0)
         return false;
     bool ours_alone = (fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0;

@@ -137,7 +137,7 @@ int run_lock_peek(const char *run_dir, char *text, size_t size, int *held)
     *held = 0;
     if (lock_path(run_dir, path) != 0)
         return ONIC_ENOTFOUND;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return ONIC_ENOTFOUND;
     run_lock_read_text(fd, text, size);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/plain_file.h"
 #include "common/base/rotated.h"
 #include "common/metrics/registry.h"
 
@@ -39,10 +40,10 @@ int metrics_jsonl_open(const char *run_dir, char path[METRICS_PATH_MAX], int *fd
     int n = snprintf(path, METRICS_PATH_MAX, "%s/metrics.jsonl", run_dir);
     if (n < 0 || n >= METRICS_PATH_MAX)
         return err_set(err, ONIC_ECANTCREATE, "the run directory's path is too long");
-    *fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    *fd = plain_file_open_own(path, O_RDWR | O_CREAT | O_APPEND, 0666);
     if (*fd < 0 || cut_torn_line(*fd) != 0)
         return err_set(err, ONIC_ECANTCREATE, "%s cannot be opened for writing: %s", path,
-                       strerror(errno));
+                       plain_file_why(errno));
     return ONIC_OK;
 }
 

@@ -26,6 +26,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/plain_file.h"
 #include "common/base/rotated.h"
 #include "common/base/xmalloc.h"
 #include "common/metrics/tensorboard_impl.h"
@@ -142,9 +143,10 @@ int tensorboard_create(struct tensorboard **out, const char *dir, double now, in
                      file_second(dir, now), host, (int)getpid());
     if (n < 0 || (size_t)n >= sizeof path)
         return err_set(err, ONIC_ECANTCREATE, "the run directory's path is too long");
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    int fd = plain_file_open_own(path, O_WRONLY | O_CREAT | O_APPEND, 0666);
     if (fd < 0)
-        return err_set(err, ONIC_ECANTCREATE, "%s cannot be created: %s", path, strerror(errno));
+        return err_set(err, ONIC_ECANTCREATE, "%s cannot be created: %s", path,
+                       plain_file_why(errno));
     struct tensorboard *t = xcalloc(1, sizeof *t);
     t->fd = fd;
     t->path = xstrdup(path);

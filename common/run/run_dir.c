@@ -287,7 +287,8 @@ static int check_room(const char *dir, struct onic_err *err)
 {
     char path[CONFIG_STR_MAX + 32];
     snprintf(path, sizeof path, "%s/.room", dir);
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    unlink(path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     int code = fd < 0 ? errno : posix_fallocate(fd, 0, ROOM_NEEDED);
     if (fd >= 0)
         close(fd);
@@ -321,7 +322,8 @@ static int add_version(const char *dir, struct onic_err *err)
     gmtime_r(&now, &tm);
     strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &tm);
     buf_init(&text, VERSIONS_MAX + 8192);
-    if (run_dir_read(dir, "version.txt", before, VERSIONS_MAX, NULL) == ONIC_OK)
+    /* it goes into the new one: not what another user's link makes of it */
+    if (run_file_read_own(dir, "version.txt", before, VERSIONS_MAX, NULL) == ONIC_OK)
         buf_puts(&text, before);
     if (text.len && text.data[text.len - 1] != '\n')
         buf_puts(&text, "\n");

@@ -6,15 +6,17 @@
 #include <unistd.h>
 
 #include "common/base/file_kind.h"
+#include "common/base/plain_file.h"
 #include "common/checkpoint/safe_file.h"
 #include "common/run/run_dir.h"
 #include "common/run/run_file.h"
 
-int run_dir_read(const char *dir, const char *name, char *out, size_t max, struct onic_err *err)
+static int run_file_read(const char *dir, const char *name, bool own, char *out, size_t max,
+                         struct onic_err *err)
 {
     char path[4096];
     snprintf(path, sizeof path, "%s/%s", dir, name);
-    FILE *f = fopen(path, "re");
+    FILE *f = plain_file_read(path, own);
     if (!f)
         return file_unreadable(path, errno, err);
     size_t n = fread(out, 1, max - 1, f);
@@ -25,6 +27,17 @@ int run_dir_read(const char *dir, const char *name, char *out, size_t max, struc
         return err_set(err, ONIC_EIO, "%s cannot be read, or is larger than %zu bytes", path,
                        max - 1);
     return ONIC_OK;
+}
+
+int run_dir_read(const char *dir, const char *name, char *out, size_t max, struct onic_err *err)
+{
+    return run_file_read(dir, name, false, out, max, err);
+}
+
+int run_file_read_own(const char *dir, const char *name, char *out, size_t max,
+                      struct onic_err *err)
+{
+    return run_file_read(dir, name, true, out, max, err);
 }
 
 bool run_file_exists(const char *dir, const char *name)

@@ -10,6 +10,9 @@
 #include "common/base/err.h"
 
 bool run_file_exists(const char *dir, const char *name);
+/* As run_dir_read (run_dir.h), but no link that another user made is followed. */
+int run_file_read_own(const char *dir, const char *name, char *out, size_t max,
+                      struct onic_err *err);
 /* Replaces dir/name (safe_file.h), on disk when it returns. ONIC_ECANTCREATE. */
 int run_file_replace(const char *dir, const char *name, const char *data, size_t len,
                      struct onic_err *err);

@@ -27,6 +27,7 @@
 #include "common/base/log.h"
 #include "common/base/log_json.h"
 #include "common/base/log_line.h"
+#include "common/base/plain_file.h"
 #include "common/base/process.h"
 #include "common/base/rotated.h"
 #include "common/base/run_lock.h"
@@ -95,13 +96,14 @@ static int child_open_log(struct child *c, const char *run_dir, struct onic_err 
         return err_set(err, ONIC_EIO, "%s cannot be made: %s", dir, strerror(errno));
     snprintf(c->log_path, sizeof c->log_path, "%.4000s/%s.log", realpath(dir, whole) ? whole : dir,
              c->spec->role);
-    int log = open(c->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    int log = plain_file_open_own(c->log_path, O_WRONLY | O_CREAT | O_APPEND, 0666);
     if (log < 0)
-        return err_set(err, ONIC_EIO, "%s cannot be opened: %s", c->log_path, strerror(errno));
+        return err_set(err, ONIC_EIO, "%s cannot be opened: %s", c->log_path,
+                       plain_file_why(errno));
     if (c->log_fd >= 0) {
         rotated_folder_forget(&c->log_folder);
     } else {
-        c->log_fd = open(c->log_path, O_RDONLY | O_CLOEXEC);
+        c->log_fd = open(c->log_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         if (c->log_fd >= 0)
             lseek(c->log_fd, 0, SEEK_END); /* earlier lives are not shown again */
     }
@@ -187,7 +189,7 @@ static void find_new_log(struct child *c, struct panel *panel)
     if (!rotated_away(c->log_fd, c->log_path) || stat(c->log_path, &st) != 0 || st.st_size == 0 ||
         !rotated_folder_is(&c->log_folder, c->log_path)) /* another run's */
         return;
-    int now = open(c->log_path, O_RDONLY | O_CLOEXEC);
+    int now = open(c->log_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (now < 0)
         return;
     read_log(c, panel); /* what was written before the child changed over */

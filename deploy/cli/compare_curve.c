@@ -13,6 +13,7 @@
 
 #include "common/base/buf.h"
 #include "common/base/file_kind.h"
+#include "common/base/plain_file.h"
 #include "common/base/xmalloc.h"
 #include "common/config/options.h"
 
@@ -115,7 +116,7 @@ int compare_curve_read(struct compare_curve *out, const char *run_dir, const cha
     *out = (struct compare_curve){.columns = COMPARE_METRICS + metrics};
     ONIC_ASSERT(out->columns <= COMPARE_COLUMNS_MAX);
     snprintf(path, sizeof path, "%.4000s/metrics.jsonl", run_dir);
-    FILE *f = fopen(path, "re");
+    FILE *f = plain_file_read(path, false);
     if (!f)
         return file_unreadable(path, errno, err);
     curve_read_lines(out, f, names);
@@ -211,7 +212,7 @@ void compare_curve_nearest(const char *run_dir, const char *name, char out[64])
     newest[0] = out[0] = '\0';
     buf_init(&keys, CURVE_LINE_MAX);
     snprintf(path, sizeof path, "%.4200s/metrics.jsonl", run_dir);
-    FILE *f = fopen(path, "re");
+    FILE *f = plain_file_read(path, false);
     while (f && curve_line(f, line, &skipped))
         if (line[0])
             memcpy(newest, line, strlen(line) + 1);

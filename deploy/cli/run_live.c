@@ -24,7 +24,7 @@ static bool metrics_say_end(const char *run)
     char path[4096];
     struct stat st;
     snprintf(path, sizeof path, "%.4000s/metrics.jsonl", run);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &st) != 0)
         return false; /* it may be about to begin */
     off_t from = st.st_size > TAIL_BYTES ? st.st_size - TAIL_BYTES : 0;

@@ -14,6 +14,7 @@
 
 #include "common/base/limits.h"
 #include "common/base/paths.h"
+#include "common/base/plain_file.h"
 #include "common/base/process.h"
 #include "common/base/shown.h"
 #include "common/base/xmalloc.h"
@@ -66,9 +67,10 @@ int sweep_child_start(const struct sweep_child_wish *w, pid_t *pid, off_t *said,
     int n = 0, rc = program[0] ? ONIC_OK : paths_program(program, sizeof program, err);
     if (rc)
         return rc;
-    int log = open(w->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    int log = plain_file_open_own(w->log, O_WRONLY | O_CREAT | O_APPEND, 0666);
     if (log < 0)
-        return err_set(err, ONIC_ECANTCREATE, "%s cannot be written: %s", w->log, strerror(errno));
+        return err_set(err, ONIC_ECANTCREATE, "%s cannot be written: %s", w->log,
+                       plain_file_why(errno));
     *said = lseek(log, 0, SEEK_END);
     while (w->words[n])
         n++;

@@ -11,6 +11,7 @@
 #include "common/base/buf.h"
 #include "common/base/file_kind.h"
 #include "common/base/paths.h"
+#include "common/base/plain_file.h"
 #include "common/base/xmalloc.h"
 #include "common/checkpoint/safe_file.h"
 #include "common/run/run_dir.h"
@@ -37,7 +38,7 @@ static int keep_metrics(const struct sweep_job *j, struct onic_err *err)
     char path[KEPT_PATH_MAX];
     struct buf out;
     snprintf(path, sizeof path, "%.511s/metrics.jsonl", j->dir);
-    FILE *f = fopen(path, "re");
+    FILE *f = plain_file_read(path, false);
     if (!f)
         return file_unreadable(path, errno, err);
     buf_init(&out, KEPT_BYTES_MAX);

@@ -11,6 +11,7 @@
 
 #include "common/base/file_kind.h"
 #include "common/base/log.h"
+#include "common/base/plain_file.h"
 #include "common/checkpoint/checkpoint.h"
 #include "common/checkpoint/safe_file.h"
 
@@ -30,7 +31,7 @@ int distrust_read(const char *folder, uint64_t *out, struct onic_err *err)
     char path[CHECKPOINT_PATH_MAX], text[64];
     *out = 0;
     snprintf(path, sizeof path, "%s/%s", folder, distrust_name);
-    FILE *f = fopen(path, "re");
+    FILE *f = plain_file_read(path, false);
     if (!f)
         return errno == ENOENT ? ONIC_OK : file_unreadable(path, errno, err);
     text[fread(text, 1, sizeof text - 1, f)] = '\0';

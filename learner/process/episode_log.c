@@ -14,6 +14,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/plain_file.h"
 #include "common/base/xmalloc.h"
 #include "common/data/episode.h"
 
@@ -146,7 +148,8 @@ static void prune(const struct episode_log *r)
 static bool episode_log_write_file(const char *path, const struct buf *head,
                                    const struct buf *lines)
 {
-    FILE *f = fopen(path, "we");
+    int fd = plain_file_open_own(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    FILE *f = fd >= 0 ? fdopen(fd, "w") : NULL;
     if (!f)
         return false;
     bool good = fwrite(head->data, 1, head->len, f) == head->len &&

@@ -79,7 +79,7 @@ bool run_identity_last_line(const char *run_dir, char out[LINEAGE_LINE_MAX])
     char path[CHECKPOINT_PATH_MAX];
     out[0] = '\0';
     snprintf(path, sizeof path, "%s/metrics.jsonl", run_dir);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return false;
     off_t size = lseek(fd, 0, SEEK_END);

@@ -13,6 +13,7 @@
 #include <zstd.h>
 
 #include "common/base/file_kind.h"
+#include "common/base/plain_file.h"
 #include "common/base/xmalloc.h"
 #include "common/checkpoint/checkpoint.h"
 
@@ -157,7 +158,7 @@ int record_reader_open(struct record_reader **out, const char *path, struct onic
     r->z = ZSTD_createDCtx();
     ONIC_ASSERT(r->z);
     ZSTD_DCtx_setParameter(r->z, ZSTD_d_windowLogMax, WINDOW_LOG);
-    r->f = fopen(path, "re");
+    r->f = plain_file_read(path, false);
     int rc = r->f ? ONIC_OK : file_unreadable(path, errno, err);
     if (!rc) {
         r->in = (ZSTD_inBuffer){r->bytes, fread(r->bytes, 1, IN_BYTES, r->f), 0};

@@ -25,6 +25,7 @@
 #include "common/base/file_kind.h"
 #include "common/base/lock_file.h"
 #include "common/base/log.h"
+#include "common/base/plain_file.h"
 #include "common/base/shell.h"
 #include "common/base/xmalloc.h"
 
@@ -149,11 +150,11 @@ static void disconnect(struct label_store *s)
  * label_store_probe keeps. */
 static int make_missing_file(const char *path, struct onic_err *err)
 {
-    if (eaccess(path, R_OK | W_OK) == 0)
+    if (eaccess(path, R_OK | W_OK) == 0 && !plain_file_is_foreign_link(path))
         return ONIC_OK;
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    int fd = plain_file_open_own(path, O_RDWR | O_CREAT, 0666);
     if (fd < 0)
-        return err_set(err, ONIC_EIO, "opening %s: %s", path, strerror(errno));
+        return err_set(err, ONIC_EIO, "opening %s: %s", path, plain_file_why(errno));
     close(fd);
     return ONIC_OK;
 }

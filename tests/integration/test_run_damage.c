@@ -178,6 +178,61 @@ static void a_checkpoint_of_another_run_is_refused(void **state)
               0, "resumed checkpoint=");
 }
 
+/* Whoever reads a run of somebody else waits for nobody and reads no device to its end. */
+static void pipes_and_devices_under_names_of_files_are_named(void **state)
+{
+    static const char *const harms[] = {"mkfifo", "ln -s /dev/zero"};
+    static const struct {
+        const char *file, *command, *sentence;
+        int code;
+    } rows[] = {
+        {"config.yaml", "status harmed", "config.yaml is a", 64},
+        {"config.yaml", "train --run-dir=harmed", "config.yaml is a", 64},
+        {"metrics.jsonl", "compare harmed", "metrics.jsonl is a", 64},
+        {"ledger.json", "ledger harmed", "ledger.json is a", 64},
+        {"run_id", "train --run-dir=harmed", "run_id is a", 64},
+        {"lock", "status harmed", "harmed", 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof rows / sizeof *rows; i++) {
+        char line[400];
+        snprintf(line, sizeof line,
+                 "rm -rf harmed && cp -r run harmed && rm harmed/%s && %s harmed/%s && $onic %s",
+                 rows[i / 2].file, harms[i % 2], rows[i / 2].file, rows[i / 2].command);
+        ends_with(line, rows[i / 2].code, rows[i / 2].sentence);
+    }
+}
+
+/* In a folder that others may write, they could have this user's other files written over, or read
+ * what they cannot. */
+static void links_that_other_users_made_are_not_followed(void **state)
+{
+    static const char *const files[] = {"metrics.jsonl", "log/learner.log", "log/reward-server.log",
+                                        "labels.sqlite"};
+    static const char train[] = "$onic train --run-dir=linked --frames=30000 --run.restarts=1";
+    char line[900];
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("skipped: needs root to make a link another user's\n");
+        skip();
+    }
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(line, sizeof line,
+                 "rm -rf linked && cp -r run linked && cp other/labels.sqlite precious && "
+                 "cp precious victim && rm linked/%s && ln -s $PWD/victim linked/%s && "
+                 "chown -h 65534 linked/%s && ! %s && cmp precious victim",
+                 files[i], files[i], files[i], train);
+        ends_with(line, 0, "another user made a link there");
+    }
+    snprintf(
+        line, sizeof line,
+        "rm -rf linked && cp -r run linked && echo precious >victim && rm linked/version.txt "
+        "&& ln -s $PWD/victim linked/version.txt && chown -h 65534 linked/version.txt && %s && "
+        "! grep precious linked/version.txt",
+        train);
+    ends_with(line, 0, "resuming");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +241,8 @@ int main(void)
         cmocka_unit_test(an_edit_after_a_life_that_was_killed_needs_a_word_too),
         cmocka_unit_test(an_epoch_that_no_life_had_is_refused),
         cmocka_unit_test(a_checkpoint_of_another_run_is_refused),
+        cmocka_unit_test(pipes_and_devices_under_names_of_files_are_named),
+        cmocka_unit_test(links_that_other_users_made_are_not_followed),
     };
     return cmocka_run_group_tests(tests, train_twice, forget);
 }

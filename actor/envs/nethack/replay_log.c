@@ -21,6 +21,7 @@
 
 #include "common/base/log.h"
 #include "common/base/paths.h"
+#include "common/base/plain_file.h"
 #include "common/base/rotated.h"
 #include "common/base/xmalloc.h"
 
@@ -88,11 +89,11 @@ static int replay_log_map_file(struct replay_log *r, const struct replay_head *h
 /* The file, locked for this actor; r->fd is open only on success. */
 static int replay_log_lock_file(struct replay_log *r, struct onic_err *err)
 {
-    r->fd = open(r->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    r->fd = plain_file_open_own(r->path, O_RDWR | O_CREAT, 0666);
     if (r->fd < 0)
         return err_set(err, ONIC_ECANTCREATE,
                        "the replay file %s cannot be created: %s; does actors.state_dir exist?",
-                       r->path, strerror(errno));
+                       r->path, plain_file_why(errno));
     if (flock(r->fd, LOCK_EX | LOCK_NB) == 0)
         return ONIC_OK;
     close(r->fd);

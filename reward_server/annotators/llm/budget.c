@@ -13,6 +13,7 @@
 
 #include "common/base/buf.h"
 #include "common/base/log.h"
+#include "common/base/plain_file.h"
 #include "common/checkpoint/safe_file.h"
 #include "reward_server/annotators/llm/llm_impl.h"
 
@@ -22,7 +23,7 @@ enum { BLOCK = 32 }; /* requests the file runs ahead, at most; fewer near the en
 static int read_file(struct llm_budget *b, struct onic_err *err)
 {
     json_error_t e;
-    FILE *f = fopen(b->path, "re");
+    FILE *f = plain_file_read(b->path, false);
     if (!f)
         return errno == ENOENT
                    ? ONIC_OK

@@ -5,12 +5,14 @@
  * One JSON object per line in <run>/log/conversations.jsonl (beside the label store when that is
  * elsewhere), at most llm.samples_per_hour of them, evenly spaced. At 8 MiB the file becomes
  * conversations.jsonl.1 and a new one begins. The key is in a header and never here. */
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "common/base/buf.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/plain_file.h"
 #include "reward_server/annotators/llm/llm_impl.h"
 
 enum { FILE_MAX = 8 << 20, LINE_MAX_BYTES = 1 << 18, REPLY_MAX = 16384 };
@@ -70,7 +72,10 @@ void llm_samples_keep(struct llm_samples *s, int64_t now, const char *url, const
     buf_puts(&b, ",\"verdict\":");
     buf_json_string(&b, verdict, strlen(verdict));
     buf_puts(&b, "}\n");
-    FILE *f = b.overflow || !here ? NULL : fopen(s->path, "ae");
+    int fd = b.overflow || !here
+                 ? -1
+                 : plain_file_open_own(s->path, O_WRONLY | O_CREAT | O_APPEND, 0666);
+    FILE *f = fd >= 0 ? fdopen(fd, "a") : NULL;
     if (f) {
         fwrite(b.data, 1, b.len, f);
         if (fclose(f) != 0)
