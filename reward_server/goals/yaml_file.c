@@ -3,12 +3,15 @@
 #include "reward_server/goals/yaml_file.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/base/limits.h"
 #include "common/base/utf8.h"
 #include "common/config/options.h"
+
+enum { DEPTH_MAX = 32, KEYS_MAX = 2000 };
 
 int yaml_file_read(const char *path, struct buf *out, struct onic_err *err)
 {
@@ -58,8 +61,20 @@ static int unknown_key(struct yaml_file *f, const yaml_node_t *node, const char 
     return yaml_file_complain(f, node, what);
 }
 
+/* Each of them is compared with those before it. */
+static int yaml_file_count_keys(struct yaml_file *f, const yaml_node_t *map)
+{
+    char what[80];
+    long n = map->data.mapping.pairs.top - map->data.mapping.pairs.start;
+    snprintf(what, sizeof what, "%ld keys in one place; at most %d are read", n, KEYS_MAX);
+    return n > KEYS_MAX ? yaml_file_complain(f, map, what) : ONIC_OK;
+}
+
 int yaml_file_check_keys(struct yaml_file *f, const yaml_node_t *map, const char *known)
 {
+    int rc = yaml_file_count_keys(f, map);
+    if (rc)
+        return rc;
     for (yaml_node_pair_t *p = map->data.mapping.pairs.start; p < map->data.mapping.pairs.top;
          p++) {
         const yaml_node_t *node = yaml_file_node(f, p->key);
@@ -89,10 +104,37 @@ yaml_node_t *yaml_file_node(struct yaml_file *f, int index)
     return yaml_document_get_node(&f->doc, index);
 }
 
+/* libyaml takes a time that grows with the square of the depth, and what is meant here has few
+ * levels. What it cannot read is left to be said by the second reading. */
+static int yaml_file_check_depth(struct yaml_file *f, const struct buf *text)
+{
+    yaml_parser_t parser;
+    int depth = 0, line = 0;
+    if (!yaml_parser_initialize(&parser)) /* it fails of nothing else */
+        limits_out_of_memory();
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text->data, text->len);
+    for (bool done = false; !done && depth <= DEPTH_MAX;) {
+        yaml_event_t e;
+        if (!yaml_parser_parse(&parser, &e))
+            break;
+        done = e.type == YAML_STREAM_END_EVENT;
+        depth += e.type == YAML_SEQUENCE_START_EVENT || e.type == YAML_MAPPING_START_EVENT;
+        depth -= e.type == YAML_SEQUENCE_END_EVENT || e.type == YAML_MAPPING_END_EVENT;
+        line = (int)e.start_mark.line + 1;
+        yaml_event_delete(&e);
+    }
+    yaml_parser_delete(&parser);
+    return depth > DEPTH_MAX ? err_set(f->err, ONIC_ECONFIG, "%s:%d: more than %d levels deep",
+                                       f->path, line, DEPTH_MAX)
+                             : ONIC_OK;
+}
+
 int yaml_file_parse(struct yaml_file *f, const struct buf *text, const char *mapping)
 {
     yaml_parser_t parser;
     int encoded = utf8_check(text->data, text->len, f->path, f->err);
+    if (!encoded)
+        encoded = yaml_file_check_depth(f, text);
     if (encoded)
         return encoded;
     if (!yaml_parser_initialize(&parser)) /* it fails of nothing else */
