@@ -142,7 +142,9 @@ int labels_import(const char *path, const char *file, struct onic_err *err)
     int rc = label_store_open(&im->store, path, LABEL_STORE_IMPORT, err);
     while (!rc && fgets(line, JSON_LINE_MAX, from)) {
         if (!strchr(line, '\n') && !feof(from))
-            rc = err_set(err, ONIC_ECONFIG, "line %d is longer than 64 KiB", im->lines + 1);
+            rc = err_set(err, ONIC_ECONFIG, "line %d %s", im->lines + 1,
+                         strlen(line) < JSON_LINE_MAX - 1 ? "holds a zero byte"
+                                                          : "is longer than 64 KiB");
         else if (line[strspn(line, " \t\r\n")])
             rc = import_line(im, line, err);
     }

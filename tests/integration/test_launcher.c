@@ -383,6 +383,11 @@ static void a_bad_label_file_names_the_line(void **state)
     assert_fails("labels import . bad.jsonl", 64, "line 1 is not a label");
     assert_fails("labels import . missing.jsonl", 64, "missing.jsonl does not exist");
     assert_fails("labels count bad.jsonl", 64, "bad.jsonl is a text file, not a label store");
+    f = fopen(path, "w");
+    assert_non_null(f);
+    fwrite("{\"caption\":\"a\0b\",\"label\":1}\n", 1, 28, f);
+    fclose(f);
+    assert_fails("labels import . bad.jsonl", 64, "line 1 holds a zero byte");
 }
 
 static void a_run_directory_in_use_is_73_and_names_the_holder(void **state)

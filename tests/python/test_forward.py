@@ -74,6 +74,16 @@ class Forward(OnicTest):
         self.assertEqual([[row["env_steps"] for row in run.rows] for run in wandb.runs.values()], [[0, 10], [], [20, 30], [0, 10, 20, 30]])
         self.assertEqual(len(list((self.folder / "wandb").glob("onic-lines-*"))), 2)
 
+    def test_an_id_that_is_none_goes_nowhere(self):
+        with mock.patch.dict(os.environ, {"WANDB_MODE": "offline", "WANDB_DIR": str(self.folder)}):
+            for text in ["x/../../../elsewhere", "' or tags.a = 'b", "AB" * 16, "ab" * 17, "", "é" * 32, "a" * 10**6]:
+                for tracker in ["wandb", "mlflow"]:
+                    with self.subTest(text=text[:40], tracker=tracker):
+                        (self.run_dir / "run_id").write_text(text)
+                        with self.assertRaisesRegex(onic.errors.OnicError, "run_id holds no id of a run"):
+                            forward.TRACKERS[tracker](onic.load(self.run_dir), "p", "n")
+        self.assertEqual((wandb.runs, mlflow.tracking.runs), ({}, {}))
+
     def test_lines_and_options_reach_mlflow_once(self):
         self.lines(10)
         self.forward("--to=mlflow", "--once", "--project=corridors", "--name=first")

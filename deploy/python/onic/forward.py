@@ -56,9 +56,17 @@ def options_of(run: Run) -> dict[str, Any]:
 
 
 def run_id_of(run: Run) -> str:
-    """32 hexadecimal digits; "" while the run has none yet."""
+    """32 hexadecimal digits; "" while the run has none yet. It becomes part of a file's name and of a question to MLflow."""
     path = run.path / "run_id"
-    return path.read_text().strip() if path.exists() else ""
+    if not path.exists():
+        return ""
+    text = ""
+    if path.is_file():
+        with open(path, encoding="ascii", errors="replace") as file:
+            text = file.read(64).strip()
+    if not re.fullmatch("[0-9a-f]{32}", text):
+        raise OnicError(f"{path} holds no id of a run (32 hexadecimal digits)")
+    return text
 
 
 # --- trackers -------------------------------------------------------------------------------------------------------------
