@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* main.c - `onic`, the front end: finds the sub-command in commands.def and runs it. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/base/log.h"
 #include "common/base/output.h"
 #include "common/base/process.h"
+#include "common/base/secrets.h"
 #include "common/base/shell.h"
 #include "common/base/shown.h"
 #include "common/config/config.h"
@@ -73,6 +75,17 @@ static int cli_unknown(const char *word)
     return 64;
 }
 
+/* Whether a command asks a model, or starts what does. The others play with plug-ins and libraries,
+ * and start programs of others, none of which a key of the environment concerns. */
+static bool asks_or_starts(const char *command)
+{
+    static const char *const those[] = {"train", "sweep", "launch", "doctor", "labels", "bench"};
+    for (size_t i = 0; i < sizeof those / sizeof *those; i++)
+        if (strcmp(command, those[i]) == 0)
+            return true;
+    return false;
+}
+
 static int run_command(int argc, char **argv)
 {
     const char *word = argv[1];
@@ -89,8 +102,11 @@ static int run_command(int argc, char **argv)
         return 0;
     }
     for (int i = 0; i < COMMANDS; i++)
-        if (strcmp(word, commands[i].name) == 0)
+        if (strcmp(word, commands[i].name) == 0) {
+            if (!asks_or_starts(word))
+                secrets_forget();
             return commands[i].run(argc - 1, argv + 1);
+        }
     if (strncmp(word, "--help=", 7) == 0) {
         shown_printf(stderr, "onic: options are of a command: `onic train %.60s`\n", word);
         return 64;
