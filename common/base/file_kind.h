@@ -22,9 +22,10 @@ int file_kind_refuse(const char *path, const char *wanted, struct onic_err *err)
 /* ONIC_OK for a folder; else what it is instead, or that there is none. */
 int file_want_folder(const char *path, const char *wanted, struct onic_err *err);
 
-/* The error of a failed open or stat (its errno) for reading, also of those of plain_file.h. ONIC_ENOTFOUND: there is none;
- * ONIC_EAUTH: no permission, with the owner where that can be told; ONIC_EAGAIN: the machine has no
- * descriptors or memory left; else ONIC_EIO. */
+/* The error of a failed open or stat (its errno) for reading, also of those of plain_file.h.
+ * ONIC_ENOTFOUND: there is none; ONIC_EAUTH: no permission, with the owner where that can be told;
+ * ONIC_ECONFIG: it is no regular file; ONIC_EAGAIN: the machine has no descriptors or memory left;
+ * else ONIC_EIO. */
 int file_unreadable(const char *path, int code, struct onic_err *err);
 
 #endif /* ONIC_COMMON_BASE_FILE_KIND_H */
