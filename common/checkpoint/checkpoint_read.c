@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -309,6 +310,10 @@ int checkpoint_get_f32(const struct checkpoint_file *f, const char *name, int ro
             f->path, name, r, c, rows, cols);
     if (t->bytes)
         memcpy(out, t->data, t->bytes);
+    for (size_t i = 0; i < r * c; i++)
+        if (!isfinite(out[i])) /* as in weights that are pulled: no policy is made of it */
+            return err_set(err, ONIC_EDAMAGED, "%s is damaged: number %zu of %s is not finite",
+                           f->path, i, name);
     return ONIC_OK;
 }
 

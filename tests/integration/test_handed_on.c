@@ -237,6 +237,15 @@ static void what_others_can_write_names_no_code_for_a_resumed_run(void **state)
          "here: give --env.plugin again, or make it yours alone (chmod go-w)");
     in_shell("chmod 755 shared && chmod 664 shared/config.yaml");
     says(without_touching("onic", resume, 77), "shared/config.yaml can be written by others");
+    if (geteuid() == 0) { /* who else could give it away */
+        in_shell("chmod 644 shared/config.yaml && chown 65534 shared");
+        says(without_touching("onic", resume, 77),
+             "shared belongs to another user (65534), so its config.yaml does not decide");
+        in_shell("chown 0 shared && chown 65534 shared/config.yaml");
+        says(without_touching("onic", resume, 77),
+             "shared/config.yaml belongs to another user (65534), so its config.yaml does not");
+        in_shell("chown 0 shared/config.yaml");
+    }
     says(without_touching(
              "onic", "train --run-dir=shared --frames=8192 --run.config=edited --env.plugin=", 0),
          "resuming corridor:8");

@@ -2,6 +2,7 @@
 /* test_checkpoint.c - round trips, damage of every kind, limits, and the choice among versions. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <math.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -95,6 +96,25 @@ static void what_is_written_is_read_back_bit_for_bit(void **state)
     assert_int_equal((uintptr_t)checkpoint_find(f, "policy/core.w_h")->data % 64, 0);
     checkpoint_close(f);
     checkpoint_free(c);
+}
+
+/* With the right checksum: of a stranger, or of a learner that did not look. */
+static void numbers_that_are_none_are_not_loaded(void **state)
+{
+    static const float strange[] = {NAN, INFINITY, -INFINITY};
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        float v[3] = {1, strange[i], 3};
+        struct checkpoint *c = checkpoint_create();
+        struct checkpoint_file *f;
+        checkpoint_add_f32(c, "policy/core.b", 1, 3, v);
+        assert_ok(checkpoint_write(c, files_in("a"), &err));
+        assert_ok(checkpoint_open(&f, files_in("a"), &err));
+        assert_err(checkpoint_get_f32(f, "policy/core.b", 1, 3, v, &err), ONIC_EDAMAGED,
+                   "is damaged: number 1 of policy/core.b is not finite");
+        checkpoint_close(f);
+        checkpoint_free(c);
+    }
 }
 
 static void wrong_shape_or_missing_name_is_named(void **state)
@@ -514,6 +534,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_has_no_name_is_not_written, files_setup,
                                         files_teardown),
         cmocka_unit_test_setup_teardown(what_is_written_is_read_back_bit_for_bit, files_setup,
+                                        files_teardown),
+        cmocka_unit_test_setup_teardown(numbers_that_are_none_are_not_loaded, files_setup,
                                         files_teardown),
         cmocka_unit_test_setup_teardown(wrong_shape_or_missing_name_is_named, files_setup,
                                         files_teardown),
