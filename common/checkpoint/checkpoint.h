@@ -104,8 +104,8 @@ const struct checkpoint_tensor *checkpoint_at(const struct checkpoint_file *f, i
 /* or NULL */
 const struct checkpoint_tensor *checkpoint_find(const struct checkpoint_file *f, const char *name);
 
-/* Copies a tensor of exactly rows x cols, of finite numbers. ONIC_EDAMAGED naming tensor, wanted and
- * found shape, or the first number that is none. */
+/* Copies a tensor of exactly rows x cols, of finite numbers. ONIC_EDAMAGED naming tensor, wanted
+ * and found shape, or the first number that is none. */
 int checkpoint_get_f32(const struct checkpoint_file *f, const char *name, int rows, int cols,
                        float *out, struct onic_err *err);
 /* Borrows a U8 tensor. ONIC_EDAMAGED when absent. */
