@@ -88,10 +88,9 @@ static void what_actors_have_spent_is_counted_once(void **state)
 {
     struct scene *s = *state;
     scene_train(s, "");
-    scene_await_metric(s, "perf/cpu_s_actors", 0);
+    scene_await_metric(s, "perf/cpu_s_actors", 0.2);
     scene_drain(&s->a);
     double spent = metrics_last(s->run, "perf/cpu_s_actors");
-    assert_true(spent > 0);
     for (int life = 0; life < 2; life++)
         assert_close(processor_time_of_earlier_lives(s), spent, 0, 0.01);
 }
