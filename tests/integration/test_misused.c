@@ -168,6 +168,29 @@ static void a_program_or_a_disk_that_is_not_there(void **state)
     }
 }
 
+/* What a run has kept, and what somebody made of it. */
+static void files_of_a_run(void **state)
+{
+    struct scene *s = *state;
+    static const char make[] =
+        "$ONIC_BUILD/onic train --env.id=corridor --run-dir=run --frames=30000 "
+        "--annotator.id=rules --replay.every_episodes=1 --dashboard.listen=off >said 2>&1 && "
+        "f=$(ls run/replays/*.jsonl | head -n 1) && cp $f whole.jsonl && "
+        "(head -n 2 $f; echo '{\"nonsense\":1}'; tail -n +4 $f) >line.jsonl && "
+        "echo '{\"label\":1}' >label.jsonl";
+    static const struct misuse lines[] = {
+        {"replay line.jsonl", 64, "line.jsonl: line 3 is not a step of an episode"},
+        {"replay whole.jsonl --frames", 64,
+         "--frames adds the pictures to the steps of --json: give both"},
+        {"labels annotate label.jsonl", 64, "not a folder of `onic labels collect`"},
+        {"healthcheck run", 1, "nobody runs run; `"},
+    };
+    assert_int_equal(shell_line(s, make), 0);
+    ALL_FAIL(state, "onic", lines);
+    scene_fails_within(s, "onic", "labels import run label.jsonl", 64,
+                       "line 1 is not a label: it needs \"caption\" and \"label\"", 2);
+}
+
 /* The page of a run is not worth the run. */
 static void a_port_that_is_taken(void **state)
 {
@@ -202,6 +225,7 @@ int main(void)
         SCENE(options_of_a_plug_in),
         SCENE(a_program_or_a_disk_that_is_not_there),
         SCENE(a_port_that_is_taken),
+        SCENE(files_of_a_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

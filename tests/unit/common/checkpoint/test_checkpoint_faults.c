@@ -14,8 +14,8 @@
 #include "tests/onic_test.h"
 #include "tests/support/files.h"
 
-static const char *fails_on; /* part of a file's name; NULL: nothing fails */
-static int error, calls_until;
+static const char *fails_on;   /* part of a file's name; NULL: nothing fails */
+static int error, calls_until; /* error 0: it ends there */
 
 static bool fails(int fd)
 {
@@ -33,7 +33,7 @@ static bool fails(int fd)
 
 ssize_t read(int fd, void *data, size_t n)
 {
-    return fails(fd) ? -1 : syscall(SYS_read, fd, data, n);
+    return fails(fd) ? (error ? -1 : 0) : syscall(SYS_read, fd, data, n);
 }
 
 ssize_t __read_chk(int fd, void *data, size_t n, size_t room);
@@ -93,6 +93,18 @@ static void a_checkpoint_that_cannot_be_read_now_is_not_passed_over(void **state
         checkpoint_close(f);
     }
     buf_release(&report);
+}
+
+/* Its last bytes may be on the way from another host. */
+static void a_checkpoint_that_becomes_shorter_is_not_passed_over(void **state)
+{
+    struct checkpoint_file *f;
+    (void)state;
+    versions(1, 2);
+    error = 0;
+    fails_on = "ckpt-000000000002";
+    assert_err(checkpoint_newest_valid(&f, files_folder(), NULL, &err), ONIC_EIO,
+               "ckpt-000000000002.safetensors: it became shorter; this may pass");
 }
 
 /* The user's word: it is renamed. And what lies below one that is fine may be unreadable. */
@@ -156,6 +168,7 @@ int main(void)
 #define FAULT(name) cmocka_unit_test_setup_teardown(name, setup, files_teardown)
     const struct CMUnitTest tests[] = {
         FAULT(a_checkpoint_that_cannot_be_read_now_is_not_passed_over),
+        FAULT(a_checkpoint_that_becomes_shorter_is_not_passed_over),
         FAULT(one_that_was_renamed_is_not_asked_for),
         FAULT(one_that_is_damaged_is_passed_over_as_ever),
         FAULT(a_folder_that_cannot_be_listed_is_not_empty),

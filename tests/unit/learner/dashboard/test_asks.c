@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/paths.h"
 #include "common/http/http_get.h"
 #include "tests/onic_test.h"
 
@@ -163,25 +164,40 @@ static void a_document_makes_room_for_the_next(void **state)
     assert_int_equal(status_now("big0"), 202);
 }
 
-/* --- beside the script ----------------------------------------------------------------------- */
-
-static void write_script(const char *dir)
+static void make_script(const char *dir, const char *text)
 {
-    char path[300];
+    char path[PATHS_MAX + 8];
     snprintf(path, sizeof path, "%s/onic", dir);
     FILE *f = fopen(path, "w");
     assert_non_null(f);
-    fputs(script, f);
+    fputs(text, f);
     fclose(f);
     assert_int_equal(chmod(path, 0755), 0);
 }
+
+/* A program for another kind of machine, one whose loader is missing. */
+static void what_cannot_be_started_is_said(void **state)
+{
+    char dir[PATHS_MAX];
+    (void)state;
+    assert_ok(paths_program_dir(dir, sizeof dir, &err));
+    make_script(dir, "#!/nowhere/loader\n");
+    struct asked q = {.word = "quick-elsewhere"};
+    assert_true(wait_until(is_answered, &q, SOON_MS));
+    assert_non_null(strstr(q.text.data, "/onic cannot be started: No such file or directory"));
+    buf_release(&q.text);
+    make_script(dir, script);
+    assert_answer("quick-again", "{}");
+}
+
+/* --- beside the script ----------------------------------------------------------------------- */
 
 /* A program is where its file is, so a copy of this one goes into a folder of its own. */
 static int run_copy(void)
 {
     char dir[256], line[700];
     temp_dir_create(dir);
-    write_script(dir);
+    make_script(dir, script);
     snprintf(line, sizeof line, "cp /proc/%d/exe %s/test && %s/test inside", (int)getpid(), dir,
              dir);
     int failed = system(line);
@@ -200,6 +216,7 @@ int main(int argc, char **argv)
         WITH_ASKS(what_it_writes_is_bounded),
         WITH_ASKS(who_asks_too_much_is_refused),
         WITH_ASKS(a_document_makes_room_for_the_next),
+        WITH_ASKS(what_cannot_be_started_is_said),
     };
     return argc < 2 ? run_copy() : cmocka_run_group_tests(tests, NULL, NULL);
 }
