@@ -127,6 +127,8 @@ static void what_a_learner_alone_knows(void **state)
         {LEARNER "--reward.shaping=scale:1,scale:1,scale:1,scale:1,scale:1,scale:1,scale:1,scale:1,"
                  "scale:1",
          64, "reward.shaping has more than 8 stages"},
+        {LEARNER "--policy.net=mlp --policy.pixels_channels=8", 64,
+         "policy.pixels_channels is for policy.net=pixels, and this is mlp; leave it out"},
         {LEARNER "--dashboard.hosts=http://x --dashboard.listen=127.0.0.1:*", 64,
          "give names as a browser is given them, without ports, with commas between them"},
     };
@@ -191,6 +193,19 @@ static void files_of_a_run(void **state)
                        "line 1 is not a label: it needs \"caption\" and \"label\"", 2);
 }
 
+/* Asked for, and said all the same. */
+static void a_page_that_others_reach(void **state)
+{
+    struct scene *s = *state;
+    program_start(&s->a, s->dir, "a", "onic-learner",
+                  "--env.id=corridor --reward.model=none --listen=ipc://l "
+                  "--dashboard.listen=0.0.0.0:* --security.allow_insecure=true");
+    await_word(s->a.err, "whoever reaches the port of the page sees the run: it asks nobody for a",
+               SCENE_LONG_MS);
+    await_word(s->a.err, "listening address=", SCENE_LONG_MS);
+    scene_drain(&s->a);
+}
+
 /* The page of a run is not worth the run. */
 static void a_port_that_is_taken(void **state)
 {
@@ -225,6 +240,7 @@ int main(void)
         SCENE(options_of_a_plug_in),
         SCENE(a_program_or_a_disk_that_is_not_there),
         SCENE(a_port_that_is_taken),
+        SCENE(a_page_that_others_reach),
         SCENE(files_of_a_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,6 +122,21 @@ static void ask_for_address_space(void)
     end_by(&(struct limits_need){.who = "it", .address_mb = 400});
 }
 
+/* More than a processor of today can address. */
+static void ask_for_more_than_there_is(void)
+{
+    end_by(&(struct limits_need){.who = "it", .address_mb = (size_t)1 << 30});
+}
+
+static void what_is_not_there_is_named(void **state)
+{
+    (void)state;
+    char text[1024];
+    assert_int_equal(in_child(ask_for_more_than_there_is, text), 64);
+    assert_non_null(strstr(text, "it needs 1073741824 MB more of address space and does not get "
+                                 "them ("));
+}
+
 static void ask_for_data(void)
 {
     limit(RLIMIT_DATA, 300ull * MB);
@@ -178,6 +193,7 @@ int main(void)
         cmocka_unit_test(version_1_groups_are_read),
         cmocka_unit_test(what_can_be_had_is_had),
         cmocka_unit_test(a_limit_of_threads_is_named),
+        cmocka_unit_test(what_is_not_there_is_named),
         cmocka_unit_test(a_limit_of_memory_is_named),
         cmocka_unit_test(threads_leave_signals_to_the_one_that_acts_on_them),
     };

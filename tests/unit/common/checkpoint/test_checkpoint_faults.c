@@ -107,6 +107,22 @@ static void a_checkpoint_that_becomes_shorter_is_not_passed_over(void **state)
                "ckpt-000000000002.safetensors: it became shorter; this may pass");
 }
 
+static void what_fits_into_no_checkpoint_is_said(void **state)
+{
+    struct checkpoint *c = checkpoint_create();
+    char name[32];
+    (void)state;
+    assert_err(checkpoint_write_version(c, files_folder(), 1000000000000, NULL, &err), ONIC_ELIMIT,
+               "version 1000000000000 or the path ");
+    for (int i = 0; i <= CHECKPOINT_TENSORS_MAX; i++) {
+        snprintf(name, sizeof name, "t%d", i);
+        checkpoint_add_bytes(c, name, "x", 1);
+    }
+    assert_err(checkpoint_write_version(c, files_folder(), 1, NULL, &err), ONIC_ELIMIT,
+               "the checkpoint has more than 1024 tensors, 256 facts, ");
+    checkpoint_free(c);
+}
+
 /* The user's word: it is renamed. And what lies below one that is fine may be unreadable. */
 static void one_that_was_renamed_is_not_asked_for(void **state)
 {
@@ -169,6 +185,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FAULT(a_checkpoint_that_cannot_be_read_now_is_not_passed_over),
         FAULT(a_checkpoint_that_becomes_shorter_is_not_passed_over),
+        FAULT(what_fits_into_no_checkpoint_is_said),
         FAULT(one_that_was_renamed_is_not_asked_for),
         FAULT(one_that_is_damaged_is_passed_over_as_ever),
         FAULT(a_folder_that_cannot_be_listed_is_not_empty),
