@@ -41,7 +41,7 @@ static void forget(void *ctx, void *p)
 struct meta_arena *meta_arena_create(void)
 {
     struct meta_arena *a = xcalloc(1, sizeof *a);
-    a->block = xaligned((size_t)BUDGET_FACTOR * FRAME_META_MAX + BUDGET_FIXED);
+    a->block = xmalloc((size_t)BUDGET_FACTOR * FRAME_META_MAX + BUDGET_FIXED);
     a->allocator = (ProtobufCAllocator){.alloc = bump, .free = forget, .allocator_data = a};
     return a;
 }
