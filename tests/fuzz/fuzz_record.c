@@ -48,11 +48,31 @@ static size_t record_bytes(const struct buf *plain, size_t at)
     return p.len < left - sizeof p ? sizeof p + p.len : left;
 }
 
+/* Made once: its tables are half a MiB. */
+static ZSTD_CCtx *compressor(void)
+{
+    static ZSTD_CCtx *z;
+    if (!z)
+        z = ZSTD_createCCtx();
+    ONIC_ASSERT(z);
+    ZSTD_CCtx_reset(z, ZSTD_reset_session_and_parameters);
+    return z;
+}
+
+static void *squeeze_whole(const struct buf *plain, size_t *len)
+{
+    size_t room = ZSTD_compressBound(plain->len);
+    void *out = xmalloc(room);
+    *len = ZSTD_compressCCtx(compressor(), out, room, plain->data, plain->len, 1);
+    ONIC_ASSERT(!ZSTD_isError(*len));
+    return out;
+}
+
 /* As a writer leaves it: a block ends with a record. */
 static void *squeeze_in_blocks(const struct buf *plain, size_t *len)
 {
     size_t room = ZSTD_compressBound(plain->len) + 32 * (plain->len / sizeof(struct record_prefix));
-    ZSTD_CCtx *z = ZSTD_createCCtx();
+    ZSTD_CCtx *z = compressor();
     ZSTD_CCtx_setParameter(z, ZSTD_c_compressionLevel, 1);
     ZSTD_CCtx_setParameter(z, ZSTD_c_windowLog, 17); /* small tables are quickly made */
     ZSTD_CCtx_setParameter(z, ZSTD_c_hashLog, 12);
@@ -64,7 +84,6 @@ static void *squeeze_in_blocks(const struct buf *plain, size_t *len)
         size_t left = ZSTD_compressStream2(z, &out, &in, end ? ZSTD_e_end : ZSTD_e_flush);
         ONIC_ASSERT(left == 0);
     }
-    ZSTD_freeCCtx(z);
     *len = out.pos;
     return out.dst;
 }
@@ -93,7 +112,7 @@ static void *make_file(uint8_t how, const uint8_t *data, size_t size, size_t *le
         forge_records(data, size, how & WITH_HEAD, &plain);
     else
         buf_append(&plain, data, size);
-    void *bytes = how & CHANGED ? squeeze_in_blocks(&plain, len) : record_file_squeeze(&plain, len);
+    void *bytes = how & CHANGED ? squeeze_in_blocks(&plain, len) : squeeze_whole(&plain, len);
     change_bytes(bytes, *len, change, changes);
     buf_release(&plain);
     return bytes;
@@ -117,6 +136,7 @@ static void read_trajectory(struct kept_frames *frames, const struct record *r)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static struct kept_frames *frames;
     struct record_reader *r = NULL;
     struct onic_err err = {0};
     if (size < 1 || size > FUZZ_INPUT_MAX)
@@ -129,7 +149,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int rc = record_reader_open(&r, fuzz_file(".rec.zst", bytes, len), &err);
     free(made);
     fuzz_told(rc, &err);
-    struct kept_frames *frames = kept_frames_create();
+    if (!frames)
+        frames = kept_frames_create();
     uint64_t version = rc ? 0 : record_reader_head(r)->version;
     while (!rc) {
         struct record record;
@@ -146,7 +167,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             free(record.frame);
         }
     }
-    kept_frames_free(frames);
     record_reader_close(r);
     return 0;
 }
