@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const struct option option_rows[CONFIG_COUNT] = {
@@ -158,15 +159,18 @@ void option_nearest(const char *key, char out[64])
 {
     const char *dot = strchr(key, '.');
     const char *last = dot ? dot + 1 : key;
-    int best = (int)strlen(key) / 3 + 1; /* farther than this is another word, not a slip */
+    int len = (int)strlen(key), best = len / 3 + 1; /* farther is another word, not a slip */
     out[0] = '\0';
     for (int i = 0; i < CONFIG_COUNT; i++) {
         char known[64];
         option_key(i, known);
+        bool same_name = strcmp(last, option_rows[i].name) == 0 && strlen(last) > 1;
+        if (!same_name && abs((int)strlen(known) - len) > best) /* so many edits at least */
+            continue;
         int d = option_distance(key, known);
         /* The right name in a wrong section, or without one, is nearer than any edit of the whole.
          */
-        if (strcmp(last, option_rows[i].name) == 0 && strlen(last) > 1 && d > 1)
+        if (same_name && d > 1)
             d = dot ? 1 : 0;
         if (d < best || (d == best && !out[0])) {
             best = d;

@@ -46,8 +46,10 @@ static int yaml_fail(const struct reader *r, int line, struct onic_err *err, con
 static int unknown_section(const struct reader *r, int line, struct onic_err *err)
 {
     char near[64] = "";
-    int best = 3;
+    int best = 3, len = (int)strlen(r->section);
     for (int i = 0; i < CONFIG_COUNT; i++) {
+        if (abs((int)strlen(option_rows[i].section) - len) >= best) /* so many edits at least */
+            continue;
         int d = option_distance(r->section, option_rows[i].section);
         if (d < best) {
             best = d;
