@@ -23,7 +23,6 @@ struct import {
     json_t *objects[IMPORT_GROUP]; /* own the strings of rows */
     char *questions[IMPORT_GROUP], *raws[IMPORT_GROUP];
     int n, lines, added;
-    const char *name; /* of the file, for sentences */
 };
 
 static int flush_group(struct import *im, struct onic_err *err)
@@ -127,39 +126,62 @@ static int import_line(struct import *im, const char *line, struct onic_err *err
     return rc;
 }
 
-int labels_import(const char *path, const char *file, struct onic_err *err)
+int labels_lines_open(struct labels_lines *out, const char *file, struct onic_err *err)
 {
     bool from_stdin = !file[0] || strcmp(file, "-") == 0;
     int other = from_stdin ? ONIC_OK : check_lines_file(file, err);
     if (other)
         return other;
-    FILE *from = from_stdin ? stdin : fopen(file, "re");
-    if (!from)
-        return file_unreadable(file, errno, err);
+    *out = (struct labels_lines){.from = from_stdin ? stdin : fopen(file, "re"),
+                                 .name = from_stdin ? "standard input" : file};
+    return out->from ? ONIC_OK : file_unreadable(file, errno, err);
+}
+
+void labels_lines_close(struct labels_lines *l)
+{
+    if (l->from != stdin)
+        fclose(l->from);
+}
+
+int labels_import_lines(struct label_store *store, struct labels_lines *l, struct onic_err *err)
+{
     struct import *im = xcalloc(1, sizeof *im);
-    im->name = from_stdin ? "standard input" : file;
+    im->store = store;
     char *line = xmalloc(JSON_LINE_MAX);
-    int rc = label_store_open(&im->store, path, LABEL_STORE_IMPORT, err);
-    while (!rc && fgets(line, JSON_LINE_MAX, from)) {
-        if (!strchr(line, '\n') && !feof(from))
+    int rc = ONIC_OK;
+    while (!rc && fgets(line, JSON_LINE_MAX, l->from)) {
+        if (!strchr(line, '\n') && !feof(l->from))
             rc = err_set(err, ONIC_ECONFIG, "line %d %s", im->lines + 1,
                          strlen(line) < JSON_LINE_MAX - 1 ? "holds a zero byte"
                                                           : "is longer than 64 KiB");
         else if (line[strspn(line, " \t\r\n")])
             rc = import_line(im, line, err);
     }
-    if (!rc && ferror(from))
-        rc = file_unreadable(im->name, errno, err);
+    if (!rc && ferror(l->from))
+        rc = file_unreadable(l->name, errno, err);
     struct onic_err late = {0};
-    int rc2 = im->store ? flush_group(im, rc ? &late : err)
-                        : ONIC_OK; /* whole groups before a bad line are kept */
-    label_store_close(im->store);
-    if (!from_stdin)
-        fclose(from);
-    if (im->lines)
-        log_say(LOG_INFO, "onic labels", "%d lines read, %d labels added, the others were there",
-                im->lines, im->added);
+    int rc2 = flush_group(im, rc ? &late : err); /* whole groups before a bad line are kept */
+    l->lines = im->lines;
+    l->added = im->added;
     free(line);
     free(im);
     return rc ? rc : rc2;
+}
+
+int labels_import(const char *path, const char *file, struct onic_err *err)
+{
+    struct labels_lines lines;
+    struct label_store *store = NULL;
+    int rc = labels_lines_open(&lines, file, err);
+    if (rc)
+        return rc;
+    rc = label_store_open(&store, path, LABEL_STORE_IMPORT, err);
+    if (!rc)
+        rc = labels_import_lines(store, &lines, err);
+    label_store_close(store);
+    labels_lines_close(&lines);
+    if (lines.lines)
+        log_say(LOG_INFO, "onic labels", "%d lines read, %d labels added, the others were there",
+                lines.lines, lines.added);
+    return rc;
 }
