@@ -11,15 +11,18 @@
 
 #include <zmq.h>
 
+#include "common/base/log.h"
 #include "common/wire/frame/crc32c.h"
 #include "common/wire/frame/sock.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/support/skewed_clock.h"
 
 enum {
     FUZZ_OTHER_EPOCH = 16,
     FUZZ_OTHER_INCARNATION = 32,
     FUZZ_OTHER_ACTOR = 64,
     FUZZ_OTHER_SOCKET = 128, /* of those that have two */
+    FUZZ_LATER = 128,        /* of the others: some seconds pass before it */
     FUZZ_FRAMES_MAX = 64
 };
 
@@ -55,6 +58,34 @@ static inline bool fuzz_next(const uint8_t **data, size_t *size, const struct fr
     return true;
 }
 
+static inline void *fuzz_context(void)
+{
+    static void *context;
+    if (!context) {
+        context = zmq_ctx_new();
+        zmq_ctx_set(context, ZMQ_MAX_SOCKETS, 8192); /* its thread closes them, a little later */
+        log_set_writer(fuzz_keep_silent, NULL); /* what would be said is written all the same */
+    }
+    return context;
+}
+
+/* The clock stands still while an input is heard, but for what it says itself, and no limit or ban
+ * of one input lasts until the next. */
+static inline void fuzz_begin_time(void)
+{
+    static bool stopped;
+    if (!stopped)
+        skewed_clock_stop();
+    stopped = true;
+    skewed_clock_advance(150 * INT64_C(1000000000));
+}
+
+static inline void fuzz_let_time_pass(const struct fuzz_frame *f)
+{
+    if (f->wrong & FUZZ_LATER)
+        skewed_clock_advance(4 * INT64_C(1000000000));
+}
+
 static inline void fuzz_send(void *socket, const struct sock_route *to, const struct fuzz_frame *f)
 {
     zmq_msg_t msg;
@@ -72,7 +103,7 @@ static inline const char *fuzz_address(char out[64], const char *name, bool fres
 {
     static unsigned number;
     number += fresh;
-    snprintf(out, 64, "inproc://%s-%u", name, number);
+    snprintf(out, 64, "inproc://%s-%010u", name, number); /* always as long */
     return out;
 }
 

@@ -1,17 +1,19 @@
 /* links: onic_wire */
 /* SPDX-License-Identifier: MIT */
 /* fuzz_weights.c - what somebody says to the weights port of a learner (fuzz_frames.h): each frame
- * is answered once or counted as bad once. */
-#include "common/base/log.h"
+ * is answered once or counted as bad once.
+ *
+ * One thread has both ends of one connection, which is made once. */
 #include "common/wire/weights/pull.h"
 #include "common/wire/weights/server.h"
 #include "tests/fuzz/fuzz_frames.h"
 #include "weights.pb-c.h"
 
-/* Two chunks; of the last frame it can be told that it was read, for nobody is cut. */
-enum { FLOATS = WEIGHTS_CHUNK_BYTES / 4 + 10, FRAMES = 9, WAIT_MS = 5000 };
+/* Two chunks, and fewer frames than it takes to be cut. */
+enum { FLOATS = WEIGHTS_CHUNK_BYTES / 4 + 10, FRAMES = 9 };
+static const char run_id[16] = "fuzz";
 
-static struct wire_weights_server *server(void *context, const uint8_t run_id[16])
+static struct wire_weights_server *server(void *context)
 {
     static float weights[FLOATS];
     char address[64];
@@ -24,19 +26,17 @@ static struct wire_weights_server *server(void *context, const uint8_t run_id[16
                                            .floats = FLOATS,
                                            .hwm = 200};
     memcpy(p.run_id, run_id, sizeof p.run_id);
-    fuzz_need(wire_weights_server_create(&s, &p, &err), &err);
+    fuzz_need(wire_weights_server_open(&s, &p, &err), &err);
     for (uint64_t version = 1; version <= 4; version++) /* 1 is gone, 3 and 4 are there */
         wire_weights_server_publish(s, weights, version);
     return s;
 }
 
 /* How many answers have come. */
-static int heard(void *socket, int wait_ms)
+static int heard(void *socket)
 {
-    zmq_pollitem_t item = {.socket = socket, .events = ZMQ_POLLIN};
     zmq_msg_t msg;
     int n = 0;
-    zmq_poll(&item, 1, wait_ms);
     for (enum sock_got got; (got = sock_recv(socket, NULL, &msg)) != SOCK_NOTHING;) {
         struct frame f;
         if (got != SOCK_FRAME || frame_parse(&f, zmq_msg_data(&msg), zmq_msg_size(&msg)) ||
@@ -50,32 +50,28 @@ static int heard(void *socket, int wait_ms)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static void *context;
+    static void *socket;
     static struct wire_weights_server *s;
-    uint8_t run_id[16] = "fuzz";
     struct frame_head base = {.epoch = 3};
-    struct sock_options o = {.hwm = 200, .max_msg_bytes = 4 << 20, .option = "fuzz"};
-    struct onic_err err = {0};
     struct fuzz_frame f;
-    void *socket;
-    int sent = 0, answers = 0;
     if (size > FUZZ_INPUT_MAX)
         return 0;
     memcpy(base.run_id, run_id, sizeof base.run_id);
-    if (!context) {
-        context = zmq_ctx_new();
-        log_set_level(LOG_ERROR);
-        s = server(context, run_id);
+    if (!socket) {
+        struct sock_options o = {.hwm = 200, .max_msg_bytes = 4 << 20, .option = "fuzz"};
+        struct onic_err err = {0};
+        s = server(fuzz_context());
+        fuzz_need(sock_connect(&socket, fuzz_context(), wire_weights_server_address(s), &o, &err),
+                  &err);
     }
-    uint64_t bad = wire_weights_server_bad(s);
-    fuzz_need(sock_connect(&socket, context, wire_weights_server_address(s), &o, &err), &err);
-    for (; sent < FRAMES && fuzz_next(&data, &size, &base, &f); sent++)
+    fuzz_begin_time();
+    for (int i = 0; i < FRAMES && fuzz_next(&data, &size, &base, &f); i++) {
+        uint64_t bad = wire_weights_server_bad(s);
+        fuzz_let_time_pass(&f);
         fuzz_send(socket, NULL, &f);
-    for (int tries = 0; tries < WAIT_MS && answers + (int)(wire_weights_server_bad(s) - bad) < sent;
-         tries++)
-        answers += heard(socket, 1);
-    if (answers + (int)(wire_weights_server_bad(s) - bad) != sent)
-        abort();
-    sock_close(socket, 0);
+        wire_weights_server_turn(s);
+        if (heard(socket) + (int)(wire_weights_server_bad(s) - bad) != 1)
+            abort();
+    }
     return 0;
 }

@@ -46,7 +46,8 @@ static void open_weights(struct learner_script *s, char address[400])
                                            .floats = PAIR_WEIGHTS,
                                            .hwm = 16};
     memcpy(p.run_id, s->head.run_id, 16);
-    assert_ok(wire_weights_server_create(&s->weights, &p, &err));
+    assert_ok(wire_weights_server_open(&s->weights, &p, &err));
+    wire_weights_server_start(s->weights);
     float *w = calloc(PAIR_WEIGHTS, sizeof *w);
     wire_weights_server_publish(s->weights, w, 1);
     free(w);

@@ -424,7 +424,8 @@ static void nonsense_at_the_weights_port_is_counted_and_cut(void **state)
     struct wire_weights_server *s;
     float weights[100] = {0};
     (void)state;
-    assert_ok(wire_weights_server_create(&s, &p, &err));
+    assert_ok(wire_weights_server_open(&s, &p, &err));
+    wire_weights_server_start(s);
     wire_weights_server_publish(s, weights, 1);
     void *honest = stranger_to(context, wire_weights_server_address(s));
     void *stranger = stranger_to(context, wire_weights_server_address(s));

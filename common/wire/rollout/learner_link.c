@@ -126,7 +126,7 @@ static int open_sockets(struct wire_learner *w, struct onic_err *err)
     if (!chosen)
         rc = sock_sibling(w->p.listen, ".weights", "--weights.listen", sibling, err);
     if (!rc)
-        rc = wire_weights_server_create(&w->weights, &wp, err);
+        rc = wire_weights_server_open(&w->weights, &wp, err);
     if (!rc) /* of our own host: by whatever name an actor reached us, perhaps through a NAT */
         sock_announce(wp.address, w->p.listen, wire_weights_server_address(w->weights),
                       w->weights_address);
@@ -181,6 +181,7 @@ int wire_learner_create(struct wire_learner **out, const struct wire_learner_par
     }
     trace(LIFE, .n = p->epoch, .incarnation = trace_hash(p->run_id, sizeof p->run_id),
           .seq = (uint64_t)p->window, .version = p->max_policy_lag, .reason = p->deterministic);
+    wire_weights_server_start(w->weights);
     w->running = true;
     limits_create_thread(&w->thread, wire_learner_ingest, w);
     *out = w;

@@ -81,6 +81,7 @@ struct wire_weights_server {
     struct loans *loans;         /* weights thread */
     struct pace *pace;           /* weights thread; NULL: whatever is asked for is sent at once */
     struct sock_manners manners; /* weights thread */
+    int64_t kept_bound_ms;       /* weights thread */
 };
 
 static size_t chunk_len(const struct wire_weights_server *s, uint32_t i)
@@ -362,32 +363,36 @@ static void weights_server_hear(struct wire_weights_server *s, const struct sock
     audit_write(AUDIT_REFUSED, &who, why);
 }
 
+void wire_weights_server_turn(struct wire_weights_server *s)
+{
+    struct sock_route route;
+    zmq_msg_t msg;
+    enum sock_got got;
+    sock_keep_bound(s->socket, s->address, &s->kept_bound_ms);
+    cut_slowest(s, FETCH_MS, false);
+    while ((got = sock_recv(s->socket, &route, &msg)) != SOCK_NOTHING) {
+        weights_server_hear(s, &route, got, &msg);
+        if (got == SOCK_FRAME)
+            zmq_msg_close(&msg);
+    }
+    answer_questions(s);
+}
+
 static void *weights_server_serve(void *arg)
 {
     struct wire_weights_server *s = arg;
-    int64_t kept_bound_ms = 0;
     while (!atomic_load(&s->stop)) {
         zmq_pollitem_t item = {.socket = s->socket, .events = ZMQ_POLLIN};
         zmq_poll(&item, 1, s->pace ? pace_wait_ms(s->pace, POLL_MS) : POLL_MS);
-        sock_keep_bound(s->socket, s->address, &kept_bound_ms);
-        cut_slowest(s, FETCH_MS, false);
-        struct sock_route route;
-        zmq_msg_t msg;
-        enum sock_got got;
-        while ((got = sock_recv(s->socket, &route, &msg)) != SOCK_NOTHING) {
-            weights_server_hear(s, &route, got, &msg);
-            if (got == SOCK_FRAME)
-                zmq_msg_close(&msg);
-        }
-        answer_questions(s);
+        wire_weights_server_turn(s);
     }
     return NULL;
 }
 
 /* --- life -------------------------------------------------------------------------------- */
 
-int wire_weights_server_create(struct wire_weights_server **out,
-                               const struct wire_weights_server_params *p, struct onic_err *err)
+int wire_weights_server_open(struct wire_weights_server **out,
+                             const struct wire_weights_server_params *p, struct onic_err *err)
 {
     *out = NULL;
     struct sock_options o = {.hwm = p->hwm,
@@ -420,20 +425,27 @@ int wire_weights_server_create(struct wire_weights_server **out,
         s->pace = pace_create(p->bytes_per_s, s->chunks,
                               p->connections_max ? p->connections_max : READERS_MAX);
     pthread_mutex_init(&s->lock, NULL);
-    s->running = true;
-    limits_create_thread(&s->thread, weights_server_serve, s);
     *out = s;
     return ONIC_OK;
 }
 
+void wire_weights_server_start(struct wire_weights_server *s)
+{
+    s->running = true;
+    limits_create_thread(&s->thread, weights_server_serve, s);
+}
+
 void wire_weights_server_stop(struct wire_weights_server *s)
 {
-    if (!s || !s->running)
+    if (!s)
         return;
-    atomic_store(&s->stop, true);
-    pthread_join(s->thread, NULL);
-    s->running = false;
+    if (s->running) {
+        atomic_store(&s->stop, true);
+        pthread_join(s->thread, NULL);
+        s->running = false;
+    }
     sock_close(s->socket, 0);
+    s->socket = NULL;
 }
 
 void wire_weights_server_free(struct wire_weights_server *s)
@@ -464,7 +476,7 @@ void wire_weights_server_free(struct wire_weights_server *s)
 
 uint64_t wire_weights_server_cuts(const struct wire_weights_server *s)
 {
-    return s->running ? sock_cuts(s->socket) : 0;
+    return s->socket ? sock_cuts(s->socket) : 0;
 }
 
 uint64_t wire_weights_server_bad(const struct wire_weights_server *s)

@@ -33,8 +33,12 @@ struct wire_weights_server_params {
     double bytes_per_s;  /* sent at most, to all together; 0 = any number */
 };
 
-int wire_weights_server_create(struct wire_weights_server **out,
-                               const struct wire_weights_server_params *p, struct onic_err *err);
+/* Binds the socket. */
+int wire_weights_server_open(struct wire_weights_server **out,
+                             const struct wire_weights_server_params *p, struct onic_err *err);
+/* The thread, which says turn whenever something has come; a caller may do that itself instead. */
+void wire_weights_server_start(struct wire_weights_server *s);
+void wire_weights_server_turn(struct wire_weights_server *s);
 /* Stops the thread and closes the socket; memory that libzmq may still read stays until
  * wire_weights_server_free. */
 void wire_weights_server_stop(struct wire_weights_server *s);

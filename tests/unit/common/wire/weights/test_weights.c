@@ -53,7 +53,8 @@ static void actors_that_stop_reading_do_not_stop_training(void **state)
     struct wire_weights_server_params p = {
         .context = context, .address = address, .floats = FLOATS, .hwm = 32};
     struct wire_weights_server *s;
-    assert_ok(wire_weights_server_create(&s, &p, &err));
+    assert_ok(wire_weights_server_open(&s, &p, &err));
+    wire_weights_server_start(s);
     float *weights = calloc(FLOATS, sizeof *weights);
     struct stopped actor[STOPPED] = {0};
     struct sock_options o = {.hwm = 1, .max_msg_bytes = 2 << 20, .option = "test"};
@@ -108,7 +109,8 @@ static void open_host_at(struct host *h, double bytes_per_s)
                                            .hwm = 32,
                                            .bytes_per_s = bytes_per_s};
     memcpy(p.run_id, h->dir + strlen(h->dir) - 6, 6); /* no other test's */
-    assert_ok(wire_weights_server_create(&h->s, &p, &err));
+    assert_ok(wire_weights_server_open(&h->s, &p, &err));
+    wire_weights_server_start(h->s);
     h->weights = calloc(FLOATS, sizeof *h->weights);
     h->arena = meta_arena_create();
 }
