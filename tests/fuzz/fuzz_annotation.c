@@ -2,11 +2,10 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_annotation.c - both ends of the annotation plane behind a peer that has joined and then says
  * anything (fuzz_frames.h). Byte 0: which end. Questions have a length that may be, labels a value
- * that fits their question. */
+ * that fits their question. Both ends are in one thread. */
 #include <math.h>
 
 #include "annotation.pb-c.h"
-#include "common/base/log.h"
 #include "common/data/question.h"
 #include "common/wire/labels/labels.h"
 #include "common/wire/labels/plane.h"
@@ -63,12 +62,13 @@ static void server_end(void *context, const uint8_t *data, size_t size)
     ONIC_ASSERT(receive(socket, NULL, &base));
     struct frame_head got;
     for (int i = 0; i < FUZZ_FRAMES_MAX && fuzz_next(&data, &size, &base, &f); i++) {
+        fuzz_let_time_pass(&f);
         fuzz_send(socket, NULL, &f);
         ask_all(s);
+        wire_labels_server_tick(s);
         while (receive(socket, NULL, &got))
             ;
     }
-    wire_labels_server_tick(s);
     sock_close(socket, 0);
     wire_labels_server_free(s);
 }
@@ -108,6 +108,7 @@ static void client_end(void *context, const uint8_t *data, size_t size)
     fuzz_say(socket, &route, base, FRAME_ANNOT_WELCOME, &welcome.base, none, none);
     hear_all(c);
     for (int i = 0; i < FUZZ_FRAMES_MAX && fuzz_next(&data, &size, &base, &f); i++) {
+        fuzz_let_time_pass(&f);
         fuzz_send(socket, &route, &f);
         hear_all(c);
     }
@@ -117,14 +118,10 @@ static void client_end(void *context, const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static void *context;
     if (size < 1 || size > FUZZ_INPUT_MAX)
         return 0;
-    if (!context) {
-        context = zmq_ctx_new();
-        log_set_level(LOG_ERROR);
-    }
+    fuzz_begin_time();
     fuzz_address(address, "fuzz", true);
-    (data[0] & 1 ? client_end : server_end)(context, data + 1, size - 1);
+    (data[0] & 1 ? client_end : server_end)(fuzz_context(), data + 1, size - 1);
     return 0;
 }
