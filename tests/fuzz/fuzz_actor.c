@@ -2,11 +2,13 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_actor.c - a learner that says WELCOME to an actor and then anything (fuzz_frames.h), by its
  * first address or, where bit 7 of byte 1 is set, by that of its weights. Weights that are used are
- * finite numbers, and the actor never plays more than is granted at most. */
+ * finite numbers, and the actor never plays more than is granted at most.
+ *
+ * All is in one thread. Sockets are made for each input: libzmq's own thread closes them, and while
+ * it tells that to a socket, what that one was sent before may lie unseen for a moment. */
 #include <math.h>
 
 #include "common/base/bounds.h"
-#include "common/base/log.h"
 #include "common/data/trajectory.h"
 #include "common/wire/frame/meta.h"
 #include "common/wire/rollout/actor_link.h"
@@ -90,13 +92,10 @@ static void join(struct script *s, const struct frame_head *base)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static void *context;
+    void *context = fuzz_context();
     if (size > FUZZ_INPUT_MAX)
         return 0;
-    if (!context) {
-        context = zmq_ctx_new();
-        log_set_level(LOG_ERROR);
-    }
+    fuzz_begin_time();
     char address[64], weights[64];
     struct script s = {.socket = bind_at(context, fuzz_address(address, "fuzz-a", true)),
                        .weights = bind_at(context, fuzz_address(weights, "fuzz-w", false))};
