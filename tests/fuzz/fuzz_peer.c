@@ -3,53 +3,65 @@
 /* fuzz_peer.c - an actor that has joined a learner and then says anything (fuzz_frames.h). What the
  * learner accepted is trained on; its ledger balances whatever was said.
  *
- * A learner takes many such actors, one after the other, for making one takes longer than hearing
- * any of them; the clock is put forward with each, or it would admit 500 a second. What is found
- * may be owed to those before it: then the whole corpus finds it again, not the one input.
+ * Another actor has joined too, and says what has bit 7 in its type; type 255 is the end of its
+ * connection. One learner hears them all, input after input, in the thread of the target; after
+ * each it forgets everything.
  *
  * A HELLO that can be read gets the secret of the incarnation in its header, which no mutation
  * would find: what it says of its account is heard. */
+#include <errno.h>
 #include <stdlib.h>
 
-#include "common/base/log.h"
 #include "common/data/ledger.h"
-#include "common/wire/rollout/learner_link.h"
+#include "common/wire/rollout/learner_state.h"
 #include "common/wire/rollout/place.h"
 #include "session.pb-c.h"
 #include "tests/fuzz/fuzz_frames.h"
-#include "tests/support/skewed_clock.h"
 
-enum { T = 2, E = 2, OBS = 8, FLOATS = 64, WAIT_MS = 5000, ACTORS_EACH = 2000, NOBODY = 60000 };
-enum { CLOCK_STEP_NS = 3000000 };
+enum { T = 2, E = 2, OBS = 8, FLOATS = 64 };
 static const char env[] = "env.id: fuzz\n", net[] = "policy.net: mlp\n";
 static const struct sock_bulk none = {0};
 
-/* Waits for a frame of that type; its head in *out. False: none comes, the peer was sent away. */
-static bool await(void *socket, enum frame_type type, uint32_t actor, struct frame_head *out)
+struct player {
+    void *socket;
+    bool gone; /* its connection has ended */
+    struct sock_route route;
+    struct frame_head base; /* of what it says */
+};
+static struct wire_learner *l;
+static struct player first, second;
+
+/* Reads all that has come for it; the head of the last frame of that type in *out. */
+static bool read_answers(struct player *p, enum frame_type type, struct frame_head *out)
 {
-    for (;;) {
-        zmq_pollitem_t item = {.socket = socket, .events = ZMQ_POLLIN};
-        zmq_msg_t msg;
+    bool found = false;
+    zmq_msg_t msg;
+    while (sock_recv(p->socket, NULL, &msg) == SOCK_FRAME) {
         struct frame f;
-        if (zmq_poll(&item, 1, WAIT_MS) <= 0)
-            return false;
-        if (sock_recv(socket, NULL, &msg) != SOCK_FRAME)
-            continue;
-        bool fine = frame_parse(&f, zmq_msg_data(&msg), zmq_msg_size(&msg)) == FRAME_FINE;
-        *out = f.head;
+        ONIC_ASSERT(frame_parse(&f, zmq_msg_data(&msg), zmq_msg_size(&msg)) == FRAME_FINE);
+        if (f.head.type == type) {
+            *out = f.head;
+            found = true;
+        }
         zmq_msg_close(&msg);
-        if (fine && out->type == type && (actor == UINT32_MAX || out->actor_id == actor))
-            return true;
     }
+    return found;
 }
 
-static struct wire_learner *learner(void *context, const char *address, uint8_t run_id[16])
+static void let_hear(void)
 {
-    char weights_address[64];
+    struct frame_head any;
+    wire_learner_turn(l);
+    read_answers(&first, FRAME_CREDIT, &any);
+    read_answers(&second, FRAME_CREDIT, &any);
+}
+
+static void make_learner(const uint8_t run_id[16])
+{
     struct wire_learner_params p = {
-        .listen = address,
-        .weights_listen = fuzz_address(weights_address, "fuzz-weights", false),
-        .zmq_context = context,
+        .listen = "inproc://fuzz-learner",
+        .weights_listen = "inproc://fuzz-weights",
+        .zmq_context = fuzz_context(),
         .epoch = 3,
         .config_text = "",
         .env_text = env,
@@ -62,25 +74,57 @@ static struct wire_learner *learner(void *context, const char *address, uint8_t 
         .inflight_bytes_max = 1 << 24,
         .max_policy_lag = 100};
     static const float weights[FLOATS];
-    struct wire_learner *l;
     struct onic_err err = {0};
     memcpy(p.run_id, run_id, 16);
-    fuzz_need(wire_learner_create(&l, &p, &err), &err);
+    fuzz_need(wire_learner_open(&l, &p, &err), &err);
     wire_learner_publish(l, weights, 1);
-    return l;
 }
 
-static void join(void *socket, struct frame_head *base)
+static void make_player(struct player *p)
+{
+    struct sock_options o = {.hwm = 200, .max_msg_bytes = 1 << 24, .option = "fuzz"};
+    struct onic_err err = {0};
+    fuzz_need(sock_connect(&p->socket, fuzz_context(), wire_learner_address(l), &o, &err), &err);
+}
+
+/* Of this thread alone, and when it returns the learner's socket knows it. (A socket that is closed
+ * is left to a thread of libzmq.) */
+static void hang_up(struct player *p)
+{
+    int events;
+    size_t size = sizeof events;
+    ONIC_ASSERT(zmq_disconnect(p->socket, wire_learner_address(l)) == 0);
+    p->gone = true;
+    for (int i = 0; i < 3; i++) {
+        zmq_getsockopt(l->socket, ZMQ_EVENTS, &events, &size);
+        zmq_getsockopt(p->socket, ZMQ_EVENTS, &events, &size);
+    }
+    ONIC_ASSERT(zmq_send(l->socket, p->route.bytes, p->route.len, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0 &&
+                zmq_errno() == EHOSTUNREACH);
+}
+
+static void come_back(struct player *p)
+{
+    if (p->gone)
+        ONIC_ASSERT(zmq_connect(p->socket, wire_learner_address(l)) == 0);
+    p->gone = false;
+}
+
+static void join(struct player *p, const uint8_t run_id[16])
 {
     struct frame_head got;
     Onic__Wire__Hello hello = ONIC__WIRE__HELLO__INIT;
     Onic__Wire__Ready ready = ONIC__WIRE__READY__INIT;
     hello.role = WIRE_ROLE_ACTOR;
     hello.actor_id = -1;
-    fuzz_say(socket, NULL, *base, FRAME_HELLO, &hello.base, none, none);
-    ONIC_ASSERT(await(socket, FRAME_WELCOME, UINT32_MAX, &got));
-    base->actor_id = got.actor_id;
-    base->incarnation = got.incarnation;
+    p->base = (struct frame_head){.epoch = 3};
+    memcpy(p->base.run_id, run_id, 16);
+    fuzz_say(p->socket, NULL, p->base, FRAME_HELLO, &hello.base, none, none);
+    wire_learner_turn(l);
+    ONIC_ASSERT(read_answers(p, FRAME_WELCOME, &got));
+    p->base.actor_id = got.actor_id;
+    p->base.incarnation = got.incarnation;
+    p->route = peer_find(l, got.actor_id)->route;
     ready.steps = T;
     ready.envs = E;
     ready.obs_bytes = OBS;
@@ -90,9 +134,10 @@ static void join(void *socket, struct frame_head *base)
     ready.weights_floats = FLOATS;
     ready.env_bytes = sizeof env - 1;
     ready.net_bytes = sizeof net - 1;
-    fuzz_say(socket, NULL, *base, FRAME_READY, &ready.base, (struct sock_bulk){env, sizeof env - 1},
-             (struct sock_bulk){net, sizeof net - 1});
-    ONIC_ASSERT(await(socket, FRAME_CREDIT, UINT32_MAX, &got));
+    fuzz_say(p->socket, NULL, p->base, FRAME_READY, &ready.base,
+             (struct sock_bulk){env, sizeof env - 1}, (struct sock_bulk){net, sizeof net - 1});
+    wire_learner_turn(l);
+    ONIC_ASSERT(read_answers(p, FRAME_CREDIT, &got));
 }
 
 /* As whoever was given that incarnation says it; NULL: it is no HELLO. */
@@ -128,7 +173,7 @@ static void say(void *socket, const struct fuzz_frame *f)
     onic__wire__hello__free_unpacked(m, NULL);
 }
 
-static void settle(struct wire_learner *l)
+static void settle(void)
 {
     struct trajectory *t;
     struct ledger led;
@@ -141,59 +186,53 @@ static void settle(struct wire_learner *l)
         abort();
 }
 
-/* Nobody has that number: its answer comes when all before it was read. */
-static void wait_until_read(void *socket, const struct frame_head *base)
-{
-    struct frame_head last = *base, got;
-    last.actor_id = NOBODY;
-    fuzz_say(socket, NULL, last, FRAME_HEARTBEAT, NULL, none, none);
-    if (!await(socket, FRAME_HELLO_REQUIRED, NOBODY, &got))
-        abort();
-}
-
-/* Its number is free for the next one, unless it has lost it already. */
-static void leave(void *socket, const struct frame_head *base)
+static void leave(const struct player *p)
 {
     Onic__Wire__Account own = ONIC__WIRE__ACCOUNT__INIT;
     Onic__Wire__Bye bye = ONIC__WIRE__BYE__INIT;
     bye.own = &own;
-    fuzz_say(socket, NULL, *base, FRAME_BYE, &bye.base, none, none);
-    wait_until_read(socket, base);
+    fuzz_say(p->socket, NULL, p->base, FRAME_BYE, &bye.base, none, none);
+    let_hear();
+}
+
+static void act(struct fuzz_frame *f)
+{
+    bool other = f->head.type & 128, ends = f->head.type == 255;
+    fuzz_let_time_pass(f);
+    if (other) { /* what is wrong is wrong for it */
+        f->head.actor_id += second.base.actor_id - first.base.actor_id;
+        f->head.incarnation += second.base.incarnation - first.base.incarnation;
+        f->head.type &= 127;
+    }
+    if (other && second.gone)
+        return;
+    if (ends)
+        hang_up(&second);
+    else
+        say(other ? second.socket : first.socket, f);
+    let_hear();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static void *context;
-    static struct wire_learner *l;
-    static char address[64];
-    static int actors;
-    uint8_t run_id[16] = "fuzz";
+    static const uint8_t run_id[16] = "fuzz";
+    struct fuzz_frame f;
     if (size > FUZZ_INPUT_MAX)
         return 0;
-    if (!context) {
-        context = zmq_ctx_new();
-        log_set_level(LOG_ERROR);
-        skewed_clock_set(0);
+    if (!l) {
+        make_learner(run_id);
+        make_player(&first);
+        make_player(&second);
     }
-    if (actors++ % ACTORS_EACH == 0) {
-        wire_learner_free(l);
-        l = learner(context, fuzz_address(address, "fuzz", true), run_id);
-    }
-    struct frame_head base = {.epoch = 3};
-    struct sock_options o = {.hwm = 200, .max_msg_bytes = 1 << 24, .option = "fuzz"};
-    struct onic_err err = {0};
-    void *socket;
-    memcpy(base.run_id, run_id, 16);
-    fuzz_need(sock_connect(&socket, context, address, &o, &err), &err);
-    join(socket, &base);
-    struct fuzz_frame f;
-    for (int i = 0; i < FUZZ_FRAMES_MAX && fuzz_next(&data, &size, &base, &f); i++)
-        say(socket, &f);
-    wait_until_read(socket, &base);
-    settle(l);
-    leave(socket, &base);
-    settle(l);
-    sock_close(socket, 0);
-    skewed_clock_advance(CLOCK_STEP_NS);
+    fuzz_begin_time();
+    join(&first, run_id);
+    join(&second, run_id);
+    for (int i = 0; i < FUZZ_FRAMES_MAX && fuzz_next(&data, &size, &first.base, &f); i++)
+        act(&f);
+    settle();
+    leave(&first);
+    settle();
+    books_forget(l);
+    come_back(&second); /* now, so that the next input has nothing more to do */
     return 0;
 }

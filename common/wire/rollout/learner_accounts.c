@@ -92,6 +92,13 @@ static bool may_be_pruned(const struct peer *p, int64_t now)
            (!p->refused || now - p->refused_ms > PRUNE_REFUSED_MS);
 }
 
+static void free_peer(struct peer *p)
+{
+    free(p->snap);
+    free(p->snap_booked);
+    free(p);
+}
+
 /* What it said of its own steps and processor time stays in the sums. */
 static void prune_peer(struct wire_learner *w, struct peer *p)
 {
@@ -103,9 +110,7 @@ static void prune_peer(struct wire_learner *w, struct peer *p)
     w->peers[at] = w->peers[--w->npeers];
     w->peer_of_id[w->peers[at]->id] = at;
     w->peer_of_id[p->id] = -1;
-    free(p->snap);
-    free(p->snap_booked);
-    free(p);
+    free_peer(p);
 }
 
 void peers_prune(struct wire_learner *w, int64_t now)
@@ -121,6 +126,29 @@ void peers_prune(struct wire_learner *w, int64_t now)
         else
             w->some_to_prune |= peer_left_nothing(p);
     }
+}
+
+void books_forget(struct wire_learner *w)
+{
+    for (int i = 0; i < w->npeers; i++) {
+        w->peer_of_id[w->peers[i]->id] = -1;
+        w->forgotten[w->peers[i]->id] = 0;
+        free_peer(w->peers[i]);
+    }
+    if (w->nforgotten)
+        memset(w->forgotten, 0, PEERS_MAX * sizeof *w->forgotten);
+    w->npeers = w->nopen = w->nforgotten = w->turn = 0;
+    w->forgotten_steps = w->forgotten_cpu_ms = 0;
+    w->next_incarnation = 0;
+    w->has_shape = w->starved = w->some_to_prune = false;
+    w->credit_bytes = 0;
+    w->credit_load = w->unbooked_load = w->unpublished_load = 0;
+    w->undone_after = w->undone_to = 0;
+    memset(&w->trajectories, 0, sizeof w->trajectories);
+    memset(&w->steps, 0, sizeof w->steps);
+    memset(w->conduct, 0, sizeof w->conduct);
+    memset(&w->status, 0, sizeof w->status);
+    memset(w->rx_bad, 0, sizeof w->rx_bad);
 }
 
 bool peer_alive(const struct peer *p)

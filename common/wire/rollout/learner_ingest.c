@@ -501,6 +501,14 @@ static void ingest_tick(struct wire_learner *w)
     pthread_mutex_unlock(&w->lock);
 }
 
+void wire_learner_turn(struct wire_learner *w)
+{
+    for (int i = 0; i < FRAMES_PER_TURN && ingest_receive_one(w); i++)
+        ;
+    ingest_tick(w);
+    sock_keep_bound(w->socket, w->address, &w->kept_bound_ms);
+}
+
 void *wire_learner_ingest(void *arg)
 {
     struct wire_learner *w = arg;
@@ -516,10 +524,7 @@ void *wire_learner_ingest(void *arg)
             uint64_t n;
             ONIC_ASSERT(read(w->wake_fd, &n, sizeof n) == (ssize_t)sizeof n);
         }
-        for (int i = 0; i < FRAMES_PER_TURN && ingest_receive_one(w); i++)
-            ;
-        ingest_tick(w);
-        sock_keep_bound(w->socket, w->address, &w->kept_bound_ms);
+        wire_learner_turn(w);
     }
     return NULL;
 }

@@ -143,8 +143,8 @@ static void init_lock(struct wire_learner *w)
     pthread_condattr_destroy(&attr);
 }
 
-int wire_learner_create(struct wire_learner **out, const struct wire_learner_params *p,
-                        struct onic_err *err)
+int wire_learner_open(struct wire_learner **out, const struct wire_learner_params *p,
+                      struct onic_err *err)
 {
     *out = NULL;
     int actors_max = 0, rc = learner_link_check(p, err);
@@ -181,10 +181,19 @@ int wire_learner_create(struct wire_learner **out, const struct wire_learner_par
     }
     trace(LIFE, .n = p->epoch, .incarnation = trace_hash(p->run_id, sizeof p->run_id),
           .seq = (uint64_t)p->window, .version = p->max_policy_lag, .reason = p->deterministic);
-    wire_weights_server_start(w->weights);
-    w->running = true;
-    limits_create_thread(&w->thread, wire_learner_ingest, w);
     *out = w;
+    return ONIC_OK;
+}
+
+int wire_learner_create(struct wire_learner **out, const struct wire_learner_params *p,
+                        struct onic_err *err)
+{
+    int rc = wire_learner_open(out, p, err);
+    if (rc)
+        return rc;
+    wire_weights_server_start((*out)->weights);
+    (*out)->running = true;
+    limits_create_thread(&(*out)->thread, wire_learner_ingest, *out);
     return ONIC_OK;
 }
 
@@ -243,11 +252,7 @@ void wire_learner_free(struct wire_learner *w)
     if (w->own_context)
         zmq_ctx_term(w->context);
     wire_weights_server_free(w->weights);
-    for (int i = 0; i < w->npeers; i++) {
-        free(w->peers[i]->snap);
-        free(w->peers[i]->snap_booked);
-        free(w->peers[i]);
-    }
+    books_forget(w);
     free(w->peers);
     free(w->peer_of_id);
     free(w->forgotten);

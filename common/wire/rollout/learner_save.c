@@ -155,17 +155,6 @@ static void get_peer(struct wire_learner *w, struct cursor *in)
     in->p += n;
 }
 
-static void forget_peers(struct wire_learner *w)
-{
-    for (int i = 0; i < w->npeers; i++) {
-        w->peer_of_id[w->peers[i]->id] = -1;
-        free(w->peers[i]->snap);
-        free(w->peers[i]->snap_booked);
-        free(w->peers[i]);
-    }
-    w->npeers = w->nopen = 0;
-}
-
 /* *in: behind the version, without the checksum. */
 static int open_blob(struct cursor *in, const void *blob, size_t len, struct onic_err *err)
 {
@@ -193,7 +182,7 @@ int wire_learner_load(struct wire_learner *w, const void *blob, size_t len, stru
         return rc;
     pthread_mutex_lock(&w->lock);
     trace(RESTORED, .seq = crc32c(0, blob, len - 8), .version = len - 8);
-    forget_peers(w);
+    books_forget(w);
     w->next_incarnation = (uint32_t)get64(&in) + INCARNATION_GAP;
     get_counts(&in, &w->trajectories);
     get_counts(&in, &w->steps);
@@ -201,7 +190,7 @@ int wire_learner_load(struct wire_learner *w, const void *blob, size_t len, stru
     for (uint64_t i = 0; i < n && !in.bad; i++)
         get_peer(w, &in);
     if (in.bad || in.p != in.end) {
-        forget_peers(w);
+        books_forget(w);
         rc = err_set(err, ONIC_EDAMAGED,
                      "the checkpoint's ledger is damaged: it ends in the middle");
     }

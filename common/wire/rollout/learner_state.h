@@ -165,6 +165,11 @@ struct wire_learner {
     uint64_t rx_bad[FRAME_BADS];
 };
 
+/* learner_link.c: as wire_learner_create, for a caller that is both threads: the ingest thread's
+ * part of it is wire_learner_turn. */
+int wire_learner_open(struct wire_learner **out, const struct wire_learner_params *p,
+                      struct onic_err *err);
+
 /* learner_accounts.c; all under the lock */
 struct peer *peer_find(struct wire_learner *w, uint32_t id);
 struct peer *peer_add(struct wire_learner *w, uint32_t id);
@@ -199,6 +204,9 @@ void peer_open(struct wire_learner *w, struct peer *p, uint64_t incarnation);
 void peer_left(struct wire_learner *w, const struct peer *p);
 void peer_give_up(struct wire_learner *w, struct peer *p);
 void peer_take_back(struct wire_learner *w, struct peer *p);
+/* As when nobody was heard yet. What was accepted has been taken and booked; what was bound and
+ * published stays. */
+void books_forget(struct wire_learner *w);
 /* An account that was never seen here: all of it happened after the checkpoint. */
 void books_unknown_account(struct wire_learner *w, uint64_t produced, uint64_t acked,
                            uint64_t steps_each);
@@ -224,6 +232,8 @@ void peer_revoke_credit(struct wire_learner *w, struct peer *p);
 
 /* learner_ingest.c */
 void *wire_learner_ingest(void *arg);
+/* What it does whenever something has come, and now and then. */
+void wire_learner_turn(struct wire_learner *w);
 
 /* learner_conduct.c; under the lock. One more message that says nothing, of p (NULL: of a
  * stranger), is counted. True: it was one too many, p's session has ended. */
