@@ -2,16 +2,17 @@
 # SPDX-License-Identifier: MIT
 # The fuzz targets, live: clang's libFuzzer with ASan and UBSan, from the corpus that is kept, one target after the other.
 #
-#   tests/fuzz/run.sh [--runs=N] [--seconds=S] [--slice=S] [--timeout=S] [--tally=FILE] [--plain] [--keep] [NAME...]
+#   tests/fuzz/run.sh [--runs=N] [--seconds=S] [--slice=S] [--timeout=S] [--tally=FILE] [--plain] [--keep] [--orders] [NAME...]
 #
-# Without NAME all of them, 10,000,000 inputs each (that is days); --seconds ends each earlier. They take turns of --slice seconds, 300. After each turn
+# Without NAME all of them, 10,000,000 inputs each (some ten hours of a core); --seconds ends each earlier. They take turns of --slice seconds, 300. After each turn
 # what libFuzzer says that it executed is added up in FILE (build-fuzz/tally.tsv), a row for each target, build and commit: the same command goes on
 # where it was stopped. A finding ends the run (exit 1) and is kept in build-fuzz/findings/; so is an input that takes --timeout seconds, 20 (more on a
 # machine that does other things). --plain: without sanitizers, some times as fast, in build-fuzz-plain.
-# --keep adds the smallest inputs that reached something new to tests/fuzz/corpus. --table only prints what FILE has.
+# --keep adds the smallest inputs that reached something new to tests/fuzz/corpus. --table only prints what FILE has. --orders only looks whether
+# every input of the corpora does the same whatever came before it (replay.c).
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 70
-runs=10000000 seconds=0 slice=300 timeout=20 tally='' keep=no table=no build=build-fuzz sanitize=address names=()
+runs=10000000 seconds=0 slice=300 timeout=20 tally='' keep=no table=no orders=no build=build-fuzz sanitize=address names=()
 for word in "$@"; do
   case $word in
     --runs=*) runs=${word#*=} ;;
@@ -22,7 +23,8 @@ for word in "$@"; do
     --plain) build=build-fuzz-plain sanitize='' ;;
     --keep) keep=yes ;;
     --table) table=yes ;;
-    -h | --help) sed -n '3,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --orders) orders=yes ;;
+    -h | --help) sed -n '3,13s/^# \{0,1\}//p' "$0"; exit 0 ;;
     -*) echo "unknown option $word; see --help" >&2; exit 64 ;;
     *) names+=("$word") ;;
   esac
@@ -60,20 +62,37 @@ if [[ $table == yes ]]; then
   exit 0
 fi
 
+program=fuzz
+[[ $orders == yes ]] && program=replay
 launcher=()
 command -v ccache >/dev/null && launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache)
 cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ -DONIC_SANITIZE="$sanitize" \
-  -DONIC_FUZZ=ON -DONIC_WERROR=OFF "${launcher[@]}" >/dev/null && ninja -C "$build" -j"${FUZZ_JOBS:-2}" "${names[@]/#/tests/fuzz-}" >/dev/null || exit 70
+  -DONIC_FUZZ=ON -DONIC_WERROR=OFF "${launcher[@]}" >/dev/null && ninja -C "$build" -j"${FUZZ_JOBS:-2}" "${names[@]/#/tests/$program-}" >/dev/null || exit 70
+# Freed memory is kept for a while, so that its use is seen: of some thousand inputs; 256 MiB, as by default, are slow for no other reason than being large.
+export ASAN_OPTIONS=quarantine_size_mb=16${ASAN_OPTIONS:+:$ASAN_OPTIONS}
+if [[ $orders == yes ]]; then
+  rc=0
+  for name in "${names[@]}"; do
+    mkdir -p build-fuzz/corpus/"$name"
+    echo -n "$name: "
+    "$build"/tests/replay-"$name" tests/fuzz/corpus/"$name" build-fuzz/corpus/"$name" || rc=1
+  done
+  exit $rc
+fi
 mkdir -p build-fuzz/findings
 child='' stop=no
 trap 'stop=yes; kill $child 2>/dev/null' INT TERM
 
 # turn NAME SECONDS: fuzzes so long at most; 1 = a finding.
 turn() {
-  local name=$1 corpus=build-fuzz/corpus/$1 log=$build/$1.log left rc executions began=$SECONDS
+  local name=$1 corpus=build-fuzz/corpus/$1 log=$build/$1.log left rc executions leaks=1 began=$SECONDS
+  # Their sockets are closed by a thread of libzmq, so that a leak would be looked for after each of the first thousand inputs, for milliseconds;
+  # for these it is when the turn ends.
+  [[ $name == actor || $name == annotation ]] && leaks=0
   left=$((runs - $(sum "$name" executions "${sanitize:-none}")))
   mkdir -p "$corpus"
   "$build"/tests/fuzz-"$name" -runs="$left" -max_total_time="$2" -max_len=8192 -timeout="$timeout" -report_slow_units="$timeout" -print_final_stats=1 -verbosity=0 -close_fd_mask=1 \
+    -detect_leaks="$leaks" \
     -artifact_prefix="build-fuzz/findings/$name-" "$corpus" tests/fuzz/corpus/"$name" 2>"$log" &
   child=$!
   wait "$child"
