@@ -132,6 +132,15 @@ static int make_in(struct scratch *s, const struct scratch_wish *wish, const cha
     return rc;
 }
 
+/* Who can, puts a folder of the same name in its place, and hears whoever comes to it. */
+static bool others_may_rename(const char *place)
+{
+    struct stat st;
+    return stat(place, &st) == 0 &&
+           ((st.st_uid != geteuid() && st.st_uid != 0) ||
+            ((st.st_mode & (S_IWGRP | S_IWOTH)) && !(st.st_mode & S_ISVTX)));
+}
+
 static void add_reason(char why[WHY_MAX], const struct scratch_wish *wish, const char *place,
                        int rc)
 {
@@ -149,14 +158,19 @@ int scratch_create(struct scratch *s, const struct scratch_wish *wish, const cha
     char why[WHY_MAX] = "";
     bool done = false;
     *s = (struct scratch){.owner_fd = -1};
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < 2 * count; i++) { /* all of them, then those left out before */
         char place[PATHS_MAX];
-        if (!places[i] || !places[i][0])
+        const char *given = places[i % count];
+        bool again = i >= count;
+        if (!given || !given[0])
             continue;
-        if (!realpath(places[i], place)) {
-            add_reason(why, wish, places[i], errno);
+        if (!realpath(given, place)) {
+            if (!again)
+                add_reason(why, wish, given, errno);
             continue;
         }
+        if (others_may_rename(place) != again)
+            continue;
         remove_leftovers(place, wish->prefix);
         int rc = done ? 0 : make_in(s, wish, place);
         done |= !rc;

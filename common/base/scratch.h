@@ -29,7 +29,8 @@ struct scratch_wish {
 };
 
 /* Makes a folder (mode 0700) in the first of these places where one can be made; NULL and "" are
- * passed over. ONIC_ECANTCREATE: in none; the sentence says why, for each. */
+ * passed over. Places whose names others can change come last: they could put a folder of theirs
+ * there. ONIC_ECANTCREATE: in none; the sentence says why, for each. */
 int scratch_create(struct scratch *s, const struct scratch_wish *wish, const char *const *places,
                    int count, struct onic_err *err);
 /* A folder that somebody removed, a cleaner of old files for example, is made again under its name;

@@ -37,6 +37,33 @@ static void the_first_place_that_can_hold_it_is_taken(void **state)
     scratch_remove(&s); /* nothing is left to remove */
 }
 
+/* They could put a folder of theirs in its place: sockets in it would be theirs. */
+static void places_that_others_can_write_come_last(void **state)
+{
+    (void)state;
+    struct scratch s;
+    static const mode_t shared[] = {0770, 0702, 0777};
+    const char *const places[] = {files_in("shared"), files_in("sticky"), files_in("own")};
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(mkdir(places[i], 0700), 0);
+    assert_int_equal(chmod(places[1], 01777), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(chmod(places[0], shared[i]), 0);
+        assert_ok(scratch_create(&s, &wish, places, 3, &err));
+        assert_memory_equal(s.path, places[1], strlen(places[1])); /* as /tmp is */
+        scratch_remove(&s);
+        assert_ok(scratch_create(&s, &wish, places, 1, &err)); /* the only one */
+        assert_memory_equal(s.path, places[0], strlen(places[0]));
+        scratch_remove(&s);
+    }
+    if (geteuid() == 0) { /* who else could give it away */
+        assert_true(chmod(places[0], 0755) == 0 && chown(places[0], 65534, 65534) == 0);
+        assert_ok(scratch_create(&s, &wish, places, 3, &err));
+        assert_memory_equal(s.path, places[1], strlen(places[1]));
+        scratch_remove(&s);
+    }
+}
+
 static void a_path_that_is_too_long_is_passed_over_and_the_limit_said(void **state)
 {
     (void)state;
@@ -173,6 +200,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_first_place_that_can_hold_it_is_taken, files_setup,
                                         files_teardown),
         cmocka_unit_test_setup_teardown(a_folder_that_was_removed_is_made_again, files_setup,
+                                        files_teardown),
+        cmocka_unit_test_setup_teardown(places_that_others_can_write_come_last, files_setup,
                                         files_teardown),
         cmocka_unit_test_setup_teardown(a_path_that_is_too_long_is_passed_over_and_the_limit_said,
                                         files_setup, files_teardown),
