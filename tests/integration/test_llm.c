@@ -171,6 +171,7 @@ static void bad_times_of_a_server_settle_nothing(void **state)
     STOPS(unauthorised, "it says 401: check llm.api_key_file, there is no key")                    \
     STOPS(redirect, "it redirects to another address, which is not followed")                      \
     STOPS(other_model, "it serves the model someone-else, not llm.model=m")                        \
+    STOPS(model_changes, "it serves the model someone-else, not llm.model=m")                      \
     STOPS(quota, "it says 429: quota")
 
 ALL

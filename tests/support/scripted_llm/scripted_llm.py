@@ -487,6 +487,7 @@ BEHAVIOURS = {
     "unhurried": labels_only(lambda s, a: last_words.wait(0.4) or sane(s, a)),
     "chunked": chunked, "out_of_order": out_of_order, "lists_refused": lists_refused, "lists_cut": lists_cut,
     "azure": sane, "dated": served_as("org/M-2024-07-18"), "file": served_as("/models/m.gguf"), "mini": served_as("m-mini"),
+    "model_changes": labels_only(served_as("someone-else")),  # after what was tried at the start
     "versioned": served_as("m:latest"), "bigger": served_as("m-70b"),
     "no_both": lacks(400, lambda f: {"error": {"message": "`temperature` and `top_p` cannot both be specified for this model."}},
                      ("temperature", "top_p")),
