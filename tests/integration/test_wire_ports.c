@@ -3,6 +3,7 @@
  * connection cut, and nobody keeps a learner out. */
 #define _DEFAULT_SOURCE
 
+#include <limits.h>
 #include <zmq.h>
 
 #include "annotation.pb-c.h"
@@ -122,6 +123,56 @@ static void nonsense_at_the_labels_port_is_counted_and_cut(void **state)
     zmq_ctx_term(context);
     wire_labels_client_free(d.c);
     wire_labels_server_free(d.s);
+}
+
+enum { MANY_QUESTIONS = 70000, WITHIN_A_SECOND = 65536 /* ANNOT_RATE_MAX */ };
+
+struct flood {
+    struct desk desk;
+    int asked, enough; /* labels */
+};
+
+static bool has_enough(void *ctx)
+{
+    struct flood *x = ctx;
+    char text[32];
+    while (x->asked < MANY_QUESTIONS && x->asked - x->desk.labels < 2048) {
+        int n = snprintf(text, sizeof text, "question %d", x->asked++);
+        wire_labels_client_ask(x->desk.c, text, (size_t)n);
+    }
+    desk_turn(&x->desk);
+    return x->desk.labels >= x->enough;
+}
+
+/* A part of a message waits a little for more. */
+static bool has_enough_later(void *ctx)
+{
+    skewed_clock_advance(1000000);
+    return has_enough(ctx);
+}
+
+/* The second does not pass, so the answer to more is that they shall be asked again. */
+static void questions_of_a_learner_have_a_rate(void **state)
+{
+    struct flood x = {.enough = WITHIN_A_SECOND - 1024};
+    (void)state;
+    assert_ok(
+        wire_labels_server_create(&x.desk.s, "tcp://127.0.0.1:*", NULL, false, NULL, &self, &err));
+    assert_ok(wire_labels_client_create(&x.desk.c, wire_labels_server_address(x.desk.s), NULL, NULL,
+                                        &err));
+    wire_labels_client_ask(x.desk.c, "you see a key", 13);
+    assert_true(wait_until(is_answered, &x.desk, PATIENCE_MS));
+    skewed_clock_stop();
+    assert_true(wait_until(has_enough, &x, PATIENCE_MS));
+    x.enough = INT_MAX;
+    for (int i = 0; i < 500; i++)
+        has_enough(&x);
+    assert_in_range(x.desk.labels, 1, WITHIN_A_SECOND + 1);
+    x.enough = MANY_QUESTIONS + 1;
+    skewed_clock_advance(2000000000);
+    assert_true(wait_until(has_enough_later, &x, PATIENCE_MS));
+    wire_labels_client_free(x.desk.c);
+    wire_labels_server_free(x.desk.s);
 }
 
 struct crowd {
@@ -457,6 +508,7 @@ int main(void)
     log_set_level(LOG_ERROR);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nonsense_at_the_labels_port_is_counted_and_cut),
+        cmocka_unit_test_teardown(questions_of_a_learner_have_a_rate, skewed_clock_end),
         cmocka_unit_test(observers_do_not_keep_a_learner_out),
         cmocka_unit_test_teardown(a_learner_gets_the_place_that_it_had, skewed_clock_end),
         cmocka_unit_test_teardown(who_is_gone_when_it_is_heard_gets_no_place, skewed_clock_end),
