@@ -20,7 +20,8 @@ struct misuse {
 /* What the lines below name. */
 static const char prepare[] =
     "mkdir -p folder bare/checkpoints && $ONIC_BUILD/onic config >bare/config.yaml && "
-    "echo 'no episode' >junk.json && $ONIC_BUILD/onic keygen held >/dev/null && "
+    "echo 'no episode' >junk.json && printf '1 2 3' >three && $ONIC_BUILD/onic keygen held "
+    ">/dev/null && "
     "printf 'env: {id: corridor}\\n' >good.yaml && "
     "printf 'a: \"\\001\"\\n' >control.yaml && "
     "printf 'options:\\n  env.id: corridor\\ngrid:\\n  train.lr: [0.1, 0.2]\\n' >sweep.yaml";
@@ -100,6 +101,12 @@ static void a_word_that_is_none(void **state)
          "--dashboard.listen=nonsense: give HOST:PORT, for example 127.0.0.1:8080 or [::1]:8080"},
         {"train --env.obs=direction,nothing", 64,
          "env.obs: minigrid:KeyCorridorS3R3 has no observation field 'nothing'"},
+        {"env trace pendulum --actions=junk.json", 64,
+         "'no' is no value of 'torque' of pendulum: it goes from -2 to 2"},
+        {"env trace tiles:colours --actions=junk.json", 64,
+         "of tiles:colours: they are numbers from 0 to "},
+        {"env trace tiles:colours --actions=three", 64,
+         "the last action has 1 of the 2 numbers that an action of tiles:colours is"},
         {"train control.yaml", 64, "control.yaml:1: this is not valid YAML"},
         {"sweep folder", 64, "folder is a folder, not the file of a sweep"},
         {"sweep sweep.yaml --run-dir=good.yaml", 73,
@@ -133,6 +140,23 @@ static void what_a_learner_alone_knows(void **state)
          "give names as a browser is given them, without ports, with commas between them"},
     };
     ALL_FAIL(state, "onic-learner", lines);
+}
+
+static void what_a_reward_server_alone_knows(void **state)
+{
+#define SERVER "--listen=ipc://r --run-dir=run --env.id=corridor "
+    static const struct misuse lines[] = {
+        {SERVER "--annotator.id=llm --annotator.fallback=command,embedding,command "
+                "--llm.url=http://127.0.0.1:1 --llm.model=m",
+         64, "annotator.fallback names command twice"},
+        {SERVER "--annotator.id=embedding --embedding.source=file", 64,
+         "embedding.source=file needs embedding.vectors, a file in fastText's text format (.vec)"},
+        {SERVER "--annotator.id=command --command.run=/nowhere/x", 64,
+         "command.run starts with \"/nowhere/x\", which is not found: name a program, or its path"},
+        {SERVER "--annotator.id=command --command.run=folder", 64,
+         "command.run starts with \"folder\", which is a folder: name a program in it"},
+    };
+    ALL_FAIL(state, "onic-reward-server", lines);
 }
 
 /* Options that only a library of the user's knows. */
@@ -184,6 +208,8 @@ static void files_of_a_run(void **state)
         {"replay line.jsonl", 64, "line.jsonl: line 3 is not a step of an episode"},
         {"replay whole.jsonl --frames", 64,
          "--frames adds the pictures to the steps of --json: give both"},
+        {"record run --gif=a.gif --cast=a.gif", 64,
+         "a.gif was given twice: one file holds one kind"},
         {"labels annotate label.jsonl", 64, "not a folder of `onic labels collect`"},
         {"healthcheck run", 1, "nobody runs run; `"},
     };
@@ -237,6 +263,7 @@ int main(void)
         SCENE(a_word_that_is_none),
         SCENE(addresses_to_connect_to),
         SCENE(what_a_learner_alone_knows),
+        SCENE(what_a_reward_server_alone_knows),
         SCENE(options_of_a_plug_in),
         SCENE(a_program_or_a_disk_that_is_not_there),
         SCENE(a_port_that_is_taken),
