@@ -124,11 +124,11 @@ static struct tally *crowd_tally_of(const struct sock_crowd *c, uint64_t address
     return &c->tally[at & (c->places - 1)];
 }
 
-/* How many strangers the address has of which most are here. */
-static int crowd_tally(struct sock_crowd *c)
+/* How many of the n strangers the address has of which most are here. */
+static int crowd_tally(struct sock_crowd *c, int n)
 {
     int most = 0;
-    for (c->places = 16; c->places < 2 * (size_t)c->count;)
+    for (c->places = 16; c->places < 2 * (size_t)n;)
         c->places *= 2;
     if (c->places > c->places_max) {
         c->tally = xrealloc(c->tally, c->places * sizeof *c->tally);
@@ -218,9 +218,9 @@ static struct connection *crowd_leaver(const struct sock_crowd *c, const struct 
 /* Of an address of which as many are here as of no other one: who comes again and again from a few
  * makes no room there with those of others. */
 static struct connection *crowd_leaver_of_most(struct sock_crowd *c, struct connection *newcomer,
-                                               int64_t now_ms)
+                                               int n, int64_t now_ms)
 {
-    struct strangers most = crowd_strangers(c, newcomer, crowd_tally(c));
+    struct strangers most = crowd_strangers(c, newcomer, crowd_tally(c, n));
     return most.n ? crowd_leaver(c, &most, newcomer, now_ms) : NULL;
 }
 
@@ -237,7 +237,7 @@ static void make_room(struct sock_crowd *c, struct connection *newcomer, int64_t
     else if (near.n > c->rules.strangers_each && !full)
         leaver = crowd_leaver(c, &near, newcomer, now_ms);
     else if (full || all > c->rules.strangers_max)
-        leaver = crowd_leaver_of_most(c, newcomer, now_ms);
+        leaver = crowd_leaver_of_most(c, newcomer, all, now_ms);
     if (leaver)
         leaver->going = CROWD_TOO_MANY;
 }
