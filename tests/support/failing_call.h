@@ -12,23 +12,30 @@
 #include "tests/onic_test.h"
 #include "tests/support/sanitized.h"
 
+/* The library, of this build. Skips the test where none can be loaded. */
+static inline const char *failing_calls(void)
+{
+    static char shim[600];
+    const char *build = getenv("ONIC_BUILD");
+    snprintf(shim, sizeof shim, "%s/tests/chaos_shim.so", build ? build : "build");
+    if (SANITIZED) {
+        print_message("the library that makes calls fail cannot be loaded here\n");
+        skip();
+    }
+    if (access(shim, R_OK) != 0) /* a test without it would pass whatever happens */
+        fail_msg("%s has not been built", shim);
+    return shim;
+}
+
 /* What stands before the program in a shell's line: its call number n of this kind fails, on files
- * whose path holds `part` (allocations: ""); then the file `mark` is there. Skips the test where
- * the library cannot be loaded. */
+ * whose path holds `part` (allocations: ""); then the file `mark` is there. */
 static inline const char *failing_call(const char *call, int n, const char *error, const char *part,
                                        const char *mark)
 {
     static char words[1400];
-    char shim[600];
-    const char *build = getenv("ONIC_BUILD");
-    snprintf(shim, sizeof shim, "%s/tests/chaos_shim.so", build ? build : "build");
-    if (SANITIZED || access(shim, R_OK) != 0) {
-        print_message("the library that makes calls fail cannot be loaded here\n");
-        skip();
-    }
     unlink(mark);
-    snprintf(words, sizeof words, "LD_PRELOAD=%s CHAOS_FAIL=%s:%d:%s:%s CHAOS_MARK=%s", shim, call,
-             n, error, part, mark);
+    snprintf(words, sizeof words, "LD_PRELOAD=%s CHAOS_FAIL=%s:%d:%s:%s CHAOS_MARK=%s",
+             failing_calls(), call, n, error, part, mark);
     return words;
 }
 
