@@ -267,7 +267,8 @@ static void the_secret_of_an_earlier_place_says_nothing_of_a_later_one(void **st
     close_raw(&r);
 }
 
-/* It knows its own incarnation and those before it; one that comes after has no page yet. */
+/* It knows its own incarnation and those before it; one that comes after has no page yet, however
+ * little it tells of. */
 static void a_page_of_an_incarnation_to_come_is_not_booked(void **state)
 {
     struct raw r;
@@ -281,7 +282,8 @@ static void a_page_of_an_incarnation_to_come_is_not_booked(void **state)
     c.id = (uint32_t)FRAME_ID_NONE;
     c.incarnation = 0;
     c.previous.incarnation = mine.incarnation + 1;
-    c.previous.produced = c.previous.acked = 1ull << 40;
+    c.previous.produced = 3;
+    c.previous.acked = 1;
     c.previous.steps_each = 12;
     assert_true(wait_until(is_welcome, &(struct asker){&r, &c}, 20000));
     struct ledger led = pair_ledger(r.l);
