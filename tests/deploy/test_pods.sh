@@ -86,7 +86,7 @@ wait_for 30 "a learner that is ready" podman exec $learner onic healthcheck 127.
 wait_for 30 "a reward server that is ready" podman exec onic-reward-server-reward-server onic healthcheck 127.0.0.1:9401 --ready
 [[ $(podman inspect -f '{{.Config.Healthcheck.Test}}' $learner) == *"onic healthcheck 127.0.0.1:9400"* ]] || fail "no probe: $(podman inspect -f '{{.Config.Healthcheck.Test}}' $learner)"
 wait_for 30 "the probe" podman healthcheck run $learner
-podman logs $learner 2>&1 | grep -q 'actor joined.*key=' || fail "the actors have no keys"
+podman logs $learner 2>&1 | says 'actor joined.*key=' || fail "the actors have no keys"
 [[ $(podman inspect -f '{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.Memory}} {{.Config.User}}' $learner) == "true 8589934592 10001"* ]] ||
   fail "not confined: $(podman inspect -f '{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.Memory}} {{.Config.User}}' $learner)"
 podman exec $learner grep -q '^CapEff:.*0000000000000000$' /proc/1/status || fail "the learner has capabilities"

@@ -128,7 +128,7 @@ step "preempting the learner (Slurm waits two minutes before it starts again)"
 node=$(squeue -h -o %N -j "$learner")
 before=$(steps)
 urgent=$(sbatch --parsable --partition=urgent --nodelist="$node" --exclusive --output=/dev/null --wrap='sleep 5') || fail "sbatch"
-preempted() { scontrol show job "$learner" | grep -q 'Restarts=1'; }
+preempted() { scontrol show job "$learner" | says 'Restarts=1'; }
 wait_for 60 "the preemption" preempted
 wait_for 60 "the end of the urgent job" gone "$urgent"
 came_back() { [[ $(squeue -h -o %T -j "$learner") == RUNNING ]]; }
@@ -169,6 +169,6 @@ for run in "$work"/sweep/s1 "$work"/sweep/s2; do
   [[ ! -e $run/slurm/keys ]] || [[ ! -e $(readlink -f "$run/slurm/keys") ]] || fail "the keys of $run were left behind"
   check_ledger "$("$onic" ledger "$run" --json)"
 done
-"$onic" launch slurm "$work/sweep.yaml" --actors=2 --run-dir="$work/sweep" 2>&1 | grep -q 'all 2 runs in .* are trained' ||
+"$onic" launch slurm "$work/sweep.yaml" --actors=2 --run-dir="$work/sweep" 2>&1 | says 'all 2 runs in .* are trained' ||
   fail "a sweep that is trained was submitted again"
 echo "passed"
