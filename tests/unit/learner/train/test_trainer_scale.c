@@ -157,10 +157,12 @@ static void a_head_that_counts_for_nothing_changes_nothing(void **state)
     }
 }
 
-/* Rewards of both streams in another unit, at most LABEL: a label is at most 1. */
+/* Rewards of both streams in another unit, at most LABEL: a score, which is paid as it is, is at
+ * most 1. */
 static void open_scaled(struct world *w, float scale)
 {
-    configure(w, "hash");
+    configure(w, "similarity");
+    w->cfg.reward_epsilon = 0;
     w->cfg.reward_coef_int = 0.5 * LABEL;
     w->cfg.reward_scale = (double)scale;
     w->cfg.train_value_coef = 0.5;
@@ -231,7 +233,7 @@ static void a_large_coefficient_is_not_a_large_step(void **state)
     (void)state;
     for (int large = 8; large <= 10; large += 2) {
         open_scaled(&a, 1);
-        configure(&b, "hash");
+        configure(&b, "similarity");
         b.cfg = a.cfg;
         b.cfg.reward_coef_ext = large;
         b.cfg.reward_coef_int *= large;
