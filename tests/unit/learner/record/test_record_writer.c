@@ -67,17 +67,35 @@ static void fill(void *at, size_t len, uint32_t seed)
     }
 }
 
+struct held {
+    struct received r[BATCH];
+    struct trajectory *t[BATCH];
+};
+
+static void hold(struct held *h, uint64_t version)
+{
+    memset(h, 0, sizeof *h);
+    for (int i = 0; i < BATCH; i++) {
+        assert_int_equal(zmq_msg_init_size(&h->r[i].msg, FRAME_BYTES), 0);
+        fill(zmq_msg_data(&h->r[i].msg), FRAME_BYTES, (uint32_t)version * 10 + (uint32_t)i);
+        h->r[i].t.storage = &h->r[i];
+        h->t[i] = &h->r[i].t;
+    }
+}
+
+static void let_go(struct record_writer *w, struct held *h)
+{
+    record_writer_wait(w);
+    for (int i = BATCH - 1; i >= 0; i--) { /* nobody reads them any more, the last neither */
+        memset(zmq_msg_data(&h->r[i].msg), 0, FRAME_BYTES);
+        zmq_msg_close(&h->r[i].msg);
+    }
+}
+
 static void one_update(struct record_writer *w, uint64_t version)
 {
-    struct received r[BATCH];
-    struct trajectory *held[BATCH];
-    memset(r, 0, sizeof r);
-    for (int i = 0; i < BATCH; i++) {
-        assert_int_equal(zmq_msg_init_size(&r[i].msg, FRAME_BYTES), 0);
-        fill(zmq_msg_data(&r[i].msg), FRAME_BYTES, (uint32_t)version * 10 + (uint32_t)i);
-        r[i].t.storage = &r[i];
-        held[i] = &r[i].t;
-    }
+    struct held h;
+    hold(&h, version);
     struct label l = {.id = version,
                       .state = LABEL_ANSWERED,
                       .value = 0.5,
@@ -86,13 +104,11 @@ static void one_update(struct record_writer *w, uint64_t version)
                       .question_len = 4,
                       .source = "rules"};
     record_writer_label(w, &l);
-    record_writer_batch(w, held, BATCH);
+    record_writer_batch(w, h.t, BATCH);
     record_writer_turn(w, &(struct train_turn){.beside = true, .idle = true, .steps = 3});
     weights[0] = (float)version;
     record_writer_update(w, &(struct learner_counters){.version = version}, weights);
-    record_writer_wait(w);
-    for (int i = 0; i < BATCH; i++)
-        zmq_msg_close(&r[i].msg); /* nobody reads them any more */
+    let_go(w, &h);
 }
 
 static struct record_reader *reader_of(uint64_t version)
@@ -138,6 +154,35 @@ static void what_is_written_is_read_in_the_same_order(void **state)
 }
 
 /* 400 kB an update, three of them a segment, 4 MB in all. */
+/* Also before the update, which waits for the thread as well; ten times, for it may be quick. */
+static void what_is_let_go_has_been_read(void **state)
+{
+    static uint8_t want[FRAME_BYTES];
+    struct held h;
+    struct record rec;
+    (void)state;
+    struct record_writer *w = writer_of(1 << 30);
+    record_writer_segment(w, 0, 0);
+    for (uint64_t v = 1; v <= 10; v++) {
+        hold(&h, v);
+        record_writer_batch(w, h.t, BATCH);
+        let_go(w, &h);
+        record_writer_turn(w, &(struct train_turn){.steps = 3});
+        record_writer_update(w, &(struct learner_counters){.version = v}, weights);
+    }
+    record_writer_free(w);
+    struct record_reader *r = reader_of(0);
+    for (uint32_t frame = 0; frame < 10 * BATCH; free(rec.frame)) {
+        assert_ok(record_reader_next(r, &rec, &err));
+        if (rec.kind != RECORD_TRAJECTORY)
+            continue;
+        fill(want, sizeof want, (1 + frame / BATCH) * 10 + frame % BATCH);
+        assert_memory_equal(rec.frame, want, sizeof want);
+        frame++;
+    }
+    record_reader_close(r);
+}
+
 static void the_oldest_go_with_their_checkpoints(void **state)
 {
     char path[400];
@@ -279,6 +324,7 @@ int main(void)
 #define EACH(name) cmocka_unit_test_setup_teardown(name, each_setup, each_teardown)
     const struct CMUnitTest tests[] = {
         EACH(what_is_written_is_read_in_the_same_order),
+        EACH(what_is_let_go_has_been_read),
         EACH(the_oldest_go_with_their_checkpoints),
         EACH(a_full_disk_ends_the_recording_and_leaves_whole_updates),
         EACH(a_segment_that_outgrows_the_room_ends_the_recording_with_a_sentence),
