@@ -33,6 +33,14 @@ static bool wait_for_the_dead(pid_t program, int *status)
     return ended;
 }
 
+/* What is typed at a terminal goes to all in the foreground, so the program has it from there: once
+ * more would be "now". A terminal that hangs up tells its session's leader alone, which is this. */
+static bool was_typed(const siginfo_t *s)
+{
+    return s->si_code == SI_KERNEL &&
+           (s->si_signo == SIGINT || s->si_signo == SIGQUIT || s->si_signo == SIGTSTP);
+}
+
 /* Whoever is left when this one ends is killed by the system. */
 static void stand_in_for(pid_t program, const sigset_t *signals)
 {
@@ -40,8 +48,9 @@ static void stand_in_for(pid_t program, const sigset_t *signals)
     secrets_forget();
     secrets_hold();
     while (!wait_for_the_dead(program, &status)) {
-        int sig = sigwaitinfo(signals, NULL);
-        if (sig > 0 && sig != SIGCHLD)
+        siginfo_t info;
+        int sig = sigwaitinfo(signals, &info);
+        if (sig > 0 && sig != SIGCHLD && !was_typed(&info))
             kill(program, sig);
     }
     _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
