@@ -23,6 +23,7 @@
 #include "common/base/xmalloc.h"
 #include "common/config/options.h"
 #include "common/config/scalar.h"
+#include "reward_server/goals/regex_size.h"
 #include "reward_server/goals/yaml_file.h"
 
 /* --- matching -------------------------------------------------------------------------- */
@@ -140,8 +141,13 @@ static int read_rule(struct reader *r, const yaml_node_t *item, struct goal_rule
         return ONIC_OK;
     char *inner = xstrdup(pattern + 1);
     inner[len - 2] = '\0';
-    int bad = regcomp(&rule->regex, inner, REG_EXTENDED | REG_NOSUB);
+    bool small = regex_is_small(inner);
+    int bad = small ? regcomp(&rule->regex, inner, REG_EXTENDED | REG_NOSUB) : 0;
     free(inner);
+    if (!small)
+        return goal_complain(r, key,
+                             "this regular expression is too large once its repetitions are "
+                             "written out (a+ is a twice, a{9} nine times): repeat less");
     if (bad)
         return goal_complain(r, key, "this regular expression is not valid");
     rule->is_regex = true;

@@ -124,6 +124,8 @@ static void bad_files_are_refused_with_file_line_and_remedy(void **state)
         {"positive: [a]\nnegative: [b]\nrules:\n  - \"x\": ~\n", ":4:", "1, 0 or abstain"},
         {"positive: [a]\nnegative: [b]\nrules:\n  - x\n", ":4:", "a rule is written"},
         {"positive: [a]\nnegative: [b]\nrules:\n  - \"/(x/\": 1\n", ":4:", "regular expression"},
+        {"positive: [a]\nnegative: [b]\nrules:\n  - \"/N++++++++++++++++/\": 1\n",
+         ":4:", "too large once its repetitions are written out"},
         {"positive: [a\n", ":2:", ""},
         {"- a\n- b\n", ":1:", "list of keys"},
         {"", ":1:", "list of keys"},
