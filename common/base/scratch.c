@@ -132,13 +132,14 @@ static int make_in(struct scratch *s, const struct scratch_wish *wish, const cha
     return rc;
 }
 
-/* Who can, puts a folder of the same name in its place, and hears whoever comes to it. */
+/* Who can, puts a folder of the same name in its place, and hears whoever comes to it. The group is
+ * trusted where the umask trusts it: it can write everything else in a run directory, and the next
+ * place, XDG_RUNTIME_DIR, is gone when its user has logged out. */
 static bool others_may_rename(const char *place)
 {
     struct stat st;
-    return stat(place, &st) == 0 &&
-           ((st.st_uid != geteuid() && st.st_uid != 0) ||
-            ((st.st_mode & (S_IWGRP | S_IWOTH)) && !(st.st_mode & S_ISVTX)));
+    return stat(place, &st) == 0 && ((st.st_uid != geteuid() && st.st_uid != 0) ||
+                                     ((st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX)));
 }
 
 static void add_reason(char why[WHY_MAX], const struct scratch_wish *wish, const char *place,
