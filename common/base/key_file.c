@@ -11,6 +11,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "common/base/file_owner.h"
+
 /* Secrets of containers are mounted for every user to read, on a file system that leaves no trace
  * or cannot be written. */
 static bool is_secret_mount(int fd)
@@ -31,7 +33,7 @@ int key_file_check(int fd, const char *path, const char *option, struct onic_err
     if (S_ISDIR(st.st_mode))
         return err_set(err, ONIC_ECONFIG, "%s %.300s is a folder; name the file with the key",
                        option, path);
-    if (st.st_uid != geteuid() && st.st_uid != 0)
+    if (file_owner_is_another(&st))
         return err_set(err, ONIC_ECONFIG,
                        "%s %.300s belongs to user %u, who could change it: it must belong to this "
                        "user (%u) or to root",

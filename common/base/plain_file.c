@@ -10,10 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/file_owner.h"
+
 bool plain_file_is_foreign_link(const char *path)
 {
     struct stat st;
-    return lstat(path, &st) == 0 && S_ISLNK(st.st_mode) && st.st_uid != geteuid() && st.st_uid != 0;
+    return lstat(path, &st) == 0 && S_ISLNK(st.st_mode) && file_owner_is_another(&st);
 }
 
 int plain_file_open_own(const char *path, int flags, mode_t mode)

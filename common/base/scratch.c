@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/file_owner.h"
+
 #define OWNER ".owner"
 
 enum { NFTW_DESCRIPTORS = 8, WHY_MAX = 600 };
@@ -138,8 +140,8 @@ static int make_in(struct scratch *s, const struct scratch_wish *wish, const cha
 static bool others_may_rename(const char *place)
 {
     struct stat st;
-    return stat(place, &st) == 0 && ((st.st_uid != geteuid() && st.st_uid != 0) ||
-                                     ((st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX)));
+    return stat(place, &st) == 0 &&
+           (file_owner_is_another(&st) || ((st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX)));
 }
 
 static void add_reason(char why[WHY_MAX], const struct scratch_wish *wish, const char *place,

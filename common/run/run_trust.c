@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/file_owner.h"
 #include "common/config/overlay.h"
 
 static bool is_writable_by_others(const char *path, char why[64])
@@ -15,7 +16,7 @@ static bool is_writable_by_others(const char *path, char why[64])
     why[0] = '\0';
     if (stat(path, &st) != 0) /* whoever reads it will say so */
         return false;
-    if (st.st_uid != geteuid() && st.st_uid != 0)
+    if (file_owner_is_another(&st))
         snprintf(why, 64, "belongs to another user (%u)", (unsigned)st.st_uid);
     else if (st.st_mode & (S_IWGRP | S_IWOTH))
         snprintf(why, 64, "can be written by others (mode %03o)", (unsigned)st.st_mode & 0777);

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/file_owner.h"
 #include "common/base/shell.h"
 #include "common/base/shown.h"
 #include "common/config/config.h"
@@ -47,7 +48,7 @@ static int address_of_run(const char *dir, char *out, size_t size, struct onic_e
     char path[CONFIG_STR_MAX + 16];
     struct stat st;
     snprintf(path, sizeof path, "%s/dashboard", dir);
-    if (stat(path, &st) != 0 || (st.st_uid != geteuid() && st.st_uid != 0))
+    if (stat(path, &st) != 0 || file_owner_is_another(&st))
         return err_set(err, ONIC_ENOTFOUND, "%s says no address", dir);
     int rc = run_dir_read(dir, "dashboard", out, size, err);
     out[rc ? 0 : strcspn(out, "\n")] = '\0';

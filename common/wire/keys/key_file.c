@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "common/base/file_owner.h"
 #include "common/base/key_file.h"
 #include "common/base/xmalloc.h"
 
@@ -194,7 +195,7 @@ static int check_list_file(int fd, const char *path, struct onic_err *err)
     struct stat st;
     if (fstat(fd, &st) != 0)
         return err_set(err, ONIC_ECONFIG, "%s cannot be read: %s", path, strerror(errno));
-    if (st.st_uid != geteuid() && st.st_uid != 0)
+    if (file_owner_is_another(&st))
         return err_set(err, ONIC_ECONFIG,
                        "%s belongs to user %u, who could let anybody in: it must belong to this "
                        "user (%u) or to root",
