@@ -2,8 +2,8 @@
 /* meta.c - see meta.h.
  *
  * The arena is one block, which grows to the largest budget that there was so far: but for that,
- * unpacking never touches the heap. protobuf-c frees what it allocated when an unpack fails half-way: with a
- * bump allocator that is nothing to do. */
+ * unpacking never touches the heap. protobuf-c frees what it allocated when an unpack fails
+ * half-way: with a bump allocator that is nothing to do. */
 #include "common/wire/frame/meta.h"
 
 #include <stdlib.h>
