@@ -32,6 +32,7 @@
 #include "common/base/process.h"
 #include "common/base/xmalloc.h"
 #include "deploy/cli/child.h"
+#include "deploy/cli/one_press.h"
 
 enum {
     TICK_MS = 100,
@@ -41,7 +42,6 @@ enum {
     RETIRED_MS = 1000,     /* a part that ended by itself with 0 comes back after this */
     STOOD_STILL_MS = 3000, /* worth a line */
     REST_MS = 25000,       /* longer than the reward server drains: answers that were paid for */
-    ONE_PRESS_MS = 500,
     LOOK_EVERY_MS = 1000,
 };
 
@@ -344,11 +344,7 @@ static void on_signals(struct supervisor *s)
 {
     struct signalfd_siginfo info;
     while (read(s->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGCHLD)
-            continue;
-        bool echo = s->signal_ms && clock_ms() - s->signal_ms < ONE_PRESS_MS;
-        s->signal_ms = clock_ms();
-        if (echo) /* `timeout` and some shells signal a process and its group: one wish, not two */
+        if (info.ssi_signo == SIGCHLD || !one_press(&s->signal_ms))
             continue;
         if (s->state == RUN) {
             log_info(

@@ -18,6 +18,7 @@
 #include "common/base/shown.h"
 #include "common/base/xmalloc.h"
 #include "deploy/cli/deaths.h"
+#include "deploy/cli/one_press.h"
 #include "deploy/cli/sweep_child.h"
 #include "deploy/cli/sweep_folder.h"
 #include "deploy/cli/sweep_keep.h"
@@ -45,8 +46,9 @@ struct sweep_runner {
     double *share;   /* of each job's frames, as of the last look */
     struct sweep_progress progress;
     sigset_t waited, mask;
-    int stops; /* how often it was asked to stop */
-    int code;  /* of the first run that failed */
+    int stops;       /* how often it was asked to stop */
+    int64_t stop_ms; /* when last */
+    int code;        /* of the first run that failed */
     bool happened;
 };
 
@@ -268,7 +270,7 @@ static void sweep_on_signal(struct sweep_runner *r, int sig)
         sweep_progress_end(&r->progress);
         raise(SIGSTOP);
         signal_slots(r, SIGCONT, true);
-    } else if (sig > 0 && sig != SIGCHLD) {
+    } else if (sig > 0 && sig != SIGCHLD && one_press(&r->stop_ms)) {
         r->stops++;
         signal_slots(r, SIGINT, false);
         sweep_progress_event(&r->progress, "%s",
