@@ -263,13 +263,25 @@ static void signal_slots(const struct sweep_runner *r, int sig, bool whole)
     }
 }
 
+/* Ctrl-Z. Whether it stops is the system's to say: not where nobody could continue it, as in a
+ * container. */
+static void sweep_suspend(struct sweep_runner *r)
+{
+    sigset_t suspends;
+    sigemptyset(&suspends);
+    sigaddset(&suspends, SIGTSTP);
+    signal_slots(r, SIGSTOP, true);
+    sweep_progress_end(&r->progress);
+    raise(SIGTSTP);
+    sigprocmask(SIG_UNBLOCK, &suspends, NULL); /* here it stops */
+    sigprocmask(SIG_BLOCK, &suspends, NULL);
+    signal_slots(r, SIGCONT, true);
+}
+
 static void sweep_on_signal(struct sweep_runner *r, int sig)
 {
     if (sig == SIGTSTP) {
-        signal_slots(r, SIGSTOP, true);
-        sweep_progress_end(&r->progress);
-        raise(SIGSTOP);
-        signal_slots(r, SIGCONT, true);
+        sweep_suspend(r);
     } else if (sig > 0 && sig != SIGCHLD && one_press(&r->stop_ms)) {
         r->stops++;
         signal_slots(r, SIGINT, false);

@@ -259,6 +259,49 @@ static void a_stopped_sweep_goes_on_where_it_was(void **state)
     assert_non_null(strstr(text_in(s, "runs/two/hash-s1/epoch"), "2"));
 }
 
+/* The process of a sweep's first run, which trains. */
+static pid_t await_first_run(const struct scene *s, const struct program *sweeps)
+{
+    struct scene run = *s;
+    char path[64];
+    snprintf(run.run, sizeof run.run, "%s/runs/two/hash-s1", s->dir);
+    await_word(sweeps->err, "hash-s1", SCENE_SOON_MS);
+    scene_await_metric(&run, "env_steps", 0);
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)sweeps->pid, (int)sweeps->pid);
+    pid_t train = atoi(program_text(path));
+    assert_true(train > 1);
+    return train;
+}
+
+static bool stands_still(void *ctx)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)*(const pid_t *)ctx);
+    return strstr(program_text(path), ") T ") != NULL;
+}
+
+/* Ctrl-Z: the sweep and what it started. Where nobody could continue it, as in a container whose
+ * first process it is, it is no more than Ctrl-Z is to other programs. */
+static void a_suspended_sweep_stands_still_where_it_can_be_continued(void **state)
+{
+    struct scene *s = *state;
+    write_in(s, "two.yaml", FILE_OF_TWO);
+    program_start(&s->a, s->dir, "a", "onic", "sweep two.yaml --frames=1000000000");
+    pid_t train = await_first_run(s, &s->a);
+    kill(s->a.pid, SIGTSTP);
+    assert_true(wait_until(stands_still, &s->a.pid, SCENE_SOON_MS));
+    assert_true(wait_until(stands_still, &train, SCENE_SOON_MS));
+    kill(s->a.pid, SIGCONT);
+    kill(s->a.pid, SIGINT);
+    assert_int_equal(program_wait(&s->a, SCENE_LONG_MS), 0);
+
+    program_start_session(&s->b, s->dir, "b", "onic", "sweep two.yaml --frames=1000000000");
+    await_first_run(s, &s->b);
+    kill(s->b.pid, SIGTSTP);
+    kill(s->b.pid, SIGINT);
+    assert_int_equal(program_wait(&s->b, SCENE_LONG_MS), 0);
+}
+
 /* Removed, and used by another sweep: its runs would be trained on with the options of this one. */
 static void nothing_is_begun_in_a_folder_that_took_its_place(void **state)
 {
@@ -293,15 +336,9 @@ static bool sweep_is_stopping(void *ctx)
 static void a_run_that_dies_while_it_stops_has_failed(void **state)
 {
     struct scene *s = *state;
-    struct scene run = *s;
     write_in(s, "two.yaml", FILE_OF_TWO);
-    snprintf(run.run, sizeof run.run, "%s/runs/two/hash-s1", s->dir);
     program_start(&s->a, s->dir, "a", "onic", "sweep two.yaml --frames=1000000000");
-    scene_await_metric(&run, "env_steps", 0);
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)s->a.pid, (int)s->a.pid);
-    pid_t train = atoi(program_text(path));
-    assert_true(train > 1);
+    pid_t train = await_first_run(s, &s->a);
     kill(train, SIGSTOP);
     kill(s->a.pid, SIGINT);
     assert_true(wait_until(sweep_is_stopping, s, SCENE_SOON_MS));
@@ -395,6 +432,7 @@ int main(void)
         SCENE(what_is_kept_of_another_run_is_refused),
         SCENE(a_folder_is_of_one_sweep),
         SCENE(a_stopped_sweep_goes_on_where_it_was),
+        SCENE(a_suspended_sweep_stands_still_where_it_can_be_continued),
         SCENE(nothing_is_begun_in_a_folder_that_took_its_place),
         SCENE(a_run_that_dies_while_it_stops_has_failed),
         SCENE(a_failed_run_is_named_and_stops_no_other),

@@ -64,8 +64,14 @@ static void become(const char *path, char *words)
     _exit(127);
 }
 
-/* True in the child, which has its group, folder, files and environment. */
-static bool start_child(struct program *p, const char *dir, const char *tag)
+static bool leads_its_group(void *ctx)
+{
+    const pid_t *pid = ctx;
+    return getpgid(*pid) == *pid;
+}
+
+/* True in the child, which has its group or session, folder, files and environment. */
+static bool start_child(struct program *p, const char *dir, const char *tag, bool session)
 {
     snprintf(p->err, sizeof p->err, "%s/%s.err", dir, tag);
     snprintf(p->out, sizeof p->out, "%s/%s.out", dir, tag);
@@ -73,10 +79,16 @@ static bool start_child(struct program *p, const char *dir, const char *tag)
     p->pid = fork();
     assert_true(p->pid >= 0);
     if (p->pid) {
-        setpgid(p->pid, p->pid);
+        if (session)
+            wait_until(leads_its_group, &p->pid, 60000);
+        else
+            setpgid(p->pid, p->pid);
         return false;
     }
-    setpgid(0, 0);
+    if (session)
+        setsid();
+    else
+        setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent)
         _exit(125);
@@ -84,21 +96,33 @@ static bool start_child(struct program *p, const char *dir, const char *tag)
     return true;
 }
 
-void program_start(struct program *p, const char *dir, const char *tag, const char *name,
-                   const char *args)
+static void start_program(struct program *p, const char *dir, const char *tag, const char *name,
+                          const char *args, bool session)
 {
     const char *build = getenv("ONIC_BUILD");
     char path[512], words[4096];
     assert_non_null(build);
     snprintf(path, sizeof path, "%s/%s", build, name);
     snprintf(words, sizeof words, "%s", args);
-    if (start_child(p, dir, tag))
+    if (start_child(p, dir, tag, session))
         become(path, words);
+}
+
+void program_start(struct program *p, const char *dir, const char *tag, const char *name,
+                   const char *args)
+{
+    start_program(p, dir, tag, name, args, false);
+}
+
+void program_start_session(struct program *p, const char *dir, const char *tag, const char *name,
+                           const char *args)
+{
+    start_program(p, dir, tag, name, args, true);
 }
 
 void program_start_shell(struct program *p, const char *dir, const char *tag, const char *line)
 {
-    if (!start_child(p, dir, tag))
+    if (!start_child(p, dir, tag, false))
         return;
     execl("/bin/sh", "sh", "-c", line, (char *)NULL);
     _exit(127);

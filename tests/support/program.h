@@ -29,6 +29,9 @@ struct program {
  * ONIC_CACHE and what `args` starts with as NAME=value words. */
 void program_start(struct program *p, const char *dir, const char *tag, const char *name,
                    const char *args);
+/* The same in a session of its own, where no shell could continue it. */
+void program_start_session(struct program *p, const char *dir, const char *tag, const char *name,
+                           const char *args);
 /* The same for a line of /bin/sh, which finds the programs in $ONIC_BUILD; `exec` keeps the pid. */
 void program_start_shell(struct program *p, const char *dir, const char *tag, const char *line);
 /* Exit code, -signal, or PROGRAM_STILL_RUNS. */
