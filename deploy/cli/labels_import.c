@@ -13,16 +13,18 @@
 #include "common/base/xmalloc.h"
 #include "deploy/cli/json_text.h"
 #include "deploy/cli/labels_rows.h"
+#include "deploy/cli/text_lines.h"
 #include "reward_server/store/label_store.h"
 
-enum { IMPORT_GROUP = 512, JSON_LINE_MAX = 1 << 16 };
+enum { IMPORT_GROUP = 512, JSON_LINE_MAX = 65535 };
 
 struct import {
     struct label_store *store;
+    struct text_lines lines;
     struct label_row rows[IMPORT_GROUP];
     json_t *objects[IMPORT_GROUP]; /* own the strings of rows */
     char *questions[IMPORT_GROUP], *raws[IMPORT_GROUP];
-    int n, lines, added;
+    int n, added;
 };
 
 static int flush_group(struct import *im, struct onic_err *err)
@@ -97,7 +99,8 @@ static int import_label(struct import *im, json_t *o, struct onic_err *err)
         json_decref(o);
         free(question);
         free(raw);
-        return err_set(err, ONIC_ECONFIG, "line %d: %s", im->lines, fault);
+        return err_set(err, ONIC_ECONFIG, "%s: line %d: %s", im->lines.name, im->lines.number,
+                       fault);
     }
     im->rows[im->n] = row;
     im->questions[im->n] = question;
@@ -107,11 +110,10 @@ static int import_label(struct import *im, json_t *o, struct onic_err *err)
 }
 
 /* Abstentions carry no label and are not imported: the question stays open. */
-static int import_line(struct import *im, const char *line, struct onic_err *err)
+static int import_line(struct import *im, struct onic_err *err)
 {
     json_error_t why;
-    im->lines++;
-    json_t *o = json_loads(line, 0, &why);
+    json_t *o = json_loads(im->lines.text, 0, &why);
     const json_t *label = json_object_get(o, "label"), *caption = json_object_get(o, "caption");
     bool abstained = json_is_null(label);
     if (json_is_object(o) && json_is_string(caption) && json_is_number(label))
@@ -120,8 +122,8 @@ static int import_line(struct import *im, const char *line, struct onic_err *err
         json_decref(o);
         return ONIC_OK;
     }
-    int rc = err_set(err, ONIC_ECONFIG, "line %d is not a label: %s", im->lines,
-                     o ? "it needs \"caption\" and \"label\"" : why.text);
+    int rc = err_set(err, ONIC_ECONFIG, "%s: line %d is not a label: %s", im->lines.name,
+                     im->lines.number, o ? "it needs \"caption\" and \"label\"" : why.text);
     json_decref(o);
     return rc;
 }
@@ -147,23 +149,19 @@ int labels_import_lines(struct label_store *store, struct labels_lines *l, struc
 {
     struct import *im = xcalloc(1, sizeof *im);
     im->store = store;
-    char *line = xmalloc(JSON_LINE_MAX);
+    im->lines = (struct text_lines){.from = l->from, .name = l->name, .max = JSON_LINE_MAX};
     int rc = ONIC_OK;
-    while (!rc && fgets(line, JSON_LINE_MAX, l->from)) {
-        if (!strchr(line, '\n') && !feof(l->from))
-            rc = err_set(err, ONIC_ECONFIG, "line %d %s", im->lines + 1,
-                         strlen(line) < JSON_LINE_MAX - 1 ? "holds a zero byte"
-                                                          : "is longer than 64 KiB");
-        else if (line[strspn(line, " \t\r\n")])
-            rc = import_line(im, line, err);
+    bool more = true;
+    while (!rc && more) {
+        rc = text_lines_next(&im->lines, &more, err);
+        if (!rc && more && im->lines.text[strspn(im->lines.text, " \t\r")])
+            rc = import_line(im, err);
     }
-    if (!rc && ferror(l->from))
-        rc = file_unreadable(l->name, errno, err);
     struct onic_err late = {0};
     int rc2 = flush_group(im, rc ? &late : err); /* whole groups before a bad line are kept */
-    l->lines = im->lines;
+    l->lines = im->lines.number;
     l->added = im->added;
-    free(line);
+    text_lines_free(&im->lines);
     free(im);
     return rc ? rc : rc2;
 }

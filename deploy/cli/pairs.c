@@ -17,6 +17,7 @@
 #include "deploy/cli/commands.h"
 #include "deploy/cli/evaluate.h"
 #include "deploy/cli/json_text.h"
+#include "deploy/cli/text_lines.h"
 #include "learner/reward/observation_store.h"
 #include "reward_server/store/label_store.h"
 
@@ -136,40 +137,49 @@ int pairs_collect(const struct pairs_collect *p, struct onic_err *err)
 
 /* --- reading --------------------------------------------------------------------------------- */
 
+/* The first line names the environment, the others are pairs. False: this one is neither. */
+static bool read_pair(const struct text_lines *l, char env[PAIRS_ENV_MAX],
+                      void (*each)(void *ctx, const char *question, size_t len), void *ctx)
+{
+    char question[QUESTION_MAX];
+    json_t *o = json_loads(l->text, 0, NULL);
+    bool fine = json_is_object(o);
+    if (fine && l->number == 1 && json_object_get(o, "env")) {
+        if (env)
+            snprintf(env, PAIRS_ENV_MAX, "%s", json_text(o, "env"));
+    } else if (fine) {
+        size_t len = json_question(o, question);
+        fine = json_is_string(json_object_get(o, "caption")) &&
+               question_kind_of(question, len) != QUESTION_SCORE;
+        if (fine)
+            each(ctx, question, len);
+    }
+    json_decref(o);
+    return fine;
+}
+
 int pairs_read(const char *data, char env[PAIRS_ENV_MAX],
                void (*each)(void *ctx, const char *question, size_t len), void *ctx,
                struct onic_err *err)
 {
-    char path[PATH_MAX_BYTES], question[QUESTION_MAX], *line = xmalloc(LINE_MAX_BYTES);
+    char path[PATH_MAX_BYTES];
     snprintf(path, sizeof path, "%s/pairs.jsonl", data);
-    FILE *f = fopen(path, "re");
-    int rc = ONIC_OK, number = 0;
-    if (!f)
-        rc = err_set(err, ONIC_ENOTFOUND, "%s cannot be opened; `onic labels collect` writes it",
-                     path);
-    while (!rc && fgets(line, LINE_MAX_BYTES, f)) {
-        json_t *o = json_loads(line, 0, NULL);
-        bool fine = json_is_object(o);
-        if (fine && ++number == 1 && json_object_get(o, "env")) {
-            if (env)
-                snprintf(env, PAIRS_ENV_MAX, "%s", json_text(o, "env"));
-        } else if (fine) {
-            size_t len = json_question(o, question);
-            fine = json_is_string(json_object_get(o, "caption")) &&
-                   question_kind_of(question, len) != QUESTION_SCORE;
-            if (fine)
-                each(ctx, question, len);
-        }
-        if (!fine)
+    struct text_lines l = {.from = fopen(path, "re"), .name = path, .max = LINE_MAX_BYTES};
+    int rc = ONIC_OK;
+    bool more = true;
+    if (!l.from)
+        return err_set(err, ONIC_ENOTFOUND, "%s cannot be opened; `onic labels collect` writes it",
+                       path);
+    while (!rc && more) {
+        rc = text_lines_next(&l, &more, err);
+        if (!rc && more && !read_pair(&l, env, each, ctx))
             rc = err_set(err, ONIC_ECONFIG,
                          "%s:%d is not a pair: it needs \"caption\" and \"caption_b\" (or, to be "
                          "asked about alone, \"caption\")",
-                         path, number);
-        json_decref(o);
+                         path, l.number);
     }
-    if (f)
-        fclose(f);
-    free(line);
+    fclose(l.from);
+    text_lines_free(&l);
     return rc;
 }
 

@@ -15,6 +15,7 @@
 #include "common/base/file_kind.h"
 #include "common/base/xmalloc.h"
 #include "deploy/cli/json_text.h"
+#include "deploy/cli/text_lines.h"
 
 enum { LINE_MAX_BYTES = 1 << 16, STEPS_MAX = 1 << 24, RESETS_MAX = 1 << 20 };
 
@@ -120,15 +121,14 @@ bool replay_action(const struct replay_step *s, const struct action_space *space
     return action_space_holds(space, out);
 }
 
-static int read_step(struct replay *r, int *cap, const char *line, const char *path,
-                     struct onic_err *err)
+static int read_step(struct replay *r, int *cap, const struct text_lines *l, struct onic_err *err)
 {
-    json_t *o = json_loads(line, 0, NULL), *action = json_object_get(o, "action");
+    json_t *o = json_loads(l->text, 0, NULL), *action = json_object_get(o, "action");
     int rc = ONIC_OK;
     struct replay_step *s = r->nsteps < STEPS_MAX ? add_step(r, cap) : NULL;
     if (!s || !read_action(s, action)) {
-        rc = err_set(err, ONIC_ECONFIG, "%s: line %d is not a step of an episode", path,
-                     r->nsteps + (s ? 1 : 2));
+        rc = err_set(err, ONIC_ECONFIG, "%s: line %d is not a step of an episode", l->name,
+                     l->number);
     } else {
         s->reward = replay_file_number_of(o, "reward");
         s->ext = replay_file_number_of(o, "ext");
@@ -148,14 +148,15 @@ static int read_step(struct replay *r, int *cap, const char *line, const char *p
 
 static int read_kept(struct replay *r, FILE *f, const char *path, struct onic_err *err)
 {
-    char *line = xmalloc(LINE_MAX_BYTES);
+    struct text_lines l = {.from = f, .name = path, .max = LINE_MAX_BYTES};
     int cap = 0, rc = ONIC_OK;
-    bool head = true;
-    while (!rc && fgets(line, LINE_MAX_BYTES, f)) {
-        rc = head ? read_head(r, line, path, err) : read_step(r, &cap, line, path, err);
-        head = false;
+    bool more = true;
+    while (!rc && more) {
+        rc = text_lines_next(&l, &more, err);
+        if (!rc && more)
+            rc = l.number == 1 ? read_head(r, l.text, path, err) : read_step(r, &cap, &l, err);
     }
-    free(line);
+    text_lines_free(&l);
     return rc;
 }
 

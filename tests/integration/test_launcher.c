@@ -364,7 +364,7 @@ static void a_bad_label_file_names_the_line(void **state)
         "{\"caption\":\"a\",\"label\":1,\"annotator\":\"x\"}\n{\"caption\":\"b\",\"label\":0.5}\n",
         f);
     fclose(f);
-    assert_fails("labels import . bad.jsonl", 64, "line 2: label must be 0 or 1");
+    assert_fails("labels import . bad.jsonl", 64, "bad.jsonl: line 2: label must be 0 or 1");
     static const char *const confidence[] = {"95", "-0.5", "1e300", "\"0.9\"", "true"};
     for (size_t i = 0; i < sizeof confidence / sizeof confidence[0]; i++) {
         f = fopen(path, "w");
@@ -374,20 +374,26 @@ static void a_bad_label_file_names_the_line(void **state)
                 "{\"caption\":\"b\",\"label\":1,\"confidence\":%s}\n",
                 confidence[i]);
         fclose(f);
-        assert_fails("labels import . bad.jsonl", 64, "line 2: confidence must be from 0 to 1");
+        assert_fails("labels import . bad.jsonl", 64,
+                     "bad.jsonl: line 2: confidence must be from 0 to 1");
     }
     f = fopen(path, "w");
     assert_non_null(f);
     fputs("not json\n", f);
     fclose(f);
-    assert_fails("labels import . bad.jsonl", 64, "line 1 is not a label");
+    assert_fails("labels import . bad.jsonl", 64, "bad.jsonl: line 1 is not a label");
     assert_fails("labels import . missing.jsonl", 64, "missing.jsonl does not exist");
     assert_fails("labels count bad.jsonl", 64, "bad.jsonl is a text file, not a label store");
     f = fopen(path, "w");
     assert_non_null(f);
     fwrite("{\"caption\":\"a\0b\",\"label\":1}\n", 1, 28, f);
     fclose(f);
-    assert_fails("labels import . bad.jsonl", 64, "line 1 holds a zero byte");
+    assert_fails("labels import . bad.jsonl", 64, "bad.jsonl: line 1 holds a zero byte");
+    f = fopen(path, "w"); /* in the last line, which has no end: it would be a label without it */
+    assert_non_null(f);
+    fwrite("{\"caption\":\"a\",\"label\":1}\n\n{\"caption\":\"b\",\"label\":1}\0{", 1, 57, f);
+    fclose(f);
+    assert_fails("labels import . bad.jsonl", 64, "bad.jsonl: line 3 holds a zero byte");
 }
 
 static void a_run_directory_in_use_is_73_and_names_the_holder(void **state)

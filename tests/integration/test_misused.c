@@ -216,7 +216,7 @@ static void files_of_a_run(void **state)
     assert_int_equal(shell_line(s, make), 0);
     ALL_FAIL(state, "onic", lines);
     scene_fails_within(s, "onic", "labels import run label.jsonl", 64,
-                       "line 1 is not a label: it needs \"caption\" and \"label\"", 2);
+                       "label.jsonl: line 1 is not a label: it needs \"caption\" and \"label\"", 2);
 }
 
 /* Asked for, and said all the same. */
