@@ -120,13 +120,14 @@ int checkpoint_meta_u64(const struct checkpoint_file *f, const char *key, uint64
 
 /* --- a folder of versions -------------------------------------------------------------------- */
 
-/* Opens the newest checkpoint of dir that is valid, by the number in its name; LATEST is not
- * consulted. Every newer one that was skipped is appended to report (may be NULL) as one line
- * "<name>: <reason>\n". ONIC_ENOTFOUND when dir does not exist or holds no checkpoint at all (a
- * fresh start is right), ONIC_EDAMAGED when it holds some and none is valid (a fresh start would
- * lose a run silently), ONIC_EAUTH, ONIC_EAGAIN, ONIC_EIO or ONIC_EINCOMPATIBLE when a newer one
- * than any that is valid could not be read for want of permission or memory, or for an error of the
- * disk, or is of another format; ONIC_EIO also when the folder cannot be listed to its end. */
+/* Opens the newest checkpoint of dir that is valid, by the number in its name. Every newer one that
+ * was skipped, or that LATEST names and that is gone, is appended to report (may be NULL) as one
+ * line "<name>: <reason>\n". ONIC_ENOTFOUND when dir does not exist or holds no checkpoint at all
+ * (a fresh start is right), ONIC_EDAMAGED when it holds some and none is valid, or none and LATEST
+ * names one that was trained (a fresh start would lose a run silently), ONIC_EAUTH, ONIC_EAGAIN,
+ * ONIC_EIO or ONIC_EINCOMPATIBLE when a newer one than any that is valid could not be read for want
+ * of permission or memory, or for an error of the disk, or is of another format; ONIC_EIO also when
+ * the folder cannot be listed to its end. */
 int checkpoint_newest_valid(struct checkpoint_file **out, const char *dir, struct buf *report,
                             struct onic_err *err);
 

@@ -3,7 +3,8 @@
  * checkpoint.h.
  *
  * The number in the name decides, not the modification time (copies and restores change it) and not
- * LATEST (it may be older than the file it should name, because the two renames are two steps). */
+ * LATEST (it may be older than the file it should name, because the two renames are two steps). It
+ * cannot be newer, though: a file that it names was there. */
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
@@ -15,6 +16,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/file_kind.h"
+#include "common/base/plain_file.h"
 #include "common/base/xmalloc.h"
 #include "common/checkpoint/checkpoint.h"
 
@@ -157,19 +159,47 @@ static int open_newest(struct checkpoint_file **out, const char *dir, const stru
     }
     return err_set(err, ONIC_EDAMAGED,
                    "none of the %zu checkpoints in %s can be used (the newest: %.500s); restore "
-                   "one from a copy, or remove them to start fresh",
+                   "one from a copy",
                    all->n, dir, first.msg);
+}
+
+/* The file that LATEST names and that is gone since; false: there is no such. */
+static bool names_a_lost_one(const char *dir, uint64_t *version)
+{
+    char path[CHECKPOINT_PATH_MAX], name[64] = "";
+    const char *rest;
+    int n = snprintf(path, sizeof path, "%s/LATEST", dir);
+    FILE *f = n < (int)sizeof path ? plain_file_read(path, false) : NULL;
+    bool named = f && fgets(name, sizeof name, f) &&
+                 checkpoint_folder_parse(name, version, &rest) && strcmp(rest, "\n") == 0;
+    if (f)
+        fclose(f);
+    return named && make_path(path, dir, *version) && access(path, F_OK) != 0 && errno == ENOENT;
+}
+
+/* What a run begins with is not missed. */
+static int none_at_all(const char *dir, struct onic_err *err)
+{
+    uint64_t lost;
+    if (!names_a_lost_one(dir, &lost) || lost == 0)
+        return err_set(err, ONIC_ENOTFOUND, "%s holds no checkpoint", dir);
+    return err_set(err, ONIC_EDAMAGED,
+                   "%s holds no checkpoint, though LATEST names %s%012llu%s: put it back", dir,
+                   PREFIX, (unsigned long long)lost, SUFFIX);
 }
 
 int checkpoint_newest_valid(struct checkpoint_file **out, const char *dir, struct buf *report,
                             struct onic_err *err)
 {
     struct versions all = {0};
+    uint64_t lost;
     *out = NULL;
     int rc = checkpoint_folder_list(dir, &all, NULL, err);
+    if (!rc && report && all.n && names_a_lost_one(dir, &lost) && lost > all.v[0])
+        buf_printf(report, "%s%012llu%s: it is gone, though LATEST names it\n", PREFIX,
+                   (unsigned long long)lost, SUFFIX);
     if (!rc)
-        rc = all.n ? open_newest(out, dir, &all, report, err)
-                   : err_set(err, ONIC_ENOTFOUND, "%s holds no checkpoint", dir);
+        rc = all.n ? open_newest(out, dir, &all, report, err) : none_at_all(dir, err);
     free(all.v);
     return rc;
 }

@@ -7,8 +7,11 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "common/data/ledger.h"
 #include "common/run/run_dir.h"
 #include "common/run/run_file.h"
+
+enum { LEDGER_TEXT_MAX = 1 << 16 };
 
 void run_id_text(const uint8_t id[RUN_ID_BYTES], char out[RUN_ID_TEXT_MAX])
 {
@@ -113,6 +116,22 @@ static int check_run(const struct checkpoint_file *f, const char *dir, struct on
                    checkpoint_path(f), b, dir, a, dir);
 }
 
+/* A run that is still to begin, or one whose checkpoints are gone: the folder was removed, or is on
+ * a disk that is not mounted. */
+static int none_was_there(const char *dir, struct onic_err *err)
+{
+    struct ledger before;
+    char text[LEDGER_TEXT_MAX];
+    if (run_dir_read(dir, "ledger.json", text, sizeof text, NULL) != ONIC_OK ||
+        ledger_parse(&before, text, strlen(text), NULL) != ONIC_OK ||
+        before.trajectories.consumed == 0)
+        return ONIC_ENOTFOUND;
+    return err_set(err, ONIC_EDAMAGED,
+                   "%s/checkpoints holds no checkpoint, though %llu trajectories were trained on "
+                   "(ledger.json): put the newest one back",
+                   dir, (unsigned long long)before.trajectories.consumed);
+}
+
 int run_dir_newest(struct checkpoint_file **out, const char *dir, struct buf *report,
                    struct onic_err *err)
 {
@@ -122,6 +141,8 @@ int run_dir_newest(struct checkpoint_file **out, const char *dir, struct buf *re
     if (n < 0 || (size_t)n >= sizeof path)
         return err_set(err, ONIC_ENOTFOUND, "the path %.80s... is too long", dir);
     int rc = checkpoint_newest_valid(out, path, report, err);
+    if (rc == ONIC_ENOTFOUND)
+        rc = none_was_there(dir, err);
     if (!rc)
         rc = check_run(*out, dir, err);
     if (rc) {

@@ -71,21 +71,26 @@ struct harm {
     const char *sentence; /* of the refusal */
 };
 
-/* The front end and a learner that is started alone refuse it with 64, change nothing, and one more
+/* The front end and a learner that is started alone refuse it, change nothing, and one more
  * word or the removal of the file lets the run go on. */
-static void is_refused(const struct harm *h)
+static void is_refused_with(int code, const struct harm *h)
 {
     char line[900];
     snprintf(line, sizeof line,
              "rm -rf harmed before && cp -r run harmed && cd harmed && { %s; } && cd .. && "
              "cp -r harmed before && $onic train --run-dir=harmed --frames=30000",
              h->how);
-    ends_with(line, 64, h->sentence);
+    ends_with(line, code, h->sentence);
     assert_null(strstr(said(), "started again"));
     ends_with("diff -r -x lock harmed before", 0, "");
     snprintf(line, sizeof line,
              "${onic}-learner --run-dir=harmed --frames=30000 --listen=ipc://$PWD/l");
-    ends_with(line, 64, h->sentence);
+    ends_with(line, code, h->sentence);
+}
+
+static void is_refused(const struct harm *h)
+{
+    is_refused_with(64, h);
 }
 
 static void a_configuration_that_is_not_whole_is_refused(void **state)
@@ -178,6 +183,27 @@ static void a_checkpoint_of_another_run_is_refused(void **state)
               0, "resumed checkpoint=");
 }
 
+/* Else it is trained anew from its first update, or from an older one, and nobody is told. */
+static void checkpoints_that_are_gone_are_missed(void **state)
+{
+    static const struct harm harms[] = {
+        {"rm -r checkpoints && mkdir checkpoints",
+         "harmed/checkpoints holds no checkpoint, though "},
+        {"rm checkpoints/ckpt-*", "holds no checkpoint, though LATEST names ckpt-0000000000"},
+        {"rm checkpoints/* run_id epoch", " trajectories were trained on (ledger.json): put the "
+                                          "newest one back"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof harms / sizeof *harms; i++)
+        is_refused_with(74, &harms[i]);
+    ends_with("$onic eval harmed --episodes=1", 74, "holds no checkpoint, though ");
+    ends_with(TRAIN "--run-dir=harmed --frames=4000 --on-exists=overwrite", 0, "produced = ");
+    ends_with("rm -r harmed && cp -r run harmed && cd harmed/checkpoints && "
+              "rm $(cat LATEST) && cd ../.. && $onic train --run-dir=harmed --frames=30000",
+              0, "skipped a damaged checkpoint file=\"ckpt-");
+    assert_non_null(strstr(said(), "it is gone, though LATEST names it"));
+}
+
 /* Whoever reads a run of somebody else waits for nobody and reads no device to its end. */
 static void pipes_and_devices_under_names_of_files_are_named(void **state)
 {
@@ -241,6 +267,7 @@ int main(void)
         cmocka_unit_test(an_edit_after_a_life_that_was_killed_needs_a_word_too),
         cmocka_unit_test(an_epoch_that_no_life_had_is_refused),
         cmocka_unit_test(a_checkpoint_of_another_run_is_refused),
+        cmocka_unit_test(checkpoints_that_are_gone_are_missed),
         cmocka_unit_test(pipes_and_devices_under_names_of_files_are_named),
         cmocka_unit_test(links_that_other_users_made_are_not_followed),
     };

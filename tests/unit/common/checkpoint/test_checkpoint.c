@@ -260,6 +260,34 @@ static void no_checkpoint_and_no_valid_checkpoint_are_different(void **state)
                "none of the 1");
 }
 
+/* LATEST is written after the file that it names. */
+static void a_checkpoint_that_latest_names_is_missed(void **state)
+{
+    (void)state;
+    struct checkpoint_file *f;
+    struct buf report;
+    buf_init(&report, 1 << 16);
+    versions(0, 2);
+    assert_ok(checkpoint_newest_valid(&f, files_folder(), &report, &err));
+    checkpoint_close(f);
+    assert_int_equal(report.len, 0);
+    assert_int_equal(unlink(files_in("ckpt-000000000002.safetensors")), 0);
+    assert_ok(checkpoint_newest_valid(&f, files_folder(), &report, &err));
+    assert_non_null(strstr(checkpoint_path(f), "ckpt-000000000001.safetensors"));
+    checkpoint_close(f);
+    assert_string_equal(report.data, "ckpt-000000000002.safetensors: it is gone, though LATEST "
+                                     "names it\n");
+    assert_int_equal(unlink(files_in("ckpt-000000000001.safetensors")), 0);
+    assert_int_equal(unlink(files_in("ckpt-000000000000.safetensors")), 0);
+    assert_err(checkpoint_newest_valid(&f, files_folder(), NULL, &err), ONIC_EDAMAGED,
+               "holds no checkpoint, though LATEST names ckpt-000000000002.safetensors: put it "
+               "back");
+    files_write(files_in("LATEST"), "ckpt-000000000000.safetensors\n"); /* nothing was trained */
+    assert_err(checkpoint_newest_valid(&f, files_folder(), NULL, &err), ONIC_ENOTFOUND,
+               "holds no checkpoint");
+    buf_release(&report);
+}
+
 static void what_is_in_the_way_of_checkpoints_is_named(void **state)
 {
     (void)state;
@@ -548,6 +576,8 @@ int main(void)
             files_teardown),
         cmocka_unit_test_setup_teardown(no_checkpoint_and_no_valid_checkpoint_are_different,
                                         files_setup, files_teardown),
+        cmocka_unit_test_setup_teardown(a_checkpoint_that_latest_names_is_missed, files_setup,
+                                        files_teardown),
         cmocka_unit_test_setup_teardown(what_is_in_the_way_of_checkpoints_is_named, files_setup,
                                         files_teardown),
         cmocka_unit_test_setup_teardown(a_file_that_somebody_is_writing_is_not_pruned, files_setup,

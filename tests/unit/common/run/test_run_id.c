@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/data/ledger.h"
+#include "common/run/run_dir.h"
 #include "common/run/run_id.h"
 #include "tests/onic_test.h"
 #include "tests/support/files.h"
@@ -58,6 +60,7 @@ static void no_id_is_drawn_beside_checkpoints_that_cannot_be_read(void **state)
     assert_ok(run_id_ensure(*state, got, &err));
     assert_memory_equal(got, id, RUN_ID_BYTES);
     assert_int_equal(unlink(files_in(newest)), 0); /* or it begins afresh */
+    assert_int_equal(unlink(files_in("checkpoints/LATEST")), 0);
     assert_int_equal(unlink(files_in(RUN_ID_FILE)), 0);
     assert_ok(run_id_ensure(*state, got, &err));
     assert_memory_not_equal(got, id, RUN_ID_BYTES);
@@ -123,6 +126,33 @@ static void a_checkpoint_of_another_run_is_refused_by_name(void **state)
     checkpoint_close(f);
 }
 
+static void write_ledger(uint64_t consumed)
+{
+    struct ledger l = {{.produced = consumed, .consumed = consumed}, {0}};
+    struct buf text;
+    buf_init(&text, 1 << 16);
+    ledger_json(&l, &text);
+    files_write(files_in("ledger.json"), text.data);
+    buf_release(&text);
+}
+
+/* Else the run would begin again at its first update, and be done one day as if nothing were. */
+static void a_run_that_was_trained_misses_its_checkpoints(void **state)
+{
+    uint8_t id[RUN_ID_BYTES];
+    struct checkpoint_file *f = NULL;
+    write_ledger(0);
+    assert_err(run_dir_newest(&f, *state, NULL, &err), ONIC_ENOTFOUND, "holds no checkpoint");
+    write_ledger(41);
+    assert_err(run_dir_newest(&f, *state, NULL, &err), ONIC_EDAMAGED,
+               "/checkpoints holds no checkpoint, though 41 trajectories were trained on "
+               "(ledger.json): put the newest one back");
+    assert_int_equal(rmdir(files_in("checkpoints")), 0);
+    assert_err(run_dir_newest(&f, *state, NULL, &err), ONIC_EDAMAGED,
+               "holds no checkpoint, though");
+    assert_err(run_id_ensure(*state, id, &err), ONIC_EDAMAGED, "holds no checkpoint, though");
+}
+
 int main(void)
 {
 #define IN_DIR(name) cmocka_unit_test_setup_teardown(name, setup, files_teardown)
@@ -134,6 +164,7 @@ int main(void)
         IN_DIR(what_is_no_id_is_refused),
         IN_DIR(an_id_of_another_length_is_refused),
         IN_DIR(a_checkpoint_of_another_run_is_refused_by_name),
+        IN_DIR(a_run_that_was_trained_misses_its_checkpoints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
