@@ -324,6 +324,35 @@ static void a_full_disk_takes_checkpoints_where_space_is_reserved(void **state)
     checkpoint_free(c);
 }
 
+/* A pipe without a reader kept the learner in open() until its supervisor ended it; a link reserved
+ * nothing, unsaid. */
+static void what_is_no_file_makes_way_for_the_reserve(void **state)
+{
+    (void)state;
+    struct checkpoint *c = filled(1.0f);
+    char reserve[400], linked[400];
+    snprintf(reserve, sizeof reserve, "%s/" CHECKPOINT_RESERVE, dir);
+    snprintf(linked, sizeof linked, "%s/other", dir);
+    assert_ok(checkpoint_write_version(c, dir, 1, NULL, &err));
+    assert_ok(safe_replace_bytes(linked, "mine", 4, &err));
+    assert_int_equal(mkfifo(reserve, 0600), 0);
+    alarm(60);
+    assert_true(checkpoint_reserve(c, dir));
+    alarm(0);
+    assert_true(reserved() > 0);
+    assert_int_equal(unlink(reserve), 0);
+    assert_int_equal(symlink("other", reserve), 0);
+    assert_true(checkpoint_reserve(c, dir));
+    struct stat st;
+    assert_true(lstat(reserve, &st) == 0 && S_ISREG(st.st_mode) && st.st_blocks > 0);
+    assert_int_equal(size_of("other"), 4);
+    assert_int_equal(unlink(reserve), 0);
+    assert_int_equal(mkdir(reserve, 0700), 0);
+    assert_false(checkpoint_reserve(c, dir));
+    assert_int_equal(rmdir(reserve), 0);
+    checkpoint_free(c);
+}
+
 /* What has outgrown the reserve fails, and the reserve stays: the next one may fit. */
 static void a_reserve_that_is_too_small_is_kept(void **state)
 {
@@ -465,6 +494,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_full_device_is_an_error, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_disk_takes_checkpoints_where_space_is_reserved,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_no_file_makes_way_for_the_reserve, setup, teardown),
         cmocka_unit_test_setup_teardown(a_reserve_that_is_too_small_is_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(a_failure_in_the_reserve_keeps_it, setup, teardown),
         cmocka_unit_test_setup_teardown(what_grows_on_a_full_disk_is_given_the_space_of_older_ones,
