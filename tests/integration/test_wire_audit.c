@@ -1,56 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /* test_wire_audit.c - who joined, left, was put out and was refused at a learner, as its audit file
  * has it afterwards. */
-#include "common/base/audit.h"
+#include <unistd.h>
+
 #include "common/wire/labels/labels.h"
-#include "tests/support/program.h"
+#include "tests/support/audited.h"
+#include "tests/support/skewed_clock.h"
 #include "tests/support/wire_keys.h"
 #include "tests/support/wire_raw.h"
-
-static char dir[256], path[300];
+#include "tests/support/zmtp.h"
 
 static int audit_setup(void **state)
 {
     (void)state;
-    temp_dir_create(dir);
-    snprintf(path, sizeof path, "%s/audit.log", dir);
-    assert_ok(audit_open(path, &err));
+    audited_begin();
     return 0;
 }
 
 static int audit_teardown(void **state)
 {
     (void)state;
-    audit_close();
-    temp_dir_remove(dir);
+    clock_replace(NULL);
+    audited_end();
     return 0;
-}
-
-/* A line with the first word of an event and both others. */
-struct wanted {
-    const char *event, *one, *other;
-};
-
-static bool audit_has(void *ctx)
-{
-    const struct wanted *w = ctx;
-    static char text[PROGRAM_TEXT_MAX];
-    char *save = NULL;
-    snprintf(text, sizeof text, "%s", program_text(path));
-    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-        const char *event = strchr(line, 'Z');
-        if (event && strncmp(event + 2, w->event, strlen(w->event)) == 0 && strstr(line, w->one) &&
-            strstr(line, w->other))
-            return true;
-    }
-    return false;
-}
-
-static void assert_audited(const char *event, const char *one, const char *other)
-{
-    struct wanted w = {event, one, other};
-    if (!wait_until(audit_has, &w, TEST_PATIENCE_MS))
-        fail_msg("no line \"%s\" with %s and %s in:\n%s", event, one, other, program_text(path));
 }
 
 static void an_actor_comes_and_goes(void **state)
@@ -64,10 +36,56 @@ static void an_actor_comes_and_goes(void **state)
     pair_play(a, 4, 1);
     pair_consume_one(l, a, 1);
     assert_audited("joined ", "actor address=\"127.0.0.1\" key=\"\" actor=4 host=\"", "pid=");
+    assert_audited("joined ", "actor=4", "it asked for a number");
     assert_ok(wire_actor_leave(a, 5000, &err));
     assert_audited("left ", "address=\"127.0.0.1\"", "actor=4");
+    assert_audited("left ", "actor=4", "it said goodbye");
     wire_actor_free(a);
     wire_learner_free(l);
+}
+
+static bool nobody_is_there(void *ctx)
+{
+    struct wire_learner_status s;
+    wire_learner_status(ctx, &s);
+    return s.actors_connected == 0;
+}
+
+static void an_actor_that_was_away_is_lost_and_back(void **state)
+{
+    (void)state;
+    struct wire_learner *l = NULL;
+    struct wire_learner_params p = pair_learner_params("tcp://127.0.0.1:*");
+    assert_ok(wire_learner_create(&l, &p, &err));
+    pair_publish(l, 1);
+    struct wire_actor *a = pair_join(wire_learner_address(l), NULL, 4, NULL);
+    pair_play(a, 4, 1);
+    pair_consume_one(l, a, 1);
+    skewed_clock_set(150000000000); /* longer than an upload may take */
+    assert_true(wait_until(nobody_is_there, l, TEST_PATIENCE_MS));
+    assert_audited("lost ", "address=\"127.0.0.1\" key=\"\" actor=4",
+                   "lost: lease expired after 1");
+    pair_play(a, 4, 2);
+    pair_consume_one(l, a, 2);
+    assert_audited("back ", "actor=4", "it showed the secret of its number");
+    wire_actor_free(a);
+    wire_learner_free(l);
+}
+
+static void a_stranger_that_is_cut_is_named(void **state)
+{
+    (void)state;
+    struct raw r;
+    struct wire_learner_params p = pair_learner_params("");
+    open_raw_at(&r, &p, "tcp://127.0.0.1:*");
+    skewed_clock_set(0);
+    int fd = zmtp_connect(zmtp_port(r.address), NULL, 0);
+    assert_true(fd >= 0);
+    assert_alive(&r); /* so the port has seen who came before */
+    skewed_clock_advance(11000000000);
+    assert_audited("cut ", "somebody address=\"127.0.0.1\"", "it came and did not join");
+    close(fd);
+    close_raw(&r);
 }
 
 /* One that sends nonsense is put out, and asks for its number again. */
@@ -109,8 +127,8 @@ static void keys_that_are_refused_are_named(void **state)
 {
     (void)state;
     char keys[300], theirs[300];
-    keys_make(keys, dir, "keys", KEYS_ALL, "");
-    keys_make(theirs, dir, "stranger", 1u << KEY_ACTOR, "");
+    keys_make(keys, audited_dir, "keys", KEYS_ALL, "");
+    keys_make(theirs, audited_dir, "stranger", 1u << KEY_ACTOR, "");
     struct wire_keys *own = keys_of(keys, KEY_LEARNER), *stranger;
     struct wire_learner *l = NULL;
     struct wire_learner_params p = pair_learner_params("tcp://127.0.0.1:*");
@@ -142,7 +160,7 @@ static void a_learner_of_a_reward_server_comes(void **state)
 {
     (void)state;
     char keys[300];
-    keys_make(keys, dir, "labels", KEYS_ALL, "");
+    keys_make(keys, audited_dir, "labels", KEYS_ALL, "");
     struct wire_keys *own = keys_of(keys, KEY_REWARD_SERVER), *learner = keys_of(keys, KEY_LEARNER);
     struct wire_labels_identity self = {.kinds = 1};
     struct wire_labels_server *s = NULL;
@@ -158,6 +176,7 @@ static void a_learner_of_a_reward_server_comes(void **state)
         wire_labels_client_status(c, &status);
     }
     assert_audited("joined ", "learner address=\"127.0.0.1\"", wire_keys_public(learner));
+    assert_audited("joined ", wire_keys_public(learner), "it said hello");
     wire_labels_client_free(c);
     wire_labels_server_free(s);
     wire_keys_free(learner);
@@ -168,10 +187,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, audit_setup, audit_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(an_actor_comes_and_goes),
-        TEST(an_actor_that_is_put_out_is_named),
-        TEST(keys_that_are_refused_are_named),
-        TEST(a_learner_of_a_reward_server_comes),
+        TEST(an_actor_comes_and_goes),         TEST(an_actor_that_was_away_is_lost_and_back),
+        TEST(a_stranger_that_is_cut_is_named), TEST(an_actor_that_is_put_out_is_named),
+        TEST(keys_that_are_refused_are_named), TEST(a_learner_of_a_reward_server_comes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -133,20 +133,9 @@ def configure():
         sys.exit(done.stdout + done.stderr)
 
 
-def source_text(name):
-    """A test's source with the headers of tests/support that it includes, at any depth: one of them may start the programs."""
-    left, text = [name], {}
-    while left:
-        name = left.pop()
-        if name not in text:
-            text[name] = (ROOT / name).read_text()
-            left += re.findall(r'#include "(tests/support/[\w/]+\.h)"', text[name])
-    return "".join(text.values())
-
-
 def build(tests):
     targets = {target for t in tests for target in test_targets(t)}
-    if any("ONIC_BUILD" in source_text(test_source(t)) for t in tests):
+    if any(re.search(r"support/(program|scene)\.h|ONIC_BUILD", (ROOT / test_source(t)).read_text()) for t in tests):
         targets.update(PROGRAMS)
     return run("ninja", "-C", str(BUILD), "-j2", *sorted(targets), env=environment())
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 """What tests/mutation/run.py makes of its tests' answers, with a ctest that answers from a list."""
 import json, pathlib, sys, tempfile, unittest
-import unittest.mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import run
@@ -43,18 +42,6 @@ class Noticed(unittest.TestCase):
     def test_what_was_not_run_is_said(self):
         self.assertEqual(self.noticed(["a", "b"], {"a": "run", "b": "notrun"})[0], ("", "not run: b"))
         self.assertEqual(self.noticed(["a"], {"a": "run"})[0], ("", ""))
-
-
-class Programs(unittest.TestCase):
-    def built_for(self, test):
-        with unittest.mock.patch.object(run, "run") as ninja:
-            run.build([test])
-        return ninja.call_args.args
-
-    def test_a_header_that_starts_the_programs_has_them_built(self):
-        self.assertIn("onic-reward-server", self.built_for("integration/reward_server_drain"))  # by support/served.h
-        self.assertIn("onic-learner", self.built_for("integration/kill"))
-        self.assertNotIn("onic", self.built_for("unit/common/base/buf"))
 
 
 class State(unittest.TestCase):

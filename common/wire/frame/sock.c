@@ -345,16 +345,16 @@ enum sock_got sock_recv(void *socket, struct sock_route *route, zmq_msg_t *msg)
     }
     bool many = zmq_msg_more(msg);
     size_t bytes = zmq_msg_size(msg);
-    if (route)
+    if (route) {
         route->fd = zmq_msg_get(msg, ZMQ_SRCFD);
+        keep_key(route, msg); /* also of what is thrown away: its sender is told of */
+    }
     if (many) {
         zmq_msg_close(msg);
         bytes += discard_rest(socket);
     }
     if (route)
         sock_guard_hear(socket, name_of(route), bytes);
-    if (route && !many)
-        keep_key(route, msg);
     return many ? SOCK_MULTIPART : SOCK_FRAME;
 }
 
