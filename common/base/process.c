@@ -65,7 +65,6 @@ static void raise_stack(void)
 void process_start(void)
 {
     fill_standard_descriptors();
-    signal(SIGCHLD, SIG_DFL); /* ignored, whoever ends is gone before anybody waits */
     pid_one_stand_in();
 
     raise_files();

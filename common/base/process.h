@@ -7,12 +7,11 @@
 #include "common/base/err.h"
 
 /* First thing in main, before anything is opened. Descriptors 0 to 2 that are closed become
- * /dev/null: else the next file gets the number, and what is printed lands in it. SIGCHLD is not
- * ignored any more: how a child ended could not be known. Process 1 of a container becomes its
- * init, and the program goes on as a child (pid_one.h). The soft limit of open files is raised to
- * the hard one: each connection takes a descriptor; that of the stack to what is usual, also for
- * threads, and a hard one that is too low ends the program with 64. SIGXFSZ is ignored: a limit of
- * file sizes is an error of write. */
+ * /dev/null: else the next file gets the number, and what is printed lands in it. Process 1 of a
+ * container becomes its init, and the program goes on as a child (pid_one.h). The soft limit of
+ * open files is raised to the hard one: each connection takes a descriptor; that of the stack to
+ * what is usual, also for threads, and a hard one that is too low ends the program with 64. SIGXFSZ
+ * is ignored: a limit of file sizes is an error of write. */
 void process_start(void);
 
 /* Before another program is executed: the limit of open files as it was before process_start, for

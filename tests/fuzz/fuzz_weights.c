@@ -9,8 +9,8 @@
 #include "tests/fuzz/fuzz_frames.h"
 #include "weights.pb-c.h"
 
-/* Two chunks, small ones as each answer is a copy, and fewer frames than it takes to be cut. */
-enum { CHUNK_BYTES = 256, FLOATS = CHUNK_BYTES / 4 + 10, FRAMES = 9 };
+/* Two chunks, and fewer frames than it takes to be cut. */
+enum { FLOATS = WEIGHTS_CHUNK_BYTES / 4 + 10, FRAMES = 9 };
 static const char run_id[16] = "fuzz";
 
 static struct wire_weights_server *server(void *context)
@@ -24,7 +24,6 @@ static struct wire_weights_server *server(void *context)
                                            .option = "fuzz",
                                            .epoch = 3,
                                            .floats = FLOATS,
-                                           .chunk_bytes = CHUNK_BYTES,
                                            .hwm = 200};
     memcpy(p.run_id, run_id, sizeof p.run_id);
     fuzz_need(wire_weights_server_open(&s, &p, &err), &err);

@@ -30,22 +30,6 @@ static void say_ready_with(struct raw *r, uint32_t envs)
     say_ready_in(r, 1, envs);
 }
 
-static void is_told(struct raw *r, uint32_t code, const char *part)
-{
-    struct frame f;
-    zmq_msg_t msg;
-    char text[1000] = {0};
-    assert_true(await(r, FRAME_REJECT, &f, &msg));
-    Onic__Wire__Reject *m = onic__wire__reject__unpack(NULL, f.head.meta_len, f.meta);
-    assert_non_null(m);
-    snprintf(text, sizeof text, "%.*s", (int)m->text.len, (const char *)m->text.data);
-    if (!strstr(text, part))
-        fail_msg("%s", text);
-    assert_int_equal(m->code, code);
-    onic__wire__reject__free_unpacked(m, NULL);
-    zmq_msg_close(&msg);
-}
-
 static void is_granted(struct raw *r)
 {
     struct frame f;
@@ -82,8 +66,8 @@ static void an_account_keeps_the_size_of_its_trajectories(void **state)
     say_ready_with(&r, 1); /* the same again changes nothing */
     is_granted(&r);
     say_ready_with(&r, 64);
-    is_told(&r, WIRE_REJECT_INCOMPATIBLE,
-            "environment steps of a trajectory: actor 256, learner 4");
+    assert_rejected(&r, WIRE_REJECT_INCOMPATIBLE,
+                    "environment steps of a trajectory: actor 256, learner 4");
     struct ledger led = pair_ledger(r.l);
     assert_balanced(&led);
     assert_int_equal(led.steps.produced, PAIR_T);
@@ -138,18 +122,19 @@ static void who_is_refused_again_and_again_is_kept_out_and_counted(void **state)
     for (int i = 0; i < 20; i++) {
         hello_as(&r, i < 3 ? 5 : 5 + i % 2);
         if (i >= 3) {
-            is_told(&r, WIRE_REJECT_RETRY,
-                    i % 2 ? "refused 3 times within a minute; it is kept out for another "
-                          : "actor number 5 sent nonsense and is kept out for another ");
+            assert_rejected(&r, WIRE_REJECT_RETRY,
+                            i % 2 ? "refused 3 times within a minute; it is kept out for another "
+                                  : "actor number 5 sent nonsense and is kept out for another ");
             continue;
         }
         is_welcomed(&r, NULL);
         say_ready_with(&r, 99);
-        is_told(&r, WIRE_REJECT_INCOMPATIBLE, "env.count: actor 99, learner 3");
+        assert_rejected(&r, WIRE_REJECT_INCOMPATIBLE, "env.count: actor 99, learner 3");
     }
     reconnect(&r);
     hello_as(&r, 5);
-    is_told(&r, WIRE_REJECT_RETRY, "actor number 5 sent nonsense and is kept out for another ");
+    assert_rejected(&r, WIRE_REJECT_RETRY,
+                    "actor number 5 sent nonsense and is kept out for another ");
     assert_int_equal(bad_so_far(&r), 3);
     assert_alive(&r);
     skewed_clock_advance(61000000000);
@@ -185,7 +170,7 @@ static void many_lines_are_told_apart_at_once(void **state)
             snprintf(word, sizeof word, "%s",
                      most ? "lines that describe it: actor more than 2048, learner 1200"
                           : "x: actor 1200, learner nothing; x: actor 1201");
-            is_told(&r, WIRE_REJECT_INCOMPATIBLE, word);
+            assert_rejected(&r, WIRE_REJECT_INCOMPATIBLE, word);
         }
         assert_true(clock_process_cpu_ns() - begin < 1000000000);
     }
@@ -325,8 +310,8 @@ static void a_connection_is_given_few_numbers_within_a_minute(void **state)
         say_bye(&r);
     }
     hello_as(&r, 10);
-    is_told(&r, WIRE_REJECT_RETRY,
-            "this connection was given 10 actor numbers within a minute; asking again");
+    assert_rejected(&r, WIRE_REJECT_RETRY,
+                    "this connection was given 10 actor numbers within a minute; asking again");
     reconnect(&r);
     hello_as(&r, 10);
     is_welcomed(&r, NULL);
@@ -381,7 +366,7 @@ static void who_has_left_does_not_come_back_to_a_forgotten_number(void **state)
     skewed_clock_advance(2000000000);
     assert_true(wait_until(keeps_none, r.l, TEST_PATIENCE_MS));
     come_back(&r, secret, &none);
-    is_told(&r, WIRE_REJECT_FENCED, "actor 9 is now another process");
+    assert_rejected(&r, WIRE_REJECT_FENCED, "actor 9 is now another process");
     skewed_clock_advance(2000000000); /* nobody has it, so it is forgotten again */
     assert_true(wait_until(keeps_none, r.l, TEST_PATIENCE_MS));
     clock_replace(NULL);
@@ -430,7 +415,8 @@ static void what_a_lost_life_cannot_have_granted_is_not_booked(void **state)
     restart(&r, &blob);
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         come_back(&r, secret, &wrong[i]);
-        is_told(&r, WIRE_REJECT_OTHER_RUN, "cannot have acknowledged as much as this session says");
+        assert_rejected(&r, WIRE_REJECT_OTHER_RUN,
+                        "cannot have acknowledged as much as this session says");
         struct ledger led = pair_ledger(r.l);
         assert_balanced(&led);
         assert_int_equal(led.trajectories.produced, 1);
@@ -442,8 +428,8 @@ static void what_a_lost_life_cannot_have_granted_is_not_booked(void **state)
     assert_balanced(&led);
     assert_int_equal(led.trajectories.lost[LEDGER_LOST_ROLLBACK], 39);
     say_ready_in(&r, 2, PAIR_E + 1);
-    is_told(&r, WIRE_REJECT_INCOMPATIBLE,
-            "environment steps of a trajectory: actor 16, learner 12");
+    assert_rejected(&r, WIRE_REJECT_INCOMPATIBLE,
+                    "environment steps of a trajectory: actor 16, learner 12");
     led = pair_ledger(r.l);
     assert_balanced(&led);
     trajectory_free(t);
@@ -510,7 +496,8 @@ static void who_says_that_its_trajectories_are_small_may_claim_no_more(void **st
     wire_learner_save(r.l, &blob);
     restart(&r, &blob);
     come_back(&r, secret, &(struct account){500000, 500000, 1});
-    is_told(&r, WIRE_REJECT_OTHER_RUN, "cannot have acknowledged as much as this session says");
+    assert_rejected(&r, WIRE_REJECT_OTHER_RUN,
+                    "cannot have acknowledged as much as this session says");
     come_back(&r, secret, &(struct account){300000, 300000, 1});
     is_welcomed(&r, NULL);
     struct ledger led = pair_ledger(r.l);
@@ -541,7 +528,7 @@ static void the_longer_a_lost_life_lasted_the_more_it_can_have_granted(void **st
         if (hours)
             is_welcomed(&r, NULL);
         else
-            is_told(&r, WIRE_REJECT_OTHER_RUN, "cannot have acknowledged as much");
+            assert_rejected(&r, WIRE_REJECT_OTHER_RUN, "cannot have acknowledged as much");
         close_raw(&r);
     }
 }

@@ -116,13 +116,15 @@ static void a_message_is_as_large_as_what_was_agreed(void **state)
     assert_true(wait_until(reached, &(struct goal){&r, 1}, TEST_PATIENCE_MS));
     join(&r);
     static const enum frame_type types[] = {FRAME_HEARTBEAT, FRAME_TRAJECTORY, FRAME_BYE};
-    for (int i = 0; i < 3; i++) {
-        struct frame_head h = head(&r, types[i]);
+    for (int i = 0; i < 10; i++) {
+        struct frame_head h = head(&r, types[i % 3]);
         h.seq = 1;
         n = build(out, h, NULL, 0, bulk, sizeof bulk);
         zmq_send(r.socket, out, n, 0);
         assert_true(wait_until(reached, &(struct goal){&r, 2 + (uint64_t)i}, TEST_PATIENCE_MS));
     }
+    assert_rejected(&r, WIRE_REJECT_REVOKED,
+                    "too often, last: a message larger than any of its trajectories");
     struct ledger led = pair_ledger(r.l);
     assert_balanced(&led);
     assert_int_equal(led.trajectories.produced, 0);
@@ -311,8 +313,12 @@ static void who_is_gone_before_it_is_ready_keeps_no_place(void **state)
                              killed = {.learner = r.address, .actor_id = 2};
     struct wire_actor *a = pair_be_welcomed(&slow);
     wire_actor_free(pair_be_welcomed(&killed));
+    said_begin(LOG_WARN);
     skewed_clock_advance(20000000000); /* two leases, and less than who fetches nothing may have */
     assert_true(wait_until(one_is_there, r.l, 20000));
+    assert_said("actor 2 (host ");
+    assert_said("lost: its connection ended before it was ready, seen after 2");
+    said_end();
     pair_be_ready(a, pair_shape(0));
     pair_play(a, 1, 1);
     pair_consume_one(r.l, a, 1);

@@ -155,7 +155,7 @@ static void a_restored_learner_takes_actors_back_to_what_its_weights_know(void *
     while (!rc && clock_ms() < end)
         rc = wire_actor_poll(a, 20, &e);
     assert_int_equal(rc, ONIC_ETIMEDOUT); /* exit 75: the supervisor starts it again */
-    assert_non_null(strstr(e.msg, "resume exactly"));
+    assert_string_equal(e.msg, "the learner was restarted; restart the actor to resume exactly");
     wire_actor_free(a);
     a = join(address, 0, &w);
     assert_resume(&w, R - 1);

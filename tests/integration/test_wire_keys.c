@@ -475,7 +475,21 @@ static bool was_asked(const struct desk *d)
 
 static bool is_not_authorised(const struct desk *d)
 {
-    return strstr(d->st.waiting_for, "not authorised") != NULL;
+    return strstr(d->st.waiting_for, "not authorised: the key of this program is not in "
+                                     "actor.allow of the reward server at tcp://127.0.0.1:");
+}
+
+static bool misses_its_keys(const struct desk *d)
+{
+    return strstr(d->st.waiting_for, "not authorised: the reward server at tcp://127.0.0.1:") &&
+           strstr(d->st.waiting_for, " wants keys (--security.keys=DIR), or it is none");
+}
+
+static bool finds_no_reward_server(const struct desk *d)
+{
+    return strstr(d->st.waiting_for, "who listens at tcp://127.0.0.1:") &&
+           strstr(d->st.waiting_for, " has no key of reward-server.allow (security.keys), or is no "
+                                     "reward server");
 }
 
 static void desk_seat(struct desk *d, struct wire_keys *k)
@@ -524,6 +538,12 @@ static void learners_ask_a_reward_server_observers_look(void **state)
     assert_int_equal(d.asked, 0);
     desk_seat(&d, actor);
     assert_true(desk_turn(&d, is_not_authorised));
+    desk_seat(&d, NULL);
+    assert_true(desk_turn(&d, misses_its_keys));
+    wire_labels_server_free(d.s);
+    assert_ok(wire_labels_server_create(&d.s, "tcp://127.0.0.1:*", NULL, false, NULL, &self, &err));
+    desk_seat(&d, learner);
+    assert_true(desk_turn(&d, finds_no_reward_server));
     wire_labels_client_free(d.c);
     wire_labels_server_free(d.s);
     wire_keys_free(server);

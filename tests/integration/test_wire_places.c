@@ -165,6 +165,8 @@ static void a_number_that_is_free_for_a_moment_is_not_snatched(void **state)
     onic__wire__account__init(&c.own);
     onic__wire__account__init(&c.previous);
     assert_int_equal(is_refused_in_the_end(&r, &c), WIRE_REJECT_RETRY);
+    assert_non_null(strstr(refusal, "actor number 3 is kept for its last process (host "));
+    assert_non_null(strstr(refusal, ") for some seconds; asking again"));
     a = pair_join(r.address, NULL, 3, dir);
     pair_play(a, 3, 1);
     wire_actor_free(a);

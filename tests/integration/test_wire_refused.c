@@ -310,6 +310,42 @@ static void an_actor_that_knows_no_learners_key_does_not_start(void **state)
     temp_dir_remove(dir);
 }
 
+/* A learner with keys may end the connection before its actor has read that it wants some. */
+static void an_actor_without_keys_is_told_that_they_are_wanted(void **state)
+{
+    static char shut[] = "ends every connection at its beginning";
+    char address[64];
+    struct onic_err e = {0};
+    int held = -1, listener = zmtp_listen(address), rc = ONIC_EAGAIN;
+    (void)state;
+    assert_true(listener >= 0);
+    struct wire_actor *a = NULL;
+    struct wire_actor_params p = {.learner = address, .actor_id = -1};
+    struct wire_welcome w;
+    assert_ok(wire_actor_create(&a, &p, &err));
+    said_begin(LOG_WARN);
+    for (int64_t end = clock_ms() + PATIENCE_MS; !log_said(shut) && clock_ms() < end;) {
+        zmtp_answer(listener, NULL, &held);
+        assert_int_equal(wire_actor_welcome(a, 20, &w, &e), ONIC_EAGAIN);
+    }
+    said_end();
+    assert_said("who listens at tcp://127.0.0.1:");
+    assert_said(" ends every connection at its beginning: a learner with keys (give this one "
+                "--security.keys=DIR), one without an open file left (it says so), or no onic "
+                "learner. Trying on");
+    for (int64_t end = clock_ms() + PATIENCE_MS; rc == ONIC_EAGAIN && clock_ms() < end;) {
+        zmtp_answer(listener, "CURVE", &held);
+        rc = wire_actor_welcome(a, 20, &w, &e);
+    }
+    assert_int_equal(rc, ONIC_EAUTH);
+    assert_non_null(strstr(e.msg, "not authorised: the learner at tcp://127.0.0.1:"));
+    assert_non_null(strstr(e.msg, " wants keys and none are given here; give --security.keys=DIR "
+                                  "with a folder that `onic keygen` made"));
+    wire_actor_free(a);
+    close(held);
+    close(listener);
+}
+
 int main(void)
 {
     log_set_level(LOG_ERROR);
@@ -321,6 +357,7 @@ int main(void)
         cmocka_unit_test(who_fetches_nothing_is_cut_and_told_of),
         cmocka_unit_test(an_actor_whose_hellos_cannot_be_read_is_put_out),
         cmocka_unit_test(an_actor_that_knows_no_learners_key_does_not_start),
+        cmocka_unit_test(an_actor_without_keys_is_told_that_they_are_wanted),
         cmocka_unit_test(a_learner_whose_key_is_taken_off_the_list_is_heard_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -147,6 +147,22 @@ static inline void join(struct raw *r)
     zmq_msg_close(&msg);
 }
 
+/* The next REJECT is of this kind and says so. */
+static inline void assert_rejected(struct raw *r, uint32_t code, const char *part)
+{
+    struct frame f;
+    zmq_msg_t msg;
+    char text[2000] = {0};
+    assert_true(await(r, FRAME_REJECT, &f, &msg));
+    Onic__Wire__Reject *m = onic__wire__reject__unpack(NULL, f.head.meta_len, f.meta);
+    assert_non_null(m);
+    memcpy(text, m->text.data, m->text.len < sizeof text ? m->text.len : sizeof text - 1);
+    if (m->code != code || !strstr(text, part))
+        fail_msg("code %u, not %u: \"%s\", not \"%s\"", m->code, code, text, part);
+    onic__wire__reject__free_unpacked(m, NULL);
+    zmq_msg_close(&msg);
+}
+
 static inline uint64_t bad_so_far(struct raw *r)
 {
     struct wire_learner_status s;

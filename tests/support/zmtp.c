@@ -40,3 +40,33 @@ int zmtp_connect(int port, const char *mechanism, int flags)
     close(fd);
     return -1;
 }
+
+int zmtp_listen(char address[64])
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof a;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) != 0 || listen(fd, 64) != 0 ||
+        getsockname(fd, (struct sockaddr *)&a, &n) != 0) {
+        close(fd);
+        return -1;
+    }
+    snprintf(address, 64, "tcp://127.0.0.1:%d", ntohs(a.sin_port));
+    return fd;
+}
+
+void zmtp_answer(int listener, const char *mechanism, int *held)
+{
+    int fd;
+    while ((fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+        if (mechanism)
+            zmtp_greet(fd, mechanism);
+        if (*held >= 0)
+            close(*held);
+        *held = fd;
+        if (!mechanism) {
+            close(fd);
+            *held = -1;
+        }
+    }
+}

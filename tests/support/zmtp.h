@@ -12,4 +12,11 @@ int zmtp_port(const char *address);
  */
 int zmtp_connect(int port, const char *mechanism, int flags);
 
+/* A port of the loopback address where nobody answers but zmtp_answer; its address is written to
+ * address. -1: it cannot be made. */
+int zmtp_listen(char address[64]);
+/* Greets whoever has come there since, or with mechanism NULL ends the connection; the newest one
+ * is kept in *held, -1 or the one before, which is closed. */
+void zmtp_answer(int listener, const char *mechanism, int *held);
+
 #endif /* ONIC_TESTS_SUPPORT_ZMTP_H */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* meta.c - see meta.h.
  *
- * The arena is one block, which grows to the largest budget that there was so far: but for that,
- * unpacking never touches the heap. protobuf-c frees what it allocated when an unpack fails
- * half-way: with a bump allocator that is nothing to do. */
+ * The arena is one block of the largest budget there can be; only its limit moves, so unpacking
+ * never touches the heap. protobuf-c frees what it allocated when an unpack fails half-way: with a
+ * bump allocator that is nothing to do. */
 #include "common/wire/frame/meta.h"
 
 #include <stdlib.h>
@@ -17,8 +17,8 @@ enum { BUDGET_FIXED = 65536, BUDGET_FACTOR = 4 };
 
 struct meta_arena {
     ProtobufCAllocator allocator;
-    size_t used, limit, size;
-    uint8_t *block; /* [size]; 4 x FRAME_META_MAX + 64 KiB at most */
+    size_t used, limit;
+    uint8_t *block; /* [4 x FRAME_META_MAX + 64 KiB] */
 };
 
 static void *bump(void *ctx, size_t bytes)
@@ -41,6 +41,7 @@ static void forget(void *ctx, void *p)
 struct meta_arena *meta_arena_create(void)
 {
     struct meta_arena *a = xcalloc(1, sizeof *a);
+    a->block = xmalloc((size_t)BUDGET_FACTOR * FRAME_META_MAX + BUDGET_FIXED);
     a->allocator = (ProtobufCAllocator){.alloc = bump, .free = forget, .allocator_data = a};
     return a;
 }
@@ -53,25 +54,14 @@ void meta_arena_free(struct meta_arena *a)
     free(a);
 }
 
-/* What was unpacked before is gone. */
-static void meta_arena_begin(struct meta_arena *a, size_t limit)
-{
-    a->used = 0;
-    a->limit = limit;
-    if (limit <= a->size)
-        return;
-    free(a->block);
-    a->block = xmalloc(limit);
-    a->size = limit;
-}
-
 void *meta_unpack(struct meta_arena *a, const ProtobufCMessageDescriptor *type, const uint8_t *data,
                   size_t len)
 {
     if (len > FRAME_META_MAX)
         return NULL;
     static const uint8_t nothing[1];
-    meta_arena_begin(a, BUDGET_FACTOR * len + BUDGET_FIXED);
+    a->used = 0;
+    a->limit = BUDGET_FACTOR * len + BUDGET_FIXED;
     ProtobufCMessage *m = protobuf_c_message_unpack(type, &a->allocator, len, len ? data : nothing);
     if (m && m->n_unknown_fields > META_UNKNOWN_MAX)
         return NULL;

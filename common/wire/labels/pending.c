@@ -99,7 +99,7 @@ void pending_set_asked(struct pending *b, int i, uint64_t ask, int64_t now_ms)
 
 void pending_init(struct pending *b)
 {
-    *b = (struct pending){.index = strmap_create(64), .waiting = EMPTY, .asked = EMPTY};
+    *b = (struct pending){.index = strmap_create(4096), .waiting = EMPTY, .asked = EMPTY};
 }
 
 void pending_release(struct pending *b)

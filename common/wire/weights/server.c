@@ -54,7 +54,7 @@ struct snapshot {
     uint64_t version, order;
     int64_t pinned_until_ms, published_ms;
     atomic_llong sent_ms; /* the last of its chunks that was written; 0 = none */
-    uint8_t *mem;         /* [chunks, CHUNK_ROOM + chunk_bytes] */
+    uint8_t *mem;         /* [chunks, CHUNK_ROOM + WEIGHTS_CHUNK_BYTES] */
     uint32_t *crc;        /* [chunks] of the bare data */
     uint32_t *start;      /* [chunks] where the frame begins within its room */
     uint8_t hash[16];
@@ -68,7 +68,7 @@ struct wire_weights_server {
     void *socket;
     bool keyed;
     bool copy; /* inproc: the receiver would otherwise hold our memory */
-    size_t total, chunk_bytes;
+    size_t total;
     uint32_t chunks;
     struct meta_arena *arena;
     pthread_t thread;
@@ -86,14 +86,13 @@ struct wire_weights_server {
 
 static size_t chunk_len(const struct wire_weights_server *s, uint32_t i)
 {
-    size_t left = s->total - (size_t)i * s->chunk_bytes;
-    return left < s->chunk_bytes ? left : s->chunk_bytes;
+    size_t at = (size_t)i * WEIGHTS_CHUNK_BYTES;
+    return s->total - at < WEIGHTS_CHUNK_BYTES ? s->total - at : WEIGHTS_CHUNK_BYTES;
 }
 
-static uint8_t *chunk_room(const struct wire_weights_server *s, const struct snapshot *n,
-                           uint32_t i)
+static uint8_t *chunk_room(const struct snapshot *n, uint32_t i)
 {
-    return n->mem + i * (CHUNK_ROOM + s->chunk_bytes);
+    return n->mem + (size_t)i * (CHUNK_ROOM + WEIGHTS_CHUNK_BYTES);
 }
 
 static struct frame_head weights_server_head_of(const struct wire_weights_server *s,
@@ -113,7 +112,7 @@ static struct snapshot *unused_snapshot(struct wire_weights_server *s)
         struct snapshot *n = s->table[i];
         if (!n) {
             n = xcalloc(1, sizeof *n);
-            n->mem = xaligned(s->chunks * (CHUNK_ROOM + s->chunk_bytes));
+            n->mem = xaligned((size_t)s->chunks * (CHUNK_ROOM + WEIGHTS_CHUNK_BYTES));
             n->crc = xcalloc(s->chunks, sizeof *n->crc);
             n->start = xcalloc(s->chunks, sizeof *n->start);
             s->table[i] = n;
@@ -130,8 +129,8 @@ static void write_chunk(const struct wire_weights_server *s, struct snapshot *n,
 {
     static uint8_t zeros[16];
     size_t len = chunk_len(s, i);
-    uint8_t *data = chunk_room(s, n, i) + CHUNK_ROOM;
-    memcpy(data, (const uint8_t *)weights + i * s->chunk_bytes, len);
+    uint8_t *data = chunk_room(n, i) + CHUNK_ROOM;
+    memcpy(data, (const uint8_t *)weights + (size_t)i * WEIGHTS_CHUNK_BYTES, len);
     n->crc[i] = crc32c(0, data, len);
     Onic__Wire__WeightsChunk m = ONIC__WIRE__WEIGHTS_CHUNK__INIT;
     m.version = n->version;
@@ -144,7 +143,7 @@ static void write_chunk(const struct wire_weights_server *s, struct snapshot *n,
     h.bulk_len = (uint32_t)len;
     ONIC_ASSERT(h.meta_len % 8 == 0 && FRAME_HEADER + h.meta_len <= CHUNK_ROOM);
     uint8_t *frame = data - h.meta_len - FRAME_HEADER;
-    n->start[i] = (uint32_t)(frame - chunk_room(s, n, i));
+    n->start[i] = (uint32_t)(frame - chunk_room(n, i));
     onic__wire__weights_chunk__pack(&m, frame + FRAME_HEADER);
     frame_seal(frame, &h, crc32c(0, frame + FRAME_HEADER, h.meta_len + len));
 }
@@ -216,7 +215,7 @@ static void send_manifest(struct wire_weights_server *s, const struct sock_route
     Onic__Wire__WeightsManifest m = ONIC__WIRE__WEIGHTS_MANIFEST__INIT;
     m.version = n->version;
     m.total_bytes = s->total;
-    m.chunk_bytes = s->chunk_bytes;
+    m.chunk_bytes = WEIGHTS_CHUNK_BYTES;
     m.n_chunk_crc = s->chunks;
     m.chunk_crc = n->crc;
     m.xxh128 = (ProtobufCBinaryData){.len = sizeof n->hash, .data = (uint8_t *)(uintptr_t)n->hash};
@@ -258,7 +257,7 @@ static void cut_slowest(struct wire_weights_server *s, int64_t min_ms, bool crow
 static size_t send_chunk(struct wire_weights_server *s, const struct sock_route *to,
                          struct snapshot *n, uint32_t i)
 {
-    uint8_t *frame = chunk_room(s, n, i) + n->start[i];
+    uint8_t *frame = chunk_room(n, i) + n->start[i];
     size_t len = CHUNK_ROOM - n->start[i] + chunk_len(s, i);
     bool as_copy = weights_server_held(s) >= HELD_MAX;
     zmq_msg_t msg;
@@ -419,8 +418,7 @@ int wire_weights_server_open(struct wire_weights_server **out,
     s->keyed = sock_is_keyed(p->address, p->keys);
     s->copy = strncmp(p->address, "inproc:", 7) == 0;
     s->total = p->floats * sizeof(float);
-    s->chunk_bytes = p->chunk_bytes ? p->chunk_bytes : WEIGHTS_CHUNK_BYTES;
-    s->chunks = (uint32_t)((s->total + s->chunk_bytes - 1) / s->chunk_bytes);
+    s->chunks = (uint32_t)((s->total + WEIGHTS_CHUNK_BYTES - 1) / WEIGHTS_CHUNK_BYTES);
     s->arena = meta_arena_create();
     s->loans = loans_create();
     if (p->bytes_per_s > 0)

@@ -2,7 +2,7 @@
 #ifndef ONIC_COMMON_WIRE_WEIGHTS_SERVER_H
 #define ONIC_COMMON_WIRE_WEIGHTS_SERVER_H
 
-/* server.h - serves versioned snapshots in checked chunks, of 1 MiB; rules W1-W6. Private to
+/* server.h - serves versioned snapshots in checked 1 MiB chunks; rules W1-W6. Private to
  * common/wire.
  *
  * Own thread and own socket, so that a large transfer never delays a credit. publish is called by
@@ -28,7 +28,6 @@ struct wire_weights_server_params {
     uint8_t run_id[16];
     uint32_t epoch;
     size_t floats;
-    uint32_t chunk_bytes; /* 0 = WEIGHTS_CHUNK_BYTES */
     int hwm;
     int connections_max; /* 0 = a default */
     double bytes_per_s;  /* sent at most, to all together; 0 = any number */

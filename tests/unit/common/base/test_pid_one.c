@@ -11,14 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/base/process.h"
 #include "tests/onic_test.h"
-
-#define UNHEARD "43"
 
 enum { READY = 3, HUNG_UP = 10, NO_NAMESPACE = 77, FAULT = 99 };
 
@@ -171,13 +168,6 @@ static void at_the_terminal(const char *which, pid_t one, int terminal, int read
     }
 }
 
-/* Started as under `trap '' CHLD`. It could wait for ever, so it ends when its starter does. */
-static void hear_of_no_ends(void)
-{
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    signal(SIGCHLD, SIG_IGN);
-}
-
 /* The exit code of process 1. */
 static int starter_main(const char *which)
 {
@@ -190,12 +180,8 @@ static int starter_main(const char *which)
     if (pipe(ready) != 0)
         return FAULT;
     setenv("SOME_API_KEY", "very-secret", 1);
-    if (strcmp(which, UNHEARD) == 0)
-        alarm(40); /* it takes milliseconds */
     pid_t one = fork();
     if (one == 0) {
-        if (strcmp(which, UNHEARD) == 0)
-            hear_of_no_ends();
         terminal_take(terminal);
         dup2(ready[1], READY);
         execl("/proc/self/exe", "test_pid_one", which, (char *)NULL);
@@ -253,7 +239,6 @@ static void it_ends_as_the_program_ends(void **state)
     ends_as_one("42", 42);
     ends_as_one("0", 0);
     ends_as_one("dies", 128 + SIGTERM);
-    ends_as_one(UNHEARD, 43);
 }
 
 static void any_other_process_goes_on_as_it_is(void **state)

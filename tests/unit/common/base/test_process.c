@@ -92,30 +92,12 @@ static void an_ignored_hangup_is_no_stop_and_an_ignored_interrupt_is(void **stat
     assert_int_equal(in_a_child(ask_for_stop_signals), 0);
 }
 
-static int wait_for_a_child(void)
-{
-    int status;
-    signal(SIGCHLD, SIG_IGN); /* as whoever started this one may have left it */
-    process_start();
-    pid_t pid = fork();
-    if (pid == 0)
-        _exit(3);
-    return waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 3 ? 0 : 1;
-}
-
-static void how_a_child_ended_is_known_whoever_started_its_parent(void **state)
-{
-    (void)state;
-    assert_int_equal(in_a_child(wait_for_a_child), 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(closed_standard_descriptors_become_dev_null),
         cmocka_unit_test(the_limit_of_open_files_is_raised_and_given_back),
         cmocka_unit_test(an_ignored_hangup_is_no_stop_and_an_ignored_interrupt_is),
-        cmocka_unit_test(how_a_child_ended_is_known_whoever_started_its_parent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,11 +21,12 @@
 enum { WAY_MAX = 64, SLOW_CHUNK_MS = 4000, SLOW_ANSWERS = 24 };
 enum { CHUNK_FLOATS = 1000, FLOATS = 2 * CHUNK_FLOATS + 7, CHUNKS = 3, PATIENCE_MS = 10000 };
 
-/* What the server does wrong; the frames themselves are always whole. */
+/* What the server does wrong. */
 enum lie {
     LIE_NONE,
     LIE_CHUNK,         /* another bit than the manifest's checksum says */
     LIE_CHUNK_LONG,    /* more bytes than there are */
+    LIE_FRAME,         /* a chunk is not as its frame's checksum says */
     LIE_HASH,          /* of the whole */
     LIE_NOT_FINITE,    /* with right checksums */
     LIE_INFINITE,      /* likewise */
@@ -67,6 +68,8 @@ static void send_frame(struct liar *s, const struct sock_route *to, enum frame_t
     h.epoch += s->lie == LIE_EPOCH;
     h.run_id[15] ^= s->lie == LIE_RUN;
     sock_build(&msg, &h, meta, bulk, (struct sock_bulk){0});
+    if (s->lie == LIE_FRAME && type == FRAME_WEIGHTS_CHUNK)
+        ((uint8_t *)zmq_msg_data(&msg))[zmq_msg_size(&msg) - 1] ^= 1;
     assert_int_equal(sock_send(s->socket, to, &msg), SOCK_SENT);
 }
 
@@ -188,8 +191,9 @@ static int close_liar(void **state)
 
 /* Version 1 acts; version 2 is told with a lie: it is not taken, and nothing of it is in what acts.
  * The truth about version 2 is taken then. */
-static void a_lie_changes_nothing(struct liar *s, enum lie lie)
+static void a_lie_changes_nothing(struct liar *s, enum lie lie, const char *why)
 {
+    char told[160];
     float before[FLOATS];
     uint64_t version;
     make_weights(s, 1);
@@ -199,7 +203,11 @@ static void a_lie_changes_nothing(struct liar *s, enum lie lie)
     if (lie == LIE_NOT_FINITE || lie == LIE_INFINITE)
         s->weights[FLOATS - 2] = lie == LIE_INFINITE ? -INFINITY : NAN;
     s->lie = lie;
+    said_begin(LOG_WARN);
     assert_true(wait_until(refused, s, PATIENCE_MS));
+    said_end();
+    snprintf(told, sizeof told, "damaged, pulling them again version=2 why=\"%s\"", why);
+    assert_said(told);
     const float *acts = wire_weights_pull_get(s->pull, &version);
     assert_int_equal(version, 1);
     assert_memory_equal(acts, before, sizeof before);
@@ -212,19 +220,23 @@ static void a_lie_changes_nothing(struct liar *s, enum lie lie)
     assert_memory_equal(acts, s->weights, sizeof s->weights);
 }
 
-#define LIE(name, lie)                                                                             \
+static const char of_another[] = "the manifest does not describe weights of this network",
+                  not_finite[] = "a weight is not a finite number";
+
+#define LIE(name, lie, why)                                                                        \
     static void name(void **state)                                                                 \
     {                                                                                              \
-        a_lie_changes_nothing(*state, lie);                                                        \
+        a_lie_changes_nothing(*state, lie, why);                                                   \
     }
-LIE(a_chunk_that_is_too_long_is_not_used, LIE_CHUNK_LONG)
-LIE(a_wrong_hash_of_the_whole_is_not_used, LIE_HASH)
-LIE(weights_that_are_no_numbers_are_not_used, LIE_NOT_FINITE)
-LIE(weights_that_are_infinite_are_not_used, LIE_INFINITE)
-LIE(weights_of_another_network_are_not_used, LIE_TOTAL)
-LIE(a_manifest_with_more_checksums_is_not_used, LIE_CHUNK_COUNT)
-LIE(a_manifest_with_another_kind_of_hash_is_not_used, LIE_LONG_HASH)
-LIE(a_manifest_without_a_size_is_not_used, LIE_NO_CHUNK_SIZE)
+LIE(a_chunk_that_is_too_long_is_not_used, LIE_CHUNK_LONG, "chunk 0 does not match its checksum")
+LIE(a_damaged_frame_is_not_used, LIE_FRAME, "a frame does not match its checksum")
+LIE(a_wrong_hash_of_the_whole_is_not_used, LIE_HASH, "the hash of the whole differs")
+LIE(weights_that_are_no_numbers_are_not_used, LIE_NOT_FINITE, not_finite)
+LIE(weights_that_are_infinite_are_not_used, LIE_INFINITE, not_finite)
+LIE(weights_of_another_network_are_not_used, LIE_TOTAL, of_another)
+LIE(a_manifest_with_more_checksums_is_not_used, LIE_CHUNK_COUNT, of_another)
+LIE(a_manifest_with_another_kind_of_hash_is_not_used, LIE_LONG_HASH, of_another)
+LIE(a_manifest_without_a_size_is_not_used, LIE_NO_CHUNK_SIZE, of_another)
 
 static bool told_a_manifest(void *ctx)
 {
@@ -259,7 +271,8 @@ static void a_wrong_chunk_is_found_at_once(void **state)
     s->lie = LIE_CHUNK;
     said_begin(LOG_WARN);
     assert_true(wait_until(refused, s, PATIENCE_MS));
-    assert_said("received weights are damaged, pulling them again version=1 why=");
+    assert_said("received weights are damaged, pulling them again version=1 why=\"chunk 0 does not "
+                "match its checksum\"");
     said_end();
     assert_true(s->chunks <= WEIGHTS_OUTSTANDING); /* the third was never asked for */
     assert_null(wire_weights_pull_get(s->pull, NULL));
@@ -383,6 +396,7 @@ int main(void)
         TEST(a_wrong_chunk_is_found_at_once),
         TEST(weights_of_another_life_or_run_are_not_used),
         TEST(a_chunk_that_is_too_long_is_not_used),
+        TEST(a_damaged_frame_is_not_used),
         TEST(a_wrong_hash_of_the_whole_is_not_used),
         TEST(weights_that_are_no_numbers_are_not_used),
         TEST(weights_that_are_infinite_are_not_used),
