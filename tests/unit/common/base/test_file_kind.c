@@ -120,6 +120,8 @@ static void a_refusal_to_read_is_told_by_its_reason(void **state)
                "/x/y cannot be read: Permission denied for user ");
     assert_err(file_unreadable(path, EMFILE, &err), ONIC_EAGAIN, "cannot be opened now: Too many");
     assert_err(file_unreadable(path, EIO, &err), ONIC_EIO, "cannot be read: Input/output error");
+    assert_err(file_unreadable("/dev/null", EINVAL, &err), ONIC_ECONFIG,
+               "/dev/null is a device, not a regular file");
     if (geteuid() == 0 && chown(path, 65534, 65534) == 0)
         assert_err(file_unreadable(path, EACCES, &err), ONIC_EAUTH, "; it belongs to user 65534");
 }

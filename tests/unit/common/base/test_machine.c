@@ -131,9 +131,11 @@ static void paths_are_relative_to_the_program(void **state)
     assert_err(paths_beside_program("CTestTestfile.cmake", out, sizeof out, &err), ONIC_EAUTH,
                "may not be run by this user");
     assert_err(paths_beside_program("no-such-program", out, sizeof out, &err), ONIC_ENOTFOUND,
-               "no-such-program is missing beside");
+               "the program no-such-program is missing beside ");
+    assert_err(paths_beside_program("no-such-program", out, sizeof out, &err), ONIC_ENOTFOUND,
+               "; build or install all of onic");
     assert_err(paths_share("no/such/file", out, sizeof out, &err), ONIC_ENOTFOUND,
-               "no/such/file is neither");
+               "no/such/file is neither in the deploy folder of a checkout nor in share/onic");
     assert_err(paths_program_dir(out, 3, &err), ONIC_ELIMIT, "too long");
     setenv("ONIC_CACHE", *state, 1);
     assert_ok(paths_cache_dir(out, sizeof out, &err));
@@ -141,6 +143,7 @@ static void paths_are_relative_to_the_program(void **state)
     setenv("ONIC_CACHE", "/nonexistent/cache", 1);
     assert_ok(paths_cache_dir(out, sizeof out, &err));
     assert_string_equal(out, "/nonexistent/cache");
+    assert_err(paths_cache_dir(out, 9, &err), ONIC_ELIMIT, "ONIC_CACHE is too long");
     unsetenv("ONIC_CACHE");
     assert_ok(paths_cache_dir(out, sizeof out, &err));
     snprintf(want, sizeof want, "%s/cache", program);
@@ -167,6 +170,10 @@ static void one_directory_one_run(void **state)
     close(fd);
     assert_err(run_lock_take("/nonexistent", &fd, &err), ONIC_ECANTCREATE,
                "/nonexistent/lock cannot be created");
+    char far[5000] = {0};
+    memset(far, 'd', sizeof far - 1);
+    assert_err(run_lock_take(far, &fd, &err), ONIC_ECANTCREATE,
+               "the run directory's path is too long");
 }
 
 /* `onic labels` looks who holds it; neither that nor a stranger who can read keeps a run out. */

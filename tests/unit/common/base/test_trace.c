@@ -12,9 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/base/log.h"
-#include "tests/onic_test.h"
 #include "tests/support/files.h"
+#include "tests/support/said.h"
 
 enum { EVENTS_MAX = 4096 };
 
@@ -102,11 +101,13 @@ static void a_trace_that_cannot_be_written_is_emptied(void **state)
     low = old;
     low.rlim_cur = 2 * TRACE_RECORD_BYTES + 8; /* the next one is written in part */
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
-    enum log_level level = log_set_level(LOG_ERROR - 1);
+    said_begin(LOG_ERROR);
     trace(MADE, .seq = 2);
-    log_set_level(level);
+    said_end();
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
     assert_false(trace_on);
+    assert_said("the trace of this process cannot be written and is given up (ONIC_TRACE) why=\"a "
+                "short write\"");
     trace(MADE, .seq = 3);
     trace_end();
     assert_int_equal(read_only_trace(folder), 0);

@@ -65,6 +65,10 @@ static void what_has_no_name_is_not_written(void **state)
                "version 7 or the path dddddd");
     assert_err(checkpoint_write_version(c, files_folder(), 1000000000000, NULL, &err), ONIC_ELIMIT,
                "version 1000000000000 or the path ");
+    assert_err(checkpoint_write_version(c, files_folder(), 1000000000000, NULL, &err), ONIC_ELIMIT,
+               " is too long for a checkpoint");
+    assert_err(checkpoint_milestone(deep, 7, 7, &err), ONIC_ECANTCREATE,
+               "the path of a milestone in dddd");
     free(deep);
     checkpoint_free(c);
 }
@@ -192,7 +196,7 @@ static void every_truncation_is_detected(void **state)
     assert_err(checkpoint_open(&f, files_in("b"), &err), ONIC_EDAMAGED, "it is empty");
     memset(data, 0xd3, n); /* nothing that any format begins with */
     spill(files_in("b"), data, n);
-    assert_err(checkpoint_open(&f, files_in("b"), &err), ONIC_EDAMAGED, "first bytes are not");
+    assert_err(checkpoint_open(&f, files_in("b"), &err), ONIC_EDAMAGED, "its first bytes are not those of a checkpoint");
     free(data);
     checkpoint_free(c);
 }
@@ -257,7 +261,11 @@ static void no_checkpoint_and_no_valid_checkpoint_are_different(void **state)
     versions(3, 3);
     assert_int_equal(truncate(files_in("ckpt-000000000003.safetensors"), 9), 0);
     assert_err(checkpoint_newest_valid(&f, files_folder(), NULL, &err), ONIC_EDAMAGED,
-               "none of the 1");
+               "none of the 1 checkpoints in ");
+    assert_err(checkpoint_newest_valid(&f, files_folder(), NULL, &err), ONIC_EDAMAGED,
+               " can be used (the newest: ");
+    assert_err(checkpoint_newest_valid(&f, files_folder(), NULL, &err), ONIC_EDAMAGED,
+               "; restore one from a copy, or remove them to start fresh");
 }
 
 /* LATEST is written after the file that it names. */

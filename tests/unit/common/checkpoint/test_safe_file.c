@@ -18,7 +18,7 @@
 /* A file layer that fails call number `fail_at` (counted over all kinds), optionally only writes,
  * and can lie. */
 static int calls, fail_at;
-static bool short_writes, lie;
+static bool short_writes, lie, takes_none;
 
 static bool fails(int error)
 {
@@ -42,6 +42,8 @@ static ssize_t f_write(int fd, const void *data, size_t bytes)
 {
     if (fails(ENOSPC))
         return -1;
+    if (takes_none)
+        return 0;
     if (lie) { /* claims success, keeps other bytes */
         char zero = 0;
         ONIC_ASSERT(write(fd, &zero, 1) == 1);
@@ -87,7 +89,7 @@ static int setup(void **state)
     temp_dir_create(dir);
     snprintf(path, sizeof path, "%s/ckpt", dir);
     calls = fail_at = 0;
-    short_writes = lie = false;
+    short_writes = lie = takes_none = false;
     return 0;
 }
 
@@ -200,6 +202,17 @@ static void short_writes_are_continued(void **state)
     checkpoint_free(c);
 }
 
+static void a_device_that_takes_nothing_is_not_written_to_for_ever(void **state)
+{
+    (void)state;
+    struct checkpoint *c = filled(1.0f);
+    takes_none = true;
+    checkpoint_use_io(c, &FAULTY);
+    assert_err(checkpoint_write(c, path, &err), ONIC_EIO, ": the device takes no more bytes");
+    assert_int_equal(files_in_dir(), 0);
+    checkpoint_free(c);
+}
+
 static void a_disk_that_keeps_other_bytes_is_found_out_before_the_rename(void **state)
 {
     (void)state;
@@ -207,7 +220,9 @@ static void a_disk_that_keeps_other_bytes_is_found_out_before_the_rename(void **
     assert_ok(checkpoint_write(old, path, &err));
     lie = true;
     checkpoint_use_io(new, &FAULTY);
-    assert_err(checkpoint_write(new, path, &err), ONIC_EIO, "does not read back");
+    assert_err(checkpoint_write(new, path, &err), ONIC_EIO,
+               " does not read back as it was written (");
+    assert_err(checkpoint_write(new, path, &err), ONIC_EIO, " bytes): check the disk");
     assert_close(stored(), 1.0f, 0, 0);
     assert_int_equal(files_in_dir(), 1);
     checkpoint_free(old);
@@ -487,6 +502,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(failures_before_the_rename_keep_the_old_file, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(short_writes_are_continued, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_device_that_takes_nothing_is_not_written_to_for_ever,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(
             a_disk_that_keeps_other_bytes_is_found_out_before_the_rename, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_size_limit_is_an_error_that_keeps_the_old_file,

@@ -27,7 +27,12 @@ static void a_plugins_options_are_pairs_wherever_they_stand(void **state)
     assert_int_equal(config_origin_of(&c, "env.options"), CONFIG_CLI);
     assert_err(config_set(&c, "plugin.a", "1;2", CONFIG_CLI, "--plugin.a", &err), ONIC_ECONFIG,
                "no ';'");
-    assert_err(config_set(&c, "plugin.a b", "1", CONFIG_CLI, "f:3", &err), ONIC_ECONFIG, "f:3");
+    assert_err(config_set(&c, "plugin.a b", "1", CONFIG_CLI, "f:3", &err), ONIC_ECONFIG,
+               "f:3: the name of a plug-in's option is 1 to 40 letters, digits, _, - or .");
+    char most[CONFIG_STR_MAX] = {0};
+    memset(most, 'x', sizeof most - 1);
+    assert_err(config_set(&c, "plugin.b", most, CONFIG_CLI, "--plugin.b", &err), ONIC_ECONFIG,
+               "--plugin.b: the plug-in's options together are longer than 511 bytes");
     snprintf(words[1], sizeof words[1], "--plugin.size");
     assert_err(config_load(&c, 2, argv, &cli, &err), ONIC_ECONFIG, "--plugin.size needs a value");
 }

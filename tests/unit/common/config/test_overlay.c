@@ -85,7 +85,8 @@ static void an_actor_keeps_its_own_number_of_environments(void **state)
     set(&mine, "policy.hidden", "32", CONFIG_CLI);
     set(&peer, "policy.hidden", "64", CONFIG_PEER);
     assert_err(config_adopt(&mine, &peer, &err), ONIC_EINCOMPATIBLE,
-               "policy.hidden: this actor was given 32, the learner has 64; leave");
+               "policy.hidden: this actor was given 32, the learner has 64; leave this to the "
+               "learner or start the learner with the same");
 }
 
 /* --- whose word counts ------------------------------------------------------------------------ */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "common/config/config.h"
-#include "tests/onic_test.h"
+#include "tests/support/said.h"
 
 static int read_text(struct config *c, const char *text, struct onic_err *err)
 {
@@ -82,11 +82,11 @@ static void bad_yaml_names_file_line_and_what_to_do(void **state)
         {"- a\n", "lists are not supported"},
         {"hello\n", "f.yaml:1: the file must hold 'section:' lines"},
         {"train: 5\n", "expected 'key: value' lines"},
-        {"train: {lr: 0.1}\n---\nenv: {}\n", "f.yaml:2: only one document"},
+        {"train: {lr: 0.1}\n---\nenv: {}\n", "f.yaml:2: only one document is allowed in a file; remove '---'"},
         {"train:\n\tlr: 1\n", "f.yaml:2: this is not valid YAML"},
         {"train: {lr: 0.1\n", "this is not valid YAML"},
         {"env: {id: \"a\\u0007b\"}\n", "without control characters"},
-        {"env: {id: \"a\\0b\"}\n", "zero byte"},
+        {"env: {id: \"a\\0b\"}\n", "f.yaml:1: a zero byte is not allowed"},
         {"env: {id: x}\nrun: {dir: '\xfcx'}\n",
          "f.yaml:2: the byte 0xfc is not UTF-8 text; save the file as UTF-8"},
     };
@@ -109,7 +109,7 @@ static void a_file_above_one_mebibyte_is_refused(void **state)
     assert_non_null(big);
     memset(big, '#', n);
     assert_err(config_read_text(&c, big, n, "big.yaml", CONFIG_FILE, &err), ONIC_ECONFIG,
-               "at most 1 MiB");
+               "big.yaml has 1048577 bytes; a configuration may have at most 1 MiB");
     assert_ok(config_read_text(&c, big, n - 1, "big.yaml", CONFIG_FILE, &err));
     free(big);
     assert_err(config_read_file(&c, "/nonexistent/x.yaml", &err), ONIC_ECONFIG,
@@ -138,7 +138,11 @@ static void a_stored_run_may_hold_options_that_are_gone(void **state)
     struct config c;
     config_defaults(&c);
     const char text[] = "train: {lr: 0.5, gone: 3}\nvanished: {key: 1}\nrun: {seed: 9}\n";
+    said_begin(LOG_WARN);
     assert_ok(config_read_stored(&c, text, strlen(text), "old.yaml", &err));
+    said_end();
+    assert_said("an option of a stored run is no longer known and is left out option=\"train.gone\"");
+    assert_said("is no longer known and is left out option=\"vanished.key\"");
     assert_close(c.train_lr, 0.5, 0, 0);
     assert_int_equal(c.run_seed, 9);
     assert_err(config_read_text(&c, text, strlen(text), "new.yaml", CONFIG_FILE, &err),

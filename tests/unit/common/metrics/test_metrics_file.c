@@ -20,6 +20,11 @@ static void a_folder_of_that_name_is_told(void **state)
     assert_int_equal(mkdir(files_in("metrics.jsonl"), 0700), 0);
     assert_err(metrics_create(&m, &p, &err), ONIC_ECANTCREATE,
                "/metrics.jsonl cannot be opened for writing: Is a directory");
+    char far[5000] = {0};
+    memset(far, 'd', sizeof far - 1);
+    p.run_dir = far;
+    assert_err(metrics_create(&m, &p, &err), ONIC_ECANTCREATE,
+               "the run directory's path is too long");
 }
 
 static void what_does_not_get_to_a_disk_is_told_with_the_reason(void **state)

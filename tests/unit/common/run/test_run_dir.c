@@ -211,7 +211,7 @@ static void an_existing_run_may_be_refused(void **state)
     config_defaults(&given);
     set(&given, "run.on_exists", "fail");
     assert_err(run_dir_open(*state, &given, &cfg, &lock, &resumed, &err), ONIC_ECANTCREATE,
-               "--on-exists=fail");
+               " exists and --on-exists=fail was given; give another --run-dir");
 }
 
 /* A disk of its own below the checkpoints, which nobody removes while it is there. */
@@ -455,6 +455,8 @@ static void a_run_in_use_is_refused_by_name(void **state)
     assert_ok(run_dir_open(run, &given, &cfg, &lock, &resumed, &err));
     assert_err(run_dir_open(run, &given, &cfg, &second, &resumed, &err), ONIC_ECANTCREATE,
                "is in use by process");
+    assert_err(run_dir_open(run, &given, &cfg, &second, &resumed, &err), ONIC_ECANTCREATE,
+               "; stop that run or give another --run-dir");
     close(lock);
 }
 

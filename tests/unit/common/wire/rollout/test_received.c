@@ -85,7 +85,7 @@ static void every_wrong_field_is_named_with_its_place_and_value(void **state)
     g.t->obs_caption[14] = 40;
     assert_refused(&g, "obs_caption", "obs_caption[14] is 40");
     g.t->logp[2] = 0.5f;
-    assert_refused(&g, "logp", "logp[2] is 0.5");
+    assert_refused(&g, "logp", "logp[2] is 0.5, a log-probability is at most 0");
     g.t->logp[2] = NAN;
     assert_refused(&g, "logp", "logp[2] is not a finite number");
     g.t->value[23] = INFINITY;
@@ -149,7 +149,7 @@ static void a_final_value_belongs_to_a_step_that_was_cut_off(void **state)
         g.t->flags[3] = kinds[i].flags;
         pair_list_episodes(g.t);
         if (!kinds[i].fine) {
-            assert_refused(&g, "final_value", "final_value[7] is 2 at a step");
+            assert_refused(&g, "final_value", "final_value[7] is 2 at a step that was not cut off");
             continue;
         }
         seal(g.t, &g.f);
