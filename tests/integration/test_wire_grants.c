@@ -4,6 +4,7 @@
 #include "common/wire/frame/meta.h"
 #include "common/wire/weights/server.h"
 #include "session.pb-c.h"
+#include "tests/support/said.h"
 #include "tests/support/wire_script.h"
 
 static const struct sock_bulk nothing = {0};
@@ -203,6 +204,65 @@ static void what_has_become_too_old_is_skipped_and_not_sent(void **state)
     close_learner(&s);
 }
 
+/* --- what an actor is told ------------------------------------------------------------------- */
+
+/* How its turns end. */
+static int actor_ends(struct learner_script *s, struct onic_err *err)
+{
+    int rc = ONIC_OK;
+    for (int64_t end = clock_ms() + SCRIPT_WAIT_MS; !rc && clock_ms() < end;)
+        rc = wire_actor_poll(s->actor, 10, err);
+    return rc;
+}
+
+static void what_is_no_message_of_a_learner_is_said(void **state)
+{
+    static char word[] = "a message of the learner was thrown away reason=\"short\"";
+    struct learner_script s;
+    struct onic_err why = {0};
+    zmq_msg_t msg;
+    (void)state;
+    open_learner(&s, 0);
+    said_begin(LOG_WARN);
+    zmq_msg_init_size(&msg, 8);
+    memset(zmq_msg_data(&msg), 'x', 8);
+    assert_int_equal(sock_send(s.socket, &s.route, &msg), SOCK_SENT);
+    for (int64_t end = clock_ms() + SCRIPT_WAIT_MS; !log_said(word) && clock_ms() < end;)
+        assert_int_equal(wire_actor_poll(s.actor, 10, &why), ONIC_OK);
+    said_end();
+    assert_said(word);
+    close_learner(&s);
+}
+
+static void a_refusal_without_a_reason_is_told_with_its_code(void **state)
+{
+    struct learner_script s;
+    struct onic_err why = {0};
+    char want[500];
+    Onic__Wire__Reject m = ONIC__WIRE__REJECT__INIT;
+    (void)state;
+    open_learner(&s, 0);
+    m.code = WIRE_REJECT_KEY;
+    tell(&s, FRAME_REJECT, &m.base);
+    assert_int_equal(actor_ends(&s, &why), ONIC_EAUTH);
+    snprintf(want, sizeof want, "the learner at %s refuses this actor without a reason (code %d)",
+             s.place.address, WIRE_REJECT_KEY);
+    assert_string_equal(why.msg, want);
+    close_learner(&s);
+}
+
+static void an_actor_that_is_asked_to_finish_says_so(void **state)
+{
+    struct learner_script s;
+    struct onic_err why = {0};
+    (void)state;
+    open_learner(&s, 0);
+    tell(&s, FRAME_DRAIN, NULL);
+    assert_int_equal(actor_ends(&s, &why), ONIC_ESTOPPED);
+    assert_string_equal(why.msg, "the learner asked its actors to finish");
+    close_learner(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +270,9 @@ int main(void)
         cmocka_unit_test(credit_of_another_life_is_not_believed),
         cmocka_unit_test(what_a_learner_threw_away_is_sent_again),
         cmocka_unit_test(what_has_become_too_old_is_skipped_and_not_sent),
+        cmocka_unit_test(what_is_no_message_of_a_learner_is_said),
+        cmocka_unit_test(a_refusal_without_a_reason_is_told_with_its_code),
+        cmocka_unit_test(an_actor_that_is_asked_to_finish_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -160,6 +160,10 @@ static void three_invalid_trajectories_in_a_row_end_the_session(void **state)
     assert_rejected(&r, WIRE_REJECT_REVOKED,
                     "actor 0 (host , pid 0) sent nonsense too often, last: action[5] is 3, must "
                     "be 0..2");
+    uint8_t out[256];
+    size_t n = build(out, head(&r, FRAME_HEARTBEAT), NULL, 0, NULL, 0);
+    zmq_send(r.socket, out, n, 0);
+    assert_rejected(&r, WIRE_REJECT_FENCED, "the learner has ended this session of actor 0");
     struct ledger led = pair_ledger(r.l);
     assert_balanced(&led);
     assert_int_equal(led.trajectories.produced, 3);

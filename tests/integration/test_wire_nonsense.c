@@ -5,6 +5,7 @@
 
 #include <zmq.h>
 
+#include "annotation.pb-c.h"
 #include "common/wire/frame/crc32c.h"
 #include "common/wire/frame/sock.h"
 #include "common/wire/weights/server.h"
@@ -66,12 +67,55 @@ static bool desk_has_told(void *ctx)
     return log_said((void *)(uintptr_t)t->why);
 }
 
+struct answered {
+    struct desk *d;
+    void *socket;
+    struct frame_head head;
+};
+
+static bool is_welcomed(void *ctx)
+{
+    struct answered *a = ctx;
+    uint8_t in[1 << 12];
+    struct frame f;
+    desk_turn(a->d);
+    int n = zmq_recv(a->socket, in, sizeof in, ZMQ_DONTWAIT);
+    if (n <= 0 || frame_parse(&f, in, (size_t)n) != FRAME_FINE)
+        return false;
+    a->head = f.head;
+    return f.head.type == FRAME_ANNOT_WELCOME;
+}
+
+/* Of one caption of five bytes, of which three come. */
+static void ask_a_damaged_question(void *socket, struct desk *d)
+{
+    uint8_t out[FRAME_HEADER + 100];
+    uint32_t five = 5;
+    Onic__Wire__AnnotHello hello = ONIC__WIRE__ANNOT_HELLO__INIT;
+    Onic__Wire__AnnotAsk ask = ONIC__WIRE__ANNOT_ASK__INIT;
+    struct frame_head h = {.type = FRAME_ANNOT_HELLO, .actor_id = (uint32_t)FRAME_ID_NONE};
+    struct answered a = {d, socket, {0}};
+    h.meta_len = (uint32_t)onic__wire__annot_hello__pack(&hello, out + FRAME_HEADER);
+    frame_seal(out, &h, crc32c(0, out + FRAME_HEADER, h.meta_len));
+    zmq_send(socket, out, FRAME_HEADER + h.meta_len, 0);
+    assert_true(wait_until(is_welcomed, &a, PATIENCE_MS));
+    ask.n_caption_bytes = 1;
+    ask.caption_bytes = &five;
+    h = a.head;
+    h.type = FRAME_ANNOT_ASK;
+    h.meta_len = (uint32_t)onic__wire__annot_ask__pack(&ask, out + FRAME_HEADER);
+    h.bulk_len = 3;
+    memcpy(out + FRAME_HEADER + h.meta_len, "you", 3);
+    frame_seal(out, &h, crc32c(0, out + FRAME_HEADER, h.meta_len + 3));
+    zmq_send(socket, out, FRAME_HEADER + h.meta_len + 3, 0);
+}
+
 /* A line a second, so a second goes by between two of them. */
 static void each_kind_of_nonsense_is_told_at_the_labels_port(void **state)
 {
-    static const char *const told[] = {"reason=\"short\"", "reason=\"multipart\"",
-                                       "reason=\"a message that nobody sends here\"",
-                                       "reason=\"a HELLO that cannot be read\""};
+    static const char *const told[] = {
+        "reason=\"short\"", "reason=\"multipart\"", "reason=\"a message that nobody sends here\"",
+        "reason=\"a HELLO that cannot be read\"", "reason=\"a damaged question\""};
     struct desk d = {0};
     void *context = zmq_ctx_new();
     (void)state;
@@ -79,9 +123,12 @@ static void each_kind_of_nonsense_is_told_at_the_labels_port(void **state)
         wire_labels_server_create(&d.s, "tcp://127.0.0.1:*", NULL, false, NULL, &desk_self, &err));
     void *stranger = stranger_to(context, wire_labels_server_address(d.s));
     said_begin(LOG_WARN);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 5; i++) {
         skewed_clock_set((i + 1) * 1500000000LL);
-        send_nonsense(stranger, i, FRAME_ANNOT_HELLO);
+        if (i < 4)
+            send_nonsense(stranger, i, FRAME_ANNOT_HELLO);
+        else
+            ask_a_damaged_question(stranger, &d);
         assert_true(wait_until(desk_has_told, &(struct told){&d, told[i]}, PATIENCE_MS));
     }
     said_end();
@@ -197,6 +244,47 @@ static bool is_told(void *socket)
            f.head.type == FRAME_WEIGHTS_MANIFEST;
 }
 
+static void ask_for_chunk_99(void *socket)
+{
+    uint8_t out[FRAME_HEADER + 64];
+    Onic__Wire__WeightsGet m = ONIC__WIRE__WEIGHTS_GET__INIT;
+    struct frame_head h = {.type = FRAME_WEIGHTS_GET, .actor_id = (uint32_t)FRAME_ID_NONE};
+    m.chunk = 99;
+    h.meta_len = (uint32_t)onic__wire__weights_get__pack(&m, out + FRAME_HEADER);
+    frame_seal(out, &h, crc32c(0, out + FRAME_HEADER, h.meta_len));
+    zmq_send(socket, out, FRAME_HEADER + h.meta_len, 0);
+}
+
+static void each_kind_of_nonsense_is_told_at_the_weights_port(void **state)
+{
+    static const char *const told[] = {"reason=\"short\"", "reason=\"multipart\"",
+                                       "reason=\"a message that nobody sends here\"",
+                                       "reason=\"a question that cannot be read\"",
+                                       "reason=\"a question for a chunk that there is not\""};
+    void *context = zmq_ctx_new();
+    struct wire_weights_server_params p = {
+        .context = context, .address = "tcp://127.0.0.1:*", .floats = 100, .hwm = 32};
+    struct wire_weights_server *s;
+    (void)state;
+    assert_ok(wire_weights_server_open(&s, &p, &err));
+    wire_weights_server_start(s);
+    void *stranger = stranger_to(context, wire_weights_server_address(s));
+    said_begin(LOG_WARN);
+    for (int i = 0; i < 5; i++) {
+        skewed_clock_set((i + 1) * 1500000000LL);
+        if (i < 4)
+            send_nonsense(stranger, i, FRAME_WEIGHTS_GET);
+        else
+            ask_for_chunk_99(stranger);
+        assert_said(told[i]);
+    }
+    said_end();
+    zmq_close(stranger);
+    wire_weights_server_stop(s);
+    zmq_ctx_term(context);
+    wire_weights_server_free(s);
+}
+
 static bool nine_are_counted(void *ctx)
 {
     return wire_weights_server_bad(ctx) == 9;
@@ -246,6 +334,8 @@ int main(void)
                                   skewed_clock_end),
         cmocka_unit_test(nonsense_at_the_labels_port_is_counted_and_cut),
         cmocka_unit_test(several_parts_of_one_with_a_key_are_counted),
+        cmocka_unit_test_teardown(each_kind_of_nonsense_is_told_at_the_weights_port,
+                                  skewed_clock_end),
         cmocka_unit_test(nonsense_at_the_weights_port_is_counted_and_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

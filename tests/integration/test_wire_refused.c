@@ -12,6 +12,7 @@
 
 #include "common/wire/frame/sock.h"
 #include "common/wire/labels/labels.h"
+#include "tests/support/audited.h"
 #include "tests/support/said.h"
 #include "tests/support/skewed_clock.h"
 #include "tests/support/wire_keys.h"
@@ -51,6 +52,7 @@ static void the_last_files_are_kept_from_connections(void **state)
     few = before;
     few.rlim_cur = FILES;
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    audited_begin();
     open_raw_at(&r, &p, "tcp://127.0.0.1:*");
     do /* all that connections may have */
         held[n] = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -58,6 +60,7 @@ static void the_last_files_are_kept_from_connections(void **state)
     said_begin(LOG_WARN);
     int fd = tcp_to(r.address);
     assert_true(wait_until(has_ended, &fd, PATIENCE_MS));
+    assert_audited("cut ", "address=\"127.0.0.1\"", "the limit of open files leaves no room");
     assert_said("connections are refused: the last open files of the limit are kept for "
                 "checkpoints and logs; raise it (ulimit -n) limit=400 kept=32");
     said_end();
@@ -66,6 +69,7 @@ static void the_last_files_are_kept_from_connections(void **state)
         close(held[--n]);
     assert_alive(&r);
     close_raw(&r);
+    audited_end();
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
@@ -229,6 +233,43 @@ static void an_actor_whose_hellos_cannot_be_read_is_put_out(void **state)
     close_raw(&r);
 }
 
+/* Each number with both values; then shapes that differ from nothing, for nothing is known yet. */
+static void what_an_actor_has_built_is_told_number_by_number(void **state)
+{
+    struct wire_learner_params p = pair_learner_params("");
+    struct raw r;
+    Onic__Wire__Ready m = pair_ready_message();
+    (void)state;
+    open_raw(&r);
+    m.steps = 32;
+    m.envs = 5;
+    m.obs_bytes = 24;
+    m.actions = 4;
+    m.state_size = 6;
+    m.nstats = 3;
+    m.weights_floats = 17;
+    say_ready_as(&r, m, pair_env, pair_net);
+    assert_rejected(&r, WIRE_REJECT_INCOMPATIBLE,
+                    "train.rollout: actor 32, learner 4; env.count: actor 5, learner 3; "
+                    "observation bytes: actor 24, learner 16; actions: actor 4, learner 3; "
+                    "recurrent state size: actor 6, learner 2; statistics: actor 3, learner 1; "
+                    "weights: actor 17, learner 300000");
+    close_raw(&r);
+    p.shape.E = 0;
+    p.shape.obs_bytes = 0;
+    open_raw_as(&r, &p);
+    m = pair_ready_message();
+    m.envs = 0;
+    say_ready_as(&r, m, pair_env, pair_net);
+    assert_rejected(&r, WIRE_REJECT_INCOMPATIBLE, "the trajectory shape is out of range");
+    m.envs = 500;
+    m.obs_bytes = 100000;
+    say_ready_as(&r, m, pair_env, pair_net);
+    assert_rejected(&r, WIRE_REJECT_INCOMPATIBLE,
+                    "a trajectory of 4 steps of 500 environments may need ");
+    close_raw(&r);
+}
+
 /* --- a reward server's client ---------------------------------------------------------------- */
 
 struct desk {
@@ -356,6 +397,7 @@ int main(void)
         cmocka_unit_test(who_is_told_to_go_is_cut_and_told_of),
         cmocka_unit_test(who_fetches_nothing_is_cut_and_told_of),
         cmocka_unit_test(an_actor_whose_hellos_cannot_be_read_is_put_out),
+        cmocka_unit_test(what_an_actor_has_built_is_told_number_by_number),
         cmocka_unit_test(an_actor_that_knows_no_learners_key_does_not_start),
         cmocka_unit_test(an_actor_without_keys_is_told_that_they_are_wanted),
         cmocka_unit_test(a_learner_whose_key_is_taken_off_the_list_is_heard_no_more),

@@ -102,8 +102,8 @@ static inline bool await(struct raw *r, enum frame_type type, struct frame *f, z
     }
 }
 
-/* HELLO, and READY with this action space (NULL: none is said) and these descriptions. */
-static inline void say_ready_of(struct raw *r, const char *actions, const char *env,
+/* HELLO, and this READY with these descriptions. */
+static inline void say_ready_as(struct raw *r, Onic__Wire__Ready m, const char *env,
                                 const char *net)
 {
     static uint8_t out[3 << 20];
@@ -122,15 +122,22 @@ static inline void say_ready_of(struct raw *r, const char *actions, const char *
     r->id = f.head.actor_id;
     r->incarnation = f.head.incarnation;
     zmq_msg_close(&msg);
-    Onic__Wire__Ready m = pair_ready_message();
     m.env_bytes = strlen(env);
     m.net_bytes = strlen(net);
-    if (actions)
-        m.action_space = (ProtobufCBinaryData){strlen(actions), (uint8_t *)(uintptr_t)actions};
     int tn = snprintf(text, sizeof text, "%s%s", env, net);
     n = onic__wire__ready__pack(&m, meta);
     n = build(out, head(r, FRAME_READY), meta, n, text, (size_t)tn);
     zmq_send(r->socket, out, n, 0);
+}
+
+/* With this action space; NULL: none is said. */
+static inline void say_ready_of(struct raw *r, const char *actions, const char *env,
+                                const char *net)
+{
+    Onic__Wire__Ready m = pair_ready_message();
+    if (actions)
+        m.action_space = (ProtobufCBinaryData){strlen(actions), (uint8_t *)(uintptr_t)actions};
+    say_ready_as(r, m, env, net);
 }
 
 static inline void say_ready(struct raw *r, const char *actions)
