@@ -139,14 +139,14 @@ static void bad_files_are_refused_with_file_line_and_remedy(void **state)
     const struct {
         const char *text, *line, *part;
     } bad[] = {
-        {USER REST GOALS, ":1:", "system:"},
-        {"system: S\n" REST GOALS, ":1:", "user:"},
+        {USER REST GOALS, ":1:", "system: with a text is missing"},
+        {"system: S\n" REST GOALS, ":1:", "user: with a text is missing"},
         {"system: S\nuser: |\n  a\n  {capton}\n" REST GOALS,
          ":4:", "unknown placeholder {capton}, did you mean {caption}?"},
         {"system: S\nuser: \"{preference}{examples}{yes}{no}{key}\"\n" REST GOALS,
          ":2:", "needs the placeholder {caption}"},
         {"system: \"{caption}\"\n" USER REST GOALS, ":1:", "unknown placeholder {caption}"},
-        {"system: \"a\\x01\"\n" USER REST GOALS, ":1:", "control characters"},
+        {"system: \"a\\x01\"\n" USER REST GOALS, ":1:", "control characters do not belong here"},
         {"system: S\nsystem: T\n" USER REST GOALS, ":2:", "given twice"},
         {"system: S\nusr: T\n" USER REST GOALS, ":2:", "unknown key 'usr', did you mean 'user'?"},
         {"system: S\nexam: T\n" USER REST GOALS, ":2:", "unknown key 'exam'; known here: system"},
@@ -158,24 +158,41 @@ static void bad_files_are_refused_with_file_line_and_remedy(void **state)
          ":10:", "unknown key 'preferense', did you mean 'preference'?"},
         {"system: S\n" USER "words: [A, a]\nkey: k\nexample: e\nexamples: [{caption: c, analysis: "
          "a}]\n" GOALS,
-         ":3:", "the same"},
-        {"system: S\n" USER "words: [A]\nkey: k\nexample: e\n" GOALS, ":3:", "two words"},
-        {"system: S\n" USER "words: [A, b c]\nkey: k\nexample: e\n" GOALS, ":3:", "letters"},
+         ":3:", "two of the words are the same"},
+        {"system: S\n" USER "words: [A]\nkey: k\nexample: e\n" GOALS,
+         ":3:", "words: needs two words, first the one for helpful"},
+        {"system: S\n" USER "words: [A, b c]\nkey: k\nexample: e\n" GOALS,
+         ":3:", "a word of 1 to 31 letters, digits and _ belongs here"},
         {"system: S\n" USER
          "words: [A, B]\nkey: k\nexample: \"{analysis}\"\nexamples: [{caption: c}]"
          "\n" GOALS,
-         ":6:", "caption: and analysis:"},
+         ":6:", "an example has caption: and analysis:"},
         {"system: S\n" USER REST "goals:\n  g: {preference: P., labels: [1]}\n",
-         ":10:", "one label for each"},
+         ":10:", "labels: needs one label for each example"},
         {"system: S\n" USER REST "goals:\n  g: {preference: P., labels: [1, 2]}\n",
-         ":10:", "1 or 0"},
-        {"system: S\n" USER REST "goals:\n  g: P.\n", ":10:", "a goal is written"},
+         ":10:", "the label of an example is 1 or 0"},
+        {"system: S\n" USER REST "goals:\n  g: P.\n",
+         ":10:", "a goal is written name: {preference: \"a sentence, or nothing\"}"},
         {"system: S\n" USER REST "goals:\n  other: {preference: P.}\n",
          ":10:", "there is no goal \"g\" here; known: other. Add a line g: {preference:"},
-        {"system: S\n" USER REST GOALS "  g: {preference: X.}\n", ":13:", "given twice"},
-        {"system: S\n" USER REST, ":1:", "goals:"},
-        {"- a\n", ":1:", "list of keys"},
+        {"system: S\n" USER REST GOALS "  g: {preference: X.}\n",
+         ":13:", "this goal is given twice"},
+        {"system: S\n" USER REST, ":1:", "goals: with one entry per goal is missing"},
+        {"- a\n", ":1:", "a prompt file is a list of keys such as system: and user:"},
         {"system: [\n", ":2:", ""},
+        {"system: S\n" USER "words: [A, B]\nkey: k\nexamples: [{caption: c}]\n" GOALS,
+         ":1:", "example: with a text is missing"},
+        {"system: S\n" USER "words: [A, B]\nexample: e\nexamples: [{caption: c}]\n" GOALS,
+         ":1:", "key: with the name of the answer is missing"},
+        {"system: S\n" USER "words: [A, B]\nkey: k\nexample: e\nexamples: []\n" GOALS,
+         ":6:", "examples: needs 1 to 16 entries"},
+        {"system: S\n" USER "words: [A, B]\nkey: k\nexample: e\nexamples: [{analysis: a}]\n" GOALS,
+         ":6:", "an example has caption:"},
+        {"system: S\n" USER "words: [A, B]\nkey: k\nexample: e\nexamples: [{caption: [c]}]\n" GOALS,
+         ":6:", "the message of the example belongs here"},
+        {"system: S\n" USER
+         "words: [A, B]\nkey: k\nexample: e\nexamples: [{caption: c, analysis: [a]}]\n" GOALS,
+         ":6:", "one sentence on the message belongs here"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct prompt *p = NULL;
@@ -257,7 +274,7 @@ static void a_short_wording_has_no_analysis_and_other_words(void **state)
     files_write(f->ranking, "system: S\nuser: \"{preference}{caption_a}{caption_b}{key}\"\nkey: k\n"
                             "words: [Left, Right]\ngoals: {g: {preference: P.}}\n");
     assert_err(prompt_load(&p, f->dir, "x", PROMPT_RANKING, "g", "w", &err), ONIC_ECONFIG,
-               "three words");
+               "words: needs three words, for the first, the second and neither");
 }
 
 struct shipped {

@@ -101,36 +101,49 @@ static void bad_files_are_refused_with_file_line_and_remedy(void **state)
     const struct {
         const char *text, *line, *part;
     } bad[] = {
-        {"description: d\nrules:\n  - \"*\": 1\n", ":1:", "no anchors; every goal"},
+        {"description: d\nrules:\n  - \"*\": 1\n", ":1:",
+         "the goal has no anchors; every goal has at least one sentence under positive: and one "
+         "under negative:, whoever annotates"},
         {"positive: [a]\nrules:\n  - \"*\": 1\n", ":1:", "no anchors under negative:"},
         {"negative: [a]\nrules:\n  - \"*\": 1\n", ":1:", "no anchors under positive:"},
         {"positive: [a]\nrules:\n  - \"*\": 1\n", ":1:", "negative:"},
-        {"positive: [a]\nnegative: [b]\n", ":1:", "no rules"},
+        {"positive: [a]\nnegative: [b]\n",
+         ":1:", "the goal has no rules; add at least one - \"pattern\": 1 under rules:"},
         {"positive: [a]\nnegative: [b]\npostive: [c]\n",
          ":3:", "unknown key 'postive', did you mean 'positive'?"},
         {"positive: [a]\nthresold: 1\n",
          ":2:", "unknown key 'thresold', did you mean 'threshold'?"},
         {"Rules:\n  - \"*\": 1\n", ":1:", "unknown key 'Rules', did you mean 'rules'?"},
         {"positive: [a]\ncolour: red\n", ":2:", "unknown key 'colour'; known here: description"},
-        {"? [positive]\n: [a]\n", ":1:", "a key belongs here"},
+        {"? [positive]\n: [a]\n", ":1:", "a key belongs here, one word before a colon"},
         {"threshold: 1\nthreshold: 2\n", ":2:", "'threshold' is given twice, first in line 1"},
         {"description: [a]\n", ":1:", "one sentence belongs here"},
-        {"positive: a\nnegative: [b]\n", ":1:", "list of sentences"},
-        {"positive: [a]\nnegative: [\"\"]\n", ":2:", "1 to 512 bytes"},
-        {"positive: [a]\nnegative: [b]\nthreshold: high\n", ":3:", "number from -2 to 2"},
-        {"positive: [a]\nnegative: [b]\nthreshold: .nan\n", ":3:", "number from -2 to 2"},
-        {"positive: [a]\nnegative: [b]\nthreshold: 0x1p-1\n", ":3:", "number from -2 to 2"},
-        {"positive: [a]\nnegative: [b]\nrules:\n  - \"x\": 2\n", ":4:", "1, 0 or abstain"},
-        {"positive: [a]\nnegative: [b]\nrules:\n  - \"x\": ~\n", ":4:", "1, 0 or abstain"},
-        {"positive: [a]\nnegative: [b]\nrules:\n  - x\n", ":4:", "a rule is written"},
-        {"positive: [a]\nnegative: [b]\nrules:\n  - \"/(x/\": 1\n", ":4:", "regular expression"},
+        {"positive: a\nnegative: [b]\n",
+         ":1:", "a list of sentences belongs here, one per line after \"- \""},
+        {"positive: [a]\nnegative: [\"\"]\n", ":2:", "a sentence of 1 to 512 bytes belongs here"},
+        {"positive: [a]\nnegative: [b]\nthreshold: high\n",
+         ":3:", "threshold is a number from -2 to 2"},
+        {"positive: [a]\nnegative: [b]\nthreshold: .nan\n",
+         ":3:", "threshold is a number from -2 to 2"},
+        {"positive: [a]\nnegative: [b]\nthreshold: 0x1p-1\n",
+         ":3:", "threshold is a number from -2 to 2"},
+        {"positive: [a]\nnegative: [b]\nrules:\n  - \"x\": 2\n",
+         ":4:", "the label of a rule is 1, 0 or abstain"},
+        {"positive: [a]\nnegative: [b]\nrules:\n  - \"x\": ~\n",
+         ":4:", "the label of a rule is 1, 0 or abstain"},
+        {"positive: [a]\nnegative: [b]\nrules:\n  - x\n",
+         ":4:", "a rule is written - \"pattern\": 1 (or 0, or abstain)"},
+        {"positive: [a]\nnegative: [b]\nrules:\n  - \"/(x/\": 1\n",
+         ":4:", "this regular expression is not valid"},
         {"positive: [a]\nnegative: [b]\nrules:\n  - \"/N++++++++++++++++/\": 1\n",
          ":4:", "too large once its repetitions are written out"},
         {"positive: [a\n", ":2:", ""},
-        {"- a\n- b\n", ":1:", "list of keys"},
-        {"", ":1:", "list of keys"},
-        {"preference: none\npositive: [a]\n", ":1:", "stands alone"},
-        {"preference: some\n", ":1:", "only be none"},
+        {"- a\n- b\n", ":1:", "a goal file is a list of keys such as positive: and negative:"},
+        {"", ":1:", "a goal file is a list of keys such as positive: and negative:"},
+        {"preference: none\npositive: [a]\n",
+         ":1:", "preference: none stands alone, without anchors or rules"},
+        {"rules: x\n", ":1:", "a list of rules belongs here: - \"pattern\": 1"},
+        {"preference: some\n", ":1:", "preference can only be none"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct goal *g = NULL;
@@ -143,6 +156,17 @@ static void bad_files_are_refused_with_file_line_and_remedy(void **state)
             fail();
         }
         assert_null(g);
+    }
+    for (int rules = 0; rules < 2; rules++) { /* one more than there may be */
+        static char large[8 * (GOAL_TEXTS_MAX + 1) + 20];
+        size_t n = (size_t)snprintf(large, sizeof large, rules ? "rules: [" : "positive: [");
+        struct goal *g = NULL;
+        for (int i = 0; i <= GOAL_TEXTS_MAX; i++)
+            n += (size_t)snprintf(large + n, sizeof large - n, "a, ");
+        snprintf(large + n, sizeof large - n, "a]\n");
+        files_write(f->file, large);
+        assert_err(goal_load(&g, "", "x", f->file, &err), ONIC_ECONFIG,
+                   ":1: this list is too long");
     }
     files_write(f->file, good);
     files_write(f->pool, "# one\nYou see a key.\n");
