@@ -140,7 +140,7 @@ static void stops(const char *behaviour, const char *part, const char *timeout_s
     STOPS(sure, "of kind class: confidence must be from 0 to 1", "30")                             \
     STOPS(error, "it says: the service is overloaded", "30")                                       \
     STOPS(dead, "it ended with code 3: I cannot go on", "30")                                      \
-    STOPS(mute, "it closed its output", "30")
+    STOPS(mute, "it closed its output, without a word on stderr", "30")
 
 ALL
 #undef COMES
@@ -312,17 +312,25 @@ static void bad_options_are_refused_with_a_sentence(void **state)
     snprintf(c.command_run, sizeof c.command_run, "no-such-program --x");
     assert_err(v->available(&c, &err), ONIC_ECONFIG, "\"no-such-program\"");
     snprintf(c.command_run, sizeof c.command_run, "/dev/null");
-    assert_err(v->available(&c, &err), ONIC_ECONFIG, "\"/dev/null\", which is no program");
+    assert_err(
+        v->available(&c, &err), ONIC_ECONFIG,
+        "\"/dev/null\", which is no program: make it one (chmod +x), or put its interpreter before "
+        "it (python3 FILE)");
     snprintf(c.command_run, sizeof c.command_run, "/tmp --x");
-    assert_err(v->available(&c, &err), ONIC_ECONFIG, "\"/tmp\", which is a folder");
+    assert_err(v->available(&c, &err), ONIC_ECONFIG,
+               "\"/tmp\", which is a folder: name a program in it");
     snprintf(c.command_run, sizeof c.command_run, "/tmp/no-such-program");
-    assert_err(v->available(&c, &err), ONIC_ECONFIG, "which is not found");
+    assert_err(v->available(&c, &err), ONIC_ECONFIG,
+               "which is not found: name a program, or its path");
     snprintf(c.command_run, sizeof c.command_run, "README.md");
-    assert_err(v->available(&c, &err), ONIC_ECONFIG, "write ./ before it");
+    assert_err(
+        v->available(&c, &err), ONIC_ECONFIG,
+        "\"README.md\", which is a file here but no program that a shell finds: write ./ before "
+        "it, or its interpreter (python3 FILE)");
     snprintf(c.command_run, sizeof c.command_run, "X=1 no-such-program | cat");
     assert_ok(v->available(&c, &err)); /* for the shell to judge */
     memset(c.command_version, 'v', 61);
-    assert_err(v->available(&c, &err), ONIC_ECONFIG, "command.version");
+    assert_err(v->available(&c, &err), ONIC_ECONFIG, "command.version is longer than 60 bytes");
 }
 
 static void the_example_answers(void **state)
