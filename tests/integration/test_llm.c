@@ -172,7 +172,8 @@ static void bad_times_of_a_server_settle_nothing(void **state)
     STOPS(redirect, "it redirects to another address, which is not followed")                      \
     STOPS(other_model, "it serves the model someone-else, not llm.model=m")                        \
     STOPS(model_changes, "it serves the model someone-else, not llm.model=m")                      \
-    STOPS(quota, "it says 429: quota")
+    STOPS(quota, "it says 429: quota")                                                             \
+    STOPS(busy, "it says 429, too much to do")
 
 ALL
 #undef COMES

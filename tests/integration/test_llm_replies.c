@@ -106,7 +106,7 @@ static void what_is_no_answer_says_why(void **state)
 static void the_reason_of_a_refusal_is_shown(void **state)
 {
     static const char *const want[][2] = {{"why_fine", "speak to Ann"},
-                                          {"why_errors", "every request: speak to Ann"},
+                                          {"why_errors", "it refuses every request: speak to Ann"},
                                           {"why_text", "the answer is not JSON, it says: speak to"},
                                           {"why_locked", "400 speak to Ann"},
                                           {"why_then_key", "422 speak to Ann"},

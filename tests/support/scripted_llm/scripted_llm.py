@@ -459,6 +459,7 @@ BEHAVIOURS = {
     "limit_seconds": first(2, status(429, headers=("Retry-After: 1",))), "limit": first(3, status(429)),
     "limit_date": first(1, lambda s, a: s.send(429, {}, (
         "Retry-After: " + email.utils.formatdate(time.time() + 2, usegmt=True),))),
+    "busy": labels_only(status(429)),
     "quota": labels_only(status(429, {"error": {"message": "quota", "code": "insufficient_quota"}})),
     "e500": first(3, status(500)), "e502": first(3, status(502)), "e503": first(3, status(503)),
     "poison": labels_only(lambda s, a: s.send(500, {}) if "poison" in a["texts"][0] else sane(s, a)),

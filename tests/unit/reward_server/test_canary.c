@@ -280,7 +280,8 @@ static void what_is_low_is_said_once_and_again_when_it_is_well(void **state)
     s.judge.says_one = false;
     canary_ask(&s, 200, false); /* nothing that is older than 50 canaries counts */
     assert_int_equal(s.warnings, 2);
-    assert_non_null(strstr(s.warning, "rightly again"));
+    assert_non_null(
+        strstr(s.warning, "canaries are answered rightly again annotator=\"judge\" right="));
     assert_close(s.right, 1, 0, 0);
     log_set_writer(NULL, NULL);
     canary_end(&s);
@@ -421,7 +422,11 @@ static void a_goal_without_canaries_is_said_where_they_are_wanted(void **state)
     assert_ok(order_opened(&a, "random", &setup, &err));
     a->v->free(a);
     c.annotator_canary_rate = 0.5;
-    assert_err(order_opened(&a, "random", &setup, &err), ONIC_ECONFIG, "annotator.canary_rate=0");
+    assert_err(order_opened(&a, "random", &setup, &err), ONIC_ECONFIG,
+               "there is no canary of goal ");
+    assert_err(order_opened(&a, "random", &setup, &err), ONIC_ECONFIG,
+               " whose answer is 1 and one whose answer is 0: name a file of them "
+               "(annotator.canaries), or set annotator.canary_rate=0");
     goal_free(g);
 }
 
