@@ -231,6 +231,11 @@ static void what_a_person_must_mend_is_said_and_labels_nothing(void **state)
         {"reason", "it says 403: your country is not served"},
         {"fine_reason", "your account is asleep"},
         {"text", "still loading"},
+        {"silent", "its answer holds no vectors"},
+        {"always_more", "its answer has not exactly one vector per sentence"},
+        {"always_twice", "its answer has not exactly one vector per sentence"},
+        {"always_words", "a vector of its answer holds something else than numbers"},
+        {"always_empty", "its answer holds no vectors"},
         {"page", "a web page, not JSON: is embedding.url right?"},
         {"x/y", "it says 404: check embedding.url and embedding.model"},
     };
@@ -308,6 +313,7 @@ static void the_key_comes_from_a_file_and_the_identity_names_the_model(void **st
 static void an_address_and_a_model_are_needed(void **state)
 {
     struct config c;
+    char far[600];
     (void)state;
     config_defaults(&c);
     set(&c, "embedding.source", "http");
@@ -316,6 +322,9 @@ static void an_address_and_a_model_are_needed(void **state)
     set(&c, "embedding.model", "m");
     set(&c, "embedding.url", "ftp://x");
     assert_err(v->available(&c, &err), ONIC_ECONFIG, "embedding.url is \"ftp://x\"");
+    snprintf(far, sizeof far, "http://%0500d", 0);
+    set(&c, "embedding.url", far);
+    assert_err(v->available(&c, &err), ONIC_ECONFIG, "embedding.url is longer than ");
     set(&c, "embedding.url", "http://x");
     set(&c, "embedding.model", "a-name-that-is-longer-than-an-identity-may-be");
     assert_err(v->available(&c, &err), ONIC_ECONFIG, "embedding.model may have 40 bytes");

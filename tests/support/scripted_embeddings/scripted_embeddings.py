@@ -96,6 +96,16 @@ class Handler(BaseHTTPRequestHandler):
             data[0]["index"] = 1
         elif name == "words" and n in (1, 3):
             data[-1]["embedding"][1] = "1.5"
+        elif name == "always_more":
+            data.append(data[0])
+        elif name == "always_twice":
+            data[0]["index"] = 99
+        elif name == "always_words":
+            data[-1]["embedding"][1] = "1.5"
+        elif name == "always_empty":
+            data[0]["embedding"] = []
+        elif name == "silent":
+            answer = {}
         elif name == "wide" and any("poison" in t for t in texts):
             data[-1]["embedding"].append(1.0)
         elif name == "other_model":

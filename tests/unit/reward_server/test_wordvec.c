@@ -89,7 +89,7 @@ static void a_damaged_file_is_named_with_its_line(void **state)
     const struct {
         const char *text, *complaint;
     } want[] = {
-        {"", "words.vec:1: the file is empty"},
+        {"", "words.vec:1: the file is empty, it must begin with \"COUNT WIDTH\""},
         {"you 0.1 0.2\n", "words.vec:1: the first line must be \"COUNT WIDTH\""},
         {"2\n", "words.vec:1: the first line must be"},
         {"2 0\n", "words.vec:1: the first line must be"},

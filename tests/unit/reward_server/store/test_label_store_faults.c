@@ -101,7 +101,10 @@ static void damaged_pages_and_foreign_files_are_refused_with_a_sentence(void **s
         fprintf(file, "this is not a database\n");
     fclose(file);
     assert_err(label_store_open(&s, f->path, LABEL_STORE_SERVER, &err), ONIC_EDAMAGED,
-               "move the file away");
+               " is a text file where the label store should be; restore the store from a copy, "
+               "or move the file away to go on without its labels");
+    assert_err(label_store_open(&s, f->path, LABEL_STORE_READ, &err), ONIC_ECONFIG,
+               " is a text file, not a label store (labels.sqlite of a run)");
     assert_err(label_store_open(&s, "/nowhere/labels.sqlite", LABEL_STORE_READ, &err),
                ONIC_ENOTFOUND, "/nowhere/labels.sqlite");
     assert_err(label_store_open(&s, "/nowhere/labels.sqlite", LABEL_STORE_SERVER, &err),
