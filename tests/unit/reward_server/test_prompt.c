@@ -133,67 +133,66 @@ static void the_version_changes_with_what_shapes_the_prompt_only(void **state)
     assert_string_equal(first, next);
 }
 
+static const struct {
+    const char *text, *line, *part;
+} bad[] = {
+    {USER REST GOALS, ":1:", "system: with a text is missing"},
+    {"system: S\n" REST GOALS, ":1:", "user: with a text is missing"},
+    {"system: S\nuser: |\n  a\n  {capton}\n" REST GOALS,
+     ":4:", "unknown placeholder {capton}, did you mean {caption}?"},
+    {"system: S\nuser: \"{preference}{examples}{yes}{no}{key}\"\n" REST GOALS,
+     ":2:", "needs the placeholder {caption}"},
+    {"system: \"{caption}\"\n" USER REST GOALS, ":1:", "unknown placeholder {caption}"},
+    {"system: \"a\\x01\"\n" USER REST GOALS, ":1:", "control characters do not belong here"},
+    {"system: S\nsystem: T\n" USER REST GOALS, ":2:", "given twice"},
+    {"system: S\nusr: T\n" USER REST GOALS, ":2:", "unknown key 'usr', did you mean 'user'?"},
+    {"system: S\nexam: T\n" USER REST GOALS, ":2:", "unknown key 'exam'; known here: system"},
+    {"sytem: S\n" USER REST GOALS, ":1:", "unknown key 'sytem', did you mean 'system'?"},
+    {"system: S\n" USER "words: [A, B]\nkey: k\nexample: e\nexamples: [{captoin: c, analysis: "
+     "a}]\n" GOALS,
+     ":6:", "unknown key 'captoin', did you mean 'caption'?"},
+    {"system: S\n" USER REST "goals:\n  g: {preferense: P.}\n",
+     ":10:", "unknown key 'preferense', did you mean 'preference'?"},
+    {"system: S\n" USER "words: [A, a]\nkey: k\nexample: e\nexamples: [{caption: c, analysis: "
+     "a}]\n" GOALS,
+     ":3:", "two of the words are the same"},
+    {"system: S\n" USER "words: [A]\nkey: k\nexample: e\n" GOALS,
+     ":3:", "words: needs two words, first the one for helpful"},
+    {"system: S\n" USER "words: [A, b c]\nkey: k\nexample: e\n" GOALS,
+     ":3:", "a word of 1 to 31 letters, digits and _ belongs here"},
+    {"system: S\n" USER "words: [A, B]\nkey: k\nexample: \"{analysis}\"\nexamples: [{caption: c}]"
+     "\n" GOALS,
+     ":6:", "an example has caption: and analysis:"},
+    {"system: S\n" USER REST "goals:\n  g: {preference: P., labels: [1]}\n",
+     ":10:", "labels: needs one label for each example"},
+    {"system: S\n" USER REST "goals:\n  g: {preference: P., labels: [1, 2]}\n",
+     ":10:", "the label of an example is 1 or 0"},
+    {"system: S\n" USER REST "goals:\n  g: P.\n",
+     ":10:", "a goal is written name: {preference: \"a sentence, or nothing\"}"},
+    {"system: S\n" USER REST "goals:\n  other: {preference: P.}\n",
+     ":10:", "there is no goal \"g\" here; known: other. Add a line g: {preference:"},
+    {"system: S\n" USER REST GOALS "  g: {preference: X.}\n", ":13:", "this goal is given twice"},
+    {"system: S\n" USER REST, ":1:", "goals: with one entry per goal is missing"},
+    {"- a\n", ":1:", "a prompt file is a list of keys such as system: and user:"},
+    {"system: [\n", ":2:", ""},
+    {"system: S\n" USER "words: [A, B]\nkey: k\nexamples: [{caption: c}]\n" GOALS,
+     ":1:", "example: with a text is missing"},
+    {"system: S\n" USER "words: [A, B]\nexample: e\nexamples: [{caption: c}]\n" GOALS,
+     ":1:", "key: with the name of the answer is missing"},
+    {"system: S\n" USER "words: [A, B]\nkey: k\nexample: e\nexamples: []\n" GOALS,
+     ":6:", "examples: needs 1 to 16 entries"},
+    {"system: S\n" USER "words: [A, B]\nkey: k\nexample: e\nexamples: [{analysis: a}]\n" GOALS,
+     ":6:", "an example has caption:"},
+    {"system: S\n" USER "words: [A, B]\nkey: k\nexample: e\nexamples: [{caption: [c]}]\n" GOALS,
+     ":6:", "the message of the example belongs here"},
+    {"system: S\n" USER
+     "words: [A, B]\nkey: k\nexample: e\nexamples: [{caption: c, analysis: [a]}]\n" GOALS,
+     ":6:", "one sentence on the message belongs here"},
+};
+
 static void bad_files_are_refused_with_file_line_and_remedy(void **state)
 {
     struct fixture *f = *state;
-    const struct {
-        const char *text, *line, *part;
-    } bad[] = {
-        {USER REST GOALS, ":1:", "system: with a text is missing"},
-        {"system: S\n" REST GOALS, ":1:", "user: with a text is missing"},
-        {"system: S\nuser: |\n  a\n  {capton}\n" REST GOALS,
-         ":4:", "unknown placeholder {capton}, did you mean {caption}?"},
-        {"system: S\nuser: \"{preference}{examples}{yes}{no}{key}\"\n" REST GOALS,
-         ":2:", "needs the placeholder {caption}"},
-        {"system: \"{caption}\"\n" USER REST GOALS, ":1:", "unknown placeholder {caption}"},
-        {"system: \"a\\x01\"\n" USER REST GOALS, ":1:", "control characters do not belong here"},
-        {"system: S\nsystem: T\n" USER REST GOALS, ":2:", "given twice"},
-        {"system: S\nusr: T\n" USER REST GOALS, ":2:", "unknown key 'usr', did you mean 'user'?"},
-        {"system: S\nexam: T\n" USER REST GOALS, ":2:", "unknown key 'exam'; known here: system"},
-        {"sytem: S\n" USER REST GOALS, ":1:", "unknown key 'sytem', did you mean 'system'?"},
-        {"system: S\n" USER "words: [A, B]\nkey: k\nexample: e\nexamples: [{captoin: c, analysis: "
-         "a}]\n" GOALS,
-         ":6:", "unknown key 'captoin', did you mean 'caption'?"},
-        {"system: S\n" USER REST "goals:\n  g: {preferense: P.}\n",
-         ":10:", "unknown key 'preferense', did you mean 'preference'?"},
-        {"system: S\n" USER "words: [A, a]\nkey: k\nexample: e\nexamples: [{caption: c, analysis: "
-         "a}]\n" GOALS,
-         ":3:", "two of the words are the same"},
-        {"system: S\n" USER "words: [A]\nkey: k\nexample: e\n" GOALS,
-         ":3:", "words: needs two words, first the one for helpful"},
-        {"system: S\n" USER "words: [A, b c]\nkey: k\nexample: e\n" GOALS,
-         ":3:", "a word of 1 to 31 letters, digits and _ belongs here"},
-        {"system: S\n" USER
-         "words: [A, B]\nkey: k\nexample: \"{analysis}\"\nexamples: [{caption: c}]"
-         "\n" GOALS,
-         ":6:", "an example has caption: and analysis:"},
-        {"system: S\n" USER REST "goals:\n  g: {preference: P., labels: [1]}\n",
-         ":10:", "labels: needs one label for each example"},
-        {"system: S\n" USER REST "goals:\n  g: {preference: P., labels: [1, 2]}\n",
-         ":10:", "the label of an example is 1 or 0"},
-        {"system: S\n" USER REST "goals:\n  g: P.\n",
-         ":10:", "a goal is written name: {preference: \"a sentence, or nothing\"}"},
-        {"system: S\n" USER REST "goals:\n  other: {preference: P.}\n",
-         ":10:", "there is no goal \"g\" here; known: other. Add a line g: {preference:"},
-        {"system: S\n" USER REST GOALS "  g: {preference: X.}\n",
-         ":13:", "this goal is given twice"},
-        {"system: S\n" USER REST, ":1:", "goals: with one entry per goal is missing"},
-        {"- a\n", ":1:", "a prompt file is a list of keys such as system: and user:"},
-        {"system: [\n", ":2:", ""},
-        {"system: S\n" USER "words: [A, B]\nkey: k\nexamples: [{caption: c}]\n" GOALS,
-         ":1:", "example: with a text is missing"},
-        {"system: S\n" USER "words: [A, B]\nexample: e\nexamples: [{caption: c}]\n" GOALS,
-         ":1:", "key: with the name of the answer is missing"},
-        {"system: S\n" USER "words: [A, B]\nkey: k\nexample: e\nexamples: []\n" GOALS,
-         ":6:", "examples: needs 1 to 16 entries"},
-        {"system: S\n" USER "words: [A, B]\nkey: k\nexample: e\nexamples: [{analysis: a}]\n" GOALS,
-         ":6:", "an example has caption:"},
-        {"system: S\n" USER "words: [A, B]\nkey: k\nexample: e\nexamples: [{caption: [c]}]\n" GOALS,
-         ":6:", "the message of the example belongs here"},
-        {"system: S\n" USER
-         "words: [A, B]\nkey: k\nexample: e\nexamples: [{caption: c, analysis: [a]}]\n" GOALS,
-         ":6:", "one sentence on the message belongs here"},
-    };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct prompt *p = NULL;
         struct onic_err err = {0};

@@ -196,7 +196,8 @@ static void every_truncation_is_detected(void **state)
     assert_err(checkpoint_open(&f, files_in("b"), &err), ONIC_EDAMAGED, "it is empty");
     memset(data, 0xd3, n); /* nothing that any format begins with */
     spill(files_in("b"), data, n);
-    assert_err(checkpoint_open(&f, files_in("b"), &err), ONIC_EDAMAGED, "its first bytes are not those of a checkpoint");
+    assert_err(checkpoint_open(&f, files_in("b"), &err), ONIC_EDAMAGED,
+               "its first bytes are not those of a checkpoint");
     free(data);
     checkpoint_free(c);
 }

@@ -82,7 +82,8 @@ static void bad_yaml_names_file_line_and_what_to_do(void **state)
         {"- a\n", "lists are not supported"},
         {"hello\n", "f.yaml:1: the file must hold 'section:' lines"},
         {"train: 5\n", "expected 'key: value' lines"},
-        {"train: {lr: 0.1}\n---\nenv: {}\n", "f.yaml:2: only one document is allowed in a file; remove '---'"},
+        {"train: {lr: 0.1}\n---\nenv: {}\n",
+         "f.yaml:2: only one document is allowed in a file; remove '---'"},
         {"train:\n\tlr: 1\n", "f.yaml:2: this is not valid YAML"},
         {"train: {lr: 0.1\n", "this is not valid YAML"},
         {"env: {id: \"a\\u0007b\"}\n", "without control characters"},
@@ -141,7 +142,8 @@ static void a_stored_run_may_hold_options_that_are_gone(void **state)
     said_begin(LOG_WARN);
     assert_ok(config_read_stored(&c, text, strlen(text), "old.yaml", &err));
     said_end();
-    assert_said("an option of a stored run is no longer known and is left out option=\"train.gone\"");
+    assert_said(
+        "an option of a stored run is no longer known and is left out option=\"train.gone\"");
     assert_said("is no longer known and is left out option=\"vanished.key\"");
     assert_close(c.train_lr, 0.5, 0, 0);
     assert_int_equal(c.run_seed, 9);
