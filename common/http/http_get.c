@@ -138,6 +138,20 @@ static bool get_head(const struct buf *all, int *status, size_t *body)
     return *status >= 100 && *status < 600;
 }
 
+bool http_get_stays_here(const char *address)
+{
+    struct get_place to;
+    struct addrinfo want = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST}, *a = NULL;
+    if (!get_parse(address, &to) || getaddrinfo(to.host, "0", &want, &a) != 0)
+        return false;
+    int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool here = fd >= 0 && bind(fd, a->ai_addr, a->ai_addrlen) == 0; /* only own ones can be */
+    if (fd >= 0)
+        close(fd);
+    freeaddrinfo(a);
+    return here;
+}
+
 int http_get(const char *address, const char *path, int timeout_ms, struct buf *out, int *status,
              struct onic_err *err)
 {

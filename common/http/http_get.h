@@ -14,4 +14,8 @@
 int http_get(const char *address, const char *path, int timeout_ms, struct buf *out, int *status,
              struct onic_err *err);
 
+/* Whether its host is a number, and one of this machine's. For an address that a file names, whose
+ * word it may be: nobody is asked then whom it chooses, and no name server whom it names. */
+bool http_get_stays_here(const char *address);
+
 #endif /* ONIC_COMMON_HTTP_HTTP_GET_H */

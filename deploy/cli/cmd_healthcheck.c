@@ -128,6 +128,11 @@ static int ask_run(const char *dir, const char *path, struct buf *said, struct o
     int rc = ask_files(dir, said, err);
     if (rc || address_of_run(dir, address, sizeof address, NULL) != ONIC_OK)
         return rc;
+    if (!http_get_stays_here(address))
+        return err_set(err, ONIC_EAUTH,
+                       "%s/dashboard names %.200s, which is no address of this machine, and no "
+                       "other is asked because a file says so: give it instead of the run",
+                       dir, address);
     buf_reset(said);
     return health_ask(address, path, said, err);
 }

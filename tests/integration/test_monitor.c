@@ -88,6 +88,17 @@ static bool actors_have_said(void *ctx)
     return ask(asked_address, "/metrics") == 200 && sample("onic_actors_cpu_seconds_total") > 0;
 }
 
+/* The directory of a run may come from anywhere. */
+static void no_other_machine_is_asked_because_a_file_says_so(struct scene *s)
+{
+    static const char *const texts[] = {"http://203.0.113.7:80/\n", "name.invalid:80\n"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        scene_write(s, "run/dashboard", texts[i]);
+        assert_int_equal(healthcheck(s, "run"), 1);
+        scene_assert_holds(scene_text(s, "health.err"), "which is no address of this machine");
+    }
+}
+
 static void a_run_is_asked_while_it_trains_and_after(void **state)
 {
     struct scene *s = *state;
@@ -111,6 +122,7 @@ static void a_run_is_asked_while_it_trains_and_after(void **state)
     assert_int_equal(healthcheck(s, "run"), 0);
     assert_int_equal(healthcheck(s, address), 0);
     assert_int_equal(healthcheck(s, "run --ready"), 0);
+    no_other_machine_is_asked_because_a_file_says_so(s);
     scene_drain(&s->a);
     assert_int_equal(ask(address, "/healthz"), 0);
     assert_int_equal(healthcheck(s, "run"), 1);

@@ -124,6 +124,24 @@ static void what_is_no_address_is_told(void **state)
           "");
 }
 
+static void only_numbers_of_this_machine_stay_here(void **state)
+{
+    (void)state;
+    assert_true(http_get_stays_here("127.0.0.1:80"));
+    assert_true(http_get_stays_here("http://127.0.0.1:8080/"));
+    static const char *const elsewhere[] = {"203.0.113.7:80",
+                                            "http://203.0.113.7:80/",
+                                            "[2001:db8::7]:80", /* RFC 5737, RFC 3849 */
+                                            "localhost:80",
+                                            "name.invalid:80",
+                                            "127.0.0.1",
+                                            "127.0.0.1:80@203.0.113.7:80",
+                                            ""};
+    for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
+        if (http_get_stays_here(elsewhere[i]))
+            fail_msg("%s would be asked", elsewhere[i]);
+}
+
 int main(void)
 {
 #define STRANGER(name) cmocka_unit_test_setup_teardown(name, stranger_setup, stranger_teardown)
@@ -134,6 +152,7 @@ int main(void)
         STRANGER(one_that_speaks_otherwise_is_told),
         STRANGER(where_nobody_is_nobody_answers),
         STRANGER(what_is_no_address_is_told),
+        cmocka_unit_test(only_numbers_of_this_machine_stay_here),
     };
 #undef STRANGER
     return cmocka_run_group_tests(tests, NULL, NULL);
