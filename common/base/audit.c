@@ -17,6 +17,7 @@
 #include "common/base/buf.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/plain_file.h"
 #include "common/base/rotated.h"
 
 enum { AUDIT_PATH_MAX = 4096, LINE_MAX_BYTES = 4096, LOOK_EVERY_MS = 1000 };
@@ -53,14 +54,15 @@ static struct {
 
 static int audit_open_file(const char *path)
 {
-    return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0666);
+    return plain_file_open_own(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0666);
 }
 
 int audit_open(const char *path, struct onic_err *err)
 {
     int fd = strlen(path) < AUDIT_PATH_MAX ? audit_open_file(path) : -1;
-    if (fd < 0)
-        return err_set(err, ONIC_ECANTCREATE, "%s: cannot be opened: %s", path, strerror(errno));
+    if (fd < 0) /* no link is followed, whoever made it */
+        return err_set(err, ONIC_ECANTCREATE, "%s: cannot be opened: %s", path,
+                       errno == ELOOP ? strerror(errno) : plain_file_why(errno));
     audit_close();
     pthread_mutex_lock(&audit.lock);
     audit.fd = fd;
@@ -81,10 +83,9 @@ void audit_open_in(const char *run_dir, const char *role)
     char folder[AUDIT_PATH_MAX], path[AUDIT_PATH_MAX], whole[PATH_MAX];
     struct onic_err err = {0};
     snprintf(folder, sizeof folder, "%.2000s/log", run_dir);
-    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
-        err_set(&err, ONIC_ECANTCREATE, "%s cannot be made: %s", folder, strerror(errno));
-    else if (snprintf(path, sizeof path, "%.3000s/audit-%.64s.log",
-                      realpath(folder, whole) ? whole : folder, role) > 0)
+    if (plain_folder_make(folder, &err) == ONIC_OK &&
+        snprintf(path, sizeof path, "%.3000s/audit-%.64s.log",
+                 realpath(folder, whole) ? whole : folder, role) > 0)
         audit_open(path, &err);
     if (err.code)
         log_warn("who joins and who is refused is not written down", kv("why", (char *)err.msg));

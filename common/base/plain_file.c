@@ -18,24 +18,32 @@ bool plain_file_is_foreign_link(const char *path)
     return lstat(path, &st) == 0 && S_ISLNK(st.st_mode) && file_owner_is_another(&st);
 }
 
+static bool is_regular(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 int plain_file_open_own(const char *path, int flags, mode_t mode)
 {
-    flags |= O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+    flags |= O_CLOEXEC | O_NONBLOCK | O_NOCTTY; /* never waits for the other end of a pipe */
     int fd = open(path, flags | O_NOFOLLOW, mode);
     bool foreign = fd < 0 && errno == ELOOP && plain_file_is_foreign_link(path);
     if (foreign)
         errno = ELOOP;
     else if (fd < 0 && errno == ELOOP)
         fd = open(path, flags, mode);
-    if (fd >= 0) /* whoever writes waits as always */
-        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+    if (fd < 0 && errno == ENXIO) /* a pipe that nobody reads, or a socket */
+        errno = EINVAL;
+    if (fd < 0)
+        return -1;
+    if (!is_regular(fd)) {
+        close(fd);
+        errno = EINVAL;
+        return -1;
+    }
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
     return fd;
-}
-
-static bool is_regular(int fd)
-{
-    struct stat st;
-    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 }
 
 FILE *plain_file_read(const char *path, bool own)
@@ -51,6 +59,21 @@ FILE *plain_file_read(const char *path, bool own)
         errno = code;
     }
     return f;
+}
+
+int plain_folder_make(const char *path, struct onic_err *err)
+{
+    struct stat st;
+    int code = mkdir(path, 0777) == 0 || errno == EEXIST ? 0 : errno;
+    if (!code && plain_file_is_foreign_link(path))
+        code = ELOOP;
+    else if (!code && stat(path, &st) != 0)
+        code = errno;
+    else if (!code && !S_ISDIR(st.st_mode))
+        code = ENOTDIR;
+    return code ? err_set(err, ONIC_ECANTCREATE, "the folder %s cannot be made: %s", path,
+                          plain_file_why(code))
+                : ONIC_OK;
 }
 
 const char *plain_file_why(int code)

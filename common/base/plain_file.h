@@ -4,22 +4,29 @@
 
 /* plain_file.h - opens files of a folder in which somebody else may have put something under their
  * names: a pipe, for which a reader would wait for ever, a device without an end, a link that has
- * this user's other files written over. */
+ * this user's other files written over, or, for a folder, removed. */
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "common/base/err.h"
+
 /* As fopen(path, "re") of a regular file; errno EINVAL for anything else that is there. own: no
  * link that another user made is followed either, errno ELOOP. */
 FILE *plain_file_read(const char *path, bool own);
 
-/* As open(), but the last part of the path is no link that another user made (root may): errno
- * ELOOP. Never waits for the other end of a pipe. */
+/* As open() of a regular file; errno EINVAL for anything else that is there. The last part of the
+ * path is no link that another user made (root may): errno ELOOP. */
 int plain_file_open_own(const char *path, int flags, mode_t mode);
 
 /* Whether it is such a link. For what others open by name. */
 bool plain_file_is_foreign_link(const char *path);
+
+/* A folder inside one that is there, made where it is missing. ONIC_ECANTCREATE: it cannot be, is
+ * something else, or a link that another user made: what is written into it, or removed as old,
+ * would be so where that leads. */
+int plain_folder_make(const char *path, struct onic_err *err);
 
 /* strerror for the errno of these. Static text, or that of strerror. */
 const char *plain_file_why(int code);

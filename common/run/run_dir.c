@@ -22,6 +22,7 @@
 #include "common/base/file_kind.h"
 #include "common/base/log.h"
 #include "common/base/paths.h"
+#include "common/base/plain_file.h"
 #include "common/base/run_lock.h"
 #include "common/base/xmalloc.h"
 #include "common/config/overlay.h"
@@ -40,7 +41,7 @@ static int make_sub_dir(const char *dir, const char *name, struct onic_err *err)
     if (n < 0 || (size_t)n >= sizeof path)
         return err_set(err, ONIC_ECANTCREATE,
                        "the run directory's name is too long; give a shorter --run-dir");
-    return paths_make_dirs(path, err);
+    return plain_folder_make(path, err);
 }
 
 static int make_folders(const char *dir, struct onic_err *err)

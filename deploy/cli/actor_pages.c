@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/base/plain_file.h"
+
 enum { FOLDER_MAX = 4096, NAME_LEN = 256 };
 
 static bool actor_pages_is_page(const char *name)
@@ -35,9 +37,9 @@ static int bring_page(const char *from, const char *to, const char *name, struct
 
 int actor_pages_bring(const char *from, const char *to, struct onic_err *err)
 {
-    int rc = ONIC_OK;
-    if (mkdir(to, 0777) != 0 && errno != EEXIST)
-        return err_set(err, ONIC_ECANTCREATE, "%s cannot be made: %s", to, strerror(errno));
+    int rc = plain_folder_make(to, err);
+    if (rc)
+        return rc;
     DIR *d = opendir(from);
     for (struct dirent *e; d && !rc && (e = readdir(d));)
         if (actor_pages_is_page(e->d_name))

@@ -92,8 +92,8 @@ static int child_open_log(struct child *c, const char *run_dir, struct onic_err 
 {
     char dir[sizeof c->log_path], whole[PATH_MAX];
     snprintf(dir, sizeof dir, "%s/log", run_dir);
-    if (mkdir(dir, 0777) != 0 && errno != EEXIST)
-        return err_set(err, ONIC_EIO, "%s cannot be made: %s", dir, strerror(errno));
+    if (plain_folder_make(dir, err) != ONIC_OK)
+        return err->code = ONIC_EIO; /* there may be room soon */
     snprintf(c->log_path, sizeof c->log_path, "%.4000s/%s.log", realpath(dir, whole) ? whole : dir,
              c->spec->role);
     int log = plain_file_open_own(c->log_path, O_WRONLY | O_CREAT | O_APPEND, 0666);
@@ -103,7 +103,7 @@ static int child_open_log(struct child *c, const char *run_dir, struct onic_err 
     if (c->log_fd >= 0) {
         rotated_folder_forget(&c->log_folder);
     } else {
-        c->log_fd = open(c->log_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        c->log_fd = plain_file_open_own(c->log_path, O_RDONLY, 0);
         if (c->log_fd >= 0)
             lseek(c->log_fd, 0, SEEK_END); /* earlier lives are not shown again */
     }
@@ -189,7 +189,7 @@ static void find_new_log(struct child *c, struct panel *panel)
     if (!rotated_away(c->log_fd, c->log_path) || stat(c->log_path, &st) != 0 || st.st_size == 0 ||
         !rotated_folder_is(&c->log_folder, c->log_path)) /* another run's */
         return;
-    int now = open(c->log_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int now = plain_file_open_own(c->log_path, O_RDONLY, 0);
     if (now < 0)
         return;
     read_log(c, panel); /* what was written before the child changed over */

@@ -93,7 +93,7 @@ void sweep_child_last_words(const char *log, off_t said, char out[SWEEP_WORDS_MA
 {
     char tail[4096];
     out[0] = '\0';
-    int fd = open(log, O_RDONLY | O_CLOEXEC);
+    int fd = plain_file_open_own(log, O_RDONLY, 0);
     off_t size = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
     off_t from = size - said > (off_t)sizeof tail - 1 ? size - (off_t)sizeof tail + 1 : said;
     ssize_t n = fd < 0 ? -1 : pread(fd, tail, sizeof tail - 1, from);

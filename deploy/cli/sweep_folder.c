@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "common/base/file_kind.h"
+#include "common/base/paths.h"
+#include "common/base/plain_file.h"
 #include "common/base/run_lock.h"
 #include "common/base/shell.h"
 #include "common/checkpoint/safe_file.h"
@@ -224,18 +226,8 @@ static int make_sweep_folders(const struct sweep *s, struct onic_err *err)
 {
     char path[FOLDER_PATH_MAX];
     folder_path(path, s->dir, "log");
-    for (char *p = path + 1;; p++) {
-        char was = *p;
-        if (was != '/' && was)
-            continue;
-        *p = '\0';
-        if (mkdir(path, 0777) != 0 && errno != EEXIST)
-            return err_set(err, ONIC_ECANTCREATE, "the folder %s cannot be made: %s", path,
-                           strerror(errno));
-        *p = was;
-        if (!was)
-            return ONIC_OK;
-    }
+    int rc = paths_make_dirs(s->dir, err);
+    return rc ? rc : plain_folder_make(path, err);
 }
 
 static int lock_sweep(const struct sweep *s, int *fd, struct onic_err *err)

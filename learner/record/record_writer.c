@@ -20,6 +20,7 @@
 
 #include "common/base/buf.h"
 #include "common/base/clock.h"
+#include "common/base/plain_file.h"
 #include "common/base/xmalloc.h"
 #include "common/wire/rollout/learner_link.h"
 #include "generated/onic_version.h"
@@ -289,8 +290,8 @@ int record_writer_create(struct record_writer **out, const struct record_writer_
     struct record_writer *w = xcalloc(1, sizeof *w);
     w->p = *p;
     snprintf(w->dir, sizeof w->dir, "%s/" RECORD_FOLDER, p->run_dir);
-    if (mkdir(w->dir, 0777) != 0 && errno != EEXIST) {
-        int rc = err_set(err, ONIC_ECANTCREATE, "%s cannot be made: %s", w->dir, strerror(errno));
+    int rc = plain_folder_make(w->dir, err);
+    if (rc) {
         free(w);
         return rc;
     }

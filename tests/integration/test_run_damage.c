@@ -218,6 +218,12 @@ static void pipes_and_devices_under_names_of_files_are_named(void **state)
         {"ledger.json", "ledger harmed", "ledger.json is a", 64},
         {"run_id", "train --run-dir=harmed", "run_id is a", 64},
         {"lock", "status harmed", "harmed", 0},
+        {"metrics.jsonl", "train --run-dir=harmed --frames=30000 --run.restarts=1",
+         "it is no regular file", 73},
+        {"log/learner.log", "train --run-dir=harmed --frames=30000 --run.restarts=1",
+         "it is no regular file", 74},
+        {"log/actor-0.log", "train --run-dir=harmed --frames=30000 --run.restarts=1",
+         "it is no regular file", 74},
     };
     (void)state;
     for (size_t i = 0; i < 2 * sizeof rows / sizeof *rows; i++) {
@@ -259,6 +265,30 @@ static void links_that_other_users_made_are_not_followed(void **state)
     ends_with(line, 0, "resuming");
 }
 
+/* Folders as well: old checkpoints of what such a link leads to would be removed as the run's own.
+ * A link of root's, or of whoever trains, may lead to another disk. */
+static void folders_that_other_users_put_elsewhere_are_refused(void **state)
+{
+    static const char *const folders[] = {"checkpoints", "log", "replays", "record", "actors"};
+    static const char train[] = "$onic train --run-dir=linked --frames=30000 --record";
+    char line[900];
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("skipped: needs root to make a link another user's\n");
+        skip();
+    }
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        snprintf(line, sizeof line,
+                 "rm -rf linked victim as_it_was && cp -r run linked && mkdir -p linked/%s && "
+                 "mv linked/%s victim && cp -r victim as_it_was && ln -s ../victim linked/%s && "
+                 "chown -h 65534 linked/%s && ! %s && diff -r as_it_was victim",
+                 folders[i], folders[i], folders[i], folders[i], train);
+        ends_with(line, 0, "another user made a link there");
+        snprintf(line, sizeof line, "chown -h 0 linked/%s && %s", folders[i], train);
+        ends_with(line, 0, "resumed checkpoint=");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +300,7 @@ int main(void)
         cmocka_unit_test(checkpoints_that_are_gone_are_missed),
         cmocka_unit_test(pipes_and_devices_under_names_of_files_are_named),
         cmocka_unit_test(links_that_other_users_made_are_not_followed),
+        cmocka_unit_test(folders_that_other_users_put_elsewhere_are_refused),
     };
     return cmocka_run_group_tests(tests, train_twice, forget);
 }

@@ -86,3 +86,20 @@ bool files_are_closed(void *ctx)
     const int *at_first = ctx;
     return files_open() <= *at_first;
 }
+
+void files_become(const char *path, const char *device)
+{
+    struct stat file, at;
+    int by = open(device, O_RDWR | O_CLOEXEC), found = 0;
+    assert_true(by >= 0);
+    assert_int_equal(stat(path, &file), 0);
+    for (int fd = STDERR_FILENO + 1; fd < 256; fd++)
+        if (fstat(fd, &at) == 0 && at.st_ino == file.st_ino && at.st_dev == file.st_dev) {
+            assert_int_equal(dup2(by, fd), fd);
+            found++;
+        }
+    close(by);
+    assert_true(found > 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(symlink(device, path), 0); /* nor was it rotated away */
+}

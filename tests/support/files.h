@@ -25,4 +25,8 @@ int files_open(void);
 /* For wait_until; ctx: an int, as many as there were. */
 bool files_are_closed(void *ctx);
 
+/* From now on a file that this process has open is a device, as which it could not be opened:
+ * /dev/full, for a disk that has become full. */
+void files_become(const char *path, const char *device);
+
 #endif /* ONIC_TESTS_SUPPORT_FILES_H */

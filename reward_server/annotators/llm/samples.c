@@ -21,13 +21,19 @@ void llm_samples_open(struct llm_samples *s, int64_t per_hour, const char *store
 {
     const char *slash = strrchr(store_path, '/');
     char folder[4000];
+    struct onic_err err = {0};
     *s = (struct llm_samples){0};
     if (per_hour <= 0)
         return;
     snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - store_path) : 1,
              slash ? store_path : ".");
     snprintf(s->path, sizeof s->path, "%s/log", folder);
-    mkdir(s->path, 0777); /* exists, or the line below says what is wrong */
+    if (plain_folder_make(s->path, &err) != ONIC_OK) {
+        log_warn("conversations cannot be kept", kv("file", (const char *)s->path),
+                 kv("why", (const char *)err.msg));
+        s->path[0] = '\0';
+        return;
+    }
     snprintf(s->path, sizeof s->path, "%s/log/conversations.jsonl", folder);
     s->folder = rotated_folder_of(s->path);
     s->interval_ms = 3600e3 / (double)per_hour;

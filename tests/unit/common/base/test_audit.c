@@ -2,8 +2,10 @@
 /* What is written of joins and refusals, and how much of it at most. */
 #include "tests/onic_test.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -193,6 +195,18 @@ static void a_large_file_becomes_the_one_before(void **state)
     assert_says(p->path, "second");
 }
 
+static void refuse_where_there_is_no_room(const char *why)
+{
+    struct rlimit before, none;
+    signal(SIGXFSZ, SIG_IGN); /* as process_start does */
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    none = before;
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    refuse(why);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+}
+
 static void no_file_and_a_full_disk_are_no_trouble(void **state)
 {
     struct place *p = *state;
@@ -201,8 +215,12 @@ static void no_file_and_a_full_disk_are_no_trouble(void **state)
     refuse("nobody hears");
     snprintf(inside, sizeof inside, "%s/no/audit.log", p->dir);
     assert_err(audit_open(inside, &err), ONIC_ECANTCREATE, "cannot be opened");
-    assert_ok(audit_open("/dev/full", &err));
-    refuse("lost");
+    assert_int_equal(unlink(p->path), 0);
+    assert_int_equal(mkfifo(p->path, 0600), 0); /* not waited for */
+    assert_err(audit_open(p->path, &err), ONIC_ECANTCREATE, "it is no regular file");
+    assert_int_equal(unlink(p->path), 0);
+    assert_ok(audit_open(p->path, &err));
+    refuse_where_there_is_no_room("lost");
     audit_open_in(p->dir, "learner");
     refuse("kept");
     snprintf(inside, sizeof inside, "%s/log/audit-learner.log", p->dir);

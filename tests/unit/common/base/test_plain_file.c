@@ -69,8 +69,50 @@ static void what_is_no_file_is_not_read_and_not_waited_for(void **state)
         assert_int_equal(errno, ENOENT);
     }
     assert_string_equal(plain_file_why(EINVAL), "it is no regular file");
-    assert_int_equal(plain_file_open_own(in(dir, "pipe"), O_WRONLY, 0), -1);
-    assert_int_equal(errno, ENXIO); /* nobody reads it */
+}
+
+static void is_not_opened(const char *path, int flags)
+{
+    errno = 0;
+    assert_int_equal(plain_file_open_own(path, flags, 0600), -1);
+    assert_int_equal(errno, EINVAL);
+}
+
+/* Whoever writes into it would wait for who reads it, and whoever reads it would find no end. */
+static void what_is_no_file_is_not_written(void **state)
+{
+    const char *dir = *state;
+    assert_int_equal(mkfifo(in(dir, "pipe"), 0600), 0);
+    assert_int_equal(symlink("/dev/null", in(dir, "device")), 0);
+    is_not_opened(in(dir, "pipe"), O_WRONLY); /* nobody reads it */
+    is_not_opened(in(dir, "pipe"), O_RDONLY);
+    is_not_opened(in(dir, "device"), O_WRONLY | O_CREAT | O_APPEND);
+    int reader = open(in(dir, "pipe"), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_true(reader >= 0);
+    is_not_opened(in(dir, "pipe"), O_WRONLY | O_CREAT);
+    close(reader);
+}
+
+static void folders_are_made_and_links_of_others_are_none(void **state)
+{
+    const char *dir = *state;
+    char link_path[400];
+    snprintf(link_path, sizeof link_path, "%s/link", dir);
+    assert_ok(plain_folder_make(in(dir, "folder"), &err));
+    assert_int_equal(access(in(dir, "folder"), R_OK | W_OK | X_OK), 0);
+    assert_ok(plain_folder_make(in(dir, "folder"), &err));
+    assert_err(plain_folder_make(in(dir, "no/folder"), &err), ONIC_ECANTCREATE,
+               "no/folder cannot be made: No such file");
+    put(in(dir, "file"), "");
+    assert_err(plain_folder_make(in(dir, "file"), &err), ONIC_ECANTCREATE,
+               "file cannot be made: Not a directory");
+    assert_int_equal(symlink(in(dir, "folder"), link_path), 0);
+    assert_ok(plain_folder_make(link_path, &err)); /* my own: another disk, say */
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(lchown(link_path, 65534, 65534), 0);
+    assert_err(plain_folder_make(link_path, &err), ONIC_ECANTCREATE,
+               "link cannot be made: another user made a link there");
 }
 
 static void a_link_of_another_user_is_not_followed(void **state)
@@ -110,7 +152,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_no_file_is_not_read_and_not_waited_for, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(what_is_no_file_is_not_written, setup, teardown),
         cmocka_unit_test_setup_teardown(a_link_of_another_user_is_not_followed, setup, teardown),
+        cmocka_unit_test_setup_teardown(folders_are_made_and_links_of_others_are_none, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
