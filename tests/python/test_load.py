@@ -192,6 +192,29 @@ class Load(OnicTest):
         with self.assertRaisesRegex(onic.OnicError, "is not an episode that onic kept"):
             _ = onic.load(run).episodes
 
+    def test_what_is_no_file_is_not_waited_for(self):
+        def too_long(*_):
+            raise AssertionError("a pipe was waited for")
+
+        def read_all(run):
+            return run.config, run.table("metrics"), run.table("labels"), run.table("steps"), run.policy()
+
+        before = signal.signal(signal.SIGALRM, too_long)
+        self.addCleanup(signal.signal, signal.SIGALRM, before)
+        self.addCleanup(signal.alarm, 0)
+        read_all(onic.load(self.run_dir))
+        kept = next((self.run_dir / "replays").glob("*.jsonl"))
+        for file in ["config.yaml", "metrics.jsonl", "labels.sqlite", "run_id", f"replays/{kept.name}"]:
+            for put in [os.mkfifo, lambda path: os.symlink("/dev/zero", path), os.mkdir]:
+                shutil.rmtree(self.folder / "run", ignore_errors=True)
+                shutil.copytree(self.run_dir, self.folder / "run")
+                (self.folder / "run" / file).unlink()
+                put(self.folder / "run" / file)
+                signal.alarm(60)
+                with self.assertRaisesRegex(onic.OnicError, f"{file} cannot be read: it is no regular file"):
+                    read_all(onic.load(self.folder / "run"))
+                signal.alarm(0)
+
     def test_labels_in_another_place_are_read_where_the_caller_says_only(self):
         run = self.folder / "run"
         shutil.copytree(self.run_dir, run)

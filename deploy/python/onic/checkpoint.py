@@ -13,6 +13,7 @@ import numpy as np
 
 from onic._version import __version__
 from onic.errors import OnicError
+from onic.files import read_plain_text
 from onic.xxh3 import xxh3_128
 
 FORMAT = "1"
@@ -114,7 +115,7 @@ def _check_owner(run: Path, found: Checkpoint) -> None:
     """A checkpoint that was copied in from another run is none of this run."""
     name = run / "run_id"
     if "run_id" in found.tensors and name.exists():
-        if name.read_text().strip() != found.tensors["run_id"].tobytes().hex():
+        if read_plain_text(name).strip() != found.tensors["run_id"].tobytes().hex():
             raise OnicError(f"{found.path} is of another run than {run} (run_id): name the file itself if it is meant")
 
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from onic.errors import OnicError, need
+from onic.files import open_plain
 from onic.run import Run, load
 
 AGAIN_S = 10.0
@@ -148,7 +149,7 @@ def follow(path: Path, *, once: bool, idle: float, poll: float = 1.0) -> Iterato
         if path.exists():
             if path.stat().st_size < at:
                 raise OnicError(f"{path} was begun anew while it was forwarded; forward the new run with the same command")
-            with open(path, "rb") as file:
+            with open_plain(path, "rb") as file:
                 file.seek(at)
                 new = file.read()
         at += len(new)

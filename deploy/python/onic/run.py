@@ -12,6 +12,7 @@ import numpy as np
 
 from onic import tables
 from onic.errors import OnicError, need
+from onic.files import read_plain_text
 
 if TYPE_CHECKING:
     import pandas
@@ -163,7 +164,7 @@ class Run:
     def config(self) -> dict[str, dict[str, Any]]:
         """Every option as the run has it: ``run.config["env"]["id"]``."""
         path = self.path / "config.yaml"
-        return read_config(tables.read_text_file(path)) if path.exists() else {}
+        return read_config(read_plain_text(path)) if path.exists() else {}
 
     @property
     def checkpoints(self) -> list[Path]:

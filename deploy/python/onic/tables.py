@@ -20,6 +20,7 @@ from urllib.parse import quote
 import numpy as np
 
 from onic.errors import OnicError
+from onic.files import check_plain, read_plain_text
 
 Table = dict[str, list]
 
@@ -35,17 +36,9 @@ EPISODE_COLUMNS = (
 STEP_COLUMNS = ("file", "t", "action", "reward", "ext", "int", "caption", "n", "score", "labelled")
 
 
-def read_text_file(path: Path) -> str:
-    """The whole file, or OnicError with the reason."""
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise OnicError(f"{path} cannot be read: {error.strerror or error}") from error
-
-
 def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
     """The objects of a file of lines. A last line that has no end yet is not there yet."""
-    text = read_text_file(path)
+    text = read_plain_text(path)
     bad = 0
     for line in text[: text.rfind("\n") + 1].split("\n"):
         if not line.strip("\0 "):
@@ -94,6 +87,8 @@ def _label_rows(store: Path) -> list[tuple]:
     a copy of both is read.
     """
     log = Path(f"{store}-wal")
+    for file in (store, log, Path(f"{store}-shm")):
+        check_plain(file)
     name = quote(str(store.resolve()))
     if not log.exists() or log.stat().st_size == 0:
         return _fetch(f"file:{name}?immutable=1")
