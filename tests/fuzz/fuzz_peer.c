@@ -173,6 +173,24 @@ static void say(void *socket, const struct fuzz_frame *f)
     onic__wire__hello__free_unpacked(m, NULL);
 }
 
+/* What is granted and not used yet: no more than a window each, nothing of whoever is gone, and as
+ * much as is booked against the limit, or some of that would be nobody's for ever. */
+static void check_credit(void)
+{
+    size_t bytes = 0;
+    uint64_t load = 0;
+    for (int i = 0; i < l->npeers; i++) {
+        const struct peer *p = l->peers[i];
+        uint64_t n = p->credit_until - p->settled_seq;
+        if (n > (uint64_t)l->p.window || (n && !peer_alive(p)))
+            abort();
+        bytes += (size_t)n * p->frame_bytes;
+        load += n * load_of(l, p->steps_each);
+    }
+    if (bytes != l->credit_bytes || load != l->credit_load || bytes > l->p.inflight_bytes_max)
+        abort();
+}
+
 static void settle(void)
 {
     struct trajectory *t;
@@ -211,6 +229,7 @@ static void act(struct fuzz_frame *f)
     else
         say(other ? second.socket : first.socket, f);
     let_hear();
+    check_credit();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -230,8 +249,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (int i = 0; i < FUZZ_FRAMES_MAX && fuzz_next(&data, &size, &first.base, &f); i++)
         act(&f);
     settle();
+    check_credit();
     leave(&first);
     settle();
+    check_credit();
     books_forget(l);
     come_back(&second); /* now, so that the next input has nothing more to do */
     return 0;
