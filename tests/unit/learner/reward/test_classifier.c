@@ -9,6 +9,7 @@
 #include "common/nn/blas.h"
 #include "learner/reward/classifier/classifier_net.h"
 #include "learner/reward/heldout.h"
+#include "learner/reward/label_pass.h"
 #include "learner/reward/reward_model.h"
 #include "tests/onic_test.h"
 
@@ -396,6 +397,54 @@ static void labels_that_cannot_be_are_ignored(void **state)
     t->free(m);
 }
 
+/* n bytes at `at` of a state that was saved are others: it is refused, and taken as it was. */
+static void is_refused_with(struct buf *saved, size_t at, const void *bytes, size_t n)
+{
+    char before[16];
+    struct reward_model *to = create(0);
+    assert_true(n <= sizeof before && at + n <= saved->len);
+    memcpy(before, saved->data + at, n);
+    memcpy(saved->data + at, bytes, n);
+    assert_err(t->load(to, saved->data, saved->len, &err), ONIC_EDAMAGED,
+               "the state of reward model classifier is malformed (");
+    assert_false(t->has_label(to, "You kill the aaa!", 17));
+    memcpy(saved->data + at, before, n);
+    assert_ok(t->load(to, saved->data, saved->len, &err));
+    t->free(to);
+}
+
+/* A class that is neither would be counted and written beyond those that are. */
+static void a_state_with_labels_that_cannot_be_is_refused(void **state)
+{
+    struct reward_model *m = create(0);
+    struct buf saved;
+    char text[48];
+    size_t labels = 0;
+    (void)state;
+    teach(m);
+    buf_init(&saved, 1 << 26);
+    t->save(m, &saved);
+    for (int i = 0; i < WORDS; i++)
+        labels += 3 + (size_t)caption(text, i);
+    size_t first = saved.len - labels, last = saved.len - 3 - (size_t)caption(text, WORDS - 1);
+    const size_t entry[] = {first, last};
+    for (size_t i = 0; i < 2; i++) {
+        is_refused_with(&saved, entry[i], "\2", 1);
+        is_refused_with(&saved, entry[i], "\377", 1);
+        is_refused_with(&saved, entry[i] + 1, "\377\377", 2); /* longer than what is there */
+        is_refused_with(&saved, entry[i] + 3, "\0", 1);       /* no caption */
+    }
+    const double odds[] = {0, -1, (double)NAN, (double)INFINITY};
+    for (size_t i = 0; i < sizeof odds / sizeof *odds; i++)
+        is_refused_with(&saved, first - 8 - 3 * sizeof(struct label_pass), &odds[i], 8);
+    const struct label_pass beyond = {.at = 1, .count = UINT64_MAX};
+    size_t pass = first - sizeof beyond; /* the last; it has not begun */
+    is_refused_with(&saved, pass + offsetof(struct label_pass, at), &beyond.at, 8);
+    is_refused_with(&saved, pass + offsetof(struct label_pass, count), &beyond.count, 8);
+    buf_release(&saved);
+    t->free(m);
+}
+
 static void held_out_labels_are_never_trained_on(void **state)
 {
     (void)state;
@@ -428,6 +477,7 @@ int main(void)
         cmocka_unit_test(a_label_that_changes_sides_is_counted_there),
         cmocka_unit_test(a_model_without_room_for_labels_says_so_once),
         cmocka_unit_test(labels_that_cannot_be_are_ignored),
+        cmocka_unit_test(a_state_with_labels_that_cannot_be_is_refused),
         cmocka_unit_test(held_out_labels_are_never_trained_on),
     };
     return cmocka_run_group_tests(tests, start, NULL);
