@@ -80,7 +80,8 @@ static void what_is_no_epoch_is_refused(void **state)
         assert_err(run_identity_check(dir, f, &err), ONIC_ECONFIG, "/epoch holds no number");
     }
     write_file("epoch", "1000000000\n");
-    assert_err(run_identity_begin(&l, dir, f, &err), ONIC_ECONFIG, "no epoch left");
+    assert_err(run_identity_begin(&l, dir, f, &err), ONIC_ECONFIG,
+               " has no epoch left after 1000000000");
     checkpoint_close(f);
 }
 
@@ -106,7 +107,8 @@ static void the_larger_epoch_of_file_and_checkpoint_wins(void **state)
     assert_int_equal(l.epoch, before + 1);
     checkpoint_close(f);
     f = checkpoint_of_life(RUN_EPOCH_MAX + 1u);
-    assert_err(run_identity_begin(&l, dir, f, &err), ONIC_ECONFIG, "of life 1000000001");
+    assert_err(run_identity_begin(&l, dir, f, &err), ONIC_ECONFIG,
+               " says that it is of life 1000000001 of its run, more than 1000000000");
     checkpoint_close(f);
 }
 

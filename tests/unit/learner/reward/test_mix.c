@@ -357,13 +357,18 @@ static void chains_that_make_no_sense_are_refused_by_name(void **state)
     const struct reward_model_type *hash, *counts;
     assert_ok(reward_model_find("hash", &hash, &err));
     assert_ok(reward_model_find("counts", &counts, &err));
-    assert_err(shaping_parse(&s, "clip,squish:2", &VALUES, hash, &err), ONIC_ECONFIG, "squish");
+    assert_err(
+        shaping_parse(&s, "clip,squish:2", &VALUES, hash, &err), ONIC_ECONFIG,
+        "reward.shaping names \"squish\", must be made of threshold, squash, clip, scale, count");
     assert_err(shaping_parse(&s, "count,clip", &VALUES, hash, &err), ONIC_ECONFIG,
                "nothing may follow count");
-    assert_err(shaping_parse(&s, "count", &VALUES, counts, &err), ONIC_ECONFIG, "counts does not");
+    assert_err(
+        shaping_parse(&s, "count", &VALUES, counts, &err), ONIC_ECONFIG,
+        "reward.shaping: count needs a reward model that scores captions alone, counts does not");
     assert_err(shaping_parse(&s, "threshold", &VALUES, hash, &err), ONIC_ECONFIG,
                "threshold needs a value");
-    assert_err(shaping_parse(&s, "threshold:0", &VALUES, hash, &err), ONIC_ECONFIG, "above 0");
+    assert_err(shaping_parse(&s, "threshold:0", &VALUES, hash, &err), ONIC_ECONFIG,
+               "reward.shaping: threshold needs a value above 0, as in threshold:1");
     assert_err(shaping_parse(&s, "clip:1x", &VALUES, hash, &err), ONIC_ECONFIG, "clip");
     assert_err(shaping_parse(&s, "", &VALUES, hash, &err), ONIC_ECONFIG, "must be made of");
 }
@@ -393,7 +398,8 @@ static void the_state_of_another_model_is_refused(void **state)
     assert_ok(reward_mix_load(z, saved.data, saved.len, &err));
     assert_close(reward_mix_caption(z, TEXT[1], 14, &known), 1, 0, 0);
     assert_true(known);
-    assert_err(reward_mix_load(z, "hash", 4, &err), ONIC_EDAMAGED, "no name");
+    assert_err(reward_mix_load(z, "hash", 4, &err), ONIC_EDAMAGED,
+               "the reward model's state has no name");
     buf_release(&saved);
     reward_mix_free(x);
     reward_mix_free(y);

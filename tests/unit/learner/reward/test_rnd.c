@@ -381,7 +381,9 @@ static void a_state_of_an_older_version_is_named(void **state)
     (void)state;
     struct reward_model *m = create();
     char older[64] = "RND1";
-    assert_err(t->load(m, older, sizeof older, &err), ONIC_EINCOMPATIBLE, "begin a new run");
+    assert_err(t->load(m, older, sizeof older, &err), ONIC_EINCOMPATIBLE,
+               "the state of reward model rnd is of a version before 0.2.0, whose networks read "
+               "observations in another way; begin a new run");
     t->free(m);
 }
 
