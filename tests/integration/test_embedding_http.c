@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "reward_server/annotators/annotator.h"
+#include "tests/support/said.h"
 #include "tests/support/scripted.h"
 
 static struct {
@@ -187,7 +188,13 @@ static void without_a_pool_it_is_centred_on_the_anchors(void **state)
     assert_ok(goal_load(&server.goal, server.dir, "elsewhere", path, &err));
     assert_int_equal(server.goal->npool, 0);
     prepare(&c, "sane");
+    said_begin(LOG_WARN);
     struct annotator *a = create(&c);
+    said_end();
+    assert_said(
+        "there is no pool.txt beside the goal file or in its domain's folder: the sentence "
+        "model is centred on the anchors instead; some 100 captions of the environment, one "
+        "per line, are a better centre goal=");
     labels_are(a, "You pick up the key.", 1);
     labels_are(a, "You bump into a door.", 0);
     a->v->free(a);

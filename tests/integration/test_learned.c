@@ -42,7 +42,8 @@ static void labels_that_all_say_the_same_warn(void **state)
     const char *said = trained(s, "--frames=60000 --reward.model=hash --annotator.id=rules "
                                   "--annotator.goal=zero.yaml");
     assert_non_null(strstr(said, "labels are 0: all captions are worth the same"));
-    assert_non_null(strstr(said, "reward.model=hash paid nothing in the last")); /* long before */
+    assert_non_null(strstr(said, "warn learner the intrinsic reward why=\"reward.model=hash paid "
+                                 "nothing in the last")); /* long before */
     assert_non_null(strstr(said, "what it pays is decided by annotator.goal"));
 }
 

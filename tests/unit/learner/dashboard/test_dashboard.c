@@ -8,12 +8,13 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/config/config.h"
 #include "common/http/http_get.h"
 #include "learner/dashboard/dashboard_options.h"
-#include "tests/onic_test.h"
+#include "tests/support/said.h"
 
 enum { ANSWER_MAX = 1 << 20, ANSWER_MS = 20000 };
 
@@ -126,6 +127,20 @@ static void the_run_is_told_as_it_is(void **state)
     o = page_json("/api/episodes", 200);
     assert_int_equal(json_array_size(json_object_get(o, "episodes")), 0);
     json_decref(o);
+}
+
+/* Who looks for it there finds the page by the log alone. */
+static void an_address_that_cannot_be_left_in_the_run_is_said(void **state)
+{
+    char path[300];
+    (void)state;
+    snprintf(path, sizeof path, "%s/dashboard", dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    said_begin(LOG_WARN);
+    open_page("127.0.0.1:*");
+    said_end();
+    assert_said("the address of the page is not in the run directory why=\"cannot rename ");
+    json_decref(page_json("/api/state", 200));
 }
 
 static double actors_as_of(void)
@@ -330,6 +345,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_path_in_the_options_of_a_plugin_is_said_again),
         WITH_PAGE(the_run_is_told_as_it_is),
+        WITH_PAGE(an_address_that_cannot_be_left_in_the_run_is_said),
         WITH_PAGE(pages_that_ask_at_the_same_time_share_a_document_that_is_made_anew),
         WITH_PAGE(curves_begin_with_earlier_lives),
         WITH_PAGE(what_is_asked_wrongly_is_refused),

@@ -218,7 +218,11 @@ static void none_pays_nothing(void **state)
 static void count_line(void *ctx, const char *line, size_t len)
 {
     (void)len;
-    *(int *)ctx += strstr(line, " warn ") && strstr(line, "reward.counts_mb");
+    *(int *)ctx +=
+        strstr(line, " warn ") &&
+        strstr(line, "reward model counts has seen more than its memory tells apart: new "
+                     "observations begin to look seen; a new run with a larger "
+                     "reward.counts_mb counts more distinct=");
 }
 
 /* Those that are new look new as long as the memory given tells so many apart, and where it does
