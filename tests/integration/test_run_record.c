@@ -324,7 +324,9 @@ static void a_flipped_bit_is_found(void **state)
     int code = program_run(&s->b, s->dir, "b", "onic", "replay-run run", SCENE_LONG_MS);
     if (code != 74 || !strstr(program_text(s->b.err), "is damaged behind update"))
         fail_msg("%d: %s", code, program_text(s->b.err));
-    scene_fails(s, "onic", "replay-run run --from=3-1", 64, "has no segment 3-000000000001");
+    scene_fails(s, "onic", "replay-run run --from=3-1", 64,
+                "has no segment 3-000000000001 with its checkpoint; the names of its files are "
+                "EPOCH-VERSION");
     scene_fails(s, "onic", "replay-run run --from=x", 64, "must be EPOCH-VERSION");
     scene_fails(s, "onic", "replay-run nowhere", 64, "nowhere does not exist");
     scene_fails(s, "onic", "replay-run run/config.yaml", 64, "is a YAML file, not a run directory");
@@ -480,7 +482,7 @@ static void what_a_file_of_a_record_is_not_is_said(void **state)
 {
     struct scene *s = *state;
     char dir[400], away[420], from[2][RECORD_PATH_MAX], part[2][RECORD_PATH_MAX],
-        other[2][RECORD_PATH_MAX];
+        other[2][RECORD_PATH_MAX], third[RECORD_PATH_MAX];
     static const char *const kinds[] = {RECORD_CHECKPOINT, RECORD_SEGMENT};
     struct record_list all;
     record_run(s, maze, "--reward.model=none --frames=45000");
@@ -493,6 +495,7 @@ static void what_a_file_of_a_record_is_not_is_said(void **state)
         record_path(part[k], dir, 1, all.e[1].version, kinds[k]);
         record_path(other[k], dir, 1, 7, kinds[k]);
     }
+    record_path(third, dir, all.e[2].epoch, all.e[2].version, RECORD_CHECKPOINT);
     record_list_free(&all);
     assert_int_equal(rename(from[0], away), 0);
     assert_int_equal(link(part[0], from[0]), 0);
@@ -510,6 +513,11 @@ static void what_a_file_of_a_record_is_not_is_said(void **state)
     assert_true(number_before(repeats(s), " segments") >= 2);
     assert_non_null(
         strstr(program_text(s->b.err), "a segment was cut before anything was in it why="));
+    assert_int_equal(unlink(third), 0);
+    repeats(s);
+    assert_non_null(strstr(program_text(s->b.err),
+                           "a segment does not go on from the one before, and has no checkpoint to "
+                           "begin with: it is passed over segment="));
     snprintf(away, sizeof away, "%s/run_id", s->run);
     files_write(away, "0123456789abcdef0123456789abcdef\n");
     scene_fails(s, "onic", "replay-run run", 64,
