@@ -81,6 +81,25 @@ static void something_is_missing(void **state)
          "env.nle names the folder folder, which has no libnethack.so"},
         {"top bare", 64, "bare has no numbers yet: metrics.jsonl is written when training has"},
         {"healthcheck bare", 1, "nobody runs bare; `"},
+        {"healthcheck bare", 1, "/onic status bare` says how it ended"},
+        {"healthcheck", 64,
+         "give an address or a run directory, or --dashboard.listen as the program has it "
+         "(ONIC_DASHBOARD_LISTEN)"},
+        {"healthcheck --dashboard.listen=127.0.0.1:*", 64,
+         "127.0.0.1:* is a free port: give the address that the program printed"},
+        {"launch", 64, "say what to launch on: `onic launch slurm CONFIG.yaml --actors=64`"},
+        {"record", 64,
+         "nothing to record: give a run directory, a checkpoint, or a kept episode (RUN/replays "
+         "for the newest, or one of its files)"},
+        {"top", 64,
+         "give a run directory or the address of a page, for example `onic top "
+         "runs/keycorridor-s1` or `onic top 127.0.0.1:8080`"},
+        {"compare", 64,
+         "name run directories or the folder of a sweep, for example `onic compare "
+         "runs/keycorridor-s1 runs/keycorridor-none-s1`"},
+        {"labels distrust bare", 64,
+         "name the source: the annotator that answered, or its model, as `onic labels export` "
+         "shows them"},
     };
     ALL_FAIL(state, "onic", lines);
 }
@@ -113,6 +132,50 @@ static void a_word_that_is_none(void **state)
          "good.yaml is not a folder; choose another place with --run-dir"},
         {"watch junk.json", 64, "junk.json is no run directory: `onic play` and `onic replay`"},
         {"keygen held", 73, "is there already, and no key is overwritten: take another folder"},
+        {"keygen x --role=king", 64,
+         "--role=king: there are actor, learner, reward-server and observer"},
+        {"launch pbs good.yaml", 64,
+         "'pbs' is nothing that runs are launched on; `onic launch slurm ...` is (Compose: "
+         "deploy/docker, Kubernetes: deploy/kubernetes)"},
+        {"env list corridor", 64, "env list` shows all environments; for 'corridor' alone say `"},
+        {"labels annotate data --chunk=5/4", 64,
+         "--chunk is '5/4', must be i/n with i from 1 to n, for example 1/4"},
+        {"compare folder --columns=eval/score:max", 64,
+         "--columns: eval/score:max has one value, the mean of its episodes: leave :max out"},
+        {"compare folder --columns=,", 64,
+         "--columns=,: names of metrics, separated by commas, as "
+         "train/kl_divergence:max,eval/score"},
+        {"record bare --gif=folder", 73, "folder is a folder: give the name of a file"},
+        {"train --env.obs=none", 64, "env.obs=none selects no field of minigrid:KeyCorridorS3R3"},
+        {"replay-run bare --from=3", 64,
+         "--from is '3', must be EPOCH-VERSION as in the name of a file of RUN/record, for example "
+         "1-000000000128"},
+        {"train --help=nonsense", 64,
+         "it is neither all nor a section or an option of this command; the sections are run("},
+        {"train -x", 64, "unknown option '-x'; options start with two dashes"},
+    };
+    ALL_FAIL(state, "onic", lines);
+}
+
+static void what_is_not_for_a_launch_or_a_sweep(void **state)
+{
+    static const struct misuse lines[] = {
+        {"launch slurm good.yaml --actors=4 --sbatch=foo", 64,
+         "--sbatch=foo: give one option of sbatch with its dashes, such as "
+         "--sbatch=--constraint=avx2"},
+        {"launch slurm good.yaml --actors=4 --sbatch=--array=1-3", 64,
+         "--actors=N and the runs of a sweep are the arrays"},
+        {"launch slurm good.yaml --actors=4 --sbatch=--wait", 64,
+         "it would wait for a job that waits for the launch"},
+        {"launch slurm good.yaml --actors=4 --sbatch=--clusters=x", 64,
+         "the variable SLURM_CLUSTERS tells squeue and scancel as well"},
+        {"sweep sweep.yaml --run.seed=3", 64,
+         "--run.seed is not for a sweep: its file gives the seeds, and it goes on with the runs "
+         "that are there"},
+        {"sweep sweep.yaml --train.lr=0.5", 64,
+         "--train.lr=0.5: sweep.yaml varies it; leave it out here, or there"},
+        {"sweep sweep.yaml --only=nothing", 64,
+         "--only: no run of sweep.yaml is called 'nothing'; --dry-run shows their names"},
     };
     ALL_FAIL(state, "onic", lines);
 }
@@ -120,6 +183,9 @@ static void a_word_that_is_none(void **state)
 static void addresses_to_connect_to(void **state)
 {
     static const struct misuse lines[] = {
+        {"--learner=nonsense", 64,
+         "--learner=nonsense: an address looks like tcp://127.0.0.1:5555, tcp://name:5555, "
+         "tcp://[::1]:5555 or ipc:///path/socket"},
         {"", 64, "no learner address: give --learner=tcp://host:port (or ipc://path)"},
         {"--learner=tcp://127.0.0.1:*", 64, "to connect, an address needs a host and a port, as"},
         {"--learner=tcp://*:5555", 64, "to connect, an address needs a host and a port, as in "},
@@ -131,6 +197,11 @@ static void what_a_learner_alone_knows(void **state)
 {
 #define LEARNER "--listen=ipc://l --env.id=corridor --reward.model=none "
     static const struct misuse lines[] = {
+        {"--listen=tcp://0.0.0.0:5999 --env.id=corridor --reward.model=none", 64,
+         "refusing to listen at tcp://0.0.0.0:5999: it can be reached from other machines and "
+         "nothing is encrypted or authenticated; give --security.keys=DIR (`onic keygen DIR` makes "
+         "keys), bind 127.0.0.1 or ipc://, or say --security.allow_insecure=true on a private "
+         "network"},
         {LEARNER "--reward.shaping=scale:1,scale:1,scale:1,scale:1,scale:1,scale:1,scale:1,scale:1,"
                  "scale:1",
          64, "reward.shaping has more than 8 stages"},
@@ -261,6 +332,7 @@ int main(void)
         SCENE(one_thing_too_many),
         SCENE(something_is_missing),
         SCENE(a_word_that_is_none),
+        SCENE(what_is_not_for_a_launch_or_a_sweep),
         SCENE(addresses_to_connect_to),
         SCENE(what_a_learner_alone_knows),
         SCENE(what_a_reward_server_alone_knows),
